@@ -1,0 +1,45 @@
+//! Is this clock near the registry's?
+//!
+//! The registry dates every answer, so the challenge that we already have is all we need.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::{
+    kit::{Cx, Got, Halt},
+    registry::Challenge,
+};
+
+/// What can be wrong with a clock.
+#[derive(Serialize, strum::VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Trouble {
+    /// Far from the registry's.
+    Skewed {
+        /// This clock.
+        here: Timestamp,
+        /// The registry's.
+        there: Timestamp,
+        /// How far they are apart.
+        minutes: i64,
+    },
+    /// The registry did not say what time it is.
+    NoDate {},
+}
+
+/// How far apart the two clocks are.
+#[derive(Debug, Serialize)]
+pub struct Skew {
+    seconds: i64,
+}
+
+/// Compares this clock with the registry's.
+pub async fn compare(cx: &Cx, challenge: &Challenge) -> Got<Skew> {
+    let there = challenge.dated.ok_or_else(|| Halt::skipped(Trouble::NoDate {}))?;
+    let here = cx.now();
+    if let Some(minutes) = cx.skew(there) {
+        cx.tell(Trouble::Skewed { here, there, minutes });
+    }
+    Ok(Skew { seconds: here.duration_since(there).as_secs().abs() })
+}

@@ -1,0 +1,90 @@
+//! What a check may touch: the subject, the world, and a place to tell what it saw.
+
+use std::{cell::RefCell, future::Future, pin::Pin, rc::Rc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value};
+
+use super::{Event, Finding, Findings, Subject, What, World, event::VERSION, finding::tame, printable};
+
+/// Two clocks nearer to each other than this are not skewed: an ACR token was once recorded
+/// ten minutes apart from the Entra token that it was made of.
+const ALLOWED_SKEW: SignedDuration = SignedDuration::from_mins(10);
+
+/// A future that need not leave its thread.
+pub type Local<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// Where events go as they happen.
+pub type Listener = Rc<dyn Fn(Event)>;
+
+/// A step's hands: everything a check is given besides its inputs.
+#[derive(Clone)]
+pub struct Cx {
+    /// What we were asked about.
+    pub subject: Rc<Subject>,
+    /// Where the outside is.
+    pub world: Rc<World>,
+    pub(super) step: &'static str,
+    pub(super) beside: Rc<RefCell<Vec<Local<()>>>>,
+    pub(super) listener: Listener,
+}
+
+impl Cx {
+    /// Tells the reader something that does not stop this step.
+    pub fn tell(&self, trouble: impl Findings) {
+        self.found(trouble.into());
+    }
+
+    /// Goes on grading beside the steps that follow: the fact is handed on, this still counts.
+    pub fn beside(&self, rest: impl Future<Output = ()> + 'static) {
+        self.beside.borrow_mut().push(Box::pin(rest));
+    }
+
+    /// Records one question to the outside and what came back. Only `kit::net` calls this.
+    pub(super) fn exchanged(&self, exchange: Exchange<'_>) {
+        let mut details = Value::Object(exchange.details);
+        tame(&mut details);
+        let Value::Object(details) = details else { unreachable!("it stays an object") };
+        self.emit(What::Exchanged {
+            step: self.step.into(),
+            to: printable(exchange.to),
+            asked: printable(exchange.asked),
+            heard: printable(exchange.heard),
+            details,
+            took_ms: millis(exchange.took),
+        });
+    }
+
+    /// The time as this machine has it.
+    pub fn now(&self) -> Timestamp {
+        Timestamp::now().saturating_add(self.world.clock_ahead).unwrap_or(Timestamp::MAX)
+    }
+
+    /// How far this clock is from that one, in minutes, when that is too far.
+    pub fn skew(&self, there: Timestamp) -> Option<i64> {
+        let apart = self.now().duration_since(there).abs();
+        (apart > ALLOWED_SKEW).then(|| apart.as_mins())
+    }
+
+    pub(super) fn found(&self, finding: Finding) {
+        self.emit(What::Found { step: self.step.into(), finding });
+    }
+
+    pub(super) fn emit(&self, what: What) {
+        (self.listener)(Event { v: VERSION, at: self.now(), from: "here".into(), what });
+    }
+}
+
+/// One question to the outside and what came back, before it is made an event.
+pub(super) struct Exchange<'a> {
+    pub to: &'a str,
+    pub asked: &'a str,
+    pub heard: &'a str,
+    pub details: Map<String, Value>,
+    pub took: Duration,
+}
+
+/// Whole milliseconds, as events carry them.
+pub(super) fn millis(took: Duration) -> u64 {
+    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,102 @@
+//! A finding: one thing that is wrong, as a code and the evidence for it.
+//!
+//! Each area has an enum of what can be wrong; a variant's name is the code, its
+//! fields are the evidence, its words live in the area's `findings.toml`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use strum::VariantNames;
+
+use super::printable;
+
+/// Everything one area can tell the reader.
+pub trait Findings: Serialize + VariantNames {
+    /// The area's name: the part of the code before the slash.
+    const AREA: &'static str;
+}
+
+/// A trouble as it travels: no prose, so that it can be shown in any language.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Finding {
+    /// `area/variant`, kebab-case.
+    pub code: String,
+    /// What proves it, by name.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub evidence: Map<String, Value>,
+}
+
+impl<F: Findings> From<F> for Finding {
+    fn from(trouble: F) -> Self {
+        let (name, evidence) = match serde_json::to_value(&trouble) {
+            Ok(Value::String(name)) => (name, Map::new()),
+            Ok(Value::Object(one)) => match one.into_iter().next() {
+                Some((name, Value::Object(fields))) => (name, fields),
+                other => unreachable!("a trouble has named fields: {other:?}"),
+            },
+            other => unreachable!("a trouble is a plain enum: {other:?}"),
+        };
+        let mut evidence = Value::Object(evidence);
+        tame(&mut evidence);
+        let Value::Object(evidence) = evidence else { unreachable!("it stays an object") };
+        Finding { code: format!("{}/{name}", F::AREA), evidence }
+    }
+}
+
+/// What a check gives: a fact for the steps after it, or why there is none.
+pub type Got<T> = Result<T, Halt>;
+
+/// Why a step has no fact to hand on.
+#[derive(Clone, Debug)]
+pub enum Halt {
+    /// The check found what is wrong.
+    Failed(Finding),
+    /// The question does not arise here.
+    Skipped(Finding),
+    /// An earlier step gave no fact.
+    Blocked {
+        /// That step's name.
+        by: &'static str,
+    },
+    /// We could not look: says nothing about the registry.
+    Broke(Finding),
+}
+
+impl Halt {
+    /// The question does not arise here, and why.
+    pub fn skipped(why: impl Findings) -> Self {
+        Halt::Skipped(why.into())
+    }
+
+    /// Could not tell, and why.
+    pub fn broke(why: impl Findings) -> Self {
+        Halt::Broke(why.into())
+    }
+
+    /// How this end looks to a step that needed the fact.
+    pub(super) fn pass_on(self, by: &'static str) -> Self {
+        match self {
+            Halt::Skipped(why) => Halt::Skipped(why),
+            _ => Halt::Blocked { by },
+        }
+    }
+}
+
+impl<F: Findings> From<F> for Halt {
+    fn from(trouble: F) -> Self {
+        Halt::Failed(trouble.into())
+    }
+}
+
+/// Evidence may hold what a server said: it must be short, and must not steer a terminal.
+pub(super) fn tame(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = printable(text),
+        Value::Array(items) => {
+            items.truncate(50);
+            items.iter_mut().for_each(tame);
+        }
+        Value::Object(fields) => fields.values_mut().for_each(tame),
+        _ => {}
+    }
+}

@@ -1,0 +1,66 @@
+//! What every check is made of. Names no area.
+
+mod cx;
+mod event;
+mod finding;
+mod growing;
+pub mod net;
+mod plan;
+mod platform;
+mod printable;
+mod secret;
+mod subject;
+mod words;
+mod world;
+
+/// Names the areas: a folder each, holding a `Trouble` and its `findings.toml`.
+#[macro_export]
+macro_rules! areas {
+    ($($area:ident),+ $(,)?) => {
+        $(
+            pub mod $area;
+            impl $crate::kit::Findings for $area::Trouble {
+                const AREA: &'static str = stringify!($area);
+            }
+        )+
+        /// Every area: its name, the names of its troubles, its words.
+        pub const AREAS: &[$crate::kit::Area] = &[
+            $crate::kit::RUN,
+            $($crate::kit::Area {
+                name: stringify!($area),
+                troubles: <$area::Trouble as strum::VariantNames>::VARIANTS,
+                words: include_str!(concat!(stringify!($area), "/findings.toml")),
+            }),+
+        ];
+    };
+}
+
+/// An area as the words and the tests see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Area {
+    /// The part of a code before the slash.
+    pub name: &'static str,
+    /// The names of its troubles: the part of a code after the slash.
+    pub troubles: &'static [&'static str],
+    /// Its `findings.toml`.
+    pub words: &'static str,
+}
+
+/// What can go wrong with running a step at all, whatever its area.
+pub const RUN: Area = Area {
+    name: "run",
+    troubles: <plan::Trouble as strum::VariantNames>::VARIANTS,
+    words: include_str!("findings.toml"),
+};
+
+pub use cx::{Cx, Listener, Local};
+pub use event::{End, Event, VERSION, What};
+pub use finding::{Finding, Findings, Got, Halt};
+pub use growing::Growing;
+pub use plan::{Check, Fact, Inputs, Plan, Step, Trouble as RunTrouble};
+pub use platform::Platform;
+pub use printable::printable;
+pub use secret::{Secret, claims};
+pub use subject::{Asked, Cloud, Host, Image, Misread, Role, SignIn, Subject, Who};
+pub use words::{Entry, FilledFix, Fix, Lang, Mode, Severity, Text, Words, WordsError};
+pub use world::World;

@@ -1,0 +1,214 @@
+//! One question to one name server: UDP, sent again each second; TCP when the answer is cut short.
+//!
+//! The whole answer is kept (chain, response code, TTL): a stub resolver drops the CNAME chain of
+//! an NXDOMAIN, which is what tells a missing private record from a name that never was.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    str::FromStr,
+    time::Duration,
+};
+
+use hickory_proto::{
+    op::{Message, Query, ResponseCode},
+    rr::{Name, RData, RecordType},
+};
+use serde_json::{Map, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::UdpSocket,
+    time::{Instant, timeout},
+};
+
+use super::{DNS_WAIT, Fault, tcp};
+use crate::kit::{Cx, World, cx::Exchange};
+
+/// IPv4 or IPv6 addresses.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Family {
+    /// A records.
+    V4,
+    /// AAAA records.
+    V6,
+}
+
+/// What one name server said of one name and one family.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The name server.
+    pub server: SocketAddr,
+    /// What it said, or why it said nothing of use.
+    pub heard: Result<Reply, Fault>,
+}
+
+/// A name server's answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reply {
+    /// Its response code.
+    pub code: ResponseCode,
+    /// The names that it was sent on to, in order.
+    pub chain: Vec<String>,
+    /// The addresses at the end.
+    pub addresses: Vec<IpAddr>,
+}
+
+impl Reply {
+    /// The response code as people write it; `NODATA` for a name without such an address.
+    pub fn word(&self) -> &'static str {
+        match self.code {
+            ResponseCode::NoError if self.addresses.is_empty() => "NODATA",
+            ResponseCode::NoError => "NOERROR",
+            ResponseCode::NXDomain => "NXDOMAIN",
+            ResponseCode::ServFail => "SERVFAIL",
+            ResponseCode::Refused => "REFUSED",
+            ResponseCode::NotImp => "NOTIMP",
+            ResponseCode::FormErr => "FORMERR",
+            _ => "ERROR",
+        }
+    }
+
+    /// Whether a client believes it and asks nobody else: an address, or that there is none.
+    pub fn is_final(&self) -> bool {
+        matches!(self.code, ResponseCode::NoError | ResponseCode::NXDomain)
+    }
+}
+
+/// The addresses that are known without asking anybody: an address itself, or the hosts file.
+pub fn known(world: &World, name: &str) -> Option<Vec<IpAddr>> {
+    let literal = name.parse().ok().map(|address| vec![address]);
+    literal.or_else(|| world.hosts.get(name).cloned())
+}
+
+/// Whom to ask for what: every name server, both families.
+pub fn every(world: &World) -> impl Iterator<Item = (SocketAddr, Family)> {
+    world.name_servers.iter().flat_map(|server| [(*server, Family::V4), (*server, Family::V6)])
+}
+
+/// Asks one server for the addresses of one name.
+pub async fn ask(cx: &Cx, server: SocketAddr, name: &str, family: Family) -> Answer {
+    let began = Instant::now();
+    let kind = match family {
+        Family::V4 => RecordType::A,
+        Family::V6 => RecordType::AAAA,
+    };
+    let heard = match timeout(DNS_WAIT, exchange(cx.world.route(server), name, kind)).await {
+        Ok(heard) => heard,
+        Err(_) => Err(Fault::NoAnswer),
+    };
+    let mut details = Map::new();
+    let heard = heard.map(|message| {
+        let ttl = message.answers.iter().map(|record| record.ttl).min();
+        details.extend(ttl.map(|ttl| ("ttl_s".to_owned(), json!(ttl))));
+        read(&message)
+    });
+    let said = match &heard {
+        Ok(reply) => {
+            if !reply.chain.is_empty() {
+                details.insert("chain".into(), json!(reply.chain));
+            }
+            if !reply.addresses.is_empty() {
+                details.insert("addresses".into(), json!(reply.addresses));
+            }
+            reply.word()
+        }
+        Err(fault) => fault.word(),
+    };
+    cx.exchanged(Exchange {
+        to: &server.to_string(),
+        asked: &format!("{kind} {name}"),
+        heard: said,
+        details,
+        took: began.elapsed(),
+    });
+    Answer { server, heard }
+}
+
+async fn exchange(server: SocketAddr, name: &str, kind: RecordType) -> Result<Message, Fault> {
+    // A trailing dot: this very name, nothing from a search list behind it.
+    let name = Name::from_str(&format!("{}.", name.trim_end_matches('.')))
+        .map_err(|error| Fault::Other(error.to_string()))?;
+    let mut question = Message::query();
+    question.metadata.recursion_desired = true;
+    question.add_query(Query::query(name, kind));
+    let bytes = question.to_vec().map_err(|error| Fault::Other(error.to_string()))?;
+    let answer = over_udp(server, &question, &bytes).await?;
+    if answer.metadata.truncation { over_tcp(server, &question, &bytes).await } else { Ok(answer) }
+}
+
+async fn over_udp(
+    server: SocketAddr,
+    question: &Message,
+    bytes: &[u8],
+) -> Result<Message, Fault> {
+    let any: IpAddr = match server {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let failed = |error: std::io::Error| Fault::from(&error);
+    // Connected, so that an ICMP refusal reaches us and strangers' packets do not.
+    let socket = UdpSocket::bind((any, 0)).await.map_err(failed)?;
+    socket.connect(server).await.map_err(failed)?;
+    let mut buffer = vec![0; 4096];
+    let mut fault = Fault::NoAnswer;
+    loop {
+        socket.send(bytes).await.map_err(failed)?;
+        let resend = tokio::time::sleep(Duration::from_secs(1));
+        tokio::pin!(resend);
+        loop {
+            let length = tokio::select! {
+                received = socket.recv(&mut buffer) => received.map_err(failed)?,
+                () = &mut resend => break,
+            };
+            match Message::from_vec(&buffer[..length]) {
+                Ok(answer) if answers(&answer, question) => return Ok(answer),
+                _ if fault == Fault::NotDns => return Err(fault),
+                // One stray packet is ignored, as resolvers do; a second one is the server's way.
+                _ => fault = Fault::NotDns,
+            }
+        }
+    }
+}
+
+async fn over_tcp(
+    server: SocketAddr,
+    question: &Message,
+    bytes: &[u8],
+) -> Result<Message, Fault> {
+    let failed = |error: std::io::Error| Fault::from(&error);
+    let mut stream = tcp::dial(server).await?;
+    let length = u16::try_from(bytes.len()).map_err(|_| Fault::NotDns)?;
+    stream.write_all(&[&length.to_be_bytes(), bytes].concat()).await.map_err(failed)?;
+    let length = stream.read_u16().await.map_err(failed)?;
+    let mut answer = vec![0; usize::from(length)];
+    stream.read_exact(&mut answer).await.map_err(failed)?;
+    let answer = Message::from_vec(&answer).map_err(|_| Fault::NotDns)?;
+    answers(&answer, question).then_some(answer).ok_or(Fault::NotDns)
+}
+
+fn answers(answer: &Message, question: &Message) -> bool {
+    answer.metadata.id == question.metadata.id
+        && (answer.queries == question.queries || answer.queries.is_empty())
+}
+
+/// Follows the chain from the name that was asked for. Records of other names do not count.
+fn read(message: &Message) -> Reply {
+    let mut name = message.queries.first().map(|query| query.name().clone()).unwrap_or_default();
+    let mut chain = vec![];
+    // A loop ends with the records: each is followed at most once.
+    for _ in 0..message.answers.len() {
+        let next = message.answers.iter().find_map(|record| match &record.data {
+            RData::CNAME(target) if record.name == name => Some(target.0.clone()),
+            _ => None,
+        });
+        let Some(next) = next else { break };
+        chain.push(next.to_string().trim_end_matches('.').to_lowercase());
+        name = next;
+    }
+    let addresses = message.answers.iter().filter(|record| record.name == name);
+    let addresses = addresses.filter_map(|record| match &record.data {
+        RData::A(address) => Some(IpAddr::V4(address.0)),
+        RData::AAAA(address) => Some(IpAddr::V6(address.0)),
+        _ => None,
+    });
+    Reply { code: message.metadata.response_code, addresses: addresses.collect(), chain }
+}

@@ -1,0 +1,118 @@
+//! How a connection fails, in one word.
+
+use std::{error::Error, fmt, io};
+
+use serde::{Serialize, Serializer};
+
+/// How a connection failed. Its text is a word that the words translate, or a foreign text.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fault {
+    /// Silence until we gave up.
+    NoAnswer,
+    /// Something actively said no.
+    Refused,
+    /// Cut with a reset.
+    Reset,
+    /// Closed where an answer was due.
+    Closed,
+    /// This machine has no way there.
+    NoRoute,
+    /// The other end does not speak TLS.
+    NotTls,
+    /// The other end does not speak HTTP, or says more than can be read.
+    NotHttp,
+    /// More than is read.
+    TooLong,
+    /// The certificate is not to be trusted.
+    Certificate,
+    /// What answered is no DNS message, or not the answer to this question.
+    NotDns,
+    /// The name has no address.
+    NoAddress,
+    /// Something else, in the words of a library or of the other end.
+    Other(String),
+}
+
+impl Fault {
+    /// The fault behind an error of a library, however deep it sits.
+    pub fn of(error: &(dyn Error + 'static)) -> Self {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(io) = error.downcast_ref::<io::Error>() {
+                // The payload of an io::Error is skipped by its own source().
+                match io.get_ref() {
+                    Some(inner) if io.kind() == io::ErrorKind::Other => return Self::of(inner),
+                    _ => return Self::from(io),
+                }
+            }
+            if let Some(hyper) = error.downcast_ref::<hyper::Error>() {
+                if hyper.is_parse() {
+                    return Fault::NotHttp;
+                }
+                if hyper.is_incomplete_message() || hyper.is_canceled() || hyper.is_closed() {
+                    return Fault::Closed;
+                }
+            }
+            if error.source().is_none() {
+                return Fault::Other(error.to_string());
+            }
+            next = error.source();
+        }
+        Fault::Closed
+    }
+
+    /// The word.
+    pub fn word(&self) -> &str {
+        match self {
+            Fault::NoAnswer => "no-answer",
+            Fault::Refused => "refused",
+            Fault::Reset => "reset",
+            Fault::Closed => "closed",
+            Fault::NoRoute => "no-route",
+            Fault::NotTls => "not-tls",
+            Fault::NotHttp => "not-http",
+            Fault::TooLong => "too-long",
+            Fault::Certificate => "certificate-not-trusted",
+            Fault::NotDns => "not-dns",
+            Fault::NoAddress => "no-address",
+            Fault::Other(said) => said,
+        }
+    }
+}
+
+impl From<&io::Error> for Fault {
+    fn from(error: &io::Error) -> Self {
+        use io::ErrorKind as Kind;
+        match error.kind() {
+            Kind::TimedOut => Fault::NoAnswer,
+            Kind::ConnectionRefused => Fault::Refused,
+            Kind::ConnectionReset | Kind::BrokenPipe => Fault::Reset,
+            Kind::ConnectionAborted | Kind::UnexpectedEof => Fault::Closed,
+            Kind::NetworkUnreachable | Kind::HostUnreachable | Kind::AddrNotAvailable => {
+                Fault::NoRoute
+            }
+            _ => Fault::Other(error.to_string()),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl Serialize for Fault {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.word())
+    }
+}
+
+/// Who was tried and what came of it: a line of evidence.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Tried {
+    /// An address or a name server.
+    pub who: String,
+    /// What came of it.
+    pub fault: Fault,
+}

@@ -1,0 +1,257 @@
+//! One HTTP connection to one host, used again for every request to it.
+
+use std::{cell::RefCell, net::SocketAddr};
+
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    HeaderMap, Method,
+    body::{Bytes, Incoming},
+    client::conn::{http1, http2},
+    header::{self, HeaderValue},
+};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout},
+};
+use tokio_rustls::client::TlsStream;
+
+use super::{BODY_WAIT, Fault, HTTP_WAIT, tcp, tls};
+use crate::kit::{Cx, Host, Secret, cx::Exchange};
+
+/// The longest set of headers that is read.
+const LONGEST_HEAD: u32 = 64 * 1024;
+
+/// Headers that are kept as evidence. None of them can hold a secret.
+const KEPT: [&str; 10] = [
+    "content-length",
+    "content-type",
+    "date",
+    "docker-content-digest",
+    "docker-distribution-api-version",
+    "retry-after",
+    "server",
+    "www-authenticate",
+    "x-ms-correlation-request-id",
+    "x-ms-request-id",
+];
+
+/// What carries the bytes.
+pub enum Transport {
+    /// TCP alone.
+    Plain(TcpStream),
+    /// TLS, with a certificate that was found good.
+    Secure(Box<TlsStream<TcpStream>>),
+}
+
+enum Sender {
+    One(http1::SendRequest<Full<Bytes>>),
+    Two(http2::SendRequest<Full<Bytes>>),
+}
+
+/// An HTTP connection that opens itself again, to the same address, when the server closes it.
+pub struct Line {
+    /// The host at its end.
+    pub host: Host,
+    address: SocketAddr,
+    sender: RefCell<Option<Sender>>,
+}
+
+/// What to ask.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// Path and query.
+    pub target: String,
+    /// What we can read.
+    pub accept: &'static str,
+    /// The value of the `Authorization` header.
+    pub authorization: Option<Secret>,
+    /// A form to post, urlencoded: it may hold a secret.
+    pub form: Option<Secret>,
+}
+
+impl Request {
+    /// A request without credentials.
+    pub fn new(method: Method, target: impl Into<String>) -> Self {
+        let target = target.into();
+        Self { method, target, accept: "*/*", authorization: None, form: None }
+    }
+}
+
+/// The beginning of an answer; its body is still to be read.
+pub struct Reply {
+    /// The status.
+    pub status: u16,
+    /// All headers.
+    pub headers: HeaderMap,
+    body: Incoming,
+}
+
+impl Line {
+    /// A line over a connection that is already there.
+    pub async fn over(host: Host, address: SocketAddr, with: Transport) -> Result<Self, Fault> {
+        let sender = RefCell::new(Some(start(with).await?));
+        Ok(Self { host, address, sender })
+    }
+
+    /// Asks, and waits for the answer to begin.
+    pub async fn ask(&self, cx: &Cx, request: &Request) -> Result<Reply, Fault> {
+        let began = Instant::now();
+        let reply = timeout(HTTP_WAIT, self.send(cx, request)).await;
+        let reply = reply.unwrap_or(Err(Fault::NoAnswer));
+        let status = reply.as_ref().map(|reply| reply.status.to_string());
+        let path = request.target.split('?').next().unwrap_or_default();
+        cx.exchanged(Exchange {
+            to: &self.host.to_string(),
+            asked: &format!("{} {path}", request.method),
+            heard: status.as_deref().unwrap_or_else(|fault| fault.word()),
+            details: reply.as_ref().map(Reply::kept).unwrap_or_default(),
+            took: began.elapsed(),
+        });
+        reply
+    }
+
+    async fn send(&self, cx: &Cx, request: &Request) -> Result<Reply, Fault> {
+        let mut sender = self.ready(cx).await?;
+        let failed = |error: hyper::Error| Fault::of(&error);
+        let build = |target: String| -> Result<_, Fault> {
+            let mut built = hyper::Request::builder()
+                .method(&request.method)
+                .uri(target)
+                .header(header::ACCEPT, request.accept)
+                .header(header::USER_AGENT, concat!("check-acr/", env!("CARGO_PKG_VERSION")));
+            if let Some(secret) = &request.authorization {
+                let mut value = HeaderValue::from_str(secret.expose())
+                    .map_err(|_| Fault::Other("the credentials do not fit a header".into()))?;
+                value.set_sensitive(true);
+                built = built.header(header::AUTHORIZATION, value);
+            }
+            let form = request.form.as_ref();
+            if form.is_some() {
+                built = built.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+            }
+            let body = form.map(|form| Bytes::copy_from_slice(form.expose().as_bytes()));
+            Ok((built, Full::new(body.unwrap_or_default())))
+        };
+        let unbuilt = |error: hyper::http::Error| Fault::Other(error.to_string());
+        let response = match &mut sender {
+            Sender::One(one) => {
+                let (built, body) = build(request.target.clone())?;
+                let built = built.header(header::HOST, self.host.to_string());
+                one.send_request(built.body(body).map_err(unbuilt)?).await.map_err(failed)?
+            }
+            Sender::Two(two) => {
+                let (built, body) = build(format!("https://{}{}", self.host, request.target))?;
+                two.send_request(built.body(body).map_err(unbuilt)?).await.map_err(failed)?
+            }
+        };
+        *self.sender.borrow_mut() = Some(sender);
+        let (head, body) = response.into_parts();
+        Ok(Reply { status: head.status.as_u16(), headers: head.headers, body })
+    }
+
+    /// The connection, opened again where the server has closed it.
+    async fn ready(&self, cx: &Cx) -> Result<Sender, Fault> {
+        let mut kept = self.sender.borrow_mut().take();
+        let usable = match &mut kept {
+            Some(Sender::One(one)) => one.ready().await.is_ok(),
+            Some(Sender::Two(two)) => two.ready().await.is_ok(),
+            None => false,
+        };
+        if let (true, Some(sender)) = (usable, kept) {
+            return Ok(sender);
+        }
+        let stream = tcp::connect(cx, self.address).await?;
+        if self.host.plain {
+            return start(Transport::Plain(stream)).await;
+        }
+        let secured = tls::handshake(cx, &self.host, stream).await.map_err(Fault::from)?;
+        start(Transport::Secure(Box::new(secured.0))).await
+    }
+}
+
+async fn start(transport: Transport) -> Result<Sender, Fault> {
+    match transport {
+        Transport::Plain(stream) => start_one(TokioIo::new(stream)).await,
+        Transport::Secure(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
+            let mut builder = http2::Builder::new(TokioExecutor::new());
+            builder.max_header_list_size(LONGEST_HEAD);
+            let (sender, connection) =
+                builder.handshake(TokioIo::new(stream)).await.map_err(|e| Fault::of(&e))?;
+            tokio::spawn(connection);
+            Ok(Sender::Two(sender))
+        }
+        Transport::Secure(stream) => start_one(TokioIo::new(stream)).await,
+    }
+}
+
+async fn start_one<T>(io: T) -> Result<Sender, Fault>
+where
+    T: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+{
+    let mut builder = http1::Builder::new();
+    builder.max_buf_size(LONGEST_HEAD as usize);
+    let (sender, connection) = builder.handshake(io).await.map_err(|e| Fault::of(&e))?;
+    tokio::spawn(connection);
+    Ok(Sender::One(sender))
+}
+
+/// The time at which an answer says that it was made.
+pub fn date(reply: &Reply) -> Option<Timestamp> {
+    let date = reply.header("date")?;
+    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok()
+}
+
+impl Reply {
+    /// A header, when it is there and readable.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The next piece of the body; `None` at its end.
+    pub async fn piece(&mut self) -> Result<Option<Bytes>, Fault> {
+        loop {
+            match timeout(BODY_WAIT, self.body.frame()).await {
+                Err(_) => return Err(Fault::NoAnswer),
+                Ok(None) => return Ok(None),
+                Ok(Some(Err(error))) => return Err(Fault::of(&error)),
+                Ok(Some(Ok(frame))) => {
+                    if let Ok(data) = frame.into_data() {
+                        return Ok(Some(data));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The whole body, when it is no longer than `limit` and comes in time.
+    pub async fn read(mut self, limit: usize) -> Result<Vec<u8>, Fault> {
+        let reading = async {
+            let mut whole = vec![];
+            while let Some(piece) = self.piece().await? {
+                if whole.len() + piece.len() > limit {
+                    return Err(Fault::TooLong);
+                }
+                whole.extend_from_slice(&piece);
+            }
+            Ok(whole)
+        };
+        timeout(BODY_WAIT, reading).await.unwrap_or(Err(Fault::NoAnswer))
+    }
+
+    fn kept(&self) -> Map<String, Value> {
+        let kept = KEPT.iter().filter_map(|name| {
+            Some(((*name).replace('-', "_"), json!(self.header(name)?)))
+        });
+        let mut kept: Map<_, _> = kept.collect();
+        // A redirect's URL may carry a signature: its host is all that is kept.
+        let location = self.header("location").and_then(|url| url::Url::parse(url).ok());
+        let host = location.as_ref().and_then(url::Url::host_str);
+        kept.extend(host.map(|host| ("redirected_to".to_owned(), json!(host))));
+        kept
+    }
+}

@@ -1,0 +1,27 @@
+//! The only code that opens a socket: DNS, TCP, TLS and HTTP by hand, each wait bounded and each
+//! exchange recorded, because high-level clients hide exactly what a diagnosis needs.
+
+mod authenticate;
+pub mod dns;
+mod fault;
+pub mod http;
+pub mod open;
+pub mod tcp;
+pub mod tls;
+
+pub use authenticate::{Challenge, challenges};
+pub use fault::{Fault, Tried};
+pub use http::{Line, Reply, Request};
+
+use std::time::Duration;
+
+/// How long a name server may take; a query is sent again after each second of it.
+pub const DNS_WAIT: Duration = Duration::from_secs(3);
+/// How long a connection may take: enough for a lost first packet and a lost second one.
+pub const TCP_WAIT: Duration = Duration::from_secs(5);
+/// How long a TLS handshake may take.
+pub const TLS_WAIT: Duration = Duration::from_secs(5);
+/// How long a server may take to begin its answer.
+pub const HTTP_WAIT: Duration = Duration::from_secs(10);
+/// How long a body may stay silent, and how long a small one may take as a whole.
+pub const BODY_WAIT: Duration = Duration::from_secs(10);

@@ -1,0 +1,39 @@
+//! One connection to one address.
+
+use std::net::SocketAddr;
+
+use serde_json::Map;
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout},
+};
+
+use super::{Fault, TCP_WAIT};
+use crate::kit::{Cx, cx::Exchange};
+
+/// Connects to an address and records it.
+pub async fn connect(cx: &Cx, address: SocketAddr) -> Result<TcpStream, Fault> {
+    let began = Instant::now();
+    let got = dial(cx.world.route(address)).await;
+    cx.exchanged(Exchange {
+        to: &address.to_string(),
+        asked: "connect",
+        heard: got.as_ref().map_or_else(Fault::word, |_| "connected"),
+        details: Map::new(),
+        took: began.elapsed(),
+    });
+    got
+}
+
+/// Connects, in bounded time.
+pub(super) async fn dial(address: SocketAddr) -> Result<TcpStream, Fault> {
+    match timeout(TCP_WAIT, TcpStream::connect(address)).await {
+        Ok(Ok(stream)) => {
+            // Small questions, small answers: waiting to fill a packet only costs round trips.
+            let _ = stream.set_nodelay(true);
+            Ok(stream)
+        }
+        Ok(Err(error)) => Err(Fault::from(&error)),
+        Err(_) => Err(Fault::NoAnswer),
+    }
+}

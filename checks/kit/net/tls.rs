@@ -1,0 +1,239 @@
+//! One TLS handshake: the verdict on the certificate kept apart from the connection.
+
+use std::{sync::{Arc, Mutex}, time::Duration};
+
+use jiff::Timestamp;
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme,
+    client::{
+        WebPkiServerVerifier,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
+    crypto::{CryptoProvider, ring},
+    pki_types::{CertificateDer, ServerName, UnixTime},
+};
+use serde_json::{Map, json};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout},
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+
+use super::{Fault, TLS_WAIT};
+use crate::kit::{Cx, Host, World, cx::Exchange};
+
+/// A certificate, as far as a diagnosis needs it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Certificate {
+    /// Who signed it.
+    pub issuer: String,
+    /// The names it is for.
+    pub names: Vec<String>,
+    /// When it becomes valid.
+    pub not_before: Timestamp,
+    /// When it ceases to be.
+    pub not_after: Timestamp,
+}
+
+/// Why there is no secure connection.
+#[derive(Debug)]
+pub enum Refusal {
+    /// The connection failed before any certificate was judged.
+    Broken(Fault),
+    /// The other end ended the handshake with an alert.
+    Alert(String),
+    /// The certificate is not to be trusted.
+    Untrusted(CertificateError, Certificate),
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Broken(fault) => fault,
+            Refusal::Alert(alert) => Fault::Other(alert),
+            Refusal::Untrusted(..) => Fault::Certificate,
+        }
+    }
+}
+
+/// Shakes hands. The certificate must be good: credentials may travel on what this gives.
+pub async fn handshake(
+    cx: &Cx,
+    host: &Host,
+    stream: TcpStream,
+) -> Result<(TlsStream<TcpStream>, Certificate), Refusal> {
+    let began = Instant::now();
+    let judge = Judge::new(&cx.world, cx.now(), true);
+    let got = shake(host, stream, &judge).await;
+    let certificate = judge.certificate();
+    let heard = match &got {
+        Ok(_) => "secured",
+        Err(Refusal::Broken(fault)) => fault.word(),
+        Err(Refusal::Alert(alert)) => alert,
+        Err(Refusal::Untrusted(..)) => "certificate-not-trusted",
+    };
+    let mut details = Map::new();
+    if let Ok(stream) = &got {
+        let (_, session) = stream.get_ref();
+        let version = session.protocol_version().and_then(|version| version.as_str());
+        details.insert("version".into(), json!(version));
+        let alpn = session.alpn_protocol().map(String::from_utf8_lossy);
+        details.insert("alpn".into(), json!(alpn));
+    }
+    if let Some(certificate) = &certificate {
+        details.insert("issuer".into(), json!(certificate.issuer));
+        details.insert("not_after".into(), json!(certificate.not_after));
+    }
+    cx.exchanged(Exchange {
+        to: &host.to_string(),
+        asked: "TLS handshake",
+        heard,
+        details,
+        took: began.elapsed(),
+    });
+    match got {
+        Ok(stream) => Ok((stream, certificate.unwrap_or_default())),
+        Err(Refusal::Untrusted(error, _)) => {
+            Err(Refusal::Untrusted(error, certificate.unwrap_or_default()))
+        }
+        Err(refusal) => Err(refusal),
+    }
+}
+
+/// Shakes hands with whoever answers, whatever the certificate: only for reading a date.
+pub(super) async fn unverified(
+    cx: &Cx,
+    host: &Host,
+    stream: TcpStream,
+) -> Option<TlsStream<TcpStream>> {
+    shake(host, stream, &Judge::new(&cx.world, cx.now(), false)).await.ok()
+}
+
+async fn shake(
+    host: &Host,
+    stream: TcpStream,
+    judge: &Arc<Judge>,
+) -> Result<TlsStream<TcpStream>, Refusal> {
+    let other = |error: &dyn std::fmt::Display| Refusal::Broken(Fault::Other(error.to_string()));
+    let name = ServerName::try_from(host.name.clone()).map_err(|error| other(&error))?;
+    let mut config = ClientConfig::builder_with_provider(judge.provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| other(&error))?
+        .dangerous()
+        .with_custom_certificate_verifier(judge.clone())
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let connecting = TlsConnector::from(Arc::new(config)).connect(name, stream);
+    match timeout(TLS_WAIT, connecting).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(error)) => Err(match error.get_ref().and_then(|e| e.downcast_ref::<Error>()) {
+            Some(Error::InvalidCertificate(why)) => {
+                Refusal::Untrusted(why.clone(), Certificate::default())
+            }
+            Some(Error::AlertReceived(alert)) => Refusal::Alert(format!("{alert:?}")),
+            Some(Error::InvalidMessage(_)) => Refusal::Broken(Fault::NotTls),
+            Some(error) => other(error),
+            None => Refusal::Broken(Fault::from(&error)),
+        }),
+        Err(_) => Err(Refusal::Broken(Fault::NoAnswer)),
+    }
+}
+
+/// A verifier that remembers what it saw, and passes everything when it is told to.
+#[derive(Debug)]
+struct Judge {
+    provider: Arc<CryptoProvider>,
+    verifier: Option<Arc<WebPkiServerVerifier>>,
+    now: UnixTime,
+    enforcing: bool,
+    seen: Mutex<Option<CertificateDer<'static>>>,
+}
+
+impl Judge {
+    fn new(world: &World, now: Timestamp, enforcing: bool) -> Arc<Self> {
+        let provider = Arc::new(ring::default_provider());
+        // An empty store builds no verifier: then nothing is trusted.
+        let roots = world.roots.clone();
+        let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider.clone());
+        let seconds = u64::try_from(now.as_second()).unwrap_or_default();
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        let verifier = verifier.build().ok();
+        Arc::new(Self { provider, verifier, now, enforcing, seen: Mutex::default() })
+    }
+
+    fn certificate(&self) -> Option<Certificate> {
+        let seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        read(seen.as_ref()?)
+    }
+}
+
+impl ServerCertVerifier for Judge {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        chain: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        *self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
+            Some(leaf.clone().into_owned());
+        if !self.enforcing {
+            return Ok(ServerCertVerified::assertion());
+        }
+        match &self.verifier {
+            Some(verifier) => verifier.verify_server_cert(leaf, chain, name, ocsp, self.now),
+            None => Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+fn read(certificate: &CertificateDer<'_>) -> Option<Certificate> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    let time = |time: i64| Timestamp::from_second(time).unwrap_or_default();
+    let common_name = parsed.issuer().iter_common_name().next();
+    let issuer = common_name.and_then(|name| name.as_str().ok()).map(str::to_owned);
+    let names = parsed.subject_alternative_name().ok().flatten();
+    let names = names.map(|names| names.value.general_names.iter().filter_map(name).collect());
+    Some(Certificate {
+        issuer: issuer.unwrap_or_else(|| parsed.issuer().to_string()),
+        names: names.unwrap_or_default(),
+        not_before: time(parsed.validity().not_before.timestamp()),
+        not_after: time(parsed.validity().not_after.timestamp()),
+    })
+}
+
+fn name(name: &GeneralName<'_>) -> Option<String> {
+    match name {
+        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        GeneralName::IPAddress([a, b, c, d]) => {
+            Some(std::net::Ipv4Addr::new(*a, *b, *c, *d).to_string())
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,273 @@
+//! The plan: steps, joined by the facts they give one another.
+//!
+//! A step starts as soon as its inputs are there. A step whose input is missing
+//! is blocked, and says by whom. Cycles cannot be written: a fact must exist
+//! before it can be handed on.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    panic::AssertUnwindSafe,
+    rc::Rc,
+    time::Duration,
+};
+
+use futures::{
+    FutureExt,
+    future::{Shared, join_all},
+};
+use serde::Serialize;
+use serde_json::Value;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::{
+    Cx, End, Findings, Got, Halt, Listener, Subject, What, World,
+    cx::{Local, millis},
+    finding::tame,
+};
+
+/// What the reader sees of a step before it runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    /// Its name: part of the public interface (`--only`, JSON).
+    pub name: &'static str,
+    /// Longer than every wait inside it: overrunning is our own fault.
+    pub budget: Duration,
+}
+
+/// What can go wrong with running a step at all.
+#[derive(Serialize, strum::VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Trouble {
+    /// `--skip` named it.
+    LeftOut {},
+    /// The check panicked: a defect of this program.
+    Panicked {
+        /// What it said.
+        said: String,
+    },
+    /// The check outlasted its own budget: a defect of this program.
+    Overran {
+        /// The budget.
+        seconds: u64,
+    },
+    /// `--timeout` was over.
+    TimeUp {
+        /// What it was set to.
+        seconds: u64,
+    },
+    /// Ctrl-C.
+    Interrupted {},
+}
+
+impl Findings for Trouble {
+    const AREA: &'static str = "run";
+}
+
+/// A value some step will give.
+pub struct Fact<T> {
+    step: &'static str,
+    value: Shared<Local<Got<Rc<T>>>>,
+}
+
+impl<T> Clone for Fact<T> {
+    fn clone(&self) -> Self {
+        Self { step: self.step, value: self.value.clone() }
+    }
+}
+
+impl<T: 'static> Fact<T> {
+    /// The same fact, for a step that can do without it where the question did not arise.
+    pub fn unless_skipped(&self) -> Fact<Option<Rc<T>>> {
+        let value = self.value.clone().map(|got| match got {
+            Ok(value) => Ok(Rc::new(Some(value))),
+            Err(Halt::Skipped(_)) => Ok(Rc::new(None)),
+            Err(halt) => Err(halt),
+        });
+        Fact { step: self.step, value: value.boxed_local().shared() }
+    }
+
+    /// A part of the fact, as a fact of its own.
+    pub fn part<P: 'static>(&self, part: fn(&T) -> Got<P>) -> Fact<P> {
+        let value = self.value.clone().map(move |got| part(&*got?).map(Rc::new));
+        Fact { step: self.step, value: value.boxed_local().shared() }
+    }
+}
+
+/// The steps of one run.
+pub struct Plan {
+    cx: Cx,
+    left_out: BTreeSet<String>,
+    ends: BTreeMap<&'static str, Shared<Local<()>>>,
+}
+
+impl Plan {
+    /// An empty plan; `left_out` names steps that are not to be asked.
+    pub fn new(
+        subject: Subject,
+        world: World,
+        left_out: BTreeSet<String>,
+        listener: Listener,
+    ) -> Self {
+        let cx = Cx {
+            subject: Rc::new(subject),
+            world: Rc::new(world),
+            step: "",
+            beside: Rc::default(),
+            listener,
+        };
+        Self { cx, left_out, ends: BTreeMap::new() }
+    }
+
+    /// Adds a step that runs `check` on `inputs`.
+    pub fn step<In: Inputs, Out: Serialize + 'static>(
+        &mut self,
+        step: Step,
+        inputs: In,
+        check: impl Check<In::Values, Out>,
+    ) -> Fact<Out> {
+        let cx = Cx { step: step.name, beside: Rc::default(), ..self.cx.clone() };
+        let mut after: Vec<String> = vec![];
+        for name in inputs.steps() {
+            if !after.iter().any(|a| a == name) {
+                after.push(name.into());
+            }
+        }
+        cx.emit(What::Planned { step: step.name.into(), after });
+        let left_out = self.left_out.contains(step.name);
+        let value = drive(step, cx.clone(), inputs.wait(), check, left_out).boxed_local().shared();
+        let end = finish_beside(step, cx, value.clone().map(drop).boxed_local());
+        self.ends.insert(step.name, end.boxed_local().shared());
+        Fact { step: step.name, value }
+    }
+
+    /// Says what is being asked, before anything is.
+    pub fn announce(&self, tool: &str) {
+        let subject = self.cx.subject.describe();
+        self.cx.emit(What::Asked { subject, tool: tool.into() });
+    }
+
+    /// Runs the wanted steps. What they need runs too, because they await it;
+    /// nothing else does.
+    pub async fn run(self, wanted: impl Fn(&str) -> bool) {
+        join_all(self.ends.into_iter().filter(|(name, _)| wanted(name)).map(|(_, end)| end)).await;
+    }
+}
+
+async fn drive<Values, Out: Serialize + 'static>(
+    step: Step,
+    cx: Cx,
+    inputs: Local<Got<Values>>,
+    check: impl Check<Values, Out>,
+    left_out: bool,
+) -> Got<Rc<Out>> {
+    let (got, took) = match inputs.await {
+        _ if left_out => (Err(Halt::skipped(Trouble::LeftOut {})), Duration::ZERO),
+        Err(halt) => (Err(halt), Duration::ZERO),
+        Ok(values) => {
+            cx.emit(What::Started { step: step.name.into() });
+            let began = Instant::now();
+            let work = AssertUnwindSafe(check.run(cx.clone(), values)).catch_unwind();
+            let got = match timeout(step.budget, work).await {
+                Ok(Ok(got)) => got,
+                Ok(Err(panic)) => Err(Halt::broke(Trouble::Panicked { said: said(&*panic) })),
+                Err(_) => Err(Halt::broke(Trouble::Overran { seconds: step.budget.as_secs() })),
+            };
+            (got, began.elapsed())
+        }
+    };
+    let end = match &got {
+        Ok(fact) => End::Passed { saw: saw(fact) },
+        Err(Halt::Failed(finding)) => {
+            cx.found(finding.clone());
+            End::Failed
+        }
+        Err(Halt::Skipped(why)) => End::Skipped { why: why.clone() },
+        Err(Halt::Blocked { by }) => End::Blocked { by: (*by).into() },
+        Err(Halt::Broke(why)) => End::Broke { why: why.clone() },
+    };
+    cx.emit(What::Finished { step: step.name.into(), end, took_ms: millis(took) });
+    got.map(Rc::new)
+}
+
+/// Waits for a step and for what it still grades beside the others, no longer than its budget.
+async fn finish_beside(step: Step, cx: Cx, done: Local<()>) {
+    done.await;
+    let until = Instant::now() + step.budget;
+    loop {
+        let rest = std::mem::take(&mut *RefCell::borrow_mut(&cx.beside));
+        if rest.is_empty() {
+            return;
+        }
+        let rest = AssertUnwindSafe(join_all(rest)).catch_unwind();
+        // What is graded beside cannot change the step's own end: running out of time here
+        // leaves a warning unsaid, nothing more.
+        if timeout_at(until, rest).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// The fact's own fields: what a pass rests on.
+fn saw(fact: &impl Serialize) -> serde_json::Map<String, Value> {
+    let mut saw = serde_json::to_value(fact).unwrap_or_default();
+    tame(&mut saw);
+    match saw {
+        Value::Object(fields) => fields,
+        _ => serde_json::Map::new(),
+    }
+}
+
+fn said(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().map(str::to_owned);
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
+}
+
+/// The facts a step waits for.
+pub trait Inputs {
+    /// Their values, once they are there.
+    type Values: 'static;
+    /// The steps that give them.
+    fn steps(&self) -> Vec<&'static str>;
+    /// Waits for all of them.
+    fn wait(self) -> Local<Got<Self::Values>>;
+}
+
+/// Any `async fn(&Cx, &A, &B, ...) -> Got<Out>`.
+pub trait Check<Values, Out>: 'static {
+    /// Runs it.
+    fn run(self, cx: Cx, values: Values) -> Local<Got<Out>>;
+}
+
+macro_rules! arity {
+    ($($T:ident $t:ident),*) => {
+        impl<$($T: 'static),*> Inputs for ($(&Fact<$T>,)*) {
+            type Values = ($(Rc<$T>,)*);
+            fn steps(&self) -> Vec<&'static str> {
+                let ($($t,)*) = self;
+                vec![$($t.step),*]
+            }
+            fn wait(self) -> Local<Got<Self::Values>> {
+                let ($($t,)*) = self;
+                $(let $t = ($t.step, $t.value.clone());)*
+                Box::pin(async move {
+                    Ok(($($t.1.await.map_err(|halt| halt.pass_on($t.0))?,)*))
+                })
+            }
+        }
+        impl<F, Out: 'static, $($T: 'static),*> Check<($(Rc<$T>,)*), Out> for F
+        where
+            F: AsyncFn(&Cx $(, &$T)*) -> Got<Out> + 'static,
+        {
+            fn run(self, cx: Cx, ($($t,)*): ($(Rc<$T>,)*)) -> Local<Got<Out>> {
+                Box::pin(async move { self(&cx $(, &$t)*).await })
+            }
+        }
+    };
+}
+arity!();
+arity!(A a);
+arity!(A a, B b);
+arity!(A a, B b, C c);
+arity!(A a, B b, C c, D d);

@@ -1,0 +1,372 @@
+//! The words: codes to text, per language. Everything that a person reads comes from here.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Area, Finding};
+
+/// The languages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lang {
+    /// English
+    #[default]
+    En,
+    /// 한국어
+    Ko,
+}
+
+/// How much a finding matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Why a question was not asked.
+    Skip,
+    /// Works, but will bite.
+    Warning,
+    /// Could not tell.
+    Unknown,
+    /// Pulls fail.
+    Error,
+}
+
+/// A text in every language; a plain string stands for all of them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Text {
+    /// Names and signs: the same in every language.
+    Same(String),
+    /// One for each.
+    Each {
+        /// English
+        en: String,
+        /// 한국어
+        ko: String,
+    },
+}
+
+impl Text {
+    /// The text in that language.
+    pub fn of(&self, lang: Lang) -> &str {
+        match (self, lang) {
+            (Text::Same(text) | Text::Each { en: text, .. }, Lang::En) => text.trim(),
+            (Text::Same(text) | Text::Each { ko: text, .. }, Lang::Ko) => text.trim(),
+        }
+    }
+}
+
+/// The words of one code.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// How much it matters.
+    pub severity: Severity,
+    /// The catalogue's modes that it settles, the likeliest first.
+    #[serde(default)]
+    pub modes: Vec<String>,
+    /// Codes of symptoms that this is the cause of.
+    #[serde(default)]
+    pub explains: Vec<String>,
+    /// The version in which it was retired; the code stays known.
+    pub retired: Option<String>,
+    /// One plain fact.
+    pub title: Text,
+    /// What was seen, where the title does not say it all.
+    pub saw: Option<Text>,
+    /// What it means and what told it apart.
+    pub why: Option<Text>,
+    /// What to do, the least privilege first.
+    #[serde(default)]
+    pub fix: Vec<Fix>,
+}
+
+/// Who does what.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fix {
+    /// node | network | cluster-admin | registry-owner | identity-admin | developer
+    pub who: String,
+    /// Whether the command changes anything.
+    #[serde(default)]
+    pub changes: bool,
+    /// What to do, in words.
+    pub text: Text,
+    /// The exact command.
+    pub run: Option<String>,
+    /// The command that shows that it is fixed.
+    pub verify: Option<String>,
+    /// How to take it back.
+    pub undo: Option<String>,
+    /// How long until it works.
+    pub takes: Option<Text>,
+    /// Where to read on.
+    pub docs: Option<String>,
+}
+
+/// A fix with the real values in it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FilledFix {
+    /// Who does it.
+    pub who: String,
+    /// Whether the command changes anything.
+    pub changes: bool,
+    /// What to do.
+    pub text: String,
+    /// The command.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// The command that shows that it is fixed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verify: Option<String>,
+    /// How to take it back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undo: Option<String>,
+    /// How long until it works.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub takes: Option<String>,
+    /// Where to read on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub docs: Option<String>,
+}
+
+/// The words of a step.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepWords {
+    /// Its question.
+    pub asks: Text,
+    /// What is said when it passed, the fullest first: the first that can be filled is used.
+    pub passed: Vec<Text>,
+}
+
+/// One known way a pull fails.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mode {
+    /// The part of the pull path that it belongs to.
+    pub layer: String,
+    /// What is wrong, in a line.
+    pub en: String,
+    /// 무엇이 문제인지 한 줄로.
+    pub ko: String,
+}
+
+/// All words.
+pub struct Words {
+    /// By code.
+    pub entries: BTreeMap<String, Entry>,
+    /// By step.
+    pub steps: BTreeMap<String, StepWords>,
+    /// By word of evidence: `no-answer`.
+    pub values: BTreeMap<String, Text>,
+    /// By slug.
+    pub modes: BTreeMap<String, Mode>,
+}
+
+/// A file of words that does not parse.
+#[derive(Debug)]
+pub struct WordsError(String);
+
+impl std::fmt::Display for WordsError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the words do not parse: {}", self.0)
+    }
+}
+
+impl std::error::Error for WordsError {}
+
+impl Words {
+    /// Reads the files of words.
+    pub fn load(
+        areas: &[Area],
+        steps: &str,
+        values: &str,
+        modes: &str,
+    ) -> Result<Self, WordsError> {
+        let mut entries = BTreeMap::new();
+        for area in areas {
+            for (name, entry) in parse::<BTreeMap<String, Entry>>(area.name, area.words)? {
+                entries.insert(format!("{}/{name}", area.name), entry);
+            }
+        }
+        Ok(Self {
+            entries,
+            steps: parse("steps", steps)?,
+            values: parse("values", values)?,
+            modes: parse("modes", modes)?,
+        })
+    }
+
+    /// What a finding says, with its values in it.
+    pub fn title(&self, finding: &Finding, subject: &Map<String, Value>, lang: Lang) -> String {
+        let filled = self
+            .entries
+            .get(&finding.code)
+            .and_then(|entry| self.fill(entry.title.of(lang), &[&finding.evidence, subject], lang));
+        // A recording of another version may hold a code or evidence that this one lacks.
+        filled.unwrap_or_else(|| finding.code.clone())
+    }
+
+    /// What was seen.
+    pub fn saw(
+        &self,
+        finding: &Finding,
+        subject: &Map<String, Value>,
+        lang: Lang,
+    ) -> Option<String> {
+        let entry = self.entries.get(&finding.code)?;
+        self.fill(entry.saw.as_ref()?.of(lang), &[&finding.evidence, subject], lang)
+    }
+
+    /// What it means.
+    pub fn why(
+        &self,
+        finding: &Finding,
+        subject: &Map<String, Value>,
+        lang: Lang,
+    ) -> Option<String> {
+        let entry = self.entries.get(&finding.code)?;
+        self.fill(entry.why.as_ref()?.of(lang), &[&finding.evidence, subject], lang)
+    }
+
+    /// What to do: the fixes whose values are all known.
+    pub fn fixes(
+        &self,
+        finding: &Finding,
+        subject: &Map<String, Value>,
+        lang: Lang,
+    ) -> Vec<FilledFix> {
+        let fixes = self.entries.get(&finding.code).map_or(&[][..], |entry| &entry.fix);
+        let values = [&finding.evidence, subject];
+        let filled = fixes.iter().filter_map(|fix| {
+            let command = |template: &Option<String>| match template {
+                Some(template) => Some(Some(self.command(template, &values)?)),
+                None => Some(None),
+            };
+            Some(FilledFix {
+                who: fix.who.clone(),
+                changes: fix.changes,
+                text: self.fill(fix.text.of(lang), &values, lang)?,
+                run: command(&fix.run)?,
+                verify: command(&fix.verify)?,
+                undo: command(&fix.undo)?,
+                takes: fix.takes.as_ref().map(|takes| takes.of(lang).to_owned()),
+                docs: fix.docs.clone(),
+            })
+        });
+        filled.collect()
+    }
+
+    /// What a step says when it passed.
+    pub fn passed(
+        &self,
+        step: &str,
+        saw: &Map<String, Value>,
+        subject: &Map<String, Value>,
+        lang: Lang,
+    ) -> String {
+        let templates = self.steps.get(step).map_or(&[][..], |words| &words.passed);
+        let mut filled = templates.iter().filter_map(|t| self.fill(t.of(lang), &[saw, subject], lang));
+        filled.next().unwrap_or_default()
+    }
+
+    /// A template with its placeholders filled; `None` when a value is missing.
+    pub fn fill(
+        &self,
+        template: &str,
+        values: &[&Map<String, Value>],
+        lang: Lang,
+    ) -> Option<String> {
+        fill(template, |name| {
+            let value = values.iter().find_map(|values| values.get(name))?;
+            self.value(value, lang)
+        })
+    }
+
+    /// A command: the same in every language, each value quoted where a shell would trip over it.
+    fn command(&self, template: &str, values: &[&Map<String, Value>]) -> Option<String> {
+        fill(template, |name| {
+            let value = values.iter().find_map(|values| values.get(name))?;
+            Some(shell_word(value.as_str()?))
+        })
+    }
+
+    /// A value as people read it.
+    fn value(&self, value: &Value, lang: Lang) -> Option<String> {
+        match value {
+            Value::Null => None,
+            Value::String(text) => Some(self.word(text, lang).to_owned()),
+            Value::Array(items) if items.is_empty() => None,
+            Value::Array(items) => {
+                let items: Option<Vec<_>> = items.iter().map(|v| self.value(v, lang)).collect();
+                Some(items?.join(", "))
+            }
+            Value::Object(fields) => {
+                let fields: Option<Vec<_>> = fields.values().map(|v| self.value(v, lang)).collect();
+                Some(fields?.join(": "))
+            }
+            other => Some(other.to_string()),
+        }
+    }
+
+    /// A word of evidence in that language; other texts as they are.
+    pub fn word<'a>(&'a self, text: &'a str, lang: Lang) -> &'a str {
+        self.values.get(text).map_or(text, |value| value.of(lang))
+    }
+}
+
+fn parse<T: for<'de> Deserialize<'de>>(name: &str, text: &str) -> Result<T, WordsError> {
+    toml::from_str(text).map_err(|error| WordsError(format!("{name}: {error}")))
+}
+
+/// Replaces each `{name}`; other braces stand for themselves. `None` when one is unknown.
+fn fill(template: &str, value: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let mut filled = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some(start) = rest.find('{') {
+        filled.push_str(&rest[..start]);
+        rest = &rest[start..];
+        let end = rest.find('}').unwrap_or(0);
+        let name = rest.get(1..end).unwrap_or_default();
+        if !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_') {
+            filled.push_str(&value(name)?);
+            rest = &rest[end + 1..];
+        } else {
+            filled.push('{');
+            rest = &rest[1..];
+        }
+    }
+    filled.push_str(rest);
+    Some(filled)
+}
+
+/// A value as one word of a POSIX shell.
+fn shell_word(value: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@=,+%".contains(c);
+    if !value.is_empty() && value.chars().all(plain) {
+        return value.to_owned();
+    }
+    format!("'{}'", value.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_braces_stand_for_themselves() {
+        let value = |name: &str| (name == "acr").then(|| "contoso".to_owned());
+        assert_eq!(fill("az -n {acr} --query {n:name} {}", value).unwrap(), "az -n contoso --query {n:name} {}");
+        assert_eq!(fill("{unknown}", value), None);
+        assert_eq!(fill("{", value).unwrap(), "{");
+    }
+
+    #[test]
+    fn no_value_escapes_its_word() {
+        assert_eq!(shell_word("team/app:v1"), "team/app:v1");
+        assert_eq!(shell_word("$(reboot)"), "'$(reboot)'");
+        assert_eq!(shell_word("a'b"), r"'a'\''b'");
+        assert_eq!(shell_word(""), "''");
+    }
+}

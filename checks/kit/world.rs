@@ -1,0 +1,39 @@
+//! Where the outside is: the real one, or the lab's. The only seam.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use jiff::SignedDuration;
+use rustls::RootCertStore;
+
+/// Everything a check has to know about where it is. What is tested is what ships.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// The configured name servers, in the order in which a client asks them.
+    pub name_servers: Vec<SocketAddr>,
+    /// The suffixes that a client tries for a name without a dot.
+    pub search: Vec<String>,
+    /// Names that are answered by the hosts file, before any name server.
+    pub hosts: HashMap<String, Vec<IpAddr>>,
+    /// Where an address really is: empty in the real world, all of it on loopback in the lab.
+    pub routes: HashMap<SocketAddr, SocketAddr>,
+    /// The certificate authorities that are trusted here.
+    pub roots: Arc<RootCertStore>,
+    /// How far this machine's clock is ahead of the true time: zero, but in the lab.
+    pub clock_ahead: SignedDuration,
+    /// Whether we run inside a pod.
+    pub in_pod: bool,
+    /// Where docker's `config.json` would be, the first that exists counts.
+    pub docker_configs: Vec<PathBuf>,
+}
+
+impl World {
+    /// Where to connect to in order to reach that address.
+    pub fn route(&self, address: SocketAddr) -> SocketAddr {
+        self.routes.get(&address).copied().unwrap_or(address)
+    }
+}

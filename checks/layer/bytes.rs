@@ -1,0 +1,111 @@
+//! Takes the bytes of a blob as they come: counted, hashed, never more than a piece in memory.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::time::Instant;
+
+use super::{Broken, Trouble};
+use crate::{
+    kit::{
+        Cx, Platform,
+        net::{BODY_WAIT, Fault, Reply},
+    },
+    manifest::{Blob, Hasher},
+};
+
+/// How long a sample may take: bytes that come more slowly than this are in hand all the same.
+const SAMPLE_WAIT: Duration = Duration::from_secs(20);
+
+/// What was taken of a blob.
+pub(super) struct Taken {
+    /// How much.
+    pub bytes: u64,
+    /// To its end, the digest verified.
+    pub whole: bool,
+    /// The bytes, when they were to be kept.
+    pub kept: Vec<u8>,
+}
+
+/// Takes a blob, `most` bytes of it or all.
+pub(super) async fn take(
+    cx: &Cx,
+    mut reply: Reply,
+    blob: &Blob,
+    host: &str,
+    most: u64,
+    keep: bool,
+) -> Result<Taken, Trouble> {
+    let mut hasher = Hasher::like(&blob.digest);
+    let mut taken = Taken { bytes: 0, whole: false, kept: vec![] };
+    let began = Instant::now();
+    loop {
+        let piece = match reply.piece().await {
+            Ok(Some(piece)) => piece,
+            Ok(None) if taken.bytes < blob.size => {
+                return Err(Trouble::BlobUnexpectedEof(broken(host, blob, &taken, Fault::Closed)));
+            }
+            Ok(None) => break,
+            Err(Fault::NoAnswer) => {
+                return Err(Trouble::BlobStalled(broken(host, blob, &taken, Fault::NoAnswer)));
+            }
+            Err(fault) => return Err(Trouble::BlobUnexpectedEof(broken(host, blob, &taken, fault))),
+        };
+        hasher.update(&piece);
+        taken.bytes += piece.len() as u64;
+        if keep {
+            taken.kept.extend_from_slice(&piece);
+            if began.elapsed() > BODY_WAIT {
+                return Err(Trouble::BlobStalled(broken(host, blob, &taken, Fault::NoAnswer)));
+            }
+        }
+        // More than the manifest says can only be the wrong bytes: no need to read on.
+        if taken.bytes > blob.size {
+            break;
+        }
+        if taken.bytes >= most && taken.bytes < blob.size {
+            return Ok(taken);
+        }
+        if most != u64::MAX && began.elapsed() > SAMPLE_WAIT && taken.bytes < blob.size {
+            let (got, seconds) = (taken.bytes, began.elapsed().as_secs());
+            cx.tell(Trouble::Slow { host: host.to_owned(), got, seconds });
+            return Ok(taken);
+        }
+    }
+    let got = hasher.finish();
+    if got != blob.digest {
+        let (host, digest) = (host.to_owned(), blob.digest.clone());
+        return Err(Trouble::BlobDigestMismatch { host, digest, got });
+    }
+    taken.whole = true;
+    Ok(taken)
+}
+
+fn broken(host: &str, blob: &Blob, taken: &Taken, fault: Fault) -> Broken {
+    let (host, digest) = (host.to_owned(), blob.digest.clone());
+    Broken { host, digest, got: taken.bytes, of: blob.size, fault }
+}
+
+/// For which platform a config says that the image is built.
+pub(super) fn platform(config: &[u8]) -> Option<Platform> {
+    #[derive(Deserialize)]
+    struct Config {
+        architecture: String,
+        os: String,
+        variant: Option<String>,
+    }
+    let config: Config = serde_json::from_slice(config).ok()?;
+    Some(Platform { os: config.os, arch: config.architecture, variant: config.variant })
+}
+
+/// The word of a storage's XML refusal (which begins with a byte order mark), or of a registry's.
+pub(super) async fn refusal(reply: Reply) -> Option<String> {
+    let body = reply.read(64 * 1024).await.ok()?;
+    let text = String::from_utf8_lossy(&body);
+    let word = text.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>"));
+    let word = word.map(|(word, _)| word.to_owned());
+    word.or_else(|| {
+        let body: serde_json::Value = serde_json::from_slice(&body).ok()?;
+        Some(body.get("errors")?.get(0)?.get("code")?.as_str()?.to_owned())
+    })
+}

@@ -1,0 +1,170 @@
+//! Is the image there, and is there one for this platform?
+
+mod content;
+mod tags;
+
+use hyper::Method;
+use serde::Serialize;
+
+use crate::{
+    kit::{
+        Cx, Got, Halt, Image,
+        net::{Fault, Reply, Request},
+    },
+    registry::{MANIFESTS, error_body},
+    token::Session,
+};
+pub use content::{Blob, Content, Hasher, Source, blob_source, choose, data_host, digest};
+
+/// The longest manifest that a registry takes, and that is read.
+const LONGEST: usize = 4 * 1024 * 1024;
+
+/// What can be wrong with a manifest.
+#[derive(Serialize, strum::VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Trouble {
+    /// Only a login server was named.
+    NoImageAsked {},
+    /// The registry serves the blobs itself: there is no other host to look at.
+    ServedByRegistry {},
+    /// The repository has no such tag.
+    ImageTagNotFound {
+        /// The repository.
+        repository: String,
+        /// The tag.
+        tag: String,
+        /// The registry's own words.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        said: Option<String>,
+        /// The tags that are most like it, when listing is allowed.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        nearest: Vec<String>,
+        /// The most like it, as a whole reference.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        repaired: Option<String>,
+    },
+    /// The registry has no such repository.
+    RepositoryNotFound {
+        /// The repository.
+        repository: String,
+        /// The registry's own words.
+        said: String,
+    },
+    /// The repository has no such digest.
+    ImageDigestGone {
+        /// The repository.
+        repository: String,
+        /// The digest.
+        digest: String,
+    },
+    /// The index is there, and this platform's manifest in it is not.
+    ChildManifestGone {
+        /// The repository.
+        repository: String,
+        /// The digest.
+        digest: String,
+        /// Whose manifest it is.
+        platform: String,
+    },
+    /// The index has nothing for this platform.
+    PlatformNoMatch {
+        /// What was needed.
+        wanted: String,
+        /// What there is.
+        offered: Vec<String>,
+    },
+    /// What was sent is not what the digest names.
+    DigestMismatch {
+        /// The digest that was due.
+        wanted: String,
+        /// The digest of what came.
+        got: String,
+    },
+    /// What was sent is no manifest.
+    NotAManifest {
+        /// What it is called.
+        media_type: String,
+        /// Why not.
+        said: String,
+    },
+    /// The answer broke off.
+    Unreadable {
+        /// What was asked.
+        asked: String,
+        /// How.
+        fault: Fault,
+    },
+}
+
+/// A manifest, or an index of them.
+#[derive(Serialize)]
+pub struct Manifest {
+    digest: String,
+    media_type: String,
+    #[serde(skip)]
+    bytes: Vec<u8>,
+    /// As a word.
+    kind: &'static str,
+}
+
+/// Fetches what the image's name stands for.
+pub async fn fetch(cx: &Cx, session: &Session) -> Got<Manifest> {
+    let Some(image) = image(cx) else { return Err(Halt::skipped(Trouble::NoImageAsked {})) };
+    match get(cx, session, &image, &image.reference).await? {
+        Ok(manifest) => Ok(manifest),
+        Err(reply) => Err(missing(cx, session, &image, reply).await),
+    }
+}
+
+fn image(cx: &Cx) -> Option<Image> {
+    cx.subject.asked.as_ref().ok()?.image.clone()
+}
+
+/// Gets a manifest; the inner error is a 404, which the callers read differently.
+async fn get(
+    cx: &Cx,
+    session: &Session,
+    image: &Image,
+    reference: &str,
+) -> Got<Result<Manifest, Reply>> {
+    let target = format!("/v2/{}/manifests/{reference}", image.repository);
+    let asked = format!("GET {target}");
+    let request = Request { accept: MANIFESTS, ..Request::new(Method::GET, target) };
+    let reply = session.ask(cx, request).await?;
+    match reply.status {
+        200 => {}
+        401 => return Err(session.refused(cx, reply).await),
+        404 => return Ok(Err(reply)),
+        _ => return Err(session.site().refuse(&asked, reply).await),
+    }
+    let media_type = reply.header("content-type").unwrap_or_default().to_owned();
+    let claimed = reply.header("docker-content-digest").map(str::to_owned);
+    let read = reply.read(LONGEST).await;
+    let bytes = read.map_err(|fault| Halt::from(Trouble::Unreadable { asked, fault }))?;
+    let wanted = if reference.contains(':') { Some(reference.to_owned()) } else { claimed };
+    let got = digest(wanted.as_deref().unwrap_or("sha256:"), &bytes);
+    if let Some(wanted) = wanted.filter(|wanted| *wanted != got) {
+        return Err(Trouble::DigestMismatch { wanted, got }.into());
+    }
+    content::read(got, media_type, bytes).map(Ok).map_err(Halt::from)
+}
+
+/// Says what is not there: the tag, the digest or the repository.
+async fn missing(cx: &Cx, session: &Session, image: &Image, reply: Reply) -> Halt {
+    let Image { repository, reference } = image.clone();
+    let body = error_body(reply).await;
+    let said = (!body.code.is_empty()).then(|| format!("{}: {}", body.code, body.message));
+    if let (true, Some(said)) = (body.code == "NAME_UNKNOWN", said.clone()) {
+        return Trouble::RepositoryNotFound { repository, said }.into();
+    }
+    if image.is_digest() {
+        return Trouble::ImageDigestGone { repository, digest: reference }.into();
+    }
+    let nearest = tags::nearest(cx, session, image).await;
+    let repaired = nearest.first().and_then(|tag| {
+        let asked = cx.subject.asked.as_ref().ok()?;
+        Some(format!("{}/{repository}:{tag}", asked.registry))
+    });
+    Trouble::ImageTagNotFound { repository, tag: reference, said, nearest, repaired }.into()
+}

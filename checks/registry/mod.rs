@@ -1,0 +1,226 @@
+//! Does the registry answer, and what does it want to see before it serves the image?
+//!
+//! containerd asks for the manifest first, without a token, and follows that answer's challenge:
+//! a firewall or an outage shows there, before anybody signs in. So do we.
+
+mod refusal;
+mod site;
+
+use std::{fmt, rc::Rc};
+
+use hyper::Method;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::{
+    image::Understood,
+    kit::{
+        Asked, Cx, Got, Halt,
+        net::{self, Fault, Reply, Request, challenges, http},
+    },
+    network::Reached,
+    tls::Secured,
+};
+pub use refusal::{ErrorBody, error_body};
+pub use site::{Site, join, redirect};
+
+/// What manifests we can read, as containerd asks for them.
+pub const MANIFESTS: &str = "application/vnd.docker.distribution.manifest.v2+json, \
+    application/vnd.docker.distribution.manifest.list.v2+json, \
+    application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, */*";
+
+/// What can be wrong with what a registry answers, whatever was asked.
+#[derive(Serialize, strum::VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Trouble {
+    /// What answers does not ask for a sign-in as a registry does.
+    ChallengeInvalid {
+        /// Who answered.
+        host: String,
+        /// What was asked.
+        asked: String,
+        /// Its status.
+        status: u16,
+        /// What it sent where a challenge was due.
+        said: String,
+    },
+    /// The registry refuses this network address.
+    NetworkRules {
+        /// The registry.
+        host: String,
+        /// The address that it saw.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        client_ip: Option<String>,
+        /// For support.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        correlation: Option<String>,
+    },
+    /// A refusal that is neither a sign-in nor the network rules.
+    Forbidden(Refused),
+    /// The registry itself fails.
+    Outage(Refused),
+    /// Azure's registry says that it was asked too much.
+    #[serde(rename = "acr-throttled-429")]
+    #[strum(serialize = "acr-throttled-429")]
+    AcrThrottled429(Refused),
+    /// Another registry says so.
+    Throttled(Refused),
+    /// A status that has no meaning in this protocol.
+    Unexpected(Refused),
+    /// No answer, or none that is HTTP.
+    NoAnswer {
+        /// Who was asked.
+        host: String,
+        /// What.
+        asked: String,
+        /// How it failed.
+        fault: Fault,
+    },
+    /// Sent in circles.
+    RedirectLoop {
+        /// Where it began.
+        host: String,
+        /// What was asked.
+        asked: String,
+        /// How often we were sent on.
+        hops: usize,
+    },
+    /// The registry names another host, and that cannot be reached.
+    HostUnreachable {
+        /// That host.
+        host: String,
+        /// Where the way there ended.
+        stage: &'static str,
+        /// How.
+        fault: Fault,
+    },
+}
+
+/// An answer that is a refusal.
+#[derive(Serialize)]
+pub struct Refused {
+    host: String,
+    asked: String,
+    status: u16,
+    /// The registry's own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    said: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    correlation: Option<String>,
+}
+
+/// How the registry wants to be signed in to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wants {
+    /// Not at all.
+    Nothing,
+    /// A password with each request.
+    Basic,
+    /// A token from that place.
+    Bearer(net::Challenge),
+}
+
+impl fmt::Display for Wants {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Wants::Nothing => "nothing",
+            Wants::Basic => "basic",
+            Wants::Bearer(_) => "bearer",
+        })
+    }
+}
+
+/// The registry, and what it wants to see.
+#[derive(Serialize)]
+pub struct Challenge {
+    #[serde(skip)]
+    pub(crate) site: Rc<Site>,
+    #[serde(serialize_with = "as_word")]
+    pub(crate) wants: Wants,
+    /// Where tokens are issued.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    realm: Option<String>,
+    /// The registry's clock, when it told.
+    #[serde(skip)]
+    pub(crate) dated: Option<Timestamp>,
+    status: u16,
+}
+
+fn as_word<S: serde::Serializer>(wants: &Wants, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(wants)
+}
+
+/// Asks as containerd does: for the manifest, without credentials.
+pub async fn challenge(
+    cx: &Cx,
+    understood: &Understood,
+    reached: &Reached,
+    secured: &Option<Rc<Secured>>,
+) -> Got<Challenge> {
+    let asked = &understood.asked;
+    let site = Rc::new(Site::over(cx, reached, secured.as_deref()).await?);
+    let mut request = first_question(asked, Method::HEAD);
+    let mut reply = site.ask(cx, &request).await?;
+    // Not every registry knows HEAD, and a refusal to HEAD carries no reason.
+    if request.method == Method::HEAD && !matches!(reply.status, 200 | 401 | 404) {
+        request = first_question(asked, Method::GET);
+        reply = site.ask(cx, &request).await?;
+    }
+    let said = format!("{} {}", request.method, request.target);
+    let dated = http::date(&reply);
+    let status = reply.status;
+    let wants = match status {
+        401 => wants(&reply).ok_or_else(|| invalid(asked, &said, &reply))?,
+        404 if asked.image.is_some() => Wants::Nothing,
+        200 if is_registry(&reply) => Wants::Nothing,
+        200 => return Err(invalid(asked, &said, &reply).into()),
+        _ => return Err(site.refuse(&said, reply).await),
+    };
+    let realm = match &wants {
+        Wants::Bearer(challenge) => challenge.param("realm").map(str::to_owned),
+        _ => None,
+    };
+    let realm = realm.and_then(|realm| url::Url::parse(&realm).ok()?.host_str().map(str::to_owned));
+    Ok(Challenge { site, wants, realm, dated, status })
+}
+
+fn first_question(asked: &Asked, method: Method) -> Request {
+    let Some(image) = &asked.image else { return Request::new(Method::GET, "/v2/") };
+    let target = format!("/v2/{}/manifests/{}", image.repository, image.reference);
+    Request { accept: MANIFESTS, ..Request::new(method, target) }
+}
+
+/// What the answer asks for; `None` when it asks for nothing that we could follow.
+fn wants(reply: &Reply) -> Option<Wants> {
+    let challenges = challenges(&reply.headers);
+    let bearer = challenges.iter().find(|challenge| challenge.scheme == "bearer");
+    match bearer.filter(|bearer| bearer.param("realm").is_some()) {
+        Some(bearer) => Some(Wants::Bearer(bearer.clone())),
+        None => challenges.iter().any(|c| c.scheme == "basic").then_some(Wants::Basic),
+    }
+}
+
+/// A 200 proves a registry only when it looks like one: a captive portal says 200 to everything.
+fn is_registry(reply: &Reply) -> bool {
+    let manifest = reply.header("content-type").is_some_and(|kind| {
+        kind.contains("manifest") || kind.contains("vnd.oci.image") || kind.contains("json")
+    });
+    manifest
+        || reply.header("docker-distribution-api-version").is_some()
+        || reply.header("docker-content-digest").is_some()
+}
+
+fn invalid(asked: &Asked, said: &str, reply: &Reply) -> Halt {
+    let header = reply.header("www-authenticate").map(|h| format!("WWW-Authenticate: {h}"));
+    let kind = || reply.header("content-type").map(|kind| format!("Content-Type: {kind}"));
+    Trouble::ChallengeInvalid {
+        host: asked.host.to_string(),
+        asked: said.to_owned(),
+        status: reply.status,
+        said: header.or_else(kind).unwrap_or_else(|| "no-challenge".to_owned()),
+    }
+    .into()
+}

@@ -1,0 +1,75 @@
+//! What a refusal says: the registry's error body, and the troubles that any request can meet.
+
+use serde::Deserialize;
+
+use super::{Refused, Trouble};
+use crate::kit::{Halt, Host, net::Reply};
+
+/// The longest error body that is read.
+const LONGEST: usize = 64 * 1024;
+
+/// The first error of a registry's error body: in a list of errors the first is the cause.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+pub struct ErrorBody {
+    /// `MANIFEST_UNKNOWN`, `DENIED`
+    #[serde(default)]
+    pub code: String,
+    /// In the registry's words.
+    #[serde(default)]
+    pub message: String,
+}
+
+#[derive(Deserialize)]
+struct Envelope {
+    errors: Vec<ErrorBody>,
+}
+
+/// Reads an error body; empty when there is none that is a registry's.
+pub async fn error_body(reply: Reply) -> ErrorBody {
+    let body = reply.read(LONGEST).await.unwrap_or_default();
+    let envelope = serde_json::from_slice::<Envelope>(&body).ok();
+    envelope.and_then(|envelope| envelope.errors.into_iter().next()).unwrap_or_default()
+}
+
+/// Says what a refusal means that has nothing to do with what was asked for.
+pub(super) async fn grade(host: &Host, asked: &str, reply: Reply) -> Halt {
+    let status = reply.status;
+    let header = |name| reply.header(name).map(str::to_owned);
+    let (retry_after, correlation) =
+        (header("retry-after"), header("x-ms-correlation-request-id"));
+    let body = error_body(reply).await;
+    if status == 403 && body.message.contains("aka.ms/acr/firewall") {
+        let client_ip = client_ip(&body.message);
+        return Trouble::NetworkRules { host: host.to_string(), client_ip, correlation }.into();
+    }
+    let said = (!body.code.is_empty()).then(|| format!("{}: {}", body.code, body.message));
+    let (host_name, asked) = (host.to_string(), asked.to_owned());
+    let refused = Refused { host: host_name, asked, status, said, retry_after, correlation };
+    match status {
+        429 if host.acr().is_some() => Trouble::AcrThrottled429(refused).into(),
+        429 => Trouble::Throttled(refused).into(),
+        401 | 403 => Trouble::Forbidden(refused).into(),
+        500.. => Trouble::Outage(refused).into(),
+        _ => Trouble::Unexpected(refused).into(),
+    }
+}
+
+/// The address in `client with IP '203.0.113.9' is not allowed access`.
+fn client_ip(message: &str) -> Option<String> {
+    let (_, rest) = message.split_once("client with IP '")?;
+    let (ip, _) = rest.split_once('\'')?;
+    ip.parse::<std::net::IpAddr>().ok().map(|ip| ip.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_that_the_registry_saw() {
+        let said = "client with IP '203.0.113.9' is not allowed access. Refer https://x to y.";
+        assert_eq!(client_ip(said).as_deref(), Some("203.0.113.9"));
+        assert_eq!(client_ip("client with IP '$(reboot)' is not"), None);
+        assert_eq!(client_ip("nothing of the kind"), None);
+    }
+}

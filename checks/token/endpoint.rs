@@ -1,0 +1,134 @@
+//! The token server: containerd's questions, in containerd's order.
+//!
+//! With a password it posts a form first and falls back to GET with Basic where the server
+//! refuses the form (containerd, core/remotes/docker/auth/fetch.go); a refresh token is only
+//! ever posted; nobody just gets.
+
+use hyper::Method;
+use serde::Deserialize;
+use url::{Url, form_urlencoded};
+
+use super::{Session, Trouble};
+use crate::{
+    identity::Credential,
+    kit::{
+        Cx, Got, Halt, Host, Role, Secret,
+        net::{Challenge, Reply, Request},
+    },
+};
+
+/// The longest token that is read.
+const LONGEST: usize = 256 * 1024;
+
+#[derive(Deserialize)]
+struct Issued {
+    token: Option<String>,
+    access_token: Option<String>,
+}
+
+/// Gets an access token.
+pub(super) async fn token(
+    cx: &Cx,
+    session: &Session,
+    wanted: &Challenge,
+    refresh: Option<&Secret>,
+) -> Got<Secret> {
+    if let Credential::Access(token) = &session.identity.credential {
+        return Ok(token.clone());
+    }
+    let server = Server::read(session, wanted)?;
+    let reply = match (&session.identity.credential, refresh) {
+        (_, Some(refresh)) => {
+            let form = [("grant_type", "refresh_token"), ("refresh_token", refresh.expose())];
+            server.post(cx, session, &form).await?
+        }
+        (Credential::Password { user, password }, None) => {
+            let form =
+                [("grant_type", "password"), ("username", user), ("password", password.expose())];
+            let reply = server.post(cx, session, &form).await?;
+            match reply.status {
+                400 | 401 | 404 | 405 => server.get(cx, session, Some(password.basic(user))).await?,
+                _ => reply,
+            }
+        }
+        _ => server.get(cx, session, None).await?,
+    };
+    issued(cx, session, &server, reply).await
+}
+
+async fn issued(cx: &Cx, session: &Session, server: &Server, reply: Reply) -> Got<Secret> {
+    let status = reply.status;
+    match status {
+        200 => {}
+        // A refusal is a 401, with or without a body; docker-registry's servers say 400 and 403 too.
+        400 | 401 if matches!(session.identity.credential, Credential::Nobody) => {
+            return Err(session.nobody(cx));
+        }
+        400 | 401 => return Err(session.stale(reply).await),
+        _ => return Err(session.site().refuse(&format!("token from {}", server.host), reply).await),
+    }
+    let no_token = |said: &str| -> Halt {
+        Trouble::NoToken { host: server.host.to_string(), status, said: said.to_owned() }.into()
+    };
+    let body = reply.read(LONGEST).await.map_err(|fault| no_token(fault.word()))?;
+    let issued: Issued = serde_json::from_slice(&body).map_err(|_| no_token("not-json"))?;
+    let token = issued.token.filter(|token| !token.is_empty()).or(issued.access_token);
+    token.filter(|token| !token.is_empty()).map(Secret::new).ok_or_else(|| no_token("no-token-in-it"))
+}
+
+/// Where tokens are issued, and for what.
+struct Server {
+    host: Host,
+    path: String,
+    /// Service and scope, and what the realm's own query holds.
+    ask: Vec<(String, String)>,
+}
+
+impl Server {
+    fn read(session: &Session, wanted: &Challenge) -> Got<Self> {
+        let site = session.site();
+        let realm = wanted.param("realm").unwrap_or_default();
+        let not_safe = || -> Halt {
+            let host = site.host.to_string();
+            // Its query is not shown: it is the registry's to fill, and may hold anything.
+            let realm = realm.split('?').next().unwrap_or_default().to_owned();
+            Trouble::RealmNotSafe { host, realm }.into()
+        };
+        let url = Url::parse(realm).map_err(|_| not_safe())?;
+        let mut host = Host::of(&url, Role::Other).ok_or_else(not_safe)?;
+        let http = matches!(url.scheme(), "http" | "https");
+        if !http || (host.plain && !site.host.plain && !host.may_be_plain()) {
+            return Err(not_safe());
+        }
+        if (&host.name, host.port) == (&site.host.name, site.host.port) {
+            host = site.host.clone();
+        }
+        let mut ask: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+        let mut add = |name: &str| {
+            let value = wanted.param(name).map(|value| (name.to_owned(), value.to_owned()));
+            ask.extend(value);
+        };
+        add("service");
+        match (wanted.param("scope"), session.repository()) {
+            // containerd asks for this where the registry does not say what it wants.
+            (None, Some(repository)) => ask.push(("scope".into(), format!("repository:{repository}:pull"))),
+            _ => add("scope"),
+        }
+        Ok(Self { host, path: url.path().to_owned(), ask })
+    }
+
+    async fn get(&self, cx: &Cx, session: &Session, authorization: Option<Secret>) -> Got<Reply> {
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.ask).finish();
+        let target = format!("{}?{query}", self.path);
+        let request = Request { authorization, ..Request::new(Method::GET, target) };
+        session.site().send(cx, &self.host, &request).await
+    }
+
+    async fn post(&self, cx: &Cx, session: &Session, form: &[(&str, &str)]) -> Got<Reply> {
+        let mut body = form_urlencoded::Serializer::new(String::new());
+        body.extend_pairs(form).append_pair("client_id", "check-acr").extend_pairs(&self.ask);
+        let form = Some(Secret::new(body.finish()));
+        let request = Request { form, ..Request::new(Method::POST, self.path.clone()) };
+        session.site().send(cx, &self.host, &request).await
+    }
+}

@@ -1,0 +1,155 @@
+//! Does the registry give us a token, and what is it good for?
+
+mod endpoint;
+mod session;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::{
+    identity::{Credential, Identity},
+    kit::{Cx, Got, Halt, Secret, claims, net::Request},
+    registry::{Challenge, Site, Wants},
+};
+pub use session::Session;
+
+/// What can be wrong with signing in.
+#[derive(Serialize, strum::VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Trouble {
+    /// There is nothing to exchange: a password is shown as it is, and nobody shows nothing.
+    NothingToExchange {},
+    /// The refresh token is out of date by the registry's own clock.
+    PullsecretShortLivedToken {
+        /// Since when.
+        expired: Timestamp,
+        /// Where it came from.
+        from: String,
+    },
+    /// The registry does not serve this to nobody, and nobody signs in here.
+    AnonymousPullDisabled {
+        /// The registry.
+        host: String,
+        /// What was asked for.
+        wanted: String,
+    },
+    /// The same inside a pod, where the node would sign in for it: could not tell.
+    NobodyInThisPod {
+        /// The registry.
+        host: String,
+        /// What was asked for.
+        wanted: String,
+    },
+    /// What we sign in with was refused.
+    CredentialsRefused {
+        /// Who refused it.
+        host: String,
+        /// Who was refused.
+        user: String,
+        /// Where the credentials came from.
+        from: String,
+        /// The registry's own words.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        said: Option<String>,
+        /// For support.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        correlation: Option<String>,
+    },
+    /// Signed in, and not allowed.
+    ScopeNotGranted {
+        /// The registry.
+        host: String,
+        /// What was asked for.
+        wanted: String,
+        /// What the token says that it grants.
+        granted: String,
+        /// Who asked.
+        user: String,
+    },
+    /// The token server's answer is no token.
+    NoToken {
+        /// Who answered.
+        host: String,
+        /// Its status.
+        status: u16,
+        /// What it sent instead.
+        said: String,
+    },
+    /// The challenge names a place to which no credentials may be sent.
+    RealmNotSafe {
+        /// The registry.
+        host: String,
+        /// That place.
+        realm: String,
+    },
+}
+
+/// What is shown at the token server in place of a password.
+#[derive(Serialize)]
+pub struct Grant {
+    #[serde(skip)]
+    token: Secret,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<Timestamp>,
+}
+
+/// Is there a refresh token that the registry can still take?
+pub async fn exchange(cx: &Cx, challenge: &Challenge, identity: &Identity) -> Got<Grant> {
+    let Credential::Refresh(token) = &identity.credential else {
+        return Err(Halt::skipped(Trouble::NothingToExchange {}));
+    };
+    let expires = claims(token).and_then(|claims| claims.get("exp")?.as_i64());
+    let expires = expires.and_then(|seconds| Timestamp::from_second(seconds).ok());
+    // By the registry's clock, where it told: ours may be wrong.
+    let now = challenge.dated.unwrap_or_else(|| cx.now());
+    match expires.filter(|expires| *expires < now) {
+        Some(expired) => {
+            Err(Trouble::PullsecretShortLivedToken { expired, from: identity.source() }.into())
+        }
+        None => Ok(Grant { token: token.clone(), expires }),
+    }
+}
+
+/// Gets what each further request must carry.
+pub async fn fetch(
+    cx: &Cx,
+    challenge: &Challenge,
+    identity: &Identity,
+    grant: &Option<std::rc::Rc<Grant>>,
+) -> Got<Session> {
+    let site = challenge.site.clone();
+    let session = Session::new(cx, site, identity);
+    let session = match &challenge.wants {
+        Wants::Nothing => session,
+        Wants::Basic => match &identity.credential {
+            Credential::Password { user, password } => session.with(password.basic(user), None),
+            _ => return Err(session.nobody(cx)),
+        },
+        Wants::Bearer(wanted) => {
+            let grant = grant.as_ref().map(|grant| &grant.token);
+            let token = endpoint::token(cx, &session, wanted, grant).await?;
+            let granted = session::granted(&token);
+            session.with(token.bearer(), granted)
+        }
+    };
+    if cx.subject.asked.as_ref().is_ok_and(|asked| asked.image.is_none()) {
+        prove_signed_in(cx, &session).await?;
+    }
+    Ok(session)
+}
+
+/// Without an image there is no manifest to prove the token: the registry's front page does.
+async fn prove_signed_in(cx: &Cx, session: &Session) -> Got<()> {
+    let reply = session.ask(cx, Request::new(hyper::Method::GET, "/v2/")).await?;
+    match reply.status {
+        200 => Ok(()),
+        401 => Err(session.refused(cx, reply).await),
+        _ => Err(session.site().refuse("GET /v2/", reply).await),
+    }
+}
+
+/// The site's name as findings give it.
+fn host(site: &Site) -> String {
+    site.host.to_string()
+}

@@ -1,0 +1,133 @@
+//! A registry with us signed in to it, and what it means when it refuses all the same.
+
+use std::rc::Rc;
+
+use serde::{Serialize, Serializer};
+
+use super::Trouble;
+use crate::{
+    identity::{Credential, Identity},
+    kit::{
+        Cx, Got, Halt, Secret, claims,
+        net::{Reply, Request, challenges},
+    },
+    registry::{Site, error_body},
+};
+
+/// A registry, and what each request to it must carry.
+#[derive(Serialize)]
+pub struct Session {
+    /// The registry.
+    #[serde(skip)]
+    site: Rc<Site>,
+    #[serde(skip)]
+    pub(super) identity: Identity,
+    #[serde(rename = "signed_in", serialize_with = "whether")]
+    authorization: Option<Secret>,
+    /// What the token says that it grants; nothing when it is opaque.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    granted: Option<String>,
+    /// What is needed of it.
+    wanted: String,
+    #[serde(skip)]
+    repository: Option<String>,
+}
+
+/// Whether there is something, never what.
+fn whether<S: Serializer>(secret: &Option<Secret>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(if secret.is_some() { "yes" } else { "not-needed" })
+}
+
+impl Session {
+    pub(super) fn new(cx: &Cx, site: Rc<Site>, identity: &Identity) -> Self {
+        let image = cx.subject.asked.as_ref().ok().and_then(|asked| asked.image.clone());
+        let repository = image.map(|image| image.repository);
+        let wanted = match &repository {
+            Some(repository) => format!("pull {repository}"),
+            None => "sign-in".to_owned(),
+        };
+        let identity = identity.clone();
+        Self { site, identity, authorization: None, granted: None, wanted, repository }
+    }
+
+    /// The repository that is asked for, if one is.
+    pub(super) fn repository(&self) -> Option<&str> {
+        self.repository.as_deref()
+    }
+
+    pub(super) fn with(self, authorization: Secret, granted: Option<String>) -> Self {
+        Self { authorization: Some(authorization), granted, ..self }
+    }
+
+    /// The registry.
+    pub(crate) fn site(&self) -> &Site {
+        &self.site
+    }
+
+    /// Asks, signed in; redirects are followed.
+    pub(crate) async fn ask(&self, cx: &Cx, request: Request) -> Got<Reply> {
+        self.site.ask(cx, &self.sign(request)).await
+    }
+
+    /// Asks for a blob, signed in; a redirect is the answer.
+    pub(crate) async fn ask_once(&self, cx: &Cx, request: Request) -> Got<Reply> {
+        self.site.ask_once(cx, &self.sign(request)).await
+    }
+
+    fn sign(&self, request: Request) -> Request {
+        Request { authorization: self.authorization.clone(), ..request }
+    }
+
+    /// What a 401 means, now that we are signed in as far as can be.
+    pub(crate) async fn refused(&self, cx: &Cx, reply: Reply) -> Halt {
+        let error = challenges(&reply.headers).into_iter().find_map(|c| c.params.get("error").cloned());
+        let basic = self.authorization.as_ref().is_some_and(|a| a.expose().starts_with("Basic "));
+        match &self.identity.credential {
+            Credential::Nobody => self.nobody(cx),
+            _ if basic || error.as_deref() == Some("invalid_token") => self.stale(reply).await,
+            _ => Trouble::ScopeNotGranted {
+                host: super::host(&self.site),
+                wanted: self.wanted.clone(),
+                granted: self.granted.clone().unwrap_or_else(|| "nothing".to_owned()),
+                user: self.identity.name(),
+            }
+            .into(),
+        }
+    }
+
+    /// The registry wants somebody, and there is nobody.
+    pub(super) fn nobody(&self, cx: &Cx) -> Halt {
+        let (host, wanted) = (super::host(&self.site), self.wanted.clone());
+        // A pod's image is pulled by its node, which may well have an identity: not ours to say.
+        if cx.world.in_pod {
+            return Halt::broke(Trouble::NobodyInThisPod { host, wanted });
+        }
+        Trouble::AnonymousPullDisabled { host, wanted }.into()
+    }
+
+    /// What we sign in with was refused.
+    pub(super) async fn stale(&self, reply: Reply) -> Halt {
+        let correlation = reply.header("x-ms-correlation-request-id").map(str::to_owned);
+        let body = error_body(reply).await;
+        Trouble::CredentialsRefused {
+            host: super::host(&self.site),
+            user: self.identity.name(),
+            from: self.identity.source(),
+            said: (!body.message.is_empty()).then_some(body.message),
+            correlation,
+        }
+        .into()
+    }
+}
+
+/// What a token says that it grants, as `pull team/app`; `None` when it does not say.
+pub(super) fn granted(token: &Secret) -> Option<String> {
+    let claims = claims(token)?;
+    let grants = claims.get("access")?.as_array()?.iter().filter_map(|access| {
+        let actions: Vec<_> = access.get("actions")?.as_array()?.iter().filter_map(|a| a.as_str()).collect();
+        let name = access.get("name")?.as_str()?;
+        (!actions.is_empty()).then(|| format!("{} {name}", actions.join(",")))
+    });
+    let grants: Vec<_> = grants.collect();
+    Some(if grants.is_empty() { "nothing".to_owned() } else { grants.join(", ") })
+}
