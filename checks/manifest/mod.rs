@@ -91,7 +91,7 @@ pub enum Trouble {
     /// The answer broke off.
     Unreadable {
         /// What was asked.
-        asked: String,
+        request: String,
         /// How.
         fault: Fault,
     },
@@ -141,7 +141,7 @@ async fn get(
     let media_type = reply.header("content-type").unwrap_or_default().to_owned();
     let claimed = reply.header("docker-content-digest").map(str::to_owned);
     let read = reply.read(LONGEST).await;
-    let bytes = read.map_err(|fault| Halt::from(Trouble::Unreadable { asked, fault }))?;
+    let bytes = read.map_err(|fault| Halt::from(Trouble::Unreadable { request: asked, fault }))?;
     let wanted = if reference.contains(':') { Some(reference.to_owned()) } else { claimed };
     let got = digest(wanted.as_deref().unwrap_or("sha256:"), &bytes);
     if let Some(wanted) = wanted.filter(|wanted| *wanted != got) {

@@ -39,7 +39,7 @@ pub enum Trouble {
         /// Who answered.
         host: String,
         /// What was asked.
-        asked: String,
+        request: String,
         /// Its status.
         status: u16,
         /// What it sent where a challenge was due.
@@ -73,7 +73,7 @@ pub enum Trouble {
         /// Who was asked.
         host: String,
         /// What.
-        asked: String,
+        request: String,
         /// How it failed.
         fault: Fault,
     },
@@ -82,7 +82,7 @@ pub enum Trouble {
         /// Where it began.
         host: String,
         /// What was asked.
-        asked: String,
+        request: String,
         /// How often we were sent on.
         hops: usize,
     },
@@ -101,7 +101,7 @@ pub enum Trouble {
 #[derive(Serialize)]
 pub struct Refused {
     host: String,
-    asked: String,
+    request: String,
     status: u16,
     /// The registry's own words.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -218,7 +218,7 @@ fn invalid(asked: &Asked, said: &str, reply: &Reply) -> Halt {
     let kind = || reply.header("content-type").map(|kind| format!("Content-Type: {kind}"));
     Trouble::ChallengeInvalid {
         host: asked.host.to_string(),
-        asked: said.to_owned(),
+        request: said.to_owned(),
         status: reply.status,
         said: header.or_else(kind).unwrap_or_else(|| "no-challenge".to_owned()),
     }

@@ -43,8 +43,8 @@ pub(super) async fn grade(host: &Host, asked: &str, reply: Reply) -> Halt {
         return Trouble::NetworkRules { host: host.to_string(), client_ip, correlation }.into();
     }
     let said = (!body.code.is_empty()).then(|| format!("{}: {}", body.code, body.message));
-    let (host_name, asked) = (host.to_string(), asked.to_owned());
-    let refused = Refused { host: host_name, asked, status, said, retry_after, correlation };
+    let (host_name, request) = (host.to_string(), asked.to_owned());
+    let refused = Refused { host: host_name, request, status, said, retry_after, correlation };
     match status {
         429 if host.acr().is_some() => Trouble::AcrThrottled429(refused).into(),
         429 => Trouble::Throttled(refused).into(),

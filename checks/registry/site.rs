@@ -81,7 +81,7 @@ impl Site {
             (host, request.target) = (next, target);
         }
         let host = self.host.to_string();
-        Err(Trouble::RedirectLoop { host, asked: asked.to_owned(), hops: HOPS }.into())
+        Err(Trouble::RedirectLoop { host, request: asked.to_owned(), hops: HOPS }.into())
     }
 }
 
@@ -128,7 +128,7 @@ pub fn redirect(
 }
 
 fn no_answer(host: &Host, asked: &str, fault: Fault) -> Halt {
-    Trouble::NoAnswer { host: host.to_string(), asked: asked.to_owned(), fault }.into()
+    Trouble::NoAnswer { host: host.to_string(), request: asked.to_owned(), fault }.into()
 }
 
 fn path(target: &str) -> &str {

@@ -1,0 +1,127 @@
+//! The data host: Azure's blob storage behind signed addresses.
+
+use hyper::body::Incoming;
+use hyper::header::{
+    ACCEPT_RANGES, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, ETAG, SERVER,
+};
+use hyper::http::response::Builder;
+use hyper::{Request, Response, StatusCode};
+
+use crate::body::Body;
+use crate::form::{pairs, value};
+use crate::images::{Blob, images};
+use crate::registry::{World, date, finish};
+use crate::secrets::signature;
+use crate::settings::DataFault;
+
+/// The most that a layer says before it breaks off.
+const MOST: usize = 4096;
+
+impl World {
+    /// Answers a request to the data host.
+    pub(crate) fn ask_data(&self, request: &Request<Incoming>) -> Response<Body> {
+        if request.headers().contains_key(AUTHORIZATION) {
+            return self.storage_error(
+                StatusCode::BAD_REQUEST,
+                "InvalidAuthenticationInfo",
+                "Authentication information is not given in the correct format. \
+                 Check the value of Authorization header.",
+            );
+        }
+        let query = pairs(request.uri().query().unwrap_or(""));
+        let field = |key| value(&query, key).unwrap_or_default();
+        let (name, digest) = (field("r"), field("d"));
+        if field("s") != signature(name, digest) {
+            return self.storage_error(
+                StatusCode::FORBIDDEN,
+                "AuthenticationFailed",
+                "Server failed to authenticate the request. \
+                 Make sure the value of Authorization header is formed correctly including the signature.",
+            );
+        }
+        match self.data.fault {
+            DataFault::Denied => {
+                return self.storage_error(
+                    StatusCode::FORBIDDEN,
+                    "AuthorizationFailure",
+                    "This request is not authorized to perform this operation.",
+                );
+            }
+            DataFault::Outage => {
+                return self.storage_error(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "ServerBusy",
+                    "The server is busy.",
+                );
+            }
+            DataFault::None
+            | DataFault::Cut
+            | DataFault::Stall
+            | DataFault::WrongBytes
+            | DataFault::Missing => {}
+        }
+        match images().blobs.get(digest).filter(|_| self.data.fault != DataFault::Missing) {
+            Some(blob) => {
+                let builder = self
+                    .storage(StatusCode::OK)
+                    .header(CONTENT_TYPE, "application/octet-stream")
+                    .header(ACCEPT_RANGES, "bytes")
+                    .header(ETAG, "\"0x8DD3A1F0C2B4E60\"")
+                    .header("last-modified", "Wed, 01 Jan 2025 00:00:00 GMT")
+                    .header("x-ms-blob-type", "AppendBlob")
+                    .header("x-ms-lease-state", "available")
+                    .header("x-ms-lease-status", "unlocked")
+                    .header("x-ms-server-encrypted", "true");
+                self.hand_out(builder, blob)
+            }
+            None => self.storage_error(
+                StatusCode::NOT_FOUND,
+                "BlobNotFound",
+                "The specified blob does not exist.",
+            ),
+        }
+    }
+
+    /// A blob, with what is wrong with the data. A config is always whole: it is layers that break off.
+    pub(crate) fn hand_out(&self, builder: Builder, blob: &Blob) -> Response<Body> {
+        let bytes = &blob.bytes;
+        let length = bytes.len();
+        let part = bytes.slice(..(length / 2).clamp(1, MOST).min(length));
+        let body = match self.data.fault {
+            DataFault::Cut if blob.is_layer() => Body::breaking(part),
+            DataFault::Stall if blob.is_layer() => Body::stopping(part),
+            DataFault::WrongBytes if blob.is_layer() => {
+                Body::whole(bytes.iter().map(|byte| !byte).collect::<Vec<_>>())
+            }
+            _ => Body::whole(bytes.clone()),
+        };
+        finish(builder.header(CONTENT_LENGTH, length), body)
+    }
+
+    fn storage(&self, status: StatusCode) -> Builder {
+        Response::builder()
+            .status(status)
+            .header(SERVER, "Windows-Azure-Blob/1.0 Microsoft-HTTPAPI/2.0")
+            .header(DATE, date(0))
+            .header("x-ms-version", "2018-03-28")
+            .header("x-ms-request-id", self.correlation())
+    }
+
+    /// An error in XML, with the byte order mark that trips those who expect JSON.
+    fn storage_error(&self, status: StatusCode, code: &str, message: &str) -> Response<Body> {
+        let builder = self
+            .storage(status)
+            .header(CONTENT_TYPE, "application/xml")
+            .header("x-ms-error-code", code);
+        let id = builder
+            .headers_ref()
+            .and_then(|headers| headers.get("x-ms-request-id")?.to_str().ok())
+            .unwrap_or_default();
+        let body = format!(
+            "\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>{code}</Code><Message>{message}\n\
+             RequestId:{id}\nTime:{}</Message></Error>",
+            jiff::Timestamp::now(),
+        );
+        finish(builder, Body::whole(body))
+    }
+}

@@ -1,0 +1,140 @@
+//! A host: where it listens, and what happens to those who connect.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+use crate::body::Body;
+use crate::drip::Drip;
+use crate::registry::World;
+use crate::settings::{Host, HostFault, Http, Role};
+
+/// What a connection needs to know of its host.
+#[derive(Clone)]
+pub(crate) struct Listener {
+    pub(crate) host: Host,
+    pub(crate) world: Arc<World>,
+    pub(crate) tls: Arc<ServerConfig>,
+}
+
+/// Listens on loopback, at this port if it is free.
+pub(crate) async fn bind(port: u16) -> io::Result<TcpListener> {
+    match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
+        Err(why) if port == 0 => Err(why),
+        Err(_) => TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await,
+        bound => bound,
+    }
+}
+
+impl Listener {
+    /// Starts accepting.
+    pub(crate) fn start(self, listener: TcpListener, tasks: &mut JoinSet<()>) {
+        tasks.spawn(async move {
+            let mut connections = JoinSet::new();
+            loop {
+                tokio::select! {
+                    accepted = listener.accept() => if let Ok((stream, _)) = accepted {
+                        let own = self.clone();
+                        connections.spawn(async move {
+                            // What clients do to their connections is their affair.
+                            let _ = own.meet(stream).await;
+                        });
+                    },
+                    Some(_) = connections.join_next() => {}
+                }
+            }
+        });
+    }
+
+    async fn meet(&self, mut stream: TcpStream) -> io::Result<()> {
+        match self.host.fault {
+            // These two have no listener.
+            HostFault::Refuse | HostFault::Blackhole => Ok(()),
+            HostFault::Reset => stream.set_zero_linger(),
+            HostFault::Close => {
+                // What was said is read first: a close over unread bytes would be a reset.
+                stream.shutdown().await?;
+                listen_only(stream).await
+            }
+            HostFault::Mute => listen_only(stream).await,
+            HostFault::Plain => self.serve("http", stream).await,
+            HostFault::Drip => {
+                let stream = TlsAcceptor::from(Arc::clone(&self.tls)).accept(stream).await?;
+                self.serve("https", Drip::new(stream)).await
+            }
+            HostFault::None | HostFault::MuteHttp => {
+                stream.set_nodelay(true)?;
+                let stream = TlsAcceptor::from(Arc::clone(&self.tls)).accept(stream).await?;
+                self.serve("https", stream).await
+            }
+        }
+    }
+
+    async fn serve(
+        &self,
+        scheme: &'static str,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    ) -> io::Result<()> {
+        let own = self.clone();
+        let service = service_fn(move |request| {
+            let own = own.clone();
+            async move { Ok::<_, Infallible>(own.answer(scheme, request).await) }
+        });
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder.http1().title_case_headers(true);
+        if self.host.http == Http::One {
+            builder = builder.http1_only();
+        }
+        builder.serve_connection(TokioIo::new(stream), service).await.map_err(io::Error::other)
+    }
+
+    async fn answer(&self, scheme: &'static str, request: Request<Incoming>) -> Response<Body> {
+        if self.host.fault == HostFault::MuteHttp {
+            return std::future::pending().await;
+        }
+        let head = request.method() == Method::HEAD;
+        let mut response = match self.host.role {
+            Role::Registry => self.world.ask_registry(scheme, request).await,
+            Role::Data => self.world.ask_data(&request),
+            Role::Portal => portal(),
+        };
+        if head {
+            // The same headers, the length too, and nothing after them.
+            if let Some(length) = response.body().size_hint().exact() {
+                response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+            }
+            *response.body_mut() = Body::whole("");
+        }
+        response
+    }
+}
+
+/// A page that wants one to log in, whatever was asked.
+fn portal() -> Response<Body> {
+    let page = "<!doctype html><html><head><title>Guest network</title></head>\
+                <body><h1>Welcome</h1><p>Please accept the terms of use.</p></body></html>\n";
+    let mut response = Response::new(Body::whole(page));
+    let kind = HeaderValue::from_static("text/html; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
+}
+
+/// Reads until the other side has had enough.
+async fn listen_only(mut stream: TcpStream) -> io::Result<()> {
+    let mut buffer = [0; 1024];
+    while stream.read(&mut buffer).await? > 0 {}
+    Ok(())
+}

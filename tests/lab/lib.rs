@@ -1,0 +1,31 @@
+//! A whole fake world on loopback: name servers, a registry, its data host, certificates. A scenario makes it wrong
+//! in one way. It shares no code with the tool, so that a misreading of the protocol cannot be mirrored here.
+#![forbid(unsafe_code)]
+
+mod archive;
+mod body;
+mod certificates;
+mod data;
+mod dns;
+mod drip;
+mod error;
+mod form;
+mod host;
+mod images;
+mod port;
+mod registry;
+mod scenario;
+mod scenarios;
+mod secrets;
+mod settings;
+mod world;
+
+pub use error::Error;
+pub use scenario::{Ask, Clock, Expect, Scenario, SignIn, Story};
+pub use scenarios::scenarios;
+pub use secrets::CANARY;
+pub use settings::{
+    Answer, Certificate, Data, DataFault, Dns, DnsFault, Grants, Host, HostFault, Http, Image,
+    Kind, NameServer, Only, Registry, Role,
+};
+pub use world::{Lab, serve, start};

@@ -1,0 +1,55 @@
+//! Ports that do not answer: closed ones and black holes.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
+use tokio::time::timeout;
+
+/// A connect over loopback is over at once, or was not answered.
+const AT_ONCE: Duration = Duration::from_millis(100);
+
+/// More connections than any queue of length one takes.
+const MOST: usize = 64;
+
+/// A port that is held so that nobody else gets it, and that refuses.
+#[derive(Debug)]
+#[expect(dead_code, reason = "held, not read")]
+pub(crate) enum Closed {
+    /// Bound, not listening: a SYN is answered by RST.
+    Tcp(TcpSocket),
+    /// The same and a UDP socket that takes nothing.
+    Both(TcpSocket, UdpSocket),
+}
+
+/// A port that refuses TCP.
+pub(crate) fn refuse() -> io::Result<(SocketAddr, Closed)> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+    Ok((socket.local_addr()?, Closed::Tcp(socket)))
+}
+
+/// A port that does not answer a SYN, as long as this is kept.
+#[derive(Debug)]
+#[expect(dead_code, reason = "held, not read")]
+pub(crate) struct BlackHole {
+    listener: TcpListener,
+    waiting: Vec<TcpStream>,
+}
+
+/// A listener that accepts nobody and whose queue is full: the system drops further SYNs.
+pub(crate) async fn black_hole() -> io::Result<(SocketAddr, BlackHole)> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+    let listener = socket.listen(1)?;
+    let address = listener.local_addr()?;
+    let mut waiting = Vec::new();
+    while waiting.len() < MOST {
+        match timeout(AT_ONCE, TcpStream::connect(address)).await {
+            Ok(stream) => waiting.push(stream?),
+            Err(_) => return Ok((address, BlackHole { listener, waiting })),
+        }
+    }
+    Err(io::Error::other("this system accepts for a listener that does not"))
+}

@@ -1,0 +1,208 @@
+//! The registry's own ways to say things: the headers of its front end, its errors, its challenge, and its bad days.
+
+use std::fmt::Write;
+
+use hyper::header::{
+    CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, SERVER,
+    STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE,
+};
+use hyper::http::response::Builder;
+use hyper::{Response, StatusCode};
+use jiff::fmt::rfc2822::DateTimePrinter;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::{Asked, World};
+use crate::archive::gzip_bomb;
+use crate::body::Body;
+use crate::settings::Answer;
+
+const JSON: &str = "application/json; charset=utf-8";
+const HSTS: &str = "max-age=31536000; includeSubDomains";
+const EXPOSED: [&str; 4] =
+    ["Docker-Content-Digest", "WWW-Authenticate", "Link", "X-Ms-Correlation-Request-Id"];
+/// The address that the registry's firewall sees.
+const CLIENT: &str = "203.0.113.9";
+pub(super) const AUTHENTICATE: &str =
+    "authentication required, visit https://aka.ms/acr/authorization for more information.";
+/// More headers than any client wants.
+const HEADERS: usize = 10_000;
+
+/// The time of a Date header.
+pub(crate) fn date(ahead: i64) -> String {
+    let now = Timestamp::now();
+    let then = now.checked_add(SignedDuration::from_secs(ahead)).unwrap_or(now);
+    DateTimePrinter::new().timestamp_to_rfc9110_string(&then).unwrap_or_default()
+}
+
+/// An answer; one that cannot be put together is an empty 500.
+pub(crate) fn finish(builder: Builder, body: Body) -> Response<Body> {
+    builder.body(body).unwrap_or_else(|_| {
+        let mut response = Response::new(Body::whole(""));
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        response
+    })
+}
+
+impl World {
+    /// What stands on every answer of the front end.
+    pub(super) fn bare(&self, asked: &Asked<'_>, status: StatusCode) -> Builder {
+        Response::builder()
+            .status(status)
+            .header(SERVER, "openresty")
+            .header(DATE, date(self.registry.date_ahead))
+            .header(STRICT_TRANSPORT_SECURITY, HSTS)
+            .header("x-ms-correlation-request-id", &asked.correlation)
+    }
+
+    /// What stands on every answer under `/v2/` that is a route: it names HSTS twice.
+    pub(super) fn front(&self, asked: &Asked<'_>, status: StatusCode) -> Builder {
+        let builder = self.routed(asked, status);
+        EXPOSED
+            .iter()
+            .fold(builder, |builder, name| builder.header("access-control-expose-headers", *name))
+    }
+
+    fn routed(&self, asked: &Asked<'_>, status: StatusCode) -> Builder {
+        self.bare(asked, status)
+            .header(STRICT_TRANSPORT_SECURITY, HSTS)
+            .header("docker-distribution-api-version", "registry/2.0")
+            .header("x-content-type-options", "nosniff")
+    }
+
+    /// The same for answers that come from behind the front end.
+    pub(super) fn backend(&self, asked: &Asked<'_>, status: StatusCode) -> Builder {
+        self.front(asked, status)
+            .header("x-ms-client-request-id", "")
+            .header("x-ms-request-id", &asked.correlation)
+    }
+
+    /// An error in JSON, with the line end that the registry puts there.
+    pub(super) fn errors(
+        &self,
+        asked: &Asked<'_>,
+        status: StatusCode,
+        body: &Value,
+    ) -> Response<Body> {
+        let builder = self.front(asked, status).header(CONTENT_TYPE, JSON);
+        finish(builder, Body::whole(format!("{body}\n")))
+    }
+
+    /// A path that is no route.
+    pub(super) fn no_such_page(&self, asked: &Asked<'_>) -> Response<Body> {
+        let builder = self.routed(asked, StatusCode::NOT_FOUND);
+        let builder = builder.header(CONTENT_TYPE, "text/plain; charset=utf-8");
+        finish(builder, Body::whole("404 page not found\n"))
+    }
+
+    pub(super) fn pong(&self, asked: &Asked<'_>) -> Response<Body> {
+        let builder = self.front(asked, StatusCode::OK).header(CONTENT_TYPE, JSON);
+        finish(builder, Body::whole("{}"))
+    }
+
+    /// 401: where to get a token, for what, and what was wrong with the one that came.
+    pub(super) fn challenge(
+        &self,
+        asked: &Asked<'_>,
+        answer: Answer,
+        wanted: Option<(&str, &str)>,
+        error: Option<&str>,
+    ) -> Response<Body> {
+        let Asked { scheme, authority, .. } = asked;
+        let mut challenge =
+            format!("Bearer realm=\"{scheme}://{authority}/oauth2/token\",service=\"{authority}\"");
+        if let Some((name, action)) = wanted {
+            let _ = write!(challenge, ",scope=\"repository:{name}:{action}\"");
+        }
+        if let Some(error) = error {
+            let _ = write!(challenge, ",error=\"{error}\"");
+        }
+        let detail = wanted.map_or(
+            Value::Null,
+            |(name, action)| json!([{ "Type": "repository", "Name": name, "Action": action }]),
+        );
+        let body = json!({ "errors": [{
+            "code": "UNAUTHORIZED", "message": AUTHENTICATE, "detail": detail,
+        }] });
+        let mut response = self.errors(asked, StatusCode::UNAUTHORIZED, &body);
+        let challenge = match answer {
+            Answer::NoChallenge => None,
+            Answer::BadChallenge => Some(HeaderValue::from_static("Bearer realm=,;\"")),
+            _ => HeaderValue::from_str(&challenge).ok(),
+        };
+        if let Some(challenge) = challenge {
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+
+    /// The answers that do not depend on what was asked.
+    pub(super) fn canned(&self, asked: &Asked<'_>, answer: Answer) -> Option<Response<Body>> {
+        let ok = |kind: &'static str| self.bare(asked, StatusCode::OK).header(CONTENT_TYPE, kind);
+        Some(match answer {
+            Answer::Outage => self.page(asked, StatusCode::SERVICE_UNAVAILABLE),
+            Answer::BadGateway => self.page(asked, StatusCode::BAD_GATEWAY),
+            Answer::ServerErrorHtml => self.page(asked, StatusCode::INTERNAL_SERVER_ERROR),
+            Answer::Html => self.page(asked, StatusCode::OK),
+            Answer::Firewall => {
+                // The registry's encoder escapes the apostrophes; there is no line end.
+                let message = format!(
+                    "client with IP \\u0027{CLIENT}\\u0027 is not allowed access. \
+                     Refer https://aka.ms/acr/firewall to grant access."
+                );
+                let body =
+                    format!("{{\"errors\":[{{\"code\":\"DENIED\",\"message\":\"{message}\"}}]}}");
+                let builder = self.front(asked, StatusCode::FORBIDDEN);
+                finish(builder.header(CONTENT_TYPE, JSON), Body::whole(body))
+            }
+            Answer::Throttled => {
+                let body = json!({ "errors": [{
+                    "code": "TOOMANYREQUESTS",
+                    "message": "Too many requests. Please visit https://aka.ms/acr/skus#sku-feature-matrix \
+                                to view limits of all service tiers.",
+                }] });
+                let mut response = self.errors(asked, StatusCode::TOO_MANY_REQUESTS, &body);
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("10"));
+                response
+            }
+            Answer::RedirectLoop => {
+                let here = format!("{}://{}{}", asked.scheme, asked.authority, asked.uri);
+                let builder = self.bare(asked, StatusCode::FOUND).header(LOCATION, here);
+                finish(builder, Body::whole(""))
+            }
+            Answer::HeaderBomb => {
+                let mut response = finish(ok(JSON), Body::whole("{}"));
+                for count in 0..HEADERS {
+                    let name = format!("x-filler-{count:05}");
+                    if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
+                        response.headers_mut().insert(name, HeaderValue::from_static("filler"));
+                    }
+                }
+                response
+            }
+            Answer::GzipBomb => {
+                finish(ok(JSON).header(CONTENT_ENCODING, "gzip"), Body::whole(gzip_bomb()))
+            }
+            Answer::Endless => finish(ok(JSON), Body::endless(vec![b' '; 16 << 10])),
+            Answer::Unset
+            | Answer::Normal
+            | Answer::NoChallenge
+            | Answer::BadChallenge
+            | Answer::NoAuth
+            | Answer::NotJson
+            | Answer::WrongDigest
+            | Answer::RefuseAll
+            | Answer::Missing => return None,
+        })
+    }
+
+    /// A page that the web server in front makes when nobody behind it answers.
+    fn page(&self, asked: &Asked<'_>, status: StatusCode) -> Response<Body> {
+        let page = format!(
+            "<html>\r\n<head><title>{status}</title></head>\r\n<body>\r\n<center><h1>{status}</h1></center>\r\n\
+             <hr><center>openresty</center>\r\n</body>\r\n</html>\r\n"
+        );
+        let builder = self.bare(asked, status).header(CONTENT_TYPE, "text/html");
+        finish(builder, Body::whole(page))
+    }
+}

@@ -1,0 +1,166 @@
+//! Manifests, blobs and tags, for those who may have them.
+
+use hyper::header::{CONTENT_TYPE, ETAG, LINK, LOCATION};
+use hyper::{Method, Response, StatusCode};
+use serde_json::json;
+
+use super::answers::finish;
+use super::{Asked, World, is_digest};
+use crate::body::Body;
+use crate::form::{pairs, value};
+use crate::images::{digest, images};
+use crate::secrets::signature;
+use crate::settings::{Answer, Kind};
+
+/// How many tags are listed when nobody says how many.
+const PAGE: usize = 100;
+/// The thumbprint of the key that addresses of blobs are said to be signed with.
+const THUMBPRINT: &str = "7D0E52C81B6F4A93E1C0A5B4D3F2918E7C6B5A40";
+
+impl World {
+    pub(super) fn manifest(
+        &self,
+        asked: &Asked<'_>,
+        answer: Answer,
+        name: &str,
+        reference: &str,
+    ) -> Response<Body> {
+        let Some(repository) = self.registry.images.get(name) else {
+            return self.name_unknown(asked, name);
+        };
+        let by_digest = is_digest(reference);
+        let wanted = if by_digest {
+            Some(reference)
+        } else {
+            repository.tags.get(reference).and_then(|kind| images().digest(*kind))
+        };
+        let Some((wanted, found)) =
+            wanted.and_then(|wanted| Some((wanted, images().manifests.get(wanted)?)))
+        else {
+            // By tag as recorded; the words for a digest were never recorded.
+            let (message, detail) = if by_digest {
+                let detail = json!({ "Name": name, "Revision": reference });
+                (format!("manifest {reference} is not found"), detail)
+            } else {
+                let detail = json!({ "Tag": reference });
+                (format!("manifest tagged by \"{reference}\" is not found"), detail)
+            };
+            let body = json!({ "errors": [{
+                "code": "MANIFEST_UNKNOWN", "message": message, "detail": detail,
+            }] });
+            return self.unknown(asked, &body);
+        };
+        if !found.suits(&asked.accept) {
+            let noun = found.noun();
+            let message =
+                format!("OCI {noun} found, but accept header does not support OCI {noun}s");
+            let body = json!({ "errors": [{ "code": "MANIFEST_UNKNOWN", "message": message }] });
+            return self.unknown(asked, &body);
+        }
+        let mut bytes = found.bytes.clone();
+        let mut said = wanted.to_owned();
+        match answer {
+            Answer::NotJson => {
+                bytes = "no manifest at all".into();
+                said = digest(&bytes);
+            }
+            // One blank more: the same JSON, another digest than the one that is claimed.
+            Answer::WrongDigest => bytes = [&bytes, &b" "[..]].concat().into(),
+            _ => {}
+        }
+        let builder = self
+            .backend(asked, StatusCode::OK)
+            .header(CONTENT_TYPE, found.media_type)
+            .header("docker-content-digest", &said)
+            .header(ETAG, format!("\"{said}\""));
+        finish(builder, Body::whole(bytes))
+    }
+
+    pub(super) fn blob(
+        &self,
+        asked: &Asked<'_>,
+        answer: Answer,
+        name: &str,
+        wanted: &str,
+    ) -> Response<Body> {
+        if !self.registry.images.contains_key(name) {
+            return self.name_unknown(asked, name);
+        }
+        let found = images().blobs.get(wanted).filter(|_| answer != Answer::Missing);
+        let Some(found) = found else {
+            let body = json!({ "errors": [{
+                "code": "BLOB_UNKNOWN", "message": "blob unknown to registry",
+                "detail": { "digest": wanted },
+            }] });
+            return self.unknown(asked, &body);
+        };
+        // Only GET is sent away: HEAD never touches the data host.
+        if asked.method == Method::GET && self.registry.redirect {
+            let location = format!(
+                "{}?t={THUMBPRINT}&h={}&c={}&r={name}&d={wanted}&p=bGFiLXBvaW50ZXI&s={}",
+                self.data_url,
+                asked.authority,
+                asked.correlation,
+                signature(name, wanted),
+            );
+            let link = location.replace('&', "&amp;");
+            let builder = self
+                .front(asked, StatusCode::TEMPORARY_REDIRECT)
+                .header(CONTENT_TYPE, "text/html; charset=utf-8")
+                .header("docker-content-digest", wanted)
+                .header(LOCATION, location);
+            let body = format!("<a href=\"{link}\">Temporary Redirect</a>.\n\n");
+            return finish(builder, Body::whole(body));
+        }
+        let builder = self
+            .backend(asked, StatusCode::OK)
+            .header(CONTENT_TYPE, "application/octet-stream")
+            .header("docker-content-digest", wanted);
+        if asked.method == Method::HEAD {
+            return finish(builder, Body::whole(found.bytes.clone()));
+        }
+        self.hand_out(builder, found)
+    }
+
+    pub(super) fn tags(&self, asked: &Asked<'_>, name: &str) -> Response<Body> {
+        let Some(repository) = self.registry.images.get(name) else {
+            return self.name_unknown(asked, name);
+        };
+        let query = pairs(asked.query);
+        let count = value(&query, "n").and_then(|n| n.parse().ok()).unwrap_or(PAGE);
+        let after = value(&query, "last").unwrap_or("");
+        let mut tags = repository
+            .tags
+            .iter()
+            .filter(|(tag, kind)| **kind != Kind::Absent && tag.as_str() > after)
+            .map(|(tag, _)| tag);
+        let page: Vec<_> = tags.by_ref().take(count).collect();
+        let mut builder = self
+            .backend(asked, StatusCode::OK)
+            .header(CONTENT_TYPE, "application/json; charset=utf-8");
+        if let (Some(last), Some(_)) = (page.last(), tags.next()) {
+            let next =
+                format!("</v2/{name}/tags/list?last={last}&n={count}&orderby=>; rel=\"next\"");
+            builder = builder.header(LINK, next);
+        }
+        let body = json!({ "name": name, "tags": page });
+        finish(builder, Body::whole(format!("{body}\n")))
+    }
+
+    fn unknown(&self, asked: &Asked<'_>, body: &serde_json::Value) -> Response<Body> {
+        let builder = self
+            .backend(asked, StatusCode::NOT_FOUND)
+            .header(CONTENT_TYPE, "application/json; charset=utf-8");
+        finish(builder, Body::whole(format!("{body}\n")))
+    }
+
+    /// A repository that there is not. Recorded on `/acr/v1/` only; on `/v2/` it is documented and reported as
+    /// `NAME_UNKNOWN` with these words and the name as detail.
+    fn name_unknown(&self, asked: &Asked<'_>, name: &str) -> Response<Body> {
+        let body = json!({ "errors": [{
+            "code": "NAME_UNKNOWN", "message": "repository name not known to registry",
+            "detail": { "name": name },
+        }] });
+        self.unknown(asked, &body)
+    }
+}

@@ -1,0 +1,188 @@
+//! What a scenario file says, and how it is laid over the healthy one.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use crate::dns::Records;
+use crate::settings::{Answer, Data, Dns, Host, NameServer, Registry};
+use crate::{Error, scenarios};
+
+/// A world and what is to be found in it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// What this is about.
+    pub story: Story,
+    /// What is asked, and by whom.
+    pub ask: Ask,
+    /// The asker's clock.
+    pub clock: Clock,
+    /// The name servers.
+    pub dns: Dns,
+    /// What listens where; keys are `ADDRESS` or `ADDRESS:PORT`.
+    pub hosts: BTreeMap<String, Host>,
+    /// The registry.
+    pub registry: Registry,
+    /// The data host.
+    pub data: Data,
+    /// What must be found.
+    pub expect: Expect,
+}
+
+/// One or two sentences for people.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Story {
+    /// In English.
+    pub en: String,
+    /// In Korean.
+    pub ko: String,
+}
+
+/// What is asked, and by whom.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ask {
+    /// The image, as typed.
+    pub image: String,
+    /// More arguments for the command line.
+    #[serde(default)]
+    pub args: Vec<String>,
+    /// What the asker signs in with.
+    pub sign_in: SignIn,
+    /// Whether the asker believes to be in a pod.
+    #[serde(default)]
+    pub in_pod: bool,
+}
+
+/// What the asker's docker config holds for the registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignIn {
+    /// The user and the right password.
+    Password,
+    /// The user and another password.
+    WrongPassword,
+    /// A refresh token, as `az acr login` leaves it.
+    IdentityToken,
+    /// A refresh token that ran out long ago.
+    StaleIdentityToken,
+    /// Nothing.
+    None,
+}
+
+/// The asker's clock.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Clock {
+    /// Seconds that it is ahead of the world's.
+    pub ahead: i64,
+}
+
+/// What must be found, and nothing else.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "they are the names of the report")]
+pub struct Expect {
+    pub can: String,
+    pub exit: u8,
+    #[serde(default)]
+    pub causes: Vec<String>,
+    #[serde(default)]
+    pub consequences: Vec<String>,
+    #[serde(default)]
+    pub warnings: Vec<String>,
+    #[serde(default)]
+    pub unknown: Vec<String>,
+    #[serde(default)]
+    pub blocked: Vec<String>,
+    #[serde(default)]
+    pub skipped: Vec<String>,
+}
+
+impl Scenario {
+    /// The embedded scenario of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Result<Self, Error>> {
+        let (_, text) = scenarios().iter().find(|(known, _)| *known == name)?;
+        Some(Self::parse(text))
+    }
+
+    /// A scenario text, laid over the healthy one.
+    ///
+    /// # Errors
+    /// When the text is no TOML, names a setting that there is not, or contradicts itself.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let mut whole: Table = scenarios::healthy().parse()?;
+        lay_over(&mut whole, text.parse()?);
+        let scenario: Self = Value::Table(whole).try_into()?;
+        scenario.check()?;
+        Ok(scenario)
+    }
+
+    /// Finds slips of the pen here, where they can be named, not in a running world.
+    fn check(&self) -> Result<(), Error> {
+        for host in self.hosts.keys() {
+            address(host, 443)?;
+        }
+        for (server, told) in self.name_servers()? {
+            Records::read(&self.dns.records, &told.records)
+                .map_err(|why| Error::Scenario(format!("{server}: {why}")))?;
+        }
+        let only = &self.registry.only;
+        let misplaced = |answer: Answer, places: &[Answer]| {
+            use Answer::{Missing, NotJson, RefuseAll, WrongDigest};
+            [Missing, NotJson, RefuseAll, WrongDigest].contains(&answer)
+                && !places.contains(&answer)
+        };
+        if misplaced(self.registry.answer, &[])
+            || misplaced(only.ping, &[])
+            || misplaced(only.tags, &[])
+            || misplaced(only.manifest, &[Answer::NotJson, Answer::WrongDigest])
+            || misplaced(only.token, &[Answer::NotJson, Answer::RefuseAll])
+            || misplaced(only.blob, &[Answer::Missing])
+        {
+            return Err(Error::Scenario("this kind of request has no such answer".into()));
+        }
+        Ok(())
+    }
+
+    /// The name servers that the asker knows, in its order.
+    pub(crate) fn name_servers(&self) -> Result<Vec<(SocketAddr, &NameServer)>, Error> {
+        let mut found = Vec::new();
+        if let Some(order) = &self.dns.order {
+            for name in order {
+                let server = self.dns.servers.get(name);
+                let server =
+                    server.ok_or_else(|| Error::Scenario(format!("dns.order: no {name}")))?;
+                found.push((address(name, 53)?, server));
+            }
+        } else {
+            for (name, server) in &self.dns.servers {
+                found.push((address(name, 53)?, server));
+            }
+            found.sort_by_key(|(address, _)| *address);
+        }
+        Ok(found)
+    }
+}
+
+/// `ADDRESS` or `ADDRESS:PORT`.
+pub(crate) fn address(text: &str, port: u16) -> Result<SocketAddr, Error> {
+    text.parse::<IpAddr>()
+        .map(|ip| SocketAddr::new(ip, port))
+        .or_else(|_| text.parse())
+        .map_err(|_| Error::Scenario(format!("{text:?} is no address")))
+}
+
+fn lay_over(below: &mut Table, above: Table) {
+    for (key, value) in above {
+        match (below.get_mut(&key), value) {
+            (Some(Value::Table(below)), Value::Table(above)) => lay_over(below, above),
+            (_, value) => drop(below.insert(key, value)),
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The settings of a world: name servers, hosts, registry, data host. `healthy.toml` says what each value does.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// The name servers.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dns {
+    /// Which servers the asker knows, in which order; all, sorted, when absent.
+    pub order: Option<Vec<String>>,
+    /// The servers by address.
+    pub servers: BTreeMap<String, NameServer>,
+    /// What they answer: name to `TTL TYPE DATA`.
+    pub records: BTreeMap<String, Vec<String>>,
+}
+
+/// One name server.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NameServer {
+    /// What is wrong with it.
+    #[serde(default)]
+    pub fault: DnsFault,
+    /// Laid over the records of all, for this server only.
+    #[serde(default)]
+    pub records: BTreeMap<String, Vec<String>>,
+}
+
+/// What can be wrong with a name server.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "healthy.toml says what they are")]
+pub enum DnsFault {
+    #[default]
+    None,
+    Silent,
+    Closed,
+    Servfail,
+    Refused,
+    Truncate,
+    Nxdomain,
+    Garbage,
+    WrongId,
+}
+
+/// Something that listens.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Host {
+    /// What it is.
+    pub role: Role,
+    /// What is wrong below HTTP.
+    #[serde(default)]
+    pub fault: HostFault,
+    /// What it shows in TLS.
+    #[serde(default)]
+    pub certificate: Certificate,
+    /// What it speaks.
+    #[serde(default)]
+    pub http: Http,
+}
+
+/// What a host is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "healthy.toml says what they are")]
+pub enum Role {
+    Registry,
+    Data,
+    Portal,
+}
+
+/// What can be wrong with a host below HTTP.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "healthy.toml says what they are")]
+pub enum HostFault {
+    #[default]
+    None,
+    Refuse,
+    Blackhole,
+    Reset,
+    Close,
+    Mute,
+    MuteHttp,
+    Plain,
+    Drip,
+}
+
+/// What a host shows in TLS.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "healthy.toml says what they are")]
+pub enum Certificate {
+    #[default]
+    Good,
+    OtherName,
+    Intercepted,
+    SelfSigned,
+    Expired,
+    NotYet,
+}
+
+/// What a host speaks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[expect(missing_docs, reason = "healthy.toml says what they are")]
+pub enum Http {
+    #[default]
+    #[serde(rename = "2")]
+    Two,
+    #[serde(rename = "1.1")]
+    One,
+}
+
+/// The registry.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Registry {
+    /// The host name that the credentials are for.
+    pub login_server: String,
+    /// Where GETs of blobs are sent.
+    pub data_host: String,
+    /// Whether they are sent anywhere.
+    pub redirect: bool,
+    /// Whether anonymous pull is on.
+    pub anonymous: bool,
+    /// What the right credential may do.
+    pub grants: Grants,
+    /// Whether it may also list tags.
+    pub list_tags: bool,
+    /// Seconds added to the Date header.
+    pub date_ahead: i64,
+    /// How requests are answered.
+    pub answer: Answer,
+    /// The same for one kind of request.
+    pub only: Only,
+    /// Repositories by name.
+    pub images: BTreeMap<String, Image>,
+}
+
+/// What the right credential may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "healthy.toml says what they are")]
+pub enum Grants {
+    Pull,
+    None,
+}
+
+/// How requests are answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "healthy.toml says what they are")]
+pub enum Answer {
+    #[default]
+    #[serde(rename = "")]
+    Unset,
+    Normal,
+    Outage,
+    BadGateway,
+    ServerErrorHtml,
+    Firewall,
+    Throttled,
+    NoChallenge,
+    BadChallenge,
+    NoAuth,
+    Html,
+    RedirectLoop,
+    HeaderBomb,
+    GzipBomb,
+    Endless,
+    NotJson,
+    WrongDigest,
+    RefuseAll,
+    Missing,
+}
+
+/// How one kind of request is answered.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "the kinds of request, by name")]
+pub struct Only {
+    pub ping: Answer,
+    pub manifest: Answer,
+    pub tags: Answer,
+    pub token: Answer,
+    pub blob: Answer,
+}
+
+/// A repository.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Image {
+    /// What each tag is.
+    pub tags: BTreeMap<String, Kind>,
+}
+
+/// What a tag is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "healthy.toml says what they are")]
+pub enum Kind {
+    Index,
+    Single,
+    Arm,
+    Absent,
+}
+
+/// The data host.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    /// What is wrong with it.
+    pub fault: DataFault,
+}
+
+/// What can be wrong with the data host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "healthy.toml says what they are")]
+pub enum DataFault {
+    None,
+    Cut,
+    Stall,
+    WrongBytes,
+    Denied,
+    Missing,
+    Outage,
+}

@@ -1,0 +1,88 @@
+//! A client of a few lines: one request over TLS and HTTP/1.1, whatever comes back, until the connection ends.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lab::Lab;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// More than any answer of the lab is long, but one.
+const MOST: u64 = 4 << 20;
+
+/// What came back.
+pub struct Said {
+    pub status: u16,
+    pub headers: String,
+    pub body: Vec<u8>,
+}
+
+impl Said {
+    /// The values of a header.
+    pub fn all(&self, name: &str) -> Vec<&str> {
+        let pairs = self.headers.lines().filter_map(|line| line.split_once(": "));
+        pairs.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value).collect()
+    }
+
+    /// The only value of a header.
+    pub fn one(&self, name: &str) -> &str {
+        let all = self.all(name);
+        assert_eq!(all.len(), 1, "{name} in {}", self.headers);
+        all[0]
+    }
+
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+}
+
+pub async fn tls(lab: &Lab, real: SocketAddr, name: &str) -> std::io::Result<TlsStream<TcpStream>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(lab.ca_pem.as_bytes()).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let stream = TcpStream::connect(real).await?;
+    let name = ServerName::try_from(name.to_owned()).unwrap();
+    TlsConnector::from(Arc::new(config)).connect(name, stream).await
+}
+
+/// A request to a host, by the name in it.
+pub async fn ask(lab: &Lab, method: &str, url: &str, headers: &str, body: &str) -> Said {
+    let rest = url.strip_prefix("https://").unwrap();
+    let cut = rest.find(['/', '?']).unwrap();
+    let (host, path) = rest.split_at(cut);
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    let real = if host.contains(".data.") { lab.data } else { lab.registry };
+    let mut stream = tls(lab, real, host).await.unwrap();
+    let length = body.len();
+    let request = format!(
+        "{method} {slash}{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
+         Content-Length: {length}\r\n{headers}\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut all = Vec::new();
+    // A body that breaks off ends in an error, one that stops does not end, one may never end: what came is what counts.
+    let mut stream = stream.take(MOST);
+    let _ = timeout(Duration::from_millis(500), stream.read_to_end(&mut all)).await;
+    let end = all.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+    let headers = String::from_utf8(all[..end].to_vec()).unwrap();
+    let status = headers.split(' ').nth(1).unwrap().parse().unwrap();
+    let mut body = all.split_off(end + 4);
+    if headers.to_ascii_lowercase().contains("transfer-encoding: chunked") {
+        let text = String::from_utf8(body).unwrap();
+        let chunks: Vec<_> = text.split("\r\n").collect();
+        body = chunks.iter().skip(1).step_by(2).copied().collect::<String>().into_bytes();
+    }
+    Said { status, headers, body }
+}

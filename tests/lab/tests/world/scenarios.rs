@@ -1,0 +1,67 @@
+//! Scenario files: which there are, and how they are laid over the healthy one.
+
+use std::fs;
+use std::path::Path;
+
+use lab::{DnsFault, HostFault, Kind, Scenario, scenarios};
+
+#[test]
+fn the_folder_holds_exactly_the_embedded_scenarios() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
+    let mut found: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "toml"))
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    found.sort_by_key(|name| (name != "healthy", name.clone()));
+    let embedded: Vec<_> = scenarios().iter().map(|(name, _)| *name).collect();
+    assert_eq!(embedded, found);
+}
+
+#[test]
+fn every_scenario_can_be_read_and_tells_its_own_story() {
+    let healthy = Scenario::named("healthy").unwrap().unwrap().story;
+    for (name, text) in scenarios().iter().skip(1) {
+        let scenario = Scenario::parse(text).unwrap_or_else(|why| panic!("{name}: {why}"));
+        assert_ne!(scenario.story.en, healthy.en, "{name}");
+        assert_ne!(scenario.story.ko, healthy.ko, "{name}");
+    }
+    assert!(Scenario::named("no-such-scenario").is_none());
+}
+
+#[test]
+fn a_difference_replaces_what_it_names_and_leaves_the_rest() {
+    let scenario = Scenario::parse(
+        r#"
+        dns.servers."10.0.0.4".fault = "silent"
+        hosts."10.1.0.5".fault = "refuse"
+        hosts."10.9.9.9:8443".role = "portal"
+        registry.images."team/app".tags.v1 = "absent"
+        expect.causes = ["dns/silent"]
+        "#,
+    )
+    .unwrap();
+    assert_eq!(scenario.dns.servers["10.0.0.4"].fault, DnsFault::Silent);
+    assert_eq!(scenario.dns.servers["10.0.0.5"].fault, DnsFault::None);
+    assert_eq!(scenario.hosts["10.1.0.5"].fault, HostFault::Refuse);
+    assert_eq!(scenario.hosts.len(), 3);
+    assert_eq!(scenario.registry.images["team/app"].tags["v1"], Kind::Absent);
+    assert_eq!(scenario.registry.images["team/app"].tags["v1.0"], Kind::Index);
+    assert_eq!(scenario.expect.causes, ["dns/silent"]);
+}
+
+#[test]
+fn a_slip_of_the_pen_is_named() {
+    for (text, named) in [
+        ("registry.awnser = \"outage\"", "awnser"),
+        ("hosts.\"10.1.0.300\".role = \"data\"", "10.1.0.300"),
+        ("dns.records.\"a.example\" = [\"10 MX mail.example\"]", "a.example"),
+        ("dns.order = [\"10.0.0.9\"]", "10.0.0.9"),
+        ("registry.only.ping = \"missing\"", "no such answer"),
+        ("hosts = [", "TOML"),
+    ] {
+        let why = Scenario::parse(text).unwrap_err().to_string();
+        assert!(why.contains(named), "{text}: {why}");
+    }
+}

@@ -1,0 +1,211 @@
+//! Starting a world: every part of it on loopback, and the way from the addresses that the asker sees to the real ones.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, json};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::Error;
+use crate::certificates::Certificates;
+use crate::dns::{self, Records};
+use crate::host::{Listener, bind};
+use crate::images::images;
+use crate::port::{BlackHole, Closed, black_hole, refuse};
+use crate::registry::World;
+use crate::scenario::{Scenario, SignIn, address};
+use crate::secrets::{NOBODY, Secrets, USER};
+use crate::settings::{Host, HostFault, Role};
+
+/// Where real clients find the registry and the data host, when these ports are free.
+const REGISTRY_PORT: u16 = 5443;
+const DATA_PORT: u16 = 5444;
+
+/// A running world. It stops when it is dropped.
+#[derive(Debug)]
+pub struct Lab {
+    /// The name servers as the asker sees them, in its order.
+    pub name_servers: Vec<SocketAddr>,
+    /// From an address as the asker sees it to where it really listens. Every address that a name server gives out
+    /// has an entry, for the usual ports and those of the hosts, so that nothing ever leaves loopback.
+    pub routes: HashMap<SocketAddr, SocketAddr>,
+    /// The certificate authority that the asker trusts.
+    pub ca_pem: String,
+    /// Seconds that the asker's clock is ahead of the world's.
+    pub clock_ahead: i64,
+    /// The text of the asker's docker `config.json`; nothing when nobody signs in.
+    pub docker_config: Option<String>,
+    /// Everything that no output may contain. Each contains [`CANARY`](crate::CANARY), encoded forms in what they
+    /// encode.
+    pub secrets: Vec<String>,
+    /// Where the registry really listens.
+    pub registry: SocketAddr,
+    /// Where the data host really listens.
+    pub data: SocketAddr,
+    #[expect(dead_code, reason = "held, not read")]
+    held: Held,
+}
+
+/// What keeps the world going.
+#[derive(Debug, Default)]
+struct Held {
+    tasks: JoinSet<()>,
+    closed: Vec<Closed>,
+    holes: Vec<BlackHole>,
+}
+
+/// Starts a world for an asker that takes its name servers, routes, roots and clock from the [`Lab`].
+///
+/// # Errors
+/// When the system refuses a socket or the scenario an address.
+pub async fn start(scenario: &Scenario) -> Result<Lab, Error> {
+    build(scenario, false).await
+}
+
+/// Starts a world for real clients, that reach the registry at [`Lab::registry`] and find the data host by its
+/// address, not by name.
+///
+/// # Errors
+/// When the system refuses a socket or the scenario an address.
+pub async fn serve(scenario: &Scenario) -> Result<Lab, Error> {
+    build(scenario, true).await
+}
+
+async fn build(scenario: &Scenario, real_clients: bool) -> Result<Lab, Error> {
+    // Made here and not during somebody's first request, which may be timed.
+    images();
+    let mut held = Held::default();
+    let mut routes = HashMap::new();
+    let mut addresses = BTreeSet::new();
+    let mut names = BTreeSet::from([
+        scenario.registry.login_server.clone(),
+        scenario.registry.data_host.clone(),
+        "localhost".to_owned(),
+        Ipv4Addr::LOCALHOST.to_string(),
+    ]);
+
+    let mut name_servers = Vec::new();
+    for (address, server) in scenario.name_servers()? {
+        let records =
+            Records::read(&scenario.dns.records, &server.records).map_err(Error::Scenario)?;
+        names.extend(records.names().map(str::to_owned));
+        addresses.extend(records.addresses());
+        let real = dns::listen(records, server.fault, &mut held.tasks, &mut held.closed).await?;
+        routes.insert(address, real);
+        name_servers.push(address);
+    }
+
+    let (nowhere, closed) = refuse()?;
+    held.closed.push(closed);
+    let places = take_places(scenario, real_clients, &mut held).await?;
+    routes.extend(places.iter().map(|place| (place.seen, place.real)));
+    let first = |role| places.iter().find(|place| place.host.role == role);
+    let registry = first(Role::Registry).map_or(nowhere, |place| place.real);
+    let data = first(Role::Data).map_or(nowhere, |place| place.real);
+
+    // Whatever else the names lead to refuses connections, and does so here.
+    let mut ports = BTreeSet::from([80, 443]);
+    ports.extend(places.iter().map(|place| place.seen.port()));
+    ports.extend(port_of(&scenario.ask.image));
+    for ip in addresses {
+        for port in &ports {
+            routes.entry(SocketAddr::new(ip, *port)).or_insert(nowhere);
+        }
+    }
+
+    let plain = first(Role::Data).is_some_and(|place| place.host.fault == HostFault::Plain);
+    let data_host =
+        if real_clients { data.to_string() } else { scenario.registry.data_host.clone() };
+    let data_url = format!("{}://{data_host}", if plain { "http" } else { "https" });
+    let world = Arc::new(World::new(scenario.registry.clone(), scenario.data, data_url));
+    let certificates = Certificates::new(names.into_iter().collect())?;
+    for Place { host, listener, .. } in places {
+        let Some(listener) = listener else { continue };
+        let tls = certificates.config(host.certificate, host.http)?;
+        Listener { host, world: Arc::clone(&world), tls }.start(listener, &mut held.tasks);
+    }
+
+    let login_servers = if real_clients {
+        vec![registry.to_string(), format!("localhost:{}", registry.port())]
+    } else {
+        vec![scenario.registry.login_server.clone()]
+    };
+    Ok(Lab {
+        name_servers,
+        routes,
+        ca_pem: certificates.ca_pem(),
+        clock_ahead: scenario.clock.ahead,
+        docker_config: docker_config(scenario.ask.sign_in, &world.secrets, &login_servers),
+        secrets: world.secrets.all(),
+        registry,
+        data,
+        held,
+    })
+}
+
+/// A host and its port, before anyone is served there.
+struct Place {
+    seen: SocketAddr,
+    real: SocketAddr,
+    host: Host,
+    /// Not where nobody is ever accepted.
+    listener: Option<TcpListener>,
+}
+
+async fn take_places(
+    scenario: &Scenario,
+    real_clients: bool,
+    held: &mut Held,
+) -> Result<Vec<Place>, Error> {
+    let mut places = Vec::new();
+    for (name, host) in &scenario.hosts {
+        let seen = address(name, 443)?;
+        let (real, listener) = match host.fault {
+            HostFault::Refuse => {
+                let (real, closed) = refuse()?;
+                held.closed.push(closed);
+                (real, None)
+            }
+            HostFault::Blackhole => {
+                let (real, hole) = black_hole().await?;
+                held.holes.push(hole);
+                (real, None)
+            }
+            _ => {
+                let port = match host.role {
+                    Role::Registry if real_clients => REGISTRY_PORT,
+                    Role::Data if real_clients => DATA_PORT,
+                    _ => 0,
+                };
+                let listener = bind(port).await?;
+                (listener.local_addr()?, Some(listener))
+            }
+        };
+        places.push(Place { seen, real, host: *host, listener });
+    }
+    Ok(places)
+}
+
+/// The port that an image reference names.
+fn port_of(image: &str) -> Option<u16> {
+    image.split('/').next()?.rsplit_once(':')?.1.parse().ok()
+}
+
+/// The sign-in as docker keeps it; a refresh token goes with the user that is nobody.
+fn docker_config(sign_in: SignIn, secrets: &Secrets, login_servers: &[String]) -> Option<String> {
+    let basic = |user: &str, password: &str| STANDARD.encode(format!("{user}:{password}"));
+    let token = |token: &str| json!({ "auth": basic(NOBODY, ""), "identitytoken": token });
+    let entry = match sign_in {
+        SignIn::Password => json!({ "auth": basic(USER, &secrets.password) }),
+        SignIn::WrongPassword => json!({ "auth": basic(USER, &secrets.wrong_password) }),
+        SignIn::IdentityToken => token(&secrets.identity_token),
+        SignIn::StaleIdentityToken => token(&secrets.stale_identity_token),
+        SignIn::None => return None,
+    };
+    let auths: Map<_, _> = login_servers.iter().map(|name| (name.clone(), entry.clone())).collect();
+    Some(json!({ "auths": auths }).to_string())
+}

@@ -1,0 +1,150 @@
+//! Images made by hand: an OCI layout with one image for every case, no two of which share a byte.
+//!
+//! They must not: containerd keeps content by digest, and a layer it has already is a layer it does not ask for.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::Fallible;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shape {
+    /// An index for amd64 and arm64.
+    Index,
+    /// One manifest, for this machine.
+    Single,
+    /// An index that has everything but this machine.
+    Foreign,
+    /// Never pushed.
+    Nothing,
+}
+
+/// What was written: the digest that its tag points at, and that of the layer which this machine would fetch.
+#[derive(Clone, Default, Debug)]
+pub struct Made {
+    pub top: String,
+    pub layer: String,
+}
+
+pub struct Layout {
+    folder: PathBuf,
+    entries: Vec<Value>,
+}
+
+const LAYER_BYTES: usize = 96 * 1024;
+
+pub fn here() -> &'static str {
+    if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" }
+}
+
+fn elsewhere() -> &'static str {
+    if cfg!(target_arch = "aarch64") { "amd64" } else { "arm64" }
+}
+
+impl Layout {
+    pub fn new(folder: PathBuf) -> Fallible<Layout> {
+        std::fs::create_dir_all(folder.join("blobs/sha256"))?;
+        std::fs::write(folder.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#)?;
+        Ok(Layout { folder, entries: Vec::new() })
+    }
+
+    pub fn add(&mut self, name: &str, shape: Shape) -> Fallible<Made> {
+        let (mut top, layer) = match shape {
+            Shape::Nothing => return Ok(Made::default()),
+            Shape::Single => self.manifest(name, here())?,
+            Shape::Foreign => {
+                (self.index(vec![self.manifest(name, elsewhere())?.0])?, String::new())
+            }
+            Shape::Index => {
+                let (ours, layer) = self.manifest(name, here())?;
+                (self.index(vec![self.manifest(name, elsewhere())?.0, ours])?, layer)
+            }
+        };
+        let digest = top["digest"].as_str().unwrap_or_default().to_owned();
+        top["annotations"] = json!({ "org.opencontainers.image.ref.name": name });
+        self.entries.push(top);
+        Ok(Made { top: digest, layer })
+    }
+
+    /// Writes the list of what is in here, and says where it is.
+    pub fn close(self) -> Fallible<PathBuf> {
+        let index = json!({ "schemaVersion": 2, "manifests": self.entries });
+        std::fs::write(self.folder.join("index.json"), index.to_string())?;
+        Ok(self.folder)
+    }
+
+    fn manifest(&self, name: &str, architecture: &str) -> Fallible<(Value, String)> {
+        let layer = self.blob(
+            "application/vnd.oci.image.layer.v1.tar",
+            &tar(&format!("{name} {architecture}")),
+        )?;
+        let config = json!({
+            "architecture": architecture, "os": "linux", "created": "2024-01-01T00:00:00Z",
+            "config": { "Cmd": ["/hello"] },
+            "rootfs": { "type": "layers", "diff_ids": [layer["digest"]] },
+        });
+        let config =
+            self.blob("application/vnd.oci.image.config.v1+json", config.to_string().as_bytes())?;
+        let media = "application/vnd.oci.image.manifest.v1+json";
+        let manifest =
+            json!({ "schemaVersion": 2, "mediaType": media, "config": config, "layers": [layer] });
+        let mut entry = self.blob(media, manifest.to_string().as_bytes())?;
+        entry["platform"] = json!({ "os": "linux", "architecture": architecture });
+        Ok((entry, layer["digest"].as_str().unwrap_or_default().to_owned()))
+    }
+
+    fn index(&self, manifests: Vec<Value>) -> Fallible<Value> {
+        let media = "application/vnd.oci.image.index.v1+json";
+        let index = json!({ "schemaVersion": 2, "mediaType": media, "manifests": manifests });
+        self.blob(media, index.to_string().as_bytes())
+    }
+
+    fn blob(&self, media: &str, bytes: &[u8]) -> Fallible<Value> {
+        let hex = hex(bytes);
+        std::fs::write(self.folder.join("blobs/sha256").join(&hex), bytes)?;
+        Ok(json!({ "mediaType": media, "digest": format!("sha256:{hex}"), "size": bytes.len() }))
+    }
+}
+
+/// Where docker-registry keeps the bytes of a digest, below its root.
+pub fn stored_at(root: &Path, digest: &str) -> PathBuf {
+    let hex = digest.trim_start_matches("sha256:");
+    root.join("docker/registry/v2/blobs/sha256").join(&hex[..2]).join(hex).join("data")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// A tar file with one file in it, whose content nobody else has.
+fn tar(seed: &str) -> Vec<u8> {
+    let mut content = format!("{seed}\n").into_bytes();
+    let mut block = Sha256::digest(seed.as_bytes());
+    while content.len() < LAYER_BYTES {
+        content.extend_from_slice(&block);
+        block = Sha256::digest(block);
+    }
+    content.truncate(LAYER_BYTES);
+
+    let mut head = [0u8; 512];
+    let mut put =
+        |at: usize, text: &str| head[at..at + text.len()].copy_from_slice(text.as_bytes());
+    put(0, "hello");
+    put(100, "0000755\0");
+    put(108, "0000000\0");
+    put(116, "0000000\0");
+    put(124, &format!("{:011o}\0", content.len()));
+    put(136, "00000000000\0");
+    put(148, "        ");
+    put(156, "0");
+    put(257, "ustar\x0000");
+    let sum: u32 = head.iter().map(|b| u32::from(*b)).sum();
+    head[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+
+    let mut tar = head.to_vec();
+    tar.extend(content);
+    tar.resize(tar.len().next_multiple_of(512) + 1024, 0);
+    tar
+}

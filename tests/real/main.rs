@@ -1,0 +1,190 @@
+//! The same questions, put to real servers: containerd's `PullImage` is the judge of what `check-acr` says.
+//!
+//! `real [--tool check-acr] [--only WORDS] [--all]`, as root. See README.md.
+
+mod cases;
+mod cri;
+mod daemon;
+mod dns;
+mod image;
+mod judge;
+mod lab;
+mod namespace;
+mod peer;
+mod pki;
+mod places;
+mod realm;
+mod refusals;
+mod registry;
+mod serve;
+mod storage;
+mod table;
+mod tool;
+mod world;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cases::CASES;
+use crate::tool::Tool;
+use crate::world::World;
+
+pub type Failed = Box<dyn std::error::Error>;
+pub type Fallible<T> = Result<T, Failed>;
+/// User and password.
+pub type Login<'a> = (&'a str, &'a str);
+
+/// What somebody said when asked to pull.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    pub can: bool,
+    pub words: String,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let done = match words.first().map(String::as_str) {
+        Some("peer") if words.len() == 3 => {
+            peer::pull(&words[1], Path::new(&words[2])).await.map(|()| true)
+        }
+        Some("inside") if words.len() >= 2 => inside(Path::new(&words[1]), &words[2..]).await,
+        _ if std::env::var("CHECK_ACR_REAL").is_ok_and(|v| v == "skip") => {
+            println!("skipped: CHECK_ACR_REAL=skip");
+            Ok(true)
+        }
+        _ => outside(&words).await,
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(e) => {
+            eprintln!("{}", told(e.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// An error with everything below it: half of these say only "error sending request" at the top.
+fn told(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut below = error.source();
+    while let Some(error) = below {
+        words = format!("{words}: {error}");
+        below = error.source();
+    }
+    words
+}
+
+/// Makes the place, goes inside, and takes the temporary folder away afterwards, whatever happened.
+async fn outside(words: &[String]) -> Fallible<bool> {
+    let mut options = Options::read(words)?;
+    if let Some(tool) = &mut options.tool {
+        *tool = tool.canonicalize().map_err(|e| format!("{}: {e}", tool.display()))?;
+    }
+    namespace::allowed().await?;
+    let folder = std::env::temp_dir().join(format!("check-acr-real-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let mut arguments = vec!["inside".to_owned(), folder.display().to_string()];
+    arguments
+        .extend(options.tool.iter().flat_map(|t| ["--tool".to_owned(), t.display().to_string()]));
+    arguments.extend(options.only.iter().flat_map(|o| ["--only".to_owned(), o.clone()]));
+
+    arguments.extend(options.all.then(|| "--all".to_owned()));
+
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut inside = namespace::enter(&arguments, &folder)?;
+    let ended = tokio::select! {
+        status = inside.wait() => Some(status?),
+        _ = tokio::signal::ctrl_c() => None,
+        _ = terminate.recv() => None,
+    };
+    if ended.is_none() {
+        inside.kill().await?;
+    }
+    // The kernel ends what was inside a moment after its first process; until then a log file may still appear.
+    let gone = async || std::fs::remove_dir_all(&folder).is_ok() || !folder.exists();
+    daemon::until("the temporary folder", std::time::Duration::from_secs(10), gone).await?;
+    match ended {
+        Some(status) => Ok(status.success()),
+        None => Err("interrupted".into()),
+    }
+}
+
+async fn inside(folder: &Path, words: &[String]) -> Fallible<bool> {
+    let start = Instant::now();
+    let options = Options::read(words)?;
+    let cases: Vec<_> = CASES
+        .iter()
+        .copied()
+        .filter(|c| options.only.as_ref().is_none_or(|o| c.name.contains(o.as_str())))
+        .collect();
+    let world = World::build(folder, &cases).await?;
+    let cases: Vec<_> = cases.into_iter().filter(|case| world.ipv6 || !case.needs_ipv6).collect();
+    let tool = options.tool.map(|program| Tool::new(&program, folder)).transpose()?;
+    if !world.ipv6 {
+        println!("no IPv6 here: the cases that need it are left out");
+    }
+    if tool.is_none() {
+        println!("no --tool: only the real clients are asked");
+    }
+    if let Some((_, runtime)) = world.runtimes.first() {
+        println!(
+            "{} is the judge; the world took {:.1?} to build",
+            runtime.version().await,
+            start.elapsed()
+        );
+    }
+    let rows = judge::all(&world, tool.as_ref(), &cases).await?;
+    table::print(&rows);
+    let explained = rows.iter().filter(|row| options.all || !row.complaints.is_empty());
+    for row in explained {
+        table::explain(&world, tool.as_ref(), row).await;
+    }
+    let failed: Vec<_> = rows.iter().filter(|row| !row.complaints.is_empty()).collect();
+    let (mut passed, mut failed) = (rows.len() - failed.len(), failed.len());
+    if let (Some(tool), None) = (&tool, &options.only) {
+        for (client, answered) in lab::ask(&world, &tool.program).await {
+            println!("lab, {client}: {} ({})", judge::can(answered.can), answered.words);
+            if answered.can {
+                passed += 1;
+            } else {
+                failed += 1;
+            }
+        }
+    }
+    println!("\nall of it took {:.1?}", start.elapsed());
+    println!("{passed} passed, {failed} failed");
+    Ok(failed == 0 && passed > 0)
+}
+
+#[derive(Default)]
+struct Options {
+    tool: Option<PathBuf>,
+    only: Option<String>,
+    /// Say everything about every case, not only about those that failed.
+    all: bool,
+}
+
+impl Options {
+    fn read(words: &[String]) -> Fallible<Options> {
+        let mut options = Options::default();
+        let mut words = words.iter();
+        let usage =
+            |at: &str| format!("usage: real [--tool PROGRAM] [--only WORDS] [--all] (at {at:?})");
+        while let Some(word) = words.next() {
+            let mut value = || words.next().cloned().ok_or_else(|| usage(word));
+            match word.as_str() {
+                "--tool" => options.tool = Some(PathBuf::from(value()?)),
+                "--only" => options.only = Some(value()?),
+                "--all" => options.all = true,
+                other => return Err(usage(other).into()),
+            }
+        }
+        Ok(options)
+    }
+}

@@ -1,0 +1,152 @@
+//! A very small HTTPS server, for the parts of a registry that have to be ours: the realm, the data host, and servers that misbehave.
+
+use std::io;
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+use futures::stream;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, Limited, StreamBody};
+use hyper::body::{Bytes, Frame, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use rustls::ServerConfig;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+use crate::Fallible;
+
+pub type Answer = Response<UnsyncBoxBody<Bytes, io::Error>>;
+
+/// A request, read whole.
+pub struct Asked {
+    pub method: Method,
+    pub path: String,
+    pub query: String,
+    pub authorization: Option<String>,
+    pub range: Option<String>,
+    pub body: String,
+}
+
+/// Answers at `address`:443 until the program ends.
+pub async fn serve<F>(address: &str, tls: Arc<ServerConfig>, answer: F) -> Fallible<()>
+where
+    F: Fn(Asked) -> Answer + Clone + Send + 'static,
+{
+    let listener =
+        TcpListener::bind((address, 443)).await.map_err(|e| format!("{address}:443: {e}"))?;
+    let acceptor = TlsAcceptor::from(tls);
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            tokio::spawn(converse(acceptor.clone(), socket, answer.clone()));
+        }
+    });
+    Ok(())
+}
+
+/// Accepts, waits for the first bytes of a TLS greeting, and slams the door: what a middlebox does that dislikes the server name.
+pub async fn serve_resets(address: &str) -> Fallible<()> {
+    let listener =
+        TcpListener::bind((address, 443)).await.map_err(|e| format!("{address}:443: {e}"))?;
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut greeting = [0u8; 16];
+                let _ = socket.read(&mut greeting).await;
+                let _ = socket.set_zero_linger();
+            });
+        }
+    });
+    Ok(())
+}
+
+async fn converse<F>(acceptor: TlsAcceptor, socket: TcpStream, answer: F)
+where
+    F: Fn(Asked) -> Answer + Clone + Send + 'static,
+{
+    // A client that does not like our certificate leaves here: that is a case, not a fault of ours.
+    let Ok(stream) = acceptor.accept(socket).await else { return };
+    let service = service_fn(move |request: Request<Incoming>| {
+        let answer = answer.clone();
+        async move {
+            let asked = read(request).await;
+            Ok::<_, io::Error>(answer(asked))
+        }
+    });
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+}
+
+async fn read(request: Request<Incoming>) -> Asked {
+    let (head, body) = request.into_parts();
+    let header =
+        |name: &str| head.headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+    let body =
+        Limited::new(body, 64 * 1024).collect().await.map(|b| b.to_bytes()).unwrap_or_default();
+    Asked {
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
+        authorization: header("authorization"),
+        range: header("range"),
+        body: String::from_utf8_lossy(&body).into_owned(),
+        method: head.method,
+    }
+}
+
+pub fn answer(status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Answer {
+    let mut response = Response::builder().status(status);
+    for (name, value) in headers {
+        response = response.header(*name, *value);
+    }
+    let body = Full::new(body.into()).map_err(|never| match never {}).boxed_unsync();
+    response.body(body).expect("headers written by us are valid")
+}
+
+pub fn json(status: u16, body: &str) -> Answer {
+    answer(status, &[("content-type", "application/json")], body.to_owned())
+}
+
+/// Promises `promised` bytes, sends fewer and hangs up.
+pub fn broken_off(promised: usize, sent: Bytes) -> Answer {
+    let end = io::Error::new(io::ErrorKind::ConnectionAborted, "cut, as the case asks");
+    let frames = stream::iter([Ok(Frame::data(sent))]).chain(stream::once(async move {
+        // Long enough for the bytes before it to leave; what is being tested is a body that ends, not one that never began.
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        Err(end)
+    }));
+    Response::builder()
+        .header("content-length", promised)
+        .header("content-type", "application/octet-stream")
+        .body(StreamBody::new(frames).boxed_unsync())
+        .expect("headers written by us are valid")
+}
+
+/// The value of a field in a query or a form, decoded.
+pub fn fields(text: &str, name: &str) -> Vec<String> {
+    text.split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .filter(|(key, _)| *key == name)
+        .map(|(_, v)| decode(v))
+        .collect()
+}
+
+fn decode(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'+' => bytes.push(b' '),
+            b'%' => {
+                let pair: Vec<u8> = rest.by_ref().take(2).collect();
+                let value = std::str::from_utf8(&pair)
+                    .ok()
+                    .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+                bytes.push(value.unwrap_or(b'?'));
+            }
+            other => bytes.push(other),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}

@@ -1,0 +1,111 @@
+//! The one on trial: `check-acr REF -o json`, in the same place and with the same credentials as containerd.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::namespace::Lane;
+use crate::{Fallible, Login};
+
+#[derive(Clone, Default, Debug)]
+pub struct Told {
+    /// `verdict.can`, or what was wrong with the answer.
+    pub can: String,
+    pub codes: Vec<String>,
+    pub exit: Option<i32>,
+    pub took: Duration,
+    pub stderr: String,
+}
+
+pub struct Tool {
+    pub program: PathBuf,
+    folder: PathBuf,
+}
+
+impl Tool {
+    pub fn new(program: &Path, folder: &Path) -> Fallible<Tool> {
+        let program = program.canonicalize().map_err(|e| format!("{}: {e}", program.display()))?;
+        Ok(Tool { program, folder: folder.to_owned() })
+    }
+
+    pub async fn ask(&self, slug: &str, lane: Lane, image: &str, login: Option<Login<'_>>) -> Told {
+        let start = Instant::now();
+        let (exit, stdout, stderr) = self.run(slug, lane, image, login, &["-o", "json"]).await;
+        let took = start.elapsed();
+        let stderr = stderr.trim().to_owned();
+        let Ok(report) = serde_json::from_str::<Value>(&stdout) else {
+            let can = format!("not JSON (exit {exit:?})");
+            return Told {
+                can,
+                exit,
+                took,
+                stderr: format!("{stdout}{stderr}"),
+                ..Told::default()
+            };
+        };
+        let verdict = &report["verdict"];
+        let codes = verdict["causes"].as_array().into_iter().flatten();
+        let codes =
+            codes.map(|cause| cause["code"].as_str().unwrap_or("no code").to_owned()).collect();
+        let can = verdict["can"].as_str().unwrap_or("no verdict").to_owned();
+        Told { can, codes, exit, took, stderr }
+    }
+
+    /// The same question for a human, for the report of a case that failed.
+    pub async fn text(
+        &self,
+        slug: &str,
+        lane: Lane,
+        image: &str,
+        login: Option<Login<'_>>,
+    ) -> String {
+        let (_, stdout, stderr) = self.run(slug, lane, image, login, &[]).await;
+        format!("{stdout}{stderr}")
+    }
+
+    async fn run(
+        &self,
+        slug: &str,
+        lane: Lane,
+        image: &str,
+        login: Option<Login<'_>>,
+        more: &[&str],
+    ) -> (Option<i32>, String, String) {
+        let mut command = lane.command(&self.folder, &self.program);
+        command.arg(image).args(more).stdin(Stdio::null()).kill_on_drop(true);
+        match self.docker_config(slug, image, login) {
+            Ok(Some(config)) => drop(command.env("DOCKER_CONFIG", config)),
+            Ok(None) => {}
+            Err(e) => return (None, String::new(), e.to_string()),
+        }
+        match tokio::time::timeout(Duration::from_secs(120), command.output()).await {
+            Ok(Ok(out)) => {
+                let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+                (out.status.code(), text(&out.stdout), text(&out.stderr))
+            }
+            Ok(Err(e)) => (None, String::new(), e.to_string()),
+            Err(_) => (None, String::new(), "no answer in 120 s".to_owned()),
+        }
+    }
+
+    /// `docker login`, by hand.
+    fn docker_config(
+        &self,
+        slug: &str,
+        image: &str,
+        login: Option<Login<'_>>,
+    ) -> Fallible<Option<PathBuf>> {
+        let Some((user, password)) = login else { return Ok(None) };
+        let folder = self.folder.join(format!("login-{slug}"));
+        std::fs::create_dir_all(&folder)?;
+        let host = image.split('/').next().unwrap_or_default();
+        let auth = STANDARD.encode(format!("{user}:{password}"));
+        let config = json!({ "auths": { host: { "auth": auth } } });
+        std::fs::write(folder.join("config.json"), config.to_string())?;
+        Ok(Some(folder))
+    }
+}

@@ -1,0 +1,192 @@
+//! Everything that runs inside: the images, the servers that hold them, and the judges.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use futures::future::try_join_all;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::process::Command;
+
+use crate::Fallible;
+use crate::cases::{Case, Harm};
+use crate::cri::Runtime;
+use crate::daemon::{Daemon, run, tail, until};
+use crate::image::{Layout, Made, Shape, stored_at};
+use crate::namespace::{Lane, furnish};
+use crate::pki::Authority;
+use crate::places::{GOOD_NAMES, WRITER};
+use crate::registry::{self, Leaves};
+use crate::storage::Loss;
+use crate::{dns, realm, refusals, storage};
+
+pub struct World {
+    pub folder: PathBuf,
+    pub ipv6: bool,
+    pub made: BTreeMap<String, Made>,
+    pub runtimes: Vec<(Lane, Runtime)>,
+    servers: Vec<Daemon>,
+}
+
+impl World {
+    pub async fn build(folder: &Path, cases: &[Case]) -> Fallible<World> {
+        let trusted = Authority::new("Authority that this host trusts")?;
+        let foreign = Authority::new("Authority that nobody told this host about")?;
+        std::fs::write(folder.join("ca.pem"), trusted.pem())?;
+        for lane in Lane::ALL {
+            std::fs::write(
+                folder.join(format!("resolv-{}.conf", lane.name())),
+                lane.resolv_conf(),
+            )?;
+        }
+        let ipv6 = furnish(folder).await?;
+        mount_own_resolv_conf(folder).await?;
+
+        let good = trusted.leaf(folder, "good", GOOD_NAMES)?;
+        let strangers = ["stranger.registry.test", "strangedata.eastus.data.test"];
+        let stranger = foreign.leaf(folder, "stranger", &strangers)?;
+        let misnamed = trusted.leaf(folder, "misnamed", &["somebody-else.registry.test"])?;
+        let expired = trusted.expired_leaf(folder, "expired", &["expired.registry.test"])?;
+        let signing = trusted.leaf(folder, "signing", &["tokens.registry.test"])?;
+
+        let mut layout = Layout::new(folder.join("layout"))?;
+        let mut made = BTreeMap::new();
+        for case in cases {
+            made.insert(case.slug(), layout.add(&case.slug(), case.shape)?);
+        }
+        let layout = layout.close()?;
+
+        let mut servers = vec![dns::start(folder)?];
+        let leaves =
+            Leaves { good: &good, stranger: &stranger, misnamed: &misnamed, expired: &expired };
+        servers.extend(registry::start(folder, &leaves)?);
+        storage::start(registry::root(folder), losses(cases, &made), &good, &stranger).await?;
+        realm::start(&good, &signing).await?;
+        refusals::start(&good).await?;
+
+        let lanes: Vec<Lane> =
+            Lane::ALL.into_iter().filter(|l| cases.iter().any(|c| c.lane == *l)).collect();
+        let runtimes = try_join_all(
+            lanes
+                .into_iter()
+                .map(async |l| Ok::<_, crate::Failed>((l, Runtime::start(folder, l).await?))),
+        );
+        let pushed = async {
+            until(WRITER, Duration::from_secs(30), async || {
+                TcpStream::connect(WRITER).await.is_ok()
+            })
+            .await?;
+            push(&layout, cases).await
+        };
+        let (runtimes, ()) = futures::try_join!(runtimes, pushed)?;
+        harm(folder, cases, &made)?;
+
+        let mut world = World { folder: folder.to_owned(), ipv6, made, runtimes, servers };
+        world.ready().await?;
+        Ok(world)
+    }
+
+    /// Every server answers, by name where it has one; and none of them has died meanwhile.
+    async fn ready(&mut self) -> Fallible<()> {
+        for host in [
+            "fabrikam",
+            "northwind",
+            "wingtip",
+            "dataless",
+            "fardata",
+            "strangedata",
+            "tolled",
+            "stranger",
+        ]
+        .into_iter()
+        .chain(["misnamed", "expired"])
+        {
+            let address = format!("{host}.registry.test:443");
+            until(&address, Duration::from_secs(30), async || {
+                let Ok(mut found) = lookup_host(&address).await else { return false };
+                let Some(first) = found.next() else { return false };
+                TcpStream::connect(first).await.is_ok()
+            })
+            .await
+            .map_err(|e| {
+                format!(
+                    "{e}\n{}",
+                    self.servers.iter().map(|s| s.tail(3)).collect::<Vec<_>>().join("\n")
+                )
+            })?;
+        }
+        for server in &mut self.servers {
+            if let Some(status) = server.ended() {
+                return Err(
+                    format!("{} ended ({status}):\n{}", server.name, server.tail(10)).into()
+                );
+            }
+        }
+        Ok(())
+    }
+
+    pub fn runtime(&self, lane: Lane) -> Fallible<&Runtime> {
+        let found = self.runtimes.iter().find(|(l, _)| *l == lane).map(|(_, runtime)| runtime);
+        found.ok_or_else(|| format!("no containerd for {lane:?}").into())
+    }
+
+    /// What a server wrote about a host or a repository, the end of it.
+    pub fn log_about(&self, name: &str, about: &str, lines: usize) -> String {
+        let text = tail(&self.folder.join(format!("{name}.log")), usize::MAX);
+        let found: Vec<&str> = text.lines().filter(|line| line.contains(about)).collect();
+        found[found.len().saturating_sub(lines)..].join("\n")
+    }
+}
+
+/// This process looks names up as well, to know when the name server is ready.
+async fn mount_own_resolv_conf(folder: &Path) -> Fallible<()> {
+    let mut command = Command::new("mount");
+    command.arg("--bind").arg(folder.join("resolv-good.conf")).arg("/etc/resolv.conf");
+    run(command).await.map(drop)
+}
+
+fn losses(cases: &[Case], made: &BTreeMap<String, Made>) -> BTreeMap<String, Loss> {
+    let loss = |case: &Case| match case.harm {
+        Harm::Gone => Some(Loss::Gone),
+        Harm::Cut => Some(Loss::Cut),
+        Harm::None | Harm::Deleted | Harm::Altered => None,
+    };
+    cases.iter().filter_map(|case| Some((made[&case.slug()].layer.clone(), loss(case)?))).collect()
+}
+
+async fn push(layout: &Path, cases: &[Case]) -> Fallible<()> {
+    let copies = cases.iter().filter(|case| case.shape != Shape::Nothing).map(|case| {
+        let mut command = Command::new("skopeo");
+        command.args([
+            "--insecure-policy",
+            "copy",
+            "--quiet",
+            "--all",
+            "--preserve-digests",
+            "--dest-tls-verify=false",
+        ]);
+        command.arg(format!("oci:{}:{}", layout.display(), case.slug()));
+        command.arg(format!("docker://{WRITER}/{}:v1", case.repository()));
+        async { run(command).await.map(drop) }
+    });
+    stream::iter(copies).buffer_unordered(4).try_collect().await
+}
+
+/// What is done to layers once they are in the registry's storage.
+fn harm(folder: &Path, cases: &[Case], made: &BTreeMap<String, Made>) -> Fallible<()> {
+    for case in cases {
+        let file = || stored_at(&registry::root(folder), &made[&case.slug()].layer);
+        match case.harm {
+            Harm::Deleted => std::fs::remove_file(file())?,
+            Harm::Altered => {
+                let mut bytes = std::fs::read(file())?;
+                // Inside the content of its one file, so that it is still a tar and only the digest can tell.
+                bytes[4096] ^= 0xff;
+                std::fs::write(file(), bytes)?;
+            }
+            Harm::None | Harm::Gone | Harm::Cut => {}
+        }
+    }
+    Ok(())
+}
