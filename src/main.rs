@@ -1,1 +1,5 @@
-fn main(){}
+//! The program: everything is in the library, so that the tests can use it too.
+
+fn main() -> std::process::ExitCode {
+    check_acr::main().into()
+}

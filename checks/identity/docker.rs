@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::{Credential, Trouble};
-use crate::kit::{Asked, Secret};
+use crate::kit::{Asked, Cx, Secret, World};
 
 /// The longest file, and the longest answer of a helper, that is read.
 const LONGEST: u64 = 1024 * 1024;
@@ -50,11 +50,11 @@ struct Helped {
 }
 
 /// The credentials for that registry; `None` when the file has none.
-pub(super) async fn find(file: &Path, asked: &Asked) -> Result<Option<Credential>, Trouble> {
+pub(super) async fn find(cx: &Cx, file: &Path, asked: &Asked) -> Result<Option<Credential>, Trouble> {
     let name = file.display().to_string();
     let unreadable = |said: String| Trouble::AuthFileUnreadable { file: name.clone(), said };
     let malformed = |said: String| Trouble::PullsecretMalformed { file: name.clone(), said };
-    let bytes = timeout(FILE_WAIT, read(file)).await;
+    let bytes = timeout(FILE_WAIT, read(&cx.world, file)).await;
     let bytes = bytes.map_err(|_| unreadable("no-answer".into()))?.map_err(unreadable)?;
     // The position says enough; the text around it may be a password.
     let config: Config = serde_json::from_slice(&bytes)
@@ -77,7 +77,10 @@ pub(super) async fn find(file: &Path, asked: &Asked) -> Result<Option<Credential
     entry.map_or(Ok(None), |entry| credential(entry).map_err(|said| malformed(said.to_owned())))
 }
 
-async fn read(file: &Path) -> Result<Vec<u8>, String> {
+async fn read(world: &World, file: &Path) -> Result<Vec<u8>, String> {
+    if let Some(text) = world.files.get(file) {
+        return Ok(text.expose().as_bytes().to_vec());
+    }
     let said = |error: std::io::Error| error.to_string();
     let mut bytes = vec![];
     let file = File::open(file).await.map_err(said)?;

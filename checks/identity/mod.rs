@@ -106,7 +106,7 @@ pub async fn choose(cx: &Cx, understood: &Understood) -> Got<Identity> {
         return Ok(Identity::new(Credential::Nobody, None));
     }
     let Some(file) = config(cx) else { return Ok(Identity::new(Credential::Nobody, None)) };
-    let found = docker::find(&file, &understood.asked).await?;
+    let found = docker::find(cx, &file, &understood.asked).await?;
     let from = found.is_some().then(|| file.display().to_string());
     Ok(Identity::new(found.unwrap_or(Credential::Nobody), from))
 }
@@ -114,5 +114,5 @@ pub async fn choose(cx: &Cx, understood: &Understood) -> Got<Identity> {
 /// The file that counts: the one that was named, else the first that exists.
 fn config(cx: &Cx) -> Option<PathBuf> {
     let named = cx.subject.sign_in.auth_file.clone();
-    named.or_else(|| cx.world.docker_configs.iter().find(|file| file.exists()).cloned())
+    named.or_else(|| cx.world.docker_configs.iter().find(|file| cx.world.has_file(file)).cloned())
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Finding;
+use super::{Finding, finding::tame};
 
 /// The version of the event lines that this program writes and reads.
 pub const VERSION: u8 = 1;
@@ -111,6 +111,18 @@ pub enum End {
 }
 
 impl Event {
+    /// Reads a line of a recording. It is foreign text: what it holds is made fit to print.
+    pub fn read(line: &[u8]) -> Result<Self, String> {
+        let mut value: Value = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+        match value.get("v").and_then(Value::as_u64) {
+            Some(v) if v == u64::from(VERSION) => {}
+            Some(v) => return Err(format!("its version is {v}, and this program reads {VERSION}")),
+            None => return Err("it has no version".to_owned()),
+        }
+        tame(&mut value);
+        serde_json::from_value(value).map_err(|error| error.to_string())
+    }
+
     /// The step it is about, if it is about one.
     pub fn step(&self) -> Option<&str> {
         match &self.what {

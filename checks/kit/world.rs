@@ -3,12 +3,14 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
 use jiff::SignedDuration;
 use rustls::RootCertStore;
+
+use super::Secret;
 
 /// Everything a check has to know about where it is. What is tested is what ships.
 #[derive(Clone, Debug)]
@@ -29,11 +31,18 @@ pub struct World {
     pub in_pod: bool,
     /// Where docker's `config.json` would be, the first that exists counts.
     pub docker_configs: Vec<PathBuf>,
+    /// Files that are read in place of those on disk: empty in the real world.
+    pub files: HashMap<PathBuf, Secret>,
 }
 
 impl World {
     /// Where to connect to in order to reach that address.
     pub fn route(&self, address: SocketAddr) -> SocketAddr {
         self.routes.get(&address).copied().unwrap_or(address)
+    }
+
+    /// Whether there is such a file.
+    pub fn has_file(&self, file: &Path) -> bool {
+        self.files.contains_key(file) || file.exists()
     }
 }

@@ -1,0 +1,247 @@
+//! The command line.
+
+use std::{path::PathBuf, time::Duration};
+
+use checks::kit::{Cloud, Lang, Platform, Who};
+use clap::{Args as ArgGroup, Parser, Subcommand, ValueEnum};
+
+use crate::show::Format;
+
+/// Can this host pull this image from this registry? If not: the cause, the proof and the fix.
+///
+/// REF is an Azure registry's name (contoso), a login server (contoso.azurecr.io), or an image in any
+/// OCI registry (contoso.azurecr.io/team/app:v1). `check-acr lab` shows it at work in an embedded world.
+#[derive(Parser, Debug)]
+#[command(
+    name = "check-acr",
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = "Exit codes: 0 can pull (can sign in, when no image was asked for) · 1 cannot · 2 wrong usage · 3 could not tell · 130 interrupted"
+)]
+pub struct Args {
+    /// What to do, other than to check.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// What to check.
+    #[command(flatten)]
+    pub check: CheckArgs,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Check REF: the same as without a command, for a registry that is called like one
+    Check(CheckArgs),
+    /// Explain a code: what it means, how it is fixed, which failure modes it settles
+    Explain {
+        /// A code such as dns/data-endpoint-record-missing
+        code: String,
+        /// The language: en or ko
+        #[arg(long, value_parser = lang)]
+        lang: Option<Lang>,
+    },
+    /// List the steps and the codes
+    List {
+        /// List the known failure modes instead: which are settled, and which not yet
+        #[arg(long)]
+        modes: bool,
+        /// The language: en or ko
+        #[arg(long, value_parser = lang)]
+        lang: Option<Lang>,
+    },
+    /// Show a recording that was made with -o events=FILE
+    Show {
+        /// The file, or - for standard input
+        file: PathBuf,
+        /// How to show it.
+        #[command(flatten)]
+        show: ShowArgs,
+    },
+    /// Check in an embedded world of name servers, a registry and its data host
+    #[cfg(feature = "lab")]
+    Lab {
+        /// The scenario: what is wrong in that world
+        #[arg(default_value = "healthy")]
+        scenario: String,
+        /// List the scenarios
+        #[arg(long)]
+        list: bool,
+        /// Keep the world up, and say how to point docker, skopeo or containerd at it
+        #[arg(long, conflicts_with = "list")]
+        serve: bool,
+        /// How to show it.
+        #[command(flatten)]
+        show: ShowArgs,
+    },
+}
+
+/// What to check, and how.
+#[derive(ArgGroup, Clone, Debug)]
+pub struct CheckArgs {
+    /// A registry's name, a login server, or an image
+    #[arg(value_name = "REF")]
+    pub asked: Option<String>,
+    /// Run these steps only, and those that they need (repeatable; see `check-acr list`)
+    #[arg(long, value_name = "STEP", value_parser = step)]
+    pub only: Vec<String>,
+    /// Leave these steps out (repeatable)
+    #[arg(long, value_name = "STEP", value_parser = step)]
+    pub skip: Vec<String>,
+    /// How long the whole run may take
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub timeout: Duration,
+    /// Read and verify every layer to its end
+    #[arg(long)]
+    pub full: bool,
+    /// The platform that the image must have [default: linux and this machine's processor]
+    #[arg(long, value_name = "OS/ARCH")]
+    pub platform: Option<Platform>,
+    /// Who signs in: auto (--username, else the docker config, else nobody), docker, anonymous
+    #[arg(long = "as", value_name = "WHO", default_value = "auto", value_parser = who)]
+    pub sign_in_as: Who,
+    /// Sign in with this user name; the password comes on standard input
+    #[arg(long, value_name = "NAME", requires = "password_stdin")]
+    pub username: Option<String>,
+    /// Read the password from standard input
+    #[arg(long, requires = "username")]
+    pub password_stdin: bool,
+    /// Take the credentials from this docker config.json, or the file of a pull secret
+    #[arg(long, value_name = "FILE")]
+    pub auth_file: Option<PathBuf>,
+    /// Trust the certificate authorities in this PEM file too
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// The cloud of a bare registry name: public, china, us-government
+    #[arg(long, value_name = "NAME", default_value = "public", value_parser = cloud)]
+    pub cloud: Cloud,
+    /// Speak HTTP without TLS
+    #[arg(long)]
+    pub plain_http: bool,
+    /// How to show it.
+    #[command(flatten)]
+    pub show: ShowArgs,
+}
+
+/// How to show what was found.
+#[derive(ArgGroup, Clone, Debug)]
+pub struct ShowArgs {
+    /// text, json or events (a line each as they happen); with =FILE into a file (repeatable)
+    #[arg(short, long = "output", value_name = "FORMAT[=FILE]", value_parser = output)]
+    pub output: Vec<Output>,
+    /// The language: en or ko [default: that of the locale]
+    #[arg(long, value_parser = lang)]
+    pub lang: Option<Lang>,
+    /// When to exit with 1 although the image can be pulled: warning
+    #[arg(long, value_name = "SEVERITY")]
+    pub fail_on: Option<FailOn>,
+    /// Show every exchange; twice, with its details
+    #[arg(short, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// What else is a failure.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+pub enum FailOn {
+    /// A warning.
+    Warning,
+}
+
+/// A format, and where it goes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Output {
+    /// The format.
+    pub format: Format,
+    /// `None` is standard output.
+    pub file: Option<PathBuf>,
+}
+
+fn output(text: &str) -> Result<Output, String> {
+    let (format, file) = match text.split_once('=') {
+        Some((_, "")) => return Err("the file's name is missing after the =".into()),
+        Some((format, file)) => (format, Some(file.into())),
+        None => (text, None),
+    };
+    let format = match format {
+        "text" => Format::Text,
+        "json" => Format::Json,
+        "events" => Format::Events,
+        _ => return Err("a format is text, json or events".into()),
+    };
+    Ok(Output { format, file })
+}
+
+fn lang(text: &str) -> Result<Lang, String> {
+    match text {
+        "en" => Ok(Lang::En),
+        "ko" => Ok(Lang::Ko),
+        _ => Err("a language is en or ko".into()),
+    }
+}
+
+fn who(text: &str) -> Result<Who, String> {
+    match text {
+        "auto" => Ok(Who::Auto),
+        "docker" => Ok(Who::Docker),
+        "anonymous" => Ok(Who::Anonymous),
+        _ => Err("it is auto, docker or anonymous".into()),
+    }
+}
+
+fn cloud(text: &str) -> Result<Cloud, String> {
+    match text {
+        "public" => Ok(Cloud::Public),
+        "china" => Ok(Cloud::China),
+        "us-government" => Ok(Cloud::UsGovernment),
+        _ => Err("a cloud is public, china or us-government".into()),
+    }
+}
+
+fn step(text: &str) -> Result<String, String> {
+    if checks::step_names().any(|name| name == text) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("the steps are {}", checks::step_names().collect::<Vec<_>>().join(" ")))
+}
+
+/// A number of seconds, or a time with units: 30, 30s, 1m30s.
+fn duration(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().map(Duration::from_secs);
+    let spelled = || text.parse::<jiff::SignedDuration>().ok()?.try_into().ok();
+    let duration = seconds.or_else(spelled).filter(|time| !time.is_zero());
+    // Beyond a day nobody waits, and some clock overflows.
+    duration
+        .filter(|time| *time <= Duration::from_secs(24 * 60 * 60))
+        .ok_or_else(|| "a time is such as 30s or 2m, and at most a day".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        use clap::CommandFactory;
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn times_with_and_without_units() {
+        assert_eq!(duration("30"), Ok(Duration::from_secs(30)));
+        assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
+        for bad in ["", "0", "-5s", "soon", "99999999999999999999", "48h"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_command_is_not_a_registry_unless_check_says_so() {
+        let parse = |words: &[&str]| Args::try_parse_from(words).unwrap();
+        assert_eq!(parse(&["check-acr", "contoso"]).check.asked.as_deref(), Some("contoso"));
+        let Some(Command::Check(check)) = parse(&["check-acr", "check", "list"]).command else {
+            panic!("check is a command")
+        };
+        assert_eq!(check.asked.as_deref(), Some("list"));
+        let list = parse(&["check-acr", "list"]).command;
+        assert!(matches!(list, Some(Command::List { modes: false, .. })));
+    }
+}

@@ -1,0 +1,87 @@
+//! `check-acr REF`: can this host pull it?
+
+use std::io::Read;
+
+use checks::kit::{Asked, Platform, Secret, SignIn, Subject, World};
+
+use crate::{
+    Exit,
+    args::{CheckArgs, ShowArgs},
+    run::{Wanted, run as run_plan},
+    show::Board,
+    world,
+};
+
+/// The longest password that is read.
+const LONGEST_PASSWORD: u64 = 64 * 1024;
+
+pub(super) async fn run(args: CheckArgs) -> Result<Exit, String> {
+    let world = world::real(args.ca_file.as_deref())?;
+    let subject = subject(&args, password(&args)?)?;
+    in_world(subject, world, &args, &args.show).await
+}
+
+/// Checks in that world, and shows what was found.
+pub(super) async fn in_world(
+    subject: Subject,
+    world: World,
+    args: &CheckArgs,
+    show: &ShowArgs,
+) -> Result<Exit, String> {
+    let outputs = crate::show::Outputs::open(show)?;
+    let wanted = Wanted {
+        only: args.only.iter().cloned().collect(),
+        skip: args.skip.iter().cloned().collect(),
+        timeout: args.timeout,
+    };
+    let board = Board::new(outputs.words(), outputs.lang());
+    let lines = outputs.clone();
+    let events = run_plan(subject, world, &wanted, move |event| {
+        board.take(event);
+        lines.event(event);
+    });
+    let events = events.await;
+    outputs.finish(&events)
+}
+
+/// What the command line asks.
+///
+/// # Errors
+/// When there is nothing in it to be asked: a sentence that says so.
+pub fn subject(args: &CheckArgs, password: Option<Secret>) -> Result<Subject, String> {
+    const GIVE: &str = "give a registry or an image, such as contoso.azurecr.io/team/app:v1";
+    let text = match &args.asked {
+        None => return Err(format!("what should be checked? {GIVE}; --help shows more")),
+        Some(text) if text.trim().is_empty() => return Err(format!("REF is empty; {GIVE}")),
+        Some(text) => text.clone(),
+    };
+    Ok(Subject {
+        asked: Asked::read(&text, args.cloud, args.plain_http),
+        text,
+        platform: args.platform.clone().unwrap_or_else(Platform::here),
+        full: args.full,
+        sign_in: SignIn {
+            who: args.sign_in_as,
+            given: args.username.clone().zip(password),
+            auth_file: args.auth_file.clone(),
+        },
+    })
+}
+
+/// The password from standard input, without the line's end.
+fn password(args: &CheckArgs) -> Result<Option<Secret>, String> {
+    if !args.password_stdin {
+        return Ok(None);
+    }
+    let mut bytes = vec![];
+    let read = std::io::stdin().take(LONGEST_PASSWORD + 1).read_to_end(&mut bytes);
+    read.map_err(|error| format!("--password-stdin: {error}"))?;
+    if bytes.len() as u64 > LONGEST_PASSWORD {
+        return Err("--password-stdin: what came is longer than any password".into());
+    }
+    let text = String::from_utf8(bytes).map_err(|_| "--password-stdin: what came is not text (UTF-8)")?;
+    match text.trim_end_matches(['\r', '\n']) {
+        "" => Err("--password-stdin: nothing came on standard input".into()),
+        text => Ok(Some(Secret::new(text))),
+    }
+}

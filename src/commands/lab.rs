@@ -1,0 +1,75 @@
+//! `check-acr lab`: the same checks in an embedded world that is wrong in one way, or not at all.
+
+use checks::kit::Lang;
+use clap::Parser;
+use lab::Scenario;
+
+use super::check;
+use crate::{
+    Exit,
+    args::{Args, ShowArgs},
+    show, world,
+};
+
+pub(super) async fn run(
+    name: &str,
+    list: bool,
+    serve: bool,
+    show: &ShowArgs,
+) -> Result<Exit, String> {
+    if list {
+        return list_all(show.lang.unwrap_or_else(show::locale));
+    }
+    let unknown = || format!("there is no scenario {}; `check-acr lab --list` has them all", checks::kit::printable(name));
+    let scenario = Scenario::named(name).ok_or_else(unknown)?;
+    let scenario = scenario.map_err(|error| format!("the scenario {name}: {error}"))?;
+    let failed = |error: lab::Error| format!("the lab does not start: {error}");
+    if serve {
+        return keep_up(&lab::serve(&scenario).await.map_err(failed)?).await;
+    }
+    let lab = lab::start(&scenario).await.map_err(failed)?;
+    let world = world::of_lab(&lab, scenario.ask.in_pod)?;
+    let words = ["check-acr".to_owned(), scenario.ask.image.clone()].into_iter();
+    let args = Args::try_parse_from(words.chain(scenario.ask.args.clone()));
+    let args = args.map_err(|error| format!("the scenario {name}: {error}"))?.check;
+    check::in_world(check::subject(&args, None)?, world, &args, show).await
+}
+
+fn list_all(lang: Lang) -> Result<Exit, String> {
+    let mut listed = String::new();
+    for (name, text) in lab::scenarios() {
+        let scenario = Scenario::parse(text).map_err(|error| format!("{name}: {error}"))?;
+        let story = match lang {
+            Lang::En => &scenario.story.en,
+            Lang::Ko => &scenario.story.ko,
+        };
+        listed += &format!("{name:32} {story}\n");
+    }
+    show::print(&listed);
+    Ok(Exit::Can)
+}
+
+/// Serves until somebody interrupts. What clients need is put into files of its own folder.
+async fn keep_up(lab: &lab::Lab) -> Result<Exit, String> {
+    let folder = std::env::temp_dir().join(format!("check-acr-lab-{}", std::process::id()));
+    let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
+    std::fs::create_dir_all(&folder).map_err(failed)?;
+    let ca = folder.join("ca.crt");
+    std::fs::write(&ca, &lab.ca_pem).map_err(failed)?;
+    let config = folder.join("config.json");
+    std::fs::write(&config, lab.docker_config.as_deref().unwrap_or("{}")).map_err(failed)?;
+    let (registry, ca, config) = (lab.registry, ca.display(), config.display());
+    show::print(&format!(
+        "a registry at {registry}, its certificate authority in {ca}, credentials in {config}; until Ctrl-C\n\n\
+         check-acr --ca-file {ca} --auth-file {config} {registry}/team/app:v1\n\
+         skopeo copy --src-cert-dir {} --src-authfile {config} docker://{registry}/team/app:v1 dir:app\n\
+         docker: put {ca} into /etc/docker/certs.d/{registry}/, then docker --config {} pull {registry}/team/app:v1\n",
+        folder.display(),
+        folder.display(),
+    ));
+    let ended = tokio::signal::ctrl_c().await;
+    // It is ours alone; a leftover in the temporary folder is no reason to fail.
+    let _ = std::fs::remove_dir_all(&folder);
+    ended.map_err(|error| format!("the lab cannot wait for Ctrl-C: {error}"))?;
+    Ok(Exit::Can)
+}

@@ -1,0 +1,29 @@
+//! One file a subcommand.
+
+pub(crate) mod check;
+mod explain;
+#[cfg(feature = "lab")]
+mod lab;
+mod list;
+pub(crate) mod show;
+
+use crate::{
+    Exit,
+    args::{Args, Command},
+    show::complain,
+};
+
+/// Does what the command line says.
+pub(crate) async fn run(args: Args) -> Exit {
+    let done = match (args.command, args.check) {
+        (Some(Command::Check(check)), _) | (None, check) => check::run(check).await,
+        (Some(Command::Explain { code, lang }), _) => explain::run(&code, lang),
+        (Some(Command::List { modes, lang }), _) => list::run(modes, lang),
+        (Some(Command::Show { file, show }), _) => show::run(&file, &show),
+        #[cfg(feature = "lab")]
+        (Some(Command::Lab { scenario, list, serve, show }), _) => {
+            lab::run(&scenario, list, serve, &show).await
+        }
+    };
+    done.unwrap_or_else(|sentence| complain(&sentence))
+}

@@ -1,0 +1,65 @@
+//! `check-acr show FILE`: a recording, shown again; in another language or format, if wanted.
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader, Read},
+    path::Path,
+};
+
+use checks::kit::{Event, What};
+
+use crate::{
+    Exit,
+    args::ShowArgs,
+    show::Outputs,
+};
+
+/// The longest recording that is read.
+const LONGEST: u64 = 64 * 1024 * 1024;
+/// The longest line of one.
+const LONGEST_LINE: u64 = 1024 * 1024;
+
+pub(super) fn run(file: &Path, show: &ShowArgs) -> Result<Exit, String> {
+    let events = if file == Path::new("-") {
+        read_recording("standard input", std::io::stdin().lock())?
+    } else {
+        let name = file.display().to_string();
+        let opened = File::open(file).map_err(|error| format!("{name}: {error}"))?;
+        read_recording(&name, opened)?
+    };
+    let outputs = Outputs::open(show)?;
+    events.iter().for_each(|event| outputs.event(event));
+    outputs.finish(&events)
+}
+
+/// Reads event lines.
+///
+/// # Errors
+/// At the first line that is none, and when it is not a recording at all: a sentence that names it.
+pub fn read_recording(name: &str, from: impl Read) -> Result<Vec<Event>, String> {
+    let mut lines = BufReader::new(from.take(LONGEST + 1));
+    let (mut events, mut line, mut total) = (vec![], vec![], 0);
+    for number in 1.. {
+        line.clear();
+        let read = (&mut lines).take(LONGEST_LINE + 1).read_until(b'\n', &mut line);
+        let read = read.map_err(|error| format!("{name}: {error}"))? as u64;
+        total += read;
+        if read == 0 {
+            break;
+        }
+        if read > LONGEST_LINE || total > LONGEST {
+            return Err(format!("{name}: line {number} is too long for a recording of check-acr"));
+        }
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        let event = Event::read(&line).map_err(|why| {
+            format!("{name}: line {number} is no event of check-acr (-o events makes them): {why}")
+        })?;
+        events.push(event);
+    }
+    if !events.iter().any(|event| matches!(event.what, What::Asked { .. })) {
+        return Err(format!("{name}: this is no recording of check-acr: nothing was asked in it"));
+    }
+    Ok(events)
+}

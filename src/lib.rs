@@ -1,0 +1,46 @@
+//! check-acr: can this host pull this image from this registry, and if not, why not?
+//!
+//! Arguments in, report out: arguments → subject and world → plan → events → report → verdict →
+//! text, JSON or events → exit code. What a pull needs, and what each failure means, is in `checks`.
+
+mod args;
+mod commands;
+mod exit;
+mod report;
+mod run;
+mod show;
+mod verdict;
+mod world;
+
+pub use args::{Args, CheckArgs, ShowArgs};
+pub use commands::{check::subject, show::read_recording};
+pub use exit::Exit;
+pub use report::{Ended, Report, Step};
+pub use run::{Wanted, run};
+pub use show::{Format, json, text};
+pub use verdict::{Can, Cause, Verdict};
+#[cfg(feature = "lab")]
+pub use world::of_lab;
+pub use world::real;
+
+use clap::Parser;
+
+/// Runs the program.
+pub fn main() -> Exit {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // A closed pipe is no reason to say more.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Can };
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return show::complain(&format!("the program cannot start: {error}")),
+    };
+    let exit = runtime.block_on(commands::run(args));
+    // A file that never opens must not hold up the end.
+    runtime.shutdown_background();
+    exit
+}

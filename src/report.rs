@@ -1,0 +1,130 @@
+//! The report: events, folded.
+
+use checks::kit::{End, Event, Finding, Severity, What, Words};
+use serde_json::{Map, Value};
+
+/// What a run was about, and each of its steps.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// What was asked, as understood.
+    pub subject: Map<String, Value>,
+    /// The version of the program that looked.
+    pub tool: String,
+    /// The steps that were run or could have been, in the order of the plan.
+    pub steps: Vec<Step>,
+}
+
+/// One step of a run.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Its name.
+    pub name: String,
+    /// The steps whose facts it takes.
+    pub after: Vec<String>,
+    /// Who looked.
+    pub from: String,
+    /// How it ended; `None` while it has not.
+    pub end: Option<End>,
+    /// How long it took.
+    pub took_ms: u64,
+    /// What it found.
+    pub findings: Vec<Finding>,
+    /// What it asked, and what it heard.
+    pub exchanges: Vec<What>,
+}
+
+/// How a step ended, as people see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// ✓
+    Passed,
+    /// ✗
+    Failed,
+    /// –
+    Skipped,
+    /// ↑
+    Blocked,
+    /// ?
+    Broke,
+    /// It was not wanted, or has not ended yet.
+    Not,
+}
+
+impl Report {
+    /// Folds the events of a run.
+    pub fn of(events: &[Event]) -> Self {
+        let mut report = Report::default();
+        events.iter().for_each(|event| report.take(event));
+        report
+    }
+
+    /// Takes one more event.
+    pub fn take(&mut self, event: &Event) {
+        if let What::Asked { subject, tool } = &event.what {
+            self.subject.clone_from(subject);
+            self.tool.clone_from(tool);
+        }
+        let Some(name) = event.step() else { return };
+        let known = self.steps.iter_mut().position(|s| s.name == name && s.from == event.from);
+        let place = known.unwrap_or_else(|| {
+            self.steps.push(Step {
+                name: name.to_owned(),
+                after: vec![],
+                from: event.from.clone(),
+                end: None,
+                took_ms: 0,
+                findings: vec![],
+                exchanges: vec![],
+            });
+            self.steps.len() - 1
+        });
+        let step = &mut self.steps[place];
+        match &event.what {
+            What::Planned { after, .. } => step.after.clone_from(after),
+            What::Exchanged { .. } => step.exchanges.push(event.what.clone()),
+            What::Found { finding, .. } => step.findings.push(finding.clone()),
+            What::Finished { end, took_ms, .. } => {
+                step.end = Some(end.clone());
+                step.took_ms = *took_ms;
+            }
+            What::Asked { .. } | What::Started { .. } => {}
+        }
+    }
+
+    /// Whether an image was asked for, not just a login server.
+    pub fn has_image(&self) -> bool {
+        self.subject.contains_key("image")
+    }
+
+    /// A step by name.
+    pub fn step(&self, name: &str) -> Option<&Step> {
+        self.steps.iter().find(|step| step.name == name)
+    }
+}
+
+impl Step {
+    /// How it ended. What is graded beside a step may turn up an error after it handed on its fact.
+    pub fn ended(&self, words: &Words) -> Ended {
+        match &self.end {
+            None => Ended::Not,
+            Some(End::Passed { .. }) if self.findings.iter().any(|f| is_error(words, f)) => {
+                Ended::Failed
+            }
+            Some(End::Passed { .. }) => Ended::Passed,
+            Some(End::Failed) => Ended::Failed,
+            Some(End::Skipped { .. }) => Ended::Skipped,
+            Some(End::Blocked { .. }) => Ended::Blocked,
+            Some(End::Broke { .. }) => Ended::Broke,
+        }
+    }
+}
+
+fn is_error(words: &Words, finding: &Finding) -> bool {
+    severity(words, finding) == Severity::Error
+}
+
+/// How much a finding matters. One that these words do not know was made by another version; it is
+/// not taken lightly.
+pub fn severity(words: &Words, finding: &Finding) -> Severity {
+    words.entries.get(&finding.code).map_or(Severity::Error, |entry| entry.severity)
+}

@@ -1,0 +1,90 @@
+//! The report as one JSON document. `docs/report.schema.json` describes it.
+
+use checks::kit::{End, Finding, Lang, Words};
+use serde_json::{Value, json as value};
+
+use super::text::headline;
+use crate::{
+    Report, Verdict,
+    report::{Step, severity},
+    verdict::Cause,
+};
+
+/// The version of the document.
+const VERSION: u8 = 1;
+
+/// The document.
+pub fn json(report: &Report, verdict: &Verdict, words: &Words, lang: Lang) -> Value {
+    let page = Page { report, words, lang };
+    let causes = |causes: &[Cause]| causes.iter().map(|cause| page.cause(cause)).collect::<Vec<_>>();
+    value!({
+        "v": VERSION,
+        "subject": report.subject,
+        "verdict": {
+            "can": verdict.can,
+            "headline": headline(report, verdict, words, lang),
+            "causes": causes(&verdict.causes),
+            "unknown": causes(&verdict.unknown),
+            "warnings": causes(&verdict.warnings),
+        },
+        "steps": report.steps.iter().filter(|step| step.end.is_some()).map(|step| page.step(step)).collect::<Vec<_>>(),
+        "tool": { "version": report.tool },
+    })
+}
+
+struct Page<'a> {
+    report: &'a Report,
+    words: &'a Words,
+    lang: Lang,
+}
+
+impl Page<'_> {
+    fn cause(&self, cause: &Cause) -> Value {
+        let entry = self.words.entries.get(&cause.finding.code);
+        value!({
+            "code": cause.finding.code,
+            "severity": severity(self.words, &cause.finding),
+            "modes": entry.map(|entry| &entry.modes[..]).unwrap_or_default(),
+            "title": self.words.title(&cause.finding, &self.report.subject, self.lang),
+            "why": self.words.why(&cause.finding, &self.report.subject, self.lang),
+            "evidence": cause.finding.evidence,
+            "step": cause.step,
+            "from": cause.from,
+            "fixes": self.words.fixes(&cause.finding, &self.report.subject, self.lang),
+            "consequences": cause.consequences,
+        })
+    }
+
+    fn step(&self, step: &Step) -> Value {
+        let asks = self.words.steps.get(&step.name).map(|words| words.asks.of(self.lang));
+        let (end, more) = match &step.end {
+            Some(End::Passed { saw }) => ("passed", Some(("saw", value!(saw)))),
+            Some(End::Failed) => ("failed", None),
+            Some(End::Skipped { why }) => ("skipped", Some(("why", self.reason(why)))),
+            Some(End::Blocked { by }) => ("blocked", Some(("by", value!(by)))),
+            Some(End::Broke { why }) => ("broke", Some(("why", self.reason(why)))),
+            None => ("unfinished", None),
+        };
+        let mut shown = value!({
+            "name": step.name,
+            "asks": asks,
+            "after": step.after,
+            "from": step.from,
+            "end": end,
+            "took_ms": step.took_ms,
+            "findings": step.findings,
+        });
+        if let Some((name, more)) = more {
+            shown[name] = more;
+        }
+        shown
+    }
+
+    fn reason(&self, why: &Finding) -> Value {
+        value!({
+            "code": why.code,
+            "title": self.words.title(why, &self.report.subject, self.lang),
+            "evidence": why.evidence,
+        })
+    }
+}

@@ -1,0 +1,209 @@
+//! The only module that prints.
+
+mod json;
+mod progress;
+mod reference;
+mod text;
+
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    env,
+    fs::File,
+    io::{self, ErrorKind, IsTerminal, Write},
+    rc::Rc,
+};
+
+use checks::kit::{End, Event, Lang, Text, What, Words};
+pub use json::json;
+pub(crate) use progress::Board;
+pub(crate) use reference::{codes, explain, modes};
+pub use text::text;
+
+use crate::{
+    Exit, Report, Verdict,
+    args::{FailOn, Output, ShowArgs},
+};
+
+/// How a report is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// One document.
+    Json,
+    /// A line each, as they happen.
+    Events,
+}
+
+/// Where the result goes, and how it is to look.
+#[derive(Clone)]
+pub(crate) struct Outputs {
+    targets: Rc<Vec<(Format, Target)>>,
+    words: Rc<Words>,
+    lang: Lang,
+    verbose: u8,
+    fail_on: Option<FailOn>,
+    /// The first thing that went wrong with writing, other than a reader that went away.
+    failed: Rc<RefCell<Option<String>>>,
+}
+
+enum Target {
+    Stdout,
+    File(String, RefCell<File>),
+}
+
+impl Outputs {
+    /// Opens the files now: a run whose result cannot be kept need not begin.
+    pub(crate) fn open(show: &ShowArgs) -> Result<Self, String> {
+        let stdout = [Output { format: Format::Text, file: None }];
+        let to_stdout = show.output.iter().filter(|output| output.file.is_none()).count();
+        if to_stdout > 1 {
+            return Err("only one format can go to standard output; give the others a file, such as -o json=FILE".into());
+        }
+        let wanted = show.output.iter().chain(if to_stdout == 0 { &stdout[..] } else { &[] });
+        let targets = wanted.map(|output| -> Result<_, String> {
+            let target = match &output.file {
+                None => Target::Stdout,
+                Some(file) => {
+                    let name = file.display().to_string();
+                    let opened = File::create(file).map_err(|error| format!("{name}: {error}"))?;
+                    Target::File(name, RefCell::new(opened))
+                }
+            };
+            Ok((output.format, target))
+        });
+        Ok(Self {
+            targets: Rc::new(targets.collect::<Result<_, _>>()?),
+            words: Rc::new(words()?),
+            lang: show.lang.unwrap_or_else(locale),
+            verbose: show.verbose,
+            fail_on: show.fail_on,
+            failed: Rc::default(),
+        })
+    }
+
+    pub(crate) fn words(&self) -> Rc<Words> {
+        self.words.clone()
+    }
+
+    pub(crate) fn lang(&self) -> Lang {
+        self.lang
+    }
+
+    /// Writes an event where events are wanted.
+    pub(crate) fn event(&self, event: &Event) {
+        for (_, target) in self.targets.iter().filter(|(format, _)| *format == Format::Events) {
+            // An event is plain data: it always serialises.
+            let line = serde_json::to_string(event).unwrap_or_default();
+            self.write(target, &format!("{line}\n"));
+        }
+    }
+
+    /// Folds the events, writes the result, and says how the program ends.
+    pub(crate) fn finish(&self, events: &[Event]) -> Result<Exit, String> {
+        let report = Report::of(events);
+        let verdict = Verdict::of(&report, &self.words);
+        for (format, target) in self.targets.iter() {
+            let color = matches!(target, Target::Stdout) && colored();
+            match format {
+                Format::Events => {}
+                Format::Text => {
+                    let text = text(&report, &verdict, &self.words, self.lang, self.verbose, color);
+                    self.write(target, &text);
+                }
+                Format::Json => {
+                    let json = json(&report, &verdict, &self.words, self.lang);
+                    self.write(target, &format!("{json:#}\n"));
+                }
+            }
+        }
+        if let Some(sentence) = self.failed.take() {
+            return Err(sentence);
+        }
+        if events.iter().any(is_interruption) {
+            return Ok(Exit::Interrupted);
+        }
+        Ok(verdict.exit(self.fail_on == Some(FailOn::Warning)))
+    }
+
+    fn write(&self, target: &Target, text: &str) {
+        let written = match target {
+            Target::Stdout => write(text),
+            Target::File(name, file) => {
+                let written = file.borrow_mut().write_all(text.as_bytes());
+                written.map_err(|error| format!("{name}: {error}"))
+            }
+        };
+        if let Err(sentence) = written {
+            self.failed.borrow_mut().get_or_insert(sentence);
+        }
+    }
+}
+
+fn is_interruption(event: &Event) -> bool {
+    matches!(&event.what, What::Finished { end: End::Broke { why }, .. } if why.code == "run/interrupted")
+}
+
+/// Prints a result.
+pub(crate) fn print(text: &str) {
+    if let Err(sentence) = write(text) {
+        complain(&sentence);
+    }
+}
+
+/// Says on standard error what is wrong with how we were called.
+pub(crate) fn complain(sentence: &str) -> Exit {
+    // Whoever does not listen to this either cannot be told.
+    let _ = writeln!(io::stderr(), "check-acr: {sentence}");
+    Exit::Usage
+}
+
+fn write(text: &str) -> Result<(), String> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        // `| head -1` has what it wanted.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(format!("standard output: {error}")),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Whether standard output takes colour (the conventions of no-color.org).
+fn colored() -> bool {
+    let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    io::stdout().is_terminal() && !set("NO_COLOR") && !is_dumb()
+}
+
+fn is_dumb() -> bool {
+    env::var_os("TERM").is_none_or(|term| term == "dumb")
+}
+
+/// The locale's language.
+pub(crate) fn locale() -> Lang {
+    let set = |name| env::var(name).ok().filter(|value| !value.is_empty());
+    let locale = set("LC_ALL").or_else(|| set("LC_MESSAGES")).or_else(|| set("LANG"));
+    if locale.is_some_and(|locale| locale.starts_with("ko")) { Lang::Ko } else { Lang::En }
+}
+
+/// The words of findings and steps. They are part of the program; that they parse is tested.
+pub(crate) fn words() -> Result<Words, String> {
+    checks::words().map_err(|error| error.to_string())
+}
+
+/// The report's own words: everything that is not about a finding.
+struct Phrases(BTreeMap<String, Text>);
+
+impl Phrases {
+    fn load() -> Self {
+        Self(toml::from_str(include_str!("phrases.toml")).unwrap_or_default())
+    }
+
+    /// A phrase with its values in it.
+    fn say(&self, name: &str, lang: Lang, values: &[(&str, &str)]) -> String {
+        let template = self.0.get(name).map_or(name, |text| text.of(lang));
+        values.iter().fold(template.to_owned(), |said, (name, value)| {
+            said.replace(&format!("{{{name}}}"), value)
+        })
+    }
+}

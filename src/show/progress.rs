@@ -1,0 +1,78 @@
+//! The live board: a line for each step, on standard error, gone when the result is there.
+
+use std::{cell::RefCell, collections::HashMap, io::{IsTerminal, stderr}, rc::Rc, time::Duration};
+
+use checks::kit::{End, Event, Lang, What, Words};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::is_dumb;
+
+/// Shows on a terminal what is going on; draws nothing anywhere else.
+pub(crate) struct Board {
+    words: Rc<Words>,
+    lang: Lang,
+    lines: Option<MultiProgress>,
+    steps: RefCell<HashMap<String, ProgressBar>>,
+}
+
+impl Board {
+    pub(crate) fn new(words: Rc<Words>, lang: Lang) -> Self {
+        let lines = (stderr().is_terminal() && !is_dumb())
+            .then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
+        Self { words, lang, lines, steps: RefCell::default() }
+    }
+
+    /// Takes an event.
+    pub(crate) fn take(&self, event: &Event) {
+        let Some(lines) = &self.lines else { return };
+        match &event.what {
+            What::Planned { step, .. } => {
+                let line = lines.add(ProgressBar::new_spinner());
+                line.set_style(style("  {spinner} {prefix:10.dim} {msg:.dim}"));
+                line.set_prefix(step.clone());
+                self.steps.borrow_mut().insert(step.clone(), line);
+            }
+            What::Started { step } => self.line(step, |line| {
+                let asks = self.words.steps.get(step).map(|words| words.asks.of(self.lang));
+                line.set_style(style("  {spinner} {prefix:10} {msg} {elapsed:.dim}"));
+                line.set_message(asks.unwrap_or_default().to_owned());
+                line.enable_steady_tick(Duration::from_millis(100));
+            }),
+            What::Exchanged { step, to, asked, .. } => {
+                self.line(step, |line| line.set_message(format!("{to}: {asked}")));
+            }
+            What::Finished { step, end, .. } => self.line(step, |line| {
+                let sign = match end {
+                    End::Passed { .. } => "✓",
+                    End::Failed => "✗",
+                    End::Skipped { .. } => "–",
+                    End::Blocked { .. } => "↑",
+                    End::Broke { .. } => "?",
+                };
+                line.set_style(style("  {msg} {prefix}"));
+                line.finish_with_message(sign);
+            }),
+            What::Asked { .. } | What::Found { .. } => {}
+        }
+    }
+
+    fn line(&self, step: &str, change: impl FnOnce(&ProgressBar)) {
+        if let Some(line) = self.steps.borrow().get(step) {
+            change(line);
+        }
+    }
+}
+
+impl Drop for Board {
+    fn drop(&mut self) {
+        // What is left of it would stand between the reader and the result.
+        if let Some(lines) = &self.lines {
+            let _ = lines.clear();
+        }
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    let style = ProgressStyle::with_template(template);
+    style.unwrap_or_else(|_| ProgressStyle::default_spinner())
+}

@@ -1,0 +1,97 @@
+//! The words themselves, to be looked up: a code, all codes, the failure modes.
+
+use std::{collections::BTreeSet, fmt::Write};
+
+use checks::kit::{Entry, Lang, Severity, Words};
+
+use super::{Phrases, text::pad};
+
+/// What a code means. Placeholders stand as they are: there is no run whose values they could hold.
+pub(crate) fn explain(words: &Words, code: &str, entry: &Entry, lang: Lang) -> String {
+    let phrases = Phrases::load();
+    let say = |name: &str| phrases.say(name, lang, &[]);
+    let severity = match entry.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Unknown => "unknown",
+        Severity::Skip => "skip",
+    };
+    let mut page = format!("{}[{code}]: {}\n", say(severity), entry.title.of(lang));
+    let labelled = |page: &mut String, label: &str, text: &str| {
+        for (number, line) in textwrap::wrap(text, 88).iter().enumerate() {
+            let label = if number == 0 { say(label) } else { String::new() };
+            // Writing to a String cannot fail.
+            let _ = writeln!(page, "  {}{line}", pad(&label, 10));
+        }
+    };
+    if let Some(why) = &entry.why {
+        labelled(&mut page, "why", why.of(lang));
+    }
+    for fix in &entry.fix {
+        labelled(&mut page, "fix", &format!("({}) {}", say(&fix.who), fix.text.of(lang)));
+        let commands = [("", &fix.run, fix.changes), ("verify", &fix.verify, false), ("undo", &fix.undo, true)];
+        for (label, command, changes) in commands {
+            if let Some(command) = command {
+                let label = if label.is_empty() { String::new() } else { say(label) };
+                let sign = if changes { '!' } else { '$' };
+                let _ = writeln!(page, "  {}{sign} {command}", pad(&label, 10));
+            }
+        }
+    }
+    for slug in &entry.modes {
+        let mode = words.modes.get(slug).map(|mode| match lang {
+            Lang::En => mode.en.as_str(),
+            Lang::Ko => mode.ko.as_str(),
+        });
+        let _ = writeln!(page, "  {}{slug}: {}", pad(&say("modes"), 10), mode.unwrap_or_default());
+    }
+    if !entry.explains.is_empty() {
+        let _ = writeln!(page, "  {}{}", pad(&say("explains"), 10), entry.explains.join(", "));
+    }
+    page
+}
+
+/// The steps and the codes.
+pub(crate) fn codes(words: &Words, lang: Lang) -> String {
+    let phrases = Phrases::load();
+    let mut page = format!("{}\n", phrases.say("steps", lang, &[]));
+    for step in checks::step_names() {
+        let asks = words.steps.get(step).map(|words| words.asks.of(lang)).unwrap_or_default();
+        // Writing to a String cannot fail.
+        let _ = writeln!(page, "  {step:10}  {asks}");
+    }
+    let _ = writeln!(page, "\n{}", phrases.say("codes", lang, &[]));
+    for (code, entry) in &words.entries {
+        let _ = writeln!(page, "  {code:40}  {}", entry.title.of(lang));
+    }
+    page
+}
+
+/// The failure modes: which are settled by a finding, and which not yet.
+pub(crate) fn modes(words: &Words, lang: Lang) -> String {
+    let phrases = Phrases::load();
+    let settled: BTreeSet<_> = words.entries.values().flat_map(|entry| &entry.modes).collect();
+    let mut page = String::new();
+    let count = settled.len().to_string();
+    let all = words.modes.len().to_string();
+    let open = (words.modes.len() - settled.len()).to_string();
+    let heads = [
+        (true, phrases.say("settled", lang, &[("count", &count), ("all", &all)])),
+        (false, phrases.say("not-yet", lang, &[("count", &open)])),
+    ];
+    for (is_settled, head) in heads {
+        // Writing to a String cannot fail.
+        let _ = writeln!(page, "{head}");
+        for (slug, mode) in words.modes.iter().filter(|(slug, _)| settled.contains(slug) == is_settled) {
+            let line = match lang {
+                Lang::En => &mode.en,
+                Lang::Ko => &mode.ko,
+            };
+            let by = words.entries.iter().filter(|(_, entry)| entry.modes.contains(slug));
+            let by: Vec<_> = by.map(|(code, _)| code.as_str()).collect();
+            let by = if by.is_empty() { String::new() } else { format!("  [{}]", by.join(", ")) };
+            let _ = writeln!(page, "  {slug:36}  {line}{by}");
+        }
+    }
+    page
+}

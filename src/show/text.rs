@@ -1,0 +1,284 @@
+//! The report as text, for people: readable without colour, each command on a line of its own.
+
+use std::fmt::Write;
+
+use checks::kit::{End, FilledFix, Finding, Lang, Severity, What, Words};
+use colored::{ColoredString, Colorize, control};
+use serde_json::Value;
+
+use super::Phrases;
+use crate::{
+    Can, Ended, Report, Verdict,
+    report::{Step, severity},
+};
+
+/// Longer prose is wrapped here; commands never are, so that they can be pasted.
+const WIDTH: usize = 100;
+const INDENT: &str = "                ";
+
+/// Writes the report. `verbose` 1 adds every exchange, 2 what was kept of each answer.
+pub fn text(
+    report: &Report,
+    verdict: &Verdict,
+    words: &Words,
+    lang: Lang,
+    verbose: u8,
+    color: bool,
+) -> String {
+    control::set_override(color);
+    let mut page = Page { report, verdict, words, lang, phrases: Phrases::load(), out: String::new() };
+    page.header();
+    for step in &report.steps {
+        page.step(step, verbose);
+    }
+    page.closing();
+    page.out
+}
+
+/// The one sentence that is true.
+pub(super) fn headline(report: &Report, verdict: &Verdict, words: &Words, lang: Lang) -> String {
+    let phrases = Phrases::load();
+    let title = |finding: &Finding| words.title(finding, &report.subject, lang);
+    let registry = report.subject.get("registry").and_then(Value::as_str).unwrap_or_default();
+    match verdict.can {
+        Can::Pull => {
+            let proof = report.step("layer").map(|step| passed(step, report, words, lang));
+            phrases.say("can-pull", lang, &[("proof", &proof.unwrap_or_default())])
+        }
+        Can::SignIn => phrases.say("can-sign-in", lang, &[("registry", registry)]),
+        Can::No => {
+            let why = verdict.causes.first().map(|cause| title(&cause.finding)).unwrap_or_default();
+            let only_sign_in = !report.has_image() && report.subject.contains_key("registry");
+            let name = if only_sign_in { "cannot-sign-in" } else { "cannot-pull" };
+            phrases.say(name, lang, &[("why", &why)])
+        }
+        Can::Unknown => match verdict.unknown.first() {
+            Some(cause) => {
+                let why = title(&cause.finding);
+                phrases.say("could-not-tell", lang, &[("why", &why)])
+            }
+            None => phrases.say("not-all-asked", lang, &[]),
+        },
+    }
+}
+
+fn passed(step: &Step, report: &Report, words: &Words, lang: Lang) -> String {
+    match &step.end {
+        Some(End::Passed { saw }) => words.passed(&step.name, saw, &report.subject, lang),
+        _ => String::new(),
+    }
+}
+
+struct Page<'a> {
+    report: &'a Report,
+    verdict: &'a Verdict,
+    words: &'a Words,
+    lang: Lang,
+    phrases: Phrases,
+    out: String,
+}
+
+impl Page<'_> {
+    fn line(&mut self, text: &str) {
+        self.out.push_str(text.trim_end());
+        self.out.push('\n');
+    }
+
+    fn say(&self, name: &str) -> String {
+        self.phrases.say(name, self.lang, &[])
+    }
+
+    fn header(&mut self) {
+        let known = |name: &str| self.report.subject.get(name).and_then(Value::as_str);
+        let mut parts = vec![];
+        match known("registry") {
+            Some(registry) => parts.push(format!("{} {}", self.say("registry"), registry.bold())),
+            None => parts.push(format!("{} {}", self.say("asked"), known("asked").unwrap_or_default().bold())),
+        }
+        parts.extend(known("image").map(|image| format!("{} {}", self.say("image"), image.bold())));
+        parts.extend(known("image").and(known("platform")).map(str::to_owned));
+        let from = self.report.steps.first().map(|step| self.say(&step.from));
+        parts.extend(from.map(|from| self.phrases.say("from", self.lang, &[("from", &from)])));
+        let who = self.report.step("identity").map(|s| passed(s, self.report, self.words, self.lang));
+        let who = who.filter(|who| !who.is_empty());
+        parts.extend(who.map(|who| self.phrases.say("as", self.lang, &[("who", &who)])));
+        self.line(&parts.join("   "));
+    }
+
+    fn step(&mut self, step: &Step, verbose: u8) {
+        let ended = step.ended(self.words);
+        let took = match (&step.end, step.took_ms) {
+            (Some(End::Passed { .. } | End::Failed), took) => format!("  {took} ms").dimmed(),
+            _ => ColoredString::default(),
+        };
+        let (sign, said) = match (&step.end, ended) {
+            (None, _) => return,
+            (Some(End::Skipped { why }), _) => ("–".dimmed(), self.title(why).dimmed()),
+            (Some(End::Blocked { by }), _) => {
+                let waits = self.phrases.say("waits", self.lang, &[("by", by)]);
+                ("↑".dimmed(), waits.dimmed())
+            }
+            (Some(End::Broke { why }), _) => ("?".yellow(), self.named(why)),
+            (_, Ended::Failed) => ("✗".red().bold(), ColoredString::default()),
+            _ => ("✓".green(), passed(step, self.report, self.words, self.lang).normal()),
+        };
+        let mut findings: Vec<_> = step.findings.iter().collect();
+        // The step's own line says the worst of it.
+        findings.sort_by_key(|finding| std::cmp::Reverse(severity(self.words, finding)));
+        let mut said = said;
+        let first = (ended == Ended::Failed).then(|| findings.remove(0));
+        if let Some(first) = first {
+            said = self.named(first);
+        }
+        self.line(&format!("  {sign} {:10} {said}{took}", step.name));
+        if let Some(End::Broke { why }) = &step.end {
+            self.story(why);
+        }
+        if let Some(first) = first {
+            self.story(first);
+        }
+        for finding in findings {
+            let named = self.named(finding);
+            self.line(&format!("      {named}"));
+            self.story(finding);
+        }
+        if verbose > 0 {
+            self.exchanges(step, verbose);
+        }
+    }
+
+    fn title(&self, finding: &Finding) -> String {
+        self.words.title(finding, &self.report.subject, self.lang)
+    }
+
+    /// `error[area/variant]: title`
+    fn named(&self, finding: &Finding) -> ColoredString {
+        let severity = severity(self.words, finding);
+        let (name, title) = (
+            match severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+                Severity::Unknown => "unknown",
+                Severity::Skip => "skip",
+            },
+            self.title(finding),
+        );
+        let label = format!("{}[{}]", self.say(name), finding.code);
+        let label = match severity {
+            Severity::Error => label.red().bold(),
+            Severity::Warning | Severity::Unknown => label.yellow().bold(),
+            Severity::Skip => label.dimmed(),
+        };
+        format!("{label}: {title}").normal()
+    }
+
+    /// What was seen, what it means, what to do.
+    fn story(&mut self, finding: &Finding) {
+        let because = self.verdict.causes.iter().find(|cause| {
+            cause.finding.code != finding.code && cause.consequences.contains(&finding.code)
+        });
+        if let Some(cause) = because {
+            let because = self.phrases.say("because", self.lang, &[("code", &cause.finding.code)]);
+            self.line(&format!("      {because}"));
+            return;
+        }
+        let subject = &self.report.subject;
+        if let Some(saw) = self.words.saw(finding, subject, self.lang) {
+            self.labelled("saw", &saw);
+        }
+        if let Some(why) = self.words.why(finding, subject, self.lang) {
+            self.labelled("why", &why);
+        }
+        for fix in self.words.fixes(finding, subject, self.lang) {
+            self.fix(&fix);
+        }
+    }
+
+    fn fix(&mut self, fix: &FilledFix) {
+        let who = self.say(&fix.who);
+        self.labelled("fix", &format!("({who}) {}", fix.text));
+        let command = |page: &mut Self, label: &str, text: &Option<String>, changes: bool| {
+            let Some(text) = text else { return };
+            let sign = if changes { "!" } else { "$" };
+            let label = if label.is_empty() { String::new() } else { page.say(label) };
+            let line = format!("      {}{sign} {}", pad(&label, 8), text.cyan());
+            page.line(&line);
+        };
+        command(self, "", &fix.run, fix.changes);
+        command(self, "verify", &fix.verify, false);
+        command(self, "undo", &fix.undo, true);
+        for (label, text) in [("takes", &fix.takes), ("docs", &fix.docs)] {
+            if let Some(text) = text {
+                self.labelled(label, text);
+            }
+        }
+    }
+
+    fn labelled(&mut self, label: &str, text: &str) {
+        let wrapped = textwrap::wrap(text, WIDTH - INDENT.len());
+        for (number, line) in wrapped.iter().enumerate() {
+            let label = if number == 0 { self.say(label) } else { String::new() };
+            let line = format!("      {}{line}", pad(&label, 8).bold());
+            self.line(&line);
+        }
+    }
+
+    fn exchanges(&mut self, step: &Step, verbose: u8) {
+        for exchange in &step.exchanges {
+            let What::Exchanged { to, asked, heard, details, took_ms, .. } = exchange else { continue };
+            let heard = self.words.word(heard, self.lang);
+            let line = format!("        {to}: {asked} → {heard}  {took_ms} ms");
+            self.line(&line.dimmed().to_string());
+            for (name, value) in details.iter().filter(|_| verbose > 1) {
+                let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                let line = format!("            {name} {value}");
+                self.line(&line.dimmed().to_string());
+            }
+        }
+    }
+
+    fn closing(&mut self) {
+        let headline = headline(self.report, self.verdict, self.words, self.lang);
+        let headline = match self.verdict.can {
+            Can::Pull | Can::SignIn => headline.green().bold(),
+            Can::No => headline.red().bold(),
+            Can::Unknown => headline.yellow().bold(),
+        };
+        let count = |ended| {
+            self.report.steps.iter().filter(|step| step.ended(self.words) == ended).count().to_string()
+        };
+        let (causes, warnings) =
+            (self.verdict.causes.len().to_string(), self.verdict.warnings.len().to_string());
+        let mut counts = self.phrases.say(
+            "counts",
+            self.lang,
+            &[
+                ("causes", &causes),
+                ("warnings", &warnings),
+                ("passed", &count(Ended::Passed)),
+                ("failed", &count(Ended::Failed)),
+                ("blocked", &count(Ended::Blocked)),
+            ],
+        );
+        if !self.verdict.unknown.is_empty() {
+            let unknown = count(Ended::Broke);
+            counts += &self.phrases.say("counts-unknown", self.lang, &[("unknown", &unknown)]);
+        }
+        self.line(&headline.to_string());
+        let mut line = String::new();
+        // Writing to a String cannot fail.
+        let _ = write!(line, "{counts}");
+        let worst = self.verdict.causes.first().or(self.verdict.unknown.first());
+        if let Some(cause) = worst.or(self.verdict.warnings.first()) {
+            let explain = self.phrases.say("explain", self.lang, &[("code", &cause.finding.code)]);
+            let _ = write!(line, "        {explain}");
+        }
+        self.line(&line.dimmed().to_string());
+    }
+}
+
+/// Pads by what a terminal shows: a Korean letter is two columns wide.
+pub(super) fn pad(text: &str, width: usize) -> String {
+    let shown = textwrap::core::display_width(text);
+    format!("{text}{}", " ".repeat(width.saturating_sub(shown)))
+}

@@ -1,0 +1,153 @@
+//! The verdict: the report, read. Causes, their consequences, and what could not be told.
+
+use checks::kit::{End, Finding, Severity, Words};
+use serde::Serialize;
+
+use crate::{
+    exit::Exit,
+    report::{Ended, Report, Step, severity},
+};
+
+/// What is certain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Can {
+    /// Bytes of a layer are in hand.
+    Pull,
+    /// No image was asked for, and the sign-in worked.
+    SignIn,
+    /// Certainly not.
+    No,
+    /// Could not tell.
+    Unknown,
+}
+
+/// A finding, where it was found, and what follows from it.
+#[derive(Clone, Debug)]
+pub struct Cause {
+    /// The finding.
+    pub finding: Finding,
+    /// The step that found it.
+    pub step: String,
+    /// Who saw it.
+    pub from: Vec<String>,
+    /// Codes that it explains, and steps that it blocks.
+    pub consequences: Vec<String>,
+}
+
+/// What the report means.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// What is certain.
+    pub can: Can,
+    /// Why not, in the order of the plan.
+    pub causes: Vec<Cause>,
+    /// What could not be told, and why.
+    pub unknown: Vec<Cause>,
+    /// What works and will bite.
+    pub warnings: Vec<Cause>,
+}
+
+impl Verdict {
+    /// Reads a report.
+    pub fn of(report: &Report, words: &Words) -> Self {
+        let found: Vec<(&Step, &Finding)> = report
+            .steps
+            .iter()
+            .flat_map(|step| step.findings.iter().map(move |finding| (step, finding)))
+            .collect();
+        let explains = |finding: &Finding| {
+            words.entries.get(&finding.code).map_or(&[][..], |entry| &entry.explains)
+        };
+        let is_present = |code: &String| found.iter().any(|(_, finding)| finding.code == *code);
+        let is_explained =
+            |finding: &Finding| found.iter().any(|(_, other)| explains(other).contains(&finding.code));
+        let mut verdict =
+            Verdict { can: Can::Unknown, causes: vec![], unknown: vec![], warnings: vec![] };
+        for (step, finding) in &found {
+            if is_explained(finding) {
+                continue;
+            }
+            let explained: Vec<_> = explains(finding).iter().filter(|c| is_present(c)).cloned().collect();
+            let severity = severity(words, finding);
+            // What explains an error is its cause, however lightly it would weigh alone.
+            let is_cause = severity == Severity::Error || !explained.is_empty();
+            let list = match severity {
+                _ if is_cause => &mut verdict.causes,
+                Severity::Unknown => &mut verdict.unknown,
+                _ => &mut verdict.warnings,
+            };
+            let mut consequences = explained.clone();
+            if is_cause {
+                let roots = found.iter().filter(|(_, other)| explained.contains(&other.code));
+                let roots = roots.map(|(step, _)| step.name.as_str()).chain([step.name.as_str()]);
+                consequences.extend(blocked_by(report, &roots.collect::<Vec<_>>()));
+            }
+            add(list, step, finding, consequences);
+        }
+        for step in &report.steps {
+            if let Some(End::Broke { why }) = &step.end {
+                let consequences = blocked_by(report, &[&step.name]);
+                add(&mut verdict.unknown, step, why, consequences);
+            }
+        }
+        verdict.can = can(report, words, &verdict);
+        verdict
+    }
+
+    /// How the program ends, unless warnings count.
+    pub fn exit(&self, fail_on_warning: bool) -> Exit {
+        match self.can {
+            Can::No => Exit::Cannot,
+            Can::Unknown => Exit::Unknown,
+            Can::Pull | Can::SignIn if fail_on_warning && !self.warnings.is_empty() => Exit::Cannot,
+            Can::Pull | Can::SignIn => Exit::Can,
+        }
+    }
+}
+
+/// Green needs a positive observation; no cause is not one.
+fn can(report: &Report, words: &Words, verdict: &Verdict) -> Can {
+    let passed = |name| report.step(name).is_some_and(|step| step.ended(words) == Ended::Passed);
+    match () {
+        () if !verdict.causes.is_empty() => Can::No,
+        () if report.has_image() && passed("layer") => Can::Pull,
+        () if !report.has_image() && passed("image") && passed("token") => Can::SignIn,
+        () => Can::Unknown,
+    }
+}
+
+/// The same finding from several places is one cause.
+fn add(list: &mut Vec<Cause>, step: &Step, finding: &Finding, consequences: Vec<String>) {
+    match list.iter_mut().find(|cause| cause.finding == *finding) {
+        Some(cause) => {
+            if !cause.from.contains(&step.from) {
+                cause.from.push(step.from.clone());
+            }
+            for consequence in consequences {
+                if !cause.consequences.contains(&consequence) {
+                    cause.consequences.push(consequence);
+                }
+            }
+        }
+        None => list.push(Cause {
+            finding: finding.clone(),
+            step: step.name.clone(),
+            from: vec![step.from.clone()],
+            consequences,
+        }),
+    }
+}
+
+/// The steps that were blocked by these, directly or by way of others.
+fn blocked_by(report: &Report, roots: &[&str]) -> Vec<String> {
+    let mut blocked: Vec<String> = vec![];
+    for step in &report.steps {
+        if let Some(End::Blocked { by }) = &step.end {
+            if roots.contains(&by.as_str()) || blocked.contains(by) {
+                blocked.push(step.name.clone());
+            }
+        }
+    }
+    blocked
+}

@@ -1,0 +1,117 @@
+//! The world: the real one, or the lab's turned into one.
+
+use std::{
+    collections::HashMap,
+    env, fs,
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use checks::kit::World;
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+
+/// The longest file of certificates that is read.
+const LONGEST_CA: u64 = 4 * 1024 * 1024;
+
+/// The real world, as this process sees it.
+///
+/// # Errors
+/// When the file of certificates cannot be used: a sentence that names it.
+pub fn real(ca_file: Option<&Path>) -> Result<World, String> {
+    let resolver = fs::read("/etc/resolv.conf").unwrap_or_default();
+    let resolver = resolv_conf::Config::parse(&resolver).unwrap_or_default();
+    let servers = resolver.nameservers.iter().map(|server| SocketAddr::new(server.into(), 53));
+    let search = resolver.get_last_search_or_domain().cloned().collect();
+    let docker_configs = match (env::var_os("DOCKER_CONFIG"), env::var_os("HOME")) {
+        (Some(folder), _) => vec![PathBuf::from(folder).join("config.json")],
+        (None, Some(home)) => vec![PathBuf::from(home).join(".docker/config.json")],
+        (None, None) => vec![],
+    };
+    Ok(World {
+        name_servers: servers.collect(),
+        search,
+        hosts: hosts(&fs::read("/etc/hosts").unwrap_or_default()),
+        routes: HashMap::new(),
+        roots: Arc::new(roots(ca_file)?),
+        clock_ahead: jiff::SignedDuration::ZERO,
+        in_pod: env::var_os("KUBERNETES_SERVICE_HOST").is_some(),
+        docker_configs,
+        files: HashMap::new(),
+    })
+}
+
+/// The names of a hosts file, in lower case.
+fn hosts(file: &[u8]) -> HashMap<String, Vec<IpAddr>> {
+    let mut hosts: HashMap<String, Vec<IpAddr>> = HashMap::new();
+    for line in String::from_utf8_lossy(file).lines() {
+        let line = line.split('#').next().unwrap_or_default();
+        let mut words = line.split_whitespace();
+        let Some(Ok(address)) = words.next().map(str::parse) else { continue };
+        for name in words {
+            hosts.entry(name.to_lowercase()).or_default().push(address);
+        }
+    }
+    hosts
+}
+
+/// The system's authorities, else Mozilla's; and those of the file.
+fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, String> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    let Some(file) = ca_file else { return Ok(roots) };
+    let name = file.display();
+    let length = fs::metadata(file).map_err(|error| format!("--ca-file {name}: {error}"))?.len();
+    if length > LONGEST_CA {
+        return Err(format!("--ca-file {name}: {length} bytes are too many for a file of certificates"));
+    }
+    let unusable = || format!("--ca-file {name}: there is no certificate in it that can be read (PEM is needed)");
+    let bytes = fs::read(file).map_err(|error| format!("--ca-file {name}: {error}"))?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
+    let (added, _) = roots.add_parsable_certificates(certificates.map_err(|_| unusable())?);
+    if added == 0 { Err(unusable()) } else { Ok(roots) }
+}
+
+/// The lab's world: its addresses are led to where they really are, on loopback.
+///
+/// # Errors
+/// When the lab's own certificate authority does not parse.
+#[cfg(feature = "lab")]
+pub fn of_lab(lab: &lab::Lab, in_pod: bool) -> Result<World, String> {
+    let mut roots = RootCertStore::empty();
+    let certificate = CertificateDer::from_pem_slice(lab.ca_pem.as_bytes());
+    let certificate = certificate.map_err(|error| format!("the lab's authority: {error}"))?;
+    roots.add(certificate).map_err(|error| format!("the lab's authority: {error}"))?;
+    let config = PathBuf::from("~/.docker/config.json");
+    let text = lab.docker_config.clone().map(checks::kit::Secret::new);
+    Ok(World {
+        name_servers: lab.name_servers.clone(),
+        search: vec![],
+        hosts: HashMap::new(),
+        routes: lab.routes.clone(),
+        roots: Arc::new(roots),
+        clock_ahead: jiff::SignedDuration::from_secs(lab.clock_ahead),
+        in_pod,
+        docker_configs: vec![config.clone()],
+        files: text.into_iter().map(|text| (config.clone(), text)).collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hosts_file_with_everything_in_it() {
+        let hosts = hosts(b"127.0.0.1 localhost Local\n# 1.2.3.4 no\n::1 localhost # yes\nnonsense x\n\xff\n");
+        assert_eq!(hosts["localhost"].len(), 2);
+        assert_eq!(hosts["local"].len(), 1);
+        assert_eq!(hosts.len(), 2);
+    }
+}
