@@ -60,15 +60,17 @@ impl Verdict {
             words.entries.get(&finding.code).map_or(&[][..], |entry| &entry.explains)
         };
         let is_present = |code: &String| found.iter().any(|(_, finding)| finding.code == *code);
-        let is_explained =
-            |finding: &Finding| found.iter().any(|(_, other)| explains(other).contains(&finding.code));
+        let is_explained = |finding: &Finding| {
+            found.iter().any(|(_, other)| explains(other).contains(&finding.code))
+        };
         let mut verdict =
             Verdict { can: Can::Unknown, causes: vec![], unknown: vec![], warnings: vec![] };
         for (step, finding) in &found {
             if is_explained(finding) {
                 continue;
             }
-            let explained: Vec<_> = explains(finding).iter().filter(|c| is_present(c)).cloned().collect();
+            let explained: Vec<_> =
+                explains(finding).iter().filter(|c| is_present(c)).cloned().collect();
             let severity = severity(words, finding);
             // What explains an error is its cause, however lightly it would weigh alone.
             let is_cause = severity == Severity::Error || !explained.is_empty();

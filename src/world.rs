@@ -69,9 +69,13 @@ fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, String> {
     let name = file.display();
     let length = fs::metadata(file).map_err(|error| format!("--ca-file {name}: {error}"))?.len();
     if length > LONGEST_CA {
-        return Err(format!("--ca-file {name}: {length} bytes are too many for a file of certificates"));
+        return Err(format!(
+            "--ca-file {name}: {length} bytes are too many for a file of certificates"
+        ));
     }
-    let unusable = || format!("--ca-file {name}: there is no certificate in it that can be read (PEM is needed)");
+    let unusable = || {
+        format!("--ca-file {name}: there is no certificate in it that can be read (PEM is needed)")
+    };
     let bytes = fs::read(file).map_err(|error| format!("--ca-file {name}: {error}"))?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
     let (added, _) = roots.add_parsable_certificates(certificates.map_err(|_| unusable())?);
@@ -109,7 +113,9 @@ mod tests {
 
     #[test]
     fn a_hosts_file_with_everything_in_it() {
-        let hosts = hosts(b"127.0.0.1 localhost Local\n# 1.2.3.4 no\n::1 localhost # yes\nnonsense x\n\xff\n");
+        let hosts = hosts(
+            b"127.0.0.1 localhost Local\n# 1.2.3.4 no\n::1 localhost # yes\nnonsense x\n\xff\n",
+        );
         assert_eq!(hosts["localhost"].len(), 2);
         assert_eq!(hosts["local"].len(), 1);
         assert_eq!(hosts.len(), 2);

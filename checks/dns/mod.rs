@@ -41,8 +41,6 @@ pub enum Trouble {
     },
     /// Some servers failed, others answered.
     ServerSilent {
-        /// The name.
-        host: String,
         /// Each server that failed, and how.
         tried: Vec<Tried>,
     },
@@ -153,7 +151,7 @@ async fn hear_the_rest(
     let host = names.host.name.clone();
     let tried = failures(&cx, &answers, 2);
     if !tried.is_empty() {
-        cx.tell(Trouble::ServerSilent { host: host.clone(), tried });
+        cx.tell(Trouble::ServerSilent { tried });
     }
     let Some(first) = believed(&cx, &answers) else { return };
     let knows = answers.iter().find(|a| a.heard.as_ref().is_ok_and(|r| !r.addresses.is_empty()));

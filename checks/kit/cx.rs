@@ -5,7 +5,9 @@ use std::{cell::RefCell, future::Future, pin::Pin, rc::Rc, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
-use super::{Event, Finding, Findings, Subject, What, World, event::VERSION, finding::tame, printable};
+use super::{
+    Event, Finding, Findings, Subject, What, World, event::VERSION, finding::tame, printable,
+};
 
 /// Two clocks nearer to each other than this are not skewed: an ACR token was once recorded
 /// ten minutes apart from the Entra token that it was made of.

@@ -20,7 +20,10 @@ impl Secret {
 
     /// The value of an `Authorization` header for a user name and this password.
     pub fn basic(&self, user: &str) -> Secret {
-        Secret::new(format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{}", self.expose()))))
+        Secret::new(format!(
+            "Basic {}",
+            BASE64_STANDARD.encode(format!("{user}:{}", self.expose()))
+        ))
     }
 
     /// The value of an `Authorization` header for this token.
@@ -40,6 +43,7 @@ impl std::fmt::Debug for Secret {
 /// `None` when it is no JWT; many registries issue opaque tokens.
 pub fn claims(token: &Secret) -> Option<serde_json::Map<String, serde_json::Value>> {
     let payload = token.expose().split('.').nth(1)?;
-    let bytes = base64::prelude::BASE64_URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
+    let bytes =
+        base64::prelude::BASE64_URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
     serde_json::from_slice(&bytes).ok()
 }

@@ -180,7 +180,8 @@ impl Host {
             let doubled = rest.strip_suffix(suffix)?.strip_suffix('.')?;
             return Some(format!("{doubled}.{suffix}"));
         }
-        let near = SUFFIXES.iter().find(|suffix| strsim::damerau_levenshtein(&domain, suffix) <= 2)?;
+        let near =
+            SUFFIXES.iter().find(|suffix| strsim::damerau_levenshtein(&domain, suffix) <= 2)?;
         (!rest.is_empty() && domain != "azure.io").then(|| format!("{rest}.{near}"))
     }
 }

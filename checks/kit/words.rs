@@ -239,23 +239,30 @@ impl Words {
     ) -> Vec<FilledFix> {
         let fixes = self.entries.get(&finding.code).map_or(&[][..], |entry| &entry.fix);
         let values = [&finding.evidence, subject];
-        let filled = fixes.iter().filter_map(|fix| {
-            let command = |template: &Option<String>| match template {
-                Some(template) => Some(Some(self.command(template, &values)?)),
-                None => Some(None),
-            };
-            Some(FilledFix {
-                who: fix.who.clone(),
-                changes: fix.changes,
-                text: self.fill(fix.text.of(lang), &values, lang)?,
-                run: command(&fix.run)?,
-                verify: command(&fix.verify)?,
-                undo: command(&fix.undo)?,
-                takes: fix.takes.as_ref().map(|takes| takes.of(lang).to_owned()),
-                docs: fix.docs.clone(),
-            })
-        });
-        filled.collect()
+        fixes.iter().filter_map(|fix| self.fix(fix, &values, lang)).collect()
+    }
+
+    /// A fix with its values in it; `None` when one is unknown.
+    pub fn fix(
+        &self,
+        fix: &Fix,
+        values: &[&Map<String, Value>],
+        lang: Lang,
+    ) -> Option<FilledFix> {
+        let command = |template: &Option<String>| match template {
+            Some(template) => Some(Some(self.command(template, values)?)),
+            None => Some(None),
+        };
+        Some(FilledFix {
+            who: fix.who.clone(),
+            changes: fix.changes,
+            text: self.fill(fix.text.of(lang), values, lang)?,
+            run: command(&fix.run)?,
+            verify: command(&fix.verify)?,
+            undo: command(&fix.undo)?,
+            takes: fix.takes.as_ref().map(|takes| takes.of(lang).to_owned()),
+            docs: fix.docs.clone(),
+        })
     }
 
     /// What a step says when it passed.
@@ -267,7 +274,8 @@ impl Words {
         lang: Lang,
     ) -> String {
         let templates = self.steps.get(step).map_or(&[][..], |words| &words.passed);
-        let mut filled = templates.iter().filter_map(|t| self.fill(t.of(lang), &[saw, subject], lang));
+        let mut filled =
+            templates.iter().filter_map(|t| self.fill(t.of(lang), &[saw, subject], lang));
         filled.next().unwrap_or_default()
     }
 
@@ -357,7 +365,10 @@ mod tests {
     #[test]
     fn other_braces_stand_for_themselves() {
         let value = |name: &str| (name == "acr").then(|| "contoso".to_owned());
-        assert_eq!(fill("az -n {acr} --query {n:name} {}", value).unwrap(), "az -n contoso --query {n:name} {}");
+        assert_eq!(
+            fill("az -n {acr} --query {n:name} {}", value).unwrap(),
+            "az -n contoso --query {n:name} {}"
+        );
         assert_eq!(fill("{unknown}", value), None);
         assert_eq!(fill("{", value).unwrap(), "{");
     }

@@ -24,7 +24,7 @@ use crate::{
 pub enum Trouble {
     /// No address of the registry accepts a connection.
     TcpEgressBlocked(Unreached),
-    /// The same, and all of its addresses are private ones.
+    /// The same for an Azure registry whose addresses are all private: a private endpoint's.
     PrivateAddressUnreachable(Unreached),
     /// No address of the host that serves layers accepts a connection.
     BlobEndpointBlocked(Unreached),
@@ -80,17 +80,21 @@ pub async fn reach(cx: &Cx, names: &Names) -> Got<Reached> {
                 None => more = false,
             },
             Some((address, got)) = attempts.next() => match got {
-                Err(fault) => tried.push((address, fault)),
-                Ok(stream) => {
+                // A reset is no refusal: the connection was accepted, then cut. Who asks for more
+                // than that, the next step, will see it cut again.
+                Ok(_) | Err(Fault::Reset) => {
                     cx.beside(try_the_rest(cx.clone(), names.clone(), next, attempts, tried));
                     let kind = if is_private(address.ip()) { "private" } else { "public" };
-                    let stream = Cell::new(Some(stream));
+                    let stream = Cell::new(got.ok());
                     return Ok(Reached { host: names.host.clone(), address, stream, kind });
                 }
+                Err(fault) => tried.push((address, fault)),
             },
         }
     }
-    let private = tried.iter().all(|(address, _)| is_private(address.ip()) && !address.ip().is_loopback());
+    // Only Azure's registries are known to have private endpoints; elsewhere it is just an address.
+    let private =
+        names.host.acr().is_some() && tried.iter().all(|(address, _)| is_private(address.ip()));
     let unreached = unreached(&names.host, tried);
     Err(match names.host.role {
         Role::Data => Trouble::BlobEndpointBlocked(unreached).into(),

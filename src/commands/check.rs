@@ -79,7 +79,8 @@ fn password(args: &CheckArgs) -> Result<Option<Secret>, String> {
     if bytes.len() as u64 > LONGEST_PASSWORD {
         return Err("--password-stdin: what came is longer than any password".into());
     }
-    let text = String::from_utf8(bytes).map_err(|_| "--password-stdin: what came is not text (UTF-8)")?;
+    let text =
+        String::from_utf8(bytes).map_err(|_| "--password-stdin: what came is not text (UTF-8)")?;
     match text.trim_end_matches(['\r', '\n']) {
         "" => Err("--password-stdin: nothing came on standard input".into()),
         text => Ok(Some(Secret::new(text))),

@@ -9,7 +9,11 @@ pub(super) fn run(code: &str, lang: Option<Lang>) -> Result<Exit, String> {
     let Some(entry) = words.entries.get(code) else {
         let near = |known: &&String| strsim::jaro_winkler(known, code) > 0.85;
         let near: Vec<_> = words.entries.keys().filter(near).map(String::as_str).collect();
-        let hint = if near.is_empty() { "`check-acr list` has them all".to_owned() } else { format!("is it {}?", near.join(" or ")) };
+        let hint = if near.is_empty() {
+            "`check-acr list` has them all".to_owned()
+        } else {
+            format!("is it {}?", near.join(" or "))
+        };
         return Err(format!("there is no code {}; {hint}", checks::kit::printable(code)));
     };
     let lang = lang.unwrap_or_else(show::locale);

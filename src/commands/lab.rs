@@ -20,7 +20,12 @@ pub(super) async fn run(
     if list {
         return list_all(show.lang.unwrap_or_else(show::locale));
     }
-    let unknown = || format!("there is no scenario {}; `check-acr lab --list` has them all", checks::kit::printable(name));
+    let unknown = || {
+        format!(
+            "there is no scenario {}; `check-acr lab --list` has them all",
+            checks::kit::printable(name)
+        )
+    };
     let scenario = Scenario::named(name).ok_or_else(unknown)?;
     let scenario = scenario.map_err(|error| format!("the scenario {name}: {error}"))?;
     let failed = |error: lab::Error| format!("the lab does not start: {error}");

@@ -8,11 +8,7 @@ use std::{
 
 use checks::kit::{Event, What};
 
-use crate::{
-    Exit,
-    args::ShowArgs,
-    show::Outputs,
-};
+use crate::{Exit, args::ShowArgs, show::Outputs};
 
 /// The longest recording that is read.
 const LONGEST: u64 = 64 * 1024 * 1024;

@@ -16,7 +16,8 @@ const VERSION: u8 = 1;
 /// The document.
 pub fn json(report: &Report, verdict: &Verdict, words: &Words, lang: Lang) -> Value {
     let page = Page { report, words, lang };
-    let causes = |causes: &[Cause]| causes.iter().map(|cause| page.cause(cause)).collect::<Vec<_>>();
+    let causes =
+        |causes: &[Cause]| causes.iter().map(|cause| page.cause(cause)).collect::<Vec<_>>();
     value!({
         "v": VERSION,
         "subject": report.subject,

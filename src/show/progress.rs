@@ -1,6 +1,12 @@
 //! The live board: a line for each step, on standard error, gone when the result is there.
 
-use std::{cell::RefCell, collections::HashMap, io::{IsTerminal, stderr}, rc::Rc, time::Duration};
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    io::{IsTerminal, stderr},
+    rc::Rc,
+    time::Duration,
+};
 
 use checks::kit::{End, Event, Lang, What, Words};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};

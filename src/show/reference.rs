@@ -29,7 +29,11 @@ pub(crate) fn explain(words: &Words, code: &str, entry: &Entry, lang: Lang) -> S
     }
     for fix in &entry.fix {
         labelled(&mut page, "fix", &format!("({}) {}", say(&fix.who), fix.text.of(lang)));
-        let commands = [("", &fix.run, fix.changes), ("verify", &fix.verify, false), ("undo", &fix.undo, true)];
+        let commands = [
+            ("", &fix.run, fix.changes),
+            ("verify", &fix.verify, false),
+            ("undo", &fix.undo, true),
+        ];
         for (label, command, changes) in commands {
             if let Some(command) = command {
                 let label = if label.is_empty() { String::new() } else { say(label) };
@@ -82,7 +86,9 @@ pub(crate) fn modes(words: &Words, lang: Lang) -> String {
     for (is_settled, head) in heads {
         // Writing to a String cannot fail.
         let _ = writeln!(page, "{head}");
-        for (slug, mode) in words.modes.iter().filter(|(slug, _)| settled.contains(slug) == is_settled) {
+        for (slug, mode) in
+            words.modes.iter().filter(|(slug, _)| settled.contains(slug) == is_settled)
+        {
             let line = match lang {
                 Lang::En => &mode.en,
                 Lang::Ko => &mode.ko,

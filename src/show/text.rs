@@ -26,7 +26,15 @@ pub fn text(
     color: bool,
 ) -> String {
     control::set_override(color);
-    let mut page = Page { report, verdict, words, lang, phrases: Phrases::load(), out: String::new() };
+    let mut page = Page {
+        report,
+        verdict,
+        words,
+        lang,
+        phrases: Phrases::load(),
+        told: vec![],
+        out: String::new(),
+    };
     page.header();
     for step in &report.steps {
         page.step(step, verbose);
@@ -75,6 +83,8 @@ struct Page<'a> {
     words: &'a Words,
     lang: Lang,
     phrases: Phrases,
+    /// What was explained already: two steps may find the same.
+    told: Vec<Finding>,
     out: String,
 }
 
@@ -93,13 +103,18 @@ impl Page<'_> {
         let mut parts = vec![];
         match known("registry") {
             Some(registry) => parts.push(format!("{} {}", self.say("registry"), registry.bold())),
-            None => parts.push(format!("{} {}", self.say("asked"), known("asked").unwrap_or_default().bold())),
+            None => parts.push(format!(
+                "{} {}",
+                self.say("asked"),
+                known("asked").unwrap_or_default().bold()
+            )),
         }
         parts.extend(known("image").map(|image| format!("{} {}", self.say("image"), image.bold())));
         parts.extend(known("image").and(known("platform")).map(str::to_owned));
         let from = self.report.steps.first().map(|step| self.say(&step.from));
         parts.extend(from.map(|from| self.phrases.say("from", self.lang, &[("from", &from)])));
-        let who = self.report.step("identity").map(|s| passed(s, self.report, self.words, self.lang));
+        let who =
+            self.report.step("identity").map(|s| passed(s, self.report, self.words, self.lang));
         let who = who.filter(|who| !who.is_empty());
         parts.extend(who.map(|who| self.phrases.say("as", self.lang, &[("who", &who)])));
         self.line(&parts.join("   "));
@@ -174,6 +189,10 @@ impl Page<'_> {
 
     /// What was seen, what it means, what to do.
     fn story(&mut self, finding: &Finding) {
+        if self.told.contains(finding) {
+            return;
+        }
+        self.told.push(finding.clone());
         let because = self.verdict.causes.iter().find(|cause| {
             cause.finding.code != finding.code && cause.consequences.contains(&finding.code)
         });
@@ -225,7 +244,9 @@ impl Page<'_> {
 
     fn exchanges(&mut self, step: &Step, verbose: u8) {
         for exchange in &step.exchanges {
-            let What::Exchanged { to, asked, heard, details, took_ms, .. } = exchange else { continue };
+            let What::Exchanged { to, asked, heard, details, took_ms, .. } = exchange else {
+                continue;
+            };
             let heard = self.words.word(heard, self.lang);
             let line = format!("        {to}: {asked} → {heard}  {took_ms} ms");
             self.line(&line.dimmed().to_string());
@@ -245,7 +266,12 @@ impl Page<'_> {
             Can::Unknown => headline.yellow().bold(),
         };
         let count = |ended| {
-            self.report.steps.iter().filter(|step| step.ended(self.words) == ended).count().to_string()
+            self.report
+                .steps
+                .iter()
+                .filter(|step| step.ended(self.words) == ended)
+                .count()
+                .to_string()
         };
         let (causes, warnings) =
             (self.verdict.causes.len().to_string(), self.verdict.warnings.len().to_string());

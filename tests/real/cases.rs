@@ -165,8 +165,8 @@ pub const CASES: &[Case] = &[
     cannot("greeting answered with a reset", "cut", "connection reset", &["tls/reset"]),
     cannot("data host, unknown authority", "strangedata", "unknown authority", &["tls/unknown-ca"]).login(READER),
     // Sign-in.
-    cannot("wrong password, basic", "northwind", "401", &["token/pullsecret-stale-password"]).login(STALE),
-    cannot("wrong password, realm", "wingtip", "oauth token", &["token/pullsecret-stale-password"]).login(STALE),
+    cannot("wrong password, basic", "northwind", "401", &["token/credentials-refused"]).login(STALE),
+    cannot("wrong password, realm", "wingtip", "oauth token", &["token/credentials-refused"]).login(STALE),
     cannot("nobody signed in, realm", "wingtip", "anonymous token", &["token/anonymous-pull-disabled"]),
     cannot("nobody signed in, basic", "northwind", "401", &["token/anonymous-pull-disabled"]),
     cannot("signed in, no right to the repository", "wingtip", "insufficient_scope", &["token/scope-not-granted"]).login(GUEST),
@@ -177,10 +177,10 @@ pub const CASES: &[Case] = &[
     cannot("repository missing", "fabrikam", ":v1: not found", &["manifest/repository-not-found", "manifest/image-tag-not-found"]).shape(Nothing),
     cannot("other platform only", "fabrikam", "no match for platform", &["manifest/platform-no-match"]).shape(Foreign),
     // Registries that refuse.
-    cannot("503", "down", "503", &["registry/registry-outage"]),
+    cannot("503", "down", "503", &["registry/outage"]),
     cannot("429", "busy", "429", &["registry/throttled"]),
-    cannot("401 without a challenge", "mute", "401", &["registry/registry-challenge-invalid"]),
-    cannot("firewall refusal", "walled", "403", &["registry/acr-network-rules"]),
+    cannot("401 without a challenge", "mute", "401", &["registry/challenge-invalid"]),
+    cannot("firewall refusal", "walled", "403", &["registry/network-rules"]),
     // Layers.
     cannot("layer deleted from the registry", "fabrikam", "not found", &["layer/blob-missing"]).harm(Harm::Deleted),
     cannot("layer missing at the data host", "wingtip", "not found", &["layer/blob-missing"]).harm(Harm::Gone).login(READER),

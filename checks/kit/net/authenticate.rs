@@ -100,7 +100,9 @@ mod tests {
 
     #[test]
     fn garbage_is_survived() {
-        for text in ["", "=", "\"", "Bearer realm=\"\\", ",,,", "a=b", "Bearer =", "Bearer \"", "é=\"é"] {
+        for text in
+            ["", "=", "\"", "Bearer realm=\"\\", ",,,", "a=b", "Bearer =", "Bearer \"", "é=\"é"]
+        {
             parse(text);
         }
         assert_eq!(parse("=x").len(), 0);

@@ -135,11 +135,7 @@ async fn exchange(server: SocketAddr, name: &str, kind: RecordType) -> Result<Me
     if answer.metadata.truncation { over_tcp(server, &question, &bytes).await } else { Ok(answer) }
 }
 
-async fn over_udp(
-    server: SocketAddr,
-    question: &Message,
-    bytes: &[u8],
-) -> Result<Message, Fault> {
+async fn over_udp(server: SocketAddr, question: &Message, bytes: &[u8]) -> Result<Message, Fault> {
     let any: IpAddr = match server {
         SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
@@ -169,11 +165,7 @@ async fn over_udp(
     }
 }
 
-async fn over_tcp(
-    server: SocketAddr,
-    question: &Message,
-    bytes: &[u8],
-) -> Result<Message, Fault> {
+async fn over_tcp(server: SocketAddr, question: &Message, bytes: &[u8]) -> Result<Message, Fault> {
     let failed = |error: std::io::Error| Fault::from(&error);
     let mut stream = tcp::dial(server).await?;
     let length = u16::try_from(bytes.len()).map_err(|_| Fault::NotDns)?;

@@ -244,9 +244,9 @@ impl Reply {
     }
 
     fn kept(&self) -> Map<String, Value> {
-        let kept = KEPT.iter().filter_map(|name| {
-            Some(((*name).replace('-', "_"), json!(self.header(name)?)))
-        });
+        let kept = KEPT
+            .iter()
+            .filter_map(|name| Some(((*name).replace('-', "_"), json!(self.header(name)?))));
         let mut kept: Map<_, _> = kept.collect();
         // A redirect's URL may carry a signature: its host is all that is kept.
         let location = self.header("location").and_then(|url| url::Url::parse(url).ok());

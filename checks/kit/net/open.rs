@@ -5,13 +5,7 @@ use std::{cell::RefCell, collections::HashMap, net::SocketAddr, rc::Rc};
 use futures::stream::{FuturesUnordered, StreamExt};
 use serde::Serialize;
 
-use super::{
-    Fault, Line,
-    dns,
-    http::Transport,
-    tcp,
-    tls,
-};
+use super::{Fault, Line, dns, http::Transport, tcp, tls};
 use crate::kit::{Cx, Host};
 
 /// At which stage the way to a host ended.

@@ -1,6 +1,9 @@
 //! One TLS handshake: the verdict on the certificate kept apart from the connection.
 
-use std::{sync::{Arc, Mutex}, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use rustls::{

@@ -1,0 +1,279 @@
+//! Every scenario: the world is wrong in one way; the run must say so, and no more.
+//!
+//! Each is run once; every format, language and verbosity is rendered from that recording.
+
+use std::{
+    collections::BTreeSet,
+    sync::OnceLock,
+};
+
+use check_acr::{Args, Exit, Report, Verdict, Wanted, json, of_lab, run, subject, text};
+use checks::kit::{Event, Lang, Severity, Words};
+use clap::Parser;
+use futures::future::join_all;
+use lab::Scenario;
+
+/// A scenario, and what happened in it.
+struct Played {
+    name: &'static str,
+    scenario: Scenario,
+    events: Vec<Event>,
+    report: Report,
+    verdict: Verdict,
+    secrets: Vec<String>,
+}
+
+/// All scenarios, played side by side, once.
+fn played() -> &'static [Played] {
+    static PLAYED: OnceLock<Vec<Played>> = OnceLock::new();
+    PLAYED.get_or_init(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(join_all(lab::scenarios().iter().map(|(name, text)| play(name, text))))
+    })
+}
+
+async fn play(name: &'static str, text: &str) -> Played {
+    let scenario = Scenario::parse(text).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let lab = lab::start(&scenario).await.unwrap();
+    let asked = ["check-acr", &scenario.ask.image].map(str::to_owned).into_iter();
+    // The machine's own processor must not decide what a test finds.
+    let asked = asked.chain(["--platform".to_owned(), "linux/amd64".to_owned()]);
+    let given = scenario.ask.args.clone();
+    let asked =
+        if given.contains(&"--platform".to_owned()) { asked.take(2) } else { asked.take(4) };
+    let args = Args::try_parse_from(asked.chain(given)).unwrap().check;
+    let wanted = Wanted { only: BTreeSet::new(), skip: BTreeSet::new(), timeout: args.timeout };
+    let world = of_lab(&lab, scenario.ask.in_pod).unwrap();
+    let events = run(subject(&args, None).unwrap(), world, &wanted, |_| {}).await;
+    let report = Report::of(&events);
+    let verdict = Verdict::of(&report, words());
+    Played { name, scenario, events, report, verdict, secrets: lab.secrets.clone() }
+}
+
+fn words() -> &'static Words {
+    static WORDS: OnceLock<Words> = OnceLock::new();
+    WORDS.get_or_init(|| checks::words().unwrap())
+}
+
+impl Played {
+    fn text(&self, lang: Lang, verbose: u8) -> String {
+        text(&self.report, &self.verdict, words(), lang, verbose, false)
+    }
+
+    /// The names of the steps that ended so, in the JSON document's words.
+    fn steps(&self, end: &str) -> Vec<String> {
+        let document = json(&self.report, &self.verdict, words(), Lang::En);
+        let steps = document["steps"].as_array().unwrap().iter();
+        let steps = steps.filter(|step| step["end"] == end);
+        steps.map(|step| step["name"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+fn codes(causes: &[check_acr::Cause]) -> Vec<String> {
+    causes.iter().map(|cause| cause.finding.code.clone()).collect()
+}
+
+#[test]
+fn each_yields_what_it_expects_and_nothing_else() {
+    let mut wrong = vec![];
+    for played in played() {
+        let expect = &played.scenario.expect;
+        let verdict = &played.verdict;
+        let explained: Vec<String> = verdict
+            .causes
+            .iter()
+            .flat_map(|c| &c.consequences)
+            .filter(|c| c.contains('/'))
+            .cloned()
+            .collect();
+        let can = serde_json::to_value(verdict.can).unwrap();
+        let got = (
+            can.as_str().unwrap().to_owned(),
+            verdict.exit(false) as u8,
+            codes(&verdict.causes),
+            explained,
+            codes(&verdict.warnings),
+            codes(&verdict.unknown),
+            played.steps("blocked"),
+            played.steps("skipped"),
+        );
+        let wanted = (
+            expect.can.clone(),
+            expect.exit,
+            expect.causes.clone(),
+            expect.consequences.clone(),
+            expect.warnings.clone(),
+            expect.unknown.clone(),
+            expect.blocked.clone(),
+            expect.skipped.clone(),
+        );
+        if got != wanted {
+            wrong.push(format!(
+                "{}:\n   got {got:?}\nwanted {wanted:?}\n{}",
+                played.name,
+                played.text(Lang::En, 1)
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// Codes that no world can bring about, and the tests that do.
+const ELSEWHERE: [&str; 10] = [
+    "identity/auth-file-unreadable", // tests/cli.rs
+    "identity/helper-failed",
+    "identity/pullsecret-malformed",
+    "run/interrupted",
+    "run/left-out",
+    "run/time-up",
+    "run/overran", // tests/plan.rs
+    "run/panicked",
+    "tls/plain-http", // tests/hostile.rs
+    "tls/plain-http-here",
+];
+
+#[test]
+fn every_code_is_brought_about() {
+    let mut seen: BTreeSet<String> = ELSEWHERE.iter().map(|code| (*code).to_owned()).collect();
+    for played in played() {
+        let document = json(&played.report, &played.verdict, words(), Lang::En).to_string();
+        seen.extend(
+            words()
+                .entries
+                .keys()
+                .filter(|code| document.contains(&format!("\"{code}\"")))
+                .cloned(),
+        );
+    }
+    let known: BTreeSet<String> = words().entries.keys().cloned().collect();
+    let never: Vec<_> = known.difference(&seen).collect();
+    assert!(never.is_empty(), "no scenario brings about {never:?}");
+}
+
+#[test]
+fn no_secret_is_ever_shown() {
+    for played in played() {
+        let mut shown = vec![];
+        for lang in [Lang::En, Lang::Ko] {
+            shown.extend([0, 1, 2].map(|verbose| played.text(lang, verbose)));
+            shown.push(json(&played.report, &played.verdict, words(), lang).to_string());
+        }
+        shown.extend(played.events.iter().map(|event| serde_json::to_string(event).unwrap()));
+        for secret in &played.secrets {
+            assert!(
+                secret.len() > 7,
+                "{}: {secret} is too short to be told from chance",
+                played.name
+            );
+            for text in &shown {
+                assert!(!text.contains(secret.as_str()), "{}: a secret in {text}", played.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_text_is_filled() {
+    for played in played() {
+        let (report, verdict) = (&played.report, &played.verdict);
+        for cause in verdict.causes.iter().chain(&verdict.unknown).chain(&verdict.warnings) {
+            for lang in [Lang::En, Lang::Ko] {
+                let (finding, subject) = (&cause.finding, &report.subject);
+                let entry = &words().entries[&finding.code];
+                let title = words().title(finding, subject, lang);
+                assert_ne!(title, finding.code, "{}: a value of the title is missing", played.name);
+                let why = words().why(finding, subject, lang);
+                assert_eq!(why.is_some(), entry.why.is_some(), "{}: a value of why", played.name);
+                if entry.severity == Severity::Error {
+                    let fixes = words().fixes(finding, subject, lang);
+                    assert!(!fixes.is_empty(), "{}: {} has no fix", played.name, finding.code);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_fix_is_shown_somewhere() {
+    let mut never = vec![];
+    for (code, entry) in &words().entries {
+        let found: Vec<_> = played()
+            .iter()
+            .flat_map(|played| played.report.steps.iter().map(move |step| (played, step)))
+            .flat_map(|(played, step)| step.findings.iter().map(move |finding| (played, finding)))
+            .filter(|(_, finding)| finding.code == *code)
+            .collect();
+        for fix in &entry.fix {
+            let shown = found.iter().any(|(played, finding)| {
+                words().fix(fix, &[&finding.evidence, &played.report.subject], Lang::En).is_some()
+            });
+            if !shown && !ELSEWHERE.contains(&code.as_str()) {
+                never.push(format!("{code}: {}", fix.text.of(Lang::En)));
+            }
+        }
+    }
+    assert!(never.is_empty(), "no scenario shows {never:#?}");
+}
+
+#[test]
+fn a_recording_is_read_back_as_it_was() {
+    for played in played() {
+        let lines = played.events.iter().map(|event| serde_json::to_string(event).unwrap() + "\n");
+        let read =
+            check_acr::read_recording("memory", lines.collect::<String>().as_bytes()).unwrap();
+        let report = Report::of(&read);
+        let verdict = Verdict::of(&report, words());
+        for lang in [Lang::En, Lang::Ko] {
+            let again = text(&report, &verdict, words(), lang, 2, false);
+            assert_eq!(again, played.text(lang, 2), "{}", played.name);
+            assert_eq!(
+                json(&report, &verdict, words(), lang),
+                json(&played.report, &played.verdict, words(), lang)
+            );
+        }
+    }
+}
+
+#[test]
+fn every_document_is_of_its_schema() {
+    let schema =
+        |text: &str| jsonschema::validator_for(&serde_json::from_str(text).unwrap()).unwrap();
+    let document = schema(include_str!("../docs/report.schema.json"));
+    let line = schema(include_str!("../docs/event.schema.json"));
+    for played in played() {
+        let shown = json(&played.report, &played.verdict, words(), Lang::Ko);
+        if let Err(error) = document.validate(&shown) {
+            panic!("{}: {error} at {}", played.name, error.instance_path());
+        }
+        for event in &played.events {
+            if let Err(error) = line.validate(&serde_json::to_value(event).unwrap()) {
+                panic!("{}: {error} in {event:?}", played.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_people_read() {
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(r"\d+ ms\b", "N ms");
+    settings.add_filter(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME");
+    settings.add_filter(r"\b\d+ s apart", "N s apart");
+    settings.add_filter(r"차이 \d+초", "차이 N초");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| {
+        for played in played() {
+            for (lang, name) in [(Lang::En, "en"), (Lang::Ko, "ko")] {
+                insta::assert_snapshot!(format!("{}.{name}", played.name), played.text(lang, 0));
+            }
+        }
+    });
+}
+
+#[test]
+fn a_warning_counts_when_it_is_told_to() {
+    let warned = played().iter().find(|played| played.name == "clock-half-an-hour").unwrap();
+    assert_eq!(warned.verdict.exit(false), Exit::Can);
+    assert_eq!(warned.verdict.exit(true), Exit::Cannot);
+}
