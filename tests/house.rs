@@ -1,0 +1,91 @@
+//! The house stays in order: what may name what, how long a file may be, what each is for.
+
+use std::{fs, path::{Path, PathBuf}};
+
+/// Every Rust file below a folder.
+fn files(folder: &str) -> Vec<PathBuf> {
+    let mut found = vec![];
+    let mut open = vec![PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(folder)];
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    assert!(!found.is_empty(), "{folder} has no Rust file");
+    found
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap()
+}
+
+fn all() -> Vec<PathBuf> {
+    ["src", "checks", "tests"].into_iter().flat_map(files).collect()
+}
+
+#[test]
+fn no_file_is_long() {
+    for path in all() {
+        let lines = read(&path).lines().count();
+        assert!(lines <= 400, "{} has {lines} lines", path.display());
+    }
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    for path in all() {
+        assert!(read(&path).starts_with("//! "), "{} does not say what it is for", path.display());
+    }
+}
+
+#[test]
+fn no_file_is_called_by_a_name_that_says_nothing() {
+    for path in all() {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let empty = ["util", "utils", "common", "helpers", "misc", "manager", "imp"];
+        assert!(!empty.contains(&name.as_str()), "{}", path.display());
+    }
+}
+
+#[test]
+fn arrows_point_one_way() {
+    for path in files("checks") {
+        let text = read(&path);
+        assert!(!text.contains("check_acr::"), "{}: checks know nothing of the tool", path.display());
+        let is_kit = path.components().any(|part| part.as_os_str() == "kit");
+        for area in checks::AREAS.iter().filter(|area| area.name != "run") {
+            let named = text.contains(&format!("crate::{}", area.name));
+            assert!(!(is_kit && named), "{}: the kit names the area {}", path.display(), area.name);
+        }
+    }
+    for path in files("tests/lab") {
+        let text = read(&path);
+        let named = text.contains("checks::") || text.contains("check_acr::");
+        assert!(!named, "{}: the lab knows nothing of what it is to test", path.display());
+    }
+    for path in files("src") {
+        let text = read(&path);
+        for area in checks::AREAS.iter().filter(|area| area.name != "run") {
+            let named = text.contains(&format!("checks::{}::", area.name));
+            assert!(!named, "{}: the tool names the check {}", path.display(), area.name);
+        }
+    }
+}
+
+#[test]
+fn only_the_net_opens_sockets_and_only_show_prints() {
+    for path in files("checks").into_iter().chain(files("src")) {
+        let text = read(&path);
+        let is_net = path.to_string_lossy().contains("kit/net");
+        let opens = ["TcpStream::connect", "UdpSocket::bind"].iter().any(|call| text.contains(call));
+        assert!(is_net || !opens, "{} opens a socket", path.display());
+        let is_show = path.to_string_lossy().contains("src/show");
+        let prints = ["println!", "print!(", "stdout()"].iter().any(|call| text.contains(call));
+        assert!(is_show || !prints, "{} prints", path.display());
+    }
+}

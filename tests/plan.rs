@@ -1,0 +1,212 @@
+//! The plan runs each step as soon as its inputs are there, and no longer than its budget.
+//!
+//! The clock is virtual: these tests take no time and cannot be late.
+
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
+
+use checks::kit::{
+    Asked, Cloud, Cx, End, Event, Got, Halt, Plan, Platform, RunTrouble, SignIn, Step, Subject,
+    What, World,
+};
+use tokio::time::{Instant, sleep};
+
+const MS: fn(u64) -> Duration = Duration::from_millis;
+
+const fn step(name: &'static str) -> Step {
+    Step { name, budget: Duration::from_millis(200) }
+}
+
+fn subject() -> Subject {
+    Subject {
+        text: "contoso".into(),
+        asked: Asked::read("contoso", Cloud::Public, false),
+        platform: Platform::here(),
+        full: false,
+        sign_in: SignIn::default(),
+    }
+}
+
+fn world() -> World {
+    World {
+        name_servers: vec![],
+        search: vec![],
+        hosts: Default::default(),
+        routes: Default::default(),
+        roots: std::sync::Arc::new(rustls::RootCertStore::empty()),
+        clock_ahead: jiff::SignedDuration::ZERO,
+        in_pod: false,
+        docker_configs: vec![],
+        files: Default::default(),
+    }
+}
+
+type Heard = Rc<RefCell<Vec<(Duration, Event)>>>;
+
+/// A plan, and what it tells, with the virtual time at which it did.
+fn plan(left_out: &[&str]) -> (Plan, Heard) {
+    let heard = Heard::default();
+    let (kept, began) = (heard.clone(), Instant::now());
+    let listener = Rc::new(move |event| kept.borrow_mut().push((began.elapsed(), event)));
+    let left_out: BTreeSet<String> = left_out.iter().map(|name| (*name).to_owned()).collect();
+    (Plan::new(subject(), world(), left_out, listener), heard)
+}
+
+/// Each step, how it ended, and when.
+fn ends(heard: &Heard) -> Vec<(String, String, u128)> {
+    let heard = heard.borrow();
+    let ends = heard.iter().filter_map(|(at, event)| match &event.what {
+        What::Finished { step, end, .. } => {
+            let end = match end {
+                End::Passed { .. } => "passed".to_owned(),
+                End::Failed => "failed".to_owned(),
+                End::Skipped { why } => format!("skipped {}", why.code),
+                End::Blocked { by } => format!("blocked by {by}"),
+                End::Broke { why } => format!("broke {}", why.code),
+            };
+            Some((step.clone(), end, at.as_millis()))
+        }
+        _ => None,
+    });
+    ends.collect()
+}
+
+fn end(step: &str, end: &str, at: u128) -> (String, String, u128) {
+    (step.to_owned(), end.to_owned(), at)
+}
+
+async fn a(_: &Cx) -> Got<u8> {
+    sleep(MS(30)).await;
+    Ok(1)
+}
+async fn b(_: &Cx) -> Got<u16> {
+    sleep(MS(80)).await;
+    Ok(2)
+}
+async fn c(_: &Cx, a: &u8) -> Got<u32> {
+    sleep(MS(40)).await;
+    Ok(u32::from(*a))
+}
+async fn d(_: &Cx, b: &u16, c: &u32) -> Got<u64> {
+    sleep(MS(10)).await;
+    Ok(u64::from(*b) + u64::from(*c))
+}
+async fn boom(_: &Cx) -> Got<()> {
+    panic!("oh")
+}
+async fn slow(_: &Cx) -> Got<u8> {
+    sleep(MS(5000)).await;
+    Ok(1)
+}
+async fn skip(_: &Cx) -> Got<u8> {
+    Err(Halt::skipped(RunTrouble::LeftOut {}))
+}
+async fn after_skip(_: &Cx, value: &Option<Rc<u8>>) -> Got<bool> {
+    Ok(value.is_none())
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_step_starts_as_soon_as_its_inputs_are_there() {
+    let (mut plan, heard) = plan(&[]);
+    let fa = plan.step(step("a"), (), a);
+    let fb = plan.step(step("b"), (), b);
+    let fc = plan.step(step("c"), (&fa,), c);
+    plan.step(step("d"), (&fb, &fc), d);
+    plan.run(|_| true).await;
+    let ends = ends(&heard);
+    // a 30, c 30 + 40, b 80, d max(70, 80) + 10
+    for expected in [end("a", "passed", 30), end("c", "passed", 70), end("b", "passed", 80), end("d", "passed", 90)] {
+        assert!(ends.contains(&expected), "{expected:?} in {ends:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_and_an_overrun_are_could_not_tell_and_the_others_go_on() {
+    // The panic is the point of this test; its message would only alarm whoever reads the log.
+    std::panic::set_hook(Box::new(|_| {}));
+    let (mut plan, heard) = plan(&[]);
+    plan.step(step("boom"), (), boom);
+    let slow = plan.step(step("slow"), (), slow);
+    plan.step(step("c"), (&slow,), c);
+    plan.step(step("a"), (), a);
+    plan.run(|_| true).await;
+    let ends = ends(&heard);
+    for expected in [
+        end("boom", "broke run/panicked", 0),
+        end("a", "passed", 30),
+        end("slow", "broke run/overran", 200),
+        end("c", "blocked by slow", 200),
+    ] {
+        assert!(ends.contains(&expected), "{expected:?} in {ends:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_is_wanted_and_what_it_needs() {
+    let (mut plan, heard) = plan(&[]);
+    let fa = plan.step(step("a"), (), a);
+    plan.step(step("b"), (), b);
+    plan.step(step("c"), (&fa,), c);
+    plan.run(|name| name == "c").await;
+    assert_eq!(ends(&heard), [end("a", "passed", 30), end("c", "passed", 70)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_skip_is_passed_on_unless_a_step_can_do_without() {
+    let (mut plan, heard) = plan(&[]);
+    let fs = plan.step(step("skip"), (), skip);
+    plan.step(step("next"), (&fs,), c);
+    plan.step(step("without"), (&fs.unless_skipped(),), after_skip);
+    plan.run(|_| true).await;
+    let ends = ends(&heard);
+    for expected in [
+        end("skip", "skipped run/left-out", 0),
+        end("next", "skipped run/left-out", 0),
+        end("without", "passed", 0),
+    ] {
+        assert!(ends.contains(&expected), "{expected:?} in {ends:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_is_left_out_is_not_run() {
+    let (mut plan, heard) = plan(&["boom"]);
+    plan.step(step("boom"), (), boom);
+    plan.run(|_| true).await;
+    assert_eq!(ends(&heard), [end("boom", "skipped run/left-out", 0)]);
+}
+
+async fn hands_on_early(cx: &Cx) -> Got<u8> {
+    let cx_beside = cx.clone();
+    cx.beside(async move {
+        sleep(MS(100)).await;
+        cx_beside.tell(RunTrouble::Interrupted {});
+    });
+    Ok(1)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_graded_beside_holds_nobody_up_and_still_counts() {
+    let (mut plan, heard) = plan(&[]);
+    let early = plan.step(step("early"), (), hands_on_early);
+    plan.step(step("c"), (&early,), c);
+    plan.run(|_| true).await;
+    assert_eq!(ends(&heard), [end("early", "passed", 0), end("c", "passed", 40)]);
+    let heard = heard.borrow();
+    let (at, found) = heard.last().unwrap();
+    assert!(matches!(found.what, What::Found { .. }), "{found:?}");
+    assert_eq!(*at, MS(100));
+}
+
+async fn hangs_beside(cx: &Cx) -> Got<u8> {
+    cx.beside(std::future::pending());
+    Ok(1)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_hangs_beside_ends_with_the_steps_budget() {
+    let (mut plan, _) = plan(&[]);
+    plan.step(step("hangs"), (), hangs_beside);
+    let began = Instant::now();
+    plan.run(|_| true).await;
+    assert_eq!(began.elapsed(), MS(200));
+}
