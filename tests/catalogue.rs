@@ -10,7 +10,8 @@ fn words() -> Words {
 
 #[test]
 fn every_code_has_words_and_every_word_has_a_code() {
-    let words: BTreeSet<String> = words().entries.into_iter().filter(|(_, e)| e.retired.is_none()).map(|(c, _)| c).collect();
+    let words: BTreeSet<String> =
+        words().entries.into_iter().filter(|(_, e)| e.retired.is_none()).map(|(c, _)| c).collect();
     let codes: BTreeSet<String> = checks::AREAS
         .iter()
         .flat_map(|area| area.troubles.iter().map(move |name| format!("{}/{name}", area.name)))
@@ -87,7 +88,10 @@ fn no_korean_particle_is_put_on_a_value() {
     for (code, entry) in &words.entries {
         let all = [Some(&entry.title), entry.saw.as_ref(), entry.why.as_ref()];
         for text in all.into_iter().flatten().chain(entry.fix.iter().map(|fix| &fix.text)) {
-            texts.insert(format!("{code} {}", texts.len()), text.of(checks::kit::Lang::Ko).to_owned());
+            texts.insert(
+                format!("{code} {}", texts.len()),
+                text.of(checks::kit::Lang::Ko).to_owned(),
+            );
         }
     }
     for (place, text) in texts {
@@ -105,10 +109,20 @@ fn a_finding_says_why_and_a_failure_says_what_to_do() {
             assert!(!entry.fix.is_empty(), "{code} has no fix");
         }
         for fix in &entry.fix {
-            let who = ["node", "network", "cluster-admin", "registry-owner", "identity-admin", "developer"];
+            let who = [
+                "node",
+                "network",
+                "cluster-admin",
+                "registry-owner",
+                "identity-admin",
+                "developer",
+            ];
             assert!(who.contains(&fix.who.as_str()), "{code}: who is {}?", fix.who);
             let command = fix.run.as_deref().unwrap_or_default();
-            assert!(!command.contains('<') || command.contains("</dev/null"), "{code}: a blank to fill in {command}");
+            assert!(
+                !command.contains('<') || command.contains("</dev/null"),
+                "{code}: a blank to fill in {command}"
+            );
         }
     }
 }

@@ -1,6 +1,9 @@
 //! The house stays in order: what may name what, how long a file may be, what each is for.
 
-use std::{fs, path::{Path, PathBuf}};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// Every Rust file below a folder.
 fn files(folder: &str) -> Vec<PathBuf> {
@@ -56,7 +59,11 @@ fn no_file_is_called_by_a_name_that_says_nothing() {
 fn arrows_point_one_way() {
     for path in files("checks") {
         let text = read(&path);
-        assert!(!text.contains("check_acr::"), "{}: checks know nothing of the tool", path.display());
+        assert!(
+            !text.contains("check_acr::"),
+            "{}: checks know nothing of the tool",
+            path.display()
+        );
         let is_kit = path.components().any(|part| part.as_os_str() == "kit");
         for area in checks::AREAS.iter().filter(|area| area.name != "run") {
             let named = text.contains(&format!("crate::{}", area.name));
@@ -82,7 +89,8 @@ fn only_the_net_opens_sockets_and_only_show_prints() {
     for path in files("checks").into_iter().chain(files("src")) {
         let text = read(&path);
         let is_net = path.to_string_lossy().contains("kit/net");
-        let opens = ["TcpStream::connect", "UdpSocket::bind"].iter().any(|call| text.contains(call));
+        let opens =
+            ["TcpStream::connect", "UdpSocket::bind"].iter().any(|call| text.contains(call));
         assert!(is_net || !opens, "{} opens a socket", path.display());
         let is_show = path.to_string_lossy().contains("src/show");
         let prints = ["println!", "print!(", "stdout()"].iter().any(|call| text.contains(call));

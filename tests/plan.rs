@@ -114,7 +114,12 @@ async fn each_step_starts_as_soon_as_its_inputs_are_there() {
     plan.run(|_| true).await;
     let ends = ends(&heard);
     // a 30, c 30 + 40, b 80, d max(70, 80) + 10
-    for expected in [end("a", "passed", 30), end("c", "passed", 70), end("b", "passed", 80), end("d", "passed", 90)] {
+    for expected in [
+        end("a", "passed", 30),
+        end("c", "passed", 70),
+        end("b", "passed", 80),
+        end("d", "passed", 90),
+    ] {
         assert!(ends.contains(&expected), "{expected:?} in {ends:?}");
     }
 }

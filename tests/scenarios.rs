@@ -2,10 +2,7 @@
 //!
 //! Each is run once; every format, language and verbosity is rendered from that recording.
 
-use std::{
-    collections::BTreeSet,
-    sync::OnceLock,
-};
+use std::{collections::BTreeSet, sync::OnceLock};
 
 use check_acr::{Args, Exit, Report, Verdict, Wanted, json, of_lab, run, subject, text};
 use checks::kit::{Event, Lang, Severity, Words};

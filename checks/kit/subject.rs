@@ -145,6 +145,28 @@ impl Host {
         Host { name, port, plain: plain_http, role: Role::Registry }
     }
 
+    /// Refuses what cannot be a registry's host: it is no host name, or that of a data endpoint.
+    fn accept(&self, image: Option<&Image>) -> Result<(), Misread> {
+        let labels: Vec<_> = self.name.split('.').collect();
+        let address = self.name.parse::<IpAddr>().is_ok();
+        let fits = |label: &&str| (1..=63).contains(&label.len());
+        if !address && (self.name.len() > 253 || !labels.iter().all(fits)) {
+            return Err(invalid("not-a-host-name", None));
+        }
+        let login_server = match labels.as_slice() {
+            [registry, _, "data", rest @ ..] if SUFFIXES.contains(&rest.join(".").as_str()) => {
+                Some(format!("{registry}.{}", rest.join(".")))
+            }
+            [_, "blob", "core", ..] => None,
+            _ => return Ok(()),
+        };
+        let repaired = login_server.map(|server| match image {
+            Some(image) => format!("{server}/{image}"),
+            None => server,
+        });
+        Err(Misread::DataEndpoint { host: self.name.clone(), repaired })
+    }
+
     /// A host that a registry named in a URL.
     pub fn of(url: &url::Url, role: Role) -> Option<Self> {
         let plain = url.scheme() == "http";
@@ -218,7 +240,7 @@ impl Asked {
         }
         if is_host_alone(text) {
             let host = Host::registry(text, plain_http);
-            refuse_data_endpoint(&host, None)?;
+            host.accept(None)?;
             return Ok(Asked { registry: text.to_lowercase(), host, image: None });
         }
         let reference = Reference::try_from(text).map_err(|error| {
@@ -230,7 +252,7 @@ impl Asked {
             repository: reference.repository().to_owned(),
             reference: reference.digest().or(reference.tag()).unwrap_or("latest").to_owned(),
         };
-        refuse_data_endpoint(&host, Some(&image))?;
+        host.accept(Some(&image))?;
         Ok(Asked { registry: reference.registry().to_lowercase(), host, image: Some(image) })
     }
 }
@@ -280,7 +302,9 @@ fn bare_name(text: &str, cloud: Cloud) -> Result<Asked, Misread> {
         return Err(Misread::Invalid { reason: "not-a-registry-name", repaired });
     }
     let registry = format!("{}.{}", text.to_lowercase(), cloud.suffix());
-    Ok(Asked { host: Host::registry(&registry, false), registry, image: None })
+    let host = Host::registry(&registry, false);
+    host.accept(None)?;
+    Ok(Asked { host, registry, image: None })
 }
 
 /// A host, perhaps with a port, and nothing else. `app:v1` is an image, `localhost:5000` is not.
@@ -296,22 +320,6 @@ fn split_port(written: &str) -> (&str, Option<u16>) {
         Some((name, Ok(port))) => (name, Some(port)),
         _ => (written, None),
     }
-}
-
-fn refuse_data_endpoint(host: &Host, image: Option<&Image>) -> Result<(), Misread> {
-    let labels: Vec<_> = host.name.split('.').collect();
-    let login_server = match labels.as_slice() {
-        [registry, _, "data", rest @ ..] if SUFFIXES.contains(&rest.join(".").as_str()) => {
-            Some(format!("{registry}.{}", rest.join(".")))
-        }
-        [_, "blob", "core", ..] => None,
-        _ => return Ok(()),
-    };
-    let repaired = login_server.map(|server| match image {
-        Some(image) => format!("{server}/{image}"),
-        None => server,
-    });
-    Err(Misread::DataEndpoint { host: host.name.clone(), repaired })
 }
 
 fn invalid(reason: &'static str, repaired: Option<&str>) -> Misread {

@@ -49,10 +49,12 @@ pub enum Text {
 impl Text {
     /// The text in that language.
     pub fn of(&self, lang: Lang) -> &str {
-        match (self, lang) {
-            (Text::Same(text) | Text::Each { en: text, .. }, Lang::En) => text.trim(),
-            (Text::Same(text) | Text::Each { ko: text, .. }, Lang::Ko) => text.trim(),
-        }
+        let text = match (self, lang) {
+            (Text::Same(text), _) => text,
+            (Text::Each { en, .. }, Lang::En) => en,
+            (Text::Each { ko, .. }, Lang::Ko) => ko,
+        };
+        text.trim()
     }
 }
 
@@ -243,23 +245,18 @@ impl Words {
     }
 
     /// A fix with its values in it; `None` when one is unknown.
-    pub fn fix(
-        &self,
-        fix: &Fix,
-        values: &[&Map<String, Value>],
-        lang: Lang,
-    ) -> Option<FilledFix> {
-        let command = |template: &Option<String>| match template {
-            Some(template) => Some(Some(self.command(template, values)?)),
+    pub fn fix(&self, fix: &Fix, values: &[&Map<String, Value>], lang: Lang) -> Option<FilledFix> {
+        let maybe = |template: &Option<String>| match template {
+            Some(template) => Some(Some(command(template, values)?)),
             None => Some(None),
         };
         Some(FilledFix {
             who: fix.who.clone(),
             changes: fix.changes,
             text: self.fill(fix.text.of(lang), values, lang)?,
-            run: command(&fix.run)?,
-            verify: command(&fix.verify)?,
-            undo: command(&fix.undo)?,
+            run: maybe(&fix.run)?,
+            verify: maybe(&fix.verify)?,
+            undo: maybe(&fix.undo)?,
             takes: fix.takes.as_ref().map(|takes| takes.of(lang).to_owned()),
             docs: fix.docs.clone(),
         })
@@ -289,14 +286,6 @@ impl Words {
         fill(template, |name| {
             let value = values.iter().find_map(|values| values.get(name))?;
             self.value(value, lang)
-        })
-    }
-
-    /// A command: the same in every language, each value quoted where a shell would trip over it.
-    fn command(&self, template: &str, values: &[&Map<String, Value>]) -> Option<String> {
-        fill(template, |name| {
-            let value = values.iter().find_map(|values| values.get(name))?;
-            Some(shell_word(value.as_str()?))
         })
     }
 
@@ -347,6 +336,18 @@ fn fill(template: &str, value: impl Fn(&str) -> Option<String>) -> Option<String
     }
     filled.push_str(rest);
     Some(filled)
+}
+
+/// A command: the same in every language, each value quoted where a shell would trip over it.
+fn command(template: &str, values: &[&Map<String, Value>]) -> Option<String> {
+    fill(template, |name| {
+        let value = values.iter().find_map(|values| values.get(name))?;
+        match value {
+            Value::String(text) => Some(shell_word(text)),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        }
+    })
 }
 
 /// A value as one word of a POSIX shell.

@@ -143,11 +143,10 @@ pub async fn read(
     };
     let blobs = Blobs { cx, session, data };
     let config = blobs.config(content, source).await?;
-    if let (false, Some(built_for)) = (content.chosen, bytes::platform(&config)) {
-        if cx.subject.platform.rank(&built_for).is_none() {
-            let (wanted, built_for) = (cx.subject.platform.to_string(), built_for.to_string());
-            cx.tell(Trouble::OtherPlatform { wanted, built_for });
-        }
+    let built_for = bytes::platform(&config).filter(|_| !content.chosen);
+    if let Some(other) = built_for.filter(|built| cx.subject.platform.rank(built).is_none()) {
+        let (wanted, built_for) = (cx.subject.platform.to_string(), other.to_string());
+        cx.tell(Trouble::OtherPlatform { wanted, built_for });
     }
     let mut in_hand = InHand {
         host: blobs.host(),

@@ -176,7 +176,7 @@ pub async fn challenge(
         401 => wants(&reply).ok_or_else(|| invalid(asked, &said, &reply))?,
         404 if asked.image.is_some() => Wants::Nothing,
         200 if is_registry(&reply) => Wants::Nothing,
-        200 => return Err(invalid(asked, &said, &reply).into()),
+        200 => return Err(invalid(asked, &said, &reply)),
         _ => return Err(site.refuse(&said, reply).await),
     };
     let realm = match &wants {

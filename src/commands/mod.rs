@@ -16,7 +16,8 @@ use crate::{
 /// Does what the command line says.
 pub(crate) async fn run(args: Args) -> Exit {
     let done = match (args.command, args.check) {
-        (Some(Command::Check(check)), _) | (None, check) => check::run(check).await,
+        (Some(Command::Check(check)), _) => check::run(*check).await,
+        (None, check) => check::run(check).await,
         (Some(Command::Explain { code, lang }), _) => explain::run(&code, lang),
         (Some(Command::List { modes, lang }), _) => list::run(modes, lang),
         (Some(Command::Show { file, show }), _) => show::run(&file, &show),

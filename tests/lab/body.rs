@@ -1,4 +1,4 @@
-//! Bodies that end, break off, stop or never end.
+//! Bodies that end, break off, stop, trickle or never end.
 
 use std::io;
 use std::pin::Pin;
@@ -6,10 +6,15 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Interval, Sleep, interval_at, sleep};
 
 /// How long a body that breaks off leaves what it said before on its way.
 const FLUSH: Duration = Duration::from_millis(20);
+
+/// How much a body that trickles says at once, and how long it pauses before. The pause does not divide the twenty
+/// seconds after which impatient clients give up, so that they always hold the same number of pieces by then.
+const TRICKLE: usize = 8;
+const PAUSE: Duration = Duration::from_millis(4100);
 
 /// What comes after the bytes of a body.
 #[derive(Debug)]
@@ -18,6 +23,7 @@ enum End {
     Break(Option<Pin<Box<Sleep>>>),
     Stop,
     Never,
+    Trickle(Interval),
 }
 
 /// The body of an answer.
@@ -54,6 +60,11 @@ impl Body {
         Self::new(bytes, End::Stop, false)
     }
 
+    /// These bytes, a few at a time with long pauses before them.
+    pub(crate) fn trickling(bytes: Bytes) -> Self {
+        Self::new(bytes, End::Trickle(interval_at(Instant::now() + PAUSE, PAUSE)), false)
+    }
+
     /// These bytes again and again.
     pub(crate) fn endless(bytes: impl Into<Bytes>) -> Self {
         Self::new(bytes.into(), End::Never, false)
@@ -68,12 +79,20 @@ impl HttpBody for Body {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let Self { bytes, end, .. } = &mut *self;
+        if let End::Trickle(pauses) = end {
+            if !bytes.is_empty() {
+                ready!(pauses.poll_tick(cx));
+            }
+            let piece = bytes.split_to(bytes.len().min(TRICKLE));
+            return Poll::Ready((!piece.is_empty()).then(|| Ok(Frame::data(piece))));
+        }
         if !self.said && !self.bytes.is_empty() {
             self.said = !matches!(self.end, End::Never);
             return Poll::Ready(Some(Ok(Frame::data(self.bytes.clone()))));
         }
         match &mut self.end {
-            End::Whole => Poll::Ready(None),
+            End::Whole | End::Trickle(_) => Poll::Ready(None),
             End::Break(wait) => {
                 ready!(wait.get_or_insert_with(|| Box::pin(sleep(FLUSH))).as_mut().poll(cx));
                 Poll::Ready(Some(Err(io::ErrorKind::ConnectionReset.into())))

@@ -82,7 +82,10 @@ impl Certificates {
             leaf.distinguished_name.push(DnType::CommonName, name.as_str());
         }
         leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        leaf.extended_key_usages = vec![match which {
+            Certificate::ClientOnly => ExtendedKeyUsagePurpose::ClientAuth,
+            _ => ExtendedKeyUsagePurpose::ServerAuth,
+        }];
         Ok(match which {
             Certificate::SelfSigned => vec![leaf.self_signed(key)?.der().clone()],
             Certificate::Intercepted => vec![

@@ -57,6 +57,7 @@ impl World {
             DataFault::None
             | DataFault::Cut
             | DataFault::Stall
+            | DataFault::Slow
             | DataFault::WrongBytes
             | DataFault::Missing => {}
         }
@@ -82,7 +83,7 @@ impl World {
         }
     }
 
-    /// A blob, with what is wrong with the data. A config is always whole: it is layers that break off.
+    /// A blob, with what is wrong with the data. A config is always whole and fast: it is layers that break off.
     pub(crate) fn hand_out(&self, builder: Builder, blob: &Blob) -> Response<Body> {
         let bytes = &blob.bytes;
         let length = bytes.len();
@@ -90,6 +91,7 @@ impl World {
         let body = match self.data.fault {
             DataFault::Cut if blob.is_layer() => Body::breaking(part),
             DataFault::Stall if blob.is_layer() => Body::stopping(part),
+            DataFault::Slow if blob.is_layer() => Body::trickling(bytes.clone()),
             DataFault::WrongBytes if blob.is_layer() => {
                 Body::whole(bytes.iter().map(|byte| !byte).collect::<Vec<_>>())
             }

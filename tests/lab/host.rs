@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -19,8 +19,11 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::body::Body;
 use crate::drip::Drip;
-use crate::registry::World;
+use crate::registry::{World, date};
 use crate::settings::{Host, HostFault, Http, Role};
+
+/// A fatal alert, "handshake failure", as a record of TLS 1.2: no version of TLS hides it at this point.
+const ALERT: [u8; 7] = [0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x28];
 
 /// What a connection needs to know of its host.
 #[derive(Clone)]
@@ -69,6 +72,13 @@ impl Listener {
                 stream.shutdown().await?;
                 listen_only(stream).await
             }
+            HostFault::Alert => {
+                // It answers the first message, so it waits for one.
+                stream.readable().await?;
+                stream.write_all(&ALERT).await?;
+                stream.shutdown().await?;
+                listen_only(stream).await
+            }
             HostFault::Mute => listen_only(stream).await,
             HostFault::Plain => self.serve("http", stream).await,
             HostFault::Drip => {
@@ -94,7 +104,9 @@ impl Listener {
             async move { Ok::<_, Infallible>(own.answer(scheme, request).await) }
         });
         let mut builder = auto::Builder::new(TokioExecutor::new());
-        builder.http1().title_case_headers(true);
+        // Whether an answer is dated is for those who make it to say.
+        builder.http1().title_case_headers(true).auto_date_header(false);
+        builder.http2().auto_date_header(false);
         if self.host.http == Http::One {
             builder = builder.http1_only();
         }
@@ -129,6 +141,9 @@ fn portal() -> Response<Body> {
     let mut response = Response::new(Body::whole(page));
     let kind = HeaderValue::from_static("text/html; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, kind);
+    if let Ok(date) = HeaderValue::from_str(&date(0)) {
+        response.headers_mut().insert(DATE, date);
+    }
     response
 }
 

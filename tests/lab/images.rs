@@ -20,6 +20,9 @@ const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+j
 const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 
+/// The size that a manifest claims for a config that is a few hundred bytes long.
+const LONG_CONFIG: usize = 64 << 20;
+
 /// The size of the file in the large layer.
 const LARGE: usize = 3 << 20;
 
@@ -57,6 +60,8 @@ pub(crate) struct Images {
     index: String,
     single: String,
     arm: String,
+    childless: String,
+    long_config: String,
 }
 
 impl Images {
@@ -66,6 +71,8 @@ impl Images {
             Kind::Index => Some(&self.index),
             Kind::Single => Some(&self.single),
             Kind::Arm => Some(&self.arm),
+            Kind::Childless => Some(&self.childless),
+            Kind::LongConfig => Some(&self.long_config),
             Kind::Absent => None,
         }
     }
@@ -125,19 +132,27 @@ fn build() -> Images {
     let arm = images.manifest(INDEX, &index(&platforms[1..]));
     platforms.push(attestation);
     let all = images.manifest(INDEX, &index(&platforms));
+    // What a clean-up leaves that deletes whatever has no tag of its own.
+    for entry in &mut platforms {
+        entry["digest"] = digest(format!("once {}", entry["digest"]).as_bytes()).into();
+    }
+    let childless = images.manifest(INDEX, &index(&platforms));
 
     // The same archives under the names that Docker gave them first.
     let config = images.blob(DOCKER_CONFIG, config("amd64", &diff_ids));
     for layer in &mut layers {
         layer["mediaType"] = DOCKER_LAYER.into();
     }
-    let manifest = json!({
+    let mut manifest = json!({
         "schemaVersion": 2, "mediaType": DOCKER_MANIFEST, "config": config, "layers": layers,
     });
     let single = images.manifest(DOCKER_MANIFEST, &manifest);
+    manifest["config"]["size"] = LONG_CONFIG.into();
+    let long_config = images.manifest(DOCKER_MANIFEST, &manifest);
 
     let text = |entry: &Value| entry["digest"].as_str().unwrap_or_default().to_owned();
     (images.index, images.single, images.arm) = (text(&all), text(&single), text(&arm));
+    (images.childless, images.long_config) = (text(&childless), text(&long_config));
     images
 }
 

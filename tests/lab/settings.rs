@@ -87,6 +87,7 @@ pub enum HostFault {
     MuteHttp,
     Plain,
     Drip,
+    Alert,
 }
 
 /// What a host shows in TLS.
@@ -101,6 +102,7 @@ pub enum Certificate {
     SelfSigned,
     Expired,
     NotYet,
+    ClientOnly,
 }
 
 /// What a host speaks.
@@ -130,6 +132,10 @@ pub struct Registry {
     pub grants: Grants,
     /// Whether it may also list tags.
     pub list_tags: bool,
+    /// Where the challenge says that tokens are issued; here, by the name that was asked, when absent.
+    pub realm: Option<String>,
+    /// Whether answers carry a Date header.
+    pub date: bool,
     /// Seconds added to the Date header.
     pub date_ahead: i64,
     /// How requests are answered.
@@ -162,7 +168,9 @@ pub enum Answer {
     BadGateway,
     ServerErrorHtml,
     Firewall,
+    Forbidden,
     Throttled,
+    Teapot,
     NoChallenge,
     BadChallenge,
     NoAuth,
@@ -205,6 +213,8 @@ pub enum Kind {
     Index,
     Single,
     Arm,
+    Childless,
+    LongConfig,
     Absent,
 }
 
@@ -224,6 +234,7 @@ pub enum DataFault {
     None,
     Cut,
     Stall,
+    Slow,
     WrongBytes,
     Denied,
     Missing,

@@ -27,7 +27,9 @@ pub async fn connect(cx: &Cx, address: SocketAddr) -> Result<TcpStream, Fault> {
 
 /// Connects, in bounded time.
 pub(super) async fn dial(address: SocketAddr) -> Result<TcpStream, Fault> {
-    match timeout(TCP_WAIT, TcpStream::connect(address)).await {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that connects")]
+    let connecting = TcpStream::connect(address);
+    match timeout(TCP_WAIT, connecting).await {
         Ok(Ok(stream)) => {
             // Small questions, small answers: waiting to fill a packet only costs round trips.
             let _ = stream.set_nodelay(true);

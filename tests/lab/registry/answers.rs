@@ -47,10 +47,13 @@ pub(crate) fn finish(builder: Builder, body: Body) -> Response<Body> {
 impl World {
     /// What stands on every answer of the front end.
     pub(super) fn bare(&self, asked: &Asked<'_>, status: StatusCode) -> Builder {
-        Response::builder()
-            .status(status)
-            .header(SERVER, "openresty")
-            .header(DATE, date(self.registry.date_ahead))
+        let builder = Response::builder().status(status).header(SERVER, "openresty");
+        let builder = if self.registry.date {
+            builder.header(DATE, date(self.registry.date_ahead))
+        } else {
+            builder
+        };
+        builder
             .header(STRICT_TRANSPORT_SECURITY, HSTS)
             .header("x-ms-correlation-request-id", &asked.correlation)
     }
@@ -109,8 +112,9 @@ impl World {
         error: Option<&str>,
     ) -> Response<Body> {
         let Asked { scheme, authority, .. } = asked;
-        let mut challenge =
-            format!("Bearer realm=\"{scheme}://{authority}/oauth2/token\",service=\"{authority}\"");
+        let here = || format!("{scheme}://{authority}/oauth2/token");
+        let realm = self.registry.realm.clone().unwrap_or_else(here);
+        let mut challenge = format!("Bearer realm=\"{realm}\",service=\"{authority}\"");
         if let Some((name, action)) = wanted {
             let _ = write!(challenge, ",scope=\"repository:{name}:{action}\"");
         }
@@ -155,16 +159,28 @@ impl World {
                 let builder = self.front(asked, StatusCode::FORBIDDEN);
                 finish(builder.header(CONTENT_TYPE, JSON), Body::whole(body))
             }
-            Answer::Throttled => {
+            Answer::Forbidden => {
+                // The words are documented; which code goes with them in a pull was never recorded.
                 let body = json!({ "errors": [{
-                    "code": "TOOMANYREQUESTS",
-                    "message": "Too many requests. Please visit https://aka.ms/acr/skus#sku-feature-matrix \
-                                to view limits of all service tiers.",
+                    "code": "DENIED",
+                    "message": "The identity associated with the registry is inactive. This could be due to \
+                                attempted removal of the identity. Reassign the identity manually",
                 }] });
+                self.errors(asked, StatusCode::FORBIDDEN, &body)
+            }
+            Answer::Throttled => {
+                let message = if self.registry.login_server.ends_with(".azurecr.io") {
+                    "Too many requests. Please visit https://aka.ms/acr/skus#sku-feature-matrix \
+                     to view limits of all service tiers."
+                } else {
+                    "You have reached your pull rate limit."
+                };
+                let body = json!({ "errors": [{ "code": "TOOMANYREQUESTS", "message": message }] });
                 let mut response = self.errors(asked, StatusCode::TOO_MANY_REQUESTS, &body);
                 response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("10"));
                 response
             }
+            Answer::Teapot => self.page(asked, StatusCode::IM_A_TEAPOT),
             Answer::RedirectLoop => {
                 let here = format!("{}://{}{}", asked.scheme, asked.authority, asked.uri);
                 let builder = self.bare(asked, StatusCode::FOUND).header(LOCATION, here);

@@ -1,0 +1,308 @@
+//! The program as its user meets it: exit codes, formats, pipes, languages, bad input.
+
+mod program;
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read},
+    path::Path,
+    process::Command,
+};
+
+use program::{codes, program, run, run_with};
+
+fn file(folder: &Path, name: &str, content: &[u8]) -> String {
+    let path = folder.join(name);
+    fs::write(&path, content).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn every_exit_code() {
+    assert_eq!(run(&["lab"]).code, Some(0));
+    assert_eq!(run(&["lab", "tag-missing"]).code, Some(1));
+    assert_eq!(run(&["lab", "clock-half-an-hour", "--fail-on", "warning"]).code, Some(1));
+    assert_eq!(run(&["--no-such-flag"]).code, Some(2));
+    assert_eq!(run(&["lab", "pod-without-credentials"]).code, Some(3));
+}
+
+#[test]
+fn ctrl_c_ends_it_with_what_is_known() {
+    let mut child = program(&["lab", "registry-mute", "-o", "events"]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let started = |line: &String| line.contains("\"started\"") && line.contains("\"challenge\"");
+    assert!(lines.by_ref().map(Result::unwrap).any(|line| started(&line)));
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let rest: Vec<_> = lines.map(Result::unwrap).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(rest.iter().any(|line| line.contains("run/interrupted")), "{rest:?}");
+}
+
+#[test]
+fn time_that_is_up_is_could_not_tell() {
+    // Accepted by the kernel, never by anybody: a server that says nothing.
+    let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let asked = format!("{}/team/app:v1", mute.local_addr().unwrap());
+    let began = std::time::Instant::now();
+    let said = run(&[&asked, "--timeout", "1s", "-o", "json"]);
+    assert!(began.elapsed().as_secs() < 20, "it hangs");
+    assert_eq!(said.code, Some(3));
+    assert_eq!(codes(&said.json(), "unknown"), ["run/time-up"]);
+}
+
+#[test]
+fn called_wrongly_it_says_how_in_one_sentence() {
+    let long = "a".repeat(2000);
+    for (args, word) in [
+        (vec![], "what should be checked?"),
+        (vec![""], "REF is empty"),
+        (vec!["  "], "REF is empty"),
+        (vec!["contoso", "--only", "nothing"], "the steps are"),
+        (vec!["contoso", "--timeout", "soon"], "a time is such as"),
+        (vec!["contoso", "-o", "xml"], "a format is"),
+        (vec!["contoso", "-o", "json="], "file's name is missing"),
+        (vec!["contoso", "-o", "json", "-o", "text"], "only one format"),
+        (vec!["contoso", "-o", "json=/no/such/folder/x"], "/no/such/folder/x"),
+        (vec!["contoso", "--platform", "pc"], "a platform is"),
+        (vec!["contoso", "--username", "u"], "--password-stdin"),
+        (vec!["contoso", "--ca-file", "/no/such/file"], "/no/such/file"),
+        (vec!["explain", "dns/nxdomain-registri"], "dns/nxdomain-registry"),
+        (vec!["explain", long.as_str()], "there is no code"),
+        (vec!["lab", "no-such-scenario"], "--list"),
+        (vec!["show", "/no/such/file"], "/no/such/file"),
+    ] {
+        let said = run(&args);
+        assert_eq!(said.code, Some(2), "{args:?}: {} {}", said.out, said.err);
+        assert!(said.err.contains(word), "{args:?}: {}", said.err);
+        assert!(said.out.is_empty(), "{args:?}: {}", said.out);
+    }
+}
+
+#[test]
+fn an_enormous_argument_is_a_finding() {
+    for text in ["x".repeat(100_000), format!("contoso.azurecr.io/{}:v1", "y".repeat(100_000))] {
+        let said = run(&[&text, "-o", "json"]);
+        assert_eq!((said.code, said.causes()), (Some(1), vec!["image/ref-invalid".to_owned()]));
+        assert!(said.out.len() < 20_000, "the text is not repeated whole");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_argument_that_is_no_text_is_wrong_usage() {
+    use std::os::unix::ffi::OsStrExt;
+    let output = program(&[]).arg(std::ffi::OsStr::from_bytes(b"contoso\xff")).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(!output.stderr.is_empty());
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let mut child = program(&["lab", "-vv"]).spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    let mut err = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+    assert_eq!((child.wait().unwrap().code(), err.as_str()), (Some(0), ""));
+    assert!(first.starts_with("registry contoso.azurecr.io"));
+}
+
+#[test]
+fn a_full_disk_is_said() {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = program(&["lab"]).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("standard output"));
+}
+
+#[test]
+fn no_colour_where_nobody_can_see_it() {
+    let said = run(&["lab", "tag-missing"]);
+    assert!(!said.out.contains('\u{1b}') && said.err.is_empty(), "{} {}", said.out, said.err);
+}
+
+#[test]
+fn the_language_is_the_locales_unless_it_is_given() {
+    let korean = program(&["lab"]).env("LANG", "ko_KR.UTF-8").output().unwrap();
+    assert!(String::from_utf8_lossy(&korean.stdout).contains("풀 가능"));
+    let english = program(&["lab", "--lang", "en"]).env("LANG", "ko_KR.UTF-8").output().unwrap();
+    assert!(String::from_utf8_lossy(&english.stdout).contains("can pull"));
+}
+
+#[test]
+fn a_recording_is_shown_again_in_any_language() {
+    let folder = tempfile::tempdir().unwrap();
+    let recording = folder.path().join("run.jsonl");
+    let recording = recording.to_str().unwrap();
+    let events = format!("events={recording}");
+    let live = run(&["lab", "tag-missing", "-o", &events, "-o", "text"]);
+    let again = run(&["show", recording]);
+    assert_eq!((again.code, &again.out), (Some(1), &live.out));
+    assert!(run(&["show", recording, "--lang", "ko"]).out.contains("풀 불가"));
+    let piped = run_with(&["show", "-"], &fs::read(recording).unwrap());
+    assert_eq!(piped.out, live.out);
+}
+
+#[test]
+fn a_recording_that_is_none_is_refused_with_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let event =
+        r#"{"v":1,"at":"2026-01-01T00:00:00Z","from":"here","event":"started","step":"dns"}"#;
+    for (name, content, word) in [
+        ("empty", String::new(), "no recording"),
+        ("page", "<html>no</html>\n".to_owned(), "line 1"),
+        ("second", format!("{event}\n[]\n"), "line 2"),
+        ("newer", event.replace("\"v\":1", "\"v\":9"), "version is 9"),
+        ("unasked", event.to_owned(), "nothing was asked"),
+        ("huge", "x".repeat(10_000_000), "line 1"),
+    ] {
+        let path = file(folder.path(), name, content.as_bytes());
+        let said = run(&["show", &path]);
+        assert_eq!(said.code, Some(2), "{name}");
+        assert!(said.err.contains(word) && said.err.len() < 1000, "{name}: {}", said.err);
+    }
+}
+
+#[test]
+fn a_recording_cannot_steer_the_terminal() {
+    let event = r#"{"v":1,"at":"2026-01-01T00:00:00Z","from":"here","event":"asked","tool":"0","subject":{"asked":"a\u001b[2Jb","platform":"x"}}"#;
+    let said = run_with(&["show", "-"], event.as_bytes());
+    assert_eq!(said.code, Some(3));
+    assert!(said.out.contains("a\\u{1b}[2Jb") && !said.out.contains('\u{1b}'), "{}", said.out);
+}
+
+#[test]
+fn a_password_comes_on_standard_input_and_only_there() {
+    let base = [
+        "127.0.0.1:1/a:b",
+        "--username",
+        "u",
+        "--password-stdin",
+        "--only",
+        "identity",
+        "-o",
+        "json",
+    ];
+    let said = run_with(&base, b"canary-password\n");
+    assert_eq!(said.code, Some(3), "identity alone proves no pull: {}", said.err);
+    assert!(said.out.contains("--username") && !said.out.contains("canary"));
+    for (input, word) in [
+        (&b""[..], "nothing came"),
+        (&b"\xff\xfe"[..], "not text"),
+        (&vec![b'x'; 10_000_000][..], "longer than any password"),
+    ] {
+        let said = run_with(&base, input);
+        assert_eq!(said.code, Some(2));
+        assert!(said.err.contains(word), "{}", said.err);
+    }
+}
+
+/// Asks only who signs in: nothing is sent anywhere.
+fn identity(auth_file: &str) -> program::Said {
+    run(&["127.0.0.1:1/a:b", "--auth-file", auth_file, "--only", "identity", "-o", "json"])
+}
+
+#[test]
+fn a_bad_auth_file_is_one_clear_finding() {
+    let folder = tempfile::tempdir().unwrap();
+    let entry =
+        |auth: &str| format!(r#"{{"auths":{{"127.0.0.1:1":{{"auth":"{auth}"}}}}}}"#).into_bytes();
+    for (name, content, code) in [
+        ("page", b"<html>canary</html>".to_vec(), "identity/pullsecret-malformed"),
+        ("binary", vec![0xff; 100], "identity/pullsecret-malformed"),
+        ("huge", vec![b' '; 10_000_000], "identity/auth-file-unreadable"),
+        ("not-base64", entry("canary!"), "identity/pullsecret-malformed"),
+        ("no-colon", entry("Y2FuYXJ5"), "identity/pullsecret-malformed"),
+    ] {
+        let said = identity(&file(folder.path(), name, &content));
+        assert_eq!(
+            (said.code, said.causes()),
+            (Some(1), vec![code.to_owned()]),
+            "{name}: {}",
+            said.err
+        );
+        assert!(!said.out.contains("canary"), "{name}: {}", said.out);
+    }
+    let missing = identity("/no/such/file");
+    assert_eq!(missing.causes(), ["identity/auth-file-unreadable"]);
+    let folder = identity("/");
+    assert_eq!(folder.causes(), ["identity/auth-file-unreadable"]);
+    let endless = identity("/dev/zero");
+    assert_eq!(endless.causes(), ["identity/auth-file-unreadable"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_credential_helper_is_asked_and_never_trusted() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let helper = |name: &str, script: &str| {
+        let path = folder.path().join(format!("docker-credential-{name}"));
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    helper("good", r#"cat >/dev/null; echo '{"Username":"u","Secret":"canary"}'"#);
+    helper("token", r#"cat >/dev/null; echo '{"Username":"<token>","Secret":"canary"}'"#);
+    helper("none", "echo 'credentials not found in native keychain'; exit 1");
+    helper("broken", "echo canary; exit 7");
+    helper("endless", "yes canary");
+    helper("mute", "exec sleep 1000");
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    let ask = |name: &str| {
+        let config = format!(r#"{{"credsStore":"{name}"}}"#);
+        let config = file(folder.path(), "config.json", config.as_bytes());
+        let args = ["127.0.0.1:1/a:b", "--auth-file", &config, "--only", "identity", "-o", "json"];
+        let output = program(&args).env("PATH", &path).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(!text.contains("canary"), "{name}: {text}");
+        let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let saw = document["steps"].as_array().unwrap().iter().find(|s| s["name"] == "identity");
+        (
+            saw.unwrap()["saw"]["kind"].as_str().unwrap_or_default().to_owned(),
+            codes(&document, "causes"),
+        )
+    };
+    assert_eq!(ask("good"), ("password".to_owned(), vec![]));
+    assert_eq!(ask("token"), ("refresh-token".to_owned(), vec![]));
+    assert_eq!(ask("none"), ("nobody".to_owned(), vec![]));
+    for name in ["broken", "endless", "mute", "not-installed", "../../evil"] {
+        assert_eq!(ask(name).1, ["identity/helper-failed"], "{name}");
+    }
+}
+
+#[test]
+fn a_file_of_certificates_that_is_none_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content) in
+        [("empty", vec![]), ("page", b"<html>".to_vec()), ("huge", vec![b'x'; 10_000_000])]
+    {
+        let path = file(folder.path(), name, &content);
+        let said = run(&["127.0.0.1:1/a:b", "--ca-file", &path]);
+        assert_eq!(said.code, Some(2), "{name}");
+        assert!(said.err.contains("--ca-file"), "{name}: {}", said.err);
+    }
+}
+
+#[test]
+fn steps_can_be_chosen_and_left_out() {
+    let said = run(&["127.0.0.1:1/a:b", "--skip", "tcp", "-o", "json"]);
+    assert_eq!(said.code, Some(3), "nothing was proven: {}", said.out);
+    assert!(said.out.contains("run/left-out"));
+    let said = run(&["127.0.0.1:1/a:b", "--only", "image"]);
+    assert_eq!(said.code, Some(3));
+    assert_eq!(said.out.lines().filter(|line| line.starts_with("  ✓")).count(), 1);
+}
+
+#[test]
+fn codes_and_modes_are_explained_without_a_network() {
+    let listed = run(&["list"]);
+    assert!(listed.out.contains("layer-dns") && listed.out.contains("dns/nxdomain-registry"));
+    for line in listed.out.lines().filter(|line| line.contains('/') && line.starts_with("  ")) {
+        let code = line.split_whitespace().next().unwrap();
+        assert_eq!(run(&["explain", code]).code, Some(0), "{code}");
+    }
+    let modes = run(&["list", "--modes"]);
+    assert_eq!(modes.out.lines().filter(|line| line.starts_with("  ")).count(), 128);
+    assert!(run(&["lab", "--list"]).out.contains("data-endpoint-record-missing"));
+}

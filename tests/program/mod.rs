@@ -1,0 +1,58 @@
+//! The real program, run as its user would: nothing of this machine's environment, nothing off loopback.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::{
+    io::Write,
+    process::{Command, Output, Stdio},
+};
+
+/// The program, with an empty environment but for PATH.
+pub fn program(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_check-acr"));
+    command.args(args).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// How it ended and what it said.
+pub struct Said {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Said {
+    fn of(output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("what is printed is text");
+        Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// The JSON document.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {} {}", self.out, self.err))
+    }
+
+    /// The codes of the causes in the JSON document.
+    pub fn causes(&self) -> Vec<String> {
+        codes(&self.json(), "causes")
+    }
+}
+
+/// The codes of one of the verdict's lists.
+pub fn codes(document: &serde_json::Value, list: &str) -> Vec<String> {
+    let causes = document["verdict"][list].as_array().unwrap().iter();
+    causes.map(|cause| cause["code"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Runs it.
+pub fn run(args: &[&str]) -> Said {
+    Said::of(program(args).output().unwrap())
+}
+
+/// Runs it with that on standard input.
+pub fn run_with(args: &[&str], input: &[u8]) -> Said {
+    let mut child = program(args).stdin(Stdio::piped()).spawn().unwrap();
+    // It may stop reading before the end; that is its right.
+    let _ = child.stdin.take().unwrap().write_all(input);
+    Said::of(child.wait_with_output().unwrap())
+}
