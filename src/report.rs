@@ -125,6 +125,6 @@ fn is_error(words: &Words, finding: &Finding) -> bool {
 
 /// How much a finding matters. One that these words do not know was made by another version; it is
 /// not taken lightly.
-pub fn severity(words: &Words, finding: &Finding) -> Severity {
+pub(crate) fn severity(words: &Words, finding: &Finding) -> Severity {
     words.entries.get(&finding.code).map_or(Severity::Error, |entry| entry.severity)
 }

@@ -63,9 +63,8 @@ pub struct Denied {
     host: String,
     server: String,
     answer: &'static str,
-    /// The names that it was sent on to, the last one being the one that is missing.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    chain: Vec<String>,
+    /// The name and those that it was sent on to, the last one being the one that is missing.
+    trail: String,
     /// The private zone that lacks the record.
     #[serde(skip_serializing_if = "Option::is_none")]
     zone: Option<String>,
@@ -82,8 +81,8 @@ pub struct Names {
     pub(crate) addresses: Rc<Growing<IpAddr>>,
     /// The first to be known.
     first: Vec<IpAddr>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    chain: Vec<String>,
+    /// The name and those that it was sent on to.
+    trail: String,
     /// Nobody had to be asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     known: Option<&'static str>,
@@ -95,7 +94,7 @@ pub async fn resolve(cx: &Cx, host: &Host) -> Got<Names> {
         let literal = host.name.parse::<IpAddr>().is_ok();
         let known = Some(if literal { "is-an-address" } else { "hosts-file" });
         let addresses = Rc::new(Growing::complete(first.clone()));
-        return Ok(Names { host: host.clone(), addresses, first, chain: vec![], known });
+        return Ok(Names { host: host.clone(), addresses, first, trail: host.name.clone(), known });
     }
     if cx.world.name_servers.is_empty() {
         return Err(Trouble::NoNameServer { host: host.name.clone() }.into());
@@ -126,7 +125,8 @@ async fn look_up(cx: &Cx, host: &Host, name: String) -> Got<Names> {
         if let Some(Reply { chain, addresses: first, .. }) = found {
             let addresses = Rc::new(Growing::default());
             first.iter().for_each(|address| addresses.add(*address));
-            let names = Names { host: host.clone(), addresses, first, chain, known: None };
+            let trail = trail(&name, &chain);
+            let names = Names { host: host.clone(), addresses, first, trail, known: None };
             cx.beside(hear_the_rest(cx.clone(), names.clone(), answers, asks));
             return Ok(names);
         }
@@ -215,7 +215,7 @@ fn judge(cx: &Cx, host: &Host, answers: &[Answer]) -> Trouble {
         host: host.name.clone(),
         server: address(server),
         answer: reply.word(),
-        chain: reply.chain.clone(),
+        trail: trail(&host.name, &reply.chain),
         zone,
         record,
     };
@@ -224,6 +224,11 @@ fn judge(cx: &Cx, host: &Host, answers: &[Answer]) -> Trouble {
         _ if private.is_some() => Trouble::PrivateZoneRecordMissing(denied),
         _ => Trouble::NxdomainRegistry(denied),
     }
+}
+
+/// `contoso.azurecr.io → contoso.privatelink.azurecr.io`
+fn trail(name: &str, chain: &[String]) -> String {
+    chain.iter().fold(name.to_owned(), |trail, next| format!("{trail} → {next}"))
 }
 
 /// Splits `contoso.eastus.data.privatelink.azurecr.io` into the record and its zone.

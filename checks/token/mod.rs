@@ -119,7 +119,8 @@ pub async fn fetch(
     grant: &Option<std::rc::Rc<Grant>>,
 ) -> Got<Session> {
     let site = challenge.site.clone();
-    let session = Session::new(cx, site, identity);
+    let refresh = grant.as_ref().map(|grant| grant.token.clone());
+    let session = Session::new(cx, site, identity, refresh);
     let session = match &challenge.wants {
         Wants::Nothing => session,
         Wants::Basic => match &identity.credential {
@@ -127,8 +128,7 @@ pub async fn fetch(
             _ => return Err(session.nobody(cx)),
         },
         Wants::Bearer(wanted) => {
-            let grant = grant.as_ref().map(|grant| &grant.token);
-            let token = endpoint::token(cx, &session, wanted, grant).await?;
+            let token = session.token(cx, wanted).await?;
             let granted = session::granted(&token);
             session.with(token.bearer(), granted)
         }

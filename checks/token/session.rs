@@ -4,12 +4,12 @@ use std::rc::Rc;
 
 use serde::{Serialize, Serializer};
 
-use super::Trouble;
+use super::{Trouble, endpoint};
 use crate::{
     identity::{Credential, Identity},
     kit::{
         Cx, Got, Halt, Secret, claims,
-        net::{Reply, Request, challenges},
+        net::{Challenge, Reply, Request, challenges},
     },
     registry::{Site, error_body},
 };
@@ -31,6 +31,9 @@ pub struct Session {
     wanted: String,
     #[serde(skip)]
     repository: Option<String>,
+    /// What more tokens are asked for with, where that is not a password.
+    #[serde(skip)]
+    refresh: Option<Secret>,
 }
 
 /// Whether there is something, never what.
@@ -39,7 +42,12 @@ fn whether<S: Serializer>(secret: &Option<Secret>, to: S) -> Result<S::Ok, S::Er
 }
 
 impl Session {
-    pub(super) fn new(cx: &Cx, site: Rc<Site>, identity: &Identity) -> Self {
+    pub(super) fn new(
+        cx: &Cx,
+        site: Rc<Site>,
+        identity: &Identity,
+        refresh: Option<Secret>,
+    ) -> Self {
         let image = cx.subject.asked.as_ref().ok().and_then(|asked| asked.image.clone());
         let repository = image.map(|image| image.repository);
         let wanted = match &repository {
@@ -47,7 +55,7 @@ impl Session {
             None => "sign-in".to_owned(),
         };
         let identity = identity.clone();
-        Self { site, identity, authorization: None, granted: None, wanted, repository }
+        Self { site, identity, authorization: None, granted: None, wanted, repository, refresh }
     }
 
     /// The repository that is asked for, if one is.
@@ -67,6 +75,25 @@ impl Session {
     /// Asks, signed in; redirects are followed.
     pub(crate) async fn ask(&self, cx: &Cx, request: Request) -> Got<Reply> {
         self.site.ask(cx, &self.sign(request)).await
+    }
+
+    /// Asks for what a pull does not need, with a token of its own where the registry wants one.
+    pub(crate) async fn ask_beyond(&self, cx: &Cx, request: Request) -> Got<Reply> {
+        let reply = self.ask(cx, request.clone()).await?;
+        let wanted = challenges(&reply.headers).into_iter().find(|c| c.scheme == "bearer");
+        match wanted.filter(|_| reply.status == 401) {
+            None => Ok(reply),
+            Some(wanted) => {
+                let token = self.token(cx, &wanted).await?;
+                let request = Request { authorization: Some(token.bearer()), ..request };
+                self.site.ask(cx, &request).await
+            }
+        }
+    }
+
+    /// Gets an access token for what a challenge names.
+    pub(super) async fn token(&self, cx: &Cx, wanted: &Challenge) -> Got<Secret> {
+        endpoint::token(cx, self, wanted, self.refresh.as_ref()).await
     }
 
     /// Asks for a blob, signed in; a redirect is the answer.

@@ -18,32 +18,36 @@ use tokio_rustls::client::TlsStream;
 const MOST: u64 = 4 << 20;
 
 /// What came back.
-pub struct Said {
-    pub status: u16,
-    pub headers: String,
-    pub body: Vec<u8>,
+pub(crate) struct Said {
+    pub(crate) status: u16,
+    pub(crate) headers: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Said {
     /// The values of a header.
-    pub fn all(&self, name: &str) -> Vec<&str> {
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
         let pairs = self.headers.lines().filter_map(|line| line.split_once(": "));
         pairs.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value).collect()
     }
 
     /// The only value of a header.
-    pub fn one(&self, name: &str) -> &str {
+    pub(crate) fn one(&self, name: &str) -> &str {
         let all = self.all(name);
         assert_eq!(all.len(), 1, "{name} in {}", self.headers);
         all[0]
     }
 
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
 }
 
-pub async fn tls(lab: &Lab, real: SocketAddr, name: &str) -> std::io::Result<TlsStream<TcpStream>> {
+pub(crate) async fn tls(
+    lab: &Lab,
+    real: SocketAddr,
+    name: &str,
+) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(lab.ca_pem.as_bytes()).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -58,7 +62,7 @@ pub async fn tls(lab: &Lab, real: SocketAddr, name: &str) -> std::io::Result<Tls
 }
 
 /// A request to a host, by the name in it.
-pub async fn ask(lab: &Lab, method: &str, url: &str, headers: &str, body: &str) -> Said {
+pub(crate) async fn ask(lab: &Lab, method: &str, url: &str, headers: &str, body: &str) -> Said {
     let rest = url.strip_prefix("https://").unwrap();
     let cut = rest.find(['/', '?']).unwrap();
     let (host, path) = rest.split_at(cut);

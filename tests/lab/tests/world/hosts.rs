@@ -47,6 +47,10 @@ async fn some_let_one_in_and_say_nothing() {
     stream.write_all(b"hello").await.unwrap();
     assert!(timeout(LONG, stream.read(&mut one)).await.is_err());
 
+    let lab = world("fault", "alert").await;
+    let why = tls(&lab, lab.registry, "contoso.azurecr.io").await.unwrap_err();
+    assert!(format!("{why:?}").contains("HandshakeFailure"), "{why:?}");
+
     let get = b"GET /v2/ HTTP/1.1\r\nHost: contoso.azurecr.io\r\n\r\n";
     for fault in ["mute-http", "drip"] {
         let lab = world("fault", fault).await;
@@ -78,6 +82,7 @@ async fn certificates_are_good_or_bad_in_one_way() {
         ("self-signed", "UnknownIssuer"),
         ("expired", "Expired"),
         ("not-yet", "NotValidYet"),
+        ("client-only", "InvalidPurpose"),
     ] {
         let lab = world("certificate", certificate).await;
         let said = tls(&lab, lab.registry, name).await.unwrap_err();

@@ -68,6 +68,17 @@ async fn the_challenge_is_the_recorded_one() {
 }
 
 #[tokio::test]
+async fn an_answer_can_be_undated_and_send_elsewhere_for_tokens() {
+    let realm = "https://login.fabrikam.example/token";
+    let text = format!("registry.date = false\nregistry.realm = \"{realm}\"");
+    for (lab, elsewhere) in [(world(&text).await, true), (world("").await, false)] {
+        let said = ask(&lab, "GET", &format!("{REGISTRY}/v2/"), "", "").await;
+        assert_eq!(said.all("date").is_empty(), elsewhere);
+        assert_eq!(said.one("www-authenticate").contains(realm), elsewhere);
+    }
+}
+
+#[tokio::test]
 async fn a_token_says_what_is_granted_and_is_issued_anyway() {
     let scope = "repository:team/app:pull";
     let lab = world("").await;
@@ -142,6 +153,23 @@ async fn every_blob_of_an_image_can_be_had_and_is_what_it_is_called() {
 }
 
 #[tokio::test]
+async fn an_index_can_outlive_what_it_names_and_a_manifest_can_exaggerate() {
+    let lab =
+        world(r#"registry.images."team/app".tags = { v1 = "childless", v2 = "long-config" }"#)
+            .await;
+    let good = bearer(&lab, "repository:team/app:pull").await;
+    let index = ask(&lab, "GET", V1, &good, "").await;
+    let index: Value = serde_json::from_slice(&index.body).unwrap();
+    for entry in index["manifests"].as_array().unwrap() {
+        let child = V1.replace("/v1", &format!("/{}", entry["digest"].as_str().unwrap()));
+        assert_eq!(ask(&lab, "GET", &child, &good, "").await.status, 404);
+    }
+    let manifest = ask(&lab, "GET", &V1.replace("/v1", "/v2"), &good, "").await;
+    let manifest: Value = serde_json::from_slice(&manifest.body).unwrap();
+    assert_eq!(manifest["config"]["size"], 64 << 20);
+}
+
+#[tokio::test]
 async fn what_is_not_there_is_missed_by_name() {
     let lab = world("").await;
     let good = bearer(&lab, "repository:team/app:pull,metadata_read").await;
@@ -194,7 +222,9 @@ async fn the_registry_has_bad_days() {
         ("bad-gateway", 502, "openresty"),
         ("server-error-html", 500, "openresty"),
         ("firewall", 403, "client with IP \\u0027203.0.113.9\\u0027 is not allowed"),
+        ("forbidden", 403, "identity associated with the registry is inactive"),
         ("throttled", 429, "TOOMANYREQUESTS"),
+        ("teapot", 418, "<html>"),
         ("no-challenge", 401, "UNAUTHORIZED"),
         ("html", 200, "<html>"),
         ("redirect-loop", 302, ""),
