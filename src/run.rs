@@ -41,10 +41,8 @@ pub async fn run(
         _ = tokio::signal::ctrl_c() => Some(RunTrouble::Interrupted {}),
     };
     if let Some(why) = cut_short {
-        let unfinished = unfinished(&events.borrow(), wants);
-        let why = Finding::from(why);
-        for step in unfinished {
-            let end = End::Broke { why: why.clone() };
+        let ends = cut(&events.borrow(), wants, &why.into());
+        for (step, end) in ends {
             let what = What::Finished { step, end, took_ms: 0 };
             listener(Event { v: VERSION, at: Timestamp::now(), from: "here".into(), what });
         }
@@ -52,16 +50,25 @@ pub async fn run(
     events.take()
 }
 
-/// The wanted steps that have no end.
-fn unfinished(events: &[Event], wanted: impl Fn(&str) -> bool) -> Vec<String> {
-    let mut open: Vec<String> = vec![];
-    for event in events {
-        match &event.what {
-            What::Planned { step, .. } if wanted(step) => open.push(step.clone()),
-            What::Started { step } if !open.contains(step) => open.push(step.clone()),
-            What::Finished { step, .. } => open.retain(|open| open != step),
-            _ => {}
+/// Gives the steps that have no end the one that they have when a run is cut short: those under way
+/// could not tell, the others wait for them.
+fn cut(events: &[Event], wanted: impl Fn(&str) -> bool, why: &Finding) -> Vec<(String, End)> {
+    let ended = |name: &str| {
+        events.iter().any(|e| matches!(&e.what, What::Finished { step, .. } if step == name))
+    };
+    let started = |name: &str| {
+        events.iter().any(|e| matches!(&e.what, What::Started { step } if step == name))
+    };
+    let open = events.iter().filter_map(|event| match &event.what {
+        What::Planned { step, after } if !ended(step) && (wanted(step) || started(step)) => {
+            let waits = after.iter().find(|before| !started(step) && !ended(before));
+            let end = match waits {
+                Some(by) => End::Blocked { by: by.clone() },
+                None => End::Broke { why: why.clone() },
+            };
+            Some((step.clone(), end))
         }
-    }
-    open
+        _ => None,
+    });
+    open.collect()
 }

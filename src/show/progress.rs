@@ -34,7 +34,7 @@ impl Board {
         match &event.what {
             What::Planned { step, .. } => {
                 let line = lines.add(ProgressBar::new_spinner());
-                line.set_style(style("  {spinner} {prefix:10.dim} {msg:.dim}"));
+                line.set_style(style("    {prefix:.dim}"));
                 line.set_prefix(step.clone());
                 self.steps.borrow_mut().insert(step.clone(), line);
             }
@@ -44,9 +44,12 @@ impl Board {
                 line.set_message(asks.unwrap_or_default().to_owned());
                 line.enable_steady_tick(Duration::from_millis(100));
             }),
-            What::Exchanged { step, to, asked, .. } => {
-                self.line(step, |line| line.set_message(format!("{to}: {asked}")));
-            }
+            What::Exchanged { step, to, asked, .. } => self.line(step, |line| {
+                // What is graded beside a step goes on after its end, and does not change it.
+                if !line.is_finished() {
+                    line.set_message(format!("{to}: {asked}"));
+                }
+            }),
             What::Finished { step, end, .. } => self.line(step, |line| {
                 let sign = match end {
                     End::Passed { .. } => "✓",
