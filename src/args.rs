@@ -5,8 +5,6 @@ use std::{path::PathBuf, time::Duration};
 use checks::kit::{Cloud, Lang, Platform, Who};
 use clap::{Args as ArgGroup, Parser, Subcommand, ValueEnum};
 
-use crate::show::Format;
-
 /// Can this host pull this image from this registry? If not: the cause, the proof and the fix.
 ///
 /// REF is an Azure registry's name (contoso), a login server (contoso.azurecr.io), or an image in any
@@ -137,6 +135,17 @@ pub struct ShowArgs {
     /// Show every exchange; twice, with its details
     #[arg(short, action = clap::ArgAction::Count)]
     pub verbose: u8,
+}
+
+/// How a report is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// One document.
+    Json,
+    /// A line each, as they happen.
+    Events,
 }
 
 /// What else is a failure.

@@ -12,12 +12,12 @@ mod show;
 mod verdict;
 mod world;
 
-pub use args::{Args, CheckArgs, ShowArgs};
+pub use args::{Args, CheckArgs, Format, ShowArgs};
 pub use commands::{check::subject, show::read_recording};
 pub use exit::Exit;
 pub use report::{Ended, Report, Step};
 pub use run::{Wanted, run};
-pub use show::{Format, json, text};
+pub use show::{json, text};
 pub use verdict::{Can, Cause, Verdict};
 #[cfg(feature = "lab")]
 pub use world::of_lab;

@@ -145,10 +145,10 @@ fn add(list: &mut Vec<Cause>, step: &Step, finding: &Finding, consequences: Vec<
 fn blocked_by(report: &Report, roots: &[&str]) -> Vec<String> {
     let mut blocked: Vec<String> = vec![];
     for step in &report.steps {
-        if let Some(End::Blocked { by }) = &step.end {
-            if roots.contains(&by.as_str()) || blocked.contains(by) {
-                blocked.push(step.name.clone());
-            }
+        if let Some(End::Blocked { by }) = &step.end
+            && (roots.contains(&by.as_str()) || blocked.contains(by))
+        {
+            blocked.push(step.name.clone());
         }
     }
     blocked

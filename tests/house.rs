@@ -1,4 +1,5 @@
 //! The house stays in order: what may name what, how long a file may be, what each is for.
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
 use std::{
     fs,

@@ -1,6 +1,7 @@
 //! The plan runs each step as soon as its inputs are there, and no longer than its budget.
 //!
 //! The clock is virtual: these tests take no time and cannot be late.
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
@@ -30,13 +31,13 @@ fn world() -> World {
     World {
         name_servers: vec![],
         search: vec![],
-        hosts: Default::default(),
-        routes: Default::default(),
+        hosts: std::collections::HashMap::new(),
+        routes: std::collections::HashMap::new(),
         roots: std::sync::Arc::new(rustls::RootCertStore::empty()),
         clock_ahead: jiff::SignedDuration::ZERO,
         in_pod: false,
         docker_configs: vec![],
-        files: Default::default(),
+        files: std::collections::HashMap::new(),
     }
 }
 

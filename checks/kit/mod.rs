@@ -10,6 +10,7 @@ mod platform;
 mod printable;
 mod secret;
 mod subject;
+mod template;
 mod words;
 mod world;
 

@@ -171,14 +171,23 @@ impl Host {
     pub fn of(url: &url::Url, role: Role) -> Option<Self> {
         let plain = url.scheme() == "http";
         let name = url.host_str()?.trim_matches(['[', ']']).to_owned();
+        // A URL's host may hold signs that mean something to a shell; no real one does.
+        let is_host = name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:".contains(c));
+        if !is_host {
+            return None;
+        }
         Some(Host { name, port: url.port_or_known_default()?, plain, role })
     }
 
     /// Whether HTTP without TLS will do: when asked for, and where containerd falls back to it
     /// by itself, on this machine.
     pub fn may_be_plain(&self) -> bool {
-        let loopback = self.name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-        self.plain || ((loopback || self.name == "localhost") && self.port != 443)
+        self.plain || (self.is_local() && self.port != 443)
+    }
+
+    /// Whether it is this machine: what is sent there crosses no network.
+    pub fn is_local(&self) -> bool {
+        self.name == "localhost" || self.name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
     }
 
     /// The name of the Azure registry behind this host, as `az acr -n` takes it.

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Area, Finding};
+use super::{
+    Area, Finding,
+    template::{command, fill},
+};
 
 /// The languages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -217,8 +220,8 @@ impl Words {
         subject: &Map<String, Value>,
         lang: Lang,
     ) -> Option<String> {
-        let entry = self.entries.get(&finding.code)?;
-        self.fill(entry.saw.as_ref()?.of(lang), &[&finding.evidence, subject], lang)
+        let text = self.entries.get(&finding.code)?.saw.as_ref()?;
+        self.fill(text.of(lang), &[&finding.evidence, subject], lang)
     }
 
     /// What it means.
@@ -228,8 +231,8 @@ impl Words {
         subject: &Map<String, Value>,
         lang: Lang,
     ) -> Option<String> {
-        let entry = self.entries.get(&finding.code)?;
-        self.fill(entry.why.as_ref()?.of(lang), &[&finding.evidence, subject], lang)
+        let text = self.entries.get(&finding.code)?.why.as_ref()?;
+        self.fill(text.of(lang), &[&finding.evidence, subject], lang)
     }
 
     /// What to do: the fixes whose values are all known.
@@ -283,7 +286,7 @@ impl Words {
         values: &[&Map<String, Value>],
         lang: Lang,
     ) -> Option<String> {
-        fill(template, |name| {
+        fill(template, |name, _| {
             let value = values.iter().find_map(|values| values.get(name))?;
             self.value(value, lang)
         })
@@ -315,70 +318,4 @@ impl Words {
 
 fn parse<T: for<'de> Deserialize<'de>>(name: &str, text: &str) -> Result<T, WordsError> {
     toml::from_str(text).map_err(|error| WordsError(format!("{name}: {error}")))
-}
-
-/// Replaces each `{name}`; other braces stand for themselves. `None` when one is unknown.
-fn fill(template: &str, value: impl Fn(&str) -> Option<String>) -> Option<String> {
-    let mut filled = String::with_capacity(template.len());
-    let mut rest = template;
-    while let Some(start) = rest.find('{') {
-        filled.push_str(&rest[..start]);
-        rest = &rest[start..];
-        let end = rest.find('}').unwrap_or(0);
-        let name = rest.get(1..end).unwrap_or_default();
-        if !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_') {
-            filled.push_str(&value(name)?);
-            rest = &rest[end + 1..];
-        } else {
-            filled.push('{');
-            rest = &rest[1..];
-        }
-    }
-    filled.push_str(rest);
-    Some(filled)
-}
-
-/// A command: the same in every language, each value quoted where a shell would trip over it.
-fn command(template: &str, values: &[&Map<String, Value>]) -> Option<String> {
-    fill(template, |name| {
-        let value = values.iter().find_map(|values| values.get(name))?;
-        match value {
-            Value::String(text) => Some(shell_word(text)),
-            Value::Number(number) => Some(number.to_string()),
-            _ => None,
-        }
-    })
-}
-
-/// A value as one word of a POSIX shell.
-fn shell_word(value: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@=,+%".contains(c);
-    if !value.is_empty() && value.chars().all(plain) {
-        return value.to_owned();
-    }
-    format!("'{}'", value.replace('\'', r"'\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn other_braces_stand_for_themselves() {
-        let value = |name: &str| (name == "acr").then(|| "contoso".to_owned());
-        assert_eq!(
-            fill("az -n {acr} --query {n:name} {}", value).unwrap(),
-            "az -n contoso --query {n:name} {}"
-        );
-        assert_eq!(fill("{unknown}", value), None);
-        assert_eq!(fill("{", value).unwrap(), "{");
-    }
-
-    #[test]
-    fn no_value_escapes_its_word() {
-        assert_eq!(shell_word("team/app:v1"), "team/app:v1");
-        assert_eq!(shell_word("$(reboot)"), "'$(reboot)'");
-        assert_eq!(shell_word("a'b"), r"'a'\''b'");
-        assert_eq!(shell_word(""), "''");
-    }
 }

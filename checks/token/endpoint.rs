@@ -97,7 +97,7 @@ impl Server {
         let url = Url::parse(realm).map_err(|_| not_safe())?;
         let mut host = Host::of(&url, Role::Other).ok_or_else(not_safe)?;
         let http = matches!(url.scheme(), "http" | "https");
-        if !http || (host.plain && !site.host.plain && !host.may_be_plain()) {
+        if !http || (host.plain && !site.host.plain && !host.is_local()) {
             return Err(not_safe());
         }
         if (&host.name, host.port) == (&site.host.name, site.host.port) {

@@ -22,19 +22,8 @@ pub use text::text;
 
 use crate::{
     Exit, Report, Verdict,
-    args::{FailOn, Output, ShowArgs},
+    args::{FailOn, Format, Output, ShowArgs},
 };
-
-/// How a report is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// For people.
-    Text,
-    /// One document.
-    Json,
-    /// A line each, as they happen.
-    Events,
-}
 
 /// Where the result goes, and how it is to look.
 #[derive(Clone)]

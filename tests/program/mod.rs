@@ -1,5 +1,10 @@
 //! The real program, run as its user would: nothing of this machine's environment, nothing off loopback.
-#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "each test file uses its own part, and a test that panics has failed"
+)]
 
 use std::{
     io::Write,

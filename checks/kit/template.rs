@@ -1,0 +1,89 @@
+//! Templates: texts and commands with `{name}` where a value goes.
+
+use serde_json::{Map, Value};
+
+/// Replaces each `{name}`; other braces stand for themselves. `None` when one is unknown.
+///
+/// `value` is given the name and whether it stands alone, as a word of its own outside quotes.
+pub(super) fn fill(template: &str, value: impl Fn(&str, bool) -> Option<String>) -> Option<String> {
+    let mut filled = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some(start) = rest.find('{') {
+        filled.push_str(&rest[..start]);
+        rest = &rest[start..];
+        let end = rest.find('}').unwrap_or(0);
+        let name = rest.get(1..end).unwrap_or_default();
+        if !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_') {
+            let before = &template[..template.len() - rest.len()];
+            let open =
+                before.matches('"').count() % 2 == 1 || before.matches('\'').count() % 2 == 1;
+            let begins = before.is_empty() || before.ends_with(' ');
+            let ends = rest[end + 1..].chars().next().is_none_or(|next| " ;".contains(next));
+            filled.push_str(&value(name, begins && ends && !open)?);
+            rest = &rest[end + 1..];
+        } else {
+            filled.push('{');
+            rest = &rest[1..];
+        }
+    }
+    filled.push_str(rest);
+    Some(filled)
+}
+
+/// A command with its values in it: the same in every language.
+///
+/// A value that a shell would trip over is quoted where it is a word of its own. Anywhere else there
+/// is no safe way to write it, and no command: a value may come from a server that means harm.
+pub(super) fn command(template: &str, values: &[&Map<String, Value>]) -> Option<String> {
+    fill(template, |name, alone| {
+        let value = values.iter().find_map(|values| values.get(name))?;
+        match value {
+            Value::String(text) if is_plain(text) => Some(text.clone()),
+            Value::String(text) if alone => Some(format!("'{}'", text.replace('\'', r"'\''"))),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        }
+    })
+}
+
+/// Whether a POSIX shell takes it as it is, within quotes and without.
+fn is_plain(value: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@=,+%".contains(c);
+    !value.is_empty() && value.chars().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn other_braces_stand_for_themselves() {
+        let value = |name: &str, _| (name == "acr").then(|| "contoso".to_owned());
+        assert_eq!(
+            fill("az -n {acr} --query {n:name} {}", value).unwrap(),
+            "az -n contoso --query {n:name} {}"
+        );
+        assert_eq!(fill("{unknown}", value), None);
+        assert_eq!(fill("{", value).unwrap(), "{");
+    }
+
+    #[test]
+    fn no_value_escapes_its_word() {
+        let with = |template: &str, value: &str| {
+            let Value::Object(values) = json!({ "v": value }) else { unreachable!() };
+            command(template, &[&values])
+        };
+        assert_eq!(with("run {v}", "team/app:v1").unwrap(), "run team/app:v1");
+        assert_eq!(with("run {v} on", "$(reboot)").unwrap(), "run '$(reboot)' on");
+        assert_eq!(with("run {v}", "a'b").unwrap(), r"run 'a'\''b'");
+        assert_eq!(with("run {v}", "").unwrap(), "run ''");
+        assert_eq!(with("run \"[?x=='{v}']\"", "ok").unwrap(), "run \"[?x=='ok']\"");
+        for template in
+            ["run \"[?x=='{v}']\"", "run \"a {v} b\"", "run https://{v}/", "run 'a {v} b'"]
+        {
+            assert_eq!(with(template, "$(reboot)"), None, "{template}");
+        }
+    }
+}
