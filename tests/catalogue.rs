@@ -72,8 +72,8 @@ fn both_languages_hold_the_same_values() {
         pieces.map(|(name, _)| name.to_owned()).collect()
     };
     for (code, entry) in words().entries {
-        let texts = [Some(&entry.title), entry.saw.as_ref(), entry.why.as_ref()];
-        for text in texts.into_iter().flatten().chain(entry.fix.iter().map(|fix| &fix.text)) {
+        let texts = [&entry.title].into_iter().chain(&entry.saw).chain(&entry.why);
+        for text in texts.chain(entry.fix.iter().map(|fix| &fix.text)) {
             use checks::kit::Lang::{En, Ko};
             assert_eq!(names(text.of(En)), names(text.of(Ko)), "{code}: {}", text.of(En));
         }
@@ -87,8 +87,8 @@ fn no_korean_particle_is_put_on_a_value() {
     let words = words();
     let mut texts: BTreeMap<String, String> = BTreeMap::new();
     for (code, entry) in &words.entries {
-        let all = [Some(&entry.title), entry.saw.as_ref(), entry.why.as_ref()];
-        for text in all.into_iter().flatten().chain(entry.fix.iter().map(|fix| &fix.text)) {
+        let all = [&entry.title].into_iter().chain(&entry.saw).chain(&entry.why);
+        for text in all.chain(entry.fix.iter().map(|fix| &fix.text)) {
             texts.insert(
                 format!("{code} {}", texts.len()),
                 text.of(checks::kit::Lang::Ko).to_owned(),

@@ -77,8 +77,9 @@ pub struct Entry {
     pub retired: Option<String>,
     /// One plain fact.
     pub title: Text,
-    /// What was seen, where the title does not say it all.
-    pub saw: Option<Text>,
+    /// What was seen, where the title does not say it all: the first that can be filled is used.
+    #[serde(default, deserialize_with = "one_or_many")]
+    pub saw: Vec<Text>,
     /// What it means and what told it apart.
     pub why: Option<Text>,
     /// What to do, the least privilege first.
@@ -220,8 +221,8 @@ impl Words {
         subject: &Map<String, Value>,
         lang: Lang,
     ) -> Option<String> {
-        let text = self.entries.get(&finding.code)?.saw.as_ref()?;
-        self.fill(text.of(lang), &[&finding.evidence, subject], lang)
+        let texts = &self.entries.get(&finding.code)?.saw;
+        texts.iter().find_map(|text| self.fill(text.of(lang), &[&finding.evidence, subject], lang))
     }
 
     /// What it means.
@@ -314,6 +315,19 @@ impl Words {
     pub fn word<'a>(&'a self, text: &'a str, lang: Lang) -> &'a str {
         self.values.get(text).map_or(text, |value| value.of(lang))
     }
+}
+
+fn one_or_many<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<Text>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Texts {
+        One(Text),
+        Many(Vec<Text>),
+    }
+    Texts::deserialize(from).map(|texts| match texts {
+        Texts::One(text) => vec![text],
+        Texts::Many(texts) => texts,
+    })
 }
 
 fn parse<T: for<'de> Deserialize<'de>>(name: &str, text: &str) -> Result<T, WordsError> {

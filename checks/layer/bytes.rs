@@ -98,6 +98,21 @@ pub(super) fn platform(config: &[u8]) -> Option<Platform> {
     Some(Platform { os: config.os, arch: config.architecture, variant: config.variant })
 }
 
+/// How many layers a config describes: a runtime unpacks those, and refuses another number.
+pub(super) fn described(config: &[u8]) -> usize {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Config {
+        rootfs: RootFs,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct RootFs {
+        diff_ids: Vec<serde::de::IgnoredAny>,
+    }
+    serde_json::from_slice::<Config>(config).unwrap_or_default().rootfs.diff_ids.len()
+}
+
 /// The word of a storage's XML refusal (which begins with a byte order mark), or of a registry's.
 pub(super) async fn refusal(reply: Reply) -> Option<String> {
     let body = reply.read(64 * 1024).await.ok()?;

@@ -11,8 +11,8 @@ use serde::Serialize;
 
 use crate::{
     kit::{
-        Cx, Got, Halt, Host, RunTrouble,
-        net::{Fault, Line, Reply, Request},
+        Cx, Got, Halt, Role, RunTrouble,
+        net::{Fault, Reply, Request},
     },
     manifest::{Blob, Content, Source, blob_source},
     network::Reached,
@@ -38,15 +38,6 @@ pub enum Trouble {
     BlobRefused(Asked),
     /// It fails.
     BlobOutage(Asked),
-    /// It does not answer.
-    BlobNoAnswer {
-        /// Who was asked.
-        host: String,
-        /// For what.
-        digest: String,
-        /// How it failed.
-        fault: Fault,
-    },
     /// The bytes stop before the end.
     BlobUnexpectedEof(Broken),
     /// The bytes stop coming, and the connection stays.
@@ -60,10 +51,19 @@ pub enum Trouble {
         /// The digest of what came.
         got: String,
     },
-    /// The config is longer than any config.
+    /// The config is longer than what is read: could not tell.
     ConfigTooLong {
         /// What the manifest says.
         bytes: u64,
+    },
+    /// The config does not describe the layers: a chart, a signature, some other artifact.
+    NotAnImage {
+        /// What the config is called.
+        media_type: String,
+        /// How many layers there are.
+        layers: usize,
+        /// How many the config describes.
+        described: usize,
     },
     /// A lone manifest for another platform: it is pulled, and will not run.
     OtherPlatform {
@@ -124,7 +124,7 @@ pub struct InHand {
 struct Blobs<'a> {
     cx: &'a Cx,
     session: &'a Session,
-    data: Option<Rc<Line>>,
+    host: String,
 }
 
 /// Fetches the config and bytes of a layer.
@@ -136,20 +136,28 @@ pub async fn read(
     secured: &Option<Rc<Secured>>,
 ) -> Got<InHand> {
     let source = content.config_source.take();
-    let data = match (&source, reached) {
+    let host = match (&source, reached) {
         (Some(Source::Elsewhere(..)), None) => return Err(Halt::skipped(RunTrouble::LeftOut {})),
-        (_, Some(reached)) => Some(Rc::new(join(cx, reached, secured.as_deref()).await?)),
-        (_, None) => None,
+        (_, Some(reached)) => {
+            session.site().keep(join(cx, reached, secured.as_deref()).await?);
+            reached.host.to_string()
+        }
+        (_, None) => session.site().host.to_string(),
     };
-    let blobs = Blobs { cx, session, data };
+    let blobs = Blobs { cx, session, host };
     let config = blobs.config(content, source).await?;
+    let described = bytes::described(&config);
+    if described != content.layers {
+        let (media_type, layers) = (content.config_type.clone(), content.layers);
+        return Err(Trouble::NotAnImage { media_type, layers, described }.into());
+    }
     let built_for = bytes::platform(&config).filter(|_| !content.chosen);
     if let Some(other) = built_for.filter(|built| cx.subject.platform.rank(built).is_none()) {
         let (wanted, built_for) = (cx.subject.platform.to_string(), other.to_string());
         cx.tell(Trouble::OtherPlatform { wanted, built_for });
     }
     let mut in_hand = InHand {
-        host: blobs.host(),
+        host: blobs.host.clone(),
         bytes: 0,
         layers_read: 0,
         layers: content.blobs.len(),
@@ -166,24 +174,20 @@ pub async fn read(
     Ok(in_hand)
 }
 
-/// All layers, or the smallest that is not empty: the likeliest to be verified to its end.
+/// All layers, or the smallest: the likeliest to be verified to its end. One that says that it is
+/// empty comes last, for it would prove nothing.
 fn wanted(blobs: &[Blob], full: bool) -> Vec<&Blob> {
     if full {
         return blobs.iter().collect();
     }
-    blobs.iter().filter(|blob| blob.size > 0).min_by_key(|blob| blob.size).into_iter().collect()
+    blobs.iter().min_by_key(|blob| (blob.size == 0, blob.size)).into_iter().collect()
 }
 
 impl Blobs<'_> {
-    fn host(&self) -> String {
-        let data = self.data.as_ref().map(|line| line.host.to_string());
-        data.unwrap_or_else(|| self.session.site().host.to_string())
-    }
-
     async fn config(&self, content: &Content, source: Option<Source>) -> Got<Vec<u8>> {
         let Blob { digest, size } = &content.config;
         if *size > LONGEST_CONFIG {
-            return Err(Trouble::ConfigTooLong { bytes: *size }.into());
+            return Err(Halt::broke(Trouble::ConfigTooLong { bytes: *size }));
         }
         let source = match source {
             Some(source) => source,
@@ -201,11 +205,13 @@ impl Blobs<'_> {
 
     /// The answer that carries the blob, wherever it comes from.
     async fn open(&self, blob: &Blob, source: Source) -> Got<(String, Reply)> {
+        let site = self.session.site();
         let (host, reply) = match source {
-            Source::Itself(reply) => (self.session.site().host.clone(), reply),
+            Source::Itself(reply) => (site.host.clone(), reply),
             Source::Elsewhere(host, target) => {
                 let request = Request::new(hyper::Method::GET, target.expose());
-                (host.clone(), self.ask(&host, blob, &request).await?)
+                let reply = site.follow(self.cx, &host, &request, Role::Data).await;
+                (host, reply?)
             }
         };
         let asked = |said| Asked {
@@ -216,8 +222,9 @@ impl Blobs<'_> {
         };
         match reply.status {
             200 => return Ok((host.to_string(), reply)),
-            401 if host == self.session.site().host => {
-                return Err(self.session.refused(self.cx, reply).await);
+            401 if host == site.host => {
+                let asked = format!("GET blob {}", blob.digest);
+                return Err(self.session.refused(self.cx, &asked, reply).await);
             }
             404 => return Err(Trouble::BlobMissing(asked(None)).into()),
             _ => {}
@@ -230,19 +237,4 @@ impl Blobs<'_> {
             _ => Trouble::BlobRefused(refused).into(),
         })
     }
-
-    async fn ask(&self, host: &Host, blob: &Blob, request: &Request) -> Got<Reply> {
-        match self.data.as_ref().filter(|line| same(&line.host, host)) {
-            Some(line) => line.ask(self.cx, request).await.map_err(|fault| {
-                let (host, digest) = (host.to_string(), blob.digest.clone());
-                Trouble::BlobNoAnswer { host, digest, fault }.into()
-            }),
-            // A layer may be served by another host than the config: it is opened here.
-            None => self.session.site().send(self.cx, host, request).await,
-        }
-    }
-}
-
-fn same(one: &Host, other: &Host) -> bool {
-    (&one.name, one.port) == (&other.name, other.port)
 }

@@ -37,12 +37,14 @@ pub enum Source {
 pub struct Content {
     platform: String,
     digest: String,
-    layers: usize,
+    pub(crate) layers: usize,
     bytes: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     served_by: Option<Host>,
     #[serde(skip)]
     pub(crate) config: Blob,
+    #[serde(skip)]
+    pub(crate) config_type: String,
     #[serde(skip)]
     pub(crate) blobs: Vec<Blob>,
     /// What answered when it was asked for the config, until the layer step takes it.
@@ -54,26 +56,26 @@ pub struct Content {
 }
 
 /// Takes what was sent for a manifest, when it is one.
-pub(super) fn read(
-    digest: String,
-    content_type: String,
-    bytes: Vec<u8>,
-) -> Result<Manifest, Trouble> {
+pub(super) fn read(digest: String, content_type: String, bytes: Vec<u8>) -> Got<Manifest> {
     #[derive(serde::Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Sniffed {
         media_type: Option<String>,
         manifests: Option<serde::de::IgnoredAny>,
         layers: Option<serde::de::IgnoredAny>,
+        fs_layers: Option<serde::de::IgnoredAny>,
     }
-    let not = |media_type: &str, said: &str| Trouble::NotAManifest {
-        media_type: media_type.to_owned(),
-        said: said.to_owned(),
+    let not = |media_type: &str, said: &str| -> Halt {
+        let (media_type, said) = (media_type.to_owned(), said.to_owned());
+        Trouble::NotAManifest { media_type, said }.into()
     };
     let Ok(sniffed) = serde_json::from_slice::<Sniffed>(&bytes) else {
         return Err(not(&content_type, "not-json"));
     };
     let media_type = sniffed.media_type.unwrap_or(content_type);
+    if sniffed.fs_layers.is_some() {
+        return Err(Halt::broke(Trouble::ManifestSchema1 { media_type }));
+    }
     let kind = match (sniffed.manifests, sniffed.layers) {
         (Some(_), _) => "index",
         (None, Some(_)) => "manifest",
@@ -115,6 +117,7 @@ pub async fn choose(cx: &Cx, session: &Session, manifest: &Manifest) -> Got<Cont
         bytes: blobs.iter().map(|blob| blob.size).fold(0, u64::saturating_add),
         served_by,
         config,
+        config_type: image.config.media_type,
         blobs,
         config_source: RefCell::new(Some(source)),
         chosen,
@@ -148,10 +151,12 @@ async fn child(cx: &Cx, session: &Session, index: &Manifest) -> Got<(Manifest, S
         let rank = platform(entry).map_or(Some(u8::MAX), |offered| wanted.rank(&offered))?;
         Some((rank, entry))
     });
+    let offered = entries.iter().filter_map(platform).filter(|offered| offered.os != "unknown");
+    let offered: Vec<_> = offered.map(|offered| offered.to_string()).collect();
     let Some((_, best)) = best.min_by_key(|(rank, _)| *rank) else {
-        let offered = entries.iter().filter_map(platform).filter(|offered| offered.os != "unknown");
-        let offered = offered.map(|offered| offered.to_string()).collect();
-        return Err(Trouble::PlatformNoMatch { wanted: wanted.to_string(), offered }.into());
+        let wanted = wanted.to_string();
+        let together = [&offered[..], std::slice::from_ref(&wanted)].concat().join(",");
+        return Err(Trouble::PlatformNoMatch { wanted, offered, together }.into());
     };
     let Some(image) = image(cx) else { return Err(Halt::skipped(Trouble::NoImageAsked {})) };
     let platform = platform(best).map_or_else(|| wanted.to_string(), |found| found.to_string());
@@ -163,7 +168,8 @@ async fn child(cx: &Cx, session: &Session, index: &Manifest) -> Got<(Manifest, S
         }
         Err(_) => {
             let (repository, digest) = (image.repository, best.digest.clone());
-            Err(Trouble::ChildManifestGone { repository, digest, platform }.into())
+            let together = offered.join(",");
+            Err(Trouble::ChildManifestGone { repository, digest, platform, together }.into())
         }
     }
 }

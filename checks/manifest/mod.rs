@@ -66,6 +66,8 @@ pub enum Trouble {
         digest: String,
         /// Whose manifest it is.
         platform: String,
+        /// All platforms of the index, as one argument.
+        together: String,
     },
     /// The index has nothing for this platform.
     PlatformNoMatch {
@@ -73,6 +75,8 @@ pub enum Trouble {
         wanted: String,
         /// What there is.
         offered: Vec<String>,
+        /// Both, as one argument.
+        together: String,
     },
     /// What was sent is not what the digest names.
     DigestMismatch {
@@ -87,6 +91,11 @@ pub enum Trouble {
         media_type: String,
         /// Why not.
         said: String,
+    },
+    /// It is in a format that only older runtimes read: could not tell.
+    ManifestSchema1 {
+        /// What it is called.
+        media_type: String,
     },
     /// The answer broke off.
     Unreadable {
@@ -134,7 +143,7 @@ async fn get(
     let reply = session.ask(cx, request).await?;
     match reply.status {
         200 => {}
-        401 => return Err(session.refused(cx, reply).await),
+        401 => return Err(session.refused(cx, &asked, reply).await),
         404 => return Ok(Err(reply)),
         _ => return Err(session.site().refuse(&asked, reply).await),
     }
@@ -147,7 +156,7 @@ async fn get(
     if let Some(wanted) = wanted.filter(|wanted| *wanted != got) {
         return Err(Trouble::DigestMismatch { wanted, got }.into());
     }
-    content::read(got, media_type, bytes).map(Ok).map_err(Halt::from)
+    content::read(got, media_type, bytes).map(Ok)
 }
 
 /// Says what is not there: the tag, the digest or the repository.

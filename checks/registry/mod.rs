@@ -68,12 +68,28 @@ pub enum Trouble {
     Throttled(Refused),
     /// A status that has no meaning in this protocol.
     Unexpected(Refused),
+    /// Fails, and does not a moment later.
+    Unsteady {
+        /// The registry.
+        host: String,
+        /// How it failed.
+        statuses: Vec<u16>,
+        /// What it then answered.
+        then: u16,
+    },
     /// No answer, or none that is HTTP.
     NoAnswer {
         /// Who was asked.
         host: String,
         /// What.
         request: String,
+        /// How it failed.
+        fault: Fault,
+    },
+    /// The same of the host that serves the layers.
+    DataHostNoAnswer {
+        /// Who was asked.
+        host: String,
         /// How it failed.
         fault: Fault,
     },

@@ -16,6 +16,8 @@ use crate::{
 
 /// How often one request may be sent on.
 const HOPS: usize = 5;
+/// How often a request that meets an outage or a limit is asked again.
+const AGAIN: usize = 2;
 /// How long one request may take, all redirects included.
 const WHOLE: Duration = Duration::from_secs(25);
 
@@ -34,16 +36,29 @@ impl Site {
         Ok(Self { host: lines.keep(line).host.clone(), lines })
     }
 
-    /// Asks the registry. Redirects are followed, without credentials to other hosts; throttling,
-    /// outages and the network's refusals are graded here, all else is for the caller to read.
+    /// Asks the registry. Redirects are followed; throttling, outages and the network's refusals are
+    /// graded here, all else is for the caller to read.
     pub(crate) async fn ask(&self, cx: &Cx, request: &Request) -> Got<Reply> {
-        let asked = format!("{} {}", request.method, path(&request.target));
-        let following = timeout(WHOLE, self.follow(cx, request, &asked)).await;
-        let reply = following.map_err(|_| no_answer(&self.host, &asked, Fault::NoAnswer))??;
-        match reply.status {
-            403 if request.method == hyper::Method::HEAD => Ok(reply),
-            403 | 429 | 500.. => Err(self.refuse(&asked, reply).await),
-            _ => Ok(reply),
+        let mut seen = vec![];
+        loop {
+            let reply = self.follow(cx, &self.host, request, Role::Other).await?;
+            let passing = matches!(reply.status, 408 | 429 | 500..);
+            if !passing && !seen.is_empty() {
+                let host = self.host.to_string();
+                cx.tell(Trouble::Unsteady { host, statuses: seen.clone(), then: reply.status });
+            }
+            // containerd asks again at once, too: what passes by itself is no reason to say "cannot".
+            if passing && seen.len() < AGAIN {
+                seen.push(reply.status);
+                continue;
+            }
+            // The answer to HEAD has no words: whoever asked so asks again with GET.
+            let refusal = passing || reply.status == 403;
+            if !refusal || request.method == hyper::Method::HEAD {
+                return Ok(reply);
+            }
+            let asked = format!("{} {}", request.method, path(&request.target));
+            return Err(self.refuse(&asked, reply).await);
         }
     }
 
@@ -52,7 +67,44 @@ impl Site {
         self.send(cx, &self.host, request).await
     }
 
-    /// Asks a host that the registry named.
+    /// Asks a host, and goes where it sends us: as Go's client does, but the credentials stay with
+    /// the host that they are for.
+    pub(crate) async fn follow(
+        &self,
+        cx: &Cx,
+        host: &Host,
+        request: &Request,
+        role: Role,
+    ) -> Got<Reply> {
+        let asked = format!("{} {}", request.method, path(&request.target));
+        let following = timeout(WHOLE, self.hop(cx, host, request, role, &asked)).await;
+        following.map_err(|_| no_answer(host, &asked, Fault::NoAnswer))?
+    }
+
+    async fn hop(
+        &self,
+        cx: &Cx,
+        first: &Host,
+        request: &Request,
+        role: Role,
+        asked: &str,
+    ) -> Got<Reply> {
+        let (mut host, mut request) = (first.clone(), request.clone());
+        for _ in 0..=HOPS {
+            let reply = self.send(cx, &host, &request).await?;
+            let Some((next, target)) = redirect(&host, &request, &reply, role) else {
+                return Ok(reply);
+            };
+            if next != host {
+                request.authorization = None;
+            }
+            (host, request.target) = (next, target);
+        }
+        let (host, request) = (first.to_string(), asked.to_owned());
+        Err(Trouble::RedirectLoop { host, request, hops: HOPS }.into())
+    }
+
+    /// Asks a host once.
     pub(crate) async fn send(&self, cx: &Cx, host: &Host, request: &Request) -> Got<Reply> {
         let line = self.lines.to(cx, host).await.map_err(|unopened| -> Halt {
             let (stage, fault) = (unopened.stage, unopened.fault);
@@ -62,26 +114,14 @@ impl Site {
         line.ask(cx, request).await.map_err(|fault| no_answer(host, &asked, fault))
     }
 
+    /// Takes a line that a step has opened.
+    pub(crate) fn keep(&self, line: Line) {
+        self.lines.keep(line);
+    }
+
     /// Says what a refusal means that has nothing to do with what was asked for.
     pub(crate) async fn refuse(&self, asked: &str, reply: Reply) -> Halt {
         refusal::grade(&self.host, asked, reply).await
-    }
-
-    async fn follow(&self, cx: &Cx, request: &Request, asked: &str) -> Got<Reply> {
-        let mut request = request.clone();
-        let mut host = self.host.clone();
-        for _ in 0..=HOPS {
-            let reply = self.send(cx, &host, &request).await?;
-            let Some((next, target)) = redirect(&host, &request, &reply, Role::Other) else {
-                return Ok(reply);
-            };
-            if next != host {
-                request.authorization = None;
-            }
-            (host, request.target) = (next, target);
-        }
-        let host = self.host.to_string();
-        Err(Trouble::RedirectLoop { host, request: asked.to_owned(), hops: HOPS }.into())
     }
 }
 
@@ -116,10 +156,6 @@ pub fn redirect(
     let base = url::Url::parse(&format!("{scheme}://{from}{}", request.target)).ok()?;
     let url = base.join(reply.header("location")?).ok()?;
     let mut host = Host::of(&url, role)?;
-    // A registry that is reached over TLS cannot send anybody to a place without.
-    if host.plain && !from.may_be_plain() {
-        return None;
-    }
     if (&host.name, host.port) == (&from.name, from.port) {
         host = from.clone();
     }
@@ -128,7 +164,11 @@ pub fn redirect(
 }
 
 fn no_answer(host: &Host, asked: &str, fault: Fault) -> Halt {
-    Trouble::NoAnswer { host: host.to_string(), request: asked.to_owned(), fault }.into()
+    let (name, request) = (host.to_string(), asked.to_owned());
+    match host.role {
+        Role::Data => Trouble::DataHostNoAnswer { host: name, fault }.into(),
+        _ => Trouble::NoAnswer { host: name, request, fault }.into(),
+    }
 }
 
 fn path(target: &str) -> &str {

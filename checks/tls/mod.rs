@@ -67,6 +67,8 @@ pub enum Trouble {
         host: String,
         /// How, in the words of the verifier.
         said: String,
+        /// Who signed it.
+        issuer: String,
     },
     /// The connection is cut, or stays silent, as soon as TLS begins.
     Reset {
@@ -165,7 +167,9 @@ async fn judge(cx: &Cx, reached: &Reached, why: CertificateError, seen: Certific
         Why::Expired | Why::ExpiredContext { .. } | Why::NotValidYet | Why::NotValidYetContext { .. } => {
             out_of_date(cx, reached, seen).await
         }
-        other => Trouble::CertificateInvalid { host, said: other.to_string() },
+        other => {
+            Trouble::CertificateInvalid { host, said: other.to_string(), issuer: seen.issuer }
+        }
     }
 }
 

@@ -121,7 +121,7 @@ impl Server {
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.ask).finish();
         let target = format!("{}?{query}", self.path);
         let request = Request { authorization, ..Request::new(Method::GET, target) };
-        session.site().send(cx, &self.host, &request).await
+        session.site().follow(cx, &self.host, &request, Role::Other).await
     }
 
     async fn post(&self, cx: &Cx, session: &Session, form: &[(&str, &str)]) -> Got<Reply> {

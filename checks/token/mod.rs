@@ -144,7 +144,7 @@ async fn prove_signed_in(cx: &Cx, session: &Session) -> Got<()> {
     let reply = session.ask(cx, Request::new(hyper::Method::GET, "/v2/")).await?;
     match reply.status {
         200 => Ok(()),
-        401 => Err(session.refused(cx, reply).await),
+        401 => Err(session.refused(cx, "GET /v2/", reply).await),
         _ => Err(session.site().refuse("GET /v2/", reply).await),
     }
 }

@@ -106,19 +106,26 @@ impl Session {
     }
 
     /// What a 401 means, now that we are signed in as far as can be.
-    pub(crate) async fn refused(&self, cx: &Cx, reply: Reply) -> Halt {
-        let error = challenges(&reply.headers).into_iter().find_map(|c| c.params.get("error").cloned());
-        let basic = self.authorization.as_ref().is_some_and(|a| a.expose().starts_with("Basic "));
+    pub(crate) async fn refused(&self, cx: &Cx, asked: &str, reply: Reply) -> Halt {
+        let mut errors = challenges(&reply.headers).into_iter();
+        let error = errors.find_map(|challenge| challenge.params.get("error").cloned());
+        let error = error.as_deref().unwrap_or_default();
+        let Some(authorization) = &self.authorization else { return self.nobody(cx) };
+        let granted = self.granted.clone();
+        let lacks = granted.as_ref().is_some_and(|granted| !granted.contains(&self.wanted));
         match &self.identity.credential {
             Credential::Nobody => self.nobody(cx),
-            _ if basic || error.as_deref() == Some("invalid_token") => self.stale(reply).await,
-            _ => Trouble::ScopeNotGranted {
+            _ if authorization.expose().starts_with("Basic ") => self.stale(reply).await,
+            _ if error == "invalid_token" => self.stale(reply).await,
+            _ if error == "insufficient_scope" || lacks => Trouble::ScopeNotGranted {
                 host: super::host(&self.site),
                 wanted: self.wanted.clone(),
-                granted: self.granted.clone().unwrap_or_else(|| "nothing".to_owned()),
+                granted: granted.unwrap_or_else(|| "not-said".to_owned()),
                 user: self.identity.name(),
             }
             .into(),
+            // Refused without a word on why: no more than that can be said.
+            _ => self.site.refuse(asked, reply).await,
         }
     }
 

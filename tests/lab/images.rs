@@ -20,6 +20,10 @@ const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+j
 const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 
+const HELM_CONFIG: &str = "application/vnd.cncf.helm.config.v1+json";
+const HELM_CHART: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
+const SCHEMA1: &str = "application/vnd.docker.distribution.manifest.v1+json";
+
 /// The size that a manifest claims for a config that is a few hundred bytes long.
 const LONG_CONFIG: usize = 64 << 20;
 
@@ -62,6 +66,8 @@ pub(crate) struct Images {
     arm: String,
     childless: String,
     long_config: String,
+    chart: String,
+    schema1: String,
 }
 
 impl Images {
@@ -73,6 +79,8 @@ impl Images {
             Kind::Arm => Some(&self.arm),
             Kind::Childless => Some(&self.childless),
             Kind::LongConfig => Some(&self.long_config),
+            Kind::Chart => Some(&self.chart),
+            Kind::Schema1 => Some(&self.schema1),
             Kind::Absent => None,
         }
     }
@@ -150,10 +158,36 @@ fn build() -> Images {
     manifest["config"]["size"] = LONG_CONFIG.into();
     let long_config = images.manifest(DOCKER_MANIFEST, &manifest);
 
+    let (chart, schema1) = (chart(&mut images), schema1(&mut images));
+
     let text = |entry: &Value| entry["digest"].as_str().unwrap_or_default().to_owned();
     (images.index, images.single, images.arm) = (text(&all), text(&single), text(&arm));
     (images.childless, images.long_config) = (text(&childless), text(&long_config));
+    (images.chart, images.schema1) = (text(&chart), text(&schema1));
     images
+}
+
+/// A Helm chart as `helm push` stores it: a config that describes the chart, and one archive.
+fn chart(images: &mut Images) -> Value {
+    let config = json!({ "name": "app", "version": "1.0.0", "apiVersion": "v2" });
+    let config = images.blob(HELM_CONFIG, config.to_string().into_bytes());
+    let archive = gzip_stored(&tar(&[("app/Chart.yaml", b"name: app\nversion: 1.0.0\n")]));
+    let layer = images.blob(HELM_CHART, archive);
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer],
+    });
+    images.manifest(MANIFEST, &manifest)
+}
+
+/// The format of 2015, unsigned: layers by digest only, the newest first.
+fn schema1(images: &mut Images) -> Value {
+    let empty = images.blob(DOCKER_LAYER, gzip_stored(&tar(&[])));
+    let manifest = json!({
+        "schemaVersion": 1, "name": "team/app", "tag": "old", "architecture": "amd64",
+        "fsLayers": [{ "blobSum": empty["digest"] }],
+        "history": [{ "v1Compatibility": "{\"architecture\":\"amd64\",\"os\":\"linux\"}" }],
+    });
+    images.manifest(SCHEMA1, &manifest)
 }
 
 fn config(architecture: &str, diff_ids: &[String]) -> Vec<u8> {

@@ -165,6 +165,7 @@ pub enum Answer {
     Unset,
     Normal,
     Outage,
+    OutageOnce,
     BadGateway,
     ServerErrorHtml,
     Firewall,
@@ -215,6 +216,8 @@ pub enum Kind {
     Arm,
     Childless,
     LongConfig,
+    Chart,
+    Schema1,
     Absent,
 }
 

@@ -61,7 +61,11 @@ async fn reach(cx: &Cx, host: &Host) -> Result<(SocketAddr, tokio::net::TcpStrea
         None => dns::every(&cx.world).map(|(s, f)| dns::ask(cx, s, &host.name, f)).collect(),
     };
     let mut batch = known.unwrap_or_default();
+    let mut tried = vec![];
     loop {
+        // Every server gives the same addresses: each is tried once.
+        batch.retain(|address| !tried.contains(address));
+        tried.extend(&batch);
         for address in std::mem::take(&mut batch) {
             let address = SocketAddr::new(address, host.port);
             match tcp::connect(cx, address).await {

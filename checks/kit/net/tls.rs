@@ -134,7 +134,7 @@ async fn shake(
             Some(Error::InvalidCertificate(why)) => {
                 Refusal::Untrusted(why.clone(), Certificate::default())
             }
-            Some(Error::AlertReceived(alert)) => Refusal::Alert(format!("{alert:?}")),
+            Some(Error::AlertReceived(alert)) => Refusal::Alert(snake(&format!("{alert:?}"))),
             Some(Error::InvalidMessage(_)) => Refusal::Broken(Fault::NotTls),
             Some(error) => other(error),
             None => Refusal::Broken(Fault::from(&error)),
@@ -214,6 +214,18 @@ impl ServerCertVerifier for Judge {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
     }
+}
+
+/// `HandshakeFailure` as the standard and other tools write it: `handshake_failure`.
+fn snake(name: &str) -> String {
+    let mut snake = String::new();
+    for c in name.chars() {
+        if c.is_ascii_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.push(c.to_ascii_lowercase());
+    }
+    snake
 }
 
 fn read(certificate: &CertificateDer<'_>) -> Option<Certificate> {

@@ -145,6 +145,10 @@ impl World {
         let ok = |kind: &'static str| self.bare(asked, StatusCode::OK).header(CONTENT_TYPE, kind);
         Some(match answer {
             Answer::Outage => self.page(asked, StatusCode::SERVICE_UNAVAILABLE),
+            // Correlation ids are counted: the first request to this world, and no other.
+            Answer::OutageOnce if asked.correlation.ends_with("-000000000001") => {
+                self.page(asked, StatusCode::SERVICE_UNAVAILABLE)
+            }
             Answer::BadGateway => self.page(asked, StatusCode::BAD_GATEWAY),
             Answer::ServerErrorHtml => self.page(asked, StatusCode::INTERNAL_SERVER_ERROR),
             Answer::Html => self.page(asked, StatusCode::OK),
@@ -201,6 +205,7 @@ impl World {
             }
             Answer::Endless => finish(ok(JSON), Body::endless(vec![b' '; 16 << 10])),
             Answer::Unset
+            | Answer::OutageOnce
             | Answer::Normal
             | Answer::NoChallenge
             | Answer::BadChallenge
