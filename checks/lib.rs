@@ -4,7 +4,10 @@ pub mod kit;
 
 use std::time::Duration;
 
-use kit::{Fact, Host, Plan, Step, Words, WordsError};
+use kit::{
+    Fact, Host, Plan, Step, Words, WordsError,
+    net::{BODY_WAIT, DNS_WAIT, FOLLOW_WAIT, HTTP_WAIT, TCP_WAIT, TLS_WAIT},
+};
 
 areas! { clock, dns, identity, image, layer, manifest, network, registry, tls, token }
 
@@ -39,18 +42,29 @@ fn door(plan: &mut Plan, [dns, tcp, tls]: [Step; 3], host: &Fact<Host>) -> Door 
     Door { tcp: reached, tls: secured.unless_skipped() }
 }
 
-// A step's budget is longer than the sum of the waits in it (`kit::net`): running out of it is our fault.
-const IMAGE: Step = step("image", 1);
-const FRONT: [Step; 3] = [step("dns", 15), step("tcp", 25), step("tls", 35)];
-const CHALLENGE: Step = step("challenge", 45);
-const CLOCK: Step = step("clock", 1);
-const IDENTITY: Step = step("identity", 15);
-const EXCHANGE: Step = step("exchange", 1);
-const TOKEN: Step = step("token", 60);
-const MANIFEST: Step = step("manifest", 60);
-const PLATFORM: Step = step("platform", 60);
-const DATA: [Step; 3] = [step("layer-dns", 15), step("layer-tcp", 25), step("layer-tls", 35)];
+// A step's budget is longer than the sum of the waits in it: running out of it is our own fault.
+const IMAGE: Step = step("image", SLACK);
+const FRONT: [Step; 3] = [step("dns", DNS), step("tcp", TCP), step("tls", TLS)];
+const CHALLENGE: Step = step("challenge", 2 * ASK);
+const CLOCK: Step = step("clock", SLACK);
+const IDENTITY: Step = step("identity", 4 * SLACK);
+const EXCHANGE: Step = step("exchange", SLACK);
+const TOKEN: Step = step("token", 3 * ASK);
+const MANIFEST: Step = step("manifest", 2 * ASK);
+const PLATFORM: Step = step("platform", 2 * ASK);
+const DATA: [Step; 3] = [step("layer-dns", DNS), step("layer-tcp", TCP), step("layer-tls", TLS)];
+/// As long as it takes: each wait in it is bounded, and `--timeout` bounds them all.
 const LAYER: Step = step("layer", 24 * 60 * 60);
+
+const SLACK: u64 = 5;
+/// A name and the search list behind it.
+const DNS: u64 = 7 * DNS_WAIT.as_secs() + SLACK;
+/// The last address may become known when the last name server answers.
+const TCP: u64 = DNS_WAIT.as_secs() + TCP_WAIT.as_secs() + SLACK;
+/// A handshake; and another one, with a question behind it, to read the host's clock.
+const TLS: u64 = 2 * (TCP_WAIT.as_secs() + TLS_WAIT.as_secs()) + HTTP_WAIT.as_secs() + SLACK;
+/// A question to the registry, all its redirects, asked again once, and the body of the answer.
+const ASK: u64 = 2 * FOLLOW_WAIT.as_secs() + BODY_WAIT.as_secs() + SLACK;
 
 const fn step(name: &'static str, seconds: u64) -> Step {
     Step { name, budget: Duration::from_secs(seconds) }

@@ -85,9 +85,9 @@ pub struct CheckArgs {
     /// Leave these steps out (repeatable)
     #[arg(long, value_name = "STEP", value_parser = step)]
     pub skip: Vec<String>,
-    /// How long the whole run may take
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
-    pub timeout: Duration,
+    /// How long the whole run may take [default: 60s; a day with --full]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub timeout: Option<Duration>,
     /// Read and verify every layer to its end
     #[arg(long)]
     pub full: bool,
@@ -118,6 +118,15 @@ pub struct CheckArgs {
     /// How to show it.
     #[command(flatten)]
     pub show: ShowArgs,
+}
+
+impl CheckArgs {
+    /// How long the whole run may take. To read all of an image takes as long as it takes: each wait
+    /// in it is bounded by itself.
+    pub fn timeout(&self) -> Duration {
+        let minutes = if self.full { 24 * 60 } else { 1 };
+        self.timeout.unwrap_or(Duration::from_secs(60 * minutes))
+    }
 }
 
 /// How to show what was found.

@@ -41,9 +41,16 @@ pub async fn run(
         _ = tokio::signal::ctrl_c() => Some(RunTrouble::Interrupted {}),
     };
     if let Some(why) = cut_short {
-        let ends = cut(&events.borrow(), wants, &why.into());
-        for (step, end) in ends {
-            let what = What::Finished { step, end, took_ms: 0 };
+        let why = Finding::from(why);
+        let ends = cut(&events.borrow(), wants, &why);
+        let mut ends: Vec<_> =
+            ends.into_iter().map(|(step, end)| What::Finished { step, end, took_ms: 0 }).collect();
+        if ends.is_empty() {
+            // Every step has ended; what was graded beside them has not.
+            let step = events.borrow().iter().rev().find_map(|e| e.step().map(str::to_owned));
+            ends.extend(step.map(|step| What::Found { step, finding: why }));
+        }
+        for what in ends {
             listener(Event { v: VERSION, at: Timestamp::now(), from: "here".into(), what });
         }
     }

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     env, fs,
+    io::Read,
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
@@ -38,7 +39,8 @@ pub fn real(ca_file: Option<&Path>) -> Result<World, String> {
         routes: HashMap::new(),
         roots: Arc::new(roots(ca_file)?),
         clock_ahead: jiff::SignedDuration::ZERO,
-        in_pod: env::var_os("KUBERNETES_SERVICE_HOST").is_some(),
+        node_may_sign_in: env::var_os("KUBERNETES_SERVICE_HOST").is_some()
+            || Path::new("/etc/kubernetes/azure.json").exists(),
         docker_configs,
         files: HashMap::new(),
     })
@@ -67,16 +69,16 @@ fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, String> {
     }
     let Some(file) = ca_file else { return Ok(roots) };
     let name = file.display();
-    let length = fs::metadata(file).map_err(|error| format!("--ca-file {name}: {error}"))?.len();
-    if length > LONGEST_CA {
-        return Err(format!(
-            "--ca-file {name}: {length} bytes are too many for a file of certificates"
-        ));
+    let failed = |error: std::io::Error| format!("--ca-file {name}: {error}");
+    let mut bytes = vec![];
+    let opened = fs::File::open(file).map_err(failed)?;
+    opened.take(LONGEST_CA + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > LONGEST_CA {
+        return Err(format!("--ca-file {name}: too long for a file of certificates"));
     }
     let unusable = || {
         format!("--ca-file {name}: there is no certificate in it that can be read (PEM is needed)")
     };
-    let bytes = fs::read(file).map_err(|error| format!("--ca-file {name}: {error}"))?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
     let (added, _) = roots.add_parsable_certificates(certificates.map_err(|_| unusable())?);
     if added == 0 { Err(unusable()) } else { Ok(roots) }
@@ -101,7 +103,7 @@ pub fn of_lab(lab: &lab::Lab, in_pod: bool) -> Result<World, String> {
         routes: lab.routes.clone(),
         roots: Arc::new(roots),
         clock_ahead: jiff::SignedDuration::from_secs(lab.clock_ahead),
-        in_pod,
+        node_may_sign_in: in_pod,
         docker_configs: vec![config.clone()],
         files: text.into_iter().map(|text| (config.clone(), text)).collect(),
     })

@@ -113,7 +113,7 @@ fn a_reader_that_goes_away_is_no_failure() {
 fn a_full_disk_is_said() {
     let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let output = program(&["lab"]).stdout(full).output().unwrap();
-    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(output.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&output.stderr).contains("standard output"));
 }
 

@@ -71,6 +71,7 @@ fn cannot(script: Script, code: &str) {
     assert_eq!((said.code, said.causes()), (Some(1), vec![code.to_owned()]), "{}", said.out);
 }
 
+const REGISTRYS: &str = "404 No\r\nDocker-Distribution-Api-Version: registry/2.0";
 const MANIFEST: &str = "200 OK\r\nContent-Type: application/vnd.oci.image.manifest.v1+json";
 
 #[test]
@@ -202,7 +203,7 @@ fn a_layer_that_is_longer_than_it_says() {
 
 #[test]
 fn this_machine_may_speak_plain_http() {
-    let address = serve(|_, stream| answer(stream, "404 No", b""));
+    let address = serve(|_, stream| answer(stream, REGISTRYS, b""));
     let said = run(&[&format!("{address}/team/app:v1"), "--plain-http", "-o", "json"]);
     assert!(said.out.contains("tls/plain-http"), "{}", said.out);
     assert_eq!(said.causes(), ["manifest/image-tag-not-found"]);
@@ -218,7 +219,7 @@ fn this_machine_is_asked_over_tls_first() {
             let mut buffer = [0; 4096];
             // Whatever comes first, a hello or a request, is answered in plain HTTP.
             while let Ok(1..) = stream.read(&mut buffer) {
-                if answer(&mut stream, "404 No", b"").is_err() {
+                if answer(&mut stream, REGISTRYS, b"").is_err() {
                     break;
                 }
             }

@@ -24,6 +24,7 @@ fn subject() -> Subject {
         platform: Platform::here(),
         full: false,
         sign_in: SignIn::default(),
+        flags: vec![],
     }
 }
 
@@ -35,7 +36,7 @@ fn world() -> World {
         routes: std::collections::HashMap::new(),
         roots: std::sync::Arc::new(rustls::RootCertStore::empty()),
         clock_ahead: jiff::SignedDuration::ZERO,
-        in_pod: false,
+        node_may_sign_in: false,
         docker_configs: vec![],
         files: std::collections::HashMap::new(),
     }

@@ -16,6 +16,9 @@ use crate::kit::{
     },
 };
 
+/// How many suffixes of a search list are tried: as many as a resolver takes.
+const SUFFIXES: usize = 6;
+
 /// What can be wrong with a name.
 #[derive(Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
@@ -101,6 +104,7 @@ pub async fn resolve(cx: &Cx, host: &Host) -> Got<Names> {
     }
     // A client appends its search list only to a name without a dot.
     let searched = if host.name.contains('.') { &[][..] } else { &cx.world.search };
+    let searched = &searched[..searched.len().min(SUFFIXES)];
     let mut denial = None;
     for name in searched.iter().map(|suffix| format!("{}.{suffix}", host.name)).chain([host.name.clone()]) {
         match look_up(cx, host, name).await {
@@ -156,7 +160,7 @@ async fn hear_the_rest(
     let Some(first) = believed(&cx, &answers) else { return };
     let knows = answers.iter().find(|a| a.heard.as_ref().is_ok_and(|r| !r.addresses.is_empty()));
     if let (Believed::Denial(server, reply), Some(knows)) = (first, knows) {
-        let (denies, knows) = (server.to_string(), knows.server.to_string());
+        let (denies, knows) = (address(server), address(knows.server));
         cx.tell(Trouble::ServersDisagree { host, denies, answer: reply.word(), knows });
     }
 }

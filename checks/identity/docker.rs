@@ -67,10 +67,17 @@ pub(super) async fn find(cx: &Cx, file: &Path, asked: &Asked) -> Result<Option<C
             helper: format!("docker-credential-{helper}"),
             said,
         };
-        for key in &keys {
-            if let Some(credential) = ask_helper(helper, key).await.map_err(failed)? {
-                return Ok(Some(credential));
+        let asking = async {
+            for key in &keys {
+                if let Some(credential) = ask_helper(helper, key).await? {
+                    return Ok(Some(credential));
+                }
             }
+            Ok(None)
+        };
+        let helped = timeout(HELPER_WAIT, asking).await;
+        if let Some(credential) = helped.unwrap_or(Err("no-answer".to_owned())).map_err(failed)? {
+            return Ok(Some(credential));
         }
     }
     let entry = keys.iter().find_map(|key| by_key(&config.auths, key));
@@ -93,11 +100,11 @@ async fn read(world: &World, file: &Path) -> Result<Vec<u8>, String> {
 
 /// The names under which docker may have written a registry, the most exact first.
 fn keys(asked: &Asked) -> Vec<String> {
-    let mut keys = vec![asked.registry.clone()];
     if asked.registry == "docker.io" {
-        keys.extend(["index.docker.io", "registry-1.docker.io"].map(str::to_owned));
+        let all = ["https://index.docker.io/v1/", "index.docker.io", "docker.io", "registry-1.docker.io"];
+        return all.map(str::to_owned).to_vec();
     }
-    keys
+    vec![asked.registry.clone()]
 }
 
 /// Looks a registry up, whatever scheme and path its key was written with.
@@ -173,7 +180,7 @@ async fn ask_helper(helper: &str, registry: &str) -> Result<Option<Credential>, 
         }
         Err(status.to_string())
     };
-    let helped = timeout(HELPER_WAIT, talk).await.map_err(|_| "no-answer".to_owned())??;
+    let helped = talk.await?;
     Ok(helped.filter(|helped| !helped.secret.is_empty()).map(|Helped { username, secret }| {
         let secret = Secret::new(secret);
         match username.as_str() {

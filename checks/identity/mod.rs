@@ -67,7 +67,7 @@ pub struct Identity {
     /// As a word.
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    user: Option<String>,
+    pub(crate) user: Option<String>,
     /// The file or flag.
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<String>,

@@ -57,8 +57,12 @@ impl Cx {
         });
     }
 
-    /// The time as this machine has it.
+    /// The time as this machine has it, in whole seconds: as exact as a server tells its own.
     pub fn now(&self) -> Timestamp {
+        Timestamp::from_second(self.instant().as_second()).unwrap_or_default()
+    }
+
+    fn instant(&self) -> Timestamp {
         Timestamp::now().saturating_add(self.world.clock_ahead).unwrap_or(Timestamp::MAX)
     }
 
@@ -73,7 +77,7 @@ impl Cx {
     }
 
     pub(super) fn emit(&self, what: What) {
-        (self.listener)(Event { v: VERSION, at: self.now(), from: "here".into(), what });
+        (self.listener)(Event { v: VERSION, at: self.instant(), from: "here".into(), what });
     }
 }
 

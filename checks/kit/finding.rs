@@ -53,6 +53,8 @@ pub enum Halt {
     Failed(Finding),
     /// The question does not arise here.
     Skipped(Finding),
+    /// `--skip` left it out.
+    LeftOut,
     /// An earlier step gave no fact.
     Blocked {
         /// That step's name.
@@ -77,6 +79,7 @@ impl Halt {
     pub(super) fn pass_on(self, by: &'static str) -> Self {
         match self {
             Halt::Skipped(why) => Halt::Skipped(why),
+            Halt::LeftOut => Halt::LeftOut,
             _ => Halt::Blocked { by },
         }
     }

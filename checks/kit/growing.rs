@@ -52,9 +52,4 @@ impl<T: Clone + PartialEq> Growing<T> {
             changed.await;
         }
     }
-
-    /// What is there now.
-    pub fn so_far(&self) -> Vec<T> {
-        self.items.borrow().clone()
-    }
 }

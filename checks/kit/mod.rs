@@ -1,6 +1,7 @@
 //! What every check is made of. Names no area.
 
 mod cx;
+mod digest;
 mod event;
 mod finding;
 mod growing;
@@ -55,6 +56,7 @@ pub const RUN: Area = Area {
 };
 
 pub use cx::{Cx, Listener, Local};
+pub use digest::{Hasher, digest};
 pub use event::{End, Event, VERSION, What};
 pub use finding::{Finding, Findings, Got, Halt};
 pub use growing::Growing;

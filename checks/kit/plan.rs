@@ -82,6 +82,7 @@ impl<T: 'static> Fact<T> {
     pub fn unless_skipped(&self) -> Fact<Option<Rc<T>>> {
         let value = self.value.clone().map(|got| match got {
             Ok(value) => Ok(Rc::new(Some(value))),
+            // Not so where `--skip` left it out: then the question arose and has no answer.
             Err(Halt::Skipped(_)) => Ok(Rc::new(None)),
             Err(halt) => Err(halt),
         });
@@ -99,7 +100,13 @@ impl<T: 'static> Fact<T> {
 pub struct Plan {
     cx: Cx,
     left_out: BTreeSet<String>,
-    ends: BTreeMap<&'static str, Shared<Local<()>>>,
+    steps: BTreeMap<&'static str, Planned>,
+}
+
+/// A step of a plan: those before it, and its end.
+struct Planned {
+    after: Vec<&'static str>,
+    end: Shared<Local<()>>,
 }
 
 impl Plan {
@@ -117,7 +124,7 @@ impl Plan {
             beside: Rc::default(),
             listener,
         };
-        Self { cx, left_out, ends: BTreeMap::new() }
+        Self { cx, left_out, steps: BTreeMap::new() }
     }
 
     /// Adds a step that runs `check` on `inputs`.
@@ -128,17 +135,18 @@ impl Plan {
         check: impl Check<In::Values, Out>,
     ) -> Fact<Out> {
         let cx = Cx { step: step.name, beside: Rc::default(), ..self.cx.clone() };
-        let mut after: Vec<String> = vec![];
+        let mut after: Vec<&'static str> = vec![];
         for name in inputs.steps() {
-            if !after.iter().any(|a| a == name) {
-                after.push(name.into());
+            if !after.contains(&name) {
+                after.push(name);
             }
         }
-        cx.emit(What::Planned { step: step.name.into(), after });
+        let named = after.iter().map(|name| (*name).to_owned()).collect();
+        cx.emit(What::Planned { step: step.name.into(), after: named });
         let left_out = self.left_out.contains(step.name);
         let value = drive(step, cx.clone(), inputs.wait(), check, left_out).boxed_local().shared();
         let end = finish_beside(step, cx, value.clone().map(drop).boxed_local());
-        self.ends.insert(step.name, end.boxed_local().shared());
+        self.steps.insert(step.name, Planned { after, end: end.boxed_local().shared() });
         Fact { step: step.name, value }
     }
 
@@ -148,10 +156,19 @@ impl Plan {
         self.cx.emit(What::Asked { subject, tool: tool.into() });
     }
 
-    /// Runs the wanted steps. What they need runs too, because they await it;
-    /// nothing else does.
+    /// Runs the wanted steps and those that they need; nothing else.
     pub async fn run(self, wanted: impl Fn(&str) -> bool) {
-        join_all(self.ends.into_iter().filter(|(name, _)| wanted(name)).map(|(_, end)| end)).await;
+        let mut needed: Vec<_> = self.steps.keys().copied().filter(|name| wanted(name)).collect();
+        let mut next = 0;
+        while let Some(name) = needed.get(next) {
+            let before = self.steps.get(name).map(|step| step.after.clone()).unwrap_or_default();
+            needed.extend(
+                before.into_iter().filter(|name| !needed.contains(name)).collect::<Vec<_>>(),
+            );
+            next += 1;
+        }
+        let ends = needed.iter().filter_map(|name| self.steps.get(name));
+        join_all(ends.map(|step| step.end.clone())).await;
     }
 }
 
@@ -163,7 +180,7 @@ async fn drive<Values, Out: Serialize + 'static>(
     left_out: bool,
 ) -> Got<Rc<Out>> {
     let (got, took) = match inputs.await {
-        _ if left_out => (Err(Halt::skipped(Trouble::LeftOut {})), Duration::ZERO),
+        _ if left_out => (Err(Halt::LeftOut), Duration::ZERO),
         Err(halt) => (Err(halt), Duration::ZERO),
         Ok(values) => {
             cx.emit(What::Started { step: step.name.into() });
@@ -184,6 +201,7 @@ async fn drive<Values, Out: Serialize + 'static>(
             End::Failed
         }
         Err(Halt::Skipped(why)) => End::Skipped { why: why.clone() },
+        Err(Halt::LeftOut) => End::Skipped { why: Trouble::LeftOut {}.into() },
         Err(Halt::Blocked { by }) => End::Blocked { by: (*by).into() },
         Err(Halt::Broke(why)) => End::Broke { why: why.clone() },
     };
@@ -201,10 +219,11 @@ async fn finish_beside(step: Step, cx: Cx, done: Local<()>) {
             return;
         }
         let rest = AssertUnwindSafe(join_all(rest)).catch_unwind();
-        // What is graded beside cannot change the step's own end: running out of time here
-        // leaves a warning unsaid, nothing more.
-        if timeout_at(until, rest).await.is_err() {
-            return;
+        // The step has ended; that its grading did not is said beside it.
+        match timeout_at(until, rest).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(panic)) => return cx.tell(Trouble::Panicked { said: said(&*panic) }),
+            Err(_) => return cx.tell(Trouble::Overran { seconds: step.budget.as_secs() }),
         }
     }
 }

@@ -21,6 +21,8 @@ pub struct Subject {
     pub full: bool,
     /// Who signs in.
     pub sign_in: SignIn,
+    /// The arguments that ask the same question of another text.
+    pub flags: Vec<String>,
 }
 
 /// A registry, and perhaps an image in it.
@@ -125,7 +127,27 @@ pub enum Who {
 /// The login-server suffixes of Azure's clouds.
 const SUFFIXES: [&str; 4] = ["azurecr.io", "azurecr.cn", "azurecr.us", "azurecr.de"];
 
+impl Who {
+    /// Its name, unless it is the default.
+    pub fn flag(self) -> Option<&'static str> {
+        match self {
+            Who::Auto => None,
+            Who::Docker => Some("docker"),
+            Who::Anonymous => Some("anonymous"),
+        }
+    }
+}
+
 impl Cloud {
+    /// Its name, unless it is the default.
+    pub fn flag(self) -> Option<&'static str> {
+        match self {
+            Cloud::Public => None,
+            Cloud::China => Some("china"),
+            Cloud::UsGovernment => Some("us-government"),
+        }
+    }
+
     fn suffix(self) -> &'static str {
         match self {
             Cloud::Public => "azurecr.io",
@@ -193,7 +215,6 @@ impl Host {
     /// The name of the Azure registry behind this host, as `az acr -n` takes it.
     pub fn acr(&self) -> Option<&str> {
         let (label, rest) = self.name.split_once('.')?;
-        let rest = rest.strip_suffix(".geo").unwrap_or(rest);
         let ours = SUFFIXES.iter().any(|suffix| {
             rest == *suffix || rest.strip_suffix(suffix).is_some_and(|r| r.ends_with('.'))
         });
@@ -285,7 +306,7 @@ impl Subject {
     pub(super) fn describe(&self) -> Map<String, Value> {
         let mut map = Map::new();
         let mut put = |name: &str, value: &str| map.insert(name.into(), json!(value));
-        put("asked", &printable(&self.text));
+        put("asked", &printable(&without_password(&self.text)));
         put("platform", &self.platform.to_string());
         if let Ok(asked) = &self.asked {
             put("registry", &asked.registry);
@@ -298,8 +319,21 @@ impl Subject {
                 put("reference", &image.reference);
             }
         }
+        map.insert("flags".into(), json!(self.flags));
         map
     }
+}
+
+/// A text in which somebody may have put a password before the host, as in `https://me:secret@host/`.
+fn without_password(text: &str) -> String {
+    let (scheme, rest) = text.split_once("://").map_or(("", text), |(scheme, rest)| (scheme, rest));
+    let host_end = rest.find('/').unwrap_or(rest.len());
+    let Some((_, after)) = rest[..host_end].rsplit_once('@') else { return text.to_owned() };
+    if after.starts_with("sha256:") || after.starts_with("sha512:") {
+        return text.to_owned();
+    }
+    let scheme = if scheme.is_empty() { String::new() } else { format!("{scheme}://") };
+    format!("{scheme}***@{after}{}", &rest[host_end..])
 }
 
 /// A registry name as `az acr -n` takes it: letters, digits, and the hyphen of a domain name label.

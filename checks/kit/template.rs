@@ -38,12 +38,23 @@ pub(super) fn command(template: &str, values: &[&Map<String, Value>]) -> Option<
     fill(template, |name, alone| {
         let value = values.iter().find_map(|values| values.get(name))?;
         match value {
-            Value::String(text) if is_plain(text) => Some(text.clone()),
-            Value::String(text) if alone => Some(format!("'{}'", text.replace('\'', r"'\''"))),
+            Value::String(text) if alone || is_plain(text) => Some(quoted(text)),
             Value::Number(number) => Some(number.to_string()),
+            Value::Array(words) if alone => {
+                let words: Option<Vec<_>> =
+                    words.iter().map(|word| Some(quoted(word.as_str()?))).collect();
+                Some(words?.join(" "))
+            }
             _ => None,
         }
     })
+    // An empty list leaves its place behind.
+    .map(|command| command.replace("  ", " "))
+}
+
+/// A value as one word of a POSIX shell.
+fn quoted(value: &str) -> String {
+    if is_plain(value) { value.to_owned() } else { format!("'{}'", value.replace('\'', r"'\''")) }
 }
 
 /// Whether a POSIX shell takes it as it is, within quotes and without.

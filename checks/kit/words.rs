@@ -298,7 +298,7 @@ impl Words {
         match value {
             Value::Null => None,
             Value::String(text) => Some(self.word(text, lang).to_owned()),
-            Value::Array(items) if items.is_empty() => None,
+            Value::Array(items) if items.is_empty() => Some(self.word("none", lang).to_owned()),
             Value::Array(items) => {
                 let items: Option<Vec<_>> = items.iter().map(|v| self.value(v, lang)).collect();
                 Some(items?.join(", "))

@@ -27,8 +27,9 @@ pub struct World {
     pub roots: Arc<RootCertStore>,
     /// How far this machine's clock is ahead of the true time: zero, but in the lab.
     pub clock_ahead: SignedDuration,
-    /// Whether we run inside a pod.
-    pub in_pod: bool,
+    /// Whether somebody else may sign in for what runs here: we are in a pod, whose node pulls its
+    /// images, or on a node, whose kubelet has an identity that is not looked at yet.
+    pub node_may_sign_in: bool,
     /// Where docker's `config.json` would be, the first that exists counts.
     pub docker_configs: Vec<PathBuf>,
     /// Files that are read in place of those on disk: empty in the real world.

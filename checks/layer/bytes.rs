@@ -8,10 +8,10 @@ use tokio::time::Instant;
 use super::{Broken, Trouble};
 use crate::{
     kit::{
-        Cx, Platform,
+        Cx, Hasher, Platform,
         net::{BODY_WAIT, Fault, Reply},
     },
-    manifest::{Blob, Hasher},
+    manifest::Blob,
 };
 
 /// How long a sample may take: bytes that come more slowly than this are in hand all the same.
@@ -111,16 +111,4 @@ pub(super) fn described(config: &[u8]) -> usize {
         diff_ids: Vec<serde::de::IgnoredAny>,
     }
     serde_json::from_slice::<Config>(config).unwrap_or_default().rootfs.diff_ids.len()
-}
-
-/// The word of a storage's XML refusal (which begins with a byte order mark), or of a registry's.
-pub(super) async fn refusal(reply: Reply) -> Option<String> {
-    let body = reply.read(64 * 1024).await.ok()?;
-    let text = String::from_utf8_lossy(&body);
-    let word = text.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>"));
-    let word = word.map(|(word, _)| word.to_owned());
-    word.or_else(|| {
-        let body: serde_json::Value = serde_json::from_slice(&body).ok()?;
-        Some(body.get("errors")?.get(0)?.get("code")?.as_str()?.to_owned())
-    })
 }

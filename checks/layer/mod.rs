@@ -11,14 +11,13 @@ use serde::Serialize;
 
 use crate::{
     kit::{
-        Cx, Got, Halt, Role, RunTrouble,
+        Cx, Got, Halt, Role,
         net::{Fault, Reply, Request},
     },
-    manifest::{Blob, Content, Source, blob_source},
+    manifest::{Blob, Content},
     network::Reached,
-    registry::join,
     tls::Secured,
-    token::Session,
+    token::{Session, Source},
 };
 use bytes::{Taken, take};
 
@@ -33,11 +32,11 @@ const LONGEST_CONFIG: u64 = 8 * 1024 * 1024;
 #[strum(serialize_all = "kebab-case")]
 pub enum Trouble {
     /// The manifest names a blob that is not there.
-    BlobMissing(Asked),
+    BlobMissing(Refused),
     /// The host that serves the bytes refuses.
-    BlobRefused(Asked),
+    BlobRefused(Refused),
     /// It fails.
-    BlobOutage(Asked),
+    BlobOutage(Refused),
     /// The bytes stop before the end.
     BlobUnexpectedEof(Broken),
     /// The bytes stop coming, and the connection stays.
@@ -85,7 +84,7 @@ pub enum Trouble {
 
 /// A blob that was refused.
 #[derive(Serialize)]
-pub struct Asked {
+pub struct Refused {
     host: String,
     digest: String,
     status: u16,
@@ -111,6 +110,8 @@ pub struct Broken {
 pub struct InHand {
     /// Who sent them.
     host: String,
+    /// Bytes of the config.
+    config: usize,
     /// Bytes of layers.
     bytes: u64,
     /// The layers that they are of.
@@ -137,9 +138,9 @@ pub async fn read(
 ) -> Got<InHand> {
     let source = content.config_source.take();
     let host = match (&source, reached) {
-        (Some(Source::Elsewhere(..)), None) => return Err(Halt::skipped(RunTrouble::LeftOut {})),
+        (Some(Source::Elsewhere(..)), None) => return Err(Halt::LeftOut),
         (_, Some(reached)) => {
-            session.site().keep(join(cx, reached, secured.as_deref()).await?);
+            session.site().join(cx, reached, secured.as_deref()).await?;
             reached.host.to_string()
         }
         (_, None) => session.site().host.to_string(),
@@ -158,6 +159,7 @@ pub async fn read(
     }
     let mut in_hand = InHand {
         host: blobs.host.clone(),
+        config: config.len(),
         bytes: 0,
         layers_read: 0,
         layers: content.blobs.len(),
@@ -174,31 +176,33 @@ pub async fn read(
     Ok(in_hand)
 }
 
-/// All layers, or the smallest: the likeliest to be verified to its end. One that says that it is
-/// empty comes last, for it would prove nothing.
+/// All layers; or one: the largest that a sample holds whole, for then its digest proves it, else the
+/// smallest. One that says that it is empty comes last: it would prove nothing.
 fn wanted(blobs: &[Blob], full: bool) -> Vec<&Blob> {
     if full {
         return blobs.iter().collect();
     }
-    blobs.iter().min_by_key(|blob| (blob.size == 0, blob.size)).into_iter().collect()
+    let whole = blobs.iter().filter(|blob| (1..=SAMPLE).contains(&blob.size));
+    let largest = whole.max_by_key(|blob| blob.size);
+    largest.or_else(|| blobs.iter().min_by_key(|blob| (blob.size == 0, blob.size))).into_iter().collect()
 }
 
 impl Blobs<'_> {
     async fn config(&self, content: &Content, source: Option<Source>) -> Got<Vec<u8>> {
-        let Blob { digest, size } = &content.config;
-        if *size > LONGEST_CONFIG {
-            return Err(Halt::broke(Trouble::ConfigTooLong { bytes: *size }));
+        let size = content.config.size;
+        if size > LONGEST_CONFIG {
+            return Err(Halt::broke(Trouble::ConfigTooLong { bytes: size }));
         }
         let source = match source {
             Some(source) => source,
-            None => blob_source(self.cx, self.session, digest).await?,
+            None => content.config.ask(self.cx, self.session).await?,
         };
         let (host, reply) = self.open(&content.config, source).await?;
         Ok(take(self.cx, reply, &content.config, &host, u64::MAX, true).await?.kept)
     }
 
     async fn layer(&self, blob: &Blob, most: u64) -> Got<Taken> {
-        let source = blob_source(self.cx, self.session, &blob.digest).await?;
+        let source = blob.ask(self.cx, self.session).await?;
         let (host, reply) = self.open(blob, source).await?;
         Ok(take(self.cx, reply, blob, &host, most, false).await?)
     }
@@ -214,25 +218,15 @@ impl Blobs<'_> {
                 (host, reply?)
             }
         };
-        let asked = |said| Asked {
-            host: host.to_string(),
-            digest: blob.digest.clone(),
-            status: reply.status,
-            said,
-        };
-        match reply.status {
-            200 => return Ok((host.to_string(), reply)),
-            401 if host == site.host => {
-                let asked = format!("GET blob {}", blob.digest);
-                return Err(self.session.refused(self.cx, &asked, reply).await);
-            }
-            404 => return Err(Trouble::BlobMissing(asked(None)).into()),
-            _ => {}
+        if reply.status == 200 {
+            return Ok((host.to_string(), reply));
         }
-        let refused = asked(None);
-        let said = bytes::refusal(reply).await;
-        let refused = Asked { said, ..refused };
-        Err(match refused.status {
+        let (host, status, digest) = (reply.host.to_string(), reply.status, blob.digest.clone());
+        let error = reply.error().await;
+        let gone = ["BlobNotFound", "BLOB_UNKNOWN", "NoSuchKey"].contains(&error.code.as_str());
+        let refused = Refused { host, digest, status, said: error.words() };
+        Err(match status {
+            404 if gone => Trouble::BlobMissing(refused).into(),
             429 | 500.. => Trouble::BlobOutage(refused).into(),
             _ => Trouble::BlobRefused(refused).into(),
         })

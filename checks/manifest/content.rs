@@ -1,20 +1,15 @@
 //! This platform's own manifest, and where its blobs are served from.
 
-use std::{cell::RefCell, fmt::Write};
+use std::cell::Cell;
 
-use hyper::Method;
 use oci_distribution::manifest::{ImageIndexEntry, OciImageIndex, OciImageManifest};
 use serde::Serialize;
-use sha2::{Digest, Sha256, Sha512};
 
-use super::{Manifest, Trouble, get, image};
+use super::{Manifest, Trouble, get};
 use crate::{
-    kit::{
-        Cx, Got, Halt, Host, Platform, Role, Secret,
-        net::{Reply, Request},
-    },
-    registry::redirect,
-    token::Session,
+    kit::{Cx, Got, Halt, Host, Platform},
+    registry::Site,
+    token::{Session, Source},
 };
 
 /// A blob that a manifest names.
@@ -24,12 +19,22 @@ pub struct Blob {
     pub(crate) size: u64,
 }
 
-/// What answered when the registry was asked for a blob.
-pub enum Source {
-    /// It sends us to another host, to ask this there: a path and a signature.
-    Elsewhere(Host, Secret),
-    /// It answers by itself: with the blob, or with a refusal.
-    Itself(Reply),
+impl Blob {
+    /// Asks the registry for it.
+    pub(crate) async fn ask(&self, cx: &Cx, session: &Session) -> Got<Source> {
+        let missing = match session.blob(cx, &self.digest).await? {
+            Ok(source) => return Ok(source),
+            Err(missing) => missing,
+        };
+        let registrys = missing.is_registrys();
+        let stranger = Site::stranger("GET blob", &missing);
+        let body = missing.error().await;
+        if body.code.is_empty() && !registrys {
+            return Err(stranger);
+        }
+        let (digest, said) = (self.digest.clone(), body.words());
+        Err(Trouble::BlobUnknown { digest, said }.into())
+    }
 }
 
 /// What there is to fetch for this platform.
@@ -49,7 +54,7 @@ pub struct Content {
     pub(crate) blobs: Vec<Blob>,
     /// What answered when it was asked for the config, until the layer step takes it.
     #[serde(skip)]
-    pub(crate) config_source: RefCell<Option<Source>>,
+    pub(crate) config_source: Cell<Option<Source>>,
     /// Whether an index chose it by platform; a lone manifest is pulled whatever it is for.
     #[serde(skip)]
     pub(crate) chosen: bool,
@@ -105,7 +110,10 @@ pub async fn choose(cx: &Cx, session: &Session, manifest: &Manifest) -> Got<Cont
     // A foreign layer is not the registry's to serve.
     let ours = image.layers.iter().filter(|layer| layer.urls.as_ref().is_none_or(Vec::is_empty));
     let blobs: Vec<_> = ours.map(|layer| blob(&layer.digest, layer.size)).collect();
-    let source = blob_source(cx, session, &config.digest).await?;
+    if blobs.is_empty() && !image.layers.is_empty() {
+        return Err(Halt::broke(Trouble::ForeignLayers {}));
+    }
+    let source = config.ask(cx, session).await?;
     let served_by = match &source {
         Source::Elsewhere(host, _) => Some(host.clone()),
         Source::Itself(_) => None,
@@ -119,7 +127,7 @@ pub async fn choose(cx: &Cx, session: &Session, manifest: &Manifest) -> Got<Cont
         config,
         config_type: image.config.media_type,
         blobs,
-        config_source: RefCell::new(Some(source)),
+        config_source: Cell::new(Some(source)),
         chosen,
     })
 }
@@ -127,19 +135,6 @@ pub async fn choose(cx: &Cx, session: &Session, manifest: &Manifest) -> Got<Cont
 /// Where the blobs are served from, when that is another host.
 pub fn data_host(content: &Content) -> Got<Host> {
     content.served_by.clone().ok_or_else(|| Halt::skipped(Trouble::ServedByRegistry {}))
-}
-
-/// Asks the registry for a blob: with GET, for HEAD is answered by the registry itself and never
-/// touches the host that serves the bytes.
-pub async fn blob_source(cx: &Cx, session: &Session, digest: &str) -> Got<Source> {
-    let repository = image(cx).map(|image| image.repository).unwrap_or_default();
-    let target = format!("/v2/{repository}/blobs/{digest}");
-    let request = Request::new(Method::GET, target);
-    let reply = session.ask_once(cx, request.clone()).await?;
-    Ok(match redirect(&session.site().host, &request, &reply, Role::Data) {
-        Some((host, target)) => Source::Elsewhere(host, Secret::new(target)),
-        None => Source::Itself(reply),
-    })
 }
 
 /// The manifest of an index that suits this platform best.
@@ -158,16 +153,18 @@ async fn child(cx: &Cx, session: &Session, index: &Manifest) -> Got<(Manifest, S
         let together = [&offered[..], std::slice::from_ref(&wanted)].concat().join(",");
         return Err(Trouble::PlatformNoMatch { wanted, offered, together }.into());
     };
-    let Some(image) = image(cx) else { return Err(Halt::skipped(Trouble::NoImageAsked {})) };
+    let Some(image) = session.image() else {
+        return Err(Halt::skipped(Trouble::NoImageAsked {}));
+    };
     let platform = platform(best).map_or_else(|| wanted.to_string(), |found| found.to_string());
-    match get(cx, session, &image, &best.digest).await? {
+    match get(cx, session, image, &best.digest).await? {
         Ok(manifest) if manifest.kind == "manifest" => Ok((manifest, platform)),
         Ok(manifest) => {
             let said = "index-in-index".to_owned();
             Err(Trouble::NotAManifest { media_type: manifest.media_type, said }.into())
         }
         Err(_) => {
-            let (repository, digest) = (image.repository, best.digest.clone());
+            let (repository, digest) = (image.repository.clone(), best.digest.clone());
             let together = offered.join(",");
             Err(Trouble::ChildManifestGone { repository, digest, platform, together }.into())
         }
@@ -185,51 +182,4 @@ fn platform(entry: &ImageIndexEntry) -> Option<Platform> {
 
 fn not_readable(manifest: &Manifest, error: &serde_json::Error) -> Trouble {
     Trouble::NotAManifest { media_type: manifest.media_type.clone(), said: error.to_string() }
-}
-
-/// The digest of some bytes, by the algorithm of the one that was wanted.
-pub fn digest(wanted: &str, bytes: &[u8]) -> String {
-    let mut hasher = Hasher::like(wanted);
-    hasher.update(bytes);
-    hasher.finish()
-}
-
-/// Computes a digest as the bytes come.
-pub enum Hasher {
-    /// The usual one.
-    Sha256(Sha256),
-    /// The other one that the specification registers.
-    Sha512(Sha512),
-}
-
-impl Hasher {
-    /// One for the algorithm of that digest.
-    pub fn like(digest: &str) -> Self {
-        if digest.starts_with("sha512:") {
-            Hasher::Sha512(Sha512::new())
-        } else {
-            Hasher::Sha256(Sha256::new())
-        }
-    }
-
-    /// Takes more bytes.
-    pub fn update(&mut self, bytes: &[u8]) {
-        match self {
-            Hasher::Sha256(sha) => sha.update(bytes),
-            Hasher::Sha512(sha) => sha.update(bytes),
-        }
-    }
-
-    /// The digest, as it is written.
-    pub fn finish(self) -> String {
-        let (name, bytes) = match self {
-            Hasher::Sha256(sha) => ("sha256", sha.finalize().to_vec()),
-            Hasher::Sha512(sha) => ("sha512", sha.finalize().to_vec()),
-        };
-        bytes.iter().fold(format!("{name}:"), |mut text, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
-    }
 }

@@ -3,21 +3,27 @@
 mod content;
 mod tags;
 
+use std::time::Duration;
+
 use hyper::Method;
 use serde::Serialize;
+use tokio::time::timeout;
 
 use crate::{
     kit::{
-        Cx, Got, Halt, Image,
+        Cx, Got, Halt, Image, digest,
         net::{Fault, Reply, Request},
     },
-    registry::{MANIFESTS, error_body},
+    registry::Site,
     token::Session,
 };
-pub use content::{Blob, Content, Hasher, Source, blob_source, choose, data_host, digest};
+pub use content::{Blob, Content, choose, data_host};
 
 /// The longest manifest that a registry takes, and that is read.
 const LONGEST: usize = 4 * 1024 * 1024;
+
+/// How long the look for the nearest tags may take.
+const NEAREST_WAIT: Duration = Duration::from_secs(3);
 
 /// What can be wrong with a manifest.
 #[derive(Serialize, strum::VariantNames)]
@@ -58,6 +64,16 @@ pub enum Trouble {
         /// The digest.
         digest: String,
     },
+    /// The manifest names a blob that the registry does not have.
+    BlobUnknown {
+        /// The blob.
+        digest: String,
+        /// The registry's own words.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        said: Option<String>,
+    },
+    /// Every layer is another server's to serve: could not tell.
+    ForeignLayers {},
     /// The index is there, and this platform's manifest in it is not.
     ChildManifestGone {
         /// The repository.
@@ -119,15 +135,13 @@ pub struct Manifest {
 
 /// Fetches what the image's name stands for.
 pub async fn fetch(cx: &Cx, session: &Session) -> Got<Manifest> {
-    let Some(image) = image(cx) else { return Err(Halt::skipped(Trouble::NoImageAsked {})) };
-    match get(cx, session, &image, &image.reference).await? {
+    let Some(image) = session.image() else {
+        return Err(Halt::skipped(Trouble::NoImageAsked {}));
+    };
+    match get(cx, session, image, &image.reference).await? {
         Ok(manifest) => Ok(manifest),
-        Err(reply) => Err(missing(cx, session, &image, reply).await),
+        Err(reply) => Err(missing(cx, session, image, reply).await),
     }
-}
-
-fn image(cx: &Cx) -> Option<Image> {
-    cx.subject.asked.as_ref().ok()?.image.clone()
 }
 
 /// Gets a manifest; the inner error is a 404, which the callers read differently.
@@ -137,9 +151,8 @@ async fn get(
     image: &Image,
     reference: &str,
 ) -> Got<Result<Manifest, Reply>> {
-    let target = format!("/v2/{}/manifests/{reference}", image.repository);
-    let asked = format!("GET {target}");
-    let request = Request { accept: MANIFESTS, ..Request::new(Method::GET, target) };
+    let request = Request::manifest(Method::GET, &image.repository, reference);
+    let asked = format!("GET {}", request.target);
     let reply = session.ask(cx, request).await?;
     match reply.status {
         200 => {}
@@ -162,15 +175,22 @@ async fn get(
 /// Says what is not there: the tag, the digest or the repository.
 async fn missing(cx: &Cx, session: &Session, image: &Image, reply: Reply) -> Halt {
     let Image { repository, reference } = image.clone();
-    let body = error_body(reply).await;
-    let said = (!body.code.is_empty()).then(|| format!("{}: {}", body.code, body.message));
+    let registrys = reply.is_registrys();
+    let stranger = Site::stranger("GET manifest", &reply);
+    let body = reply.error().await;
+    if body.code.is_empty() && !registrys {
+        return stranger;
+    }
+    let said = body.words();
     if let (true, Some(said)) = (body.code == "NAME_UNKNOWN", said.clone()) {
         return Trouble::RepositoryNotFound { repository, said }.into();
     }
     if image.is_digest() {
         return Trouble::ImageDigestGone { repository, digest: reference }.into();
     }
-    let nearest = tags::nearest(cx, session, image).await;
+    let nearest = tags::nearest(cx, session, image);
+    // Helpful, and no more than that: what is certain already does not wait for it.
+    let nearest = timeout(NEAREST_WAIT, nearest).await.unwrap_or_default();
     let repaired = nearest.first().and_then(|tag| {
         let asked = cx.subject.asked.as_ref().ok()?;
         Some(format!("{}/{repository}:{tag}", asked.registry))

@@ -15,19 +15,13 @@ use serde::Serialize;
 use crate::{
     image::Understood,
     kit::{
-        Asked, Cx, Got, Halt,
+        Asked, Cx, Got, Halt, Image,
         net::{self, Fault, Reply, Request, challenges, http},
     },
     network::Reached,
     tls::Secured,
 };
-pub use refusal::{ErrorBody, error_body};
-pub use site::{Site, join, redirect};
-
-/// What manifests we can read, as containerd asks for them.
-pub const MANIFESTS: &str = "application/vnd.docker.distribution.manifest.v2+json, \
-    application/vnd.docker.distribution.manifest.list.v2+json, \
-    application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, */*";
+pub use site::Site;
 
 /// What can be wrong with what a registry answers, whatever was asked.
 #[derive(Serialize, strum::VariantNames)]
@@ -44,6 +38,13 @@ pub enum Trouble {
         status: u16,
         /// What it sent where a challenge was due.
         said: String,
+    },
+    /// The registry sends us on to a host that wants a sign-in of its own: could not tell.
+    SignInElsewhere {
+        /// The registry.
+        host: String,
+        /// That host.
+        elsewhere: String,
     },
     /// The registry refuses this network address.
     NetworkRules {
@@ -102,15 +103,19 @@ pub enum Trouble {
         /// How often we were sent on.
         hops: usize,
     },
-    /// The registry names another host, and that cannot be reached.
-    HostUnreachable {
-        /// That host.
-        host: String,
-        /// Where the way there ended.
-        stage: &'static str,
-        /// How.
-        fault: Fault,
-    },
+    /// The registry names another host, and its name does not resolve.
+    OtherHostUnresolved(Elsewhere),
+    /// The same, and no address of it accepts a connection.
+    OtherHostUnreachable(Elsewhere),
+    /// The same, and TLS with it fails.
+    OtherHostUntrusted(Elsewhere),
+}
+
+/// Another host that the registry named.
+#[derive(Serialize)]
+pub struct Elsewhere {
+    host: String,
+    fault: Fault,
 }
 
 /// An answer that is a refusal.
@@ -154,6 +159,8 @@ impl fmt::Display for Wants {
 pub struct Challenge {
     #[serde(skip)]
     pub(crate) site: Rc<Site>,
+    #[serde(skip)]
+    pub(crate) image: Option<Image>,
     #[serde(serialize_with = "as_word")]
     pub(crate) wants: Wants,
     /// Where tokens are issued.
@@ -189,10 +196,15 @@ pub async fn challenge(
     let dated = http::date(&reply);
     let status = reply.status;
     let wants = match status {
-        401 => wants(&reply).ok_or_else(|| invalid(asked, &said, &reply))?,
-        404 if asked.image.is_some() => Wants::Nothing,
-        200 if is_registry(&reply) => Wants::Nothing,
-        200 => return Err(invalid(asked, &said, &reply)),
+        // Whoever we were sent on to is not who our credentials are for.
+        401 if reply.host != site.host => {
+            let (host, elsewhere) = (site.host.to_string(), reply.host.to_string());
+            return Err(Halt::broke(Trouble::SignInElsewhere { host, elsewhere }));
+        }
+        401 => wants(&reply).ok_or_else(|| Site::stranger(&said, &reply))?,
+        200 if reply.is_registrys() => Wants::Nothing,
+        404 if reply.is_registrys() && asked.image.is_some() => Wants::Nothing,
+        200 | 404 => return Err(Site::stranger(&said, &reply)),
         _ => return Err(site.refuse(&said, reply).await),
     };
     let realm = match &wants {
@@ -200,13 +212,13 @@ pub async fn challenge(
         _ => None,
     };
     let realm = realm.and_then(|realm| url::Url::parse(&realm).ok()?.host_str().map(str::to_owned));
-    Ok(Challenge { site, wants, realm, dated, status })
+    let image = asked.image.clone();
+    Ok(Challenge { site, image, wants, realm, dated, status })
 }
 
 fn first_question(asked: &Asked, method: Method) -> Request {
     let Some(image) = &asked.image else { return Request::new(Method::GET, "/v2/") };
-    let target = format!("/v2/{}/manifests/{}", image.repository, image.reference);
-    Request { accept: MANIFESTS, ..Request::new(method, target) }
+    Request::manifest(method, &image.repository, &image.reference)
 }
 
 /// What the answer asks for; `None` when it asks for nothing that we could follow.
@@ -217,26 +229,4 @@ fn wants(reply: &Reply) -> Option<Wants> {
         Some(bearer) => Some(Wants::Bearer(bearer.clone())),
         None => challenges.iter().any(|c| c.scheme == "basic").then_some(Wants::Basic),
     }
-}
-
-/// A 200 proves a registry only when it looks like one: a captive portal says 200 to everything.
-fn is_registry(reply: &Reply) -> bool {
-    let manifest = reply.header("content-type").is_some_and(|kind| {
-        kind.contains("manifest") || kind.contains("vnd.oci.image") || kind.contains("json")
-    });
-    manifest
-        || reply.header("docker-distribution-api-version").is_some()
-        || reply.header("docker-content-digest").is_some()
-}
-
-fn invalid(asked: &Asked, said: &str, reply: &Reply) -> Halt {
-    let header = reply.header("www-authenticate").map(|h| format!("WWW-Authenticate: {h}"));
-    let kind = || reply.header("content-type").map(|kind| format!("Content-Type: {kind}"));
-    Trouble::ChallengeInvalid {
-        host: asked.host.to_string(),
-        request: said.to_owned(),
-        status: reply.status,
-        said: header.or_else(kind).unwrap_or_else(|| "no-challenge".to_owned()),
-    }
-    .into()
 }

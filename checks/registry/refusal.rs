@@ -1,48 +1,20 @@
-//! What a refusal says: the registry's error body, and the troubles that any request can meet.
-
-use serde::Deserialize;
+//! The troubles that any request can meet.
 
 use super::{Refused, Trouble};
-use crate::kit::{Halt, Host, net::Reply};
-
-/// The longest error body that is read.
-const LONGEST: usize = 64 * 1024;
-
-/// The first error of a registry's error body: in a list of errors the first is the cause.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
-pub struct ErrorBody {
-    /// `MANIFEST_UNKNOWN`, `DENIED`
-    #[serde(default)]
-    pub code: String,
-    /// In the registry's words.
-    #[serde(default)]
-    pub message: String,
-}
-
-#[derive(Deserialize)]
-struct Envelope {
-    errors: Vec<ErrorBody>,
-}
-
-/// Reads an error body; empty when there is none that is a registry's.
-pub async fn error_body(reply: Reply) -> ErrorBody {
-    let body = reply.read(LONGEST).await.unwrap_or_default();
-    let envelope = serde_json::from_slice::<Envelope>(&body).ok();
-    envelope.and_then(|envelope| envelope.errors.into_iter().next()).unwrap_or_default()
-}
+use crate::kit::{Halt, net::Reply};
 
 /// Says what a refusal means that has nothing to do with what was asked for.
-pub(super) async fn grade(host: &Host, asked: &str, reply: Reply) -> Halt {
-    let status = reply.status;
+pub(super) async fn grade(asked: &str, reply: Reply) -> Halt {
+    let (host, status) = (reply.host.clone(), reply.status);
     let header = |name| reply.header(name).map(str::to_owned);
     let (retry_after, correlation) =
         (header("retry-after"), header("x-ms-correlation-request-id"));
-    let body = error_body(reply).await;
+    let body = reply.error().await;
     if status == 403 && body.message.contains("aka.ms/acr/firewall") {
         let client_ip = client_ip(&body.message);
         return Trouble::NetworkRules { host: host.to_string(), client_ip, correlation }.into();
     }
-    let said = (!body.code.is_empty()).then(|| format!("{}: {}", body.code, body.message));
+    let said = body.words();
     let (host_name, request) = (host.to_string(), asked.to_owned());
     let refused = Refused { host: host_name, request, status, said, retry_after, correlation };
     match status {

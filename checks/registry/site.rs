@@ -1,25 +1,21 @@
 //! A registry to talk to: its lines, where its redirects lead, and what no request should get.
 
-use std::time::Duration;
+use tokio::time::{Instant, timeout};
 
-use tokio::time::timeout;
-
-use super::{Trouble, refusal};
+use super::{Elsewhere, Trouble, refusal};
 use crate::{
     kit::{
         Cx, Got, Halt, Host, Role,
-        net::{Fault, Line, Reply, Request, http::Transport, open::Lines},
+        net::{FOLLOW_WAIT, Fault, HTTP_WAIT, Line, Reply, Request, http::Transport, open::{Lines, Stage}, redirect},
     },
     network::Reached,
     tls::Secured,
 };
 
-/// How often one request may be sent on.
-const HOPS: usize = 5;
+/// How often one request may be sent on: as often as Go's client goes along.
+const HOPS: usize = 10;
 /// How often a request that meets an outage or a limit is asked again.
 const AGAIN: usize = 2;
-/// How long one request may take, all redirects included.
-const WHOLE: Duration = Duration::from_secs(25);
 
 /// A registry and the hosts that it sends us to.
 pub struct Site {
@@ -39,7 +35,7 @@ impl Site {
     /// Asks the registry. Redirects are followed; throttling, outages and the network's refusals are
     /// graded here, all else is for the caller to read.
     pub(crate) async fn ask(&self, cx: &Cx, request: &Request) -> Got<Reply> {
-        let mut seen = vec![];
+        let (mut seen, began) = (vec![], Instant::now());
         loop {
             let reply = self.follow(cx, &self.host, request, Role::Other).await?;
             let passing = matches!(reply.status, 408 | 429 | 500..);
@@ -48,7 +44,7 @@ impl Site {
                 cx.tell(Trouble::Unsteady { host, statuses: seen.clone(), then: reply.status });
             }
             // containerd asks again at once, too: what passes by itself is no reason to say "cannot".
-            if passing && seen.len() < AGAIN {
+            if passing && seen.len() < AGAIN && began.elapsed() < HTTP_WAIT {
                 seen.push(reply.status);
                 continue;
             }
@@ -62,11 +58,6 @@ impl Site {
         }
     }
 
-    /// Asks once, without following: for blobs, whose redirect is an answer.
-    pub(crate) async fn ask_once(&self, cx: &Cx, request: &Request) -> Got<Reply> {
-        self.send(cx, &self.host, request).await
-    }
-
     /// Asks a host, and goes where it sends us: as Go's client does, but the credentials stay with
     /// the host that they are for.
     pub(crate) async fn follow(
@@ -77,8 +68,21 @@ impl Site {
         role: Role,
     ) -> Got<Reply> {
         let asked = format!("{} {}", request.method, path(&request.target));
-        let following = timeout(WHOLE, self.hop(cx, host, request, role, &asked)).await;
+        let following = timeout(FOLLOW_WAIT, self.hop(cx, host, request, role, &asked)).await;
         following.map_err(|_| no_answer(host, &asked, Fault::NoAnswer))?
+    }
+
+    /// Says that what answered is no registry.
+    pub(crate) fn stranger(asked: &str, reply: &Reply) -> Halt {
+        let header = reply.header("www-authenticate").map(|h| format!("WWW-Authenticate: {h}"));
+        let kind = || reply.header("content-type").map(|kind| format!("Content-Type: {kind}"));
+        Trouble::ChallengeInvalid {
+            host: reply.host.to_string(),
+            request: asked.to_owned(),
+            status: reply.status,
+            said: header.or_else(kind).unwrap_or_else(|| "no-challenge".to_owned()),
+        }
+        .into()
     }
 
     async fn hop(
@@ -107,26 +111,36 @@ impl Site {
     /// Asks a host once.
     pub(crate) async fn send(&self, cx: &Cx, host: &Host, request: &Request) -> Got<Reply> {
         let line = self.lines.to(cx, host).await.map_err(|unopened| -> Halt {
-            let (stage, fault) = (unopened.stage, unopened.fault);
-            Trouble::HostUnreachable { host: host.to_string(), stage, fault }.into()
+            let elsewhere = Elsewhere { host: host.to_string(), fault: unopened.fault };
+            match unopened.stage {
+                Stage::Dns => Trouble::OtherHostUnresolved(elsewhere).into(),
+                Stage::Tcp => Trouble::OtherHostUnreachable(elsewhere).into(),
+                Stage::Tls => Trouble::OtherHostUntrusted(elsewhere).into(),
+            }
         })?;
         let asked = format!("{} {}", request.method, path(&request.target));
         line.ask(cx, request).await.map_err(|fault| no_answer(host, &asked, fault))
     }
 
-    /// Takes a line that a step has opened.
-    pub(crate) fn keep(&self, line: Line) {
-        self.lines.keep(line);
+    /// Takes the door to another of its hosts into use.
+    pub(crate) async fn join(
+        &self,
+        cx: &Cx,
+        reached: &Reached,
+        secured: Option<&Secured>,
+    ) -> Got<()> {
+        self.lines.keep(join(cx, reached, secured).await?);
+        Ok(())
     }
 
     /// Says what a refusal means that has nothing to do with what was asked for.
     pub(crate) async fn refuse(&self, asked: &str, reply: Reply) -> Halt {
-        refusal::grade(&self.host, asked, reply).await
+        refusal::grade(asked, reply).await
     }
 }
 
 /// A line over what the steps of a door have opened.
-pub async fn join(cx: &Cx, reached: &Reached, secured: Option<&Secured>) -> Got<Line> {
+async fn join(cx: &Cx, reached: &Reached, secured: Option<&Secured>) -> Got<Line> {
     let mut host = reached.host.clone();
     let failed = |fault| no_answer(&reached.host, "HTTP", fault);
     let transport = match secured {
@@ -140,27 +154,6 @@ pub async fn join(cx: &Cx, reached: &Reached, secured: Option<&Secured>) -> Got<
     };
     let transport = transport.ok_or_else(|| failed(Fault::Closed))?;
     Line::over(host, reached.address, transport).await.map_err(failed)
-}
-
-/// Where an answer sends us: the host, and what to ask there.
-pub fn redirect(
-    from: &Host,
-    request: &Request,
-    reply: &Reply,
-    role: Role,
-) -> Option<(Host, String)> {
-    if !matches!(reply.status, 301 | 302 | 303 | 307 | 308) {
-        return None;
-    }
-    let scheme = if from.plain { "http" } else { "https" };
-    let base = url::Url::parse(&format!("{scheme}://{from}{}", request.target)).ok()?;
-    let url = base.join(reply.header("location")?).ok()?;
-    let mut host = Host::of(&url, role)?;
-    if (&host.name, host.port) == (&from.name, from.port) {
-        host = from.clone();
-    }
-    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
-    Some((host, format!("{}{query}", url.path())))
 }
 
 fn no_answer(host: &Host, asked: &str, fault: Fault) -> Halt {

@@ -20,6 +20,21 @@ use crate::{
     network::Reached,
 };
 
+/// The host, as words and as commands take it.
+#[derive(Serialize)]
+pub struct At {
+    /// Its name.
+    host: String,
+    /// Name and port.
+    endpoint: String,
+}
+
+impl At {
+    fn host(host: &Host) -> Self {
+        Self { host: host.name.clone(), endpoint: format!("{}:{}", host.name, host.port) }
+    }
+}
+
 /// What can be wrong with a handshake.
 #[derive(Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
@@ -28,14 +43,16 @@ pub enum Trouble {
     /// Nobody who is trusted here signed the certificate.
     UnknownCa {
         /// The host.
-        host: String,
+        #[serde(flatten)]
+        at: At,
         /// Who did.
         issuer: String,
     },
     /// The certificate is for other names.
     HostnameMismatch {
         /// The host.
-        host: String,
+        #[serde(flatten)]
+        at: At,
         /// The names.
         names: Vec<String>,
         /// The address that presented it.
@@ -44,7 +61,8 @@ pub enum Trouble {
     /// The certificate is out of date by this clock, and by the host's it is not.
     ClockSkew {
         /// The host.
-        host: String,
+        #[serde(flatten)]
+        at: At,
         /// This clock.
         here: Timestamp,
         /// The host's.
@@ -55,16 +73,20 @@ pub enum Trouble {
     /// The certificate is out of date.
     CertificateExpired {
         /// The host.
-        host: String,
+        #[serde(flatten)]
+        at: At,
         /// When it became valid.
         not_before: Timestamp,
         /// When it ceased to be.
         not_after: Timestamp,
+        /// Who signed it.
+        issuer: String,
     },
     /// The certificate is bad in another way.
     CertificateInvalid {
         /// The host.
-        host: String,
+        #[serde(flatten)]
+        at: At,
         /// How, in the words of the verifier.
         said: String,
         /// Who signed it.
@@ -73,32 +95,42 @@ pub enum Trouble {
     /// The connection is cut, or stays silent, as soon as TLS begins.
     Reset {
         /// The host.
-        host: String,
+        #[serde(flatten)]
+        at: At,
         /// How.
         fault: Fault,
     },
     /// The same, at the host that serves layers.
     BlobEndpointReset {
         /// The host.
-        host: String,
+        #[serde(flatten)]
+        at: At,
         /// How.
         fault: Fault,
     },
     /// The host ended the handshake with an alert.
     Refused {
         /// The host.
-        host: String,
+        #[serde(flatten)]
+        at: At,
         /// The alert.
         alert: String,
+    },
+    /// The two ends find no common way to speak TLS.
+    Incompatible {
+        /// The host.
+        #[serde(flatten)]
+        at: At,
+        /// Why, in the words of the library.
+        said: String,
     },
     /// What answers does not speak TLS.
     NotTls {
         /// The host.
-        host: String,
-        /// The port.
-        port: u16,
+        #[serde(flatten)]
+        at: At,
     },
-    /// Plain HTTP was asked for.
+    /// Plain HTTP is spoken.
     PlainHttp {},
     /// The host is this machine and does not speak TLS: containerd goes on without, and so do we.
     PlainHttpHere {},
@@ -140,49 +172,49 @@ pub async fn secure(cx: &Cx, reached: &Reached) -> Got<Secured> {
             Err(Halt::skipped(Trouble::PlainHttpHere {}))
         }
         Refusal::Broken(fault) => Err(broken(host, fault).into()),
-        Refusal::Alert(alert) => Err(Trouble::Refused { host: host.to_string(), alert }.into()),
+        Refusal::Alert(alert) => Err(Trouble::Refused { at: At::host(host), alert }.into()),
         Refusal::Untrusted(why, seen) => Err(judge(cx, reached, why, seen).await.into()),
     }
 }
 
 fn broken(host: &Host, fault: Fault) -> Trouble {
-    let name = host.to_string();
+    let at = At::host(host);
     match (fault, host.role) {
-        (Fault::NotTls, _) => Trouble::NotTls { host: name, port: host.port },
-        (fault, Role::Data) => Trouble::BlobEndpointReset { host: name, fault },
-        (fault, _) => Trouble::Reset { host: name, fault },
+        (Fault::NotTls, _) => Trouble::NotTls { at },
+        (Fault::Other(said), _) => Trouble::Incompatible { at, said },
+        (fault, Role::Data) => Trouble::BlobEndpointReset { at, fault },
+        (fault, _) => Trouble::Reset { at, fault },
     }
 }
 
 /// Says what is wrong with a certificate.
 async fn judge(cx: &Cx, reached: &Reached, why: CertificateError, seen: Certificate) -> Trouble {
     use CertificateError as Why;
-    let host = reached.host.to_string();
+    let at = At::host(&reached.host);
     match why {
-        Why::UnknownIssuer => Trouble::UnknownCa { host, issuer: seen.issuer },
+        Why::UnknownIssuer => Trouble::UnknownCa { at, issuer: seen.issuer },
         Why::NotValidForName | Why::NotValidForNameContext { .. } => {
             let address = reached.address.ip().to_string();
-            Trouble::HostnameMismatch { host, names: seen.names, address }
+            Trouble::HostnameMismatch { at, names: seen.names, address }
         }
-        Why::Expired | Why::ExpiredContext { .. } | Why::NotValidYet | Why::NotValidYetContext { .. } => {
-            out_of_date(cx, reached, seen).await
-        }
-        other => {
-            Trouble::CertificateInvalid { host, said: other.to_string(), issuer: seen.issuer }
-        }
+        Why::Expired
+        | Why::ExpiredContext { .. }
+        | Why::NotValidYet
+        | Why::NotValidYetContext { .. } => out_of_date(cx, reached, seen).await,
+        other => Trouble::CertificateInvalid { at, said: other.to_string(), issuer: seen.issuer },
     }
 }
 
 /// Is the certificate out of date, or this clock? The host's own clock decides.
 async fn out_of_date(cx: &Cx, reached: &Reached, seen: Certificate) -> Trouble {
-    let host = reached.host.to_string();
+    let at = At::host(&reached.host);
     let there = date_unverified(cx, &reached.host, reached.address).await;
     let valid = |time: &Timestamp| (seen.not_before..=seen.not_after).contains(time);
     match there.filter(valid).and_then(|there| Some((there, cx.skew(there)?))) {
-        Some((there, minutes)) => Trouble::ClockSkew { host, here: cx.now(), there, minutes },
+        Some((there, minutes)) => Trouble::ClockSkew { at, here: cx.now(), there, minutes },
         None => {
-            let Certificate { not_before, not_after, .. } = seen;
-            Trouble::CertificateExpired { host, not_before, not_after }
+            let Certificate { not_before, not_after, issuer, .. } = seen;
+            Trouble::CertificateExpired { at, not_before, not_after, issuer }
         }
     }
 }

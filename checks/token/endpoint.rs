@@ -46,9 +46,12 @@ pub(super) async fn token(
             let form =
                 [("grant_type", "password"), ("username", user), ("password", password.expose())];
             let reply = server.post(cx, session, &form).await?;
-            match reply.status {
-                400 | 401 | 404 | 405 => server.get(cx, session, Some(password.basic(user))).await?,
-                _ => reply,
+            if matches!(reply.status, 400 | 401 | 404 | 405) {
+                // Its body is still on the line that the next question has to take.
+                drop(reply);
+                server.get(cx, session, Some(password.basic(user))).await?
+            } else {
+                reply
             }
         }
         _ => server.get(cx, session, None).await?,
@@ -90,14 +93,19 @@ impl Server {
         let realm = wanted.param("realm").unwrap_or_default();
         let not_safe = || -> Halt {
             let host = site.host.to_string();
-            // Its query is not shown: it is the registry's to fill, and may hold anything.
-            let realm = realm.split('?').next().unwrap_or_default().to_owned();
-            Trouble::RealmNotSafe { host, realm }.into()
+            // No more of it than this is shown: it is the registry's to fill, and may hold anything.
+            let place = Url::parse(realm).ok();
+            let place = place.and_then(|url| Some(format!("{}://{}", url.scheme(), url.host_str()?)));
+            let realm = place.unwrap_or_else(|| "not-a-url".to_owned());
+            Halt::broke(Trouble::RealmNotSafe { host, realm })
         };
         let url = Url::parse(realm).map_err(|_| not_safe())?;
         let mut host = Host::of(&url, Role::Other).ok_or_else(not_safe)?;
         let http = matches!(url.scheme(), "http" | "https");
-        if !http || (host.plain && !site.host.plain && !host.is_local()) {
+        let in_the_open = host.plain && !site.host.plain && !host.is_local();
+        // Where nobody signs in there is nothing to keep from anybody.
+        let secret = !matches!(session.identity.credential, Credential::Nobody);
+        if !http || (in_the_open && secret) {
             return Err(not_safe());
         }
         if (&host.name, host.port) == (&site.host.name, site.host.port) {
@@ -109,9 +117,9 @@ impl Server {
             ask.extend(value);
         };
         add("service");
-        match (wanted.param("scope"), session.repository()) {
+        match (wanted.param("scope"), session.image()) {
             // containerd asks for this where the registry does not say what it wants.
-            (None, Some(repository)) => ask.push(("scope".into(), format!("repository:{repository}:pull"))),
+            (None, Some(image)) => ask.push(("scope".into(), format!("repository:{}:pull", image.repository))),
             _ => add("scope"),
         }
         Ok(Self { host, path: url.path().to_owned(), ask })

@@ -9,9 +9,9 @@ use serde::Serialize;
 use crate::{
     identity::{Credential, Identity},
     kit::{Cx, Got, Halt, Secret, claims, net::Request},
-    registry::{Challenge, Site, Wants},
+    registry::{Challenge, Wants},
 };
-pub use session::Session;
+pub use session::{Session, Source};
 
 /// What can be wrong with signing in.
 #[derive(Serialize, strum::VariantNames)]
@@ -34,8 +34,8 @@ pub enum Trouble {
         /// What was asked for.
         wanted: String,
     },
-    /// The same inside a pod, where the node would sign in for it: could not tell.
-    NobodyInThisPod {
+    /// The same in a pod or on a node, where the kubelet may sign in: could not tell.
+    NodeMaySignIn {
         /// The registry.
         host: String,
         /// What was asked for.
@@ -46,7 +46,10 @@ pub enum Trouble {
         /// Who refused it.
         host: String,
         /// Who was refused.
-        user: String,
+        who: String,
+        /// The user's name, where it has one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        user: Option<String>,
         /// Where the credentials came from.
         from: String,
         /// The registry's own words.
@@ -55,6 +58,15 @@ pub enum Trouble {
         /// For support.
         #[serde(skip_serializing_if = "Option::is_none")]
         correlation: Option<String>,
+    },
+    /// The registry wants a password, and what we have is a token.
+    CredentialsDoNotFit {
+        /// The registry.
+        host: String,
+        /// What we have, as a word.
+        kind: String,
+        /// Where it came from.
+        from: String,
     },
     /// Signed in, and not allowed.
     ScopeNotGranted {
@@ -65,7 +77,10 @@ pub enum Trouble {
         /// What the token says that it grants.
         granted: String,
         /// Who asked.
-        user: String,
+        who: String,
+        /// The user's name, where it has one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        user: Option<String>,
     },
     /// The token server's answer is no token.
     NoToken {
@@ -76,7 +91,7 @@ pub enum Trouble {
         /// What it sent instead.
         said: String,
     },
-    /// The challenge names a place to which no credentials may be sent.
+    /// The challenge names a place to which we send no credentials: could not tell.
     RealmNotSafe {
         /// The registry.
         host: String,
@@ -95,15 +110,15 @@ pub struct Grant {
 }
 
 /// Is there a refresh token that the registry can still take?
-pub async fn exchange(cx: &Cx, challenge: &Challenge, identity: &Identity) -> Got<Grant> {
+pub async fn exchange(_: &Cx, challenge: &Challenge, identity: &Identity) -> Got<Grant> {
     let Credential::Refresh(token) = &identity.credential else {
         return Err(Halt::skipped(Trouble::NothingToExchange {}));
     };
     let expires = claims(token).and_then(|claims| claims.get("exp")?.as_i64());
     let expires = expires.and_then(|seconds| Timestamp::from_second(seconds).ok());
-    // By the registry's clock, where it told: ours may be wrong.
-    let now = challenge.dated.unwrap_or_else(|| cx.now());
-    match expires.filter(|expires| *expires < now) {
+    // By the registry's clock: ours may be wrong, and then this would be no proof.
+    let expired = expires.filter(|expires| challenge.dated.is_some_and(|now| *expires < now));
+    match expired {
         Some(expired) => {
             Err(Trouble::PullsecretShortLivedToken { expired, from: identity.source() }.into())
         }
@@ -118,22 +133,25 @@ pub async fn fetch(
     identity: &Identity,
     grant: &Option<std::rc::Rc<Grant>>,
 ) -> Got<Session> {
-    let site = challenge.site.clone();
     let refresh = grant.as_ref().map(|grant| grant.token.clone());
-    let session = Session::new(cx, site, identity, refresh);
-    let session = match &challenge.wants {
-        Wants::Nothing => session,
-        Wants::Basic => match &identity.credential {
-            Credential::Password { user, password } => session.with(password.basic(user), None),
-            _ => return Err(session.nobody(cx)),
-        },
-        Wants::Bearer(wanted) => {
+    let session = Session::new(challenge.site.clone(), identity, challenge.image.clone(), refresh);
+    let session = match (&challenge.wants, &identity.credential) {
+        (Wants::Nothing, _) => session,
+        (Wants::Basic, Credential::Password { user, password }) => {
+            session.with_password(password.basic(user))
+        }
+        (Wants::Basic, Credential::Nobody) => return Err(session.nobody(cx)),
+        (Wants::Basic, _) => {
+            let host = challenge.site.host.to_string();
+            let (kind, from) = (identity.name(), identity.source());
+            return Err(Trouble::CredentialsDoNotFit { host, kind, from }.into());
+        }
+        (Wants::Bearer(wanted), _) => {
             let token = session.token(cx, wanted).await?;
-            let granted = session::granted(&token);
-            session.with(token.bearer(), granted)
+            session.with_token(&token)
         }
     };
-    if cx.subject.asked.as_ref().is_ok_and(|asked| asked.image.is_none()) {
+    if challenge.image.is_none() {
         prove_signed_in(cx, &session).await?;
     }
     Ok(session)
@@ -147,9 +165,4 @@ async fn prove_signed_in(cx: &Cx, session: &Session) -> Got<()> {
         401 => Err(session.refused(cx, "GET /v2/", reply).await),
         _ => Err(session.site().refuse("GET /v2/", reply).await),
     }
-}
-
-/// The site's name as findings give it.
-fn host(site: &Site) -> String {
-    site.host.to_string()
 }

@@ -2,22 +2,22 @@
 
 use std::rc::Rc;
 
+use hyper::Method;
 use serde::{Serialize, Serializer};
 
 use super::{Trouble, endpoint};
 use crate::{
     identity::{Credential, Identity},
     kit::{
-        Cx, Got, Halt, Secret, claims,
-        net::{Challenge, Reply, Request, challenges},
+        Cx, Got, Halt, Host, Image, Role, Secret, Who, claims,
+        net::{Challenge, Reply, Request, challenges, redirect},
     },
-    registry::{Site, error_body},
+    registry::Site,
 };
 
 /// A registry, and what each request to it must carry.
 #[derive(Serialize)]
 pub struct Session {
-    /// The registry.
     #[serde(skip)]
     site: Rc<Site>,
     #[serde(skip)]
@@ -27,13 +27,22 @@ pub struct Session {
     /// What the token says that it grants; nothing when it is opaque.
     #[serde(skip_serializing_if = "Option::is_none")]
     granted: Option<String>,
-    /// What is needed of it.
-    wanted: String,
+    /// Whether that holds what is needed.
     #[serde(skip)]
-    repository: Option<String>,
+    suffices: Option<bool>,
+    #[serde(skip)]
+    image: Option<Image>,
     /// What more tokens are asked for with, where that is not a password.
     #[serde(skip)]
     refresh: Option<Secret>,
+}
+
+/// What answered when the registry was asked for a blob.
+pub enum Source {
+    /// It sends us to another host, to ask this there: a path and a signature.
+    Elsewhere(Host, Secret),
+    /// It sends the blob itself.
+    Itself(Reply),
 }
 
 /// Whether there is something, never what.
@@ -43,33 +52,56 @@ fn whether<S: Serializer>(secret: &Option<Secret>, to: S) -> Result<S::Ok, S::Er
 
 impl Session {
     pub(super) fn new(
-        cx: &Cx,
         site: Rc<Site>,
         identity: &Identity,
+        image: Option<Image>,
         refresh: Option<Secret>,
     ) -> Self {
-        let image = cx.subject.asked.as_ref().ok().and_then(|asked| asked.image.clone());
-        let repository = image.map(|image| image.repository);
-        let wanted = match &repository {
-            Some(repository) => format!("pull {repository}"),
-            None => "sign-in".to_owned(),
-        };
         let identity = identity.clone();
-        Self { site, identity, authorization: None, granted: None, wanted, repository, refresh }
+        let (authorization, granted, suffices) = (None, None, None);
+        Self { site, identity, authorization, granted, suffices, image, refresh }
     }
 
-    /// The repository that is asked for, if one is.
-    pub(super) fn repository(&self) -> Option<&str> {
-        self.repository.as_deref()
+    /// The same, each request carrying a password.
+    pub(super) fn with_password(self, basic: Secret) -> Self {
+        Self { authorization: Some(basic), ..self }
     }
 
-    pub(super) fn with(self, authorization: Secret, granted: Option<String>) -> Self {
-        Self { authorization: Some(authorization), granted, ..self }
+    /// The same, each request carrying a token.
+    pub(super) fn with_token(self, token: &Secret) -> Self {
+        let grants = grants(token);
+        let suffices = self.image.as_ref().and_then(|image| {
+            let is_pull = |(name, actions): &(String, String)| {
+                *name == image.repository && actions.split(',').any(|a| a == "pull" || a == "*")
+            };
+            Some(grants.as_ref()?.iter().any(is_pull))
+        });
+        let granted = grants.map(|grants| match grants.as_slice() {
+            [] => "nothing".to_owned(),
+            grants => {
+                let grants = grants.iter().map(|(name, actions)| format!("{actions} {name}"));
+                grants.collect::<Vec<_>>().join(", ")
+            }
+        });
+        Self { authorization: Some(token.bearer()), granted, suffices, ..self }
     }
 
     /// The registry.
     pub(crate) fn site(&self) -> &Site {
         &self.site
+    }
+
+    /// The image that is asked for, if one is.
+    pub(crate) fn image(&self) -> Option<&Image> {
+        self.image.as_ref()
+    }
+
+    /// What is needed, in words.
+    fn wanted(&self) -> String {
+        match &self.image {
+            Some(image) => format!("pull {}", image.repository),
+            None => "sign-in".to_owned(),
+        }
     }
 
     /// Asks, signed in; redirects are followed.
@@ -80,10 +112,13 @@ impl Session {
     /// Asks for what a pull does not need, with a token of its own where the registry wants one.
     pub(crate) async fn ask_beyond(&self, cx: &Cx, request: Request) -> Got<Reply> {
         let reply = self.ask(cx, request.clone()).await?;
-        let wanted = challenges(&reply.headers).into_iter().find(|c| c.scheme == "bearer");
-        match wanted.filter(|_| reply.status == 401) {
+        let mut wanted = challenges(&reply.headers).into_iter();
+        let wanted = wanted.find(|challenge| challenge.scheme == "bearer");
+        match wanted.filter(|_| reply.status == 401 && reply.host == self.site.host) {
             None => Ok(reply),
             Some(wanted) => {
+                // Its body is still on the line that the token may have to take.
+                drop(reply);
                 let token = self.token(cx, &wanted).await?;
                 let request = Request { authorization: Some(token.bearer()), ..request };
                 self.site.ask(cx, &request).await
@@ -91,14 +126,27 @@ impl Session {
         }
     }
 
+    /// Asks for a blob: with GET, for HEAD is answered by the registry itself and never touches the
+    /// host that serves the bytes. The inner error is a 404.
+    pub(crate) async fn blob(&self, cx: &Cx, digest: &str) -> Got<Result<Source, Reply>> {
+        let repository = self.image.as_ref().map_or("", |image| &image.repository);
+        let request = self.sign(Request::new(Method::GET, format!("/v2/{repository}/blobs/{digest}")));
+        let host = &self.site.host;
+        let reply = self.site.send(cx, host, &request).await?;
+        if let Some((host, target)) = redirect(host, &request, &reply, Role::Data) {
+            return Ok(Ok(Source::Elsewhere(host, Secret::new(target))));
+        }
+        match reply.status {
+            200 => Ok(Ok(Source::Itself(reply))),
+            401 => Err(self.refused(cx, "GET blob", reply).await),
+            404 => Ok(Err(reply)),
+            _ => Err(self.site.refuse("GET blob", reply).await),
+        }
+    }
+
     /// Gets an access token for what a challenge names.
     pub(super) async fn token(&self, cx: &Cx, wanted: &Challenge) -> Got<Secret> {
         endpoint::token(cx, self, wanted, self.refresh.as_ref()).await
-    }
-
-    /// Asks for a blob, signed in; a redirect is the answer.
-    pub(crate) async fn ask_once(&self, cx: &Cx, request: Request) -> Got<Reply> {
-        self.site.ask_once(cx, &self.sign(request)).await
     }
 
     fn sign(&self, request: Request) -> Request {
@@ -110,20 +158,20 @@ impl Session {
         let mut errors = challenges(&reply.headers).into_iter();
         let error = errors.find_map(|challenge| challenge.params.get("error").cloned());
         let error = error.as_deref().unwrap_or_default();
-        let Some(authorization) = &self.authorization else { return self.nobody(cx) };
-        let granted = self.granted.clone();
-        let lacks = granted.as_ref().is_some_and(|granted| !granted.contains(&self.wanted));
-        match &self.identity.credential {
-            Credential::Nobody => self.nobody(cx),
-            _ if authorization.expose().starts_with("Basic ") => self.stale(reply).await,
-            _ if error == "invalid_token" => self.stale(reply).await,
-            _ if error == "insufficient_scope" || lacks => Trouble::ScopeNotGranted {
-                host: super::host(&self.site),
-                wanted: self.wanted.clone(),
-                granted: granted.unwrap_or_else(|| "not-said".to_owned()),
-                user: self.identity.name(),
+        let basic = |secret: &Secret| secret.expose().starts_with("Basic ");
+        match (&self.identity.credential, &self.authorization) {
+            (Credential::Nobody, _) => self.nobody(cx),
+            (_, Some(secret)) if basic(secret) || error == "invalid_token" => self.stale(reply).await,
+            (_, Some(_)) if error == "insufficient_scope" || self.suffices == Some(false) => {
+                Trouble::ScopeNotGranted {
+                    host: self.site.host.to_string(),
+                    wanted: self.wanted(),
+                    granted: self.granted.clone().unwrap_or_else(|| "not-said".to_owned()),
+                    who: self.identity.name(),
+                    user: self.identity.user.clone(),
+                }
+                .into()
             }
-            .into(),
             // Refused without a word on why: no more than that can be said.
             _ => self.site.refuse(asked, reply).await,
         }
@@ -131,21 +179,23 @@ impl Session {
 
     /// The registry wants somebody, and there is nobody.
     pub(super) fn nobody(&self, cx: &Cx) -> Halt {
-        let (host, wanted) = (super::host(&self.site), self.wanted.clone());
+        let (host, wanted) = (self.site.host.to_string(), self.wanted());
         // A pod's image is pulled by its node, which may well have an identity: not ours to say.
-        if cx.world.in_pod {
-            return Halt::broke(Trouble::NobodyInThisPod { host, wanted });
+        if cx.world.node_may_sign_in && cx.subject.sign_in.who != Who::Anonymous {
+            return Halt::broke(Trouble::NodeMaySignIn { host, wanted });
         }
         Trouble::AnonymousPullDisabled { host, wanted }.into()
     }
 
     /// What we sign in with was refused.
     pub(super) async fn stale(&self, reply: Reply) -> Halt {
+        let host = reply.host.to_string();
         let correlation = reply.header("x-ms-correlation-request-id").map(str::to_owned);
-        let body = error_body(reply).await;
+        let body = reply.error().await;
         Trouble::CredentialsRefused {
-            host: super::host(&self.site),
-            user: self.identity.name(),
+            host,
+            who: self.identity.name(),
+            user: self.identity.user.clone(),
             from: self.identity.source(),
             said: (!body.message.is_empty()).then_some(body.message),
             correlation,
@@ -154,14 +204,13 @@ impl Session {
     }
 }
 
-/// What a token says that it grants, as `pull team/app`; `None` when it does not say.
-pub(super) fn granted(token: &Secret) -> Option<String> {
+/// What a token says that it grants: repositories, and the actions on each. `None` when it does not say.
+fn grants(token: &Secret) -> Option<Vec<(String, String)>> {
     let claims = claims(token)?;
     let grants = claims.get("access")?.as_array()?.iter().filter_map(|access| {
-        let actions: Vec<_> = access.get("actions")?.as_array()?.iter().filter_map(|a| a.as_str()).collect();
-        let name = access.get("name")?.as_str()?;
-        (!actions.is_empty()).then(|| format!("{} {name}", actions.join(",")))
+        let actions = access.get("actions")?.as_array()?.iter().filter_map(|a| a.as_str());
+        let actions = actions.collect::<Vec<_>>().join(",");
+        Some((access.get("name")?.as_str()?.to_owned(), actions))
     });
-    let grants: Vec<_> = grants.collect();
-    Some(if grants.is_empty() { "nothing".to_owned() } else { grants.join(", ") })
+    Some(grants.filter(|(_, actions)| !actions.is_empty()).collect())
 }

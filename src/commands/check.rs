@@ -32,7 +32,7 @@ pub(super) async fn in_world(
     let wanted = Wanted {
         only: args.only.iter().cloned().collect(),
         skip: args.skip.iter().cloned().collect(),
-        timeout: args.timeout,
+        timeout: args.timeout(),
     };
     let board = Board::new(outputs.words(), outputs.lang());
     let lines = outputs.clone();
@@ -41,7 +41,7 @@ pub(super) async fn in_world(
         lines.event(event);
     });
     let events = events.await;
-    outputs.finish(&events)
+    Ok(outputs.finish(&events))
 }
 
 /// What the command line asks.
@@ -60,12 +60,37 @@ pub fn subject(args: &CheckArgs, password: Option<Secret>) -> Result<Subject, St
         text,
         platform: args.platform.clone().unwrap_or_else(Platform::here),
         full: args.full,
+        flags: flags(args),
         sign_in: SignIn {
             who: args.sign_in_as,
             given: args.username.clone().zip(password),
             auth_file: args.auth_file.clone(),
         },
     })
+}
+
+/// The arguments that ask the same question of another text: what a command in a fix must carry on.
+fn flags(args: &CheckArgs) -> Vec<String> {
+    let mut flags = vec![];
+    let mut add = |flag: &str, value: Option<String>| {
+        if let Some(value) = value {
+            flags.extend([flag.to_owned(), value]);
+        }
+    };
+    let path = |path: &Option<std::path::PathBuf>| path.as_ref().map(|p| p.display().to_string());
+    add("--cloud", args.cloud.flag().map(str::to_owned));
+    add("--platform", args.platform.as_ref().map(ToString::to_string));
+    add("--ca-file", path(&args.ca_file));
+    add("--auth-file", path(&args.auth_file));
+    add("--as", args.sign_in_as.flag().map(str::to_owned));
+    add("--username", args.username.clone());
+    let switches = [
+        (args.password_stdin, "--password-stdin"),
+        (args.plain_http, "--plain-http"),
+        (args.full, "--full"),
+    ];
+    flags.extend(switches.iter().filter(|(on, _)| *on).map(|(_, flag)| (*flag).to_owned()));
+    flags
 }
 
 /// The password from standard input, without the line's end.

@@ -25,7 +25,7 @@ pub(super) fn run(file: &Path, show: &ShowArgs) -> Result<Exit, String> {
     };
     let outputs = Outputs::open(show)?;
     events.iter().for_each(|event| outputs.event(event));
-    outputs.finish(&events)
+    Ok(outputs.finish(&events))
 }
 
 /// Reads event lines.

@@ -5,7 +5,7 @@ use serde_json::{Value, json as value};
 
 use super::text::headline;
 use crate::{
-    Report, Verdict,
+    Ended, Report, Verdict,
     report::{Step, severity},
     verdict::Cause,
 };
@@ -58,7 +58,9 @@ impl Page<'_> {
 
     fn step(&self, step: &Step) -> Value {
         let asks = self.words.steps.get(&step.name).map(|words| words.asks.of(self.lang));
+        let failed = step.ended(self.words) == Ended::Failed;
         let (end, more) = match &step.end {
+            _ if failed => ("failed", None),
             Some(End::Passed { saw }) => ("passed", Some(("saw", value!(saw)))),
             Some(End::Failed) => ("failed", None),
             Some(End::Skipped { why }) => ("skipped", Some(("why", self.reason(why)))),

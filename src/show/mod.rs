@@ -90,7 +90,7 @@ impl Outputs {
     }
 
     /// Folds the events, writes the result, and says how the program ends.
-    pub(crate) fn finish(&self, events: &[Event]) -> Result<Exit, String> {
+    pub(crate) fn finish(&self, events: &[Event]) -> Exit {
         let report = Report::of(events);
         let verdict = Verdict::of(&report, &self.words);
         for (format, target) in self.targets.iter() {
@@ -108,12 +108,13 @@ impl Outputs {
             }
         }
         if let Some(sentence) = self.failed.take() {
-            return Err(sentence);
+            complain(&sentence);
+            return Exit::Unknown;
         }
         if events.iter().any(is_interruption) {
-            return Ok(Exit::Interrupted);
+            return Exit::Interrupted;
         }
-        Ok(verdict.exit(self.fail_on == Some(FailOn::Warning)))
+        verdict.exit(self.fail_on == Some(FailOn::Warning))
     }
 
     fn write(&self, target: &Target, text: &str) {
@@ -131,7 +132,12 @@ impl Outputs {
 }
 
 fn is_interruption(event: &Event) -> bool {
-    matches!(&event.what, What::Finished { end: End::Broke { why }, .. } if why.code == "run/interrupted")
+    let (What::Finished { end: End::Broke { why }, .. } | What::Found { finding: why, .. }) =
+        &event.what
+    else {
+        return false;
+    };
+    why.code == "run/interrupted"
 }
 
 /// Prints a result.
@@ -141,7 +147,7 @@ pub(crate) fn print(text: &str) {
     }
 }
 
-/// Says on standard error what is wrong with how we were called.
+/// Says on standard error what keeps us from doing what was asked.
 pub(crate) fn complain(sentence: &str) -> Exit {
     // Whoever does not listen to this either cannot be told.
     let _ = writeln!(io::stderr(), "check-acr: {sentence}");

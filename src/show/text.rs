@@ -141,7 +141,8 @@ impl Page<'_> {
         // The step's own line says the worst of it.
         findings.sort_by_key(|finding| std::cmp::Reverse(severity(self.words, finding)));
         let mut said = said;
-        let first = (ended == Ended::Failed).then(|| findings.remove(0));
+        // A recording may have lost the finding.
+        let first = (ended == Ended::Failed && !findings.is_empty()).then(|| findings.remove(0));
         if let Some(first) = first {
             said = self.named(first);
         }

@@ -99,7 +99,7 @@ pub async fn ask(cx: &Cx, server: SocketAddr, name: &str, family: Family) -> Ans
     let heard = heard.map(|message| {
         let ttl = message.answers.iter().map(|record| record.ttl).min();
         details.extend(ttl.map(|ttl| ("ttl_s".to_owned(), json!(ttl))));
-        read(&message)
+        read(&message, name)
     });
     let said = match &heard {
         Ok(reply) => {
@@ -124,15 +124,18 @@ pub async fn ask(cx: &Cx, server: SocketAddr, name: &str, family: Family) -> Ans
 }
 
 async fn exchange(server: SocketAddr, name: &str, kind: RecordType) -> Result<Message, Fault> {
-    // A trailing dot: this very name, nothing from a search list behind it.
-    let name = Name::from_str(&format!("{}.", name.trim_end_matches('.')))
-        .map_err(|error| Fault::Other(error.to_string()))?;
+    let name = absolute(name).map_err(Fault::Other)?;
     let mut question = Message::query();
     question.metadata.recursion_desired = true;
     question.add_query(Query::query(name, kind));
     let bytes = question.to_vec().map_err(|error| Fault::Other(error.to_string()))?;
     let answer = over_udp(server, &question, &bytes).await?;
     if answer.metadata.truncation { over_tcp(server, &question, &bytes).await } else { Ok(answer) }
+}
+
+/// This very name, nothing from a search list behind it.
+fn absolute(name: &str) -> Result<Name, String> {
+    Name::from_str(&format!("{}.", name.trim_end_matches('.'))).map_err(|error| error.to_string())
 }
 
 async fn over_udp(server: SocketAddr, question: &Message, bytes: &[u8]) -> Result<Message, Fault> {
@@ -183,8 +186,8 @@ fn answers(answer: &Message, question: &Message) -> bool {
 }
 
 /// Follows the chain from the name that was asked for. Records of other names do not count.
-fn read(message: &Message) -> Reply {
-    let mut name = message.queries.first().map(|query| query.name().clone()).unwrap_or_default();
+fn read(message: &Message, name: &str) -> Reply {
+    let mut name = absolute(name).unwrap_or_default();
     let mut chain = vec![];
     // A loop ends with the records: each is followed at most once.
     for _ in 0..message.answers.len() {

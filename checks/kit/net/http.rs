@@ -19,7 +19,7 @@ use tokio::{
 use tokio_rustls::client::TlsStream;
 
 use super::{BODY_WAIT, Fault, HTTP_WAIT, tcp, tls};
-use crate::kit::{Cx, Host, Secret, cx::Exchange};
+use crate::kit::{Cx, Host, Role, Secret, cx::Exchange};
 
 /// The longest set of headers that is read.
 const LONGEST_HEAD: u32 = 64 * 1024;
@@ -37,6 +37,11 @@ const KEPT: [&str; 10] = [
     "x-ms-correlation-request-id",
     "x-ms-request-id",
 ];
+
+/// What manifests we can read, as containerd asks for them.
+const MANIFESTS: &str = "application/vnd.docker.distribution.manifest.v2+json, \
+    application/vnd.docker.distribution.manifest.list.v2+json, \
+    application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, */*";
 
 /// What carries the bytes.
 pub enum Transport {
@@ -80,10 +85,18 @@ impl Request {
         let target = target.into();
         Self { method, target, accept: "*/*", authorization: None, form: None }
     }
+
+    /// A request for a manifest, with what containerd says that it can read.
+    pub fn manifest(method: Method, repository: &str, reference: &str) -> Self {
+        let target = format!("/v2/{repository}/manifests/{reference}");
+        Self { accept: MANIFESTS, ..Self::new(method, target) }
+    }
 }
 
 /// The beginning of an answer; its body is still to be read.
 pub struct Reply {
+    /// Who answered: after a redirect, not who was asked.
+    pub host: Host,
     /// The status.
     pub status: u16,
     /// All headers.
@@ -104,7 +117,11 @@ impl Line {
         let reply = timeout(HTTP_WAIT, self.send(cx, request)).await;
         let reply = reply.unwrap_or(Err(Fault::NoAnswer));
         let status = reply.as_ref().map(|reply| reply.status.to_string());
-        let path = request.target.split('?').next().unwrap_or_default();
+        let path = match self.host.role {
+            // What serves blobs may have its signature in the path.
+            Role::Data => "/…",
+            _ => request.target.split('?').next().unwrap_or_default(),
+        };
         cx.exchanged(Exchange {
             to: &self.host.to_string(),
             asked: &format!("{} {path}", request.method),
@@ -151,7 +168,8 @@ impl Line {
         };
         *self.sender.borrow_mut() = Some(sender);
         let (head, body) = response.into_parts();
-        Ok(Reply { status: head.status.as_u16(), headers: head.headers, body })
+        let host = self.host.clone();
+        Ok(Reply { host, status: head.status.as_u16(), headers: head.headers, body })
     }
 
     /// The connection, opened again where the server has closed it.

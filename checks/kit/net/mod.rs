@@ -6,12 +6,16 @@ pub mod dns;
 mod fault;
 pub mod http;
 pub mod open;
+mod redirect;
+mod refusal;
 pub mod tcp;
 pub mod tls;
 
 pub use authenticate::{Challenge, challenges};
 pub use fault::{Fault, Tried};
 pub use http::{Line, Reply, Request};
+pub use redirect::redirect;
+pub use refusal::ErrorBody;
 
 use std::time::Duration;
 
@@ -21,7 +25,11 @@ pub const DNS_WAIT: Duration = Duration::from_secs(3);
 pub const TCP_WAIT: Duration = Duration::from_secs(5);
 /// How long a TLS handshake may take.
 pub const TLS_WAIT: Duration = Duration::from_secs(5);
+/// How long the whole way to a host may take that no step of its own leads to.
+pub const OPEN_WAIT: Duration = Duration::from_secs(12);
 /// How long a server may take to begin its answer.
 pub const HTTP_WAIT: Duration = Duration::from_secs(10);
+/// How long a question may take as a whole, wherever it is sent on to.
+pub const FOLLOW_WAIT: Duration = Duration::from_secs(25);
 /// How long a body may stay silent, and how long a small one may take as a whole.
 pub const BODY_WAIT: Duration = Duration::from_secs(10);

@@ -3,16 +3,27 @@
 use std::{cell::RefCell, collections::HashMap, net::SocketAddr, rc::Rc};
 
 use futures::stream::{FuturesUnordered, StreamExt};
-use serde::Serialize;
+use tokio::time::timeout;
 
-use super::{Fault, Line, dns, http::Transport, tcp, tls};
+use super::{Fault, Line, OPEN_WAIT, dns, http::Transport, tcp, tls};
 use crate::kit::{Cx, Host};
 
-/// At which stage the way to a host ended.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// The stages of the way to a host.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Stage {
+    /// Its name.
+    Dns,
+    /// A connection.
+    Tcp,
+    /// A certificate.
+    Tls,
+}
+
+/// Where the way to a host ended, and how.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Unopened {
-    /// `dns`, `tcp` or `tls`.
-    pub stage: &'static str,
+    /// At this stage.
+    pub stage: Stage,
     /// How.
     pub fault: Fault,
 }
@@ -34,14 +45,18 @@ impl Lines {
         let kept = self.0.borrow().get(host).cloned();
         match kept {
             Some(line) => Ok(line),
-            None => Ok(self.keep(open(cx, host).await?)),
+            None => {
+                let unopened = Unopened { stage: Stage::Tcp, fault: Fault::NoAnswer };
+                let line = timeout(OPEN_WAIT, open(cx, host)).await.unwrap_or(Err(unopened))?;
+                Ok(self.keep(line))
+            }
         }
     }
 }
 
 async fn open(cx: &Cx, host: &Host) -> Result<Line, Unopened> {
     let (address, stream) = reach(cx, host).await?;
-    let failed = |fault| Unopened { stage: "tls", fault };
+    let failed = |fault| Unopened { stage: Stage::Tls, fault };
     let transport = if host.plain {
         Transport::Plain(stream)
     } else {
@@ -54,7 +69,7 @@ async fn open(cx: &Cx, host: &Host) -> Result<Line, Unopened> {
 
 /// The first address of a host that accepts a connection, as its addresses become known.
 async fn reach(cx: &Cx, host: &Host) -> Result<(SocketAddr, tokio::net::TcpStream), Unopened> {
-    let mut fault = Unopened { stage: "dns", fault: Fault::NoAddress };
+    let mut fault = Unopened { stage: Stage::Dns, fault: Fault::NoAddress };
     let known = dns::known(&cx.world, &host.name);
     let mut asks: FuturesUnordered<_> = match &known {
         Some(_) => FuturesUnordered::new(),
@@ -70,12 +85,12 @@ async fn reach(cx: &Cx, host: &Host) -> Result<(SocketAddr, tokio::net::TcpStrea
             let address = SocketAddr::new(address, host.port);
             match tcp::connect(cx, address).await {
                 Ok(stream) => return Ok((address, stream)),
-                Err(why) => fault = Unopened { stage: "tcp", fault: why },
+                Err(why) => fault = Unopened { stage: Stage::Tcp, fault: why },
             }
         }
         match asks.next().await {
             Some(dns::Answer { heard: Ok(reply), .. }) => batch = reply.addresses,
-            Some(dns::Answer { heard: Err(why), .. }) if fault.stage == "dns" => {
+            Some(dns::Answer { heard: Err(why), .. }) if fault.stage == Stage::Dns => {
                 if fault.fault == Fault::NoAddress {
                     fault.fault = why;
                 }

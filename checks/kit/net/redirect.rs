@@ -1,0 +1,25 @@
+//! Where an answer sends us.
+
+use super::{Reply, Request};
+use crate::kit::{Host, Role};
+
+/// The host that an answer sends us to, and what to ask there.
+pub fn redirect(
+    from: &Host,
+    request: &Request,
+    reply: &Reply,
+    role: Role,
+) -> Option<(Host, String)> {
+    if !matches!(reply.status, 301 | 302 | 303 | 307 | 308) {
+        return None;
+    }
+    let scheme = if from.plain { "http" } else { "https" };
+    let base = url::Url::parse(&format!("{scheme}://{from}{}", request.target)).ok()?;
+    let url = base.join(reply.header("location")?).ok()?;
+    let mut host = Host::of(&url, role)?;
+    if (&host.name, host.port) == (&from.name, from.port) {
+        host = from.clone();
+    }
+    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+    Some((host, format!("{}{query}", url.path())))
+}
