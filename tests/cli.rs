@@ -166,6 +166,38 @@ fn a_recording_that_is_none_is_refused_with_its_line() {
 }
 
 #[test]
+fn a_recording_that_has_lost_a_line_is_shown_all_the_same() {
+    let lines = [
+        r#"{"v":1,"at":"2026-01-01T00:00:00Z","from":"here","event":"asked","tool":"0","subject":{"asked":"a","platform":"x"}}"#,
+        r#"{"v":1,"at":"2026-01-01T00:00:00Z","from":"here","event":"finished","step":"dns","end":{"is":"failed"},"took_ms":1}"#,
+    ];
+    assert_eq!(run_with(&["show", "-"], lines.join("\n").as_bytes()).code, Some(3));
+}
+
+#[test]
+fn a_password_in_the_reference_is_not_repeated() {
+    for text in
+        ["https://me:canary@contoso.azurecr.io/app:v1", "me:canary@contoso.azurecr.io/app:v1"]
+    {
+        for format in ["text", "json", "events"] {
+            let said = run(&[text, "-o", format]);
+            assert_eq!(said.code, Some(1));
+            assert!(!said.out.contains("canary"), "{format}: {}", said.out);
+        }
+    }
+}
+
+#[test]
+fn what_is_only_wanted_ends_as_it_would_in_the_whole() {
+    // Port 1 of an address that nobody uses: nothing listens there.
+    let said = run(&["127.0.0.9:1/a:b", "--only", "tcp", "-o", "json"]);
+    assert_eq!(
+        (said.code, said.causes()),
+        (Some(1), vec!["network/tcp-egress-blocked".to_owned()])
+    );
+}
+
+#[test]
 fn a_recording_cannot_steer_the_terminal() {
     let event = r#"{"v":1,"at":"2026-01-01T00:00:00Z","from":"here","event":"asked","tool":"0","subject":{"asked":"a\u001b[2Jb","platform":"x"}}"#;
     let said = run_with(&["show", "-"], event.as_bytes());
@@ -231,6 +263,8 @@ fn a_bad_auth_file_is_one_clear_finding() {
     assert_eq!(folder.causes(), ["identity/auth-file-unreadable"]);
     let endless = identity("/dev/zero");
     assert_eq!(endless.causes(), ["identity/auth-file-unreadable"]);
+    let endless = run(&["127.0.0.1:1/a:b", "--ca-file", "/dev/zero"]);
+    assert_eq!(endless.code, Some(2));
 }
 
 #[cfg(unix)]

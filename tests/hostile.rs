@@ -14,7 +14,7 @@ use std::{
     thread,
 };
 
-use program::{Said, run};
+use program::{Said, codes, run};
 
 /// What a server does with a request: it gets the first line and writes what it likes.
 type Script = fn(&str, &mut TcpStream) -> std::io::Result<()>;
@@ -23,6 +23,15 @@ type Script = fn(&str, &mut TcpStream) -> std::io::Result<()>;
 fn serve(script: Script) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
+    // Another host on the same port, for redirects.
+    if let Ok(other) = TcpListener::bind(("127.0.0.2", address.port())) {
+        listen(other, script);
+    }
+    listen(listener, script);
+    address
+}
+
+fn listen(listener: TcpListener, script: Script) {
     thread::spawn(move || {
         for stream in listener.incoming() {
             thread::spawn(move || {
@@ -31,14 +40,10 @@ fn serve(script: Script) -> SocketAddr {
                 // The client hangs up when it has had enough: that ends the conversation.
                 while let Ok(read @ 1..) = stream.read(&mut buffer) {
                     request.extend_from_slice(&buffer[..read]);
-                    if request.windows(4).any(|end| end == b"\r\n\r\n") {
-                        let line = String::from_utf8_lossy(&request)
-                            .lines()
-                            .next()
-                            .unwrap_or_default()
-                            .to_owned();
+                    if let Some(end) = request.windows(4).position(|end| end == b"\r\n\r\n") {
+                        let head = String::from_utf8_lossy(&request[..end]).into_owned();
                         request.clear();
-                        if script(&line, &mut stream).is_err() {
+                        if script(head.lines().next().unwrap_or_default(), &mut stream).is_err() {
                             return;
                         }
                     }
@@ -46,7 +51,6 @@ fn serve(script: Script) -> SocketAddr {
             });
         }
     });
-    address
 }
 
 fn ask(script: Script) -> Said {
@@ -115,11 +119,112 @@ fn an_escape_sequence_in_an_error() {
 
 #[test]
 fn a_realm_that_is_no_place_for_credentials() {
+    let said = ask(|_, stream| {
+        answer(stream, "401 No\r\nWWW-Authenticate: Bearer realm=\"file:///etc/passwd\"", b"")
+    });
+    assert_eq!(said.code, Some(3));
+    assert_eq!(codes(&said.json(), "unknown"), ["token/realm-not-safe"]);
+}
+
+#[test]
+fn a_redirect_to_whoever_wants_our_password() {
+    let said = ask(|line, stream| {
+        if line.contains("/evil/") {
+            return answer(stream, "401 No\r\nWWW-Authenticate: Basic realm=\"yours\"", b"");
+        }
+        // The same server by another name: another host, as far as credentials go.
+        let port = stream.local_addr()?.port();
+        answer(stream, &format!("307 On\r\nLocation: http://127.0.0.2:{port}/evil/"), b"")
+    });
+    assert_eq!(said.code, Some(3), "{}", said.out);
+    assert_eq!(codes(&said.json(), "unknown"), ["registry/sign-in-elsewhere"]);
+}
+
+/// Signs in with that docker config entry.
+fn ask_as(entry: &str, script: Script) -> Said {
+    let address = serve(script);
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.json");
+    std::fs::write(&config, format!(r#"{{"auths":{{"{address}":{entry}}}}}"#)).unwrap();
+    let config = config.to_str().unwrap();
+    let asked = format!("{address}/team/app:v1");
+    let said = run(&[&asked, "--plain-http", "--auth-file", config, "-o", "json"]);
+    assert!(!said.out.contains("canary"), "{}", said.out);
+    said
+}
+
+#[test]
+fn a_refused_form_whose_words_are_still_on_the_line() {
+    // {"auth":"u:canary"}
+    let said = ask_as(r#"{"auth":"dTpjYW5hcnk="}"#, |line, stream| {
+        if line.starts_with("POST") {
+            let chunked =
+                b"HTTP/1.1 400 No\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n";
+            return stream.write_all(chunked);
+        }
+        if line.starts_with("GET /token") {
+            return answer(stream, "200 OK", b"{\"token\":\"canary\"}");
+        }
+        if line.starts_with("HEAD") {
+            let port = stream.local_addr()?.port();
+            let challenge = format!("Bearer realm=\"http://127.0.0.1:{port}/token\",service=\"x\"");
+            return answer(stream, &format!("401 No\r\nWWW-Authenticate: {challenge}"), b"");
+        }
+        answer(stream, REGISTRYS, b"")
+    });
+    assert_eq!(said.causes(), ["manifest/image-tag-not-found"], "{}", said.out);
+}
+
+#[test]
+fn a_token_where_a_password_is_wanted() {
+    let said = ask_as(r#"{"identitytoken":"canary"}"#, |_, stream| {
+        answer(stream, "401 No\r\nWWW-Authenticate: Basic realm=\"x\"", b"")
+    });
+    assert_eq!(said.causes(), ["token/credentials-do-not-fit"], "{}", said.out);
+}
+
+#[test]
+fn tls_of_another_age() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, mut buffer) = (stream.unwrap(), [0; 4096]);
+            if let Ok(1..) = stream.read(&mut buffer) {
+                // A ServerHello of TLS 1.1, all zeros but for the cipher suite.
+                let mut hello = vec![0x16, 3, 2, 0, 42, 2, 0, 0, 38, 3, 2];
+                hello.extend([0; 32]);
+                hello.extend([0, 0xc0, 0x13, 0]);
+                // Whether it is taken or not, the client ends this.
+                let _ = stream.write_all(&hello).and_then(|()| stream.read(&mut buffer));
+            }
+        }
+    });
+    let said = run(&[&format!("{address}/team/app:v1"), "-o", "json"]);
+    assert_eq!(said.causes(), ["tls/incompatible"], "{}", said.out);
+}
+
+#[test]
+fn layers_that_are_elsewhere() {
+    let said = ask(|line, stream| {
+        let digest = format!("sha256:{}", "0".repeat(64));
+        let layer = format!(
+            r#"{{"mediaType":"x","digest":"{digest}","size":2,"urls":["https://a.example/"]}}"#
+        );
+        let manifest = format!(
+            r#"{{"schemaVersion":2,"config":{{"mediaType":"x","digest":"{digest}","size":2}},"layers":[{layer}]}}"#
+        );
+        answer(stream, MANIFEST, if line.starts_with("HEAD") { b"" } else { manifest.as_bytes() })
+    });
+    assert_eq!(said.code, Some(3), "{}", said.out);
+    assert_eq!(codes(&said.json(), "unknown"), ["manifest/foreign-layers"]);
+}
+
+#[test]
+fn a_web_server_that_knows_nothing_of_images() {
     cannot(
-        |_, stream| {
-            answer(stream, "401 No\r\nWWW-Authenticate: Bearer realm=\"file:///etc/passwd\"", b"")
-        },
-        "token/realm-not-safe",
+        |_, stream| answer(stream, "404 Not Found\r\nContent-Type: text/html", b"<html>no</html>"),
+        "registry/challenge-invalid",
     );
 }
 

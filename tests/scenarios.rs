@@ -119,11 +119,15 @@ fn each_yields_what_it_expects_and_nothing_else() {
 }
 
 /// Codes that no world can bring about, and the tests that do.
-const ELSEWHERE: [&str; 10] = [
+const ELSEWHERE: [&str; 14] = [
     "identity/auth-file-unreadable", // tests/cli.rs
     "identity/helper-failed",
     "identity/pullsecret-malformed",
-    "run/interrupted",
+    "manifest/foreign-layers", // tests/hostile.rs
+    "registry/sign-in-elsewhere",
+    "tls/incompatible",
+    "token/credentials-do-not-fit",
+    "run/interrupted", // tests/cli.rs
     "run/left-out",
     "run/time-up",
     "run/overran", // tests/plan.rs
@@ -134,6 +138,11 @@ const ELSEWHERE: [&str; 10] = [
 
 #[test]
 fn every_code_is_brought_about() {
+    let others =
+        [include_str!("cli.rs"), include_str!("plan.rs"), include_str!("hostile.rs")].concat();
+    for code in ELSEWHERE {
+        assert!(others.contains(code), "no other test speaks of {code}");
+    }
     let mut seen: BTreeSet<String> = ELSEWHERE.iter().map(|code| (*code).to_owned()).collect();
     for played in played() {
         let document = json(&played.report, &played.verdict, words(), Lang::En).to_string();
