@@ -8,7 +8,7 @@ use clap::{Args as ArgGroup, Parser, Subcommand, ValueEnum};
 /// Can this host pull this image from this registry? If not: the cause, the proof and the fix.
 ///
 /// REF is an Azure registry's name (contoso), a login server (contoso.azurecr.io), or an image in any
-/// OCI registry (contoso.azurecr.io/team/app:v1). `check-acr lab` shows it at work in an embedded world.
+/// OCI registry (contoso.azurecr.io/team/app:v1).
 #[derive(Parser, Debug)]
 #[command(
     name = "check-acr",

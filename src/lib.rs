@@ -17,7 +17,7 @@ pub use commands::{check::subject, show::read_recording};
 pub use exit::Exit;
 pub use report::{Ended, Report, Step};
 pub use run::{Wanted, run};
-pub use show::{json, text};
+pub use show::{Look, json, text};
 pub use verdict::{Can, Cause, Verdict};
 #[cfg(feature = "lab")]
 pub use world::of_lab;

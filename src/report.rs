@@ -23,6 +23,8 @@ pub struct Step {
     pub after: Vec<String>,
     /// Who looked.
     pub from: String,
+    /// Whether it began.
+    pub started: bool,
     /// How it ended; `None` while it has not.
     pub end: Option<End>,
     /// How long it took.
@@ -71,6 +73,7 @@ impl Report {
                 name: name.to_owned(),
                 after: vec![],
                 from: event.from.clone(),
+                started: false,
                 end: None,
                 took_ms: 0,
                 findings: vec![],
@@ -87,7 +90,8 @@ impl Report {
                 step.end = Some(end.clone());
                 step.took_ms = *took_ms;
             }
-            What::Asked { .. } | What::Started { .. } => {}
+            What::Started { .. } => step.started = true,
+            What::Asked { .. } => {}
         }
     }
 

@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, sync::OnceLock};
 
-use check_acr::{Args, Exit, Report, Verdict, Wanted, json, of_lab, run, subject, text};
+use check_acr::{Args, Exit, Look, Report, Verdict, Wanted, json, of_lab, run, subject, text};
 use checks::kit::{Event, Lang, Severity, Words};
 use clap::Parser;
 use futures::stream::{self, StreamExt};
@@ -55,9 +55,13 @@ fn words() -> &'static Words {
     WORDS.get_or_init(|| checks::words().unwrap())
 }
 
+fn look(lang: Lang, verbose: u8) -> Look {
+    Look { lang, verbose, color: false, width: 100 }
+}
+
 impl Played {
     fn text(&self, lang: Lang, verbose: u8) -> String {
-        text(&self.report, &self.verdict, words(), lang, verbose, false)
+        text(&self.report, &self.verdict, words(), look(lang, verbose))
     }
 
     /// The names of the steps that ended so, in the JSON document's words.
@@ -236,7 +240,7 @@ fn a_recording_is_read_back_as_it_was() {
         let report = Report::of(&read);
         let verdict = Verdict::of(&report, words());
         for lang in [Lang::En, Lang::Ko] {
-            let again = text(&report, &verdict, words(), lang, 2, false);
+            let again = text(&report, &verdict, words(), look(lang, 2));
             assert_eq!(again, played.text(lang, 2), "{}", played.name);
             assert_eq!(
                 json(&report, &verdict, words(), lang),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
-    kit::{Cx, Got, Halt},
+    kit::{Cx, Got, Halt, Skew},
     registry::Challenge,
 };
 
@@ -22,7 +22,8 @@ pub enum Trouble {
         /// The registry's.
         there: Timestamp,
         /// How far they are apart.
-        minutes: i64,
+        #[serde(flatten)]
+        skew: Skew,
     },
     /// The registry did not say what time it is.
     NoDate {},
@@ -30,16 +31,16 @@ pub enum Trouble {
 
 /// How far apart the two clocks are.
 #[derive(Debug, Serialize)]
-pub struct Skew {
+pub struct Apart {
     seconds: i64,
 }
 
 /// Compares this clock with the registry's.
-pub async fn compare(cx: &Cx, challenge: &Challenge) -> Got<Skew> {
+pub async fn compare(cx: &Cx, challenge: &Challenge) -> Got<Apart> {
     let there = challenge.dated.ok_or_else(|| Halt::skipped(Trouble::NoDate {}))?;
     let here = cx.now();
-    if let Some(minutes) = cx.skew(there) {
-        cx.tell(Trouble::Skewed { here, there, minutes });
+    if let Some(skew) = cx.skew(there) {
+        cx.tell(Trouble::Skewed { here, there, skew });
     }
-    Ok(Skew { seconds: here.duration_since(there).as_secs().abs() })
+    Ok(Apart { seconds: here.duration_since(there).as_secs().abs() })
 }

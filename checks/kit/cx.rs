@@ -3,11 +3,21 @@
 use std::{cell::RefCell, future::Future, pin::Pin, rc::Rc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
     Event, Finding, Findings, Subject, What, World, event::VERSION, finding::tame, printable,
 };
+
+/// How far one clock is from another.
+#[derive(Clone, Debug, Serialize)]
+pub struct Skew {
+    /// In days, hours and minutes.
+    apart: String,
+    /// Which way, as a word.
+    direction: &'static str,
+}
 
 /// Two clocks nearer to each other than this are not skewed: an ACR token was once recorded
 /// ten minutes apart from the Entra token that it was made of.
@@ -66,10 +76,18 @@ impl Cx {
         Timestamp::now().saturating_add(self.world.clock_ahead).unwrap_or(Timestamp::MAX)
     }
 
-    /// How far this clock is from that one, in minutes, when that is too far.
-    pub fn skew(&self, there: Timestamp) -> Option<i64> {
-        let apart = self.now().duration_since(there).abs();
-        (apart > ALLOWED_SKEW).then(|| apart.as_mins())
+    /// How far this clock is from that one, when that is too far.
+    pub fn skew(&self, there: Timestamp) -> Option<Skew> {
+        let ahead = self.now().duration_since(there);
+        let minutes = ahead.abs().as_mins();
+        let (days, hours) = (minutes / (24 * 60), minutes / 60 % 24);
+        let apart = match (days, hours) {
+            (0, 0) => format!("{minutes} min"),
+            (0, hours) => format!("{hours} h {} min", minutes % 60),
+            (days, hours) => format!("{days} d {hours} h"),
+        };
+        let direction = if ahead.is_negative() { "behind" } else { "ahead" };
+        (ahead.abs() > ALLOWED_SKEW).then_some(Skew { apart, direction })
     }
 
     pub(super) fn found(&self, finding: Finding) {

@@ -55,7 +55,7 @@ pub const RUN: Area = Area {
     words: include_str!("findings.toml"),
 };
 
-pub use cx::{Cx, Listener, Local};
+pub use cx::{Cx, Listener, Local, Skew};
 pub use digest::{Hasher, digest};
 pub use event::{End, Event, VERSION, What};
 pub use finding::{Finding, Findings, Got, Halt};

@@ -10,7 +10,7 @@ use tokio_rustls::client::TlsStream;
 
 use crate::{
     kit::{
-        Cx, Got, Halt, Host, Role,
+        Cx, Got, Halt, Host, Role, Skew,
         net::{
             Fault,
             open::date_unverified,
@@ -68,7 +68,8 @@ pub enum Trouble {
         /// The host's.
         there: Timestamp,
         /// How far they are apart.
-        minutes: i64,
+        #[serde(flatten)]
+        skew: Skew,
     },
     /// The certificate is out of date.
     CertificateExpired {
@@ -211,7 +212,7 @@ async fn out_of_date(cx: &Cx, reached: &Reached, seen: Certificate) -> Trouble {
     let there = date_unverified(cx, &reached.host, reached.address).await;
     let valid = |time: &Timestamp| (seen.not_before..=seen.not_after).contains(time);
     match there.filter(valid).and_then(|there| Some((there, cx.skew(there)?))) {
-        Some((there, minutes)) => Trouble::ClockSkew { at, here: cx.now(), there, minutes },
+        Some((there, skew)) => Trouble::ClockSkew { at, here: cx.now(), there, skew },
         None => {
             let Certificate { not_before, not_after, issuer, .. } = seen;
             Trouble::CertificateExpired { at, not_before, not_after, issuer }

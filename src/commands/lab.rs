@@ -21,16 +21,19 @@ pub(super) async fn run(
         return list_all(show.lang.unwrap_or_else(show::locale));
     }
     let unknown = || {
-        format!(
-            "there is no scenario {}; `check-acr lab --list` has them all",
-            checks::kit::printable(name)
-        )
+        let like = |known: &str| strsim::jaro_winkler(known, name);
+        let near = lab::scenarios().iter().map(|(known, _)| *known);
+        let near =
+            near.max_by(|a, b| like(a).total_cmp(&like(b))).filter(|known| like(known) > 0.8);
+        let near = near.map(|near| format!(" (is it {near}?)")).unwrap_or_default();
+        let name = checks::kit::printable(name);
+        format!("there is no scenario {name}{near}; `check-acr lab --list` has them all")
     };
     let scenario = Scenario::named(name).ok_or_else(unknown)?;
     let scenario = scenario.map_err(|error| format!("the scenario {name}: {error}"))?;
     let failed = |error: lab::Error| format!("the lab does not start: {error}");
     if serve {
-        return keep_up(&lab::serve(&scenario).await.map_err(failed)?).await;
+        return keep_up(&scenario, &lab::serve(&scenario).await.map_err(failed)?).await;
     }
     let lab = lab::start(&scenario).await.map_err(failed)?;
     let world = world::of_lab(&lab, scenario.ask.in_pod)?;
@@ -55,7 +58,7 @@ fn list_all(lang: Lang) -> Result<Exit, String> {
 }
 
 /// Serves until somebody interrupts. What clients need is put into files of its own folder.
-async fn keep_up(lab: &lab::Lab) -> Result<Exit, String> {
+async fn keep_up(scenario: &Scenario, lab: &lab::Lab) -> Result<Exit, String> {
     let folder = std::env::temp_dir().join(format!("check-acr-lab-{}", std::process::id()));
     let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
     std::fs::create_dir_all(&folder).map_err(failed)?;
@@ -64,17 +67,33 @@ async fn keep_up(lab: &lab::Lab) -> Result<Exit, String> {
     let config = folder.join("config.json");
     std::fs::write(&config, lab.docker_config.as_deref().unwrap_or("{}")).map_err(failed)?;
     let (registry, ca, config) = (lab.registry, ca.display(), config.display());
+    let image = scenario.ask.image.split_once('/').map_or("team/app:v1", |(_, image)| image);
     show::print(&format!(
-        "a registry at {registry}, its certificate authority in {ca}, credentials in {config}; until Ctrl-C\n\n\
-         check-acr --ca-file {ca} --auth-file {config} {registry}/team/app:v1\n\
-         skopeo copy --src-cert-dir {} --src-authfile {config} docker://{registry}/team/app:v1 dir:app\n\
-         docker: put {ca} into /etc/docker/certs.d/{registry}/, then docker --config {} pull {registry}/team/app:v1\n",
-        folder.display(),
+        "a registry at {registry}, its certificate authority in {ca}, credentials in {config}; until Ctrl-C\n\
+         (what is wrong with names, addresses or clocks in a scenario is not served: clients have their own)\n\n\
+         check-acr --ca-file {ca} --auth-file {config} {registry}/{image}\n\
+         skopeo copy --src-cert-dir {0} --src-authfile {config} docker://{registry}/{image} dir:{0}/app\n\
+         install -D {ca} /etc/docker/certs.d/{registry}/ca.crt && docker --config {0} pull {registry}/{image}\n",
         folder.display(),
     ));
-    let ended = tokio::signal::ctrl_c().await;
+    let ended = tokio::select! {
+        ended = tokio::signal::ctrl_c() => ended,
+        ended = terminated() => ended,
+    };
     // It is ours alone; a leftover in the temporary folder is no reason to fail.
     let _ = std::fs::remove_dir_all(&folder);
-    ended.map_err(|error| format!("the lab cannot wait for Ctrl-C: {error}"))?;
+    ended.map_err(|error| format!("the lab cannot wait to be stopped: {error}"))?;
     Ok(Exit::Can)
+}
+
+/// Waits for SIGTERM, where there is such a thing.
+async fn terminated() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        signal(SignalKind::terminate())?.recv().await;
+        Ok(())
+    }
+    #[cfg(not(unix))]
+    std::future::pending().await
 }

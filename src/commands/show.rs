@@ -49,10 +49,16 @@ pub fn read_recording(name: &str, from: impl Read) -> Result<Vec<Event>, String>
         if line.trim_ascii().is_empty() {
             continue;
         }
-        let event = Event::read(&line).map_err(|why| {
-            format!("{name}: line {number} is no event of check-acr (-o events makes them): {why}")
-        })?;
-        events.push(event);
+        match Event::read(&line) {
+            Ok(event) => events.push(event),
+            // What was being written when the run was killed.
+            Err(_) if !line.ends_with(b"\n") && !events.is_empty() => break,
+            Err(why) => {
+                return Err(format!(
+                    "{name}: line {number} is no event of check-acr (-o events makes them): {why}"
+                ));
+            }
+        }
     }
     if !events.iter().any(|event| matches!(event.what, What::Asked { .. })) {
         return Err(format!("{name}: this is no recording of check-acr: nothing was asked in it"));

@@ -17,13 +17,16 @@ use std::{
 use checks::kit::{End, Event, Lang, Text, What, Words};
 pub use json::json;
 pub(crate) use progress::Board;
-pub(crate) use reference::{codes, explain, modes};
-pub use text::text;
+pub(crate) use reference::{codes, explain, explain_mode, modes};
+pub use text::{Look, text};
 
 use crate::{
     Exit, Report, Verdict,
     args::{FailOn, Format, Output, ShowArgs},
 };
+
+/// How wide prose is where there is no terminal.
+const WIDTH: usize = 100;
 
 /// Where the result goes, and how it is to look.
 #[derive(Clone)]
@@ -94,12 +97,14 @@ impl Outputs {
         let report = Report::of(events);
         let verdict = Verdict::of(&report, &self.words);
         for (format, target) in self.targets.iter() {
-            let color = matches!(target, Target::Stdout) && colored();
+            let stdout = matches!(target, Target::Stdout);
             match format {
                 Format::Events => {}
                 Format::Text => {
-                    let text = text(&report, &verdict, &self.words, self.lang, self.verbose, color);
-                    self.write(target, &text);
+                    let width = if stdout { width() } else { WIDTH };
+                    let (lang, verbose, color) = (self.lang, self.verbose, stdout && colored());
+                    let look = Look { lang, verbose, color, width };
+                    self.write(target, &text(&report, &verdict, &self.words, look));
                 }
                 Format::Json => {
                     let json = json(&report, &verdict, &self.words, self.lang);
@@ -168,6 +173,14 @@ fn write(text: &str) -> Result<(), String> {
 fn colored() -> bool {
     let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
     io::stdout().is_terminal() && !set("NO_COLOR") && !is_dumb()
+}
+
+/// How wide prose is: as wide as the terminal, within what can be read.
+fn width() -> usize {
+    if !io::stdout().is_terminal() {
+        return WIDTH;
+    }
+    textwrap::termwidth().clamp(60, 120)
 }
 
 fn is_dumb() -> bool {

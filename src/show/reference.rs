@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt::Write};
 
-use checks::kit::{Entry, Lang, Severity, Words};
+use checks::kit::{Entry, Lang, Mode, Severity, Words};
 
 use super::{Phrases, text::pad};
 
@@ -53,6 +53,22 @@ pub(crate) fn explain(words: &Words, code: &str, entry: &Entry, lang: Lang) -> S
         let _ = writeln!(page, "  {}{}", pad(&say("explains"), 10), entry.explains.join(", "));
     }
     page
+}
+
+/// What a failure mode is, and which codes settle it.
+pub(crate) fn explain_mode(words: &Words, slug: &str, mode: &Mode, lang: Lang) -> String {
+    let line = match lang {
+        Lang::En => &mode.en,
+        Lang::Ko => &mode.ko,
+    };
+    let settles = words.entries.iter().filter(|(_, entry)| entry.modes.iter().any(|m| m == slug));
+    let settles: Vec<_> = settles.map(|(code, _)| code.as_str()).collect();
+    let phrases = Phrases::load();
+    let settles = match settles.as_slice() {
+        [] => phrases.say("not-yet-this", lang, &[]),
+        codes => codes.join(", "),
+    };
+    format!("{slug}: {line}\n  {} {settles}\n", phrases.say("codes", lang, &[]))
 }
 
 /// The steps and the codes.

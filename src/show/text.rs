@@ -12,32 +12,36 @@ use crate::{
     report::{Step, severity},
 };
 
-/// Longer prose is wrapped here; commands never are, so that they can be pasted.
-const WIDTH: usize = 100;
-const INDENT: &str = "                ";
+/// How a text is to look.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// The language.
+    pub lang: Lang,
+    /// 1 adds every exchange, 2 what was kept of each answer.
+    pub verbose: u8,
+    /// With colour.
+    pub color: bool,
+    /// Prose is wrapped here; commands and links never are, so that they can be pasted.
+    pub width: usize,
+}
 
-/// Writes the report. `verbose` 1 adds every exchange, 2 what was kept of each answer.
-pub fn text(
-    report: &Report,
-    verdict: &Verdict,
-    words: &Words,
-    lang: Lang,
-    verbose: u8,
-    color: bool,
-) -> String {
-    control::set_override(color);
+/// Writes the report.
+pub fn text(report: &Report, verdict: &Verdict, words: &Words, look: Look) -> String {
+    let lang = look.lang;
+    control::set_override(look.color);
     let mut page = Page {
         report,
         verdict,
         words,
         lang,
+        look,
         phrases: Phrases::load(),
         told: vec![],
         out: String::new(),
     };
     page.header();
     for step in &report.steps {
-        page.step(step, verbose);
+        page.step(step);
     }
     page.closing();
     page.out
@@ -65,7 +69,10 @@ pub(super) fn headline(report: &Report, verdict: &Verdict, words: &Words, lang: 
                 let why = title(&cause.finding);
                 phrases.say("could-not-tell", lang, &[("why", &why)])
             }
-            None => phrases.say("not-all-asked", lang, &[]),
+            None => match report.steps.iter().find(|step| step.started && step.end.is_none()) {
+                Some(step) => phrases.say("cut-short", lang, &[("step", &step.name)]),
+                None => phrases.say("not-all-asked", lang, &[]),
+            },
         },
     }
 }
@@ -82,6 +89,7 @@ struct Page<'a> {
     verdict: &'a Verdict,
     words: &'a Words,
     lang: Lang,
+    look: Look,
     phrases: Phrases,
     /// What was explained already: two steps may find the same.
     told: Vec<Finding>,
@@ -120,7 +128,7 @@ impl Page<'_> {
         self.line(&parts.join("   "));
     }
 
-    fn step(&mut self, step: &Step, verbose: u8) {
+    fn step(&mut self, step: &Step) {
         let ended = step.ended(self.words);
         let took = match (&step.end, step.took_ms) {
             (Some(End::Passed { .. } | End::Failed), took) => format!("  {took} ms").dimmed(),
@@ -147,6 +155,9 @@ impl Page<'_> {
             said = self.named(first);
         }
         self.line(&format!("  {sign} {:10} {said}{took}", step.name));
+        if self.look.verbose > 0 {
+            self.exchanges(step);
+        }
         if let Some(End::Broke { why }) = &step.end {
             self.story(why);
         }
@@ -158,9 +169,6 @@ impl Page<'_> {
             self.line(&format!("      {named}"));
             self.story(finding);
         }
-        if verbose > 0 {
-            self.exchanges(step, verbose);
-        }
     }
 
     fn title(&self, finding: &Finding) -> String {
@@ -169,7 +177,9 @@ impl Page<'_> {
 
     /// `error[area/variant]: title`
     fn named(&self, finding: &Finding) -> ColoredString {
-        let severity = severity(self.words, finding);
+        // What is a cause is shown as one, however lightly it would weigh alone.
+        let is_cause = self.verdict.causes.iter().any(|cause| cause.finding == *finding);
+        let severity = if is_cause { Severity::Error } else { severity(self.words, finding) };
         let (name, title) = (
             match severity {
                 Severity::Error => "error",
@@ -235,7 +245,9 @@ impl Page<'_> {
     }
 
     fn labelled(&mut self, label: &str, text: &str) {
-        let wrapped = textwrap::wrap(text, WIDTH - INDENT.len());
+        // A link that is broken in two leads nowhere.
+        let width = if label == "docs" { usize::MAX } else { self.look.width.saturating_sub(14) };
+        let wrapped = textwrap::wrap(text, width);
         for (number, line) in wrapped.iter().enumerate() {
             let label = if number == 0 { self.say(label) } else { String::new() };
             let line = format!("      {}{line}", pad(&label, 8).bold());
@@ -243,7 +255,8 @@ impl Page<'_> {
         }
     }
 
-    fn exchanges(&mut self, step: &Step, verbose: u8) {
+    fn exchanges(&mut self, step: &Step) {
+        let detailed = self.look.verbose > 1;
         for exchange in &step.exchanges {
             let What::Exchanged { to, asked, heard, details, took_ms, .. } = exchange else {
                 continue;
@@ -251,9 +264,9 @@ impl Page<'_> {
             let heard = self.words.word(heard, self.lang);
             let line = format!("        {to}: {asked} → {heard}  {took_ms} ms");
             self.line(&line.dimmed().to_string());
-            for (name, value) in details.iter().filter(|_| verbose > 1) {
+            for (name, value) in details.iter().filter(|_| detailed) {
                 let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                let line = format!("            {name} {value}");
+                let line = format!("            {} {value}", name.replace('_', "-"));
                 self.line(&line.dimmed().to_string());
             }
         }

@@ -36,7 +36,7 @@ pub enum Fault {
 impl Fault {
     /// The fault behind an error of a library, however deep it sits.
     pub fn of(error: &(dyn Error + 'static)) -> Self {
-        let mut next = Some(error);
+        let (mut next, mut http) = (Some(error), false);
         while let Some(error) = next {
             if let Some(io) = error.downcast_ref::<io::Error>() {
                 // The payload of an io::Error is skipped by its own source().
@@ -46,6 +46,7 @@ impl Fault {
                 }
             }
             if let Some(hyper) = error.downcast_ref::<hyper::Error>() {
+                http = true;
                 if hyper.is_parse() {
                     return Fault::NotHttp;
                 }
@@ -54,7 +55,8 @@ impl Fault {
                 }
             }
             if error.source().is_none() {
-                return Fault::Other(error.to_string());
+                // Below HTTP's own errors there are only more of them, in a library's words.
+                return if http { Fault::NotHttp } else { Fault::Other(error.to_string()) };
             }
             next = error.source();
         }
