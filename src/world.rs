@@ -41,6 +41,10 @@ pub fn real(ca_file: Option<&Path>) -> Result<World, String> {
         clock_ahead: jiff::SignedDuration::ZERO,
         node_may_sign_in: env::var_os("KUBERNETES_SERVICE_HOST").is_some()
             || Path::new("/etc/kubernetes/azure.json").exists(),
+        proxy: ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
+            .into_iter()
+            .find(|name| env::var_os(name).is_some_and(|value| !value.is_empty()))
+            .map(str::to_owned),
         docker_configs,
         files: HashMap::new(),
     })
@@ -89,7 +93,7 @@ fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, String> {
 /// # Errors
 /// When the lab's own certificate authority does not parse.
 #[cfg(feature = "lab")]
-pub fn of_lab(lab: &lab::Lab, in_pod: bool) -> Result<World, String> {
+pub fn of_lab(lab: &lab::Lab, asker: &lab::Ask) -> Result<World, String> {
     let mut roots = RootCertStore::empty();
     let certificate = CertificateDer::from_pem_slice(lab.ca_pem.as_bytes());
     let certificate = certificate.map_err(|error| format!("the lab's authority: {error}"))?;
@@ -103,7 +107,8 @@ pub fn of_lab(lab: &lab::Lab, in_pod: bool) -> Result<World, String> {
         routes: lab.routes.clone(),
         roots: Arc::new(roots),
         clock_ahead: jiff::SignedDuration::from_secs(lab.clock_ahead),
-        node_may_sign_in: in_pod,
+        node_may_sign_in: asker.in_pod,
+        proxy: asker.proxy.then(|| "HTTPS_PROXY".to_owned()),
         docker_configs: vec![config.clone()],
         files: text.into_iter().map(|text| (config.clone(), text)).collect(),
     })

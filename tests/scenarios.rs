@@ -43,7 +43,7 @@ async fn play(name: &'static str, text: &str) -> Played {
         if given.contains(&"--platform".to_owned()) { asked.take(2) } else { asked.take(4) };
     let args = Args::try_parse_from(asked.chain(given)).unwrap().check;
     let wanted = Wanted { only: BTreeSet::new(), skip: BTreeSet::new(), timeout: args.timeout() };
-    let world = of_lab(&lab, scenario.ask.in_pod).unwrap();
+    let world = of_lab(&lab, &scenario.ask).unwrap();
     let events = run(subject(&args, None).unwrap(), world, &wanted, |_| {}).await;
     let report = Report::of(&events);
     let verdict = Verdict::of(&report, words());

@@ -9,7 +9,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use serde::Serialize;
 
 use crate::kit::{
-    Cx, Got, Growing, Host, Local, Role,
+    Cx, Got, Growing, Halt, Host, Local, Role,
     net::{
         Fault, Tried,
         dns::{Answer, Reply, ask, every, known},
@@ -41,6 +41,13 @@ pub enum Trouble {
     NoNameServer {
         /// The name.
         host: String,
+    },
+    /// The direct way is closed, and there is a proxy that was not tried: could not tell.
+    ProxyNotTried {
+        /// The host.
+        host: String,
+        /// The variable that names the proxy.
+        variable: String,
     },
     /// Some servers failed, others answered.
     ServerSilent {
@@ -111,6 +118,10 @@ pub async fn resolve(cx: &Cx, host: &Host) -> Got<Names> {
             Err(halt) => denial = Some(halt),
             names => return names,
         }
+    }
+    if let (Some(variable), false) = (cx.world.proxy.clone(), host.is_local()) {
+        // With a proxy it is the proxy that looks names up.
+        return Err(Halt::broke(Trouble::ProxyNotTried { host: host.name.clone(), variable }));
     }
     Err(denial.unwrap_or_else(|| Trouble::NoNameServer { host: host.name.clone() }.into()))
 }

@@ -30,6 +30,9 @@ pub struct World {
     /// Whether somebody else may sign in for what runs here: we are in a pod, whose node pulls its
     /// images, or on a node, whose kubelet has an identity that is not looked at yet.
     pub node_may_sign_in: bool,
+    /// The variable of the environment that names a proxy, if one does. Proxies are not gone through
+    /// yet: where one is set, a closed direct way proves nothing.
+    pub proxy: Option<String>,
     /// Where docker's `config.json` would be, the first that exists counts.
     pub docker_configs: Vec<PathBuf>,
     /// Files that are read in place of those on disk: empty in the real world.

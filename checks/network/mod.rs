@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use crate::{
     dns::Names,
     kit::{
-        Cx, Got, Host, Local, Role,
+        Cx, Got, Halt, Host, Local, Role,
         net::{Fault, Tried, tcp},
     },
 };
@@ -28,6 +28,13 @@ pub enum Trouble {
     PrivateAddressUnreachable(Unreached),
     /// No address of the host that serves layers accepts a connection.
     BlobEndpointBlocked(Unreached),
+    /// The direct way is closed, and there is a proxy that was not tried: could not tell.
+    ProxyNotTried {
+        /// The host.
+        host: String,
+        /// The variable that names the proxy.
+        variable: String,
+    },
     /// Some addresses do not, others do.
     AddressUnreachable(Unreached),
 }
@@ -91,6 +98,10 @@ pub async fn reach(cx: &Cx, names: &Names) -> Got<Reached> {
                 Err(fault) => tried.push((address, fault)),
             },
         }
+    }
+    if let (Some(variable), false) = (cx.world.proxy.clone(), names.host.is_local()) {
+        let host = names.host.name.clone();
+        return Err(Halt::broke(Trouble::ProxyNotTried { host, variable }));
     }
     // Only Azure's registries are known to have private endpoints; elsewhere it is just an address.
     let private =

@@ -36,7 +36,7 @@ pub(super) async fn run(
         return keep_up(&scenario, &lab::serve(&scenario).await.map_err(failed)?).await;
     }
     let lab = lab::start(&scenario).await.map_err(failed)?;
-    let world = world::of_lab(&lab, scenario.ask.in_pod)?;
+    let world = world::of_lab(&lab, &scenario.ask)?;
     let words = ["check-acr".to_owned(), scenario.ask.image.clone()].into_iter();
     let args = Args::try_parse_from(words.chain(scenario.ask.args.clone()));
     let args = args.map_err(|error| format!("the scenario {name}: {error}"))?.check;

@@ -56,6 +56,9 @@ pub struct Ask {
     /// Whether the asker believes to be in a pod.
     #[serde(default)]
     pub in_pod: bool,
+    /// Whether a proxy is set in the asker's environment.
+    #[serde(default)]
+    pub proxy: bool,
 }
 
 /// What the asker's docker config holds for the registry.

@@ -58,6 +58,8 @@ const EMBEDDED: &[(&str, &str)] = embed![
     "platform-lone-manifest",
     "platform-missing",
     "pod-without-credentials",
+    "proxy-and-no-address",
+    "proxy-and-no-way",
     "public-addresses",
     "ref-data-endpoint",
     "ref-template-left",

@@ -182,7 +182,7 @@ pub const CASES: &[Case] = &[
     cannot("401 without a challenge", "mute", "401", &["registry/challenge-invalid"]),
     cannot("firewall refusal", "walled", "403", &["registry/network-rules"]),
     // Layers.
-    cannot("layer deleted from the registry", "fabrikam", "not found", &["layer/blob-missing"]).harm(Harm::Deleted),
+    cannot("layer deleted from the registry", "fabrikam", "not found", &["manifest/blob-unknown"]).harm(Harm::Deleted),
     cannot("layer missing at the data host", "wingtip", "not found", &["layer/blob-missing"]).harm(Harm::Gone).login(READER),
     cannot("layer cut in the middle", "wingtip", "unexpected EOF", &["layer/blob-unexpected-eof"]).harm(Harm::Cut).login(READER),
     cannot("layer has other bytes", "wingtip", "digest", &["layer/blob-digest-mismatch"]).harm(Harm::Altered).login(READER),
