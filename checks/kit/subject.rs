@@ -1,12 +1,11 @@
 //! The subject: what we were asked about, as it was understood.
 
-use std::{fmt, net::IpAddr, path::PathBuf};
+use std::{fmt, path::PathBuf};
 
 use oci_distribution::{ParseError, Reference};
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{Platform, Secret, printable};
+use super::{Host, Platform, Secret, host::split_port, printable};
 
 /// What we were asked, and how to sign in.
 #[derive(Clone, Debug)]
@@ -64,31 +63,6 @@ pub enum Misread {
     },
 }
 
-/// A host to connect to.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Host {
-    /// A name or an address.
-    pub name: String,
-    /// The port.
-    pub port: u16,
-    /// Speak HTTP without TLS.
-    pub plain: bool,
-    /// What it is to us.
-    pub role: Role,
-}
-
-/// What a host is to us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Role {
-    /// It answers for manifests.
-    Registry,
-    /// It serves layers.
-    Data,
-    /// Some other host that the registry named: a token server, a mirror.
-    Other,
-}
-
 /// Which cloud completes a bare registry name.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Cloud {
@@ -124,9 +98,6 @@ pub enum Who {
     Anonymous,
 }
 
-/// The login-server suffixes of Azure's clouds.
-const SUFFIXES: [&str; 4] = ["azurecr.io", "azurecr.cn", "azurecr.us", "azurecr.de"];
-
 impl Who {
     /// Its name, unless it is the default.
     pub fn flag(self) -> Option<&'static str> {
@@ -154,104 +125,6 @@ impl Cloud {
             Cloud::China => "azurecr.cn",
             Cloud::UsGovernment => "azurecr.us",
         }
-    }
-}
-
-impl Host {
-    /// The host of a registry, by the `NAME[:PORT]` that people write.
-    fn registry(written: &str, plain_http: bool) -> Self {
-        let (name, port) = split_port(written);
-        let name = name.trim_matches(['[', ']']).to_lowercase();
-        let name = if name == "docker.io" { "registry-1.docker.io".into() } else { name };
-        let port = port.unwrap_or(if plain_http { 80 } else { 443 });
-        Host { name, port, plain: plain_http, role: Role::Registry }
-    }
-
-    /// Refuses what cannot be a registry's host: it is no host name, or that of a data endpoint.
-    fn accept(&self, image: Option<&Image>) -> Result<(), Misread> {
-        let labels: Vec<_> = self.name.split('.').collect();
-        let address = self.name.parse::<IpAddr>().is_ok();
-        let fits = |label: &&str| (1..=63).contains(&label.len());
-        if !address && (self.name.len() > 253 || !labels.iter().all(fits)) {
-            return Err(invalid("not-a-host-name", None));
-        }
-        let login_server = match labels.as_slice() {
-            [registry, _, "data", rest @ ..] if SUFFIXES.contains(&rest.join(".").as_str()) => {
-                Some(format!("{registry}.{}", rest.join(".")))
-            }
-            [_, "blob", "core", ..] => None,
-            _ => return Ok(()),
-        };
-        let repaired = login_server.map(|server| match image {
-            Some(image) => format!("{server}/{image}"),
-            None => server,
-        });
-        Err(Misread::DataEndpoint { host: self.name.clone(), repaired })
-    }
-
-    /// A host that a registry named in a URL.
-    pub fn of(url: &url::Url, role: Role) -> Option<Self> {
-        let plain = url.scheme() == "http";
-        let name = url.host_str()?.trim_matches(['[', ']']).to_owned();
-        // A URL's host may hold signs that mean something to a shell; no real one does.
-        let is_host = name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:".contains(c));
-        if !is_host {
-            return None;
-        }
-        Some(Host { name, port: url.port_or_known_default()?, plain, role })
-    }
-
-    /// Whether HTTP without TLS will do: when asked for, and where containerd falls back to it
-    /// by itself, on this machine.
-    pub fn may_be_plain(&self) -> bool {
-        self.plain || (self.is_local() && self.port != 443)
-    }
-
-    /// Whether it is this machine: what is sent there crosses no network.
-    pub fn is_local(&self) -> bool {
-        self.name == "localhost" || self.name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-    }
-
-    /// The name of the Azure registry behind this host, as `az acr -n` takes it.
-    pub fn acr(&self) -> Option<&str> {
-        let (label, rest) = self.name.split_once('.')?;
-        let ours = SUFFIXES.iter().any(|suffix| {
-            rest == *suffix || rest.strip_suffix(suffix).is_some_and(|r| r.ends_with('.'))
-        });
-        // A login server with a domain name label is `name-hash`; az takes the bare name.
-        ours.then(|| label.split('-').next().unwrap_or(label))
-    }
-
-    /// The login server that was probably meant, when this looks like a misspelled one.
-    pub fn probably_meant(&self) -> Option<String> {
-        let labels: Vec<_> = self.name.split('.').collect();
-        let (rest, domain) = labels.split_at_checked(labels.len().checked_sub(2)?)?;
-        let domain = domain.join(".");
-        let rest = rest.join(".");
-        if let Some(suffix) = SUFFIXES.iter().find(|suffix| domain == **suffix) {
-            let doubled = rest.strip_suffix(suffix)?.strip_suffix('.')?;
-            return Some(format!("{doubled}.{suffix}"));
-        }
-        let near =
-            SUFFIXES.iter().find(|suffix| strsim::damerau_levenshtein(&domain, suffix) <= 2)?;
-        (!rest.is_empty() && domain != "azure.io").then(|| format!("{rest}.{near}"))
-    }
-}
-
-impl fmt::Display for Host {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let v6 = self.name.contains(':');
-        let name = if v6 { format!("[{}]", self.name) } else { self.name.clone() };
-        match (self.port, self.plain) {
-            (443, false) | (80, true) => f.write_str(&name),
-            (port, _) => write!(f, "{name}:{port}"),
-        }
-    }
-}
-
-impl Serialize for Host {
-    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
     }
 }
 
@@ -356,13 +229,6 @@ fn is_host_alone(text: &str) -> bool {
     let looks_like_host = name.contains('.') || name.starts_with('[') || name == "localhost";
     let clean = name.chars().all(|c| c.is_ascii_alphanumeric() || ".-[]:".contains(c));
     looks_like_host && clean && (port.is_some() || !text.contains(':'))
-}
-
-fn split_port(written: &str) -> (&str, Option<u16>) {
-    match written.rsplit_once(':').map(|(name, port)| (name, port.parse())) {
-        Some((name, Ok(port))) => (name, Some(port)),
-        _ => (written, None),
-    }
 }
 
 fn invalid(reason: &'static str, repaired: Option<&str>) -> Misread {
