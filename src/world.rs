@@ -23,18 +23,16 @@ const LONGEST_CA: u64 = 4 * 1024 * 1024;
 /// # Errors
 /// When the file of certificates cannot be used: a sentence that names it.
 pub fn real(ca_file: Option<&Path>) -> Result<World, String> {
-    let resolver = fs::read("/etc/resolv.conf").unwrap_or_default();
-    let resolver = resolv_conf::Config::parse(&resolver).unwrap_or_default();
-    let servers = resolver.nameservers.iter().map(|server| SocketAddr::new(server.into(), 53));
-    let search = resolver.get_last_search_or_domain().cloned().collect();
+    let (name_servers, search, ndots) = resolver(&fs::read("/etc/resolv.conf").unwrap_or_default());
     let docker_configs = match (env::var_os("DOCKER_CONFIG"), env::var_os("HOME")) {
         (Some(folder), _) => vec![PathBuf::from(folder).join("config.json")],
         (None, Some(home)) => vec![PathBuf::from(home).join(".docker/config.json")],
         (None, None) => vec![],
     };
     Ok(World {
-        name_servers: servers.collect(),
+        name_servers,
         search,
+        ndots,
         hosts: hosts(&fs::read("/etc/hosts").unwrap_or_default()),
         routes: HashMap::new(),
         roots: Arc::new(roots(ca_file)?),
@@ -48,6 +46,28 @@ pub fn real(ca_file: Option<&Path>) -> Result<World, String> {
         docker_configs,
         files: HashMap::new(),
     })
+}
+
+/// The name servers, search list and ndots of a resolv.conf, as resolvers take it: a line that does
+/// not parse is left out, three servers count, and without one it is this machine.
+fn resolver(file: &[u8]) -> (Vec<SocketAddr>, Vec<String>, usize) {
+    let (mut servers, mut search, mut ndots) = (vec![], vec![], 1);
+    for line in file.split(|byte| *byte == b'\n') {
+        let Ok(read) = resolv_conf::Config::parse(line) else { continue };
+        servers.extend(read.nameservers.iter().map(|server| SocketAddr::new(server.into(), 53)));
+        let suffixes: Vec<String> = read.get_last_search_or_domain().cloned().collect();
+        if !suffixes.is_empty() {
+            search = suffixes;
+        }
+        if line.starts_with(b"options") {
+            ndots = read.ndots as usize;
+        }
+    }
+    servers.truncate(3);
+    if servers.is_empty() {
+        servers.push(SocketAddr::from(([127, 0, 0, 1], 53)));
+    }
+    (servers, search, ndots)
 }
 
 /// The names of a hosts file, in lower case.
@@ -103,6 +123,7 @@ pub fn of_lab(lab: &lab::Lab, asker: &lab::Ask) -> Result<World, String> {
     Ok(World {
         name_servers: lab.name_servers.clone(),
         search: vec![],
+        ndots: 1,
         hosts: HashMap::new(),
         routes: lab.routes.clone(),
         roots: Arc::new(roots),
@@ -117,6 +138,18 @@ pub fn of_lab(lab: &lab::Lab, asker: &lab::Ask) -> Result<World, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_resolv_conf_with_everything_in_it() {
+        let file =
+            b"garbage\nnameserver 10.0.0.4\nnameserver nonsense\nsearch a.example b.example\n\
+            options ndots:5\nnameserver 10.0.0.5\nnameserver ::1\nnameserver 10.0.0.6\n";
+        let (servers, search, ndots) = resolver(file);
+        assert_eq!(servers.len(), 3);
+        assert_eq!(servers[1].to_string(), "10.0.0.5:53");
+        assert_eq!((search.len(), ndots), (2, 5));
+        assert_eq!(resolver(b"").0[0].to_string(), "127.0.0.1:53");
+    }
 
     #[test]
     fn a_hosts_file_with_everything_in_it() {

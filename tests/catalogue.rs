@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use checks::kit::{Severity, Words};
+use checks::kit::{Lang, Severity, Text, Words};
 
 fn words() -> Words {
     checks::words().unwrap()
@@ -82,25 +82,47 @@ fn both_languages_hold_the_same_values() {
 
 #[test]
 fn no_korean_particle_is_put_on_a_value() {
-    const PARTICLES: [&str; 12] =
-        ["은", "는", "이", "가", "을", "를", "과", "와", "로", "으로", "에", "의"];
     let words = words();
-    let mut texts: BTreeMap<String, String> = BTreeMap::new();
+    let mut texts: Vec<(String, Text)> = vec![];
     for (code, entry) in &words.entries {
         let all = [&entry.title].into_iter().chain(&entry.saw).chain(&entry.why);
-        for text in all.chain(entry.fix.iter().map(|fix| &fix.text)) {
-            texts.insert(
-                format!("{code} {}", texts.len()),
-                text.of(checks::kit::Lang::Ko).to_owned(),
-            );
-        }
+        let all = all.chain(entry.fix.iter().map(|fix| &fix.text));
+        texts.extend(all.map(|text| (code.clone(), text.clone())));
     }
+    for (step, said) in &words.steps {
+        texts.extend(said.passed.iter().map(|text| (format!("step {step}"), text.clone())));
+    }
+    let phrases: BTreeMap<String, Text> =
+        toml::from_str(include_str!("../src/show/phrases.toml")).unwrap();
+    texts.extend(phrases.into_iter().map(|(name, text)| (format!("phrase {name}"), text)));
     for (place, text) in texts {
-        for (_, after) in text.split('{').skip(1).filter_map(|piece| piece.split_once('}')) {
-            let joined = PARTICLES.iter().any(|particle| after.starts_with(particle));
-            assert!(!joined, "{place}: a particle on a value in {text}");
-        }
+        let text = text.of(Lang::Ko);
+        assert_eq!(particle_on_a_value(text), None, "{place}: a particle on a value in {text}");
     }
+}
+
+#[test]
+fn a_particle_on_a_value_is_seen() {
+    for bad in ["{a}의 b", "{a} 를 b", "b {a} 에서, c", "{b} {a} 로", "({a} 이)"] {
+        assert!(particle_on_a_value(bad).is_some(), "{bad}");
+    }
+    for good in ["{a}초 안에", "b({a})에서", "{a} 이후", "{a}: 에", "{a}", "{a} 만료"] {
+        assert_eq!(particle_on_a_value(good), None, "{good}");
+    }
+}
+
+/// The Korean particle that is joined to a placeholder, or stands alone after one and a space.
+fn particle_on_a_value(text: &str) -> Option<&'static str> {
+    const PARTICLES: &str = "은 는 이 가 을 를 과 와 로 으로 에 의 에서 에는 에서는 에게 으로는 \
+        인 도 만 나 이나 까지 부터 보다 처럼 라는 이라는";
+    let afters = text.split('{').skip(1).filter_map(|piece| piece.split_once('}'));
+    afters.map(|(_, after)| after).find_map(|after| {
+        PARTICLES.split_whitespace().find(|particle| {
+            let alone = after.strip_prefix(' ').and_then(|rest| rest.strip_prefix(particle));
+            after.starts_with(particle)
+                || alone.is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+        })
+    })
 }
 
 #[test]

@@ -201,7 +201,8 @@ fn tls_of_another_age() {
         }
     });
     let said = run(&[&format!("{address}/team/app:v1"), "-o", "json"]);
-    assert_eq!(said.causes(), ["tls/incompatible"], "{}", said.out);
+    assert_eq!(said.code, Some(3), "{}", said.out);
+    assert_eq!(codes(&said.json(), "unknown"), ["tls/incompatible"]);
 }
 
 #[test]

@@ -32,6 +32,7 @@ fn world() -> World {
     World {
         name_servers: vec![],
         search: vec![],
+        ndots: 1,
         hosts: std::collections::HashMap::new(),
         routes: std::collections::HashMap::new(),
         roots: std::sync::Arc::new(rustls::RootCertStore::empty()),

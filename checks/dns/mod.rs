@@ -109,13 +109,18 @@ pub async fn resolve(cx: &Cx, host: &Host) -> Got<Names> {
     if cx.world.name_servers.is_empty() {
         return Err(Trouble::NoNameServer { host: host.name.clone() }.into());
     }
-    // A client appends its search list only to a name without a dot.
-    let searched = if host.name.contains('.') { &[][..] } else { &cx.world.search };
-    let searched = &searched[..searched.len().min(SUFFIXES)];
+    // The name itself, and behind it or before it the search list, as a resolver goes about it.
+    let searched = &cx.world.search[..cx.world.search.len().min(SUFFIXES)];
+    let mut names: Vec<_> = searched.iter().map(|suffix| format!("{}.{suffix}", host.name)).collect();
+    let early = host.name.matches('.').count() >= cx.world.ndots;
+    names.insert(if early { 0 } else { names.len() }, host.name.clone());
     let mut denial = None;
-    for name in searched.iter().map(|suffix| format!("{}.{suffix}", host.name)).chain([host.name.clone()]) {
+    for name in names {
+        let is_itself = name == host.name;
         match look_up(cx, host, name).await {
-            Err(halt) => denial = Some(halt),
+            // What is said of the name as it was written counts, where all are denied.
+            Err(halt) if is_itself || denial.is_none() => denial = Some(halt),
+            Err(_) => {}
             names => return names,
         }
     }

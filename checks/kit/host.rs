@@ -40,8 +40,11 @@ impl Host {
         let (name, port) = split_port(written);
         let name = name.trim_matches(['[', ']']).to_lowercase();
         let name = if name == "docker.io" { "registry-1.docker.io".into() } else { name };
-        let port = port.unwrap_or(if plain_http { 80 } else { 443 });
-        Host { name, port, plain: plain_http, role: Role::Registry }
+        let mut host = Host { name, port: 443, plain: plain_http, role: Role::Registry };
+        // As containerd has it: this machine, without a port, is asked without TLS.
+        host.plain |= port.is_none() && host.is_local();
+        host.port = port.unwrap_or(if host.plain { 80 } else { 443 });
+        host
     }
 
     /// Refuses what cannot be a registry's host: it is no host name, or that of a data endpoint.

@@ -32,21 +32,46 @@ impl Platform {
         if self.os != offered.os || self.arch != offered.arch {
             return None;
         }
-        match (self.version(), offered.version()) {
-            (_, None) => Some(0),
-            (None, Some(_)) => None,
-            (Some(ours), Some(theirs)) => ours.checked_sub(theirs),
+        if self.variant == offered.variant {
+            return Some(0);
         }
+        match (self.version(), offered.version()) {
+            (Some(ours), Some(theirs)) => ours.checked_sub(theirs),
+            (_, None) if offered.variant.is_none() => Some(0),
+            _ => None,
+        }
+    }
+
+    /// A platform as others spell it, in Go's words: containerd takes these for the same.
+    pub fn normal(os: &str, arch: &str, variant: Option<&str>) -> Self {
+        let (os, arch) = (os.to_lowercase(), arch.to_lowercase());
+        let os = match os.as_str() {
+            "" => "linux",
+            "macos" => "darwin",
+            os => os,
+        };
+        let (arch, implied) = match arch.as_str() {
+            "x86_64" | "x86-64" => ("amd64", None),
+            "aarch64" => ("arm64", None),
+            "i386" => ("386", None),
+            "armhf" => ("arm", Some("v7")),
+            "armel" => ("arm", Some("v6")),
+            arch => (arch, None),
+        };
+        let variant = variant.filter(|variant| !variant.is_empty()).or(implied);
+        Platform { os: os.into(), arch: arch.into(), variant: variant.map(str::to_lowercase) }
     }
 
     /// The variant as a number, with what its absence means for this processor.
     fn version(&self) -> Option<u8> {
-        let given = self.variant.as_deref().and_then(|v| v.trim_start_matches('v').parse().ok());
+        if let Some(variant) = &self.variant {
+            return variant.trim_start_matches('v').parse().ok();
+        }
         match self.arch.as_str() {
-            "arm" => given.or(Some(7)),
-            "arm64" => given.or(Some(8)),
-            "amd64" => given.or(Some(1)),
-            _ => given,
+            "arm" => Some(7),
+            "arm64" => Some(8),
+            "amd64" => Some(1),
+            _ => None,
         }
     }
 }
@@ -91,6 +116,15 @@ mod tests {
         assert_eq!(rank("linux/arm/v6", "linux/arm/v7"), None);
         assert_eq!(rank("linux/amd64", "linux/arm64"), None);
         assert_eq!(rank("linux/amd64", "windows/amd64"), None);
+        assert_eq!(rank("linux/amd64", "linux/amd64/nonsense"), None);
+        assert_eq!(rank("linux/amd64", "linux/amd64/v2"), None);
+    }
+
+    #[test]
+    fn the_same_spelled_otherwise() {
+        assert_eq!(Platform::normal("Linux", "x86_64", None).to_string(), "linux/amd64");
+        assert_eq!(Platform::normal("", "aarch64", Some("")).to_string(), "linux/arm64");
+        assert_eq!(Platform::normal("linux", "armhf", None).to_string(), "linux/arm/v7");
     }
 
     #[test]

@@ -17,8 +17,10 @@ use super::Secret;
 pub struct World {
     /// The configured name servers, in the order in which a client asks them.
     pub name_servers: Vec<SocketAddr>,
-    /// The suffixes that a client tries for a name without a dot.
+    /// The suffixes that a client tries behind a name.
     pub search: Vec<String>,
+    /// With fewer dots than this in a name, the suffixes are tried first.
+    pub ndots: usize,
     /// Names that are answered by the hosts file, before any name server.
     pub hosts: HashMap<String, Vec<IpAddr>>,
     /// Where an address really is: empty in the real world, all of it on loopback in the lab.

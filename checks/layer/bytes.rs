@@ -59,8 +59,8 @@ pub(super) async fn take(
                 return Err(Trouble::BlobStalled(broken(host, blob, &taken, Fault::NoAnswer)));
             }
         }
-        // More than the manifest says can only be the wrong bytes: no need to read on.
-        if taken.bytes > blob.size {
+        // As many as the manifest says: what follows is nobody's concern.
+        if taken.bytes >= blob.size {
             break;
         }
         if taken.bytes >= most && taken.bytes < blob.size {
@@ -95,7 +95,7 @@ pub(super) fn platform(config: &[u8]) -> Option<Platform> {
         variant: Option<String>,
     }
     let config: Config = serde_json::from_slice(config).ok()?;
-    Some(Platform { os: config.os, arch: config.architecture, variant: config.variant })
+    Some(Platform::normal(&config.os, &config.architecture, config.variant.as_deref()))
 }
 
 /// How many layers a config describes: a runtime unpacks those, and refuses another number.

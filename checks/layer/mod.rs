@@ -177,14 +177,14 @@ pub async fn read(
 }
 
 /// All layers; or one: the largest that a sample holds whole, for then its digest proves it, else the
-/// smallest. One that says that it is empty comes last: it would prove nothing.
+/// smallest.
 fn wanted(blobs: &[Blob], full: bool) -> Vec<&Blob> {
     if full {
         return blobs.iter().collect();
     }
-    let whole = blobs.iter().filter(|blob| (1..=SAMPLE).contains(&blob.size));
+    let whole = blobs.iter().filter(|blob| blob.size <= SAMPLE);
     let largest = whole.max_by_key(|blob| blob.size);
-    largest.or_else(|| blobs.iter().min_by_key(|blob| (blob.size == 0, blob.size))).into_iter().collect()
+    largest.or_else(|| blobs.iter().min_by_key(|blob| blob.size)).into_iter().collect()
 }
 
 impl Blobs<'_> {
@@ -218,7 +218,7 @@ impl Blobs<'_> {
                 (host, reply?)
             }
         };
-        if reply.status == 200 {
+        if matches!(reply.status, 200 | 206) {
             return Ok((host.to_string(), reply));
         }
         let (host, status, digest) = (reply.host.to_string(), reply.status, blob.digest.clone());

@@ -2,8 +2,7 @@
 
 use std::cell::Cell;
 
-use oci_distribution::manifest::{ImageIndexEntry, OciImageIndex, OciImageManifest};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Manifest, Trouble, get};
 use crate::{
@@ -11,6 +10,41 @@ use crate::{
     registry::Site,
     token::{Session, Source},
 };
+
+/// What an index names. As lenient as Go: what is not needed may be missing, or be anything.
+#[derive(Deserialize)]
+struct Index {
+    manifests: Vec<Descriptor>,
+}
+
+/// What a manifest names.
+#[derive(Deserialize)]
+struct ImageManifest {
+    config: Descriptor,
+    layers: Vec<Descriptor>,
+}
+
+#[derive(Deserialize)]
+struct Descriptor {
+    #[serde(default, rename = "mediaType")]
+    media_type: String,
+    #[serde(default)]
+    digest: String,
+    #[serde(default)]
+    size: i64,
+    platform: Option<Described>,
+    urls: Option<Vec<String>>,
+}
+
+/// For whom an entry of an index is.
+#[derive(Deserialize)]
+struct Described {
+    #[serde(default)]
+    os: String,
+    #[serde(default)]
+    architecture: String,
+    variant: Option<String>,
+}
 
 /// A blob that a manifest names.
 #[derive(Clone, Debug)]
@@ -100,16 +134,22 @@ pub async fn choose(cx: &Cx, session: &Session, manifest: &Manifest) -> Got<Cont
     };
     let chosen = child.is_some();
     let manifest = child.as_ref().unwrap_or(manifest);
-    let image = serde_json::from_slice::<OciImageManifest>(&manifest.bytes);
+    let image = serde_json::from_slice::<ImageManifest>(&manifest.bytes);
     let image = image.map_err(|error| not_readable(manifest, &error))?;
-    let blob = |digest: &str, size: i64| Blob {
-        digest: digest.to_owned(),
-        size: u64::try_from(size).unwrap_or_default(),
+    // A runtime refuses a blob of no size, and one of another size than its bytes have.
+    let sized = |descriptor: &Descriptor| descriptor.size > 0;
+    if !sized(&image.config) || !image.layers.iter().all(sized) {
+        let (media_type, said) = (manifest.media_type.clone(), "no-size".to_owned());
+        return Err(Trouble::NotAManifest { media_type, said }.into());
+    }
+    let blob = |descriptor: &Descriptor| Blob {
+        digest: descriptor.digest.clone(),
+        size: descriptor.size.unsigned_abs(),
     };
-    let config = blob(&image.config.digest, image.config.size);
+    let config = blob(&image.config);
     // A foreign layer is not the registry's to serve.
     let ours = image.layers.iter().filter(|layer| layer.urls.as_ref().is_none_or(Vec::is_empty));
-    let blobs: Vec<_> = ours.map(|layer| blob(&layer.digest, layer.size)).collect();
+    let blobs: Vec<_> = ours.map(blob).collect();
     if blobs.is_empty() && !image.layers.is_empty() {
         return Err(Halt::broke(Trouble::ForeignLayers {}));
     }
@@ -139,7 +179,7 @@ pub fn data_host(content: &Content) -> Got<Host> {
 
 /// The manifest of an index that suits this platform best.
 async fn child(cx: &Cx, session: &Session, index: &Manifest) -> Got<(Manifest, String)> {
-    let parsed = serde_json::from_slice::<OciImageIndex>(&index.bytes);
+    let parsed = serde_json::from_slice::<Index>(&index.bytes);
     let entries = parsed.map_err(|error| not_readable(index, &error))?.manifests;
     let wanted = &cx.subject.platform;
     let best = entries.iter().filter_map(|entry| {
@@ -158,6 +198,10 @@ async fn child(cx: &Cx, session: &Session, index: &Manifest) -> Got<(Manifest, S
     };
     let platform = platform(best).map_or_else(|| wanted.to_string(), |found| found.to_string());
     match get(cx, session, image, &best.digest).await? {
+        Ok(manifest) if u64::try_from(best.size) != Ok(manifest.bytes.len() as u64) => {
+            let said = "size-mismatch".to_owned();
+            Err(Trouble::NotAManifest { media_type: manifest.media_type, said }.into())
+        }
         Ok(manifest) if manifest.kind == "manifest" => Ok((manifest, platform)),
         Ok(manifest) => {
             let said = "index-in-index".to_owned();
@@ -171,13 +215,10 @@ async fn child(cx: &Cx, session: &Session, index: &Manifest) -> Got<(Manifest, S
     }
 }
 
-fn platform(entry: &ImageIndexEntry) -> Option<Platform> {
-    let platform = entry.platform.as_ref()?;
-    Some(Platform {
-        os: platform.os.to_string(),
-        arch: platform.architecture.to_string(),
-        variant: platform.variant.clone(),
-    })
+fn platform(entry: &Descriptor) -> Option<Platform> {
+    let described = entry.platform.as_ref()?;
+    let variant = described.variant.as_deref();
+    Some(Platform::normal(&described.os, &described.architecture, variant))
 }
 
 fn not_readable(manifest: &Manifest, error: &serde_json::Error) -> Trouble {

@@ -172,9 +172,17 @@ pub async fn secure(cx: &Cx, reached: &Reached) -> Got<Secured> {
         Refusal::Broken(Fault::NotTls) if host.may_be_plain() => {
             Err(Halt::skipped(Trouble::PlainHttpHere {}))
         }
+        // This client knows fewer ciphers, curves and certificates than a container runtime's: where
+        // it finds no common way, that proves nothing of the runtime.
+        Refusal::Broken(Fault::Other(said)) => {
+            Err(Halt::broke(Trouble::Incompatible { at: At::host(host), said }))
+        }
+        Refusal::Alert(alert) if ["handshake_failure", "protocol_version", "insufficient_security"].contains(&&*alert) => {
+            Err(Halt::broke(Trouble::Incompatible { at: At::host(host), said: alert }))
+        }
         Refusal::Broken(fault) => Err(broken(host, fault).into()),
         Refusal::Alert(alert) => Err(Trouble::Refused { at: At::host(host), alert }.into()),
-        Refusal::Untrusted(why, seen) => Err(judge(cx, reached, why, seen).await.into()),
+        Refusal::Untrusted(why, seen) => Err(judge(cx, reached, why, seen).await),
     }
 }
 
@@ -182,27 +190,31 @@ fn broken(host: &Host, fault: Fault) -> Trouble {
     let at = At::host(host);
     match (fault, host.role) {
         (Fault::NotTls, _) => Trouble::NotTls { at },
-        (Fault::Other(said), _) => Trouble::Incompatible { at, said },
         (fault, Role::Data) => Trouble::BlobEndpointReset { at, fault },
         (fault, _) => Trouble::Reset { at, fault },
     }
 }
 
 /// Says what is wrong with a certificate.
-async fn judge(cx: &Cx, reached: &Reached, why: CertificateError, seen: Certificate) -> Trouble {
+async fn judge(cx: &Cx, reached: &Reached, why: CertificateError, seen: Certificate) -> Halt {
     use CertificateError as Why;
     let at = At::host(&reached.host);
     match why {
-        Why::UnknownIssuer => Trouble::UnknownCa { at, issuer: seen.issuer },
+        Why::UnknownIssuer => Trouble::UnknownCa { at, issuer: seen.issuer }.into(),
         Why::NotValidForName | Why::NotValidForNameContext { .. } => {
             let address = reached.address.ip().to_string();
-            Trouble::HostnameMismatch { at, names: seen.names, address }
+            Trouble::HostnameMismatch { at, names: seen.names, address }.into()
         }
         Why::Expired
         | Why::ExpiredContext { .. }
         | Why::NotValidYet
-        | Why::NotValidYetContext { .. } => out_of_date(cx, reached, seen).await,
-        other => Trouble::CertificateInvalid { at, said: other.to_string(), issuer: seen.issuer },
+        | Why::NotValidYetContext { .. } => out_of_date(cx, reached, seen).await.into(),
+        Why::InvalidPurpose | Why::InvalidPurposeContext { .. } | Why::Revoked => {
+            let said = why.to_string();
+            Trouble::CertificateInvalid { at, said, issuer: seen.issuer }.into()
+        }
+        // The verifier here is stricter than Go's.
+        other => Halt::broke(Trouble::Incompatible { at, said: other.to_string() }),
     }
 }
 

@@ -5,7 +5,7 @@
 //! ever posted; nobody just gets.
 
 use hyper::Method;
-use serde::Deserialize;
+use serde_json::Value;
 use url::{Url, form_urlencoded};
 
 use super::{Session, Trouble};
@@ -18,13 +18,7 @@ use crate::{
 };
 
 /// The longest token that is read.
-const LONGEST: usize = 256 * 1024;
-
-#[derive(Deserialize)]
-struct Issued {
-    token: Option<String>,
-    access_token: Option<String>,
-}
+const LONGEST: usize = 1024 * 1024;
 
 /// Gets an access token.
 pub(super) async fn token(
@@ -62,7 +56,7 @@ pub(super) async fn token(
 async fn issued(cx: &Cx, session: &Session, server: &Server, reply: Reply) -> Got<Secret> {
     let status = reply.status;
     match status {
-        200 => {}
+        200..=299 => {}
         // A refusal is a 401, with or without a body; docker-registry's servers say 400 and 403 too.
         400 | 401 if matches!(session.identity.credential, Credential::Nobody) => {
             return Err(session.nobody(cx));
@@ -74,9 +68,15 @@ async fn issued(cx: &Cx, session: &Session, server: &Server, reply: Reply) -> Go
         Trouble::NoToken { host: server.host.to_string(), status, said: said.to_owned() }.into()
     };
     let body = reply.read(LONGEST).await.map_err(|fault| no_token(fault.word()))?;
-    let issued: Issued = serde_json::from_slice(&body).map_err(|_| no_token("not-json"))?;
-    let token = issued.token.filter(|token| !token.is_empty()).or(issued.access_token);
-    token.filter(|token| !token.is_empty()).map(Secret::new).ok_or_else(|| no_token("no-token-in-it"))
+    // As Go reads it: the first value counts, whatever follows it.
+    let mut values = serde_json::Deserializer::from_slice(&body).into_iter::<Value>();
+    let Some(Ok(Value::Object(issued))) = values.next() else { return Err(no_token("not-json")) };
+    // containerd prefers this one where there are both, and knows no other after a form.
+    let token = ["access_token", "token"].iter().find_map(|name| {
+        let found = issued.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
+        found.1.as_str().filter(|token| !token.is_empty())
+    });
+    token.map(Secret::new).ok_or_else(|| no_token("no-token-in-it"))
 }
 
 /// Where tokens are issued, and for what.

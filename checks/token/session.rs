@@ -133,11 +133,17 @@ impl Session {
         let request = self.sign(Request::new(Method::GET, format!("/v2/{repository}/blobs/{digest}")));
         let host = &self.site.host;
         let reply = self.site.send(cx, host, &request).await?;
-        if let Some((host, target)) = redirect(host, &request, &reply, Role::Data) {
-            return Ok(Ok(Source::Elsewhere(host, Secret::new(target))));
-        }
+        let reply = match redirect(host, &request, &reply, Role::Data) {
+            Some((next, target)) if next == *host => {
+                // Sent on within the registry, where the sign-in still counts.
+                let request = Request { target, ..request };
+                self.site.follow(cx, host, &request, Role::Data).await?
+            }
+            Some((next, target)) => return Ok(Ok(Source::Elsewhere(next, Secret::new(target)))),
+            None => reply,
+        };
         match reply.status {
-            200 => Ok(Ok(Source::Itself(reply))),
+            200 | 206 => Ok(Ok(Source::Itself(reply))),
             401 => Err(self.refused(cx, "GET blob", reply).await),
             404 => Ok(Err(reply)),
             _ => Err(self.site.refuse("GET blob", reply).await),

@@ -4,6 +4,7 @@
 //! an NXDOMAIN, which is what tells a missing private record from a name that never was.
 
 use std::{
+    cell::Cell,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     str::FromStr,
     time::Duration,
@@ -91,8 +92,11 @@ pub async fn ask(cx: &Cx, server: SocketAddr, name: &str, family: Family) -> Ans
         Family::V4 => RecordType::A,
         Family::V6 => RecordType::AAAA,
     };
-    let heard = match timeout(DNS_WAIT, exchange(cx.world.route(server), name, kind)).await {
+    let strays = Cell::new(false);
+    let asking = exchange(cx.world.route(server), name, kind, &strays);
+    let heard = match timeout(DNS_WAIT, asking).await {
         Ok(heard) => heard,
+        Err(_) if strays.get() => Err(Fault::NotDns),
         Err(_) => Err(Fault::NoAnswer),
     };
     let mut details = Map::new();
@@ -123,13 +127,18 @@ pub async fn ask(cx: &Cx, server: SocketAddr, name: &str, family: Family) -> Ans
     Answer { server, heard }
 }
 
-async fn exchange(server: SocketAddr, name: &str, kind: RecordType) -> Result<Message, Fault> {
+async fn exchange(
+    server: SocketAddr,
+    name: &str,
+    kind: RecordType,
+    strays: &Cell<bool>,
+) -> Result<Message, Fault> {
     let name = absolute(name).map_err(Fault::Other)?;
     let mut question = Message::query();
     question.metadata.recursion_desired = true;
     question.add_query(Query::query(name, kind));
     let bytes = question.to_vec().map_err(|error| Fault::Other(error.to_string()))?;
-    let answer = over_udp(server, &question, &bytes).await?;
+    let answer = over_udp(server, &question, &bytes, strays).await?;
     if answer.metadata.truncation { over_tcp(server, &question, &bytes).await } else { Ok(answer) }
 }
 
@@ -138,7 +147,12 @@ fn absolute(name: &str) -> Result<Name, String> {
     Name::from_str(&format!("{}.", name.trim_end_matches('.'))).map_err(|error| error.to_string())
 }
 
-async fn over_udp(server: SocketAddr, question: &Message, bytes: &[u8]) -> Result<Message, Fault> {
+async fn over_udp(
+    server: SocketAddr,
+    question: &Message,
+    bytes: &[u8],
+    strays: &Cell<bool>,
+) -> Result<Message, Fault> {
     let any: IpAddr = match server {
         SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
@@ -148,7 +162,6 @@ async fn over_udp(server: SocketAddr, question: &Message, bytes: &[u8]) -> Resul
     let socket = UdpSocket::bind((any, 0)).await.map_err(failed)?;
     socket.connect(server).await.map_err(failed)?;
     let mut buffer = vec![0; 4096];
-    let mut fault = Fault::NoAnswer;
     loop {
         socket.send(bytes).await.map_err(failed)?;
         let resend = tokio::time::sleep(Duration::from_secs(1));
@@ -160,9 +173,8 @@ async fn over_udp(server: SocketAddr, question: &Message, bytes: &[u8]) -> Resul
             };
             match Message::from_vec(&buffer[..length]) {
                 Ok(answer) if answers(&answer, question) => return Ok(answer),
-                _ if fault == Fault::NotDns => return Err(fault),
-                // One stray packet is ignored, as resolvers do; a second one is the server's way.
-                _ => fault = Fault::NotDns,
+                // A stray packet is ignored, as resolvers do: the answer may still come.
+                _ => strays.set(true),
             }
         }
     }

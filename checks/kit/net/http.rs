@@ -1,6 +1,9 @@
 //! One HTTP connection to one host, used again for every request to it.
 
-use std::{cell::RefCell, net::SocketAddr};
+use std::{
+    cell::{Cell, RefCell},
+    net::SocketAddr,
+};
 
 use http_body_util::{BodyExt, Full};
 use hyper::{
@@ -22,7 +25,7 @@ use super::{BODY_WAIT, Fault, HTTP_WAIT, tcp, tls};
 use crate::kit::{Cx, Host, Role, Secret, cx::Exchange};
 
 /// The longest set of headers that is read.
-const LONGEST_HEAD: u32 = 64 * 1024;
+const LONGEST_HEAD: u32 = 256 * 1024;
 
 /// Headers that are kept as evidence. None of them can hold a secret.
 const KEPT: [&str; 10] = [
@@ -62,6 +65,8 @@ pub struct Line {
     pub host: Host,
     address: SocketAddr,
     sender: RefCell<Option<Sender>>,
+    /// Whether anything was asked on it yet.
+    asked: Cell<bool>,
 }
 
 /// What to ask.
@@ -108,14 +113,21 @@ impl Line {
     /// A line over a connection that is already there.
     pub async fn over(host: Host, address: SocketAddr, with: Transport) -> Result<Self, Fault> {
         let sender = RefCell::new(Some(start(with).await?));
-        Ok(Self { host, address, sender })
+        Ok(Self { host, address, sender, asked: Cell::new(false) })
     }
 
     /// Asks, and waits for the answer to begin.
     pub async fn ask(&self, cx: &Cx, request: &Request) -> Result<Reply, Fault> {
         let began = Instant::now();
-        let reply = timeout(HTTP_WAIT, self.send(cx, request)).await;
-        let reply = reply.unwrap_or(Err(Fault::NoAnswer));
+        let asking = async {
+            let reused = self.sender.borrow().is_some() && self.asked.replace(true);
+            match self.send(cx, request).await {
+                // A server may close a connection just as it is used again: Go asks on a fresh one.
+                Err(Fault::Closed | Fault::Reset) if reused => self.send(cx, request).await,
+                reply => reply,
+            }
+        };
+        let reply = timeout(HTTP_WAIT, asking).await.unwrap_or(Err(Fault::NoAnswer));
         let status = reply.as_ref().map(|reply| reply.status.to_string());
         let path = match self.host.role {
             // What serves blobs may have its signature in the path.
@@ -212,7 +224,7 @@ where
     T: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
 {
     let mut builder = http1::Builder::new();
-    builder.max_buf_size(LONGEST_HEAD as usize);
+    builder.max_buf_size(LONGEST_HEAD as usize).max_headers(1000);
     let (sender, connection) = builder.handshake(io).await.map_err(|e| Fault::of(&e))?;
     tokio::spawn(connection);
     Ok(Sender::One(sender))

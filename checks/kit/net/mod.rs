@@ -20,7 +20,7 @@ pub use refusal::ErrorBody;
 use std::time::Duration;
 
 /// How long a name server may take; a query is sent again after each second of it.
-pub const DNS_WAIT: Duration = Duration::from_secs(3);
+pub const DNS_WAIT: Duration = Duration::from_secs(5);
 /// How long a connection may take: enough for a lost first packet and a lost second one.
 pub const TCP_WAIT: Duration = Duration::from_secs(5);
 /// How long a TLS handshake may take.
@@ -28,8 +28,8 @@ pub const TLS_WAIT: Duration = Duration::from_secs(5);
 /// How long the whole way to a host may take that no step of its own leads to.
 pub const OPEN_WAIT: Duration = Duration::from_secs(12);
 /// How long a server may take to begin its answer.
-pub const HTTP_WAIT: Duration = Duration::from_secs(10);
+pub const HTTP_WAIT: Duration = Duration::from_secs(15);
 /// How long a question may take as a whole, wherever it is sent on to.
-pub const FOLLOW_WAIT: Duration = Duration::from_secs(25);
+pub const FOLLOW_WAIT: Duration = Duration::from_secs(30);
 /// How long a body may stay silent, and how long a small one may take as a whole.
-pub const BODY_WAIT: Duration = Duration::from_secs(10);
+pub const BODY_WAIT: Duration = Duration::from_secs(15);

@@ -15,7 +15,8 @@ pub fn redirect(
     }
     let scheme = if from.plain { "http" } else { "https" };
     let base = url::Url::parse(&format!("{scheme}://{from}{}", request.target)).ok()?;
-    let url = base.join(reply.header("location")?).ok()?;
+    let location = reply.headers.get("location")?;
+    let url = base.join(&String::from_utf8_lossy(location.as_bytes())).ok()?;
     let mut host = Host::of(&url, role)?;
     if (&host.name, host.port) == (&from.name, from.port) {
         host = from.clone();
