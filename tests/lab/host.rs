@@ -22,8 +22,8 @@ use crate::drip::Drip;
 use crate::registry::{World, date};
 use crate::settings::{Host, HostFault, Http, Role};
 
-/// A fatal alert, "handshake failure", as a record of TLS 1.2: no version of TLS hides it at this point.
-const ALERT: [u8; 7] = [0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x28];
+/// A fatal alert, "unrecognized name", as a record of TLS 1.2: no version of TLS hides it at this point.
+const ALERT: [u8; 7] = [0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x70];
 
 /// What a connection needs to know of its host.
 #[derive(Clone)]

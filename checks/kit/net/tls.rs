@@ -266,7 +266,7 @@ fn snake(name: &str) -> String {
         }
         snake.push(c.to_ascii_lowercase());
     }
-    snake
+    snake.replace("recognised", "recognized")
 }
 
 fn read(certificate: &CertificateDer<'_>) -> Option<Certificate> {
