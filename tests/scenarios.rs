@@ -276,6 +276,12 @@ fn what_people_read() {
     settings.add_filter(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME");
     settings.add_filter(r"\b\d+ s apart", "N s apart");
     settings.add_filter(r"차이 \d+초", "차이 N초");
+    settings.add_filter(r"\d+ d \d+ h\b", "N d N h");
+    settings.add_filter(r"\d+ min\b", "N min");
+    // How much trickles in before we give up waiting for more.
+    settings.add_filter(r"\b(32|40|48)( bytes|바이트)", "N$2");
+    settings.add_filter(r"in 2\d s\b", "in 2N s");
+    settings.add_filter(r"2\d초 동안", "2N초 동안");
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| {
