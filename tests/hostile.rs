@@ -206,6 +206,25 @@ fn tls_of_another_age() {
 }
 
 #[test]
+fn an_image_without_layers_is_its_config() {
+    let said = ask(|line, stream| {
+        let config = r#"{"rootfs":{"diff_ids":[]}}"#;
+        let digest = "sha256:1af042414ee4ede82dfd34a3741d6a3de03264be0511e5fec59a7b15ad6cf625";
+        let manifest = format!(
+            r#"{{"schemaVersion":2,"config":{{"digest":"{digest}","size":{}}},"layers":[]}}"#,
+            config.len()
+        );
+        if line.contains("/blobs/") {
+            return answer(stream, "200 OK", config.as_bytes());
+        }
+        answer(stream, MANIFEST, if line.starts_with("HEAD") { b"" } else { manifest.as_bytes() })
+    });
+    let headline = said.json()["verdict"]["headline"].clone();
+    assert_eq!(said.code, Some(0), "{}", said.out);
+    assert!(headline.as_str().unwrap().contains("the image has no layers"), "{headline}");
+}
+
+#[test]
 fn layers_that_are_elsewhere() {
     let said = ask(|line, stream| {
         let digest = format!("sha256:{}", "0".repeat(64));

@@ -112,8 +112,9 @@ pub struct InHand {
     host: String,
     /// Bytes of the config.
     config: usize,
-    /// Bytes of layers.
-    bytes: u64,
+    /// Bytes of layers; none where the image has no layers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
     /// The layers that they are of.
     layers_read: usize,
     layers: usize,
@@ -160,14 +161,14 @@ pub async fn read(
     let mut in_hand = InHand {
         host: blobs.host.clone(),
         config: config.len(),
-        bytes: 0,
+        bytes: None,
         layers_read: 0,
         layers: content.blobs.len(),
         verified: "all-read",
     };
     for blob in wanted(&content.blobs, cx.subject.full) {
         let taken = blobs.layer(blob, if cx.subject.full { u64::MAX } else { SAMPLE }).await?;
-        in_hand.bytes += taken.bytes;
+        *in_hand.bytes.get_or_insert(0) += taken.bytes;
         in_hand.layers_read += 1;
         if !taken.whole {
             in_hand.verified = "a-sample";
