@@ -225,11 +225,62 @@ fn an_image_without_layers_is_its_config() {
 }
 
 #[test]
+fn a_config_that_describes_other_layers() {
+    cannot(
+        |line, stream| {
+            let (config, layer) = (
+                r#"{"rootfs":{"diff_ids":[]}}"#,
+                r#"{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"sha256:x","size":2}"#,
+            );
+            let digest = "sha256:1af042414ee4ede82dfd34a3741d6a3de03264be0511e5fec59a7b15ad6cf625";
+            let manifest = format!(
+                r#"{{"config":{{"digest":"{digest}","size":{}}},"layers":[{layer}]}}"#,
+                config.len()
+            );
+            if line.contains("/blobs/") {
+                return answer(stream, "200 OK", config.as_bytes());
+            }
+            answer(
+                stream,
+                MANIFEST,
+                if line.starts_with("HEAD") { b"" } else { manifest.as_bytes() },
+            )
+        },
+        "layer/not-an-image",
+    );
+}
+
+#[test]
+fn an_index_in_an_index() {
+    let said = ask(|line, stream| {
+        let index = "application/vnd.oci.image.index.v1+json";
+        let entry = |digest: &str, size: usize| {
+            format!(
+                r#"{{"manifests":[{{"mediaType":"{index}","digest":"{digest}","size":{size}}}]}}"#
+            )
+        };
+        let inner = entry("sha256:x", 1);
+        let body = if line.contains("sha256:") {
+            inner
+        } else {
+            entry(
+                "sha256:c41a31f44ee757e2fb67e993817551c6c8d539ba765d35749343ebe65070147b",
+                inner.len(),
+            )
+        };
+        let head = format!("200 OK\r\nContent-Type: {index}");
+        answer(stream, &head, if line.starts_with("HEAD") { b"" } else { body.as_bytes() })
+    });
+    assert_eq!(said.code, Some(3), "{}", said.out);
+    assert_eq!(codes(&said.json(), "unknown"), ["manifest/index-in-index"]);
+}
+
+#[test]
 fn layers_that_are_elsewhere() {
     let said = ask(|line, stream| {
         let digest = format!("sha256:{}", "0".repeat(64));
         let layer = format!(
-            r#"{{"mediaType":"x","digest":"{digest}","size":2,"urls":["https://a.example/"]}}"#
+            r#"{{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"{digest}","size":2,"urls":["https://a.example/"]}}"#
         );
         let manifest = format!(
             r#"{{"schemaVersion":2,"config":{{"mediaType":"x","digest":"{digest}","size":2}},"layers":[{layer}]}}"#

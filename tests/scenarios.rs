@@ -123,11 +123,13 @@ fn each_yields_what_it_expects_and_nothing_else() {
 }
 
 /// Codes that no world can bring about, and the tests that do.
-const ELSEWHERE: [&str; 14] = [
+const ELSEWHERE: [&str; 16] = [
     "identity/auth-file-unreadable", // tests/cli.rs
     "identity/helper-failed",
     "identity/pullsecret-malformed",
     "manifest/foreign-layers", // tests/hostile.rs
+    "manifest/index-in-index",
+    "layer/not-an-image",
     "registry/sign-in-elsewhere",
     "tls/incompatible",
     "token/credentials-do-not-fit",

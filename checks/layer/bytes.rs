@@ -59,9 +59,20 @@ pub(super) async fn take(
                 return Err(Trouble::BlobStalled(broken(host, blob, &taken, Fault::NoAnswer)));
             }
         }
-        // As many as the manifest says: what follows is nobody's concern.
-        if taken.bytes >= blob.size {
-            break;
+        if taken.bytes == blob.size {
+            match reply.piece().await {
+                Ok(Some(_)) => taken.bytes += 1,
+                Err(Fault::NoAnswer) => {
+                    return Err(Trouble::BlobStalled(broken(host, blob, &taken, Fault::NoAnswer)));
+                }
+                // It is all there; how the connection ends is nobody's concern.
+                Ok(None) | Err(_) => break,
+            }
+        }
+        if taken.bytes > blob.size {
+            let (host, digest) = (host.to_owned(), blob.digest.clone());
+            let got = format!("more than {} bytes", blob.size);
+            return Err(Trouble::BlobDigestMismatch { host, digest, got });
         }
         if taken.bytes >= most && taken.bytes < blob.size {
             return Ok(taken);

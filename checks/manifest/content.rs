@@ -108,9 +108,11 @@ pub(super) fn read(digest: String, content_type: String, bytes: Vec<u8>) -> Got<
         let (media_type, said) = (media_type.to_owned(), said.to_owned());
         Trouble::NotAManifest { media_type, said }.into()
     };
-    let Ok(sniffed) = serde_json::from_slice::<Sniffed>(&bytes) else {
+    let Ok(sniffed) = lenient::<Sniffed>(&bytes) else {
         return Err(not(&content_type, "not-json"));
     };
+    // A runtime goes by what the registry calls it, not by what it calls itself.
+    let called = content_type.split(';').next().unwrap_or_default().trim().to_owned();
     let media_type = sniffed.media_type.unwrap_or(content_type);
     if sniffed.fs_layers.is_some() {
         return Err(Halt::broke(Trouble::ManifestSchema1 { media_type }));
@@ -120,7 +122,32 @@ pub(super) fn read(digest: String, content_type: String, bytes: Vec<u8>) -> Got<
         (None, Some(_)) => "manifest",
         (None, None) => return Err(not(&media_type, "no-layers")),
     };
+    if kind_of(&called) != Some(kind) {
+        return Err(not(&called, "wrong-type"));
+    }
     Ok(Manifest { digest, media_type, bytes, kind })
+}
+
+/// Reads JSON as Go does: of two values of the same name the last counts.
+fn lenient<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, serde_json::Error> {
+    serde_json::from_value(serde_json::from_slice(bytes)?)
+}
+
+/// What a media type says that something is.
+fn kind_of(media_type: &str) -> Option<&'static str> {
+    match media_type {
+        "application/vnd.oci.image.index.v1+json"
+        | "application/vnd.docker.distribution.manifest.list.v2+json" => Some("index"),
+        "application/vnd.oci.image.manifest.v1+json"
+        | "application/vnd.docker.distribution.manifest.v2+json" => Some("manifest"),
+        _ => None,
+    }
+}
+
+/// Whether a runtime has a way to unpack such a layer.
+fn is_layer(media_type: &str) -> bool {
+    let known = ["application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs."];
+    known.iter().any(|prefix| media_type.starts_with(prefix))
 }
 
 /// Finds this platform's manifest, and asks where its blobs are.
@@ -134,12 +161,16 @@ pub async fn choose(cx: &Cx, session: &Session, manifest: &Manifest) -> Got<Cont
     };
     let chosen = child.is_some();
     let manifest = child.as_ref().unwrap_or(manifest);
-    let image = serde_json::from_slice::<ImageManifest>(&manifest.bytes);
+    let image = lenient::<ImageManifest>(&manifest.bytes);
     let image = image.map_err(|error| not_readable(manifest, &error))?;
     // A runtime refuses a blob of no size, and one of another size than its bytes have.
     let sized = |descriptor: &Descriptor| descriptor.size > 0;
     if !sized(&image.config) || !image.layers.iter().all(sized) {
         let (media_type, said) = (manifest.media_type.clone(), "no-size".to_owned());
+        return Err(Trouble::NotAManifest { media_type, said }.into());
+    }
+    if let Some(odd) = image.layers.iter().find(|layer| !is_layer(&layer.media_type)) {
+        let (media_type, said) = (odd.media_type.clone(), "no-layer-type".to_owned());
         return Err(Trouble::NotAManifest { media_type, said }.into());
     }
     let blob = |descriptor: &Descriptor| Blob {
@@ -179,7 +210,7 @@ pub fn data_host(content: &Content) -> Got<Host> {
 
 /// The manifest of an index that suits this platform best.
 async fn child(cx: &Cx, session: &Session, index: &Manifest) -> Got<(Manifest, String)> {
-    let parsed = serde_json::from_slice::<Index>(&index.bytes);
+    let parsed = lenient::<Index>(&index.bytes);
     let entries = parsed.map_err(|error| not_readable(index, &error))?.manifests;
     let wanted = &cx.subject.platform;
     let best = entries.iter().filter_map(|entry| {
@@ -197,16 +228,17 @@ async fn child(cx: &Cx, session: &Session, index: &Manifest) -> Got<(Manifest, S
         return Err(Halt::skipped(Trouble::NoImageAsked {}));
     };
     let platform = platform(best).map_or_else(|| wanted.to_string(), |found| found.to_string());
+    if kind_of(&best.media_type).is_none() {
+        let (media_type, said) = (best.media_type.clone(), "wrong-type".to_owned());
+        return Err(Trouble::NotAManifest { media_type, said }.into());
+    }
     match get(cx, session, image, &best.digest).await? {
         Ok(manifest) if u64::try_from(best.size) != Ok(manifest.bytes.len() as u64) => {
             let said = "size-mismatch".to_owned();
             Err(Trouble::NotAManifest { media_type: manifest.media_type, said }.into())
         }
         Ok(manifest) if manifest.kind == "manifest" => Ok((manifest, platform)),
-        Ok(manifest) => {
-            let said = "index-in-index".to_owned();
-            Err(Trouble::NotAManifest { media_type: manifest.media_type, said }.into())
-        }
+        Ok(_) => Err(Halt::broke(Trouble::IndexInIndex { platform })),
         Err(_) => {
             let (repository, digest) = (image.repository.clone(), best.digest.clone());
             let together = offered.join(",");

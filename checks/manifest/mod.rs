@@ -108,6 +108,11 @@ pub enum Trouble {
         /// Why not.
         said: String,
     },
+    /// What an index has for this platform is an index again: could not tell.
+    IndexInIndex {
+        /// Whose it is.
+        platform: String,
+    },
     /// It is in a format that only older runtimes read: could not tell.
     ManifestSchema1 {
         /// What it is called.

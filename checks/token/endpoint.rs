@@ -112,16 +112,14 @@ impl Server {
             host = site.host.clone();
         }
         let mut ask: Vec<(String, String)> = url.query_pairs().into_owned().collect();
-        let mut add = |name: &str| {
-            let value = wanted.param(name).map(|value| (name.to_owned(), value.to_owned()));
-            ask.extend(value);
-        };
-        add("service");
-        match (wanted.param("scope"), session.image()) {
-            // containerd asks for this where the registry does not say what it wants.
-            (None, Some(image)) => ask.push(("scope".into(), format!("repository:{}:pull", image.repository))),
-            _ => add("scope"),
-        }
+        ask.extend(wanted.param("service").map(|service| ("service".into(), service.into())));
+        // containerd asks for what it needs, and for what the challenge names besides.
+        let named = wanted.param("scope").unwrap_or_default().split(' ').map(str::to_owned);
+        let needed = session.image().map(|image| format!("repository:{}:pull", image.repository));
+        let mut scopes: Vec<String> = named.chain(needed).filter(|scope| !scope.is_empty()).collect();
+        scopes.sort();
+        scopes.dedup();
+        ask.extend(scopes.into_iter().map(|scope| ("scope".into(), scope)));
         Ok(Self { host, path: url.path().to_owned(), ask })
     }
 
@@ -134,7 +132,14 @@ impl Server {
 
     async fn post(&self, cx: &Cx, session: &Session, form: &[(&str, &str)]) -> Got<Reply> {
         let mut body = form_urlencoded::Serializer::new(String::new());
-        body.extend_pairs(form).append_pair("client_id", "check-acr").extend_pairs(&self.ask);
+        body.extend_pairs(form).append_pair("client_id", "check-acr");
+        // A form has one scope, a list; a query repeats it.
+        let (scopes, others): (Vec<_>, Vec<_>) = self.ask.iter().partition(|(name, _)| name == "scope");
+        let scopes: Vec<_> = scopes.iter().map(|(_, scope)| scope.as_str()).collect();
+        body.extend_pairs(others);
+        if !scopes.is_empty() {
+            body.append_pair("scope", &scopes.join(" "));
+        }
         let form = Some(Secret::new(body.finish()));
         let request = Request { form, ..Request::new(Method::POST, self.path.clone()) };
         session.site().send(cx, &self.host, &request).await
