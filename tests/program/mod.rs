@@ -3,8 +3,11 @@
     dead_code,
     unreachable_pub,
     clippy::unwrap_used,
+    clippy::disallowed_types,
     reason = "each test file uses its own part, and a test that panics has failed"
 )]
+
+pub mod server;
 
 use std::{
     io::Write,
