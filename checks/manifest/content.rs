@@ -232,7 +232,7 @@ async fn child(cx: &Cx, session: &Session, index: &Manifest) -> Got<(Manifest, S
         let (media_type, said) = (best.media_type.clone(), "wrong-type".to_owned());
         return Err(Trouble::NotAManifest { media_type, said }.into());
     }
-    match get(cx, session, image, &best.digest).await? {
+    match get(cx, session, image, &best.digest, Some(&best.media_type)).await? {
         Ok(manifest) if u64::try_from(best.size) != Ok(manifest.bytes.len() as u64) => {
             let said = "size-mismatch".to_owned();
             Err(Trouble::NotAManifest { media_type: manifest.media_type, said }.into())

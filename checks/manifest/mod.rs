@@ -143,7 +143,7 @@ pub async fn fetch(cx: &Cx, session: &Session) -> Got<Manifest> {
     let Some(image) = session.image() else {
         return Err(Halt::skipped(Trouble::NoImageAsked {}));
     };
-    match get(cx, session, image, &image.reference).await? {
+    match get(cx, session, image, &image.reference, None).await? {
         Ok(manifest) => Ok(manifest),
         Err(reply) => Err(missing(cx, session, image, reply).await),
     }
@@ -155,6 +155,7 @@ async fn get(
     session: &Session,
     image: &Image,
     reference: &str,
+    called: Option<&str>,
 ) -> Got<Result<Manifest, Reply>> {
     let request = Request::manifest(Method::GET, &image.repository, reference);
     let asked = format!("GET {}", request.target);
@@ -165,7 +166,8 @@ async fn get(
         404 => return Ok(Err(reply)),
         _ => return Err(session.site().refuse(&asked, reply).await),
     }
-    let media_type = reply.header("content-type").unwrap_or_default().to_owned();
+    // What an index calls its entry counts, else what the registry calls it.
+    let media_type = called.or(reply.header("content-type")).unwrap_or_default().to_owned();
     let claimed = reply.header("docker-content-digest").map(str::to_owned);
     let read = reply.read(LONGEST).await;
     let bytes = read.map_err(|fault| Halt::from(Trouble::Unreadable { request: asked, fault }))?;

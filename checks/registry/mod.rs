@@ -187,13 +187,14 @@ pub async fn challenge(
     let site = Rc::new(Site::over(cx, reached, secured.as_deref()).await?);
     let mut request = first_question(asked, Method::HEAD);
     let mut reply = site.ask(cx, &request).await?;
-    if request.method == Method::HEAD && !matches!(reply.status, 200 | 401) {
+    let clear = reply.status == 401 || (reply.status == 200 && reply.is_registrys());
+    if request.method == Method::HEAD && !clear {
         let head = reply;
         request.method = Method::GET;
         reply = site.ask(cx, &request).await?;
         // A refusal to HEAD carries no reason, so GET is asked for it; but containerd goes by HEAD,
         // unless the registry does not know it.
-        if head.status != 405 && matches!(reply.status, 200 | 401) {
+        if !matches!(head.status, 200 | 405) && matches!(reply.status, 200 | 401) {
             return Err(site.refuse(&format!("HEAD {}", request.target), head).await);
         }
     }
