@@ -134,6 +134,20 @@ fn a_refused_form_whose_words_are_still_on_the_line() {
 }
 
 #[test]
+fn a_server_that_sends_back_what_it_was_sent() {
+    // {"auth":"u:canary-password"}: refused in words that hold it, plain and as it came.
+    let said = ask_as(r#"{"auth":"dTpjYW5hcnktcGFzc3dvcmQ="}"#, |line, stream| {
+        let body = b"{\"errors\":[{\"code\":\"X\",\"message\":\"canary-password dTpjYW5hcnktcGFzc3dvcmQ=\"}]}";
+        if line.starts_with("HEAD") {
+            return answer(stream, "401 No\r\nWWW-Authenticate: Basic realm=\"x\"", b"");
+        }
+        answer(stream, "401 No", body)
+    });
+    assert_eq!(said.causes(), ["token/credentials-refused"], "{}", said.out);
+    assert!(!said.out.contains("dTpjYW5h"), "{}", said.out);
+}
+
+#[test]
 fn a_token_where_a_password_is_wanted() {
     let said = ask_as(r#"{"identitytoken":"canary"}"#, |_, stream| {
         answer(stream, "401 No\r\nWWW-Authenticate: Basic realm=\"x\"", b"")

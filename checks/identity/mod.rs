@@ -77,7 +77,11 @@ impl Identity {
     fn new(credential: Credential, from: Option<String>) -> Self {
         let (kind, user) = match &credential {
             Credential::Nobody => ("nobody", None),
-            Credential::Password { user, .. } => ("password", Some(user.clone())),
+            // Where the user name is the secret, it is not shown.
+            Credential::Password { user, password } => {
+                let is_secret = password.expose().is_empty() || password.expose() == user;
+                ("password", (!is_secret).then(|| user.clone()))
+            }
             Credential::Refresh(_) => ("refresh-token", None),
             Credential::Access(_) => ("access-token", None),
         };

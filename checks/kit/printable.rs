@@ -1,5 +1,7 @@
 //! Foreign text made fit to print: short, one line, no control characters.
 
+use super::secret::redacted;
+
 /// Longer texts are cut here, in characters.
 const LONGEST: usize = 300;
 
@@ -8,6 +10,7 @@ const LONGEST: usize = 300;
 /// A server's words end up on somebody's terminal and in somebody's ticket;
 /// neither an escape sequence nor a right-to-left override may travel with them.
 pub fn printable(text: &str) -> String {
+    let text = redacted(text);
     let mut shown = String::with_capacity(text.len().min(LONGEST));
     for (count, c) in text.chars().enumerate() {
         if count == LONGEST {

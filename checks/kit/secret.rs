@@ -1,5 +1,7 @@
 //! Passwords and tokens: held so that they cannot be printed, logged or serialised.
 
+use std::{cell::RefCell, collections::BTreeSet};
+
 use base64::{Engine, prelude::BASE64_STANDARD};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -10,7 +12,9 @@ pub struct Secret(SecretString);
 impl Secret {
     /// Takes the text into custody.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(SecretString::from(text.into()))
+        let text = text.into();
+        remember(&text);
+        Self(SecretString::from(text))
     }
 
     /// The text itself: only to be put on a verified connection, or to be decoded.
@@ -30,6 +34,33 @@ impl Secret {
     pub fn bearer(&self) -> Secret {
         Secret::new(format!("Bearer {}", self.expose()))
     }
+}
+
+thread_local! {
+    /// What must not be shown, should a server send it back to us.
+    static HELD: RefCell<BTreeSet<String>> = RefCell::default();
+}
+
+/// Keeps what of a secret could be recognised in somebody's answer: itself, what follows the scheme
+/// in a header, the signature in a URL. Short ones could be any word.
+fn remember(text: &str) {
+    let header = text.split_once(' ').map(|(_, rest)| rest);
+    let query = text.split_once('?').map_or("", |(_, query)| query).split('&');
+    let signed = query.filter_map(|pair| pair.split_once('='));
+    let signed = signed.filter(|(name, _)| ["sig", "s", "signature", "token"].contains(name));
+    let parts = [Some(text), header].into_iter().flatten().chain(signed.map(|(_, value)| value));
+    HELD.with_borrow_mut(|held| {
+        held.extend(parts.filter(|part| part.len() >= 8).map(str::to_owned));
+    });
+}
+
+/// The text without the secrets that we hold: a server may echo what it was sent.
+pub(super) fn redacted(text: &str) -> String {
+    HELD.with_borrow(|held| {
+        held.iter().fold(text.to_owned(), |text, secret| {
+            if text.contains(secret.as_str()) { text.replace(secret.as_str(), "***") } else { text }
+        })
+    })
 }
 
 impl std::fmt::Debug for Secret {
