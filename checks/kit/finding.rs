@@ -99,7 +99,16 @@ pub(super) fn tame(value: &mut Value) {
             items.truncate(50);
             items.iter_mut().for_each(tame);
         }
-        Value::Object(fields) => fields.values_mut().for_each(tame),
+        Value::Object(fields) => {
+            // Names are foreign, too, where a recording is read.
+            *fields = std::mem::take(fields)
+                .into_iter()
+                .map(|(name, mut value)| {
+                    tame(&mut value);
+                    (printable(&name), value)
+                })
+                .collect();
+        }
         _ => {}
     }
 }

@@ -43,7 +43,8 @@ impl Site {
                 let host = self.host.to_string();
                 cx.tell(Trouble::Unsteady { host, statuses: seen.clone(), then: reply.status });
             }
-            // containerd asks again at once, too: what passes by itself is no reason to say "cannot".
+            // What passes by itself is no reason to say "cannot": containerd asks again at once where it
+            // is throttled, the kubelet after a while where the registry fails.
             if passing && seen.len() < AGAIN && began.elapsed() < HTTP_WAIT {
                 seen.push(reply.status);
                 continue;

@@ -71,7 +71,7 @@ async fn issued(cx: &Cx, session: &Session, server: &Server, reply: Reply) -> Go
     // As Go reads it: the first value counts, whatever follows it.
     let mut values = serde_json::Deserializer::from_slice(&body).into_iter::<Value>();
     let Some(Ok(Value::Object(issued))) = values.next() else { return Err(no_token("not-json")) };
-    // containerd prefers this one where there are both, and knows no other after a form.
+    // containerd prefers the first where there are both.
     let token = ["access_token", "token"].iter().find_map(|name| {
         let found = issued.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
         found.1.as_str().filter(|token| !token.is_empty())

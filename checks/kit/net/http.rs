@@ -27,7 +27,8 @@ use crate::kit::{Cx, Host, Role, Secret, cx::Exchange};
 /// The longest set of headers that is read.
 const LONGEST_HEAD: u32 = 256 * 1024;
 
-/// Headers that are kept as evidence. None of them can hold a secret.
+/// Headers that are kept as evidence. None is meant to hold a secret; should a server send one of ours
+/// back in them, it is not shown.
 const KEPT: [&str; 10] = [
     "content-length",
     "content-type",
