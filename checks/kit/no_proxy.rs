@@ -123,7 +123,7 @@ fn split_port(text: &str) -> Option<(&str, &str)> {
 }
 
 /// A Unicode name as it is asked for on the wire.
-fn ascii(name: String) -> String {
+pub(super) fn ascii(name: String) -> String {
     if name.is_ascii() {
         return name;
     }
