@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use kit::{
     Fact, Host, Plan, Step, Words, WordsError,
-    net::{BODY_WAIT, DNS_WAIT, FOLLOW_WAIT, HTTP_WAIT, TCP_WAIT, TLS_WAIT},
+    net::{BODY_WAIT, DNS_WAIT, FOLLOW_WAIT, HTTP_WAIT, OPEN_WAIT, Reached, TCP_WAIT, TLS_WAIT},
 };
 
-areas! { clock, dns, identity, image, layer, manifest, network, registry, tls, token }
+areas! { clock, dns, identity, image, layer, manifest, network, proxy, registry, tls, token }
 
 /// From a text that names an image to bytes of one of its layers.
 #[rustfmt::skip]
 pub fn pull(plan: &mut Plan) {
     let asked     = plan.step(IMAGE,     (),                                   image::read);
     let front     = door(plan, FRONT,    &asked.part(image::host));
-    let challenge = plan.step(CHALLENGE, (&asked, &front.tcp, &front.tls),     registry::challenge);
+    let challenge = plan.step(CHALLENGE, (&asked, &front.reached, &front.tls),     registry::challenge);
                     plan.step(CLOCK,     (&challenge,),                        clock::compare);
     let identity  = plan.step(IDENTITY,  (&asked,),                            identity::choose);
     let grant     = plan.step(EXCHANGE,  (&challenge, &identity),              token::exchange);
@@ -24,27 +24,31 @@ pub fn pull(plan: &mut Plan) {
     let manifest  = plan.step(MANIFEST,  (&session,),                          manifest::fetch);
     let content   = plan.step(PLATFORM,  (&session, &manifest),                manifest::choose);
     let data      = door(plan, DATA,     &content.part(manifest::data_host));
-                    plan.step(LAYER,     (&session, &content, &data.tcp.unless_skipped(), &data.tls), layer::read);
+                    plan.step(LAYER,     (&session, &content, &data.reached.unless_skipped(), &data.tls), layer::read);
 }
 
-/// The way to a host: its name, an address that accepts, a certificate that is good.
+/// The way to a host: its name and an address that accepts, or a proxy in their place; a certificate that is good.
 struct Door {
-    tcp: Fact<network::Reached>,
+    reached: Fact<Reached>,
     /// `None` where TLS is not spoken.
     tls: Fact<Option<std::rc::Rc<tls::Secured>>>,
 }
 
 #[rustfmt::skip]
-fn door(plan: &mut Plan, [dns, tcp, tls]: [Step; 3], host: &Fact<Host>) -> Door {
-    let names   = plan.step(dns, (host,),     dns::resolve);
-    let reached = plan.step(tcp, (&names,),   network::reach);
-    let secured = plan.step(tls, (&reached,), tls::secure);
-    Door { tcp: reached, tls: secured.unless_skipped() }
+fn door(plan: &mut Plan, [proxy, dns, tcp, tls]: [Step; 4], host: &Fact<Host>) -> Door {
+    let proxied = plan.world().proxies.are_set();
+    let tunnel  = plan.step_where(proxied, proxy, (host,),      proxy::tunnel);
+    let names   = plan.step(dns, (host, &tunnel.unless_skipped()), dns::resolve);
+    let reached = plan.step(tcp, (&names,),                     network::reach);
+    let reached = tunnel.or(&reached);
+    let secured = plan.step(tls, (&reached,),                   tls::secure);
+    Door { reached, tls: secured.unless_skipped() }
 }
 
 // A step's budget is longer than the sum of the waits in it: running out of it is our own fault.
 const IMAGE: Step = step("image", SLACK);
-const FRONT: [Step; 3] = [step("dns", DNS), step("tcp", TCP), step("tls", TLS)];
+const FRONT: [Step; 4] =
+    [step("proxy", PROXY), step("dns", DNS), step("tcp", TCP), step("tls", TLS)];
 const CHALLENGE: Step = step("challenge", 2 * ASK);
 const CLOCK: Step = step("clock", SLACK);
 const IDENTITY: Step = step("identity", 4 * SLACK);
@@ -52,15 +56,23 @@ const EXCHANGE: Step = step("exchange", SLACK);
 const TOKEN: Step = step("token", 3 * ASK);
 const MANIFEST: Step = step("manifest", 2 * ASK);
 const PLATFORM: Step = step("platform", 2 * ASK);
-const DATA: [Step; 3] = [step("layer-dns", DNS), step("layer-tcp", TCP), step("layer-tls", TLS)];
+const DATA: [Step; 4] = [
+    step("layer-proxy", PROXY),
+    step("layer-dns", DNS),
+    step("layer-tcp", TCP),
+    step("layer-tls", TLS),
+];
 /// As long as it takes: each wait in it is bounded, and `--timeout` bounds them all.
 const LAYER: Step = step("layer", 24 * 60 * 60);
 
 const SLACK: u64 = 5;
+/// The way to the proxy, and its answer.
+const PROXY: u64 = OPEN_WAIT.as_secs() + HTTP_WAIT.as_secs() + SLACK;
 /// A name and the search list behind it.
 const DNS: u64 = 7 * DNS_WAIT.as_secs() + SLACK;
-/// The last address may become known when the last name server answers.
-const TCP: u64 = DNS_WAIT.as_secs() + TCP_WAIT.as_secs() + SLACK;
+/// The last address may become known when the last name server answers; then two looks around.
+const TCP: u64 =
+    DNS_WAIT.as_secs() + TCP_WAIT.as_secs() + 2 * network::AROUND_WAIT.as_secs() + SLACK;
 /// A handshake; and another one, with a question behind it, to read the host's clock.
 const TLS: u64 = 2 * (TCP_WAIT.as_secs() + TLS_WAIT.as_secs()) + HTTP_WAIT.as_secs() + SLACK;
 /// A question to the registry, all its redirects, asked again once, and the body of the answer.

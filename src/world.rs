@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use checks::kit::World;
+use checks::kit::{Proxies, World};
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
@@ -39,10 +39,7 @@ pub fn real(ca_file: Option<&Path>) -> Result<World, String> {
         clock_ahead: jiff::SignedDuration::ZERO,
         node_may_sign_in: env::var_os("KUBERNETES_SERVICE_HOST").is_some()
             || Path::new("/etc/kubernetes/azure.json").exists(),
-        proxy: ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
-            .into_iter()
-            .find(|name| env::var_os(name).is_some_and(|value| !value.is_empty()))
-            .map(str::to_owned),
+        proxies: Proxies::read(|name| env::var(name).ok()),
         docker_configs,
         files: HashMap::new(),
     })
@@ -129,7 +126,7 @@ pub fn of_lab(lab: &lab::Lab, asker: &lab::Ask) -> Result<World, String> {
         roots: Arc::new(roots),
         clock_ahead: jiff::SignedDuration::from_secs(lab.clock_ahead),
         node_may_sign_in: asker.in_pod,
-        proxy: asker.proxy.then(|| "HTTPS_PROXY".to_owned()),
+        proxies: Proxies::read(|name| lab.environment.get(name).cloned()),
         docker_configs: vec![config.clone()],
         files: text.into_iter().map(|text| (config.clone(), text)).collect(),
     })

@@ -38,7 +38,7 @@ fn world() -> World {
         roots: std::sync::Arc::new(rustls::RootCertStore::empty()),
         clock_ahead: jiff::SignedDuration::ZERO,
         node_may_sign_in: false,
-        proxy: None,
+        proxies: checks::kit::Proxies::default(),
         docker_configs: vec![],
         files: std::collections::HashMap::new(),
     }

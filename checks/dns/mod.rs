@@ -9,15 +9,12 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use serde::Serialize;
 
 use crate::kit::{
-    Cx, Got, Growing, Halt, Host, Local, Role,
+    Cx, Got, Growing, Halt, Host, Local, Proxy, Role,
     net::{
-        Fault, Tried,
-        dns::{Answer, Reply, ask, every, known},
+        Fault, Reached, Tried,
+        dns::{Answer, Reply, ask, every, known, spellings},
     },
 };
-
-/// How many suffixes of a search list are tried: as many as a resolver takes.
-const SUFFIXES: usize = 6;
 
 /// What can be wrong with a name.
 #[derive(Serialize, strum::VariantNames)]
@@ -42,12 +39,10 @@ pub enum Trouble {
         /// The name.
         host: String,
     },
-    /// The direct way is closed, and there is a proxy that was not tried: could not tell.
-    ProxyNotTried {
-        /// The host.
-        host: String,
-        /// The variable that names the proxy.
-        variable: String,
+    /// The host is reached through a proxy, which looks the name up.
+    LeftToProxy {
+        /// The proxy.
+        proxy: Rc<Proxy>,
     },
     /// Some servers failed, others answered.
     ServerSilent {
@@ -98,8 +93,11 @@ pub struct Names {
     known: Option<&'static str>,
 }
 
-/// Asks every name server for the host's addresses.
-pub async fn resolve(cx: &Cx, host: &Host) -> Got<Names> {
+/// Asks every name server for the host's addresses, unless a proxy does.
+pub async fn resolve(cx: &Cx, host: &Host, tunnel: &Option<Rc<Reached>>) -> Got<Names> {
+    if let Some(proxy) = tunnel.as_ref().and_then(|tunnel| tunnel.way.proxy()) {
+        return Err(Halt::skipped(Trouble::LeftToProxy { proxy: proxy.clone() }));
+    }
     if let Some(first) = known(&cx.world, &host.name) {
         let literal = host.name.parse::<IpAddr>().is_ok();
         let known = Some(if literal { "is-an-address" } else { "hosts-file" });
@@ -109,13 +107,8 @@ pub async fn resolve(cx: &Cx, host: &Host) -> Got<Names> {
     if cx.world.name_servers.is_empty() {
         return Err(Trouble::NoNameServer { host: host.name.clone() }.into());
     }
-    // The name itself, and behind it or before it the search list, as a resolver goes about it.
-    let searched = &cx.world.search[..cx.world.search.len().min(SUFFIXES)];
-    let mut names: Vec<_> = searched.iter().map(|suffix| format!("{}.{suffix}", host.name)).collect();
-    let early = host.name.matches('.').count() >= cx.world.ndots;
-    names.insert(if early { 0 } else { names.len() }, host.name.clone());
     let mut denial = None;
-    for name in names {
+    for name in spellings(&cx.world, &host.name) {
         let is_itself = name == host.name;
         match look_up(cx, host, name).await {
             // What is said of the name as it was written counts, where all are denied.
@@ -123,10 +116,6 @@ pub async fn resolve(cx: &Cx, host: &Host) -> Got<Names> {
             Err(_) => {}
             names => return names,
         }
-    }
-    if let (Some(variable), false) = (cx.world.proxy.clone(), host.is_local()) {
-        // With a proxy it is the proxy that looks names up.
-        return Err(Halt::broke(Trouble::ProxyNotTried { host: host.name.clone(), variable }));
     }
     Err(denial.unwrap_or_else(|| Trouble::NoNameServer { host: host.name.clone() }.into()))
 }

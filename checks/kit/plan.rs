@@ -89,6 +89,19 @@ impl<T: 'static> Fact<T> {
         Fact { step: self.step, value: value.boxed_local().shared() }
     }
 
+    /// The fact, or where its question did not arise that other one, which asked it in another way.
+    pub fn or(&self, other: &Fact<T>) -> Fact<T> {
+        let (first, second) = (self.value.clone(), other.value.clone());
+        let by = self.step;
+        let value = async move {
+            match first.await {
+                Err(Halt::Skipped(_)) => second.await,
+                got => got.map_err(|halt| halt.pass_on(by)),
+            }
+        };
+        Fact { step: other.step, value: value.boxed_local().shared() }
+    }
+
     /// A part of the fact, as a fact of its own.
     pub fn part<P: 'static>(&self, part: fn(&T) -> Got<P>) -> Fact<P> {
         let value = self.value.clone().map(move |got| part(&*got?).map(Rc::new));
@@ -137,7 +150,8 @@ impl Plan {
         let cx = Cx { step: step.name, beside: Rc::default(), ..self.cx.clone() };
         let mut after: Vec<&'static str> = vec![];
         for name in inputs.steps() {
-            if !after.contains(&name) {
+            // What is not part of this plan is waited for by nobody.
+            if !after.contains(&name) && self.steps.contains_key(name) {
                 after.push(name);
             }
         }
@@ -148,6 +162,26 @@ impl Plan {
         let end = finish_beside(step, cx, value.clone().map(drop).boxed_local());
         self.steps.insert(step.name, Planned { after, end: end.boxed_local().shared() });
         Fact { step: step.name, value }
+    }
+
+    /// A step that is only part of the plan where its question can arise; elsewhere it is skipped unseen.
+    pub fn step_where<In: Inputs, Out: Serialize + 'static>(
+        &mut self,
+        arises: bool,
+        step: Step,
+        inputs: In,
+        check: impl Check<In::Values, Out>,
+    ) -> Fact<Out> {
+        if arises {
+            return self.step(step, inputs, check);
+        }
+        let skipped = Err(Halt::skipped(Trouble::LeftOut {}));
+        Fact { step: step.name, value: std::future::ready(skipped).boxed_local().shared() }
+    }
+
+    /// The world that the steps look at.
+    pub fn world(&self) -> &World {
+        &self.cx.world
     }
 
     /// Says what is being asked, before anything is.

@@ -10,7 +10,7 @@ use std::{
 use jiff::SignedDuration;
 use rustls::RootCertStore;
 
-use super::Secret;
+use super::{Proxies, Secret};
 
 /// Everything a check has to know about where it is. What is tested is what ships.
 #[derive(Clone, Debug)]
@@ -32,9 +32,8 @@ pub struct World {
     /// Whether somebody else may sign in for what runs here: we are in a pod, whose node pulls its
     /// images, or on a node, whose kubelet has an identity that is not looked at yet.
     pub node_may_sign_in: bool,
-    /// The variable of the environment that names a proxy, if one does. Proxies are not gone through
-    /// yet: where one is set, a closed direct way proves nothing.
-    pub proxy: Option<String>,
+    /// The proxies of the environment.
+    pub proxies: Proxies,
     /// Where docker's `config.json` would be, the first that exists counts.
     pub docker_configs: Vec<PathBuf>,
     /// Files that are read in place of those on disk: empty in the real world.

@@ -12,10 +12,9 @@ use serde::Serialize;
 use crate::{
     kit::{
         Cx, Got, Halt, Role,
-        net::{Fault, Reply, Request},
+        net::{Fault, Reached, Reply, Request},
     },
     manifest::{Blob, Content},
-    network::Reached,
     tls::Secured,
     token::{Session, Source},
 };

@@ -3,7 +3,9 @@
 //! Each address is tried as soon as it is known; the first that accepts goes on to the next
 //! step, the others are graded beside it.
 
-use std::{cell::Cell, net::{IpAddr, SocketAddr}};
+mod closed;
+
+use std::{net::SocketAddr, rc::Rc, time::Duration};
 
 use futures::stream::{FuturesUnordered, StreamExt};
 use serde::Serialize;
@@ -12,10 +14,13 @@ use tokio::net::TcpStream;
 use crate::{
     dns::Names,
     kit::{
-        Cx, Got, Halt, Host, Local, Role,
-        net::{Fault, Tried, tcp},
+        Cx, Got, Host, Local, Proxy,
+        net::{Fault, Reached, Stream, Tried, Way, tcp},
     },
 };
+
+/// How long each look at what else is open may take, once the host itself is not.
+pub(crate) const AROUND_WAIT: Duration = Duration::from_secs(4);
 
 /// What can be wrong with the way to a host.
 #[derive(Serialize, strum::VariantNames)]
@@ -28,12 +33,26 @@ pub enum Trouble {
     PrivateAddressUnreachable(Unreached),
     /// No address of the host that serves layers accepts a connection.
     BlobEndpointBlocked(Unreached),
-    /// The direct way is closed, and there is a proxy that was not tried: could not tell.
-    ProxyNotTried {
+    /// The same where that host is one of the registry's own data endpoints.
+    DataEndpointBlocked(Unreached),
+    /// Neither is anything else reached that a node needs.
+    TcpOutboundNone {
         /// The host.
-        host: String,
-        /// The variable that names the proxy.
-        variable: String,
+        #[serde(flatten)]
+        unreached: Unreached,
+        /// The other hosts.
+        others: Vec<String>,
+    },
+    /// There are only IPv6 addresses, and this machine has no way to any.
+    Ipv6Unusable(Unreached),
+    /// Not directly, but through a proxy that is set and not for this host.
+    ProxyRequired {
+        /// The host.
+        #[serde(flatten)]
+        unreached: Unreached,
+        /// That proxy.
+        #[serde(flatten)]
+        by_proxy: ByProxy,
     },
     /// Some addresses do not, others do.
     AddressUnreachable(Unreached),
@@ -45,28 +64,19 @@ pub struct Unreached {
     host: String,
     port: u16,
     tried: Vec<Tried>,
+    /// A host that is reached all the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    elsewhere: Option<&'static str>,
 }
 
-/// A connection to a host.
+/// A proxy through which a host is reached that is not sent to it.
 #[derive(Serialize)]
-pub struct Reached {
-    pub(crate) host: Host,
-    pub(crate) address: SocketAddr,
-    /// Until the next step takes it.
-    #[serde(skip)]
-    stream: Cell<Option<TcpStream>>,
-    /// What kind of address it is, as a word.
-    kind: &'static str,
-}
-
-impl Reached {
-    /// The connection; a fresh one when it was taken already.
-    pub(crate) async fn stream(&self, cx: &Cx) -> Result<TcpStream, Fault> {
-        match self.stream.take() {
-            Some(stream) => Ok(stream),
-            None => tcp::connect(cx, self.address).await,
-        }
-    }
+pub struct ByProxy {
+    proxy: Rc<Proxy>,
+    variable: &'static str,
+    /// The entry of `NO_PROXY` that keeps the host from it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entry: Option<String>,
 }
 
 type Attempt = (SocketAddr, Result<TcpStream, Fault>);
@@ -91,27 +101,15 @@ pub async fn reach(cx: &Cx, names: &Names) -> Got<Reached> {
                 // than that, the next step, will see it cut again.
                 Ok(_) | Err(Fault::Reset) => {
                     cx.beside(try_the_rest(cx.clone(), names.clone(), next, attempts, tried));
-                    let kind = if is_private(address.ip()) { "private" } else { "public" };
-                    let stream = Cell::new(got.ok());
-                    return Ok(Reached { host: names.host.clone(), address, stream, kind });
+                    let stream = got.ok().map(|stream| -> Stream { Box::new(stream) });
+                    let (host, way) = (names.host.clone(), Way::to(address));
+                    return Ok(Reached::new(host, way, false, stream));
                 }
                 Err(fault) => tried.push((address, fault)),
             },
         }
     }
-    if let (Some(variable), false) = (cx.world.proxy.clone(), names.host.is_local()) {
-        let host = names.host.name.clone();
-        return Err(Halt::broke(Trouble::ProxyNotTried { host, variable }));
-    }
-    // Only Azure's registries are known to have private endpoints; elsewhere it is just an address.
-    let private =
-        names.host.acr().is_some() && tried.iter().all(|(address, _)| is_private(address.ip()));
-    let unreached = unreached(&names.host, tried);
-    Err(match names.host.role {
-        Role::Data => Trouble::BlobEndpointBlocked(unreached).into(),
-        _ if private => Trouble::PrivateAddressUnreachable(unreached).into(),
-        _ => Trouble::TcpEgressBlocked(unreached).into(),
-    })
+    Err(closed::judge(cx, &names.host, tried).await.into())
 }
 
 /// Grades the other addresses, once one has accepted.
@@ -144,13 +142,5 @@ fn attempt(cx: &Cx, address: SocketAddr) -> Local<Attempt> {
 fn unreached(host: &Host, mut tried: Vec<(SocketAddr, Fault)>) -> Unreached {
     tried.sort_by_key(|(address, _)| *address);
     let tried = tried.into_iter().map(|(address, fault)| Tried { who: address.ip().to_string(), fault });
-    Unreached { host: host.name.clone(), port: host.port, tried: tried.collect() }
-}
-
-/// An address that is not reached over the internet.
-fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => v4.is_private() || v4.is_loopback() || v4.is_link_local(),
-        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local(),
-    }
+    Unreached { host: host.name.clone(), port: host.port, tried: tried.collect(), elsewhere: None }
 }

@@ -16,9 +16,8 @@ use crate::{
     image::Understood,
     kit::{
         Asked, Cx, Got, Halt, Image,
-        net::{self, Fault, Reply, Request, challenges, http},
+        net::{self, Fault, Reached, Reply, Request, challenges, http},
     },
-    network::Reached,
     tls::Secured,
 };
 pub use site::Site;

@@ -6,9 +6,8 @@ use super::{Elsewhere, Trouble, refusal};
 use crate::{
     kit::{
         Cx, Got, Halt, Host, Role,
-        net::{FOLLOW_WAIT, Fault, HTTP_WAIT, Line, Reply, Request, http::Transport, open::{Lines, Stage}, redirect},
+        net::{FOLLOW_WAIT, Fault, HTTP_WAIT, Line, Reached, Reply, Request, http::Transport, open::{Lines, Stage}, redirect},
     },
-    network::Reached,
     tls::Secured,
 };
 
@@ -115,7 +114,7 @@ impl Site {
             let elsewhere = Elsewhere { host: host.to_string(), fault: unopened.fault };
             match unopened.stage {
                 Stage::Dns => Trouble::OtherHostUnresolved(elsewhere).into(),
-                Stage::Tcp => Trouble::OtherHostUnreachable(elsewhere).into(),
+                Stage::Tcp | Stage::Proxy => Trouble::OtherHostUnreachable(elsewhere).into(),
                 Stage::Tls => Trouble::OtherHostUntrusted(elsewhere).into(),
             }
         })?;
@@ -154,7 +153,7 @@ async fn join(cx: &Cx, reached: &Reached, secured: Option<&Secured>) -> Got<Line
         None => None,
     };
     let transport = transport.ok_or_else(|| failed(Fault::Closed))?;
-    Line::over(host, reached.address, transport).await.map_err(failed)
+    Line::over(host, reached.way.clone(), transport).await.map_err(failed)
 }
 
 fn no_answer(host: &Host, asked: &str, fault: Fault) -> Halt {

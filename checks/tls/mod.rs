@@ -1,23 +1,21 @@
 //! Does the host prove who it is, with a certificate that is trusted here?
 
-use std::cell::RefCell;
+use std::{cell::RefCell, rc::Rc};
 
 use jiff::Timestamp;
 use rustls::CertificateError;
 use serde::Serialize;
-use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 use crate::{
     kit::{
-        Cx, Got, Halt, Host, Role, Skew,
+        Cx, Got, Halt, Host, Proxy, Role, Skew,
         net::{
-            Fault,
+            Fault, Reached, Stream,
             open::date_unverified,
             tls::{Certificate, Refusal, handshake},
         },
     },
-    network::Reached,
 };
 
 /// The host, as words and as commands take it.
@@ -27,11 +25,16 @@ pub struct At {
     host: String,
     /// Name and port.
     endpoint: String,
+    /// The proxy in between.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    through: Option<Rc<Proxy>>,
 }
 
 impl At {
-    fn host(host: &Host) -> Self {
-        Self { host: host.name.clone(), endpoint: format!("{}:{}", host.name, host.port) }
+    fn of(reached: &Reached) -> Self {
+        let Host { name, port, .. } = &reached.host;
+        let through = reached.way.proxy().cloned();
+        Self { host: name.clone(), endpoint: format!("{name}:{port}"), through }
     }
 }
 
@@ -141,14 +144,14 @@ pub enum Trouble {
 #[derive(Serialize)]
 pub struct Secured {
     #[serde(skip)]
-    stream: RefCell<Option<TlsStream<TcpStream>>>,
+    stream: RefCell<Option<TlsStream<Stream>>>,
     issuer: String,
     not_after: Timestamp,
 }
 
 impl Secured {
     /// The connection, once.
-    pub(crate) fn take(&self) -> Option<TlsStream<TcpStream>> {
+    pub(crate) fn take(&self) -> Option<TlsStream<Stream>> {
         self.stream.borrow_mut().take()
     }
 }
@@ -175,20 +178,20 @@ pub async fn secure(cx: &Cx, reached: &Reached) -> Got<Secured> {
         // This client knows fewer ciphers, curves and certificates than a container runtime's: where
         // it finds no common way, that proves nothing of the runtime.
         Refusal::Broken(Fault::Other(said)) => {
-            Err(Halt::broke(Trouble::Incompatible { at: At::host(host), said }))
+            Err(Halt::broke(Trouble::Incompatible { at: At::of(reached), said }))
         }
         Refusal::Alert(alert) if ["handshake_failure", "protocol_version", "insufficient_security"].contains(&&*alert) => {
-            Err(Halt::broke(Trouble::Incompatible { at: At::host(host), said: alert }))
+            Err(Halt::broke(Trouble::Incompatible { at: At::of(reached), said: alert }))
         }
-        Refusal::Broken(fault) => Err(broken(host, fault).into()),
-        Refusal::Alert(alert) => Err(Trouble::Refused { at: At::host(host), alert }.into()),
+        Refusal::Broken(fault) => Err(broken(reached, fault).into()),
+        Refusal::Alert(alert) => Err(Trouble::Refused { at: At::of(reached), alert }.into()),
         Refusal::Untrusted(why, seen) => Err(judge(cx, reached, why, seen).await),
     }
 }
 
-fn broken(host: &Host, fault: Fault) -> Trouble {
-    let at = At::host(host);
-    match (fault, host.role) {
+fn broken(reached: &Reached, fault: Fault) -> Trouble {
+    let at = At::of(reached);
+    match (fault, reached.host.role) {
         (Fault::NotTls, _) => Trouble::NotTls { at },
         (fault, Role::Data) => Trouble::BlobEndpointReset { at, fault },
         (fault, _) => Trouble::Reset { at, fault },
@@ -198,11 +201,14 @@ fn broken(host: &Host, fault: Fault) -> Trouble {
 /// Says what is wrong with a certificate.
 async fn judge(cx: &Cx, reached: &Reached, why: CertificateError, seen: Certificate) -> Halt {
     use CertificateError as Why;
-    let at = At::host(&reached.host);
+    let at = At::of(reached);
     match why {
         Why::UnknownIssuer => Trouble::UnknownCa { at, issuer: seen.issuer }.into(),
         Why::NotValidForName | Why::NotValidForNameContext { .. } => {
-            let address = reached.address.ip().to_string();
+            let address = match (reached.way.address(), reached.way.proxy()) {
+                (None, Some(proxy)) => proxy.to_string(),
+                (address, _) => address.map(|a| a.ip().to_string()).unwrap_or_default(),
+            };
             Trouble::HostnameMismatch { at, names: seen.names, address }.into()
         }
         Why::Expired
@@ -220,8 +226,8 @@ async fn judge(cx: &Cx, reached: &Reached, why: CertificateError, seen: Certific
 
 /// Is the certificate out of date, or this clock? The host's own clock decides.
 async fn out_of_date(cx: &Cx, reached: &Reached, seen: Certificate) -> Trouble {
-    let at = At::host(&reached.host);
-    let there = date_unverified(cx, &reached.host, reached.address).await;
+    let at = At::of(reached);
+    let there = date_unverified(cx, reached).await;
     let valid = |time: &Timestamp| (seen.not_before..=seen.not_after).contains(time);
     match there.filter(valid).and_then(|there| Some((there, cx.skew(there)?))) {
         Some((there, skew)) => Trouble::ClockSkew { at, here: cx.now(), there, skew },

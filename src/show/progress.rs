@@ -40,7 +40,7 @@ impl Board {
             }
             What::Started { step } => self.line(step, |line| {
                 let asks = self.words.steps.get(step).map(|words| words.asks.of(self.lang));
-                line.set_style(style("  {spinner} {prefix:10} {msg} {elapsed:.dim}"));
+                line.set_style(style("  {spinner} {prefix:11} {msg} {elapsed:.dim}"));
                 line.set_message(asks.unwrap_or_default().to_owned());
                 line.enable_steady_tick(Duration::from_millis(100));
             }),

@@ -78,7 +78,7 @@ pub(crate) fn codes(words: &Words, lang: Lang) -> String {
     for step in checks::step_names() {
         let asks = words.steps.get(step).map(|words| words.asks.of(lang)).unwrap_or_default();
         // Writing to a String cannot fail.
-        let _ = writeln!(page, "  {step:10}  {asks}");
+        let _ = writeln!(page, "  {step:11}  {asks}");
     }
     let _ = writeln!(page, "\n{}", phrases.say("codes", lang, &[]));
     for (code, entry) in &words.entries {

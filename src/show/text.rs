@@ -154,7 +154,7 @@ impl Page<'_> {
         if let Some(first) = first {
             said = self.named(first);
         }
-        self.line(&format!("  {sign} {:10} {said}{took}", step.name));
+        self.line(&format!("  {sign} {:11} {said}{took}", step.name));
         if self.look.verbose > 0 {
             self.exchanges(step);
         }

@@ -19,6 +19,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::body::Body;
 use crate::drip::Drip;
+use crate::proxy::Proxy;
 use crate::registry::{World, date};
 use crate::settings::{Host, HostFault, Http, Role};
 
@@ -31,6 +32,7 @@ pub(crate) struct Listener {
     pub(crate) host: Host,
     pub(crate) world: Arc<World>,
     pub(crate) tls: Arc<ServerConfig>,
+    pub(crate) proxy: Arc<Proxy>,
 }
 
 /// Listens on loopback, at this port if it is free.
@@ -64,8 +66,8 @@ impl Listener {
 
     async fn meet(&self, mut stream: TcpStream) -> io::Result<()> {
         match self.host.fault {
-            // These two have no listener.
-            HostFault::Refuse | HostFault::Blackhole => Ok(()),
+            // These have no listener.
+            HostFault::Refuse | HostFault::Blackhole | HostFault::NoRoute => Ok(()),
             HostFault::Reset => stream.set_zero_linger(),
             HostFault::Close => {
                 // What was said is read first: a close over unread bytes would be a reset.
@@ -84,6 +86,11 @@ impl Listener {
             HostFault::Drip => {
                 let stream = TlsAcceptor::from(Arc::clone(&self.tls)).accept(stream).await?;
                 self.serve("https", Drip::new(stream)).await
+            }
+            HostFault::None if self.host.role == Role::Proxy => self.proxy.serve(stream).await,
+            HostFault::None if self.host.role == Role::SecureProxy => {
+                let stream = TlsAcceptor::from(Arc::clone(&self.tls)).accept(stream).await?;
+                self.proxy.serve(stream).await
             }
             HostFault::None | HostFault::MuteHttp => {
                 stream.set_nodelay(true)?;
@@ -121,7 +128,7 @@ impl Listener {
         let mut response = match self.host.role {
             Role::Registry => self.world.ask_registry(scheme, request).await,
             Role::Data => self.world.ask_data(&request),
-            Role::Portal => portal(),
+            Role::Portal | Role::Proxy | Role::SecureProxy => portal(),
         };
         if head {
             // The same headers, the length too, and nothing after them.

@@ -13,6 +13,7 @@ mod form;
 mod host;
 mod images;
 mod port;
+mod proxy;
 mod registry;
 mod scenario;
 mod scenarios;
@@ -26,6 +27,6 @@ pub use scenarios::scenarios;
 pub use secrets::CANARY;
 pub use settings::{
     Answer, Certificate, Data, DataFault, Dns, DnsFault, Grants, Host, HostFault, Http, Image,
-    Kind, NameServer, Only, Registry, Role,
+    Kind, NameServer, Only, Proxy, ProxyAnswer, Registry, Role,
 };
 pub use world::{Lab, serve, start};

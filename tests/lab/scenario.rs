@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::dns::Records;
-use crate::settings::{Answer, Data, Dns, Host, NameServer, Registry};
+use crate::settings::{Answer, Data, Dns, Host, NameServer, Proxy, Registry};
 use crate::{Error, scenarios};
 
 /// A world and what is to be found in it.
@@ -28,6 +28,8 @@ pub struct Scenario {
     pub registry: Registry,
     /// The data host.
     pub data: Data,
+    /// The proxies.
+    pub proxy: Proxy,
     /// What must be found.
     pub expect: Expect,
 }
@@ -56,9 +58,9 @@ pub struct Ask {
     /// Whether the asker believes to be in a pod.
     #[serde(default)]
     pub in_pod: bool,
-    /// Whether a proxy is set in the asker's environment.
+    /// The asker's environment. `PROXY-PASSWORD` in a value stands for the password that the proxies know.
     #[serde(default)]
-    pub proxy: bool,
+    pub environment: BTreeMap<String, String>,
 }
 
 /// What the asker's docker config holds for the registry.
@@ -128,7 +130,7 @@ impl Scenario {
 
     /// Finds slips of the pen here, where they can be named, not in a running world.
     fn check(&self) -> Result<(), Error> {
-        for host in self.hosts.keys() {
+        for host in self.hosts.keys().chain(self.proxy.leads.values()) {
             address(host, 443)?;
         }
         for (server, told) in self.name_servers()? {

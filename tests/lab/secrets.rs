@@ -13,6 +13,8 @@ pub const CANARY: &str = "CanaryDoNotPrint";
 
 /// The user of the password: a repository-scoped token of the registry.
 pub(crate) const USER: &str = "pull-token";
+/// The user whom the proxies know.
+pub(crate) const PROXY_USER: &str = "corp-user";
 /// The user name that goes with a refresh token.
 pub(crate) const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 /// The key that the registry says it signs with.
@@ -32,6 +34,7 @@ pub(crate) struct Secrets {
     pub(crate) wrong_password: String,
     pub(crate) identity_token: String,
     pub(crate) stale_identity_token: String,
+    pub(crate) proxy_password: String,
 }
 
 impl Secrets {
@@ -53,6 +56,7 @@ impl Secrets {
             wrong_password: format!("{CANARY}-last-years-password"),
             identity_token: refresh(now - 60),
             stale_identity_token: refresh(now - 30 * 86_400),
+            proxy_password: format!("{CANARY}-proxy-password"),
         }
     }
 
@@ -67,6 +71,8 @@ impl Secrets {
             basic(USER, &self.wrong_password),
             self.identity_token.clone(),
             self.stale_identity_token.clone(),
+            self.proxy_password.clone(),
+            basic(PROXY_USER, &self.proxy_password),
             head(),
         ]
     }

@@ -70,6 +70,8 @@ pub enum Role {
     Registry,
     Data,
     Portal,
+    Proxy,
+    SecureProxy,
 }
 
 /// What can be wrong with a host below HTTP.
@@ -81,6 +83,7 @@ pub enum HostFault {
     None,
     Refuse,
     Blackhole,
+    NoRoute,
     Reset,
     Close,
     Mute,
@@ -242,4 +245,27 @@ pub enum DataFault {
     Denied,
     Missing,
     Outage,
+}
+
+/// The proxies.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proxy {
+    /// What they say to a request for a tunnel.
+    pub answer: ProxyAnswer,
+    /// Where a tunnel to `HOST:PORT` leads, when not where the names lead.
+    pub leads: BTreeMap<String, String>,
+}
+
+/// What a proxy says to a request for a tunnel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "healthy.toml says what they are")]
+pub enum ProxyAnswer {
+    Tunnel,
+    Deny,
+    SignIn,
+    Mute,
+    HangUp,
+    Garbage,
 }

@@ -1,6 +1,6 @@
 //! Starting a world: every part of it on loopback, and the way from the addresses that the asker sees to the real ones.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -16,14 +16,18 @@ use crate::dns::{self, Records};
 use crate::host::{Listener, bind};
 use crate::images::images;
 use crate::port::{BlackHole, Closed, black_hole, refuse};
+use crate::proxy::Proxy;
 use crate::registry::World;
 use crate::scenario::{Scenario, SignIn, address};
-use crate::secrets::{NOBODY, Secrets, USER};
+use crate::secrets::{NOBODY, PROXY_USER, Secrets, USER};
 use crate::settings::{Host, HostFault, Role};
 
 /// Where real clients find the registry and the data host, when these ports are free.
 const REGISTRY_PORT: u16 = 5443;
 const DATA_PORT: u16 = 5444;
+
+/// The system has no way to it for TCP, and says so before any packet leaves.
+const NOWHERE: Ipv4Addr = Ipv4Addr::BROADCAST;
 
 /// A running world. It stops when it is dropped.
 #[derive(Debug)]
@@ -39,6 +43,8 @@ pub struct Lab {
     pub clock_ahead: i64,
     /// The text of the asker's docker `config.json`; nothing when nobody signs in.
     pub docker_config: Option<String>,
+    /// The asker's environment.
+    pub environment: BTreeMap<String, String>,
     /// Everything that no output may contain. Each contains [`CANARY`](crate::CANARY), encoded forms in what they
     /// encode.
     pub secrets: Vec<String>,
@@ -122,11 +128,13 @@ async fn build(scenario: &Scenario, real_clients: bool) -> Result<Lab, Error> {
         if real_clients { data.to_string() } else { scenario.registry.data_host.clone() };
     let data_url = format!("{}://{data_host}", if plain { "http" } else { "https" });
     let world = Arc::new(World::new(scenario.registry.clone(), scenario.data, data_url));
+    let proxy = Arc::new(proxy(scenario, &routes, &world.secrets)?);
     let certificates = Certificates::new(names.into_iter().collect())?;
     for Place { host, listener, .. } in places {
         let Some(listener) = listener else { continue };
         let tls = certificates.config(host.certificate, host.http)?;
-        Listener { host, world: Arc::clone(&world), tls }.start(listener, &mut held.tasks);
+        let (world, proxy) = (Arc::clone(&world), Arc::clone(&proxy));
+        Listener { host, world, tls, proxy }.start(listener, &mut held.tasks);
     }
 
     let login_servers = if real_clients {
@@ -140,11 +148,37 @@ async fn build(scenario: &Scenario, real_clients: bool) -> Result<Lab, Error> {
         ca_pem: certificates.ca_pem(),
         clock_ahead: scenario.clock.ahead,
         docker_config: docker_config(scenario.ask.sign_in, &world.secrets, &login_servers),
+        environment: environment(scenario, &world.secrets),
         secrets: world.secrets.all(),
         registry,
         data,
         held,
     })
+}
+
+/// What the proxies know: every name, as the name servers have it unless the scenario says otherwise.
+fn proxy(
+    scenario: &Scenario,
+    routes: &HashMap<SocketAddr, SocketAddr>,
+    secrets: &Secrets,
+) -> Result<Proxy, Error> {
+    let records =
+        Records::read(&scenario.dns.records, &BTreeMap::new()).map_err(Error::Scenario)?;
+    let mut leads = HashMap::new();
+    for name in records.names() {
+        for ip in records.addresses_of(name) {
+            let ports = routes.keys().filter(|seen| seen.ip() == ip).map(SocketAddr::port);
+            let really = ports.filter_map(|port| Some((port, *routes.get(&(ip, port).into())?)));
+            leads.extend(really.map(|(port, real)| (format!("{name}:{port}"), real)));
+        }
+    }
+    for (asked, seen) in &scenario.proxy.leads {
+        let unknown = || Error::Scenario(format!("proxy.leads: nothing listens at {seen}"));
+        let real = routes.get(&address(seen, 443)?).ok_or_else(unknown)?;
+        leads.insert(asked.clone(), *real);
+    }
+    let user = format!("{PROXY_USER}:{}", secrets.proxy_password);
+    Ok(Proxy { answer: scenario.proxy.answer, leads, user })
 }
 
 /// A host and its port, before anyone is served there.
@@ -175,6 +209,7 @@ async fn take_places(
                 held.holes.push(hole);
                 (real, None)
             }
+            HostFault::NoRoute => (SocketAddr::new(NOWHERE.into(), seen.port()), None),
             _ => {
                 let port = match host.role {
                     Role::Registry if real_clients => REGISTRY_PORT,
@@ -193,6 +228,11 @@ async fn take_places(
 /// The port that an image reference names.
 fn port_of(image: &str) -> Option<u16> {
     image.split('/').next()?.rsplit_once(':')?.1.parse().ok()
+}
+
+fn environment(scenario: &Scenario, secrets: &Secrets) -> BTreeMap<String, String> {
+    let filled = |value: &String| value.replace("PROXY-PASSWORD", &secrets.proxy_password);
+    scenario.ask.environment.iter().map(|(name, value)| (name.clone(), filled(value))).collect()
 }
 
 /// The sign-in as docker keeps it; a refresh token goes with the user that is nobody.

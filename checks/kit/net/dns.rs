@@ -24,6 +24,9 @@ use tokio::{
 use super::{DNS_WAIT, Fault, tcp};
 use crate::kit::{Cx, World, cx::Exchange};
 
+/// How many suffixes of a search list are tried: as many as a resolver takes.
+const SUFFIXES: usize = 6;
+
 /// IPv4 or IPv6 addresses.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Family {
@@ -78,6 +81,16 @@ impl Reply {
 pub fn known(world: &World, name: &str) -> Option<Vec<IpAddr>> {
     let literal = name.parse().ok().map(|address| vec![address]);
     literal.or_else(|| world.hosts.get(name).cloned())
+}
+
+/// The names under which a name is looked up, in order: itself and, behind it or before it, with the
+/// suffixes of the search list.
+pub fn spellings(world: &World, name: &str) -> Vec<String> {
+    let searched = &world.search[..world.search.len().min(SUFFIXES)];
+    let mut names: Vec<_> = searched.iter().map(|suffix| format!("{name}.{suffix}")).collect();
+    let early = name.matches('.').count() >= world.ndots;
+    names.insert(if early { 0 } else { names.len() }, name.to_owned());
+    names
 }
 
 /// Whom to ask for what: every name server, both families.

@@ -1,9 +1,6 @@
 //! One HTTP connection to one host, used again for every request to it.
 
-use std::{
-    cell::{Cell, RefCell},
-    net::SocketAddr,
-};
+use std::cell::{Cell, RefCell};
 
 use http_body_util::{BodyExt, Full};
 use hyper::{
@@ -15,17 +12,14 @@ use hyper::{
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use tokio::{
-    net::TcpStream,
-    time::{Instant, timeout},
-};
+use tokio::time::{Instant, timeout};
 use tokio_rustls::client::TlsStream;
 
-use super::{BODY_WAIT, Fault, HTTP_WAIT, tcp, tls};
+use super::{BODY_WAIT, Fault, HTTP_WAIT, Stream, Way, tls};
 use crate::kit::{Cx, Host, Role, Secret, cx::Exchange};
 
 /// The longest set of headers that is read.
-const LONGEST_HEAD: u32 = 256 * 1024;
+pub(super) const LONGEST_HEAD: u32 = 256 * 1024;
 
 /// Headers that are kept as evidence. None is meant to hold a secret; should a server send one of ours
 /// back in them, it is not shown.
@@ -49,10 +43,10 @@ const MANIFESTS: &str = "application/vnd.docker.distribution.manifest.v2+json, \
 
 /// What carries the bytes.
 pub enum Transport {
-    /// TCP alone.
-    Plain(TcpStream),
+    /// Nothing around it.
+    Plain(Stream),
     /// TLS, with a certificate that was found good.
-    Secure(Box<TlsStream<TcpStream>>),
+    Secure(Box<TlsStream<Stream>>),
 }
 
 enum Sender {
@@ -60,11 +54,11 @@ enum Sender {
     Two(http2::SendRequest<Full<Bytes>>),
 }
 
-/// An HTTP connection that opens itself again, to the same address, when the server closes it.
+/// An HTTP connection that opens itself again, by the same way, when the server closes it.
 pub struct Line {
     /// The host at its end.
     pub host: Host,
-    address: SocketAddr,
+    way: Way,
     sender: RefCell<Option<Sender>>,
     /// Whether anything was asked on it yet.
     asked: Cell<bool>,
@@ -112,9 +106,9 @@ pub struct Reply {
 
 impl Line {
     /// A line over a connection that is already there.
-    pub async fn over(host: Host, address: SocketAddr, with: Transport) -> Result<Self, Fault> {
+    pub async fn over(host: Host, way: Way, with: Transport) -> Result<Self, Fault> {
         let sender = RefCell::new(Some(start(with).await?));
-        Ok(Self { host, address, sender, asked: Cell::new(false) })
+        Ok(Self { host, way, sender, asked: Cell::new(false) })
     }
 
     /// Asks, and waits for the answer to begin.
@@ -170,8 +164,17 @@ impl Line {
         let unbuilt = |error: hyper::http::Error| Fault::Other(error.to_string());
         let response = match &mut sender {
             Sender::One(one) => {
-                let (built, body) = build(request.target.clone())?;
-                let built = built.header(header::HOST, self.host.to_string());
+                let proxy = self.way.proxy().filter(|_| self.host.plain);
+                // Without TLS there is no tunnel: the proxy is asked for the page, and shown who asks.
+                let target = match proxy {
+                    Some(_) => format!("http://{}{}", self.host, request.target),
+                    None => request.target.clone(),
+                };
+                let (built, body) = build(target)?;
+                let mut built = built.header(header::HOST, self.host.to_string());
+                if let Some(value) = proxy.and_then(|proxy| proxy.header()) {
+                    built = built.header(header::PROXY_AUTHORIZATION, value);
+                }
                 one.send_request(built.body(body).map_err(unbuilt)?).await.map_err(failed)?
             }
             Sender::Two(two) => {
@@ -196,7 +199,7 @@ impl Line {
         if let (true, Some(sender)) = (usable, kept) {
             return Ok(sender);
         }
-        let stream = tcp::connect(cx, self.address).await?;
+        let stream = self.way.open(cx, &self.host).await?;
         if self.host.plain {
             return start(Transport::Plain(stream)).await;
         }

@@ -6,16 +6,19 @@ pub mod dns;
 mod fault;
 pub mod http;
 pub mod open;
+pub mod proxy;
 mod redirect;
 mod refusal;
 pub mod tcp;
 pub mod tls;
+mod way;
 
 pub use authenticate::{Challenge, challenges};
 pub use fault::{Fault, Tried};
 pub use http::{Line, Reply, Request};
 pub use redirect::redirect;
 pub use refusal::ErrorBody;
+pub use way::{Reached, Stream, Way, is_private};
 
 use std::time::Duration;
 

@@ -1,12 +1,17 @@
 //! Lines to hosts that no step of its own leads to: a token server, a mirror, a second data host.
 
-use std::{cell::RefCell, collections::HashMap, net::SocketAddr, rc::Rc};
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+    rc::Rc,
+};
 
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::time::timeout;
 
-use super::{Fault, Line, OPEN_WAIT, dns, http::Transport, tcp, tls};
-use crate::kit::{Cx, Host};
+use super::{Fault, Line, OPEN_WAIT, Reached, Stream, Way, dns, http::Transport, proxy, tcp, tls};
+use crate::kit::{Cx, Host, Route};
 
 /// The stages of the way to a host.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,6 +22,20 @@ pub enum Stage {
     Tcp,
     /// A certificate.
     Tls,
+    /// A way through the proxy.
+    Proxy,
+}
+
+impl Stage {
+    /// The word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Stage::Dns => "dns",
+            Stage::Tcp => "tcp",
+            Stage::Tls => "tls",
+            Stage::Proxy => "proxy",
+        }
+    }
 }
 
 /// Where the way to a host ended, and how.
@@ -55,25 +74,56 @@ impl Lines {
 }
 
 async fn open(cx: &Cx, host: &Host) -> Result<Line, Unopened> {
-    let (address, stream) = reach(cx, host).await?;
-    let failed = |fault| Unopened { stage: Stage::Tls, fault };
+    let at = |stage| move |fault| Unopened { stage, fault };
+    let (way, stream) = match cx.world.proxies.route(host) {
+        Route::Through(proxy) => {
+            let tunnel = proxy::open(cx, &proxy, host).await;
+            let stream = tunnel.map_err(|none| at(Stage::Proxy)(none.into()))?;
+            (Way::Through { proxy }, stream)
+        }
+        Route::Nowhere(variable) => {
+            return Err(at(Stage::Proxy)(Fault::Other(variable.to_owned())));
+        }
+        Route::Direct | Route::Exempt(_) => {
+            let (address, stream) = reach(cx, &host.name, host.port).await?;
+            (Way::to(address), stream)
+        }
+    };
     let transport = if host.plain {
         Transport::Plain(stream)
     } else {
         let secured = tls::handshake(cx, host, stream).await;
-        let secured = secured.map_err(|refusal| failed(refusal.into()))?;
+        let secured = secured.map_err(|refusal| at(Stage::Tls)(refusal.into()))?;
         Transport::Secure(Box::new(secured.0))
     };
-    Line::over(host.clone(), address, transport).await.map_err(failed)
+    Line::over(host.clone(), way, transport).await.map_err(at(Stage::Tls))
 }
 
-/// The first address of a host that accepts a connection, as its addresses become known.
-async fn reach(cx: &Cx, host: &Host) -> Result<(SocketAddr, tokio::net::TcpStream), Unopened> {
+/// The first address of a name that accepts a connection, as its addresses become known.
+pub async fn reach(cx: &Cx, name: &str, port: u16) -> Result<(SocketAddr, Stream), Unopened> {
+    if let Some(known) = dns::known(&cx.world, name) {
+        return first_to_accept(cx, name, port, Some(known)).await;
+    }
+    let mut unopened = Unopened { stage: Stage::Dns, fault: Fault::NoAddress };
+    for name in dns::spellings(&cx.world, name) {
+        match first_to_accept(cx, &name, port, None).await {
+            Err(why) if why.stage == Stage::Dns => unopened = why,
+            done => return done,
+        }
+    }
+    Err(unopened)
+}
+
+async fn first_to_accept(
+    cx: &Cx,
+    name: &str,
+    port: u16,
+    known: Option<Vec<IpAddr>>,
+) -> Result<(SocketAddr, Stream), Unopened> {
     let mut fault = Unopened { stage: Stage::Dns, fault: Fault::NoAddress };
-    let known = dns::known(&cx.world, &host.name);
     let mut asks: FuturesUnordered<_> = match &known {
         Some(_) => FuturesUnordered::new(),
-        None => dns::every(&cx.world).map(|(s, f)| dns::ask(cx, s, &host.name, f)).collect(),
+        None => dns::every(&cx.world).map(|(s, f)| dns::ask(cx, s, name, f)).collect(),
     };
     let mut batch = known.unwrap_or_default();
     let mut tried = vec![];
@@ -82,9 +132,9 @@ async fn reach(cx: &Cx, host: &Host) -> Result<(SocketAddr, tokio::net::TcpStrea
         batch.retain(|address| !tried.contains(address));
         tried.extend(&batch);
         for address in std::mem::take(&mut batch) {
-            let address = SocketAddr::new(address, host.port);
+            let address = SocketAddr::new(address, port);
             match tcp::connect(cx, address).await {
-                Ok(stream) => return Ok((address, stream)),
+                Ok(stream) => return Ok((address, Box::new(stream))),
                 Err(why) => fault = Unopened { stage: Stage::Tcp, fault: why },
             }
         }
@@ -102,10 +152,12 @@ async fn reach(cx: &Cx, host: &Host) -> Result<(SocketAddr, tokio::net::TcpStrea
 }
 
 /// Reads the date of a host whose certificate we do not accept: no credentials, nothing trusted.
-pub async fn date_unverified(cx: &Cx, host: &Host, address: SocketAddr) -> Option<jiff::Timestamp> {
-    let stream = tcp::connect(cx, address).await.ok()?;
+pub async fn date_unverified(cx: &Cx, reached: &Reached) -> Option<jiff::Timestamp> {
+    let Reached { host, way, .. } = reached;
+    let stream = way.open(cx, host).await.ok()?;
     let stream = tls::unverified(cx, host, stream).await?;
-    let line = Line::over(host.clone(), address, Transport::Secure(Box::new(stream))).await.ok()?;
+    let transport = Transport::Secure(Box::new(stream));
+    let line = Line::over(host.clone(), way.clone(), transport).await.ok()?;
     let request = super::Request::new(hyper::Method::GET, "/v2/");
     let reply = line.ask(cx, &request).await.ok()?;
     super::http::date(&reply)

@@ -17,14 +17,11 @@ use rustls::{
     server::ParsedCertificate,
 };
 use serde_json::{Map, json};
-use tokio::{
-    net::TcpStream,
-    time::{Instant, timeout},
-};
+use tokio::time::{Instant, timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
-use super::{Fault, TLS_WAIT};
+use super::{Fault, Stream, TLS_WAIT};
 use crate::kit::{Cx, Host, World, cx::Exchange};
 
 /// A certificate, as far as a diagnosis needs it.
@@ -65,8 +62,8 @@ impl From<Refusal> for Fault {
 pub async fn handshake(
     cx: &Cx,
     host: &Host,
-    stream: TcpStream,
-) -> Result<(TlsStream<TcpStream>, Certificate), Refusal> {
+    stream: Stream,
+) -> Result<(TlsStream<Stream>, Certificate), Refusal> {
     let began = Instant::now();
     let judge = Judge::new(&cx.world, cx.now(), true);
     let got = shake(host, stream, &judge).await;
@@ -106,19 +103,15 @@ pub async fn handshake(
 }
 
 /// Shakes hands with whoever answers, whatever the certificate: only for reading a date.
-pub(super) async fn unverified(
-    cx: &Cx,
-    host: &Host,
-    stream: TcpStream,
-) -> Option<TlsStream<TcpStream>> {
+pub(super) async fn unverified(cx: &Cx, host: &Host, stream: Stream) -> Option<TlsStream<Stream>> {
     shake(host, stream, &Judge::new(&cx.world, cx.now(), false)).await.ok()
 }
 
 async fn shake(
     host: &Host,
-    stream: TcpStream,
+    stream: Stream,
     judge: &Arc<Judge>,
-) -> Result<TlsStream<TcpStream>, Refusal> {
+) -> Result<TlsStream<Stream>, Refusal> {
     let other = |error: &dyn std::fmt::Display| Refusal::Broken(Fault::Other(error.to_string()));
     let name = ServerName::try_from(host.name.clone()).map_err(|error| other(&error))?;
     let mut config = ClientConfig::builder_with_provider(judge.provider.clone())

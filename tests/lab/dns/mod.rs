@@ -50,6 +50,13 @@ impl Records {
         self.0.values().flatten().filter_map(|record| record.data.ip_addr())
     }
 
+    /// The addresses at the end of a name's chain, IPv4 first.
+    pub(crate) fn addresses_of(&self, name: &str) -> Vec<IpAddr> {
+        let Ok(name) = Name::from_ascii(format!("{name}.")) else { return Vec::new() };
+        let ends = [RecordType::A, RecordType::AAAA].map(|kind| self.resolve(&name, kind).0);
+        ends.iter().flatten().filter_map(|record| record.data.ip_addr()).collect()
+    }
+
     /// Follows the chain from a name: what was met on the way, and how it ended.
     fn resolve(
         &self,

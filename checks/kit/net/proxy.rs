@@ -1,0 +1,139 @@
+//! A tunnel through a proxy: CONNECT, and what the proxy says to it.
+
+use http_body_util::Empty;
+use hyper::{Method, body::Bytes, client::conn::http1, header};
+use hyper_util::rt::TokioIo;
+use serde_json::{Map, Value, json};
+use tokio::time::{Instant, timeout};
+
+use super::{
+    Fault, HTTP_WAIT, OPEN_WAIT,
+    http::LONGEST_HEAD,
+    open::{Stage, Unopened, reach},
+    tls,
+    way::Stream,
+};
+use crate::kit::{Cx, Host, Proxy, cx::Exchange};
+
+/// What a proxy's refusal says of itself, besides its status.
+const KEPT: [&str; 4] = ["proxy-authenticate", "server", "via", "x-squid-error"];
+
+/// Why there is no way through a proxy.
+#[derive(Debug)]
+pub enum NoTunnel {
+    /// It is spoken to in a way that is not spoken here.
+    NotSpoken,
+    /// It is not reached.
+    Unreachable(Unopened),
+    /// It takes the request and gives no answer that can be read.
+    NoAnswer(Fault),
+    /// It answers that there is no way.
+    Refused(Refusal),
+}
+
+/// What a proxy says that opens no tunnel.
+#[derive(Debug)]
+pub struct Refusal {
+    /// Its status.
+    pub status: u16,
+    /// Its headers that say who it is and why.
+    pub said: Vec<(&'static str, String)>,
+}
+
+impl Refusal {
+    /// One of those headers.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.said.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl From<NoTunnel> for Fault {
+    fn from(none: NoTunnel) -> Self {
+        match none {
+            NoTunnel::NotSpoken => Fault::Other("socks".to_owned()),
+            NoTunnel::Unreachable(unopened) => unopened.fault,
+            NoTunnel::NoAnswer(fault) => fault,
+            NoTunnel::Refused(refusal) => Fault::Other(format!("proxy {}", refusal.status)),
+        }
+    }
+}
+
+/// Opens a way to a host through a proxy. Without TLS the proxy is asked for each page instead, so
+/// that the way to the proxy itself is all there is to open.
+pub async fn open(cx: &Cx, proxy: &Proxy, host: &Host) -> Result<Stream, NoTunnel> {
+    if proxy.is_socks() {
+        return Err(NoTunnel::NotSpoken);
+    }
+    let silent = Unopened { stage: Stage::Tcp, fault: Fault::NoAnswer };
+    let opened = timeout(OPEN_WAIT, to_proxy(cx, proxy)).await.unwrap_or(Err(silent));
+    let stream = opened.map_err(NoTunnel::Unreachable)?;
+    if host.plain { Ok(stream) } else { connect(cx, proxy, host, stream).await }
+}
+
+async fn to_proxy(cx: &Cx, proxy: &Proxy) -> Result<Stream, Unopened> {
+    let host = proxy.host();
+    let (_, stream) = reach(cx, &host.name, host.port).await?;
+    if host.plain {
+        return Ok(stream);
+    }
+    let secured = tls::handshake(cx, &host, stream).await;
+    let failed = |refusal: tls::Refusal| Unopened { stage: Stage::Tls, fault: refusal.into() };
+    Ok(Box::new(secured.map_err(failed)?.0))
+}
+
+/// Asks the proxy for a tunnel, and records what it says.
+async fn connect(cx: &Cx, proxy: &Proxy, host: &Host, stream: Stream) -> Result<Stream, NoTunnel> {
+    let began = Instant::now();
+    let asked = timeout(HTTP_WAIT, ask(proxy, host, stream)).await;
+    let got = asked.unwrap_or(Err(NoTunnel::NoAnswer(Fault::NoAnswer)));
+    let mut details = Map::new();
+    let heard = match &got {
+        Ok(_) => "200".to_owned(),
+        Err(NoTunnel::Refused(refusal)) => {
+            let kept = |(name, value): &(&str, String)| (name.replace('-', "_"), json!(value));
+            details = refusal.said.iter().map(kept).collect::<Map<String, Value>>();
+            refusal.status.to_string()
+        }
+        Err(NoTunnel::NoAnswer(fault)) => fault.word().to_owned(),
+        Err(NoTunnel::NotSpoken | NoTunnel::Unreachable(_)) => String::new(),
+    };
+    cx.exchanged(Exchange {
+        to: &proxy.to_string(),
+        asked: &format!("CONNECT {}:{}", host.name, host.port),
+        heard: &heard,
+        details,
+        took: began.elapsed(),
+    });
+    got
+}
+
+async fn ask(proxy: &Proxy, host: &Host, stream: Stream) -> Result<Stream, NoTunnel> {
+    let broken = |error: hyper::Error| NoTunnel::NoAnswer(Fault::of(&error));
+    let unbuilt = |error: hyper::http::Error| NoTunnel::NoAnswer(Fault::Other(error.to_string()));
+    let name = if host.name.contains(':') { format!("[{}]", host.name) } else { host.name.clone() };
+    let authority = format!("{name}:{}", host.port);
+    let mut request = hyper::Request::builder()
+        .method(Method::CONNECT)
+        .uri(&authority)
+        .header(header::HOST, &authority)
+        .header(header::USER_AGENT, concat!("check-acr/", env!("CARGO_PKG_VERSION")));
+    if let Some(value) = proxy.header() {
+        request = request.header(header::PROXY_AUTHORIZATION, value);
+    }
+    let request = request.body(Empty::<Bytes>::new()).map_err(unbuilt)?;
+    let mut builder = http1::Builder::new();
+    builder.max_buf_size(LONGEST_HEAD as usize).max_headers(1000);
+    let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(broken)?;
+    tokio::spawn(connection.with_upgrades());
+    let response = sender.send_request(request).await.map_err(broken)?;
+    let status = response.status().as_u16();
+    if status != 200 {
+        let headers = response.headers();
+        let said = KEPT
+            .iter()
+            .filter_map(|name| Some((*name, headers.get(*name)?.to_str().ok()?.to_owned())));
+        return Err(NoTunnel::Refused(Refusal { status, said: said.collect() }));
+    }
+    let upgraded = hyper::upgrade::on(response).await.map_err(broken)?;
+    Ok(Box::new(TokioIo::new(upgraded)))
+}

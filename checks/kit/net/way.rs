@@ -1,0 +1,112 @@
+//! The way to a host: straight to one of its addresses, or through a proxy.
+
+use std::{
+    cell::Cell,
+    net::{IpAddr, SocketAddr},
+    rc::Rc,
+};
+
+use serde::Serialize;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::{Fault, proxy, tcp};
+use crate::kit::{Cx, Host, Proxy};
+
+/// What carries bytes to a host: a TCP connection, or what a proxy makes of one.
+pub type Stream = Box<dyn Io>;
+
+/// Anything that bytes can be read from and written to.
+pub trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
+
+/// How a host is reached.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum Way {
+    /// By this address.
+    Straight {
+        /// The address.
+        address: SocketAddr,
+        /// What kind of address it is, as a word.
+        kind: &'static str,
+    },
+    /// By this proxy, which looks the name up itself.
+    Through {
+        /// The proxy.
+        proxy: Rc<Proxy>,
+    },
+}
+
+impl Way {
+    /// Straight to that address.
+    pub fn to(address: SocketAddr) -> Self {
+        let kind = if is_private(address.ip()) { "private" } else { "public" };
+        Way::Straight { address, kind }
+    }
+
+    /// Goes it once more.
+    pub async fn open(&self, cx: &Cx, host: &Host) -> Result<Stream, Fault> {
+        match self {
+            Way::Straight { address, .. } => {
+                let stream = tcp::connect(cx, *address).await?;
+                Ok(Box::new(stream))
+            }
+            Way::Through { proxy } => Ok(proxy::open(cx, proxy, host).await?),
+        }
+    }
+
+    /// The address, where it is known here.
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Way::Straight { address, .. } => Some(*address),
+            Way::Through { .. } => None,
+        }
+    }
+
+    /// The proxy, where there is one.
+    pub fn proxy(&self) -> Option<&Rc<Proxy>> {
+        match self {
+            Way::Straight { .. } => None,
+            Way::Through { proxy } => Some(proxy),
+        }
+    }
+}
+
+/// A host that was reached.
+#[derive(Serialize)]
+pub struct Reached {
+    /// The host.
+    pub host: Host,
+    /// How.
+    #[serde(flatten)]
+    pub way: Way,
+    /// Whether the name led here by way of a private endpoint's name, whatever address came of it.
+    #[serde(skip)]
+    pub private_link: bool,
+    /// Until somebody takes it.
+    #[serde(skip)]
+    stream: Cell<Option<Stream>>,
+}
+
+impl Reached {
+    /// A host at the end of a connection, or of one that was cut as soon as it was there.
+    pub fn new(host: Host, way: Way, private_link: bool, stream: Option<Stream>) -> Self {
+        Self { host, way, private_link, stream: Cell::new(stream) }
+    }
+
+    /// The connection; a fresh one when it was taken already.
+    pub async fn stream(&self, cx: &Cx) -> Result<Stream, Fault> {
+        match self.stream.take() {
+            Some(stream) => Ok(stream),
+            None => self.way.open(cx, &self.host).await,
+        }
+    }
+}
+
+/// An address that is not reached over the internet.
+pub fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_private() || v4.is_loopback() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local(),
+    }
+}

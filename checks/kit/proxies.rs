@@ -1,0 +1,208 @@
+//! The proxies of the environment: which host goes through which, by Go's rules, as containerd follows them.
+//!
+//! Source: golang.org/x/net/http/httpproxy, which `http.ProxyFromEnvironment` is made of.
+
+use std::{fmt, rc::Rc};
+
+use hyper::header::HeaderValue;
+use serde::{Serialize, Serializer};
+
+use super::{Host, NoProxy, NoProxyUrl, ProxyUrl, Role};
+
+/// A proxy, and the variable of the environment that names it.
+#[derive(Clone, Debug)]
+pub struct Proxy {
+    /// The variable: `HTTPS_PROXY`.
+    pub variable: &'static str,
+    /// Where it is.
+    pub url: ProxyUrl,
+}
+
+/// What a variable is set to: a proxy, or something that leads nowhere.
+type Set = Result<Rc<Proxy>, &'static str>;
+
+/// The proxies that are set here.
+#[derive(Clone, Debug, Default)]
+pub struct Proxies {
+    https: Option<Set>,
+    http: Option<Set>,
+    /// Other clients use it, Go does not.
+    all: Option<Set>,
+    no_proxy: NoProxy,
+    /// Variables whose value names no proxy: Go goes on as if they were not set.
+    pub ignored: Vec<&'static str>,
+}
+
+/// How a host is reached.
+#[derive(Clone, Debug)]
+pub enum Route {
+    /// No proxy is set for it, or it is this machine.
+    Direct,
+    /// `NO_PROXY` exempts it, by this entry.
+    Exempt(String),
+    /// Through this proxy.
+    Through(Rc<Proxy>),
+    /// Not at all: the value of this variable has no port to connect to, and yet Go goes by it.
+    Nowhere(&'static str),
+}
+
+impl Proxies {
+    /// Reads the environment: upper case counts before lower case, and an empty value is none.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let mut ignored = vec![];
+        let set = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let value = |name: &str| set(name).or_else(|| set(&name.to_lowercase()));
+        let mut proxy = |name: &'static str| match ProxyUrl::read(&value(name)?) {
+            Ok(url) => Some(Ok(Rc::new(Proxy { variable: name, url }))),
+            Err(NoProxyUrl::Unusable) => Some(Err(name)),
+            Err(NoProxyUrl::Ignored) => {
+                ignored.push(name);
+                None
+            }
+        };
+        let (https, http, all) = (proxy("HTTPS_PROXY"), proxy("HTTP_PROXY"), proxy("ALL_PROXY"));
+        let no_proxy = NoProxy::read(&value("NO_PROXY").unwrap_or_default());
+        Self { https, http, all, no_proxy, ignored }
+    }
+
+    /// Whether any is set.
+    pub fn are_set(&self) -> bool {
+        let mut proxies = [&self.https, &self.http, &self.all].into_iter();
+        proxies.any(Option::is_some) || !self.ignored.is_empty()
+    }
+
+    /// How that host is reached.
+    pub fn route(&self, host: &Host) -> Route {
+        let proxy = if host.plain { &self.http } else { &self.https };
+        match (proxy, self.no_proxy.exempts(&host.name, host.port)) {
+            (None, _) => Route::Direct,
+            (Some(_), Some(_)) if host.is_local() => Route::Direct,
+            (Some(_), Some(entry)) => Route::Exempt(entry),
+            (Some(Ok(proxy)), None) => Route::Through(proxy.clone()),
+            (Some(Err(variable)), None) => Route::Nowhere(variable),
+        }
+    }
+
+    /// The proxies that are set and that this host does not go through.
+    pub fn spare(&self, host: &Host) -> Vec<Rc<Proxy>> {
+        let used = match self.route(host) {
+            Route::Through(proxy) => Some(proxy),
+            Route::Direct | Route::Exempt(_) | Route::Nowhere(_) => None,
+        };
+        let set = [&self.https, &self.http, &self.all].into_iter().flatten().flatten().cloned();
+        let same = |a: &Proxy, b: &Proxy| a.to_string() == b.to_string();
+        let mut spare: Vec<Rc<Proxy>> = vec![];
+        for proxy in set {
+            if !used.iter().chain(&spare).any(|known| same(known, &proxy)) {
+                spare.push(proxy);
+            }
+        }
+        spare
+    }
+}
+
+impl Proxy {
+    /// The proxy as a host to connect to: it is spoken to in plain HTTP, unless its scheme is `https`.
+    pub fn host(&self) -> Host {
+        let ProxyUrl { scheme, host, port, .. } = &self.url;
+        Host { name: host.clone(), port: *port, plain: scheme != "https", role: Role::Other }
+    }
+
+    /// The value of the header that signs in to it.
+    pub(super) fn header(&self) -> Option<HeaderValue> {
+        let mut value = HeaderValue::from_str(self.url.credentials.as_ref()?.expose()).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+
+    /// Whether it is spoken to in SOCKS, not in HTTP.
+    pub fn is_socks(&self) -> bool {
+        self.url.scheme.starts_with("socks5")
+    }
+}
+
+/// As people write it and commands take it, without the user.
+impl fmt::Display for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ProxyUrl { scheme, host, port, .. } = &self.url;
+        let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+        write!(f, "{scheme}://{host}:{port}")
+    }
+}
+
+impl Serialize for Proxy {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kit::Secret;
+
+    fn host(name: &str, plain: bool) -> Host {
+        let port = if plain { 80 } else { 443 };
+        Host { name: name.into(), port, plain, role: Role::Registry }
+    }
+
+    fn read(set: &[(&str, &str)]) -> Proxies {
+        let value = |name: &str| set.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+        Proxies::read(value)
+    }
+
+    #[test]
+    fn each_scheme_has_its_variable() {
+        let proxies =
+            read(&[("HTTPS_PROXY", "http://a.example:3128"), ("http_proxy", "b.example")]);
+        let through = |plain| match proxies.route(&host("contoso.azurecr.io", plain)) {
+            Route::Through(proxy) => proxy.to_string(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(through(false), "http://a.example:3128");
+        assert_eq!(through(true), "http://b.example:80");
+        let spare = proxies.spare(&host("contoso.azurecr.io", false));
+        assert_eq!(spare[0].to_string(), "http://b.example:80");
+    }
+
+    #[test]
+    fn an_exempted_host_goes_straight() {
+        let proxies = read(&[("HTTPS_PROXY", "a.example:3128"), ("NO_PROXY", ".azurecr.io")]);
+        let route = proxies.route(&host("contoso.azurecr.io", false));
+        assert!(matches!(route, Route::Exempt(entry) if entry == ".azurecr.io"));
+        assert!(matches!(proxies.route(&host("localhost", false)), Route::Direct));
+        assert!(matches!(proxies.route(&host("other.example", false)), Route::Through(_)));
+    }
+
+    #[test]
+    fn upper_case_counts_and_all_proxy_does_not() {
+        let proxies = read(&[("HTTPS_PROXY", "a.example"), ("https_proxy", "b.example")]);
+        assert!(
+            matches!(proxies.route(&host("x.example", false)), Route::Through(p) if p.url.host == "a.example")
+        );
+        let proxies = read(&[("ALL_PROXY", "socks5://c.example")]);
+        assert!(matches!(proxies.route(&host("x.example", false)), Route::Direct));
+        assert_eq!(
+            proxies.spare(&host("x.example", false))[0].to_string(),
+            "socks5://c.example:1080"
+        );
+    }
+
+    #[test]
+    fn a_user_in_the_url_is_kept_and_never_shown() {
+        let proxies = read(&[("HTTPS_PROXY", "http://me:s%40cret-word@a.example:3128/")]);
+        let Route::Through(proxy) = proxies.route(&host("x.example", false)) else { panic!() };
+        let shown = format!("{proxy} {proxy:?} {proxies:?}");
+        assert!(!shown.contains("cret-word") && !shown.contains("me:"), "{shown}");
+        let basic = Secret::new("s@cret-word").basic("me");
+        assert_eq!(proxy.url.credentials.as_ref().unwrap().expose(), basic.expose());
+    }
+
+    #[test]
+    fn what_is_no_url_is_as_good_as_not_set() {
+        let proxies = read(&[("HTTPS_PROXY", "proxy corp:3128")]);
+        assert!(matches!(proxies.route(&host("x.example", false)), Route::Direct));
+        assert_eq!(proxies.ignored, ["HTTPS_PROXY"]);
+        assert!(proxies.are_set());
+    }
+}

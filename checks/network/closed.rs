@@ -1,0 +1,85 @@
+//! No address of a host accepts a connection: what that proves.
+
+use std::net::SocketAddr;
+
+use futures::{
+    future::join_all,
+    stream::{FuturesUnordered, StreamExt},
+};
+use tokio::time::timeout;
+
+use super::{AROUND_WAIT, ByProxy, Trouble, Unreached, unreached};
+use crate::kit::{
+    Cx, Host, Role, Route,
+    net::{Fault, is_private, open, proxy},
+};
+
+/// Hosts that every AKS node has to reach. They are connected to and asked nothing, and only where the
+/// registry is not reached.
+const ELSEWHERE: [&str; 3] = ["mcr.microsoft.com", "login.microsoftonline.com", "management.azure.com"];
+
+/// Says what is wrong, with a look at what else is open.
+pub(super) async fn judge(cx: &Cx, host: &Host, tried: Vec<(SocketAddr, Fault)>) -> Trouble {
+    let no_ipv6 = |(address, fault): &(SocketAddr, Fault)| address.is_ipv6() && *fault == Fault::NoRoute;
+    let unusable = !tried.is_empty() && tried.iter().all(no_ipv6);
+    let private = tried.iter().all(|(address, _)| is_private(address.ip()));
+    let unreached = unreached(host, tried);
+    if unusable {
+        return Trouble::Ipv6Unusable(unreached);
+    }
+    if !host.is_local()
+        && let Some(by_proxy) = by_proxy(cx, host).await
+    {
+        return Trouble::ProxyRequired { unreached, by_proxy };
+    }
+    // Only Azure's registries are known to have private endpoints; elsewhere it is just an address.
+    let private = private && host.acr().is_some();
+    match host.role {
+        Role::Data if host.acr().is_some() => Trouble::DataEndpointBlocked(unreached),
+        Role::Data => Trouble::BlobEndpointBlocked(unreached),
+        _ if private => Trouble::PrivateAddressUnreachable(unreached),
+        _ if host.is_local() => Trouble::TcpEgressBlocked(unreached),
+        _ => egress(cx, unreached).await,
+    }
+}
+
+/// Is there a way through a proxy that is set, but not for this host?
+async fn by_proxy(cx: &Cx, host: &Host) -> Option<ByProxy> {
+    let entry = match cx.world.proxies.route(host) {
+        Route::Exempt(entry) => Some(entry),
+        _ => None,
+    };
+    let mut tries: FuturesUnordered<_> = cx.world.proxies.spare(host).into_iter().map(|proxy| async {
+        let opened = timeout(AROUND_WAIT, proxy::open(cx, &proxy, host)).await;
+        matches!(opened, Ok(Ok(_))).then_some(proxy)
+    }).collect();
+    while let Some(found) = tries.next().await {
+        if let Some(proxy) = found {
+            return Some(ByProxy { variable: proxy.variable, proxy, entry });
+        }
+    }
+    None
+}
+
+/// Is it this host alone that is not reached, or everything?
+async fn egress(cx: &Cx, mut unreached: Unreached) -> Trouble {
+    let looks = ELSEWHERE.into_iter().filter(|name| *name != unreached.host).map(|name| async move {
+        let looking = open::reach(cx, name, 443);
+        let got = timeout(AROUND_WAIT, looking).await;
+        let found = match got {
+            Ok(Ok(_)) => Some(true),
+            Ok(Err(unopened)) if unopened.stage == open::Stage::Dns => None,
+            Ok(Err(_)) | Err(_) => Some(false),
+        };
+        (name, found)
+    });
+    let looks = join_all(looks).await;
+    unreached.elsewhere = looks.iter().find(|(_, found)| *found == Some(true)).map(|(name, _)| *name);
+    let closed: Vec<_> = looks.iter().filter(|(_, found)| *found == Some(false)).collect();
+    // One host that is closed too may be closed for a reason of its own.
+    if unreached.elsewhere.is_none() && closed.len() > 1 {
+        let others = closed.iter().map(|(name, _)| (*name).to_owned()).collect();
+        return Trouble::TcpOutboundNone { unreached, others };
+    }
+    Trouble::TcpEgressBlocked(unreached)
+}

@@ -1,0 +1,229 @@
+//! Does the proxy that is set here let us through to the host?
+//!
+//! A container runtime follows `HTTPS_PROXY` and `NO_PROXY`, so a host that they send to a proxy is reached
+//! through it or not at all: what the direct way would give is no answer.
+
+use std::{rc::Rc, time::Duration};
+
+use futures::stream::{FuturesUnordered, StreamExt};
+use serde::Serialize;
+use tokio::time::timeout;
+
+use crate::kit::{
+    Cx, Got, Halt, Host, Proxy, Role, Route,
+    net::{
+        Fault, Reached, Way, dns, is_private,
+        proxy::{NoTunnel, Refusal, open},
+        tcp,
+    },
+};
+
+/// How long the look past the proxy may take: a hint, and no more than that.
+const PAST_WAIT: Duration = Duration::from_secs(3);
+
+/// What can be wrong with the way through a proxy.
+#[derive(Serialize, strum::VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Trouble {
+    /// None is set for such a host.
+    NotForThis {
+        /// The host.
+        host: String,
+    },
+    /// `NO_PROXY` exempts the host.
+    Exempt {
+        /// The host.
+        host: String,
+        /// By this entry.
+        entry: String,
+    },
+    /// What a variable holds names no proxy, and is ignored.
+    UrlIgnored {
+        /// The variable.
+        variable: &'static str,
+    },
+    /// What the variable holds has no port, and nothing is reached through it.
+    UrlUnusable {
+        /// The variable.
+        variable: &'static str,
+        /// The host.
+        host: String,
+    },
+    /// It speaks SOCKS, which is not spoken here: could not tell.
+    SocksNotSpoken(At),
+    /// It is not reached.
+    Unreachable {
+        /// The proxy and the host.
+        #[serde(flatten)]
+        at: At,
+        /// Where the way to it ends, as a word.
+        stage: &'static str,
+        /// How.
+        fault: Fault,
+    },
+    /// It takes the request and does not answer as a proxy does.
+    NoAnswer {
+        /// The proxy and the host.
+        #[serde(flatten)]
+        at: At,
+        /// What it does instead.
+        fault: Fault,
+    },
+    /// It wants a sign-in of its own.
+    AsksForSignIn {
+        /// The proxy and the host.
+        #[serde(flatten)]
+        at: At,
+        /// Whether it was shown one, as a word.
+        shown: &'static str,
+        /// What it wants to see.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        wants: Option<String>,
+    },
+    /// It refuses to connect to the host.
+    DeniesHost(Refused),
+    /// It cannot reach the host either.
+    CannotReachHost(Refused),
+    /// It is asked for a host that has a private address here, which is open.
+    InterceptsPrivate {
+        /// The proxy and the host.
+        #[serde(flatten)]
+        at: At,
+        /// The address.
+        address: String,
+    },
+    /// The metadata service would be asked through the proxy.
+    ImdsNotBypassed {
+        /// The proxy.
+        proxy: Rc<Proxy>,
+        /// The variable that names it.
+        variable: &'static str,
+    },
+}
+
+/// A proxy and the host that it is to lead to.
+#[derive(Serialize)]
+pub struct At {
+    proxy: Rc<Proxy>,
+    variable: &'static str,
+    host: String,
+    endpoint: String,
+}
+
+/// What a proxy answers that opens no tunnel.
+#[derive(Serialize)]
+pub struct Refused {
+    #[serde(flatten)]
+    at: At,
+    status: u16,
+    /// Its own word for why, or its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    said: Option<String>,
+}
+
+impl At {
+    fn new(proxy: &Rc<Proxy>, host: &Host) -> Self {
+        Self {
+            proxy: proxy.clone(),
+            variable: proxy.variable,
+            host: host.name.clone(),
+            endpoint: format!("{}:{}", host.name, host.port),
+        }
+    }
+}
+
+/// Opens a tunnel to the host, where a proxy is set for it.
+pub async fn tunnel(cx: &Cx, host: &Host) -> Got<Reached> {
+    if host.role == Role::Registry {
+        look_at_the_variables(cx, host);
+    }
+    let proxy = match cx.world.proxies.route(host) {
+        Route::Direct => return Err(Halt::skipped(Trouble::NotForThis { host: host.name.clone() })),
+        Route::Exempt(entry) => {
+            return Err(Halt::skipped(Trouble::Exempt { host: host.name.clone(), entry }));
+        }
+        Route::Nowhere(variable) => {
+            return Err(Trouble::UrlUnusable { variable, host: host.name.clone() }.into());
+        }
+        Route::Through(proxy) => proxy,
+    };
+    cx.beside(look_past(cx.clone(), proxy.clone(), host.clone()));
+    match open(cx, &proxy, host).await {
+        Ok(stream) => {
+            let way = Way::Through { proxy };
+            Ok(Reached::new(host.clone(), way, false, Some(stream)))
+        }
+        Err(none) => Err(judge(At::new(&proxy, host), none)),
+    }
+}
+
+fn judge(at: At, none: NoTunnel) -> Halt {
+    match none {
+        NoTunnel::NotSpoken => Halt::broke(Trouble::SocksNotSpoken(at)),
+        NoTunnel::Unreachable(unopened) => {
+            let stage = unopened.stage.word();
+            Trouble::Unreachable { at, stage, fault: unopened.fault }.into()
+        }
+        NoTunnel::NoAnswer(fault) => Trouble::NoAnswer { at, fault }.into(),
+        NoTunnel::Refused(refusal) if refusal.status == 407 => {
+            let shown = if at.proxy.url.credentials.is_some() { "yes" } else { "no" };
+            let wants = refusal.header("proxy-authenticate");
+            let scheme = wants.and_then(|wants| wants.split_whitespace().next());
+            Trouble::AsksForSignIn { at, shown, wants: scheme.map(str::to_owned) }.into()
+        }
+        NoTunnel::Refused(refusal) => {
+            let refused = refused(at, &refusal);
+            match refused.status {
+                500.. => Trouble::CannotReachHost(refused).into(),
+                _ => Trouble::DeniesHost(refused).into(),
+            }
+        }
+    }
+}
+
+fn refused(at: At, refusal: &Refusal) -> Refused {
+    let said = ["x-squid-error", "via", "server"].iter().find_map(|name| refusal.header(name));
+    Refused { at, status: refusal.status, said: said.map(str::to_owned) }
+}
+
+/// What is odd about the variables themselves, whatever becomes of the host.
+fn look_at_the_variables(cx: &Cx, host: &Host) {
+    for variable in &cx.world.proxies.ignored {
+        cx.tell(Trouble::UrlIgnored { variable });
+    }
+    // Where the kubelet may sign in, it asks the metadata service with this environment or one like it.
+    if cx.world.node_may_sign_in && host.acr().is_some() {
+        let name = "169.254.169.254".to_owned();
+        let imds = Host { name, port: 80, plain: true, role: Role::Other };
+        if let Route::Through(proxy) = cx.world.proxies.route(&imds) {
+            let variable = proxy.variable;
+            cx.tell(Trouble::ImdsNotBypassed { proxy, variable });
+        }
+    }
+}
+
+/// Does the host have a private address here that accepts a connection? Then it is a private endpoint's,
+/// and the registry sees the proxy's address instead of ours. Only Azure's are known to have one.
+async fn look_past(cx: Cx, proxy: Rc<Proxy>, host: Host) {
+    if host.acr().is_none() {
+        return;
+    }
+    let looking = async {
+        let asks = dns::every(&cx.world).map(|(s, f)| dns::ask(&cx, s, &host.name, f));
+        let mut asks: FuturesUnordered<_> = asks.collect();
+        while let Some(answer) = asks.next().await {
+            let addresses = answer.heard.map(|reply| reply.addresses).unwrap_or_default();
+            let private = addresses.into_iter().find(|address| is_private(*address));
+            if let Some(address) = private {
+                let open = tcp::connect(&cx, (address, host.port).into()).await.is_ok();
+                return open.then_some(address);
+            }
+        }
+        None
+    };
+    if let Ok(Some(address)) = timeout(PAST_WAIT, looking).await {
+        let (at, address) = (At::new(&proxy, &host), address.to_string());
+        cx.tell(Trouble::InterceptsPrivate { at, address });
+    }
+}
