@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use kit::{
     Fact, Host, Plan, Step, Words, WordsError,
-    net::{BODY_WAIT, DNS_WAIT, FOLLOW_WAIT, HTTP_WAIT, OPEN_WAIT, Reached, TCP_WAIT, TLS_WAIT},
+    net::{
+        BODY_WAIT, DNS_WAIT, FOLLOW_WAIT, HTTP_WAIT, OPEN_WAIT, Reached, SETTLE_WAIT, TCP_WAIT,
+        TLS_WAIT,
+    },
 };
 
 areas! { clock, dns, identity, image, layer, manifest, network, proxy, registry, tls, token }
@@ -75,8 +78,9 @@ const TCP: u64 =
     DNS_WAIT.as_secs() + TCP_WAIT.as_secs() + 2 * network::AROUND_WAIT.as_secs() + SLACK;
 /// A handshake; and another one, with a question behind it, to read the host's clock.
 const TLS: u64 = 2 * (TCP_WAIT.as_secs() + TLS_WAIT.as_secs()) + HTTP_WAIT.as_secs() + SLACK;
-/// A question to the registry, all its redirects, asked again once, and the body of the answer.
-const ASK: u64 = 2 * FOLLOW_WAIT.as_secs() + BODY_WAIT.as_secs() + SLACK;
+/// A question to the registry, all its redirects, asked again once, the body of the answer, and whether a
+/// refusal is meant for every connection.
+const ASK: u64 = 2 * FOLLOW_WAIT.as_secs() + BODY_WAIT.as_secs() + SETTLE_WAIT.as_secs() + SLACK;
 
 const fn step(name: &'static str, seconds: u64) -> Step {
     Step { name, budget: Duration::from_secs(seconds) }

@@ -56,6 +56,13 @@ pub enum Trouble {
         #[serde(skip_serializing_if = "Option::is_none")]
         correlation: Option<String>,
     },
+    /// The network rules refuse some connections and let others in.
+    AcrFirewallPropagating {
+        /// The registry.
+        host: String,
+        /// How many were refused, one after the other.
+        refused: usize,
+    },
     /// A refusal that is neither a sign-in nor the network rules.
     Forbidden(Refused),
     /// The registry itself fails.
@@ -193,7 +200,8 @@ pub async fn challenge(
         reply = site.ask(cx, &request).await?;
         // A refusal to HEAD carries no reason, so GET is asked for it; but containerd goes by HEAD,
         // unless the registry does not know it.
-        if !matches!(head.status, 200 | 405) && matches!(reply.status, 200 | 401) {
+        let heads = !matches!(head.status, 200 | 405) && !site.settling.get();
+        if heads && matches!(reply.status, 200 | 401) {
             return Err(site.refuse(&format!("HEAD {}", request.target), head).await);
         }
     }

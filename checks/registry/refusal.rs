@@ -3,8 +3,9 @@
 use super::{Refused, Trouble};
 use crate::kit::{Halt, net::Reply};
 
-/// Says what a refusal means that has nothing to do with what was asked for.
-pub(super) async fn grade(asked: &str, reply: Reply) -> Halt {
+/// Says what a refusal means that has nothing to do with what was asked for, and whether it is the network
+/// rules'.
+pub(super) async fn grade(asked: &str, reply: Reply) -> (Halt, bool) {
     let (host, status) = (reply.host.clone(), reply.status);
     let header = |name| reply.header(name).map(str::to_owned);
     let (retry_after, correlation) =
@@ -12,18 +13,20 @@ pub(super) async fn grade(asked: &str, reply: Reply) -> Halt {
     let body = reply.error().await;
     if status == 403 && body.message.contains("aka.ms/acr/firewall") {
         let client_ip = client_ip(&body.message);
-        return Trouble::NetworkRules { host: host.to_string(), client_ip, correlation }.into();
+        let host = host.to_string();
+        return (Trouble::NetworkRules { host, client_ip, correlation }.into(), true);
     }
     let said = body.words();
     let (host_name, request) = (host.to_string(), asked.to_owned());
     let refused = Refused { host: host_name, request, status, said, retry_after, correlation };
-    match status {
+    let halt = match status {
         429 if host.acr().is_some() => Trouble::AcrThrottled429(refused).into(),
         429 => Trouble::Throttled(refused).into(),
         401 | 403 => Trouble::Forbidden(refused).into(),
         500.. => Trouble::Outage(refused).into(),
         _ => Trouble::Unexpected(refused).into(),
-    }
+    };
+    (halt, false)
 }
 
 /// The address in `client with IP '203.0.113.9' is not allowed access`.

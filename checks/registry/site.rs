@@ -1,12 +1,14 @@
 //! A registry to talk to: its lines, where its redirects lead, and what no request should get.
 
-use tokio::time::{Instant, timeout};
+use std::{cell::Cell, time::Duration};
+
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{Elsewhere, Trouble, refusal};
 use crate::{
     kit::{
         Cx, Got, Halt, Host, Role,
-        net::{FOLLOW_WAIT, Fault, HTTP_WAIT, Line, Reached, Reply, Request, http::Transport, open::{Lines, Stage}, redirect},
+        net::{FOLLOW_WAIT, Fault, HTTP_WAIT, Line, Reached, Reply, Request, SETTLE_WAIT, http::Transport, open::{Lines, Stage}, redirect},
     },
     tls::Secured,
 };
@@ -15,12 +17,18 @@ use crate::{
 const HOPS: usize = 10;
 /// How often a request that meets an outage or a limit is asked again.
 const AGAIN: usize = 2;
+/// How many connections tell whether network rules refuse every one, and how far they are apart: less
+/// was seen to be answered by one front end alone.
+const SAMPLES: usize = 3;
+const SAMPLE_PAUSE: Duration = Duration::from_secs(2);
 
 /// A registry and the hosts that it sends us to.
 pub struct Site {
     /// The registry.
     pub host: Host,
     lines: Lines,
+    /// Whether its network rules have both refused us and let us in.
+    pub(super) settling: Cell<bool>,
 }
 
 impl Site {
@@ -28,7 +36,8 @@ impl Site {
     pub(crate) async fn over(cx: &Cx, reached: &Reached, secured: Option<&Secured>) -> Got<Self> {
         let lines = Lines::default();
         let line = join(cx, reached, secured).await?;
-        Ok(Self { host: lines.keep(line).host.clone(), lines })
+        let host = lines.keep(line).host.clone();
+        Ok(Self { host, lines, settling: Cell::new(false) })
     }
 
     /// Asks the registry. Redirects are followed; throttling, outages and the network's refusals are
@@ -53,9 +62,54 @@ impl Site {
             if !refusal || request.method == hyper::Method::HEAD {
                 return Ok(reply);
             }
-            let asked = format!("{} {}", request.method, path(&request.target));
-            return Err(self.refuse(&asked, reply).await);
+            return self.unless_settling(cx, request, reply).await;
         }
+    }
+
+    /// Reads a refusal. Where it is the network rules', two more connections tell whether they refuse every
+    /// one: a rule that was just changed reaches the registry's front ends one by one. Gives the answer to
+    /// the first that is let in.
+    pub(crate) async fn unless_settling(
+        &self,
+        cx: &Cx,
+        request: &Request,
+        reply: Reply,
+    ) -> Got<Reply> {
+        let asked = format!("{} {}", request.method, path(&request.target));
+        let (host, registrys) = (reply.host.clone(), reply.host == self.host);
+        let (halt, is_rules) = refusal::grade(&asked, reply).await;
+        if !is_rules || !registrys {
+            return Err(halt);
+        }
+        let host = host.to_string();
+        let admitted = timeout(SETTLE_WAIT, self.admitted(cx, request)).await.ok().flatten();
+        match admitted {
+            Some((reply, refused)) => {
+                self.settling.set(true);
+                cx.tell(Trouble::AcrFirewallPropagating { host, refused });
+                Ok(reply)
+            }
+            // It was let in before: neither yes nor no, as long as that goes on.
+            None if self.settling.get() => {
+                Err(Halt::broke(Trouble::AcrFirewallPropagating { host, refused: SAMPLES }))
+            }
+            None => Err(halt),
+        }
+    }
+
+    /// The first answer on a fresh connection that is not a refusal, and how many were before it.
+    async fn admitted(&self, cx: &Cx, request: &Request) -> Option<(Reply, usize)> {
+        let line = self.lines.to(cx, &self.host).await.ok()?;
+        for refused in 1..SAMPLES {
+            sleep(SAMPLE_PAUSE).await;
+            let fresh = line.afresh(cx).await.ok()?;
+            let reply = fresh.ask(cx, request).await.ok()?;
+            if matches!(reply.status, 200 | 401 | 404) {
+                self.lines.keep(fresh);
+                return Some((reply, refused));
+            }
+        }
+        None
     }
 
     /// Asks a host, and goes where it sends us: as Go's client does, but the credentials stay with
@@ -135,7 +189,7 @@ impl Site {
 
     /// Says what a refusal means that has nothing to do with what was asked for.
     pub(crate) async fn refuse(&self, asked: &str, reply: Reply) -> Halt {
-        refusal::grade(asked, reply).await
+        refusal::grade(asked, reply).await.0
     }
 }
 

@@ -127,7 +127,8 @@ impl Server {
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.ask).finish();
         let target = format!("{}?{query}", self.path);
         let request = Request { authorization, ..Request::new(Method::GET, target) };
-        session.site().follow(cx, &self.host, &request, Role::Other).await
+        let reply = session.site().follow(cx, &self.host, &request, Role::Other).await?;
+        Self::let_in(cx, session, &request, reply).await
     }
 
     async fn post(&self, cx: &Cx, session: &Session, form: &[(&str, &str)]) -> Got<Reply> {
@@ -142,6 +143,15 @@ impl Server {
         }
         let form = Some(Secret::new(body.finish()));
         let request = Request { form, ..Request::new(Method::POST, self.path.clone()) };
-        session.site().send(cx, &self.host, &request).await
+        let reply = session.site().send(cx, &self.host, &request).await?;
+        Self::let_in(cx, session, &request, reply).await
+    }
+
+    /// Network rules may refuse here what they let in before.
+    async fn let_in(cx: &Cx, session: &Session, request: &Request, reply: Reply) -> Got<Reply> {
+        match reply.status {
+            403 => session.site().unless_settling(cx, request, reply).await,
+            _ => Ok(reply),
+        }
     }
 }

@@ -94,6 +94,8 @@ const EMBEDDED: &[(&str, &str)] = embed![
     "registry-bad-gateway",
     "registry-drips",
     "registry-firewall",
+    "registry-firewall-settling",
+    "registry-firewall-unsettled",
     "registry-forbidden",
     "registry-header-bomb",
     "registry-http-1",

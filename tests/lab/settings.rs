@@ -172,6 +172,8 @@ pub enum Answer {
     BadGateway,
     ServerErrorHtml,
     Firewall,
+    FirewallSettling,
+    FirewallUnsettled,
     Forbidden,
     Throttled,
     Teapot,

@@ -196,16 +196,27 @@ impl Line {
             Some(Sender::Two(two)) => two.ready().await.is_ok(),
             None => false,
         };
-        if let (true, Some(sender)) = (usable, kept) {
-            return Ok(sender);
+        match (usable, kept) {
+            (true, Some(sender)) => Ok(sender),
+            _ => start(transport(cx, &self.host, &self.way).await?).await,
         }
-        let stream = self.way.open(cx, &self.host).await?;
-        if self.host.plain {
-            return start(Transport::Plain(stream)).await;
-        }
-        let secured = tls::handshake(cx, &self.host, stream).await.map_err(Fault::from)?;
-        start(Transport::Secure(Box::new(secured.0))).await
     }
+
+    /// The same line on a connection of its own.
+    pub async fn afresh(&self, cx: &Cx) -> Result<Self, Fault> {
+        let (host, way) = (self.host.clone(), self.way.clone());
+        let transport = transport(cx, &host, &way).await?;
+        Self::over(host, way, transport).await
+    }
+}
+
+async fn transport(cx: &Cx, host: &Host, way: &Way) -> Result<Transport, Fault> {
+    let stream = way.open(cx, host).await?;
+    if host.plain {
+        return Ok(Transport::Plain(stream));
+    }
+    let secured = tls::handshake(cx, host, stream).await.map_err(Fault::from)?;
+    Ok(Transport::Secure(Box::new(secured.0)))
 }
 
 async fn start(transport: Transport) -> Result<Sender, Fault> {

@@ -36,3 +36,5 @@ pub const HTTP_WAIT: Duration = Duration::from_secs(15);
 pub const FOLLOW_WAIT: Duration = Duration::from_secs(30);
 /// How long a body may stay silent, and how long a small one may take as a whole.
 pub const BODY_WAIT: Duration = Duration::from_secs(15);
+/// How long it may take to see whether a refusal is meant for every connection.
+pub const SETTLE_WAIT: Duration = Duration::from_secs(12);

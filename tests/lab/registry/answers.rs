@@ -145,14 +145,16 @@ impl World {
         let ok = |kind: &'static str| self.bare(asked, StatusCode::OK).header(CONTENT_TYPE, kind);
         Some(match answer {
             Answer::Outage => self.page(asked, StatusCode::SERVICE_UNAVAILABLE),
-            // Correlation ids are counted: the first request to this world, and no other.
-            Answer::OutageOnce if asked.correlation.ends_with("-000000000001") => {
+            Answer::OutageOnce if asked.number() == 1 => {
                 self.page(asked, StatusCode::SERVICE_UNAVAILABLE)
             }
             Answer::BadGateway => self.page(asked, StatusCode::BAD_GATEWAY),
             Answer::ServerErrorHtml => self.page(asked, StatusCode::INTERNAL_SERVER_ERROR),
             Answer::Html => self.page(asked, StatusCode::OK),
-            Answer::Firewall => {
+            // The fourth request is the first on a third connection, for those who make a new one each time.
+            Answer::FirewallSettling if asked.number() > 3 => return None,
+            Answer::FirewallUnsettled if asked.number() == 4 => return None,
+            Answer::Firewall | Answer::FirewallSettling | Answer::FirewallUnsettled => {
                 // The registry's encoder escapes the apostrophes; there is no line end.
                 let message = format!(
                     "client with IP \\u0027{CLIENT}\\u0027 is not allowed access. \

@@ -62,6 +62,14 @@ struct Asked<'a> {
     correlation: String,
 }
 
+impl Asked<'_> {
+    /// The number of the request in this world, from one: correlation ids are counted.
+    fn number(&self) -> u64 {
+        let count = self.correlation.rsplit('-').next().unwrap_or_default();
+        u64::from_str_radix(count, 16).unwrap_or_default()
+    }
+}
+
 impl World {
     pub(crate) fn new(registry: Registry, data: Data, data_url: String) -> Self {
         let secrets = Secrets::new(&registry);
