@@ -7,6 +7,7 @@ mod bytes;
 
 use std::rc::Rc;
 
+use futures::future::{OptionFuture, join};
 use serde::Serialize;
 
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
     tls::Secured,
     token::{Session, Source},
 };
-use bytes::{Taken, take};
+use bytes::take;
 
 /// How much of a layer is read when not all of it is asked for.
 const SAMPLE: u64 = 1024 * 1024;
@@ -146,7 +147,12 @@ pub async fn read(
         (_, None) => session.site().host.to_string(),
     };
     let blobs = Blobs { cx, session, host };
-    let config = blobs.config(content, source).await?;
+    let wanted = wanted(&content.blobs, cx.subject.full);
+    // While the config comes from elsewhere, the registry is free to say where the layer is.
+    let ahead = wanted.first().filter(|_| matches!(source, Some(Source::Elsewhere(..))));
+    let ahead = OptionFuture::from(ahead.map(|blob| blob.ask(cx, session)));
+    let (config, mut ahead) = join(blobs.config(content, source), ahead).await;
+    let config = config?;
     let described = bytes::described(&config);
     if described != content.layers {
         let (media_type, layers) = (content.config_type.clone(), content.layers);
@@ -165,8 +171,14 @@ pub async fn read(
         layers: content.blobs.len(),
         verified: "all-read",
     };
-    for blob in wanted(&content.blobs, cx.subject.full) {
-        let taken = blobs.layer(blob, if cx.subject.full { u64::MAX } else { SAMPLE }).await?;
+    for blob in wanted {
+        let source = match ahead.take() {
+            Some(source) => source?,
+            None => blob.ask(cx, session).await?,
+        };
+        let most = if cx.subject.full { u64::MAX } else { SAMPLE };
+        let (host, reply) = blobs.open(blob, source).await?;
+        let taken = take(cx, reply, blob, &host, most, false).await?;
         *in_hand.bytes.get_or_insert(0) += taken.bytes;
         in_hand.layers_read += 1;
         if !taken.whole {
@@ -199,12 +211,6 @@ impl Blobs<'_> {
         };
         let (host, reply) = self.open(&content.config, source).await?;
         Ok(take(self.cx, reply, &content.config, &host, u64::MAX, true).await?.kept)
-    }
-
-    async fn layer(&self, blob: &Blob, most: u64) -> Got<Taken> {
-        let source = blob.ask(self.cx, self.session).await?;
-        let (host, reply) = self.open(blob, source).await?;
-        Ok(take(self.cx, reply, blob, &host, most, false).await?)
     }
 
     /// The answer that carries the blob, wherever it comes from.

@@ -15,6 +15,7 @@ mod images;
 mod port;
 mod proxy;
 mod registry;
+mod relay;
 mod scenario;
 mod scenarios;
 mod secrets;

@@ -1,4 +1,4 @@
-//! Ports that do not answer: closed ones and black holes.
+//! Ports: one for both protocols, closed ones, black holes.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -21,6 +21,24 @@ pub(crate) enum Closed {
     Tcp(TcpSocket),
     /// The same and a UDP socket that takes nothing.
     Both(TcpSocket, UdpSocket),
+}
+
+/// How often a port that is free for TCP but not for UDP is passed over.
+const TRIES: usize = 32;
+
+/// One port of both kinds.
+pub(crate) async fn pair() -> io::Result<(TcpSocket, UdpSocket)> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        match UdpSocket::bind(socket.local_addr()?).await {
+            Ok(datagrams) => return Ok((socket, datagrams)),
+            Err(why) if tries == TRIES => return Err(why),
+            Err(_) => {}
+        }
+    }
 }
 
 /// A port that refuses TCP.

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -18,6 +20,7 @@ use crate::images::images;
 use crate::port::{BlackHole, Closed, black_hole, refuse};
 use crate::proxy::Proxy;
 use crate::registry::World;
+use crate::relay::Relay;
 use crate::scenario::{Scenario, SignIn, address};
 use crate::secrets::{NOBODY, PROXY_USER, Secrets, USER};
 use crate::settings::{Host, HostFault, Role};
@@ -52,7 +55,6 @@ pub struct Lab {
     pub registry: SocketAddr,
     /// Where the data host really listens.
     pub data: SocketAddr,
-    #[expect(dead_code, reason = "held, not read")]
     held: Held,
 }
 
@@ -62,6 +64,32 @@ struct Held {
     tasks: JoinSet<()>,
     closed: Vec<Closed>,
     holes: Vec<BlackHole>,
+    /// The hosts that let somebody in, as the asker sees them.
+    open: Vec<SocketAddr>,
+    relays: BTreeMap<SocketAddr, Relay>,
+}
+
+impl Lab {
+    /// Moves the name servers and every host that lets somebody in so far away.
+    ///
+    /// # Errors
+    /// When the system refuses a socket.
+    pub async fn move_away(&mut self, round_trip: Duration) -> Result<(), Error> {
+        for seen in self.name_servers.iter().chain(&self.held.open) {
+            if let Some(route) = self.routes.get_mut(seen) {
+                let relay = Relay::new(*route, round_trip);
+                *route = relay.open(&mut self.held.tasks).await?;
+                self.held.relays.insert(*seen, relay);
+            }
+        }
+        Ok(())
+    }
+
+    /// How many connections each address was asked for since it was moved away, as the asker sees it.
+    pub fn connections(&self) -> BTreeMap<SocketAddr, usize> {
+        let count = |relay: &Relay| relay.connections.load(Ordering::Relaxed);
+        self.held.relays.iter().map(|(seen, relay)| (*seen, count(relay))).collect()
+    }
 }
 
 /// Starts a world for an asker that takes its name servers, routes, roots and clock from the [`Lab`].
@@ -130,9 +158,10 @@ async fn build(scenario: &Scenario, real_clients: bool) -> Result<Lab, Error> {
     let world = Arc::new(World::new(scenario.registry.clone(), scenario.data, data_url));
     let proxy = Arc::new(proxy(scenario, &routes, &world.secrets)?);
     let certificates = Certificates::new(names.into_iter().collect())?;
-    for Place { host, listener, .. } in places {
+    for Place { seen, host, listener, .. } in places {
         let Some(listener) = listener else { continue };
         let tls = certificates.config(host.certificate, host.http)?;
+        held.open.push(seen);
         let (world, proxy) = (Arc::clone(&world), Arc::clone(&proxy));
         Listener { host, world, tls, proxy }.start(listener, &mut held.tasks);
     }

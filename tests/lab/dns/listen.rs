@@ -6,15 +6,12 @@ use std::sync::Arc;
 
 use hickory_proto::op::{Message, ResponseCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::task::JoinSet;
 
 use super::{Records, denial, reply};
-use crate::port::Closed;
+use crate::port::{Closed, pair};
 use crate::settings::DnsFault;
-
-/// How often a port that is free for TCP but not for UDP is passed over.
-const TRIES: usize = 32;
 
 /// Starts a name server and says where it listens.
 pub(crate) async fn listen(
@@ -23,30 +20,20 @@ pub(crate) async fn listen(
     tasks: &mut JoinSet<()>,
     closed: &mut Vec<Closed>,
 ) -> io::Result<SocketAddr> {
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        let socket = TcpSocket::new_v4()?;
-        socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
-        let address = socket.local_addr()?;
-        let datagrams = match UdpSocket::bind(address).await {
-            Ok(datagrams) => datagrams,
-            Err(_) if tries < TRIES => continue,
-            Err(why) => return Err(why),
-        };
-        if fault == DnsFault::Closed {
-            // A socket that is connected elsewhere takes nothing from anyone else: the system answers that the port
-            // is closed, and nobody can open it meanwhile.
-            datagrams.connect((Ipv4Addr::LOCALHOST, 1)).await?;
-            closed.push(Closed::Both(socket, datagrams));
-            return Ok(address);
-        }
-        let records = Arc::new(records);
-        let listener = socket.listen(64)?;
-        tasks.spawn(serve_udp(datagrams, Arc::clone(&records), fault));
-        tasks.spawn(serve_tcp(listener, records, fault));
+    let (socket, datagrams) = pair().await?;
+    let address = socket.local_addr()?;
+    if fault == DnsFault::Closed {
+        // A socket that is connected elsewhere takes nothing from anyone else: the system answers that the port
+        // is closed, and nobody can open it meanwhile.
+        datagrams.connect((Ipv4Addr::LOCALHOST, 1)).await?;
+        closed.push(Closed::Both(socket, datagrams));
         return Ok(address);
     }
+    let records = Arc::new(records);
+    let listener = socket.listen(64)?;
+    tasks.spawn(serve_udp(datagrams, Arc::clone(&records), fault));
+    tasks.spawn(serve_tcp(listener, records, fault));
+    Ok(address)
 }
 
 /// What goes back for some bytes, if anything.

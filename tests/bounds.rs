@@ -1,0 +1,110 @@
+//! No run takes more time or memory than it may, whatever the servers do.
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
+
+mod journeys;
+mod program;
+
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use checks::kit::What;
+use futures::stream::{self, StreamExt};
+use lab::Scenario;
+use program::{
+    program,
+    server::{MANIFEST, Script, answer, serve},
+};
+
+/// What `--timeout` is set to, and what a run may take beyond it.
+const TIMEOUT: Duration = Duration::from_secs(1);
+const BEYOND: Duration = Duration::from_secs(1);
+
+/// For each hop of the way, a world in which it is mute; and some in which a byte comes now and then.
+const HOLDERS: &[(&str, &str, &str)] = &[
+    (
+        "dns",
+        "mute",
+        "dns.servers.\"10.0.0.4\".fault = \"silent\"\ndns.servers.\"10.0.0.5\".fault = \"silent\"",
+    ),
+    ("tcp", "mute", "hosts.\"10.1.0.5\".fault = \"blackhole\""),
+    ("tls", "mute", "hosts.\"10.1.0.5\".fault = \"mute\""),
+    ("challenge", "mute", "hosts.\"10.1.0.5\".fault = \"mute-http\""),
+    (
+        "token",
+        "mute",
+        "registry.realm = \"https://login.fabrikam.example/token\"\nhosts.\"10.1.0.9\" = { role = \"registry\", \
+         fault = \"mute-http\", certificate = \"good\", http = \"2\" }\n\
+         dns.records.\"login.fabrikam.example\" = [\"60 A 10.1.0.9\"]",
+    ),
+    ("layer-tcp", "mute", "hosts.\"10.1.0.4\".fault = \"blackhole\""),
+    ("layer-tls", "mute", "hosts.\"10.1.0.4\".fault = \"mute\""),
+    ("layer", "mute", "hosts.\"10.1.0.4\".fault = \"mute-http\""),
+    ("layer", "stalling", "data.fault = \"stall\""),
+    (
+        "challenge",
+        "a byte a second",
+        "hosts.\"10.1.0.5\".fault = \"drip\"\nhosts.\"10.1.0.5\".http = \"1.1\"",
+    ),
+    ("layer", "a byte a second", "hosts.\"10.1.0.4\".fault = \"drip\""),
+    ("layer", "a few bytes now and then", "data.fault = \"slow\"\nask.args = [\"--full\"]"),
+];
+
+#[tokio::test]
+async fn nobody_holds_a_run_past_its_time() {
+    let runs = HOLDERS.iter().map(|(step, how, text)| async move {
+        let scenario = Scenario::parse(text).unwrap();
+        let lab = lab::start(&scenario).await.unwrap();
+        let began = Instant::now();
+        let events = journeys::run(&scenario, &lab, TIMEOUT).await;
+        let took = began.elapsed();
+        assert!(took >= TIMEOUT, "{step}, {how}: nothing held it");
+        assert!(took < TIMEOUT + BEYOND, "{step}, {how}: {took:?}");
+        // It was held where it was meant to be, and says that it could not tell.
+        let held = events.iter().find_map(|event| match &event.what {
+            What::Finished { step, end: checks::kit::End::Broke { why }, .. } => {
+                Some((step.as_str(), why.code.as_str()))
+            }
+            _ => None,
+        });
+        assert_eq!(held, Some((*step, "run/time-up")), "{how}");
+    });
+    stream::iter(runs).buffer_unordered(4).collect::<Vec<()>>().await;
+}
+
+/// 64 MiB of nothing.
+const LAYER: (&str, usize) =
+    ("sha256:3b6a07d0d404fab4e23b6d34bc6696a6a312dd92821332385e5af7c01c421351", 64 << 20);
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_layer_needs_less_memory_than_it_is_long() {
+    let script: Script = |line, stream| {
+        let config = br#"{"architecture":"amd64","os":"linux","rootfs":{"diff_ids":["x"]}}"#;
+        let digest = "sha256:c0a741ecc307f8fb61a6effb69407410ac45781ade3384f9e6d6e53e1ff9f293";
+        if line.contains(LAYER.0) {
+            return answer(stream, "200 OK", &vec![0; LAYER.1]);
+        }
+        if line.contains("/blobs/") {
+            return answer(stream, "200 OK", config);
+        }
+        let layer = "application/vnd.oci.image.layer.v1.tar";
+        let manifest = format!(
+            r#"{{"config":{{"digest":"{digest}","size":{}}},"layers":[{{"mediaType":"{layer}","digest":"{}","size":{}}}]}}"#,
+            config.len(),
+            LAYER.0,
+            LAYER.1,
+        );
+        answer(stream, MANIFEST, if line.starts_with("HEAD") { b"" } else { manifest.as_bytes() })
+    };
+    let asked = format!("{}/team/app:v1", serve(script));
+    // 30 MB of data, stacks and heap; the system refuses more.
+    let args = [&asked, "--plain-http", "--as", "anonymous", "--platform", "linux/amd64", "--full"];
+    let program = program(&args);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -d 30000; exec \"$@\"", "sh"]).env_clear();
+    let output = shell.arg(program.get_program()).args(program.get_args()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("67108864"), "{said}");
+}

@@ -1,0 +1,154 @@
+//! Runs whose round trips are known, one by one: held against what happens by a test, and against the clock by a
+//! benchmark.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "each user takes its own part, and what panics has failed"
+)]
+
+use std::{collections::BTreeSet, time::Duration};
+
+use check_acr::{Args, Verdict, Wanted, of_lab, subject};
+use checks::kit::{Event, What};
+use clap::Parser;
+use lab::{Lab, Scenario};
+
+/// A step that asks somebody something.
+#[derive(Clone, Copy)]
+pub struct Leg {
+    /// The step.
+    pub step: &'static str,
+    /// How many round trips it takes: of what is asked side by side, one.
+    pub trips: u32,
+    /// What it asks: name servers and digests left out.
+    pub asks: &'static [&'static str],
+}
+
+/// A run, from the first question to the last byte.
+pub struct Journey {
+    /// The lab's scenario.
+    pub scenario: &'static str,
+    /// Its steps, those that follow each other: their trips add up.
+    pub legs: Vec<Leg>,
+    /// The fewest trips in which anybody could do it.
+    pub needed: u32,
+}
+
+const fn leg(step: &'static str, trips: u32, asks: &'static [&'static str]) -> Leg {
+    Leg { step, trips, asks }
+}
+
+/// Two name servers, two families, side by side.
+const DNS: Leg = leg("dns", 1, &["A", "A", "AAAA", "AAAA"]);
+const TCP: Leg = leg("tcp", 1, &["connect"]);
+/// TLS 1.3.
+const TLS: Leg = leg("tls", 1, &["TLS handshake"]);
+const CHALLENGE: Leg = leg("challenge", 1, &["HEAD manifest"]);
+/// containerd's way with a password: Azure refuses the form, and is asked again with GET.
+const PASSWORD: Leg = leg("token", 2, &["POST token", "GET token"]);
+const NOBODY: Leg = leg("token", 1, &["GET token"]);
+const MANIFEST: Leg = leg("manifest", 1, &["GET manifest"]);
+/// This platform's manifest, and where the config is: the one names the other.
+const PLATFORM: Leg = leg("platform", 2, &["GET manifest", "GET blob"]);
+const DATA_DNS: Leg = leg("layer-dns", 1, DNS.asks);
+const DATA_TCP: Leg = leg("layer-tcp", 1, TCP.asks);
+const DATA_TLS: Leg = leg("layer-tls", 1, TLS.asks);
+/// The config; beside it where the layer is; the layer, on the connection that the config came by.
+const LAYER: Leg = leg("layer", 2, &["GET bytes", "GET blob", "GET bytes"]);
+
+/// The runs that are measured.
+pub fn journeys() -> Vec<Journey> {
+    let door = [DNS, TCP, TLS];
+    let data = [DATA_DNS, DATA_TCP, DATA_TLS, LAYER];
+    let pull = |token| [&door[..], &[CHALLENGE, token, MANIFEST, PLATFORM], &data].concat();
+    vec![
+        Journey { scenario: "anonymous-pull", legs: pull(NOBODY), needed: 12 },
+        Journey { scenario: "healthy", legs: pull(PASSWORD), needed: 13 },
+        Journey { scenario: "registry-http-1", legs: pull(PASSWORD), needed: 13 },
+        Journey {
+            scenario: "registry-serves-layers",
+            // The config has come with the answer that says so.
+            legs: [
+                &door[..],
+                &[CHALLENGE, PASSWORD, MANIFEST, PLATFORM, leg("layer", 1, &["GET blob"])],
+            ]
+            .concat(),
+            needed: 9,
+        },
+        Journey {
+            scenario: "sign-in-only",
+            legs: [
+                &door[..],
+                &[
+                    leg("challenge", 1, &["GET /v2/"]),
+                    leg("token", 3, &["POST token", "GET token", "GET /v2/"]),
+                ],
+            ]
+            .concat(),
+            needed: 7,
+        },
+    ]
+}
+
+impl Journey {
+    /// How many round trips it takes.
+    pub fn trips(&self) -> u32 {
+        self.legs.iter().map(|leg| leg.trips).sum()
+    }
+
+    fn scenario(&self) -> Scenario {
+        Scenario::named(self.scenario).unwrap().unwrap()
+    }
+
+    /// Its world, at that distance.
+    pub async fn world(&self, round_trip: Duration) -> Lab {
+        let mut lab = lab::start(&self.scenario()).await.unwrap();
+        lab.move_away(round_trip).await.unwrap();
+        lab
+    }
+
+    /// Goes it once.
+    pub async fn run(&self, lab: &Lab) -> Vec<Event> {
+        run(&self.scenario(), lab, Duration::from_secs(60)).await
+    }
+}
+
+/// Runs what a scenario asks, no longer than that.
+pub async fn run(scenario: &Scenario, lab: &Lab, timeout: Duration) -> Vec<Event> {
+    let asked = ["check-acr", &scenario.ask.image, "--platform", "linux/amd64"];
+    let args = asked.into_iter().chain(scenario.ask.args.iter().map(String::as_str));
+    let args = Args::try_parse_from(args).unwrap().check;
+    let wanted = Wanted { only: BTreeSet::new(), skip: BTreeSet::new(), timeout };
+    let world = of_lab(lab, &scenario.ask).unwrap();
+    check_acr::run(subject(&args, None).unwrap(), world, &wanted, |_| {}).await
+}
+
+/// What a step asked, in the words of a [`Leg`].
+pub fn asks(events: &[Event], step: &str) -> Vec<String> {
+    let asked = events.iter().filter_map(|event| match &event.what {
+        What::Exchanged { step: of, asked, .. } if of == step => Some(asked),
+        _ => None,
+    });
+    asked.map(|asked| short(asked)).collect()
+}
+
+fn short(asked: &str) -> String {
+    let (verb, what) = asked.split_once(' ').unwrap_or((asked, ""));
+    let what = match what {
+        "handshake" | "/v2/" => what,
+        "/…" => "bytes",
+        "/oauth2/token" => "token",
+        what if what.contains("/manifests/") => "manifest",
+        what if what.contains("/blobs/") => "blob",
+        // A name, or an address.
+        _ => "",
+    };
+    format!("{verb} {what}").trim_end().to_owned()
+}
+
+/// Whether the run came to a good end.
+pub fn is_good(events: &[Event]) -> bool {
+    let report = check_acr::Report::of(events);
+    Verdict::of(&report, &checks::words().unwrap()).exit(true) == check_acr::Exit::Can
+}
