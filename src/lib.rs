@@ -21,7 +21,7 @@ pub use show::{Look, json, text};
 pub use verdict::{Can, Cause, Verdict};
 #[cfg(feature = "lab")]
 pub use world::of_lab;
-pub use world::real;
+pub use world::{real, resolver};
 
 use clap::Parser;
 

@@ -46,8 +46,9 @@ pub fn real(ca_file: Option<&Path>) -> Result<World, String> {
 }
 
 /// The name servers, search list and ndots of a resolv.conf, as resolvers take it: a line that does
-/// not parse is left out, three servers count, and without one it is this machine.
-fn resolver(file: &[u8]) -> (Vec<SocketAddr>, Vec<String>, usize) {
+/// not parse is left out, three servers count, and without one it is this machine. Public, so that it
+/// can be fuzzed.
+pub fn resolver(file: &[u8]) -> (Vec<SocketAddr>, Vec<String>, usize) {
     let (mut servers, mut search, mut ndots) = (vec![], vec![], 1);
     for line in file.split(|byte| *byte == b'\n') {
         let Ok(read) = resolv_conf::Config::parse(line) else { continue };

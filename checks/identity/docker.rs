@@ -1,6 +1,6 @@
 //! Docker's `config.json`: the credentials for one registry, as docker finds them.
 
-use std::{collections::HashMap, path::Path, process::Stdio, time::Duration};
+use std::{collections::BTreeMap, path::Path, process::Stdio, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::Deserialize;
@@ -21,13 +21,14 @@ const FILE_WAIT: Duration = Duration::from_secs(3);
 /// How long a helper may take: it may ask a server of its own, or wait for a person.
 const HELPER_WAIT: Duration = Duration::from_secs(8);
 
+/// The file, read. Public, so that it can be fuzzed.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Config {
+pub struct Config {
     #[serde(default)]
-    auths: HashMap<String, Entry>,
+    auths: BTreeMap<String, Entry>,
     #[serde(default)]
-    cred_helpers: HashMap<String, String>,
+    cred_helpers: BTreeMap<String, String>,
     creds_store: Option<String>,
 }
 
@@ -49,6 +50,21 @@ struct Helped {
     secret: String,
 }
 
+impl Config {
+    /// Reads the file; else says where it does not parse.
+    pub fn read(bytes: &[u8]) -> Result<Self, String> {
+        // The position says enough; the text around it may be a password.
+        serde_json::from_slice(bytes)
+            .map_err(|error| format!("line {}, column {}", error.line(), error.column()))
+    }
+
+    /// What the file itself holds for that registry; else says, as a word, what is wrong with it.
+    pub fn credential(&self, asked: &Asked) -> Result<Option<Credential>, &'static str> {
+        let entry = keys(asked).iter().find_map(|key| by_key(&self.auths, key));
+        entry.map_or(Ok(None), credential)
+    }
+}
+
 /// The credentials for that registry; `None` when the file has none.
 pub(super) async fn find(cx: &Cx, file: &Path, asked: &Asked) -> Result<Option<Credential>, Trouble> {
     let name = file.display().to_string();
@@ -56,9 +72,7 @@ pub(super) async fn find(cx: &Cx, file: &Path, asked: &Asked) -> Result<Option<C
     let malformed = |said: String| Trouble::PullsecretMalformed { file: name.clone(), said };
     let bytes = timeout(FILE_WAIT, read(&cx.world, file)).await;
     let bytes = bytes.map_err(|_| unreadable("no-answer".into()))?.map_err(unreadable)?;
-    // The position says enough; the text around it may be a password.
-    let config: Config = serde_json::from_slice(&bytes)
-        .map_err(|error| malformed(format!("line {}, column {}", error.line(), error.column())))?;
+    let config = Config::read(&bytes).map_err(malformed)?;
     let keys = keys(asked);
     let helper = keys.iter().find_map(|key| by_key(&config.cred_helpers, key));
     if let Some(helper) = helper.or(config.creds_store.as_ref()) {
@@ -80,8 +94,7 @@ pub(super) async fn find(cx: &Cx, file: &Path, asked: &Asked) -> Result<Option<C
             return Ok(Some(credential));
         }
     }
-    let entry = keys.iter().find_map(|key| by_key(&config.auths, key));
-    entry.map_or(Ok(None), |entry| credential(entry).map_err(|said| malformed(said.to_owned())))
+    config.credential(asked).map_err(|said| malformed(said.to_owned()))
 }
 
 async fn read(world: &World, file: &Path) -> Result<Vec<u8>, String> {
@@ -108,7 +121,7 @@ fn keys(asked: &Asked) -> Vec<String> {
 }
 
 /// Looks a registry up, whatever scheme and path its key was written with.
-fn by_key<'a, T>(map: &'a HashMap<String, T>, wanted: &str) -> Option<&'a T> {
+fn by_key<'a, T>(map: &'a BTreeMap<String, T>, wanted: &str) -> Option<&'a T> {
     let bare = |key: &str| {
         let host = key.split_once("://").map_or(key, |(_, rest)| rest);
         let host = host.split('/').next().unwrap_or_default().to_lowercase();
@@ -193,11 +206,11 @@ async fn ask_helper(helper: &str, registry: &str) -> Result<Option<Credential>, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kit::Cloud;
 
     fn found(config: &str, registry: &str) -> Option<String> {
-        let config: Config = serde_json::from_str(config).unwrap();
-        let entry = by_key(&config.auths, registry)?;
-        match credential(entry).unwrap()? {
+        let asked = Asked::read(&format!("{registry}/a"), Cloud::Public, false).unwrap();
+        match Config::read(config.as_bytes()).unwrap().credential(&asked).unwrap()? {
             Credential::Password { user, password } => Some(format!("{user}|{}", password.expose())),
             Credential::Refresh(token) => Some(format!("refresh|{}", token.expose())),
             Credential::Access(token) => Some(format!("access|{}", token.expose())),

@@ -1,6 +1,6 @@
 //! Who signs in?
 
-mod docker;
+pub mod docker;
 
 use std::path::PathBuf;
 

@@ -94,8 +94,8 @@ pub struct Content {
     pub(crate) chosen: bool,
 }
 
-/// Takes what was sent for a manifest, when it is one.
-pub(super) fn read(digest: String, content_type: String, bytes: Vec<u8>) -> Got<Manifest> {
+/// Takes what was sent for a manifest, when it is one. Public, so that it can be fuzzed.
+pub fn read(digest: String, content_type: String, bytes: Vec<u8>) -> Got<Manifest> {
     #[derive(serde::Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Sniffed {
@@ -150,6 +150,46 @@ fn is_layer(media_type: &str) -> bool {
     known.iter().any(|prefix| media_type.starts_with(prefix))
 }
 
+/// What a manifest names to be fetched.
+#[derive(Debug)]
+pub struct Named {
+    config: Blob,
+    config_type: String,
+    /// Those that are the registry's to serve.
+    blobs: Vec<Blob>,
+    layers: usize,
+}
+
+/// Reads a manifest as far as a pull needs it. Public, so that it can be fuzzed.
+pub fn named(manifest: &Manifest) -> Got<Named> {
+    let image = lenient::<ImageManifest>(&manifest.bytes);
+    let image = image.map_err(|error| not_readable(manifest, &error))?;
+    let not = |media_type: &str, said: &str| Trouble::NotAManifest {
+        media_type: media_type.to_owned(),
+        said: said.to_owned(),
+    };
+    // A runtime refuses a blob of no size, and one of another size than its bytes have.
+    let sized = |descriptor: &Descriptor| descriptor.size > 0;
+    if !sized(&image.config) || !image.layers.iter().all(sized) {
+        return Err(not(&manifest.media_type, "no-size").into());
+    }
+    if let Some(odd) = image.layers.iter().find(|layer| !is_layer(&layer.media_type)) {
+        return Err(not(&odd.media_type, "no-layer-type").into());
+    }
+    let blob = |descriptor: &Descriptor| Blob {
+        digest: descriptor.digest.clone(),
+        size: descriptor.size.unsigned_abs(),
+    };
+    // A foreign layer is not the registry's to serve.
+    let ours = image.layers.iter().filter(|layer| layer.urls.as_ref().is_none_or(Vec::is_empty));
+    let blobs: Vec<_> = ours.map(blob).collect();
+    if blobs.is_empty() && !image.layers.is_empty() {
+        return Err(Halt::broke(Trouble::ForeignLayers {}));
+    }
+    let config = blob(&image.config);
+    Ok(Named { config, config_type: image.config.media_type, blobs, layers: image.layers.len() })
+}
+
 /// Finds this platform's manifest, and asks where its blobs are.
 pub async fn choose(cx: &Cx, session: &Session, manifest: &Manifest) -> Got<Content> {
     let (child, platform) = match manifest.kind {
@@ -161,29 +201,7 @@ pub async fn choose(cx: &Cx, session: &Session, manifest: &Manifest) -> Got<Cont
     };
     let chosen = child.is_some();
     let manifest = child.as_ref().unwrap_or(manifest);
-    let image = lenient::<ImageManifest>(&manifest.bytes);
-    let image = image.map_err(|error| not_readable(manifest, &error))?;
-    // A runtime refuses a blob of no size, and one of another size than its bytes have.
-    let sized = |descriptor: &Descriptor| descriptor.size > 0;
-    if !sized(&image.config) || !image.layers.iter().all(sized) {
-        let (media_type, said) = (manifest.media_type.clone(), "no-size".to_owned());
-        return Err(Trouble::NotAManifest { media_type, said }.into());
-    }
-    if let Some(odd) = image.layers.iter().find(|layer| !is_layer(&layer.media_type)) {
-        let (media_type, said) = (odd.media_type.clone(), "no-layer-type".to_owned());
-        return Err(Trouble::NotAManifest { media_type, said }.into());
-    }
-    let blob = |descriptor: &Descriptor| Blob {
-        digest: descriptor.digest.clone(),
-        size: descriptor.size.unsigned_abs(),
-    };
-    let config = blob(&image.config);
-    // A foreign layer is not the registry's to serve.
-    let ours = image.layers.iter().filter(|layer| layer.urls.as_ref().is_none_or(Vec::is_empty));
-    let blobs: Vec<_> = ours.map(blob).collect();
-    if blobs.is_empty() && !image.layers.is_empty() {
-        return Err(Halt::broke(Trouble::ForeignLayers {}));
-    }
+    let Named { config, config_type, blobs, layers } = named(manifest)?;
     let source = config.ask(cx, session).await?;
     let served_by = match &source {
         Source::Elsewhere(host, _) => Some(host.clone()),
@@ -192,11 +210,11 @@ pub async fn choose(cx: &Cx, session: &Session, manifest: &Manifest) -> Got<Cont
     Ok(Content {
         platform,
         digest: manifest.digest.clone(),
-        layers: image.layers.len(),
+        layers,
         bytes: blobs.iter().map(|blob| blob.size).fold(0, u64::saturating_add),
         served_by,
         config,
-        config_type: image.config.media_type,
+        config_type,
         blobs,
         config_source: Cell::new(Some(source)),
         chosen,
@@ -208,40 +226,58 @@ pub fn data_host(content: &Content) -> Got<Host> {
     content.served_by.clone().ok_or_else(|| Halt::skipped(Trouble::ServedByRegistry {}))
 }
 
-/// The manifest of an index that suits this platform best.
-async fn child(cx: &Cx, session: &Session, index: &Manifest) -> Got<(Manifest, String)> {
+/// The entry of an index that suits a platform best.
+#[derive(Debug)]
+pub struct Entry {
+    digest: String,
+    media_type: String,
+    size: i64,
+    platform: String,
+    /// All platforms of the index, as one argument.
+    together: String,
+}
+
+/// Finds that entry. Public, so that it can be fuzzed.
+pub fn entry(index: &Manifest, wanted: &Platform) -> Got<Entry> {
     let parsed = lenient::<Index>(&index.bytes);
     let entries = parsed.map_err(|error| not_readable(index, &error))?.manifests;
-    let wanted = &cx.subject.platform;
     let best = entries.iter().filter_map(|entry| {
         let rank = platform(entry).map_or(Some(u8::MAX), |offered| wanted.rank(&offered))?;
         Some((rank, entry))
     });
+    let best = best.min_by_key(|(rank, _)| *rank);
     let offered = entries.iter().filter_map(platform).filter(|offered| offered.os != "unknown");
     let offered: Vec<_> = offered.map(|offered| offered.to_string()).collect();
-    let Some((_, best)) = best.min_by_key(|(rank, _)| *rank) else {
+    let Some((_, best)) = best else {
         let wanted = wanted.to_string();
         let together = [&offered[..], std::slice::from_ref(&wanted)].concat().join(",");
         return Err(Trouble::PlatformNoMatch { wanted, offered, together }.into());
     };
-    let Some(image) = session.image() else {
-        return Err(Halt::skipped(Trouble::NoImageAsked {}));
-    };
-    let platform = platform(best).map_or_else(|| wanted.to_string(), |found| found.to_string());
     if kind_of(&best.media_type).is_none() {
         let (media_type, said) = (best.media_type.clone(), "wrong-type".to_owned());
         return Err(Trouble::NotAManifest { media_type, said }.into());
     }
-    match get(cx, session, image, &best.digest, Some(&best.media_type)).await? {
-        Ok(manifest) if u64::try_from(best.size) != Ok(manifest.bytes.len() as u64) => {
+    let platform = platform(best).map_or_else(|| wanted.to_string(), |found| found.to_string());
+    let (digest, media_type) = (best.digest.clone(), best.media_type.clone());
+    Ok(Entry { digest, media_type, size: best.size, platform, together: offered.join(",") })
+}
+
+/// The manifest of an index that suits this platform best.
+async fn child(cx: &Cx, session: &Session, index: &Manifest) -> Got<(Manifest, String)> {
+    let Entry { digest, media_type, size, platform, together } =
+        entry(index, &cx.subject.platform)?;
+    let Some(image) = session.image() else {
+        return Err(Halt::skipped(Trouble::NoImageAsked {}));
+    };
+    match get(cx, session, image, &digest, Some(&media_type)).await? {
+        Ok(manifest) if u64::try_from(size) != Ok(manifest.bytes.len() as u64) => {
             let said = "size-mismatch".to_owned();
             Err(Trouble::NotAManifest { media_type: manifest.media_type, said }.into())
         }
         Ok(manifest) if manifest.kind == "manifest" => Ok((manifest, platform)),
         Ok(_) => Err(Halt::broke(Trouble::IndexInIndex { platform })),
         Err(_) => {
-            let (repository, digest) = (image.repository.clone(), best.digest.clone());
-            let together = offered.join(",");
+            let repository = image.repository.clone();
             Err(Trouble::ChildManifestGone { repository, digest, platform, together }.into())
         }
     }

@@ -17,7 +17,7 @@ use crate::{
     registry::Site,
     token::Session,
 };
-pub use content::{Blob, Content, choose, data_host};
+pub use content::{Blob, Content, Entry, Named, choose, data_host, entry, named, read};
 
 /// The longest manifest that a registry takes, and that is read.
 const LONGEST: usize = 4 * 1024 * 1024;
@@ -128,7 +128,7 @@ pub enum Trouble {
 }
 
 /// A manifest, or an index of them.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 pub struct Manifest {
     digest: String,
     media_type: String,
@@ -169,14 +169,14 @@ async fn get(
     // What an index calls its entry counts, else what the registry calls it.
     let media_type = called.or(reply.header("content-type")).unwrap_or_default().to_owned();
     let claimed = reply.header("docker-content-digest").map(str::to_owned);
-    let read = reply.read(LONGEST).await;
-    let bytes = read.map_err(|fault| Halt::from(Trouble::Unreadable { request: asked, fault }))?;
+    let whole = reply.read(LONGEST).await;
+    let bytes = whole.map_err(|fault| Halt::from(Trouble::Unreadable { request: asked, fault }))?;
     let wanted = if reference.contains(':') { Some(reference.to_owned()) } else { claimed };
     let got = digest(wanted.as_deref().unwrap_or("sha256:"), &bytes);
     if let Some(wanted) = wanted.filter(|wanted| *wanted != got) {
         return Err(Trouble::DigestMismatch { wanted, got }.into());
     }
-    content::read(got, media_type, bytes).map(Ok)
+    read(got, media_type, bytes).map(Ok)
 }
 
 /// Says what is not there: the tag, the digest or the repository.
