@@ -1,20 +1,29 @@
 //! Does the name resolve, and to what?
 //!
-//! Every configured name server is asked for both families at once. The first addresses go on
-//! to the next step; what the other servers say is graded beside it.
+//! Every configured name server is asked for both families at once. The addresses that a client
+//! would get go on to the next step at once; what the other servers say is graded beside it.
 
-use std::{net::IpAddr, rc::Rc};
+mod believe;
+mod judge;
+
+use std::{net::IpAddr, rc::Rc, time::Duration};
 
 use futures::stream::{FuturesUnordered, StreamExt};
 use serde::Serialize;
+use tokio::time::{Instant, timeout_at};
 
 use crate::kit::{
-    Cx, Got, Growing, Halt, Host, Local, Proxy, Role,
+    Cx, Got, Growing, Halt, Host, Local, Proxy, is_private,
     net::{
-        Fault, Reached, Tried,
-        dns::{Answer, Reply, ask, every, known, spellings},
+        Reached, Tried,
+        dns::{ask, every, known, spellings},
     },
 };
+use believe::{Heard, addresses_of, families};
+use judge::{judge, say_what_is_odd, trail};
+
+/// How long a server's answer waits for those of the servers before it, which clients believe first.
+const EARLIER_WAIT: Duration = Duration::from_millis(300);
 
 /// What can be wrong with a name.
 #[derive(Serialize, strum::VariantNames)]
@@ -25,8 +34,12 @@ pub enum Trouble {
     NxdomainRegistry(Denied),
     /// The same behind a private endpoint's name: a zone that answers here lacks the record.
     PrivateZoneRecordMissing(Denied),
-    /// The host that serves layers has no address here.
+    /// The same for the endpoint of one region.
+    RegionalEndpointRecordMissing(Denied),
+    /// The same for the host that serves layers.
     DataEndpointRecordMissing(Denied),
+    /// The host that serves layers does not exist, or has no address; no private endpoint is in it.
+    LayerHostUnknown(Denied),
     /// No server gave an answer that a client would believe.
     ServerUnreachable {
         /// The name.
@@ -57,8 +70,23 @@ pub enum Trouble {
         denies: String,
         /// What it said.
         answer: &'static str,
+        /// The names that it was led along.
+        trail: String,
         /// The server that knows the name.
         knows: String,
+    },
+    /// A server gives a private address, another one a public one.
+    ServersDiffer {
+        /// The name.
+        host: String,
+        /// The server that clients believe.
+        believed: String,
+        /// What it gives.
+        addresses: Vec<IpAddr>,
+        /// Another server.
+        other: String,
+        /// What that one gives.
+        others: Vec<IpAddr>,
     },
 }
 
@@ -76,6 +104,12 @@ pub struct Denied {
     /// The record that it lacks.
     #[serde(skip_serializing_if = "Option::is_none")]
     record: Option<String>,
+    /// What the private endpoint's network interface calls the address that belongs there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    member: Option<String>,
+    /// The region, of an endpoint that belongs to one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<String>,
 }
 
 /// The addresses of a host, as they become known.
@@ -88,9 +122,30 @@ pub struct Names {
     first: Vec<IpAddr>,
     /// The name and those that it was sent on to.
     trail: String,
+    /// Whether a name of a private endpoint was among them: then one exists, for this network or another.
+    pub(crate) private_link: bool,
+    /// What kind of addresses they are, as a word.
+    reach: &'static str,
     /// Nobody had to be asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     known: Option<&'static str>,
+}
+
+impl Names {
+    fn new(host: &Host, name: &str, chain: &[String], first: Vec<IpAddr>) -> Self {
+        let addresses = Rc::new(Growing::default());
+        first.iter().for_each(|address| addresses.add(*address));
+        let private_link = chain.iter().any(|name| name.contains(".privatelink."));
+        let private = first.iter().filter(|address| is_private(**address)).count();
+        let reach = match (private, private_link) {
+            (0, true) => "public-past-private-endpoint",
+            (0, false) => "public-address",
+            (some, _) if some < first.len() => "private-and-public",
+            _ => "private-address",
+        };
+        let trail = trail(name, chain);
+        Self { host: host.clone(), addresses, first, trail, private_link, reach, known: None }
+    }
 }
 
 /// Asks every name server for the host's addresses, unless a proxy does.
@@ -101,8 +156,9 @@ pub async fn resolve(cx: &Cx, host: &Host, tunnel: &Option<Rc<Reached>>) -> Got<
     if let Some(first) = known(&cx.world, &host.name) {
         let literal = host.name.parse::<IpAddr>().is_ok();
         let known = Some(if literal { "is-an-address" } else { "hosts-file" });
-        let addresses = Rc::new(Growing::complete(first.clone()));
-        return Ok(Names { host: host.clone(), addresses, first, trail: host.name.clone(), known });
+        let names = Names { known, ..Names::new(host, &host.name, &[], first) };
+        names.addresses.close();
+        return Ok(names);
     }
     if cx.world.name_servers.is_empty() {
         return Err(Trouble::NoNameServer { host: host.name.clone() }.into());
@@ -121,127 +177,59 @@ pub async fn resolve(cx: &Cx, host: &Host, tunnel: &Option<Rc<Reached>>) -> Got<
 }
 
 async fn look_up(cx: &Cx, host: &Host, name: String) -> Got<Names> {
-    let asks: FuturesUnordered<Local<Answer>> = FuturesUnordered::new();
+    let asks: FuturesUnordered<Local<Heard>> = FuturesUnordered::new();
     for (server, family) in every(&cx.world) {
         let (cx, name) = (cx.clone(), name.clone());
-        asks.push(Box::pin(async move { ask(&cx, server, &name, family).await }));
+        asks.push(Box::pin(async move { Heard { family, answer: ask(&cx, server, &name, family).await } }));
     }
     let mut asks = asks;
-    let mut answers = vec![];
-    while let Some(answer) = asks.next().await {
-        let found = answer.heard.clone().ok().filter(|reply| !reply.addresses.is_empty());
-        answers.push(answer);
-        if let Some(Reply { chain, addresses: first, .. }) = found {
-            let addresses = Rc::new(Growing::default());
-            first.iter().for_each(|address| addresses.add(*address));
-            let trail = trail(&name, &chain);
-            let names = Names { host: host.clone(), addresses, first, trail, known: None };
-            cx.beside(hear_the_rest(cx.clone(), names.clone(), answers, asks));
-            return Ok(names);
+    let mut heard = vec![];
+    // From the first addresses on: the servers that clients believe before are given a moment.
+    let mut patience: Option<Instant> = None;
+    loop {
+        let next = match patience {
+            None => asks.next().await,
+            Some(until) => timeout_at(until, asks.next()).await.unwrap_or(None),
+        };
+        let more = next.is_some();
+        heard.extend(next);
+        let servers = &cx.world.name_servers;
+        let settled = families().into_iter().find_map(|family| addresses_of(servers, &heard, family));
+        let anybody = heard.iter().find_map(Heard::addresses);
+        match settled.or(anybody.filter(|_| !more)) {
+            Some(reply) => {
+                let names = Names::new(host, &name, &reply.chain, reply.addresses.clone());
+                cx.beside(hear_the_rest(cx.clone(), names.clone(), name, heard, asks));
+                return Ok(names);
+            }
+            None if !more => return Err(judge(cx, host, &heard).into()),
+            None if anybody.is_some() => {
+                patience = patience.or(Some(Instant::now() + EARLIER_WAIT));
+            }
+            None => {}
         }
     }
-    Err(judge(cx, host, &answers).into())
 }
 
 /// Takes what the other servers say, then says what is odd about it.
 async fn hear_the_rest(
     cx: Cx,
     names: Names,
-    mut answers: Vec<Answer>,
-    mut asks: FuturesUnordered<Local<Answer>>,
+    name: String,
+    mut heard: Vec<Heard>,
+    mut asks: FuturesUnordered<Local<Heard>>,
 ) {
-    while let Some(answer) = asks.next().await {
-        if let Ok(reply) = &answer.heard {
-            reply.addresses.iter().for_each(|address| names.addresses.add(*address));
+    loop {
+        for family in families() {
+            if let Some(reply) = addresses_of(&cx.world.name_servers, &heard, family) {
+                reply.addresses.iter().for_each(|address| names.addresses.add(*address));
+            }
         }
-        answers.push(answer);
+        match asks.next().await {
+            Some(answer) => heard.push(answer),
+            None => break,
+        }
     }
     names.addresses.close();
-    let host = names.host.name.clone();
-    let tried = failures(&cx, &answers, 2);
-    if !tried.is_empty() {
-        cx.tell(Trouble::ServerSilent { tried });
-    }
-    let Some(first) = believed(&cx, &answers) else { return };
-    let knows = answers.iter().find(|a| a.heard.as_ref().is_ok_and(|r| !r.addresses.is_empty()));
-    if let (Believed::Denial(server, reply), Some(knows)) = (first, knows) {
-        let (denies, knows) = (address(server), address(knows.server));
-        cx.tell(Trouble::ServersDisagree { host, denies, answer: reply.word(), knows });
-    }
-}
-
-enum Believed<'a> {
-    Addresses,
-    Denial(std::net::SocketAddr, &'a Reply),
-}
-
-/// What a client makes of it: the first server, in order, that gives a final answer is believed.
-fn believed<'a>(cx: &Cx, answers: &'a [Answer]) -> Option<Believed<'a>> {
-    cx.world.name_servers.iter().find_map(|server| {
-        let of_server = answers.iter().filter(|answer| answer.server == *server);
-        let replies: Vec<_> = of_server
-            .filter_map(|answer| answer.heard.as_ref().ok())
-            .filter(|reply| reply.is_final())
-            .collect();
-        if replies.iter().any(|reply| !reply.addresses.is_empty()) {
-            return Some(Believed::Addresses);
-        }
-        // A name exists or not for all families alike; "no such address" counts once both say so.
-        let denial = replies.iter().find(|reply| reply.word() == "NXDOMAIN");
-        let denial = denial.or_else(|| (replies.len() > 1).then(|| &replies[0]));
-        denial.map(|reply| Believed::Denial(*server, reply))
-    })
-}
-
-/// The servers that failed for so many of the two families, each once.
-fn failures(cx: &Cx, answers: &[Answer], families: usize) -> Vec<Tried> {
-    let of = |server| {
-        let faults = answers.iter().filter(|a| a.server == server).filter_map(|a| match &a.heard {
-            Ok(reply) if reply.is_final() => None,
-            Ok(reply) => Some(Fault::Other(reply.word().to_owned())),
-            Err(fault) => Some(fault.clone()),
-        });
-        let faults: Vec<_> = faults.collect();
-        (faults.len() >= families).then(|| Tried { who: address(server), fault: faults[0].clone() })
-    };
-    cx.world.name_servers.iter().filter_map(|server| of(*server)).collect()
-}
-
-fn address(server: std::net::SocketAddr) -> String {
-    if server.port() == 53 { server.ip().to_string() } else { server.to_string() }
-}
-
-/// Nobody gave an address: says what that proves.
-fn judge(cx: &Cx, host: &Host, answers: &[Answer]) -> Trouble {
-    let Some(Believed::Denial(server, reply)) = believed(cx, answers) else {
-        let tried = failures(cx, answers, 1);
-        return Trouble::ServerUnreachable { host: host.name.clone(), tried };
-    };
-    let missing = reply.chain.last();
-    let private = missing.and_then(|name| private_record(name));
-    let (record, zone) = private.clone().unzip();
-    let denied = Denied {
-        host: host.name.clone(),
-        server: address(server),
-        answer: reply.word(),
-        trail: trail(&host.name, &reply.chain),
-        zone,
-        record,
-    };
-    match host.role {
-        Role::Data => Trouble::DataEndpointRecordMissing(denied),
-        _ if private.is_some() => Trouble::PrivateZoneRecordMissing(denied),
-        _ => Trouble::NxdomainRegistry(denied),
-    }
-}
-
-/// `contoso.azurecr.io → contoso.privatelink.azurecr.io`
-fn trail(name: &str, chain: &[String]) -> String {
-    chain.iter().fold(name.to_owned(), |trail, next| format!("{trail} → {next}"))
-}
-
-/// Splits `contoso.eastus.data.privatelink.azurecr.io` into the record and its zone.
-fn private_record(name: &str) -> Option<(String, String)> {
-    let (record, rest) = name.split_once(".privatelink.")?;
-    Some((record.to_owned(), format!("privatelink.{rest}")))
+    say_what_is_odd(&cx, &names, &name, &heard);
 }

@@ -4,7 +4,10 @@ use std::{fmt, net::IpAddr};
 
 use serde::Serialize;
 
-use super::{Image, Misread};
+use super::{
+    Image, Misread,
+    azure::{self, AzureName, Kind},
+};
 
 /// A host to connect to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -31,9 +34,6 @@ pub enum Role {
     Other,
 }
 
-/// The login-server suffixes of Azure's clouds.
-const SUFFIXES: [&str; 4] = ["azurecr.io", "azurecr.cn", "azurecr.us", "azurecr.de"];
-
 impl Host {
     /// The host of a registry, by the `NAME[:PORT]` that people write.
     pub(super) fn registry(written: &str, plain_http: bool) -> Self {
@@ -55,11 +55,9 @@ impl Host {
         if !address && (self.name.len() > 253 || !labels.iter().all(fits)) {
             return Err(Misread::Invalid { reason: "not-a-host-name", repaired: None });
         }
-        let login_server = match labels.as_slice() {
-            [registry, _, "data", rest @ ..] if SUFFIXES.contains(&rest.join(".").as_str()) => {
-                Some(format!("{registry}.{}", rest.join(".")))
-            }
-            [_, "blob", "core", ..] => None,
+        let login_server = match self.kind() {
+            Kind::DataEndpoint => self.azure().map(|name| name.login_server()),
+            Kind::BlobStorage => None,
             _ => return Ok(()),
         };
         let repaired = login_server.map(|server| match image {
@@ -92,29 +90,29 @@ impl Host {
         self.name == "localhost" || self.name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
     }
 
+    /// What kind of host it is, by its name.
+    pub fn kind(&self) -> Kind {
+        Kind::of(&self.name)
+    }
+
+    /// The parts of its name, where it is one of an Azure registry.
+    pub fn azure(&self) -> Option<AzureName<'_>> {
+        AzureName::read(&self.name)
+    }
+
     /// The name of the Azure registry behind this host, as `az acr -n` takes it.
     pub fn acr(&self) -> Option<&str> {
-        let (label, rest) = self.name.split_once('.')?;
-        let ours = SUFFIXES.iter().any(|suffix| {
-            rest == *suffix || rest.strip_suffix(suffix).is_some_and(|r| r.ends_with('.'))
-        });
-        // A login server with a domain name label is `name-hash`; az takes the bare name.
-        ours.then(|| label.split('-').next().unwrap_or(label))
+        self.azure().map(|name| name.registry())
     }
 
     /// The login server that was probably meant, when this looks like a misspelled one.
     pub fn probably_meant(&self) -> Option<String> {
-        let labels: Vec<_> = self.name.split('.').collect();
-        let (rest, domain) = labels.split_at_checked(labels.len().checked_sub(2)?)?;
-        let domain = domain.join(".");
-        let rest = rest.join(".");
-        if let Some(suffix) = SUFFIXES.iter().find(|suffix| domain == **suffix) {
-            let doubled = rest.strip_suffix(suffix)?.strip_suffix('.')?;
-            return Some(format!("{doubled}.{suffix}"));
+        match self.azure() {
+            // A private endpoint's own name: no certificate is made out to it.
+            Some(name) if name.private_link => Some(name.login_server()),
+            Some(_) => None,
+            None => azure::misspelled(&self.name),
         }
-        let near =
-            SUFFIXES.iter().find(|suffix| strsim::damerau_levenshtein(&domain, suffix) <= 2)?;
-        (!rest.is_empty() && domain != "azure.io").then(|| format!("{rest}.{near}"))
     }
 }
 
@@ -140,5 +138,13 @@ pub(super) fn split_port(written: &str) -> (&str, Option<u16>) {
     match written.rsplit_once(':').map(|(name, port)| (name, port.parse())) {
         Some((name, Ok(port))) => (name, Some(port)),
         _ => (written, None),
+    }
+}
+
+/// Whether an address is one that is not reached over the internet.
+pub fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_private() || v4.is_loopback() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
     }
 }

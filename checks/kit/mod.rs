@@ -1,5 +1,6 @@
 //! What every check is made of. Names no area.
 
+mod azure;
 mod cx;
 mod digest;
 mod event;
@@ -59,12 +60,13 @@ pub const RUN: Area = Area {
     words: include_str!("findings.toml"),
 };
 
+pub use azure::{AzureName, Kind};
 pub use cx::{Cx, Listener, Local, Skew};
 pub use digest::{Hasher, digest};
 pub use event::{End, Event, VERSION, What};
 pub use finding::{Finding, Findings, Got, Halt};
 pub use growing::Growing;
-pub use host::{Host, Role};
+pub use host::{Host, Role, is_private};
 pub use no_proxy::NoProxy;
 pub use plan::{Check, Fact, Inputs, Plan, Step, Trouble as RunTrouble};
 pub use platform::Platform;

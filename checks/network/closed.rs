@@ -10,8 +10,8 @@ use tokio::time::timeout;
 
 use super::{AROUND_WAIT, ByProxy, Trouble, Unreached, unreached};
 use crate::kit::{
-    Cx, Host, Role, Route,
-    net::{Fault, is_private, open, proxy},
+    Cx, Host, Role, Route, is_private,
+    net::{Fault, open, proxy},
 };
 
 /// Hosts that every AKS node has to reach. They are connected to and asked nothing, and only where the

@@ -103,7 +103,7 @@ pub async fn reach(cx: &Cx, names: &Names) -> Got<Reached> {
                     cx.beside(try_the_rest(cx.clone(), names.clone(), next, attempts, tried));
                     let stream = got.ok().map(|stream| -> Stream { Box::new(stream) });
                     let (host, way) = (names.host.clone(), Way::to(address));
-                    return Ok(Reached::new(host, way, false, stream));
+                    return Ok(Reached::new(host, way, names.private_link, stream));
                 }
                 Err(fault) => tried.push((address, fault)),
             },

@@ -10,9 +10,9 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use crate::kit::{
-    Cx, Got, Halt, Host, Proxy, Role, Route,
+    Cx, Got, Halt, Host, Proxy, Role, Route, is_private,
     net::{
-        Fault, Reached, Way, dns, is_private,
+        Fault, Reached, Way, dns,
         proxy::{NoTunnel, Refusal, open},
         tcp,
     },

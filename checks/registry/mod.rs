@@ -6,7 +6,7 @@
 mod refusal;
 mod site;
 
-use std::{fmt, rc::Rc};
+use std::{fmt, net::IpAddr, rc::Rc};
 
 use hyper::Method;
 use jiff::Timestamp;
@@ -46,15 +46,14 @@ pub enum Trouble {
         elsewhere: String,
     },
     /// The registry refuses this network address.
-    NetworkRules {
-        /// The registry.
-        host: String,
-        /// The address that it saw.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        client_ip: Option<String>,
-        /// For support.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        correlation: Option<String>,
+    NetworkRules(Rules),
+    /// The same, at the public address of a registry that has a private endpoint.
+    PrivateEndpointBypassed {
+        /// The refusal.
+        #[serde(flatten)]
+        rules: Rules,
+        /// That address.
+        address: IpAddr,
     },
     /// The network rules refuse some connections and let others in.
     AcrFirewallPropagating {
@@ -115,6 +114,19 @@ pub enum Trouble {
     OtherHostUnreachable(Elsewhere),
     /// The same, and TLS with it fails.
     OtherHostUntrusted(Elsewhere),
+}
+
+/// A refusal by the network rules.
+#[derive(Serialize)]
+pub struct Rules {
+    /// The registry.
+    host: String,
+    /// The address that it saw.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_ip: Option<String>,
+    /// For support.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    correlation: Option<String>,
 }
 
 /// Another host that the registry named.

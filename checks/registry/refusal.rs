@@ -1,11 +1,17 @@
 //! The troubles that any request can meet.
 
-use super::{Refused, Trouble};
+use std::net::IpAddr;
+
+use super::{Refused, Rules, Trouble};
 use crate::kit::{Halt, net::Reply};
 
 /// Says what a refusal means that has nothing to do with what was asked for, and whether it is the network
 /// rules'.
-pub(super) async fn grade(asked: &str, reply: Reply) -> (Halt, bool) {
+pub(super) async fn grade(
+    asked: &str,
+    reply: Reply,
+    past_private_endpoint: Option<IpAddr>,
+) -> (Halt, bool) {
     let (host, status) = (reply.host.clone(), reply.status);
     let header = |name| reply.header(name).map(str::to_owned);
     let (retry_after, correlation) =
@@ -13,8 +19,12 @@ pub(super) async fn grade(asked: &str, reply: Reply) -> (Halt, bool) {
     let body = reply.error().await;
     if status == 403 && body.message.contains("aka.ms/acr/firewall") {
         let client_ip = client_ip(&body.message);
-        let host = host.to_string();
-        return (Trouble::NetworkRules { host, client_ip, correlation }.into(), true);
+        let rules = Rules { host: host.to_string(), client_ip, correlation };
+        let trouble = match past_private_endpoint {
+            Some(address) => Trouble::PrivateEndpointBypassed { rules, address },
+            None => Trouble::NetworkRules(rules),
+        };
+        return (trouble.into(), true);
     }
     let said = body.words();
     let (host_name, request) = (host.to_string(), asked.to_owned());

@@ -1,13 +1,13 @@
 //! A registry to talk to: its lines, where its redirects lead, and what no request should get.
 
-use std::{cell::Cell, time::Duration};
+use std::{cell::Cell, net::IpAddr, time::Duration};
 
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{Elsewhere, Trouble, refusal};
 use crate::{
     kit::{
-        Cx, Got, Halt, Host, Role,
+        Cx, Got, Halt, Host, Role, is_private,
         net::{FOLLOW_WAIT, Fault, HTTP_WAIT, Line, Reached, Reply, Request, SETTLE_WAIT, http::Transport, open::{Lines, Stage}, redirect},
     },
     tls::Secured,
@@ -27,6 +27,8 @@ pub struct Site {
     /// The registry.
     pub host: Host,
     lines: Lines,
+    /// Its public address, where the name led to that by way of a private endpoint's name.
+    past_private_endpoint: Option<IpAddr>,
     /// Whether its network rules have both refused us and let us in.
     pub(super) settling: Cell<bool>,
 }
@@ -37,7 +39,9 @@ impl Site {
         let lines = Lines::default();
         let line = join(cx, reached, secured).await?;
         let host = lines.keep(line).host.clone();
-        Ok(Self { host, lines, settling: Cell::new(false) })
+        let address = reached.way.address().map(|address| address.ip());
+        let public = address.filter(|address| reached.private_link && !is_private(*address));
+        Ok(Self { host, lines, past_private_endpoint: public, settling: Cell::new(false) })
     }
 
     /// Asks the registry. Redirects are followed; throttling, outages and the network's refusals are
@@ -77,7 +81,7 @@ impl Site {
     ) -> Got<Reply> {
         let asked = format!("{} {}", request.method, path(&request.target));
         let (host, registrys) = (reply.host.clone(), reply.host == self.host);
-        let (halt, is_rules) = refusal::grade(&asked, reply).await;
+        let (halt, is_rules) = refusal::grade(&asked, reply, self.past_private_endpoint).await;
         if !is_rules || !registrys {
             return Err(halt);
         }
@@ -189,7 +193,7 @@ impl Site {
 
     /// Says what a refusal means that has nothing to do with what was asked for.
     pub(crate) async fn refuse(&self, asked: &str, reply: Reply) -> Halt {
-        refusal::grade(asked, reply).await.0
+        refusal::grade(asked, reply, self.past_private_endpoint).await.0
     }
 }
 

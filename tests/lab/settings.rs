@@ -23,9 +23,22 @@ pub struct NameServer {
     /// What is wrong with it.
     #[serde(default)]
     pub fault: DnsFault,
+    /// The only kind of question that shows it; all when absent.
+    #[serde(default)]
+    pub fault_for: Option<Family>,
     /// Laid over the records of all, for this server only.
     #[serde(default)]
     pub records: BTreeMap<String, Vec<String>>,
+}
+
+/// The kinds of questions that a fault may be limited to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum Family {
+    /// IPv4 addresses.
+    A,
+    /// IPv6 addresses.
+    #[serde(rename = "AAAA")]
+    Aaaa,
 }
 
 /// What can be wrong with a name server.

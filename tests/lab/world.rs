@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::Error;
 use crate::certificates::Certificates;
-use crate::dns::{self, Records};
+use crate::dns::{self, Faulty, Records};
 use crate::host::{Listener, bind};
 use crate::images::images;
 use crate::port::{BlackHole, Closed, black_hole, refuse};
@@ -128,7 +128,8 @@ async fn build(scenario: &Scenario, real_clients: bool) -> Result<Lab, Error> {
             Records::read(&scenario.dns.records, &server.records).map_err(Error::Scenario)?;
         names.extend(records.names().map(str::to_owned));
         addresses.extend(records.addresses());
-        let real = dns::listen(records, server.fault, &mut held.tasks, &mut held.closed).await?;
+        let faulty = Faulty { fault: server.fault, only: server.fault_for };
+        let real = dns::listen(records, faulty, &mut held.tasks, &mut held.closed).await?;
         routes.insert(address, real);
         name_servers.push(address);
     }

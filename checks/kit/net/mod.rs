@@ -18,7 +18,7 @@ pub use fault::{Fault, Tried};
 pub use http::{Line, Reply, Request};
 pub use redirect::redirect;
 pub use refusal::ErrorBody;
-pub use way::{Reached, Stream, Way, is_private};
+pub use way::{Reached, Stream, Way};
 
 use std::time::Duration;
 

@@ -1,16 +1,12 @@
 //! The way to a host: straight to one of its addresses, or through a proxy.
 
-use std::{
-    cell::Cell,
-    net::{IpAddr, SocketAddr},
-    rc::Rc,
-};
+use std::{cell::Cell, net::SocketAddr, rc::Rc};
 
 use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Fault, proxy, tcp};
-use crate::kit::{Cx, Host, Proxy};
+use crate::kit::{Cx, Host, Proxy, is_private};
 
 /// What carries bytes to a host: a TCP connection, or what a proxy makes of one.
 pub type Stream = Box<dyn Io>;
@@ -100,13 +96,5 @@ impl Reached {
             Some(stream) => Ok(stream),
             None => self.way.open(cx, &self.host).await,
         }
-    }
-}
-
-/// An address that is not reached over the internet.
-pub fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => v4.is_private() || v4.is_loopback() || v4.is_link_local(),
-        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local(),
     }
 }

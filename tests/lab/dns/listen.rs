@@ -5,18 +5,39 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use hickory_proto::op::{Message, ResponseCode};
+use hickory_proto::rr::RecordType;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::task::JoinSet;
 
 use super::{Records, denial, reply};
 use crate::port::{Closed, pair};
-use crate::settings::DnsFault;
+use crate::settings::{DnsFault, Family};
+
+/// What is wrong with a name server, and the only kind of question that shows it.
+#[derive(Clone, Copy)]
+pub(crate) struct Faulty {
+    pub(crate) fault: DnsFault,
+    pub(crate) only: Option<Family>,
+}
+
+impl Faulty {
+    /// What is wrong with the answer to this question.
+    fn of(self, question: &Message) -> DnsFault {
+        let asked = question.queries.first().map(|query| query.query_type);
+        let shows = match self.only {
+            None => true,
+            Some(Family::A) => asked == Some(RecordType::A),
+            Some(Family::Aaaa) => asked == Some(RecordType::AAAA),
+        };
+        if shows { self.fault } else { DnsFault::None }
+    }
+}
 
 /// Starts a name server and says where it listens.
 pub(crate) async fn listen(
     records: Records,
-    fault: DnsFault,
+    Faulty { fault, only }: Faulty,
     tasks: &mut JoinSet<()>,
     closed: &mut Vec<Closed>,
 ) -> io::Result<SocketAddr> {
@@ -31,15 +52,16 @@ pub(crate) async fn listen(
     }
     let records = Arc::new(records);
     let listener = socket.listen(64)?;
-    tasks.spawn(serve_udp(datagrams, Arc::clone(&records), fault));
-    tasks.spawn(serve_tcp(listener, records, fault));
+    let faulty = Faulty { fault, only };
+    tasks.spawn(serve_udp(datagrams, Arc::clone(&records), faulty));
+    tasks.spawn(serve_tcp(listener, records, faulty));
     Ok(address)
 }
 
 /// What goes back for some bytes, if anything.
-fn respond(asked: &[u8], records: &Records, fault: DnsFault, udp: bool) -> Option<Vec<u8>> {
+fn respond(asked: &[u8], records: &Records, faulty: Faulty, udp: bool) -> Option<Vec<u8>> {
     let question = Message::from_vec(asked).ok()?;
-    let answer = match fault {
+    let answer = match faulty.of(&question) {
         DnsFault::None => records.answer(&question),
         DnsFault::Silent | DnsFault::Closed => return None,
         DnsFault::Servfail => reply(&question, ResponseCode::ServFail),
@@ -64,25 +86,25 @@ fn respond(asked: &[u8], records: &Records, fault: DnsFault, udp: bool) -> Optio
     answer.to_vec().ok()
 }
 
-async fn serve_udp(socket: UdpSocket, records: Arc<Records>, fault: DnsFault) {
+async fn serve_udp(socket: UdpSocket, records: Arc<Records>, faulty: Faulty) {
     let mut buffer = vec![0; 4096];
     loop {
         // An error here is an ICMP complaint about an earlier answer: whoever asked has gone.
         let Ok((length, from)) = socket.recv_from(&mut buffer).await else { continue };
-        if let Some(answer) = respond(&buffer[..length], &records, fault, true) {
+        if let Some(answer) = respond(&buffer[..length], &records, faulty, true) {
             let _ = socket.send_to(&answer, from).await;
         }
     }
 }
 
-async fn serve_tcp(listener: TcpListener, records: Arc<Records>, fault: DnsFault) {
+async fn serve_tcp(listener: TcpListener, records: Arc<Records>, faulty: Faulty) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => if let Ok((stream, _)) = accepted {
                 let records = Arc::clone(&records);
                 connections.spawn(async move {
-                    let _ = converse(stream, &records, fault).await;
+                    let _ = converse(stream, &records, faulty).await;
                 });
             },
             Some(_) = connections.join_next() => {}
@@ -90,11 +112,11 @@ async fn serve_tcp(listener: TcpListener, records: Arc<Records>, fault: DnsFault
     }
 }
 
-async fn converse(mut stream: TcpStream, records: &Records, fault: DnsFault) -> io::Result<()> {
+async fn converse(mut stream: TcpStream, records: &Records, faulty: Faulty) -> io::Result<()> {
     loop {
         let mut asked = vec![0; usize::from(stream.read_u16().await?)];
         stream.read_exact(&mut asked).await?;
-        if let Some(answer) = respond(&asked, records, fault, false) {
+        if let Some(answer) = respond(&asked, records, faulty, false) {
             let length = u16::try_from(answer.len()).unwrap_or(u16::MAX);
             let mut framed = length.to_be_bytes().to_vec();
             framed.extend_from_slice(&answer[..usize::from(length)]);

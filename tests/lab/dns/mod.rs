@@ -10,7 +10,7 @@ use hickory_proto::op::{Edns, Message, MessageType, OpCode, ResponseCode};
 use hickory_proto::rr::rdata::{A, AAAA, CNAME, SOA, TXT};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
-pub(crate) use listen::listen;
+pub(crate) use listen::{Faulty, listen};
 
 /// How many seconds the absence of a name may be remembered.
 const NEGATIVE_TTL: u32 = 30;

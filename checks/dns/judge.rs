@@ -1,0 +1,152 @@
+//! What the answers of all name servers prove together.
+
+use std::net::SocketAddr;
+
+use super::{
+    Denied, Names, Trouble,
+    believe::{Heard, believed, families},
+};
+use crate::kit::{
+    Cx, Host, Kind, Role, is_private,
+    net::{
+        Fault, Tried,
+        dns::{Family, Reply},
+    },
+};
+
+/// Nobody gave an address: says what that proves.
+pub(super) fn judge(cx: &Cx, host: &Host, heard: &[Heard]) -> Trouble {
+    let Some((server, reply)) = denial(cx, heard) else {
+        let tried = failures(cx, heard);
+        return Trouble::ServerUnreachable { host: host.name.clone(), tried };
+    };
+    let private = reply.chain.last().and_then(|name| private_record(name));
+    let shadowed = private.is_some();
+    let (record, zone) = private.unzip();
+    let azure = host.azure();
+    let denied = Denied {
+        host: host.name.clone(),
+        server: address(server),
+        answer: reply.word(),
+        trail: trail(&host.name, &reply.chain),
+        zone,
+        record,
+        member: azure.map(|name| name.member()),
+        region: azure.and_then(|name| name.region).map(str::to_owned),
+    };
+    match (host.role, host.kind()) {
+        (Role::Data, _) if shadowed => Trouble::DataEndpointRecordMissing(denied),
+        (Role::Data, _) => Trouble::LayerHostUnknown(denied),
+        (_, Kind::RegionalEndpoint) if shadowed => Trouble::RegionalEndpointRecordMissing(denied),
+        _ if shadowed => Trouble::PrivateZoneRecordMissing(denied),
+        _ => Trouble::NxdomainRegistry(denied),
+    }
+}
+
+/// Says what is odd about the answers, where there are addresses among them.
+pub(super) fn say_what_is_odd(cx: &Cx, names: &Names, name: &str, heard: &[Heard]) {
+    let tried = silent(cx, heard);
+    if !tried.is_empty() {
+        cx.tell(Trouble::ServerSilent { tried });
+    }
+    let host = names.host.name.clone();
+    let servers = &cx.world.name_servers;
+    let lanes = families().map(|family| believed(servers, heard, family));
+    let known = lanes.iter().flatten().find_map(|heard| Some((heard, heard.addresses()?)));
+    let Some((first, reply)) = known else {
+        // What a client believes leaves it without an address, and somebody knows one.
+        let knows = heard.iter().find(|heard| heard.addresses().is_some());
+        if let (Some((server, reply)), Some(knows)) = (deciding(cx, heard), knows) {
+            let (denies, knows) = (address(server), address(knows.answer.server));
+            let trail = trail(name, &reply.chain);
+            cx.tell(Trouble::ServersDisagree { host, denies, answer: reply.word(), trail, knows });
+        }
+        return;
+    };
+    let all_private = |reply: &Reply| reply.addresses.iter().all(|address| is_private(*address));
+    let mut same_family = heard.iter().filter(|heard| heard.family == first.family);
+    let other = same_family.find_map(|heard| {
+        let others = heard.addresses()?;
+        (all_private(others) != all_private(reply)).then_some((heard, others))
+    });
+    if let Some((other, others)) = other {
+        cx.tell(Trouble::ServersDiffer {
+            host,
+            believed: address(first.answer.server),
+            addresses: reply.addresses.clone(),
+            other: address(other.answer.server),
+            others: others.addresses.clone(),
+        });
+    }
+}
+
+/// The answer that leaves a client without an address: that the name does not exist, or a "no such
+/// address" of either family.
+fn deciding<'a>(cx: &Cx, heard: &'a [Heard]) -> Option<(SocketAddr, &'a Reply)> {
+    let lanes = families().map(|family| believed(&cx.world.name_servers, heard, family));
+    let said = lanes.iter().flatten().filter_map(|heard| Some((heard.answer.server, heard.last_word()?)));
+    let said: Vec<_> = said.filter(|(_, reply)| reply.addresses.is_empty()).collect();
+    said.iter().find(|(_, reply)| reply.word() == "NXDOMAIN").or(said.first()).copied()
+}
+
+/// The answer that denies the name for certain: a name exists or not for all families alike; "no such
+/// address" counts once both say so.
+fn denial<'a>(cx: &Cx, heard: &'a [Heard]) -> Option<(SocketAddr, &'a Reply)> {
+    let lanes = families().map(|family| believed(&cx.world.name_servers, heard, family));
+    deciding(cx, heard).filter(|(_, reply)| {
+        reply.word() == "NXDOMAIN" || lanes.iter().all(Option::is_some)
+    })
+}
+
+/// The servers that fail for both families, or say nothing for one: a look-up waits for that too.
+fn silent(cx: &Cx, heard: &[Heard]) -> Vec<Tried> {
+    let mut tried = failures(cx, heard);
+    // That there is no such address is an answer, whoever else knows better.
+    let answers = |fault: &Fault| *fault == Fault::Other("NODATA".to_owned());
+    tried.retain(|tried| {
+        let of_one_family = tried.who.contains(' ');
+        if of_one_family { tried.fault == Fault::NoAnswer } else { !answers(&tried.fault) }
+    });
+    tried
+}
+
+/// How each server failed: once for both families, or for which of them.
+fn failures(cx: &Cx, heard: &[Heard]) -> Vec<Tried> {
+    let fault = |server: SocketAddr, family: Family| {
+        let of_both = |heard: &&Heard| heard.answer.server == server && heard.family == family;
+        match &heard.iter().find(of_both)?.answer.heard {
+            Ok(reply) if !reply.addresses.is_empty() || reply.word() == "NXDOMAIN" => None,
+            Ok(reply) => Some(Fault::Other(reply.word().to_owned())),
+            Err(fault) => Some(fault.clone()),
+        }
+    };
+    let mut tried = vec![];
+    for server in &cx.world.name_servers {
+        let who = address(*server);
+        match families().map(|family| fault(*server, family)) {
+            [Some(one), Some(other)] if one == other => tried.push(Tried { who, fault: one }),
+            [v4, v6] => {
+                let each = [("A", v4), ("AAAA", v6)].into_iter();
+                let each = each.filter_map(|(kind, fault)| Some((kind, fault?)));
+                tried.extend(each.map(|(kind, fault)| Tried { who: format!("{who} {kind}"), fault }));
+            }
+        }
+    }
+    tried
+}
+
+/// A server as people write it.
+fn address(server: SocketAddr) -> String {
+    if server.port() == 53 { server.ip().to_string() } else { server.to_string() }
+}
+
+/// `contoso.azurecr.io → contoso.privatelink.azurecr.io`
+pub(super) fn trail(name: &str, chain: &[String]) -> String {
+    chain.iter().fold(name.to_owned(), |trail, next| format!("{trail} → {next}"))
+}
+
+/// Splits `contoso.eastus.data.privatelink.azurecr.io` into the record and its zone.
+fn private_record(name: &str) -> Option<(String, String)> {
+    let (record, rest) = name.split_once(".privatelink.")?;
+    Some((record.to_owned(), format!("privatelink.{rest}")))
+}

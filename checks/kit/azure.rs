@@ -1,0 +1,189 @@
+//! The names that Azure gives to a registry's hosts, and what each of them is.
+
+/// What kind of host a name belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `NAME.azurecr.io`: answers for the whole registry.
+    LoginServer,
+    /// `NAME-HASH.azurecr.io`: the same for a registry with a domain name label.
+    LabelledLoginServer,
+    /// `NAME.REGION.geo.azurecr.io`: answers for the registry from one region.
+    RegionalEndpoint,
+    /// `NAME.REGION.data.azurecr.io`: serves layers.
+    DataEndpoint,
+    /// Azure's storage: serves layers where a registry has no data endpoint of its own.
+    BlobStorage,
+    /// Nothing of Azure's registries, as far as the name tells.
+    Other,
+}
+
+/// A name of an Azure registry, taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AzureName<'a> {
+    /// What it is.
+    pub kind: Kind,
+    /// The first label: the registry's name, and a hash where it has a domain name label.
+    pub label: &'a str,
+    /// The region, of an endpoint that belongs to one.
+    pub region: Option<&'a str>,
+    /// `azurecr.io`, or that of another cloud.
+    pub suffix: &'static str,
+    /// Whether it is the name behind which a private endpoint's address stands.
+    pub private_link: bool,
+}
+
+/// The suffixes of Azure's clouds: public, China, US Government, Germany (retired).
+const SUFFIXES: [&str; 4] = ["azurecr.io", "azurecr.cn", "azurecr.us", "azurecr.de"];
+/// The same for storage; the retired cloud's is gone.
+const STORAGE: [&str; 3] =
+    ["blob.core.windows.net", "blob.core.chinacloudapi.cn", "blob.core.usgovcloudapi.net"];
+
+impl Kind {
+    /// The kind of host that has this name.
+    pub fn of(name: &str) -> Self {
+        match AzureName::read(name) {
+            Some(name) => name.kind,
+            None if STORAGE.iter().any(|storage| before(name, storage).is_some()) => {
+                Kind::BlobStorage
+            }
+            None => Kind::Other,
+        }
+    }
+}
+
+impl<'a> AzureName<'a> {
+    /// Takes a name apart; `None` when no registry of Azure has such a host.
+    pub fn read(name: &'a str) -> Option<Self> {
+        let (suffix, front) =
+            SUFFIXES.iter().find_map(|suffix| Some((*suffix, before(name, suffix)?)))?;
+        let private = before(front, "privatelink");
+        let labels: Vec<&str> = private.unwrap_or(front).split('.').collect();
+        let (kind, label, region) = match labels[..] {
+            [label] if label.contains('-') => (Kind::LabelledLoginServer, label, None),
+            [label] if label != "privatelink" => (Kind::LoginServer, label, None),
+            [label, region, "geo"] => (Kind::RegionalEndpoint, label, Some(region)),
+            [label, region, "data"] => (Kind::DataEndpoint, label, Some(region)),
+            _ => return None,
+        };
+        Some(Self { kind, label, region, suffix, private_link: private.is_some() })
+    }
+
+    /// The registry's name, as `az acr -n` takes it: without the hash.
+    pub fn registry(&self) -> &'a str {
+        self.label.split('-').next().unwrap_or(self.label)
+    }
+
+    /// The host that images of this registry are named by.
+    pub fn login_server(&self) -> String {
+        format!("{}.{}", self.label, self.suffix)
+    }
+
+    /// What a private endpoint's network interface calls the address of this host.
+    pub fn member(&self) -> String {
+        match (self.kind, self.region) {
+            (Kind::DataEndpoint, Some(region)) => format!("registry_data_{region}"),
+            (_, Some(region)) => format!("registry_{region}"),
+            (_, None) => "registry".to_owned(),
+        }
+    }
+}
+
+/// The login server that was probably meant by a name that is nearly one.
+pub(super) fn misspelled(name: &str) -> Option<String> {
+    let labels: Vec<_> = name.split('.').collect();
+    let (front, domain) = labels.split_at_checked(labels.len().checked_sub(2)?)?;
+    let (front, domain) = (front.join("."), domain.join("."));
+    if let Some(suffix) = SUFFIXES.iter().find(|suffix| domain == **suffix) {
+        return Some(format!("{}.{suffix}", before(&front, suffix)?));
+    }
+    let near = SUFFIXES.iter().find(|suffix| strsim::damerau_levenshtein(&domain, suffix) <= 2)?;
+    (!front.is_empty() && domain != "azure.io").then(|| format!("{front}.{near}"))
+}
+
+/// What stands before those last labels of a name.
+fn before<'a>(name: &'a str, last: &str) -> Option<&'a str> {
+    name.strip_suffix(last)?.strip_suffix('.').filter(|front| !front.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_name_in_each_cloud() {
+        use Kind::*;
+        for suffix in SUFFIXES {
+            for (front, kind, registry, region, member) in [
+                ("contoso", LoginServer, "contoso", None, "registry"),
+                ("contoso-a1b2", LabelledLoginServer, "contoso", None, "registry"),
+                (
+                    "contoso.eastus.geo",
+                    RegionalEndpoint,
+                    "contoso",
+                    Some("eastus"),
+                    "registry_eastus",
+                ),
+                (
+                    "contoso-a1b2.eastus.geo",
+                    RegionalEndpoint,
+                    "contoso",
+                    Some("eastus"),
+                    "registry_eastus",
+                ),
+                (
+                    "contoso.eastus.data",
+                    DataEndpoint,
+                    "contoso",
+                    Some("eastus"),
+                    "registry_data_eastus",
+                ),
+            ] {
+                for (link, private_link) in [("", false), (".privatelink", true)] {
+                    let name = format!("{front}{link}.{suffix}");
+                    let read = AzureName::read(&name).unwrap();
+                    assert_eq!(
+                        (read.kind, read.region, read.suffix),
+                        (kind, region, suffix),
+                        "{name}"
+                    );
+                    assert_eq!(
+                        (read.registry(), read.private_link),
+                        (registry, private_link),
+                        "{name}"
+                    );
+                    assert_eq!(read.member(), member, "{name}");
+                    assert_eq!(Kind::of(&name), kind);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn storage_and_strangers() {
+        for name in [
+            "eusmanaged1.blob.core.windows.net",
+            "eusmanaged1.privatelink.blob.core.windows.net",
+            "x.blob.core.chinacloudapi.cn",
+            "x.blob.core.usgovcloudapi.net",
+        ] {
+            assert_eq!(
+                (Kind::of(name), AzureName::read(name)),
+                (Kind::BlobStorage, None),
+                "{name}"
+            );
+        }
+        for name in [
+            "azurecr.io",
+            "privatelink.azurecr.io",
+            "contoso.azurecr.io.azurecr.io",
+            "contoso.eastus.azurecr.io",
+            "notazurecr.io",
+            "contoso.azurecr.io.example",
+            "registry.fabrikam.example",
+            "10.1.0.5",
+            "",
+        ] {
+            assert_eq!((Kind::of(name), AzureName::read(name)), (Kind::Other, None), "{name}");
+        }
+    }
+}
