@@ -153,6 +153,7 @@ const EMBEDDED: &[(&str, &str)] = embed![
     "token-not-json",
     "token-outage",
     "token-server-intercepted",
+    "token-server-mostly-dead",
     "token-server-refuses",
     "token-server-unknown",
     "token-server-without-tls",

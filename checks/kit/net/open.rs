@@ -114,39 +114,40 @@ pub async fn reach(cx: &Cx, name: &str, port: u16) -> Result<(SocketAddr, Stream
     Err(unopened)
 }
 
+/// Every address is tried as soon as it is known, beside the others: a dead one holds nobody up.
 async fn first_to_accept(
     cx: &Cx,
     name: &str,
     port: u16,
     known: Option<Vec<IpAddr>>,
 ) -> Result<(SocketAddr, Stream), Unopened> {
-    let mut fault = Unopened { stage: Stage::Dns, fault: Fault::NoAddress };
+    let mut unopened = Unopened { stage: Stage::Dns, fault: Fault::NoAddress };
     let mut asks: FuturesUnordered<_> = match &known {
         Some(_) => FuturesUnordered::new(),
         None => dns::every(&cx.world).map(|(s, f)| dns::ask(cx, s, name, f)).collect(),
     };
-    let mut batch = known.unwrap_or_default();
-    let mut tried = vec![];
+    let attempt = |address| async move {
+        let address = SocketAddr::new(address, port);
+        (address, tcp::connect(cx, address).await)
+    };
+    let (mut attempts, mut tried) = (FuturesUnordered::new(), vec![]);
+    let mut fresh = known.unwrap_or_default();
     loop {
         // Every server gives the same addresses: each is tried once.
-        batch.retain(|address| !tried.contains(address));
-        tried.extend(&batch);
-        for address in std::mem::take(&mut batch) {
-            let address = SocketAddr::new(address, port);
-            match tcp::connect(cx, address).await {
+        fresh.retain(|address| !tried.contains(address));
+        tried.extend(&fresh);
+        attempts.extend(std::mem::take(&mut fresh).into_iter().map(attempt));
+        tokio::select! {
+            Some((address, got)) = attempts.next() => match got {
                 Ok(stream) => return Ok((address, Box::new(stream))),
-                Err(why) => fault = Unopened { stage: Stage::Tcp, fault: why },
-            }
-        }
-        match asks.next().await {
-            Some(dns::Answer { heard: Ok(reply), .. }) => batch = reply.addresses,
-            Some(dns::Answer { heard: Err(why), .. }) if fault.stage == Stage::Dns => {
-                if fault.fault == Fault::NoAddress {
-                    fault.fault = why;
-                }
-            }
-            Some(_) => {}
-            None => return Err(fault),
+                Err(fault) => unopened = Unopened { stage: Stage::Tcp, fault },
+            },
+            Some(answer) = asks.next() => match answer.heard {
+                Ok(reply) => fresh = reply.addresses,
+                Err(fault) if unopened.fault == Fault::NoAddress => unopened.fault = fault,
+                Err(_) => {}
+            },
+            else => return Err(unopened),
         }
     }
 }
