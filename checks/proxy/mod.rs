@@ -151,7 +151,7 @@ pub async fn tunnel(cx: &Cx, host: &Host) -> Got<Reached> {
     cx.beside(look_past(cx.clone(), proxy.clone(), host.clone()));
     match open(cx, &proxy, host).await {
         Ok(stream) => {
-            let way = Way::Through { proxy };
+            let way = Way::through(proxy, host);
             Ok(Reached::new(host.clone(), way, false, Some(stream)))
         }
         Err(none) => Err(judge(At::new(&proxy, host), none)),

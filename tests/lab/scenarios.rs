@@ -86,6 +86,7 @@ const EMBEDDED: &[(&str, &str)] = embed![
     "proxy-mute",
     "proxy-not-a-proxy",
     "proxy-not-for-https",
+    "proxy-plain-http",
     "proxy-refuse",
     "proxy-refuses-user",
     "proxy-required",

@@ -79,7 +79,7 @@ async fn open(cx: &Cx, host: &Host) -> Result<Line, Unopened> {
         Route::Through(proxy) => {
             let tunnel = proxy::open(cx, &proxy, host).await;
             let stream = tunnel.map_err(|none| at(Stage::Proxy)(none.into()))?;
-            (Way::Through { proxy }, stream)
+            (Way::through(proxy, host), stream)
         }
         Route::Nowhere(variable) => {
             return Err(at(Stage::Proxy)(Fault::Other(variable.to_owned())));

@@ -30,6 +30,8 @@ pub enum Way {
     Through {
         /// The proxy.
         proxy: Rc<Proxy>,
+        /// What it does for us, as a word.
+        how: &'static str,
     },
 }
 
@@ -40,6 +42,12 @@ impl Way {
         Way::Straight { address, kind }
     }
 
+    /// Through that proxy, which opens a tunnel for TLS; without TLS it is asked for each page.
+    pub fn through(proxy: Rc<Proxy>, host: &Host) -> Self {
+        let how = if host.plain { "asked-for-each-page" } else { "opens-a-tunnel" };
+        Way::Through { proxy, how }
+    }
+
     /// Goes it once more.
     pub async fn open(&self, cx: &Cx, host: &Host) -> Result<Stream, Fault> {
         match self {
@@ -47,7 +55,7 @@ impl Way {
                 let stream = tcp::connect(cx, *address).await?;
                 Ok(Box::new(stream))
             }
-            Way::Through { proxy } => Ok(proxy::open(cx, proxy, host).await?),
+            Way::Through { proxy, .. } => Ok(proxy::open(cx, proxy, host).await?),
         }
     }
 
@@ -63,7 +71,7 @@ impl Way {
     pub fn proxy(&self) -> Option<&Rc<Proxy>> {
         match self {
             Way::Straight { .. } => None,
-            Way::Through { proxy } => Some(proxy),
+            Way::Through { proxy, .. } => Some(proxy),
         }
     }
 }
