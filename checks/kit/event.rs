@@ -134,4 +134,13 @@ impl Event {
             | What::Finished { step, .. } => Some(step),
         }
     }
+
+    /// What was found, or why a step has no fact.
+    pub fn finding(&self) -> Option<&Finding> {
+        match &self.what {
+            What::Found { finding, .. } => Some(finding),
+            What::Finished { end: End::Skipped { why } | End::Broke { why }, .. } => Some(why),
+            _ => None,
+        }
+    }
 }

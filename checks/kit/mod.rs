@@ -14,6 +14,7 @@ mod platform;
 mod printable;
 mod proxies;
 mod proxy_url;
+mod redact;
 mod secret;
 mod subject;
 mod template;

@@ -1,23 +1,27 @@
 //! Foreign text made fit to print: short, one line, no control characters.
 
-use super::secret::redacted;
+use super::redact::redacted;
 
-/// Longer texts are cut here, in characters.
+/// Longer texts are cut here, in characters as they are shown.
 const LONGEST: usize = 300;
 
-/// The text with control and direction characters spelled out, cut when too long.
+/// The text with control and direction characters spelled out, cut when too long, without secrets.
 ///
 /// A server's words end up on somebody's terminal and in somebody's ticket;
 /// neither an escape sequence nor a right-to-left override may travel with them.
+/// What is fit to print stays as it is: a recording that is shown and recorded again does not change.
 pub fn printable(text: &str) -> String {
     let text = redacted(text);
     let mut shown = String::with_capacity(text.len().min(LONGEST));
-    for (count, c) in text.chars().enumerate() {
-        if count == LONGEST {
+    let mut count = 0;
+    for c in text.chars() {
+        let spelled = c.is_control() || is_invisible(c);
+        count += if spelled { c.escape_unicode().count() } else { 1 };
+        if count > LONGEST {
             shown.push('…');
             break;
         }
-        if c.is_control() || is_invisible(c) {
+        if spelled {
             shown.extend(c.escape_unicode());
         } else {
             shown.push(c);
@@ -42,6 +46,11 @@ mod tests {
 
     #[test]
     fn long_texts_are_cut() {
-        assert_eq!(printable(&"x".repeat(5000)).chars().count(), LONGEST + 1);
+        let cut = printable(&"x".repeat(5000));
+        assert_eq!(cut.chars().count(), LONGEST + 1);
+        assert_eq!(printable(&cut), cut);
+        let cut = printable(&"\u{1b}".repeat(5000));
+        assert!(cut.chars().count() <= LONGEST + 1);
+        assert_eq!(printable(&cut), cut);
     }
 }

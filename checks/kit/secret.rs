@@ -5,6 +5,8 @@ use std::{cell::RefCell, collections::BTreeSet};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::redact::SIGNED;
+
 /// A password or a token. It has no `Display` and no `Serialize`, and its `Debug` shows nothing.
 #[derive(Clone)]
 pub struct Secret(SecretString);
@@ -47,7 +49,7 @@ fn remember(text: &str) {
     let header = text.split_once(' ').map(|(_, rest)| rest);
     let query = text.split_once('?').map_or("", |(_, query)| query).split('&');
     let signed = query.filter_map(|pair| pair.split_once('='));
-    let signed = signed.filter(|(name, _)| ["sig", "s", "signature", "token"].contains(name));
+    let signed = signed.filter(|(name, _)| SIGNED.contains(name));
     let parts = [Some(text), header].into_iter().flatten().chain(signed.map(|(_, value)| value));
     HELD.with_borrow_mut(|held| {
         held.extend(parts.filter(|part| part.len() >= 8).map(str::to_owned));
@@ -55,7 +57,7 @@ fn remember(text: &str) {
 }
 
 /// The text without the secrets that we hold: a server may echo what it was sent.
-pub(super) fn redacted(text: &str) -> String {
+pub(super) fn without_held(text: &str) -> String {
     HELD.with_borrow(|held| {
         held.iter().fold(text.to_owned(), |text, secret| {
             if text.contains(secret.as_str()) { text.replace(secret.as_str(), "***") } else { text }

@@ -1,6 +1,7 @@
 //! `check-acr show FILE`: a recording, shown again; in another language or format, if wanted.
 
 use std::{
+    collections::HashSet,
     fs::File,
     io::{BufRead, BufReader, Read},
     path::Path,
@@ -10,10 +11,12 @@ use checks::kit::{Event, What};
 
 use crate::{Exit, args::ShowArgs, show::Outputs};
 
-/// The longest recording that is read.
-const LONGEST: u64 = 64 * 1024 * 1024;
+/// The longest recording that is read: hundreds of times as long as that of a run.
+const LONGEST: u64 = 8 * 1024 * 1024;
 /// The longest line of one.
-const LONGEST_LINE: u64 = 1024 * 1024;
+const LONGEST_LINE: u64 = 256 * 1024;
+/// The most steps, and the most findings, that are read: each is held against all others.
+const MOST: usize = 1000;
 
 pub(super) fn run(file: &Path, show: &ShowArgs) -> Result<Exit, String> {
     let events = if file == Path::new("-") {
@@ -31,10 +34,12 @@ pub(super) fn run(file: &Path, show: &ShowArgs) -> Result<Exit, String> {
 /// Reads event lines.
 ///
 /// # Errors
-/// At the first line that is none, and when it is not a recording at all: a sentence that names it.
+/// At the first line that is none, when there is too much, and when it is not a recording at all: a
+/// sentence that names it.
 pub fn read_recording(name: &str, from: impl Read) -> Result<Vec<Event>, String> {
     let mut lines = BufReader::new(from.take(LONGEST + 1));
     let (mut events, mut line, mut total) = (vec![], vec![], 0);
+    let (mut steps, mut findings) = (HashSet::new(), 0);
     for number in 1.. {
         line.clear();
         let read = (&mut lines).take(LONGEST_LINE + 1).read_until(b'\n', &mut line);
@@ -50,7 +55,13 @@ pub fn read_recording(name: &str, from: impl Read) -> Result<Vec<Event>, String>
             continue;
         }
         match Event::read(&line) {
-            Ok(event) => events.push(event),
+            Ok(event) => {
+                if let Some(step) = event.step() {
+                    steps.insert((event.from.clone(), step.to_owned()));
+                }
+                findings += usize::from(event.finding().is_some());
+                events.push(event);
+            }
             // What was being written when the run was killed.
             Err(_) if !line.ends_with(b"\n") && !events.is_empty() => break,
             Err(why) => {
@@ -58,6 +69,11 @@ pub fn read_recording(name: &str, from: impl Read) -> Result<Vec<Event>, String>
                     "{name}: line {number} is no event of check-acr (-o events makes them): {why}"
                 ));
             }
+        }
+        if steps.len() > MOST || findings > MOST {
+            return Err(format!(
+                "{name}: more than {MOST} steps or findings are no recording of check-acr"
+            ));
         }
     }
     if !events.iter().any(|event| matches!(event.what, What::Asked { .. })) {

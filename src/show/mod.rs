@@ -14,7 +14,7 @@ use std::{
     rc::Rc,
 };
 
-use checks::kit::{End, Event, Lang, Text, What, Words};
+use checks::kit::{Event, Lang, Text, Words};
 pub use json::json;
 pub(crate) use progress::Board;
 pub(crate) use reference::{codes, explain, explain_mode, modes};
@@ -137,12 +137,7 @@ impl Outputs {
 }
 
 fn is_interruption(event: &Event) -> bool {
-    let (What::Finished { end: End::Broke { why }, .. } | What::Found { finding: why, .. }) =
-        &event.what
-    else {
-        return false;
-    };
-    why.code == "run/interrupted"
+    event.finding().is_some_and(|why| why.code == "run/interrupted")
 }
 
 /// Prints a result.

@@ -210,8 +210,9 @@ fn answers(answer: &Message, question: &Message) -> bool {
         && (answer.queries == question.queries || answer.queries.is_empty())
 }
 
-/// Follows the chain from the name that was asked for. Records of other names do not count.
-fn read(message: &Message, name: &str) -> Reply {
+/// Follows the chain from the name that was asked for. Records of other names do not count. Public, so
+/// that it can be fuzzed.
+pub fn read(message: &Message, name: &str) -> Reply {
     let mut name = absolute(name).unwrap_or_default();
     let mut chain = vec![];
     // A loop ends with the records: each is followed at most once.

@@ -1,0 +1,48 @@
+//! Any bytes are read as a docker config or refused, in words that quote nothing of them.
+#![no_main]
+
+use checks::{
+    identity::{Credential, docker::Config},
+    kit::{Asked, Cloud},
+};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|file: &[u8]| {
+    // On a thread of its own, for what it holds as a secret is remembered by the thread.
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for registry in ["contoso.azurecr.io", "docker.io", "localhost:5000"] {
+                look_up(file, registry);
+            }
+        });
+    });
+});
+
+fn look_up(file: &[u8], registry: &str) {
+    let asked = Asked::read(&format!("{registry}/team/app"), Cloud::Public, false).expect("it is an image");
+    let config = match Config::read(file) {
+        Ok(config) => config,
+        Err(said) => {
+            // A place in the file, in numbers.
+            assert!(said.starts_with("line ") && said.len() < 60, "{said}");
+            return;
+        }
+    };
+    let found = config.credential(&asked);
+    let shown = format!("{found:?}");
+    match &found {
+        Ok(Some(Credential::Password { user, password })) => {
+            assert!(!user.contains(':') || file.windows(8).any(|word| word == b"username"));
+            let password = password.expose();
+            assert!(password.len() < 8 || user.contains(password) || !shown.contains(password), "{shown}");
+        }
+        Ok(Some(Credential::Refresh(token) | Credential::Access(token))) => {
+            assert!(!token.expose().is_empty());
+            assert!(token.expose().len() < 10 || !shown.contains(token.expose()), "{shown}");
+        }
+        Ok(Some(Credential::Nobody)) => panic!("nobody stands in no file"),
+        Ok(None) | Err(_) => {}
+    }
+    let again = Config::read(file).map(|config| format!("{:?}", config.credential(&asked)));
+    assert_eq!(again, Ok(shown), "what is found does not depend on luck");
+}

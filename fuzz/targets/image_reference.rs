@@ -1,0 +1,25 @@
+//! Any text is read as an image or refused; what is understood is understood again, and is fit for a command.
+#![no_main]
+
+use checks::kit::{Asked, Cloud, Misread};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    match Asked::read(text, Cloud::Public, false) {
+        Ok(asked) => {
+            let written = match &asked.image {
+                Some(image) => format!("{}/{image}", asked.registry),
+                None => asked.registry.clone(),
+            };
+            let again = Asked::read(&written, Cloud::Public, false);
+            assert_eq!(again.as_ref(), Ok(&asked), "{text:?} is {written:?}");
+            // It ends up in requests and in commands: nothing that a shell or HTTP would trip over.
+            assert!(written.chars().all(|c| c.is_ascii_graphic() && !"$`'\"\\;&|<>(){}*?!#~".contains(c)), "{written:?}");
+            assert!(!asked.host.name.is_empty() && asked.host.name.len() <= 253);
+        }
+        Err(Misread::Invalid { repaired: Some(repaired), .. } | Misread::DataEndpoint { repaired: Some(repaired), .. }) => {
+            assert!(Asked::read(&repaired, Cloud::Public, false).is_ok(), "{text:?} is repaired to {repaired:?}");
+        }
+        Err(_) => {}
+    }
+});

@@ -1,0 +1,47 @@
+//! Any bytes are read as a manifest or an index or refused; the first line is what the registry calls them.
+#![no_main]
+
+use checks::{
+    kit::{Halt, Platform},
+    manifest::{entry, named, read},
+};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|sent: &[u8]| {
+    let (called, body) = match sent.iter().position(|byte| *byte == b'\n') {
+        Some(end) => (&sent[..end], &sent[end + 1..]),
+        None => (&b"application/vnd.oci.image.manifest.v1+json"[..], sent),
+    };
+    let called = String::from_utf8_lossy(called).into_owned();
+    let manifest = match read("sha256:0".to_owned(), called, body.to_vec()) {
+        Ok(manifest) => manifest,
+        Err(halt) => return fit_to_print(&halt),
+    };
+    let shown = serde_json::to_value(&manifest).expect("it is plain data");
+    match shown["kind"].as_str() {
+        Some("index") => {
+            let wanted = Platform { os: "linux".into(), arch: "amd64".into(), variant: None };
+            match entry(&manifest, &wanted) {
+                Ok(entry) => assert!(format!("{entry:?}").len() < 20 * body.len() + 1000),
+                Err(halt) => fit_to_print(&halt),
+            }
+        }
+        Some("manifest") => match named(&manifest) {
+            Ok(named) => assert!(!format!("{named:?}").contains("size: 0,"), "{named:?}"),
+            Err(halt) => fit_to_print(&halt),
+        },
+        other => panic!("{other:?} is no kind"),
+    }
+});
+
+/// Whatever is said of it steers no terminal and is not long.
+fn fit_to_print(halt: &Halt) {
+    let (Halt::Failed(finding) | Halt::Broke(finding)) = halt else { panic!("{halt:?}") };
+    for (name, value) in &finding.evidence {
+        let texts = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+        assert!(texts.len() <= 50, "{name}");
+        for text in texts.iter().filter_map(|text| text.as_str()) {
+            assert!(text.chars().count() <= 301 && !text.chars().any(char::is_control), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Any token is read as a JWT or as an opaque one; what a server sends of it is never shown.
+#![no_main]
+
+use checks::kit::{Secret, claims, printable};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|token: &str| {
+    // On a thread of its own, for what it holds as a secret is remembered by the thread.
+    std::thread::scope(|scope| {
+        scope.spawn(|| read(token));
+    });
+});
+
+fn read(token: &str) {
+    let secret = Secret::new(token);
+    if let Some(claims) = claims(&secret) {
+        // Nothing is made up: claims are decoded from four letters for three bytes.
+        assert!(claims.len() <= token.len());
+    }
+    assert_eq!(format!("{secret:?}"), "Secret");
+    let echoed = printable(&format!("refused: {token}"));
+    // Shorter ones could be any word.
+    if token.len() >= 8 && !token.contains('*') {
+        assert!(!echoed.contains(token), "{echoed:?}");
+    }
+    assert!(!echoed.chars().any(char::is_control), "{echoed:?}");
+}
