@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::{AROUND_WAIT, ByProxy, Trouble, Unreached, unreached};
 use crate::kit::{
     Cx, Host, Role, Route, is_private,
-    net::{Fault, open, proxy},
+    net::{Fault, Stage, proxy, reach},
 };
 
 /// Hosts that every AKS node has to reach. They are connected to and asked nothing, and only where the
@@ -64,11 +64,11 @@ async fn by_proxy(cx: &Cx, host: &Host) -> Option<ByProxy> {
 /// Is it this host alone that is not reached, or everything?
 async fn egress(cx: &Cx, mut unreached: Unreached) -> Trouble {
     let looks = ELSEWHERE.into_iter().filter(|name| *name != unreached.host).map(|name| async move {
-        let looking = open::reach(cx, name, 443);
+        let looking = reach(cx, name, 443);
         let got = timeout(AROUND_WAIT, looking).await;
         let found = match got {
             Ok(Ok(_)) => Some(true),
-            Ok(Err(unopened)) if unopened.stage == open::Stage::Dns => None,
+            Ok(Err(unopened)) if unopened.stage == Stage::Dns => None,
             Ok(Err(_)) | Err(_) => Some(false),
         };
         (name, found)

@@ -8,7 +8,7 @@ use super::{Elsewhere, Trouble, refusal};
 use crate::{
     kit::{
         Cx, Got, Halt, Host, Role, is_private,
-        net::{FOLLOW_WAIT, Fault, HTTP_WAIT, Line, Reached, Reply, Request, SETTLE_WAIT, http::Transport, open::{Lines, Stage}, redirect},
+        net::{FOLLOW_WAIT, Fault, HTTP_WAIT, Line, Reached, Reply, Request, SETTLE_WAIT, http::Transport, Stage, open::Lines, redirect},
     },
     tls::Secured,
 };

@@ -7,6 +7,7 @@ mod fault;
 pub mod http;
 pub mod open;
 pub mod proxy;
+mod reach;
 mod redirect;
 mod refusal;
 pub mod tcp;
@@ -16,9 +17,11 @@ mod way;
 pub use authenticate::{Challenge, challenges};
 pub use fault::{Fault, Tried};
 pub use http::{Line, Reply, Request};
+pub use reach::{Stage, Unopened, reach};
 pub use redirect::redirect;
 pub use refusal::ErrorBody;
-pub use way::{Reached, Stream, Way};
+pub use tcp::Stream;
+pub use way::{Reached, Way};
 
 use std::time::Duration;
 

@@ -6,13 +6,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout};
 
-use super::{
-    Fault, HTTP_WAIT, OPEN_WAIT,
-    http::LONGEST_HEAD,
-    open::{Stage, Unopened, reach},
-    tls,
-    way::Stream,
-};
+use super::{Fault, HTTP_WAIT, OPEN_WAIT, Stage, Stream, Unopened, http::LONGEST_HEAD, reach, tls};
 use crate::kit::{Cx, Host, Proxy, cx::Exchange};
 
 /// What a proxy's refusal says of itself, besides its status.

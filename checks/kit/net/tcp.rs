@@ -4,12 +4,20 @@ use std::net::SocketAddr;
 
 use serde_json::Map;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     time::{Instant, timeout},
 };
 
 use super::{Fault, TCP_WAIT};
 use crate::kit::{Cx, cx::Exchange};
+
+/// What carries bytes to a host: a TCP connection, or what a proxy makes of one.
+pub type Stream = Box<dyn Io>;
+
+/// Anything that bytes can be read from and written to.
+pub trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
 
 /// Connects to an address and records it.
 pub async fn connect(cx: &Cx, address: SocketAddr) -> Result<TcpStream, Fault> {

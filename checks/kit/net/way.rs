@@ -3,17 +3,9 @@
 use std::{cell::Cell, net::SocketAddr, rc::Rc};
 
 use serde::Serialize;
-use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{Fault, proxy, tcp};
+use super::{Fault, Stream, proxy, tcp};
 use crate::kit::{Cx, Host, Proxy, is_private};
-
-/// What carries bytes to a host: a TCP connection, or what a proxy makes of one.
-pub type Stream = Box<dyn Io>;
-
-/// Anything that bytes can be read from and written to.
-pub trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
 
 /// How a host is reached.
 #[derive(Clone, Debug, Serialize)]
