@@ -156,6 +156,9 @@ pub struct Mode {
     pub en: String,
     /// 무엇이 문제인지 한 줄로.
     pub ko: String,
+    /// The modes that it is most often taken for.
+    #[serde(default)]
+    pub alike: Vec<String>,
 }
 
 /// All words.

@@ -68,7 +68,12 @@ pub(crate) fn explain_mode(words: &Words, slug: &str, mode: &Mode, lang: Lang) -
         [] => phrases.say("not-yet-this", lang, &[]),
         codes => codes.join(", "),
     };
-    format!("{slug}: {line}\n  {} {settles}\n", phrases.say("codes", lang, &[]))
+    let mut page = format!("{slug}: {line}\n  {} {settles}\n", phrases.say("codes", lang, &[]));
+    if !mode.alike.is_empty() {
+        let alike = mode.alike.join(", ");
+        page += &format!("  {}\n", phrases.say("alike", lang, &[("alike", &alike)]));
+    }
+    page
 }
 
 /// The steps and the codes.
