@@ -63,7 +63,7 @@ pub use finding::{Finding, Findings, Got, Halt};
 pub use growing::Growing;
 pub use host::{Host, Role};
 pub use plan::{Check, Fact, Inputs, Plan, Step, Trouble as RunTrouble};
-pub use platform::Platform;
+pub use platform::{Fit, Platform};
 pub use printable::printable;
 pub use secret::{Secret, claims};
 pub use subject::{Asked, Cloud, Image, Misread, SignIn, Subject, Who};

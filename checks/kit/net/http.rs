@@ -3,6 +3,10 @@
 use std::{
     cell::{Cell, RefCell},
     net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use http_body_util::{BodyExt, Full};
@@ -17,6 +21,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use tokio::{
     net::TcpStream,
+    sync::Notify,
     time::{Instant, timeout},
 };
 use tokio_rustls::client::TlsStream;
@@ -26,6 +31,9 @@ use crate::kit::{Cx, Host, Role, Secret, cx::Exchange};
 
 /// The longest set of headers that is read.
 const LONGEST_HEAD: u32 = 256 * 1024;
+
+/// How many preliminary answers Go's client takes.
+const PRELIMINARIES: usize = 5;
 
 /// Headers that are kept as evidence. None is meant to hold a secret; should a server send one of ours
 /// back in them, it is not shown.
@@ -172,7 +180,12 @@ impl Line {
             Sender::One(one) => {
                 let (built, body) = build(request.target.clone())?;
                 let built = built.header(header::HOST, self.host.to_string());
-                one.send_request(built.body(body).map_err(unbuilt)?).await.map_err(failed)?
+                let mut built = built.body(body).map_err(unbuilt)?;
+                let enough = preliminaries(&mut built);
+                tokio::select! {
+                    response = one.send_request(built) => response.map_err(failed)?,
+                    () = enough.notified() => return Err(Fault::NotHttp),
+                }
             }
             Sender::Two(two) => {
                 let (built, body) = build(format!("https://{}{}", self.host, request.target))?;
@@ -203,6 +216,18 @@ impl Line {
         let secured = tls::handshake(cx, &self.host, stream).await.map_err(Fault::from)?;
         start(Transport::Secure(Box::new(secured.0))).await
     }
+}
+
+/// Tells when a server has sent more preliminary answers (100 Continue) than Go's client puts up with.
+fn preliminaries<B>(request: &mut hyper::Request<B>) -> Arc<Notify> {
+    let enough = Arc::new(Notify::new());
+    let (tell, count) = (enough.clone(), AtomicUsize::new(0));
+    hyper::ext::on_informational(request, move |_| {
+        if count.fetch_add(1, Ordering::Relaxed) == PRELIMINARIES {
+            tell.notify_one();
+        }
+    });
+    enough
 }
 
 async fn start(transport: Transport) -> Result<Sender, Fault> {
