@@ -89,7 +89,7 @@ pub struct CheckArgs {
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub timeout: Option<Duration>,
     /// Read and verify every layer to its end
-    #[arg(long)]
+    #[arg(long, overrides_with = "full")]
     pub full: bool,
     /// The platform that the image must have [default: linux and this machine's processor]
     #[arg(long, value_name = "OS/ARCH")]

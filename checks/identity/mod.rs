@@ -88,6 +88,11 @@ impl Identity {
         Self { credential, kind, user, from }
     }
 
+    /// Nobody, whoever there is.
+    pub(crate) fn nobody() -> Self {
+        Self::new(Credential::Nobody, None)
+    }
+
     /// For the words of a refusal: the user, or what else it is.
     pub(crate) fn name(&self) -> String {
         self.user.clone().unwrap_or_else(|| self.kind.to_owned())

@@ -70,7 +70,7 @@ pub use growing::Growing;
 pub use host::{Host, Role, is_private};
 pub use no_proxy::NoProxy;
 pub use plan::{Check, Fact, Inputs, Plan, Step, Trouble as RunTrouble};
-pub use platform::Platform;
+pub use platform::{Fit, Platform};
 pub use printable::printable;
 pub use proxies::{Proxies, Proxy, Route};
 pub use proxy_url::{NoProxyUrl, ProxyUrl};

@@ -2,16 +2,29 @@
 
 use std::{fmt, str::FromStr};
 
-/// `linux/amd64`, `linux/arm64/v8`
+/// `linux/amd64`, `linux/arm64/v8`, `windows(10.0.20348)/amd64`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Platform {
     /// `linux`, `windows`
     pub os: String,
+    /// The build of a Windows, as far as it was said: `10.0.20348`, `10.0.20348.2700`
+    pub build: Option<String>,
     /// Go's name of the processor.
     pub arch: String,
     /// `v7`, where the processor has variants.
     pub variant: Option<String>,
 }
+
+/// How well an image fits: the least is the best.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fit {
+    /// It is not built for this very platform: some versions of a runtime take it, others do not.
+    pub lesser: bool,
+    order: u64,
+}
+
+/// Windows Server 2022: from it on, Windows runs what was built for an older one, down to this.
+const FIRST_THAT_RUNS_OLDER: u64 = 20348;
 
 impl Platform {
     /// Linux on this machine's processor: what a node like this one would ask for.
@@ -22,28 +35,65 @@ impl Platform {
             "x86" => "386",
             other => other,
         };
-        Platform { os: "linux".into(), arch: arch.into(), variant: None }
+        Platform { os: "linux".into(), build: None, arch: arch.into(), variant: None }
     }
 
-    /// How well an image built for `offered` runs here: 0 is best, `None` not at all.
+    /// How well an image built for `offered` fits here; `None` when no runtime takes it.
     ///
-    /// containerd's order: the same processor, then older variants of 32-bit ARM.
-    pub fn rank(&self, offered: &Platform) -> Option<u8> {
-        if self.os != offered.os || self.arch != offered.arch {
+    /// containerd's rules: `Only` and, in its transfer service, `Ordered`, which is stricter; for
+    /// Windows those of its releases before and after 1.7.
+    pub fn rank(&self, offered: &Platform) -> Option<Fit> {
+        if self.os != offered.os {
             return None;
         }
-        if self.variant == offered.variant {
-            return Some(0);
-        }
-        match (self.version(), offered.version()) {
-            (Some(ours), Some(theirs)) => ours.checked_sub(theirs),
-            (_, None) if offered.variant.is_none() => Some(0),
+        let (lesser, order) = match self.below(offered)? {
+            0 => self.by_build(offered)?,
+            steps => (true, u64::MAX - 1000 + steps),
+        };
+        Some(Fit { lesser, order })
+    }
+
+    /// How far below this processor the other one is: zero for the same.
+    fn below(&self, offered: &Platform) -> Option<u64> {
+        match (self.arch.as_str(), offered.arch.as_str()) {
+            (ours, theirs) if ours == theirs => {
+                if self.variant == offered.variant {
+                    return Some(0);
+                }
+                match (self.version(), offered.version()) {
+                    (Some(ours), Some(theirs)) => ours.checked_sub(theirs),
+                    (_, None) if offered.variant.is_none() => Some(0),
+                    _ => None,
+                }
+            }
+            ("amd64", "386") => Some(100),
+            ("arm64", "arm") => Some(100 + 8_u64.checked_sub(offered.version()?)?),
             _ => None,
         }
     }
 
+    /// The newest revision of the same build first, then older builds that this Windows runs, the
+    /// newest first; what names no build is for all of them.
+    fn by_build(&self, offered: &Platform) -> Option<(bool, u64)> {
+        let Some(theirs) = offered.build.as_deref() else { return Some((false, u64::MAX / 2)) };
+        let theirs = numbers(theirs)?;
+        let newest_first = |[_, _, build, revision]: [u64; 4]| {
+            (u64::MAX / 4).saturating_sub(build.saturating_mul(1 << 32).saturating_add(revision))
+        };
+        let Some(ours) = self.build.as_deref() else { return Some((false, newest_first(theirs))) };
+        let (ours, order) = (numbers(ours)?, newest_first(theirs));
+        let runs_older = FIRST_THAT_RUNS_OLDER..ours[2];
+        if ours[..3] == theirs[..3] {
+            Some((false, order))
+        } else if ours[..2] == theirs[..2] && runs_older.contains(&theirs[2]) {
+            Some((true, order))
+        } else {
+            None
+        }
+    }
+
     /// A platform as others spell it, in Go's words: containerd takes these for the same.
-    pub fn normal(os: &str, arch: &str, variant: Option<&str>) -> Self {
+    pub fn normal(os: &str, arch: &str, variant: Option<&str>, build: Option<&str>) -> Self {
         let (os, arch) = (os.to_lowercase(), arch.to_lowercase());
         let os = match os.as_str() {
             "" => "linux",
@@ -59,11 +109,13 @@ impl Platform {
             arch => (arch, None),
         };
         let variant = variant.filter(|variant| !variant.is_empty()).or(implied);
-        Platform { os: os.into(), arch: arch.into(), variant: variant.map(str::to_lowercase) }
+        let variant = variant.map(str::to_lowercase);
+        let build = build.filter(|build| os == "windows" && !build.is_empty());
+        Platform { os: os.into(), build: build.map(str::to_owned), arch: arch.into(), variant }
     }
 
     /// The variant as a number, with what its absence means for this processor.
-    fn version(&self) -> Option<u8> {
+    fn version(&self) -> Option<u64> {
         if let Some(variant) = &self.variant {
             return variant.trim_start_matches('v').parse().ok();
         }
@@ -76,9 +128,21 @@ impl Platform {
     }
 }
 
+/// Major, minor, build and revision; the revision may be missing.
+fn numbers(build: &str) -> Option<[u64; 4]> {
+    let mut numbers = [0; 4];
+    let parts: Vec<_> = build.split('.').collect();
+    for (number, part) in numbers.iter_mut().zip(&parts) {
+        *number = part.parse::<u32>().ok()?.into();
+    }
+    (3..=4).contains(&parts.len()).then_some(numbers)
+}
+
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.os, self.arch)?;
+        f.write_str(&self.os)?;
+        self.build.iter().try_for_each(|build| write!(f, "({build})"))?;
+        write!(f, "/{}", self.arch)?;
         self.variant.iter().try_for_each(|variant| write!(f, "/{variant}"))
     }
 }
@@ -88,14 +152,30 @@ impl FromStr for Platform {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let parts: Vec<_> = text.split('/').collect();
-        let word = |s: &&str| !s.is_empty() && s.chars().all(|c| c.is_ascii_alphanumeric());
-        match parts.as_slice() {
-            [os, arch, rest @ ..] if rest.len() <= 1 && parts.iter().all(word) => Ok(Platform {
-                os: (*os).into(),
-                arch: (*arch).into(),
-                variant: rest.first().map(|v| (*v).into()),
-            }),
-            _ => Err("a platform is OS/ARCH or OS/ARCH/VARIANT, such as linux/arm64".into()),
+        let word = |s: &str| !s.is_empty() && s.chars().all(|c| c.is_ascii_alphanumeric());
+        let (os, build) = match parts[0].strip_suffix(')').and_then(|os| os.split_once('(')) {
+            Some((os, build)) => (os, Some(build)),
+            None => (parts[0], None),
+        };
+        let is_build = |build: &str| os == "windows" && numbers(build).is_some();
+        match &parts[1..] {
+            [arch, rest @ ..]
+                if rest.len() <= 1
+                    && word(os)
+                    && word(arch)
+                    && rest.iter().all(|variant| word(variant))
+                    && build.is_none_or(is_build) =>
+            {
+                Ok(Platform {
+                    os: os.into(),
+                    build: build.map(str::to_owned),
+                    arch: (*arch).into(),
+                    variant: rest.first().map(|v| (*v).into()),
+                })
+            }
+            _ => Err("a platform is OS/ARCH or OS/ARCH/VARIANT, such as linux/arm64, \
+                      or with a build windows(10.0.20348)/amd64"
+                .into()),
         }
     }
 }
@@ -104,32 +184,72 @@ impl FromStr for Platform {
 mod tests {
     use super::*;
 
-    fn rank(ours: &str, theirs: &str) -> Option<u8> {
+    fn rank(ours: &str, theirs: &str) -> Option<Fit> {
         ours.parse::<Platform>().unwrap().rank(&theirs.parse().unwrap())
+    }
+
+    /// Whether all runtimes take it, or only some; `None` when none does.
+    fn all(ours: &str, theirs: &str) -> Option<bool> {
+        rank(ours, theirs).map(|fit| !fit.lesser)
     }
 
     #[test]
     fn as_containerd_ranks() {
-        assert_eq!(rank("linux/amd64", "linux/amd64"), Some(0));
-        assert_eq!(rank("linux/arm64", "linux/arm64/v8"), Some(0));
-        assert_eq!(rank("linux/arm/v7", "linux/arm/v6"), Some(1));
-        assert_eq!(rank("linux/arm/v6", "linux/arm/v7"), None);
-        assert_eq!(rank("linux/amd64", "linux/arm64"), None);
-        assert_eq!(rank("linux/amd64", "windows/amd64"), None);
-        assert_eq!(rank("linux/amd64", "linux/amd64/nonsense"), None);
-        assert_eq!(rank("linux/amd64", "linux/amd64/v2"), None);
+        assert_eq!(all("linux/amd64", "linux/amd64"), Some(true));
+        assert_eq!(all("linux/arm64", "linux/arm64/v8"), Some(true));
+        assert_eq!(all("linux/arm/v7", "linux/arm/v6"), Some(false));
+        assert_eq!(all("linux/amd64", "linux/386"), Some(false));
+        assert_eq!(all("linux/arm64", "linux/arm/v7"), Some(false));
+        assert!(rank("linux/arm64", "linux/arm/v7") < rank("linux/arm64", "linux/arm/v6"));
+        assert_eq!(all("linux/386", "linux/amd64"), None);
+        assert_eq!(all("linux/arm/v6", "linux/arm/v7"), None);
+        assert_eq!(all("linux/amd64", "linux/arm64"), None);
+        assert_eq!(all("linux/amd64", "windows/amd64"), None);
+        assert_eq!(all("linux/amd64", "linux/amd64/nonsense"), None);
+        assert_eq!(all("linux/amd64", "linux/amd64/v2"), None);
+    }
+
+    #[test]
+    fn builds_of_windows() {
+        let (ws2019, ws2022) = ("windows(10.0.17763)/amd64", "windows(10.0.20348)/amd64");
+        let ws2025 = "windows(10.0.26100)/amd64";
+        assert_eq!(all(ws2022, "windows(10.0.20348.2700)/amd64"), Some(true));
+        assert_eq!(all(ws2022, "windows/amd64"), Some(true));
+        assert_eq!(all("windows/amd64", ws2022), Some(true));
+        assert_eq!(all(ws2022, ws2019), None);
+        assert_eq!(all(ws2019, ws2022), None);
+        assert_eq!(all(ws2025, ws2022), Some(false));
+        assert_eq!(all(ws2022, ws2025), None);
+        assert_eq!(all(ws2025, ws2019), None);
+        let newer = rank(ws2022, "windows(10.0.20348.2700)/amd64");
+        assert!(newer < rank(ws2022, "windows(10.0.20348.2600)/amd64"));
+        assert!(newer < rank(ws2022, "windows/amd64"));
+        assert!(rank(ws2025, "windows/amd64") < rank(ws2025, ws2022));
     }
 
     #[test]
     fn the_same_spelled_otherwise() {
-        assert_eq!(Platform::normal("Linux", "x86_64", None).to_string(), "linux/amd64");
-        assert_eq!(Platform::normal("", "aarch64", Some("")).to_string(), "linux/arm64");
-        assert_eq!(Platform::normal("linux", "armhf", None).to_string(), "linux/arm/v7");
+        let normal = |os, arch, variant| Platform::normal(os, arch, variant, Some("10.0.1"));
+        assert_eq!(normal("Linux", "x86_64", None).to_string(), "linux/amd64");
+        assert_eq!(normal("", "aarch64", Some("")).to_string(), "linux/arm64");
+        assert_eq!(normal("linux", "armhf", None).to_string(), "linux/arm/v7");
+        assert_eq!(normal("windows", "amd64", None).to_string(), "windows(10.0.1)/amd64");
     }
 
     #[test]
     fn garbage_is_refused() {
-        for text in ["", "linux", "linux/", "a/b/c/d", "linux/ar m"] {
+        for text in [
+            "",
+            "linux",
+            "linux/",
+            "a/b/c/d",
+            "linux/ar m",
+            "linux(5.10.0)/amd64",
+            "windows()/amd64",
+            "windows(10)/amd64",
+            "windows(10.0.x)/amd64",
+            "windows(10.0.20348/amd64",
+        ] {
             assert!(text.parse::<Platform>().is_err(), "{text}");
         }
     }

@@ -30,6 +30,19 @@ pub(super) fn fill(template: &str, value: impl Fn(&str, bool) -> Option<String>)
     Some(filled)
 }
 
+/// A text with its values in it. What stands in `[…]` is left out where a value in it is unknown.
+pub(super) fn text(template: &str, value: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let fill = |part: &str| fill(part, |name, _| value(name));
+    let (mut filled, mut rest) = (String::new(), template);
+    while let Some((before, after)) = rest.split_once('[') {
+        let (optional, after) = after.split_once(']').unwrap_or((after, ""));
+        filled += &fill(before)?;
+        filled += &fill(optional).unwrap_or_default();
+        rest = after;
+    }
+    Some(filled + &fill(rest)?)
+}
+
 /// A command with its values in it: the same in every language.
 ///
 /// A value that a shell would trip over is quoted where it is a word of its own. Anywhere else there
@@ -78,6 +91,13 @@ mod tests {
         );
         assert_eq!(fill("{unknown}", value), None);
         assert_eq!(fill("{", value).unwrap(), "{");
+    }
+
+    #[test]
+    fn what_is_not_known_is_left_out() {
+        let value = |name: &str| (name == "status").then(|| "[429]".to_owned());
+        assert_eq!(text("→ {status}[ {said}][ ({status})]", value).unwrap(), "→ [429] ([429])");
+        assert_eq!(text("[{status}] {said}", value), None);
     }
 
     #[test]

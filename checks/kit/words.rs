@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Area, Finding,
-    template::{command, fill},
+    template::{command, text},
 };
 
 /// The languages.
@@ -283,14 +283,14 @@ impl Words {
         filled.next().unwrap_or_default()
     }
 
-    /// A template with its placeholders filled; `None` when a value is missing.
+    /// A template with its placeholders filled; `None` when a value outside of `[…]` is missing.
     pub fn fill(
         &self,
         template: &str,
         values: &[&Map<String, Value>],
         lang: Lang,
     ) -> Option<String> {
-        fill(template, |name, _| {
+        text(template, |name| {
             let value = values.iter().find_map(|values| values.get(name))?;
             self.value(value, lang)
         })

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{Broken, Trouble};
 use crate::{
     kit::{
-        Cx, Hasher, Platform,
+        Cx, Got, Halt, Hasher, Platform,
         net::{BODY_WAIT, Fault, Reply},
     },
     manifest::Blob,
@@ -35,49 +35,46 @@ pub(super) async fn take(
     host: &str,
     most: u64,
     keep: bool,
-) -> Result<Taken, Trouble> {
+) -> Got<Taken> {
     let mut hasher = Hasher::like(&blob.digest);
     let mut taken = Taken { bytes: 0, whole: false, kept: vec![] };
     let began = Instant::now();
+    // Where the size is not known, only the end of the answer tells.
+    let due = blob.size.unwrap_or(u64::MAX);
     loop {
         let piece = match reply.piece().await {
             Ok(Some(piece)) => piece,
-            Ok(None) if taken.bytes < blob.size => {
-                return Err(Trouble::BlobUnexpectedEof(broken(host, blob, &taken, Fault::Closed)));
+            Ok(None) if taken.bytes < due && blob.size.is_some() => {
+                return Err(cut(host, blob, &taken, Fault::Closed));
             }
             Ok(None) => break,
-            Err(Fault::NoAnswer) => {
-                return Err(Trouble::BlobStalled(broken(host, blob, &taken, Fault::NoAnswer)));
-            }
-            Err(fault) => return Err(Trouble::BlobUnexpectedEof(broken(host, blob, &taken, fault))),
+            Err(fault) => return Err(cut(host, blob, &taken, fault)),
         };
         hasher.update(&piece);
         taken.bytes += piece.len() as u64;
         if keep {
             taken.kept.extend_from_slice(&piece);
             if began.elapsed() > BODY_WAIT {
-                return Err(Trouble::BlobStalled(broken(host, blob, &taken, Fault::NoAnswer)));
+                return Err(cut(host, blob, &taken, Fault::NoAnswer));
             }
         }
-        if taken.bytes == blob.size {
+        if taken.bytes == due {
             match reply.piece().await {
                 Ok(Some(_)) => taken.bytes += 1,
-                Err(Fault::NoAnswer) => {
-                    return Err(Trouble::BlobStalled(broken(host, blob, &taken, Fault::NoAnswer)));
-                }
+                Err(Fault::NoAnswer) => return Err(cut(host, blob, &taken, Fault::NoAnswer)),
                 // It is all there; how the connection ends is nobody's concern.
                 Ok(None) | Err(_) => break,
             }
         }
-        if taken.bytes > blob.size {
+        if taken.bytes > due {
             let (host, digest) = (host.to_owned(), blob.digest.clone());
-            let got = format!("more than {} bytes", blob.size);
-            return Err(Trouble::BlobDigestMismatch { host, digest, got });
+            let got = format!("more than {due} bytes");
+            return Err(Trouble::BlobDigestMismatch { host, digest, got }.into());
         }
-        if taken.bytes >= most && taken.bytes < blob.size {
+        if taken.bytes >= most && taken.bytes < due {
             return Ok(taken);
         }
-        if most != u64::MAX && began.elapsed() > SAMPLE_WAIT && taken.bytes < blob.size {
+        if most != u64::MAX && began.elapsed() > SAMPLE_WAIT && taken.bytes < due {
             let (got, seconds) = (taken.bytes, began.elapsed().as_secs());
             cx.tell(Trouble::Slow { host: host.to_owned(), got, seconds });
             return Ok(taken);
@@ -86,15 +83,21 @@ pub(super) async fn take(
     let got = hasher.finish();
     if got != blob.digest {
         let (host, digest) = (host.to_owned(), blob.digest.clone());
-        return Err(Trouble::BlobDigestMismatch { host, digest, got });
+        return Err(Trouble::BlobDigestMismatch { host, digest, got }.into());
     }
     taken.whole = true;
     Ok(taken)
 }
 
-fn broken(host: &str, blob: &Blob, taken: &Taken, fault: Fault) -> Broken {
+/// The bytes end before their time. Where they only stopped, a runtime would wait for longer than we do.
+fn cut(host: &str, blob: &Blob, taken: &Taken, fault: Fault) -> Halt {
     let (host, digest) = (host.to_owned(), blob.digest.clone());
-    Broken { host, digest, got: taken.bytes, of: blob.size, fault }
+    let (silent, seconds) = (fault == Fault::NoAnswer, BODY_WAIT.as_secs());
+    let broken = Broken { host, digest, got: taken.bytes, of: blob.size, fault };
+    if silent {
+        return Halt::broke(Trouble::PullProgressTimeout { seconds, broken });
+    }
+    Trouble::BlobUnexpectedEof(broken).into()
 }
 
 /// For which platform a config says that the image is built.
@@ -104,9 +107,11 @@ pub(super) fn platform(config: &[u8]) -> Option<Platform> {
         architecture: String,
         os: String,
         variant: Option<String>,
+        #[serde(rename = "os.version")]
+        build: Option<String>,
     }
-    let config: Config = serde_json::from_slice(config).ok()?;
-    Some(Platform::normal(&config.os, &config.architecture, config.variant.as_deref()))
+    let Config { architecture, os, variant, build } = serde_json::from_slice(config).ok()?;
+    Some(Platform::normal(&os, &architecture, variant.as_deref(), build.as_deref()))
 }
 
 /// How many layers a config describes: a runtime unpacks those, and refuses another number.

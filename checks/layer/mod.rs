@@ -4,6 +4,7 @@
 //! registry's redirect, without its credentials. Nothing is green without them.
 
 mod bytes;
+mod refusal;
 
 use std::rc::Rc;
 
@@ -33,14 +34,24 @@ const LONGEST_CONFIG: u64 = 8 * 1024 * 1024;
 pub enum Trouble {
     /// The manifest names a blob that is not there.
     BlobMissing(Refused),
-    /// The host that serves the bytes refuses.
+    /// The storage refuses this network.
+    BlobServiceEndpointPolicy(Refused),
+    /// The storage does not take the signature in the URL.
+    BlobSasRejected(refusal::Unsigned),
+    /// The host that serves the bytes refuses for a reason of its own.
     BlobRefused(Refused),
     /// It fails.
     BlobOutage(Refused),
     /// The bytes stop before the end.
     BlobUnexpectedEof(Broken),
-    /// The bytes stop coming, and the connection stays.
-    BlobStalled(Broken),
+    /// The bytes stop coming, and the connection stays. A runtime waits longer: could not tell.
+    PullProgressTimeout {
+        /// How long we waited.
+        seconds: u64,
+        /// What there was by then.
+        #[serde(flatten)]
+        broken: Broken,
+    },
     /// They are not the bytes that the digest names.
     BlobDigestMismatch {
         /// Who sent them.
@@ -55,21 +66,14 @@ pub enum Trouble {
         /// What the manifest says.
         bytes: u64,
     },
-    /// The config does not describe the layers: a chart, a signature, some other artifact.
-    NotAnImage {
-        /// What the config is called.
-        media_type: String,
-        /// How many layers there are.
-        layers: usize,
-        /// How many the config describes.
-        described: usize,
-    },
     /// A lone manifest for another platform: it is pulled, and will not run.
     OtherPlatform {
         /// What was needed.
         wanted: String,
         /// What the config says.
         built_for: String,
+        /// Both, as one argument.
+        together: String,
     },
     /// The bytes come, but slowly.
     Slow {
@@ -91,6 +95,9 @@ pub struct Refused {
     /// The storage's or the registry's own word.
     #[serde(skip_serializing_if = "Option::is_none")]
     said: Option<String>,
+    /// For support.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    correlation: Option<String>,
 }
 
 /// A blob that broke off.
@@ -100,8 +107,9 @@ pub struct Broken {
     digest: String,
     /// The bytes that came.
     got: u64,
-    /// The bytes that were due.
-    of: u64,
+    /// The bytes that were due, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    of: Option<u64>,
     fault: Fault,
 }
 
@@ -110,8 +118,9 @@ pub struct Broken {
 pub struct InHand {
     /// Who sent them.
     host: String,
-    /// Bytes of the config.
-    config: usize,
+    /// Bytes of the config, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    config: Option<usize>,
     /// Bytes of layers; none where the image has no layers.
     #[serde(skip_serializing_if = "Option::is_none")]
     bytes: Option<u64>,
@@ -137,8 +146,8 @@ pub async fn read(
     reached: &Option<Rc<Reached>>,
     secured: &Option<Rc<Secured>>,
 ) -> Got<InHand> {
-    let source = content.config_source.take();
-    let host = match (&source, reached) {
+    let mut first = content.first_source.take();
+    let host = match (&first, reached) {
         (Some(Source::Elsewhere(..)), None) => return Err(Halt::LeftOut),
         (_, Some(reached)) => {
             session.site().join(cx, reached, secured.as_deref()).await?;
@@ -148,24 +157,28 @@ pub async fn read(
     };
     let blobs = Blobs { cx, session, host };
     let wanted = wanted(&content.blobs, cx.subject.full);
-    // While the config comes from elsewhere, the registry is free to say where the layer is.
-    let ahead = wanted.first().filter(|_| matches!(source, Some(Source::Elsewhere(..))));
-    let ahead = OptionFuture::from(ahead.map(|blob| blob.ask(cx, session)));
-    let (config, mut ahead) = join(blobs.config(content, source), ahead).await;
-    let config = config?;
-    let described = bytes::described(&config);
-    if described != content.layers {
-        let (media_type, layers) = (content.config_type.clone(), content.layers);
-        return Err(Trouble::NotAnImage { media_type, layers, described }.into());
-    }
-    let built_for = bytes::platform(&config).filter(|_| !content.chosen);
-    if let Some(other) = built_for.filter(|built| cx.subject.platform.rank(built).is_none()) {
-        let (wanted, built_for) = (cx.subject.platform.to_string(), other.to_string());
-        cx.tell(Trouble::OtherPlatform { wanted, built_for });
+    let mut config_size = None;
+    let mut ahead = None;
+    if let Some(blob) = &content.config {
+        let source = first.take();
+        // While the config comes from elsewhere, the registry is free to say where the layer is.
+        let next = wanted.first().filter(|_| matches!(source, Some(Source::Elsewhere(..))));
+        let next = OptionFuture::from(next.map(|blob| blob.ask(cx, session)));
+        let (config, next) = join(blobs.config(blob, source), next).await;
+        let config = config?;
+        ahead = next;
+        content.compare(bytes::described(&config))?;
+        config_size = Some(config.len());
+        let built_for = bytes::platform(&config).filter(|_| !content.chosen);
+        if let Some(other) = built_for.filter(|built| cx.subject.platform.rank(built).is_none()) {
+            let (wanted, built_for) = (cx.subject.platform.to_string(), other.to_string());
+            let together = format!("{wanted},{built_for}");
+            cx.tell(Trouble::OtherPlatform { wanted, built_for, together });
+        }
     }
     let mut in_hand = InHand {
         host: blobs.host.clone(),
-        config: config.len(),
+        config: config_size,
         bytes: None,
         layers_read: 0,
         layers: content.blobs.len(),
@@ -173,8 +186,8 @@ pub async fn read(
     };
     for blob in wanted {
         let source = match ahead.take() {
-            Some(source) => source?,
-            None => blob.ask(cx, session).await?,
+            Some(source) => Some(source?),
+            None => first.take(),
         };
         let most = if cx.subject.full { u64::MAX } else { SAMPLE };
         let (host, reply) = blobs.open(blob, source).await?;
@@ -182,7 +195,7 @@ pub async fn read(
         *in_hand.bytes.get_or_insert(0) += taken.bytes;
         in_hand.layers_read += 1;
         if !taken.whole {
-            in_hand.verified = "a-sample";
+            in_hand.verified = if config_size.is_some() { "a-sample" } else { "unverified-sample" };
         }
     }
     Ok(in_hand)
@@ -194,47 +207,47 @@ fn wanted(blobs: &[Blob], full: bool) -> Vec<&Blob> {
     if full {
         return blobs.iter().collect();
     }
-    let whole = blobs.iter().filter(|blob| blob.size <= SAMPLE);
+    let whole = blobs.iter().filter(|blob| blob.size.is_some_and(|size| size <= SAMPLE));
     let largest = whole.max_by_key(|blob| blob.size);
     largest.or_else(|| blobs.iter().min_by_key(|blob| blob.size)).into_iter().collect()
 }
 
 impl Blobs<'_> {
-    async fn config(&self, content: &Content, source: Option<Source>) -> Got<Vec<u8>> {
-        let size = content.config.size;
-        if size > LONGEST_CONFIG {
-            return Err(Halt::broke(Trouble::ConfigTooLong { bytes: size }));
+    async fn config(&self, blob: &Blob, source: Option<Source>) -> Got<Vec<u8>> {
+        if let Some(bytes) = blob.size.filter(|size| *size > LONGEST_CONFIG) {
+            return Err(Halt::broke(Trouble::ConfigTooLong { bytes }));
         }
-        let source = match source {
-            Some(source) => source,
-            None => content.config.ask(self.cx, self.session).await?,
-        };
-        let (host, reply) = self.open(&content.config, source).await?;
-        Ok(take(self.cx, reply, &content.config, &host, u64::MAX, true).await?.kept)
+        let (host, reply) = self.open(blob, source).await?;
+        Ok(take(self.cx, reply, blob, &host, u64::MAX, true).await?.kept)
     }
 
     /// The answer that carries the blob, wherever it comes from.
-    async fn open(&self, blob: &Blob, source: Source) -> Got<(String, Reply)> {
-        let site = self.session.site();
-        let (host, reply) = match source {
-            Source::Itself(reply) => (site.host.clone(), reply),
-            Source::Elsewhere(host, target) => {
-                let request = Request::new(hyper::Method::GET, target.expose());
-                let reply = site.follow(self.cx, &host, &request, Role::Data).await;
-                (host, reply?)
-            }
+    async fn open(&self, blob: &Blob, source: Option<Source>) -> Got<(String, Reply)> {
+        let (cx, site) = (self.cx, self.session.site());
+        let source = match source {
+            Some(source) => source,
+            None => blob.ask(cx, self.session).await?,
         };
-        if matches!(reply.status, 200 | 206) {
-            return Ok((host.to_string(), reply));
+        let (host, target) = match source {
+            Source::Itself(reply) => return self.accept(site.host.to_string(), reply, blob, None).await,
+            Source::Elsewhere(host, target) => (host, target),
+        };
+        let request = Request::new(hyper::Method::GET, target.expose());
+        let ask = async || site.follow(cx, &host, &request, Role::Data).await;
+        let reply = site.patiently(cx, ask).await?;
+        self.accept(host.to_string(), reply, blob, Some(target.expose())).await
+    }
+
+    async fn accept(
+        &self,
+        host: String,
+        reply: Reply,
+        blob: &Blob,
+        target: Option<&str>,
+    ) -> Got<(String, Reply)> {
+        match reply.status {
+            200 | 206 => Ok((host, reply)),
+            _ => Err(refusal::grade(self.cx, reply, blob, target).await),
         }
-        let (host, status, digest) = (reply.host.to_string(), reply.status, blob.digest.clone());
-        let error = reply.error().await;
-        let gone = ["BlobNotFound", "BLOB_UNKNOWN", "NoSuchKey"].contains(&error.code.as_str());
-        let refused = Refused { host, digest, status, said: error.words() };
-        Err(match status {
-            404 if gone => Trouble::BlobMissing(refused).into(),
-            429 | 500.. => Trouble::BlobOutage(refused).into(),
-            _ => Trouble::BlobRefused(refused).into(),
-        })
     }
 }

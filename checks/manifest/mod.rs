@@ -1,6 +1,9 @@
 //! Is the image there, and is there one for this platform?
 
 mod content;
+mod index;
+mod kind;
+mod schema1;
 mod tags;
 
 use std::time::Duration;
@@ -14,10 +17,12 @@ use crate::{
         Cx, Got, Halt, Image, digest,
         net::{Fault, Reply, Request},
     },
-    registry::Site,
+    registry::{Refusal, Site},
     token::Session,
 };
-pub use content::{Blob, Content, Entry, Named, choose, data_host, entry, named, read};
+pub use content::{Blob, Content, Named, choose, data_host, named};
+pub use index::{Entry, entry};
+pub use kind::read;
 
 /// The longest manifest that a registry takes, and that is read.
 const LONGEST: usize = 4 * 1024 * 1024;
@@ -101,20 +106,61 @@ pub enum Trouble {
         /// The digest of what came.
         got: String,
     },
-    /// What was sent is no manifest.
+    /// The index has this platform's processor and system, for other builds of Windows.
+    PlatformWindowsBuild {
+        /// What was needed.
+        wanted: String,
+        /// The builds that there are.
+        builds: Vec<String>,
+    },
+    /// There are builds for Windows, and nobody said which one is needed.
+    WindowsBuildNotAsked {
+        /// The builds that there are.
+        builds: Vec<String>,
+        /// The one that was looked at, as `--platform` takes it.
+        chosen: String,
+    },
+    /// There is none for this very platform, but one that some versions of containerd take.
+    LesserPlatform {
+        /// What was needed.
+        wanted: String,
+        /// What they take.
+        chosen: String,
+        /// Both, as one argument.
+        together: String,
+    },
+    /// What was sent is broken: no manifest, or one that contradicts itself.
     NotAManifest {
         /// What it is called.
         media_type: String,
-        /// Why not.
+        /// What is wrong with it.
         said: String,
+    },
+    /// It is a sound manifest of something that is no image.
+    NotAnImage {
+        /// What it is, as a word.
+        what: &'static str,
+        /// What gave it away.
+        media_type: String,
     },
     /// What an index has for this platform is an index again: could not tell.
     IndexInIndex {
         /// Whose it is.
         platform: String,
     },
-    /// It is in a format that only older runtimes read: could not tell.
+    /// It is in a format that only older runtimes read.
+    #[serde(rename = "manifest-schema1")]
+    #[strum(serialize = "manifest-schema1")]
     ManifestSchema1 {
+        /// What it is called.
+        media_type: String,
+        /// Whether its digest proves it, as a word.
+        verified: &'static str,
+    },
+    /// The same without the signature that those runtimes want.
+    #[serde(rename = "manifest-schema1-unsigned")]
+    #[strum(serialize = "manifest-schema1-unsigned")]
+    ManifestSchema1Unsigned {
         /// What it is called.
         media_type: String,
     },
@@ -128,7 +174,7 @@ pub enum Trouble {
 }
 
 /// A manifest, or an index of them.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub struct Manifest {
     digest: String,
     media_type: String,
@@ -169,14 +215,19 @@ async fn get(
     // What an index calls its entry counts, else what the registry calls it.
     let media_type = called.or(reply.header("content-type")).unwrap_or_default().to_owned();
     let claimed = reply.header("docker-content-digest").map(str::to_owned);
-    let whole = reply.read(LONGEST).await;
-    let bytes = whole.map_err(|fault| Halt::from(Trouble::Unreadable { request: asked, fault }))?;
+    let bytes = reply.read(LONGEST).await.map_err(|fault| match fault {
+        Fault::NoAnswer => Site::unfinished(&session.site().host, &asked),
+        fault => Trouble::Unreadable { request: asked, fault }.into(),
+    })?;
     let wanted = if reference.contains(':') { Some(reference.to_owned()) } else { claimed };
+    if let Some(old) = schema1::read(cx, &media_type, &bytes, wanted.as_deref())? {
+        return Ok(Ok(old));
+    }
     let got = digest(wanted.as_deref().unwrap_or("sha256:"), &bytes);
     if let Some(wanted) = wanted.filter(|wanted| *wanted != got) {
         return Err(Trouble::DigestMismatch { wanted, got }.into());
     }
-    read(got, media_type, bytes).map(Ok)
+    kind::read(got, media_type, bytes).map(Ok)
 }
 
 /// Says what is not there: the tag, the digest or the repository.
@@ -184,7 +235,11 @@ async fn missing(cx: &Cx, session: &Session, image: &Image, reply: Reply) -> Hal
     let Image { repository, reference } = image.clone();
     let registrys = reply.is_registrys();
     let stranger = Site::stranger("GET manifest", &reply);
-    let body = reply.error().await;
+    let refusal = Refusal::read(reply).await;
+    if let Some(trouble) = refusal.by_its_words("GET manifest") {
+        return trouble.into();
+    }
+    let body = refusal.body;
     if body.code.is_empty() && !registrys {
         return stranger;
     }

@@ -20,6 +20,7 @@ use crate::{
     },
     tls::Secured,
 };
+pub use refusal::Refusal;
 pub use site::Site;
 
 /// What can be wrong with what a registry answers, whatever was asked.
@@ -70,8 +71,29 @@ pub enum Trouble {
     #[serde(rename = "acr-throttled-429")]
     #[strum(serialize = "acr-throttled-429")]
     AcrThrottled429(Refused),
+    /// Microsoft's public registry or Docker Hub says so.
+    #[serde(rename = "mcr-or-dockerhub-429")]
+    #[strum(serialize = "mcr-or-dockerhub-429")]
+    McrOrDockerhub429 {
+        /// Where to sign in, when it is Docker Hub.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        hub: Option<String>,
+        /// How it is put.
+        #[serde(flatten)]
+        refused: Refused,
+    },
     /// Another registry says so.
     Throttled(Refused),
+    /// The registry that a cache rule of this one fetches from says so.
+    ArtifactCacheUpstream {
+        /// The rule.
+        rule: String,
+        /// How the registry puts it.
+        #[serde(flatten)]
+        refused: Refused,
+    },
+    /// The registry forbids the operation itself: most likely the image is locked for reading.
+    ImageReadDisabled(Refused),
     /// A status that has no meaning in this protocol.
     Unexpected(Refused),
     /// Fails, and does not a moment later.
@@ -83,7 +105,23 @@ pub enum Trouble {
         /// What it then answered.
         then: u16,
     },
-    /// No answer, or none that is HTTP.
+    /// No answer as long as we waited, which a runtime does for longer: could not tell.
+    Silent {
+        /// Who was asked.
+        host: String,
+        /// What.
+        request: String,
+        /// How long we waited.
+        seconds: u64,
+    },
+    /// The same of the host that serves the layers.
+    DataHostSilent {
+        /// Who was asked.
+        host: String,
+        /// How long we waited.
+        seconds: u64,
+    },
+    /// The connection ends, or what comes is no HTTP.
     NoAnswer {
         /// Who was asked.
         host: String,

@@ -1,60 +1,146 @@
-//! The troubles that any request can meet.
-
-use std::net::IpAddr;
+//! A refusal: who refuses, in which words, and what that means whatever was asked for.
 
 use super::{Refused, Rules, Trouble};
-use crate::kit::{Halt, net::Reply};
+use crate::kit::{
+    Halt, Host,
+    net::{ErrorBody, Reply},
+};
 
-/// Says what a refusal means that has nothing to do with what was asked for, and whether it is the network
-/// rules'.
-pub(super) async fn grade(
-    asked: &str,
-    reply: Reply,
-    past_private_endpoint: Option<IpAddr>,
-) -> (Halt, bool) {
-    let (host, status) = (reply.host.clone(), reply.status);
-    let header = |name| reply.header(name).map(str::to_owned);
-    let (retry_after, correlation) =
-        (header("retry-after"), header("x-ms-correlation-request-id"));
-    let body = reply.error().await;
-    if status == 403 && body.message.contains("aka.ms/acr/firewall") {
-        let client_ip = client_ip(&body.message);
-        let rules = Rules { host: host.to_string(), client_ip, correlation };
-        let trouble = match past_private_endpoint {
-            Some(address) => Trouble::PrivateEndpointBypassed { rules, address },
-            None => Trouble::NetworkRules(rules),
-        };
-        return (trouble.into(), true);
-    }
-    let said = body.words();
-    let (host_name, request) = (host.to_string(), asked.to_owned());
-    let refused = Refused { host: host_name, request, status, said, retry_after, correlation };
-    let halt = match status {
-        429 if host.acr().is_some() => Trouble::AcrThrottled429(refused).into(),
-        429 => Trouble::Throttled(refused).into(),
-        401 | 403 => Trouble::Forbidden(refused).into(),
-        500.. => Trouble::Outage(refused).into(),
-        _ => Trouble::Unexpected(refused).into(),
-    };
-    (halt, false)
+/// A refusal, read to its end.
+pub struct Refusal {
+    pub(crate) host: Host,
+    status: u16,
+    retry_after: Option<String>,
+    /// For support.
+    pub(crate) correlation: Option<String>,
+    pub(crate) body: ErrorBody,
 }
 
-/// The address in `client with IP '203.0.113.9' is not allowed access`.
-fn client_ip(message: &str) -> Option<String> {
-    let (_, rest) = message.split_once("client with IP '")?;
-    let (ip, _) = rest.split_once('\'')?;
-    ip.parse::<std::net::IpAddr>().ok().map(|ip| ip.to_string())
+impl Refusal {
+    /// Reads what is still to come of an answer.
+    pub(crate) async fn read(reply: Reply) -> Self {
+        let (host, status) = (reply.host.clone(), reply.status);
+        let header = |name| reply.header(name).map(str::to_owned);
+        let retry_after = header("retry-after");
+        let id = header("x-ms-correlation-request-id").or_else(|| header("x-ms-request-id"));
+        let body = reply.error().await;
+        let correlation = id.or_else(|| after(&body.message, "CorrelationId: ", " "));
+        Self { host, status, retry_after, correlation, body }
+    }
+
+    /// What a refusal means that has nothing to do with what was asked for.
+    pub(crate) fn grade(self, asked: &str) -> Halt {
+        self.by_its_words(asked).unwrap_or_else(|| self.by_its_status(asked)).into()
+    }
+
+    /// What the registry itself calls the reason, whatever the status.
+    pub(crate) fn by_its_words(&self, asked: &str) -> Option<Trouble> {
+        if self.body.code == "REGISTRY_DISALLOWED_OPERATION" {
+            return Some(Trouble::ImageReadDisabled(self.refused(asked)));
+        }
+        self.rules().map(Trouble::NetworkRules)
+    }
+
+    /// The refusal of the network rules, where it is theirs.
+    pub(super) fn rules(&self) -> Option<Rules> {
+        let is_theirs = self.status == 403 && self.body.message.contains("aka.ms/acr/firewall");
+        let (host, correlation) = (self.host.to_string(), self.correlation.clone());
+        is_theirs.then(|| Rules { host, client_ip: self.client_ip(), correlation })
+    }
+
+    fn by_its_status(&self, asked: &str) -> Trouble {
+        let refused = self.refused(asked);
+        match self.status {
+            429 => self.throttled(refused),
+            401 | 403 => Trouble::Forbidden(refused),
+            500.. => Trouble::Outage(refused),
+            _ => Trouble::Unexpected(refused),
+        }
+    }
+
+    /// Whose limit it is: that of the registry behind a cache rule, a public one's, Azure's, or another's.
+    fn throttled(&self, refused: Refused) -> Trouble {
+        let said = &self.body.message;
+        let public = ["docker.io", "docker.com", "mcr.microsoft.com"];
+        let is_public = public.iter().any(|domain| {
+            let below = self.host.name.strip_suffix(domain);
+            below.is_some_and(|below| below.is_empty() || below.ends_with('.'))
+        });
+        if self.host.acr().is_some() {
+            return match after(said, "source registry for cache rule '", "'") {
+                Some(rule) => Trouble::ArtifactCacheUpstream { rule, refused },
+                None => Trouble::AcrThrottled429(refused),
+            };
+        }
+        // A mirror hands on what Docker Hub said to it.
+        let dockers = said.contains("You have reached your") && said.contains("pull rate limit");
+        let is_hub = dockers || self.host.name.contains("docker");
+        if is_public || dockers {
+            let hub = is_hub.then(|| "docker.io".to_owned());
+            Trouble::McrOrDockerhub429 { hub, refused }
+        } else {
+            Trouble::Throttled(refused)
+        }
+    }
+
+    fn refused(&self, asked: &str) -> Refused {
+        Refused {
+            host: self.host.to_string(),
+            request: asked.to_owned(),
+            status: self.status,
+            said: self.body.words(),
+            retry_after: self.retry_after.clone(),
+            correlation: self.correlation.clone(),
+        }
+    }
+
+    /// The address in `client with IP '203.0.113.9' is not allowed access`.
+    fn client_ip(&self) -> Option<String> {
+        let ip = after(&self.body.message, "client with IP '", "'")?;
+        ip.parse::<std::net::IpAddr>().ok().map(|ip| ip.to_string())
+    }
+}
+
+/// What stands between the first of these and the next of those, or the end.
+fn after(text: &str, begin: &str, end: &str) -> Option<String> {
+    let (_, rest) = text.split_once(begin)?;
+    let word = rest.split(end).next().unwrap_or_default().trim();
+    (!word.is_empty()).then(|| word.to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kit::Role;
+
+    fn refusal(host: &str, status: u16, message: &str) -> Refusal {
+        let host = Host { name: host.into(), port: 443, plain: false, role: Role::Registry };
+        let body = ErrorBody { code: "X".into(), message: message.into() };
+        Refusal { host, status, retry_after: None, correlation: None, body }
+    }
 
     #[test]
     fn the_address_that_the_registry_saw() {
+        let seen = |said| refusal("contoso.azurecr.io", 403, said).client_ip();
         let said = "client with IP '203.0.113.9' is not allowed access. Refer https://x to y.";
-        assert_eq!(client_ip(said).as_deref(), Some("203.0.113.9"));
-        assert_eq!(client_ip("client with IP '$(reboot)' is not"), None);
-        assert_eq!(client_ip("nothing of the kind"), None);
+        assert_eq!(seen(said).as_deref(), Some("203.0.113.9"));
+        assert_eq!(seen("client with IP '$(reboot)' is not"), None);
+        assert_eq!(seen("nothing of the kind"), None);
+    }
+
+    #[test]
+    fn whose_limit_it_is() {
+        let code = |host, said| {
+            let trouble = refusal(host, 429, said).by_its_status("GET /v2/");
+            crate::kit::Finding::from(trouble).code
+        };
+        let rule = "too many requests to source registry for cache rule 'hub'. CorrelationId: 1";
+        assert_eq!(code("contoso.azurecr.io", rule), "registry/artifact-cache-upstream");
+        assert_eq!(code("contoso.azurecr.io", "Too many."), "registry/acr-throttled-429");
+        assert_eq!(code("registry-1.docker.io", ""), "registry/mcr-or-dockerhub-429");
+        assert_eq!(code("mcr.microsoft.com", "Ref A: 1"), "registry/mcr-or-dockerhub-429");
+        let limit = "You have reached your unauthenticated pull rate limit.";
+        assert_eq!(code("mirror.example", limit), "registry/mcr-or-dockerhub-429");
+        assert_eq!(code("notdocker.io", "Too many."), "registry/throttled");
     }
 }

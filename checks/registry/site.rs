@@ -4,11 +4,14 @@ use std::{cell::Cell, net::IpAddr, time::Duration};
 
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{Elsewhere, Trouble, refusal};
+use super::{Elsewhere, Refusal, Trouble};
 use crate::{
     kit::{
         Cx, Got, Halt, Host, Role, is_private,
-        net::{FOLLOW_WAIT, Fault, HTTP_WAIT, Line, Reached, Reply, Request, SETTLE_WAIT, http::Transport, Stage, open::Lines, redirect},
+        net::{
+            BODY_WAIT, FOLLOW_WAIT, Fault, HTTP_WAIT, Line, Reached, Reply, Request, SETTLE_WAIT, Stage,
+            http::Transport, open::Lines, redirect,
+        },
     },
     tls::Secured,
 };
@@ -47,26 +50,37 @@ impl Site {
     /// Asks the registry. Redirects are followed; throttling, outages and the network's refusals are
     /// graded here, all else is for the caller to read.
     pub(crate) async fn ask(&self, cx: &Cx, request: &Request) -> Got<Reply> {
+        let ask = async || self.follow(cx, &self.host, request, Role::Other).await;
+        let reply = self.patiently(cx, ask).await?;
+        // The answer to HEAD has no words: whoever asked so asks again with GET.
+        let refusal = passes(reply.status) || reply.status == 403;
+        if !refusal || request.method == hyper::Method::HEAD {
+            return Ok(reply);
+        }
+        self.unless_settling(cx, request, reply).await
+    }
+
+    /// Asks, and again where the answer is one that may pass by itself. That is no reason to say "cannot":
+    /// containerd asks again at once where it is throttled, the kubelet after a while where a server fails.
+    pub(crate) async fn patiently(
+        &self,
+        cx: &Cx,
+        ask: impl AsyncFn() -> Got<Reply>,
+    ) -> Got<Reply> {
         let (mut seen, began) = (vec![], Instant::now());
         loop {
-            let reply = self.follow(cx, &self.host, request, Role::Other).await?;
-            let passing = matches!(reply.status, 408 | 429 | 500..);
-            if !passing && !seen.is_empty() {
-                let host = self.host.to_string();
-                cx.tell(Trouble::Unsteady { host, statuses: seen.clone(), then: reply.status });
-            }
-            // What passes by itself is no reason to say "cannot": containerd asks again at once where it
-            // is throttled, the kubelet after a while where the registry fails.
-            if passing && seen.len() < AGAIN && began.elapsed() < HTTP_WAIT {
-                seen.push(reply.status);
-                continue;
-            }
-            // The answer to HEAD has no words: whoever asked so asks again with GET.
-            let refusal = passing || reply.status == 403;
-            if !refusal || request.method == hyper::Method::HEAD {
+            let reply = ask().await?;
+            if !passes(reply.status) {
+                if !seen.is_empty() {
+                    let host = reply.host.to_string();
+                    cx.tell(Trouble::Unsteady { host, statuses: seen, then: reply.status });
+                }
                 return Ok(reply);
             }
-            return self.unless_settling(cx, request, reply).await;
+            if seen.len() == AGAIN || began.elapsed() >= HTTP_WAIT {
+                return Ok(reply);
+            }
+            seen.push(reply.status);
         }
     }
 
@@ -80,12 +94,13 @@ impl Site {
         reply: Reply,
     ) -> Got<Reply> {
         let asked = format!("{} {}", request.method, path(&request.target));
-        let (host, registrys) = (reply.host.clone(), reply.host == self.host);
-        let (halt, is_rules) = refusal::grade(&asked, reply, self.past_private_endpoint).await;
-        if !is_rules || !registrys {
+        let refusal = Refusal::read(reply).await;
+        let rules = refusal.rules().is_some() && refusal.host == self.host;
+        let halt = self.judge(&asked, refusal);
+        if !rules {
             return Err(halt);
         }
-        let host = host.to_string();
+        let host = self.host.to_string();
         let admitted = timeout(SETTLE_WAIT, self.admitted(cx, request)).await.ok().flatten();
         match admitted {
             Some((reply, refused)) => {
@@ -127,7 +142,7 @@ impl Site {
     ) -> Got<Reply> {
         let asked = format!("{} {}", request.method, path(&request.target));
         let following = timeout(FOLLOW_WAIT, self.hop(cx, host, request, role, &asked)).await;
-        following.map_err(|_| no_answer(host, &asked, Fault::NoAnswer))?
+        following.map_err(|_| silent(host, &asked, FOLLOW_WAIT))?
     }
 
     /// Says that what answered is no registry.
@@ -177,7 +192,10 @@ impl Site {
             }
         })?;
         let asked = format!("{} {}", request.method, path(&request.target));
-        line.ask(cx, request).await.map_err(|fault| no_answer(host, &asked, fault))
+        line.ask(cx, request).await.map_err(|fault| match fault {
+            Fault::NoAnswer => silent(host, &asked, HTTP_WAIT),
+            fault => no_answer(host, &asked, fault),
+        })
     }
 
     /// Takes the door to another of its hosts into use.
@@ -193,7 +211,19 @@ impl Site {
 
     /// Says what a refusal means that has nothing to do with what was asked for.
     pub(crate) async fn refuse(&self, asked: &str, reply: Reply) -> Halt {
-        refusal::grade(asked, reply, self.past_private_endpoint).await.0
+        self.judge(asked, Refusal::read(reply).await)
+    }
+
+    fn judge(&self, asked: &str, refusal: Refusal) -> Halt {
+        match (refusal.rules(), self.past_private_endpoint) {
+            (Some(rules), Some(address)) => Trouble::PrivateEndpointBypassed { rules, address }.into(),
+            _ => refusal.grade(asked),
+        }
+    }
+
+    /// Says that a host does not come to the end of its answer.
+    pub(crate) fn unfinished(host: &Host, asked: &str) -> Halt {
+        silent(host, asked, BODY_WAIT)
     }
 }
 
@@ -220,6 +250,20 @@ fn no_answer(host: &Host, asked: &str, fault: Fault) -> Halt {
         Role::Data => Trouble::DataHostNoAnswer { host: name, fault }.into(),
         _ => Trouble::NoAnswer { host: name, request, fault }.into(),
     }
+}
+
+/// Our patience ends before a runtime's: that is no proof that it will wait in vain.
+fn silent(host: &Host, asked: &str, waited: Duration) -> Halt {
+    let (name, request, seconds) = (host.to_string(), asked.to_owned(), waited.as_secs());
+    Halt::broke(match host.role {
+        Role::Data => Trouble::DataHostSilent { host: name, seconds },
+        _ => Trouble::Silent { host: name, request, seconds },
+    })
+}
+
+/// Whether a runtime asks again when it is answered so.
+fn passes(status: u16) -> bool {
+    matches!(status, 408 | 429 | 500..)
 }
 
 fn path(target: &str) -> &str {

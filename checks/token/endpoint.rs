@@ -13,8 +13,9 @@ use crate::{
     identity::Credential,
     kit::{
         Cx, Got, Halt, Host, Role, Secret,
-        net::{Challenge, Reply, Request},
+        net::{Challenge, Fault, Reply, Request},
     },
+    registry::{Refusal, Site},
 };
 
 /// The longest token that is read.
@@ -55,19 +56,26 @@ pub(super) async fn token(
 
 async fn issued(cx: &Cx, session: &Session, server: &Server, reply: Reply) -> Got<Secret> {
     let status = reply.status;
-    match status {
-        200..=299 => {}
-        // A refusal is a 401, with or without a body; docker-registry's servers say 400 and 403 too.
-        400 | 401 if matches!(session.identity.credential, Credential::Nobody) => {
-            return Err(session.nobody(cx));
+    let asked = format!("token from {}", server.host);
+    if !(200..300).contains(&status) {
+        let refusal = Refusal::read(reply).await;
+        if let Some(trouble) = refusal.by_its_words(&asked) {
+            return Err(trouble.into());
         }
-        400 | 401 => return Err(session.stale(reply).await),
-        _ => return Err(session.site().refuse(&format!("token from {}", server.host), reply).await),
+        return Err(match (status, &session.identity.credential) {
+            // A refusal is a 401, with or without a body; docker-registry's servers say 400 too.
+            (400 | 401, Credential::Nobody) => session.nobody(cx, refusal.correlation),
+            (400 | 401, _) => session.stale(cx, refusal).await,
+            _ => refusal.grade(&asked),
+        });
     }
     let no_token = |said: &str| -> Halt {
         Trouble::NoToken { host: server.host.to_string(), status, said: said.to_owned() }.into()
     };
-    let body = reply.read(LONGEST).await.map_err(|fault| no_token(fault.word()))?;
+    let body = reply.read(LONGEST).await.map_err(|fault| match fault {
+        Fault::NoAnswer => Site::unfinished(&server.host, &asked),
+        fault => no_token(fault.word()),
+    })?;
     // As Go reads it: the first value counts, whatever follows it.
     let mut values = serde_json::Deserializer::from_slice(&body).into_iter::<Value>();
     let Some(Ok(Value::Object(issued))) = values.next() else { return Err(no_token("not-json")) };

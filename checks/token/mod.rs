@@ -33,6 +33,9 @@ pub enum Trouble {
         host: String,
         /// What was asked for.
         wanted: String,
+        /// For support.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        correlation: Option<String>,
     },
     /// The same in a pod or on a node, where the kubelet may sign in: could not tell.
     NodeMaySignIn {
@@ -42,22 +45,17 @@ pub enum Trouble {
         wanted: String,
     },
     /// What we sign in with was refused.
-    CredentialsRefused {
-        /// Who refused it.
+    CredentialsRefused(Presented),
+    /// The same, and without it the image is served.
+    AnonymousBlockedByBadCreds(Presented),
+    /// Nobody asked for what we would sign in with.
+    CredentialsNotAsked {
+        /// The registry.
         host: String,
-        /// Who was refused.
+        /// Who would sign in.
         who: String,
-        /// The user's name, where it has one.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        user: Option<String>,
         /// Where the credentials came from.
         from: String,
-        /// The registry's own words.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        said: Option<String>,
-        /// For support.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        correlation: Option<String>,
     },
     /// The registry wants a password, and what we have is a token.
     CredentialsDoNotFit {
@@ -81,6 +79,9 @@ pub enum Trouble {
         /// The user's name, where it has one.
         #[serde(skip_serializing_if = "Option::is_none")]
         user: Option<String>,
+        /// For support.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        correlation: Option<String>,
     },
     /// The token server's answer is no token.
     NoToken {
@@ -98,6 +99,28 @@ pub enum Trouble {
         /// That place.
         realm: String,
     },
+}
+
+/// Credentials that were refused.
+#[derive(Serialize)]
+pub struct Presented {
+    /// Who refused them.
+    host: String,
+    /// Who was refused.
+    who: String,
+    /// The user's name, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    /// Where they came from.
+    from: String,
+    /// What was asked for.
+    wanted: String,
+    /// The registry's own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    said: Option<String>,
+    /// For support.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    correlation: Option<String>,
 }
 
 /// What is shown at the token server in place of a password.
@@ -134,17 +157,25 @@ pub async fn fetch(
     grant: &Option<std::rc::Rc<Grant>>,
 ) -> Got<Session> {
     let refresh = grant.as_ref().map(|grant| grant.token.clone());
-    let session = Session::new(challenge.site.clone(), identity, challenge.image.clone(), refresh);
+    let session = Session::new(challenge, identity, refresh);
+    let host = || challenge.site.host.to_string();
     let session = match (&challenge.wants, &identity.credential) {
-        (Wants::Nothing, _) => session,
+        (Wants::Nothing, Credential::Nobody) => session,
+        (Wants::Nothing, _) => {
+            // An image is in hand without them; a sign-in is what else was to be tried.
+            if challenge.image.is_none() {
+                let (who, from) = (identity.name(), identity.source());
+                cx.tell(Trouble::CredentialsNotAsked { host: host(), who, from });
+            }
+            session
+        }
         (Wants::Basic, Credential::Password { user, password }) => {
             session.with_password(password.basic(user))
         }
-        (Wants::Basic, Credential::Nobody) => return Err(session.nobody(cx)),
+        (Wants::Basic, Credential::Nobody) => return Err(session.nobody(cx, None)),
         (Wants::Basic, _) => {
-            let host = challenge.site.host.to_string();
             let (kind, from) = (identity.name(), identity.source());
-            return Err(Trouble::CredentialsDoNotFit { host, kind, from }.into());
+            return Err(Trouble::CredentialsDoNotFit { host: host(), kind, from }.into());
         }
         (Wants::Bearer(wanted), _) => {
             let token = session.token(cx, wanted).await?;

@@ -5,18 +5,18 @@ use std::rc::Rc;
 use hyper::Method;
 use serde::{Serialize, Serializer};
 
-use super::{Trouble, endpoint};
+use super::{Presented, Trouble, endpoint};
 use crate::{
     identity::{Credential, Identity},
     kit::{
         Cx, Got, Halt, Host, Image, Role, Secret, Who, claims,
         net::{Challenge, Reply, Request, challenges, redirect},
     },
-    registry::Site,
+    registry::{self, Refusal, Site, Wants},
 };
 
 /// A registry, and what each request to it must carry.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 pub struct Session {
     #[serde(skip)]
     site: Rc<Site>,
@@ -35,6 +35,9 @@ pub struct Session {
     /// What more tokens are asked for with, where that is not a password.
     #[serde(skip)]
     refresh: Option<Secret>,
+    /// What the registry asked for before anybody signed in.
+    #[serde(skip)]
+    wants: Wants,
 }
 
 /// What answered when the registry was asked for a blob.
@@ -52,14 +55,27 @@ fn whether<S: Serializer>(secret: &Option<Secret>, to: S) -> Result<S::Ok, S::Er
 
 impl Session {
     pub(super) fn new(
-        site: Rc<Site>,
+        challenge: &registry::Challenge,
         identity: &Identity,
-        image: Option<Image>,
         refresh: Option<Secret>,
     ) -> Self {
-        let identity = identity.clone();
-        let (authorization, granted, suffices) = (None, None, None);
-        Self { site, identity, authorization, granted, suffices, image, refresh }
+        Self {
+            site: challenge.site.clone(),
+            identity: identity.clone(),
+            authorization: None,
+            granted: None,
+            suffices: None,
+            image: challenge.image.clone(),
+            refresh,
+            wants: challenge.wants.clone(),
+        }
+    }
+
+    /// The same registry, nobody being signed in to it.
+    fn as_nobody(&self) -> Self {
+        let (authorization, granted, suffices, refresh) = (None, None, None, None);
+        let identity = Identity::nobody();
+        Self { identity, authorization, granted, suffices, refresh, ..self.clone() }
     }
 
     /// The same, each request carrying a password.
@@ -132,7 +148,8 @@ impl Session {
         let repository = self.image.as_ref().map_or("", |image| &image.repository);
         let request = self.sign(Request::new(Method::GET, format!("/v2/{repository}/blobs/{digest}")));
         let host = &self.site.host;
-        let reply = self.site.send(cx, host, &request).await?;
+        let ask = async || self.site.send(cx, host, &request).await;
+        let reply = self.site.patiently(cx, ask).await?;
         let reply = match redirect(host, &request, &reply, Role::Data) {
             Some((next, target)) if next == *host => {
                 // Sent on within the registry, where the sign-in still counts.
@@ -165,9 +182,15 @@ impl Session {
         let error = errors.find_map(|challenge| challenge.params.get("error").cloned());
         let error = error.as_deref().unwrap_or_default();
         let basic = |secret: &Secret| secret.expose().starts_with("Basic ");
+        let refusal = Refusal::read(reply).await;
+        if let Some(trouble) = refusal.by_its_words(asked) {
+            return trouble.into();
+        }
         match (&self.identity.credential, &self.authorization) {
-            (Credential::Nobody, _) => self.nobody(cx),
-            (_, Some(secret)) if basic(secret) || error == "invalid_token" => self.stale(reply).await,
+            (Credential::Nobody, _) => self.nobody(cx, refusal.correlation),
+            (_, Some(secret)) if basic(secret) || error == "invalid_token" => {
+                self.stale(cx, refusal).await
+            }
             (_, Some(_)) if error == "insufficient_scope" || self.suffices == Some(false) => {
                 Trouble::ScopeNotGranted {
                     host: self.site.host.to_string(),
@@ -175,38 +198,52 @@ impl Session {
                     granted: self.granted.clone().unwrap_or_else(|| "not-said".to_owned()),
                     who: self.identity.name(),
                     user: self.identity.user.clone(),
+                    correlation: refusal.correlation,
                 }
                 .into()
             }
             // Refused without a word on why: no more than that can be said.
-            _ => self.site.refuse(asked, reply).await,
+            _ => refusal.grade(asked),
         }
     }
 
     /// The registry wants somebody, and there is nobody.
-    pub(super) fn nobody(&self, cx: &Cx) -> Halt {
+    pub(super) fn nobody(&self, cx: &Cx, correlation: Option<String>) -> Halt {
         let (host, wanted) = (self.site.host.to_string(), self.wanted());
         // A pod's image is pulled by its node, which may well have an identity: not ours to say.
         if cx.world.node_may_sign_in && cx.subject.sign_in.who != Who::Anonymous {
             return Halt::broke(Trouble::NodeMaySignIn { host, wanted });
         }
-        Trouble::AnonymousPullDisabled { host, wanted }.into()
+        Trouble::AnonymousPullDisabled { host, wanted, correlation }.into()
     }
 
     /// What we sign in with was refused.
-    pub(super) async fn stale(&self, reply: Reply) -> Halt {
-        let host = reply.host.to_string();
-        let correlation = reply.header("x-ms-correlation-request-id").map(str::to_owned);
-        let body = reply.error().await;
-        Trouble::CredentialsRefused {
-            host,
+    pub(super) async fn stale(&self, cx: &Cx, refusal: Refusal) -> Halt {
+        let said = refusal.body.message;
+        let presented = Presented {
+            host: refusal.host.to_string(),
             who: self.identity.name(),
             user: self.identity.user.clone(),
             from: self.identity.source(),
-            said: (!body.message.is_empty()).then_some(body.message),
-            correlation,
+            wanted: self.wanted(),
+            said: (!said.is_empty()).then_some(said),
+            correlation: refusal.correlation,
+        };
+        if Box::pin(self.serves_nobody(cx)).await {
+            return Trouble::AnonymousBlockedByBadCreds(presented).into();
         }
-        .into()
+        Trouble::CredentialsRefused(presented).into()
+    }
+
+    /// Whether the image is served to nobody. A token proves nothing: it is issued for what it does not
+    /// grant, too.
+    async fn serves_nobody(&self, cx: &Cx) -> bool {
+        let (Wants::Bearer(wanted), Some(image)) = (&self.wants, &self.image) else { return false };
+        let nobody = self.as_nobody();
+        let Ok(token) = nobody.token(cx, wanted).await else { return false };
+        let head = Request::manifest(Method::HEAD, &image.repository, &image.reference);
+        let reply = nobody.with_token(&token).ask(cx, head).await;
+        reply.is_ok_and(|reply| reply.status == 200 && reply.is_registrys())
     }
 }
 

@@ -14,6 +14,9 @@ use crate::registry::{World, date, finish};
 use crate::secrets::signature;
 use crate::settings::DataFault;
 
+/// A layer that stops late is longer than this.
+const LATE: usize = 1 << 20;
+
 /// The most that a layer says before it breaks off.
 const MOST: usize = 4096;
 
@@ -30,14 +33,24 @@ impl World {
         }
         let query = pairs(request.uri().query().unwrap_or(""));
         let field = |key| value(&query, key).unwrap_or_default();
-        let (name, digest) = (field("r"), field("d"));
-        if field("s") != signature(name, digest) {
-            return self.storage_error(
-                StatusCode::FORBIDDEN,
-                "AuthenticationFailed",
-                "Server failed to authenticate the request. \
-                 Make sure the value of Authorization header is formed correctly including the signature.",
+        // A storage account is asked by a path that ends in `DIGEST/data`.
+        let path = request.uri().path().strip_suffix("/data").unwrap_or_default();
+        let (name, digest, signed) = match path.rsplit_once('/') {
+            Some((_, digest)) => ("", digest, field("sig")),
+            None => (field("r"), field("d"), field("s")),
+        };
+        let rejected = signed != signature(name, digest);
+        if rejected || self.data.fault == DataFault::SasRejected {
+            let detail = "Signature did not match. String to sign used was r";
+            return self.authentication_failed(detail);
+        }
+        if self.data.fault == DataFault::SasExpired {
+            let detail = format!(
+                "Signature not valid in the specified time frame: Expiry [{}] - Current [{}]",
+                date(-3_600),
+                date(0)
             );
+            return self.authentication_failed(&detail);
         }
         match self.data.fault {
             DataFault::Denied => {
@@ -57,6 +70,9 @@ impl World {
             DataFault::None
             | DataFault::Cut
             | DataFault::Stall
+            | DataFault::StallLate
+            | DataFault::SasRejected
+            | DataFault::SasExpired
             | DataFault::Slow
             | DataFault::WrongBytes
             | DataFault::Missing => {}
@@ -91,6 +107,7 @@ impl World {
         let body = match self.data.fault {
             DataFault::Cut if blob.is_layer() => Body::breaking(part),
             DataFault::Stall if blob.is_layer() => Body::stopping(part),
+            DataFault::StallLate if blob.is_layer() && length > LATE => Body::stopping(part),
             DataFault::Slow if blob.is_layer() => Body::trickling(bytes.clone()),
             DataFault::WrongBytes if blob.is_layer() => {
                 Body::whole(bytes.iter().map(|byte| !byte).collect::<Vec<_>>())
@@ -109,8 +126,27 @@ impl World {
             .header("x-ms-request-id", self.correlation())
     }
 
-    /// An error in XML, with the byte order mark that trips those who expect JSON.
+    /// What a storage account says of a signature that it does not take.
+    fn authentication_failed(&self, detail: &str) -> Response<Body> {
+        let message = "Server failed to authenticate the request. \
+             Make sure the value of Authorization header is formed correctly including the signature.";
+        let code = "AuthenticationFailed";
+        let detail = format!("<AuthenticationErrorDetail>{detail}</AuthenticationErrorDetail>");
+        self.storage_says(StatusCode::FORBIDDEN, code, message, &detail)
+    }
+
     fn storage_error(&self, status: StatusCode, code: &str, message: &str) -> Response<Body> {
+        self.storage_says(status, code, message, "")
+    }
+
+    /// An error in XML, with the byte order mark that trips those who expect JSON.
+    fn storage_says(
+        &self,
+        status: StatusCode,
+        code: &str,
+        message: &str,
+        detail: &str,
+    ) -> Response<Body> {
         let builder = self
             .storage(status)
             .header(CONTENT_TYPE, "application/xml")
@@ -121,7 +157,7 @@ impl World {
             .unwrap_or_default();
         let body = format!(
             "\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>{code}</Code><Message>{message}\n\
-             RequestId:{id}\nTime:{}</Message></Error>",
+             RequestId:{id}\nTime:{}</Message>{detail}</Error>",
             jiff::Timestamp::now(),
         );
         finish(builder, Body::whole(body))

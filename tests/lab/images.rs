@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::OnceLock;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::body::Bytes;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -22,7 +24,9 @@ const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 
 const HELM_CONFIG: &str = "application/vnd.cncf.helm.config.v1+json";
 const HELM_CHART: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
+const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 const SCHEMA1: &str = "application/vnd.docker.distribution.manifest.v1+json";
+const SCHEMA1_SIGNED: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
 
 /// The size that a manifest claims for a config that is a few hundred bytes long.
 const LONG_CONFIG: usize = 64 << 20;
@@ -66,8 +70,13 @@ pub(crate) struct Images {
     arm: String,
     childless: String,
     long_config: String,
+    windows: String,
+    i386: String,
     chart: String,
+    signature: String,
+    attestations: String,
     schema1: String,
+    schema1_unsigned: String,
 }
 
 impl Images {
@@ -79,8 +88,13 @@ impl Images {
             Kind::Arm => Some(&self.arm),
             Kind::Childless => Some(&self.childless),
             Kind::LongConfig => Some(&self.long_config),
+            Kind::Windows => Some(&self.windows),
+            Kind::I386 => Some(&self.i386),
             Kind::Chart => Some(&self.chart),
+            Kind::Signature => Some(&self.signature),
+            Kind::Attestations => Some(&self.attestations),
             Kind::Schema1 => Some(&self.schema1),
+            Kind::Schema1Unsigned => Some(&self.schema1_unsigned),
             Kind::Absent => None,
         }
     }
@@ -125,18 +139,23 @@ fn build() -> Images {
     let mut layers: Vec<_> = archives.iter().map(|gz| images.blob(LAYER, gz.clone())).collect();
     let mut platforms = Vec::new();
     for architecture in ["amd64", "arm64"] {
-        let config = images.blob(CONFIG, config(architecture, &diff_ids));
-        let manifest = json!({
-            "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers,
-        });
-        let mut entry = images.manifest(MANIFEST, &manifest);
-        entry["platform"] = json!({ "architecture": architecture, "os": "linux" });
-        platforms.push(entry);
+        platforms.push(image(&mut images, "linux", architecture, "", (&diff_ids, &layers)));
     }
+    let mut index_of = |kinds: &[(&str, &str, &str)]| {
+        let entries: Vec<_> = kinds
+            .iter()
+            .map(|(os, arch, build)| image(&mut images, os, arch, build, (&diff_ids, &layers)))
+            .collect();
+        images.manifest(INDEX, &index(&entries))
+    };
+    let i386 = index_of(&[("linux", "386", "")]);
+    let windows = index_of(&[
+        ("windows", "amd64", "10.0.17763.5000"),
+        ("windows", "amd64", "10.0.20348.2700"),
+    ]);
     let attested = platforms[0]["digest"].clone();
     let attestation = attestation(&mut images, &attested);
-    let index =
-        |entries: &[Value]| json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": entries });
+    let attestations = images.manifest(INDEX, &index(std::slice::from_ref(&attestation)));
     let arm = images.manifest(INDEX, &index(&platforms[1..]));
     platforms.push(attestation);
     let all = images.manifest(INDEX, &index(&platforms));
@@ -147,7 +166,7 @@ fn build() -> Images {
     let childless = images.manifest(INDEX, &index(&platforms));
 
     // The same archives under the names that Docker gave them first.
-    let config = images.blob(DOCKER_CONFIG, config("amd64", &diff_ids));
+    let config = images.blob(DOCKER_CONFIG, config("linux", "amd64", "", &diff_ids));
     for layer in &mut layers {
         layer["mediaType"] = DOCKER_LAYER.into();
     }
@@ -158,12 +177,16 @@ fn build() -> Images {
     manifest["config"]["size"] = LONG_CONFIG.into();
     let long_config = images.manifest(DOCKER_MANIFEST, &manifest);
 
-    let (chart, schema1) = (chart(&mut images), schema1(&mut images));
+    let (chart, signature) = (chart(&mut images), signature(&mut images));
+    let (schema1, schema1_unsigned) = (schema1(&mut images, true), schema1(&mut images, false));
 
     let text = |entry: &Value| entry["digest"].as_str().unwrap_or_default().to_owned();
     (images.index, images.single, images.arm) = (text(&all), text(&single), text(&arm));
     (images.childless, images.long_config) = (text(&childless), text(&long_config));
-    (images.chart, images.schema1) = (text(&chart), text(&schema1));
+    (images.windows, images.i386) = (text(&windows), text(&i386));
+    (images.chart, images.signature) = (text(&chart), text(&signature));
+    images.attestations = text(&attestations);
+    (images.schema1, images.schema1_unsigned) = (text(&schema1), text(&schema1_unsigned));
     images
 }
 
@@ -179,22 +202,78 @@ fn chart(images: &mut Images) -> Value {
     images.manifest(MANIFEST, &manifest)
 }
 
-/// The format of 2015, unsigned: layers by digest only, the newest first.
-fn schema1(images: &mut Images) -> Value {
-    let empty = images.blob(DOCKER_LAYER, gzip_stored(&tar(&[])));
+/// A signature as cosign stores it: a layer of its own type, under a config like an image's.
+fn signature(images: &mut Images) -> Value {
+    let payload = json!({ "critical": { "type": "cosign container image signature" } });
+    let payload = payload.to_string().into_bytes();
+    let config = config("", "", "", &[digest(&payload)]);
+    let config = images.blob(CONFIG, config);
+    let layer = images.blob(SIMPLE_SIGNING, payload);
     let manifest = json!({
-        "schemaVersion": 1, "name": "team/app", "tag": "old", "architecture": "amd64",
-        "fsLayers": [{ "blobSum": empty["digest"] }],
-        "history": [{ "v1Compatibility": "{\"architecture\":\"amd64\",\"os\":\"linux\"}" }],
+        "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer],
     });
-    images.manifest(SCHEMA1, &manifest)
+    images.manifest(MANIFEST, &manifest)
 }
 
-fn config(architecture: &str, diff_ids: &[String]) -> Vec<u8> {
-    json!({
+/// The format of 2015: layers by digest only, the newest first. A signature goes into the text that it signs, and
+/// the digest is that of the text before. Nobody verifies the signature itself, so it is none.
+fn schema1(images: &mut Images, signed: bool) -> Value {
+    let layer = images.blob(DOCKER_LAYER, gzip_stored(&tar(&[("etc/old", b"of 2015\n")])));
+    let manifest = json!({
+        "schemaVersion": 1, "name": "team/app", "tag": if signed { "old" } else { "older" },
+        "architecture": "amd64",
+        "fsLayers": [{ "blobSum": layer["digest"] }],
+        "history": [{ "v1Compatibility": "{\"architecture\":\"amd64\",\"os\":\"linux\"}" }],
+    });
+    if !signed {
+        return images.manifest(SCHEMA1, &manifest);
+    }
+    let text = manifest.to_string();
+    let body = text.trim_end_matches('}');
+    let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    let protected = json!({
+        "formatLength": body.len(), "formatTail": encode("}"), "time": "2015-06-01T00:00:00Z",
+    });
+    let signature = json!([{
+        "header": { "alg": "ES256" }, "signature": encode("none"),
+        "protected": encode(&protected.to_string()),
+    }]);
+    let bytes = format!("{body},\"signatures\":{signature}}}").into_bytes();
+    let digest = digest(text.as_bytes());
+    let said = json!({ "digest": digest });
+    images.manifests.insert(digest, Blob { media_type: SCHEMA1_SIGNED, bytes: bytes.into() });
+    said
+}
+
+fn index(entries: &[Value]) -> Value {
+    json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": entries })
+}
+
+/// An image for one platform, and its entry in an index.
+fn image(
+    images: &mut Images,
+    os: &str,
+    architecture: &str,
+    build: &str,
+    (diff_ids, layers): (&[String], &[Value]),
+) -> Value {
+    let config = images.blob(CONFIG, config(os, architecture, build, diff_ids));
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers,
+    });
+    let mut entry = images.manifest(MANIFEST, &manifest);
+    entry["platform"] = json!({ "architecture": architecture, "os": os });
+    if !build.is_empty() {
+        entry["platform"]["os.version"] = build.into();
+    }
+    entry
+}
+
+fn config(os: &str, architecture: &str, build: &str, diff_ids: &[String]) -> Vec<u8> {
+    let mut config = json!({
         "created": "2025-01-01T00:00:00Z",
         "architecture": architecture,
-        "os": "linux",
+        "os": os,
         "config": {
             "Env": ["PATH=/usr/local/bin:/usr/bin:/bin", "LAB=1"],
             "Entrypoint": ["/bin/true"],
@@ -204,9 +283,11 @@ fn config(architecture: &str, diff_ids: &[String]) -> Vec<u8> {
             { "created": "2025-01-01T00:00:00Z", "created_by": "lab: small layer" },
             { "created": "2025-01-01T00:00:00Z", "created_by": "lab: large layer" },
         ],
-    })
-    .to_string()
-    .into_bytes()
+    });
+    if !build.is_empty() {
+        config["os.version"] = build.into();
+    }
+    config.to_string().into_bytes()
 }
 
 /// What `BuildKit` puts beside the platforms of an image: a manifest that is for no platform.

@@ -20,7 +20,7 @@ pub(crate) const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 /// The key that the registry says it signs with.
 const KEY: &str = "LAB2:CDEF:GHIJ:KLMN:OPQR:STUV:WXYZ:2345:67AB:CDEF:GHIJ:KLMN";
 /// The registry's own id.
-const REGISTRY_ID: &str = "5b0e7c1d2f3a4968b7c6d5e4f3a2b1c0";
+pub(crate) const REGISTRY_ID: &str = "5b0e7c1d2f3a4968b7c6d5e4f3a2b1c0";
 /// Seconds that an access token and a refresh token live.
 const ACCESS_LIFE: i64 = 4_500;
 const REFRESH_LIFE: i64 = 11_700;

@@ -7,6 +7,7 @@
     reason = "each test file uses its own part, and a test that panics has failed"
 )]
 
+pub mod ask;
 pub mod server;
 
 use std::{

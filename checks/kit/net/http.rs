@@ -1,6 +1,12 @@
 //! One HTTP connection to one host, used again for every request to it.
 
-use std::cell::{Cell, RefCell};
+use std::{
+    cell::{Cell, RefCell},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use http_body_util::{BodyExt, Full};
 use hyper::{
@@ -12,7 +18,10 @@ use hyper::{
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use tokio::time::{Instant, timeout};
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout},
+};
 use tokio_rustls::client::TlsStream;
 
 use super::{BODY_WAIT, Fault, HTTP_WAIT, Stream, Way, tls};
@@ -20,6 +29,9 @@ use crate::kit::{Cx, Host, Role, Secret, cx::Exchange};
 
 /// The longest set of headers that is read.
 pub(super) const LONGEST_HEAD: u32 = 256 * 1024;
+
+/// How many preliminary answers Go's client takes.
+const PRELIMINARIES: usize = 5;
 
 /// Headers that are kept as evidence. None is meant to hold a secret; should a server send one of ours
 /// back in them, it is not shown.
@@ -175,7 +187,12 @@ impl Line {
                 if let Some(value) = proxy.and_then(|proxy| proxy.header()) {
                     built = built.header(header::PROXY_AUTHORIZATION, value);
                 }
-                one.send_request(built.body(body).map_err(unbuilt)?).await.map_err(failed)?
+                let mut built = built.body(body).map_err(unbuilt)?;
+                let enough = preliminaries(&mut built);
+                tokio::select! {
+                    response = one.send_request(built) => response.map_err(failed)?,
+                    () = enough.notified() => return Err(Fault::NotHttp),
+                }
             }
             Sender::Two(two) => {
                 let (built, body) = build(format!("https://{}{}", self.host, request.target))?;
@@ -217,6 +234,18 @@ async fn transport(cx: &Cx, host: &Host, way: &Way) -> Result<Transport, Fault> 
     }
     let secured = tls::handshake(cx, host, stream).await.map_err(Fault::from)?;
     Ok(Transport::Secure(Box::new(secured.0)))
+}
+
+/// Tells when a server has sent more preliminary answers (100 Continue) than Go's client puts up with.
+fn preliminaries<B>(request: &mut hyper::Request<B>) -> Arc<Notify> {
+    let enough = Arc::new(Notify::new());
+    let (tell, count) = (enough.clone(), AtomicUsize::new(0));
+    hyper::ext::on_informational(request, move |_| {
+        if count.fetch_add(1, Ordering::Relaxed) == PRELIMINARIES {
+            tell.notify_one();
+        }
+    });
+    enough
 }
 
 async fn start(transport: Transport) -> Result<Sender, Fault> {

@@ -6,6 +6,9 @@ use super::Reply;
 
 /// The longest error body that is read.
 const LONGEST: usize = 64 * 1024;
+/// How a storage begins to say that a signed URL is not for this hour. Its other details quote what was
+/// signed, and are not kept.
+const DATED: &str = "Signature not valid in the specified time frame";
 
 /// The first error of a registry's error body: in a list of errors the first is the cause.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
@@ -34,18 +37,27 @@ impl Reply {
             || self.header("docker-content-digest").is_some()
     }
 
-    /// Reads the error in the body: a registry's, or the code of a storage's XML, which begins with
-    /// a byte order mark. Empty when there is none.
+    /// Reads the error in the body: a registry's, the XML of a storage, which begins with a byte order
+    /// mark, or the plain text of what stands in front of either. Empty when there is none.
     pub async fn error(self) -> ErrorBody {
+        let plain = self.header("content-type").is_some_and(|kind| kind.starts_with("text/plain"));
         let body = self.read(LONGEST).await.unwrap_or_default();
         let envelope = serde_json::from_slice::<Envelope>(&body).ok();
-        let error = envelope.and_then(|envelope| envelope.errors.into_iter().next());
-        error.unwrap_or_else(|| {
-            let text = String::from_utf8_lossy(&body);
-            let code = text.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>"));
-            let code = code.map(|(code, _)| code.to_owned()).unwrap_or_default();
-            ErrorBody { code, message: String::new() }
-        })
+        if let Some(error) = envelope.and_then(|envelope| envelope.errors.into_iter().next()) {
+            return error;
+        }
+        let text = String::from_utf8_lossy(&body);
+        if plain {
+            return ErrorBody { message: text.trim().to_owned(), ..ErrorBody::default() };
+        }
+        let element = |name: &str| {
+            let (_, rest) = text.split_once(&format!("<{name}>"))?;
+            Some(rest.split_once(&format!("</{name}>"))?.0.to_owned())
+        };
+        let detail =
+            element("AuthenticationErrorDetail").filter(|detail| detail.starts_with(DATED));
+        let message = detail.unwrap_or_default();
+        ErrorBody { code: element("Code").unwrap_or_default(), message }
     }
 }
 
@@ -53,8 +65,8 @@ impl ErrorBody {
     /// The registry's own words, when there are any.
     pub fn words(&self) -> Option<String> {
         match (self.code.as_str(), self.message.as_str()) {
-            ("", _) => None,
-            (code, "") => Some(code.to_owned()),
+            ("", "") => None,
+            ("", said) | (said, "") => Some(said.to_owned()),
             (code, message) => Some(format!("{code}: {message}")),
         }
     }

@@ -25,6 +25,8 @@ const EXPOSED: [&str; 4] =
 const CLIENT: &str = "203.0.113.9";
 pub(super) const AUTHENTICATE: &str =
     "authentication required, visit https://aka.ms/acr/authorization for more information.";
+const DISALLOWED: &str = "The operation is disallowed on this registry, repository or image. View troubleshooting \
+    steps at https://aka.ms/acr/faq/#why-does-my-pull-or-push-request-fail-with-disallowed-operation-";
 /// More headers than any client wants.
 const HEADERS: usize = 10_000;
 
@@ -145,9 +147,7 @@ impl World {
         let ok = |kind: &'static str| self.bare(asked, StatusCode::OK).header(CONTENT_TYPE, kind);
         Some(match answer {
             Answer::Outage => self.page(asked, StatusCode::SERVICE_UNAVAILABLE),
-            Answer::OutageOnce if asked.number() == 1 => {
-                self.page(asked, StatusCode::SERVICE_UNAVAILABLE)
-            }
+            Answer::OutageOnce if self.once() => self.page(asked, StatusCode::SERVICE_UNAVAILABLE),
             Answer::BadGateway => self.page(asked, StatusCode::BAD_GATEWAY),
             Answer::ServerErrorHtml => self.page(asked, StatusCode::INTERNAL_SERVER_ERROR),
             Answer::Html => self.page(asked, StatusCode::OK),
@@ -174,17 +174,22 @@ impl World {
                 }] });
                 self.errors(asked, StatusCode::FORBIDDEN, &body)
             }
-            Answer::Throttled => {
-                let message = if self.registry.login_server.ends_with(".azurecr.io") {
-                    "Too many requests. Please visit https://aka.ms/acr/skus#sku-feature-matrix \
-                     to view limits of all service tiers."
-                } else {
-                    "You have reached your pull rate limit."
-                };
+            Answer::Disallowed => {
+                // Seen on a push; the status that goes with it in a pull was never recorded.
+                let body = json!({ "errors": [{
+                    "code": "REGISTRY_DISALLOWED_OPERATION", "message": DISALLOWED,
+                }] });
+                self.errors(asked, StatusCode::FORBIDDEN, &body)
+            }
+            Answer::Throttled => self.throttled(asked),
+            Answer::ThrottledOnce if self.once() => self.throttled(asked),
+            Answer::CacheThrottled => {
+                let message = format!(
+                    "too many requests to source registry for cache rule 'dockerhub-library'. CorrelationId: {}",
+                    asked.correlation
+                );
                 let body = json!({ "errors": [{ "code": "TOOMANYREQUESTS", "message": message }] });
-                let mut response = self.errors(asked, StatusCode::TOO_MANY_REQUESTS, &body);
-                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("10"));
-                response
+                self.errors(asked, StatusCode::TOO_MANY_REQUESTS, &body)
             }
             Answer::Teapot => self.page(asked, StatusCode::IM_A_TEAPOT),
             Answer::RedirectLoop => {
@@ -208,6 +213,8 @@ impl World {
             Answer::Endless => finish(ok(JSON), Body::endless(vec![b' '; 16 << 10])),
             Answer::Unset
             | Answer::OutageOnce
+            | Answer::ThrottledOnce
+            | Answer::Late
             | Answer::Normal
             | Answer::NoChallenge
             | Answer::BadChallenge
@@ -217,6 +224,32 @@ impl World {
             | Answer::RefuseAll
             | Answer::Missing => return None,
         })
+    }
+
+    /// 429, as each registry says it.
+    fn throttled(&self, asked: &Asked<'_>) -> Response<Body> {
+        let server = self.registry.login_server.as_str();
+        if server == "mcr.microsoft.com" {
+            // The front door's own words, and no JSON.
+            let said = "Ref A: 7C20F3A95D1B4E0880A6B1C2D3E4F506 Ref B: AMS04EDGE1120 Ref C: 2026-01-01T00:00:00Z";
+            let builder = Response::builder().status(StatusCode::TOO_MANY_REQUESTS);
+            return finish(builder.header(CONTENT_TYPE, "text/plain"), Body::whole(said));
+        }
+        let message = match server {
+            azure if azure.ends_with(".azurecr.io") => {
+                "Too many requests. Please visit https://aka.ms/acr/skus#sku-feature-matrix \
+                 to view limits of all service tiers."
+            }
+            "registry-1.docker.io" => {
+                "You have reached your unauthenticated pull rate limit. \
+                 https://www.docker.com/increase-rate-limit"
+            }
+            _ => "Slow down.",
+        };
+        let body = json!({ "errors": [{ "code": "TOOMANYREQUESTS", "message": message }] });
+        let mut response = self.errors(asked, StatusCode::TOO_MANY_REQUESTS, &body);
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("10"));
+        response
     }
 
     /// A page that the web server in front makes when nobody behind it answers.

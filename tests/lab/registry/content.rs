@@ -2,6 +2,7 @@
 
 use hyper::header::{CONTENT_TYPE, ETAG, LINK, LOCATION};
 use hyper::{Method, Response, StatusCode};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::answers::finish;
@@ -9,8 +10,8 @@ use super::{Asked, World, is_digest};
 use crate::body::Body;
 use crate::form::{pairs, value};
 use crate::images::{digest, images};
-use crate::secrets::signature;
-use crate::settings::{Answer, Kind};
+use crate::secrets::{REGISTRY_ID, signature};
+use crate::settings::{Answer, DataFault, Kind};
 
 /// How many tags are listed when nobody says how many.
 const PAGE: usize = 100;
@@ -96,13 +97,7 @@ impl World {
         };
         // Only GET is sent away: HEAD never touches the data host.
         if asked.method == Method::GET && self.registry.redirect {
-            let location = format!(
-                "{}?t={THUMBPRINT}&h={}&c={}&r={name}&d={wanted}&p=bGFiLXBvaW50ZXI&s={}",
-                self.data_url,
-                asked.authority,
-                asked.correlation,
-                signature(name, wanted),
-            );
+            let location = self.signed(asked, name, wanted);
             let link = location.replace('&', "&amp;");
             let builder = self
                 .front(asked, StatusCode::TEMPORARY_REDIRECT)
@@ -120,6 +115,29 @@ impl World {
             return finish(builder, Body::whole(found.bytes.clone()));
         }
         self.hand_out(builder, found)
+    }
+
+    /// The address of a blob on the data host: a registry's own endpoint knows a pointer, a storage account a path.
+    fn signed(&self, asked: &Asked<'_>, name: &str, blob: &str) -> String {
+        if !self.data_url.contains(".blob.core.") {
+            return format!(
+                "{}?t={THUMBPRINT}&h={}&c={}&r={name}&d={blob}&p=bGFiLXBvaW50ZXI&s={}",
+                self.data_url,
+                asked.authority,
+                asked.correlation,
+                signature(name, blob),
+            );
+        }
+        let life = if self.data.fault == DataFault::SasExpired { -3_600 } else { 1_200 };
+        let until = Timestamp::now() + SignedDuration::from_secs(life);
+        let until = until.strftime("%Y-%m-%dT%H%%3A%M%%3A%SZ");
+        let start = blob.trim_start_matches("sha256:").get(..2).unwrap_or_default();
+        format!(
+            "{}/{REGISTRY_ID}-lab//docker/registry/v2/blobs/sha256/{start}/{blob}/data\
+             ?se={until}&sig={}&sp=r&spr=https&sr=b&sv=2018-03-28&regid={REGISTRY_ID}",
+            self.data_url,
+            signature("", blob),
+        )
     }
 
     pub(super) fn tags(&self, asked: &Asked<'_>, name: &str) -> Response<Body> {

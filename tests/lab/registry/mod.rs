@@ -7,8 +7,9 @@ mod token;
 pub(crate) use answers::{date, finish};
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, HOST};
@@ -30,6 +31,8 @@ pub(crate) struct World {
     /// Access tokens that were issued: what they allow.
     issued: Mutex<HashMap<String, Vec<Grant>>>,
     requests: AtomicU64,
+    /// Whether what fails once has done so.
+    failed: AtomicBool,
 }
 
 /// What a token allows on a repository.
@@ -38,6 +41,9 @@ struct Grant {
     name: String,
     actions: Vec<String>,
 }
+
+/// How long it takes a registry to answer that has to fetch elsewhere first.
+const LATE: Duration = Duration::from_secs(20);
 
 /// What a request is about.
 #[derive(Debug, Clone, Copy)]
@@ -74,7 +80,8 @@ impl World {
     pub(crate) fn new(registry: Registry, data: Data, data_url: String) -> Self {
         let secrets = Secrets::new(&registry);
         let issued = Mutex::default();
-        Self { registry, data, data_url, secrets, issued, requests: AtomicU64::new(0) }
+        let (requests, failed) = (AtomicU64::new(0), AtomicBool::new(false));
+        Self { registry, data, data_url, secrets, issued, requests, failed }
     }
 
     /// A correlation id, counted so that a run can be repeated.
@@ -134,10 +141,31 @@ impl World {
                 None => self.no_such_page(&asked),
             },
             _ => match Target::of(path) {
-                Some(target) => self.resource(&asked, target, authorization),
+                Some(target) => {
+                    if self.answer_to(target) == Answer::Late {
+                        tokio::time::sleep(LATE).await;
+                    }
+                    self.resource(&asked, target, authorization)
+                }
                 None => self.no_such_page(&asked),
             },
         }
+    }
+
+    /// How a request for this is answered.
+    fn answer_to(&self, target: Target<'_>) -> Answer {
+        let only = &self.registry.only;
+        self.answer(match target {
+            Target::Ping => only.ping,
+            Target::Manifest { .. } => only.manifest,
+            Target::Blob { .. } => only.blob,
+            Target::Tags { .. } => only.tags,
+        })
+    }
+
+    /// The first time that it is asked, and no other.
+    fn once(&self) -> bool {
+        !self.failed.swap(true, Ordering::Relaxed)
     }
 
     /// Answers a request for something under `/v2/`.
@@ -147,12 +175,11 @@ impl World {
         target: Target<'_>,
         authorization: Option<&str>,
     ) -> Response<Body> {
-        let only = &self.registry.only;
-        let (answer, wanted) = match target {
-            Target::Ping => (self.answer(only.ping), None),
-            Target::Manifest { name, .. } => (self.answer(only.manifest), Some((name, "pull"))),
-            Target::Blob { name, .. } => (self.answer(only.blob), Some((name, "pull"))),
-            Target::Tags { name } => (self.answer(only.tags), Some((name, "metadata_read"))),
+        let answer = self.answer_to(target);
+        let wanted = match target {
+            Target::Ping => None,
+            Target::Manifest { name, .. } | Target::Blob { name, .. } => Some((name, "pull")),
+            Target::Tags { name } => Some((name, "metadata_read")),
         };
         if let Some(canned) = self.canned(asked, answer) {
             return canned;

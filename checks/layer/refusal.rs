@@ -1,0 +1,83 @@
+//! What it means when a blob is refused, by whom and in which words.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{Refused, Trouble};
+use crate::{
+    kit::{
+        Cx, Halt, Skew,
+        net::{Reply, http},
+    },
+    manifest::Blob,
+    registry::Refusal,
+};
+
+/// A signed URL that was not taken, and what of the times in it is known.
+#[derive(Serialize)]
+pub struct Unsigned {
+    #[serde(flatten)]
+    refused: Refused,
+    /// Until when the URL holds, where it says so and that is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expired: Option<Timestamp>,
+    /// What time it is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    there: Option<Timestamp>,
+    /// How far this clock is from it.
+    #[serde(flatten)]
+    skew: Option<Skew>,
+}
+
+/// Says why; `target` is what was asked of a host that the registry named.
+pub(super) async fn grade(cx: &Cx, reply: Reply, blob: &Blob, target: Option<&str>) -> Halt {
+    let (host, status, there) = (reply.host.clone(), reply.status, http::date(&reply));
+    let refusal = Refusal::read(reply).await;
+    if let Some(trouble) = refusal.by_its_words("GET blob").filter(|_| target.is_none()) {
+        return trouble.into();
+    }
+    let code = refusal.body.code.clone();
+    let refused = Refused {
+        host: host.to_string(),
+        digest: blob.digest.clone(),
+        status,
+        said: refusal.body.words(),
+        correlation: refusal.correlation,
+    };
+    // A dedicated data endpoint is no storage account: what a subnet's policy is about.
+    let is_storage = host.name.contains(".blob.core.") || host.name.contains(".blob.storage.");
+    match (status, code.as_str()) {
+        (404, "BlobNotFound" | "BLOB_UNKNOWN" | "NoSuchKey") => Trouble::BlobMissing(refused),
+        (429 | 500.., _) => Trouble::BlobOutage(refused),
+        (403, "AuthorizationFailure") if is_storage => Trouble::BlobServiceEndpointPolicy(refused),
+        (403, "AuthenticationFailed") => {
+            let until = target.and_then(until);
+            let expired = until.filter(|until| there.is_some_and(|now| *until < now));
+            let skew = there.and_then(|there| cx.skew(there));
+            Trouble::BlobSasRejected(Unsigned { refused, expired, there, skew })
+        }
+        _ => Trouble::BlobRefused(refused),
+    }
+    .into()
+}
+
+/// Until when a signed URL says that it holds: its `se`.
+fn until(target: &str) -> Option<Timestamp> {
+    let (_, query) = target.split_once('?')?;
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    pairs.find(|(name, _)| name == "se")?.1.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::until;
+
+    #[test]
+    fn until_when_a_url_holds() {
+        let of = |target| until(target).map(|time| time.to_string());
+        let said = "/x?sig=a&se=2025-01-01T00%3A20%3A00Z&sp=r";
+        assert_eq!(of(said).as_deref(), Some("2025-01-01T00:20:00Z"));
+        assert_eq!(of("/x?se=soon"), None);
+        assert_eq!(of("/x"), None);
+    }
+}

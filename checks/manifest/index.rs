@@ -1,0 +1,126 @@
+//! The manifest of an index that suits this platform best.
+
+use serde::Deserialize;
+
+use super::{Manifest, Trouble, content::Descriptor, get, kind, kind::lenient};
+use crate::{
+    kit::{Cx, Fit, Got, Halt, Platform},
+    token::Session,
+};
+
+/// What an index names. As lenient as Go: what is not needed may be missing, or be anything.
+#[derive(Deserialize)]
+struct Index {
+    manifests: Vec<Descriptor>,
+}
+
+/// The entry of an index that suits a platform best.
+#[derive(Debug)]
+pub struct Entry {
+    digest: String,
+    media_type: String,
+    size: i64,
+    platform: String,
+    /// All platforms of the index, as one argument.
+    together: String,
+}
+
+/// Chooses among the entries of an index, and fetches that manifest.
+pub(super) async fn child(
+    cx: &Cx,
+    session: &Session,
+    index: &Manifest,
+) -> Got<(Manifest, String)> {
+    let tell = |trouble| cx.tell(trouble);
+    let Entry { digest, media_type, size, platform, together } =
+        entry(index, &cx.subject.platform, tell)?;
+    let Some(image) = session.image() else {
+        return Err(Halt::skipped(Trouble::NoImageAsked {}));
+    };
+    match get(cx, session, image, &digest, Some(&media_type)).await? {
+        Ok(manifest) if u64::try_from(size) != Ok(manifest.bytes.len() as u64) => {
+            Err(kind::broken(&manifest.media_type, "size-mismatch"))
+        }
+        Ok(manifest) if manifest.kind == "manifest" => Ok((manifest, platform)),
+        Ok(_) => Err(Halt::broke(Trouble::IndexInIndex { platform })),
+        Err(_) => {
+            let repository = image.repository.clone();
+            Err(Trouble::ChildManifestGone { repository, digest, platform, together }.into())
+        }
+    }
+}
+
+/// Finds the entry, and tells what not every runtime would take. Public, so that it can be fuzzed.
+pub fn entry(index: &Manifest, wanted: &Platform, tell: impl Fn(Trouble)) -> Got<Entry> {
+    let parsed = lenient::<Index>(&index.bytes);
+    let parsed = parsed.map_err(|error| kind::broken(&index.media_type, &error.to_string()));
+    let entries = parsed?.manifests;
+    let best = choose(wanted, &entries, tell).ok_or_else(|| nothing(wanted, index, &entries))?;
+    if kind::of(&best.media_type).is_none() {
+        return Err(kind::broken(&best.media_type, "wrong-type"));
+    }
+    Ok(Entry {
+        digest: best.digest.clone(),
+        media_type: best.media_type.clone(),
+        size: best.size,
+        platform: best.platform().map_or_else(|| wanted.to_string(), |found| found.to_string()),
+        together: offered(&entries).join(","),
+    })
+}
+
+fn choose<'a>(
+    wanted: &Platform,
+    entries: &'a [Descriptor],
+    tell: impl Fn(Trouble),
+) -> Option<&'a Descriptor> {
+    // An entry that does not say for whom it is comes last.
+    let fits = entries.iter().filter_map(|entry| match entry.platform() {
+        Some(platform) => Some(((false, Some(wanted.rank(&platform)?)), entry)),
+        None => Some(((true, None::<Fit>), entry)),
+    });
+    let ((_, fit), best) = fits.min_by_key(|(order, _)| *order)?;
+    let chosen = best.platform();
+    if let (Some(Fit { lesser: true, .. }), Some(chosen)) = (fit, &chosen) {
+        let (wanted, chosen) = (wanted.to_string(), chosen.to_string());
+        let together = format!("{wanted},{chosen}");
+        tell(Trouble::LesserPlatform { wanted, chosen, together });
+    }
+    let builds = builds(wanted, entries);
+    if let (None, Some(chosen), false) = (&wanted.build, chosen, builds.is_empty()) {
+        tell(Trouble::WindowsBuildNotAsked { builds, chosen: chosen.to_string() });
+    }
+    Some(best)
+}
+
+/// Says what an index is that has nothing for this platform.
+fn nothing(wanted: &Platform, index: &Manifest, entries: &[Descriptor]) -> Halt {
+    let offered = offered(entries);
+    // What is for nobody to run is put beside images, and here there is no image beside it.
+    if offered.is_empty() && !entries.is_empty() {
+        let attests = entries.iter().any(Descriptor::attests);
+        let what = if attests { "attestation" } else { "artifact" };
+        let media_type = format!("{}: unknown/unknown", index.media_type);
+        return Trouble::NotAnImage { what, media_type }.into();
+    }
+    let builds = builds(wanted, entries);
+    let wanted_name = wanted.to_string();
+    if wanted.build.is_some() && !builds.is_empty() {
+        return Trouble::PlatformWindowsBuild { wanted: wanted_name, builds }.into();
+    }
+    let together = [&offered[..], std::slice::from_ref(&wanted_name)].concat().join(",");
+    Trouble::PlatformNoMatch { wanted: wanted_name, offered, together }.into()
+}
+
+/// For which builds of Windows there is something, the processor being the one that is needed.
+fn builds(wanted: &Platform, entries: &[Descriptor]) -> Vec<String> {
+    let any_build = Platform { build: None, ..wanted.clone() };
+    let windows = entries.iter().filter_map(Descriptor::platform);
+    let windows = windows.filter(|found| any_build.rank(found).is_some_and(|fit| !fit.lesser));
+    windows.filter_map(|found| found.build).collect()
+}
+
+/// All platforms of an index.
+fn offered(entries: &[Descriptor]) -> Vec<String> {
+    let platforms = entries.iter().filter_map(Descriptor::platform);
+    platforms.filter(|found| found.os != "unknown").map(|found| found.to_string()).collect()
+}

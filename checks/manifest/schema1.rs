@@ -1,0 +1,133 @@
+//! Docker's format of 2015: layers by digest only, the newest first, no config, and a signature
+//! within the text.
+//!
+//! containerd 1.x still converts it, when it is signed and called so; 2.x refuses it. The digest that
+//! a registry gives is that of the text before it was signed, and containerd does not verify it.
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde::Deserialize;
+
+use super::{Blob, Manifest, Trouble, kind};
+use crate::kit::{Cx, Got, digest};
+
+/// What the registry must call it.
+const SIGNED: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Schema1 {
+    fs_layers: Vec<Layer>,
+    #[serde(default)]
+    history: Vec<History>,
+    #[serde(default)]
+    signatures: Vec<Signature>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Layer {
+    blob_sum: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct History {
+    #[serde(default)]
+    v1_compatibility: String,
+}
+
+#[derive(Deserialize)]
+struct Signature {
+    protected: String,
+}
+
+/// Takes what was sent for a manifest of that format; `None` when it is in another one.
+pub(super) fn read(
+    cx: &Cx,
+    content_type: &str,
+    bytes: &[u8],
+    wanted: Option<&str>,
+) -> Got<Option<Manifest>> {
+    let Ok(old) = kind::lenient::<Schema1>(bytes) else { return Ok(None) };
+    let media_type = kind::bare(content_type).to_owned();
+    // containerd takes a plain text for this format, as some registry once called it.
+    let called_so = [SIGNED, "text/plain"].contains(&media_type.as_str());
+    if old.signatures.is_empty() || !called_so {
+        return Err(Trouble::ManifestSchema1Unsigned { media_type }.into());
+    }
+    let Some(payload) = payload(bytes, &old.signatures[0]) else {
+        return Err(kind::broken(&media_type, "bad-signature"));
+    };
+    if old.history.is_empty() || old.history.len() != old.fs_layers.len() {
+        return Err(kind::broken(&media_type, "history-differs"));
+    }
+    let got = digest(wanted.unwrap_or("sha256:"), &payload);
+    let proven = wanted.is_some_and(|wanted| wanted == got);
+    let verified = if proven { "digest-verified" } else { "digest-not-verified" };
+    cx.tell(Trouble::ManifestSchema1 { media_type: media_type.clone(), verified });
+    let digest = wanted.map_or(got, str::to_owned);
+    Ok(Some(Manifest { digest, media_type, bytes: bytes.to_vec(), kind: "schema1" }))
+}
+
+/// The text before it was signed: so much of its beginning, and what once ended it.
+fn payload(bytes: &[u8], signature: &Signature) -> Option<Vec<u8>> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Protected {
+        format_length: usize,
+        format_tail: String,
+    }
+    let decode = |text: &str| BASE64_URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok();
+    let protected: Protected = serde_json::from_slice(&decode(&signature.protected)?).ok()?;
+    let mut payload = bytes.get(..protected.format_length)?.to_vec();
+    payload.extend(decode(&protected.format_tail)?);
+    Some(payload)
+}
+
+/// The blobs of its layers, each once. What is known to be empty is not fetched by a runtime either,
+/// unless there is nothing else.
+pub(super) fn blobs(manifest: &Manifest) -> Vec<Blob> {
+    let Ok(old) = kind::lenient::<Schema1>(&manifest.bytes) else { return vec![] };
+    let mut blobs: Vec<(bool, Blob)> = vec![];
+    for (layer, history) in old.fs_layers.into_iter().zip(&old.history) {
+        if !blobs.iter().any(|(_, blob)| blob.digest == layer.blob_sum) {
+            blobs.push((is_empty(history), Blob { digest: layer.blob_sum, size: None }));
+        }
+    }
+    let only_empty = blobs.iter().all(|(empty, _)| *empty);
+    blobs.into_iter().filter(|(empty, _)| only_empty || !empty).map(|(_, blob)| blob).collect()
+}
+
+fn is_empty(history: &History) -> bool {
+    #[derive(Default, Deserialize)]
+    struct Compatible {
+        throwaway: Option<bool>,
+        #[serde(rename = "Size")]
+        size: Option<u64>,
+    }
+    let said: Compatible = serde_json::from_str(&history.v1_compatibility).unwrap_or_default();
+    said.throwaway.unwrap_or(said.size == Some(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_before_it_was_signed() {
+        let protected = |json: &str| Signature { protected: BASE64_URL_SAFE_NO_PAD.encode(json) };
+        let signed = br#"{"a":1,"signatures":[]}"#;
+        let good = protected(r#"{"formatLength":6,"formatTail":"fQ"}"#);
+        assert_eq!(payload(signed, &good).unwrap(), br#"{"a":1}"#);
+        let long = protected(r#"{"formatLength":99,"formatTail":"fQ"}"#);
+        assert_eq!(payload(signed, &long), None);
+        assert_eq!(payload(signed, &Signature { protected: "no base64!".into() }), None);
+    }
+
+    #[test]
+    fn what_is_known_to_be_empty() {
+        let is = |text: &str| is_empty(&History { v1_compatibility: text.into() });
+        assert!(is(r#"{"throwaway":true,"Size":5}"#) && is(r#"{"Size":0}"#));
+        assert!(!is(r#"{"throwaway":false}"#) && !is("{}") && !is("not json"));
+    }
+}

@@ -1,0 +1,200 @@
+//! Registries that serve what no honest one does, in place of an image or of a layer.
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
+
+mod program;
+
+use std::{
+    io::{Result, Write},
+    net::TcpStream,
+};
+
+use program::{
+    ask::{ask, cannot},
+    codes,
+    server::{MANIFEST, answer},
+};
+
+#[test]
+fn a_forbidden_operation_whatever_its_status() {
+    const DISALLOWED: &[u8] =
+        br#"{"errors":[{"code":"REGISTRY_DISALLOWED_OPERATION","message":"no"}]}"#;
+    fn get_says(line: &str, stream: &mut TcpStream, status: &str, body: &[u8]) -> Result<()> {
+        let head = line.starts_with("HEAD");
+        answer(stream, if head { MANIFEST } else { status }, if head { b"" } else { body })
+    }
+    cannot(
+        |line, stream| get_says(line, stream, "405 No", DISALLOWED),
+        "registry/image-read-disabled",
+    );
+    cannot(
+        |line, stream| get_says(line, stream, "404 No", DISALLOWED),
+        "registry/image-read-disabled",
+    );
+    cannot(
+        |line, stream| get_says(line, stream, "409 No", DISALLOWED),
+        "registry/image-read-disabled",
+    );
+}
+
+#[test]
+fn a_data_host_that_hangs_up() {
+    cannot(
+        |line, stream| {
+            let digest = format!("sha256:{}", "0".repeat(64));
+            let manifest = format!(
+                r#"{{"config":{{"mediaType":"x","digest":"{digest}","size":2}},"layers":[]}}"#
+            );
+            if line.contains("/elsewhere") {
+                return Err(std::io::ErrorKind::ConnectionAborted.into());
+            }
+            if line.contains("/blobs/") {
+                let port = stream.local_addr()?.port();
+                let to = format!("307 On\r\nLocation: http://127.0.0.2:{port}/elsewhere");
+                return answer(stream, &to, b"");
+            }
+            answer(
+                stream,
+                MANIFEST,
+                if line.starts_with("HEAD") { b"" } else { manifest.as_bytes() },
+            )
+        },
+        "registry/data-host-no-answer",
+    );
+}
+
+#[test]
+fn an_image_without_layers_is_its_config() {
+    let said = ask(|line, stream| {
+        let config = r#"{"rootfs":{"diff_ids":[]}}"#;
+        let digest = "sha256:1af042414ee4ede82dfd34a3741d6a3de03264be0511e5fec59a7b15ad6cf625";
+        let manifest = format!(
+            r#"{{"schemaVersion":2,"config":{{"digest":"{digest}","size":{}}},"layers":[]}}"#,
+            config.len()
+        );
+        if line.contains("/blobs/") {
+            return answer(stream, "200 OK", config.as_bytes());
+        }
+        answer(stream, MANIFEST, if line.starts_with("HEAD") { b"" } else { manifest.as_bytes() })
+    });
+    let headline = said.json()["verdict"]["headline"].clone();
+    assert_eq!(said.code, Some(0), "{}", said.out);
+    assert!(headline.as_str().unwrap().contains("the image has no layers"), "{headline}");
+}
+
+#[test]
+fn a_config_that_describes_other_layers() {
+    cannot(
+        |line, stream| {
+            let (config, layer) = (
+                r#"{"rootfs":{"diff_ids":[]}}"#,
+                r#"{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"sha256:x","size":2}"#,
+            );
+            let digest = "sha256:1af042414ee4ede82dfd34a3741d6a3de03264be0511e5fec59a7b15ad6cf625";
+            let manifest = format!(
+                r#"{{"config":{{"digest":"{digest}","size":{}}},"layers":[{layer}]}}"#,
+                config.len()
+            );
+            if line.contains("/blobs/") {
+                return answer(stream, "200 OK", config.as_bytes());
+            }
+            answer(
+                stream,
+                MANIFEST,
+                if line.starts_with("HEAD") { b"" } else { manifest.as_bytes() },
+            )
+        },
+        "manifest/not-an-image",
+    );
+}
+
+#[test]
+fn an_index_in_an_index() {
+    let said = ask(|line, stream| {
+        let index = "application/vnd.oci.image.index.v1+json";
+        let entry = |digest: &str, size: usize| {
+            format!(
+                r#"{{"manifests":[{{"mediaType":"{index}","digest":"{digest}","size":{size}}}]}}"#
+            )
+        };
+        let inner = entry("sha256:x", 1);
+        let body = if line.contains("sha256:") {
+            inner
+        } else {
+            entry(
+                "sha256:c41a31f44ee757e2fb67e993817551c6c8d539ba765d35749343ebe65070147b",
+                inner.len(),
+            )
+        };
+        let head = format!("200 OK\r\nContent-Type: {index}");
+        answer(stream, &head, if line.starts_with("HEAD") { b"" } else { body.as_bytes() })
+    });
+    assert_eq!(said.code, Some(3), "{}", said.out);
+    assert_eq!(codes(&said.json(), "unknown"), ["manifest/index-in-index"]);
+}
+
+#[test]
+fn layers_that_are_elsewhere() {
+    let said = ask(|line, stream| {
+        let digest = format!("sha256:{}", "0".repeat(64));
+        let layer = format!(
+            r#"{{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"{digest}","size":2,"urls":["https://a.example/"]}}"#
+        );
+        let manifest = format!(
+            r#"{{"schemaVersion":2,"config":{{"mediaType":"x","digest":"{digest}","size":2}},"layers":[{layer}]}}"#
+        );
+        answer(stream, MANIFEST, if line.starts_with("HEAD") { b"" } else { manifest.as_bytes() })
+    });
+    assert_eq!(said.code, Some(3), "{}", said.out);
+    assert_eq!(codes(&said.json(), "unknown"), ["manifest/foreign-layers"]);
+}
+
+#[test]
+fn json_that_is_a_thousand_levels_deep() {
+    cannot(
+        |line, stream| {
+            let body = "[".repeat(100_000);
+            answer(stream, MANIFEST, if line.starts_with("HEAD") { b"" } else { body.as_bytes() })
+        },
+        "manifest/not-a-manifest",
+    );
+}
+
+#[test]
+fn a_manifest_that_claims_to_be_enormous() {
+    cannot(
+        |line, stream| {
+            if line.starts_with("HEAD") {
+                return answer(stream, MANIFEST, b"");
+            }
+            write!(stream, "HTTP/1.1 {MANIFEST}\r\nContent-Length: 99999999999\r\n\r\n")?;
+            loop {
+                stream.write_all(&[b'x'; 4096])?;
+            }
+        },
+        "manifest/unreadable",
+    );
+}
+
+#[test]
+fn a_layer_that_is_longer_than_it_says() {
+    cannot(
+        |line, stream| {
+            let digest = format!("sha256:{}", "0".repeat(64));
+            let manifest = format!(
+                r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{{"mediaType":"x","digest":"{digest}","size":2}},"layers":[]}}"#
+            );
+            if line.contains("/blobs/") {
+                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n")?;
+                loop {
+                    stream.write_all(&[b'x'; 4096])?;
+                }
+            }
+            answer(
+                stream,
+                MANIFEST,
+                if line.starts_with("HEAD") { b"" } else { manifest.as_bytes() },
+            )
+        },
+        "layer/blob-digest-mismatch",
+    );
+}

@@ -1,0 +1,38 @@
+//! The program, asking a small server that does its worst.
+
+use super::{
+    Said, run,
+    server::{Script, serve},
+};
+
+/// As nobody: in bounded time, and with nothing in its output that steers a terminal.
+pub fn ask(script: Script) -> Said {
+    let asked = format!("{}/team/app:v1", serve(script));
+    let began = std::time::Instant::now();
+    let said =
+        run(&[&asked, "--plain-http", "--timeout", "30s", "-o", "json", "--as", "anonymous"]);
+    assert!(began.elapsed().as_secs() < 40, "it hangs");
+    assert!(!said.out.contains('\u{1b}') && said.out.len() < 200_000, "{}", said.out);
+    assert_eq!(said.err, "");
+    said
+}
+
+/// The pull fails, for that one cause.
+#[track_caller]
+pub fn cannot(script: Script, code: &str) {
+    let said = ask(script);
+    assert_eq!((said.code, said.causes()), (Some(1), vec![code.to_owned()]), "{}", said.out);
+}
+
+/// Signs in with that docker config entry.
+pub fn ask_as(entry: &str, script: Script) -> Said {
+    let address = serve(script);
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.json");
+    std::fs::write(&config, format!(r#"{{"auths":{{"{address}":{entry}}}}}"#)).unwrap();
+    let config = config.to_str().unwrap();
+    let asked = format!("{address}/team/app:v1");
+    let said = run(&[&asked, "--plain-http", "--auth-file", config, "-o", "json"]);
+    assert!(!said.out.contains("canary"), "{}", said.out);
+    said
+}
