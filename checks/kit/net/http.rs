@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout};
 use tokio_rustls::client::TlsStream;
 
-use super::{BODY_WAIT, Fault, HTTP_WAIT, Stream, Way, tls};
+use super::{BODY_WAIT, Fault, HTTP_WAIT, Stream, Way, sips::Sips, tls, way::Io};
 use crate::kit::{Cx, Host, Role, Secret, cx::Exchange};
 
 /// The longest set of headers that is read.
@@ -221,7 +221,7 @@ async fn transport(cx: &Cx, host: &Host, way: &Way) -> Result<Transport, Fault> 
 
 async fn start(transport: Transport) -> Result<Sender, Fault> {
     match transport {
-        Transport::Plain(stream) => start_one(TokioIo::new(stream)).await,
+        Transport::Plain(stream) => start_one(stream).await,
         Transport::Secure(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
             let mut builder = http2::Builder::new(TokioExecutor::new());
             builder.max_header_list_size(LONGEST_HEAD);
@@ -230,14 +230,12 @@ async fn start(transport: Transport) -> Result<Sender, Fault> {
             tokio::spawn(connection);
             Ok(Sender::Two(sender))
         }
-        Transport::Secure(stream) => start_one(TokioIo::new(stream)).await,
+        Transport::Secure(stream) => start_one(stream).await,
     }
 }
 
-async fn start_one<T>(io: T) -> Result<Sender, Fault>
-where
-    T: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
-{
+async fn start_one(stream: impl Io + 'static) -> Result<Sender, Fault> {
+    let io = TokioIo::new(Sips::of(stream));
     let mut builder = http1::Builder::new();
     builder.max_buf_size(LONGEST_HEAD as usize).max_headers(1000);
     let (sender, connection) = builder.handshake(io).await.map_err(|e| Fault::of(&e))?;
