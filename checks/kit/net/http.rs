@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout};
 use tokio_rustls::client::TlsStream;
 
-use super::{BODY_WAIT, Fault, HTTP_WAIT, Stream, Way, sips::Sips, tls, way::Io};
+use super::{BODY_WAIT, Fault, HTTP_WAIT, Stream, Way, sips::Sips, tcp::Io, tls};
 use crate::kit::{Cx, Host, Role, Secret, cx::Exchange};
 
 /// The longest set of headers that is read.
