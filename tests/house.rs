@@ -64,7 +64,7 @@ fn read(path: &Path) -> String {
 }
 
 fn all() -> Vec<PathBuf> {
-    ["src", "checks", "tests"].into_iter().flat_map(files).collect()
+    ["src", "checks", "tests", "benches"].into_iter().flat_map(files).collect()
 }
 
 #[test]

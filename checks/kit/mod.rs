@@ -15,6 +15,7 @@ mod printable;
 mod proxies;
 mod proxy_url;
 mod redact;
+mod reference;
 mod secret;
 mod subject;
 mod template;

@@ -2,10 +2,9 @@
 
 use std::{fmt, path::PathBuf};
 
-use oci_distribution::{ParseError, Reference};
 use serde_json::{Map, Value, json};
 
-use super::{Host, Platform, Secret, host::split_port, printable};
+use super::{Host, Platform, Secret, host::split_port, printable, reference};
 
 /// What we were asked, and how to sign in.
 #[derive(Clone, Debug)]
@@ -146,9 +145,9 @@ impl Asked {
             host.accept(None)?;
             return Ok(Asked { registry: text.to_lowercase(), host, image: None });
         }
-        let reference = Reference::try_from(text).map_err(|error| {
+        let reference = reference::read(text).map_err(|reason| {
             let lower = text.to_lowercase();
-            invalid(reason(&error), (lower != text).then_some(lower.as_str()))
+            invalid(reason, (lower != text).then_some(lower.as_str()))
         })?;
         let host = Host::registry(reference.registry(), plain_http);
         let image = Image {
@@ -234,16 +233,4 @@ fn is_host_alone(text: &str) -> bool {
 fn invalid(reason: &'static str, repaired: Option<&str>) -> Misread {
     let repaired = repaired.filter(|text| Asked::read(text, Cloud::Public, false).is_ok());
     Misread::Invalid { reason, repaired: repaired.map(str::to_owned) }
-}
-
-fn reason(error: &ParseError) -> &'static str {
-    match error {
-        ParseError::NameContainsUppercase => "upper-case",
-        ParseError::NameEmpty => "no-repository",
-        ParseError::NameTooLong => "too-long",
-        ParseError::DigestInvalidFormat
-        | ParseError::DigestInvalidLength
-        | ParseError::DigestUnsupported => "bad-digest",
-        _ => "bad-format",
-    }
 }

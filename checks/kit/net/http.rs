@@ -24,7 +24,7 @@ use tokio::{
 };
 use tokio_rustls::client::TlsStream;
 
-use super::{BODY_WAIT, Fault, HTTP_WAIT, Stream, Way, tls};
+use super::{BODY_WAIT, Fault, HTTP_WAIT, Stream, Way, sips::Sips, tcp::Io, tls};
 use crate::kit::{Cx, Host, Role, Secret, cx::Exchange};
 
 /// The longest set of headers that is read.
@@ -250,7 +250,7 @@ fn preliminaries<B>(request: &mut hyper::Request<B>) -> Arc<Notify> {
 
 async fn start(transport: Transport) -> Result<Sender, Fault> {
     match transport {
-        Transport::Plain(stream) => start_one(TokioIo::new(stream)).await,
+        Transport::Plain(stream) => start_one(stream).await,
         Transport::Secure(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
             let mut builder = http2::Builder::new(TokioExecutor::new());
             builder.max_header_list_size(LONGEST_HEAD);
@@ -259,14 +259,12 @@ async fn start(transport: Transport) -> Result<Sender, Fault> {
             tokio::spawn(connection);
             Ok(Sender::Two(sender))
         }
-        Transport::Secure(stream) => start_one(TokioIo::new(stream)).await,
+        Transport::Secure(stream) => start_one(stream).await,
     }
 }
 
-async fn start_one<T>(io: T) -> Result<Sender, Fault>
-where
-    T: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
-{
+async fn start_one(stream: impl Io + 'static) -> Result<Sender, Fault> {
+    let io = TokioIo::new(Sips::of(stream));
     let mut builder = http1::Builder::new();
     builder.max_buf_size(LONGEST_HEAD as usize).max_headers(1000);
     let (sender, connection) = builder.handshake(io).await.map_err(|e| Fault::of(&e))?;

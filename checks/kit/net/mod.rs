@@ -10,6 +10,7 @@ pub mod proxy;
 mod reach;
 mod redirect;
 mod refusal;
+mod sips;
 pub mod tcp;
 pub mod tls;
 mod way;

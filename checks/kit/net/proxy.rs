@@ -6,7 +6,10 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout};
 
-use super::{Fault, HTTP_WAIT, OPEN_WAIT, Stage, Stream, Unopened, http::LONGEST_HEAD, reach, tls};
+use super::{
+    Fault, HTTP_WAIT, OPEN_WAIT, Stage, Stream, Unopened, http::LONGEST_HEAD, reach, sips::Sips,
+    tls,
+};
 use crate::kit::{Cx, Host, Proxy, cx::Exchange};
 
 /// What a proxy's refusal says of itself, besides its status.
@@ -117,7 +120,8 @@ async fn ask(proxy: &Proxy, host: &Host, stream: Stream) -> Result<Stream, NoTun
     let request = request.body(Empty::<Bytes>::new()).map_err(unbuilt)?;
     let mut builder = http1::Builder::new();
     builder.max_buf_size(LONGEST_HEAD as usize).max_headers(1000);
-    let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(broken)?;
+    let (mut sender, connection) =
+        builder.handshake(TokioIo::new(Sips::of(stream))).await.map_err(broken)?;
     tokio::spawn(connection.with_upgrades());
     let response = sender.send_request(request).await.map_err(broken)?;
     let status = response.status().as_u16();
