@@ -146,17 +146,26 @@ impl Asked {
             host.accept(None)?;
             return Ok(Asked { registry: text.to_lowercase(), host, image: None });
         }
-        let reference = Reference::try_from(text).map_err(|error| {
+        // The parser would take such a host for a part of Docker Hub: another one stands in for it.
+        let upper = text.split_once('/').filter(|(first, _)| is_host_in_upper_case(first));
+        let parsed = match upper {
+            Some((_, rest)) => Reference::try_from(format!("{}/{rest}", cloud.suffix())),
+            None => Reference::try_from(text),
+        };
+        let reference = parsed.map_err(|error| {
             let lower = text.to_lowercase();
             invalid(reason(&error), (lower != text).then_some(lower.as_str()))
         })?;
-        let host = Host::registry(reference.registry(), plain_http);
+        // It keeps its letters, for without them it would not be a host.
+        let registry = upper.map(|(first, _)| first.to_owned());
+        let registry = registry.unwrap_or_else(|| reference.registry().to_lowercase());
+        let host = Host::registry(&registry, plain_http);
         let image = Image {
             repository: reference.repository().to_owned(),
             reference: reference.digest().or(reference.tag()).unwrap_or("latest").to_owned(),
         };
         host.accept(Some(&image))?;
-        Ok(Asked { registry: reference.registry().to_lowercase(), host, image: Some(image) })
+        Ok(Asked { registry, host, image: Some(image) })
     }
 }
 
@@ -229,6 +238,13 @@ fn is_host_alone(text: &str) -> bool {
     let looks_like_host = name.contains('.') || name.starts_with('[') || name == "localhost";
     let clean = name.chars().all(|c| c.is_ascii_alphanumeric() || ".-[]:".contains(c));
     looks_like_host && clean && (port.is_some() || !text.contains(':'))
+}
+
+/// No repository may be so called, so to a container runtime it is a host: `Contoso/app` is not Docker Hub's.
+fn is_host_in_upper_case(first: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let upper = first.chars().any(|c| c.is_ascii_uppercase());
+    upper && first.chars().all(fits) && !first.starts_with('-') && !first.ends_with('-')
 }
 
 fn invalid(reason: &'static str, repaired: Option<&str>) -> Misread {

@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout};
 use tokio_rustls::client::TlsStream;
 
-use super::{BODY_WAIT, Fault, HTTP_WAIT, Stream, Way, tls};
+use super::{BODY_WAIT, Fault, HTTP_WAIT, Stream, Way, interim::Interim, tls};
 use crate::kit::{Cx, Host, Role, Secret, cx::Exchange};
 
 /// The longest set of headers that is read.
@@ -50,7 +50,7 @@ pub enum Transport {
 }
 
 enum Sender {
-    One(http1::SendRequest<Full<Bytes>>),
+    One(http1::SendRequest<Full<Bytes>>, Interim),
     Two(http2::SendRequest<Full<Bytes>>),
 }
 
@@ -163,7 +163,7 @@ impl Line {
         };
         let unbuilt = |error: hyper::http::Error| Fault::Other(error.to_string());
         let response = match &mut sender {
-            Sender::One(one) => {
+            Sender::One(one, interim) => {
                 let proxy = self.way.proxy().filter(|_| self.host.plain);
                 // Without TLS there is no tunnel: the proxy is asked for the page, and shown who asks.
                 let target = match proxy {
@@ -175,7 +175,9 @@ impl Line {
                 if let Some(value) = proxy.and_then(|proxy| proxy.header()) {
                     built = built.header(header::PROXY_AUTHORIZATION, value);
                 }
-                one.send_request(built.body(body).map_err(unbuilt)?).await.map_err(failed)?
+                let mut built = built.body(body).map_err(unbuilt)?;
+                interim.count(&mut built);
+                one.send_request(built).await.map_err(failed)?
             }
             Sender::Two(two) => {
                 let (built, body) = build(format!("https://{}{}", self.host, request.target))?;
@@ -192,7 +194,7 @@ impl Line {
     async fn ready(&self, cx: &Cx) -> Result<Sender, Fault> {
         let mut kept = self.sender.borrow_mut().take();
         let usable = match &mut kept {
-            Some(Sender::One(one)) => one.ready().await.is_ok(),
+            Some(Sender::One(one, _)) => one.ready().await.is_ok(),
             Some(Sender::Two(two)) => two.ready().await.is_ok(),
             None => false,
         };
@@ -240,9 +242,11 @@ where
 {
     let mut builder = http1::Builder::new();
     builder.max_buf_size(LONGEST_HEAD as usize).max_headers(1000);
-    let (sender, connection) = builder.handshake(io).await.map_err(|e| Fault::of(&e))?;
+    let interim = Interim::default();
+    let handshake = builder.handshake(interim.over(io));
+    let (sender, connection) = handshake.await.map_err(|e| Fault::of(&e))?;
     tokio::spawn(connection);
-    Ok(Sender::One(sender))
+    Ok(Sender::One(sender, interim))
 }
 
 /// The time at which an answer says that it was made.

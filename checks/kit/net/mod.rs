@@ -5,6 +5,7 @@ mod authenticate;
 pub mod dns;
 mod fault;
 pub mod http;
+mod interim;
 pub mod open;
 pub mod proxy;
 mod reach;
