@@ -20,7 +20,8 @@ pub(super) fn read(text: &str) -> Result<Reference, &'static str> {
     let colon = rest[last..].split_once(':').map(|(name, tag)| (&rest[..last + name.len()], tag));
     let (name, tag) = split(colon, rest);
     if !(is_name(name) && tag.is_none_or(is_tag) && digest.is_none_or(is_digest)) {
-        return Err("bad-format");
+        let lowered = is_name(&name.to_lowercase()) && !is_name(name);
+        return Err(if lowered { "upper-case" } else { "bad-format" });
     }
     let (registry, repository) = normal(name);
     if repository.len() > LONGEST_NAME {
@@ -95,7 +96,10 @@ fn is_known(digest: &str) -> bool {
 
 /// The registry and the repository, as short names are filled up.
 fn normal(name: &str) -> (String, String) {
-    let is_registry = |host: &str| host.contains(['.', ':']) || host == "localhost";
+    // No repository may have a capital, so what has one is a host: `Contoso/app` is not Docker Hub's.
+    let capital = |host: &str| host.chars().any(|c| c.is_ascii_uppercase());
+    let is_registry =
+        |host: &str| host.contains(['.', ':']) || host == "localhost" || capital(host);
     let named = name.split_once('/').filter(|(host, _)| is_registry(host));
     match named.unwrap_or((DOCKER, name)) {
         (DOCKER | "index.docker.io", path) if !path.contains('/') => {
@@ -131,7 +135,6 @@ mod tests {
             "a-.example/app",
             "index.docker.io/app",
             "docker.io/team/app",
-            "Team/app",
             "team/App",
             "a/",
             "/a",
@@ -189,6 +192,13 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// The crate leaves it to Docker Hub.
+    #[test]
+    fn a_capital_makes_a_host() {
+        assert_eq!(read("Team/app").unwrap().registry(), "Team");
+        assert_eq!(read("team/App"), Err("upper-case"));
     }
 
     /// The crate takes any letter of any script in a tag. Go does not, nor does a registry.

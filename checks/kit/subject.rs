@@ -155,7 +155,11 @@ impl Asked {
             reference: reference.digest().or(reference.tag()).unwrap_or("latest").to_owned(),
         };
         host.accept(Some(&image))?;
-        Ok(Asked { registry: reference.registry().to_lowercase(), host, image: Some(image) })
+        let registry = reference.registry().to_owned();
+        // What is only a host for its capitals keeps them: it is written so in every command.
+        let lower = registry.to_lowercase();
+        let is_host = lower.contains(['.', ':']) || lower == "localhost";
+        Ok(Asked { registry: if is_host { lower } else { registry }, host, image: Some(image) })
     }
 }
 

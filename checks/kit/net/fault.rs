@@ -38,6 +38,9 @@ impl Fault {
     pub fn of(error: &(dyn Error + 'static)) -> Self {
         let (mut next, mut http) = (Some(error), false);
         while let Some(error) = next {
+            if let Some(fault) = error.downcast_ref::<Fault>() {
+                return fault.clone();
+            }
             if let Some(io) = error.downcast_ref::<io::Error>() {
                 // The payload of an io::Error is skipped by its own source().
                 match io.get_ref() {
@@ -97,6 +100,8 @@ impl From<&io::Error> for Fault {
         }
     }
 }
+
+impl Error for Fault {}
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
