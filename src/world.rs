@@ -118,7 +118,8 @@ pub fn of_lab(lab: &lab::Lab, asker: &lab::Ask) -> Result<World, String> {
     let certificate = certificate.map_err(|error| format!("the lab's authority: {error}"))?;
     roots.add(certificate).map_err(|error| format!("the lab's authority: {error}"))?;
     let config = PathBuf::from("~/.docker/config.json");
-    let text = lab.docker_config.clone().map(checks::kit::Secret::new);
+    let docker = lab.docker_config.clone().map(|text| (config.clone(), text));
+    let more = lab.files.iter().map(|(path, text)| (PathBuf::from(path), text.clone()));
     Ok(World {
         name_servers: lab.name_servers.clone(),
         search: vec![],
@@ -130,7 +131,11 @@ pub fn of_lab(lab: &lab::Lab, asker: &lab::Ask) -> Result<World, String> {
         node_may_sign_in: asker.in_pod,
         proxies: Proxies::read(|name| lab.environment.get(name).cloned()),
         docker_configs: vec![config.clone()],
-        files: text.into_iter().map(|text| (config.clone(), text)).collect(),
+        files: docker
+            .into_iter()
+            .chain(more)
+            .map(|(path, text)| (path, checks::kit::Secret::new(text)))
+            .collect(),
     })
 }
 

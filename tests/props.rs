@@ -1,6 +1,8 @@
 //! Whatever comes, nothing panics, and what is kept is fit to print.
 
-use checks::kit::{Asked, Cloud, Event, Platform, printable};
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
+
+use checks::kit::{Asked, Cloud, Event, Pattern, Platform, glob_matches, printable};
 use proptest::prelude::*;
 
 proptest! {
@@ -73,4 +75,50 @@ fn no_repository_begins_in_upper_case_so_it_is_a_host() {
     assert_eq!(read(&written), Ok(asked));
     assert_eq!(read("contoso/team/app:v1").unwrap().registry, "docker.io");
     assert!(read("Con_toso/app").is_err() && read("Contoso/App").is_err());
+}
+
+/// Whether the kubelet takes a pull secret's key for one of that image.
+fn matches(key: &str, image: &str) -> bool {
+    Pattern::of_key(key).is_some_and(|key| key.matches(&Pattern::read(image).unwrap()))
+}
+
+proptest! {
+    #[test]
+    fn any_key_is_survived(key in any::<String>(), image in "[a-z.:*\\[\\]-]{0,20}(/[a-z]{0,5}){0,3}") {
+        let _ = matches(&key, "contoso.azurecr.io/team/app");
+        if let (Some(key), Some(image)) = (Pattern::of_key(&key), Pattern::read(&image)) {
+            let _ = key.differs(&image);
+        }
+    }
+
+    #[test]
+    fn a_host_matches_itself_below_any_path(host in "[a-z0-9]{1,5}(\\.[a-z0-9-]{1,5}){0,4}(:[0-9]{1,4})?", path in "(/[a-z]{1,5}){0,3}") {
+        let image = format!("{host}{path}/app");
+        for key in [host.clone(), format!("https://{host}"), format!("{host}{path}")] {
+            prop_assert!(matches(&key, &image), "{key} {image}");
+        }
+    }
+
+    #[test]
+    fn no_glob_crosses_a_dot(labels in prop::collection::vec("[a-z0-9]{1,5}", 1..6), stars in 1_usize..6) {
+        let image = format!("{}/app", labels.join("."));
+        let key = vec!["*"; stars].join(".");
+        prop_assert_eq!(matches(&key, &image), stars == labels.len());
+    }
+
+    #[test]
+    fn a_star_stands_for_any_signs(front in "[a-z]{0,4}", middle in "[a-z]{0,4}", back in "[a-z]{0,4}") {
+        let text = format!("{front}{middle}{back}");
+        let glob = format!("{front}*{back}");
+        prop_assert!(glob_matches(&glob, &text));
+        let glob = format!("{front}*{back}.");
+        prop_assert!(!glob_matches(&glob, &text));
+    }
+
+    #[test]
+    fn another_port_is_another_registry(one in 1_u16.., other in 1_u16..) {
+        let key = format!("contoso.example:{one}");
+        prop_assert_eq!(matches(&key, &format!("contoso.example:{other}/app")), one == other);
+        prop_assert!(!matches(&key, "contoso.example/app"));
+    }
 }

@@ -123,10 +123,9 @@ fn each_yields_what_it_expects_and_nothing_else() {
 }
 
 /// Codes that no world can bring about, and the tests that do.
-const ELSEWHERE: [&str; 16] = [
+const ELSEWHERE: [&str; 15] = [
     "identity/auth-file-unreadable", // tests/cli.rs
     "identity/helper-failed",
-    "identity/pullsecret-malformed",
     "manifest/foreign-layers", // tests/artifacts.rs, tests/hostile.rs
     "manifest/index-in-index",
     "registry/data-host-no-answer",

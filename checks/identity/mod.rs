@@ -1,6 +1,12 @@
 //! Who signs in?
 
 pub mod docker;
+mod entry;
+mod helper;
+mod kubelet;
+mod near;
+mod read;
+mod secret;
 
 use std::path::PathBuf;
 
@@ -23,12 +29,75 @@ pub enum Trouble {
         /// Why not.
         said: String,
     },
-    /// The file, or this registry's entry in it, does not parse.
+    /// The pull secret, or any entry in it, does not parse: the kubelet refuses it as a whole.
     PullsecretMalformed {
         /// The file.
         file: String,
         /// Why not, in words that do not quote it.
         said: String,
+        /// The key of the entry that is malformed, where it is one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        key: Option<String>,
+    },
+    /// The entries of the pull secret stand alone, where they belong below `auths`: none is found.
+    PullsecretWithoutAuths {
+        /// The file.
+        file: String,
+    },
+    /// The Secret is of a type that the kubelet passes over.
+    PullsecretWrongType {
+        /// The file.
+        file: String,
+        /// That type.
+        kind: String,
+    },
+    /// The entry holds a token in a field that the kubelet does not read.
+    PullsecretHoldsToken {
+        /// The file.
+        file: String,
+        /// The entry's key.
+        key: String,
+        /// The field.
+        holds: &'static str,
+    },
+    /// The pull secret has credentials, under a key that is nearly the registry's.
+    PullsecretServerMismatch {
+        /// The file.
+        file: String,
+        /// The entry's key.
+        key: String,
+        /// The key that is due.
+        due: String,
+        /// How it differs, as a word.
+        differs: &'static str,
+    },
+    /// The same of docker's own config.
+    DockerServerMismatch {
+        /// The file.
+        file: String,
+        /// The entry's key.
+        key: String,
+        /// The key that is due.
+        due: String,
+        /// How it differs, as a word.
+        differs: &'static str,
+    },
+    /// docker's own config, which nobody named, or an entry of it cannot be read: docker goes on without.
+    DockerConfigUnusable {
+        /// The file.
+        file: String,
+        /// Why not, in words that do not quote it.
+        said: String,
+        /// The entry, where it is one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        key: Option<String>,
+    },
+    /// What was encoded is a line, not a password: its end is part of the password.
+    PasswordEndsInNewline {
+        /// The file.
+        file: String,
+        /// The entry's key.
+        key: String,
     },
     /// The program that keeps the credentials does not give them.
     HelperFailed {
@@ -39,6 +108,16 @@ pub enum Trouble {
         /// How it failed.
         said: String,
     },
+}
+
+/// What a file has for the registry.
+#[derive(Default)]
+struct Found {
+    credential: Option<Credential>,
+    /// Under which key.
+    key: Option<String>,
+    /// Whether other entries match, too, with other credentials.
+    more: bool,
 }
 
 /// What we sign in with.
@@ -104,7 +183,7 @@ impl Identity {
     }
 }
 
-/// Chooses: `--username`, else the docker config, else nobody.
+/// Chooses: `--username`, else the pull secret's file that was named, else the docker config, else nobody.
 pub async fn choose(cx: &Cx, understood: &Understood) -> Got<Identity> {
     let sign_in = &cx.subject.sign_in;
     if let (Some((user, password)), Who::Auto) = (&sign_in.given, sign_in.who) {
@@ -114,14 +193,22 @@ pub async fn choose(cx: &Cx, understood: &Understood) -> Got<Identity> {
     if sign_in.who == Who::Anonymous {
         return Ok(Identity::new(Credential::Nobody, None));
     }
-    let Some(file) = config(cx) else { return Ok(Identity::new(Credential::Nobody, None)) };
-    let found = docker::find(cx, &file, &understood.asked).await?;
-    let from = found.is_some().then(|| file.display().to_string());
-    Ok(Identity::new(found.unwrap_or(Credential::Nobody), from))
-}
-
-/// The file that counts: the one that was named, else the first that exists.
-fn config(cx: &Cx) -> Option<PathBuf> {
-    let named = cx.subject.sign_in.auth_file.clone();
-    named.or_else(|| cx.world.docker_configs.iter().find(|file| cx.world.has_file(file)).cloned())
+    let named = sign_in.auth_file.as_deref();
+    let found_by_docker = cx.world.docker_configs.iter().find(|file| cx.world.has_file(file));
+    let Some(file) = named.or(found_by_docker.map(PathBuf::as_path)) else {
+        return Ok(Identity::new(Credential::Nobody, None));
+    };
+    let found = if named.is_some() && sign_in.who != Who::Docker {
+        kubelet::find(cx, file, understood).await?
+    } else {
+        docker::find(cx, file, named.is_some(), understood).await?
+    };
+    let name = file.display().to_string();
+    if let (Some(credential), Some(key)) = (&found.credential, found.key)
+        && entry::ends_in_newline(credential)
+    {
+        cx.tell(Trouble::PasswordEndsInNewline { file: name.clone(), key });
+    }
+    let from = found.credential.is_some().then_some(name);
+    Ok(Identity::new(found.credential.unwrap_or(Credential::Nobody), from))
 }

@@ -1,8 +1,10 @@
 //! What was asked for?
 
+mod hub;
+
 use serde::Serialize;
 
-use crate::kit::{Asked, Cx, Got, Host, Misread};
+use crate::kit::{Asked, Cx, Got, Host, Misread, Pattern};
 
 /// What can be wrong with the text that names an image.
 #[derive(Serialize, strum::VariantNames)]
@@ -34,6 +36,26 @@ pub enum Trouble {
         /// The whole, repaired.
         repaired: String,
     },
+    /// No registry is named, so Docker Hub is asked, and it is none of Docker's own images.
+    RefWrongDefaultRegistry {
+        /// As it was written.
+        written: String,
+        /// The whole, with the registry that is asked.
+        qualified: String,
+        /// The repository as it was written.
+        short: String,
+    },
+    /// There are credentials for a login server of that name with a hash behind it.
+    RefDnlHashMissing {
+        /// As it was written.
+        host: String,
+        /// The login server that the credentials are for.
+        meant: String,
+        /// The whole, repaired.
+        repaired: String,
+        /// The file with the credentials.
+        file: String,
+    },
 }
 
 /// What was asked for, as understood.
@@ -44,6 +66,29 @@ pub struct Understood {
     registry: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     image: Option<String>,
+}
+
+impl Understood {
+    /// The image, to be held against the keys of credentials.
+    pub(crate) fn pattern(&self) -> Pattern {
+        let path = self.asked.image.as_ref().map(|image| format!("/{}", image.repository));
+        Pattern::image(&self.asked.registry, &path.unwrap_or_default())
+    }
+
+    /// Says that the credentials in that file are for a login server with a hash that is missing here.
+    pub(crate) fn tell_hash_missing(&self, cx: &Cx, meant: &str, file: &str) {
+        let (host, meant, file) = (self.asked.host.name.clone(), meant.to_owned(), file.to_owned());
+        let repaired = self.at(&meant);
+        cx.tell(Trouble::RefDnlHashMissing { host, meant, repaired, file });
+    }
+
+    /// The same at another host.
+    fn at(&self, host: &str) -> String {
+        match &self.asked.image {
+            Some(image) => format!("{host}/{image}"),
+            None => host.to_owned(),
+        }
+    }
 }
 
 /// Reads the text that we were given.
@@ -57,16 +102,17 @@ pub async fn read(cx: &Cx) -> Got<Understood> {
             return Err(Trouble::RefDataEndpointHost { host, repaired }.into());
         }
     };
-    if let Some(meant) = asked.host.probably_meant() {
-        let repaired = match &asked.image {
-            Some(image) => format!("{meant}/{image}"),
-            None => meant.clone(),
-        };
-        let host = asked.host.name.clone();
-        cx.tell(Trouble::RefRegistryTypo { host, meant, repaired });
-    }
     let image = asked.image.as_ref().map(ToString::to_string);
-    Ok(Understood { registry: asked.registry.clone(), image, asked })
+    let understood = Understood { registry: asked.registry.clone(), image, asked };
+    if let Some(meant) = understood.asked.host.probably_meant() {
+        let host = understood.asked.host.name.clone();
+        cx.tell(Trouble::RefRegistryTypo { host, repaired: understood.at(&meant), meant });
+    }
+    if let Some((short, image)) = hub::by_default(&cx.subject.text, &understood.asked) {
+        let (written, qualified) = (image, understood.at("docker.io"));
+        cx.tell(Trouble::RefWrongDefaultRegistry { written, qualified, short });
+    }
+    Ok(understood)
 }
 
 /// Where the registry is served.

@@ -23,8 +23,8 @@ fn look_up(file: &[u8], registry: &str) {
     let config = match Config::read(file) {
         Ok(config) => config,
         Err(said) => {
-            // A place in the file, in numbers.
-            assert!(said.starts_with("line ") && said.len() < 60, "{said}");
+            // A place in the file, in numbers, or a word of ours.
+            assert!(said == "not-an-object" || said.starts_with("line ") && said.len() < 60, "{said}");
             return;
         }
     };

@@ -71,7 +71,7 @@ async fn keep_up(scenario: &Scenario, lab: &lab::Lab) -> Result<Exit, String> {
     show::print(&format!(
         "a registry at {registry}, its certificate authority in {ca}, credentials in {config}; until Ctrl-C\n\
          (what is wrong with names, addresses or clocks in a scenario is not served: clients have their own)\n\n\
-         check-acr --ca-file {ca} --auth-file {config} {registry}/{image}\n\
+         DOCKER_CONFIG={0} check-acr --ca-file {ca} {registry}/{image}\n\
          skopeo copy --src-cert-dir {0} --src-authfile {config} docker://{registry}/{image} dir:{0}/app\n\
          install -D {ca} /etc/docker/certs.d/{registry}/ca.crt && docker --config {0} pull {registry}/{image}\n",
         folder.display(),

@@ -55,6 +55,12 @@ pub struct Ask {
     pub args: Vec<String>,
     /// What the asker signs in with.
     pub sign_in: SignIn,
+    /// Files that the asker has besides, or in place of its docker config. In them stand for what
+    /// is in a right sign-in: `$AUTH` (base64 of user and password), `$LINE` (the same of a whole
+    /// line), `$TWICE` (the same encoded once more), `$WRONG` (with another password), `$TOKEN` (a
+    /// refresh token), and `$CONFIG` for base64 of a config that has all of it.
+    #[serde(default)]
+    pub files: BTreeMap<String, String>,
     /// Whether the asker believes to be in a pod.
     #[serde(default)]
     pub in_pod: bool,

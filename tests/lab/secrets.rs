@@ -60,21 +60,41 @@ impl Secrets {
         }
     }
 
+    /// A text with the sign-in written into it.
+    pub(crate) fn fill(&self, text: &str, login_server: &str) -> String {
+        let [auth, line, twice, wrong] = self.auths();
+        let entry = json!({ "auths": { login_server: { "auth": auth } } });
+        text.replace("$AUTH", &auth)
+            .replace("$LINE", &line)
+            .replace("$TWICE", &twice)
+            .replace("$WRONG", &wrong)
+            .replace("$TOKEN", &self.identity_token)
+            .replace("$CONFIG", &STANDARD.encode(entry.to_string()))
+    }
+
+    /// The right password in base64, with a line's end, and twice; and the wrong one.
+    fn auths(&self) -> [String; 4] {
+        let right = format!("{USER}:{}", self.password);
+        let auth = STANDARD.encode(&right);
+        let twice = STANDARD.encode(&auth);
+        let wrong = STANDARD.encode(format!("{USER}:{}", self.wrong_password));
+        [auth, STANDARD.encode(format!("{right}\n")), twice, wrong]
+    }
+
     /// Everything that no output may contain.
     pub(crate) fn all(&self) -> Vec<String> {
-        let basic = |user: &str, password: &str| STANDARD.encode(format!("{user}:{password}"));
-        vec![
+        let mut all = vec![
             CANARY.to_owned(),
             self.password.clone(),
-            basic(USER, &self.password),
             self.wrong_password.clone(),
-            basic(USER, &self.wrong_password),
             self.identity_token.clone(),
             self.stale_identity_token.clone(),
             self.proxy_password.clone(),
-            basic(PROXY_USER, &self.proxy_password),
+            STANDARD.encode(format!("{PROXY_USER}:{}", self.proxy_password)),
             head(),
-        ]
+        ];
+        all.extend(self.auths());
+        all
     }
 }
 

@@ -144,6 +144,8 @@ pub struct Registry {
     pub redirect: bool,
     /// Whether anonymous pull is on.
     pub anonymous: bool,
+    /// Whether it goes about tokens as Docker Hub does.
+    pub hub: bool,
     /// What the right credential may do.
     pub grants: Grants,
     /// Whether it may also list tags.

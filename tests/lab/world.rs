@@ -48,6 +48,8 @@ pub struct Lab {
     pub docker_config: Option<String>,
     /// The asker's environment.
     pub environment: BTreeMap<String, String>,
+    /// More files of the asker, by path.
+    pub files: BTreeMap<String, String>,
     /// Everything that no output may contain. Each contains [`CANARY`](crate::CANARY), encoded forms in what they
     /// encode.
     pub secrets: Vec<String>,
@@ -179,6 +181,7 @@ async fn build(scenario: &Scenario, real_clients: bool) -> Result<Lab, Error> {
         clock_ahead: scenario.clock.ahead,
         docker_config: docker_config(scenario.ask.sign_in, &world.secrets, &login_servers),
         environment: environment(scenario, &world.secrets),
+        files: files(scenario, &world.secrets),
         secrets: world.secrets.all(),
         registry,
         data,
@@ -263,6 +266,12 @@ fn port_of(image: &str) -> Option<u16> {
 fn environment(scenario: &Scenario, secrets: &Secrets) -> BTreeMap<String, String> {
     let filled = |value: &String| value.replace("PROXY-PASSWORD", &secrets.proxy_password);
     scenario.ask.environment.iter().map(|(name, value)| (name.clone(), filled(value))).collect()
+}
+
+/// The asker's files, with the sign-in written into them.
+fn files(scenario: &Scenario, secrets: &Secrets) -> BTreeMap<String, String> {
+    let fill = |text: &str| secrets.fill(text, &scenario.registry.login_server);
+    scenario.ask.files.iter().map(|(path, text)| (path.clone(), fill(text))).collect()
 }
 
 /// The sign-in as docker keeps it; a refresh token goes with the user that is nobody.

@@ -32,7 +32,8 @@ pub fn ask_as(entry: &str, script: Script) -> Said {
     std::fs::write(&config, format!(r#"{{"auths":{{"{address}":{entry}}}}}"#)).unwrap();
     let config = config.to_str().unwrap();
     let asked = format!("{address}/team/app:v1");
-    let said = run(&[&asked, "--plain-http", "--auth-file", config, "-o", "json"]);
+    let args = [&asked, "--plain-http", "--as", "docker", "--auth-file", config, "-o", "json"];
+    let said = run(&args);
     assert!(!said.out.contains("canary"), "{}", said.out);
     said
 }

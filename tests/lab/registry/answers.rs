@@ -116,7 +116,8 @@ impl World {
         let Asked { scheme, authority, .. } = asked;
         let here = || format!("{scheme}://{authority}/oauth2/token");
         let realm = self.registry.realm.clone().unwrap_or_else(here);
-        let mut challenge = format!("Bearer realm=\"{realm}\",service=\"{authority}\"");
+        let service = if self.registry.hub { "registry.docker.io" } else { authority };
+        let mut challenge = format!("Bearer realm=\"{realm}\",service=\"{service}\"");
         if let Some((name, action)) = wanted {
             let _ = write!(challenge, ",scope=\"repository:{name}:{action}\"");
         }

@@ -126,8 +126,9 @@ impl World {
         };
         let authorization = header(AUTHORIZATION);
         let path = parts.uri.path();
+        let tokens = if self.registry.hub { "/token" } else { "/oauth2/token" };
         match path {
-            "/oauth2/token" => {
+            path if path == tokens => {
                 let answer = self.answer(self.registry.only.token);
                 match self.canned(&asked, answer) {
                     Some(canned) => canned,

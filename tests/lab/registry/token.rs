@@ -112,6 +112,10 @@ impl World {
             .flat_map(|(_, scope)| scope.split(' '))
             .filter_map(|scope| {
                 let (name, actions) = scope.strip_prefix("repository:")?.rsplit_once(':')?;
+                // Docker Hub does not tell what is not there from what is private.
+                if self.registry.hub && !self.registry.images.contains_key(name) {
+                    return None;
+                }
                 let actions: Vec<_> =
                     actions.split(',').filter(|one| may(one)).map(str::to_owned).collect();
                 (!actions.is_empty()).then(|| Grant { name: name.to_owned(), actions })

@@ -1,0 +1,139 @@
+//! A pull secret's file: the credentials for one image, as the kubelet finds them
+//! (kubernetes, pkg/credentialprovider).
+//!
+//! All entries are read first: one that is malformed spoils the whole secret, and with it the pull.
+//! Of those whose key matches the image, the kubelet tries each, in the reverse order of their keys.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::{
+    Found, Trouble,
+    entry::{Fields, password},
+    near::{Near, Reader, near, shown},
+    read::read,
+    secret::{self, Held},
+};
+use crate::{
+    image::Understood,
+    kit::{Cx, Pattern},
+};
+
+/// What the file holds for that image.
+pub(super) async fn find(cx: &Cx, file: &Path, understood: &Understood) -> Result<Found, Trouble> {
+    let name = file.display().to_string();
+    let malformed = |said: &str, key: Option<&str>| Trouble::PullsecretMalformed {
+        file: name.clone(),
+        said: said.to_owned(),
+        key: key.map(str::to_owned),
+    };
+    let bytes = read(cx, file).await?;
+    let held = secret::open(&bytes, file).map_err(|said| malformed(&said, None))?;
+    let auths = match &held {
+        Held::Nothing => return Ok(Found::default()),
+        Held::WrongType { kind } => {
+            cx.tell(Trouble::PullsecretWrongType { file: name, kind: kind.clone() });
+            return Ok(Found::default());
+        }
+        Held::Config(config) => {
+            let fields = Fields::of(config).ok_or_else(|| malformed("not-an-object", None))?;
+            let auths = fields.map("auths").map_err(|said| malformed(said, None))?;
+            if fields.get("auths").is_none() && looks_legacy(config) {
+                cx.tell(Trouble::PullsecretWithoutAuths { file: name });
+                return Ok(Found::default());
+            }
+            auths
+        }
+        Held::Legacy(auths) => Fields::of(auths).ok_or_else(|| malformed("not-an-object", None))?.all(),
+    };
+    let mut entries = vec![];
+    for (key, entry) in auths {
+        let credential = password(entry).map_err(|said| malformed(said, Some(&shown(key))))?;
+        entries.push((key, credential, entry));
+    }
+    let asked = &understood.asked;
+    let keys: Vec<&str> = entries.iter().map(|(key, ..)| *key).collect();
+    let matching = matching(&keys, &understood.pattern());
+    let mut found = Found::default();
+    for key in &matching {
+        let Some((_, credential, entry)) = entries.iter().find(|(known, ..)| known == key) else { continue };
+        match credential {
+            Some(credential) if found.credential.is_none() => {
+                found = Found { credential: Some(credential.clone()), key: Some(shown(key)), more: false };
+            }
+            Some(_) => found.more = true,
+            None => {}
+        }
+        let unused = ["identitytoken", "registrytoken"].into_iter();
+        let unused = unused.filter(|field| Fields::of(entry).is_some_and(|entry| entry.get(field).is_some()));
+        if let Some(holds) = unused.into_iter().next() {
+            cx.tell(Trouble::PullsecretHoldsToken { file: name.clone(), key: shown(key), holds });
+        }
+    }
+    if matching.is_empty() {
+        match near(&keys, asked, Reader::Kubelet) {
+            Some(Near::Hash { login_server }) => understood.tell_hash_missing(cx, &login_server, &name),
+            Some(Near::Key { key, differs }) => {
+                let due = asked.registry.clone();
+                cx.tell(Trouble::PullsecretServerMismatch { file: name, key, due, differs });
+            }
+            None => {}
+        }
+    }
+    Ok(found)
+}
+
+/// The keys that match, in the order in which the kubelet tries them.
+fn matching<'a>(keys: &[&'a str], image: &Pattern) -> Vec<&'a str> {
+    let patterns = keys.iter().filter_map(|key| Some((Pattern::of_key(key)?, *key)));
+    let mut patterns: Vec<_> = patterns.map(|(pattern, key)| (pattern.to_string(), key, pattern)).collect();
+    patterns.sort_by(|one, other| (&other.0, other.1).cmp(&(&one.0, one.1)));
+    let keys = |wanted: &dyn Fn(&Pattern) -> bool| -> Vec<&'a str> {
+        patterns.iter().filter(|(.., pattern)| wanted(pattern)).map(|(_, key, _)| *key).collect()
+    };
+    let found = keys(&|pattern| pattern.matches(image));
+    // Docker Hub goes by a name of its own there, too.
+    if found.is_empty() && image.host() == "docker.io" {
+        return keys(&|pattern| pattern.to_string() == "index.docker.io");
+    }
+    found
+}
+
+/// Whether it is the old form of the file, in which the entries have nothing around them.
+fn looks_legacy(config: &Value) -> bool {
+    let Some(fields) = Fields::of(config) else { return false };
+    let is_entry = |value: &Value| {
+        Fields::of(value).is_some_and(|entry| entry.get("auth").is_some() || entry.get("password").is_some())
+    };
+    fields.all().iter().any(|(_, value)| is_entry(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_match_counts_the_longest_key_first() {
+        let image = Pattern::read("contoso.azurecr.io/team/app").unwrap();
+        let keys = [
+            "*.azurecr.io",
+            "contoso.azurecr.io",
+            "contoso.azurecr.io/team",
+            "https://contoso.azurecr.io/v2/",
+            "fabrikam.azurecr.io",
+        ];
+        assert_eq!(
+            matching(&keys, &image),
+            ["contoso.azurecr.io/team", "https://contoso.azurecr.io/v2/", "contoso.azurecr.io", "*.azurecr.io"]
+        );
+    }
+
+    #[test]
+    fn docker_hub_by_either_name() {
+        let image = Pattern::read("docker.io/library/nginx").unwrap();
+        assert_eq!(matching(&["https://index.docker.io/v1/"], &image), ["https://index.docker.io/v1/"]);
+        assert_eq!(matching(&["index.docker.io", "docker.io"], &image), ["docker.io"]);
+        assert!(matching(&["registry-1.docker.io"], &image).is_empty());
+    }
+}

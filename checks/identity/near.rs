@@ -1,0 +1,174 @@
+//! Credentials that are nearly those for the registry: under which key, and how it is not the right one.
+
+use crate::kit::{Asked, AzureName, Differs, Pattern, glob_matches};
+
+/// Who reads the file: keys mean different things to them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Reader {
+    /// Globs in the host, and a path that the image's begins with.
+    Kubelet,
+    /// The host to the letter; no path, no glob.
+    Docker,
+}
+
+/// What a key that is not the registry's has to do with it.
+#[derive(Debug, PartialEq)]
+pub(super) enum Near {
+    /// It is nearly the registry's: this is how it differs, as a word.
+    Key { key: String, differs: &'static str },
+    /// It is of the login server with the hash that the image's host lacks.
+    Hash { login_server: String },
+}
+
+/// The likeliest ones first.
+const ALL: [&str; 12] = [
+    "letter-case",
+    "port-differs",
+    "path-differs",
+    "hash-missing",
+    "hash-in-key",
+    "hash-differs",
+    "bare-name",
+    "endpoint-differs",
+    "glob-and-dots",
+    "no-globs",
+    "cloud-differs",
+    "hub-differs",
+];
+
+/// Of all keys the nearest one; ties go to the first in the alphabet.
+pub(super) fn near(keys: &[&str], asked: &Asked, reader: Reader) -> Option<Near> {
+    let path = asked.image.as_ref().map(|image| format!("/{}", image.repository));
+    let image = Pattern::image(&asked.registry, &path.unwrap_or_default());
+    let lonely = keys.len() == 1;
+    let mut found: Vec<_> = keys
+        .iter()
+        .filter_map(|key| {
+            let pattern = Pattern::of_key(key)?;
+            let differs = how(&pattern, &image, asked, reader);
+            let differs = differs.or_else(|| left_of_a_template(&pattern, asked, lonely, reader))?;
+            let rank = ALL.iter().position(|known| *known == differs);
+            Some((rank, pattern, differs, *key))
+        })
+        .collect();
+    found.sort_by_key(|(rank, .., key)| (*rank, *key));
+    let (_, pattern, differs, key) = found.into_iter().next()?;
+    Some(match differs {
+        "hash-in-key" => Near::Hash { login_server: pattern.host().to_owned() },
+        _ => Near::Key { key: shown(key), differs },
+    })
+}
+
+/// How the key of a registry's name or endpoint is not that of the image.
+fn how(key: &Pattern, image: &Pattern, asked: &Asked, reader: Reader) -> Option<&'static str> {
+    let host = key.host();
+    match key.differs(image) {
+        Some(Differs::Port) => return Some("port-differs"),
+        Some(Differs::Path) if reader == Reader::Kubelet => return Some("path-differs"),
+        None | Some(Differs::Path) => return (reader == Reader::Docker && host.contains('*')).then_some("no-globs"),
+        Some(Differs::Host) if host.eq_ignore_ascii_case(image.host()) => return Some("letter-case"),
+        Some(Differs::Host) if host.contains('*') && host.contains('.') && glob_matches(host, image.host()) => {
+            return Some("glob-and-dots");
+        }
+        Some(Differs::Host) => {}
+    }
+    let ours = asked.host.azure()?;
+    if host == ours.registry() || host == ours.label {
+        return Some("bare-name");
+    }
+    let theirs = AzureName::read(host).filter(|theirs| theirs.registry() == ours.registry())?;
+    let (our_hash, their_hash) = (ours.label.contains('-'), theirs.label.contains('-'));
+    Some(match () {
+        () if theirs.suffix != ours.suffix => "cloud-differs",
+        () if our_hash && !their_hash => "hash-missing",
+        () if !our_hash && their_hash => "hash-in-key",
+        () if ours.label != theirs.label => "hash-differs",
+        () => "endpoint-differs",
+    })
+}
+
+/// What stands where `--docker-server` was forgotten: Docker Hub. Beside other keys it may be meant.
+fn left_of_a_template(key: &Pattern, asked: &Asked, lonely: bool, reader: Reader) -> Option<&'static str> {
+    let hub = ["index.docker.io", "docker.io", "registry-1.docker.io", "hub.docker.com"];
+    let is_hub = hub.contains(&key.host());
+    let meant = asked.registry == "docker.io";
+    (is_hub && (meant || (lonely && reader == Reader::Kubelet))).then_some("hub-differs")
+}
+
+/// A key without what somebody may have put before the host.
+pub(super) fn shown(key: &str) -> String {
+    let (scheme, rest) = key.split_once("://").map_or(("", key), |(scheme, rest)| (scheme, rest));
+    let rest = rest.rsplit('@').next().unwrap_or_default();
+    if scheme.is_empty() { rest.to_owned() } else { format!("{scheme}://{rest}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kit::Cloud;
+
+    fn found(keys: &[&str], image: &str, reader: Reader) -> Option<String> {
+        let asked = Asked::read(image, Cloud::Public, false).unwrap();
+        near(keys, &asked, reader).map(|near| match near {
+            Near::Key { key, differs } => format!("{key} {differs}"),
+            Near::Hash { login_server } => format!("{login_server} hash-in-key"),
+        })
+    }
+
+    #[test]
+    fn each_way_to_be_nearly_right() {
+        use Reader::{Docker, Kubelet};
+        for (key, image, reader, differs) in [
+            ("contoso", "contoso.azurecr.io/a", Kubelet, "bare-name"),
+            ("contoso", "contoso-a1b2.azurecr.io/a", Docker, "bare-name"),
+            ("contoso.azurecr.io", "contoso-a1b2.azurecr.io/a", Kubelet, "hash-missing"),
+            ("contoso-a1b2.azurecr.io", "contoso.azurecr.io/a", Kubelet, "hash-in-key"),
+            ("contoso-c3d4.azurecr.io", "contoso-a1b2.azurecr.io/a", Kubelet, "hash-differs"),
+            ("contoso.azurecr.io", "contoso.eastus.geo.azurecr.io/a", Kubelet, "endpoint-differs"),
+            ("contoso.eastus.geo.azurecr.io", "contoso.azurecr.io/a", Kubelet, "endpoint-differs"),
+            ("contoso.eastus.data.azurecr.io", "contoso.azurecr.io/a", Kubelet, "endpoint-differs"),
+            ("contoso.azurecr.cn", "contoso.azurecr.io/a", Kubelet, "cloud-differs"),
+            ("contoso.azurecr.io:443", "contoso.azurecr.io/a", Kubelet, "port-differs"),
+            ("contoso.azurecr.io:443", "contoso.azurecr.io/a", Docker, "port-differs"),
+            ("contoso.azurecr.io/team", "contoso.azurecr.io/a", Kubelet, "path-differs"),
+            ("*.azurecr.io", "contoso.eastus.geo.azurecr.io/a", Kubelet, "glob-and-dots"),
+            ("*.azurecr.io", "contoso.azurecr.io/a", Docker, "no-globs"),
+            ("Contoso.azurecr.io", "contoso.azurecr.io/a", Kubelet, "letter-case"),
+            ("index.docker.io", "contoso.azurecr.io/a", Kubelet, "hub-differs"),
+            ("registry-1.docker.io", "docker.io/team/a", Kubelet, "hub-differs"),
+            ("docker.io", "docker.io/team/a", Docker, "hub-differs"),
+        ] {
+            let wanted = Some(format!("{key} {differs}"));
+            assert_eq!(found(&[key], image, reader), wanted, "{key} for {image}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_near() {
+        use Reader::{Docker, Kubelet};
+        for (keys, reader) in [
+            (&["fabrikam.azurecr.io"][..], Kubelet),
+            (&["https://index.docker.io/v1/"], Docker),
+            (&["https://index.docker.io/v1/", "ghcr.io"], Kubelet),
+            (&["contoso.example"], Kubelet),
+            (&["*"], Kubelet),
+            (&["not a key"], Kubelet),
+            (&[], Kubelet),
+        ] {
+            assert_eq!(found(keys, "contoso.azurecr.io/a", reader), None, "{keys:?}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_one_is_named() {
+        let keys = ["contoso.azurecr.cn", "contoso", "contoso.azurecr.io:5000", "contoso.azurecr.io:443"];
+        let found = found(&keys, "contoso.azurecr.io/a", Reader::Kubelet);
+        assert_eq!(found.as_deref(), Some("contoso.azurecr.io:443 port-differs"));
+    }
+
+    #[test]
+    fn a_key_is_shown_without_a_password() {
+        assert_eq!(shown("https://me:canary@contoso.azurecr.io"), "https://contoso.azurecr.io");
+        assert_eq!(shown("me@contoso.azurecr.io/team"), "contoso.azurecr.io/team");
+    }
+}

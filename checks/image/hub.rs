@@ -1,0 +1,62 @@
+//! Images that name no registry: they are Docker Hub's, whether that is meant or not.
+
+use crate::kit::Asked;
+
+/// Images that Docker itself keeps, by the name that everybody uses. That one of them is meant needs no
+/// word; a newer one that is missing here only costs a warning.
+const OFFICIAL: [&str; 62] = [
+    "adminer", "alpine", "almalinux", "amazonlinux", "amazoncorretto", "archlinux", "bash", "buildpack-deps",
+    "busybox", "caddy", "cassandra", "centos", "clojure", "composer", "consul", "couchbase", "couchdb", "debian",
+    "docker", "drupal", "eclipse-mosquitto", "eclipse-temurin", "elasticsearch", "elixir", "erlang", "fedora",
+    "gcc", "ghost", "golang", "gradle", "haproxy", "hello-world", "httpd", "influxdb", "kibana", "kong",
+    "logstash", "mariadb", "maven", "memcached", "mongo", "mysql", "nats", "neo4j", "nextcloud", "nginx", "node",
+    "openjdk", "perl", "php", "postgres", "python", "rabbitmq", "redis", "registry", "rockylinux", "ruby",
+    "rust", "tomcat", "traefik", "ubuntu", "wordpress",
+];
+
+/// The repository as it was written and the image with its tag, where Docker Hub is asked only because no
+/// registry is named, and nothing says that it is meant.
+pub(super) fn by_default(text: &str, asked: &Asked) -> Option<(String, String)> {
+    let image = asked.image.as_ref().filter(|_| asked.registry == "docker.io")?;
+    // As the kubelet tells a registry from a part of a path.
+    let first = text.split_once('/').map(|(first, _)| first);
+    let named = first.is_some_and(|first| first.contains(['.', ':']) || first == "localhost");
+    let short = image.repository.strip_prefix("library/").filter(|_| first.is_none());
+    let meant = first == Some("library") || short.is_some_and(|name| OFFICIAL.contains(&name));
+    let short = short.unwrap_or(&image.repository);
+    let sign = if image.is_digest() { '@' } else { ':' };
+    (!named && !meant).then(|| (short.to_owned(), format!("{short}{sign}{}", image.reference)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kit::Cloud;
+
+    fn written(text: &str) -> Option<String> {
+        by_default(text, &Asked::read(text, Cloud::Public, false).unwrap()).map(|(_, image)| image)
+    }
+
+    #[test]
+    fn what_looks_unmeant() {
+        assert_eq!(written("app:v1").as_deref(), Some("app:v1"));
+        assert_eq!(written("team/app").as_deref(), Some("team/app:latest"));
+        assert_eq!(written("team/sub/app:v1").as_deref(), Some("team/sub/app:v1"));
+    }
+
+    #[test]
+    fn what_is_meant() {
+        for text in [
+            "nginx:1.27",
+            "library/app:v1",
+            "docker.io/team/app:v1",
+            "docker.io/app:v1",
+            "index.docker.io/team/app:v1",
+            "contoso.azurecr.io/app:v1",
+            "localhost/app:v1",
+            "localhost:5000/app:v1",
+        ] {
+            assert_eq!(written(text), None, "{text}");
+        }
+    }
+}
