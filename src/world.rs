@@ -58,7 +58,8 @@ pub fn resolver(file: &[u8]) -> (Vec<SocketAddr>, Vec<String>, usize) {
             search = suffixes;
         }
         if line.starts_with(b"options") {
-            ndots = read.ndots as usize;
+            // Resolvers take no more than this.
+            ndots = read.ndots.min(15) as usize;
         }
     }
     servers.truncate(3);
@@ -147,6 +148,7 @@ mod tests {
         assert_eq!(servers[1].to_string(), "10.0.0.5:53");
         assert_eq!((search.len(), ndots), (2, 5));
         assert_eq!(resolver(b"").0[0].to_string(), "127.0.0.1:53");
+        assert_eq!(resolver(b"options ndots:99\n").2, 15);
     }
 
     #[test]

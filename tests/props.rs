@@ -63,3 +63,14 @@ proptest! {
         let _ = Event::read(line.to_string().as_bytes());
     }
 }
+
+#[test]
+fn no_repository_begins_in_upper_case_so_it_is_a_host() {
+    let read = |text: &str| Asked::read(text, Cloud::Public, false);
+    let asked = read("Contoso/team/app:v1").unwrap();
+    assert_eq!((asked.registry.as_str(), asked.host.name.as_str()), ("Contoso", "contoso"));
+    let written = format!("{}/{}", asked.registry, asked.image.as_ref().unwrap());
+    assert_eq!(read(&written), Ok(asked));
+    assert_eq!(read("contoso/team/app:v1").unwrap().registry, "docker.io");
+    assert!(read("Con_toso/app").is_err() && read("Contoso/App").is_err());
+}
