@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures::stream::{self, StreamExt as _};
 use tokio::sync::Semaphore;
 
-use crate::cases::Case;
+use crate::case::Case;
 use crate::tool::{Told, Tool};
 use crate::world::World;
 use crate::{Answered, Fallible, peer};
@@ -100,6 +100,10 @@ fn complaints(
             "check-acr's causes are {:?}, it should be {:?}",
             told.codes, case.codes
         ));
+    }
+    if told.warnings != case.warns {
+        wrong
+            .push(format!("check-acr warns of {:?}, it should be {:?}", told.warnings, case.warns));
     }
     wrong
 }

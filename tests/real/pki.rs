@@ -38,6 +38,10 @@ impl Authority {
         self.issuer.as_ref().pem()
     }
 
+    pub fn der(&self) -> CertificateDer<'static> {
+        self.issuer.as_ref().der().clone()
+    }
+
     pub fn leaf(&self, folder: &Path, name: &str, hosts: &[&str]) -> Fallible<Leaf> {
         self.sign(folder, name, params(hosts)?)
     }

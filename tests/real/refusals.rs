@@ -2,7 +2,7 @@
 
 use crate::Fallible;
 use crate::pki::Leaf;
-use crate::places::{BUSY, CUT, DOWN, MUTE, WALLED};
+use crate::places::{BUSY, CUT, DOWN, MUTE, PUBLIC_WALLED, WALLED};
 use crate::serve::{answer, json, serve, serve_resets};
 
 const WALL: &str = r#"{"errors":[{"code":"DENIED","message":"client with IP '203.0.113.9' is not allowed access. Refer https://aka.ms/acr/firewall to grant access."}]}"#;
@@ -21,6 +21,8 @@ pub async fn start(good: &Leaf) -> Fallible<()> {
     })
     .await?;
     serve(MUTE, good.tls.clone(), |_| json(401, UNSIGNED)).await?;
-    serve(WALLED, good.tls.clone(), |_| json(403, WALL)).await?;
+    for address in [WALLED, PUBLIC_WALLED] {
+        serve(address, good.tls.clone(), |_| json(403, WALL)).await?;
+    }
     serve_resets(CUT).await
 }

@@ -111,11 +111,23 @@ pub fn json(status: u16, body: &str) -> Answer {
 /// Promises `promised` bytes, sends fewer and hangs up.
 pub fn broken_off(promised: usize, sent: Bytes) -> Answer {
     let end = io::Error::new(io::ErrorKind::ConnectionAborted, "cut, as the case asks");
-    let frames = stream::iter([Ok(Frame::data(sent))]).chain(stream::once(async move {
+    partly(promised, sent, async move {
         // Long enough for the bytes before it to leave; what is being tested is a body that ends, not one that never began.
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         Err(end)
-    }));
+    })
+}
+
+/// Promises `promised` bytes, sends fewer and goes silent.
+pub fn stalled(promised: usize, sent: Bytes) -> Answer {
+    partly(promised, sent, std::future::pending())
+}
+
+fn partly<F>(promised: usize, sent: Bytes, then: F) -> Answer
+where
+    F: Future<Output = io::Result<Frame<Bytes>>> + Send + 'static,
+{
+    let frames = stream::iter([Ok(Frame::data(sent))]).chain(stream::once(then));
     Response::builder()
         .header("content-length", promised)
         .header("content-type", "application/octet-stream")

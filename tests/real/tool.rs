@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::namespace::Lane;
+use crate::lanes::Lane;
 use crate::{Fallible, Login};
 
 #[derive(Clone, Default, Debug)]
@@ -16,6 +16,7 @@ pub struct Told {
     /// `verdict.can`, or what was wrong with the answer.
     pub can: String,
     pub codes: Vec<String>,
+    pub warnings: Vec<String>,
     pub exit: Option<i32>,
     pub took: Duration,
     pub stderr: String,
@@ -48,11 +49,12 @@ impl Tool {
             };
         };
         let verdict = &report["verdict"];
-        let codes = verdict["causes"].as_array().into_iter().flatten();
-        let codes =
-            codes.map(|cause| cause["code"].as_str().unwrap_or("no code").to_owned()).collect();
+        let codes = |of: &str| {
+            let all = verdict[of].as_array().into_iter().flatten();
+            all.map(|one| one["code"].as_str().unwrap_or("no code").to_owned()).collect()
+        };
         let can = verdict["can"].as_str().unwrap_or("no verdict").to_owned();
-        Told { can, codes, exit, took, stderr }
+        Told { can, codes: codes("causes"), warnings: codes("warnings"), exit, took, stderr }
     }
 
     /// The same question for a human, for the report of a case that failed.
