@@ -67,7 +67,7 @@ pub const CASES: &[Case] = &[
     // Proxies.
     cannot("proxy refuses connections", "fabrikam", "proxyconnect tcp: dial tcp 10.77.2.1:3128: connect: connection refused", &["proxy/unreachable"]).lane(REFUSED_BY_PROXY),
     cannot("proxy is silent", "fabrikam", "proxyconnect tcp: dial tcp 10.77.2.2:3128: i/o timeout", &["proxy/unreachable"]).lane(SILENT_PROXY),
-    cannot("proxy takes connections and never answers", "fabrikam", "no answer from containerd in 45 s", &["proxy/unreachable"]).lane(MUTE_PROXY),
+    cannot("proxy takes connections and never answers", "fabrikam", "no answer from containerd in 45 s", &["proxy/no-answer"]).lane(MUTE_PROXY),
     cannot("proxy's name does not exist", "fabrikam", "proxyconnect tcp: dial tcp: lookup nowhere.edge.test", &["proxy/unreachable"]).lane(NAMELESS_PROXY),
     cannot("proxy denies the registry", "denied", ": Forbidden", &["proxy/denies-host"]).lane(PROXIED),
     cannot("proxy denies the data host", "forbidden", ": Forbidden", &["proxy/denies-host"]).login(READER).lane(PROXIED),
@@ -77,7 +77,7 @@ pub const CASES: &[Case] = &[
     cannot("proxy cannot look the registry up", "absent", ": Internal Server Error", &["proxy/cannot-reach-host"]).lane(PROXIED),
     cannot("proxy cannot look the data host up", "dataless", ": Internal Server Error", &["proxy/cannot-reach-host"]).login(READER).lane(PROXIED),
     cannot("proxy intercepts, unknown authority", "fabrikam", "unknown authority", &["tls/unknown-ca"]).lane(INTERCEPTED),
-    cannot("proxy needed, set for plain HTTP only", "remote", "10.77.0.60:443: i/o timeout", &["proxy/required"]).lane(PLAIN_ONLY),
+    cannot("proxy needed, set for plain HTTP only", "remote", "10.77.0.60:443: i/o timeout", &["network/proxy-required"]).lane(PLAIN_ONLY),
     cannot("private registry sent to the proxy", "contoso.azurecr.io", "403 Forbidden", &["proxy/intercepts-private"]).lane(PROXIED),
     cannot("NO_PROXY has a network, the registry a name", "fabrikam", "proxyconnect", &["proxy/unreachable"]).lane(EXEMPT),
     // Certificates.
