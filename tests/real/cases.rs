@@ -3,11 +3,14 @@
 use crate::case::Harm::{Altered, Cut, Deleted, Gone, Orphaned, Stalled};
 use crate::case::Refer::{Digest, OtherDigest, OtherTag};
 use crate::case::{Case, can, cannot};
-use crate::image::Shape::{Attestation, Chart, Foreign, Nothing, Schema1, Single};
+use crate::image::Shape::{
+    Attestation, Chart, Docker, Empty, Foreign, Nothing, Schema1, Single, Zstd,
+};
 use crate::lanes::{
-    ALL_CLOSED, ALL_FAILING, ALL_SILENT, EXEMPT, FIRST_DEAD, FIRST_EMPTY, FIRST_FAILING, INSPECTED,
-    INTERCEPTED, MUTE_PROXY, NAMELESS_PROXY, ONLY_PROXY_RESOLVES, PLAIN_ONLY, PROXIED,
-    REFUSED_BY_PROXY, SECOND_EMPTY, SIGNED_IN_AT_PROXY, SILENT_PROXY, UNKNOWN_AT_PROXY,
+    ALL_CLOSED, ALL_FAILING, ALL_SILENT, CAPTIVE, EXEMPT, EXEMPT_ALL, EXEMPT_BELOW, FIRST_DEAD,
+    FIRST_EMPTY, FIRST_FAILING, INSPECTED, INTERCEPTED, MUTE_PROXY, NAMELESS_PROXY, NO_PROXY_THERE,
+    ONLY_PROXY_RESOLVES, PLAIN_ONLY, PROXIED, REFUSED_BY_PROXY, SECOND_EMPTY, SIGNED_IN_AT_PROXY,
+    SILENT_PROXY, SMALL_LETTERS, UNKNOWN_AT_PROXY,
 };
 use crate::realm::{GUEST, READER, STALE};
 
@@ -18,6 +21,13 @@ pub const CASES: &[Case] = &[
     can("anonymous, single manifest", "fabrikam").shape(Single),
     can("anonymous, index by digest", "fabrikam").by(Digest),
     can("single manifest by digest", "fabrikam").shape(Single).by(Digest),
+    can("Docker schema 2, gzip", "fabrikam").shape(Docker),
+    can("layer packed with zstd", "fabrikam").shape(Zstd),
+    can("image without layers", "fabrikam").shape(Empty),
+    can("registry gives no digest with the manifest", "undigested"),
+    can("HEAD not allowed, GET is", "headless"),
+    can("layer two redirects away", "detour"),
+    can("certificate by an authority in between", "chained"),
     can("basic sign-in", "northwind").login(READER),
     can("token, CNAME chain, data host", "wingtip").login(READER),
     can("token by digest", "wingtip").login(READER).by(Digest),
@@ -47,6 +57,10 @@ pub const CASES: &[Case] = &[
     can("NO_PROXY names host and port", "northwind").login(READER).lane(EXEMPT)
         .peer_differs("it knows no ports in NO_PROXY; Go does"),
     can("NO_PROXY names the network of an address", "10.77.0.10").lane(EXEMPT),
+    can("NO_PROXY names what is above the host", "wingtip").login(READER).lane(EXEMPT_BELOW),
+    can("NO_PROXY is an asterisk", "fabrikam").lane(EXEMPT_ALL),
+    can("https_proxy in small letters, no scheme", "remote").lane(SMALL_LETTERS)
+        .peer_differs("to it an empty HTTPS_PROXY is an answer, and https_proxy is not looked at"),
     // Names.
     cannot("registry name does not exist", "absent", "no such host", &["dns/nxdomain-registry"]),
     cannot("registry name has no address", "nodata", "no such host", &["dns/nxdomain-registry"]),
@@ -69,6 +83,8 @@ pub const CASES: &[Case] = &[
     cannot("proxy is silent", "fabrikam", "proxyconnect tcp: dial tcp 10.77.2.2:3128: i/o timeout", &["proxy/unreachable"]).lane(SILENT_PROXY),
     cannot("proxy takes connections and never answers", "fabrikam", "no answer from containerd in 45 s", &["proxy/no-answer"]).lane(MUTE_PROXY),
     cannot("proxy's name does not exist", "fabrikam", "proxyconnect tcp: dial tcp: lookup nowhere.edge.test", &["proxy/unreachable"]).lane(NAMELESS_PROXY),
+    cannot("proxy is no proxy", "northwind", "", &["proxy/no-answer"]).lane(NO_PROXY_THERE),
+    cannot("proxy wants a visit to its portal", "fabrikam", ": Found", &["proxy/denies-host"]).lane(CAPTIVE),
     cannot("proxy denies the registry", "denied", ": Forbidden", &["proxy/denies-host"]).lane(PROXIED),
     cannot("proxy denies the data host", "forbidden", ": Forbidden", &["proxy/denies-host"]).login(READER).lane(PROXIED),
     cannot("proxy asks for a sign-in", "fabrikam", ": Proxy Authentication Required", &["proxy/asks-for-sign-in"]).lane(UNKNOWN_AT_PROXY),
@@ -84,6 +100,10 @@ pub const CASES: &[Case] = &[
     cannot("unknown authority", "stranger", "unknown authority", &["tls/unknown-ca"]),
     cannot("certificate for another name", "misnamed", "certificate is valid for", &["tls/hostname-mismatch"]),
     cannot("certificate expired", "expired", "expired", &["tls/certificate-expired"]),
+    cannot("certificate not valid yet", "unborn", "is before 2073", &["tls/certificate-expired"]),
+    cannot("certificate without names", "nameless", "legacy Common Name", &["tls/hostname-mismatch"]),
+    cannot("authority in between not sent along", "unchained", "unknown authority", &["tls/unknown-ca"]),
+    cannot("certificate of the client wanted", "mutual", "certificate required", &["tls/refused"]),
     cannot("greeting answered with a reset", "cut", "connection reset", &["tls/reset"]),
     cannot("data host, unknown authority", "strangedata", "unknown authority", &["tls/unknown-ca"]).login(READER),
     // Sign-in.
@@ -92,6 +112,11 @@ pub const CASES: &[Case] = &[
     cannot("nobody signed in, realm", "wingtip", "anonymous token", &["token/anonymous-pull-disabled"]),
     cannot("nobody signed in, basic", "northwind", "401", &["token/anonymous-pull-disabled"]),
     cannot("signed in, no right to the repository", "wingtip", "insufficient_scope", &["token/scope-not-granted"]).login(GUEST),
+    cannot("realm has no address", "unsent", "lookup nowhere.edge.test", &["registry/other-host-unresolved"]),
+    cannot("realm dropped", "unheard", "10.77.0.20:443: i/o timeout", &["registry/other-host-unreachable"]),
+    cannot("realm's certificate, unknown authority", "unproven", "unknown authority", &["registry/other-host-untrusted"]),
+    cannot("realm fails", "unable", "503", &["registry/outage"]),
+    cannot("realm throttles", "unhurried", "429", &["registry/throttled"]),
     cannot("wrong password where none is needed", "wingtip", "oauth token", &["token/anonymous-blocked-by-bad-creds"]).team("public").login(STALE),
     // Images.
     cannot("tag missing", "fabrikam", ":v2: not found", &["manifest/image-tag-not-found"]).by(OtherTag),
@@ -109,6 +134,8 @@ pub const CASES: &[Case] = &[
     cannot("429 of Docker Hub", "docker.io", "429", &["registry/throttled"]),
     cannot("429 to the layer", "rationed", "429", &["registry/throttled"]),
     cannot("locked for reading", "locked", "405", &["registry/image-read-disabled"]),
+    cannot("manifest called a web page", "mislabelled", "unexpected media type text/html", &["manifest/not-a-manifest"])
+        .peer_differs("it goes by what the manifest says of itself"),
     cannot("401 without a challenge", "mute", "401", &["registry/challenge-invalid"]),
     cannot("firewall refusal", "walled", "403", &["registry/network-rules"]),
     // Layers.
@@ -116,6 +143,7 @@ pub const CASES: &[Case] = &[
     cannot("layer missing at the data host", "wingtip", "not found", &["layer/blob-missing"]).harm(Gone).login(READER),
     cannot("layer cut in the middle", "wingtip", "unexpected EOF", &["layer/blob-unexpected-eof"]).harm(Cut).login(READER),
     cannot("layer stops in the middle", "wingtip", "no answer from containerd in 45 s", &["layer/pull-progress-timeout"]).harm(Stalled).login(READER),
+    cannot("layer sent round and round", "roundabout", "stopped after 10 redirects", &["registry/redirect-loop"]),
     cannot("layer has other bytes", "wingtip", "digest", &["layer/blob-digest-mismatch"]).harm(Altered).login(READER),
     cannot("layer has other bytes, no redirect", "fabrikam", "digest", &["layer/blob-digest-mismatch"]).harm(Altered),
     cannot("storage firewall refuses", "tolled", "403", &["layer/blob-service-endpoint-policy"]).login(READER),

@@ -23,6 +23,12 @@ pub enum Shape {
     Chart,
     /// One manifest, pushed in Docker's first format, signed and all.
     Schema1,
+    /// One manifest, pushed in Docker's second format, its layer packed with gzip.
+    Docker,
+    /// One manifest, its layer packed with zstd.
+    Zstd,
+    /// One manifest without any layer.
+    Empty,
     /// Never pushed.
     Nothing,
 }
@@ -62,10 +68,14 @@ impl Layout {
         let mut made = Made::default();
         let mut top = match shape {
             Shape::Nothing => return Ok(made),
-            Shape::Single | Shape::Schema1 => {
+            Shape::Single | Shape::Schema1 | Shape::Docker | Shape::Zstd => {
                 let (ours, layer) = self.manifest(name, here())?;
                 made.layer = layer;
                 ours
+            }
+            Shape::Empty => {
+                let config = self.config(name, here(), &[])?;
+                self.manifest_of(&config, &[])?
             }
             Shape::Chart => self.chart(name)?,
             Shape::Foreign => self.index(vec![self.manifest(name, elsewhere())?.0])?,
@@ -100,16 +110,22 @@ impl Layout {
             "application/vnd.oci.image.layer.v1.tar",
             &tar(&format!("{name} {architecture}")),
         )?;
-        let config = json!({
-            "architecture": architecture, "os": "linux", "created": "2024-01-01T00:00:00Z",
-            "config": { "Cmd": ["/hello"] }, "history": [{ "created_by": "ADD hello /" }],
-            "rootfs": { "type": "layers", "diff_ids": [layer["digest"]] },
-        });
-        let config =
-            self.blob("application/vnd.oci.image.config.v1+json", config.to_string().as_bytes())?;
-        let mut entry = self.manifest_of(&config, &layer)?;
+        let config = self.config(name, architecture, &[&layer])?;
+        let mut entry = self.manifest_of(&config, &[&layer])?;
         entry["platform"] = json!({ "os": "linux", "architecture": architecture });
         Ok((entry, digest_of(&layer)))
+    }
+
+    fn config(&self, name: &str, architecture: &str, layers: &[&Value]) -> Fallible<Value> {
+        let history: Vec<_> =
+            layers.iter().map(|_| json!({ "created_by": "ADD hello /" })).collect();
+        let diffs: Vec<_> = layers.iter().map(|layer| &layer["digest"]).collect();
+        let config = json!({
+            "architecture": architecture, "os": "linux", "created": "2024-01-01T00:00:00Z",
+            "config": { "Cmd": ["/hello"], "Labels": { "case": name } }, "history": history,
+            "rootfs": { "type": "layers", "diff_ids": diffs },
+        });
+        self.blob("application/vnd.oci.image.config.v1+json", config.to_string().as_bytes())
     }
 
     fn chart(&self, name: &str) -> Fallible<Value> {
@@ -117,13 +133,13 @@ impl Layout {
         let config =
             self.blob("application/vnd.cncf.helm.config.v1+json", about.to_string().as_bytes())?;
         let media = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
-        self.manifest_of(&config, &self.blob(media, &tar(name))?)
+        self.manifest_of(&config, &[&self.blob(media, &tar(name))?])
     }
 
-    fn manifest_of(&self, config: &Value, layer: &Value) -> Fallible<Value> {
+    fn manifest_of(&self, config: &Value, layers: &[&Value]) -> Fallible<Value> {
         let media = "application/vnd.oci.image.manifest.v1+json";
         let manifest =
-            json!({ "schemaVersion": 2, "mediaType": media, "config": config, "layers": [layer] });
+            json!({ "schemaVersion": 2, "mediaType": media, "config": config, "layers": layers });
         self.blob(media, manifest.to_string().as_bytes())
     }
 

@@ -7,26 +7,25 @@ use tokio::process::Command;
 use crate::Fallible;
 use crate::places::{
     DNS_CLOSED, DNS_EMPTY, DNS_FAILING, DNS_GOOD, DNS_SILENT, PROXY_CLOSED, PROXY_MUTE,
-    PROXY_SIGN_IN, PROXY_SIGNED_IN, PROXY_SILENT, PROXY_SQUID, PROXY_STRANGER, PROXY_TRUSTED,
+    PROXY_PORTAL, PROXY_SIGN_IN, PROXY_SIGNED_IN, PROXY_SILENT, PROXY_SQUID, PROXY_STRANGER,
+    PROXY_TRUSTED,
 };
 
 #[derive(Clone, Copy, Debug)]
 pub struct Lane {
     pub name: &'static str,
     servers: &'static [&'static str],
-    /// Variable, address of the proxy. Of the environment that containerd, the peer and `check-acr` are started with.
-    proxy: Option<(&'static str, &'static str)>,
-    /// Who is asked without it: `NO_PROXY`, in the words of Go.
-    direct: &'static str,
+    /// What containerd, the peer and `check-acr` are started with.
+    environment: &'static [(&'static str, &'static str)],
 }
 
 const fn lane(name: &'static str, servers: &'static [&'static str]) -> Lane {
-    Lane { name, servers, proxy: None, direct: "" }
+    Lane { name, servers, environment: &[] }
 }
 
-/// A lane whose name server is good, and which goes through a proxy.
-const fn proxied(name: &'static str, proxy: &'static str) -> Lane {
-    Lane { name, servers: &[DNS_GOOD], proxy: Some(("HTTPS_PROXY", proxy)), direct: "" }
+/// A lane whose name server is good, and which may go through a proxy.
+const fn through(name: &'static str, environment: &'static [(&'static str, &'static str)]) -> Lane {
+    Lane { name, servers: &[DNS_GOOD], environment }
 }
 
 pub const GOOD: Lane = lane("good", &[DNS_GOOD]);
@@ -38,33 +37,49 @@ pub const ALL_FAILING: Lane = lane("all-failing", &[DNS_FAILING]);
 pub const FIRST_EMPTY: Lane = lane("first-empty", &[DNS_EMPTY, DNS_GOOD]);
 pub const SECOND_EMPTY: Lane = lane("second-empty", &[DNS_GOOD, DNS_EMPTY]);
 
-pub const PROXIED: Lane = proxied("proxied", PROXY_SQUID);
+pub const PROXIED: Lane = through("proxied", &[("HTTPS_PROXY", PROXY_SQUID)]);
 /// The names of the registries are nobody's business here: only the proxy can look them up.
-pub const ONLY_PROXY_RESOLVES: Lane =
-    Lane { servers: &[DNS_EMPTY], ..proxied("only-proxy-resolves", PROXY_SQUID) };
-/// Whoever is not exempt here meets a proxy that refuses. A network exempts addresses, never a name that leads to one.
-pub const EXEMPT: Lane = Lane {
-    direct: "10.77.0.0/16, .azurecr.io, northwind.registry.test:443",
-    ..proxied("exempt", PROXY_CLOSED)
+pub const ONLY_PROXY_RESOLVES: Lane = Lane {
+    name: "only-proxy-resolves",
+    servers: &[DNS_EMPTY],
+    environment: &[("HTTPS_PROXY", PROXY_SQUID)],
 };
-pub const SIGNED_IN_AT_PROXY: Lane = proxied("signed-in-at-proxy", PROXY_SIGNED_IN);
-pub const UNKNOWN_AT_PROXY: Lane = proxied("unknown-at-proxy", PROXY_SIGN_IN);
-pub const INSPECTED: Lane = proxied("inspected", PROXY_TRUSTED);
-pub const INTERCEPTED: Lane = proxied("intercepted", PROXY_STRANGER);
-pub const REFUSED_BY_PROXY: Lane = proxied("refused-by-proxy", PROXY_CLOSED);
-pub const SILENT_PROXY: Lane = proxied("silent-proxy", PROXY_SILENT);
-pub const MUTE_PROXY: Lane = proxied("mute-proxy", PROXY_MUTE);
-pub const NAMELESS_PROXY: Lane = proxied("nameless-proxy", "http://nowhere.edge.test:3128");
+/// An empty variable is none, its small sister counts, and http is what is meant where nothing is said.
+pub const SMALL_LETTERS: Lane =
+    through("small-letters", &[("HTTPS_PROXY", ""), ("https_proxy", "10.77.2.10:3128")]);
+/// Whoever is not exempt here meets a proxy that refuses. A network exempts addresses, never a name that leads to one.
+pub const EXEMPT: Lane = through(
+    "exempt",
+    &[
+        ("HTTPS_PROXY", PROXY_CLOSED),
+        ("NO_PROXY", "10.77.0.0/16, .azurecr.io, northwind.registry.test:443"),
+    ],
+);
+/// A name without a dot in front of it stands for what is below it as well.
+pub const EXEMPT_BELOW: Lane = through(
+    "exempt-below",
+    &[("HTTPS_PROXY", PROXY_CLOSED), ("no_proxy", "registry.test,data.test")],
+);
+pub const EXEMPT_ALL: Lane =
+    through("exempt-all", &[("HTTPS_PROXY", PROXY_CLOSED), ("NO_PROXY", "*")]);
+pub const SIGNED_IN_AT_PROXY: Lane =
+    through("signed-in-at-proxy", &[("HTTPS_PROXY", PROXY_SIGNED_IN)]);
+pub const UNKNOWN_AT_PROXY: Lane = through("unknown-at-proxy", &[("HTTPS_PROXY", PROXY_SIGN_IN)]);
+pub const INSPECTED: Lane = through("inspected", &[("HTTPS_PROXY", PROXY_TRUSTED)]);
+pub const INTERCEPTED: Lane = through("intercepted", &[("HTTPS_PROXY", PROXY_STRANGER)]);
+pub const REFUSED_BY_PROXY: Lane = through("refused-by-proxy", &[("HTTPS_PROXY", PROXY_CLOSED)]);
+pub const SILENT_PROXY: Lane = through("silent-proxy", &[("HTTPS_PROXY", PROXY_SILENT)]);
+pub const MUTE_PROXY: Lane = through("mute-proxy", &[("HTTPS_PROXY", PROXY_MUTE)]);
+pub const NAMELESS_PROXY: Lane =
+    through("nameless-proxy", &[("HTTPS_PROXY", "http://nowhere.edge.test:3128")]);
+/// Not a proxy at all, but a server that speaks TLS at once.
+pub const NO_PROXY_THERE: Lane =
+    through("no-proxy-there", &[("HTTPS_PROXY", "http://10.77.0.10:443")]);
+pub const CAPTIVE: Lane = through("captive", &[("HTTPS_PROXY", PROXY_PORTAL)]);
 /// The proxy is there, but set for what is not encrypted.
-pub const PLAIN_ONLY: Lane =
-    Lane { proxy: Some(("HTTP_PROXY", PROXY_SQUID)), ..GOOD.named("plain-only") };
+pub const PLAIN_ONLY: Lane = through("plain-only", &[("HTTP_PROXY", PROXY_SQUID)]);
 
 impl Lane {
-    const fn named(mut self, name: &'static str) -> Lane {
-        self.name = name;
-        self
-    }
-
     fn resolv_conf(&self, folder: &Path) -> PathBuf {
         folder.join(format!("resolv-{}.conf", self.name))
     }
@@ -79,9 +94,7 @@ impl Lane {
         let mut command = Command::new("unshare");
         command.args(["--mount", "sh", "-c", r#"mount --bind "$0" /etc/resolv.conf && exec "$@""#]);
         command.arg(self.resolv_conf(folder)).arg(program);
-        if let Some((variable, address)) = self.proxy {
-            command.env(variable, address).env("NO_PROXY", self.direct);
-        }
+        command.envs(self.environment.iter().copied());
         command
     }
 }

@@ -60,8 +60,27 @@ pub const SLOW: &str = "10.77.0.50";
 pub const FAST: &str = "10.77.0.51";
 pub const LOCKED: &str = "10.77.0.52";
 pub const RATIONED: &str = "10.77.0.53";
+pub const UNDIGESTED: &str = "10.77.0.55";
+pub const MISLABELLED: &str = "10.77.0.56";
+pub const HEADLESS: &str = "10.77.0.57";
+pub const DETOUR: &str = "10.77.0.58";
+pub const ROUNDABOUT: &str = "10.77.0.59";
+pub const CHAINED: &str = "10.77.0.61";
+pub const UNCHAINED: &str = "10.77.0.62";
+pub const UNBORN: &str = "10.77.0.63";
+pub const NAMELESS: &str = "10.77.0.64";
+pub const MUTUAL: &str = "10.77.0.65";
 /// Stands for Docker Hub.
 pub const HUB: &str = "10.77.0.54";
+
+/// Registries whose realm is not where tokens come from: their name, where they are, the realm that they name.
+pub const ASTRAY: &[(&str, &str, &str)] = &[
+    ("unsent", "10.77.0.70", "https://nowhere.edge.test/token"),
+    ("unheard", "10.77.0.71", "https://dropped.registry.test/token"),
+    ("unproven", "10.77.0.72", "https://stranger.registry.test/token"),
+    ("unable", "10.77.0.73", "https://down.registry.test/token"),
+    ("unhurried", "10.77.0.74", "https://busy.registry.test/token"),
+];
 
 /// Of the addresses that documents may use: public, as far as anybody here can tell.
 pub const PUBLIC_OPEN: &str = "198.51.100.10";
@@ -79,6 +98,8 @@ pub const PROXY_NEVER_ANSWERS: &str = "10.77.2.14";
 /// The firewall drops what is sent here.
 pub const PROXY_DROPPED: &str = "10.77.2.2";
 
+/// Answers everything with "sign in over there first", as an airport does.
+pub const PORTAL: &str = "10.77.2.15";
 /// The same as a client is told of them. Nothing listens at the first.
 pub const PROXY_CLOSED: &str = "http://10.77.2.1:3128";
 pub const PROXY_SILENT: &str = "http://10.77.2.2:3128";
@@ -89,6 +110,7 @@ pub const PROXY_USER: (&str, &str) = ("proxima", "open-sesame");
 pub const PROXY_SIGNED_IN: &str = "http://proxima:open-sesame@10.77.2.11:3128";
 pub const PROXY_TRUSTED: &str = "http://10.77.2.12:3128";
 pub const PROXY_STRANGER: &str = "http://10.77.2.13:3128";
+pub const PROXY_PORTAL: &str = "http://10.77.2.15:3128";
 pub const PROXY_MUTE: &str = "http://10.77.2.14:3128";
 
 /// An IPv6 address that is dropped, beside an IPv4 address that works.
@@ -174,8 +196,20 @@ fn registries() -> String {
         ("rationed", RATIONED),
         ("remote", BEHIND_PROXY),
         ("denied", FABRIKAM),
+        ("undigested", UNDIGESTED),
+        ("mislabelled", MISLABELLED),
+        ("headless", HEADLESS),
+        ("detour", DETOUR),
+        ("roundabout", ROUNDABOUT),
+        ("chained", CHAINED),
+        ("unchained", UNCHAINED),
+        ("unborn", UNBORN),
+        ("nameless", NAMELESS),
+        ("mutual", MUTUAL),
     ];
-    let records: String = plain.iter().map(|(name, at)| format!("{name} IN A {at}\n")).collect();
+    let astray = ASTRAY.iter().map(|(name, at, _)| (*name, *at));
+    let records: String =
+        plain.into_iter().chain(astray).map(|(name, at)| format!("{name} IN A {at}\n")).collect();
     format!(
         "{records}sixless IN AAAA {V6_DEAD}\nsixonly IN AAAA {V6_ONLY}\nunrouted IN AAAA 2001:db8::10\n\
          wingtip IN CNAME wingtip.fe.edge.test.\nnodata IN TXT \"a name without an address\"\n"

@@ -14,24 +14,24 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::Fallible;
 use crate::daemon::Daemon;
-use crate::pki::{Authority, Leaf};
+use crate::pki::Leaves;
 use crate::places::{
-    DNS_PUBLIC, INTERCEPTOR_STRANGER, INTERCEPTOR_TRUSTED, PROXY_NEVER_ANSWERS, PROXY_USER, SQUID,
-    TINYPROXY,
+    DNS_PUBLIC, INTERCEPTOR_STRANGER, INTERCEPTOR_TRUSTED, PORTAL, PROXY_NEVER_ANSWERS, PROXY_USER,
+    SQUID, TINYPROXY,
 };
 
-pub async fn start(
-    folder: &Path,
-    trusted: &Authority,
-    good: &Leaf,
-    stranger: &Leaf,
-) -> Fallible<Vec<Daemon>> {
+const PORTAL_SAYS: &str = "HTTP/1.1 302 Found\r\nLocation: http://portal.edge.test/welcome\r\nContent-Length: 0\r\n\
+                           Connection: close\r\n\r\n";
+
+pub async fn start(folder: &Path, leaves: &Leaves) -> Fallible<Vec<Daemon>> {
     let mut roots = RootCertStore::empty();
-    roots.add(trusted.der())?;
+    roots.add(leaves.root.clone())?;
     let onward = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     let onward = TlsConnector::from(Arc::new(onward));
     // One shows a certificate from the authority that everybody here trusts, one from an authority of its own.
-    for (address, leaf) in [(INTERCEPTOR_TRUSTED, good), (INTERCEPTOR_STRANGER, stranger)] {
+    for (address, leaf) in
+        [(INTERCEPTOR_TRUSTED, &leaves.good), (INTERCEPTOR_STRANGER, &leaves.stranger)]
+    {
         let (acceptor, onward) = (TlsAcceptor::from(leaf.tls.clone()), onward.clone());
         listen(address, move |client| intercept(client, acceptor.clone(), onward.clone())).await?;
     }
@@ -39,6 +39,11 @@ pub async fn start(
         let mut asked = [0; 4096];
         while client.read(&mut asked).await? > 0 {}
         Ok(())
+    })
+    .await?;
+    listen(PORTAL, |mut client| async move {
+        head(&mut client).await?;
+        client.write_all(PORTAL_SAYS.as_bytes()).await
     })
     .await?;
     Ok(vec![squid(folder)?, tinyproxy(folder)?])
@@ -97,11 +102,7 @@ async fn intercept(
     acceptor: TlsAcceptor,
     onward: TlsConnector,
 ) -> io::Result<()> {
-    let mut asked = Vec::new();
-    while !asked.ends_with(b"\r\n\r\n") && asked.len() < 4096 {
-        asked.push(client.read_u8().await?);
-    }
-    let asked = String::from_utf8_lossy(&asked);
+    let asked = head(&mut client).await?;
     let target = asked.split(' ').nth(1).unwrap_or_default();
     let host = target.rsplit_once(':').map_or(target, |(host, _)| host).to_owned();
     client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
@@ -110,4 +111,13 @@ async fn intercept(
     let name = ServerName::try_from(host).map_err(io::Error::other)?;
     let mut server = onward.connect(name, server).await?;
     copy_bidirectional(&mut client, &mut server).await.map(drop)
+}
+
+/// The request, up to its empty line.
+async fn head(client: &mut TcpStream) -> io::Result<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") && head.len() < 4096 {
+        head.push(client.read_u8().await?);
+    }
+    Ok(String::from_utf8_lossy(&head).into_owned())
 }

@@ -6,7 +6,7 @@ use tokio::process::Command;
 
 use crate::Fallible;
 use crate::daemon::Daemon;
-use crate::pki::Leaf;
+use crate::pki::{Leaf, Leaves};
 use crate::places::{
     BEHIND_PROXY, DATALESS, EXPIRED, FABRIKAM, FARDATA, FORBIDDEN, MISNAMED, MISTRUSTED, NORTHWIND,
     PUBLIC_OPEN, STRANGEDATA, STRANGER, TOLLED, V6_ONLY, WINGTIP, WRITER,
@@ -15,13 +15,6 @@ use crate::realm::{ISSUER, READER, URL};
 
 /// bcrypt of the reader's password, so that nothing has to be installed to make it.
 const READER_HASH: &str = "$2b$04$QDn8rAUTAqmgyUqXg36mH.wIXymtMaGNNeqGanADV/FcFYbiEooZ.";
-
-pub struct Leaves<'a> {
-    pub good: &'a Leaf,
-    pub stranger: &'a Leaf,
-    pub misnamed: &'a Leaf,
-    pub expired: &'a Leaf,
-}
 
 pub fn root(folder: &Path) -> PathBuf {
     folder.join("registry")
@@ -43,21 +36,21 @@ pub fn start(folder: &Path, leaves: &Leaves, ipv6: bool) -> Fallible<Vec<Daemon>
     let open = String::new;
     let plans = [
         ("writer", WRITER, None, open()),
-        ("sixonly", V6_ONLY, Some(leaves.good), open()),
-        ("public", PUBLIC_OPEN, Some(leaves.good), open()),
-        ("remote", BEHIND_PROXY, Some(leaves.good), open()),
-        ("fabrikam", FABRIKAM, Some(leaves.good), open()),
-        ("northwind", NORTHWIND, Some(leaves.good), basic),
-        ("wingtip", WINGTIP, Some(leaves.good), token("wingtip")),
-        ("dataless", DATALESS, Some(leaves.good), token("dataless")),
-        ("fardata", FARDATA, Some(leaves.good), token("fardata")),
-        ("strangedata", STRANGEDATA, Some(leaves.good), token("strangedata")),
-        ("tolled", TOLLED, Some(leaves.good), token("tolled")),
-        ("mistrusted", MISTRUSTED, Some(leaves.good), token("mistrusted")),
-        ("forbidden", FORBIDDEN, Some(leaves.good), token("forbidden")),
-        ("stranger", STRANGER, Some(leaves.stranger), open()),
-        ("misnamed", MISNAMED, Some(leaves.misnamed), open()),
-        ("expired", EXPIRED, Some(leaves.expired), open()),
+        ("sixonly", V6_ONLY, Some(&leaves.good), open()),
+        ("public", PUBLIC_OPEN, Some(&leaves.good), open()),
+        ("remote", BEHIND_PROXY, Some(&leaves.good), open()),
+        ("fabrikam", FABRIKAM, Some(&leaves.good), open()),
+        ("northwind", NORTHWIND, Some(&leaves.good), basic),
+        ("wingtip", WINGTIP, Some(&leaves.good), token("wingtip")),
+        ("dataless", DATALESS, Some(&leaves.good), token("dataless")),
+        ("fardata", FARDATA, Some(&leaves.good), token("fardata")),
+        ("strangedata", STRANGEDATA, Some(&leaves.good), token("strangedata")),
+        ("tolled", TOLLED, Some(&leaves.good), token("tolled")),
+        ("mistrusted", MISTRUSTED, Some(&leaves.good), token("mistrusted")),
+        ("forbidden", FORBIDDEN, Some(&leaves.good), token("forbidden")),
+        ("stranger", STRANGER, Some(&leaves.stranger), open()),
+        ("misnamed", MISNAMED, Some(&leaves.misnamed), open()),
+        ("expired", EXPIRED, Some(&leaves.expired), open()),
     ];
     plans
         .into_iter()

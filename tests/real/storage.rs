@@ -8,7 +8,7 @@ use hyper::Method;
 use hyper::body::Bytes;
 
 use crate::Fallible;
-use crate::pki::Leaf;
+use crate::pki::Leaves;
 use crate::places::{DATA, DATA_MISTRUSTED, DATA_STRANGER, DATA_TOLLED};
 use crate::serve::{Answer, Asked, answer, broken_off, serve, stalled};
 
@@ -34,19 +34,16 @@ const MISTRUSTED: &str = "\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?><Err
                           </AuthenticationErrorDetail></Error>";
 const XML: (&str, &str) = ("content-type", "application/xml");
 
-pub async fn start(
-    root: PathBuf,
-    losses: BTreeMap<String, Loss>,
-    good: &Leaf,
-    stranger: &Leaf,
-) -> Fallible<()> {
+pub async fn start(root: PathBuf, losses: BTreeMap<String, Loss>, leaves: &Leaves) -> Fallible<()> {
     let shelf = Arc::new((root, losses));
     let again = shelf.clone();
-    serve(DATA, good.tls.clone(), move |asked| fetch(&shelf.0, &shelf.1, &asked)).await?;
-    serve(DATA_STRANGER, stranger.tls.clone(), move |asked| fetch(&again.0, &again.1, &asked))
-        .await?;
-    serve(DATA_MISTRUSTED, good.tls.clone(), |_| answer(403, &[XML], MISTRUSTED)).await?;
-    serve(DATA_TOLLED, good.tls.clone(), |_| answer(403, &[XML], DENIED)).await
+    serve(DATA, leaves.good.tls.clone(), move |asked| fetch(&shelf.0, &shelf.1, &asked)).await?;
+    serve(DATA_STRANGER, leaves.stranger.tls.clone(), move |asked| {
+        fetch(&again.0, &again.1, &asked)
+    })
+    .await?;
+    serve(DATA_MISTRUSTED, leaves.good.tls.clone(), |_| answer(403, &[XML], MISTRUSTED)).await?;
+    serve(DATA_TOLLED, leaves.good.tls.clone(), |_| answer(403, &[XML], DENIED)).await
 }
 
 fn fetch(root: &Path, losses: &BTreeMap<String, Loss>, asked: &Asked) -> Answer {

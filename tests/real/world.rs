@@ -16,11 +16,10 @@ use crate::daemon::{Daemon, run, tail, until};
 use crate::image::{Layout, Made, Shape, stored_at};
 use crate::lanes::{GOOD, Lane};
 use crate::namespace::furnish;
-use crate::pki::Authority;
-use crate::places::{GOOD_NAMES, WRITER};
-use crate::registry::{self, Leaves};
+use crate::pki::Leaves;
+use crate::places::WRITER;
 use crate::storage::Loss;
-use crate::{dns, proxies, realm, refusals, shelf, storage};
+use crate::{dns, proxies, realm, refusals, registry, shelf, storage};
 
 pub struct World {
     pub folder: PathBuf,
@@ -32,9 +31,7 @@ pub struct World {
 
 impl World {
     pub async fn build(folder: &Path, cases: &[Case]) -> Fallible<World> {
-        let trusted = Authority::new("Authority that this host trusts")?;
-        let foreign = Authority::new("Authority that nobody told this host about")?;
-        std::fs::write(folder.join("ca.pem"), trusted.pem())?;
+        let leaves = Leaves::new(folder)?;
         let lanes: BTreeMap<&'static str, Lane> =
             cases.iter().map(|c| (c.lane.name, c.lane)).collect();
         for lane in lanes.values().chain([&GOOD]) {
@@ -42,12 +39,6 @@ impl World {
         }
         let ipv6 = furnish(folder).await?;
         mount_own_resolv_conf(folder).await?;
-
-        let good = trusted.leaf(folder, "good", GOOD_NAMES)?;
-        let stranger = foreign.leaf(folder, "stranger", GOOD_NAMES)?;
-        let misnamed = trusted.leaf(folder, "misnamed", &["somebody-else.registry.test"])?;
-        let expired = trusted.expired_leaf(folder, "expired", &["expired.registry.test"])?;
-        let signing = trusted.leaf(folder, "signing", &["tokens.registry.test"])?;
 
         let mut layout = Layout::new(folder.join("layout"))?;
         let mut made = BTreeMap::new();
@@ -57,14 +48,12 @@ impl World {
         let layout = layout.close()?;
 
         let mut servers = vec![dns::start(folder)?];
-        let leaves =
-            Leaves { good: &good, stranger: &stranger, misnamed: &misnamed, expired: &expired };
         servers.extend(registry::start(folder, &leaves, ipv6)?);
-        storage::start(registry::root(folder), losses(cases, &made), &good, &stranger).await?;
-        realm::start(&good, &signing).await?;
-        refusals::start(&good).await?;
-        shelf::start(registry::root(folder), &good).await?;
-        servers.extend(proxies::start(folder, &trusted, &good, &stranger).await?);
+        storage::start(registry::root(folder), losses(cases, &made), &leaves).await?;
+        realm::start(&leaves).await?;
+        refusals::start(&leaves).await?;
+        shelf::start(&registry::root(folder), &leaves).await?;
+        servers.extend(proxies::start(folder, &leaves).await?);
 
         let runtimes = try_join_all(lanes.into_iter().map(async |(name, lane)| {
             Ok::<_, crate::Failed>((name, Runtime::start(folder, lane).await?))
@@ -145,6 +134,8 @@ async fn push(layout: &Path, cases: &[Case]) -> Fallible<()> {
         command.args(["--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false"]);
         match case.shape {
             Shape::Schema1 => command.args(["--format", "v2s1"]),
+            Shape::Docker => command.args(["--format", "v2s2"]),
+            Shape::Zstd => command.args(["--dest-compress-format", "zstd"]),
             _ => command.args(["--all", "--preserve-digests"]),
         };
         command.arg(format!("oci:{}:{}", layout.display(), case.slug()));
