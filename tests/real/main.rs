@@ -201,6 +201,9 @@ impl Options {
                 other => return Err(usage(other).into()),
             }
         }
+        if options.proof.is_some() && (options.tool.is_none() || options.only.is_some()) {
+            return Err("--proof keeps the whole table, with --tool and without --only".into());
+        }
         Ok(options)
     }
 }

@@ -40,6 +40,8 @@ pub const STRANGEDATA: &str = "10.77.0.26";
 pub const TOLLED: &str = "10.77.0.27";
 pub const MISTRUSTED: &str = "10.77.0.28";
 pub const FORBIDDEN: &str = "10.77.0.29";
+pub const TREYRESEARCH: &str = "10.77.0.30";
+pub const WOODGROVE: &str = "10.77.0.31";
 
 /// The realm that signs people in, for every registry that wants a token.
 pub const REALM: &str = "10.77.0.40";
@@ -123,6 +125,7 @@ pub const GOOD_NAMES: &[&str] = &[
     "*.registry.test",
     "*.eastus.data.test",
     "*.azurecr.io",
+    "*.eastus.data.azurecr.io",
     "registry-1.docker.io",
     "index.docker.io",
     FABRIKAM,
@@ -139,7 +142,8 @@ pub struct Zone {
 /// The zones as they are seen here.
 pub fn zones() -> Vec<Zone> {
     zone_list(&format!(
-        "contoso IN A {FABRIKAM}\nlitware IN TXT \"a name without an address\"\n{TAILWIND}"
+        "contoso IN A {FABRIKAM}\nrelecloud IN A {DROPPED}\ntreyresearch IN A {TREYRESEARCH}\n\
+         treyresearch.eastus.data IN A {DATA}\nwoodgrove IN A {WOODGROVE}\nlitware IN TXT \"a name without an address\"\n{TAILWIND}"
     ))
 }
 
@@ -235,9 +239,19 @@ fn edges() -> String {
 
 /// Registries with a private endpoint: everybody is told of the private name, here and outside.
 fn azure() -> String {
-    ["contoso", "litware", "tailwind", "adatum", "proseware.eastus.geo"]
-        .map(|name| format!("{name} IN CNAME {name}.privatelink.azurecr.io.\n"))
-        .concat()
+    let names = [
+        "adatum",
+        "contoso",
+        "litware",
+        "proseware.eastus.geo",
+        "relecloud",
+        "tailwind",
+        "treyresearch",
+        "treyresearch.eastus.data",
+        "woodgrove",
+        "woodgrove.eastus.data",
+    ];
+    names.map(|name| format!("{name} IN CNAME {name}.privatelink.azurecr.io.\n")).concat()
 }
 
 /// A zone that exists and knows nobody.

@@ -9,7 +9,7 @@ use crate::daemon::Daemon;
 use crate::pki::{Leaf, Leaves};
 use crate::places::{
     BEHIND_PROXY, DATALESS, EXPIRED, FABRIKAM, FARDATA, FORBIDDEN, MISNAMED, MISTRUSTED, NORTHWIND,
-    PUBLIC_OPEN, STRANGEDATA, STRANGER, TOLLED, V6_ONLY, WINGTIP, WRITER,
+    PUBLIC_OPEN, STRANGEDATA, STRANGER, TOLLED, TREYRESEARCH, V6_ONLY, WINGTIP, WOODGROVE, WRITER,
 };
 use crate::realm::{ISSUER, READER, URL};
 
@@ -25,12 +25,17 @@ pub fn start(folder: &Path, leaves: &Leaves, ipv6: bool) -> Fallible<Vec<Daemon>
     std::fs::write(&passwords, format!("{}:{READER_HASH}\n", READER.0))?;
     let basic =
         format!("auth: {{htpasswd: {{realm: northwind, path: {}}}}}\n", passwords.display());
+    let sent_to = |data: &str| {
+        format!(
+            "middleware: {{storage: [{{name: redirect, options: {{baseurl: \"https://{data}/\"}}}}]}}\n"
+        )
+    };
     let token = |host: &str| {
         let bundle = folder.join("ca.pem");
         format!(
-            "auth: {{token: {{realm: \"{URL}\", service: {host}.registry.test, issuer: {ISSUER}, rootcertbundle: {}}}}}\n\
-             middleware: {{storage: [{{name: redirect, options: {{baseurl: \"https://{host}.eastus.data.test/\"}}}}]}}\n",
-            bundle.display()
+            "auth: {{token: {{realm: \"{URL}\", service: {host}.registry.test, issuer: {ISSUER}, rootcertbundle: {}}}}}\n{}",
+            bundle.display(),
+            sent_to(&format!("{host}.eastus.data.test"))
         )
     };
     let open = String::new;
@@ -48,6 +53,13 @@ pub fn start(folder: &Path, leaves: &Leaves, ipv6: bool) -> Fallible<Vec<Daemon>
         ("tolled", TOLLED, Some(&leaves.good), token("tolled")),
         ("mistrusted", MISTRUSTED, Some(&leaves.good), token("mistrusted")),
         ("forbidden", FORBIDDEN, Some(&leaves.good), token("forbidden")),
+        (
+            "treyresearch",
+            TREYRESEARCH,
+            Some(&leaves.good),
+            sent_to("treyresearch.eastus.data.azurecr.io"),
+        ),
+        ("woodgrove", WOODGROVE, Some(&leaves.good), sent_to("woodgrove.eastus.data.azurecr.io")),
         ("stranger", STRANGER, Some(&leaves.stranger), open()),
         ("misnamed", MISNAMED, Some(&leaves.misnamed), open()),
         ("expired", EXPIRED, Some(&leaves.expired), open()),
