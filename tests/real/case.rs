@@ -2,6 +2,7 @@
 //! the rest is in the image or the credentials.
 
 use crate::Login;
+use crate::cri::SILENCE;
 use crate::image::Shape::{self, Index};
 use crate::lanes::{self, Lane};
 
@@ -44,6 +45,8 @@ pub struct Case {
     pub refer: Refer,
     pub harm: Harm,
     pub login: Option<Login<'static>>,
+    /// The other possible end: nobody knows, as long as nothing comes and nothing ends. `check-acr` has to say so.
+    pub undecided: bool,
     /// What containerd's words have to contain, so that it fails for this reason and no other.
     pub says: &'static str,
     /// Nothing: the pull works. Otherwise the code of its one cause; more than one where the wire cannot tell them apart.
@@ -74,12 +77,24 @@ pub const fn cannot(
         refer: Refer::Tag,
         harm: Harm::None,
         login: None,
+        undecided: false,
         says,
         codes,
         warns: &[],
         peer_differs: None,
         needs_ipv6: false,
     }
+}
+
+/// containerd waits, and so could anybody: `check-acr` may say what it saw, and that it could not tell.
+pub const fn nobody_can_tell(
+    name: &'static str,
+    host: &'static str,
+    codes: &'static [&'static str],
+) -> Case {
+    let mut case = cannot(name, host, SILENCE, codes);
+    case.undecided = true;
+    case
 }
 
 impl Case {

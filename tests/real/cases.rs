@@ -2,7 +2,8 @@
 
 use crate::case::Harm::{Altered, Cut, Deleted, Gone, Orphaned, Stalled};
 use crate::case::Refer::{Digest, OtherDigest, OtherTag};
-use crate::case::{Case, can, cannot};
+use crate::case::{Case, can, cannot, nobody_can_tell};
+use crate::cri::SILENCE;
 use crate::image::Shape::{
     Attestation, Chart, Docker, Empty, Foreign, Nothing, Schema1, Single, Zstd,
 };
@@ -84,7 +85,7 @@ pub const CASES: &[Case] = &[
     // Proxies.
     cannot("proxy refuses connections", "fabrikam", "proxyconnect tcp: dial tcp 10.77.2.1:3128: connect: connection refused", &["proxy/unreachable"]).lane(REFUSED_BY_PROXY),
     cannot("proxy is silent", "fabrikam", "proxyconnect tcp: dial tcp 10.77.2.2:3128: i/o timeout", &["proxy/unreachable"]).lane(SILENT_PROXY),
-    cannot("proxy takes connections and never answers", "fabrikam", "no answer from containerd in 45 s", &["proxy/no-answer"]).lane(MUTE_PROXY),
+    cannot("proxy takes connections and never answers", "fabrikam", SILENCE, &["proxy/no-answer"]).lane(MUTE_PROXY),
     cannot("proxy's name does not exist", "fabrikam", "proxyconnect tcp: dial tcp: lookup nowhere.edge.test", &["proxy/unreachable"]).lane(NAMELESS_PROXY),
     cannot("proxy is no proxy", "northwind", "EOF", &["proxy/no-answer"]).lane(NO_PROXY_THERE),
     cannot("proxy wants a visit to its portal", "fabrikam", ": Found", &["proxy/denies-host"]).lane(CAPTIVE),
@@ -106,7 +107,6 @@ pub const CASES: &[Case] = &[
     cannot("certificate not valid yet", "unborn", "is before 2073", &["tls/certificate-expired"]),
     cannot("certificate without names", "nameless", "legacy Common Name", &["tls/hostname-mismatch"]),
     cannot("authority in between not sent along", "unchained", "unknown authority", &["tls/unknown-ca"]),
-    cannot("certificate of the client wanted", "mutual", "certificate required", &["tls/refused"]),
     cannot("greeting answered with a reset", "cut", "connection reset", &["tls/reset"]),
     cannot("data host, unknown authority", "strangedata", "unknown authority", &["tls/unknown-ca"]).login(READER),
     // Sign-in.
@@ -134,21 +134,23 @@ pub const CASES: &[Case] = &[
     // Registries that refuse.
     cannot("503", "down", "503", &["registry/outage"]),
     cannot("429", "busy", "429", &["registry/throttled"]),
-    cannot("429 of Docker Hub", "docker.io", "429", &["registry/throttled"]),
+    cannot("429 of Docker Hub", "docker.io", "429", &["registry/mcr-or-dockerhub-429"]),
     cannot("429 to the layer", "rationed", "429", &["registry/throttled"]),
     cannot("locked for reading", "locked", "405", &["registry/image-read-disabled"]),
     cannot("manifest called a web page", "mislabelled", "unexpected media type text/html", &["manifest/not-a-manifest"])
         .peer_differs("it goes by what the manifest says of itself"),
     cannot("401 without a challenge", "mute", "401", &["registry/challenge-invalid"]),
+    nobody_can_tell("registry never answers", "hushed", &["registry/silent"]),
     cannot("firewall refusal", "walled", "403", &["registry/network-rules"]),
     // Layers.
     cannot("layer deleted from the registry", "fabrikam", "not found", &["manifest/blob-unknown"]).harm(Deleted),
     cannot("layer missing at the data host", "wingtip", "not found", &["layer/blob-missing"]).harm(Gone).login(READER),
     cannot("layer cut in the middle", "wingtip", "unexpected EOF", &["layer/blob-unexpected-eof"]).harm(Cut).login(READER),
-    cannot("layer stops in the middle", "wingtip", "no answer from containerd in 45 s", &["layer/pull-progress-timeout"]).harm(Stalled).login(READER),
+    nobody_can_tell("layer stops in the middle", "wingtip", &["layer/pull-progress-timeout"]).harm(Stalled).login(READER),
     cannot("layer sent round and round", "roundabout", "stopped after 10 redirects", &["registry/redirect-loop"]),
     cannot("layer has other bytes", "wingtip", "digest", &["layer/blob-digest-mismatch"]).harm(Altered).login(READER),
     cannot("layer has other bytes, no redirect", "fabrikam", "digest", &["layer/blob-digest-mismatch"]).harm(Altered),
-    cannot("storage firewall refuses", "tolled", "403", &["layer/blob-service-endpoint-policy"]).login(READER),
+    cannot("storage firewall refuses", "tolled", "403", &["layer/blob-refused"]).login(READER),
+    cannot("Azure's storage refuses this network", "taxed", "403", &["layer/blob-service-endpoint-policy"]),
     cannot("storage rejects the signature", "mistrusted", "403", &["layer/blob-sas-rejected"]).login(READER),
 ];

@@ -15,6 +15,9 @@ use crate::daemon::{Daemon, until};
 use crate::lanes::Lane;
 use crate::{Answered, Fallible, Login};
 
+/// What stands for its words when it has none.
+pub const SILENCE: &str = "no answer from containerd in 45 s";
+
 pub struct Runtime {
     /// Held, so that it lives as long as this.
     _daemon: Daemon,
@@ -71,9 +74,7 @@ impl Runtime {
         match tokio::time::timeout(Duration::from_secs(45), client.pull_image(request)).await {
             Ok(Ok(_)) => Answered { can: true, words: "pulled".to_owned() },
             Ok(Err(status)) => Answered { can: false, words: status.message().to_owned() },
-            Err(_) => {
-                Answered { can: false, words: "no answer from containerd in 45 s".to_owned() }
-            }
+            Err(_) => Answered { can: false, words: SILENCE.to_owned() },
         }
     }
 }

@@ -42,6 +42,8 @@ pub const MISTRUSTED: &str = "10.77.0.28";
 pub const FORBIDDEN: &str = "10.77.0.29";
 pub const TREYRESEARCH: &str = "10.77.0.30";
 pub const WOODGROVE: &str = "10.77.0.31";
+pub const TAXED: &str = "10.77.0.32";
+pub const HUSHED: &str = "10.77.0.33";
 
 /// The realm that signs people in, for every registry that wants a token.
 pub const REALM: &str = "10.77.0.40";
@@ -126,6 +128,7 @@ pub const GOOD_NAMES: &[&str] = &[
     "*.eastus.data.test",
     "*.azurecr.io",
     "*.eastus.data.azurecr.io",
+    "*.blob.core.windows.net",
     "registry-1.docker.io",
     "index.docker.io",
     FABRIKAM,
@@ -162,6 +165,7 @@ fn zone_list(private: &str) -> Vec<Zone> {
         zone("edge.test", edges()),
         zone("azurecr.io", azure()),
         zone("privatelink.azurecr.io", private.to_owned()),
+        zone("blob.core.windows.net", format!("eusmanaged7 IN A {DATA_TOLLED}\n")),
         zone("docker.io", format!("registry-1 IN A {HUB}\nindex IN A {HUB}\n")),
     ]
 }
@@ -201,6 +205,8 @@ fn registries() -> String {
         ("remote", BEHIND_PROXY),
         ("denied", FABRIKAM),
         ("undigested", UNDIGESTED),
+        ("taxed", TAXED),
+        ("hushed", HUSHED),
         ("mislabelled", MISLABELLED),
         ("headless", HEADLESS),
         ("detour", DETOUR),

@@ -2,8 +2,8 @@
 
 use crate::Fallible;
 use crate::pki::Leaves;
-use crate::places::{ASTRAY, BUSY, CUT, DOWN, MUTE, PUBLIC_WALLED, WALLED};
-use crate::serve::{answer, json, serve, serve_resets};
+use crate::places::{ASTRAY, BUSY, CUT, DOWN, HUSHED, MUTE, PUBLIC_WALLED, WALLED};
+use crate::serve::{answer, json, serve, serve_resets, serve_silence};
 
 const WALL: &str = r#"{"errors":[{"code":"DENIED","message":"client with IP '203.0.113.9' is not allowed access. Refer https://aka.ms/acr/firewall to grant access."}]}"#;
 const THROTTLE: &str = r#"{"errors":[{"code":"TOOMANYREQUESTS","message":"Too many requests."}]}"#;
@@ -33,5 +33,6 @@ pub async fn start(leaves: &Leaves) -> Fallible<()> {
         };
         serve(address, tls(), sends_on).await?;
     }
+    serve_silence(HUSHED, tls()).await?;
     serve_resets(CUT).await
 }

@@ -9,7 +9,8 @@ use crate::daemon::Daemon;
 use crate::pki::{Leaf, Leaves};
 use crate::places::{
     BEHIND_PROXY, DATALESS, EXPIRED, FABRIKAM, FARDATA, FORBIDDEN, MISNAMED, MISTRUSTED, NORTHWIND,
-    PUBLIC_OPEN, STRANGEDATA, STRANGER, TOLLED, TREYRESEARCH, V6_ONLY, WINGTIP, WOODGROVE, WRITER,
+    PUBLIC_OPEN, STRANGEDATA, STRANGER, TAXED, TOLLED, TREYRESEARCH, V6_ONLY, WINGTIP, WOODGROVE,
+    WRITER,
 };
 use crate::realm::{ISSUER, READER, URL};
 
@@ -59,6 +60,7 @@ pub fn start(folder: &Path, leaves: &Leaves, ipv6: bool) -> Fallible<Vec<Daemon>
             Some(&leaves.good),
             sent_to("treyresearch.eastus.data.azurecr.io"),
         ),
+        ("taxed", TAXED, Some(&leaves.good), sent_to("eusmanaged7.blob.core.windows.net")),
         ("woodgrove", WOODGROVE, Some(&leaves.good), sent_to("woodgrove.eastus.data.azurecr.io")),
         ("stranger", STRANGER, Some(&leaves.stranger), open()),
         ("misnamed", MISNAMED, Some(&leaves.misnamed), open()),

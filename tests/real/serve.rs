@@ -63,6 +63,24 @@ pub async fn serve_resets(address: &str) -> Fallible<()> {
     Ok(())
 }
 
+/// Takes the connection, the greeting and the request, and says nothing to it, ever.
+pub async fn serve_silence(address: &str, tls: Arc<ServerConfig>) -> Fallible<()> {
+    let listener =
+        TcpListener::bind((address, 443)).await.map_err(|e| format!("{address}:443: {e}"))?;
+    let acceptor = TlsAcceptor::from(tls);
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let Ok(mut stream) = acceptor.accept(socket).await else { return };
+                let mut heard = [0u8; 1024];
+                while stream.read(&mut heard).await.is_ok_and(|n| n > 0) {}
+            });
+        }
+    });
+    Ok(())
+}
+
 async fn converse<F>(acceptor: TlsAcceptor, socket: TcpStream, answer: F)
 where
     F: Fn(Asked) -> Answer + Clone + Send + 'static,

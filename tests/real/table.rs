@@ -1,5 +1,6 @@
 //! What is printed at the end: a line a case, then everything there is to know about those that failed.
 
+use crate::cri::SILENCE;
 use crate::judge::{Row, can};
 use crate::tool::{Told, Tool};
 use crate::world::World;
@@ -16,7 +17,7 @@ fn line(row: &Row) -> [String; 7] {
     let star = if row.case.peer_differs.is_some() { "*" } else { "" };
     [
         row.case.name.to_owned(),
-        can(row.runtime.can).to_owned(),
+        if row.runtime.words == SILENCE { "silent" } else { can(row.runtime.can) }.to_owned(),
         format!("{}{star}", can(row.peer.can)),
         row.tool.as_ref().map_or("not asked", |told| &told.can).to_owned(),
         if row.complaints.is_empty() { "yes" } else { "NO" }.to_owned(),
@@ -26,8 +27,9 @@ fn line(row: &Row) -> [String; 7] {
 }
 
 fn found(told: &Told) -> String {
+    let unsure = told.unknown.iter().map(|code| format!("could not tell: {code}"));
     let warned = told.warnings.iter().map(|code| format!("warning {code}"));
-    let all: Vec<String> = told.codes.iter().cloned().chain(warned).collect();
+    let all: Vec<String> = told.codes.iter().cloned().chain(unsure).chain(warned).collect();
     if all.is_empty() { "nothing".to_owned() } else { all.join(", ") }
 }
 

@@ -15,7 +15,10 @@ use crate::{Fallible, Login};
 pub struct Told {
     /// `verdict.can`, or what was wrong with the answer.
     pub can: String,
+    /// Of its causes.
     pub codes: Vec<String>,
+    /// Of what it could not tell.
+    pub unknown: Vec<String>,
     pub warnings: Vec<String>,
     pub exit: Option<i32>,
     pub took: Duration,
@@ -54,7 +57,8 @@ impl Tool {
             all.map(|one| one["code"].as_str().unwrap_or("no code").to_owned()).collect()
         };
         let can = verdict["can"].as_str().unwrap_or("no verdict").to_owned();
-        Told { can, codes: codes("causes"), warnings: codes("warnings"), exit, took, stderr }
+        let (causes, unknown, warnings) = (codes("causes"), codes("unknown"), codes("warnings"));
+        Told { can, codes: causes, unknown, warnings, exit, took, stderr }
     }
 
     /// The same question for a human, for the report of a case that failed.
