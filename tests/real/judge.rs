@@ -113,6 +113,9 @@ fn complaints(
         wrong
             .push(format!("check-acr warns of {:?}, it should be {:?}", told.warnings, case.warns));
     }
+    if told.leaks {
+        wrong.push("check-acr shows a password or a token".to_owned());
+    }
     wrong
 }
 

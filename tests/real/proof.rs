@@ -19,7 +19,6 @@ const PROGRAMS: &[&[&str]] = &[
     &["tinyproxy", "-v"],
     &["skopeo", "--version"],
     &["nft", "--version"],
-    &["uname", "-sr"],
 ];
 const LOCKED: &str = include_str!("../../Cargo.lock");
 
@@ -87,7 +86,9 @@ impl Run<'_> {
 async fn said(words: &[&str]) -> Fallible<String> {
     let mut command = Command::new(words[0]);
     command.args(&words[1..]);
-    Ok(run(command).await?.lines().next().unwrap_or_default().trim().to_owned())
+    let first = run(command).await?.lines().next().unwrap_or_default().to_owned();
+    // What stands in angle brackets is a build's mark, and a browser would take it for its own.
+    Ok(first.split(" <").next().unwrap_or_default().trim().to_owned())
 }
 
 fn peer_version() -> &'static str {
