@@ -1,167 +1,112 @@
 //! The table: what is asked, what is broken, and what has to come out. One line a case.
-//!
-//! The host says which fault is meant (see `places` and the files that serve them); the rest is in the image or the credentials.
 
-use crate::Login;
-use crate::image::Shape::{self, Foreign, Index, Nothing, Single};
-use crate::namespace::Lane;
+use crate::case::Harm::{Altered, Cut, Deleted, Gone, Orphaned, Stalled};
+use crate::case::Refer::{Digest, OtherDigest, OtherTag};
+use crate::case::{Case, can, cannot, nobody_can_tell};
+use crate::cri::SILENCE;
+use crate::image::Shape::{
+    Attestation, Chart, Docker, Empty, Foreign, Nothing, Schema1, Single, Zstd,
+};
+use crate::lanes::{
+    ALL_CLOSED, ALL_FAILING, ALL_SILENT, CAPTIVE, EXEMPT, EXEMPT_ALL, EXEMPT_BELOW, FIRST_DEAD,
+    FIRST_EMPTY, FIRST_FAILING, INSPECTED, INTERCEPTED, MUTE_PROXY, NAMELESS_PROXY, NO_PROXY_THERE,
+    ONLY_PROXY_RESOLVES, PLAIN_ONLY, PROXIED, REFUSED_BY_PROXY, SECOND_EMPTY, SIGNED_IN_AT_PROXY,
+    SILENT_PROXY, SMALL_LETTERS, UNKNOWN_AT_PROXY,
+};
 use crate::realm::{GUEST, READER, STALE};
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Refer {
-    Tag,
-    Digest,
-    /// A tag that the repository does not have.
-    OtherTag,
-    /// A digest that the repository does not have.
-    OtherDigest,
-}
-
-/// What happens to the image's layer after it was pushed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Harm {
-    None,
-    /// Its file is deleted from the registry's own storage.
-    Deleted,
-    /// Its file gets other bytes, as many as before.
-    Altered,
-    /// The data host has lost it.
-    Gone,
-    /// The data host hangs up in the middle of it.
-    Cut,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub struct Case {
-    pub name: &'static str,
-    pub lane: Lane,
-    pub host: &'static str,
-    /// The folder of the repository: `team` is private in the realm's eyes, `public` is not.
-    pub team: &'static str,
-    pub shape: Shape,
-    pub refer: Refer,
-    pub harm: Harm,
-    pub login: Option<Login<'static>>,
-    /// What containerd's words have to contain, so that it fails for this reason and no other.
-    pub says: &'static str,
-    /// Nothing: the pull works. Otherwise the code of its one cause; more than one where the wire cannot tell them apart.
-    pub codes: &'static [&'static str],
-    /// Why the second peer may see it otherwise, where it does.
-    pub peer_differs: Option<&'static str>,
-    pub needs_ipv6: bool,
-}
-
-const fn can(name: &'static str, host: &'static str) -> Case {
-    cannot(name, host, "pulled", &[])
-}
-
-const fn cannot(
-    name: &'static str,
-    host: &'static str,
-    says: &'static str,
-    codes: &'static [&'static str],
-) -> Case {
-    Case {
-        name,
-        lane: Lane::Good,
-        host,
-        team: "team",
-        shape: Index,
-        refer: Refer::Tag,
-        harm: Harm::None,
-        login: None,
-        says,
-        codes,
-        peer_differs: None,
-        needs_ipv6: false,
-    }
-}
-
-impl Case {
-    const fn lane(mut self, lane: Lane) -> Case {
-        self.lane = lane;
-        self
-    }
-    const fn shape(mut self, shape: Shape) -> Case {
-        self.shape = shape;
-        self
-    }
-    const fn by(mut self, refer: Refer) -> Case {
-        self.refer = refer;
-        self
-    }
-    const fn harm(mut self, harm: Harm) -> Case {
-        self.harm = harm;
-        self
-    }
-    const fn login(mut self, login: Login<'static>) -> Case {
-        self.login = Some(login);
-        self
-    }
-    const fn public(mut self) -> Case {
-        self.team = "public";
-        self
-    }
-    const fn ipv6(mut self) -> Case {
-        self.needs_ipv6 = true;
-        self
-    }
-
-    /// The name as a repository, a folder or an image can carry it.
-    pub fn slug(&self) -> String {
-        let words = self.name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty());
-        words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-")
-    }
-
-    pub fn repository(&self) -> String {
-        format!("{}/{}", self.team, self.slug())
-    }
-
-    pub fn image(&self, digest: &str) -> String {
-        let path = format!("{}.registry.test/{}", self.host, self.repository());
-        match self.refer {
-            Refer::Tag => format!("{path}:v1"),
-            Refer::Digest => format!("{path}@{digest}"),
-            Refer::OtherTag => format!("{path}:v2"),
-            Refer::OtherDigest => format!("{path}@sha256:{}", "5eed".repeat(16)),
-        }
-    }
-}
 
 #[rustfmt::skip] // a table: one line a case
 pub const CASES: &[Case] = &[
     // Healthy: nothing may be found.
     can("anonymous, index by tag", "fabrikam"),
     can("anonymous, single manifest", "fabrikam").shape(Single),
-    can("anonymous, index by digest", "fabrikam").by(Refer::Digest),
-    can("single manifest by digest", "fabrikam").shape(Single).by(Refer::Digest),
+    can("anonymous, index by digest", "fabrikam").by(Digest),
+    can("single manifest by digest", "fabrikam").shape(Single).by(Digest),
+    can("Docker schema 2, gzip", "fabrikam").shape(Docker),
+    can("layer packed with zstd", "fabrikam").shape(Zstd),
+    can("image without layers", "fabrikam").shape(Empty),
+    can("registry gives no digest with the manifest", "undigested"),
+    can("HEAD not allowed, GET is", "headless"),
+    can("layer two redirects away", "detour"),
+    can("certificate by an authority in between", "chained"),
     can("basic sign-in", "northwind").login(READER),
     can("token, CNAME chain, data host", "wingtip").login(READER),
-    can("token by digest", "wingtip").login(READER).by(Refer::Digest),
-    can("anonymous token, public repository", "wingtip").public(),
-    can("first of two name servers dead", "wingtip").login(READER).lane(Lane::FirstDead),
-    can("first of two name servers fails", "wingtip").login(READER).lane(Lane::FirstFailing),
-    can("second name server knows no names", "wingtip").login(READER).lane(Lane::SecondEmpty),
-    can("first of two addresses refuses", "twofold"),
-    can("one of two addresses is dropped", "halfway"),
-    can("IPv6 address is dead, IPv4 works", "sixless").ipv6(),
+    can("token by digest", "wingtip").login(READER).by(Digest),
+    can("anonymous token, public repository", "wingtip").team("public"),
+    can("first of two name servers dead", "wingtip").login(READER).lane(FIRST_DEAD).warns(&["dns/server-silent"]),
+    can("first of two name servers fails", "wingtip").login(READER).lane(FIRST_FAILING).warns(&["dns/server-silent"]),
+    can("second name server knows no names", "wingtip").login(READER).lane(SECOND_EMPTY),
+    can("first of two addresses refuses", "twofold").warns(&["network/address-unreachable"]),
+    can("one of two addresses is dropped", "halfway").warns(&["network/address-unreachable"]),
+    can("IPv6 address is dead, IPv4 works", "sixless").ipv6().warns(&["network/address-unreachable"]),
+    can("IPv6 only", "sixonly").ipv6(),
+    can("privatelink name over the public path", "tailwind.azurecr.io"),
+    can("private endpoint, data endpoint and all", "treyresearch.azurecr.io"),
+    can("private endpoint, and the name in NO_PROXY", "contoso.azurecr.io").lane(EXEMPT),
+    can("clock of the registry four minutes late", "slow"),
+    can("clock of the registry four minutes early", "fast"),
+    can("Docker Hub by default", "").team("library"),
+    can("Docker schema 1", "fabrikam").shape(Schema1).warns(&["manifest/manifest-schema1"])
+        .peer_differs("it takes the digest over the signatures as well, which the format leaves out"),
+    // Healthy, through a proxy or past it.
+    can("proxy, anonymous", "fabrikam").lane(PROXIED),
+    can("proxy, token, data host", "wingtip").login(READER).lane(PROXIED),
+    can("proxy, and the direct way is closed", "remote").lane(PROXIED),
+    can("proxy that wants a sign-in and gets it", "wingtip").login(READER).lane(SIGNED_IN_AT_PROXY),
+    can("proxy that alone can look the name up", "fabrikam").lane(ONLY_PROXY_RESOLVES),
+    can("proxy that intercepts, its authority trusted", "wingtip").login(READER).lane(INSPECTED),
+    can("proxy for plain HTTP only, direct way open", "fabrikam").lane(PLAIN_ONLY),
+    can("NO_PROXY names host and port", "northwind").login(READER).lane(EXEMPT)
+        .peer_differs("it knows no ports in NO_PROXY; Go does"),
+    can("NO_PROXY names the network of an address", "10.77.0.10").lane(EXEMPT),
+    can("NO_PROXY names what is above the host", "wingtip").login(READER).lane(EXEMPT_BELOW),
+    can("NO_PROXY is an asterisk", "fabrikam").lane(EXEMPT_ALL),
+    can("https_proxy in small letters, no scheme", "remote").lane(SMALL_LETTERS)
+        .peer_differs("to it an empty HTTPS_PROXY is an answer, and https_proxy is not looked at"),
     // Names.
     cannot("registry name does not exist", "absent", "no such host", &["dns/nxdomain-registry"]),
     cannot("registry name has no address", "nodata", "no such host", &["dns/nxdomain-registry"]),
-    cannot("name server refuses", "fabrikam", "connection refused", &["dns/server-unreachable"]).lane(Lane::AllClosed),
-    cannot("name server is silent", "fabrikam", "i/o timeout", &["dns/server-unreachable"]).lane(Lane::AllSilent),
-    cannot("name server fails", "fabrikam", "server misbehaving", &["dns/server-unreachable"]).lane(Lane::AllFailing),
-    cannot("name servers disagree", "fabrikam", "no such host", &["dns/servers-disagree"]).lane(Lane::FirstEmpty),
-    cannot("data host has no record", "dataless", "lookup dataless.eastus.data.test", &["dns/data-endpoint-record-missing"]).login(READER),
+    cannot("name server refuses", "fabrikam", "connection refused", &["dns/server-unreachable"]).lane(ALL_CLOSED),
+    cannot("name server is silent", "fabrikam", "i/o timeout", &["dns/server-unreachable"]).lane(ALL_SILENT),
+    cannot("name server fails", "fabrikam", "server misbehaving", &["dns/server-unreachable"]).lane(ALL_FAILING),
+    cannot("name servers disagree", "fabrikam", "no such host", &["dns/servers-disagree"]).lane(FIRST_EMPTY),
+    cannot("data host has no record", "dataless", "lookup dataless.eastus.data.test", &["dns/layer-host-unknown"]).login(READER),
+    cannot("private zone has no record", "adatum.azurecr.io", "no such host", &["dns/private-zone-record-missing"]),
+    cannot("private zone's record has no address", "litware.azurecr.io", "no such host", &["dns/private-zone-record-missing"]),
+    cannot("private zone lacks the data endpoint", "woodgrove.azurecr.io", "lookup woodgrove.eastus.data.azurecr.io", &["dns/data-endpoint-record-missing"]),
+    cannot("regional endpoint has no record", "proseware.eastus.geo.azurecr.io", "no such host", &["dns/regional-endpoint-record-missing"]),
     // Connections.
     cannot("registry 443 dropped", "dropped", "10.77.0.20:443: i/o timeout", &["network/tcp-egress-blocked"]),
     cannot("registry 443 rejected by a firewall", "rejected", "connection refused", &["network/tcp-egress-blocked"]),
     cannot("registry 443 closed", "closed", "connection refused", &["network/tcp-egress-blocked"]),
+    cannot("private endpoint's address dropped", "relecloud.azurecr.io", "10.77.0.20:443: i/o timeout", &["network/private-address-unreachable"]),
     cannot("data host 443 dropped", "fardata", "10.77.1.14:443: i/o timeout", &["network/blob-endpoint-blocked"]).login(READER),
+    cannot("IPv6 address only, no way there", "unrouted", "network is unreachable", &["network/ipv6-unusable"]).ipv6(),
+    // Proxies.
+    cannot("proxy refuses connections", "fabrikam", "proxyconnect tcp: dial tcp 10.77.2.1:3128: connect: connection refused", &["proxy/unreachable"]).lane(REFUSED_BY_PROXY),
+    cannot("proxy is silent", "fabrikam", "proxyconnect tcp: dial tcp 10.77.2.2:3128: i/o timeout", &["proxy/unreachable"]).lane(SILENT_PROXY),
+    cannot("proxy takes connections and never answers", "fabrikam", SILENCE, &["proxy/no-answer"]).lane(MUTE_PROXY),
+    cannot("proxy's name does not exist", "fabrikam", "proxyconnect tcp: dial tcp: lookup nowhere.edge.test", &["proxy/unreachable"]).lane(NAMELESS_PROXY),
+    cannot("proxy is no proxy", "northwind", "EOF", &["proxy/no-answer"]).lane(NO_PROXY_THERE),
+    cannot("proxy wants a visit to its portal", "fabrikam", ": Found", &["proxy/denies-host"]).lane(CAPTIVE),
+    cannot("proxy denies the registry", "denied", ": Forbidden", &["proxy/denies-host"]).lane(PROXIED),
+    cannot("proxy denies the data host", "forbidden", ": Forbidden", &["proxy/denies-host"]).login(READER).lane(PROXIED),
+    cannot("proxy asks for a sign-in", "fabrikam", ": Proxy Authentication Required", &["proxy/asks-for-sign-in"]).lane(UNKNOWN_AT_PROXY),
+    cannot("proxy finds the registry's 443 closed", "closed", ": Service Unavailable", &["proxy/cannot-reach-host"]).lane(PROXIED),
+    cannot("proxy gets no answer from the registry", "dropped", ": Service Unavailable", &["proxy/cannot-reach-host"]).lane(PROXIED),
+    cannot("proxy cannot look the registry up", "absent", ": Internal Server Error", &["proxy/cannot-reach-host"]).lane(PROXIED),
+    cannot("proxy cannot look the data host up", "dataless", ": Internal Server Error", &["proxy/cannot-reach-host"]).login(READER).lane(PROXIED),
+    cannot("proxy intercepts, unknown authority", "fabrikam", "unknown authority", &["tls/unknown-ca"]).lane(INTERCEPTED),
+    cannot("proxy needed, set for plain HTTP only", "remote", "10.77.0.60:443: i/o timeout", &["network/proxy-required"]).lane(PLAIN_ONLY),
+    cannot("private registry sent to the proxy", "contoso.azurecr.io", "403 Forbidden", &["proxy/intercepts-private"]).lane(PROXIED),
+    cannot("NO_PROXY has a network, the registry a name", "fabrikam", "proxyconnect", &["proxy/unreachable"]).lane(EXEMPT),
     // Certificates.
     cannot("unknown authority", "stranger", "unknown authority", &["tls/unknown-ca"]),
     cannot("certificate for another name", "misnamed", "certificate is valid for", &["tls/hostname-mismatch"]),
     cannot("certificate expired", "expired", "expired", &["tls/certificate-expired"]),
+    cannot("certificate not valid yet", "unborn", "is before 2073", &["tls/certificate-expired"]),
+    cannot("certificate without names", "nameless", "legacy Common Name", &["tls/hostname-mismatch"]),
+    cannot("authority in between not sent along", "unchained", "unknown authority", &["tls/unknown-ca"]),
     cannot("greeting answered with a reset", "cut", "connection reset", &["tls/reset"]),
     cannot("data host, unknown authority", "strangedata", "unknown authority", &["tls/unknown-ca"]).login(READER),
     // Sign-in.
@@ -170,22 +115,42 @@ pub const CASES: &[Case] = &[
     cannot("nobody signed in, realm", "wingtip", "anonymous token", &["token/anonymous-pull-disabled"]),
     cannot("nobody signed in, basic", "northwind", "401", &["token/anonymous-pull-disabled"]),
     cannot("signed in, no right to the repository", "wingtip", "insufficient_scope", &["token/scope-not-granted"]).login(GUEST),
+    cannot("realm has no address", "unsent", "lookup nowhere.edge.test", &["registry/other-host-unresolved"]),
+    cannot("realm dropped", "unheard", "10.77.0.20:443: i/o timeout", &["registry/other-host-unreachable"]),
+    cannot("realm's certificate, unknown authority", "unproven", "unknown authority", &["registry/other-host-untrusted"]),
+    cannot("realm fails", "unable", "503", &["registry/outage"]),
+    cannot("realm throttles", "unhurried", "429", &["registry/throttled"]),
+    cannot("wrong password where none is needed", "wingtip", "oauth token", &["token/anonymous-blocked-by-bad-creds"]).team("public").login(STALE),
     // Images.
-    cannot("tag missing", "fabrikam", ":v2: not found", &["manifest/image-tag-not-found"]).by(Refer::OtherTag),
-    cannot("tag missing, token", "wingtip", ":v2: not found", &["manifest/image-tag-not-found"]).by(Refer::OtherTag).login(READER),
-    cannot("digest missing", "fabrikam", "not found", &["manifest/image-digest-gone"]).by(Refer::OtherDigest),
+    cannot("tag missing", "fabrikam", ":v2: not found", &["manifest/image-tag-not-found"]).by(OtherTag),
+    cannot("tag missing, token", "wingtip", ":v2: not found", &["manifest/image-tag-not-found"]).by(OtherTag).login(READER),
+    cannot("digest missing", "fabrikam", "not found", &["manifest/image-digest-gone"]).by(OtherDigest),
     cannot("repository missing", "fabrikam", ":v1: not found", &["manifest/repository-not-found", "manifest/image-tag-not-found"]).shape(Nothing),
     cannot("other platform only", "fabrikam", "no match for platform", &["manifest/platform-no-match"]).shape(Foreign),
+    cannot("manifest of the index deleted", "fabrikam", "not found", &["manifest/child-manifest-gone"]).harm(Orphaned),
+    cannot("nothing but an attestation", "fabrikam", "no match for platform", &["manifest/not-an-image"]).shape(Attestation),
+    cannot("Helm chart", "fabrikam", "mismatched image rootfs and manifest layers", &["manifest/not-an-image"]).shape(Chart)
+        .peer_differs("it fetches anything, and unpacks nothing"),
     // Registries that refuse.
     cannot("503", "down", "503", &["registry/outage"]),
     cannot("429", "busy", "429", &["registry/throttled"]),
+    cannot("429 of Docker Hub", "docker.io", "429", &["registry/mcr-or-dockerhub-429"]),
+    cannot("429 to the layer", "rationed", "429", &["registry/throttled"]),
+    cannot("locked for reading", "locked", "405", &["registry/image-read-disabled"]),
+    cannot("manifest called a web page", "mislabelled", "unexpected media type text/html", &["manifest/not-a-manifest"])
+        .peer_differs("it goes by what the manifest says of itself"),
     cannot("401 without a challenge", "mute", "401", &["registry/challenge-invalid"]),
+    nobody_can_tell("registry never answers", "hushed", &["registry/silent"]),
     cannot("firewall refusal", "walled", "403", &["registry/network-rules"]),
     // Layers.
-    cannot("layer deleted from the registry", "fabrikam", "not found", &["manifest/blob-unknown"]).harm(Harm::Deleted),
-    cannot("layer missing at the data host", "wingtip", "not found", &["layer/blob-missing"]).harm(Harm::Gone).login(READER),
-    cannot("layer cut in the middle", "wingtip", "unexpected EOF", &["layer/blob-unexpected-eof"]).harm(Harm::Cut).login(READER),
-    cannot("layer has other bytes", "wingtip", "digest", &["layer/blob-digest-mismatch"]).harm(Harm::Altered).login(READER),
-    cannot("layer has other bytes, no redirect", "fabrikam", "digest", &["layer/blob-digest-mismatch"]).harm(Harm::Altered),
+    cannot("layer deleted from the registry", "fabrikam", "not found", &["manifest/blob-unknown"]).harm(Deleted),
+    cannot("layer missing at the data host", "wingtip", "not found", &["layer/blob-missing"]).harm(Gone).login(READER),
+    cannot("layer cut in the middle", "wingtip", "unexpected EOF", &["layer/blob-unexpected-eof"]).harm(Cut).login(READER),
+    nobody_can_tell("layer stops in the middle", "wingtip", &["layer/pull-progress-timeout"]).harm(Stalled).login(READER),
+    cannot("layer sent round and round", "roundabout", "stopped after 10 redirects", &["registry/redirect-loop"]),
+    cannot("layer has other bytes", "wingtip", "digest", &["layer/blob-digest-mismatch"]).harm(Altered).login(READER),
+    cannot("layer has other bytes, no redirect", "fabrikam", "digest", &["layer/blob-digest-mismatch"]).harm(Altered),
     cannot("storage firewall refuses", "tolled", "403", &["layer/blob-refused"]).login(READER),
+    cannot("Azure's storage refuses this network", "taxed", "403", &["layer/blob-service-endpoint-policy"]),
+    cannot("storage rejects the signature", "mistrusted", "403", &["layer/blob-sas-rejected"]).login(READER),
 ];

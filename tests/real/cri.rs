@@ -12,8 +12,11 @@ use tokio::process::Command;
 use tonic::transport::{Channel, Endpoint, Uri};
 
 use crate::daemon::{Daemon, until};
-use crate::namespace::Lane;
+use crate::lanes::Lane;
 use crate::{Answered, Fallible, Login};
+
+/// What stands for its words when it has none.
+pub const SILENCE: &str = "no answer from containerd in 45 s";
 
 pub struct Runtime {
     /// Held, so that it lives as long as this.
@@ -23,7 +26,7 @@ pub struct Runtime {
 
 impl Runtime {
     pub async fn start(folder: &Path, lane: Lane) -> Fallible<Runtime> {
-        let home = folder.join(format!("containerd-{}", lane.name()));
+        let home = folder.join(format!("containerd-{}", lane.name));
         std::fs::create_dir_all(home.join("certs.d"))?;
         let at = home.display();
         // `native` copies where overlayfs would stack: it also works where the temporary folder is itself an overlay.
@@ -35,7 +38,7 @@ impl Runtime {
         std::fs::write(home.join("config.toml"), config)?;
         let mut command: Command = lane.command(folder, Path::new("containerd"));
         command.arg("--config").arg(home.join("config.toml"));
-        let daemon = Daemon::start(&format!("containerd-{}", lane.name()), folder, command)?;
+        let daemon = Daemon::start(&format!("containerd-{}", lane.name), folder, command)?;
         let channel = connect(home.join("cri.sock"));
         let mut client = RuntimeServiceClient::new(channel.clone());
         until(&daemon.name, Duration::from_secs(60), async || {
@@ -67,12 +70,11 @@ impl Runtime {
             sandbox_config: None,
         };
         let mut client = ImageServiceClient::new(self.channel.clone());
-        match tokio::time::timeout(Duration::from_secs(150), client.pull_image(request)).await {
+        // It waits 30 s for a connection, and for ever once it has one; a kubelet gives up at some point, and so do we.
+        match tokio::time::timeout(Duration::from_secs(45), client.pull_image(request)).await {
             Ok(Ok(_)) => Answered { can: true, words: "pulled".to_owned() },
             Ok(Err(status)) => Answered { can: false, words: status.message().to_owned() },
-            Err(_) => {
-                Answered { can: false, words: "no answer from containerd in 150 s".to_owned() }
-            }
+            Err(_) => Answered { can: false, words: SILENCE.to_owned() },
         }
     }
 }

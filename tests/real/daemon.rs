@@ -12,6 +12,8 @@ use crate::Fallible;
 pub struct Daemon {
     pub name: String,
     pub log: PathBuf,
+    /// Where it takes connections once it is ready, if that is TCP.
+    pub address: Option<String>,
     child: Child,
 }
 
@@ -22,7 +24,12 @@ impl Daemon {
         let out = File::create(&log)?;
         command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out).kill_on_drop(true);
         let child = command.spawn().map_err(|e| format!("{name} does not start: {e}"))?;
-        Ok(Daemon { name: name.to_owned(), log, child })
+        Ok(Daemon { name: name.to_owned(), log, address: None, child })
+    }
+
+    pub fn at(mut self, address: String) -> Daemon {
+        self.address = Some(address);
+        self
     }
 
     pub fn ended(&mut self) -> Option<ExitStatus> {

@@ -17,14 +17,28 @@ pub enum Shape {
     Single,
     /// An index that has everything but this machine.
     Foreign,
+    /// An index that has nothing but what was signed about an image that is not in it.
+    Attestation,
+    /// A Helm chart: a manifest like any other, whose config is not an image's.
+    Chart,
+    /// One manifest, pushed in Docker's first format, signed and all.
+    Schema1,
+    /// One manifest, pushed in Docker's second format, its layer packed with gzip.
+    Docker,
+    /// One manifest, its layer packed with zstd.
+    Zstd,
+    /// One manifest without any layer.
+    Empty,
     /// Never pushed.
     Nothing,
 }
 
-/// What was written: the digest that its tag points at, and that of the layer which this machine would fetch.
+/// What was written: the digests of what its tag points at, of the manifest in an index that is for this machine, and of the layer
+/// which this machine would fetch.
 #[derive(Clone, Default, Debug)]
 pub struct Made {
     pub top: String,
+    pub child: String,
     pub layer: String,
 }
 
@@ -51,21 +65,37 @@ impl Layout {
     }
 
     pub fn add(&mut self, name: &str, shape: Shape) -> Fallible<Made> {
-        let (mut top, layer) = match shape {
-            Shape::Nothing => return Ok(Made::default()),
-            Shape::Single => self.manifest(name, here())?,
-            Shape::Foreign => {
-                (self.index(vec![self.manifest(name, elsewhere())?.0])?, String::new())
+        let mut made = Made::default();
+        let mut top = match shape {
+            Shape::Nothing => return Ok(made),
+            Shape::Single | Shape::Schema1 | Shape::Docker | Shape::Zstd => {
+                let (ours, layer) = self.manifest(name, here())?;
+                made.layer = layer;
+                ours
+            }
+            Shape::Empty => {
+                let config = self.config(name, here(), &[])?;
+                self.manifest_of(&config, &[])?
+            }
+            Shape::Chart => self.chart(name)?,
+            Shape::Foreign => self.index(vec![self.manifest(name, elsewhere())?.0])?,
+            Shape::Attestation => {
+                let (mut about, _) = self.manifest(name, "unknown")?;
+                about["platform"]["os"] = json!("unknown");
+                about["annotations"] =
+                    json!({ "vnd.docker.reference.type": "attestation-manifest" });
+                self.index(vec![about])?
             }
             Shape::Index => {
                 let (ours, layer) = self.manifest(name, here())?;
-                (self.index(vec![self.manifest(name, elsewhere())?.0, ours])?, layer)
+                (made.child, made.layer) = (digest_of(&ours), layer);
+                self.index(vec![self.manifest(name, elsewhere())?.0, ours])?
             }
         };
-        let digest = top["digest"].as_str().unwrap_or_default().to_owned();
+        made.top = digest_of(&top);
         top["annotations"] = json!({ "org.opencontainers.image.ref.name": name });
         self.entries.push(top);
-        Ok(Made { top: digest, layer })
+        Ok(made)
     }
 
     /// Writes the list of what is in here, and says where it is.
@@ -80,19 +110,37 @@ impl Layout {
             "application/vnd.oci.image.layer.v1.tar",
             &tar(&format!("{name} {architecture}")),
         )?;
+        let config = self.config(name, architecture, &[&layer])?;
+        let mut entry = self.manifest_of(&config, &[&layer])?;
+        entry["platform"] = json!({ "os": "linux", "architecture": architecture });
+        Ok((entry, digest_of(&layer)))
+    }
+
+    fn config(&self, name: &str, architecture: &str, layers: &[&Value]) -> Fallible<Value> {
+        let history: Vec<_> =
+            layers.iter().map(|_| json!({ "created_by": "ADD hello /" })).collect();
+        let diffs: Vec<_> = layers.iter().map(|layer| &layer["digest"]).collect();
         let config = json!({
             "architecture": architecture, "os": "linux", "created": "2024-01-01T00:00:00Z",
-            "config": { "Cmd": ["/hello"] },
-            "rootfs": { "type": "layers", "diff_ids": [layer["digest"]] },
+            "config": { "Cmd": ["/hello"], "Labels": { "case": name } }, "history": history,
+            "rootfs": { "type": "layers", "diff_ids": diffs },
         });
+        self.blob("application/vnd.oci.image.config.v1+json", config.to_string().as_bytes())
+    }
+
+    fn chart(&self, name: &str) -> Fallible<Value> {
+        let about = json!({ "apiVersion": "v2", "name": name, "version": "0.1.0" });
         let config =
-            self.blob("application/vnd.oci.image.config.v1+json", config.to_string().as_bytes())?;
+            self.blob("application/vnd.cncf.helm.config.v1+json", about.to_string().as_bytes())?;
+        let media = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
+        self.manifest_of(&config, &[&self.blob(media, &tar(name))?])
+    }
+
+    fn manifest_of(&self, config: &Value, layers: &[&Value]) -> Fallible<Value> {
         let media = "application/vnd.oci.image.manifest.v1+json";
         let manifest =
-            json!({ "schemaVersion": 2, "mediaType": media, "config": config, "layers": [layer] });
-        let mut entry = self.blob(media, manifest.to_string().as_bytes())?;
-        entry["platform"] = json!({ "os": "linux", "architecture": architecture });
-        Ok((entry, layer["digest"].as_str().unwrap_or_default().to_owned()))
+            json!({ "schemaVersion": 2, "mediaType": media, "config": config, "layers": layers });
+        self.blob(media, manifest.to_string().as_bytes())
     }
 
     fn index(&self, manifests: Vec<Value>) -> Fallible<Value> {
@@ -106,6 +154,10 @@ impl Layout {
         std::fs::write(self.folder.join("blobs/sha256").join(&hex), bytes)?;
         Ok(json!({ "mediaType": media, "digest": format!("sha256:{hex}"), "size": bytes.len() }))
     }
+}
+
+fn digest_of(entry: &Value) -> String {
+    entry["digest"].as_str().unwrap_or_default().to_owned()
 }
 
 /// Where docker-registry keeps the bytes of a digest, below its root.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures::stream::{self, StreamExt as _};
 use tokio::sync::Semaphore;
 
-use crate::cases::Case;
+use crate::case::Case;
 use crate::tool::{Told, Tool};
 use crate::world::World;
 use crate::{Answered, Fallible, peer};
@@ -83,23 +83,38 @@ fn complaints(
         _ => {}
     }
     let Some(told) = tool else { return wrong };
-    let (verdict, exit) = if runtime.can { ("pull", 0) } else { ("no", 1) };
+    let (verdict, exit) = match (case.undecided, runtime.can) {
+        (true, _) => ("unknown", 3),
+        (false, true) => ("pull", 0),
+        (false, false) => ("no", 1),
+    };
     if told.can != verdict {
-        wrong.push(format!("check-acr says {:?}, containerd {}", told.can, can(runtime.can)));
+        wrong.push(format!("check-acr says {:?}, it should be {verdict:?}", told.can));
     }
     if told.exit != Some(exit) {
         wrong.push(format!("check-acr exits with {:?}, not {exit}", told.exit));
     }
-    let named = match told.codes.as_slice() {
+    let (named, other) = match case.undecided {
+        true => (&told.unknown, &told.codes),
+        false => (&told.codes, &told.unknown),
+    };
+    let right = match named.as_slice() {
         [] => case.codes.is_empty(),
         [one] => case.codes.contains(&one.as_str()),
         _ => false,
     };
-    if !named {
+    if !right || !other.is_empty() {
         wrong.push(format!(
-            "check-acr's causes are {:?}, it should be {:?}",
-            told.codes, case.codes
+            "check-acr's causes are {:?}, and it could not tell {:?}; it should be {:?}",
+            told.codes, told.unknown, case.codes
         ));
+    }
+    if told.warnings != case.warns {
+        wrong
+            .push(format!("check-acr warns of {:?}, it should be {:?}", told.warnings, case.warns));
+    }
+    if told.leaks {
+        wrong.push("check-acr shows a password or a token".to_owned());
     }
     wrong
 }

@@ -12,7 +12,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::daemon::run;
-use crate::namespace::Lane;
+use crate::lanes::GOOD;
 use crate::world::World;
 use crate::{Answered, Fallible};
 
@@ -62,14 +62,14 @@ async fn clients(world: &World, program: &Path) -> Fallible<Vec<(&'static str, A
         Err(e) => Answered { can: false, words: e.to_string() },
     };
 
-    let hosts = world.folder.join(format!("containerd-{}/certs.d/{registry}", Lane::Good.name()));
+    let hosts = world.folder.join(format!("containerd-{}/certs.d/{registry}", GOOD.name));
     std::fs::create_dir_all(&hosts)?;
     let toml = format!(
         "server = \"https://{registry}\"\n[host.\"https://{registry}\"]\ncapabilities = [\"pull\", \"resolve\"]\nca = {:?}\n",
         ca.display().to_string()
     );
     std::fs::write(hosts.join("hosts.toml"), toml)?;
-    let containerd = world.runtime(Lane::Good)?.pull(&image, Some((&login.0, &login.1))).await;
+    let containerd = world.runtime(GOOD)?.pull(&image, Some((&login.0, &login.1))).await;
     Ok(vec![("skopeo", skopeo), ("containerd", containerd)])
 }
 

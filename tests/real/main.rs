@@ -1,7 +1,8 @@
 //! The same questions, put to real servers: containerd's `PullImage` is the judge of what `check-acr` says.
 //!
-//! `real [--tool check-acr] [--only WORDS] [--all]`, as root. See README.md.
+//! `real [--tool check-acr] [--only WORDS] [--all] [--proof docs/proof.md]`, as root. See README.md.
 
+mod case;
 mod cases;
 mod cri;
 mod daemon;
@@ -9,14 +10,18 @@ mod dns;
 mod image;
 mod judge;
 mod lab;
+mod lanes;
 mod namespace;
 mod peer;
 mod pki;
 mod places;
+mod proof;
+mod proxies;
 mod realm;
 mod refusals;
 mod registry;
 mod serve;
+mod shelf;
 mod storage;
 mod table;
 mod tool;
@@ -29,6 +34,7 @@ use std::time::Instant;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cases::CASES;
+use crate::proof::Run;
 use crate::tool::Tool;
 use crate::world::World;
 
@@ -83,8 +89,8 @@ fn told(error: &dyn std::error::Error) -> String {
 /// Makes the place, goes inside, and takes the temporary folder away afterwards, whatever happened.
 async fn outside(words: &[String]) -> Fallible<bool> {
     let mut options = Options::read(words)?;
-    if let Some(tool) = &mut options.tool {
-        *tool = tool.canonicalize().map_err(|e| format!("{}: {e}", tool.display()))?;
+    for path in options.tool.iter_mut().chain(&mut options.proof) {
+        *path = path.canonicalize().map_err(|e| format!("{}: {e}", path.display()))?;
     }
     namespace::allowed().await?;
     let folder = std::env::temp_dir().join(format!("check-acr-real-{}", std::process::id()));
@@ -93,7 +99,8 @@ async fn outside(words: &[String]) -> Fallible<bool> {
     arguments
         .extend(options.tool.iter().flat_map(|t| ["--tool".to_owned(), t.display().to_string()]));
     arguments.extend(options.only.iter().flat_map(|o| ["--only".to_owned(), o.clone()]));
-
+    arguments
+        .extend(options.proof.iter().flat_map(|p| ["--proof".to_owned(), p.display().to_string()]));
     arguments.extend(options.all.then(|| "--all".to_owned()));
 
     let mut terminate = signal(SignalKind::terminate())?;
@@ -132,13 +139,9 @@ async fn inside(folder: &Path, words: &[String]) -> Fallible<bool> {
     if tool.is_none() {
         println!("no --tool: only the real clients are asked");
     }
-    if let Some((_, runtime)) = world.runtimes.first() {
-        println!(
-            "{} is the judge; the world took {:.1?} to build",
-            runtime.version().await,
-            start.elapsed()
-        );
-    }
+    let Some((_, runtime)) = world.runtimes.first() else { return Err("no such case".into()) };
+    let judge = runtime.version().await;
+    println!("{judge} is the judge; the world took {:.1?} to build", start.elapsed());
     let rows = judge::all(&world, tool.as_ref(), &cases).await?;
     table::print(&rows);
     let explained = rows.iter().filter(|row| options.all || !row.complaints.is_empty());
@@ -157,8 +160,15 @@ async fn inside(folder: &Path, words: &[String]) -> Fallible<bool> {
             }
         }
     }
+    let result = format!("{passed} passed, {failed} failed");
+    if let Some(page) = &options.proof {
+        let program = tool.as_ref().map(|t| t.program.as_path());
+        let (rows, took) = (rows.as_slice(), start.elapsed());
+        proof::write(page, &Run { rows, judge: &judge, tool: program, took, result: &result })
+            .await?;
+    }
     println!("\nall of it took {:.1?}", start.elapsed());
-    println!("{passed} passed, {failed} failed");
+    println!("{result}");
     Ok(failed == 0 && passed > 0)
 }
 
@@ -168,22 +178,31 @@ struct Options {
     only: Option<String>,
     /// Say everything about every case, not only about those that failed.
     all: bool,
+    /// The page that keeps the table.
+    proof: Option<PathBuf>,
 }
 
 impl Options {
     fn read(words: &[String]) -> Fallible<Options> {
         let mut options = Options::default();
         let mut words = words.iter();
-        let usage =
-            |at: &str| format!("usage: real [--tool PROGRAM] [--only WORDS] [--all] (at {at:?})");
+        let usage = |at: &str| {
+            format!(
+                "usage: real [--tool PROGRAM] [--only WORDS] [--all] [--proof PAGE] (at {at:?})"
+            )
+        };
         while let Some(word) = words.next() {
             let mut value = || words.next().cloned().ok_or_else(|| usage(word));
             match word.as_str() {
                 "--tool" => options.tool = Some(PathBuf::from(value()?)),
                 "--only" => options.only = Some(value()?),
+                "--proof" => options.proof = Some(PathBuf::from(value()?)),
                 "--all" => options.all = true,
                 other => return Err(usage(other).into()),
             }
+        }
+        if options.proof.is_some() && (options.tool.is_none() || options.only.is_some()) {
+            return Err("--proof keeps the whole table, with --tool and without --only".into());
         }
         Ok(options)
     }

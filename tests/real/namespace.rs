@@ -11,8 +11,8 @@ use tokio::process::{Child, Command};
 use crate::Fallible;
 use crate::daemon::run;
 use crate::places::{
-    DATA_DROPPED, DNS_CLOSED, DNS_EMPTY, DNS_FAILING, DNS_GOOD, DNS_SILENT, DROPPED, REJECTED,
-    V6_DEAD,
+    BEHIND_PROXY, DATA_DROPPED, DNS_EMPTY, DNS_FAILING, DNS_GOOD, DNS_PUBLIC, DNS_SILENT, DROPPED,
+    PROXY_DROPPED, REJECTED, SQUID, V6_DEAD, V6_ONLY,
 };
 
 const FRESH: &[&str] = &["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
@@ -53,14 +53,22 @@ pub async fn furnish(folder: &Path) -> Fallible<bool> {
     // A prefix on `lo` makes all of it local: any address in it answers, or refuses, at once.
     for net in [
         "10.77.0.1/16",
+        "198.51.100.1/24",
         &format!("{DNS_GOOD}/32"),
+        &format!("{DNS_PUBLIC}/32"),
         &format!("{DNS_EMPTY}/32"),
         &format!("{DNS_FAILING}/32"),
     ] {
         ip(&["address", "add", net, "dev", "lo"]).await?;
     }
-    let six = ip(&["-6", "address", "add", "fd77::1/64", "dev", "lo"]).await.is_ok()
-        && ip(&["-6", "address", "add", &format!("{V6_DEAD}/128"), "dev", "lo"]).await.is_ok();
+    let mut six = true;
+    for net in ["fd77::1/64", &format!("{V6_DEAD}/128"), &format!("{V6_ONLY}/128")] {
+        six &= ip(&["-6", "address", "add", net, "dev", "lo", "nodad"]).await.is_ok();
+    }
+    // squid keeps shared memory there, and leaves it behind when it is killed.
+    let mut shm = Command::new("mount");
+    shm.args(["-t", "tmpfs", "tmpfs", "/dev/shm"]);
+    run(shm).await?;
 
     bind(&folder.join("ca.pem"), Path::new("/etc/ssl/certs/ca-certificates.crt")).await?;
     let order = folder.join("nsswitch.conf");
@@ -83,6 +91,8 @@ fn faults() -> String {
     format!(
         "table inet faults {{ chain input {{ type filter hook input priority 0; policy accept;\n\
          ip daddr {{ {DROPPED}, {DATA_DROPPED} }} tcp dport 443 drop\n\
+         ip daddr {BEHIND_PROXY} ip saddr != {SQUID} tcp dport 443 drop\n\
+         ip daddr {PROXY_DROPPED} drop\n\
          ip daddr {REJECTED} tcp dport 443 reject with tcp reset\n\
          ip6 daddr {V6_DEAD} drop\n\
          ip daddr {DNS_SILENT} drop\n}}\n}}\n"
@@ -99,65 +109,4 @@ async fn bind(ours: &Path, theirs: &Path) -> Fallible<()> {
     let mut command = Command::new("mount");
     command.arg("--bind").arg(ours).arg(theirs);
     run(command).await.map(drop)
-}
-
-/// What a host's `/etc/resolv.conf` says. A lane is a host of its own: its file, and a containerd that never saw another.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Lane {
-    Good,
-    FirstDead,
-    AllClosed,
-    AllSilent,
-    FirstFailing,
-    AllFailing,
-    FirstEmpty,
-    SecondEmpty,
-}
-
-impl Lane {
-    pub const ALL: [Lane; 8] = [
-        Lane::Good,
-        Lane::FirstDead,
-        Lane::AllClosed,
-        Lane::AllSilent,
-        Lane::FirstFailing,
-        Lane::AllFailing,
-        Lane::FirstEmpty,
-        Lane::SecondEmpty,
-    ];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Lane::Good => "good",
-            Lane::FirstDead => "first-dead",
-            Lane::AllClosed => "all-closed",
-            Lane::AllSilent => "all-silent",
-            Lane::FirstFailing => "first-failing",
-            Lane::AllFailing => "all-failing",
-            Lane::FirstEmpty => "first-empty",
-            Lane::SecondEmpty => "second-empty",
-        }
-    }
-
-    pub fn resolv_conf(self) -> String {
-        let servers: &[&str] = match self {
-            Lane::Good => &[DNS_GOOD],
-            Lane::FirstDead => &[DNS_CLOSED, DNS_GOOD],
-            Lane::AllClosed => &[DNS_CLOSED],
-            Lane::AllSilent => &[DNS_SILENT],
-            Lane::FirstFailing => &[DNS_FAILING, DNS_GOOD],
-            Lane::AllFailing => &[DNS_FAILING],
-            Lane::FirstEmpty => &[DNS_EMPTY, DNS_GOOD],
-            Lane::SecondEmpty => &[DNS_GOOD, DNS_EMPTY],
-        };
-        servers.iter().map(|s| format!("nameserver {s}\n")).collect()
-    }
-
-    /// `program` as it runs on this lane's host: with this lane's resolv.conf in place.
-    pub fn command(self, folder: &Path, program: &Path) -> Command {
-        let mut command = Command::new("unshare");
-        command.args(["--mount", "sh", "-c", r#"mount --bind "$0" /etc/resolv.conf && exec "$@""#]);
-        command.arg(folder.join(format!("resolv-{}.conf", self.name()))).arg(program);
-        command
-    }
 }

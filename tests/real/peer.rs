@@ -12,7 +12,7 @@ use oci_distribution::secrets::RegistryAuth;
 use oci_distribution::{Client, Reference, RegistryOperation};
 
 use crate::image::here;
-use crate::namespace::Lane;
+use crate::lanes::Lane;
 use crate::{Answered, Fallible, Login};
 
 pub async fn ask(folder: &Path, lane: Lane, image: &str, login: Option<Login<'_>>) -> Answered {

@@ -1,4 +1,4 @@
-//! Certificates: one authority that this world trusts, one that it does not, and leaves that are right, misnamed or expired.
+//! Certificates: one authority that this world trusts, one that it does not, and leaves that are right or wrong in one way each.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,14 +7,12 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose, date_time_ymd,
 };
-use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
 
 use crate::Fallible;
-
-pub struct Authority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
-}
+use crate::places::GOOD_NAMES;
 
 /// A leaf: for a docker-registry as two files, for a server of ours as a rustls configuration, for the realm as raw parts.
 pub struct Leaf {
@@ -25,45 +23,106 @@ pub struct Leaf {
     pub tls: Arc<ServerConfig>,
 }
 
-impl Authority {
-    pub fn new(name: &str) -> Fallible<Authority> {
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
-        Ok(Authority { issuer: CertifiedIssuer::self_signed(params, KeyPair::generate()?)? })
-    }
+/// All that the servers of this world show.
+pub struct Leaves {
+    /// The authority that everybody here trusts.
+    pub root: CertificateDer<'static>,
+    pub good: Leaf,
+    /// Signed by the authority that nobody here trusts.
+    pub stranger: Leaf,
+    pub misnamed: Leaf,
+    pub expired: Leaf,
+    pub unborn: Leaf,
+    /// Its host is in the common name alone, where nobody looks for it any more.
+    pub nameless: Leaf,
+    /// Signed by an authority in between, which is sent along, or forgotten.
+    pub chained: Leaf,
+    pub unchained: Leaf,
+    /// Shown by a server that wants to see the client's as well.
+    pub mutual: Leaf,
+    /// For tokens, not for a server.
+    pub signing: Leaf,
+}
 
-    pub fn pem(&self) -> String {
-        self.issuer.as_ref().pem()
-    }
+type Issuer = CertifiedIssuer<'static, KeyPair>;
 
-    pub fn leaf(&self, folder: &Path, name: &str, hosts: &[&str]) -> Fallible<Leaf> {
-        self.sign(folder, name, params(hosts)?)
-    }
+impl Leaves {
+    /// Makes them all, and `ca.pem`, which is what this host trusts.
+    pub fn new(folder: &Path) -> Fallible<Leaves> {
+        let trusted = Issuer::self_signed(
+            authority("Authority that this host trusts"),
+            KeyPair::generate()?,
+        )?;
+        let foreign = authority("Authority that nobody told this host about");
+        let foreign = Issuer::self_signed(foreign, KeyPair::generate()?)?;
+        let between = authority("Authority in between");
+        let between = Issuer::signed_by(between, KeyPair::generate()?, &trusted)?;
+        std::fs::write(folder.join("ca.pem"), trusted.as_ref().pem())?;
 
-    /// A leaf that ran out years ago: no clock error explains it.
-    pub fn expired_leaf(&self, folder: &Path, name: &str, hosts: &[&str]) -> Fallible<Leaf> {
-        let mut params = params(hosts)?;
-        params.not_before = date_time_ymd(2019, 1, 1);
-        params.not_after = date_time_ymd(2020, 1, 1);
-        self.sign(folder, name, params)
-    }
+        let leaf = |name: &str, issuer: &Issuer, params| sign(folder, name, issuer, params, &[]);
+        let named = |host: &str| leaf(host, &trusted, params(&[&format!("{host}.registry.test")])?);
+        let mut expired = params(&["expired.registry.test"])?;
+        // Years ago and years ahead: no clock error explains it.
+        expired.not_before = date_time_ymd(2019, 1, 1);
+        expired.not_after = date_time_ymd(2020, 1, 1);
+        let mut unborn = params(&["unborn.registry.test"])?;
+        unborn.not_before = date_time_ymd(2073, 1, 1);
+        let mut nameless = params(&["nameless.registry.test"])?;
+        nameless.subject_alt_names.clear();
+        let sent_along = [between.as_ref().der().clone()];
+        let chained = params(&["chained.registry.test"])?;
 
-    fn sign(&self, folder: &Path, name: &str, params: CertificateParams) -> Fallible<Leaf> {
-        let key = KeyPair::generate()?;
-        let certificate = params.signed_by(&key, &self.issuer)?;
-        let (pem, key_pem) =
-            (folder.join(format!("{name}.pem")), folder.join(format!("{name}.key")));
-        std::fs::write(&pem, certificate.pem())?;
-        std::fs::write(&key_pem, key.serialize_pem())?;
-        let der = certificate.der().clone();
-        let pkcs8 = key.serialize_der();
-        let tls = ServerConfig::builder()
-            .with_no_client_auth()
-            .with_single_cert(vec![der.clone()], PrivateKeyDer::Pkcs8(pkcs8.clone().into()))?;
-        Ok(Leaf { certificate: pem, key: key_pem, der, pkcs8, tls: Arc::new(tls) })
+        let mut mutual = named("mutual")?;
+        let mut roots = RootCertStore::empty();
+        roots.add(trusted.as_ref().der().clone())?;
+        let clients = WebPkiClientVerifier::builder(Arc::new(roots)).build()?;
+        let key = PrivateKeyDer::Pkcs8(mutual.pkcs8.clone().into());
+        let tls = ServerConfig::builder().with_client_cert_verifier(clients);
+        mutual.tls = Arc::new(tls.with_single_cert(vec![mutual.der.clone()], key)?);
+
+        Ok(Leaves {
+            root: trusted.as_ref().der().clone(),
+            good: leaf("good", &trusted, params(GOOD_NAMES)?)?,
+            stranger: leaf("stranger", &foreign, params(GOOD_NAMES)?)?,
+            misnamed: named("somebody-else")?,
+            expired: leaf("expired", &trusted, expired)?,
+            unborn: leaf("unborn", &trusted, unborn)?,
+            nameless: leaf("nameless", &trusted, nameless)?,
+            chained: sign(folder, "chained", &between, chained, &sent_along)?,
+            unchained: leaf("unchained", &between, params(&["unchained.registry.test"])?)?,
+            mutual,
+            signing: named("tokens")?,
+        })
     }
+}
+
+fn sign(
+    folder: &Path,
+    name: &str,
+    issuer: &Issuer,
+    params: CertificateParams,
+    sent_along: &[CertificateDer<'static>],
+) -> Fallible<Leaf> {
+    let key = KeyPair::generate()?;
+    let certificate = params.signed_by(&key, issuer)?;
+    let (pem, key_pem) = (folder.join(format!("{name}.pem")), folder.join(format!("{name}.key")));
+    std::fs::write(&pem, certificate.pem())?;
+    std::fs::write(&key_pem, key.serialize_pem())?;
+    let der = certificate.der().clone();
+    let pkcs8 = key.serialize_der();
+    let chain = std::iter::once(&der).chain(sent_along).cloned().collect();
+    let tls = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(chain, PrivateKeyDer::Pkcs8(pkcs8.clone().into()))?;
+    Ok(Leaf { certificate: pem, key: key_pem, der, pkcs8, tls: Arc::new(tls) })
+}
+
+fn authority(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+    params
 }
 
 fn params(hosts: &[&str]) -> Fallible<CertificateParams> {

@@ -9,6 +9,8 @@ pub const DNS_GOOD: &str = "127.0.0.53";
 pub const DNS_EMPTY: &str = "127.0.0.54";
 /// The same again, through a view that cannot load its zones: SERVFAIL.
 pub const DNS_FAILING: &str = "127.0.0.55";
+/// The same again, as it answers outside: what is private in the others has its public address here. Only the proxy asks it.
+pub const DNS_PUBLIC: &str = "127.0.0.56";
 /// Nothing listens here: port 53 answers with "port unreachable".
 pub const DNS_CLOSED: &str = "10.77.9.1";
 /// The firewall drops what is sent here: port 53 is silent.
@@ -36,6 +38,12 @@ pub const MUTE: &str = "10.77.0.24";
 pub const WALLED: &str = "10.77.0.25";
 pub const STRANGEDATA: &str = "10.77.0.26";
 pub const TOLLED: &str = "10.77.0.27";
+pub const MISTRUSTED: &str = "10.77.0.28";
+pub const FORBIDDEN: &str = "10.77.0.29";
+pub const TREYRESEARCH: &str = "10.77.0.30";
+pub const WOODGROVE: &str = "10.77.0.31";
+pub const TAXED: &str = "10.77.0.32";
+pub const HUSHED: &str = "10.77.0.33";
 
 /// The realm that signs people in, for every registry that wants a token.
 pub const REALM: &str = "10.77.0.40";
@@ -48,35 +56,122 @@ pub const DATA_STRANGER: &str = "10.77.1.15";
 /// The storage that refuses.
 pub const DATA_TOLLED: &str = "10.77.1.16";
 
+/// The storage that does not believe the signature.
+pub const DATA_MISTRUSTED: &str = "10.77.1.17";
+
+/// Registries of ours over the same folder (`shelf`): their clock is wrong, or they refuse in the middle.
+pub const SLOW: &str = "10.77.0.50";
+pub const FAST: &str = "10.77.0.51";
+pub const LOCKED: &str = "10.77.0.52";
+pub const RATIONED: &str = "10.77.0.53";
+pub const UNDIGESTED: &str = "10.77.0.55";
+pub const MISLABELLED: &str = "10.77.0.56";
+pub const HEADLESS: &str = "10.77.0.57";
+pub const DETOUR: &str = "10.77.0.58";
+pub const ROUNDABOUT: &str = "10.77.0.59";
+pub const CHAINED: &str = "10.77.0.61";
+pub const UNCHAINED: &str = "10.77.0.62";
+pub const UNBORN: &str = "10.77.0.63";
+pub const NAMELESS: &str = "10.77.0.64";
+pub const MUTUAL: &str = "10.77.0.65";
+/// Stands for Docker Hub.
+pub const HUB: &str = "10.77.0.54";
+
+/// Registries whose realm is not where tokens come from: their name, where they are, the realm that they name.
+pub const ASTRAY: &[(&str, &str, &str)] = &[
+    ("unsent", "10.77.0.70", "https://nowhere.edge.test/token"),
+    ("unheard", "10.77.0.71", "https://dropped.registry.test/token"),
+    ("unproven", "10.77.0.72", "https://stranger.registry.test/token"),
+    ("unable", "10.77.0.73", "https://down.registry.test/token"),
+    ("unhurried", "10.77.0.74", "https://busy.registry.test/token"),
+];
+
+/// Of the addresses that documents may use: public, as far as anybody here can tell.
+pub const PUBLIC_OPEN: &str = "198.51.100.10";
+pub const PUBLIC_WALLED: &str = "198.51.100.25";
+/// Only the proxy gets there.
+pub const BEHIND_PROXY: &str = "10.77.0.60";
+
+/// Where squid is, and what it is seen as by those it connects to.
+pub const SQUID: &str = "10.77.2.10";
+pub const TINYPROXY: &str = "10.77.2.11";
+pub const INTERCEPTOR_TRUSTED: &str = "10.77.2.12";
+pub const INTERCEPTOR_STRANGER: &str = "10.77.2.13";
+/// Takes connections and says nothing, ever.
+pub const PROXY_NEVER_ANSWERS: &str = "10.77.2.14";
+/// The firewall drops what is sent here.
+pub const PROXY_DROPPED: &str = "10.77.2.2";
+
+/// Answers everything with "sign in over there first", as an airport does.
+pub const PORTAL: &str = "10.77.2.15";
+/// The same as a client is told of them. Nothing listens at the first.
+pub const PROXY_CLOSED: &str = "http://10.77.2.1:3128";
+pub const PROXY_SILENT: &str = "http://10.77.2.2:3128";
+pub const PROXY_SQUID: &str = "http://10.77.2.10:3128";
+pub const PROXY_SIGN_IN: &str = "http://10.77.2.11:3128";
+/// What tinyproxy wants to hear.
+pub const PROXY_USER: (&str, &str) = ("proxima", "open-sesame");
+pub const PROXY_SIGNED_IN: &str = "http://proxima:open-sesame@10.77.2.11:3128";
+pub const PROXY_TRUSTED: &str = "http://10.77.2.12:3128";
+pub const PROXY_STRANGER: &str = "http://10.77.2.13:3128";
+pub const PROXY_PORTAL: &str = "http://10.77.2.15:3128";
+pub const PROXY_MUTE: &str = "http://10.77.2.14:3128";
+
 /// An IPv6 address that is dropped, beside an IPv4 address that works.
 pub const V6_DEAD: &str = "fd77::dead";
+/// One that works, and has no IPv4 beside it.
+pub const V6_ONLY: &str = "fd77::10";
 
 /// What the certificate of the healthy servers is for.
 pub const GOOD_NAMES: &[&str] = &[
-    "fabrikam.registry.test",
-    "northwind.registry.test",
-    "wingtip.registry.test",
-    "dataless.registry.test",
-    "fardata.registry.test",
-    "strangedata.registry.test",
-    "tolled.registry.test",
-    "twofold.registry.test",
-    "halfway.registry.test",
-    "sixless.registry.test",
-    "down.registry.test",
-    "busy.registry.test",
-    "mute.registry.test",
-    "walled.registry.test",
-    "cut.registry.test",
-    "realm.registry.test",
-    "wingtip.eastus.data.test",
-    "tolled.eastus.data.test",
+    "*.registry.test",
+    "*.eastus.data.test",
+    "*.azurecr.io",
+    "*.eastus.data.azurecr.io",
+    "*.blob.core.windows.net",
+    "registry-1.docker.io",
+    "index.docker.io",
+    FABRIKAM,
 ];
 
 const HEAD: &str = "$TTL 60\n@ IN SOA ns.edge.test. hostmaster.edge.test. 1 3600 600 86400 60\n@ IN NS ns.edge.test.\n";
 
+/// The name, and its records as a zone file has them.
+pub struct Zone {
+    pub name: &'static str,
+    pub text: String,
+}
+
+/// The zones as they are seen here.
+pub fn zones() -> Vec<Zone> {
+    zone_list(&format!(
+        "contoso IN A {FABRIKAM}\nrelecloud IN A {DROPPED}\ntreyresearch IN A {TREYRESEARCH}\n\
+         treyresearch.eastus.data IN A {DATA}\nwoodgrove IN A {WOODGROVE}\nlitware IN TXT \"a name without an address\"\n{TAILWIND}"
+    ))
+}
+
+/// The same as seen from outside, where nobody knows of a private endpoint but for its name.
+pub fn public_zones() -> Vec<Zone> {
+    zone_list(&format!("contoso IN CNAME r0009.edge.test.\n{TAILWIND}"))
+}
+
+const TAILWIND: &str = "tailwind IN CNAME r0002.edge.test.\n";
+
+fn zone_list(private: &str) -> Vec<Zone> {
+    let zone = |name, text: String| Zone { name, text: format!("{HEAD}{text}") };
+    vec![
+        zone("registry.test", registries()),
+        zone("data.test", data_hosts()),
+        zone("edge.test", edges()),
+        zone("azurecr.io", azure()),
+        zone("privatelink.azurecr.io", private.to_owned()),
+        zone("blob.core.windows.net", format!("eusmanaged7 IN A {DATA_TOLLED}\n")),
+        zone("docker.io", format!("registry-1 IN A {HUB}\nindex IN A {HUB}\n")),
+    ]
+}
+
 /// The login servers. `wingtip` sits behind two aliases in another zone, as a cloud registry does.
-pub fn registry_zone() -> String {
+fn registries() -> String {
     let plain = [
         ("fabrikam", FABRIKAM),
         ("northwind", NORTHWIND),
@@ -84,6 +179,8 @@ pub fn registry_zone() -> String {
         ("fardata", FARDATA),
         ("strangedata", STRANGEDATA),
         ("tolled", TOLLED),
+        ("mistrusted", MISTRUSTED),
+        ("forbidden", FORBIDDEN),
         ("stranger", STRANGER),
         ("misnamed", MISNAMED),
         ("expired", EXPIRED),
@@ -101,27 +198,66 @@ pub fn registry_zone() -> String {
         ("halfway", DROPPED),
         ("halfway", FABRIKAM),
         ("sixless", FABRIKAM),
+        ("slow", SLOW),
+        ("fast", FAST),
+        ("locked", LOCKED),
+        ("rationed", RATIONED),
+        ("remote", BEHIND_PROXY),
+        ("denied", FABRIKAM),
+        ("undigested", UNDIGESTED),
+        ("taxed", TAXED),
+        ("hushed", HUSHED),
+        ("mislabelled", MISLABELLED),
+        ("headless", HEADLESS),
+        ("detour", DETOUR),
+        ("roundabout", ROUNDABOUT),
+        ("chained", CHAINED),
+        ("unchained", UNCHAINED),
+        ("unborn", UNBORN),
+        ("nameless", NAMELESS),
+        ("mutual", MUTUAL),
     ];
-    let records: String = plain.iter().map(|(name, at)| format!("{name} IN A {at}\n")).collect();
+    let astray = ASTRAY.iter().map(|(name, at, _)| (*name, *at));
+    let records: String =
+        plain.into_iter().chain(astray).map(|(name, at)| format!("{name} IN A {at}\n")).collect();
     format!(
-        "{HEAD}{records}sixless IN AAAA {V6_DEAD}\nwingtip IN CNAME wingtip.fe.edge.test.\n\
-         nodata IN TXT \"a name without an address\"\n"
+        "{records}sixless IN AAAA {V6_DEAD}\nsixonly IN AAAA {V6_ONLY}\nunrouted IN AAAA 2001:db8::10\n\
+         wingtip IN CNAME wingtip.fe.edge.test.\nnodata IN TXT \"a name without an address\"\n"
     )
 }
 
 /// The data hosts; `dataless.eastus.data.test` is the one that was forgotten.
-pub fn data_zone() -> String {
+fn data_hosts() -> String {
     format!(
-        "{HEAD}wingtip.eastus IN CNAME eus-1.edge.test.\nfardata.eastus IN A {DATA_DROPPED}\n\
-         strangedata.eastus IN A {DATA_STRANGER}\ntolled.eastus IN A {DATA_TOLLED}\n"
+        "wingtip.eastus IN CNAME eus-1.edge.test.\nfardata.eastus IN A {DATA_DROPPED}\n\
+         strangedata.eastus IN A {DATA_STRANGER}\ntolled.eastus IN A {DATA_TOLLED}\n\
+         mistrusted.eastus IN A {DATA_MISTRUSTED}\nforbidden.eastus IN A {DATA}\n"
     )
 }
 
 /// Where the aliases end.
-pub fn edge_zone() -> String {
+fn edges() -> String {
     format!(
-        "{HEAD}ns IN A {DNS_GOOD}\nwingtip.fe IN CNAME r0001.edge.test.\nr0001 IN A {WINGTIP}\neus-1 IN A {DATA}\n"
+        "ns IN A {DNS_GOOD}\nwingtip.fe IN CNAME r0001.edge.test.\nr0001 IN A {WINGTIP}\neus-1 IN A {DATA}\n\
+         r0002 IN A {PUBLIC_OPEN}\nr0009 IN A {PUBLIC_WALLED}\n"
     )
+}
+
+/// Registries with a private endpoint: everybody is told of the private name, here and outside.
+fn azure() -> String {
+    let names = [
+        "adatum",
+        "contoso",
+        "litware",
+        "proseware.eastus.geo",
+        "relecloud",
+        "tailwind",
+        "treyresearch",
+        "treyresearch.eastus.data",
+        "woodgrove",
+        "woodgrove.eastus.data",
+    ];
+    names.map(|name| format!("{name} IN CNAME {name}.privatelink.azurecr.io.\n")).concat()
 }
 
 /// A zone that exists and knows nobody.

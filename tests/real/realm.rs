@@ -14,7 +14,7 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use serde_json::{Value, json};
 
 use crate::Fallible;
-use crate::pki::Leaf;
+use crate::pki::Leaves;
 use crate::places::REALM;
 use crate::serve::{Answer, Asked, fields, json as reply, serve};
 
@@ -37,12 +37,14 @@ struct Signer {
     random: SystemRandom,
 }
 
-pub async fn start(tls: &Leaf, signing: &Leaf) -> Fallible<()> {
+pub async fn start(leaves: &Leaves) -> Fallible<()> {
     let random = SystemRandom::new();
-    let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &signing.pkcs8, &random)
-        .map_err(|e| format!("the realm's key: {e}"))?;
-    let signer = Arc::new(Signer { key, certificate: STANDARD.encode(&signing.der), random });
-    serve(REALM, tls.tls.clone(), move |asked| signer.answer(&asked)).await
+    let key =
+        EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &leaves.signing.pkcs8, &random)
+            .map_err(|e| format!("the realm's key: {e}"))?;
+    let signer =
+        Arc::new(Signer { key, certificate: STANDARD.encode(&leaves.signing.der), random });
+    serve(REALM, leaves.good.tls.clone(), move |asked| signer.answer(&asked)).await
 }
 
 impl Signer {

@@ -63,6 +63,24 @@ pub async fn serve_resets(address: &str) -> Fallible<()> {
     Ok(())
 }
 
+/// Takes the connection, the greeting and the request, and says nothing to it, ever.
+pub async fn serve_silence(address: &str, tls: Arc<ServerConfig>) -> Fallible<()> {
+    let listener =
+        TcpListener::bind((address, 443)).await.map_err(|e| format!("{address}:443: {e}"))?;
+    let acceptor = TlsAcceptor::from(tls);
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let Ok(mut stream) = acceptor.accept(socket).await else { return };
+                let mut heard = [0u8; 1024];
+                while stream.read(&mut heard).await.is_ok_and(|n| n > 0) {}
+            });
+        }
+    });
+    Ok(())
+}
+
 async fn converse<F>(acceptor: TlsAcceptor, socket: TcpStream, answer: F)
 where
     F: Fn(Asked) -> Answer + Clone + Send + 'static,
@@ -111,11 +129,23 @@ pub fn json(status: u16, body: &str) -> Answer {
 /// Promises `promised` bytes, sends fewer and hangs up.
 pub fn broken_off(promised: usize, sent: Bytes) -> Answer {
     let end = io::Error::new(io::ErrorKind::ConnectionAborted, "cut, as the case asks");
-    let frames = stream::iter([Ok(Frame::data(sent))]).chain(stream::once(async move {
+    partly(promised, sent, async move {
         // Long enough for the bytes before it to leave; what is being tested is a body that ends, not one that never began.
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         Err(end)
-    }));
+    })
+}
+
+/// Promises `promised` bytes, sends fewer and goes silent.
+pub fn stalled(promised: usize, sent: Bytes) -> Answer {
+    partly(promised, sent, std::future::pending())
+}
+
+fn partly<F>(promised: usize, sent: Bytes, then: F) -> Answer
+where
+    F: Future<Output = io::Result<Frame<Bytes>>> + Send + 'static,
+{
+    let frames = stream::iter([Ok(Frame::data(sent))]).chain(stream::once(then));
     Response::builder()
         .header("content-length", promised)
         .header("content-type", "application/octet-stream")

@@ -1,16 +1,16 @@
-//! The data host: serves docker-registry's own blob files over TLS, and loses or cuts those that a case wants lost or cut.
+//! The data host: serves docker-registry's own blob files over TLS, and loses, cuts or holds back those that a case wants so.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hyper::Method;
 use hyper::body::Bytes;
 
 use crate::Fallible;
-use crate::pki::Leaf;
-use crate::places::{DATA, DATA_STRANGER, DATA_TOLLED};
-use crate::serve::{Answer, Asked, answer, broken_off, serve};
+use crate::pki::Leaves;
+use crate::places::{DATA, DATA_MISTRUSTED, DATA_STRANGER, DATA_TOLLED};
+use crate::serve::{Answer, Asked, answer, broken_off, serve, stalled};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Loss {
@@ -18,6 +18,8 @@ pub enum Loss {
     Gone,
     /// The connection ends in the middle of it, every time.
     Cut,
+    /// Half of it comes, then nothing more, and the connection stays.
+    Stalled,
 }
 
 /// What a storage account answers to an address its firewall does not know: XML, and a byte order mark in front of it.
@@ -25,23 +27,26 @@ const DENIED: &str = "\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><
                       <Message>This request is not authorized to perform this operation.</Message></Error>";
 const NOT_FOUND: &str = "\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>BlobNotFound</Code>\
                          <Message>The specified blob does not exist.</Message></Error>";
+/// What it answers to a signed address whose time is up, or that somebody rewrote on the way.
+const MISTRUSTED: &str = "\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>AuthenticationFailed</Code>\
+                          <Message>Server failed to authenticate the request. Make sure the value of Authorization header is formed \
+                          correctly including the signature.</Message><AuthenticationErrorDetail>Signature did not match.\
+                          </AuthenticationErrorDetail></Error>";
 const XML: (&str, &str) = ("content-type", "application/xml");
 
-pub async fn start(
-    root: PathBuf,
-    losses: BTreeMap<String, Loss>,
-    good: &Leaf,
-    stranger: &Leaf,
-) -> Fallible<()> {
+pub async fn start(root: PathBuf, losses: BTreeMap<String, Loss>, leaves: &Leaves) -> Fallible<()> {
     let shelf = Arc::new((root, losses));
     let again = shelf.clone();
-    serve(DATA, good.tls.clone(), move |asked| fetch(&shelf.0, &shelf.1, &asked)).await?;
-    serve(DATA_STRANGER, stranger.tls.clone(), move |asked| fetch(&again.0, &again.1, &asked))
-        .await?;
-    serve(DATA_TOLLED, good.tls.clone(), |_| answer(403, &[XML], DENIED)).await
+    serve(DATA, leaves.good.tls.clone(), move |asked| fetch(&shelf.0, &shelf.1, &asked)).await?;
+    serve(DATA_STRANGER, leaves.stranger.tls.clone(), move |asked| {
+        fetch(&again.0, &again.1, &asked)
+    })
+    .await?;
+    serve(DATA_MISTRUSTED, leaves.good.tls.clone(), |_| answer(403, &[XML], MISTRUSTED)).await?;
+    serve(DATA_TOLLED, leaves.good.tls.clone(), |_| answer(403, &[XML], DENIED)).await
 }
 
-fn fetch(root: &std::path::Path, losses: &BTreeMap<String, Loss>, asked: &Asked) -> Answer {
+fn fetch(root: &Path, losses: &BTreeMap<String, Loss>, asked: &Asked) -> Answer {
     if asked.authorization.is_some() {
         return answer(
             400,
@@ -59,9 +64,10 @@ fn fetch(root: &std::path::Path, losses: &BTreeMap<String, Loss>, asked: &Asked)
     let whole = bytes.len();
     let from = asked.range.as_deref().and_then(start_of).filter(|from| *from < whole);
     let rest = Bytes::from(bytes).slice(from.unwrap_or(0)..);
-    if loss == Some(Loss::Cut) && asked.method == Method::GET {
+    if let (Some(loss @ (Loss::Cut | Loss::Stalled)), &Method::GET) = (loss, &asked.method) {
         let sent = rest.slice(..(whole / 2).saturating_sub(from.unwrap_or(0)));
-        return broken_off(rest.len(), sent);
+        let halfway = if loss == Loss::Cut { broken_off } else { stalled };
+        return halfway(rest.len(), sent);
     }
     let kind = ("content-type", "application/octet-stream");
     match from {

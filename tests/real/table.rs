@@ -1,42 +1,53 @@
 //! What is printed at the end: a line a case, then everything there is to know about those that failed.
 
+use crate::cri::SILENCE;
 use crate::judge::{Row, can};
-use crate::tool::Tool;
+use crate::tool::{Told, Tool};
 use crate::world::World;
 
 const WORDS: usize = 76;
 
+/// The table as lines of cells, its head first.
+pub fn lines(rows: &[Row]) -> Vec<[String; 7]> {
+    let head = ["case", "containerd", "peer", "check-acr", "agree", "found", "containerd's words"];
+    std::iter::once(head.map(str::to_owned)).chain(rows.iter().map(line)).collect()
+}
+
+fn line(row: &Row) -> [String; 7] {
+    let star = if row.case.peer_differs.is_some() { "*" } else { "" };
+    [
+        row.case.name.to_owned(),
+        if row.runtime.words == SILENCE { "silent" } else { can(row.runtime.can) }.to_owned(),
+        format!("{}{star}", can(row.peer.can)),
+        row.tool.as_ref().map_or("not asked", |told| &told.can).to_owned(),
+        if row.complaints.is_empty() { "yes" } else { "NO" }.to_owned(),
+        row.tool.as_ref().map_or_else(String::new, found),
+        shortened(&row.runtime.words, &row.image),
+    ]
+}
+
+fn found(told: &Told) -> String {
+    let unsure = told.unknown.iter().map(|code| format!("could not tell: {code}"));
+    let warned = told.warnings.iter().map(|code| format!("warning {code}"));
+    let all: Vec<String> = told.codes.iter().cloned().chain(unsure).chain(warned).collect();
+    if all.is_empty() { "nothing".to_owned() } else { all.join(", ") }
+}
+
+/// Where the second peer is right to differ, and why.
+pub fn differences(rows: &[Row]) -> impl Iterator<Item = String> {
+    rows.iter().filter_map(|row| Some(format!("{}: {}", row.case.name, row.case.peer_differs?)))
+}
+
 pub fn print(rows: &[Row]) {
-    let name = rows.iter().map(|r| r.case.name.len()).max().unwrap_or(0);
-    println!(
-        "{:name$} | containerd | peer   | check-acr | agree | cause | containerd's words",
-        "case"
-    );
-    for row in rows {
-        let told = row.tool.as_ref();
-        let cause = told.map_or_else(
-            || "-".to_owned(),
-            |t| if t.codes.is_empty() { "none".into() } else { t.codes.join(" ") },
-        );
-        println!(
-            "{:name$} | {:10} | {:6} | {:9} | {:5} | {} | {}",
-            row.case.name,
-            can(row.runtime.can),
-            format!(
-                "{}{}",
-                can(row.peer.can),
-                if row.case.peer_differs.is_some() { "*" } else { "" }
-            ),
-            told.map_or("not asked", |t| t.can.as_str()),
-            if row.complaints.is_empty() { "yes" } else { "NO" },
-            cause,
-            shortened(&row.runtime.words, &row.image),
-        );
+    let lines = lines(rows);
+    let widths: [usize; 7] =
+        std::array::from_fn(|i| lines.iter().map(|l| l[i].chars().count()).max().unwrap_or(0));
+    for line in &lines {
+        let cells = line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        println!("{}", cells.collect::<Vec<_>>().join(" | ").trim_end());
     }
-    for row in rows {
-        if let Some(why) = row.case.peer_differs {
-            println!("* {}: {why}", row.case.name);
-        }
+    for why in differences(rows) {
+        println!("* {why}");
     }
 }
 
@@ -66,7 +77,10 @@ pub async fn explain(world: &World, tool: Option<&Tool>, row: &Row) {
     println!("  containerd ({:.1?}): {}", row.runtime_took, row.runtime.words);
     println!("  peer: {}", row.peer.words);
     if let (Some(tool), Some(told)) = (tool, &row.tool) {
-        println!("  check-acr ({:.1?}): {} {:?} {}", told.took, told.can, told.codes, told.stderr);
+        println!(
+            "  check-acr ({:.1?}): {} {:?} {:?} {}",
+            told.took, told.can, told.codes, told.warnings, told.stderr
+        );
         indent(&tool.text(&case.slug(), case.lane, &row.image, case.login).await);
     }
     let host = format!("{}.registry.test", case.host);
@@ -74,7 +88,7 @@ pub async fn explain(world: &World, tool: Option<&Tool>, row: &Row) {
     for (log, about) in [
         (format!("registry-{}", case.host), &repository),
         ("named".to_owned(), &host),
-        (format!("containerd-{}", case.lane.name()), &repository),
+        (format!("containerd-{}", case.lane.name), &repository),
     ] {
         let lines = world.log_about(&log, about, 4);
         if !lines.is_empty() {

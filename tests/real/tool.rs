@@ -8,17 +8,25 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::namespace::Lane;
+use crate::lanes::Lane;
+use crate::places::PROXY_USER;
+use crate::realm::{GUEST, READER, STALE};
 use crate::{Fallible, Login};
 
 #[derive(Clone, Default, Debug)]
 pub struct Told {
     /// `verdict.can`, or what was wrong with the answer.
     pub can: String,
+    /// Of its causes.
     pub codes: Vec<String>,
+    /// Of what it could not tell.
+    pub unknown: Vec<String>,
+    pub warnings: Vec<String>,
     pub exit: Option<i32>,
     pub took: Duration,
     pub stderr: String,
+    /// Something of ours that nobody may see stands in what it wrote, in all its detail.
+    pub leaks: bool,
 }
 
 pub struct Tool {
@@ -34,11 +42,16 @@ impl Tool {
 
     pub async fn ask(&self, slug: &str, lane: Lane, image: &str, login: Option<Login<'_>>) -> Told {
         let start = Instant::now();
-        let (exit, stdout, stderr) = self.run(slug, lane, image, login, &["-o", "json"]).await;
+        let page = self.folder.join(format!("told-{slug}.txt"));
+        let detail = format!("text={}", page.display());
+        let options = ["-o", "json", "-o", &detail, "-vv"];
+        let (exit, stdout, stderr) = self.run(slug, lane, image, login, &options).await;
         let took = start.elapsed();
         let stderr = stderr.trim().to_owned();
-        let Ok(report) = serde_json::from_str::<Value>(&stdout) else {
-            let can = format!("not JSON (exit {exit:?})");
+        let (Ok(report), Ok(detail)) =
+            (serde_json::from_str::<Value>(&stdout), std::fs::read_to_string(page))
+        else {
+            let can = format!("not JSON, or no text beside it (exit {exit:?})");
             return Told {
                 can,
                 exit,
@@ -47,12 +60,15 @@ impl Tool {
                 ..Told::default()
             };
         };
+        let leaks = [&stdout, &stderr, &detail].into_iter().any(|text| shows_a_secret(text));
         let verdict = &report["verdict"];
-        let codes = verdict["causes"].as_array().into_iter().flatten();
-        let codes =
-            codes.map(|cause| cause["code"].as_str().unwrap_or("no code").to_owned()).collect();
+        let codes = |of: &str| {
+            let all = verdict[of].as_array().into_iter().flatten();
+            all.map(|one| one["code"].as_str().unwrap_or("no code").to_owned()).collect()
+        };
         let can = verdict["can"].as_str().unwrap_or("no verdict").to_owned();
-        Told { can, codes, exit, took, stderr }
+        let (causes, unknown, warnings) = (codes("causes"), codes("unknown"), codes("warnings"));
+        Told { can, codes: causes, unknown, warnings, exit, took, stderr, leaks }
     }
 
     /// The same question for a human, for the report of a case that failed.
@@ -108,4 +124,12 @@ impl Tool {
         std::fs::write(folder.join("config.json"), config.to_string())?;
         Ok(Some(folder))
     }
+}
+
+/// A password, one in the wrapping of a header, or the start of a token that the realm signed.
+fn shows_a_secret(text: &str) -> bool {
+    let users = [READER, STALE, GUEST, PROXY_USER];
+    let wrapped = |(user, password)| STANDARD.encode(format!("{user}:{password}"));
+    text.contains("eyJ")
+        || users.iter().any(|user| text.contains(user.1) || text.contains(&wrapped(*user)))
 }

@@ -10,45 +10,35 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::process::Command;
 
 use crate::Fallible;
-use crate::cases::{Case, Harm};
+use crate::case::{Case, Harm};
 use crate::cri::Runtime;
 use crate::daemon::{Daemon, run, tail, until};
 use crate::image::{Layout, Made, Shape, stored_at};
-use crate::namespace::{Lane, furnish};
-use crate::pki::Authority;
-use crate::places::{GOOD_NAMES, WRITER};
-use crate::registry::{self, Leaves};
+use crate::lanes::{GOOD, Lane};
+use crate::namespace::furnish;
+use crate::pki::Leaves;
+use crate::places::WRITER;
 use crate::storage::Loss;
-use crate::{dns, realm, refusals, storage};
+use crate::{dns, proxies, realm, refusals, registry, shelf, storage};
 
 pub struct World {
     pub folder: PathBuf,
     pub ipv6: bool,
     pub made: BTreeMap<String, Made>,
-    pub runtimes: Vec<(Lane, Runtime)>,
+    pub runtimes: Vec<(&'static str, Runtime)>,
     servers: Vec<Daemon>,
 }
 
 impl World {
     pub async fn build(folder: &Path, cases: &[Case]) -> Fallible<World> {
-        let trusted = Authority::new("Authority that this host trusts")?;
-        let foreign = Authority::new("Authority that nobody told this host about")?;
-        std::fs::write(folder.join("ca.pem"), trusted.pem())?;
-        for lane in Lane::ALL {
-            std::fs::write(
-                folder.join(format!("resolv-{}.conf", lane.name())),
-                lane.resolv_conf(),
-            )?;
+        let leaves = Leaves::new(folder)?;
+        let lanes: BTreeMap<&'static str, Lane> =
+            cases.iter().map(|c| (c.lane.name, c.lane)).collect();
+        for lane in lanes.values().chain([&GOOD]) {
+            lane.write(folder)?;
         }
         let ipv6 = furnish(folder).await?;
         mount_own_resolv_conf(folder).await?;
-
-        let good = trusted.leaf(folder, "good", GOOD_NAMES)?;
-        let strangers = ["stranger.registry.test", "strangedata.eastus.data.test"];
-        let stranger = foreign.leaf(folder, "stranger", &strangers)?;
-        let misnamed = trusted.leaf(folder, "misnamed", &["somebody-else.registry.test"])?;
-        let expired = trusted.expired_leaf(folder, "expired", &["expired.registry.test"])?;
-        let signing = trusted.leaf(folder, "signing", &["tokens.registry.test"])?;
 
         let mut layout = Layout::new(folder.join("layout"))?;
         let mut made = BTreeMap::new();
@@ -58,20 +48,16 @@ impl World {
         let layout = layout.close()?;
 
         let mut servers = vec![dns::start(folder)?];
-        let leaves =
-            Leaves { good: &good, stranger: &stranger, misnamed: &misnamed, expired: &expired };
-        servers.extend(registry::start(folder, &leaves)?);
-        storage::start(registry::root(folder), losses(cases, &made), &good, &stranger).await?;
-        realm::start(&good, &signing).await?;
-        refusals::start(&good).await?;
+        servers.extend(registry::start(folder, &leaves, ipv6)?);
+        storage::start(registry::root(folder), losses(cases, &made), &leaves).await?;
+        realm::start(&leaves).await?;
+        refusals::start(&leaves).await?;
+        shelf::start(&registry::root(folder), &leaves).await?;
+        servers.extend(proxies::start(folder, &leaves).await?);
 
-        let lanes: Vec<Lane> =
-            Lane::ALL.into_iter().filter(|l| cases.iter().any(|c| c.lane == *l)).collect();
-        let runtimes = try_join_all(
-            lanes
-                .into_iter()
-                .map(async |l| Ok::<_, crate::Failed>((l, Runtime::start(folder, l).await?))),
-        );
+        let runtimes = try_join_all(lanes.into_iter().map(async |(name, lane)| {
+            Ok::<_, crate::Failed>((name, Runtime::start(folder, lane).await?))
+        }));
         let pushed = async {
             until(WRITER, Duration::from_secs(30), async || {
                 TcpStream::connect(WRITER).await.is_ok()
@@ -87,35 +73,20 @@ impl World {
         Ok(world)
     }
 
-    /// Every server answers, by name where it has one; and none of them has died meanwhile.
+    /// Every server takes connections, the name server answers, and none of them has died meanwhile.
     async fn ready(&mut self) -> Fallible<()> {
-        for host in [
-            "fabrikam",
-            "northwind",
-            "wingtip",
-            "dataless",
-            "fardata",
-            "strangedata",
-            "tolled",
-            "stranger",
-        ]
-        .into_iter()
-        .chain(["misnamed", "expired"])
-        {
-            let address = format!("{host}.registry.test:443");
-            until(&address, Duration::from_secs(30), async || {
-                let Ok(mut found) = lookup_host(&address).await else { return false };
-                let Some(first) = found.next() else { return false };
-                TcpStream::connect(first).await.is_ok()
-            })
-            .await
-            .map_err(|e| {
-                format!(
-                    "{e}\n{}",
-                    self.servers.iter().map(|s| s.tail(3)).collect::<Vec<_>>().join("\n")
-                )
-            })?;
+        let bound = Duration::from_secs(30);
+        for server in &self.servers {
+            let Some(address) = &server.address else { continue };
+            until(address, bound, async || TcpStream::connect(address).await.is_ok())
+                .await
+                .map_err(|e| format!("{e}\n{}", server.tail(10)))?;
         }
+        until("the name server", bound, async || {
+            lookup_host("wingtip.registry.test:443").await.is_ok()
+        })
+        .await
+        .map_err(|e| format!("{e}\n{}", self.servers[0].tail(10)))?;
         for server in &mut self.servers {
             if let Some(status) = server.ended() {
                 return Err(
@@ -127,8 +98,9 @@ impl World {
     }
 
     pub fn runtime(&self, lane: Lane) -> Fallible<&Runtime> {
-        let found = self.runtimes.iter().find(|(l, _)| *l == lane).map(|(_, runtime)| runtime);
-        found.ok_or_else(|| format!("no containerd for {lane:?}").into())
+        let found =
+            self.runtimes.iter().find(|(name, _)| *name == lane.name).map(|(_, runtime)| runtime);
+        found.ok_or_else(|| format!("no containerd for {}", lane.name).into())
     }
 
     /// What a server wrote about a host or a repository, the end of it.
@@ -150,7 +122,8 @@ fn losses(cases: &[Case], made: &BTreeMap<String, Made>) -> BTreeMap<String, Los
     let loss = |case: &Case| match case.harm {
         Harm::Gone => Some(Loss::Gone),
         Harm::Cut => Some(Loss::Cut),
-        Harm::None | Harm::Deleted | Harm::Altered => None,
+        Harm::Stalled => Some(Loss::Stalled),
+        Harm::None | Harm::Deleted | Harm::Altered | Harm::Orphaned => None,
     };
     cases.iter().filter_map(|case| Some((made[&case.slug()].layer.clone(), loss(case)?))).collect()
 }
@@ -158,14 +131,13 @@ fn losses(cases: &[Case], made: &BTreeMap<String, Made>) -> BTreeMap<String, Los
 async fn push(layout: &Path, cases: &[Case]) -> Fallible<()> {
     let copies = cases.iter().filter(|case| case.shape != Shape::Nothing).map(|case| {
         let mut command = Command::new("skopeo");
-        command.args([
-            "--insecure-policy",
-            "copy",
-            "--quiet",
-            "--all",
-            "--preserve-digests",
-            "--dest-tls-verify=false",
-        ]);
+        command.args(["--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false"]);
+        match case.shape {
+            Shape::Schema1 => command.args(["--format", "v2s1"]),
+            Shape::Docker => command.args(["--format", "v2s2"]),
+            Shape::Zstd => command.args(["--dest-compress-format", "zstd"]),
+            _ => command.args(["--all", "--preserve-digests"]),
+        };
         command.arg(format!("oci:{}:{}", layout.display(), case.slug()));
         command.arg(format!("docker://{WRITER}/{}:v1", case.repository()));
         async { run(command).await.map(drop) }
@@ -173,7 +145,7 @@ async fn push(layout: &Path, cases: &[Case]) -> Fallible<()> {
     stream::iter(copies).buffer_unordered(4).try_collect().await
 }
 
-/// What is done to layers once they are in the registry's storage.
+/// What is done to images once they are in the registry's storage.
 fn harm(folder: &Path, cases: &[Case], made: &BTreeMap<String, Made>) -> Fallible<()> {
     for case in cases {
         let file = || stored_at(&registry::root(folder), &made[&case.slug()].layer);
@@ -185,7 +157,17 @@ fn harm(folder: &Path, cases: &[Case], made: &BTreeMap<String, Made>) -> Fallibl
                 bytes[4096] ^= 0xff;
                 std::fs::write(file(), bytes)?;
             }
-            Harm::None | Harm::Gone | Harm::Cut => {}
+            Harm::Orphaned => {
+                let hex = made[&case.slug()].child.trim_start_matches("sha256:").to_owned();
+                let revisions = format!(
+                    "docker/registry/v2/repositories/{}/_manifests/revisions",
+                    case.repository()
+                );
+                std::fs::remove_dir_all(
+                    registry::root(folder).join(revisions).join("sha256").join(hex),
+                )?;
+            }
+            Harm::None | Harm::Gone | Harm::Cut | Harm::Stalled => {}
         }
     }
     Ok(())
