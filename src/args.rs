@@ -120,12 +120,19 @@ pub struct CheckArgs {
     pub show: ShowArgs,
 }
 
+/// How long a run may take unless it is told otherwise, and how long what may never come is waited for.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
 impl CheckArgs {
+    /// How long the files that are named may take to open and to read.
+    pub fn patience(&self) -> Duration {
+        self.timeout.unwrap_or(PATIENCE)
+    }
+
     /// How long the whole run may take. To read all of an image takes as long as it takes: each wait
     /// in it is bounded by itself.
     pub fn timeout(&self) -> Duration {
-        let minutes = if self.full { 24 * 60 } else { 1 };
-        self.timeout.unwrap_or(Duration::from_secs(60 * minutes))
+        self.timeout.unwrap_or(if self.full { 24 * 60 * PATIENCE } else { PATIENCE })
     }
 }
 

@@ -10,6 +10,7 @@ mod report;
 mod run;
 mod show;
 mod verdict;
+mod wait;
 mod world;
 
 pub use args::{Args, CheckArgs, Format, ShowArgs};
@@ -17,16 +18,22 @@ pub use commands::{check::subject, show::read_recording};
 pub use exit::Exit;
 pub use report::{Ended, Report, Step};
 pub use run::{Wanted, run};
-pub use show::{Look, json, text};
+pub use show::{Look, json, say_where_it_panics, text};
 pub use verdict::{Can, Cause, Verdict};
 #[cfg(feature = "lab")]
 pub use world::of_lab;
-pub use world::{real, resolver};
+pub use world::{real, resolver, roots};
 
 use clap::Parser;
 
 /// Runs the program.
 pub fn main() -> Exit {
+    say_where_it_panics();
+    // A defect of ours says nothing about the registry.
+    std::panic::catch_unwind(start).unwrap_or(Exit::Unknown)
+}
+
+fn start() -> Exit {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {

@@ -19,30 +19,27 @@ use rustls::{
 const LONGEST_CA: u64 = 4 * 1024 * 1024;
 
 /// The real world, as this process sees it.
-///
-/// # Errors
-/// When the file of certificates cannot be used: a sentence that names it.
-pub fn real(ca_file: Option<&Path>) -> Result<World, String> {
+pub fn real(roots: RootCertStore) -> World {
     let (name_servers, search, ndots) = resolver(&fs::read("/etc/resolv.conf").unwrap_or_default());
     let docker_configs = match (env::var_os("DOCKER_CONFIG"), env::var_os("HOME")) {
         (Some(folder), _) => vec![PathBuf::from(folder).join("config.json")],
         (None, Some(home)) => vec![PathBuf::from(home).join(".docker/config.json")],
         (None, None) => vec![],
     };
-    Ok(World {
+    World {
         name_servers,
         search,
         ndots,
         hosts: hosts(&fs::read("/etc/hosts").unwrap_or_default()),
         routes: HashMap::new(),
-        roots: Arc::new(roots(ca_file)?),
+        roots: Arc::new(roots),
         clock_ahead: jiff::SignedDuration::ZERO,
         node_may_sign_in: env::var_os("KUBERNETES_SERVICE_HOST").is_some()
             || Path::new("/etc/kubernetes/azure.json").exists(),
         proxies: Proxies::read(|name| env::var(name).ok()),
         docker_configs,
         files: HashMap::new(),
-    })
+    }
 }
 
 /// The name servers, search list and ndots of a resolv.conf, as resolvers take it: a line that does
@@ -84,7 +81,10 @@ fn hosts(file: &[u8]) -> HashMap<String, Vec<IpAddr>> {
 }
 
 /// The system's authorities, else Mozilla's; and those of the file.
-fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, String> {
+///
+/// # Errors
+/// When the file of certificates cannot be used: a sentence that names it.
+pub fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {

@@ -198,6 +198,28 @@ fn what_is_only_wanted_ends_as_it_would_in_the_whole() {
 }
 
 #[test]
+fn a_recording_that_is_no_runs_is_refused_before_it_fills_the_memory() {
+    let line =
+        |rest: &str| format!(r#"{{"v":1,"at":"2026-01-01T00:00:00Z","from":"here",{rest}}}"#);
+    let many = |rest: fn(usize) -> String, count| {
+        (0..count).map(|number| line(&rest(number)) + "\n").collect::<String>()
+    };
+    for (recording, word) in [
+        (many(|n| format!(r#""event":"started","step":"{n}""#), 2000), "more than 1000 steps"),
+        (
+            many(|n| format!(r#""event":"found","step":"dns","finding":{{"code":"a/{n}"}}"#), 2000),
+            "more than 1000 steps",
+        ),
+        (many(|_| r#""event":"started","step":"dns""#.to_owned(), 200_000), "is too long"),
+        (line(&format!(r#""event":"started","step":"{}""#, "x".repeat(300_000))), "is too long"),
+    ] {
+        let said = run_with(&["show", "-"], recording.as_bytes());
+        assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{}", said.err);
+        assert!(said.err.contains("standard input") && said.err.contains(word), "{}", said.err);
+    }
+}
+
+#[test]
 fn a_recording_cannot_steer_the_terminal() {
     let event = r#"{"v":1,"at":"2026-01-01T00:00:00Z","from":"here","event":"asked","tool":"0","subject":{"asked":"a\u001b[2Jb","platform":"x"}}"#;
     let detail = r#"{"v":1,"at":"2026-01-01T00:00:00Z","from":"here","event":"exchanged","step":"dns","to":"x","asked":"y","heard":"z","took_ms":1,"details":{"\u001b[2J":1}}"#;

@@ -149,6 +149,23 @@ async fn a_panic_and_an_overrun_are_could_not_tell_and_the_others_go_on() {
     }
 }
 
+async fn boom_with_a_secret(_: &Cx) -> Got<u8> {
+    let secret = checks::kit::Secret::new("canary-in-a-panic");
+    panic!("{} https://me:canary@a.example \u{1b}", secret.expose());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_panic_says_is_kept_without_secrets() {
+    std::panic::set_hook(Box::new(|_| {}));
+    let (mut plan, heard) = plan(&[]);
+    plan.step(step("boom"), (), boom_with_a_secret);
+    plan.run(|_| true).await;
+    let heard: Vec<_> = heard.borrow().iter().map(|(_, event)| event.clone()).collect();
+    let written = serde_json::to_string(&heard).unwrap();
+    assert!(!written.contains("canary"), "{written}");
+    assert!(written.contains("*** https://***@a.example \\\\u{1b}"), "{written}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn only_what_is_wanted_and_what_it_needs() {
     let (mut plan, heard) = plan(&[]);

@@ -36,8 +36,8 @@ fn url(text: &str) {
     const CANARY: &str = "canary-0123456789";
     let Ok(proxy) = ProxyUrl::read(text) else { return };
     assert!(!proxy.scheme.is_empty() && !proxy.host.is_empty(), "{proxy:?}");
-    // Other schemes let anything before the last colon be a host.
-    if proxy.host.contains(':') && proxy.host.parse::<std::net::Ipv6Addr>().is_err() {
+    // Other schemes let anything before the last colon be a host; and what was escaped would be once more.
+    if proxy.host.contains('%') || proxy.host.contains(':') && proxy.host.parse::<std::net::Ipv6Addr>().is_err() {
         return;
     }
     let with = format!("{}://me:{CANARY}@{}:{}", proxy.scheme, bracketed(&proxy.host), proxy.port);

@@ -9,6 +9,10 @@ fuzz_target!(|file: &[u8]| {
     assert!(servers.iter().all(|server| server.port() == 53));
     assert!(ndots <= 15, "{ndots}");
     assert!(search.len() <= 32 && search.iter().all(|suffix| suffix.len() <= 253), "{search:?}");
+    // A suffix that is no ASCII is nothing that could be asked for.
+    if !search.iter().all(|suffix| suffix.is_ascii()) {
+        return;
+    }
     let mut written: String = servers.iter().map(|server| format!("nameserver {}\n", server.ip())).collect();
     if !search.is_empty() {
         written += &format!("search {}\n", search.join(" "));

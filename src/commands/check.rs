@@ -9,6 +9,7 @@ use crate::{
     args::{CheckArgs, ShowArgs},
     run::{Wanted, run as run_plan},
     show::Board,
+    wait::no_longer_than,
     world,
 };
 
@@ -16,8 +17,18 @@ use crate::{
 const LONGEST_PASSWORD: u64 = 64 * 1024;
 
 pub(super) async fn run(args: CheckArgs) -> Result<Exit, String> {
-    let world = world::real(args.ca_file.as_deref())?;
-    let subject = subject(&args, password(&args)?)?;
+    let (wait, ca_file) = (args.patience(), args.ca_file.clone());
+    let what = ca_file
+        .as_ref()
+        .map_or("the system's certificates".into(), |file| format!("--ca-file {}", file.display()));
+    let roots = no_longer_than(wait, &what, move || world::roots(ca_file.as_deref())).await?;
+    let password = if args.password_stdin {
+        let bytes = no_longer_than(wait, "--password-stdin", read_stdin).await?;
+        Some(password(bytes)?)
+    } else {
+        None
+    };
+    let (subject, world) = (subject(&args, password)?, world::real(roots));
     in_world(subject, world, &args, &args.show).await
 }
 
@@ -28,7 +39,7 @@ pub(super) async fn in_world(
     args: &CheckArgs,
     show: &ShowArgs,
 ) -> Result<Exit, String> {
-    let outputs = crate::show::Outputs::open(show)?;
+    let outputs = crate::show::Outputs::open(show, args.patience()).await?;
     let wanted = Wanted {
         only: args.only.iter().cloned().collect(),
         skip: args.skip.iter().cloned().collect(),
@@ -93,14 +104,14 @@ fn flags(args: &CheckArgs) -> Vec<String> {
     flags
 }
 
-/// The password from standard input, without the line's end.
-fn password(args: &CheckArgs) -> Result<Option<Secret>, String> {
-    if !args.password_stdin {
-        return Ok(None);
-    }
+fn read_stdin() -> Result<Vec<u8>, String> {
     let mut bytes = vec![];
     let read = std::io::stdin().take(LONGEST_PASSWORD + 1).read_to_end(&mut bytes);
-    read.map_err(|error| format!("--password-stdin: {error}"))?;
+    read.map_err(|error| format!("--password-stdin: {error}")).map(|_| bytes)
+}
+
+/// The password that came, without the line's end.
+fn password(bytes: Vec<u8>) -> Result<Secret, String> {
     if bytes.len() as u64 > LONGEST_PASSWORD {
         return Err("--password-stdin: what came is longer than any password".into());
     }
@@ -108,6 +119,6 @@ fn password(args: &CheckArgs) -> Result<Option<Secret>, String> {
         String::from_utf8(bytes).map_err(|_| "--password-stdin: what came is not text (UTF-8)")?;
     match text.trim_end_matches(['\r', '\n']) {
         "" => Err("--password-stdin: nothing came on standard input".into()),
-        text => Ok(Some(Secret::new(text))),
+        text => Ok(Secret::new(text)),
     }
 }

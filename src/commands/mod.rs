@@ -20,7 +20,7 @@ pub(crate) async fn run(args: Args) -> Exit {
         (None, check) => check::run(check).await,
         (Some(Command::Explain { code, lang }), _) => explain::run(&code, lang),
         (Some(Command::List { modes, lang }), _) => list::run(modes, lang),
-        (Some(Command::Show { file, show }), _) => show::run(&file, &show),
+        (Some(Command::Show { file, show }), _) => show::run(&file, &show).await,
         #[cfg(feature = "lab")]
         (Some(Command::Lab { scenario, list, serve, show }), _) => {
             lab::run(&scenario, list, serve, &show).await

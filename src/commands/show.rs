@@ -9,7 +9,11 @@ use std::{
 
 use checks::kit::{Event, What};
 
-use crate::{Exit, args::ShowArgs, show::Outputs};
+use crate::{
+    Exit,
+    args::{PATIENCE, ShowArgs},
+    show::Outputs,
+};
 
 /// The longest recording that is read: hundreds of times as long as that of a run.
 const LONGEST: u64 = 8 * 1024 * 1024;
@@ -18,7 +22,7 @@ const LONGEST_LINE: u64 = 256 * 1024;
 /// The most steps, and the most findings, that are read: each is held against all others.
 const MOST: usize = 1000;
 
-pub(super) fn run(file: &Path, show: &ShowArgs) -> Result<Exit, String> {
+pub(super) async fn run(file: &Path, show: &ShowArgs) -> Result<Exit, String> {
     let events = if file == Path::new("-") {
         read_recording("standard input", std::io::stdin().lock())?
     } else {
@@ -26,7 +30,7 @@ pub(super) fn run(file: &Path, show: &ShowArgs) -> Result<Exit, String> {
         let opened = File::open(file).map_err(|error| format!("{name}: {error}"))?;
         read_recording(&name, opened)?
     };
-    let outputs = Outputs::open(show)?;
+    let outputs = Outputs::open(show, PATIENCE).await?;
     events.iter().for_each(|event| outputs.event(event));
     Ok(outputs.finish(&events))
 }

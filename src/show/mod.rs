@@ -12,6 +12,7 @@ use std::{
     fs::File,
     io::{self, ErrorKind, IsTerminal, Write},
     rc::Rc,
+    time::Duration,
 };
 
 use checks::kit::{Event, Lang, Text, Words};
@@ -23,6 +24,7 @@ pub use text::{Look, text};
 use crate::{
     Exit, Report, Verdict,
     args::{FailOn, Format, Output, ShowArgs},
+    wait::no_longer_than,
 };
 
 /// How wide prose is where there is no terminal.
@@ -46,27 +48,31 @@ enum Target {
 }
 
 impl Outputs {
-    /// Opens the files now: a run whose result cannot be kept need not begin.
-    pub(crate) fn open(show: &ShowArgs) -> Result<Self, String> {
+    /// Opens the files now: a run whose result cannot be kept need not begin. One may be a pipe that
+    /// nobody reads.
+    pub(crate) async fn open(show: &ShowArgs, wait: Duration) -> Result<Self, String> {
         let stdout = [Output { format: Format::Text, file: None }];
         let to_stdout = show.output.iter().filter(|output| output.file.is_none()).count();
         if to_stdout > 1 {
             return Err("only one format can go to standard output; give the others a file, such as -o json=FILE".into());
         }
         let wanted = show.output.iter().chain(if to_stdout == 0 { &stdout[..] } else { &[] });
-        let targets = wanted.map(|output| -> Result<_, String> {
-            let target = match &output.file {
+        let mut targets = vec![];
+        for output in wanted {
+            let target = match output.file.clone() {
                 None => Target::Stdout,
                 Some(file) => {
                     let name = file.display().to_string();
-                    let opened = File::create(file).map_err(|error| format!("{name}: {error}"))?;
+                    let said = name.clone();
+                    let create = move || File::create(file).map_err(|e| format!("{said}: {e}"));
+                    let opened = no_longer_than(wait, &name, create).await?;
                     Target::File(name, RefCell::new(opened))
                 }
             };
-            Ok((output.format, target))
-        });
+            targets.push((output.format, target));
+        }
         Ok(Self {
-            targets: Rc::new(targets.collect::<Result<_, _>>()?),
+            targets: Rc::new(targets),
             words: Rc::new(words()?),
             lang: show.lang.unwrap_or_else(locale),
             verbose: show.verbose,
@@ -152,6 +158,15 @@ pub(crate) fn complain(sentence: &str) -> Exit {
     // Whoever does not listen to this either cannot be told.
     let _ = writeln!(io::stderr(), "check-acr: {sentence}");
     Exit::Usage
+}
+
+/// Makes a panic say where it was and not what it said: that may hold a secret. The report has the words
+/// of a check's panic, without the secrets.
+pub fn say_where_it_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        complain(&format!("this is a defect of check-acr, at {place}"));
+    }));
 }
 
 fn write(text: &str) -> Result<(), String> {

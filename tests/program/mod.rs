@@ -31,7 +31,7 @@ pub struct Said {
 }
 
 impl Said {
-    fn of(output: Output) -> Self {
+    pub fn of(output: Output) -> Self {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("what is printed is text");
         Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
     }

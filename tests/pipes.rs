@@ -1,0 +1,42 @@
+//! A pipe that nobody writes to, or reads from, holds nobody up.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
+
+mod program;
+
+use std::process::{Command, Stdio};
+
+use program::{program, run};
+
+/// Waits no longer than `--timeout`, and says in one sentence for what.
+#[track_caller]
+fn gives_up(said: &program::Said, what: &str) {
+    assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{}", said.err);
+    assert_eq!(said.err, format!("check-acr: {what}: nothing came of it in 1 s\n"));
+}
+
+#[test]
+fn a_file_that_is_a_pipe_with_nobody_at_its_other_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let pipe = pipe.to_str().unwrap();
+    let base = ["127.0.0.1:1/a:b", "--timeout", "1s"];
+    gives_up(&run(&[&base[..], &["--ca-file", pipe]].concat()), &format!("--ca-file {pipe}"));
+    gives_up(&run(&[&base[..], &["-o", &format!("json={pipe}")]].concat()), pipe);
+    // What credentials are read from has a wait of its own, and is a finding.
+    let args =
+        [&base[..2], &["20s", "--auth-file", pipe, "--only", "identity", "-o", "json"]].concat();
+    assert_eq!(run(&args).causes(), ["identity/auth-file-unreadable"]);
+}
+
+#[test]
+fn a_password_that_does_not_come() {
+    let args = ["127.0.0.1:1/a:b", "--timeout", "1s", "--username", "u", "--password-stdin"];
+    let mut child = program(&args).stdin(Stdio::piped()).spawn().unwrap();
+    // Held open, so that it neither comes nor ends.
+    let held = child.stdin.take();
+    let said = program::Said::of(child.wait_with_output().unwrap());
+    drop(held);
+    gives_up(&said, "--password-stdin");
+}
