@@ -140,10 +140,6 @@ impl Asked {
         if text != text.trim() {
             return Err(invalid("white-space", Some(text.trim())));
         }
-        // The parser takes any letters for those of a tag, a container runtime only some.
-        if !text.is_ascii() {
-            return Err(invalid("bad-format", None));
-        }
         if is_host_alone(text) {
             let host = Host::registry(text, plain_http);
             host.accept(None)?;
