@@ -76,15 +76,20 @@ async fn issued(cx: &Cx, session: &Session, server: &Server, reply: Reply) -> Go
         Fault::NoAnswer => Site::unfinished(&server.host, &asked),
         fault => no_token(fault.word()),
     })?;
+    token_in(&body).map_err(no_token)
+}
+
+/// The token in what a token server sends; else a word says what it sent. Public, so that it can be fuzzed.
+pub fn token_in(body: &[u8]) -> Result<Secret, &'static str> {
     // As Go reads it: the first value counts, whatever follows it.
-    let mut values = serde_json::Deserializer::from_slice(&body).into_iter::<Value>();
-    let Some(Ok(Value::Object(issued))) = values.next() else { return Err(no_token("not-json")) };
+    let mut values = serde_json::Deserializer::from_slice(body).into_iter::<Value>();
+    let Some(Ok(Value::Object(issued))) = values.next() else { return Err("not-json") };
     // containerd prefers the first where there are both.
     let token = ["access_token", "token"].iter().find_map(|name| {
         let found = issued.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
         found.1.as_str().filter(|token| !token.is_empty())
     });
-    token.map(Secret::new).ok_or_else(|| no_token("no-token-in-it"))
+    token.map(Secret::new).ok_or("no-token-in-it")
 }
 
 /// Where tokens are issued, and for what.

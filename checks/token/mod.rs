@@ -1,6 +1,6 @@
 //! Does the registry give us a token, and what is it good for?
 
-mod endpoint;
+pub mod endpoint;
 mod session;
 
 use jiff::Timestamp;

@@ -9,13 +9,14 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|file: &[u8]| {
     // On a thread of its own, for what it holds as a secret is remembered by the thread.
-    std::thread::scope(|scope| {
+    let done = std::thread::scope(|scope| {
         scope.spawn(|| {
             for registry in ["contoso.azurecr.io", "docker.io", "localhost:5000"] {
                 look_up(file, registry);
             }
-        });
+        }).join()
     });
+    done.expect("what panics has ended the program already");
 });
 
 fn look_up(file: &[u8], registry: &str) {

@@ -1,14 +1,18 @@
 //! Any token is read as a JWT or as an opaque one; what a server sends of it is never shown.
 #![no_main]
 
-use checks::kit::{Secret, claims, printable};
+use checks::{
+    kit::{Secret, claims, printable},
+    token::endpoint::token_in,
+};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|token: &str| {
     // On a thread of its own, for what it holds as a secret is remembered by the thread.
-    std::thread::scope(|scope| {
-        scope.spawn(|| read(token));
+    let done = std::thread::scope(|scope| {
+        scope.spawn(|| read(token)).join()
     });
+    done.expect("what panics has ended the program already");
 });
 
 fn read(token: &str) {
@@ -18,6 +22,10 @@ fn read(token: &str) {
         assert!(claims.len() <= token.len());
     }
     assert_eq!(format!("{secret:?}"), "Secret");
+    match token_in(token.as_bytes()) {
+        Ok(issued) => assert!(!issued.expose().is_empty() && issued.expose().len() <= token.len()),
+        Err(said) => assert!(["not-json", "no-token-in-it"].contains(&said)),
+    }
     let echoed = printable(&format!("refused: {token}"));
     // Shorter ones could be any word.
     if token.len() >= 8 && !token.contains('*') {

@@ -41,12 +41,18 @@ impl Reply {
     /// mark, or the plain text of what stands in front of either. Empty when there is none.
     pub async fn error(self) -> ErrorBody {
         let plain = self.header("content-type").is_some_and(|kind| kind.starts_with("text/plain"));
-        let body = self.read(LONGEST).await.unwrap_or_default();
-        let envelope = serde_json::from_slice::<Envelope>(&body).ok();
+        ErrorBody::read(&self.read(LONGEST).await.unwrap_or_default(), plain)
+    }
+}
+
+impl ErrorBody {
+    /// Reads a body; `plain` is one that says to be plain text. Public, so that it can be fuzzed.
+    pub fn read(body: &[u8], plain: bool) -> Self {
+        let envelope = serde_json::from_slice::<Envelope>(body).ok();
         if let Some(error) = envelope.and_then(|envelope| envelope.errors.into_iter().next()) {
             return error;
         }
-        let text = String::from_utf8_lossy(&body);
+        let text = String::from_utf8_lossy(body);
         if plain {
             return ErrorBody { message: text.trim().to_owned(), ..ErrorBody::default() };
         }
@@ -59,9 +65,7 @@ impl Reply {
         let message = detail.unwrap_or_default();
         ErrorBody { code: element("Code").unwrap_or_default(), message }
     }
-}
 
-impl ErrorBody {
     /// The registry's own words, when there are any.
     pub fn words(&self) -> Option<String> {
         match (self.code.as_str(), self.message.as_str()) {

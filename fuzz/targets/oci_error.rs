@@ -1,0 +1,23 @@
+//! Any body is read as a refusal or as none; nothing is made up, and what is shown of it is fit to print.
+#![no_main]
+
+use checks::kit::{net::ErrorBody, printable};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|body: &[u8]| {
+    for plain in [false, true] {
+        let error = ErrorBody::read(body, plain);
+        // What is no text grows to three bytes for each that was sent.
+        assert!(error.code.len() + error.message.len() <= 3 * body.len());
+        let Some(words) = error.words() else {
+            assert_eq!(error, ErrorBody::default());
+            continue;
+        };
+        let shown = printable(&words);
+        assert!(shown.chars().count() <= 301 && !shown.chars().any(char::is_control), "{shown:?}");
+        assert_eq!(printable(&shown), shown, "what is fit to print stays as it is");
+        // A registry's own form of it says the same.
+        let written = serde_json::json!({ "errors": [{ "code": error.code, "message": error.message }] });
+        assert_eq!(ErrorBody::read(written.to_string().as_bytes(), plain), error);
+    }
+});
