@@ -5,7 +5,6 @@ mod journeys;
 mod program;
 
 use std::{
-    io::Write,
     process::Command,
     time::{Duration, Instant},
 };
@@ -14,7 +13,7 @@ use checks::kit::What;
 use futures::stream::{self, StreamExt};
 use lab::Scenario;
 use program::{
-    codes, program, run,
+    program,
     server::{MANIFEST, Script, answer, serve},
 };
 
@@ -84,21 +83,6 @@ async fn nobody_holds_a_run_past_its_time() {
     });
     // Not all at once: a loaded machine is late by itself.
     stream::iter(runs).buffered(3).collect::<Vec<()>>().await;
-}
-
-#[test]
-fn a_flood_leaves_time_to_look_at_the_clock() {
-    let script: Script = |_, stream| {
-        let empty = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(10_000);
-        loop {
-            stream.write_all(&empty)?;
-        }
-    };
-    let asked = format!("{}/team/app:v1", serve(script));
-    let began = Instant::now();
-    let said = run(&[&asked, "--plain-http", "--as", "anonymous", "--timeout", "1s", "-o", "json"]);
-    assert!(began.elapsed() < TIMEOUT + BEYOND, "{:?}", began.elapsed());
-    assert_eq!(codes(&said.json(), "causes"), ["registry/no-answer"]);
 }
 
 /// 64 MiB of nothing.

@@ -101,8 +101,10 @@ impl HttpBody for Body {
         }
     }
 
+    /// Only what is empty is over when it begins. What is not ends as Go's servers end it, who by then have sent the
+    /// last bytes: in HTTP/2 by a frame with nothing in it.
     fn is_end_stream(&self) -> bool {
-        matches!(self.end, End::Whole) && (self.said || self.bytes.is_empty())
+        matches!(self.end, End::Whole) && self.bytes.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -286,18 +286,17 @@ impl Reply {
 
     /// The next piece of the body; `None` at its end.
     pub async fn piece(&mut self) -> Result<Option<Bytes>, Fault> {
-        loop {
-            match timeout(BODY_WAIT, self.body.frame()).await {
-                Err(_) => return Err(Fault::NoAnswer),
-                Ok(None) => return Ok(None),
-                Ok(Some(Err(error))) => return Err(Fault::of(&error)),
-                Ok(Some(Ok(frame))) => {
-                    if let Ok(data) = frame.into_data() {
-                        return Ok(Some(data));
-                    }
+        let next = async {
+            while let Some(frame) = self.body.frame().await {
+                match frame.map_err(|error| Fault::of(&error))?.into_data() {
+                    // HTTP/2 may end a body with a frame that has nothing in it: no piece of anything.
+                    Ok(piece) if !piece.is_empty() => return Ok(Some(piece)),
+                    _ => {}
                 }
             }
-        }
+            Ok(None)
+        };
+        timeout(BODY_WAIT, next).await.unwrap_or(Err(Fault::NoAnswer))
     }
 
     /// The whole body, when it is no longer than `limit` and comes in time.
