@@ -1,0 +1,20 @@
+# check-acr, the certificate authorities of Debian, and nothing else:
+#
+#   docker build -t check-acr .
+#
+# A private authority goes over the file of authorities, or anywhere with `--ca-file`; a docker config.json with `--auth-file`.
+FROM rust:1-slim-bookworm AS build
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates
+WORKDIR /src
+COPY . .
+ENV RUSTFLAGS="-C target-feature=+crt-static"
+# The target is named so that what runs while building is not linked like what is built.
+RUN target="$(uname -m)-unknown-linux-gnu" \
+ && cargo build --release --locked --no-default-features -p check-acr --target "$target" \
+ && mv "target/$target/release/check-acr" /check-acr
+
+FROM scratch
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=build /check-acr /check-acr
+USER 65534:65534
+ENTRYPOINT ["/check-acr"]
