@@ -144,9 +144,15 @@ impl Session {
 
     /// Asks for a blob: with GET, for HEAD is answered by the registry itself and never touches the
     /// host that serves the bytes. The inner error is a 404.
-    pub(crate) async fn blob(&self, cx: &Cx, digest: &str) -> Got<Result<Source, Reply>> {
+    pub(crate) async fn blob(
+        &self,
+        cx: &Cx,
+        digest: &str,
+        from: u64,
+    ) -> Got<Result<Source, Reply>> {
         let repository = self.image.as_ref().map_or("", |image| &image.repository);
-        let request = self.sign(Request::new(Method::GET, format!("/v2/{repository}/blobs/{digest}")));
+        let request = Request::new(Method::GET, format!("/v2/{repository}/blobs/{digest}"));
+        let request = self.sign(Request { from, ..request });
         let host = &self.site.host;
         let ask = async || self.site.send(cx, host, &request).await;
         let reply = self.site.patiently(cx, ask).await?;
