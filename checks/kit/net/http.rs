@@ -131,8 +131,11 @@ impl Line {
         let asking = async {
             let reused = self.sender.borrow().is_some() && self.asked.replace(true);
             match self.send(cx, request).await {
-                // A server may close a connection just as it is used again: Go asks on a fresh one.
-                Err(Fault::Closed | Fault::Reset) if reused => self.send(cx, request).await,
+                // A server may close a connection just as it is used again, or have said more on it than was
+                // asked, such as a body to HEAD: Go asks on a fresh one.
+                Err(Fault::Closed | Fault::Reset | Fault::NotHttp) if reused => {
+                    self.send(cx, request).await
+                }
                 reply => reply,
             }
         };
