@@ -127,6 +127,23 @@ fn a_server_that_sends_back_what_it_was_sent() {
 }
 
 #[test]
+fn a_server_that_hangs_up_twice_and_then_answers() {
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
+    let said = ask(|_, stream| {
+        if ASKED.fetch_add(1, Ordering::Relaxed) < 2 {
+            return Err(std::io::ErrorKind::ConnectionAborted.into());
+        }
+        answer(stream, REGISTRYS, b"")
+    });
+    assert_eq!(said.causes(), ["manifest/image-tag-not-found"], "{}", said.out);
+    assert!(
+        codes(&said.json(), "warnings").contains(&"registry/unsteady".to_owned()),
+        "{}",
+        said.out
+    );
+}
+
+#[test]
 fn a_token_for_nobody_that_is_good_for_nothing() {
     // {"auth":"u:canary"}: refused; nobody is given a token, and the image is not served for it.
     static ASKED: AtomicUsize = AtomicUsize::new(0);

@@ -27,77 +27,104 @@ pub(super) struct Taken {
     pub kept: Vec<u8>,
 }
 
-/// Takes a blob, `most` bytes of it or all.
-pub(super) async fn take(
-    cx: &Cx,
-    mut reply: Reply,
-    blob: &Blob,
-    host: &str,
+/// A blob that is being taken, from one connection or from several.
+pub(super) struct Taking<'a> {
+    cx: &'a Cx,
+    blob: &'a Blob,
+    host: String,
     most: u64,
     keep: bool,
-) -> Got<Taken> {
-    let mut hasher = Hasher::like(&blob.digest);
-    let mut taken = Taken { bytes: 0, whole: false, kept: vec![] };
-    let began = Instant::now();
-    // Where the size is not known, only the end of the answer tells.
-    let due = blob.size.unwrap_or(u64::MAX);
-    loop {
-        let piece = match reply.piece().await {
-            Ok(Some(piece)) => piece,
-            Ok(None) if taken.bytes < due && blob.size.is_some() => {
-                return Err(cut(host, blob, &taken, Fault::Closed));
-            }
-            Ok(None) => break,
-            Err(fault) => return Err(cut(host, blob, &taken, fault)),
-        };
-        hasher.update(&piece);
-        taken.bytes += piece.len() as u64;
-        if keep {
-            taken.kept.extend_from_slice(&piece);
-            if began.elapsed() > BODY_WAIT {
-                return Err(cut(host, blob, &taken, Fault::NoAnswer));
-            }
-        }
-        if taken.bytes == due {
-            match reply.piece().await {
-                Ok(Some(_)) => taken.bytes += 1,
-                Err(Fault::NoAnswer) => return Err(cut(host, blob, &taken, Fault::NoAnswer)),
-                // It is all there; how the connection ends is nobody's concern.
-                Ok(None) | Err(_) => break,
-            }
-        }
-        if taken.bytes > due {
-            let (host, digest) = (host.to_owned(), blob.digest.clone());
-            let got = format!("more than {due} bytes");
-            return Err(Trouble::BlobDigestMismatch { host, digest, got }.into());
-        }
-        if taken.bytes >= most && taken.bytes < due {
-            return Ok(taken);
-        }
-        if most != u64::MAX && began.elapsed() > SAMPLE_WAIT && taken.bytes < due {
-            let (got, seconds) = (taken.bytes, began.elapsed().as_secs());
-            cx.tell(Trouble::Slow { host: host.to_owned(), got, seconds });
-            return Ok(taken);
-        }
-    }
-    let got = hasher.finish();
-    if got != blob.digest {
-        let (host, digest) = (host.to_owned(), blob.digest.clone());
-        return Err(Trouble::BlobDigestMismatch { host, digest, got }.into());
-    }
-    taken.whole = true;
-    Ok(taken)
+    hasher: Hasher,
+    began: Instant,
+    /// What is there already of what comes next.
+    skip: u64,
+    pub(super) taken: Taken,
 }
 
-/// The bytes end before their time. Where they only stopped, a runtime would wait for longer than we do.
-fn cut(host: &str, blob: &Blob, taken: &Taken, fault: Fault) -> Halt {
-    let (host, digest) = (host.to_owned(), blob.digest.clone());
-    let (silent, seconds) = (fault == Fault::NoAnswer, BODY_WAIT.as_secs());
-    let broken = Broken { host, digest, got: taken.bytes, of: blob.size, fault };
-    if silent {
-        return Halt::broke(Trouble::PullProgressTimeout { seconds, broken });
+impl<'a> Taking<'a> {
+    /// Of a blob at a host, `most` bytes or all; kept, or only counted.
+    pub(super) fn of(cx: &'a Cx, blob: &'a Blob, host: String, most: u64, keep: bool) -> Self {
+        let (hasher, began) = (Hasher::like(&blob.digest), Instant::now());
+        let taken = Taken { bytes: 0, whole: false, kept: vec![] };
+        Self { cx, blob, host, most, keep, hasher, began, skip: 0, taken }
     }
-    Trouble::BlobUnexpectedEof(broken).into()
+
+    /// Takes what comes. False when the connection ended before its time, as a runtime takes for a reason to
+    /// ask for the rest.
+    pub(super) async fn go(&mut self, mut reply: Reply) -> Got<bool> {
+        // Where the size is not known, only the end of the answer tells.
+        let due = self.blob.size.unwrap_or(u64::MAX);
+        loop {
+            let mut piece = match reply.piece().await {
+                Ok(Some(piece)) => piece,
+                Ok(None) if self.taken.bytes < due && self.blob.size.is_some() => return Ok(false),
+                Ok(None) => break,
+                Err(Fault::Closed) => return Ok(false),
+                Err(fault) => return Err(self.cut(fault)),
+            };
+            let known = usize::try_from(self.skip).unwrap_or(usize::MAX).min(piece.len());
+            drop(piece.split_to(known));
+            self.skip -= known as u64;
+            self.hasher.update(&piece);
+            self.taken.bytes += piece.len() as u64;
+            if self.keep {
+                self.taken.kept.extend_from_slice(&piece);
+                if self.began.elapsed() > BODY_WAIT {
+                    return Err(self.cut(Fault::NoAnswer));
+                }
+            }
+            if self.taken.bytes == due {
+                match reply.piece().await {
+                    Ok(Some(_)) => self.taken.bytes += 1,
+                    Err(Fault::NoAnswer) => return Err(self.cut(Fault::NoAnswer)),
+                    // It is all there; how the connection ends is nobody's concern.
+                    Ok(None) | Err(_) => break,
+                }
+            }
+            if self.taken.bytes > due {
+                return Err(self.other_bytes(format!("more than {due} bytes")));
+            }
+            if self.taken.bytes >= self.most && self.taken.bytes < due {
+                return Ok(true);
+            }
+            let late = self.most != u64::MAX && self.began.elapsed() > SAMPLE_WAIT;
+            if late && self.taken.bytes < due {
+                let (got, seconds) = (self.taken.bytes, self.began.elapsed().as_secs());
+                self.cx.tell(Trouble::Slow { host: self.host.clone(), got, seconds });
+                return Ok(true);
+            }
+        }
+        let got = std::mem::replace(&mut self.hasher, Hasher::like("")).finish();
+        if got != self.blob.digest {
+            return Err(self.other_bytes(got));
+        }
+        self.taken.whole = true;
+        Ok(true)
+    }
+
+    /// Whether an answer is the rest: of what was asked for, or of the whole, whose beginning is skipped.
+    pub(super) fn goes_on(&mut self, rest: &Reply) -> bool {
+        let from = self.taken.bytes;
+        self.skip = if rest.status == 206 { 0 } else { from };
+        let range = rest.header("content-range").unwrap_or_default();
+        rest.status == 200 || range.starts_with(&format!("bytes {from}-"))
+    }
+
+    /// The bytes end before their time. Where they only stopped, a runtime would wait for longer than we do.
+    pub(super) fn cut(&self, fault: Fault) -> Halt {
+        let (host, digest) = (self.host.clone(), self.blob.digest.clone());
+        let (silent, seconds) = (fault == Fault::NoAnswer, BODY_WAIT.as_secs());
+        let broken = Broken { host, digest, got: self.taken.bytes, of: self.blob.size, fault };
+        if silent {
+            return Halt::broke(Trouble::PullProgressTimeout { seconds, broken });
+        }
+        Trouble::BlobUnexpectedEof(broken).into()
+    }
+
+    fn other_bytes(&self, got: String) -> Halt {
+        let (host, digest) = (self.host.clone(), self.blob.digest.clone());
+        Trouble::BlobDigestMismatch { host, digest, got }.into()
+    }
 }
 
 /// For which platform a config says that the image is built.

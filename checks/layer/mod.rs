@@ -13,17 +13,19 @@ use serde::Serialize;
 
 use crate::{
     kit::{
-        Cx, Got, Halt, Role,
+        Cx, Got, Halt, Platform, Role,
         net::{Fault, Reached, Reply, Request},
     },
     manifest::{Blob, Content},
     tls::Secured,
     token::{Session, Source},
 };
-use bytes::take;
+use bytes::{Taken, Taking};
 
 /// How much of a layer is read when not all of it is asked for.
 const SAMPLE: u64 = 1024 * 1024;
+/// How often the rest of a blob is asked for without getting any more of it, as containerd does.
+const IN_VAIN: usize = 3;
 /// The longest config that is read.
 const LONGEST_CONFIG: u64 = 8 * 1024 * 1024;
 
@@ -44,6 +46,13 @@ pub enum Trouble {
     BlobOutage(Refused),
     /// The bytes stop before the end.
     BlobUnexpectedEof(Broken),
+    /// The bytes stop before the end, and go on when they are asked for.
+    BlobResumed {
+        /// Who sent them.
+        host: String,
+        /// How often.
+        times: usize,
+    },
     /// The bytes stop coming, and the connection stays. A runtime waits longer: could not tell.
     PullProgressTimeout {
         /// How long we waited.
@@ -169,11 +178,8 @@ pub async fn read(
         ahead = next;
         content.compare(bytes::described(&config))?;
         config_size = Some(config.len());
-        let built_for = bytes::platform(&config).filter(|_| !content.chosen);
-        if let Some(other) = built_for.filter(|built| cx.subject.platform.rank(built).is_none()) {
-            let (wanted, built_for) = (cx.subject.platform.to_string(), other.to_string());
-            let together = format!("{wanted},{built_for}");
-            cx.tell(Trouble::OtherPlatform { wanted, built_for, together });
+        if let Some(built_for) = bytes::platform(&config).filter(|_| !content.chosen) {
+            remark(cx, &built_for);
         }
     }
     let mut in_hand = InHand {
@@ -190,8 +196,7 @@ pub async fn read(
             None => first.take(),
         };
         let most = if cx.subject.full { u64::MAX } else { SAMPLE };
-        let (host, reply) = blobs.open(blob, source).await?;
-        let taken = take(cx, reply, blob, &host, most, false).await?;
+        let taken = blobs.take(blob, source, most, false).await?;
         *in_hand.bytes.get_or_insert(0) += taken.bytes;
         in_hand.layers_read += 1;
         if !taken.whole {
@@ -199,6 +204,18 @@ pub async fn read(
         }
     }
     Ok(in_hand)
+}
+
+/// Says whether a lone manifest, which is pulled whatever it is for, is for another platform.
+fn remark(cx: &Cx, built_for: &Platform) {
+    let wanted = &cx.subject.platform;
+    if wanted.rank(built_for).is_none() {
+        let (wanted, built_for) = (wanted.to_string(), built_for.to_string());
+        let together = format!("{wanted},{built_for}");
+        cx.tell(Trouble::OtherPlatform { wanted, built_for, together });
+    } else {
+        Content::remark(cx, built_for);
+    }
 }
 
 /// All layers; or one: the largest that a sample holds whole, for then its digest proves it, else the
@@ -217,22 +234,49 @@ impl Blobs<'_> {
         if let Some(bytes) = blob.size.filter(|size| *size > LONGEST_CONFIG) {
             return Err(Halt::broke(Trouble::ConfigTooLong { bytes }));
         }
-        let (host, reply) = self.open(blob, source).await?;
-        Ok(take(self.cx, reply, blob, &host, u64::MAX, true).await?.kept)
+        Ok(self.take(blob, source, u64::MAX, true).await?.kept)
+    }
+
+    /// Takes a blob. Where the connection ends too early the rest is asked for, as containerd does, as long
+    /// as that brings more.
+    async fn take(&self, blob: &Blob, source: Option<Source>, most: u64, keep: bool) -> Got<Taken> {
+        let source = match source {
+            Some(source) => source,
+            None => blob.ask(self.cx, self.session).await?,
+        };
+        let (host, mut reply) = self.open(blob, source, 0).await?;
+        let mut taking = Taking::of(self.cx, blob, host.clone(), most, keep);
+        let (mut times, mut in_vain) = (0, 0);
+        loop {
+            let before = taking.taken.bytes;
+            if taking.go(reply).await? {
+                break;
+            }
+            in_vain = if taking.taken.bytes > before { 0 } else { in_vain + 1 };
+            let rest = self.rest(blob, taking.taken.bytes).await;
+            let rest = rest.ok().filter(|rest| in_vain <= IN_VAIN && taking.goes_on(rest));
+            reply = rest.ok_or_else(|| taking.cut(Fault::Closed))?;
+            times += 1;
+        }
+        if times > 0 {
+            self.cx.tell(Trouble::BlobResumed { host, times });
+        }
+        Ok(taking.taken)
+    }
+
+    async fn rest(&self, blob: &Blob, from: u64) -> Got<Reply> {
+        let source = blob.ask_from(self.cx, self.session, from).await?;
+        Ok(self.open(blob, source, from).await?.1)
     }
 
     /// The answer that carries the blob, wherever it comes from.
-    async fn open(&self, blob: &Blob, source: Option<Source>) -> Got<(String, Reply)> {
+    async fn open(&self, blob: &Blob, source: Source, from: u64) -> Got<(String, Reply)> {
         let (cx, site) = (self.cx, self.session.site());
-        let source = match source {
-            Some(source) => source,
-            None => blob.ask(cx, self.session).await?,
-        };
         let (host, target) = match source {
             Source::Itself(reply) => return self.accept(site.host.to_string(), reply, blob, None).await,
             Source::Elsewhere(host, target) => (host, target),
         };
-        let request = Request::new(hyper::Method::GET, target.expose());
+        let request = Request { from, ..Request::new(hyper::Method::GET, target.expose()) };
         let ask = async || site.follow(cx, &host, &request, Role::Data).await;
         let reply = site.patiently(cx, ask).await?;
         self.accept(host.to_string(), reply, blob, Some(target.expose())).await

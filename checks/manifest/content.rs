@@ -72,7 +72,12 @@ pub struct Blob {
 impl Blob {
     /// Asks the registry for it.
     pub(crate) async fn ask(&self, cx: &Cx, session: &Session) -> Got<Source> {
-        let missing = match session.blob(cx, &self.digest).await? {
+        self.ask_from(cx, session, 0).await
+    }
+
+    /// Asks the registry for what begins with that byte of it.
+    pub(crate) async fn ask_from(&self, cx: &Cx, session: &Session, from: u64) -> Got<Source> {
+        let missing = match session.blob(cx, &self.digest, from).await? {
             Ok(source) => return Ok(source),
             Err(missing) => missing,
         };
@@ -117,6 +122,14 @@ pub struct Content {
 }
 
 impl Content {
+    /// Says that nobody asked whether the build of a Windows image is the node's.
+    pub(crate) fn remark(cx: &Cx, built_for: &Platform) {
+        if let (Some(build), None) = (&built_for.build, &cx.subject.platform.build) {
+            let (builds, chosen) = (vec![build.clone()], built_for.to_string());
+            cx.tell(Trouble::WindowsBuildNotAsked { builds, chosen });
+        }
+    }
+
     /// Compares what a config describes with what there is: a runtime unpacks the layers one by one
     /// along it, and refuses another number.
     pub(crate) fn compare(&self, described: usize) -> Got<()> {

@@ -101,7 +101,7 @@ pub enum Trouble {
         /// The registry.
         host: String,
         /// How it failed.
-        statuses: Vec<u16>,
+        failed: Vec<String>,
         /// What it then answered.
         then: u16,
     },

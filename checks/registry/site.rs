@@ -71,16 +71,13 @@ impl Site {
         loop {
             let reply = ask().await?;
             if !passes(reply.status) {
-                if !seen.is_empty() {
-                    let host = reply.host.to_string();
-                    cx.tell(Trouble::Unsteady { host, statuses: seen, then: reply.status });
-                }
+                remark(cx, &reply.host, seen, &reply);
                 return Ok(reply);
             }
             if seen.len() == AGAIN || began.elapsed() >= HTTP_WAIT {
                 return Ok(reply);
             }
-            seen.push(reply.status);
+            seen.push(reply.status.to_string());
         }
     }
 
@@ -181,7 +178,8 @@ impl Site {
         Err(Trouble::RedirectLoop { host, request, hops: HOPS }.into())
     }
 
-    /// Asks a host once.
+    /// Asks a host, and again where it ends the connection instead of answering: the newest containerd does
+    /// so at once, the kubelet after a while.
     pub(crate) async fn send(&self, cx: &Cx, host: &Host, request: &Request) -> Got<Reply> {
         let line = self.lines.to(cx, host).await.map_err(|unopened| -> Halt {
             let elsewhere = Elsewhere { host: host.to_string(), fault: unopened.fault };
@@ -192,10 +190,20 @@ impl Site {
             }
         })?;
         let asked = format!("{} {}", request.method, path(&request.target));
-        line.ask(cx, request).await.map_err(|fault| match fault {
-            Fault::NoAnswer => silent(host, &asked, HTTP_WAIT),
-            fault => no_answer(host, &asked, fault),
-        })
+        let mut failed = vec![];
+        loop {
+            match line.ask(cx, request).await {
+                Ok(reply) => {
+                    remark(cx, host, failed, &reply);
+                    return Ok(reply);
+                }
+                Err(fault @ (Fault::Closed | Fault::Reset)) if failed.len() < AGAIN => {
+                    failed.push(fault.to_string());
+                }
+                Err(Fault::NoAnswer) => return Err(silent(host, &asked, HTTP_WAIT)),
+                Err(fault) => return Err(no_answer(host, &asked, fault)),
+            }
+        }
     }
 
     /// Takes the door to another of its hosts into use.
@@ -249,6 +257,14 @@ fn no_answer(host: &Host, asked: &str, fault: Fault) -> Halt {
     match host.role {
         Role::Data => Trouble::DataHostNoAnswer { host: name, fault }.into(),
         _ => Trouble::NoAnswer { host: name, request, fault }.into(),
+    }
+}
+
+/// Says that a host answered only when it was asked again.
+fn remark(cx: &Cx, host: &Host, failed: Vec<String>, reply: &Reply) {
+    if !failed.is_empty() {
+        let (host, then) = (host.to_string(), reply.status);
+        cx.tell(Trouble::Unsteady { host, failed, then });
     }
 }
 

@@ -121,6 +121,9 @@ pub struct Presented {
     /// For support.
     #[serde(skip_serializing_if = "Option::is_none")]
     correlation: Option<String>,
+    /// What nobody gets there, as a word, where that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nobody: Option<&'static str>,
 }
 
 /// What is shown at the token server in place of a password.

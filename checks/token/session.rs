@@ -144,9 +144,15 @@ impl Session {
 
     /// Asks for a blob: with GET, for HEAD is answered by the registry itself and never touches the
     /// host that serves the bytes. The inner error is a 404.
-    pub(crate) async fn blob(&self, cx: &Cx, digest: &str) -> Got<Result<Source, Reply>> {
+    pub(crate) async fn blob(
+        &self,
+        cx: &Cx,
+        digest: &str,
+        from: u64,
+    ) -> Got<Result<Source, Reply>> {
         let repository = self.image.as_ref().map_or("", |image| &image.repository);
-        let request = self.sign(Request::new(Method::GET, format!("/v2/{repository}/blobs/{digest}")));
+        let request = Request::new(Method::GET, format!("/v2/{repository}/blobs/{digest}"));
+        let request = self.sign(Request { from, ..request });
         let host = &self.site.host;
         let ask = async || self.site.send(cx, host, &request).await;
         let reply = self.site.patiently(cx, ask).await?;
@@ -219,6 +225,7 @@ impl Session {
 
     /// What we sign in with was refused.
     pub(super) async fn stale(&self, cx: &Cx, refusal: Refusal) -> Halt {
+        let nobody = Box::pin(self.nobody_gets(cx)).await;
         let said = refusal.body.message;
         let presented = Presented {
             host: refusal.host.to_string(),
@@ -228,22 +235,32 @@ impl Session {
             wanted: self.wanted(),
             said: (!said.is_empty()).then_some(said),
             correlation: refusal.correlation,
+            nobody,
         };
-        if Box::pin(self.serves_nobody(cx)).await {
-            return Trouble::AnonymousBlockedByBadCreds(presented).into();
+        match nobody {
+            Some("served") => Trouble::AnonymousBlockedByBadCreds(presented).into(),
+            _ => Trouble::CredentialsRefused(presented).into(),
         }
-        Trouble::CredentialsRefused(presented).into()
     }
 
-    /// Whether the image is served to nobody. A token proves nothing: it is issued for what it does not
-    /// grant, too.
-    async fn serves_nobody(&self, cx: &Cx) -> bool {
-        let (Wants::Bearer(wanted), Some(image)) = (&self.wants, &self.image) else { return false };
+    /// What the registry says to nobody who asks for the image, as a word; `None` when that was not asked or
+    /// cannot be told. A token proves nothing: it is issued for what it does not grant, too.
+    async fn nobody_gets(&self, cx: &Cx) -> Option<&'static str> {
+        let (Wants::Bearer(wanted), Some(image)) = (&self.wants, &self.image) else { return None };
         let nobody = self.as_nobody();
-        let Ok(token) = nobody.token(cx, wanted).await else { return false };
+        let token = match nobody.token(cx, wanted).await {
+            Ok(token) => token,
+            Err(Halt::Failed(why) | Halt::Broke(why)) => {
+                let refused = ["token/anonymous-pull-disabled", "token/node-may-sign-in"];
+                return refused.contains(&why.code.as_str()).then_some("refused");
+            }
+            Err(_) => return None,
+        };
         let head = Request::manifest(Method::HEAD, &image.repository, &image.reference);
-        let reply = nobody.with_token(&token).ask(cx, head).await;
-        reply.is_ok_and(|reply| reply.status == 200 && reply.is_registrys())
+        match nobody.with_token(&token).ask(cx, head).await.ok()? {
+            reply if reply.status == 200 && reply.is_registrys() => Some("served"),
+            reply => (reply.status == 401).then_some("refused"),
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use hyper::body::Incoming;
 use hyper::header::{
-    ACCEPT_RANGES, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, ETAG, SERVER,
+    ACCEPT_RANGES, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG, RANGE,
+    SERVER,
 };
 use hyper::http::response::Builder;
 use hyper::{Request, Response, StatusCode};
@@ -19,6 +20,17 @@ const LATE: usize = 1 << 20;
 
 /// The most that a layer says before it breaks off.
 const MOST: usize = 4096;
+
+/// A layer that breaks off often does not when this much of it is left.
+const FEW: usize = 100;
+
+/// The first byte that is asked for: `bytes=N-`.
+fn first_byte(request: &Request<Incoming>) -> usize {
+    let range = request.headers().get(RANGE).and_then(|range| range.to_str().ok());
+    let range =
+        range.and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok());
+    range.unwrap_or(0)
+}
 
 impl World {
     /// Answers a request to the data host.
@@ -60,7 +72,8 @@ impl World {
                     "This request is not authorized to perform this operation.",
                 );
             }
-            DataFault::Outage => {
+            DataFault::BusyOnce if !self.once() => {}
+            DataFault::Outage | DataFault::BusyOnce => {
                 return self.storage_error(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "ServerBusy",
@@ -69,6 +82,7 @@ impl World {
             }
             DataFault::None
             | DataFault::Cut
+            | DataFault::CutOften
             | DataFault::Stall
             | DataFault::StallLate
             | DataFault::SasRejected
@@ -89,7 +103,7 @@ impl World {
                     .header("x-ms-lease-state", "available")
                     .header("x-ms-lease-status", "unlocked")
                     .header("x-ms-server-encrypted", "true");
-                self.hand_out(builder, blob)
+                self.hand_out(builder, blob, first_byte(request))
             }
             None => self.storage_error(
                 StatusCode::NOT_FOUND,
@@ -99,13 +113,19 @@ impl World {
         }
     }
 
-    /// A blob, with what is wrong with the data. A config is always whole and fast: it is layers that break off.
-    pub(crate) fn hand_out(&self, builder: Builder, blob: &Blob) -> Response<Body> {
-        let bytes = &blob.bytes;
-        let length = bytes.len();
-        let part = bytes.slice(..(length / 2).clamp(1, MOST).min(length));
+    /// A blob from a byte on, with what is wrong with the data. A config is always whole and fast: it is layers that
+    /// break off.
+    pub(crate) fn hand_out(&self, builder: Builder, blob: &Blob, from: usize) -> Response<Body> {
+        let length = blob.bytes.len();
+        let from = from.min(length);
+        let bytes = blob.bytes.slice(from..);
+        let end = (length / 2).clamp(1, MOST).min(length);
+        let part = blob.bytes.slice(from.min(end)..end);
         let body = match self.data.fault {
             DataFault::Cut if blob.is_layer() => Body::breaking(part),
+            DataFault::CutOften if blob.is_layer() && bytes.len() > FEW => {
+                Body::breaking(bytes.slice(..bytes.len() / 2))
+            }
             DataFault::Stall if blob.is_layer() => Body::stopping(part),
             DataFault::StallLate if blob.is_layer() && length > LATE => Body::stopping(part),
             DataFault::Slow if blob.is_layer() => Body::trickling(bytes.clone()),
@@ -114,7 +134,13 @@ impl World {
             }
             _ => Body::whole(bytes.clone()),
         };
-        finish(builder.header(CONTENT_LENGTH, length), body)
+        let builder = match from {
+            0 => builder,
+            from => builder
+                .status(StatusCode::PARTIAL_CONTENT)
+                .header(CONTENT_RANGE, format!("bytes {from}-{}/{length}", length - 1)),
+        };
+        finish(builder.header(CONTENT_LENGTH, bytes.len()), body)
     }
 
     fn storage(&self, status: StatusCode) -> Builder {

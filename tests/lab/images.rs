@@ -71,6 +71,7 @@ pub(crate) struct Images {
     childless: String,
     long_config: String,
     windows: String,
+    windows_single: String,
     i386: String,
     chart: String,
     signature: String,
@@ -89,6 +90,7 @@ impl Images {
             Kind::Childless => Some(&self.childless),
             Kind::LongConfig => Some(&self.long_config),
             Kind::Windows => Some(&self.windows),
+            Kind::WindowsSingle => Some(&self.windows_single),
             Kind::I386 => Some(&self.i386),
             Kind::Chart => Some(&self.chart),
             Kind::Signature => Some(&self.signature),
@@ -153,6 +155,8 @@ fn build() -> Images {
         ("windows", "amd64", "10.0.17763.5000"),
         ("windows", "amd64", "10.0.20348.2700"),
     ]);
+    let windows_single =
+        image(&mut images, "windows", "amd64", "10.0.17763.5000", (&diff_ids, &layers));
     let attested = platforms[0]["digest"].clone();
     let attestation = attestation(&mut images, &attested);
     let attestations = images.manifest(INDEX, &index(std::slice::from_ref(&attestation)));
@@ -184,6 +188,7 @@ fn build() -> Images {
     (images.index, images.single, images.arm) = (text(&all), text(&single), text(&arm));
     (images.childless, images.long_config) = (text(&childless), text(&long_config));
     (images.windows, images.i386) = (text(&windows), text(&i386));
+    images.windows_single = text(&windows_single);
     (images.chart, images.signature) = (text(&chart), text(&signature));
     images.attestations = text(&attestations);
     (images.schema1, images.schema1_unsigned) = (text(&schema1), text(&schema1_unsigned));

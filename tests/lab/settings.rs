@@ -241,6 +241,7 @@ pub enum Kind {
     Childless,
     LongConfig,
     Windows,
+    WindowsSingle,
     #[serde(rename = "386")]
     I386,
     Chart,
@@ -266,6 +267,8 @@ pub struct Data {
 pub enum DataFault {
     None,
     Cut,
+    CutOften,
+    BusyOnce,
     Stall,
     StallLate,
     Slow,

@@ -89,13 +89,15 @@ pub struct Request {
     pub authorization: Option<Secret>,
     /// A form to post, urlencoded: it may hold a secret.
     pub form: Option<Secret>,
+    /// Of the content, what begins with this byte.
+    pub from: u64,
 }
 
 impl Request {
     /// A request without credentials.
     pub fn new(method: Method, target: impl Into<String>) -> Self {
         let target = target.into();
-        Self { method, target, accept: "*/*", authorization: None, form: None }
+        Self { method, target, accept: "*/*", authorization: None, form: None, from: 0 }
     }
 
     /// A request for a manifest, with what containerd says that it can read.
@@ -129,8 +131,11 @@ impl Line {
         let asking = async {
             let reused = self.sender.borrow().is_some() && self.asked.replace(true);
             match self.send(cx, request).await {
-                // A server may close a connection just as it is used again: Go asks on a fresh one.
-                Err(Fault::Closed | Fault::Reset) if reused => self.send(cx, request).await,
+                // A server may close a connection just as it is used again, or have said more on it than was
+                // asked, such as a body to HEAD: Go asks on a fresh one.
+                Err(Fault::Closed | Fault::Reset | Fault::NotHttp) if reused => {
+                    self.send(cx, request).await
+                }
                 reply => reply,
             }
         };
@@ -165,6 +170,9 @@ impl Line {
                     .map_err(|_| Fault::Other("the credentials do not fit a header".into()))?;
                 value.set_sensitive(true);
                 built = built.header(header::AUTHORIZATION, value);
+            }
+            if request.from > 0 {
+                built = built.header(header::RANGE, format!("bytes={}-", request.from));
             }
             let form = request.form.as_ref();
             if form.is_some() {

@@ -114,7 +114,7 @@ impl World {
         if asked.method == Method::HEAD {
             return finish(builder, Body::whole(found.bytes.clone()));
         }
-        self.hand_out(builder, found)
+        self.hand_out(builder, found, 0)
     }
 
     /// The address of a blob on the data host: a registry's own endpoint knows a pointer, a storage account a path.

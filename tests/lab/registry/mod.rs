@@ -165,7 +165,7 @@ impl World {
     }
 
     /// The first time that it is asked, and no other.
-    fn once(&self) -> bool {
+    pub(crate) fn once(&self) -> bool {
         !self.failed.swap(true, Ordering::Relaxed)
     }
 
