@@ -6,8 +6,6 @@
 
 use std::path::Path;
 
-use serde_json::Value;
-
 use super::{
     Found, Trouble,
     entry::{Fields, password},
@@ -39,8 +37,8 @@ pub(super) async fn find(cx: &Cx, file: &Path, understood: &Understood) -> Resul
         Held::Config(config) => {
             let fields = Fields::of(config).ok_or_else(|| malformed("not-an-object", None))?;
             let auths = fields.map("auths").map_err(|said| malformed(said, None))?;
-            if fields.get("auths").is_none() && looks_legacy(config) {
-                cx.tell(Trouble::PullsecretWithoutAuths { file: name });
+            if fields.get("auths").is_none() {
+                cx.tell(Trouble::PullsecretWithoutAuths { file: name, keys: legacy_keys(&fields) });
                 return Ok(vec![]);
             }
             auths
@@ -95,13 +93,14 @@ fn matching<'a>(keys: &[&'a str], image: &Pattern) -> Vec<&'a str> {
     found
 }
 
-/// Whether it is the old form of the file, in which the entries have nothing around them.
-fn looks_legacy(config: &Value) -> bool {
-    let Some(fields) = Fields::of(config) else { return false };
-    let is_entry = |value: &Value| {
-        Fields::of(value).is_some_and(|entry| entry.get("auth").is_some() || entry.get("password").is_some())
+/// The keys of the entries, where they stand as in the old form of the file: with nothing around them.
+fn legacy_keys(fields: &Fields<'_>) -> Option<Vec<String>> {
+    let is_entry = |value| {
+        Fields::of(value).is_some_and(|entry| entry.get("auth").or(entry.get("password")).is_some())
     };
-    fields.all().iter().any(|(_, value)| is_entry(value))
+    let entries = fields.all().into_iter().filter(|(_, value)| is_entry(value));
+    let keys: Vec<String> = entries.map(|(key, _)| shown(key)).collect();
+    (!keys.is_empty()).then_some(keys)
 }
 
 #[cfg(test)]

@@ -39,10 +39,13 @@ pub enum Trouble {
         #[serde(skip_serializing_if = "Option::is_none")]
         key: Option<String>,
     },
-    /// The entries of the pull secret stand alone, where they belong below `auths`: none is found.
+    /// The pull secret has no `auths`, below which its entries belong: none is found.
     PullsecretWithoutAuths {
         /// The file.
         file: String,
+        /// Entries that stand alone instead.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        keys: Option<Vec<String>>,
     },
     /// The Secret is of a type that the kubelet passes over.
     PullsecretWrongType {

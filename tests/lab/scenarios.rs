@@ -140,6 +140,7 @@ const EMBEDDED: &[(&str, &str)] = embed![
     "pullsecret-line-end",
     "pullsecret-manifest",
     "pullsecret-mismatch-public",
+    "pullsecret-of-docker-desktop",
     "pullsecret-other-entry-malformed",
     "pullsecret-path",
     "pullsecret-port",
