@@ -103,7 +103,8 @@ pub struct CheckArgs {
     /// Read the password from standard input
     #[arg(long, requires = "username")]
     pub password_stdin: bool,
-    /// Take the credentials from this docker config.json, or the file of a pull secret
+    /// Take the credentials from the file of a pull secret, as the kubelet does; with --as docker, from
+    /// a docker config.json
     #[arg(long, value_name = "FILE")]
     pub auth_file: Option<PathBuf>,
     /// Trust the certificate authorities in this PEM file too

@@ -70,8 +70,15 @@ pub(super) fn say_what_is_odd(cx: &Cx, names: &Names, name: &str, heard: &[Heard
         (all_private(others) != all_private(reply)).then_some((heard, others))
     });
     if let Some((other, others)) = other {
+        let first_of_all = names.first.first().copied();
+        // Not the believed one, where that one was slow.
+        let went_by = |heard: &&Heard| {
+            heard.addresses().is_some_and(|reply| first_of_all.is_some_and(|one| reply.addresses.contains(&one)))
+        };
+        let used = heard.iter().find(went_by).unwrap_or(first);
         cx.tell(Trouble::ServersDiffer {
             host,
+            used: address(used.answer.server),
             believed: address(first.answer.server),
             addresses: reply.addresses.clone(),
             other: address(other.answer.server),

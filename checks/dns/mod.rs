@@ -79,6 +79,8 @@ pub enum Trouble {
     ServersDiffer {
         /// The name.
         host: String,
+        /// The server by whose answer this run went.
+        used: String,
         /// The server that clients believe.
         believed: String,
         /// What it gives.

@@ -66,11 +66,11 @@ pub(super) async fn find(
     file: &Path,
     named: bool,
     understood: &Understood,
-) -> Result<Found, Trouble> {
+) -> Result<Vec<Found>, Trouble> {
     let name = file.display().to_string();
     let unusable = |said: String, key: Option<String>| {
         cx.tell(Trouble::DockerConfigUnusable { file: name.clone(), said, key });
-        Ok(Found::default())
+        Ok(vec![])
     };
     let bytes = match read(cx, file).await {
         Ok(bytes) => bytes,
@@ -89,11 +89,11 @@ pub(super) async fn find(
             helper: format!("docker-credential-{helper}"),
             said,
         })?;
-        return Ok(Found { credential, ..Found::default() });
+        return Ok(found(credential, None));
     }
     let Some((key, entry)) = config.entry(due) else {
         tell_what_is_near(cx, &config, &name, understood);
-        return Ok(Found::default());
+        return Ok(vec![]);
     };
     let credential = match held(entry) {
         Ok(credential) => credential,
@@ -105,7 +105,11 @@ pub(super) async fn find(
     if let (Some((key, said)), Some(_)) = (bad, &credential) {
         cx.tell(Trouble::DockerConfigUnusable { file: name, said: said.to_owned(), key: Some(key) });
     }
-    Ok(Found { credential, key: Some(shown(key)), more: false })
+    Ok(found(credential, Some(shown(key))))
+}
+
+fn found(credential: Option<Credential>, key: Option<String>) -> Vec<Found> {
+    credential.map(|credential| Found { credential, key }).into_iter().collect()
 }
 
 /// The key that docker asks for.

@@ -6,8 +6,6 @@
 
 use std::path::Path;
 
-use serde_json::Value;
-
 use super::{
     Found, Trouble,
     entry::{Fields, password},
@@ -21,7 +19,7 @@ use crate::{
 };
 
 /// What the file holds for that image.
-pub(super) async fn find(cx: &Cx, file: &Path, understood: &Understood) -> Result<Found, Trouble> {
+pub(super) async fn find(cx: &Cx, file: &Path, understood: &Understood) -> Result<Vec<Found>, Trouble> {
     let name = file.display().to_string();
     let malformed = |said: &str, key: Option<&str>| Trouble::PullsecretMalformed {
         file: name.clone(),
@@ -31,17 +29,17 @@ pub(super) async fn find(cx: &Cx, file: &Path, understood: &Understood) -> Resul
     let bytes = read(cx, file).await?;
     let held = secret::open(&bytes, file).map_err(|said| malformed(&said, None))?;
     let auths = match &held {
-        Held::Nothing => return Ok(Found::default()),
+        Held::Nothing => return Ok(vec![]),
         Held::WrongType { kind } => {
             cx.tell(Trouble::PullsecretWrongType { file: name, kind: kind.clone() });
-            return Ok(Found::default());
+            return Ok(vec![]);
         }
         Held::Config(config) => {
             let fields = Fields::of(config).ok_or_else(|| malformed("not-an-object", None))?;
             let auths = fields.map("auths").map_err(|said| malformed(said, None))?;
-            if fields.get("auths").is_none() && looks_legacy(config) {
-                cx.tell(Trouble::PullsecretWithoutAuths { file: name });
-                return Ok(Found::default());
+            if fields.get("auths").is_none() {
+                cx.tell(Trouble::PullsecretWithoutAuths { file: name, keys: legacy_keys(&fields) });
+                return Ok(vec![]);
             }
             auths
         }
@@ -55,20 +53,15 @@ pub(super) async fn find(cx: &Cx, file: &Path, understood: &Understood) -> Resul
     let asked = &understood.asked;
     let keys: Vec<&str> = entries.iter().map(|(key, ..)| *key).collect();
     let matching = matching(&keys, &understood.pattern());
-    let mut found = Found::default();
+    let mut found = vec![];
     for key in &matching {
         let Some((_, credential, entry)) = entries.iter().find(|(known, ..)| known == key) else { continue };
-        match credential {
-            Some(credential) if found.credential.is_none() => {
-                found = Found { credential: Some(credential.clone()), key: Some(shown(key)), more: false };
-            }
-            Some(_) => found.more = true,
-            None => {}
-        }
+        let key = shown(key);
+        found.extend(credential.clone().map(|credential| Found { credential, key: Some(key.clone()) }));
         let unused = ["identitytoken", "registrytoken"].into_iter();
         let unused = unused.filter(|field| Fields::of(entry).is_some_and(|entry| entry.get(field).is_some()));
         if let Some(holds) = unused.into_iter().next() {
-            cx.tell(Trouble::PullsecretHoldsToken { file: name.clone(), key: shown(key), holds });
+            cx.tell(Trouble::PullsecretHoldsToken { file: name.clone(), key, holds });
         }
     }
     if matching.is_empty() {
@@ -100,13 +93,14 @@ fn matching<'a>(keys: &[&'a str], image: &Pattern) -> Vec<&'a str> {
     found
 }
 
-/// Whether it is the old form of the file, in which the entries have nothing around them.
-fn looks_legacy(config: &Value) -> bool {
-    let Some(fields) = Fields::of(config) else { return false };
-    let is_entry = |value: &Value| {
-        Fields::of(value).is_some_and(|entry| entry.get("auth").is_some() || entry.get("password").is_some())
+/// The keys of the entries, where they stand as in the old form of the file: with nothing around them.
+fn legacy_keys(fields: &Fields<'_>) -> Option<Vec<String>> {
+    let is_entry = |value| {
+        Fields::of(value).is_some_and(|entry| entry.get("auth").or(entry.get("password")).is_some())
     };
-    fields.all().iter().any(|(_, value)| is_entry(value))
+    let entries = fields.all().into_iter().filter(|(_, value)| is_entry(value));
+    let keys: Vec<String> = entries.map(|(key, _)| shown(key)).collect();
+    (!keys.is_empty()).then_some(keys)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ mod near;
 mod read;
 mod secret;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, rc::Rc};
 
 use serde::Serialize;
 
@@ -39,10 +39,13 @@ pub enum Trouble {
         #[serde(skip_serializing_if = "Option::is_none")]
         key: Option<String>,
     },
-    /// The entries of the pull secret stand alone, where they belong below `auths`: none is found.
+    /// The pull secret has no `auths`, below which its entries belong: none is found.
     PullsecretWithoutAuths {
         /// The file.
         file: String,
+        /// Entries that stand alone instead.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        keys: Option<Vec<String>>,
     },
     /// The Secret is of a type that the kubelet passes over.
     PullsecretWrongType {
@@ -110,14 +113,10 @@ pub enum Trouble {
     },
 }
 
-/// What a file has for the registry.
-#[derive(Default)]
+/// Credentials for the registry, and the key under which a file has them.
 struct Found {
-    credential: Option<Credential>,
-    /// Under which key.
+    credential: Credential,
     key: Option<String>,
-    /// Whether other entries match, too, with other credentials.
-    more: bool,
 }
 
 /// What we sign in with.
@@ -150,6 +149,12 @@ pub struct Identity {
     /// The file or flag.
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<String>,
+    /// The key of the entry in it.
+    #[serde(skip)]
+    pub(crate) key: Option<String>,
+    /// Whom else the kubelet tries after that.
+    #[serde(skip)]
+    pub(crate) next: Option<Rc<Identity>>,
 }
 
 impl Identity {
@@ -164,7 +169,7 @@ impl Identity {
             Credential::Refresh(_) => ("refresh-token", None),
             Credential::Access(_) => ("access-token", None),
         };
-        Self { credential, kind, user, from }
+        Self { credential, kind, user, from, key: None, next: None }
     }
 
     /// Nobody, whoever there is.
@@ -204,11 +209,15 @@ pub async fn choose(cx: &Cx, understood: &Understood) -> Got<Identity> {
         docker::find(cx, file, named.is_some(), understood).await?
     };
     let name = file.display().to_string();
-    if let (Some(credential), Some(key)) = (&found.credential, found.key)
-        && entry::ends_in_newline(credential)
-    {
-        cx.tell(Trouble::PasswordEndsInNewline { file: name.clone(), key });
+    for Found { credential, key } in &found {
+        if let (Some(key), true) = (key, entry::ends_in_newline(credential)) {
+            cx.tell(Trouble::PasswordEndsInNewline { file: name.clone(), key: key.clone() });
+        }
     }
-    let from = found.credential.is_some().then_some(name);
-    Ok(Identity::new(found.credential.unwrap_or(Credential::Nobody), from))
+    let last_first = found.into_iter().rev();
+    let first = last_first.fold(None, |next: Option<Identity>, Found { credential, key }| {
+        let identity = Identity::new(credential, Some(name.clone()));
+        Some(Identity { key, next: next.map(Rc::new), ..identity })
+    });
+    Ok(first.unwrap_or_else(Identity::nobody))
 }

@@ -92,6 +92,15 @@ pub enum Trouble {
         /// What it sent instead.
         said: String,
     },
+    /// The pull secret has several entries for the image: one is refused, a later one is not.
+    EntryPassedOver {
+        /// The key of the first.
+        refused: String,
+        /// The key of the one that is let in.
+        used: String,
+        /// The file.
+        from: String,
+    },
     /// The challenge names a place to which we send no credentials: could not tell.
     RealmNotSafe {
         /// The registry.
@@ -152,8 +161,31 @@ pub async fn exchange(_: &Cx, challenge: &Challenge, identity: &Identity) -> Got
     }
 }
 
-/// Gets what each further request must carry.
+/// Gets what each further request must carry. Of several entries of a pull secret the kubelet tries one
+/// after the other, until one is let in; when none is, the first says why.
 pub async fn fetch(
+    cx: &Cx,
+    challenge: &Challenge,
+    identity: &Identity,
+    grant: &Option<std::rc::Rc<Grant>>,
+) -> Got<Session> {
+    let is_let_in = |got: &Got<Session>| got.as_ref().is_ok_and(Session::suffices);
+    let first = present(cx, challenge, identity, grant).await;
+    let mut next = identity.next.as_ref().filter(|_| !is_let_in(&first));
+    while let Some(other) = next {
+        let got = present(cx, challenge, other, &None).await;
+        if is_let_in(&got) {
+            let key = |identity: &Identity| identity.key.clone().unwrap_or_default();
+            let (refused, used, from) = (key(identity), key(other), identity.source());
+            cx.tell(Trouble::EntryPassedOver { refused, used, from });
+            return got;
+        }
+        next = other.next.as_ref();
+    }
+    first
+}
+
+async fn present(
     cx: &Cx,
     challenge: &Challenge,
     identity: &Identity,

@@ -102,6 +102,11 @@ impl Session {
         Self { authorization: Some(token.bearer()), granted, suffices, ..self }
     }
 
+    /// Whether the token may hold what is needed: unless it says otherwise.
+    pub(super) fn suffices(&self) -> bool {
+        self.suffices != Some(false)
+    }
+
     /// The registry.
     pub(crate) fn site(&self) -> &Site {
         &self.site
