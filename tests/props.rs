@@ -82,6 +82,11 @@ fn no_repository_begins_in_upper_case_so_it_is_a_host() {
     assert_eq!(read(&written), Ok(asked));
     assert_eq!(read("contoso/team/app:v1").unwrap().registry, "docker.io");
     assert!(read("Con_toso/app").is_err() && read("Contoso/App").is_err());
+    for hub in ["Docker.io/app", "iNdex.docker.io/app"] {
+        let asked = read(hub).unwrap();
+        let written = format!("{}/{}", asked.registry, asked.image.as_ref().unwrap());
+        assert_eq!(read(&written), Ok(asked), "{hub}");
+    }
 }
 
 /// Whether the kubelet takes a pull secret's key for one of that image.

@@ -38,8 +38,9 @@ impl Host {
     /// The host of a registry, by the `NAME[:PORT]` that people write.
     pub(super) fn registry(written: &str, plain_http: bool) -> Self {
         let (name, port) = split_port(written);
+        // Docker Hub is so called in small letters only.
+        let name = if name == "docker.io" { "registry-1.docker.io" } else { name };
         let name = name.trim_matches(['[', ']']).to_lowercase();
-        let name = if name == "docker.io" { "registry-1.docker.io".into() } else { name };
         let mut host = Host { name, port: 443, plain: plain_http, role: Role::Registry };
         // As containerd has it: this machine, without a port, is asked without TLS.
         host.plain |= port.is_none() && host.is_local();

@@ -1,6 +1,6 @@
 //! Foreign text made fit to print: short, one line, no control characters.
 
-use super::redact::redacted;
+use super::{redact::without_doors, secret::without_held};
 
 /// Longer texts are cut here, in characters as they are shown.
 const LONGEST: usize = 300;
@@ -11,21 +11,19 @@ const LONGEST: usize = 300;
 /// neither an escape sequence nor a right-to-left override may travel with them.
 /// What is fit to print stays as it is: a recording that is shown and recorded again does not change.
 pub fn printable(text: &str) -> String {
-    let text = redacted(text);
-    let mut shown = String::with_capacity(text.len().min(LONGEST));
-    let mut count = 0;
-    for c in text.chars() {
-        let spelled = c.is_control() || is_invisible(c);
-        count += if spelled { c.escape_unicode().count() } else { 1 };
-        if count > LONGEST {
-            shown.push('…');
-            break;
-        }
-        if spelled {
-            shown.extend(c.escape_unicode());
+    let mut spelled = String::with_capacity(text.len());
+    for c in without_held(text).chars() {
+        if c.is_control() || is_invisible(c) {
+            spelled.extend(c.escape_unicode());
         } else {
-            shown.push(c);
+            spelled.push(c);
         }
+    }
+    // Only now: what is spelled out is read otherwise.
+    let mut shown = without_doors(&spelled);
+    if let Some((end, _)) = shown.char_indices().nth(LONGEST) {
+        shown.truncate(end);
+        shown.push('…');
     }
     shown
 }
@@ -49,6 +47,13 @@ mod tests {
         let cut = printable(&"x".repeat(5000));
         assert_eq!(cut.chars().count(), LONGEST + 1);
         assert_eq!(printable(&cut), cut);
+        for text in ["\u{1b}", "?sig=x ", "https://me:x@a/", "x:/\0y@z "] {
+            for before in 0..20 {
+                let cut = printable(&format!("{}{}", "a".repeat(before), text.repeat(500)));
+                assert_eq!(cut.chars().count(), LONGEST + 1);
+                assert_eq!(printable(&cut), cut);
+            }
+        }
         let cut = printable(&"\u{1b}".repeat(5000));
         assert!(cut.chars().count() <= LONGEST + 1);
         assert_eq!(printable(&cut), cut);

@@ -160,9 +160,10 @@ impl Asked {
         };
         host.accept(Some(&image))?;
         let registry = reference.registry().to_owned();
-        // What is only a host for its capitals keeps them: it is written so in every command.
+        // What its capitals make a host of its own keeps them: it is written so in every command.
         let lower = registry.to_lowercase();
         let is_host = lower.contains(['.', ':']) || lower == "localhost";
+        let is_host = is_host && !lower.ends_with("docker.io");
         Ok(Asked { registry: if is_host { lower } else { registry }, host, image: Some(image) })
     }
 }

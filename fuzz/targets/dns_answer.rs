@@ -19,7 +19,7 @@ fuzz_target!(|sent: &[u8]| {
 });
 
 fn within_bounds(message: &Message, reply: &Reply) {
-    let records = message.answers.len();
+    let records = message.answers.len().min(64);
     assert!(reply.chain.len() <= records && reply.addresses.len() <= records);
     assert!(reply.chain.iter().all(|name| name.len() <= 1024 && name.to_lowercase() == *name), "{reply:?}");
     // The same answer, once it has travelled, says the same.

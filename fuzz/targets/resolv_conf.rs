@@ -9,8 +9,8 @@ fuzz_target!(|file: &[u8]| {
     assert!(servers.iter().all(|server| server.port() == 53));
     assert!(ndots <= 15, "{ndots}");
     assert!(search.len() <= 32 && search.iter().all(|suffix| suffix.len() <= 253), "{search:?}");
-    // A suffix that is no ASCII is nothing that could be asked for.
-    if !search.iter().all(|suffix| suffix.is_ascii()) {
+    // What else is no name, and nothing that could be asked for.
+    if !search.iter().all(|suffix| suffix.chars().all(|c| c.is_ascii_graphic())) {
         return;
     }
     let mut written: String = servers.iter().map(|server| format!("nameserver {}\n", server.ip())).collect();

@@ -1,0 +1,154 @@
+//! What others write and send is read back as it was meant, however it is put; the fuzz targets try the rest.
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
+
+use base64::{Engine, prelude::*};
+use checks::{
+    identity::{Credential, docker::Config},
+    kit::{
+        Asked, Cloud, NoProxy, Platform, Secret, claims,
+        net::{ErrorBody, challenges, dns},
+        printable,
+    },
+    manifest::{entry, read},
+    token::endpoint::token_in,
+};
+use hickory_proto::{
+    op::Message,
+    rr::{Name, RData, Record, rdata},
+};
+use hyper::{
+    HeaderMap,
+    header::{HeaderValue, WWW_AUTHENTICATE},
+};
+use proptest::prelude::*;
+use serde_json::json;
+
+proptest! {
+    #[test]
+    fn a_challenge_is_read_as_it_was_written(
+        scheme in "[A-Za-z]{1,8}",
+        params in prop::collection::btree_map("[a-z_]{1,8}", "[ -~]{0,20}", 0..5),
+        spaces in "[ \t]{0,3}",
+    ) {
+        let quote = |value: &str| value.replace('\\', "\\\\").replace('"', "\\\"");
+        let written = params.iter().map(|(k, v)| format!("{k}{spaces}={spaces}\"{}\"", quote(v)));
+        let header = format!("{scheme} {}", written.collect::<Vec<_>>().join(&format!("{spaces},{spaces}")));
+        let value = HeaderValue::from_str(&header).unwrap();
+        let found = challenges(&HeaderMap::from_iter([(WWW_AUTHENTICATE, value)]));
+        prop_assert_eq!(found.len(), 1);
+        prop_assert_eq!(&found[0].scheme, &scheme.to_lowercase());
+        prop_assert_eq!(&found[0].params, &params);
+    }
+
+    #[test]
+    fn a_password_is_found_under_any_form_of_its_registrys_name(
+        user in "[a-z]{1,8}", password in "[ -~]{1,20}",
+        key in "(https?://)?contoso\\.azurecr\\.io(/v[12]/?)?",
+    ) {
+        let auth = BASE64_STANDARD.encode(format!("{user}:{password}"));
+        let file = json!({ "auths": { key: { "auth": auth } } }).to_string();
+        let asked = Asked::read("contoso.azurecr.io/app", Cloud::Public, false).unwrap();
+        let found = Config::read(file.as_bytes()).unwrap().credential(&asked).unwrap();
+        let Some(Credential::Password { user: named, password: given }) = found else { panic!() };
+        prop_assert_eq!((named, given.expose()), (user, password.as_str()));
+    }
+
+    #[test]
+    fn a_resolv_conf_is_read_line_by_line(servers in prop::collection::vec(any::<[u8; 4]>(), 1..6), ndots in 0_usize..30) {
+        let address = |a: &[u8; 4]| std::net::Ipv4Addr::from(*a).to_string();
+        let lines: Vec<_> = servers.iter().map(|a| format!("nonsense\nnameserver {}\n", address(a))).collect();
+        let (read, _, dots) = check_acr::resolver(format!("{}options ndots:{ndots}\n", lines.concat()).as_bytes());
+        let read: Vec<_> = read.iter().map(|server| server.ip().to_string()).collect();
+        prop_assert_eq!(read, servers.iter().take(3).map(address).collect::<Vec<_>>());
+        prop_assert_eq!(dots, ndots.min(15));
+    }
+
+    #[test]
+    fn a_domain_exempts_itself_and_what_is_below_it_alone(domain in "[a-z]{1,8}\\.[a-z]{2,5}", label in "[a-z]{1,5}") {
+        let below = format!("{label}.{domain}");
+        for (entry, itself) in [(domain.clone(), true), (format!(".{domain}"), false), (format!("*.{domain}"), false)] {
+            let list = NoProxy::read(&format!("x, {entry} ,y"));
+            prop_assert_eq!(list.exempts(&below, 443), Some(entry.clone()));
+            prop_assert_eq!(list.exempts(&domain, 443).is_some(), itself);
+            prop_assert_eq!(list.exempts(&format!("{label}{domain}"), 443), None);
+        }
+    }
+
+    #[test]
+    fn a_network_exempts_its_addresses_alone(net in any::<u32>(), bits in 0_u32..=32, host in any::<u32>()) {
+        let address = |bits: u32| std::net::Ipv4Addr::from(bits);
+        prop_assume!(!address(host).is_loopback());
+        let within = u64::from(net) >> (32 - bits) == u64::from(host) >> (32 - bits);
+        let list = NoProxy::read(&format!("{}/{bits}", address(net)));
+        prop_assert_eq!(list.exempts(&address(host).to_string(), 443).is_some(), within);
+    }
+
+    #[test]
+    fn a_token_is_read_and_never_shown(exp in any::<i64>(), signature in "[A-Za-z0-9_-]{0,20}") {
+        let part = BASE64_URL_SAFE_NO_PAD.encode(json!({ "exp": exp }).to_string());
+        let token = format!("{part}.{part}.{signature}");
+        let issued = token_in(json!({ "access_token": token }).to_string().as_bytes()).unwrap();
+        prop_assert_eq!(claims(&issued).unwrap()["exp"].as_i64(), Some(exp));
+        prop_assert_eq!(issued.expose(), &token);
+        let echoed = printable(&format!("refused: {token}"));
+        prop_assert!(!echoed.contains(&part) && !format!("{issued:?}").contains(&part), "{echoed}");
+    }
+
+    #[test]
+    fn printing_twice_changes_nothing(parts in prop::collection::vec("(https?:|//|\\?sig=|&token=|@|\u{1b}|\u{202e}|/|,| |[a-z]{1,3}|x{150}){1,4}", 0..20)) {
+        let shown = printable(&parts.concat());
+        prop_assert_eq!(printable(&shown), shown);
+    }
+
+    #[test]
+    fn the_first_error_is_the_cause(code in "[A-Z_]{1,10}", message in "\\PC{0,30}") {
+        let body = json!({ "errors": [{ "code": code, "message": message }, { "code": "OTHER" }] });
+        let read = ErrorBody::read(body.to_string().as_bytes(), false);
+        prop_assert_eq!((read.code, read.message), (code, message));
+    }
+
+    #[test]
+    fn an_index_gives_this_platforms_entry(others in prop::collection::vec("(arm64|s390x|riscv64)", 0..5), place in 0_usize..5) {
+        const TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
+        let entry_for = |arch: &str| json!({ "mediaType": TYPE, "digest": format!("sha256:{arch}"), "size": 1,
+            "platform": { "os": "linux", "architecture": arch } });
+        let mut entries: Vec<_> = others.iter().map(|arch| entry_for(arch)).collect();
+        entries.insert(place.min(entries.len()), entry_for("amd64"));
+        let index = json!({ "schemaVersion": 2, "manifests": entries }).to_string().into_bytes();
+        let index = read("sha256:0".into(), "application/vnd.oci.image.index.v1+json".into(), index).unwrap();
+        let wanted: Platform = "linux/amd64".parse().unwrap();
+        let found = format!("{:?}", entry(&index, &wanted, |_| ()).unwrap());
+        prop_assert!(found.contains("sha256:amd64"), "{found}");
+        let missing: Platform = "linux/mips64le".parse().unwrap();
+        prop_assert!(entry(&index, &missing, |_| ()).is_err());
+    }
+
+    #[test]
+    fn a_chain_is_followed_whatever_the_order(order in Just((0..6_u8).collect::<Vec<_>>()).prop_shuffle()) {
+        let name = |number: u8| Name::from_ascii(format!("n{number}.example.")).unwrap();
+        let mut message = Message::query();
+        for number in order {
+            let data = match number {
+                5 => RData::A(rdata::A::new(10, 0, 0, 4)),
+                _ => RData::CNAME(rdata::CNAME(name(number + 1))),
+            };
+            message.add_answer(Record::from_rdata(name(number), 60, data));
+        }
+        let reply = dns::read(&message, "n0.example");
+        prop_assert_eq!(reply.chain, (1..6).map(|n| format!("n{n}.example")).collect::<Vec<_>>());
+        prop_assert_eq!(reply.addresses.len(), 1);
+    }
+}
+
+#[test]
+fn what_is_no_token_is_said_in_a_word() {
+    for (body, said) in [
+        ("", "not-json"),
+        ("[]", "not-json"),
+        ("{}", "no-token-in-it"),
+        (r#"{"token":""}"#, "no-token-in-it"),
+    ] {
+        assert_eq!(token_in(body.as_bytes()).err(), Some(said), "{body}");
+    }
+    assert!(claims(&Secret::new("opaque")).is_none());
+}
