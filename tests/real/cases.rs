@@ -45,7 +45,7 @@ pub const CASES: &[Case] = &[
     can("private endpoint, and the name in NO_PROXY", "contoso.azurecr.io").lane(EXEMPT),
     can("clock of the registry four minutes late", "slow"),
     can("clock of the registry four minutes early", "fast"),
-    can("Docker Hub by default", "").team("library"),
+    can("Docker Hub by default", "").team("library").warns(&["image/ref-wrong-default-registry"]),
     can("Docker schema 1", "fabrikam").shape(Schema1).warns(&["manifest/manifest-schema1"])
         .peer_differs("it takes the digest over the signatures as well, which the format leaves out"),
     // Healthy, through a proxy or past it.

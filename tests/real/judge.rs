@@ -22,8 +22,8 @@ pub struct Row {
 }
 
 pub async fn all(world: &World, tool: Option<&Tool>, cases: &[Case]) -> Fallible<Vec<Row>> {
-    // Pulls mostly wait, and some wait for half a minute; the two clients take a processor each.
-    let (pulls, clients) = (Semaphore::new(12), Semaphore::new(3));
+    // Pulls mostly wait, and some wait for half a minute; the two clients wait less, and take a processor when they do not.
+    let (pulls, clients) = (Semaphore::new(12), Semaphore::new(5));
     let rows = stream::iter(cases.iter().map(|case| one(world, tool, *case, &pulls, &clients)));
     let rows: Vec<Fallible<Row>> = rows.buffered(cases.len().max(1)).collect().await;
     rows.into_iter().collect()
