@@ -76,6 +76,7 @@ impl Verdict {
             let is_cause = severity == Severity::Error || !explained.is_empty();
             let list = match severity {
                 _ if is_cause => &mut verdict.causes,
+                Severity::Hint => continue,
                 Severity::Unknown => &mut verdict.unknown,
                 _ => &mut verdict.warnings,
             };

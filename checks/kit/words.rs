@@ -24,6 +24,8 @@ pub enum Lang {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
+    /// Matters only where it explains something else: not said otherwise.
+    Hint,
     /// Why a question was not asked.
     Skip,
     /// Works, but will bite.

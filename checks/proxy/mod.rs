@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use crate::kit::{
     Cx, Got, Halt, Host, Proxy, Role, Route, is_private,
     net::{
-        Fault, Reached, Way, dns,
+        Fault, HTTP_WAIT, Reached, Way, dns,
         proxy::{NoTunnel, Refusal, open},
         tcp,
     },
@@ -69,6 +69,14 @@ pub enum Trouble {
         at: At,
         /// What it does instead.
         fault: Fault,
+    },
+    /// It takes the request and says nothing, for less long than a container runtime waits: could not tell.
+    Silent {
+        /// The proxy and the host.
+        #[serde(flatten)]
+        at: At,
+        /// How long.
+        seconds: u64,
     },
     /// It wants a sign-in of its own.
     AsksForSignIn {
@@ -164,6 +172,9 @@ fn judge(at: At, none: NoTunnel) -> Halt {
         NoTunnel::Unreachable(unopened) => {
             let stage = unopened.stage.word();
             Trouble::Unreachable { at, stage, fault: unopened.fault }.into()
+        }
+        NoTunnel::NoAnswer(Fault::NoAnswer) => {
+            Halt::broke(Trouble::Silent { at, seconds: HTTP_WAIT.as_secs() })
         }
         NoTunnel::NoAnswer(fault) => Trouble::NoAnswer { at, fault }.into(),
         NoTunnel::Refused(refusal) if refusal.status == 407 => {

@@ -121,6 +121,13 @@ pub enum Trouble {
         /// How long we waited.
         seconds: u64,
     },
+    /// TLS was up, and the host ended it in TLS's own words: as a rule it wants a certificate of its clients.
+    EndedByAlert {
+        /// The host.
+        host: String,
+        /// The alert.
+        alert: String,
+    },
     /// The connection ends, or what comes is no HTTP.
     NoAnswer {
         /// Who was asked.

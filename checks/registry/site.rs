@@ -254,6 +254,9 @@ async fn join(cx: &Cx, reached: &Reached, secured: Option<&Secured>) -> Got<Line
 
 fn no_answer(host: &Host, asked: &str, fault: Fault) -> Halt {
     let (name, request) = (host.to_string(), asked.to_owned());
+    if let Fault::Alert(alert) = fault {
+        return Trouble::EndedByAlert { host: name, alert }.into();
+    }
     match host.role {
         Role::Data => Trouble::DataHostNoAnswer { host: name, fault }.into(),
         _ => Trouble::NoAnswer { host: name, request, fault }.into(),

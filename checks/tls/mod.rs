@@ -25,6 +25,8 @@ pub struct At {
     host: String,
     /// Name and port.
     endpoint: String,
+    /// The arguments that lead openssl there.
+    connect: Vec<String>,
     /// The proxy in between.
     #[serde(skip_serializing_if = "Option::is_none")]
     through: Option<Rc<Proxy>>,
@@ -34,7 +36,12 @@ impl At {
     fn of(reached: &Reached) -> Self {
         let Host { name, port, .. } = &reached.host;
         let through = reached.way.proxy().cloned();
-        Self { host: name.clone(), endpoint: format!("{name}:{port}"), through }
+        let endpoint = format!("{name}:{port}");
+        let mut connect = vec!["-connect".to_owned(), endpoint.clone()];
+        if let Some(proxy) = &through {
+            connect.extend(["-proxy".to_owned(), format!("{}:{}", proxy.url.host, proxy.url.port)]);
+        }
+        Self { host: name.clone(), endpoint, connect, through }
     }
 }
 

@@ -15,6 +15,7 @@ pub(crate) fn explain(words: &Words, code: &str, entry: &Entry, lang: Lang) -> S
         Severity::Warning => "warning",
         Severity::Unknown => "unknown",
         Severity::Skip => "skip",
+        Severity::Hint => "hint",
     };
     let mut page = format!("{}[{code}]: {}\n", say(severity), entry.title.of(lang));
     let labelled = |page: &mut String, label: &str, text: &str| {

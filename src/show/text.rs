@@ -145,7 +145,7 @@ impl Page<'_> {
             (_, Ended::Failed) => ("✗".red().bold(), ColoredString::default()),
             _ => ("✓".green(), passed(step, self.report, self.words, self.lang).normal()),
         };
-        let mut findings: Vec<_> = step.findings.iter().collect();
+        let mut findings: Vec<_> = step.findings.iter().filter(|f| self.is_said(f)).collect();
         // The step's own line says the worst of it.
         findings.sort_by_key(|finding| std::cmp::Reverse(severity(self.words, finding)));
         let mut said = said;
@@ -171,6 +171,15 @@ impl Page<'_> {
         }
     }
 
+    fn is_cause(&self, finding: &Finding) -> bool {
+        self.verdict.causes.iter().any(|cause| cause.finding == *finding)
+    }
+
+    /// A hint that explains nothing here is not said.
+    fn is_said(&self, finding: &Finding) -> bool {
+        severity(self.words, finding) != Severity::Hint || self.is_cause(finding)
+    }
+
     fn title(&self, finding: &Finding) -> String {
         self.words.title(finding, &self.report.subject, self.lang)
     }
@@ -178,7 +187,7 @@ impl Page<'_> {
     /// `error[area/variant]: title`
     fn named(&self, finding: &Finding) -> ColoredString {
         // What is a cause is shown as one, however lightly it would weigh alone.
-        let is_cause = self.verdict.causes.iter().any(|cause| cause.finding == *finding);
+        let is_cause = self.is_cause(finding);
         let severity = if is_cause { Severity::Error } else { severity(self.words, finding) };
         let (name, title) = (
             match severity {
@@ -186,6 +195,7 @@ impl Page<'_> {
                 Severity::Warning => "warning",
                 Severity::Unknown => "unknown",
                 Severity::Skip => "skip",
+                Severity::Hint => "hint",
             },
             self.title(finding),
         );
@@ -193,7 +203,7 @@ impl Page<'_> {
         let label = match severity {
             Severity::Error => label.red().bold(),
             Severity::Warning | Severity::Unknown => label.yellow().bold(),
-            Severity::Skip => label.dimmed(),
+            Severity::Skip | Severity::Hint => label.dimmed(),
         };
         format!("{label}: {title}").normal()
     }

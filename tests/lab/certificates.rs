@@ -8,8 +8,10 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose, date_time_ymd,
 };
-use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{RootCertStore, ServerConfig};
 
 use crate::Error;
 use crate::settings::{Certificate, Http};
@@ -51,15 +53,27 @@ impl Certificates {
         let chain = self.chain(which, &key)?;
         let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(chain, key)?;
+        let config =
+            ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+        let mut config = match which {
+            Certificate::Mutual => config.with_client_cert_verifier(self.clients()?),
+            _ => config.with_no_client_auth(),
+        }
+        .with_single_cert(chain, key)?;
         config.alpn_protocols = match http {
             Http::Two => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
             Http::One => vec![b"http/1.1".to_vec()],
         };
         Ok(Arc::new(config))
+    }
+
+    /// Lets in those who show a certificate of the trusted authority.
+    fn clients(&self) -> Result<Arc<dyn ClientCertVerifier>, Error> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.trusted.der().clone())?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+        verifier.build().map_err(|why| Error::Scenario(why.to_string()))
     }
 
     fn chain(

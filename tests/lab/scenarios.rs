@@ -207,6 +207,7 @@ const EMBEDDED: &[(&str, &str)] = embed![
     "tls-expired",
     "tls-intercepted",
     "tls-mute",
+    "tls-mutual",
     "tls-not-yet-valid",
     "tls-other-name",
     "tls-plain-http",

@@ -119,6 +119,7 @@ pub enum Certificate {
     Expired,
     NotYet,
     ClientOnly,
+    Mutual,
 }
 
 /// What a host speaks.

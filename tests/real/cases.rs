@@ -45,7 +45,7 @@ pub const CASES: &[Case] = &[
     can("private endpoint, and the name in NO_PROXY", "contoso.azurecr.io").lane(EXEMPT),
     can("clock of the registry four minutes late", "slow"),
     can("clock of the registry four minutes early", "fast"),
-    can("Docker Hub by default", "").team("library").warns(&["image/ref-wrong-default-registry"]),
+    can("Docker Hub by default", "").team("library"),
     can("Docker schema 1", "fabrikam").shape(Schema1).warns(&["manifest/manifest-schema1"])
         .peer_differs("it takes the digest over the signatures as well, which the format leaves out"),
     // Healthy, through a proxy or past it.
@@ -85,7 +85,7 @@ pub const CASES: &[Case] = &[
     // Proxies.
     cannot("proxy refuses connections", "fabrikam", "proxyconnect tcp: dial tcp 10.77.2.1:3128: connect: connection refused", &["proxy/unreachable"]).lane(REFUSED_BY_PROXY),
     cannot("proxy is silent", "fabrikam", "proxyconnect tcp: dial tcp 10.77.2.2:3128: i/o timeout", &["proxy/unreachable"]).lane(SILENT_PROXY),
-    cannot("proxy takes connections and never answers", "fabrikam", SILENCE, &["proxy/no-answer"]).lane(MUTE_PROXY),
+    nobody_can_tell("proxy takes connections and never answers", "fabrikam", &["proxy/silent"]).lane(MUTE_PROXY),
     cannot("proxy's name does not exist", "fabrikam", "proxyconnect tcp: dial tcp: lookup nowhere.edge.test", &["proxy/unreachable"]).lane(NAMELESS_PROXY),
     cannot("proxy is no proxy", "northwind", "EOF", &["proxy/no-answer"]).lane(NO_PROXY_THERE),
     cannot("proxy wants a visit to its portal", "fabrikam", ": Found", &["proxy/denies-host"]).lane(CAPTIVE),
@@ -103,6 +103,7 @@ pub const CASES: &[Case] = &[
     // Certificates.
     cannot("unknown authority", "stranger", "unknown authority", &["tls/unknown-ca"]),
     cannot("certificate for another name", "misnamed", "certificate is valid for", &["tls/hostname-mismatch"]),
+    cannot("certificate of the client wanted", "mutual", "certificate required", &["registry/ended-by-alert"]),
     cannot("certificate expired", "expired", "expired", &["tls/certificate-expired"]),
     cannot("certificate not valid yet", "unborn", "is before 2073", &["tls/certificate-expired"]),
     cannot("certificate without names", "nameless", "legacy Common Name", &["tls/hostname-mismatch"]),

@@ -29,6 +29,8 @@ pub enum Fault {
     NotDns,
     /// The name has no address.
     NoAddress,
+    /// TLS was ended by the other end, with this alert.
+    Alert(String),
     /// Something else, in the words of a library or of the other end.
     Other(String),
 }
@@ -80,7 +82,7 @@ impl Fault {
             Fault::Certificate => "certificate-not-trusted",
             Fault::NotDns => "not-dns",
             Fault::NoAddress => "no-address",
-            Fault::Other(said) => said,
+            Fault::Alert(said) | Fault::Other(said) => said,
         }
     }
 }
@@ -88,6 +90,10 @@ impl Fault {
 impl From<&io::Error> for Fault {
     fn from(error: &io::Error) -> Self {
         use io::ErrorKind as Kind;
+        let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        if let Some(rustls::Error::AlertReceived(alert)) = tls {
+            return Fault::Alert(super::tls::name_of(*alert));
+        }
         match error.kind() {
             Kind::TimedOut => Fault::NoAnswer,
             Kind::ConnectionRefused => Fault::Refused,

@@ -3,7 +3,7 @@
 use std::{
     cell::{Cell, RefCell},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -61,9 +61,48 @@ pub enum Transport {
     Secure(Box<TlsStream<Stream>>),
 }
 
-enum Sender {
+/// What the questions of a connection go into, and how that ended, once it has.
+struct Sender {
+    to: Version,
+    ended: Arc<OnceLock<Fault>>,
+}
+
+enum Version {
     One(http1::SendRequest<Full<Bytes>>),
     Two(http2::SendRequest<Full<Bytes>>),
+}
+
+impl Sender {
+    /// Keeps the connection going.
+    fn over(
+        to: Version,
+        connection: impl Future<Output = hyper::Result<()>> + Send + 'static,
+    ) -> Self {
+        let ended: Arc<OnceLock<Fault>> = Arc::default();
+        let tell = ended.clone();
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                let _ = tell.set(Fault::of(&error));
+            }
+        });
+        Self { to, ended }
+    }
+
+    /// Whether another question may be put.
+    async fn is_ready(&mut self) -> bool {
+        match &mut self.to {
+            Version::One(one) => one.ready().await.is_ok(),
+            Version::Two(two) => two.ready().await.is_ok(),
+        }
+    }
+
+    /// Why a question got no answer: of a connection that is gone the question knows no more than that.
+    fn fault(&self, error: &hyper::Error) -> Fault {
+        match (Fault::of(error), self.ended.get()) {
+            (Fault::Closed, Some(alert @ Fault::Alert(_))) => alert.clone(),
+            (fault, _) => fault,
+        }
+    }
 }
 
 /// An HTTP connection that opens itself again, by the same way, when the server closes it.
@@ -158,7 +197,6 @@ impl Line {
 
     async fn send(&self, cx: &Cx, request: &Request) -> Result<Reply, Fault> {
         let mut sender = self.ready(cx).await?;
-        let failed = |error: hyper::Error| Fault::of(&error);
         let build = |target: String| -> Result<_, Fault> {
             let mut built = hyper::Request::builder()
                 .method(&request.method)
@@ -182,8 +220,8 @@ impl Line {
             Ok((built, Full::new(body.unwrap_or_default())))
         };
         let unbuilt = |error: hyper::http::Error| Fault::Other(error.to_string());
-        let response = match &mut sender {
-            Sender::One(one) => {
+        let response = match &mut sender.to {
+            Version::One(one) => {
                 let proxy = self.way.proxy().filter(|_| self.host.plain);
                 // Without TLS there is no tunnel: the proxy is asked for the page, and shown who asks.
                 let target = match proxy {
@@ -198,15 +236,16 @@ impl Line {
                 let mut built = built.body(body).map_err(unbuilt)?;
                 let enough = preliminaries(&mut built);
                 tokio::select! {
-                    response = one.send_request(built) => response.map_err(failed)?,
+                    response = one.send_request(built) => response,
                     () = enough.notified() => return Err(Fault::NotHttp),
                 }
             }
-            Sender::Two(two) => {
+            Version::Two(two) => {
                 let (built, body) = build(format!("https://{}{}", self.host, request.target))?;
-                two.send_request(built.body(body).map_err(unbuilt)?).await.map_err(failed)?
+                two.send_request(built.body(body).map_err(unbuilt)?).await
             }
         };
+        let response = response.map_err(|error| sender.fault(&error))?;
         *self.sender.borrow_mut() = Some(sender);
         let (head, body) = response.into_parts();
         let host = self.host.clone();
@@ -215,16 +254,13 @@ impl Line {
 
     /// The connection, opened again where the server has closed it.
     async fn ready(&self, cx: &Cx) -> Result<Sender, Fault> {
-        let mut kept = self.sender.borrow_mut().take();
-        let usable = match &mut kept {
-            Some(Sender::One(one)) => one.ready().await.is_ok(),
-            Some(Sender::Two(two)) => two.ready().await.is_ok(),
-            None => false,
-        };
-        match (usable, kept) {
-            (true, Some(sender)) => Ok(sender),
-            _ => start(transport(cx, &self.host, &self.way).await?).await,
+        let kept = self.sender.borrow_mut().take();
+        if let Some(mut sender) = kept
+            && sender.is_ready().await
+        {
+            return Ok(sender);
         }
+        start(transport(cx, &self.host, &self.way).await?).await
     }
 
     /// The same line on a connection of its own.
@@ -264,8 +300,7 @@ async fn start(transport: Transport) -> Result<Sender, Fault> {
             builder.max_header_list_size(LONGEST_HEAD);
             let (sender, connection) =
                 builder.handshake(TokioIo::new(stream)).await.map_err(|e| Fault::of(&e))?;
-            tokio::spawn(connection);
-            Ok(Sender::Two(sender))
+            Ok(Sender::over(Version::Two(sender), connection))
         }
         Transport::Secure(stream) => start_one(stream).await,
     }
@@ -276,8 +311,7 @@ async fn start_one(stream: impl Io + 'static) -> Result<Sender, Fault> {
     let mut builder = http1::Builder::new();
     builder.max_buf_size(LONGEST_HEAD as usize).max_headers(1000);
     let (sender, connection) = builder.handshake(io).await.map_err(|e| Fault::of(&e))?;
-    tokio::spawn(connection);
-    Ok(Sender::One(sender))
+    Ok(Sender::over(Version::One(sender), connection))
 }
 
 /// The time at which an answer says that it was made.

@@ -30,10 +30,10 @@ use std::time::Duration;
 pub const DNS_WAIT: Duration = Duration::from_secs(5);
 /// How long a connection may take: enough for a lost first packet and a lost second one.
 pub const TCP_WAIT: Duration = Duration::from_secs(5);
-/// How long a TLS handshake may take.
-pub const TLS_WAIT: Duration = Duration::from_secs(5);
+/// How long a TLS handshake may take: as long as containerd waits for one.
+pub const TLS_WAIT: Duration = Duration::from_secs(10);
 /// How long the whole way to a host may take that no step of its own leads to.
-pub const OPEN_WAIT: Duration = Duration::from_secs(12);
+pub const OPEN_WAIT: Duration = Duration::from_secs(20);
 /// How long a server may take to begin its answer.
 pub const HTTP_WAIT: Duration = Duration::from_secs(15);
 /// How long a question may take as a whole, wherever it is sent on to.

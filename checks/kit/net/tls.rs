@@ -7,7 +7,8 @@ use std::{
 
 use jiff::Timestamp;
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore,
+    SignatureScheme,
     client::{
         WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -52,7 +53,7 @@ impl From<Refusal> for Fault {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Broken(fault) => fault,
-            Refusal::Alert(alert) => Fault::Other(alert),
+            Refusal::Alert(alert) => Fault::Alert(alert),
             Refusal::Untrusted(..) => Fault::Certificate,
         }
     }
@@ -128,7 +129,7 @@ async fn shake(
             Some(Error::InvalidCertificate(why)) => {
                 Refusal::Untrusted(why.clone(), Certificate::default())
             }
-            Some(Error::AlertReceived(alert)) => Refusal::Alert(snake(&format!("{alert:?}"))),
+            Some(Error::AlertReceived(alert)) => Refusal::Alert(name_of(*alert)),
             Some(Error::InvalidMessage(_)) => Refusal::Broken(Fault::NotTls),
             Some(error) => other(error),
             None => Refusal::Broken(Fault::from(&error)),
@@ -251,7 +252,8 @@ fn is_wild(leaf: &CertificateDer<'_>, name: &ServerName<'_>) -> bool {
 }
 
 /// `HandshakeFailure` as the standard and other tools write it: `handshake_failure`.
-fn snake(name: &str) -> String {
+pub(super) fn name_of(alert: AlertDescription) -> String {
+    let name = format!("{alert:?}");
     let mut snake = String::new();
     for c in name.chars() {
         if c.is_ascii_uppercase() && !snake.is_empty() {
