@@ -82,9 +82,10 @@ fn no_repository_begins_in_upper_case_so_it_is_a_host() {
     assert_eq!(read(&written), Ok(asked));
     assert_eq!(read("contoso/team/app:v1").unwrap().registry, "docker.io");
     assert!(read("Con_toso/app").is_err() && read("Contoso/App").is_err());
-    for hub in ["Docker.io/app", "iNdex.docker.io/app"] {
+    for hub in ["Docker.io/app", "iNdex.docker.io/app", "Docker.io"] {
         let asked = read(hub).unwrap();
-        let written = format!("{}/{}", asked.registry, asked.image.as_ref().unwrap());
+        let image = asked.image.as_ref().map(|image| format!("/{image}"));
+        let written = format!("{}{}", asked.registry, image.unwrap_or_default());
         assert_eq!(read(&written), Ok(asked), "{hub}");
     }
 }

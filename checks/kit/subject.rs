@@ -147,7 +147,7 @@ impl Asked {
         if is_host_alone(text) {
             let host = Host::registry(text, plain_http);
             host.accept(None)?;
-            return Ok(Asked { registry: text.to_lowercase(), host, image: None });
+            return Ok(Asked { registry: as_written_in_commands(text), host, image: None });
         }
         let reference = reference::read(text).map_err(|reason| {
             let lower = text.to_lowercase();
@@ -159,12 +159,8 @@ impl Asked {
             reference: reference.digest().or(reference.tag()).unwrap_or("latest").to_owned(),
         };
         host.accept(Some(&image))?;
-        let registry = reference.registry().to_owned();
-        // What its capitals make a host of its own keeps them: it is written so in every command.
-        let lower = registry.to_lowercase();
-        let is_host = lower.contains(['.', ':']) || lower == "localhost";
-        let is_host = is_host && !lower.ends_with("docker.io");
-        Ok(Asked { registry: if is_host { lower } else { registry }, host, image: Some(image) })
+        let registry = as_written_in_commands(reference.registry());
+        Ok(Asked { registry, host, image: Some(image) })
     }
 }
 
@@ -237,6 +233,13 @@ fn is_host_alone(text: &str) -> bool {
     let looks_like_host = name.contains('.') || name.starts_with('[') || name == "localhost";
     let clean = name.chars().all(|c| c.is_ascii_alphanumeric() || ".-[]:".contains(c));
     looks_like_host && clean && (port.is_some() || !text.contains(':'))
+}
+
+/// In small letters, unless its capitals make a host of its own of it: then it means something else without.
+fn as_written_in_commands(registry: &str) -> String {
+    let lower = registry.to_lowercase();
+    let is_host = lower.contains(['.', ':']) || lower == "localhost";
+    if is_host && !lower.ends_with("docker.io") { lower } else { registry.to_owned() }
 }
 
 fn invalid(reason: &'static str, repaired: Option<&str>) -> Misread {
