@@ -40,21 +40,8 @@ fn every_mode_that_a_finding_names_is_in_the_catalogue() {
     }
 }
 
-/// What the data path alone can tell.
-const FROM_HERE: &str = "image-ref-invalid image-ref-registry-typo image-ref-data-endpoint-host \
-    image-ref-wrong-default-registry image-ref-dnl-hash-missing dns-nxdomain-registry dns-server-unreachable \
-    dns-zone-not-linked dns-zone-shadow-missing-record dns-pe-removed-zone-linked \
-    dns-data-endpoint-record-missing dns-regional-endpoint-record-missing dns-stale-private-ip dns-ipv6-mismatch \
-    tcp-private-endpoint-timeout tcp-egress-blocked tcp-outbound-none pe-not-approved pe-not-in-region-path \
-    proxy-required proxy-unreachable proxy-denies-host proxy-intercepts-private tls-unknown-ca tls-ca-not-loaded \
-    tls-hostname-mismatch tls-clock-skew tls-reset acr-firewall-client-ip acr-public-access-disabled \
-    acr-service-endpoint-rule-missing acr-firewall-propagating registry-challenge-invalid registry-outage \
-    registry-deleted-or-moved anonymous-pull-disabled anonymous-blocked-by-bad-creds pullsecret-malformed \
-    pullsecret-server-mismatch pullsecret-stale-password pullsecret-short-lived-token image-tag-not-found \
-    image-digest-gone platform-no-match platform-windows-build manifest-schema1 manifest-not-an-image \
-    blob-endpoint-blocked blob-data-endpoint-switched blob-service-endpoint-policy blob-sas-rejected \
-    blob-unexpected-eof pull-progress-timeout image-read-disabled acr-throttled-429 mcr-or-dockerhub-429 \
-    artifact-cache-upstream";
+/// The modes that the data path alone can tell.
+const FROM_HERE: &str = include_str!("fixtures/from-here.txt");
 
 /// That a scenario brings each finding about is tested beside the scenarios.
 #[test]

@@ -307,3 +307,40 @@ fn a_warning_counts_when_it_is_told_to() {
     assert_eq!(warned.verdict.exit(false), Exit::Can);
     assert_eq!(warned.verdict.exit(true), Exit::Cannot);
 }
+
+/// What is most often taken for something else is told from it, where both are seen from here: each has a world in
+/// which it is found and the other is not. Those that one look cannot tell apart share a finding, and say so.
+#[test]
+fn look_alikes_are_told_apart() {
+    let from_here: BTreeSet<&str> = include_str!("fixtures/from-here.txt").lines().collect();
+    let settles = |code: &String, mode: &str| {
+        words().entries.get(code).is_some_and(|entry| entry.modes.iter().any(|m| m == mode))
+    };
+    // In what is said first about a world is what it is about.
+    let about: Vec<(&str, String)> = played()
+        .iter()
+        .filter_map(|played| {
+            let verdict = &played.verdict;
+            let first =
+                verdict.causes.first().or(verdict.unknown.first()).or(verdict.warnings.first())?;
+            Some((played.name, first.finding.code.clone()))
+        })
+        .collect();
+    let mut alike = vec![];
+    for (one, mode) in words().modes.iter().filter(|(one, _)| from_here.contains(one.as_str())) {
+        for other in mode.alike.iter().filter(|other| from_here.contains(other.as_str())) {
+            let shared = words().entries.keys().any(|c| settles(c, one) && settles(c, other));
+            let apart = |this: &str, that: &str| {
+                about.iter().any(|(_, code)| settles(code, this) && !settles(code, that))
+            };
+            if !shared && !(apart(one, other) && apart(other, one)) {
+                alike.push(format!("{one} and {other}"));
+            }
+            let unsaid = about.iter().find(|(_, code)| {
+                (settles(code, one) || settles(code, other)) && words().entries[code].why.is_none()
+            });
+            assert_eq!(unsaid, None, "it does not say what told it apart");
+        }
+    }
+    assert!(alike.is_empty(), "no two worlds tell apart {alike:#?}");
+}
