@@ -7,8 +7,8 @@ use std::time::Duration;
 use kit::{
     Fact, Host, Plan, Step, Words, WordsError,
     net::{
-        BODY_WAIT, DNS_WAIT, FOLLOW_WAIT, HTTP_WAIT, OPEN_WAIT, Reached, SETTLE_WAIT, TCP_WAIT,
-        TLS_WAIT,
+        BODY_WAIT, DATE_WAIT, DNS_WAIT, FOLLOW_WAIT, HTTP_WAIT, OPEN_WAIT, Reached, SETTLE_WAIT,
+        TCP_WAIT, TLS_WAIT,
     },
 };
 
@@ -56,9 +56,9 @@ const CHALLENGE: Step = step("challenge", 2 * ASK);
 const CLOCK: Step = step("clock", SLACK);
 const IDENTITY: Step = step("identity", 4 * SLACK);
 const EXCHANGE: Step = step("exchange", SLACK);
-const TOKEN: Step = step("token", 3 * ASK);
+const TOKEN: Step = step("token", token::ENTRIES as u64 * 3 * ASK);
 const MANIFEST: Step = step("manifest", 2 * ASK);
-const PLATFORM: Step = step("platform", 2 * ASK);
+const PLATFORM: Step = step("platform", 3 * ASK);
 const DATA: [Step; 4] = [
     step("layer-proxy", PROXY),
     step("layer-dns", DNS),
@@ -76,11 +76,15 @@ const DNS: u64 = 7 * DNS_WAIT.as_secs() + SLACK;
 /// The last address may become known when the last name server answers; then two looks around.
 const TCP: u64 =
     DNS_WAIT.as_secs() + TCP_WAIT.as_secs() + 2 * network::AROUND_WAIT.as_secs() + SLACK;
-/// A handshake; and another one, with a question behind it, to read the host's clock.
-const TLS: u64 = 2 * (TCP_WAIT.as_secs() + TLS_WAIT.as_secs()) + HTTP_WAIT.as_secs() + SLACK;
-/// A question to the registry, all its redirects, asked again once, the body of the answer, and whether a
-/// refusal is meant for every connection.
-const ASK: u64 = 2 * FOLLOW_WAIT.as_secs() + BODY_WAIT.as_secs() + SETTLE_WAIT.as_secs() + SLACK;
+/// A handshake, for which the way may have to be gone once more; and a look at the host's clock.
+const TLS: u64 = PROXY + TLS_WAIT.as_secs() + DATE_WAIT.as_secs() + SLACK;
+/// A question to the registry as often as it is asked, the body of the answer, whether a refusal is meant for
+/// every connection, and what else is looked at where it is one.
+const ASK: u64 = HTTP_WAIT.as_secs()
+    + 2 * FOLLOW_WAIT.as_secs()
+    + 2 * BODY_WAIT.as_secs()
+    + SETTLE_WAIT.as_secs()
+    + SLACK;
 
 const fn step(name: &'static str, seconds: u64) -> Step {
     Step { name, budget: Duration::from_secs(seconds) }

@@ -14,6 +14,7 @@ use clap::{Args as ArgGroup, Parser, Subcommand, ValueEnum};
     name = "check-acr",
     version,
     args_conflicts_with_subcommands = true,
+    args_override_self = true,
     after_help = "Exit codes: 0 can pull (can sign in, when no image was asked for) · 1 cannot · 2 wrong usage · 3 could not tell · 130 interrupted"
 )]
 pub struct Args {

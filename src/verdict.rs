@@ -56,21 +56,29 @@ impl Verdict {
             .iter()
             .flat_map(|step| step.findings.iter().map(move |finding| (step, finding)))
             .collect();
-        let explains = |finding: &Finding| {
+        let all_explained = |finding: &Finding| {
             words.entries.get(&finding.code).map_or(&[][..], |entry| &entry.explains)
         };
-        let is_present = |code: &String| found.iter().any(|(_, finding)| finding.code == *code);
-        let is_explained = |finding: &Finding| {
-            found.iter().any(|(_, other)| explains(other).contains(&finding.code))
+        // What is said of one host explains nothing of another.
+        let host = |finding: &Finding| finding.evidence.get("host").cloned();
+        let explains = |cause: &Finding, other: &Finding| {
+            let same = host(cause).zip(host(other)).is_none_or(|(one, two)| one == two);
+            same && all_explained(cause).contains(&other.code)
         };
+        let is_explained =
+            |finding: &Finding| found.iter().any(|(_, other)| explains(other, finding));
         let mut verdict =
             Verdict { can: Can::Unknown, causes: vec![], unknown: vec![], warnings: vec![] };
         for (step, finding) in &found {
             if is_explained(finding) {
                 continue;
             }
-            let explained: Vec<_> =
-                explains(finding).iter().filter(|c| is_present(c)).cloned().collect();
+            let mut explained: Vec<String> = vec![];
+            for (_, other) in found.iter().filter(|(_, other)| explains(finding, other)) {
+                if !explained.contains(&other.code) {
+                    explained.push(other.code.clone());
+                }
+            }
             let severity = severity(words, finding);
             // What explains an error is its cause, however lightly it would weigh alone.
             let is_cause = severity == Severity::Error || !explained.is_empty();

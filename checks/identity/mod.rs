@@ -8,7 +8,7 @@ mod near;
 mod read;
 mod secret;
 
-use std::{path::PathBuf, rc::Rc};
+use std::rc::Rc;
 
 use serde::Serialize;
 
@@ -199,10 +199,13 @@ pub async fn choose(cx: &Cx, understood: &Understood) -> Got<Identity> {
         return Ok(Identity::new(Credential::Nobody, None));
     }
     let named = sign_in.auth_file.as_deref();
-    let found_by_docker = cx.world.docker_configs.iter().find(|file| cx.world.has_file(file));
-    let Some(file) = named.or(found_by_docker.map(PathBuf::as_path)) else {
-        return Ok(Identity::new(Credential::Nobody, None));
-    };
+    let mut file = named;
+    for config in &cx.world.docker_configs {
+        if file.is_none() && cx.world.has_file(config).await {
+            file = Some(config);
+        }
+    }
+    let Some(file) = file else { return Ok(Identity::new(Credential::Nobody, None)) };
     let found = if named.is_some() && sign_in.who != Who::Docker {
         kubelet::find(cx, file, understood).await?
     } else {

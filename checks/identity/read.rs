@@ -1,16 +1,14 @@
 //! Reading a file of credentials.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use tokio::{fs::File, io::AsyncReadExt, time::timeout};
 
 use super::Trouble;
-use crate::kit::Cx;
+use crate::kit::{Cx, FILE_WAIT};
 
 /// The longest file that is read.
 const LONGEST: u64 = 1024 * 1024;
-/// How long it may take: it may be a pipe.
-const FILE_WAIT: Duration = Duration::from_secs(3);
 
 /// All of a file.
 pub(super) async fn read(cx: &Cx, file: &Path) -> Result<Vec<u8>, Trouble> {

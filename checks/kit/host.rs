@@ -117,6 +117,14 @@ impl Host {
     }
 }
 
+impl Host {
+    /// Name and port, as commands and CONNECT take them.
+    pub fn endpoint(&self) -> String {
+        let Self { name, port, .. } = self;
+        if name.contains(':') { format!("[{name}]:{port}") } else { format!("{name}:{port}") }
+    }
+}
+
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let v6 = self.name.contains(':');

@@ -80,4 +80,4 @@ pub use proxy_url::{NoProxyUrl, ProxyUrl};
 pub use secret::{Secret, claims};
 pub use subject::{Asked, Cloud, Image, Misread, SignIn, Subject, Who};
 pub use words::{Entry, FilledFix, Fix, Lang, Mode, Severity, Text, Words, WordsError};
-pub use world::World;
+pub use world::{FILE_WAIT, World};

@@ -62,7 +62,11 @@ impl ProxyUrl {
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         // Go connects to this machine where no host is named.
         let host = if bare.is_empty() { "localhost".into() } else { ascii(bare.to_owned()) };
-        let credentials = user.map(|(name, password)| Secret::new(password).basic(&name));
+        let credentials = user.map(|(name, password)| {
+            // A token may stand where the user does: then that is what must not be shown.
+            let _held = password.is_empty().then(|| Secret::new(name.as_str()));
+            Secret::new(password).basic(&name)
+        });
         Ok(ProxyUrl { scheme, host, port: port.ok_or(NoProxyUrl::Unusable)?, credentials })
     }
 }

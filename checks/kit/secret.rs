@@ -2,8 +2,12 @@
 
 use std::{cell::RefCell, collections::BTreeSet};
 
-use base64::{Engine, prelude::BASE64_STANDARD};
+use base64::{
+    Engine,
+    prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
+};
 use secrecy::{ExposeSecret, SecretString};
+use url::form_urlencoded;
 
 use super::redact::SIGNED;
 
@@ -52,8 +56,24 @@ fn remember(text: &str) {
     let signed = signed.filter(|(name, _)| SIGNED.contains(name));
     let parts = [Some(text), header].into_iter().flatten().chain(signed.map(|(_, value)| value));
     HELD.with_borrow_mut(|held| {
-        held.extend(parts.filter(|part| part.len() >= 8).map(str::to_owned));
+        held.extend(parts.filter(|part| part.len() >= 8).flat_map(spellings));
     });
+}
+
+/// A secret as it may come back: itself, and as a form, a header, JSON or a page would have it.
+fn spellings(secret: &str) -> Vec<String> {
+    let form: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    let json = serde_json::Value::from(secret).to_string();
+    let page = secret.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    vec![
+        secret.to_owned(),
+        form.replace('+', "%20"),
+        form,
+        json.trim_matches('"').to_owned(),
+        page.replace('"', "&quot;"),
+        BASE64_STANDARD.encode(secret).trim_end_matches('=').to_owned(),
+        BASE64_URL_SAFE_NO_PAD.encode(secret),
+    ]
 }
 
 /// The text without the secrets that we hold: a server may echo what it was sent.

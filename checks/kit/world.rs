@@ -5,12 +5,17 @@ use std::{
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use jiff::SignedDuration;
 use rustls::RootCertStore;
+use tokio::time::timeout;
 
 use super::{Proxies, Secret};
+
+/// How long a file may take: it may be a pipe, or on a file system that is gone.
+pub const FILE_WAIT: Duration = Duration::from_secs(3);
 
 /// Everything a check has to know about where it is. What is tested is what ships.
 #[derive(Clone, Debug)]
@@ -47,7 +52,9 @@ impl World {
     }
 
     /// Whether there is such a file.
-    pub fn has_file(&self, file: &Path) -> bool {
-        self.files.contains_key(file) || file.exists()
+    pub async fn has_file(&self, file: &Path) -> bool {
+        // A file system that hangs must not hold up the only thread.
+        let looking = timeout(FILE_WAIT, tokio::fs::try_exists(file));
+        self.files.contains_key(file) || matches!(looking.await, Ok(Ok(true)))
     }
 }

@@ -59,7 +59,7 @@ impl<'a> Taking<'a> {
                 Ok(Some(piece)) => piece,
                 Ok(None) if self.taken.bytes < due && self.blob.size.is_some() => return Ok(false),
                 Ok(None) => break,
-                Err(Fault::Closed) => return Ok(false),
+                Err(Fault::Closed | Fault::Reset) => return Ok(false),
                 Err(fault) => return Err(self.cut(fault)),
             };
             let known = usize::try_from(self.skip).unwrap_or(usize::MAX).min(piece.len());
@@ -105,9 +105,17 @@ impl<'a> Taking<'a> {
     /// Whether an answer is the rest: of what was asked for, or of the whole, whose beginning is skipped.
     pub(super) fn goes_on(&mut self, rest: &Reply) -> bool {
         let from = self.taken.bytes;
-        self.skip = if rest.status == 206 { 0 } else { from };
         let range = rest.header("content-range").unwrap_or_default();
-        rest.status == 200 || range.starts_with(&format!("bytes {from}-"))
+        let is_rest = range.starts_with(&format!("bytes {from}-"));
+        self.skip = if is_rest { 0 } else { from };
+        is_rest || rest.status == 200
+    }
+
+    /// What came for the rest does not say what part of the blob it is: runtimes differ on that.
+    pub(super) fn unclear(&self) -> Halt {
+        let (host, digest) = (self.host.clone(), self.blob.digest.clone());
+        let (got, of) = (self.taken.bytes, self.blob.size);
+        Halt::broke(Trouble::BlobRestUnclear(Broken { host, digest, got, of, fault: Fault::Closed }))
     }
 
     /// The bytes end before their time. Where they only stopped, a runtime would wait for longer than we do.

@@ -46,6 +46,8 @@ pub enum Trouble {
     BlobOutage(Refused),
     /// The bytes stop before the end.
     BlobUnexpectedEof(Broken),
+    /// They stop, and the rest comes without saying which part it is: could not tell.
+    BlobRestUnclear(Broken),
     /// The bytes stop before the end, and go on when they are asked for.
     BlobResumed {
         /// Who sent them.
@@ -253,9 +255,16 @@ impl Blobs<'_> {
                 break;
             }
             in_vain = if taking.taken.bytes > before { 0 } else { in_vain + 1 };
-            let rest = self.rest(blob, taking.taken.bytes).await;
-            let rest = rest.ok().filter(|rest| in_vain <= IN_VAIN && taking.goes_on(rest));
+            let rest = match self.rest(blob, taking.taken.bytes).await {
+                // Whoever waits longer may get the rest.
+                Err(halt @ Halt::Broke(_)) => return Err(halt),
+                rest => rest.ok(),
+            };
+            let rest = rest.filter(|_| in_vain <= IN_VAIN);
             reply = rest.ok_or_else(|| taking.cut(Fault::Closed))?;
+            if !taking.goes_on(&reply) {
+                return Err(taking.unclear());
+            }
             times += 1;
         }
         if times > 0 {

@@ -1,6 +1,7 @@
 //! Is the image there, and is there one for this platform?
 
 mod content;
+mod heads;
 mod index;
 mod kind;
 mod schema1;
@@ -8,6 +9,7 @@ mod tags;
 
 use std::time::Duration;
 
+use futures::future::join;
 use hyper::Method;
 use serde::Serialize;
 use tokio::time::timeout;
@@ -164,6 +166,17 @@ pub enum Trouble {
         /// What it is called.
         media_type: String,
     },
+    /// The registry says another thing to HEAD than to GET.
+    HeadDiffers {
+        /// What was asked.
+        request: String,
+        /// In what they differ, as a word.
+        what: &'static str,
+        /// What it says to HEAD.
+        head: String,
+        /// What it sends to GET.
+        get: String,
+    },
     /// The answer broke off.
     Unreadable {
         /// What was asked.
@@ -189,8 +202,16 @@ pub async fn fetch(cx: &Cx, session: &Session) -> Got<Manifest> {
     let Some(image) = session.image() else {
         return Err(Halt::skipped(Trouble::NoImageAsked {}));
     };
-    match get(cx, session, image, &image.reference, None).await? {
-        Ok(manifest) => Ok(manifest),
+    let head = Request::manifest(Method::HEAD, &image.repository, &image.reference);
+    let asked = format!("HEAD {}", head.target);
+    let (head, got) = (session.ask(cx, head), get(cx, session, image, &image.reference, None));
+    let (head, got) = match session.site().multiplexes() {
+        true => join(head, got).await,
+        false => (head.await, got.await),
+    };
+    // A refusal to GET has words; containerd goes by HEAD all the same.
+    match got? {
+        Ok(manifest) => heads::compare(cx, session, &asked, head?, manifest).await,
         Err(reply) => Err(missing(cx, session, image, reply).await),
     }
 }

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::{AROUND_WAIT, ByProxy, Trouble, Unreached, unreached};
 use crate::kit::{
     Cx, Host, Role, Route, is_private,
-    net::{Fault, Stage, proxy, reach},
+    net::{Fault, Stage, proxy, reach, tls},
 };
 
 /// Hosts that every AKS node has to reach. They are connected to and asked nothing, and only where the
@@ -23,22 +23,29 @@ pub(super) async fn judge(cx: &Cx, host: &Host, tried: Vec<(SocketAddr, Fault)>)
     let no_ipv6 = |(address, fault): &(SocketAddr, Fault)| address.is_ipv6() && *fault == Fault::NoRoute;
     let unusable = !tried.is_empty() && tried.iter().all(no_ipv6);
     let private = tried.iter().all(|(address, _)| is_private(address.ip()));
+    let refused = tried.iter().any(|(_, fault)| *fault == Fault::Refused);
     let unreached = unreached(host, tried);
     if unusable {
         return Trouble::Ipv6Unusable(unreached);
     }
-    if !host.is_local()
+    // Only Azure's registries are known to have private endpoints; elsewhere it is just an address.
+    let azures = host.acr().is_some();
+    if private && azures && host.role != Role::Data {
+        return Trouble::PrivateAddressUnreachable(unreached);
+    }
+    // Without TLS a proxy opens no tunnel, so that it answers proves nothing of the host.
+    if !private
+        && !host.plain
         && let Some(by_proxy) = by_proxy(cx, host).await
     {
         return Trouble::ProxyRequired { unreached, by_proxy };
     }
-    // Only Azure's registries are known to have private endpoints; elsewhere it is just an address.
-    let private = private && host.acr().is_some();
     match host.role {
-        Role::Data if host.acr().is_some() => Trouble::DataEndpointBlocked(unreached),
+        Role::Data if azures => Trouble::DataEndpointBlocked(unreached),
         Role::Data => Trouble::BlobEndpointBlocked(unreached),
-        _ if private => Trouble::PrivateAddressUnreachable(unreached),
-        _ if host.is_local() => Trouble::TcpEgressBlocked(unreached),
+        // What else a node needs is asked only where it may say something of the way out.
+        // Nor where somebody answered: then there is a way.
+        _ if private || refused => Trouble::TcpEgressBlocked(unreached),
         _ => egress(cx, unreached).await,
     }
 }
@@ -50,8 +57,13 @@ async fn by_proxy(cx: &Cx, host: &Host) -> Option<ByProxy> {
         _ => None,
     };
     let mut tries: FuturesUnordered<_> = cx.world.proxies.spare(host).into_iter().map(|proxy| async {
-        let opened = timeout(AROUND_WAIT, proxy::open(cx, &proxy, host)).await;
-        matches!(opened, Ok(Ok(_))).then_some(proxy)
+        // A proxy may say yes to whatever it is asked: the host itself has to answer in its tunnel.
+        let opening = async {
+            let stream = proxy::open(cx, &proxy, host).await.ok()?;
+            tls::handshake(cx, host, stream).await.ok()
+        };
+        let opened = timeout(AROUND_WAIT, opening).await;
+        matches!(opened, Ok(Some(_))).then_some(proxy)
     }).collect();
     while let Some(found) = tries.next().await {
         if let Some(proxy) = found {

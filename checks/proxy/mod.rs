@@ -14,7 +14,7 @@ use crate::kit::{
     net::{
         Fault, HTTP_WAIT, Reached, Way, dns,
         proxy::{NoTunnel, Refusal, open},
-        tcp,
+        tls,
     },
 };
 
@@ -100,6 +100,8 @@ pub enum Trouble {
         at: At,
         /// The address.
         address: String,
+        /// What in `NO_PROXY` would exempt all hosts of the registry.
+        exempt: String,
     },
     /// The metadata service would be asked through the proxy.
     ImdsNotBypassed {
@@ -136,7 +138,7 @@ impl At {
             proxy: proxy.clone(),
             variable: proxy.variable,
             host: host.name.clone(),
-            endpoint: format!("{}:{}", host.name, host.port),
+            endpoint: host.endpoint(),
         }
     }
 }
@@ -179,9 +181,8 @@ fn judge(at: At, none: NoTunnel) -> Halt {
         NoTunnel::NoAnswer(fault) => Trouble::NoAnswer { at, fault }.into(),
         NoTunnel::Refused(refusal) if refusal.status == 407 => {
             let shown = if at.proxy.url.credentials.is_some() { "yes" } else { "no" };
-            let wants = refusal.header("proxy-authenticate");
-            let scheme = wants.and_then(|wants| wants.split_whitespace().next());
-            Trouble::AsksForSignIn { at, shown, wants: scheme.map(str::to_owned) }.into()
+            let wants = refusal.header("proxy-authenticate").map(str::to_owned);
+            Trouble::AsksForSignIn { at, shown, wants }.into()
         }
         NoTunnel::Refused(refusal) => {
             let refused = refused(at, &refusal);
@@ -217,7 +218,7 @@ fn look_at_the_variables(cx: &Cx, host: &Host) {
 /// Does the host have a private address here that accepts a connection? Then it is a private endpoint's,
 /// and the registry sees the proxy's address instead of ours. Only Azure's are known to have one.
 async fn look_past(cx: Cx, proxy: Rc<Proxy>, host: Host) {
-    if host.acr().is_none() {
+    if host.acr().is_none() || host.plain {
         return;
     }
     let looking = async {
@@ -227,14 +228,18 @@ async fn look_past(cx: Cx, proxy: Rc<Proxy>, host: Host) {
             let addresses = answer.heard.map(|reply| reply.addresses).unwrap_or_default();
             let private = addresses.into_iter().find(|address| is_private(*address));
             if let Some(address) = private {
-                let open = tcp::connect(&cx, (address, host.port).into()).await.is_ok();
-                return open.then_some(address);
+                let way = Way::to((address, host.port).into());
+                let stream = way.open(&cx, &host).await.ok()?;
+                // That something accepts there is no proof that it is this host.
+                return tls::handshake(&cx, &host, stream).await.ok().map(|_| address);
             }
         }
         None
     };
     if let Ok(Some(address)) = timeout(PAST_WAIT, looking).await {
         let (at, address) = (At::new(&proxy, &host), address.to_string());
-        cx.tell(Trouble::InterceptsPrivate { at, address });
+        let labels: Vec<_> = host.name.rsplitn(3, '.').take(2).collect();
+        let exempt = labels.iter().rev().fold(String::new(), |all, label| format!("{all}.{label}"));
+        cx.tell(Trouble::InterceptsPrivate { at, address, exempt });
     }
 }

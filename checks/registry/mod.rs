@@ -144,6 +144,13 @@ pub enum Trouble {
         /// How it failed.
         fault: Fault,
     },
+    /// The answer is packed in a way that was not asked for: could not tell.
+    Encoded {
+        /// Who sent it.
+        host: String,
+        /// How it is packed.
+        encoding: String,
+    },
     /// Sent in circles.
     RedirectLoop {
         /// Where it began.
@@ -153,6 +160,8 @@ pub enum Trouble {
         /// How often we were sent on.
         hops: usize,
     },
+    /// The registry names another host, and whether a container runtime would reach it cannot be told.
+    OtherHostUndecided(Elsewhere),
     /// The registry names another host, and its name does not resolve.
     OtherHostUnresolved(Elsewhere),
     /// The same, and no address of it accepts a connection.
@@ -172,6 +181,8 @@ pub struct Rules {
     /// For support.
     #[serde(skip_serializing_if = "Option::is_none")]
     correlation: Option<String>,
+    /// On how many connections, each of its own, we were refused.
+    connections: usize,
 }
 
 /// Another host that the registry named.

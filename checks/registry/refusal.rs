@@ -14,6 +14,8 @@ pub struct Refusal {
     /// For support.
     pub(crate) correlation: Option<String>,
     pub(crate) body: ErrorBody,
+    /// On how many connections of their own it was heard.
+    pub(super) connections: usize,
 }
 
 impl Refusal {
@@ -25,7 +27,7 @@ impl Refusal {
         let id = header("x-ms-correlation-request-id").or_else(|| header("x-ms-request-id"));
         let body = reply.error().await;
         let correlation = id.or_else(|| after(&body.message, "CorrelationId: ", " "));
-        Self { host, status, retry_after, correlation, body }
+        Self { host, status, retry_after, correlation, body, connections: 1 }
     }
 
     /// What a refusal means that has nothing to do with what was asked for.
@@ -45,7 +47,8 @@ impl Refusal {
     pub(super) fn rules(&self) -> Option<Rules> {
         let is_theirs = self.status == 403 && self.body.message.contains("aka.ms/acr/firewall");
         let (host, correlation) = (self.host.to_string(), self.correlation.clone());
-        is_theirs.then(|| Rules { host, client_ip: self.client_ip(), correlation })
+        let (client_ip, connections) = (self.client_ip(), self.connections);
+        is_theirs.then_some(Rules { host, client_ip, correlation, connections })
     }
 
     fn by_its_status(&self, asked: &str) -> Trouble {
@@ -116,7 +119,7 @@ mod tests {
     fn refusal(host: &str, status: u16, message: &str) -> Refusal {
         let host = Host { name: host.into(), port: 443, plain: false, role: Role::Registry };
         let body = ErrorBody { code: "X".into(), message: message.into() };
-        Refusal { host, status, retry_after: None, correlation: None, body }
+        Refusal { host, status, retry_after: None, correlation: None, body, connections: 1 }
     }
 
     #[test]

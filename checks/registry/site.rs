@@ -60,6 +60,11 @@ impl Site {
         self.unless_settling(cx, request, reply).await
     }
 
+    /// Whether it may be asked several things at once.
+    pub(crate) fn multiplexes(&self) -> bool {
+        self.lines.multiplex(&self.host)
+    }
+
     /// Asks, and again where the answer is one that may pass by itself. That is no reason to say "cannot":
     /// containerd asks again at once where it is throttled, the kubelet after a while where a server fails.
     pub(crate) async fn patiently(
@@ -91,38 +96,44 @@ impl Site {
         reply: Reply,
     ) -> Got<Reply> {
         let asked = format!("{} {}", request.method, path(&request.target));
-        let refusal = Refusal::read(reply).await;
-        let rules = refusal.rules().is_some() && refusal.host == self.host;
-        let halt = self.judge(&asked, refusal);
-        if !rules {
-            return Err(halt);
+        let mut refusal = Refusal::read(reply).await;
+        if refusal.rules().is_none() || refusal.host != self.host {
+            return Err(self.judge(&asked, refusal));
         }
-        let host = self.host.to_string();
-        let admitted = timeout(SETTLE_WAIT, self.admitted(cx, request)).await.ok().flatten();
-        match admitted {
-            Some((reply, refused)) => {
+        let refused = Cell::new(1);
+        let sampling = timeout(SETTLE_WAIT, self.admitted(cx, request, &refused)).await;
+        let (host, refused) = (self.host.to_string(), refused.get());
+        match sampling.ok().flatten() {
+            Some(reply) => {
                 self.settling.set(true);
                 cx.tell(Trouble::AcrFirewallPropagating { host, refused });
                 Ok(reply)
             }
             // It was let in before: neither yes nor no, as long as that goes on.
             None if self.settling.get() => {
-                Err(Halt::broke(Trouble::AcrFirewallPropagating { host, refused: SAMPLES }))
+                Err(Halt::broke(Trouble::AcrFirewallPropagating { host, refused }))
             }
-            None => Err(halt),
+            None => {
+                refusal.connections = refused;
+                Err(self.judge(&asked, refusal))
+            }
         }
     }
 
-    /// The first answer on a fresh connection that is not a refusal, and how many were before it.
-    async fn admitted(&self, cx: &Cx, request: &Request) -> Option<(Reply, usize)> {
+    /// The first answer on a fresh connection that is not such a refusal; counts those that are.
+    async fn admitted(&self, cx: &Cx, request: &Request, refused: &Cell<usize>) -> Option<Reply> {
         let line = self.lines.to(cx, &self.host).await.ok()?;
-        for refused in 1..SAMPLES {
+        for _ in 1..SAMPLES {
             sleep(SAMPLE_PAUSE).await;
             let fresh = line.afresh(cx).await.ok()?;
             let reply = fresh.ask(cx, request).await.ok()?;
-            if matches!(reply.status, 200 | 401 | 404) {
-                self.lines.keep(fresh);
-                return Some((reply, refused));
+            match reply.status {
+                403 => refused.set(refused.get() + 1),
+                status if passes(status) => {}
+                _ => {
+                    self.lines.keep(fresh);
+                    return Some(reply);
+                }
             }
         }
         None
@@ -181,8 +192,17 @@ impl Site {
     /// Asks a host, and again where it ends the connection instead of answering: the newest containerd does
     /// so at once, the kubelet after a while.
     pub(crate) async fn send(&self, cx: &Cx, host: &Host, request: &Request) -> Got<Reply> {
+        let asked = format!("{} {}", request.method, path(&request.target));
+        let sending = timeout(FOLLOW_WAIT, self.send_on(cx, host, request)).await;
+        sending.map_err(|_| silent(host, &asked, FOLLOW_WAIT))?
+    }
+
+    async fn send_on(&self, cx: &Cx, host: &Host, request: &Request) -> Got<Reply> {
         let line = self.lines.to(cx, host).await.map_err(|unopened| -> Halt {
             let elsewhere = Elsewhere { host: host.to_string(), fault: unopened.fault };
+            if !unopened.certain {
+                return Halt::broke(Trouble::OtherHostUndecided(elsewhere));
+            }
             match unopened.stage {
                 Stage::Dns => Trouble::OtherHostUnresolved(elsewhere).into(),
                 Stage::Tcp | Stage::Proxy => Trouble::OtherHostUnreachable(elsewhere).into(),
@@ -195,7 +215,7 @@ impl Site {
             match line.ask(cx, request).await {
                 Ok(reply) => {
                     remark(cx, host, failed, &reply);
-                    return Ok(reply);
+                    return understood(reply);
                 }
                 Err(fault @ (Fault::Closed | Fault::Reset)) if failed.len() < AGAIN => {
                     failed.push(fault.to_string());
@@ -260,6 +280,22 @@ fn no_answer(host: &Host, asked: &str, fault: Fault) -> Halt {
     match host.role {
         Role::Data => Trouble::DataHostNoAnswer { host: name, fault }.into(),
         _ => Trouble::NoAnswer { host: name, request, fault }.into(),
+    }
+}
+
+/// An answer as a container runtime takes it: each status of success is one. What is packed on the way it
+/// unpacks, which is not done here.
+fn understood(mut reply: Reply) -> Got<Reply> {
+    if matches!(reply.status, 201..=205 | 207..=299) {
+        reply.status = 200;
+    }
+    let packed = reply.header("content-encoding").filter(|packed| *packed != "identity");
+    match packed.filter(|_| matches!(reply.status, 200 | 206)) {
+        Some(packed) => {
+            let (host, encoding) = (reply.host.to_string(), packed.to_owned());
+            Err(Halt::broke(Trouble::Encoded { host, encoding }))
+        }
+        None => Ok(reply),
     }
 }
 

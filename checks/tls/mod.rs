@@ -5,13 +5,14 @@ use std::{cell::RefCell, rc::Rc};
 use jiff::Timestamp;
 use rustls::CertificateError;
 use serde::Serialize;
+use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
 use crate::{
     kit::{
-        Cx, Got, Halt, Host, Proxy, Role, Skew,
+        Cx, Got, Halt, Proxy, Role, Skew,
         net::{
-            Fault, Reached, Stream,
+            DATE_WAIT, Fault, Reached, Stream,
             open::date_unverified,
             tls::{Certificate, Refusal, handshake},
         },
@@ -34,14 +35,13 @@ pub struct At {
 
 impl At {
     fn of(reached: &Reached) -> Self {
-        let Host { name, port, .. } = &reached.host;
         let through = reached.way.proxy().cloned();
-        let endpoint = format!("{name}:{port}");
+        let (host, endpoint) = (reached.host.name.clone(), reached.host.endpoint());
         let mut connect = vec!["-connect".to_owned(), endpoint.clone()];
         if let Some(proxy) = &through {
-            connect.extend(["-proxy".to_owned(), format!("{}:{}", proxy.url.host, proxy.url.port)]);
+            connect.extend(["-proxy".to_owned(), proxy.host().endpoint()]);
         }
-        Self { host: name.clone(), endpoint, connect, through }
+        Self { host, endpoint, connect, through }
     }
 }
 
@@ -182,17 +182,16 @@ pub async fn secure(cx: &Cx, reached: &Reached) -> Got<Secured> {
         Refusal::Broken(Fault::NotTls) if host.may_be_plain() => {
             Err(Halt::skipped(Trouble::PlainHttpHere {}))
         }
-        // This client knows fewer ciphers, curves and certificates than a container runtime's: where
-        // it finds no common way, that proves nothing of the runtime.
-        Refusal::Broken(Fault::Other(said)) => {
+        refusal if !refusal.is_certain() => {
+            let said = match &refusal {
+                Refusal::Untrusted(why, _) => why.to_string(),
+                _ => Fault::from(refusal).word().to_owned(),
+            };
             Err(Halt::broke(Trouble::Incompatible { at: At::of(reached), said }))
-        }
-        Refusal::Alert(alert) if ["handshake_failure", "protocol_version", "insufficient_security"].contains(&&*alert) => {
-            Err(Halt::broke(Trouble::Incompatible { at: At::of(reached), said: alert }))
         }
         Refusal::Broken(fault) => Err(broken(reached, fault).into()),
         Refusal::Alert(alert) => Err(Trouble::Refused { at: At::of(reached), alert }.into()),
-        Refusal::Untrusted(why, seen) => Err(judge(cx, reached, why, seen).await),
+        Refusal::Untrusted(why, seen) => Err(judge(cx, reached, why, seen).await.into()),
     }
 }
 
@@ -206,35 +205,33 @@ fn broken(reached: &Reached, fault: Fault) -> Trouble {
 }
 
 /// Says what is wrong with a certificate.
-async fn judge(cx: &Cx, reached: &Reached, why: CertificateError, seen: Certificate) -> Halt {
+async fn judge(cx: &Cx, reached: &Reached, why: CertificateError, seen: Certificate) -> Trouble {
     use CertificateError as Why;
     let at = At::of(reached);
     match why {
-        Why::UnknownIssuer => Trouble::UnknownCa { at, issuer: seen.issuer }.into(),
+        Why::UnknownIssuer => Trouble::UnknownCa { at, issuer: seen.issuer },
         Why::NotValidForName | Why::NotValidForNameContext { .. } => {
             let address = match (reached.way.address(), reached.way.proxy()) {
                 (None, Some(proxy)) => proxy.to_string(),
                 (address, _) => address.map(|a| a.ip().to_string()).unwrap_or_default(),
             };
-            Trouble::HostnameMismatch { at, names: seen.names, address }.into()
+            Trouble::HostnameMismatch { at, names: seen.names, address }
         }
         Why::Expired
         | Why::ExpiredContext { .. }
         | Why::NotValidYet
-        | Why::NotValidYetContext { .. } => out_of_date(cx, reached, seen).await.into(),
-        Why::InvalidPurpose | Why::InvalidPurposeContext { .. } | Why::Revoked => {
-            let said = why.to_string();
-            Trouble::CertificateInvalid { at, said, issuer: seen.issuer }.into()
+        | Why::NotValidYetContext { .. } => out_of_date(cx, reached, seen).await,
+        other => {
+            let said = other.to_string();
+            Trouble::CertificateInvalid { at, said, issuer: seen.issuer }
         }
-        // The verifier here is stricter than Go's.
-        other => Halt::broke(Trouble::Incompatible { at, said: other.to_string() }),
     }
 }
 
 /// Is the certificate out of date, or this clock? The host's own clock decides.
 async fn out_of_date(cx: &Cx, reached: &Reached, seen: Certificate) -> Trouble {
     let at = At::of(reached);
-    let there = date_unverified(cx, reached).await;
+    let there = timeout(DATE_WAIT, date_unverified(cx, reached)).await.ok().flatten();
     let valid = |time: &Timestamp| (seen.not_before..=seen.not_after).contains(time);
     match there.filter(valid).and_then(|there| Some((there, cx.skew(there)?))) {
         Some((there, skew)) => Trouble::ClockSkew { at, here: cx.now(), there, skew },

@@ -13,6 +13,9 @@ use crate::{
 };
 pub use session::{Session, Source};
 
+/// How many entries of a pull secret are tried.
+pub(crate) const ENTRIES: usize = 4;
+
 /// What can be wrong with signing in.
 #[derive(Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
@@ -101,6 +104,11 @@ pub enum Trouble {
         /// The file.
         from: String,
     },
+    /// The pull secret has more entries for the image than are tried here: could not tell.
+    TooManyEntries {
+        /// The file.
+        from: String,
+    },
     /// The challenge names a place to which we send no credentials: could not tell.
     RealmNotSafe {
         /// The registry.
@@ -169,12 +177,15 @@ pub async fn fetch(
     identity: &Identity,
     grant: &Option<std::rc::Rc<Grant>>,
 ) -> Got<Session> {
-    let is_let_in = |got: &Got<Session>| got.as_ref().is_ok_and(Session::suffices);
     let first = present(cx, challenge, identity, grant).await;
-    let mut next = identity.next.as_ref().filter(|_| !is_let_in(&first));
-    while let Some(other) = next {
+    if identity.next.is_none() || is_let_in(cx, &first).await {
+        return first;
+    }
+    let mut next = identity.next.as_ref();
+    for _ in 1..ENTRIES {
+        let Some(other) = next else { return first };
         let got = present(cx, challenge, other, &None).await;
-        if is_let_in(&got) {
+        if is_let_in(cx, &got).await {
             let key = |identity: &Identity| identity.key.clone().unwrap_or_default();
             let (refused, used, from) = (key(identity), key(other), identity.source());
             cx.tell(Trouble::EntryPassedOver { refused, used, from });
@@ -182,7 +193,18 @@ pub async fn fetch(
         }
         next = other.next.as_ref();
     }
-    first
+    match next {
+        None => first,
+        Some(_) => Err(Halt::broke(Trouble::TooManyEntries { from: identity.source() })),
+    }
+}
+
+/// Whether what these credentials got is good for the image.
+async fn is_let_in(cx: &Cx, got: &Got<Session>) -> bool {
+    match got {
+        Ok(session) => session.is_let_in(cx).await,
+        Err(_) => false,
+    }
 }
 
 async fn present(

@@ -1,9 +1,11 @@
 //! A registry with us signed in to it, and what it means when it refuses all the same.
 
-use std::rc::Rc;
+use std::{rc::Rc, time::Duration};
 
 use hyper::Method;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
+
+use tokio::time::timeout;
 
 use super::{Presented, Trouble, endpoint};
 use crate::{
@@ -15,6 +17,9 @@ use crate::{
     registry::{self, Refusal, Site, Wants},
 };
 
+/// How long the look at what nobody gets may take: it makes a refusal clearer, and no more than that.
+const NOBODY_WAIT: Duration = Duration::from_secs(20);
+
 /// A registry, and what each request to it must carry.
 #[derive(Clone, Serialize)]
 pub struct Session {
@@ -22,8 +27,10 @@ pub struct Session {
     site: Rc<Site>,
     #[serde(skip)]
     pub(super) identity: Identity,
-    #[serde(rename = "signed_in", serialize_with = "whether")]
+    #[serde(skip)]
     authorization: Option<Secret>,
+    /// As what each request is made, as a word: there is something to show, never what.
+    signed_in: &'static str,
     /// What the token says that it grants; nothing when it is opaque.
     #[serde(skip_serializing_if = "Option::is_none")]
     granted: Option<String>,
@@ -48,11 +55,6 @@ pub enum Source {
     Itself(Reply),
 }
 
-/// Whether there is something, never what.
-fn whether<S: Serializer>(secret: &Option<Secret>, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(if secret.is_some() { "yes" } else { "not-needed" })
-}
-
 impl Session {
     pub(super) fn new(
         challenge: &registry::Challenge,
@@ -63,6 +65,7 @@ impl Session {
             site: challenge.site.clone(),
             identity: identity.clone(),
             authorization: None,
+            signed_in: "not-needed",
             granted: None,
             suffices: None,
             image: challenge.image.clone(),
@@ -80,7 +83,7 @@ impl Session {
 
     /// The same, each request carrying a password.
     pub(super) fn with_password(self, basic: Secret) -> Self {
-        Self { authorization: Some(basic), ..self }
+        Self { authorization: Some(basic), signed_in: "yes", ..self }
     }
 
     /// The same, each request carrying a token.
@@ -99,12 +102,22 @@ impl Session {
                 grants.collect::<Vec<_>>().join(", ")
             }
         });
-        Self { authorization: Some(token.bearer()), granted, suffices, ..self }
+        let nobody = matches!(self.identity.credential, Credential::Nobody);
+        let signed_in = if nobody { "as-nobody" } else { "yes" };
+        Self { authorization: Some(token.bearer()), signed_in, granted, suffices, ..self }
     }
 
-    /// Whether the token may hold what is needed: unless it says otherwise.
-    pub(super) fn suffices(&self) -> bool {
-        self.suffices != Some(false)
+    /// Whether it is good for the image: as the token says, else as the registry does when it is asked.
+    pub(super) async fn is_let_in(&self, cx: &Cx) -> bool {
+        match (self.suffices, &self.image) {
+            (Some(suffices), _) => suffices,
+            (None, None) => true,
+            (None, Some(image)) => {
+                let head = Request::manifest(Method::HEAD, &image.repository, &image.reference);
+                let reply = self.ask(cx, head).await;
+                reply.is_ok_and(|reply| !matches!(reply.status, 401 | 403))
+            }
+        }
     }
 
     /// The registry.
@@ -160,7 +173,10 @@ impl Session {
         let request = self.sign(Request { from, ..request });
         let host = &self.site.host;
         let ask = async || self.site.send(cx, host, &request).await;
-        let reply = self.site.patiently(cx, ask).await?;
+        let mut reply = self.site.patiently(cx, ask).await?;
+        if reply.status == 403 {
+            reply = self.site.unless_settling(cx, &request, reply).await?;
+        }
         let reply = match redirect(host, &request, &reply, Role::Data) {
             Some((next, target)) if next == *host => {
                 // Sent on within the registry, where the sign-in still counts.
@@ -230,7 +246,7 @@ impl Session {
 
     /// What we sign in with was refused.
     pub(super) async fn stale(&self, cx: &Cx, refusal: Refusal) -> Halt {
-        let nobody = Box::pin(self.nobody_gets(cx)).await;
+        let nobody = timeout(NOBODY_WAIT, Box::pin(self.nobody_gets(cx))).await.ok().flatten();
         let said = refusal.body.message;
         let presented = Presented {
             host: refusal.host.to_string(),

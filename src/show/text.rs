@@ -71,7 +71,10 @@ pub(super) fn headline(report: &Report, verdict: &Verdict, words: &Words, lang: 
             }
             None => match report.steps.iter().find(|step| step.started && step.end.is_none()) {
                 Some(step) => phrases.say("cut-short", lang, &[("step", &step.name)]),
-                None => phrases.say("not-all-asked", lang, &[]),
+                None if report.steps.iter().any(|step| step.end.is_some()) => {
+                    phrases.say("not-all-asked", lang, &[])
+                }
+                None => phrases.say("nothing-asked", lang, &[]),
             },
         },
     }
@@ -129,7 +132,7 @@ impl Page<'_> {
     }
 
     fn step(&mut self, step: &Step) {
-        let ended = step.ended(self.words);
+        let ended = self.ended(step);
         let took = match (&step.end, step.took_ms) {
             (Some(End::Passed { .. } | End::Failed), took) => format!("  {took} ms").dimmed(),
             _ => ColoredString::default(),
@@ -168,6 +171,14 @@ impl Page<'_> {
             let named = self.named(finding);
             self.line(&format!("      {named}"));
             self.story(finding);
+        }
+    }
+
+    /// A step beside which a cause was found has failed, whatever it handed on.
+    fn ended(&self, step: &Step) -> Ended {
+        match step.ended(self.words) {
+            Ended::Passed if step.findings.iter().any(|f| self.is_cause(f)) => Ended::Failed,
+            ended => ended,
         }
     }
 
@@ -290,12 +301,7 @@ impl Page<'_> {
             Can::Unknown => headline.yellow().bold(),
         };
         let count = |ended| {
-            self.report
-                .steps
-                .iter()
-                .filter(|step| step.ended(self.words) == ended)
-                .count()
-                .to_string()
+            self.report.steps.iter().filter(|step| self.ended(step) == ended).count().to_string()
         };
         let (causes, warnings) =
             (self.verdict.causes.len().to_string(), self.verdict.warnings.len().to_string());

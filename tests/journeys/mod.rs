@@ -48,7 +48,9 @@ const CHALLENGE: Leg = leg("challenge", 1, &["HEAD manifest"]);
 /// containerd's way with a password: Azure refuses the form, and is asked again with GET.
 const PASSWORD: Leg = leg("token", 2, &["POST token", "GET token"]);
 const NOBODY: Leg = leg("token", 1, &["GET token"]);
-const MANIFEST: Leg = leg("manifest", 1, &["GET manifest"]);
+/// HEAD, which containerd goes by, and GET beside it; on HTTP/1.1 one after the other.
+const MANIFEST: Leg = leg("manifest", 1, &["GET manifest", "HEAD manifest"]);
+const MANIFEST_ONE: Leg = leg("manifest", 2, MANIFEST.asks);
 /// This platform's manifest, and where the config is: the one names the other.
 const PLATFORM: Leg = leg("platform", 2, &["GET manifest", "GET blob"]);
 const DATA_DNS: Leg = leg("layer-dns", 1, DNS.asks);
@@ -61,11 +63,12 @@ const LAYER: Leg = leg("layer", 2, &["GET bytes", "GET blob", "GET bytes"]);
 pub fn journeys() -> Vec<Journey> {
     let door = [DNS, TCP, TLS];
     let data = [DATA_DNS, DATA_TCP, DATA_TLS, LAYER];
-    let pull = |token| [&door[..], &[CHALLENGE, token, MANIFEST, PLATFORM], &data].concat();
+    let pull =
+        |token, manifest| [&door[..], &[CHALLENGE, token, manifest, PLATFORM], &data].concat();
     vec![
-        Journey { scenario: "anonymous-pull", legs: pull(NOBODY), needed: 12 },
-        Journey { scenario: "healthy", legs: pull(PASSWORD), needed: 13 },
-        Journey { scenario: "registry-http-1", legs: pull(PASSWORD), needed: 13 },
+        Journey { scenario: "anonymous-pull", legs: pull(NOBODY, MANIFEST), needed: 12 },
+        Journey { scenario: "healthy", legs: pull(PASSWORD, MANIFEST), needed: 13 },
+        Journey { scenario: "registry-http-1", legs: pull(PASSWORD, MANIFEST_ONE), needed: 14 },
         Journey {
             scenario: "registry-serves-layers",
             // The config has come with the answer that says so.

@@ -83,6 +83,7 @@ impl World {
             DataFault::None
             | DataFault::Cut
             | DataFault::CutOften
+            | DataFault::CutUnmarked
             | DataFault::Stall
             | DataFault::StallLate
             | DataFault::SasRejected
@@ -123,7 +124,9 @@ impl World {
         let part = blob.bytes.slice(from.min(end)..end);
         let body = match self.data.fault {
             DataFault::Cut if blob.is_layer() => Body::breaking(part),
-            DataFault::CutOften if blob.is_layer() && bytes.len() > FEW => {
+            DataFault::CutOften | DataFault::CutUnmarked
+                if blob.is_layer() && bytes.len() > FEW =>
+            {
                 Body::breaking(bytes.slice(..bytes.len() / 2))
             }
             DataFault::Stall if blob.is_layer() => Body::stopping(part),
@@ -136,6 +139,9 @@ impl World {
         };
         let builder = match from {
             0 => builder,
+            _ if self.data.fault == DataFault::CutUnmarked => {
+                builder.status(StatusCode::PARTIAL_CONTENT)
+            }
             from => builder
                 .status(StatusCode::PARTIAL_CONTENT)
                 .header(CONTENT_RANGE, format!("bytes {from}-{}/{length}", length - 1)),

@@ -143,16 +143,18 @@ impl Scenario {
             Records::read(&self.dns.records, &told.records)
                 .map_err(|why| Error::Scenario(format!("{server}: {why}")))?;
         }
+        const MANIFEST_ONLY: [Answer; 4] =
+            [Answer::NotJson, Answer::WrongDigest, Answer::OtherHead, Answer::HeadForbidden];
         let only = &self.registry.only;
         let misplaced = |answer: Answer, places: &[Answer]| {
-            use Answer::{Missing, NotJson, RefuseAll, WrongDigest};
-            [Missing, NotJson, RefuseAll, WrongDigest].contains(&answer)
+            use Answer::{HeadForbidden, Missing, NotJson, OtherHead, RefuseAll, WrongDigest};
+            [HeadForbidden, Missing, NotJson, OtherHead, RefuseAll, WrongDigest].contains(&answer)
                 && !places.contains(&answer)
         };
         if misplaced(self.registry.answer, &[])
             || misplaced(only.ping, &[])
             || misplaced(only.tags, &[])
-            || misplaced(only.manifest, &[Answer::NotJson, Answer::WrongDigest])
+            || misplaced(only.manifest, &MANIFEST_ONLY)
             || misplaced(only.token, &[Answer::NotJson, Answer::RefuseAll])
             || misplaced(only.blob, &[Answer::Missing])
         {

@@ -207,6 +207,8 @@ pub enum Answer {
     Endless,
     NotJson,
     WrongDigest,
+    OtherHead,
+    HeadForbidden,
     RefuseAll,
     Missing,
 }
@@ -269,6 +271,7 @@ pub enum DataFault {
     None,
     Cut,
     CutOften,
+    CutUnmarked,
     BusyOnce,
     Stall,
     StallLate,

@@ -43,8 +43,12 @@ fn listen(listener: TcpListener, script: Script) {
     });
 }
 
-/// Answers with a head and a body of its length.
+/// Answers with a head and a body of its length; to HEAD for a manifest, whose length is that of another
+/// answer, with none.
 pub fn answer(stream: &mut TcpStream, head: &str, body: &[u8]) -> std::io::Result<()> {
+    if body.is_empty() && head.contains("Content-Type: application/vnd.") {
+        return write!(stream, "HTTP/1.1 {head}\r\n\r\n");
+    }
     write!(stream, "HTTP/1.1 {head}\r\nContent-Length: {}\r\n\r\n", body.len())?;
     stream.write_all(body)
 }

@@ -197,6 +197,11 @@ impl Line {
 
     async fn send(&self, cx: &Cx, request: &Request) -> Result<Reply, Fault> {
         let mut sender = self.ready(cx).await?;
+        if let Version::Two(two) = &sender.to {
+            // Several may ask on it side by side.
+            let (to, ended) = (Version::Two(two.clone()), sender.ended.clone());
+            *self.sender.borrow_mut() = Some(Sender { to, ended });
+        }
         let build = |target: String| -> Result<_, Fault> {
             let mut built = hyper::Request::builder()
                 .method(&request.method)
@@ -263,6 +268,11 @@ impl Line {
         start(transport(cx, &self.host, &self.way).await?).await
     }
 
+    /// Whether several questions may be under way on it at once.
+    pub fn multiplexes(&self) -> bool {
+        matches!(&*self.sender.borrow(), Some(Sender { to: Version::Two(_), .. }))
+    }
+
     /// The same line on a connection of its own.
     pub async fn afresh(&self, cx: &Cx) -> Result<Self, Fault> {
         let (host, way) = (self.host.clone(), self.way.clone());
@@ -306,11 +316,20 @@ async fn start(transport: Transport) -> Result<Sender, Fault> {
     }
 }
 
+/// HTTP/1 as Go takes it: what is only written in an odd way is read.
+pub(super) fn as_go_reads() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .max_buf_size(LONGEST_HEAD as usize)
+        .max_headers(1000)
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .allow_spaces_after_header_name_in_responses(true);
+    builder
+}
+
 async fn start_one(stream: impl Io + 'static) -> Result<Sender, Fault> {
     let io = TokioIo::new(Sips::of(stream));
-    let mut builder = http1::Builder::new();
-    builder.max_buf_size(LONGEST_HEAD as usize).max_headers(1000);
-    let (sender, connection) = builder.handshake(io).await.map_err(|e| Fault::of(&e))?;
+    let (sender, connection) = as_go_reads().handshake(io).await.map_err(|e| Fault::of(&e))?;
     Ok(Sender::over(Version::One(sender), connection))
 }
 

@@ -21,13 +21,18 @@ impl Lines {
         line
     }
 
+    /// Whether several questions to that host may be under way at once, on the line that there is.
+    pub fn multiplex(&self, host: &Host) -> bool {
+        self.0.borrow().get(host).is_some_and(|line| line.multiplexes())
+    }
+
     /// The line to that host, opened now when there is none.
     pub async fn to(&self, cx: &Cx, host: &Host) -> Result<Rc<Line>, Unopened> {
         let kept = self.0.borrow().get(host).cloned();
         match kept {
             Some(line) => Ok(line),
             None => {
-                let unopened = Unopened { stage: Stage::Tcp, fault: Fault::NoAnswer };
+                let unopened = Unopened::at(Stage::Tcp, Fault::NoAnswer);
                 let line = timeout(OPEN_WAIT, open(cx, host)).await.unwrap_or(Err(unopened))?;
                 Ok(self.keep(line))
             }
@@ -36,15 +41,14 @@ impl Lines {
 }
 
 async fn open(cx: &Cx, host: &Host) -> Result<Line, Unopened> {
-    let at = |stage| move |fault| Unopened { stage, fault };
     let (way, stream) = match cx.world.proxies.route(host) {
         Route::Through(proxy) => {
             let tunnel = proxy::open(cx, &proxy, host).await;
-            let stream = tunnel.map_err(|none| at(Stage::Proxy)(none.into()))?;
+            let stream = tunnel.map_err(Unopened::from)?;
             (Way::through(proxy, host), stream)
         }
         Route::Nowhere(variable) => {
-            return Err(at(Stage::Proxy)(Fault::Other(variable.to_owned())));
+            return Err(Unopened::at(Stage::Proxy, Fault::Other(variable.to_owned())));
         }
         Route::Direct | Route::Exempt(_) => {
             let (address, stream) = reach(cx, &host.name, host.port).await?;
@@ -55,10 +59,11 @@ async fn open(cx: &Cx, host: &Host) -> Result<Line, Unopened> {
         Transport::Plain(stream)
     } else {
         let secured = tls::handshake(cx, host, stream).await;
-        let secured = secured.map_err(|refusal| at(Stage::Tls)(refusal.into()))?;
+        let secured = secured.map_err(Unopened::from)?;
         Transport::Secure(Box::new(secured.0))
     };
-    Line::over(host.clone(), way, transport).await.map_err(at(Stage::Tls))
+    let line = Line::over(host.clone(), way, transport).await;
+    line.map_err(|fault| Unopened::at(Stage::Tls, fault))
 }
 
 /// Reads the date of a host whose certificate we do not accept: no credentials, nothing trusted.

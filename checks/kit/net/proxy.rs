@@ -1,14 +1,18 @@
 //! A tunnel through a proxy: CONNECT, and what the proxy says to it.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use http_body_util::Empty;
-use hyper::{Method, body::Bytes, client::conn::http1, header};
+use hyper::{Method, body::Bytes, header};
 use hyper_util::rt::TokioIo;
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout};
 
 use super::{
-    Fault, HTTP_WAIT, OPEN_WAIT, Stage, Stream, Unopened, http::LONGEST_HEAD, reach, sips::Sips,
-    tls,
+    Fault, HTTP_WAIT, OPEN_WAIT, Stage, Stream, Unopened, http::as_go_reads, reach, sips::Sips, tls,
 };
 use crate::kit::{Cx, Host, Proxy, cx::Exchange};
 
@@ -44,6 +48,18 @@ impl Refusal {
     }
 }
 
+impl From<NoTunnel> for Unopened {
+    fn from(none: NoTunnel) -> Self {
+        // SOCKS is spoken by others, and they wait longer for an answer.
+        let certain = match &none {
+            NoTunnel::NotSpoken | NoTunnel::NoAnswer(Fault::NoAnswer) => false,
+            NoTunnel::Unreachable(unopened) => unopened.certain,
+            NoTunnel::NoAnswer(_) | NoTunnel::Refused(_) => true,
+        };
+        Unopened { stage: Stage::Proxy, fault: none.into(), certain }
+    }
+}
+
 impl From<NoTunnel> for Fault {
     fn from(none: NoTunnel) -> Self {
         match none {
@@ -61,7 +77,7 @@ pub async fn open(cx: &Cx, proxy: &Proxy, host: &Host) -> Result<Stream, NoTunne
     if proxy.is_socks() {
         return Err(NoTunnel::NotSpoken);
     }
-    let silent = Unopened { stage: Stage::Tcp, fault: Fault::NoAnswer };
+    let silent = Unopened::at(Stage::Tcp, Fault::NoAnswer);
     let opened = timeout(OPEN_WAIT, to_proxy(cx, proxy)).await.unwrap_or(Err(silent));
     let stream = opened.map_err(NoTunnel::Unreachable)?;
     if host.plain { Ok(stream) } else { connect(cx, proxy, host, stream).await }
@@ -74,8 +90,7 @@ async fn to_proxy(cx: &Cx, proxy: &Proxy) -> Result<Stream, Unopened> {
         return Ok(stream);
     }
     let secured = tls::handshake(cx, &host, stream).await;
-    let failed = |refusal: tls::Refusal| Unopened { stage: Stage::Tls, fault: refusal.into() };
-    Ok(Box::new(secured.map_err(failed)?.0))
+    Ok(Box::new(secured.map_err(Unopened::from)?.0))
 }
 
 /// Asks the proxy for a tunnel, and records what it says.
@@ -96,7 +111,7 @@ async fn connect(cx: &Cx, proxy: &Proxy, host: &Host, stream: Stream) -> Result<
     };
     cx.exchanged(Exchange {
         to: &proxy.to_string(),
-        asked: &format!("CONNECT {}:{}", host.name, host.port),
+        asked: &format!("CONNECT {}", host.endpoint()),
         heard: &heard,
         details,
         took: began.elapsed(),
@@ -107,8 +122,7 @@ async fn connect(cx: &Cx, proxy: &Proxy, host: &Host, stream: Stream) -> Result<
 async fn ask(proxy: &Proxy, host: &Host, stream: Stream) -> Result<Stream, NoTunnel> {
     let broken = |error: hyper::Error| NoTunnel::NoAnswer(Fault::of(&error));
     let unbuilt = |error: hyper::http::Error| NoTunnel::NoAnswer(Fault::Other(error.to_string()));
-    let name = if host.name.contains(':') { format!("[{}]", host.name) } else { host.name.clone() };
-    let authority = format!("{name}:{}", host.port);
+    let authority = host.endpoint();
     let mut request = hyper::Request::builder()
         .method(Method::CONNECT)
         .uri(&authority)
@@ -117,21 +131,31 @@ async fn ask(proxy: &Proxy, host: &Host, stream: Stream) -> Result<Stream, NoTun
     if let Some(value) = proxy.header() {
         request = request.header(header::PROXY_AUTHORIZATION, value);
     }
-    let request = request.body(Empty::<Bytes>::new()).map_err(unbuilt)?;
-    let mut builder = http1::Builder::new();
-    builder.max_buf_size(LONGEST_HEAD as usize).max_headers(1000);
-    let (mut sender, connection) =
-        builder.handshake(TokioIo::new(Sips::of(stream))).await.map_err(broken)?;
+    let mut request = request.body(Empty::<Bytes>::new()).map_err(unbuilt)?;
+    // Go takes the first status for the last, also one that is preliminary.
+    let preliminary = Arc::new(AtomicBool::new(false));
+    let tell = preliminary.clone();
+    hyper::ext::on_informational(&mut request, move |_| tell.store(true, Ordering::Relaxed));
+    let io = TokioIo::new(Sips::of(stream));
+    let (mut sender, connection) = as_go_reads().handshake(io).await.map_err(broken)?;
     tokio::spawn(connection.with_upgrades());
     let response = sender.send_request(request).await.map_err(broken)?;
+    if preliminary.load(Ordering::Relaxed) {
+        return Err(NoTunnel::NoAnswer(Fault::NotHttp));
+    }
     let status = response.status().as_u16();
     if status != 200 {
         let headers = response.headers();
-        let said = KEPT
-            .iter()
-            .filter_map(|name| Some((*name, headers.get(*name)?.to_str().ok()?.to_owned())));
+        let said = KEPT.iter().filter_map(|name| {
+            let values = headers.get_all(*name).iter().filter_map(|value| value.to_str().ok());
+            let values = values.collect::<Vec<_>>().join(", ");
+            (!values.is_empty()).then_some((*name, values))
+        });
         return Err(NoTunnel::Refused(Refusal { status, said: said.collect() }));
     }
     let upgraded = hyper::upgrade::on(response).await.map_err(broken)?;
-    Ok(Box::new(TokioIo::new(upgraded)))
+    // What came with the answer is no part of the tunnel to Go, which throws it away.
+    let parts = upgraded.downcast::<TokioIo<Sips<Stream>>>();
+    let parts = parts.map_err(|_| NoTunnel::NoAnswer(Fault::NotHttp))?;
+    Ok(Box::new(parts.io.into_inner()))
 }

@@ -4,7 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use futures::stream::{FuturesUnordered, StreamExt};
 
-use super::{Fault, Stream, dns, tcp};
+use tokio::time::Instant;
+
+use super::{DNS_WAIT, Fault, Stream, dns, tcp};
 use crate::kit::Cx;
 
 /// The stages of the way to a host.
@@ -39,6 +41,15 @@ pub struct Unopened {
     pub stage: Stage,
     /// How.
     pub fault: Fault,
+    /// Whether a container runtime would get no further, either.
+    pub certain: bool,
+}
+
+impl Unopened {
+    /// The way ends here for everybody.
+    pub fn at(stage: Stage, fault: Fault) -> Self {
+        Self { stage, fault, certain: true }
+    }
 }
 
 /// The first address of a name that accepts a connection, as its addresses become known.
@@ -46,8 +57,13 @@ pub async fn reach(cx: &Cx, name: &str, port: u16) -> Result<(SocketAddr, Stream
     if let Some(known) = dns::known(&cx.world, name) {
         return first_to_accept(cx, name, port, Some(known)).await;
     }
-    let mut unopened = Unopened { stage: Stage::Dns, fault: Fault::NoAddress };
+    let mut unopened = Unopened::at(Stage::Dns, Fault::NoAddress);
+    let began = Instant::now();
     for name in dns::spellings(&cx.world, name) {
+        // One that is mute is mute for each spelling.
+        if began.elapsed() > DNS_WAIT {
+            break;
+        }
         match first_to_accept(cx, &name, port, None).await {
             Err(why) if why.stage == Stage::Dns => unopened = why,
             done => return done,
@@ -63,7 +79,7 @@ async fn first_to_accept(
     port: u16,
     known: Option<Vec<IpAddr>>,
 ) -> Result<(SocketAddr, Stream), Unopened> {
-    let mut unopened = Unopened { stage: Stage::Dns, fault: Fault::NoAddress };
+    let mut unopened = Unopened::at(Stage::Dns, Fault::NoAddress);
     let mut asks: FuturesUnordered<_> = match &known {
         Some(_) => FuturesUnordered::new(),
         None => dns::every(&cx.world).map(|(s, f)| dns::ask(cx, s, name, f)).collect(),
@@ -82,7 +98,7 @@ async fn first_to_accept(
         tokio::select! {
             Some((address, got)) = attempts.next() => match got {
                 Ok(stream) => return Ok((address, Box::new(stream))),
-                Err(fault) => unopened = Unopened { stage: Stage::Tcp, fault },
+                Err(fault) => unopened = Unopened::at(Stage::Tcp, fault),
             },
             Some(answer) = asks.next() => match answer.heard {
                 Ok(reply) => fresh = reply.addresses,

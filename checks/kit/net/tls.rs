@@ -22,7 +22,7 @@ use tokio::time::{Instant, timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
-use super::{Fault, Stream, TLS_WAIT};
+use super::{Fault, Stage, Stream, TLS_WAIT, Unopened};
 use crate::kit::{Cx, Host, World, cx::Exchange};
 
 /// A certificate, as far as a diagnosis needs it.
@@ -47,6 +47,40 @@ pub enum Refusal {
     Alert(String),
     /// The certificate is not to be trusted.
     Untrusted(CertificateError, Certificate),
+}
+
+impl Refusal {
+    /// Whether it would refuse a container runtime, too. This client knows fewer ciphers, curves and kinds
+    /// of certificate than one, and is stricter: where it finds no common way, that proves nothing.
+    pub fn is_certain(&self) -> bool {
+        use CertificateError as Why;
+        const NO_COMMON_WAY: [&str; 3] =
+            ["handshake_failure", "protocol_version", "insufficient_security"];
+        match self {
+            Refusal::Broken(fault) => !matches!(fault, Fault::Other(_)),
+            Refusal::Alert(alert) => !NO_COMMON_WAY.contains(&alert.as_str()),
+            Refusal::Untrusted(why, _) => matches!(
+                why,
+                Why::UnknownIssuer
+                    | Why::NotValidForName
+                    | Why::NotValidForNameContext { .. }
+                    | Why::Expired
+                    | Why::ExpiredContext { .. }
+                    | Why::NotValidYet
+                    | Why::NotValidYetContext { .. }
+                    | Why::InvalidPurpose
+                    | Why::InvalidPurposeContext { .. }
+                    | Why::Revoked
+            ),
+        }
+    }
+}
+
+impl From<Refusal> for Unopened {
+    fn from(refusal: Refusal) -> Self {
+        let certain = refusal.is_certain();
+        Unopened { stage: Stage::Tls, fault: refusal.into(), certain }
+    }
 }
 
 impl From<Refusal> for Fault {

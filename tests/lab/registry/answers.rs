@@ -222,6 +222,8 @@ impl World {
             | Answer::NoAuth
             | Answer::NotJson
             | Answer::WrongDigest
+            | Answer::OtherHead
+            | Answer::HeadForbidden
             | Answer::RefuseAll
             | Answer::Missing => return None,
         })

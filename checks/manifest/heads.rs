@@ -1,0 +1,44 @@
+//! What the registry says of a manifest to HEAD, which is what containerd goes by: it takes the digest, the size and the
+//! type from there (core/remotes/docker/resolver.go, Resolve), and holds what it then gets to them.
+
+use super::{Manifest, Trouble, kind};
+use crate::{
+    kit::{Cx, Got, net::Reply},
+    token::Session,
+};
+
+/// Gives the manifest, where the answer to HEAD is that of the same one.
+pub(super) async fn compare(
+    cx: &Cx,
+    session: &Session,
+    asked: &str,
+    head: Reply,
+    manifest: Manifest,
+) -> Got<Manifest> {
+    match head.status {
+        200 => {}
+        // A registry that does not know HEAD is asked with GET.
+        405 => return Ok(manifest),
+        401 => return Err(session.refused(cx, asked, head).await),
+        _ => return Err(session.site().refuse(asked, head).await),
+    }
+    let said = |name| head.header(name).map(str::to_owned);
+    // By its type it may be called otherwise, as long as that means the same.
+    let called = said("content-type").filter(|called| {
+        manifest.kind != "schema1" && kind::of(kind::bare(called)) != Some(manifest.kind)
+    });
+    let size = manifest.bytes.len().to_string();
+    let compared = [
+        ("digest", said("docker-content-digest"), &manifest.digest),
+        ("size", said("content-length"), &size),
+        ("type", called, &manifest.media_type),
+    ];
+    for (what, head, get) in compared {
+        // What it does not say to HEAD, containerd gets for itself.
+        if let Some(head) = head.filter(|head| head != get) {
+            let (request, get) = (asked.to_owned(), get.clone());
+            return Err(Trouble::HeadDiffers { request, what, head, get }.into());
+        }
+    }
+    Ok(manifest)
+}
