@@ -30,11 +30,14 @@ pub(super) async fn judge(cx: &Cx, host: &Host, tried: Vec<(SocketAddr, Fault)>)
     }
     // Only Azure's registries are known to have private endpoints; elsewhere it is just an address.
     let azures = host.acr().is_some();
-    if private && azures && host.role != Role::Data {
-        return Trouble::PrivateAddressUnreachable(unreached);
+    if private && azures {
+        return match host.role {
+            Role::Data => Trouble::DataEndpointBlocked(unreached),
+            _ => Trouble::PrivateAddressUnreachable(unreached),
+        };
     }
     // Without TLS a proxy opens no tunnel, so that it answers proves nothing of the host.
-    if !private
+    if !host.is_local()
         && !host.plain
         && let Some(by_proxy) = by_proxy(cx, host).await
     {
@@ -43,8 +46,8 @@ pub(super) async fn judge(cx: &Cx, host: &Host, tried: Vec<(SocketAddr, Fault)>)
     match host.role {
         Role::Data if azures => Trouble::DataEndpointBlocked(unreached),
         Role::Data => Trouble::BlobEndpointBlocked(unreached),
-        // What else a node needs is asked only where it may say something of the way out.
-        // Nor where somebody answered: then there is a way.
+        // What else a node needs is asked only where it may say something of the way out: not of a host in
+        // this network, nor where somebody answered, for then there is a way.
         _ if private || refused => Trouble::TcpEgressBlocked(unreached),
         _ => egress(cx, unreached).await,
     }
