@@ -143,7 +143,7 @@ impl Scenario {
             Records::read(&self.dns.records, &told.records)
                 .map_err(|why| Error::Scenario(format!("{server}: {why}")))?;
         }
-        const MANIFEST_ONLY: [Answer; 4] =
+        let of_manifests =
             [Answer::NotJson, Answer::WrongDigest, Answer::OtherHead, Answer::HeadForbidden];
         let only = &self.registry.only;
         let misplaced = |answer: Answer, places: &[Answer]| {
@@ -154,7 +154,7 @@ impl Scenario {
         if misplaced(self.registry.answer, &[])
             || misplaced(only.ping, &[])
             || misplaced(only.tags, &[])
-            || misplaced(only.manifest, &MANIFEST_ONLY)
+            || misplaced(only.manifest, &of_manifests)
             || misplaced(only.token, &[Answer::NotJson, Answer::RefuseAll])
             || misplaced(only.blob, &[Answer::Missing])
         {
