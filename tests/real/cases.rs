@@ -3,7 +3,6 @@
 use crate::case::Harm::{Altered, Cut, Deleted, Gone, Orphaned, Stalled};
 use crate::case::Refer::{Digest, OtherDigest, OtherTag};
 use crate::case::{Case, can, cannot, nobody_can_tell};
-use crate::cri::SILENCE;
 use crate::image::Shape::{
     Attestation, Chart, Docker, Empty, Foreign, Nothing, Schema1, Single, Zstd,
 };
