@@ -15,7 +15,7 @@ use std::{
 use program::{
     ask::{ask, cannot},
     codes,
-    server::{MANIFEST, answer},
+    server::{self, MANIFEST, answer},
 };
 
 #[test]
@@ -56,11 +56,7 @@ fn a_data_host_that_hangs_up() {
                 let to = format!("307 On\r\nLocation: http://127.0.0.2:{port}/elsewhere");
                 return answer(stream, &to, b"");
             }
-            answer(
-                stream,
-                MANIFEST,
-                if line.starts_with("HEAD") { b"" } else { manifest.as_bytes() },
-            )
+            server::manifest(stream, line, manifest.as_bytes())
         },
         "registry/data-host-no-answer",
     );
@@ -78,7 +74,7 @@ fn an_image_without_layers_is_its_config() {
         if line.contains("/blobs/") {
             return answer(stream, "200 OK", config.as_bytes());
         }
-        answer(stream, MANIFEST, if line.starts_with("HEAD") { b"" } else { manifest.as_bytes() })
+        server::manifest(stream, line, manifest.as_bytes())
     });
     let headline = said.json()["verdict"]["headline"].clone();
     assert_eq!(said.code, Some(0), "{}", said.out);
@@ -101,11 +97,7 @@ fn a_config_that_describes_other_layers() {
             if line.contains("/blobs/") {
                 return answer(stream, "200 OK", config.as_bytes());
             }
-            answer(
-                stream,
-                MANIFEST,
-                if line.starts_with("HEAD") { b"" } else { manifest.as_bytes() },
-            )
+            server::manifest(stream, line, manifest.as_bytes())
         },
         "manifest/not-an-image",
     );
@@ -146,7 +138,7 @@ fn layers_that_are_elsewhere() {
         let manifest = format!(
             r#"{{"schemaVersion":2,"config":{{"mediaType":"x","digest":"{digest}","size":2}},"layers":[{layer}]}}"#
         );
-        answer(stream, MANIFEST, if line.starts_with("HEAD") { b"" } else { manifest.as_bytes() })
+        server::manifest(stream, line, manifest.as_bytes())
     });
     assert_eq!(said.code, Some(3), "{}", said.out);
     assert_eq!(codes(&said.json(), "unknown"), ["manifest/foreign-layers"]);
@@ -157,7 +149,7 @@ fn json_that_is_a_thousand_levels_deep() {
     cannot(
         |line, stream| {
             let body = "[".repeat(100_000);
-            answer(stream, MANIFEST, if line.starts_with("HEAD") { b"" } else { body.as_bytes() })
+            server::manifest(stream, line, body.as_bytes())
         },
         "manifest/not-a-manifest",
     );
@@ -193,11 +185,7 @@ fn a_layer_that_is_longer_than_it_says() {
                     stream.write_all(&[b'x'; 4096])?;
                 }
             }
-            answer(
-                stream,
-                MANIFEST,
-                if line.starts_with("HEAD") { b"" } else { manifest.as_bytes() },
-            )
+            server::manifest(stream, line, manifest.as_bytes())
         },
         "layer/blob-digest-mismatch",
     );

@@ -14,7 +14,7 @@ use futures::stream::{self, StreamExt};
 use lab::Scenario;
 use program::{
     program,
-    server::{MANIFEST, Script, answer, serve},
+    server::{self, Script, answer, serve},
 };
 
 /// What `--timeout` is set to, and what a run may take beyond it.
@@ -108,7 +108,7 @@ fn a_layer_needs_less_memory_than_it_is_long() {
             LAYER.0,
             LAYER.1,
         );
-        answer(stream, MANIFEST, if line.starts_with("HEAD") { b"" } else { manifest.as_bytes() })
+        server::manifest(stream, line, manifest.as_bytes())
     };
     let asked = format!("{}/team/app:v1", serve(script));
     // 30 MB of data, stacks and heap; the system refuses more.

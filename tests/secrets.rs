@@ -9,7 +9,7 @@ use std::process::Command;
 use checks::kit::Secret;
 use program::{
     run,
-    server::{MANIFEST, Script, answer, serve},
+    server::{self, Script, answer, serve},
 };
 
 /// Everything that is said of a server: at its most verbose, as JSON, as events, and shown again.
@@ -96,7 +96,7 @@ fn in_the_words_of_a_refusal() {
 fn in_a_manifest() {
     let script: Script = |line, stream| {
         let body = br#"{"schemaVersion":2,"mediaType":"https://me:canary-1@a.example"}"#;
-        answer(stream, MANIFEST, if line.starts_with("HEAD") { b"" } else { body })
+        server::manifest(stream, line, body)
     };
     hides(script, "https://***@a.example");
 }

@@ -77,6 +77,7 @@ pub use platform::{Fit, Platform};
 pub use printable::printable;
 pub use proxies::{Proxies, Proxy, Route};
 pub use proxy_url::{NoProxyUrl, ProxyUrl};
+pub(crate) use reference::is_tag;
 pub use secret::{Secret, claims};
 pub use subject::{Asked, Cloud, Image, Misread, SignIn, Subject, Who};
 pub use words::{Entry, FilledFix, Fix, Lang, Mode, Severity, Text, Words, WordsError};

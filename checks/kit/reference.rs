@@ -69,7 +69,8 @@ fn is_host(text: &str) -> bool {
     port.is_none_or(digits) && name.split('.').all(label)
 }
 
-fn is_tag(tag: &str) -> bool {
+/// A tag as the specification has it: what a server lists may be anything, and ends in a command.
+pub(crate) fn is_tag(tag: &str) -> bool {
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     tag.starts_with(word)
         && tag.len() <= LONGEST_TAG

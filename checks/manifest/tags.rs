@@ -4,7 +4,7 @@ use hyper::Method;
 use serde::Deserialize;
 
 use crate::{
-    kit::{Cx, Image, net::Request},
+    kit::{Cx, Image, is_tag, net::Request},
     token::Session,
 };
 
@@ -39,12 +39,6 @@ fn rank(wanted: &str, tags: Vec<String>) -> Vec<String> {
         .collect();
     ranked.sort_by(|(a, x), (b, y)| b.total_cmp(a).then_with(|| x.cmp(y)));
     ranked.into_iter().take(MOST).map(|(_, tag)| tag).collect()
-}
-
-/// A tag as the specification has it: what a server lists may be anything, and ends in a command.
-fn is_tag(tag: &str) -> bool {
-    let clean = tag.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
-    clean && (1..=128).contains(&tag.len()) && !tag.starts_with(['.', '-'])
 }
 
 #[cfg(test)]

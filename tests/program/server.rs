@@ -53,6 +53,11 @@ pub fn answer(stream: &mut TcpStream, head: &str, body: &[u8]) -> std::io::Resul
     stream.write_all(body)
 }
 
+/// Answers with this manifest; to HEAD without it.
+pub fn manifest(stream: &mut TcpStream, line: &str, body: &[u8]) -> std::io::Result<()> {
+    answer(stream, MANIFEST, if line.starts_with("HEAD") { b"" } else { body })
+}
+
 /// A 404 that a registry makes.
 pub const REGISTRYS: &str = "404 No\r\nDocker-Distribution-Api-Version: registry/2.0";
 /// The beginning of an answer that holds a manifest.
