@@ -12,7 +12,7 @@ use kit::{
     },
 };
 
-areas! { clock, dns, identity, image, layer, manifest, network, proxy, registry, tls, token }
+areas! { clock, dns, identity, image, layer, manifest, network, node, proxy, registry, tls, token }
 
 /// From a text that names an image to bytes of one of its layers.
 #[rustfmt::skip]
@@ -21,7 +21,9 @@ pub fn pull(plan: &mut Plan) {
     let front     = door(plan, FRONT,    &asked.part(image::host));
     let challenge = plan.step(CHALLENGE, (&asked, &front.reached, &front.tls),     registry::challenge);
                     plan.step(CLOCK,     (&challenge,),                        clock::compare);
-    let identity  = plan.step(IDENTITY,  (&asked,),                            identity::choose);
+    let on_node   = plan.world().on_node && plan.subject().sign_in.looks_at_node();
+    let node      = plan.step_where(on_node, NODE, (&asked,),                  node::read);
+    let identity  = plan.step(IDENTITY,  (&asked, &node.unless_skipped()),     identity::choose);
     let grant     = plan.step(EXCHANGE,  (&challenge, &identity),              token::exchange);
     let session   = plan.step(TOKEN,     (&challenge, &identity, &grant.unless_skipped()), token::fetch);
     let manifest  = plan.step(MANIFEST,  (&session,),                          manifest::fetch);
@@ -54,8 +56,11 @@ const FRONT: [Step; 4] =
     [step("proxy", PROXY), step("dns", DNS), step("tcp", TCP), step("tls", TLS)];
 const CHALLENGE: Step = step("challenge", 2 * ASK);
 const CLOCK: Step = step("clock", SLACK);
-const IDENTITY: Step = step("identity", 4 * SLACK);
-const EXCHANGE: Step = step("exchange", SLACK);
+const NODE: Step = step("node", 4 * SLACK);
+/// Files, a token of the metadata service or of Entra's, and what else is asked where there is none.
+const IDENTITY: Step = step("identity", 2 * OPEN_WAIT.as_secs() + SLACK);
+/// The trade, the same for another directory and another audience.
+const EXCHANGE: Step = step("exchange", 3 * ASK);
 const TOKEN: Step = step("token", token::ENTRIES as u64 * 3 * ASK);
 const MANIFEST: Step = step("manifest", 2 * ASK);
 const PLATFORM: Step = step("platform", 3 * ASK);
@@ -93,7 +98,7 @@ const fn step(name: &'static str, seconds: u64) -> Step {
 /// The names of all steps, in the order of the path.
 pub fn step_names() -> impl Iterator<Item = &'static str> {
     let before = [IMAGE].into_iter().chain(FRONT);
-    let middle = [CHALLENGE, CLOCK, IDENTITY, EXCHANGE, TOKEN, MANIFEST, PLATFORM];
+    let middle = [CHALLENGE, CLOCK, NODE, IDENTITY, EXCHANGE, TOKEN, MANIFEST, PLATFORM];
     before.chain(middle).chain(DATA).chain([LAYER]).map(|step| step.name)
 }
 

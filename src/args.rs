@@ -95,7 +95,10 @@ pub struct CheckArgs {
     /// The platform that the image must have [default: linux and this machine's processor]
     #[arg(long, value_name = "OS/ARCH")]
     pub platform: Option<Platform>,
-    /// Who signs in: auto (--username, else the docker config, else nobody), docker, anonymous
+    /// Who signs in: node (as this node's kubelet does), managed-identity[=ID] (of this machine; by client id or
+    /// resource id), workload (this pod's identity), az (who is signed in to the Azure CLI), docker (the docker
+    /// config), anonymous (nobody), or auto: --username, else --auth-file, else on a node its kubelet, else workload,
+    /// else the docker config where it has this registry, else in a pod managed-identity, else nobody
     #[arg(long = "as", value_name = "WHO", default_value = "auto", value_parser = who)]
     pub sign_in_as: Who,
     /// Sign in with this user name; the password comes on standard input
@@ -108,6 +111,9 @@ pub struct CheckArgs {
     /// a docker config.json
     #[arg(long, value_name = "FILE")]
     pub auth_file: Option<PathBuf>,
+    /// Take the files of a node from below this folder, in which its root file system is mounted
+    #[arg(long, value_name = "DIR")]
+    pub node_root: Option<PathBuf>,
     /// Trust the certificate authorities in this PEM file too
     #[arg(long, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
@@ -206,21 +212,13 @@ fn lang(text: &str) -> Result<Lang, String> {
 }
 
 fn who(text: &str) -> Result<Who, String> {
-    match text {
-        "auto" => Ok(Who::Auto),
-        "docker" => Ok(Who::Docker),
-        "anonymous" => Ok(Who::Anonymous),
-        _ => Err("it is auto, docker or anonymous".into()),
-    }
+    Who::read(text).ok_or_else(|| {
+        "it is auto, node, managed-identity, managed-identity=ID, workload, az, docker or anonymous".into()
+    })
 }
 
 fn cloud(text: &str) -> Result<Cloud, String> {
-    match text {
-        "public" => Ok(Cloud::Public),
-        "china" => Ok(Cloud::China),
-        "us-government" => Ok(Cloud::UsGovernment),
-        _ => Err("a cloud is public, china or us-government".into()),
-    }
+    Cloud::named(text).ok_or_else(|| "a cloud is public, china or us-government".into())
 }
 
 fn step(text: &str) -> Result<String, String> {

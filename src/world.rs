@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use checks::kit::{Proxies, World};
+use checks::kit::{AZURE_JSON, CREDENTIAL_PROVIDERS, Proxies, VARIABLES, World};
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
@@ -19,7 +19,8 @@ use rustls::{
 const LONGEST_CA: u64 = 4 * 1024 * 1024;
 
 /// The real world, as this process sees it.
-pub fn real(roots: RootCertStore) -> World {
+pub fn real(roots: RootCertStore, node_root: Option<&Path>) -> World {
+    let node_root = node_root.unwrap_or(Path::new("/")).to_owned();
     let (name_servers, search, ndots) = resolver(&fs::read("/etc/resolv.conf").unwrap_or_default());
     let docker_configs = match (env::var_os("DOCKER_CONFIG"), env::var_os("HOME")) {
         (Some(folder), _) => vec![PathBuf::from(folder).join("config.json")],
@@ -34,12 +35,27 @@ pub fn real(roots: RootCertStore) -> World {
         routes: HashMap::new(),
         roots: Arc::new(roots),
         clock_ahead: jiff::SignedDuration::ZERO,
-        node_may_sign_in: env::var_os("KUBERNETES_SERVICE_HOST").is_some()
-            || Path::new("/etc/kubernetes/azure.json").exists(),
+        in_pod: env::var_os("KUBERNETES_SERVICE_HOST").is_some(),
+        on_node: is_node(&node_root),
+        node_root,
+        variables: variables(|name| env::var(name).ok()),
         proxies: Proxies::read(|name| env::var(name).ok()),
         docker_configs,
         files: HashMap::new(),
     }
+}
+
+/// Whether AKS has written its files there. Other clusters have a folder of that name, too, but not these in it.
+fn is_node(root: &Path) -> bool {
+    let is_there =
+        |file: &str| root.join(file.trim_start_matches('/')).try_exists().unwrap_or_default();
+    [AZURE_JSON, CREDENTIAL_PROVIDERS].into_iter().any(is_there)
+}
+
+/// Those that say who signs in to Azure.
+fn variables(variable: impl Fn(&str) -> Option<String>) -> HashMap<String, String> {
+    let set = |name: &&str| Some(((*name).to_owned(), variable(name).filter(|v| !v.is_empty())?));
+    VARIABLES.iter().filter_map(set).collect()
 }
 
 /// The name servers, search list and ndots of a resolv.conf, as resolvers take it: a line that does
@@ -128,7 +144,12 @@ pub fn of_lab(lab: &lab::Lab, asker: &lab::Ask) -> Result<World, String> {
         routes: lab.routes.clone(),
         roots: Arc::new(roots),
         clock_ahead: jiff::SignedDuration::from_secs(lab.clock_ahead),
-        node_may_sign_in: asker.in_pod,
+        in_pod: asker.in_pod,
+        on_node: [AZURE_JSON, CREDENTIAL_PROVIDERS]
+            .iter()
+            .any(|file| lab.files.contains_key(*file)),
+        node_root: PathBuf::from("/"),
+        variables: variables(|name| lab.environment.get(name).cloned()),
         proxies: Proxies::read(|name| lab.environment.get(name).cloned()),
         docker_configs: vec![config.clone()],
         files: docker

@@ -9,12 +9,12 @@ use serde_json::Value;
 
 use super::{
     Credential, Found, Trouble,
-    entry::{Fields, Malformed, password},
+    entry::password,
     helper,
     near::{Near, Reader, near, shown},
-    read::read,
+    read,
 };
-use crate::{image::Understood, kit::{Asked, Cx, Secret}};
+use crate::{image::Understood, kit::{Asked, Cx, Fields, Malformed, Secret}};
 
 /// What docker asks for when it means Docker Hub.
 const HUB: &str = "https://index.docker.io/v1/";

@@ -5,62 +5,14 @@ use base64::{
     alphabet::STANDARD,
     engine::{GeneralPurpose, GeneralPurposeConfig},
 };
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::Credential;
-use crate::kit::Secret;
+use crate::kit::{Fields, Malformed, Secret};
 
 /// Base64 as Go reads it: padded, and careless about the last bits.
 const GO: GeneralPurpose =
     GeneralPurpose::new(&STANDARD, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
-
-/// Why an entry is of no use, as a word.
-pub(super) type Malformed = &'static str;
-
-/// An entry, or the whole file: fields by name, in whatever case, as Go finds them.
-pub(super) struct Fields<'a>(&'a Map<String, Value>);
-
-impl<'a> Fields<'a> {
-    pub(super) fn of(value: &'a Value) -> Option<Self> {
-        value.as_object().map(Self)
-    }
-
-    /// A field; one that is null is as good as none.
-    pub(super) fn get(&self, name: &str) -> Option<&'a Value> {
-        let exact = self.0.get(name);
-        let field = exact.or_else(|| self.0.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, v)| v));
-        field.filter(|value| !value.is_null())
-    }
-
-    /// A text that says something.
-    pub(super) fn text(&self, name: &str) -> Result<Option<&'a str>, Malformed> {
-        match self.get(name) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
-            Some(_) => Err("entry-not-texts"),
-        }
-    }
-
-    /// A map, each value by its key, sorted by key.
-    pub(super) fn map(&self, name: &str) -> Result<Vec<(&'a str, &'a Value)>, Malformed> {
-        match self.get(name) {
-            None => Ok(vec![]),
-            Some(Value::Object(map)) => Ok(sorted(map)),
-            Some(_) => Err("entry-not-texts"),
-        }
-    }
-
-    /// All fields, sorted.
-    pub(super) fn all(&self) -> Vec<(&'a str, &'a Value)> {
-        sorted(self.0)
-    }
-}
-
-fn sorted(map: &Map<String, Value>) -> Vec<(&str, &Value)> {
-    let mut all: Vec<_> = map.iter().map(|(key, value)| (key.as_str(), value)).collect();
-    all.sort_by_key(|(key, _)| *key);
-    all
-}
 
 /// The user and the password of an entry, as the kubelet and docker read both: `auth` outdoes the rest.
 pub(super) fn password(entry: &Value) -> Result<Option<Credential>, Malformed> {

@@ -1,117 +1,29 @@
 //! Who signs in?
 
+mod application;
+mod az;
+mod credential;
 pub mod docker;
 mod entry;
 mod helper;
-mod kubelet;
+mod managed;
 mod near;
-mod read;
+mod pullsecret;
 mod secret;
+mod trouble;
 
-use std::rc::Rc;
+use std::{path::Path, rc::Rc};
 
-use serde::Serialize;
+use futures::future::join;
 
 use crate::{
     image::Understood,
-    kit::{Cx, Got, Secret, Who},
+    kit::{Cx, Got, Halt, Secret, Who, azure::{Endpoints, imds}},
+    node::{Directory, Node, Place, SignsIn},
 };
-
-/// What can be wrong with what we were given to sign in with.
-#[derive(Serialize, strum::VariantNames)]
-#[serde(rename_all = "kebab-case")]
-#[strum(serialize_all = "kebab-case")]
-pub enum Trouble {
-    /// The file with the credentials cannot be read.
-    AuthFileUnreadable {
-        /// The file.
-        file: String,
-        /// Why not.
-        said: String,
-    },
-    /// The pull secret, or any entry in it, does not parse: the kubelet refuses it as a whole.
-    PullsecretMalformed {
-        /// The file.
-        file: String,
-        /// Why not, in words that do not quote it.
-        said: String,
-        /// The key of the entry that is malformed, where it is one.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        key: Option<String>,
-    },
-    /// The pull secret has no `auths`, below which its entries belong: none is found.
-    PullsecretWithoutAuths {
-        /// The file.
-        file: String,
-        /// Entries that stand alone instead.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        keys: Option<Vec<String>>,
-    },
-    /// The Secret is of a type that the kubelet passes over.
-    PullsecretWrongType {
-        /// The file.
-        file: String,
-        /// That type.
-        kind: String,
-    },
-    /// The entry holds a token in a field that the kubelet does not read.
-    PullsecretHoldsToken {
-        /// The file.
-        file: String,
-        /// The entry's key.
-        key: String,
-        /// The field.
-        holds: &'static str,
-    },
-    /// The pull secret has credentials, under a key that is nearly the registry's.
-    PullsecretServerMismatch {
-        /// The file.
-        file: String,
-        /// The entry's key.
-        key: String,
-        /// The key that is due.
-        due: String,
-        /// How it differs, as a word.
-        differs: &'static str,
-    },
-    /// The same of docker's own config.
-    DockerServerMismatch {
-        /// The file.
-        file: String,
-        /// The entry's key.
-        key: String,
-        /// The key that is due.
-        due: String,
-        /// How it differs, as a word.
-        differs: &'static str,
-    },
-    /// docker's own config, which nobody named, or an entry of it cannot be read: docker goes on without.
-    DockerConfigUnusable {
-        /// The file.
-        file: String,
-        /// Why not, in words that do not quote it.
-        said: String,
-        /// The entry, where it is one.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        key: Option<String>,
-    },
-    /// What was encoded is a line, not a password: its end is part of the password.
-    PasswordEndsInNewline {
-        /// The file.
-        file: String,
-        /// The entry's key.
-        key: String,
-    },
-    /// The program that keeps the credentials does not give them.
-    HelperFailed {
-        /// The file that names it.
-        file: String,
-        /// The program.
-        helper: String,
-        /// How it failed.
-        said: String,
-    },
-}
+pub(crate) use credential::Application;
+pub use credential::{Credential, Identity, Login};
+pub use trouble::Trouble;
 
 /// Credentials for the registry, and the key under which a file has them.
 struct Found {
@@ -119,85 +31,144 @@ struct Found {
     key: Option<String>,
 }
 
-/// What we sign in with.
-#[derive(Clone, Debug)]
-pub enum Credential {
-    /// Nothing.
-    Nobody,
-    /// A user name and a password.
-    Password {
-        /// The user name.
-        user: String,
-        /// The password.
-        password: Secret,
-    },
-    /// A refresh token, to be traded for an access token (`identitytoken`).
-    Refresh(Secret),
-    /// An access token as it is (`registrytoken`).
-    Access(Secret),
-}
-
-/// Who signs in, and where that was found.
-#[derive(Clone, Serialize)]
-pub struct Identity {
-    #[serde(skip)]
-    pub(crate) credential: Credential,
-    /// As a word.
-    kind: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) user: Option<String>,
-    /// The file or flag.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    from: Option<String>,
-    /// The key of the entry in it.
-    #[serde(skip)]
-    pub(crate) key: Option<String>,
-    /// Whom else the kubelet tries after that.
-    #[serde(skip)]
-    pub(crate) next: Option<Rc<Identity>>,
-}
-
-impl Identity {
-    fn new(credential: Credential, from: Option<String>) -> Self {
-        let (kind, user) = match &credential {
-            Credential::Nobody => ("nobody", None),
-            // Where the user name is the secret, it is not shown.
-            Credential::Password { user, password } => {
-                let is_secret = password.expose().is_empty() || password.expose() == user;
-                ("password", (!is_secret).then(|| user.clone()))
-            }
-            Credential::Refresh(_) => ("refresh-token", None),
-            Credential::Access(_) => ("access-token", None),
-        };
-        Self { credential, kind, user, from, key: None, next: None }
-    }
-
-    /// Nobody, whoever there is.
-    pub(crate) fn nobody() -> Self {
-        Self::new(Credential::Nobody, None)
-    }
-
-    /// For the words of a refusal: the user, or what else it is.
-    pub(crate) fn name(&self) -> String {
-        self.user.clone().unwrap_or_else(|| self.kind.to_owned())
-    }
-
-    /// Where it came from, for the words of a refusal.
-    pub(crate) fn source(&self) -> String {
-        self.from.clone().unwrap_or_else(|| "nobody".to_owned())
-    }
-}
-
-/// Chooses: `--username`, else the pull secret's file that was named, else the docker config, else nobody.
-pub async fn choose(cx: &Cx, understood: &Understood) -> Got<Identity> {
+/// Chooses: `--username`, else the pull secret's file that was named, else on a node its kubelet's identity, else the
+/// pod's workload identity, else the docker config where it has this registry, else in a pod the one identity of
+/// its machine, else nobody.
+pub async fn choose(cx: &Cx, understood: &Understood, node: &Option<Rc<Node>>) -> Got<Identity> {
     let sign_in = &cx.subject.sign_in;
-    if let (Some((user, password)), Who::Auto) = (&sign_in.given, sign_in.who) {
+    let azures = |signing: Got<Identity>| only_for_azure(cx, understood, signing);
+    match &sign_in.who {
+        Who::Anonymous => Ok(Identity::nobody()),
+        Who::Docker => Ok(from_file(cx, understood).await?.unwrap_or_else(|| nobody_here(cx))),
+        Who::Az => azures(az::sign_in(cx).await),
+        Who::Workload => azures(application::workload(cx).await),
+        Who::ManagedIdentity(which) => {
+            let (from, endpoints) = (imds::host().name, Rc::new(Endpoints::named("")));
+            let (which, place) = (which.clone(), Place::default());
+            let asked = managed::Asked { which, endpoints, tenant: None, from, place };
+            azures(managed::sign_in(cx, asked).await)
+        }
+        Who::Node => match node {
+            Some(node) => as_kubelet(cx, node).await,
+            None => {
+                let folder = cx.world.of_node("/etc/kubernetes").display().to_string();
+                Err(Halt::broke(Trouble::NoNodeFiles { folder }))
+            }
+        },
+        Who::Auto => whoever_is_first(cx, understood, node).await,
+    }
+}
+
+async fn whoever_is_first(
+    cx: &Cx,
+    understood: &Understood,
+    node: &Option<Rc<Node>>,
+) -> Got<Identity> {
+    let sign_in = &cx.subject.sign_in;
+    if let Some((user, password)) = &sign_in.given {
         let credential = Credential::Password { user: user.clone(), password: password.clone() };
         return Ok(Identity::new(credential, Some("--username".to_owned())));
     }
-    if sign_in.who == Who::Anonymous {
-        return Ok(Identity::new(Credential::Nobody, None));
+    if sign_in.auth_file.is_some() {
+        return Ok(from_file(cx, understood).await?.unwrap_or_else(|| nobody_here(cx)));
     }
+    if let Some(node) = node {
+        return as_kubelet(cx, node).await;
+    }
+    let mut instead_of = vec!["no-node-files"];
+    let is_azures = understood.asked.host.azure().is_some();
+    if is_azures && cx.world.variables.contains_key("AZURE_FEDERATED_TOKEN_FILE") {
+        let identity = application::workload(cx).await?;
+        // Who pulls for the pod is its node, which may be let in where the pod is not.
+        return Ok(Identity { others_may: cx.world.in_pod, instead_of, ..identity });
+    }
+    instead_of.push("no-workload-identity");
+    if let Some(identity) = from_file(cx, understood).await? {
+        return Ok(Identity { others_may: cx.world.in_pod, instead_of, ..identity });
+    }
+    instead_of.push("no-docker-entry");
+    if cx.world.in_pod && is_azures {
+        if let Some(identity) = managed::the_only_one(cx).await {
+            return Ok(Identity { others_may: true, instead_of, ..identity });
+        }
+        instead_of.push("no-single-identity");
+    }
+    Ok(Identity { others_may: cx.world.in_pod, instead_of, ..Identity::nobody() })
+}
+
+/// Nobody; but the node whose images these are may be somebody.
+fn nobody_here(cx: &Cx) -> Identity {
+    Identity { others_may: cx.world.in_pod || cx.world.on_node, ..Identity::nobody() }
+}
+
+/// Signs in as the node's kubelet does.
+async fn as_kubelet(cx: &Cx, node: &Node) -> Got<Identity> {
+    let file = node.file.clone().unwrap_or_default();
+    let identity = match node.signs_in.clone() {
+        SignsIn::Nobody => return Ok(Identity::nobody().called("kubelet-as-nobody")),
+        SignsIn::Unknown => {
+            let identity = Identity::nobody().called("kubelet-unknown");
+            return Ok(Identity { others_may: true, ..identity });
+        }
+        SignsIn::Managed(which, Directory { tenant, endpoints, place }) => {
+            let tenant = tenant.map(|tenant| (tenant, file.clone()));
+            let asked = managed::Asked { which, endpoints, tenant, from: file, place };
+            managed::sign_in(cx, asked).await?.called("kubelet-identity")
+        }
+        SignsIn::Application { client_id, secret, directory } => {
+            let Directory { tenant, endpoints, place } = directory;
+            let credential =
+                Credential::Password { user: client_id.clone(), password: secret.clone() };
+            let application = Application { client_id, secret, tenant, endpoints, place };
+            let identity = Identity::new(credential, Some(file)).called("service-principal");
+            Identity { application: Some(Rc::new(application)), ..identity }
+        }
+        SignsIn::Literally(word) => {
+            let credential = Credential::Password { user: word.to_owned(), password: Secret::new(word) };
+            Identity::new(credential, Some(file)).called("service-principal")
+        }
+    };
+    Ok(identity.and_then_nobody())
+}
+
+/// A token of Entra's is shown to Azure's registries only.
+fn only_for_azure(cx: &Cx, understood: &Understood, signing: Got<Identity>) -> Got<Identity> {
+    let identity = signing?;
+    let registry = understood.asked.registry.clone();
+    let is_entras = matches!(identity.credential, Credential::Entra(_));
+    if is_entras && understood.asked.host.azure().is_none() {
+        cx.tell(Trouble::NotAnAzureRegistry { registry, who: identity.name() });
+        return Ok(Identity::nobody());
+    }
+    Ok(identity)
+}
+
+/// Why Entra would refuse an application that a registry refuses; that nodes were left behind, where their machine
+/// has a kubelet's identity by now.
+pub(crate) async fn why_refused(cx: &Cx, application: &Application) -> Option<Trouble> {
+    let (why, attached) =
+        join(application::why_refused(cx, application), managed::the_only_one(cx)).await;
+    let kubelets = attached.and_then(|attached| match &attached.credential {
+        Credential::Entra(login) if login.principal.is_called_like_a_kubelets() => {
+            login.principal.name.clone()
+        }
+        _ => None,
+    });
+    match (why, kubelets) {
+        (why, Some(attached)) => {
+            let said = why.and_then(|why| serde_json::to_value(why).ok());
+            let said = said.and_then(|why| Some(why.as_object()?.keys().next()?.clone()));
+            let client_id = application.client_id.clone();
+            let place = application.place.clone();
+            Some(Trouble::NodeStillSpMode { client_id, attached, said, place })
+        }
+        (why, None) => why,
+    }
+}
+
+/// What the file that was named has for the registry, else docker's own.
+async fn from_file(cx: &Cx, understood: &Understood) -> Got<Option<Identity>> {
+    let sign_in = &cx.subject.sign_in;
     let named = sign_in.auth_file.as_deref();
     let mut file = named;
     for config in &cx.world.docker_configs {
@@ -205,9 +176,9 @@ pub async fn choose(cx: &Cx, understood: &Understood) -> Got<Identity> {
             file = Some(config);
         }
     }
-    let Some(file) = file else { return Ok(Identity::new(Credential::Nobody, None)) };
+    let Some(file) = file else { return Ok(None) };
     let found = if named.is_some() && sign_in.who != Who::Docker {
-        kubelet::find(cx, file, understood).await?
+        pullsecret::find(cx, file, understood).await?
     } else {
         docker::find(cx, file, named.is_some(), understood).await?
     };
@@ -218,9 +189,17 @@ pub async fn choose(cx: &Cx, understood: &Understood) -> Got<Identity> {
         }
     }
     let last_first = found.into_iter().rev();
-    let first = last_first.fold(None, |next: Option<Identity>, Found { credential, key }| {
+    Ok(last_first.fold(None, |next: Option<Identity>, Found { credential, key }| {
         let identity = Identity::new(credential, Some(name.clone()));
         Some(Identity { key, next: next.map(Rc::new), ..identity })
-    });
-    Ok(first.unwrap_or_else(Identity::nobody))
+    }))
+}
+
+/// All of a file of credentials.
+async fn read(cx: &Cx, file: &Path) -> Result<Vec<u8>, Trouble> {
+    let file_name = || file.display().to_string();
+    cx.world.read(file).await.map_err(|unread| {
+        let said = unread.to_string();
+        Trouble::AuthFileUnreadable { file: file_name(), said }
+    })
 }

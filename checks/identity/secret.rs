@@ -4,7 +4,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::entry::{Fields, decode};
+use super::entry::decode;
+use crate::kit::Fields;
 
 /// What a pull secret holds.
 pub(super) enum Held {

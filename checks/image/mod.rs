@@ -83,7 +83,7 @@ impl Understood {
     }
 
     /// The same at another host.
-    fn at(&self, host: &str) -> String {
+    pub(crate) fn at(&self, host: &str) -> String {
         match &self.asked.image {
             Some(image) => format!("{host}/{image}"),
             None => host.to_owned(),

@@ -1,9 +1,11 @@
 //! What every check is made of. Names no area.
 
-mod azure;
+pub mod azure;
 mod cx;
 mod digest;
 mod event;
+mod fields;
+mod files;
 mod finding;
 mod growing;
 mod host;
@@ -63,10 +65,12 @@ pub const RUN: Area = Area {
     words: include_str!("findings.toml"),
 };
 
-pub use azure::{AzureName, Kind};
+pub use azure::{AzureName, Cloud, Kind};
 pub use cx::{Cx, Listener, Local, Skew};
 pub use digest::{Hasher, digest};
 pub use event::{End, Event, VERSION, What};
+pub use fields::{Fields, Malformed};
+pub use files::{Unread, yaml};
 pub use finding::{Finding, Findings, Got, Halt};
 pub use growing::Growing;
 pub use host::{Host, Role, is_private};
@@ -79,6 +83,6 @@ pub use proxies::{Proxies, Proxy, Route};
 pub use proxy_url::{NoProxyUrl, ProxyUrl};
 pub(crate) use reference::is_tag;
 pub use secret::{Secret, claims};
-pub use subject::{Asked, Cloud, Image, Misread, SignIn, Subject, Who};
+pub use subject::{Asked, Image, Misread, SignIn, Subject, Who};
 pub use words::{Entry, FilledFix, Fix, Lang, Mode, Severity, Text, Words, WordsError};
-pub use world::{FILE_WAIT, World};
+pub use world::{AZURE_JSON, CREDENTIAL_PROVIDERS, VARIABLES, World};

@@ -184,6 +184,11 @@ impl Plan {
         &self.cx.world
     }
 
+    /// What is asked.
+    pub fn subject(&self) -> &Subject {
+        &self.cx.subject
+    }
+
     /// Says what is being asked, before anything is.
     pub fn announce(&self, tool: &str) {
         let subject = self.cx.subject.describe();

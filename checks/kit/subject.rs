@@ -4,7 +4,9 @@ use std::{fmt, path::PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use super::{Host, Platform, Secret, host::split_port, printable, reference};
+use super::{
+    Cloud, Host, Platform, Secret, azure::imds::Which, host::split_port, printable, reference,
+};
 
 /// What we were asked, and how to sign in.
 #[derive(Clone, Debug)]
@@ -62,18 +64,6 @@ pub enum Misread {
     },
 }
 
-/// Which cloud completes a bare registry name.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub enum Cloud {
-    /// Azure
-    #[default]
-    Public,
-    /// Azure operated by 21Vianet
-    China,
-    /// Azure US Government
-    UsGovernment,
-}
-
 /// Who signs in.
 #[derive(Clone, Debug, Default)]
 pub struct SignIn {
@@ -86,44 +76,66 @@ pub struct SignIn {
 }
 
 /// Where to look for credentials.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub enum Who {
-    /// `--username`, else the docker config, else nobody.
+    /// Whoever is found first: the order stands in `identity::choose`.
     #[default]
     Auto,
+    /// This node's kubelet.
+    Node,
+    /// A managed identity of this machine.
+    ManagedIdentity(Which),
+    /// The workload identity of this pod.
+    Workload,
+    /// Whoever is signed in to the Azure CLI.
+    Az,
     /// The docker config.
     Docker,
     /// Nobody signs in.
     Anonymous,
 }
 
-impl Who {
-    /// Its name, unless it is the default.
-    pub fn flag(self) -> Option<&'static str> {
-        match self {
-            Who::Auto => None,
-            Who::Docker => Some("docker"),
-            Who::Anonymous => Some("anonymous"),
-        }
+impl SignIn {
+    /// Whether a node's files matter: nobody was named who signs in instead of its kubelet.
+    pub fn looks_at_node(&self) -> bool {
+        let instead = self.given.is_some() || self.auth_file.is_some();
+        self.who == Who::Node || (self.who == Who::Auto && !instead)
     }
 }
 
-impl Cloud {
-    /// Its name, unless it is the default.
-    pub fn flag(self) -> Option<&'static str> {
-        match self {
-            Cloud::Public => None,
-            Cloud::China => Some("china"),
-            Cloud::UsGovernment => Some("us-government"),
-        }
+impl Who {
+    /// Reads what `--as` takes.
+    pub fn read(text: &str) -> Option<Self> {
+        Some(match text.split_once('=') {
+            Some(("managed-identity", id)) if !id.is_empty() => {
+                Who::ManagedIdentity(Which::named(id))
+            }
+            Some(_) => return None,
+            None => match text {
+                "auto" => Who::Auto,
+                "node" => Who::Node,
+                "managed-identity" => Who::ManagedIdentity(Which::Unnamed),
+                "workload" => Who::Workload,
+                "az" => Who::Az,
+                "docker" => Who::Docker,
+                "anonymous" => Who::Anonymous,
+                _ => return None,
+            },
+        })
     }
 
-    fn suffix(self) -> &'static str {
-        match self {
-            Cloud::Public => "azurecr.io",
-            Cloud::China => "azurecr.cn",
-            Cloud::UsGovernment => "azurecr.us",
-        }
+    /// As `--as` takes it, unless it is the default.
+    pub fn flag(&self) -> Option<String> {
+        Some(match self {
+            Who::Auto => return None,
+            Who::Node => "node".to_owned(),
+            Who::ManagedIdentity(Which::Unnamed) => "managed-identity".to_owned(),
+            Who::ManagedIdentity(which) => format!("managed-identity={}", which.id()),
+            Who::Workload => "workload".to_owned(),
+            Who::Az => "az".to_owned(),
+            Who::Docker => "docker".to_owned(),
+            Who::Anonymous => "anonymous".to_owned(),
+        })
     }
 }
 

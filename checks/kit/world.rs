@@ -3,19 +3,13 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
-    time::Duration,
 };
 
+use super::{Proxies, Secret};
 use jiff::SignedDuration;
 use rustls::RootCertStore;
-use tokio::time::timeout;
-
-use super::{Proxies, Secret};
-
-/// How long a file may take: it may be a pipe, or on a file system that is gone.
-pub const FILE_WAIT: Duration = Duration::from_secs(3);
 
 /// Everything a check has to know about where it is. What is tested is what ships.
 #[derive(Clone, Debug)]
@@ -34,9 +28,14 @@ pub struct World {
     pub roots: Arc<RootCertStore>,
     /// How far this machine's clock is ahead of the true time: zero, but in the lab.
     pub clock_ahead: SignedDuration,
-    /// Whether somebody else may sign in for what runs here: we are in a pod, whose node pulls its
-    /// images, or on a node, whose kubelet has an identity that is not looked at yet.
-    pub node_may_sign_in: bool,
+    /// Whether this is a pod, whose images its node pulls.
+    pub in_pod: bool,
+    /// Whether this is a node of AKS: it has the files that AKS writes on nodes.
+    pub on_node: bool,
+    /// Where a node's files are: `/`, or what `--node-root` names.
+    pub node_root: PathBuf,
+    /// The variables of the environment that say who signs in to Azure.
+    pub variables: HashMap<String, String>,
     /// The proxies of the environment.
     pub proxies: Proxies,
     /// Where docker's `config.json` would be, the first that exists counts.
@@ -51,10 +50,21 @@ impl World {
         self.routes.get(&address).copied().unwrap_or(address)
     }
 
-    /// Whether there is such a file.
-    pub async fn has_file(&self, file: &Path) -> bool {
-        // A file system that hangs must not hold up the only thread.
-        let looking = timeout(FILE_WAIT, tokio::fs::try_exists(file));
-        self.files.contains_key(file) || matches!(looking.await, Ok(Ok(true)))
+    /// Where a file of the node is.
+    pub fn of_node(&self, file: &str) -> PathBuf {
+        self.node_root.join(file.trim_start_matches('/'))
     }
 }
+
+/// What AKS writes on each of its nodes: who its kubelet is (cloud-provider-azure), and whom it asks for credentials.
+pub const AZURE_JSON: &str = "/etc/kubernetes/azure.json";
+/// The kubelet's credential providers.
+pub const CREDENTIAL_PROVIDERS: &str = "/var/lib/kubelet/credential-provider-config.yaml";
+/// The variables of the environment that say who signs in to Azure.
+pub const VARIABLES: [&str; 5] = [
+    "AZURE_CLIENT_ID",
+    "AZURE_TENANT_ID",
+    "AZURE_FEDERATED_TOKEN_FILE",
+    "AZURE_AUTHORITY_HOST",
+    "AZURE_ENVIRONMENT_FILEPATH",
+];

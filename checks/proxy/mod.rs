@@ -10,7 +10,7 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use crate::kit::{
-    Cx, Got, Halt, Host, Proxy, Role, Route, is_private,
+    Cx, Got, Halt, Host, Proxy, Role, Route, azure::imds, is_private,
     net::{
         Fault, HTTP_WAIT, Reached, Way, dns,
         proxy::{NoTunnel, Refusal, open},
@@ -205,13 +205,12 @@ fn look_at_the_variables(cx: &Cx, host: &Host) {
         cx.tell(Trouble::UrlIgnored { variable });
     }
     // Where the kubelet may sign in, it asks the metadata service with this environment or one like it.
-    if cx.world.node_may_sign_in && host.acr().is_some() {
-        let name = "169.254.169.254".to_owned();
-        let imds = Host { name, port: 80, plain: true, role: Role::Other };
-        if let Route::Through(proxy) = cx.world.proxies.route(&imds) {
-            let variable = proxy.variable;
-            cx.tell(Trouble::ImdsNotBypassed { proxy, variable });
-        }
+    if (cx.world.in_pod || cx.world.on_node)
+        && host.acr().is_some()
+        && let Some(proxy) = imds::proxy(cx)
+    {
+        let variable = proxy.variable;
+        cx.tell(Trouble::ImdsNotBypassed { proxy, variable });
     }
 }
 

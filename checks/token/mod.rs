@@ -1,6 +1,7 @@
 //! Does the registry give us a token, and what is it good for?
 
 pub mod endpoint;
+pub mod exchange;
 mod session;
 
 use jiff::Timestamp;
@@ -11,6 +12,7 @@ use crate::{
     kit::{Cx, Got, Halt, Secret, claims, net::Request},
     registry::{Challenge, Wants},
 };
+pub use exchange::Turned;
 pub use session::{Session, Source};
 
 /// How many entries of a pull secret are tried.
@@ -47,8 +49,37 @@ pub enum Trouble {
         /// What was asked for.
         wanted: String,
     },
+    /// The registry does not take this identity's token.
+    ExchangeNoRole(Turned),
+    /// It takes it in the name of the token's own directory, and not in that of the node's file.
+    WrongTenantInAzurejson {
+        /// The registry.
+        host: String,
+        /// The node's file.
+        file: String,
+        /// The directory in it.
+        named: String,
+        /// The token's own.
+        own: String,
+    },
+    /// It takes tokens for registries only: older nodes show another.
+    ExchangeArmAudienceDisabled {
+        /// The registry.
+        host: String,
+    },
+    /// It agrees to trade a token, and sends something else.
+    ExchangeUnreadable {
+        /// The registry.
+        host: String,
+        /// What it sent instead.
+        said: String,
+    },
     /// What we sign in with was refused.
     CredentialsRefused(Presented),
+    /// The same of the registry's own administrator.
+    AdminUserDisabled(Presented),
+    /// The same of a name that the registry takes for that of an application, and knows none so called.
+    ApplicationNotRegistered(Presented),
     /// The same, and without it the image is served.
     AnonymousBlockedByBadCreds(Presented),
     /// Nobody asked for what we would sign in with.
@@ -70,22 +101,9 @@ pub enum Trouble {
         from: String,
     },
     /// Signed in, and not allowed.
-    ScopeNotGranted {
-        /// The registry.
-        host: String,
-        /// What was asked for.
-        wanted: String,
-        /// What the token says that it grants.
-        granted: String,
-        /// Who asked.
-        who: String,
-        /// The user's name, where it has one.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        user: Option<String>,
-        /// For support.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        correlation: Option<String>,
-    },
+    ScopeNotGranted(Ungranted),
+    /// The same of an identity of Entra's: its roles leave this repository out.
+    RoleExcludesRepository(Ungranted),
     /// The token server's answer is no token.
     NoToken {
         /// Who answered.
@@ -118,6 +136,25 @@ pub enum Trouble {
     },
 }
 
+/// A sign-in that is good, and not for this.
+#[derive(Serialize)]
+pub struct Ungranted {
+    /// The registry.
+    host: String,
+    /// What was asked for.
+    wanted: String,
+    /// What the token says that it grants.
+    granted: String,
+    /// Who asked.
+    who: String,
+    /// The user's name, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    /// For support.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    correlation: Option<String>,
+}
+
 /// Credentials that were refused.
 #[derive(Serialize)]
 pub struct Presented {
@@ -143,30 +180,58 @@ pub struct Presented {
     nobody: Option<&'static str>,
 }
 
+/// The user name that goes with a refresh token where a password is due.
+pub(crate) const TOKEN_USER: &str = "00000000-0000-0000-0000-000000000000";
+
 /// What is shown at the token server in place of a password.
 #[derive(Serialize)]
 pub struct Grant {
+    /// Nothing, where the registry does not take who signs in: then nobody does.
     #[serde(skip)]
-    token: Secret,
+    token: Option<Secret>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires: Option<Timestamp>,
+    /// Whether it was traded, or there already, as a word.
+    how: &'static str,
 }
 
 /// Is there a refresh token that the registry can still take?
-pub async fn exchange(_: &Cx, challenge: &Challenge, identity: &Identity) -> Got<Grant> {
-    let Credential::Refresh(token) = &identity.credential else {
-        return Err(Halt::skipped(Trouble::NothingToExchange {}));
-    };
-    let expires = claims(token).and_then(|claims| claims.get("exp")?.as_i64());
-    let expires = expires.and_then(|seconds| Timestamp::from_second(seconds).ok());
-    // By the registry's clock: ours may be wrong, and then this would be no proof.
-    let expired = expires.filter(|expires| challenge.dated.is_some_and(|now| *expires < now));
-    match expired {
-        Some(expired) => {
-            Err(Trouble::PullsecretShortLivedToken { expired, from: identity.source() }.into())
+pub async fn exchange(cx: &Cx, challenge: &Challenge, identity: &Identity) -> Got<Grant> {
+    match (&identity.credential, &challenge.wants) {
+        (Credential::Refresh(token), _) => {
+            // By the registry's clock: ours may be wrong, and then this would be no proof.
+            match expired(token, challenge.dated) {
+                Some(expired) => {
+                    let from = identity.source();
+                    Err(Trouble::PullsecretShortLivedToken { expired, from }.into())
+                }
+                None => Ok(Grant::new(Some(token.clone()), "held")),
+            }
         }
-        None => Ok(Grant { token: token.clone(), expires }),
+        (Credential::Entra(login), Wants::Bearer(wanted)) => {
+            let token = exchange::trade(cx, &challenge.site, wanted, identity, login).await?;
+            let how = if token.is_some() { "traded" } else { "not-taken" };
+            Ok(Grant::new(token, how))
+        }
+        _ => Err(Halt::skipped(Trouble::NothingToExchange {})),
     }
+}
+
+impl Grant {
+    fn new(token: Option<Secret>, how: &'static str) -> Self {
+        Self { expires: token.as_ref().and_then(expires), token, how }
+    }
+}
+
+/// When a token ends, if it says so.
+fn expires(token: &Secret) -> Option<Timestamp> {
+    let expires = claims(token)?.get("exp")?.as_i64()?;
+    Timestamp::from_second(expires).ok()
+}
+
+/// When a token ended, if it has by that clock.
+fn expired(token: &Secret, now: Option<Timestamp>) -> Option<Timestamp> {
+    expires(token).filter(|expires| now.is_some_and(|now| *expires < now))
 }
 
 /// Gets what each further request must carry. Of several entries of a pull secret the kubelet tries one
@@ -177,6 +242,12 @@ pub async fn fetch(
     identity: &Identity,
     grant: &Option<std::rc::Rc<Grant>>,
 ) -> Got<Session> {
+    // Traded or not, what is shown at the token server is a name and a password, or nothing.
+    let traded = match (&identity.credential, grant) {
+        (Credential::Entra(_), Some(grant)) => identity.traded(TOKEN_USER, grant.token.clone()),
+        _ => identity.clone(),
+    };
+    let identity = &traded;
     let first = present(cx, challenge, identity, grant).await;
     if identity.next.is_none() || is_let_in(cx, &first).await {
         return first;
@@ -213,7 +284,8 @@ async fn present(
     identity: &Identity,
     grant: &Option<std::rc::Rc<Grant>>,
 ) -> Got<Session> {
-    let refresh = grant.as_ref().map(|grant| grant.token.clone());
+    let holds = matches!(identity.credential, Credential::Refresh(_));
+    let refresh = grant.as_ref().filter(|_| holds).and_then(|grant| grant.token.clone());
     let session = Session::new(challenge, identity, refresh);
     let host = || challenge.site.host.to_string();
     let session = match (&challenge.wants, &identity.credential) {
@@ -229,7 +301,7 @@ async fn present(
         (Wants::Basic, Credential::Password { user, password }) => {
             session.with_password(password.basic(user))
         }
-        (Wants::Basic, Credential::Nobody) => return Err(session.nobody(cx, None)),
+        (Wants::Basic, Credential::Nobody) => return Err(session.nobody(None)),
         (Wants::Basic, _) => {
             let (kind, from) = (identity.name(), identity.source());
             return Err(Trouble::CredentialsDoNotFit { host: host(), kind, from }.into());

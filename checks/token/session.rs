@@ -3,15 +3,15 @@
 use std::{rc::Rc, time::Duration};
 
 use hyper::Method;
+use jiff::Timestamp;
 use serde::Serialize;
-
 use tokio::time::timeout;
 
-use super::{Presented, Trouble, endpoint};
+use super::{Presented, TOKEN_USER, Trouble, Ungranted, endpoint, expired};
 use crate::{
-    identity::{Credential, Identity},
+    identity::{self, Credential, Identity},
     kit::{
-        Cx, Got, Halt, Host, Image, Role, Secret, Who, claims,
+        Cx, Got, Halt, Host, Image, Role, Secret, claims,
         net::{Challenge, Reply, Request, challenges, redirect},
     },
     registry::{self, Refusal, Site, Wants},
@@ -45,6 +45,9 @@ pub struct Session {
     /// What the registry asked for before anybody signed in.
     #[serde(skip)]
     wants: Wants,
+    /// The registry's clock.
+    #[serde(skip)]
+    dated: Option<Timestamp>,
 }
 
 /// What answered when the registry was asked for a blob.
@@ -71,6 +74,7 @@ impl Session {
             image: challenge.image.clone(),
             refresh,
             wants: challenge.wants.clone(),
+            dated: challenge.dated,
         }
     }
 
@@ -214,20 +218,23 @@ impl Session {
             return trouble.into();
         }
         match (&self.identity.credential, &self.authorization) {
-            (Credential::Nobody, _) => self.nobody(cx, refusal.correlation),
+            (Credential::Nobody, _) => self.nobody(refusal.correlation),
             (_, Some(secret)) if basic(secret) || error == "invalid_token" => {
                 self.stale(cx, refusal).await
             }
             (_, Some(_)) if error == "insufficient_scope" || self.suffices == Some(false) => {
-                Trouble::ScopeNotGranted {
+                let ungranted = Ungranted {
                     host: self.site.host.to_string(),
                     wanted: self.wanted(),
                     granted: self.granted.clone().unwrap_or_else(|| "not-said".to_owned()),
                     who: self.identity.name(),
                     user: self.identity.user.clone(),
                     correlation: refusal.correlation,
+                };
+                if self.identity.is_entras() {
+                    return Trouble::RoleExcludesRepository(ungranted).into();
                 }
-                .into()
+                Trouble::ScopeNotGranted(ungranted).into()
             }
             // Refused without a word on why: no more than that can be said.
             _ => refusal.grade(asked),
@@ -235,10 +242,10 @@ impl Session {
     }
 
     /// The registry wants somebody, and there is nobody.
-    pub(super) fn nobody(&self, cx: &Cx, correlation: Option<String>) -> Halt {
+    pub(super) fn nobody(&self, correlation: Option<String>) -> Halt {
         let (host, wanted) = (self.site.host.to_string(), self.wanted());
         // A pod's image is pulled by its node, which may well have an identity: not ours to say.
-        if cx.world.node_may_sign_in && cx.subject.sign_in.who != Who::Anonymous {
+        if self.identity.others_may {
             return Halt::broke(Trouble::NodeMaySignIn { host, wanted });
         }
         Trouble::AnonymousPullDisabled { host, wanted, correlation }.into()
@@ -246,8 +253,21 @@ impl Session {
 
     /// What we sign in with was refused.
     pub(super) async fn stale(&self, cx: &Cx, refusal: Refusal) -> Halt {
+        if let Credential::Password { user, password } = &self.identity.credential
+            && user == TOKEN_USER
+            && let Some(expired) = expired(password, self.dated)
+        {
+            let from = self.identity.source();
+            return Trouble::PullsecretShortLivedToken { expired, from }.into();
+        }
+        if let Some(application) = &self.identity.application
+            && let Some(why) = identity::why_refused(cx, application).await
+        {
+            return why.into();
+        }
         let nobody = timeout(NOBODY_WAIT, Box::pin(self.nobody_gets(cx))).await.ok().flatten();
         let said = refusal.body.message;
+        let is_unknown = said.starts_with("Application not registered with AAD");
         let presented = Presented {
             host: refusal.host.to_string(),
             who: self.identity.name(),
@@ -258,10 +278,14 @@ impl Session {
             correlation: refusal.correlation,
             nobody,
         };
+        let user = self.identity.user.as_deref();
         match nobody {
-            Some("served") => Trouble::AnonymousBlockedByBadCreds(presented).into(),
-            _ => Trouble::CredentialsRefused(presented).into(),
+            Some("served") => Trouble::AnonymousBlockedByBadCreds(presented),
+            _ if is_unknown => Trouble::ApplicationNotRegistered(presented),
+            _ if user.is_some() && user == self.site.host.acr() => Trouble::AdminUserDisabled(presented),
+            _ => Trouble::CredentialsRefused(presented),
         }
+        .into()
     }
 
     /// What the registry says to nobody who asks for the image, as a word; `None` when that was not asked or

@@ -28,7 +28,8 @@ pub(super) async fn run(args: CheckArgs) -> Result<Exit, String> {
     } else {
         None
     };
-    let (subject, world) = (subject(&args, password)?, world::real(roots));
+    let (subject, world) =
+        (subject(&args, password)?, world::real(roots, args.node_root.as_deref()));
     in_world(subject, world, &args, &args.show).await
 }
 
@@ -73,7 +74,7 @@ pub fn subject(args: &CheckArgs, password: Option<Secret>) -> Result<Subject, St
         full: args.full,
         flags: flags(args),
         sign_in: SignIn {
-            who: args.sign_in_as,
+            who: args.sign_in_as.clone(),
             given: args.username.clone().zip(password),
             auth_file: args.auth_file.clone(),
         },
@@ -93,7 +94,8 @@ fn flags(args: &CheckArgs) -> Vec<String> {
     add("--platform", args.platform.as_ref().map(ToString::to_string));
     add("--ca-file", path(&args.ca_file));
     add("--auth-file", path(&args.auth_file));
-    add("--as", args.sign_in_as.flag().map(str::to_owned));
+    add("--node-root", path(&args.node_root));
+    add("--as", args.sign_in_as.flag());
     add("--username", args.username.clone());
     let switches = [
         (args.password_stdin, "--password-stdin"),

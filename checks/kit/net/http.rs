@@ -130,13 +130,28 @@ pub struct Request {
     pub form: Option<Secret>,
     /// Of the content, what begins with this byte.
     pub from: u64,
+    /// A header that one kind of server wants to see besides.
+    pub header: Option<(&'static str, &'static str)>,
 }
 
 impl Request {
     /// A request without credentials.
     pub fn new(method: Method, target: impl Into<String>) -> Self {
         let target = target.into();
-        Self { method, target, accept: "*/*", authorization: None, form: None, from: 0 }
+        Self {
+            method,
+            target,
+            accept: "*/*",
+            authorization: None,
+            form: None,
+            from: 0,
+            header: None,
+        }
+    }
+
+    /// The same with another header.
+    pub fn with(self, name: &'static str, value: &'static str) -> Self {
+        Self { header: Some((name, value)), ..self }
     }
 
     /// A request for a manifest, with what containerd says that it can read.
@@ -213,6 +228,9 @@ impl Line {
                     .map_err(|_| Fault::Other("the credentials do not fit a header".into()))?;
                 value.set_sensitive(true);
                 built = built.header(header::AUTHORIZATION, value);
+            }
+            if let Some((name, value)) = request.header {
+                built = built.header(name, value);
             }
             if request.from > 0 {
                 built = built.header(header::RANGE, format!("bytes={}-", request.from));

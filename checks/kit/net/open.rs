@@ -5,7 +5,8 @@ use std::{cell::RefCell, collections::HashMap, rc::Rc};
 use tokio::time::timeout;
 
 use super::{
-    Fault, Line, OPEN_WAIT, Reached, Stage, Unopened, Way, http::Transport, proxy, reach, tls,
+    Fault, Line, OPEN_WAIT, Reached, Stage, Stream, Unopened, Way, http::Transport, proxy, reach,
+    tls,
 };
 use crate::kit::{Cx, Host, Route};
 
@@ -33,14 +34,15 @@ impl Lines {
             Some(line) => Ok(line),
             None => {
                 let unopened = Unopened::at(Stage::Tcp, Fault::NoAnswer);
-                let line = timeout(OPEN_WAIT, open(cx, host)).await.unwrap_or(Err(unopened))?;
+                let line = timeout(OPEN_WAIT, once(cx, host)).await.unwrap_or(Err(unopened))?;
                 Ok(self.keep(line))
             }
         }
     }
 }
 
-async fn open(cx: &Cx, host: &Host) -> Result<Line, Unopened> {
+/// A line to that host, by way of the proxy where one is set for it.
+pub async fn once(cx: &Cx, host: &Host) -> Result<Line, Unopened> {
     let (way, stream) = match cx.world.proxies.route(host) {
         Route::Through(proxy) => {
             let tunnel = proxy::open(cx, &proxy, host).await;
@@ -50,11 +52,18 @@ async fn open(cx: &Cx, host: &Host) -> Result<Line, Unopened> {
         Route::Nowhere(variable) => {
             return Err(Unopened::at(Stage::Proxy, Fault::Other(variable.to_owned())));
         }
-        Route::Direct | Route::Exempt(_) => {
-            let (address, stream) = reach(cx, &host.name, host.port).await?;
-            (Way::to(address), stream)
-        }
+        Route::Direct | Route::Exempt(_) => return straight(cx, host).await,
     };
+    over(cx, host, way, stream).await
+}
+
+/// A line straight to that host, whatever proxy is set.
+pub async fn straight(cx: &Cx, host: &Host) -> Result<Line, Unopened> {
+    let (address, stream) = reach(cx, &host.name, host.port).await?;
+    over(cx, host, Way::to(address), stream).await
+}
+
+async fn over(cx: &Cx, host: &Host, way: Way, stream: Stream) -> Result<Line, Unopened> {
     let transport = if host.plain {
         Transport::Plain(stream)
     } else {

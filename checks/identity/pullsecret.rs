@@ -8,14 +8,14 @@ use std::path::Path;
 
 use super::{
     Found, Trouble,
-    entry::{Fields, password},
+    entry::password,
     near::{Near, Reader, near, shown},
-    read::read,
+    read,
     secret::{self, Held},
 };
 use crate::{
     image::Understood,
-    kit::{Cx, Pattern},
+    kit::{Cx, Fields, Pattern},
 };
 
 /// What the file holds for that image.

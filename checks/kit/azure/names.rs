@@ -1,5 +1,7 @@
 //! The names that Azure gives to a registry's hosts, and what each of them is.
 
+use super::cloud::{storage, suffixes};
+
 /// What kind of host a name belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -32,20 +34,12 @@ pub struct AzureName<'a> {
     pub private_link: bool,
 }
 
-/// The suffixes of Azure's clouds: public, China, US Government, Germany (retired).
-const SUFFIXES: [&str; 4] = ["azurecr.io", "azurecr.cn", "azurecr.us", "azurecr.de"];
-/// The same for storage; the retired cloud's is gone.
-const STORAGE: [&str; 3] =
-    ["blob.core.windows.net", "blob.core.chinacloudapi.cn", "blob.core.usgovcloudapi.net"];
-
 impl Kind {
     /// The kind of host that has this name.
     pub fn of(name: &str) -> Self {
         match AzureName::read(name) {
             Some(name) => name.kind,
-            None if STORAGE.iter().any(|storage| before(name, storage).is_some()) => {
-                Kind::BlobStorage
-            }
+            None if storage().any(|storage| before(name, storage).is_some()) => Kind::BlobStorage,
             None => Kind::Other,
         }
     }
@@ -55,7 +49,7 @@ impl<'a> AzureName<'a> {
     /// Takes a name apart; `None` when no registry of Azure has such a host.
     pub fn read(name: &'a str) -> Option<Self> {
         let (suffix, front) =
-            SUFFIXES.iter().find_map(|suffix| Some((*suffix, before(name, suffix)?)))?;
+            suffixes().find_map(|suffix| Some((suffix, before(name, suffix)?)))?;
         let private = before(front, "privatelink");
         let labels: Vec<&str> = private.unwrap_or(front).split('.').collect();
         let (kind, label, region) = match labels[..] {
@@ -89,14 +83,14 @@ impl<'a> AzureName<'a> {
 }
 
 /// The login server that was probably meant by a name that is nearly one.
-pub(super) fn misspelled(name: &str) -> Option<String> {
+pub(in crate::kit) fn misspelled(name: &str) -> Option<String> {
     let labels: Vec<_> = name.split('.').collect();
     let (front, domain) = labels.split_at_checked(labels.len().checked_sub(2)?)?;
     let (front, domain) = (front.join("."), domain.join("."));
-    if let Some(suffix) = SUFFIXES.iter().find(|suffix| domain == **suffix) {
+    if let Some(suffix) = suffixes().find(|suffix| domain == *suffix) {
         return Some(format!("{}.{suffix}", before(&front, suffix)?));
     }
-    let near = SUFFIXES.iter().find(|suffix| strsim::damerau_levenshtein(&domain, suffix) <= 2)?;
+    let near = suffixes().find(|suffix| strsim::damerau_levenshtein(&domain, suffix) <= 2)?;
     (!front.is_empty() && domain != "azure.io").then(|| format!("{front}.{near}"))
 }
 
@@ -112,7 +106,7 @@ mod tests {
     #[test]
     fn each_kind_of_name_in_each_cloud() {
         use Kind::*;
-        for suffix in SUFFIXES {
+        for suffix in suffixes() {
             for (front, kind, registry, region, member) in [
                 ("contoso", LoginServer, "contoso", None, "registry"),
                 ("contoso-a1b2", LabelledLoginServer, "contoso", None, "registry"),

@@ -1,0 +1,159 @@
+//! Who signs in, with what, and where that was found.
+
+use std::rc::Rc;
+
+use serde::Serialize;
+
+use crate::{
+    kit::{
+        Secret,
+        azure::{Endpoints, Principal, imds::Which},
+    },
+    node::Place,
+};
+
+/// What we sign in with.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// Nothing.
+    Nobody,
+    /// A user name and a password.
+    Password {
+        /// The user name.
+        user: String,
+        /// The password.
+        password: Secret,
+    },
+    /// A refresh token, to be traded for an access token (`identitytoken`).
+    Refresh(Secret),
+    /// An access token as it is (`registrytoken`).
+    Access(Secret),
+    /// A token of Entra's, to be traded at the registry for a refresh token.
+    Entra(Rc<Login>),
+}
+
+/// A token of Entra's, and what is to be known about it where a registry does not take it.
+#[derive(Debug)]
+pub struct Login {
+    /// The token.
+    pub(crate) token: Secret,
+    /// Whom it is made out to.
+    pub(crate) principal: Principal,
+    /// The directory that goes with it.
+    pub(crate) tenant: Option<String>,
+    /// Where the directory was named, where that was not in the token itself.
+    pub(crate) tenant_from: Option<String>,
+    /// As whom the machine can be asked for another token.
+    pub(crate) machine: Option<(Which, Rc<Endpoints>)>,
+}
+
+/// An application that signs in with its password.
+#[derive(Clone, Debug)]
+pub(crate) struct Application {
+    pub(crate) client_id: String,
+    pub(crate) secret: Secret,
+    pub(crate) tenant: Option<String>,
+    pub(crate) endpoints: Rc<Endpoints>,
+    pub(crate) place: Place,
+}
+
+/// Who signs in, and where that was found.
+#[derive(Clone, Serialize)]
+pub struct Identity {
+    #[serde(skip)]
+    pub(crate) credential: Credential,
+    /// As a word.
+    pub(super) kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) user: Option<String>,
+    /// Whom a token of Entra's is made out to.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub(super) principal: Option<Principal>,
+    /// The file or flag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) from: Option<String>,
+    /// Who would have come before, had there been one: as words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) instead_of: Vec<&'static str>,
+    /// The key of the entry in it.
+    #[serde(skip)]
+    pub(crate) key: Option<String>,
+    /// Whom else the kubelet tries after that.
+    #[serde(skip)]
+    pub(crate) next: Option<Rc<Identity>>,
+    /// Whether somebody may sign in for this who is not seen from here.
+    #[serde(skip)]
+    pub(crate) others_may: bool,
+    /// The application behind a name and a password.
+    #[serde(skip)]
+    pub(crate) application: Option<Rc<Application>>,
+}
+
+impl Default for Identity {
+    fn default() -> Self {
+        Self::nobody()
+    }
+}
+
+impl Identity {
+    pub(super) fn new(credential: Credential, from: Option<String>) -> Self {
+        let mut principal = None;
+        let (kind, user) = match &credential {
+            Credential::Nobody => ("nobody", None),
+            // Where the user name is the secret, it is not shown.
+            Credential::Password { user, password } => {
+                let is_secret = password.expose().is_empty() || password.expose() == user;
+                ("password", (!is_secret).then(|| user.clone()))
+            }
+            Credential::Refresh(_) => ("refresh-token", None),
+            Credential::Access(_) => ("access-token", None),
+            Credential::Entra(login) => {
+                principal = Some(login.principal.clone());
+                ("entra-token", login.principal.word().map(str::to_owned))
+            }
+        };
+        let (instead_of, key, next, application) = (vec![], None, None, None);
+        let others_may = false;
+        Self { credential, kind, user, principal, from, instead_of, key, next, others_may, application }
+    }
+
+    /// Nobody, whoever there is.
+    pub(crate) fn nobody() -> Self {
+        Self::new(Credential::Nobody, None)
+    }
+
+    /// The same, called by another word.
+    pub(super) fn called(self, kind: &'static str) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// What a kubelet goes on with, where it is given nothing for the image or that is not taken.
+    pub(crate) fn and_then_nobody(self) -> Self {
+        let nobody = Self { key: Some("*.azurecr.*".to_owned()), ..Self::nobody() };
+        Self { next: Some(Rc::new(nobody)), ..self }
+    }
+
+    /// The same, signed in with what was traded for its token; with nothing, where it was not taken.
+    pub(crate) fn traded(&self, user: &str, refresh: Option<Secret>) -> Self {
+        let credential = match refresh {
+            Some(password) => Credential::Password { user: user.to_owned(), password },
+            None => Credential::Nobody,
+        };
+        Self { credential, ..self.clone() }
+    }
+
+    /// For the words of a refusal: the user, or what else it is.
+    pub(crate) fn name(&self) -> String {
+        self.user.clone().unwrap_or_else(|| self.kind.to_owned())
+    }
+
+    /// Where it came from, for the words of a refusal.
+    pub(crate) fn source(&self) -> String {
+        self.from.clone().unwrap_or_else(|| "nobody".to_owned())
+    }
+
+    /// Whether it is one of Entra's: a managed identity, an application, a person.
+    pub(crate) fn is_entras(&self) -> bool {
+        self.principal.is_some() || self.application.is_some()
+    }
+}

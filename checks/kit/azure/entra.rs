@@ -1,0 +1,119 @@
+//! Entra ID's token endpoint: an application or a federated identity proves who it is, and gets a token.
+//!
+//! Its errors go by number (`error_codes`), never by their text, which changes.
+
+use std::time::Duration;
+
+use hyper::Method;
+use tokio::time::timeout;
+use url::form_urlencoded;
+
+use super::json::ask;
+use crate::kit::{
+    Cx, Host, Role, Secret,
+    net::{Fault, Request, Unopened, open},
+};
+
+/// How long it may take to get a token, all in all.
+pub const ENTRA_WAIT: Duration = Duration::from_secs(20);
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub struct Application {
+    /// The host that issues tokens.
+    pub authority: String,
+    /// The directory.
+    pub tenant: String,
+    /// The application or the managed identity.
+    pub client_id: String,
+    /// What proves it.
+    pub proof: Proof,
+}
+
+/// What proves who asks.
+#[derive(Clone, Debug)]
+pub enum Proof {
+    /// A password.
+    Secret(Secret),
+    /// A token that somebody else issued, whom the identity trusts.
+    Assertion(Secret),
+}
+
+/// Why there is no token.
+#[derive(Debug)]
+pub enum Refused {
+    /// There is no way to the endpoint.
+    Unreachable(Unopened),
+    /// There is, and it does not answer as it should.
+    Unclear(String),
+    /// It says why not.
+    Said {
+        /// Its numbers for that, `AADSTS…`.
+        codes: Vec<u64>,
+        /// Its words.
+        said: String,
+    },
+}
+
+impl Refused {
+    /// Whether that number is among them.
+    pub fn is(&self, numbers: &[u64]) -> bool {
+        matches!(self, Refused::Said { codes, .. } if codes.iter().any(|code| numbers.contains(code)))
+    }
+
+    /// In a few words.
+    pub fn word(&self) -> String {
+        match self {
+            Refused::Unreachable(unopened) => unopened.fault.word().to_owned(),
+            Refused::Unclear(said) | Refused::Said { said, .. } => said.clone(),
+        }
+    }
+}
+
+/// Gets a token for that audience.
+pub async fn token(cx: &Cx, who: &Application, audience: &str) -> Result<Secret, Refused> {
+    let asking = ask_for(cx, who, audience);
+    let silent = || Refused::Unclear(Fault::NoAnswer.word().to_owned());
+    timeout(ENTRA_WAIT, asking).await.unwrap_or_else(|_| Err(silent()))
+}
+
+async fn ask_for(cx: &Cx, who: &Application, audience: &str) -> Result<Secret, Refused> {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("grant_type", "client_credentials")
+        .append_pair("client_id", &who.client_id)
+        .append_pair("scope", &format!("{}/.default", audience.trim_end_matches('/')));
+    match &who.proof {
+        Proof::Secret(secret) => form.append_pair("client_secret", secret.expose()),
+        Proof::Assertion(token) => form
+            .append_pair(
+                "client_assertion_type",
+                "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            )
+            .append_pair("client_assertion", token.expose()),
+    };
+    let tenant: String = form_urlencoded::byte_serialize(who.tenant.as_bytes()).collect();
+    let request = Request::new(Method::POST, format!("/{tenant}/oauth2/v2.0/token"));
+    let request = Request { form: Some(Secret::new(form.finish())), ..request };
+    let host = Host { name: who.authority.clone(), port: 443, plain: false, role: Role::Other };
+    let line = open::once(cx, &host).await.map_err(Refused::Unreachable)?;
+    let answer = ask(cx, &line, &request).await;
+    let answer = answer.map_err(|fault| Refused::Unclear(fault.word().to_owned()))?;
+    if let (200, Some(token)) = (answer.status, answer.text("access_token")) {
+        return Ok(Secret::new(token));
+    }
+    let codes = answer.body.get("error_codes").and_then(|codes| codes.as_array());
+    let codes: Vec<u64> =
+        codes.into_iter().flatten().filter_map(serde_json::Value::as_u64).collect();
+    match answer.text("error_description") {
+        Some(words) if !codes.is_empty() => {
+            Err(Refused::Said { codes, said: first_sentence(words) })
+        }
+        _ => Err(Refused::Unclear(format!("{}, {}", answer.status, answer.said()))),
+    }
+}
+
+/// Entra's words without the ids behind them, which are different each time.
+fn first_sentence(words: &str) -> String {
+    let end = words.find("Trace ID:").unwrap_or(words.len());
+    words[..end].trim().to_owned()
+}

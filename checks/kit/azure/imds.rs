@@ -1,0 +1,229 @@
+//! The instance metadata service: gives a machine tokens for the managed identities that are attached to it.
+//!
+//! Its words are read from the raw body: Azure's libraries call every 400 "the requested identity isn't assigned"
+//! (recorded: status 400 with `error_description`, `Server: IMDS/…`). What else answers at that address is not it.
+
+use std::time::Duration;
+
+use hyper::Method;
+use tokio::time::{sleep, timeout};
+use url::form_urlencoded;
+
+use super::json::{Answer, ask};
+use crate::kit::{
+    Cx, Host, Proxy, Role, Route, Secret,
+    net::{Fault, Line, Request, Unopened, open},
+};
+
+/// How long it may take to get a token, all in all: it is on the machine's own link.
+pub const IMDS_WAIT: Duration = Duration::from_secs(5);
+/// How often it is asked where it is busy, and how long the pauses between are: it says so itself when it is
+/// asked too much, and while it is being updated.
+const TRIES: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(400);
+
+/// Which of a machine's identities.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Which {
+    /// The only one, or the machine's own.
+    Unnamed,
+    /// The one with this client id.
+    Client(String),
+    /// The one that is this resource.
+    Resource(String),
+}
+
+impl Which {
+    /// The identity that is called so, as node files and `--as` do.
+    pub fn named(id: &str) -> Self {
+        match id {
+            "" => Which::Unnamed,
+            id if id.to_uppercase().contains("/SUBSCRIPTIONS/") => Which::Resource(id.to_owned()),
+            id => Which::Client(id.to_owned()),
+        }
+    }
+
+    /// What it is called; nothing where it is not named.
+    pub fn id(&self) -> &str {
+        match self {
+            Which::Unnamed => "",
+            Which::Client(id) | Which::Resource(id) => id,
+        }
+    }
+
+    /// As IMDS is asked for it.
+    fn parameter(&self) -> Option<(&'static str, &str)> {
+        match self {
+            Which::Unnamed => None,
+            Which::Client(id) => Some(("client_id", id)),
+            Which::Resource(id) => Some(("msi_res_id", id)),
+        }
+    }
+}
+
+/// A token, and with what IMDS sent us away before it came.
+#[derive(Debug)]
+pub struct Issued {
+    /// The token.
+    pub token: Secret,
+    /// Those answers.
+    pub busy: Vec<u16>,
+}
+
+/// Why there is no token.
+#[derive(Debug, PartialEq)]
+pub enum Refused {
+    /// Nothing accepts a connection there.
+    Unreachable(Fault),
+    /// Something does, and does not answer in time.
+    Silent,
+    /// It asks us to come back later, each time.
+    Busy(Vec<u16>),
+    /// What answers is not IMDS.
+    Stranger {
+        /// Its status.
+        status: u16,
+        /// What it sent.
+        said: String,
+    },
+    /// No such identity is attached to this machine.
+    NotFound,
+    /// Several are, and none was named.
+    Several,
+    /// There are no tokens for that audience.
+    NoAudience(String),
+    /// It refuses for another reason.
+    Other {
+        /// Its status.
+        status: u16,
+        /// Its own words.
+        said: String,
+    },
+}
+
+impl Refused {
+    /// Whether it is certainly IMDS that says so.
+    pub fn is_its_own(&self) -> bool {
+        match self {
+            Refused::Unreachable(_) | Refused::Silent | Refused::Stranger { .. } => false,
+            Refused::Busy(_)
+            | Refused::NotFound
+            | Refused::Several
+            | Refused::NoAudience(_)
+            | Refused::Other { .. } => true,
+        }
+    }
+
+    /// In a few words.
+    pub fn word(&self) -> String {
+        match self {
+            Refused::Unreachable(fault) => fault.word().to_owned(),
+            Refused::Silent => Fault::NoAnswer.word().to_owned(),
+            Refused::Busy(statuses) => statuses.last().map(u16::to_string).unwrap_or_default(),
+            Refused::Stranger { status, said } | Refused::Other { status, said } => {
+                format!("{status}, {said}")
+            }
+            Refused::NotFound => "Identity not found".to_owned(),
+            Refused::Several => "Multiple user assigned identities exist".to_owned(),
+            Refused::NoAudience(said) => said.clone(),
+        }
+    }
+}
+
+/// Where it is, on every machine of Azure.
+pub fn host() -> Host {
+    Host { name: "169.254.169.254".to_owned(), port: 80, plain: true, role: Role::Other }
+}
+
+/// The proxy that this environment sends the question to: it should be none.
+pub fn proxy(cx: &Cx) -> Option<std::rc::Rc<Proxy>> {
+    match cx.world.proxies.route(&host()) {
+        Route::Through(proxy) => Some(proxy),
+        Route::Direct | Route::Exempt(_) | Route::Nowhere(_) => None,
+    }
+}
+
+/// Gets a token, by way of the proxy if the environment says so, as the kubelet's provider does.
+pub async fn token(cx: &Cx, which: &Which, audience: &str) -> Result<Issued, Refused> {
+    bounded(token_over(cx, which, audience, open::once(cx, &host()))).await
+}
+
+/// Gets a token, past any proxy.
+pub async fn token_straight(cx: &Cx, which: &Which, audience: &str) -> Result<Issued, Refused> {
+    bounded(token_over(cx, which, audience, open::straight(cx, &host()))).await
+}
+
+async fn bounded(
+    getting: impl Future<Output = Result<Issued, Refused>>,
+) -> Result<Issued, Refused> {
+    timeout(IMDS_WAIT, getting).await.unwrap_or(Err(Refused::Silent))
+}
+
+async fn token_over(
+    cx: &Cx,
+    which: &Which,
+    audience: &str,
+    line: impl Future<Output = Result<Line, Unopened>>,
+) -> Result<Issued, Refused> {
+    let line = line.await.map_err(|unopened| Refused::Unreachable(unopened.fault))?;
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("api-version", "2018-02-01").append_pair("resource", audience);
+    query.extend_pairs(which.parameter());
+    let target = format!("/metadata/identity/oauth2/token?{}", query.finish());
+    let request = Request::new(Method::GET, target).with("Metadata", "true");
+    let mut busy = vec![];
+    loop {
+        let answer = ask(cx, &line, &request).await.map_err(|fault| match fault {
+            Fault::NoAnswer => Refused::Silent,
+            Fault::NotHttp => Refused::Stranger { status: 0, said: fault.word().to_owned() },
+            fault => Refused::Unreachable(fault),
+        })?;
+        if let (200, Some(token)) = (answer.status, answer.text("access_token")) {
+            return Ok(Issued { token: Secret::new(token), busy });
+        }
+        if !is_busy(&answer) {
+            return Err(read(&answer));
+        }
+        busy.push(answer.status);
+        let pause = PAUSE * u32::try_from(busy.len()).unwrap_or(TRIES);
+        if busy.len() == TRIES as usize {
+            return Err(Refused::Busy(busy));
+        }
+        sleep(pause).await;
+    }
+}
+
+/// Whether it is to be asked again (its documentation's list). A page of somebody else's is not.
+fn is_busy(answer: &Answer) -> bool {
+    let is_it = answer.server.as_deref().is_none_or(|server| server.starts_with("IMDS"));
+    is_it && matches!(answer.status, 404 | 410 | 429 | 500..)
+}
+
+fn read(answer: &Answer) -> Refused {
+    let (status, said) = (answer.status, answer.said());
+    let is_it = answer.server.as_deref().is_some_and(|server| server.starts_with("IMDS"));
+    let Some(words) = answer.text("error_description").filter(|_| is_it || status == 400) else {
+        return Refused::Stranger { status, said };
+    };
+    match answer.text("error") {
+        _ if words.starts_with("Identity not found") => Refused::NotFound,
+        _ if words.starts_with("Multiple user assigned identities") => Refused::Several,
+        // What the token service says is relayed as it is.
+        Some("invalid_resource") => Refused::NoAudience(said),
+        _ if words.starts_with("Required metadata header") => Refused::Stranger { status, said },
+        _ => Refused::Other { status, said },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_identity_is_named_by() {
+        let resource = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/i";
+        assert_eq!(Which::named("").parameter(), None);
+        assert_eq!(Which::named("an-id").parameter(), Some(("client_id", "an-id")));
+        assert_eq!(Which::named(resource).parameter(), Some(("msi_res_id", resource)));
+    }
+}

@@ -1,0 +1,85 @@
+//! Whom a token of Entra's is made out to: read from its claims, never verified, never shown whole.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::kit::{Secret, claims};
+
+/// Whom a token is made out to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Principal {
+    /// The name of a managed identity, the user's name of a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What role assignments go by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object_id: Option<String>,
+    /// What node files and applications go by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// Whose directory it is in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    /// What the token is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audience: Option<String>,
+    /// Until when the token holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Timestamp>,
+}
+
+impl Principal {
+    /// Whom that token is made out to; nothing is known of one that is no JWT.
+    pub fn of(token: &Secret) -> Self {
+        let claims = claims(token).unwrap_or_default();
+        let text = |name: &str| claims.get(name)?.as_str().map(str::to_owned);
+        // A managed identity's own resource, the name of which is its last part; that of a machine is its own.
+        let resource = text("xms_mirid");
+        let name = resource.as_deref().and_then(|id| id.rsplit('/').next());
+        let name = name.filter(|name| !name.is_empty()).map(str::to_owned);
+        Self {
+            name: name.or_else(|| text("upn")).or_else(|| text("unique_name")),
+            object_id: text("oid"),
+            client_id: text("appid").or_else(|| text("azp")),
+            tenant: text("tid"),
+            audience: text("aud"),
+            expires: claims.get("exp").and_then(|exp| Timestamp::from_second(exp.as_i64()?).ok()),
+        }
+    }
+
+    /// In one word: the name, else what it is known by.
+    pub fn word(&self) -> Option<&str> {
+        let ids = [&self.name, &self.client_id, &self.object_id];
+        ids.into_iter().find_map(Option::as_deref)
+    }
+
+    /// Whether AKS calls the identity of a kubelet so, which it makes for a cluster.
+    pub fn is_called_like_a_kubelets(&self) -> bool {
+        self.name.as_deref().is_some_and(|name| name.ends_with("-agentpool"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_token_tells_whose_it_is() {
+        let claims = json!({
+            "aud": "https://containerregistry.azure.net", "appid": "client", "oid": "object", "tid": "tenant",
+            "exp": 1_800_000_000,
+            "xms_mirid": "/subscriptions/s/resourcegroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/shop-agentpool",
+        });
+        let token = format!("e30.{}.c2ln", BASE64_URL_SAFE_NO_PAD.encode(claims.to_string()));
+        let found = Principal::of(&Secret::new(token));
+        assert_eq!(found.name.as_deref(), Some("shop-agentpool"));
+        assert_eq!(found.object_id.as_deref(), Some("object"));
+        assert_eq!(found.client_id.as_deref(), Some("client"));
+        assert!(found.is_called_like_a_kubelets());
+        assert_eq!(Principal::of(&Secret::new("no token")), Principal::default());
+        assert_eq!(Principal::default().word(), None);
+    }
+}

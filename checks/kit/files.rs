@@ -1,0 +1,117 @@
+//! Files of this machine, or of the lab's: read up to a bound, in bounded time.
+
+use std::{fmt, io, path::Path, time::Duration};
+
+use serde_json::Value;
+use tokio::{fs::File, io::AsyncReadExt, time::timeout};
+
+use super::World;
+
+/// How long a file may take: it may be a pipe, or on a file system that is gone.
+const FILE_WAIT: Duration = Duration::from_secs(3);
+
+/// The longest file that is read.
+const LONGEST: u64 = 1024 * 1024;
+
+/// Why a file was not read.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Unread {
+    /// There is none of that name.
+    Missing,
+    /// We may not.
+    Forbidden,
+    /// It is too long, takes too long, or does not work.
+    Failed(String),
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Unread::Missing => "no-such-file",
+            Unread::Forbidden => "not-permitted",
+            Unread::Failed(said) => said,
+        })
+    }
+}
+
+impl From<io::Error> for Unread {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Unread::Missing,
+            io::ErrorKind::PermissionDenied => Unread::Forbidden,
+            _ => Unread::Failed(error.to_string()),
+        }
+    }
+}
+
+impl World {
+    /// Whether there is such a file.
+    pub async fn has_file(&self, file: &Path) -> bool {
+        // A file system that hangs must not hold up the only thread.
+        let looking = timeout(FILE_WAIT, tokio::fs::try_exists(file));
+        self.files.contains_key(file) || matches!(looking.await, Ok(Ok(true)))
+    }
+
+    /// Whether there is such a folder.
+    pub async fn has_folder(&self, folder: &Path) -> bool {
+        let looking = timeout(FILE_WAIT, tokio::fs::metadata(folder));
+        self.files.keys().any(|file| file.parent() == Some(folder))
+            || matches!(looking.await, Ok(Ok(found)) if found.is_dir())
+    }
+
+    /// All of a file.
+    pub async fn read(&self, file: &Path) -> Result<Vec<u8>, Unread> {
+        let bytes = self.read_up_to(file, LONGEST + 1).await?;
+        if bytes.len() as u64 > LONGEST {
+            return Err(Unread::Failed("too-long".to_owned()));
+        }
+        Ok(bytes)
+    }
+
+    /// The beginning of a file.
+    pub async fn read_up_to(&self, file: &Path, limit: u64) -> Result<Vec<u8>, Unread> {
+        if let Some(text) = self.files.get(file) {
+            return Ok(text.expose().as_bytes().to_vec());
+        }
+        let reading = async {
+            let mut bytes = vec![];
+            File::open(file).await?.take(limit).read_to_end(&mut bytes).await?;
+            Ok(bytes)
+        };
+        let silent = || Err(Unread::Failed("no-answer".to_owned()));
+        timeout(FILE_WAIT, reading).await.unwrap_or_else(|_| silent())
+    }
+}
+
+/// What a YAML file says (and so a JSON file); else where it does not parse, without quoting it.
+pub fn yaml(bytes: &[u8]) -> Result<Value, String> {
+    let text = std::str::from_utf8(bytes).map_err(|_| "not-text")?;
+    serde_saphyr::from_str(text).map_err(|error| match error.location() {
+        Some(place) => format!("line {}, column {}", place.line(), place.column()),
+        None => "not-yaml".to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn yaml_and_json_alike() {
+        let wanted = json!({ "a": [1, "x"], "b": { "c": true, "d": null } });
+        assert_eq!(yaml(b"a: [1, x]\nb:\n  c: true\n  d:\n").as_ref(), Ok(&wanted));
+        assert_eq!(yaml(wanted.to_string().as_bytes()), Ok(wanted));
+        assert_eq!(yaml(b""), Ok(Value::Null));
+    }
+
+    #[test]
+    fn what_does_not_parse_is_not_quoted() {
+        for bad in ["{\"a\": \"hunter2", "a: hunter2: b", "a: &x [*x, *x]\nb: *y", "\t- a"] {
+            let said = yaml(bad.as_bytes()).unwrap_err();
+            assert!(said.starts_with("line ") || said == "not-yaml", "{said}");
+        }
+        assert_eq!(yaml(b"\xff\xfe").unwrap_err(), "not-text");
+    }
+}

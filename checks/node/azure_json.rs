@@ -1,0 +1,113 @@
+//! `azure.json`: who a node is in Azure, as the kubelet's provider reads it (cloud-provider-azure,
+//! pkg/azclient/configloader): as YAML, what is not known in it passed over.
+
+use serde_json::Value;
+
+use crate::kit::{Fields, Malformed, Secret, azure::imds::Which};
+
+/// What stands for a managed identity where an application's name and password are due.
+const MSI: &str = "msi";
+
+/// What of it says who signs in. Public, so that it can be fuzzed.
+#[derive(Debug)]
+pub struct AzureJson {
+    /// As the file calls it.
+    pub cloud: String,
+    /// The directory.
+    pub tenant: Option<String>,
+    /// The resource group that the node is in.
+    pub group: Option<String>,
+    /// Who signs in.
+    pub who: Who,
+    /// Whether the cloud's endpoints are asked for at a host that the file names.
+    pub asks_for_endpoints: bool,
+}
+
+/// Who signs in.
+#[derive(Debug)]
+pub enum Who {
+    /// A managed identity.
+    Managed(Which),
+    /// An application, with its password.
+    Application {
+        /// Its client id.
+        client_id: String,
+        /// The password.
+        secret: Secret,
+    },
+    /// The file says that an application does, and gives what stands for a managed identity in its place.
+    NeitherNor,
+    /// The file names nobody.
+    Nobody,
+}
+
+impl AzureJson {
+    /// Reads the file; else says, as a word, what is wrong with it.
+    pub fn read(file: &Value) -> Result<Self, Malformed> {
+        let fields = Fields::of(file).ok_or(if file.is_null() { "empty-file" } else { "not-an-object" })?;
+        let text = |name| fields.scalar(name).map(Option::unwrap_or_default);
+        let (client_id, secret) = (text("aadClientId")?, text("aadClientSecret")?);
+        let who = match fields.flag("useManagedIdentityExtension")? {
+            Some(true) => Who::Managed(Which::named(&text("userAssignedIdentityID")?)),
+            _ if client_id == MSI => Who::NeitherNor,
+            _ if client_id.is_empty() => Who::Nobody,
+            _ => Who::Application { client_id, secret: Secret::new(secret) },
+        };
+        Ok(Self {
+            cloud: text("cloud")?,
+            tenant: fields.scalar("tenantId")?,
+            group: fields.scalar("resourceGroup")?,
+            who,
+            asks_for_endpoints: fields.scalar("resourceManagerEndpoint")?.is_some(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn who(file: &Value) -> Result<String, Malformed> {
+        AzureJson::read(file).map(|read| match read.who {
+            Who::Managed(which) => format!("managed {}", which.id()),
+            Who::Application { client_id, secret } => format!("{client_id} {}", secret.expose()),
+            Who::NeitherNor => "neither".to_owned(),
+            Who::Nobody => "nobody".to_owned(),
+        })
+    }
+
+    #[test]
+    fn who_signs_in() {
+        for (file, wanted) in [
+            (
+                json!({ "aadClientId": "msi", "aadClientSecret": "msi", "useManagedIdentityExtension": true,
+                        "userAssignedIdentityID": "an-id", "unheard": [1] }),
+                Ok("managed an-id"),
+            ),
+            (json!({ "useManagedIdentityExtension": true }), Ok("managed ")),
+            (json!({ "UseManagedIdentityExtension": true }), Ok("managed ")),
+            // The flag decides, not the name.
+            (json!({ "aadClientId": "msi", "useManagedIdentityExtension": false }), Ok("neither")),
+            (json!({ "aadClientId": "msi" }), Ok("neither")),
+            (json!({ "aadClientId": "app", "aadClientSecret": "password" }), Ok("app password")),
+            (json!({ "aadClientId": "app", "aadClientSecret": 12345 }), Ok("app 12345")),
+            (json!({}), Ok("nobody")),
+            (json!(null), Err("empty-file")),
+            (json!([]), Err("not-an-object")),
+            (json!("text"), Err("not-an-object")),
+            (json!({ "useManagedIdentityExtension": "true" }), Err("entry-not-a-flag")),
+            (json!({ "aadClientId": ["app"] }), Err("entry-not-texts")),
+            (json!({ "cloud": {} }), Err("entry-not-texts")),
+        ] {
+            assert_eq!(who(&file), wanted.map(str::to_owned), "{file}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        let file = json!({ "aadClientId": "app", "aadClientSecret": "hunter2-hunter2" });
+        assert!(!format!("{:?}", AzureJson::read(&file)).contains("hunter2"));
+    }
+}
