@@ -7,7 +7,7 @@ use super::{Refused, Trouble};
 use crate::{
     kit::{
         Cx, Halt, Skew,
-        net::{Reply, http},
+        net::{Reply, reply},
     },
     manifest::Blob,
     registry::Refusal,
@@ -31,7 +31,7 @@ pub struct Unsigned {
 
 /// Says why; `target` is what was asked of a host that the registry named.
 pub(super) async fn grade(cx: &Cx, reply: Reply, blob: &Blob, target: Option<&str>) -> Halt {
-    let (host, status, there) = (reply.host.clone(), reply.status, http::date(&reply));
+    let (host, status, there) = (reply.host.clone(), reply.status, reply::date(&reply));
     let refusal = Refusal::read(reply).await;
     if let Some(trouble) = refusal.by_its_words("GET blob").filter(|_| target.is_none()) {
         return trouble.into();

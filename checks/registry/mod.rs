@@ -16,7 +16,7 @@ use crate::{
     image::Understood,
     kit::{
         Asked, Cx, Got, Halt, Image,
-        net::{self, Fault, Reached, Reply, Request, challenges, http},
+        net::{self, Fault, Reached, Reply, Request, challenges},
     },
     tls::Secured,
 };
@@ -274,7 +274,7 @@ pub async fn challenge(
         }
     }
     let said = format!("{} {}", request.method, request.target);
-    let dated = http::date(&reply);
+    let dated = net::reply::date(&reply);
     let status = reply.status;
     let wants = match status {
         // Whoever we were sent on to is not who our credentials are for.

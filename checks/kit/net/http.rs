@@ -8,23 +8,21 @@ use std::{
     },
 };
 
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hyper::{
-    HeaderMap, Method,
-    body::{Bytes, Incoming},
+    Method,
+    body::Bytes,
     client::conn::{http1, http2},
     header::{self, HeaderValue},
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use jiff::Timestamp;
-use serde_json::{Map, Value, json};
 use tokio::{
     sync::Notify,
     time::{Instant, timeout},
 };
 use tokio_rustls::client::TlsStream;
 
-use super::{BODY_WAIT, Fault, HTTP_WAIT, Stream, Way, sips::Sips, tcp::Io, tls};
+use super::{Fault, HTTP_WAIT, Reply, Stream, Way, sips::Sips, tcp::Io, tls};
 use crate::kit::{Cx, Host, Role, Secret, cx::Exchange};
 
 /// The longest set of headers that is read.
@@ -32,21 +30,6 @@ pub(super) const LONGEST_HEAD: u32 = 256 * 1024;
 
 /// How many preliminary answers Go's client takes.
 const PRELIMINARIES: usize = 5;
-
-/// Headers that are kept as evidence. None is meant to hold a secret; should a server send one of ours
-/// back in them, it is not shown.
-const KEPT: [&str; 10] = [
-    "content-length",
-    "content-type",
-    "date",
-    "docker-content-digest",
-    "docker-distribution-api-version",
-    "retry-after",
-    "server",
-    "www-authenticate",
-    "x-ms-correlation-request-id",
-    "x-ms-request-id",
-];
 
 /// What manifests we can read, as containerd asks for them.
 const MANIFESTS: &str = "application/vnd.docker.distribution.manifest.v2+json, \
@@ -159,17 +142,6 @@ impl Request {
         let target = format!("/v2/{repository}/manifests/{reference}");
         Self { accept: MANIFESTS, ..Self::new(method, target) }
     }
-}
-
-/// The beginning of an answer; its body is still to be read.
-pub struct Reply {
-    /// Who answered: after a redirect, not who was asked.
-    pub host: Host,
-    /// The status.
-    pub status: u16,
-    /// All headers.
-    pub headers: HeaderMap,
-    body: Incoming,
 }
 
 impl Line {
@@ -349,59 +321,4 @@ async fn start_one(stream: impl Io + 'static) -> Result<Sender, Fault> {
     let io = TokioIo::new(Sips::of(stream));
     let (sender, connection) = as_go_reads().handshake(io).await.map_err(|e| Fault::of(&e))?;
     Ok(Sender::over(Version::One(sender), connection))
-}
-
-/// The time at which an answer says that it was made.
-pub fn date(reply: &Reply) -> Option<Timestamp> {
-    let date = reply.header("date")?;
-    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok()
-}
-
-impl Reply {
-    /// A header, when it is there and readable.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
-    }
-
-    /// The next piece of the body; `None` at its end.
-    pub async fn piece(&mut self) -> Result<Option<Bytes>, Fault> {
-        let next = async {
-            while let Some(frame) = self.body.frame().await {
-                match frame.map_err(|error| Fault::of(&error))?.into_data() {
-                    // HTTP/2 may end a body with a frame that has nothing in it: no piece of anything.
-                    Ok(piece) if !piece.is_empty() => return Ok(Some(piece)),
-                    _ => {}
-                }
-            }
-            Ok(None)
-        };
-        timeout(BODY_WAIT, next).await.unwrap_or(Err(Fault::NoAnswer))
-    }
-
-    /// The whole body, when it is no longer than `limit` and comes in time.
-    pub async fn read(mut self, limit: usize) -> Result<Vec<u8>, Fault> {
-        let reading = async {
-            let mut whole = vec![];
-            while let Some(piece) = self.piece().await? {
-                if whole.len() + piece.len() > limit {
-                    return Err(Fault::TooLong);
-                }
-                whole.extend_from_slice(&piece);
-            }
-            Ok(whole)
-        };
-        timeout(BODY_WAIT, reading).await.unwrap_or(Err(Fault::NoAnswer))
-    }
-
-    fn kept(&self) -> Map<String, Value> {
-        let kept = KEPT
-            .iter()
-            .filter_map(|name| Some(((*name).replace('-', "_"), json!(self.header(name)?))));
-        let mut kept: Map<_, _> = kept.collect();
-        // A redirect's URL may carry a signature: its host is all that is kept.
-        let location = self.header("location").and_then(|url| url::Url::parse(url).ok());
-        let host = location.as_ref().and_then(url::Url::host_str);
-        kept.extend(host.map(|host| ("redirected_to".to_owned(), json!(host))));
-        kept
-    }
 }

@@ -84,5 +84,5 @@ pub async fn date_unverified(cx: &Cx, reached: &Reached) -> Option<jiff::Timesta
     let line = Line::over(host.clone(), way.clone(), transport).await.ok()?;
     let request = super::Request::new(hyper::Method::GET, "/v2/");
     let reply = line.ask(cx, &request).await.ok()?;
-    super::http::date(&reply)
+    super::reply::date(&reply)
 }
