@@ -1,5 +1,17 @@
 //! Query strings and form bodies, as they come off the wire.
 
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+
+/// The longest form that is read.
+const LONGEST: usize = 64 << 10;
+
+/// The pairs of a form that somebody sent.
+pub(crate) async fn read(body: Incoming) -> Option<Vec<(String, String)>> {
+    let body = Limited::new(body, LONGEST).collect().await.ok()?;
+    Some(pairs(&String::from_utf8_lossy(&body.to_bytes())))
+}
+
 /// The pairs of a form, decoded; what cannot be decoded stays as it is.
 pub(crate) fn pairs(text: &str) -> Vec<(String, String)> {
     text.split('&')

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use hyper::body::{Body as _, Incoming};
@@ -33,15 +32,6 @@ pub(crate) struct Listener {
     pub(crate) world: Arc<World>,
     pub(crate) tls: Arc<ServerConfig>,
     pub(crate) proxy: Arc<Proxy>,
-}
-
-/// Listens on loopback, at this port if it is free.
-pub(crate) async fn bind(port: u16) -> io::Result<TcpListener> {
-    match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
-        Err(why) if port == 0 => Err(why),
-        Err(_) => TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await,
-        bound => bound,
-    }
 }
 
 impl Listener {
@@ -83,6 +73,9 @@ impl Listener {
             }
             HostFault::Mute => listen_only(stream).await,
             HostFault::Plain => self.serve("http", stream).await,
+            HostFault::Drip if self.host.role == Role::Imds => {
+                self.serve("http", Drip::new(stream)).await
+            }
             HostFault::Drip => {
                 let stream = TlsAcceptor::from(Arc::clone(&self.tls)).accept(stream).await?;
                 self.serve("https", Drip::new(stream)).await
@@ -91,6 +84,10 @@ impl Listener {
             HostFault::None if self.host.role == Role::SecureProxy => {
                 let stream = TlsAcceptor::from(Arc::clone(&self.tls)).accept(stream).await?;
                 self.proxy.serve(stream).await
+            }
+            // It has no certificate: nobody but the machine can reach it.
+            HostFault::None | HostFault::MuteHttp if self.host.role == Role::Imds => {
+                self.serve("http", stream).await
             }
             HostFault::None | HostFault::MuteHttp => {
                 stream.set_nodelay(true)?;
@@ -128,6 +125,8 @@ impl Listener {
         let mut response = match self.host.role {
             Role::Registry => self.world.ask_registry(scheme, request).await,
             Role::Data => self.world.ask_data(&request),
+            Role::Imds => self.world.ask_imds(&request),
+            Role::Entra => self.world.ask_entra(request).await,
             Role::Portal | Role::Proxy | Role::SecureProxy => portal(),
         };
         if head {
@@ -142,7 +141,7 @@ impl Listener {
 }
 
 /// A page that wants one to log in, whatever was asked.
-fn portal() -> Response<Body> {
+pub(crate) fn portal() -> Response<Body> {
     let page = "<!doctype html><html><head><title>Guest network</title></head>\
                 <body><h1>Welcome</h1><p>Please accept the terms of use.</p></body></html>\n";
     let mut response = Response::new(Body::whole(page));

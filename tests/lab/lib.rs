@@ -3,15 +3,20 @@
 #![forbid(unsafe_code)]
 
 mod archive;
+mod asker;
 mod body;
 mod certificates;
 mod data;
 mod dns;
 mod drip;
+mod entra;
 mod error;
 mod form;
 mod host;
+mod identity;
 mod images;
+mod imds;
+mod jwt;
 mod port;
 mod proxy;
 mod registry;
@@ -23,6 +28,8 @@ mod settings;
 mod world;
 
 pub use error::Error;
+pub use identity::{Entra, Identity, IdentityKind, Imds, ImdsAnswer, Node, Provider};
+pub use jwt::is_signed;
 pub use scenario::{Ask, Clock, Expect, Scenario, SignIn, Story};
 pub use scenarios::scenarios;
 pub use secrets::CANARY;
@@ -30,4 +37,4 @@ pub use settings::{
     Answer, Certificate, Data, DataFault, Dns, DnsFault, Grants, Host, HostFault, Http, Image,
     Kind, NameServer, Only, Proxy, ProxyAnswer, Registry, Role,
 };
-pub use world::{Lab, serve, start};
+pub use world::{Lab, addresses, serve, start, start_as_seen};

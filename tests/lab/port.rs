@@ -1,11 +1,14 @@
 //! Ports: one for both protocols, closed ones, black holes.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 use tokio::time::timeout;
+
+/// Any free port of loopback.
+pub(crate) const ANYWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// A connect over loopback is over at once, or was not answered.
 const AT_ONCE: Duration = Duration::from_millis(100);
@@ -26,13 +29,31 @@ pub(crate) enum Closed {
 /// How often a port that is free for TCP but not for UDP is passed over.
 const TRIES: usize = 32;
 
+/// A socket of TCP with an address.
+fn bound(at: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = if at.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    if at.port() != 0 {
+        // Whoever had this very port before may have left connections behind.
+        socket.set_reuseaddr(true)?;
+    }
+    socket.bind(at)?;
+    Ok(socket)
+}
+
+/// Listens here or, if it is taken and on loopback, at another port.
+pub(crate) async fn bind(at: SocketAddr) -> io::Result<TcpListener> {
+    match TcpListener::bind(at).await {
+        Err(_) if at.port() != 0 && at.ip().is_loopback() => TcpListener::bind((at.ip(), 0)).await,
+        bound => bound,
+    }
+}
+
 /// One port of both kinds.
-pub(crate) async fn pair() -> io::Result<(TcpSocket, UdpSocket)> {
+pub(crate) async fn pair(at: SocketAddr) -> io::Result<(TcpSocket, UdpSocket)> {
     let mut tries = 0;
     loop {
         tries += 1;
-        let socket = TcpSocket::new_v4()?;
-        socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        let socket = bound(at)?;
         match UdpSocket::bind(socket.local_addr()?).await {
             Ok(datagrams) => return Ok((socket, datagrams)),
             Err(why) if tries == TRIES => return Err(why),
@@ -42,9 +63,8 @@ pub(crate) async fn pair() -> io::Result<(TcpSocket, UdpSocket)> {
 }
 
 /// A port that refuses TCP.
-pub(crate) fn refuse() -> io::Result<(SocketAddr, Closed)> {
-    let socket = TcpSocket::new_v4()?;
-    socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+pub(crate) fn refuse(at: SocketAddr) -> io::Result<(SocketAddr, Closed)> {
+    let socket = bound(at)?;
     Ok((socket.local_addr()?, Closed::Tcp(socket)))
 }
 
@@ -57,9 +77,8 @@ pub(crate) struct BlackHole {
 }
 
 /// A listener that accepts nobody and whose queue is full: the system drops further SYNs.
-pub(crate) async fn black_hole() -> io::Result<(SocketAddr, BlackHole)> {
-    let socket = TcpSocket::new_v4()?;
-    socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+pub(crate) async fn black_hole(at: SocketAddr) -> io::Result<(SocketAddr, BlackHole)> {
+    let socket = bound(at)?;
     let listener = socket.listen(1)?;
     let address = listener.local_addr()?;
     let mut waiting = Vec::new();

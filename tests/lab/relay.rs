@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::{Instant, sleep_until};
 
-use crate::port::pair;
+use crate::port::{ANYWHERE, pair};
 
 /// A way to one address.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ impl Relay {
 
     /// Opens it, and says where it begins.
     pub(crate) async fn open(&self, tasks: &mut JoinSet<()>) -> io::Result<SocketAddr> {
-        let (socket, datagrams) = pair().await?;
+        let (socket, datagrams) = pair(ANYWHERE).await?;
         let from = socket.local_addr()?;
         tasks.spawn(self.clone().carry_streams(socket.listen(64)?));
         tasks.spawn(self.clone().carry_datagrams(Arc::new(datagrams)));

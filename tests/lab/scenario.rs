@@ -7,6 +7,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::dns::Records;
+use crate::identity::{Entra, Imds, Node};
 use crate::settings::{Answer, Data, Dns, Host, NameServer, Proxy, Registry};
 use crate::{Error, scenarios};
 
@@ -18,6 +19,8 @@ pub struct Scenario {
     pub story: Story,
     /// What is asked, and by whom.
     pub ask: Ask,
+    /// The node that the asker is on.
+    pub node: Node,
     /// The asker's clock.
     pub clock: Clock,
     /// The name servers.
@@ -28,6 +31,10 @@ pub struct Scenario {
     pub registry: Registry,
     /// The data host.
     pub data: Data,
+    /// Entra ID.
+    pub entra: Entra,
+    /// The machine's metadata service.
+    pub imds: Imds,
     /// The proxies.
     pub proxy: Proxy,
     /// What must be found.
@@ -64,7 +71,8 @@ pub struct Ask {
     /// Whether the asker believes to be in a pod.
     #[serde(default)]
     pub in_pod: bool,
-    /// The asker's environment. `PROXY-PASSWORD` in a value stands for the password that the proxies know.
+    /// The asker's environment. `PROXY-PASSWORD` in a value stands for the password that the proxies know, and the words
+    /// that may stand in files stand for the same here.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
 }
@@ -81,6 +89,16 @@ pub enum SignIn {
     IdentityToken,
     /// A refresh token that ran out long ago.
     StaleIdentityToken,
+    /// A refresh token as the password of the user that is nobody, as `az acr login --expose-token` prints it.
+    ExposeToken,
+    /// The same with one that ran out long ago.
+    StaleExposeToken,
+    /// The registry's own name and some password: its admin user, which is always off here.
+    Admin,
+    /// An application that the directory does not know.
+    UnknownApplication,
+    /// A repository-scoped token that is not taken any more.
+    DisabledToken,
     /// Nothing.
     None,
 }
@@ -122,14 +140,12 @@ impl Scenario {
         Some(Self::parse(text))
     }
 
-    /// A scenario text, laid over the healthy one.
+    /// A scenario text, laid over the one that it extends: the healthy one, unless it names another.
     ///
     /// # Errors
     /// When the text is no TOML, names a setting that there is not, or contradicts itself.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let mut whole: Table = scenarios::healthy().parse()?;
-        lay_over(&mut whole, text.parse()?);
-        let scenario: Self = Value::Table(whole).try_into()?;
+        let scenario: Self = Value::Table(whole(text.parse()?, DEEPEST)?).try_into()?;
         scenario.check()?;
         Ok(scenario)
     }
@@ -156,11 +172,16 @@ impl Scenario {
             || misplaced(only.tags, &[])
             || misplaced(only.manifest, &of_manifests)
             || misplaced(only.token, &[Answer::NotJson, Answer::RefuseAll])
+            || misplaced(only.exchange, &[Answer::NotJson, Answer::RefuseAll])
             || misplaced(only.blob, &[Answer::Missing])
         {
             return Err(Error::Scenario("this kind of request has no such answer".into()));
         }
-        Ok(())
+        let mut named = self.registry.roles.iter().chain(&self.imds.identities);
+        match named.find(|name| !self.entra.identities.contains_key(*name)) {
+            Some(name) => Err(Error::Scenario(format!("entra.identities: no {name}"))),
+            None => Ok(()),
+        }
     }
 
     /// The name servers that the asker knows, in its order.
@@ -189,6 +210,25 @@ pub(crate) fn address(text: &str, port: u16) -> Result<SocketAddr, Error> {
         .map(|ip| SocketAddr::new(ip, port))
         .or_else(|_| text.parse())
         .map_err(|_| Error::Scenario(format!("{text:?} is no address")))
+}
+
+/// The longest row of scenarios that extend each other: a longer one is a circle.
+const DEEPEST: usize = 4;
+
+/// A scenario's table, with all that it does not say itself.
+fn whole(mut own: Table, deepest: usize) -> Result<Table, Error> {
+    let mut below = match own.remove("extends") {
+        None => scenarios::healthy().parse()?,
+        Some(Value::String(name)) if deepest > 0 => {
+            let known = scenarios().iter().find(|(known, _)| *known == name);
+            let (_, text) =
+                known.ok_or_else(|| Error::Scenario(format!("extends: there is no {name}")))?;
+            whole(text.parse()?, deepest - 1)?
+        }
+        Some(other) => return Err(Error::Scenario(format!("extends: not {other}"))),
+    };
+    lay_over(&mut below, own);
+    Ok(below)
 }
 
 fn lay_over(below: &mut Table, above: Table) {

@@ -92,6 +92,7 @@ const EMBEDDED: &[(&str, &str)] = embed![
     "manifest-signature",
     "manifest-wrong-digest",
     "mcr-throttled",
+    "node-healthy",
     "platform-386",
     "platform-arm64",
     "platform-lone-manifest",

@@ -1,63 +1,82 @@
-//! Credentials of the lab. Each one carries a mark, so that a leak can be found in any output.
+//! Credentials of the lab. Each can be recognised, so that a leak can be found in any output.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::identity::{Entra, IdentityKind};
 use crate::images::digest;
-use crate::settings::Registry;
+use crate::jwt::{Issuer, beginning, sign};
+use crate::scenario::Scenario;
 
-/// Is in every secret of the lab (in base64 forms: in what they encode). No output may contain it.
+/// Is in every secret of the lab that is no signed token (in base64 forms: in what they encode). No output may contain
+/// it.
 pub const CANARY: &str = "CanaryDoNotPrint";
 
 /// The user of the password: a repository-scoped token of the registry.
 pub(crate) const USER: &str = "pull-token";
+/// Another such token, which is not taken any more.
+pub(crate) const OLD_USER: &str = "old-token";
 /// The user whom the proxies know.
 pub(crate) const PROXY_USER: &str = "corp-user";
 /// The user name that goes with a refresh token.
 pub(crate) const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
-/// The key that the registry says it signs with.
-const KEY: &str = "LAB2:CDEF:GHIJ:KLMN:OPQR:STUV:WXYZ:2345:67AB:CDEF:GHIJ:KLMN";
+/// An application that the directory does not know.
+pub(crate) const UNKNOWN_APPLICATION: &str = "e2a7c6b1-04d9-4f38-95be-7c1d60f3a8e4";
 /// The registry's own id.
 pub(crate) const REGISTRY_ID: &str = "5b0e7c1d2f3a4968b7c6d5e4f3a2b1c0";
-/// Seconds that an access token and a refresh token live.
+/// The service account of the assertion, and whom it speaks to.
+pub(crate) const SUBJECT: &str = "system:serviceaccount:shop:app";
+pub(crate) const EXCHANGE_AUDIENCE: &str = "api://AzureADTokenExchange";
+/// Seconds that an access token, a refresh token and a service account's token live.
 const ACCESS_LIFE: i64 = 4_500;
 const REFRESH_LIFE: i64 = 11_700;
-/// Characters of a 2048-bit signature in base64.
-const SIGNATURE: usize = 342;
+const ASSERTION_LIFE: i64 = 3_600;
 
 /// The secrets of one world.
 #[derive(Debug)]
 pub(crate) struct Secrets {
     pub(crate) password: String,
     pub(crate) wrong_password: String,
+    pub(crate) admin_password: String,
     pub(crate) identity_token: String,
     pub(crate) stale_identity_token: String,
     pub(crate) proxy_password: String,
+    /// The right secret of every application, and the one that it had before.
+    pub(crate) client_secret: String,
+    pub(crate) old_client_secret: String,
+    /// A service account's token.
+    pub(crate) assertion: String,
+    /// What tokens that are yet to be issued begin with, part by part, and pairs of user and password.
+    marks: Vec<String>,
 }
 
 impl Secrets {
-    pub(crate) fn new(registry: &Registry) -> Self {
+    pub(crate) fn new(scenario: &Scenario) -> Self {
         let now = Timestamp::now().as_second();
-        let refresh = |issued: i64| {
-            jwt(&json!({
-                "jti": "0c6e1f5a-2b7d-4e3c-9a80-5d4c3b2a1908",
-                "sub": "7d3f9c52-1e84-4b6a-8f05-c2a1b0d9e8f7",
-                "nbf": issued, "exp": issued + REFRESH_LIFE, "iat": issued,
-                "iss": "Azure Container Registry", "aud": registry.login_server,
-                "version": "1.0", "rid": REGISTRY_ID, "grant_type": "refresh_token",
-                "appid": "3a9b8c7d-6e5f-4a3b-8c2d-1e0f9a8b7c6d",
-                "permissions": { "Actions": ["read"], "NotActions": null }, "roles": [],
-            }))
+        let login_server = &scenario.registry.login_server;
+        let refresh = |issued| {
+            let who = Holder {
+                application: "3a9b8c7d-6e5f-4a3b-8c2d-1e0f9a8b7c6d",
+                object: "7d3f9c52-1e84-4b6a-8f05-c2a1b0d9e8f7",
+            };
+            refresh_token("0c6e1f5a-2b7d-4e3c-9a80-5d4c3b2a1908", login_server, &who, issued)
         };
-        Self {
+        let mut secrets = Self {
             password: format!("{CANARY}-password"),
             wrong_password: format!("{CANARY}-last-years-password"),
+            admin_password: format!("{CANARY}-admin-password"),
             identity_token: refresh(now - 60),
             stale_identity_token: refresh(now - 30 * 86_400),
             proxy_password: format!("{CANARY}-proxy-password"),
-        }
+            client_secret: format!("{CANARY}-client-secret"),
+            old_client_secret: format!("{CANARY}-last-years-client-secret"),
+            assertion: assertion(&scenario.entra, now),
+            marks: Vec::new(),
+        };
+        secrets.marks = secrets.marks(&scenario.entra, login_server);
+        secrets
     }
 
     /// A text with the sign-in written into it.
@@ -69,6 +88,9 @@ impl Secrets {
             .replace("$TWICE", &twice)
             .replace("$WRONG", &wrong)
             .replace("$TOKEN", &self.identity_token)
+            .replace("$CLIENT_SECRET", &self.client_secret)
+            .replace("$OLD_CLIENT_SECRET", &self.old_client_secret)
+            .replace("$ASSERTION", &self.assertion)
             .replace("$CONFIG", &STANDARD.encode(entry.to_string()))
     }
 
@@ -81,21 +103,59 @@ impl Secrets {
         [auth, STANDARD.encode(format!("{right}\n")), twice, wrong]
     }
 
+    fn marks(&self, entra: &Entra, login_server: &str) -> Vec<String> {
+        let mut marks: Vec<_> =
+            [Issuer::Registry, Issuer::Entra, Issuer::Cluster].map(Issuer::head).into();
+        marks.push(beginning(BY_REGISTRY));
+        marks.push(beginning(&format!("{{\"aud\":[\"{EXCHANGE_AUDIENCE}\"],\"iss\":\"https://")));
+        for audience in &entra.audiences {
+            let bare = audience.trim_end_matches('/');
+            for audience in [bare, &format!("{bare}/")] {
+                let iss = authority(&entra.tenant);
+                marks.push(beginning(&format!("{{\"aud\":\"{audience}\",\"iss\":\"{iss}\"")));
+            }
+        }
+        let mut pairs = vec![
+            (PROXY_USER, &self.proxy_password),
+            (NOBODY, &self.identity_token),
+            (NOBODY, &self.stale_identity_token),
+            (admin(login_server), &self.admin_password),
+            (OLD_USER, &self.wrong_password),
+            (UNKNOWN_APPLICATION, &self.client_secret),
+        ];
+        let applications =
+            entra.identities.values().filter(|one| one.kind == IdentityKind::Application);
+        for application in applications {
+            pairs.push((&application.client_id, &self.client_secret));
+            pairs.push((&application.client_id, &self.old_client_secret));
+        }
+        marks.extend(pairs.iter().map(|(user, word)| STANDARD.encode(format!("{user}:{word}"))));
+        marks
+    }
+
     /// Everything that no output may contain.
     pub(crate) fn all(&self) -> Vec<String> {
         let mut all = vec![
             CANARY.to_owned(),
             self.password.clone(),
             self.wrong_password.clone(),
+            self.admin_password.clone(),
             self.identity_token.clone(),
             self.stale_identity_token.clone(),
             self.proxy_password.clone(),
-            STANDARD.encode(format!("{PROXY_USER}:{}", self.proxy_password)),
-            head(),
+            self.client_secret.clone(),
+            self.old_client_secret.clone(),
+            self.assertion.clone(),
         ];
         all.extend(self.auths());
+        all.extend(self.marks.clone());
         all
     }
+}
+
+/// The name of the admin user: that of the registry.
+pub(crate) fn admin(login_server: &str) -> &str {
+    login_server.split('.').next().unwrap_or_default()
 }
 
 /// A `user:password` pair from an Authorization header of the Basic kind.
@@ -106,33 +166,65 @@ pub(crate) fn basic(header: &str) -> Option<(String, String)> {
     Some((user.to_owned(), password.to_owned()))
 }
 
+/// How the claims of every token of the registry begin.
+const BY_REGISTRY: &str = "{\"iss\":\"Azure Container Registry\",\"aud\":\"";
+
+/// Whom a refresh token is for.
+pub(crate) struct Holder<'a> {
+    pub(crate) application: &'a str,
+    pub(crate) object: &'a str,
+}
+
+/// A refresh token; the id makes it different from all others.
+pub(crate) fn refresh_token(id: &str, audience: &str, who: &Holder<'_>, issued: i64) -> String {
+    let claims = json!({
+        "iss": "Azure Container Registry", "aud": audience,
+        "jti": id, "sub": who.object,
+        "nbf": issued, "exp": issued + REFRESH_LIFE, "iat": issued,
+        "version": "1.0", "rid": REGISTRY_ID, "grant_type": "refresh_token",
+        "appid": who.application,
+        "permissions": { "Actions": ["read"], "NotActions": null }, "roles": [],
+    });
+    sign(Issuer::Registry, &claims)
+}
+
 /// An access token; the id makes it different from all others.
 pub(crate) fn access_token(id: &str, audience: &str, access: &Value) -> String {
     let now = Timestamp::now().as_second();
-    jwt(&json!({
+    let claims = json!({
+        "iss": "Azure Container Registry", "aud": audience,
         "jti": id, "sub": USER,
         "nbf": now, "exp": now + ACCESS_LIFE, "iat": now,
-        "iss": "Azure Container Registry", "aud": audience,
         "version": "2.0", "rid": REGISTRY_ID,
         "access": access, "roles": [], "grant_type": "access_token",
-    }))
+    });
+    sign(Issuer::Registry, &claims)
+}
+
+/// Who issues the tokens of a directory.
+pub(crate) fn authority(tenant: &str) -> String {
+    format!("https://sts.windows.net/{tenant}/")
+}
+
+/// A service account's token, as a cluster projects it into a pod.
+fn assertion(entra: &Entra, now: i64) -> String {
+    let cluster = "a70d5e2c-8f14-4b93-b6c1-29e4d7f83a05";
+    let claims = json!({
+        "aud": [EXCHANGE_AUDIENCE],
+        "iss": format!("https://eastus.oic.prod-aks.azure.com/{}/{cluster}/", entra.tenant),
+        "exp": now + ASSERTION_LIFE, "iat": now, "nbf": now,
+        "jti": CANARY,
+        "kubernetes.io": {
+            "namespace": "shop",
+            "serviceaccount": { "name": "app", "uid": "0d82f5c7-3e6b-4a19-8c70-f4b1d92e6a53" },
+        },
+        "sub": SUBJECT,
+    });
+    sign(Issuer::Cluster, &claims)
 }
 
 /// What makes the address of a blob on the data host valid.
 pub(crate) fn signature(repository: &str, blob: &str) -> String {
     let signed = digest(format!("{CANARY} {repository} {blob}").as_bytes());
     format!("{CANARY}{}", signed.trim_start_matches("sha256:"))
-}
-
-/// The first part of every token: also what a cut-off token begins with.
-fn head() -> String {
-    let header = json!({ "alg": "RS256", "typ": "JWT", "kid": KEY });
-    URL_SAFE_NO_PAD.encode(header.to_string())
-}
-
-/// A token of the right shape. Nobody verifies its signature: the lab remembers what it issued.
-fn jwt(claims: &Value) -> String {
-    let claims = URL_SAFE_NO_PAD.encode(claims.to_string());
-    let signature: String = CANARY.chars().cycle().take(SIGNATURE).collect();
-    format!("{}.{claims}.{signature}", head())
 }

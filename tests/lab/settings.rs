@@ -85,6 +85,8 @@ pub enum Role {
     Portal,
     Proxy,
     SecureProxy,
+    Imds,
+    Entra,
 }
 
 /// What can be wrong with a host below HTTP.
@@ -151,6 +153,14 @@ pub struct Registry {
     pub grants: Grants,
     /// Whether it may also list tags.
     pub list_tags: bool,
+    /// The identities that have a right on it, by their names in `entra.identities`.
+    pub roles: Vec<String>,
+    /// The only repositories that such an identity is granted; all when empty.
+    pub role_repositories: Vec<String>,
+    /// The directory that it belongs to; that of `entra` when empty.
+    pub tenant: String,
+    /// Whether it takes tokens that are for Azure's resource manager.
+    pub arm_audience: bool,
     /// Where the challenge says that tokens are issued; here, by the name that was asked, when absent.
     pub realm: Option<String>,
     /// Whether answers carry a Date header.
@@ -222,6 +232,7 @@ pub struct Only {
     pub manifest: Answer,
     pub tags: Answer,
     pub token: Answer,
+    pub exchange: Answer,
     pub blob: Answer,
 }
 

@@ -1,33 +1,34 @@
 //! Starting a world: every part of it on loopback, and the way from the addresses that the asker sees to the real ones.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::Error;
+use crate::asker::{docker_config, environment, files};
 use crate::certificates::Certificates;
 use crate::dns::{self, Faulty, Records};
-use crate::host::{Listener, bind};
+use crate::host::Listener;
 use crate::images::images;
-use crate::port::{BlackHole, Closed, black_hole, refuse};
+use crate::port::{ANYWHERE, BlackHole, Closed, bind, black_hole, refuse};
 use crate::proxy::Proxy;
 use crate::registry::World;
 use crate::relay::Relay;
-use crate::scenario::{Scenario, SignIn, address};
-use crate::secrets::{NOBODY, PROXY_USER, Secrets, USER};
+use crate::scenario::{Scenario, address};
+use crate::secrets::{PROXY_USER, Secrets};
 use crate::settings::{Host, HostFault, Role};
 
 /// Where real clients find the registry and the data host, when these ports are free.
 const REGISTRY_PORT: u16 = 5443;
 const DATA_PORT: u16 = 5444;
+
+/// Where machines in a cloud find their metadata service.
+const METADATA: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254));
 
 /// The system has no way to it for TCP, and says so before any packet leaves.
 const NOWHERE: Ipv4Addr = Ipv4Addr::BROADCAST;
@@ -38,7 +39,8 @@ pub struct Lab {
     /// The name servers as the asker sees them, in its order.
     pub name_servers: Vec<SocketAddr>,
     /// From an address as the asker sees it to where it really listens. Every address that a name server gives out
-    /// has an entry, for the usual ports and those of the hosts, so that nothing ever leaves loopback.
+    /// has an entry, for the usual ports and those of the hosts, so that nothing ever leaves loopback. Empty in a world
+    /// that listens where the asker sees it.
     pub routes: HashMap<SocketAddr, SocketAddr>,
     /// The certificate authority that the asker trusts.
     pub ca_pem: String,
@@ -50,8 +52,8 @@ pub struct Lab {
     pub environment: BTreeMap<String, String>,
     /// More files of the asker, by path.
     pub files: BTreeMap<String, String>,
-    /// Everything that no output may contain. Each contains [`CANARY`](crate::CANARY), encoded forms in what they
-    /// encode.
+    /// Everything that no output may contain: each contains [`CANARY`](crate::CANARY), encoded forms in what they
+    /// encode, or is a signed token or what one begins with.
     pub secrets: Vec<String>,
     /// Where the registry really listens.
     pub registry: SocketAddr,
@@ -62,9 +64,9 @@ pub struct Lab {
 
 /// What keeps the world going.
 #[derive(Debug, Default)]
-struct Held {
-    tasks: JoinSet<()>,
-    closed: Vec<Closed>,
+pub(crate) struct Held {
+    pub(crate) tasks: JoinSet<()>,
+    pub(crate) closed: Vec<Closed>,
     holes: Vec<BlackHole>,
     /// The hosts that let somebody in, as the asker sees them.
     open: Vec<SocketAddr>,
@@ -99,7 +101,7 @@ impl Lab {
 /// # Errors
 /// When the system refuses a socket or the scenario an address.
 pub async fn start(scenario: &Scenario) -> Result<Lab, Error> {
-    build(scenario, false).await
+    build(scenario, Where::Apart).await
 }
 
 /// Starts a world for real clients, that reach the registry at [`Lab::registry`] and find the data host by its
@@ -108,10 +110,62 @@ pub async fn start(scenario: &Scenario) -> Result<Lab, Error> {
 /// # Errors
 /// When the system refuses a socket or the scenario an address.
 pub async fn serve(scenario: &Scenario) -> Result<Lab, Error> {
-    build(scenario, true).await
+    build(scenario, Where::ForClients).await
 }
 
-async fn build(scenario: &Scenario, real_clients: bool) -> Result<Lab, Error> {
+/// Starts a world whose name servers and hosts listen at the very addresses and ports that the asker sees, for an asker
+/// in a network that has [`addresses`] of its own: no [`Lab::routes`] are needed.
+///
+/// # Errors
+/// When the system refuses a socket or the scenario an address.
+pub async fn start_as_seen(scenario: &Scenario) -> Result<Lab, Error> {
+    build(scenario, Where::AsSeen).await
+}
+
+/// Every address of a world, as the asker sees it: of name servers, of hosts, and in the answers of name servers. Not
+/// those to which the asker's system has no way: they must not be there.
+///
+/// # Errors
+/// When the scenario has an address or a record that is none.
+pub fn addresses(scenario: &Scenario) -> Result<Vec<IpAddr>, Error> {
+    let mut found = BTreeSet::from([METADATA]);
+    for (seen, server) in scenario.name_servers()? {
+        found.insert(seen.ip());
+        let records =
+            Records::read(&scenario.dns.records, &server.records).map_err(Error::Scenario)?;
+        found.extend(records.addresses());
+    }
+    for name in scenario.hosts.keys() {
+        found.insert(address(name, 443)?.ip());
+    }
+    for (name, host) in &scenario.hosts {
+        if host.fault == HostFault::NoRoute {
+            found.remove(&address(name, 443)?.ip());
+        }
+    }
+    Ok(found.into_iter().collect())
+}
+
+/// Where the parts of a world listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Where {
+    /// On loopback, at any port.
+    Apart,
+    /// The same, but at ports that real clients are told of.
+    ForClients,
+    /// Where the asker sees them.
+    AsSeen,
+}
+
+impl Where {
+    /// Where something listens that the asker sees there.
+    fn of(self, seen: SocketAddr) -> SocketAddr {
+        if self == Self::AsSeen { seen } else { ANYWHERE }
+    }
+}
+
+async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
+    let real_clients = place == Where::ForClients;
     // Made here and not during somebody's first request, which may be timed.
     images();
     let mut held = Held::default();
@@ -131,14 +185,14 @@ async fn build(scenario: &Scenario, real_clients: bool) -> Result<Lab, Error> {
         names.extend(records.names().map(str::to_owned));
         addresses.extend(records.addresses());
         let faulty = Faulty { fault: server.fault, only: server.fault_for };
-        let real = dns::listen(records, faulty, &mut held.tasks, &mut held.closed).await?;
+        let real = dns::listen(records, faulty, place.of(address), &mut held).await?;
         routes.insert(address, real);
         name_servers.push(address);
     }
 
-    let (nowhere, closed) = refuse()?;
+    let (nowhere, closed) = refuse(ANYWHERE)?;
     held.closed.push(closed);
-    let places = take_places(scenario, real_clients, &mut held).await?;
+    let places = take_places(scenario, place, &mut held).await?;
     routes.extend(places.iter().map(|place| (place.seen, place.real)));
     let first = |role| places.iter().find(|place| place.host.role == role);
     let registry = first(Role::Registry).map_or(nowhere, |place| place.real);
@@ -154,11 +208,14 @@ async fn build(scenario: &Scenario, real_clients: bool) -> Result<Lab, Error> {
         }
     }
 
+    // Clouds have a metadata service; where this world has none, nobody may meet that of the machine it runs on.
+    routes.entry(SocketAddr::new(METADATA, 80)).or_insert(nowhere);
+
     let plain = first(Role::Data).is_some_and(|place| place.host.fault == HostFault::Plain);
     let data_host =
         if real_clients { data.to_string() } else { scenario.registry.data_host.clone() };
     let data_url = format!("{}://{data_host}", if plain { "http" } else { "https" });
-    let world = Arc::new(World::new(scenario.registry.clone(), scenario.data, data_url));
+    let world = Arc::new(World::new(scenario, data_url));
     let proxy = Arc::new(proxy(scenario, &routes, &world.secrets)?);
     let certificates = Certificates::new(names.into_iter().collect())?;
     for Place { seen, host, listener, .. } in places {
@@ -174,12 +231,15 @@ async fn build(scenario: &Scenario, real_clients: bool) -> Result<Lab, Error> {
     } else {
         vec![scenario.registry.login_server.clone()]
     };
+    if place == Where::AsSeen {
+        routes.clear();
+    }
     Ok(Lab {
         name_servers,
         routes,
         ca_pem: certificates.ca_pem(),
         clock_ahead: scenario.clock.ahead,
-        docker_config: docker_config(scenario.ask.sign_in, &world.secrets, &login_servers),
+        docker_config: docker_config(scenario, &world.secrets, &login_servers),
         environment: environment(scenario, &world.secrets),
         files: files(scenario, &world.secrets),
         secrets: world.secrets.all(),
@@ -225,7 +285,7 @@ struct Place {
 
 async fn take_places(
     scenario: &Scenario,
-    real_clients: bool,
+    place: Where,
     held: &mut Held,
 ) -> Result<Vec<Place>, Error> {
     let mut places = Vec::new();
@@ -233,23 +293,25 @@ async fn take_places(
         let seen = address(name, 443)?;
         let (real, listener) = match host.fault {
             HostFault::Refuse => {
-                let (real, closed) = refuse()?;
+                let (real, closed) = refuse(place.of(seen))?;
                 held.closed.push(closed);
                 (real, None)
             }
             HostFault::Blackhole => {
-                let (real, hole) = black_hole().await?;
+                let (real, hole) = black_hole(place.of(seen)).await?;
                 held.holes.push(hole);
                 (real, None)
             }
+            HostFault::NoRoute if place == Where::AsSeen => (seen, None),
             HostFault::NoRoute => (SocketAddr::new(NOWHERE.into(), seen.port()), None),
             _ => {
-                let port = match host.role {
-                    Role::Registry if real_clients => REGISTRY_PORT,
-                    Role::Data if real_clients => DATA_PORT,
-                    _ => 0,
-                };
-                let listener = bind(port).await?;
+                let mut wanted = place.of(seen);
+                match host.role {
+                    Role::Registry if place == Where::ForClients => wanted.set_port(REGISTRY_PORT),
+                    Role::Data if place == Where::ForClients => wanted.set_port(DATA_PORT),
+                    _ => {}
+                }
+                let listener = bind(wanted).await?;
                 (listener.local_addr()?, Some(listener))
             }
         };
@@ -261,30 +323,4 @@ async fn take_places(
 /// The port that an image reference names.
 fn port_of(image: &str) -> Option<u16> {
     image.split('/').next()?.rsplit_once(':')?.1.parse().ok()
-}
-
-fn environment(scenario: &Scenario, secrets: &Secrets) -> BTreeMap<String, String> {
-    let filled = |value: &String| value.replace("PROXY-PASSWORD", &secrets.proxy_password);
-    scenario.ask.environment.iter().map(|(name, value)| (name.clone(), filled(value))).collect()
-}
-
-/// The asker's files, with the sign-in written into them.
-fn files(scenario: &Scenario, secrets: &Secrets) -> BTreeMap<String, String> {
-    let fill = |text: &str| secrets.fill(text, &scenario.registry.login_server);
-    scenario.ask.files.iter().map(|(path, text)| (path.clone(), fill(text))).collect()
-}
-
-/// The sign-in as docker keeps it; a refresh token goes with the user that is nobody.
-fn docker_config(sign_in: SignIn, secrets: &Secrets, login_servers: &[String]) -> Option<String> {
-    let basic = |user: &str, password: &str| STANDARD.encode(format!("{user}:{password}"));
-    let token = |token: &str| json!({ "auth": basic(NOBODY, ""), "identitytoken": token });
-    let entry = match sign_in {
-        SignIn::Password => json!({ "auth": basic(USER, &secrets.password) }),
-        SignIn::WrongPassword => json!({ "auth": basic(USER, &secrets.wrong_password) }),
-        SignIn::IdentityToken => token(&secrets.identity_token),
-        SignIn::StaleIdentityToken => token(&secrets.stale_identity_token),
-        SignIn::None => return None,
-    };
-    let auths: Map<_, _> = login_servers.iter().map(|name| (name.clone(), entry.clone())).collect();
-    Some(json!({ "auths": auths }).to_string())
 }

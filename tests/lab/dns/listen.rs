@@ -1,7 +1,7 @@
 //! The sockets of a name server: one port for UDP and TCP, and the faults that show there.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hickory_proto::op::{Message, ResponseCode};
@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use super::{Records, denial, reply};
 use crate::port::{Closed, pair};
 use crate::settings::{DnsFault, Family};
+use crate::world::Held;
 
 /// What is wrong with a name server, and the only kind of question that shows it.
 #[derive(Clone, Copy)]
@@ -34,27 +35,27 @@ impl Faulty {
     }
 }
 
-/// Starts a name server and says where it listens.
+/// Starts a name server there, or at a free port when it names none, and says where it listens.
 pub(crate) async fn listen(
     records: Records,
     Faulty { fault, only }: Faulty,
-    tasks: &mut JoinSet<()>,
-    closed: &mut Vec<Closed>,
+    at: SocketAddr,
+    held: &mut Held,
 ) -> io::Result<SocketAddr> {
-    let (socket, datagrams) = pair().await?;
+    let (socket, datagrams) = pair(at).await?;
     let address = socket.local_addr()?;
     if fault == DnsFault::Closed {
         // A socket that is connected elsewhere takes nothing from anyone else: the system answers that the port
         // is closed, and nobody can open it meanwhile.
-        datagrams.connect((Ipv4Addr::LOCALHOST, 1)).await?;
-        closed.push(Closed::Both(socket, datagrams));
+        datagrams.connect((address.ip(), 1)).await?;
+        held.closed.push(Closed::Both(socket, datagrams));
         return Ok(address);
     }
     let records = Arc::new(records);
     let listener = socket.listen(64)?;
     let faulty = Faulty { fault, only };
-    tasks.spawn(serve_udp(datagrams, Arc::clone(&records), faulty));
-    tasks.spawn(serve_tcp(listener, records, faulty));
+    held.tasks.spawn(serve_udp(datagrams, Arc::clone(&records), faulty));
+    held.tasks.spawn(serve_tcp(listener, records, faulty));
     Ok(address)
 }
 

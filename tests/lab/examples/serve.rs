@@ -1,25 +1,77 @@
-//! Serves a scenario to real clients: `cargo run -p lab --example serve -- NAME FOLDER` writes the authority and a docker
-//! config into the folder, and serves until it is stopped.
+//! Serves a scenario to real clients until it is stopped: `cargo run -p lab --example serve -- NAME FOLDER` writes the
+//! authority and a docker config into the folder.
+//!
+//! With `--as-seen NAME FOLDER` everything listens at the very addresses that the scenario names, in a network that has
+//! them (`--addresses NAME` lists them). Then the folder has `ca.crt`, `resolv.conf`, `config.json` and, below `root`, the
+//! asker's other files; `ready` is said when clients may come.
 
 use std::error::Error;
+use std::fmt::Write as _;
 use std::fs;
-use std::path::PathBuf;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use lab::{Lab, Scenario};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let mut args = std::env::args().skip(1);
+    let mut args = std::env::args().skip(1).peekable();
+    let how = args.next_if(|arg| arg.starts_with("--")).unwrap_or_default();
     let name = args.next().ok_or("which scenario?")?;
-    let folder = PathBuf::from(args.next().ok_or("which folder?")?);
-    let scenario = match lab::Scenario::named(&name) {
+    let scenario = match Scenario::named(&name) {
         Some(scenario) => scenario?,
-        None => lab::Scenario::parse(&fs::read_to_string(&name)?)?,
+        None => Scenario::parse(&fs::read_to_string(&name)?)?,
     };
-    let lab = lab::serve(&scenario).await?;
+    if how == "--addresses" {
+        let mut listed = String::new();
+        for ip in lab::addresses(&scenario)? {
+            writeln!(listed, "{ip}")?;
+        }
+        return Ok(say(&listed)?);
+    }
+    let folder = PathBuf::from(args.next().ok_or("which folder?")?);
+    let lab = match &how[..] {
+        "" => lab::serve(&scenario).await?,
+        "--as-seen" => lab::start_as_seen(&scenario).await?,
+        other => return Err(format!("what is {other}?").into()),
+    };
     fs::create_dir_all(&folder)?;
     fs::write(folder.join("ca.crt"), &lab.ca_pem)?;
     if let Some(config) = &lab.docker_config {
         fs::write(folder.join("config.json"), config)?;
     }
-    fs::write(folder.join("registry"), lab.registry.to_string())?;
+    if how == "--as-seen" {
+        write_as_seen(&lab, &folder)?;
+        say("ready\n")?;
+    } else {
+        fs::write(folder.join("registry"), lab.registry.to_string())?;
+    }
     std::future::pending().await
+}
+
+fn write_as_seen(lab: &Lab, folder: &Path) -> Result<(), Box<dyn Error>> {
+    let mut servers = String::new();
+    for server in &lab.name_servers {
+        writeln!(servers, "nameserver {}", server.ip())?;
+    }
+    fs::write(folder.join("resolv.conf"), servers)?;
+    for (path, text) in &lab.files {
+        // The asker is root, at home in /root.
+        let path = path.strip_prefix("~/").map_or(path.clone(), |rest| format!("root/{rest}"));
+        let path = folder.join("root").join(path.trim_start_matches('/'));
+        fs::create_dir_all(path.parent().unwrap_or(folder))?;
+        fs::write(&path, text)?;
+        #[cfg(unix)]
+        if text.starts_with("#!") {
+            use std::os::unix::fs::PermissionsExt;
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+        }
+    }
+    Ok(())
+}
+
+fn say(text: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout();
+    out.write_all(text.as_bytes())?;
+    out.flush()
 }

@@ -2,6 +2,7 @@
 
 mod answers;
 mod content;
+mod exchange;
 mod token;
 
 pub(crate) use answers::{date, finish};
@@ -17,22 +18,32 @@ use hyper::{Method, Request, Response, StatusCode};
 use serde_json::json;
 
 use crate::body::Body;
+use crate::identity::{Entra, Imds};
+use crate::scenario::Scenario;
 use crate::secrets::Secrets;
 use crate::settings::{Answer, Data, Registry};
 
-/// What the registry and the data host know and remember.
+/// What the registry, the data host and those who know identities know and remember.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) registry: Registry,
     pub(crate) data: Data,
+    pub(crate) entra: Entra,
+    pub(crate) imds: Imds,
     /// `https://HOST` of the data host, as clients are told of it.
     pub(crate) data_url: String,
     pub(crate) secrets: Secrets,
     /// Access tokens that were issued: what they allow.
     issued: Mutex<HashMap<String, Vec<Grant>>>,
+    /// Refresh tokens that were given for tokens of Entra ID: whom they are for, by object id.
+    exchanged: Mutex<HashMap<String, String>>,
     requests: AtomicU64,
+    /// How many ids Entra ID has given out.
+    traces: AtomicU64,
     /// Whether what fails once has done so.
     failed: AtomicBool,
+    /// The same of the metadata service.
+    imds_failed: AtomicBool,
 }
 
 /// What a token allows on a repository.
@@ -77,17 +88,33 @@ impl Asked<'_> {
 }
 
 impl World {
-    pub(crate) fn new(registry: Registry, data: Data, data_url: String) -> Self {
-        let secrets = Secrets::new(&registry);
-        let issued = Mutex::default();
-        let (requests, failed) = (AtomicU64::new(0), AtomicBool::new(false));
-        Self { registry, data, data_url, secrets, issued, requests, failed }
+    pub(crate) fn new(scenario: &Scenario, data_url: String) -> Self {
+        Self {
+            registry: scenario.registry.clone(),
+            data: scenario.data,
+            entra: scenario.entra.clone(),
+            imds: scenario.imds.clone(),
+            data_url,
+            secrets: Secrets::new(scenario),
+            issued: Mutex::default(),
+            exchanged: Mutex::default(),
+            requests: AtomicU64::new(0),
+            traces: AtomicU64::new(0),
+            failed: AtomicBool::new(false),
+            imds_failed: AtomicBool::new(false),
+        }
     }
 
     /// A correlation id, counted so that a run can be repeated.
     pub(crate) fn correlation(&self) -> String {
         let count = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
         format!("5f0c9a1e-7b2d-4c63-8e15-{count:012x}")
+    }
+
+    /// The same of Entra ID.
+    pub(crate) fn trace(&self) -> String {
+        let count = self.traces.fetch_add(1, Ordering::Relaxed) + 1;
+        format!("8d35f0c2-6a17-4e9b-b2f4-{count:012x}")
     }
 
     /// What a token allows, if the lab issued it.
@@ -135,12 +162,16 @@ impl World {
                     None => self.token(&asked, answer, authorization, body).await,
                 }
             }
-            "/oauth2/exchange" => match self.canned(&asked, self.answer(Answer::Unset)) {
-                Some(canned) => canned,
-                // Nobody of this world is known to Entra ID; a refusal has no body.
-                None if asked.method == Method::POST => self.refuse_token(&asked, false),
-                None => self.no_such_page(&asked),
-            },
+            "/oauth2/exchange" => {
+                let answer = self.answer(self.registry.only.exchange);
+                match self.canned(&asked, answer) {
+                    Some(canned) => canned,
+                    None if asked.method == Method::POST => {
+                        self.exchange(&asked, answer, body).await
+                    }
+                    None => self.no_such_page(&asked),
+                }
+            }
             _ => match Target::of(path) {
                 Some(target) => {
                     if self.answer_to(target) == Answer::Late {
@@ -167,6 +198,11 @@ impl World {
     /// The first time that it is asked, and no other.
     pub(crate) fn once(&self) -> bool {
         !self.failed.swap(true, Ordering::Relaxed)
+    }
+
+    /// The same of the metadata service.
+    pub(crate) fn once_imds(&self) -> bool {
+        !self.imds_failed.swap(true, Ordering::Relaxed)
     }
 
     /// Answers a request for something under `/v2/`.

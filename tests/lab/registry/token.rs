@@ -1,6 +1,5 @@
 //! `/oauth2/token`: who gets an access token, and for what.
 
-use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::header::CONTENT_TYPE;
 use hyper::{Method, Response, StatusCode};
@@ -9,18 +8,22 @@ use serde_json::{Value, json};
 use super::answers::{AUTHENTICATE, finish};
 use super::{Asked, Grant, World};
 use crate::body::Body;
-use crate::form::{pairs, value};
+use crate::form::{pairs, read, value};
+use crate::identity::{Identity, IdentityKind};
 use crate::secrets::{NOBODY, USER, access_token, basic};
 use crate::settings::{Answer, Grants};
 
-/// The longest form that is read.
-const LONGEST: usize = 64 << 10;
-
 /// Who asks for a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Who {
+    /// A repository-scoped token.
     Known,
+    /// Somebody of the directory who has a right on the registry.
+    Identity,
     Anonymous,
     Stranger,
+    /// An application that the directory does not know.
+    Unregistered,
 }
 
 impl World {
@@ -35,16 +38,15 @@ impl World {
         let form;
         let who;
         if *asked.method == Method::POST {
-            let Ok(body) = Limited::new(body, LONGEST).collect().await else {
+            let Some(read) = read(body).await else {
                 return self.bad_form(asked);
             };
-            form = pairs(&String::from_utf8_lossy(&body.to_bytes()));
+            form = read;
             let field = |key| value(&form, key).filter(|text| !text.is_empty());
             refresh = field("grant_type") == Some("refresh_token");
             who = match (field("grant_type"), field("username")) {
                 (Some("refresh_token"), _) => {
-                    let known = field("refresh_token") == Some(&self.secrets.identity_token);
-                    if known { Who::Known } else { Who::Stranger }
+                    self.holder(field("refresh_token").unwrap_or_default())
                 }
                 (Some("password"), None) => Who::Anonymous,
                 // containerd notes that ACR answers its form with 400, and asks again with GET; the Azure CLI, which
@@ -66,10 +68,13 @@ impl World {
             };
         }
         let refused = match who {
-            Who::Known => false,
+            Who::Known | Who::Identity => false,
             Who::Anonymous => !self.registry.anonymous,
-            Who::Stranger => true,
+            Who::Stranger | Who::Unregistered => true,
         };
+        if who == Who::Unregistered && answer != Answer::RefuseAll {
+            return self.unregistered(asked);
+        }
         if refused || answer == Answer::RefuseAll {
             return self.refuse_token(asked, !refresh);
         }
@@ -81,8 +86,7 @@ impl World {
             return finish(builder, Body::chunked("a token, in a manner of speaking"));
         }
         // A token is issued whatever is granted; what is missing shows when it is used.
-        let anonymous = matches!(who, Who::Anonymous);
-        let grants = self.granted(&form, anonymous);
+        let grants = self.granted(&form, who);
         let access: Vec<Value> = grants
             .iter()
             .map(|grant| json!({ "type": "repository", "name": grant.name, "actions": grant.actions }))
@@ -94,14 +98,46 @@ impl World {
     }
 
     fn who(&self, user: &str, password: &str) -> Who {
-        let known = (user == USER && password == self.secrets.password)
-            || (user == NOBODY && password == self.secrets.identity_token);
-        if known { Who::Known } else { Who::Stranger }
+        if user == USER && password == self.secrets.password {
+            return Who::Known;
+        }
+        if user == NOBODY {
+            return self.holder(password);
+        }
+        match self.entra.client(user) {
+            None if is_guid(user) => Who::Unregistered,
+            Some(client)
+                if client.kind == IdentityKind::Application
+                    && password == self.secrets.client_secret
+                    && self.has_role(client) =>
+            {
+                Who::Identity
+            }
+            // The admin user, too: it is off.
+            _ => Who::Stranger,
+        }
+    }
+
+    /// Who has this refresh token.
+    fn holder(&self, refresh: &str) -> Who {
+        if refresh == self.secrets.identity_token {
+            Who::Known
+        } else if self.exchanged_for(refresh).is_some() {
+            Who::Identity
+        } else {
+            Who::Stranger
+        }
+    }
+
+    /// Whether somebody has a right on this registry.
+    pub(super) fn has_role(&self, identity: &Identity) -> bool {
+        let roles = self.registry.roles.iter().filter_map(|name| self.entra.identities.get(name));
+        roles.into_iter().any(|one| one.object_id == identity.object_id)
     }
 
     /// What of the scopes asked for is granted; a scope of which nothing is left does not stand in the token.
-    fn granted(&self, form: &[(String, String)], anonymous: bool) -> Vec<Grant> {
-        let pull = anonymous || self.registry.grants == Grants::Pull;
+    fn granted(&self, form: &[(String, String)], who: Who) -> Vec<Grant> {
+        let pull = who == Who::Anonymous || self.registry.grants == Grants::Pull;
         let may = |action: &str| match action {
             "pull" => pull,
             "metadata_read" => pull && self.registry.list_tags,
@@ -116,6 +152,10 @@ impl World {
                 if self.registry.hub && !self.registry.images.contains_key(name) {
                     return None;
                 }
+                let only = &self.registry.role_repositories;
+                if who == Who::Identity && !only.is_empty() && only.iter().all(|one| one != name) {
+                    return None;
+                }
                 let actions: Vec<_> =
                     actions.split(',').filter(|one| may(one)).map(str::to_owned).collect();
                 (!actions.is_empty()).then(|| Grant { name: name.to_owned(), actions })
@@ -125,18 +165,32 @@ impl World {
 
     /// 401. A refused refresh token or exchange is told nothing at all, not even a content type.
     pub(super) fn refuse_token(&self, asked: &Asked<'_>, speaking: bool) -> Response<Body> {
-        let builder = self.bare(asked, StatusCode::UNAUTHORIZED);
         if !speaking {
-            return finish(builder, Body::whole(""));
+            return finish(self.bare(asked, StatusCode::UNAUTHORIZED), Body::whole(""));
         }
         let message = format!("{AUTHENTICATE} CorrelationId: {}", asked.correlation);
+        self.unauthorized(asked, &message)
+    }
+
+    fn unregistered(&self, asked: &Asked<'_>) -> Response<Body> {
+        self.unauthorized(asked, "Application not registered with AAD.")
+    }
+
+    fn unauthorized(&self, asked: &Asked<'_>, message: &str) -> Response<Body> {
         let body = json!({ "errors": [{ "code": "UNAUTHORIZED", "message": message }] });
-        let builder = builder.header(CONTENT_TYPE, "application/json; charset=utf-8");
+        let builder = self
+            .bare(asked, StatusCode::UNAUTHORIZED)
+            .header(CONTENT_TYPE, "application/json; charset=utf-8");
         finish(builder, Body::whole(format!("{body}\n")))
     }
 
     /// 400 for a form that the registry does not take; what it says then was never recorded.
-    fn bad_form(&self, asked: &Asked<'_>) -> Response<Body> {
+    pub(super) fn bad_form(&self, asked: &Asked<'_>) -> Response<Body> {
         finish(self.bare(asked, StatusCode::BAD_REQUEST), Body::whole(""))
     }
+}
+
+fn is_guid(text: &str) -> bool {
+    let lengths: Vec<_> = text.split('-').map(str::len).collect();
+    lengths == [8, 4, 4, 4, 12] && text.chars().all(|c| c == '-' || c.is_ascii_hexdigit())
 }

@@ -7,6 +7,10 @@
 
 mod client;
 mod dns;
+mod entra;
+mod exchange;
 mod hosts;
+mod imds;
+mod node;
 mod registry;
 mod scenarios;

@@ -3,7 +3,7 @@
 use crate::client::{Said, ask};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use lab::{CANARY, Lab, Scenario};
+use lab::{Lab, Scenario};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -87,7 +87,12 @@ async fn a_token_says_what_is_granted_and_is_issued_anyway() {
     let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
     assert_eq!(claims["access"][0]["actions"][0], "pull");
     assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 4500);
-    assert!(good.contains(CANARY) && lab.secrets.iter().any(|secret| good.contains(secret)));
+    assert!(lab.secrets.iter().any(|secret| good.contains(secret)));
+    let shown = good.split_whitespace().nth(2).unwrap();
+    assert!(lab::is_signed(shown), "{shown}");
+    // A leak of the second part alone can be told, too.
+    let second = shown.split('.').nth(1).unwrap();
+    assert!(lab.secrets.iter().any(|secret| second.contains(secret)));
     assert_eq!(ask(&lab, "HEAD", V1, &good, "").await.status, 200);
 
     let wrong = STANDARD.encode("pull-token:guess");

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use lab::{DnsFault, HostFault, Kind, Scenario, scenarios};
+use lab::{DnsFault, Grants, HostFault, Kind, Scenario, scenarios};
 
 #[test]
 fn the_folder_holds_exactly_the_embedded_scenarios() {
@@ -52,6 +52,21 @@ fn a_difference_replaces_what_it_names_and_leaves_the_rest() {
 }
 
 #[test]
+fn a_scenario_can_extend_another() {
+    let scenario =
+        Scenario::parse("extends = \"node-healthy\"\nregistry.grants = \"none\"").unwrap();
+    let (below, healthy) = (Scenario::named("node-healthy"), Scenario::named("healthy"));
+    let (below, healthy) = (below.unwrap().unwrap(), healthy.unwrap().unwrap());
+    assert!(scenario.node.on && scenario.hosts.contains_key("169.254.169.254:80"));
+    assert_eq!(scenario.registry.grants, Grants::None);
+    assert_eq!(scenario.story.en, below.story.en);
+    // And what neither says is as in the healthy world, which has none of this.
+    assert_eq!(scenario.registry.login_server, healthy.registry.login_server);
+    assert!(!healthy.node.on && healthy.hosts.keys().all(|host| !host.starts_with("169.")));
+    assert!(!healthy.dns.records.contains_key("login.microsoftonline.com"));
+}
+
+#[test]
 fn a_slip_of_the_pen_is_named() {
     for (text, named) in [
         ("registry.awnser = \"outage\"", "awnser"),
@@ -60,6 +75,11 @@ fn a_slip_of_the_pen_is_named() {
         ("dns.order = [\"10.0.0.9\"]", "10.0.0.9"),
         ("registry.only.ping = \"missing\"", "no such answer"),
         ("hosts = [", "TOML"),
+        ("extends = \"no-such-scenario\"", "no-such-scenario"),
+        ("extends = 7", "extends"),
+        ("registry.roles = [\"aks-somebody\"]", "aks-somebody"),
+        ("imds.identities = [\"aks-somebody\"]", "aks-somebody"),
+        ("registry.only.exchange = \"missing\"", "no such answer"),
     ] {
         let why = Scenario::parse(text).unwrap_err().to_string();
         assert!(why.contains(named), "{text}: {why}");

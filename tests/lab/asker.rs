@@ -1,0 +1,100 @@
+//! What the asker has: its environment, its docker config, its other files, and those of the node that it is on.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, json};
+
+use crate::identity::{Node, Provider};
+use crate::scenario::{Scenario, SignIn};
+use crate::secrets::{NOBODY, OLD_USER, Secrets, UNKNOWN_APPLICATION, USER, admin};
+
+/// Where a node of AKS keeps what it signs in with.
+const AZURE_JSON: &str = "/etc/kubernetes/azure.json";
+const PROVIDER_CONFIG: &str = "/var/lib/kubelet/credential-provider-config.yaml";
+const PROVIDER: &str = "/var/lib/kubelet/credential-provider/acr-credential-provider";
+const OTHER_PROVIDER: &str = "/var/lib/kubelet/credential-provider/other-credential-provider";
+const SCRIPT: &str = "#!/bin/sh\n";
+/// The number of 32-bit ARM in the header of a program.
+const ARM: char = '\u{28}';
+
+pub(crate) fn environment(scenario: &Scenario, secrets: &Secrets) -> BTreeMap<String, String> {
+    let filled = |value: &String| {
+        let value = value.replace("PROXY-PASSWORD", &secrets.proxy_password);
+        secrets.fill(&value, &scenario.registry.login_server)
+    };
+    scenario.ask.environment.iter().map(|(name, value)| (name.clone(), filled(value))).collect()
+}
+
+/// The asker's files, with the sign-in written into them. What it is said to have itself goes before what nodes have.
+pub(crate) fn files(scenario: &Scenario, secrets: &Secrets) -> BTreeMap<String, String> {
+    let mut files = of_node(&scenario.node);
+    files.extend(scenario.ask.files.clone());
+    for text in files.values_mut() {
+        *text = secrets.fill(text, &scenario.registry.login_server);
+    }
+    files
+}
+
+fn of_node(node: &Node) -> BTreeMap<String, String> {
+    let mut files = BTreeMap::new();
+    if !node.on {
+        return files;
+    }
+    let (path, program) = match node.provider {
+        Provider::There => (PROVIDER, SCRIPT.to_owned()),
+        Provider::Missing => (OTHER_PROVIDER, SCRIPT.to_owned()),
+        Provider::OtherMachine => (PROVIDER, program_for_arm()),
+        Provider::NoFolder => ("", String::new()),
+    };
+    for (path, text) in [
+        (AZURE_JSON, node.azure_json.clone()),
+        (PROVIDER_CONFIG, node.credential_provider.clone()),
+        (path, program),
+    ] {
+        if !text.is_empty() {
+            files.insert(path.to_owned(), text);
+        }
+    }
+    files
+}
+
+/// The first bytes of a 64-bit program: its mark, its kind (2: to be run), its machine. All are ASCII.
+fn program_for_arm() -> String {
+    let mut header = String::from("\u{7f}ELF\u{2}\u{1}\u{1}");
+    header.extend(['\0'; 9]);
+    header.extend(['\u{2}', '\0', ARM, '\0', '\u{1}', '\0', '\0', '\0']);
+    header.extend(['\0'; 40]);
+    header
+}
+
+/// The sign-in as docker keeps it; a refresh token goes with the user that is nobody.
+pub(crate) fn docker_config(
+    scenario: &Scenario,
+    secrets: &Secrets,
+    login_servers: &[String],
+) -> Option<String> {
+    let basic = |user: &str, password: &str| {
+        let auth = STANDARD.encode(format!("{user}:{password}"));
+        json!({ "auth": auth })
+    };
+    let token = |token: &str| {
+        let auth = STANDARD.encode(format!("{NOBODY}:"));
+        json!({ "auth": auth, "identitytoken": token })
+    };
+    let entry = match scenario.ask.sign_in {
+        SignIn::Password => basic(USER, &secrets.password),
+        SignIn::WrongPassword => basic(USER, &secrets.wrong_password),
+        SignIn::IdentityToken => token(&secrets.identity_token),
+        SignIn::StaleIdentityToken => token(&secrets.stale_identity_token),
+        SignIn::ExposeToken => basic(NOBODY, &secrets.identity_token),
+        SignIn::StaleExposeToken => basic(NOBODY, &secrets.stale_identity_token),
+        SignIn::Admin => basic(admin(&scenario.registry.login_server), &secrets.admin_password),
+        SignIn::UnknownApplication => basic(UNKNOWN_APPLICATION, &secrets.client_secret),
+        SignIn::DisabledToken => basic(OLD_USER, &secrets.wrong_password),
+        SignIn::None => return None,
+    };
+    let auths: Map<_, _> = login_servers.iter().map(|name| (name.clone(), entry.clone())).collect();
+    Some(json!({ "auths": auths }).to_string())
+}

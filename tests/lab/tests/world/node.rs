@@ -1,0 +1,102 @@
+//! What a node has, and a world that is where it says it is.
+
+use lab::{CANARY, Lab, Scenario};
+use serde_json::Value;
+
+const AZURE_JSON: &str = "/etc/kubernetes/azure.json";
+const CONFIG: &str = "/var/lib/kubelet/credential-provider-config.yaml";
+const PROVIDER: &str = "/var/lib/kubelet/credential-provider/acr-credential-provider";
+
+async fn world(text: &str) -> Lab {
+    lab::start(&Scenario::parse(text).unwrap()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_node_has_files_and_others_have_not() {
+    assert!(world("").await.files.is_empty());
+    let files = world("node.on = true").await.files;
+    assert_eq!(files.len(), 3);
+    let config: Value = serde_json::from_str(&files[AZURE_JSON]).unwrap();
+    assert_eq!(config["userAssignedIdentityID"], "2d9e4b76-18c3-4fa5-b0d7-63a1f8e5c942");
+    assert!(files[CONFIG].contains("kind: CredentialProviderConfig"));
+    assert_eq!(files[PROVIDER], "#!/bin/sh\n");
+
+    let text = "[node]\non = true\nazure_json = \"\"\ncredential_provider = \"\"\n";
+    for (provider, path) in [
+        ("missing", Some("/var/lib/kubelet/credential-provider/other-credential-provider")),
+        ("other-machine", Some(PROVIDER)),
+        ("no-folder", None),
+    ] {
+        let files = world(&format!("{text}provider = \"{provider}\"")).await.files;
+        assert_eq!(files.keys().next().map(String::as_str), path, "{provider}");
+        assert!(files.len() <= 1);
+        if provider == "other-machine" {
+            let header = files[PROVIDER].as_bytes();
+            assert_eq!((&header[..4], header.len()), (&b"\x7fELF"[..], 64));
+            assert_eq!((header[16], header[18], header[19]), (2, 40, 0));
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_written_into_files_can_be_recognised() {
+    let lab = world(
+        r#"
+        node.on = true
+        node.azure_json = "$CLIENT_SECRET $OLD_CLIENT_SECRET $ASSERTION"
+        ask.environment.A = "PROXY-PASSWORD $CLIENT_SECRET"
+        "#,
+    )
+    .await;
+    let words: Vec<_> = lab.files[AZURE_JSON].split(' ').collect();
+    assert!(words[0].contains(CANARY) && words[1].contains(CANARY) && words[0] != words[1]);
+    assert!(lab::is_signed(words[2]));
+    for word in &words {
+        assert!(lab.secrets.iter().any(|secret| secret == word), "{word}");
+    }
+    let parts: Vec<_> = words[2].split('.').take(2).collect();
+    for part in parts {
+        assert!(lab.secrets.iter().any(|secret| part.contains(secret)), "{part}");
+    }
+    assert!(lab.environment["A"].ends_with(words[0]) && !lab.environment["A"].contains("PASSWORD"));
+    assert!(lab.secrets.iter().all(|secret| secret.len() > 12), "too short to be told from chance");
+}
+
+/// The same world with every address on loopback, where a test may listen.
+const HERE: &str = r#"
+    dns.order = ["127.81.7.4:5353"]
+    dns.servers."127.81.7.4:5353" = {}
+    dns.records."contoso.azurecr.io" = ["10 A 127.81.7.5"]
+    hosts."127.81.7.5:8443" = { role = "registry" }
+    hosts."127.81.7.6:8443" = { role = "portal", fault = "refuse" }
+    hosts."127.81.7.7:8443" = { role = "portal", fault = "no-route" }
+"#;
+
+/// Takes away the hosts of the healthy world, whose addresses this machine has not.
+fn only_here(mut scenario: Scenario) -> Scenario {
+    scenario.hosts.retain(|host, _| host.starts_with("127."));
+    scenario
+}
+
+#[tokio::test]
+async fn a_world_can_be_where_it_says_it_is() {
+    let scenario = only_here(Scenario::parse(HERE).unwrap());
+    let addresses = lab::addresses(&scenario).unwrap();
+    let listed: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+    for there in ["127.81.7.4", "127.81.7.5", "127.81.7.6", "10.1.0.4"] {
+        assert!(listed.iter().any(|ip| ip == there), "{there} in {listed:?}");
+    }
+    assert!(!listed.iter().any(|ip| ip == "127.81.7.7"), "{listed:?}");
+
+    let lab = lab::start_as_seen(&scenario).await.unwrap();
+    assert!(lab.routes.is_empty());
+    assert_eq!(lab.registry.to_string(), "127.81.7.5:8443");
+    let url = "https://contoso.azurecr.io/v2/";
+    assert_eq!(crate::client::ask(&lab, "GET", url, "", "").await.status, 401);
+    let server = lab.name_servers[0];
+    assert_eq!(server.to_string(), "127.81.7.4:5353");
+    assert!(tokio::net::TcpStream::connect(server).await.is_ok());
+    assert!(tokio::net::TcpStream::connect("127.81.7.6:8443").await.is_err());
+    // Nobody else can be there.
+    assert!(lab::start_as_seen(&scenario).await.is_err());
+}
