@@ -123,7 +123,6 @@ impl World {
             },
             (None, Some(assertion)) => {
                 let own = field("client_assertion_type") == Some(BY_JWT)
-                    && assertion == self.secrets.assertion
                     && verify(Issuer::Cluster, assertion).is_some();
                 if own { Ok((client, Proof::Assertion)) } else { Err(70_021) }
             }
