@@ -97,7 +97,9 @@ impl Verdict {
             add(list, step, finding, consequences);
         }
         for step in &report.steps {
-            if let Some(End::Broke { why }) = &step.end {
+            if let Some(End::Broke { why }) = &step.end
+                && !is_explained(why)
+            {
                 let consequences = blocked_by(report, &[&step.name]);
                 add(&mut verdict.unknown, step, why, consequences);
             }

@@ -123,9 +123,11 @@ fn each_yields_what_it_expects_and_nothing_else() {
 }
 
 /// Codes that no world can bring about, and the tests that do.
-const ELSEWHERE: [&str; 15] = [
+const ELSEWHERE: [&str; 17] = [
     "identity/auth-file-unreadable", // tests/cli.rs
     "identity/helper-failed",
+    "identity/az-failed", // tests/identity.rs
+    "node/files-not-readable",
     "manifest/foreign-layers", // tests/artifacts.rs, tests/hostile.rs
     "manifest/index-in-index",
     "registry/data-host-no-answer",
@@ -147,6 +149,7 @@ fn every_code_is_brought_about() {
         include_str!("artifacts.rs"),
         include_str!("cli.rs"),
         include_str!("hostile.rs"),
+        include_str!("identity.rs"),
         include_str!("plan.rs"),
     ]
     .concat();

@@ -18,8 +18,8 @@ const ISSUER_UNREACHABLE: u64 = 90_061;
 /// There is no such audience in the directory.
 const NO_AUDIENCE: [u64; 2] = [50_001, 500_011];
 
-/// Why an application that a registry refuses would get no token of Entra's either; `None` where it gets one, or
-/// that cannot be told.
+/// Why an application that a registry refuses gets no token of Entra's either, or that it does; `None` where that
+/// cannot be told.
 pub(super) async fn why_refused(cx: &Cx, application: &Application) -> Option<Trouble> {
     let tenant = application.tenant.clone()?;
     let asking = entra::Application {
@@ -30,7 +30,10 @@ pub(super) async fn why_refused(cx: &Cx, application: &Application) -> Option<Tr
     };
     // A registry checks the password itself: that there is no way to Entra from here is no reason.
     match entra::token(cx, &asking, REGISTRY_AUDIENCE).await {
-        Err(refused @ Refused::Said { .. }) => Some(said(&asking, &refused)),
+        // Registries check the password for themselves, whatever audiences there are.
+        Err(refused @ Refused::Said { .. }) if !refused.is(&NO_AUDIENCE) => {
+            Some(said(&asking, &refused))
+        }
         Err(_) => None,
         Ok(token) => {
             let object_id = Principal::of(&token).object_id;

@@ -18,7 +18,7 @@ use futures::future::join;
 
 use crate::{
     image::Understood,
-    kit::{Cx, Got, Halt, Secret, Who, azure::{Endpoints, imds}},
+    kit::{Cx, Finding, Got, Halt, Secret, Who, azure::{Endpoints, imds}},
     node::{Directory, Node, Place, SignsIn},
 };
 pub(crate) use credential::Application;
@@ -143,9 +143,9 @@ fn only_for_azure(cx: &Cx, understood: &Understood, signing: Got<Identity>) -> G
     Ok(identity)
 }
 
-/// Why Entra would refuse an application that a registry refuses; that nodes were left behind, where their machine
-/// has a kubelet's identity by now.
-pub(crate) async fn why_refused(cx: &Cx, application: &Application) -> Option<Trouble> {
+/// Says why a registry refuses an application: what Entra has against it; or that the node was left behind, where
+/// its machine has a kubelet's identity by now.
+pub(crate) async fn tell_why_refused(cx: &Cx, application: &Application) {
     let (why, attached) =
         join(application::why_refused(cx, application), managed::the_only_one(cx)).await;
     let kubelets = attached.and_then(|attached| match &attached.credential {
@@ -156,13 +156,12 @@ pub(crate) async fn why_refused(cx: &Cx, application: &Application) -> Option<Tr
     });
     match (why, kubelets) {
         (why, Some(attached)) => {
-            let said = why.and_then(|why| serde_json::to_value(why).ok());
-            let said = said.and_then(|why| Some(why.as_object()?.keys().next()?.clone()));
-            let client_id = application.client_id.clone();
-            let place = application.place.clone();
-            Some(Trouble::NodeStillSpMode { client_id, attached, said, place })
+            let said = why.and_then(|why| Finding::from(why).code.split('/').next_back().map(str::to_owned));
+            let (client_id, place) = (application.client_id.clone(), application.place.clone());
+            cx.tell(Trouble::NodeStillSpMode { client_id, attached, said, place });
         }
-        (why, None) => why,
+        (Some(why), None) => cx.tell(why),
+        (None, None) => {}
     }
 }
 

@@ -256,7 +256,8 @@ async fn who_signs_in(
         Ok(azure_json) => azure_json,
         Err(said) => return corrupt(said),
     };
-    let endpoints = Rc::new(endpoints(cx, &azure_json).await);
+    let (endpoints, known) = endpoints(cx, &azure_json).await;
+    let endpoints = Rc::new(endpoints);
     let azures = understood.asked.host.azure();
     let image = format!("{}/", understood.asked.registry);
     let other_cloud = azures.is_some_and(|name| name.suffix != endpoints.suffix);
@@ -266,12 +267,11 @@ async fn who_signs_in(
         cx.tell(Trouble::RegistryOtherCloud { registry, cloud, suffix });
     }
     if login_server(&image, &endpoints.suffix).is_none() {
-        if let Some((provider, _)) = asked.filter(|_| !other_cloud && !azure_json.asks_for_endpoints) {
+        if let Some((provider, _)) = asked.filter(|_| known && !other_cloud) {
             missed(cx, understood, "provider", shown(cx, CREDENTIAL_PROVIDERS), provider);
         }
-        // Where its cloud's names are asked for elsewhere, they are not known here.
-        let unknown = azures.is_none() || azure_json.asks_for_endpoints;
-        return Ok(Node::new(if unknown { SignsIn::Unknown } else { SignsIn::Nobody }));
+        let certain = known && azures.is_some();
+        return Ok(Node::new(if certain { SignsIn::Nobody } else { SignsIn::Unknown }));
     }
     let cloud = endpoints.cloud.clone();
     let place = Place { node_group: azure_json.group, pool: pool(cx).await };
@@ -306,21 +306,21 @@ async fn pool(cx: &Cx) -> Option<String> {
     parts.next().filter(|pool| pool.chars().all(|c| c.is_ascii_alphanumeric())).map(str::to_owned)
 }
 
-/// What the cloud of the node calls its hosts.
-async fn endpoints(cx: &Cx, azure_json: &AzureJson) -> Endpoints {
+/// What the cloud of the node calls its hosts, and whether that is known here: a node may also ask for it.
+async fn endpoints(cx: &Cx, azure_json: &AzureJson) -> (Endpoints, bool) {
     let endpoints = Endpoints::named(&azure_json.cloud);
     if !Endpoints::are_in_a_file(&azure_json.cloud) {
-        return endpoints;
+        return (endpoints, !azure_json.asks_for_endpoints);
     }
     let named = cx.world.variables.get("AZURE_ENVIRONMENT_FILEPATH").map(String::as_str);
     let file = named.unwrap_or(ENVIRONMENT);
     let read = cx.world.read(&cx.world.of_node(file)).await.map_err(|unread| unread.to_string());
     match read.and_then(|bytes| yaml(&bytes)) {
-        Ok(said) => endpoints.with_file(&said),
+        Ok(said) => (endpoints.with_file(&said), !azure_json.asks_for_endpoints),
         Err(said) => {
             let (cloud, file) = (azure_json.cloud.clone(), shown(cx, file));
             cx.tell(Trouble::EnvironmentFileMissing { cloud, file, said });
-            endpoints
+            (endpoints, false)
         }
     }
 }

@@ -260,10 +260,8 @@ impl Session {
             let from = self.identity.source();
             return Trouble::PullsecretShortLivedToken { expired, from }.into();
         }
-        if let Some(application) = &self.identity.application
-            && let Some(why) = identity::why_refused(cx, application).await
-        {
-            return why.into();
+        if let Some(application) = &self.identity.application {
+            identity::tell_why_refused(cx, application).await;
         }
         let nobody = timeout(NOBODY_WAIT, Box::pin(self.nobody_gets(cx))).await.ok().flatten();
         let said = refusal.body.message;

@@ -17,6 +17,8 @@ use crate::kit::{
 
 /// How long it may take to get a token, all in all: it is on the machine's own link.
 pub const IMDS_WAIT: Duration = Duration::from_secs(5);
+/// How long a connection may take: it crosses no network, so a first packet that was lost is all that is allowed for.
+const CONNECT_WAIT: Duration = Duration::from_secs(3);
 /// How often it is asked where it is busy, and how long the pauses between are: it says so itself when it is
 /// asked too much, and while it is being updated.
 const TRIES: u32 = 3;
@@ -165,7 +167,9 @@ async fn token_over(
     audience: &str,
     line: impl Future<Output = Result<Line, Unopened>>,
 ) -> Result<Issued, Refused> {
-    let line = line.await.map_err(|unopened| Refused::Unreachable(unopened.fault))?;
+    let line = timeout(CONNECT_WAIT, line).await;
+    let line = line.map_err(|_| Refused::Unreachable(Fault::NoAnswer))?;
+    let line = line.map_err(|unopened| Refused::Unreachable(unopened.fault))?;
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.append_pair("api-version", "2018-02-01").append_pair("resource", audience);
     query.extend_pairs(which.parameter());

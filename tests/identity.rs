@@ -1,0 +1,163 @@
+//! Who signs in, as the program finds it on a real machine: files that may not be read, the Azure CLI, no network.
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
+
+mod journeys;
+mod program;
+
+use std::{fs, path::Path, time::Instant};
+
+use check_acr::{Report, Verdict};
+use futures::stream::{self, StreamExt};
+use lab::Scenario;
+use program::{Said, codes, program};
+
+/// A registry where nobody is asked anything: what is said of the identity is said without it.
+const ASKED: &str = "contoso.azurecr.io/team/app:v1";
+
+fn write(root: &Path, file: &str, text: &str) {
+    let file = root.join(file.trim_start_matches('/'));
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(file, text).unwrap();
+}
+
+/// The codes that a run of the identity step alone tells, whatever they weigh.
+fn told(said: &Said) -> Vec<String> {
+    let document = said.json();
+    ["causes", "unknown", "warnings"].iter().flat_map(|list| codes(&document, list)).collect()
+}
+
+fn identity(args: &[&str], path: Option<&Path>) -> Said {
+    let args: Vec<&str> = [&[ASKED, "--only", "identity", "-o", "json"], args].concat();
+    let mut program = program(&args);
+    if let Some(path) = path {
+        program.env("PATH", path);
+    }
+    Said::of(program.output().unwrap())
+}
+
+#[test]
+fn files_that_may_not_be_read_are_no_answer() {
+    let root = tempfile::tempdir().unwrap();
+    for file in ["/etc/kubernetes/azure.json", "/var/lib/kubelet/credential-provider-config.yaml"] {
+        write(root.path(), file, "{}");
+        let file = root.path().join(file.trim_start_matches('/'));
+        let mut permissions = fs::metadata(&file).unwrap().permissions();
+        std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o000);
+        fs::set_permissions(&file, permissions).unwrap();
+    }
+    // The program, and what it has to look into, where anybody may go: root is let in everywhere.
+    let copy = root.path().join("check-acr");
+    fs::copy(env!("CARGO_BIN_EXE_check-acr"), &copy).unwrap();
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(root.path(), open).unwrap();
+    let mut program = std::process::Command::new(&copy);
+    program.args([ASKED, "--only", "identity", "-o", "json", "--node-root"]).arg(root.path());
+    program.env_clear();
+    if fs::read(root.path().join("etc/kubernetes/azure.json")).is_ok() {
+        std::os::unix::process::CommandExt::uid(&mut program, 65_534);
+    }
+    let said = Said::of(program.output().unwrap());
+    assert_eq!((said.code, told(&said)), (Some(3), vec!["node/files-not-readable".to_owned()]));
+}
+
+#[test]
+fn node_files_below_another_root() {
+    let root = tempfile::tempdir().unwrap();
+    write(root.path(), "/etc/kubernetes/azure.json", "{ \"aadClientId\": \"canary-canary");
+    let folder = root.path().to_str().unwrap();
+    let said = identity(&["--node-root", folder], None);
+    assert_eq!(
+        told(&said),
+        ["node/credprovider-not-configured", "node/azurejson-missing-or-corrupt"],
+        "{}",
+        said.out
+    );
+    assert!(said.out.contains(folder) && !said.out.contains("canary"), "{}", said.out);
+    // A fix that asks again asks of the same files.
+    let empty = tempfile::tempdir().unwrap();
+    let said = identity(&["--node-root", empty.path().to_str().unwrap(), "--as", "node"], None);
+    assert_eq!((said.code, told(&said)), (Some(3), vec!["identity/no-node-files".to_owned()]));
+}
+
+#[test]
+fn a_special_file_in_place_of_a_nodes_holds_nobody_up() {
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir_all(root.path().join("etc/kubernetes/azure.json")).unwrap();
+    let said = identity(&["--node-root", root.path().to_str().unwrap()], None);
+    assert!(told(&said).contains(&"node/azurejson-missing-or-corrupt".to_owned()), "{}", said.out);
+    let root = tempfile::tempdir().unwrap();
+    write(root.path(), "/etc/kubernetes/azure.json", "");
+    let pipe = root.path().join("var/lib/kubelet/credential-provider-config.yaml");
+    fs::create_dir_all(pipe.parent().unwrap()).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let began = Instant::now();
+    let said = identity(&["--node-root", root.path().to_str().unwrap()], None);
+    assert_eq!(told(&said), ["node/credprovider-config-unreadable"], "{}", said.out);
+    assert!(began.elapsed().as_secs() < 20, "it hangs");
+}
+
+#[test]
+fn the_azure_cli_is_asked_and_never_trusted() {
+    let folder = tempfile::tempdir().unwrap();
+    let az = |script: &str| {
+        let file = folder.path().join("az");
+        fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(&file, open).unwrap();
+        identity(&["--as", "az"], Some(folder.path()))
+    };
+    // What it was asked for is what a registry takes.
+    let token = "canary.eyJhcHBpZCI6ICJjbGllbnQiLCAib2lkIjogIm9iamVjdCIsICJ1cG4iOiAibWFyaWFAY29udG9zby5leGFtcGxlIn0.canary";
+    let good = az(&format!(
+        "case \"$*\" in *https://containerregistry.azure.net*) echo '{{\"accessToken\":\"{token}\"}}' ;; *) exit 9 ;; esac"
+    ));
+    let steps = good.json()["steps"].to_string();
+    assert!(steps.contains("maria@contoso.example") && steps.contains("object"), "{steps}");
+    for (script, said) in [
+        ("echo 'ERROR: Please run az login to setup account.' >&2; exit 1", "Please run az login"),
+        ("echo canary; exit 0", "exit status: 0"),
+        ("echo '{\"accessToken\":\"canary-canary\"}'; exit 4", "exit status: 4"),
+        ("kill -9 $$", "signal"),
+        ("exec 2>&1; i=0; while [ $i -lt 40000 ]; do echo canary-canary-canary-canary; i=$((i+1)); done", ""),
+    ] {
+        let failed = az(script);
+        assert_eq!(failed.causes(), ["identity/az-failed"], "{script}: {}", failed.out);
+        assert!(failed.out.contains(said), "{script}: {}", failed.out);
+        assert!(!failed.out.contains("canary"), "{script}: {}", failed.out);
+    }
+    let empty = tempfile::tempdir().unwrap();
+    let none = identity(&["--as", "az"], Some(empty.path()));
+    assert_eq!(none.causes(), ["identity/az-failed"], "{}", none.out);
+}
+
+/// Whatever answers in place of the metadata service, it is one finding and does not take long.
+#[tokio::test]
+async fn the_metadata_service_holds_nobody_up() {
+    let worlds = [
+        ("hosts.\"169.254.169.254:80\".fault = \"refuse\"", "identity/imds-unreachable"),
+        ("hosts.\"169.254.169.254:80\".fault = \"blackhole\"", "identity/imds-unreachable"),
+        ("hosts.\"169.254.169.254:80\".fault = \"reset\"", "identity/imds-unreachable"),
+        ("hosts.\"169.254.169.254:80\".fault = \"mute\"", "identity/imds-silent"),
+        ("imds.answer = \"html\"", "identity/imds-intercepted"),
+        ("imds.answer = \"endless\"", "identity/imds-intercepted"),
+        ("imds.answer = \"long\"", "identity/imds-intercepted"),
+        ("imds.answer = \"throttled\"", "identity/imds-throttled-or-flaky"),
+        ("imds.answer = \"outage\"", "identity/imds-throttled-or-flaky"),
+    ];
+    let runs = worlds.map(|(text, code)| async move {
+        let scenario = Scenario::parse(&format!("extends = \"node-healthy\"\n{text}")).unwrap();
+        let lab = lab::start(&scenario).await.unwrap();
+        let events = journeys::run(&scenario, &lab, std::time::Duration::from_secs(60)).await;
+        let verdict = Verdict::of(&Report::of(&events), &checks::words().unwrap());
+        let found = verdict.causes.iter().chain(&verdict.unknown);
+        let found: Vec<_> = found.map(|cause| cause.finding.code.as_str()).collect();
+        assert_eq!(found, [code], "{text}");
+        let took = events.iter().find_map(|event| match &event.what {
+            checks::kit::What::Finished { step, took_ms, .. } if step == "identity" => Some(*took_ms),
+            _ => None,
+        });
+        assert!(took.unwrap() < 6_000, "{text}: {took:?} ms");
+    });
+    // Not all at once: a loaded machine is late by itself.
+    stream::iter(runs).buffered(3).collect::<Vec<()>>().await;
+}
