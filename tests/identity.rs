@@ -118,7 +118,10 @@ fn the_azure_cli_is_asked_and_never_trusted() {
         ("echo canary; exit 0", "exit status: 0"),
         ("echo '{\"accessToken\":\"canary-canary\"}'; exit 4", "exit status: 4"),
         ("kill -9 $$", "signal"),
-        ("exec 2>&1; i=0; while [ $i -lt 40000 ]; do echo canary-canary-canary-canary; i=$((i+1)); done", ""),
+        (
+            "exec 2>&1; i=0; while [ $i -lt 40000 ]; do echo canary-canary-canary-canary; i=$((i+1)); done",
+            "",
+        ),
     ] {
         let failed = az(script);
         assert_eq!(failed.causes(), ["identity/az-failed"], "{script}: {}", failed.out);
@@ -153,7 +156,9 @@ async fn the_metadata_service_holds_nobody_up() {
         let found: Vec<_> = found.map(|cause| cause.finding.code.as_str()).collect();
         assert_eq!(found, [code], "{text}");
         let took = events.iter().find_map(|event| match &event.what {
-            checks::kit::What::Finished { step, took_ms, .. } if step == "identity" => Some(*took_ms),
+            checks::kit::What::Finished { step, took_ms, .. } if step == "identity" => {
+                Some(*took_ms)
+            }
             _ => None,
         });
         assert!(took.unwrap() < 6_000, "{text}: {took:?} ms");

@@ -122,6 +122,16 @@ impl Identity {
         Self::new(Credential::Nobody, None)
     }
 
+    /// An application, by its name and password.
+    pub(super) fn of(application: Application, from: String) -> Self {
+        let (user, password) = (application.client_id.clone(), application.secret.clone());
+        let credential = Credential::Password { user: user.clone(), password };
+        let principal = Some(Principal { client_id: Some(user), ..Principal::default() });
+        let kind = "service-principal";
+        let application = Some(Rc::new(application));
+        Self { principal, kind, application, ..Self::new(credential, Some(from)) }
+    }
+
     /// The same, called by another word.
     pub(super) fn called(self, kind: &'static str) -> Self {
         Self { kind, ..self }

@@ -113,15 +113,13 @@ async fn as_kubelet(cx: &Cx, node: &Node) -> Got<Identity> {
         SignsIn::Managed(which, Directory { tenant, endpoints, place }) => {
             let tenant = tenant.map(|tenant| (tenant, file.clone()));
             let asked = managed::Asked { which, endpoints, tenant, from: file, place };
-            managed::sign_in(cx, asked).await?.called("kubelet-identity")
+            let identity = managed::sign_in(cx, asked).await?;
+            let signed_in = matches!(identity.credential, Credential::Entra(_));
+            identity.called(if signed_in { "kubelet-identity" } else { "kubelet-without-token" })
         }
         SignsIn::Application { client_id, secret, directory } => {
             let Directory { tenant, endpoints, place } = directory;
-            let credential =
-                Credential::Password { user: client_id.clone(), password: secret.clone() };
-            let application = Application { client_id, secret, tenant, endpoints, place };
-            let identity = Identity::new(credential, Some(file)).called("service-principal");
-            Identity { application: Some(Rc::new(application)), ..identity }
+            Identity::of(Application { client_id, secret, tenant, endpoints, place }, file)
         }
         SignsIn::Literally(word) => {
             let credential = Credential::Password { user: word.to_owned(), password: Secret::new(word) };

@@ -37,6 +37,8 @@ pub struct Turned {
     /// What node files go by.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_id: Option<String>,
+    /// What role assignments call such a one.
+    principal_type: &'static str,
     /// The directory that was named.
     #[serde(skip_serializing_if = "Option::is_none")]
     tenant: Option<String>,
@@ -75,7 +77,7 @@ pub(super) async fn trade(
 ) -> Got<Option<Secret>> {
     let counter = Counter::read(site, wanted)?;
     let tenant = login.tenant.as_deref();
-    let refusal = match counter.trade(cx, &login.token, tenant).await? {
+    let refusal = match counter.trade(cx, login, &login.token, tenant).await? {
         Ok(token) => {
             cx.beside(look_at_management(cx.clone(), counter, login.clone()));
             return Ok(Some(token));
@@ -90,7 +92,7 @@ pub(super) async fn trade(
     let principal = &login.principal;
     if let (Some(file), Some(named), Some(own)) = (&login.tenant_from, tenant, &principal.tenant)
         && !named.eq_ignore_ascii_case(own)
-        && counter.trade(cx, &login.token, Some(own)).await?.is_ok()
+        && counter.trade(cx, login, &login.token, Some(own)).await?.is_ok()
     {
         let (host, file) = (site.host.to_string(), file.clone());
         let (named, own) = (named.to_owned(), own.clone());
@@ -104,6 +106,7 @@ pub(super) async fn trade(
         who: identity.name(),
         object_id: principal.object_id.clone(),
         client_id: principal.client_id.clone(),
+        principal_type: if principal.is_person { "User" } else { "ServicePrincipal" },
         tenant: tenant.map(str::to_owned),
         management,
         said: (!said.is_empty()).then_some(said),
@@ -149,14 +152,20 @@ impl Counter {
     async fn trade(
         &self,
         cx: &Cx,
+        login: &Login,
         token: &Secret,
         tenant: Option<&str>,
     ) -> Got<Result<Secret, NoTrade>> {
         let mut form = form_urlencoded::Serializer::new(String::new());
-        form.append_pair("access_token", token.expose())
-            .append_pair("grant_type", "access_token_refresh_token")
-            .append_pair("refresh_token", token.expose())
-            .append_pair("service", &self.service)
+        form.append_pair("access_token", token.expose());
+        // So the Azure CLI for a person, so the kubelet's provider for everybody else.
+        if login.principal.is_person {
+            form.append_pair("grant_type", "access_token");
+        } else {
+            form.append_pair("grant_type", "access_token_refresh_token")
+                .append_pair("refresh_token", token.expose());
+        }
+        form.append_pair("service", &self.service)
             .append_pair("tenant", tenant.unwrap_or_default());
         let request = Request::new(Method::POST, "/oauth2/exchange");
         let request = Request { form: Some(Secret::new(form.finish())), ..request };
@@ -192,7 +201,7 @@ impl Counter {
         let issued = imds::token(cx, which, &endpoints.management).await;
         let Ok(issued) = issued else { return "not-asked" };
         let own = login.principal.tenant.as_deref();
-        match self.trade(cx, &issued.token, own).await {
+        match self.trade(cx, login, &issued.token, own).await {
             Ok(Ok(_)) => "taken",
             Ok(Err(NoTrade::Refused(_))) => "refused",
             _ => "not-asked",

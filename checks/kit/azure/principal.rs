@@ -23,6 +23,9 @@ pub struct Principal {
     /// What the token is for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audience: Option<String>,
+    /// Whether it is a person, not a program.
+    #[serde(skip)]
+    pub is_person: bool,
     /// Until when the token holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires: Option<Timestamp>,
@@ -43,6 +46,7 @@ impl Principal {
             client_id: text("appid").or_else(|| text("azp")),
             tenant: text("tid"),
             audience: text("aud"),
+            is_person: text("idtyp").as_deref() == Some("user") || claims.contains_key("upn"),
             expires: claims.get("exp").and_then(|exp| Timestamp::from_second(exp.as_i64()?).ok()),
         }
     }
