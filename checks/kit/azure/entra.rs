@@ -104,16 +104,10 @@ async fn ask_for(cx: &Cx, who: &Application, audience: &str) -> Result<Secret, R
     let codes = answer.body.get("error_codes").and_then(|codes| codes.as_array());
     let codes: Vec<u64> =
         codes.into_iter().flatten().filter_map(serde_json::Value::as_u64).collect();
-    match answer.text("error_description") {
-        Some(words) if !codes.is_empty() => {
-            Err(Refused::Said { codes, said: first_sentence(words) })
-        }
-        _ => Err(Refused::Unclear(format!("{}, {}", answer.status, answer.said()))),
-    }
-}
-
-/// Entra's words without the ids behind them, which are different each time.
-fn first_sentence(words: &str) -> String {
-    let end = words.find("Trace ID:").unwrap_or(words.len());
-    words[..end].trim().to_owned()
+    let said = answer.said();
+    Err(if codes.is_empty() {
+        Refused::Unclear(format!("{}, {said}", answer.status))
+    } else {
+        Refused::Said { codes, said }
+    })
 }

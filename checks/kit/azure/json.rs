@@ -30,9 +30,14 @@ impl Answer {
     /// What came where JSON was due, in a few words.
     pub(super) fn said(&self) -> String {
         let said = self.text("error_description").or_else(|| self.text("error"));
-        let said = said.map(printable).or_else(|| self.kind.clone());
+        let said = said.map(|words| printable(without_ids(words))).or_else(|| self.kind.clone());
         said.unwrap_or_else(|| "not-json".to_owned())
     }
+}
+
+/// Entra's words without the ids behind them, which are different each time; the metadata service relays both.
+fn without_ids(words: &str) -> &str {
+    words[..words.find("Trace ID:").unwrap_or(words.len())].trim()
 }
 
 /// Asks, and reads the answer to its end or up to a bound.
