@@ -7,9 +7,10 @@ use checks::{
     kit::{
         Asked, Cloud, NoProxy, Platform, Secret, claims,
         net::{ErrorBody, challenges, dns},
-        printable,
+        printable, yaml,
     },
     manifest::{entry, read},
+    node::azure_json::{AzureJson, Who},
     token::endpoint::token_in,
 };
 use hickory_proto::{
@@ -51,6 +52,33 @@ proptest! {
         let found = Config::read(file.as_bytes()).unwrap().credential(&asked).unwrap();
         let Some(Credential::Password { user: named, password: given }) = found else { panic!() };
         prop_assert_eq!((named, given.expose()), (user, password.as_str()));
+    }
+
+    #[test]
+    fn a_nodes_file_is_read_in_yaml_and_in_json(client in "[a-z0-9-]{1,12}", secret in "[ -~]{0,20}", managed in any::<bool>()) {
+        let file = json!({ "aadClientId": client, "aadClientSecret": secret, "useManagedIdentityExtension": managed,
+                           "userAssignedIdentityID": client, "someday": [1, { "a": null }] });
+        let quoted = secret.replace('\'', "''");
+        let lines = format!("aadClientId: '{client}'\naadClientSecret: '{quoted}'\nuseManagedIdentityExtension: {managed}\n\
+                             userAssignedIdentityID: '{client}'\n");
+        for text in [file.to_string(), lines] {
+            let read = AzureJson::read(&yaml(text.as_bytes()).unwrap()).unwrap();
+            match (read.who, managed) {
+                (Who::Managed(which), true) => prop_assert_eq!(which.id(), client.as_str()),
+                (Who::Application { client_id, secret: given }, false) => {
+                    prop_assert_eq!((client_id.as_str(), given.expose()), (client.as_str(), secret.as_str()));
+                }
+                (Who::NeitherNor, false) => prop_assert_eq!(client.as_str(), "msi"),
+                _ => prop_assert!(false, "{}", text),
+            }
+        }
+    }
+
+    #[test]
+    fn a_nodes_file_that_is_none_is_not_quoted(text in "\\PC{0,60}") {
+        if let Err(said) = yaml(text.as_bytes()) {
+            prop_assert!(said.len() < 60, "{}", said);
+        }
     }
 
     #[test]

@@ -107,9 +107,18 @@ mod tests {
     }
 
     #[test]
+    fn yaml_that_grows_without_end_is_refused() {
+        let laughs: String =
+            (0..30).map(|i| format!("a{}: &a{} [*a{i}, *a{i}, *a{i}]\n", i + 1, i + 1)).collect();
+        assert!(yaml(format!("a0: &a0 ha\n{laughs}").as_bytes()).is_err());
+        assert!(yaml("[".repeat(100_000).as_bytes()).is_err());
+        assert!(yaml("{a: ".repeat(100_000).as_bytes()).is_err());
+    }
+
+    #[test]
     fn what_does_not_parse_is_not_quoted() {
-        for bad in ["{\"a\": \"hunter2", "a: hunter2: b", "a: &x [*x, *x]\nb: *y", "\t- a"] {
-            let said = yaml(bad.as_bytes()).unwrap_err();
+        for bad in ["{\"a\": \"hunter2", "a: hunter2: b", "a: &x [*x, *x]\nb: *y", "a: [1"] {
+            let said = yaml(bad.as_bytes()).expect_err(bad);
             assert!(said.starts_with("line ") || said == "not-yaml", "{said}");
         }
         assert_eq!(yaml(b"\xff\xfe").unwrap_err(), "not-text");

@@ -3,7 +3,7 @@
 
 use checks::{
     kit::{Secret, claims, printable},
-    token::endpoint::token_in,
+    token::{endpoint::token_in, exchange::refresh_token},
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -22,6 +22,9 @@ fn read(token: &str) {
         assert!(claims.len() <= token.len());
     }
     assert_eq!(format!("{secret:?}"), "Secret");
+    let _ = refresh_token(token.as_bytes()).map_err(|said| {
+        assert!(["not-json", "no-token-in-it"].contains(&said));
+    });
     match token_in(token.as_bytes()) {
         Ok(issued) => assert!(!issued.expose().is_empty() && issued.expose().len() <= token.len()),
         Err(said) => assert!(["not-json", "no-token-in-it"].contains(&said)),
