@@ -75,8 +75,11 @@ fn node_files_below_another_root() {
     assert!(said.out.contains(folder) && !said.out.contains("canary"), "{}", said.out);
     // A fix that asks again asks of the same files.
     let empty = tempfile::tempdir().unwrap();
-    let said = identity(&["--node-root", empty.path().to_str().unwrap(), "--as", "node"], None);
-    assert_eq!((said.code, told(&said)), (Some(3), vec!["identity/no-node-files".to_owned()]));
+    let folder = empty.path().to_str().unwrap();
+    for args in [&["--node-root", folder][..], &["--node-root", folder, "--as", "node"]] {
+        let said = identity(args, None);
+        assert_eq!((said.code, told(&said)), (Some(3), vec!["identity/no-node-files".to_owned()]));
+    }
 }
 
 #[test]
@@ -124,13 +127,14 @@ fn the_azure_cli_is_asked_and_never_trusted() {
         ),
     ] {
         let failed = az(script);
-        assert_eq!(failed.causes(), ["identity/az-failed"], "{script}: {}", failed.out);
+        assert_eq!(told(&failed), ["identity/az-failed"], "{script}: {}", failed.out);
+        assert_eq!(failed.code, Some(3), "it says nothing of the registry");
         assert!(failed.out.contains(said), "{script}: {}", failed.out);
         assert!(!failed.out.contains("canary"), "{script}: {}", failed.out);
     }
     let empty = tempfile::tempdir().unwrap();
     let none = identity(&["--as", "az"], Some(empty.path()));
-    assert_eq!(none.causes(), ["identity/az-failed"], "{}", none.out);
+    assert_eq!(told(&none), ["identity/az-failed"], "{}", none.out);
 }
 
 /// Whatever answers in place of the metadata service, it is one finding and does not take long.

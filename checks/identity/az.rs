@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::{io::AsyncReadExt, process::Command, time::timeout};
 
 use super::{Credential, Identity, Login, Trouble};
-use crate::kit::{Cx, Got, Secret, azure::{Principal, REGISTRY_AUDIENCE}, printable};
+use crate::kit::{Cx, Got, Halt, Secret, azure::{Principal, REGISTRY_AUDIENCE}, printable};
 
 /// How long it may take: it is slow to start, and may ask Entra.
 const AZ_WAIT: Duration = Duration::from_secs(30);
@@ -26,7 +26,7 @@ pub(super) async fn sign_in(_: &Cx) -> Got<Identity> {
         Ok(Err(said)) => said,
         Err(_) => "no-answer".to_owned(),
     };
-    Err(Trouble::AzFailed { said }.into())
+    Err(Halt::broke(Trouble::AzFailed { said }))
 }
 
 async fn ask() -> Result<Secret, String> {
@@ -38,7 +38,10 @@ async fn ask() -> Result<Secret, String> {
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
-        .map_err(said)?;
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => "no-az".to_owned(),
+            _ => said(error),
+        })?;
     let (mut printed, mut complained) = (vec![], vec![]);
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let printing = async {

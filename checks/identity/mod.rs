@@ -50,10 +50,7 @@ pub async fn choose(cx: &Cx, understood: &Understood, node: &Option<Rc<Node>>) -
         }
         Who::Node => match node {
             Some(node) => as_kubelet(cx, node).await,
-            None => {
-                let folder = cx.world.of_node("/etc/kubernetes").display().to_string();
-                Err(Halt::broke(Trouble::NoNodeFiles { folder }))
-            }
+            None => Err(no_node_files(cx)),
         },
         Who::Auto => whoever_is_first(cx, understood, node).await,
     }
@@ -75,6 +72,9 @@ async fn whoever_is_first(
     if let Some(node) = node {
         return as_kubelet(cx, node).await;
     }
+    if cx.world.node_root != Path::new("/") {
+        return Err(no_node_files(cx));
+    }
     let mut instead_of = vec!["no-node-files"];
     let is_azures = understood.asked.host.azure().is_some();
     if is_azures && cx.world.variables.contains_key("AZURE_FEDERATED_TOKEN_FILE") {
@@ -94,6 +94,12 @@ async fn whoever_is_first(
         instead_of.push("no-single-identity");
     }
     Ok(Identity { others_may: cx.world.in_pod, instead_of, ..Identity::nobody() })
+}
+
+/// They were asked for, and are not there.
+fn no_node_files(cx: &Cx) -> Halt {
+    let folder = cx.world.of_node("/etc/kubernetes").display().to_string();
+    Halt::broke(Trouble::NoNodeFiles { folder })
 }
 
 /// Nobody; but the node whose images these are may be somebody.
