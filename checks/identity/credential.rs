@@ -143,6 +143,20 @@ impl Identity {
         Self { next: Some(Rc::new(nobody)), ..self }
     }
 
+    /// Who is tried, one after the other.
+    pub(crate) fn chain(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |one| one.next.as_deref())
+    }
+
+    /// The same, and that one after all the others.
+    pub(super) fn followed_by(self, last: Self) -> Self {
+        let next = match &self.next {
+            Some(next) => next.as_ref().clone().followed_by(last),
+            None => last,
+        };
+        Self { next: Some(Rc::new(next)), ..self }
+    }
+
     /// The same, signed in with what was traded for its token; with nothing, where it was not taken.
     pub(crate) fn traded(&self, user: &str, refresh: Option<Secret>) -> Self {
         let credential = match refresh {

@@ -49,7 +49,7 @@ pub async fn choose(cx: &Cx, understood: &Understood, node: &Option<Rc<Node>>) -
             azures(managed::sign_in(cx, asked).await)
         }
         Who::Node => match node {
-            Some(node) => as_kubelet(cx, node).await,
+            Some(node) => as_kubelet(cx, understood, node).await,
             None => Err(no_node_files(cx)),
         },
         Who::Auto => whoever_is_first(cx, understood, node).await,
@@ -66,11 +66,20 @@ async fn whoever_is_first(
         let credential = Credential::Password { user: user.clone(), password: password.clone() };
         return Ok(Identity::new(credential, Some("--username".to_owned())));
     }
-    if sign_in.auth_file.is_some() {
-        return Ok(from_file(cx, understood).await?.unwrap_or_else(|| nobody_here(cx)));
-    }
-    if let Some(node) = node {
-        return as_kubelet(cx, node).await;
+    // The kubelet tries the pod's pull secret before what it has itself.
+    match (&sign_in.auth_file, node) {
+        (None, None) => {}
+        (None, Some(node)) => return as_kubelet(cx, understood, node).await,
+        (Some(_), None) => {
+            return Ok(from_file(cx, understood).await?.unwrap_or_else(|| nobody_here(cx)));
+        }
+        (Some(_), Some(node)) => {
+            let own = as_kubelet(cx, understood, node).await?;
+            return Ok(match from_file(cx, understood).await? {
+                Some(secret) => secret.followed_by(own),
+                None => own,
+            });
+        }
     }
     if cx.world.node_root != Path::new("/") {
         return Err(no_node_files(cx));
@@ -107,8 +116,23 @@ fn nobody_here(cx: &Cx) -> Identity {
     Identity { others_may: cx.world.in_pod || cx.world.on_node, ..Identity::nobody() }
 }
 
-/// Signs in as the node's kubelet does.
-async fn as_kubelet(cx: &Cx, node: &Node) -> Got<Identity> {
+/// Signs in as the node's kubelet does: with what its own docker config has, then with what its provider gives.
+async fn as_kubelet(cx: &Cx, understood: &Understood, node: &Node) -> Got<Identity> {
+    let provided = from_provider(cx, node).await?;
+    let config = cx.world.of_node("/var/lib/kubelet/config.json");
+    if !cx.world.has_file(&config).await {
+        return Ok(provided);
+    }
+    // One that it cannot read it goes on without.
+    let found = pullsecret::find(cx, &config, understood).await.unwrap_or_default();
+    Ok(match chain(found, &config.display().to_string()) {
+        Some(own) => own.followed_by(provided),
+        None => provided,
+    })
+}
+
+/// Signs in with what the kubelet's provider gives.
+async fn from_provider(cx: &Cx, node: &Node) -> Got<Identity> {
     let file = node.file.clone().unwrap_or_default();
     let identity = match node.signs_in.clone() {
         SignsIn::Nobody => return Ok(Identity::nobody().called("kubelet-as-nobody")),
@@ -117,7 +141,8 @@ async fn as_kubelet(cx: &Cx, node: &Node) -> Got<Identity> {
             return Ok(Identity { others_may: true, ..identity });
         }
         SignsIn::Managed(which, Directory { tenant, endpoints, place }) => {
-            let tenant = tenant.map(|tenant| (tenant, file.clone()));
+            // The provider sends what the file has for it, be it nothing.
+            let tenant = Some((tenant.unwrap_or_default(), file.clone()));
             let asked = managed::Asked { which, endpoints, tenant, from: file, place };
             let identity = managed::sign_in(cx, asked).await?;
             let signed_in = matches!(identity.credential, Credential::Entra(_));
@@ -191,11 +216,16 @@ async fn from_file(cx: &Cx, understood: &Understood) -> Got<Option<Identity>> {
             cx.tell(Trouble::PasswordEndsInNewline { file: name.clone(), key: key.clone() });
         }
     }
+    Ok(chain(found, &name))
+}
+
+/// What a file has for a registry, in the order in which it is tried.
+fn chain(found: Vec<Found>, file: &str) -> Option<Identity> {
     let last_first = found.into_iter().rev();
-    Ok(last_first.fold(None, |next: Option<Identity>, Found { credential, key }| {
-        let identity = Identity::new(credential, Some(name.clone()));
+    last_first.fold(None, |next: Option<Identity>, Found { credential, key }| {
+        let identity = Identity::new(credential, Some(file.to_owned()));
         Some(Identity { key, next: next.map(Rc::new), ..identity })
-    }))
+    })
 }
 
 /// All of a file of credentials.

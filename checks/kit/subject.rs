@@ -98,8 +98,7 @@ pub enum Who {
 impl SignIn {
     /// Whether a node's files matter: nobody was named who signs in instead of its kubelet.
     pub fn looks_at_node(&self) -> bool {
-        let instead = self.given.is_some() || self.auth_file.is_some();
-        self.who == Who::Node || (self.who == Who::Auto && !instead)
+        self.who == Who::Node || (self.who == Who::Auto && self.given.is_none())
     }
 }
 

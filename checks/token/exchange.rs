@@ -95,7 +95,8 @@ pub(super) async fn trade(
         && counter.trade(cx, login, &login.token, Some(own)).await?.is_ok()
     {
         let (host, file) = (site.host.to_string(), file.clone());
-        let (named, own) = (named.to_owned(), own.clone());
+        let named = if named.is_empty() { "none" } else { named }.to_owned();
+        let own = own.clone();
         cx.tell(Trouble::WrongTenantInAzurejson { host, file, named, own });
         return Ok(None);
     }
@@ -107,7 +108,7 @@ pub(super) async fn trade(
         object_id: principal.object_id.clone(),
         client_id: principal.client_id.clone(),
         principal_type: if principal.is_person { "User" } else { "ServicePrincipal" },
-        tenant: tenant.map(str::to_owned),
+        tenant: tenant.filter(|tenant| !tenant.is_empty()).map(str::to_owned),
         management,
         said: (!said.is_empty()).then_some(said),
         correlation: refusal.correlation,

@@ -4,12 +4,14 @@ pub mod endpoint;
 pub mod exchange;
 mod session;
 
+use std::rc::Rc;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
     identity::{Credential, Identity},
-    kit::{Cx, Got, Halt, Secret, claims, net::Request},
+    kit::{Cx, Got, Halt, Host, Secret, claims, net::Request},
     registry::{Challenge, Wants},
 };
 pub use exchange::Turned;
@@ -122,6 +124,15 @@ pub enum Trouble {
         /// The file.
         from: String,
     },
+    /// Who signs in first is refused, and the image is served to everybody, which a kubelet tries last.
+    LetInAsNobody {
+        /// The registry.
+        host: String,
+        /// Who is refused.
+        who: String,
+        /// Where that was found.
+        from: String,
+    },
     /// The pull secret has more entries for the image than are tried here: could not tell.
     TooManyEntries {
         /// The file.
@@ -197,8 +208,12 @@ pub struct Grant {
 
 /// Is there a refresh token that the registry can still take?
 pub async fn exchange(cx: &Cx, challenge: &Challenge, identity: &Identity) -> Got<Grant> {
-    match (&identity.credential, &challenge.wants) {
-        (Credential::Refresh(token), _) => {
+    let login = identity.chain().find_map(|one| match &one.credential {
+        Credential::Entra(login) => Some((one, login)),
+        _ => None,
+    });
+    match (&identity.credential, login, &challenge.wants) {
+        (Credential::Refresh(token), ..) => {
             // By the registry's clock: ours may be wrong, and then this would be no proof.
             match expired(token, challenge.dated) {
                 Some(expired) => {
@@ -208,8 +223,8 @@ pub async fn exchange(cx: &Cx, challenge: &Challenge, identity: &Identity) -> Go
                 None => Ok(Grant::new(Some(token.clone()), "held")),
             }
         }
-        (Credential::Entra(login), Wants::Bearer(wanted)) => {
-            let token = exchange::trade(cx, &challenge.site, wanted, identity, login).await?;
+        (_, Some((one, login)), Wants::Bearer(wanted)) => {
+            let token = exchange::trade(cx, &challenge.site, wanted, one, login).await?;
             let how = if token.is_some() { "traded" } else { "not-taken" };
             Ok(Grant::new(token, how))
         }
@@ -240,33 +255,43 @@ pub async fn fetch(
     cx: &Cx,
     challenge: &Challenge,
     identity: &Identity,
-    grant: &Option<std::rc::Rc<Grant>>,
+    grant: &Option<Rc<Grant>>,
 ) -> Got<Session> {
-    // Traded or not, what is shown at the token server is a name and a password, or nothing.
-    let traded = match (&identity.credential, grant) {
-        (Credential::Entra(_), Some(grant)) => identity.traded(TOKEN_USER, grant.token.clone()),
-        _ => identity.clone(),
-    };
-    let identity = &traded;
-    let first = present(cx, challenge, identity, grant).await;
-    if identity.next.is_none() || is_let_in(cx, &first).await {
-        return first;
-    }
-    let mut next = identity.next.as_ref();
-    for _ in 1..ENTRIES {
-        let Some(other) = next else { return first };
-        let got = present(cx, challenge, other, &None).await;
-        if is_let_in(cx, &got).await {
-            let key = |identity: &Identity| identity.key.clone().unwrap_or_default();
-            let (refused, used, from) = (key(identity), key(other), identity.source());
-            cx.tell(Trouble::EntryPassedOver { refused, used, from });
+    let mut first = None;
+    for (tried, one) in identity.chain().enumerate() {
+        if tried == ENTRIES {
+            return Err(Halt::broke(Trouble::TooManyEntries { from: identity.source() }));
+        }
+        // Traded or not, what is shown at the token server is a name and a password, or nothing.
+        let traded = match (&one.credential, grant) {
+            (Credential::Entra(_), Some(grant)) => one.traded(TOKEN_USER, grant.token.clone()),
+            _ => one.clone(),
+        };
+        let got = present(cx, challenge, &traded, grant).await;
+        if identity.next.is_none() {
             return got;
         }
-        next = other.next.as_ref();
+        match (is_let_in(cx, &got).await, tried) {
+            (true, 0) => return got,
+            (true, _) => {
+                cx.tell(passed_over(&challenge.site.host, identity, one));
+                return got;
+            }
+            (false, _) => first = first.or(Some(got)),
+        }
     }
-    match next {
-        None => first,
-        Some(_) => Err(Halt::broke(Trouble::TooManyEntries { from: identity.source() })),
+    first.unwrap_or_else(|| Err(Halt::skipped(Trouble::NothingToExchange {})))
+}
+
+/// The first of them was refused, and that one is let in.
+fn passed_over(host: &Host, first: &Identity, used: &Identity) -> Trouble {
+    match (&first.key, &used.credential) {
+        (Some(refused), Credential::Password { .. } | Credential::Entra(_)) => {
+            let (refused, from) = (refused.clone(), first.source());
+            let used = used.key.clone().unwrap_or_else(|| used.name());
+            Trouble::EntryPassedOver { refused, used, from }
+        }
+        _ => Trouble::LetInAsNobody { host: host.to_string(), who: first.name(), from: first.source() },
     }
 }
 
@@ -282,7 +307,7 @@ async fn present(
     cx: &Cx,
     challenge: &Challenge,
     identity: &Identity,
-    grant: &Option<std::rc::Rc<Grant>>,
+    grant: &Option<Rc<Grant>>,
 ) -> Got<Session> {
     let holds = matches!(identity.credential, Credential::Refresh(_));
     let refresh = grant.as_ref().filter(|_| holds).and_then(|grant| grant.token.clone());
