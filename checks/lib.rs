@@ -5,7 +5,7 @@ pub mod kit;
 use std::time::Duration;
 
 use kit::{
-    Fact, Host, Plan, Step, Words, WordsError,
+    FILE_WAIT, Fact, Host, Plan, Step, Words, WordsError,
     net::{
         BODY_WAIT, DATE_WAIT, DNS_WAIT, FOLLOW_WAIT, HTTP_WAIT, OPEN_WAIT, Reached, SETTLE_WAIT,
         TCP_WAIT, TLS_WAIT,
@@ -56,11 +56,12 @@ const FRONT: [Step; 4] =
     [step("proxy", PROXY), step("dns", DNS), step("tcp", TCP), step("tls", TLS)];
 const CHALLENGE: Step = step("challenge", 2 * ASK);
 const CLOCK: Step = step("clock", SLACK);
-const NODE: Step = step("node", 4 * SLACK);
-/// Files, a token of the metadata service or of Entra's, and what else is asked where there is none.
-const IDENTITY: Step = step("identity", 2 * OPEN_WAIT.as_secs() + SLACK);
-/// The trade, the same for another directory and another audience.
-const EXCHANGE: Step = step("exchange", 3 * ASK);
+/// Each of its files.
+const NODE: Step = step("node", 8 * FILE_WAIT.as_secs() + SLACK);
+/// The Azure CLI, of which it takes the longest to answer; or files, helpers and the metadata service.
+const IDENTITY: Step = step("identity", 2 * identity::AZ_WAIT.as_secs() + SLACK);
+/// The provider's own challenge, the trade, and the same for another directory and another audience.
+const EXCHANGE: Step = step("exchange", 5 * ASK);
 const TOKEN: Step = step("token", token::ENTRIES as u64 * 3 * ASK);
 const MANIFEST: Step = step("manifest", 2 * ASK);
 const PLATFORM: Step = step("platform", 3 * ASK);

@@ -10,7 +10,7 @@ use checks::{
         printable, yaml,
     },
     manifest::{entry, read},
-    node::azure_json::{AzureJson, Who},
+    node::azure_json::{AzureJson, Named},
     token::endpoint::token_in,
 };
 use hickory_proto::{
@@ -63,12 +63,12 @@ proptest! {
                              userAssignedIdentityID: '{client}'\n");
         for text in [file.to_string(), lines] {
             let read = AzureJson::read(&yaml(text.as_bytes()).unwrap()).unwrap();
-            match (read.who, managed) {
-                (Who::Managed(which), true) => prop_assert_eq!(which.id(), client.as_str()),
-                (Who::Application { client_id, secret: given }, false) => {
+            match (read.names, managed) {
+                (Named::Managed(which), true) => prop_assert_eq!(which.id(), client.as_str()),
+                (Named::Application { client_id, secret: given }, false) => {
                     prop_assert_eq!((client_id.as_str(), given.expose()), (client.as_str(), secret.as_str()));
                 }
-                (Who::NeitherNor, false) => prop_assert_eq!(client.as_str(), "msi"),
+                (Named::Placeholder { .. }, false) => prop_assert_eq!(client.as_str(), "msi"),
                 _ => prop_assert!(false, "{}", text),
             }
         }

@@ -1,16 +1,20 @@
 //! What Entra ID says of an application or a federated identity.
 
-use std::rc::Rc;
+use futures::future::join;
 
-use super::{Application, Credential, Identity, Login, Trouble};
-use crate::kit::{
-    Cx, Got, Halt, Secret, printable,
-    azure::{
-        Endpoints, Principal, REGISTRY_AUDIENCE,
-        entra::{self, Proof, Refused},
+use super::{Identity, Login, Trouble, managed};
+use crate::{
+    kit::{
+        Cx, Finding, Got, Halt, Secret, printable,
+        azure::{
+            Cloud, Principal, REGISTRY_AUDIENCE, authority_of,
+            entra::{self, Proof, Refused},
+        },
     },
+    node::Application,
 };
 
+// The numbers: learn.microsoft.com/entra/identity-platform/reference-error-codes, and recorded answers.
 /// No federated credential of the identity is for this token, its subject, its issuer or its audience; the token
 /// is out of date; its issuer was not reached.
 const NOT_FEDERATED: [u64; 6] = [70_021, 700_211, 700_212, 700_213, 700_024, 70_025];
@@ -18,27 +22,43 @@ const ISSUER_UNREACHABLE: u64 = 90_061;
 /// There is no such audience in the directory.
 const NO_AUDIENCE: [u64; 2] = [50_001, 500_011];
 
-/// Why an application that a registry refuses gets no token of Entra's either, or that it does; `None` where that
-/// cannot be told.
-pub(super) async fn why_refused(cx: &Cx, application: &Application) -> Option<Trouble> {
-    let tenant = application.tenant.clone()?;
-    let asking = entra::Application {
-        authority: application.endpoints.authority.clone(),
-        tenant,
-        client_id: application.client_id.clone(),
-        proof: Proof::Secret(application.secret.clone()),
-    };
-    // A registry checks the password itself: that there is no way to Entra from here is no reason.
-    match entra::token(cx, &asking, REGISTRY_AUDIENCE).await {
-        // Registries check the password for themselves, whatever audiences there are.
-        Err(refused @ Refused::Said { .. }) if !refused.is(&NO_AUDIENCE) => {
-            Some(said(&asking, &refused))
+impl Application {
+    /// Says why a registry refuses it: what Entra has against it; or that the node was left behind, where its
+    /// machine has a kubelet's identity by now.
+    pub(crate) async fn tell_why_refused(&self, cx: &Cx) {
+        let (why, attached) = join(self.why_refused(cx), managed::only_attached(cx)).await;
+        let attached = attached.filter(|login| login.principal.is_called_like_a_kubelets());
+        match (why, attached.and_then(|login| login.principal.name)) {
+            (why, Some(attached)) => {
+                let said = why.map(|why| Finding::from(why).name().to_owned());
+                let (client_id, place) = (self.client_id.clone(), self.around.place.clone());
+                cx.tell(Trouble::NodeStillSpMode { client_id, attached, said, place });
+            }
+            (Some(why), None) => cx.tell(why),
+            (None, None) => {}
         }
-        Err(_) => None,
-        Ok(token) => {
-            let object_id = Principal::of(&token).object_id;
-            let client_id = asking.client_id;
-            Some(Trouble::ServicePrincipalWithoutRole { client_id, object_id })
+    }
+
+    /// Why it gets no token of Entra's either, or that it does; `None` where that cannot be told.
+    async fn why_refused(&self, cx: &Cx) -> Option<Trouble> {
+        let asking = entra::Client {
+            authority: self.around.endpoints.authority.clone()?,
+            tenant: self.around.tenant.clone().filter(|tenant| !tenant.is_empty())?,
+            client_id: self.client_id.clone(),
+            proof: Proof::Secret(self.secret.clone()),
+        };
+        match entra::token(cx, &asking, REGISTRY_AUDIENCE).await {
+            // A registry checks the password for itself: that there is no way to Entra from here, or no such
+            // audience, is no reason.
+            Err(refused @ Refused::Said { .. }) if !refused.is(&NO_AUDIENCE) => {
+                Some(said(&asking, &refused))
+            }
+            Err(_) => None,
+            Ok(token) => {
+                let object_id = Principal::of(&token).object_id;
+                let client_id = asking.client_id;
+                Some(Trouble::ServicePrincipalWithoutRole { client_id, object_id })
+            }
         }
     }
 }
@@ -53,27 +73,25 @@ pub(super) async fn workload(cx: &Cx) -> Got<Identity> {
     let file = file.ok_or_else(|| missing("AZURE_FEDERATED_TOKEN_FILE"))?;
     let read = cx.world.read(std::path::Path::new(&file)).await;
     let bytes = read.map_err(|unread| {
-        Halt::from(Trouble::AuthFileUnreadable { file: file.clone(), said: unread.to_string() })
+        Halt::broke(Trouble::AuthFileUnreadable { file: file.clone(), said: unread.to_string() })
     })?;
     let assertion = Secret::new(String::from_utf8_lossy(&bytes).trim());
     let authority = variable("AZURE_AUTHORITY_HOST");
-    let endpoints = Endpoints::named("").at(authority.as_deref());
-    let asking = entra::Application {
-        authority: endpoints.authority,
-        tenant: tenant.clone(),
+    let authority = match authority {
+        Some(url) => authority_of(&url),
+        None => Cloud::default().endpoints().authority,
+    };
+    let authority = authority.ok_or_else(|| missing("AZURE_AUTHORITY_HOST"))?;
+    let asking = entra::Client {
+        authority,
+        tenant,
         client_id,
         proof: Proof::Assertion(assertion),
     };
     match entra::token(cx, &asking, REGISTRY_AUDIENCE).await {
-        Ok(token) => {
-            let principal = Principal::of(&token);
-            let tenant = Some(tenant);
-            let login = Login { token, principal, tenant, tenant_from: None, machine: None };
-            let identity = Identity::new(Credential::Entra(Rc::new(login)), Some(file));
-            Ok(identity.called("workload-identity"))
-        }
+        Ok(token) => Ok(Identity::by_token(Login::of(token), "workload-identity", &file)),
         Err(Refused::Unclear(said)) => {
-            Err(Halt::broke(Trouble::AadUnclear { authority: asking.authority, said }))
+            Err(Halt::broke(Trouble::AadUnclear { authority: asking.authority.to_string(), said }))
         }
         Err(refused) => {
             cx.tell(said(&asking, &refused));
@@ -83,12 +101,12 @@ pub(super) async fn workload(cx: &Cx) -> Got<Identity> {
 }
 
 /// What a refusal of Entra's means.
-fn said(asked: &entra::Application, refused: &Refused) -> Trouble {
+fn said(asked: &entra::Client, refused: &Refused) -> Trouble {
     let (client_id, tenant) = (asked.client_id.clone(), asked.tenant.clone());
     let said = printable(&refused.word());
     match refused {
         Refused::Unreachable(unopened) => Trouble::AadEndpointBlocked {
-            authority: asked.authority.clone(),
+            authority: asked.authority.to_string(),
             stage: unopened.stage.word(),
             fault: unopened.fault.clone(),
         },
@@ -104,6 +122,6 @@ fn said(asked: &entra::Application, refused: &Refused) -> Trouble {
         _ if refused.is(&NOT_FEDERATED) || refused.is(&[ISSUER_UNREACHABLE]) => {
             Trouble::IdentityBindingFicMismatch { client_id, said }
         }
-        _ => Trouble::AadRefuses { authority: asked.authority.clone(), said },
+        _ => Trouble::AadRefuses { authority: asked.authority.to_string(), said },
     }
 }

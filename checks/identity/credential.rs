@@ -9,7 +9,7 @@ use crate::{
         Secret,
         azure::{Endpoints, Principal, imds::Which},
     },
-    node::Place,
+    node::{Application, Named},
 };
 
 /// What we sign in with.
@@ -39,22 +39,17 @@ pub struct Login {
     pub(crate) token: Secret,
     /// Whom it is made out to.
     pub(crate) principal: Principal,
-    /// The directory that goes with it.
-    pub(crate) tenant: Option<String>,
-    /// Where the directory was named, where that was not in the token itself.
-    pub(crate) tenant_from: Option<String>,
-    /// As whom the machine can be asked for another token.
+    /// The directory that goes with it, and the file that names that: without one it is the token's own.
+    pub(crate) named: Option<Named>,
+    /// As whom the machine can be asked for a token for Azure's management.
     pub(crate) machine: Option<(Which, Rc<Endpoints>)>,
 }
 
-/// An application that signs in with its password.
-#[derive(Clone, Debug)]
-pub(crate) struct Application {
-    pub(crate) client_id: String,
-    pub(crate) secret: Secret,
-    pub(crate) tenant: Option<String>,
-    pub(crate) endpoints: Rc<Endpoints>,
-    pub(crate) place: Place,
+impl Login {
+    /// A token alone.
+    pub(super) fn of(token: Secret) -> Self {
+        Self { principal: Principal::of(&token), token, named: None, machine: None }
+    }
 }
 
 /// Who signs in, and where that was found.
@@ -89,12 +84,6 @@ pub struct Identity {
     pub(crate) application: Option<Rc<Application>>,
 }
 
-impl Default for Identity {
-    fn default() -> Self {
-        Self::nobody()
-    }
-}
-
 impl Identity {
     pub(super) fn new(credential: Credential, from: Option<String>) -> Self {
         let mut principal = None;
@@ -122,12 +111,17 @@ impl Identity {
         Self::new(Credential::Nobody, None)
     }
 
+    /// Whoever a token of Entra's is made out to.
+    pub(super) fn by_token(login: Login, kind: &'static str, from: &str) -> Self {
+        Self::new(Credential::Entra(Rc::new(login)), Some(from.to_owned())).called(kind)
+    }
+
     /// An application, by its name and password.
-    pub(super) fn of(application: Application, from: String) -> Self {
+    pub(super) fn of(application: Application) -> Self {
         let (user, password) = (application.client_id.clone(), application.secret.clone());
         let credential = Credential::Password { user: user.clone(), password };
         let principal = Some(Principal { client_id: Some(user), ..Principal::default() });
-        let kind = "service-principal";
+        let (kind, from) = ("service-principal", application.around.file.clone());
         let application = Some(Rc::new(application));
         Self { principal, kind, application, ..Self::new(credential, Some(from)) }
     }
@@ -178,6 +172,6 @@ impl Identity {
 
     /// Whether it is one of Entra's: a managed identity, an application, a person.
     pub(crate) fn is_entras(&self) -> bool {
-        self.principal.is_some() || self.application.is_some()
+        self.principal.is_some()
     }
 }

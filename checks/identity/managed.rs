@@ -3,9 +3,7 @@
 //! Where a kubelet's provider gets none it fails, and the kubelet pulls as nobody: whatever is found here is a
 //! cause only where nobody is not let in.
 
-use std::rc::Rc;
-
-use super::{Credential, Identity, Login, Trouble};
+use super::{Identity, Login, Trouble};
 use crate::{
     kit::{
         Cx, Got, Halt,
@@ -14,54 +12,30 @@ use crate::{
             imds::{self, Issued, Refused, Which},
         },
     },
-    node::Place,
+    node::{Place, Surroundings, is_own_network},
 };
 
-/// Who asks, and in whose name.
-pub(super) struct Asked {
-    pub(super) which: Which,
-    pub(super) endpoints: Rc<Endpoints>,
-    /// The directory, and the file that names it.
-    pub(super) tenant: Option<(String, String)>,
-    /// Where the identity is named.
-    pub(super) from: String,
-    /// Where the machine is.
-    pub(super) place: Place,
-}
-
 /// Signs in as that identity; as nobody, where there is no token.
-pub(super) async fn sign_in(cx: &Cx, asked: Asked) -> Got<Identity> {
-    let Asked { which, endpoints, tenant, from, place } = asked;
-    match token(cx, &which, &place).await? {
-        Some(Issued { token, busy }) => {
-            if !busy.is_empty() {
-                cx.tell(Trouble::ImdsThrottledOrFlaky { statuses: busy, answered: "yes" });
-            }
-            let principal = Principal::of(&token);
-            let (tenant, tenant_from) = match tenant {
-                Some((tenant, file)) => (Some(tenant), Some(file)),
-                None => (principal.tenant.clone(), None),
-            };
-            let machine = Some((which, endpoints));
-            let login = Login { token, principal, tenant, tenant_from, machine };
-            Ok(Identity::new(Credential::Entra(Rc::new(login)), Some(from)).called("managed-identity"))
-        }
-        None => Ok(Identity::nobody()),
+pub(super) async fn sign_in(cx: &Cx, which: Which, around: &Surroundings) -> Got<Identity> {
+    let Some(Issued { token, busy }) = token(cx, &which, around).await? else {
+        return Ok(Identity::nobody().called("kubelet-without-token"));
+    };
+    if !busy.is_empty() {
+        cx.tell(Trouble::ImdsThrottledOrFlaky { statuses: busy, answered: "yes" });
     }
+    let machine = Some((which, around.endpoints.clone()));
+    let login = Login { named: around.named(), machine, ..Login::of(token) };
+    Ok(Identity::by_token(login, "kubelet-identity", &around.file))
 }
 
 /// The only identity that is attached to this machine, if it is known that there is one.
-pub(super) async fn the_only_one(cx: &Cx) -> Option<Identity> {
-    let issued = imds::token_straight(cx, &Which::Unnamed, REGISTRY_AUDIENCE).await.ok()?;
-    let principal = Principal::of(&issued.token);
-    let tenant = principal.tenant.clone();
-    let login = Login { token: issued.token, principal, tenant, tenant_from: None, machine: None };
-    let from = Some(imds::host().name);
-    Some(Identity::new(Credential::Entra(Rc::new(login)), from).called("managed-identity"))
+pub(super) async fn only_attached(cx: &Cx) -> Option<Login> {
+    let issued = imds::token_straight(cx, &Which::Unnamed, REGISTRY_AUDIENCE).await;
+    issued.ok().map(|issued| Login::of(issued.token))
 }
 
 /// A token for registries. `None` where there is certainly none: then it was said why.
-async fn token(cx: &Cx, which: &Which, place: &Place) -> Got<Option<Issued>> {
+async fn token(cx: &Cx, which: &Which, around: &Surroundings) -> Got<Option<Issued>> {
     let refused = match imds::proxy(cx) {
         None => match imds::token(cx, which, REGISTRY_AUDIENCE).await {
             Ok(issued) => return Ok(Some(issued)),
@@ -83,19 +57,33 @@ async fn token(cx: &Cx, which: &Which, place: &Place) -> Got<Option<Issued>> {
             }
         }
     };
+    // A pod may be kept from it, or led astray, where its node is not.
+    let elsewhere = around.tenant.is_some() && !is_own_network(cx).await;
     let trouble = match refused {
+        Refused::Unreachable(fault) if elsewhere => {
+            return Err(Halt::broke(Trouble::ImdsUnreachable { fault }));
+        }
+        Refused::Stranger { status, said } if elsewhere => {
+            return Err(Halt::broke(Trouble::ImdsIntercepted { status, said }));
+        }
         Refused::Unreachable(fault) => Trouble::ImdsUnreachable { fault },
         // It may take longer than we wait: the provider waits a minute.
         Refused::Silent => {
             let seconds = imds::IMDS_WAIT.as_secs();
             return Err(Halt::broke(Trouble::ImdsSilent { seconds }));
         }
-        Refused::Busy(statuses) => Trouble::ImdsThrottledOrFlaky { statuses, answered: "no" },
+        // The provider asks for longer than we do.
+        Refused::Busy(statuses) => {
+            return Err(Halt::broke(Trouble::ImdsThrottledOrFlaky { statuses, answered: "no" }));
+        }
+        Refused::Away(status) => {
+            Trouble::ImdsThrottledOrFlaky { statuses: vec![status], answered: "not-asked" }
+        }
         Refused::Stranger { status, said } => Trouble::ImdsIntercepted { status, said },
         Refused::Several => Trouble::MiMultipleUnspecified {},
-        Refused::NoAudience(said) => audience_unavailable(cx, which, said).await,
+        Refused::NoAudience(said) => audience_unavailable(cx, which, &around.endpoints, said).await,
         Refused::Other { status, said } => Trouble::ImdsRefuses { status, said },
-        Refused::NotFound => not_found(cx, which, place.clone()).await,
+        Refused::NotFound => not_found(cx, which, around.place.clone()).await,
     };
     cx.tell(trouble);
     Ok(None)
@@ -104,24 +92,29 @@ async fn token(cx: &Cx, which: &Which, place: &Place) -> Got<Option<Issued>> {
 /// The identity is not attached. Is another one, that is called like a kubelet's?
 async fn not_found(cx: &Cx, which: &Which, place: Place) -> Trouble {
     let id = which.id().to_owned();
-    let Some(attached) = the_only_one(cx).await.filter(|_| *which != Which::Unnamed) else {
-        return Trouble::MiNotOnVmss { id, attached: None, place };
+    let attached = match which {
+        Which::Unnamed => None,
+        Which::Client(_) | Which::Resource(_) => only_attached(cx).await.map(|login| login.principal),
     };
-    let Credential::Entra(login) = &attached.credential else {
-        return Trouble::MiNotOnVmss { id, attached: None, place };
-    };
-    let principal = login.principal.clone();
-    if principal.is_called_like_a_kubelets() {
-        return Trouble::MiClientIdStale { id, attached: principal, place };
+    match attached {
+        Some(attached) if attached.is_called_like_a_kubelets() => {
+            Trouble::MiClientIdStale { id, attached, place }
+        }
+        attached => {
+            let attached = attached.as_ref().and_then(Principal::word).map(str::to_owned);
+            Trouble::MiNotOnVmss { id, attached, place }
+        }
     }
-    let attached = principal.word().map(str::to_owned);
-    Trouble::MiNotOnVmss { id, attached, place }
 }
 
 /// Registries' own audience is not known there. Is the older one?
-async fn audience_unavailable(cx: &Cx, which: &Which, said: String) -> Trouble {
-    let management = Endpoints::named("").management;
-    let older = imds::token_straight(cx, which, &management).await;
+async fn audience_unavailable(
+    cx: &Cx,
+    which: &Which,
+    endpoints: &Endpoints,
+    said: String,
+) -> Trouble {
+    let older = imds::token_straight(cx, which, &endpoints.management).await;
     let management_known = if older.is_ok() { "yes" } else { "no" };
     Trouble::AadAudienceUnavailable { audience: REGISTRY_AUDIENCE, said, management_known }
 }

@@ -14,14 +14,12 @@ mod trouble;
 
 use std::{path::Path, rc::Rc};
 
-use futures::future::join;
-
 use crate::{
     image::Understood,
-    kit::{Cx, Finding, Got, Halt, Secret, Who, azure::{Endpoints, imds}},
-    node::{Directory, Node, Place, SignsIn},
+    kit::{Cx, Got, Halt, Pattern, Who, azure::imds},
+    node::{Node, SignsIn, Surroundings},
 };
-pub(crate) use credential::Application;
+pub(crate) use az::AZ_WAIT;
 pub use credential::{Credential, Identity, Login};
 pub use trouble::Trouble;
 
@@ -36,17 +34,19 @@ struct Found {
 /// its machine, else nobody.
 pub async fn choose(cx: &Cx, understood: &Understood, node: &Option<Rc<Node>>) -> Got<Identity> {
     let sign_in = &cx.subject.sign_in;
-    let azures = |signing: Got<Identity>| only_for_azure(cx, understood, signing);
+    let for_azure = |signing: Got<Identity>| only_for_azure(cx, understood, signing);
     match &sign_in.who {
         Who::Anonymous => Ok(Identity::nobody()),
         Who::Docker => Ok(from_file(cx, understood).await?.unwrap_or_else(|| nobody_here(cx))),
-        Who::Az => azures(az::sign_in(cx).await),
-        Who::Workload => azures(application::workload(cx).await),
+        Who::Az => for_azure(az::sign_in().await),
+        Who::Workload => for_azure(application::workload(cx).await),
         Who::ManagedIdentity(which) => {
-            let (from, endpoints) = (imds::host().name, Rc::new(Endpoints::named("")));
-            let (which, place) = (which.clone(), Place::default());
-            let asked = managed::Asked { which, endpoints, tenant: None, from, place };
-            azures(managed::sign_in(cx, asked).await)
+            let around = Surroundings::elsewhere(imds::host().name);
+            let identity = managed::sign_in(cx, which.clone(), &around).await;
+            for_azure(identity.map(|identity| match identity.credential {
+                Credential::Entra(_) => identity.called("managed-identity"),
+                _ => Identity::nobody(),
+            }))
         }
         Who::Node => match node {
             Some(node) => as_kubelet(cx, understood, node).await,
@@ -97,7 +97,8 @@ async fn whoever_is_first(
     }
     instead_of.push("no-docker-entry");
     if cx.world.in_pod && is_azures {
-        if let Some(identity) = managed::the_only_one(cx).await {
+        if let Some(login) = managed::only_attached(cx).await {
+            let identity = Identity::by_token(login, "managed-identity", &imds::host().name);
             return Ok(Identity { others_may: true, instead_of, ..identity });
         }
         instead_of.push("no-single-identity");
@@ -118,7 +119,7 @@ fn nobody_here(cx: &Cx) -> Identity {
 
 /// Signs in as the node's kubelet does: with what its own docker config has, then with what its provider gives.
 async fn as_kubelet(cx: &Cx, understood: &Understood, node: &Node) -> Got<Identity> {
-    let provided = from_provider(cx, node).await?;
+    let provided = from_provider(cx, understood, node).await?;
     let config = cx.world.of_node("/var/lib/kubelet/config.json");
     if !cx.world.has_file(&config).await {
         return Ok(provided);
@@ -132,66 +133,39 @@ async fn as_kubelet(cx: &Cx, understood: &Understood, node: &Node) -> Got<Identi
 }
 
 /// Signs in with what the kubelet's provider gives.
-async fn from_provider(cx: &Cx, node: &Node) -> Got<Identity> {
-    let file = node.file.clone().unwrap_or_default();
+async fn from_provider(cx: &Cx, understood: &Understood, node: &Node) -> Got<Identity> {
     let identity = match node.signs_in.clone() {
-        SignsIn::Nobody => return Ok(Identity::nobody().called("kubelet-as-nobody")),
+        SignsIn::Nobody => {
+            let identity = Identity::nobody().called("kubelet-as-nobody");
+            return Ok(Identity { others_may: node.others_may, ..identity });
+        }
         SignsIn::Unknown => {
             let identity = Identity::nobody().called("kubelet-unknown");
             return Ok(Identity { others_may: true, ..identity });
         }
-        SignsIn::Managed(which, Directory { tenant, endpoints, place }) => {
-            // The provider sends what the file has for it, be it nothing.
-            let tenant = Some((tenant.unwrap_or_default(), file.clone()));
-            let asked = managed::Asked { which, endpoints, tenant, from: file, place };
-            let identity = managed::sign_in(cx, asked).await?;
-            let signed_in = matches!(identity.credential, Credential::Entra(_));
-            identity.called(if signed_in { "kubelet-identity" } else { "kubelet-without-token" })
-        }
-        SignsIn::Application { client_id, secret, directory } => {
-            let Directory { tenant, endpoints, place } = directory;
-            Identity::of(Application { client_id, secret, tenant, endpoints, place }, file)
-        }
-        SignsIn::Literally(word) => {
-            let credential = Credential::Password { user: word.to_owned(), password: Secret::new(word) };
+        SignsIn::Managed(which, around) => managed::sign_in(cx, which, &around).await?,
+        SignsIn::Application(application) => Identity::of(application),
+        SignsIn::Placeholder { user, password, file } => {
+            let credential = Credential::Password { user, password };
             Identity::new(credential, Some(file)).called("service-principal")
         }
     };
-    Ok(identity.and_then_nobody())
+    // The empty entry that comes with it is for names of three parts.
+    let blank = Pattern::read("*.azurecr.*").is_some_and(|blank| blank.matches(&understood.pattern()));
+    let identity = if blank { identity.and_then_nobody() } else { identity };
+    Ok(Identity { others_may: node.others_may, ..identity })
 }
 
 /// A token of Entra's is shown to Azure's registries only.
 fn only_for_azure(cx: &Cx, understood: &Understood, signing: Got<Identity>) -> Got<Identity> {
     let identity = signing?;
     let registry = understood.asked.registry.clone();
-    let is_entras = matches!(identity.credential, Credential::Entra(_));
-    if is_entras && understood.asked.host.azure().is_none() {
+    let by_token = matches!(identity.credential, Credential::Entra(_));
+    if by_token && understood.asked.host.azure().is_none() {
         cx.tell(Trouble::NotAnAzureRegistry { registry, who: identity.name() });
         return Ok(Identity::nobody());
     }
     Ok(identity)
-}
-
-/// Says why a registry refuses an application: what Entra has against it; or that the node was left behind, where
-/// its machine has a kubelet's identity by now.
-pub(crate) async fn tell_why_refused(cx: &Cx, application: &Application) {
-    let (why, attached) =
-        join(application::why_refused(cx, application), managed::the_only_one(cx)).await;
-    let kubelets = attached.and_then(|attached| match &attached.credential {
-        Credential::Entra(login) if login.principal.is_called_like_a_kubelets() => {
-            login.principal.name.clone()
-        }
-        _ => None,
-    });
-    match (why, kubelets) {
-        (why, Some(attached)) => {
-            let said = why.and_then(|why| Finding::from(why).code.split('/').next_back().map(str::to_owned));
-            let (client_id, place) = (application.client_id.clone(), application.place.clone());
-            cx.tell(Trouble::NodeStillSpMode { client_id, attached, said, place });
-        }
-        (Some(why), None) => cx.tell(why),
-        (None, None) => {}
-    }
 }
 
 /// What the file that was named has for the registry, else docker's own.

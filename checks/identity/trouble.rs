@@ -122,13 +122,14 @@ pub enum Trouble {
     },
     /// The metadata service takes the connection and does not answer: could not tell.
     ImdsSilent {
-        /// How long we waited.
+        /// How long we waited, in seconds.
         seconds: u64,
     },
     /// What answers there is not the metadata service.
     ImdsIntercepted {
-        /// Its status.
-        status: u16,
+        /// Its status, where it is HTTP at all.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        status: Option<u16>,
         /// What it sent.
         said: String,
     },

@@ -8,7 +8,7 @@ use tokio::{fs::File, io::AsyncReadExt, time::timeout};
 use super::World;
 
 /// How long a file may take: it may be a pipe, or on a file system that is gone.
-const FILE_WAIT: Duration = Duration::from_secs(3);
+pub const FILE_WAIT: Duration = Duration::from_secs(3);
 
 /// The longest file that is read.
 const LONGEST: u64 = 1024 * 1024;
@@ -86,10 +86,26 @@ impl World {
 /// What a YAML file says (and so a JSON file); else where it does not parse, without quoting it.
 pub fn yaml(bytes: &[u8]) -> Result<Value, String> {
     let text = std::str::from_utf8(bytes).map_err(|_| "not-text")?;
-    serde_saphyr::from_str(text).map_err(|error| match error.location() {
+    serde_saphyr::from_str(text).map_err(place)
+}
+
+/// Where a text does not parse: what stands there may be a password.
+fn place(error: serde_saphyr::Error) -> String {
+    match error.location() {
         Some(place) => format!("line {}, column {}", place.line(), place.column()),
         None => "not-yaml".to_owned(),
-    })
+    }
+}
+
+/// The same as Azure's programs read it: of a key that stands twice the last counts, and of several documents the
+/// first.
+pub fn yaml_loosely(bytes: &[u8]) -> Result<Value, String> {
+    let text = std::str::from_utf8(bytes).map_err(|_| "not-text")?;
+    let options = serde_saphyr::options! {
+        duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::LastWins,
+    };
+    let first = serde_saphyr::from_multiple_with_options::<Value>(text, options);
+    first.map(|documents| documents.into_iter().next().unwrap_or_default()).map_err(place)
 }
 
 #[cfg(test)]
@@ -104,6 +120,14 @@ mod tests {
         assert_eq!(yaml(b"a: [1, x]\nb:\n  c: true\n  d:\n").as_ref(), Ok(&wanted));
         assert_eq!(yaml(wanted.to_string().as_bytes()), Ok(wanted));
         assert_eq!(yaml(b""), Ok(Value::Null));
+    }
+
+    #[test]
+    fn loosely_the_last_of_two_and_the_first_document_count() {
+        assert_eq!(yaml_loosely(b"a: 1\na: 2\n---\nb: 3\n"), Ok(json!({ "a": 2 })));
+        assert_eq!(yaml_loosely(b"{\"a\": 1, \"a\": 2}"), Ok(json!({ "a": 2 })));
+        assert_eq!(yaml_loosely(b""), Ok(Value::Null));
+        assert!(yaml(b"a: 1\na: 2\n").is_err());
     }
 
     #[test]

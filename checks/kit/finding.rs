@@ -26,6 +26,13 @@ pub struct Finding {
     pub evidence: Map<String, Value>,
 }
 
+impl Finding {
+    /// Its code without the area's name.
+    pub fn name(&self) -> &str {
+        self.code.split_once('/').map_or(&self.code, |(_, name)| name)
+    }
+}
+
 impl<F: Findings> From<F> for Finding {
     fn from(trouble: F) -> Self {
         let (name, evidence) = match serde_json::to_value(&trouble) {

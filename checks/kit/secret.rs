@@ -47,6 +47,9 @@ thread_local! {
     static HELD: RefCell<BTreeSet<String>> = RefCell::default();
 }
 
+/// Parts of a token are longer than this; what lies between dots in other secrets may be any word.
+const TOKEN_PART: usize = 40;
+
 /// Keeps what of a secret could be recognised in somebody's answer: itself, what follows the scheme
 /// in a header, the signature in a URL. Short ones could be any word.
 fn remember(text: &str) {
@@ -54,7 +57,15 @@ fn remember(text: &str) {
     let query = text.split_once('?').map_or("", |(_, query)| query).split('&');
     let signed = query.filter_map(|pair| pair.split_once('='));
     let signed = signed.filter(|(name, _)| SIGNED.contains(name));
+    // Of a token each part, too: the middle one says whose it is, the last is what makes it good.
+    let token = text
+        .rsplit(' ')
+        .next()
+        .unwrap_or_default()
+        .split('.')
+        .filter(|part| part.len() >= TOKEN_PART);
     let parts = [Some(text), header].into_iter().flatten().chain(signed.map(|(_, value)| value));
+    let parts = parts.chain(token);
     HELD.with_borrow_mut(|held| {
         held.extend(parts.filter(|part| part.len() >= 8).flat_map(spellings));
     });

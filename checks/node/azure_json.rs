@@ -5,8 +5,28 @@ use serde_json::Value;
 
 use crate::kit::{Fields, Malformed, Secret, azure::imds::Which};
 
-/// What stands for a managed identity where an application's name and password are due.
+/// What stands for a managed identity where an application's name is due.
 const MSI: &str = "msi";
+
+/// Fields that are true or false, and fields that are numbers: where one is neither, nothing of the file counts.
+/// (The caches' times, which are numbers too, all end in `InSeconds`.)
+const FLAGS: [&str; 7] = [
+    "cloudProviderBackoff",
+    "cloudProviderRateLimit",
+    "disableAPICallCache",
+    "disableAzureStackCloud",
+    "enableMinimumRetryAfter",
+    "listVmssVirtualMachinesWithoutInstanceView",
+    "useFederatedWorkloadIdentityExtension",
+];
+const NUMBERS: [&str; 6] = [
+    "cloudProviderBackoffDuration",
+    "cloudProviderBackoffRetries",
+    "cloudProviderRateLimitBucket",
+    "cloudProviderRateLimitBucketWrite",
+    "cloudProviderRateLimitQPS",
+    "cloudProviderRateLimitQPSWrite",
+];
 
 /// What of it says who signs in. Public, so that it can be fuzzed.
 #[derive(Debug)]
@@ -18,14 +38,14 @@ pub struct AzureJson {
     /// The resource group that the node is in.
     pub group: Option<String>,
     /// Who signs in.
-    pub who: Who,
-    /// Whether the cloud's endpoints are asked for at a host that the file names.
-    pub asks_for_endpoints: bool,
+    pub names: Named,
+    /// The host at which the cloud's endpoints are asked for, where the file names one.
+    pub asks_for_endpoints: Option<String>,
 }
 
 /// Who signs in.
 #[derive(Debug)]
-pub enum Who {
+pub enum Named {
     /// A managed identity.
     Managed(Which),
     /// An application, with its password.
@@ -36,7 +56,12 @@ pub enum Who {
         secret: Secret,
     },
     /// The file says that an application does, and gives what stands for a managed identity in its place.
-    NeitherNor,
+    Placeholder {
+        /// That.
+        user: String,
+        /// And what is with it.
+        password: Secret,
+    },
     /// The file names nobody.
     Nobody,
 }
@@ -47,18 +72,29 @@ impl AzureJson {
         let fields = Fields::of(file).ok_or(if file.is_null() { "empty-file" } else { "not-an-object" })?;
         let text = |name| fields.scalar(name).map(Option::unwrap_or_default);
         let (client_id, secret) = (text("aadClientId")?, text("aadClientSecret")?);
-        let who = match fields.flag("useManagedIdentityExtension")? {
-            Some(true) => Who::Managed(Which::named(&text("userAssignedIdentityID")?)),
-            _ if client_id == MSI => Who::NeitherNor,
-            _ if client_id.is_empty() => Who::Nobody,
-            _ => Who::Application { client_id, secret: Secret::new(secret) },
+        for name in FLAGS {
+            fields.flag(name)?;
+        }
+        for (name, value) in fields.all() {
+            let is_number = name.ends_with("InSeconds") || NUMBERS.contains(&name);
+            if is_number && !value.is_number() && !value.is_null() {
+                return Err("entry-not-a-number");
+            }
+        }
+        let names = match fields.flag("useManagedIdentityExtension")? {
+            Some(true) => Named::Managed(Which::named(&text("userAssignedIdentityID")?)),
+            _ if client_id == MSI => {
+                Named::Placeholder { user: client_id, password: Secret::new(secret) }
+            }
+            _ if client_id.is_empty() => Named::Nobody,
+            _ => Named::Application { client_id, secret: Secret::new(secret) },
         };
         Ok(Self {
             cloud: text("cloud")?,
             tenant: fields.scalar("tenantId")?,
             group: fields.scalar("resourceGroup")?,
-            who,
-            asks_for_endpoints: fields.scalar("resourceManagerEndpoint")?.is_some(),
+            names,
+            asks_for_endpoints: fields.scalar("resourceManagerEndpoint")?,
         })
     }
 }
@@ -70,11 +106,11 @@ mod tests {
     use super::*;
 
     fn who(file: &Value) -> Result<String, Malformed> {
-        AzureJson::read(file).map(|read| match read.who {
-            Who::Managed(which) => format!("managed {}", which.id()),
-            Who::Application { client_id, secret } => format!("{client_id} {}", secret.expose()),
-            Who::NeitherNor => "neither".to_owned(),
-            Who::Nobody => "nobody".to_owned(),
+        AzureJson::read(file).map(|read| match read.names {
+            Named::Managed(which) => format!("managed {}", which.id()),
+            Named::Application { client_id, secret } => format!("{client_id} {}", secret.expose()),
+            Named::Placeholder { user, password } => format!("{user} as {}", password.expose()),
+            Named::Nobody => "nobody".to_owned(),
         })
     }
 
@@ -89,8 +125,8 @@ mod tests {
             (json!({ "useManagedIdentityExtension": true }), Ok("managed ")),
             (json!({ "UseManagedIdentityExtension": true }), Ok("managed ")),
             // The flag decides, not the name.
-            (json!({ "aadClientId": "msi", "useManagedIdentityExtension": false }), Ok("neither")),
-            (json!({ "aadClientId": "msi" }), Ok("neither")),
+            (json!({ "aadClientId": "msi", "useManagedIdentityExtension": false }), Ok("msi as ")),
+            (json!({ "aadClientId": "msi", "aadClientSecret": "msi" }), Ok("msi as msi")),
             (json!({ "aadClientId": "app", "aadClientSecret": "password" }), Ok("app password")),
             (json!({ "aadClientId": "app", "aadClientSecret": 12345 }), Ok("app 12345")),
             (json!({}), Ok("nobody")),
@@ -100,6 +136,9 @@ mod tests {
             (json!({ "useManagedIdentityExtension": "true" }), Err("entry-not-a-flag")),
             (json!({ "aadClientId": ["app"] }), Err("entry-not-texts")),
             (json!({ "cloud": {} }), Err("entry-not-texts")),
+            (json!({ "cloudProviderBackoff": "true" }), Err("entry-not-a-flag")),
+            (json!({ "cloudProviderBackoffRetries": "6" }), Err("entry-not-a-number")),
+            (json!({ "vmssCacheTTLInSeconds": "6" }), Err("entry-not-a-number")),
         ] {
             assert_eq!(who(&file), wanted.map(str::to_owned), "{file}");
         }

@@ -6,108 +6,26 @@
 pub mod azure_json;
 mod program;
 pub mod provider;
+mod trouble;
 
-use std::rc::Rc;
+use std::{path::Path, rc::Rc};
 
 use serde::Serialize;
 
 use crate::{
     image::Understood,
     kit::{
-        AZURE_JSON, CREDENTIAL_PROVIDERS, Cx, Got, Kind, Secret, Unread,
-        azure::{Endpoints, imds::Which},
-        yaml,
+        AZURE_JSON, CREDENTIAL_PROVIDERS, Cx, Got, Kind, Pattern, Secret, Unread,
+        azure::{Cloud, Endpoints, imds::Which},
+        yaml, yaml_loosely,
     },
 };
-use azure_json::{AzureJson, Who};
-use provider::{Provider, Providers, login_server};
+use azure_json::{AzureJson, Named as Signer};
+use provider::{Provider, Providers, is_known};
+pub use trouble::Trouble;
 
-/// What can be wrong with a node's files.
-#[derive(Serialize, strum::VariantNames)]
-#[serde(rename_all = "kebab-case")]
-#[strum(serialize_all = "kebab-case")]
-pub enum Trouble {
-    /// They are there, and we may not read them: could not tell.
-    FilesNotReadable {
-        /// The first of them.
-        file: String,
-    },
-    /// There is no configuration of credential providers: the kubelet may have none.
-    CredproviderNotConfigured {
-        /// Where it would be.
-        file: String,
-    },
-    /// That configuration does not parse; the kubelet goes on with what it read when it started.
-    CredproviderConfigUnreadable {
-        /// The file.
-        file: String,
-        /// What is wrong with it, in words that do not quote it.
-        said: String,
-    },
-    /// The kubelet has Azure's provider, and does not ask it for this image; or it asks, and the provider
-    /// takes the image for another's.
-    CredproviderMatchMiss {
-        /// The image's registry.
-        registry: String,
-        /// Who passes it over, as a word.
-        by: &'static str,
-        /// The file.
-        file: String,
-        /// Its patterns.
-        patterns: Vec<String>,
-    },
-    /// The same for the endpoint of one region, which older node images do not know.
-    ImageRefRegionalEndpointOldNode {
-        /// The image's registry.
-        registry: String,
-        /// The same image by the registry's own name.
-        global: String,
-        /// Who passes it over, as a word.
-        by: &'static str,
-    },
-    /// The provider's program is not there, or cannot run.
-    CredproviderMissingOrCrashing {
-        /// The program.
-        program: String,
-        /// Why not, as a word.
-        said: String,
-    },
-    /// The provider signs in as the pod's service account, which is not known here: could not tell.
-    ServiceAccountDecides {
-        /// The file that says so.
-        file: String,
-    },
-    /// The file that says who this node is cannot be read.
-    AzurejsonMissingOrCorrupt {
-        /// The file.
-        file: String,
-        /// Why not, in words that do not quote it.
-        said: String,
-    },
-    /// This cloud's endpoints are in a file that is not there.
-    EnvironmentFileMissing {
-        /// As the node calls the cloud.
-        cloud: String,
-        /// Where the file would be.
-        file: String,
-        /// Why it was not read.
-        said: String,
-    },
-    /// The image's registry is in another cloud than the node.
-    RegistryOtherCloud {
-        /// The image's registry.
-        registry: String,
-        /// As the node calls its cloud.
-        cloud: String,
-        /// What the names of registries end in there.
-        suffix: String,
-    },
-    /// `useManagedIdentityExtension` is off, and what stands for a managed identity is sent as name and password.
-    NapMiFlagFalse {
-        /// The file.
-        file: String,
-    },
-}
+/// Where AKS writes the endpoints of a cloud that has no name.
+const ENVIRONMENT: &str = "/etc/kubernetes/akscustom.json";
 
 /// What this node's kubelet signs in with.
 #[derive(Serialize)]
@@ -121,37 +39,54 @@ pub struct Node {
     pattern: Option<String>,
     /// The file that says who the node is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) file: Option<String>,
+    file: Option<String>,
     /// As the node calls its cloud.
     #[serde(skip_serializing_if = "Option::is_none")]
     cloud: Option<String>,
+    /// Whether another provider is asked for the image as well.
+    #[serde(skip)]
+    pub(crate) others_may: bool,
 }
 
 /// Who signs in for a node.
 #[derive(Clone)]
 pub(crate) enum SignsIn {
     /// A managed identity.
-    Managed(Which, Directory),
+    Managed(Which, Surroundings),
     /// An application, by name and password.
-    Application {
-        client_id: String,
-        secret: Secret,
-        directory: Directory,
-    },
+    Application(Application),
     /// What stands for a managed identity, as name and password.
-    Literally(&'static str),
+    Placeholder { user: String, password: Secret, file: String },
     /// Nobody: the image is pulled without credentials.
     Nobody,
     /// It cannot be told from the files.
     Unknown,
 }
 
-/// The cloud and the directory in which a node is.
-#[derive(Clone)]
-pub(crate) struct Directory {
+/// An application that signs in with its password.
+#[derive(Clone, Debug)]
+pub(crate) struct Application {
+    pub(crate) client_id: String,
+    pub(crate) secret: Secret,
+    pub(crate) around: Surroundings,
+}
+
+/// Where somebody signs in: the cloud, the directory that is named, the place of the node.
+#[derive(Clone, Debug)]
+pub(crate) struct Surroundings {
+    /// Where that stands.
+    pub(crate) file: String,
+    /// The directory that the file names.
     pub(crate) tenant: Option<String>,
     pub(crate) endpoints: Rc<Endpoints>,
     pub(crate) place: Place,
+}
+
+/// A directory, and the file that names it.
+#[derive(Debug)]
+pub(crate) struct Named {
+    pub(crate) tenant: String,
+    pub(crate) file: String,
 }
 
 /// Where a node is in Azure, as far as it knows: for commands that mend it.
@@ -165,137 +100,233 @@ pub struct Place {
     pool: Option<String>,
 }
 
+impl Surroundings {
+    /// Not on a node.
+    pub(crate) fn elsewhere(from: String) -> Self {
+        let endpoints = Rc::new(Cloud::default().endpoints());
+        Self { file: from, tenant: None, endpoints, place: Place::default() }
+    }
+
+    /// The directory that goes with a token; a node's provider sends what its file has for it, be it nothing.
+    pub(crate) fn named(&self) -> Option<Named> {
+        let tenant = self.tenant.clone()?;
+        Some(Named { tenant, file: self.file.clone() })
+    }
+}
+
 impl Node {
     fn new(signs_in: SignsIn) -> Self {
         let how = match signs_in {
             SignsIn::Managed(Which::Unnamed, _) => "managed-identity-unnamed",
             SignsIn::Managed(..) => "managed-identity",
-            SignsIn::Application { .. } => "service-principal",
-            SignsIn::Literally(_) => "msi-literally",
+            SignsIn::Application(_) => "service-principal",
+            SignsIn::Placeholder { .. } => "msi-literally",
             SignsIn::Nobody => "kubelet-asks-nobody",
             SignsIn::Unknown => "kubelet-unknown",
         };
-        Self { signs_in, how, pattern: None, file: None, cloud: None }
+        Self { signs_in, how, pattern: None, file: None, cloud: None, others_may: false }
     }
+}
+
+/// Whom the kubelet asks for an image.
+struct Asked {
+    /// The pattern by which; nothing where that is only supposed.
+    pattern: Option<String>,
+    /// The file that says who the node is.
+    file: String,
+    /// Where the provider is told that the endpoints of its cloud are.
+    environment: Option<String>,
+    patterns: Vec<String>,
 }
 
 /// Reads the node's files as the kubelet and its provider do.
 pub async fn read(cx: &Cx, understood: &Understood) -> Got<Node> {
-    let registry = || understood.asked.registry.clone();
-    let file = shown(cx, CREDENTIAL_PROVIDERS);
-    let config = match cx.world.read(&cx.world.of_node(CREDENTIAL_PROVIDERS)).await {
-        Ok(bytes) => bytes,
-        Err(Unread::Missing) => {
-            if understood.asked.host.azure().is_some() {
-                cx.tell(Trouble::CredproviderNotConfigured { file });
-            }
-            return who_signs_in(cx, understood, AZURE_JSON, None).await;
-        }
-        Err(Unread::Forbidden) => return Ok(not_readable(cx, file)),
-        Err(Unread::Failed(said)) => return Ok(unreadable(cx, file, said)),
+    let image = as_written(cx, understood);
+    let mut others_may = false;
+    let looked = async {
+        let asked = asked_provider(cx, understood, &image, &mut others_may).await?;
+        let azure_json = azure_json(cx, &asked.file).await?;
+        signs_in(cx, understood, asked, azure_json).await
     };
-    let read = yaml(&config).and_then(|config| Providers::read(&config).map_err(str::to_owned));
-    let providers = match read {
-        Ok(providers) => providers,
-        Err(said) => return Ok(unreadable(cx, file, said)),
-    };
-    let image = understood.pattern();
-    // Another provider's word counts as well, and is not known here.
-    let nobody = if providers.another(&image).is_some() { SignsIn::Unknown } else { SignsIn::Nobody };
-    let azures = understood.asked.host.azure();
-    let Some(azure) = providers.azures() else {
-        if azures.is_some() {
-            let (registry, by) = (registry(), "kubelet");
-            cx.tell(Trouble::CredproviderMatchMiss { registry, by, file, patterns: vec![] });
-        }
-        return Ok(Node::new(if azures.is_some() { nobody } else { SignsIn::Unknown }));
-    };
-    let Some(pattern) = azure.matching(&image) else {
-        if azures.is_none() {
-            // No registry of Azure's as far as the name tells: a pull secret may be for it.
-            return Ok(Node::new(SignsIn::Unknown));
-        }
-        missed(cx, understood, "kubelet", file, azure);
-        return Ok(Node::new(nobody));
-    };
-    if azure.by_service_account {
-        cx.tell(Trouble::ServiceAccountDecides { file });
-        return Ok(Node::new(SignsIn::Unknown));
-    }
-    if let Some((program, said)) = program::cannot_run(cx, &azure.name).await {
-        cx.tell(Trouble::CredproviderMissingOrCrashing { program, said });
-        return Ok(Node::new(nobody));
-    }
-    let Some(file) = azure.config_file() else {
-        let (file, said) = (AZURE_JSON.to_owned(), "not-in-the-arguments".to_owned());
-        cx.tell(Trouble::AzurejsonMissingOrCorrupt { file, said });
-        return Ok(Node::new(nobody));
-    };
-    who_signs_in(cx, understood, file, Some((azure, pattern))).await
+    let node = looked.await.unwrap_or_else(Node::new);
+    Ok(Node { others_may, ..node })
 }
 
-/// Whom the provider signs in as.
-async fn who_signs_in(
+/// Whom the kubelet asks for the image, if it is Azure's provider.
+async fn asked_provider(
     cx: &Cx,
     understood: &Understood,
+    image: &Pattern,
+    others_may: &mut bool,
+) -> Result<Asked, SignsIn> {
+    let (file, is_azures) = (shown(cx, CREDENTIAL_PROVIDERS), understood.asked.host.azure().is_some());
+    let config = match cx.world.read(&cx.world.of_node(CREDENTIAL_PROVIDERS)).await {
+        Ok(bytes) => yaml(&bytes),
+        Err(Unread::Missing) => {
+            if is_azures {
+                cx.tell(Trouble::CredproviderNotConfigured { file });
+            }
+            let (file, environment) = (AZURE_JSON.to_owned(), None);
+            return Ok(Asked { pattern: None, file, environment, patterns: vec![] });
+        }
+        Err(Unread::Forbidden) => {
+            cx.tell(Trouble::FilesNotReadable { file });
+            return Err(SignsIn::Unknown);
+        }
+        Err(Unread::Failed(said)) => Err(said),
+    };
+    let read = config.and_then(|config| Providers::read(&config).map_err(str::to_owned));
+    let providers = read.map_err(|said| {
+        cx.tell(Trouble::CredproviderConfigUnreadable { file: file.clone(), said });
+        SignsIn::Unknown
+    })?;
+    *others_may = providers.another(image).is_some();
+    let provider = providers.azure_provider();
+    let pattern = provider.and_then(|provider| provider.matching(image));
+    match (provider, pattern) {
+        (Some(provider), Some(pattern)) => {
+            let environment = runs(cx, understood, provider, &file).await?;
+            let (pattern, patterns) = (Some(pattern.to_owned()), provider.patterns.clone());
+            let file = provider.args.files[0].clone();
+            Ok(Asked { pattern, file, environment, patterns })
+        }
+        // No registry of Azure's as far as the name tells: a pull secret may be for it.
+        _ if !is_azures => Err(SignsIn::Unknown),
+        (provider, _) => {
+            let patterns = provider.map(|provider| provider.patterns.clone()).unwrap_or_default();
+            tell_missed(cx, understood, "kubelet", patterns);
+            Err(SignsIn::Nobody)
+        }
+    }
+}
+
+/// Whether the provider runs as it is set up; what it is told of its cloud.
+async fn runs(
+    cx: &Cx,
+    understood: &Understood,
+    provider: &Provider,
     file: &str,
-    asked: Option<(&Provider, &str)>,
-) -> Got<Node> {
+) -> Result<Option<String>, SignsIn> {
+    if provider.by_service_account {
+        cx.tell(Trouble::ServiceAccountDecides { file: file.to_owned() });
+        return Err(SignsIn::Unknown);
+    }
+    if let Some((what, written)) = provider.not_replayed(&understood.asked.registry) {
+        cx.tell(Trouble::ProviderNotReplayed { file: file.to_owned(), what, written });
+        return Err(SignsIn::Unknown);
+    }
+    let fails = match provider.fails() {
+        Some(said) => Some((file.to_owned(), said.to_owned())),
+        None => program::cannot_run(cx, &provider.name).await,
+    };
+    match fails {
+        Some((program, said)) => {
+            cx.tell(Trouble::CredproviderMissingOrCrashing { program, said });
+            Err(SignsIn::Nobody)
+        }
+        None => Ok(provider.environment.clone()),
+    }
+}
+
+/// What the provider is told about this node.
+async fn azure_json(cx: &Cx, file: &str) -> Result<AzureJson, SignsIn> {
     let name = shown(cx, file);
-    let corrupt = |said: String| {
-        cx.tell(Trouble::AzurejsonMissingOrCorrupt { file: name.clone(), said });
-        Ok(Node::new(SignsIn::Nobody))
+    let read = match cx.world.read(&cx.world.of_node(file)).await {
+        Ok(bytes) => yaml_loosely(&bytes),
+        Err(Unread::Forbidden) => {
+            cx.tell(Trouble::FilesNotReadable { file: name });
+            return Err(SignsIn::Unknown);
+        }
+        Err(unread) => Err(unread.to_string()),
     };
-    let bytes = match cx.world.read(&cx.world.of_node(file)).await {
-        Ok(bytes) => bytes,
-        Err(Unread::Forbidden) => return Ok(not_readable(cx, name)),
-        Err(unread) => return corrupt(unread.to_string()),
-    };
-    let read = yaml(&bytes).and_then(|file| AzureJson::read(&file).map_err(str::to_owned));
-    let azure_json = match read {
-        Ok(azure_json) => azure_json,
-        Err(said) => return corrupt(said),
-    };
-    let (endpoints, known) = endpoints(cx, &azure_json).await;
-    let endpoints = Rc::new(endpoints);
-    let azures = understood.asked.host.azure();
-    let image = format!("{}/", understood.asked.registry);
-    let other_cloud = azures.is_some_and(|name| name.suffix != endpoints.suffix);
+    let read = read.and_then(|file| AzureJson::read(&file).map_err(str::to_owned));
+    read.map_err(|said| {
+        cx.tell(Trouble::AzurejsonMissingOrCorrupt { file: name, said });
+        SignsIn::Nobody
+    })
+}
+
+/// As whom the provider signs in.
+async fn signs_in(
+    cx: &Cx,
+    understood: &Understood,
+    asked: Asked,
+    azure_json: AzureJson,
+) -> Result<Node, SignsIn> {
+    let file = shown(cx, &asked.file);
+    if let Some(endpoint) = azure_json.asks_for_endpoints {
+        let (what, written) = ("endpoints-asked-for", endpoint);
+        cx.tell(Trouble::ProviderNotReplayed { file, what, written });
+        return Err(SignsIn::Unknown);
+    }
+    let (endpoints, known) = endpoints(cx, &azure_json.cloud, asked.environment).await;
+    let name = understood.asked.host.azure();
+    let other_cloud = name.is_some_and(|name| name.suffix != endpoints.suffix);
     if other_cloud {
         let (cloud, suffix) = (endpoints.cloud.clone(), endpoints.suffix.clone());
         let registry = understood.asked.registry.clone();
         cx.tell(Trouble::RegistryOtherCloud { registry, cloud, suffix });
     }
-    if login_server(&image, &endpoints.suffix).is_none() {
-        if let Some((provider, _)) = asked.filter(|_| known && !other_cloud) {
-            missed(cx, understood, "provider", shown(cx, CREDENTIAL_PROVIDERS), provider);
+    if !is_known(&understood.asked.registry, &endpoints.suffix) {
+        if known && !other_cloud && asked.pattern.is_some() {
+            tell_missed(cx, understood, "provider", asked.patterns);
         }
-        let certain = known && azures.is_some();
-        return Ok(Node::new(if certain { SignsIn::Nobody } else { SignsIn::Unknown }));
+        return Err(if known && name.is_some() { SignsIn::Nobody } else { SignsIn::Unknown });
     }
-    let cloud = endpoints.cloud.clone();
+    let cloud = Some(endpoints.cloud.clone());
     let place = Place { node_group: azure_json.group, pool: pool(cx).await };
-    let directory = Directory { tenant: azure_json.tenant, endpoints, place };
-    let signs_in = match azure_json.who {
-        Who::Managed(which) => SignsIn::Managed(which, directory),
-        Who::Nobody => return corrupt("names-nobody".to_owned()),
+    let tenant = Some(azure_json.tenant.unwrap_or_default());
+    let around = Surroundings { file: file.clone(), tenant, endpoints: Rc::new(endpoints), place };
+    let signs_in = match azure_json.names {
+        Signer::Managed(which) => SignsIn::Managed(which, around),
+        Signer::Nobody => {
+            cx.tell(Trouble::AzurejsonMissingOrCorrupt { file, said: "names-nobody".to_owned() });
+            return Err(SignsIn::Nobody);
+        }
         // Names and passwords are given out for `*.azurecr.io` and the like: for no name with more parts.
-        Who::Application { .. } | Who::NeitherNor
-            if azures.is_some_and(|name| name.kind == Kind::RegionalEndpoint) =>
+        Signer::Application { .. } | Signer::Placeholder { .. }
+            if name.is_some_and(|name| name.kind == Kind::RegionalEndpoint) =>
         {
             tell_regional(cx, understood, "service-principal");
-            SignsIn::Nobody
+            return Err(SignsIn::Nobody);
         }
-        Who::Application { client_id, secret } => {
-            SignsIn::Application { client_id, secret, directory }
+        Signer::Application { client_id, secret } => {
+            SignsIn::Application(Application { client_id, secret, around })
         }
-        Who::NeitherNor => {
-            cx.tell(Trouble::NapMiFlagFalse { file: name.clone() });
-            SignsIn::Literally("msi")
+        Signer::Placeholder { user, password } => {
+            cx.tell(Trouble::NapMiFlagFalse { file: file.clone() });
+            SignsIn::Placeholder { user, password, file: file.clone() }
         }
     };
-    let pattern = asked.map(|(_, pattern)| pattern.to_owned());
-    Ok(Node { pattern, file: Some(name), cloud: Some(cloud), ..Node::new(signs_in) })
+    Ok(Node { pattern: asked.pattern, file: Some(file), cloud, ..Node::new(signs_in) })
+}
+
+/// What the cloud of the node calls its hosts, and whether that is certain.
+async fn endpoints(cx: &Cx, cloud: &str, told: Option<String>) -> (Endpoints, bool) {
+    let endpoints = Endpoints::named(cloud);
+    if !Endpoints::are_in_a_file(cloud) {
+        return (endpoints, true);
+    }
+    let told = told.or_else(|| cx.world.variables.get("AZURE_ENVIRONMENT_FILEPATH").cloned());
+    let file = told.unwrap_or_else(|| ENVIRONMENT.to_owned());
+    let read = cx.world.read(&cx.world.of_node(&file)).await.map_err(|unread| unread.to_string());
+    match read.and_then(|bytes| yaml(&bytes)) {
+        Ok(said) => (endpoints.with_file(&said), true),
+        Err(said) => {
+            let (cloud, file) = (cloud.to_owned(), shown(cx, &file));
+            cx.tell(Trouble::EnvironmentFileMissing { cloud, file, said });
+            (endpoints, false)
+        }
+    }
+}
+
+/// The image as the kubelet holds it against patterns: capital letters count.
+fn as_written(cx: &Cx, understood: &Understood) -> Pattern {
+    let registry = &understood.asked.registry;
+    let written = cx.subject.text.split('/').next().unwrap_or_default();
+    let same = written.eq_ignore_ascii_case(registry);
+    let path = understood.asked.image.as_ref().map(|image| format!("/{}", image.repository));
+    Pattern::image(if same { written } else { registry }, &path.unwrap_or_default())
 }
 
 /// The node pool: AKS calls its nodes `aks-POOL-NUMBER-vmss…`.
@@ -306,34 +337,22 @@ async fn pool(cx: &Cx) -> Option<String> {
     parts.next().filter(|pool| pool.chars().all(|c| c.is_ascii_alphanumeric())).map(str::to_owned)
 }
 
-/// What the cloud of the node calls its hosts, and whether that is known here: a node may also ask for it.
-async fn endpoints(cx: &Cx, azure_json: &AzureJson) -> (Endpoints, bool) {
-    let endpoints = Endpoints::named(&azure_json.cloud);
-    if !Endpoints::are_in_a_file(&azure_json.cloud) {
-        return (endpoints, !azure_json.asks_for_endpoints);
+/// Whether this is the node's own network: a pod that has one of its own may be kept from what a node reaches.
+pub(crate) async fn is_own_network(cx: &Cx) -> bool {
+    if !cx.world.in_pod {
+        return true;
     }
-    let named = cx.world.variables.get("AZURE_ENVIRONMENT_FILEPATH").map(String::as_str);
-    let file = named.unwrap_or(ENVIRONMENT);
-    let read = cx.world.read(&cx.world.of_node(file)).await.map_err(|unread| unread.to_string());
-    match read.and_then(|bytes| yaml(&bytes)) {
-        Ok(said) => (endpoints.with_file(&said), !azure_json.asks_for_endpoints),
-        Err(said) => {
-            let (cloud, file) = (azure_json.cloud.clone(), shown(cx, file));
-            cx.tell(Trouble::EnvironmentFileMissing { cloud, file, said });
-            (endpoints, false)
-        }
-    }
+    // A pod on the node's network has the node's name, too.
+    let here = cx.world.read(Path::new("/etc/hostname")).await.ok();
+    let node = cx.world.read(&cx.world.of_node("/etc/hostname")).await.ok();
+    cx.world.node_root != Path::new("/") && here.is_some() && here == node
 }
 
-/// Where AKS writes the endpoints of a cloud that has no name.
-const ENVIRONMENT: &str = "/etc/kubernetes/akscustom.json";
-
-fn missed(cx: &Cx, understood: &Understood, by: &'static str, file: String, azure: &Provider) {
-    let regional = understood.asked.host.azure().map(|name| name.kind);
-    if regional == Some(Kind::RegionalEndpoint) {
+fn tell_missed(cx: &Cx, understood: &Understood, by: &'static str, patterns: Vec<String>) {
+    if understood.asked.host.azure().map(|name| name.kind) == Some(Kind::RegionalEndpoint) {
         return tell_regional(cx, understood, by);
     }
-    let (registry, patterns) = (understood.asked.registry.clone(), azure.patterns.clone());
+    let (registry, file) = (understood.asked.registry.clone(), shown(cx, CREDENTIAL_PROVIDERS));
     cx.tell(Trouble::CredproviderMatchMiss { registry, by, file, patterns });
 }
 
@@ -342,16 +361,6 @@ fn tell_regional(cx: &Cx, understood: &Understood, by: &'static str) {
     let login_server = understood.asked.host.azure().map(|name| name.login_server());
     let global = understood.at(&login_server.unwrap_or_else(|| registry.clone()));
     cx.tell(Trouble::ImageRefRegionalEndpointOldNode { registry, global, by });
-}
-
-fn not_readable(cx: &Cx, file: String) -> Node {
-    cx.tell(Trouble::FilesNotReadable { file });
-    Node::new(SignsIn::Unknown)
-}
-
-fn unreadable(cx: &Cx, file: String, said: String) -> Node {
-    cx.tell(Trouble::CredproviderConfigUnreadable { file, said });
-    Node::new(SignsIn::Unknown)
 }
 
 /// The path of a node's file, as it is from here.

@@ -1,12 +1,42 @@
-//! The kubelet's credential providers: which of them it asks for an image, and with which arguments
-//! (kubernetes, pkg/credentialprovider/plugin; the file is the kubelet's own configuration format).
+//! The kubelet's credential providers: which of them it asks for an image, and how Azure's is set up
+//! (kubernetes, pkg/credentialprovider/plugin; cloud-provider-azure, cmd/acr-credential-provider).
 
 use serde_json::Value;
 
-use crate::kit::{Fields, Malformed, Pattern};
+use crate::kit::{Fields, Malformed, Pattern, azure::suffixes};
 
 /// What AKS calls its provider.
 const NAME: &str = "acr-credential-provider";
+
+/// The kubelet reads its configuration strictly, and does not start with another field in it.
+const FIELDS: [&str; 8] = [
+    "name",
+    "matchImages",
+    "defaultCacheDuration",
+    "apiVersion",
+    "args",
+    "env",
+    "tokenAttributes",
+    "cacheType",
+];
+
+/// Flags of the provider's program that are followed by a value.
+const VALUED: [&str; 11] = [
+    "--registry-mirror",
+    "-r",
+    "--ib-sni-name",
+    "--ib-default-client-id",
+    "--ib-default-tenant-id",
+    "--ib-apiserver-ip",
+    "--v",
+    "-v",
+    "--vmodule",
+    "--log-flush-frequency",
+    "--logging-format",
+];
+
+/// Variables by which the program's libraries find the metadata service, a proxy or an authority elsewhere.
+const STEERING: [&str; 5] = ["IDENTITY_", "MSI_", "IMDS_", "AZURE_", "_PROXY"];
 
 /// The configuration, read. Public, so that it can be fuzzed.
 pub struct Providers(Vec<Provider>);
@@ -18,25 +48,47 @@ pub struct Provider {
     /// Which images it is asked for.
     pub patterns: Vec<String>,
     /// What its program is called with.
-    pub args: Vec<String>,
+    pub args: Args,
     /// Whether it is shown the token of the pod's service account.
     pub by_service_account: bool,
+    /// Where it is told that the endpoints of its cloud are.
+    pub environment: Option<String>,
+    /// The version of the interface between kubelet and program.
+    interface: String,
+    /// The variables that are set for it.
+    variables: Vec<String>,
+}
+
+/// What a program is called with.
+#[derive(Default)]
+pub struct Args {
+    /// What is no flag: the file that says who the node is.
+    pub files: Vec<String>,
+    /// Flags, and what follows them.
+    flags: Vec<(String, String)>,
 }
 
 impl Providers {
-    /// Reads the configuration; what is not known in it is passed over.
+    /// Reads the configuration; else says, as a word, why the kubelet does not start with it.
     pub fn read(config: &Value) -> Result<Self, Malformed> {
         let fields = Fields::of(config).ok_or("not-an-object")?;
-        let listed = match fields.get("providers") {
-            None => vec![],
-            Some(Value::Array(listed)) => listed.iter().collect(),
-            Some(_) => return Err("entry-not-a-list"),
-        };
-        listed.into_iter().map(Provider::read).collect::<Result<_, _>>().map(Self)
+        let version = fields.text("apiVersion")?.unwrap_or_default();
+        if fields.text("kind")? != Some("CredentialProviderConfig")
+            || !version.starts_with("kubelet.config.k8s.io/v1")
+        {
+            return Err("wrong-kind");
+        }
+        let Some(Value::Array(listed)) = fields.get("providers") else { return Err("entry-not-a-list") };
+        let read: Vec<_> = listed.iter().map(Provider::read).collect::<Result<_, _>>()?;
+        let again = |(at, one): (usize, &Provider)| read[..at].iter().any(|other| other.name == one.name);
+        match read.is_empty() || read.iter().enumerate().any(again) {
+            true => Err("named-twice-or-not-at-all"),
+            false => Ok(Self(read)),
+        }
     }
 
     /// Azure's, if it is one of them.
-    pub fn azures(&self) -> Option<&Provider> {
+    pub fn azure_provider(&self) -> Option<&Provider> {
         self.0.iter().find(|provider| provider.name == NAME)
     }
 
@@ -49,41 +101,113 @@ impl Providers {
 impl Provider {
     fn read(value: &Value) -> Result<Self, Malformed> {
         let fields = Fields::of(value).ok_or("entry-not-an-object")?;
+        let names = fields.all();
+        if names.iter().any(|(name, _)| !FIELDS.contains(name)) {
+            return Err("unknown-field");
+        }
+        let text = |name| fields.text(name)?.map(str::to_owned).ok_or("field-missing");
+        let patterns = fields.texts("matchImages")?;
+        text("defaultCacheDuration")?;
+        if patterns.is_empty() || patterns.iter().any(|pattern| Pattern::read(pattern).is_none()) {
+            return Err("field-missing");
+        }
+        let set = match fields.get("env") {
+            None => vec![],
+            Some(Value::Array(set)) => set.iter().filter_map(Fields::of).collect(),
+            Some(_) => return Err("entry-not-a-list"),
+        };
+        let variable = |one: &Fields<'_>, name| one.text(name).ok().flatten().map(str::to_owned);
+        let set: Vec<(String, String)> = set
+            .iter()
+            .map(|one| (variable(one, "name").unwrap_or_default(), variable(one, "value").unwrap_or_default()))
+            .collect();
+        let told = set.iter().find(|(name, _)| name == "AZURE_ENVIRONMENT_FILEPATH");
         Ok(Self {
-            name: fields.text("name")?.unwrap_or_default().to_owned(),
-            patterns: fields.texts("matchImages")?,
-            args: fields.texts("args")?,
+            name: text("name")?,
+            patterns,
+            args: Args::read(&fields.texts("args")?),
             by_service_account: fields.get("tokenAttributes").is_some(),
+            environment: told.map(|(_, file)| file.clone()),
+            interface: text("apiVersion")?,
+            variables: set.into_iter().map(|(name, _)| name).collect(),
         })
     }
 
     /// The pattern by which it is asked for that image.
     pub fn matching(&self, image: &Pattern) -> Option<&str> {
-        let matches = |text: &&String| Pattern::of_key(text).is_some_and(|pattern| pattern.matches(image));
+        let matches = |text: &&String| Pattern::read(text).is_some_and(|pattern| pattern.matches(image));
         self.patterns.iter().find(matches).map(String::as_str)
     }
 
-    /// The file that says who this node is: its first argument that is no flag.
-    pub fn config_file(&self) -> Option<&str> {
-        self.args.iter().map(String::as_str).find(|arg| !arg.starts_with('-'))
+    /// What of its set-up is not replayed here, as a word, and how it is written.
+    pub(super) fn not_replayed(&self, registry: &str) -> Option<(&'static str, String)> {
+        // Which interfaces a program knows is its version's to say: today's know no other.
+        if self.interface != "credentialprovider.kubelet.k8s.io/v1" {
+            return Some(("other-interface", self.interface.clone()));
+        }
+        let steers = |name: &&String| {
+            let name = name.to_uppercase();
+            let steers = STEERING.iter().any(|part| name.starts_with(part) || name.ends_with(part));
+            steers && name != "AZURE_ENVIRONMENT_FILEPATH"
+        };
+        if let Some(name) = self.variables.iter().find(steers) {
+            return Some(("steered-by-variable", name.clone()));
+        }
+        let unknown = self.args.flags.iter().find(|(flag, _)| !VALUED.contains(&flag.as_str()));
+        if let Some((flag, _)) = unknown {
+            return Some(("unknown-flag", flag.clone()));
+        }
+        let mirrors = self.args.values(&["--registry-mirror", "-r"]);
+        let pairs = mirrors.flat_map(|mirror| mirror.split(','));
+        let mut sources = pairs.filter_map(|pair| pair.trim().split(':').next());
+        let mirrored = sources.find(|source| !source.is_empty() && registry.starts_with(source));
+        mirrored.map(|source| ("registry-mirror", source.to_owned()))
+    }
+
+    /// Why its program fails before it asks anybody, as a word.
+    pub(super) fn fails(&self) -> Option<&'static str> {
+        let binding = self.args.values(&["--ib-sni-name"]).any(|name| !name.is_empty());
+        match self.args.files.len() {
+            1 if binding => Some("no-service-account-token"),
+            1 => None,
+            _ => Some("not-one-config-file"),
+        }
     }
 }
 
-/// The registry that Azure's provider signs in to for an image: none, where it takes the image for another's.
+impl Args {
+    /// As the program takes them apart (pflag).
+    fn read(args: &[String]) -> Self {
+        let mut read = Self::default();
+        let mut rest = args.iter();
+        while let Some(arg) = rest.next() {
+            match arg.split_once('=') {
+                _ if arg == "--" => read.files.extend(rest.by_ref().cloned()),
+                _ if !arg.starts_with('-') || arg == "-" => read.files.push(arg.clone()),
+                Some((flag, value)) => read.flags.push((flag.to_owned(), value.to_owned())),
+                None if VALUED.contains(&arg.as_str()) => {
+                    read.flags.push((arg.clone(), rest.next().cloned().unwrap_or_default()));
+                }
+                None => read.flags.push((arg.clone(), String::new())),
+            }
+        }
+        read
+    }
+
+    fn values(&self, names: &'static [&str]) -> impl Iterator<Item = &str> {
+        let flags = self.flags.iter().filter(|(flag, _)| names.contains(&flag.as_str()));
+        flags.map(|(_, value)| value.as_str())
+    }
+}
+
+/// Whether Azure's provider takes the image's registry for one of Azure's.
 ///
 /// A name without a hyphen it knows in each cloud, the others in the node's own only (`parseACRLoginServerFromImage`).
-pub fn login_server<'a>(image: &'a str, own_suffix: &str) -> Option<&'a str> {
-    let label = image.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(image.len());
-    for suffix in ["azurecr.io", "azurecr.cn", "azurecr.de", "azurecr.us"] {
-        let rest = image[label..].strip_prefix('.').and_then(|rest| rest.strip_prefix(suffix));
-        if let (true, Some(rest)) = (label > 0, rest)
-            && (rest.is_empty() || rest.starts_with('/'))
-        {
-            return Some(&image[..image.len() - rest.len()]);
-        }
-    }
-    let at = image.find(own_suffix).filter(|_| !own_suffix.is_empty())?;
-    Some(&image[..at + own_suffix.len()])
+pub fn is_known(registry: &str, own_suffix: &str) -> bool {
+    let label = registry.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(registry.len());
+    let rest = registry[label..].strip_prefix('.').filter(|_| label > 0);
+    let everywhere = rest.is_some_and(|rest| suffixes().any(|suffix| rest == suffix));
+    everywhere || (!own_suffix.is_empty() && registry.contains(own_suffix))
 }
 
 #[cfg(test)]
@@ -100,62 +224,103 @@ providers:
     defaultCacheDuration: '10m'
     apiVersion: credentialprovider.kubelet.k8s.io/v1
     args:
-      - --registry-mirror=mcr.microsoft.com:contoso.azurecr.io
       - /etc/kubernetes/azure.json
-    unheard-of: { a: 1 }
 ";
+
+    fn azures(text: &str) -> Provider {
+        let mut providers = Providers::read(&yaml(text.as_bytes()).unwrap()).unwrap();
+        providers.0.remove(0)
+    }
 
     #[test]
     fn what_aks_writes() {
-        let providers = Providers::read(&yaml(AKS.as_bytes()).unwrap()).unwrap();
-        let azures = providers.azures().unwrap();
-        assert_eq!(azures.config_file(), Some("/etc/kubernetes/azure.json"));
-        assert!(!azures.by_service_account);
+        let azure = azures(AKS);
+        assert_eq!(azure.args.files, ["/etc/kubernetes/azure.json"]);
+        assert!(!azure.by_service_account && azure.fails().is_none());
+        assert_eq!(azure.not_replayed("contoso.azurecr.io"), None);
         for (image, pattern) in [
             ("contoso.azurecr.io/app", Some("*.azurecr.io")),
             ("contoso.eastus.geo.azurecr.io/app", Some("*.*.geo.azurecr.io")),
             ("contoso.azurecr.io:443/app", None),
+            ("contoso.AzureCR.io/app", None),
             ("contoso.azurecr.cn/app", None),
             ("docker.io/library/app", None),
         ] {
-            assert_eq!(azures.matching(&Pattern::read(image).unwrap()), pattern, "{image}");
+            assert_eq!(azure.matching(&Pattern::read(image).unwrap()), pattern, "{image}");
         }
     }
 
     #[test]
-    fn what_nobody_writes() {
+    fn what_the_kubelet_does_not_start_with() {
+        let with = |from: &str, to: &str| AKS.replace(from, to);
         for (text, wanted) in [
-            ("[]", Err("not-an-object")),
-            ("providers: 1", Err("entry-not-a-list")),
-            ("providers: [1]", Err("entry-not-an-object")),
-            ("providers: [{name: [a]}]", Err("entry-not-texts")),
-            ("providers: [{name: a, args: [1]}]", Err("entry-not-texts")),
-            ("{}", Ok(())),
-            ("providers:", Ok(())),
+            ("[]".to_owned(), "not-an-object"),
+            ("{}".to_owned(), "wrong-kind"),
+            (with("CredentialProviderConfig", "KubeletConfiguration"), "wrong-kind"),
+            (with("kubelet.config.k8s.io/v1", "v1"), "wrong-kind"),
+            (with("    defaultCacheDuration: '10m'\n", ""), "field-missing"),
+            (with("['*.azurecr.io', '*.*.geo.azurecr.io']", "[]"), "field-missing"),
+            (with("    args:", "    arguments:"), "unknown-field"),
+            (with("['*.azurecr.io', '*.*.geo.azurecr.io']", "1"), "entry-not-a-list"),
+            (format!("{AKS}{}", &AKS[AKS.find("  - name").unwrap()..]), "named-twice-or-not-at-all"),
+            ("apiVersion: kubelet.config.k8s.io/v1\nkind: CredentialProviderConfig\nproviders: []".into(), "named-twice-or-not-at-all"),
         ] {
             let read = Providers::read(&yaml(text.as_bytes()).unwrap());
-            assert_eq!(read.map(drop), wanted, "{text}");
+            assert_eq!(read.err(), Some(wanted), "{text}");
         }
     }
 
     #[test]
-    fn whose_registry_an_image_is_in() {
-        for (image, own, wanted) in [
-            ("contoso.azurecr.io/app", "azurecr.io", Some("contoso.azurecr.io")),
-            ("contoso.azurecr.io", "azurecr.io", Some("contoso.azurecr.io")),
-            ("contoso.azurecr.cn/app", "azurecr.io", Some("contoso.azurecr.cn")),
-            ("contoso-a1b2.azurecr.io/app", "azurecr.io", Some("contoso-a1b2.azurecr.io")),
-            ("contoso-a1b2.azurecr.cn/app", "azurecr.io", None),
-            ("contoso.eastus.geo.azurecr.io/app", "azurecr.io", Some("contoso.eastus.geo.azurecr.io")),
-            ("contoso.eastus.geo.azurecr.us/app", "azurecr.io", None),
-            ("contoso.azurecr.io.example/app", "azurecr.cn", None),
-            ("registry.contoso.example/app", "azurecr.io", None),
-            ("registry.contoso.example/app", "contoso.example", Some("registry.contoso.example")),
-            ("docker.io/library/app", "azurecr.io", None),
-            (".azurecr.cn/app", "azurecr.io", None),
-            ("", "", None),
+    fn what_is_not_replayed_and_what_fails() {
+        let args = |args: &str| azures(&AKS.replace("      - /etc/kubernetes/azure.json\n", args));
+        let not = |provider: &Provider| provider.not_replayed("contoso.azurecr.io").map(|(what, _)| what);
+        for (written, wanted) in [
+            ("      - --registry-mirror=mcr.microsoft.com:contoso.azurecr.io\n      - f\n", None),
+            ("      - -r\n      - contoso.azurecr.io:fabrikam.azurecr.io\n      - f\n", Some("registry-mirror")),
+            ("      - --v\n      - '5'\n      - f\n", None),
+            ("      - --someday\n      - f\n", Some("unknown-flag")),
         ] {
-            assert_eq!(login_server(image, own), wanted, "{image} on a node of {own}");
+            let provider = args(written);
+            assert_eq!((not(&provider), provider.fails()), (wanted, None), "{written}");
+            assert_eq!(provider.args.files, ["f"], "{written}");
+        }
+        for (written, wanted) in [
+            ("      - a\n      - b\n", "not-one-config-file"),
+            ("      - --v=5\n", "not-one-config-file"),
+            ("      - --ib-sni-name=x\n      - a\n", "no-service-account-token"),
+        ] {
+            assert_eq!(args(written).fails(), Some(wanted), "{written}");
+        }
+        let beta = AKS.replace("credentialprovider.kubelet.k8s.io/v1", "credentialprovider.kubelet.k8s.io/v1beta1");
+        assert_eq!(not(&azures(&beta)), Some("other-interface"));
+        for (name, wanted) in [
+            ("IDENTITY_ENDPOINT", Some("steered-by-variable")),
+            ("https_proxy", Some("steered-by-variable")),
+            ("AZURE_CLIENT_ID", Some("steered-by-variable")),
+            ("AZURE_ENVIRONMENT_FILEPATH", None),
+            ("LANG", None),
+        ] {
+            let provider = azures(&format!("{AKS}    env: [{{ name: {name}, value: /x }}]\n"));
+            assert_eq!(not(&provider), wanted, "{name}");
+        }
+    }
+
+    #[test]
+    fn which_registries_are_known() {
+        for (registry, own, wanted) in [
+            ("contoso.azurecr.io", "azurecr.io", true),
+            ("contoso.azurecr.cn", "azurecr.io", true),
+            ("contoso-a1b2.azurecr.io", "azurecr.io", true),
+            ("contoso-a1b2.azurecr.cn", "azurecr.io", false),
+            ("contoso.eastus.geo.azurecr.io", "azurecr.io", true),
+            ("contoso.eastus.geo.azurecr.us", "azurecr.io", false),
+            ("contoso.azurecr.io.example", "azurecr.cn", false),
+            ("registry.contoso.example", "azurecr.io", false),
+            ("registry.contoso.example", "contoso.example", true),
+            (".azurecr.cn", "azurecr.io", false),
+            ("", "", false),
+        ] {
+            assert_eq!(is_known(registry, own), wanted, "{registry} on a node of {own}");
         }
     }
 }

@@ -6,9 +6,9 @@
 
 use hyper::Method;
 use serde_json::Value;
-use url::{Url, form_urlencoded};
+use url::form_urlencoded;
 
-use super::{Session, Trouble};
+use super::{LONGEST, Session, Trouble, realm::Realm};
 use crate::{
     identity::Credential,
     kit::{
@@ -17,9 +17,6 @@ use crate::{
     },
     registry::{Refusal, Site},
 };
-
-/// The longest token that is read.
-const LONGEST: usize = 1024 * 1024;
 
 /// Gets an access token.
 pub(super) async fn token(
@@ -103,26 +100,11 @@ struct Server {
 impl Server {
     fn read(session: &Session, wanted: &Challenge) -> Got<Self> {
         let site = session.site();
-        let realm = wanted.param("realm").unwrap_or_default();
-        let not_safe = || -> Halt {
-            let host = site.host.to_string();
-            // No more of it than this is shown: it is the registry's to fill, and may hold anything.
-            let place = Url::parse(realm).ok();
-            let place = place.and_then(|url| Some(format!("{}://{}", url.scheme(), url.host_str()?)));
-            let realm = place.unwrap_or_else(|| "not-a-url".to_owned());
-            Halt::broke(Trouble::RealmNotSafe { host, realm })
-        };
-        let url = Url::parse(realm).map_err(|_| not_safe())?;
-        let mut host = Host::of(&url, Role::Other).ok_or_else(not_safe)?;
-        let http = matches!(url.scheme(), "http" | "https");
+        let Realm { host, url } = Realm::read(site, wanted)?;
         let in_the_open = host.plain && !site.host.plain && !host.is_local();
         // Where nobody signs in there is nothing to keep from anybody.
-        let secret = !matches!(session.identity.credential, Credential::Nobody);
-        if !http || (in_the_open && secret) {
-            return Err(not_safe());
-        }
-        if (&host.name, host.port) == (&site.host.name, site.host.port) {
-            host = site.host.clone();
+        if in_the_open && !matches!(session.identity.credential, Credential::Nobody) {
+            return Err(Realm::not_safe(site, wanted));
         }
         let mut ask: Vec<(String, String)> = url.query_pairs().into_owned().collect();
         ask.extend(wanted.param("service").map(|service| ("service".into(), service.into())));

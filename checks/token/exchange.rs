@@ -8,25 +8,25 @@ use std::rc::Rc;
 
 use hyper::Method;
 use serde::Serialize;
-use url::{Url, form_urlencoded};
+use url::form_urlencoded;
 
-use super::Trouble;
+use super::{LONGEST, Trouble, realm::Realm};
 use crate::{
     identity::{Identity, Login},
     kit::{
-        Cx, Got, Halt, Host, Role, Secret,
+        Cx, Fields, Got, Halt, Host, Secret,
         azure::imds,
-        net::{Challenge, Fault, Request},
+        net::{Challenge, Fault, Request, challenges},
     },
     registry::{Refusal, Site},
 };
 
-/// The longest answer that is read.
-const LONGEST: usize = 1024 * 1024;
+/// What is asked.
+const EXCHANGE: &str = "POST /oauth2/exchange";
 
 /// What goes with a refusal: who was refused, and in whose eyes.
 #[derive(Serialize)]
-pub struct Turned {
+pub struct RefusedIdentity {
     /// The registry.
     host: String,
     /// Who was refused.
@@ -52,58 +52,68 @@ pub struct Turned {
     correlation: Option<String>,
 }
 
-/// The place where tokens are traded.
-struct Counter {
+/// Where tokens are traded.
+struct Exchange {
     site: Rc<Site>,
     host: Host,
     service: String,
 }
 
-/// How a trade ended that was not made.
-enum NoTrade {
-    /// The registry refuses.
+/// Why a token was not traded.
+enum NotTraded {
+    /// The registry does not take it.
     Refused(Refusal),
-    /// It agrees, and sends something else than a token.
-    Unreadable(String),
+    /// It answers in another way.
+    Unexpected(String),
 }
 
-/// Trades the token. `None` where the registry does not take it: then it was said why.
+/// Trades the token. It is skipped where the registry does not take it: then it was said why, and nobody signs in.
 pub(super) async fn trade(
     cx: &Cx,
     site: &Rc<Site>,
     wanted: &Challenge,
     identity: &Identity,
     login: &Rc<Login>,
-) -> Got<Option<Secret>> {
-    let counter = Counter::read(site, wanted)?;
-    let tenant = login.tenant.as_deref();
-    let refusal = match counter.trade(cx, login, &login.token, tenant).await? {
-        Ok(token) => {
-            cx.beside(look_at_management(cx.clone(), counter, login.clone()));
-            return Ok(Some(token));
-        }
-        Err(NoTrade::Unreadable(said)) => {
-            let host = site.host.to_string();
-            cx.tell(Trouble::ExchangeUnreadable { host, said });
-            return Ok(None);
-        }
-        Err(NoTrade::Refused(refusal)) => refusal,
+) -> Got<Secret> {
+    let not_taken = |trouble: Trouble| {
+        cx.tell(trouble);
+        Halt::skipped(Trouble::NotTaken {})
     };
-    let principal = &login.principal;
-    if let (Some(file), Some(named), Some(own)) = (&login.tenant_from, tenant, &principal.tenant)
-        && !named.eq_ignore_ascii_case(own)
-        && counter.trade(cx, login, &login.token, Some(own)).await?.is_ok()
+    let host = site.host.to_string();
+    let providers = match &login.named {
+        Some(_) => Some(providers_challenge(cx, site).await?.map_err(not_taken)?),
+        None => None,
+    };
+    let exchange = Exchange::at(site, providers.as_ref().unwrap_or(wanted))?;
+    let own = login.principal.tenant.as_deref();
+    let named = login.named.as_ref();
+    let tenant = named.map_or(own, |named| Some(named.tenant.as_str()));
+    let refusal = match exchange.ask(cx, login, &login.token, tenant).await? {
+        Ok(token) => {
+            cx.beside(look_at_management(cx.clone(), exchange, login.clone()));
+            return Ok(token);
+        }
+        Err(NotTraded::Unexpected(said)) => {
+            return Err(not_taken(Trouble::ExchangeUnreadable { host, said }));
+        }
+        Err(NotTraded::Refused(refusal)) => refusal,
+    };
+    if let (Some(named), Some(own)) = (named, own)
+        && !named.tenant.eq_ignore_ascii_case(own)
+        && matches!(exchange.ask(cx, login, &login.token, Some(own)).await, Ok(Ok(_)))
     {
-        let (host, file) = (site.host.to_string(), file.clone());
-        let named = if named.is_empty() { "none" } else { named }.to_owned();
-        let own = own.clone();
-        cx.tell(Trouble::WrongTenantInAzurejson { host, file, named, own });
-        return Ok(None);
+        let (file, own) = (named.file.clone(), own.to_owned());
+        let named = if named.tenant.is_empty() { "none" } else { &named.tenant }.to_owned();
+        return Err(not_taken(Trouble::WrongTenantInAzurejson { host, file, named, own }));
     }
-    let management = counter.takes_management(cx, login).await;
-    let said = refusal.body.message;
-    cx.tell(Trouble::ExchangeNoRole(Turned {
-        host: site.host.to_string(),
+    let management = match exchange.takes_management(cx, login).await {
+        Some(true) => "taken",
+        Some(false) => "refused",
+        None => "not-asked",
+    };
+    let (principal, said) = (&login.principal, refusal.body.message);
+    Err(not_taken(Trouble::ExchangeNoRole(RefusedIdentity {
+        host,
         who: identity.name(),
         object_id: principal.object_id.clone(),
         client_id: principal.client_id.clone(),
@@ -112,51 +122,53 @@ pub(super) async fn trade(
         management,
         said: (!said.is_empty()).then_some(said),
         correlation: refusal.correlation,
-    }));
-    Ok(None)
+    })))
+}
+
+/// The challenge as the kubelet's provider asks for it and takes it (`receiveChallengeFromLoginServer`): the
+/// container runtime asks for another one, and is less particular.
+async fn providers_challenge(cx: &Cx, site: &Site) -> Got<Result<Challenge, Trouble>> {
+    let reply = site.ask(cx, &Request::new(Method::GET, "/v2/")).await?;
+    let headers: Vec<_> = reply.headers.get_all("www-authenticate").iter().collect();
+    let written = headers.first().and_then(|header| header.to_str().ok()).unwrap_or_default();
+    // Both by these very names, in quotes.
+    let fits = headers.len() == 1 && ["realm=\"", "service=\""].iter().all(|part| written.contains(part));
+    let found = challenges(&reply.headers).into_iter().find(|found| found.scheme == "bearer");
+    Ok(found.filter(|_| reply.status == 401 && fits).ok_or_else(|| {
+        let said = headers.iter().filter_map(|header| header.to_str().ok()).collect::<Vec<_>>();
+        let said = if said.is_empty() { "no-challenge".to_owned() } else { said.join(", ") };
+        Trouble::ProviderTakesNoChallenge { host: site.host.to_string(), status: reply.status, said }
+    }))
 }
 
 /// Older nodes, and `az aks check-acr`, show a token for Azure's management: would it be taken, too?
-async fn look_at_management(cx: Cx, counter: Counter, login: Rc<Login>) {
-    if counter.takes_management(&cx, &login).await == "refused" {
-        let host = counter.site.host.to_string();
+async fn look_at_management(cx: Cx, exchange: Exchange, login: Rc<Login>) {
+    if exchange.takes_management(&cx, &login).await == Some(false) {
+        let host = exchange.site.host.to_string();
         cx.tell(Trouble::ExchangeArmAudienceDisabled { host });
     }
 }
 
-impl Counter {
-    /// Where the challenge sends for tokens, tokens are traded; but one of Entra's goes to nobody but the registry.
-    fn read(site: &Rc<Site>, wanted: &Challenge) -> Got<Self> {
-        let realm = wanted.param("realm").unwrap_or_default();
-        let url = Url::parse(realm).ok();
-        let host = url.as_ref().and_then(|url| Host::of(url, Role::Other));
-        let own = |host: &Host| {
-            let same = (&host.name, host.port) == (&site.host.name, site.host.port);
-            let registry = |host: &Host| host.azure().map(|name| (name.label.to_owned(), name.suffix));
-            same || (!host.plain && registry(host).is_some() && registry(host) == registry(&site.host))
-        };
-        match host.filter(own) {
-            Some(host) => {
-                let same = host.name == site.host.name;
-                let host = if same { site.host.clone() } else { host };
-                let service = wanted.param("service").unwrap_or(&site.host.name).to_owned();
-                Ok(Self { site: site.clone(), host, service })
-            }
-            None => {
-                let place = url.and_then(|url| Some(format!("{}://{}", url.scheme(), url.host_str()?)));
-                let realm = place.unwrap_or_else(|| "not-a-url".to_owned());
-                Err(Halt::broke(Trouble::RealmNotSafe { host: site.host.to_string(), realm }))
-            }
+impl Exchange {
+    /// Tokens are traded where the challenge sends for them; but one of Entra's goes to nobody but the registry.
+    fn at(site: &Rc<Site>, wanted: &Challenge) -> Got<Self> {
+        let host = Realm::read(site, wanted)?.host;
+        let registry = |host: &Host| host.azure().map(|name| (name.label.to_owned(), name.suffix));
+        let same = registry(&host).is_some() && registry(&host) == registry(&site.host);
+        if host != site.host && (host.plain || !same) {
+            return Err(Realm::not_safe(site, wanted));
         }
+        let service = wanted.param("service").unwrap_or(&site.host.name).to_owned();
+        Ok(Self { site: site.clone(), host, service })
     }
 
-    async fn trade(
+    async fn ask(
         &self,
         cx: &Cx,
         login: &Login,
         token: &Secret,
         tenant: Option<&str>,
-    ) -> Got<Result<Secret, NoTrade>> {
+    ) -> Got<Result<Secret, NotTraded>> {
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("access_token", token.expose());
         // So the Azure CLI for a person, so the kubelet's provider for everybody else.
@@ -168,8 +180,8 @@ impl Counter {
         }
         form.append_pair("service", &self.service)
             .append_pair("tenant", tenant.unwrap_or_default());
-        let request = Request::new(Method::POST, "/oauth2/exchange");
-        let request = Request { form: Some(Secret::new(form.finish())), ..request };
+        let form = Some(Secret::new(form.finish()));
+        let request = Request { form, ..Request::new(Method::POST, "/oauth2/exchange") };
         let ask = async || self.site.send(cx, &self.host, &request).await;
         let mut reply = self.site.patiently(cx, ask).await?;
         if reply.status == 403 {
@@ -180,32 +192,37 @@ impl Counter {
             // A refusal is a 401, with or without a body.
             400 | 401 => {
                 let refusal = Refusal::read(reply).await;
-                let asked = format!("POST {}", request.target);
-                return match refusal.by_its_words(&asked) {
+                return match refusal.by_its_words(EXCHANGE) {
                     Some(trouble) => Err(trouble.into()),
-                    None => Ok(Err(NoTrade::Refused(refusal))),
+                    None => Ok(Err(NotTraded::Refused(refusal))),
                 };
             }
-            _ => return Err(self.site.refuse("POST /oauth2/exchange", reply).await),
+            // Whatever else it is, the provider fails, and the kubelet goes on as nobody.
+            status => {
+                let said = Refusal::read(reply).await.body.message;
+                let said = if said.is_empty() { status.to_string() } else { format!("{status}, {said}") };
+                return Ok(Err(NotTraded::Unexpected(said)));
+            }
         }
-        let asked = "POST /oauth2/exchange";
         match reply.read(LONGEST).await {
-            Ok(body) => Ok(refresh_token(&body).map_err(|said| NoTrade::Unreadable(said.to_owned()))),
-            Err(Fault::NoAnswer) => Err(Site::unfinished(&self.host, asked)),
-            Err(fault) => Ok(Err(NoTrade::Unreadable(fault.word().to_owned()))),
+            Ok(body) => {
+                Ok(refresh_token(&body).map_err(|said| NotTraded::Unexpected(said.to_owned())))
+            }
+            Err(Fault::NoAnswer) => Err(Site::unfinished(&self.host, EXCHANGE)),
+            Err(fault) => Ok(Err(NotTraded::Unexpected(fault.word().to_owned()))),
         }
     }
 
-    /// Whether a token for Azure's management is taken, as a word.
-    async fn takes_management(&self, cx: &Cx, login: &Login) -> &'static str {
-        let Some((which, endpoints)) = &login.machine else { return "not-asked" };
-        let issued = imds::token(cx, which, &endpoints.management).await;
-        let Ok(issued) = issued else { return "not-asked" };
+    /// Whether a token for Azure's management is taken; `None` where that is not known, or not asked: it is shown to
+    /// nobody but Azure's own registries.
+    async fn takes_management(&self, cx: &Cx, login: &Login) -> Option<bool> {
+        let (which, endpoints) = login.machine.as_ref().filter(|_| self.host.azure().is_some())?;
+        let issued = imds::token(cx, which, &endpoints.management).await.ok()?;
         let own = login.principal.tenant.as_deref();
-        match self.trade(cx, login, &issued.token, own).await {
-            Ok(Ok(_)) => "taken",
-            Ok(Err(NoTrade::Refused(_))) => "refused",
-            _ => "not-asked",
+        match self.ask(cx, login, &issued.token, own).await {
+            Ok(Ok(_)) => Some(true),
+            Ok(Err(NotTraded::Refused(_))) => Some(false),
+            _ => None,
         }
     }
 }
@@ -213,6 +230,6 @@ impl Counter {
 /// The token in what a registry sends; else a word says what it sent. Public, so that it can be fuzzed.
 pub fn refresh_token(body: &[u8]) -> Result<Secret, &'static str> {
     let answer: serde_json::Value = serde_json::from_slice(body).map_err(|_| "not-json")?;
-    let token = crate::kit::Fields::of(&answer).ok_or("not-json")?.text("refresh_token");
+    let token = Fields::of(&answer).ok_or("not-json")?.text("refresh_token");
     token.ok().flatten().map(Secret::new).ok_or("no-token-in-it")
 }

@@ -2,6 +2,7 @@
 
 pub mod endpoint;
 pub mod exchange;
+mod realm;
 mod session;
 
 use std::rc::Rc;
@@ -14,8 +15,11 @@ use crate::{
     kit::{Cx, Got, Halt, Host, Secret, claims, net::Request},
     registry::{Challenge, Wants},
 };
-pub use exchange::Turned;
+pub use exchange::RefusedIdentity;
 pub use session::{Session, Source};
+
+/// The longest token that is read.
+const LONGEST: usize = 1024 * 1024;
 
 /// How many entries of a pull secret are tried.
 pub(crate) const ENTRIES: usize = 4;
@@ -51,8 +55,19 @@ pub enum Trouble {
         /// What was asked for.
         wanted: String,
     },
+    /// Who signs in is not taken by the registry: nobody signs in then.
+    NotTaken {},
+    /// The kubelet's provider takes what the registry answers for no challenge.
+    ProviderTakesNoChallenge {
+        /// The registry.
+        host: String,
+        /// Its status.
+        status: u16,
+        /// What it sent for a challenge.
+        said: String,
+    },
     /// The registry does not take this identity's token.
-    ExchangeNoRole(Turned),
+    ExchangeNoRole(RefusedIdentity),
     /// It takes it in the name of the token's own directory, and not in that of the node's file.
     WrongTenantInAzurejson {
         /// The registry.
@@ -197,13 +212,10 @@ pub(crate) const TOKEN_USER: &str = "00000000-0000-0000-0000-000000000000";
 /// What is shown at the token server in place of a password.
 #[derive(Serialize)]
 pub struct Grant {
-    /// Nothing, where the registry does not take who signs in: then nobody does.
     #[serde(skip)]
-    token: Option<Secret>,
+    token: Secret,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires: Option<Timestamp>,
-    /// Whether it was traded, or there already, as a word.
-    how: &'static str,
 }
 
 /// Is there a refresh token that the registry can still take?
@@ -212,30 +224,21 @@ pub async fn exchange(cx: &Cx, challenge: &Challenge, identity: &Identity) -> Go
         Credential::Entra(login) => Some((one, login)),
         _ => None,
     });
-    match (&identity.credential, login, &challenge.wants) {
+    let token = match (&identity.credential, login, &challenge.wants) {
         (Credential::Refresh(token), ..) => {
             // By the registry's clock: ours may be wrong, and then this would be no proof.
-            match expired(token, challenge.dated) {
-                Some(expired) => {
-                    let from = identity.source();
-                    Err(Trouble::PullsecretShortLivedToken { expired, from }.into())
-                }
-                None => Ok(Grant::new(Some(token.clone()), "held")),
+            if let Some(expired) = expired(token, challenge.dated) {
+                let from = identity.source();
+                return Err(Trouble::PullsecretShortLivedToken { expired, from }.into());
             }
+            token.clone()
         }
         (_, Some((one, login)), Wants::Bearer(wanted)) => {
-            let token = exchange::trade(cx, &challenge.site, wanted, one, login).await?;
-            let how = if token.is_some() { "traded" } else { "not-taken" };
-            Ok(Grant::new(token, how))
+            exchange::trade(cx, &challenge.site, wanted, one, login).await?
         }
-        _ => Err(Halt::skipped(Trouble::NothingToExchange {})),
-    }
-}
-
-impl Grant {
-    fn new(token: Option<Secret>, how: &'static str) -> Self {
-        Self { expires: token.as_ref().and_then(expires), token, how }
-    }
+        _ => return Err(Halt::skipped(Trouble::NothingToExchange {})),
+    };
+    Ok(Grant { expires: expires(&token), token })
 }
 
 /// When a token ends, if it says so.
@@ -263,12 +266,16 @@ pub async fn fetch(
             return Err(Halt::broke(Trouble::TooManyEntries { from: identity.source() }));
         }
         // Traded or not, what is shown at the token server is a name and a password, or nothing.
-        let traded = match (&one.credential, grant) {
-            (Credential::Entra(_), Some(grant)) => one.traded(TOKEN_USER, grant.token.clone()),
+        let traded = match &one.credential {
+            Credential::Entra(_) => {
+                one.traded(TOKEN_USER, grant.as_ref().map(|grant| grant.token.clone()))
+            }
             _ => one.clone(),
         };
         let got = present(cx, challenge, &traded, grant).await;
-        if identity.next.is_none() {
+        // As nobody it is the same once more.
+        let is_nobody = matches!(traded.credential, Credential::Nobody);
+        if identity.next.is_none() || (tried == 0 && is_nobody) {
             return got;
         }
         match (is_let_in(cx, &got).await, tried) {
@@ -310,7 +317,7 @@ async fn present(
     grant: &Option<Rc<Grant>>,
 ) -> Got<Session> {
     let holds = matches!(identity.credential, Credential::Refresh(_));
-    let refresh = grant.as_ref().filter(|_| holds).and_then(|grant| grant.token.clone());
+    let refresh = grant.as_ref().filter(|_| holds).map(|grant| grant.token.clone());
     let session = Session::new(challenge, identity, refresh);
     let host = || challenge.site.host.to_string();
     let session = match (&challenge.wants, &identity.credential) {

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::{Presented, TOKEN_USER, Trouble, Ungranted, endpoint, expired};
 use crate::{
-    identity::{self, Credential, Identity},
+    identity::{Credential, Identity},
     kit::{
         Cx, Got, Halt, Host, Image, Role, Secret, claims,
         net::{Challenge, Reply, Request, challenges, redirect},
@@ -231,14 +231,20 @@ impl Session {
                     user: self.identity.user.clone(),
                     correlation: refusal.correlation,
                 };
-                if self.identity.is_entras() {
-                    return Trouble::RoleExcludesRepository(ungranted).into();
-                }
-                Trouble::ScopeNotGranted(ungranted).into()
+                self.unless_others_may(if self.identity.is_entras() {
+                    Trouble::RoleExcludesRepository(ungranted)
+                } else {
+                    Trouble::ScopeNotGranted(ungranted)
+                })
             }
             // Refused without a word on why: no more than that can be said.
             _ => refusal.grade(asked),
         }
+    }
+
+    /// What is certain for who signs in here is none the less open where somebody else may sign in.
+    fn unless_others_may(&self, trouble: Trouble) -> Halt {
+        if self.identity.others_may { Halt::broke(trouble) } else { trouble.into() }
     }
 
     /// The registry wants somebody, and there is nobody.
@@ -258,10 +264,10 @@ impl Session {
             && let Some(expired) = expired(password, self.dated)
         {
             let from = self.identity.source();
-            return Trouble::PullsecretShortLivedToken { expired, from }.into();
+            return self.unless_others_may(Trouble::PullsecretShortLivedToken { expired, from });
         }
         if let Some(application) = &self.identity.application {
-            identity::tell_why_refused(cx, application).await;
+            application.tell_why_refused(cx).await;
         }
         let nobody = timeout(NOBODY_WAIT, Box::pin(self.nobody_gets(cx))).await.ok().flatten();
         let said = refusal.body.message;
@@ -277,13 +283,12 @@ impl Session {
             nobody,
         };
         let user = self.identity.user.as_deref();
-        match nobody {
+        self.unless_others_may(match nobody {
             Some("served") => Trouble::AnonymousBlockedByBadCreds(presented),
             _ if is_unknown => Trouble::ApplicationNotRegistered(presented),
             _ if user.is_some() && user == self.site.host.acr() => Trouble::AdminUserDisabled(presented),
             _ => Trouble::CredentialsRefused(presented),
-        }
-        .into()
+        })
     }
 
     /// What the registry says to nobody who asks for the image, as a word; `None` when that was not asked or

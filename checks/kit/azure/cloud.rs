@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::kit::Fields;
+use crate::kit::{Fields, Host, Role};
 
 /// A cloud that is known by name.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -23,13 +23,13 @@ pub struct Endpoints {
     pub cloud: String,
     /// What the names of its registries end in.
     pub suffix: String,
-    /// The host that issues tokens.
-    pub authority: String,
+    /// The host that issues tokens; nothing where none is named to which a secret may be sent.
+    pub authority: Option<Host>,
     /// What a token for its management is for: the older audience of registries.
     pub management: String,
 }
 
-/// One of them.
+/// A cloud, in all its names.
 struct Row {
     cloud: Cloud,
     flag: &'static str,
@@ -78,8 +78,8 @@ const RETIRED: &str = "azurecr.de";
 /// What node files call a cloud whose endpoints stand in a file of their own.
 const CUSTOM: &str = "AZURESTACKCLOUD";
 
-/// What the names of registries end in, in any cloud.
-pub(super) fn suffixes() -> impl Iterator<Item = &'static str> {
+/// What the names of registries end in, in any cloud: those that the kubelet's provider knows without being told.
+pub fn suffixes() -> impl Iterator<Item = &'static str> {
     TABLE.iter().map(|row| row.suffix).chain([RETIRED])
 }
 
@@ -119,7 +119,7 @@ impl Row {
         Endpoints {
             cloud: cloud.to_owned(),
             suffix: self.suffix.to_owned(),
-            authority: self.authority.to_owned(),
+            authority: authority_of(&format!("https://{}", self.authority)),
             management: self.management.to_owned(),
         }
     }
@@ -151,24 +151,17 @@ impl Endpoints {
             self.suffix = suffix.trim_start_matches('.').to_owned();
         }
         if let Some(url) = text("activeDirectoryEndpoint") {
-            self.authority = host_of(&url);
+            self.authority = authority_of(&url);
         }
         self.management = text("tokenAudience").unwrap_or(self.management);
         self
     }
-
-    /// The host behind an authority's URL, where one is given in place of the cloud's own.
-    pub fn at(mut self, authority: Option<&str>) -> Self {
-        if let Some(url) = authority {
-            self.authority = host_of(url);
-        }
-        self
-    }
 }
 
-fn host_of(url: &str) -> String {
-    let bare = url.split_once("://").map_or(url, |(_, rest)| rest);
-    bare.split('/').next().unwrap_or_default().to_owned()
+/// The host in the URL of one that issues tokens; nothing where what is sent there would not be encrypted.
+pub fn authority_of(url: &str) -> Option<Host> {
+    let host = Host::of(&url::Url::parse(url).ok()?, Role::Other)?;
+    (!host.plain).then_some(host)
 }
 
 #[cfg(test)]
@@ -190,7 +183,7 @@ mod tests {
         ] {
             let found = Endpoints::named(name);
             assert_eq!(
-                (found.suffix.as_str(), found.authority.as_str()),
+                (found.suffix.as_str(), found.authority.unwrap().name.as_str()),
                 (suffix, authority),
                 "{name}"
             );
@@ -206,9 +199,20 @@ mod tests {
         });
         let found = Endpoints::named("AzureStackCloud").with_file(&file);
         assert_eq!(found.suffix, "azurecr.fabrikam.example");
-        assert_eq!(found.authority, "login.fabrikam.example");
+        assert_eq!(found.authority.unwrap().to_string(), "login.fabrikam.example");
         assert_eq!(found.management, "https://management.fabrikam.example");
         let found = Endpoints::named("AzureStackCloud").with_file(&json!([]));
         assert_eq!(found.suffix, "azurecr.io");
+        for (url, wanted) in [
+            ("https://login.microsoftonline.com/", Some("login.microsoftonline.com")),
+            (
+                "https://me:hunter2@login.fabrikam.example:8443/",
+                Some("login.fabrikam.example:8443"),
+            ),
+            ("http://login.fabrikam.example/", None),
+            ("login.fabrikam.example", None),
+        ] {
+            assert_eq!(authority_of(url).map(|host| host.to_string()).as_deref(), wanted, "{url}");
+        }
     }
 }

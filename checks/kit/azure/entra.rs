@@ -10,7 +10,7 @@ use url::form_urlencoded;
 
 use super::json::ask;
 use crate::kit::{
-    Cx, Host, Role, Secret,
+    Cx, Host, Secret,
     net::{Fault, Request, Unopened, open},
 };
 
@@ -19,9 +19,9 @@ pub const ENTRA_WAIT: Duration = Duration::from_secs(20);
 
 /// Who asks.
 #[derive(Clone, Debug)]
-pub struct Application {
+pub struct Client {
     /// The host that issues tokens.
-    pub authority: String,
+    pub authority: Host,
     /// The directory.
     pub tenant: String,
     /// The application or the managed identity.
@@ -71,13 +71,13 @@ impl Refused {
 }
 
 /// Gets a token for that audience.
-pub async fn token(cx: &Cx, who: &Application, audience: &str) -> Result<Secret, Refused> {
+pub async fn token(cx: &Cx, who: &Client, audience: &str) -> Result<Secret, Refused> {
     let asking = ask_for(cx, who, audience);
     let silent = || Refused::Unclear(Fault::NoAnswer.word().to_owned());
     timeout(ENTRA_WAIT, asking).await.unwrap_or_else(|_| Err(silent()))
 }
 
-async fn ask_for(cx: &Cx, who: &Application, audience: &str) -> Result<Secret, Refused> {
+async fn ask_for(cx: &Cx, who: &Client, audience: &str) -> Result<Secret, Refused> {
     let mut form = form_urlencoded::Serializer::new(String::new());
     form.append_pair("grant_type", "client_credentials")
         .append_pair("client_id", &who.client_id)
@@ -94,8 +94,7 @@ async fn ask_for(cx: &Cx, who: &Application, audience: &str) -> Result<Secret, R
     let tenant: String = form_urlencoded::byte_serialize(who.tenant.as_bytes()).collect();
     let request = Request::new(Method::POST, format!("/{tenant}/oauth2/v2.0/token"));
     let request = Request { form: Some(Secret::new(form.finish())), ..request };
-    let host = Host { name: who.authority.clone(), port: 443, plain: false, role: Role::Other };
-    let line = open::once(cx, &host).await.map_err(Refused::Unreachable)?;
+    let line = open::once(cx, &who.authority).await.map_err(Refused::Unreachable)?;
     let answer = ask(cx, &line, &request).await;
     let answer = answer.map_err(|fault| Refused::Unclear(fault.word().to_owned()))?;
     if let (200, Some(token)) = (answer.status, answer.text("access_token")) {

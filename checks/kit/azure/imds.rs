@@ -19,10 +19,8 @@ use crate::kit::{
 pub const IMDS_WAIT: Duration = Duration::from_secs(5);
 /// How long a connection may take: it crosses no network, so a first packet that was lost is all that is allowed for.
 const CONNECT_WAIT: Duration = Duration::from_secs(3);
-/// How often it is asked where it is busy, and how long the pauses between are: it says so itself when it is
-/// asked too much, and while it is being updated.
-const TRIES: u32 = 3;
-const PAUSE: Duration = Duration::from_millis(400);
+/// How long the pauses are after which it is asked again where it is busy (the provider's are 5 s and more).
+const PAUSES: [Duration; 2] = [Duration::from_millis(400), Duration::from_millis(800)];
 
 /// Which of a machine's identities.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,16 +73,18 @@ pub struct Issued {
 /// Why there is no token.
 #[derive(Debug, PartialEq)]
 pub enum Refused {
-    /// Nothing accepts a connection there.
+    /// Nothing accepts a connection there, or it ends before there is an answer.
     Unreachable(Fault),
     /// Something does, and does not answer in time.
     Silent,
-    /// It asks us to come back later, each time.
+    /// It is being updated, or says that there is no such page: the provider does not ask again.
+    Away(u16),
+    /// It asks us to come back later, each time; the provider does so for up to a minute.
     Busy(Vec<u16>),
     /// What answers is not IMDS.
     Stranger {
-        /// Its status.
-        status: u16,
+        /// Its status, where it is HTTP at all.
+        status: Option<u16>,
         /// What it sent.
         said: String,
     },
@@ -108,7 +108,8 @@ impl Refused {
     pub fn is_its_own(&self) -> bool {
         match self {
             Refused::Unreachable(_) | Refused::Silent | Refused::Stranger { .. } => false,
-            Refused::Busy(_)
+            Refused::Away(_)
+            | Refused::Busy(_)
             | Refused::NotFound
             | Refused::Several
             | Refused::NoAudience(_)
@@ -121,8 +122,10 @@ impl Refused {
         match self {
             Refused::Unreachable(fault) => fault.word().to_owned(),
             Refused::Silent => Fault::NoAnswer.word().to_owned(),
+            Refused::Away(status) => status.to_string(),
             Refused::Busy(statuses) => statuses.last().map(u16::to_string).unwrap_or_default(),
-            Refused::Stranger { status, said } | Refused::Other { status, said } => {
+            Refused::Stranger { status: None, said } => said.clone(),
+            Refused::Stranger { status: Some(status), said } | Refused::Other { status, said } => {
                 format!("{status}, {said}")
             }
             Refused::NotFound => "Identity not found".to_owned(),
@@ -179,42 +182,48 @@ async fn token_over(
     loop {
         let answer = ask(cx, &line, &request).await.map_err(|fault| match fault {
             Fault::NoAnswer => Refused::Silent,
-            Fault::NotHttp => Refused::Stranger { status: 0, said: fault.word().to_owned() },
+            Fault::NotHttp => Refused::Stranger { status: None, said: fault.word().to_owned() },
             fault => Refused::Unreachable(fault),
         })?;
-        if let (200, Some(token)) = (answer.status, answer.text("access_token")) {
+        // The provider's library takes no token that does not say how long it holds.
+        let lasts = ["expires_in", "expires_on"].iter().any(|name| !answer.body[name].is_null());
+        if let (200, Some(token), true) = (answer.status, answer.text("access_token"), lasts) {
             return Ok(Issued { token: Secret::new(token), busy });
         }
-        if !is_busy(&answer) {
+        if !is_its_own(&answer, matches!(answer.status, 404 | 410 | 429 | 500..)) {
             return Err(read(&answer));
         }
         busy.push(answer.status);
-        let pause = PAUSE * u32::try_from(busy.len()).unwrap_or(TRIES);
-        if busy.len() == TRIES as usize {
-            return Err(Refused::Busy(busy));
+        // What the provider does not ask again for fails at once.
+        if matches!(answer.status, 404 | 410) {
+            return Err(Refused::Away(answer.status));
         }
-        sleep(pause).await;
+        match PAUSES.get(busy.len() - 1) {
+            Some(pause) => sleep(*pause).await,
+            None => return Err(Refused::Busy(busy)),
+        }
     }
 }
 
-/// Whether it is to be asked again (its documentation's list). A page of somebody else's is not.
-fn is_busy(answer: &Answer) -> bool {
-    let is_it = answer.server.as_deref().is_none_or(|server| server.starts_with("IMDS"));
-    is_it && matches!(answer.status, 404 | 410 | 429 | 500..)
+/// Whether an answer of that kind is the service's own: a page of somebody else's is not.
+fn is_its_own(answer: &Answer, kind: bool) -> bool {
+    kind && answer.server.as_deref().is_none_or(|server| server.starts_with("IMDS"))
 }
 
 fn read(answer: &Answer) -> Refused {
     let (status, said) = (answer.status, answer.said());
     let is_it = answer.server.as_deref().is_some_and(|server| server.starts_with("IMDS"));
     let Some(words) = answer.text("error_description").filter(|_| is_it || status == 400) else {
-        return Refused::Stranger { status, said };
+        return Refused::Stranger { status: Some(status), said };
     };
     match answer.text("error") {
         _ if words.starts_with("Identity not found") => Refused::NotFound,
         _ if words.starts_with("Multiple user assigned identities") => Refused::Several,
         // What the token service says is relayed as it is.
         Some("invalid_resource") => Refused::NoAudience(said),
-        _ if words.starts_with("Required metadata header") => Refused::Stranger { status, said },
+        _ if words.starts_with("Required metadata header") => {
+            Refused::Stranger { status: Some(status), said }
+        }
         _ => Refused::Other { status, said },
     }
 }

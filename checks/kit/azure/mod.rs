@@ -7,7 +7,7 @@ mod json;
 mod names;
 mod principal;
 
-pub use cloud::{Cloud, Endpoints};
+pub use cloud::{Cloud, Endpoints, authority_of, suffixes};
 pub(super) use names::misspelled;
 pub use names::{AzureName, Kind};
 pub use principal::Principal;

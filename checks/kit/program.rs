@@ -1,0 +1,64 @@
+//! Programs that are asked for credentials: run in bounded time, and no more is read of what they print than is sensible.
+
+use std::{io, process::Stdio, time::Duration};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
+    process::Command,
+    time::timeout,
+};
+
+/// The longest output that is read.
+const LONGEST: u64 = 1024 * 1024;
+
+/// What a program printed, and how it ended.
+pub struct Printed {
+    /// On standard output.
+    pub out: Vec<u8>,
+    /// On standard error.
+    pub err: Vec<u8>,
+    /// Whether it ended well.
+    pub success: bool,
+    /// How it ended, in the system's words.
+    pub status: String,
+}
+
+/// Runs a program of the PATH with that on its standard input; else says in a word or the system's words why not.
+pub async fn run(
+    program: &str,
+    args: &[&str],
+    input: &str,
+    wait: Duration,
+) -> Result<Printed, String> {
+    let running = async {
+        let mut child = Command::new(program)
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // One that does not care for its input may have gone already.
+            let _ = stdin.write_all(input.as_bytes()).await;
+        }
+        let (out, err) = (child.stdout.take(), child.stderr.take());
+        let (out, err) = futures::future::try_join(all(out), all(err)).await?;
+        let status = child.wait().await?;
+        Ok(Printed { out, err, success: status.success(), status: status.to_string() })
+    };
+    let ran = timeout(wait, running).await.map_err(|_| "no-answer".to_owned())?;
+    let printed = ran.map_err(|error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => "no-such-program".to_owned(),
+        _ => error.to_string(),
+    })?;
+    if printed.out.len() as u64 > LONGEST { Err("too-long".to_owned()) } else { Ok(printed) }
+}
+
+async fn all(from: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
+    let mut read = vec![];
+    if let Some(from) = from {
+        from.take(LONGEST + 1).read_to_end(&mut read).await?;
+    }
+    Ok(read)
+}

@@ -1,0 +1,39 @@
+//! Where a challenge sends for tokens.
+
+use url::Url;
+
+use super::Trouble;
+use crate::{
+    kit::{Got, Halt, Host, Role, net::Challenge},
+    registry::Site,
+};
+
+/// That place.
+pub(super) struct Realm {
+    /// The registry itself, where it is the registry.
+    pub(super) host: Host,
+    pub(super) url: Url,
+}
+
+impl Realm {
+    /// Reads it.
+    pub(super) fn read(site: &Site, wanted: &Challenge) -> Got<Self> {
+        let realm = wanted.param("realm").unwrap_or_default();
+        let url = Url::parse(realm).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let found = url.and_then(|url| Some((Host::of(&url, Role::Other)?, url)));
+        let (mut host, url) = found.ok_or_else(|| Self::not_safe(site, wanted))?;
+        if (&host.name, host.port) == (&site.host.name, site.host.port) {
+            host = site.host.clone();
+        }
+        Ok(Self { host, url })
+    }
+
+    /// Says that nothing is sent there that is worth anything.
+    pub(super) fn not_safe(site: &Site, wanted: &Challenge) -> Halt {
+        // No more of it than this is shown: it is the registry's to fill, and may hold anything.
+        let url = Url::parse(wanted.param("realm").unwrap_or_default()).ok();
+        let place = url.and_then(|url| Some(format!("{}://{}", url.scheme(), url.host_str()?)));
+        let realm = place.unwrap_or_else(|| "not-a-url".to_owned());
+        Halt::broke(Trouble::RealmNotSafe { host: site.host.to_string(), realm })
+    }
+}
