@@ -112,6 +112,7 @@ pub(super) async fn trade(
         None => "not-asked",
     };
     let (principal, said) = (&login.principal, refusal.body.message);
+    let correlation = refusal.correlation.filter(|id| !said.contains(id));
     Err(not_taken(Trouble::ExchangeNoRole(RefusedIdentity {
         host,
         who: identity.name(),
@@ -121,7 +122,7 @@ pub(super) async fn trade(
         tenant: tenant.filter(|tenant| !tenant.is_empty()).map(str::to_owned),
         management,
         said: (!said.is_empty()).then_some(said),
-        correlation: refusal.correlation,
+        correlation,
     })))
 }
 

@@ -193,6 +193,11 @@ fn width() -> usize {
     textwrap::termwidth().clamp(60, 120)
 }
 
+/// Lines of that width, broken between words: an id broken at its hyphens could not be pasted.
+fn whole_words(width: usize) -> textwrap::Options<'static> {
+    textwrap::Options::new(width).word_splitter(textwrap::WordSplitter::NoHyphenation)
+}
+
 fn is_dumb() -> bool {
     env::var_os("TERM").is_none_or(|term| term == "dumb")
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt::Write};
 
 use checks::kit::{Entry, Lang, Mode, Severity, Words};
 
-use super::{Phrases, text::pad};
+use super::{Phrases, text::pad, whole_words};
 
 /// What a code means. Placeholders stand as they are: there is no run whose values they could hold.
 pub(crate) fn explain(words: &Words, code: &str, entry: &Entry, lang: Lang) -> String {
@@ -19,7 +19,7 @@ pub(crate) fn explain(words: &Words, code: &str, entry: &Entry, lang: Lang) -> S
     };
     let mut page = format!("{}[{code}]: {}\n", say(severity), entry.title.of(lang));
     let labelled = |page: &mut String, label: &str, text: &str| {
-        for (number, line) in textwrap::wrap(text, 88).iter().enumerate() {
+        for (number, line) in textwrap::wrap(text, whole_words(88)).iter().enumerate() {
             let label = if number == 0 { say(label) } else { String::new() };
             // Writing to a String cannot fail.
             let _ = writeln!(page, "  {}{line}", pad(&label, 10));

@@ -6,7 +6,7 @@ use checks::kit::{End, FilledFix, Finding, Lang, Severity, What, Words};
 use colored::{ColoredString, Colorize, control};
 use serde_json::Value;
 
-use super::Phrases;
+use super::{Phrases, whole_words};
 use crate::{
     Can, Ended, Report, Verdict,
     report::{Step, severity},
@@ -139,13 +139,13 @@ impl Page<'_> {
         };
         let (sign, said) = match (&step.end, ended) {
             (None, _) => return,
+            (_, Ended::Failed) => ("✗".red().bold(), ColoredString::default()),
             (Some(End::Skipped { why }), _) => ("–".dimmed(), self.title(why).dimmed()),
             (Some(End::Blocked { by }), _) => {
                 let waits = self.phrases.say("waits", self.lang, &[("by", by)]);
                 ("↑".dimmed(), waits.dimmed())
             }
             (Some(End::Broke { why }), _) => ("?".yellow(), self.named(why)),
-            (_, Ended::Failed) => ("✗".red().bold(), ColoredString::default()),
             _ => ("✓".green(), passed(step, self.report, self.words, self.lang).normal()),
         };
         let mut findings: Vec<_> = step.findings.iter().filter(|f| self.is_said(f)).collect();
@@ -177,7 +177,9 @@ impl Page<'_> {
     /// A step beside which a cause was found has failed, whatever it handed on.
     fn ended(&self, step: &Step) -> Ended {
         match step.ended(self.words) {
-            Ended::Passed if step.findings.iter().any(|f| self.is_cause(f)) => Ended::Failed,
+            Ended::Passed | Ended::Skipped if step.findings.iter().any(|f| self.is_cause(f)) => {
+                Ended::Failed
+            }
             ended => ended,
         }
     }
@@ -268,7 +270,7 @@ impl Page<'_> {
     fn labelled(&mut self, label: &str, text: &str) {
         // A link that is broken in two leads nowhere.
         let width = if label == "docs" { usize::MAX } else { self.look.width.saturating_sub(14) };
-        let wrapped = textwrap::wrap(text, width);
+        let wrapped = textwrap::wrap(text, whole_words(width));
         for (number, line) in wrapped.iter().enumerate() {
             let label = if number == 0 { self.say(label) } else { String::new() };
             let line = format!("      {}{line}", pad(&label, 8).bold());
