@@ -6,12 +6,12 @@ mod program;
 
 use std::{fs, path::Path, time::Instant};
 
-use check_acr::{Report, Verdict};
+use checks::kit::What;
 use futures::stream::{self, StreamExt};
 use lab::Scenario;
 use program::{Said, codes, program};
 
-/// A registry where nobody is asked anything: what is said of the identity is said without it.
+/// No registry is asked for it: what is said of who signs in is said without.
 const ASKED: &str = "contoso.azurecr.io/team/app:v1";
 
 fn write(root: &Path, file: &str, text: &str) {
@@ -137,36 +137,23 @@ fn the_azure_cli_is_asked_and_never_trusted() {
     assert_eq!(told(&none), ["identity/az-failed"], "{}", none.out);
 }
 
-/// Whatever answers in place of the metadata service, it is one finding and does not take long.
+/// Whatever answers in place of the metadata service, or does not: what is found is tested beside the scenarios.
 #[tokio::test]
 async fn the_metadata_service_holds_nobody_up() {
-    let worlds = [
-        ("hosts.\"169.254.169.254:80\".fault = \"refuse\"", "identity/imds-unreachable"),
-        ("hosts.\"169.254.169.254:80\".fault = \"blackhole\"", "identity/imds-unreachable"),
-        ("hosts.\"169.254.169.254:80\".fault = \"reset\"", "identity/imds-unreachable"),
-        ("hosts.\"169.254.169.254:80\".fault = \"mute\"", "identity/imds-silent"),
-        ("imds.answer = \"html\"", "identity/imds-intercepted"),
-        ("imds.answer = \"endless\"", "identity/imds-intercepted"),
-        ("imds.answer = \"long\"", "identity/imds-intercepted"),
-        ("imds.answer = \"throttled\"", "identity/imds-throttled-or-flaky"),
-        ("imds.answer = \"outage\"", "identity/imds-throttled-or-flaky"),
-    ];
-    let runs = worlds.map(|(text, code)| async move {
-        let scenario = Scenario::parse(&format!("extends = \"node-healthy\"\n{text}")).unwrap();
-        let lab = lab::start(&scenario).await.unwrap();
-        let events = journeys::run(&scenario, &lab, std::time::Duration::from_secs(60)).await;
-        let verdict = Verdict::of(&Report::of(&events), &checks::words().unwrap());
-        let found = verdict.causes.iter().chain(&verdict.unknown);
-        let found: Vec<_> = found.map(|cause| cause.finding.code.as_str()).collect();
-        assert_eq!(found, [code], "{text}");
-        let took = events.iter().find_map(|event| match &event.what {
-            checks::kit::What::Finished { step, took_ms, .. } if step == "identity" => {
-                Some(*took_ms)
-            }
-            _ => None,
-        });
-        assert!(took.unwrap() < 6_000, "{text}: {took:?} ms");
+    let names = lab::scenarios().iter().filter(|(name, _)| name.starts_with("node-imds-"));
+    let runs = names.map(|(name, text)| {
+        Box::pin(async move {
+            let scenario = Scenario::parse(text).unwrap();
+            let lab = lab::start(&scenario).await.unwrap();
+            let events = journeys::run(&scenario, &lab, std::time::Duration::from_secs(60)).await;
+            let took = events.iter().find_map(|event| match &event.what {
+                What::Finished { step, took_ms, .. } if step == "identity" => Some(*took_ms),
+                _ => None,
+            });
+            assert!(took.unwrap() < 6_000, "{name}: {took:?} ms");
+        })
     });
     // Not all at once: a loaded machine is late by itself.
-    stream::iter(runs).buffered(3).collect::<Vec<()>>().await;
+    let ran = stream::iter(runs).buffered(3).collect::<Vec<()>>().await;
+    assert!(ran.len() > 10, "{}", ran.len());
 }

@@ -123,7 +123,7 @@ impl Identity {
         let principal = Some(Principal { client_id: Some(user), ..Principal::default() });
         let (kind, from) = ("service-principal", application.around.file.clone());
         let application = Some(Rc::new(application));
-        Self { principal, kind, application, ..Self::new(credential, Some(from)) }
+        Self { kind, principal, application, ..Self::new(credential, Some(from)) }
     }
 
     /// The same, called by another word.

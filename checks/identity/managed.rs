@@ -98,7 +98,7 @@ async fn not_found(cx: &Cx, which: &Which, place: Place) -> Trouble {
     };
     match attached {
         Some(attached) if attached.is_called_like_a_kubelets() => {
-            Trouble::MiClientIdStale { id, attached, place }
+            Trouble::MiClientIdStale { id, attached: Box::new(attached), place }
         }
         attached => {
             let attached = attached.as_ref().and_then(Principal::word).map(str::to_owned);

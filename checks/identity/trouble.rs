@@ -158,7 +158,7 @@ pub enum Trouble {
     },
     /// The identity is not attached to this machine.
     MiNotOnVmss {
-        /// Which: nothing, where none is named.
+        /// The identity that the node's files name; nothing, where they name none.
         #[serde(skip_serializing_if = "String::is_empty")]
         id: String,
         /// The one that is.
@@ -170,11 +170,11 @@ pub enum Trouble {
     },
     /// The same, and one is that is called like a kubelet's: the identity was made anew.
     MiClientIdStale {
-        /// Which is not.
+        /// The identity that the node's files name.
         id: String,
-        /// Which is.
+        /// The identity that is attached.
         #[serde(flatten)]
-        attached: Principal,
+        attached: Box<Principal>,
         /// Where the node is.
         #[serde(flatten)]
         place: Place,

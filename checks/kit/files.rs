@@ -86,11 +86,11 @@ impl World {
 /// What a YAML file says (and so a JSON file); else where it does not parse, without quoting it.
 pub fn yaml(bytes: &[u8]) -> Result<Value, String> {
     let text = std::str::from_utf8(bytes).map_err(|_| "not-text")?;
-    serde_saphyr::from_str(text).map_err(place)
+    serde_saphyr::from_str(text).map_err(|error| place(&error))
 }
 
 /// Where a text does not parse: what stands there may be a password.
-fn place(error: serde_saphyr::Error) -> String {
+fn place(error: &serde_saphyr::Error) -> String {
     match error.location() {
         Some(place) => format!("line {}, column {}", place.line(), place.column()),
         None => "not-yaml".to_owned(),
@@ -105,7 +105,9 @@ pub fn yaml_loosely(bytes: &[u8]) -> Result<Value, String> {
         duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::LastWins,
     };
     let first = serde_saphyr::from_multiple_with_options::<Value>(text, options);
-    first.map(|documents| documents.into_iter().next().unwrap_or_default()).map_err(place)
+    first
+        .map(|documents| documents.into_iter().next().unwrap_or_default())
+        .map_err(|error| place(&error))
 }
 
 #[cfg(test)]
@@ -132,8 +134,8 @@ mod tests {
 
     #[test]
     fn yaml_that_grows_without_end_is_refused() {
-        let laughs: String =
-            (0..30).map(|i| format!("a{}: &a{} [*a{i}, *a{i}, *a{i}]\n", i + 1, i + 1)).collect();
+        let line = |i: usize| format!("a{}: &a{} [*a{i}, *a{i}, *a{i}]\n", i + 1, i + 1);
+        let laughs = (0..30).map(line).collect::<Vec<_>>().concat();
         assert!(yaml(format!("a0: &a0 ha\n{laughs}").as_bytes()).is_err());
         assert!(yaml("[".repeat(100_000).as_bytes()).is_err());
         assert!(yaml("{a: ".repeat(100_000).as_bytes()).is_err());

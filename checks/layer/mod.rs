@@ -175,7 +175,7 @@ pub async fn read(
         // While the config comes from elsewhere, the registry is free to say where the layer is.
         let next = wanted.first().filter(|_| matches!(source, Some(Source::Elsewhere(..))));
         let next = OptionFuture::from(next.map(|blob| blob.ask(cx, session)));
-        let (config, next) = join(blobs.config(blob, source), next).await;
+        let (config, next) = join(Box::pin(blobs.config(blob, source)), next).await;
         let config = config?;
         ahead = next;
         content.compare(bytes::described(&config))?;

@@ -81,10 +81,10 @@ impl Providers {
         let Some(Value::Array(listed)) = fields.get("providers") else { return Err("entry-not-a-list") };
         let read: Vec<_> = listed.iter().map(Provider::read).collect::<Result<_, _>>()?;
         let again = |(at, one): (usize, &Provider)| read[..at].iter().any(|other| other.name == one.name);
-        match read.is_empty() || read.iter().enumerate().any(again) {
-            true => Err("named-twice-or-not-at-all"),
-            false => Ok(Self(read)),
+        if read.is_empty() || read.iter().enumerate().any(again) {
+            return Err("named-twice-or-not-at-all");
         }
+        Ok(Self(read))
     }
 
     /// Azure's, if it is one of them.

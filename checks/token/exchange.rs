@@ -2,7 +2,7 @@
 //!
 //! The provider sends the directory of its node's file, not the token's own; it takes no notice of what a refusal
 //! says, and where there is one the kubelet goes on as nobody. So what is found here is a cause only where nobody
-//! is not let in. (cloud-provider-azure, pkg/credentialprovider/azure_acr_helper.go.)
+//! is not let in. (cloud-provider-azure, `azure_acr_helper.go`.)
 
 use std::rc::Rc;
 

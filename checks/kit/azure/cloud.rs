@@ -148,7 +148,7 @@ impl Endpoints {
         let Some(fields) = Fields::of(file) else { return self };
         let text = |name| fields.text(name).ok().flatten().map(str::to_owned);
         if let Some(suffix) = text("containerRegistryDNSSuffix") {
-            self.suffix = suffix.trim_start_matches('.').to_owned();
+            suffix.trim_start_matches('.').clone_into(&mut self.suffix);
         }
         if let Some(url) = text("activeDirectoryEndpoint") {
             self.authority = authority_of(&url);

@@ -124,13 +124,12 @@ impl Refused {
             Refused::Silent => Fault::NoAnswer.word().to_owned(),
             Refused::Away(status) => status.to_string(),
             Refused::Busy(statuses) => statuses.last().map(u16::to_string).unwrap_or_default(),
-            Refused::Stranger { status: None, said } => said.clone(),
             Refused::Stranger { status: Some(status), said } | Refused::Other { status, said } => {
                 format!("{status}, {said}")
             }
             Refused::NotFound => "Identity not found".to_owned(),
             Refused::Several => "Multiple user assigned identities exist".to_owned(),
-            Refused::NoAudience(said) => said.clone(),
+            Refused::NoAudience(said) | Refused::Stranger { status: None, said } => said.clone(),
         }
     }
 }
@@ -161,7 +160,7 @@ pub async fn token_straight(cx: &Cx, which: &Which, audience: &str) -> Result<Is
 async fn bounded(
     getting: impl Future<Output = Result<Issued, Refused>>,
 ) -> Result<Issued, Refused> {
-    timeout(IMDS_WAIT, getting).await.unwrap_or(Err(Refused::Silent))
+    timeout(IMDS_WAIT, Box::pin(getting)).await.unwrap_or(Err(Refused::Silent))
 }
 
 async fn token_over(

@@ -165,7 +165,7 @@ impl Line {
                 reply => reply,
             }
         };
-        let reply = timeout(HTTP_WAIT, asking).await.unwrap_or(Err(Fault::NoAnswer));
+        let reply = timeout(HTTP_WAIT, Box::pin(asking)).await.unwrap_or(Err(Fault::NoAnswer));
         let status = reply.as_ref().map(|reply| reply.status.to_string());
         let path = match self.host.role {
             // What serves blobs may have its signature in the path.
