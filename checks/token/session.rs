@@ -231,7 +231,7 @@ impl Session {
                     user: self.identity.user.clone(),
                     correlation: refusal.correlation,
                 };
-                self.unless_others_may(if self.identity.is_entras() {
+                self.unless_others_may(cx, if self.identity.is_entras() {
                     Trouble::RoleExcludesRepository(ungranted)
                 } else {
                     Trouble::ScopeNotGranted(ungranted)
@@ -243,8 +243,13 @@ impl Session {
     }
 
     /// What is certain for who signs in here is none the less open where somebody else may sign in.
-    fn unless_others_may(&self, trouble: Trouble) -> Halt {
-        if self.identity.others_may { Halt::broke(trouble) } else { trouble.into() }
+    fn unless_others_may(&self, cx: &Cx, trouble: Trouble) -> Halt {
+        if !self.identity.others_may {
+            return trouble.into();
+        }
+        let (host, wanted) = (self.site.host.to_string(), self.wanted());
+        cx.tell(Trouble::NodeMaySignIn { host, wanted });
+        Halt::broke(trouble)
     }
 
     /// The registry wants somebody, and there is nobody.
@@ -264,7 +269,7 @@ impl Session {
             && let Some(expired) = expired(password, self.dated)
         {
             let from = self.identity.source();
-            return self.unless_others_may(Trouble::PullsecretShortLivedToken { expired, from });
+            return self.unless_others_may(cx, Trouble::PullsecretShortLivedToken { expired, from });
         }
         if let Some(application) = &self.identity.application {
             application.tell_why_refused(cx).await;
@@ -283,7 +288,7 @@ impl Session {
             nobody,
         };
         let user = self.identity.user.as_deref();
-        self.unless_others_may(match nobody {
+        self.unless_others_may(cx, match nobody {
             Some("served") => Trouble::AnonymousBlockedByBadCreds(presented),
             _ if is_unknown => Trouble::ApplicationNotRegistered(presented),
             _ if user.is_some() && user == self.site.host.acr() => Trouble::AdminUserDisabled(presented),

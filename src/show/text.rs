@@ -145,7 +145,7 @@ impl Page<'_> {
                 let waits = self.phrases.say("waits", self.lang, &[("by", by)]);
                 ("↑".dimmed(), waits.dimmed())
             }
-            (Some(End::Broke { why }), _) => ("?".yellow(), self.named(why)),
+            (Some(End::Broke { why }), _) => ("?".yellow(), self.named_as(why, Severity::Unknown)),
             _ => ("✓".green(), passed(step, self.report, self.words, self.lang).normal()),
         };
         let mut findings: Vec<_> = step.findings.iter().filter(|f| self.is_said(f)).collect();
@@ -202,6 +202,10 @@ impl Page<'_> {
         // What is a cause is shown as one, however lightly it would weigh alone.
         let is_cause = self.is_cause(finding);
         let severity = if is_cause { Severity::Error } else { severity(self.words, finding) };
+        self.named_as(finding, severity)
+    }
+
+    fn named_as(&self, finding: &Finding, severity: Severity) -> ColoredString {
         let (name, title) = (
             match severity {
                 Severity::Error => "error",
