@@ -166,6 +166,8 @@ fn a_finding_says_why_and_a_failure_says_what_to_do() {
             ];
             assert!(who.contains(&fix.who.as_str()), "{code}: who is {}?", fix.who);
             let command = fix.run.as_deref().unwrap_or_default();
+            // A shell runs what stands between them, in double quotes too.
+            assert!(!command.contains('`'), "{code}: backticks in {command}");
             assert!(
                 !command.contains('<') || command.contains("</dev/null"),
                 "{code}: a blank to fill in {command}"

@@ -1,11 +1,12 @@
 //! What Entra ID says of an application or a federated identity.
 
 use futures::future::join;
+use serde_json::Map;
 
 use super::{Identity, Login, Trouble, managed};
 use crate::{
     kit::{
-        Cx, Finding, Got, Halt, Secret, printable,
+        Cx, Finding, Got, Halt, Secret, claims, printable,
         azure::{
             Cloud, Principal, REGISTRY_AUDIENCE, authority_of,
             entra::{self, Proof, Refused},
@@ -95,7 +96,7 @@ pub(super) async fn workload(cx: &Cx) -> Got<Identity> {
         }
         Err(refused) => {
             cx.tell(said(&asking, &refused));
-            Ok(Identity::nobody())
+            Ok(Identity::nobody().called("workload-without-token"))
         }
     }
 }
@@ -120,7 +121,16 @@ fn said(asked: &entra::Client, refused: &Refused) -> Trouble {
             Trouble::AadAudienceUnavailable { audience: REGISTRY_AUDIENCE, said, management_known }
         }
         _ if refused.is(&NOT_FEDERATED) || refused.is(&[ISSUER_UNREACHABLE]) => {
-            Trouble::IdentityBindingFicMismatch { client_id, said }
+            let claims = match &asked.proof {
+                Proof::Assertion(token) => claims(token).unwrap_or_default(),
+                Proof::Secret(_) => Map::new(),
+            };
+            let text = |name: &str| claims.get(name)?.as_str().map(str::to_owned);
+            // A service account's token has a list of one.
+            let first = || claims.get("aud")?.as_array()?.first()?.as_str().map(str::to_owned);
+            let audience = text("aud").or_else(first);
+            let (issuer, subject) = (text("iss"), text("sub"));
+            Trouble::IdentityBindingFicMismatch { client_id, issuer, subject, audience, said }
         }
         _ => Trouble::AadRefuses { authority: asked.authority.to_string(), said },
     }

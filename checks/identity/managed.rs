@@ -21,7 +21,7 @@ pub(super) async fn sign_in(cx: &Cx, which: Which, around: &Surroundings) -> Got
         return Ok(Identity::nobody().called("kubelet-without-token"));
     };
     if !busy.is_empty() {
-        cx.tell(Trouble::ImdsThrottledOrFlaky { statuses: busy, answered: "yes" });
+        cx.tell(Trouble::ImdsThrottledOrFlaky { statuses: busy, answered: "gave-then" });
     }
     let machine = Some((which, around.endpoints.clone()));
     let login = Login { named: around.named(), machine, ..Login::of(token) };
@@ -74,10 +74,10 @@ async fn token(cx: &Cx, which: &Which, around: &Surroundings) -> Got<Option<Issu
         }
         // The provider asks for longer than we do.
         Refused::Busy(statuses) => {
-            return Err(Halt::broke(Trouble::ImdsThrottledOrFlaky { statuses, answered: "no" }));
+            return Err(Halt::broke(Trouble::ImdsThrottledOrFlaky { statuses, answered: "gave-none" }));
         }
         Refused::Away(status) => {
-            Trouble::ImdsThrottledOrFlaky { statuses: vec![status], answered: "not-asked" }
+            Trouble::ImdsThrottledOrFlaky { statuses: vec![status], answered: "provider-gives-up" }
         }
         Refused::Stranger { status, said } => Trouble::ImdsIntercepted { status, said },
         Refused::Several => Trouble::MiMultipleUnspecified {},

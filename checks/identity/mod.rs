@@ -36,7 +36,7 @@ pub async fn choose(cx: &Cx, understood: &Understood, node: &Option<Rc<Node>>) -
     let sign_in = &cx.subject.sign_in;
     let for_azure = |signing: Got<Identity>| only_for_azure(cx, understood, signing);
     match &sign_in.who {
-        Who::Anonymous => Ok(Identity::nobody()),
+        Who::Anonymous => Ok(Identity::nobody().called("anonymous-as-asked")),
         Who::Docker => Ok(from_file(cx, understood).await?.unwrap_or_else(|| nobody_here(cx))),
         Who::Az => for_azure(az::sign_in().await),
         Who::Workload => for_azure(application::workload(cx).await),
@@ -45,7 +45,7 @@ pub async fn choose(cx: &Cx, understood: &Understood, node: &Option<Rc<Node>>) -
             let identity = managed::sign_in(cx, which.clone(), &around).await;
             for_azure(identity.map(|identity| match identity.credential {
                 Credential::Entra(_) => identity.called("managed-identity"),
-                _ => Identity::nobody(),
+                _ => identity.called("machine-without-token"),
             }))
         }
         Who::Node => match node {

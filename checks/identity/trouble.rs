@@ -275,6 +275,15 @@ pub enum Trouble {
     IdentityBindingFicMismatch {
         /// The identity.
         client_id: String,
+        /// Who issued the token that was shown.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        issuer: Option<String>,
+        /// To whom.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        subject: Option<String>,
+        /// For whom.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        audience: Option<String>,
         /// Entra's own words.
         said: String,
     },

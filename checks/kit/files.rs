@@ -20,7 +20,9 @@ pub enum Unread {
     Missing,
     /// We may not.
     Forbidden,
-    /// It is too long, takes too long, or does not work.
+    /// It is longer than we read, or takes longer than we wait.
+    Unfinished(&'static str),
+    /// The system's words.
     Failed(String),
 }
 
@@ -29,6 +31,7 @@ impl fmt::Display for Unread {
         f.write_str(match self {
             Unread::Missing => "no-such-file",
             Unread::Forbidden => "not-permitted",
+            Unread::Unfinished(said) => said,
             Unread::Failed(said) => said,
         })
     }
@@ -63,7 +66,7 @@ impl World {
     pub async fn read(&self, file: &Path) -> Result<Vec<u8>, Unread> {
         let bytes = self.read_up_to(file, LONGEST + 1).await?;
         if bytes.len() as u64 > LONGEST {
-            return Err(Unread::Failed("too-long".to_owned()));
+            return Err(Unread::Unfinished("too-long"));
         }
         Ok(bytes)
     }
@@ -78,7 +81,7 @@ impl World {
             File::open(file).await?.take(limit).read_to_end(&mut bytes).await?;
             Ok(bytes)
         };
-        let silent = || Err(Unread::Failed("no-answer".to_owned()));
+        let silent = || Err(Unread::Unfinished("no-answer"));
         timeout(FILE_WAIT, reading).await.unwrap_or_else(|_| silent())
     }
 }

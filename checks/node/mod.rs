@@ -159,7 +159,7 @@ async fn asked_provider(
     image: &Pattern,
     others_may: &mut bool,
 ) -> Result<Asked, SignsIn> {
-    let (file, is_azures) = (shown(cx, CREDENTIAL_PROVIDERS), understood.asked.host.azure().is_some());
+    let (file, is_azures) = (CREDENTIAL_PROVIDERS.to_owned(), understood.asked.host.azure().is_some());
     let config = match cx.world.read(&cx.world.of_node(CREDENTIAL_PROVIDERS)).await {
         Ok(bytes) => yaml(&bytes),
         Err(Unread::Missing) => {
@@ -173,7 +173,7 @@ async fn asked_provider(
             cx.tell(Trouble::FilesNotReadable { file });
             return Err(SignsIn::Unknown);
         }
-        Err(Unread::Failed(said)) => Err(said),
+        Err(unread) => Err(unread.to_string()),
     };
     let read = config.and_then(|config| Providers::read(&config).map_err(str::to_owned));
     let providers = read.map_err(|said| {
@@ -215,25 +215,23 @@ async fn runs(
         cx.tell(Trouble::ProviderNotReplayed { file: file.to_owned(), what, written });
         return Err(SignsIn::Unknown);
     }
-    let fails = match provider.fails() {
-        Some(said) => Some((file.to_owned(), said.to_owned())),
-        None => program::cannot_run(cx, &provider.name).await,
+    let (program, file, said) = match provider.fails() {
+        Some(said) => (None, Some(file.to_owned()), said.to_owned()),
+        None => match program::cannot_run(cx, &provider.name).await {
+            Some((program, said)) => (Some(program), None, said),
+            None => return Ok(provider.environment.clone()),
+        },
     };
-    match fails {
-        Some((program, said)) => {
-            cx.tell(Trouble::CredproviderMissingOrCrashing { program, said });
-            Err(SignsIn::Nobody)
-        }
-        None => Ok(provider.environment.clone()),
-    }
+    cx.tell(Trouble::CredproviderMissingOrCrashing { program, file, said });
+    Err(SignsIn::Nobody)
 }
 
 /// What the provider is told about this node.
 async fn azure_json(cx: &Cx, file: &str) -> Result<AzureJson, SignsIn> {
-    let name = shown(cx, file);
+    let name = file.to_owned();
     let read = match cx.world.read(&cx.world.of_node(file)).await {
         Ok(bytes) => yaml_loosely(&bytes),
-        Err(Unread::Forbidden) => {
+        Err(Unread::Forbidden | Unread::Unfinished(_)) => {
             cx.tell(Trouble::FilesNotReadable { file: name });
             return Err(SignsIn::Unknown);
         }
@@ -253,7 +251,7 @@ async fn signs_in(
     asked: Asked,
     azure_json: AzureJson,
 ) -> Result<Node, SignsIn> {
-    let file = shown(cx, &asked.file);
+    let file = asked.file.clone();
     if let Some(endpoint) = azure_json.asks_for_endpoints {
         let (what, written) = ("endpoints-asked-for", endpoint);
         cx.tell(Trouble::ProviderNotReplayed { file, what, written });
@@ -313,7 +311,7 @@ async fn endpoints(cx: &Cx, cloud: &str, told: Option<String>) -> (Endpoints, bo
     match read.and_then(|bytes| yaml(&bytes)) {
         Ok(said) => (endpoints.with_file(&said), true),
         Err(said) => {
-            let (cloud, file) = (cloud.to_owned(), shown(cx, &file));
+            let (cloud, file) = (cloud.to_owned(), file);
             cx.tell(Trouble::EnvironmentFileMissing { cloud, file, said });
             (endpoints, false)
         }
@@ -352,7 +350,7 @@ fn tell_missed(cx: &Cx, understood: &Understood, by: &'static str, patterns: Vec
     if understood.asked.host.azure().map(|name| name.kind) == Some(Kind::RegionalEndpoint) {
         return tell_regional(cx, understood, by);
     }
-    let (registry, file) = (understood.asked.registry.clone(), shown(cx, CREDENTIAL_PROVIDERS));
+    let (registry, file) = (understood.asked.registry.clone(), CREDENTIAL_PROVIDERS.to_owned());
     cx.tell(Trouble::CredproviderMatchMiss { registry, by, file, patterns });
 }
 
@@ -363,7 +361,3 @@ fn tell_regional(cx: &Cx, understood: &Understood, by: &'static str) {
     cx.tell(Trouble::ImageRefRegionalEndpointOldNode { registry, global, by });
 }
 
-/// The path of a node's file, as it is from here.
-fn shown(cx: &Cx, file: &str) -> String {
-    cx.world.of_node(file).display().to_string()
-}

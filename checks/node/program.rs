@@ -12,7 +12,7 @@ const HEADER: u64 = 20;
 pub(super) async fn cannot_run(cx: &Cx, name: &str) -> Option<(String, String)> {
     let world = &cx.world;
     let file = world.of_node(FOLDER).join(name);
-    let because = |said: &str| Some((file.display().to_string(), said.to_owned()));
+    let because = |said: &str| Some((format!("{FOLDER}/{name}"), said.to_owned()));
     if !world.has_file(&file).await {
         return if world.has_folder(&world.of_node(FOLDER)).await { because("no-such-file") } else { None };
     }

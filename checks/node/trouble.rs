@@ -48,7 +48,11 @@ pub enum Trouble {
     /// The provider's program is not there, or cannot run.
     CredproviderMissingOrCrashing {
         /// The program.
-        program: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        program: Option<String>,
+        /// The file that says how it is called, where that is wrong.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        file: Option<String>,
         /// Why not, as a word.
         said: String,
     },

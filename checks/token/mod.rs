@@ -91,6 +91,13 @@ pub enum Trouble {
         /// What it sent instead.
         said: String,
     },
+    /// The same on a node, whose files do not say who signs in: could not tell.
+    PodMaySignIn {
+        /// The registry.
+        host: String,
+        /// What was asked for.
+        wanted: String,
+    },
     /// What we sign in with was refused.
     CredentialsRefused(Presented),
     /// The same of the registry's own administrator.
@@ -333,7 +340,7 @@ async fn present(
         (Wants::Basic, Credential::Password { user, password }) => {
             session.with_password(password.basic(user))
         }
-        (Wants::Basic, Credential::Nobody) => return Err(session.nobody(None)),
+        (Wants::Basic, Credential::Nobody) => return Err(session.nobody(cx, None)),
         (Wants::Basic, _) => {
             let (kind, from) = (identity.name(), identity.source());
             return Err(Trouble::CredentialsDoNotFit { host: host(), kind, from }.into());

@@ -218,7 +218,7 @@ impl Session {
             return trouble.into();
         }
         match (&self.identity.credential, &self.authorization) {
-            (Credential::Nobody, _) => self.nobody(refusal.correlation),
+            (Credential::Nobody, _) => self.nobody(cx, refusal.correlation),
             (_, Some(secret)) if basic(secret) || error == "invalid_token" => {
                 self.stale(cx, refusal).await
             }
@@ -247,17 +247,26 @@ impl Session {
         if !self.identity.others_may {
             return trouble.into();
         }
-        let (host, wanted) = (self.site.host.to_string(), self.wanted());
-        cx.tell(Trouble::NodeMaySignIn { host, wanted });
+        cx.tell(self.others(cx));
         Halt::broke(trouble)
     }
 
+    /// Who else may sign in: the node for a pod, the pod for a node.
+    fn others(&self, cx: &Cx) -> Trouble {
+        let (host, wanted) = (self.site.host.to_string(), self.wanted());
+        if cx.world.on_node {
+            Trouble::PodMaySignIn { host, wanted }
+        } else {
+            Trouble::NodeMaySignIn { host, wanted }
+        }
+    }
+
     /// The registry wants somebody, and there is nobody.
-    pub(super) fn nobody(&self, correlation: Option<String>) -> Halt {
+    pub(super) fn nobody(&self, cx: &Cx, correlation: Option<String>) -> Halt {
         let (host, wanted) = (self.site.host.to_string(), self.wanted());
         // A pod's image is pulled by its node, which may well have an identity: not ours to say.
         if self.identity.others_may {
-            return Halt::broke(Trouble::NodeMaySignIn { host, wanted });
+            return Halt::broke(self.others(cx));
         }
         Trouble::AnonymousPullDisabled { host, wanted, correlation }.into()
     }
@@ -304,7 +313,8 @@ impl Session {
         let token = match nobody.token(cx, wanted).await {
             Ok(token) => token,
             Err(Halt::Failed(why) | Halt::Broke(why)) => {
-                let refused = ["token/anonymous-pull-disabled", "token/node-may-sign-in"];
+                let refused =
+                    ["token/anonymous-pull-disabled", "token/node-may-sign-in", "token/pod-may-sign-in"];
                 return refused.contains(&why.code.as_str()).then_some("refused");
             }
             Err(_) => return None,
