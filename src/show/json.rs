@@ -1,14 +1,10 @@
 //! The report as one JSON document. `docs/report.schema.json` describes it.
 
-use checks::kit::{End, Finding, Lang, Words};
+use checks::kit::{End, Finding, Lang, Severity, Words};
 use serde_json::{Value, json as value};
 
 use super::text::headline;
-use crate::{
-    Ended, Report, Verdict,
-    report::{Step, severity},
-    verdict::Cause,
-};
+use crate::{Ended, Report, Verdict, report::Step, verdict::Cause};
 
 /// The version of the document.
 const VERSION: u8 = 1;
@@ -16,17 +12,18 @@ const VERSION: u8 = 1;
 /// The document.
 pub fn json(report: &Report, verdict: &Verdict, words: &Words, lang: Lang) -> Value {
     let page = Page { report, words, lang };
-    let causes =
-        |causes: &[Cause]| causes.iter().map(|cause| page.cause(cause)).collect::<Vec<_>>();
+    let causes = |causes: &[Cause], severity| {
+        causes.iter().map(|one| page.cause(one, severity)).collect::<Vec<_>>()
+    };
     value!({
         "v": VERSION,
         "subject": report.subject,
         "verdict": {
             "can": verdict.can,
             "headline": headline(report, verdict, words, lang),
-            "causes": causes(&verdict.causes),
-            "unknown": causes(&verdict.unknown),
-            "warnings": causes(&verdict.warnings),
+            "causes": causes(&verdict.causes, Severity::Error),
+            "unknown": causes(&verdict.unknown, Severity::Unknown),
+            "warnings": causes(&verdict.warnings, Severity::Warning),
         },
         "steps": report.steps.iter().filter(|step| step.end.is_some()).map(|step| page.step(step)).collect::<Vec<_>>(),
         "tool": { "version": report.tool },
@@ -40,11 +37,12 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
-    fn cause(&self, cause: &Cause) -> Value {
+    /// As it weighs here: what explains an error is one, and what stopped a step that could not tell is not.
+    fn cause(&self, cause: &Cause, severity: Severity) -> Value {
         let entry = self.words.entries.get(&cause.finding.code);
         value!({
             "code": cause.finding.code,
-            "severity": severity(self.words, &cause.finding),
+            "severity": severity,
             "modes": entry.map(|entry| &entry.modes[..]).unwrap_or_default(),
             "title": self.words.title(&cause.finding, &self.report.subject, self.lang),
             "why": self.words.why(&cause.finding, &self.report.subject, self.lang),
