@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::{
     image::Understood,
     kit::{
-        AZURE_JSON, CREDENTIAL_PROVIDERS, Cx, Got, Kind, Pattern, Secret, Unread,
+        AZURE_JSON, CREDENTIAL_PROVIDERS, Cx, Got, Kind, Pattern, Secret, Unread, Who,
         azure::{Cloud, Endpoints, imds::Which},
         yaml, yaml_loosely,
     },
@@ -163,11 +163,15 @@ async fn asked_provider(
     let config = match cx.world.read(&cx.world.of_node(CREDENTIAL_PROVIDERS)).await {
         Ok(bytes) => yaml(&bytes),
         Err(Unread::Missing) => {
+            // Which file the kubelet reads is one of its flags. Who says `--as node` has seen to that.
+            if cx.subject.sign_in.who == Who::Node {
+                let (file, environment) = (AZURE_JSON.to_owned(), None);
+                return Ok(Asked { pattern: None, file, environment, patterns: vec![] });
+            }
             if is_azures {
                 cx.tell(Trouble::CredproviderNotConfigured { file });
             }
-            let (file, environment) = (AZURE_JSON.to_owned(), None);
-            return Ok(Asked { pattern: None, file, environment, patterns: vec![] });
+            return Err(SignsIn::Unknown);
         }
         Err(Unread::Forbidden) => {
             cx.tell(Trouble::FilesNotReadable { file });

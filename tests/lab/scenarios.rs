@@ -150,6 +150,7 @@ const EMBEDDED: &[(&str, &str)] = embed![
     "node-other-tenant",
     "node-provider-config-broken",
     "node-provider-config-unknown-field",
+    "node-provider-configured-elsewhere",
     "node-provider-mirror",
     "node-provider-missing",
     "node-provider-of-others",
