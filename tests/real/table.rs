@@ -21,16 +21,9 @@ fn line(row: &Row) -> [String; 7] {
         format!("{}{star}", can(row.peer.can)),
         row.tool.as_ref().map_or("not asked", |told| &told.can).to_owned(),
         if row.complaints.is_empty() { "yes" } else { "NO" }.to_owned(),
-        row.tool.as_ref().map_or_else(String::new, found),
+        row.tool.as_ref().map_or_else(String::new, Told::found),
         shortened(&row.runtime.words, &row.image),
     ]
-}
-
-fn found(told: &Told) -> String {
-    let unsure = told.unknown.iter().map(|code| format!("could not tell: {code}"));
-    let warned = told.warnings.iter().map(|code| format!("warning {code}"));
-    let all: Vec<String> = told.codes.iter().cloned().chain(unsure).chain(warned).collect();
-    if all.is_empty() { "nothing".to_owned() } else { all.join(", ") }
 }
 
 /// Where the second peer is right to differ, and why.
