@@ -117,6 +117,7 @@ pub async fn all(folder: &Path, tool: Option<&Tool>, cases: &[Case]) -> Fallible
 }
 
 async fn one(folder: &Path, tool: Option<&Tool>, case: Case) -> Fallible<Row> {
+    let case = case.lane(NODE);
     // Short: it becomes a part of the path of a socket.
     let own = folder.join(case.host);
     let mut command = Command::new("unshare");
@@ -128,6 +129,11 @@ async fn one(folder: &Path, tool: Option<&Tool>, case: Case) -> Fallible<Row> {
     let Said { image, runtime, runtime_took, peer, tool } = serde_json::from_str(&said)?;
     let complaints = complaints(&case, &runtime, &peer, tool.as_ref());
     Ok(Row { case, image, runtime, runtime_took, peer, tool, complaints })
+}
+
+/// What `check-acr` wrote on that node, in all its detail.
+pub fn text(folder: &Path, case: &Case) -> String {
+    std::fs::read_to_string(folder.join(case.host).join("told-node.txt")).unwrap_or_default()
 }
 
 /// The process that is such a node: `node SCENARIO FOLDER ETC TOOL`, in namespaces of its own. It writes what was said.

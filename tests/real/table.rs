@@ -2,6 +2,8 @@
 
 use crate::cri::SILENCE;
 use crate::judge::{Row, can};
+use crate::lanes::NODE;
+use crate::nodes;
 use crate::tool::{Told, Tool};
 use crate::world::World;
 
@@ -74,6 +76,10 @@ pub async fn explain(world: &World, tool: Option<&Tool>, row: &Row) {
             "  check-acr ({:.1?}): {} {:?} {:?} {}",
             told.took, told.can, told.codes, told.warnings, told.stderr
         );
+        if case.lane.name == NODE.name {
+            // Its world is gone.
+            return indent(&nodes::text(&world.folder, case));
+        }
         indent(&tool.text(&case.slug(), case.lane, &row.image, case.login).await);
     }
     let host = format!("{}.registry.test", case.host);
