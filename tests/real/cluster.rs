@@ -15,6 +15,8 @@ use crate::daemon::{run, until};
 
 /// The node, as the pods in its network and the certificates of its API server know it.
 const NODE: &str = "10.250.0.2";
+/// What the kubelet knows of credential providers.
+const CONFIG: &str = "credential-provider-config.yaml";
 const POD: &str = "app";
 /// What the lab has where a credential provider belongs: a stand-in that only has to be there.
 const STAND_IN: &[u8] = b"#!";
@@ -166,10 +168,12 @@ impl Cluster {
         if fs::read(&provider).is_ok_and(|program| program.starts_with(STAND_IN)) {
             fs::copy(self.folder.join("acr-credential-provider"), provider)?;
         }
-        let name = "credential-provider-config.yaml";
-        let _ = fs::remove_file(kubelet.join(name));
-        if let Ok(config) = fs::read_to_string(world.join("root/var/lib/kubelet").join(name)) {
-            fs::write(kubelet.join(name), complete(&config))?;
+        let own = world.join("root/var/lib/kubelet");
+        for name in [CONFIG, "config.json"] {
+            let _ = fs::remove_file(kubelet.join(name));
+            if let Ok(text) = fs::read_to_string(own.join(name)) {
+                fs::write(kubelet.join(name), if name == CONFIG { complete(&text) } else { text })?;
+            }
         }
         Ok(())
     }
@@ -215,6 +219,12 @@ impl Cluster {
         Ok((words.starts_with("Successfully pulled"), words))
     }
 
+    /// The same world once more, for the next who asks: some of its answers are given only once.
+    pub async fn anew(&mut self, name: &str) -> Fallible<()> {
+        self.world(name).await?;
+        self.lay_files()
+    }
+
     async fn event(&self) -> Fallible<Option<String>> {
         let events: Value =
             serde_json::from_str(&self.kubectl(&["get", "events", "-o", "json"]).await?)?;
@@ -239,8 +249,9 @@ impl Cluster {
         if let Some(mut lab) = self.lab.take() {
             lab.kill().await?;
         }
-        run(self.script(&["down"])).await?;
-        ip(&["netns", "delete", &self.network]).await
+        let down = run(self.script(&["down"])).await;
+        ip(&["netns", "delete", &self.network]).await?;
+        down.map(drop)
     }
 }
 

@@ -2,9 +2,11 @@
 //!
 //! `real kubelet CLUSTER --tool check-acr [--only WORDS] [--proof docs/proof-kubelet.md]`, as root. See README.md.
 
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use futures::FutureExt as _;
 use lab::{Expect, Scenario};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -53,8 +55,10 @@ pub async fn all(script: &Path, options: &Options) -> Fallible<bool> {
     std::fs::create_dir_all(&folder)?;
     let mut cluster = Cluster::new(script, &folder);
     let mut terminate = signal(SignalKind::terminate())?;
+    // Whatever happens, even when nobody reads what is printed: the cluster goes down.
+    let asked = AssertUnwindSafe(ask(&mut cluster, tool, options)).catch_unwind();
     let rows = tokio::select! {
-        rows = ask(&mut cluster, tool, options) => rows,
+        rows = asked => rows.unwrap_or_else(|_| Err("ended by a panic".into())),
         _ = tokio::signal::ctrl_c() => Err("interrupted".into()),
         _ = terminate.recv() => Err("interrupted".into()),
     };
@@ -94,6 +98,7 @@ async fn one(cluster: &mut Cluster, tool: &Path, name: &'static str) -> Fallible
     let start = Instant::now();
     let scenario = seen::scenario(name)?;
     let (pulled, words) = cluster.pull(name, &scenario).await?;
+    cluster.anew(name).await?;
     let mut command = cluster.node(tool);
     command.arg(&scenario.ask.image).args(["-o", "json"]);
     let told = told(command).await;
