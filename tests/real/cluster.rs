@@ -18,6 +18,7 @@ const NODE: &str = "10.250.0.2";
 /// What the kubelet knows of credential providers.
 const CONFIG: &str = "credential-provider-config.yaml";
 const POD: &str = "app";
+const SECRET: &str = "acr-pull";
 /// What the lab has where a credential provider belongs: a stand-in that only has to be there.
 const STAND_IN: &[u8] = b"#!";
 
@@ -197,9 +198,16 @@ impl Cluster {
         if until("the kubelet", Duration::from_secs(15), healthy).await.is_err() {
             return Ok((false, format!("the kubelet does not start: {}", self.last_words())));
         }
+        let mut named = vec![];
+        if let Some(file) = self.pull_secret(scenario) {
+            let from = format!("--from-file=.dockerconfigjson={}", file.display());
+            let kind = "--type=kubernetes.io/dockerconfigjson";
+            self.kubectl(&["create", "secret", "generic", SECRET, kind, &from]).await?;
+            named.push(serde_json::json!({ "name": SECRET }));
+        }
         let pod = serde_json::json!({
             "apiVersion": "v1", "kind": "Pod", "metadata": { "name": POD },
-            "spec": { "nodeName": "node-0", "hostNetwork": true, "restartPolicy": "Never", "containers": [
+            "spec": { "nodeName": "node-0", "imagePullSecrets": named, "hostNetwork": true, "restartPolicy": "Never", "containers": [
                 { "name": POD, "image": scenario.ask.image, "imagePullPolicy": "Always" },
             ] },
         });
@@ -215,8 +223,15 @@ impl Cluster {
         until("the event of a pull", Duration::from_secs(180), heard).await?;
         self.kubectl(&["delete", "pod", POD, "--force", "--grace-period=0"]).await?;
         self.kubectl(&["delete", "events", "--all"]).await?;
+        self.kubectl(&["delete", "secret", SECRET, "--ignore-not-found"]).await?;
         let words = said.unwrap_or_default();
         Ok((words.starts_with("Successfully pulled"), words))
+    }
+
+    /// The file in which `check-acr` is to find what the pod has for a pull secret, if that is asked.
+    pub fn pull_secret(&self, scenario: &Scenario) -> Option<PathBuf> {
+        let mut words = scenario.ask.args.iter().skip_while(|word| *word != "--auth-file");
+        words.nth(1).map(|file| self.folder.join("world/root").join(file))
     }
 
     /// The same world once more, for the next who asks: some of its answers are given only once.

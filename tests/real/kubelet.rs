@@ -19,6 +19,10 @@ use crate::{Fallible, Options};
 /// The scenarios that are not asked about, and why.
 const LEFT_OUT: &[(&str, &str)] = &[
     (
+        "node-without-provider-folder",
+        "its kubelet has its providers elsewhere, which this one has not",
+    ),
+    (
         "node-imds-through-proxy",
         "the proxy would be that of the kubelet's way to its API server, too",
     ),
@@ -101,6 +105,9 @@ async fn one(cluster: &mut Cluster, tool: &Path, name: &'static str) -> Fallible
     cluster.anew(name).await?;
     let mut command = cluster.node(tool);
     command.arg(&scenario.ask.image).args(["-o", "json"]);
+    if let Some(file) = cluster.pull_secret(&scenario) {
+        command.arg("--auth-file").arg(file);
+    }
     let told = told(command).await;
     let complaints = complaints(name, &scenario, pulled, &told);
     Ok(Row { name, pulled, words, told, complaints, took: start.elapsed() })
