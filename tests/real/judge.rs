@@ -58,7 +58,7 @@ async fn one(
 }
 
 /// Everything about these answers that is not as the table says.
-fn complaints(
+pub fn complaints(
     case: &Case,
     runtime: &Answered,
     peer: &Answered,

@@ -37,6 +37,9 @@ pub const ALL_FAILING: Lane = lane("all-failing", &[DNS_FAILING]);
 pub const FIRST_EMPTY: Lane = lane("first-empty", &[DNS_EMPTY, DNS_GOOD]);
 pub const SECOND_EMPTY: Lane = lane("second-empty", &[DNS_GOOD, DNS_EMPTY]);
 
+/// A node of the lab: what its name servers are is for the lab to say.
+pub const NODE: Lane = lane("node", &[]);
+
 pub const PROXIED: Lane = through("proxied", &[("HTTPS_PROXY", PROXY_SQUID)]);
 /// The names of the registries are nobody's business here: only the proxy can look them up.
 pub const ONLY_PROXY_RESOLVES: Lane = Lane {
@@ -80,7 +83,7 @@ pub const CAPTIVE: Lane = through("captive", &[("HTTPS_PROXY", PROXY_PORTAL)]);
 pub const PLAIN_ONLY: Lane = through("plain-only", &[("HTTP_PROXY", PROXY_SQUID)]);
 
 impl Lane {
-    fn resolv_conf(&self, folder: &Path) -> PathBuf {
+    pub fn resolv_conf(&self, folder: &Path) -> PathBuf {
         folder.join(format!("resolv-{}.conf", self.name))
     }
 

@@ -1,17 +1,21 @@
 //! The same questions, put to real servers: containerd's `PullImage` is the judge of what `check-acr` says.
 //!
-//! `real [--tool check-acr] [--only WORDS] [--all] [--proof docs/proof.md]`, as root. See README.md.
+//! `real [--tool check-acr] [--only WORDS] [--all] [--proof docs/proof.md]`, as root; `real kubelet CLUSTER …` asks a kubelet instead.
+//! See README.md.
 
 mod case;
 mod cases;
+mod cluster;
 mod cri;
 mod daemon;
 mod dns;
 mod image;
 mod judge;
+mod kubelet;
 mod lab;
 mod lanes;
 mod namespace;
+mod nodes;
 mod peer;
 mod pki;
 mod places;
@@ -20,6 +24,7 @@ mod proxies;
 mod realm;
 mod refusals;
 mod registry;
+mod seen;
 mod serve;
 mod shelf;
 mod storage;
@@ -31,9 +36,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
+use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::case::Case;
 use crate::cases::CASES;
+use crate::nodes::NODES;
 use crate::proof::Run;
 use crate::tool::Tool;
 use crate::world::World;
@@ -44,7 +52,7 @@ pub type Fallible<T> = Result<T, Failed>;
 pub type Login<'a> = (&'a str, &'a str);
 
 /// What somebody said when asked to pull.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Answered {
     pub can: bool,
     pub words: String,
@@ -59,10 +67,18 @@ async fn main() -> ExitCode {
             peer::pull(&words[1], Path::new(&words[2])).await.map(|()| true)
         }
         Some("inside") if words.len() >= 2 => inside(Path::new(&words[1]), &words[2..]).await,
+        Some("node") if words.len() == 5 => nodes::stand(&words[1..]).await.map(|()| true),
+        Some("stand") if words.len() == 3 => {
+            seen::stand(&words[1], Path::new(&words[2])).await.map(|()| true)
+        }
         _ if std::env::var("CHECK_ACR_REAL").is_ok_and(|v| v == "skip") => {
             println!("skipped: CHECK_ACR_REAL=skip");
             Ok(true)
         }
+        Some("kubelet") => match kubelet::script(&words[1..]) {
+            Ok((script, options)) => kubelet::all(&script, &options).await,
+            Err(e) => Err(e),
+        },
         _ => outside(&words).await,
     };
     match done {
@@ -125,11 +141,9 @@ async fn outside(words: &[String]) -> Fallible<bool> {
 async fn inside(folder: &Path, words: &[String]) -> Fallible<bool> {
     let start = Instant::now();
     let options = Options::read(words)?;
-    let cases: Vec<_> = CASES
-        .iter()
-        .copied()
-        .filter(|c| options.only.as_ref().is_none_or(|o| c.name.contains(o.as_str())))
-        .collect();
+    let wanted = |c: &Case| options.only.as_ref().is_none_or(|o| c.name.contains(o.as_str()));
+    let cases: Vec<_> = CASES.iter().copied().filter(wanted).collect();
+    let nodes: Vec<_> = NODES.iter().copied().filter(wanted).collect();
     let world = World::build(folder, &cases).await?;
     let cases: Vec<_> = cases.into_iter().filter(|case| world.ipv6 || !case.needs_ipv6).collect();
     let tool = options.tool.map(|program| Tool::new(&program, folder)).transpose()?;
@@ -139,10 +153,17 @@ async fn inside(folder: &Path, words: &[String]) -> Fallible<bool> {
     if tool.is_none() {
         println!("no --tool: only the real clients are asked");
     }
-    let Some((_, runtime)) = world.runtimes.first() else { return Err("no such case".into()) };
-    let judge = runtime.version().await;
+    let judge = match world.runtimes.first() {
+        Some((_, runtime)) => runtime.version().await,
+        None if nodes.is_empty() => return Err("no such case".into()),
+        None => "containerd".to_owned(),
+    };
     println!("{judge} is the judge; the world took {:.1?} to build", start.elapsed());
-    let rows = judge::all(&world, tool.as_ref(), &cases).await?;
+    let (mut rows, on_nodes) = futures::try_join!(
+        judge::all(&world, tool.as_ref(), &cases),
+        nodes::all(folder, tool.as_ref(), &nodes),
+    )?;
+    rows.extend(on_nodes);
     table::print(&rows);
     let explained = rows.iter().filter(|row| options.all || !row.complaints.is_empty());
     for row in explained {
@@ -184,6 +205,14 @@ struct Options {
 
 impl Options {
     fn read(words: &[String]) -> Fallible<Options> {
+        let options = Options::read_part(words)?;
+        if options.proof.is_some() && (options.tool.is_none() || options.only.is_some()) {
+            return Err("--proof keeps the whole table, with --tool and without --only".into());
+        }
+        Ok(options)
+    }
+
+    fn read_part(words: &[String]) -> Fallible<Options> {
         let mut options = Options::default();
         let mut words = words.iter();
         let usage = |at: &str| {
@@ -200,9 +229,6 @@ impl Options {
                 "--all" => options.all = true,
                 other => return Err(usage(other).into()),
             }
-        }
-        if options.proof.is_some() && (options.tool.is_none() || options.only.is_some()) {
-            return Err("--proof keeps the whole table, with --tool and without --only".into());
         }
         Ok(options)
     }

@@ -99,13 +99,13 @@ fn faults() -> String {
     )
 }
 
-async fn ip(words: &[&str]) -> Fallible<()> {
+pub async fn ip(words: &[&str]) -> Fallible<()> {
     let mut command = Command::new("ip");
     command.args(words);
     run(command).await.map(drop)
 }
 
-async fn bind(ours: &Path, theirs: &Path) -> Fallible<()> {
+pub async fn bind(ours: &Path, theirs: &Path) -> Fallible<()> {
     let mut command = Command::new("mount");
     command.arg("--bind").arg(ours).arg(theirs);
     run(command).await.map(drop)

@@ -35,11 +35,16 @@ pub struct Run<'a> {
 
 /// Replaces what an earlier run wrote.
 pub async fn write(page: &Path, seen: &Run<'_>) -> Fallible<()> {
+    replace(page, &seen.written().await?)
+}
+
+/// Puts it below the marker, in place of what stands there.
+pub fn replace(page: &Path, written: &str) -> Fallible<()> {
     let text = std::fs::read_to_string(page).map_err(|e| format!("{}: {e}", page.display()))?;
     let (above, _) = text
         .split_once(MARKER)
         .ok_or_else(|| format!("{} has no line {MARKER:?}", page.display()))?;
-    std::fs::write(page, format!("{above}{MARKER}\n\n{}", seen.written().await?))?;
+    std::fs::write(page, format!("{above}{MARKER}\n\n{written}"))?;
     Ok(())
 }
 
@@ -83,7 +88,8 @@ impl Run<'_> {
     }
 }
 
-async fn said(words: &[&str]) -> Fallible<String> {
+/// The first line that a program says.
+pub async fn said(words: &[&str]) -> Fallible<String> {
     let mut command = Command::new(words[0]);
     command.args(&words[1..]);
     let first = run(command).await?.lines().next().unwrap_or_default().to_owned();

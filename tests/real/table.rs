@@ -2,6 +2,8 @@
 
 use crate::cri::SILENCE;
 use crate::judge::{Row, can};
+use crate::lanes::NODE;
+use crate::nodes;
 use crate::tool::{Told, Tool};
 use crate::world::World;
 
@@ -21,16 +23,9 @@ fn line(row: &Row) -> [String; 7] {
         format!("{}{star}", can(row.peer.can)),
         row.tool.as_ref().map_or("not asked", |told| &told.can).to_owned(),
         if row.complaints.is_empty() { "yes" } else { "NO" }.to_owned(),
-        row.tool.as_ref().map_or_else(String::new, found),
+        row.tool.as_ref().map_or_else(String::new, Told::found),
         shortened(&row.runtime.words, &row.image),
     ]
-}
-
-fn found(told: &Told) -> String {
-    let unsure = told.unknown.iter().map(|code| format!("could not tell: {code}"));
-    let warned = told.warnings.iter().map(|code| format!("warning {code}"));
-    let all: Vec<String> = told.codes.iter().cloned().chain(unsure).chain(warned).collect();
-    if all.is_empty() { "nothing".to_owned() } else { all.join(", ") }
 }
 
 /// Where the second peer is right to differ, and why.
@@ -81,6 +76,10 @@ pub async fn explain(world: &World, tool: Option<&Tool>, row: &Row) {
             "  check-acr ({:.1?}): {} {:?} {:?} {}",
             told.took, told.can, told.codes, told.warnings, told.stderr
         );
+        if case.lane.name == NODE.name {
+            // Its world is gone.
+            return indent(&nodes::text(&world.folder, case));
+        }
         indent(&tool.text(&case.slug(), case.lane, &row.image, case.login).await);
     }
     let host = format!("{}.registry.test", case.host);

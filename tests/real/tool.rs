@@ -6,14 +6,16 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::process::Command;
 
 use crate::lanes::Lane;
 use crate::places::PROXY_USER;
 use crate::realm::{GUEST, READER, STALE};
 use crate::{Fallible, Login};
 
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Default, Debug, Serialize, Deserialize)]
 pub struct Told {
     /// `verdict.can`, or what was wrong with the answer.
     pub can: String,
@@ -29,46 +31,47 @@ pub struct Told {
     pub leaks: bool,
 }
 
+impl Told {
+    /// All codes, in one line.
+    pub fn found(&self) -> String {
+        let unsure = self.unknown.iter().map(|code| format!("could not tell: {code}"));
+        let warned = self.warnings.iter().map(|code| format!("warning {code}"));
+        let all: Vec<String> = self.codes.iter().cloned().chain(unsure).chain(warned).collect();
+        if all.is_empty() { "nothing".to_owned() } else { all.join(", ") }
+    }
+}
+
 pub struct Tool {
     pub program: PathBuf,
     folder: PathBuf,
+    /// What may not be shown, either.
+    pub secrets: Vec<String>,
 }
 
 impl Tool {
     pub fn new(program: &Path, folder: &Path) -> Fallible<Tool> {
         let program = program.canonicalize().map_err(|e| format!("{}: {e}", program.display()))?;
-        Ok(Tool { program, folder: folder.to_owned() })
+        Ok(Tool { program, folder: folder.to_owned(), secrets: vec![] })
     }
 
     pub async fn ask(&self, slug: &str, lane: Lane, image: &str, login: Option<Login<'_>>) -> Told {
-        let start = Instant::now();
         let page = self.folder.join(format!("told-{slug}.txt"));
         let detail = format!("text={}", page.display());
         let options = ["-o", "json", "-o", &detail, "-vv"];
-        let (exit, stdout, stderr) = self.run(slug, lane, image, login, &options).await;
-        let took = start.elapsed();
-        let stderr = stderr.trim().to_owned();
-        let (Ok(report), Ok(detail)) =
-            (serde_json::from_str::<Value>(&stdout), std::fs::read_to_string(page))
-        else {
-            let can = format!("not JSON, or no text beside it (exit {exit:?})");
-            return Told {
-                can,
-                exit,
-                took,
-                stderr: format!("{stdout}{stderr}"),
-                ..Told::default()
-            };
+        let mut command = match self.command(slug, lane, image, login) {
+            Ok(command) => command,
+            Err(e) => return Told { can: e.to_string(), ..Told::default() },
         };
-        let leaks = [&stdout, &stderr, &detail].into_iter().any(|text| shows_a_secret(text));
-        let verdict = &report["verdict"];
-        let codes = |of: &str| {
-            let all = verdict[of].as_array().into_iter().flatten();
-            all.map(|one| one["code"].as_str().unwrap_or("no code").to_owned()).collect()
-        };
-        let can = verdict["can"].as_str().unwrap_or("no verdict").to_owned();
-        let (causes, unknown, warnings) = (codes("causes"), codes("unknown"), codes("warnings"));
-        Told { can, codes: causes, unknown, warnings, exit, took, stderr, leaks }
+        command.args(options);
+        let mut told = told(command).await;
+        match std::fs::read_to_string(page) {
+            Ok(detail) => {
+                let shown = |secret: &String| detail.contains(secret.as_str());
+                told.leaks |= shows_a_secret(&detail) || self.secrets.iter().any(shown);
+            }
+            Err(e) => told.can = format!("no text beside it: {e}"),
+        }
+        told
     }
 
     /// The same question for a human, for the report of a case that failed.
@@ -79,33 +82,28 @@ impl Tool {
         image: &str,
         login: Option<Login<'_>>,
     ) -> String {
-        let (_, stdout, stderr) = self.run(slug, lane, image, login, &[]).await;
-        format!("{stdout}{stderr}")
+        match self.command(slug, lane, image, login) {
+            Ok(command) => {
+                let (_, stdout, stderr) = run(command).await;
+                format!("{stdout}{stderr}")
+            }
+            Err(e) => e.to_string(),
+        }
     }
 
-    async fn run(
+    fn command(
         &self,
         slug: &str,
         lane: Lane,
         image: &str,
         login: Option<Login<'_>>,
-        more: &[&str],
-    ) -> (Option<i32>, String, String) {
+    ) -> Fallible<Command> {
         let mut command = lane.command(&self.folder, &self.program);
-        command.arg(image).args(more).stdin(Stdio::null()).kill_on_drop(true);
-        match self.docker_config(slug, image, login) {
-            Ok(Some(config)) => drop(command.env("DOCKER_CONFIG", config)),
-            Ok(None) => {}
-            Err(e) => return (None, String::new(), e.to_string()),
+        command.arg(image);
+        if let Some(config) = self.docker_config(slug, image, login)? {
+            command.env("DOCKER_CONFIG", config);
         }
-        match tokio::time::timeout(Duration::from_secs(120), command.output()).await {
-            Ok(Ok(out)) => {
-                let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-                (out.status.code(), text(&out.stdout), text(&out.stderr))
-            }
-            Ok(Err(e)) => (None, String::new(), e.to_string()),
-            Err(_) => (None, String::new(), "no answer in 120 s".to_owned()),
-        }
+        Ok(command)
     }
 
     /// `docker login`, by hand.
@@ -123,6 +121,39 @@ impl Tool {
         let config = json!({ "auths": { host: { "auth": auth } } });
         std::fs::write(folder.join("config.json"), config.to_string())?;
         Ok(Some(folder))
+    }
+}
+
+/// What `check-acr` says that is started so, with `-o json`.
+pub async fn told(command: Command) -> Told {
+    let start = Instant::now();
+    let (exit, stdout, stderr) = run(command).await;
+    let took = start.elapsed();
+    let stderr = stderr.trim().to_owned();
+    let Ok(report) = serde_json::from_str::<Value>(&stdout) else {
+        let can = format!("not JSON (exit {exit:?})");
+        return Told { can, exit, took, stderr: format!("{stdout}{stderr}"), ..Told::default() };
+    };
+    let leaks = shows_a_secret(&stdout) || shows_a_secret(&stderr);
+    let verdict = &report["verdict"];
+    let codes = |of: &str| {
+        let all = verdict[of].as_array().into_iter().flatten();
+        all.map(|one| one["code"].as_str().unwrap_or("no code").to_owned()).collect()
+    };
+    let can = verdict["can"].as_str().unwrap_or("no verdict").to_owned();
+    let (causes, unknown, warnings) = (codes("causes"), codes("unknown"), codes("warnings"));
+    Told { can, codes: causes, unknown, warnings, exit, took, stderr, leaks }
+}
+
+async fn run(mut command: Command) -> (Option<i32>, String, String) {
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    match tokio::time::timeout(Duration::from_secs(120), command.output()).await {
+        Ok(Ok(out)) => {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            (out.status.code(), text(&out.stdout), text(&out.stderr))
+        }
+        Ok(Err(e)) => (None, String::new(), e.to_string()),
+        Err(_) => (None, String::new(), "no answer in 120 s".to_owned()),
     }
 }
 

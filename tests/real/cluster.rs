@@ -1,0 +1,301 @@
+//! A real Kubernetes node beside the lab: a network of their own, and the `cluster` script that was given.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use lab::Scenario;
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::Fallible;
+use crate::daemon::{run, until};
+
+/// The node, as the pods in its network and the certificates of its API server know it.
+const NODE: &str = "10.250.0.2";
+/// What the kubelet knows of credential providers.
+const CONFIG: &str = "credential-provider-config.yaml";
+const POD: &str = "app";
+const SECRET: &str = "acr-pull";
+/// What the lab has where a credential provider belongs: a stand-in that only has to be there.
+const STAND_IN: &[u8] = b"#!";
+
+pub struct Cluster {
+    script: PathBuf,
+    /// Everything of this run.
+    folder: PathBuf,
+    network: String,
+    lab: Option<Child>,
+}
+
+impl Cluster {
+    pub fn new(script: &Path, folder: &Path) -> Cluster {
+        let network = format!("check-acr-{}", std::process::id());
+        Cluster { script: script.to_owned(), folder: folder.to_owned(), network, lab: None }
+    }
+
+    fn home(&self) -> PathBuf {
+        self.folder.join("cluster")
+    }
+
+    fn node_files(&self) -> PathBuf {
+        self.home().join("node")
+    }
+
+    fn script(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(&self.script);
+        command.args(words).env("REAL_CLUSTER_RUN", self.home());
+        command.env("REAL_CLUSTER_NETNS", &self.network).env("REAL_CLUSTER_NODE_IP", NODE);
+        command
+    }
+
+    /// A process of the node.
+    pub fn node(&self, program: &Path) -> Command {
+        let mut command = self.script(&["node", "env", "-i"]);
+        command.arg("PATH=/usr/sbin:/usr/bin:/sbin:/bin").arg("HOME=/nonexistent").arg(program);
+        command
+    }
+
+    async fn kubectl(&self, words: &[&str]) -> Fallible<String> {
+        let built = std::env::var("REAL_CLUSTER_HOME").map(PathBuf::from);
+        let built = built.or_else(|_| {
+            let home = std::env::var("XDG_CACHE_HOME").map(PathBuf::from);
+            home.or_else(|_| std::env::var("HOME").map(|home| Path::new(&home).join(".cache")))
+                .map(|cache| cache.join("real-cluster"))
+        })?;
+        let mut command = self.node(&built.join("bin/kubectl"));
+        command.arg("--kubeconfig").arg(self.home().join("admin.kubeconfig")).args(words);
+        run(command).await
+    }
+
+    /// What the node's containerd has, but for what pods are made of.
+    async fn forget_images(&self) -> Fallible<()> {
+        let ctr = || {
+            let mut command = Command::new("ctr");
+            command.arg("-a").arg(self.home().join("containerd/containerd.sock"));
+            command.args(["-n", "k8s.io", "images"]);
+            command
+        };
+        let mut list = ctr();
+        list.args(["ls", "-q"]);
+        for image in run(list).await?.lines().filter(|image| !image.contains("pause")) {
+            let mut remove = ctr();
+            remove.args(["rm", "--sync", image]);
+            run(remove).await?;
+        }
+        Ok(())
+    }
+
+    /// The network, the first world in it, and the cluster with its real provider.
+    pub async fn up(&mut self, first: &str) -> Fallible<()> {
+        let ns = self.network.clone();
+        ip(&["netns", "add", &ns]).await?;
+        for words in [
+            // Both ends stay inside: the node has an address and a way out, and nobody is there.
+            "link add eth0 type veth peer name eth0-peer",
+            "address add 10.250.0.2/24 dev eth0",
+            "link set lo up",
+            "link set eth0 up",
+            "link set eth0-peer up",
+            "route add default via 10.250.0.1",
+        ] {
+            let words: Vec<&str> = ["-n", &ns].into_iter().chain(words.split(' ')).collect();
+            ip(&words).await?;
+        }
+        self.world(first).await?;
+        run(self.script(&["provider"])).await?;
+        // Laid again without it, so that the node has what the world says and nothing else.
+        let provider =
+            self.node_files().join("kubelet/credential-provider/acr-credential-provider");
+        fs::copy(provider, self.folder.join("acr-credential-provider"))?;
+        self.lay_files()?;
+        // Its daemons keep what it says to: a pipe would never end.
+        let log = fs::File::create(self.folder.join("up.log"))?;
+        let mut up = self.script(&["up"]);
+        up.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        if up.status().await?.success() {
+            return Ok(());
+        }
+        Err(fs::read_to_string(self.folder.join("up.log"))?.into())
+    }
+
+    /// Ends the world before, starts this one.
+    async fn world(&mut self, name: &str) -> Fallible<()> {
+        if let Some(mut lab) = self.lab.take() {
+            lab.kill().await?;
+        }
+        let folder = self.folder.join("world");
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        for address in lab::addresses(&crate::seen::scenario(name)?)? {
+            let address = address.to_string();
+            // From the case before, most often.
+            let _ = ip(&["-n", &self.network, "address", "add", &address, "dev", "lo"]).await;
+        }
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.network]).arg(std::env::current_exe()?);
+        command.arg("stand").arg(name).arg(&folder);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut lab = command.spawn()?;
+        let said = lab.stdout.take().map(|out| BufReader::new(out).lines());
+        self.lab = Some(lab);
+        let Some(mut said) = said else { return Err("the lab has no voice".into()) };
+        match said.next_line().await?.as_deref() {
+            Some("ready") => Ok(()),
+            _ => Err(format!("the lab does not start {name}").into()),
+        }
+    }
+
+    /// The node's files as the world has them; into the same files where those are mounted.
+    fn lay_files(&self) -> Fallible<()> {
+        let (world, node) = (self.folder.join("world"), self.node_files());
+        let kubelet = node.join("kubelet");
+        let providers = kubelet.join("credential-provider");
+        for folder in [&node.join("etc-kubernetes"), &providers, &node.join("certs.d/_default")] {
+            fs::create_dir_all(folder)?;
+        }
+        for file in ["ca.pem", "resolv.conf"] {
+            fs::write(node.join(file), fs::read(world.join(file))?)?;
+        }
+        // containerd reads the system's authorities once, these each time.
+        let hosts = format!("ca = \"{}\"\n[host]\n", node.join("ca.pem").display());
+        fs::write(node.join("certs.d/_default/hosts.toml"), hosts)?;
+        replace(&world.join("root/etc/kubernetes"), &node.join("etc-kubernetes"))?;
+        replace(&world.join("root/var/lib/kubelet/credential-provider"), &providers)?;
+        let provider = providers.join("acr-credential-provider");
+        if fs::read(&provider).is_ok_and(|program| program.starts_with(STAND_IN)) {
+            fs::copy(self.folder.join("acr-credential-provider"), provider)?;
+        }
+        let own = world.join("root/var/lib/kubelet");
+        for name in [CONFIG, "config.json"] {
+            let _ = fs::remove_file(kubelet.join(name));
+            if let Ok(text) = fs::read_to_string(own.join(name)) {
+                fs::write(kubelet.join(name), if name == CONFIG { complete(&text) } else { text })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the kubelet of that world says of its image. It does not start with everything: then what it says is why.
+    pub async fn pull(&mut self, name: &str, scenario: &Scenario) -> Fallible<(bool, String)> {
+        self.world(name).await?;
+        self.lay_files()?;
+        self.forget_images().await?;
+        // It keeps a provider's answer; its daemon would keep our pipe.
+        let mut kubelet = self.script(&["restart-kubelet"]);
+        kubelet.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        // As AKS starts it. Its providers inherit it, and heed it in a cloud that has no name.
+        kubelet.env("AZURE_ENVIRONMENT_FILEPATH", "/etc/kubernetes/akscustom.json");
+        kubelet.status().await?;
+        let healthy = async || {
+            let mut curl = self.node(Path::new("curl"));
+            curl.args(["-sf", "-o", "/dev/null", "http://127.0.0.1:10248/healthz"]);
+            run(curl).await.is_ok()
+        };
+        if until("the kubelet", Duration::from_secs(15), healthy).await.is_err() {
+            return Ok((false, format!("the kubelet does not start: {}", self.last_words())));
+        }
+        let mut named = vec![];
+        if let Some(file) = self.pull_secret(scenario) {
+            let from = format!("--from-file=.dockerconfigjson={}", file.display());
+            let kind = "--type=kubernetes.io/dockerconfigjson";
+            self.kubectl(&["create", "secret", "generic", SECRET, kind, &from]).await?;
+            named.push(serde_json::json!({ "name": SECRET }));
+        }
+        let pod = serde_json::json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": { "name": POD },
+            "spec": { "nodeName": "node-0", "imagePullSecrets": named, "hostNetwork": true, "restartPolicy": "Never", "containers": [
+                { "name": POD, "image": scenario.ask.image, "imagePullPolicy": "Always" },
+            ] },
+        });
+        let file = self.folder.join("pod.json");
+        fs::write(&file, pod.to_string())?;
+        self.kubectl(&["apply", "-f", &file.display().to_string()]).await?;
+        let mut said = None;
+        let heard = async || {
+            said = self.event().await.ok().flatten();
+            said.is_some()
+        };
+        // A provider has a minute, a connection of containerd's half of one.
+        until("the event of a pull", Duration::from_secs(180), heard).await?;
+        self.kubectl(&["delete", "pod", POD, "--force", "--grace-period=0"]).await?;
+        self.kubectl(&["delete", "events", "--all"]).await?;
+        self.kubectl(&["delete", "secret", SECRET, "--ignore-not-found"]).await?;
+        let words = said.unwrap_or_default();
+        Ok((words.starts_with("Successfully pulled"), words))
+    }
+
+    /// The file in which `check-acr` is to find what the pod has for a pull secret, if that is asked.
+    pub fn pull_secret(&self, scenario: &Scenario) -> Option<PathBuf> {
+        let mut words = scenario.ask.args.iter().skip_while(|word| *word != "--auth-file");
+        words.nth(1).map(|file| self.folder.join("world/root").join(file))
+    }
+
+    /// The same world once more, for the next who asks: some of its answers are given only once.
+    pub async fn anew(&mut self, name: &str) -> Fallible<()> {
+        self.world(name).await?;
+        self.lay_files()
+    }
+
+    async fn event(&self) -> Fallible<Option<String>> {
+        let events: Value =
+            serde_json::from_str(&self.kubectl(&["get", "events", "-o", "json"]).await?)?;
+        let messages = events["items"].as_array().into_iter().flatten();
+        let mut messages = messages
+            .filter(|event| event["involvedObject"]["name"] == POD)
+            .filter_map(|event| event["message"].as_str());
+        let wanted = |message: &&str| {
+            message.starts_with("Successfully pulled") || message.starts_with("Failed to pull")
+        };
+        Ok(messages.find(wanted).map(str::to_owned))
+    }
+
+    fn last_words(&self) -> String {
+        let log = fs::read_to_string(self.home().join("kubelet.log")).unwrap_or_default();
+        let last = log.lines().rfind(|line| line.starts_with('E') || line.contains("err="));
+        last.unwrap_or_default().to_owned()
+    }
+
+    /// Ends all of it.
+    pub async fn down(&mut self) -> Fallible<()> {
+        if let Some(mut lab) = self.lab.take() {
+            lab.kill().await?;
+        }
+        let down = run(self.script(&["down"])).await;
+        ip(&["netns", "delete", &self.network]).await?;
+        down.map(drop)
+    }
+}
+
+/// The lab's scenarios leave out what `check-acr` does not read; without it the kubelet does not start.
+fn complete(config: &str) -> String {
+    if config.contains("kind:") || config.contains('{') {
+        return config.to_owned();
+    }
+    let head = "apiVersion: kubelet.config.k8s.io/v1\nkind: CredentialProviderConfig\n";
+    let name = "  - name: acr-credential-provider\n";
+    let more =
+        "    apiVersion: credentialprovider.kubelet.k8s.io/v1\n    defaultCacheDuration: 10m\n";
+    format!("{head}{}", config.replace(name, &format!("{name}{more}")))
+}
+
+/// Empties a folder, and fills it with what another has, if there is that one.
+fn replace(from: &Path, to: &Path) -> Fallible<()> {
+    for old in fs::read_dir(to)? {
+        fs::remove_file(old?.path())?;
+    }
+    for new in fs::read_dir(from).into_iter().flatten() {
+        let new = new?;
+        fs::copy(new.path(), to.join(new.file_name()))?;
+    }
+    Ok(())
+}
+
+async fn ip(words: &[&str]) -> Fallible<()> {
+    let mut command = Command::new("ip");
+    command.args(words);
+    run(command).await.map(drop)
+}

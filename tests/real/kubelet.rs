@@ -1,0 +1,211 @@
+//! The lab's nodes, put to a real kubelet with Azure's real credential provider: can it pull what `check-acr` says it can?
+//!
+//! `real kubelet CLUSTER --tool check-acr [--only WORDS] [--proof docs/proof-kubelet.md]`, as root. See README.md.
+
+use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use futures::FutureExt as _;
+use lab::{Expect, Scenario};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cluster::Cluster;
+use crate::proof;
+use crate::seen;
+use crate::tool::{Told, told};
+use crate::{Fallible, Options};
+
+/// The scenarios that are not asked about, and why.
+const LEFT_OUT: &[(&str, &str)] = &[
+    (
+        "node-without-provider-folder",
+        "its kubelet has its providers elsewhere, which this one has not",
+    ),
+    (
+        "node-imds-through-proxy",
+        "the proxy would be that of the kubelet's way to its API server, too",
+    ),
+    (
+        "node-provider-of-others",
+        "the kubelet wants that other provider to be there, and does not start without",
+    ),
+    (
+        "node-service-account-decides",
+        "the kubelet does not start with its configuration: it lacks what the field needs",
+    ),
+];
+
+/// Scenarios in which the kubelet and `check-acr` are known to differ, and why.
+const DIFFERS: &[(&str, &str)] = &[(
+    "node-credprovider-not-configured",
+    "without the file, no flag of this kubelet names it, and no provider is asked; check-acr does not look at the flags: it takes the \
+     usual ones for given, and warns",
+)];
+
+struct Row {
+    name: &'static str,
+    pulled: bool,
+    words: String,
+    told: Told,
+    complaints: Vec<String>,
+    took: Duration,
+}
+
+pub async fn all(script: &Path, options: &Options) -> Fallible<bool> {
+    let start = Instant::now();
+    let tool = options.tool.as_deref().ok_or("--tool: which check-acr?")?;
+    let folder = std::env::temp_dir().join(format!("check-acr-kubelet-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let mut cluster = Cluster::new(script, &folder);
+    let mut terminate = signal(SignalKind::terminate())?;
+    // Whatever happens, even when nobody reads what is printed: the cluster goes down.
+    let asked = AssertUnwindSafe(ask(&mut cluster, tool, options)).catch_unwind();
+    let rows = tokio::select! {
+        rows = asked => rows.unwrap_or_else(|_| Err("ended by a panic".into())),
+        _ = tokio::signal::ctrl_c() => Err("interrupted".into()),
+        _ = terminate.recv() => Err("interrupted".into()),
+    };
+    let down = cluster.down().await;
+    let _ = std::fs::remove_dir_all(&folder);
+    let rows = rows?;
+    down?;
+    let failed = rows.iter().filter(|row| !row.complaints.is_empty()).count();
+    let result = format!("{} agree, {failed} do not", rows.len() - failed);
+    for (name, why) in LEFT_OUT {
+        println!("left out: {name}: {why}");
+    }
+    println!("all of it took {:.0?}\n{result}", start.elapsed());
+    if let Some(page) = &options.proof {
+        proof::replace(page, &written(&rows, &result, start.elapsed(), tool).await?)?;
+    }
+    Ok(failed == 0 && !rows.is_empty())
+}
+
+async fn ask(cluster: &mut Cluster, tool: &Path, options: &Options) -> Fallible<Vec<Row>> {
+    cluster.up("node-healthy").await?;
+    let mut rows = vec![];
+    for (name, _) in lab::scenarios() {
+        let left_out = LEFT_OUT.iter().any(|(left, _)| left == name);
+        let wanted = options.only.as_ref().is_none_or(|words| name.contains(words.as_str()));
+        if !name.starts_with("node-") || left_out || !wanted {
+            continue;
+        }
+        let row = one(cluster, tool, name).await.map_err(|e| format!("{name}: {e}"))?;
+        print(&row);
+        rows.push(row);
+    }
+    Ok(rows)
+}
+
+async fn one(cluster: &mut Cluster, tool: &Path, name: &'static str) -> Fallible<Row> {
+    let start = Instant::now();
+    let scenario = seen::scenario(name)?;
+    let (pulled, words) = cluster.pull(name, &scenario).await?;
+    cluster.anew(name).await?;
+    let mut command = cluster.node(tool);
+    command.arg(&scenario.ask.image).args(["-o", "json"]);
+    if let Some(file) = cluster.pull_secret(&scenario) {
+        command.arg("--auth-file").arg(file);
+    }
+    let told = told(command).await;
+    let complaints = complaints(name, &scenario, pulled, &told);
+    Ok(Row { name, pulled, words, told, complaints, took: start.elapsed() })
+}
+
+/// Whether both say the same, and `check-acr` what the scenario says that it must.
+fn complaints(name: &str, scenario: &Scenario, pulled: bool, told: &Told) -> Vec<String> {
+    let mut wrong = vec![];
+    let Expect { exit, causes, warnings, unknown, .. } = &scenario.expect;
+    let differs = match told.exit {
+        Some(0) => !pulled,
+        Some(1) => pulled,
+        // Whoever cannot tell is not wrong.
+        Some(3) => false,
+        _ => true,
+    };
+    if differs != DIFFERS.iter().any(|(known, _)| *known == name) {
+        let can = if pulled { "can" } else { "cannot" };
+        wrong.push(format!("the kubelet {can}, check-acr says {:?}", told.can));
+    }
+    if told.exit != Some(i32::from(*exit)) {
+        wrong.push(format!("check-acr exits with {:?}, not {exit}", told.exit));
+    }
+    for (what, said, due) in [
+        ("causes", &told.codes, causes),
+        ("warnings", &told.warnings, warnings),
+        ("what it could not tell", &told.unknown, unknown),
+    ] {
+        if said != due {
+            wrong.push(format!("{what}: {said:?}, not {due:?}"));
+        }
+    }
+    wrong
+}
+
+fn print(row: &Row) {
+    let agree = if row.complaints.is_empty() { "agree" } else { "DIFFER" };
+    println!("{agree} {} ({:.1?})", row.name, row.took);
+    println!(
+        "    kubelet: {}\n    check-acr, exit {:?}: {}",
+        short(&row.words),
+        row.told.exit,
+        row.told.found()
+    );
+    for complaint in &row.complaints {
+        println!("    {complaint}");
+    }
+}
+
+/// The end of a message is what it says; before it stands the image, several times.
+fn short(words: &str) -> String {
+    let words = words.trim().replace('\n', " ");
+    if let Some((head, _)) = words.split_once(" in ").filter(|_| words.starts_with("Successfully"))
+    {
+        return head.to_owned();
+    }
+    let from = words.rfind("\": ").map_or(0, |at| at + 3);
+    words[from..].to_owned()
+}
+
+async fn written(rows: &[Row], result: &str, took: Duration, tool: &Path) -> Fallible<String> {
+    let day = proof::said(&["date", "-u", "+%F"]).await?;
+    let version = proof::said(&[&tool.to_string_lossy(), "--version"]).await?;
+    let containerd = proof::said(&["containerd", "--version"]).await?;
+    let mut page = format!(
+        "{day}: {} nodes; {result}. It took {:.0} s. On trial: {version}. The node: kubelet 1.34.4, acr-credential-provider \
+         1.36.5, {containerd}.\n\n| scenario | kubelet | check-acr | agree | found | the kubelet's words |\n{}\n",
+        rows.len(),
+        took.as_secs_f32(),
+        "| --- ".repeat(6) + "|",
+    );
+    for row in rows {
+        let can = if row.pulled { "pulled" } else { "could not" };
+        let agree = if row.complaints.is_empty() { "yes" } else { "NO" };
+        let star = if DIFFERS.iter().any(|(known, _)| *known == row.name) { "*" } else { "" };
+        let words = short(&row.words).replace('|', "\\|");
+        let found = row.told.found();
+        page += &format!(
+            "| {} | {can} | {}{star} | {agree} | {found} | {words} |\n",
+            row.name, row.told.can
+        );
+    }
+    page += "\nNot asked about:\n\n";
+    for (name, why) in LEFT_OUT {
+        page += &format!("* {name}: {why}.\n");
+    }
+    for (name, why) in DIFFERS {
+        page += &format!("\n\\* {name}: {why}\n");
+    }
+    Ok(page)
+}
+
+/// The script and the rest of the words.
+pub fn script(words: &[String]) -> Fallible<(PathBuf, Options)> {
+    let (script, rest) = words.split_first().ok_or("kubelet: which cluster script?")?;
+    let mut options = Options::read_part(rest)?;
+    for path in options.tool.iter_mut().chain(&mut options.proof) {
+        *path = path.canonicalize().map_err(|e| format!("{}: {e}", path.display()))?;
+    }
+    Ok((PathBuf::from(script).canonicalize()?, options))
+}

@@ -1,0 +1,243 @@
+//! Nodes of a cluster, from the lab: each in namespaces of its own, in which the lab listens where it says it is, the files of a node
+//! are at their places, and nobody is told anything. `check-acr IMAGE` has to find out whom the node signs in as.
+//!
+//! containerd is the judge here, too, with what a kubelet would hand it: what the credential provider gets from the machine's metadata
+//! service and the registry's exchange, or nothing where it gets nothing.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use futures::stream::{self, StreamExt as _};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::process::Command;
+
+use crate::case::{Case, can, cannot};
+use crate::cri::Runtime;
+use crate::daemon::run;
+use crate::judge::{Row, complaints};
+use crate::lanes::NODE;
+use crate::namespace::{bind, ip};
+use crate::tool::{Told, Tool};
+use crate::{Answered, Fallible, peer, seen};
+
+/// How somebody fails whom a registry knows not.
+const ANONYMOUS: &str = "failed to fetch anonymous token: unexpected status: 401";
+/// The user whose password is a token of the exchange.
+const TOKEN_USER: &str = "00000000-0000-0000-0000-000000000000";
+
+/// As in `cases.rs`; the host is the name of the lab's scenario.
+pub const NODES: &[Case] = &[
+    can("node, identity by its client ID", "node-healthy"),
+    can("node, identity by its resource", "node-identity-by-resource"),
+    can("node, its only identity, unnamed", "node-identity-unnamed"),
+    can("node, service principal", "node-service-principal"),
+    can("node, no role, but anonymous pull", "node-anonymous-pull")
+        .warns(&["token/exchange-no-role"]),
+    cannot(
+        "node, identity not attached",
+        "node-identity-not-attached",
+        ANONYMOUS,
+        &["identity/mi-not-on-vmss"],
+    ),
+    cannot(
+        "node, several identities, none named",
+        "node-identity-several",
+        ANONYMOUS,
+        &["identity/mi-multiple-unspecified"],
+    ),
+    cannot(
+        "node, identity without a role",
+        "node-without-role",
+        ANONYMOUS,
+        &["token/exchange-no-role"],
+    ),
+    cannot(
+        "node, nothing listens at the metadata service",
+        "node-imds-refuses",
+        ANONYMOUS,
+        &["identity/imds-unreachable"],
+    ),
+    cannot(
+        "node, another directory in its file",
+        "node-wrong-tenant",
+        ANONYMOUS,
+        &["token/wrong-tenant-in-azurejson"],
+    ),
+    cannot(
+        "node, its file cut short",
+        "node-azure-json-cut",
+        ANONYMOUS,
+        &["node/azurejson-missing-or-corrupt"],
+    ),
+    cannot(
+        "node, secret out of date",
+        "node-service-principal-expired",
+        "failed to fetch oauth token: unexpected status: 401",
+        &["identity/sp-secret-expired"],
+    ),
+    cannot(
+        "node, role for another repository",
+        "node-role-excludes-repository",
+        "insufficient_scope",
+        &["token/role-excludes-repository"],
+    ),
+    cannot(
+        "plain host, nobody signed in",
+        "anonymous-pull-disabled",
+        ANONYMOUS,
+        &["token/anonymous-pull-disabled"],
+    ),
+];
+
+/// What everybody said of one node, as its process tells it.
+#[derive(Serialize, Deserialize)]
+struct Said {
+    image: String,
+    runtime: Answered,
+    runtime_took: Duration,
+    peer: Answered,
+    tool: Option<Told>,
+}
+
+/// Asks everybody about every node.
+pub async fn all(folder: &Path, tool: Option<&Tool>, cases: &[Case]) -> Fallible<Vec<Row>> {
+    if cases.is_empty() {
+        return Ok(vec![]);
+    }
+    // A folder that may not be made in the system's own is made in a copy of it.
+    let mut copy = Command::new("cp");
+    copy.args(["-a", "/etc"]).arg(folder.join("etc"));
+    run(copy).await?;
+    std::fs::create_dir_all(folder.join("etc/kubernetes"))?;
+    let rows: Vec<Fallible<Row>> =
+        stream::iter(cases).map(|case| one(folder, tool, *case)).buffered(4).collect().await;
+    rows.into_iter().collect()
+}
+
+async fn one(folder: &Path, tool: Option<&Tool>, case: Case) -> Fallible<Row> {
+    let case = case.lane(NODE);
+    // Short: it becomes a part of the path of a socket.
+    let own = folder.join(case.host);
+    let mut command = Command::new("unshare");
+    command.args(["--net", "--mount"]).arg(std::env::current_exe()?);
+    command.args(["node", case.host]).arg(&own).arg(folder.join("etc"));
+    command.arg(tool.map_or_else(PathBuf::new, |tool| tool.program.clone()));
+    command.stdin(Stdio::null());
+    let said = run(command).await.map_err(|e| format!("{}: {e}", case.name))?;
+    let Said { image, runtime, runtime_took, peer, tool } = serde_json::from_str(&said)?;
+    let complaints = complaints(&case, &runtime, &peer, tool.as_ref());
+    Ok(Row { case, image, runtime, runtime_took, peer, tool, complaints })
+}
+
+/// What `check-acr` wrote on that node, in all its detail.
+pub fn text(folder: &Path, case: &Case) -> String {
+    std::fs::read_to_string(folder.join(case.host).join("told-node.txt")).unwrap_or_default()
+}
+
+/// The process that is such a node: `node SCENARIO FOLDER ETC TOOL`, in namespaces of its own. It writes what was said.
+pub async fn stand(words: &[String]) -> Fallible<()> {
+    let [name, folder, etc, tool] = words else { return Err("node: four words".into()) };
+    let (folder, etc) = (Path::new(folder), Path::new(etc));
+    let scenario = seen::scenario(name)?;
+    ip(&["link", "set", "lo", "up"]).await?;
+    for address in lab::addresses(&scenario)? {
+        ip(&["address", "add", &address.to_string(), "dev", "lo"]).await?;
+    }
+    let lab = seen::start(&scenario, folder).await?;
+    furnish(folder, etc).await?;
+    std::fs::copy(folder.join("resolv.conf"), folder.join(NODE.resolv_conf(Path::new(""))))?;
+
+    let image = scenario.ask.image.clone();
+    let runtime = Runtime::start(folder, NODE).await?;
+    let login = as_the_provider(&image).await?;
+    let login = login.as_ref().map(|(user, password)| (user.as_str(), password.as_str()));
+    let start = Instant::now();
+    let pulled = runtime.pull(&image, login).await;
+    let runtime_took = start.elapsed();
+    let peer = peer::ask(folder, NODE, &image, login).await;
+    let tool = match tool.as_str() {
+        "" => None,
+        tool => {
+            let mut tool = Tool::new(Path::new(tool), folder)?;
+            tool.secrets.clone_from(&lab.secrets);
+            // Nobody is signed in but the node itself.
+            Some(tool.ask("node", NODE, &image, None).await)
+        }
+    };
+    let said = Said { image, runtime: pulled, runtime_took, peer, tool };
+    println!("{}", serde_json::to_string(&said)?);
+    Ok(())
+}
+
+/// The files of a node, at their places.
+async fn furnish(folder: &Path, etc: &Path) -> Fallible<()> {
+    bind(etc, Path::new("/etc")).await?;
+    bind(&folder.join("ca.pem"), Path::new("/etc/ssl/certs/ca-certificates.crt")).await?;
+    bind(&folder.join("resolv.conf"), Path::new("/etc/resolv.conf")).await?;
+    let root = folder.join("root");
+    if root.join("etc/kubernetes").exists() {
+        bind(&root.join("etc/kubernetes"), Path::new("/etc/kubernetes")).await?;
+    }
+    // What is there of the machine's own is nobody's business.
+    let mut empty = Command::new("mount");
+    empty.args(["-t", "tmpfs", "tmpfs", "/var/lib"]);
+    run(empty).await?;
+    if root.join("var/lib/kubelet").exists() {
+        std::fs::create_dir("/var/lib/kubelet")?;
+        bind(&root.join("var/lib/kubelet"), Path::new("/var/lib/kubelet")).await?;
+    }
+    Ok(())
+}
+
+/// What Azure's credential provider would hand to the kubelet, in its own order; nothing where it fails, as the kubelet then goes on
+/// with nothing. (cloud-provider-azure, pkg/credentialprovider.)
+async fn as_the_provider(image: &str) -> Fallible<Option<(String, String)>> {
+    let Ok(text) = std::fs::read("/etc/kubernetes/azure.json") else { return Ok(None) };
+    let Ok(file) = serde_json::from_slice::<Value>(&text) else { return Ok(None) };
+    let field = |name: &str| file[name].as_str().unwrap_or_default().to_owned();
+    if file["useManagedIdentityExtension"] != true {
+        return Ok(Some((field("aadClientId"), field("aadClientSecret"))));
+    }
+    let id = field("userAssignedIdentityID");
+    let which = match id.to_ascii_lowercase().contains("/subscriptions/") {
+        _ if id.is_empty() => vec![],
+        true => vec![format!("msi_res_id={id}")],
+        false => vec![format!("client_id={id}")],
+    };
+    let mut question = vec!["-G", "-H", "Metadata: true"];
+    let of = "resource=https://containerregistry.azure.net".to_owned();
+    let fields = which.into_iter().chain([of, "api-version=2018-02-01".to_owned()]);
+    let url = "http://169.254.169.254/metadata/identity/oauth2/token";
+    let Some(token) = asked(&question, fields, url, "access_token").await else { return Ok(None) };
+    question.clear();
+    let host = image.split('/').next().unwrap_or_default();
+    let fields = [
+        "grant_type=access_token_refresh_token".to_owned(),
+        format!("service={host}"),
+        format!("tenant={}", field("tenantId")),
+        format!("access_token={token}"),
+        format!("refresh_token={token}"),
+    ];
+    let url = format!("https://{host}/oauth2/exchange");
+    let token = asked(&question, fields, &url, "refresh_token").await;
+    Ok(token.map(|token| (TOKEN_USER.to_owned(), token)))
+}
+
+/// One field of the answer to a form.
+async fn asked(
+    how: &[&str],
+    fields: impl IntoIterator<Item = String>,
+    url: &str,
+    wanted: &str,
+) -> Option<String> {
+    let mut curl = Command::new("curl");
+    curl.args(["-sSf", "-m", "10", "--noproxy", "*"]).args(how);
+    for field in fields {
+        curl.arg("--data-urlencode").arg(field);
+    }
+    curl.arg(url);
+    let answer: Value = serde_json::from_str(&run(curl).await.ok()?).ok()?;
+    answer[wanted].as_str().map(str::to_owned)
+}

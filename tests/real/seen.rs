@@ -1,0 +1,40 @@
+//! A world of the lab that listens where it says it is, and the files that a machine in it has: whoever asks there needs no flag
+//! and no other way to find anything.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use lab::{Lab, Scenario};
+
+use crate::Fallible;
+
+/// The lab's scenario of that name.
+pub fn scenario(name: &str) -> Fallible<Scenario> {
+    Ok(Scenario::named(name).ok_or_else(|| format!("the lab has no scenario {name:?}"))??)
+}
+
+/// Starts it in this network, which has its addresses. The folder gets `ca.pem`, `resolv.conf` and, below `root`, the asker's files.
+pub async fn start(scenario: &Scenario, folder: &Path) -> Fallible<Lab> {
+    let lab = lab::start_as_seen(scenario).await?;
+    fs::create_dir_all(folder)?;
+    fs::write(folder.join("ca.pem"), &lab.ca_pem)?;
+    let servers = lab.name_servers.iter().map(|server| format!("nameserver {}\n", server.ip()));
+    fs::write(folder.join("resolv.conf"), servers.collect::<String>())?;
+    for (path, text) in &lab.files {
+        let path = folder.join("root").join(path.trim_start_matches('/'));
+        fs::create_dir_all(path.parent().unwrap_or(folder))?;
+        fs::write(&path, text)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+    }
+    Ok(lab)
+}
+
+/// The process that is such a world until it is killed. It says `ready` when others may come.
+pub async fn stand(name: &str, folder: &Path) -> Fallible<()> {
+    let _lab = start(&scenario(name)?, folder).await?;
+    println!("ready");
+    std::io::stdout().flush()?;
+    std::future::pending().await
+}
