@@ -36,13 +36,6 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ),
 ];
 
-/// Scenarios in which the kubelet and `check-acr` are known to differ, and why.
-const DIFFERS: &[(&str, &str)] = &[(
-    "node-credprovider-not-configured",
-    "without the file, no flag of this kubelet names it, and no provider is asked; check-acr does not look at the flags: it takes the \
-     usual ones for given, and warns",
-)];
-
 struct Row {
     name: &'static str,
     pulled: bool,
@@ -109,12 +102,12 @@ async fn one(cluster: &mut Cluster, tool: &Path, name: &'static str) -> Fallible
         command.arg("--auth-file").arg(file);
     }
     let told = told(command).await;
-    let complaints = complaints(name, &scenario, pulled, &told);
+    let complaints = complaints(&scenario, pulled, &told);
     Ok(Row { name, pulled, words, told, complaints, took: start.elapsed() })
 }
 
 /// Whether both say the same, and `check-acr` what the scenario says that it must.
-fn complaints(name: &str, scenario: &Scenario, pulled: bool, told: &Told) -> Vec<String> {
+fn complaints(scenario: &Scenario, pulled: bool, told: &Told) -> Vec<String> {
     let mut wrong = vec![];
     let Expect { exit, causes, warnings, unknown, .. } = &scenario.expect;
     let differs = match told.exit {
@@ -124,7 +117,7 @@ fn complaints(name: &str, scenario: &Scenario, pulled: bool, told: &Told) -> Vec
         Some(3) => false,
         _ => true,
     };
-    if differs != DIFFERS.iter().any(|(known, _)| *known == name) {
+    if differs {
         let can = if pulled { "can" } else { "cannot" };
         wrong.push(format!("the kubelet {can}, check-acr says {:?}", told.can));
     }
@@ -182,20 +175,14 @@ async fn written(rows: &[Row], result: &str, took: Duration, tool: &Path) -> Fal
     for row in rows {
         let can = if row.pulled { "pulled" } else { "could not" };
         let agree = if row.complaints.is_empty() { "yes" } else { "NO" };
-        let star = if DIFFERS.iter().any(|(known, _)| *known == row.name) { "*" } else { "" };
         let words = short(&row.words).replace('|', "\\|");
         let found = row.told.found();
-        page += &format!(
-            "| {} | {can} | {}{star} | {agree} | {found} | {words} |\n",
-            row.name, row.told.can
-        );
+        page +=
+            &format!("| {} | {can} | {} | {agree} | {found} | {words} |\n", row.name, row.told.can);
     }
     page += "\nNot asked about:\n\n";
     for (name, why) in LEFT_OUT {
         page += &format!("* {name}: {why}.\n");
-    }
-    for (name, why) in DIFFERS {
-        page += &format!("\n\\* {name}: {why}\n");
     }
     Ok(page)
 }
