@@ -19,6 +19,10 @@ use crate::{Fallible, Options};
 /// The scenarios that are not asked about, and why.
 const LEFT_OUT: &[(&str, &str)] = &[
     (
+        "node-imds-endless",
+        "the provider reads all of it, and took 12 GB of this machine's memory before the minute was over that the kubelet gives it",
+    ),
+    (
         "node-without-provider-folder",
         "its kubelet has its providers elsewhere, which this one has not",
     ),
