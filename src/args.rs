@@ -111,7 +111,8 @@ pub struct CheckArgs {
     /// a docker config.json
     #[arg(long, value_name = "FILE")]
     pub auth_file: Option<PathBuf>,
-    /// Take the files of a node from below this folder, in which its root file system is mounted
+    /// Take the files of a node, and the authorities that it trusts, from below this folder, in which its root file
+    /// system is mounted
     #[arg(long, value_name = "DIR")]
     pub node_root: Option<PathBuf>,
     /// Trust the certificate authorities in this PEM file too

@@ -96,13 +96,28 @@ fn hosts(file: &[u8]) -> HashMap<String, Vec<IpAddr>> {
     hosts
 }
 
-/// The system's authorities, else Mozilla's; and those of the file.
+/// Where distributions keep the authorities that are trusted, in one file: Debian's family, and Azure Linux's.
+const BUNDLES: [&str; 2] = ["etc/ssl/certs/ca-certificates.crt", "etc/pki/tls/certs/ca-bundle.crt"];
+
+/// The node's authorities, where its files are below that root; else the system's, else Mozilla's. And those of the
+/// file.
 ///
 /// # Errors
 /// When the file of certificates cannot be used: a sentence that names it.
-pub fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, String> {
+pub fn roots(ca_file: Option<&Path>, node_root: Option<&Path>) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    for bundle in node_root.iter().flat_map(|root| BUNDLES.map(|bundle| root.join(bundle))) {
+        // One that is not there, or is too long, is as good as none.
+        let opened = fs::File::open(bundle);
+        let mut bytes = vec![];
+        if opened.is_ok_and(|file| file.take(LONGEST_CA).read_to_end(&mut bytes).is_ok()) {
+            let certificates = CertificateDer::pem_slice_iter(&bytes).filter_map(Result::ok);
+            roots.add_parsable_certificates(certificates);
+        }
+    }
+    if roots.is_empty() {
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    }
     if roots.is_empty() {
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
@@ -185,5 +200,19 @@ mod tests {
         assert_eq!(hosts["localhost"].len(), 2);
         assert_eq!(hosts["local"].len(), 1);
         assert_eq!(hosts.len(), 2);
+    }
+
+    #[cfg(feature = "lab")]
+    #[tokio::test]
+    async fn a_nodes_authorities_are_trusted_in_place_of_ours() {
+        let healthy = lab::Scenario::named("healthy").unwrap().unwrap();
+        let pem = lab::start(&healthy).await.unwrap().ca_pem;
+        let root = tempfile::tempdir().unwrap();
+        let bundle = root.path().join(BUNDLES[0]);
+        fs::create_dir_all(bundle.parent().unwrap()).unwrap();
+        fs::write(&bundle, format!("{pem}nonsense\n")).unwrap();
+        assert_eq!(roots(None, Some(root.path())).unwrap().len(), 1);
+        fs::write(&bundle, "nonsense").unwrap();
+        assert!(roots(None, Some(root.path())).unwrap().len() > 1, "ours, where it has none");
     }
 }

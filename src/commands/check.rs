@@ -18,10 +18,13 @@ const LONGEST_PASSWORD: u64 = 64 * 1024;
 
 pub(super) async fn run(args: CheckArgs) -> Result<Exit, String> {
     let (wait, ca_file) = (args.patience(), args.ca_file.clone());
+    let node_root = args.node_root.clone();
     let what = ca_file
         .as_ref()
         .map_or("the system's certificates".into(), |file| format!("--ca-file {}", file.display()));
-    let roots = no_longer_than(wait, &what, move || world::roots(ca_file.as_deref())).await?;
+    let roots =
+        no_longer_than(wait, &what, move || world::roots(ca_file.as_deref(), node_root.as_deref()))
+            .await?;
     let password = if args.password_stdin {
         let bytes = no_longer_than(wait, "--password-stdin", read_stdin).await?;
         Some(password(bytes)?)
