@@ -35,6 +35,10 @@ const LEFT_OUT: &[(&str, &str)] = &[
         "the kubelet wants that other provider to be there, and does not start without",
     ),
     (
+        "node-provider-configured-elsewhere",
+        "it is asked with a flag, of a configuration that is elsewhere",
+    ),
+    (
         "node-service-account-decides",
         "the kubelet does not start with its configuration: it lacks what the field needs",
     ),
