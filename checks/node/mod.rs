@@ -189,9 +189,9 @@ async fn asked_provider(
     let pattern = provider.and_then(|provider| provider.matching(image));
     match (provider, pattern) {
         (Some(provider), Some(pattern)) => {
-            let environment = runs(cx, understood, provider, &file).await?;
+            let file = runs(cx, understood, provider, &file).await?;
             let (pattern, patterns) = (Some(pattern.to_owned()), provider.patterns.clone());
-            let file = provider.args.files[0].clone();
+            let environment = provider.environment.clone();
             Ok(Asked { pattern, file, environment, patterns })
         }
         // No registry of Azure's as far as the name tells: a pull secret may be for it.
@@ -204,13 +204,13 @@ async fn asked_provider(
     }
 }
 
-/// Whether the provider runs as it is set up; what it is told of its cloud.
+/// Whether the provider runs as it is set up; the file it is given.
 async fn runs(
     cx: &Cx,
     understood: &Understood,
     provider: &Provider,
     file: &str,
-) -> Result<Option<String>, SignsIn> {
+) -> Result<String, SignsIn> {
     if provider.by_service_account {
         cx.tell(Trouble::ServiceAccountDecides { file: file.to_owned() });
         return Err(SignsIn::Unknown);
@@ -219,11 +219,11 @@ async fn runs(
         cx.tell(Trouble::ProviderNotReplayed { file: file.to_owned(), what, written });
         return Err(SignsIn::Unknown);
     }
-    let (program, file, said) = match provider.fails() {
-        Some(said) => (None, Some(file.to_owned()), said.to_owned()),
-        None => match program::cannot_run(cx, &provider.name).await {
+    let (program, file, said) = match provider.config_file() {
+        Err(said) => (None, Some(file.to_owned()), said.to_owned()),
+        Ok(config_file) => match program::cannot_run(cx, &provider.name).await {
             Some((program, said)) => (Some(program), None, said),
-            None => return Ok(provider.environment.clone()),
+            None => return Ok(config_file.to_owned()),
         },
     };
     cx.tell(Trouble::CredproviderMissingOrCrashing { program, file, said });

@@ -164,13 +164,13 @@ impl Provider {
         mirrored.map(|source| ("registry-mirror", source.to_owned()))
     }
 
-    /// Why its program fails before it asks anybody, as a word.
-    pub(super) fn fails(&self) -> Option<&'static str> {
+    /// The one file its program is given, or why it fails before it asks anybody, as a word.
+    pub(super) fn config_file(&self) -> Result<&str, &'static str> {
         let binding = self.args.values(&["--ib-sni-name"]).any(|name| !name.is_empty());
-        match self.args.files.len() {
-            1 if binding => Some("no-service-account-token"),
-            1 => None,
-            _ => Some("not-one-config-file"),
+        match &self.args.files[..] {
+            [_] if binding => Err("no-service-account-token"),
+            [file] => Ok(file),
+            _ => Err("not-one-config-file"),
         }
     }
 }
@@ -236,7 +236,7 @@ providers:
     fn what_aks_writes() {
         let azure = azures(AKS);
         assert_eq!(azure.args.files, ["/etc/kubernetes/azure.json"]);
-        assert!(!azure.by_service_account && azure.fails().is_none());
+        assert!(!azure.by_service_account && azure.config_file().is_ok());
         assert_eq!(azure.not_replayed("contoso.azurecr.io"), None);
         for (image, pattern) in [
             ("contoso.azurecr.io/app", Some("*.azurecr.io")),
@@ -281,7 +281,8 @@ providers:
             ("      - --someday\n      - f\n", Some("unknown-flag")),
         ] {
             let provider = args(written);
-            assert_eq!((not(&provider), provider.fails()), (wanted, None), "{written}");
+            assert_eq!(not(&provider), wanted, "{written}");
+            assert!(provider.config_file().is_ok(), "{written}");
             assert_eq!(provider.args.files, ["f"], "{written}");
         }
         for (written, wanted) in [
@@ -289,7 +290,7 @@ providers:
             ("      - --v=5\n", "not-one-config-file"),
             ("      - --ib-sni-name=x\n      - a\n", "no-service-account-token"),
         ] {
-            assert_eq!(args(written).fails(), Some(wanted), "{written}");
+            assert_eq!(args(written).config_file(), Err(wanted), "{written}");
         }
         let beta = AKS.replace("credentialprovider.kubelet.k8s.io/v1", "credentialprovider.kubelet.k8s.io/v1beta1");
         assert_eq!(not(&azures(&beta)), Some("other-interface"));
