@@ -1,6 +1,18 @@
 //! The path of a pull, as steps. Read it top to bottom.
 
+pub mod clock;
+pub mod dns;
+pub mod identity;
+pub mod image;
 pub mod kit;
+pub mod layer;
+pub mod manifest;
+pub mod network;
+pub mod node;
+pub mod proxy;
+pub mod registry;
+pub mod tls;
+pub mod token;
 
 use std::time::Duration;
 

@@ -73,7 +73,9 @@ pub(super) fn say_what_is_odd(cx: &Cx, names: &Names, name: &str, heard: &[Heard
         let first_of_all = names.first.first().copied();
         // Not the believed one, where that one was slow.
         let went_by = |heard: &&Heard| {
-            heard.addresses().is_some_and(|reply| first_of_all.is_some_and(|one| reply.addresses.contains(&one)))
+            heard
+                .addresses()
+                .is_some_and(|reply| first_of_all.is_some_and(|one| reply.addresses.contains(&one)))
         };
         let used = heard.iter().find(went_by).unwrap_or(first);
         cx.tell(Trouble::ServersDiffer {
@@ -91,7 +93,8 @@ pub(super) fn say_what_is_odd(cx: &Cx, names: &Names, name: &str, heard: &[Heard
 /// address" of either family.
 fn deciding<'a>(cx: &Cx, heard: &'a [Heard]) -> Option<(SocketAddr, &'a Reply)> {
     let lanes = families().map(|family| believed(&cx.world.name_servers, heard, family));
-    let said = lanes.iter().flatten().filter_map(|heard| Some((heard.answer.server, heard.last_word()?)));
+    let said =
+        lanes.iter().flatten().filter_map(|heard| Some((heard.answer.server, heard.last_word()?)));
     let said: Vec<_> = said.filter(|(_, reply)| reply.addresses.is_empty()).collect();
     said.iter().find(|(_, reply)| reply.word() == "NXDOMAIN").or(said.first()).copied()
 }
@@ -100,9 +103,8 @@ fn deciding<'a>(cx: &Cx, heard: &'a [Heard]) -> Option<(SocketAddr, &'a Reply)> 
 /// address" counts once both say so.
 fn denial<'a>(cx: &Cx, heard: &'a [Heard]) -> Option<(SocketAddr, &'a Reply)> {
     let lanes = families().map(|family| believed(&cx.world.name_servers, heard, family));
-    deciding(cx, heard).filter(|(_, reply)| {
-        reply.word() == "NXDOMAIN" || lanes.iter().all(Option::is_some)
-    })
+    deciding(cx, heard)
+        .filter(|(_, reply)| reply.word() == "NXDOMAIN" || lanes.iter().all(Option::is_some))
 }
 
 /// The servers that fail for both families, or say nothing for one: a look-up waits for that too.
@@ -135,7 +137,9 @@ fn failures(cx: &Cx, heard: &[Heard]) -> Vec<Tried> {
             [v4, v6] => {
                 let each = [("A", v4), ("AAAA", v6)].into_iter();
                 let each = each.filter_map(|(kind, fault)| Some((kind, fault?)));
-                tried.extend(each.map(|(kind, fault)| Tried { who: format!("{who} {kind}"), fault }));
+                tried.extend(
+                    each.map(|(kind, fault)| Tried { who: format!("{who} {kind}"), fault }),
+                );
             }
         }
     }

@@ -182,7 +182,9 @@ async fn look_up(cx: &Cx, host: &Host, name: String) -> Got<Names> {
     let asks: FuturesUnordered<Local<Heard>> = FuturesUnordered::new();
     for (server, family) in every(&cx.world) {
         let (cx, name) = (cx.clone(), name.clone());
-        asks.push(Box::pin(async move { Heard { family, answer: ask(&cx, server, &name, family).await } }));
+        asks.push(Box::pin(async move {
+            Heard { family, answer: ask(&cx, server, &name, family).await }
+        }));
     }
     let mut asks = asks;
     let mut heard = vec![];
@@ -196,7 +198,8 @@ async fn look_up(cx: &Cx, host: &Host, name: String) -> Got<Names> {
         let more = next.is_some();
         heard.extend(next);
         let servers = &cx.world.name_servers;
-        let settled = families().into_iter().find_map(|family| addresses_of(servers, &heard, family));
+        let settled =
+            families().into_iter().find_map(|family| addresses_of(servers, &heard, family));
         let anybody = heard.iter().find_map(Heard::addresses);
         match settled.or(anybody.filter(|_| !more)) {
             Some(reply) => {

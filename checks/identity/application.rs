@@ -6,11 +6,12 @@ use serde_json::Map;
 use super::{Identity, Login, Trouble, managed};
 use crate::{
     kit::{
-        Cx, Finding, Got, Halt, Secret, claims, printable,
+        Cx, Finding, Got, Halt, Secret,
         azure::{
             Cloud, Principal, REGISTRY_AUDIENCE, authority_of,
             entra::{self, Proof, Refused},
         },
+        claims, printable,
     },
     node::Application,
 };
@@ -67,7 +68,8 @@ impl Application {
 /// Signs in as the workload identity of this pod (the variables of its webhook).
 pub(super) async fn workload(cx: &Cx) -> Got<Identity> {
     let variable = |name: &str| cx.world.variables.get(name).cloned();
-    let missing = |what: &'static str| Halt::broke(Trouble::WorkloadIdentityMissing { variable: what });
+    let missing =
+        |what: &'static str| Halt::broke(Trouble::WorkloadIdentityMissing { variable: what });
     let client_id = variable("AZURE_CLIENT_ID").ok_or_else(|| missing("AZURE_CLIENT_ID"))?;
     let tenant = variable("AZURE_TENANT_ID").ok_or_else(|| missing("AZURE_TENANT_ID"))?;
     let file = variable("AZURE_FEDERATED_TOKEN_FILE");
@@ -83,12 +85,7 @@ pub(super) async fn workload(cx: &Cx) -> Got<Identity> {
         None => Cloud::default().endpoints().authority,
     };
     let authority = authority.ok_or_else(|| missing("AZURE_AUTHORITY_HOST"))?;
-    let asking = entra::Client {
-        authority,
-        tenant,
-        client_id,
-        proof: Proof::Assertion(assertion),
-    };
+    let asking = entra::Client { authority, tenant, client_id, proof: Proof::Assertion(assertion) };
     match entra::token(cx, &asking, REGISTRY_AUDIENCE).await {
         Ok(token) => Ok(Identity::by_token(Login::of(token), "workload-identity", &file)),
         Err(Refused::Unclear(said)) => {

@@ -103,7 +103,18 @@ impl Identity {
         };
         let (instead_of, key, next, application) = (vec![], None, None, None);
         let others_may = false;
-        Self { credential, kind, user, principal, from, instead_of, key, next, others_may, application }
+        Self {
+            credential,
+            kind,
+            user,
+            principal,
+            from,
+            instead_of,
+            key,
+            next,
+            others_may,
+            application,
+        }
     }
 
     /// Nobody, whoever there is.

@@ -14,7 +14,10 @@ use super::{
     near::{Near, Reader, near, shown},
     read,
 };
-use crate::{image::Understood, kit::{Asked, Cx, Fields, Malformed, Secret}};
+use crate::{
+    image::Understood,
+    kit::{Asked, Cx, Fields, Malformed, Secret},
+};
 
 /// What docker asks for when it means Docker Hub.
 const HUB: &str = "https://index.docker.io/v1/";
@@ -44,7 +47,8 @@ impl Config {
     fn helper(&self, due: &str) -> Option<&str> {
         let fields = Fields::of(&self.0)?;
         let helpers = fields.map("credHelpers").unwrap_or_default();
-        let own = helpers.iter().find(|(key, _)| *key == due).and_then(|(_, helper)| helper.as_str());
+        let own =
+            helpers.iter().find(|(key, _)| *key == due).and_then(|(_, helper)| helper.as_str());
         own.or(fields.text("credsStore").unwrap_or_default())
     }
 
@@ -103,7 +107,11 @@ pub(super) async fn find(
     let entries = config.entries();
     let bad = entries.iter().find_map(|(key, entry)| Some((shown(key), held(entry).err()?)));
     if let (Some((key, said)), Some(_)) = (bad, &credential) {
-        cx.tell(Trouble::DockerConfigUnusable { file: name, said: said.to_owned(), key: Some(key) });
+        cx.tell(Trouble::DockerConfigUnusable {
+            file: name,
+            said: said.to_owned(),
+            key: Some(key),
+        });
     }
     Ok(found(credential, Some(shown(key))))
 }
@@ -171,7 +179,9 @@ mod tests {
         ] {
             assert_eq!(hostname(key), "contoso.azurecr.io", "{key}");
         }
-        for key in ["Contoso.azurecr.io", "contoso.azurecr.io:443", "contoso.azurecr.io.evil.example"] {
+        for key in
+            ["Contoso.azurecr.io", "contoso.azurecr.io:443", "contoso.azurecr.io.evil.example"]
+        {
             assert_ne!(hostname(key), "contoso.azurecr.io", "{key}");
         }
     }
@@ -179,7 +189,9 @@ mod tests {
     #[test]
     fn every_form_of_entry() {
         let of = |entry: &Value| match held(entry) {
-            Ok(Some(Credential::Password { user, password })) => format!("{user}|{}", password.expose()),
+            Ok(Some(Credential::Password { user, password })) => {
+                format!("{user}|{}", password.expose())
+            }
             Ok(Some(Credential::Refresh(token))) => format!("refresh|{}", token.expose()),
             Ok(Some(Credential::Access(token))) => format!("access|{}", token.expose()),
             Ok(_) => String::new(),

@@ -11,8 +11,10 @@ use super::Credential;
 use crate::kit::{Fields, Malformed, Secret};
 
 /// Base64 as Go reads it: padded, and careless about the last bits.
-const GO: GeneralPurpose =
-    GeneralPurpose::new(&STANDARD, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
+const GO: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+);
 
 /// The user and the password of an entry, as the kubelet and docker read both: `auth` outdoes the rest.
 pub(super) fn password(entry: &Value) -> Result<Option<Credential>, Malformed> {
@@ -30,10 +32,8 @@ pub(super) fn password(entry: &Value) -> Result<Option<Credential>, Malformed> {
         let again = decode(text.trim()).is_ok_and(|text| text.contains(':'));
         return Err(if again { "auth-encoded-twice" } else { "auth-without-colon" });
     };
-    Ok((!user.is_empty() || !password.is_empty()).then(|| Credential::Password {
-        user: user.to_owned(),
-        password: Secret::new(password),
-    }))
+    Ok((!user.is_empty() || !password.is_empty())
+        .then(|| Credential::Password { user: user.to_owned(), password: Secret::new(password) }))
 }
 
 /// Base64 of a text. Go's decoder passes over line ends within it.
@@ -56,7 +56,9 @@ mod tests {
 
     fn read(entry: &Value) -> Result<Option<String>, Malformed> {
         password(entry).map(|found| match found? {
-            Credential::Password { user, password } => Some(format!("{user}|{}", password.expose())),
+            Credential::Password { user, password } => {
+                Some(format!("{user}|{}", password.expose()))
+            }
             _ => None,
         })
     }

@@ -74,7 +74,10 @@ async fn token(cx: &Cx, which: &Which, around: &Surroundings) -> Got<Option<Issu
         }
         // The provider asks for longer than we do.
         Refused::Busy(statuses) => {
-            return Err(Halt::broke(Trouble::ImdsThrottledOrFlaky { statuses, answered: "gave-none" }));
+            return Err(Halt::broke(Trouble::ImdsThrottledOrFlaky {
+                statuses,
+                answered: "gave-none",
+            }));
         }
         Refused::Away(status) => {
             Trouble::ImdsThrottledOrFlaky { statuses: vec![status], answered: "provider-gives-up" }
@@ -94,7 +97,9 @@ async fn not_found(cx: &Cx, which: &Which, place: Place) -> Trouble {
     let id = which.id().to_owned();
     let attached = match which {
         Which::Unnamed => None,
-        Which::Client(_) | Which::Resource(_) => only_attached(cx).await.map(|login| login.principal),
+        Which::Client(_) | Which::Resource(_) => {
+            only_attached(cx).await.map(|login| login.principal)
+        }
     };
     match attached {
         Some(attached) if attached.is_called_like_a_kubelets() => {

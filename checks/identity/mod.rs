@@ -151,7 +151,8 @@ async fn from_provider(cx: &Cx, understood: &Understood, node: &Node) -> Got<Ide
         }
     };
     // The empty entry that comes with it is for names of three parts.
-    let blank = Pattern::read("*.azurecr.*").is_some_and(|blank| blank.matches(&understood.pattern()));
+    let blank =
+        Pattern::read("*.azurecr.*").is_some_and(|blank| blank.matches(&understood.pattern()));
     let identity = if blank { identity.and_then_nobody() } else { identity };
     Ok(Identity { others_may: node.others_may, ..identity })
 }

@@ -46,7 +46,8 @@ pub(super) fn near(keys: &[&str], asked: &Asked, reader: Reader) -> Option<Near>
         .filter_map(|key| {
             let pattern = Pattern::of_key(key)?;
             let differs = how(&pattern, &image, asked, reader);
-            let differs = differs.or_else(|| left_of_a_template(&pattern, asked, lonely, reader))?;
+            let differs =
+                differs.or_else(|| left_of_a_template(&pattern, asked, lonely, reader))?;
             let rank = ALL.iter().position(|known| *known == differs);
             Some((rank, pattern, differs, *key))
         })
@@ -65,9 +66,15 @@ fn how(key: &Pattern, image: &Pattern, asked: &Asked, reader: Reader) -> Option<
     match key.differs(image) {
         Some(Differs::Port) => return Some("port-differs"),
         Some(Differs::Path) if reader == Reader::Kubelet => return Some("path-differs"),
-        None | Some(Differs::Path) => return (reader == Reader::Docker && host.contains('*')).then_some("no-globs"),
-        Some(Differs::Host) if host.eq_ignore_ascii_case(image.host()) => return Some("letter-case"),
-        Some(Differs::Host) if host.contains('*') && host.contains('.') && glob_matches(host, image.host()) => {
+        None | Some(Differs::Path) => {
+            return (reader == Reader::Docker && host.contains('*')).then_some("no-globs");
+        }
+        Some(Differs::Host) if host.eq_ignore_ascii_case(image.host()) => {
+            return Some("letter-case");
+        }
+        Some(Differs::Host)
+            if host.contains('*') && host.contains('.') && glob_matches(host, image.host()) =>
+        {
             return Some("glob-and-dots");
         }
         Some(Differs::Host) => {}
@@ -88,7 +95,12 @@ fn how(key: &Pattern, image: &Pattern, asked: &Asked, reader: Reader) -> Option<
 }
 
 /// What stands where `--docker-server` was forgotten: Docker Hub. Beside other keys it may be meant.
-fn left_of_a_template(key: &Pattern, asked: &Asked, lonely: bool, reader: Reader) -> Option<&'static str> {
+fn left_of_a_template(
+    key: &Pattern,
+    asked: &Asked,
+    lonely: bool,
+    reader: Reader,
+) -> Option<&'static str> {
     let hub = ["index.docker.io", "docker.io", "registry-1.docker.io", "hub.docker.com"];
     let is_hub = hub.contains(&key.host());
     let meant = asked.registry == "docker.io";
@@ -161,7 +173,8 @@ mod tests {
 
     #[test]
     fn the_nearest_one_is_named() {
-        let keys = ["contoso.azurecr.cn", "contoso", "contoso.azurecr.io:5000", "contoso.azurecr.io:443"];
+        let keys =
+            ["contoso.azurecr.cn", "contoso", "contoso.azurecr.io:5000", "contoso.azurecr.io:443"];
         let found = found(&keys, "contoso.azurecr.io/a", Reader::Kubelet);
         assert_eq!(found.as_deref(), Some("contoso.azurecr.io:443 port-differs"));
     }

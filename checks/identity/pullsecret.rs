@@ -19,7 +19,11 @@ use crate::{
 };
 
 /// What the file holds for that image.
-pub(super) async fn find(cx: &Cx, file: &Path, understood: &Understood) -> Result<Vec<Found>, Trouble> {
+pub(super) async fn find(
+    cx: &Cx,
+    file: &Path,
+    understood: &Understood,
+) -> Result<Vec<Found>, Trouble> {
     let name = file.display().to_string();
     let malformed = |said: &str, key: Option<&str>| Trouble::PullsecretMalformed {
         file: name.clone(),
@@ -43,7 +47,9 @@ pub(super) async fn find(cx: &Cx, file: &Path, understood: &Understood) -> Resul
             }
             auths
         }
-        Held::Legacy(auths) => Fields::of(auths).ok_or_else(|| malformed("not-an-object", None))?.all(),
+        Held::Legacy(auths) => {
+            Fields::of(auths).ok_or_else(|| malformed("not-an-object", None))?.all()
+        }
     };
     let mut entries = vec![];
     for (key, entry) in auths {
@@ -55,18 +61,25 @@ pub(super) async fn find(cx: &Cx, file: &Path, understood: &Understood) -> Resul
     let matching = matching(&keys, &understood.pattern());
     let mut found = vec![];
     for key in &matching {
-        let Some((_, credential, entry)) = entries.iter().find(|(known, ..)| known == key) else { continue };
+        let Some((_, credential, entry)) = entries.iter().find(|(known, ..)| known == key) else {
+            continue;
+        };
         let key = shown(key);
-        found.extend(credential.clone().map(|credential| Found { credential, key: Some(key.clone()) }));
+        found.extend(
+            credential.clone().map(|credential| Found { credential, key: Some(key.clone()) }),
+        );
         let unused = ["identitytoken", "registrytoken"].into_iter();
-        let unused = unused.filter(|field| Fields::of(entry).is_some_and(|entry| entry.get(field).is_some()));
+        let unused = unused
+            .filter(|field| Fields::of(entry).is_some_and(|entry| entry.get(field).is_some()));
         if let Some(holds) = unused.into_iter().next() {
             cx.tell(Trouble::PullsecretHoldsToken { file: name.clone(), key, holds });
         }
     }
     if matching.is_empty() {
         match near(&keys, asked, Reader::Kubelet) {
-            Some(Near::Hash { login_server }) => understood.tell_hash_missing(cx, &login_server, &name),
+            Some(Near::Hash { login_server }) => {
+                understood.tell_hash_missing(cx, &login_server, &name)
+            }
             Some(Near::Key { key, differs }) => {
                 let due = asked.registry.clone();
                 cx.tell(Trouble::PullsecretServerMismatch { file: name, key, due, differs });
@@ -80,7 +93,8 @@ pub(super) async fn find(cx: &Cx, file: &Path, understood: &Understood) -> Resul
 /// The keys that match, in the order in which the kubelet tries them.
 fn matching<'a>(keys: &[&'a str], image: &Pattern) -> Vec<&'a str> {
     let patterns = keys.iter().filter_map(|key| Some((Pattern::of_key(key)?, *key)));
-    let mut patterns: Vec<_> = patterns.map(|(pattern, key)| (pattern.to_string(), key, pattern)).collect();
+    let mut patterns: Vec<_> =
+        patterns.map(|(pattern, key)| (pattern.to_string(), key, pattern)).collect();
     patterns.sort_by(|one, other| (&other.0, other.1).cmp(&(&one.0, one.1)));
     let keys = |wanted: &dyn Fn(&Pattern) -> bool| -> Vec<&'a str> {
         patterns.iter().filter(|(.., pattern)| wanted(pattern)).map(|(_, key, _)| *key).collect()
@@ -119,14 +133,22 @@ mod tests {
         ];
         assert_eq!(
             matching(&keys, &image),
-            ["contoso.azurecr.io/team", "https://contoso.azurecr.io/v2/", "contoso.azurecr.io", "*.azurecr.io"]
+            [
+                "contoso.azurecr.io/team",
+                "https://contoso.azurecr.io/v2/",
+                "contoso.azurecr.io",
+                "*.azurecr.io"
+            ]
         );
     }
 
     #[test]
     fn docker_hub_by_either_name() {
         let image = Pattern::read("docker.io/library/nginx").unwrap();
-        assert_eq!(matching(&["https://index.docker.io/v1/"], &image), ["https://index.docker.io/v1/"]);
+        assert_eq!(
+            matching(&["https://index.docker.io/v1/"], &image),
+            ["https://index.docker.io/v1/"]
+        );
         assert_eq!(matching(&["index.docker.io", "docker.io"], &image), ["docker.io"]);
         assert!(matching(&["registry-1.docker.io"], &image).is_empty());
     }

@@ -33,7 +33,11 @@ pub(super) fn open(bytes: &[u8], file: &Path) -> Result<Held, String> {
     }
     let value = parse(text)?;
     // The payload alone does not say of which type its Secret is; its name may.
-    Ok(if file.to_string_lossy().ends_with("dockercfg") { Held::Legacy(value) } else { Held::Config(value) })
+    Ok(if file.to_string_lossy().ends_with("dockercfg") {
+        Held::Legacy(value)
+    } else {
+        Held::Config(value)
+    })
 }
 
 fn parse(text: &str) -> Result<Value, String> {
@@ -137,7 +141,9 @@ mod tests {
             (json(right, ".dockerconfigjson", "e30"), "s.json", Err("data-not-base64")),
             (json(right, ".dockerconfigjson", "ZTMwPQ=="), "s.json", Err("file-is-base64")),
             (
-                format!("apiVersion: v1\nkind: Secret\ntype: {right}\ndata:\n  .dockerconfigjson: e30=\n"),
+                format!(
+                    "apiVersion: v1\nkind: Secret\ntype: {right}\ndata:\n  .dockerconfigjson: e30=\n"
+                ),
                 "s.yaml",
                 Ok("config {}"),
             ),
@@ -146,11 +152,19 @@ mod tests {
                 "s.yaml",
                 Ok("config {}"),
             ),
-            ("kind: Secret\ndata:\n  .dockerconfigjson: e30=\n".into(), "s.yaml", Ok("type Opaque")),
+            (
+                "kind: Secret\ndata:\n  .dockerconfigjson: e30=\n".into(),
+                "s.yaml",
+                Ok("type Opaque"),
+            ),
             ("eyJhdXRocyI6e319\n".into(), "config.json", Err("file-is-base64")),
             ("<html>".into(), "config.json", Err("line 1, column 1")),
         ] {
-            assert_eq!(held(&text, file), wanted.map(str::to_owned).map_err(str::to_owned), "{text}");
+            assert_eq!(
+                held(&text, file),
+                wanted.map(str::to_owned).map_err(str::to_owned),
+                "{text}"
+            );
         }
     }
 }

@@ -26,16 +26,13 @@ mod template;
 mod words;
 mod world;
 
-/// Names the areas: a folder each, holding a `Trouble` and its `findings.toml`.
+/// The table of areas: for each module its name, the names of its troubles and its words.
 #[macro_export]
 macro_rules! areas {
     ($($area:ident),+ $(,)?) => {
-        $(
-            pub mod $area;
-            impl $crate::kit::Findings for $area::Trouble {
-                const AREA: &'static str = stringify!($area);
-            }
-        )+
+        $(impl $crate::kit::Findings for $area::Trouble {
+            const AREA: &'static str = stringify!($area);
+        })+
         /// Every area: its name, the names of its troubles, its words.
         pub const AREAS: &[$crate::kit::Area] = &[
             $crate::kit::RUN,

@@ -115,7 +115,13 @@ impl<'a> Taking<'a> {
     pub(super) fn unclear(&self) -> Halt {
         let (host, digest) = (self.host.clone(), self.blob.digest.clone());
         let (got, of) = (self.taken.bytes, self.blob.size);
-        Halt::broke(Trouble::BlobRestUnclear(Broken { host, digest, got, of, fault: Fault::Closed }))
+        Halt::broke(Trouble::BlobRestUnclear(Broken {
+            host,
+            digest,
+            got,
+            of,
+            fault: Fault::Closed,
+        }))
     }
 
     /// The bytes end before their time. Where they only stopped, a runtime would wait for longer than we do.

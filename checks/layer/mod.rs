@@ -282,7 +282,9 @@ impl Blobs<'_> {
     async fn open(&self, blob: &Blob, source: Source, from: u64) -> Got<(String, Reply)> {
         let (cx, site) = (self.cx, self.session.site());
         let (host, target) = match source {
-            Source::Itself(reply) => return self.accept(site.host.to_string(), reply, blob, None).await,
+            Source::Itself(reply) => {
+                return self.accept(site.host.to_string(), reply, blob, None).await;
+            }
             Source::Elsewhere(host, target) => (host, target),
         };
         let request = Request { from, ..Request::new(hyper::Method::GET, target.expose()) };

@@ -26,11 +26,7 @@ pub struct Entry {
 }
 
 /// Chooses among the entries of an index, and fetches that manifest.
-pub(super) async fn child(
-    cx: &Cx,
-    session: &Session,
-    index: &Manifest,
-) -> Got<(Manifest, String)> {
+pub(super) async fn child(cx: &Cx, session: &Session, index: &Manifest) -> Got<(Manifest, String)> {
     let tell = |trouble| cx.tell(trouble);
     let Entry { digest, media_type, size, platform, together } =
         entry(index, &cx.subject.platform, tell)?;

@@ -205,11 +205,8 @@ pub async fn fetch(cx: &Cx, session: &Session) -> Got<Manifest> {
     let head = Request::manifest(Method::HEAD, &image.repository, &image.reference);
     let asked = format!("HEAD {}", head.target);
     let (head, got) = (session.ask(cx, head), get(cx, session, image, &image.reference, None));
-    let (head, got) = if session.site().multiplexes() {
-        join(head, got).await
-    } else {
-        (head.await, got.await)
-    };
+    let (head, got) =
+        if session.site().multiplexes() { join(head, got).await } else { (head.await, got.await) };
     // A refusal to GET has words; containerd goes by HEAD all the same.
     match got? {
         Ok(manifest) => heads::compare(cx, session, &asked, head?, manifest).await,

@@ -16,11 +16,13 @@ use crate::kit::{
 
 /// Hosts that every AKS node has to reach. They are connected to and asked nothing, and only where the
 /// registry is not reached.
-const ELSEWHERE: [&str; 3] = ["mcr.microsoft.com", "login.microsoftonline.com", "management.azure.com"];
+const ELSEWHERE: [&str; 3] =
+    ["mcr.microsoft.com", "login.microsoftonline.com", "management.azure.com"];
 
 /// Says what is wrong, with a look at what else is open.
 pub(super) async fn judge(cx: &Cx, host: &Host, tried: Vec<(SocketAddr, Fault)>) -> Trouble {
-    let no_ipv6 = |(address, fault): &(SocketAddr, Fault)| address.is_ipv6() && *fault == Fault::NoRoute;
+    let no_ipv6 =
+        |(address, fault): &(SocketAddr, Fault)| address.is_ipv6() && *fault == Fault::NoRoute;
     let unusable = !tried.is_empty() && tried.iter().all(no_ipv6);
     let private = tried.iter().all(|(address, _)| is_private(address.ip()));
     let refused = tried.iter().any(|(_, fault)| *fault == Fault::Refused);
@@ -59,15 +61,21 @@ async fn by_proxy(cx: &Cx, host: &Host) -> Option<ByProxy> {
         Route::Exempt(entry) => Some(entry),
         _ => None,
     };
-    let mut tries: FuturesUnordered<_> = cx.world.proxies.spare(host).into_iter().map(|proxy| async {
-        // A proxy may say yes to whatever it is asked: the host itself has to answer in its tunnel.
-        let opening = async {
-            let stream = proxy::open(cx, &proxy, host).await.ok()?;
-            tls::handshake(cx, host, stream).await.ok()
-        };
-        let opened = timeout(AROUND_WAIT, opening).await;
-        matches!(opened, Ok(Some(_))).then_some(proxy)
-    }).collect();
+    let mut tries: FuturesUnordered<_> = cx
+        .world
+        .proxies
+        .spare(host)
+        .into_iter()
+        .map(|proxy| async {
+            // A proxy may say yes to whatever it is asked: the host itself has to answer in its tunnel.
+            let opening = async {
+                let stream = proxy::open(cx, &proxy, host).await.ok()?;
+                tls::handshake(cx, host, stream).await.ok()
+            };
+            let opened = timeout(AROUND_WAIT, opening).await;
+            matches!(opened, Ok(Some(_))).then_some(proxy)
+        })
+        .collect();
     while let Some(found) = tries.next().await {
         if let Some(proxy) = found {
             return Some(ByProxy { variable: proxy.variable, proxy, entry });
@@ -78,18 +86,20 @@ async fn by_proxy(cx: &Cx, host: &Host) -> Option<ByProxy> {
 
 /// Is it this host alone that is not reached, or everything?
 async fn egress(cx: &Cx, mut unreached: Unreached) -> Trouble {
-    let looks = ELSEWHERE.into_iter().filter(|name| *name != unreached.host).map(|name| async move {
-        let looking = reach(cx, name, 443);
-        let got = timeout(AROUND_WAIT, looking).await;
-        let found = match got {
-            Ok(Ok(_)) => Some(true),
-            Ok(Err(unopened)) if unopened.stage == Stage::Dns => None,
-            Ok(Err(_)) | Err(_) => Some(false),
-        };
-        (name, found)
-    });
+    let looks =
+        ELSEWHERE.into_iter().filter(|name| *name != unreached.host).map(|name| async move {
+            let looking = reach(cx, name, 443);
+            let got = timeout(AROUND_WAIT, looking).await;
+            let found = match got {
+                Ok(Ok(_)) => Some(true),
+                Ok(Err(unopened)) if unopened.stage == Stage::Dns => None,
+                Ok(Err(_)) | Err(_) => Some(false),
+            };
+            (name, found)
+        });
     let looks = join_all(looks).await;
-    unreached.elsewhere = looks.iter().find(|(_, found)| *found == Some(true)).map(|(name, _)| *name);
+    unreached.elsewhere =
+        looks.iter().find(|(_, found)| *found == Some(true)).map(|(name, _)| *name);
     let closed: Vec<_> = looks.iter().filter(|(_, found)| *found == Some(false)).collect();
     // One host that is closed too may be closed for a reason of its own.
     if unreached.elsewhere.is_none() && closed.len() > 1 {

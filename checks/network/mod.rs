@@ -141,6 +141,7 @@ fn attempt(cx: &Cx, address: SocketAddr) -> Local<Attempt> {
 
 fn unreached(host: &Host, mut tried: Vec<(SocketAddr, Fault)>) -> Unreached {
     tried.sort_by_key(|(address, _)| *address);
-    let tried = tried.into_iter().map(|(address, fault)| Tried { who: address.ip().to_string(), fault });
+    let tried =
+        tried.into_iter().map(|(address, fault)| Tried { who: address.ip().to_string(), fault });
     Unreached { host: host.name.clone(), port: host.port, tried: tried.collect(), elsewhere: None }
 }

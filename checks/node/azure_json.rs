@@ -69,7 +69,8 @@ pub enum Named {
 impl AzureJson {
     /// Reads the file; else says, as a word, what is wrong with it.
     pub fn read(file: &Value) -> Result<Self, Malformed> {
-        let fields = Fields::of(file).ok_or(if file.is_null() { "empty-file" } else { "not-an-object" })?;
+        let fields =
+            Fields::of(file).ok_or(if file.is_null() { "empty-file" } else { "not-an-object" })?;
         let text = |name| fields.scalar(name).map(Option::unwrap_or_default);
         let (client_id, secret) = (text("aadClientId")?, text("aadClientSecret")?);
         for name in FLAGS {

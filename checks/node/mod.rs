@@ -159,7 +159,8 @@ async fn asked_provider(
     image: &Pattern,
     others_may: &mut bool,
 ) -> Result<Asked, SignsIn> {
-    let (file, is_azures) = (CREDENTIAL_PROVIDERS.to_owned(), understood.asked.host.azure().is_some());
+    let (file, is_azures) =
+        (CREDENTIAL_PROVIDERS.to_owned(), understood.asked.host.azure().is_some());
     let config = match cx.world.read(&cx.world.of_node(CREDENTIAL_PROVIDERS)).await {
         Ok(bytes) => yaml(&bytes),
         Err(Unread::Missing) => {
@@ -364,4 +365,3 @@ fn tell_regional(cx: &Cx, understood: &Understood, by: &'static str) {
     let global = understood.at(&login_server.unwrap_or_else(|| registry.clone()));
     cx.tell(Trouble::ImageRefRegionalEndpointOldNode { registry, global, by });
 }
-

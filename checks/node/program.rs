@@ -14,7 +14,11 @@ pub(super) async fn cannot_run(cx: &Cx, name: &str) -> Option<(String, String)> 
     let file = world.of_node(FOLDER).join(name);
     let because = |said: &str| Some((format!("{FOLDER}/{name}"), said.to_owned()));
     if !world.has_file(&file).await {
-        return if world.has_folder(&world.of_node(FOLDER)).await { because("no-such-file") } else { None };
+        return if world.has_folder(&world.of_node(FOLDER)).await {
+            because("no-such-file")
+        } else {
+            None
+        };
     }
     let header = world.read_up_to(&file, HEADER).await.ok()?;
     match machine(&header) {

@@ -78,9 +78,12 @@ impl Providers {
         {
             return Err("wrong-kind");
         }
-        let Some(Value::Array(listed)) = fields.get("providers") else { return Err("entry-not-a-list") };
+        let Some(Value::Array(listed)) = fields.get("providers") else {
+            return Err("entry-not-a-list");
+        };
         let read: Vec<_> = listed.iter().map(Provider::read).collect::<Result<_, _>>()?;
-        let again = |(at, one): (usize, &Provider)| read[..at].iter().any(|other| other.name == one.name);
+        let again =
+            |(at, one): (usize, &Provider)| read[..at].iter().any(|other| other.name == one.name);
         if read.is_empty() || read.iter().enumerate().any(again) {
             return Err("named-twice-or-not-at-all");
         }
@@ -119,7 +122,12 @@ impl Provider {
         let variable = |one: &Fields<'_>, name| one.text(name).ok().flatten().map(str::to_owned);
         let set: Vec<(String, String)> = set
             .iter()
-            .map(|one| (variable(one, "name").unwrap_or_default(), variable(one, "value").unwrap_or_default()))
+            .map(|one| {
+                (
+                    variable(one, "name").unwrap_or_default(),
+                    variable(one, "value").unwrap_or_default(),
+                )
+            })
             .collect();
         let told = set.iter().find(|(name, _)| name == "AZURE_ENVIRONMENT_FILEPATH");
         Ok(Self {
@@ -135,7 +143,8 @@ impl Provider {
 
     /// The pattern by which it is asked for that image.
     pub fn matching(&self, image: &Pattern) -> Option<&str> {
-        let matches = |text: &&String| Pattern::read(text).is_some_and(|pattern| pattern.matches(image));
+        let matches =
+            |text: &&String| Pattern::read(text).is_some_and(|pattern| pattern.matches(image));
         self.patterns.iter().find(matches).map(String::as_str)
     }
 
@@ -273,10 +282,14 @@ providers:
     #[test]
     fn what_is_not_replayed_and_what_fails() {
         let args = |args: &str| azures(&AKS.replace("      - /etc/kubernetes/azure.json\n", args));
-        let not = |provider: &Provider| provider.not_replayed("contoso.azurecr.io").map(|(what, _)| what);
+        let not =
+            |provider: &Provider| provider.not_replayed("contoso.azurecr.io").map(|(what, _)| what);
         for (written, wanted) in [
             ("      - --registry-mirror=mcr.microsoft.com:contoso.azurecr.io\n      - f\n", None),
-            ("      - -r\n      - contoso.azurecr.io:fabrikam.azurecr.io\n      - f\n", Some("registry-mirror")),
+            (
+                "      - -r\n      - contoso.azurecr.io:fabrikam.azurecr.io\n      - f\n",
+                Some("registry-mirror"),
+            ),
             ("      - --v\n      - '5'\n      - f\n", None),
             ("      - --someday\n      - f\n", Some("unknown-flag")),
         ] {
@@ -292,7 +305,10 @@ providers:
         ] {
             assert_eq!(args(written).config_file(), Err(wanted), "{written}");
         }
-        let beta = AKS.replace("credentialprovider.kubelet.k8s.io/v1", "credentialprovider.kubelet.k8s.io/v1beta1");
+        let beta = AKS.replace(
+            "credentialprovider.kubelet.k8s.io/v1",
+            "credentialprovider.kubelet.k8s.io/v1beta1",
+        );
         assert_eq!(not(&azures(&beta)), Some("other-interface"));
         for (name, wanted) in [
             ("IDENTITY_ENDPOINT", Some("steered-by-variable")),

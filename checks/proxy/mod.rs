@@ -10,7 +10,9 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use crate::kit::{
-    Cx, Got, Halt, Host, Proxy, Role, Route, azure::imds, is_private,
+    Cx, Got, Halt, Host, Proxy, Role, Route,
+    azure::imds,
+    is_private,
     net::{
         Fault, HTTP_WAIT, Reached, Way, dns,
         proxy::{NoTunnel, Refusal, open},
@@ -149,7 +151,9 @@ pub async fn tunnel(cx: &Cx, host: &Host) -> Got<Reached> {
         look_at_the_variables(cx, host);
     }
     let proxy = match cx.world.proxies.route(host) {
-        Route::Direct => return Err(Halt::skipped(Trouble::NotForThis { host: host.name.clone() })),
+        Route::Direct => {
+            return Err(Halt::skipped(Trouble::NotForThis { host: host.name.clone() }));
+        }
         Route::Exempt(entry) => {
             return Err(Halt::skipped(Trouble::Exempt { host: host.name.clone(), entry }));
         }

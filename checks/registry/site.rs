@@ -9,8 +9,8 @@ use crate::{
     kit::{
         Cx, Got, Halt, Host, Role, is_private,
         net::{
-            BODY_WAIT, FOLLOW_WAIT, Fault, HTTP_WAIT, Line, Reached, Reply, Request, SETTLE_WAIT, Stage,
-            http::Transport, open::Lines, redirect,
+            BODY_WAIT, FOLLOW_WAIT, Fault, HTTP_WAIT, Line, Reached, Reply, Request, SETTLE_WAIT,
+            Stage, http::Transport, open::Lines, redirect,
         },
     },
     tls::Secured,
@@ -67,11 +67,7 @@ impl Site {
 
     /// Asks, and again where the answer is one that may pass by itself. That is no reason to say "cannot":
     /// containerd asks again at once where it is throttled, the kubelet after a while where a server fails.
-    pub(crate) async fn patiently(
-        &self,
-        cx: &Cx,
-        ask: impl AsyncFn() -> Got<Reply>,
-    ) -> Got<Reply> {
+    pub(crate) async fn patiently(&self, cx: &Cx, ask: impl AsyncFn() -> Got<Reply>) -> Got<Reply> {
         let (mut seen, began) = (vec![], Instant::now());
         loop {
             let reply = ask().await?;
@@ -244,7 +240,9 @@ impl Site {
 
     fn judge(&self, asked: &str, refusal: Refusal) -> Halt {
         match (refusal.rules(), self.past_private_endpoint) {
-            (Some(rules), Some(address)) => Trouble::PrivateEndpointBypassed { rules, address }.into(),
+            (Some(rules), Some(address)) => {
+                Trouble::PrivateEndpointBypassed { rules, address }.into()
+            }
             _ => refusal.grade(asked),
         }
     }

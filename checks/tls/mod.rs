@@ -8,14 +8,12 @@ use serde::Serialize;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
-use crate::{
-    kit::{
-        Cx, Got, Halt, Proxy, Role, Skew,
-        net::{
-            DATE_WAIT, Fault, Reached, Stream,
-            open::date_unverified,
-            tls::{Certificate, Refusal, handshake},
-        },
+use crate::kit::{
+    Cx, Got, Halt, Proxy, Role, Skew,
+    net::{
+        DATE_WAIT, Fault, Reached, Stream,
+        open::date_unverified,
+        tls::{Certificate, Refusal, handshake},
     },
 };
 

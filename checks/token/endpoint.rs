@@ -111,7 +111,8 @@ impl Server {
         // containerd asks for what it needs, and for what the challenge names besides.
         let named = wanted.param("scope").unwrap_or_default().split(' ').map(str::to_owned);
         let needed = session.image().map(|image| format!("repository:{}:pull", image.repository));
-        let mut scopes: Vec<String> = named.chain(needed).filter(|scope| !scope.is_empty()).collect();
+        let mut scopes: Vec<String> =
+            named.chain(needed).filter(|scope| !scope.is_empty()).collect();
         scopes.sort();
         scopes.dedup();
         ask.extend(scopes.into_iter().map(|scope| ("scope".into(), scope)));
@@ -119,7 +120,8 @@ impl Server {
     }
 
     async fn get(&self, cx: &Cx, session: &Session, authorization: Option<Secret>) -> Got<Reply> {
-        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.ask).finish();
+        let query =
+            form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.ask).finish();
         let target = format!("{}?{query}", self.path);
         let request = Request { authorization, ..Request::new(Method::GET, target) };
         let reply = session.site().follow(cx, &self.host, &request, Role::Other).await?;
@@ -130,7 +132,8 @@ impl Server {
         let mut body = form_urlencoded::Serializer::new(String::new());
         body.extend_pairs(form).append_pair("client_id", "check-acr");
         // A form has one scope, a list; a query repeats it.
-        let (scopes, others): (Vec<_>, Vec<_>) = self.ask.iter().partition(|(name, _)| name == "scope");
+        let (scopes, others): (Vec<_>, Vec<_>) =
+            self.ask.iter().partition(|(name, _)| name == "scope");
         let scopes: Vec<_> = scopes.iter().map(|(_, scope)| scope.as_str()).collect();
         body.extend_pairs(others);
         if !scopes.is_empty() {

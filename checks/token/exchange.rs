@@ -133,12 +133,17 @@ async fn providers_challenge(cx: &Cx, site: &Site) -> Got<Result<Challenge, Trou
     let headers: Vec<_> = reply.headers.get_all("www-authenticate").iter().collect();
     let written = headers.first().and_then(|header| header.to_str().ok()).unwrap_or_default();
     // Both by these very names, in quotes.
-    let fits = headers.len() == 1 && ["realm=\"", "service=\""].iter().all(|part| written.contains(part));
+    let fits =
+        headers.len() == 1 && ["realm=\"", "service=\""].iter().all(|part| written.contains(part));
     let found = challenges(&reply.headers).into_iter().find(|found| found.scheme == "bearer");
     Ok(found.filter(|_| reply.status == 401 && fits).ok_or_else(|| {
         let said = headers.iter().filter_map(|header| header.to_str().ok()).collect::<Vec<_>>();
         let said = if said.is_empty() { "no-challenge".to_owned() } else { said.join(", ") };
-        Trouble::ProviderTakesNoChallenge { host: site.host.to_string(), status: reply.status, said }
+        Trouble::ProviderTakesNoChallenge {
+            host: site.host.to_string(),
+            status: reply.status,
+            said,
+        }
     }))
 }
 
@@ -201,7 +206,8 @@ impl Exchange {
             // Whatever else it is, the provider fails, and the kubelet goes on as nobody.
             status => {
                 let said = Refusal::read(reply).await.body.message;
-                let said = if said.is_empty() { status.to_string() } else { format!("{status}, {said}") };
+                let said =
+                    if said.is_empty() { status.to_string() } else { format!("{status}, {said}") };
                 return Ok(Err(NotTraded::Unexpected(said)));
             }
         }

@@ -305,7 +305,11 @@ fn passed_over(host: &Host, first: &Identity, used: &Identity) -> Trouble {
             let used = used.key.clone().unwrap_or_else(|| used.name());
             Trouble::EntryPassedOver { refused, used, from }
         }
-        _ => Trouble::LetInAsNobody { host: host.to_string(), who: first.name(), from: first.source() },
+        _ => Trouble::LetInAsNobody {
+            host: host.to_string(),
+            who: first.name(),
+            from: first.source(),
+        },
     }
 }
 

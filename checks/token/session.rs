@@ -231,11 +231,14 @@ impl Session {
                     user: self.identity.user.clone(),
                     correlation: refusal.correlation,
                 };
-                self.unless_others_may(cx, if self.identity.is_entras() {
-                    Trouble::RoleExcludesRepository(ungranted)
-                } else {
-                    Trouble::ScopeNotGranted(ungranted)
-                })
+                self.unless_others_may(
+                    cx,
+                    if self.identity.is_entras() {
+                        Trouble::RoleExcludesRepository(ungranted)
+                    } else {
+                        Trouble::ScopeNotGranted(ungranted)
+                    },
+                )
             }
             // Refused without a word on why: no more than that can be said.
             _ => refusal.grade(asked),
@@ -278,7 +281,8 @@ impl Session {
             && let Some(expired) = expired(password, self.dated)
         {
             let from = self.identity.source();
-            return self.unless_others_may(cx, Trouble::PullsecretShortLivedToken { expired, from });
+            return self
+                .unless_others_may(cx, Trouble::PullsecretShortLivedToken { expired, from });
         }
         if let Some(application) = &self.identity.application {
             application.tell_why_refused(cx).await;
@@ -297,12 +301,17 @@ impl Session {
             nobody,
         };
         let user = self.identity.user.as_deref();
-        self.unless_others_may(cx, match nobody {
-            Some("served") => Trouble::AnonymousBlockedByBadCreds(presented),
-            _ if is_unknown => Trouble::ApplicationNotRegistered(presented),
-            _ if user.is_some() && user == self.site.host.acr() => Trouble::AdminUserDisabled(presented),
-            _ => Trouble::CredentialsRefused(presented),
-        })
+        self.unless_others_may(
+            cx,
+            match nobody {
+                Some("served") => Trouble::AnonymousBlockedByBadCreds(presented),
+                _ if is_unknown => Trouble::ApplicationNotRegistered(presented),
+                _ if user.is_some() && user == self.site.host.acr() => {
+                    Trouble::AdminUserDisabled(presented)
+                }
+                _ => Trouble::CredentialsRefused(presented),
+            },
+        )
     }
 
     /// What the registry says to nobody who asks for the image, as a word; `None` when that was not asked or
@@ -313,8 +322,11 @@ impl Session {
         let token = match nobody.token(cx, wanted).await {
             Ok(token) => token,
             Err(Halt::Failed(why) | Halt::Broke(why)) => {
-                let refused =
-                    ["token/anonymous-pull-disabled", "token/node-may-sign-in", "token/pod-may-sign-in"];
+                let refused = [
+                    "token/anonymous-pull-disabled",
+                    "token/node-may-sign-in",
+                    "token/pod-may-sign-in",
+                ];
                 return refused.contains(&why.code.as_str()).then_some("refused");
             }
             Err(_) => return None,

@@ -21,19 +21,27 @@ fuzz_target!(|sent: &[u8]| {
 fn within_bounds(message: &Message, reply: &Reply) {
     let records = message.answers.len().min(64);
     assert!(reply.chain.len() <= records && reply.addresses.len() <= records);
-    assert!(reply.chain.iter().all(|name| name.len() <= 1024 && name.to_lowercase() == *name), "{reply:?}");
+    assert!(
+        reply.chain.iter().all(|name| name.len() <= 1024 && name.to_lowercase() == *name),
+        "{reply:?}"
+    );
     // The same answer, once it has travelled, says the same.
     let Ok(bytes) = message.to_vec() else { return };
     let Ok(again) = Message::from_vec(&bytes) else { return };
     assert_eq!(read(&again, ASKED), *reply);
-    assert!(["NODATA", "NOERROR"].contains(&reply.word()) == (reply.word().starts_with("NO") && reply.word() != "NOTIMP"));
+    assert!(
+        ["NODATA", "NOERROR"].contains(&reply.word())
+            == (reply.word().starts_with("NO") && reply.word() != "NOTIMP")
+    );
 }
 
 /// An answer made of eight names that lead to one another: each byte is a record.
 fn circles(sent: &[u8]) -> Message {
     let mut message = Message::query();
     for byte in sent.iter().take(200) {
-        let name = |number: u8| Name::from_ascii(format!("n{}.example.", number % 8)).expect("it is a name");
+        let name = |number: u8| {
+            Name::from_ascii(format!("n{}.example.", number % 8)).expect("it is a name")
+        };
         let data = match byte >> 6 {
             0 => RData::A(rdata::A::new(10, 0, 0, *byte)),
             1 => RData::TXT(rdata::TXT::new(vec!["no".to_owned()])),

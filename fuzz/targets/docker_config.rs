@@ -10,22 +10,28 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|file: &[u8]| {
     // On a thread of its own, for what it holds as a secret is remembered by the thread.
     let done = std::thread::scope(|scope| {
-        scope.spawn(|| {
-            for registry in ["contoso.azurecr.io", "docker.io", "localhost:5000"] {
-                look_up(file, registry);
-            }
-        }).join()
+        scope
+            .spawn(|| {
+                for registry in ["contoso.azurecr.io", "docker.io", "localhost:5000"] {
+                    look_up(file, registry);
+                }
+            })
+            .join()
     });
     done.expect("what panics has ended the program already");
 });
 
 fn look_up(file: &[u8], registry: &str) {
-    let asked = Asked::read(&format!("{registry}/team/app"), Cloud::Public, false).expect("it is an image");
+    let asked =
+        Asked::read(&format!("{registry}/team/app"), Cloud::Public, false).expect("it is an image");
     let config = match Config::read(file) {
         Ok(config) => config,
         Err(said) => {
             // A place in the file, in numbers, or a word of ours.
-            assert!(said == "not-an-object" || said.starts_with("line ") && said.len() < 60, "{said}");
+            assert!(
+                said == "not-an-object" || said.starts_with("line ") && said.len() < 60,
+                "{said}"
+            );
             return;
         }
     };
@@ -35,7 +41,10 @@ fn look_up(file: &[u8], registry: &str) {
         Ok(Some(Credential::Password { user, password })) => {
             assert!(!user.contains(':') || file.windows(8).any(|word| word == b"username"));
             let password = password.expose();
-            assert!(password.len() < 8 || user.contains(password) || !shown.contains(password), "{shown}");
+            assert!(
+                password.len() < 8 || user.contains(password) || !shown.contains(password),
+                "{shown}"
+            );
         }
         Ok(Some(Credential::Refresh(token) | Credential::Access(token))) => {
             assert!(!token.expose().is_empty());

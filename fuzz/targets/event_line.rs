@@ -15,7 +15,10 @@ fuzz_target!(|line: &[u8]| {
 
 fn steers_nothing(value: &Value) {
     let plain = |text: &str| {
-        assert!(!text.chars().any(|c| c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c)), "{text:?}");
+        assert!(
+            !text.chars().any(|c| c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c)),
+            "{text:?}"
+        );
         assert!(text.chars().count() <= 301, "{text:?}");
     };
     match value {

@@ -14,11 +14,22 @@ fuzz_target!(|text: &str| {
             let again = Asked::read(&written, Cloud::Public, false);
             assert_eq!(again.as_ref(), Ok(&asked), "{text:?} is {written:?}");
             // It ends up in requests and in commands: nothing that a shell or HTTP would trip over.
-            assert!(written.chars().all(|c| c.is_ascii_graphic() && !"$`'\"\\;&|<>(){}*?!#~".contains(c)), "{written:?}");
+            assert!(
+                written
+                    .chars()
+                    .all(|c| c.is_ascii_graphic() && !"$`'\"\\;&|<>(){}*?!#~".contains(c)),
+                "{written:?}"
+            );
             assert!(!asked.host.name.is_empty() && asked.host.name.len() <= 253);
         }
-        Err(Misread::Invalid { repaired: Some(repaired), .. } | Misread::DataEndpoint { repaired: Some(repaired), .. }) => {
-            assert!(Asked::read(&repaired, Cloud::Public, false).is_ok(), "{text:?} is repaired to {repaired:?}");
+        Err(
+            Misread::Invalid { repaired: Some(repaired), .. }
+            | Misread::DataEndpoint { repaired: Some(repaired), .. },
+        ) => {
+            assert!(
+                Asked::read(&repaired, Cloud::Public, false).is_ok(),
+                "{text:?} is repaired to {repaired:?}"
+            );
         }
         Err(_) => {}
     }

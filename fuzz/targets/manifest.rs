@@ -20,7 +20,8 @@ fuzz_target!(|sent: &[u8]| {
     let shown = serde_json::to_value(&manifest).expect("it is plain data");
     match shown["kind"].as_str() {
         Some("index") => {
-            let wanted = Platform { os: "linux".into(), arch: "amd64".into(), variant: None, build: None };
+            let wanted =
+                Platform { os: "linux".into(), arch: "amd64".into(), variant: None, build: None };
             match entry(&manifest, &wanted, |_| {}) {
                 Ok(entry) => assert!(format!("{entry:?}").len() < 20 * body.len() + 1000),
                 Err(halt) => fit_to_print(&halt),

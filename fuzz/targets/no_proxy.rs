@@ -8,10 +8,12 @@ fuzz_target!(|text: &str| {
     let (host, list) = text.split_once('\n').unwrap_or(("contoso.azurecr.io", text));
     // On a thread of its own, for what it holds as a secret is remembered by the thread.
     let done = std::thread::scope(|scope| {
-        scope.spawn(|| {
-            exempt(list, host);
-            url(list);
-        }).join()
+        scope
+            .spawn(|| {
+                exempt(list, host);
+                url(list);
+            })
+            .join()
     });
     done.expect("what panics has ended the program already");
 });
@@ -26,11 +28,18 @@ fn exempt(list: &str, host: &str) {
         assert_eq!(entry, host);
         return;
     }
-    assert!(list.split(',').any(|written| written.trim() == entry), "{entry:?} does not stand in {list:?}");
+    assert!(
+        list.split(',').any(|written| written.trim() == entry),
+        "{entry:?} does not stand in {list:?}"
+    );
     assert_eq!(NoProxy::read(&entry).exempts(host, 443), Some(entry.clone()));
     // Nor does one exempt a host that it shares no letter with.
     let other = "\u{3b1}\u{3b2}";
-    assert!(entry == "*" || NoProxy::read(&entry).exempts(other, 443).is_none() || entry.contains(|c: char| !c.is_ascii()));
+    assert!(
+        entry == "*"
+            || NoProxy::read(&entry).exempts(other, 443).is_none()
+            || entry.contains(|c: char| !c.is_ascii())
+    );
 }
 
 fn url(text: &str) {
@@ -38,7 +47,9 @@ fn url(text: &str) {
     let Ok(proxy) = ProxyUrl::read(text) else { return };
     assert!(!proxy.scheme.is_empty() && !proxy.host.is_empty(), "{proxy:?}");
     // Other schemes let anything before the last colon be a host; and what was escaped would be once more.
-    if proxy.host.contains('%') || proxy.host.contains(':') && proxy.host.parse::<std::net::Ipv6Addr>().is_err() {
+    if proxy.host.contains('%')
+        || proxy.host.contains(':') && proxy.host.parse::<std::net::Ipv6Addr>().is_err()
+    {
         return;
     }
     let with = format!("{}://me:{CANARY}@{}:{}", proxy.scheme, bracketed(&proxy.host), proxy.port);

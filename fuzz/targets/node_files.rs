@@ -3,7 +3,10 @@
 
 use checks::{
     kit::{Pattern, yaml},
-    node::{azure_json::AzureJson, provider::{Providers, is_known}},
+    node::{
+        azure_json::AzureJson,
+        provider::{Providers, is_known},
+    },
 };
 use libfuzzer_sys::fuzz_target;
 

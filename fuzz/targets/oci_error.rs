@@ -17,7 +17,8 @@ fuzz_target!(|body: &[u8]| {
         assert!(shown.chars().count() <= 301 && !shown.chars().any(char::is_control), "{shown:?}");
         assert_eq!(printable(&shown), shown, "what is fit to print stays as it is");
         // A registry's own form of it says the same.
-        let written = serde_json::json!({ "errors": [{ "code": error.code, "message": error.message }] });
+        let written =
+            serde_json::json!({ "errors": [{ "code": error.code, "message": error.message }] });
         assert_eq!(ErrorBody::read(written.to_string().as_bytes(), plain), error);
     }
 });

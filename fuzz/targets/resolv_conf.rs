@@ -14,7 +14,8 @@ fuzz_target!(|file: &[u8]| {
     if !search.iter().all(|suffix| suffix.chars().all(|c| c.is_ascii_graphic() && c != ',')) {
         return;
     }
-    let mut written: String = servers.iter().map(|server| format!("nameserver {}\n", server.ip())).collect();
+    let mut written: String =
+        servers.iter().map(|server| format!("nameserver {}\n", server.ip())).collect();
     if !search.is_empty() {
         written += &format!("search {}\n", search.join(" "));
     }

@@ -9,9 +9,7 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|token: &str| {
     // On a thread of its own, for what it holds as a secret is remembered by the thread.
-    let done = std::thread::scope(|scope| {
-        scope.spawn(|| read(token)).join()
-    });
+    let done = std::thread::scope(|scope| scope.spawn(|| read(token)).join());
     done.expect("what panics has ended the program already");
 });
 

@@ -2,14 +2,19 @@
 #![no_main]
 
 use checks::kit::net::{Challenge, challenges};
-use hyper::{HeaderMap, header::{HeaderValue, WWW_AUTHENTICATE}};
+use hyper::{
+    HeaderMap,
+    header::{HeaderValue, WWW_AUTHENTICATE},
+};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|header: &[u8]| {
     let Some(found) = read(header) else { return };
     // Nothing is made up: all of it together is no longer than what was sent, but for letters that
     // are no text, which are three bytes as a sign of that, or grow as they are made small.
-    let size = |c: &Challenge| c.scheme.len() + c.params.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>();
+    let size = |c: &Challenge| {
+        c.scheme.len() + c.params.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>()
+    };
     assert!(found.iter().map(size).sum::<usize>() <= 3 * header.len());
     let written = found.iter().map(write).collect::<Vec<_>>().join(", ");
     assert_eq!(read(written.as_bytes()), Some(found), "{written}");
@@ -22,6 +27,7 @@ fn read(header: &[u8]) -> Option<Vec<Challenge>> {
 
 fn write(challenge: &Challenge) -> String {
     let quote = |value: &str| value.replace('\\', "\\\\").replace('"', "\\\"");
-    let params = challenge.params.iter().map(|(name, value)| format!("{name}=\"{}\"", quote(value)));
+    let params =
+        challenge.params.iter().map(|(name, value)| format!("{name}=\"{}\"", quote(value)));
     format!("{} {}", challenge.scheme, params.collect::<Vec<_>>().join(","))
 }
