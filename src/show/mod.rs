@@ -33,7 +33,7 @@ const WIDTH: usize = 100;
 /// Where the result goes, and how it is to look.
 #[derive(Clone)]
 pub(crate) struct Outputs {
-    targets: Rc<Vec<(Format, Target)>>,
+    sinks: Rc<Vec<(Format, Sink)>>,
     words: Rc<Words>,
     lang: Lang,
     verbose: u8,
@@ -42,7 +42,7 @@ pub(crate) struct Outputs {
     failed: Rc<RefCell<Option<String>>>,
 }
 
-enum Target {
+enum Sink {
     Stdout,
     File(String, RefCell<File>),
 }
@@ -57,22 +57,22 @@ impl Outputs {
             return Err("only one format can go to standard output; give the others a file, such as -o json=FILE".into());
         }
         let wanted = show.output.iter().chain(if to_stdout == 0 { &stdout[..] } else { &[] });
-        let mut targets = vec![];
+        let mut sinks = vec![];
         for output in wanted {
-            let target = match output.file.clone() {
-                None => Target::Stdout,
+            let sink = match output.file.clone() {
+                None => Sink::Stdout,
                 Some(file) => {
                     let name = file.display().to_string();
                     let said = name.clone();
                     let create = move || File::create(file).map_err(|e| format!("{said}: {e}"));
                     let opened = no_longer_than(wait, &name, create).await?;
-                    Target::File(name, RefCell::new(opened))
+                    Sink::File(name, RefCell::new(opened))
                 }
             };
-            targets.push((output.format, target));
+            sinks.push((output.format, sink));
         }
         Ok(Self {
-            targets: Rc::new(targets),
+            sinks: Rc::new(sinks),
             words: Rc::new(words()?),
             lang: show.lang.unwrap_or_else(locale),
             verbose: show.verbose,
@@ -91,10 +91,10 @@ impl Outputs {
 
     /// Writes an event where events are wanted.
     pub(crate) fn event(&self, event: &Event) {
-        for (_, target) in self.targets.iter().filter(|(format, _)| *format == Format::Events) {
+        for (_, sink) in self.sinks.iter().filter(|(format, _)| *format == Format::Events) {
             // An event is plain data: it always serialises.
             let line = serde_json::to_string(event).unwrap_or_default();
-            self.write(target, &format!("{line}\n"));
+            self.write(sink, &format!("{line}\n"));
         }
     }
 
@@ -102,19 +102,19 @@ impl Outputs {
     pub(crate) fn finish(&self, events: &[Event]) -> Exit {
         let report = Report::of(events);
         let verdict = Verdict::of(&report, &self.words);
-        for (format, target) in self.targets.iter() {
-            let stdout = matches!(target, Target::Stdout);
+        for (format, sink) in self.sinks.iter() {
+            let stdout = matches!(sink, Sink::Stdout);
             match format {
                 Format::Events => {}
                 Format::Text => {
                     let width = if stdout { width() } else { WIDTH };
                     let (lang, verbose, color) = (self.lang, self.verbose, stdout && colored());
                     let look = Look { lang, verbose, color, width };
-                    self.write(target, &text(&report, &verdict, &self.words, look));
+                    self.write(sink, &text(&report, &verdict, &self.words, look));
                 }
                 Format::Json => {
                     let json = json(&report, &verdict, &self.words, self.lang);
-                    self.write(target, &format!("{json:#}\n"));
+                    self.write(sink, &format!("{json:#}\n"));
                 }
             }
         }
@@ -128,10 +128,10 @@ impl Outputs {
         verdict.exit(self.fail_on == Some(FailOn::Warning))
     }
 
-    fn write(&self, target: &Target, text: &str) {
-        let written = match target {
-            Target::Stdout => write(text),
-            Target::File(name, file) => {
+    fn write(&self, sink: &Sink, text: &str) {
+        let written = match sink {
+            Sink::Stdout => write(text),
+            Sink::File(name, file) => {
                 let written = file.borrow_mut().write_all(text.as_bytes());
                 written.map_err(|error| format!("{name}: {error}"))
             }
