@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
-use checks::kit::{End, Event, Finding, Plan, RunTrouble, Subject, VERSION, What, World};
+use checks::kit::{End, Event, Finding, Plan, RunProblem, Subject, VERSION, What, World};
 use jiff::Timestamp;
 
 /// What is wanted of a run.
@@ -36,9 +36,9 @@ pub async fn run(
     let cut_short = tokio::select! {
         () = plan.run(wants) => None,
         () = tokio::time::sleep(wanted.timeout) => {
-            Some(RunTrouble::TimeUp { seconds: wanted.timeout.as_secs() })
+            Some(RunProblem::TimeUp { seconds: wanted.timeout.as_secs() })
         }
-        _ = tokio::signal::ctrl_c() => Some(RunTrouble::Interrupted {}),
+        _ = tokio::signal::ctrl_c() => Some(RunProblem::Interrupted {}),
     };
     if let Some(why) = cut_short {
         let why = Finding::from(why);

@@ -15,7 +15,7 @@ fn every_code_has_words_and_every_word_has_a_code() {
         words().entries.into_iter().filter(|(_, e)| e.retired.is_none()).map(|(c, _)| c).collect();
     let codes: BTreeSet<String> = checks::AREAS
         .iter()
-        .flat_map(|area| area.troubles.iter().map(move |name| format!("{}/{name}", area.name)))
+        .flat_map(|area| area.problems.iter().map(move |name| format!("{}/{name}", area.name)))
         .collect();
     assert_eq!(words, codes);
 }

@@ -6,7 +6,7 @@
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
 use checks::kit::{
-    Asked, Cloud, Cx, End, Event, Got, Halt, Plan, Platform, RunTrouble, SignIn, Step, Subject,
+    Asked, Cloud, Cx, End, Event, Got, Halt, Plan, Platform, RunProblem, SignIn, Step, Subject,
     What, World,
 };
 use tokio::time::{Instant, sleep};
@@ -105,7 +105,7 @@ async fn slow(_: &Cx) -> Got<u8> {
     Ok(1)
 }
 async fn skip(_: &Cx) -> Got<u8> {
-    Err(Halt::skipped(RunTrouble::LeftOut {}))
+    Err(Halt::skipped(RunProblem::LeftOut {}))
 }
 async fn after_skip(_: &Cx, value: &Option<Rc<u8>>) -> Got<bool> {
     Ok(value.is_none())
@@ -208,7 +208,7 @@ async fn hands_on_early(cx: &Cx) -> Got<u8> {
     let cx_beside = cx.clone();
     cx.beside(async move {
         sleep(MS(100)).await;
-        cx_beside.tell(RunTrouble::Interrupted {});
+        cx_beside.tell(RunProblem::Interrupted {});
     });
     Ok(1)
 }

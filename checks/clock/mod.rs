@@ -14,7 +14,7 @@ use crate::{
 #[derive(Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
-pub enum Trouble {
+pub enum Problem {
     /// Far from the registry's.
     Skewed {
         /// This clock.
@@ -37,10 +37,10 @@ pub struct Apart {
 
 /// Compares this clock with the registry's.
 pub async fn compare(cx: &Cx, challenge: &Challenge) -> Got<Apart> {
-    let there = challenge.dated.ok_or_else(|| Halt::skipped(Trouble::NoDate {}))?;
+    let there = challenge.dated.ok_or_else(|| Halt::skipped(Problem::NoDate {}))?;
     let here = cx.now();
     if let Some(skew) = cx.skew(there) {
-        cx.tell(Trouble::Skewed { here, there, skew });
+        cx.tell(Problem::Skewed { here, there, skew });
     }
     Ok(Apart { seconds: here.duration_since(there).as_secs().abs() })
 }

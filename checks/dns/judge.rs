@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::{
-    Denied, Names, Trouble,
+    Denied, Names, Problem,
     believe::{Heard, believed, families},
 };
 use crate::kit::{
@@ -15,10 +15,10 @@ use crate::kit::{
 };
 
 /// Nobody gave an address: says what that proves.
-pub(super) fn judge(cx: &Cx, host: &Host, heard: &[Heard]) -> Trouble {
+pub(super) fn judge(cx: &Cx, host: &Host, heard: &[Heard]) -> Problem {
     let Some((server, reply)) = denial(cx, heard) else {
         let tried = failures(cx, heard);
-        return Trouble::ServerUnreachable { host: host.name.clone(), tried };
+        return Problem::ServerUnreachable { host: host.name.clone(), tried };
     };
     let private = reply.chain.last().and_then(|name| private_record(name));
     let shadowed = private.is_some();
@@ -35,11 +35,11 @@ pub(super) fn judge(cx: &Cx, host: &Host, heard: &[Heard]) -> Trouble {
         region: azure.and_then(|name| name.region).map(str::to_owned),
     };
     match (host.role, host.kind()) {
-        (Role::Data, _) if shadowed => Trouble::DataEndpointRecordMissing(denied),
-        (Role::Data, _) => Trouble::LayerHostUnknown(denied),
-        (_, Kind::RegionalEndpoint) if shadowed => Trouble::RegionalEndpointRecordMissing(denied),
-        _ if shadowed => Trouble::PrivateZoneRecordMissing(denied),
-        _ => Trouble::NxdomainRegistry(denied),
+        (Role::Data, _) if shadowed => Problem::DataEndpointRecordMissing(denied),
+        (Role::Data, _) => Problem::LayerHostUnknown(denied),
+        (_, Kind::RegionalEndpoint) if shadowed => Problem::RegionalEndpointRecordMissing(denied),
+        _ if shadowed => Problem::PrivateZoneRecordMissing(denied),
+        _ => Problem::NxdomainRegistry(denied),
     }
 }
 
@@ -47,7 +47,7 @@ pub(super) fn judge(cx: &Cx, host: &Host, heard: &[Heard]) -> Trouble {
 pub(super) fn say_what_is_odd(cx: &Cx, names: &Names, name: &str, heard: &[Heard]) {
     let tried = silent(cx, heard);
     if !tried.is_empty() {
-        cx.tell(Trouble::ServerSilent { tried });
+        cx.tell(Problem::ServerSilent { tried });
     }
     let host = names.host.name.clone();
     let servers = &cx.world.name_servers;
@@ -59,7 +59,7 @@ pub(super) fn say_what_is_odd(cx: &Cx, names: &Names, name: &str, heard: &[Heard
         if let (Some((server, reply)), Some(knows)) = (deciding(cx, heard), knows) {
             let (denies, knows) = (address(server), address(knows.answer.server));
             let trail = trail(name, &reply.chain);
-            cx.tell(Trouble::ServersDisagree { host, denies, answer: reply.word(), trail, knows });
+            cx.tell(Problem::ServersDisagree { host, denies, answer: reply.word(), trail, knows });
         }
         return;
     };
@@ -78,7 +78,7 @@ pub(super) fn say_what_is_odd(cx: &Cx, names: &Names, name: &str, heard: &[Heard
                 .is_some_and(|reply| first_of_all.is_some_and(|one| reply.addresses.contains(&one)))
         };
         let used = heard.iter().find(went_by).unwrap_or(first);
-        cx.tell(Trouble::ServersDiffer {
+        cx.tell(Problem::ServersDiffer {
             host,
             used: address(used.answer.server),
             believed: address(first.answer.server),

@@ -29,7 +29,7 @@ const EARLIER_WAIT: Duration = Duration::from_millis(300);
 #[derive(Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
-pub enum Trouble {
+pub enum Problem {
     /// The registry's name does not exist, or has no address.
     NxdomainRegistry(Denied),
     /// The same behind a private endpoint's name: a zone that answers here lacks the record.
@@ -153,7 +153,7 @@ impl Names {
 /// Asks every name server for the host's addresses, unless a proxy does.
 pub async fn resolve(cx: &Cx, host: &Host, tunnel: &Option<Rc<Reached>>) -> Got<Names> {
     if let Some(proxy) = tunnel.as_ref().and_then(|tunnel| tunnel.way.proxy()) {
-        return Err(Halt::skipped(Trouble::LeftToProxy { proxy: proxy.clone() }));
+        return Err(Halt::skipped(Problem::LeftToProxy { proxy: proxy.clone() }));
     }
     if let Some(first) = known(&cx.world, &host.name) {
         let literal = host.name.parse::<IpAddr>().is_ok();
@@ -163,7 +163,7 @@ pub async fn resolve(cx: &Cx, host: &Host, tunnel: &Option<Rc<Reached>>) -> Got<
         return Ok(names);
     }
     if cx.world.name_servers.is_empty() {
-        return Err(Trouble::NoNameServer { host: host.name.clone() }.into());
+        return Err(Problem::NoNameServer { host: host.name.clone() }.into());
     }
     let mut denial = None;
     for name in spellings(&cx.world, &host.name) {
@@ -175,7 +175,7 @@ pub async fn resolve(cx: &Cx, host: &Host, tunnel: &Option<Rc<Reached>>) -> Got<
             names => return names,
         }
     }
-    Err(denial.unwrap_or_else(|| Trouble::NoNameServer { host: host.name.clone() }.into()))
+    Err(denial.unwrap_or_else(|| Problem::NoNameServer { host: host.name.clone() }.into()))
 }
 
 async fn look_up(cx: &Cx, host: &Host, name: String) -> Got<Names> {

@@ -3,7 +3,7 @@
 use futures::future::join;
 use serde_json::Map;
 
-use super::{Identity, Login, Trouble, managed};
+use super::{Identity, Login, Problem, managed};
 use crate::{
     kit::{
         Cx, Finding, Got, Halt, Secret,
@@ -34,7 +34,7 @@ impl Application {
             (why, Some(attached)) => {
                 let said = why.map(|why| Finding::from(why).name().to_owned());
                 let (client_id, place) = (self.client_id.clone(), self.around.place.clone());
-                cx.tell(Trouble::NodeStillSpMode { client_id, attached, said, place });
+                cx.tell(Problem::NodeStillSpMode { client_id, attached, said, place });
             }
             (Some(why), None) => cx.tell(why),
             (None, None) => {}
@@ -42,7 +42,7 @@ impl Application {
     }
 
     /// Why it gets no token of Entra's either, or that it does; `None` where that cannot be told.
-    async fn why_refused(&self, cx: &Cx) -> Option<Trouble> {
+    async fn why_refused(&self, cx: &Cx) -> Option<Problem> {
         let asking = entra::Client {
             authority: self.around.endpoints.authority.clone()?,
             tenant: self.around.tenant.clone().filter(|tenant| !tenant.is_empty())?,
@@ -59,7 +59,7 @@ impl Application {
             Ok(token) => {
                 let object_id = Principal::of(&token).object_id;
                 let client_id = asking.client_id;
-                Some(Trouble::ServicePrincipalWithoutRole { client_id, object_id })
+                Some(Problem::ServicePrincipalWithoutRole { client_id, object_id })
             }
         }
     }
@@ -69,14 +69,14 @@ impl Application {
 pub(super) async fn workload(cx: &Cx) -> Got<Identity> {
     let variable = |name: &str| cx.world.variables.get(name).cloned();
     let missing =
-        |what: &'static str| Halt::broke(Trouble::WorkloadIdentityMissing { variable: what });
+        |what: &'static str| Halt::broke(Problem::WorkloadIdentityMissing { variable: what });
     let client_id = variable("AZURE_CLIENT_ID").ok_or_else(|| missing("AZURE_CLIENT_ID"))?;
     let tenant = variable("AZURE_TENANT_ID").ok_or_else(|| missing("AZURE_TENANT_ID"))?;
     let file = variable("AZURE_FEDERATED_TOKEN_FILE");
     let file = file.ok_or_else(|| missing("AZURE_FEDERATED_TOKEN_FILE"))?;
     let read = cx.world.read(std::path::Path::new(&file)).await;
     let bytes = read.map_err(|unread| {
-        Halt::broke(Trouble::AuthFileUnreadable { file: file.clone(), said: unread.to_string() })
+        Halt::broke(Problem::AuthFileUnreadable { file: file.clone(), said: unread.to_string() })
     })?;
     let assertion = Secret::new(String::from_utf8_lossy(&bytes).trim());
     let authority = variable("AZURE_AUTHORITY_HOST");
@@ -89,7 +89,7 @@ pub(super) async fn workload(cx: &Cx) -> Got<Identity> {
     match entra::token(cx, &asking, REGISTRY_AUDIENCE).await {
         Ok(token) => Ok(Identity::by_token(Login::of(token), "workload-identity", &file)),
         Err(Refused::Unclear(said)) => {
-            Err(Halt::broke(Trouble::AadUnclear { authority: asking.authority.to_string(), said }))
+            Err(Halt::broke(Problem::AadUnclear { authority: asking.authority.to_string(), said }))
         }
         Err(refused) => {
             cx.tell(said(&asking, &refused));
@@ -99,23 +99,23 @@ pub(super) async fn workload(cx: &Cx) -> Got<Identity> {
 }
 
 /// What a refusal of Entra's means.
-fn said(asked: &entra::Client, refused: &Refused) -> Trouble {
+fn said(asked: &entra::Client, refused: &Refused) -> Problem {
     let (client_id, tenant) = (asked.client_id.clone(), asked.tenant.clone());
     let said = printable(&refused.word());
     match refused {
-        Refused::Unreachable(unopened) => Trouble::AadEndpointBlocked {
+        Refused::Unreachable(unopened) => Problem::AadEndpointBlocked {
             authority: asked.authority.to_string(),
             stage: unopened.stage.word(),
             fault: unopened.fault.clone(),
         },
-        _ if refused.is(&[7_000_222]) => Trouble::SpSecretExpired { client_id, said },
-        _ if refused.is(&[7_000_215]) => Trouble::SpSecretWrong { client_id, said },
-        _ if refused.is(&[700_016]) => Trouble::SpAppMissing { client_id, tenant, said },
-        _ if refused.is(&[90_002]) => Trouble::TenantUnknown { tenant, said },
-        _ if refused.is(&[53_003]) => Trouble::AadConditionalAccess { client_id, said },
+        _ if refused.is(&[7_000_222]) => Problem::SpSecretExpired { client_id, said },
+        _ if refused.is(&[7_000_215]) => Problem::SpSecretWrong { client_id, said },
+        _ if refused.is(&[700_016]) => Problem::SpAppMissing { client_id, tenant, said },
+        _ if refused.is(&[90_002]) => Problem::TenantUnknown { tenant, said },
+        _ if refused.is(&[53_003]) => Problem::AadConditionalAccess { client_id, said },
         _ if refused.is(&NO_AUDIENCE) => {
             let management_known = "not-asked";
-            Trouble::AadAudienceUnavailable { audience: REGISTRY_AUDIENCE, said, management_known }
+            Problem::AadAudienceUnavailable { audience: REGISTRY_AUDIENCE, said, management_known }
         }
         _ if refused.is(&NOT_FEDERATED) || refused.is(&[ISSUER_UNREACHABLE]) => {
             let claims = match &asked.proof {
@@ -127,8 +127,8 @@ fn said(asked: &entra::Client, refused: &Refused) -> Trouble {
             let first = || claims.get("aud")?.as_array()?.first()?.as_str().map(str::to_owned);
             let audience = text("aud").or_else(first);
             let (issuer, subject) = (text("iss"), text("sub"));
-            Trouble::IdentityBindingFicMismatch { client_id, issuer, subject, audience, said }
+            Problem::IdentityBindingFicMismatch { client_id, issuer, subject, audience, said }
         }
-        _ => Trouble::AadRefuses { authority: asked.authority.to_string(), said },
+        _ => Problem::AadRefuses { authority: asked.authority.to_string(), said },
     }
 }

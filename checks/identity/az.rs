@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Identity, Login, Trouble};
+use super::{Identity, Login, Problem};
 use crate::kit::{Got, Halt, Secret, azure::REGISTRY_AUDIENCE, printable, program};
 
 /// How long it may take: it is slow to start, and may ask Entra.
@@ -17,7 +17,7 @@ pub(super) async fn sign_in() -> Got<Identity> {
         Ok(token) => {
             Ok(Identity::by_token(Login::of(token), "azure-cli", "az account get-access-token"))
         }
-        Err(said) => Err(Halt::broke(Trouble::AzFailed { said })),
+        Err(said) => Err(Halt::broke(Problem::AzFailed { said })),
     }
 }
 

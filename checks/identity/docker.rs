@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::{
-    Credential, Found, Trouble,
+    Credential, Found, Problem,
     entry::password,
     helper,
     near::{Near, Reader, near, shown},
@@ -70,16 +70,16 @@ pub(super) async fn find(
     file: &Path,
     named: bool,
     understood: &Understood,
-) -> Result<Vec<Found>, Trouble> {
+) -> Result<Vec<Found>, Problem> {
     let name = file.display().to_string();
     let unusable = |said: String, key: Option<String>| {
-        cx.tell(Trouble::DockerConfigUnusable { file: name.clone(), said, key });
+        cx.tell(Problem::DockerConfigUnusable { file: name.clone(), said, key });
         Ok(vec![])
     };
     let bytes = match read(cx, file).await {
         Ok(bytes) => bytes,
-        Err(Trouble::AuthFileUnreadable { said, .. }) if !named => return unusable(said, None),
-        Err(trouble) => return Err(trouble),
+        Err(Problem::AuthFileUnreadable { said, .. }) if !named => return unusable(said, None),
+        Err(problem) => return Err(problem),
     };
     let config = match Config::read(&bytes) {
         Ok(config) => config,
@@ -88,7 +88,7 @@ pub(super) async fn find(
     let due = due(&understood.asked);
     if let Some(helper) = config.helper(due) {
         // Its word is final: docker does not look into the file besides.
-        let credential = helper::ask(helper, due).await.map_err(|said| Trouble::HelperFailed {
+        let credential = helper::ask(helper, due).await.map_err(|said| Problem::HelperFailed {
             file: name.clone(),
             helper: format!("docker-credential-{helper}"),
             said,
@@ -107,7 +107,7 @@ pub(super) async fn find(
     let entries = config.entries();
     let bad = entries.iter().find_map(|(key, entry)| Some((shown(key), held(entry).err()?)));
     if let (Some((key, said)), Some(_)) = (bad, &credential) {
-        cx.tell(Trouble::DockerConfigUnusable {
+        cx.tell(Problem::DockerConfigUnusable {
             file: name,
             said: said.to_owned(),
             key: Some(key),
@@ -131,7 +131,7 @@ fn tell_what_is_near(cx: &Cx, config: &Config, file: &str, understood: &Understo
     match near(&keys, &understood.asked, Reader::Docker) {
         Some(Near::Hash { login_server }) => understood.tell_hash_missing(cx, &login_server, &file),
         Some(Near::Key { key, differs }) => {
-            cx.tell(Trouble::DockerServerMismatch { file, key, due, differs });
+            cx.tell(Problem::DockerServerMismatch { file, key, due, differs });
         }
         None => {}
     }

@@ -3,7 +3,7 @@
 //! Where a kubelet's provider gets none it fails, and the kubelet pulls as nobody: whatever is found here is a
 //! cause only where nobody is not let in.
 
-use super::{Identity, Login, Trouble};
+use super::{Identity, Login, Problem};
 use crate::{
     kit::{
         Cx, Got, Halt,
@@ -21,7 +21,7 @@ pub(super) async fn sign_in(cx: &Cx, which: Which, around: &Surroundings) -> Got
         return Ok(Identity::nobody().called("kubelet-without-token"));
     };
     if !busy.is_empty() {
-        cx.tell(Trouble::ImdsThrottledOrFlaky { statuses: busy, answered: "gave-then" });
+        cx.tell(Problem::ImdsThrottledOrFlaky { statuses: busy, answered: "gave-then" });
     }
     let machine = Some((which, around.endpoints.clone()));
     let login = Login { named: around.named(), machine, ..Login::of(token) };
@@ -49,7 +49,7 @@ async fn token(cx: &Cx, which: &Which, around: &Surroundings) -> Got<Option<Issu
                 (Ok(issued), _) => return Ok(Some(issued)),
                 (Err(sent), Ok(_)) => {
                     let (variable, said) = (proxy.variable, sent.word());
-                    cx.tell(Trouble::ProxyImdsNotBypassed { proxy, variable, said });
+                    cx.tell(Problem::ProxyImdsNotBypassed { proxy, variable, said });
                     return Ok(None);
                 }
                 (Err(_), Err(straight)) if straight.is_its_own() => straight,
@@ -59,41 +59,41 @@ async fn token(cx: &Cx, which: &Which, around: &Surroundings) -> Got<Option<Issu
     };
     // A pod may be kept from it, or led astray, where its node is not.
     let elsewhere = around.tenant.is_some() && !is_own_network(cx).await;
-    let trouble = match refused {
+    let problem = match refused {
         Refused::Unreachable(fault) if elsewhere => {
-            return Err(Halt::broke(Trouble::ImdsUnreachable { fault }));
+            return Err(Halt::broke(Problem::ImdsUnreachable { fault }));
         }
         Refused::Stranger { status, said } if elsewhere => {
-            return Err(Halt::broke(Trouble::ImdsIntercepted { status, said }));
+            return Err(Halt::broke(Problem::ImdsIntercepted { status, said }));
         }
-        Refused::Unreachable(fault) => Trouble::ImdsUnreachable { fault },
+        Refused::Unreachable(fault) => Problem::ImdsUnreachable { fault },
         // It may take longer than we wait: the provider waits a minute.
         Refused::Silent => {
             let seconds = imds::IMDS_WAIT.as_secs();
-            return Err(Halt::broke(Trouble::ImdsSilent { seconds }));
+            return Err(Halt::broke(Problem::ImdsSilent { seconds }));
         }
         // The provider asks for longer than we do.
         Refused::Busy(statuses) => {
-            return Err(Halt::broke(Trouble::ImdsThrottledOrFlaky {
+            return Err(Halt::broke(Problem::ImdsThrottledOrFlaky {
                 statuses,
                 answered: "gave-none",
             }));
         }
         Refused::Away(status) => {
-            Trouble::ImdsThrottledOrFlaky { statuses: vec![status], answered: "provider-gives-up" }
+            Problem::ImdsThrottledOrFlaky { statuses: vec![status], answered: "provider-gives-up" }
         }
-        Refused::Stranger { status, said } => Trouble::ImdsIntercepted { status, said },
-        Refused::Several => Trouble::MiMultipleUnspecified {},
+        Refused::Stranger { status, said } => Problem::ImdsIntercepted { status, said },
+        Refused::Several => Problem::MiMultipleUnspecified {},
         Refused::NoAudience(said) => audience_unavailable(cx, which, &around.endpoints, said).await,
-        Refused::Other { status, said } => Trouble::ImdsRefuses { status, said },
+        Refused::Other { status, said } => Problem::ImdsRefuses { status, said },
         Refused::NotFound => not_found(cx, which, around.place.clone()).await,
     };
-    cx.tell(trouble);
+    cx.tell(problem);
     Ok(None)
 }
 
 /// The identity is not attached. Is another one, that is called like a kubelet's?
-async fn not_found(cx: &Cx, which: &Which, place: Place) -> Trouble {
+async fn not_found(cx: &Cx, which: &Which, place: Place) -> Problem {
     let id = which.id().to_owned();
     let attached = match which {
         Which::Unnamed => None,
@@ -103,11 +103,11 @@ async fn not_found(cx: &Cx, which: &Which, place: Place) -> Trouble {
     };
     match attached {
         Some(attached) if attached.is_called_like_a_kubelets() => {
-            Trouble::MiClientIdStale { id, attached: Box::new(attached), place }
+            Problem::MiClientIdStale { id, attached: Box::new(attached), place }
         }
         attached => {
             let attached = attached.as_ref().and_then(Principal::word).map(str::to_owned);
-            Trouble::MiNotOnVmss { id, attached, place }
+            Problem::MiNotOnVmss { id, attached, place }
         }
     }
 }
@@ -118,8 +118,8 @@ async fn audience_unavailable(
     which: &Which,
     endpoints: &Endpoints,
     said: String,
-) -> Trouble {
+) -> Problem {
     let older = imds::token_straight(cx, which, &endpoints.management).await;
     let management_known = if older.is_ok() { "yes" } else { "no" };
-    Trouble::AadAudienceUnavailable { audience: REGISTRY_AUDIENCE, said, management_known }
+    Problem::AadAudienceUnavailable { audience: REGISTRY_AUDIENCE, said, management_known }
 }

@@ -8,9 +8,9 @@ mod entry;
 mod helper;
 mod managed;
 mod near;
+mod problem;
 mod pullsecret;
 mod secret;
-mod trouble;
 
 use std::{path::Path, rc::Rc};
 
@@ -21,7 +21,7 @@ use crate::{
 };
 pub(crate) use az::AZ_WAIT;
 pub use credential::{Credential, Identity, Login};
-pub use trouble::Trouble;
+pub use problem::Problem;
 
 /// Credentials for the registry, and the key under which a file has them.
 struct Found {
@@ -109,7 +109,7 @@ async fn whoever_is_first(
 /// They were asked for, and are not there.
 fn no_node_files(cx: &Cx) -> Halt {
     let folder = cx.world.of_node("/etc/kubernetes").display().to_string();
-    Halt::broke(Trouble::NoNodeFiles { folder })
+    Halt::broke(Problem::NoNodeFiles { folder })
 }
 
 /// Nobody; but the node whose images these are may be somebody.
@@ -163,7 +163,7 @@ fn only_for_azure(cx: &Cx, understood: &Understood, signing: Got<Identity>) -> G
     let registry = understood.asked.registry.clone();
     let by_token = matches!(identity.credential, Credential::Entra(_));
     if by_token && understood.asked.host.azure().is_none() {
-        cx.tell(Trouble::NotAnAzureRegistry { registry, who: identity.name() });
+        cx.tell(Problem::NotAnAzureRegistry { registry, who: identity.name() });
         return Ok(Identity::nobody());
     }
     Ok(identity)
@@ -188,7 +188,7 @@ async fn from_file(cx: &Cx, understood: &Understood) -> Got<Option<Identity>> {
     let name = file.display().to_string();
     for Found { credential, key } in &found {
         if let (Some(key), true) = (key, entry::ends_in_newline(credential)) {
-            cx.tell(Trouble::PasswordEndsInNewline { file: name.clone(), key: key.clone() });
+            cx.tell(Problem::PasswordEndsInNewline { file: name.clone(), key: key.clone() });
         }
     }
     Ok(chain(found, &name))
@@ -204,10 +204,10 @@ fn chain(found: Vec<Found>, file: &str) -> Option<Identity> {
 }
 
 /// All of a file of credentials.
-async fn read(cx: &Cx, file: &Path) -> Result<Vec<u8>, Trouble> {
+async fn read(cx: &Cx, file: &Path) -> Result<Vec<u8>, Problem> {
     let file_name = || file.display().to_string();
     cx.world.read(file).await.map_err(|unread| {
         let said = unread.to_string();
-        Trouble::AuthFileUnreadable { file: file_name(), said }
+        Problem::AuthFileUnreadable { file: file_name(), said }
     })
 }

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use super::{
-    Found, Trouble,
+    Found, Problem,
     entry::password,
     near::{Near, Reader, near, shown},
     read,
@@ -23,9 +23,9 @@ pub(super) async fn find(
     cx: &Cx,
     file: &Path,
     understood: &Understood,
-) -> Result<Vec<Found>, Trouble> {
+) -> Result<Vec<Found>, Problem> {
     let name = file.display().to_string();
-    let malformed = |said: &str, key: Option<&str>| Trouble::PullsecretMalformed {
+    let malformed = |said: &str, key: Option<&str>| Problem::PullsecretMalformed {
         file: name.clone(),
         said: said.to_owned(),
         key: key.map(str::to_owned),
@@ -35,14 +35,14 @@ pub(super) async fn find(
     let auths = match &held {
         Held::Nothing => return Ok(vec![]),
         Held::WrongType { kind } => {
-            cx.tell(Trouble::PullsecretWrongType { file: name, kind: kind.clone() });
+            cx.tell(Problem::PullsecretWrongType { file: name, kind: kind.clone() });
             return Ok(vec![]);
         }
         Held::Config(config) => {
             let fields = Fields::of(config).ok_or_else(|| malformed("not-an-object", None))?;
             let auths = fields.map("auths").map_err(|said| malformed(said, None))?;
             if fields.get("auths").is_none() {
-                cx.tell(Trouble::PullsecretWithoutAuths { file: name, keys: legacy_keys(&fields) });
+                cx.tell(Problem::PullsecretWithoutAuths { file: name, keys: legacy_keys(&fields) });
                 return Ok(vec![]);
             }
             auths
@@ -72,7 +72,7 @@ pub(super) async fn find(
         let unused = unused
             .filter(|field| Fields::of(entry).is_some_and(|entry| entry.get(field).is_some()));
         if let Some(holds) = unused.into_iter().next() {
-            cx.tell(Trouble::PullsecretHoldsToken { file: name.clone(), key, holds });
+            cx.tell(Problem::PullsecretHoldsToken { file: name.clone(), key, holds });
         }
     }
     if matching.is_empty() {
@@ -82,7 +82,7 @@ pub(super) async fn find(
             }
             Some(Near::Key { key, differs }) => {
                 let due = asked.registry.clone();
-                cx.tell(Trouble::PullsecretServerMismatch { file: name, key, due, differs });
+                cx.tell(Problem::PullsecretServerMismatch { file: name, key, due, differs });
             }
             None => {}
         }

@@ -10,7 +10,7 @@ use crate::kit::{Asked, Cx, Got, Host, Misread, Pattern};
 #[derive(Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
-pub enum Trouble {
+pub enum Problem {
     /// It does not parse: the kubelet would not even ask a registry.
     RefInvalid {
         /// As a word.
@@ -79,7 +79,7 @@ impl Understood {
     pub(crate) fn tell_hash_missing(&self, cx: &Cx, meant: &str, file: &str) {
         let (host, meant, file) = (self.asked.host.name.clone(), meant.to_owned(), file.to_owned());
         let repaired = self.at(&meant);
-        cx.tell(Trouble::RefDnlHashMissing { host, meant, repaired, file });
+        cx.tell(Problem::RefDnlHashMissing { host, meant, repaired, file });
     }
 
     /// The same at another host.
@@ -96,21 +96,21 @@ pub async fn read(cx: &Cx) -> Got<Understood> {
     let asked = match cx.subject.asked.clone() {
         Ok(asked) => asked,
         Err(Misread::Invalid { reason, repaired }) => {
-            return Err(Trouble::RefInvalid { reason, repaired }.into());
+            return Err(Problem::RefInvalid { reason, repaired }.into());
         }
         Err(Misread::DataEndpoint { host, repaired }) => {
-            return Err(Trouble::RefDataEndpointHost { host, repaired }.into());
+            return Err(Problem::RefDataEndpointHost { host, repaired }.into());
         }
     };
     let image = asked.image.as_ref().map(ToString::to_string);
     let understood = Understood { registry: asked.registry.clone(), image, asked };
     if let Some(meant) = understood.asked.host.probably_meant() {
         let host = understood.asked.host.name.clone();
-        cx.tell(Trouble::RefRegistryTypo { host, repaired: understood.at(&meant), meant });
+        cx.tell(Problem::RefRegistryTypo { host, repaired: understood.at(&meant), meant });
     }
     if let Some((short, image)) = hub::by_default(&cx.subject.text, &understood.asked) {
         let (written, qualified) = (image, understood.at("docker.io"));
-        cx.tell(Trouble::RefWrongDefaultRegistry { written, qualified, short });
+        cx.tell(Problem::RefWrongDefaultRegistry { written, qualified, short });
     }
     Ok(understood)
 }

@@ -43,8 +43,8 @@ pub struct Cx {
 
 impl Cx {
     /// Tells the reader something that does not stop this step.
-    pub fn tell(&self, trouble: impl Findings) {
-        self.found(trouble.into());
+    pub fn tell(&self, problem: impl Findings) {
+        self.found(problem.into());
     }
 
     /// Goes on grading beside the steps that follow: the fact is handed on, this still counts.

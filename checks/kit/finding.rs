@@ -15,7 +15,7 @@ pub trait Findings: Serialize + VariantNames {
     const AREA: &'static str;
 }
 
-/// A trouble as it travels: no prose, so that it can be shown in any language.
+/// A problem as it travels: no prose, so that it can be shown in any language.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Finding {
@@ -34,14 +34,14 @@ impl Finding {
 }
 
 impl<F: Findings> From<F> for Finding {
-    fn from(trouble: F) -> Self {
-        let (name, evidence) = match serde_json::to_value(&trouble) {
+    fn from(problem: F) -> Self {
+        let (name, evidence) = match serde_json::to_value(&problem) {
             Ok(Value::String(name)) => (name, Map::new()),
             Ok(Value::Object(one)) => match one.into_iter().next() {
                 Some((name, Value::Object(fields))) => (name, fields),
-                other => unreachable!("a trouble has named fields: {other:?}"),
+                other => unreachable!("a problem has named fields: {other:?}"),
             },
-            other => unreachable!("a trouble is a plain enum: {other:?}"),
+            other => unreachable!("a problem is a plain enum: {other:?}"),
         };
         let mut evidence = Value::Object(evidence);
         tame(&mut evidence);
@@ -93,8 +93,8 @@ impl Halt {
 }
 
 impl<F: Findings> From<F> for Halt {
-    fn from(trouble: F) -> Self {
-        Halt::Failed(trouble.into())
+    fn from(problem: F) -> Self {
+        Halt::Failed(problem.into())
     }
 }
 

@@ -26,19 +26,19 @@ mod template;
 mod words;
 mod world;
 
-/// The table of areas: for each module its name, the names of its troubles and its words.
+/// The table of areas: for each module its name, the names of its problems and its words.
 #[macro_export]
 macro_rules! areas {
     ($($area:ident),+ $(,)?) => {
-        $(impl $crate::kit::Findings for $area::Trouble {
+        $(impl $crate::kit::Findings for $area::Problem {
             const AREA: &'static str = stringify!($area);
         })+
-        /// Every area: its name, the names of its troubles, its words.
+        /// Every area: its name, the names of its problems, its words.
         pub const AREAS: &[$crate::kit::Area] = &[
             $crate::kit::RUN,
             $($crate::kit::Area {
                 name: stringify!($area),
-                troubles: <$area::Trouble as strum::VariantNames>::VARIANTS,
+                problems: <$area::Problem as strum::VariantNames>::VARIANTS,
                 words: include_str!(concat!(stringify!($area), "/findings.toml")),
             }),+
         ];
@@ -50,8 +50,8 @@ macro_rules! areas {
 pub struct Area {
     /// The part of a code before the slash.
     pub name: &'static str,
-    /// The names of its troubles: the part of a code after the slash.
-    pub troubles: &'static [&'static str],
+    /// The names of its problems: the part of a code after the slash.
+    pub problems: &'static [&'static str],
     /// Its `findings.toml`.
     pub words: &'static str,
 }
@@ -59,7 +59,7 @@ pub struct Area {
 /// What can go wrong with running a step at all, whatever its area.
 pub const RUN: Area = Area {
     name: "run",
-    troubles: <plan::Trouble as strum::VariantNames>::VARIANTS,
+    problems: <plan::Problem as strum::VariantNames>::VARIANTS,
     words: include_str!("findings.toml"),
 };
 
@@ -74,7 +74,7 @@ pub use growing::Growing;
 pub use host::{Host, Role, is_private};
 pub use no_proxy::NoProxy;
 pub use pattern::{Differs, Pattern, glob_matches};
-pub use plan::{Check, Fact, Inputs, Plan, Step, Trouble as RunTrouble};
+pub use plan::{Check, Fact, Inputs, Plan, Problem as RunProblem, Step};
 pub use platform::{Fit, Platform};
 pub use printable::printable;
 pub use proxies::{Proxies, Proxy, Route};

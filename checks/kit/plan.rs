@@ -39,7 +39,7 @@ pub struct Step {
 #[derive(Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
-pub enum Trouble {
+pub enum Problem {
     /// `--skip` named it.
     LeftOut {},
     /// The check panicked: a defect of this program.
@@ -61,7 +61,7 @@ pub enum Trouble {
     Interrupted {},
 }
 
-impl Findings for Trouble {
+impl Findings for Problem {
     const AREA: &'static str = "run";
 }
 
@@ -175,7 +175,7 @@ impl Plan {
         if arises {
             return self.step(step, inputs, check);
         }
-        let skipped = Err(Halt::skipped(Trouble::LeftOut {}));
+        let skipped = Err(Halt::skipped(Problem::LeftOut {}));
         Fact { step: step.name, value: std::future::ready(skipped).boxed_local().shared() }
     }
 
@@ -227,8 +227,8 @@ async fn drive<Values, Out: Serialize + 'static>(
             let work = AssertUnwindSafe(check.run(cx.clone(), values)).catch_unwind();
             let got = match timeout(step.budget, work).await {
                 Ok(Ok(got)) => got,
-                Ok(Err(panic)) => Err(Halt::broke(Trouble::Panicked { said: said(&*panic) })),
-                Err(_) => Err(Halt::broke(Trouble::Overran { seconds: step.budget.as_secs() })),
+                Ok(Err(panic)) => Err(Halt::broke(Problem::Panicked { said: said(&*panic) })),
+                Err(_) => Err(Halt::broke(Problem::Overran { seconds: step.budget.as_secs() })),
             };
             (got, began.elapsed())
         }
@@ -240,7 +240,7 @@ async fn drive<Values, Out: Serialize + 'static>(
             End::Failed
         }
         Err(Halt::Skipped(why)) => End::Skipped { why: why.clone() },
-        Err(Halt::LeftOut) => End::Skipped { why: Trouble::LeftOut {}.into() },
+        Err(Halt::LeftOut) => End::Skipped { why: Problem::LeftOut {}.into() },
         Err(Halt::Blocked { by }) => End::Blocked { by: (*by).into() },
         Err(Halt::Broke(why)) => End::Broke { why: why.clone() },
     };
@@ -261,8 +261,8 @@ async fn finish_beside(step: Step, cx: Cx, done: Local<()>) {
         // The step has ended; that its grading did not is said beside it.
         match timeout_at(until, rest).await {
             Ok(Ok(_)) => {}
-            Ok(Err(panic)) => return cx.tell(Trouble::Panicked { said: said(&*panic) }),
-            Err(_) => return cx.tell(Trouble::Overran { seconds: step.budget.as_secs() }),
+            Ok(Err(panic)) => return cx.tell(Problem::Panicked { said: said(&*panic) }),
+            Err(_) => return cx.tell(Problem::Overran { seconds: step.budget.as_secs() }),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::{Broken, Trouble};
+use super::{Broken, Problem};
 use crate::{
     kit::{
         Cx, Got, Halt, Hasher, Platform,
@@ -90,7 +90,7 @@ impl<'a> Taking<'a> {
             let late = self.most != u64::MAX && self.began.elapsed() > SAMPLE_WAIT;
             if late && self.taken.bytes < due {
                 let (got, seconds) = (self.taken.bytes, self.began.elapsed().as_secs());
-                self.cx.tell(Trouble::Slow { host: self.host.clone(), got, seconds });
+                self.cx.tell(Problem::Slow { host: self.host.clone(), got, seconds });
                 return Ok(true);
             }
         }
@@ -115,7 +115,7 @@ impl<'a> Taking<'a> {
     pub(super) fn unclear(&self) -> Halt {
         let (host, digest) = (self.host.clone(), self.blob.digest.clone());
         let (got, of) = (self.taken.bytes, self.blob.size);
-        Halt::broke(Trouble::BlobRestUnclear(Broken {
+        Halt::broke(Problem::BlobRestUnclear(Broken {
             host,
             digest,
             got,
@@ -130,14 +130,14 @@ impl<'a> Taking<'a> {
         let (silent, seconds) = (fault == Fault::NoAnswer, BODY_WAIT.as_secs());
         let broken = Broken { host, digest, got: self.taken.bytes, of: self.blob.size, fault };
         if silent {
-            return Halt::broke(Trouble::PullProgressTimeout { seconds, broken });
+            return Halt::broke(Problem::PullProgressTimeout { seconds, broken });
         }
-        Trouble::BlobUnexpectedEof(broken).into()
+        Problem::BlobUnexpectedEof(broken).into()
     }
 
     fn other_bytes(&self, got: String) -> Halt {
         let (host, digest) = (self.host.clone(), self.blob.digest.clone());
-        Trouble::BlobDigestMismatch { host, digest, got }.into()
+        Problem::BlobDigestMismatch { host, digest, got }.into()
     }
 }
 

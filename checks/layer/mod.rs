@@ -33,7 +33,7 @@ const LONGEST_CONFIG: u64 = 8 * 1024 * 1024;
 #[derive(Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
-pub enum Trouble {
+pub enum Problem {
     /// The manifest names a blob that is not there.
     BlobMissing(Refused),
     /// The storage refuses this network.
@@ -214,7 +214,7 @@ fn remark(cx: &Cx, built_for: &Platform) {
     if wanted.rank(built_for).is_none() {
         let (wanted, built_for) = (wanted.to_string(), built_for.to_string());
         let together = format!("{wanted},{built_for}");
-        cx.tell(Trouble::OtherPlatform { wanted, built_for, together });
+        cx.tell(Problem::OtherPlatform { wanted, built_for, together });
     } else {
         Content::remark(cx, built_for);
     }
@@ -234,7 +234,7 @@ fn wanted(blobs: &[Blob], full: bool) -> Vec<&Blob> {
 impl Blobs<'_> {
     async fn config(&self, blob: &Blob, source: Option<Source>) -> Got<Vec<u8>> {
         if let Some(bytes) = blob.size.filter(|size| *size > LONGEST_CONFIG) {
-            return Err(Halt::broke(Trouble::ConfigTooLong { bytes }));
+            return Err(Halt::broke(Problem::ConfigTooLong { bytes }));
         }
         Ok(self.take(blob, source, u64::MAX, true).await?.kept)
     }
@@ -268,7 +268,7 @@ impl Blobs<'_> {
             times += 1;
         }
         if times > 0 {
-            self.cx.tell(Trouble::BlobResumed { host, times });
+            self.cx.tell(Problem::BlobResumed { host, times });
         }
         Ok(taking.taken)
     }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Refused, Trouble};
+use super::{Problem, Refused};
 use crate::{
     kit::{
         Cx, Halt, Skew,
@@ -33,8 +33,8 @@ pub struct Unsigned {
 pub(super) async fn grade(cx: &Cx, reply: Reply, blob: &Blob, target: Option<&str>) -> Halt {
     let (host, status, there) = (reply.host.clone(), reply.status, reply::date(&reply));
     let refusal = Refusal::read(reply).await;
-    if let Some(trouble) = refusal.by_its_words("GET blob").filter(|_| target.is_none()) {
-        return trouble.into();
+    if let Some(problem) = refusal.by_its_words("GET blob").filter(|_| target.is_none()) {
+        return problem.into();
     }
     let code = refusal.body.code.clone();
     let refused = Refused {
@@ -47,16 +47,16 @@ pub(super) async fn grade(cx: &Cx, reply: Reply, blob: &Blob, target: Option<&st
     // A dedicated data endpoint is no storage account: what a subnet's policy is about.
     let is_storage = host.name.contains(".blob.core.") || host.name.contains(".blob.storage.");
     match (status, code.as_str()) {
-        (404, "BlobNotFound" | "BLOB_UNKNOWN" | "NoSuchKey") => Trouble::BlobMissing(refused),
-        (429 | 500.., _) => Trouble::BlobOutage(refused),
-        (403, "AuthorizationFailure") if is_storage => Trouble::BlobServiceEndpointPolicy(refused),
+        (404, "BlobNotFound" | "BLOB_UNKNOWN" | "NoSuchKey") => Problem::BlobMissing(refused),
+        (429 | 500.., _) => Problem::BlobOutage(refused),
+        (403, "AuthorizationFailure") if is_storage => Problem::BlobServiceEndpointPolicy(refused),
         (403, "AuthenticationFailed") => {
             let until = target.and_then(until);
             let expired = until.filter(|until| there.is_some_and(|now| *until < now));
             let skew = there.and_then(|there| cx.skew(there));
-            Trouble::BlobSasRejected(Unsigned { refused, expired, there, skew })
+            Problem::BlobSasRejected(Unsigned { refused, expired, there, skew })
         }
-        _ => Trouble::BlobRefused(refused),
+        _ => Problem::BlobRefused(refused),
     }
     .into()
 }

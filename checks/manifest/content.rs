@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Manifest, Trouble, index, kind, schema1};
+use super::{Manifest, Problem, index, kind, schema1};
 use crate::{
     kit::{Cx, Got, Halt, Host, Platform},
     registry::{Refusal, Site},
@@ -84,15 +84,15 @@ impl Blob {
         let registrys = missing.is_registrys();
         let stranger = Site::stranger("GET blob", &missing);
         let refusal = Refusal::read(missing).await;
-        if let Some(trouble) = refusal.by_its_words("GET blob") {
-            return Err(trouble.into());
+        if let Some(problem) = refusal.by_its_words("GET blob") {
+            return Err(problem.into());
         }
         let body = refusal.body;
         if body.code.is_empty() && !registrys {
             return Err(stranger);
         }
         let (digest, said) = (self.digest.clone(), body.words());
-        Err(Trouble::BlobUnknown { digest, said }.into())
+        Err(Problem::BlobUnknown { digest, said }.into())
     }
 }
 
@@ -126,7 +126,7 @@ impl Content {
     pub(crate) fn remark(cx: &Cx, built_for: &Platform) {
         if let (Some(build), None) = (&built_for.build, &cx.subject.platform.build) {
             let (builds, chosen) = (vec![build.clone()], built_for.to_string());
-            cx.tell(Trouble::WindowsBuildNotAsked { builds, chosen });
+            cx.tell(Problem::WindowsBuildNotAsked { builds, chosen });
         }
     }
 
@@ -141,7 +141,7 @@ impl Content {
             return Err(kind::broken(&media_type, "layers-differ"));
         }
         let what = kind::what_is(&media_type, "");
-        Err(Trouble::NotAnImage { what, media_type }.into())
+        Err(Problem::NotAnImage { what, media_type }.into())
     }
 }
 
@@ -208,13 +208,13 @@ pub fn named(manifest: &Manifest) -> Got<Named> {
     let config_type = image.config.media_type.clone();
     if let Some(odd) = image.layers.iter().find(|layer| !kind::is_layer(&layer.media_type)) {
         let what = kind::what_is(&config_type, &odd.media_type);
-        return Err(Trouble::NotAnImage { what, media_type: odd.media_type.clone() }.into());
+        return Err(Problem::NotAnImage { what, media_type: odd.media_type.clone() }.into());
     }
     // A foreign layer is not the registry's to serve.
     let ours = image.layers.iter().filter(|layer| layer.urls.as_ref().is_none_or(Vec::is_empty));
     let blobs: Vec<_> = ours.map(Descriptor::blob).collect();
     if blobs.is_empty() && !image.layers.is_empty() {
-        return Err(Halt::broke(Trouble::ForeignLayers {}));
+        return Err(Halt::broke(Problem::ForeignLayers {}));
     }
     let (config, layers) = (Some(image.config.blob()), image.layers.len());
     Ok(Named { config, config_type, blobs, layers })
@@ -222,5 +222,5 @@ pub fn named(manifest: &Manifest) -> Got<Named> {
 
 /// Where the blobs are served from, when that is another host.
 pub fn data_host(content: &Content) -> Got<Host> {
-    content.served_by.clone().ok_or_else(|| Halt::skipped(Trouble::ServedByRegistry {}))
+    content.served_by.clone().ok_or_else(|| Halt::skipped(Problem::ServedByRegistry {}))
 }

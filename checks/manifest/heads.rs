@@ -1,7 +1,7 @@
 //! What the registry says of a manifest to HEAD, which is what containerd goes by: it takes the digest, the size and the
 //! type from there (core/remotes/docker/resolver.go, Resolve), and holds what it then gets to them.
 
-use super::{Manifest, Trouble, kind};
+use super::{Manifest, Problem, kind};
 use crate::{
     kit::{Cx, Got, net::Reply},
     token::Session,
@@ -37,7 +37,7 @@ pub(super) async fn compare(
         // What it does not say to HEAD, containerd gets for itself.
         if let Some(head) = head.filter(|head| head != get) {
             let (request, get) = (asked.to_owned(), get.clone());
-            return Err(Trouble::HeadDiffers { request, what, head, get }.into());
+            return Err(Problem::HeadDiffers { request, what, head, get }.into());
         }
     }
     Ok(manifest)

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Manifest, Trouble, content::Descriptor, get, kind, kind::lenient};
+use super::{Manifest, Problem, content::Descriptor, get, kind, kind::lenient};
 use crate::{
     kit::{Cx, Fit, Got, Halt, Platform},
     token::Session,
@@ -27,27 +27,27 @@ pub struct Entry {
 
 /// Chooses among the entries of an index, and fetches that manifest.
 pub(super) async fn child(cx: &Cx, session: &Session, index: &Manifest) -> Got<(Manifest, String)> {
-    let tell = |trouble| cx.tell(trouble);
+    let tell = |problem| cx.tell(problem);
     let Entry { digest, media_type, size, platform, together } =
         entry(index, &cx.subject.platform, tell)?;
     let Some(image) = session.image() else {
-        return Err(Halt::skipped(Trouble::NoImageAsked {}));
+        return Err(Halt::skipped(Problem::NoImageAsked {}));
     };
     match get(cx, session, image, &digest, Some(&media_type)).await? {
         Ok(manifest) if u64::try_from(size) != Ok(manifest.bytes.len() as u64) => {
             Err(kind::broken(&manifest.media_type, "size-mismatch"))
         }
         Ok(manifest) if manifest.kind == "manifest" => Ok((manifest, platform)),
-        Ok(_) => Err(Halt::broke(Trouble::IndexInIndex { platform })),
+        Ok(_) => Err(Halt::broke(Problem::IndexInIndex { platform })),
         Err(_) => {
             let repository = image.repository.clone();
-            Err(Trouble::ChildManifestGone { repository, digest, platform, together }.into())
+            Err(Problem::ChildManifestGone { repository, digest, platform, together }.into())
         }
     }
 }
 
 /// Finds the entry, and tells what not every runtime would take. Public, so that it can be fuzzed.
-pub fn entry(index: &Manifest, wanted: &Platform, tell: impl Fn(Trouble)) -> Got<Entry> {
+pub fn entry(index: &Manifest, wanted: &Platform, tell: impl Fn(Problem)) -> Got<Entry> {
     let parsed = lenient::<Index>(&index.bytes);
     let parsed = parsed.map_err(|error| kind::broken(&index.media_type, &error.to_string()));
     let entries = parsed?.manifests;
@@ -67,7 +67,7 @@ pub fn entry(index: &Manifest, wanted: &Platform, tell: impl Fn(Trouble)) -> Got
 fn choose<'a>(
     wanted: &Platform,
     entries: &'a [Descriptor],
-    tell: impl Fn(Trouble),
+    tell: impl Fn(Problem),
 ) -> Option<&'a Descriptor> {
     // An entry that does not say for whom it is comes last.
     let fits = entries.iter().filter_map(|entry| match entry.platform() {
@@ -79,11 +79,11 @@ fn choose<'a>(
     if let (Some(Fit { lesser: true, .. }), Some(chosen)) = (fit, &chosen) {
         let (wanted, chosen) = (wanted.to_string(), chosen.to_string());
         let together = format!("{wanted},{chosen}");
-        tell(Trouble::LesserPlatform { wanted, chosen, together });
+        tell(Problem::LesserPlatform { wanted, chosen, together });
     }
     let builds = builds(wanted, entries);
     if let (None, Some(chosen), false) = (&wanted.build, chosen, builds.is_empty()) {
-        tell(Trouble::WindowsBuildNotAsked { builds, chosen: chosen.to_string() });
+        tell(Problem::WindowsBuildNotAsked { builds, chosen: chosen.to_string() });
     }
     Some(best)
 }
@@ -96,15 +96,15 @@ fn nothing(wanted: &Platform, index: &Manifest, entries: &[Descriptor]) -> Halt 
         let attests = entries.iter().any(Descriptor::attests);
         let what = if attests { "attestation" } else { "artifact" };
         let media_type = format!("{}: unknown/unknown", index.media_type);
-        return Trouble::NotAnImage { what, media_type }.into();
+        return Problem::NotAnImage { what, media_type }.into();
     }
     let builds = builds(wanted, entries);
     let wanted_name = wanted.to_string();
     if wanted.build.is_some() && !builds.is_empty() {
-        return Trouble::PlatformWindowsBuild { wanted: wanted_name, builds }.into();
+        return Problem::PlatformWindowsBuild { wanted: wanted_name, builds }.into();
     }
     let together = [&offered[..], std::slice::from_ref(&wanted_name)].concat().join(",");
-    Trouble::PlatformNoMatch { wanted: wanted_name, offered, together }.into()
+    Problem::PlatformNoMatch { wanted: wanted_name, offered, together }.into()
 }
 
 /// For which builds of Windows there is something, the processor being the one that is needed.

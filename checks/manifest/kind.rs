@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::{Manifest, Trouble};
+use super::{Manifest, Problem};
 use crate::kit::{Got, Halt};
 
 /// Takes what was sent for a manifest, when it is one. Public, so that it can be fuzzed.
@@ -25,7 +25,7 @@ pub fn read(digest: String, content_type: String, bytes: Vec<u8>) -> Got<Manifes
         (None, Some(_)) => "manifest",
         // What ORAS and others wrote before artifacts were images, too.
         (None, None) if called.contains("artifact.manifest") => {
-            return Err(Trouble::NotAnImage { what: "artifact", media_type }.into());
+            return Err(Problem::NotAnImage { what: "artifact", media_type }.into());
         }
         (None, None) => return Err(broken(&media_type, "no-layers")),
     };
@@ -38,7 +38,7 @@ pub fn read(digest: String, content_type: String, bytes: Vec<u8>) -> Got<Manifes
 /// Says that it is no manifest, and why.
 pub(super) fn broken(media_type: &str, said: &str) -> Halt {
     let (media_type, said) = (media_type.to_owned(), said.to_owned());
-    Trouble::NotAManifest { media_type, said }.into()
+    Problem::NotAManifest { media_type, said }.into()
 }
 
 /// A media type without its parameters.

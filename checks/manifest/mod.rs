@@ -36,7 +36,7 @@ const NEAREST_WAIT: Duration = Duration::from_secs(3);
 #[derive(Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
-pub enum Trouble {
+pub enum Problem {
     /// Only a login server was named.
     NoImageAsked {},
     /// The registry serves the blobs itself: there is no other host to look at.
@@ -200,7 +200,7 @@ pub struct Manifest {
 /// Fetches what the image's name stands for.
 pub async fn fetch(cx: &Cx, session: &Session) -> Got<Manifest> {
     let Some(image) = session.image() else {
-        return Err(Halt::skipped(Trouble::NoImageAsked {}));
+        return Err(Halt::skipped(Problem::NoImageAsked {}));
     };
     let head = Request::manifest(Method::HEAD, &image.repository, &image.reference);
     let asked = format!("HEAD {}", head.target);
@@ -236,7 +236,7 @@ async fn get(
     let claimed = reply.header("docker-content-digest").map(str::to_owned);
     let bytes = reply.read(LONGEST).await.map_err(|fault| match fault {
         Fault::NoAnswer => Site::unfinished(&session.site().host, &asked),
-        fault => Trouble::Unreadable { request: asked, fault }.into(),
+        fault => Problem::Unreadable { request: asked, fault }.into(),
     })?;
     let wanted = if reference.contains(':') { Some(reference.to_owned()) } else { claimed };
     if let Some(old) = schema1::read(cx, &media_type, &bytes, wanted.as_deref())? {
@@ -244,7 +244,7 @@ async fn get(
     }
     let got = digest(wanted.as_deref().unwrap_or("sha256:"), &bytes);
     if let Some(wanted) = wanted.filter(|wanted| *wanted != got) {
-        return Err(Trouble::DigestMismatch { wanted, got }.into());
+        return Err(Problem::DigestMismatch { wanted, got }.into());
     }
     kind::read(got, media_type, bytes).map(Ok)
 }
@@ -255,8 +255,8 @@ async fn missing(cx: &Cx, session: &Session, image: &Image, reply: Reply) -> Hal
     let registrys = reply.is_registrys();
     let stranger = Site::stranger("GET manifest", &reply);
     let refusal = Refusal::read(reply).await;
-    if let Some(trouble) = refusal.by_its_words("GET manifest") {
-        return trouble.into();
+    if let Some(problem) = refusal.by_its_words("GET manifest") {
+        return problem.into();
     }
     let body = refusal.body;
     if body.code.is_empty() && !registrys {
@@ -264,10 +264,10 @@ async fn missing(cx: &Cx, session: &Session, image: &Image, reply: Reply) -> Hal
     }
     let said = body.words();
     if let (true, Some(said)) = (body.code == "NAME_UNKNOWN", said.clone()) {
-        return Trouble::RepositoryNotFound { repository, said }.into();
+        return Problem::RepositoryNotFound { repository, said }.into();
     }
     if image.is_digest() {
-        return Trouble::ImageDigestGone { repository, digest: reference }.into();
+        return Problem::ImageDigestGone { repository, digest: reference }.into();
     }
     let nearest = tags::nearest(cx, session, image);
     // Helpful, and no more than that: what is certain already does not wait for it.
@@ -276,5 +276,5 @@ async fn missing(cx: &Cx, session: &Session, image: &Image, reply: Reply) -> Hal
         let asked = cx.subject.asked.as_ref().ok()?;
         Some(format!("{}/{repository}:{tag}", asked.registry))
     });
-    Trouble::ImageTagNotFound { repository, tag: reference, said, nearest, repaired }.into()
+    Problem::ImageTagNotFound { repository, tag: reference, said, nearest, repaired }.into()
 }

@@ -7,7 +7,7 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Deserialize;
 
-use super::{Blob, Manifest, Trouble, kind};
+use super::{Blob, Manifest, Problem, kind};
 use crate::kit::{Cx, Got, digest};
 
 /// What the registry must call it.
@@ -53,7 +53,7 @@ pub(super) fn read(
     // containerd takes a plain text for this format, as some registry once called it.
     let called_so = [SIGNED, "text/plain"].contains(&media_type.as_str());
     if old.signatures.is_empty() || !called_so {
-        return Err(Trouble::ManifestSchema1Unsigned { media_type }.into());
+        return Err(Problem::ManifestSchema1Unsigned { media_type }.into());
     }
     let Some(payload) = payload(bytes, &old.signatures[0]) else {
         return Err(kind::broken(&media_type, "bad-signature"));
@@ -64,7 +64,7 @@ pub(super) fn read(
     let got = digest(wanted.unwrap_or("sha256:"), &payload);
     let proven = wanted.is_some_and(|wanted| wanted == got);
     let verified = if proven { "digest-verified" } else { "digest-not-verified" };
-    cx.tell(Trouble::ManifestSchema1 { media_type: media_type.clone(), verified });
+    cx.tell(Problem::ManifestSchema1 { media_type: media_type.clone(), verified });
     let digest = wanted.map_or(got, str::to_owned);
     Ok(Some(Manifest { digest, media_type, bytes: bytes.to_vec(), kind: "schema1" }))
 }

@@ -18,7 +18,7 @@ struct Listed {
     tags: Option<Vec<String>>,
 }
 
-/// The nearest tags; none when listing is not allowed, which is no trouble of the pull's.
+/// The nearest tags; none when listing is not allowed, which is no problem of the pull's.
 pub(super) async fn nearest(cx: &Cx, session: &Session, image: &Image) -> Vec<String> {
     let target = format!("/v2/{}/tags/list?n=1000", image.repository);
     let Ok(reply) = session.ask_beyond(cx, Request::new(Method::GET, target)).await else {

@@ -8,7 +8,7 @@ use futures::{
 };
 use tokio::time::timeout;
 
-use super::{AROUND_WAIT, ByProxy, Trouble, Unreached, unreached};
+use super::{AROUND_WAIT, ByProxy, Problem, Unreached, unreached};
 use crate::kit::{
     Cx, Host, Role, Route, is_private,
     net::{Fault, Stage, proxy, reach, tls},
@@ -20,7 +20,7 @@ const ELSEWHERE: [&str; 3] =
     ["mcr.microsoft.com", "login.microsoftonline.com", "management.azure.com"];
 
 /// Says what is wrong, with a look at what else is open.
-pub(super) async fn judge(cx: &Cx, host: &Host, tried: Vec<(SocketAddr, Fault)>) -> Trouble {
+pub(super) async fn judge(cx: &Cx, host: &Host, tried: Vec<(SocketAddr, Fault)>) -> Problem {
     let no_ipv6 =
         |(address, fault): &(SocketAddr, Fault)| address.is_ipv6() && *fault == Fault::NoRoute;
     let unusable = !tried.is_empty() && tried.iter().all(no_ipv6);
@@ -28,14 +28,14 @@ pub(super) async fn judge(cx: &Cx, host: &Host, tried: Vec<(SocketAddr, Fault)>)
     let refused = tried.iter().any(|(_, fault)| *fault == Fault::Refused);
     let unreached = unreached(host, tried);
     if unusable {
-        return Trouble::Ipv6Unusable(unreached);
+        return Problem::Ipv6Unusable(unreached);
     }
     // Only Azure's registries are known to have private endpoints; elsewhere it is just an address.
     let azures = host.acr().is_some();
     if private && azures {
         return match host.role {
-            Role::Data => Trouble::DataEndpointBlocked(unreached),
-            _ => Trouble::PrivateAddressUnreachable(unreached),
+            Role::Data => Problem::DataEndpointBlocked(unreached),
+            _ => Problem::PrivateAddressUnreachable(unreached),
         };
     }
     // Without TLS a proxy opens no tunnel, so that it answers proves nothing of the host.
@@ -43,14 +43,14 @@ pub(super) async fn judge(cx: &Cx, host: &Host, tried: Vec<(SocketAddr, Fault)>)
         && !host.plain
         && let Some(by_proxy) = by_proxy(cx, host).await
     {
-        return Trouble::ProxyRequired { unreached, by_proxy };
+        return Problem::ProxyRequired { unreached, by_proxy };
     }
     match host.role {
-        Role::Data if azures => Trouble::DataEndpointBlocked(unreached),
-        Role::Data => Trouble::BlobEndpointBlocked(unreached),
+        Role::Data if azures => Problem::DataEndpointBlocked(unreached),
+        Role::Data => Problem::BlobEndpointBlocked(unreached),
         // What else a node needs is asked only where it may say something of the way out: not of a host in
         // this network, nor where somebody answered, for then there is a way.
-        _ if private || refused => Trouble::TcpEgressBlocked(unreached),
+        _ if private || refused => Problem::TcpEgressBlocked(unreached),
         _ => egress(cx, unreached).await,
     }
 }
@@ -85,7 +85,7 @@ async fn by_proxy(cx: &Cx, host: &Host) -> Option<ByProxy> {
 }
 
 /// Is it this host alone that is not reached, or everything?
-async fn egress(cx: &Cx, mut unreached: Unreached) -> Trouble {
+async fn egress(cx: &Cx, mut unreached: Unreached) -> Problem {
     let looks =
         ELSEWHERE.into_iter().filter(|name| *name != unreached.host).map(|name| async move {
             let looking = reach(cx, name, 443);
@@ -104,7 +104,7 @@ async fn egress(cx: &Cx, mut unreached: Unreached) -> Trouble {
     // One host that is closed too may be closed for a reason of its own.
     if unreached.elsewhere.is_none() && closed.len() > 1 {
         let others = closed.iter().map(|(name, _)| (*name).to_owned()).collect();
-        return Trouble::TcpOutboundNone { unreached, others };
+        return Problem::TcpOutboundNone { unreached, others };
     }
-    Trouble::TcpEgressBlocked(unreached)
+    Problem::TcpEgressBlocked(unreached)
 }

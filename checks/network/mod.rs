@@ -26,7 +26,7 @@ pub(crate) const AROUND_WAIT: Duration = Duration::from_secs(4);
 #[derive(Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
-pub enum Trouble {
+pub enum Problem {
     /// No address of the registry accepts a connection.
     TcpEgressBlocked(Unreached),
     /// The same for an Azure registry whose addresses are all private: a private endpoint's.
@@ -130,7 +130,7 @@ async fn try_the_rest(
     // A machine without IPv6 is none the worse for a name that has it too: clients step over it.
     tried.retain(|(address, fault)| address.is_ipv4() || *fault != Fault::NoRoute);
     if !tried.is_empty() {
-        cx.tell(Trouble::AddressUnreachable(unreached(&names.host, tried)));
+        cx.tell(Problem::AddressUnreachable(unreached(&names.host, tried)));
     }
 }
 

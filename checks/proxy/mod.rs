@@ -27,7 +27,7 @@ const PAST_WAIT: Duration = Duration::from_secs(3);
 #[derive(Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
-pub enum Trouble {
+pub enum Problem {
     /// None is set for such a host.
     NotForThis {
         /// The host.
@@ -152,13 +152,13 @@ pub async fn tunnel(cx: &Cx, host: &Host) -> Got<Reached> {
     }
     let proxy = match cx.world.proxies.route(host) {
         Route::Direct => {
-            return Err(Halt::skipped(Trouble::NotForThis { host: host.name.clone() }));
+            return Err(Halt::skipped(Problem::NotForThis { host: host.name.clone() }));
         }
         Route::Exempt(entry) => {
-            return Err(Halt::skipped(Trouble::Exempt { host: host.name.clone(), entry }));
+            return Err(Halt::skipped(Problem::Exempt { host: host.name.clone(), entry }));
         }
         Route::Nowhere(variable) => {
-            return Err(Trouble::UrlUnusable { variable, host: host.name.clone() }.into());
+            return Err(Problem::UrlUnusable { variable, host: host.name.clone() }.into());
         }
         Route::Through(proxy) => proxy,
     };
@@ -174,25 +174,25 @@ pub async fn tunnel(cx: &Cx, host: &Host) -> Got<Reached> {
 
 fn judge(at: At, none: NoTunnel) -> Halt {
     match none {
-        NoTunnel::NotSpoken => Halt::broke(Trouble::SocksNotSpoken(at)),
+        NoTunnel::NotSpoken => Halt::broke(Problem::SocksNotSpoken(at)),
         NoTunnel::Unreachable(unopened) => {
             let stage = unopened.stage.word();
-            Trouble::Unreachable { at, stage, fault: unopened.fault }.into()
+            Problem::Unreachable { at, stage, fault: unopened.fault }.into()
         }
         NoTunnel::NoAnswer(Fault::NoAnswer) => {
-            Halt::broke(Trouble::Silent { at, seconds: HTTP_WAIT.as_secs() })
+            Halt::broke(Problem::Silent { at, seconds: HTTP_WAIT.as_secs() })
         }
-        NoTunnel::NoAnswer(fault) => Trouble::NoAnswer { at, fault }.into(),
+        NoTunnel::NoAnswer(fault) => Problem::NoAnswer { at, fault }.into(),
         NoTunnel::Refused(refusal) if refusal.status == 407 => {
             let shown = if at.proxy.url.credentials.is_some() { "yes" } else { "no" };
             let wants = refusal.header("proxy-authenticate").map(str::to_owned);
-            Trouble::AsksForSignIn { at, shown, wants }.into()
+            Problem::AsksForSignIn { at, shown, wants }.into()
         }
         NoTunnel::Refused(refusal) => {
             let refused = refused(at, &refusal);
             match refused.status {
-                500.. => Trouble::CannotReachHost(refused).into(),
-                _ => Trouble::DeniesHost(refused).into(),
+                500.. => Problem::CannotReachHost(refused).into(),
+                _ => Problem::DeniesHost(refused).into(),
             }
         }
     }
@@ -206,7 +206,7 @@ fn refused(at: At, refusal: &Refusal) -> Refused {
 /// What is odd about the variables themselves, whatever becomes of the host.
 fn look_at_the_variables(cx: &Cx, host: &Host) {
     for variable in &cx.world.proxies.ignored {
-        cx.tell(Trouble::UrlIgnored { variable });
+        cx.tell(Problem::UrlIgnored { variable });
     }
     // Where the kubelet may sign in, it asks the metadata service with this environment or one like it.
     if (cx.world.in_pod || cx.world.on_node)
@@ -214,7 +214,7 @@ fn look_at_the_variables(cx: &Cx, host: &Host) {
         && let Some(proxy) = imds::proxy(cx)
     {
         let variable = proxy.variable;
-        cx.tell(Trouble::ImdsNotBypassed { proxy, variable });
+        cx.tell(Problem::ImdsNotBypassed { proxy, variable });
     }
 }
 
@@ -243,6 +243,6 @@ async fn look_past(cx: Cx, proxy: Rc<Proxy>, host: Host) {
         let (at, address) = (At::new(&proxy, &host), address.to_string());
         let labels: Vec<_> = host.name.rsplitn(3, '.').take(2).collect();
         let exempt = labels.iter().rev().fold(String::new(), |all, label| format!("{all}.{label}"));
-        cx.tell(Trouble::InterceptsPrivate { at, address, exempt });
+        cx.tell(Problem::InterceptsPrivate { at, address, exempt });
     }
 }

@@ -27,7 +27,7 @@ pub use site::Site;
 #[derive(Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
-pub enum Trouble {
+pub enum Problem {
     /// What answers does not ask for a sign-in as a registry does.
     ChallengeInvalid {
         /// Who answered.
@@ -280,7 +280,7 @@ pub async fn challenge(
         // Whoever we were sent on to is not who our credentials are for.
         401 if reply.host != site.host => {
             let (host, elsewhere) = (site.host.to_string(), reply.host.to_string());
-            return Err(Halt::broke(Trouble::SignInElsewhere { host, elsewhere }));
+            return Err(Halt::broke(Problem::SignInElsewhere { host, elsewhere }));
         }
         401 => wants(&reply).ok_or_else(|| Site::stranger(&said, &reply))?,
         200 if reply.is_registrys() => Wants::Nothing,

@@ -1,6 +1,6 @@
 //! A refusal: who refuses, in which words, and what that means whatever was asked for.
 
-use super::{Refused, Rules, Trouble};
+use super::{Problem, Refused, Rules};
 use crate::kit::{
     Halt, Host,
     net::{ErrorBody, Reply},
@@ -36,11 +36,11 @@ impl Refusal {
     }
 
     /// What the registry itself calls the reason, whatever the status.
-    pub(crate) fn by_its_words(&self, asked: &str) -> Option<Trouble> {
+    pub(crate) fn by_its_words(&self, asked: &str) -> Option<Problem> {
         if self.body.code == "REGISTRY_DISALLOWED_OPERATION" {
-            return Some(Trouble::ImageReadDisabled(self.refused(asked)));
+            return Some(Problem::ImageReadDisabled(self.refused(asked)));
         }
-        self.rules().map(Trouble::NetworkRules)
+        self.rules().map(Problem::NetworkRules)
     }
 
     /// The refusal of the network rules, where it is theirs.
@@ -51,18 +51,18 @@ impl Refusal {
         is_theirs.then_some(Rules { host, client_ip, correlation, connections })
     }
 
-    fn by_its_status(&self, asked: &str) -> Trouble {
+    fn by_its_status(&self, asked: &str) -> Problem {
         let refused = self.refused(asked);
         match self.status {
             429 => self.throttled(refused),
-            401 | 403 => Trouble::Forbidden(refused),
-            500.. => Trouble::Outage(refused),
-            _ => Trouble::Unexpected(refused),
+            401 | 403 => Problem::Forbidden(refused),
+            500.. => Problem::Outage(refused),
+            _ => Problem::Unexpected(refused),
         }
     }
 
     /// Whose limit it is: that of the registry behind a cache rule, a public one's, Azure's, or another's.
-    fn throttled(&self, refused: Refused) -> Trouble {
+    fn throttled(&self, refused: Refused) -> Problem {
         let said = &self.body.message;
         let public = ["docker.io", "docker.com", "mcr.microsoft.com"];
         let is_public = public.iter().any(|domain| {
@@ -71,8 +71,8 @@ impl Refusal {
         });
         if self.host.acr().is_some() {
             return match after(said, "source registry for cache rule '", "'") {
-                Some(rule) => Trouble::ArtifactCacheUpstream { rule, refused },
-                None => Trouble::AcrThrottled429(refused),
+                Some(rule) => Problem::ArtifactCacheUpstream { rule, refused },
+                None => Problem::AcrThrottled429(refused),
             };
         }
         // A mirror hands on what Docker Hub said to it.
@@ -80,9 +80,9 @@ impl Refusal {
         let is_hub = dockers || self.host.name.contains("docker");
         if is_public || dockers {
             let hub = is_hub.then(|| "docker.io".to_owned());
-            Trouble::McrOrDockerhub429 { hub, refused }
+            Problem::McrOrDockerhub429 { hub, refused }
         } else {
-            Trouble::Throttled(refused)
+            Problem::Throttled(refused)
         }
     }
 
@@ -134,8 +134,8 @@ mod tests {
     #[test]
     fn whose_limit_it_is() {
         let code = |host, said| {
-            let trouble = refusal(host, 429, said).by_its_status("GET /v2/");
-            crate::kit::Finding::from(trouble).code
+            let problem = refusal(host, 429, said).by_its_status("GET /v2/");
+            crate::kit::Finding::from(problem).code
         };
         let rule = "too many requests to source registry for cache rule 'hub'. CorrelationId: 1";
         assert_eq!(code("contoso.azurecr.io", rule), "registry/artifact-cache-upstream");

@@ -4,7 +4,7 @@ use std::{cell::Cell, net::IpAddr, time::Duration};
 
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{Elsewhere, Refusal, Trouble};
+use super::{Elsewhere, Problem, Refusal};
 use crate::{
     kit::{
         Cx, Got, Halt, Host, Role, is_private,
@@ -102,12 +102,12 @@ impl Site {
         match sampling.ok().flatten() {
             Some(reply) => {
                 self.settling.set(true);
-                cx.tell(Trouble::AcrFirewallPropagating { host, refused });
+                cx.tell(Problem::AcrFirewallPropagating { host, refused });
                 Ok(reply)
             }
             // It was let in before: neither yes nor no, as long as that goes on.
             None if self.settling.get() => {
-                Err(Halt::broke(Trouble::AcrFirewallPropagating { host, refused }))
+                Err(Halt::broke(Problem::AcrFirewallPropagating { host, refused }))
             }
             None => {
                 refusal.connections = refused;
@@ -153,7 +153,7 @@ impl Site {
     pub(crate) fn stranger(asked: &str, reply: &Reply) -> Halt {
         let header = reply.header("www-authenticate").map(|h| format!("WWW-Authenticate: {h}"));
         let kind = || reply.header("content-type").map(|kind| format!("Content-Type: {kind}"));
-        Trouble::ChallengeInvalid {
+        Problem::ChallengeInvalid {
             host: reply.host.to_string(),
             request: asked.to_owned(),
             status: reply.status,
@@ -182,7 +182,7 @@ impl Site {
             (host, request.target) = (next, target);
         }
         let (host, request) = (first.to_string(), asked.to_owned());
-        Err(Trouble::RedirectLoop { host, request, hops: HOPS }.into())
+        Err(Problem::RedirectLoop { host, request, hops: HOPS }.into())
     }
 
     /// Asks a host, and again where it ends the connection instead of answering: the newest containerd does
@@ -197,12 +197,12 @@ impl Site {
         let line = self.lines.to(cx, host).await.map_err(|unopened| -> Halt {
             let elsewhere = Elsewhere { host: host.to_string(), fault: unopened.fault };
             if !unopened.certain {
-                return Halt::broke(Trouble::OtherHostUndecided(elsewhere));
+                return Halt::broke(Problem::OtherHostUndecided(elsewhere));
             }
             match unopened.stage {
-                Stage::Dns => Trouble::OtherHostUnresolved(elsewhere).into(),
-                Stage::Tcp | Stage::Proxy => Trouble::OtherHostUnreachable(elsewhere).into(),
-                Stage::Tls => Trouble::OtherHostUntrusted(elsewhere).into(),
+                Stage::Dns => Problem::OtherHostUnresolved(elsewhere).into(),
+                Stage::Tcp | Stage::Proxy => Problem::OtherHostUnreachable(elsewhere).into(),
+                Stage::Tls => Problem::OtherHostUntrusted(elsewhere).into(),
             }
         })?;
         let asked = format!("{} {}", request.method, path(&request.target));
@@ -241,7 +241,7 @@ impl Site {
     fn judge(&self, asked: &str, refusal: Refusal) -> Halt {
         match (refusal.rules(), self.past_private_endpoint) {
             (Some(rules), Some(address)) => {
-                Trouble::PrivateEndpointBypassed { rules, address }.into()
+                Problem::PrivateEndpointBypassed { rules, address }.into()
             }
             _ => refusal.grade(asked),
         }
@@ -273,11 +273,11 @@ async fn join(cx: &Cx, reached: &Reached, secured: Option<&Secured>) -> Got<Line
 fn no_answer(host: &Host, asked: &str, fault: Fault) -> Halt {
     let (name, request) = (host.to_string(), asked.to_owned());
     if let Fault::Alert(alert) = fault {
-        return Trouble::EndedByAlert { host: name, alert }.into();
+        return Problem::EndedByAlert { host: name, alert }.into();
     }
     match host.role {
-        Role::Data => Trouble::DataHostNoAnswer { host: name, fault }.into(),
-        _ => Trouble::NoAnswer { host: name, request, fault }.into(),
+        Role::Data => Problem::DataHostNoAnswer { host: name, fault }.into(),
+        _ => Problem::NoAnswer { host: name, request, fault }.into(),
     }
 }
 
@@ -291,7 +291,7 @@ fn understood(mut reply: Reply) -> Got<Reply> {
     match packed.filter(|_| matches!(reply.status, 200 | 206)) {
         Some(packed) => {
             let (host, encoding) = (reply.host.to_string(), packed.to_owned());
-            Err(Halt::broke(Trouble::Encoded { host, encoding }))
+            Err(Halt::broke(Problem::Encoded { host, encoding }))
         }
         None => Ok(reply),
     }
@@ -301,7 +301,7 @@ fn understood(mut reply: Reply) -> Got<Reply> {
 fn remark(cx: &Cx, host: &Host, failed: Vec<String>, reply: &Reply) {
     if !failed.is_empty() {
         let (host, then) = (host.to_string(), reply.status);
-        cx.tell(Trouble::Unsteady { host, failed, then });
+        cx.tell(Problem::Unsteady { host, failed, then });
     }
 }
 
@@ -309,8 +309,8 @@ fn remark(cx: &Cx, host: &Host, failed: Vec<String>, reply: &Reply) {
 fn silent(host: &Host, asked: &str, waited: Duration) -> Halt {
     let (name, request, seconds) = (host.to_string(), asked.to_owned(), waited.as_secs());
     Halt::broke(match host.role {
-        Role::Data => Trouble::DataHostSilent { host: name, seconds },
-        _ => Trouble::Silent { host: name, request, seconds },
+        Role::Data => Problem::DataHostSilent { host: name, seconds },
+        _ => Problem::Silent { host: name, request, seconds },
     })
 }
 

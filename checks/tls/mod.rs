@@ -47,7 +47,7 @@ impl At {
 #[derive(Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
-pub enum Trouble {
+pub enum Problem {
     /// Nobody who is trusted here signed the certificate.
     UnknownCa {
         /// The host.
@@ -165,7 +165,7 @@ impl Secured {
 pub async fn secure(cx: &Cx, reached: &Reached) -> Got<Secured> {
     let host = &reached.host;
     if host.plain {
-        return Err(Halt::skipped(Trouble::PlainHttp {}));
+        return Err(Halt::skipped(Problem::PlainHttp {}));
     }
     let refusal = match reached.stream(cx).await {
         Err(fault) => Refusal::Broken(fault),
@@ -178,42 +178,42 @@ pub async fn secure(cx: &Cx, reached: &Reached) -> Got<Secured> {
     };
     match refusal {
         Refusal::Broken(Fault::NotTls) if host.may_be_plain() => {
-            Err(Halt::skipped(Trouble::PlainHttpHere {}))
+            Err(Halt::skipped(Problem::PlainHttpHere {}))
         }
         refusal if !refusal.is_certain() => {
             let said = match &refusal {
                 Refusal::Untrusted(why, _) => why.to_string(),
                 _ => Fault::from(refusal).word().to_owned(),
             };
-            Err(Halt::broke(Trouble::Incompatible { at: At::of(reached), said }))
+            Err(Halt::broke(Problem::Incompatible { at: At::of(reached), said }))
         }
         Refusal::Broken(fault) => Err(broken(reached, fault).into()),
-        Refusal::Alert(alert) => Err(Trouble::Refused { at: At::of(reached), alert }.into()),
+        Refusal::Alert(alert) => Err(Problem::Refused { at: At::of(reached), alert }.into()),
         Refusal::Untrusted(why, seen) => Err(judge(cx, reached, why, seen).await.into()),
     }
 }
 
-fn broken(reached: &Reached, fault: Fault) -> Trouble {
+fn broken(reached: &Reached, fault: Fault) -> Problem {
     let at = At::of(reached);
     match (fault, reached.host.role) {
-        (Fault::NotTls, _) => Trouble::NotTls { at },
-        (fault, Role::Data) => Trouble::BlobEndpointReset { at, fault },
-        (fault, _) => Trouble::Reset { at, fault },
+        (Fault::NotTls, _) => Problem::NotTls { at },
+        (fault, Role::Data) => Problem::BlobEndpointReset { at, fault },
+        (fault, _) => Problem::Reset { at, fault },
     }
 }
 
 /// Says what is wrong with a certificate.
-async fn judge(cx: &Cx, reached: &Reached, why: CertificateError, seen: Certificate) -> Trouble {
+async fn judge(cx: &Cx, reached: &Reached, why: CertificateError, seen: Certificate) -> Problem {
     use CertificateError as Why;
     let at = At::of(reached);
     match why {
-        Why::UnknownIssuer => Trouble::UnknownCa { at, issuer: seen.issuer },
+        Why::UnknownIssuer => Problem::UnknownCa { at, issuer: seen.issuer },
         Why::NotValidForName | Why::NotValidForNameContext { .. } => {
             let address = match (reached.way.address(), reached.way.proxy()) {
                 (None, Some(proxy)) => proxy.to_string(),
                 (address, _) => address.map(|a| a.ip().to_string()).unwrap_or_default(),
             };
-            Trouble::HostnameMismatch { at, names: seen.names, address }
+            Problem::HostnameMismatch { at, names: seen.names, address }
         }
         Why::Expired
         | Why::ExpiredContext { .. }
@@ -221,21 +221,21 @@ async fn judge(cx: &Cx, reached: &Reached, why: CertificateError, seen: Certific
         | Why::NotValidYetContext { .. } => out_of_date(cx, reached, seen).await,
         other => {
             let said = other.to_string();
-            Trouble::CertificateInvalid { at, said, issuer: seen.issuer }
+            Problem::CertificateInvalid { at, said, issuer: seen.issuer }
         }
     }
 }
 
 /// Is the certificate out of date, or this clock? The host's own clock decides.
-async fn out_of_date(cx: &Cx, reached: &Reached, seen: Certificate) -> Trouble {
+async fn out_of_date(cx: &Cx, reached: &Reached, seen: Certificate) -> Problem {
     let at = At::of(reached);
     let there = timeout(DATE_WAIT, date_unverified(cx, reached)).await.ok().flatten();
     let valid = |time: &Timestamp| (seen.not_before..=seen.not_after).contains(time);
     match there.filter(valid).and_then(|there| Some((there, cx.skew(there)?))) {
-        Some((there, skew)) => Trouble::ClockSkew { at, here: cx.now(), there, skew },
+        Some((there, skew)) => Problem::ClockSkew { at, here: cx.now(), there, skew },
         None => {
             let Certificate { not_before, not_after, issuer, .. } = seen;
-            Trouble::CertificateExpired { at, not_before, not_after, issuer }
+            Problem::CertificateExpired { at, not_before, not_after, issuer }
         }
     }
 }

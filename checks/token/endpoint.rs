@@ -8,7 +8,7 @@ use hyper::Method;
 use serde_json::Value;
 use url::form_urlencoded;
 
-use super::{LONGEST, Session, Trouble, realm::Realm};
+use super::{LONGEST, Problem, Session, realm::Realm};
 use crate::{
     identity::Credential,
     kit::{
@@ -56,8 +56,8 @@ async fn issued(cx: &Cx, session: &Session, server: &Server, reply: Reply) -> Go
     let asked = format!("token from {}", server.host);
     if !(200..300).contains(&status) {
         let refusal = Refusal::read(reply).await;
-        if let Some(trouble) = refusal.by_its_words(&asked) {
-            return Err(trouble.into());
+        if let Some(problem) = refusal.by_its_words(&asked) {
+            return Err(problem.into());
         }
         return Err(match (status, &session.identity.credential) {
             // A refusal is a 401, with or without a body; docker-registry's servers say 400 too.
@@ -67,7 +67,7 @@ async fn issued(cx: &Cx, session: &Session, server: &Server, reply: Reply) -> Go
         });
     }
     let no_token = |said: &str| -> Halt {
-        Trouble::NoToken { host: server.host.to_string(), status, said: said.to_owned() }.into()
+        Problem::NoToken { host: server.host.to_string(), status, said: said.to_owned() }.into()
     };
     let body = reply.read(LONGEST).await.map_err(|fault| match fault {
         Fault::NoAnswer => Site::unfinished(&server.host, &asked),

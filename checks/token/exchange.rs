@@ -10,7 +10,7 @@ use hyper::Method;
 use serde::Serialize;
 use url::form_urlencoded;
 
-use super::{LONGEST, Trouble, realm::Realm};
+use super::{LONGEST, Problem, realm::Realm};
 use crate::{
     identity::{Identity, Login},
     kit::{
@@ -75,9 +75,9 @@ pub(super) async fn trade(
     identity: &Identity,
     login: &Rc<Login>,
 ) -> Got<Secret> {
-    let not_taken = |trouble: Trouble| {
-        cx.tell(trouble);
-        Halt::skipped(Trouble::NotTaken {})
+    let not_taken = |problem: Problem| {
+        cx.tell(problem);
+        Halt::skipped(Problem::NotTaken {})
     };
     let host = site.host.to_string();
     let providers = match &login.named {
@@ -94,7 +94,7 @@ pub(super) async fn trade(
             return Ok(token);
         }
         Err(NotTraded::Unexpected(said)) => {
-            return Err(not_taken(Trouble::ExchangeUnreadable { host, said }));
+            return Err(not_taken(Problem::ExchangeUnreadable { host, said }));
         }
         Err(NotTraded::Refused(refusal)) => refusal,
     };
@@ -104,7 +104,7 @@ pub(super) async fn trade(
     {
         let (file, own) = (named.file.clone(), own.to_owned());
         let named = if named.tenant.is_empty() { "none" } else { &named.tenant }.to_owned();
-        return Err(not_taken(Trouble::WrongTenantInAzurejson { host, file, named, own }));
+        return Err(not_taken(Problem::WrongTenantInAzurejson { host, file, named, own }));
     }
     let management = match exchange.takes_management(cx, login).await {
         Some(true) => "taken",
@@ -113,7 +113,7 @@ pub(super) async fn trade(
     };
     let (principal, said) = (&login.principal, refusal.body.message);
     let correlation = refusal.correlation.filter(|id| !said.contains(id));
-    Err(not_taken(Trouble::ExchangeNoRole(RefusedIdentity {
+    Err(not_taken(Problem::ExchangeNoRole(RefusedIdentity {
         host,
         who: identity.name(),
         object_id: principal.object_id.clone(),
@@ -128,7 +128,7 @@ pub(super) async fn trade(
 
 /// The challenge as the kubelet's provider asks for it and takes it (`receiveChallengeFromLoginServer`): the
 /// container runtime asks for another one, and is less particular.
-async fn providers_challenge(cx: &Cx, site: &Site) -> Got<Result<Challenge, Trouble>> {
+async fn providers_challenge(cx: &Cx, site: &Site) -> Got<Result<Challenge, Problem>> {
     let reply = site.ask(cx, &Request::new(Method::GET, "/v2/")).await?;
     let headers: Vec<_> = reply.headers.get_all("www-authenticate").iter().collect();
     let written = headers.first().and_then(|header| header.to_str().ok()).unwrap_or_default();
@@ -139,7 +139,7 @@ async fn providers_challenge(cx: &Cx, site: &Site) -> Got<Result<Challenge, Trou
     Ok(found.filter(|_| reply.status == 401 && fits).ok_or_else(|| {
         let said = headers.iter().filter_map(|header| header.to_str().ok()).collect::<Vec<_>>();
         let said = if said.is_empty() { "no-challenge".to_owned() } else { said.join(", ") };
-        Trouble::ProviderTakesNoChallenge {
+        Problem::ProviderTakesNoChallenge {
             host: site.host.to_string(),
             status: reply.status,
             said,
@@ -151,7 +151,7 @@ async fn providers_challenge(cx: &Cx, site: &Site) -> Got<Result<Challenge, Trou
 async fn look_at_management(cx: Cx, exchange: Exchange, login: Rc<Login>) {
     if exchange.takes_management(&cx, &login).await == Some(false) {
         let host = exchange.site.host.to_string();
-        cx.tell(Trouble::ExchangeArmAudienceDisabled { host });
+        cx.tell(Problem::ExchangeArmAudienceDisabled { host });
     }
 }
 
@@ -199,7 +199,7 @@ impl Exchange {
             400 | 401 => {
                 let refusal = Refusal::read(reply).await;
                 return match refusal.by_its_words(EXCHANGE) {
-                    Some(trouble) => Err(trouble.into()),
+                    Some(problem) => Err(problem.into()),
                     None => Ok(Err(NotTraded::Refused(refusal))),
                 };
             }

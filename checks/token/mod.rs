@@ -28,7 +28,7 @@ pub(crate) const ENTRIES: usize = 4;
 #[derive(Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
-pub enum Trouble {
+pub enum Problem {
     /// There is nothing to exchange: a password is shown as it is, and nobody shows nothing.
     NothingToExchange {},
     /// The refresh token is out of date by the registry's own clock.
@@ -236,14 +236,14 @@ pub async fn exchange(cx: &Cx, challenge: &Challenge, identity: &Identity) -> Go
             // By the registry's clock: ours may be wrong, and then this would be no proof.
             if let Some(expired) = expired(token, challenge.dated) {
                 let from = identity.source();
-                return Err(Trouble::PullsecretShortLivedToken { expired, from }.into());
+                return Err(Problem::PullsecretShortLivedToken { expired, from }.into());
             }
             token.clone()
         }
         (_, Some((one, login)), Wants::Bearer(wanted)) => {
             exchange::trade(cx, &challenge.site, wanted, one, login).await?
         }
-        _ => return Err(Halt::skipped(Trouble::NothingToExchange {})),
+        _ => return Err(Halt::skipped(Problem::NothingToExchange {})),
     };
     Ok(Grant { expires: expires(&token), token })
 }
@@ -270,7 +270,7 @@ pub async fn fetch(
     let mut first = None;
     for (tried, one) in identity.chain().enumerate() {
         if tried == ENTRIES {
-            return Err(Halt::broke(Trouble::TooManyEntries { from: identity.source() }));
+            return Err(Halt::broke(Problem::TooManyEntries { from: identity.source() }));
         }
         // Traded or not, what is shown at the token server is a name and a password, or nothing.
         let traded = match &one.credential {
@@ -294,18 +294,18 @@ pub async fn fetch(
             (false, _) => first = first.or(Some(got)),
         }
     }
-    first.unwrap_or_else(|| Err(Halt::skipped(Trouble::NothingToExchange {})))
+    first.unwrap_or_else(|| Err(Halt::skipped(Problem::NothingToExchange {})))
 }
 
 /// The first of them was refused, and that one is let in.
-fn passed_over(host: &Host, first: &Identity, used: &Identity) -> Trouble {
+fn passed_over(host: &Host, first: &Identity, used: &Identity) -> Problem {
     match (&first.key, &used.credential) {
         (Some(refused), Credential::Password { .. } | Credential::Entra(_)) => {
             let (refused, from) = (refused.clone(), first.source());
             let used = used.key.clone().unwrap_or_else(|| used.name());
-            Trouble::EntryPassedOver { refused, used, from }
+            Problem::EntryPassedOver { refused, used, from }
         }
-        _ => Trouble::LetInAsNobody {
+        _ => Problem::LetInAsNobody {
             host: host.to_string(),
             who: first.name(),
             from: first.source(),
@@ -337,7 +337,7 @@ async fn present(
             // An image is in hand without them; a sign-in is what else was to be tried.
             if challenge.image.is_none() {
                 let (who, from) = (identity.name(), identity.source());
-                cx.tell(Trouble::CredentialsNotAsked { host: host(), who, from });
+                cx.tell(Problem::CredentialsNotAsked { host: host(), who, from });
             }
             session
         }
@@ -347,7 +347,7 @@ async fn present(
         (Wants::Basic, Credential::Nobody) => return Err(session.nobody(cx, None)),
         (Wants::Basic, _) => {
             let (kind, from) = (identity.name(), identity.source());
-            return Err(Trouble::CredentialsDoNotFit { host: host(), kind, from }.into());
+            return Err(Problem::CredentialsDoNotFit { host: host(), kind, from }.into());
         }
         (Wants::Bearer(wanted), _) => {
             let token = session.token(cx, wanted).await?;

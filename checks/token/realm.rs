@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::Trouble;
+use super::Problem;
 use crate::{
     kit::{Got, Halt, Host, Role, net::Challenge},
     registry::Site,
@@ -34,6 +34,6 @@ impl Realm {
         let url = Url::parse(wanted.param("realm").unwrap_or_default()).ok();
         let place = url.and_then(|url| Some(format!("{}://{}", url.scheme(), url.host_str()?)));
         let realm = place.unwrap_or_else(|| "not-a-url".to_owned());
-        Halt::broke(Trouble::RealmNotSafe { host: site.host.to_string(), realm })
+        Halt::broke(Problem::RealmNotSafe { host: site.host.to_string(), realm })
     }
 }

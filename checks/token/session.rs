@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::timeout;
 
-use super::{Presented, TOKEN_USER, Trouble, Ungranted, endpoint, expired};
+use super::{Presented, Problem, TOKEN_USER, Ungranted, endpoint, expired};
 use crate::{
     identity::{Credential, Identity},
     kit::{
@@ -214,8 +214,8 @@ impl Session {
         let error = error.as_deref().unwrap_or_default();
         let basic = |secret: &Secret| secret.expose().starts_with("Basic ");
         let refusal = Refusal::read(reply).await;
-        if let Some(trouble) = refusal.by_its_words(asked) {
-            return trouble.into();
+        if let Some(problem) = refusal.by_its_words(asked) {
+            return problem.into();
         }
         match (&self.identity.credential, &self.authorization) {
             (Credential::Nobody, _) => self.nobody(cx, refusal.correlation),
@@ -234,9 +234,9 @@ impl Session {
                 self.unless_others_may(
                     cx,
                     if self.identity.is_entras() {
-                        Trouble::RoleExcludesRepository(ungranted)
+                        Problem::RoleExcludesRepository(ungranted)
                     } else {
-                        Trouble::ScopeNotGranted(ungranted)
+                        Problem::ScopeNotGranted(ungranted)
                     },
                 )
             }
@@ -246,21 +246,21 @@ impl Session {
     }
 
     /// What is certain for who signs in here is none the less open where somebody else may sign in.
-    fn unless_others_may(&self, cx: &Cx, trouble: Trouble) -> Halt {
+    fn unless_others_may(&self, cx: &Cx, problem: Problem) -> Halt {
         if !self.identity.others_may {
-            return trouble.into();
+            return problem.into();
         }
         cx.tell(self.others(cx));
-        Halt::broke(trouble)
+        Halt::broke(problem)
     }
 
     /// Who else may sign in: the node for a pod, the pod for a node.
-    fn others(&self, cx: &Cx) -> Trouble {
+    fn others(&self, cx: &Cx) -> Problem {
         let (host, wanted) = (self.site.host.to_string(), self.wanted());
         if cx.world.on_node {
-            Trouble::PodMaySignIn { host, wanted }
+            Problem::PodMaySignIn { host, wanted }
         } else {
-            Trouble::NodeMaySignIn { host, wanted }
+            Problem::NodeMaySignIn { host, wanted }
         }
     }
 
@@ -271,7 +271,7 @@ impl Session {
         if self.identity.others_may {
             return Halt::broke(self.others(cx));
         }
-        Trouble::AnonymousPullDisabled { host, wanted, correlation }.into()
+        Problem::AnonymousPullDisabled { host, wanted, correlation }.into()
     }
 
     /// What we sign in with was refused.
@@ -282,7 +282,7 @@ impl Session {
         {
             let from = self.identity.source();
             return self
-                .unless_others_may(cx, Trouble::PullsecretShortLivedToken { expired, from });
+                .unless_others_may(cx, Problem::PullsecretShortLivedToken { expired, from });
         }
         if let Some(application) = &self.identity.application {
             application.tell_why_refused(cx).await;
@@ -304,12 +304,12 @@ impl Session {
         self.unless_others_may(
             cx,
             match nobody {
-                Some("served") => Trouble::AnonymousBlockedByBadCreds(presented),
-                _ if is_unknown => Trouble::ApplicationNotRegistered(presented),
+                Some("served") => Problem::AnonymousBlockedByBadCreds(presented),
+                _ if is_unknown => Problem::ApplicationNotRegistered(presented),
                 _ if user.is_some() && user == self.site.host.acr() => {
-                    Trouble::AdminUserDisabled(presented)
+                    Problem::AdminUserDisabled(presented)
                 }
-                _ => Trouble::CredentialsRefused(presented),
+                _ => Problem::CredentialsRefused(presented),
             },
         )
     }

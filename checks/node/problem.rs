@@ -6,7 +6,7 @@ use serde::Serialize;
 #[derive(Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
-pub enum Trouble {
+pub enum Problem {
     /// They are there, and we may not read them: could not tell.
     FilesNotReadable {
         /// The first of them.

@@ -13,7 +13,7 @@ use crate::{
 #[derive(Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
-pub enum Trouble {
+pub enum Problem {
     /// The file with the credentials cannot be read.
     AuthFileUnreadable {
         /// The file.
