@@ -1,6 +1,6 @@
 //! The report: events, folded.
 
-use checks::kit::{End, Event, Finding, Severity, What, Words};
+use checks::kit::{Event, Finding, Severity, StepEnd, What, Words};
 use serde_json::{Map, Value};
 
 /// What a run was about, and each of its steps.
@@ -26,7 +26,7 @@ pub struct Step {
     /// Whether it began.
     pub started: bool,
     /// How it ended; `None` while it has not.
-    pub end: Option<End>,
+    pub end: Option<StepEnd>,
     /// How long it took.
     pub took_ms: u64,
     /// What it found.
@@ -111,14 +111,14 @@ impl Step {
     pub fn ended(&self, words: &Words) -> Ended {
         match &self.end {
             None => Ended::Not,
-            Some(End::Passed { .. }) if self.findings.iter().any(|f| is_error(words, f)) => {
+            Some(StepEnd::Passed { .. }) if self.findings.iter().any(|f| is_error(words, f)) => {
                 Ended::Failed
             }
-            Some(End::Passed { .. }) => Ended::Passed,
-            Some(End::Failed) => Ended::Failed,
-            Some(End::Skipped { .. }) => Ended::Skipped,
-            Some(End::Blocked { .. }) => Ended::Blocked,
-            Some(End::Broke { .. }) => Ended::Broke,
+            Some(StepEnd::Passed { .. }) => Ended::Passed,
+            Some(StepEnd::Failed) => Ended::Failed,
+            Some(StepEnd::Skipped { .. }) => Ended::Skipped,
+            Some(StepEnd::Blocked { .. }) => Ended::Blocked,
+            Some(StepEnd::Broke { .. }) => Ended::Broke,
         }
     }
 }

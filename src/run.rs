@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
-use checks::kit::{End, Event, Finding, Plan, RunProblem, Subject, VERSION, What, World};
+use checks::kit::{Event, Finding, Plan, RunProblem, StepEnd, Subject, VERSION, What, World};
 use jiff::Timestamp;
 
 /// What is wanted of a run.
@@ -59,7 +59,7 @@ pub async fn run(
 
 /// Gives the steps that have no end the one that they have when a run is cut short: those under way
 /// could not tell, the others wait for them.
-fn cut(events: &[Event], wanted: impl Fn(&str) -> bool, why: &Finding) -> Vec<(String, End)> {
+fn cut(events: &[Event], wanted: impl Fn(&str) -> bool, why: &Finding) -> Vec<(String, StepEnd)> {
     let ended = |name: &str| {
         events.iter().any(|e| matches!(&e.what, What::Finished { step, .. } if step == name))
     };
@@ -70,8 +70,8 @@ fn cut(events: &[Event], wanted: impl Fn(&str) -> bool, why: &Finding) -> Vec<(S
         What::Planned { step, after } if !ended(step) && (wanted(step) || started(step)) => {
             let waits = after.iter().find(|before| !started(step) && !ended(before));
             let end = match waits {
-                Some(by) => End::Blocked { by: by.clone() },
-                None => End::Broke { why: why.clone() },
+                Some(by) => StepEnd::Blocked { by: by.clone() },
+                None => StepEnd::Broke { why: why.clone() },
             };
             Some((step.clone(), end))
         }

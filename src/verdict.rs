@@ -1,6 +1,6 @@
 //! The verdict: the report, read. Causes, their consequences, and what could not be told.
 
-use checks::kit::{End, Finding, Severity, Words};
+use checks::kit::{Finding, Severity, StepEnd, Words};
 use serde::Serialize;
 
 use crate::{
@@ -97,7 +97,7 @@ impl Verdict {
             add(list, step, finding, consequences);
         }
         for step in &report.steps {
-            if let Some(End::Broke { why }) = &step.end
+            if let Some(StepEnd::Broke { why }) = &step.end
                 && !is_explained(why)
             {
                 let consequences = blocked_by(report, &[&step.name]);
@@ -156,7 +156,7 @@ fn add(list: &mut Vec<Cause>, step: &Step, finding: &Finding, consequences: Vec<
 fn blocked_by(report: &Report, roots: &[&str]) -> Vec<String> {
     let mut blocked: Vec<String> = vec![];
     for step in &report.steps {
-        if let Some(End::Blocked { by }) = &step.end
+        if let Some(StepEnd::Blocked { by }) = &step.end
             && (roots.contains(&by.as_str()) || blocked.contains(by))
         {
             blocked.push(step.name.clone());

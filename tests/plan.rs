@@ -6,8 +6,8 @@
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
 use checks::kit::{
-    Asked, Cloud, Cx, End, Event, Got, Halt, Plan, Platform, RunProblem, SignIn, Step, Subject,
-    What, World,
+    Asked, Cloud, Cx, Event, NoFact, Plan, Platform, RunProblem, SignIn, Step, StepEnd, StepResult,
+    Subject, What, World,
 };
 use tokio::time::{Instant, sleep};
 
@@ -64,11 +64,11 @@ fn ends(heard: &Heard) -> Vec<(String, String, u128)> {
     let ends = heard.iter().filter_map(|(at, event)| match &event.what {
         What::Finished { step, end, .. } => {
             let end = match end {
-                End::Passed { .. } => "passed".to_owned(),
-                End::Failed => "failed".to_owned(),
-                End::Skipped { why } => format!("skipped {}", why.code),
-                End::Blocked { by } => format!("blocked by {by}"),
-                End::Broke { why } => format!("broke {}", why.code),
+                StepEnd::Passed { .. } => "passed".to_owned(),
+                StepEnd::Failed => "failed".to_owned(),
+                StepEnd::Skipped { why } => format!("skipped {}", why.code),
+                StepEnd::Blocked { by } => format!("blocked by {by}"),
+                StepEnd::Broke { why } => format!("broke {}", why.code),
             };
             Some((step.clone(), end, at.as_millis()))
         }
@@ -81,33 +81,33 @@ fn end(step: &str, end: &str, at: u128) -> (String, String, u128) {
     (step.to_owned(), end.to_owned(), at)
 }
 
-async fn a(_: &Cx) -> Got<u8> {
+async fn a(_: &Cx) -> StepResult<u8> {
     sleep(MS(30)).await;
     Ok(1)
 }
-async fn b(_: &Cx) -> Got<u16> {
+async fn b(_: &Cx) -> StepResult<u16> {
     sleep(MS(80)).await;
     Ok(2)
 }
-async fn c(_: &Cx, a: &u8) -> Got<u32> {
+async fn c(_: &Cx, a: &u8) -> StepResult<u32> {
     sleep(MS(40)).await;
     Ok(u32::from(*a))
 }
-async fn d(_: &Cx, b: &u16, c: &u32) -> Got<u64> {
+async fn d(_: &Cx, b: &u16, c: &u32) -> StepResult<u64> {
     sleep(MS(10)).await;
     Ok(u64::from(*b) + u64::from(*c))
 }
-async fn boom(_: &Cx) -> Got<()> {
+async fn boom(_: &Cx) -> StepResult<()> {
     panic!("oh")
 }
-async fn slow(_: &Cx) -> Got<u8> {
+async fn slow(_: &Cx) -> StepResult<u8> {
     sleep(MS(5000)).await;
     Ok(1)
 }
-async fn skip(_: &Cx) -> Got<u8> {
-    Err(Halt::skipped(RunProblem::LeftOut {}))
+async fn skip(_: &Cx) -> StepResult<u8> {
+    Err(NoFact::skipped(RunProblem::LeftOut {}))
 }
-async fn after_skip(_: &Cx, value: &Option<Rc<u8>>) -> Got<bool> {
+async fn after_skip(_: &Cx, value: &Option<Rc<u8>>) -> StepResult<bool> {
     Ok(value.is_none())
 }
 
@@ -152,7 +152,7 @@ async fn a_panic_and_an_overrun_are_could_not_tell_and_the_others_go_on() {
     }
 }
 
-async fn boom_with_a_secret(_: &Cx) -> Got<u8> {
+async fn boom_with_a_secret(_: &Cx) -> StepResult<u8> {
     let secret = checks::kit::Secret::new("canary-in-a-panic");
     panic!("{} https://me:canary@a.example \u{1b}", secret.expose());
 }
@@ -204,7 +204,7 @@ async fn a_step_that_is_left_out_is_not_run() {
     assert_eq!(ends(&heard), [end("boom", "skipped run/left-out", 0)]);
 }
 
-async fn hands_on_early(cx: &Cx) -> Got<u8> {
+async fn hands_on_early(cx: &Cx) -> StepResult<u8> {
     let cx_beside = cx.clone();
     cx.beside(async move {
         sleep(MS(100)).await;
@@ -226,7 +226,7 @@ async fn what_is_graded_beside_holds_nobody_up_and_still_counts() {
     assert_eq!(*at, MS(100));
 }
 
-async fn hangs_beside(cx: &Cx) -> Got<u8> {
+async fn hangs_beside(cx: &Cx) -> StepResult<u8> {
     cx.beside(std::future::pending());
     Ok(1)
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
-    kit::{Cx, Got, Halt, Skew},
+    kit::{Cx, NoFact, Skew, StepResult},
     registry::Challenge,
 };
 
@@ -36,8 +36,8 @@ pub struct Apart {
 }
 
 /// Compares this clock with the registry's.
-pub async fn compare(cx: &Cx, challenge: &Challenge) -> Got<Apart> {
-    let there = challenge.dated.ok_or_else(|| Halt::skipped(Problem::NoDate {}))?;
+pub async fn compare(cx: &Cx, challenge: &Challenge) -> StepResult<Apart> {
+    let there = challenge.dated.ok_or_else(|| NoFact::skipped(Problem::NoDate {}))?;
     let here = cx.now();
     if let Some(skew) = cx.skew(there) {
         cx.tell(Problem::Skewed { here, there, skew });

@@ -13,7 +13,7 @@ use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
 use crate::kit::{
-    Cx, Got, Growing, Halt, Host, Local, Proxy, is_private,
+    Cx, Growing, Host, Local, NoFact, Proxy, StepResult, is_private,
     net::{
         Reached, Tried,
         dns::{ask, every, known, spellings},
@@ -151,9 +151,9 @@ impl Names {
 }
 
 /// Asks every name server for the host's addresses, unless a proxy does.
-pub async fn resolve(cx: &Cx, host: &Host, tunnel: &Option<Rc<Reached>>) -> Got<Names> {
+pub async fn resolve(cx: &Cx, host: &Host, tunnel: &Option<Rc<Reached>>) -> StepResult<Names> {
     if let Some(proxy) = tunnel.as_ref().and_then(|tunnel| tunnel.way.proxy()) {
-        return Err(Halt::skipped(Problem::LeftToProxy { proxy: proxy.clone() }));
+        return Err(NoFact::skipped(Problem::LeftToProxy { proxy: proxy.clone() }));
     }
     if let Some(first) = known(&cx.world, &host.name) {
         let literal = host.name.parse::<IpAddr>().is_ok();
@@ -170,7 +170,7 @@ pub async fn resolve(cx: &Cx, host: &Host, tunnel: &Option<Rc<Reached>>) -> Got<
         let is_itself = name == host.name;
         match look_up(cx, host, name).await {
             // What is said of the name as it was written counts, where all are denied.
-            Err(halt) if is_itself || denial.is_none() => denial = Some(halt),
+            Err(no_fact) if is_itself || denial.is_none() => denial = Some(no_fact),
             Err(_) => {}
             names => return names,
         }
@@ -178,7 +178,7 @@ pub async fn resolve(cx: &Cx, host: &Host, tunnel: &Option<Rc<Reached>>) -> Got<
     Err(denial.unwrap_or_else(|| Problem::NoNameServer { host: host.name.clone() }.into()))
 }
 
-async fn look_up(cx: &Cx, host: &Host, name: String) -> Got<Names> {
+async fn look_up(cx: &Cx, host: &Host, name: String) -> StepResult<Names> {
     let asks: FuturesUnordered<Local<Heard>> = FuturesUnordered::new();
     for (server, family) in every(&cx.world) {
         let (cx, name) = (cx.clone(), name.clone());

@@ -6,7 +6,7 @@ use serde_json::Map;
 use super::{Identity, Login, Problem, managed};
 use crate::{
     kit::{
-        Cx, Finding, Got, Halt, Secret,
+        Cx, Finding, NoFact, Secret, StepResult,
         azure::{
             Cloud, Principal, REGISTRY_AUDIENCE, authority_of,
             entra::{self, Proof, Refused},
@@ -66,17 +66,17 @@ impl Application {
 }
 
 /// Signs in as the workload identity of this pod (the variables of its webhook).
-pub(super) async fn workload(cx: &Cx) -> Got<Identity> {
+pub(super) async fn workload(cx: &Cx) -> StepResult<Identity> {
     let variable = |name: &str| cx.world.variables.get(name).cloned();
     let missing =
-        |what: &'static str| Halt::broke(Problem::WorkloadIdentityMissing { variable: what });
+        |what: &'static str| NoFact::broke(Problem::WorkloadIdentityMissing { variable: what });
     let client_id = variable("AZURE_CLIENT_ID").ok_or_else(|| missing("AZURE_CLIENT_ID"))?;
     let tenant = variable("AZURE_TENANT_ID").ok_or_else(|| missing("AZURE_TENANT_ID"))?;
     let file = variable("AZURE_FEDERATED_TOKEN_FILE");
     let file = file.ok_or_else(|| missing("AZURE_FEDERATED_TOKEN_FILE"))?;
     let read = cx.world.read(std::path::Path::new(&file)).await;
     let bytes = read.map_err(|unread| {
-        Halt::broke(Problem::AuthFileUnreadable { file: file.clone(), said: unread.to_string() })
+        NoFact::broke(Problem::AuthFileUnreadable { file: file.clone(), said: unread.to_string() })
     })?;
     let assertion = Secret::new(String::from_utf8_lossy(&bytes).trim());
     let authority = variable("AZURE_AUTHORITY_HOST");
@@ -88,9 +88,10 @@ pub(super) async fn workload(cx: &Cx) -> Got<Identity> {
     let asking = entra::Client { authority, tenant, client_id, proof: Proof::Assertion(assertion) };
     match entra::token(cx, &asking, REGISTRY_AUDIENCE).await {
         Ok(token) => Ok(Identity::by_token(Login::of(token), "workload-identity", &file)),
-        Err(Refused::Unclear(said)) => {
-            Err(Halt::broke(Problem::AadUnclear { authority: asking.authority.to_string(), said }))
-        }
+        Err(Refused::Unclear(said)) => Err(NoFact::broke(Problem::AadUnclear {
+            authority: asking.authority.to_string(),
+            said,
+        })),
         Err(refused) => {
             cx.tell(said(&asking, &refused));
             Ok(Identity::nobody().called("workload-without-token"))

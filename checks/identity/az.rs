@@ -5,19 +5,19 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Identity, Login, Problem};
-use crate::kit::{Got, Halt, Secret, azure::REGISTRY_AUDIENCE, printable, program};
+use crate::kit::{NoFact, Secret, StepResult, azure::REGISTRY_AUDIENCE, printable, program};
 
 /// How long it may take: it is slow to start, and may ask Entra.
 pub(crate) const AZ_WAIT: Duration = Duration::from_secs(30);
 
 /// Signs in as that person or application.
-pub(super) async fn sign_in() -> Got<Identity> {
+pub(super) async fn sign_in() -> StepResult<Identity> {
     let args = ["account", "get-access-token", "--resource", REGISTRY_AUDIENCE, "--output", "json"];
     match program::run("az", &args, "", AZ_WAIT).await.and_then(|printed| token(&printed)) {
         Ok(token) => {
             Ok(Identity::by_token(Login::of(token), "azure-cli", "az account get-access-token"))
         }
-        Err(said) => Err(Halt::broke(Problem::AzFailed { said })),
+        Err(said) => Err(NoFact::broke(Problem::AzFailed { said })),
     }
 }
 

@@ -6,7 +6,7 @@
 use super::{Identity, Login, Problem};
 use crate::{
     kit::{
-        Cx, Got, Halt,
+        Cx, NoFact, StepResult,
         azure::{
             Endpoints, Principal, REGISTRY_AUDIENCE,
             imds::{self, Issued, Refused, Which},
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Signs in as that identity; as nobody, where there is no token.
-pub(super) async fn sign_in(cx: &Cx, which: Which, around: &Surroundings) -> Got<Identity> {
+pub(super) async fn sign_in(cx: &Cx, which: Which, around: &Surroundings) -> StepResult<Identity> {
     let Some(Issued { token, busy }) = token(cx, &which, around).await? else {
         return Ok(Identity::nobody().called("kubelet-without-token"));
     };
@@ -35,7 +35,7 @@ pub(super) async fn only_attached(cx: &Cx) -> Option<Login> {
 }
 
 /// A token for registries. `None` where there is certainly none: then it was said why.
-async fn token(cx: &Cx, which: &Which, around: &Surroundings) -> Got<Option<Issued>> {
+async fn token(cx: &Cx, which: &Which, around: &Surroundings) -> StepResult<Option<Issued>> {
     let refused = match imds::proxy(cx) {
         None => match imds::token(cx, which, REGISTRY_AUDIENCE).await {
             Ok(issued) => return Ok(Some(issued)),
@@ -61,20 +61,20 @@ async fn token(cx: &Cx, which: &Which, around: &Surroundings) -> Got<Option<Issu
     let elsewhere = around.tenant.is_some() && !is_own_network(cx).await;
     let problem = match refused {
         Refused::Unreachable(fault) if elsewhere => {
-            return Err(Halt::broke(Problem::ImdsUnreachable { fault }));
+            return Err(NoFact::broke(Problem::ImdsUnreachable { fault }));
         }
         Refused::Stranger { status, said } if elsewhere => {
-            return Err(Halt::broke(Problem::ImdsIntercepted { status, said }));
+            return Err(NoFact::broke(Problem::ImdsIntercepted { status, said }));
         }
         Refused::Unreachable(fault) => Problem::ImdsUnreachable { fault },
         // It may take longer than we wait: the provider waits a minute.
         Refused::Silent => {
             let seconds = imds::IMDS_WAIT.as_secs();
-            return Err(Halt::broke(Problem::ImdsSilent { seconds }));
+            return Err(NoFact::broke(Problem::ImdsSilent { seconds }));
         }
         // The provider asks for longer than we do.
         Refused::Busy(statuses) => {
-            return Err(Halt::broke(Problem::ImdsThrottledOrFlaky {
+            return Err(NoFact::broke(Problem::ImdsThrottledOrFlaky {
                 statuses,
                 answered: "gave-none",
             }));

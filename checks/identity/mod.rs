@@ -16,7 +16,7 @@ use std::{path::Path, rc::Rc};
 
 use crate::{
     image::Understood,
-    kit::{Cx, Got, Halt, Pattern, Who, azure::imds},
+    kit::{Cx, NoFact, Pattern, StepResult, Who, azure::imds},
     node::{Node, SignsIn, Surroundings},
 };
 pub(crate) use az::AZ_WAIT;
@@ -32,9 +32,13 @@ struct Found {
 /// Chooses: `--username`, else the pull secret's file that was named, else on a node its kubelet's identity, else the
 /// pod's workload identity, else the docker config where it has this registry, else in a pod the one identity of
 /// its machine, else nobody.
-pub async fn choose(cx: &Cx, understood: &Understood, node: &Option<Rc<Node>>) -> Got<Identity> {
+pub async fn choose(
+    cx: &Cx,
+    understood: &Understood,
+    node: &Option<Rc<Node>>,
+) -> StepResult<Identity> {
     let sign_in = &cx.subject.sign_in;
-    let for_azure = |signing: Got<Identity>| only_for_azure(cx, understood, signing);
+    let for_azure = |signing: StepResult<Identity>| only_for_azure(cx, understood, signing);
     match &sign_in.who {
         Who::Anonymous => Ok(Identity::nobody().called("anonymous-as-asked")),
         Who::Docker => Ok(from_file(cx, understood).await?.unwrap_or_else(|| nobody_here(cx))),
@@ -60,7 +64,7 @@ async fn whoever_is_first(
     cx: &Cx,
     understood: &Understood,
     node: &Option<Rc<Node>>,
-) -> Got<Identity> {
+) -> StepResult<Identity> {
     let sign_in = &cx.subject.sign_in;
     if let Some((user, password)) = &sign_in.given {
         let credential = Credential::Password { user: user.clone(), password: password.clone() };
@@ -107,9 +111,9 @@ async fn whoever_is_first(
 }
 
 /// They were asked for, and are not there.
-fn no_node_files(cx: &Cx) -> Halt {
+fn no_node_files(cx: &Cx) -> NoFact {
     let folder = cx.world.of_node("/etc/kubernetes").display().to_string();
-    Halt::broke(Problem::NoNodeFiles { folder })
+    NoFact::broke(Problem::NoNodeFiles { folder })
 }
 
 /// Nobody; but the node whose images these are may be somebody.
@@ -118,7 +122,7 @@ fn nobody_here(cx: &Cx) -> Identity {
 }
 
 /// Signs in as the node's kubelet does: with what its own docker config has, then with what its provider gives.
-async fn as_kubelet(cx: &Cx, understood: &Understood, node: &Node) -> Got<Identity> {
+async fn as_kubelet(cx: &Cx, understood: &Understood, node: &Node) -> StepResult<Identity> {
     let provided = from_provider(cx, understood, node).await?;
     let config = cx.world.of_node("/var/lib/kubelet/config.json");
     if !cx.world.has_file(&config).await {
@@ -133,7 +137,7 @@ async fn as_kubelet(cx: &Cx, understood: &Understood, node: &Node) -> Got<Identi
 }
 
 /// Signs in with what the kubelet's provider gives.
-async fn from_provider(cx: &Cx, understood: &Understood, node: &Node) -> Got<Identity> {
+async fn from_provider(cx: &Cx, understood: &Understood, node: &Node) -> StepResult<Identity> {
     let identity = match node.signs_in.clone() {
         SignsIn::Nobody => {
             let identity = Identity::nobody().called("kubelet-as-nobody");
@@ -158,7 +162,11 @@ async fn from_provider(cx: &Cx, understood: &Understood, node: &Node) -> Got<Ide
 }
 
 /// A token of Entra's is shown to Azure's registries only.
-fn only_for_azure(cx: &Cx, understood: &Understood, signing: Got<Identity>) -> Got<Identity> {
+fn only_for_azure(
+    cx: &Cx,
+    understood: &Understood,
+    signing: StepResult<Identity>,
+) -> StepResult<Identity> {
     let identity = signing?;
     let registry = understood.asked.registry.clone();
     let by_token = matches!(identity.credential, Credential::Entra(_));
@@ -170,7 +178,7 @@ fn only_for_azure(cx: &Cx, understood: &Understood, signing: Got<Identity>) -> G
 }
 
 /// What the file that was named has for the registry, else docker's own.
-async fn from_file(cx: &Cx, understood: &Understood) -> Got<Option<Identity>> {
+async fn from_file(cx: &Cx, understood: &Understood) -> StepResult<Option<Identity>> {
     let sign_in = &cx.subject.sign_in;
     let named = sign_in.auth_file.as_deref();
     let mut file = named;

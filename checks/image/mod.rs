@@ -4,7 +4,7 @@ mod hub;
 
 use serde::Serialize;
 
-use crate::kit::{Asked, Cx, Got, Host, Misread, Pattern};
+use crate::kit::{Asked, Cx, Host, Misread, Pattern, StepResult};
 
 /// What can be wrong with the text that names an image.
 #[derive(Serialize, strum::VariantNames)]
@@ -92,7 +92,7 @@ impl Understood {
 }
 
 /// Reads the text that we were given.
-pub async fn read(cx: &Cx) -> Got<Understood> {
+pub async fn read(cx: &Cx) -> StepResult<Understood> {
     let asked = match cx.subject.asked.clone() {
         Ok(asked) => asked,
         Err(Misread::Invalid { reason, repaired }) => {
@@ -116,6 +116,6 @@ pub async fn read(cx: &Cx) -> Got<Understood> {
 }
 
 /// Where the registry is served.
-pub fn host(understood: &Understood) -> Got<Host> {
+pub fn host(understood: &Understood) -> StepResult<Host> {
     Ok(understood.asked.host.clone())
 }

@@ -76,7 +76,7 @@ pub enum What {
         /// Its name.
         step: String,
         /// How it ended.
-        end: End,
+        end: StepEnd,
         /// How long it took, in milliseconds.
         took_ms: u64,
     },
@@ -85,7 +85,7 @@ pub enum What {
 /// How a step ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "kebab-case")]
-pub enum End {
+pub enum StepEnd {
     /// Yes, and this was seen.
     Passed {
         /// The fact's own fields.
@@ -139,7 +139,9 @@ impl Event {
     pub fn finding(&self) -> Option<&Finding> {
         match &self.what {
             What::Found { finding, .. } => Some(finding),
-            What::Finished { end: End::Skipped { why } | End::Broke { why }, .. } => Some(why),
+            What::Finished { end: StepEnd::Skipped { why } | StepEnd::Broke { why }, .. } => {
+                Some(why)
+            }
             _ => None,
         }
     }

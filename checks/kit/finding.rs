@@ -51,11 +51,11 @@ impl<F: Findings> From<F> for Finding {
 }
 
 /// What a check gives: a fact for the steps after it, or why there is none.
-pub type Got<T> = Result<T, Halt>;
+pub type StepResult<T> = Result<T, NoFact>;
 
 /// Why a step has no fact to hand on.
 #[derive(Clone, Debug)]
-pub enum Halt {
+pub enum NoFact {
     /// The check found what is wrong.
     Failed(Finding),
     /// The question does not arise here.
@@ -71,30 +71,30 @@ pub enum Halt {
     Broke(Finding),
 }
 
-impl Halt {
+impl NoFact {
     /// The question does not arise here, and why.
     pub fn skipped(why: impl Findings) -> Self {
-        Halt::Skipped(why.into())
+        NoFact::Skipped(why.into())
     }
 
     /// Could not tell, and why.
     pub fn broke(why: impl Findings) -> Self {
-        Halt::Broke(why.into())
+        NoFact::Broke(why.into())
     }
 
     /// How this end looks to a step that needed the fact.
     pub(super) fn pass_on(self, by: &'static str) -> Self {
         match self {
-            Halt::Skipped(why) => Halt::Skipped(why),
-            Halt::LeftOut => Halt::LeftOut,
-            _ => Halt::Blocked { by },
+            NoFact::Skipped(why) => NoFact::Skipped(why),
+            NoFact::LeftOut => NoFact::LeftOut,
+            _ => NoFact::Blocked { by },
         }
     }
 }
 
-impl<F: Findings> From<F> for Halt {
+impl<F: Findings> From<F> for NoFact {
     fn from(problem: F) -> Self {
-        Halt::Failed(problem.into())
+        NoFact::Failed(problem.into())
     }
 }
 

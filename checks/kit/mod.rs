@@ -66,10 +66,10 @@ pub const RUN: Area = Area {
 pub use azure::{AzureName, Cloud, Kind};
 pub use cx::{Cx, Listener, Local, Skew};
 pub use digest::{Hasher, digest};
-pub use event::{End, Event, VERSION, What};
+pub use event::{Event, StepEnd, VERSION, What};
 pub use fields::{Fields, Malformed};
 pub use files::{FILE_WAIT, Unread, yaml, yaml_loosely};
-pub use finding::{Finding, Findings, Got, Halt};
+pub use finding::{Finding, Findings, NoFact, StepResult};
 pub use growing::Growing;
 pub use host::{Host, Role, is_private};
 pub use no_proxy::NoProxy;

@@ -21,7 +21,7 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
-    Cx, End, Findings, Got, Halt, Listener, Subject, What, World,
+    Cx, Findings, Listener, NoFact, StepEnd, StepResult, Subject, What, World,
     cx::{Local, millis},
     finding::tame,
 };
@@ -68,7 +68,7 @@ impl Findings for Problem {
 /// A value some step will give.
 pub struct Fact<T> {
     step: &'static str,
-    value: Shared<Local<Got<Rc<T>>>>,
+    value: Shared<Local<StepResult<Rc<T>>>>,
 }
 
 impl<T> Clone for Fact<T> {
@@ -83,8 +83,8 @@ impl<T: 'static> Fact<T> {
         let value = self.value.clone().map(|got| match got {
             Ok(value) => Ok(Rc::new(Some(value))),
             // Not so where `--skip` left it out: then the question arose and has no answer.
-            Err(Halt::Skipped(_)) => Ok(Rc::new(None)),
-            Err(halt) => Err(halt),
+            Err(NoFact::Skipped(_)) => Ok(Rc::new(None)),
+            Err(no_fact) => Err(no_fact),
         });
         Fact { step: self.step, value: value.boxed_local().shared() }
     }
@@ -95,15 +95,15 @@ impl<T: 'static> Fact<T> {
         let by = self.step;
         let value = async move {
             match first.await {
-                Err(Halt::Skipped(_)) => second.await,
-                got => got.map_err(|halt| halt.pass_on(by)),
+                Err(NoFact::Skipped(_)) => second.await,
+                got => got.map_err(|no_fact| no_fact.pass_on(by)),
             }
         };
         Fact { step: other.step, value: value.boxed_local().shared() }
     }
 
     /// A part of the fact, as a fact of its own.
-    pub fn part<P: 'static>(&self, part: fn(&T) -> Got<P>) -> Fact<P> {
+    pub fn part<P: 'static>(&self, part: fn(&T) -> StepResult<P>) -> Fact<P> {
         let value = self.value.clone().map(move |got| part(&*got?).map(Rc::new));
         Fact { step: self.step, value: value.boxed_local().shared() }
     }
@@ -175,7 +175,7 @@ impl Plan {
         if arises {
             return self.step(step, inputs, check);
         }
-        let skipped = Err(Halt::skipped(Problem::LeftOut {}));
+        let skipped = Err(NoFact::skipped(Problem::LeftOut {}));
         Fact { step: step.name, value: std::future::ready(skipped).boxed_local().shared() }
     }
 
@@ -214,35 +214,35 @@ impl Plan {
 async fn drive<Values, Out: Serialize + 'static>(
     step: Step,
     cx: Cx,
-    inputs: Local<Got<Values>>,
+    inputs: Local<StepResult<Values>>,
     check: impl Check<Values, Out>,
     left_out: bool,
-) -> Got<Rc<Out>> {
+) -> StepResult<Rc<Out>> {
     let (got, took) = match inputs.await {
-        _ if left_out => (Err(Halt::LeftOut), Duration::ZERO),
-        Err(halt) => (Err(halt), Duration::ZERO),
+        _ if left_out => (Err(NoFact::LeftOut), Duration::ZERO),
+        Err(no_fact) => (Err(no_fact), Duration::ZERO),
         Ok(values) => {
             cx.emit(What::Started { step: step.name.into() });
             let began = Instant::now();
             let work = AssertUnwindSafe(check.run(cx.clone(), values)).catch_unwind();
             let got = match timeout(step.budget, work).await {
                 Ok(Ok(got)) => got,
-                Ok(Err(panic)) => Err(Halt::broke(Problem::Panicked { said: said(&*panic) })),
-                Err(_) => Err(Halt::broke(Problem::Overran { seconds: step.budget.as_secs() })),
+                Ok(Err(panic)) => Err(NoFact::broke(Problem::Panicked { said: said(&*panic) })),
+                Err(_) => Err(NoFact::broke(Problem::Overran { seconds: step.budget.as_secs() })),
             };
             (got, began.elapsed())
         }
     };
     let end = match &got {
-        Ok(fact) => End::Passed { saw: saw(fact) },
-        Err(Halt::Failed(finding)) => {
+        Ok(fact) => StepEnd::Passed { saw: saw(fact) },
+        Err(NoFact::Failed(finding)) => {
             cx.found(finding.clone());
-            End::Failed
+            StepEnd::Failed
         }
-        Err(Halt::Skipped(why)) => End::Skipped { why: why.clone() },
-        Err(Halt::LeftOut) => End::Skipped { why: Problem::LeftOut {}.into() },
-        Err(Halt::Blocked { by }) => End::Blocked { by: (*by).into() },
-        Err(Halt::Broke(why)) => End::Broke { why: why.clone() },
+        Err(NoFact::Skipped(why)) => StepEnd::Skipped { why: why.clone() },
+        Err(NoFact::LeftOut) => StepEnd::Skipped { why: Problem::LeftOut {}.into() },
+        Err(NoFact::Blocked { by }) => StepEnd::Blocked { by: (*by).into() },
+        Err(NoFact::Broke(why)) => StepEnd::Broke { why: why.clone() },
     };
     cx.emit(What::Finished { step: step.name.into(), end, took_ms: millis(took) });
     got.map(Rc::new)
@@ -289,13 +289,13 @@ pub trait Inputs {
     /// The steps that give them.
     fn steps(&self) -> Vec<&'static str>;
     /// Waits for all of them.
-    fn wait(self) -> Local<Got<Self::Values>>;
+    fn wait(self) -> Local<StepResult<Self::Values>>;
 }
 
-/// Any `async fn(&Cx, &A, &B, ...) -> Got<Out>`.
+/// Any `async fn(&Cx, &A, &B, ...) -> StepResult<Out>`.
 pub trait Check<Values, Out>: 'static {
     /// Runs it.
-    fn run(self, cx: Cx, values: Values) -> Local<Got<Out>>;
+    fn run(self, cx: Cx, values: Values) -> Local<StepResult<Out>>;
 }
 
 macro_rules! arity {
@@ -306,19 +306,19 @@ macro_rules! arity {
                 let ($($t,)*) = self;
                 vec![$($t.step),*]
             }
-            fn wait(self) -> Local<Got<Self::Values>> {
+            fn wait(self) -> Local<StepResult<Self::Values>> {
                 let ($($t,)*) = self;
                 $(let $t = ($t.step, $t.value.clone());)*
                 Box::pin(async move {
-                    Ok(($($t.1.await.map_err(|halt| halt.pass_on($t.0))?,)*))
+                    Ok(($($t.1.await.map_err(|no_fact| no_fact.pass_on($t.0))?,)*))
                 })
             }
         }
         impl<F, Out: 'static, $($T: 'static),*> Check<($(Rc<$T>,)*), Out> for F
         where
-            F: AsyncFn(&Cx $(, &$T)*) -> Got<Out> + 'static,
+            F: AsyncFn(&Cx $(, &$T)*) -> StepResult<Out> + 'static,
         {
-            fn run(self, cx: Cx, ($($t,)*): ($(Rc<$T>,)*)) -> Local<Got<Out>> {
+            fn run(self, cx: Cx, ($($t,)*): ($(Rc<$T>,)*)) -> Local<StepResult<Out>> {
                 Box::pin(async move { self(&cx $(, &$t)*).await })
             }
         }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{Broken, Problem};
 use crate::{
     kit::{
-        Cx, Got, Halt, Hasher, Platform,
+        Cx, Hasher, NoFact, Platform, StepResult,
         net::{BODY_WAIT, Fault, Reply},
     },
     manifest::Blob,
@@ -51,7 +51,7 @@ impl<'a> Taking<'a> {
 
     /// Takes what comes. False when the connection ended before its time, as a runtime takes for a reason to
     /// ask for the rest.
-    pub(super) async fn go(&mut self, mut reply: Reply) -> Got<bool> {
+    pub(super) async fn go(&mut self, mut reply: Reply) -> StepResult<bool> {
         // Where the size is not known, only the end of the answer tells.
         let due = self.blob.size.unwrap_or(u64::MAX);
         loop {
@@ -112,10 +112,10 @@ impl<'a> Taking<'a> {
     }
 
     /// What came for the rest does not say what part of the blob it is: runtimes differ on that.
-    pub(super) fn unclear(&self) -> Halt {
+    pub(super) fn unclear(&self) -> NoFact {
         let (host, digest) = (self.host.clone(), self.blob.digest.clone());
         let (got, of) = (self.taken.bytes, self.blob.size);
-        Halt::broke(Problem::BlobRestUnclear(Broken {
+        NoFact::broke(Problem::BlobRestUnclear(Broken {
             host,
             digest,
             got,
@@ -125,17 +125,17 @@ impl<'a> Taking<'a> {
     }
 
     /// The bytes end before their time. Where they only stopped, a runtime would wait for longer than we do.
-    pub(super) fn cut(&self, fault: Fault) -> Halt {
+    pub(super) fn cut(&self, fault: Fault) -> NoFact {
         let (host, digest) = (self.host.clone(), self.blob.digest.clone());
         let (silent, seconds) = (fault == Fault::NoAnswer, BODY_WAIT.as_secs());
         let broken = Broken { host, digest, got: self.taken.bytes, of: self.blob.size, fault };
         if silent {
-            return Halt::broke(Problem::PullProgressTimeout { seconds, broken });
+            return NoFact::broke(Problem::PullProgressTimeout { seconds, broken });
         }
         Problem::BlobUnexpectedEof(broken).into()
     }
 
-    fn other_bytes(&self, got: String) -> Halt {
+    fn other_bytes(&self, got: String) -> NoFact {
         let (host, digest) = (self.host.clone(), self.blob.digest.clone());
         Problem::BlobDigestMismatch { host, digest, got }.into()
     }

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::{
     kit::{
-        Cx, Got, Halt, Platform, Role,
+        Cx, NoFact, Platform, Role, StepResult,
         net::{Fault, Reached, Reply, Request},
     },
     manifest::{Blob, Content},
@@ -156,10 +156,10 @@ pub async fn read(
     content: &Content,
     reached: &Option<Rc<Reached>>,
     secured: &Option<Rc<Secured>>,
-) -> Got<InHand> {
+) -> StepResult<InHand> {
     let mut first = content.first_source.take();
     let host = match (&first, reached) {
-        (Some(Source::Elsewhere(..)), None) => return Err(Halt::LeftOut),
+        (Some(Source::Elsewhere(..)), None) => return Err(NoFact::LeftOut),
         (_, Some(reached)) => {
             session.site().join(cx, reached, secured.as_deref()).await?;
             reached.host.to_string()
@@ -232,16 +232,22 @@ fn wanted(blobs: &[Blob], full: bool) -> Vec<&Blob> {
 }
 
 impl Blobs<'_> {
-    async fn config(&self, blob: &Blob, source: Option<Source>) -> Got<Vec<u8>> {
+    async fn config(&self, blob: &Blob, source: Option<Source>) -> StepResult<Vec<u8>> {
         if let Some(bytes) = blob.size.filter(|size| *size > LONGEST_CONFIG) {
-            return Err(Halt::broke(Problem::ConfigTooLong { bytes }));
+            return Err(NoFact::broke(Problem::ConfigTooLong { bytes }));
         }
         Ok(self.take(blob, source, u64::MAX, true).await?.kept)
     }
 
     /// Takes a blob. Where the connection ends too early the rest is asked for, as containerd does, as long
     /// as that brings more.
-    async fn take(&self, blob: &Blob, source: Option<Source>, most: u64, keep: bool) -> Got<Taken> {
+    async fn take(
+        &self,
+        blob: &Blob,
+        source: Option<Source>,
+        most: u64,
+        keep: bool,
+    ) -> StepResult<Taken> {
         let source = match source {
             Some(source) => source,
             None => blob.ask(self.cx, self.session).await?,
@@ -257,7 +263,7 @@ impl Blobs<'_> {
             in_vain = if taking.taken.bytes > before { 0 } else { in_vain + 1 };
             let rest = match self.rest(blob, taking.taken.bytes).await {
                 // Whoever waits longer may get the rest.
-                Err(halt @ Halt::Broke(_)) => return Err(halt),
+                Err(no_fact @ NoFact::Broke(_)) => return Err(no_fact),
                 rest => rest.ok(),
             };
             let rest = rest.filter(|_| in_vain <= IN_VAIN);
@@ -273,13 +279,13 @@ impl Blobs<'_> {
         Ok(taking.taken)
     }
 
-    async fn rest(&self, blob: &Blob, from: u64) -> Got<Reply> {
+    async fn rest(&self, blob: &Blob, from: u64) -> StepResult<Reply> {
         let source = blob.ask_from(self.cx, self.session, from).await?;
         Ok(self.open(blob, source, from).await?.1)
     }
 
     /// The answer that carries the blob, wherever it comes from.
-    async fn open(&self, blob: &Blob, source: Source, from: u64) -> Got<(String, Reply)> {
+    async fn open(&self, blob: &Blob, source: Source, from: u64) -> StepResult<(String, Reply)> {
         let (cx, site) = (self.cx, self.session.site());
         let (host, target) = match source {
             Source::Itself(reply) => {
@@ -299,7 +305,7 @@ impl Blobs<'_> {
         reply: Reply,
         blob: &Blob,
         target: Option<&str>,
-    ) -> Got<(String, Reply)> {
+    ) -> StepResult<(String, Reply)> {
         match reply.status {
             200 | 206 => Ok((host, reply)),
             _ => Err(refusal::grade(self.cx, reply, blob, target).await),

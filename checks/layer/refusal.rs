@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{Problem, Refused};
 use crate::{
     kit::{
-        Cx, Halt, Skew,
+        Cx, NoFact, Skew,
         net::{Reply, reply},
     },
     manifest::Blob,
@@ -30,7 +30,7 @@ pub struct Unsigned {
 }
 
 /// Says why; `target` is what was asked of a host that the registry named.
-pub(super) async fn grade(cx: &Cx, reply: Reply, blob: &Blob, target: Option<&str>) -> Halt {
+pub(super) async fn grade(cx: &Cx, reply: Reply, blob: &Blob, target: Option<&str>) -> NoFact {
     let (host, status, there) = (reply.host.clone(), reply.status, reply::date(&reply));
     let refusal = Refusal::read(reply).await;
     if let Some(problem) = refusal.by_its_words("GET blob").filter(|_| target.is_none()) {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Manifest, Problem, index, kind, schema1};
 use crate::{
-    kit::{Cx, Got, Halt, Host, Platform},
+    kit::{Cx, Host, NoFact, Platform, StepResult},
     registry::{Refusal, Site},
     token::{Session, Source},
 };
@@ -71,12 +71,17 @@ pub struct Blob {
 
 impl Blob {
     /// Asks the registry for it.
-    pub(crate) async fn ask(&self, cx: &Cx, session: &Session) -> Got<Source> {
+    pub(crate) async fn ask(&self, cx: &Cx, session: &Session) -> StepResult<Source> {
         self.ask_from(cx, session, 0).await
     }
 
     /// Asks the registry for what begins with that byte of it.
-    pub(crate) async fn ask_from(&self, cx: &Cx, session: &Session, from: u64) -> Got<Source> {
+    pub(crate) async fn ask_from(
+        &self,
+        cx: &Cx,
+        session: &Session,
+        from: u64,
+    ) -> StepResult<Source> {
         let missing = match session.blob(cx, &self.digest, from).await? {
             Ok(source) => return Ok(source),
             Err(missing) => missing,
@@ -132,7 +137,7 @@ impl Content {
 
     /// Compares what a config describes with what there is: a runtime unpacks the layers one by one
     /// along it, and refuses another number.
-    pub(crate) fn compare(&self, described: usize) -> Got<()> {
+    pub(crate) fn compare(&self, described: usize) -> StepResult<()> {
         if described == self.layers {
             return Ok(());
         }
@@ -146,7 +151,7 @@ impl Content {
 }
 
 /// Finds this platform's manifest, and asks where its blobs are.
-pub async fn choose(cx: &Cx, session: &Session, manifest: &Manifest) -> Got<Content> {
+pub async fn choose(cx: &Cx, session: &Session, manifest: &Manifest) -> StepResult<Content> {
     let (child, platform) = match manifest.kind {
         "index" => {
             let (child, platform) = index::child(cx, session, manifest).await?;
@@ -192,7 +197,7 @@ pub struct Named {
 }
 
 /// Reads a manifest as far as a pull needs it. Public, so that it can be fuzzed.
-pub fn named(manifest: &Manifest) -> Got<Named> {
+pub fn named(manifest: &Manifest) -> StepResult<Named> {
     if manifest.kind == "schema1" {
         let blobs = schema1::blobs(manifest);
         let (config_type, layers) = (String::new(), blobs.len());
@@ -214,13 +219,13 @@ pub fn named(manifest: &Manifest) -> Got<Named> {
     let ours = image.layers.iter().filter(|layer| layer.urls.as_ref().is_none_or(Vec::is_empty));
     let blobs: Vec<_> = ours.map(Descriptor::blob).collect();
     if blobs.is_empty() && !image.layers.is_empty() {
-        return Err(Halt::broke(Problem::ForeignLayers {}));
+        return Err(NoFact::broke(Problem::ForeignLayers {}));
     }
     let (config, layers) = (Some(image.config.blob()), image.layers.len());
     Ok(Named { config, config_type, blobs, layers })
 }
 
 /// Where the blobs are served from, when that is another host.
-pub fn data_host(content: &Content) -> Got<Host> {
-    content.served_by.clone().ok_or_else(|| Halt::skipped(Problem::ServedByRegistry {}))
+pub fn data_host(content: &Content) -> StepResult<Host> {
+    content.served_by.clone().ok_or_else(|| NoFact::skipped(Problem::ServedByRegistry {}))
 }

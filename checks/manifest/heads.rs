@@ -3,7 +3,7 @@
 
 use super::{Manifest, Problem, kind};
 use crate::{
-    kit::{Cx, Got, net::Reply},
+    kit::{Cx, StepResult, net::Reply},
     token::Session,
 };
 
@@ -14,7 +14,7 @@ pub(super) async fn compare(
     asked: &str,
     head: Reply,
     manifest: Manifest,
-) -> Got<Manifest> {
+) -> StepResult<Manifest> {
     match head.status {
         200 => {}
         // A registry that does not know HEAD is asked with GET.

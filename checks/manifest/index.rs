@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::{Manifest, Problem, content::Descriptor, get, kind, kind::lenient};
 use crate::{
-    kit::{Cx, Fit, Got, Halt, Platform},
+    kit::{Cx, Fit, NoFact, Platform, StepResult},
     token::Session,
 };
 
@@ -26,19 +26,23 @@ pub struct Entry {
 }
 
 /// Chooses among the entries of an index, and fetches that manifest.
-pub(super) async fn child(cx: &Cx, session: &Session, index: &Manifest) -> Got<(Manifest, String)> {
+pub(super) async fn child(
+    cx: &Cx,
+    session: &Session,
+    index: &Manifest,
+) -> StepResult<(Manifest, String)> {
     let tell = |problem| cx.tell(problem);
     let Entry { digest, media_type, size, platform, together } =
         entry(index, &cx.subject.platform, tell)?;
     let Some(image) = session.image() else {
-        return Err(Halt::skipped(Problem::NoImageAsked {}));
+        return Err(NoFact::skipped(Problem::NoImageAsked {}));
     };
     match get(cx, session, image, &digest, Some(&media_type)).await? {
         Ok(manifest) if u64::try_from(size) != Ok(manifest.bytes.len() as u64) => {
             Err(kind::broken(&manifest.media_type, "size-mismatch"))
         }
         Ok(manifest) if manifest.kind == "manifest" => Ok((manifest, platform)),
-        Ok(_) => Err(Halt::broke(Problem::IndexInIndex { platform })),
+        Ok(_) => Err(NoFact::broke(Problem::IndexInIndex { platform })),
         Err(_) => {
             let repository = image.repository.clone();
             Err(Problem::ChildManifestGone { repository, digest, platform, together }.into())
@@ -47,7 +51,7 @@ pub(super) async fn child(cx: &Cx, session: &Session, index: &Manifest) -> Got<(
 }
 
 /// Finds the entry, and tells what not every runtime would take. Public, so that it can be fuzzed.
-pub fn entry(index: &Manifest, wanted: &Platform, tell: impl Fn(Problem)) -> Got<Entry> {
+pub fn entry(index: &Manifest, wanted: &Platform, tell: impl Fn(Problem)) -> StepResult<Entry> {
     let parsed = lenient::<Index>(&index.bytes);
     let parsed = parsed.map_err(|error| kind::broken(&index.media_type, &error.to_string()));
     let entries = parsed?.manifests;
@@ -89,7 +93,7 @@ fn choose<'a>(
 }
 
 /// Says what an index is that has nothing for this platform.
-fn nothing(wanted: &Platform, index: &Manifest, entries: &[Descriptor]) -> Halt {
+fn nothing(wanted: &Platform, index: &Manifest, entries: &[Descriptor]) -> NoFact {
     let offered = offered(entries);
     // What is for nobody to run is put beside images, and here there is no image beside it.
     if offered.is_empty() && !entries.is_empty() {

@@ -3,10 +3,10 @@
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{Manifest, Problem};
-use crate::kit::{Got, Halt};
+use crate::kit::{NoFact, StepResult};
 
 /// Takes what was sent for a manifest, when it is one. Public, so that it can be fuzzed.
-pub fn read(digest: String, content_type: String, bytes: Vec<u8>) -> Got<Manifest> {
+pub fn read(digest: String, content_type: String, bytes: Vec<u8>) -> StepResult<Manifest> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Sniffed {
@@ -36,7 +36,7 @@ pub fn read(digest: String, content_type: String, bytes: Vec<u8>) -> Got<Manifes
 }
 
 /// Says that it is no manifest, and why.
-pub(super) fn broken(media_type: &str, said: &str) -> Halt {
+pub(super) fn broken(media_type: &str, said: &str) -> NoFact {
     let (media_type, said) = (media_type.to_owned(), said.to_owned());
     Problem::NotAManifest { media_type, said }.into()
 }

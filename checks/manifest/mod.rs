@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use crate::{
     kit::{
-        Cx, Got, Halt, Image, digest,
+        Cx, Image, NoFact, StepResult, digest,
         net::{Fault, Reply, Request},
     },
     registry::{Refusal, Site},
@@ -198,9 +198,9 @@ pub struct Manifest {
 }
 
 /// Fetches what the image's name stands for.
-pub async fn fetch(cx: &Cx, session: &Session) -> Got<Manifest> {
+pub async fn fetch(cx: &Cx, session: &Session) -> StepResult<Manifest> {
     let Some(image) = session.image() else {
-        return Err(Halt::skipped(Problem::NoImageAsked {}));
+        return Err(NoFact::skipped(Problem::NoImageAsked {}));
     };
     let head = Request::manifest(Method::HEAD, &image.repository, &image.reference);
     let asked = format!("HEAD {}", head.target);
@@ -221,7 +221,7 @@ async fn get(
     image: &Image,
     reference: &str,
     called: Option<&str>,
-) -> Got<Result<Manifest, Reply>> {
+) -> StepResult<Result<Manifest, Reply>> {
     let request = Request::manifest(Method::GET, &image.repository, reference);
     let asked = format!("GET {}", request.target);
     let reply = session.ask(cx, request).await?;
@@ -250,7 +250,7 @@ async fn get(
 }
 
 /// Says what is not there: the tag, the digest or the repository.
-async fn missing(cx: &Cx, session: &Session, image: &Image, reply: Reply) -> Halt {
+async fn missing(cx: &Cx, session: &Session, image: &Image, reply: Reply) -> NoFact {
     let Image { repository, reference } = image.clone();
     let registrys = reply.is_registrys();
     let stranger = Site::stranger("GET manifest", &reply);

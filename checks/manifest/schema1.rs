@@ -8,7 +8,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Deserialize;
 
 use super::{Blob, Manifest, Problem, kind};
-use crate::kit::{Cx, Got, digest};
+use crate::kit::{Cx, StepResult, digest};
 
 /// What the registry must call it.
 const SIGNED: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
@@ -47,7 +47,7 @@ pub(super) fn read(
     content_type: &str,
     bytes: &[u8],
     wanted: Option<&str>,
-) -> Got<Option<Manifest>> {
+) -> StepResult<Option<Manifest>> {
     let Ok(old) = kind::lenient::<Schema1>(bytes) else { return Ok(None) };
     let media_type = kind::bare(content_type).to_owned();
     // containerd takes a plain text for this format, as some registry once called it.

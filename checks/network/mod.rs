@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use crate::{
     dns::Names,
     kit::{
-        Cx, Got, Host, Local, Proxy,
+        Cx, Host, Local, Proxy, StepResult,
         net::{Fault, Reached, Stream, Tried, Way, tcp},
     },
 };
@@ -82,7 +82,7 @@ pub struct ByProxy {
 type Attempt = (SocketAddr, Result<TcpStream, Fault>);
 
 /// Connects to each address of the host.
-pub async fn reach(cx: &Cx, names: &Names) -> Got<Reached> {
+pub async fn reach(cx: &Cx, names: &Names) -> StepResult<Reached> {
     let mut attempts: FuturesUnordered<Local<Attempt>> = FuturesUnordered::new();
     let mut tried: Vec<(SocketAddr, Fault)> = vec![];
     let mut next = 0;

@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::{
     image::Understood,
     kit::{
-        AZURE_JSON, CREDENTIAL_PROVIDERS, Cx, Got, Kind, Pattern, Secret, Unread, Who,
+        AZURE_JSON, CREDENTIAL_PROVIDERS, Cx, Kind, Pattern, Secret, StepResult, Unread, Who,
         azure::{Cloud, Endpoints, imds::Which},
         yaml, yaml_loosely,
     },
@@ -140,7 +140,7 @@ struct Asked {
 }
 
 /// Reads the node's files as the kubelet and its provider do.
-pub async fn read(cx: &Cx, understood: &Understood) -> Got<Node> {
+pub async fn read(cx: &Cx, understood: &Understood) -> StepResult<Node> {
     let image = as_written(cx, understood);
     let mut others_may = false;
     let looked = async {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use crate::kit::{
-    Cx, Got, Halt, Host, Proxy, Role, Route,
+    Cx, Host, NoFact, Proxy, Role, Route, StepResult,
     azure::imds,
     is_private,
     net::{
@@ -146,16 +146,16 @@ impl At {
 }
 
 /// Opens a tunnel to the host, where a proxy is set for it.
-pub async fn tunnel(cx: &Cx, host: &Host) -> Got<Reached> {
+pub async fn tunnel(cx: &Cx, host: &Host) -> StepResult<Reached> {
     if host.role == Role::Registry {
         look_at_the_variables(cx, host);
     }
     let proxy = match cx.world.proxies.route(host) {
         Route::Direct => {
-            return Err(Halt::skipped(Problem::NotForThis { host: host.name.clone() }));
+            return Err(NoFact::skipped(Problem::NotForThis { host: host.name.clone() }));
         }
         Route::Exempt(entry) => {
-            return Err(Halt::skipped(Problem::Exempt { host: host.name.clone(), entry }));
+            return Err(NoFact::skipped(Problem::Exempt { host: host.name.clone(), entry }));
         }
         Route::Nowhere(variable) => {
             return Err(Problem::UrlUnusable { variable, host: host.name.clone() }.into());
@@ -172,15 +172,15 @@ pub async fn tunnel(cx: &Cx, host: &Host) -> Got<Reached> {
     }
 }
 
-fn judge(at: At, none: NoTunnel) -> Halt {
+fn judge(at: At, none: NoTunnel) -> NoFact {
     match none {
-        NoTunnel::NotSpoken => Halt::broke(Problem::SocksNotSpoken(at)),
+        NoTunnel::NotSpoken => NoFact::broke(Problem::SocksNotSpoken(at)),
         NoTunnel::Unreachable(unopened) => {
             let stage = unopened.stage.word();
             Problem::Unreachable { at, stage, fault: unopened.fault }.into()
         }
         NoTunnel::NoAnswer(Fault::NoAnswer) => {
-            Halt::broke(Problem::Silent { at, seconds: HTTP_WAIT.as_secs() })
+            NoFact::broke(Problem::Silent { at, seconds: HTTP_WAIT.as_secs() })
         }
         NoTunnel::NoAnswer(fault) => Problem::NoAnswer { at, fault }.into(),
         NoTunnel::Refused(refusal) if refusal.status == 407 => {

@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::{
     image::Understood,
     kit::{
-        Asked, Cx, Got, Halt, Image,
+        Asked, Cx, Image, NoFact, StepResult,
         net::{self, Fault, Reached, Reply, Request, challenges},
     },
     tls::Secured,
@@ -256,7 +256,7 @@ pub async fn challenge(
     understood: &Understood,
     reached: &Reached,
     secured: &Option<Rc<Secured>>,
-) -> Got<Challenge> {
+) -> StepResult<Challenge> {
     let asked = &understood.asked;
     let site = Rc::new(Site::over(cx, reached, secured.as_deref()).await?);
     let mut request = first_question(asked, Method::HEAD);
@@ -280,7 +280,7 @@ pub async fn challenge(
         // Whoever we were sent on to is not who our credentials are for.
         401 if reply.host != site.host => {
             let (host, elsewhere) = (site.host.to_string(), reply.host.to_string());
-            return Err(Halt::broke(Problem::SignInElsewhere { host, elsewhere }));
+            return Err(NoFact::broke(Problem::SignInElsewhere { host, elsewhere }));
         }
         401 => wants(&reply).ok_or_else(|| Site::stranger(&said, &reply))?,
         200 if reply.is_registrys() => Wants::Nothing,

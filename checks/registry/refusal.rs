@@ -2,7 +2,7 @@
 
 use super::{Problem, Refused, Rules};
 use crate::kit::{
-    Halt, Host,
+    Host, NoFact,
     net::{ErrorBody, Reply},
 };
 
@@ -31,7 +31,7 @@ impl Refusal {
     }
 
     /// What a refusal means that has nothing to do with what was asked for.
-    pub(crate) fn grade(self, asked: &str) -> Halt {
+    pub(crate) fn grade(self, asked: &str) -> NoFact {
         self.by_its_words(asked).unwrap_or_else(|| self.by_its_status(asked)).into()
     }
 

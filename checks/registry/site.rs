@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{Elsewhere, Problem, Refusal};
 use crate::{
     kit::{
-        Cx, Got, Halt, Host, Role, is_private,
+        Cx, Host, NoFact, Role, StepResult, is_private,
         net::{
             BODY_WAIT, FOLLOW_WAIT, Fault, HTTP_WAIT, Line, Reached, Reply, Request, SETTLE_WAIT,
             Stage, http::Transport, open::Lines, redirect,
@@ -38,7 +38,11 @@ pub struct Site {
 
 impl Site {
     /// The registry at the end of a door.
-    pub(crate) async fn over(cx: &Cx, reached: &Reached, secured: Option<&Secured>) -> Got<Self> {
+    pub(crate) async fn over(
+        cx: &Cx,
+        reached: &Reached,
+        secured: Option<&Secured>,
+    ) -> StepResult<Self> {
         let lines = Lines::default();
         let line = join(cx, reached, secured).await?;
         let host = lines.keep(line).host.clone();
@@ -49,7 +53,7 @@ impl Site {
 
     /// Asks the registry. Redirects are followed; throttling, outages and the network's refusals are
     /// graded here, all else is for the caller to read.
-    pub(crate) async fn ask(&self, cx: &Cx, request: &Request) -> Got<Reply> {
+    pub(crate) async fn ask(&self, cx: &Cx, request: &Request) -> StepResult<Reply> {
         let ask = async || self.follow(cx, &self.host, request, Role::Other).await;
         let reply = self.patiently(cx, ask).await?;
         // The answer to HEAD has no words: whoever asked so asks again with GET.
@@ -67,7 +71,11 @@ impl Site {
 
     /// Asks, and again where the answer is one that may pass by itself. That is no reason to say "cannot":
     /// containerd asks again at once where it is throttled, the kubelet after a while where a server fails.
-    pub(crate) async fn patiently(&self, cx: &Cx, ask: impl AsyncFn() -> Got<Reply>) -> Got<Reply> {
+    pub(crate) async fn patiently(
+        &self,
+        cx: &Cx,
+        ask: impl AsyncFn() -> StepResult<Reply>,
+    ) -> StepResult<Reply> {
         let (mut seen, began) = (vec![], Instant::now());
         loop {
             let reply = ask().await?;
@@ -90,7 +98,7 @@ impl Site {
         cx: &Cx,
         request: &Request,
         reply: Reply,
-    ) -> Got<Reply> {
+    ) -> StepResult<Reply> {
         let asked = format!("{} {}", request.method, path(&request.target));
         let mut refusal = Refusal::read(reply).await;
         if refusal.rules().is_none() || refusal.host != self.host {
@@ -107,7 +115,7 @@ impl Site {
             }
             // It was let in before: neither yes nor no, as long as that goes on.
             None if self.settling.get() => {
-                Err(Halt::broke(Problem::AcrFirewallPropagating { host, refused }))
+                Err(NoFact::broke(Problem::AcrFirewallPropagating { host, refused }))
             }
             None => {
                 refusal.connections = refused;
@@ -143,14 +151,14 @@ impl Site {
         host: &Host,
         request: &Request,
         role: Role,
-    ) -> Got<Reply> {
+    ) -> StepResult<Reply> {
         let asked = format!("{} {}", request.method, path(&request.target));
         let following = timeout(FOLLOW_WAIT, self.hop(cx, host, request, role, &asked)).await;
         following.map_err(|_| silent(host, &asked, FOLLOW_WAIT))?
     }
 
     /// Says that what answered is no registry.
-    pub(crate) fn stranger(asked: &str, reply: &Reply) -> Halt {
+    pub(crate) fn stranger(asked: &str, reply: &Reply) -> NoFact {
         let header = reply.header("www-authenticate").map(|h| format!("WWW-Authenticate: {h}"));
         let kind = || reply.header("content-type").map(|kind| format!("Content-Type: {kind}"));
         Problem::ChallengeInvalid {
@@ -169,7 +177,7 @@ impl Site {
         request: &Request,
         role: Role,
         asked: &str,
-    ) -> Got<Reply> {
+    ) -> StepResult<Reply> {
         let (mut host, mut request) = (first.clone(), request.clone());
         for _ in 0..=HOPS {
             let reply = self.send(cx, &host, &request).await?;
@@ -187,17 +195,17 @@ impl Site {
 
     /// Asks a host, and again where it ends the connection instead of answering: the newest containerd does
     /// so at once, the kubelet after a while.
-    pub(crate) async fn send(&self, cx: &Cx, host: &Host, request: &Request) -> Got<Reply> {
+    pub(crate) async fn send(&self, cx: &Cx, host: &Host, request: &Request) -> StepResult<Reply> {
         let asked = format!("{} {}", request.method, path(&request.target));
         let sending = timeout(FOLLOW_WAIT, self.send_on(cx, host, request)).await;
         sending.map_err(|_| silent(host, &asked, FOLLOW_WAIT))?
     }
 
-    async fn send_on(&self, cx: &Cx, host: &Host, request: &Request) -> Got<Reply> {
-        let line = self.lines.to(cx, host).await.map_err(|unopened| -> Halt {
+    async fn send_on(&self, cx: &Cx, host: &Host, request: &Request) -> StepResult<Reply> {
+        let line = self.lines.to(cx, host).await.map_err(|unopened| -> NoFact {
             let elsewhere = Elsewhere { host: host.to_string(), fault: unopened.fault };
             if !unopened.certain {
-                return Halt::broke(Problem::OtherHostUndecided(elsewhere));
+                return NoFact::broke(Problem::OtherHostUndecided(elsewhere));
             }
             match unopened.stage {
                 Stage::Dns => Problem::OtherHostUnresolved(elsewhere).into(),
@@ -228,17 +236,17 @@ impl Site {
         cx: &Cx,
         reached: &Reached,
         secured: Option<&Secured>,
-    ) -> Got<()> {
+    ) -> StepResult<()> {
         self.lines.keep(join(cx, reached, secured).await?);
         Ok(())
     }
 
     /// Says what a refusal means that has nothing to do with what was asked for.
-    pub(crate) async fn refuse(&self, asked: &str, reply: Reply) -> Halt {
+    pub(crate) async fn refuse(&self, asked: &str, reply: Reply) -> NoFact {
         self.judge(asked, Refusal::read(reply).await)
     }
 
-    fn judge(&self, asked: &str, refusal: Refusal) -> Halt {
+    fn judge(&self, asked: &str, refusal: Refusal) -> NoFact {
         match (refusal.rules(), self.past_private_endpoint) {
             (Some(rules), Some(address)) => {
                 Problem::PrivateEndpointBypassed { rules, address }.into()
@@ -248,13 +256,13 @@ impl Site {
     }
 
     /// Says that a host does not come to the end of its answer.
-    pub(crate) fn unfinished(host: &Host, asked: &str) -> Halt {
+    pub(crate) fn unfinished(host: &Host, asked: &str) -> NoFact {
         silent(host, asked, BODY_WAIT)
     }
 }
 
 /// A line over what the steps of a door have opened.
-async fn join(cx: &Cx, reached: &Reached, secured: Option<&Secured>) -> Got<Line> {
+async fn join(cx: &Cx, reached: &Reached, secured: Option<&Secured>) -> StepResult<Line> {
     let mut host = reached.host.clone();
     let failed = |fault| no_answer(&reached.host, "HTTP", fault);
     let transport = match secured {
@@ -270,7 +278,7 @@ async fn join(cx: &Cx, reached: &Reached, secured: Option<&Secured>) -> Got<Line
     Line::over(host, reached.way.clone(), transport).await.map_err(failed)
 }
 
-fn no_answer(host: &Host, asked: &str, fault: Fault) -> Halt {
+fn no_answer(host: &Host, asked: &str, fault: Fault) -> NoFact {
     let (name, request) = (host.to_string(), asked.to_owned());
     if let Fault::Alert(alert) = fault {
         return Problem::EndedByAlert { host: name, alert }.into();
@@ -283,7 +291,7 @@ fn no_answer(host: &Host, asked: &str, fault: Fault) -> Halt {
 
 /// An answer as a container runtime takes it: each status of success is one. What is packed on the way it
 /// unpacks, which is not done here.
-fn understood(mut reply: Reply) -> Got<Reply> {
+fn understood(mut reply: Reply) -> StepResult<Reply> {
     if matches!(reply.status, 201..=205 | 207..=299) {
         reply.status = 200;
     }
@@ -291,7 +299,7 @@ fn understood(mut reply: Reply) -> Got<Reply> {
     match packed.filter(|_| matches!(reply.status, 200 | 206)) {
         Some(packed) => {
             let (host, encoding) = (reply.host.to_string(), packed.to_owned());
-            Err(Halt::broke(Problem::Encoded { host, encoding }))
+            Err(NoFact::broke(Problem::Encoded { host, encoding }))
         }
         None => Ok(reply),
     }
@@ -306,9 +314,9 @@ fn remark(cx: &Cx, host: &Host, failed: Vec<String>, reply: &Reply) {
 }
 
 /// Our patience ends before a runtime's: that is no proof that it will wait in vain.
-fn silent(host: &Host, asked: &str, waited: Duration) -> Halt {
+fn silent(host: &Host, asked: &str, waited: Duration) -> NoFact {
     let (name, request, seconds) = (host.to_string(), asked.to_owned(), waited.as_secs());
-    Halt::broke(match host.role {
+    NoFact::broke(match host.role {
         Role::Data => Problem::DataHostSilent { host: name, seconds },
         _ => Problem::Silent { host: name, request, seconds },
     })

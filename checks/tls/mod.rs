@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
 use crate::kit::{
-    Cx, Got, Halt, Proxy, Role, Skew,
+    Cx, NoFact, Proxy, Role, Skew, StepResult,
     net::{
         DATE_WAIT, Fault, Reached, Stream,
         open::date_unverified,
@@ -162,10 +162,10 @@ impl Secured {
 }
 
 /// Shakes hands with the host.
-pub async fn secure(cx: &Cx, reached: &Reached) -> Got<Secured> {
+pub async fn secure(cx: &Cx, reached: &Reached) -> StepResult<Secured> {
     let host = &reached.host;
     if host.plain {
-        return Err(Halt::skipped(Problem::PlainHttp {}));
+        return Err(NoFact::skipped(Problem::PlainHttp {}));
     }
     let refusal = match reached.stream(cx).await {
         Err(fault) => Refusal::Broken(fault),
@@ -178,14 +178,14 @@ pub async fn secure(cx: &Cx, reached: &Reached) -> Got<Secured> {
     };
     match refusal {
         Refusal::Broken(Fault::NotTls) if host.may_be_plain() => {
-            Err(Halt::skipped(Problem::PlainHttpHere {}))
+            Err(NoFact::skipped(Problem::PlainHttpHere {}))
         }
         refusal if !refusal.is_certain() => {
             let said = match &refusal {
                 Refusal::Untrusted(why, _) => why.to_string(),
                 _ => Fault::from(refusal).word().to_owned(),
             };
-            Err(Halt::broke(Problem::Incompatible { at: At::of(reached), said }))
+            Err(NoFact::broke(Problem::Incompatible { at: At::of(reached), said }))
         }
         Refusal::Broken(fault) => Err(broken(reached, fault).into()),
         Refusal::Alert(alert) => Err(Problem::Refused { at: At::of(reached), alert }.into()),

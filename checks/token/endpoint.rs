@@ -12,7 +12,7 @@ use super::{LONGEST, Problem, Session, realm::Realm};
 use crate::{
     identity::Credential,
     kit::{
-        Cx, Got, Halt, Host, Role, Secret,
+        Cx, Host, NoFact, Role, Secret, StepResult,
         net::{Challenge, Fault, Reply, Request},
     },
     registry::{Refusal, Site},
@@ -24,7 +24,7 @@ pub(super) async fn token(
     session: &Session,
     wanted: &Challenge,
     refresh: Option<&Secret>,
-) -> Got<Secret> {
+) -> StepResult<Secret> {
     if let Credential::Access(token) = &session.identity.credential {
         return Ok(token.clone());
     }
@@ -51,7 +51,7 @@ pub(super) async fn token(
     issued(cx, session, &server, reply).await
 }
 
-async fn issued(cx: &Cx, session: &Session, server: &Server, reply: Reply) -> Got<Secret> {
+async fn issued(cx: &Cx, session: &Session, server: &Server, reply: Reply) -> StepResult<Secret> {
     let status = reply.status;
     let asked = format!("token from {}", server.host);
     if !(200..300).contains(&status) {
@@ -66,7 +66,7 @@ async fn issued(cx: &Cx, session: &Session, server: &Server, reply: Reply) -> Go
             _ => refusal.grade(&asked),
         });
     }
-    let no_token = |said: &str| -> Halt {
+    let no_token = |said: &str| -> NoFact {
         Problem::NoToken { host: server.host.to_string(), status, said: said.to_owned() }.into()
     };
     let body = reply.read(LONGEST).await.map_err(|fault| match fault {
@@ -98,7 +98,7 @@ struct Server {
 }
 
 impl Server {
-    fn read(session: &Session, wanted: &Challenge) -> Got<Self> {
+    fn read(session: &Session, wanted: &Challenge) -> StepResult<Self> {
         let site = session.site();
         let Realm { host, url } = Realm::read(site, wanted)?;
         let in_the_open = host.plain && !site.host.plain && !host.is_local();
@@ -119,7 +119,12 @@ impl Server {
         Ok(Self { host, path: url.path().to_owned(), ask })
     }
 
-    async fn get(&self, cx: &Cx, session: &Session, authorization: Option<Secret>) -> Got<Reply> {
+    async fn get(
+        &self,
+        cx: &Cx,
+        session: &Session,
+        authorization: Option<Secret>,
+    ) -> StepResult<Reply> {
         let query =
             form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.ask).finish();
         let target = format!("{}?{query}", self.path);
@@ -128,7 +133,7 @@ impl Server {
         Self::let_in(cx, session, &request, reply).await
     }
 
-    async fn post(&self, cx: &Cx, session: &Session, form: &[(&str, &str)]) -> Got<Reply> {
+    async fn post(&self, cx: &Cx, session: &Session, form: &[(&str, &str)]) -> StepResult<Reply> {
         let mut body = form_urlencoded::Serializer::new(String::new());
         body.extend_pairs(form).append_pair("client_id", "check-acr");
         // A form has one scope, a list; a query repeats it.
@@ -146,7 +151,12 @@ impl Server {
     }
 
     /// Network rules may refuse here what they let in before.
-    async fn let_in(cx: &Cx, session: &Session, request: &Request, reply: Reply) -> Got<Reply> {
+    async fn let_in(
+        cx: &Cx,
+        session: &Session,
+        request: &Request,
+        reply: Reply,
+    ) -> StepResult<Reply> {
         match reply.status {
             403 => session.site().unless_settling(cx, request, reply).await,
             _ => Ok(reply),

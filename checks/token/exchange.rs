@@ -14,7 +14,7 @@ use super::{LONGEST, Problem, realm::Realm};
 use crate::{
     identity::{Identity, Login},
     kit::{
-        Cx, Fields, Got, Halt, Host, Secret,
+        Cx, Fields, Host, NoFact, Secret, StepResult,
         azure::imds,
         net::{Challenge, Fault, Request, challenges},
     },
@@ -74,10 +74,10 @@ pub(super) async fn trade(
     wanted: &Challenge,
     identity: &Identity,
     login: &Rc<Login>,
-) -> Got<Secret> {
+) -> StepResult<Secret> {
     let not_taken = |problem: Problem| {
         cx.tell(problem);
-        Halt::skipped(Problem::NotTaken {})
+        NoFact::skipped(Problem::NotTaken {})
     };
     let host = site.host.to_string();
     let providers = match &login.named {
@@ -128,7 +128,7 @@ pub(super) async fn trade(
 
 /// The challenge as the kubelet's provider asks for it and takes it (`receiveChallengeFromLoginServer`): the
 /// container runtime asks for another one, and is less particular.
-async fn providers_challenge(cx: &Cx, site: &Site) -> Got<Result<Challenge, Problem>> {
+async fn providers_challenge(cx: &Cx, site: &Site) -> StepResult<Result<Challenge, Problem>> {
     let reply = site.ask(cx, &Request::new(Method::GET, "/v2/")).await?;
     let headers: Vec<_> = reply.headers.get_all("www-authenticate").iter().collect();
     let written = headers.first().and_then(|header| header.to_str().ok()).unwrap_or_default();
@@ -157,7 +157,7 @@ async fn look_at_management(cx: Cx, exchange: Exchange, login: Rc<Login>) {
 
 impl Exchange {
     /// Tokens are traded where the challenge sends for them; but one of Entra's goes to nobody but the registry.
-    fn at(site: &Rc<Site>, wanted: &Challenge) -> Got<Self> {
+    fn at(site: &Rc<Site>, wanted: &Challenge) -> StepResult<Self> {
         let host = Realm::read(site, wanted)?.host;
         let registry = |host: &Host| host.azure().map(|name| (name.label.to_owned(), name.suffix));
         let same = registry(&host).is_some() && registry(&host) == registry(&site.host);
@@ -174,7 +174,7 @@ impl Exchange {
         login: &Login,
         token: &Secret,
         tenant: Option<&str>,
-    ) -> Got<Result<Secret, NotTraded>> {
+    ) -> StepResult<Result<Secret, NotTraded>> {
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("access_token", token.expose());
         // So the Azure CLI for a person, so the kubelet's provider for everybody else.

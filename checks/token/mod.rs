@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::{
     identity::{Credential, Identity},
-    kit::{Cx, Got, Halt, Host, Secret, claims, net::Request},
+    kit::{Cx, Host, NoFact, Secret, StepResult, claims, net::Request},
     registry::{Challenge, Wants},
 };
 pub use exchange::RefusedIdentity;
@@ -226,7 +226,7 @@ pub struct Grant {
 }
 
 /// Is there a refresh token that the registry can still take?
-pub async fn exchange(cx: &Cx, challenge: &Challenge, identity: &Identity) -> Got<Grant> {
+pub async fn exchange(cx: &Cx, challenge: &Challenge, identity: &Identity) -> StepResult<Grant> {
     let login = identity.chain().find_map(|one| match &one.credential {
         Credential::Entra(login) => Some((one, login)),
         _ => None,
@@ -243,7 +243,7 @@ pub async fn exchange(cx: &Cx, challenge: &Challenge, identity: &Identity) -> Go
         (_, Some((one, login)), Wants::Bearer(wanted)) => {
             exchange::trade(cx, &challenge.site, wanted, one, login).await?
         }
-        _ => return Err(Halt::skipped(Problem::NothingToExchange {})),
+        _ => return Err(NoFact::skipped(Problem::NothingToExchange {})),
     };
     Ok(Grant { expires: expires(&token), token })
 }
@@ -266,11 +266,11 @@ pub async fn fetch(
     challenge: &Challenge,
     identity: &Identity,
     grant: &Option<Rc<Grant>>,
-) -> Got<Session> {
+) -> StepResult<Session> {
     let mut first = None;
     for (tried, one) in identity.chain().enumerate() {
         if tried == ENTRIES {
-            return Err(Halt::broke(Problem::TooManyEntries { from: identity.source() }));
+            return Err(NoFact::broke(Problem::TooManyEntries { from: identity.source() }));
         }
         // Traded or not, what is shown at the token server is a name and a password, or nothing.
         let traded = match &one.credential {
@@ -294,7 +294,7 @@ pub async fn fetch(
             (false, _) => first = first.or(Some(got)),
         }
     }
-    first.unwrap_or_else(|| Err(Halt::skipped(Problem::NothingToExchange {})))
+    first.unwrap_or_else(|| Err(NoFact::skipped(Problem::NothingToExchange {})))
 }
 
 /// The first of them was refused, and that one is let in.
@@ -314,7 +314,7 @@ fn passed_over(host: &Host, first: &Identity, used: &Identity) -> Problem {
 }
 
 /// Whether what these credentials got is good for the image.
-async fn is_let_in(cx: &Cx, got: &Got<Session>) -> bool {
+async fn is_let_in(cx: &Cx, got: &StepResult<Session>) -> bool {
     match got {
         Ok(session) => session.is_let_in(cx).await,
         Err(_) => false,
@@ -326,7 +326,7 @@ async fn present(
     challenge: &Challenge,
     identity: &Identity,
     grant: &Option<Rc<Grant>>,
-) -> Got<Session> {
+) -> StepResult<Session> {
     let holds = matches!(identity.credential, Credential::Refresh(_));
     let refresh = grant.as_ref().filter(|_| holds).map(|grant| grant.token.clone());
     let session = Session::new(challenge, identity, refresh);
@@ -361,7 +361,7 @@ async fn present(
 }
 
 /// Without an image there is no manifest to prove the token: the registry's front page does.
-async fn prove_signed_in(cx: &Cx, session: &Session) -> Got<()> {
+async fn prove_signed_in(cx: &Cx, session: &Session) -> StepResult<()> {
     let reply = session.ask(cx, Request::new(hyper::Method::GET, "/v2/")).await?;
     match reply.status {
         200 => Ok(()),

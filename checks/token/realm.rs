@@ -4,7 +4,7 @@ use url::Url;
 
 use super::Problem;
 use crate::{
-    kit::{Got, Halt, Host, Role, net::Challenge},
+    kit::{Host, NoFact, Role, StepResult, net::Challenge},
     registry::Site,
 };
 
@@ -17,7 +17,7 @@ pub(super) struct Realm {
 
 impl Realm {
     /// Reads it.
-    pub(super) fn read(site: &Site, wanted: &Challenge) -> Got<Self> {
+    pub(super) fn read(site: &Site, wanted: &Challenge) -> StepResult<Self> {
         let realm = wanted.param("realm").unwrap_or_default();
         let url = Url::parse(realm).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
         let found = url.and_then(|url| Some((Host::of(&url, Role::Other)?, url)));
@@ -29,11 +29,11 @@ impl Realm {
     }
 
     /// Says that nothing is sent there that is worth anything.
-    pub(super) fn not_safe(site: &Site, wanted: &Challenge) -> Halt {
+    pub(super) fn not_safe(site: &Site, wanted: &Challenge) -> NoFact {
         // No more of it than this is shown: it is the registry's to fill, and may hold anything.
         let url = Url::parse(wanted.param("realm").unwrap_or_default()).ok();
         let place = url.and_then(|url| Some(format!("{}://{}", url.scheme(), url.host_str()?)));
         let realm = place.unwrap_or_else(|| "not-a-url".to_owned());
-        Halt::broke(Problem::RealmNotSafe { host: site.host.to_string(), realm })
+        NoFact::broke(Problem::RealmNotSafe { host: site.host.to_string(), realm })
     }
 }

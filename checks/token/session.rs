@@ -11,7 +11,7 @@ use super::{Presented, Problem, TOKEN_USER, Ungranted, endpoint, expired};
 use crate::{
     identity::{Credential, Identity},
     kit::{
-        Cx, Got, Halt, Host, Image, Role, Secret, claims,
+        Cx, Host, Image, NoFact, Role, Secret, StepResult, claims,
         net::{Challenge, Reply, Request, challenges, redirect},
     },
     registry::{self, Refusal, Site, Wants},
@@ -143,12 +143,12 @@ impl Session {
     }
 
     /// Asks, signed in; redirects are followed.
-    pub(crate) async fn ask(&self, cx: &Cx, request: Request) -> Got<Reply> {
+    pub(crate) async fn ask(&self, cx: &Cx, request: Request) -> StepResult<Reply> {
         self.site.ask(cx, &self.sign(request)).await
     }
 
     /// Asks for what a pull does not need, with a token of its own where the registry wants one.
-    pub(crate) async fn ask_beyond(&self, cx: &Cx, request: Request) -> Got<Reply> {
+    pub(crate) async fn ask_beyond(&self, cx: &Cx, request: Request) -> StepResult<Reply> {
         let reply = self.ask(cx, request.clone()).await?;
         let mut wanted = challenges(&reply.headers).into_iter();
         let wanted = wanted.find(|challenge| challenge.scheme == "bearer");
@@ -171,7 +171,7 @@ impl Session {
         cx: &Cx,
         digest: &str,
         from: u64,
-    ) -> Got<Result<Source, Reply>> {
+    ) -> StepResult<Result<Source, Reply>> {
         let repository = self.image.as_ref().map_or("", |image| &image.repository);
         let request = Request::new(Method::GET, format!("/v2/{repository}/blobs/{digest}"));
         let request = self.sign(Request { from, ..request });
@@ -199,7 +199,7 @@ impl Session {
     }
 
     /// Gets an access token for what a challenge names.
-    pub(super) async fn token(&self, cx: &Cx, wanted: &Challenge) -> Got<Secret> {
+    pub(super) async fn token(&self, cx: &Cx, wanted: &Challenge) -> StepResult<Secret> {
         endpoint::token(cx, self, wanted, self.refresh.as_ref()).await
     }
 
@@ -208,7 +208,7 @@ impl Session {
     }
 
     /// What a 401 means, now that we are signed in as far as can be.
-    pub(crate) async fn refused(&self, cx: &Cx, asked: &str, reply: Reply) -> Halt {
+    pub(crate) async fn refused(&self, cx: &Cx, asked: &str, reply: Reply) -> NoFact {
         let mut errors = challenges(&reply.headers).into_iter();
         let error = errors.find_map(|challenge| challenge.params.get("error").cloned());
         let error = error.as_deref().unwrap_or_default();
@@ -246,12 +246,12 @@ impl Session {
     }
 
     /// What is certain for who signs in here is none the less open where somebody else may sign in.
-    fn unless_others_may(&self, cx: &Cx, problem: Problem) -> Halt {
+    fn unless_others_may(&self, cx: &Cx, problem: Problem) -> NoFact {
         if !self.identity.others_may {
             return problem.into();
         }
         cx.tell(self.others(cx));
-        Halt::broke(problem)
+        NoFact::broke(problem)
     }
 
     /// Who else may sign in: the node for a pod, the pod for a node.
@@ -265,17 +265,17 @@ impl Session {
     }
 
     /// The registry wants somebody, and there is nobody.
-    pub(super) fn nobody(&self, cx: &Cx, correlation: Option<String>) -> Halt {
+    pub(super) fn nobody(&self, cx: &Cx, correlation: Option<String>) -> NoFact {
         let (host, wanted) = (self.site.host.to_string(), self.wanted());
         // A pod's image is pulled by its node, which may well have an identity: not ours to say.
         if self.identity.others_may {
-            return Halt::broke(self.others(cx));
+            return NoFact::broke(self.others(cx));
         }
         Problem::AnonymousPullDisabled { host, wanted, correlation }.into()
     }
 
     /// What we sign in with was refused.
-    pub(super) async fn stale(&self, cx: &Cx, refusal: Refusal) -> Halt {
+    pub(super) async fn stale(&self, cx: &Cx, refusal: Refusal) -> NoFact {
         if let Credential::Password { user, password } = &self.identity.credential
             && user == TOKEN_USER
             && let Some(expired) = expired(password, self.dated)
@@ -321,7 +321,7 @@ impl Session {
         let nobody = self.as_nobody();
         let token = match nobody.token(cx, wanted).await {
             Ok(token) => token,
-            Err(Halt::Failed(why) | Halt::Broke(why)) => {
+            Err(NoFact::Failed(why) | NoFact::Broke(why)) => {
                 let refused = [
                     "token/anonymous-pull-disabled",
                     "token/node-may-sign-in",

@@ -2,7 +2,7 @@
 #![no_main]
 
 use checks::{
-    kit::{Halt, Platform},
+    kit::{NoFact, Platform},
     manifest::{entry, named, read},
 };
 use libfuzzer_sys::fuzz_target;
@@ -15,7 +15,7 @@ fuzz_target!(|sent: &[u8]| {
     let called = String::from_utf8_lossy(called).into_owned();
     let manifest = match read("sha256:0".to_owned(), called, body.to_vec()) {
         Ok(manifest) => manifest,
-        Err(halt) => return fit_to_print(&halt),
+        Err(no_fact) => return fit_to_print(&no_fact),
     };
     let shown = serde_json::to_value(&manifest).expect("it is plain data");
     match shown["kind"].as_str() {
@@ -24,20 +24,20 @@ fuzz_target!(|sent: &[u8]| {
                 Platform { os: "linux".into(), arch: "amd64".into(), variant: None, build: None };
             match entry(&manifest, &wanted, |_| {}) {
                 Ok(entry) => assert!(format!("{entry:?}").len() < 20 * body.len() + 1000),
-                Err(halt) => fit_to_print(&halt),
+                Err(no_fact) => fit_to_print(&no_fact),
             }
         }
         Some("manifest") => match named(&manifest) {
             Ok(named) => assert!(!format!("{named:?}").contains("size: Some(0)"), "{named:?}"),
-            Err(halt) => fit_to_print(&halt),
+            Err(no_fact) => fit_to_print(&no_fact),
         },
         other => panic!("{other:?} is no kind"),
     }
 });
 
 /// Whatever is said of it steers no terminal and is not long.
-fn fit_to_print(halt: &Halt) {
-    let (Halt::Failed(finding) | Halt::Broke(finding)) = halt else { panic!("{halt:?}") };
+fn fit_to_print(no_fact: &NoFact) {
+    let (NoFact::Failed(finding) | NoFact::Broke(finding)) = no_fact else { panic!("{no_fact:?}") };
     for (name, value) in &finding.evidence {
         let texts = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
         assert!(texts.len() <= 50, "{name}");

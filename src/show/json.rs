@@ -1,6 +1,6 @@
 //! The report as one JSON document. `docs/report.schema.json` describes it.
 
-use checks::kit::{End, Finding, Lang, Severity, Words};
+use checks::kit::{Finding, Lang, Severity, StepEnd, Words};
 use serde_json::{Value, json as value};
 
 use super::text::headline;
@@ -59,11 +59,11 @@ impl Page<'_> {
         let failed = step.ended(self.words) == Ended::Failed;
         let (end, more) = match &step.end {
             _ if failed => ("failed", None),
-            Some(End::Passed { saw }) => ("passed", Some(("saw", value!(saw)))),
-            Some(End::Failed) => ("failed", None),
-            Some(End::Skipped { why }) => ("skipped", Some(("why", self.reason(why)))),
-            Some(End::Blocked { by }) => ("blocked", Some(("by", value!(by)))),
-            Some(End::Broke { why }) => ("broke", Some(("why", self.reason(why)))),
+            Some(StepEnd::Passed { saw }) => ("passed", Some(("saw", value!(saw)))),
+            Some(StepEnd::Failed) => ("failed", None),
+            Some(StepEnd::Skipped { why }) => ("skipped", Some(("why", self.reason(why)))),
+            Some(StepEnd::Blocked { by }) => ("blocked", Some(("by", value!(by)))),
+            Some(StepEnd::Broke { why }) => ("broke", Some(("why", self.reason(why)))),
             None => ("unfinished", None),
         };
         let mut shown = value!({

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use checks::kit::{End, Event, Lang, What, Words};
+use checks::kit::{Event, Lang, StepEnd, What, Words};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::is_dumb;
@@ -52,11 +52,11 @@ impl Board {
             }),
             What::Finished { step, end, .. } => self.line(step, |line| {
                 let sign = match end {
-                    End::Passed { .. } => "✓",
-                    End::Failed => "✗",
-                    End::Skipped { .. } => "–",
-                    End::Blocked { .. } => "↑",
-                    End::Broke { .. } => "?",
+                    StepEnd::Passed { .. } => "✓",
+                    StepEnd::Failed => "✗",
+                    StepEnd::Skipped { .. } => "–",
+                    StepEnd::Blocked { .. } => "↑",
+                    StepEnd::Broke { .. } => "?",
                 };
                 line.set_style(style("  {msg} {prefix}"));
                 line.finish_with_message(sign);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use checks::kit::{End, FilledFix, Finding, Lang, Severity, What, Words};
+use checks::kit::{FilledFix, Finding, Lang, Severity, StepEnd, What, Words};
 use colored::{ColoredString, Colorize, control};
 use serde_json::Value;
 
@@ -82,7 +82,7 @@ pub(super) fn headline(report: &Report, verdict: &Verdict, words: &Words, lang: 
 
 fn passed(step: &Step, report: &Report, words: &Words, lang: Lang) -> String {
     match &step.end {
-        Some(End::Passed { saw }) => words.passed(&step.name, saw, &report.subject, lang),
+        Some(StepEnd::Passed { saw }) => words.passed(&step.name, saw, &report.subject, lang),
         _ => String::new(),
     }
 }
@@ -134,18 +134,22 @@ impl Page<'_> {
     fn step(&mut self, step: &Step) {
         let ended = self.ended(step);
         let took = match (&step.end, step.took_ms) {
-            (Some(End::Passed { .. } | End::Failed), took) => format!("  {took} ms").dimmed(),
+            (Some(StepEnd::Passed { .. } | StepEnd::Failed), took) => {
+                format!("  {took} ms").dimmed()
+            }
             _ => ColoredString::default(),
         };
         let (sign, said) = match (&step.end, ended) {
             (None, _) => return,
             (_, Ended::Failed) => ("✗".red().bold(), ColoredString::default()),
-            (Some(End::Skipped { why }), _) => ("–".dimmed(), self.title(why).dimmed()),
-            (Some(End::Blocked { by }), _) => {
+            (Some(StepEnd::Skipped { why }), _) => ("–".dimmed(), self.title(why).dimmed()),
+            (Some(StepEnd::Blocked { by }), _) => {
                 let waits = self.phrases.say("waits", self.lang, &[("by", by)]);
                 ("↑".dimmed(), waits.dimmed())
             }
-            (Some(End::Broke { why }), _) => ("?".yellow(), self.named_as(why, Severity::Unknown)),
+            (Some(StepEnd::Broke { why }), _) => {
+                ("?".yellow(), self.named_as(why, Severity::Unknown))
+            }
             _ => ("✓".green(), passed(step, self.report, self.words, self.lang).normal()),
         };
         let mut findings: Vec<_> = step.findings.iter().filter(|f| self.is_said(f)).collect();
@@ -161,7 +165,7 @@ impl Page<'_> {
         if self.look.verbose > 0 {
             self.exchanges(step);
         }
-        if let Some(End::Broke { why }) = &step.end {
+        if let Some(StepEnd::Broke { why }) = &step.end {
             self.story(why);
         }
         if let Some(first) = first {
