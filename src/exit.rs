@@ -10,7 +10,7 @@ pub enum Exit {
     /// The program was called wrongly.
     Usage = 2,
     /// Could not tell.
-    Unknown = 3,
+    CouldNotTell = 3,
     /// Ctrl-C.
     Interrupted = 130,
 }

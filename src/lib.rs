@@ -30,7 +30,7 @@ use clap::Parser;
 pub fn main() -> Exit {
     say_where_it_panics();
     // A defect of ours says nothing about the registry.
-    std::panic::catch_unwind(start).unwrap_or(Exit::Unknown)
+    std::panic::catch_unwind(start).unwrap_or(Exit::CouldNotTell)
 }
 
 fn start() -> Exit {

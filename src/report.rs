@@ -47,7 +47,7 @@ pub enum Ended {
     /// ↑
     Blocked,
     /// ?
-    Broke,
+    CouldNotTell,
     /// It was not wanted, or has not ended yet.
     Not,
 }
@@ -118,7 +118,7 @@ impl Step {
             Some(StepEnd::Failed) => Ended::Failed,
             Some(StepEnd::Skipped { .. }) => Ended::Skipped,
             Some(StepEnd::Blocked { .. }) => Ended::Blocked,
-            Some(StepEnd::Broke { .. }) => Ended::Broke,
+            Some(StepEnd::CouldNotTell { .. }) => Ended::CouldNotTell,
         }
     }
 }

@@ -71,7 +71,7 @@ fn cut(events: &[Event], wanted: impl Fn(&str) -> bool, why: &Finding) -> Vec<(S
             let waits = after.iter().find(|before| !started(step) && !ended(before));
             let end = match waits {
                 Some(by) => StepEnd::Blocked { by: by.clone() },
-                None => StepEnd::Broke { why: why.clone() },
+                None => StepEnd::CouldNotTell { why: why.clone() },
             };
             Some((step.clone(), end))
         }

@@ -19,7 +19,7 @@ pub enum Can {
     /// Certainly not.
     No,
     /// Could not tell.
-    Unknown,
+    CouldNotTell,
 }
 
 /// A finding, where it was found, and what follows from it.
@@ -43,7 +43,7 @@ pub struct Verdict {
     /// Why not, in the order of the plan.
     pub causes: Vec<Cause>,
     /// What could not be told, and why.
-    pub unknown: Vec<Cause>,
+    pub could_not_tell: Vec<Cause>,
     /// What works and will bite.
     pub warnings: Vec<Cause>,
 }
@@ -67,8 +67,12 @@ impl Verdict {
         };
         let is_explained =
             |finding: &Finding| found.iter().any(|(_, other)| explains(other, finding));
-        let mut verdict =
-            Verdict { can: Can::Unknown, causes: vec![], unknown: vec![], warnings: vec![] };
+        let mut verdict = Verdict {
+            can: Can::CouldNotTell,
+            causes: vec![],
+            could_not_tell: vec![],
+            warnings: vec![],
+        };
         for (step, finding) in &found {
             if is_explained(finding) {
                 continue;
@@ -85,7 +89,7 @@ impl Verdict {
             let list = match severity {
                 _ if is_cause => &mut verdict.causes,
                 Severity::Hint => continue,
-                Severity::Unknown => &mut verdict.unknown,
+                Severity::CouldNotTell => &mut verdict.could_not_tell,
                 _ => &mut verdict.warnings,
             };
             let mut consequences = explained.clone();
@@ -97,11 +101,11 @@ impl Verdict {
             add(list, step, finding, consequences);
         }
         for step in &report.steps {
-            if let Some(StepEnd::Broke { why }) = &step.end
+            if let Some(StepEnd::CouldNotTell { why }) = &step.end
                 && !is_explained(why)
             {
                 let consequences = blocked_by(report, &[&step.name]);
-                add(&mut verdict.unknown, step, why, consequences);
+                add(&mut verdict.could_not_tell, step, why, consequences);
             }
         }
         verdict.can = can(report, words, &verdict);
@@ -112,7 +116,7 @@ impl Verdict {
     pub fn exit(&self, fail_on_warning: bool) -> Exit {
         match self.can {
             Can::No => Exit::Cannot,
-            Can::Unknown => Exit::Unknown,
+            Can::CouldNotTell => Exit::CouldNotTell,
             Can::Pull | Can::SignIn if fail_on_warning && !self.warnings.is_empty() => Exit::Cannot,
             Can::Pull | Can::SignIn => Exit::Can,
         }
@@ -126,7 +130,7 @@ fn can(report: &Report, words: &Words, verdict: &Verdict) -> Can {
         () if !verdict.causes.is_empty() => Can::No,
         () if report.has_image() && passed("layer") => Can::Pull,
         () if !report.has_image() && passed("image") && passed("token") => Can::SignIn,
-        () => Can::Unknown,
+        () => Can::CouldNotTell,
     }
 }
 

@@ -74,7 +74,7 @@ async fn nobody_holds_a_run_past_its_time() {
         assert!(took < waited + BEYOND, "{step}, {how}: {took:?}, a wait of its length {waited:?}");
         // It was held where it was meant to be, and says that it could not tell.
         let held = events.iter().find_map(|event| match &event.what {
-            What::Finished { step, end: checks::kit::StepEnd::Broke { why }, .. } => {
+            What::Finished { step, end: checks::kit::StepEnd::CouldNotTell { why }, .. } => {
                 Some((step.as_str(), why.code.as_str()))
             }
             _ => None,

@@ -49,7 +49,7 @@ fn time_that_is_up_is_could_not_tell() {
     let said = run(&[&asked, "--timeout", "1s", "-o", "json"]);
     assert!(began.elapsed().as_secs() < 20, "it hangs");
     assert_eq!(said.code, Some(3));
-    assert_eq!(codes(&said.json(), "unknown"), ["run/time-up"]);
+    assert_eq!(codes(&said.json(), "could_not_tell"), ["run/time-up"]);
 }
 
 #[test]

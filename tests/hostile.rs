@@ -73,7 +73,7 @@ fn a_realm_that_is_no_place_for_credentials() {
         answer(stream, "401 No\r\nWWW-Authenticate: Bearer realm=\"file:///etc/passwd\"", b"")
     });
     assert_eq!(said.code, Some(3));
-    assert_eq!(codes(&said.json(), "unknown"), ["token/realm-not-safe"]);
+    assert_eq!(codes(&said.json(), "could_not_tell"), ["token/realm-not-safe"]);
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn a_redirect_to_whoever_wants_our_password() {
         answer(stream, &format!("307 On\r\nLocation: http://127.0.0.2:{port}/evil/"), b"")
     });
     assert_eq!(said.code, Some(3), "{}", said.out);
-    assert_eq!(codes(&said.json(), "unknown"), ["registry/sign-in-elsewhere"]);
+    assert_eq!(codes(&said.json(), "could_not_tell"), ["registry/sign-in-elsewhere"]);
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn tls_of_another_age() {
     });
     let said = run(&[&format!("{address}/team/app:v1"), "-o", "json"]);
     assert_eq!(said.code, Some(3), "{}", said.out);
-    assert_eq!(codes(&said.json(), "unknown"), ["tls/incompatible"]);
+    assert_eq!(codes(&said.json(), "could_not_tell"), ["tls/incompatible"]);
 }
 
 #[test]

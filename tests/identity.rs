@@ -23,7 +23,10 @@ fn write(root: &Path, file: &str, text: &str) {
 /// The codes that a run of the identity step alone tells, whatever they weigh.
 fn told(said: &Said) -> Vec<String> {
     let document = said.json();
-    ["causes", "unknown", "warnings"].iter().flat_map(|list| codes(&document, list)).collect()
+    ["causes", "could_not_tell", "warnings"]
+        .iter()
+        .flat_map(|list| codes(&document, list))
+        .collect()
 }
 
 fn identity(args: &[&str], path: Option<&Path>) -> Said {

@@ -68,7 +68,7 @@ fn ends(heard: &Heard) -> Vec<(String, String, u128)> {
                 StepEnd::Failed => "failed".to_owned(),
                 StepEnd::Skipped { why } => format!("skipped {}", why.code),
                 StepEnd::Blocked { by } => format!("blocked by {by}"),
-                StepEnd::Broke { why } => format!("broke {}", why.code),
+                StepEnd::CouldNotTell { why } => format!("broke {}", why.code),
             };
             Some((step.clone(), end, at.as_millis()))
         }

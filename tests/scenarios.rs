@@ -100,7 +100,7 @@ fn each_yields_what_it_expects_and_nothing_else() {
             codes(&verdict.causes),
             explained,
             codes(&verdict.warnings),
-            codes(&verdict.unknown),
+            codes(&verdict.could_not_tell),
             played.steps("blocked"),
             played.steps("skipped"),
         );
@@ -110,7 +110,7 @@ fn each_yields_what_it_expects_and_nothing_else() {
             expect.causes.clone(),
             expect.consequences.clone(),
             expect.warnings.clone(),
-            expect.unknown.clone(),
+            expect.could_not_tell.clone(),
             expect.blocked.clone(),
             expect.skipped.clone(),
         );
@@ -201,7 +201,7 @@ fn no_secret_is_ever_shown() {
 fn every_text_is_filled() {
     for played in played() {
         let (report, verdict) = (&played.report, &played.verdict);
-        for cause in verdict.causes.iter().chain(&verdict.unknown).chain(&verdict.warnings) {
+        for cause in verdict.causes.iter().chain(&verdict.could_not_tell).chain(&verdict.warnings) {
             for lang in [Lang::En, Lang::Ko] {
                 let (finding, subject) = (&cause.finding, &report.subject);
                 let entry = &words().entries[&finding.code];
@@ -226,7 +226,7 @@ fn every_fix_is_shown_somewhere() {
             .iter()
             .flat_map(|played| {
                 let found = played.report.steps.iter().flat_map(|step| &step.findings);
-                let unknown = played.verdict.unknown.iter().map(|cause| &cause.finding);
+                let unknown = played.verdict.could_not_tell.iter().map(|cause| &cause.finding);
                 found.chain(unknown).map(move |finding| (played, finding))
             })
             .filter(|(_, finding)| finding.code == *code)
@@ -327,8 +327,11 @@ fn look_alikes_are_told_apart() {
         .iter()
         .filter_map(|played| {
             let verdict = &played.verdict;
-            let first =
-                verdict.causes.first().or(verdict.unknown.first()).or(verdict.warnings.first())?;
+            let first = verdict
+                .causes
+                .first()
+                .or(verdict.could_not_tell.first())
+                .or(verdict.warnings.first())?;
             Some((played.name, first.finding.code.clone()))
         })
         .collect();

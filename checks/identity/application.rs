@@ -68,15 +68,19 @@ impl Application {
 /// Signs in as the workload identity of this pod (the variables of its webhook).
 pub(super) async fn workload(cx: &Cx) -> StepResult<Identity> {
     let variable = |name: &str| cx.world.variables.get(name).cloned();
-    let missing =
-        |what: &'static str| NoFact::broke(Problem::WorkloadIdentityMissing { variable: what });
+    let missing = |what: &'static str| {
+        NoFact::could_not_tell(Problem::WorkloadIdentityMissing { variable: what })
+    };
     let client_id = variable("AZURE_CLIENT_ID").ok_or_else(|| missing("AZURE_CLIENT_ID"))?;
     let tenant = variable("AZURE_TENANT_ID").ok_or_else(|| missing("AZURE_TENANT_ID"))?;
     let file = variable("AZURE_FEDERATED_TOKEN_FILE");
     let file = file.ok_or_else(|| missing("AZURE_FEDERATED_TOKEN_FILE"))?;
     let read = cx.world.read(std::path::Path::new(&file)).await;
     let bytes = read.map_err(|unread| {
-        NoFact::broke(Problem::AuthFileUnreadable { file: file.clone(), said: unread.to_string() })
+        NoFact::could_not_tell(Problem::AuthFileUnreadable {
+            file: file.clone(),
+            said: unread.to_string(),
+        })
     })?;
     let assertion = Secret::new(String::from_utf8_lossy(&bytes).trim());
     let authority = variable("AZURE_AUTHORITY_HOST");
@@ -88,7 +92,7 @@ pub(super) async fn workload(cx: &Cx) -> StepResult<Identity> {
     let asking = entra::Client { authority, tenant, client_id, proof: Proof::Assertion(assertion) };
     match entra::token(cx, &asking, REGISTRY_AUDIENCE).await {
         Ok(token) => Ok(Identity::by_token(Login::of(token), "workload-identity", &file)),
-        Err(Refused::Unclear(said)) => Err(NoFact::broke(Problem::AadUnclear {
+        Err(Refused::Unclear(said)) => Err(NoFact::could_not_tell(Problem::AadUnclear {
             authority: asking.authority.to_string(),
             said,
         })),

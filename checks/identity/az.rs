@@ -17,7 +17,7 @@ pub(super) async fn sign_in() -> StepResult<Identity> {
         Ok(token) => {
             Ok(Identity::by_token(Login::of(token), "azure-cli", "az account get-access-token"))
         }
-        Err(said) => Err(NoFact::broke(Problem::AzFailed { said })),
+        Err(said) => Err(NoFact::could_not_tell(Problem::AzFailed { said })),
     }
 }
 

@@ -61,20 +61,20 @@ async fn token(cx: &Cx, which: &Which, around: &Surroundings) -> StepResult<Opti
     let elsewhere = around.tenant.is_some() && !is_own_network(cx).await;
     let problem = match refused {
         Refused::Unreachable(fault) if elsewhere => {
-            return Err(NoFact::broke(Problem::ImdsUnreachable { fault }));
+            return Err(NoFact::could_not_tell(Problem::ImdsUnreachable { fault }));
         }
         Refused::Stranger { status, said } if elsewhere => {
-            return Err(NoFact::broke(Problem::ImdsIntercepted { status, said }));
+            return Err(NoFact::could_not_tell(Problem::ImdsIntercepted { status, said }));
         }
         Refused::Unreachable(fault) => Problem::ImdsUnreachable { fault },
         // It may take longer than we wait: the provider waits a minute.
         Refused::Silent => {
             let seconds = imds::IMDS_WAIT.as_secs();
-            return Err(NoFact::broke(Problem::ImdsSilent { seconds }));
+            return Err(NoFact::could_not_tell(Problem::ImdsSilent { seconds }));
         }
         // The provider asks for longer than we do.
         Refused::Busy(statuses) => {
-            return Err(NoFact::broke(Problem::ImdsThrottledOrFlaky {
+            return Err(NoFact::could_not_tell(Problem::ImdsThrottledOrFlaky {
                 statuses,
                 answered: "gave-none",
             }));

@@ -113,7 +113,7 @@ async fn whoever_is_first(
 /// They were asked for, and are not there.
 fn no_node_files(cx: &Cx) -> NoFact {
     let folder = cx.world.of_node("/etc/kubernetes").display().to_string();
-    NoFact::broke(Problem::NoNodeFiles { folder })
+    NoFact::could_not_tell(Problem::NoNodeFiles { folder })
 }
 
 /// Nobody; but the node whose images these are may be somebody.

@@ -104,7 +104,7 @@ pub enum StepEnd {
         by: String,
     },
     /// Could not tell.
-    Broke {
+    CouldNotTell {
         /// Why not.
         why: Finding,
     },
@@ -139,9 +139,10 @@ impl Event {
     pub fn finding(&self) -> Option<&Finding> {
         match &self.what {
             What::Found { finding, .. } => Some(finding),
-            What::Finished { end: StepEnd::Skipped { why } | StepEnd::Broke { why }, .. } => {
-                Some(why)
-            }
+            What::Finished {
+                end: StepEnd::Skipped { why } | StepEnd::CouldNotTell { why },
+                ..
+            } => Some(why),
             _ => None,
         }
     }

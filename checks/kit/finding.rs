@@ -68,7 +68,7 @@ pub enum NoFact {
         by: &'static str,
     },
     /// We could not look: says nothing about the registry.
-    Broke(Finding),
+    CouldNotTell(Finding),
 }
 
 impl NoFact {
@@ -78,8 +78,8 @@ impl NoFact {
     }
 
     /// Could not tell, and why.
-    pub fn broke(why: impl Findings) -> Self {
-        NoFact::Broke(why.into())
+    pub fn could_not_tell(why: impl Findings) -> Self {
+        NoFact::CouldNotTell(why.into())
     }
 
     /// How this end looks to a step that needed the fact.

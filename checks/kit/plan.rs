@@ -227,8 +227,12 @@ async fn drive<Values, Out: Serialize + 'static>(
             let work = AssertUnwindSafe(check.run(cx.clone(), values)).catch_unwind();
             let got = match timeout(step.budget, work).await {
                 Ok(Ok(got)) => got,
-                Ok(Err(panic)) => Err(NoFact::broke(Problem::Panicked { said: said(&*panic) })),
-                Err(_) => Err(NoFact::broke(Problem::Overran { seconds: step.budget.as_secs() })),
+                Ok(Err(panic)) => {
+                    Err(NoFact::could_not_tell(Problem::Panicked { said: said(&*panic) }))
+                }
+                Err(_) => {
+                    Err(NoFact::could_not_tell(Problem::Overran { seconds: step.budget.as_secs() }))
+                }
             };
             (got, began.elapsed())
         }
@@ -242,7 +246,7 @@ async fn drive<Values, Out: Serialize + 'static>(
         Err(NoFact::Skipped(why)) => StepEnd::Skipped { why: why.clone() },
         Err(NoFact::LeftOut) => StepEnd::Skipped { why: Problem::LeftOut {}.into() },
         Err(NoFact::Blocked { by }) => StepEnd::Blocked { by: (*by).into() },
-        Err(NoFact::Broke(why)) => StepEnd::Broke { why: why.clone() },
+        Err(NoFact::CouldNotTell(why)) => StepEnd::CouldNotTell { why: why.clone() },
     };
     cx.emit(What::Finished { step: step.name.into(), end, took_ms: millis(took) });
     got.map(Rc::new)

@@ -31,7 +31,7 @@ pub enum Severity {
     /// Works, but will bite.
     Warning,
     /// Could not tell.
-    Unknown,
+    CouldNotTell,
     /// Pulls fail.
     Error,
 }

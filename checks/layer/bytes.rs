@@ -115,7 +115,7 @@ impl<'a> Taking<'a> {
     pub(super) fn unclear(&self) -> NoFact {
         let (host, digest) = (self.host.clone(), self.blob.digest.clone());
         let (got, of) = (self.taken.bytes, self.blob.size);
-        NoFact::broke(Problem::BlobRestUnclear(Broken {
+        NoFact::could_not_tell(Problem::BlobRestUnclear(Broken {
             host,
             digest,
             got,
@@ -130,7 +130,7 @@ impl<'a> Taking<'a> {
         let (silent, seconds) = (fault == Fault::NoAnswer, BODY_WAIT.as_secs());
         let broken = Broken { host, digest, got: self.taken.bytes, of: self.blob.size, fault };
         if silent {
-            return NoFact::broke(Problem::PullProgressTimeout { seconds, broken });
+            return NoFact::could_not_tell(Problem::PullProgressTimeout { seconds, broken });
         }
         Problem::BlobUnexpectedEof(broken).into()
     }

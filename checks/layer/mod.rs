@@ -234,7 +234,7 @@ fn wanted(blobs: &[Blob], full: bool) -> Vec<&Blob> {
 impl Blobs<'_> {
     async fn config(&self, blob: &Blob, source: Option<Source>) -> StepResult<Vec<u8>> {
         if let Some(bytes) = blob.size.filter(|size| *size > LONGEST_CONFIG) {
-            return Err(NoFact::broke(Problem::ConfigTooLong { bytes }));
+            return Err(NoFact::could_not_tell(Problem::ConfigTooLong { bytes }));
         }
         Ok(self.take(blob, source, u64::MAX, true).await?.kept)
     }
@@ -263,7 +263,7 @@ impl Blobs<'_> {
             in_vain = if taking.taken.bytes > before { 0 } else { in_vain + 1 };
             let rest = match self.rest(blob, taking.taken.bytes).await {
                 // Whoever waits longer may get the rest.
-                Err(no_fact @ NoFact::Broke(_)) => return Err(no_fact),
+                Err(no_fact @ NoFact::CouldNotTell(_)) => return Err(no_fact),
                 rest => rest.ok(),
             };
             let rest = rest.filter(|_| in_vain <= IN_VAIN);

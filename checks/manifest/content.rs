@@ -219,7 +219,7 @@ pub fn named(manifest: &Manifest) -> StepResult<Named> {
     let ours = image.layers.iter().filter(|layer| layer.urls.as_ref().is_none_or(Vec::is_empty));
     let blobs: Vec<_> = ours.map(Descriptor::blob).collect();
     if blobs.is_empty() && !image.layers.is_empty() {
-        return Err(NoFact::broke(Problem::ForeignLayers {}));
+        return Err(NoFact::could_not_tell(Problem::ForeignLayers {}));
     }
     let (config, layers) = (Some(image.config.blob()), image.layers.len());
     Ok(Named { config, config_type, blobs, layers })

@@ -42,7 +42,7 @@ pub(super) async fn child(
             Err(kind::broken(&manifest.media_type, "size-mismatch"))
         }
         Ok(manifest) if manifest.kind == "manifest" => Ok((manifest, platform)),
-        Ok(_) => Err(NoFact::broke(Problem::IndexInIndex { platform })),
+        Ok(_) => Err(NoFact::could_not_tell(Problem::IndexInIndex { platform })),
         Err(_) => {
             let repository = image.repository.clone();
             Err(Problem::ChildManifestGone { repository, digest, platform, together }.into())

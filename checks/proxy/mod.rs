@@ -174,13 +174,13 @@ pub async fn tunnel(cx: &Cx, host: &Host) -> StepResult<Reached> {
 
 fn judge(at: At, none: NoTunnel) -> NoFact {
     match none {
-        NoTunnel::NotSpoken => NoFact::broke(Problem::SocksNotSpoken(at)),
+        NoTunnel::NotSpoken => NoFact::could_not_tell(Problem::SocksNotSpoken(at)),
         NoTunnel::Unreachable(unopened) => {
             let stage = unopened.stage.word();
             Problem::Unreachable { at, stage, fault: unopened.fault }.into()
         }
         NoTunnel::NoAnswer(Fault::NoAnswer) => {
-            NoFact::broke(Problem::Silent { at, seconds: HTTP_WAIT.as_secs() })
+            NoFact::could_not_tell(Problem::Silent { at, seconds: HTTP_WAIT.as_secs() })
         }
         NoTunnel::NoAnswer(fault) => Problem::NoAnswer { at, fault }.into(),
         NoTunnel::Refused(refusal) if refusal.status == 407 => {

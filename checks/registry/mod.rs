@@ -280,7 +280,7 @@ pub async fn challenge(
         // Whoever we were sent on to is not who our credentials are for.
         401 if reply.host != site.host => {
             let (host, elsewhere) = (site.host.to_string(), reply.host.to_string());
-            return Err(NoFact::broke(Problem::SignInElsewhere { host, elsewhere }));
+            return Err(NoFact::could_not_tell(Problem::SignInElsewhere { host, elsewhere }));
         }
         401 => wants(&reply).ok_or_else(|| Site::stranger(&said, &reply))?,
         200 if reply.is_registrys() => Wants::Nothing,

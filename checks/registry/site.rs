@@ -115,7 +115,7 @@ impl Site {
             }
             // It was let in before: neither yes nor no, as long as that goes on.
             None if self.settling.get() => {
-                Err(NoFact::broke(Problem::AcrFirewallPropagating { host, refused }))
+                Err(NoFact::could_not_tell(Problem::AcrFirewallPropagating { host, refused }))
             }
             None => {
                 refusal.connections = refused;
@@ -205,7 +205,7 @@ impl Site {
         let line = self.lines.to(cx, host).await.map_err(|unopened| -> NoFact {
             let elsewhere = Elsewhere { host: host.to_string(), fault: unopened.fault };
             if !unopened.certain {
-                return NoFact::broke(Problem::OtherHostUndecided(elsewhere));
+                return NoFact::could_not_tell(Problem::OtherHostUndecided(elsewhere));
             }
             match unopened.stage {
                 Stage::Dns => Problem::OtherHostUnresolved(elsewhere).into(),
@@ -299,7 +299,7 @@ fn understood(mut reply: Reply) -> StepResult<Reply> {
     match packed.filter(|_| matches!(reply.status, 200 | 206)) {
         Some(packed) => {
             let (host, encoding) = (reply.host.to_string(), packed.to_owned());
-            Err(NoFact::broke(Problem::Encoded { host, encoding }))
+            Err(NoFact::could_not_tell(Problem::Encoded { host, encoding }))
         }
         None => Ok(reply),
     }
@@ -316,7 +316,7 @@ fn remark(cx: &Cx, host: &Host, failed: Vec<String>, reply: &Reply) {
 /// Our patience ends before a runtime's: that is no proof that it will wait in vain.
 fn silent(host: &Host, asked: &str, waited: Duration) -> NoFact {
     let (name, request, seconds) = (host.to_string(), asked.to_owned(), waited.as_secs());
-    NoFact::broke(match host.role {
+    NoFact::could_not_tell(match host.role {
         Role::Data => Problem::DataHostSilent { host: name, seconds },
         _ => Problem::Silent { host: name, request, seconds },
     })

@@ -185,7 +185,7 @@ pub async fn secure(cx: &Cx, reached: &Reached) -> StepResult<Secured> {
                 Refusal::Untrusted(why, _) => why.to_string(),
                 _ => Fault::from(refusal).word().to_owned(),
             };
-            Err(NoFact::broke(Problem::Incompatible { at: At::of(reached), said }))
+            Err(NoFact::could_not_tell(Problem::Incompatible { at: At::of(reached), said }))
         }
         Refusal::Broken(fault) => Err(broken(reached, fault).into()),
         Refusal::Alert(alert) => Err(Problem::Refused { at: At::of(reached), alert }.into()),

@@ -270,7 +270,9 @@ pub async fn fetch(
     let mut first = None;
     for (tried, one) in identity.chain().enumerate() {
         if tried == ENTRIES {
-            return Err(NoFact::broke(Problem::TooManyEntries { from: identity.source() }));
+            return Err(NoFact::could_not_tell(Problem::TooManyEntries {
+                from: identity.source(),
+            }));
         }
         // Traded or not, what is shown at the token server is a name and a password, or nothing.
         let traded = match &one.credential {

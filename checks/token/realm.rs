@@ -34,6 +34,6 @@ impl Realm {
         let url = Url::parse(wanted.param("realm").unwrap_or_default()).ok();
         let place = url.and_then(|url| Some(format!("{}://{}", url.scheme(), url.host_str()?)));
         let realm = place.unwrap_or_else(|| "not-a-url".to_owned());
-        NoFact::broke(Problem::RealmNotSafe { host: site.host.to_string(), realm })
+        NoFact::could_not_tell(Problem::RealmNotSafe { host: site.host.to_string(), realm })
     }
 }

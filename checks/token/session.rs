@@ -251,7 +251,7 @@ impl Session {
             return problem.into();
         }
         cx.tell(self.others(cx));
-        NoFact::broke(problem)
+        NoFact::could_not_tell(problem)
     }
 
     /// Who else may sign in: the node for a pod, the pod for a node.
@@ -269,7 +269,7 @@ impl Session {
         let (host, wanted) = (self.site.host.to_string(), self.wanted());
         // A pod's image is pulled by its node, which may well have an identity: not ours to say.
         if self.identity.others_may {
-            return NoFact::broke(self.others(cx));
+            return NoFact::could_not_tell(self.others(cx));
         }
         Problem::AnonymousPullDisabled { host, wanted, correlation }.into()
     }
@@ -321,7 +321,7 @@ impl Session {
         let nobody = self.as_nobody();
         let token = match nobody.token(cx, wanted).await {
             Ok(token) => token,
-            Err(NoFact::Failed(why) | NoFact::Broke(why)) => {
+            Err(NoFact::Failed(why) | NoFact::CouldNotTell(why)) => {
                 let refused = [
                     "token/anonymous-pull-disabled",
                     "token/node-may-sign-in",

@@ -37,7 +37,9 @@ fuzz_target!(|sent: &[u8]| {
 
 /// Whatever is said of it steers no terminal and is not long.
 fn fit_to_print(no_fact: &NoFact) {
-    let (NoFact::Failed(finding) | NoFact::Broke(finding)) = no_fact else { panic!("{no_fact:?}") };
+    let (NoFact::Failed(finding) | NoFact::CouldNotTell(finding)) = no_fact else {
+        panic!("{no_fact:?}")
+    };
     for (name, value) in &finding.evidence {
         let texts = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
         assert!(texts.len() <= 50, "{name}");

@@ -22,7 +22,7 @@ pub fn json(report: &Report, verdict: &Verdict, words: &Words, lang: Lang) -> Va
             "can": verdict.can,
             "headline": headline(report, verdict, words, lang),
             "causes": causes(&verdict.causes, Severity::Error),
-            "unknown": causes(&verdict.unknown, Severity::Unknown),
+            "could_not_tell": causes(&verdict.could_not_tell, Severity::CouldNotTell),
             "warnings": causes(&verdict.warnings, Severity::Warning),
         },
         "steps": report.steps.iter().filter(|step| step.end.is_some()).map(|step| page.step(step)).collect::<Vec<_>>(),
@@ -63,7 +63,9 @@ impl Page<'_> {
             Some(StepEnd::Failed) => ("failed", None),
             Some(StepEnd::Skipped { why }) => ("skipped", Some(("why", self.reason(why)))),
             Some(StepEnd::Blocked { by }) => ("blocked", Some(("by", value!(by)))),
-            Some(StepEnd::Broke { why }) => ("broke", Some(("why", self.reason(why)))),
+            Some(StepEnd::CouldNotTell { why }) => {
+                ("could-not-tell", Some(("why", self.reason(why))))
+            }
             None => ("unfinished", None),
         };
         let mut shown = value!({

@@ -120,7 +120,7 @@ impl Outputs {
         }
         if let Some(sentence) = self.failed.take() {
             complain(&sentence);
-            return Exit::Unknown;
+            return Exit::CouldNotTell;
         }
         if events.iter().any(is_interruption) {
             return Exit::Interrupted;

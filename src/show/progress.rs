@@ -56,7 +56,7 @@ impl Board {
                     StepEnd::Failed => "✗",
                     StepEnd::Skipped { .. } => "–",
                     StepEnd::Blocked { .. } => "↑",
-                    StepEnd::Broke { .. } => "?",
+                    StepEnd::CouldNotTell { .. } => "?",
                 };
                 line.set_style(style("  {msg} {prefix}"));
                 line.finish_with_message(sign);

@@ -13,7 +13,7 @@ pub(crate) fn explain(words: &Words, code: &str, entry: &Entry, lang: Lang) -> S
     let severity = match entry.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
-        Severity::Unknown => "unknown",
+        Severity::CouldNotTell => "could-not-tell",
         Severity::Skip => "skip",
         Severity::Hint => "hint",
     };

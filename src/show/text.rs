@@ -64,10 +64,10 @@ pub(super) fn headline(report: &Report, verdict: &Verdict, words: &Words, lang: 
             let name = if only_sign_in { "cannot-sign-in" } else { "cannot-pull" };
             phrases.say(name, lang, &[("why", &why)])
         }
-        Can::Unknown => match verdict.unknown.first() {
+        Can::CouldNotTell => match verdict.could_not_tell.first() {
             Some(cause) => {
                 let why = title(&cause.finding);
-                phrases.say("could-not-tell", lang, &[("why", &why)])
+                phrases.say("verdict-could-not-tell", lang, &[("why", &why)])
             }
             None => match report.steps.iter().find(|step| step.started && step.end.is_none()) {
                 Some(step) => phrases.say("cut-short", lang, &[("step", &step.name)]),
@@ -147,8 +147,8 @@ impl Page<'_> {
                 let waits = self.phrases.say("waits", self.lang, &[("by", by)]);
                 ("↑".dimmed(), waits.dimmed())
             }
-            (Some(StepEnd::Broke { why }), _) => {
-                ("?".yellow(), self.named_as(why, Severity::Unknown))
+            (Some(StepEnd::CouldNotTell { why }), _) => {
+                ("?".yellow(), self.named_as(why, Severity::CouldNotTell))
             }
             _ => ("✓".green(), passed(step, self.report, self.words, self.lang).normal()),
         };
@@ -165,7 +165,7 @@ impl Page<'_> {
         if self.look.verbose > 0 {
             self.exchanges(step);
         }
-        if let Some(StepEnd::Broke { why }) = &step.end {
+        if let Some(StepEnd::CouldNotTell { why }) = &step.end {
             self.story(why);
         }
         if let Some(first) = first {
@@ -214,7 +214,7 @@ impl Page<'_> {
             match severity {
                 Severity::Error => "error",
                 Severity::Warning => "warning",
-                Severity::Unknown => "unknown",
+                Severity::CouldNotTell => "could-not-tell",
                 Severity::Skip => "skip",
                 Severity::Hint => "hint",
             },
@@ -223,7 +223,7 @@ impl Page<'_> {
         let label = format!("{}[{}]", self.say(name), finding.code);
         let label = match severity {
             Severity::Error => label.red().bold(),
-            Severity::Warning | Severity::Unknown => label.yellow().bold(),
+            Severity::Warning | Severity::CouldNotTell => label.yellow().bold(),
             Severity::Skip | Severity::Hint => label.dimmed(),
         };
         format!("{label}: {title}").normal()
@@ -308,7 +308,7 @@ impl Page<'_> {
         let headline = match self.verdict.can {
             Can::Pull | Can::SignIn => headline.green().bold(),
             Can::No => headline.red().bold(),
-            Can::Unknown => headline.yellow().bold(),
+            Can::CouldNotTell => headline.yellow().bold(),
         };
         let count = |ended| {
             self.report.steps.iter().filter(|step| self.ended(step) == ended).count().to_string()
@@ -326,15 +326,15 @@ impl Page<'_> {
                 ("blocked", &count(Ended::Blocked)),
             ],
         );
-        if !self.verdict.unknown.is_empty() {
-            let unknown = count(Ended::Broke);
+        if !self.verdict.could_not_tell.is_empty() {
+            let unknown = count(Ended::CouldNotTell);
             counts += &self.phrases.say("counts-unknown", self.lang, &[("unknown", &unknown)]);
         }
         self.line(&headline.to_string());
         let mut line = String::new();
         // Writing to a String cannot fail.
         let _ = write!(line, "{counts}");
-        let worst = self.verdict.causes.first().or(self.verdict.unknown.first());
+        let worst = self.verdict.causes.first().or(self.verdict.could_not_tell.first());
         if let Some(cause) = worst.or(self.verdict.warnings.first()) {
             let explain = self.phrases.say("explain", self.lang, &[("code", &cause.finding.code)]);
             let _ = write!(line, "        {explain}");

@@ -125,7 +125,7 @@ pub struct Expect {
     #[serde(default)]
     pub warnings: Vec<String>,
     #[serde(default)]
-    pub unknown: Vec<String>,
+    pub could_not_tell: Vec<String>,
     #[serde(default)]
     pub blocked: Vec<String>,
     #[serde(default)]

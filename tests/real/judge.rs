@@ -84,7 +84,7 @@ pub fn complaints(
     }
     let Some(told) = tool else { return wrong };
     let (verdict, exit) = match (case.undecided, runtime.can) {
-        (true, _) => ("unknown", 3),
+        (true, _) => ("could-not-tell", 3),
         (false, true) => ("pull", 0),
         (false, false) => ("no", 1),
     };
@@ -95,8 +95,8 @@ pub fn complaints(
         wrong.push(format!("check-acr exits with {:?}, not {exit}", told.exit));
     }
     let (named, other) = match case.undecided {
-        true => (&told.unknown, &told.codes),
-        false => (&told.codes, &told.unknown),
+        true => (&told.could_not_tell, &told.codes),
+        false => (&told.codes, &told.could_not_tell),
     };
     let right = match named.as_slice() {
         [] => case.codes.is_empty(),
@@ -106,7 +106,7 @@ pub fn complaints(
     if !right || !other.is_empty() {
         wrong.push(format!(
             "check-acr's causes are {:?}, and it could not tell {:?}; it should be {:?}",
-            told.codes, told.unknown, case.codes
+            told.codes, told.could_not_tell, case.codes
         ));
     }
     if told.warnings != case.warns {

@@ -117,7 +117,7 @@ async fn one(cluster: &mut Cluster, tool: &Path, name: &'static str) -> Fallible
 /// Whether both say the same, and `check-acr` what the scenario says that it must.
 fn complaints(scenario: &Scenario, pulled: bool, told: &Told) -> Vec<String> {
     let mut wrong = vec![];
-    let Expect { exit, causes, warnings, unknown, .. } = &scenario.expect;
+    let Expect { exit, causes, warnings, could_not_tell, .. } = &scenario.expect;
     let differs = match told.exit {
         Some(0) => !pulled,
         Some(1) => pulled,
@@ -135,7 +135,7 @@ fn complaints(scenario: &Scenario, pulled: bool, told: &Told) -> Vec<String> {
     for (what, said, due) in [
         ("causes", &told.codes, causes),
         ("warnings", &told.warnings, warnings),
-        ("what it could not tell", &told.unknown, unknown),
+        ("what it could not tell", &told.could_not_tell, could_not_tell),
     ] {
         if said != due {
             wrong.push(format!("{what}: {said:?}, not {due:?}"));

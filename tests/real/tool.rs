@@ -22,7 +22,7 @@ pub struct Told {
     /// Of its causes.
     pub codes: Vec<String>,
     /// Of what it could not tell.
-    pub unknown: Vec<String>,
+    pub could_not_tell: Vec<String>,
     pub warnings: Vec<String>,
     pub exit: Option<i32>,
     pub took: Duration,
@@ -34,7 +34,7 @@ pub struct Told {
 impl Told {
     /// All codes, in one line.
     pub fn found(&self) -> String {
-        let unsure = self.unknown.iter().map(|code| format!("could not tell: {code}"));
+        let unsure = self.could_not_tell.iter().map(|code| format!("could not tell: {code}"));
         let warned = self.warnings.iter().map(|code| format!("warning {code}"));
         let all: Vec<String> = self.codes.iter().cloned().chain(unsure).chain(warned).collect();
         if all.is_empty() { "nothing".to_owned() } else { all.join(", ") }
@@ -141,8 +141,9 @@ pub async fn told(command: Command) -> Told {
         all.map(|one| one["code"].as_str().unwrap_or("no code").to_owned()).collect()
     };
     let can = verdict["can"].as_str().unwrap_or("no verdict").to_owned();
-    let (causes, unknown, warnings) = (codes("causes"), codes("unknown"), codes("warnings"));
-    Told { can, codes: causes, unknown, warnings, exit, took, stderr, leaks }
+    let (causes, could_not_tell, warnings) =
+        (codes("causes"), codes("could_not_tell"), codes("warnings"));
+    Told { can, codes: causes, could_not_tell, warnings, exit, took, stderr, leaks }
 }
 
 async fn run(mut command: Command) -> (Option<i32>, String, String) {
