@@ -34,14 +34,14 @@ pub fn pull(plan: &mut Plan) {
     let challenge = plan.step(CHALLENGE, (&asked, &front.reached, &front.tls),     registry::challenge);
                     plan.step(CLOCK,     (&challenge,),                        clock::compare);
     let on_node   = plan.world().on_node && plan.subject().sign_in.looks_at_node();
-    let node      = plan.step_where(on_node, NODE, (&asked,),                  node::read);
-    let identity  = plan.step(IDENTITY,  (&asked, &node.unless_skipped()),     identity::choose);
+    let node      = plan.step_if(on_node, NODE, (&asked,),                  node::read);
+    let identity  = plan.step(IDENTITY,  (&asked, &node.optional()),     identity::choose);
     let grant     = plan.step(EXCHANGE,  (&challenge, &identity),              token::exchange);
-    let session   = plan.step(TOKEN,     (&challenge, &identity, &grant.unless_skipped()), token::fetch);
+    let session   = plan.step(TOKEN,     (&challenge, &identity, &grant.optional()), token::fetch);
     let manifest  = plan.step(MANIFEST,  (&session,),                          manifest::fetch);
     let content   = plan.step(PLATFORM,  (&session, &manifest),                manifest::choose);
     let data      = door(plan, DATA,     &content.part(manifest::data_host));
-                    plan.step(LAYER,     (&session, &content, &data.reached.unless_skipped(), &data.tls), layer::read);
+                    plan.step(LAYER,     (&session, &content, &data.reached.optional(), &data.tls), layer::read);
 }
 
 /// The way to a host: its name and an address that accepts, or a proxy in their place; a certificate that is good.
@@ -54,12 +54,12 @@ struct Door {
 #[rustfmt::skip]
 fn door(plan: &mut Plan, [proxy, dns, tcp, tls]: [Step; 4], host: &Fact<Host>) -> Door {
     let proxied = plan.world().proxies.are_set();
-    let tunnel  = plan.step_where(proxied, proxy, (host,),      proxy::tunnel);
-    let names   = plan.step(dns, (host, &tunnel.unless_skipped()), dns::resolve);
+    let tunnel  = plan.step_if(proxied, proxy, (host,),      proxy::tunnel);
+    let names   = plan.step(dns, (host, &tunnel.optional()), dns::resolve);
     let reached = plan.step(tcp, (&names,),                     network::reach);
     let reached = tunnel.or(&reached);
     let secured = plan.step(tls, (&reached,),                   tls::secure);
-    Door { reached, tls: secured.unless_skipped() }
+    Door { reached, tls: secured.optional() }
 }
 
 // A step's budget is longer than the sum of the waits in it: running out of it is our own fault.

@@ -184,7 +184,7 @@ async fn a_skip_is_passed_on_unless_a_step_can_do_without() {
     let (mut plan, heard) = plan(&[]);
     let fs = plan.step(step("skip"), (), skip);
     plan.step(step("next"), (&fs,), c);
-    plan.step(step("without"), (&fs.unless_skipped(),), after_skip);
+    plan.step(step("without"), (&fs.optional(),), after_skip);
     plan.run(|_| true).await;
     let ends = ends(&heard);
     for expected in [
@@ -206,9 +206,9 @@ async fn a_step_that_is_left_out_is_not_run() {
 
 async fn hands_on_early(cx: &Cx) -> StepResult<u8> {
     let cx_beside = cx.clone();
-    cx.beside(async move {
+    cx.in_background(async move {
         sleep(MS(100)).await;
-        cx_beside.tell(RunProblem::Interrupted {});
+        cx_beside.add_finding(RunProblem::Interrupted {});
     });
     Ok(1)
 }
@@ -227,7 +227,7 @@ async fn what_is_graded_beside_holds_nobody_up_and_still_counts() {
 }
 
 async fn hangs_beside(cx: &Cx) -> StepResult<u8> {
-    cx.beside(std::future::pending());
+    cx.in_background(std::future::pending());
     Ok(1)
 }
 

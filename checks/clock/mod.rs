@@ -40,7 +40,7 @@ pub async fn compare(cx: &Cx, challenge: &Challenge) -> StepResult<Apart> {
     let there = challenge.dated.ok_or_else(|| NoFact::skipped(Problem::NoDate {}))?;
     let here = cx.now();
     if let Some(skew) = cx.skew(there) {
-        cx.tell(Problem::Skewed { here, there, skew });
+        cx.add_finding(Problem::Skewed { here, there, skew });
     }
     Ok(Apart { seconds: here.duration_since(there).as_secs().abs() })
 }

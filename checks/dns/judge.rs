@@ -47,7 +47,7 @@ pub(super) fn judge(cx: &Cx, host: &Host, heard: &[Heard]) -> Problem {
 pub(super) fn say_what_is_odd(cx: &Cx, names: &Names, name: &str, heard: &[Heard]) {
     let tried = silent(cx, heard);
     if !tried.is_empty() {
-        cx.tell(Problem::ServerSilent { tried });
+        cx.add_finding(Problem::ServerSilent { tried });
     }
     let host = names.host.name.clone();
     let servers = &cx.world.name_servers;
@@ -59,7 +59,13 @@ pub(super) fn say_what_is_odd(cx: &Cx, names: &Names, name: &str, heard: &[Heard
         if let (Some((server, reply)), Some(knows)) = (deciding(cx, heard), knows) {
             let (denies, knows) = (address(server), address(knows.answer.server));
             let trail = trail(name, &reply.chain);
-            cx.tell(Problem::ServersDisagree { host, denies, answer: reply.word(), trail, knows });
+            cx.add_finding(Problem::ServersDisagree {
+                host,
+                denies,
+                answer: reply.word(),
+                trail,
+                knows,
+            });
         }
         return;
     };
@@ -78,7 +84,7 @@ pub(super) fn say_what_is_odd(cx: &Cx, names: &Names, name: &str, heard: &[Heard
                 .is_some_and(|reply| first_of_all.is_some_and(|one| reply.addresses.contains(&one)))
         };
         let used = heard.iter().find(went_by).unwrap_or(first);
-        cx.tell(Problem::ServersDiffer {
+        cx.add_finding(Problem::ServersDiffer {
             host,
             used: address(used.answer.server),
             believed: address(first.answer.server),

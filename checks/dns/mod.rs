@@ -204,7 +204,7 @@ async fn look_up(cx: &Cx, host: &Host, name: String) -> StepResult<Names> {
         match settled.or(anybody.filter(|_| !more)) {
             Some(reply) => {
                 let names = Names::new(host, &name, &reply.chain, reply.addresses.clone());
-                cx.beside(hear_the_rest(cx.clone(), names.clone(), name, heard, asks));
+                cx.in_background(hear_the_rest(cx.clone(), names.clone(), name, heard, asks));
                 return Ok(names);
             }
             None if !more => return Err(judge(cx, host, &heard).into()),

@@ -34,9 +34,9 @@ impl Application {
             (why, Some(attached)) => {
                 let said = why.map(|why| Finding::from(why).name().to_owned());
                 let (client_id, place) = (self.client_id.clone(), self.around.place.clone());
-                cx.tell(Problem::NodeStillSpMode { client_id, attached, said, place });
+                cx.add_finding(Problem::NodeStillSpMode { client_id, attached, said, place });
             }
-            (Some(why), None) => cx.tell(why),
+            (Some(why), None) => cx.add_finding(why),
             (None, None) => {}
         }
     }
@@ -97,7 +97,7 @@ pub(super) async fn workload(cx: &Cx) -> StepResult<Identity> {
             said,
         })),
         Err(refused) => {
-            cx.tell(said(&asking, &refused));
+            cx.add_finding(said(&asking, &refused));
             Ok(Identity::nobody().called("workload-without-token"))
         }
     }

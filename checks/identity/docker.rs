@@ -73,7 +73,7 @@ pub(super) async fn find(
 ) -> Result<Vec<Found>, Problem> {
     let name = file.display().to_string();
     let unusable = |said: String, key: Option<String>| {
-        cx.tell(Problem::DockerConfigUnusable { file: name.clone(), said, key });
+        cx.add_finding(Problem::DockerConfigUnusable { file: name.clone(), said, key });
         Ok(vec![])
     };
     let bytes = match read(cx, file).await {
@@ -107,7 +107,7 @@ pub(super) async fn find(
     let entries = config.entries();
     let bad = entries.iter().find_map(|(key, entry)| Some((shown(key), held(entry).err()?)));
     if let (Some((key, said)), Some(_)) = (bad, &credential) {
-        cx.tell(Problem::DockerConfigUnusable {
+        cx.add_finding(Problem::DockerConfigUnusable {
             file: name,
             said: said.to_owned(),
             key: Some(key),
@@ -131,7 +131,7 @@ fn tell_what_is_near(cx: &Cx, config: &Config, file: &str, understood: &Understo
     match near(&keys, &understood.asked, Reader::Docker) {
         Some(Near::Hash { login_server }) => understood.tell_hash_missing(cx, &login_server, &file),
         Some(Near::Key { key, differs }) => {
-            cx.tell(Problem::DockerServerMismatch { file, key, due, differs });
+            cx.add_finding(Problem::DockerServerMismatch { file, key, due, differs });
         }
         None => {}
     }

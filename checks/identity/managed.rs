@@ -21,7 +21,7 @@ pub(super) async fn sign_in(cx: &Cx, which: Which, around: &Surroundings) -> Ste
         return Ok(Identity::nobody().called("kubelet-without-token"));
     };
     if !busy.is_empty() {
-        cx.tell(Problem::ImdsThrottledOrFlaky { statuses: busy, answered: "gave-then" });
+        cx.add_finding(Problem::ImdsThrottledOrFlaky { statuses: busy, answered: "gave-then" });
     }
     let machine = Some((which, around.endpoints.clone()));
     let login = Login { named: around.named(), machine, ..Login::of(token) };
@@ -49,7 +49,7 @@ async fn token(cx: &Cx, which: &Which, around: &Surroundings) -> StepResult<Opti
                 (Ok(issued), _) => return Ok(Some(issued)),
                 (Err(sent), Ok(_)) => {
                     let (variable, said) = (proxy.variable, sent.word());
-                    cx.tell(Problem::ProxyImdsNotBypassed { proxy, variable, said });
+                    cx.add_finding(Problem::ProxyImdsNotBypassed { proxy, variable, said });
                     return Ok(None);
                 }
                 (Err(_), Err(straight)) if straight.is_its_own() => straight,
@@ -88,7 +88,7 @@ async fn token(cx: &Cx, which: &Which, around: &Surroundings) -> StepResult<Opti
         Refused::Other { status, said } => Problem::ImdsRefuses { status, said },
         Refused::NotFound => not_found(cx, which, around.place.clone()).await,
     };
-    cx.tell(problem);
+    cx.add_finding(problem);
     Ok(None)
 }
 

@@ -171,7 +171,7 @@ fn only_for_azure(
     let registry = understood.asked.registry.clone();
     let by_token = matches!(identity.credential, Credential::Entra(_));
     if by_token && understood.asked.host.azure().is_none() {
-        cx.tell(Problem::NotAnAzureRegistry { registry, who: identity.name() });
+        cx.add_finding(Problem::NotAnAzureRegistry { registry, who: identity.name() });
         return Ok(Identity::nobody());
     }
     Ok(identity)
@@ -196,7 +196,7 @@ async fn from_file(cx: &Cx, understood: &Understood) -> StepResult<Option<Identi
     let name = file.display().to_string();
     for Found { credential, key } in &found {
         if let (Some(key), true) = (key, entry::ends_in_newline(credential)) {
-            cx.tell(Problem::PasswordEndsInNewline { file: name.clone(), key: key.clone() });
+            cx.add_finding(Problem::PasswordEndsInNewline { file: name.clone(), key: key.clone() });
         }
     }
     Ok(chain(found, &name))

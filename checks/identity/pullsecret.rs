@@ -35,14 +35,17 @@ pub(super) async fn find(
     let auths = match &held {
         Held::Nothing => return Ok(vec![]),
         Held::WrongType { kind } => {
-            cx.tell(Problem::PullsecretWrongType { file: name, kind: kind.clone() });
+            cx.add_finding(Problem::PullsecretWrongType { file: name, kind: kind.clone() });
             return Ok(vec![]);
         }
         Held::Config(config) => {
             let fields = Fields::of(config).ok_or_else(|| malformed("not-an-object", None))?;
             let auths = fields.map("auths").map_err(|said| malformed(said, None))?;
             if fields.get("auths").is_none() {
-                cx.tell(Problem::PullsecretWithoutAuths { file: name, keys: legacy_keys(&fields) });
+                cx.add_finding(Problem::PullsecretWithoutAuths {
+                    file: name,
+                    keys: legacy_keys(&fields),
+                });
                 return Ok(vec![]);
             }
             auths
@@ -72,7 +75,7 @@ pub(super) async fn find(
         let unused = unused
             .filter(|field| Fields::of(entry).is_some_and(|entry| entry.get(field).is_some()));
         if let Some(holds) = unused.into_iter().next() {
-            cx.tell(Problem::PullsecretHoldsToken { file: name.clone(), key, holds });
+            cx.add_finding(Problem::PullsecretHoldsToken { file: name.clone(), key, holds });
         }
     }
     if matching.is_empty() {
@@ -82,7 +85,7 @@ pub(super) async fn find(
             }
             Some(Near::Key { key, differs }) => {
                 let due = asked.registry.clone();
-                cx.tell(Problem::PullsecretServerMismatch { file: name, key, due, differs });
+                cx.add_finding(Problem::PullsecretServerMismatch { file: name, key, due, differs });
             }
             None => {}
         }

@@ -79,7 +79,7 @@ impl Understood {
     pub(crate) fn tell_hash_missing(&self, cx: &Cx, meant: &str, file: &str) {
         let (host, meant, file) = (self.asked.host.name.clone(), meant.to_owned(), file.to_owned());
         let repaired = self.at(&meant);
-        cx.tell(Problem::RefDnlHashMissing { host, meant, repaired, file });
+        cx.add_finding(Problem::RefDnlHashMissing { host, meant, repaired, file });
     }
 
     /// The same at another host.
@@ -106,11 +106,11 @@ pub async fn read(cx: &Cx) -> StepResult<Understood> {
     let understood = Understood { registry: asked.registry.clone(), image, asked };
     if let Some(meant) = understood.asked.host.probably_meant() {
         let host = understood.asked.host.name.clone();
-        cx.tell(Problem::RefRegistryTypo { host, repaired: understood.at(&meant), meant });
+        cx.add_finding(Problem::RefRegistryTypo { host, repaired: understood.at(&meant), meant });
     }
     if let Some((short, image)) = hub::by_default(&cx.subject.text, &understood.asked) {
         let (written, qualified) = (image, understood.at("docker.io"));
-        cx.tell(Problem::RefWrongDefaultRegistry { written, qualified, short });
+        cx.add_finding(Problem::RefWrongDefaultRegistry { written, qualified, short });
     }
     Ok(understood)
 }

@@ -37,19 +37,19 @@ pub struct Cx {
     /// Where the outside is.
     pub world: Rc<World>,
     pub(super) step: &'static str,
-    pub(super) beside: Rc<RefCell<Vec<Local<()>>>>,
+    pub(super) background: Rc<RefCell<Vec<Local<()>>>>,
     pub(super) listener: Listener,
 }
 
 impl Cx {
     /// Tells the reader something that does not stop this step.
-    pub fn tell(&self, problem: impl Findings) {
+    pub fn add_finding(&self, problem: impl Findings) {
         self.found(problem.into());
     }
 
     /// Goes on grading beside the steps that follow: the fact is handed on, this still counts.
-    pub fn beside(&self, rest: impl Future<Output = ()> + 'static) {
-        self.beside.borrow_mut().push(Box::pin(rest));
+    pub fn in_background(&self, rest: impl Future<Output = ()> + 'static) {
+        self.background.borrow_mut().push(Box::pin(rest));
     }
 
     /// Records one question to the outside and what came back. Only `kit::net` calls this.

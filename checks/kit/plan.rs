@@ -79,7 +79,7 @@ impl<T> Clone for Fact<T> {
 
 impl<T: 'static> Fact<T> {
     /// The same fact, for a step that can do without it where the question did not arise.
-    pub fn unless_skipped(&self) -> Fact<Option<Rc<T>>> {
+    pub fn optional(&self) -> Fact<Option<Rc<T>>> {
         let value = self.value.clone().map(|got| match got {
             Ok(value) => Ok(Rc::new(Some(value))),
             // Not so where `--skip` left it out: then the question arose and has no answer.
@@ -134,7 +134,7 @@ impl Plan {
             subject: Rc::new(subject),
             world: Rc::new(world),
             step: "",
-            beside: Rc::default(),
+            background: Rc::default(),
             listener,
         };
         Self { cx, left_out, steps: BTreeMap::new() }
@@ -147,7 +147,7 @@ impl Plan {
         inputs: In,
         check: impl Check<In::Values, Out>,
     ) -> Fact<Out> {
-        let cx = Cx { step: step.name, beside: Rc::default(), ..self.cx.clone() };
+        let cx = Cx { step: step.name, background: Rc::default(), ..self.cx.clone() };
         let mut after: Vec<&'static str> = vec![];
         for name in inputs.steps() {
             // What is not part of this plan is waited for by nobody.
@@ -159,13 +159,13 @@ impl Plan {
         cx.emit(What::Planned { step: step.name.into(), after: named });
         let left_out = self.left_out.contains(step.name);
         let value = drive(step, cx.clone(), inputs.wait(), check, left_out).boxed_local().shared();
-        let end = finish_beside(step, cx, value.clone().map(drop).boxed_local());
+        let end = finish_background(step, cx, value.clone().map(drop).boxed_local());
         self.steps.insert(step.name, Planned { after, end: end.boxed_local().shared() });
         Fact { step: step.name, value }
     }
 
     /// A step that is only part of the plan where its question can arise; elsewhere it is skipped unseen.
-    pub fn step_where<In: Inputs, Out: Serialize + 'static>(
+    pub fn step_if<In: Inputs, Out: Serialize + 'static>(
         &mut self,
         arises: bool,
         step: Step,
@@ -253,11 +253,11 @@ async fn drive<Values, Out: Serialize + 'static>(
 }
 
 /// Waits for a step and for what it still grades beside the others, no longer than its budget.
-async fn finish_beside(step: Step, cx: Cx, done: Local<()>) {
+async fn finish_background(step: Step, cx: Cx, done: Local<()>) {
     done.await;
     let until = Instant::now() + step.budget;
     loop {
-        let rest = std::mem::take(&mut *RefCell::borrow_mut(&cx.beside));
+        let rest = std::mem::take(&mut *RefCell::borrow_mut(&cx.background));
         if rest.is_empty() {
             return;
         }
@@ -265,8 +265,8 @@ async fn finish_beside(step: Step, cx: Cx, done: Local<()>) {
         // The step has ended; that its grading did not is said beside it.
         match timeout_at(until, rest).await {
             Ok(Ok(_)) => {}
-            Ok(Err(panic)) => return cx.tell(Problem::Panicked { said: said(&*panic) }),
-            Err(_) => return cx.tell(Problem::Overran { seconds: step.budget.as_secs() }),
+            Ok(Err(panic)) => return cx.add_finding(Problem::Panicked { said: said(&*panic) }),
+            Err(_) => return cx.add_finding(Problem::Overran { seconds: step.budget.as_secs() }),
         }
     }
 }

@@ -90,7 +90,7 @@ impl<'a> Taking<'a> {
             let late = self.most != u64::MAX && self.began.elapsed() > SAMPLE_WAIT;
             if late && self.taken.bytes < due {
                 let (got, seconds) = (self.taken.bytes, self.began.elapsed().as_secs());
-                self.cx.tell(Problem::Slow { host: self.host.clone(), got, seconds });
+                self.cx.add_finding(Problem::Slow { host: self.host.clone(), got, seconds });
                 return Ok(true);
             }
         }

@@ -214,7 +214,7 @@ fn remark(cx: &Cx, built_for: &Platform) {
     if wanted.rank(built_for).is_none() {
         let (wanted, built_for) = (wanted.to_string(), built_for.to_string());
         let together = format!("{wanted},{built_for}");
-        cx.tell(Problem::OtherPlatform { wanted, built_for, together });
+        cx.add_finding(Problem::OtherPlatform { wanted, built_for, together });
     } else {
         Content::remark(cx, built_for);
     }
@@ -274,7 +274,7 @@ impl Blobs<'_> {
             times += 1;
         }
         if times > 0 {
-            self.cx.tell(Problem::BlobResumed { host, times });
+            self.cx.add_finding(Problem::BlobResumed { host, times });
         }
         Ok(taking.taken)
     }

@@ -131,7 +131,7 @@ impl Content {
     pub(crate) fn remark(cx: &Cx, built_for: &Platform) {
         if let (Some(build), None) = (&built_for.build, &cx.subject.platform.build) {
             let (builds, chosen) = (vec![build.clone()], built_for.to_string());
-            cx.tell(Problem::WindowsBuildNotAsked { builds, chosen });
+            cx.add_finding(Problem::WindowsBuildNotAsked { builds, chosen });
         }
     }
 

@@ -31,7 +31,7 @@ pub(super) async fn child(
     session: &Session,
     index: &Manifest,
 ) -> StepResult<(Manifest, String)> {
-    let tell = |problem| cx.tell(problem);
+    let tell = |problem| cx.add_finding(problem);
     let Entry { digest, media_type, size, platform, together } =
         entry(index, &cx.subject.platform, tell)?;
     let Some(image) = session.image() else {

@@ -64,7 +64,7 @@ pub(super) fn read(
     let got = digest(wanted.unwrap_or("sha256:"), &payload);
     let proven = wanted.is_some_and(|wanted| wanted == got);
     let verified = if proven { "digest-verified" } else { "digest-not-verified" };
-    cx.tell(Problem::ManifestSchema1 { media_type: media_type.clone(), verified });
+    cx.add_finding(Problem::ManifestSchema1 { media_type: media_type.clone(), verified });
     let digest = wanted.map_or(got, str::to_owned);
     Ok(Some(Manifest { digest, media_type, bytes: bytes.to_vec(), kind: "schema1" }))
 }

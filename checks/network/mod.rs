@@ -100,7 +100,7 @@ pub async fn reach(cx: &Cx, names: &Names) -> StepResult<Reached> {
                 // A reset is no refusal: the connection was accepted, then cut. Who asks for more
                 // than that, the next step, will see it cut again.
                 Ok(_) | Err(Fault::Reset) => {
-                    cx.beside(try_the_rest(cx.clone(), names.clone(), next, attempts, tried));
+                    cx.in_background(try_the_rest(cx.clone(), names.clone(), next, attempts, tried));
                     let stream = got.ok().map(|stream| -> Stream { Box::new(stream) });
                     let (host, way) = (names.host.clone(), Way::to(address));
                     return Ok(Reached::new(host, way, names.private_link, stream));
@@ -130,7 +130,7 @@ async fn try_the_rest(
     // A machine without IPv6 is none the worse for a name that has it too: clients step over it.
     tried.retain(|(address, fault)| address.is_ipv4() || *fault != Fault::NoRoute);
     if !tried.is_empty() {
-        cx.tell(Problem::AddressUnreachable(unreached(&names.host, tried)));
+        cx.add_finding(Problem::AddressUnreachable(unreached(&names.host, tried)));
     }
 }
 

@@ -170,19 +170,19 @@ async fn asked_provider(
                 return Ok(Asked { pattern: None, file, environment, patterns: vec![] });
             }
             if is_azures {
-                cx.tell(Problem::CredproviderNotConfigured { file });
+                cx.add_finding(Problem::CredproviderNotConfigured { file });
             }
             return Err(SignsIn::Unknown);
         }
         Err(Unread::Forbidden) => {
-            cx.tell(Problem::FilesNotReadable { file });
+            cx.add_finding(Problem::FilesNotReadable { file });
             return Err(SignsIn::Unknown);
         }
         Err(unread) => Err(unread.to_string()),
     };
     let read = config.and_then(|config| Providers::read(&config).map_err(str::to_owned));
     let providers = read.map_err(|said| {
-        cx.tell(Problem::CredproviderConfigUnreadable { file: file.clone(), said });
+        cx.add_finding(Problem::CredproviderConfigUnreadable { file: file.clone(), said });
         SignsIn::Unknown
     })?;
     *others_may = providers.another(image).is_some();
@@ -213,11 +213,11 @@ async fn runs(
     file: &str,
 ) -> Result<String, SignsIn> {
     if provider.by_service_account {
-        cx.tell(Problem::ServiceAccountDecides { file: file.to_owned() });
+        cx.add_finding(Problem::ServiceAccountDecides { file: file.to_owned() });
         return Err(SignsIn::Unknown);
     }
     if let Some((what, written)) = provider.not_replayed(&understood.asked.registry) {
-        cx.tell(Problem::ProviderNotReplayed { file: file.to_owned(), what, written });
+        cx.add_finding(Problem::ProviderNotReplayed { file: file.to_owned(), what, written });
         return Err(SignsIn::Unknown);
     }
     let (program, file, said) = match provider.config_file() {
@@ -227,7 +227,7 @@ async fn runs(
             None => return Ok(config_file.to_owned()),
         },
     };
-    cx.tell(Problem::CredproviderMissingOrCrashing { program, file, said });
+    cx.add_finding(Problem::CredproviderMissingOrCrashing { program, file, said });
     Err(SignsIn::Nobody)
 }
 
@@ -237,14 +237,14 @@ async fn azure_json(cx: &Cx, file: &str) -> Result<AzureJson, SignsIn> {
     let read = match cx.world.read(&cx.world.of_node(file)).await {
         Ok(bytes) => yaml_loosely(&bytes),
         Err(Unread::Forbidden | Unread::Unfinished(_)) => {
-            cx.tell(Problem::FilesNotReadable { file: name });
+            cx.add_finding(Problem::FilesNotReadable { file: name });
             return Err(SignsIn::Unknown);
         }
         Err(unread) => Err(unread.to_string()),
     };
     let read = read.and_then(|file| AzureJson::read(&file).map_err(str::to_owned));
     read.map_err(|said| {
-        cx.tell(Problem::AzurejsonMissingOrCorrupt { file: name, said });
+        cx.add_finding(Problem::AzurejsonMissingOrCorrupt { file: name, said });
         SignsIn::Nobody
     })
 }
@@ -259,7 +259,7 @@ async fn signs_in(
     let file = asked.file.clone();
     if let Some(endpoint) = azure_json.asks_for_endpoints {
         let (what, written) = ("endpoints-asked-for", endpoint);
-        cx.tell(Problem::ProviderNotReplayed { file, what, written });
+        cx.add_finding(Problem::ProviderNotReplayed { file, what, written });
         return Err(SignsIn::Unknown);
     }
     let (endpoints, known) = endpoints(cx, &azure_json.cloud, asked.environment).await;
@@ -268,7 +268,7 @@ async fn signs_in(
     if other_cloud {
         let (cloud, suffix) = (endpoints.cloud.clone(), endpoints.suffix.clone());
         let registry = understood.asked.registry.clone();
-        cx.tell(Problem::RegistryOtherCloud { registry, cloud, suffix });
+        cx.add_finding(Problem::RegistryOtherCloud { registry, cloud, suffix });
     }
     if !is_known(&understood.asked.registry, &endpoints.suffix) {
         if known && !other_cloud && asked.pattern.is_some() {
@@ -283,7 +283,10 @@ async fn signs_in(
     let signs_in = match azure_json.names {
         Signer::Managed(which) => SignsIn::Managed(which, around),
         Signer::Nobody => {
-            cx.tell(Problem::AzurejsonMissingOrCorrupt { file, said: "names-nobody".to_owned() });
+            cx.add_finding(Problem::AzurejsonMissingOrCorrupt {
+                file,
+                said: "names-nobody".to_owned(),
+            });
             return Err(SignsIn::Nobody);
         }
         // Names and passwords are given out for `*.azurecr.io` and the like: for no name with more parts.
@@ -297,7 +300,7 @@ async fn signs_in(
             SignsIn::Application(Application { client_id, secret, around })
         }
         Signer::Placeholder { user, password } => {
-            cx.tell(Problem::NapMiFlagFalse { file: file.clone() });
+            cx.add_finding(Problem::NapMiFlagFalse { file: file.clone() });
             SignsIn::Placeholder { user, password, file: file.clone() }
         }
     };
@@ -317,7 +320,7 @@ async fn endpoints(cx: &Cx, cloud: &str, told: Option<String>) -> (Endpoints, bo
         Ok(said) => (endpoints.with_file(&said), true),
         Err(said) => {
             let (cloud, file) = (cloud.to_owned(), file);
-            cx.tell(Problem::EnvironmentFileMissing { cloud, file, said });
+            cx.add_finding(Problem::EnvironmentFileMissing { cloud, file, said });
             (endpoints, false)
         }
     }
@@ -356,12 +359,12 @@ fn tell_missed(cx: &Cx, understood: &Understood, by: &'static str, patterns: Vec
         return tell_regional(cx, understood, by);
     }
     let (registry, file) = (understood.asked.registry.clone(), CREDENTIAL_PROVIDERS.to_owned());
-    cx.tell(Problem::CredproviderMatchMiss { registry, by, file, patterns });
+    cx.add_finding(Problem::CredproviderMatchMiss { registry, by, file, patterns });
 }
 
 fn tell_regional(cx: &Cx, understood: &Understood, by: &'static str) {
     let registry = understood.asked.registry.clone();
     let login_server = understood.asked.host.azure().map(|name| name.login_server());
     let global = understood.at(&login_server.unwrap_or_else(|| registry.clone()));
-    cx.tell(Problem::ImageRefRegionalEndpointOldNode { registry, global, by });
+    cx.add_finding(Problem::ImageRefRegionalEndpointOldNode { registry, global, by });
 }

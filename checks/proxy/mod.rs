@@ -162,7 +162,7 @@ pub async fn tunnel(cx: &Cx, host: &Host) -> StepResult<Reached> {
         }
         Route::Through(proxy) => proxy,
     };
-    cx.beside(look_past(cx.clone(), proxy.clone(), host.clone()));
+    cx.in_background(look_past(cx.clone(), proxy.clone(), host.clone()));
     match open(cx, &proxy, host).await {
         Ok(stream) => {
             let way = Way::through(proxy, host);
@@ -206,7 +206,7 @@ fn refused(at: At, refusal: &Refusal) -> Refused {
 /// What is odd about the variables themselves, whatever becomes of the host.
 fn look_at_the_variables(cx: &Cx, host: &Host) {
     for variable in &cx.world.proxies.ignored {
-        cx.tell(Problem::UrlIgnored { variable });
+        cx.add_finding(Problem::UrlIgnored { variable });
     }
     // Where the kubelet may sign in, it asks the metadata service with this environment or one like it.
     if (cx.world.in_pod || cx.world.on_node)
@@ -214,7 +214,7 @@ fn look_at_the_variables(cx: &Cx, host: &Host) {
         && let Some(proxy) = imds::proxy(cx)
     {
         let variable = proxy.variable;
-        cx.tell(Problem::ImdsNotBypassed { proxy, variable });
+        cx.add_finding(Problem::ImdsNotBypassed { proxy, variable });
     }
 }
 
@@ -243,6 +243,6 @@ async fn look_past(cx: Cx, proxy: Rc<Proxy>, host: Host) {
         let (at, address) = (At::new(&proxy, &host), address.to_string());
         let labels: Vec<_> = host.name.rsplitn(3, '.').take(2).collect();
         let exempt = labels.iter().rev().fold(String::new(), |all, label| format!("{all}.{label}"));
-        cx.tell(Problem::InterceptsPrivate { at, address, exempt });
+        cx.add_finding(Problem::InterceptsPrivate { at, address, exempt });
     }
 }

@@ -110,7 +110,7 @@ impl Site {
         match sampling.ok().flatten() {
             Some(reply) => {
                 self.settling.set(true);
-                cx.tell(Problem::AcrFirewallPropagating { host, refused });
+                cx.add_finding(Problem::AcrFirewallPropagating { host, refused });
                 Ok(reply)
             }
             // It was let in before: neither yes nor no, as long as that goes on.
@@ -309,7 +309,7 @@ fn understood(mut reply: Reply) -> StepResult<Reply> {
 fn remark(cx: &Cx, host: &Host, failed: Vec<String>, reply: &Reply) {
     if !failed.is_empty() {
         let (host, then) = (host.to_string(), reply.status);
-        cx.tell(Problem::Unsteady { host, failed, then });
+        cx.add_finding(Problem::Unsteady { host, failed, then });
     }
 }
 

@@ -76,7 +76,7 @@ pub(super) async fn trade(
     login: &Rc<Login>,
 ) -> StepResult<Secret> {
     let not_taken = |problem: Problem| {
-        cx.tell(problem);
+        cx.add_finding(problem);
         NoFact::skipped(Problem::NotTaken {})
     };
     let host = site.host.to_string();
@@ -90,7 +90,7 @@ pub(super) async fn trade(
     let tenant = named.map_or(own, |named| Some(named.tenant.as_str()));
     let refusal = match exchange.ask(cx, login, &login.token, tenant).await? {
         Ok(token) => {
-            cx.beside(look_at_management(cx.clone(), exchange, login.clone()));
+            cx.in_background(look_at_management(cx.clone(), exchange, login.clone()));
             return Ok(token);
         }
         Err(NotTraded::Unexpected(said)) => {
@@ -151,7 +151,7 @@ async fn providers_challenge(cx: &Cx, site: &Site) -> StepResult<Result<Challeng
 async fn look_at_management(cx: Cx, exchange: Exchange, login: Rc<Login>) {
     if exchange.takes_management(&cx, &login).await == Some(false) {
         let host = exchange.site.host.to_string();
-        cx.tell(Problem::ExchangeArmAudienceDisabled { host });
+        cx.add_finding(Problem::ExchangeArmAudienceDisabled { host });
     }
 }
 

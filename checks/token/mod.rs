@@ -290,7 +290,7 @@ pub async fn fetch(
         match (is_let_in(cx, &got).await, tried) {
             (true, 0) => return got,
             (true, _) => {
-                cx.tell(passed_over(&challenge.site.host, identity, one));
+                cx.add_finding(passed_over(&challenge.site.host, identity, one));
                 return got;
             }
             (false, _) => first = first.or(Some(got)),
@@ -339,7 +339,7 @@ async fn present(
             // An image is in hand without them; a sign-in is what else was to be tried.
             if challenge.image.is_none() {
                 let (who, from) = (identity.name(), identity.source());
-                cx.tell(Problem::CredentialsNotAsked { host: host(), who, from });
+                cx.add_finding(Problem::CredentialsNotAsked { host: host(), who, from });
             }
             session
         }

@@ -250,7 +250,7 @@ impl Session {
         if !self.identity.others_may {
             return problem.into();
         }
-        cx.tell(self.others(cx));
+        cx.add_finding(self.others(cx));
         NoFact::could_not_tell(problem)
     }
 
