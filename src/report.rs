@@ -1,6 +1,6 @@
 //! The report: events, folded.
 
-use checks::kit::{Event, Finding, Severity, StepEnd, What, Words};
+use checks::kit::{Event, EventKind, Finding, Severity, StepEnd, Words};
 use serde_json::{Map, Value};
 
 /// What a run was about, and each of its steps.
@@ -32,7 +32,7 @@ pub struct Step {
     /// What it found.
     pub findings: Vec<Finding>,
     /// What it asked, and what it heard.
-    pub exchanges: Vec<What>,
+    pub exchanges: Vec<EventKind>,
 }
 
 /// How a step ended, as people see it.
@@ -62,7 +62,7 @@ impl Report {
 
     /// Takes one more event.
     pub fn take(&mut self, event: &Event) {
-        if let What::Asked { subject, tool } = &event.what {
+        if let EventKind::RunStarted { subject, tool } = &event.kind {
             self.subject.clone_from(subject);
             self.tool.clone_from(tool);
         }
@@ -82,16 +82,16 @@ impl Report {
             self.steps.len() - 1
         });
         let step = &mut self.steps[place];
-        match &event.what {
-            What::Planned { after, .. } => step.after.clone_from(after),
-            What::Exchanged { .. } => step.exchanges.push(event.what.clone()),
-            What::Found { finding, .. } => step.findings.push(finding.clone()),
-            What::Finished { end, took_ms, .. } => {
+        match &event.kind {
+            EventKind::Planned { after, .. } => step.after.clone_from(after),
+            EventKind::Exchanged { .. } => step.exchanges.push(event.kind.clone()),
+            EventKind::Found { finding, .. } => step.findings.push(finding.clone()),
+            EventKind::Finished { end, took_ms, .. } => {
                 step.end = Some(end.clone());
                 step.took_ms = *took_ms;
             }
-            What::Started { .. } => step.started = true,
-            What::Asked { .. } => {}
+            EventKind::Started { .. } => step.started = true,
+            EventKind::RunStarted { .. } => {}
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
-use checks::kit::{Event, Finding, Plan, RunProblem, StepEnd, Subject, VERSION, What, World};
+use checks::kit::{Event, EventKind, Finding, Plan, RunProblem, StepEnd, Subject, VERSION, World};
 use jiff::Timestamp;
 
 /// What is wanted of a run.
@@ -43,15 +43,17 @@ pub async fn run(
     if let Some(why) = cut_short {
         let why = Finding::from(why);
         let ends = cut(&events.borrow(), wants, &why);
-        let mut ends: Vec<_> =
-            ends.into_iter().map(|(step, end)| What::Finished { step, end, took_ms: 0 }).collect();
+        let mut ends: Vec<_> = ends
+            .into_iter()
+            .map(|(step, end)| EventKind::Finished { step, end, took_ms: 0 })
+            .collect();
         if ends.is_empty() {
             // Every step has ended; what was graded beside them has not.
             let step = events.borrow().iter().rev().find_map(|e| e.step().map(str::to_owned));
-            ends.extend(step.map(|step| What::Found { step, finding: why }));
+            ends.extend(step.map(|step| EventKind::Found { step, finding: why }));
         }
-        for what in ends {
-            listener(Event { v: VERSION, at: Timestamp::now(), from: "here".into(), what });
+        for kind in ends {
+            listener(Event { v: VERSION, at: Timestamp::now(), from: "here".into(), kind });
         }
     }
     events.take()
@@ -61,13 +63,13 @@ pub async fn run(
 /// could not tell, the others wait for them.
 fn cut(events: &[Event], wanted: impl Fn(&str) -> bool, why: &Finding) -> Vec<(String, StepEnd)> {
     let ended = |name: &str| {
-        events.iter().any(|e| matches!(&e.what, What::Finished { step, .. } if step == name))
+        events.iter().any(|e| matches!(&e.kind, EventKind::Finished { step, .. } if step == name))
     };
     let started = |name: &str| {
-        events.iter().any(|e| matches!(&e.what, What::Started { step } if step == name))
+        events.iter().any(|e| matches!(&e.kind, EventKind::Started { step } if step == name))
     };
-    let open = events.iter().filter_map(|event| match &event.what {
-        What::Planned { step, after } if !ended(step) && (wanted(step) || started(step)) => {
+    let open = events.iter().filter_map(|event| match &event.kind {
+        EventKind::Planned { step, after } if !ended(step) && (wanted(step) || started(step)) => {
             let waits = after.iter().find(|before| !started(step) && !ended(before));
             let end = match waits {
                 Some(by) => StepEnd::Blocked { by: by.clone() },

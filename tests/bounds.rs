@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use checks::kit::What;
+use checks::kit::EventKind;
 use futures::stream::{self, StreamExt};
 use lab::Scenario;
 use program::{
@@ -73,10 +73,10 @@ async fn nobody_holds_a_run_past_its_time() {
         assert!(took >= TIMEOUT, "{step}, {how}: nothing held it");
         assert!(took < waited + BEYOND, "{step}, {how}: {took:?}, a wait of its length {waited:?}");
         // It was held where it was meant to be, and says that it could not tell.
-        let held = events.iter().find_map(|event| match &event.what {
-            What::Finished { step, end: checks::kit::StepEnd::CouldNotTell { why }, .. } => {
-                Some((step.as_str(), why.code.as_str()))
-            }
+        let held = events.iter().find_map(|event| match &event.kind {
+            EventKind::Finished {
+                step, end: checks::kit::StepEnd::CouldNotTell { why }, ..
+            } => Some((step.as_str(), why.code.as_str())),
             _ => None,
         });
         assert_eq!(held, Some((**step, "run/time-up")), "{how}");

@@ -6,7 +6,7 @@ mod program;
 
 use std::{fs, path::Path, time::Instant};
 
-use checks::kit::What;
+use checks::kit::EventKind;
 use futures::stream::{self, StreamExt};
 use lab::Scenario;
 use program::{Said, codes, program};
@@ -146,8 +146,8 @@ async fn the_metadata_service_holds_nobody_up() {
             let scenario = Scenario::parse(text).unwrap();
             let lab = lab::start(&scenario).await.unwrap();
             let events = journeys::run(&scenario, &lab, std::time::Duration::from_secs(60)).await;
-            let took = events.iter().find_map(|event| match &event.what {
-                What::Finished { step, took_ms, .. } if step == "identity" => Some(*took_ms),
+            let took = events.iter().find_map(|event| match &event.kind {
+                EventKind::Finished { step, took_ms, .. } if step == "identity" => Some(*took_ms),
                 _ => None,
             });
             assert!(took.unwrap() < 6_000, "{name}: {took:?} ms");

@@ -6,8 +6,8 @@
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
 use checks::kit::{
-    Asked, Cloud, Cx, Event, NoFact, Plan, Platform, RunProblem, SignIn, Step, StepEnd, StepResult,
-    Subject, What, World,
+    Asked, Cloud, Cx, Event, EventKind, NoFact, Plan, Platform, RunProblem, SignIn, Step, StepEnd,
+    StepResult, Subject, World,
 };
 use tokio::time::{Instant, sleep};
 
@@ -61,8 +61,8 @@ fn plan(left_out: &[&str]) -> (Plan, Heard) {
 /// Each step, how it ended, and when.
 fn ends(heard: &Heard) -> Vec<(String, String, u128)> {
     let heard = heard.borrow();
-    let ends = heard.iter().filter_map(|(at, event)| match &event.what {
-        What::Finished { step, end, .. } => {
+    let ends = heard.iter().filter_map(|(at, event)| match &event.kind {
+        EventKind::Finished { step, end, .. } => {
             let end = match end {
                 StepEnd::Passed { .. } => "passed".to_owned(),
                 StepEnd::Failed => "failed".to_owned(),
@@ -222,7 +222,7 @@ async fn what_is_graded_beside_holds_nobody_up_and_still_counts() {
     assert_eq!(ends(&heard), [end("early", "passed", 0), end("c", "passed", 40)]);
     let heard = heard.borrow();
     let (at, found) = heard.last().unwrap();
-    assert!(matches!(found.what, What::Found { .. }), "{found:?}");
+    assert!(matches!(found.kind, EventKind::Found { .. }), "{found:?}");
     assert_eq!(*at, MS(100));
 }
 

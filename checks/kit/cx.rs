@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
-    Event, Finding, Findings, Subject, What, World, event::VERSION, finding::tame, printable,
+    Event, EventKind, Finding, Findings, Subject, World, event::VERSION, finding::tame, printable,
 };
 
 /// How far one clock is from another.
@@ -57,11 +57,11 @@ impl Cx {
         let mut details = Value::Object(exchange.details);
         tame(&mut details);
         let Value::Object(details) = details else { unreachable!("it stays an object") };
-        self.emit(What::Exchanged {
+        self.emit(EventKind::Exchanged {
             step: self.step.into(),
             to: printable(exchange.to),
-            asked: printable(exchange.asked),
-            heard: printable(exchange.heard),
+            request: printable(exchange.request),
+            response: printable(exchange.response),
             details,
             took_ms: millis(exchange.took),
         });
@@ -91,19 +91,19 @@ impl Cx {
     }
 
     pub(super) fn found(&self, finding: Finding) {
-        self.emit(What::Found { step: self.step.into(), finding });
+        self.emit(EventKind::Found { step: self.step.into(), finding });
     }
 
-    pub(super) fn emit(&self, what: What) {
-        (self.listener)(Event { v: VERSION, at: self.instant(), from: "here".into(), what });
+    pub(super) fn emit(&self, kind: EventKind) {
+        (self.listener)(Event { v: VERSION, at: self.instant(), from: "here".into(), kind });
     }
 }
 
 /// One question to the outside and what came back, before it is made an event.
 pub(super) struct Exchange<'a> {
     pub to: &'a str,
-    pub asked: &'a str,
-    pub heard: &'a str,
+    pub request: &'a str,
+    pub response: &'a str,
     pub details: Map<String, Value>,
     pub took: Duration,
 }

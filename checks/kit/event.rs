@@ -20,15 +20,15 @@ pub struct Event {
     pub from: String,
     /// What happened.
     #[serde(flatten)]
-    pub what: What,
+    pub kind: EventKind,
 }
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
-pub enum What {
+pub enum EventKind {
     /// A run began.
-    Asked {
+    RunStarted {
         /// What it was asked about, as understood.
         subject: Map<String, Value>,
         /// The version of the program that looked.
@@ -53,9 +53,9 @@ pub enum What {
         /// Who was asked: a name server, an address, a host.
         to: String,
         /// What was asked, without secrets.
-        asked: String,
+        request: String,
         /// What was heard: words of a protocol, or a fault such as `no-answer`.
-        heard: String,
+        response: String,
         /// What of the answer is worth keeping.
         #[serde(default, skip_serializing_if = "Map::is_empty")]
         details: Map<String, Value>,
@@ -125,21 +125,21 @@ impl Event {
 
     /// The step it is about, if it is about one.
     pub fn step(&self) -> Option<&str> {
-        match &self.what {
-            What::Asked { .. } => None,
-            What::Planned { step, .. }
-            | What::Started { step }
-            | What::Exchanged { step, .. }
-            | What::Found { step, .. }
-            | What::Finished { step, .. } => Some(step),
+        match &self.kind {
+            EventKind::RunStarted { .. } => None,
+            EventKind::Planned { step, .. }
+            | EventKind::Started { step }
+            | EventKind::Exchanged { step, .. }
+            | EventKind::Found { step, .. }
+            | EventKind::Finished { step, .. } => Some(step),
         }
     }
 
     /// What was found, or why a step has no fact.
     pub fn finding(&self) -> Option<&Finding> {
-        match &self.what {
-            What::Found { finding, .. } => Some(finding),
-            What::Finished {
+        match &self.kind {
+            EventKind::Found { finding, .. } => Some(finding),
+            EventKind::Finished {
                 end: StepEnd::Skipped { why } | StepEnd::CouldNotTell { why },
                 ..
             } => Some(why),

@@ -66,7 +66,7 @@ pub const RUN: Area = Area {
 pub use azure::{AzureName, Cloud, Kind};
 pub use cx::{Cx, Listener, Local, Skew};
 pub use digest::{Hasher, digest};
-pub use event::{Event, StepEnd, VERSION, What};
+pub use event::{Event, EventKind, StepEnd, VERSION};
 pub use fields::{Fields, Malformed};
 pub use files::{FILE_WAIT, Unread, yaml, yaml_loosely};
 pub use finding::{Finding, Findings, NoFact, StepResult};

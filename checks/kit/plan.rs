@@ -21,7 +21,7 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
-    Cx, Findings, Listener, NoFact, StepEnd, StepResult, Subject, What, World,
+    Cx, EventKind, Findings, Listener, NoFact, StepEnd, StepResult, Subject, World,
     cx::{Local, millis},
     finding::tame,
 };
@@ -156,7 +156,7 @@ impl Plan {
             }
         }
         let named = after.iter().map(|name| (*name).to_owned()).collect();
-        cx.emit(What::Planned { step: step.name.into(), after: named });
+        cx.emit(EventKind::Planned { step: step.name.into(), after: named });
         let left_out = self.left_out.contains(step.name);
         let value = drive(step, cx.clone(), inputs.wait(), check, left_out).boxed_local().shared();
         let end = finish_background(step, cx, value.clone().map(drop).boxed_local());
@@ -192,7 +192,7 @@ impl Plan {
     /// Says what is being asked, before anything is.
     pub fn announce(&self, tool: &str) {
         let subject = self.cx.subject.describe();
-        self.cx.emit(What::Asked { subject, tool: tool.into() });
+        self.cx.emit(EventKind::RunStarted { subject, tool: tool.into() });
     }
 
     /// Runs the wanted steps and those that they need; nothing else.
@@ -222,7 +222,7 @@ async fn drive<Values, Out: Serialize + 'static>(
         _ if left_out => (Err(NoFact::LeftOut), Duration::ZERO),
         Err(no_fact) => (Err(no_fact), Duration::ZERO),
         Ok(values) => {
-            cx.emit(What::Started { step: step.name.into() });
+            cx.emit(EventKind::Started { step: step.name.into() });
             let began = Instant::now();
             let work = AssertUnwindSafe(check.run(cx.clone(), values)).catch_unwind();
             let got = match timeout(step.budget, work).await {
@@ -248,7 +248,7 @@ async fn drive<Values, Out: Serialize + 'static>(
         Err(NoFact::Blocked { by }) => StepEnd::Blocked { by: (*by).into() },
         Err(NoFact::CouldNotTell(why)) => StepEnd::CouldNotTell { why: why.clone() },
     };
-    cx.emit(What::Finished { step: step.name.into(), end, took_ms: millis(took) });
+    cx.emit(EventKind::Finished { step: step.name.into(), end, took_ms: millis(took) });
     got.map(Rc::new)
 }
 

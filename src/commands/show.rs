@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use checks::kit::{Event, What};
+use checks::kit::{Event, EventKind};
 
 use crate::{
     Exit,
@@ -80,7 +80,7 @@ pub fn read_recording(name: &str, from: impl Read) -> Result<Vec<Event>, String>
             ));
         }
     }
-    if !events.iter().any(|event| matches!(event.what, What::Asked { .. })) {
+    if !events.iter().any(|event| matches!(event.kind, EventKind::RunStarted { .. })) {
         return Err(format!("{name}: this is no recording of check-acr: nothing was asked in it"));
     }
     Ok(events)

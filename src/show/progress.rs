@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use checks::kit::{Event, Lang, StepEnd, What, Words};
+use checks::kit::{Event, EventKind, Lang, StepEnd, Words};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::is_dumb;
@@ -31,26 +31,26 @@ impl Board {
     /// Takes an event.
     pub(crate) fn take(&self, event: &Event) {
         let Some(lines) = &self.lines else { return };
-        match &event.what {
-            What::Planned { step, .. } => {
+        match &event.kind {
+            EventKind::Planned { step, .. } => {
                 let line = lines.add(ProgressBar::new_spinner());
                 line.set_style(style("    {prefix:.dim}"));
                 line.set_prefix(step.clone());
                 self.steps.borrow_mut().insert(step.clone(), line);
             }
-            What::Started { step } => self.line(step, |line| {
+            EventKind::Started { step } => self.line(step, |line| {
                 let asks = self.words.steps.get(step).map(|words| words.asks.of(self.lang));
                 line.set_style(style("  {spinner} {prefix:11} {msg} {elapsed:.dim}"));
                 line.set_message(asks.unwrap_or_default().to_owned());
                 line.enable_steady_tick(Duration::from_millis(100));
             }),
-            What::Exchanged { step, to, asked, .. } => self.line(step, |line| {
+            EventKind::Exchanged { step, to, request, .. } => self.line(step, |line| {
                 // What is graded beside a step goes on after its end, and does not change it.
                 if !line.is_finished() {
-                    line.set_message(format!("{to}: {asked}"));
+                    line.set_message(format!("{to}: {request}"));
                 }
             }),
-            What::Finished { step, end, .. } => self.line(step, |line| {
+            EventKind::Finished { step, end, .. } => self.line(step, |line| {
                 let sign = match end {
                     StepEnd::Passed { .. } => "✓",
                     StepEnd::Failed => "✗",
@@ -61,7 +61,7 @@ impl Board {
                 line.set_style(style("  {msg} {prefix}"));
                 line.finish_with_message(sign);
             }),
-            What::Asked { .. } | What::Found { .. } => {}
+            EventKind::RunStarted { .. } | EventKind::Found { .. } => {}
         }
     }
 

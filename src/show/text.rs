@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use checks::kit::{FilledFix, Finding, Lang, Severity, StepEnd, What, Words};
+use checks::kit::{EventKind, FilledFix, Finding, Lang, Severity, StepEnd, Words};
 use colored::{ColoredString, Colorize, control};
 use serde_json::Value;
 
@@ -289,11 +289,12 @@ impl Page<'_> {
     fn exchanges(&mut self, step: &Step) {
         let detailed = self.look.verbose > 1;
         for exchange in &step.exchanges {
-            let What::Exchanged { to, asked, heard, details, took_ms, .. } = exchange else {
+            let EventKind::Exchanged { to, request, response, details, took_ms, .. } = exchange
+            else {
                 continue;
             };
-            let heard = self.words.word(heard, self.lang);
-            let line = format!("        {to}: {asked} → {heard}  {took_ms} ms");
+            let response = self.words.word(response, self.lang);
+            let line = format!("        {to}: {request} → {response}  {took_ms} ms");
             self.line(&line.dimmed().to_string());
             for (name, value) in details.iter().filter(|_| detailed) {
                 let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);

@@ -10,7 +10,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use check_acr::{Args, Verdict, Wanted, of_lab, subject};
-use checks::kit::{Event, What};
+use checks::kit::{Event, EventKind};
 use clap::Parser;
 use lab::{Lab, Scenario};
 
@@ -129,8 +129,8 @@ pub async fn run(scenario: &Scenario, lab: &Lab, timeout: Duration) -> Vec<Event
 
 /// What a step asked, in the words of a [`Leg`].
 pub fn asks(events: &[Event], step: &str) -> Vec<String> {
-    let asked = events.iter().filter_map(|event| match &event.what {
-        What::Exchanged { step: of, asked, .. } if of == step => Some(asked),
+    let asked = events.iter().filter_map(|event| match &event.kind {
+        EventKind::Exchanged { step: of, request, .. } if of == step => Some(request),
         _ => None,
     });
     asked.map(|asked| short(asked)).collect()

@@ -135,8 +135,8 @@ pub async fn ask(cx: &Cx, server: SocketAddr, name: &str, family: Family) -> Ans
     };
     cx.exchanged(Exchange {
         to: &server.to_string(),
-        asked: &format!("{kind} {name}"),
-        heard: said,
+        request: &format!("{kind} {name}"),
+        response: said,
         details,
         took: began.elapsed(),
     });

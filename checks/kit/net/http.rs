@@ -174,8 +174,8 @@ impl Line {
         };
         cx.exchanged(Exchange {
             to: &self.host.to_string(),
-            asked: &format!("{} {path}", request.method),
-            heard: status.as_deref().unwrap_or_else(|fault| fault.word()),
+            request: &format!("{} {path}", request.method),
+            response: status.as_deref().unwrap_or_else(|fault| fault.word()),
             details: reply.as_ref().map(Reply::kept).unwrap_or_default(),
             took: began.elapsed(),
         });

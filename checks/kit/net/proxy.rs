@@ -111,8 +111,8 @@ async fn connect(cx: &Cx, proxy: &Proxy, host: &Host, stream: Stream) -> Result<
     };
     cx.exchanged(Exchange {
         to: &proxy.to_string(),
-        asked: &format!("CONNECT {}", host.endpoint()),
-        heard: &heard,
+        request: &format!("CONNECT {}", host.endpoint()),
+        response: &heard,
         details,
         took: began.elapsed(),
     });

@@ -25,8 +25,8 @@ pub async fn connect(cx: &Cx, address: SocketAddr) -> Result<TcpStream, Fault> {
     let got = dial(cx.world.route(address)).await;
     cx.exchanged(Exchange {
         to: &address.to_string(),
-        asked: "connect",
-        heard: got.as_ref().map_or_else(Fault::word, |_| "connected"),
+        request: "connect",
+        response: got.as_ref().map_or_else(Fault::word, |_| "connected"),
         details: Map::new(),
         took: began.elapsed(),
     });

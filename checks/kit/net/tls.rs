@@ -123,8 +123,8 @@ pub async fn handshake(
     }
     cx.exchanged(Exchange {
         to: &host.to_string(),
-        asked: "TLS handshake",
-        heard,
+        request: "TLS handshake",
+        response: heard,
         details,
         took: began.elapsed(),
     });
