@@ -33,7 +33,7 @@ pub fn pull(plan: &mut Plan) {
     let front     = door(plan, FRONT,    &asked.part(image::host));
     let challenge = plan.step(CHALLENGE, (&asked, &front.reached, &front.tls),     registry::challenge);
                     plan.step(CLOCK,     (&challenge,),                        clock::compare);
-    let on_node   = plan.world().on_node && plan.subject().sign_in.looks_at_node();
+    let on_node   = plan.world().on_node && plan.target().sign_in.looks_at_node();
     let node      = plan.step_if(on_node, NODE, (&asked,),                  node::read);
     let identity  = plan.step(IDENTITY,  (&asked, &node.optional()),     identity::choose);
     let grant     = plan.step(EXCHANGE,  (&challenge, &identity),              token::exchange);

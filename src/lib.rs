@@ -1,6 +1,6 @@
 //! check-acr: can this host pull this image from this registry, and if not, why not?
 //!
-//! Arguments in, report out: arguments → subject and world → plan → events → report → verdict →
+//! Arguments in, report out: arguments → target and world → plan → events → report → verdict →
 //! text, JSON or events → exit code. What a pull needs, and what each failure means, is in `checks`.
 
 mod args;
@@ -14,7 +14,7 @@ mod wait;
 mod world;
 
 pub use args::{Args, CheckArgs, Format, ShowArgs};
-pub use commands::{check::subject, show::read_recording};
+pub use commands::{check::target, show::read_recording};
 pub use exit::Exit;
 pub use report::{Ended, Report, Step};
 pub use run::{Wanted, run};

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     /// What was asked, as understood.
-    pub subject: Map<String, Value>,
+    pub target: Map<String, Value>,
     /// The version of the program that looked.
     pub tool: String,
     /// The steps that were run or could have been, in the order of the plan.
@@ -62,8 +62,8 @@ impl Report {
 
     /// Takes one more event.
     pub fn take(&mut self, event: &Event) {
-        if let EventKind::RunStarted { subject, tool } = &event.kind {
-            self.subject.clone_from(subject);
+        if let EventKind::RunStarted { target, tool } = &event.kind {
+            self.target.clone_from(target);
             self.tool.clone_from(tool);
         }
         let Some(name) = event.step() else { return };
@@ -97,7 +97,7 @@ impl Report {
 
     /// Whether an image was asked for, not just a login server.
     pub fn has_image(&self) -> bool {
-        self.subject.contains_key("image")
+        self.target.contains_key("image")
     }
 
     /// A step by name.

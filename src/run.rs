@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
-use checks::kit::{Event, EventKind, Finding, Plan, RunProblem, StepEnd, Subject, VERSION, World};
+use checks::kit::{Event, EventKind, Finding, Plan, RunProblem, StepEnd, Target, VERSION, World};
 use jiff::Timestamp;
 
 /// What is wanted of a run.
@@ -18,7 +18,7 @@ pub struct Wanted {
 
 /// Runs the pull path, tells each event as it happens, and gives them all.
 pub async fn run(
-    subject: Subject,
+    target: Target,
     world: World,
     wanted: &Wanted,
     tell: impl Fn(&Event) + 'static,
@@ -29,7 +29,7 @@ pub async fn run(
         tell(&event);
         kept.borrow_mut().push(event);
     });
-    let mut plan = Plan::new(subject, world, wanted.skip.clone(), listener.clone());
+    let mut plan = Plan::new(target, world, wanted.skip.clone(), listener.clone());
     plan.announce(env!("CARGO_PKG_VERSION"));
     checks::pull(&mut plan);
     let wants = |step: &str| wanted.only.is_empty() || wanted.only.contains(step);

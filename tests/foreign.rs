@@ -5,7 +5,7 @@ use base64::{Engine, prelude::*};
 use checks::{
     identity::{Credential, docker::Config},
     kit::{
-        Asked, Cloud, NoProxy, Platform, Secret, claims,
+        Cloud, NoProxy, Platform, RegistryOrImage, Secret, claims,
         net::{ErrorBody, challenges, dns},
         printable, yaml,
     },
@@ -48,7 +48,7 @@ proptest! {
     ) {
         let auth = BASE64_STANDARD.encode(format!("{user}:{password}"));
         let file = json!({ "auths": { key: { "auth": auth } } }).to_string();
-        let asked = Asked::read("contoso.azurecr.io/app", Cloud::Public, false).unwrap();
+        let asked = RegistryOrImage::read("contoso.azurecr.io/app", Cloud::Public, false).unwrap();
         let found = Config::read(file.as_bytes()).unwrap().credential(&asked).unwrap();
         let Some(Credential::Password { user: named, password: given }) = found else { panic!() };
         prop_assert_eq!((named, given.expose()), (user, password.as_str()));

@@ -6,8 +6,8 @@
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
 use checks::kit::{
-    Asked, Cloud, Cx, Event, EventKind, NoFact, Plan, Platform, RunProblem, SignIn, Step, StepEnd,
-    StepResult, Subject, World,
+    Cloud, Cx, Event, EventKind, NoFact, Plan, Platform, RegistryOrImage, RunProblem, SignIn, Step,
+    StepEnd, StepResult, Target, World,
 };
 use tokio::time::{Instant, sleep};
 
@@ -17,10 +17,10 @@ const fn step(name: &'static str) -> Step {
     Step { name, budget: Duration::from_millis(200) }
 }
 
-fn subject() -> Subject {
-    Subject {
+fn target() -> Target {
+    Target {
         text: "contoso".into(),
-        asked: Asked::read("contoso", Cloud::Public, false),
+        asked: RegistryOrImage::read("contoso", Cloud::Public, false),
         platform: Platform::here(),
         full: false,
         sign_in: SignIn::default(),
@@ -55,7 +55,7 @@ fn plan(left_out: &[&str]) -> (Plan, Heard) {
     let (kept, began) = (heard.clone(), Instant::now());
     let listener = Rc::new(move |event| kept.borrow_mut().push((began.elapsed(), event)));
     let left_out: BTreeSet<String> = left_out.iter().map(|name| (*name).to_owned()).collect();
-    (Plan::new(subject(), world(), left_out, listener), heard)
+    (Plan::new(target(), world(), left_out, listener), heard)
 }
 
 /// Each step, how it ended, and when.

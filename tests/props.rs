@@ -2,18 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
-use checks::kit::{Asked, Cloud, Event, Pattern, Platform, glob_matches, printable};
+use checks::kit::{Cloud, Event, Pattern, Platform, RegistryOrImage, glob_matches, printable};
 use proptest::prelude::*;
 
 proptest! {
     #[test]
     fn any_text_is_read_as_an_image_or_refused(text in "\\PC{0,80}") {
-        let _ = Asked::read(&text, Cloud::Public, false);
+        let _ = RegistryOrImage::read(&text, Cloud::Public, false);
     }
 
     #[test]
     fn any_bytes_of_a_reference_are_survived(text in any::<String>()) {
-        let _ = Asked::read(&text, Cloud::China, true);
+        let _ = RegistryOrImage::read(&text, Cloud::China, true);
     }
 
     #[test]
@@ -22,18 +22,18 @@ proptest! {
         tag in "[A-Za-z0-9_][A-Za-z0-9_.-]{0,20}",
     ) {
         let text = format!("contoso.azurecr.io/{repository}:{tag}");
-        let asked = Asked::read(&text, Cloud::Public, false).unwrap();
+        let asked = RegistryOrImage::read(&text, Cloud::Public, false).unwrap();
         let image = asked.image.unwrap();
         prop_assert_eq!(format!("{}/{image}", asked.registry), text);
     }
 
     #[test]
     fn a_repaired_reference_is_always_one(text in "[ -~]{0,60}") {
-        use checks::kit::Misread::{DataEndpoint, Invalid};
+        use checks::kit::InvalidReference::{DataEndpoint, Invalid};
         if let Err(Invalid { repaired: Some(repaired), .. } | DataEndpoint { repaired: Some(repaired), .. }) =
-            Asked::read(&text, Cloud::Public, false)
+            RegistryOrImage::read(&text, Cloud::Public, false)
         {
-            prop_assert!(Asked::read(&repaired, Cloud::Public, false).is_ok(), "{repaired}");
+            prop_assert!(RegistryOrImage::read(&repaired, Cloud::Public, false).is_ok(), "{repaired}");
         }
     }
 
@@ -68,14 +68,14 @@ proptest! {
 
 #[test]
 fn a_tag_is_ascii() {
-    let read = |text: &str| Asked::read(text, Cloud::Public, false);
+    let read = |text: &str| RegistryOrImage::read(text, Cloud::Public, false);
     assert!(read("contoso.azurecr.io/team/app:최신").is_err());
     assert!(read("contoso.azurecr.io/team/app:v1\u{661}").is_err());
 }
 
 #[test]
 fn no_repository_begins_in_upper_case_so_it_is_a_host() {
-    let read = |text: &str| Asked::read(text, Cloud::Public, false);
+    let read = |text: &str| RegistryOrImage::read(text, Cloud::Public, false);
     let asked = read("Contoso/team/app:v1").unwrap();
     assert_eq!((asked.registry.as_str(), asked.host.name.as_str()), ("Contoso", "contoso"));
     let written = format!("{}/{}", asked.registry, asked.image.as_ref().unwrap());

@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, sync::OnceLock};
 
-use check_acr::{Args, Exit, Look, Report, Verdict, Wanted, json, of_lab, run, subject, text};
+use check_acr::{Args, Exit, Look, Report, Verdict, Wanted, json, of_lab, run, target, text};
 use checks::kit::{Event, Lang, Severity, Words};
 use clap::Parser;
 use futures::stream::{self, StreamExt};
@@ -47,7 +47,7 @@ async fn play(name: &'static str, text: &str) -> Played {
     let args = Args::try_parse_from(asked.chain(given)).unwrap().check;
     let wanted = Wanted { only: BTreeSet::new(), skip: BTreeSet::new(), timeout: args.timeout() };
     let world = of_lab(&lab, &scenario.ask).unwrap();
-    let events = run(subject(&args, None).unwrap(), world, &wanted, |_| {}).await;
+    let events = run(target(&args, None).unwrap(), world, &wanted, |_| {}).await;
     let report = Report::of(&events);
     let verdict = Verdict::of(&report, words());
     Played { name, scenario, events, report, verdict, secrets: lab.secrets.clone() }
@@ -203,14 +203,14 @@ fn every_text_is_filled() {
         let (report, verdict) = (&played.report, &played.verdict);
         for cause in verdict.causes.iter().chain(&verdict.could_not_tell).chain(&verdict.warnings) {
             for lang in [Lang::En, Lang::Ko] {
-                let (finding, subject) = (&cause.finding, &report.subject);
+                let (finding, target) = (&cause.finding, &report.target);
                 let entry = &words().entries[&finding.code];
-                let title = words().title(finding, subject, lang);
+                let title = words().title(finding, target, lang);
                 assert_ne!(title, finding.code, "{}: a value of the title is missing", played.name);
-                let why = words().why(finding, subject, lang);
+                let why = words().why(finding, target, lang);
                 assert_eq!(why.is_some(), entry.why.is_some(), "{}: a value of why", played.name);
                 if entry.severity == Severity::Error {
-                    let fixes = words().fixes(finding, subject, lang);
+                    let fixes = words().fixes(finding, target, lang);
                     assert!(!fixes.is_empty(), "{}: {} has no fix", played.name, finding.code);
                 }
             }
@@ -233,7 +233,7 @@ fn every_fix_is_shown_somewhere() {
             .collect();
         for fix in &entry.fix {
             let shown = found.iter().any(|(played, finding)| {
-                words().fix(fix, &[&finding.evidence, &played.report.subject], Lang::En).is_some()
+                words().fix(fix, &[&finding.evidence, &played.report.target], Lang::En).is_some()
             });
             if !shown && !ELSEWHERE.contains(&code.as_str()) {
                 never.push(format!("{code}: {}", fix.text.of(Lang::En)));

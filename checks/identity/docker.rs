@@ -15,8 +15,8 @@ use super::{
     read,
 };
 use crate::{
-    image::Understood,
-    kit::{Asked, Cx, Fields, Malformed, Secret},
+    image::ImageTarget,
+    kit::{Cx, Fields, Malformed, RegistryOrImage, Secret},
 };
 
 /// What docker asks for when it means Docker Hub.
@@ -39,7 +39,7 @@ impl Config {
     }
 
     /// What the file itself holds for that registry; else says, as a word, what is wrong with it.
-    pub fn credential(&self, asked: &Asked) -> Result<Option<Credential>, Malformed> {
+    pub fn credential(&self, asked: &RegistryOrImage) -> Result<Option<Credential>, Malformed> {
         self.entry(due(asked)).map_or(Ok(None), |(_, entry)| held(entry))
     }
 
@@ -69,7 +69,7 @@ pub(super) async fn find(
     cx: &Cx,
     file: &Path,
     named: bool,
-    understood: &Understood,
+    image_target: &ImageTarget,
 ) -> Result<Vec<Found>, Problem> {
     let name = file.display().to_string();
     let unusable = |said: String, key: Option<String>| {
@@ -85,7 +85,7 @@ pub(super) async fn find(
         Ok(config) => config,
         Err(said) => return unusable(said, None),
     };
-    let due = due(&understood.asked);
+    let due = due(&image_target.asked);
     if let Some(helper) = config.helper(due) {
         // Its word is final: docker does not look into the file besides.
         let credential = helper::ask(helper, due).await.map_err(|said| Problem::HelperFailed {
@@ -96,7 +96,7 @@ pub(super) async fn find(
         return Ok(found(credential, None));
     }
     let Some((key, entry)) = config.entry(due) else {
-        tell_what_is_near(cx, &config, &name, understood);
+        tell_what_is_near(cx, &config, &name, image_target);
         return Ok(vec![]);
     };
     let credential = match held(entry) {
@@ -121,15 +121,17 @@ fn found(credential: Option<Credential>, key: Option<String>) -> Vec<Found> {
 }
 
 /// The key that docker asks for.
-fn due(asked: &Asked) -> &str {
+fn due(asked: &RegistryOrImage) -> &str {
     if asked.registry == "docker.io" { HUB } else { &asked.registry }
 }
 
-fn tell_what_is_near(cx: &Cx, config: &Config, file: &str, understood: &Understood) {
+fn tell_what_is_near(cx: &Cx, config: &Config, file: &str, image_target: &ImageTarget) {
     let keys: Vec<&str> = config.entries().iter().map(|(key, _)| *key).collect();
-    let (file, due) = (file.to_owned(), due(&understood.asked).to_owned());
-    match near(&keys, &understood.asked, Reader::Docker) {
-        Some(Near::Hash { login_server }) => understood.tell_hash_missing(cx, &login_server, &file),
+    let (file, due) = (file.to_owned(), due(&image_target.asked).to_owned());
+    match near(&keys, &image_target.asked, Reader::Docker) {
+        Some(Near::Hash { login_server }) => {
+            image_target.tell_hash_missing(cx, &login_server, &file)
+        }
         Some(Near::Key { key, differs }) => {
             cx.add_finding(Problem::DockerServerMismatch { file, key, due, differs });
         }

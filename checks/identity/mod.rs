@@ -15,7 +15,7 @@ mod secret;
 use std::{path::Path, rc::Rc};
 
 use crate::{
-    image::Understood,
+    image::ImageTarget,
     kit::{Cx, NoFact, Pattern, StepResult, Who, azure::imds},
     node::{Node, SignsIn, Surroundings},
 };
@@ -34,14 +34,14 @@ struct Found {
 /// its machine, else nobody.
 pub async fn choose(
     cx: &Cx,
-    understood: &Understood,
+    image_target: &ImageTarget,
     node: &Option<Rc<Node>>,
 ) -> StepResult<Identity> {
-    let sign_in = &cx.subject.sign_in;
-    let for_azure = |signing: StepResult<Identity>| only_for_azure(cx, understood, signing);
+    let sign_in = &cx.target.sign_in;
+    let for_azure = |signing: StepResult<Identity>| only_for_azure(cx, image_target, signing);
     match &sign_in.who {
         Who::Anonymous => Ok(Identity::nobody().called("anonymous-as-asked")),
-        Who::Docker => Ok(from_file(cx, understood).await?.unwrap_or_else(|| nobody_here(cx))),
+        Who::Docker => Ok(from_file(cx, image_target).await?.unwrap_or_else(|| nobody_here(cx))),
         Who::Az => for_azure(az::sign_in().await),
         Who::Workload => for_azure(application::workload(cx).await),
         Who::ManagedIdentity(which) => {
@@ -53,19 +53,19 @@ pub async fn choose(
             }))
         }
         Who::Node => match node {
-            Some(node) => as_kubelet(cx, understood, node).await,
+            Some(node) => as_kubelet(cx, image_target, node).await,
             None => Err(no_node_files(cx)),
         },
-        Who::Auto => whoever_is_first(cx, understood, node).await,
+        Who::Auto => whoever_is_first(cx, image_target, node).await,
     }
 }
 
 async fn whoever_is_first(
     cx: &Cx,
-    understood: &Understood,
+    image_target: &ImageTarget,
     node: &Option<Rc<Node>>,
 ) -> StepResult<Identity> {
-    let sign_in = &cx.subject.sign_in;
+    let sign_in = &cx.target.sign_in;
     if let Some((user, password)) = &sign_in.given {
         let credential = Credential::Password { user: user.clone(), password: password.clone() };
         return Ok(Identity::new(credential, Some("--username".to_owned())));
@@ -73,13 +73,13 @@ async fn whoever_is_first(
     // The kubelet tries the pod's pull secret before what it has itself.
     match (&sign_in.auth_file, node) {
         (None, None) => {}
-        (None, Some(node)) => return as_kubelet(cx, understood, node).await,
+        (None, Some(node)) => return as_kubelet(cx, image_target, node).await,
         (Some(_), None) => {
-            return Ok(from_file(cx, understood).await?.unwrap_or_else(|| nobody_here(cx)));
+            return Ok(from_file(cx, image_target).await?.unwrap_or_else(|| nobody_here(cx)));
         }
         (Some(_), Some(node)) => {
-            let own = as_kubelet(cx, understood, node).await?;
-            return Ok(match from_file(cx, understood).await? {
+            let own = as_kubelet(cx, image_target, node).await?;
+            return Ok(match from_file(cx, image_target).await? {
                 Some(secret) => secret.followed_by(own),
                 None => own,
             });
@@ -89,14 +89,14 @@ async fn whoever_is_first(
         return Err(no_node_files(cx));
     }
     let mut instead_of = vec!["no-node-files"];
-    let is_azures = understood.asked.host.azure().is_some();
+    let is_azures = image_target.asked.host.azure().is_some();
     if is_azures && cx.world.variables.contains_key("AZURE_FEDERATED_TOKEN_FILE") {
         let identity = application::workload(cx).await?;
         // Who pulls for the pod is its node, which may be let in where the pod is not.
         return Ok(Identity { others_may: cx.world.in_pod, instead_of, ..identity });
     }
     instead_of.push("no-workload-identity");
-    if let Some(identity) = from_file(cx, understood).await? {
+    if let Some(identity) = from_file(cx, image_target).await? {
         return Ok(Identity { others_may: cx.world.in_pod, instead_of, ..identity });
     }
     instead_of.push("no-docker-entry");
@@ -122,14 +122,14 @@ fn nobody_here(cx: &Cx) -> Identity {
 }
 
 /// Signs in as the node's kubelet does: with what its own docker config has, then with what its provider gives.
-async fn as_kubelet(cx: &Cx, understood: &Understood, node: &Node) -> StepResult<Identity> {
-    let provided = from_provider(cx, understood, node).await?;
+async fn as_kubelet(cx: &Cx, image_target: &ImageTarget, node: &Node) -> StepResult<Identity> {
+    let provided = from_provider(cx, image_target, node).await?;
     let config = cx.world.of_node("/var/lib/kubelet/config.json");
     if !cx.world.has_file(&config).await {
         return Ok(provided);
     }
     // One that it cannot read it goes on without.
-    let found = pullsecret::find(cx, &config, understood).await.unwrap_or_default();
+    let found = pullsecret::find(cx, &config, image_target).await.unwrap_or_default();
     Ok(match chain(found, &config.display().to_string()) {
         Some(own) => own.followed_by(provided),
         None => provided,
@@ -137,7 +137,7 @@ async fn as_kubelet(cx: &Cx, understood: &Understood, node: &Node) -> StepResult
 }
 
 /// Signs in with what the kubelet's provider gives.
-async fn from_provider(cx: &Cx, understood: &Understood, node: &Node) -> StepResult<Identity> {
+async fn from_provider(cx: &Cx, image_target: &ImageTarget, node: &Node) -> StepResult<Identity> {
     let identity = match node.signs_in.clone() {
         SignsIn::Nobody => {
             let identity = Identity::nobody().called("kubelet-as-nobody");
@@ -156,7 +156,7 @@ async fn from_provider(cx: &Cx, understood: &Understood, node: &Node) -> StepRes
     };
     // The empty entry that comes with it is for names of three parts.
     let blank =
-        Pattern::read("*.azurecr.*").is_some_and(|blank| blank.matches(&understood.pattern()));
+        Pattern::read("*.azurecr.*").is_some_and(|blank| blank.matches(&image_target.pattern()));
     let identity = if blank { identity.and_then_nobody() } else { identity };
     Ok(Identity { others_may: node.others_may, ..identity })
 }
@@ -164,13 +164,13 @@ async fn from_provider(cx: &Cx, understood: &Understood, node: &Node) -> StepRes
 /// A token of Entra's is shown to Azure's registries only.
 fn only_for_azure(
     cx: &Cx,
-    understood: &Understood,
+    image_target: &ImageTarget,
     signing: StepResult<Identity>,
 ) -> StepResult<Identity> {
     let identity = signing?;
-    let registry = understood.asked.registry.clone();
+    let registry = image_target.asked.registry.clone();
     let by_token = matches!(identity.credential, Credential::Entra(_));
-    if by_token && understood.asked.host.azure().is_none() {
+    if by_token && image_target.asked.host.azure().is_none() {
         cx.add_finding(Problem::NotAnAzureRegistry { registry, who: identity.name() });
         return Ok(Identity::nobody());
     }
@@ -178,8 +178,8 @@ fn only_for_azure(
 }
 
 /// What the file that was named has for the registry, else docker's own.
-async fn from_file(cx: &Cx, understood: &Understood) -> StepResult<Option<Identity>> {
-    let sign_in = &cx.subject.sign_in;
+async fn from_file(cx: &Cx, image_target: &ImageTarget) -> StepResult<Option<Identity>> {
+    let sign_in = &cx.target.sign_in;
     let named = sign_in.auth_file.as_deref();
     let mut file = named;
     for config in &cx.world.docker_configs {
@@ -189,9 +189,9 @@ async fn from_file(cx: &Cx, understood: &Understood) -> StepResult<Option<Identi
     }
     let Some(file) = file else { return Ok(None) };
     let found = if named.is_some() && sign_in.who != Who::Docker {
-        pullsecret::find(cx, file, understood).await?
+        pullsecret::find(cx, file, image_target).await?
     } else {
-        docker::find(cx, file, named.is_some(), understood).await?
+        docker::find(cx, file, named.is_some(), image_target).await?
     };
     let name = file.display().to_string();
     for Found { credential, key } in &found {

@@ -1,6 +1,6 @@
 //! Credentials that are nearly those for the registry: under which key, and how it is not the right one.
 
-use crate::kit::{Asked, AzureName, Differs, Pattern, glob_matches};
+use crate::kit::{AzureName, Differs, Pattern, RegistryOrImage, glob_matches};
 
 /// Who reads the file: keys mean different things to them.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,7 +37,7 @@ const ALL: [&str; 12] = [
 ];
 
 /// Of all keys the nearest one; ties go to the first in the alphabet.
-pub(super) fn near(keys: &[&str], asked: &Asked, reader: Reader) -> Option<Near> {
+pub(super) fn near(keys: &[&str], asked: &RegistryOrImage, reader: Reader) -> Option<Near> {
     let path = asked.image.as_ref().map(|image| format!("/{}", image.repository));
     let image = Pattern::image(&asked.registry, &path.unwrap_or_default());
     let lonely = keys.len() == 1;
@@ -61,7 +61,12 @@ pub(super) fn near(keys: &[&str], asked: &Asked, reader: Reader) -> Option<Near>
 }
 
 /// How the key of a registry's name or endpoint is not that of the image.
-fn how(key: &Pattern, image: &Pattern, asked: &Asked, reader: Reader) -> Option<&'static str> {
+fn how(
+    key: &Pattern,
+    image: &Pattern,
+    asked: &RegistryOrImage,
+    reader: Reader,
+) -> Option<&'static str> {
     let host = key.host();
     match key.differs(image) {
         Some(Differs::Port) => return Some("port-differs"),
@@ -97,7 +102,7 @@ fn how(key: &Pattern, image: &Pattern, asked: &Asked, reader: Reader) -> Option<
 /// What stands where `--docker-server` was forgotten: Docker Hub. Beside other keys it may be meant.
 fn left_of_a_template(
     key: &Pattern,
-    asked: &Asked,
+    asked: &RegistryOrImage,
     lonely: bool,
     reader: Reader,
 ) -> Option<&'static str> {
@@ -120,7 +125,7 @@ mod tests {
     use crate::kit::Cloud;
 
     fn found(keys: &[&str], image: &str, reader: Reader) -> Option<String> {
-        let asked = Asked::read(image, Cloud::Public, false).unwrap();
+        let asked = RegistryOrImage::read(image, Cloud::Public, false).unwrap();
         near(keys, &asked, reader).map(|near| match near {
             Near::Key { key, differs } => format!("{key} {differs}"),
             Near::Hash { login_server } => format!("{login_server} hash-in-key"),

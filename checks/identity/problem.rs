@@ -280,7 +280,7 @@ pub enum Problem {
         issuer: Option<String>,
         /// To whom.
         #[serde(skip_serializing_if = "Option::is_none")]
-        subject: Option<String>,
+        target: Option<String>,
         /// For whom.
         #[serde(skip_serializing_if = "Option::is_none")]
         audience: Option<String>,

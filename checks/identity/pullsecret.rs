@@ -14,7 +14,7 @@ use super::{
     secret::{self, Held},
 };
 use crate::{
-    image::Understood,
+    image::ImageTarget,
     kit::{Cx, Fields, Pattern},
 };
 
@@ -22,7 +22,7 @@ use crate::{
 pub(super) async fn find(
     cx: &Cx,
     file: &Path,
-    understood: &Understood,
+    image_target: &ImageTarget,
 ) -> Result<Vec<Found>, Problem> {
     let name = file.display().to_string();
     let malformed = |said: &str, key: Option<&str>| Problem::PullsecretMalformed {
@@ -59,9 +59,9 @@ pub(super) async fn find(
         let credential = password(entry).map_err(|said| malformed(said, Some(&shown(key))))?;
         entries.push((key, credential, entry));
     }
-    let asked = &understood.asked;
+    let asked = &image_target.asked;
     let keys: Vec<&str> = entries.iter().map(|(key, ..)| *key).collect();
-    let matching = matching(&keys, &understood.pattern());
+    let matching = matching(&keys, &image_target.pattern());
     let mut found = vec![];
     for key in &matching {
         let Some((_, credential, entry)) = entries.iter().find(|(known, ..)| known == key) else {
@@ -81,7 +81,7 @@ pub(super) async fn find(
     if matching.is_empty() {
         match near(&keys, asked, Reader::Kubelet) {
             Some(Near::Hash { login_server }) => {
-                understood.tell_hash_missing(cx, &login_server, &name)
+                image_target.tell_hash_missing(cx, &login_server, &name)
             }
             Some(Near::Key { key, differs }) => {
                 let due = asked.registry.clone();

@@ -4,7 +4,7 @@ mod hub;
 
 use serde::Serialize;
 
-use crate::kit::{Asked, Cx, Host, Misread, Pattern, StepResult};
+use crate::kit::{Cx, Host, InvalidReference, Pattern, RegistryOrImage, StepResult};
 
 /// What can be wrong with the text that names an image.
 #[derive(Serialize, strum::VariantNames)]
@@ -60,15 +60,15 @@ pub enum Problem {
 
 /// What was asked for, as understood.
 #[derive(Clone, Debug, Serialize)]
-pub struct Understood {
+pub struct ImageTarget {
     #[serde(skip)]
-    pub(crate) asked: Asked,
+    pub(crate) asked: RegistryOrImage,
     registry: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     image: Option<String>,
 }
 
-impl Understood {
+impl ImageTarget {
     /// The image, to be held against the keys of credentials.
     pub(crate) fn pattern(&self) -> Pattern {
         let path = self.asked.image.as_ref().map(|image| format!("/{}", image.repository));
@@ -92,30 +92,30 @@ impl Understood {
 }
 
 /// Reads the text that we were given.
-pub async fn read(cx: &Cx) -> StepResult<Understood> {
-    let asked = match cx.subject.asked.clone() {
+pub async fn read(cx: &Cx) -> StepResult<ImageTarget> {
+    let asked = match cx.target.asked.clone() {
         Ok(asked) => asked,
-        Err(Misread::Invalid { reason, repaired }) => {
+        Err(InvalidReference::Invalid { reason, repaired }) => {
             return Err(Problem::RefInvalid { reason, repaired }.into());
         }
-        Err(Misread::DataEndpoint { host, repaired }) => {
+        Err(InvalidReference::DataEndpoint { host, repaired }) => {
             return Err(Problem::RefDataEndpointHost { host, repaired }.into());
         }
     };
     let image = asked.image.as_ref().map(ToString::to_string);
-    let understood = Understood { registry: asked.registry.clone(), image, asked };
-    if let Some(meant) = understood.asked.host.probably_meant() {
-        let host = understood.asked.host.name.clone();
-        cx.add_finding(Problem::RefRegistryTypo { host, repaired: understood.at(&meant), meant });
+    let image_target = ImageTarget { registry: asked.registry.clone(), image, asked };
+    if let Some(meant) = image_target.asked.host.probably_meant() {
+        let host = image_target.asked.host.name.clone();
+        cx.add_finding(Problem::RefRegistryTypo { host, repaired: image_target.at(&meant), meant });
     }
-    if let Some((short, image)) = hub::by_default(&cx.subject.text, &understood.asked) {
-        let (written, qualified) = (image, understood.at("docker.io"));
+    if let Some((short, image)) = hub::by_default(&cx.target.text, &image_target.asked) {
+        let (written, qualified) = (image, image_target.at("docker.io"));
         cx.add_finding(Problem::RefWrongDefaultRegistry { written, qualified, short });
     }
-    Ok(understood)
+    Ok(image_target)
 }
 
 /// Where the registry is served.
-pub fn host(understood: &Understood) -> StepResult<Host> {
-    Ok(understood.asked.host.clone())
+pub fn host(image_target: &ImageTarget) -> StepResult<Host> {
+    Ok(image_target.asked.host.clone())
 }

@@ -1,4 +1,4 @@
-//! What a check may touch: the subject, the world, and a place to tell what it saw.
+//! What a check may touch: the target, the world, and a place to tell what it saw.
 
 use std::{cell::RefCell, future::Future, pin::Pin, rc::Rc, time::Duration};
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
-    Event, EventKind, Finding, Findings, Subject, World, event::VERSION, finding::tame, printable,
+    Event, EventKind, Finding, Findings, Target, World, event::VERSION, finding::tame, printable,
 };
 
 /// How far one clock is from another.
@@ -33,7 +33,7 @@ pub type Listener = Rc<dyn Fn(Event)>;
 #[derive(Clone)]
 pub struct Cx {
     /// What we were asked about.
-    pub subject: Rc<Subject>,
+    pub target: Rc<Target>,
     /// Where the outside is.
     pub world: Rc<World>,
     pub(super) step: &'static str,

@@ -30,7 +30,7 @@ pub enum EventKind {
     /// A run began.
     RunStarted {
         /// What it was asked about, as understood.
-        subject: Map<String, Value>,
+        target: Map<String, Value>,
         /// The version of the program that looked.
         tool: String,
     },

@@ -5,7 +5,7 @@ use std::{fmt, net::IpAddr};
 use serde::Serialize;
 
 use super::{
-    Image, Misread,
+    Image, InvalidReference,
     azure::{self, AzureName, Kind},
 };
 
@@ -49,12 +49,12 @@ impl Host {
     }
 
     /// Refuses what cannot be a registry's host: it is no host name, or that of a data endpoint.
-    pub(super) fn accept(&self, image: Option<&Image>) -> Result<(), Misread> {
+    pub(super) fn accept(&self, image: Option<&Image>) -> Result<(), InvalidReference> {
         let labels: Vec<_> = self.name.split('.').collect();
         let address = self.name.parse::<IpAddr>().is_ok();
         let fits = |label: &&str| (1..=63).contains(&label.len());
         if !address && (self.name.len() > 253 || !labels.iter().all(fits)) {
-            return Err(Misread::Invalid { reason: "not-a-host-name", repaired: None });
+            return Err(InvalidReference::Invalid { reason: "not-a-host-name", repaired: None });
         }
         let login_server = match self.kind() {
             Kind::DataEndpoint => self.azure().map(|name| name.login_server()),
@@ -65,7 +65,7 @@ impl Host {
             Some(image) => format!("{server}/{image}"),
             None => server,
         });
-        Err(Misread::DataEndpoint { host: self.name.clone(), repaired })
+        Err(InvalidReference::DataEndpoint { host: self.name.clone(), repaired })
     }
 
     /// A host that a registry named in a URL.

@@ -21,7 +21,7 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
-    Cx, EventKind, Findings, Listener, NoFact, StepEnd, StepResult, Subject, World,
+    Cx, EventKind, Findings, Listener, NoFact, StepEnd, StepResult, Target, World,
     cx::{Local, millis},
     finding::tame,
 };
@@ -125,13 +125,13 @@ struct Planned {
 impl Plan {
     /// An empty plan; `left_out` names steps that are not to be asked.
     pub fn new(
-        subject: Subject,
+        target: Target,
         world: World,
         left_out: BTreeSet<String>,
         listener: Listener,
     ) -> Self {
         let cx = Cx {
-            subject: Rc::new(subject),
+            target: Rc::new(target),
             world: Rc::new(world),
             step: "",
             background: Rc::default(),
@@ -185,14 +185,14 @@ impl Plan {
     }
 
     /// What is asked.
-    pub fn subject(&self) -> &Subject {
-        &self.cx.subject
+    pub fn target(&self) -> &Target {
+        &self.cx.target
     }
 
     /// Says what is being asked, before anything is.
     pub fn announce(&self, tool: &str) {
-        let subject = self.cx.subject.describe();
-        self.cx.emit(EventKind::RunStarted { subject, tool: tool.into() });
+        let target = self.cx.target.describe();
+        self.cx.emit(EventKind::RunStarted { target, tool: tool.into() });
     }
 
     /// Runs the wanted steps and those that they need; nothing else.

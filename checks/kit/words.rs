@@ -210,11 +210,11 @@ impl Words {
     }
 
     /// What a finding says, with its values in it.
-    pub fn title(&self, finding: &Finding, subject: &Map<String, Value>, lang: Lang) -> String {
+    pub fn title(&self, finding: &Finding, target: &Map<String, Value>, lang: Lang) -> String {
         let filled = self
             .entries
             .get(&finding.code)
-            .and_then(|entry| self.fill(entry.title.of(lang), &[&finding.evidence, subject], lang));
+            .and_then(|entry| self.fill(entry.title.of(lang), &[&finding.evidence, target], lang));
         // A recording of another version may hold a code or evidence that this one lacks.
         filled.unwrap_or_else(|| finding.code.clone())
     }
@@ -223,33 +223,33 @@ impl Words {
     pub fn saw(
         &self,
         finding: &Finding,
-        subject: &Map<String, Value>,
+        target: &Map<String, Value>,
         lang: Lang,
     ) -> Option<String> {
         let texts = &self.entries.get(&finding.code)?.saw;
-        texts.iter().find_map(|text| self.fill(text.of(lang), &[&finding.evidence, subject], lang))
+        texts.iter().find_map(|text| self.fill(text.of(lang), &[&finding.evidence, target], lang))
     }
 
     /// What it means.
     pub fn why(
         &self,
         finding: &Finding,
-        subject: &Map<String, Value>,
+        target: &Map<String, Value>,
         lang: Lang,
     ) -> Option<String> {
         let text = self.entries.get(&finding.code)?.why.as_ref()?;
-        self.fill(text.of(lang), &[&finding.evidence, subject], lang)
+        self.fill(text.of(lang), &[&finding.evidence, target], lang)
     }
 
     /// What to do: the fixes whose values are all known.
     pub fn fixes(
         &self,
         finding: &Finding,
-        subject: &Map<String, Value>,
+        target: &Map<String, Value>,
         lang: Lang,
     ) -> Vec<FilledFix> {
         let fixes = self.entries.get(&finding.code).map_or(&[][..], |entry| &entry.fix);
-        let values = [&finding.evidence, subject];
+        let values = [&finding.evidence, target];
         fixes.iter().filter_map(|fix| self.fix(fix, &values, lang)).collect()
     }
 
@@ -276,12 +276,12 @@ impl Words {
         &self,
         step: &str,
         saw: &Map<String, Value>,
-        subject: &Map<String, Value>,
+        target: &Map<String, Value>,
         lang: Lang,
     ) -> String {
         let templates = self.steps.get(step).map_or(&[][..], |words| &words.passed);
         let mut filled =
-            templates.iter().filter_map(|t| self.fill(t.of(lang), &[saw, subject], lang));
+            templates.iter().filter_map(|t| self.fill(t.of(lang), &[saw, target], lang));
         filled.next().unwrap_or_default()
     }
 

@@ -167,7 +167,7 @@ pub async fn read(
         (_, None) => session.site().host.to_string(),
     };
     let blobs = Blobs { cx, session, host };
-    let wanted = wanted(&content.blobs, cx.subject.full);
+    let wanted = wanted(&content.blobs, cx.target.full);
     let mut config_size = None;
     let mut ahead = None;
     if let Some(blob) = &content.config {
@@ -197,7 +197,7 @@ pub async fn read(
             Some(source) => Some(source?),
             None => first.take(),
         };
-        let most = if cx.subject.full { u64::MAX } else { SAMPLE };
+        let most = if cx.target.full { u64::MAX } else { SAMPLE };
         let taken = blobs.take(blob, source, most, false).await?;
         *in_hand.bytes.get_or_insert(0) += taken.bytes;
         in_hand.layers_read += 1;
@@ -210,7 +210,7 @@ pub async fn read(
 
 /// Says whether a lone manifest, which is pulled whatever it is for, is for another platform.
 fn remark(cx: &Cx, built_for: &Platform) {
-    let wanted = &cx.subject.platform;
+    let wanted = &cx.target.platform;
     if wanted.rank(built_for).is_none() {
         let (wanted, built_for) = (wanted.to_string(), built_for.to_string());
         let together = format!("{wanted},{built_for}");

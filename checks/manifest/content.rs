@@ -129,7 +129,7 @@ pub struct Content {
 impl Content {
     /// Says that nobody asked whether the build of a Windows image is the node's.
     pub(crate) fn remark(cx: &Cx, built_for: &Platform) {
-        if let (Some(build), None) = (&built_for.build, &cx.subject.platform.build) {
+        if let (Some(build), None) = (&built_for.build, &cx.target.platform.build) {
             let (builds, chosen) = (vec![build.clone()], built_for.to_string());
             cx.add_finding(Problem::WindowsBuildNotAsked { builds, chosen });
         }

@@ -33,7 +33,7 @@ pub(super) async fn child(
 ) -> StepResult<(Manifest, String)> {
     let tell = |problem| cx.add_finding(problem);
     let Entry { digest, media_type, size, platform, together } =
-        entry(index, &cx.subject.platform, tell)?;
+        entry(index, &cx.target.platform, tell)?;
     let Some(image) = session.image() else {
         return Err(NoFact::skipped(Problem::NoImageAsked {}));
     };

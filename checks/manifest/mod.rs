@@ -273,7 +273,7 @@ async fn missing(cx: &Cx, session: &Session, image: &Image, reply: Reply) -> NoF
     // Helpful, and no more than that: what is certain already does not wait for it.
     let nearest = timeout(NEAREST_WAIT, nearest).await.unwrap_or_default();
     let repaired = nearest.first().and_then(|tag| {
-        let asked = cx.subject.asked.as_ref().ok()?;
+        let asked = cx.target.asked.as_ref().ok()?;
         Some(format!("{}/{repository}:{tag}", asked.registry))
     });
     Problem::ImageTagNotFound { repository, tag: reference, said, nearest, repaired }.into()

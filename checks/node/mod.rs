@@ -13,7 +13,7 @@ use std::{path::Path, rc::Rc};
 use serde::Serialize;
 
 use crate::{
-    image::Understood,
+    image::ImageTarget,
     kit::{
         AZURE_JSON, CREDENTIAL_PROVIDERS, Cx, Kind, Pattern, Secret, StepResult, Unread, Who,
         azure::{Cloud, Endpoints, imds::Which},
@@ -129,7 +129,7 @@ impl Node {
 }
 
 /// Whom the kubelet asks for an image.
-struct Asked {
+struct ProviderCall {
     /// The pattern by which; nothing where that is only supposed.
     pattern: Option<String>,
     /// The file that says who the node is.
@@ -140,13 +140,13 @@ struct Asked {
 }
 
 /// Reads the node's files as the kubelet and its provider do.
-pub async fn read(cx: &Cx, understood: &Understood) -> StepResult<Node> {
-    let image = as_written(cx, understood);
+pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Node> {
+    let image = as_written(cx, image_target);
     let mut others_may = false;
     let looked = async {
-        let asked = asked_provider(cx, understood, &image, &mut others_may).await?;
+        let asked = asked_provider(cx, image_target, &image, &mut others_may).await?;
         let azure_json = azure_json(cx, &asked.file).await?;
-        signs_in(cx, understood, asked, azure_json).await
+        signs_in(cx, image_target, asked, azure_json).await
     };
     let node = looked.await.unwrap_or_else(Node::new);
     Ok(Node { others_may, ..node })
@@ -155,19 +155,19 @@ pub async fn read(cx: &Cx, understood: &Understood) -> StepResult<Node> {
 /// Whom the kubelet asks for the image, if it is Azure's provider.
 async fn asked_provider(
     cx: &Cx,
-    understood: &Understood,
+    image_target: &ImageTarget,
     image: &Pattern,
     others_may: &mut bool,
-) -> Result<Asked, SignsIn> {
+) -> Result<ProviderCall, SignsIn> {
     let (file, is_azures) =
-        (CREDENTIAL_PROVIDERS.to_owned(), understood.asked.host.azure().is_some());
+        (CREDENTIAL_PROVIDERS.to_owned(), image_target.asked.host.azure().is_some());
     let config = match cx.world.read(&cx.world.of_node(CREDENTIAL_PROVIDERS)).await {
         Ok(bytes) => yaml(&bytes),
         Err(Unread::Missing) => {
             // Which file the kubelet reads is one of its flags. Who says `--as node` has seen to that.
-            if cx.subject.sign_in.who == Who::Node {
+            if cx.target.sign_in.who == Who::Node {
                 let (file, environment) = (AZURE_JSON.to_owned(), None);
-                return Ok(Asked { pattern: None, file, environment, patterns: vec![] });
+                return Ok(ProviderCall { pattern: None, file, environment, patterns: vec![] });
             }
             if is_azures {
                 cx.add_finding(Problem::CredproviderNotConfigured { file });
@@ -190,16 +190,16 @@ async fn asked_provider(
     let pattern = provider.and_then(|provider| provider.matching(image));
     match (provider, pattern) {
         (Some(provider), Some(pattern)) => {
-            let file = runs(cx, understood, provider, &file).await?;
+            let file = runs(cx, image_target, provider, &file).await?;
             let (pattern, patterns) = (Some(pattern.to_owned()), provider.patterns.clone());
             let environment = provider.environment.clone();
-            Ok(Asked { pattern, file, environment, patterns })
+            Ok(ProviderCall { pattern, file, environment, patterns })
         }
         // No registry of Azure's as far as the name tells: a pull secret may be for it.
         _ if !is_azures => Err(SignsIn::Unknown),
         (provider, _) => {
             let patterns = provider.map(|provider| provider.patterns.clone()).unwrap_or_default();
-            tell_missed(cx, understood, "kubelet", patterns);
+            tell_missed(cx, image_target, "kubelet", patterns);
             Err(SignsIn::Nobody)
         }
     }
@@ -208,7 +208,7 @@ async fn asked_provider(
 /// Whether the provider runs as it is set up; the file it is given.
 async fn runs(
     cx: &Cx,
-    understood: &Understood,
+    image_target: &ImageTarget,
     provider: &Provider,
     file: &str,
 ) -> Result<String, SignsIn> {
@@ -216,7 +216,7 @@ async fn runs(
         cx.add_finding(Problem::ServiceAccountDecides { file: file.to_owned() });
         return Err(SignsIn::Unknown);
     }
-    if let Some((what, written)) = provider.not_replayed(&understood.asked.registry) {
+    if let Some((what, written)) = provider.not_replayed(&image_target.asked.registry) {
         cx.add_finding(Problem::ProviderNotReplayed { file: file.to_owned(), what, written });
         return Err(SignsIn::Unknown);
     }
@@ -252,8 +252,8 @@ async fn azure_json(cx: &Cx, file: &str) -> Result<AzureJson, SignsIn> {
 /// As whom the provider signs in.
 async fn signs_in(
     cx: &Cx,
-    understood: &Understood,
-    asked: Asked,
+    image_target: &ImageTarget,
+    asked: ProviderCall,
     azure_json: AzureJson,
 ) -> Result<Node, SignsIn> {
     let file = asked.file.clone();
@@ -263,16 +263,16 @@ async fn signs_in(
         return Err(SignsIn::Unknown);
     }
     let (endpoints, known) = endpoints(cx, &azure_json.cloud, asked.environment).await;
-    let name = understood.asked.host.azure();
+    let name = image_target.asked.host.azure();
     let other_cloud = name.is_some_and(|name| name.suffix != endpoints.suffix);
     if other_cloud {
         let (cloud, suffix) = (endpoints.cloud.clone(), endpoints.suffix.clone());
-        let registry = understood.asked.registry.clone();
+        let registry = image_target.asked.registry.clone();
         cx.add_finding(Problem::RegistryOtherCloud { registry, cloud, suffix });
     }
-    if !is_known(&understood.asked.registry, &endpoints.suffix) {
+    if !is_known(&image_target.asked.registry, &endpoints.suffix) {
         if known && !other_cloud && asked.pattern.is_some() {
-            tell_missed(cx, understood, "provider", asked.patterns);
+            tell_missed(cx, image_target, "provider", asked.patterns);
         }
         return Err(if known && name.is_some() { SignsIn::Nobody } else { SignsIn::Unknown });
     }
@@ -293,7 +293,7 @@ async fn signs_in(
         Signer::Application { .. } | Signer::Placeholder { .. }
             if name.is_some_and(|name| name.kind == Kind::RegionalEndpoint) =>
         {
-            tell_regional(cx, understood, "service-principal");
+            tell_regional(cx, image_target, "service-principal");
             return Err(SignsIn::Nobody);
         }
         Signer::Application { client_id, secret } => {
@@ -327,11 +327,11 @@ async fn endpoints(cx: &Cx, cloud: &str, told: Option<String>) -> (Endpoints, bo
 }
 
 /// The image as the kubelet holds it against patterns: capital letters count.
-fn as_written(cx: &Cx, understood: &Understood) -> Pattern {
-    let registry = &understood.asked.registry;
-    let written = cx.subject.text.split('/').next().unwrap_or_default();
+fn as_written(cx: &Cx, image_target: &ImageTarget) -> Pattern {
+    let registry = &image_target.asked.registry;
+    let written = cx.target.text.split('/').next().unwrap_or_default();
     let same = written.eq_ignore_ascii_case(registry);
-    let path = understood.asked.image.as_ref().map(|image| format!("/{}", image.repository));
+    let path = image_target.asked.image.as_ref().map(|image| format!("/{}", image.repository));
     Pattern::image(if same { written } else { registry }, &path.unwrap_or_default())
 }
 
@@ -354,17 +354,17 @@ pub(crate) async fn is_own_network(cx: &Cx) -> bool {
     cx.world.node_root != Path::new("/") && here.is_some() && here == node
 }
 
-fn tell_missed(cx: &Cx, understood: &Understood, by: &'static str, patterns: Vec<String>) {
-    if understood.asked.host.azure().map(|name| name.kind) == Some(Kind::RegionalEndpoint) {
-        return tell_regional(cx, understood, by);
+fn tell_missed(cx: &Cx, image_target: &ImageTarget, by: &'static str, patterns: Vec<String>) {
+    if image_target.asked.host.azure().map(|name| name.kind) == Some(Kind::RegionalEndpoint) {
+        return tell_regional(cx, image_target, by);
     }
-    let (registry, file) = (understood.asked.registry.clone(), CREDENTIAL_PROVIDERS.to_owned());
+    let (registry, file) = (image_target.asked.registry.clone(), CREDENTIAL_PROVIDERS.to_owned());
     cx.add_finding(Problem::CredproviderMatchMiss { registry, by, file, patterns });
 }
 
-fn tell_regional(cx: &Cx, understood: &Understood, by: &'static str) {
-    let registry = understood.asked.registry.clone();
-    let login_server = understood.asked.host.azure().map(|name| name.login_server());
-    let global = understood.at(&login_server.unwrap_or_else(|| registry.clone()));
+fn tell_regional(cx: &Cx, image_target: &ImageTarget, by: &'static str) {
+    let registry = image_target.asked.registry.clone();
+    let login_server = image_target.asked.host.azure().map(|name| name.login_server());
+    let global = image_target.at(&login_server.unwrap_or_else(|| registry.clone()));
     cx.add_finding(Problem::ImageRefRegionalEndpointOldNode { registry, global, by });
 }

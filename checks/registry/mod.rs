@@ -13,9 +13,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
-    image::Understood,
+    image::ImageTarget,
     kit::{
-        Asked, Cx, Image, NoFact, StepResult,
+        Cx, Image, NoFact, RegistryOrImage, StepResult,
         net::{self, Fault, Reached, Reply, Request, challenges},
     },
     tls::Secured,
@@ -253,11 +253,11 @@ fn as_word<S: serde::Serializer>(wants: &Wants, to: S) -> Result<S::Ok, S::Error
 /// Asks as containerd does: for the manifest, without credentials.
 pub async fn challenge(
     cx: &Cx,
-    understood: &Understood,
+    image_target: &ImageTarget,
     reached: &Reached,
     secured: &Option<Rc<Secured>>,
 ) -> StepResult<Challenge> {
-    let asked = &understood.asked;
+    let asked = &image_target.asked;
     let site = Rc::new(Site::over(cx, reached, secured.as_deref()).await?);
     let mut request = first_question(asked, Method::HEAD);
     let mut reply = site.ask(cx, &request).await?;
@@ -297,7 +297,7 @@ pub async fn challenge(
     Ok(Challenge { site, image, wants, realm, dated, status })
 }
 
-fn first_question(asked: &Asked, method: Method) -> Request {
+fn first_question(asked: &RegistryOrImage, method: Method) -> Request {
     let Some(image) = &asked.image else { return Request::new(Method::GET, "/v2/") };
     Request::manifest(method, &image.repository, &image.reference)
 }

@@ -219,7 +219,7 @@ impl Site {
             match line.ask(cx, request).await {
                 Ok(reply) => {
                     remark(cx, host, failed, &reply);
-                    return understood(reply);
+                    return decoded(reply);
                 }
                 Err(fault @ (Fault::Closed | Fault::Reset)) if failed.len() < AGAIN => {
                     failed.push(fault.to_string());
@@ -291,7 +291,7 @@ fn no_answer(host: &Host, asked: &str, fault: Fault) -> NoFact {
 
 /// An answer as a container runtime takes it: each status of success is one. What is packed on the way it
 /// unpacks, which is not done here.
-fn understood(mut reply: Reply) -> StepResult<Reply> {
+fn decoded(mut reply: Reply) -> StepResult<Reply> {
     if matches!(reply.status, 201..=205 | 207..=299) {
         reply.status = 200;
     }

@@ -3,7 +3,7 @@
 
 use checks::{
     identity::{Credential, docker::Config},
-    kit::{Asked, Cloud},
+    kit::{Cloud, RegistryOrImage},
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -22,8 +22,8 @@ fuzz_target!(|file: &[u8]| {
 });
 
 fn look_up(file: &[u8], registry: &str) {
-    let asked =
-        Asked::read(&format!("{registry}/team/app"), Cloud::Public, false).expect("it is an image");
+    let asked = RegistryOrImage::read(&format!("{registry}/team/app"), Cloud::Public, false)
+        .expect("it is an image");
     let config = match Config::read(file) {
         Ok(config) => config,
         Err(said) => {

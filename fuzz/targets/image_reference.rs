@@ -1,17 +1,17 @@
 //! Any text is read as an image or refused; what is understood is understood again, and is fit for a command.
 #![no_main]
 
-use checks::kit::{Asked, Cloud, Misread};
+use checks::kit::{Cloud, InvalidReference, RegistryOrImage};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    match Asked::read(text, Cloud::Public, false) {
+    match RegistryOrImage::read(text, Cloud::Public, false) {
         Ok(asked) => {
             let written = match &asked.image {
                 Some(image) => format!("{}/{image}", asked.registry),
                 None => asked.registry.clone(),
             };
-            let again = Asked::read(&written, Cloud::Public, false);
+            let again = RegistryOrImage::read(&written, Cloud::Public, false);
             assert_eq!(again.as_ref(), Ok(&asked), "{text:?} is {written:?}");
             // It ends up in requests and in commands: nothing that a shell or HTTP would trip over.
             assert!(
@@ -23,11 +23,11 @@ fuzz_target!(|text: &str| {
             assert!(!asked.host.name.is_empty() && asked.host.name.len() <= 253);
         }
         Err(
-            Misread::Invalid { repaired: Some(repaired), .. }
-            | Misread::DataEndpoint { repaired: Some(repaired), .. },
+            InvalidReference::Invalid { repaired: Some(repaired), .. }
+            | InvalidReference::DataEndpoint { repaired: Some(repaired), .. },
         ) => {
             assert!(
-                Asked::read(&repaired, Cloud::Public, false).is_ok(),
+                RegistryOrImage::read(&repaired, Cloud::Public, false).is_ok(),
                 "{text:?} is repaired to {repaired:?}"
             );
         }

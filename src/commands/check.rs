@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use checks::kit::{Asked, Platform, Secret, SignIn, Subject, World};
+use checks::kit::{Platform, RegistryOrImage, Secret, SignIn, Target, World};
 
 use crate::{
     Exit,
@@ -31,14 +31,13 @@ pub(super) async fn run(args: CheckArgs) -> Result<Exit, String> {
     } else {
         None
     };
-    let (subject, world) =
-        (subject(&args, password)?, world::real(roots, args.node_root.as_deref()));
-    in_world(subject, world, &args, &args.show).await
+    let (target, world) = (target(&args, password)?, world::real(roots, args.node_root.as_deref()));
+    in_world(target, world, &args, &args.show).await
 }
 
 /// Checks in that world, and shows what was found.
 pub(super) async fn in_world(
-    subject: Subject,
+    target: Target,
     world: World,
     args: &CheckArgs,
     show: &ShowArgs,
@@ -51,7 +50,7 @@ pub(super) async fn in_world(
     };
     let board = Board::new(outputs.words(), outputs.lang());
     let lines = outputs.clone();
-    let events = run_plan(subject, world, &wanted, move |event| {
+    let events = run_plan(target, world, &wanted, move |event| {
         board.take(event);
         lines.event(event);
     });
@@ -63,15 +62,15 @@ pub(super) async fn in_world(
 ///
 /// # Errors
 /// When there is nothing in it to be asked: a sentence that says so.
-pub fn subject(args: &CheckArgs, password: Option<Secret>) -> Result<Subject, String> {
+pub fn target(args: &CheckArgs, password: Option<Secret>) -> Result<Target, String> {
     const GIVE: &str = "give a registry or an image, such as contoso.azurecr.io/team/app:v1";
     let text = match &args.asked {
         None => return Err(format!("what should be checked? {GIVE}; --help shows more")),
         Some(text) if text.trim().is_empty() => return Err(format!("REF is empty; {GIVE}")),
         Some(text) => text.clone(),
     };
-    Ok(Subject {
-        asked: Asked::read(&text, args.cloud, args.plain_http),
+    Ok(Target {
+        asked: RegistryOrImage::read(&text, args.cloud, args.plain_http),
         text,
         platform: args.platform.clone().unwrap_or_else(Platform::here),
         full: args.full,

@@ -40,7 +40,7 @@ pub(super) async fn run(
     let words = ["check-acr".to_owned(), scenario.ask.image.clone()].into_iter();
     let args = Args::try_parse_from(words.chain(scenario.ask.args.clone()));
     let args = args.map_err(|error| format!("the scenario {name}: {error}"))?.check;
-    check::in_world(check::subject(&args, None)?, world, &args, show).await
+    check::in_world(check::target(&args, None)?, world, &args, show).await
 }
 
 fn list_all(lang: Lang) -> Result<Exit, String> {

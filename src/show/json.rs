@@ -17,7 +17,7 @@ pub fn json(report: &Report, verdict: &Verdict, words: &Words, lang: Lang) -> Va
     };
     value!({
         "v": VERSION,
-        "subject": report.subject,
+        "target": report.target,
         "verdict": {
             "can": verdict.can,
             "headline": headline(report, verdict, words, lang),
@@ -44,12 +44,12 @@ impl Page<'_> {
             "code": cause.finding.code,
             "severity": severity,
             "modes": entry.map(|entry| &entry.modes[..]).unwrap_or_default(),
-            "title": self.words.title(&cause.finding, &self.report.subject, self.lang),
-            "why": self.words.why(&cause.finding, &self.report.subject, self.lang),
+            "title": self.words.title(&cause.finding, &self.report.target, self.lang),
+            "why": self.words.why(&cause.finding, &self.report.target, self.lang),
             "evidence": cause.finding.evidence,
             "step": cause.step,
             "from": cause.from,
-            "fixes": self.words.fixes(&cause.finding, &self.report.subject, self.lang),
+            "fixes": self.words.fixes(&cause.finding, &self.report.target, self.lang),
             "consequences": cause.consequences,
         })
     }
@@ -86,7 +86,7 @@ impl Page<'_> {
     fn reason(&self, why: &Finding) -> Value {
         value!({
             "code": why.code,
-            "title": self.words.title(why, &self.report.subject, self.lang),
+            "title": self.words.title(why, &self.report.target, self.lang),
             "evidence": why.evidence,
         })
     }

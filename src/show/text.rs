@@ -50,8 +50,8 @@ pub fn text(report: &Report, verdict: &Verdict, words: &Words, look: Look) -> St
 /// The one sentence that is true.
 pub(super) fn headline(report: &Report, verdict: &Verdict, words: &Words, lang: Lang) -> String {
     let phrases = Phrases::load();
-    let title = |finding: &Finding| words.title(finding, &report.subject, lang);
-    let registry = report.subject.get("registry").and_then(Value::as_str).unwrap_or_default();
+    let title = |finding: &Finding| words.title(finding, &report.target, lang);
+    let registry = report.target.get("registry").and_then(Value::as_str).unwrap_or_default();
     match verdict.can {
         Can::Pull => {
             let proof = report.step("layer").map(|step| passed(step, report, words, lang));
@@ -60,7 +60,7 @@ pub(super) fn headline(report: &Report, verdict: &Verdict, words: &Words, lang: 
         Can::SignIn => phrases.say("can-sign-in", lang, &[("registry", registry)]),
         Can::No => {
             let why = verdict.causes.first().map(|cause| title(&cause.finding)).unwrap_or_default();
-            let only_sign_in = !report.has_image() && report.subject.contains_key("registry");
+            let only_sign_in = !report.has_image() && report.target.contains_key("registry");
             let name = if only_sign_in { "cannot-sign-in" } else { "cannot-pull" };
             phrases.say(name, lang, &[("why", &why)])
         }
@@ -82,7 +82,7 @@ pub(super) fn headline(report: &Report, verdict: &Verdict, words: &Words, lang: 
 
 fn passed(step: &Step, report: &Report, words: &Words, lang: Lang) -> String {
     match &step.end {
-        Some(StepEnd::Passed { saw }) => words.passed(&step.name, saw, &report.subject, lang),
+        Some(StepEnd::Passed { saw }) => words.passed(&step.name, saw, &report.target, lang),
         _ => String::new(),
     }
 }
@@ -110,7 +110,7 @@ impl Page<'_> {
     }
 
     fn header(&mut self) {
-        let known = |name: &str| self.report.subject.get(name).and_then(Value::as_str);
+        let known = |name: &str| self.report.target.get(name).and_then(Value::as_str);
         let mut parts = vec![];
         match known("registry") {
             Some(registry) => parts.push(format!("{} {}", self.say("registry"), registry.bold())),
@@ -198,7 +198,7 @@ impl Page<'_> {
     }
 
     fn title(&self, finding: &Finding) -> String {
-        self.words.title(finding, &self.report.subject, self.lang)
+        self.words.title(finding, &self.report.target, self.lang)
     }
 
     /// `error[area/variant]: title`
@@ -243,14 +243,14 @@ impl Page<'_> {
             self.line(&format!("      {because}"));
             return;
         }
-        let subject = &self.report.subject;
-        if let Some(saw) = self.words.saw(finding, subject, self.lang) {
+        let target = &self.report.target;
+        if let Some(saw) = self.words.saw(finding, target, self.lang) {
             self.labelled("saw", &saw);
         }
-        if let Some(why) = self.words.why(finding, subject, self.lang) {
+        if let Some(why) = self.words.why(finding, target, self.lang) {
             self.labelled("why", &why);
         }
-        for fix in self.words.fixes(finding, subject, self.lang) {
+        for fix in self.words.fixes(finding, target, self.lang) {
             self.fix(&fix);
         }
     }

@@ -9,7 +9,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use check_acr::{Args, Verdict, Wanted, of_lab, subject};
+use check_acr::{Args, Verdict, Wanted, of_lab, target};
 use checks::kit::{Event, EventKind};
 use clap::Parser;
 use lab::{Lab, Scenario};
@@ -124,7 +124,7 @@ pub async fn run(scenario: &Scenario, lab: &Lab, timeout: Duration) -> Vec<Event
     let args = Args::try_parse_from(args).unwrap().check;
     let wanted = Wanted { only: BTreeSet::new(), skip: BTreeSet::new(), timeout };
     let world = of_lab(lab, &scenario.ask).unwrap();
-    check_acr::run(subject(&args, None).unwrap(), world, &wanted, |_| {}).await
+    check_acr::run(target(&args, None).unwrap(), world, &wanted, |_| {}).await
 }
 
 /// What a step asked, in the words of a [`Leg`].

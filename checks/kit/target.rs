@@ -1,4 +1,4 @@
-//! The subject: what we were asked about, as it was understood.
+//! The target: what we were asked about, as it was understood.
 
 use std::{fmt, path::PathBuf};
 
@@ -10,11 +10,11 @@ use super::{
 
 /// What we were asked, and how to sign in.
 #[derive(Clone, Debug)]
-pub struct Subject {
+pub struct Target {
     /// The text that was given.
     pub text: String,
     /// That text, read; the `image` step says what is wrong with it.
-    pub asked: Result<Asked, Misread>,
+    pub asked: Result<RegistryOrImage, InvalidReference>,
     /// Whose image it must be.
     pub platform: Platform,
     /// Read every layer to its end.
@@ -27,7 +27,7 @@ pub struct Subject {
 
 /// A registry, and perhaps an image in it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Asked {
+pub struct RegistryOrImage {
     /// The registry as people write it: `docker.io`, `contoso.azurecr.io`.
     pub registry: String,
     /// Where it is served.
@@ -47,7 +47,7 @@ pub struct Image {
 
 /// A text that names no image.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Misread {
+pub enum InvalidReference {
     /// It does not parse.
     Invalid {
         /// What is wrong with it, as a word.
@@ -138,10 +138,10 @@ impl Who {
     }
 }
 
-impl Asked {
+impl RegistryOrImage {
     /// Reads a text by the rules of the kubelet, after those for a bare registry name and a
     /// login server alone.
-    pub fn read(text: &str, cloud: Cloud, plain_http: bool) -> Result<Self, Misread> {
+    pub fn read(text: &str, cloud: Cloud, plain_http: bool) -> Result<Self, InvalidReference> {
         if !text.contains(['/', ':', '.', '@']) {
             return bare_name(text, cloud);
         }
@@ -158,7 +158,11 @@ impl Asked {
         if is_host_alone(text) {
             let host = Host::registry(text, plain_http);
             host.accept(None)?;
-            return Ok(Asked { registry: as_written_in_commands(text), host, image: None });
+            return Ok(RegistryOrImage {
+                registry: as_written_in_commands(text),
+                host,
+                image: None,
+            });
         }
         let reference = reference::read(text).map_err(|reason| {
             let lower = text.to_lowercase();
@@ -171,7 +175,7 @@ impl Asked {
         };
         host.accept(Some(&image))?;
         let registry = as_written_in_commands(reference.registry());
-        Ok(Asked { registry, host, image: Some(image) })
+        Ok(RegistryOrImage { registry, host, image: Some(image) })
     }
 }
 
@@ -189,8 +193,8 @@ impl fmt::Display for Image {
     }
 }
 
-impl Subject {
-    /// The subject for readers: what the header of a report and the words may name.
+impl Target {
+    /// The target for readers: what the header of a report and the words may name.
     pub(super) fn describe(&self) -> Map<String, Value> {
         let mut map = Map::new();
         let mut put = |name: &str, value: &str| map.insert(name.into(), json!(value));
@@ -225,17 +229,17 @@ fn without_password(text: &str) -> String {
 }
 
 /// A registry name as `az acr -n` takes it: letters, digits, and the hyphen of a domain name label.
-fn bare_name(text: &str, cloud: Cloud) -> Result<Asked, Misread> {
+fn bare_name(text: &str, cloud: Cloud) -> Result<RegistryOrImage, InvalidReference> {
     if !text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
         let repaired = text.trim();
         let repaired = (repaired != text).then(|| bare_name(repaired, cloud)).and_then(Result::ok);
         let repaired = repaired.map(|asked| asked.registry);
-        return Err(Misread::Invalid { reason: "not-a-registry-name", repaired });
+        return Err(InvalidReference::Invalid { reason: "not-a-registry-name", repaired });
     }
     let registry = format!("{}.{}", text.to_lowercase(), cloud.suffix());
     let host = Host::registry(&registry, false);
     host.accept(None)?;
-    Ok(Asked { host, registry, image: None })
+    Ok(RegistryOrImage { host, registry, image: None })
 }
 
 /// A host, perhaps with a port, and nothing else. `app:v1` is an image, `localhost:5000` is not.
@@ -253,7 +257,8 @@ fn as_written_in_commands(registry: &str) -> String {
     if is_host && !lower.ends_with("docker.io") { lower } else { registry.to_owned() }
 }
 
-fn invalid(reason: &'static str, repaired: Option<&str>) -> Misread {
-    let repaired = repaired.filter(|text| Asked::read(text, Cloud::Public, false).is_ok());
-    Misread::Invalid { reason, repaired: repaired.map(str::to_owned) }
+fn invalid(reason: &'static str, repaired: Option<&str>) -> InvalidReference {
+    let repaired =
+        repaired.filter(|text| RegistryOrImage::read(text, Cloud::Public, false).is_ok());
+    InvalidReference::Invalid { reason, repaired: repaired.map(str::to_owned) }
 }
