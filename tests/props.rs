@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
-use checks::kit::{Cloud, Event, Pattern, Platform, RegistryOrImage, glob_matches, printable};
+use checks::kit::{Cloud, Event, Pattern, Platform, RegistryOrImage, glob_matches, sanitize_text};
 use proptest::prelude::*;
 
 proptest! {
@@ -49,7 +49,7 @@ proptest! {
 
     #[test]
     fn what_is_printable_steers_no_terminal(text in any::<String>()) {
-        let shown = printable(&text);
+        let shown = sanitize_text(&text);
         prop_assert!(!shown.chars().any(char::is_control));
         prop_assert!(shown.chars().count() <= 300 * 10 + 1);
     }

@@ -11,7 +11,7 @@ use crate::{
             Cloud, Principal, REGISTRY_AUDIENCE, authority_of,
             entra::{self, Proof, Refused},
         },
-        claims, printable,
+        claims, sanitize_text,
     },
     node::Application,
 };
@@ -106,7 +106,7 @@ pub(super) async fn workload(cx: &Cx) -> StepResult<Identity> {
 /// What a refusal of Entra's means.
 fn said(asked: &entra::Client, refused: &Refused) -> Problem {
     let (client_id, tenant) = (asked.client_id.clone(), asked.tenant.clone());
-    let said = printable(&refused.word());
+    let said = sanitize_text(&refused.word());
     match refused {
         Refused::Unreachable(unopened) => Problem::AadEndpointBlocked {
             authority: asked.authority.to_string(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Identity, Login, Problem};
-use crate::kit::{NoFact, Secret, StepResult, azure::REGISTRY_AUDIENCE, printable, program};
+use crate::kit::{NoFact, Secret, StepResult, azure::REGISTRY_AUDIENCE, program, sanitize_text};
 
 /// How long it may take: it is slow to start, and may ask Entra.
 pub(crate) const AZ_WAIT: Duration = Duration::from_secs(30);
@@ -31,5 +31,5 @@ fn token(printed: &program::Printed) -> Result<Secret, String> {
     }
     let complaint = String::from_utf8_lossy(&printed.err);
     let line = complaint.lines().find(|line| !line.trim().is_empty());
-    Err(line.map_or_else(|| printed.status.clone(), printable))
+    Err(line.map_or_else(|| printed.status.clone(), sanitize_text))
 }

@@ -7,7 +7,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
-    Event, EventKind, Finding, Findings, Target, World, event::VERSION, finding::tame, printable,
+    Event, EventKind, Finding, Findings, Target, World, event::VERSION, finding::sanitize,
+    sanitize_text,
 };
 
 /// How far one clock is from another.
@@ -55,13 +56,13 @@ impl Cx {
     /// Records one question to the outside and what came back. Only `kit::net` calls this.
     pub(super) fn exchanged(&self, exchange: Exchange<'_>) {
         let mut details = Value::Object(exchange.details);
-        tame(&mut details);
+        sanitize(&mut details);
         let Value::Object(details) = details else { unreachable!("it stays an object") };
         self.emit(EventKind::Exchanged {
             step: self.step.into(),
-            to: printable(exchange.to),
-            request: printable(exchange.request),
-            response: printable(exchange.response),
+            to: sanitize_text(exchange.to),
+            request: sanitize_text(exchange.request),
+            response: sanitize_text(exchange.response),
             details,
             took_ms: millis(exchange.took),
         });

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Finding, finding::tame};
+use super::{Finding, finding::sanitize};
 
 /// The version of the event lines that this program writes and reads.
 pub const VERSION: u8 = 1;
@@ -119,7 +119,7 @@ impl Event {
             Some(v) => return Err(format!("its version is {v}, and this program reads {VERSION}")),
             None => return Err("it has no version".to_owned()),
         }
-        tame(&mut value);
+        sanitize(&mut value);
         serde_json::from_value(value).map_err(|error| error.to_string())
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use strum::VariantNames;
 
-use super::printable;
+use super::sanitize_text;
 
 /// Everything one area can tell the reader.
 pub trait Findings: Serialize + VariantNames {
@@ -44,7 +44,7 @@ impl<F: Findings> From<F> for Finding {
             other => unreachable!("a problem is a plain enum: {other:?}"),
         };
         let mut evidence = Value::Object(evidence);
-        tame(&mut evidence);
+        sanitize(&mut evidence);
         let Value::Object(evidence) = evidence else { unreachable!("it stays an object") };
         Finding { code: format!("{}/{name}", F::AREA), evidence }
     }
@@ -99,20 +99,20 @@ impl<F: Findings> From<F> for NoFact {
 }
 
 /// Evidence may hold what a server said: it must be short, and must not steer a terminal.
-pub(super) fn tame(value: &mut Value) {
+pub(super) fn sanitize(value: &mut Value) {
     match value {
-        Value::String(text) => *text = printable(text),
+        Value::String(text) => *text = sanitize_text(text),
         Value::Array(items) => {
             items.truncate(50);
-            items.iter_mut().for_each(tame);
+            items.iter_mut().for_each(sanitize);
         }
         Value::Object(fields) => {
             // Names are foreign, too, where a recording is read.
             *fields = std::mem::take(fields)
                 .into_iter()
                 .map(|(name, mut value)| {
-                    tame(&mut value);
-                    (printable(&name), value)
+                    sanitize(&mut value);
+                    (sanitize_text(&name), value)
                 })
                 .collect();
         }

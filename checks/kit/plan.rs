@@ -23,7 +23,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::{
     Cx, EventKind, Findings, Listener, NoFact, StepEnd, StepResult, Target, World,
     cx::{Local, millis},
-    finding::tame,
+    finding::sanitize,
 };
 
 /// What the reader sees of a step before it runs.
@@ -274,7 +274,7 @@ async fn finish_background(step: Step, cx: Cx, done: Local<()>) {
 /// The fact's own fields: what a pass rests on.
 fn saw(fact: &impl Serialize) -> serde_json::Map<String, Value> {
     let mut saw = serde_json::to_value(fact).unwrap_or_default();
-    tame(&mut saw);
+    sanitize(&mut saw);
     match saw {
         Value::Object(fields) => fields,
         _ => serde_json::Map::new(),

@@ -203,6 +203,6 @@ mod tests {
     fn its_password_is_not_shown() {
         let proxy = ProxyUrl::read("http://me:canary-password@proxy.example:3128").unwrap();
         assert!(!format!("{proxy:?}").contains("canary"));
-        assert!(!crate::kit::printable("me:canary-password").contains("canary"));
+        assert!(!crate::kit::sanitize_text("me:canary-password").contains("canary"));
     }
 }

@@ -19,7 +19,7 @@ pub(super) const SIGNED: [&str; 14] = [
 ];
 
 /// The text without what in its URLs opens a door. Done twice, it changes nothing more.
-pub(super) fn without_doors(text: &str) -> String {
+pub(super) fn redact_urls(text: &str) -> String {
     without_users(&without_signatures(text))
 }
 
@@ -103,8 +103,8 @@ mod tests {
             ),
             ("http:http://me:secret@a.example", "http:http://***@a.example"),
         ] {
-            assert_eq!(without_doors(text), shown);
-            assert_eq!(without_doors(shown), shown);
+            assert_eq!(redact_urls(text), shown);
+            assert_eq!(redact_urls(shown), shown);
         }
     }
 
@@ -123,15 +123,15 @@ mod tests {
             ("http:a&sig=b/c,d@a.example", "http:***@a.example"),
             ("/oauth2/token?service=a.example", "/oauth2/token?service=a.example"),
         ] {
-            assert_eq!(without_doors(text), shown);
-            assert_eq!(without_doors(shown), shown);
+            assert_eq!(redact_urls(text), shown);
+            assert_eq!(redact_urls(shown), shown);
         }
     }
 
     #[test]
     fn each_letter_of_a_long_text_is_looked_at_once() {
         let text = "http:".repeat(200_000);
-        assert_eq!(without_doors(&text), text);
-        assert_eq!(without_doors(&format!("{text}me@a.example")), "http:***@a.example");
+        assert_eq!(redact_urls(&text), text);
+        assert_eq!(redact_urls(&format!("{text}me@a.example")), "http:***@a.example");
     }
 }

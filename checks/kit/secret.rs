@@ -44,7 +44,7 @@ impl Secret {
 
 thread_local! {
     /// What must not be shown, should a server send it back to us.
-    static HELD: RefCell<BTreeSet<String>> = RefCell::default();
+    static KNOWN_SECRETS: RefCell<BTreeSet<String>> = RefCell::default();
 }
 
 /// Parts of a token are longer than this; what lies between dots in other secrets may be any word.
@@ -66,7 +66,7 @@ fn remember(text: &str) {
         .filter(|part| part.len() >= TOKEN_PART);
     let parts = [Some(text), header].into_iter().flatten().chain(signed.map(|(_, value)| value));
     let parts = parts.chain(token);
-    HELD.with_borrow_mut(|held| {
+    KNOWN_SECRETS.with_borrow_mut(|held| {
         held.extend(parts.filter(|part| part.len() >= 8).flat_map(spellings));
     });
 }
@@ -88,8 +88,8 @@ fn spellings(secret: &str) -> Vec<String> {
 }
 
 /// The text without the secrets that we hold: a server may echo what it was sent.
-pub(super) fn without_held(text: &str) -> String {
-    HELD.with_borrow(|held| {
+pub(super) fn redact_known_secrets(text: &str) -> String {
+    KNOWN_SECRETS.with_borrow(|held| {
         held.iter().fold(text.to_owned(), |text, secret| {
             if text.contains(secret.as_str()) { text.replace(secret.as_str(), "***") } else { text }
         })

@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Cloud, Host, Platform, Secret, azure::imds::Which, host::split_port, printable, reference,
+    Cloud, Host, Platform, Secret, azure::imds::Which, host::split_port, reference, sanitize_text,
 };
 
 /// What we were asked, and how to sign in.
@@ -198,7 +198,7 @@ impl Target {
     pub(super) fn describe(&self) -> Map<String, Value> {
         let mut map = Map::new();
         let mut put = |name: &str, value: &str| map.insert(name.into(), json!(value));
-        put("asked", &printable(&without_password(&self.text)));
+        put("asked", &sanitize_text(&without_password(&self.text)));
         put("platform", &self.platform.to_string());
         if let Ok(asked) = &self.asked {
             put("registry", &asked.registry);

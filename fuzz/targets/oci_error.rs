@@ -1,7 +1,7 @@
 //! Any body is read as a refusal or as none; nothing is made up, and what is shown of it is fit to print.
 #![no_main]
 
-use checks::kit::{net::ErrorBody, printable};
+use checks::kit::{net::ErrorBody, sanitize_text};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|body: &[u8]| {
@@ -13,9 +13,9 @@ fuzz_target!(|body: &[u8]| {
             assert_eq!(error, ErrorBody::default());
             continue;
         };
-        let shown = printable(&words);
+        let shown = sanitize_text(&words);
         assert!(shown.chars().count() <= 301 && !shown.chars().any(char::is_control), "{shown:?}");
-        assert_eq!(printable(&shown), shown, "what is fit to print stays as it is");
+        assert_eq!(sanitize_text(&shown), shown, "what is fit to print stays as it is");
         // A registry's own form of it says the same.
         let written =
             serde_json::json!({ "errors": [{ "code": error.code, "message": error.message }] });

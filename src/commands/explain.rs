@@ -21,7 +21,7 @@ pub(super) fn run(code: &str, lang: Option<Lang>) -> Result<Exit, String> {
         } else {
             format!("is it {}?", near.join(" or "))
         };
-        return Err(format!("there is no code {}; {hint}", checks::kit::printable(code)));
+        return Err(format!("there is no code {}; {hint}", checks::kit::sanitize_text(code)));
     };
     show::print(&show::explain(&words, code, entry, lang));
     Ok(Exit::Can)

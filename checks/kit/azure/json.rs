@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::kit::{
     Cx,
     net::{Fault, Line, Request},
-    printable,
+    sanitize_text,
 };
 
 /// The longest answer that is read: tokens and errors are short.
@@ -30,7 +30,8 @@ impl Answer {
     /// What came where JSON was due, in a few words.
     pub(super) fn said(&self) -> String {
         let said = self.text("error_description").or_else(|| self.text("error"));
-        let said = said.map(|words| printable(without_ids(words))).or_else(|| self.kind.clone());
+        let said =
+            said.map(|words| sanitize_text(without_ids(words))).or_else(|| self.kind.clone());
         said.unwrap_or_else(|| "not-json".to_owned())
     }
 }
@@ -44,7 +45,7 @@ fn without_ids(words: &str) -> &str {
 pub(super) async fn ask(cx: &Cx, line: &Line, request: &Request) -> Result<Answer, Fault> {
     let reply = line.ask(cx, request).await?;
     let status = reply.status;
-    let text = |name| reply.header(name).map(printable);
+    let text = |name| reply.header(name).map(sanitize_text);
     let (server, kind) = (text("server"), text("content-type"));
     let kind = kind.map(|kind| format!("Content-Type: {kind}"));
     match reply.read(LONGEST).await {

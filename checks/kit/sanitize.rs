@@ -1,6 +1,6 @@
 //! Foreign text made fit to print: short, one line, no control characters.
 
-use super::{redact::without_doors, secret::without_held};
+use super::{redact::redact_urls, secret::redact_known_secrets};
 
 /// Longer texts are cut here, in characters as they are shown.
 const LONGEST: usize = 300;
@@ -10,9 +10,9 @@ const LONGEST: usize = 300;
 /// A server's words end up on somebody's terminal and in somebody's ticket;
 /// neither an escape sequence nor a right-to-left override may travel with them.
 /// What is fit to print stays as it is: a recording that is shown and recorded again does not change.
-pub fn printable(text: &str) -> String {
+pub fn sanitize_text(text: &str) -> String {
     let mut spelled = String::with_capacity(text.len());
-    for c in without_held(text).chars() {
+    for c in redact_known_secrets(text).chars() {
         if c.is_control() || is_invisible(c) {
             spelled.extend(c.escape_unicode());
         } else {
@@ -20,7 +20,7 @@ pub fn printable(text: &str) -> String {
         }
     }
     // Only now: what is spelled out is read otherwise.
-    let mut shown = without_doors(&spelled);
+    let mut shown = redact_urls(&spelled);
     if let Some((end, _)) = shown.char_indices().nth(LONGEST) {
         shown.truncate(end);
         shown.push('…');
@@ -38,24 +38,24 @@ mod tests {
 
     #[test]
     fn nothing_steers_the_terminal() {
-        assert_eq!(printable("a\u{1b}[2Jb\u{202e}c"), "a\\u{1b}[2Jb\\u{202e}c");
-        assert_eq!(printable("한국어 text"), "한국어 text");
+        assert_eq!(sanitize_text("a\u{1b}[2Jb\u{202e}c"), "a\\u{1b}[2Jb\\u{202e}c");
+        assert_eq!(sanitize_text("한국어 text"), "한국어 text");
     }
 
     #[test]
     fn long_texts_are_cut() {
-        let cut = printable(&"x".repeat(5000));
+        let cut = sanitize_text(&"x".repeat(5000));
         assert_eq!(cut.chars().count(), LONGEST + 1);
-        assert_eq!(printable(&cut), cut);
+        assert_eq!(sanitize_text(&cut), cut);
         for text in ["\u{1b}", "?sig=x ", "https://me:x@a/", "x:/\0y@z "] {
             for before in 0..20 {
-                let cut = printable(&format!("{}{}", "a".repeat(before), text.repeat(500)));
+                let cut = sanitize_text(&format!("{}{}", "a".repeat(before), text.repeat(500)));
                 assert_eq!(cut.chars().count(), LONGEST + 1);
-                assert_eq!(printable(&cut), cut);
+                assert_eq!(sanitize_text(&cut), cut);
             }
         }
-        let cut = printable(&"\u{1b}".repeat(5000));
+        let cut = sanitize_text(&"\u{1b}".repeat(5000));
         assert!(cut.chars().count() <= LONGEST + 1);
-        assert_eq!(printable(&cut), cut);
+        assert_eq!(sanitize_text(&cut), cut);
     }
 }
