@@ -17,7 +17,7 @@ pub mod token;
 use std::time::Duration;
 
 use kit::{
-    FILE_WAIT, Fact, Host, Plan, Step, Words, WordsError,
+    FILE_WAIT, Fact, Host, Messages, MessagesError, Plan, Step,
     net::{
         BODY_WAIT, DATE_WAIT, DNS_WAIT, FOLLOW_WAIT, HTTP_WAIT, OPEN_WAIT, Reached, SETTLE_WAIT,
         TCP_WAIT, TLS_WAIT,
@@ -116,7 +116,7 @@ pub fn step_names() -> impl Iterator<Item = &'static str> {
 }
 
 /// All words: findings, steps, words of evidence, the catalogue of modes.
-pub fn words() -> Result<Words, WordsError> {
+pub fn messages() -> Result<Messages, MessagesError> {
     let steps = include_str!("steps.toml");
-    Words::load(AREAS, steps, include_str!("values.toml"), include_str!("modes.toml"))
+    Messages::load(AREAS, steps, include_str!("evidence.toml"), include_str!("modes.toml"))
 }

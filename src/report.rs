@@ -1,6 +1,6 @@
 //! The report: events, folded.
 
-use checks::kit::{Event, EventKind, Finding, Severity, StepEnd, Words};
+use checks::kit::{Event, EventKind, Finding, Messages, Severity, StepEnd};
 use serde_json::{Map, Value};
 
 /// What a run was about, and each of its steps.
@@ -108,10 +108,10 @@ impl Report {
 
 impl Step {
     /// How it ended. What is graded beside a step may turn up an error after it handed on its fact.
-    pub fn ended(&self, words: &Words) -> Ended {
+    pub fn ended(&self, messages: &Messages) -> Ended {
         match &self.end {
             None => Ended::Not,
-            Some(StepEnd::Passed { .. }) if self.findings.iter().any(|f| is_error(words, f)) => {
+            Some(StepEnd::Passed { .. }) if self.findings.iter().any(|f| is_error(messages, f)) => {
                 Ended::Failed
             }
             Some(StepEnd::Passed { .. }) => Ended::Passed,
@@ -123,12 +123,12 @@ impl Step {
     }
 }
 
-fn is_error(words: &Words, finding: &Finding) -> bool {
-    severity(words, finding) == Severity::Error
+fn is_error(messages: &Messages, finding: &Finding) -> bool {
+    severity(messages, finding) == Severity::Error
 }
 
 /// How much a finding matters. One that these words do not know was made by another version; it is
 /// not taken lightly.
-pub(crate) fn severity(words: &Words, finding: &Finding) -> Severity {
-    words.entries.get(&finding.code).map_or(Severity::Error, |entry| entry.severity)
+pub(crate) fn severity(messages: &Messages, finding: &Finding) -> Severity {
+    messages.entries.get(&finding.code).map_or(Severity::Error, |entry| entry.severity)
 }

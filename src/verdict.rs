@@ -1,6 +1,6 @@
 //! The verdict: the report, read. Causes, their consequences, and what could not be told.
 
-use checks::kit::{Finding, Severity, StepEnd, Words};
+use checks::kit::{Finding, Messages, Severity, StepEnd};
 use serde::Serialize;
 
 use crate::{
@@ -50,14 +50,14 @@ pub struct Verdict {
 
 impl Verdict {
     /// Reads a report.
-    pub fn of(report: &Report, words: &Words) -> Self {
+    pub fn of(report: &Report, messages: &Messages) -> Self {
         let found: Vec<(&Step, &Finding)> = report
             .steps
             .iter()
             .flat_map(|step| step.findings.iter().map(move |finding| (step, finding)))
             .collect();
         let all_explained = |finding: &Finding| {
-            words.entries.get(&finding.code).map_or(&[][..], |entry| &entry.explains)
+            messages.entries.get(&finding.code).map_or(&[][..], |entry| &entry.explains)
         };
         // What is said of one host explains nothing of another.
         let host = |finding: &Finding| finding.evidence.get("host").cloned();
@@ -83,7 +83,7 @@ impl Verdict {
                     explained.push(other.code.clone());
                 }
             }
-            let severity = severity(words, finding);
+            let severity = severity(messages, finding);
             // What explains an error is its cause, however lightly it would weigh alone.
             let is_cause = severity == Severity::Error || !explained.is_empty();
             let list = match severity {
@@ -108,7 +108,7 @@ impl Verdict {
                 add(&mut verdict.could_not_tell, step, why, consequences);
             }
         }
-        verdict.can = can(report, words, &verdict);
+        verdict.can = can(report, messages, &verdict);
         verdict
     }
 
@@ -124,8 +124,8 @@ impl Verdict {
 }
 
 /// Green needs a positive observation; no cause is not one.
-fn can(report: &Report, words: &Words, verdict: &Verdict) -> Can {
-    let passed = |name| report.step(name).is_some_and(|step| step.ended(words) == Ended::Passed);
+fn can(report: &Report, messages: &Messages, verdict: &Verdict) -> Can {
+    let passed = |name| report.step(name).is_some_and(|step| step.ended(messages) == Ended::Passed);
     match () {
         () if !verdict.causes.is_empty() => Can::No,
         () if report.has_image() && passed("layer") => Can::Pull,

@@ -3,26 +3,30 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use checks::kit::{Lang, Severity, Text, Words};
+use checks::kit::{Lang, Messages, Severity, Text};
 
-fn words() -> Words {
-    checks::words().unwrap()
+fn messages() -> Messages {
+    checks::messages().unwrap()
 }
 
 #[test]
 fn every_code_has_words_and_every_word_has_a_code() {
-    let words: BTreeSet<String> =
-        words().entries.into_iter().filter(|(_, e)| e.retired.is_none()).map(|(c, _)| c).collect();
+    let messages: BTreeSet<String> = messages()
+        .entries
+        .into_iter()
+        .filter(|(_, e)| e.retired.is_none())
+        .map(|(c, _)| c)
+        .collect();
     let codes: BTreeSet<String> = checks::AREAS
         .iter()
         .flat_map(|area| area.problems.iter().map(move |name| format!("{}/{name}", area.name)))
         .collect();
-    assert_eq!(words, codes);
+    assert_eq!(messages, codes);
 }
 
 #[test]
 fn no_code_changes_unnoticed() {
-    let codes: Vec<String> = words().entries.keys().cloned().collect();
+    let codes: Vec<String> = messages().entries.keys().cloned().collect();
     insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
         insta::assert_snapshot!("codes", codes.join("\n"));
     });
@@ -30,12 +34,12 @@ fn no_code_changes_unnoticed() {
 
 #[test]
 fn every_mode_that_a_finding_names_is_in_the_catalogue() {
-    let words = words();
-    assert_eq!(words.modes.len(), 128);
-    for (code, entry) in &words.entries {
+    let messages = messages();
+    assert_eq!(messages.modes.len(), 128);
+    for (code, entry) in &messages.entries {
         assert!(entry.modes.len() <= 4, "{code}: an honest group has at most four modes");
         for mode in &entry.modes {
-            assert!(words.modes.contains_key(mode), "{code} names {mode}");
+            assert!(messages.modes.contains_key(mode), "{code} names {mode}");
         }
     }
 }
@@ -46,9 +50,9 @@ const FROM_HERE: &str = include_str!("fixtures/from-here.txt");
 /// That a scenario brings each finding about is tested beside the scenarios.
 #[test]
 fn what_can_be_told_from_here_is_settled() {
-    let words = words();
+    let messages = messages();
     let settled: BTreeSet<&str> =
-        words.entries.values().flat_map(|entry| &entry.modes).map(String::as_str).collect();
+        messages.entries.values().flat_map(|entry| &entry.modes).map(String::as_str).collect();
     let missing: Vec<_> = FROM_HERE.split_whitespace().filter(|m| !settled.contains(m)).collect();
     assert!(missing.is_empty(), "no finding settles {missing:?}");
 }
@@ -56,9 +60,9 @@ fn what_can_be_told_from_here_is_settled() {
 /// The count in the README is made here, as snapshots are: `INSTA_UPDATE=always` writes it.
 #[test]
 fn the_readme_counts_right() {
-    let words = words();
-    let settled: BTreeSet<_> = words.entries.values().flat_map(|entry| &entry.modes).collect();
-    let count = format!("{} of the {} known failure modes", settled.len(), words.modes.len());
+    let messages = messages();
+    let settled: BTreeSet<_> = messages.entries.values().flat_map(|entry| &entry.modes).collect();
+    let count = format!("{} of the {} known failure modes", settled.len(), messages.modes.len());
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
     let readme = std::fs::read_to_string(file).unwrap();
     let is_count = |line: &&str| line.contains(" of the ") && line.contains("known failure modes");
@@ -74,17 +78,17 @@ fn the_readme_counts_right() {
 
 #[test]
 fn what_is_explained_is_a_code() {
-    let words = words();
-    for (code, entry) in &words.entries {
+    let messages = messages();
+    for (code, entry) in &messages.entries {
         for explained in &entry.explains {
-            assert!(words.entries.contains_key(explained), "{code} explains {explained}");
+            assert!(messages.entries.contains_key(explained), "{code} explains {explained}");
         }
     }
 }
 
 #[test]
 fn every_step_has_words_and_every_word_a_step() {
-    let worded: BTreeSet<String> = words().steps.into_keys().collect();
+    let worded: BTreeSet<String> = messages().steps.into_keys().collect();
     let steps: BTreeSet<String> = checks::step_names().map(str::to_owned).collect();
     assert_eq!(worded, steps);
 }
@@ -95,7 +99,7 @@ fn both_languages_hold_the_same_values() {
         let pieces = text.split('{').skip(1).filter_map(|piece| piece.split_once('}'));
         pieces.map(|(name, _)| name.to_owned()).collect()
     };
-    for (code, entry) in words().entries {
+    for (code, entry) in messages().entries {
         let texts = [&entry.title].into_iter().chain(&entry.saw).chain(&entry.why);
         for text in texts.chain(entry.fix.iter().map(|fix| &fix.text)) {
             use checks::kit::Lang::{En, Ko};
@@ -106,14 +110,14 @@ fn both_languages_hold_the_same_values() {
 
 #[test]
 fn no_korean_particle_is_put_on_a_value() {
-    let words = words();
+    let messages = messages();
     let mut texts: Vec<(String, Text)> = vec![];
-    for (code, entry) in &words.entries {
+    for (code, entry) in &messages.entries {
         let all = [&entry.title].into_iter().chain(&entry.saw).chain(&entry.why);
         let all = all.chain(entry.fix.iter().map(|fix| &fix.text));
         texts.extend(all.map(|text| (code.clone(), text.clone())));
     }
-    for (step, said) in &words.steps {
+    for (step, said) in &messages.steps {
         texts.extend(said.passed.iter().map(|text| (format!("step {step}"), text.clone())));
     }
     let phrases: BTreeMap<String, Text> =
@@ -151,7 +155,7 @@ fn particle_on_a_value(text: &str) -> Option<&'static str> {
 
 #[test]
 fn a_finding_says_why_and_a_failure_says_what_to_do() {
-    for (code, entry) in words().entries {
+    for (code, entry) in messages().entries {
         if entry.severity == Severity::Error {
             assert!(!entry.fix.is_empty(), "{code} has no fix");
         }

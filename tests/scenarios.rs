@@ -6,7 +6,7 @@
 use std::{collections::BTreeSet, sync::OnceLock};
 
 use check_acr::{Args, Exit, Look, Report, Verdict, Wanted, json, of_lab, run, target, text};
-use checks::kit::{Event, Lang, Severity, Words};
+use checks::kit::{Event, Lang, Messages, Severity};
 use clap::Parser;
 use futures::stream::{self, StreamExt};
 use lab::Scenario;
@@ -49,13 +49,13 @@ async fn play(name: &'static str, text: &str) -> Played {
     let world = of_lab(&lab, &scenario.ask).unwrap();
     let events = run(target(&args, None).unwrap(), world, &wanted, |_| {}).await;
     let report = Report::of(&events);
-    let verdict = Verdict::of(&report, words());
+    let verdict = Verdict::of(&report, messages());
     Played { name, scenario, events, report, verdict, secrets: lab.secrets.clone() }
 }
 
-fn words() -> &'static Words {
-    static WORDS: OnceLock<Words> = OnceLock::new();
-    WORDS.get_or_init(|| checks::words().unwrap())
+fn messages() -> &'static Messages {
+    static WORDS: OnceLock<Messages> = OnceLock::new();
+    WORDS.get_or_init(|| checks::messages().unwrap())
 }
 
 fn look(lang: Lang, verbose: u8) -> Look {
@@ -64,12 +64,12 @@ fn look(lang: Lang, verbose: u8) -> Look {
 
 impl Played {
     fn text(&self, lang: Lang, verbose: u8) -> String {
-        text(&self.report, &self.verdict, words(), look(lang, verbose))
+        text(&self.report, &self.verdict, messages(), look(lang, verbose))
     }
 
     /// The names of the steps that ended so, in the JSON document's words.
     fn steps(&self, end: &str) -> Vec<String> {
-        let document = json(&self.report, &self.verdict, words(), Lang::En);
+        let document = json(&self.report, &self.verdict, messages(), Lang::En);
         let steps = document["steps"].as_array().unwrap().iter();
         let steps = steps.filter(|step| step["end"] == end);
         steps.map(|step| step["name"].as_str().unwrap().to_owned()).collect()
@@ -161,16 +161,16 @@ fn every_code_is_brought_about() {
     }
     let mut seen: BTreeSet<String> = ELSEWHERE.iter().map(|code| (*code).to_owned()).collect();
     for played in played() {
-        let document = json(&played.report, &played.verdict, words(), Lang::En).to_string();
+        let document = json(&played.report, &played.verdict, messages(), Lang::En).to_string();
         seen.extend(
-            words()
+            messages()
                 .entries
                 .keys()
                 .filter(|code| document.contains(&format!("\"{code}\"")))
                 .cloned(),
         );
     }
-    let known: BTreeSet<String> = words().entries.keys().cloned().collect();
+    let known: BTreeSet<String> = messages().entries.keys().cloned().collect();
     let never: Vec<_> = known.difference(&seen).collect();
     assert!(never.is_empty(), "no scenario brings about {never:?}");
 }
@@ -181,7 +181,7 @@ fn no_secret_is_ever_shown() {
         let mut shown = vec![];
         for lang in [Lang::En, Lang::Ko] {
             shown.extend([0, 1, 2].map(|verbose| played.text(lang, verbose)));
-            shown.push(json(&played.report, &played.verdict, words(), lang).to_string());
+            shown.push(json(&played.report, &played.verdict, messages(), lang).to_string());
         }
         shown.extend(played.events.iter().map(|event| serde_json::to_string(event).unwrap()));
         for secret in &played.secrets {
@@ -204,13 +204,13 @@ fn every_text_is_filled() {
         for cause in verdict.causes.iter().chain(&verdict.could_not_tell).chain(&verdict.warnings) {
             for lang in [Lang::En, Lang::Ko] {
                 let (finding, target) = (&cause.finding, &report.target);
-                let entry = &words().entries[&finding.code];
-                let title = words().title(finding, target, lang);
+                let entry = &messages().entries[&finding.code];
+                let title = messages().title(finding, target, lang);
                 assert_ne!(title, finding.code, "{}: a value of the title is missing", played.name);
-                let why = words().why(finding, target, lang);
+                let why = messages().why(finding, target, lang);
                 assert_eq!(why.is_some(), entry.why.is_some(), "{}: a value of why", played.name);
                 if entry.severity == Severity::Error {
-                    let fixes = words().fixes(finding, target, lang);
+                    let fixes = messages().fixes(finding, target, lang);
                     assert!(!fixes.is_empty(), "{}: {} has no fix", played.name, finding.code);
                 }
             }
@@ -221,7 +221,7 @@ fn every_text_is_filled() {
 #[test]
 fn every_fix_is_shown_somewhere() {
     let mut never = vec![];
-    for (code, entry) in &words().entries {
+    for (code, entry) in &messages().entries {
         let found: Vec<_> = played()
             .iter()
             .flat_map(|played| {
@@ -233,7 +233,7 @@ fn every_fix_is_shown_somewhere() {
             .collect();
         for fix in &entry.fix {
             let shown = found.iter().any(|(played, finding)| {
-                words().fix(fix, &[&finding.evidence, &played.report.target], Lang::En).is_some()
+                messages().fix(fix, &[&finding.evidence, &played.report.target], Lang::En).is_some()
             });
             if !shown && !ELSEWHERE.contains(&code.as_str()) {
                 never.push(format!("{code}: {}", fix.text.of(Lang::En)));
@@ -250,13 +250,13 @@ fn a_recording_is_read_back_as_it_was() {
         let read =
             check_acr::read_recording("memory", lines.collect::<String>().as_bytes()).unwrap();
         let report = Report::of(&read);
-        let verdict = Verdict::of(&report, words());
+        let verdict = Verdict::of(&report, messages());
         for lang in [Lang::En, Lang::Ko] {
-            let again = text(&report, &verdict, words(), look(lang, 2));
+            let again = text(&report, &verdict, messages(), look(lang, 2));
             assert_eq!(again, played.text(lang, 2), "{}", played.name);
             assert_eq!(
-                json(&report, &verdict, words(), lang),
-                json(&played.report, &played.verdict, words(), lang)
+                json(&report, &verdict, messages(), lang),
+                json(&played.report, &played.verdict, messages(), lang)
             );
         }
     }
@@ -269,7 +269,7 @@ fn every_document_is_of_its_schema() {
     let document = schema(include_str!("../docs/report.schema.json"));
     let line = schema(include_str!("../docs/event.schema.json"));
     for played in played() {
-        let shown = json(&played.report, &played.verdict, words(), Lang::Ko);
+        let shown = json(&played.report, &played.verdict, messages(), Lang::Ko);
         if let Err(error) = document.validate(&shown) {
             panic!("{}: {error} at {}", played.name, error.instance_path());
         }
@@ -320,7 +320,7 @@ fn a_warning_counts_when_it_is_told_to() {
 fn look_alikes_are_told_apart() {
     let from_here: BTreeSet<&str> = include_str!("fixtures/from-here.txt").lines().collect();
     let settles = |code: &String, mode: &str| {
-        words().entries.get(code).is_some_and(|entry| entry.modes.iter().any(|m| m == mode))
+        messages().entries.get(code).is_some_and(|entry| entry.modes.iter().any(|m| m == mode))
     };
     // In what is said first about a world is what it is about.
     let about: Vec<(&str, String)> = played()
@@ -336,9 +336,9 @@ fn look_alikes_are_told_apart() {
         })
         .collect();
     let mut alike = vec![];
-    for (one, mode) in words().modes.iter().filter(|(one, _)| from_here.contains(one.as_str())) {
+    for (one, mode) in messages().modes.iter().filter(|(one, _)| from_here.contains(one.as_str())) {
         for other in mode.alike.iter().filter(|other| from_here.contains(other.as_str())) {
-            let shared = words().entries.keys().any(|c| settles(c, one) && settles(c, other));
+            let shared = messages().entries.keys().any(|c| settles(c, one) && settles(c, other));
             let apart = |this: &str, that: &str| {
                 about.iter().any(|(_, code)| settles(code, this) && !settles(code, that))
             };
@@ -347,7 +347,8 @@ fn look_alikes_are_told_apart() {
                 alike.push(format!("{one} and {other}"));
             }
             let unsaid = about.iter().find(|(_, code)| {
-                (settles(code, one) || settles(code, other)) && words().entries[code].why.is_none()
+                (settles(code, one) || settles(code, other))
+                    && messages().entries[code].why.is_none()
             });
             assert_eq!(unsaid, None, "it does not say what told it apart");
         }

@@ -9,6 +9,7 @@ mod files;
 mod finding;
 mod growing;
 mod host;
+mod messages;
 pub mod net;
 mod no_proxy;
 mod pattern;
@@ -23,7 +24,6 @@ mod sanitize;
 mod secret;
 mod target;
 mod template;
-mod words;
 mod world;
 
 /// The table of areas: for each module its name, the names of its problems and its words.
@@ -39,7 +39,7 @@ macro_rules! areas {
             $($crate::kit::Area {
                 name: stringify!($area),
                 problems: <$area::Problem as strum::VariantNames>::VARIANTS,
-                words: include_str!(concat!(stringify!($area), "/findings.toml")),
+                messages: include_str!(concat!(stringify!($area), "/findings.toml")),
             }),+
         ];
     };
@@ -53,14 +53,14 @@ pub struct Area {
     /// The names of its problems: the part of a code after the slash.
     pub problems: &'static [&'static str],
     /// Its `findings.toml`.
-    pub words: &'static str,
+    pub messages: &'static str,
 }
 
 /// What can go wrong with running a step at all, whatever its area.
 pub const RUN: Area = Area {
     name: "run",
     problems: <plan::Problem as strum::VariantNames>::VARIANTS,
-    words: include_str!("findings.toml"),
+    messages: include_str!("findings.toml"),
 };
 
 pub use azure::{AzureName, Cloud, Kind};
@@ -72,6 +72,7 @@ pub use files::{FILE_WAIT, Unread, yaml, yaml_loosely};
 pub use finding::{Finding, Findings, NoFact, StepResult};
 pub use growing::Growing;
 pub use host::{Host, Role, is_private};
+pub use messages::{Entry, FilledFix, Fix, Lang, Messages, MessagesError, Mode, Severity, Text};
 pub use no_proxy::NoProxy;
 pub use pattern::{Differs, Pattern, glob_matches};
 pub use plan::{Check, Fact, Inputs, Plan, Problem as RunProblem, Step};
@@ -82,5 +83,4 @@ pub(crate) use reference::is_tag;
 pub use sanitize::sanitize_text;
 pub use secret::{Secret, claims};
 pub use target::{Image, InvalidReference, RegistryOrImage, SignIn, Target, Who};
-pub use words::{Entry, FilledFix, Fix, Lang, Mode, Severity, Text, Words, WordsError};
 pub use world::{AZURE_JSON, CREDENTIAL_PROVIDERS, VARIABLES, World};

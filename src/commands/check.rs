@@ -48,7 +48,7 @@ pub(super) async fn in_world(
         skip: args.skip.iter().cloned().collect(),
         timeout: args.timeout(),
     };
-    let board = Board::new(outputs.words(), outputs.lang());
+    let board = Board::new(outputs.messages(), outputs.lang());
     let lines = outputs.clone();
     let events = run_plan(target, world, &wanted, move |event| {
         board.take(event);

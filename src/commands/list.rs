@@ -5,8 +5,8 @@ use checks::kit::Lang;
 use crate::{Exit, show};
 
 pub(super) fn run(modes: bool, lang: Option<Lang>) -> Result<Exit, String> {
-    let words = show::words()?;
+    let messages = show::messages()?;
     let lang = lang.unwrap_or_else(show::locale);
-    show::print(&if modes { show::modes(&words, lang) } else { show::codes(&words, lang) });
+    show::print(&if modes { show::modes(&messages, lang) } else { show::codes(&messages, lang) });
     Ok(Exit::Can)
 }

@@ -1,6 +1,6 @@
 //! The report as one JSON document. `docs/report.schema.json` describes it.
 
-use checks::kit::{Finding, Lang, Severity, StepEnd, Words};
+use checks::kit::{Finding, Lang, Messages, Severity, StepEnd};
 use serde_json::{Value, json as value};
 
 use super::text::headline;
@@ -10,8 +10,8 @@ use crate::{Ended, Report, Verdict, report::Step, verdict::Cause};
 const VERSION: u8 = 1;
 
 /// The document.
-pub fn json(report: &Report, verdict: &Verdict, words: &Words, lang: Lang) -> Value {
-    let page = Page { report, words, lang };
+pub fn json(report: &Report, verdict: &Verdict, messages: &Messages, lang: Lang) -> Value {
+    let page = Page { report, messages, lang };
     let causes = |causes: &[Cause], severity| {
         causes.iter().map(|one| page.cause(one, severity)).collect::<Vec<_>>()
     };
@@ -20,7 +20,7 @@ pub fn json(report: &Report, verdict: &Verdict, words: &Words, lang: Lang) -> Va
         "target": report.target,
         "verdict": {
             "can": verdict.can,
-            "headline": headline(report, verdict, words, lang),
+            "headline": headline(report, verdict, messages, lang),
             "causes": causes(&verdict.causes, Severity::Error),
             "could_not_tell": causes(&verdict.could_not_tell, Severity::CouldNotTell),
             "warnings": causes(&verdict.warnings, Severity::Warning),
@@ -32,31 +32,31 @@ pub fn json(report: &Report, verdict: &Verdict, words: &Words, lang: Lang) -> Va
 
 struct Page<'a> {
     report: &'a Report,
-    words: &'a Words,
+    messages: &'a Messages,
     lang: Lang,
 }
 
 impl Page<'_> {
     /// As it weighs here: what explains an error is one, and what stopped a step that could not tell is not.
     fn cause(&self, cause: &Cause, severity: Severity) -> Value {
-        let entry = self.words.entries.get(&cause.finding.code);
+        let entry = self.messages.entries.get(&cause.finding.code);
         value!({
             "code": cause.finding.code,
             "severity": severity,
             "modes": entry.map(|entry| &entry.modes[..]).unwrap_or_default(),
-            "title": self.words.title(&cause.finding, &self.report.target, self.lang),
-            "why": self.words.why(&cause.finding, &self.report.target, self.lang),
+            "title": self.messages.title(&cause.finding, &self.report.target, self.lang),
+            "why": self.messages.why(&cause.finding, &self.report.target, self.lang),
             "evidence": cause.finding.evidence,
             "step": cause.step,
             "from": cause.from,
-            "fixes": self.words.fixes(&cause.finding, &self.report.target, self.lang),
+            "fixes": self.messages.fixes(&cause.finding, &self.report.target, self.lang),
             "consequences": cause.consequences,
         })
     }
 
     fn step(&self, step: &Step) -> Value {
-        let asks = self.words.steps.get(&step.name).map(|words| words.asks.of(self.lang));
-        let failed = step.ended(self.words) == Ended::Failed;
+        let asks = self.messages.steps.get(&step.name).map(|messages| messages.asks.of(self.lang));
+        let failed = step.ended(self.messages) == Ended::Failed;
         let (end, more) = match &step.end {
             _ if failed => ("failed", None),
             Some(StepEnd::Passed { saw }) => ("passed", Some(("saw", value!(saw)))),
@@ -86,7 +86,7 @@ impl Page<'_> {
     fn reason(&self, why: &Finding) -> Value {
         value!({
             "code": why.code,
-            "title": self.words.title(why, &self.report.target, self.lang),
+            "title": self.messages.title(why, &self.report.target, self.lang),
             "evidence": why.evidence,
         })
     }

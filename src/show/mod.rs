@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use checks::kit::{Event, Lang, Text, Words};
+use checks::kit::{Event, Lang, Messages, Text};
 pub use json::json;
 pub(crate) use progress::Board;
 pub(crate) use reference::{codes, explain, explain_mode, modes};
@@ -34,7 +34,7 @@ const WIDTH: usize = 100;
 #[derive(Clone)]
 pub(crate) struct Outputs {
     sinks: Rc<Vec<(Format, Sink)>>,
-    words: Rc<Words>,
+    messages: Rc<Messages>,
     lang: Lang,
     verbose: u8,
     fail_on: Option<FailOn>,
@@ -73,7 +73,7 @@ impl Outputs {
         }
         Ok(Self {
             sinks: Rc::new(sinks),
-            words: Rc::new(words()?),
+            messages: Rc::new(messages()?),
             lang: show.lang.unwrap_or_else(locale),
             verbose: show.verbose,
             fail_on: show.fail_on,
@@ -81,8 +81,8 @@ impl Outputs {
         })
     }
 
-    pub(crate) fn words(&self) -> Rc<Words> {
-        self.words.clone()
+    pub(crate) fn messages(&self) -> Rc<Messages> {
+        self.messages.clone()
     }
 
     pub(crate) fn lang(&self) -> Lang {
@@ -101,7 +101,7 @@ impl Outputs {
     /// Folds the events, writes the result, and says how the program ends.
     pub(crate) fn finish(&self, events: &[Event]) -> Exit {
         let report = Report::of(events);
-        let verdict = Verdict::of(&report, &self.words);
+        let verdict = Verdict::of(&report, &self.messages);
         for (format, sink) in self.sinks.iter() {
             let stdout = matches!(sink, Sink::Stdout);
             match format {
@@ -110,10 +110,10 @@ impl Outputs {
                     let width = if stdout { width() } else { WIDTH };
                     let (lang, verbose, color) = (self.lang, self.verbose, stdout && colored());
                     let look = Look { lang, verbose, color, width };
-                    self.write(sink, &text(&report, &verdict, &self.words, look));
+                    self.write(sink, &text(&report, &verdict, &self.messages, look));
                 }
                 Format::Json => {
-                    let json = json(&report, &verdict, &self.words, self.lang);
+                    let json = json(&report, &verdict, &self.messages, self.lang);
                     self.write(sink, &format!("{json:#}\n"));
                 }
             }
@@ -210,8 +210,8 @@ pub(crate) fn locale() -> Lang {
 }
 
 /// The words of findings and steps. They are part of the program; that they parse is tested.
-pub(crate) fn words() -> Result<Words, String> {
-    checks::words().map_err(|error| error.to_string())
+pub(crate) fn messages() -> Result<Messages, String> {
+    checks::messages().map_err(|error| error.to_string())
 }
 
 /// The report's own words: everything that is not about a finding.

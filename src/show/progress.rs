@@ -8,24 +8,24 @@ use std::{
     time::Duration,
 };
 
-use checks::kit::{Event, EventKind, Lang, StepEnd, Words};
+use checks::kit::{Event, EventKind, Lang, Messages, StepEnd};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::is_dumb;
 
 /// Shows on a terminal what is going on; draws nothing anywhere else.
 pub(crate) struct Board {
-    words: Rc<Words>,
+    messages: Rc<Messages>,
     lang: Lang,
     lines: Option<MultiProgress>,
     steps: RefCell<HashMap<String, ProgressBar>>,
 }
 
 impl Board {
-    pub(crate) fn new(words: Rc<Words>, lang: Lang) -> Self {
+    pub(crate) fn new(messages: Rc<Messages>, lang: Lang) -> Self {
         let lines = (stderr().is_terminal() && !is_dumb())
             .then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
-        Self { words, lang, lines, steps: RefCell::default() }
+        Self { messages, lang, lines, steps: RefCell::default() }
     }
 
     /// Takes an event.
@@ -39,7 +39,8 @@ impl Board {
                 self.steps.borrow_mut().insert(step.clone(), line);
             }
             EventKind::Started { step } => self.line(step, |line| {
-                let asks = self.words.steps.get(step).map(|words| words.asks.of(self.lang));
+                let asks =
+                    self.messages.steps.get(step).map(|messages| messages.asks.of(self.lang));
                 line.set_style(style("  {spinner} {prefix:11} {msg} {elapsed:.dim}"));
                 line.set_message(asks.unwrap_or_default().to_owned());
                 line.enable_steady_tick(Duration::from_millis(100));

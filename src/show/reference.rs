@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeSet, fmt::Write};
 
-use checks::kit::{Entry, Lang, Mode, Severity, Words};
+use checks::kit::{Entry, Lang, Messages, Mode, Severity};
 
 use super::{Phrases, text::pad, whole_words};
 
 /// What a code means. Placeholders stand as they are: there is no run whose values they could hold.
-pub(crate) fn explain(words: &Words, code: &str, entry: &Entry, lang: Lang) -> String {
+pub(crate) fn explain(messages: &Messages, code: &str, entry: &Entry, lang: Lang) -> String {
     let phrases = Phrases::load();
     let say = |name: &str| phrases.say(name, lang, &[]);
     let severity = match entry.severity {
@@ -44,7 +44,7 @@ pub(crate) fn explain(words: &Words, code: &str, entry: &Entry, lang: Lang) -> S
         }
     }
     for slug in &entry.modes {
-        let mode = words.modes.get(slug).map(|mode| match lang {
+        let mode = messages.modes.get(slug).map(|mode| match lang {
             Lang::En => mode.en.as_str(),
             Lang::Ko => mode.ko.as_str(),
         });
@@ -57,12 +57,13 @@ pub(crate) fn explain(words: &Words, code: &str, entry: &Entry, lang: Lang) -> S
 }
 
 /// What a failure mode is, and which codes settle it.
-pub(crate) fn explain_mode(words: &Words, slug: &str, mode: &Mode, lang: Lang) -> String {
+pub(crate) fn explain_mode(messages: &Messages, slug: &str, mode: &Mode, lang: Lang) -> String {
     let line = match lang {
         Lang::En => &mode.en,
         Lang::Ko => &mode.ko,
     };
-    let settles = words.entries.iter().filter(|(_, entry)| entry.modes.iter().any(|m| m == slug));
+    let settles =
+        messages.entries.iter().filter(|(_, entry)| entry.modes.iter().any(|m| m == slug));
     let settles: Vec<_> = settles.map(|(code, _)| code.as_str()).collect();
     let phrases = Phrases::load();
     let settles = match settles.as_slice() {
@@ -78,29 +79,30 @@ pub(crate) fn explain_mode(words: &Words, slug: &str, mode: &Mode, lang: Lang) -
 }
 
 /// The steps and the codes.
-pub(crate) fn codes(words: &Words, lang: Lang) -> String {
+pub(crate) fn codes(messages: &Messages, lang: Lang) -> String {
     let phrases = Phrases::load();
     let mut page = format!("{}\n", phrases.say("steps", lang, &[]));
     for step in checks::step_names() {
-        let asks = words.steps.get(step).map(|words| words.asks.of(lang)).unwrap_or_default();
+        let asks =
+            messages.steps.get(step).map(|messages| messages.asks.of(lang)).unwrap_or_default();
         // Writing to a String cannot fail.
         let _ = writeln!(page, "  {step:11}  {asks}");
     }
     let _ = writeln!(page, "\n{}", phrases.say("codes", lang, &[]));
-    for (code, entry) in &words.entries {
+    for (code, entry) in &messages.entries {
         let _ = writeln!(page, "  {code:40}  {}", entry.title.of(lang));
     }
     page
 }
 
 /// The failure modes: which are settled by a finding, and which not yet.
-pub(crate) fn modes(words: &Words, lang: Lang) -> String {
+pub(crate) fn modes(messages: &Messages, lang: Lang) -> String {
     let phrases = Phrases::load();
-    let settled: BTreeSet<_> = words.entries.values().flat_map(|entry| &entry.modes).collect();
+    let settled: BTreeSet<_> = messages.entries.values().flat_map(|entry| &entry.modes).collect();
     let mut page = String::new();
     let count = settled.len().to_string();
-    let all = words.modes.len().to_string();
-    let open = (words.modes.len() - settled.len()).to_string();
+    let all = messages.modes.len().to_string();
+    let open = (messages.modes.len() - settled.len()).to_string();
     let heads = [
         (true, phrases.say("settled", lang, &[("count", &count), ("all", &all)])),
         (false, phrases.say("not-yet", lang, &[("count", &open)])),
@@ -109,13 +111,13 @@ pub(crate) fn modes(words: &Words, lang: Lang) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(page, "{head}");
         for (slug, mode) in
-            words.modes.iter().filter(|(slug, _)| settled.contains(slug) == is_settled)
+            messages.modes.iter().filter(|(slug, _)| settled.contains(slug) == is_settled)
         {
             let line = match lang {
                 Lang::En => &mode.en,
                 Lang::Ko => &mode.ko,
             };
-            let by = words.entries.iter().filter(|(_, entry)| entry.modes.contains(slug));
+            let by = messages.entries.iter().filter(|(_, entry)| entry.modes.contains(slug));
             let by: Vec<_> = by.map(|(code, _)| code.as_str()).collect();
             let by = if by.is_empty() { String::new() } else { format!("  [{}]", by.join(", ")) };
             let _ = writeln!(page, "  {slug:36}  {line}{by}");

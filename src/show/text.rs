@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use checks::kit::{EventKind, FilledFix, Finding, Lang, Severity, StepEnd, Words};
+use checks::kit::{EventKind, FilledFix, Finding, Lang, Messages, Severity, StepEnd};
 use colored::{ColoredString, Colorize, control};
 use serde_json::Value;
 
@@ -26,13 +26,13 @@ pub struct Look {
 }
 
 /// Writes the report.
-pub fn text(report: &Report, verdict: &Verdict, words: &Words, look: Look) -> String {
+pub fn text(report: &Report, verdict: &Verdict, messages: &Messages, look: Look) -> String {
     let lang = look.lang;
     control::set_override(look.color);
     let mut page = Page {
         report,
         verdict,
-        words,
+        messages,
         lang,
         look,
         phrases: Phrases::load(),
@@ -48,13 +48,18 @@ pub fn text(report: &Report, verdict: &Verdict, words: &Words, look: Look) -> St
 }
 
 /// The one sentence that is true.
-pub(super) fn headline(report: &Report, verdict: &Verdict, words: &Words, lang: Lang) -> String {
+pub(super) fn headline(
+    report: &Report,
+    verdict: &Verdict,
+    messages: &Messages,
+    lang: Lang,
+) -> String {
     let phrases = Phrases::load();
-    let title = |finding: &Finding| words.title(finding, &report.target, lang);
+    let title = |finding: &Finding| messages.title(finding, &report.target, lang);
     let registry = report.target.get("registry").and_then(Value::as_str).unwrap_or_default();
     match verdict.can {
         Can::Pull => {
-            let proof = report.step("layer").map(|step| passed(step, report, words, lang));
+            let proof = report.step("layer").map(|step| passed(step, report, messages, lang));
             phrases.say("can-pull", lang, &[("proof", &proof.unwrap_or_default())])
         }
         Can::SignIn => phrases.say("can-sign-in", lang, &[("registry", registry)]),
@@ -80,9 +85,9 @@ pub(super) fn headline(report: &Report, verdict: &Verdict, words: &Words, lang: 
     }
 }
 
-fn passed(step: &Step, report: &Report, words: &Words, lang: Lang) -> String {
+fn passed(step: &Step, report: &Report, messages: &Messages, lang: Lang) -> String {
     match &step.end {
-        Some(StepEnd::Passed { saw }) => words.passed(&step.name, saw, &report.target, lang),
+        Some(StepEnd::Passed { saw }) => messages.passed(&step.name, saw, &report.target, lang),
         _ => String::new(),
     }
 }
@@ -90,7 +95,7 @@ fn passed(step: &Step, report: &Report, words: &Words, lang: Lang) -> String {
 struct Page<'a> {
     report: &'a Report,
     verdict: &'a Verdict,
-    words: &'a Words,
+    messages: &'a Messages,
     lang: Lang,
     look: Look,
     phrases: Phrases,
@@ -125,7 +130,7 @@ impl Page<'_> {
         let from = self.report.steps.first().map(|step| self.say(&step.from));
         parts.extend(from.map(|from| self.phrases.say("from", self.lang, &[("from", &from)])));
         let who =
-            self.report.step("identity").map(|s| passed(s, self.report, self.words, self.lang));
+            self.report.step("identity").map(|s| passed(s, self.report, self.messages, self.lang));
         let who = who.filter(|who| !who.is_empty());
         parts.extend(who.map(|who| self.phrases.say("as", self.lang, &[("who", &who)])));
         self.line(&parts.join("   "));
@@ -150,11 +155,11 @@ impl Page<'_> {
             (Some(StepEnd::CouldNotTell { why }), _) => {
                 ("?".yellow(), self.named_as(why, Severity::CouldNotTell))
             }
-            _ => ("✓".green(), passed(step, self.report, self.words, self.lang).normal()),
+            _ => ("✓".green(), passed(step, self.report, self.messages, self.lang).normal()),
         };
         let mut findings: Vec<_> = step.findings.iter().filter(|f| self.is_said(f)).collect();
         // The step's own line says the worst of it.
-        findings.sort_by_key(|finding| std::cmp::Reverse(severity(self.words, finding)));
+        findings.sort_by_key(|finding| std::cmp::Reverse(severity(self.messages, finding)));
         let mut said = said;
         // A recording may have lost the finding.
         let first = (ended == Ended::Failed && !findings.is_empty()).then(|| findings.remove(0));
@@ -180,7 +185,7 @@ impl Page<'_> {
 
     /// A step beside which a cause was found has failed, whatever it handed on.
     fn ended(&self, step: &Step) -> Ended {
-        match step.ended(self.words) {
+        match step.ended(self.messages) {
             Ended::Passed | Ended::Skipped if step.findings.iter().any(|f| self.is_cause(f)) => {
                 Ended::Failed
             }
@@ -194,18 +199,18 @@ impl Page<'_> {
 
     /// A hint that explains nothing here is not said.
     fn is_said(&self, finding: &Finding) -> bool {
-        severity(self.words, finding) != Severity::Hint || self.is_cause(finding)
+        severity(self.messages, finding) != Severity::Hint || self.is_cause(finding)
     }
 
     fn title(&self, finding: &Finding) -> String {
-        self.words.title(finding, &self.report.target, self.lang)
+        self.messages.title(finding, &self.report.target, self.lang)
     }
 
     /// `error[area/variant]: title`
     fn named(&self, finding: &Finding) -> ColoredString {
         // What is a cause is shown as one, however lightly it would weigh alone.
         let is_cause = self.is_cause(finding);
-        let severity = if is_cause { Severity::Error } else { severity(self.words, finding) };
+        let severity = if is_cause { Severity::Error } else { severity(self.messages, finding) };
         self.named_as(finding, severity)
     }
 
@@ -244,13 +249,13 @@ impl Page<'_> {
             return;
         }
         let target = &self.report.target;
-        if let Some(saw) = self.words.saw(finding, target, self.lang) {
+        if let Some(saw) = self.messages.saw(finding, target, self.lang) {
             self.labelled("saw", &saw);
         }
-        if let Some(why) = self.words.why(finding, target, self.lang) {
+        if let Some(why) = self.messages.why(finding, target, self.lang) {
             self.labelled("why", &why);
         }
-        for fix in self.words.fixes(finding, target, self.lang) {
+        for fix in self.messages.fixes(finding, target, self.lang) {
             self.fix(&fix);
         }
     }
@@ -293,7 +298,7 @@ impl Page<'_> {
             else {
                 continue;
             };
-            let response = self.words.word(response, self.lang);
+            let response = self.messages.word(response, self.lang);
             let line = format!("        {to}: {request} → {response}  {took_ms} ms");
             self.line(&line.dimmed().to_string());
             for (name, value) in details.iter().filter(|_| detailed) {
@@ -305,7 +310,7 @@ impl Page<'_> {
     }
 
     fn closing(&mut self) {
-        let headline = headline(self.report, self.verdict, self.words, self.lang);
+        let headline = headline(self.report, self.verdict, self.messages, self.lang);
         let headline = match self.verdict.can {
             Can::Pull | Can::SignIn => headline.green().bold(),
             Can::No => headline.red().bold(),

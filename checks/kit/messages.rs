@@ -141,7 +141,7 @@ pub struct FilledFix {
 /// The words of a step.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct StepWords {
+pub struct StepMessages {
     /// Its question.
     pub asks: Text,
     /// What is said when it passed, the fullest first: the first that can be filled is used.
@@ -164,47 +164,47 @@ pub struct Mode {
 }
 
 /// All words.
-pub struct Words {
+pub struct Messages {
     /// By code.
     pub entries: BTreeMap<String, Entry>,
     /// By step.
-    pub steps: BTreeMap<String, StepWords>,
+    pub steps: BTreeMap<String, StepMessages>,
     /// By word of evidence: `no-answer`.
-    pub values: BTreeMap<String, Text>,
+    pub evidence: BTreeMap<String, Text>,
     /// By slug.
     pub modes: BTreeMap<String, Mode>,
 }
 
 /// A file of words that does not parse.
 #[derive(Debug)]
-pub struct WordsError(String);
+pub struct MessagesError(String);
 
-impl std::fmt::Display for WordsError {
+impl std::fmt::Display for MessagesError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "the words do not parse: {}", self.0)
+        write!(f, "the messages do not parse: {}", self.0)
     }
 }
 
-impl std::error::Error for WordsError {}
+impl std::error::Error for MessagesError {}
 
-impl Words {
+impl Messages {
     /// Reads the files of words.
     pub fn load(
         areas: &[Area],
         steps: &str,
-        values: &str,
+        evidence: &str,
         modes: &str,
-    ) -> Result<Self, WordsError> {
+    ) -> Result<Self, MessagesError> {
         let mut entries = BTreeMap::new();
         for area in areas {
-            for (name, entry) in parse::<BTreeMap<String, Entry>>(area.name, area.words)? {
+            for (name, entry) in parse::<BTreeMap<String, Entry>>(area.name, area.messages)? {
                 entries.insert(format!("{}/{name}", area.name), entry);
             }
         }
         Ok(Self {
             entries,
             steps: parse("steps", steps)?,
-            values: parse("values", values)?,
+            evidence: parse("evidence", evidence)?,
             modes: parse("modes", modes)?,
         })
     }
@@ -279,7 +279,7 @@ impl Words {
         target: &Map<String, Value>,
         lang: Lang,
     ) -> String {
-        let templates = self.steps.get(step).map_or(&[][..], |words| &words.passed);
+        let templates = self.steps.get(step).map_or(&[][..], |messages| &messages.passed);
         let mut filled =
             templates.iter().filter_map(|t| self.fill(t.of(lang), &[saw, target], lang));
         filled.next().unwrap_or_default()
@@ -318,7 +318,7 @@ impl Words {
 
     /// A word of evidence in that language; other texts as they are.
     pub fn word<'a>(&'a self, text: &'a str, lang: Lang) -> &'a str {
-        self.values.get(text).map_or(text, |value| value.of(lang))
+        self.evidence.get(text).map_or(text, |value| value.of(lang))
     }
 }
 
@@ -335,6 +335,6 @@ fn one_or_many<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<Text>, D
     })
 }
 
-fn parse<T: for<'de> Deserialize<'de>>(name: &str, text: &str) -> Result<T, WordsError> {
-    toml::from_str(text).map_err(|error| WordsError(format!("{name}: {error}")))
+fn parse<T: for<'de> Deserialize<'de>>(name: &str, text: &str) -> Result<T, MessagesError> {
+    toml::from_str(text).map_err(|error| MessagesError(format!("{name}: {error}")))
 }
