@@ -7,7 +7,7 @@ use super::{
     believe::{Heard, believed, families},
 };
 use crate::kit::{
-    Cx, Host, Kind, Role, is_private,
+    AcrHostKind, Cx, Host, HostPurpose, is_private,
     net::{
         Fault, Tried,
         dns::{Family, Reply},
@@ -34,10 +34,12 @@ pub(super) fn judge(cx: &Cx, host: &Host, heard: &[Heard]) -> Problem {
         member: azure.map(|name| name.member()),
         region: azure.and_then(|name| name.region).map(str::to_owned),
     };
-    match (host.role, host.kind()) {
-        (Role::Data, _) if shadowed => Problem::DataEndpointRecordMissing(denied),
-        (Role::Data, _) => Problem::LayerHostUnknown(denied),
-        (_, Kind::RegionalEndpoint) if shadowed => Problem::RegionalEndpointRecordMissing(denied),
+    match (host.purpose, host.kind()) {
+        (HostPurpose::Data, _) if shadowed => Problem::DataEndpointRecordMissing(denied),
+        (HostPurpose::Data, _) => Problem::LayerHostUnknown(denied),
+        (_, AcrHostKind::RegionalEndpoint) if shadowed => {
+            Problem::RegionalEndpointRecordMissing(denied)
+        }
         _ if shadowed => Problem::PrivateZoneRecordMissing(denied),
         _ => Problem::NxdomainRegistry(denied),
     }

@@ -1,6 +1,6 @@
 //! Credentials that are nearly those for the registry: under which key, and how it is not the right one.
 
-use crate::kit::{AzureName, Differs, Pattern, RegistryOrImage, glob_matches};
+use crate::kit::{AcrHostName, Differs, Pattern, RegistryOrImage, glob_matches};
 
 /// Who reads the file: keys mean different things to them.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -88,7 +88,7 @@ fn how(
     if host == ours.registry() || host == ours.label {
         return Some("bare-name");
     }
-    let theirs = AzureName::read(host).filter(|theirs| theirs.registry() == ours.registry())?;
+    let theirs = AcrHostName::read(host).filter(|theirs| theirs.registry() == ours.registry())?;
     let (our_hash, their_hash) = (ours.label.contains('-'), theirs.label.contains('-'));
     Some(match () {
         () if theirs.suffix != ours.suffix => "cloud-differs",

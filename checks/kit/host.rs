@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     Image, InvalidReference,
-    azure::{self, AzureName, Kind},
+    azure::{self, AcrHostKind, AcrHostName},
 };
 
 /// A host to connect to.
@@ -19,13 +19,13 @@ pub struct Host {
     /// Speak HTTP without TLS.
     pub plain: bool,
     /// What it is to us.
-    pub role: Role,
+    pub purpose: HostPurpose,
 }
 
 /// What a host is to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Role {
+pub enum HostPurpose {
     /// It answers for manifests.
     Registry,
     /// It serves layers.
@@ -41,7 +41,7 @@ impl Host {
         // Docker Hub is so called in small letters only.
         let name = if name == "docker.io" { "registry-1.docker.io" } else { name };
         let name = name.trim_matches(['[', ']']).to_lowercase();
-        let mut host = Host { name, port: 443, plain: plain_http, role: Role::Registry };
+        let mut host = Host { name, port: 443, plain: plain_http, purpose: HostPurpose::Registry };
         // As containerd has it: this machine, without a port, is asked without TLS.
         host.plain |= port.is_none() && host.is_local();
         host.port = port.unwrap_or(if host.plain { 80 } else { 443 });
@@ -57,8 +57,8 @@ impl Host {
             return Err(InvalidReference::Invalid { reason: "not-a-host-name", repaired: None });
         }
         let login_server = match self.kind() {
-            Kind::DataEndpoint => self.azure().map(|name| name.login_server()),
-            Kind::BlobStorage => None,
+            AcrHostKind::DataEndpoint => self.azure().map(|name| name.login_server()),
+            AcrHostKind::BlobStorage => None,
             _ => return Ok(()),
         };
         let repaired = login_server.map(|server| match image {
@@ -69,7 +69,7 @@ impl Host {
     }
 
     /// A host that a registry named in a URL.
-    pub fn of(url: &url::Url, role: Role) -> Option<Self> {
+    pub fn of(url: &url::Url, purpose: HostPurpose) -> Option<Self> {
         let plain = url.scheme() == "http";
         let name = url.host_str()?.trim_matches(['[', ']']).to_owned();
         // A URL's host may hold signs that mean something to a shell; no real one does.
@@ -77,7 +77,7 @@ impl Host {
         if !is_host {
             return None;
         }
-        Some(Host { name, port: url.port_or_known_default()?, plain, role })
+        Some(Host { name, port: url.port_or_known_default()?, plain, purpose })
     }
 
     /// Whether HTTP without TLS will do: when asked for, and where containerd falls back to it
@@ -92,13 +92,13 @@ impl Host {
     }
 
     /// What kind of host it is, by its name.
-    pub fn kind(&self) -> Kind {
-        Kind::of(&self.name)
+    pub fn kind(&self) -> AcrHostKind {
+        AcrHostKind::of(&self.name)
     }
 
     /// The parts of its name, where it is one of an Azure registry.
-    pub fn azure(&self) -> Option<AzureName<'_>> {
-        AzureName::read(&self.name)
+    pub fn azure(&self) -> Option<AcrHostName<'_>> {
+        AcrHostName::read(&self.name)
     }
 
     /// The name of the Azure registry behind this host, as `az acr -n` takes it.

@@ -63,7 +63,7 @@ pub const RUN: Area = Area {
     messages: include_str!("findings.toml"),
 };
 
-pub use azure::{AzureName, Cloud, Kind};
+pub use azure::{AcrHostKind, AcrHostName, Cloud};
 pub use cx::{Cx, Listener, Local, Skew};
 pub use digest::{Hasher, digest};
 pub use event::{Event, EventKind, StepEnd, VERSION};
@@ -71,7 +71,7 @@ pub use fields::{Fields, Malformed};
 pub use files::{FILE_WAIT, Unread, yaml, yaml_loosely};
 pub use finding::{Finding, Findings, NoFact, StepResult};
 pub use growing::Growing;
-pub use host::{Host, Role, is_private};
+pub use host::{Host, HostPurpose, is_private};
 pub use messages::{Entry, FilledFix, Fix, Lang, Messages, MessagesError, Mode, Severity, Text};
 pub use no_proxy::NoProxy;
 pub use pattern::{Differs, Pattern, glob_matches};

@@ -7,7 +7,7 @@ use std::{fmt, rc::Rc};
 use hyper::header::HeaderValue;
 use serde::{Serialize, Serializer};
 
-use super::{Host, NoProxy, NoProxyUrl, ProxyUrl, Role};
+use super::{Host, HostPurpose, NoProxy, NoProxyUrl, ProxyUrl};
 
 /// A proxy, and the variable of the environment that names it.
 #[derive(Clone, Debug)]
@@ -105,7 +105,12 @@ impl Proxy {
     /// The proxy as a host to connect to: it is spoken to in plain HTTP, unless its scheme is `https`.
     pub fn host(&self) -> Host {
         let ProxyUrl { scheme, host, port, .. } = &self.url;
-        Host { name: host.clone(), port: *port, plain: scheme != "https", role: Role::Other }
+        Host {
+            name: host.clone(),
+            port: *port,
+            plain: scheme != "https",
+            purpose: HostPurpose::Other,
+        }
     }
 
     /// The value of the header that signs in to it.
@@ -143,7 +148,7 @@ mod tests {
 
     fn host(name: &str, plain: bool) -> Host {
         let port = if plain { 80 } else { 443 };
-        Host { name: name.into(), port, plain, role: Role::Registry }
+        Host { name: name.into(), port, plain, purpose: HostPurpose::Registry }
     }
 
     fn read(set: &[(&str, &str)]) -> Proxies {

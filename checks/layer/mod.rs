@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::{
     kit::{
-        Cx, NoFact, Platform, Role, StepResult,
+        Cx, HostPurpose, NoFact, Platform, StepResult,
         net::{Fault, Reached, Reply, Request},
     },
     manifest::{Blob, Content},
@@ -294,7 +294,7 @@ impl Blobs<'_> {
             Source::Elsewhere(host, target) => (host, target),
         };
         let request = Request { from, ..Request::new(hyper::Method::GET, target.expose()) };
-        let ask = async || site.follow(cx, &host, &request, Role::Data).await;
+        let ask = async || site.follow(cx, &host, &request, HostPurpose::Data).await;
         let reply = site.patiently(cx, ask).await?;
         self.accept(host.to_string(), reply, blob, Some(target.expose())).await
     }

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::{AROUND_WAIT, ByProxy, Problem, Unreached, unreached};
 use crate::kit::{
-    Cx, Host, Role, Route, is_private,
+    Cx, Host, HostPurpose, Route, is_private,
     net::{Fault, Stage, proxy, reach, tls},
 };
 
@@ -33,8 +33,8 @@ pub(super) async fn judge(cx: &Cx, host: &Host, tried: Vec<(SocketAddr, Fault)>)
     // Only Azure's registries are known to have private endpoints; elsewhere it is just an address.
     let azures = host.acr().is_some();
     if private && azures {
-        return match host.role {
-            Role::Data => Problem::DataEndpointBlocked(unreached),
+        return match host.purpose {
+            HostPurpose::Data => Problem::DataEndpointBlocked(unreached),
             _ => Problem::PrivateAddressUnreachable(unreached),
         };
     }
@@ -45,9 +45,9 @@ pub(super) async fn judge(cx: &Cx, host: &Host, tried: Vec<(SocketAddr, Fault)>)
     {
         return Problem::ProxyRequired { unreached, by_proxy };
     }
-    match host.role {
-        Role::Data if azures => Problem::DataEndpointBlocked(unreached),
-        Role::Data => Problem::BlobEndpointBlocked(unreached),
+    match host.purpose {
+        HostPurpose::Data if azures => Problem::DataEndpointBlocked(unreached),
+        HostPurpose::Data => Problem::BlobEndpointBlocked(unreached),
         // What else a node needs is asked only where it may say something of the way out: not of a host in
         // this network, nor where somebody answered, for then there is a way.
         _ if private || refused => Problem::TcpEgressBlocked(unreached),

@@ -15,7 +15,8 @@ use serde::Serialize;
 use crate::{
     image::ImageTarget,
     kit::{
-        AZURE_JSON, CREDENTIAL_PROVIDERS, Cx, Kind, Pattern, Secret, StepResult, Unread, Who,
+        AZURE_JSON, AcrHostKind, CREDENTIAL_PROVIDERS, Cx, Pattern, Secret, StepResult, Unread,
+        Who,
         azure::{Cloud, Endpoints, imds::Which},
         yaml, yaml_loosely,
     },
@@ -291,7 +292,7 @@ async fn signs_in(
         }
         // Names and passwords are given out for `*.azurecr.io` and the like: for no name with more parts.
         Signer::Application { .. } | Signer::Placeholder { .. }
-            if name.is_some_and(|name| name.kind == Kind::RegionalEndpoint) =>
+            if name.is_some_and(|name| name.kind == AcrHostKind::RegionalEndpoint) =>
         {
             tell_regional(cx, image_target, "service-principal");
             return Err(SignsIn::Nobody);
@@ -355,7 +356,8 @@ pub(crate) async fn is_own_network(cx: &Cx) -> bool {
 }
 
 fn tell_missed(cx: &Cx, image_target: &ImageTarget, by: &'static str, patterns: Vec<String>) {
-    if image_target.asked.host.azure().map(|name| name.kind) == Some(Kind::RegionalEndpoint) {
+    if image_target.asked.host.azure().map(|name| name.kind) == Some(AcrHostKind::RegionalEndpoint)
+    {
         return tell_regional(cx, image_target, by);
     }
     let (registry, file) = (image_target.asked.registry.clone(), CREDENTIAL_PROVIDERS.to_owned());

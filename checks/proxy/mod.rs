@@ -10,7 +10,7 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use crate::kit::{
-    Cx, Host, NoFact, Proxy, Role, Route, StepResult,
+    Cx, Host, HostPurpose, NoFact, Proxy, Route, StepResult,
     azure::imds,
     is_private,
     net::{
@@ -147,7 +147,7 @@ impl At {
 
 /// Opens a tunnel to the host, where a proxy is set for it.
 pub async fn tunnel(cx: &Cx, host: &Host) -> StepResult<Reached> {
-    if host.role == Role::Registry {
+    if host.purpose == HostPurpose::Registry {
         look_at_the_variables(cx, host);
     }
     let proxy = match cx.world.proxies.route(host) {

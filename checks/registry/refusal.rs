@@ -114,10 +114,11 @@ fn after(text: &str, begin: &str, end: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kit::Role;
+    use crate::kit::HostPurpose;
 
     fn refusal(host: &str, status: u16, message: &str) -> Refusal {
-        let host = Host { name: host.into(), port: 443, plain: false, role: Role::Registry };
+        let host =
+            Host { name: host.into(), port: 443, plain: false, purpose: HostPurpose::Registry };
         let body = ErrorBody { code: "X".into(), message: message.into() };
         Refusal { host, status, retry_after: None, correlation: None, body, connections: 1 }
     }

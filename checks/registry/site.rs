@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{Elsewhere, Problem, Refusal};
 use crate::{
     kit::{
-        Cx, Host, NoFact, Role, StepResult, is_private,
+        Cx, Host, HostPurpose, NoFact, StepResult, is_private,
         net::{
             BODY_WAIT, FOLLOW_WAIT, Fault, HTTP_WAIT, Line, Reached, Reply, Request, SETTLE_WAIT,
             Stage, http::Transport, open::Lines, redirect,
@@ -54,7 +54,7 @@ impl Site {
     /// Asks the registry. Redirects are followed; throttling, outages and the network's refusals are
     /// graded here, all else is for the caller to read.
     pub(crate) async fn ask(&self, cx: &Cx, request: &Request) -> StepResult<Reply> {
-        let ask = async || self.follow(cx, &self.host, request, Role::Other).await;
+        let ask = async || self.follow(cx, &self.host, request, HostPurpose::Other).await;
         let reply = self.patiently(cx, ask).await?;
         // The answer to HEAD has no words: whoever asked so asks again with GET.
         let refusal = passes(reply.status) || reply.status == 403;
@@ -150,10 +150,10 @@ impl Site {
         cx: &Cx,
         host: &Host,
         request: &Request,
-        role: Role,
+        purpose: HostPurpose,
     ) -> StepResult<Reply> {
         let asked = format!("{} {}", request.method, path(&request.target));
-        let following = timeout(FOLLOW_WAIT, self.hop(cx, host, request, role, &asked)).await;
+        let following = timeout(FOLLOW_WAIT, self.hop(cx, host, request, purpose, &asked)).await;
         following.map_err(|_| silent(host, &asked, FOLLOW_WAIT))?
     }
 
@@ -175,13 +175,13 @@ impl Site {
         cx: &Cx,
         first: &Host,
         request: &Request,
-        role: Role,
+        purpose: HostPurpose,
         asked: &str,
     ) -> StepResult<Reply> {
         let (mut host, mut request) = (first.clone(), request.clone());
         for _ in 0..=HOPS {
             let reply = self.send(cx, &host, &request).await?;
-            let Some((next, target)) = redirect(&host, &request, &reply, role) else {
+            let Some((next, target)) = redirect(&host, &request, &reply, purpose) else {
                 return Ok(reply);
             };
             if next != host {
@@ -283,8 +283,8 @@ fn no_answer(host: &Host, asked: &str, fault: Fault) -> NoFact {
     if let Fault::Alert(alert) = fault {
         return Problem::EndedByAlert { host: name, alert }.into();
     }
-    match host.role {
-        Role::Data => Problem::DataHostNoAnswer { host: name, fault }.into(),
+    match host.purpose {
+        HostPurpose::Data => Problem::DataHostNoAnswer { host: name, fault }.into(),
         _ => Problem::NoAnswer { host: name, request, fault }.into(),
     }
 }
@@ -316,8 +316,8 @@ fn remark(cx: &Cx, host: &Host, failed: Vec<String>, reply: &Reply) {
 /// Our patience ends before a runtime's: that is no proof that it will wait in vain.
 fn silent(host: &Host, asked: &str, waited: Duration) -> NoFact {
     let (name, request, seconds) = (host.to_string(), asked.to_owned(), waited.as_secs());
-    NoFact::could_not_tell(match host.role {
-        Role::Data => Problem::DataHostSilent { host: name, seconds },
+    NoFact::could_not_tell(match host.purpose {
+        HostPurpose::Data => Problem::DataHostSilent { host: name, seconds },
         _ => Problem::Silent { host: name, request, seconds },
     })
 }

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
 use crate::kit::{
-    Cx, NoFact, Proxy, Role, Skew, StepResult,
+    Cx, HostPurpose, NoFact, Proxy, Skew, StepResult,
     net::{
         DATE_WAIT, Fault, Reached, Stream,
         open::date_unverified,
@@ -195,9 +195,9 @@ pub async fn secure(cx: &Cx, reached: &Reached) -> StepResult<Secured> {
 
 fn broken(reached: &Reached, fault: Fault) -> Problem {
     let at = At::of(reached);
-    match (fault, reached.host.role) {
+    match (fault, reached.host.purpose) {
         (Fault::NotTls, _) => Problem::NotTls { at },
-        (fault, Role::Data) => Problem::BlobEndpointReset { at, fault },
+        (fault, HostPurpose::Data) => Problem::BlobEndpointReset { at, fault },
         (fault, _) => Problem::Reset { at, fault },
     }
 }

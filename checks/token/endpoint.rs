@@ -12,7 +12,7 @@ use super::{LONGEST, Problem, Session, realm::Realm};
 use crate::{
     identity::Credential,
     kit::{
-        Cx, Host, NoFact, Role, Secret, StepResult,
+        Cx, Host, HostPurpose, NoFact, Secret, StepResult,
         net::{Challenge, Fault, Reply, Request},
     },
     registry::{Refusal, Site},
@@ -129,7 +129,7 @@ impl Server {
             form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.ask).finish();
         let target = format!("{}?{query}", self.path);
         let request = Request { authorization, ..Request::new(Method::GET, target) };
-        let reply = session.site().follow(cx, &self.host, &request, Role::Other).await?;
+        let reply = session.site().follow(cx, &self.host, &request, HostPurpose::Other).await?;
         Self::let_in(cx, session, &request, reply).await
     }
 

@@ -4,7 +4,7 @@ use url::Url;
 
 use super::Problem;
 use crate::{
-    kit::{Host, NoFact, Role, StepResult, net::Challenge},
+    kit::{Host, HostPurpose, NoFact, StepResult, net::Challenge},
     registry::Site,
 };
 
@@ -20,7 +20,7 @@ impl Realm {
     pub(super) fn read(site: &Site, wanted: &Challenge) -> StepResult<Self> {
         let realm = wanted.param("realm").unwrap_or_default();
         let url = Url::parse(realm).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-        let found = url.and_then(|url| Some((Host::of(&url, Role::Other)?, url)));
+        let found = url.and_then(|url| Some((Host::of(&url, HostPurpose::Other)?, url)));
         let (mut host, url) = found.ok_or_else(|| Self::not_safe(site, wanted))?;
         if (&host.name, host.port) == (&site.host.name, site.host.port) {
             host = site.host.clone();

@@ -11,7 +11,7 @@ use super::{Presented, Problem, TOKEN_USER, Ungranted, endpoint, expired};
 use crate::{
     identity::{Credential, Identity},
     kit::{
-        Cx, Host, Image, NoFact, Role, Secret, StepResult, claims,
+        Cx, Host, HostPurpose, Image, NoFact, Secret, StepResult, claims,
         net::{Challenge, Reply, Request, challenges, redirect},
     },
     registry::{self, Refusal, Site, Wants},
@@ -181,11 +181,11 @@ impl Session {
         if reply.status == 403 {
             reply = self.site.unless_settling(cx, &request, reply).await?;
         }
-        let reply = match redirect(host, &request, &reply, Role::Data) {
+        let reply = match redirect(host, &request, &reply, HostPurpose::Data) {
             Some((next, target)) if next == *host => {
                 // Sent on within the registry, where the sign-in still counts.
                 let request = Request { target, ..request };
-                self.site.follow(cx, host, &request, Role::Data).await?
+                self.site.follow(cx, host, &request, HostPurpose::Data).await?
             }
             Some((next, target)) => return Ok(Ok(Source::Elsewhere(next, Secret::new(target)))),
             None => reply,

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::kit::{Fields, Host, Role};
+use crate::kit::{Fields, Host, HostPurpose};
 
 /// A cloud that is known by name.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -160,7 +160,7 @@ impl Endpoints {
 
 /// The host in the URL of one that issues tokens; nothing where what is sent there would not be encrypted.
 pub fn authority_of(url: &str) -> Option<Host> {
-    let host = Host::of(&url::Url::parse(url).ok()?, Role::Other)?;
+    let host = Host::of(&url::Url::parse(url).ok()?, HostPurpose::Other)?;
     (!host.plain).then_some(host)
 }
 

@@ -11,7 +11,7 @@ use url::form_urlencoded;
 
 use super::json::{Answer, ask};
 use crate::kit::{
-    Cx, Host, Proxy, Role, Route, Secret,
+    Cx, Host, HostPurpose, Proxy, Route, Secret,
     net::{Fault, Line, Request, Unopened, open},
 };
 
@@ -136,7 +136,7 @@ impl Refused {
 
 /// Where it is, on every machine of Azure.
 pub fn host() -> Host {
-    Host { name: "169.254.169.254".to_owned(), port: 80, plain: true, role: Role::Other }
+    Host { name: "169.254.169.254".to_owned(), port: 80, plain: true, purpose: HostPurpose::Other }
 }
 
 /// The proxy that this environment sends the question to: it should be none.

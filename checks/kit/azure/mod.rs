@@ -9,7 +9,7 @@ mod principal;
 
 pub use cloud::{Cloud, Endpoints, authority_of, suffixes};
 pub(super) use names::misspelled;
-pub use names::{AzureName, Kind};
+pub use names::{AcrHostKind, AcrHostName};
 pub use principal::Principal;
 
 /// What tokens must be for that a registry of Azure takes, in every cloud: the kubelet's credential provider asks

@@ -4,7 +4,7 @@ use super::cloud::{storage, suffixes};
 
 /// What kind of host a name belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum AcrHostKind {
     /// `NAME.azurecr.io`: answers for the whole registry.
     LoginServer,
     /// `NAME-HASH.azurecr.io`: the same for a registry with a domain name label.
@@ -21,9 +21,9 @@ pub enum Kind {
 
 /// A name of an Azure registry, taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AzureName<'a> {
+pub struct AcrHostName<'a> {
     /// What it is.
-    pub kind: Kind,
+    pub kind: AcrHostKind,
     /// The first label: the registry's name, and a hash where it has a domain name label.
     pub label: &'a str,
     /// The region, of an endpoint that belongs to one.
@@ -34,18 +34,20 @@ pub struct AzureName<'a> {
     pub private_link: bool,
 }
 
-impl Kind {
+impl AcrHostKind {
     /// The kind of host that has this name.
     pub fn of(name: &str) -> Self {
-        match AzureName::read(name) {
+        match AcrHostName::read(name) {
             Some(name) => name.kind,
-            None if storage().any(|storage| before(name, storage).is_some()) => Kind::BlobStorage,
-            None => Kind::Other,
+            None if storage().any(|storage| before(name, storage).is_some()) => {
+                AcrHostKind::BlobStorage
+            }
+            None => AcrHostKind::Other,
         }
     }
 }
 
-impl<'a> AzureName<'a> {
+impl<'a> AcrHostName<'a> {
     /// Takes a name apart; `None` when no registry of Azure has such a host.
     pub fn read(name: &'a str) -> Option<Self> {
         let (suffix, front) =
@@ -53,10 +55,10 @@ impl<'a> AzureName<'a> {
         let private = before(front, "privatelink");
         let labels: Vec<&str> = private.unwrap_or(front).split('.').collect();
         let (kind, label, region) = match labels[..] {
-            [label] if label.contains('-') => (Kind::LabelledLoginServer, label, None),
-            [label] if label != "privatelink" => (Kind::LoginServer, label, None),
-            [label, region, "geo"] => (Kind::RegionalEndpoint, label, Some(region)),
-            [label, region, "data"] => (Kind::DataEndpoint, label, Some(region)),
+            [label] if label.contains('-') => (AcrHostKind::LabelledLoginServer, label, None),
+            [label] if label != "privatelink" => (AcrHostKind::LoginServer, label, None),
+            [label, region, "geo"] => (AcrHostKind::RegionalEndpoint, label, Some(region)),
+            [label, region, "data"] => (AcrHostKind::DataEndpoint, label, Some(region)),
             _ => return None,
         };
         Some(Self { kind, label, region, suffix, private_link: private.is_some() })
@@ -75,7 +77,7 @@ impl<'a> AzureName<'a> {
     /// What a private endpoint's network interface calls the address of this host.
     pub fn member(&self) -> String {
         match (self.kind, self.region) {
-            (Kind::DataEndpoint, Some(region)) => format!("registry_data_{region}"),
+            (AcrHostKind::DataEndpoint, Some(region)) => format!("registry_data_{region}"),
             (_, Some(region)) => format!("registry_{region}"),
             (_, None) => "registry".to_owned(),
         }
@@ -105,7 +107,7 @@ mod tests {
 
     #[test]
     fn each_kind_of_name_in_each_cloud() {
-        use Kind::*;
+        use AcrHostKind::*;
         for suffix in suffixes() {
             for (front, kind, registry, region, member) in [
                 ("contoso", LoginServer, "contoso", None, "registry"),
@@ -134,7 +136,7 @@ mod tests {
             ] {
                 for (link, private_link) in [("", false), (".privatelink", true)] {
                     let name = format!("{front}{link}.{suffix}");
-                    let read = AzureName::read(&name).unwrap();
+                    let read = AcrHostName::read(&name).unwrap();
                     assert_eq!(
                         (read.kind, read.region, read.suffix),
                         (kind, region, suffix),
@@ -146,7 +148,7 @@ mod tests {
                         "{name}"
                     );
                     assert_eq!(read.member(), member, "{name}");
-                    assert_eq!(Kind::of(&name), kind);
+                    assert_eq!(AcrHostKind::of(&name), kind);
                 }
             }
         }
@@ -161,8 +163,8 @@ mod tests {
             "x.blob.core.usgovcloudapi.net",
         ] {
             assert_eq!(
-                (Kind::of(name), AzureName::read(name)),
-                (Kind::BlobStorage, None),
+                (AcrHostKind::of(name), AcrHostName::read(name)),
+                (AcrHostKind::BlobStorage, None),
                 "{name}"
             );
         }
@@ -177,7 +179,11 @@ mod tests {
             "10.1.0.5",
             "",
         ] {
-            assert_eq!((Kind::of(name), AzureName::read(name)), (Kind::Other, None), "{name}");
+            assert_eq!(
+                (AcrHostKind::of(name), AcrHostName::read(name)),
+                (AcrHostKind::Other, None),
+                "{name}"
+            );
         }
     }
 }

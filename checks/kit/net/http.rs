@@ -23,7 +23,7 @@ use tokio::{
 use tokio_rustls::client::TlsStream;
 
 use super::{Fault, HTTP_WAIT, Reply, Stream, Way, sips::Sips, tcp::Io, tls};
-use crate::kit::{Cx, Host, Role, Secret, cx::Exchange};
+use crate::kit::{Cx, Host, HostPurpose, Secret, cx::Exchange};
 
 /// The longest set of headers that is read.
 pub(super) const LONGEST_HEAD: u32 = 256 * 1024;
@@ -167,9 +167,9 @@ impl Line {
         };
         let reply = timeout(HTTP_WAIT, Box::pin(asking)).await.unwrap_or(Err(Fault::NoAnswer));
         let status = reply.as_ref().map(|reply| reply.status.to_string());
-        let path = match self.host.role {
+        let path = match self.host.purpose {
             // What serves blobs may have its signature in the path.
-            Role::Data => "/…",
+            HostPurpose::Data => "/…",
             _ => request.target.split('?').next().unwrap_or_default(),
         };
         cx.exchanged(Exchange {

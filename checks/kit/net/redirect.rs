@@ -1,14 +1,14 @@
 //! Where an answer sends us.
 
 use super::{Reply, Request};
-use crate::kit::{Host, Role};
+use crate::kit::{Host, HostPurpose};
 
 /// The host that an answer sends us to, and what to ask there.
 pub fn redirect(
     from: &Host,
     request: &Request,
     reply: &Reply,
-    role: Role,
+    purpose: HostPurpose,
 ) -> Option<(Host, String)> {
     if !matches!(reply.status, 301 | 302 | 303 | 307 | 308) {
         return None;
@@ -17,7 +17,7 @@ pub fn redirect(
     let base = url::Url::parse(&format!("{scheme}://{from}{}", request.target)).ok()?;
     let location = reply.headers.get("location")?;
     let url = base.join(&String::from_utf8_lossy(location.as_bytes())).ok()?;
-    let mut host = Host::of(&url, role)?;
+    let mut host = Host::of(&url, purpose)?;
     if (&host.name, host.port) == (&from.name, from.port) {
         host = from.clone();
     }
