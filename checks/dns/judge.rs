@@ -31,7 +31,7 @@ pub(super) fn judge(cx: &Cx, host: &Host, heard: &[Heard]) -> Problem {
         trail: trail(&host.name, &reply.chain),
         zone,
         record,
-        member: azure.map(|name| name.member()),
+        member: azure.map(|name| name.required_member_name()),
         region: azure.and_then(|name| name.region).map(str::to_owned),
     };
     match (host.purpose, host.kind()) {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     kit::{
         Secret,
-        azure::{Endpoints, Principal, imds::Which},
+        azure::{Endpoints, Principal, imds::ManagedIdentityId},
     },
     node::{Application, Named},
 };
@@ -42,7 +42,7 @@ pub struct Login {
     /// The directory that goes with it, and the file that names that: without one it is the token's own.
     pub(crate) named: Option<Named>,
     /// As whom the machine can be asked for a token for Azure's management.
-    pub(crate) machine: Option<(Which, Rc<Endpoints>)>,
+    pub(crate) machine: Option<(ManagedIdentityId, Rc<Endpoints>)>,
 }
 
 impl Login {

@@ -9,14 +9,18 @@ use crate::{
         Cx, NoFact, StepResult,
         azure::{
             Endpoints, Principal, REGISTRY_AUDIENCE,
-            imds::{self, Issued, Refused, Which},
+            imds::{self, Issued, ManagedIdentityId, Refused},
         },
     },
     node::{Place, Surroundings, is_own_network},
 };
 
 /// Signs in as that identity; as nobody, where there is no token.
-pub(super) async fn sign_in(cx: &Cx, which: Which, around: &Surroundings) -> StepResult<Identity> {
+pub(super) async fn sign_in(
+    cx: &Cx,
+    which: ManagedIdentityId,
+    around: &Surroundings,
+) -> StepResult<Identity> {
     let Some(Issued { token, busy }) = token(cx, &which, around).await? else {
         return Ok(Identity::nobody().called("kubelet-without-token"));
     };
@@ -30,12 +34,16 @@ pub(super) async fn sign_in(cx: &Cx, which: Which, around: &Surroundings) -> Ste
 
 /// The only identity that is attached to this machine, if it is known that there is one.
 pub(super) async fn only_attached(cx: &Cx) -> Option<Login> {
-    let issued = imds::token_straight(cx, &Which::Unnamed, REGISTRY_AUDIENCE).await;
+    let issued = imds::token_straight(cx, &ManagedIdentityId::Unnamed, REGISTRY_AUDIENCE).await;
     issued.ok().map(|issued| Login::of(issued.token))
 }
 
 /// A token for registries. `None` where there is certainly none: then it was said why.
-async fn token(cx: &Cx, which: &Which, around: &Surroundings) -> StepResult<Option<Issued>> {
+async fn token(
+    cx: &Cx,
+    which: &ManagedIdentityId,
+    around: &Surroundings,
+) -> StepResult<Option<Issued>> {
     let refused = match imds::proxy(cx) {
         None => match imds::token(cx, which, REGISTRY_AUDIENCE).await {
             Ok(issued) => return Ok(Some(issued)),
@@ -93,11 +101,11 @@ async fn token(cx: &Cx, which: &Which, around: &Surroundings) -> StepResult<Opti
 }
 
 /// The identity is not attached. Is another one, that is called like a kubelet's?
-async fn not_found(cx: &Cx, which: &Which, place: Place) -> Problem {
+async fn not_found(cx: &Cx, which: &ManagedIdentityId, place: Place) -> Problem {
     let id = which.id().to_owned();
     let attached = match which {
-        Which::Unnamed => None,
-        Which::Client(_) | Which::Resource(_) => {
+        ManagedIdentityId::Unnamed => None,
+        ManagedIdentityId::Client(_) | ManagedIdentityId::Resource(_) => {
             only_attached(cx).await.map(|login| login.principal)
         }
     };
@@ -115,7 +123,7 @@ async fn not_found(cx: &Cx, which: &Which, place: Place) -> Problem {
 /// Registries' own audience is not known there. Is the older one?
 async fn audience_unavailable(
     cx: &Cx,
-    which: &Which,
+    which: &ManagedIdentityId,
     endpoints: &Endpoints,
     said: String,
 ) -> Problem {

@@ -5,7 +5,8 @@ use std::{fmt, path::PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Cloud, Host, Platform, Secret, azure::imds::Which, host::split_port, reference, sanitize_text,
+    Cloud, Host, Platform, Secret, azure::imds::ManagedIdentityId, host::split_port, reference,
+    sanitize_text,
 };
 
 /// What we were asked, and how to sign in.
@@ -84,7 +85,7 @@ pub enum Who {
     /// This node's kubelet.
     Node,
     /// A managed identity of this machine.
-    ManagedIdentity(Which),
+    ManagedIdentity(ManagedIdentityId),
     /// The workload identity of this pod.
     Workload,
     /// Whoever is signed in to the Azure CLI.
@@ -107,13 +108,13 @@ impl Who {
     pub fn read(text: &str) -> Option<Self> {
         Some(match text.split_once('=') {
             Some(("managed-identity", id)) if !id.is_empty() => {
-                Who::ManagedIdentity(Which::named(id))
+                Who::ManagedIdentity(ManagedIdentityId::named(id))
             }
             Some(_) => return None,
             None => match text {
                 "auto" => Who::Auto,
                 "node" => Who::Node,
-                "managed-identity" => Who::ManagedIdentity(Which::Unnamed),
+                "managed-identity" => Who::ManagedIdentity(ManagedIdentityId::Unnamed),
                 "workload" => Who::Workload,
                 "az" => Who::Az,
                 "docker" => Who::Docker,
@@ -128,7 +129,7 @@ impl Who {
         Some(match self {
             Who::Auto => return None,
             Who::Node => "node".to_owned(),
-            Who::ManagedIdentity(Which::Unnamed) => "managed-identity".to_owned(),
+            Who::ManagedIdentity(ManagedIdentityId::Unnamed) => "managed-identity".to_owned(),
             Who::ManagedIdentity(which) => format!("managed-identity={}", which.id()),
             Who::Workload => "workload".to_owned(),
             Who::Az => "az".to_owned(),

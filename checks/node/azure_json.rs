@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::kit::{Fields, Malformed, Secret, azure::imds::Which};
+use crate::kit::{Fields, Malformed, Secret, azure::imds::ManagedIdentityId};
 
 /// What stands for a managed identity where an application's name is due.
 const MSI: &str = "msi";
@@ -47,7 +47,7 @@ pub struct AzureJson {
 #[derive(Debug)]
 pub enum Named {
     /// A managed identity.
-    Managed(Which),
+    Managed(ManagedIdentityId),
     /// An application, with its password.
     Application {
         /// Its client id.
@@ -83,7 +83,9 @@ impl AzureJson {
             }
         }
         let names = match fields.flag("useManagedIdentityExtension")? {
-            Some(true) => Named::Managed(Which::named(&text("userAssignedIdentityID")?)),
+            Some(true) => {
+                Named::Managed(ManagedIdentityId::named(&text("userAssignedIdentityID")?))
+            }
             _ if client_id == MSI => {
                 Named::Placeholder { user: client_id, password: Secret::new(secret) }
             }

@@ -17,7 +17,7 @@ use crate::{
     kit::{
         AZURE_JSON, AcrHostKind, CREDENTIAL_PROVIDERS, Cx, Pattern, Secret, StepResult, Unread,
         Who,
-        azure::{Cloud, Endpoints, imds::Which},
+        azure::{Cloud, Endpoints, imds::ManagedIdentityId},
         yaml, yaml_loosely,
     },
 };
@@ -53,7 +53,7 @@ pub struct Node {
 #[derive(Clone)]
 pub(crate) enum SignsIn {
     /// A managed identity.
-    Managed(Which, Surroundings),
+    Managed(ManagedIdentityId, Surroundings),
     /// An application, by name and password.
     Application(Application),
     /// What stands for a managed identity, as name and password.
@@ -118,7 +118,7 @@ impl Surroundings {
 impl Node {
     fn new(signs_in: SignsIn) -> Self {
         let how = match signs_in {
-            SignsIn::Managed(Which::Unnamed, _) => "managed-identity-unnamed",
+            SignsIn::Managed(ManagedIdentityId::Unnamed, _) => "managed-identity-unnamed",
             SignsIn::Managed(..) => "managed-identity",
             SignsIn::Application(_) => "service-principal",
             SignsIn::Placeholder { .. } => "msi-literally",

@@ -24,7 +24,7 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(400), Duration::from_millis
 
 /// Which of a machine's identities.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Which {
+pub enum ManagedIdentityId {
     /// The only one, or the machine's own.
     Unnamed,
     /// The one with this client id.
@@ -33,30 +33,32 @@ pub enum Which {
     Resource(String),
 }
 
-impl Which {
+impl ManagedIdentityId {
     /// The identity that is called so, as node files and `--as` do.
     pub fn named(id: &str) -> Self {
         match id {
-            "" => Which::Unnamed,
-            id if id.to_uppercase().contains("/SUBSCRIPTIONS/") => Which::Resource(id.to_owned()),
-            id => Which::Client(id.to_owned()),
+            "" => ManagedIdentityId::Unnamed,
+            id if id.to_uppercase().contains("/SUBSCRIPTIONS/") => {
+                ManagedIdentityId::Resource(id.to_owned())
+            }
+            id => ManagedIdentityId::Client(id.to_owned()),
         }
     }
 
     /// What it is called; nothing where it is not named.
     pub fn id(&self) -> &str {
         match self {
-            Which::Unnamed => "",
-            Which::Client(id) | Which::Resource(id) => id,
+            ManagedIdentityId::Unnamed => "",
+            ManagedIdentityId::Client(id) | ManagedIdentityId::Resource(id) => id,
         }
     }
 
     /// As IMDS is asked for it.
     fn parameter(&self) -> Option<(&'static str, &str)> {
         match self {
-            Which::Unnamed => None,
-            Which::Client(id) => Some(("client_id", id)),
-            Which::Resource(id) => Some(("msi_res_id", id)),
+            ManagedIdentityId::Unnamed => None,
+            ManagedIdentityId::Client(id) => Some(("client_id", id)),
+            ManagedIdentityId::Resource(id) => Some(("msi_res_id", id)),
         }
     }
 }
@@ -148,12 +150,16 @@ pub fn proxy(cx: &Cx) -> Option<std::rc::Rc<Proxy>> {
 }
 
 /// Gets a token, by way of the proxy if the environment says so, as the kubelet's provider does.
-pub async fn token(cx: &Cx, which: &Which, audience: &str) -> Result<Issued, Refused> {
+pub async fn token(cx: &Cx, which: &ManagedIdentityId, audience: &str) -> Result<Issued, Refused> {
     bounded(token_over(cx, which, audience, open::once(cx, &host()))).await
 }
 
 /// Gets a token, past any proxy.
-pub async fn token_straight(cx: &Cx, which: &Which, audience: &str) -> Result<Issued, Refused> {
+pub async fn token_straight(
+    cx: &Cx,
+    which: &ManagedIdentityId,
+    audience: &str,
+) -> Result<Issued, Refused> {
     bounded(token_over(cx, which, audience, open::straight(cx, &host()))).await
 }
 
@@ -165,7 +171,7 @@ async fn bounded(
 
 async fn token_over(
     cx: &Cx,
-    which: &Which,
+    which: &ManagedIdentityId,
     audience: &str,
     line: impl Future<Output = Result<Line, Unopened>>,
 ) -> Result<Issued, Refused> {
@@ -234,8 +240,8 @@ mod tests {
     #[test]
     fn what_an_identity_is_named_by() {
         let resource = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/i";
-        assert_eq!(Which::named("").parameter(), None);
-        assert_eq!(Which::named("an-id").parameter(), Some(("client_id", "an-id")));
-        assert_eq!(Which::named(resource).parameter(), Some(("msi_res_id", resource)));
+        assert_eq!(ManagedIdentityId::named("").parameter(), None);
+        assert_eq!(ManagedIdentityId::named("an-id").parameter(), Some(("client_id", "an-id")));
+        assert_eq!(ManagedIdentityId::named(resource).parameter(), Some(("msi_res_id", resource)));
     }
 }

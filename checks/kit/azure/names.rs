@@ -75,7 +75,7 @@ impl<'a> AcrHostName<'a> {
     }
 
     /// What a private endpoint's network interface calls the address of this host.
-    pub fn member(&self) -> String {
+    pub fn required_member_name(&self) -> String {
         match (self.kind, self.region) {
             (AcrHostKind::DataEndpoint, Some(region)) => format!("registry_data_{region}"),
             (_, Some(region)) => format!("registry_{region}"),
@@ -147,7 +147,7 @@ mod tests {
                         (registry, private_link),
                         "{name}"
                     );
-                    assert_eq!(read.member(), member, "{name}");
+                    assert_eq!(read.required_member_name(), member, "{name}");
                     assert_eq!(AcrHostKind::of(&name), kind);
                 }
             }
