@@ -206,7 +206,7 @@ pub async fn fetch(cx: &Cx, session: &Session) -> StepResult<Manifest> {
     let asked = format!("HEAD {}", head.target);
     let (head, got) = (session.ask(cx, head), get(cx, session, image, &image.reference, None));
     let (head, got) =
-        if session.site().multiplexes() { join(head, got).await } else { (head.await, got.await) };
+        if session.site().is_http2() { join(head, got).await } else { (head.await, got.await) };
     // A refusal to GET has words; containerd goes by HEAD all the same.
     match got? {
         Ok(manifest) => heads::compare(cx, session, &asked, head?, manifest).await,

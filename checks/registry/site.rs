@@ -9,8 +9,8 @@ use crate::{
     kit::{
         Cx, Host, HostPurpose, NoFact, StepResult, is_private,
         net::{
-            BODY_WAIT, FOLLOW_WAIT, Fault, HTTP_WAIT, Line, Reached, Reply, Request, SETTLE_WAIT,
-            Stage, http::Transport, open::Lines, redirect,
+            BODY_WAIT, Connection, FOLLOW_WAIT, Fault, HTTP_WAIT, Reached, Reply, Request,
+            SETTLE_WAIT, Stage, http::Transport, open::ConnectionPool, redirect,
         },
     },
     tls::Secured,
@@ -29,7 +29,7 @@ const SAMPLE_PAUSE: Duration = Duration::from_secs(2);
 pub struct Site {
     /// The registry.
     pub host: Host,
-    lines: Lines,
+    connections: ConnectionPool,
     /// Its public address, where the name led to that by way of a private endpoint's name.
     past_private_endpoint: Option<IpAddr>,
     /// Whether its network rules have both refused us and let us in.
@@ -43,12 +43,12 @@ impl Site {
         reached: &Reached,
         secured: Option<&Secured>,
     ) -> StepResult<Self> {
-        let lines = Lines::default();
-        let line = join(cx, reached, secured).await?;
-        let host = lines.keep(line).host.clone();
+        let connections = ConnectionPool::default();
+        let connection = join(cx, reached, secured).await?;
+        let host = connections.keep(connection).host.clone();
         let address = reached.way.address().map(|address| address.ip());
         let public = address.filter(|address| reached.private_link && !is_private(*address));
-        Ok(Self { host, lines, past_private_endpoint: public, settling: Cell::new(false) })
+        Ok(Self { host, connections, past_private_endpoint: public, settling: Cell::new(false) })
     }
 
     /// Asks the registry. Redirects are followed; throttling, outages and the network's refusals are
@@ -65,8 +65,8 @@ impl Site {
     }
 
     /// Whether it may be asked several things at once.
-    pub(crate) fn multiplexes(&self) -> bool {
-        self.lines.multiplex(&self.host)
+    pub(crate) fn is_http2(&self) -> bool {
+        self.connections.is_http2(&self.host)
     }
 
     /// Asks, and again where the answer is one that may pass by itself. That is no reason to say "cannot":
@@ -126,16 +126,16 @@ impl Site {
 
     /// The first answer on a fresh connection that is not such a refusal; counts those that are.
     async fn admitted(&self, cx: &Cx, request: &Request, refused: &Cell<usize>) -> Option<Reply> {
-        let line = self.lines.to(cx, &self.host).await.ok()?;
+        let connection = self.connections.to(cx, &self.host).await.ok()?;
         for _ in 1..SAMPLES {
             sleep(SAMPLE_PAUSE).await;
-            let fresh = line.afresh(cx).await.ok()?;
+            let fresh = connection.reconnect(cx).await.ok()?;
             let reply = fresh.ask(cx, request).await.ok()?;
             match reply.status {
                 403 => refused.set(refused.get() + 1),
                 status if passes(status) => {}
                 _ => {
-                    self.lines.keep(fresh);
+                    self.connections.keep(fresh);
                     return Some(reply);
                 }
             }
@@ -202,7 +202,7 @@ impl Site {
     }
 
     async fn send_on(&self, cx: &Cx, host: &Host, request: &Request) -> StepResult<Reply> {
-        let line = self.lines.to(cx, host).await.map_err(|unopened| -> NoFact {
+        let connection = self.connections.to(cx, host).await.map_err(|unopened| -> NoFact {
             let elsewhere = Elsewhere { host: host.to_string(), fault: unopened.fault };
             if !unopened.certain {
                 return NoFact::could_not_tell(Problem::OtherHostUndecided(elsewhere));
@@ -216,7 +216,7 @@ impl Site {
         let asked = format!("{} {}", request.method, path(&request.target));
         let mut failed = vec![];
         loop {
-            match line.ask(cx, request).await {
+            match connection.ask(cx, request).await {
                 Ok(reply) => {
                     remark(cx, host, failed, &reply);
                     return decoded(reply);
@@ -237,7 +237,7 @@ impl Site {
         reached: &Reached,
         secured: Option<&Secured>,
     ) -> StepResult<()> {
-        self.lines.keep(join(cx, reached, secured).await?);
+        self.connections.keep(join(cx, reached, secured).await?);
         Ok(())
     }
 
@@ -262,7 +262,7 @@ impl Site {
 }
 
 /// A line over what the steps of a door have opened.
-async fn join(cx: &Cx, reached: &Reached, secured: Option<&Secured>) -> StepResult<Line> {
+async fn join(cx: &Cx, reached: &Reached, secured: Option<&Secured>) -> StepResult<Connection> {
     let mut host = reached.host.clone();
     let failed = |fault| no_answer(&reached.host, "HTTP", fault);
     let transport = match secured {
@@ -275,7 +275,7 @@ async fn join(cx: &Cx, reached: &Reached, secured: Option<&Secured>) -> StepResu
         None => None,
     };
     let transport = transport.ok_or_else(|| failed(Fault::Closed))?;
-    Line::over(host, reached.way.clone(), transport).await.map_err(failed)
+    Connection::over(host, reached.way.clone(), transport).await.map_err(failed)
 }
 
 fn no_answer(host: &Host, asked: &str, fault: Fault) -> NoFact {

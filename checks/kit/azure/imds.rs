@@ -12,7 +12,7 @@ use url::form_urlencoded;
 use super::json::{Answer, ask};
 use crate::kit::{
     Cx, Host, HostPurpose, Proxy, Route, Secret,
-    net::{Fault, Line, Request, Unopened, open},
+    net::{Connection, Fault, Request, Unopened, open},
 };
 
 /// How long it may take to get a token, all in all: it is on the machine's own link.
@@ -173,11 +173,11 @@ async fn token_over(
     cx: &Cx,
     which: &ManagedIdentityId,
     audience: &str,
-    line: impl Future<Output = Result<Line, Unopened>>,
+    connection: impl Future<Output = Result<Connection, Unopened>>,
 ) -> Result<Issued, Refused> {
-    let line = timeout(CONNECT_WAIT, line).await;
-    let line = line.map_err(|_| Refused::Unreachable(Fault::NoAnswer))?;
-    let line = line.map_err(|unopened| Refused::Unreachable(unopened.fault))?;
+    let connection = timeout(CONNECT_WAIT, connection).await;
+    let connection = connection.map_err(|_| Refused::Unreachable(Fault::NoAnswer))?;
+    let connection = connection.map_err(|unopened| Refused::Unreachable(unopened.fault))?;
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.append_pair("api-version", "2018-02-01").append_pair("resource", audience);
     query.extend_pairs(which.parameter());
@@ -185,7 +185,7 @@ async fn token_over(
     let request = Request::new(Method::GET, target).with("Metadata", "true");
     let mut busy = vec![];
     loop {
-        let answer = ask(cx, &line, &request).await.map_err(|fault| match fault {
+        let answer = ask(cx, &connection, &request).await.map_err(|fault| match fault {
             Fault::NoAnswer => Refused::Silent,
             Fault::NotHttp => Refused::Stranger { status: None, said: fault.word().to_owned() },
             fault => Refused::Unreachable(fault),

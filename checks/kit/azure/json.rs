@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::kit::{
     Cx,
-    net::{Fault, Line, Request},
+    net::{Connection, Fault, Request},
     sanitize_text,
 };
 
@@ -42,8 +42,12 @@ fn without_ids(words: &str) -> &str {
 }
 
 /// Asks, and reads the answer to its end or up to a bound.
-pub(super) async fn ask(cx: &Cx, line: &Line, request: &Request) -> Result<Answer, Fault> {
-    let reply = line.ask(cx, request).await?;
+pub(super) async fn ask(
+    cx: &Cx,
+    connection: &Connection,
+    request: &Request,
+) -> Result<Answer, Fault> {
+    let reply = connection.ask(cx, request).await?;
     let status = reply.status;
     let text = |name| reply.header(name).map(sanitize_text);
     let (server, kind) = (text("server"), text("content-type"));

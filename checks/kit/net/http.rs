@@ -89,7 +89,7 @@ impl Sender {
 }
 
 /// An HTTP connection that opens itself again, by the same way, when the server closes it.
-pub struct Line {
+pub struct Connection {
     /// The host at its end.
     pub host: Host,
     way: Way,
@@ -144,7 +144,7 @@ impl Request {
     }
 }
 
-impl Line {
+impl Connection {
     /// A line over a connection that is already there.
     pub async fn over(host: Host, way: Way, with: Transport) -> Result<Self, Fault> {
         let sender = RefCell::new(Some(start(with).await?));
@@ -259,12 +259,12 @@ impl Line {
     }
 
     /// Whether several questions may be under way on it at once.
-    pub fn multiplexes(&self) -> bool {
+    pub fn is_http2(&self) -> bool {
         matches!(&*self.sender.borrow(), Some(Sender { to: Version::Two(_), .. }))
     }
 
     /// The same line on a connection of its own.
-    pub async fn afresh(&self, cx: &Cx) -> Result<Self, Fault> {
+    pub async fn reconnect(&self, cx: &Cx) -> Result<Self, Fault> {
         let (host, way) = (self.host.clone(), self.way.clone());
         let transport = transport(cx, &host, &way).await?;
         Self::over(host, way, transport).await

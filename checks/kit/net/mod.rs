@@ -18,7 +18,7 @@ mod way;
 
 pub use authenticate::{Challenge, challenges};
 pub use fault::{Fault, Tried};
-pub use http::{Line, Request};
+pub use http::{Connection, Request};
 pub use reach::{Stage, Unopened, reach};
 pub use redirect::redirect;
 pub use refusal::ErrorBody;

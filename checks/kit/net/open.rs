@@ -5,44 +5,45 @@ use std::{cell::RefCell, collections::HashMap, rc::Rc};
 use tokio::time::timeout;
 
 use super::{
-    Fault, Line, OPEN_WAIT, Reached, Stage, Stream, Unopened, Way, http::Transport, proxy, reach,
-    tls,
+    Connection, Fault, OPEN_WAIT, Reached, Stage, Stream, Unopened, Way, http::Transport, proxy,
+    reach, tls,
 };
 use crate::kit::{Cx, Host, Route};
 
 /// The open lines of a run, one a host.
 #[derive(Default)]
-pub struct Lines(RefCell<HashMap<Host, Rc<Line>>>);
+pub struct ConnectionPool(RefCell<HashMap<Host, Rc<Connection>>>);
 
-impl Lines {
+impl ConnectionPool {
     /// Keeps a line that a step has opened.
-    pub fn keep(&self, line: Line) -> Rc<Line> {
-        let line = Rc::new(line);
-        self.0.borrow_mut().insert(line.host.clone(), line.clone());
-        line
+    pub fn keep(&self, connection: Connection) -> Rc<Connection> {
+        let connection = Rc::new(connection);
+        self.0.borrow_mut().insert(connection.host.clone(), connection.clone());
+        connection
     }
 
     /// Whether several questions to that host may be under way at once, on the line that there is.
-    pub fn multiplex(&self, host: &Host) -> bool {
-        self.0.borrow().get(host).is_some_and(|line| line.multiplexes())
+    pub fn is_http2(&self, host: &Host) -> bool {
+        self.0.borrow().get(host).is_some_and(|connection| connection.is_http2())
     }
 
     /// The line to that host, opened now when there is none.
-    pub async fn to(&self, cx: &Cx, host: &Host) -> Result<Rc<Line>, Unopened> {
+    pub async fn to(&self, cx: &Cx, host: &Host) -> Result<Rc<Connection>, Unopened> {
         let kept = self.0.borrow().get(host).cloned();
         match kept {
-            Some(line) => Ok(line),
+            Some(connection) => Ok(connection),
             None => {
                 let unopened = Unopened::at(Stage::Tcp, Fault::NoAnswer);
-                let line = timeout(OPEN_WAIT, once(cx, host)).await.unwrap_or(Err(unopened))?;
-                Ok(self.keep(line))
+                let connection =
+                    timeout(OPEN_WAIT, once(cx, host)).await.unwrap_or(Err(unopened))?;
+                Ok(self.keep(connection))
             }
         }
     }
 }
 
 /// A line to that host, by way of the proxy where one is set for it.
-pub async fn once(cx: &Cx, host: &Host) -> Result<Line, Unopened> {
+pub async fn once(cx: &Cx, host: &Host) -> Result<Connection, Unopened> {
     let (way, stream) = match cx.world.proxies.route(host) {
         Route::Through(proxy) => {
             let tunnel = proxy::open(cx, &proxy, host).await;
@@ -58,12 +59,12 @@ pub async fn once(cx: &Cx, host: &Host) -> Result<Line, Unopened> {
 }
 
 /// A line straight to that host, whatever proxy is set.
-pub async fn straight(cx: &Cx, host: &Host) -> Result<Line, Unopened> {
+pub async fn straight(cx: &Cx, host: &Host) -> Result<Connection, Unopened> {
     let (address, stream) = reach(cx, &host.name, host.port).await?;
     over(cx, host, Way::to(address), stream).await
 }
 
-async fn over(cx: &Cx, host: &Host, way: Way, stream: Stream) -> Result<Line, Unopened> {
+async fn over(cx: &Cx, host: &Host, way: Way, stream: Stream) -> Result<Connection, Unopened> {
     let transport = if host.plain {
         Transport::Plain(stream)
     } else {
@@ -71,8 +72,8 @@ async fn over(cx: &Cx, host: &Host, way: Way, stream: Stream) -> Result<Line, Un
         let secured = secured.map_err(Unopened::from)?;
         Transport::Secure(Box::new(secured.0))
     };
-    let line = Line::over(host.clone(), way, transport).await;
-    line.map_err(|fault| Unopened::at(Stage::Tls, fault))
+    let connection = Connection::over(host.clone(), way, transport).await;
+    connection.map_err(|fault| Unopened::at(Stage::Tls, fault))
 }
 
 /// Reads the date of a host whose certificate we do not accept: no credentials, nothing trusted.
@@ -81,8 +82,8 @@ pub async fn date_unverified(cx: &Cx, reached: &Reached) -> Option<jiff::Timesta
     let stream = way.open(cx, host).await.ok()?;
     let stream = tls::unverified(cx, host, stream).await?;
     let transport = Transport::Secure(Box::new(stream));
-    let line = Line::over(host.clone(), way.clone(), transport).await.ok()?;
+    let connection = Connection::over(host.clone(), way.clone(), transport).await.ok()?;
     let request = super::Request::new(hyper::Method::GET, "/v2/");
-    let reply = line.ask(cx, &request).await.ok()?;
+    let reply = connection.ask(cx, &request).await.ok()?;
     super::reply::date(&reply)
 }
