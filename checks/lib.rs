@@ -19,7 +19,7 @@ use std::time::Duration;
 use kit::{
     FILE_WAIT, Fact, Host, Messages, MessagesError, Plan, Step,
     net::{
-        BODY_WAIT, DATE_WAIT, DNS_WAIT, FOLLOW_WAIT, HTTP_WAIT, OPEN_WAIT, Reached, SETTLE_WAIT,
+        BODY_WAIT, Connected, DATE_WAIT, DNS_WAIT, FOLLOW_WAIT, HTTP_WAIT, OPEN_WAIT, SETTLE_WAIT,
         TCP_WAIT, TLS_WAIT,
     },
 };
@@ -30,8 +30,8 @@ areas! { clock, dns, identity, image, layer, manifest, network, node, proxy, reg
 #[rustfmt::skip]
 pub fn pull(plan: &mut Plan) {
     let asked     = plan.step(IMAGE,     (),                                   image::read);
-    let front     = door(plan, FRONT,    &asked.part(image::host));
-    let challenge = plan.step(CHALLENGE, (&asked, &front.reached, &front.tls),     registry::challenge);
+    let front     = connect(plan, FRONT,    &asked.part(image::host));
+    let challenge = plan.step(CHALLENGE, (&asked, &front.connected, &front.tls),     registry::challenge);
                     plan.step(CLOCK,     (&challenge,),                        clock::compare);
     let on_node   = plan.world().on_node && plan.target().sign_in.looks_at_node();
     let node      = plan.step_if(on_node, NODE, (&asked,),                  node::read);
@@ -40,26 +40,26 @@ pub fn pull(plan: &mut Plan) {
     let session   = plan.step(TOKEN,     (&challenge, &identity, &grant.optional()), token::fetch);
     let manifest  = plan.step(MANIFEST,  (&session,),                          manifest::fetch);
     let content   = plan.step(PLATFORM,  (&session, &manifest),                manifest::choose);
-    let data      = door(plan, DATA,     &content.part(manifest::data_host));
-                    plan.step(LAYER,     (&session, &content, &data.reached.optional(), &data.tls), layer::read);
+    let data      = connect(plan, DATA,     &content.part(manifest::data_host));
+                    plan.step(LAYER,     (&session, &content, &data.connected.optional(), &data.tls), layer::read);
 }
 
 /// The way to a host: its name and an address that accepts, or a proxy in their place; a certificate that is good.
-struct Door {
-    reached: Fact<Reached>,
+struct ConnectedHost {
+    connected: Fact<Connected>,
     /// `None` where TLS is not spoken.
     tls: Fact<Option<std::rc::Rc<tls::Secured>>>,
 }
 
 #[rustfmt::skip]
-fn door(plan: &mut Plan, [proxy, dns, tcp, tls]: [Step; 4], host: &Fact<Host>) -> Door {
+fn connect(plan: &mut Plan, [proxy, dns, tcp, tls]: [Step; 4], host: &Fact<Host>) -> ConnectedHost {
     let proxied = plan.world().proxies.are_set();
     let tunnel  = plan.step_if(proxied, proxy, (host,),      proxy::tunnel);
     let names   = plan.step(dns, (host, &tunnel.optional()), dns::resolve);
-    let reached = plan.step(tcp, (&names,),                     network::reach);
-    let reached = tunnel.or(&reached);
-    let secured = plan.step(tls, (&reached,),                   tls::secure);
-    Door { reached, tls: secured.optional() }
+    let connected = plan.step(tcp, (&names,),                     network::reach);
+    let connected = tunnel.or(&connected);
+    let secured = plan.step(tls, (&connected,),                   tls::secure);
+    ConnectedHost { connected, tls: secured.optional() }
 }
 
 // A step's budget is longer than the sum of the waits in it: running out of it is our own fault.

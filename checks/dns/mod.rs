@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::kit::{
     Cx, Growing, Host, Local, NoFact, Proxy, StepResult, is_private,
     net::{
-        Reached, Tried,
+        Connected, Tried,
         dns::{ask, every, known, spellings},
     },
 };
@@ -151,8 +151,8 @@ impl Names {
 }
 
 /// Asks every name server for the host's addresses, unless a proxy does.
-pub async fn resolve(cx: &Cx, host: &Host, tunnel: &Option<Rc<Reached>>) -> StepResult<Names> {
-    if let Some(proxy) = tunnel.as_ref().and_then(|tunnel| tunnel.way.proxy()) {
+pub async fn resolve(cx: &Cx, host: &Host, tunnel: &Option<Rc<Connected>>) -> StepResult<Names> {
+    if let Some(proxy) = tunnel.as_ref().and_then(|tunnel| tunnel.route.proxy()) {
         return Err(NoFact::skipped(Problem::LeftToProxy { proxy: proxy.clone() }));
     }
     if let Some(first) = known(&cx.world, &host.name) {

@@ -77,7 +77,7 @@ pub use no_proxy::NoProxy;
 pub use pattern::{Differs, Pattern, glob_matches};
 pub use plan::{Check, Fact, Inputs, Plan, Problem as RunProblem, Step};
 pub use platform::{Fit, Platform};
-pub use proxies::{Proxies, Proxy, Route};
+pub use proxies::{Proxies, Proxy, ProxyDecision};
 pub use proxy_url::{NoProxyUrl, ProxyUrl};
 pub(crate) use reference::is_tag;
 pub use sanitize::sanitize_text;

@@ -35,7 +35,7 @@ pub struct Proxies {
 
 /// How a host is reached.
 #[derive(Clone, Debug)]
-pub enum Route {
+pub enum ProxyDecision {
     /// No proxy is set for it, or it is this machine.
     Direct,
     /// `NO_PROXY` exempts it, by this entry.
@@ -72,22 +72,22 @@ impl Proxies {
     }
 
     /// How that host is reached.
-    pub fn route(&self, host: &Host) -> Route {
+    pub fn route(&self, host: &Host) -> ProxyDecision {
         let proxy = if host.plain { &self.http } else { &self.https };
         match (proxy, self.no_proxy.exempts(&host.name, host.port)) {
-            (None, _) => Route::Direct,
-            (Some(_), Some(_)) if host.is_local() => Route::Direct,
-            (Some(_), Some(entry)) => Route::Exempt(entry),
-            (Some(Ok(proxy)), None) => Route::Through(proxy.clone()),
-            (Some(Err(variable)), None) => Route::Nowhere(variable),
+            (None, _) => ProxyDecision::Direct,
+            (Some(_), Some(_)) if host.is_local() => ProxyDecision::Direct,
+            (Some(_), Some(entry)) => ProxyDecision::Exempt(entry),
+            (Some(Ok(proxy)), None) => ProxyDecision::Through(proxy.clone()),
+            (Some(Err(variable)), None) => ProxyDecision::Nowhere(variable),
         }
     }
 
     /// The proxies that are set and that this host does not go through.
     pub fn spare(&self, host: &Host) -> Vec<Rc<Proxy>> {
         let used = match self.route(host) {
-            Route::Through(proxy) => Some(proxy),
-            Route::Direct | Route::Exempt(_) | Route::Nowhere(_) => None,
+            ProxyDecision::Through(proxy) => Some(proxy),
+            ProxyDecision::Direct | ProxyDecision::Exempt(_) | ProxyDecision::Nowhere(_) => None,
         };
         let set = [&self.https, &self.http, &self.all].into_iter().flatten().flatten().cloned();
         let same = |a: &Proxy, b: &Proxy| a.to_string() == b.to_string();
@@ -161,7 +161,7 @@ mod tests {
         let proxies =
             read(&[("HTTPS_PROXY", "http://a.example:3128"), ("http_proxy", "b.example")]);
         let through = |plain| match proxies.route(&host("contoso.azurecr.io", plain)) {
-            Route::Through(proxy) => proxy.to_string(),
+            ProxyDecision::Through(proxy) => proxy.to_string(),
             other => panic!("{other:?}"),
         };
         assert_eq!(through(false), "http://a.example:3128");
@@ -174,19 +174,19 @@ mod tests {
     fn an_exempted_host_goes_straight() {
         let proxies = read(&[("HTTPS_PROXY", "a.example:3128"), ("NO_PROXY", ".azurecr.io")]);
         let route = proxies.route(&host("contoso.azurecr.io", false));
-        assert!(matches!(route, Route::Exempt(entry) if entry == ".azurecr.io"));
-        assert!(matches!(proxies.route(&host("localhost", false)), Route::Direct));
-        assert!(matches!(proxies.route(&host("other.example", false)), Route::Through(_)));
+        assert!(matches!(route, ProxyDecision::Exempt(entry) if entry == ".azurecr.io"));
+        assert!(matches!(proxies.route(&host("localhost", false)), ProxyDecision::Direct));
+        assert!(matches!(proxies.route(&host("other.example", false)), ProxyDecision::Through(_)));
     }
 
     #[test]
     fn upper_case_counts_and_all_proxy_does_not() {
         let proxies = read(&[("HTTPS_PROXY", "a.example"), ("https_proxy", "b.example")]);
         assert!(
-            matches!(proxies.route(&host("x.example", false)), Route::Through(p) if p.url.host == "a.example")
+            matches!(proxies.route(&host("x.example", false)), ProxyDecision::Through(p) if p.url.host == "a.example")
         );
         let proxies = read(&[("ALL_PROXY", "socks5://c.example")]);
-        assert!(matches!(proxies.route(&host("x.example", false)), Route::Direct));
+        assert!(matches!(proxies.route(&host("x.example", false)), ProxyDecision::Direct));
         assert_eq!(
             proxies.spare(&host("x.example", false))[0].to_string(),
             "socks5://c.example:1080"
@@ -196,7 +196,9 @@ mod tests {
     #[test]
     fn a_user_in_the_url_is_kept_and_never_shown() {
         let proxies = read(&[("HTTPS_PROXY", "http://me:s%40cret-word@a.example:3128/")]);
-        let Route::Through(proxy) = proxies.route(&host("x.example", false)) else { panic!() };
+        let ProxyDecision::Through(proxy) = proxies.route(&host("x.example", false)) else {
+            panic!()
+        };
         let shown = format!("{proxy} {proxy:?} {proxies:?}");
         assert!(!shown.contains("cret-word") && !shown.contains("me:s"), "{shown}");
         let basic = Secret::new("s@cret-word").basic("me");
@@ -206,7 +208,7 @@ mod tests {
     #[test]
     fn what_is_no_url_is_as_good_as_not_set() {
         let proxies = read(&[("HTTPS_PROXY", "proxy corp:3128")]);
-        assert!(matches!(proxies.route(&host("x.example", false)), Route::Direct));
+        assert!(matches!(proxies.route(&host("x.example", false)), ProxyDecision::Direct));
         assert_eq!(proxies.ignored, ["HTTPS_PROXY"]);
         assert!(proxies.are_set());
     }

@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::{
     kit::{
         Cx, HostPurpose, NoFact, Platform, StepResult,
-        net::{Fault, Reached, Reply, Request},
+        net::{Connected, Fault, Reply, Request},
     },
     manifest::{Blob, Content},
     tls::Secured,
@@ -154,15 +154,15 @@ pub async fn read(
     cx: &Cx,
     session: &Session,
     content: &Content,
-    reached: &Option<Rc<Reached>>,
+    connected: &Option<Rc<Connected>>,
     secured: &Option<Rc<Secured>>,
 ) -> StepResult<InHand> {
     let mut first = content.first_source.take();
-    let host = match (&first, reached) {
+    let host = match (&first, connected) {
         (Some(Source::Elsewhere(..)), None) => return Err(NoFact::LeftOut),
-        (_, Some(reached)) => {
-            session.site().join(cx, reached, secured.as_deref()).await?;
-            reached.host.to_string()
+        (_, Some(connected)) => {
+            session.site().join(cx, connected, secured.as_deref()).await?;
+            connected.host.to_string()
         }
         (_, None) => session.site().host.to_string(),
     };

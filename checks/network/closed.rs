@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::{AROUND_WAIT, ByProxy, Problem, Unreached, unreached};
 use crate::kit::{
-    Cx, Host, HostPurpose, Route, is_private,
+    Cx, Host, HostPurpose, ProxyDecision, is_private,
     net::{Fault, Stage, proxy, reach, tls},
 };
 
@@ -58,7 +58,7 @@ pub(super) async fn judge(cx: &Cx, host: &Host, tried: Vec<(SocketAddr, Fault)>)
 /// Is there a way through a proxy that is set, but not for this host?
 async fn by_proxy(cx: &Cx, host: &Host) -> Option<ByProxy> {
     let entry = match cx.world.proxies.route(host) {
-        Route::Exempt(entry) => Some(entry),
+        ProxyDecision::Exempt(entry) => Some(entry),
         _ => None,
     };
     let mut tries: FuturesUnordered<_> = cx

@@ -15,7 +15,7 @@ use crate::{
     dns::Names,
     kit::{
         Cx, Host, Local, Proxy, StepResult,
-        net::{Fault, Reached, Stream, Tried, Way, tcp},
+        net::{Connected, Fault, Route, Stream, Tried, tcp},
     },
 };
 
@@ -82,7 +82,7 @@ pub struct ByProxy {
 type Attempt = (SocketAddr, Result<TcpStream, Fault>);
 
 /// Connects to each address of the host.
-pub async fn reach(cx: &Cx, names: &Names) -> StepResult<Reached> {
+pub async fn reach(cx: &Cx, names: &Names) -> StepResult<Connected> {
     let mut attempts: FuturesUnordered<Local<Attempt>> = FuturesUnordered::new();
     let mut tried: Vec<(SocketAddr, Fault)> = vec![];
     let mut next = 0;
@@ -102,8 +102,8 @@ pub async fn reach(cx: &Cx, names: &Names) -> StepResult<Reached> {
                 Ok(_) | Err(Fault::Reset) => {
                     cx.in_background(try_the_rest(cx.clone(), names.clone(), next, attempts, tried));
                     let stream = got.ok().map(|stream| -> Stream { Box::new(stream) });
-                    let (host, way) = (names.host.clone(), Way::to(address));
-                    return Ok(Reached::new(host, way, names.private_link, stream));
+                    let (host, route) = (names.host.clone(), Route::to(address));
+                    return Ok(Connected::new(host, route, names.private_link, stream));
                 }
                 Err(fault) => tried.push((address, fault)),
             },

@@ -10,11 +10,11 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use crate::kit::{
-    Cx, Host, HostPurpose, NoFact, Proxy, Route, StepResult,
+    Cx, Host, HostPurpose, NoFact, Proxy, ProxyDecision, StepResult,
     azure::imds,
     is_private,
     net::{
-        Fault, HTTP_WAIT, Reached, Way, dns,
+        Connected, Fault, HTTP_WAIT, Route, dns,
         proxy::{NoTunnel, Refusal, open},
         tls,
     },
@@ -146,27 +146,27 @@ impl At {
 }
 
 /// Opens a tunnel to the host, where a proxy is set for it.
-pub async fn tunnel(cx: &Cx, host: &Host) -> StepResult<Reached> {
+pub async fn tunnel(cx: &Cx, host: &Host) -> StepResult<Connected> {
     if host.purpose == HostPurpose::Registry {
         look_at_the_variables(cx, host);
     }
     let proxy = match cx.world.proxies.route(host) {
-        Route::Direct => {
+        ProxyDecision::Direct => {
             return Err(NoFact::skipped(Problem::NotForThis { host: host.name.clone() }));
         }
-        Route::Exempt(entry) => {
+        ProxyDecision::Exempt(entry) => {
             return Err(NoFact::skipped(Problem::Exempt { host: host.name.clone(), entry }));
         }
-        Route::Nowhere(variable) => {
+        ProxyDecision::Nowhere(variable) => {
             return Err(Problem::UrlUnusable { variable, host: host.name.clone() }.into());
         }
-        Route::Through(proxy) => proxy,
+        ProxyDecision::Through(proxy) => proxy,
     };
     cx.in_background(look_past(cx.clone(), proxy.clone(), host.clone()));
     match open(cx, &proxy, host).await {
         Ok(stream) => {
-            let way = Way::through(proxy, host);
-            Ok(Reached::new(host.clone(), way, false, Some(stream)))
+            let route = Route::through(proxy, host);
+            Ok(Connected::new(host.clone(), route, false, Some(stream)))
         }
         Err(none) => Err(judge(At::new(&proxy, host), none)),
     }
@@ -231,8 +231,8 @@ async fn look_past(cx: Cx, proxy: Rc<Proxy>, host: Host) {
             let addresses = answer.heard.map(|reply| reply.addresses).unwrap_or_default();
             let private = addresses.into_iter().find(|address| is_private(*address));
             if let Some(address) = private {
-                let way = Way::to((address, host.port).into());
-                let stream = way.open(&cx, &host).await.ok()?;
+                let route = Route::to((address, host.port).into());
+                let stream = route.open(&cx, &host).await.ok()?;
                 // That something accepts there is no proof that it is this host.
                 return tls::handshake(&cx, &host, stream).await.ok().map(|_| address);
             }

@@ -16,7 +16,7 @@ use crate::{
     image::ImageTarget,
     kit::{
         Cx, Image, NoFact, RegistryOrImage, StepResult,
-        net::{self, Fault, Reached, Reply, Request, challenges},
+        net::{self, Connected, Fault, Reply, Request, challenges},
     },
     tls::Secured,
 };
@@ -254,11 +254,11 @@ fn as_word<S: serde::Serializer>(wants: &Wants, to: S) -> Result<S::Ok, S::Error
 pub async fn challenge(
     cx: &Cx,
     image_target: &ImageTarget,
-    reached: &Reached,
+    connected: &Connected,
     secured: &Option<Rc<Secured>>,
 ) -> StepResult<Challenge> {
     let asked = &image_target.asked;
-    let site = Rc::new(Site::over(cx, reached, secured.as_deref()).await?);
+    let site = Rc::new(Site::over(cx, connected, secured.as_deref()).await?);
     let mut request = first_question(asked, Method::HEAD);
     let mut reply = site.ask(cx, &request).await?;
     let clear = reply.status == 401 || (reply.status == 200 && reply.is_registrys());

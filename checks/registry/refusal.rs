@@ -76,7 +76,7 @@ impl Refusal {
             };
         }
         // A mirror hands on what Docker Hub said to it.
-        let dockers = said.contains("You have reached your") && said.contains("pull rate limit");
+        let dockers = said.contains("You have connected your") && said.contains("pull rate limit");
         let is_hub = dockers || self.host.name.contains("docker");
         if is_public || dockers {
             let hub = is_hub.then(|| "docker.io".to_owned());
@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(code("contoso.azurecr.io", "Too many."), "registry/acr-throttled-429");
         assert_eq!(code("registry-1.docker.io", ""), "registry/mcr-or-dockerhub-429");
         assert_eq!(code("mcr.microsoft.com", "Ref A: 1"), "registry/mcr-or-dockerhub-429");
-        let limit = "You have reached your unauthenticated pull rate limit.";
+        let limit = "You have connected your unauthenticated pull rate limit.";
         assert_eq!(code("mirror.example", limit), "registry/mcr-or-dockerhub-429");
         assert_eq!(code("notdocker.io", "Too many."), "registry/throttled");
     }

@@ -9,7 +9,7 @@ use crate::{
     kit::{
         Cx, Host, HostPurpose, NoFact, StepResult, is_private,
         net::{
-            BODY_WAIT, Connection, FOLLOW_WAIT, Fault, HTTP_WAIT, Reached, Reply, Request,
+            BODY_WAIT, Connected, Connection, FOLLOW_WAIT, Fault, HTTP_WAIT, Reply, Request,
             SETTLE_WAIT, Stage, http::Transport, open::ConnectionPool, redirect,
         },
     },
@@ -40,14 +40,14 @@ impl Site {
     /// The registry at the end of a door.
     pub(crate) async fn over(
         cx: &Cx,
-        reached: &Reached,
+        connected: &Connected,
         secured: Option<&Secured>,
     ) -> StepResult<Self> {
         let connections = ConnectionPool::default();
-        let connection = join(cx, reached, secured).await?;
+        let connection = join(cx, connected, secured).await?;
         let host = connections.keep(connection).host.clone();
-        let address = reached.way.address().map(|address| address.ip());
-        let public = address.filter(|address| reached.private_link && !is_private(*address));
+        let address = connected.route.address().map(|address| address.ip());
+        let public = address.filter(|address| connected.private_link && !is_private(*address));
         Ok(Self { host, connections, past_private_endpoint: public, settling: Cell::new(false) })
     }
 
@@ -234,10 +234,10 @@ impl Site {
     pub(crate) async fn join(
         &self,
         cx: &Cx,
-        reached: &Reached,
+        connected: &Connected,
         secured: Option<&Secured>,
     ) -> StepResult<()> {
-        self.connections.keep(join(cx, reached, secured).await?);
+        self.connections.keep(join(cx, connected, secured).await?);
         Ok(())
     }
 
@@ -262,20 +262,20 @@ impl Site {
 }
 
 /// A line over what the steps of a door have opened.
-async fn join(cx: &Cx, reached: &Reached, secured: Option<&Secured>) -> StepResult<Connection> {
-    let mut host = reached.host.clone();
-    let failed = |fault| no_answer(&reached.host, "HTTP", fault);
+async fn join(cx: &Cx, connected: &Connected, secured: Option<&Secured>) -> StepResult<Connection> {
+    let mut host = connected.host.clone();
+    let failed = |fault| no_answer(&connected.host, "HTTP", fault);
     let transport = match secured {
         Some(secured) => secured.take().map(|stream| Transport::Secure(Box::new(stream))),
         // Only here may anything go unencrypted: where it was asked for, or on this machine.
         None if host.may_be_plain() => {
             host.plain = true;
-            Some(Transport::Plain(reached.stream(cx).await.map_err(failed)?))
+            Some(Transport::Plain(connected.stream(cx).await.map_err(failed)?))
         }
         None => None,
     };
     let transport = transport.ok_or_else(|| failed(Fault::Closed))?;
-    Connection::over(host, reached.way.clone(), transport).await.map_err(failed)
+    Connection::over(host, connected.route.clone(), transport).await.map_err(failed)
 }
 
 fn no_answer(host: &Host, asked: &str, fault: Fault) -> NoFact {

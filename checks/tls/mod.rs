@@ -11,7 +11,7 @@ use tokio_rustls::client::TlsStream;
 use crate::kit::{
     Cx, HostPurpose, NoFact, Proxy, Skew, StepResult,
     net::{
-        DATE_WAIT, Fault, Reached, Stream,
+        Connected, DATE_WAIT, Fault, Stream,
         open::date_unverified,
         tls::{Certificate, Refusal, handshake},
     },
@@ -32,9 +32,9 @@ pub struct At {
 }
 
 impl At {
-    fn of(reached: &Reached) -> Self {
-        let through = reached.way.proxy().cloned();
-        let (host, endpoint) = (reached.host.name.clone(), reached.host.endpoint());
+    fn of(connected: &Connected) -> Self {
+        let through = connected.route.proxy().cloned();
+        let (host, endpoint) = (connected.host.name.clone(), connected.host.endpoint());
         let mut connect = vec!["-connect".to_owned(), endpoint.clone()];
         if let Some(proxy) = &through {
             connect.extend(["-proxy".to_owned(), proxy.host().endpoint()]);
@@ -162,12 +162,12 @@ impl Secured {
 }
 
 /// Shakes hands with the host.
-pub async fn secure(cx: &Cx, reached: &Reached) -> StepResult<Secured> {
-    let host = &reached.host;
+pub async fn secure(cx: &Cx, connected: &Connected) -> StepResult<Secured> {
+    let host = &connected.host;
     if host.plain {
         return Err(NoFact::skipped(Problem::PlainHttp {}));
     }
-    let refusal = match reached.stream(cx).await {
+    let refusal = match connected.stream(cx).await {
         Err(fault) => Refusal::Broken(fault),
         Ok(stream) => match handshake(cx, host, stream).await {
             Err(refusal) => refusal,
@@ -185,17 +185,17 @@ pub async fn secure(cx: &Cx, reached: &Reached) -> StepResult<Secured> {
                 Refusal::Untrusted(why, _) => why.to_string(),
                 _ => Fault::from(refusal).word().to_owned(),
             };
-            Err(NoFact::could_not_tell(Problem::Incompatible { at: At::of(reached), said }))
+            Err(NoFact::could_not_tell(Problem::Incompatible { at: At::of(connected), said }))
         }
-        Refusal::Broken(fault) => Err(broken(reached, fault).into()),
-        Refusal::Alert(alert) => Err(Problem::Refused { at: At::of(reached), alert }.into()),
-        Refusal::Untrusted(why, seen) => Err(judge(cx, reached, why, seen).await.into()),
+        Refusal::Broken(fault) => Err(broken(connected, fault).into()),
+        Refusal::Alert(alert) => Err(Problem::Refused { at: At::of(connected), alert }.into()),
+        Refusal::Untrusted(why, seen) => Err(judge(cx, connected, why, seen).await.into()),
     }
 }
 
-fn broken(reached: &Reached, fault: Fault) -> Problem {
-    let at = At::of(reached);
-    match (fault, reached.host.purpose) {
+fn broken(connected: &Connected, fault: Fault) -> Problem {
+    let at = At::of(connected);
+    match (fault, connected.host.purpose) {
         (Fault::NotTls, _) => Problem::NotTls { at },
         (fault, HostPurpose::Data) => Problem::BlobEndpointReset { at, fault },
         (fault, _) => Problem::Reset { at, fault },
@@ -203,13 +203,18 @@ fn broken(reached: &Reached, fault: Fault) -> Problem {
 }
 
 /// Says what is wrong with a certificate.
-async fn judge(cx: &Cx, reached: &Reached, why: CertificateError, seen: Certificate) -> Problem {
+async fn judge(
+    cx: &Cx,
+    connected: &Connected,
+    why: CertificateError,
+    seen: Certificate,
+) -> Problem {
     use CertificateError as Why;
-    let at = At::of(reached);
+    let at = At::of(connected);
     match why {
         Why::UnknownIssuer => Problem::UnknownCa { at, issuer: seen.issuer },
         Why::NotValidForName | Why::NotValidForNameContext { .. } => {
-            let address = match (reached.way.address(), reached.way.proxy()) {
+            let address = match (connected.route.address(), connected.route.proxy()) {
                 (None, Some(proxy)) => proxy.to_string(),
                 (address, _) => address.map(|a| a.ip().to_string()).unwrap_or_default(),
             };
@@ -218,7 +223,7 @@ async fn judge(cx: &Cx, reached: &Reached, why: CertificateError, seen: Certific
         Why::Expired
         | Why::ExpiredContext { .. }
         | Why::NotValidYet
-        | Why::NotValidYetContext { .. } => out_of_date(cx, reached, seen).await,
+        | Why::NotValidYetContext { .. } => out_of_date(cx, connected, seen).await,
         other => {
             let said = other.to_string();
             Problem::CertificateInvalid { at, said, issuer: seen.issuer }
@@ -227,9 +232,9 @@ async fn judge(cx: &Cx, reached: &Reached, why: CertificateError, seen: Certific
 }
 
 /// Is the certificate out of date, or this clock? The host's own clock decides.
-async fn out_of_date(cx: &Cx, reached: &Reached, seen: Certificate) -> Problem {
-    let at = At::of(reached);
-    let there = timeout(DATE_WAIT, date_unverified(cx, reached)).await.ok().flatten();
+async fn out_of_date(cx: &Cx, connected: &Connected, seen: Certificate) -> Problem {
+    let at = At::of(connected);
+    let there = timeout(DATE_WAIT, date_unverified(cx, connected)).await.ok().flatten();
     let valid = |time: &Timestamp| (seen.not_before..=seen.not_after).contains(time);
     match there.filter(valid).and_then(|there| Some((there, cx.skew(there)?))) {
         Some((there, skew)) => Problem::ClockSkew { at, here: cx.now(), there, skew },

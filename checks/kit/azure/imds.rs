@@ -11,7 +11,7 @@ use url::form_urlencoded;
 
 use super::json::{Answer, ask};
 use crate::kit::{
-    Cx, Host, HostPurpose, Proxy, Route, Secret,
+    Cx, Host, HostPurpose, Proxy, ProxyDecision, Secret,
     net::{Connection, Fault, Request, Unopened, open},
 };
 
@@ -144,8 +144,8 @@ pub fn host() -> Host {
 /// The proxy that this environment sends the question to: it should be none.
 pub fn proxy(cx: &Cx) -> Option<std::rc::Rc<Proxy>> {
     match cx.world.proxies.route(&host()) {
-        Route::Through(proxy) => Some(proxy),
-        Route::Direct | Route::Exempt(_) | Route::Nowhere(_) => None,
+        ProxyDecision::Through(proxy) => Some(proxy),
+        ProxyDecision::Direct | ProxyDecision::Exempt(_) | ProxyDecision::Nowhere(_) => None,
     }
 }
 

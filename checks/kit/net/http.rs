@@ -22,7 +22,7 @@ use tokio::{
 };
 use tokio_rustls::client::TlsStream;
 
-use super::{Fault, HTTP_WAIT, Reply, Stream, Way, sips::Sips, tcp::Io, tls};
+use super::{Fault, HTTP_WAIT, Reply, Route, Stream, sips::Sips, tcp::Io, tls};
 use crate::kit::{Cx, Host, HostPurpose, Secret, cx::Exchange};
 
 /// The longest set of headers that is read.
@@ -92,7 +92,7 @@ impl Sender {
 pub struct Connection {
     /// The host at its end.
     pub host: Host,
-    way: Way,
+    route: Route,
     sender: RefCell<Option<Sender>>,
     /// Whether anything was asked on it yet.
     asked: Cell<bool>,
@@ -146,9 +146,9 @@ impl Request {
 
 impl Connection {
     /// A line over a connection that is already there.
-    pub async fn over(host: Host, way: Way, with: Transport) -> Result<Self, Fault> {
+    pub async fn over(host: Host, route: Route, with: Transport) -> Result<Self, Fault> {
         let sender = RefCell::new(Some(start(with).await?));
-        Ok(Self { host, way, sender, asked: Cell::new(false) })
+        Ok(Self { host, route, sender, asked: Cell::new(false) })
     }
 
     /// Asks, and waits for the answer to begin.
@@ -217,7 +217,7 @@ impl Connection {
         let unbuilt = |error: hyper::http::Error| Fault::Other(error.to_string());
         let response = match &mut sender.to {
             Version::One(one) => {
-                let proxy = self.way.proxy().filter(|_| self.host.plain);
+                let proxy = self.route.proxy().filter(|_| self.host.plain);
                 // Without TLS there is no tunnel: the proxy is asked for the page, and shown who asks.
                 let target = match proxy {
                     Some(_) => format!("http://{}{}", self.host, request.target),
@@ -255,7 +255,7 @@ impl Connection {
         {
             return Ok(sender);
         }
-        start(transport(cx, &self.host, &self.way).await?).await
+        start(transport(cx, &self.host, &self.route).await?).await
     }
 
     /// Whether several questions may be under way on it at once.
@@ -265,14 +265,14 @@ impl Connection {
 
     /// The same line on a connection of its own.
     pub async fn reconnect(&self, cx: &Cx) -> Result<Self, Fault> {
-        let (host, way) = (self.host.clone(), self.way.clone());
-        let transport = transport(cx, &host, &way).await?;
-        Self::over(host, way, transport).await
+        let (host, route) = (self.host.clone(), self.route.clone());
+        let transport = transport(cx, &host, &route).await?;
+        Self::over(host, route, transport).await
     }
 }
 
-async fn transport(cx: &Cx, host: &Host, way: &Way) -> Result<Transport, Fault> {
-    let stream = way.open(cx, host).await?;
+async fn transport(cx: &Cx, host: &Host, route: &Route) -> Result<Transport, Fault> {
+    let stream = route.open(cx, host).await?;
     if host.plain {
         return Ok(Transport::Plain(stream));
     }

@@ -11,10 +11,10 @@ mod reach;
 mod redirect;
 mod refusal;
 pub mod reply;
+mod route;
 mod sips;
 pub mod tcp;
 pub mod tls;
-mod way;
 
 pub use authenticate::{Challenge, challenges};
 pub use fault::{Fault, Tried};
@@ -23,8 +23,8 @@ pub use reach::{Stage, Unopened, reach};
 pub use redirect::redirect;
 pub use refusal::ErrorBody;
 pub use reply::Reply;
+pub use route::{Connected, Route};
 pub use tcp::Stream;
-pub use way::{Reached, Way};
 
 use std::time::Duration;
 

@@ -5,10 +5,10 @@ use std::{cell::RefCell, collections::HashMap, rc::Rc};
 use tokio::time::timeout;
 
 use super::{
-    Connection, Fault, OPEN_WAIT, Reached, Stage, Stream, Unopened, Way, http::Transport, proxy,
-    reach, tls,
+    Connected, Connection, Fault, OPEN_WAIT, Route, Stage, Stream, Unopened, http::Transport,
+    proxy, reach, tls,
 };
-use crate::kit::{Cx, Host, Route};
+use crate::kit::{Cx, Host, ProxyDecision};
 
 /// The open lines of a run, one a host.
 #[derive(Default)]
@@ -44,27 +44,27 @@ impl ConnectionPool {
 
 /// A line to that host, by way of the proxy where one is set for it.
 pub async fn once(cx: &Cx, host: &Host) -> Result<Connection, Unopened> {
-    let (way, stream) = match cx.world.proxies.route(host) {
-        Route::Through(proxy) => {
+    let (route, stream) = match cx.world.proxies.route(host) {
+        ProxyDecision::Through(proxy) => {
             let tunnel = proxy::open(cx, &proxy, host).await;
             let stream = tunnel.map_err(Unopened::from)?;
-            (Way::through(proxy, host), stream)
+            (Route::through(proxy, host), stream)
         }
-        Route::Nowhere(variable) => {
+        ProxyDecision::Nowhere(variable) => {
             return Err(Unopened::at(Stage::Proxy, Fault::Other(variable.to_owned())));
         }
-        Route::Direct | Route::Exempt(_) => return straight(cx, host).await,
+        ProxyDecision::Direct | ProxyDecision::Exempt(_) => return straight(cx, host).await,
     };
-    over(cx, host, way, stream).await
+    over(cx, host, route, stream).await
 }
 
 /// A line straight to that host, whatever proxy is set.
 pub async fn straight(cx: &Cx, host: &Host) -> Result<Connection, Unopened> {
     let (address, stream) = reach(cx, &host.name, host.port).await?;
-    over(cx, host, Way::to(address), stream).await
+    over(cx, host, Route::to(address), stream).await
 }
 
-async fn over(cx: &Cx, host: &Host, way: Way, stream: Stream) -> Result<Connection, Unopened> {
+async fn over(cx: &Cx, host: &Host, route: Route, stream: Stream) -> Result<Connection, Unopened> {
     let transport = if host.plain {
         Transport::Plain(stream)
     } else {
@@ -72,17 +72,17 @@ async fn over(cx: &Cx, host: &Host, way: Way, stream: Stream) -> Result<Connecti
         let secured = secured.map_err(Unopened::from)?;
         Transport::Secure(Box::new(secured.0))
     };
-    let connection = Connection::over(host.clone(), way, transport).await;
+    let connection = Connection::over(host.clone(), route, transport).await;
     connection.map_err(|fault| Unopened::at(Stage::Tls, fault))
 }
 
 /// Reads the date of a host whose certificate we do not accept: no credentials, nothing trusted.
-pub async fn date_unverified(cx: &Cx, reached: &Reached) -> Option<jiff::Timestamp> {
-    let Reached { host, way, .. } = reached;
-    let stream = way.open(cx, host).await.ok()?;
+pub async fn date_unverified(cx: &Cx, connected: &Connected) -> Option<jiff::Timestamp> {
+    let Connected { host, route, .. } = connected;
+    let stream = route.open(cx, host).await.ok()?;
     let stream = tls::unverified(cx, host, stream).await?;
     let transport = Transport::Secure(Box::new(stream));
-    let connection = Connection::over(host.clone(), way.clone(), transport).await.ok()?;
+    let connection = Connection::over(host.clone(), route.clone(), transport).await.ok()?;
     let request = super::Request::new(hyper::Method::GET, "/v2/");
     let reply = connection.ask(cx, &request).await.ok()?;
     super::reply::date(&reply)

@@ -10,7 +10,7 @@ use crate::kit::{Cx, Host, Proxy, is_private};
 /// How a host is reached.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
-pub enum Way {
+pub enum Route {
     /// By this address.
     Straight {
         /// The address.
@@ -27,55 +27,55 @@ pub enum Way {
     },
 }
 
-impl Way {
+impl Route {
     /// Straight to that address.
     pub fn to(address: SocketAddr) -> Self {
         let kind = if is_private(address.ip()) { "private" } else { "public" };
-        Way::Straight { address, kind }
+        Route::Straight { address, kind }
     }
 
     /// Through that proxy, which opens a tunnel for TLS; without TLS it is asked for each page.
     pub fn through(proxy: Rc<Proxy>, host: &Host) -> Self {
         let how = if host.plain { "asked-for-each-page" } else { "opens-a-tunnel" };
-        Way::Through { proxy, how }
+        Route::Through { proxy, how }
     }
 
     /// Goes it once more.
     pub async fn open(&self, cx: &Cx, host: &Host) -> Result<Stream, Fault> {
         match self {
-            Way::Straight { address, .. } => {
+            Route::Straight { address, .. } => {
                 let stream = tcp::connect(cx, *address).await?;
                 Ok(Box::new(stream))
             }
-            Way::Through { proxy, .. } => Ok(proxy::open(cx, proxy, host).await?),
+            Route::Through { proxy, .. } => Ok(proxy::open(cx, proxy, host).await?),
         }
     }
 
     /// The address, where it is known here.
     pub fn address(&self) -> Option<SocketAddr> {
         match self {
-            Way::Straight { address, .. } => Some(*address),
-            Way::Through { .. } => None,
+            Route::Straight { address, .. } => Some(*address),
+            Route::Through { .. } => None,
         }
     }
 
     /// The proxy, where there is one.
     pub fn proxy(&self) -> Option<&Rc<Proxy>> {
         match self {
-            Way::Straight { .. } => None,
-            Way::Through { proxy, .. } => Some(proxy),
+            Route::Straight { .. } => None,
+            Route::Through { proxy, .. } => Some(proxy),
         }
     }
 }
 
 /// A host that was reached.
 #[derive(Serialize)]
-pub struct Reached {
+pub struct Connected {
     /// The host.
     pub host: Host,
     /// How.
     #[serde(flatten)]
-    pub way: Way,
+    pub route: Route,
     /// Whether the name led here by way of a private endpoint's name, whatever address came of it.
     #[serde(skip)]
     pub private_link: bool,
@@ -84,17 +84,17 @@ pub struct Reached {
     stream: Cell<Option<Stream>>,
 }
 
-impl Reached {
+impl Connected {
     /// A host at the end of a connection, or of one that was cut as soon as it was there.
-    pub fn new(host: Host, way: Way, private_link: bool, stream: Option<Stream>) -> Self {
-        Self { host, way, private_link, stream: Cell::new(stream) }
+    pub fn new(host: Host, route: Route, private_link: bool, stream: Option<Stream>) -> Self {
+        Self { host, route, private_link, stream: Cell::new(stream) }
     }
 
     /// The connection; a fresh one when it was taken already.
     pub async fn stream(&self, cx: &Cx) -> Result<Stream, Fault> {
         match self.stream.take() {
             Some(stream) => Ok(stream),
-            None => self.way.open(cx, &self.host).await,
+            None => self.route.open(cx, &self.host).await,
         }
     }
 }
