@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::{
     Denied, Names, Problem,
-    believe::{Heard, believed, families},
+    resolver::{ServerAnswer, believed, families},
 };
 use crate::kit::{
     AcrHostKind, Cx, Host, HostPurpose, is_private,
@@ -15,7 +15,7 @@ use crate::kit::{
 };
 
 /// Nobody gave an address: says what that proves.
-pub(super) fn judge(cx: &Cx, host: &Host, heard: &[Heard]) -> Problem {
+pub(super) fn judge(cx: &Cx, host: &Host, heard: &[ServerAnswer]) -> Problem {
     let Some((server, reply)) = denial(cx, heard) else {
         let tried = failures(cx, heard);
         return Problem::ServerUnreachable { host: host.name.clone(), tried };
@@ -28,7 +28,7 @@ pub(super) fn judge(cx: &Cx, host: &Host, heard: &[Heard]) -> Problem {
         host: host.name.clone(),
         server: address(server),
         answer: reply.word(),
-        trail: trail(&host.name, &reply.chain),
+        cname_chain: cname_chain(&host.name, &reply.chain),
         zone,
         record,
         member: azure.map(|name| name.required_member_name()),
@@ -46,7 +46,7 @@ pub(super) fn judge(cx: &Cx, host: &Host, heard: &[Heard]) -> Problem {
 }
 
 /// Says what is odd about the answers, where there are addresses among them.
-pub(super) fn say_what_is_odd(cx: &Cx, names: &Names, name: &str, heard: &[Heard]) {
+pub(super) fn say_what_is_odd(cx: &Cx, names: &Names, name: &str, heard: &[ServerAnswer]) {
     let tried = silent(cx, heard);
     if !tried.is_empty() {
         cx.add_finding(Problem::ServerSilent { tried });
@@ -60,12 +60,12 @@ pub(super) fn say_what_is_odd(cx: &Cx, names: &Names, name: &str, heard: &[Heard
         let knows = heard.iter().find(|heard| heard.addresses().is_some());
         if let (Some((server, reply)), Some(knows)) = (deciding(cx, heard), knows) {
             let (denies, knows) = (address(server), address(knows.answer.server));
-            let trail = trail(name, &reply.chain);
+            let cname_chain = cname_chain(name, &reply.chain);
             cx.add_finding(Problem::ServersDisagree {
                 host,
                 denies,
                 answer: reply.word(),
-                trail,
+                cname_chain,
                 knows,
             });
         }
@@ -80,7 +80,7 @@ pub(super) fn say_what_is_odd(cx: &Cx, names: &Names, name: &str, heard: &[Heard
     if let Some((other, others)) = other {
         let first_of_all = names.first.first().copied();
         // Not the believed one, where that one was slow.
-        let went_by = |heard: &&Heard| {
+        let went_by = |heard: &&ServerAnswer| {
             heard
                 .addresses()
                 .is_some_and(|reply| first_of_all.is_some_and(|one| reply.addresses.contains(&one)))
@@ -99,7 +99,7 @@ pub(super) fn say_what_is_odd(cx: &Cx, names: &Names, name: &str, heard: &[Heard
 
 /// The answer that leaves a client without an address: that the name does not exist, or a "no such
 /// address" of either family.
-fn deciding<'a>(cx: &Cx, heard: &'a [Heard]) -> Option<(SocketAddr, &'a Reply)> {
+fn deciding<'a>(cx: &Cx, heard: &'a [ServerAnswer]) -> Option<(SocketAddr, &'a Reply)> {
     let lanes = families().map(|family| believed(&cx.world.name_servers, heard, family));
     let said =
         lanes.iter().flatten().filter_map(|heard| Some((heard.answer.server, heard.last_word()?)));
@@ -109,14 +109,14 @@ fn deciding<'a>(cx: &Cx, heard: &'a [Heard]) -> Option<(SocketAddr, &'a Reply)> 
 
 /// The answer that denies the name for certain: a name exists or not for all families alike; "no such
 /// address" counts once both say so.
-fn denial<'a>(cx: &Cx, heard: &'a [Heard]) -> Option<(SocketAddr, &'a Reply)> {
+fn denial<'a>(cx: &Cx, heard: &'a [ServerAnswer]) -> Option<(SocketAddr, &'a Reply)> {
     let lanes = families().map(|family| believed(&cx.world.name_servers, heard, family));
     deciding(cx, heard)
         .filter(|(_, reply)| reply.word() == "NXDOMAIN" || lanes.iter().all(Option::is_some))
 }
 
 /// The servers that fail for both families, or say nothing for one: a look-up waits for that too.
-fn silent(cx: &Cx, heard: &[Heard]) -> Vec<Tried> {
+fn silent(cx: &Cx, heard: &[ServerAnswer]) -> Vec<Tried> {
     let mut tried = failures(cx, heard);
     // That there is no such address is an answer, whoever else knows better.
     let answers = |fault: &Fault| *fault == Fault::Other("NODATA".to_owned());
@@ -128,9 +128,10 @@ fn silent(cx: &Cx, heard: &[Heard]) -> Vec<Tried> {
 }
 
 /// How each server failed: once for both families, or for which of them.
-fn failures(cx: &Cx, heard: &[Heard]) -> Vec<Tried> {
+fn failures(cx: &Cx, heard: &[ServerAnswer]) -> Vec<Tried> {
     let fault = |server: SocketAddr, family: Family| {
-        let of_both = |heard: &&Heard| heard.answer.server == server && heard.family == family;
+        let of_both =
+            |heard: &&ServerAnswer| heard.answer.server == server && heard.family == family;
         match &heard.iter().find(of_both)?.answer.heard {
             Ok(reply) if !reply.addresses.is_empty() || reply.word() == "NXDOMAIN" => None,
             Ok(reply) => Some(Fault::Other(reply.word().to_owned())),
@@ -160,8 +161,8 @@ fn address(server: SocketAddr) -> String {
 }
 
 /// `contoso.azurecr.io → contoso.privatelink.azurecr.io`
-pub(super) fn trail(name: &str, chain: &[String]) -> String {
-    chain.iter().fold(name.to_owned(), |trail, next| format!("{trail} → {next}"))
+pub(super) fn cname_chain(name: &str, chain: &[String]) -> String {
+    chain.iter().fold(name.to_owned(), |cname_chain, next| format!("{cname_chain} → {next}"))
 }
 
 /// Splits `contoso.eastus.data.privatelink.azurecr.io` into the record and its zone.

@@ -3,8 +3,8 @@
 //! Every configured name server is asked for both families at once. The addresses that a client
 //! would get go on to the next step at once; what the other servers say is graded beside it.
 
-mod believe;
 mod judge;
+mod resolver;
 
 use std::{net::IpAddr, rc::Rc, time::Duration};
 
@@ -16,11 +16,11 @@ use crate::kit::{
     Cx, Growing, Host, Local, NoFact, Proxy, StepResult, is_private,
     net::{
         Connected, Tried,
-        dns::{ask, every, known, spellings},
+        dns::{all_queries, ask, search_candidates, static_addresses},
     },
 };
-use believe::{Heard, addresses_of, families};
-use judge::{judge, say_what_is_odd, trail};
+use judge::{cname_chain, judge, say_what_is_odd};
+use resolver::{ServerAnswer, addresses_of, families};
 
 /// How long a server's answer waits for those of the servers before it, which clients believe first.
 const EARLIER_WAIT: Duration = Duration::from_millis(300);
@@ -71,7 +71,7 @@ pub enum Problem {
         /// What it said.
         answer: &'static str,
         /// The names that it was led along.
-        trail: String,
+        cname_chain: String,
         /// The server that knows the name.
         knows: String,
     },
@@ -99,7 +99,7 @@ pub struct Denied {
     server: String,
     answer: &'static str,
     /// The name and those that it was sent on to, the last one being the one that is missing.
-    trail: String,
+    cname_chain: String,
     /// The private zone that lacks the record.
     #[serde(skip_serializing_if = "Option::is_none")]
     zone: Option<String>,
@@ -123,7 +123,7 @@ pub struct Names {
     /// The first to be known.
     first: Vec<IpAddr>,
     /// The name and those that it was sent on to.
-    trail: String,
+    cname_chain: String,
     /// Whether a name of a private endpoint was among them: then one exists, for this network or another.
     pub(crate) private_link: bool,
     /// What kind of addresses they are, as a word.
@@ -145,8 +145,8 @@ impl Names {
             (some, _) if some < first.len() => "private-and-public",
             _ => "private-address",
         };
-        let trail = trail(name, chain);
-        Self { host: host.clone(), addresses, first, trail, private_link, reach, known: None }
+        let cname_chain = cname_chain(name, chain);
+        Self { host: host.clone(), addresses, first, cname_chain, private_link, reach, known: None }
     }
 }
 
@@ -155,7 +155,7 @@ pub async fn resolve(cx: &Cx, host: &Host, tunnel: &Option<Rc<Connected>>) -> St
     if let Some(proxy) = tunnel.as_ref().and_then(|tunnel| tunnel.route.proxy()) {
         return Err(NoFact::skipped(Problem::LeftToProxy { proxy: proxy.clone() }));
     }
-    if let Some(first) = known(&cx.world, &host.name) {
+    if let Some(first) = static_addresses(&cx.world, &host.name) {
         let literal = host.name.parse::<IpAddr>().is_ok();
         let known = Some(if literal { "is-an-address" } else { "hosts-file" });
         let names = Names { known, ..Names::new(host, &host.name, &[], first) };
@@ -166,7 +166,7 @@ pub async fn resolve(cx: &Cx, host: &Host, tunnel: &Option<Rc<Connected>>) -> St
         return Err(Problem::NoNameServer { host: host.name.clone() }.into());
     }
     let mut denial = None;
-    for name in spellings(&cx.world, &host.name) {
+    for name in search_candidates(&cx.world, &host.name) {
         let is_itself = name == host.name;
         match look_up(cx, host, name).await {
             // What is said of the name as it was written counts, where all are denied.
@@ -179,11 +179,11 @@ pub async fn resolve(cx: &Cx, host: &Host, tunnel: &Option<Rc<Connected>>) -> St
 }
 
 async fn look_up(cx: &Cx, host: &Host, name: String) -> StepResult<Names> {
-    let asks: FuturesUnordered<Local<Heard>> = FuturesUnordered::new();
-    for (server, family) in every(&cx.world) {
+    let asks: FuturesUnordered<Local<ServerAnswer>> = FuturesUnordered::new();
+    for (server, family) in all_queries(&cx.world) {
         let (cx, name) = (cx.clone(), name.clone());
         asks.push(Box::pin(async move {
-            Heard { family, answer: ask(&cx, server, &name, family).await }
+            ServerAnswer { family, answer: ask(&cx, server, &name, family).await }
         }));
     }
     let mut asks = asks;
@@ -200,7 +200,7 @@ async fn look_up(cx: &Cx, host: &Host, name: String) -> StepResult<Names> {
         let servers = &cx.world.name_servers;
         let settled =
             families().into_iter().find_map(|family| addresses_of(servers, &heard, family));
-        let anybody = heard.iter().find_map(Heard::addresses);
+        let anybody = heard.iter().find_map(ServerAnswer::addresses);
         match settled.or(anybody.filter(|_| !more)) {
             Some(reply) => {
                 let names = Names::new(host, &name, &reply.chain, reply.addresses.clone());
@@ -221,8 +221,8 @@ async fn hear_the_rest(
     cx: Cx,
     names: Names,
     name: String,
-    mut heard: Vec<Heard>,
-    mut asks: FuturesUnordered<Local<Heard>>,
+    mut heard: Vec<ServerAnswer>,
+    mut asks: FuturesUnordered<Local<ServerAnswer>>,
 ) {
     loop {
         for family in families() {

@@ -225,7 +225,7 @@ async fn look_past(cx: Cx, proxy: Rc<Proxy>, host: Host) {
         return;
     }
     let looking = async {
-        let asks = dns::every(&cx.world).map(|(s, f)| dns::ask(&cx, s, &host.name, f));
+        let asks = dns::all_queries(&cx.world).map(|(s, f)| dns::ask(&cx, s, &host.name, f));
         let mut asks: FuturesUnordered<_> = asks.collect();
         while let Some(answer) = asks.next().await {
             let addresses = answer.heard.map(|reply| reply.addresses).unwrap_or_default();

@@ -81,14 +81,14 @@ impl Reply {
 }
 
 /// The addresses that are known without asking anybody: an address itself, or the hosts file.
-pub fn known(world: &World, name: &str) -> Option<Vec<IpAddr>> {
+pub fn static_addresses(world: &World, name: &str) -> Option<Vec<IpAddr>> {
     let literal = name.parse().ok().map(|address| vec![address]);
     literal.or_else(|| world.hosts.get(name).cloned())
 }
 
 /// The names under which a name is looked up, in order: itself and, behind it or before it, with the
 /// suffixes of the search list.
-pub fn spellings(world: &World, name: &str) -> Vec<String> {
+pub fn search_candidates(world: &World, name: &str) -> Vec<String> {
     let searched = &world.search[..world.search.len().min(SUFFIXES)];
     let mut names: Vec<_> = searched.iter().map(|suffix| format!("{name}.{suffix}")).collect();
     let early = name.matches('.').count() >= world.ndots;
@@ -97,7 +97,7 @@ pub fn spellings(world: &World, name: &str) -> Vec<String> {
 }
 
 /// Whom to ask for what: every name server, both families.
-pub fn every(world: &World) -> impl Iterator<Item = (SocketAddr, Family)> {
+pub fn all_queries(world: &World) -> impl Iterator<Item = (SocketAddr, Family)> {
     world.name_servers.iter().flat_map(|server| [(*server, Family::V4), (*server, Family::V6)])
 }
 

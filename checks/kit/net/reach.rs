@@ -54,12 +54,12 @@ impl Unopened {
 
 /// The first address of a name that accepts a connection, as its addresses become known.
 pub async fn reach(cx: &Cx, name: &str, port: u16) -> Result<(SocketAddr, Stream), Unopened> {
-    if let Some(known) = dns::known(&cx.world, name) {
+    if let Some(known) = dns::static_addresses(&cx.world, name) {
         return first_to_accept(cx, name, port, Some(known)).await;
     }
     let mut unopened = Unopened::at(Stage::Dns, Fault::NoAddress);
     let began = Instant::now();
-    for name in dns::spellings(&cx.world, name) {
+    for name in dns::search_candidates(&cx.world, name) {
         // One that is mute is mute for each spelling.
         if began.elapsed() > DNS_WAIT {
             break;
@@ -82,7 +82,7 @@ async fn first_to_accept(
     let mut unopened = Unopened::at(Stage::Dns, Fault::NoAddress);
     let mut asks: FuturesUnordered<_> = match &known {
         Some(_) => FuturesUnordered::new(),
-        None => dns::every(&cx.world).map(|(s, f)| dns::ask(cx, s, name, f)).collect(),
+        None => dns::all_queries(&cx.world).map(|(s, f)| dns::ask(cx, s, name, f)).collect(),
     };
     let attempt = |address| async move {
         let address = SocketAddr::new(address, port);

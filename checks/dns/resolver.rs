@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use crate::kit::net::dns::{Answer, Family, Reply};
 
 /// What one server said of one family.
-pub(super) struct Heard {
+pub(super) struct ServerAnswer {
     pub(super) family: Family,
     pub(super) answer: Answer,
 }
@@ -20,7 +20,7 @@ pub(super) fn families() -> [Family; 2] {
     [Family::V4, Family::V6]
 }
 
-impl Heard {
+impl ServerAnswer {
     /// The answer, where a client asks nobody else after it.
     pub(super) fn last_word(&self) -> Option<&Reply> {
         self.answer.heard.as_ref().ok().filter(|reply| reply.is_final())
@@ -36,11 +36,12 @@ impl Heard {
 /// has not said anything, or when all of them fail.
 pub(super) fn believed<'a>(
     servers: &[SocketAddr],
-    heard: &'a [Heard],
+    heard: &'a [ServerAnswer],
     family: Family,
-) -> Option<&'a Heard> {
+) -> Option<&'a ServerAnswer> {
     for server in servers {
-        let of_server = |heard: &&Heard| heard.family == family && heard.answer.server == *server;
+        let of_server =
+            |heard: &&ServerAnswer| heard.family == family && heard.answer.server == *server;
         let heard = heard.iter().find(of_server)?;
         if heard.last_word().is_some() {
             return Some(heard);
@@ -52,7 +53,7 @@ pub(super) fn believed<'a>(
 /// The same, where it has addresses.
 pub(super) fn addresses_of<'a>(
     servers: &[SocketAddr],
-    heard: &'a [Heard],
+    heard: &'a [ServerAnswer],
     family: Family,
 ) -> Option<&'a Reply> {
     believed(servers, heard, family)?.addresses()
