@@ -76,10 +76,10 @@ pub(super) async fn workload(cx: &Cx) -> StepResult<Identity> {
     let file = variable("AZURE_FEDERATED_TOKEN_FILE");
     let file = file.ok_or_else(|| missing("AZURE_FEDERATED_TOKEN_FILE"))?;
     let read = cx.world.read(std::path::Path::new(&file)).await;
-    let bytes = read.map_err(|unread| {
+    let bytes = read.map_err(|error| {
         NoFact::could_not_tell(Problem::AuthFileUnreadable {
             file: file.clone(),
-            said: unread.to_string(),
+            said: error.to_string(),
         })
     })?;
     let assertion = Secret::new(String::from_utf8_lossy(&bytes).trim());
@@ -108,10 +108,10 @@ fn said(asked: &entra::Client, refused: &Refused) -> Problem {
     let (client_id, tenant) = (asked.client_id.clone(), asked.tenant.clone());
     let said = sanitize_text(&refused.word());
     match refused {
-        Refused::Unreachable(unopened) => Problem::AadEndpointBlocked {
+        Refused::Unreachable(error) => Problem::AadEndpointBlocked {
             authority: asked.authority.to_string(),
-            stage: unopened.stage.word(),
-            fault: unopened.fault.clone(),
+            stage: error.stage.word(),
+            fault: error.fault.clone(),
         },
         _ if refused.is(&[7_000_222]) => Problem::SpSecretExpired { client_id, said },
         _ if refused.is(&[7_000_215]) => Problem::SpSecretWrong { client_id, said },

@@ -214,8 +214,8 @@ fn chain(found: Vec<Found>, file: &str) -> Option<Identity> {
 /// All of a file of credentials.
 async fn read(cx: &Cx, file: &Path) -> Result<Vec<u8>, Problem> {
     let file_name = || file.display().to_string();
-    cx.world.read(file).await.map_err(|unread| {
-        let said = unread.to_string();
+    cx.world.read(file).await.map_err(|error| {
+        let said = error.to_string();
         Problem::AuthFileUnreadable { file: file_name(), said }
     })
 }

@@ -15,7 +15,7 @@ const LONGEST: u64 = 1024 * 1024;
 
 /// Why a file was not read.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Unread {
+pub enum FileError {
     /// There is none of that name.
     Missing,
     /// We may not.
@@ -26,23 +26,23 @@ pub enum Unread {
     Failed(String),
 }
 
-impl fmt::Display for Unread {
+impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Unread::Missing => "no-such-file",
-            Unread::Forbidden => "not-permitted",
-            Unread::Unfinished(said) => said,
-            Unread::Failed(said) => said,
+            FileError::Missing => "no-such-file",
+            FileError::Forbidden => "not-permitted",
+            FileError::Unfinished(said) => said,
+            FileError::Failed(said) => said,
         })
     }
 }
 
-impl From<io::Error> for Unread {
+impl From<io::Error> for FileError {
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Unread::Missing,
-            io::ErrorKind::PermissionDenied => Unread::Forbidden,
-            _ => Unread::Failed(error.to_string()),
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => FileError::Missing,
+            io::ErrorKind::PermissionDenied => FileError::Forbidden,
+            _ => FileError::Failed(error.to_string()),
         }
     }
 }
@@ -63,16 +63,16 @@ impl World {
     }
 
     /// All of a file.
-    pub async fn read(&self, file: &Path) -> Result<Vec<u8>, Unread> {
+    pub async fn read(&self, file: &Path) -> Result<Vec<u8>, FileError> {
         let bytes = self.read_up_to(file, LONGEST + 1).await?;
         if bytes.len() as u64 > LONGEST {
-            return Err(Unread::Unfinished("too-long"));
+            return Err(FileError::Unfinished("too-long"));
         }
         Ok(bytes)
     }
 
     /// The beginning of a file.
-    pub async fn read_up_to(&self, file: &Path, limit: u64) -> Result<Vec<u8>, Unread> {
+    pub async fn read_up_to(&self, file: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
         if let Some(text) = self.files.get(file) {
             return Ok(text.expose().as_bytes().to_vec());
         }
@@ -81,7 +81,7 @@ impl World {
             File::open(file).await?.take(limit).read_to_end(&mut bytes).await?;
             Ok(bytes)
         };
-        let silent = || Err(Unread::Unfinished("no-answer"));
+        let silent = || Err(FileError::Unfinished("no-answer"));
         timeout(FILE_WAIT, reading).await.unwrap_or_else(|_| silent())
     }
 }

@@ -7,7 +7,7 @@ use std::{fmt, rc::Rc};
 use hyper::header::HeaderValue;
 use serde::{Serialize, Serializer};
 
-use super::{Host, HostPurpose, NoProxy, NoProxyUrl, ProxyUrl};
+use super::{Host, HostPurpose, NoProxy, ProxyUrl, ProxyUrlError};
 
 /// A proxy, and the variable of the environment that names it.
 #[derive(Clone, Debug)]
@@ -54,8 +54,8 @@ impl Proxies {
         let value = |name: &str| set(name).or_else(|| set(&name.to_lowercase()));
         let mut proxy = |name: &'static str| match ProxyUrl::read(&value(name)?) {
             Ok(url) => Some(Ok(Rc::new(Proxy { variable: name, url }))),
-            Err(NoProxyUrl::Unusable) => Some(Err(name)),
-            Err(NoProxyUrl::Ignored) => {
+            Err(ProxyUrlError::Unusable) => Some(Err(name)),
+            Err(ProxyUrlError::Ignored) => {
                 ignored.push(name);
                 None
             }

@@ -22,7 +22,7 @@ pub struct ProxyUrl {
 
 /// What is no proxy that can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoProxyUrl {
+pub enum ProxyUrlError {
     /// It is empty, or no URL: Go goes past it without a word.
     Ignored,
     /// Go takes it for a proxy and reaches nothing through it: it has no port to connect to.
@@ -39,16 +39,16 @@ struct Parts {
 
 impl ProxyUrl {
     /// Reads the value of `HTTPS_PROXY` or `HTTP_PROXY`.
-    pub fn read(text: &str) -> Result<Self, NoProxyUrl> {
+    pub fn read(text: &str) -> Result<Self, ProxyUrlError> {
         if text.is_empty() {
-            return Err(NoProxyUrl::Ignored);
+            return Err(ProxyUrlError::Ignored);
         }
         let whole = |parts: &Parts| !parts.scheme.is_empty() && !parts.host.is_empty();
         let parts = match parts(text) {
             Some(parts) if whole(&parts) => Some(parts),
             other => parts(&format!("http://{text}")).or(other),
         };
-        let Parts { scheme, host, user } = parts.ok_or(NoProxyUrl::Ignored)?;
+        let Parts { scheme, host, user } = parts.ok_or(ProxyUrlError::Ignored)?;
         let (host, port) = match host.rsplit_once(':') {
             Some((name, port)) if is_port(port) => (name, port),
             _ => (host.as_str(), ""),
@@ -67,7 +67,7 @@ impl ProxyUrl {
             let _held = password.is_empty().then(|| Secret::new(name.as_str()));
             Secret::new(password).basic(&name)
         });
-        Ok(ProxyUrl { scheme, host, port: port.ok_or(NoProxyUrl::Unusable)?, credentials })
+        Ok(ProxyUrl { scheme, host, port: port.ok_or(ProxyUrlError::Unusable)?, credentials })
     }
 }
 
@@ -185,8 +185,8 @@ mod tests {
                 case.split('\t').map(|field| serde_json::from_str(field).unwrap()).collect();
             let [text, scheme, host, port, user] = fields.as_slice() else { panic!("{case}") };
             let got = match ProxyUrl::read(text) {
-                Err(NoProxyUrl::Ignored) => ["", "", "", ""].map(str::to_owned),
-                Err(NoProxyUrl::Unusable) => ["unusable", "", "", ""].map(str::to_owned),
+                Err(ProxyUrlError::Ignored) => ["", "", "", ""].map(str::to_owned),
+                Err(ProxyUrlError::Unusable) => ["unusable", "", "", ""].map(str::to_owned),
                 Ok(proxy) => {
                     let user = proxy.credentials.map(|basic| {
                         let text = basic.expose().strip_prefix("Basic ").unwrap().to_owned();

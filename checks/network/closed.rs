@@ -92,7 +92,7 @@ async fn egress(cx: &Cx, mut unreached: Unreached) -> Problem {
             let got = timeout(AROUND_WAIT, looking).await;
             let found = match got {
                 Ok(Ok(_)) => Some(true),
-                Ok(Err(unopened)) if unopened.stage == Stage::Dns => None,
+                Ok(Err(error)) if error.stage == Stage::Dns => None,
                 Ok(Err(_)) | Err(_) => Some(false),
             };
             (name, found)

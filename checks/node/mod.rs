@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::{
     image::ImageTarget,
     kit::{
-        AZURE_JSON, AcrHostKind, CREDENTIAL_PROVIDERS, Cx, Pattern, Secret, StepResult, Unread,
+        AZURE_JSON, AcrHostKind, CREDENTIAL_PROVIDERS, Cx, FileError, Pattern, Secret, StepResult,
         Who,
         azure::{Cloud, Endpoints, imds::ManagedIdentityId},
         yaml, yaml_loosely,
@@ -164,7 +164,7 @@ async fn asked_provider(
         (CREDENTIAL_PROVIDERS.to_owned(), image_target.asked.host.azure().is_some());
     let config = match cx.world.read(&cx.world.of_node(CREDENTIAL_PROVIDERS)).await {
         Ok(bytes) => yaml(&bytes),
-        Err(Unread::Missing) => {
+        Err(FileError::Missing) => {
             // Which file the kubelet reads is one of its flags. Who says `--as node` has seen to that.
             if cx.target.sign_in.who == Who::Node {
                 let (file, environment) = (AZURE_JSON.to_owned(), None);
@@ -175,11 +175,11 @@ async fn asked_provider(
             }
             return Err(SignsIn::Unknown);
         }
-        Err(Unread::Forbidden) => {
+        Err(FileError::Forbidden) => {
             cx.add_finding(Problem::FilesNotReadable { file });
             return Err(SignsIn::Unknown);
         }
-        Err(unread) => Err(unread.to_string()),
+        Err(error) => Err(error.to_string()),
     };
     let read = config.and_then(|config| Providers::read(&config).map_err(str::to_owned));
     let providers = read.map_err(|said| {
@@ -237,11 +237,11 @@ async fn azure_json(cx: &Cx, file: &str) -> Result<AzureJson, SignsIn> {
     let name = file.to_owned();
     let read = match cx.world.read(&cx.world.of_node(file)).await {
         Ok(bytes) => yaml_loosely(&bytes),
-        Err(Unread::Forbidden | Unread::Unfinished(_)) => {
+        Err(FileError::Forbidden | FileError::Unfinished(_)) => {
             cx.add_finding(Problem::FilesNotReadable { file: name });
             return Err(SignsIn::Unknown);
         }
-        Err(unread) => Err(unread.to_string()),
+        Err(error) => Err(error.to_string()),
     };
     let read = read.and_then(|file| AzureJson::read(&file).map_err(str::to_owned));
     read.map_err(|said| {
@@ -316,7 +316,7 @@ async fn endpoints(cx: &Cx, cloud: &str, told: Option<String>) -> (Endpoints, bo
     }
     let told = told.or_else(|| cx.world.variables.get("AZURE_ENVIRONMENT_FILEPATH").cloned());
     let file = told.unwrap_or_else(|| ENVIRONMENT.to_owned());
-    let read = cx.world.read(&cx.world.of_node(&file)).await.map_err(|unread| unread.to_string());
+    let read = cx.world.read(&cx.world.of_node(&file)).await.map_err(|error| error.to_string());
     match read.and_then(|bytes| yaml(&bytes)) {
         Ok(said) => (endpoints.with_file(&said), true),
         Err(said) => {

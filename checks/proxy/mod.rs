@@ -15,7 +15,7 @@ use crate::kit::{
     is_private,
     net::{
         Connected, Fault, HTTP_WAIT, Route, dns,
-        proxy::{NoTunnel, Refusal, open},
+        proxy::{Refusal, TunnelError, open},
         tls,
     },
 };
@@ -172,23 +172,23 @@ pub async fn tunnel(cx: &Cx, host: &Host) -> StepResult<Connected> {
     }
 }
 
-fn judge(at: At, none: NoTunnel) -> NoFact {
+fn judge(at: At, none: TunnelError) -> NoFact {
     match none {
-        NoTunnel::NotSpoken => NoFact::could_not_tell(Problem::SocksNotSpoken(at)),
-        NoTunnel::Unreachable(unopened) => {
-            let stage = unopened.stage.word();
-            Problem::Unreachable { at, stage, fault: unopened.fault }.into()
+        TunnelError::NotSpoken => NoFact::could_not_tell(Problem::SocksNotSpoken(at)),
+        TunnelError::Unreachable(error) => {
+            let stage = error.stage.word();
+            Problem::Unreachable { at, stage, fault: error.fault }.into()
         }
-        NoTunnel::NoAnswer(Fault::NoAnswer) => {
+        TunnelError::NoAnswer(Fault::NoAnswer) => {
             NoFact::could_not_tell(Problem::Silent { at, seconds: HTTP_WAIT.as_secs() })
         }
-        NoTunnel::NoAnswer(fault) => Problem::NoAnswer { at, fault }.into(),
-        NoTunnel::Refused(refusal) if refusal.status == 407 => {
+        TunnelError::NoAnswer(fault) => Problem::NoAnswer { at, fault }.into(),
+        TunnelError::Refused(refusal) if refusal.status == 407 => {
             let shown = if at.proxy.url.credentials.is_some() { "yes" } else { "no" };
             let wants = refusal.header("proxy-authenticate").map(str::to_owned);
             Problem::AsksForSignIn { at, shown, wants }.into()
         }
-        NoTunnel::Refused(refusal) => {
+        TunnelError::Refused(refusal) => {
             let refused = refused(at, &refusal);
             match refused.status {
                 500.. => Problem::CannotReachHost(refused).into(),

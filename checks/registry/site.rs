@@ -202,12 +202,12 @@ impl Site {
     }
 
     async fn send_on(&self, cx: &Cx, host: &Host, request: &Request) -> StepResult<Reply> {
-        let connection = self.connections.to(cx, host).await.map_err(|unopened| -> NoFact {
-            let elsewhere = Elsewhere { host: host.to_string(), fault: unopened.fault };
-            if !unopened.certain {
+        let connection = self.connections.to(cx, host).await.map_err(|error| -> NoFact {
+            let elsewhere = Elsewhere { host: host.to_string(), fault: error.fault };
+            if !error.certain {
                 return NoFact::could_not_tell(Problem::OtherHostUndecided(elsewhere));
             }
-            match unopened.stage {
+            match error.stage {
                 Stage::Dns => Problem::OtherHostUnresolved(elsewhere).into(),
                 Stage::Tcp | Stage::Proxy => Problem::OtherHostUnreachable(elsewhere).into(),
                 Stage::Tls => Problem::OtherHostUntrusted(elsewhere).into(),

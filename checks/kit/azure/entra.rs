@@ -11,7 +11,7 @@ use url::form_urlencoded;
 use super::json::ask;
 use crate::kit::{
     Cx, Host, Secret,
-    net::{Fault, Request, Unopened, open},
+    net::{ConnectError, Fault, Request, open},
 };
 
 /// How long it may take to get a token, all in all.
@@ -43,7 +43,7 @@ pub enum Proof {
 #[derive(Debug)]
 pub enum Refused {
     /// There is no way to the endpoint.
-    Unreachable(Unopened),
+    Unreachable(ConnectError),
     /// There is, and it does not answer as it should.
     Unclear(String),
     /// It says why not.
@@ -64,7 +64,7 @@ impl Refused {
     /// In a few words.
     pub fn word(&self) -> String {
         match self {
-            Refused::Unreachable(unopened) => unopened.fault.word().to_owned(),
+            Refused::Unreachable(error) => error.fault.word().to_owned(),
             Refused::Unclear(said) | Refused::Said { said, .. } => said.clone(),
         }
     }

@@ -12,7 +12,7 @@ use url::form_urlencoded;
 use super::json::{Answer, ask};
 use crate::kit::{
     Cx, Host, HostPurpose, Proxy, ProxyDecision, Secret,
-    net::{Connection, Fault, Request, Unopened, open},
+    net::{ConnectError, Connection, Fault, Request, open},
 };
 
 /// How long it may take to get a token, all in all: it is on the machine's own link.
@@ -173,11 +173,11 @@ async fn token_over(
     cx: &Cx,
     which: &ManagedIdentityId,
     audience: &str,
-    connection: impl Future<Output = Result<Connection, Unopened>>,
+    connection: impl Future<Output = Result<Connection, ConnectError>>,
 ) -> Result<Issued, Refused> {
     let connection = timeout(CONNECT_WAIT, connection).await;
     let connection = connection.map_err(|_| Refused::Unreachable(Fault::NoAnswer))?;
-    let connection = connection.map_err(|unopened| Refused::Unreachable(unopened.fault))?;
+    let connection = connection.map_err(|error| Refused::Unreachable(error.fault))?;
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.append_pair("api-version", "2018-02-01").append_pair("resource", audience);
     query.extend_pairs(which.parameter());

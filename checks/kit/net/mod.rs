@@ -19,7 +19,7 @@ pub mod tls;
 pub use authenticate::{Challenge, challenges};
 pub use fault::{Fault, Tried};
 pub use http::{Connection, Request};
-pub use reach::{Stage, Unopened, reach};
+pub use reach::{ConnectError, Stage, reach};
 pub use redirect::redirect;
 pub use refusal::ErrorBody;
 pub use reply::Reply;

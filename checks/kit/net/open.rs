@@ -5,7 +5,7 @@ use std::{cell::RefCell, collections::HashMap, rc::Rc};
 use tokio::time::timeout;
 
 use super::{
-    Connected, Connection, Fault, OPEN_WAIT, Route, Stage, Stream, Unopened, http::Transport,
+    ConnectError, Connected, Connection, Fault, OPEN_WAIT, Route, Stage, Stream, http::Transport,
     proxy, reach, tls,
 };
 use crate::kit::{Cx, Host, ProxyDecision};
@@ -28,14 +28,13 @@ impl ConnectionPool {
     }
 
     /// The line to that host, opened now when there is none.
-    pub async fn to(&self, cx: &Cx, host: &Host) -> Result<Rc<Connection>, Unopened> {
+    pub async fn to(&self, cx: &Cx, host: &Host) -> Result<Rc<Connection>, ConnectError> {
         let kept = self.0.borrow().get(host).cloned();
         match kept {
             Some(connection) => Ok(connection),
             None => {
-                let unopened = Unopened::at(Stage::Tcp, Fault::NoAnswer);
-                let connection =
-                    timeout(OPEN_WAIT, once(cx, host)).await.unwrap_or(Err(unopened))?;
+                let error = ConnectError::at(Stage::Tcp, Fault::NoAnswer);
+                let connection = timeout(OPEN_WAIT, once(cx, host)).await.unwrap_or(Err(error))?;
                 Ok(self.keep(connection))
             }
         }
@@ -43,15 +42,15 @@ impl ConnectionPool {
 }
 
 /// A line to that host, by way of the proxy where one is set for it.
-pub async fn once(cx: &Cx, host: &Host) -> Result<Connection, Unopened> {
+pub async fn once(cx: &Cx, host: &Host) -> Result<Connection, ConnectError> {
     let (route, stream) = match cx.world.proxies.route(host) {
         ProxyDecision::Through(proxy) => {
             let tunnel = proxy::open(cx, &proxy, host).await;
-            let stream = tunnel.map_err(Unopened::from)?;
+            let stream = tunnel.map_err(ConnectError::from)?;
             (Route::through(proxy, host), stream)
         }
         ProxyDecision::Nowhere(variable) => {
-            return Err(Unopened::at(Stage::Proxy, Fault::Other(variable.to_owned())));
+            return Err(ConnectError::at(Stage::Proxy, Fault::Other(variable.to_owned())));
         }
         ProxyDecision::Direct | ProxyDecision::Exempt(_) => return straight(cx, host).await,
     };
@@ -59,21 +58,26 @@ pub async fn once(cx: &Cx, host: &Host) -> Result<Connection, Unopened> {
 }
 
 /// A line straight to that host, whatever proxy is set.
-pub async fn straight(cx: &Cx, host: &Host) -> Result<Connection, Unopened> {
+pub async fn straight(cx: &Cx, host: &Host) -> Result<Connection, ConnectError> {
     let (address, stream) = reach(cx, &host.name, host.port).await?;
     over(cx, host, Route::to(address), stream).await
 }
 
-async fn over(cx: &Cx, host: &Host, route: Route, stream: Stream) -> Result<Connection, Unopened> {
+async fn over(
+    cx: &Cx,
+    host: &Host,
+    route: Route,
+    stream: Stream,
+) -> Result<Connection, ConnectError> {
     let transport = if host.plain {
         Transport::Plain(stream)
     } else {
         let secured = tls::handshake(cx, host, stream).await;
-        let secured = secured.map_err(Unopened::from)?;
+        let secured = secured.map_err(ConnectError::from)?;
         Transport::Secure(Box::new(secured.0))
     };
     let connection = Connection::over(host.clone(), route, transport).await;
-    connection.map_err(|fault| Unopened::at(Stage::Tls, fault))
+    connection.map_err(|fault| ConnectError::at(Stage::Tls, fault))
 }
 
 /// Reads the date of a host whose certificate we do not accept: no credentials, nothing trusted.

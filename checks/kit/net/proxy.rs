@@ -12,7 +12,8 @@ use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout};
 
 use super::{
-    Fault, HTTP_WAIT, OPEN_WAIT, Stage, Stream, Unopened, http::as_go_reads, reach, sips::Sips, tls,
+    ConnectError, Fault, HTTP_WAIT, OPEN_WAIT, Stage, Stream, http::as_go_reads, reach, sips::Sips,
+    tls,
 };
 use crate::kit::{Cx, Host, Proxy, cx::Exchange};
 
@@ -21,11 +22,11 @@ const KEPT: [&str; 4] = ["proxy-authenticate", "server", "via", "x-squid-error"]
 
 /// Why there is no way through a proxy.
 #[derive(Debug)]
-pub enum NoTunnel {
+pub enum TunnelError {
     /// It is spoken to in a way that is not spoken here.
     NotSpoken,
     /// It is not reached.
-    Unreachable(Unopened),
+    Unreachable(ConnectError),
     /// It takes the request and gives no answer that can be read.
     NoAnswer(Fault),
     /// It answers that there is no way.
@@ -48,66 +49,71 @@ impl Refusal {
     }
 }
 
-impl From<NoTunnel> for Unopened {
-    fn from(none: NoTunnel) -> Self {
+impl From<TunnelError> for ConnectError {
+    fn from(none: TunnelError) -> Self {
         // SOCKS is spoken by others, and they wait longer for an answer.
         let certain = match &none {
-            NoTunnel::NotSpoken | NoTunnel::NoAnswer(Fault::NoAnswer) => false,
-            NoTunnel::Unreachable(unopened) => unopened.certain,
-            NoTunnel::NoAnswer(_) | NoTunnel::Refused(_) => true,
+            TunnelError::NotSpoken | TunnelError::NoAnswer(Fault::NoAnswer) => false,
+            TunnelError::Unreachable(error) => error.certain,
+            TunnelError::NoAnswer(_) | TunnelError::Refused(_) => true,
         };
-        Unopened { stage: Stage::Proxy, fault: none.into(), certain }
+        ConnectError { stage: Stage::Proxy, fault: none.into(), certain }
     }
 }
 
-impl From<NoTunnel> for Fault {
-    fn from(none: NoTunnel) -> Self {
+impl From<TunnelError> for Fault {
+    fn from(none: TunnelError) -> Self {
         match none {
-            NoTunnel::NotSpoken => Fault::Other("socks".to_owned()),
-            NoTunnel::Unreachable(unopened) => unopened.fault,
-            NoTunnel::NoAnswer(fault) => fault,
-            NoTunnel::Refused(refusal) => Fault::Other(format!("proxy {}", refusal.status)),
+            TunnelError::NotSpoken => Fault::Other("socks".to_owned()),
+            TunnelError::Unreachable(error) => error.fault,
+            TunnelError::NoAnswer(fault) => fault,
+            TunnelError::Refused(refusal) => Fault::Other(format!("proxy {}", refusal.status)),
         }
     }
 }
 
 /// Opens a way to a host through a proxy. Without TLS the proxy is asked for each page instead, so
 /// that the way to the proxy itself is all there is to open.
-pub async fn open(cx: &Cx, proxy: &Proxy, host: &Host) -> Result<Stream, NoTunnel> {
+pub async fn open(cx: &Cx, proxy: &Proxy, host: &Host) -> Result<Stream, TunnelError> {
     if proxy.is_socks() {
-        return Err(NoTunnel::NotSpoken);
+        return Err(TunnelError::NotSpoken);
     }
-    let silent = Unopened::at(Stage::Tcp, Fault::NoAnswer);
+    let silent = ConnectError::at(Stage::Tcp, Fault::NoAnswer);
     let opened = timeout(OPEN_WAIT, to_proxy(cx, proxy)).await.unwrap_or(Err(silent));
-    let stream = opened.map_err(NoTunnel::Unreachable)?;
+    let stream = opened.map_err(TunnelError::Unreachable)?;
     if host.plain { Ok(stream) } else { connect(cx, proxy, host, stream).await }
 }
 
-async fn to_proxy(cx: &Cx, proxy: &Proxy) -> Result<Stream, Unopened> {
+async fn to_proxy(cx: &Cx, proxy: &Proxy) -> Result<Stream, ConnectError> {
     let host = proxy.host();
     let (_, stream) = reach(cx, &host.name, host.port).await?;
     if host.plain {
         return Ok(stream);
     }
     let secured = tls::handshake(cx, &host, stream).await;
-    Ok(Box::new(secured.map_err(Unopened::from)?.0))
+    Ok(Box::new(secured.map_err(ConnectError::from)?.0))
 }
 
 /// Asks the proxy for a tunnel, and records what it says.
-async fn connect(cx: &Cx, proxy: &Proxy, host: &Host, stream: Stream) -> Result<Stream, NoTunnel> {
+async fn connect(
+    cx: &Cx,
+    proxy: &Proxy,
+    host: &Host,
+    stream: Stream,
+) -> Result<Stream, TunnelError> {
     let began = Instant::now();
     let asked = timeout(HTTP_WAIT, ask(proxy, host, stream)).await;
-    let got = asked.unwrap_or(Err(NoTunnel::NoAnswer(Fault::NoAnswer)));
+    let got = asked.unwrap_or(Err(TunnelError::NoAnswer(Fault::NoAnswer)));
     let mut details = Map::new();
     let heard = match &got {
         Ok(_) => "200".to_owned(),
-        Err(NoTunnel::Refused(refusal)) => {
+        Err(TunnelError::Refused(refusal)) => {
             let kept = |(name, value): &(&str, String)| (name.replace('-', "_"), json!(value));
             details = refusal.said.iter().map(kept).collect::<Map<String, Value>>();
             refusal.status.to_string()
         }
-        Err(NoTunnel::NoAnswer(fault)) => fault.word().to_owned(),
-        Err(NoTunnel::NotSpoken | NoTunnel::Unreachable(_)) => String::new(),
+        Err(TunnelError::NoAnswer(fault)) => fault.word().to_owned(),
+        Err(TunnelError::NotSpoken | TunnelError::Unreachable(_)) => String::new(),
     };
     cx.exchanged(Exchange {
         to: &proxy.to_string(),
@@ -119,9 +125,10 @@ async fn connect(cx: &Cx, proxy: &Proxy, host: &Host, stream: Stream) -> Result<
     got
 }
 
-async fn ask(proxy: &Proxy, host: &Host, stream: Stream) -> Result<Stream, NoTunnel> {
-    let broken = |error: hyper::Error| NoTunnel::NoAnswer(Fault::of(&error));
-    let unbuilt = |error: hyper::http::Error| NoTunnel::NoAnswer(Fault::Other(error.to_string()));
+async fn ask(proxy: &Proxy, host: &Host, stream: Stream) -> Result<Stream, TunnelError> {
+    let broken = |error: hyper::Error| TunnelError::NoAnswer(Fault::of(&error));
+    let unbuilt =
+        |error: hyper::http::Error| TunnelError::NoAnswer(Fault::Other(error.to_string()));
     let authority = host.endpoint();
     let mut request = hyper::Request::builder()
         .method(Method::CONNECT)
@@ -141,7 +148,7 @@ async fn ask(proxy: &Proxy, host: &Host, stream: Stream) -> Result<Stream, NoTun
     tokio::spawn(connection.with_upgrades());
     let response = sender.send_request(request).await.map_err(broken)?;
     if preliminary.load(Ordering::Relaxed) {
-        return Err(NoTunnel::NoAnswer(Fault::NotHttp));
+        return Err(TunnelError::NoAnswer(Fault::NotHttp));
     }
     let status = response.status().as_u16();
     if status != 200 {
@@ -151,11 +158,11 @@ async fn ask(proxy: &Proxy, host: &Host, stream: Stream) -> Result<Stream, NoTun
             let values = values.collect::<Vec<_>>().join(", ");
             (!values.is_empty()).then_some((*name, values))
         });
-        return Err(NoTunnel::Refused(Refusal { status, said: said.collect() }));
+        return Err(TunnelError::Refused(Refusal { status, said: said.collect() }));
     }
     let upgraded = hyper::upgrade::on(response).await.map_err(broken)?;
     // What came with the answer is no part of the tunnel to Go, which throws it away.
     let parts = upgraded.downcast::<TokioIo<Sips<Stream>>>();
-    let parts = parts.map_err(|_| NoTunnel::NoAnswer(Fault::NotHttp))?;
+    let parts = parts.map_err(|_| TunnelError::NoAnswer(Fault::NotHttp))?;
     Ok(Box::new(parts.io.into_inner()))
 }

@@ -36,7 +36,7 @@ impl Stage {
 
 /// Where the way to a host ended, and how.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Unopened {
+pub struct ConnectError {
     /// At this stage.
     pub stage: Stage,
     /// How.
@@ -45,7 +45,7 @@ pub struct Unopened {
     pub certain: bool,
 }
 
-impl Unopened {
+impl ConnectError {
     /// The way ends here for everybody.
     pub fn at(stage: Stage, fault: Fault) -> Self {
         Self { stage, fault, certain: true }
@@ -53,11 +53,11 @@ impl Unopened {
 }
 
 /// The first address of a name that accepts a connection, as its addresses become known.
-pub async fn reach(cx: &Cx, name: &str, port: u16) -> Result<(SocketAddr, Stream), Unopened> {
+pub async fn reach(cx: &Cx, name: &str, port: u16) -> Result<(SocketAddr, Stream), ConnectError> {
     if let Some(known) = dns::static_addresses(&cx.world, name) {
         return first_to_accept(cx, name, port, Some(known)).await;
     }
-    let mut unopened = Unopened::at(Stage::Dns, Fault::NoAddress);
+    let mut error = ConnectError::at(Stage::Dns, Fault::NoAddress);
     let began = Instant::now();
     for name in dns::search_candidates(&cx.world, name) {
         // One that is mute is mute for each spelling.
@@ -65,11 +65,11 @@ pub async fn reach(cx: &Cx, name: &str, port: u16) -> Result<(SocketAddr, Stream
             break;
         }
         match first_to_accept(cx, &name, port, None).await {
-            Err(why) if why.stage == Stage::Dns => unopened = why,
+            Err(why) if why.stage == Stage::Dns => error = why,
             done => return done,
         }
     }
-    Err(unopened)
+    Err(error)
 }
 
 /// Every address is tried as soon as it is known, beside the others: a dead one holds nobody up.
@@ -78,8 +78,8 @@ async fn first_to_accept(
     name: &str,
     port: u16,
     known: Option<Vec<IpAddr>>,
-) -> Result<(SocketAddr, Stream), Unopened> {
-    let mut unopened = Unopened::at(Stage::Dns, Fault::NoAddress);
+) -> Result<(SocketAddr, Stream), ConnectError> {
+    let mut error = ConnectError::at(Stage::Dns, Fault::NoAddress);
     let mut asks: FuturesUnordered<_> = match &known {
         Some(_) => FuturesUnordered::new(),
         None => dns::all_queries(&cx.world).map(|(s, f)| dns::ask(cx, s, name, f)).collect(),
@@ -98,14 +98,14 @@ async fn first_to_accept(
         tokio::select! {
             Some((address, got)) = attempts.next() => match got {
                 Ok(stream) => return Ok((address, Box::new(stream))),
-                Err(fault) => unopened = Unopened::at(Stage::Tcp, fault),
+                Err(fault) => error = ConnectError::at(Stage::Tcp, fault),
             },
             Some(answer) = asks.next() => match answer.heard {
                 Ok(reply) => fresh = reply.addresses,
-                Err(fault) if unopened.fault == Fault::NoAddress => unopened.fault = fault,
+                Err(fault) if error.fault == Fault::NoAddress => error.fault = fault,
                 Err(_) => {}
             },
-            else => return Err(unopened),
+            else => return Err(error),
         }
     }
 }

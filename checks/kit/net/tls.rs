@@ -22,7 +22,7 @@ use tokio::time::{Instant, timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
-use super::{Fault, Stage, Stream, TLS_WAIT, Unopened};
+use super::{ConnectError, Fault, Stage, Stream, TLS_WAIT};
 use crate::kit::{Cx, Host, World, cx::Exchange};
 
 /// A certificate, as far as a diagnosis needs it.
@@ -76,10 +76,10 @@ impl Refusal {
     }
 }
 
-impl From<Refusal> for Unopened {
+impl From<Refusal> for ConnectError {
     fn from(refusal: Refusal) -> Self {
         let certain = refusal.is_certain();
-        Unopened { stage: Stage::Tls, fault: refusal.into(), certain }
+        ConnectError { stage: Stage::Tls, fault: refusal.into(), certain }
     }
 }
 
