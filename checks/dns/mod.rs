@@ -3,7 +3,7 @@
 //! Every configured name server is asked for both families at once. The addresses that a client
 //! would get go on to the next step at once; what the other servers say is graded beside it.
 
-mod judge;
+mod diagnose;
 mod resolver;
 
 use std::{net::IpAddr, rc::Rc, time::Duration};
@@ -19,7 +19,7 @@ use crate::kit::{
         dns::{all_queries, ask, search_candidates, static_addresses},
     },
 };
-use judge::{cname_chain, judge, say_what_is_odd};
+use diagnose::{cname_chain, diagnose, warn_inconsistencies};
 use resolver::{ServerAnswer, addresses_of, families};
 
 /// How long a server's answer waits for those of the servers before it, which clients believe first.
@@ -207,7 +207,7 @@ async fn look_up(cx: &Cx, host: &Host, name: String) -> StepResult<Names> {
                 cx.in_background(hear_the_rest(cx.clone(), names.clone(), name, heard, asks));
                 return Ok(names);
             }
-            None if !more => return Err(judge(cx, host, &heard).into()),
+            None if !more => return Err(diagnose(cx, host, &heard).into()),
             None if anybody.is_some() => {
                 patience = patience.or(Some(Instant::now() + EARLIER_WAIT));
             }
@@ -236,5 +236,5 @@ async fn hear_the_rest(
         }
     }
     names.addresses.close();
-    say_what_is_odd(&cx, &names, &name, &heard);
+    warn_inconsistencies(&cx, &names, &name, &heard);
 }

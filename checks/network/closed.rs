@@ -20,7 +20,7 @@ const ELSEWHERE: [&str; 3] =
     ["mcr.microsoft.com", "login.microsoftonline.com", "management.azure.com"];
 
 /// Says what is wrong, with a look at what else is open.
-pub(super) async fn judge(cx: &Cx, host: &Host, tried: Vec<(SocketAddr, Fault)>) -> Problem {
+pub(super) async fn diagnose(cx: &Cx, host: &Host, tried: Vec<(SocketAddr, Fault)>) -> Problem {
     let no_ipv6 =
         |(address, fault): &(SocketAddr, Fault)| address.is_ipv6() && *fault == Fault::NoRoute;
     let unusable = !tried.is_empty() && tried.iter().all(no_ipv6);

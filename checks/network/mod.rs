@@ -109,7 +109,7 @@ pub async fn reach(cx: &Cx, names: &Names) -> StepResult<Connected> {
             },
         }
     }
-    Err(closed::judge(cx, &names.host, tried).await.into())
+    Err(closed::diagnose(cx, &names.host, tried).await.into())
 }
 
 /// Grades the other addresses, once one has accepted.

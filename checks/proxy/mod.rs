@@ -168,11 +168,11 @@ pub async fn tunnel(cx: &Cx, host: &Host) -> StepResult<Connected> {
             let route = Route::through(proxy, host);
             Ok(Connected::new(host.clone(), route, false, Some(stream)))
         }
-        Err(none) => Err(judge(At::new(&proxy, host), none)),
+        Err(none) => Err(diagnose(At::new(&proxy, host), none)),
     }
 }
 
-fn judge(at: At, none: TunnelError) -> NoFact {
+fn diagnose(at: At, none: TunnelError) -> NoFact {
     match none {
         TunnelError::NotSpoken => NoFact::could_not_tell(Problem::SocksNotSpoken(at)),
         TunnelError::Unreachable(error) => {

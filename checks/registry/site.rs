@@ -102,7 +102,7 @@ impl Site {
         let asked = format!("{} {}", request.method, path(&request.target));
         let mut refusal = Refusal::read(reply).await;
         if refusal.rules().is_none() || refusal.host != self.host {
-            return Err(self.judge(&asked, refusal));
+            return Err(self.diagnose(&asked, refusal));
         }
         let refused = Cell::new(1);
         let sampling = timeout(SETTLE_WAIT, self.admitted(cx, request, &refused)).await;
@@ -119,7 +119,7 @@ impl Site {
             }
             None => {
                 refusal.connections = refused;
-                Err(self.judge(&asked, refusal))
+                Err(self.diagnose(&asked, refusal))
             }
         }
     }
@@ -243,10 +243,10 @@ impl Site {
 
     /// Says what a refusal means that has nothing to do with what was asked for.
     pub(crate) async fn refuse(&self, asked: &str, reply: Reply) -> NoFact {
-        self.judge(asked, Refusal::read(reply).await)
+        self.diagnose(asked, Refusal::read(reply).await)
     }
 
-    fn judge(&self, asked: &str, refusal: Refusal) -> NoFact {
+    fn diagnose(&self, asked: &str, refusal: Refusal) -> NoFact {
         match (refusal.rules(), self.past_private_endpoint) {
             (Some(rules), Some(address)) => {
                 Problem::PrivateEndpointBypassed { rules, address }.into()

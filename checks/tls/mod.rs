@@ -189,7 +189,7 @@ pub async fn secure(cx: &Cx, connected: &Connected) -> StepResult<Secured> {
         }
         Refusal::Broken(fault) => Err(broken(connected, fault).into()),
         Refusal::Alert(alert) => Err(Problem::Refused { at: At::of(connected), alert }.into()),
-        Refusal::Untrusted(why, seen) => Err(judge(cx, connected, why, seen).await.into()),
+        Refusal::Untrusted(why, seen) => Err(diagnose(cx, connected, why, seen).await.into()),
     }
 }
 
@@ -203,7 +203,7 @@ fn broken(connected: &Connected, fault: Fault) -> Problem {
 }
 
 /// Says what is wrong with a certificate.
-async fn judge(
+async fn diagnose(
     cx: &Cx,
     connected: &Connected,
     why: CertificateError,

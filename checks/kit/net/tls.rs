@@ -100,9 +100,9 @@ pub async fn handshake(
     stream: Stream,
 ) -> Result<(TlsStream<Stream>, Certificate), Refusal> {
     let began = Instant::now();
-    let judge = Judge::new(&cx.world, cx.now(), true);
-    let got = shake(host, stream, &judge).await;
-    let certificate = judge.certificate();
+    let verifier = RecordingVerifier::new(&cx.world, cx.now(), true);
+    let got = shake(host, stream, &verifier).await;
+    let certificate = verifier.certificate();
     let heard = match &got {
         Ok(_) => "secured",
         Err(Refusal::Broken(fault)) => fault.word(),
@@ -139,21 +139,21 @@ pub async fn handshake(
 
 /// Shakes hands with whoever answers, whatever the certificate: only for reading a date.
 pub(super) async fn unverified(cx: &Cx, host: &Host, stream: Stream) -> Option<TlsStream<Stream>> {
-    shake(host, stream, &Judge::new(&cx.world, cx.now(), false)).await.ok()
+    shake(host, stream, &RecordingVerifier::new(&cx.world, cx.now(), false)).await.ok()
 }
 
 async fn shake(
     host: &Host,
     stream: Stream,
-    judge: &Arc<Judge>,
+    verifier: &Arc<RecordingVerifier>,
 ) -> Result<TlsStream<Stream>, Refusal> {
     let other = |error: &dyn std::fmt::Display| Refusal::Broken(Fault::Other(error.to_string()));
     let name = ServerName::try_from(host.name.clone()).map_err(|error| other(&error))?;
-    let mut config = ClientConfig::builder_with_provider(judge.provider.clone())
+    let mut config = ClientConfig::builder_with_provider(verifier.provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(|error| other(&error))?
         .dangerous()
-        .with_custom_certificate_verifier(judge.clone())
+        .with_custom_certificate_verifier(verifier.clone())
         .with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let connecting = TlsConnector::from(Arc::new(config)).connect(name, stream);
@@ -174,7 +174,7 @@ async fn shake(
 
 /// A verifier that remembers what it saw, and passes everything when it is told to.
 #[derive(Debug)]
-struct Judge {
+struct RecordingVerifier {
     provider: Arc<CryptoProvider>,
     roots: Arc<RootCertStore>,
     verifier: Option<Arc<WebPkiServerVerifier>>,
@@ -183,7 +183,7 @@ struct Judge {
     seen: Mutex<Option<CertificateDer<'static>>>,
 }
 
-impl Judge {
+impl RecordingVerifier {
     fn new(world: &World, now: Timestamp, enforcing: bool) -> Arc<Self> {
         let provider = Arc::new(ring::default_provider());
         // An empty store builds no verifier: then nothing is trusted.
@@ -211,7 +211,7 @@ impl Judge {
     }
 }
 
-impl ServerCertVerifier for Judge {
+impl ServerCertVerifier for RecordingVerifier {
     fn verify_server_cert(
         &self,
         leaf: &CertificateDer<'_>,

@@ -15,7 +15,7 @@ use crate::kit::{
 };
 
 /// Nobody gave an address: says what that proves.
-pub(super) fn judge(cx: &Cx, host: &Host, heard: &[ServerAnswer]) -> Problem {
+pub(super) fn diagnose(cx: &Cx, host: &Host, heard: &[ServerAnswer]) -> Problem {
     let Some((server, reply)) = denial(cx, heard) else {
         let tried = failures(cx, heard);
         return Problem::ServerUnreachable { host: host.name.clone(), tried };
@@ -46,7 +46,7 @@ pub(super) fn judge(cx: &Cx, host: &Host, heard: &[ServerAnswer]) -> Problem {
 }
 
 /// Says what is odd about the answers, where there are addresses among them.
-pub(super) fn say_what_is_odd(cx: &Cx, names: &Names, name: &str, heard: &[ServerAnswer]) {
+pub(super) fn warn_inconsistencies(cx: &Cx, names: &Names, name: &str, heard: &[ServerAnswer]) {
     let tried = silent(cx, heard);
     if !tried.is_empty() {
         cx.add_finding(Problem::ServerSilent { tried });
