@@ -122,7 +122,7 @@ fn silent(cx: &Cx, heard: &[ServerAnswer]) -> Vec<Tried> {
     let answers = |fault: &Fault| *fault == Fault::Other("NODATA".to_owned());
     tried.retain(|tried| {
         let of_one_family = tried.who.contains(' ');
-        if of_one_family { tried.fault == Fault::NoAnswer } else { !answers(&tried.fault) }
+        if of_one_family { tried.fault == Fault::TimedOut } else { !answers(&tried.fault) }
     });
     tried
 }

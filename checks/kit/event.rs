@@ -54,7 +54,7 @@ pub enum EventKind {
         to: String,
         /// What was asked, without secrets.
         request: String,
-        /// What was heard: words of a protocol, or a fault such as `no-answer`.
+        /// What was heard: words of a protocol, or a fault such as `timed-out`.
         response: String,
         /// What of the answer is worth keeping.
         #[serde(default, skip_serializing_if = "Map::is_empty")]

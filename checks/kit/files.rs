@@ -81,7 +81,7 @@ impl World {
             File::open(file).await?.take(limit).read_to_end(&mut bytes).await?;
             Ok(bytes)
         };
-        let silent = || Err(FileError::Unfinished("no-answer"));
+        let silent = || Err(FileError::Unfinished("timed-out"));
         timeout(FILE_WAIT, reading).await.unwrap_or_else(|_| silent())
     }
 }

@@ -169,7 +169,7 @@ pub struct Messages {
     pub entries: BTreeMap<String, Entry>,
     /// By step.
     pub steps: BTreeMap<String, StepMessages>,
-    /// By word of evidence: `no-answer`.
+    /// By word of evidence: `timed-out`.
     pub evidence: BTreeMap<String, Text>,
     /// By slug.
     pub modes: BTreeMap<String, Mode>,

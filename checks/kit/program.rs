@@ -47,7 +47,7 @@ pub async fn run(
         let status = child.wait().await?;
         Ok(Printed { out, err, success: status.success(), status: status.to_string() })
     };
-    let ran = timeout(wait, running).await.map_err(|_| "no-answer".to_owned())?;
+    let ran = timeout(wait, running).await.map_err(|_| "timed-out".to_owned())?;
     let printed = ran.map_err(|error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => "no-such-program".to_owned(),
         _ => error.to_string(),

@@ -59,7 +59,7 @@ impl<'a> Taking<'a> {
                 Ok(Some(piece)) => piece,
                 Ok(None) if self.taken.bytes < due && self.blob.size.is_some() => return Ok(false),
                 Ok(None) => break,
-                Err(Fault::Closed | Fault::Reset) => return Ok(false),
+                Err(Fault::ClosedByPeer | Fault::Reset) => return Ok(false),
                 Err(fault) => return Err(self.cut(fault)),
             };
             let known = usize::try_from(self.skip).unwrap_or(usize::MAX).min(piece.len());
@@ -70,13 +70,13 @@ impl<'a> Taking<'a> {
             if self.keep {
                 self.taken.kept.extend_from_slice(&piece);
                 if self.began.elapsed() > BODY_WAIT {
-                    return Err(self.cut(Fault::NoAnswer));
+                    return Err(self.cut(Fault::TimedOut));
                 }
             }
             if self.taken.bytes == due {
                 match reply.piece().await {
                     Ok(Some(_)) => self.taken.bytes += 1,
-                    Err(Fault::NoAnswer) => return Err(self.cut(Fault::NoAnswer)),
+                    Err(Fault::TimedOut) => return Err(self.cut(Fault::TimedOut)),
                     // It is all there; how the connection ends is nobody's concern.
                     Ok(None) | Err(_) => break,
                 }
@@ -120,14 +120,14 @@ impl<'a> Taking<'a> {
             digest,
             got,
             of,
-            fault: Fault::Closed,
+            fault: Fault::ClosedByPeer,
         }))
     }
 
     /// The bytes end before their time. Where they only stopped, a runtime would wait for longer than we do.
     pub(super) fn cut(&self, fault: Fault) -> NoFact {
         let (host, digest) = (self.host.clone(), self.blob.digest.clone());
-        let (silent, seconds) = (fault == Fault::NoAnswer, BODY_WAIT.as_secs());
+        let (silent, seconds) = (fault == Fault::TimedOut, BODY_WAIT.as_secs());
         let broken = Broken { host, digest, got: self.taken.bytes, of: self.blob.size, fault };
         if silent {
             return NoFact::could_not_tell(Problem::PullProgressTimeout { seconds, broken });

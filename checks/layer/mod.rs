@@ -267,7 +267,7 @@ impl Blobs<'_> {
                 rest => rest.ok(),
             };
             let rest = rest.filter(|_| in_vain <= IN_VAIN);
-            reply = rest.ok_or_else(|| taking.cut(Fault::Closed))?;
+            reply = rest.ok_or_else(|| taking.cut(Fault::ClosedByPeer))?;
             if !taking.goes_on(&reply) {
                 return Err(taking.unclear());
             }

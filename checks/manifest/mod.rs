@@ -235,7 +235,7 @@ async fn get(
     let media_type = called.or(reply.header("content-type")).unwrap_or_default().to_owned();
     let claimed = reply.header("docker-content-digest").map(str::to_owned);
     let bytes = reply.read(LONGEST).await.map_err(|fault| match fault {
-        Fault::NoAnswer => Site::unfinished(&session.site().host, &asked),
+        Fault::TimedOut => Site::unfinished(&session.site().host, &asked),
         fault => Problem::Unreadable { request: asked, fault }.into(),
     })?;
     let wanted = if reference.contains(':') { Some(reference.to_owned()) } else { claimed };

@@ -179,7 +179,7 @@ fn diagnose(at: At, none: TunnelError) -> NoFact {
             let stage = error.stage.word();
             Problem::Unreachable { at, stage, fault: error.fault }.into()
         }
-        TunnelError::NoAnswer(Fault::NoAnswer) => {
+        TunnelError::NoAnswer(Fault::TimedOut) => {
             NoFact::could_not_tell(Problem::Silent { at, seconds: HTTP_WAIT.as_secs() })
         }
         TunnelError::NoAnswer(fault) => Problem::NoAnswer { at, fault }.into(),

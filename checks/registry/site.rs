@@ -221,10 +221,10 @@ impl Site {
                     remark(cx, host, failed, &reply);
                     return decoded(reply);
                 }
-                Err(fault @ (Fault::Closed | Fault::Reset)) if failed.len() < AGAIN => {
+                Err(fault @ (Fault::ClosedByPeer | Fault::Reset)) if failed.len() < AGAIN => {
                     failed.push(fault.to_string());
                 }
-                Err(Fault::NoAnswer) => return Err(silent(host, &asked, HTTP_WAIT)),
+                Err(Fault::TimedOut) => return Err(silent(host, &asked, HTTP_WAIT)),
                 Err(fault) => return Err(no_answer(host, &asked, fault)),
             }
         }
@@ -274,7 +274,7 @@ async fn join(cx: &Cx, connected: &Connected, secured: Option<&Secured>) -> Step
         }
         None => None,
     };
-    let transport = transport.ok_or_else(|| failed(Fault::Closed))?;
+    let transport = transport.ok_or_else(|| failed(Fault::ClosedByPeer))?;
     Connection::over(host, connected.route.clone(), transport).await.map_err(failed)
 }
 

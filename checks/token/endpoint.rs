@@ -70,7 +70,7 @@ async fn issued(cx: &Cx, session: &Session, server: &Server, reply: Reply) -> St
         Problem::NoToken { host: server.host.to_string(), status, said: said.to_owned() }.into()
     };
     let body = reply.read(LONGEST).await.map_err(|fault| match fault {
-        Fault::NoAnswer => Site::unfinished(&server.host, &asked),
+        Fault::TimedOut => Site::unfinished(&server.host, &asked),
         fault => no_token(fault.word()),
     })?;
     token_in(&body).map_err(no_token)

@@ -215,7 +215,7 @@ impl Exchange {
             Ok(body) => {
                 Ok(refresh_token(&body).map_err(|said| NotTraded::Unexpected(said.to_owned())))
             }
-            Err(Fault::NoAnswer) => Err(Site::unfinished(&self.host, EXCHANGE)),
+            Err(Fault::TimedOut) => Err(Site::unfinished(&self.host, EXCHANGE)),
             Err(fault) => Ok(Err(NotTraded::Unexpected(fault.word().to_owned()))),
         }
     }

@@ -73,7 +73,7 @@ impl Refused {
 /// Gets a token for that audience.
 pub async fn token(cx: &Cx, who: &Client, audience: &str) -> Result<Secret, Refused> {
     let asking = ask_for(cx, who, audience);
-    let silent = || Refused::Unclear(Fault::NoAnswer.word().to_owned());
+    let silent = || Refused::Unclear(Fault::TimedOut.word().to_owned());
     timeout(ENTRA_WAIT, asking).await.unwrap_or_else(|_| Err(silent()))
 }
 

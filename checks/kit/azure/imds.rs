@@ -123,7 +123,7 @@ impl Refused {
     pub fn word(&self) -> String {
         match self {
             Refused::Unreachable(fault) => fault.word().to_owned(),
-            Refused::Silent => Fault::NoAnswer.word().to_owned(),
+            Refused::Silent => Fault::TimedOut.word().to_owned(),
             Refused::Away(status) => status.to_string(),
             Refused::Busy(statuses) => statuses.last().map(u16::to_string).unwrap_or_default(),
             Refused::Stranger { status: Some(status), said } | Refused::Other { status, said } => {
@@ -176,7 +176,7 @@ async fn token_over(
     connection: impl Future<Output = Result<Connection, ConnectError>>,
 ) -> Result<Issued, Refused> {
     let connection = timeout(CONNECT_WAIT, connection).await;
-    let connection = connection.map_err(|_| Refused::Unreachable(Fault::NoAnswer))?;
+    let connection = connection.map_err(|_| Refused::Unreachable(Fault::TimedOut))?;
     let connection = connection.map_err(|error| Refused::Unreachable(error.fault))?;
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.append_pair("api-version", "2018-02-01").append_pair("resource", audience);
@@ -186,7 +186,7 @@ async fn token_over(
     let mut busy = vec![];
     loop {
         let answer = ask(cx, &connection, &request).await.map_err(|fault| match fault {
-            Fault::NoAnswer => Refused::Silent,
+            Fault::TimedOut => Refused::Silent,
             Fault::NotHttp => Refused::Stranger { status: None, said: fault.word().to_owned() },
             fault => Refused::Unreachable(fault),
         })?;

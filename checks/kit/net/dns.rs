@@ -113,7 +113,7 @@ pub async fn ask(cx: &Cx, server: SocketAddr, name: &str, family: Family) -> Ans
     let heard = match timeout(DNS_WAIT, asking).await {
         Ok(heard) => heard,
         Err(_) if strays.get() => Err(Fault::NotDns),
-        Err(_) => Err(Fault::NoAnswer),
+        Err(_) => Err(Fault::TimedOut),
     };
     let mut details = Map::new();
     let heard = heard.map(|message| {

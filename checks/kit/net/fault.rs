@@ -8,13 +8,13 @@ use serde::{Serialize, Serializer};
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fault {
     /// Silence until we gave up.
-    NoAnswer,
+    TimedOut,
     /// Something actively said no.
     Refused,
     /// Cut with a reset.
     Reset,
     /// Closed where an answer was due.
-    Closed,
+    ClosedByPeer,
     /// This machine has no way there.
     NoRoute,
     /// The other end does not speak TLS.
@@ -56,7 +56,7 @@ impl Fault {
                     return Fault::NotHttp;
                 }
                 if hyper.is_incomplete_message() || hyper.is_canceled() || hyper.is_closed() {
-                    return Fault::Closed;
+                    return Fault::ClosedByPeer;
                 }
             }
             if error.source().is_none() {
@@ -65,16 +65,16 @@ impl Fault {
             }
             next = error.source();
         }
-        Fault::Closed
+        Fault::ClosedByPeer
     }
 
     /// The word.
     pub fn word(&self) -> &str {
         match self {
-            Fault::NoAnswer => "no-answer",
+            Fault::TimedOut => "timed-out",
             Fault::Refused => "refused",
             Fault::Reset => "reset",
-            Fault::Closed => "closed",
+            Fault::ClosedByPeer => "closed-by-peer",
             Fault::NoRoute => "no-route",
             Fault::NotTls => "not-tls",
             Fault::NotHttp => "not-http",
@@ -95,10 +95,10 @@ impl From<&io::Error> for Fault {
             return Fault::Alert(super::tls::name_of(*alert));
         }
         match error.kind() {
-            Kind::TimedOut => Fault::NoAnswer,
+            Kind::TimedOut => Fault::TimedOut,
             Kind::ConnectionRefused => Fault::Refused,
             Kind::ConnectionReset | Kind::BrokenPipe => Fault::Reset,
-            Kind::ConnectionAborted | Kind::UnexpectedEof => Fault::Closed,
+            Kind::ConnectionAborted | Kind::UnexpectedEof => Fault::ClosedByPeer,
             Kind::NetworkUnreachable | Kind::HostUnreachable | Kind::AddrNotAvailable => {
                 Fault::NoRoute
             }

@@ -82,7 +82,7 @@ impl Sender {
     /// Why a question got no answer: of a connection that is gone the question knows no more than that.
     fn fault(&self, error: &hyper::Error) -> Fault {
         match (Fault::of(error), self.ended.get()) {
-            (Fault::Closed, Some(alert @ Fault::Alert(_))) => alert.clone(),
+            (Fault::ClosedByPeer, Some(alert @ Fault::Alert(_))) => alert.clone(),
             (fault, _) => fault,
         }
     }
@@ -159,13 +159,13 @@ impl Connection {
             match self.send(cx, request).await {
                 // A server may close a connection just as it is used again, or have said more on it than was
                 // asked, such as a body to HEAD: Go asks on a fresh one.
-                Err(Fault::Closed | Fault::Reset | Fault::NotHttp) if reused => {
+                Err(Fault::ClosedByPeer | Fault::Reset | Fault::NotHttp) if reused => {
                     self.send(cx, request).await
                 }
                 reply => reply,
             }
         };
-        let reply = timeout(HTTP_WAIT, Box::pin(asking)).await.unwrap_or(Err(Fault::NoAnswer));
+        let reply = timeout(HTTP_WAIT, Box::pin(asking)).await.unwrap_or(Err(Fault::TimedOut));
         let status = reply.as_ref().map(|reply| reply.status.to_string());
         let path = match self.host.purpose {
             // What serves blobs may have its signature in the path.

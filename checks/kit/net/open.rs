@@ -33,7 +33,7 @@ impl ConnectionPool {
         match kept {
             Some(connection) => Ok(connection),
             None => {
-                let error = ConnectError::at(Stage::Tcp, Fault::NoAnswer);
+                let error = ConnectError::at(Stage::Tcp, Fault::TimedOut);
                 let connection = timeout(OPEN_WAIT, once(cx, host)).await.unwrap_or(Err(error))?;
                 Ok(self.keep(connection))
             }

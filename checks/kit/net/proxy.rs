@@ -53,7 +53,7 @@ impl From<TunnelError> for ConnectError {
     fn from(none: TunnelError) -> Self {
         // SOCKS is spoken by others, and they wait longer for an answer.
         let certain = match &none {
-            TunnelError::NotSpoken | TunnelError::NoAnswer(Fault::NoAnswer) => false,
+            TunnelError::NotSpoken | TunnelError::NoAnswer(Fault::TimedOut) => false,
             TunnelError::Unreachable(error) => error.certain,
             TunnelError::NoAnswer(_) | TunnelError::Refused(_) => true,
         };
@@ -78,7 +78,7 @@ pub async fn open(cx: &Cx, proxy: &Proxy, host: &Host) -> Result<Stream, TunnelE
     if proxy.is_socks() {
         return Err(TunnelError::NotSpoken);
     }
-    let silent = ConnectError::at(Stage::Tcp, Fault::NoAnswer);
+    let silent = ConnectError::at(Stage::Tcp, Fault::TimedOut);
     let opened = timeout(OPEN_WAIT, to_proxy(cx, proxy)).await.unwrap_or(Err(silent));
     let stream = opened.map_err(TunnelError::Unreachable)?;
     if host.plain { Ok(stream) } else { connect(cx, proxy, host, stream).await }
@@ -103,7 +103,7 @@ async fn connect(
 ) -> Result<Stream, TunnelError> {
     let began = Instant::now();
     let asked = timeout(HTTP_WAIT, ask(proxy, host, stream)).await;
-    let got = asked.unwrap_or(Err(TunnelError::NoAnswer(Fault::NoAnswer)));
+    let got = asked.unwrap_or(Err(TunnelError::NoAnswer(Fault::TimedOut)));
     let mut details = Map::new();
     let heard = match &got {
         Ok(_) => "200".to_owned(),

@@ -62,7 +62,7 @@ impl Reply {
             }
             Ok(None)
         };
-        timeout(BODY_WAIT, next).await.unwrap_or(Err(Fault::NoAnswer))
+        timeout(BODY_WAIT, next).await.unwrap_or(Err(Fault::TimedOut))
     }
 
     /// The whole body, when it is no longer than `limit` and comes in time.
@@ -77,7 +77,7 @@ impl Reply {
             }
             Ok(whole)
         };
-        timeout(BODY_WAIT, reading).await.unwrap_or(Err(Fault::NoAnswer))
+        timeout(BODY_WAIT, reading).await.unwrap_or(Err(Fault::TimedOut))
     }
 
     pub(super) fn kept(&self) -> Map<String, Value> {

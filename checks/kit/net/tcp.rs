@@ -44,6 +44,6 @@ pub(super) async fn dial(address: SocketAddr) -> Result<TcpStream, Fault> {
             Ok(stream)
         }
         Ok(Err(error)) => Err(Fault::from(&error)),
-        Err(_) => Err(Fault::NoAnswer),
+        Err(_) => Err(Fault::TimedOut),
     }
 }

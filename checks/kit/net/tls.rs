@@ -168,7 +168,7 @@ async fn shake(
             Some(error) => other(error),
             None => Refusal::Broken(Fault::from(&error)),
         }),
-        Err(_) => Err(Refusal::Broken(Fault::NoAnswer)),
+        Err(_) => Err(Refusal::Broken(Fault::TimedOut)),
     }
 }
 
