@@ -11,7 +11,7 @@ use super::{
     Credential, Found, Problem,
     entry::password,
     helper,
-    near::{Near, Reader, near, shown},
+    near_miss::{Near, Reader, near, shown},
     read,
 };
 use crate::{

@@ -7,7 +7,7 @@ pub mod docker;
 mod entry;
 mod helper;
 mod managed;
-mod near;
+mod near_miss;
 mod problem;
 mod pullsecret;
 mod secret;

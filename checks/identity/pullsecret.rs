@@ -9,7 +9,7 @@ use std::path::Path;
 use super::{
     Found, Problem,
     entry::password,
-    near::{Near, Reader, near, shown},
+    near_miss::{Near, Reader, near, shown},
     read,
     secret::{self, Held},
 };

@@ -1,7 +1,7 @@
 //! Is the image there, and is there one for this platform?
 
 mod content;
-mod heads;
+mod head_check;
 mod index;
 mod kind;
 mod schema1;
@@ -209,7 +209,7 @@ pub async fn fetch(cx: &Cx, session: &Session) -> StepResult<Manifest> {
         if session.site().is_http2() { join(head, got).await } else { (head.await, got.await) };
     // A refusal to GET has words; containerd goes by HEAD all the same.
     match got? {
-        Ok(manifest) => heads::compare(cx, session, &asked, head?, manifest).await,
+        Ok(manifest) => head_check::compare(cx, session, &asked, head?, manifest).await,
         Err(reply) => Err(missing(cx, session, image, reply).await),
     }
 }

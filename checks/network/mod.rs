@@ -3,7 +3,7 @@
 //! Each address is tried as soon as it is known; the first that accepts goes on to the next
 //! step, the others are graded beside it.
 
-mod closed;
+mod unreachable;
 
 use std::{net::SocketAddr, rc::Rc, time::Duration};
 
@@ -109,7 +109,7 @@ pub async fn reach(cx: &Cx, names: &Names) -> StepResult<Connected> {
             },
         }
     }
-    Err(closed::diagnose(cx, &names.host, tried).await.into())
+    Err(unreachable::diagnose(cx, &names.host, tried).await.into())
 }
 
 /// Grades the other addresses, once one has accepted.

@@ -1,7 +1,7 @@
 //! The only code that opens a socket: DNS, TCP, TLS and HTTP by hand, each wait bounded and each
 //! exchange recorded, because high-level clients hide exactly what a diagnosis needs.
 
-mod authenticate;
+mod challenge;
 pub mod dns;
 mod fault;
 pub mod http;
@@ -16,7 +16,7 @@ mod sips;
 pub mod tcp;
 pub mod tls;
 
-pub use authenticate::{Challenge, challenges};
+pub use challenge::{Challenge, challenges};
 pub use fault::{Fault, Tried};
 pub use http::{Connection, Request};
 pub use reach::{ConnectError, Stage, reach};
