@@ -13,7 +13,7 @@ use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
 use crate::kit::{
-    Cx, Growing, Host, Local, NoFact, Proxy, StepResult, is_private,
+    Cx, Feed, Host, Local, NoFact, Proxy, StepResult, is_private,
     net::{
         Connected, Tried,
         dns::{all_queries, ask, search_candidates, static_addresses},
@@ -119,7 +119,7 @@ pub struct Denied {
 pub struct Names {
     pub(crate) host: Host,
     #[serde(skip)]
-    pub(crate) addresses: Rc<Growing<IpAddr>>,
+    pub(crate) addresses: Rc<Feed<IpAddr>>,
     /// The first to be known.
     first: Vec<IpAddr>,
     /// The name and those that it was sent on to.
@@ -135,7 +135,7 @@ pub struct Names {
 
 impl Names {
     fn new(host: &Host, name: &str, chain: &[String], first: Vec<IpAddr>) -> Self {
-        let addresses = Rc::new(Growing::default());
+        let addresses = Rc::new(Feed::default());
         first.iter().for_each(|address| addresses.add(*address));
         let private_link = chain.iter().any(|name| name.contains(".privatelink."));
         let private = first.iter().filter(|address| is_private(**address)).count();

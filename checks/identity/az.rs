@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Identity, Login, Problem};
-use crate::kit::{NoFact, Secret, StepResult, azure::REGISTRY_AUDIENCE, program, sanitize_text};
+use crate::kit::{NoFact, Secret, StepResult, azure::REGISTRY_AUDIENCE, process, sanitize_text};
 
 /// How long it may take: it is slow to start, and may ask Entra.
 pub(crate) const AZ_WAIT: Duration = Duration::from_secs(30);
@@ -13,7 +13,7 @@ pub(crate) const AZ_WAIT: Duration = Duration::from_secs(30);
 /// Signs in as that person or application.
 pub(super) async fn sign_in() -> StepResult<Identity> {
     let args = ["account", "get-access-token", "--resource", REGISTRY_AUDIENCE, "--output", "json"];
-    match program::run("az", &args, "", AZ_WAIT).await.and_then(|printed| token(&printed)) {
+    match process::run("az", &args, "", AZ_WAIT).await.and_then(|printed| token(&printed)) {
         Ok(token) => {
             Ok(Identity::by_token(Login::of(token), "azure-cli", "az account get-access-token"))
         }
@@ -21,7 +21,7 @@ pub(super) async fn sign_in() -> StepResult<Identity> {
     }
 }
 
-fn token(printed: &program::Printed) -> Result<Secret, String> {
+fn token(printed: &process::ProcessOutput) -> Result<Secret, String> {
     let answer: Value = serde_json::from_slice(&printed.out).unwrap_or_default();
     let token = answer.get("accessToken").and_then(Value::as_str).filter(|token| !token.is_empty());
     // Held from here on, whatever becomes of it: it may stand in the complaint, too.

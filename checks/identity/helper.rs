@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::Credential;
-use crate::kit::{Secret, program};
+use crate::kit::{Secret, process};
 
 /// How long it may take: it may ask a server of its own, or wait for a person.
 const HELPER_WAIT: Duration = Duration::from_secs(8);
@@ -24,7 +24,7 @@ pub(super) async fn ask(helper: &str, registry: &str) -> Result<Option<Credentia
         return Err("not-a-helper-name".to_owned());
     }
     let name = format!("docker-credential-{helper}");
-    let printed = program::run(&name, &["get"], registry, HELPER_WAIT).await?;
+    let printed = process::run(&name, &["get"], registry, HELPER_WAIT).await?;
     let Ok(Helped { username, secret }) = serde_json::from_slice(&printed.out) else {
         // The protocol's own words for "I have none for that registry".
         let none = String::from_utf8_lossy(&printed.out).contains("credentials not found");

@@ -22,7 +22,7 @@ use tokio::{
 };
 use tokio_rustls::client::TlsStream;
 
-use super::{Fault, HTTP_WAIT, Reply, Route, Stream, sips::Sips, tcp::Io, tls};
+use super::{Fault, HTTP_WAIT, Reply, Route, Stream, chunked_reader::ChunkedReader, tcp::Io, tls};
 use crate::kit::{Cx, Host, HostPurpose, Secret, cx::Exchange};
 
 /// The longest set of headers that is read.
@@ -318,7 +318,7 @@ pub(super) fn as_go_reads() -> http1::Builder {
 }
 
 async fn start_one(stream: impl Io + 'static) -> Result<Sender, Fault> {
-    let io = TokioIo::new(Sips::of(stream));
+    let io = TokioIo::new(ChunkedReader::of(stream));
     let (sender, connection) = as_go_reads().handshake(io).await.map_err(|e| Fault::of(&e))?;
     Ok(Sender::over(Version::One(sender), connection))
 }

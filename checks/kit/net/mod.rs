@@ -2,6 +2,7 @@
 //! exchange recorded, because high-level clients hide exactly what a diagnosis needs.
 
 mod challenge;
+mod chunked_reader;
 pub mod dns;
 mod fault;
 pub mod http;
@@ -12,7 +13,6 @@ mod redirect;
 mod refusal;
 pub mod reply;
 mod route;
-mod sips;
 pub mod tcp;
 pub mod tls;
 

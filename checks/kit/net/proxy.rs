@@ -12,8 +12,8 @@ use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout};
 
 use super::{
-    ConnectError, Fault, HTTP_WAIT, OPEN_WAIT, Stage, Stream, http::as_go_reads, reach, sips::Sips,
-    tls,
+    ConnectError, Fault, HTTP_WAIT, OPEN_WAIT, Stage, Stream, chunked_reader::ChunkedReader,
+    http::as_go_reads, reach, tls,
 };
 use crate::kit::{Cx, Host, Proxy, cx::Exchange};
 
@@ -143,7 +143,7 @@ async fn ask(proxy: &Proxy, host: &Host, stream: Stream) -> Result<Stream, Tunne
     let preliminary = Arc::new(AtomicBool::new(false));
     let tell = preliminary.clone();
     hyper::ext::on_informational(&mut request, move |_| tell.store(true, Ordering::Relaxed));
-    let io = TokioIo::new(Sips::of(stream));
+    let io = TokioIo::new(ChunkedReader::of(stream));
     let (mut sender, connection) = as_go_reads().handshake(io).await.map_err(broken)?;
     tokio::spawn(connection.with_upgrades());
     let response = sender.send_request(request).await.map_err(broken)?;
@@ -162,7 +162,7 @@ async fn ask(proxy: &Proxy, host: &Host, stream: Stream) -> Result<Stream, Tunne
     }
     let upgraded = hyper::upgrade::on(response).await.map_err(broken)?;
     // What came with the answer is no part of the tunnel to Go, which throws it away.
-    let parts = upgraded.downcast::<TokioIo<Sips<Stream>>>();
+    let parts = upgraded.downcast::<TokioIo<ChunkedReader<Stream>>>();
     let parts = parts.map_err(|_| TunnelError::NoAnswer(Fault::NotHttp))?;
     Ok(Box::new(parts.io.into_inner()))
 }

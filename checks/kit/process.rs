@@ -12,7 +12,7 @@ use tokio::{
 const LONGEST: u64 = 1024 * 1024;
 
 /// What a program printed, and how it ended.
-pub struct Printed {
+pub struct ProcessOutput {
     /// On standard output.
     pub out: Vec<u8>,
     /// On standard error.
@@ -29,7 +29,7 @@ pub async fn run(
     args: &[&str],
     input: &str,
     wait: Duration,
-) -> Result<Printed, String> {
+) -> Result<ProcessOutput, String> {
     let running = async {
         let mut child = Command::new(program)
             .args(args)
@@ -45,7 +45,7 @@ pub async fn run(
         let (out, err) = (child.stdout.take(), child.stderr.take());
         let (out, err) = futures::future::try_join(all(out), all(err)).await?;
         let status = child.wait().await?;
-        Ok(Printed { out, err, success: status.success(), status: status.to_string() })
+        Ok(ProcessOutput { out, err, success: status.success(), status: status.to_string() })
     };
     let ran = timeout(wait, running).await.map_err(|_| "timed-out".to_owned())?;
     let printed = ran.map_err(|error: io::Error| match error.kind() {

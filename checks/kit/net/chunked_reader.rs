@@ -15,15 +15,15 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take};
 const SIP: u64 = 16 * 1024;
 
 /// The stream.
-pub(super) struct Sips<S>(Take<S>);
+pub(super) struct ChunkedReader<S>(Take<S>);
 
-impl<S: AsyncRead> Sips<S> {
+impl<S: AsyncRead> ChunkedReader<S> {
     pub(super) fn of(stream: S) -> Self {
         Self(stream.take(SIP))
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Sips<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for ChunkedReader<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -34,7 +34,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Sips<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Sips<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ChunkedReader<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -6,19 +6,19 @@ use tokio::sync::Notify;
 
 /// Filled by the step that finds things, read by the step that uses them meanwhile.
 #[derive(Debug)]
-pub struct Growing<T> {
+pub struct Feed<T> {
     items: RefCell<Vec<T>>,
     closed: Cell<bool>,
     changed: Notify,
 }
 
-impl<T> Default for Growing<T> {
+impl<T> Default for Feed<T> {
     fn default() -> Self {
         Self { items: RefCell::default(), closed: Cell::new(false), changed: Notify::new() }
     }
 }
 
-impl<T: Clone + PartialEq> Growing<T> {
+impl<T: Clone + PartialEq> Feed<T> {
     /// A list that is complete from the start.
     pub fn complete(items: Vec<T>) -> Self {
         Self { items: RefCell::new(items), closed: Cell::new(true), changed: Notify::new() }
