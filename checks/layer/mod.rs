@@ -161,10 +161,10 @@ pub async fn read(
     let host = match (&first, connected) {
         (Some(Source::Elsewhere(..)), None) => return Err(NoFact::LeftOut),
         (_, Some(connected)) => {
-            session.site().join(cx, connected, secured.as_deref()).await?;
+            session.client().join(cx, connected, secured.as_deref()).await?;
             connected.host.to_string()
         }
-        (_, None) => session.site().host.to_string(),
+        (_, None) => session.client().host.to_string(),
     };
     let blobs = Blobs { cx, session, host };
     let wanted = wanted(&content.blobs, cx.target.full);
@@ -286,16 +286,16 @@ impl Blobs<'_> {
 
     /// The answer that carries the blob, wherever it comes from.
     async fn open(&self, blob: &Blob, source: Source, from: u64) -> StepResult<(String, Reply)> {
-        let (cx, site) = (self.cx, self.session.site());
+        let (cx, client) = (self.cx, self.session.client());
         let (host, target) = match source {
             Source::Itself(reply) => {
-                return self.accept(site.host.to_string(), reply, blob, None).await;
+                return self.accept(client.host.to_string(), reply, blob, None).await;
             }
             Source::Elsewhere(host, target) => (host, target),
         };
         let request = Request { from, ..Request::new(hyper::Method::GET, target.expose()) };
-        let ask = async || site.follow(cx, &host, &request, HostPurpose::Data).await;
-        let reply = site.patiently(cx, ask).await?;
+        let ask = async || client.follow(cx, &host, &request, HostPurpose::Data).await;
+        let reply = client.with_retries(cx, ask).await?;
         self.accept(host.to_string(), reply, blob, Some(target.expose())).await
     }
 

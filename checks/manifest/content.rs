@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Manifest, Problem, index, kind, schema1};
 use crate::{
     kit::{Cx, Host, NoFact, Platform, StepResult},
-    registry::{Refusal, Site},
+    registry::{Refusal, RegistryClient},
     token::{Session, Source},
 };
 
@@ -87,14 +87,14 @@ impl Blob {
             Err(missing) => missing,
         };
         let registrys = missing.is_registrys();
-        let stranger = Site::stranger("GET blob", &missing);
+        let not_a_registry = RegistryClient::not_a_registry("GET blob", &missing);
         let refusal = Refusal::read(missing).await;
-        if let Some(problem) = refusal.by_its_words("GET blob") {
+        if let Some(problem) = refusal.by_error_body("GET blob") {
             return Err(problem.into());
         }
         let body = refusal.body;
         if body.code.is_empty() && !registrys {
-            return Err(stranger);
+            return Err(not_a_registry);
         }
         let (digest, said) = (self.digest.clone(), body.words());
         Err(Problem::BlobUnknown { digest, said }.into())

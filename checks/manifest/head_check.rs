@@ -20,7 +20,7 @@ pub(super) async fn compare(
         // A registry that does not know HEAD is asked with GET.
         405 => return Ok(manifest),
         401 => return Err(session.refused(cx, asked, head).await),
-        _ => return Err(session.site().refuse(asked, head).await),
+        _ => return Err(session.client().refuse(asked, head).await),
     }
     let said = |name| head.header(name).map(str::to_owned);
     // By its type it may be called otherwise, as long as that means the same.

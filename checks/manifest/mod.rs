@@ -19,7 +19,7 @@ use crate::{
         Cx, Image, NoFact, StepResult, digest,
         net::{Fault, Reply, Request},
     },
-    registry::{Refusal, Site},
+    registry::{Refusal, RegistryClient},
     token::Session,
 };
 pub use content::{Blob, Content, Named, choose, data_host, named};
@@ -206,7 +206,7 @@ pub async fn fetch(cx: &Cx, session: &Session) -> StepResult<Manifest> {
     let asked = format!("HEAD {}", head.target);
     let (head, got) = (session.ask(cx, head), get(cx, session, image, &image.reference, None));
     let (head, got) =
-        if session.site().is_http2() { join(head, got).await } else { (head.await, got.await) };
+        if session.client().is_http2() { join(head, got).await } else { (head.await, got.await) };
     // A refusal to GET has words; containerd goes by HEAD all the same.
     match got? {
         Ok(manifest) => head_check::compare(cx, session, &asked, head?, manifest).await,
@@ -229,13 +229,13 @@ async fn get(
         200 => {}
         401 => return Err(session.refused(cx, &asked, reply).await),
         404 => return Ok(Err(reply)),
-        _ => return Err(session.site().refuse(&asked, reply).await),
+        _ => return Err(session.client().refuse(&asked, reply).await),
     }
     // What an index calls its entry counts, else what the registry calls it.
     let media_type = called.or(reply.header("content-type")).unwrap_or_default().to_owned();
     let claimed = reply.header("docker-content-digest").map(str::to_owned);
     let bytes = reply.read(LONGEST).await.map_err(|fault| match fault {
-        Fault::TimedOut => Site::unfinished(&session.site().host, &asked),
+        Fault::TimedOut => RegistryClient::unfinished(&session.client().host, &asked),
         fault => Problem::Unreadable { request: asked, fault }.into(),
     })?;
     let wanted = if reference.contains(':') { Some(reference.to_owned()) } else { claimed };
@@ -253,14 +253,14 @@ async fn get(
 async fn missing(cx: &Cx, session: &Session, image: &Image, reply: Reply) -> NoFact {
     let Image { repository, reference } = image.clone();
     let registrys = reply.is_registrys();
-    let stranger = Site::stranger("GET manifest", &reply);
+    let not_a_registry = RegistryClient::not_a_registry("GET manifest", &reply);
     let refusal = Refusal::read(reply).await;
-    if let Some(problem) = refusal.by_its_words("GET manifest") {
+    if let Some(problem) = refusal.by_error_body("GET manifest") {
         return problem.into();
     }
     let body = refusal.body;
     if body.code.is_empty() && !registrys {
-        return stranger;
+        return not_a_registry;
     }
     let said = body.words();
     if let (true, Some(said)) = (body.code == "NAME_UNKNOWN", said.clone()) {

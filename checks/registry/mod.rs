@@ -3,8 +3,8 @@
 //! containerd asks for the manifest first, without a token, and follows that answer's challenge:
 //! a firewall or an outage shows there, before anybody signs in. So do we.
 
+mod client;
 mod refusal;
-mod site;
 
 use std::{fmt, net::IpAddr, rc::Rc};
 
@@ -20,8 +20,8 @@ use crate::{
     },
     tls::Secured,
 };
+pub use client::RegistryClient;
 pub use refusal::Refusal;
-pub use site::Site;
 
 /// What can be wrong with what a registry answers, whatever was asked.
 #[derive(Serialize, strum::VariantNames)]
@@ -232,7 +232,7 @@ impl fmt::Display for Wants {
 #[derive(Serialize)]
 pub struct Challenge {
     #[serde(skip)]
-    pub(crate) site: Rc<Site>,
+    pub(crate) client: Rc<RegistryClient>,
     #[serde(skip)]
     pub(crate) image: Option<Image>,
     #[serde(serialize_with = "as_word")]
@@ -258,19 +258,19 @@ pub async fn challenge(
     secured: &Option<Rc<Secured>>,
 ) -> StepResult<Challenge> {
     let asked = &image_target.asked;
-    let site = Rc::new(Site::over(cx, connected, secured.as_deref()).await?);
+    let client = Rc::new(RegistryClient::over(cx, connected, secured.as_deref()).await?);
     let mut request = first_question(asked, Method::HEAD);
-    let mut reply = site.ask(cx, &request).await?;
+    let mut reply = client.ask(cx, &request).await?;
     let clear = reply.status == 401 || (reply.status == 200 && reply.is_registrys());
     if request.method == Method::HEAD && !clear {
         let head = reply;
         request.method = Method::GET;
-        reply = site.ask(cx, &request).await?;
+        reply = client.ask(cx, &request).await?;
         // A refusal to HEAD carries no reason, so GET is asked for it; but containerd goes by HEAD,
         // unless the registry does not know it.
-        let heads = !matches!(head.status, 200 | 405) && !site.settling.get();
+        let heads = !matches!(head.status, 200 | 405) && !client.settling.get();
         if heads && matches!(reply.status, 200 | 401) {
-            return Err(site.refuse(&format!("HEAD {}", request.target), head).await);
+            return Err(client.refuse(&format!("HEAD {}", request.target), head).await);
         }
     }
     let said = format!("{} {}", request.method, request.target);
@@ -278,15 +278,15 @@ pub async fn challenge(
     let status = reply.status;
     let wants = match status {
         // Whoever we were sent on to is not who our credentials are for.
-        401 if reply.host != site.host => {
-            let (host, elsewhere) = (site.host.to_string(), reply.host.to_string());
+        401 if reply.host != client.host => {
+            let (host, elsewhere) = (client.host.to_string(), reply.host.to_string());
             return Err(NoFact::could_not_tell(Problem::SignInElsewhere { host, elsewhere }));
         }
-        401 => wants(&reply).ok_or_else(|| Site::stranger(&said, &reply))?,
+        401 => wants(&reply).ok_or_else(|| RegistryClient::not_a_registry(&said, &reply))?,
         200 if reply.is_registrys() => Wants::Nothing,
         404 if reply.is_registrys() && asked.image.is_some() => Wants::Nothing,
-        200 | 404 => return Err(Site::stranger(&said, &reply)),
-        _ => return Err(site.refuse(&said, reply).await),
+        200 | 404 => return Err(RegistryClient::not_a_registry(&said, &reply)),
+        _ => return Err(client.refuse(&said, reply).await),
     };
     let realm = match &wants {
         Wants::Bearer(challenge) => challenge.param("realm").map(str::to_owned),
@@ -294,7 +294,7 @@ pub async fn challenge(
     };
     let realm = realm.and_then(|realm| url::Url::parse(&realm).ok()?.host_str().map(str::to_owned));
     let image = asked.image.clone();
-    Ok(Challenge { site, image, wants, realm, dated, status })
+    Ok(Challenge { client, image, wants, realm, dated, status })
 }
 
 fn first_question(asked: &RegistryOrImage, method: Method) -> Request {

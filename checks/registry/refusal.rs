@@ -32,11 +32,11 @@ impl Refusal {
 
     /// What a refusal means that has nothing to do with what was asked for.
     pub(crate) fn grade(self, asked: &str) -> NoFact {
-        self.by_its_words(asked).unwrap_or_else(|| self.by_its_status(asked)).into()
+        self.by_error_body(asked).unwrap_or_else(|| self.by_status(asked)).into()
     }
 
     /// What the registry itself calls the reason, whatever the status.
-    pub(crate) fn by_its_words(&self, asked: &str) -> Option<Problem> {
+    pub(crate) fn by_error_body(&self, asked: &str) -> Option<Problem> {
         if self.body.code == "REGISTRY_DISALLOWED_OPERATION" {
             return Some(Problem::ImageReadDisabled(self.refused(asked)));
         }
@@ -51,7 +51,7 @@ impl Refusal {
         is_theirs.then_some(Rules { host, client_ip, correlation, connections })
     }
 
-    fn by_its_status(&self, asked: &str) -> Problem {
+    fn by_status(&self, asked: &str) -> Problem {
         let refused = self.refused(asked);
         match self.status {
             429 => self.throttled(refused),
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn whose_limit_it_is() {
         let code = |host, said| {
-            let problem = refusal(host, 429, said).by_its_status("GET /v2/");
+            let problem = refusal(host, 429, said).by_status("GET /v2/");
             crate::kit::Finding::from(problem).code
         };
         let rule = "too many requests to source registry for cache rule 'hub'. CorrelationId: 1";

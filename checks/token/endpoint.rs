@@ -15,7 +15,7 @@ use crate::{
         Cx, Host, HostPurpose, NoFact, Secret, StepResult,
         net::{Challenge, Fault, Reply, Request},
     },
-    registry::{Refusal, Site},
+    registry::{Refusal, RegistryClient},
 };
 
 /// Gets an access token.
@@ -56,7 +56,7 @@ async fn issued(cx: &Cx, session: &Session, server: &Server, reply: Reply) -> St
     let asked = format!("token from {}", server.host);
     if !(200..300).contains(&status) {
         let refusal = Refusal::read(reply).await;
-        if let Some(problem) = refusal.by_its_words(&asked) {
+        if let Some(problem) = refusal.by_error_body(&asked) {
             return Err(problem.into());
         }
         return Err(match (status, &session.identity.credential) {
@@ -70,7 +70,7 @@ async fn issued(cx: &Cx, session: &Session, server: &Server, reply: Reply) -> St
         Problem::NoToken { host: server.host.to_string(), status, said: said.to_owned() }.into()
     };
     let body = reply.read(LONGEST).await.map_err(|fault| match fault {
-        Fault::TimedOut => Site::unfinished(&server.host, &asked),
+        Fault::TimedOut => RegistryClient::unfinished(&server.host, &asked),
         fault => no_token(fault.word()),
     })?;
     token_in(&body).map_err(no_token)
@@ -99,12 +99,12 @@ struct Server {
 
 impl Server {
     fn read(session: &Session, wanted: &Challenge) -> StepResult<Self> {
-        let site = session.site();
-        let Realm { host, url } = Realm::read(site, wanted)?;
-        let in_the_open = host.plain && !site.host.plain && !host.is_local();
+        let client = session.client();
+        let Realm { host, url } = Realm::read(client, wanted)?;
+        let in_the_open = host.plain && !client.host.plain && !host.is_local();
         // Where nobody signs in there is nothing to keep from anybody.
         if in_the_open && !matches!(session.identity.credential, Credential::Nobody) {
-            return Err(Realm::not_safe(site, wanted));
+            return Err(Realm::not_safe(client, wanted));
         }
         let mut ask: Vec<(String, String)> = url.query_pairs().into_owned().collect();
         ask.extend(wanted.param("service").map(|service| ("service".into(), service.into())));
@@ -129,7 +129,7 @@ impl Server {
             form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.ask).finish();
         let target = format!("{}?{query}", self.path);
         let request = Request { authorization, ..Request::new(Method::GET, target) };
-        let reply = session.site().follow(cx, &self.host, &request, HostPurpose::Other).await?;
+        let reply = session.client().follow(cx, &self.host, &request, HostPurpose::Other).await?;
         Self::let_in(cx, session, &request, reply).await
     }
 
@@ -146,7 +146,7 @@ impl Server {
         }
         let form = Some(Secret::new(body.finish()));
         let request = Request { form, ..Request::new(Method::POST, self.path.clone()) };
-        let reply = session.site().send(cx, &self.host, &request).await?;
+        let reply = session.client().send(cx, &self.host, &request).await?;
         Self::let_in(cx, session, &request, reply).await
     }
 
@@ -158,7 +158,7 @@ impl Server {
         reply: Reply,
     ) -> StepResult<Reply> {
         match reply.status {
-            403 => session.site().unless_settling(cx, request, reply).await,
+            403 => session.client().recheck_firewall(cx, request, reply).await,
             _ => Ok(reply),
         }
     }

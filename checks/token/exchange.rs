@@ -18,7 +18,7 @@ use crate::{
         azure::imds,
         net::{Challenge, Fault, Request, challenges},
     },
-    registry::{Refusal, Site},
+    registry::{Refusal, RegistryClient},
 };
 
 /// What is asked.
@@ -54,7 +54,7 @@ pub struct RefusedIdentity {
 
 /// Where tokens are traded.
 struct Exchange {
-    site: Rc<Site>,
+    client: Rc<RegistryClient>,
     host: Host,
     service: String,
 }
@@ -70,7 +70,7 @@ enum NotTraded {
 /// Trades the token. It is skipped where the registry does not take it: then it was said why, and nobody signs in.
 pub(super) async fn trade(
     cx: &Cx,
-    site: &Rc<Site>,
+    client: &Rc<RegistryClient>,
     wanted: &Challenge,
     identity: &Identity,
     login: &Rc<Login>,
@@ -79,12 +79,12 @@ pub(super) async fn trade(
         cx.add_finding(problem);
         NoFact::skipped(Problem::NotTaken {})
     };
-    let host = site.host.to_string();
+    let host = client.host.to_string();
     let providers = match &login.named {
-        Some(_) => Some(providers_challenge(cx, site).await?.map_err(not_taken)?),
+        Some(_) => Some(providers_challenge(cx, client).await?.map_err(not_taken)?),
         None => None,
     };
-    let exchange = Exchange::at(site, providers.as_ref().unwrap_or(wanted))?;
+    let exchange = Exchange::at(client, providers.as_ref().unwrap_or(wanted))?;
     let own = login.principal.tenant.as_deref();
     let named = login.named.as_ref();
     let tenant = named.map_or(own, |named| Some(named.tenant.as_str()));
@@ -128,8 +128,11 @@ pub(super) async fn trade(
 
 /// The challenge as the kubelet's provider asks for it and takes it (`receiveChallengeFromLoginServer`): the
 /// container runtime asks for another one, and is less particular.
-async fn providers_challenge(cx: &Cx, site: &Site) -> StepResult<Result<Challenge, Problem>> {
-    let reply = site.ask(cx, &Request::new(Method::GET, "/v2/")).await?;
+async fn providers_challenge(
+    cx: &Cx,
+    client: &RegistryClient,
+) -> StepResult<Result<Challenge, Problem>> {
+    let reply = client.ask(cx, &Request::new(Method::GET, "/v2/")).await?;
     let headers: Vec<_> = reply.headers.get_all("www-authenticate").iter().collect();
     let written = headers.first().and_then(|header| header.to_str().ok()).unwrap_or_default();
     // Both by these very names, in quotes.
@@ -140,7 +143,7 @@ async fn providers_challenge(cx: &Cx, site: &Site) -> StepResult<Result<Challeng
         let said = headers.iter().filter_map(|header| header.to_str().ok()).collect::<Vec<_>>();
         let said = if said.is_empty() { "no-challenge".to_owned() } else { said.join(", ") };
         Problem::ProviderTakesNoChallenge {
-            host: site.host.to_string(),
+            host: client.host.to_string(),
             status: reply.status,
             said,
         }
@@ -150,22 +153,22 @@ async fn providers_challenge(cx: &Cx, site: &Site) -> StepResult<Result<Challeng
 /// Older nodes, and `az aks check-acr`, show a token for Azure's management: would it be taken, too?
 async fn look_at_management(cx: Cx, exchange: Exchange, login: Rc<Login>) {
     if exchange.takes_management(&cx, &login).await == Some(false) {
-        let host = exchange.site.host.to_string();
+        let host = exchange.client.host.to_string();
         cx.add_finding(Problem::ExchangeArmAudienceDisabled { host });
     }
 }
 
 impl Exchange {
     /// Tokens are traded where the challenge sends for them; but one of Entra's goes to nobody but the registry.
-    fn at(site: &Rc<Site>, wanted: &Challenge) -> StepResult<Self> {
-        let host = Realm::read(site, wanted)?.host;
+    fn at(client: &Rc<RegistryClient>, wanted: &Challenge) -> StepResult<Self> {
+        let host = Realm::read(client, wanted)?.host;
         let registry = |host: &Host| host.azure().map(|name| (name.label.to_owned(), name.suffix));
-        let same = registry(&host).is_some() && registry(&host) == registry(&site.host);
-        if host != site.host && (host.plain || !same) {
-            return Err(Realm::not_safe(site, wanted));
+        let same = registry(&host).is_some() && registry(&host) == registry(&client.host);
+        if host != client.host && (host.plain || !same) {
+            return Err(Realm::not_safe(client, wanted));
         }
-        let service = wanted.param("service").unwrap_or(&site.host.name).to_owned();
-        Ok(Self { site: site.clone(), host, service })
+        let service = wanted.param("service").unwrap_or(&client.host.name).to_owned();
+        Ok(Self { client: client.clone(), host, service })
     }
 
     async fn ask(
@@ -188,17 +191,17 @@ impl Exchange {
             .append_pair("tenant", tenant.unwrap_or_default());
         let form = Some(Secret::new(form.finish()));
         let request = Request { form, ..Request::new(Method::POST, "/oauth2/exchange") };
-        let ask = async || self.site.send(cx, &self.host, &request).await;
-        let mut reply = self.site.patiently(cx, ask).await?;
+        let ask = async || self.client.send(cx, &self.host, &request).await;
+        let mut reply = self.client.with_retries(cx, ask).await?;
         if reply.status == 403 {
-            reply = self.site.unless_settling(cx, &request, reply).await?;
+            reply = self.client.recheck_firewall(cx, &request, reply).await?;
         }
         match reply.status {
             200 => {}
             // A refusal is a 401, with or without a body.
             400 | 401 => {
                 let refusal = Refusal::read(reply).await;
-                return match refusal.by_its_words(EXCHANGE) {
+                return match refusal.by_error_body(EXCHANGE) {
                     Some(problem) => Err(problem.into()),
                     None => Ok(Err(NotTraded::Refused(refusal))),
                 };
@@ -215,7 +218,7 @@ impl Exchange {
             Ok(body) => {
                 Ok(refresh_token(&body).map_err(|said| NotTraded::Unexpected(said.to_owned())))
             }
-            Err(Fault::TimedOut) => Err(Site::unfinished(&self.host, EXCHANGE)),
+            Err(Fault::TimedOut) => Err(RegistryClient::unfinished(&self.host, EXCHANGE)),
             Err(fault) => Ok(Err(NotTraded::Unexpected(fault.word().to_owned()))),
         }
     }

@@ -241,7 +241,7 @@ pub async fn exchange(cx: &Cx, challenge: &Challenge, identity: &Identity) -> St
             token.clone()
         }
         (_, Some((one, login)), Wants::Bearer(wanted)) => {
-            exchange::trade(cx, &challenge.site, wanted, one, login).await?
+            exchange::trade(cx, &challenge.client, wanted, one, login).await?
         }
         _ => return Err(NoFact::skipped(Problem::NothingToExchange {})),
     };
@@ -290,7 +290,7 @@ pub async fn fetch(
         match (is_let_in(cx, &got).await, tried) {
             (true, 0) => return got,
             (true, _) => {
-                cx.add_finding(passed_over(&challenge.site.host, identity, one));
+                cx.add_finding(passed_over(&challenge.client.host, identity, one));
                 return got;
             }
             (false, _) => first = first.or(Some(got)),
@@ -332,7 +332,7 @@ async fn present(
     let holds = matches!(identity.credential, Credential::Refresh(_));
     let refresh = grant.as_ref().filter(|_| holds).map(|grant| grant.token.clone());
     let session = Session::new(challenge, identity, refresh);
-    let host = || challenge.site.host.to_string();
+    let host = || challenge.client.host.to_string();
     let session = match (&challenge.wants, &identity.credential) {
         (Wants::Nothing, Credential::Nobody) => session,
         (Wants::Nothing, _) => {
@@ -368,6 +368,6 @@ async fn prove_signed_in(cx: &Cx, session: &Session) -> StepResult<()> {
     match reply.status {
         200 => Ok(()),
         401 => Err(session.refused(cx, "GET /v2/", reply).await),
-        _ => Err(session.site().refuse("GET /v2/", reply).await),
+        _ => Err(session.client().refuse("GET /v2/", reply).await),
     }
 }

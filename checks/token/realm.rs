@@ -5,7 +5,7 @@ use url::Url;
 use super::Problem;
 use crate::{
     kit::{Host, HostPurpose, NoFact, StepResult, net::Challenge},
-    registry::Site,
+    registry::RegistryClient,
 };
 
 /// That place.
@@ -17,23 +17,23 @@ pub(super) struct Realm {
 
 impl Realm {
     /// Reads it.
-    pub(super) fn read(site: &Site, wanted: &Challenge) -> StepResult<Self> {
+    pub(super) fn read(client: &RegistryClient, wanted: &Challenge) -> StepResult<Self> {
         let realm = wanted.param("realm").unwrap_or_default();
         let url = Url::parse(realm).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
         let found = url.and_then(|url| Some((Host::of(&url, HostPurpose::Other)?, url)));
-        let (mut host, url) = found.ok_or_else(|| Self::not_safe(site, wanted))?;
-        if (&host.name, host.port) == (&site.host.name, site.host.port) {
-            host = site.host.clone();
+        let (mut host, url) = found.ok_or_else(|| Self::not_safe(client, wanted))?;
+        if (&host.name, host.port) == (&client.host.name, client.host.port) {
+            host = client.host.clone();
         }
         Ok(Self { host, url })
     }
 
     /// Says that nothing is sent there that is worth anything.
-    pub(super) fn not_safe(site: &Site, wanted: &Challenge) -> NoFact {
+    pub(super) fn not_safe(client: &RegistryClient, wanted: &Challenge) -> NoFact {
         // No more of it than this is shown: it is the registry's to fill, and may hold anything.
         let url = Url::parse(wanted.param("realm").unwrap_or_default()).ok();
         let place = url.and_then(|url| Some(format!("{}://{}", url.scheme(), url.host_str()?)));
         let realm = place.unwrap_or_else(|| "not-a-url".to_owned());
-        NoFact::could_not_tell(Problem::RealmNotSafe { host: site.host.to_string(), realm })
+        NoFact::could_not_tell(Problem::RealmNotSafe { host: client.host.to_string(), realm })
     }
 }

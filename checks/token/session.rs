@@ -14,7 +14,7 @@ use crate::{
         Cx, Host, HostPurpose, Image, NoFact, Secret, StepResult, claims,
         net::{Challenge, Reply, Request, challenges, redirect},
     },
-    registry::{self, Refusal, Site, Wants},
+    registry::{self, Refusal, RegistryClient, Wants},
 };
 
 /// How long the look at what nobody gets may take: it makes a refusal clearer, and no more than that.
@@ -24,7 +24,7 @@ const NOBODY_WAIT: Duration = Duration::from_secs(20);
 #[derive(Clone, Serialize)]
 pub struct Session {
     #[serde(skip)]
-    site: Rc<Site>,
+    client: Rc<RegistryClient>,
     #[serde(skip)]
     pub(super) identity: Identity,
     #[serde(skip)]
@@ -65,7 +65,7 @@ impl Session {
         refresh: Option<Secret>,
     ) -> Self {
         Self {
-            site: challenge.site.clone(),
+            client: challenge.client.clone(),
             identity: identity.clone(),
             authorization: None,
             signed_in: "not-needed",
@@ -125,8 +125,8 @@ impl Session {
     }
 
     /// The registry.
-    pub(crate) fn site(&self) -> &Site {
-        &self.site
+    pub(crate) fn client(&self) -> &RegistryClient {
+        &self.client
     }
 
     /// The image that is asked for, if one is.
@@ -144,7 +144,7 @@ impl Session {
 
     /// Asks, signed in; redirects are followed.
     pub(crate) async fn ask(&self, cx: &Cx, request: Request) -> StepResult<Reply> {
-        self.site.ask(cx, &self.sign(request)).await
+        self.client.ask(cx, &self.sign(request)).await
     }
 
     /// Asks for what a pull does not need, with a token of its own where the registry wants one.
@@ -152,14 +152,14 @@ impl Session {
         let reply = self.ask(cx, request.clone()).await?;
         let mut wanted = challenges(&reply.headers).into_iter();
         let wanted = wanted.find(|challenge| challenge.scheme == "bearer");
-        match wanted.filter(|_| reply.status == 401 && reply.host == self.site.host) {
+        match wanted.filter(|_| reply.status == 401 && reply.host == self.client.host) {
             None => Ok(reply),
             Some(wanted) => {
                 // Its body is still on the line that the token may have to take.
                 drop(reply);
                 let token = self.token(cx, &wanted).await?;
                 let request = Request { authorization: Some(token.bearer()), ..request };
-                self.site.ask(cx, &request).await
+                self.client.ask(cx, &request).await
             }
         }
     }
@@ -175,17 +175,17 @@ impl Session {
         let repository = self.image.as_ref().map_or("", |image| &image.repository);
         let request = Request::new(Method::GET, format!("/v2/{repository}/blobs/{digest}"));
         let request = self.sign(Request { from, ..request });
-        let host = &self.site.host;
-        let ask = async || self.site.send(cx, host, &request).await;
-        let mut reply = self.site.patiently(cx, ask).await?;
+        let host = &self.client.host;
+        let ask = async || self.client.send(cx, host, &request).await;
+        let mut reply = self.client.with_retries(cx, ask).await?;
         if reply.status == 403 {
-            reply = self.site.unless_settling(cx, &request, reply).await?;
+            reply = self.client.recheck_firewall(cx, &request, reply).await?;
         }
         let reply = match redirect(host, &request, &reply, HostPurpose::Data) {
             Some((next, target)) if next == *host => {
                 // Sent on within the registry, where the sign-in still counts.
                 let request = Request { target, ..request };
-                self.site.follow(cx, host, &request, HostPurpose::Data).await?
+                self.client.follow(cx, host, &request, HostPurpose::Data).await?
             }
             Some((next, target)) => return Ok(Ok(Source::Elsewhere(next, Secret::new(target)))),
             None => reply,
@@ -194,7 +194,7 @@ impl Session {
             200 | 206 => Ok(Ok(Source::Itself(reply))),
             401 => Err(self.refused(cx, "GET blob", reply).await),
             404 => Ok(Err(reply)),
-            _ => Err(self.site.refuse("GET blob", reply).await),
+            _ => Err(self.client.refuse("GET blob", reply).await),
         }
     }
 
@@ -214,7 +214,7 @@ impl Session {
         let error = error.as_deref().unwrap_or_default();
         let basic = |secret: &Secret| secret.expose().starts_with("Basic ");
         let refusal = Refusal::read(reply).await;
-        if let Some(problem) = refusal.by_its_words(asked) {
+        if let Some(problem) = refusal.by_error_body(asked) {
             return problem.into();
         }
         match (&self.identity.credential, &self.authorization) {
@@ -224,7 +224,7 @@ impl Session {
             }
             (_, Some(_)) if error == "insufficient_scope" || self.suffices == Some(false) => {
                 let ungranted = Ungranted {
-                    host: self.site.host.to_string(),
+                    host: self.client.host.to_string(),
                     wanted: self.wanted(),
                     granted: self.granted.clone().unwrap_or_else(|| "not-said".to_owned()),
                     who: self.identity.name(),
@@ -256,7 +256,7 @@ impl Session {
 
     /// Who else may sign in: the node for a pod, the pod for a node.
     fn others(&self, cx: &Cx) -> Problem {
-        let (host, wanted) = (self.site.host.to_string(), self.wanted());
+        let (host, wanted) = (self.client.host.to_string(), self.wanted());
         if cx.world.on_node {
             Problem::PodMaySignIn { host, wanted }
         } else {
@@ -266,7 +266,7 @@ impl Session {
 
     /// The registry wants somebody, and there is nobody.
     pub(super) fn nobody(&self, cx: &Cx, correlation: Option<String>) -> NoFact {
-        let (host, wanted) = (self.site.host.to_string(), self.wanted());
+        let (host, wanted) = (self.client.host.to_string(), self.wanted());
         // A pod's image is pulled by its node, which may well have an identity: not ours to say.
         if self.identity.others_may {
             return NoFact::could_not_tell(self.others(cx));
@@ -306,7 +306,7 @@ impl Session {
             match nobody {
                 Some("served") => Problem::AnonymousBlockedByBadCreds(presented),
                 _ if is_unknown => Problem::ApplicationNotRegistered(presented),
-                _ if user.is_some() && user == self.site.host.acr() => {
+                _ if user.is_some() && user == self.client.host.acr() => {
                     Problem::AdminUserDisabled(presented)
                 }
                 _ => Problem::CredentialsRefused(presented),

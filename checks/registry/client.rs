@@ -26,7 +26,7 @@ const SAMPLES: usize = 3;
 const SAMPLE_PAUSE: Duration = Duration::from_secs(2);
 
 /// A registry and the hosts that it sends us to.
-pub struct Site {
+pub struct RegistryClient {
     /// The registry.
     pub host: Host,
     connections: ConnectionPool,
@@ -36,7 +36,7 @@ pub struct Site {
     pub(super) settling: Cell<bool>,
 }
 
-impl Site {
+impl RegistryClient {
     /// The registry at the end of a door.
     pub(crate) async fn over(
         cx: &Cx,
@@ -55,13 +55,13 @@ impl Site {
     /// graded here, all else is for the caller to read.
     pub(crate) async fn ask(&self, cx: &Cx, request: &Request) -> StepResult<Reply> {
         let ask = async || self.follow(cx, &self.host, request, HostPurpose::Other).await;
-        let reply = self.patiently(cx, ask).await?;
+        let reply = self.with_retries(cx, ask).await?;
         // The answer to HEAD has no words: whoever asked so asks again with GET.
         let refusal = passes(reply.status) || reply.status == 403;
         if !refusal || request.method == hyper::Method::HEAD {
             return Ok(reply);
         }
-        self.unless_settling(cx, request, reply).await
+        self.recheck_firewall(cx, request, reply).await
     }
 
     /// Whether it may be asked several things at once.
@@ -71,7 +71,7 @@ impl Site {
 
     /// Asks, and again where the answer is one that may pass by itself. That is no reason to say "cannot":
     /// containerd asks again at once where it is throttled, the kubelet after a while where a server fails.
-    pub(crate) async fn patiently(
+    pub(crate) async fn with_retries(
         &self,
         cx: &Cx,
         ask: impl AsyncFn() -> StepResult<Reply>,
@@ -93,7 +93,7 @@ impl Site {
     /// Reads a refusal. Where it is the network rules', two more connections tell whether they refuse every
     /// one: a rule that was just changed reaches the registry's front ends one by one. Gives the answer to
     /// the first that is let in.
-    pub(crate) async fn unless_settling(
+    pub(crate) async fn recheck_firewall(
         &self,
         cx: &Cx,
         request: &Request,
@@ -158,7 +158,7 @@ impl Site {
     }
 
     /// Says that what answered is no registry.
-    pub(crate) fn stranger(asked: &str, reply: &Reply) -> NoFact {
+    pub(crate) fn not_a_registry(asked: &str, reply: &Reply) -> NoFact {
         let header = reply.header("www-authenticate").map(|h| format!("WWW-Authenticate: {h}"));
         let kind = || reply.header("content-type").map(|kind| format!("Content-Type: {kind}"));
         Problem::ChallengeInvalid {
