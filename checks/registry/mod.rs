@@ -209,21 +209,21 @@ pub struct Refused {
 
 /// How the registry wants to be signed in to.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Wants {
+pub enum AuthScheme {
     /// Not at all.
-    Nothing,
+    None,
     /// A password with each request.
     Basic,
     /// A token from that place.
     Bearer(net::Challenge),
 }
 
-impl fmt::Display for Wants {
+impl fmt::Display for AuthScheme {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Wants::Nothing => "nothing",
-            Wants::Basic => "basic",
-            Wants::Bearer(_) => "bearer",
+            AuthScheme::None => "nothing",
+            AuthScheme::Basic => "basic",
+            AuthScheme::Bearer(_) => "bearer",
         })
     }
 }
@@ -236,7 +236,7 @@ pub struct Challenge {
     #[serde(skip)]
     pub(crate) image: Option<Image>,
     #[serde(serialize_with = "as_word")]
-    pub(crate) wants: Wants,
+    pub(crate) auth_scheme: AuthScheme,
     /// Where tokens are issued.
     #[serde(skip_serializing_if = "Option::is_none")]
     realm: Option<String>,
@@ -246,8 +246,8 @@ pub struct Challenge {
     status: u16,
 }
 
-fn as_word<S: serde::Serializer>(wants: &Wants, to: S) -> Result<S::Ok, S::Error> {
-    to.collect_str(wants)
+fn as_word<S: serde::Serializer>(auth_scheme: &AuthScheme, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(auth_scheme)
 }
 
 /// Asks as containerd does: for the manifest, without credentials.
@@ -276,25 +276,25 @@ pub async fn challenge(
     let said = format!("{} {}", request.method, request.target);
     let dated = net::reply::date(&reply);
     let status = reply.status;
-    let wants = match status {
+    let auth_scheme = match status {
         // Whoever we were sent on to is not who our credentials are for.
         401 if reply.host != client.host => {
             let (host, elsewhere) = (client.host.to_string(), reply.host.to_string());
             return Err(NoFact::could_not_tell(Problem::SignInElsewhere { host, elsewhere }));
         }
-        401 => wants(&reply).ok_or_else(|| RegistryClient::not_a_registry(&said, &reply))?,
-        200 if reply.is_registrys() => Wants::Nothing,
-        404 if reply.is_registrys() && asked.image.is_some() => Wants::Nothing,
+        401 => auth_scheme(&reply).ok_or_else(|| RegistryClient::not_a_registry(&said, &reply))?,
+        200 if reply.is_registrys() => AuthScheme::None,
+        404 if reply.is_registrys() && asked.image.is_some() => AuthScheme::None,
         200 | 404 => return Err(RegistryClient::not_a_registry(&said, &reply)),
         _ => return Err(client.refuse(&said, reply).await),
     };
-    let realm = match &wants {
-        Wants::Bearer(challenge) => challenge.param("realm").map(str::to_owned),
+    let realm = match &auth_scheme {
+        AuthScheme::Bearer(challenge) => challenge.param("realm").map(str::to_owned),
         _ => None,
     };
     let realm = realm.and_then(|realm| url::Url::parse(&realm).ok()?.host_str().map(str::to_owned));
     let image = asked.image.clone();
-    Ok(Challenge { client, image, wants, realm, dated, status })
+    Ok(Challenge { client, image, auth_scheme, realm, dated, status })
 }
 
 fn first_question(asked: &RegistryOrImage, method: Method) -> Request {
@@ -303,11 +303,11 @@ fn first_question(asked: &RegistryOrImage, method: Method) -> Request {
 }
 
 /// What the answer asks for; `None` when it asks for nothing that we could follow.
-fn wants(reply: &Reply) -> Option<Wants> {
+fn auth_scheme(reply: &Reply) -> Option<AuthScheme> {
     let challenges = challenges(&reply.headers);
     let bearer = challenges.iter().find(|challenge| challenge.scheme == "bearer");
     match bearer.filter(|bearer| bearer.param("realm").is_some()) {
-        Some(bearer) => Some(Wants::Bearer(bearer.clone())),
-        None => challenges.iter().any(|c| c.scheme == "basic").then_some(Wants::Basic),
+        Some(bearer) => Some(AuthScheme::Bearer(bearer.clone())),
+        None => challenges.iter().any(|c| c.scheme == "basic").then_some(AuthScheme::Basic),
     }
 }

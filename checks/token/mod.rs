@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::{
     identity::{Credential, Identity},
     kit::{Cx, Host, NoFact, Secret, StepResult, claims, net::Request},
-    registry::{Challenge, Wants},
+    registry::{AuthScheme, Challenge},
 };
 pub use exchange::RefusedIdentity;
 pub use session::{Session, Source};
@@ -231,7 +231,7 @@ pub async fn exchange(cx: &Cx, challenge: &Challenge, identity: &Identity) -> St
         Credential::Entra(login) => Some((one, login)),
         _ => None,
     });
-    let token = match (&identity.credential, login, &challenge.wants) {
+    let token = match (&identity.credential, login, &challenge.auth_scheme) {
         (Credential::Refresh(token), ..) => {
             // By the registry's clock: ours may be wrong, and then this would be no proof.
             if let Some(expired) = expired(token, challenge.dated) {
@@ -240,7 +240,7 @@ pub async fn exchange(cx: &Cx, challenge: &Challenge, identity: &Identity) -> St
             }
             token.clone()
         }
-        (_, Some((one, login)), Wants::Bearer(wanted)) => {
+        (_, Some((one, login)), AuthScheme::Bearer(wanted)) => {
             exchange::trade(cx, &challenge.client, wanted, one, login).await?
         }
         _ => return Err(NoFact::skipped(Problem::NothingToExchange {})),
@@ -333,9 +333,9 @@ async fn present(
     let refresh = grant.as_ref().filter(|_| holds).map(|grant| grant.token.clone());
     let session = Session::new(challenge, identity, refresh);
     let host = || challenge.client.host.to_string();
-    let session = match (&challenge.wants, &identity.credential) {
-        (Wants::Nothing, Credential::Nobody) => session,
-        (Wants::Nothing, _) => {
+    let session = match (&challenge.auth_scheme, &identity.credential) {
+        (AuthScheme::None, Credential::Nobody) => session,
+        (AuthScheme::None, _) => {
             // An image is in hand without them; a sign-in is what else was to be tried.
             if challenge.image.is_none() {
                 let (who, from) = (identity.name(), identity.source());
@@ -343,15 +343,15 @@ async fn present(
             }
             session
         }
-        (Wants::Basic, Credential::Password { user, password }) => {
+        (AuthScheme::Basic, Credential::Password { user, password }) => {
             session.with_password(password.basic(user))
         }
-        (Wants::Basic, Credential::Nobody) => return Err(session.nobody(cx, None)),
-        (Wants::Basic, _) => {
+        (AuthScheme::Basic, Credential::Nobody) => return Err(session.nobody(cx, None)),
+        (AuthScheme::Basic, _) => {
             let (kind, from) = (identity.name(), identity.source());
             return Err(Problem::CredentialsDoNotFit { host: host(), kind, from }.into());
         }
-        (Wants::Bearer(wanted), _) => {
+        (AuthScheme::Bearer(wanted), _) => {
             let token = session.token(cx, wanted).await?;
             session.with_token(&token)
         }

@@ -14,7 +14,7 @@ use crate::{
         Cx, Host, HostPurpose, Image, NoFact, Secret, StepResult, claims,
         net::{Challenge, Reply, Request, challenges, redirect},
     },
-    registry::{self, Refusal, RegistryClient, Wants},
+    registry::{self, AuthScheme, Refusal, RegistryClient},
 };
 
 /// How long the look at what nobody gets may take: it makes a refusal clearer, and no more than that.
@@ -44,7 +44,7 @@ pub struct Session {
     refresh: Option<Secret>,
     /// What the registry asked for before anybody signed in.
     #[serde(skip)]
-    wants: Wants,
+    auth_scheme: AuthScheme,
     /// The registry's clock.
     #[serde(skip)]
     dated: Option<Timestamp>,
@@ -73,7 +73,7 @@ impl Session {
             suffices: None,
             image: challenge.image.clone(),
             refresh,
-            wants: challenge.wants.clone(),
+            auth_scheme: challenge.auth_scheme.clone(),
             dated: challenge.dated,
         }
     }
@@ -317,7 +317,9 @@ impl Session {
     /// What the registry says to nobody who asks for the image, as a word; `None` when that was not asked or
     /// cannot be told. A token proves nothing: it is issued for what it does not grant, too.
     async fn nobody_gets(&self, cx: &Cx) -> Option<&'static str> {
-        let (Wants::Bearer(wanted), Some(image)) = (&self.wants, &self.image) else { return None };
+        let (AuthScheme::Bearer(wanted), Some(image)) = (&self.auth_scheme, &self.image) else {
+            return None;
+        };
         let nobody = self.as_nobody();
         let token = match nobody.token(cx, wanted).await {
             Ok(token) => token,
