@@ -36,8 +36,8 @@ pub fn pull(plan: &mut Plan) {
     let on_node   = plan.world().on_node && plan.target().sign_in.looks_at_node();
     let node      = plan.step_if(on_node, NODE, (&asked,),                  node::read);
     let identity  = plan.step(IDENTITY,  (&asked, &node.optional()),     identity::choose);
-    let grant     = plan.step(EXCHANGE,  (&challenge, &identity),              token::exchange);
-    let session   = plan.step(TOKEN,     (&challenge, &identity, &grant.optional()), token::fetch);
+    let refresh_token     = plan.step(EXCHANGE,  (&challenge, &identity),              token::exchange);
+    let session   = plan.step(TOKEN,     (&challenge, &identity, &refresh_token.optional()), token::fetch);
     let manifest  = plan.step(MANIFEST,  (&session,),                          manifest::fetch);
     let content   = plan.step(PLATFORM,  (&session, &manifest),                manifest::choose);
     let data      = connect(plan, DATA,     &content.part(manifest::data_host));

@@ -163,7 +163,7 @@ impl Identity {
     }
 
     /// The same, signed in with what was traded for its token; with nothing, where it was not taken.
-    pub(crate) fn traded(&self, user: &str, refresh: Option<Secret>) -> Self {
+    pub(crate) fn with_refresh_token(&self, user: &str, refresh: Option<Secret>) -> Self {
         let credential = match refresh {
             Some(password) => Credential::Password { user: user.to_owned(), password },
             None => Credential::Nobody,

@@ -60,7 +60,7 @@ struct Exchange {
 }
 
 /// Why a token was not traded.
-enum NotTraded {
+enum ExchangeError {
     /// The registry does not take it.
     Refused(Refusal),
     /// It answers in another way.
@@ -68,7 +68,7 @@ enum NotTraded {
 }
 
 /// Trades the token. It is skipped where the registry does not take it: then it was said why, and nobody signs in.
-pub(super) async fn trade(
+pub(super) async fn exchange_entra_token(
     cx: &Cx,
     client: &Rc<RegistryClient>,
     wanted: &Challenge,
@@ -93,10 +93,10 @@ pub(super) async fn trade(
             cx.in_background(look_at_management(cx.clone(), exchange, login.clone()));
             return Ok(token);
         }
-        Err(NotTraded::Unexpected(said)) => {
+        Err(ExchangeError::Unexpected(said)) => {
             return Err(not_taken(Problem::ExchangeUnreadable { host, said }));
         }
-        Err(NotTraded::Refused(refusal)) => refusal,
+        Err(ExchangeError::Refused(refusal)) => refusal,
     };
     if let (Some(named), Some(own)) = (named, own)
         && !named.tenant.eq_ignore_ascii_case(own)
@@ -177,7 +177,7 @@ impl Exchange {
         login: &Login,
         token: &Secret,
         tenant: Option<&str>,
-    ) -> StepResult<Result<Secret, NotTraded>> {
+    ) -> StepResult<Result<Secret, ExchangeError>> {
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("access_token", token.expose());
         // So the Azure CLI for a person, so the kubelet's provider for everybody else.
@@ -203,7 +203,7 @@ impl Exchange {
                 let refusal = Refusal::read(reply).await;
                 return match refusal.by_error_body(EXCHANGE) {
                     Some(problem) => Err(problem.into()),
-                    None => Ok(Err(NotTraded::Refused(refusal))),
+                    None => Ok(Err(ExchangeError::Refused(refusal))),
                 };
             }
             // Whatever else it is, the provider fails, and the kubelet goes on as nobody.
@@ -211,15 +211,15 @@ impl Exchange {
                 let said = Refusal::read(reply).await.body.message;
                 let said =
                     if said.is_empty() { status.to_string() } else { format!("{status}, {said}") };
-                return Ok(Err(NotTraded::Unexpected(said)));
+                return Ok(Err(ExchangeError::Unexpected(said)));
             }
         }
         match reply.read(LONGEST).await {
             Ok(body) => {
-                Ok(refresh_token(&body).map_err(|said| NotTraded::Unexpected(said.to_owned())))
+                Ok(refresh_token(&body).map_err(|said| ExchangeError::Unexpected(said.to_owned())))
             }
             Err(Fault::TimedOut) => Err(RegistryClient::unfinished(&self.host, EXCHANGE)),
-            Err(fault) => Ok(Err(NotTraded::Unexpected(fault.word().to_owned()))),
+            Err(fault) => Ok(Err(ExchangeError::Unexpected(fault.word().to_owned()))),
         }
     }
 
@@ -231,7 +231,7 @@ impl Exchange {
         let own = login.principal.tenant.as_deref();
         match self.ask(cx, login, &issued.token, own).await {
             Ok(Ok(_)) => Some(true),
-            Ok(Err(NotTraded::Refused(_))) => Some(false),
+            Ok(Err(ExchangeError::Refused(_))) => Some(false),
             _ => None,
         }
     }

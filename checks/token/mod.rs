@@ -218,7 +218,7 @@ pub(crate) const TOKEN_USER: &str = "00000000-0000-0000-0000-000000000000";
 
 /// What is shown at the token server in place of a password.
 #[derive(Serialize)]
-pub struct Grant {
+pub struct RefreshToken {
     #[serde(skip)]
     token: Secret,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -226,7 +226,11 @@ pub struct Grant {
 }
 
 /// Is there a refresh token that the registry can still take?
-pub async fn exchange(cx: &Cx, challenge: &Challenge, identity: &Identity) -> StepResult<Grant> {
+pub async fn exchange(
+    cx: &Cx,
+    challenge: &Challenge,
+    identity: &Identity,
+) -> StepResult<RefreshToken> {
     let login = identity.chain().find_map(|one| match &one.credential {
         Credential::Entra(login) => Some((one, login)),
         _ => None,
@@ -241,11 +245,11 @@ pub async fn exchange(cx: &Cx, challenge: &Challenge, identity: &Identity) -> St
             token.clone()
         }
         (_, Some((one, login)), AuthScheme::Bearer(wanted)) => {
-            exchange::trade(cx, &challenge.client, wanted, one, login).await?
+            exchange::exchange_entra_token(cx, &challenge.client, wanted, one, login).await?
         }
         _ => return Err(NoFact::skipped(Problem::NothingToExchange {})),
     };
-    Ok(Grant { expires: expires(&token), token })
+    Ok(RefreshToken { expires: expires(&token), token })
 }
 
 /// When a token ends, if it says so.
@@ -265,7 +269,7 @@ pub async fn fetch(
     cx: &Cx,
     challenge: &Challenge,
     identity: &Identity,
-    grant: &Option<Rc<Grant>>,
+    grant: &Option<Rc<RefreshToken>>,
 ) -> StepResult<Session> {
     let mut first = None;
     for (tried, one) in identity.chain().enumerate() {
@@ -277,7 +281,7 @@ pub async fn fetch(
         // Traded or not, what is shown at the token server is a name and a password, or nothing.
         let traded = match &one.credential {
             Credential::Entra(_) => {
-                one.traded(TOKEN_USER, grant.as_ref().map(|grant| grant.token.clone()))
+                one.with_refresh_token(TOKEN_USER, grant.as_ref().map(|grant| grant.token.clone()))
             }
             _ => one.clone(),
         };
@@ -327,7 +331,7 @@ async fn present(
     cx: &Cx,
     challenge: &Challenge,
     identity: &Identity,
-    grant: &Option<Rc<Grant>>,
+    grant: &Option<Rc<RefreshToken>>,
 ) -> StepResult<Session> {
     let holds = matches!(identity.credential, Credential::Refresh(_));
     let refresh = grant.as_ref().filter(|_| holds).map(|grant| grant.token.clone());
