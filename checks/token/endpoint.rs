@@ -62,7 +62,7 @@ async fn issued(cx: &Cx, session: &Session, server: &Server, reply: Reply) -> St
         return Err(match (status, &session.identity.credential) {
             // A refusal is a 401, with or without a body; docker-registry's servers say 400 too.
             (400 | 401, Credential::Nobody) => session.nobody(cx, refusal.correlation),
-            (400 | 401, _) => session.stale(cx, refusal).await,
+            (400 | 401, _) => session.credentials_refused(cx, refusal).await,
             _ => refusal.grade(&asked),
         });
     }

@@ -285,13 +285,13 @@ pub async fn fetch(
             }
             _ => one.clone(),
         };
-        let got = present(cx, challenge, &traded, grant).await;
+        let got = authenticate(cx, challenge, &traded, grant).await;
         // As nobody it is the same once more.
         let is_nobody = matches!(traded.credential, Credential::Nobody);
         if identity.next.is_none() || (tried == 0 && is_nobody) {
             return got;
         }
-        match (is_let_in(cx, &got).await, tried) {
+        match (is_authorized(cx, &got).await, tried) {
             (true, 0) => return got,
             (true, _) => {
                 cx.add_finding(passed_over(&challenge.client.host, identity, one));
@@ -320,14 +320,14 @@ fn passed_over(host: &Host, first: &Identity, used: &Identity) -> Problem {
 }
 
 /// Whether what these credentials got is good for the image.
-async fn is_let_in(cx: &Cx, got: &StepResult<Session>) -> bool {
+async fn is_authorized(cx: &Cx, got: &StepResult<Session>) -> bool {
     match got {
-        Ok(session) => session.is_let_in(cx).await,
+        Ok(session) => session.is_authorized(cx).await,
         Err(_) => false,
     }
 }
 
-async fn present(
+async fn authenticate(
     cx: &Cx,
     challenge: &Challenge,
     identity: &Identity,

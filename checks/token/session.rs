@@ -36,7 +36,7 @@ pub struct Session {
     granted: Option<String>,
     /// Whether that holds what is needed.
     #[serde(skip)]
-    suffices: Option<bool>,
+    covers_pull: Option<bool>,
     #[serde(skip)]
     image: Option<Image>,
     /// What more tokens are asked for with, where that is not a password.
@@ -70,7 +70,7 @@ impl Session {
             authorization: None,
             signed_in: "not-needed",
             granted: None,
-            suffices: None,
+            covers_pull: None,
             image: challenge.image.clone(),
             refresh,
             auth_scheme: challenge.auth_scheme.clone(),
@@ -80,9 +80,9 @@ impl Session {
 
     /// The same registry, nobody being signed in to it.
     fn as_nobody(&self) -> Self {
-        let (authorization, granted, suffices, refresh) = (None, None, None, None);
+        let (authorization, granted, covers_pull, refresh) = (None, None, None, None);
         let identity = Identity::nobody();
-        Self { identity, authorization, granted, suffices, refresh, ..self.clone() }
+        Self { identity, authorization, granted, covers_pull, refresh, ..self.clone() }
     }
 
     /// The same, each request carrying a password.
@@ -93,7 +93,7 @@ impl Session {
     /// The same, each request carrying a token.
     pub(super) fn with_token(self, token: &Secret) -> Self {
         let grants = grants(token);
-        let suffices = self.image.as_ref().and_then(|image| {
+        let covers_pull = self.image.as_ref().and_then(|image| {
             let is_pull = |(name, actions): &(String, String)| {
                 *name == image.repository && actions.split(',').any(|a| a == "pull" || a == "*")
             };
@@ -108,13 +108,13 @@ impl Session {
         });
         let nobody = matches!(self.identity.credential, Credential::Nobody);
         let signed_in = if nobody { "as-nobody" } else { "yes" };
-        Self { authorization: Some(token.bearer()), signed_in, granted, suffices, ..self }
+        Self { authorization: Some(token.bearer()), signed_in, granted, covers_pull, ..self }
     }
 
     /// Whether it is good for the image: as the token says, else as the registry does when it is asked.
-    pub(super) async fn is_let_in(&self, cx: &Cx) -> bool {
-        match (self.suffices, &self.image) {
-            (Some(suffices), _) => suffices,
+    pub(super) async fn is_authorized(&self, cx: &Cx) -> bool {
+        match (self.covers_pull, &self.image) {
+            (Some(covers_pull), _) => covers_pull,
             (None, None) => true,
             (None, Some(image)) => {
                 let head = Request::manifest(Method::HEAD, &image.repository, &image.reference);
@@ -220,9 +220,9 @@ impl Session {
         match (&self.identity.credential, &self.authorization) {
             (Credential::Nobody, _) => self.nobody(cx, refusal.correlation),
             (_, Some(secret)) if basic(secret) || error == "invalid_token" => {
-                self.stale(cx, refusal).await
+                self.credentials_refused(cx, refusal).await
             }
-            (_, Some(_)) if error == "insufficient_scope" || self.suffices == Some(false) => {
+            (_, Some(_)) if error == "insufficient_scope" || self.covers_pull == Some(false) => {
                 let ungranted = Ungranted {
                     host: self.client.host.to_string(),
                     wanted: self.wanted(),
@@ -275,7 +275,7 @@ impl Session {
     }
 
     /// What we sign in with was refused.
-    pub(super) async fn stale(&self, cx: &Cx, refusal: Refusal) -> NoFact {
+    pub(super) async fn credentials_refused(&self, cx: &Cx, refusal: Refusal) -> NoFact {
         if let Credential::Password { user, password } = &self.identity.credential
             && user == TOKEN_USER
             && let Some(expired) = expired(password, self.dated)
