@@ -3,7 +3,7 @@
 use futures::future::join;
 use serde_json::Map;
 
-use super::{Identity, Login, Problem, managed};
+use super::{EntraToken, Identity, Problem, managed};
 use crate::{
     kit::{
         Cx, Finding, NoFact, Secret, StepResult,
@@ -91,7 +91,7 @@ pub(super) async fn workload(cx: &Cx) -> StepResult<Identity> {
     let authority = authority.ok_or_else(|| missing("AZURE_AUTHORITY_HOST"))?;
     let asking = entra::Client { authority, tenant, client_id, proof: Proof::Assertion(assertion) };
     match entra::token(cx, &asking, REGISTRY_AUDIENCE).await {
-        Ok(token) => Ok(Identity::by_token(Login::of(token), "workload-identity", &file)),
+        Ok(token) => Ok(Identity::by_token(EntraToken::of(token), "workload-identity", &file)),
         Err(Refused::Unclear(said)) => Err(NoFact::could_not_tell(Problem::AadUnclear {
             authority: asking.authority.to_string(),
             said,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Identity, Login, Problem};
+use super::{EntraToken, Identity, Problem};
 use crate::kit::{NoFact, Secret, StepResult, azure::REGISTRY_AUDIENCE, process, sanitize_text};
 
 /// How long it may take: it is slow to start, and may ask Entra.
@@ -14,9 +14,11 @@ pub(crate) const AZ_WAIT: Duration = Duration::from_secs(30);
 pub(super) async fn sign_in() -> StepResult<Identity> {
     let args = ["account", "get-access-token", "--resource", REGISTRY_AUDIENCE, "--output", "json"];
     match process::run("az", &args, "", AZ_WAIT).await.and_then(|printed| token(&printed)) {
-        Ok(token) => {
-            Ok(Identity::by_token(Login::of(token), "azure-cli", "az account get-access-token"))
-        }
+        Ok(token) => Ok(Identity::by_token(
+            EntraToken::of(token),
+            "azure-cli",
+            "az account get-access-token",
+        )),
         Err(said) => Err(NoFact::could_not_tell(Problem::AzFailed { said })),
     }
 }

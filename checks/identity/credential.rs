@@ -29,12 +29,12 @@ pub enum Credential {
     /// An access token as it is (`registrytoken`).
     Access(Secret),
     /// A token of Entra's, to be traded at the registry for a refresh token.
-    Entra(Rc<Login>),
+    Entra(Rc<EntraToken>),
 }
 
 /// A token of Entra's, and what is to be known about it where a registry does not take it.
 #[derive(Debug)]
-pub struct Login {
+pub struct EntraToken {
     /// The token.
     pub(crate) token: Secret,
     /// Whom it is made out to.
@@ -45,7 +45,7 @@ pub struct Login {
     pub(crate) machine: Option<(ManagedIdentityId, Rc<Endpoints>)>,
 }
 
-impl Login {
+impl EntraToken {
     /// A token alone.
     pub(super) fn of(token: Secret) -> Self {
         Self { principal: Principal::of(&token), token, named: None, machine: None }
@@ -123,7 +123,7 @@ impl Identity {
     }
 
     /// Whoever a token of Entra's is made out to.
-    pub(super) fn by_token(login: Login, kind: &'static str, from: &str) -> Self {
+    pub(super) fn by_token(login: EntraToken, kind: &'static str, from: &str) -> Self {
         Self::new(Credential::Entra(Rc::new(login)), Some(from.to_owned())).called(kind)
     }
 

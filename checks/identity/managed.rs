@@ -3,7 +3,7 @@
 //! Where a kubelet's provider gets none it fails, and the kubelet pulls as nobody: whatever is found here is a
 //! cause only where nobody is not let in.
 
-use super::{Identity, Login, Problem};
+use super::{EntraToken, Identity, Problem};
 use crate::{
     kit::{
         Cx, NoFact, StepResult,
@@ -28,14 +28,14 @@ pub(super) async fn sign_in(
         cx.add_finding(Problem::ImdsThrottledOrFlaky { statuses: busy, answered: "gave-then" });
     }
     let machine = Some((which, around.endpoints.clone()));
-    let login = Login { named: around.named(), machine, ..Login::of(token) };
+    let login = EntraToken { named: around.named(), machine, ..EntraToken::of(token) };
     Ok(Identity::by_token(login, "kubelet-identity", &around.file))
 }
 
 /// The only identity that is attached to this machine, if it is known that there is one.
-pub(super) async fn only_attached(cx: &Cx) -> Option<Login> {
+pub(super) async fn only_attached(cx: &Cx) -> Option<EntraToken> {
     let issued = imds::token_straight(cx, &ManagedIdentityId::Unnamed, REGISTRY_AUDIENCE).await;
-    issued.ok().map(|issued| Login::of(issued.token))
+    issued.ok().map(|issued| EntraToken::of(issued.token))
 }
 
 /// A token for registries. `None` where there is certainly none: then it was said why.

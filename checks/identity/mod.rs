@@ -20,7 +20,7 @@ use crate::{
     node::{Node, SignsIn, Surroundings},
 };
 pub(crate) use az::AZ_WAIT;
-pub use credential::{Credential, Identity, Login};
+pub use credential::{Credential, EntraToken, Identity};
 pub use problem::Problem;
 
 /// Credentials for the registry, and the key under which a file has them.

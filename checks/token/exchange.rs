@@ -12,7 +12,7 @@ use url::form_urlencoded;
 
 use super::{LONGEST, Problem, realm::Realm};
 use crate::{
-    identity::{Identity, Login},
+    identity::{EntraToken, Identity},
     kit::{
         Cx, Fields, Host, NoFact, Secret, StepResult,
         azure::imds,
@@ -73,7 +73,7 @@ pub(super) async fn exchange_entra_token(
     client: &Rc<RegistryClient>,
     wanted: &Challenge,
     identity: &Identity,
-    login: &Rc<Login>,
+    login: &Rc<EntraToken>,
 ) -> StepResult<Secret> {
     let not_taken = |problem: Problem| {
         cx.add_finding(problem);
@@ -151,7 +151,7 @@ async fn providers_challenge(
 }
 
 /// Older nodes, and `az aks check-acr`, show a token for Azure's management: would it be taken, too?
-async fn look_at_management(cx: Cx, exchange: Exchange, login: Rc<Login>) {
+async fn look_at_management(cx: Cx, exchange: Exchange, login: Rc<EntraToken>) {
     if exchange.takes_management(&cx, &login).await == Some(false) {
         let host = exchange.client.host.to_string();
         cx.add_finding(Problem::ExchangeArmAudienceDisabled { host });
@@ -174,7 +174,7 @@ impl Exchange {
     async fn ask(
         &self,
         cx: &Cx,
-        login: &Login,
+        login: &EntraToken,
         token: &Secret,
         tenant: Option<&str>,
     ) -> StepResult<Result<Secret, ExchangeError>> {
@@ -225,7 +225,7 @@ impl Exchange {
 
     /// Whether a token for Azure's management is taken; `None` where that is not known, or not asked: it is shown to
     /// nobody but Azure's own registries.
-    async fn takes_management(&self, cx: &Cx, login: &Login) -> Option<bool> {
+    async fn takes_management(&self, cx: &Cx, login: &EntraToken) -> Option<bool> {
         let (which, endpoints) = login.machine.as_ref().filter(|_| self.host.azure().is_some())?;
         let issued = imds::token(cx, which, &endpoints.management).await.ok()?;
         let own = login.principal.tenant.as_deref();
