@@ -12,14 +12,14 @@ use crate::{
             imds::{self, Issued, ManagedIdentityId, Refused},
         },
     },
-    node::{Place, Surroundings, is_own_network},
+    node::{AzureEnvironment, NodeLocation, is_own_network},
 };
 
 /// Signs in as that identity; as nobody, where there is no token.
 pub(super) async fn sign_in(
     cx: &Cx,
     which: ManagedIdentityId,
-    around: &Surroundings,
+    around: &AzureEnvironment,
 ) -> StepResult<Identity> {
     let Some(Issued { token, busy }) = token(cx, &which, around).await? else {
         return Ok(Identity::nobody().called("kubelet-without-token"));
@@ -42,7 +42,7 @@ pub(super) async fn only_attached(cx: &Cx) -> Option<EntraToken> {
 async fn token(
     cx: &Cx,
     which: &ManagedIdentityId,
-    around: &Surroundings,
+    around: &AzureEnvironment,
 ) -> StepResult<Option<Issued>> {
     let refused = match imds::proxy(cx) {
         None => match imds::token(cx, which, REGISTRY_AUDIENCE).await {
@@ -101,7 +101,7 @@ async fn token(
 }
 
 /// The identity is not attached. Is another one, that is called like a kubelet's?
-async fn not_found(cx: &Cx, which: &ManagedIdentityId, place: Place) -> Problem {
+async fn not_found(cx: &Cx, which: &ManagedIdentityId, place: NodeLocation) -> Problem {
     let id = which.id().to_owned();
     let attached = match which {
         ManagedIdentityId::Unnamed => None,

@@ -17,7 +17,7 @@ use std::{path::Path, rc::Rc};
 use crate::{
     image::ImageTarget,
     kit::{Cx, NoFact, Pattern, StepResult, Who, azure::imds},
-    node::{Node, SignsIn, Surroundings},
+    node::{AzureEnvironment, KubeletSignIn, Node},
 };
 pub(crate) use az::AZ_WAIT;
 pub use credential::{Credential, EntraToken, Identity};
@@ -45,7 +45,7 @@ pub async fn choose(
         Who::Az => for_azure(az::sign_in().await),
         Who::Workload => for_azure(application::workload(cx).await),
         Who::ManagedIdentity(which) => {
-            let around = Surroundings::elsewhere(imds::host().name);
+            let around = AzureEnvironment::elsewhere(imds::host().name);
             let identity = managed::sign_in(cx, which.clone(), &around).await;
             for_azure(identity.map(|identity| match identity.credential {
                 Credential::Entra(_) => identity.called("managed-identity"),
@@ -139,17 +139,17 @@ async fn as_kubelet(cx: &Cx, image_target: &ImageTarget, node: &Node) -> StepRes
 /// Signs in with what the kubelet's provider gives.
 async fn from_provider(cx: &Cx, image_target: &ImageTarget, node: &Node) -> StepResult<Identity> {
     let identity = match node.signs_in.clone() {
-        SignsIn::Nobody => {
+        KubeletSignIn::Nobody => {
             let identity = Identity::nobody().called("kubelet-as-nobody");
             return Ok(Identity { others_may: node.others_may, ..identity });
         }
-        SignsIn::Unknown => {
+        KubeletSignIn::Unknown => {
             let identity = Identity::nobody().called("kubelet-unknown");
             return Ok(Identity { others_may: true, ..identity });
         }
-        SignsIn::Managed(which, around) => managed::sign_in(cx, which, &around).await?,
-        SignsIn::Application(application) => Identity::of(application),
-        SignsIn::Placeholder { user, password, file } => {
+        KubeletSignIn::Managed(which, around) => managed::sign_in(cx, which, &around).await?,
+        KubeletSignIn::Application(application) => Identity::of(application),
+        KubeletSignIn::Placeholder { user, password, file } => {
             let credential = Credential::Password { user, password };
             Identity::new(credential, Some(file)).called("service-principal")
         }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     kit::{Proxy, azure::Principal, net::Fault},
-    node::Place,
+    node::NodeLocation,
 };
 
 /// What can be wrong with what we were given to sign in with.
@@ -166,7 +166,7 @@ pub enum Problem {
         attached: Option<String>,
         /// Where the node is.
         #[serde(flatten)]
-        place: Place,
+        place: NodeLocation,
     },
     /// The same, and one is that is called like a kubelet's: the identity was made anew.
     MiClientIdStale {
@@ -177,7 +177,7 @@ pub enum Problem {
         attached: Box<Principal>,
         /// Where the node is.
         #[serde(flatten)]
-        place: Place,
+        place: NodeLocation,
     },
     /// Several are attached, and none is named.
     MiMultipleUnspecified {},
@@ -269,7 +269,7 @@ pub enum Problem {
         said: Option<String>,
         /// Where the node is.
         #[serde(flatten)]
-        place: Place,
+        place: NodeLocation,
     },
     /// No federated credential of the identity is for the token that was shown.
     IdentityBindingFicMismatch {

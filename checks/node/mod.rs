@@ -32,7 +32,7 @@ const ENVIRONMENT: &str = "/etc/kubernetes/akscustom.json";
 #[derive(Serialize)]
 pub struct Node {
     #[serde(skip)]
-    pub(crate) signs_in: SignsIn,
+    pub(crate) signs_in: KubeletSignIn,
     /// The same, as a word.
     how: &'static str,
     /// The pattern by which it asks its provider.
@@ -51,9 +51,9 @@ pub struct Node {
 
 /// Who signs in for a node.
 #[derive(Clone)]
-pub(crate) enum SignsIn {
+pub(crate) enum KubeletSignIn {
     /// A managed identity.
-    Managed(ManagedIdentityId, Surroundings),
+    Managed(ManagedIdentityId, AzureEnvironment),
     /// An application, by name and password.
     Application(Application),
     /// What stands for a managed identity, as name and password.
@@ -69,18 +69,18 @@ pub(crate) enum SignsIn {
 pub(crate) struct Application {
     pub(crate) client_id: String,
     pub(crate) secret: Secret,
-    pub(crate) around: Surroundings,
+    pub(crate) around: AzureEnvironment,
 }
 
 /// Where somebody signs in: the cloud, the directory that is named, the place of the node.
 #[derive(Clone, Debug)]
-pub(crate) struct Surroundings {
+pub(crate) struct AzureEnvironment {
     /// Where that stands.
     pub(crate) file: String,
     /// The directory that the file names.
     pub(crate) tenant: Option<String>,
     pub(crate) endpoints: Rc<Endpoints>,
-    pub(crate) place: Place,
+    pub(crate) place: NodeLocation,
 }
 
 /// A directory, and the file that names it.
@@ -92,7 +92,7 @@ pub(crate) struct Named {
 
 /// Where a node is in Azure, as far as it knows: for commands that mend it.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Place {
+pub struct NodeLocation {
     /// The resource group of the cluster's nodes.
     #[serde(skip_serializing_if = "Option::is_none")]
     node_group: Option<String>,
@@ -101,11 +101,11 @@ pub struct Place {
     pool: Option<String>,
 }
 
-impl Surroundings {
+impl AzureEnvironment {
     /// Not on a node.
     pub(crate) fn elsewhere(from: String) -> Self {
         let endpoints = Rc::new(Cloud::default().endpoints());
-        Self { file: from, tenant: None, endpoints, place: Place::default() }
+        Self { file: from, tenant: None, endpoints, place: NodeLocation::default() }
     }
 
     /// The directory that goes with a token; a node's provider sends what its file has for it, be it nothing.
@@ -116,14 +116,14 @@ impl Surroundings {
 }
 
 impl Node {
-    fn new(signs_in: SignsIn) -> Self {
+    fn new(signs_in: KubeletSignIn) -> Self {
         let how = match signs_in {
-            SignsIn::Managed(ManagedIdentityId::Unnamed, _) => "managed-identity-unnamed",
-            SignsIn::Managed(..) => "managed-identity",
-            SignsIn::Application(_) => "service-principal",
-            SignsIn::Placeholder { .. } => "msi-literally",
-            SignsIn::Nobody => "kubelet-asks-nobody",
-            SignsIn::Unknown => "kubelet-unknown",
+            KubeletSignIn::Managed(ManagedIdentityId::Unnamed, _) => "managed-identity-unnamed",
+            KubeletSignIn::Managed(..) => "managed-identity",
+            KubeletSignIn::Application(_) => "service-principal",
+            KubeletSignIn::Placeholder { .. } => "msi-literally",
+            KubeletSignIn::Nobody => "kubelet-asks-nobody",
+            KubeletSignIn::Unknown => "kubelet-unknown",
         };
         Self { signs_in, how, pattern: None, file: None, cloud: None, others_may: false }
     }
@@ -159,7 +159,7 @@ async fn asked_provider(
     image_target: &ImageTarget,
     image: &Pattern,
     others_may: &mut bool,
-) -> Result<ProviderCall, SignsIn> {
+) -> Result<ProviderCall, KubeletSignIn> {
     let (file, is_azures) =
         (CREDENTIAL_PROVIDERS.to_owned(), image_target.asked.host.azure().is_some());
     let config = match cx.world.read(&cx.world.of_node(CREDENTIAL_PROVIDERS)).await {
@@ -173,18 +173,18 @@ async fn asked_provider(
             if is_azures {
                 cx.add_finding(Problem::CredproviderNotConfigured { file });
             }
-            return Err(SignsIn::Unknown);
+            return Err(KubeletSignIn::Unknown);
         }
         Err(FileError::Forbidden) => {
             cx.add_finding(Problem::FilesNotReadable { file });
-            return Err(SignsIn::Unknown);
+            return Err(KubeletSignIn::Unknown);
         }
         Err(error) => Err(error.to_string()),
     };
     let read = config.and_then(|config| Providers::read(&config).map_err(str::to_owned));
     let providers = read.map_err(|said| {
         cx.add_finding(Problem::CredproviderConfigUnreadable { file: file.clone(), said });
-        SignsIn::Unknown
+        KubeletSignIn::Unknown
     })?;
     *others_may = providers.another(image).is_some();
     let provider = providers.azure_provider();
@@ -197,11 +197,11 @@ async fn asked_provider(
             Ok(ProviderCall { pattern, file, environment, patterns })
         }
         // No registry of Azure's as far as the name tells: a pull secret may be for it.
-        _ if !is_azures => Err(SignsIn::Unknown),
+        _ if !is_azures => Err(KubeletSignIn::Unknown),
         (provider, _) => {
             let patterns = provider.map(|provider| provider.patterns.clone()).unwrap_or_default();
             tell_missed(cx, image_target, "kubelet", patterns);
-            Err(SignsIn::Nobody)
+            Err(KubeletSignIn::Nobody)
         }
     }
 }
@@ -212,14 +212,14 @@ async fn runs(
     image_target: &ImageTarget,
     provider: &Provider,
     file: &str,
-) -> Result<String, SignsIn> {
+) -> Result<String, KubeletSignIn> {
     if provider.by_service_account {
         cx.add_finding(Problem::ServiceAccountDecides { file: file.to_owned() });
-        return Err(SignsIn::Unknown);
+        return Err(KubeletSignIn::Unknown);
     }
     if let Some((what, written)) = provider.not_replayed(&image_target.asked.registry) {
         cx.add_finding(Problem::ProviderNotReplayed { file: file.to_owned(), what, written });
-        return Err(SignsIn::Unknown);
+        return Err(KubeletSignIn::Unknown);
     }
     let (program, file, said) = match provider.config_file() {
         Err(said) => (None, Some(file.to_owned()), said.to_owned()),
@@ -229,24 +229,24 @@ async fn runs(
         },
     };
     cx.add_finding(Problem::CredproviderMissingOrCrashing { program, file, said });
-    Err(SignsIn::Nobody)
+    Err(KubeletSignIn::Nobody)
 }
 
 /// What the provider is told about this node.
-async fn azure_json(cx: &Cx, file: &str) -> Result<AzureJson, SignsIn> {
+async fn azure_json(cx: &Cx, file: &str) -> Result<AzureJson, KubeletSignIn> {
     let name = file.to_owned();
     let read = match cx.world.read(&cx.world.of_node(file)).await {
         Ok(bytes) => yaml_loosely(&bytes),
         Err(FileError::Forbidden | FileError::Unfinished(_)) => {
             cx.add_finding(Problem::FilesNotReadable { file: name });
-            return Err(SignsIn::Unknown);
+            return Err(KubeletSignIn::Unknown);
         }
         Err(error) => Err(error.to_string()),
     };
     let read = read.and_then(|file| AzureJson::read(&file).map_err(str::to_owned));
     read.map_err(|said| {
         cx.add_finding(Problem::AzurejsonMissingOrCorrupt { file: name, said });
-        SignsIn::Nobody
+        KubeletSignIn::Nobody
     })
 }
 
@@ -256,12 +256,12 @@ async fn signs_in(
     image_target: &ImageTarget,
     asked: ProviderCall,
     azure_json: AzureJson,
-) -> Result<Node, SignsIn> {
+) -> Result<Node, KubeletSignIn> {
     let file = asked.file.clone();
     if let Some(endpoint) = azure_json.asks_for_endpoints {
         let (what, written) = ("endpoints-asked-for", endpoint);
         cx.add_finding(Problem::ProviderNotReplayed { file, what, written });
-        return Err(SignsIn::Unknown);
+        return Err(KubeletSignIn::Unknown);
     }
     let (endpoints, known) = endpoints(cx, &azure_json.cloud, asked.environment).await;
     let name = image_target.asked.host.azure();
@@ -275,34 +275,39 @@ async fn signs_in(
         if known && !other_cloud && asked.pattern.is_some() {
             tell_missed(cx, image_target, "provider", asked.patterns);
         }
-        return Err(if known && name.is_some() { SignsIn::Nobody } else { SignsIn::Unknown });
+        return Err(if known && name.is_some() {
+            KubeletSignIn::Nobody
+        } else {
+            KubeletSignIn::Unknown
+        });
     }
     let cloud = Some(endpoints.cloud.clone());
-    let place = Place { node_group: azure_json.group, pool: pool(cx).await };
+    let place = NodeLocation { node_group: azure_json.group, pool: pool(cx).await };
     let tenant = Some(azure_json.tenant.unwrap_or_default());
-    let around = Surroundings { file: file.clone(), tenant, endpoints: Rc::new(endpoints), place };
+    let around =
+        AzureEnvironment { file: file.clone(), tenant, endpoints: Rc::new(endpoints), place };
     let signs_in = match azure_json.names {
-        Signer::Managed(which) => SignsIn::Managed(which, around),
+        Signer::Managed(which) => KubeletSignIn::Managed(which, around),
         Signer::Nobody => {
             cx.add_finding(Problem::AzurejsonMissingOrCorrupt {
                 file,
                 said: "names-nobody".to_owned(),
             });
-            return Err(SignsIn::Nobody);
+            return Err(KubeletSignIn::Nobody);
         }
         // Names and passwords are given out for `*.azurecr.io` and the like: for no name with more parts.
         Signer::Application { .. } | Signer::Placeholder { .. }
             if name.is_some_and(|name| name.kind == AcrHostKind::RegionalEndpoint) =>
         {
             tell_regional(cx, image_target, "service-principal");
-            return Err(SignsIn::Nobody);
+            return Err(KubeletSignIn::Nobody);
         }
         Signer::Application { client_id, secret } => {
-            SignsIn::Application(Application { client_id, secret, around })
+            KubeletSignIn::Application(Application { client_id, secret, around })
         }
         Signer::Placeholder { user, password } => {
             cx.add_finding(Problem::NapMiFlagFalse { file: file.clone() });
-            SignsIn::Placeholder { user, password, file: file.clone() }
+            KubeletSignIn::Placeholder { user, password, file: file.clone() }
         }
     };
     Ok(Node { pattern: asked.pattern, file: Some(file), cloud, ..Node::new(signs_in) })
