@@ -9,7 +9,7 @@ use crate::{
         Secret,
         azure::{Endpoints, Principal, imds::ManagedIdentityId},
     },
-    node::{Application, Named},
+    node::{Application, TenantHint},
 };
 
 /// What we sign in with.
@@ -40,7 +40,7 @@ pub struct EntraToken {
     /// Whom it is made out to.
     pub(crate) principal: Principal,
     /// The directory that goes with it, and the file that names that: without one it is the token's own.
-    pub(crate) named: Option<Named>,
+    pub(crate) named: Option<TenantHint>,
     /// As whom the machine can be asked for a token for Azure's management.
     pub(crate) machine: Option<(ManagedIdentityId, Rc<Endpoints>)>,
 }

@@ -161,7 +161,7 @@ pub async fn choose(cx: &Cx, session: &Session, manifest: &Manifest) -> StepResu
     };
     let chosen = child.is_some();
     let manifest = child.as_ref().unwrap_or(manifest);
-    let Named { config, config_type, blobs, layers } = named(manifest)?;
+    let ManifestContents { config, config_type, blobs, layers } = named(manifest)?;
     let first = config.as_ref().or(blobs.first());
     let first = first.ok_or_else(|| kind::broken(&manifest.media_type, "no-layers"))?;
     let source = first.ask(cx, session).await?;
@@ -186,7 +186,7 @@ pub async fn choose(cx: &Cx, session: &Session, manifest: &Manifest) -> StepResu
 
 /// What a manifest names to be fetched.
 #[derive(Debug)]
-pub struct Named {
+pub struct ManifestContents {
     /// The format of 2015 has none.
     config: Option<Blob>,
     config_type: String,
@@ -197,11 +197,11 @@ pub struct Named {
 }
 
 /// Reads a manifest as far as a pull needs it. Public, so that it can be fuzzed.
-pub fn named(manifest: &Manifest) -> StepResult<Named> {
+pub fn named(manifest: &Manifest) -> StepResult<ManifestContents> {
     if manifest.kind == "schema1" {
         let blobs = schema1::blobs(manifest);
         let (config_type, layers) = (String::new(), blobs.len());
-        return Ok(Named { config: None, config_type, blobs, layers });
+        return Ok(ManifestContents { config: None, config_type, blobs, layers });
     }
     let image = kind::lenient::<ImageManifest>(&manifest.bytes);
     let image = image.map_err(|error| kind::broken(&manifest.media_type, &error.to_string()))?;
@@ -222,7 +222,7 @@ pub fn named(manifest: &Manifest) -> StepResult<Named> {
         return Err(NoFact::could_not_tell(Problem::ForeignLayers {}));
     }
     let (config, layers) = (Some(image.config.blob()), image.layers.len());
-    Ok(Named { config, config_type, blobs, layers })
+    Ok(ManifestContents { config, config_type, blobs, layers })
 }
 
 /// Where the blobs are served from, when that is another host.

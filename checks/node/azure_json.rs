@@ -38,14 +38,14 @@ pub struct AzureJson {
     /// The resource group that the node is in.
     pub group: Option<String>,
     /// Who signs in.
-    pub names: Named,
+    pub names: SignInMethod,
     /// The host at which the cloud's endpoints are asked for, where the file names one.
     pub asks_for_endpoints: Option<String>,
 }
 
 /// Who signs in.
 #[derive(Debug)]
-pub enum Named {
+pub enum SignInMethod {
     /// A managed identity.
     Managed(ManagedIdentityId),
     /// An application, with its password.
@@ -84,13 +84,13 @@ impl AzureJson {
         }
         let names = match fields.flag("useManagedIdentityExtension")? {
             Some(true) => {
-                Named::Managed(ManagedIdentityId::named(&text("userAssignedIdentityID")?))
+                SignInMethod::Managed(ManagedIdentityId::named(&text("userAssignedIdentityID")?))
             }
             _ if client_id == MSI => {
-                Named::Placeholder { user: client_id, password: Secret::new(secret) }
+                SignInMethod::Placeholder { user: client_id, password: Secret::new(secret) }
             }
-            _ if client_id.is_empty() => Named::Nobody,
-            _ => Named::Application { client_id, secret: Secret::new(secret) },
+            _ if client_id.is_empty() => SignInMethod::Nobody,
+            _ => SignInMethod::Application { client_id, secret: Secret::new(secret) },
         };
         Ok(Self {
             cloud: text("cloud")?,
@@ -110,10 +110,14 @@ mod tests {
 
     fn who(file: &Value) -> Result<String, Malformed> {
         AzureJson::read(file).map(|read| match read.names {
-            Named::Managed(which) => format!("managed {}", which.id()),
-            Named::Application { client_id, secret } => format!("{client_id} {}", secret.expose()),
-            Named::Placeholder { user, password } => format!("{user} as {}", password.expose()),
-            Named::Nobody => "nobody".to_owned(),
+            SignInMethod::Managed(which) => format!("managed {}", which.id()),
+            SignInMethod::Application { client_id, secret } => {
+                format!("{client_id} {}", secret.expose())
+            }
+            SignInMethod::Placeholder { user, password } => {
+                format!("{user} as {}", password.expose())
+            }
+            SignInMethod::Nobody => "nobody".to_owned(),
         })
     }
 

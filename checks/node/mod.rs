@@ -21,7 +21,7 @@ use crate::{
         yaml, yaml_loosely,
     },
 };
-use azure_json::{AzureJson, Named as Signer};
+use azure_json::{AzureJson, SignInMethod};
 pub use problem::Problem;
 use provider::{Provider, Providers, is_known};
 
@@ -85,7 +85,7 @@ pub(crate) struct AzureEnvironment {
 
 /// A directory, and the file that names it.
 #[derive(Debug)]
-pub(crate) struct Named {
+pub(crate) struct TenantHint {
     pub(crate) tenant: String,
     pub(crate) file: String,
 }
@@ -109,9 +109,9 @@ impl AzureEnvironment {
     }
 
     /// The directory that goes with a token; a node's provider sends what its file has for it, be it nothing.
-    pub(crate) fn named(&self) -> Option<Named> {
+    pub(crate) fn named(&self) -> Option<TenantHint> {
         let tenant = self.tenant.clone()?;
-        Some(Named { tenant, file: self.file.clone() })
+        Some(TenantHint { tenant, file: self.file.clone() })
     }
 }
 
@@ -287,8 +287,8 @@ async fn signs_in(
     let around =
         AzureEnvironment { file: file.clone(), tenant, endpoints: Rc::new(endpoints), place };
     let signs_in = match azure_json.names {
-        Signer::Managed(which) => KubeletSignIn::Managed(which, around),
-        Signer::Nobody => {
+        SignInMethod::Managed(which) => KubeletSignIn::Managed(which, around),
+        SignInMethod::Nobody => {
             cx.add_finding(Problem::AzurejsonMissingOrCorrupt {
                 file,
                 said: "names-nobody".to_owned(),
@@ -296,16 +296,16 @@ async fn signs_in(
             return Err(KubeletSignIn::Nobody);
         }
         // Names and passwords are given out for `*.azurecr.io` and the like: for no name with more parts.
-        Signer::Application { .. } | Signer::Placeholder { .. }
+        SignInMethod::Application { .. } | SignInMethod::Placeholder { .. }
             if name.is_some_and(|name| name.kind == AcrHostKind::RegionalEndpoint) =>
         {
             tell_regional(cx, image_target, "service-principal");
             return Err(KubeletSignIn::Nobody);
         }
-        Signer::Application { client_id, secret } => {
+        SignInMethod::Application { client_id, secret } => {
             KubeletSignIn::Application(Application { client_id, secret, around })
         }
-        Signer::Placeholder { user, password } => {
+        SignInMethod::Placeholder { user, password } => {
             cx.add_finding(Problem::NapMiFlagFalse { file: file.clone() });
             KubeletSignIn::Placeholder { user, password, file: file.clone() }
         }
