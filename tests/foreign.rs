@@ -10,7 +10,7 @@ use checks::{
         sanitize_text, yaml,
     },
     manifest::{entry, read},
-    node::azure_json::{AzureJson, Named},
+    node::azure_json::{AzureJson, SignInMethod},
     token::endpoint::token_in,
 };
 use hickory_proto::{
@@ -64,11 +64,11 @@ proptest! {
         for text in [file.to_string(), lines] {
             let read = AzureJson::read(&yaml(text.as_bytes()).unwrap()).unwrap();
             match (read.names, managed) {
-                (Named::Managed(which), true) => prop_assert_eq!(which.id(), client.as_str()),
-                (Named::Application { client_id, secret: given }, false) => {
+                (SignInMethod::Managed(which), true) => prop_assert_eq!(which.id(), client.as_str()),
+                (SignInMethod::Application { client_id, secret: given }, false) => {
                     prop_assert_eq!((client_id.as_str(), given.expose()), (client.as_str(), secret.as_str()));
                 }
-                (Named::Placeholder { .. }, false) => prop_assert_eq!(client.as_str(), "msi"),
+                (SignInMethod::Placeholder { .. }, false) => prop_assert_eq!(client.as_str(), "msi"),
                 _ => prop_assert!(false, "{}", text),
             }
         }

@@ -16,9 +16,9 @@ use crate::{
         Cx, HostPurpose, NoFact, Platform, StepResult,
         net::{Connected, Fault, Reply, Request},
     },
-    manifest::{Blob, Content},
+    manifest::{Blob, PlatformImage},
     tls::Secured,
-    token::{Session, Source},
+    token::{BlobResponse, Session},
 };
 use bytes::{Taken, Taking};
 
@@ -153,13 +153,13 @@ struct Blobs<'a> {
 pub async fn read(
     cx: &Cx,
     session: &Session,
-    content: &Content,
+    content: &PlatformImage,
     connected: &Option<Rc<Connected>>,
     secured: &Option<Rc<Secured>>,
 ) -> StepResult<InHand> {
     let mut first = content.first_source.take();
     let host = match (&first, connected) {
-        (Some(Source::Elsewhere(..)), None) => return Err(NoFact::LeftOut),
+        (Some(BlobResponse::Redirect(..)), None) => return Err(NoFact::LeftOut),
         (_, Some(connected)) => {
             session.client().join(cx, connected, secured.as_deref()).await?;
             connected.host.to_string()
@@ -173,7 +173,7 @@ pub async fn read(
     if let Some(blob) = &content.config {
         let source = first.take();
         // While the config comes from elsewhere, the registry is free to say where the layer is.
-        let next = wanted.first().filter(|_| matches!(source, Some(Source::Elsewhere(..))));
+        let next = wanted.first().filter(|_| matches!(source, Some(BlobResponse::Redirect(..))));
         let next = OptionFuture::from(next.map(|blob| blob.ask(cx, session)));
         let (config, next) = join(Box::pin(blobs.config(blob, source)), next).await;
         let config = config?;
@@ -216,7 +216,7 @@ fn remark(cx: &Cx, built_for: &Platform) {
         let together = format!("{wanted},{built_for}");
         cx.add_finding(Problem::OtherPlatform { wanted, built_for, together });
     } else {
-        Content::remark(cx, built_for);
+        PlatformImage::remark(cx, built_for);
     }
 }
 
@@ -232,7 +232,7 @@ fn wanted(blobs: &[Blob], full: bool) -> Vec<&Blob> {
 }
 
 impl Blobs<'_> {
-    async fn config(&self, blob: &Blob, source: Option<Source>) -> StepResult<Vec<u8>> {
+    async fn config(&self, blob: &Blob, source: Option<BlobResponse>) -> StepResult<Vec<u8>> {
         if let Some(bytes) = blob.size.filter(|size| *size > LONGEST_CONFIG) {
             return Err(NoFact::could_not_tell(Problem::ConfigTooLong { bytes }));
         }
@@ -244,7 +244,7 @@ impl Blobs<'_> {
     async fn take(
         &self,
         blob: &Blob,
-        source: Option<Source>,
+        source: Option<BlobResponse>,
         most: u64,
         keep: bool,
     ) -> StepResult<Taken> {
@@ -285,13 +285,18 @@ impl Blobs<'_> {
     }
 
     /// The answer that carries the blob, wherever it comes from.
-    async fn open(&self, blob: &Blob, source: Source, from: u64) -> StepResult<(String, Reply)> {
+    async fn open(
+        &self,
+        blob: &Blob,
+        source: BlobResponse,
+        from: u64,
+    ) -> StepResult<(String, Reply)> {
         let (cx, client) = (self.cx, self.session.client());
         let (host, target) = match source {
-            Source::Itself(reply) => {
+            BlobResponse::Body(reply) => {
                 return self.accept(client.host.to_string(), reply, blob, None).await;
             }
-            Source::Elsewhere(host, target) => (host, target),
+            BlobResponse::Redirect(host, target) => (host, target),
         };
         let request = Request { from, ..Request::new(hyper::Method::GET, target.expose()) };
         let ask = async || client.follow(cx, &host, &request, HostPurpose::Data).await;

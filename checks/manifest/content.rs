@@ -8,7 +8,7 @@ use super::{Manifest, Problem, index, kind, schema1};
 use crate::{
     kit::{Cx, Host, NoFact, Platform, StepResult},
     registry::{Refusal, RegistryClient},
-    token::{Session, Source},
+    token::{BlobResponse, Session},
 };
 
 /// What a manifest names. As lenient as Go: what is not needed may be missing, or be anything.
@@ -71,7 +71,7 @@ pub struct Blob {
 
 impl Blob {
     /// Asks the registry for it.
-    pub(crate) async fn ask(&self, cx: &Cx, session: &Session) -> StepResult<Source> {
+    pub(crate) async fn ask(&self, cx: &Cx, session: &Session) -> StepResult<BlobResponse> {
         self.ask_from(cx, session, 0).await
     }
 
@@ -81,7 +81,7 @@ impl Blob {
         cx: &Cx,
         session: &Session,
         from: u64,
-    ) -> StepResult<Source> {
+    ) -> StepResult<BlobResponse> {
         let missing = match session.blob(cx, &self.digest, from).await? {
             Ok(source) => return Ok(source),
             Err(missing) => missing,
@@ -103,7 +103,7 @@ impl Blob {
 
 /// What there is to fetch for this platform.
 #[derive(Serialize)]
-pub struct Content {
+pub struct PlatformImage {
     platform: String,
     digest: String,
     layers: usize,
@@ -120,13 +120,13 @@ pub struct Content {
     pub(crate) blobs: Vec<Blob>,
     /// What answered when it was asked for the first blob that is needed, until the layer step takes it.
     #[serde(skip)]
-    pub(crate) first_source: Cell<Option<Source>>,
+    pub(crate) first_source: Cell<Option<BlobResponse>>,
     /// Whether an index chose it by platform; a lone manifest is pulled whatever it is for.
     #[serde(skip)]
     pub(crate) chosen: bool,
 }
 
-impl Content {
+impl PlatformImage {
     /// Says that nobody asked whether the build of a Windows image is the node's.
     pub(crate) fn remark(cx: &Cx, built_for: &Platform) {
         if let (Some(build), None) = (&built_for.build, &cx.target.platform.build) {
@@ -151,7 +151,7 @@ impl Content {
 }
 
 /// Finds this platform's manifest, and asks where its blobs are.
-pub async fn choose(cx: &Cx, session: &Session, manifest: &Manifest) -> StepResult<Content> {
+pub async fn choose(cx: &Cx, session: &Session, manifest: &Manifest) -> StepResult<PlatformImage> {
     let (child, platform) = match manifest.kind {
         "index" => {
             let (child, platform) = index::child(cx, session, manifest).await?;
@@ -166,11 +166,11 @@ pub async fn choose(cx: &Cx, session: &Session, manifest: &Manifest) -> StepResu
     let first = first.ok_or_else(|| kind::broken(&manifest.media_type, "no-layers"))?;
     let source = first.ask(cx, session).await?;
     let served_by = match &source {
-        Source::Elsewhere(host, _) => Some(host.clone()),
-        Source::Itself(_) => None,
+        BlobResponse::Redirect(host, _) => Some(host.clone()),
+        BlobResponse::Body(_) => None,
     };
     let sizes: Option<Vec<u64>> = blobs.iter().map(|blob| blob.size).collect();
-    Ok(Content {
+    Ok(PlatformImage {
         platform,
         digest: manifest.digest.clone(),
         layers,
@@ -226,6 +226,6 @@ pub fn named(manifest: &Manifest) -> StepResult<ManifestContents> {
 }
 
 /// Where the blobs are served from, when that is another host.
-pub fn data_host(content: &Content) -> StepResult<Host> {
+pub fn data_host(content: &PlatformImage) -> StepResult<Host> {
     content.served_by.clone().ok_or_else(|| NoFact::skipped(Problem::ServedByRegistry {}))
 }

@@ -22,7 +22,7 @@ use crate::{
     registry::{Refusal, RegistryClient},
     token::Session,
 };
-pub use content::{Blob, Content, ManifestContents, choose, data_host, named};
+pub use content::{Blob, ManifestContents, PlatformImage, choose, data_host, named};
 pub use index::{Entry, entry};
 pub use kind::read;
 

@@ -160,7 +160,8 @@ impl RegistryClient {
     /// Says that what answered is no registry.
     pub(crate) fn not_a_registry(asked: &str, reply: &Reply) -> NoFact {
         let header = reply.header("www-authenticate").map(|h| format!("WWW-Authenticate: {h}"));
-        let kind = || reply.header("content-type").map(|kind| format!("Content-Type: {kind}"));
+        let kind =
+            || reply.header("content-type").map(|kind| format!("PlatformImage-Type: {kind}"));
         Problem::ChallengeInvalid {
             host: reply.host.to_string(),
             request: asked.to_owned(),

@@ -16,7 +16,7 @@ use crate::{
     registry::{AuthScheme, Challenge},
 };
 pub use exchange::RefusedIdentity;
-pub use session::{Session, Source};
+pub use session::{BlobResponse, Session};
 
 /// The longest token that is read.
 const LONGEST: usize = 1024 * 1024;

@@ -51,11 +51,11 @@ pub struct Session {
 }
 
 /// What answered when the registry was asked for a blob.
-pub enum Source {
+pub enum BlobResponse {
     /// It sends us to another host, to ask this there: a path and a signature.
-    Elsewhere(Host, Secret),
+    Redirect(Host, Secret),
     /// It sends the blob itself.
-    Itself(Reply),
+    Body(Reply),
 }
 
 impl Session {
@@ -171,7 +171,7 @@ impl Session {
         cx: &Cx,
         digest: &str,
         from: u64,
-    ) -> StepResult<Result<Source, Reply>> {
+    ) -> StepResult<Result<BlobResponse, Reply>> {
         let repository = self.image.as_ref().map_or("", |image| &image.repository);
         let request = Request::new(Method::GET, format!("/v2/{repository}/blobs/{digest}"));
         let request = self.sign(Request { from, ..request });
@@ -187,11 +187,13 @@ impl Session {
                 let request = Request { target, ..request };
                 self.client.follow(cx, host, &request, HostPurpose::Data).await?
             }
-            Some((next, target)) => return Ok(Ok(Source::Elsewhere(next, Secret::new(target)))),
+            Some((next, target)) => {
+                return Ok(Ok(BlobResponse::Redirect(next, Secret::new(target))));
+            }
             None => reply,
         };
         match reply.status {
-            200 | 206 => Ok(Ok(Source::Itself(reply))),
+            200 | 206 => Ok(Ok(BlobResponse::Body(reply))),
             401 => Err(self.refused(cx, "GET blob", reply).await),
             404 => Ok(Err(reply)),
             _ => Err(self.client.refuse("GET blob", reply).await),

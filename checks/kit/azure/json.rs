@@ -51,7 +51,7 @@ pub(super) async fn ask(
     let status = reply.status;
     let text = |name| reply.header(name).map(sanitize_text);
     let (server, kind) = (text("server"), text("content-type"));
-    let kind = kind.map(|kind| format!("Content-Type: {kind}"));
+    let kind = kind.map(|kind| format!("PlatformImage-Type: {kind}"));
     match reply.read(LONGEST).await {
         Ok(bytes) => {
             let body = serde_json::from_slice(&bytes).unwrap_or_default();
