@@ -18,7 +18,7 @@ use crate::{
 const SAMPLE_WAIT: Duration = Duration::from_secs(20);
 
 /// What was taken of a blob.
-pub(super) struct Taken {
+pub(super) struct BlobRead {
     /// How much.
     pub bytes: u64,
     /// To its end, the digest verified.
@@ -28,7 +28,7 @@ pub(super) struct Taken {
 }
 
 /// A blob that is being taken, from one connection or from several.
-pub(super) struct Taking<'a> {
+pub(super) struct BlobReader<'a> {
     cx: &'a Cx,
     blob: &'a Blob,
     host: String,
@@ -38,14 +38,14 @@ pub(super) struct Taking<'a> {
     began: Instant,
     /// What is there already of what comes next.
     skip: u64,
-    pub(super) taken: Taken,
+    pub(super) taken: BlobRead,
 }
 
-impl<'a> Taking<'a> {
+impl<'a> BlobReader<'a> {
     /// Of a blob at a host, `most` bytes or all; kept, or only counted.
     pub(super) fn of(cx: &'a Cx, blob: &'a Blob, host: String, most: u64, keep: bool) -> Self {
         let (hasher, began) = (Hasher::like(&blob.digest), Instant::now());
-        let taken = Taken { bytes: 0, whole: false, kept: vec![] };
+        let taken = BlobRead { bytes: 0, whole: false, kept: vec![] };
         Self { cx, blob, host, most, keep, hasher, began, skip: 0, taken }
     }
 

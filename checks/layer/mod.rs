@@ -20,7 +20,7 @@ use crate::{
     tls::Secured,
     token::{BlobResponse, Session},
 };
-use bytes::{Taken, Taking};
+use bytes::{BlobRead, BlobReader};
 
 /// How much of a layer is read when not all of it is asked for.
 const SAMPLE: u64 = 1024 * 1024;
@@ -126,7 +126,7 @@ pub struct Broken {
 
 /// The bytes that are in hand.
 #[derive(Serialize)]
-pub struct InHand {
+pub struct Downloaded {
     /// Who sent them.
     host: String,
     /// Bytes of the config, where there is one.
@@ -156,7 +156,7 @@ pub async fn read(
     content: &PlatformImage,
     connected: &Option<Rc<Connected>>,
     secured: &Option<Rc<Secured>>,
-) -> StepResult<InHand> {
+) -> StepResult<Downloaded> {
     let mut first = content.first_source.take();
     let host = match (&first, connected) {
         (Some(BlobResponse::Redirect(..)), None) => return Err(NoFact::LeftOut),
@@ -184,7 +184,7 @@ pub async fn read(
             remark(cx, &built_for);
         }
     }
-    let mut in_hand = InHand {
+    let mut in_hand = Downloaded {
         host: blobs.host.clone(),
         config: config_size,
         bytes: None,
@@ -247,13 +247,13 @@ impl Blobs<'_> {
         source: Option<BlobResponse>,
         most: u64,
         keep: bool,
-    ) -> StepResult<Taken> {
+    ) -> StepResult<BlobRead> {
         let source = match source {
             Some(source) => source,
             None => blob.ask(self.cx, self.session).await?,
         };
         let (host, mut reply) = self.open(blob, source, 0).await?;
-        let mut taking = Taking::of(self.cx, blob, host.clone(), most, keep);
+        let mut taking = BlobReader::of(self.cx, blob, host.clone(), most, keep);
         let (mut times, mut in_vain) = (0, 0);
         loop {
             let before = taking.taken.bytes;
