@@ -16,7 +16,7 @@ use rustls::{
 };
 
 /// The longest file of certificates that is read.
-const LONGEST_CA: u64 = 4 * 1024 * 1024;
+const MAX_CA_BYTES: u64 = 4 * 1024 * 1024;
 
 /// The real world, as this process sees it.
 pub fn real(roots: RootCertStore, node_root: Option<&Path>) -> World {
@@ -110,7 +110,7 @@ pub fn roots(ca_file: Option<&Path>, node_root: Option<&Path>) -> Result<RootCer
         // One that is not there, or is too long, is as good as none.
         let opened = fs::File::open(bundle);
         let mut bytes = vec![];
-        if opened.is_ok_and(|file| file.take(LONGEST_CA).read_to_end(&mut bytes).is_ok()) {
+        if opened.is_ok_and(|file| file.take(MAX_CA_BYTES).read_to_end(&mut bytes).is_ok()) {
             let certificates = CertificateDer::pem_slice_iter(&bytes).filter_map(Result::ok);
             roots.add_parsable_certificates(certificates);
         }
@@ -126,8 +126,8 @@ pub fn roots(ca_file: Option<&Path>, node_root: Option<&Path>) -> Result<RootCer
     let failed = |error: std::io::Error| format!("--ca-file {name}: {error}");
     let mut bytes = vec![];
     let opened = fs::File::open(file).map_err(failed)?;
-    opened.take(LONGEST_CA + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > LONGEST_CA {
+    opened.take(MAX_CA_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > MAX_CA_BYTES {
         return Err(format!("--ca-file {name}: too long for a file of certificates"));
     }
     let unusable = || {

@@ -11,7 +11,7 @@ use super::World;
 pub const FILE_WAIT: Duration = Duration::from_secs(3);
 
 /// The longest file that is read.
-const LONGEST: u64 = 1024 * 1024;
+const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 /// Why a file was not read.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,8 +64,8 @@ impl World {
 
     /// All of a file.
     pub async fn read(&self, file: &Path) -> Result<Vec<u8>, FileError> {
-        let bytes = self.read_up_to(file, LONGEST + 1).await?;
-        if bytes.len() as u64 > LONGEST {
+        let bytes = self.read_up_to(file, MAX_FILE_BYTES + 1).await?;
+        if bytes.len() as u64 > MAX_FILE_BYTES {
             return Err(FileError::Unfinished("too-long"));
         }
         Ok(bytes)

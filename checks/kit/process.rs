@@ -9,7 +9,7 @@ use tokio::{
 };
 
 /// The longest output that is read.
-const LONGEST: u64 = 1024 * 1024;
+const MAX_OUTPUT_BYTES: u64 = 1024 * 1024;
 
 /// What a program printed, and how it ended.
 pub struct ProcessOutput {
@@ -52,13 +52,17 @@ pub async fn run(
         io::ErrorKind::NotFound => "no-such-program".to_owned(),
         _ => error.to_string(),
     })?;
-    if printed.out.len() as u64 > LONGEST { Err("too-long".to_owned()) } else { Ok(printed) }
+    if printed.out.len() as u64 > MAX_OUTPUT_BYTES {
+        Err("too-long".to_owned())
+    } else {
+        Ok(printed)
+    }
 }
 
 async fn all(from: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
     let mut read = vec![];
     if let Some(from) = from {
-        from.take(LONGEST + 1).read_to_end(&mut read).await?;
+        from.take(MAX_OUTPUT_BYTES + 1).read_to_end(&mut read).await?;
     }
     Ok(read)
 }

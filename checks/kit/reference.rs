@@ -6,9 +6,9 @@
 use oci_distribution::Reference;
 
 /// The longest name of a repository.
-const LONGEST_NAME: usize = 255;
+const MAX_NAME_CHARS: usize = 255;
 /// The longest tag.
-const LONGEST_TAG: usize = 128;
+const MAX_TAG_CHARS: usize = 128;
 /// Who serves an image that names no registry.
 const DOCKER: &str = "docker.io";
 
@@ -24,7 +24,7 @@ pub(super) fn read(text: &str) -> Result<Reference, &'static str> {
         return Err(if lowered { "upper-case" } else { "bad-format" });
     }
     let (registry, repository) = normal(name);
-    if repository.len() > LONGEST_NAME {
+    if repository.len() > MAX_NAME_CHARS {
         return Err("too-long");
     }
     if !digest.is_none_or(is_known) {
@@ -73,7 +73,7 @@ fn is_host(text: &str) -> bool {
 pub(crate) fn is_tag(tag: &str) -> bool {
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     tag.starts_with(word)
-        && tag.len() <= LONGEST_TAG
+        && tag.len() <= MAX_TAG_CHARS
         && tag.chars().all(|c| word(c) || ".-".contains(c))
 }
 

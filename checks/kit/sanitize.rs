@@ -3,7 +3,7 @@
 use super::{redact::redact_urls, secret::redact_known_secrets};
 
 /// Longer texts are cut here, in characters as they are shown.
-const LONGEST: usize = 300;
+const MAX_TEXT_CHARS: usize = 300;
 
 /// The text with control and direction characters spelled out, cut when too long, without secrets.
 ///
@@ -21,7 +21,7 @@ pub fn sanitize_text(text: &str) -> String {
     }
     // Only now: what is spelled out is read otherwise.
     let mut shown = redact_urls(&spelled);
-    if let Some((end, _)) = shown.char_indices().nth(LONGEST) {
+    if let Some((end, _)) = shown.char_indices().nth(MAX_TEXT_CHARS) {
         shown.truncate(end);
         shown.push('…');
     }
@@ -45,17 +45,17 @@ mod tests {
     #[test]
     fn long_texts_are_cut() {
         let cut = sanitize_text(&"x".repeat(5000));
-        assert_eq!(cut.chars().count(), LONGEST + 1);
+        assert_eq!(cut.chars().count(), MAX_TEXT_CHARS + 1);
         assert_eq!(sanitize_text(&cut), cut);
         for text in ["\u{1b}", "?sig=x ", "https://me:x@a/", "x:/\0y@z "] {
             for before in 0..20 {
                 let cut = sanitize_text(&format!("{}{}", "a".repeat(before), text.repeat(500)));
-                assert_eq!(cut.chars().count(), LONGEST + 1);
+                assert_eq!(cut.chars().count(), MAX_TEXT_CHARS + 1);
                 assert_eq!(sanitize_text(&cut), cut);
             }
         }
         let cut = sanitize_text(&"\u{1b}".repeat(5000));
-        assert!(cut.chars().count() <= LONGEST + 1);
+        assert!(cut.chars().count() <= MAX_TEXT_CHARS + 1);
         assert_eq!(sanitize_text(&cut), cut);
     }
 }

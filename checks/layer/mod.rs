@@ -25,9 +25,9 @@ use bytes::{BlobRead, BlobReader};
 /// How much of a layer is read when not all of it is asked for.
 const SAMPLE: u64 = 1024 * 1024;
 /// How often the rest of a blob is asked for without getting any more of it, as containerd does.
-const IN_VAIN: usize = 3;
+const MAX_STALLED_RETRIES: usize = 3;
 /// The longest config that is read.
-const LONGEST_CONFIG: u64 = 8 * 1024 * 1024;
+const MAX_CONFIG_BYTES: u64 = 8 * 1024 * 1024;
 
 /// What can be wrong with the bytes of an image.
 #[derive(Serialize, strum::VariantNames)]
@@ -233,7 +233,7 @@ fn wanted(blobs: &[Blob], full: bool) -> Vec<&Blob> {
 
 impl Blobs<'_> {
     async fn config(&self, blob: &Blob, source: Option<BlobResponse>) -> StepResult<Vec<u8>> {
-        if let Some(bytes) = blob.size.filter(|size| *size > LONGEST_CONFIG) {
+        if let Some(bytes) = blob.size.filter(|size| *size > MAX_CONFIG_BYTES) {
             return Err(NoFact::could_not_tell(Problem::ConfigTooLong { bytes }));
         }
         Ok(self.take(blob, source, u64::MAX, true).await?.kept)
@@ -266,7 +266,7 @@ impl Blobs<'_> {
                 Err(no_fact @ NoFact::CouldNotTell(_)) => return Err(no_fact),
                 rest => rest.ok(),
             };
-            let rest = rest.filter(|_| in_vain <= IN_VAIN);
+            let rest = rest.filter(|_| in_vain <= MAX_STALLED_RETRIES);
             reply = rest.ok_or_else(|| taking.cut(Fault::ClosedByPeer))?;
             if !taking.goes_on(&reply) {
                 return Err(taking.unclear());

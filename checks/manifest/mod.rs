@@ -27,7 +27,7 @@ pub use index::{Entry, entry};
 pub use kind::read;
 
 /// The longest manifest that a registry takes, and that is read.
-const LONGEST: usize = 4 * 1024 * 1024;
+const MAX_MANIFEST_BYTES: usize = 4 * 1024 * 1024;
 
 /// How long the look for the nearest tags may take.
 const NEAREST_WAIT: Duration = Duration::from_secs(3);
@@ -234,7 +234,7 @@ async fn get(
     // What an index calls its entry counts, else what the registry calls it.
     let media_type = called.or(reply.header("content-type")).unwrap_or_default().to_owned();
     let claimed = reply.header("docker-content-digest").map(str::to_owned);
-    let bytes = reply.read(LONGEST).await.map_err(|fault| match fault {
+    let bytes = reply.read(MAX_MANIFEST_BYTES).await.map_err(|fault| match fault {
         Fault::TimedOut => RegistryClient::unfinished(&session.client().host, &asked),
         fault => Problem::Unreadable { request: asked, fault }.into(),
     })?;

@@ -9,9 +9,9 @@ use crate::{
 };
 
 /// The longest list of tags that is read.
-const LONGEST: usize = 1024 * 1024;
+const MAX_LIST_BYTES: usize = 1024 * 1024;
 /// How many are named.
-const MOST: usize = 3;
+const MAX_SHOWN_TAGS: usize = 3;
 
 #[derive(Deserialize)]
 struct Listed {
@@ -27,7 +27,7 @@ pub(super) async fn nearest(cx: &Cx, session: &Session, image: &Image) -> Vec<St
     if reply.status != 200 {
         return vec![];
     }
-    let body = reply.read(LONGEST).await.unwrap_or_default();
+    let body = reply.read(MAX_LIST_BYTES).await.unwrap_or_default();
     let listed = serde_json::from_slice::<Listed>(&body).ok().and_then(|listed| listed.tags);
     rank(&image.reference, listed.unwrap_or_default())
 }
@@ -40,7 +40,7 @@ fn rank(wanted: &str, tags: Vec<String>) -> Vec<String> {
         .filter(|(likeness, _)| *likeness > 0.5)
         .collect();
     ranked.sort_by(|(a, x), (b, y)| b.total_cmp(a).then_with(|| x.cmp(y)));
-    ranked.into_iter().take(MOST).map(|(_, tag)| tag).collect()
+    ranked.into_iter().take(MAX_SHOWN_TAGS).map(|(_, tag)| tag).collect()
 }
 
 #[cfg(test)]
@@ -53,6 +53,6 @@ mod tests {
         let ranked = rank("v1.o", tags);
         assert_eq!(ranked[0], "v1.0");
         assert!(!ranked.iter().any(|tag| tag.contains('$')));
-        assert!(ranked.len() <= MOST);
+        assert!(ranked.len() <= MAX_SHOWN_TAGS);
     }
 }

@@ -17,9 +17,9 @@ use crate::{
 };
 
 /// How often one request may be sent on: as often as Go's client goes along.
-const HOPS: usize = 10;
+const MAX_REDIRECTS: usize = 10;
 /// How often a request that meets an outage or a limit is asked again.
-const AGAIN: usize = 2;
+const RETRIES: usize = 2;
 /// How many connections tell whether network rules refuse every one, and how far they are apart: less
 /// was seen to be answered by one front end alone.
 const SAMPLES: usize = 3;
@@ -83,7 +83,7 @@ impl RegistryClient {
                 remark(cx, &reply.host, seen, &reply);
                 return Ok(reply);
             }
-            if seen.len() == AGAIN || began.elapsed() >= HTTP_WAIT {
+            if seen.len() == RETRIES || began.elapsed() >= HTTP_WAIT {
                 return Ok(reply);
             }
             seen.push(reply.status.to_string());
@@ -180,7 +180,7 @@ impl RegistryClient {
         asked: &str,
     ) -> StepResult<Reply> {
         let (mut host, mut request) = (first.clone(), request.clone());
-        for _ in 0..=HOPS {
+        for _ in 0..=MAX_REDIRECTS {
             let reply = self.send(cx, &host, &request).await?;
             let Some((next, target)) = redirect(&host, &request, &reply, purpose) else {
                 return Ok(reply);
@@ -191,7 +191,7 @@ impl RegistryClient {
             (host, request.target) = (next, target);
         }
         let (host, request) = (first.to_string(), asked.to_owned());
-        Err(Problem::RedirectLoop { host, request, hops: HOPS }.into())
+        Err(Problem::RedirectLoop { host, request, hops: MAX_REDIRECTS }.into())
     }
 
     /// Asks a host, and again where it ends the connection instead of answering: the newest containerd does
@@ -222,7 +222,7 @@ impl RegistryClient {
                     remark(cx, host, failed, &reply);
                     return decoded(reply);
                 }
-                Err(fault @ (Fault::ClosedByPeer | Fault::Reset)) if failed.len() < AGAIN => {
+                Err(fault @ (Fault::ClosedByPeer | Fault::Reset)) if failed.len() < RETRIES => {
                     failed.push(fault.to_string());
                 }
                 Err(Fault::TimedOut) => return Err(silent(host, &asked, HTTP_WAIT)),

@@ -8,7 +8,7 @@ use hyper::Method;
 use serde_json::Value;
 use url::form_urlencoded;
 
-use super::{LONGEST, Problem, Session, realm::Realm};
+use super::{MAX_TOKEN_BYTES, Problem, Session, realm::Realm};
 use crate::{
     identity::Credential,
     kit::{
@@ -69,7 +69,7 @@ async fn issued(cx: &Cx, session: &Session, server: &Server, reply: Reply) -> St
     let no_token = |said: &str| -> NoFact {
         Problem::NoToken { host: server.host.to_string(), status, said: said.to_owned() }.into()
     };
-    let body = reply.read(LONGEST).await.map_err(|fault| match fault {
+    let body = reply.read(MAX_TOKEN_BYTES).await.map_err(|fault| match fault {
         Fault::TimedOut => RegistryClient::unfinished(&server.host, &asked),
         fault => no_token(fault.word()),
     })?;

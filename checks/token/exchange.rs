@@ -10,7 +10,7 @@ use hyper::Method;
 use serde::Serialize;
 use url::form_urlencoded;
 
-use super::{LONGEST, Problem, realm::Realm};
+use super::{MAX_TOKEN_BYTES, Problem, realm::Realm};
 use crate::{
     identity::{EntraToken, Identity},
     kit::{
@@ -214,7 +214,7 @@ impl Exchange {
                 return Ok(Err(ExchangeError::Unexpected(said)));
             }
         }
-        match reply.read(LONGEST).await {
+        match reply.read(MAX_TOKEN_BYTES).await {
             Ok(body) => {
                 Ok(refresh_token(&body).map_err(|said| ExchangeError::Unexpected(said.to_owned())))
             }

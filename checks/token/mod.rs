@@ -19,7 +19,7 @@ pub use exchange::RefusedIdentity;
 pub use session::{BlobResponse, Session};
 
 /// The longest token that is read.
-const LONGEST: usize = 1024 * 1024;
+const MAX_TOKEN_BYTES: usize = 1024 * 1024;
 
 /// How many entries of a pull secret are tried.
 pub(crate) const ENTRIES: usize = 4;

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The longest password that is read.
-const LONGEST_PASSWORD: u64 = 64 * 1024;
+const MAX_PASSWORD_BYTES: u64 = 64 * 1024;
 
 pub(super) async fn run(args: CheckArgs) -> Result<Exit, String> {
     let (wait, ca_file) = (args.patience(), args.ca_file.clone());
@@ -110,13 +110,13 @@ fn flags(args: &CheckArgs) -> Vec<String> {
 
 fn read_stdin() -> Result<Vec<u8>, String> {
     let mut bytes = vec![];
-    let read = std::io::stdin().take(LONGEST_PASSWORD + 1).read_to_end(&mut bytes);
+    let read = std::io::stdin().take(MAX_PASSWORD_BYTES + 1).read_to_end(&mut bytes);
     read.map_err(|error| format!("--password-stdin: {error}")).map(|_| bytes)
 }
 
 /// The password that came, without the line's end.
 fn password(bytes: Vec<u8>) -> Result<Secret, String> {
-    if bytes.len() as u64 > LONGEST_PASSWORD {
+    if bytes.len() as u64 > MAX_PASSWORD_BYTES {
         return Err("--password-stdin: what came is longer than any password".into());
     }
     let text =

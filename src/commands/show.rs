@@ -16,11 +16,11 @@ use crate::{
 };
 
 /// The longest recording that is read: hundreds of times as long as that of a run.
-const LONGEST: u64 = 8 * 1024 * 1024;
+const MAX_RECORDING_BYTES: u64 = 8 * 1024 * 1024;
 /// The longest line of one.
-const LONGEST_LINE: u64 = 256 * 1024;
+const MAX_LINE_BYTES: u64 = 256 * 1024;
 /// The most steps, and the most findings, that are read: each is held against all others.
-const MOST: usize = 1000;
+const MAX_STEPS: usize = 1000;
 
 pub(super) async fn run(file: &Path, show: &ShowArgs) -> Result<Exit, String> {
     let events = if file == Path::new("-") {
@@ -41,18 +41,18 @@ pub(super) async fn run(file: &Path, show: &ShowArgs) -> Result<Exit, String> {
 /// At the first line that is none, when there is too much, and when it is not a recording at all: a
 /// sentence that names it.
 pub fn read_recording(name: &str, from: impl Read) -> Result<Vec<Event>, String> {
-    let mut lines = BufReader::new(from.take(LONGEST + 1));
+    let mut lines = BufReader::new(from.take(MAX_RECORDING_BYTES + 1));
     let (mut events, mut line, mut total) = (vec![], vec![], 0);
     let (mut steps, mut findings) = (HashSet::new(), 0);
     for number in 1.. {
         line.clear();
-        let read = (&mut lines).take(LONGEST_LINE + 1).read_until(b'\n', &mut line);
+        let read = (&mut lines).take(MAX_LINE_BYTES + 1).read_until(b'\n', &mut line);
         let read = read.map_err(|error| format!("{name}: {error}"))? as u64;
         total += read;
         if read == 0 {
             break;
         }
-        if read > LONGEST_LINE || total > LONGEST {
+        if read > MAX_LINE_BYTES || total > MAX_RECORDING_BYTES {
             return Err(format!("{name}: line {number} is too long for a recording of check-acr"));
         }
         if line.trim_ascii().is_empty() {
@@ -74,9 +74,9 @@ pub fn read_recording(name: &str, from: impl Read) -> Result<Vec<Event>, String>
                 ));
             }
         }
-        if steps.len() > MOST || findings > MOST {
+        if steps.len() > MAX_STEPS || findings > MAX_STEPS {
             return Err(format!(
-                "{name}: more than {MOST} steps or findings are no recording of check-acr"
+                "{name}: more than {MAX_STEPS} steps or findings are no recording of check-acr"
             ));
         }
     }

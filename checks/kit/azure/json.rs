@@ -9,7 +9,7 @@ use crate::kit::{
 };
 
 /// The longest answer that is read: tokens and errors are short.
-const LONGEST: usize = 256 * 1024;
+const MAX_ANSWER_BYTES: usize = 256 * 1024;
 
 /// What a host answered.
 pub(super) struct Answer {
@@ -52,7 +52,7 @@ pub(super) async fn ask(
     let text = |name| reply.header(name).map(sanitize_text);
     let (server, kind) = (text("server"), text("content-type"));
     let kind = kind.map(|kind| format!("PlatformImage-Type: {kind}"));
-    match reply.read(LONGEST).await {
+    match reply.read(MAX_ANSWER_BYTES).await {
         Ok(bytes) => {
             let body = serde_json::from_slice(&bytes).unwrap_or_default();
             Ok(Answer { status, server, body, kind })

@@ -28,7 +28,7 @@ use crate::kit::{Cx, World, cx::Exchange};
 const SUFFIXES: usize = 6;
 /// The longest chain that is followed, and the most addresses that are taken: resolvers follow a dozen names,
 /// and an answer can hold thousands, each of which would be looked for among all.
-const MOST: usize = 64;
+const MAX_CHAIN: usize = 64;
 
 /// IPv4 or IPv6 addresses.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -219,7 +219,7 @@ pub fn read(message: &Message, name: &str) -> Reply {
     let mut name = absolute(name).unwrap_or_default();
     let mut chain = vec![];
     // A loop ends with the records: each is followed at most once.
-    for _ in 0..message.answers.len().min(MOST) {
+    for _ in 0..message.answers.len().min(MAX_CHAIN) {
         let next = message.answers.iter().find_map(|record| match &record.data {
             RData::CNAME(target) if record.name == name => Some(target.0.clone()),
             _ => None,
@@ -234,7 +234,11 @@ pub fn read(message: &Message, name: &str) -> Reply {
         RData::AAAA(address) => Some(IpAddr::V6(address.0)),
         _ => None,
     });
-    Reply { code: message.metadata.response_code, addresses: addresses.take(MOST).collect(), chain }
+    Reply {
+        code: message.metadata.response_code,
+        addresses: addresses.take(MAX_CHAIN).collect(),
+        chain,
+    }
 }
 
 #[cfg(test)]
@@ -252,11 +256,11 @@ mod tests {
             let next = RData::CNAME(rdata::CNAME(name(number + 1)));
             message.add_answer(Record::from_rdata(name(number), 60, next));
         }
-        assert_eq!(read(&message, "n0.example").chain.len(), MOST);
+        assert_eq!(read(&message, "n0.example").chain.len(), MAX_CHAIN);
         for _ in 0..5000 {
             let address = RData::A(rdata::A::new(10, 0, 0, 4));
             message.add_answer(Record::from_rdata(name(9999), 60, address));
         }
-        assert_eq!(read(&message, "n9999.example").addresses.len(), MOST);
+        assert_eq!(read(&message, "n9999.example").addresses.len(), MAX_CHAIN);
     }
 }

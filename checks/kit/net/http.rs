@@ -26,7 +26,7 @@ use super::{Fault, HTTP_WAIT, Reply, Route, Stream, chunked_reader::ChunkedReade
 use crate::kit::{Cx, Host, HostPurpose, Secret, cx::Exchange};
 
 /// The longest set of headers that is read.
-pub(super) const LONGEST_HEAD: u32 = 256 * 1024;
+pub(super) const MAX_HEAD_BYTES: u32 = 256 * 1024;
 
 /// How many preliminary answers Go's client takes.
 const PRELIMINARIES: usize = 5;
@@ -297,7 +297,7 @@ async fn start(transport: Transport) -> Result<Sender, Fault> {
         Transport::Plain(stream) => start_one(stream).await,
         Transport::Secure(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
             let mut builder = http2::Builder::new(TokioExecutor::new());
-            builder.max_header_list_size(LONGEST_HEAD);
+            builder.max_header_list_size(MAX_HEAD_BYTES);
             let (sender, connection) =
                 builder.handshake(TokioIo::new(stream)).await.map_err(|e| Fault::of(&e))?;
             Ok(Sender::over(Version::Two(sender), connection))
@@ -310,7 +310,7 @@ async fn start(transport: Transport) -> Result<Sender, Fault> {
 pub(super) fn as_go_reads() -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
-        .max_buf_size(LONGEST_HEAD as usize)
+        .max_buf_size(MAX_HEAD_BYTES as usize)
         .max_headers(1000)
         .allow_obsolete_multiline_headers_in_responses(true)
         .allow_spaces_after_header_name_in_responses(true);

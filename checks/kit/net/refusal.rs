@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::Reply;
 
 /// The longest error body that is read.
-const LONGEST: usize = 64 * 1024;
+const MAX_ERROR_BYTES: usize = 64 * 1024;
 /// How a storage begins to say that a signed URL is not for this hour. Its other details quote what was
 /// signed, and are not kept.
 const DATED: &str = "Signature not valid in the specified time frame";
@@ -41,7 +41,7 @@ impl Reply {
     /// mark, or the plain text of what stands in front of either. Empty when there is none.
     pub async fn error(self) -> ErrorBody {
         let plain = self.header("content-type").is_some_and(|kind| kind.starts_with("text/plain"));
-        ErrorBody::read(&self.read(LONGEST).await.unwrap_or_default(), plain)
+        ErrorBody::read(&self.read(MAX_ERROR_BYTES).await.unwrap_or_default(), plain)
     }
 }
 
