@@ -16,10 +16,10 @@ mod world;
 pub use args::{Args, CheckArgs, Format, ShowArgs};
 pub use commands::{check::target, show::read_recording};
 pub use exit::Exit;
-pub use report::{Ended, Report, Step};
+pub use report::{Report, Step, StepStatus};
 pub use run::{Wanted, run};
 pub use show::{Look, json, say_where_it_panics, text};
-pub use verdict::{Can, Cause, Verdict};
+pub use verdict::{Cause, Outcome, Verdict};
 #[cfg(feature = "lab")]
 pub use world::of_lab;
 pub use world::{real, resolver, roots};

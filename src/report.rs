@@ -37,7 +37,7 @@ pub struct Step {
 
 /// How a step ended, as people see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub enum StepStatus {
     /// ✓
     Passed,
     /// ✗
@@ -108,17 +108,17 @@ impl Report {
 
 impl Step {
     /// How it ended. What is graded beside a step may turn up an error after it handed on its fact.
-    pub fn ended(&self, messages: &Messages) -> Ended {
+    pub fn ended(&self, messages: &Messages) -> StepStatus {
         match &self.end {
-            None => Ended::Not,
+            None => StepStatus::Not,
             Some(StepEnd::Passed { .. }) if self.findings.iter().any(|f| is_error(messages, f)) => {
-                Ended::Failed
+                StepStatus::Failed
             }
-            Some(StepEnd::Passed { .. }) => Ended::Passed,
-            Some(StepEnd::Failed) => Ended::Failed,
-            Some(StepEnd::Skipped { .. }) => Ended::Skipped,
-            Some(StepEnd::Blocked { .. }) => Ended::Blocked,
-            Some(StepEnd::CouldNotTell { .. }) => Ended::CouldNotTell,
+            Some(StepEnd::Passed { .. }) => StepStatus::Passed,
+            Some(StepEnd::Failed) => StepStatus::Failed,
+            Some(StepEnd::Skipped { .. }) => StepStatus::Skipped,
+            Some(StepEnd::Blocked { .. }) => StepStatus::Blocked,
+            Some(StepEnd::CouldNotTell { .. }) => StepStatus::CouldNotTell,
         }
     }
 }

@@ -5,13 +5,13 @@ use serde::Serialize;
 
 use crate::{
     exit::Exit,
-    report::{Ended, Report, Step, severity},
+    report::{Report, Step, StepStatus, severity},
 };
 
 /// What is certain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Can {
+pub enum Outcome {
     /// Bytes of a layer are in hand.
     Pull,
     /// No image was asked for, and the sign-in worked.
@@ -39,7 +39,7 @@ pub struct Cause {
 #[derive(Clone, Debug)]
 pub struct Verdict {
     /// What is certain.
-    pub can: Can,
+    pub can: Outcome,
     /// Why not, in the order of the plan.
     pub causes: Vec<Cause>,
     /// What could not be told, and why.
@@ -68,7 +68,7 @@ impl Verdict {
         let is_explained =
             |finding: &Finding| found.iter().any(|(_, other)| explains(other, finding));
         let mut verdict = Verdict {
-            can: Can::CouldNotTell,
+            can: Outcome::CouldNotTell,
             causes: vec![],
             could_not_tell: vec![],
             warnings: vec![],
@@ -115,22 +115,25 @@ impl Verdict {
     /// How the program ends, unless warnings count.
     pub fn exit(&self, fail_on_warning: bool) -> Exit {
         match self.can {
-            Can::No => Exit::Cannot,
-            Can::CouldNotTell => Exit::CouldNotTell,
-            Can::Pull | Can::SignIn if fail_on_warning && !self.warnings.is_empty() => Exit::Cannot,
-            Can::Pull | Can::SignIn => Exit::Can,
+            Outcome::No => Exit::Cannot,
+            Outcome::CouldNotTell => Exit::CouldNotTell,
+            Outcome::Pull | Outcome::SignIn if fail_on_warning && !self.warnings.is_empty() => {
+                Exit::Cannot
+            }
+            Outcome::Pull | Outcome::SignIn => Exit::Can,
         }
     }
 }
 
 /// Green needs a positive observation; no cause is not one.
-fn can(report: &Report, messages: &Messages, verdict: &Verdict) -> Can {
-    let passed = |name| report.step(name).is_some_and(|step| step.ended(messages) == Ended::Passed);
+fn can(report: &Report, messages: &Messages, verdict: &Verdict) -> Outcome {
+    let passed =
+        |name| report.step(name).is_some_and(|step| step.ended(messages) == StepStatus::Passed);
     match () {
-        () if !verdict.causes.is_empty() => Can::No,
-        () if report.has_image() && passed("layer") => Can::Pull,
-        () if !report.has_image() && passed("image") && passed("token") => Can::SignIn,
-        () => Can::CouldNotTell,
+        () if !verdict.causes.is_empty() => Outcome::No,
+        () if report.has_image() && passed("layer") => Outcome::Pull,
+        () if !report.has_image() && passed("image") && passed("token") => Outcome::SignIn,
+        () => Outcome::CouldNotTell,
     }
 }
 

@@ -4,7 +4,7 @@ use checks::kit::{Finding, Lang, Messages, Severity, StepEnd};
 use serde_json::{Value, json as value};
 
 use super::text::headline;
-use crate::{Ended, Report, Verdict, report::Step, verdict::Cause};
+use crate::{Report, StepStatus, Verdict, report::Step, verdict::Cause};
 
 /// The version of the document.
 const VERSION: u8 = 1;
@@ -56,7 +56,7 @@ impl Page<'_> {
 
     fn step(&self, step: &Step) -> Value {
         let asks = self.messages.steps.get(&step.name).map(|messages| messages.asks.of(self.lang));
-        let failed = step.ended(self.messages) == Ended::Failed;
+        let failed = step.ended(self.messages) == StepStatus::Failed;
         let (end, more) = match &step.end {
             _ if failed => ("failed", None),
             Some(StepEnd::Passed { saw }) => ("passed", Some(("saw", value!(saw)))),

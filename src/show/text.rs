@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Phrases, whole_words};
 use crate::{
-    Can, Ended, Report, Verdict,
+    Outcome, Report, StepStatus, Verdict,
     report::{Step, severity},
 };
 
@@ -58,18 +58,18 @@ pub(super) fn headline(
     let title = |finding: &Finding| messages.title(finding, &report.target, lang);
     let registry = report.target.get("registry").and_then(Value::as_str).unwrap_or_default();
     match verdict.can {
-        Can::Pull => {
+        Outcome::Pull => {
             let proof = report.step("layer").map(|step| passed(step, report, messages, lang));
             phrases.say("can-pull", lang, &[("proof", &proof.unwrap_or_default())])
         }
-        Can::SignIn => phrases.say("can-sign-in", lang, &[("registry", registry)]),
-        Can::No => {
+        Outcome::SignIn => phrases.say("can-sign-in", lang, &[("registry", registry)]),
+        Outcome::No => {
             let why = verdict.causes.first().map(|cause| title(&cause.finding)).unwrap_or_default();
             let only_sign_in = !report.has_image() && report.target.contains_key("registry");
             let name = if only_sign_in { "cannot-sign-in" } else { "cannot-pull" };
             phrases.say(name, lang, &[("why", &why)])
         }
-        Can::CouldNotTell => match verdict.could_not_tell.first() {
+        Outcome::CouldNotTell => match verdict.could_not_tell.first() {
             Some(cause) => {
                 let why = title(&cause.finding);
                 phrases.say("verdict-could-not-tell", lang, &[("why", &why)])
@@ -146,7 +146,7 @@ impl Page<'_> {
         };
         let (sign, said) = match (&step.end, ended) {
             (None, _) => return,
-            (_, Ended::Failed) => ("✗".red().bold(), ColoredString::default()),
+            (_, StepStatus::Failed) => ("✗".red().bold(), ColoredString::default()),
             (Some(StepEnd::Skipped { why }), _) => ("–".dimmed(), self.title(why).dimmed()),
             (Some(StepEnd::Blocked { by }), _) => {
                 let waits = self.phrases.say("waits", self.lang, &[("by", by)]);
@@ -162,7 +162,8 @@ impl Page<'_> {
         findings.sort_by_key(|finding| std::cmp::Reverse(severity(self.messages, finding)));
         let mut said = said;
         // A recording may have lost the finding.
-        let first = (ended == Ended::Failed && !findings.is_empty()).then(|| findings.remove(0));
+        let first =
+            (ended == StepStatus::Failed && !findings.is_empty()).then(|| findings.remove(0));
         if let Some(first) = first {
             said = self.named(first);
         }
@@ -184,10 +185,12 @@ impl Page<'_> {
     }
 
     /// A step beside which a cause was found has failed, whatever it handed on.
-    fn ended(&self, step: &Step) -> Ended {
+    fn ended(&self, step: &Step) -> StepStatus {
         match step.ended(self.messages) {
-            Ended::Passed | Ended::Skipped if step.findings.iter().any(|f| self.is_cause(f)) => {
-                Ended::Failed
+            StepStatus::Passed | StepStatus::Skipped
+                if step.findings.iter().any(|f| self.is_cause(f)) =>
+            {
+                StepStatus::Failed
             }
             ended => ended,
         }
@@ -312,9 +315,9 @@ impl Page<'_> {
     fn closing(&mut self) {
         let headline = headline(self.report, self.verdict, self.messages, self.lang);
         let headline = match self.verdict.can {
-            Can::Pull | Can::SignIn => headline.green().bold(),
-            Can::No => headline.red().bold(),
-            Can::CouldNotTell => headline.yellow().bold(),
+            Outcome::Pull | Outcome::SignIn => headline.green().bold(),
+            Outcome::No => headline.red().bold(),
+            Outcome::CouldNotTell => headline.yellow().bold(),
         };
         let count = |ended| {
             self.report.steps.iter().filter(|step| self.ended(step) == ended).count().to_string()
@@ -327,13 +330,13 @@ impl Page<'_> {
             &[
                 ("causes", &causes),
                 ("warnings", &warnings),
-                ("passed", &count(Ended::Passed)),
-                ("failed", &count(Ended::Failed)),
-                ("blocked", &count(Ended::Blocked)),
+                ("passed", &count(StepStatus::Passed)),
+                ("failed", &count(StepStatus::Failed)),
+                ("blocked", &count(StepStatus::Blocked)),
             ],
         );
         if !self.verdict.could_not_tell.is_empty() {
-            let unknown = count(Ended::CouldNotTell);
+            let unknown = count(StepStatus::CouldNotTell);
             counts += &self.phrases.say("counts-unknown", self.lang, &[("unknown", &unknown)]);
         }
         self.line(&headline.to_string());
