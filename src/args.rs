@@ -130,18 +130,18 @@ pub struct CheckArgs {
 }
 
 /// How long a run may take unless it is told otherwise, and how long what may never come is waited for.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl CheckArgs {
     /// How long the files that are named may take to open and to read.
-    pub fn patience(&self) -> Duration {
-        self.timeout.unwrap_or(PATIENCE)
+    pub fn file_timeout(&self) -> Duration {
+        self.timeout.unwrap_or(DEFAULT_TIMEOUT)
     }
 
     /// How long the whole run may take. To read all of an image takes as long as it takes: each wait
     /// in it is bounded by itself.
     pub fn timeout(&self) -> Duration {
-        self.timeout.unwrap_or(if self.full { 24 * 60 * PATIENCE } else { PATIENCE })
+        self.timeout.unwrap_or(if self.full { 24 * 60 * DEFAULT_TIMEOUT } else { DEFAULT_TIMEOUT })
     }
 }
 

@@ -18,7 +18,7 @@ pub use commands::{check::target, show::read_recording};
 pub use exit::Exit;
 pub use report::{Report, Step, StepStatus};
 pub use run::{Wanted, run};
-pub use show::{Look, json, say_where_it_panics, text};
+pub use show::{TextOptions, json, say_where_it_panics, text};
 pub use verdict::{Cause, Outcome, Verdict};
 #[cfg(feature = "lab")]
 pub use world::of_lab;
@@ -44,7 +44,7 @@ fn start() -> Exit {
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return show::complain(&format!("the program cannot start: {error}")),
+        Err(error) => return show::print_error(&format!("the program cannot start: {error}")),
     };
     let exit = runtime.block_on(commands::run(args));
     // A file that never opens must not hold up the end.

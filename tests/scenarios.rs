@@ -5,7 +5,9 @@
 
 use std::{collections::BTreeSet, sync::OnceLock};
 
-use check_acr::{Args, Exit, Look, Report, Verdict, Wanted, json, of_lab, run, target, text};
+use check_acr::{
+    Args, Exit, Report, TextOptions, Verdict, Wanted, json, of_lab, run, target, text,
+};
 use checks::kit::{Event, Lang, Messages, Severity};
 use clap::Parser;
 use futures::stream::{self, StreamExt};
@@ -58,8 +60,8 @@ fn messages() -> &'static Messages {
     WORDS.get_or_init(|| checks::messages().unwrap())
 }
 
-fn look(lang: Lang, verbose: u8) -> Look {
-    Look { lang, verbose, color: false, width: 100 }
+fn look(lang: Lang, verbose: u8) -> TextOptions {
+    TextOptions { lang, verbose, color: false, width: 100 }
 }
 
 impl Played {

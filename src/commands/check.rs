@@ -8,7 +8,7 @@ use crate::{
     Exit,
     args::{CheckArgs, ShowArgs},
     run::{Wanted, run as run_plan},
-    show::Board,
+    show::Progress,
     wait::no_longer_than,
     world,
 };
@@ -17,7 +17,7 @@ use crate::{
 const MAX_PASSWORD_BYTES: u64 = 64 * 1024;
 
 pub(super) async fn run(args: CheckArgs) -> Result<Exit, String> {
-    let (wait, ca_file) = (args.patience(), args.ca_file.clone());
+    let (wait, ca_file) = (args.file_timeout(), args.ca_file.clone());
     let node_root = args.node_root.clone();
     let what = ca_file
         .as_ref()
@@ -42,13 +42,13 @@ pub(super) async fn in_world(
     args: &CheckArgs,
     show: &ShowArgs,
 ) -> Result<Exit, String> {
-    let outputs = crate::show::Outputs::open(show, args.patience()).await?;
+    let outputs = crate::show::Outputs::open(show, args.file_timeout()).await?;
     let wanted = Wanted {
         only: args.only.iter().cloned().collect(),
         skip: args.skip.iter().cloned().collect(),
         timeout: args.timeout(),
     };
-    let board = Board::new(outputs.messages(), outputs.lang());
+    let board = Progress::new(outputs.messages(), outputs.lang());
     let lines = outputs.clone();
     let events = run_plan(target, world, &wanted, move |event| {
         board.take(event);

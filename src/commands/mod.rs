@@ -10,7 +10,7 @@ pub(crate) mod show;
 use crate::{
     Exit,
     args::{Args, Command},
-    show::complain,
+    show::print_error,
 };
 
 /// Does what the command line says.
@@ -26,5 +26,5 @@ pub(crate) async fn run(args: Args) -> Exit {
             lab::run(&scenario, list, serve, &show).await
         }
     };
-    done.unwrap_or_else(|sentence| complain(&sentence))
+    done.unwrap_or_else(|sentence| print_error(&sentence))
 }

@@ -11,7 +11,7 @@ use checks::kit::{Event, EventKind};
 
 use crate::{
     Exit,
-    args::{PATIENCE, ShowArgs},
+    args::{DEFAULT_TIMEOUT, ShowArgs},
     show::Outputs,
 };
 
@@ -30,7 +30,7 @@ pub(super) async fn run(file: &Path, show: &ShowArgs) -> Result<Exit, String> {
         let opened = File::open(file).map_err(|error| format!("{name}: {error}"))?;
         read_recording(&name, opened)?
     };
-    let outputs = Outputs::open(show, PATIENCE).await?;
+    let outputs = Outputs::open(show, DEFAULT_TIMEOUT).await?;
     events.iter().for_each(|event| outputs.event(event));
     Ok(outputs.finish(&events))
 }

@@ -17,9 +17,9 @@ use std::{
 
 use checks::kit::{Event, Lang, Messages, Text};
 pub use json::json;
-pub(crate) use progress::Board;
+pub(crate) use progress::Progress;
 pub(crate) use reference::{codes, explain, explain_mode, modes};
-pub use text::{Look, text};
+pub use text::{TextOptions, text};
 
 use crate::{
     Exit, Report, Verdict,
@@ -109,7 +109,7 @@ impl Outputs {
                 Format::Text => {
                     let width = if stdout { width() } else { WIDTH };
                     let (lang, verbose, color) = (self.lang, self.verbose, stdout && colored());
-                    let look = Look { lang, verbose, color, width };
+                    let look = TextOptions { lang, verbose, color, width };
                     self.write(sink, &text(&report, &verdict, &self.messages, look));
                 }
                 Format::Json => {
@@ -119,7 +119,7 @@ impl Outputs {
             }
         }
         if let Some(sentence) = self.failed.take() {
-            complain(&sentence);
+            print_error(&sentence);
             return Exit::CouldNotTell;
         }
         if events.iter().any(is_interruption) {
@@ -149,12 +149,12 @@ fn is_interruption(event: &Event) -> bool {
 /// Prints a result.
 pub(crate) fn print(text: &str) {
     if let Err(sentence) = write(text) {
-        complain(&sentence);
+        print_error(&sentence);
     }
 }
 
 /// Says on standard error what keeps us from doing what was asked.
-pub(crate) fn complain(sentence: &str) -> Exit {
+pub(crate) fn print_error(sentence: &str) -> Exit {
     // Whoever does not listen to this either cannot be told.
     let _ = writeln!(io::stderr(), "check-acr: {sentence}");
     Exit::Usage
@@ -165,7 +165,7 @@ pub(crate) fn complain(sentence: &str) -> Exit {
 pub fn say_where_it_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        complain(&format!("this is a defect of check-acr, at {place}"));
+        print_error(&format!("this is a defect of check-acr, at {place}"));
     }));
 }
 

@@ -14,14 +14,14 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::is_dumb;
 
 /// Shows on a terminal what is going on; draws nothing anywhere else.
-pub(crate) struct Board {
+pub(crate) struct Progress {
     messages: Rc<Messages>,
     lang: Lang,
     lines: Option<MultiProgress>,
     steps: RefCell<HashMap<String, ProgressBar>>,
 }
 
-impl Board {
+impl Progress {
     pub(crate) fn new(messages: Rc<Messages>, lang: Lang) -> Self {
         let lines = (stderr().is_terminal() && !is_dumb())
             .then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
@@ -73,7 +73,7 @@ impl Board {
     }
 }
 
-impl Drop for Board {
+impl Drop for Progress {
     fn drop(&mut self) {
         // What is left of it would stand between the reader and the result.
         if let Some(lines) = &self.lines {

@@ -14,7 +14,7 @@ use crate::{
 
 /// How a text is to look.
 #[derive(Clone, Copy, Debug)]
-pub struct Look {
+pub struct TextOptions {
     /// The language.
     pub lang: Lang,
     /// 1 adds every exchange, 2 what was kept of each answer.
@@ -26,7 +26,7 @@ pub struct Look {
 }
 
 /// Writes the report.
-pub fn text(report: &Report, verdict: &Verdict, messages: &Messages, look: Look) -> String {
+pub fn text(report: &Report, verdict: &Verdict, messages: &Messages, look: TextOptions) -> String {
     let lang = look.lang;
     control::set_override(look.color);
     let mut page = Page {
@@ -97,7 +97,7 @@ struct Page<'a> {
     verdict: &'a Verdict,
     messages: &'a Messages,
     lang: Lang,
-    look: Look,
+    look: TextOptions,
     phrases: Phrases,
     /// What was explained already: two steps may find the same.
     told: Vec<Finding>,
