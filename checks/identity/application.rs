@@ -98,7 +98,7 @@ pub(super) async fn workload(cx: &Cx) -> StepResult<Identity> {
         })),
         Err(refused) => {
             cx.add_finding(said(&asking, &refused));
-            Ok(Identity::nobody().called("workload-without-token"))
+            Ok(Identity::anonymous().called("workload-without-token"))
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub enum Credential {
     /// Nothing.
-    Nobody,
+    Anonymous,
     /// A user name and a password.
     Password {
         /// The user name.
@@ -88,7 +88,7 @@ impl Identity {
     pub(super) fn new(credential: Credential, from: Option<String>) -> Self {
         let mut principal = None;
         let (kind, user) = match &credential {
-            Credential::Nobody => ("nobody", None),
+            Credential::Anonymous => ("anonymous", None),
             // Where the user name is the secret, it is not shown.
             Credential::Password { user, password } => {
                 let is_secret = password.expose().is_empty() || password.expose() == user;
@@ -118,8 +118,8 @@ impl Identity {
     }
 
     /// Nobody, whoever there is.
-    pub(crate) fn nobody() -> Self {
-        Self::new(Credential::Nobody, None)
+    pub(crate) fn anonymous() -> Self {
+        Self::new(Credential::Anonymous, None)
     }
 
     /// Whoever a token of Entra's is made out to.
@@ -143,9 +143,9 @@ impl Identity {
     }
 
     /// What a kubelet goes on with, where it is given nothing for the image or that is not taken.
-    pub(crate) fn and_then_nobody(self) -> Self {
-        let nobody = Self { key: Some("*.azurecr.*".to_owned()), ..Self::nobody() };
-        Self { next: Some(Rc::new(nobody)), ..self }
+    pub(crate) fn and_then_anonymous(self) -> Self {
+        let anonymous = Self { key: Some("*.azurecr.*".to_owned()), ..Self::anonymous() };
+        Self { next: Some(Rc::new(anonymous)), ..self }
     }
 
     /// Who is tried, one after the other.
@@ -166,7 +166,7 @@ impl Identity {
     pub(crate) fn with_refresh_token(&self, user: &str, refresh: Option<Secret>) -> Self {
         let credential = match refresh {
             Some(password) => Credential::Password { user: user.to_owned(), password },
-            None => Credential::Nobody,
+            None => Credential::Anonymous,
         };
         Self { credential, ..self.clone() }
     }
@@ -178,7 +178,7 @@ impl Identity {
 
     /// Where it came from, for the words of a refusal.
     pub(crate) fn source(&self) -> String {
-        self.from.clone().unwrap_or_else(|| "nobody".to_owned())
+        self.from.clone().unwrap_or_else(|| "anonymous".to_owned())
     }
 
     /// Whether it is one of Entra's: a managed identity, an application, a person.

@@ -22,7 +22,7 @@ pub(super) async fn sign_in(
     around: &AzureEnvironment,
 ) -> StepResult<Identity> {
     let Some(Issued { token, busy }) = token(cx, &which, around).await? else {
-        return Ok(Identity::nobody().called("kubelet-without-token"));
+        return Ok(Identity::anonymous().called("kubelet-without-token"));
     };
     if !busy.is_empty() {
         cx.add_finding(Problem::ImdsThrottledOrFlaky { statuses: busy, answered: "gave-then" });

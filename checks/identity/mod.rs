@@ -40,8 +40,8 @@ pub async fn choose(
     let sign_in = &cx.target.sign_in;
     let for_azure = |signing: StepResult<Identity>| only_for_azure(cx, image_target, signing);
     match &sign_in.who {
-        Who::Anonymous => Ok(Identity::nobody().called("anonymous-as-asked")),
-        Who::Docker => Ok(from_file(cx, image_target).await?.unwrap_or_else(|| nobody_here(cx))),
+        Who::Anonymous => Ok(Identity::anonymous().called("anonymous-as-asked")),
+        Who::Docker => Ok(from_file(cx, image_target).await?.unwrap_or_else(|| anonymous_here(cx))),
         Who::Az => for_azure(az::sign_in().await),
         Who::Workload => for_azure(application::workload(cx).await),
         Who::ManagedIdentity(which) => {
@@ -75,7 +75,7 @@ async fn whoever_is_first(
         (None, None) => {}
         (None, Some(node)) => return as_kubelet(cx, image_target, node).await,
         (Some(_), None) => {
-            return Ok(from_file(cx, image_target).await?.unwrap_or_else(|| nobody_here(cx)));
+            return Ok(from_file(cx, image_target).await?.unwrap_or_else(|| anonymous_here(cx)));
         }
         (Some(_), Some(node)) => {
             let own = as_kubelet(cx, image_target, node).await?;
@@ -107,7 +107,7 @@ async fn whoever_is_first(
         }
         instead_of.push("no-single-identity");
     }
-    Ok(Identity { others_may: cx.world.in_pod, instead_of, ..Identity::nobody() })
+    Ok(Identity { others_may: cx.world.in_pod, instead_of, ..Identity::anonymous() })
 }
 
 /// They were asked for, and are not there.
@@ -117,8 +117,8 @@ fn no_node_files(cx: &Cx) -> NoFact {
 }
 
 /// Nobody; but the node whose images these are may be somebody.
-fn nobody_here(cx: &Cx) -> Identity {
-    Identity { others_may: cx.world.in_pod || cx.world.on_node, ..Identity::nobody() }
+fn anonymous_here(cx: &Cx) -> Identity {
+    Identity { others_may: cx.world.in_pod || cx.world.on_node, ..Identity::anonymous() }
 }
 
 /// Signs in as the node's kubelet does: with what its own docker config has, then with what its provider gives.
@@ -139,12 +139,12 @@ async fn as_kubelet(cx: &Cx, image_target: &ImageTarget, node: &Node) -> StepRes
 /// Signs in with what the kubelet's provider gives.
 async fn from_provider(cx: &Cx, image_target: &ImageTarget, node: &Node) -> StepResult<Identity> {
     let identity = match node.signs_in.clone() {
-        KubeletSignIn::Nobody => {
-            let identity = Identity::nobody().called("kubelet-as-nobody");
+        KubeletSignIn::Anonymous => {
+            let identity = Identity::anonymous().called("kubelet-as-anonymous");
             return Ok(Identity { others_may: node.others_may, ..identity });
         }
         KubeletSignIn::Unknown => {
-            let identity = Identity::nobody().called("kubelet-unknown");
+            let identity = Identity::anonymous().called("kubelet-unknown");
             return Ok(Identity { others_may: true, ..identity });
         }
         KubeletSignIn::Managed(which, around) => managed::sign_in(cx, which, &around).await?,
@@ -157,7 +157,7 @@ async fn from_provider(cx: &Cx, image_target: &ImageTarget, node: &Node) -> Step
     // The empty entry that comes with it is for names of three parts.
     let blank =
         Pattern::read("*.azurecr.*").is_some_and(|blank| blank.matches(&image_target.pattern()));
-    let identity = if blank { identity.and_then_nobody() } else { identity };
+    let identity = if blank { identity.and_then_anonymous() } else { identity };
     Ok(Identity { others_may: node.others_may, ..identity })
 }
 
@@ -172,7 +172,7 @@ fn only_for_azure(
     let by_token = matches!(identity.credential, Credential::Entra(_));
     if by_token && image_target.asked.host.azure().is_none() {
         cx.add_finding(Problem::NotAnAzureRegistry { registry, who: identity.name() });
-        return Ok(Identity::nobody());
+        return Ok(Identity::anonymous());
     }
     Ok(identity)
 }

@@ -63,7 +63,7 @@ pub enum SignInMethod {
         password: Secret,
     },
     /// The file names nobody.
-    Nobody,
+    Anonymous,
 }
 
 impl AzureJson {
@@ -89,7 +89,7 @@ impl AzureJson {
             _ if client_id == MSI => {
                 SignInMethod::Placeholder { user: client_id, password: Secret::new(secret) }
             }
-            _ if client_id.is_empty() => SignInMethod::Nobody,
+            _ if client_id.is_empty() => SignInMethod::Anonymous,
             _ => SignInMethod::Application { client_id, secret: Secret::new(secret) },
         };
         Ok(Self {
@@ -117,7 +117,7 @@ mod tests {
             SignInMethod::Placeholder { user, password } => {
                 format!("{user} as {}", password.expose())
             }
-            SignInMethod::Nobody => "nobody".to_owned(),
+            SignInMethod::Anonymous => "anonymous".to_owned(),
         })
     }
 
@@ -136,7 +136,7 @@ mod tests {
             (json!({ "aadClientId": "msi", "aadClientSecret": "msi" }), Ok("msi as msi")),
             (json!({ "aadClientId": "app", "aadClientSecret": "password" }), Ok("app password")),
             (json!({ "aadClientId": "app", "aadClientSecret": 12345 }), Ok("app 12345")),
-            (json!({}), Ok("nobody")),
+            (json!({}), Ok("anonymous")),
             (json!(null), Err("empty-file")),
             (json!([]), Err("not-an-object")),
             (json!("text"), Err("not-an-object")),

@@ -59,7 +59,7 @@ pub(crate) enum KubeletSignIn {
     /// What stands for a managed identity, as name and password.
     Placeholder { user: String, password: Secret, file: String },
     /// Nobody: the image is pulled without credentials.
-    Nobody,
+    Anonymous,
     /// It cannot be told from the files.
     Unknown,
 }
@@ -122,7 +122,7 @@ impl Node {
             KubeletSignIn::Managed(..) => "managed-identity",
             KubeletSignIn::Application(_) => "service-principal",
             KubeletSignIn::Placeholder { .. } => "msi-literally",
-            KubeletSignIn::Nobody => "kubelet-asks-nobody",
+            KubeletSignIn::Anonymous => "kubelet-asks-anonymous",
             KubeletSignIn::Unknown => "kubelet-unknown",
         };
         Self { signs_in, how, pattern: None, file: None, cloud: None, others_may: false }
@@ -201,7 +201,7 @@ async fn asked_provider(
         (provider, _) => {
             let patterns = provider.map(|provider| provider.patterns.clone()).unwrap_or_default();
             tell_missed(cx, image_target, "kubelet", patterns);
-            Err(KubeletSignIn::Nobody)
+            Err(KubeletSignIn::Anonymous)
         }
     }
 }
@@ -229,7 +229,7 @@ async fn runs(
         },
     };
     cx.add_finding(Problem::CredproviderMissingOrCrashing { program, file, said });
-    Err(KubeletSignIn::Nobody)
+    Err(KubeletSignIn::Anonymous)
 }
 
 /// What the provider is told about this node.
@@ -246,7 +246,7 @@ async fn azure_json(cx: &Cx, file: &str) -> Result<AzureJson, KubeletSignIn> {
     let read = read.and_then(|file| AzureJson::read(&file).map_err(str::to_owned));
     read.map_err(|said| {
         cx.add_finding(Problem::AzurejsonMissingOrCorrupt { file: name, said });
-        KubeletSignIn::Nobody
+        KubeletSignIn::Anonymous
     })
 }
 
@@ -276,7 +276,7 @@ async fn signs_in(
             tell_missed(cx, image_target, "provider", asked.patterns);
         }
         return Err(if known && name.is_some() {
-            KubeletSignIn::Nobody
+            KubeletSignIn::Anonymous
         } else {
             KubeletSignIn::Unknown
         });
@@ -288,19 +288,19 @@ async fn signs_in(
         AzureEnvironment { file: file.clone(), tenant, endpoints: Rc::new(endpoints), place };
     let signs_in = match azure_json.names {
         SignInMethod::Managed(which) => KubeletSignIn::Managed(which, around),
-        SignInMethod::Nobody => {
+        SignInMethod::Anonymous => {
             cx.add_finding(Problem::AzurejsonMissingOrCorrupt {
                 file,
-                said: "names-nobody".to_owned(),
+                said: "names-anonymous".to_owned(),
             });
-            return Err(KubeletSignIn::Nobody);
+            return Err(KubeletSignIn::Anonymous);
         }
         // Names and passwords are given out for `*.azurecr.io` and the like: for no name with more parts.
         SignInMethod::Application { .. } | SignInMethod::Placeholder { .. }
             if name.is_some_and(|name| name.kind == AcrHostKind::RegionalEndpoint) =>
         {
             tell_regional(cx, image_target, "service-principal");
-            return Err(KubeletSignIn::Nobody);
+            return Err(KubeletSignIn::Anonymous);
         }
         SignInMethod::Application { client_id, secret } => {
             KubeletSignIn::Application(Application { client_id, secret, around })

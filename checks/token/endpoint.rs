@@ -61,7 +61,7 @@ async fn issued(cx: &Cx, session: &Session, server: &Server, reply: Reply) -> St
         }
         return Err(match (status, &session.identity.credential) {
             // A refusal is a 401, with or without a body; docker-registry's servers say 400 too.
-            (400 | 401, Credential::Nobody) => session.nobody(cx, refusal.correlation),
+            (400 | 401, Credential::Anonymous) => session.anonymous(cx, refusal.correlation),
             (400 | 401, _) => session.credentials_refused(cx, refusal).await,
             _ => refusal.grade(&asked),
         });
@@ -103,7 +103,7 @@ impl Server {
         let Realm { host, url } = Realm::read(client, wanted)?;
         let in_the_open = host.plain && !client.host.plain && !host.is_local();
         // Where nobody signs in there is nothing to keep from anybody.
-        if in_the_open && !matches!(session.identity.credential, Credential::Nobody) {
+        if in_the_open && !matches!(session.identity.credential, Credential::Anonymous) {
             return Err(Realm::not_safe(client, wanted));
         }
         let mut ask: Vec<(String, String)> = url.query_pairs().into_owned().collect();

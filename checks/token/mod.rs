@@ -210,7 +210,7 @@ pub struct Presented {
     correlation: Option<String>,
     /// What nobody gets there, as a word, where that was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
-    nobody: Option<&'static str>,
+    anonymous: Option<&'static str>,
 }
 
 /// The user name that goes with a refresh token where a password is due.
@@ -287,7 +287,7 @@ pub async fn fetch(
         };
         let got = authenticate(cx, challenge, &traded, grant).await;
         // As nobody it is the same once more.
-        let is_nobody = matches!(traded.credential, Credential::Nobody);
+        let is_nobody = matches!(traded.credential, Credential::Anonymous);
         if identity.next.is_none() || (tried == 0 && is_nobody) {
             return got;
         }
@@ -338,7 +338,7 @@ async fn authenticate(
     let session = Session::new(challenge, identity, refresh);
     let host = || challenge.client.host.to_string();
     let session = match (&challenge.auth_scheme, &identity.credential) {
-        (AuthScheme::None, Credential::Nobody) => session,
+        (AuthScheme::None, Credential::Anonymous) => session,
         (AuthScheme::None, _) => {
             // An image is in hand without them; a sign-in is what else was to be tried.
             if challenge.image.is_none() {
@@ -350,7 +350,7 @@ async fn authenticate(
         (AuthScheme::Basic, Credential::Password { user, password }) => {
             session.with_password(password.basic(user))
         }
-        (AuthScheme::Basic, Credential::Nobody) => return Err(session.nobody(cx, None)),
+        (AuthScheme::Basic, Credential::Anonymous) => return Err(session.anonymous(cx, None)),
         (AuthScheme::Basic, _) => {
             let (kind, from) = (identity.name(), identity.source());
             return Err(Problem::CredentialsDoNotFit { host: host(), kind, from }.into());

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How long the look at what nobody gets may take: it makes a refusal clearer, and no more than that.
-const NOBODY_WAIT: Duration = Duration::from_secs(20);
+const ANONYMOUS_WAIT: Duration = Duration::from_secs(20);
 
 /// A registry, and what each request to it must carry.
 #[derive(Clone, Serialize)]
@@ -79,9 +79,9 @@ impl Session {
     }
 
     /// The same registry, nobody being signed in to it.
-    fn as_nobody(&self) -> Self {
+    fn as_anonymous(&self) -> Self {
         let (authorization, granted, covers_pull, refresh) = (None, None, None, None);
-        let identity = Identity::nobody();
+        let identity = Identity::anonymous();
         Self { identity, authorization, granted, covers_pull, refresh, ..self.clone() }
     }
 
@@ -106,8 +106,8 @@ impl Session {
                 grants.collect::<Vec<_>>().join(", ")
             }
         });
-        let nobody = matches!(self.identity.credential, Credential::Nobody);
-        let signed_in = if nobody { "as-nobody" } else { "yes" };
+        let anonymous = matches!(self.identity.credential, Credential::Anonymous);
+        let signed_in = if anonymous { "as-anonymous" } else { "yes" };
         Self { authorization: Some(token.bearer()), signed_in, granted, covers_pull, ..self }
     }
 
@@ -220,7 +220,7 @@ impl Session {
             return problem.into();
         }
         match (&self.identity.credential, &self.authorization) {
-            (Credential::Nobody, _) => self.nobody(cx, refusal.correlation),
+            (Credential::Anonymous, _) => self.anonymous(cx, refusal.correlation),
             (_, Some(secret)) if basic(secret) || error == "invalid_token" => {
                 self.credentials_refused(cx, refusal).await
             }
@@ -267,7 +267,7 @@ impl Session {
     }
 
     /// The registry wants somebody, and there is nobody.
-    pub(super) fn nobody(&self, cx: &Cx, correlation: Option<String>) -> NoFact {
+    pub(super) fn anonymous(&self, cx: &Cx, correlation: Option<String>) -> NoFact {
         let (host, wanted) = (self.client.host.to_string(), self.wanted());
         // A pod's image is pulled by its node, which may well have an identity: not ours to say.
         if self.identity.others_may {
@@ -289,7 +289,8 @@ impl Session {
         if let Some(application) = &self.identity.application {
             application.tell_why_refused(cx).await;
         }
-        let nobody = timeout(NOBODY_WAIT, Box::pin(self.nobody_gets(cx))).await.ok().flatten();
+        let anonymous =
+            timeout(ANONYMOUS_WAIT, Box::pin(self.anonymous_answer(cx))).await.ok().flatten();
         let said = refusal.body.message;
         let is_unknown = said.starts_with("Application not registered with AAD");
         let presented = Presented {
@@ -300,12 +301,12 @@ impl Session {
             wanted: self.wanted(),
             said: (!said.is_empty()).then_some(said),
             correlation: refusal.correlation,
-            nobody,
+            anonymous,
         };
         let user = self.identity.user.as_deref();
         self.unless_others_may(
             cx,
-            match nobody {
+            match anonymous {
                 Some("served") => Problem::AnonymousBlockedByBadCreds(presented),
                 _ if is_unknown => Problem::ApplicationNotRegistered(presented),
                 _ if user.is_some() && user == self.client.host.acr() => {
@@ -318,12 +319,12 @@ impl Session {
 
     /// What the registry says to nobody who asks for the image, as a word; `None` when that was not asked or
     /// cannot be told. A token proves nothing: it is issued for what it does not grant, too.
-    async fn nobody_gets(&self, cx: &Cx) -> Option<&'static str> {
+    async fn anonymous_answer(&self, cx: &Cx) -> Option<&'static str> {
         let (AuthScheme::Bearer(wanted), Some(image)) = (&self.auth_scheme, &self.image) else {
             return None;
         };
-        let nobody = self.as_nobody();
-        let token = match nobody.token(cx, wanted).await {
+        let anonymous = self.as_anonymous();
+        let token = match anonymous.token(cx, wanted).await {
             Ok(token) => token,
             Err(NoFact::Failed(why) | NoFact::CouldNotTell(why)) => {
                 let refused = [
@@ -336,7 +337,7 @@ impl Session {
             Err(_) => return None,
         };
         let head = Request::manifest(Method::HEAD, &image.repository, &image.reference);
-        match nobody.with_token(&token).ask(cx, head).await.ok()? {
+        match anonymous.with_token(&token).ask(cx, head).await.ok()? {
             reply if reply.status == 200 && reply.is_registrys() => Some("served"),
             reply => (reply.status == 401).then_some("refused"),
         }
