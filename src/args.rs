@@ -99,15 +99,15 @@ pub struct CheckArgs {
     /// resource id), workload (this pod's identity), az (who is signed in to the Azure CLI), docker (the docker
     /// config), anonymous (nobody), or auto: --username, else --auth-file, else on a node its kubelet, else workload,
     /// else the docker config where it has this registry, else in a pod managed-identity, else nobody
-    #[arg(long = "as", value_name = "WHO", default_value = "auto", value_parser = who)]
-    pub sign_in_as: Who,
+    #[arg(long = "identity", value_name = "WHO", default_value = "auto", value_parser = who)]
+    pub identity: Who,
     /// Sign in with this user name; the password comes on standard input
     #[arg(long, value_name = "NAME", requires = "password_stdin")]
     pub username: Option<String>,
     /// Read the password from standard input
     #[arg(long, requires = "username")]
     pub password_stdin: bool,
-    /// Take the credentials from the file of a pull secret, as the kubelet does; with --as docker, from
+    /// Take the credentials from the file of a pull secret, as the kubelet does; with --identity docker, from
     /// a docker config.json
     #[arg(long, value_name = "FILE")]
     pub auth_file: Option<PathBuf>,

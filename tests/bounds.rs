@@ -112,7 +112,8 @@ fn a_layer_needs_less_memory_than_it_is_long() {
     };
     let asked = format!("{}/team/app:v1", serve(script));
     // 30 MB of data, stacks and heap; the system refuses more.
-    let args = [&asked, "--plain-http", "--as", "anonymous", "--platform", "linux/amd64", "--full"];
+    let args =
+        [&asked, "--plain-http", "--identity", "anonymous", "--platform", "linux/amd64", "--full"];
     let program = program(&args);
     let mut shell = Command::new("sh");
     shell.args(["-c", "ulimit -d 30000; exec \"$@\"", "sh"]).env_clear();

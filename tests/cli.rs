@@ -311,7 +311,7 @@ fn a_credential_helper_is_asked_and_never_trusted() {
     let ask = |name: &str| {
         let config = format!(r#"{{"credsStore":"{name}"}}"#);
         let config = file(folder.path(), "config.json", config.as_bytes());
-        let args = ["127.0.0.1:1/a:b", "--as", "docker", "--auth-file", &config];
+        let args = ["127.0.0.1:1/a:b", "--identity", "docker", "--auth-file", &config];
         let args = [&args[..], &["--only", "identity", "-o", "json"]].concat();
         let output = program(&args).env("PATH", &path).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();

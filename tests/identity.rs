@@ -70,13 +70,13 @@ fn node_files_below_another_root() {
     let folder = root.path().to_str().unwrap();
     let said = identity(&["--node-root", folder], None);
     assert_eq!(told(&said), ["node/credprovider-not-configured"], "{}", said.out);
-    let said = identity(&["--node-root", folder, "--as", "node"], None);
+    let said = identity(&["--node-root", folder, "--identity", "node"], None);
     assert_eq!(told(&said), ["node/azurejson-missing-or-corrupt"], "{}", said.out);
     assert!(said.out.contains(folder) && !said.out.contains("canary"), "{}", said.out);
     // A fix that asks again asks of the same files.
     let empty = tempfile::tempdir().unwrap();
     let folder = empty.path().to_str().unwrap();
-    for args in [&["--node-root", folder][..], &["--node-root", folder, "--as", "node"]] {
+    for args in [&["--node-root", folder][..], &["--node-root", folder, "--identity", "node"]] {
         let said = identity(args, None);
         assert_eq!((said.code, told(&said)), (Some(3), vec!["identity/no-node-files".to_owned()]));
     }
@@ -86,7 +86,8 @@ fn node_files_below_another_root() {
 fn a_special_file_in_place_of_a_nodes_holds_nobody_up() {
     let root = tempfile::tempdir().unwrap();
     fs::create_dir_all(root.path().join("etc/kubernetes/azure.json")).unwrap();
-    let said = identity(&["--node-root", root.path().to_str().unwrap(), "--as", "node"], None);
+    let said =
+        identity(&["--node-root", root.path().to_str().unwrap(), "--identity", "node"], None);
     assert_eq!(told(&said), ["node/azurejson-missing-or-corrupt"], "{}", said.out);
     let root = tempfile::tempdir().unwrap();
     write(root.path(), "/etc/kubernetes/azure.json", "");
@@ -107,7 +108,7 @@ fn the_azure_cli_is_asked_and_never_trusted() {
         fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
         let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         fs::set_permissions(&file, open).unwrap();
-        identity(&["--as", "az"], Some(folder.path()))
+        identity(&["--identity", "az"], Some(folder.path()))
     };
     // What it was asked for is what a registry takes.
     let token = "canary.eyJhcHBpZCI6ICJjbGllbnQiLCAib2lkIjogIm9iamVjdCIsICJ1cG4iOiAibWFyaWFAY29udG9zby5leGFtcGxlIn0.canary";
@@ -133,7 +134,7 @@ fn the_azure_cli_is_asked_and_never_trusted() {
         assert!(!failed.out.contains("canary"), "{script}: {}", failed.out);
     }
     let empty = tempfile::tempdir().unwrap();
-    let none = identity(&["--as", "az"], Some(empty.path()));
+    let none = identity(&["--identity", "az"], Some(empty.path()));
     assert_eq!(told(&none), ["identity/az-failed"], "{}", none.out);
 }
 

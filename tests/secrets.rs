@@ -22,7 +22,7 @@ fn all_that_is_said(script: Script) -> String {
     let args = [
         &asked,
         "--plain-http",
-        "--as",
+        "--identity",
         "anonymous",
         "-vv",
         "-o",

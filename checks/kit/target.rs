@@ -104,7 +104,7 @@ impl SignIn {
 }
 
 impl Who {
-    /// Reads what `--as` takes.
+    /// Reads what `--identity` takes.
     pub fn read(text: &str) -> Option<Self> {
         Some(match text.split_once('=') {
             Some(("managed-identity", id)) if !id.is_empty() => {
@@ -124,7 +124,7 @@ impl Who {
         })
     }
 
-    /// As `--as` takes it, unless it is the default.
+    /// As `--identity` takes it, unless it is the default.
     pub fn flag(&self) -> Option<String> {
         Some(match self {
             Who::Auto => return None,

@@ -165,7 +165,7 @@ async fn asked_provider(
     let config = match cx.world.read(&cx.world.of_node(CREDENTIAL_PROVIDERS)).await {
         Ok(bytes) => yaml(&bytes),
         Err(FileError::Missing) => {
-            // Which file the kubelet reads is one of its flags. Who says `--as node` has seen to that.
+            // Which file the kubelet reads is one of its flags. Who says `--identity node` has seen to that.
             if cx.target.sign_in.who == Who::Node {
                 let (file, environment) = (AZURE_JSON.to_owned(), None);
                 return Ok(ProviderCall { pattern: None, file, environment, patterns: vec![] });

@@ -76,7 +76,7 @@ pub fn target(args: &CheckArgs, password: Option<Secret>) -> Result<Target, Stri
         full: args.full,
         flags: flags(args),
         sign_in: SignIn {
-            who: args.sign_in_as.clone(),
+            who: args.identity.clone(),
             given: args.username.clone().zip(password),
             auth_file: args.auth_file.clone(),
         },
@@ -97,7 +97,7 @@ fn flags(args: &CheckArgs) -> Vec<String> {
     add("--ca-file", path(&args.ca_file));
     add("--auth-file", path(&args.auth_file));
     add("--node-root", path(&args.node_root));
-    add("--as", args.sign_in_as.flag());
+    add("--identity", args.identity.flag());
     add("--username", args.username.clone());
     let switches = [
         (args.password_stdin, "--password-stdin"),

@@ -10,7 +10,7 @@ pub fn ask(script: Script) -> Said {
     let asked = format!("{}/team/app:v1", serve(script));
     let began = std::time::Instant::now();
     let said =
-        run(&[&asked, "--plain-http", "--timeout", "30s", "-o", "json", "--as", "anonymous"]);
+        run(&[&asked, "--plain-http", "--timeout", "30s", "-o", "json", "--identity", "anonymous"]);
     assert!(began.elapsed().as_secs() < 40, "it hangs");
     assert!(!said.out.contains('\u{1b}') && said.out.len() < 200_000, "{}", said.out);
     assert_eq!(said.err, "");
@@ -32,7 +32,8 @@ pub fn ask_as(entry: &str, script: Script) -> Said {
     std::fs::write(&config, format!(r#"{{"auths":{{"{address}":{entry}}}}}"#)).unwrap();
     let config = config.to_str().unwrap();
     let asked = format!("{address}/team/app:v1");
-    let args = [&asked, "--plain-http", "--as", "docker", "--auth-file", config, "-o", "json"];
+    let args =
+        [&asked, "--plain-http", "--identity", "docker", "--auth-file", config, "-o", "json"];
     let said = run(&args);
     assert!(!said.out.contains("canary"), "{}", said.out);
     said

@@ -34,7 +34,7 @@ pub enum ManagedIdentityId {
 }
 
 impl ManagedIdentityId {
-    /// The identity that is called so, as node files and `--as` do.
+    /// The identity that is called so, as node files and `--identity` do.
     pub fn named(id: &str) -> Self {
         match id {
             "" => ManagedIdentityId::Unnamed,
