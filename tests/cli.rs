@@ -168,7 +168,7 @@ fn a_recording_that_is_none_is_refused_with_its_line() {
 #[test]
 fn a_recording_that_has_lost_a_line_is_shown_all_the_same() {
     let lines = [
-        r#"{"v":1,"at":"2026-01-01T00:00:00Z","from":"here","event":"asked","tool":"0","target":{"asked":"a","platform":"x"}}"#,
+        r#"{"v":1,"at":"2026-01-01T00:00:00Z","from":"here","event":"run-started","tool":"0","target":{"asked":"a","platform":"x"}}"#,
         r#"{"v":1,"at":"2026-01-01T00:00:00Z","from":"here","event":"finished","step":"dns","end":{"is":"failed"},"took_ms":1}"#,
     ];
     assert_eq!(run_with(&["show", "-"], lines.join("\n").as_bytes()).code, Some(3));
@@ -221,7 +221,7 @@ fn a_recording_that_is_no_runs_is_refused_before_it_fills_the_memory() {
 
 #[test]
 fn a_recording_cannot_steer_the_terminal() {
-    let event = r#"{"v":1,"at":"2026-01-01T00:00:00Z","from":"here","event":"asked","tool":"0","target":{"asked":"a\u001b[2Jb","platform":"x"}}"#;
+    let event = r#"{"v":1,"at":"2026-01-01T00:00:00Z","from":"here","event":"run-started","tool":"0","target":{"asked":"a\u001b[2Jb","platform":"x"}}"#;
     let detail = r#"{"v":1,"at":"2026-01-01T00:00:00Z","from":"here","event":"exchanged","step":"dns","to":"x","request":"y","response":"z","took_ms":1,"details":{"\u001b[2J":1}}"#;
     let end = r#"{"v":1,"at":"2026-01-01T00:00:00Z","from":"here","event":"finished","step":"dns","end":{"is":"failed"},"took_ms":1}"#;
     let said = run_with(&["show", "-", "-vv"], [event, detail, end].join("\n").as_bytes());
@@ -325,7 +325,7 @@ fn a_credential_helper_is_asked_and_never_trusted() {
     };
     assert_eq!(ask("good"), ("password".to_owned(), vec![]));
     assert_eq!(ask("token"), ("refresh-token".to_owned(), vec![]));
-    assert_eq!(ask("none"), ("nobody".to_owned(), vec![]));
+    assert_eq!(ask("none"), ("anonymous".to_owned(), vec![]));
     for name in ["broken", "endless", "mute", "not-installed", "../../evil"] {
         assert_eq!(ask(name).1, ["identity/helper-failed"], "{name}");
     }

@@ -17,7 +17,7 @@ use crate::{
 };
 
 // The numbers: learn.microsoft.com/entra/identity-platform/reference-error-codes, and recorded answers.
-/// No federated credential of the identity is for this token, its target, its issuer or its audience; the token
+/// No federated credential of the identity is for this token, its subject, its issuer or its audience; the token
 /// is out of date; its issuer was not reached.
 const NOT_FEDERATED: [u64; 6] = [70_021, 700_211, 700_212, 700_213, 700_024, 70_025];
 const ISSUER_UNREACHABLE: u64 = 90_061;
@@ -131,8 +131,8 @@ fn said(asked: &entra::Client, refused: &Refused) -> Problem {
             // A service account's token has a list of one.
             let first = || claims.get("aud")?.as_array()?.first()?.as_str().map(str::to_owned);
             let audience = text("aud").or_else(first);
-            let (issuer, target) = (text("iss"), text("sub"));
-            Problem::IdentityBindingFicMismatch { client_id, issuer, target, audience, said }
+            let (issuer, subject) = (text("iss"), text("sub"));
+            Problem::IdentityBindingFicMismatch { client_id, issuer, subject, audience, said }
         }
         _ => Problem::AadRefuses { authority: asked.authority.to_string(), said },
     }

@@ -140,7 +140,7 @@ async fn as_kubelet(cx: &Cx, image_target: &ImageTarget, node: &Node) -> StepRes
 async fn from_provider(cx: &Cx, image_target: &ImageTarget, node: &Node) -> StepResult<Identity> {
     let identity = match node.signs_in.clone() {
         KubeletSignIn::Anonymous => {
-            let identity = Identity::anonymous().called("kubelet-as-anonymous");
+            let identity = Identity::anonymous().called("kubelet-anonymous");
             return Ok(Identity { others_may: node.others_may, ..identity });
         }
         KubeletSignIn::Unknown => {

@@ -280,7 +280,7 @@ pub enum Problem {
         issuer: Option<String>,
         /// To whom.
         #[serde(skip_serializing_if = "Option::is_none")]
-        target: Option<String>,
+        subject: Option<String>,
         /// For whom.
         #[serde(skip_serializing_if = "Option::is_none")]
         audience: Option<String>,

@@ -122,7 +122,7 @@ impl Node {
             KubeletSignIn::Managed(..) => "managed-identity",
             KubeletSignIn::Application(_) => "service-principal",
             KubeletSignIn::Placeholder { .. } => "msi-literally",
-            KubeletSignIn::Anonymous => "kubelet-asks-anonymous",
+            KubeletSignIn::Anonymous => "kubelet-no-credentials",
             KubeletSignIn::Unknown => "kubelet-unknown",
         };
         Self { signs_in, how, pattern: None, file: None, cloud: None, others_may: false }
@@ -291,7 +291,7 @@ async fn signs_in(
         SignInMethod::Anonymous => {
             cx.add_finding(Problem::AzurejsonMissingOrCorrupt {
                 file,
-                said: "names-anonymous".to_owned(),
+                said: "names-no-identity".to_owned(),
             });
             return Err(KubeletSignIn::Anonymous);
         }
