@@ -67,12 +67,12 @@ fn remember(text: &str) {
     let parts = [Some(text), header].into_iter().flatten().chain(signed.map(|(_, value)| value));
     let parts = parts.chain(token);
     KNOWN_SECRETS.with_borrow_mut(|held| {
-        held.extend(parts.filter(|part| part.len() >= 8).flat_map(search_candidates));
+        held.extend(parts.filter(|part| part.len() >= 8).flat_map(encodings));
     });
 }
 
 /// A secret as it may come back: itself, and as a form, a header, JSON or a page would have it.
-fn search_candidates(secret: &str) -> Vec<String> {
+fn encodings(secret: &str) -> Vec<String> {
     let form: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
     let json = serde_json::Value::from(secret).to_string();
     let page = secret.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
