@@ -17,11 +17,13 @@ pub mod token;
 use std::time::Duration;
 
 use kit::{
-    FILE_WAIT, Fact, Host, Messages, MessagesError, Plan, Step,
+    Fact, Host, Plan, Step,
+    messages::{Messages, MessagesError},
     net::{
         BODY_WAIT, Connected, DATE_WAIT, DNS_WAIT, FOLLOW_WAIT, HTTP_WAIT, OPEN_WAIT, SETTLE_WAIT,
         TCP_WAIT, TLS_WAIT,
     },
+    world::FILE_WAIT,
 };
 
 areas! { clock, dns, identity, image, layer, manifest, network, node, proxy, registry, tls, token }

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use checks::kit::{Cloud, Lang, Platform, Who};
+use checks::kit::{Cloud, messages::Lang, rules::Platform, target::Who};
 use clap::{Args as ArgGroup, Parser, Subcommand, ValueEnum};
 
 /// Can this host pull this image from this registry? If not: the cause, the proof and the fix.

@@ -1,6 +1,9 @@
 //! The report: events, folded.
 
-use checks::kit::{Event, EventKind, Finding, Messages, Severity, StepEnd};
+use checks::kit::{
+    engine::{Event, EventKind, Finding, StepEnd},
+    messages::{Messages, Severity},
+};
 use serde_json::{Map, Value};
 
 /// What a run was about, and each of its steps.

@@ -2,7 +2,10 @@
 
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
-use checks::kit::{Event, EventKind, Finding, Plan, RunProblem, StepEnd, Target, VERSION, World};
+use checks::kit::{
+    Plan, Target, World,
+    engine::{Event, EventKind, Finding, RunProblem, StepEnd, VERSION},
+};
 use jiff::Timestamp;
 
 /// What is wanted of a run.

@@ -1,6 +1,9 @@
 //! The verdict: the report, read. Causes, their consequences, and what could not be told.
 
-use checks::kit::{Finding, Messages, Severity, StepEnd};
+use checks::kit::{
+    engine::{Finding, StepEnd},
+    messages::{Messages, Severity},
+};
 use serde::Serialize;
 
 use crate::{

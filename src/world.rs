@@ -9,7 +9,10 @@ use std::{
     sync::Arc,
 };
 
-use checks::kit::{AZURE_JSON, CREDENTIAL_PROVIDERS, Proxies, VARIABLES, World};
+use checks::kit::{
+    World,
+    world::{AZURE_JSON, CREDENTIAL_PROVIDERS, Proxies, VARIABLES},
+};
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},

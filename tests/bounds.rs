@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use checks::kit::EventKind;
+use checks::kit::engine::EventKind;
 use futures::stream::{self, StreamExt};
 use lab::Scenario;
 use program::{
@@ -75,7 +75,9 @@ async fn nobody_holds_a_run_past_its_time() {
         // It was held where it was meant to be, and says that it could not tell.
         let held = events.iter().find_map(|event| match &event.kind {
             EventKind::Finished {
-                step, end: checks::kit::StepEnd::CouldNotTell { why }, ..
+                step,
+                end: checks::kit::engine::StepEnd::CouldNotTell { why },
+                ..
             } => Some((step.as_str(), why.code.as_str())),
             _ => None,
         });

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use checks::kit::{Lang, Messages, Severity, Text};
+use checks::kit::messages::{Lang, Messages, Severity, Text};
 
 fn messages() -> Messages {
     checks::messages().unwrap()
@@ -102,7 +102,7 @@ fn both_languages_hold_the_same_values() {
     for (code, entry) in messages().entries {
         let texts = [&entry.title].into_iter().chain(&entry.saw).chain(&entry.why);
         for text in texts.chain(entry.fix.iter().map(|fix| &fix.text)) {
-            use checks::kit::Lang::{En, Ko};
+            use checks::kit::messages::Lang::{En, Ko};
             assert_eq!(names(text.of(En)), names(text.of(Ko)), "{code}: {}", text.of(En));
         }
     }

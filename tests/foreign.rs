@@ -5,9 +5,12 @@ use base64::{Engine, prelude::*};
 use checks::{
     identity::{Credential, docker::Config},
     kit::{
-        Cloud, NoProxy, Platform, RegistryOrImage, Secret, claims,
+        Cloud, RegistryOrImage, Secret,
         net::{ErrorBody, challenges, dns},
-        sanitize_text, yaml,
+        redact::claims,
+        rules::{NoProxy, Platform},
+        sanitize_text,
+        world::yaml,
     },
     manifest::{entry, read},
     node::azure_json::{AzureJson, SignInMethod},

@@ -6,7 +6,7 @@ mod program;
 
 use std::{fs, path::Path, time::Instant};
 
-use checks::kit::EventKind;
+use checks::kit::engine::EventKind;
 use futures::stream::{self, StreamExt};
 use lab::Scenario;
 use program::{Said, codes, program};

@@ -6,8 +6,10 @@
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
 use checks::kit::{
-    Cloud, Cx, Event, EventKind, NoFact, Plan, Platform, RegistryOrImage, RunProblem, SignIn, Step,
-    StepEnd, StepResult, Target, World,
+    Cloud, Cx, NoFact, Plan, RegistryOrImage, Step, StepResult, Target, World,
+    engine::{Event, EventKind, RunProblem, StepEnd},
+    rules::Platform,
+    target::SignIn,
 };
 use tokio::time::{Instant, sleep};
 
@@ -41,7 +43,7 @@ fn world() -> World {
         on_node: false,
         node_root: "/".into(),
         variables: std::collections::HashMap::new(),
-        proxies: checks::kit::Proxies::default(),
+        proxies: checks::kit::world::Proxies::default(),
         docker_configs: vec![],
         files: std::collections::HashMap::new(),
     }

@@ -2,7 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
-use checks::kit::{Cloud, Event, Pattern, Platform, RegistryOrImage, glob_matches, sanitize_text};
+use checks::kit::{
+    Cloud, RegistryOrImage,
+    engine::Event,
+    rules::{Pattern, Platform, glob_matches},
+    sanitize_text,
+};
 use proptest::prelude::*;
 
 proptest! {
@@ -29,7 +34,7 @@ proptest! {
 
     #[test]
     fn a_repaired_reference_is_always_one(text in "[ -~]{0,60}") {
-        use checks::kit::InvalidReference::{DataEndpoint, Invalid};
+        use checks::kit::target::InvalidReference::{DataEndpoint, Invalid};
         if let Err(Invalid { repaired: Some(repaired), .. } | DataEndpoint { repaired: Some(repaired), .. }) =
             RegistryOrImage::read(&text, Cloud::Public, false)
         {

@@ -8,7 +8,10 @@ use std::{collections::BTreeSet, sync::OnceLock};
 use check_acr::{
     Args, Exit, Report, TextOptions, Verdict, Wanted, json, of_lab, run, target, text,
 };
-use checks::kit::{Event, Lang, Messages, Severity};
+use checks::kit::{
+    engine::Event,
+    messages::{Lang, Messages, Severity},
+};
 use clap::Parser;
 use futures::stream::{self, StreamExt};
 use lab::Scenario;

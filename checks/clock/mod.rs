@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
-    kit::{Cx, NoFact, Skew, StepResult},
+    kit::{Cx, NoFact, StepResult, engine::Skew},
     registry::Challenge,
 };
 

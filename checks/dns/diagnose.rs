@@ -7,11 +7,12 @@ use super::{
     resolver::{ServerAnswer, believed, families},
 };
 use crate::kit::{
-    AcrHostKind, Cx, Host, HostPurpose, is_private,
+    Cx, Host, HostPurpose,
     net::{
         Fault, Tried,
         dns::{Family, Reply},
     },
+    target::{AcrHostKind, is_private},
 };
 
 /// Nobody gave an address: says what that proves.

@@ -13,11 +13,13 @@ use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
 use crate::kit::{
-    Cx, Feed, Host, Local, NoFact, Proxy, StepResult, is_private,
+    Cx, Feed, Host, Local, NoFact, StepResult,
     net::{
         Connected, Tried,
         dns::{all_queries, ask, search_candidates, static_addresses},
     },
+    target::is_private,
+    world::Proxy,
 };
 use diagnose::{cname_chain, diagnose, warn_inconsistencies};
 use resolver::{ServerAnswer, addresses_of, families};

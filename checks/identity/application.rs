@@ -6,12 +6,15 @@ use serde_json::Map;
 use super::{EntraToken, Identity, Problem, managed};
 use crate::{
     kit::{
-        Cx, Finding, NoFact, Secret, StepResult,
+        Cx, NoFact, Secret, StepResult,
         azure::{
-            Cloud, Principal, REGISTRY_AUDIENCE, authority_of,
+            Endpoints, Principal, REGISTRY_AUDIENCE, authority_of,
             entra::{self, Proof, Refused},
         },
-        claims, sanitize_text,
+        engine::Finding,
+        redact::claims,
+        sanitize_text,
+        target::Cloud,
     },
     node::Application,
 };
@@ -86,7 +89,7 @@ pub(super) async fn workload(cx: &Cx) -> StepResult<Identity> {
     let authority = variable("AZURE_AUTHORITY_HOST");
     let authority = match authority {
         Some(url) => authority_of(&url),
-        None => Cloud::default().endpoints().authority,
+        None => Endpoints::of(Cloud::default()).authority,
     };
     let authority = authority.ok_or_else(|| missing("AZURE_AUTHORITY_HOST"))?;
     let asking = entra::Client { authority, tenant, client_id, proof: Proof::Assertion(assertion) };

@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{EntraToken, Identity, Problem};
-use crate::kit::{NoFact, Secret, StepResult, azure::REGISTRY_AUDIENCE, process, sanitize_text};
+use crate::kit::{
+    NoFact, Secret, StepResult, azure::REGISTRY_AUDIENCE, sanitize_text, world::process,
+};
 
 /// How long it may take: it is slow to start, and may ask Entra.
 pub(crate) const AZ_WAIT: Duration = Duration::from_secs(30);

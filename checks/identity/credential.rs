@@ -7,7 +7,8 @@ use serde::Serialize;
 use crate::{
     kit::{
         Secret,
-        azure::{Endpoints, Principal, imds::ManagedIdentityId},
+        azure::{Endpoints, Principal},
+        target::ManagedIdentityId,
     },
     node::{Application, TenantHint},
 };

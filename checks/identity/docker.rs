@@ -16,7 +16,10 @@ use super::{
 };
 use crate::{
     image::ImageTarget,
-    kit::{Cx, Fields, Malformed, RegistryOrImage, Secret},
+    kit::{
+        Cx, RegistryOrImage, Secret,
+        rules::{Fields, Malformed},
+    },
 };
 
 /// What docker asks for when it means Docker Hub.

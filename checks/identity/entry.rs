@@ -8,7 +8,10 @@ use base64::{
 use serde_json::Value;
 
 use super::Credential;
-use crate::kit::{Fields, Malformed, Secret};
+use crate::kit::{
+    Secret,
+    rules::{Fields, Malformed},
+};
 
 /// Base64 as Go reads it: padded, and careless about the last bits.
 const GO: GeneralPurpose = GeneralPurpose::new(

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::Credential;
-use crate::kit::{Secret, process};
+use crate::kit::{Secret, world::process};
 
 /// How long it may take: it may ask a server of its own, or wait for a person.
 const HELPER_WAIT: Duration = Duration::from_secs(8);

@@ -9,8 +9,9 @@ use crate::{
         Cx, NoFact, StepResult,
         azure::{
             Endpoints, Principal, REGISTRY_AUDIENCE,
-            imds::{self, Issued, ManagedIdentityId, Refused},
+            imds::{self, Issued, Refused},
         },
+        target::ManagedIdentityId,
     },
     node::{AzureEnvironment, NodeLocation, is_own_network},
 };

@@ -16,7 +16,7 @@ use std::{path::Path, rc::Rc};
 
 use crate::{
     image::ImageTarget,
-    kit::{Cx, NoFact, Pattern, StepResult, Who, azure::imds},
+    kit::{Cx, NoFact, StepResult, azure::imds, rules::Pattern, target::Who},
     node::{AzureEnvironment, KubeletSignIn, Node},
 };
 pub(crate) use az::AZ_WAIT;

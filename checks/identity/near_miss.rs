@@ -1,6 +1,10 @@
 //! Credentials that are nearly those for the registry: under which key, and how it is not the right one.
 
-use crate::kit::{AcrHostName, Differs, Pattern, RegistryOrImage, glob_matches};
+use crate::kit::{
+    RegistryOrImage,
+    rules::{Differs, Pattern, glob_matches},
+    target::AcrHostName,
+};
 
 /// Who reads the file: keys mean different things to them.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use serde::Serialize;
 
 use crate::{
-    kit::{Proxy, azure::Principal, net::Fault},
+    kit::{azure::Principal, net::Fault, world::Proxy},
     node::NodeLocation,
 };
 

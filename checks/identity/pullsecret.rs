@@ -15,7 +15,10 @@ use super::{
 };
 use crate::{
     image::ImageTarget,
-    kit::{Cx, Fields, Pattern},
+    kit::{
+        Cx,
+        rules::{Fields, Pattern},
+    },
 };
 
 /// What the file holds for that image.

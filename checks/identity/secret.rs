@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::entry::decode;
-use crate::kit::Fields;
+use crate::kit::rules::Fields;
 
 /// What a pull secret holds.
 pub(super) enum Held {

@@ -4,7 +4,7 @@ mod hub;
 
 use serde::Serialize;
 
-use crate::kit::{Cx, Host, InvalidReference, Pattern, RegistryOrImage, StepResult};
+use crate::kit::{Cx, Host, RegistryOrImage, StepResult, rules::Pattern, target::InvalidReference};
 
 /// What can be wrong with the text that names an image.
 #[derive(Serialize, strum::VariantNames)]

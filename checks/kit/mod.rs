@@ -1,30 +1,26 @@
-//! What every check is made of. Names no area.
+//! What every check is made of, in floors: a file imports from its own folder or from lower floors. Names no area.
 
-pub mod azure;
-mod cx;
-mod digest;
-mod event;
-mod feed;
-mod fields;
-mod files;
-mod finding;
-mod host;
-mod messages;
+// Floor 1
+pub mod redact;
+// Floor 2
+pub mod rules;
+// Floor 3
+pub mod target;
+// Floor 4
+pub mod world;
+// Floor 5
+pub mod engine;
+// Floor 6
+pub mod messages;
 pub mod net;
-mod no_proxy;
-mod pattern;
-mod plan;
-mod platform;
-pub mod process;
-mod proxies;
-mod proxy_url;
-mod redact;
-mod reference;
-mod sanitize;
-mod secret;
-mod target;
-mod template;
-mod world;
+// Floor 7
+pub mod azure;
+
+// What the author of a check needs.
+pub use engine::{Cx, Fact, Feed, Findings, Local, NoFact, Plan, Step, StepResult};
+pub use redact::{Secret, sanitize_text};
+pub use target::{Cloud, Host, HostPurpose, Image, RegistryOrImage, Target};
+pub use world::World;
 
 /// The table of areas: for each module its name, the names of its problems and its words.
 #[macro_export]
@@ -34,9 +30,9 @@ macro_rules! areas {
             const AREA: &'static str = stringify!($area);
         })+
         /// Every area: its name, the names of its problems, its words.
-        pub const AREAS: &[$crate::kit::Area] = &[
-            $crate::kit::RUN,
-            $($crate::kit::Area {
+        pub const AREAS: &[$crate::kit::messages::Area] = &[
+            $crate::kit::messages::RUN,
+            $($crate::kit::messages::Area {
                 name: stringify!($area),
                 problems: <$area::Problem as strum::VariantNames>::VARIANTS,
                 messages: include_str!(concat!(stringify!($area), "/findings.toml")),
@@ -44,43 +40,3 @@ macro_rules! areas {
         ];
     };
 }
-
-/// An area as the words and the tests see it.
-#[derive(Clone, Copy, Debug)]
-pub struct Area {
-    /// The part of a code before the slash.
-    pub name: &'static str,
-    /// The names of its problems: the part of a code after the slash.
-    pub problems: &'static [&'static str],
-    /// Its `findings.toml`.
-    pub messages: &'static str,
-}
-
-/// What can go wrong with running a step at all, whatever its area.
-pub const RUN: Area = Area {
-    name: "run",
-    problems: <plan::Problem as strum::VariantNames>::VARIANTS,
-    messages: include_str!("findings.toml"),
-};
-
-pub use azure::{AcrHostKind, AcrHostName, Cloud};
-pub use cx::{Cx, Listener, Local, Skew};
-pub use digest::{Hasher, digest};
-pub use event::{Event, EventKind, StepEnd, VERSION};
-pub use feed::Feed;
-pub use fields::{Fields, Malformed};
-pub use files::{FILE_WAIT, FileError, yaml, yaml_loosely};
-pub use finding::{Finding, Findings, NoFact, StepResult};
-pub use host::{Host, HostPurpose, is_private};
-pub use messages::{Entry, FilledFix, Fix, Lang, Messages, MessagesError, Mode, Severity, Text};
-pub use no_proxy::NoProxy;
-pub use pattern::{Differs, Pattern, glob_matches};
-pub use plan::{Check, Fact, Inputs, Plan, Problem as RunProblem, Step};
-pub use platform::{Fit, Platform};
-pub use proxies::{Proxies, Proxy, ProxyDecision};
-pub use proxy_url::{ProxyUrl, ProxyUrlError};
-pub(crate) use reference::is_tag;
-pub use sanitize::sanitize_text;
-pub use secret::{Secret, claims};
-pub use target::{Image, InvalidReference, RegistryOrImage, SignIn, Target, Who};
-pub use world::{AZURE_JSON, CREDENTIAL_PROVIDERS, VARIABLES, World};

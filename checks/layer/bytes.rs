@@ -8,8 +8,9 @@ use tokio::time::Instant;
 use super::{Broken, Problem};
 use crate::{
     kit::{
-        Cx, Hasher, NoFact, Platform, StepResult,
+        Cx, NoFact, StepResult,
         net::{BODY_WAIT, Fault, Reply},
+        rules::{Hasher, Platform},
     },
     manifest::Blob,
 };

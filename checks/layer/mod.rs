@@ -13,8 +13,9 @@ use serde::Serialize;
 
 use crate::{
     kit::{
-        Cx, HostPurpose, NoFact, Platform, StepResult,
+        Cx, HostPurpose, NoFact, StepResult,
         net::{Connected, Fault, Reply, Request},
+        rules::Platform,
     },
     manifest::{Blob, PlatformImage},
     tls::Secured,

@@ -6,7 +6,8 @@ use serde::Serialize;
 use super::{Problem, Refused};
 use crate::{
     kit::{
-        Cx, NoFact, Skew,
+        Cx, NoFact,
+        engine::Skew,
         net::{Reply, reply},
     },
     manifest::Blob,

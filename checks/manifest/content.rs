@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Manifest, Problem, index, kind, schema1};
 use crate::{
-    kit::{Cx, Host, NoFact, Platform, StepResult},
+    kit::{Cx, Host, NoFact, StepResult, rules::Platform},
     registry::{Refusal, RegistryClient},
     token::{BlobResponse, Session},
 };

@@ -4,7 +4,10 @@ use serde::Deserialize;
 
 use super::{Manifest, Problem, content::Descriptor, get, kind, kind::lenient};
 use crate::{
-    kit::{Cx, Fit, NoFact, Platform, StepResult},
+    kit::{
+        Cx, NoFact, StepResult,
+        rules::{Fit, Platform},
+    },
     token::Session,
 };
 

@@ -16,8 +16,9 @@ use tokio::time::timeout;
 
 use crate::{
     kit::{
-        Cx, Image, NoFact, StepResult, digest,
+        Cx, Image, NoFact, StepResult,
         net::{Fault, Reply, Request},
+        rules::digest,
     },
     registry::{Refusal, RegistryClient},
     token::Session,

@@ -8,7 +8,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Deserialize;
 
 use super::{Blob, Manifest, Problem, kind};
-use crate::kit::{Cx, StepResult, digest};
+use crate::kit::{Cx, StepResult, rules::digest};
 
 /// What the registry must call it.
 const SIGNED: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";

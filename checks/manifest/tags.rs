@@ -4,7 +4,7 @@ use hyper::Method;
 use serde::Deserialize;
 
 use crate::{
-    kit::{Cx, Image, is_tag, net::Request},
+    kit::{Cx, Image, net::Request, rules::is_tag},
     token::Session,
 };
 

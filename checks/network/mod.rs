@@ -14,8 +14,9 @@ use tokio::net::TcpStream;
 use crate::{
     dns::Names,
     kit::{
-        Cx, Host, Local, Proxy, StepResult,
+        Cx, Host, Local, StepResult,
         net::{Connected, Fault, Route, Stream, Tried, tcp},
+        world::Proxy,
     },
 };
 

@@ -10,8 +10,10 @@ use tokio::time::timeout;
 
 use super::{AROUND_WAIT, ByProxy, Problem, Unreached, unreached};
 use crate::kit::{
-    Cx, Host, HostPurpose, ProxyDecision, is_private,
-    net::{Fault, Stage, proxy, reach, tls},
+    Cx, Host, HostPurpose,
+    net::{Fault, Stage, reach, tls, tunnel},
+    target::is_private,
+    world::ProxyDecision,
 };
 
 /// Hosts that every AKS node has to reach. They are connected to and asked nothing, and only where the
@@ -69,7 +71,7 @@ async fn by_proxy(cx: &Cx, host: &Host) -> Option<ByProxy> {
         .map(|proxy| async {
             // A proxy may say yes to whatever it is asked: the host itself has to answer in its tunnel.
             let opening = async {
-                let stream = proxy::open(cx, &proxy, host).await.ok()?;
+                let stream = tunnel::open(cx, &proxy, host).await.ok()?;
                 tls::handshake(cx, host, stream).await.ok()
             };
             let opened = timeout(AROUND_WAIT, opening).await;

@@ -3,7 +3,11 @@
 
 use serde_json::Value;
 
-use crate::kit::{Fields, Malformed, Secret, azure::imds::ManagedIdentityId};
+use crate::kit::{
+    Secret,
+    rules::{Fields, Malformed},
+    target::ManagedIdentityId,
+};
 
 /// What stands for a managed identity where an application's name is due.
 const MSI: &str = "msi";

@@ -15,10 +15,11 @@ use serde::Serialize;
 use crate::{
     image::ImageTarget,
     kit::{
-        AZURE_JSON, AcrHostKind, CREDENTIAL_PROVIDERS, Cx, FileError, Pattern, Secret, StepResult,
-        Who,
-        azure::{Cloud, Endpoints, imds::ManagedIdentityId},
-        yaml, yaml_loosely,
+        Cx, Secret, StepResult,
+        azure::Endpoints,
+        rules::Pattern,
+        target::{AcrHostKind, Cloud, ManagedIdentityId, Who},
+        world::{AZURE_JSON, CREDENTIAL_PROVIDERS, FileError, yaml, yaml_loosely},
     },
 };
 use azure_json::{AzureJson, SignInMethod};
@@ -104,7 +105,7 @@ pub struct NodeLocation {
 impl AzureEnvironment {
     /// Not on a node.
     pub(crate) fn elsewhere(from: String) -> Self {
-        let endpoints = Rc::new(Cloud::default().endpoints());
+        let endpoints = Rc::new(Endpoints::of(Cloud::default()));
         Self { file: from, tenant: None, endpoints, place: NodeLocation::default() }
     }
 

@@ -3,7 +3,10 @@
 
 use serde_json::Value;
 
-use crate::kit::{Fields, Malformed, Pattern, azure::suffixes};
+use crate::kit::{
+    rules::{Fields, Malformed, Pattern},
+    target::suffixes,
+};
 
 /// What AKS calls its provider.
 const NAME: &str = "acr-credential-provider";
@@ -222,7 +225,7 @@ pub fn is_known(registry: &str, own_suffix: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kit::yaml;
+    use crate::kit::world::yaml;
 
     const AKS: &str = "
 apiVersion: kubelet.config.k8s.io/v1

@@ -10,14 +10,14 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use crate::kit::{
-    Cx, Host, HostPurpose, NoFact, Proxy, ProxyDecision, StepResult,
+    Cx, Host, HostPurpose, NoFact, StepResult,
     azure::imds,
-    is_private,
     net::{
-        Connected, Fault, HTTP_WAIT, Route, dns,
-        proxy::{Refusal, TunnelError, open},
-        tls,
+        Connected, Fault, HTTP_WAIT, Route, dns, tls,
+        tunnel::{Refusal, TunnelError, open},
     },
+    target::is_private,
+    world::{Proxy, ProxyDecision},
 };
 
 /// How long the look past the proxy may take: a hint, and no more than that.

@@ -7,11 +7,12 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{Elsewhere, Problem, Refusal};
 use crate::{
     kit::{
-        Cx, Host, HostPurpose, NoFact, StepResult, is_private,
+        Cx, Host, HostPurpose, NoFact, StepResult,
         net::{
             BODY_WAIT, Connected, Connection, FOLLOW_WAIT, Fault, HTTP_WAIT, Reply, Request,
-            SETTLE_WAIT, Stage, http::Transport, open::ConnectionPool, redirect,
+            SETTLE_WAIT, Stage, http::Transport, pool::ConnectionPool, redirect,
         },
+        target::is_private,
     },
     tls::Secured,
 };

@@ -136,7 +136,7 @@ mod tests {
     fn whose_limit_it_is() {
         let code = |host, said| {
             let problem = refusal(host, 429, said).by_status("GET /v2/");
-            crate::kit::Finding::from(problem).code
+            crate::kit::engine::Finding::from(problem).code
         };
         let rule = "too many requests to source registry for cache rule 'hub'. CorrelationId: 1";
         assert_eq!(code("contoso.azurecr.io", rule), "registry/artifact-cache-upstream");

@@ -9,12 +9,14 @@ use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
 use crate::kit::{
-    Cx, HostPurpose, NoFact, Proxy, Skew, StepResult,
+    Cx, HostPurpose, NoFact, StepResult,
+    engine::Skew,
     net::{
         Connected, DATE_WAIT, Fault, Stream,
-        open::date_unverified,
+        pool::date_unverified,
         tls::{Certificate, Refusal, handshake},
     },
+    world::Proxy,
 };
 
 /// The host, as words and as commands take it.

@@ -14,9 +14,10 @@ use super::{MAX_TOKEN_BYTES, Problem, realm::Realm};
 use crate::{
     identity::{EntraToken, Identity},
     kit::{
-        Cx, Fields, Host, NoFact, Secret, StepResult,
+        Cx, Host, NoFact, Secret, StepResult,
         azure::imds,
         net::{Challenge, Fault, Request, challenges},
+        rules::Fields,
     },
     registry::{Refusal, RegistryClient},
 };

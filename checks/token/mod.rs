@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::{
     identity::{Credential, Identity},
-    kit::{Cx, Host, NoFact, Secret, StepResult, claims, net::Request},
+    kit::{Cx, Host, NoFact, Secret, StepResult, net::Request, redact::claims},
     registry::{AuthScheme, Challenge},
 };
 pub use exchange::RefusedIdentity;

@@ -11,8 +11,9 @@ use super::{Presented, Problem, TOKEN_USER, Ungranted, endpoint, expired};
 use crate::{
     identity::{Credential, Identity},
     kit::{
-        Cx, Host, HostPurpose, Image, NoFact, Secret, StepResult, claims,
+        Cx, Host, HostPurpose, Image, NoFact, Secret, StepResult,
         net::{Challenge, Reply, Request, challenges, redirect},
+        redact::claims,
     },
     registry::{self, AuthScheme, Refusal, RegistryClient},
 };

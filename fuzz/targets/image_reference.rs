@@ -1,7 +1,7 @@
 //! Any text is read as an image or refused; what is understood is understood again, and is fit for a command.
 #![no_main]
 
-use checks::kit::{Cloud, InvalidReference, RegistryOrImage};
+use checks::kit::{Cloud, RegistryOrImage, target::InvalidReference};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

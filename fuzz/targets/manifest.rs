@@ -2,7 +2,7 @@
 #![no_main]
 
 use checks::{
-    kit::{NoFact, Platform},
+    kit::{NoFact, rules::Platform},
     manifest::{entry, named, read},
 };
 use libfuzzer_sys::fuzz_target;

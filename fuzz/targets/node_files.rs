@@ -2,7 +2,7 @@
 #![no_main]
 
 use checks::{
-    kit::{Pattern, yaml},
+    kit::{rules::Pattern, world::yaml},
     node::{
         azure_json::AzureJson,
         provider::{Providers, is_known},

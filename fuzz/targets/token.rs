@@ -2,7 +2,7 @@
 #![no_main]
 
 use checks::{
-    kit::{Secret, claims, sanitize_text},
+    kit::{Secret, redact::claims, sanitize_text},
     token::{endpoint::token_in, exchange::refresh_token},
 };
 use libfuzzer_sys::fuzz_target;

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use checks::kit::{Platform, RegistryOrImage, Secret, SignIn, Target, World};
+use checks::kit::{RegistryOrImage, Secret, Target, World, rules::Platform, target::SignIn};
 
 use crate::{
     Exit,

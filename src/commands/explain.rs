@@ -1,6 +1,6 @@
 //! `check-acr explain CODE`: what a code means, without a network.
 
-use checks::kit::Lang;
+use checks::kit::messages::Lang;
 
 use crate::{Exit, show};
 

@@ -1,6 +1,6 @@
 //! `check-acr lab`: the same checks in an embedded world that is wrong in one way, or not at all.
 
-use checks::kit::Lang;
+use checks::kit::messages::Lang;
 use clap::Parser;
 use lab::Scenario;
 

@@ -1,6 +1,6 @@
 //! `check-acr list`: the steps, the codes, the failure modes.
 
-use checks::kit::Lang;
+use checks::kit::messages::Lang;
 
 use crate::{Exit, show};
 

@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use checks::kit::{Event, EventKind};
+use checks::kit::engine::{Event, EventKind};
 
 use crate::{
     Exit,

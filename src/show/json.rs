@@ -1,6 +1,9 @@
 //! The report as one JSON document. `docs/report.schema.json` describes it.
 
-use checks::kit::{Finding, Lang, Messages, Severity, StepEnd};
+use checks::kit::{
+    engine::{Finding, StepEnd},
+    messages::{Lang, Messages, Severity},
+};
 use serde_json::{Value, json as value};
 
 use super::text::headline;

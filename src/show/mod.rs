@@ -15,7 +15,10 @@ use std::{
     time::Duration,
 };
 
-use checks::kit::{Event, Lang, Messages, Text};
+use checks::kit::{
+    engine::Event,
+    messages::{Lang, Messages, Text},
+};
 pub use json::json;
 pub(crate) use progress::Progress;
 pub(crate) use reference::{codes, explain, explain_mode, modes};

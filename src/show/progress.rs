@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use checks::kit::{Event, EventKind, Lang, Messages, StepEnd};
+use checks::kit::{
+    engine::{Event, EventKind, StepEnd},
+    messages::{Lang, Messages},
+};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::is_dumb;

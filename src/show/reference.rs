@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt::Write};
 
-use checks::kit::{Entry, Lang, Messages, Mode, Severity};
+use checks::kit::messages::{Entry, Lang, Messages, Mode, Severity};
 
 use super::{Phrases, text::pad, whole_words};
 

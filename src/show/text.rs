@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
-use checks::kit::{EventKind, FilledFix, Finding, Lang, Messages, Severity, StepEnd};
+use checks::kit::{
+    engine::{EventKind, Finding, StepEnd},
+    messages::{FilledFix, Lang, Messages, Severity},
+};
 use colored::{ColoredString, Colorize, control};
 use serde_json::Value;
 

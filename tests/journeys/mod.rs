@@ -10,7 +10,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use check_acr::{Args, Verdict, Wanted, of_lab, target};
-use checks::kit::{Event, EventKind};
+use checks::kit::engine::{Event, EventKind};
 use clap::Parser;
 use lab::{Lab, Scenario};
 

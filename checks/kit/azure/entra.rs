@@ -10,8 +10,10 @@ use url::form_urlencoded;
 
 use super::json::ask;
 use crate::kit::{
-    Cx, Host, Secret,
-    net::{ConnectError, Fault, Request, open},
+    engine::Cx,
+    net::{ConnectError, Fault, Request, pool},
+    redact::Secret,
+    target::Host,
 };
 
 /// How long it may take to get a token, all in all.
@@ -94,7 +96,7 @@ async fn ask_for(cx: &Cx, who: &Client, audience: &str) -> Result<Secret, Refuse
     let tenant: String = form_urlencoded::byte_serialize(who.tenant.as_bytes()).collect();
     let request = Request::new(Method::POST, format!("/{tenant}/oauth2/v2.0/token"));
     let request = Request { form: Some(Secret::new(form.finish())), ..request };
-    let connection = open::once(cx, &who.authority).await.map_err(Refused::Unreachable)?;
+    let connection = pool::once(cx, &who.authority).await.map_err(Refused::Unreachable)?;
     let answer = ask(cx, &connection, &request).await;
     let answer = answer.map_err(|fault| Refused::Unclear(fault.word().to_owned()))?;
     if let (200, Some(token)) = (answer.status, answer.text("access_token")) {

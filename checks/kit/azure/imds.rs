@@ -11,8 +11,11 @@ use url::form_urlencoded;
 
 use super::json::{Answer, ask};
 use crate::kit::{
-    Cx, Host, HostPurpose, Proxy, ProxyDecision, Secret,
-    net::{ConnectError, Connection, Fault, Request, open},
+    engine::Cx,
+    net::{ConnectError, Connection, Fault, Request, pool},
+    redact::Secret,
+    target::{Host, HostPurpose, ManagedIdentityId},
+    world::{Proxy, ProxyDecision},
 };
 
 /// How long it may take to get a token, all in all: it is on the machine's own link.
@@ -22,44 +25,12 @@ const CONNECT_WAIT: Duration = Duration::from_secs(3);
 /// How long the pauses are after which it is asked again where it is busy (the provider's are 5 s and more).
 const PAUSES: [Duration; 2] = [Duration::from_millis(400), Duration::from_millis(800)];
 
-/// Which of a machine's identities.
-#[derive(Clone, Debug, PartialEq)]
-pub enum ManagedIdentityId {
-    /// The only one, or the machine's own.
-    Unnamed,
-    /// The one with this client id.
-    Client(String),
-    /// The one that is this resource.
-    Resource(String),
-}
-
-impl ManagedIdentityId {
-    /// The identity that is called so, as node files and `--identity` do.
-    pub fn named(id: &str) -> Self {
-        match id {
-            "" => ManagedIdentityId::Unnamed,
-            id if id.to_uppercase().contains("/SUBSCRIPTIONS/") => {
-                ManagedIdentityId::Resource(id.to_owned())
-            }
-            id => ManagedIdentityId::Client(id.to_owned()),
-        }
-    }
-
-    /// What it is called; nothing where it is not named.
-    pub fn id(&self) -> &str {
-        match self {
-            ManagedIdentityId::Unnamed => "",
-            ManagedIdentityId::Client(id) | ManagedIdentityId::Resource(id) => id,
-        }
-    }
-
-    /// As IMDS is asked for it.
-    fn parameter(&self) -> Option<(&'static str, &str)> {
-        match self {
-            ManagedIdentityId::Unnamed => None,
-            ManagedIdentityId::Client(id) => Some(("client_id", id)),
-            ManagedIdentityId::Resource(id) => Some(("msi_res_id", id)),
-        }
+/// The parameter with which IMDS is asked for that identity.
+fn parameter(id: &ManagedIdentityId) -> Option<(&'static str, &str)> {
+    match id {
+        ManagedIdentityId::Unnamed => None,
+        ManagedIdentityId::Client(id) => Some(("client_id", id)),
+        ManagedIdentityId::Resource(id) => Some(("msi_res_id", id)),
     }
 }
 
@@ -151,7 +122,7 @@ pub fn proxy(cx: &Cx) -> Option<std::rc::Rc<Proxy>> {
 
 /// Gets a token, by way of the proxy if the environment says so, as the kubelet's provider does.
 pub async fn token(cx: &Cx, which: &ManagedIdentityId, audience: &str) -> Result<Issued, Refused> {
-    bounded(token_over(cx, which, audience, open::once(cx, &host()))).await
+    bounded(token_over(cx, which, audience, pool::once(cx, &host()))).await
 }
 
 /// Gets a token, past any proxy.
@@ -160,7 +131,7 @@ pub async fn token_straight(
     which: &ManagedIdentityId,
     audience: &str,
 ) -> Result<Issued, Refused> {
-    bounded(token_over(cx, which, audience, open::straight(cx, &host()))).await
+    bounded(token_over(cx, which, audience, pool::straight(cx, &host()))).await
 }
 
 async fn bounded(
@@ -180,7 +151,7 @@ async fn token_over(
     let connection = connection.map_err(|error| Refused::Unreachable(error.fault))?;
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.append_pair("api-version", "2018-02-01").append_pair("resource", audience);
-    query.extend_pairs(which.parameter());
+    query.extend_pairs(parameter(which));
     let target = format!("/metadata/identity/oauth2/token?{}", query.finish());
     let request = Request::new(Method::GET, target).with("Metadata", "true");
     let mut busy = vec![];
@@ -240,8 +211,8 @@ mod tests {
     #[test]
     fn what_an_identity_is_named_by() {
         let resource = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/i";
-        assert_eq!(ManagedIdentityId::named("").parameter(), None);
-        assert_eq!(ManagedIdentityId::named("an-id").parameter(), Some(("client_id", "an-id")));
-        assert_eq!(ManagedIdentityId::named(resource).parameter(), Some(("msi_res_id", resource)));
+        assert_eq!(parameter(&ManagedIdentityId::named("")), None);
+        assert_eq!(parameter(&ManagedIdentityId::named("an-id")), Some(("client_id", "an-id")));
+        assert_eq!(parameter(&ManagedIdentityId::named(resource)), Some(("msi_res_id", resource)));
     }
 }

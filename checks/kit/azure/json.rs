@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use crate::kit::{
-    Cx,
+    engine::Cx,
     net::{Connection, Fault, Request},
-    sanitize_text,
+    redact::sanitize_text,
 };
 
 /// The longest answer that is read: tokens and errors are short.

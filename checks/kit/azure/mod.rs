@@ -1,15 +1,12 @@
-//! What Azure calls its hosts, and thin clients for those that issue tokens.
+//! Thin clients for what issues tokens in Azure, and where that is.
 
-mod cloud;
+mod endpoints;
 pub mod entra;
 pub mod imds;
 mod json;
-mod names;
 mod principal;
 
-pub use cloud::{Cloud, Endpoints, authority_of, suffixes};
-pub(super) use names::misspelled;
-pub use names::{AcrHostKind, AcrHostName};
+pub use endpoints::{Endpoints, authority_of};
 pub use principal::Principal;
 
 /// What tokens must be for that a registry of Azure takes, in every cloud: the kubelet's credential provider asks

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::kit::{Secret, claims};
+use crate::kit::redact::{Secret, claims};
 
 /// Whom a token is made out to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]

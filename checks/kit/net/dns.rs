@@ -22,7 +22,10 @@ use tokio::{
 };
 
 use super::{DNS_WAIT, Fault, tcp};
-use crate::kit::{Cx, World, cx::Exchange};
+use crate::kit::{
+    engine::{Cx, Exchange},
+    world::World,
+};
 
 /// How many suffixes of a search list are tried: as many as a resolver takes.
 const SUFFIXES: usize = 6;

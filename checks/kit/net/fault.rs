@@ -2,6 +2,7 @@
 
 use std::{error::Error, fmt, io};
 
+use rustls::AlertDescription;
 use serde::{Serialize, Serializer};
 
 /// How a connection failed. Its text is a word that the words translate, or a foreign text.
@@ -92,7 +93,7 @@ impl From<&io::Error> for Fault {
         use io::ErrorKind as Kind;
         let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
         if let Some(rustls::Error::AlertReceived(alert)) = tls {
-            return Fault::Alert(super::tls::name_of(*alert));
+            return Fault::Alert(alert_name(*alert));
         }
         match error.kind() {
             Kind::TimedOut => Fault::TimedOut,
@@ -128,4 +129,60 @@ pub struct Tried {
     pub who: String,
     /// What came of it.
     pub fault: Fault,
+}
+
+/// The stages of the way to a host.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Stage {
+    /// Its name.
+    Dns,
+    /// A connection.
+    Tcp,
+    /// A certificate.
+    Tls,
+    /// A way through the proxy.
+    Proxy,
+}
+
+impl Stage {
+    /// The word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Stage::Dns => "dns",
+            Stage::Tcp => "tcp",
+            Stage::Tls => "tls",
+            Stage::Proxy => "proxy",
+        }
+    }
+}
+
+/// Where the way to a host ended, and how.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConnectError {
+    /// At this stage.
+    pub stage: Stage,
+    /// How.
+    pub fault: Fault,
+    /// Whether a container runtime would get no further, either.
+    pub certain: bool,
+}
+
+impl ConnectError {
+    /// The way ends here for everybody.
+    pub fn at(stage: Stage, fault: Fault) -> Self {
+        Self { stage, fault, certain: true }
+    }
+}
+
+/// `HandshakeFailure` as the standard and other tools write it: `handshake_failure`.
+pub(super) fn alert_name(alert: AlertDescription) -> String {
+    let name = format!("{alert:?}");
+    let mut snake = String::new();
+    for c in name.chars() {
+        if c.is_ascii_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.push(c.to_ascii_lowercase());
+    }
+    snake.replace("recognised", "recognized")
 }

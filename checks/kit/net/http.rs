@@ -22,11 +22,18 @@ use tokio::{
 };
 use tokio_rustls::client::TlsStream;
 
-use super::{Fault, HTTP_WAIT, Reply, Route, Stream, chunked_reader::ChunkedReader, tcp::Io, tls};
-use crate::kit::{Cx, Host, HostPurpose, Secret, cx::Exchange};
-
-/// The longest set of headers that is read.
-pub(super) const MAX_HEAD_BYTES: u32 = 256 * 1024;
+use super::{
+    Fault, HTTP_WAIT, Reply, Route, Stream,
+    chunked_reader::ChunkedReader,
+    http1::{MAX_HEAD_BYTES, as_go_reads},
+    tcp::Io,
+    tls,
+};
+use crate::kit::{
+    engine::{Cx, Exchange},
+    redact::Secret,
+    target::{Host, HostPurpose},
+};
 
 /// How many preliminary answers Go's client takes.
 const PRELIMINARIES: usize = 5;
@@ -304,17 +311,6 @@ async fn start(transport: Transport) -> Result<Sender, Fault> {
         }
         Transport::Secure(stream) => start_one(stream).await,
     }
-}
-
-/// HTTP/1 as Go takes it: what is only written in an odd way is read.
-pub(super) fn as_go_reads() -> http1::Builder {
-    let mut builder = http1::Builder::new();
-    builder
-        .max_buf_size(MAX_HEAD_BYTES as usize)
-        .max_headers(1000)
-        .allow_obsolete_multiline_headers_in_responses(true)
-        .allow_spaces_after_header_name_in_responses(true);
-    builder
 }
 
 async fn start_one(stream: impl Io + 'static) -> Result<Sender, Fault> {

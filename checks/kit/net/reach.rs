@@ -6,51 +6,8 @@ use futures::stream::{FuturesUnordered, StreamExt};
 
 use tokio::time::Instant;
 
-use super::{DNS_WAIT, Fault, Stream, dns, tcp};
-use crate::kit::Cx;
-
-/// The stages of the way to a host.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Stage {
-    /// Its name.
-    Dns,
-    /// A connection.
-    Tcp,
-    /// A certificate.
-    Tls,
-    /// A way through the proxy.
-    Proxy,
-}
-
-impl Stage {
-    /// The word.
-    pub fn word(self) -> &'static str {
-        match self {
-            Stage::Dns => "dns",
-            Stage::Tcp => "tcp",
-            Stage::Tls => "tls",
-            Stage::Proxy => "proxy",
-        }
-    }
-}
-
-/// Where the way to a host ended, and how.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ConnectError {
-    /// At this stage.
-    pub stage: Stage,
-    /// How.
-    pub fault: Fault,
-    /// Whether a container runtime would get no further, either.
-    pub certain: bool,
-}
-
-impl ConnectError {
-    /// The way ends here for everybody.
-    pub fn at(stage: Stage, fault: Fault) -> Self {
-        Self { stage, fault, certain: true }
-    }
-}
+use super::{ConnectError, DNS_WAIT, Fault, Stage, Stream, dns, tcp};
+use crate::kit::engine::Cx;
 
 /// The first address of a name that accepts a connection, as its addresses become known.
 pub async fn reach(cx: &Cx, name: &str, port: u16) -> Result<(SocketAddr, Stream), ConnectError> {

@@ -1,7 +1,7 @@
 //! Where an answer sends us.
 
 use super::{Reply, Request};
-use crate::kit::{Host, HostPurpose};
+use crate::kit::target::{Host, HostPurpose};
 
 /// The host that an answer sends us to, and what to ask there.
 pub fn redirect(

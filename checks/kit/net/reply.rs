@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
 use super::{BODY_WAIT, Fault};
-use crate::kit::Host;
+use crate::kit::target::Host;
 
 /// Headers that are kept as evidence. None is meant to hold a secret; should a server send one of ours
 /// back in them, it is not shown.

@@ -4,8 +4,12 @@ use std::{cell::Cell, net::SocketAddr, rc::Rc};
 
 use serde::Serialize;
 
-use super::{Fault, Stream, proxy, tcp};
-use crate::kit::{Cx, Host, Proxy, is_private};
+use super::{Fault, Stream, tcp, tunnel};
+use crate::kit::{
+    engine::Cx,
+    target::{Host, is_private},
+    world::Proxy,
+};
 
 /// How a host is reached.
 #[derive(Clone, Debug, Serialize)]
@@ -47,7 +51,7 @@ impl Route {
                 let stream = tcp::connect(cx, *address).await?;
                 Ok(Box::new(stream))
             }
-            Route::Through { proxy, .. } => Ok(proxy::open(cx, proxy, host).await?),
+            Route::Through { proxy, .. } => Ok(tunnel::open(cx, proxy, host).await?),
         }
     }
 

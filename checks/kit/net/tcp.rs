@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{Fault, TCP_WAIT};
-use crate::kit::{Cx, cx::Exchange};
+use crate::kit::engine::{Cx, Exchange};
 
 /// What carries bytes to a host: a TCP connection, or what a proxy makes of one.
 pub type Stream = Box<dyn Io>;

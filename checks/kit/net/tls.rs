@@ -7,8 +7,7 @@ use std::{
 
 use jiff::Timestamp;
 use rustls::{
-    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore,
-    SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
     client::{
         WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -22,8 +21,12 @@ use tokio::time::{Instant, timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
-use super::{ConnectError, Fault, Stage, Stream, TLS_WAIT};
-use crate::kit::{Cx, Host, World, cx::Exchange};
+use super::{ConnectError, Fault, Stage, Stream, TLS_WAIT, fault::alert_name};
+use crate::kit::{
+    engine::{Cx, Exchange},
+    target::Host,
+    world::World,
+};
 
 /// A certificate, as far as a diagnosis needs it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -163,7 +166,7 @@ async fn shake(
             Some(Error::InvalidCertificate(why)) => {
                 Refusal::Untrusted(why.clone(), Certificate::default())
             }
-            Some(Error::AlertReceived(alert)) => Refusal::Alert(name_of(*alert)),
+            Some(Error::AlertReceived(alert)) => Refusal::Alert(alert_name(*alert)),
             Some(Error::InvalidMessage(_)) => Refusal::Broken(Fault::NotTls),
             Some(error) => other(error),
             None => Refusal::Broken(Fault::from(&error)),
@@ -283,19 +286,6 @@ fn is_wild(leaf: &CertificateDer<'_>, name: &ServerName<'_>) -> bool {
     let Some((_, zone)) = name.split_once('.') else { return false };
     let names = read(leaf).map(|certificate| certificate.names).unwrap_or_default();
     names.iter().any(|name| name.strip_prefix("*.").is_some_and(|of| of.eq_ignore_ascii_case(zone)))
-}
-
-/// `HandshakeFailure` as the standard and other tools write it: `handshake_failure`.
-pub(super) fn name_of(alert: AlertDescription) -> String {
-    let name = format!("{alert:?}");
-    let mut snake = String::new();
-    for c in name.chars() {
-        if c.is_ascii_uppercase() && !snake.is_empty() {
-            snake.push('_');
-        }
-        snake.push(c.to_ascii_lowercase());
-    }
-    snake.replace("recognised", "recognized")
 }
 
 fn read(certificate: &CertificateDer<'_>) -> Option<Certificate> {

@@ -85,7 +85,7 @@ impl<'a> AcrHostName<'a> {
 }
 
 /// The login server that was probably meant by a name that is nearly one.
-pub(in crate::kit) fn misspelled(name: &str) -> Option<String> {
+pub(super) fn misspelled(name: &str) -> Option<String> {
     let labels: Vec<_> = name.split('.').collect();
     let (front, domain) = labels.split_at_checked(labels.len().checked_sub(2)?)?;
     let (front, domain) = (front.join("."), domain.join("."));

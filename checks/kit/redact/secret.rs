@@ -9,7 +9,7 @@ use base64::{
 use secrecy::{ExposeSecret, SecretString};
 use url::form_urlencoded;
 
-use super::redact::SIGNED;
+use super::urls::SIGNED;
 
 /// A password or a token. It has no `Display` and no `Serialize`, and its `Debug` shows nothing.
 #[derive(Clone)]

@@ -5,7 +5,8 @@
 
 use std::net::Ipv6Addr;
 
-use super::{Secret, no_proxy::ascii};
+use super::no_proxy::ascii;
+use crate::kit::redact::Secret;
 
 /// A proxy, and how to sign in there.
 #[derive(Clone, Debug)]
@@ -178,7 +179,7 @@ mod tests {
     /// To make the cases anew: `cd tests/fixtures/no_proxy && go run . urls > ../proxy-url.tsv`
     #[test]
     fn as_go_has_it() {
-        let cases = include_str!("../../tests/fixtures/proxy-url.tsv");
+        let cases = include_str!("../../../tests/fixtures/proxy-url.tsv");
         assert!(cases.lines().count() > 300);
         for case in cases.lines() {
             let fields: Vec<String> =

@@ -1,13 +1,24 @@
 //! The target: what we were asked about, as it was understood.
 
-use std::{fmt, path::PathBuf};
+mod acr_name;
+mod cloud;
+mod host;
+mod managed_identity;
+
+use std::{fmt, net::IpAddr, path::PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use super::{
-    Cloud, Host, Platform, Secret, azure::imds::ManagedIdentityId, host::split_port, reference,
-    sanitize_text,
+use crate::kit::{
+    redact::{Secret, sanitize_text},
+    rules::{self, Platform},
 };
+
+pub use acr_name::{AcrHostKind, AcrHostName};
+pub use cloud::{Cloud, suffixes};
+use host::split_port;
+pub use host::{Host, HostPurpose, is_private};
+pub use managed_identity::ManagedIdentityId;
 
 /// What we were asked, and how to sign in.
 #[derive(Clone, Debug)]
@@ -158,14 +169,14 @@ impl RegistryOrImage {
         }
         if is_host_alone(text) {
             let host = Host::registry(text, plain_http);
-            host.accept(None)?;
+            accept(&host, None)?;
             return Ok(RegistryOrImage {
                 registry: as_written_in_commands(text),
                 host,
                 image: None,
             });
         }
-        let reference = reference::read(text).map_err(|reason| {
+        let reference = rules::read_reference(text).map_err(|reason| {
             let lower = text.to_lowercase();
             invalid(reason, (lower != text).then_some(lower.as_str()))
         })?;
@@ -174,7 +185,7 @@ impl RegistryOrImage {
             repository: reference.repository().to_owned(),
             reference: reference.digest().or(reference.tag()).unwrap_or("latest").to_owned(),
         };
-        host.accept(Some(&image))?;
+        accept(&host, Some(&image))?;
         let registry = as_written_in_commands(reference.registry());
         Ok(RegistryOrImage { registry, host, image: Some(image) })
     }
@@ -196,7 +207,7 @@ impl fmt::Display for Image {
 
 impl Target {
     /// The target for readers: what the header of a report and the words may name.
-    pub(super) fn describe(&self) -> Map<String, Value> {
+    pub(crate) fn describe(&self) -> Map<String, Value> {
         let mut map = Map::new();
         let mut put = |name: &str, value: &str| map.insert(name.into(), json!(value));
         put("asked", &sanitize_text(&without_password(&self.text)));
@@ -239,7 +250,7 @@ fn bare_name(text: &str, cloud: Cloud) -> Result<RegistryOrImage, InvalidReferen
     }
     let registry = format!("{}.{}", text.to_lowercase(), cloud.suffix());
     let host = Host::registry(&registry, false);
-    host.accept(None)?;
+    accept(&host, None)?;
     Ok(RegistryOrImage { host, registry, image: None })
 }
 
@@ -249,6 +260,26 @@ fn is_host_alone(text: &str) -> bool {
     let looks_like_host = name.contains('.') || name.starts_with('[') || name == "localhost";
     let clean = name.chars().all(|c| c.is_ascii_alphanumeric() || ".-[]:".contains(c));
     looks_like_host && clean && (port.is_some() || !text.contains(':'))
+}
+
+/// Refuses what cannot be a registry's host: it is no host name, or that of a data endpoint.
+fn accept(host: &Host, image: Option<&Image>) -> Result<(), InvalidReference> {
+    let labels: Vec<_> = host.name.split('.').collect();
+    let address = host.name.parse::<IpAddr>().is_ok();
+    let fits = |label: &&str| (1..=63).contains(&label.len());
+    if !address && (host.name.len() > 253 || !labels.iter().all(fits)) {
+        return Err(InvalidReference::Invalid { reason: "not-a-host-name", repaired: None });
+    }
+    let login_server = match host.kind() {
+        AcrHostKind::DataEndpoint => host.azure().map(|name| name.login_server()),
+        AcrHostKind::BlobStorage => None,
+        _ => return Ok(()),
+    };
+    let repaired = login_server.map(|server| match image {
+        Some(image) => format!("{server}/{image}"),
+        None => server,
+    });
+    Err(InvalidReference::DataEndpoint { host: host.name.clone(), repaired })
 }
 
 /// In small letters, unless its capitals make a host of its own of it: then it means something else without.

@@ -137,7 +137,7 @@ mod tests {
     /// To make the cases anew: `cd tests/fixtures/no_proxy && go run . > ../no-proxy.tsv`
     #[test]
     fn as_go_has_it() {
-        let cases = include_str!("../../tests/fixtures/no-proxy.tsv");
+        let cases = include_str!("../../../tests/fixtures/no-proxy.tsv");
         assert!(cases.lines().count() > 1000);
         for case in cases.lines() {
             let fields: Vec<serde_json::Value> =

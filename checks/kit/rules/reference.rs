@@ -13,7 +13,7 @@ const MAX_TAG_CHARS: usize = 128;
 const DOCKER: &str = "docker.io";
 
 /// Reads a reference; a word says what is wrong with it.
-pub(super) fn read(text: &str) -> Result<Reference, &'static str> {
+pub(crate) fn read(text: &str) -> Result<Reference, &'static str> {
     let (rest, digest) = split(text.split_once('@'), text);
     // A colon before the last slash is a port's.
     let last = rest.rfind('/').map_or(0, |slash| slash + 1);

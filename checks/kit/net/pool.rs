@@ -6,9 +6,9 @@ use tokio::time::timeout;
 
 use super::{
     ConnectError, Connected, Connection, Fault, OPEN_WAIT, Route, Stage, Stream, http::Transport,
-    proxy, reach, tls,
+    reach, tls, tunnel,
 };
-use crate::kit::{Cx, Host, ProxyDecision};
+use crate::kit::{engine::Cx, target::Host, world::ProxyDecision};
 
 /// The open lines of a run, one a host.
 #[derive(Default)]
@@ -45,7 +45,7 @@ impl ConnectionPool {
 pub async fn once(cx: &Cx, host: &Host) -> Result<Connection, ConnectError> {
     let (route, stream) = match cx.world.proxies.route(host) {
         ProxyDecision::Through(proxy) => {
-            let tunnel = proxy::open(cx, &proxy, host).await;
+            let tunnel = tunnel::open(cx, &proxy, host).await;
             let stream = tunnel.map_err(ConnectError::from)?;
             (Route::through(proxy, host), stream)
         }

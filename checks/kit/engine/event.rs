@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Finding, finding::sanitize};
+use super::finding::Finding;
+use crate::kit::redact::sanitize;
 
 /// The version of the event lines that this program writes and reads.
 pub const VERSION: u8 = 1;

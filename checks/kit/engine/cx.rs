@@ -2,27 +2,19 @@
 
 use std::{cell::RefCell, future::Future, pin::Pin, rc::Rc, time::Duration};
 
-use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::{
-    Event, EventKind, Finding, Findings, Target, World, event::VERSION, finding::sanitize,
-    sanitize_text,
+    clock::{Skew, skew},
+    event::{Event, EventKind, VERSION},
+    finding::{Finding, Findings},
 };
-
-/// How far one clock is from another.
-#[derive(Clone, Debug, Serialize)]
-pub struct Skew {
-    /// In days, hours and minutes.
-    apart: String,
-    /// Which way, as a word.
-    direction: &'static str,
-}
-
-/// Two clocks nearer to each other than this are not skewed: an ACR token was once recorded
-/// ten minutes apart from the Entra token that it was made of.
-const ALLOWED_SKEW: SignedDuration = SignedDuration::from_mins(10);
+use crate::kit::{
+    redact::{sanitize, sanitize_text},
+    target::Target,
+    world::World,
+};
 
 /// A future that need not leave its thread.
 pub type Local<T> = Pin<Box<dyn Future<Output = T>>>;
@@ -54,7 +46,7 @@ impl Cx {
     }
 
     /// Records one question to the outside and what came back. Only `kit::net` calls this.
-    pub(super) fn exchanged(&self, exchange: Exchange<'_>) {
+    pub(in crate::kit) fn exchanged(&self, exchange: Exchange<'_>) {
         let mut details = Value::Object(exchange.details);
         sanitize(&mut details);
         let Value::Object(details) = details else { unreachable!("it stays an object") };
@@ -79,16 +71,7 @@ impl Cx {
 
     /// How far this clock is from that one, when that is too far.
     pub fn skew(&self, there: Timestamp) -> Option<Skew> {
-        let ahead = self.now().duration_since(there);
-        let minutes = ahead.abs().as_mins();
-        let (days, hours) = (minutes / (24 * 60), minutes / 60 % 24);
-        let apart = match (days, hours) {
-            (0, 0) => format!("{minutes} min"),
-            (0, hours) => format!("{hours} h {} min", minutes % 60),
-            (days, hours) => format!("{days} d {hours} h"),
-        };
-        let direction = if ahead.is_negative() { "behind" } else { "ahead" };
-        (ahead.abs() > ALLOWED_SKEW).then_some(Skew { apart, direction })
+        skew(self.now(), there)
     }
 
     pub(super) fn found(&self, finding: Finding) {
@@ -101,7 +84,7 @@ impl Cx {
 }
 
 /// One question to the outside and what came back, before it is made an event.
-pub(super) struct Exchange<'a> {
+pub(in crate::kit) struct Exchange<'a> {
     pub to: &'a str,
     pub request: &'a str,
     pub response: &'a str,

@@ -4,10 +4,7 @@ use std::{fmt, net::IpAddr};
 
 use serde::Serialize;
 
-use super::{
-    Image, InvalidReference,
-    azure::{self, AcrHostKind, AcrHostName},
-};
+use super::acr_name::{AcrHostKind, AcrHostName, misspelled};
 
 /// A host to connect to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -46,26 +43,6 @@ impl Host {
         host.plain |= port.is_none() && host.is_local();
         host.port = port.unwrap_or(if host.plain { 80 } else { 443 });
         host
-    }
-
-    /// Refuses what cannot be a registry's host: it is no host name, or that of a data endpoint.
-    pub(super) fn accept(&self, image: Option<&Image>) -> Result<(), InvalidReference> {
-        let labels: Vec<_> = self.name.split('.').collect();
-        let address = self.name.parse::<IpAddr>().is_ok();
-        let fits = |label: &&str| (1..=63).contains(&label.len());
-        if !address && (self.name.len() > 253 || !labels.iter().all(fits)) {
-            return Err(InvalidReference::Invalid { reason: "not-a-host-name", repaired: None });
-        }
-        let login_server = match self.kind() {
-            AcrHostKind::DataEndpoint => self.azure().map(|name| name.login_server()),
-            AcrHostKind::BlobStorage => None,
-            _ => return Ok(()),
-        };
-        let repaired = login_server.map(|server| match image {
-            Some(image) => format!("{server}/{image}"),
-            None => server,
-        });
-        Err(InvalidReference::DataEndpoint { host: self.name.clone(), repaired })
     }
 
     /// A host that a registry named in a URL.
@@ -112,7 +89,7 @@ impl Host {
             // A private endpoint's own name: no certificate is made out to it.
             Some(name) if name.private_link => Some(name.login_server()),
             Some(_) => None,
-            None => azure::misspelled(&self.name),
+            None => misspelled(&self.name),
         }
     }
 }

@@ -13,9 +13,13 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     ConnectError, Fault, HTTP_WAIT, OPEN_WAIT, Stage, Stream, chunked_reader::ChunkedReader,
-    http::as_go_reads, reach, tls,
+    http1::as_go_reads, reach, tls,
 };
-use crate::kit::{Cx, Host, Proxy, cx::Exchange};
+use crate::kit::{
+    engine::{Cx, Exchange},
+    target::Host,
+    world::Proxy,
+};
 
 /// What a proxy's refusal says of itself, besides its status.
 const KEPT: [&str; 4] = ["proxy-authenticate", "server", "via", "x-squid-error"];

@@ -7,7 +7,10 @@ use std::{fmt, rc::Rc};
 use hyper::header::HeaderValue;
 use serde::{Serialize, Serializer};
 
-use super::{Host, HostPurpose, NoProxy, ProxyUrl, ProxyUrlError};
+use crate::kit::{
+    rules::{NoProxy, ProxyUrl, ProxyUrlError},
+    target::{Host, HostPurpose},
+};
 
 /// A proxy, and the variable of the environment that names it.
 #[derive(Clone, Debug)]
@@ -114,7 +117,7 @@ impl Proxy {
     }
 
     /// The value of the header that signs in to it.
-    pub(super) fn header(&self) -> Option<HeaderValue> {
+    pub(crate) fn header(&self) -> Option<HeaderValue> {
         let mut value = HeaderValue::from_str(self.url.credentials.as_ref()?.expose()).ok()?;
         value.set_sensitive(true);
         Some(value)
@@ -144,7 +147,7 @@ impl Serialize for Proxy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kit::Secret;
+    use crate::kit::redact::Secret;
 
     fn host(name: &str, plain: bool) -> Host {
         let port = if plain { 80 } else { 443 };

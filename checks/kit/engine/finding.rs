@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use strum::VariantNames;
 
-use super::sanitize_text;
+use crate::kit::redact::sanitize;
 
 /// Everything one area can tell the reader.
 pub trait Findings: Serialize + VariantNames {
@@ -95,27 +95,5 @@ impl NoFact {
 impl<F: Findings> From<F> for NoFact {
     fn from(problem: F) -> Self {
         NoFact::Failed(problem.into())
-    }
-}
-
-/// Evidence may hold what a server said: it must be short, and must not steer a terminal.
-pub(super) fn sanitize(value: &mut Value) {
-    match value {
-        Value::String(text) => *text = sanitize_text(text),
-        Value::Array(items) => {
-            items.truncate(50);
-            items.iter_mut().for_each(sanitize);
-        }
-        Value::Object(fields) => {
-            // Names are foreign, too, where a recording is read.
-            *fields = std::mem::take(fields)
-                .into_iter()
-                .map(|(name, mut value)| {
-                    sanitize(&mut value);
-                    (sanitize_text(&name), value)
-                })
-                .collect();
-        }
-        _ => {}
     }
 }

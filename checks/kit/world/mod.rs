@@ -1,5 +1,10 @@
 //! Where the outside is: the real one, or the lab's. The only seam.
 
+mod files;
+pub mod process;
+mod proxies;
+mod yaml;
+
 use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
@@ -7,9 +12,13 @@ use std::{
     sync::Arc,
 };
 
-use super::{Proxies, Secret};
 use jiff::SignedDuration;
 use rustls::RootCertStore;
+
+use crate::kit::redact::Secret;
+pub use files::{FILE_WAIT, FileError};
+pub use proxies::{Proxies, Proxy, ProxyDecision};
+pub use yaml::{yaml, yaml_loosely};
 
 /// Everything a check has to know about where it is. What is tested is what ships.
 #[derive(Clone, Debug)]

@@ -1,13 +1,31 @@
 //! The words: codes to text, per language. Everything that a person reads comes from here.
 
+mod template;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{
-    Area, Finding,
-    template::{command, text},
+use crate::kit::engine::{Finding, RunProblem};
+use template::{command, text};
+
+/// An area as the words and the tests see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Area {
+    /// The part of a code before the slash.
+    pub name: &'static str,
+    /// The names of its problems: the part of a code after the slash.
+    pub problems: &'static [&'static str],
+    /// Its `findings.toml`.
+    pub messages: &'static str,
+}
+
+/// What can go wrong with running a step at all, whatever its area.
+pub const RUN: Area = Area {
+    name: "run",
+    problems: <RunProblem as strum::VariantNames>::VARIANTS,
+    messages: include_str!("../engine/findings.toml"),
 };
 
 /// The languages.

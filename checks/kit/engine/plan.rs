@@ -21,10 +21,11 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
-    Cx, EventKind, Findings, Listener, NoFact, StepEnd, StepResult, Target, World,
-    cx::{Local, millis},
-    finding::sanitize,
+    cx::{Cx, Listener, Local, millis},
+    event::{EventKind, StepEnd},
+    finding::{Findings, NoFact, StepResult},
 };
+use crate::kit::{redact::sanitize, target::Target, world::World};
 
 /// What the reader sees of a step before it runs.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,8 @@
 //! Foreign text made fit to print: short, one line, no control characters.
 
-use super::{redact::redact_urls, secret::redact_known_secrets};
+use serde_json::Value;
+
+use super::{secret::redact_known_secrets, urls::redact_urls};
 
 /// Longer texts are cut here, in characters as they are shown.
 const MAX_TEXT_CHARS: usize = 300;
@@ -30,6 +32,28 @@ pub fn sanitize_text(text: &str) -> String {
 
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// Evidence may hold what a server said: it must be short, and must not steer a terminal.
+pub(crate) fn sanitize(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = sanitize_text(text),
+        Value::Array(items) => {
+            items.truncate(50);
+            items.iter_mut().for_each(sanitize);
+        }
+        Value::Object(fields) => {
+            // Names are foreign, too, where a recording is read.
+            *fields = std::mem::take(fields)
+                .into_iter()
+                .map(|(name, mut value)| {
+                    sanitize(&mut value);
+                    (sanitize_text(&name), value)
+                })
+                .collect();
+        }
+        _ => {}
+    }
 }
 
 #[cfg(test)]

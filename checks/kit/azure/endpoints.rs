@@ -1,20 +1,14 @@
-//! The clouds of Azure: what their hosts are called, and who issues tokens there.
+//! The endpoints of a cloud: who issues tokens there, and what they are for.
 
 use serde_json::Value;
 
-use crate::kit::{Fields, Host, HostPurpose};
+use crate::kit::{
+    rules::Fields,
+    target::{Cloud, Host, HostPurpose},
+};
 
-/// A cloud that is known by name.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub enum Cloud {
-    /// Azure
-    #[default]
-    Public,
-    /// Azure operated by 21Vianet
-    China,
-    /// Azure US Government
-    UsGovernment,
-}
+/// What node files call a cloud whose endpoints stand in a file of their own.
+const CUSTOM: &str = "AZURESTACKCLOUD";
 
 /// What a cloud's hosts are called, and what its tokens are for.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,113 +23,23 @@ pub struct Endpoints {
     pub management: String,
 }
 
-/// A cloud, in all its names.
-struct Row {
-    cloud: Cloud,
-    flag: &'static str,
-    /// As node files call it, in capitals.
-    names: &'static [&'static str],
-    suffix: &'static str,
-    storage: &'static str,
-    authority: &'static str,
-    management: &'static str,
-}
-
-/// From cloud-provider-azure, pkg/azclient/cloud.go.
-const TABLE: [Row; 3] = [
-    Row {
-        cloud: Cloud::Public,
-        flag: "public",
-        names: &["AZUREPUBLICCLOUD", "AZURECLOUD"],
-        suffix: "azurecr.io",
-        storage: "blob.core.windows.net",
-        authority: "login.microsoftonline.com",
-        management: "https://management.azure.com/",
-    },
-    Row {
-        cloud: Cloud::China,
-        flag: "china",
-        names: &["AZURECHINACLOUD"],
-        suffix: "azurecr.cn",
-        storage: "blob.core.chinacloudapi.cn",
-        authority: "login.chinacloudapi.cn",
-        management: "https://management.chinacloudapi.cn/",
-    },
-    Row {
-        cloud: Cloud::UsGovernment,
-        flag: "us-government",
-        names: &["AZUREUSGOVERNMENTCLOUD", "AZUREUSGOVERNMENT"],
-        suffix: "azurecr.us",
-        storage: "blob.core.usgovcloudapi.net",
-        authority: "login.microsoftonline.us",
-        management: "https://management.usgovcloudapi.net/",
-    },
-];
-
-/// The cloud that is retired: its registries' names are still known to the kubelet's provider.
-const RETIRED: &str = "azurecr.de";
-
-/// What node files call a cloud whose endpoints stand in a file of their own.
-const CUSTOM: &str = "AZURESTACKCLOUD";
-
-/// What the names of registries end in, in any cloud: those that the kubelet's provider knows without being told.
-pub fn suffixes() -> impl Iterator<Item = &'static str> {
-    TABLE.iter().map(|row| row.suffix).chain([RETIRED])
-}
-
-/// The same for storage.
-pub(super) fn storage() -> impl Iterator<Item = &'static str> {
-    TABLE.iter().map(|row| row.storage)
-}
-
-impl Cloud {
-    /// The cloud that `--cloud` calls so.
-    pub fn named(flag: &str) -> Option<Self> {
-        TABLE.iter().find(|row| row.flag == flag).map(|row| row.cloud)
-    }
-
-    /// Its name, unless it is the default.
-    pub fn flag(self) -> Option<&'static str> {
-        (self != Cloud::default()).then(|| self.row().flag)
-    }
-
-    /// What the names of its registries end in.
-    pub fn suffix(self) -> &'static str {
-        self.row().suffix
-    }
-
-    /// What its hosts are called.
-    pub fn endpoints(self) -> Endpoints {
-        self.row().endpoints(self.row().flag)
-    }
-
-    fn row(self) -> &'static Row {
-        TABLE.iter().find(|row| row.cloud == self).unwrap_or(&TABLE[0])
-    }
-}
-
-impl Row {
-    fn endpoints(&self, cloud: &str) -> Endpoints {
-        Endpoints {
-            cloud: cloud.to_owned(),
-            suffix: self.suffix.to_owned(),
-            authority: authority_of(&format!("https://{}", self.authority)),
-            management: self.management.to_owned(),
+impl Endpoints {
+    /// Those of a cloud that is known.
+    pub fn of(cloud: Cloud) -> Self {
+        Self {
+            cloud: cloud.name().to_owned(),
+            suffix: cloud.suffix().to_owned(),
+            authority: authority_of(&format!("https://{}", cloud.authority())),
+            management: cloud.management().to_owned(),
         }
     }
-}
 
-impl Endpoints {
     /// The cloud that a node's files call so; a name that nobody knows is the public cloud, as the kubelet's
     /// provider has it.
     pub fn named(cloud: &str) -> Self {
-        let capitals = cloud.trim().to_uppercase();
-        let row = TABLE.iter().find(|row| row.names.contains(&capitals.as_str()));
-        row.unwrap_or(&TABLE[0]).endpoints(if cloud.trim().is_empty() {
-            TABLE[0].flag
-        } else {
-            cloud
-        })
+        let known = Cloud::of_node_files(cloud).unwrap_or_default();
+        let name = if cloud.trim().is_empty() { known.name() } else { cloud };
+        Self { cloud: name.to_owned(), ..Self::of(known) }
     }
 
     /// Whether the endpoints of a cloud that is called so stand in a file of their own.

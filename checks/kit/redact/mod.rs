@@ -1,0 +1,9 @@
+//! Secrets, and foreign text made fit to print.
+
+mod sanitize;
+mod secret;
+mod urls;
+
+pub(crate) use sanitize::sanitize;
+pub use sanitize::sanitize_text;
+pub use secret::{Secret, claims};
