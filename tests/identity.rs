@@ -137,8 +137,8 @@ fn the_azure_cli_is_asked_and_never_trusted() {
 /// Whatever answers in place of the metadata service, or does not: what is found is tested beside the scenarios.
 #[tokio::test]
 async fn the_metadata_service_holds_nobody_up() {
-    let names = lab::scenarios().iter().filter(|(name, _)| name.starts_with("node-imds-"));
-    let runs = names.map(|(name, text)| {
+    let names = lab::scenarios().iter().filter(|file| file.name.starts_with("node-imds-"));
+    let runs = names.map(|lab::ScenarioFile { name, text, .. }| {
         Box::pin(async move {
             let scenario = Scenario::parse(text).unwrap();
             let lab = lab::start(&scenario).await.unwrap();

@@ -27,7 +27,7 @@ fn played() -> &'static [Played] {
     PLAYED.get_or_init(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         // Not all at once: on a loaded machine a healthy server must not seem silent.
-        let plays = lab::scenarios().iter().map(|(name, text)| play(name, text));
+        let plays = lab::scenarios().iter().map(|file| play(file.name, file.text));
         let mut played: Vec<Played> =
             runtime.block_on(stream::iter(plays).buffer_unordered(16).collect());
         played.sort_by_key(|played| played.name);

@@ -2,7 +2,7 @@
 
 use checks::kit::Lang;
 use clap::Parser;
-use lab::Scenario;
+use lab::{Scenario, ScenarioFile};
 
 use super::check;
 use crate::{
@@ -22,7 +22,7 @@ pub(super) async fn run(
     }
     let unknown = || {
         let like = |known: &str| strsim::jaro_winkler(known, name);
-        let near = lab::scenarios().iter().map(|(known, _)| *known);
+        let near = lab::scenarios().iter().map(|known| known.name);
         let near =
             near.max_by(|a, b| like(a).total_cmp(&like(b))).filter(|known| like(known) > 0.8);
         let near = near.map(|near| format!(" (is it {near}?)")).unwrap_or_default();
@@ -45,13 +45,13 @@ pub(super) async fn run(
 
 fn list_all(lang: Lang) -> Result<Exit, String> {
     let mut listed = String::new();
-    for (name, text) in lab::scenarios() {
+    for ScenarioFile { name, area, text } in lab::scenarios() {
         let scenario = Scenario::parse(text).map_err(|error| format!("{name}: {error}"))?;
         let story = match lang {
             Lang::En => &scenario.story.en,
             Lang::Ko => &scenario.story.ko,
         };
-        listed += &format!("{name:32} {story}\n");
+        listed += &format!("{name:42}{area:9} {story}\n");
     }
     show::print(&listed);
     Ok(Exit::Can)
