@@ -1,4 +1,5 @@
 //! No run takes more time or memory than it may, whatever the servers do.
+#![cfg(feature = "lab")]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
 mod journeys;

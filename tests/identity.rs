@@ -1,4 +1,5 @@
 //! Who signs in, as the program finds it on a real machine: files that may not be read, the Azure CLI, no network.
+#![cfg(feature = "lab")]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
 mod journeys;

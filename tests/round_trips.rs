@@ -1,4 +1,5 @@
 //! Every round trip of a run is accounted for, and each host is connected to once.
+#![cfg(feature = "lab")]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
 mod journeys;

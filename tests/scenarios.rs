@@ -1,6 +1,7 @@
 //! Every scenario: the world is wrong in one way; the run must say so, and no more.
 //!
 //! Each is run once; every format, language and verbosity is rendered from that recording.
+#![cfg(feature = "lab")]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
 use std::{collections::BTreeSet, sync::OnceLock};

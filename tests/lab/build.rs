@@ -63,7 +63,8 @@ fn name_in(path: &Path) -> String {
 /// Returns the line of the table for one file, in Rust.
 fn entry(name: &str, area: &str, file: &Path) -> Result<String, String> {
     let file = file.canonicalize().map_err(failed(file))?;
-    let text = format!("include_str!({file:?})");
+    let path = file.to_str().ok_or_else(|| format!("{}: not in UTF-8", file.display()))?;
+    let text = format!("include_str!({path:?})");
     Ok(format!("    ScenarioFile {{ name: {name:?}, area: {area:?}, text: {text} }},\n"))
 }
 
