@@ -132,7 +132,7 @@ const ELSEWHERE: [&str; 17] = [
     "identity/helper-failed",
     "identity/az-failed", // tests/identity.rs
     "node/files-not-readable",
-    "manifest/foreign-layers", // tests/artifacts.rs, tests/hostile.rs
+    "manifest/foreign-layers", // tests/unusual_images.rs, tests/hostile_servers.rs
     "manifest/index-in-index",
     "registry/data-host-no-answer",
     "registry/sign-in-elsewhere",
@@ -143,18 +143,18 @@ const ELSEWHERE: [&str; 17] = [
     "run/time-up",
     "run/overran", // tests/plan.rs
     "run/panicked",
-    "tls/plain-http", // tests/hostile.rs
+    "tls/plain-http", // tests/hostile_servers.rs
     "tls/plain-http-here",
 ];
 
 #[test]
 fn every_code_is_brought_about() {
     let others = [
-        include_str!("artifacts.rs"),
         include_str!("cli.rs"),
-        include_str!("hostile.rs"),
+        include_str!("hostile_servers.rs"),
         include_str!("identity.rs"),
         include_str!("plan.rs"),
+        include_str!("unusual_images.rs"),
     ]
     .concat();
     for code in ELSEWHERE {
