@@ -4,11 +4,12 @@
 #![cfg(feature = "lab")]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
+mod journeys;
+
 use std::{collections::BTreeSet, sync::OnceLock};
 
-use check_acr::{Args, Exit, Look, Report, Verdict, Wanted, json, of_lab, run, subject, text};
+use check_acr::{Exit, Look, Report, Verdict, json, text};
 use checks::kit::{Event, Lang, Severity, Words};
-use clap::Parser;
 use futures::stream::{self, StreamExt};
 use lab::Scenario;
 
@@ -39,16 +40,7 @@ fn played() -> &'static [Played] {
 async fn play(name: &'static str, text: &str) -> Played {
     let scenario = Scenario::parse(text).unwrap_or_else(|error| panic!("{name}: {error}"));
     let lab = lab::start(&scenario).await.unwrap();
-    let asked = ["check-acr", &scenario.ask.image].map(str::to_owned).into_iter();
-    // The machine's own processor must not decide what a test finds.
-    let asked = asked.chain(["--platform".to_owned(), "linux/amd64".to_owned()]);
-    let given = scenario.ask.args.clone();
-    let asked =
-        if given.contains(&"--platform".to_owned()) { asked.take(2) } else { asked.take(4) };
-    let args = Args::try_parse_from(asked.chain(given)).unwrap().check;
-    let wanted = Wanted { only: BTreeSet::new(), skip: BTreeSet::new(), timeout: args.timeout() };
-    let world = of_lab(&lab, &scenario.ask).unwrap();
-    let events = run(subject(&args, None).unwrap(), world, &wanted, |_| {}).await;
+    let events = journeys::run(&scenario, &lab, None).await;
     let report = Report::of(&events);
     let verdict = Verdict::of(&report, words());
     Played { name, scenario, events, report, verdict, secrets: lab.secrets.clone() }

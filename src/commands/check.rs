@@ -7,7 +7,7 @@ use checks::kit::{Asked, Platform, Secret, SignIn, Subject, World};
 use crate::{
     Exit,
     args::{CheckArgs, ShowArgs},
-    run::{Wanted, run as run_plan},
+    run::run as run_plan,
     show::Board,
     wait::no_longer_than,
     world,
@@ -44,11 +44,7 @@ pub(super) async fn in_world(
     show: &ShowArgs,
 ) -> Result<Exit, String> {
     let outputs = crate::show::Outputs::open(show, args.patience()).await?;
-    let wanted = Wanted {
-        only: args.only.iter().cloned().collect(),
-        skip: args.skip.iter().cloned().collect(),
-        timeout: args.timeout(),
-    };
+    let wanted = args.wanted();
     let board = Board::new(outputs.words(), outputs.lang());
     let lines = outputs.clone();
     let events = run_plan(subject, world, &wanted, move |event| {
@@ -60,10 +56,7 @@ pub(super) async fn in_world(
 }
 
 /// What the command line asks.
-///
-/// # Errors
-/// When there is nothing in it to be asked: a sentence that says so.
-pub fn subject(args: &CheckArgs, password: Option<Secret>) -> Result<Subject, String> {
+pub(super) fn subject(args: &CheckArgs, password: Option<Secret>) -> Result<Subject, String> {
     const GIVE: &str = "give a registry or an image, such as contoso.azurecr.io/team/app:v1";
     let text = match &args.asked {
         None => return Err(format!("what should be checked? {GIVE}; --help shows more")),
