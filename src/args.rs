@@ -5,6 +5,8 @@ use std::{path::PathBuf, time::Duration};
 use checks::kit::{Cloud, messages::Lang, rules::Platform, target::Who};
 use clap::{Args as ArgGroup, Parser, Subcommand, ValueEnum};
 
+use crate::run::Wanted;
+
 /// Can this host pull this image from this registry? If not: the cause, the proof and the fix.
 ///
 /// REF is an Azure registry's name (contoso), a login server (contoso.azurecr.io), or an image in any
@@ -17,7 +19,7 @@ use clap::{Args as ArgGroup, Parser, Subcommand, ValueEnum};
     args_override_self = true,
     after_help = "Exit codes: 0 can pull (can sign in, when no image was asked for) · 1 cannot · 2 wrong usage · 3 could not tell · 130 interrupted"
 )]
-pub struct Args {
+pub(crate) struct Args {
     /// What to do, other than to check.
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -28,7 +30,7 @@ pub struct Args {
 
 /// What to do.
 #[derive(Subcommand, Debug)]
-pub enum Command {
+pub(crate) enum Command {
     /// Check REF: the same as without a command, for a registry that is called like one
     Check(Box<CheckArgs>),
     /// Explain a code: what it means, how it is fixed, which failure modes it settles
@@ -142,6 +144,15 @@ impl CheckArgs {
     /// in it is bounded by itself.
     pub fn timeout(&self) -> Duration {
         self.timeout.unwrap_or(if self.full { 24 * 60 * DEFAULT_TIMEOUT } else { DEFAULT_TIMEOUT })
+    }
+
+    /// Returns which steps are to run, and how long all of them may take.
+    pub fn wanted(&self) -> Wanted {
+        Wanted {
+            only: self.only.iter().cloned().collect(),
+            skip: self.skip.iter().cloned().collect(),
+            timeout: self.timeout(),
+        }
     }
 }
 

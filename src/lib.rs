@@ -13,17 +13,18 @@ mod verdict;
 mod wait;
 mod world;
 
-pub use args::{Args, CheckArgs, Format, ShowArgs};
-pub use commands::{check::target, show::read_recording};
+pub use args::{CheckArgs, Format, ShowArgs};
+#[cfg(feature = "lab")]
+pub use commands::lab::prepare_scenario;
+pub use commands::show::read_recording;
 pub use exit::Exit;
 pub use report::{Report, Step, StepStatus};
 pub use run::{Wanted, run};
 pub use show::{TextOptions, json, say_where_it_panics, text};
 pub use verdict::{Cause, Outcome, Verdict};
-#[cfg(feature = "lab")]
-pub use world::of_lab;
 pub use world::{real, resolver, roots};
 
+use args::Args;
 use clap::Parser;
 
 /// Runs the program.

@@ -146,7 +146,7 @@ pub fn roots(ca_file: Option<&Path>, node_root: Option<&Path>) -> Result<RootCer
 /// # Errors
 /// When the lab's own certificate authority does not parse.
 #[cfg(feature = "lab")]
-pub fn of_lab(lab: &lab::Lab, asker: &lab::Ask) -> Result<World, String> {
+pub(crate) fn of_lab(lab: &lab::Lab, asker: &lab::Ask) -> Result<World, String> {
     let mut roots = RootCertStore::empty();
     let certificate = CertificateDer::from_pem_slice(lab.ca_pem.as_bytes());
     let certificate = certificate.map_err(|error| format!("the lab's authority: {error}"))?;

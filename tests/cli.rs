@@ -1,4 +1,5 @@
 //! The program as its user meets it: exit codes, formats, pipes, languages, bad input.
+#![cfg(feature = "lab")]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
 mod program;

@@ -1,4 +1,5 @@
 //! Who signs in, as the program finds it on a real machine: files that may not be read, the Azure CLI, no network.
+#![cfg(feature = "lab")]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
 mod journeys;
@@ -141,12 +142,12 @@ fn the_azure_cli_is_asked_and_never_trusted() {
 /// Whatever answers in place of the metadata service, or does not: what is found is tested beside the scenarios.
 #[tokio::test]
 async fn the_metadata_service_holds_nobody_up() {
-    let names = lab::scenarios().iter().filter(|(name, _)| name.starts_with("node-imds-"));
-    let runs = names.map(|(name, text)| {
+    let names = lab::scenarios().iter().filter(|file| file.name.starts_with("node-imds-"));
+    let runs = names.map(|lab::ScenarioFile { name, text, .. }| {
         Box::pin(async move {
             let scenario = Scenario::parse(text).unwrap();
             let lab = lab::start(&scenario).await.unwrap();
-            let events = journeys::run(&scenario, &lab, std::time::Duration::from_secs(60)).await;
+            let events = journeys::run(&scenario, &lab, None).await;
             let took = events.iter().find_map(|event| match &event.kind {
                 EventKind::Finished { step, took_ms, .. } if step == "identity" => Some(*took_ms),
                 _ => None,

@@ -1,4 +1,5 @@
 //! Every round trip of a run is accounted for, and each host is connected to once.
+#![cfg(feature = "lab")]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
 mod journeys;
@@ -56,6 +57,6 @@ async fn the_registry_says_where_the_layer_is_while_the_config_comes() {
     let scenario = lab::Scenario::parse(mute).unwrap();
     let lab = lab::start(&scenario).await.unwrap();
     // The config never comes: had the layer waited for it, nobody would ask for it.
-    let events = run(&scenario, &lab, Duration::from_secs(1)).await;
+    let events = run(&scenario, &lab, Some(Duration::from_secs(1))).await;
     assert_eq!(asks(&events, "layer"), ["GET blob"]);
 }

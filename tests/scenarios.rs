@@ -1,18 +1,18 @@
 //! Every scenario: the world is wrong in one way; the run must say so, and no more.
 //!
 //! Each is run once; every format, language and verbosity is rendered from that recording.
+#![cfg(feature = "lab")]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
+
+mod journeys;
 
 use std::{collections::BTreeSet, sync::OnceLock};
 
-use check_acr::{
-    Args, Exit, Report, TextOptions, Verdict, Wanted, json, of_lab, run, target, text,
-};
+use check_acr::{Exit, Report, TextOptions, Verdict, json, text};
 use checks::kit::{
     engine::Event,
     messages::{Lang, Messages, Severity},
 };
-use clap::Parser;
 use futures::stream::{self, StreamExt};
 use lab::Scenario;
 
@@ -32,7 +32,7 @@ fn played() -> &'static [Played] {
     PLAYED.get_or_init(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         // Not all at once: on a loaded machine a healthy server must not seem silent.
-        let plays = lab::scenarios().iter().map(|(name, text)| play(name, text));
+        let plays = lab::scenarios().iter().map(|file| play(file.name, file.text));
         let mut played: Vec<Played> =
             runtime.block_on(stream::iter(plays).buffer_unordered(16).collect());
         played.sort_by_key(|played| played.name);
@@ -43,16 +43,7 @@ fn played() -> &'static [Played] {
 async fn play(name: &'static str, text: &str) -> Played {
     let scenario = Scenario::parse(text).unwrap_or_else(|error| panic!("{name}: {error}"));
     let lab = lab::start(&scenario).await.unwrap();
-    let asked = ["check-acr", &scenario.ask.image].map(str::to_owned).into_iter();
-    // The machine's own processor must not decide what a test finds.
-    let asked = asked.chain(["--platform".to_owned(), "linux/amd64".to_owned()]);
-    let given = scenario.ask.args.clone();
-    let asked =
-        if given.contains(&"--platform".to_owned()) { asked.take(2) } else { asked.take(4) };
-    let args = Args::try_parse_from(asked.chain(given)).unwrap().check;
-    let wanted = Wanted { only: BTreeSet::new(), skip: BTreeSet::new(), timeout: args.timeout() };
-    let world = of_lab(&lab, &scenario.ask).unwrap();
-    let events = run(target(&args, None).unwrap(), world, &wanted, |_| {}).await;
+    let events = journeys::run(&scenario, &lab, None).await;
     let report = Report::of(&events);
     let verdict = Verdict::of(&report, messages());
     Played { name, scenario, events, report, verdict, secrets: lab.secrets.clone() }
@@ -136,7 +127,7 @@ const ELSEWHERE: [&str; 17] = [
     "identity/helper-failed",
     "identity/az-failed", // tests/identity.rs
     "node/files-not-readable",
-    "manifest/foreign-layers", // tests/artifacts.rs, tests/hostile.rs
+    "manifest/foreign-layers", // tests/unusual_images.rs, tests/hostile_servers.rs
     "manifest/index-in-index",
     "registry/data-host-no-answer",
     "registry/sign-in-elsewhere",
@@ -147,18 +138,18 @@ const ELSEWHERE: [&str; 17] = [
     "run/time-up",
     "run/overran", // tests/plan.rs
     "run/panicked",
-    "tls/plain-http", // tests/hostile.rs
+    "tls/plain-http", // tests/hostile_servers.rs
     "tls/plain-http-here",
 ];
 
 #[test]
 fn every_code_is_brought_about() {
     let others = [
-        include_str!("artifacts.rs"),
         include_str!("cli.rs"),
-        include_str!("hostile.rs"),
+        include_str!("hostile_servers.rs"),
         include_str!("identity.rs"),
         include_str!("plan.rs"),
+        include_str!("unusual_images.rs"),
     ]
     .concat();
     for code in ELSEWHERE {

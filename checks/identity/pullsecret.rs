@@ -84,7 +84,7 @@ pub(super) async fn find(
     if matching.is_empty() {
         match near(&keys, asked, Reader::Kubelet) {
             Some(Near::Hash { login_server }) => {
-                image_target.tell_hash_missing(cx, &login_server, &name)
+                image_target.tell_hash_missing(cx, &login_server, &name);
             }
             Some(Near::Key { key, differs }) => {
                 let due = asked.registry.clone();

@@ -7,7 +7,7 @@ use checks::kit::{RegistryOrImage, Secret, Target, World, rules::Platform, targe
 use crate::{
     Exit,
     args::{CheckArgs, ShowArgs},
-    run::{Wanted, run as run_plan},
+    run::run as run_plan,
     show::Progress,
     wait::no_longer_than,
     world,
@@ -43,11 +43,7 @@ pub(super) async fn in_world(
     show: &ShowArgs,
 ) -> Result<Exit, String> {
     let outputs = crate::show::Outputs::open(show, args.file_timeout()).await?;
-    let wanted = Wanted {
-        only: args.only.iter().cloned().collect(),
-        skip: args.skip.iter().cloned().collect(),
-        timeout: args.timeout(),
-    };
+    let wanted = args.wanted();
     let board = Progress::new(outputs.messages(), outputs.lang());
     let lines = outputs.clone();
     let events = run_plan(target, world, &wanted, move |event| {
@@ -59,10 +55,7 @@ pub(super) async fn in_world(
 }
 
 /// What the command line asks.
-///
-/// # Errors
-/// When there is nothing in it to be asked: a sentence that says so.
-pub fn target(args: &CheckArgs, password: Option<Secret>) -> Result<Target, String> {
+pub(super) fn target(args: &CheckArgs, password: Option<Secret>) -> Result<Target, String> {
     const GIVE: &str = "give a registry or an image, such as contoso.azurecr.io/team/app:v1";
     let text = match &args.asked {
         None => return Err(format!("what should be checked? {GIVE}; --help shows more")),

@@ -1,13 +1,13 @@
 //! `check-acr lab`: the same checks in an embedded world that is wrong in one way, or not at all.
 
-use checks::kit::messages::Lang;
+use checks::kit::{Target, World, messages::Lang, rules::Platform};
 use clap::Parser;
-use lab::Scenario;
+use lab::{Lab, Scenario, ScenarioFile};
 
 use super::check;
 use crate::{
     Exit,
-    args::{Args, ShowArgs},
+    args::{Args, CheckArgs, ShowArgs},
     show, world,
 };
 
@@ -22,7 +22,7 @@ pub(super) async fn run(
     }
     let unknown = || {
         let like = |known: &str| strsim::jaro_winkler(known, name);
-        let near = lab::scenarios().iter().map(|(known, _)| *known);
+        let near = lab::scenarios().iter().map(|known| known.name);
         let near =
             near.max_by(|a, b| like(a).total_cmp(&like(b))).filter(|known| like(known) > 0.8);
         let near = near.map(|near| format!(" (is it {near}?)")).unwrap_or_default();
@@ -36,29 +36,44 @@ pub(super) async fn run(
         return keep_up(&scenario, &lab::serve(&scenario).await.map_err(failed)?).await;
     }
     let lab = lab::start(&scenario).await.map_err(failed)?;
-    let world = world::of_lab(&lab, &scenario.ask)?;
-    let words = ["check-acr".to_owned(), scenario.ask.image.clone()].into_iter();
+    let (args, target, world) = prepare_scenario(&scenario, &lab, None)?;
+    check::in_world(target, world, &args, show).await
+}
+
+/// Returns what the scenario asks, and the world in which it asks it. The platform counts where the
+/// scenario names none.
+///
+/// # Errors
+/// When its arguments or its world cannot be read: a sentence that says so.
+pub fn prepare_scenario(
+    scenario: &Scenario,
+    lab: &Lab,
+    platform: Option<Platform>,
+) -> Result<(CheckArgs, Target, World), String> {
+    let words = ["check-acr", &scenario.ask.image].map(str::to_owned).into_iter();
     let args = Args::try_parse_from(words.chain(scenario.ask.args.clone()));
-    let args = args.map_err(|error| format!("the scenario {name}: {error}"))?.check;
-    check::in_world(check::target(&args, None)?, world, &args, show).await
+    let mut args = args.map_err(|error| format!("the scenario's arguments: {error}"))?.check;
+    args.platform = args.platform.or(platform);
+    let target = check::target(&args, None)?;
+    Ok((args, target, world::of_lab(lab, &scenario.ask)?))
 }
 
 fn list_all(lang: Lang) -> Result<Exit, String> {
     let mut listed = String::new();
-    for (name, text) in lab::scenarios() {
+    for ScenarioFile { name, area, text } in lab::scenarios() {
         let scenario = Scenario::parse(text).map_err(|error| format!("{name}: {error}"))?;
         let story = match lang {
             Lang::En => &scenario.story.en,
             Lang::Ko => &scenario.story.ko,
         };
-        listed += &format!("{name:32} {story}\n");
+        listed += &format!("{name:42}{area:9} {story}\n");
     }
     show::print(&listed);
     Ok(Exit::Can)
 }
 
 /// Serves until somebody interrupts. What clients need is put into files of its own folder.
-async fn keep_up(scenario: &Scenario, lab: &lab::Lab) -> Result<Exit, String> {
+async fn keep_up(scenario: &Scenario, lab: &Lab) -> Result<Exit, String> {
     let folder = std::env::temp_dir().join(format!("check-acr-lab-{}", std::process::id()));
     let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
     std::fs::create_dir_all(&folder).map_err(failed)?;

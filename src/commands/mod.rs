@@ -3,7 +3,7 @@
 pub(crate) mod check;
 mod explain;
 #[cfg(feature = "lab")]
-mod lab;
+pub(crate) mod lab;
 mod list;
 pub(crate) mod show;
 

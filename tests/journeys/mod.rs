@@ -7,11 +7,10 @@
     reason = "each user takes its own part, and what panics has failed"
 )]
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
-use check_acr::{Args, Verdict, Wanted, of_lab, target};
+use check_acr::{Verdict, prepare_scenario};
 use checks::kit::engine::{Event, EventKind};
-use clap::Parser;
 use lab::{Lab, Scenario};
 
 /// A step that asks somebody something.
@@ -113,18 +112,17 @@ impl Journey {
 
     /// Goes it once.
     pub async fn run(&self, lab: &Lab) -> Vec<Event> {
-        run(&self.scenario(), lab, Duration::from_secs(60)).await
+        run(&self.scenario(), lab, None).await
     }
 }
 
-/// Runs what a scenario asks, no longer than that.
-pub async fn run(scenario: &Scenario, lab: &Lab, timeout: Duration) -> Vec<Event> {
-    let asked = ["check-acr", &scenario.ask.image, "--platform", "linux/amd64"];
-    let args = asked.into_iter().chain(scenario.ask.args.iter().map(String::as_str));
-    let args = Args::try_parse_from(args).unwrap().check;
-    let wanted = Wanted { only: BTreeSet::new(), skip: BTreeSet::new(), timeout };
-    let world = of_lab(lab, &scenario.ask).unwrap();
-    check_acr::run(target(&args, None).unwrap(), world, &wanted, |_| {}).await
+/// Runs what a scenario asks; a timeout takes the place of its own.
+pub async fn run(scenario: &Scenario, lab: &Lab, timeout: Option<Duration>) -> Vec<Event> {
+    // The machine's own processor must not decide what a test finds.
+    let platform = "linux/amd64".parse().unwrap();
+    let (mut args, target, world) = prepare_scenario(scenario, lab, Some(platform)).unwrap();
+    args.timeout = timeout.or(args.timeout);
+    check_acr::run(target, world, &args.wanted(), |_| {}).await
 }
 
 /// What a step asked, in the words of a [`Leg`].

@@ -31,7 +31,7 @@ pub use error::Error;
 pub use identity::{Entra, Identity, IdentityKind, Imds, ImdsAnswer, Node, Provider};
 pub use jwt::is_signed;
 pub use scenario::{Ask, Clock, Expect, Scenario, SignIn, Story};
-pub use scenarios::scenarios;
+pub use scenarios::{ScenarioFile, scenarios};
 pub use secrets::CANARY;
 pub use settings::{
     Answer, Certificate, Data, DataFault, Dns, DnsFault, Grants, Host, HostFault, Http, Image,

@@ -136,8 +136,7 @@ impl Scenario {
     /// The embedded scenario of that name.
     #[must_use]
     pub fn named(name: &str) -> Option<Result<Self, Error>> {
-        let (_, text) = scenarios().iter().find(|(known, _)| *known == name)?;
-        Some(Self::parse(text))
+        Some(Self::parse(scenarios::text_of(name)?))
     }
 
     /// A scenario text, laid over the one that it extends: the healthy one, unless it names another.
@@ -220,9 +219,8 @@ fn whole(mut own: Table, deepest: usize) -> Result<Table, Error> {
     let mut below = match own.remove("extends") {
         None => scenarios::healthy().parse()?,
         Some(Value::String(name)) if deepest > 0 => {
-            let known = scenarios().iter().find(|(known, _)| *known == name);
-            let (_, text) =
-                known.ok_or_else(|| Error::Scenario(format!("extends: there is no {name}")))?;
+            let text = scenarios::text_of(&name)
+                .ok_or_else(|| Error::Scenario(format!("extends: there is no {name}")))?;
             whole(text.parse()?, deepest - 1)?
         }
         Some(other) => return Err(Error::Scenario(format!("extends: not {other}"))),

@@ -1,28 +1,18 @@
 //! Scenario files: which there are, and how they are laid over the healthy one.
 
-use std::fs;
-use std::path::Path;
-
-use lab::{DnsFault, Grants, HostFault, Kind, Scenario, scenarios};
+use lab::{DnsFault, Grants, HostFault, Kind, Scenario, ScenarioFile, scenarios};
 
 #[test]
-fn the_folder_holds_exactly_the_embedded_scenarios() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
-    let mut found: Vec<String> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|end| end == "toml"))
-        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
-        .collect();
-    found.sort_by_key(|name| (name != "healthy", name.clone()));
-    let embedded: Vec<_> = scenarios().iter().map(|(name, _)| *name).collect();
-    assert_eq!(embedded, found);
+fn the_table_has_healthy_first_and_the_rest_by_area_and_name() {
+    let order: Vec<_> = scenarios().iter().map(|file| (file.area, file.name)).collect();
+    assert_eq!(order[0], ("", "healthy"));
+    assert!(order.is_sorted() && order.contains(&("dns", "dns-nxdomain")), "{order:?}");
 }
 
 #[test]
 fn every_scenario_can_be_read_and_tells_its_own_story() {
     let healthy = Scenario::named("healthy").unwrap().unwrap().story;
-    for (name, text) in scenarios().iter().skip(1) {
+    for ScenarioFile { name, text, .. } in scenarios().iter().skip(1) {
         let scenario = Scenario::parse(text).unwrap_or_else(|why| panic!("{name}: {why}"));
         assert_ne!(scenario.story.en, healthy.en, "{name}");
         assert_ne!(scenario.story.ko, healthy.ko, "{name}");

@@ -20,7 +20,7 @@ const PROGRAMS: &[&[&str]] = &[
     &["skopeo", "--version"],
     &["nft", "--version"],
 ];
-const LOCKED: &str = include_str!("../../Cargo.lock");
+const LOCKED: &str = include_str!("../../../Cargo.lock");
 
 pub struct Run<'a> {
     pub rows: &'a [Row],

@@ -86,7 +86,7 @@ pub async fn all(script: &Path, options: &Options) -> Fallible<bool> {
 async fn ask(cluster: &mut Cluster, tool: &Path, options: &Options) -> Fallible<Vec<Row>> {
     cluster.up("node-healthy").await?;
     let mut rows = vec![];
-    for (name, _) in lab::scenarios() {
+    for lab::ScenarioFile { name, .. } in lab::scenarios() {
         let left_out = LEFT_OUT.iter().any(|(left, _)| left == name);
         let wanted = options.only.as_ref().is_none_or(|words| name.contains(words.as_str()));
         if !name.starts_with("node-") || left_out || !wanted {
