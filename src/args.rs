@@ -234,10 +234,10 @@ fn cloud(text: &str) -> Result<Cloud, String> {
 }
 
 fn step(text: &str) -> Result<String, String> {
-    if checks::step_names().any(|name| name == text) {
+    if checks::steps::names().any(|name| name == text) {
         return Ok(text.to_owned());
     }
-    Err(format!("the steps are {}", checks::step_names().collect::<Vec<_>>().join(" ")))
+    Err(format!("the steps are {}", checks::steps::names().collect::<Vec<_>>().join(" ")))
 }
 
 /// A number of seconds, or a time with units: 30, 30s, 1m30s.

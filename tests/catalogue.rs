@@ -89,7 +89,7 @@ fn what_is_explained_is_a_code() {
 #[test]
 fn every_step_has_words_and_every_word_a_step() {
     let worded: BTreeSet<String> = messages().steps.into_keys().collect();
-    let steps: BTreeSet<String> = checks::step_names().map(str::to_owned).collect();
+    let steps: BTreeSet<String> = checks::steps::names().map(str::to_owned).collect();
     assert_eq!(worded, steps);
 }
 

@@ -192,10 +192,7 @@ fn a_password_in_the_reference_is_not_repeated() {
 fn what_is_only_wanted_ends_as_it_would_in_the_whole() {
     // Port 1 of an address that nobody uses: nothing listens there.
     let said = run(&["127.0.0.9:1/a:b", "--only", "tcp", "-o", "json"]);
-    assert_eq!(
-        (said.code, said.causes()),
-        (Some(1), vec!["network/tcp-egress-blocked".to_owned()])
-    );
+    assert_eq!((said.code, said.causes()), (Some(1), vec!["tcp/tcp-egress-blocked".to_owned()]));
 }
 
 #[test]

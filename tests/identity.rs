@@ -61,7 +61,7 @@ fn files_that_may_not_be_read_are_no_answer() {
         std::os::unix::process::CommandExt::uid(&mut program, 65_534);
     }
     let said = Said::of(program.output().unwrap());
-    assert_eq!((said.code, told(&said)), (Some(3), vec!["node/files-not-readable".to_owned()]));
+    assert_eq!((said.code, told(&said)), (Some(3), vec!["kubelet/files-not-readable".to_owned()]));
 }
 
 #[test]
@@ -70,9 +70,9 @@ fn node_files_below_another_root() {
     write(root.path(), "/etc/kubernetes/azure.json", "{ \"aadClientId\": \"canary-canary");
     let folder = root.path().to_str().unwrap();
     let said = identity(&["--node-root", folder], None);
-    assert_eq!(told(&said), ["node/credprovider-not-configured"], "{}", said.out);
+    assert_eq!(told(&said), ["kubelet/credprovider-not-configured"], "{}", said.out);
     let said = identity(&["--node-root", folder, "--identity", "node"], None);
-    assert_eq!(told(&said), ["node/azurejson-missing-or-corrupt"], "{}", said.out);
+    assert_eq!(told(&said), ["kubelet/azurejson-missing-or-corrupt"], "{}", said.out);
     assert!(said.out.contains(folder) && !said.out.contains("canary"), "{}", said.out);
     // A fix that asks again asks of the same files.
     let empty = tempfile::tempdir().unwrap();
@@ -89,7 +89,7 @@ fn a_special_file_in_place_of_a_nodes_holds_nobody_up() {
     fs::create_dir_all(root.path().join("etc/kubernetes/azure.json")).unwrap();
     let said =
         identity(&["--node-root", root.path().to_str().unwrap(), "--identity", "node"], None);
-    assert_eq!(told(&said), ["node/azurejson-missing-or-corrupt"], "{}", said.out);
+    assert_eq!(told(&said), ["kubelet/azurejson-missing-or-corrupt"], "{}", said.out);
     let root = tempfile::tempdir().unwrap();
     write(root.path(), "/etc/kubernetes/azure.json", "");
     let pipe = root.path().join("var/lib/kubelet/credential-provider-config.yaml");
@@ -97,7 +97,7 @@ fn a_special_file_in_place_of_a_nodes_holds_nobody_up() {
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let began = Instant::now();
     let said = identity(&["--node-root", root.path().to_str().unwrap()], None);
-    assert_eq!(told(&said), ["node/credprovider-config-unreadable"], "{}", said.out);
+    assert_eq!(told(&said), ["kubelet/credprovider-config-unreadable"], "{}", said.out);
     assert!(began.elapsed().as_secs() < 20, "it hangs");
 }
 

@@ -12,8 +12,8 @@ use checks::{
         sanitize_text,
         world::yaml,
     },
+    kubelet::azure_json::{AzureJson, SignInMethod},
     manifest::{entry, read},
-    node::azure_json::{AzureJson, SignInMethod},
     token::endpoint::token_in,
 };
 use hickory_proto::{

@@ -21,7 +21,7 @@ async fn each_step_asks_what_it_must_and_no_more() {
         let lab = journey.world(Duration::ZERO).await;
         let events = journey.run(&lab).await;
         assert!(is_good(&events), "{}: {events:#?}", journey.scenario);
-        let steps = checks::step_names();
+        let steps = checks::steps::names();
         for step in steps {
             let leg = journey.legs.iter().find(|leg| leg.step == step);
             let (mut got, mut wanted) =

@@ -126,7 +126,7 @@ const ELSEWHERE: [&str; 17] = [
     "identity/auth-file-unreadable", // tests/cli.rs
     "identity/helper-failed",
     "identity/az-failed", // tests/identity.rs
-    "node/files-not-readable",
+    "kubelet/files-not-readable",
     "manifest/foreign-layers", // tests/unusual_images.rs, tests/hostile_servers.rs
     "manifest/index-in-index",
     "registry/data-host-no-answer",

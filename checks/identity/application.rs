@@ -16,7 +16,7 @@ use crate::{
         sanitize_text,
         target::Cloud,
     },
-    node::Application,
+    kubelet::Application,
 };
 
 // The numbers: learn.microsoft.com/entra/identity-platform/reference-error-codes, and recorded answers.

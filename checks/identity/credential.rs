@@ -10,7 +10,7 @@ use crate::{
         azure::{Endpoints, Principal},
         target::ManagedIdentityId,
     },
-    node::{Application, TenantHint},
+    kubelet::{Application, TenantHint},
 };
 
 /// What we sign in with.

@@ -13,7 +13,7 @@ use crate::{
         },
         target::ManagedIdentityId,
     },
-    node::{AzureEnvironment, NodeLocation, is_own_network},
+    kubelet::{AzureEnvironment, NodeLocation, is_own_network},
 };
 
 /// Signs in as that identity; as nobody, where there is no token.

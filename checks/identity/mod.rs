@@ -17,7 +17,7 @@ use std::{path::Path, rc::Rc};
 use crate::{
     image::ImageTarget,
     kit::{Cx, NoFact, StepResult, azure::imds, rules::Pattern, target::Who},
-    node::{AzureEnvironment, KubeletSignIn, Node},
+    kubelet::{AzureEnvironment, KubeletSignIn, Node},
 };
 pub(crate) use az::AZ_WAIT;
 pub use credential::{Credential, EntraToken, Identity};

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     kit::{azure::Principal, net::Fault, world::Proxy},
-    node::NodeLocation,
+    kubelet::NodeLocation,
 };
 
 /// What can be wrong with what we were given to sign in with.

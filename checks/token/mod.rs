@@ -22,7 +22,7 @@ pub use session::{BlobResponse, Session};
 const MAX_TOKEN_BYTES: usize = 1024 * 1024;
 
 /// How many entries of a pull secret are tried.
-pub(crate) const ENTRIES: usize = 4;
+pub(crate) const MAX_CANDIDATES: usize = 4;
 
 /// What can be wrong with signing in.
 #[derive(Serialize, strum::VariantNames)]
@@ -273,7 +273,7 @@ pub async fn fetch(
 ) -> StepResult<Session> {
     let mut first = None;
     for (tried, one) in identity.chain().enumerate() {
-        if tried == ENTRIES {
+        if tried == MAX_CANDIDATES {
             return Err(NoFact::could_not_tell(Problem::TooManyEntries {
                 from: identity.source(),
             }));

@@ -3,7 +3,7 @@
 
 use checks::{
     kit::{rules::Pattern, world::yaml},
-    node::{
+    kubelet::{
         azure_json::AzureJson,
         provider::{Providers, is_known},
     },

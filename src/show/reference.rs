@@ -82,7 +82,7 @@ pub(crate) fn explain_mode(messages: &Messages, slug: &str, mode: &Mode, lang: L
 pub(crate) fn codes(messages: &Messages, lang: Lang) -> String {
     let phrases = Phrases::load();
     let mut page = format!("{}\n", phrases.say("steps", lang, &[]));
-    for step in checks::step_names() {
+    for step in checks::steps::names() {
         let asks =
             messages.steps.get(step).map(|messages| messages.asks.of(lang)).unwrap_or_default();
         // Writing to a String cannot fail.

@@ -69,7 +69,7 @@ pub const NODES: &[Case] = &[
         "node, its file cut short",
         "node-azure-json-cut",
         ANONYMOUS,
-        &["node/azurejson-missing-or-corrupt"],
+        &["kubelet/azurejson-missing-or-corrupt"],
     ),
     cannot(
         "node, secret out of date",

@@ -1,0 +1,103 @@
+//! Every step: its name, its question and its time budget.
+//!
+//! A budget is longer than the sum of the waits inside the step, so that the network's silence is a
+//! finding and only our own overrun is a failure. The question as people read it is in `steps.toml`.
+
+use std::time::Duration;
+
+use crate::{
+    identity,
+    kit::{
+        Step,
+        net::{
+            BODY_WAIT, DATE_WAIT, DNS_WAIT, FOLLOW_WAIT, HTTP_WAIT, OPEN_WAIT, SETTLE_WAIT,
+            TCP_WAIT, TLS_WAIT,
+        },
+        world::FILE_WAIT,
+    },
+    tcp, token,
+};
+
+/// What was asked for?
+pub const IMAGE: Step = step("image", SLACK);
+/// The way to the registry.
+pub const FRONT: ConnectSteps = ConnectSteps {
+    proxy: step("proxy", PROXY),
+    dns: step("dns", DNS),
+    tcp: step("tcp", TCP),
+    tls: step("tls", TLS),
+};
+/// How does the registry want to be signed in to?
+pub const CHALLENGE: Step = step("challenge", 2 * REQUEST);
+/// Does this machine's clock agree with the registry's?
+pub const CLOCK: Step = step("clock", SLACK);
+/// What would this node's kubelet sign in with? The budget allows for each of its files.
+pub const KUBELET: Step = step("kubelet", 8 * FILE_WAIT.as_secs() + SLACK);
+/// Who signs in? The Azure CLI is the slowest to answer of all that may be asked.
+pub const IDENTITY: Step = step("identity", 2 * identity::AZ_WAIT.as_secs() + SLACK);
+/// Does the registry accept that identity? The challenge that the credential provider asks for, the
+/// exchange, and the same once more with another tenant and with another audience.
+pub const EXCHANGE: Step = step("exchange", 5 * REQUEST);
+/// Does the registry issue an access token, and for what?
+pub const TOKEN: Step = step("token", token::MAX_CANDIDATES as u64 * 3 * REQUEST);
+/// Is the image there?
+pub const MANIFEST: Step = step("manifest", 2 * REQUEST);
+/// Is there an image for this platform, and which host serves its layers?
+pub const PLATFORM: Step = step("platform", 3 * REQUEST);
+/// The way to the host that serves the layers.
+pub const LAYER_HOST: ConnectSteps = ConnectSteps {
+    proxy: step("layer-proxy", PROXY),
+    dns: step("layer-dns", DNS),
+    tcp: step("layer-tcp", TCP),
+    tls: step("layer-tls", TLS),
+};
+/// Do the bytes of the image arrive? As long as it takes: each wait in the step is bounded, and
+/// `--timeout` bounds them all.
+pub const LAYER: Step = step("layer", 24 * 60 * 60);
+
+/// The steps that lead to one host.
+pub struct ConnectSteps {
+    /// Does the proxy lead to the host?
+    pub proxy: Step,
+    /// Does its name resolve?
+    pub dns: Step,
+    /// Does one of its addresses accept a connection?
+    pub tcp: Step,
+    /// Does it present a certificate that is trusted here?
+    pub tls: Step,
+}
+
+impl ConnectSteps {
+    const fn all(&self) -> [Step; 4] {
+        [self.proxy, self.dns, self.tcp, self.tls]
+    }
+}
+
+/// Returns the names of all steps, in the order of the plan.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    let sign_in = [CHALLENGE, CLOCK, KUBELET, IDENTITY, EXCHANGE, TOKEN, MANIFEST, PLATFORM];
+    let steps = [IMAGE].into_iter().chain(FRONT.all()).chain(sign_in);
+    steps.chain(LAYER_HOST.all()).chain([LAYER]).map(|step| step.name)
+}
+
+/// For our own work between the waits.
+const SLACK: u64 = 5;
+/// The connection to the proxy, and the proxy's answer.
+const PROXY: u64 = OPEN_WAIT.as_secs() + HTTP_WAIT.as_secs() + SLACK;
+/// The name itself and six suffixes of a search list.
+const DNS: u64 = 7 * DNS_WAIT.as_secs() + SLACK;
+/// The last address may become known when the last name server answers; then two probes follow.
+const TCP: u64 = DNS_WAIT.as_secs() + TCP_WAIT.as_secs() + 2 * tcp::AROUND_WAIT.as_secs() + SLACK;
+/// A handshake, for which a new connection may be needed; and a look at the host's clock.
+const TLS: u64 = PROXY + TLS_WAIT.as_secs() + DATE_WAIT.as_secs() + SLACK;
+/// One request to the registry with its retries, the body of the answer, the check whether a firewall
+/// refuses every connection, and what else a refusal makes us look at.
+const REQUEST: u64 = HTTP_WAIT.as_secs()
+    + 2 * FOLLOW_WAIT.as_secs()
+    + 2 * BODY_WAIT.as_secs()
+    + SETTLE_WAIT.as_secs()
+    + SLACK;
+
+const fn step(name: &'static str, seconds: u64) -> Step {
+    Step { name, budget: Duration::from_secs(seconds) }
+}
