@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod dns;
+pub mod evidence;
 pub mod identity;
 pub mod image;
 pub mod kit;
@@ -15,10 +16,11 @@ pub mod tcp;
 pub mod tls;
 pub mod token;
 
-use std::rc::Rc;
+use std::{rc::Rc, sync::OnceLock};
 
 use kit::{
     Fact, Host, Plan,
+    engine::Severity,
     messages::{Messages, MessagesError},
     net::Connected,
 };
@@ -73,4 +75,12 @@ fn connect(plan: &mut Plan, steps: &ConnectSteps, host: &Fact<Host>) -> Connecte
 pub fn messages() -> Result<Messages, MessagesError> {
     let steps = include_str!("steps.toml");
     Messages::load(AREAS, steps, include_str!("evidence.toml"), include_str!("modes.toml"))
+}
+
+/// Returns how much a problem matters, as its area's `findings.toml` says.
+fn severity(area: &str, name: &str) -> Severity {
+    static MESSAGES: OnceLock<Option<Messages>> = OnceLock::new();
+    let messages = MESSAGES.get_or_init(|| messages().ok()).as_ref();
+    let entry = messages.and_then(|messages| messages.entries.get(&format!("{area}/{name}")));
+    entry.map_or(Severity::Error, |entry| entry.severity)
 }

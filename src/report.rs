@@ -1,8 +1,9 @@
 //! The report: events, folded.
 
 use checks::kit::{
+    engine::Severity,
     engine::{Event, EventKind, Finding, StepEnd},
-    messages::{Messages, Severity},
+    messages::Messages,
 };
 use serde_json::{Map, Value};
 

@@ -1,8 +1,9 @@
 //! The verdict: the report, read. Causes, their consequences, and what could not be told.
 
 use checks::kit::{
+    engine::Severity,
     engine::{Finding, StepEnd},
-    messages::{Messages, Severity},
+    messages::Messages,
 };
 use serde::Serialize;
 

@@ -3,7 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use checks::kit::messages::{Lang, Messages, Severity, Text};
+use checks::kit::{
+    engine::Severity,
+    messages::{Lang, Messages, Text},
+};
 
 fn messages() -> Messages {
     checks::messages().unwrap()

@@ -11,7 +11,8 @@ use std::{collections::BTreeSet, sync::OnceLock};
 use check_acr::{Exit, Report, TextOptions, Verdict, json, text};
 use checks::kit::{
     engine::Event,
-    messages::{Lang, Messages, Severity},
+    engine::Severity,
+    messages::{Lang, Messages},
 };
 use futures::stream::{self, StreamExt};
 use lab::Scenario;

@@ -2,32 +2,15 @@
 //!
 //! The registry dates every answer, so the challenge that we already have is all we need.
 
-use jiff::Timestamp;
+mod problem;
+
 use serde::Serialize;
 
 use crate::{
-    kit::{Cx, NoFact, StepResult, engine::Skew},
+    kit::{Cx, NoFact, StepResult},
     registry::Challenge,
 };
-
-/// What can be wrong with a clock.
-#[derive(Serialize, strum::VariantNames)]
-#[serde(rename_all = "kebab-case")]
-#[strum(serialize_all = "kebab-case")]
-pub enum Problem {
-    /// Far from the registry's.
-    Skewed {
-        /// This clock.
-        here: Timestamp,
-        /// The registry's.
-        there: Timestamp,
-        /// How far they are apart.
-        #[serde(flatten)]
-        skew: Skew,
-    },
-    /// The registry did not say what time it is.
-    NoDate {},
-}
+pub use problem::Problem;
 
 /// How far apart the two clocks are.
 #[derive(Debug, Serialize)]

@@ -4,6 +4,7 @@
 //! would get go on to the next step at once; what the other servers say is graded beside it.
 
 mod diagnose;
+mod problem;
 mod resolver;
 
 use std::{net::IpAddr, rc::Rc, time::Duration};
@@ -15,106 +16,18 @@ use tokio::time::{Instant, timeout_at};
 use crate::kit::{
     Cx, Feed, Host, Local, NoFact, StepResult,
     net::{
-        Connected, Tried,
+        Connected,
         dns::{all_queries, ask, search_candidates, static_addresses},
     },
     target::is_private,
-    world::Proxy,
 };
 use diagnose::{cname_chain, diagnose, warn_inconsistencies};
+pub(crate) use problem::Denied;
+pub use problem::Problem;
 use resolver::{ServerAnswer, addresses_of, families};
 
 /// How long a server's answer waits for those of the servers before it, which clients believe first.
 const EARLIER_WAIT: Duration = Duration::from_millis(300);
-
-/// What can be wrong with a name.
-#[derive(Serialize, strum::VariantNames)]
-#[serde(rename_all = "kebab-case")]
-#[strum(serialize_all = "kebab-case")]
-pub enum Problem {
-    /// The registry's name does not exist, or has no address.
-    NxdomainRegistry(Denied),
-    /// The same behind a private endpoint's name: a zone that answers here lacks the record.
-    PrivateZoneRecordMissing(Denied),
-    /// The same for the endpoint of one region.
-    RegionalEndpointRecordMissing(Denied),
-    /// The same for the host that serves layers.
-    DataEndpointRecordMissing(Denied),
-    /// The host that serves layers does not exist, or has no address; no private endpoint is in it.
-    LayerHostUnknown(Denied),
-    /// No server gave an answer that a client would believe.
-    ServerUnreachable {
-        /// The name.
-        host: String,
-        /// Each server and how it failed.
-        tried: Vec<Tried>,
-    },
-    /// There is nobody to ask.
-    NoNameServer {
-        /// The name.
-        host: String,
-    },
-    /// The host is reached through a proxy, which looks the name up.
-    LeftToProxy {
-        /// The proxy.
-        proxy: Rc<Proxy>,
-    },
-    /// Some servers failed, others answered.
-    ServerSilent {
-        /// Each server that failed, and how.
-        tried: Vec<Tried>,
-    },
-    /// A server that clients ask earlier denies a name that another one knows.
-    ServersDisagree {
-        /// The name.
-        host: String,
-        /// The server that clients believe.
-        denies: String,
-        /// What it said.
-        answer: &'static str,
-        /// The names that it was led along.
-        cname_chain: String,
-        /// The server that knows the name.
-        knows: String,
-    },
-    /// A server gives a private address, another one a public one.
-    ServersDiffer {
-        /// The name.
-        host: String,
-        /// The server by whose answer this run went.
-        used: String,
-        /// The server that clients believe.
-        believed: String,
-        /// What it gives.
-        addresses: Vec<IpAddr>,
-        /// Another server.
-        other: String,
-        /// What that one gives.
-        others: Vec<IpAddr>,
-    },
-}
-
-/// A name that was denied, and by whom.
-#[derive(Clone, Serialize)]
-pub struct Denied {
-    host: String,
-    server: String,
-    answer: &'static str,
-    /// The name and those that it was sent on to, the last one being the one that is missing.
-    cname_chain: String,
-    /// The private zone that lacks the record.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    zone: Option<String>,
-    /// The record that it lacks.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    record: Option<String>,
-    /// What the private endpoint's network interface calls the address that belongs there.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    member: Option<String>,
-    /// The region, of an endpoint that belongs to one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    region: Option<String>,
-}
 
 /// The addresses of a host, as they become known.
 #[derive(Clone, Serialize)]

@@ -28,6 +28,10 @@ macro_rules! areas {
     ($($area:ident),+ $(,)?) => {
         $(impl $crate::kit::Findings for $area::Problem {
             const AREA: &'static str = stringify!($area);
+
+            fn severity(name: &str) -> $crate::kit::engine::Severity {
+                $crate::severity(stringify!($area), name)
+            }
         })+
         /// Every area: its name, the names of its problems, its words.
         pub const AREAS: &[$crate::kit::messages::Area] = &[

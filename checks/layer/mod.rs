@@ -4,6 +4,7 @@
 //! registry's redirect, without its credentials. Nothing is green without them.
 
 mod bytes;
+mod problem;
 mod refusal;
 
 use std::rc::Rc;
@@ -22,6 +23,8 @@ use crate::{
     token::{BlobResponse, Session},
 };
 use bytes::{BlobRead, BlobReader};
+pub use problem::Problem;
+pub(crate) use problem::{Broken, Refused};
 
 /// How much of a layer is read when not all of it is asked for.
 const SAMPLE: u64 = 1024 * 1024;
@@ -29,101 +32,6 @@ const SAMPLE: u64 = 1024 * 1024;
 const MAX_STALLED_RETRIES: usize = 3;
 /// The longest config that is read.
 const MAX_CONFIG_BYTES: u64 = 8 * 1024 * 1024;
-
-/// What can be wrong with the bytes of an image.
-#[derive(Serialize, strum::VariantNames)]
-#[serde(rename_all = "kebab-case")]
-#[strum(serialize_all = "kebab-case")]
-pub enum Problem {
-    /// The manifest names a blob that is not there.
-    BlobMissing(Refused),
-    /// The storage refuses this network.
-    BlobServiceEndpointPolicy(Refused),
-    /// The storage does not take the signature in the URL.
-    BlobSasRejected(refusal::Unsigned),
-    /// The host that serves the bytes refuses for a reason of its own.
-    BlobRefused(Refused),
-    /// It fails.
-    BlobOutage(Refused),
-    /// The bytes stop before the end.
-    BlobUnexpectedEof(Broken),
-    /// They stop, and the rest comes without saying which part it is: could not tell.
-    BlobRestUnclear(Broken),
-    /// The bytes stop before the end, and go on when they are asked for.
-    BlobResumed {
-        /// Who sent them.
-        host: String,
-        /// How often.
-        times: usize,
-    },
-    /// The bytes stop coming, and the connection stays. A runtime waits longer: could not tell.
-    PullProgressTimeout {
-        /// How long we waited.
-        seconds: u64,
-        /// What there was by then.
-        #[serde(flatten)]
-        broken: Broken,
-    },
-    /// They are not the bytes that the digest names.
-    BlobDigestMismatch {
-        /// Who sent them.
-        host: String,
-        /// The digest that was due.
-        digest: String,
-        /// The digest of what came.
-        got: String,
-    },
-    /// The config is longer than what is read: could not tell.
-    ConfigTooLong {
-        /// What the manifest says.
-        bytes: u64,
-    },
-    /// A lone manifest for another platform: it is pulled, and will not run.
-    OtherPlatform {
-        /// What was needed.
-        wanted: String,
-        /// What the config says.
-        built_for: String,
-        /// Both, as one argument.
-        together: String,
-    },
-    /// The bytes come, but slowly.
-    Slow {
-        /// Who sends them.
-        host: String,
-        /// How many came.
-        got: u64,
-        /// In how long.
-        seconds: u64,
-    },
-}
-
-/// A blob that was refused.
-#[derive(Serialize)]
-pub struct Refused {
-    host: String,
-    digest: String,
-    status: u16,
-    /// The storage's or the registry's own word.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    said: Option<String>,
-    /// For support.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    correlation: Option<String>,
-}
-
-/// A blob that broke off.
-#[derive(Serialize)]
-pub struct Broken {
-    host: String,
-    digest: String,
-    /// The bytes that came.
-    got: u64,
-    /// The bytes that were due, where that is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    of: Option<u64>,
-    fault: Fault,
-}
 
 /// The bytes that are in hand.
 #[derive(Serialize)]

@@ -3,10 +3,11 @@
 //! A container runtime follows `HTTPS_PROXY` and `NO_PROXY`, so a host that they send to a proxy is reached
 //! through it or not at all: what the direct way would give is no answer.
 
+mod problem;
+
 use std::{rc::Rc, time::Duration};
 
 use futures::stream::{FuturesUnordered, StreamExt};
-use serde::Serialize;
 use tokio::time::timeout;
 
 use crate::kit::{
@@ -19,120 +20,11 @@ use crate::kit::{
     target::is_private,
     world::{Proxy, ProxyDecision},
 };
+pub use problem::Problem;
+pub(crate) use problem::{At, Refused};
 
 /// How long the look past the proxy may take: a hint, and no more than that.
 const PAST_WAIT: Duration = Duration::from_secs(3);
-
-/// What can be wrong with the way through a proxy.
-#[derive(Serialize, strum::VariantNames)]
-#[serde(rename_all = "kebab-case")]
-#[strum(serialize_all = "kebab-case")]
-pub enum Problem {
-    /// None is set for such a host.
-    NotForThis {
-        /// The host.
-        host: String,
-    },
-    /// `NO_PROXY` exempts the host.
-    Exempt {
-        /// The host.
-        host: String,
-        /// By this entry.
-        entry: String,
-    },
-    /// What a variable holds names no proxy, and is ignored.
-    UrlIgnored {
-        /// The variable.
-        variable: &'static str,
-    },
-    /// What the variable holds has no port, and nothing is reached through it.
-    UrlUnusable {
-        /// The variable.
-        variable: &'static str,
-        /// The host.
-        host: String,
-    },
-    /// It speaks SOCKS, which is not spoken here: could not tell.
-    SocksNotSpoken(At),
-    /// It is not reached.
-    Unreachable {
-        /// The proxy and the host.
-        #[serde(flatten)]
-        at: At,
-        /// Where the way to it ends, as a word.
-        stage: &'static str,
-        /// How.
-        fault: Fault,
-    },
-    /// It takes the request and does not answer as a proxy does.
-    NoAnswer {
-        /// The proxy and the host.
-        #[serde(flatten)]
-        at: At,
-        /// What it does instead.
-        fault: Fault,
-    },
-    /// It takes the request and says nothing, for less long than a container runtime waits: could not tell.
-    Silent {
-        /// The proxy and the host.
-        #[serde(flatten)]
-        at: At,
-        /// How long.
-        seconds: u64,
-    },
-    /// It wants a sign-in of its own.
-    AsksForSignIn {
-        /// The proxy and the host.
-        #[serde(flatten)]
-        at: At,
-        /// Whether it was shown one, as a word.
-        shown: &'static str,
-        /// What it wants to see.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        wants: Option<String>,
-    },
-    /// It refuses to connect to the host.
-    DeniesHost(Refused),
-    /// It cannot reach the host either.
-    CannotReachHost(Refused),
-    /// It is asked for a host that has a private address here, which is open.
-    InterceptsPrivate {
-        /// The proxy and the host.
-        #[serde(flatten)]
-        at: At,
-        /// The address.
-        address: String,
-        /// What in `NO_PROXY` would exempt all hosts of the registry.
-        exempt: String,
-    },
-    /// The metadata service would be asked through the proxy.
-    ImdsNotBypassed {
-        /// The proxy.
-        proxy: Rc<Proxy>,
-        /// The variable that names it.
-        variable: &'static str,
-    },
-}
-
-/// A proxy and the host that it is to lead to.
-#[derive(Serialize)]
-pub struct At {
-    proxy: Rc<Proxy>,
-    variable: &'static str,
-    host: String,
-    endpoint: String,
-}
-
-/// What a proxy answers that opens no tunnel.
-#[derive(Serialize)]
-pub struct Refused {
-    #[serde(flatten)]
-    at: At,
-    status: u16,
-    /// Its own word for why, or its name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    said: Option<String>,
-}
 
 impl At {
     fn new(proxy: &Rc<Proxy>, host: &Host) -> Self {

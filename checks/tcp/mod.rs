@@ -3,12 +3,12 @@
 //! Each address is tried as soon as it is known; the first that accepts goes on to the next
 //! step, the others are graded beside it.
 
+mod problem;
 mod unreachable;
 
-use std::{net::SocketAddr, rc::Rc, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use futures::stream::{FuturesUnordered, StreamExt};
-use serde::Serialize;
 use tokio::net::TcpStream;
 
 use crate::{
@@ -16,69 +16,13 @@ use crate::{
     kit::{
         Cx, Host, Local, StepResult,
         net::{Connected, Fault, Route, Stream, Tried, tcp},
-        world::Proxy,
     },
 };
+pub use problem::Problem;
+pub(crate) use problem::{ByProxy, Unreached};
 
 /// How long each look at what else is open may take, once the host itself is not.
 pub(crate) const AROUND_WAIT: Duration = Duration::from_secs(4);
-
-/// What can be wrong with the way to a host.
-#[derive(Serialize, strum::VariantNames)]
-#[serde(rename_all = "kebab-case")]
-#[strum(serialize_all = "kebab-case")]
-pub enum Problem {
-    /// No address of the registry accepts a connection.
-    TcpEgressBlocked(Unreached),
-    /// The same for an Azure registry whose addresses are all private: a private endpoint's.
-    PrivateAddressUnreachable(Unreached),
-    /// No address of the host that serves layers accepts a connection.
-    BlobEndpointBlocked(Unreached),
-    /// The same where that host is one of the registry's own data endpoints.
-    DataEndpointBlocked(Unreached),
-    /// Neither is anything else reached that a node needs.
-    TcpOutboundNone {
-        /// The host.
-        #[serde(flatten)]
-        unreached: Unreached,
-        /// The other hosts.
-        others: Vec<String>,
-    },
-    /// There are only IPv6 addresses, and this machine has no way to any.
-    Ipv6Unusable(Unreached),
-    /// Not directly, but through a proxy that is set and not for this host.
-    ProxyRequired {
-        /// The host.
-        #[serde(flatten)]
-        unreached: Unreached,
-        /// That proxy.
-        #[serde(flatten)]
-        by_proxy: ByProxy,
-    },
-    /// Some addresses do not, others do.
-    AddressUnreachable(Unreached),
-}
-
-/// A host that was not reached, or not at every address.
-#[derive(Serialize)]
-pub struct Unreached {
-    host: String,
-    port: u16,
-    tried: Vec<Tried>,
-    /// A host that is reached all the same.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    elsewhere: Option<&'static str>,
-}
-
-/// A proxy through which a host is reached that is not sent to it.
-#[derive(Serialize)]
-pub struct ByProxy {
-    proxy: Rc<Proxy>,
-    variable: &'static str,
-    /// The entry of `NO_PROXY` that keeps the host from it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    entry: Option<String>,
-}
 
 type Attempt = (SocketAddr, Result<TcpStream, Fault>);
 

@@ -1,8 +1,9 @@
 //! The report as one JSON document. `docs/report.schema.json` describes it.
 
 use checks::kit::{
+    engine::Severity,
     engine::{Finding, StepEnd},
-    messages::{Lang, Messages, Severity},
+    messages::{Lang, Messages},
 };
 use serde_json::{Value, json as value};
 

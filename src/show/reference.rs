@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, fmt::Write};
 
-use checks::kit::messages::{Entry, Lang, Messages, Mode, Severity};
+use checks::kit::{
+    engine::Severity,
+    messages::{Entry, Lang, Messages, Mode},
+};
 
 use super::{Phrases, text::pad, whole_words};
 

@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use checks::kit::{
+    engine::Severity,
     engine::{EventKind, Finding, StepEnd},
-    messages::{FilledFix, Lang, Messages, Severity},
+    messages::{FilledFix, Lang, Messages},
 };
 use colored::{ColoredString, Colorize, control};
 use serde_json::Value;

@@ -9,10 +9,29 @@ use strum::VariantNames;
 
 use crate::kit::redact::sanitize;
 
+/// How much a finding matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Matters only where it explains something else: not said otherwise.
+    Hint,
+    /// Why a question was not asked.
+    Skip,
+    /// Works, but will bite.
+    Warning,
+    /// Could not tell.
+    CouldNotTell,
+    /// Pulls fail.
+    Error,
+}
+
 /// Everything one area can tell the reader.
 pub trait Findings: Serialize + VariantNames {
     /// The area's name: the part of the code before the slash.
     const AREA: &'static str;
+
+    /// Returns how much the problem of that name matters.
+    fn severity(name: &str) -> Severity;
 }
 
 /// A problem as it travels: no prose, so that it can be shown in any language.
@@ -21,6 +40,8 @@ pub trait Findings: Serialize + VariantNames {
 pub struct Finding {
     /// `area/variant`, kebab-case.
     pub code: String,
+    /// How much it matters.
+    pub severity: Severity,
     /// What proves it, by name.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub evidence: Map<String, Value>,
@@ -46,7 +67,7 @@ impl<F: Findings> From<F> for Finding {
         let mut evidence = Value::Object(evidence);
         sanitize(&mut evidence);
         let Value::Object(evidence) = evidence else { unreachable!("it stays an object") };
-        Finding { code: format!("{}/{name}", F::AREA), evidence }
+        Finding { code: format!("{}/{name}", F::AREA), severity: F::severity(&name), evidence }
     }
 }
 

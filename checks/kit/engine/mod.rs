@@ -12,5 +12,5 @@ pub(in crate::kit) use cx::Exchange;
 pub use cx::{Cx, Listener, Local};
 pub use event::{Event, EventKind, StepEnd, VERSION};
 pub use feed::Feed;
-pub use finding::{Finding, Findings, NoFact, StepResult};
+pub use finding::{Finding, Findings, NoFact, Severity, StepResult};
 pub use plan::{Check, Fact, Inputs, Plan, Problem as RunProblem, Step};

@@ -23,7 +23,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::{
     cx::{Cx, Listener, Local, millis},
     event::{EventKind, StepEnd},
-    finding::{Findings, NoFact, StepResult},
+    finding::{Findings, NoFact, Severity, StepResult},
 };
 use crate::kit::{redact::sanitize, target::Target, world::World};
 
@@ -64,6 +64,10 @@ pub enum Problem {
 
 impl Findings for Problem {
     const AREA: &'static str = "run";
+
+    fn severity(name: &str) -> Severity {
+        if name == "left-out" { Severity::Skip } else { Severity::CouldNotTell }
+    }
 }
 
 /// A value some step will give.

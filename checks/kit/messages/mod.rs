@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::kit::engine::{Finding, RunProblem};
+use crate::kit::engine::{Finding, RunProblem, Severity};
 use template::{command, text};
 
 /// An area as the words and the tests see it.
@@ -36,22 +36,6 @@ pub enum Lang {
     En,
     /// 한국어
     Ko,
-}
-
-/// How much a finding matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Severity {
-    /// Matters only where it explains something else: not said otherwise.
-    Hint,
-    /// Why a question was not asked.
-    Skip,
-    /// Works, but will bite.
-    Warning,
-    /// Could not tell.
-    CouldNotTell,
-    /// Pulls fail.
-    Error,
 }
 
 /// A text in every language; a plain string stands for all of them.

@@ -1,0 +1,158 @@
+//! What the area `manifest` can find wrong.
+
+use crate::kit::net::Fault;
+use serde::Serialize;
+
+/// What can be wrong with a manifest.
+#[derive(Serialize, strum::VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Problem {
+    /// Only a login server was named.
+    NoImageAsked {},
+    /// The registry serves the blobs itself: there is no other host to look at.
+    ServedByRegistry {},
+    /// The repository has no such tag.
+    ImageTagNotFound {
+        /// The repository.
+        repository: String,
+        /// The tag.
+        tag: String,
+        /// The registry's own words.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        said: Option<String>,
+        /// The tags that are most like it, when listing is allowed.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        nearest: Vec<String>,
+        /// The most like it, as a whole reference.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        repaired: Option<String>,
+    },
+    /// The registry has no such repository.
+    RepositoryNotFound {
+        /// The repository.
+        repository: String,
+        /// The registry's own words.
+        said: String,
+    },
+    /// The repository has no such digest.
+    ImageDigestGone {
+        /// The repository.
+        repository: String,
+        /// The digest.
+        digest: String,
+    },
+    /// The manifest names a blob that the registry does not have.
+    BlobUnknown {
+        /// The blob.
+        digest: String,
+        /// The registry's own words.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        said: Option<String>,
+    },
+    /// Every layer is another server's to serve: could not tell.
+    ForeignLayers {},
+    /// The index is there, and this platform's manifest in it is not.
+    ChildManifestGone {
+        /// The repository.
+        repository: String,
+        /// The digest.
+        digest: String,
+        /// Whose manifest it is.
+        platform: String,
+        /// All platforms of the index, as one argument.
+        together: String,
+    },
+    /// The index has nothing for this platform.
+    PlatformNoMatch {
+        /// What was needed.
+        wanted: String,
+        /// What there is.
+        offered: Vec<String>,
+        /// Both, as one argument.
+        together: String,
+    },
+    /// What was sent is not what the digest names.
+    DigestMismatch {
+        /// The digest that was due.
+        wanted: String,
+        /// The digest of what came.
+        got: String,
+    },
+    /// The index has this platform's processor and system, for other builds of Windows.
+    PlatformWindowsBuild {
+        /// What was needed.
+        wanted: String,
+        /// The builds that there are.
+        builds: Vec<String>,
+    },
+    /// There are builds for Windows, and nobody said which one is needed.
+    WindowsBuildNotAsked {
+        /// The builds that there are.
+        builds: Vec<String>,
+        /// The one that was looked at, as `--platform` takes it.
+        chosen: String,
+    },
+    /// There is none for this very platform, but one that some versions of containerd take.
+    LesserPlatform {
+        /// What was needed.
+        wanted: String,
+        /// What they take.
+        chosen: String,
+        /// Both, as one argument.
+        together: String,
+    },
+    /// What was sent is broken: no manifest, or one that contradicts itself.
+    NotAManifest {
+        /// What it is called.
+        media_type: String,
+        /// What is wrong with it.
+        said: String,
+    },
+    /// It is a sound manifest of something that is no image.
+    NotAnImage {
+        /// What it is, as a word.
+        what: &'static str,
+        /// What gave it away.
+        media_type: String,
+    },
+    /// What an index has for this platform is an index again: could not tell.
+    IndexInIndex {
+        /// Whose it is.
+        platform: String,
+    },
+    /// It is in a format that only older runtimes read.
+    #[serde(rename = "manifest-schema1")]
+    #[strum(serialize = "manifest-schema1")]
+    ManifestSchema1 {
+        /// What it is called.
+        media_type: String,
+        /// Whether its digest proves it, as a word.
+        verified: &'static str,
+    },
+    /// The same without the signature that those runtimes want.
+    #[serde(rename = "manifest-schema1-unsigned")]
+    #[strum(serialize = "manifest-schema1-unsigned")]
+    ManifestSchema1Unsigned {
+        /// What it is called.
+        media_type: String,
+    },
+    /// The registry says another thing to HEAD than to GET.
+    HeadDiffers {
+        /// What was asked.
+        request: String,
+        /// In what they differ, as a word.
+        what: &'static str,
+        /// What it says to HEAD.
+        head: String,
+        /// What it sends to GET.
+        get: String,
+    },
+    /// The answer broke off.
+    Unreadable {
+        /// What was asked.
+        request: String,
+        /// How.
+        fault: Fault,
+    },
+}

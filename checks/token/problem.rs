@@ -1,0 +1,193 @@
+//! What the area `token` can find wrong.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// What can be wrong with signing in.
+#[derive(Serialize, strum::VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Problem {
+    /// There is nothing to exchange: a password is shown as it is, and nobody shows nothing.
+    NothingToExchange {},
+    /// The refresh token is out of date by the registry's own clock.
+    PullsecretShortLivedToken {
+        /// Since when.
+        expired: Timestamp,
+        /// Where it came from.
+        from: String,
+    },
+    /// The registry does not serve this to nobody, and nobody signs in here.
+    AnonymousPullDisabled {
+        /// The registry.
+        host: String,
+        /// What was asked for.
+        wanted: String,
+        /// For support.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        correlation: Option<String>,
+    },
+    /// The same in a pod or on a node, where the kubelet may sign in: could not tell.
+    NodeMaySignIn {
+        /// The registry.
+        host: String,
+        /// What was asked for.
+        wanted: String,
+    },
+    /// Who signs in is not taken by the registry: nobody signs in then.
+    NotTaken {},
+    /// The kubelet's provider takes what the registry answers for no challenge.
+    ProviderTakesNoChallenge {
+        /// The registry.
+        host: String,
+        /// Its status.
+        status: u16,
+        /// What it sent for a challenge.
+        said: String,
+    },
+    /// The registry does not take this identity's token.
+    ExchangeNoRole(super::exchange::RefusedIdentity),
+    /// It takes it in the name of the token's own directory, and not in that of the node's file.
+    WrongTenantInAzurejson {
+        /// The registry.
+        host: String,
+        /// The node's file.
+        file: String,
+        /// The directory in it.
+        named: String,
+        /// The token's own.
+        own: String,
+    },
+    /// It takes tokens for registries only: older nodes show another.
+    ExchangeArmAudienceDisabled {
+        /// The registry.
+        host: String,
+    },
+    /// It agrees to trade a token, and sends something else.
+    ExchangeUnreadable {
+        /// The registry.
+        host: String,
+        /// What it sent instead.
+        said: String,
+    },
+    /// The same on a node, whose files do not say who signs in: could not tell.
+    PodMaySignIn {
+        /// The registry.
+        host: String,
+        /// What was asked for.
+        wanted: String,
+    },
+    /// What we sign in with was refused.
+    CredentialsRefused(Presented),
+    /// The same of the registry's own administrator.
+    AdminUserDisabled(Presented),
+    /// The same of a name that the registry takes for that of an application, and knows none so called.
+    ApplicationNotRegistered(Presented),
+    /// The same, and without it the image is served.
+    AnonymousBlockedByBadCreds(Presented),
+    /// Nobody asked for what we would sign in with.
+    CredentialsNotAsked {
+        /// The registry.
+        host: String,
+        /// Who would sign in.
+        who: String,
+        /// Where the credentials came from.
+        from: String,
+    },
+    /// The registry wants a password, and what we have is a token.
+    CredentialsDoNotFit {
+        /// The registry.
+        host: String,
+        /// What we have, as a word.
+        kind: String,
+        /// Where it came from.
+        from: String,
+    },
+    /// Signed in, and not allowed.
+    ScopeNotGranted(Ungranted),
+    /// The same of an identity of Entra's: its roles leave this repository out.
+    RoleExcludesRepository(Ungranted),
+    /// The token server's answer is no token.
+    NoToken {
+        /// Who answered.
+        host: String,
+        /// Its status.
+        status: u16,
+        /// What it sent instead.
+        said: String,
+    },
+    /// The pull secret has several entries for the image: one is refused, a later one is not.
+    EntryPassedOver {
+        /// The key of the first.
+        refused: String,
+        /// The key of the one that is let in.
+        used: String,
+        /// The file.
+        from: String,
+    },
+    /// Who signs in first is refused, and the image is served to everybody, which a kubelet tries last.
+    LetInAsNobody {
+        /// The registry.
+        host: String,
+        /// Who is refused.
+        who: String,
+        /// Where that was found.
+        from: String,
+    },
+    /// The pull secret has more entries for the image than are tried here: could not tell.
+    TooManyEntries {
+        /// The file.
+        from: String,
+    },
+    /// The challenge names a place to which we send no credentials: could not tell.
+    RealmNotSafe {
+        /// The registry.
+        host: String,
+        /// That place.
+        realm: String,
+    },
+}
+
+/// Credentials that were refused.
+#[derive(Serialize)]
+pub struct Presented {
+    /// Who refused them.
+    pub(super) host: String,
+    /// Who was refused.
+    pub(super) who: String,
+    /// The user's name, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) user: Option<String>,
+    /// Where they came from.
+    pub(super) from: String,
+    /// What was asked for.
+    pub(super) wanted: String,
+    /// The registry's own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) said: Option<String>,
+    /// For support.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) correlation: Option<String>,
+    /// What nobody gets there, as a word, where that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) anonymous: Option<&'static str>,
+}
+
+/// A sign-in that is good, and not for this.
+#[derive(Serialize)]
+pub struct Ungranted {
+    /// The registry.
+    pub(super) host: String,
+    /// What was asked for.
+    pub(super) wanted: String,
+    /// What the token says that it grants.
+    pub(super) granted: String,
+    /// Who asked.
+    pub(super) who: String,
+    /// The user's name, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) user: Option<String>,
+    /// For support.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) correlation: Option<String>,
+}
