@@ -1,7 +1,7 @@
 //! Codes, words and modes agree, and no code changes unnoticed.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use checks::kit::{
     engine::Severity,
@@ -123,11 +123,9 @@ fn no_korean_particle_is_put_on_a_value() {
     for (step, said) in &messages.steps {
         texts.extend(said.passed.iter().map(|text| (format!("step {step}"), text.clone())));
     }
-    let phrases: BTreeMap<String, Text> =
-        toml::from_str(include_str!("../src/show/phrases.toml")).unwrap();
-    texts.extend(phrases.into_iter().map(|(name, text)| (format!("phrase {name}"), text)));
-    for (place, text) in texts {
-        let text = text.of(Lang::Ko);
+    let texts = texts.iter().map(|(place, text)| (place.as_str(), text.of(Lang::Ko)));
+    let phrases = check_acr::phrases(Lang::Ko).into_iter().map(|text| ("phrase", text));
+    for (place, text) in texts.chain(phrases) {
         assert_eq!(particle_on_a_value(text), None, "{place}: a particle on a value in {text}");
     }
 }

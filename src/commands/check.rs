@@ -1,13 +1,13 @@
 //! `check-acr REF`: can this host pull it?
 
-use std::io::Read;
+use std::{cell::RefCell, io::Read, rc::Rc};
 
 use checks::kit::{RegistryOrImage, Secret, Target, World, rules::Platform, target::SignIn};
 
 use crate::{
     Exit,
     args::{CheckArgs, ShowArgs},
-    run::run as run_plan,
+    run::run as run_plans,
     show::Progress,
     wait::no_longer_than,
     world,
@@ -31,38 +31,58 @@ pub(super) async fn run(args: CheckArgs) -> Result<Exit, String> {
     } else {
         None
     };
-    let (target, world) = (target(&args, password)?, world::real(roots, args.node_root.as_deref()));
-    in_world(target, world, &args, &args.show).await
+    let (targets, world) =
+        (targets(&args, password.as_ref())?, world::real(roots, args.node_root.as_deref()));
+    in_world(targets, world, &args, &args.show).await
 }
 
 /// Checks in that world, and shows what was found.
 pub(super) async fn in_world(
-    target: Target,
+    targets: Vec<Target>,
     world: World,
     args: &CheckArgs,
     show: &ShowArgs,
 ) -> Result<Exit, String> {
     let outputs = crate::show::Outputs::open(show, args.file_timeout()).await?;
     let wanted = args.wanted();
-    let board = Progress::new(outputs.messages(), outputs.lang());
-    let lines = outputs.clone();
-    let events = run_plan(target, world, &wanted, move |event| {
-        board.take(event);
+    let progress = Progress::new(outputs.messages(), outputs.lang(), targets.len() > 1);
+    let (lines, folded) = (outputs.clone(), Rc::new(RefCell::new(outputs.new_run())));
+    let run = folded.clone();
+    let events = run_plans(targets, world, &wanted, move |event| {
+        progress.take(event);
         lines.event(event);
+        // No run of ours has more than a view keeps.
+        folded.borrow_mut().take(event.clone()).unwrap_or_default();
     });
-    let events = events.await;
-    Ok(outputs.finish(&events))
+    events.await;
+    Ok(outputs.finish(&run.borrow()))
 }
 
-/// What the command line asks.
-pub(super) fn target(args: &CheckArgs, password: Option<Secret>) -> Result<Target, String> {
+/// Returns what the command line asks: each target once.
+pub(super) fn targets(args: &CheckArgs, password: Option<&Secret>) -> Result<Vec<Target>, String> {
     const GIVE: &str = "give a registry or an image, such as contoso.azurecr.io/team/app:v1";
-    let text = match &args.asked {
-        None => return Err(format!("what should be checked? {GIVE}; --help shows more")),
-        Some(text) if text.trim().is_empty() => return Err(format!("REF is empty; {GIVE}")),
-        Some(text) => text.clone(),
-    };
-    Ok(Target {
+    if args.asked.is_empty() {
+        return Err(format!("what should be checked? {GIVE}; --help shows more"));
+    }
+    if args.asked.len() > 1 && args.username.is_some() {
+        // It would be shown to each of the registries.
+        return Err("--username goes with a single REF".into());
+    }
+    let mut targets: Vec<Target> = vec![];
+    for text in &args.asked {
+        if text.trim().is_empty() {
+            return Err(format!("REF is empty; {GIVE}"));
+        }
+        let target = target(args, text.clone(), password.cloned());
+        if targets.iter().all(|known| known.id() != target.id()) {
+            targets.push(target);
+        }
+    }
+    Ok(targets)
+}
+
+fn target(args: &CheckArgs, text: String, password: Option<Secret>) -> Target {
+    Target {
         asked: RegistryOrImage::read(&text, args.cloud, args.plain_http),
         text,
         platform: args.platform.clone().unwrap_or_else(Platform::here),
@@ -73,7 +93,7 @@ pub(super) fn target(args: &CheckArgs, password: Option<Secret>) -> Result<Targe
             given: args.username.clone().zip(password),
             auth_file: args.auth_file.clone(),
         },
-    })
+    }
 }
 
 /// The arguments that ask the same question of another text: what a command in a fix must carry on.

@@ -70,6 +70,7 @@ impl Text {
 #[serde(deny_unknown_fields)]
 pub struct Entry {
     /// How much it matters.
+    #[serde(deserialize_with = "known_severity")]
     pub severity: Severity,
     /// The catalogue's modes that it settles, the likeliest first.
     #[serde(default)]
@@ -322,6 +323,20 @@ impl Messages {
     pub fn word<'a>(&'a self, text: &'a str, lang: Lang) -> &'a str {
         self.evidence.get(text).map_or(text, |value| value.of(lang))
     }
+}
+
+/// Recordings may hold a severity of another version; our own messages may not.
+fn known_severity<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Severity, D::Error> {
+    let word = String::deserialize(from)?;
+    let known = [
+        ("hint", Severity::Hint),
+        ("skip", Severity::Skip),
+        ("warning", Severity::Warning),
+        ("could-not-tell", Severity::CouldNotTell),
+        ("error", Severity::Error),
+    ];
+    let known = known.iter().find(|(name, _)| *name == word).map(|(_, severity)| *severity);
+    known.ok_or_else(|| serde::de::Error::custom(format!("{word} is not a severity")))
 }
 
 fn one_or_many<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<Text>, D::Error> {

@@ -1,0 +1,124 @@
+//! The report's own texts: everything that is not about a finding.
+
+use checks::kit::messages::Lang;
+
+/// Declares the texts, English and Korean side by side.
+macro_rules! phrases {
+    ($($Name:ident $name:literal $en:literal $ko:literal)+) => {
+        /// A text of the report.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Phrase {
+            $(#[doc = $en] $Name,)+
+        }
+
+        impl Phrase {
+            /// Every text.
+            const ALL: &[Phrase] = &[$(Phrase::$Name,)+];
+
+            /// Returns the text with that name: who does a fix is named in the messages.
+            pub(crate) fn named(name: &str) -> Option<Self> {
+                match name {
+                    $($name => Some(Phrase::$Name),)+
+                    _ => None,
+                }
+            }
+
+            /// Returns the text in that language, its placeholders unfilled.
+            pub(crate) fn text(self, lang: Lang) -> &'static str {
+                match (self, lang) {
+                    $((Phrase::$Name, Lang::En) => $en, (Phrase::$Name, Lang::Ko) => $ko,)+
+                }
+            }
+        }
+    };
+}
+
+phrases! {
+    Registry "registry" "registry" "레지스트리:"
+    Image "image" "image" "이미지:"
+    Asked "asked" "asked" "대상:"
+    From "from" "from {from}" "실행 위치: {from}"
+    Here "here" "here" "이 기기"
+    As "as" "as {who}" "로그인: {who}"
+    Error "error" "error" "오류"
+    Warning "warning" "warning" "경고"
+    CouldNotTell "could-not-tell" "could not tell" "판단 불가"
+    Skip "skip" "skipped" "건너뜀"
+    Hint "hint" "hint" "참고"
+    Saw "saw" "saw" "확인"
+    Why "why" "why" "이유"
+    Fix "fix" "fix" "조치"
+    Verify "verify" "verify" "검증"
+    Undo "undo" "undo" "취소"
+    Takes "takes" "effect" "효과"
+    Docs "docs" "docs" "문서"
+    Modes "modes" "modes" "유형"
+    Explains "explains" "explains" "증상"
+    Because "because" "because of {code}" "원인: {code}"
+    Waits "waits" "waits for {by}" "{by} 단계 대기"
+    Node "node" "node" "노드"
+    Network "network" "network" "네트워크"
+    ClusterAdmin "cluster-admin" "cluster admin" "클러스터 관리자"
+    RegistryOwner "registry-owner" "registry owner" "레지스트리 소유자"
+    IdentityAdmin "identity-admin" "identity admin" "ID 관리자"
+    Developer "developer" "developer" "개발자"
+    CanPull "can-pull" "can pull: {proof}" "풀 가능: {proof}"
+    CanSignIn "can-sign-in" "can sign in to {registry}; no image was named, so nothing was pulled" "로그인 가능: {registry}. 이미지를 지정하지 않아 풀 가능 여부는 확인하지 않음"
+    CannotPull "cannot-pull" "cannot pull: {why}" "풀 불가: {why}"
+    CannotSignIn "cannot-sign-in" "cannot sign in: {why}" "로그인 불가: {why}"
+    VerdictCouldNotTell "verdict-could-not-tell" "could not tell: {why}" "판단 불가: {why}"
+    CutShort "cut-short" "could not tell: the recording ends before the run did, during {step}" "판단 불가: 기록이 도중에 끊김. 진행 중이던 단계: {step}"
+    NothingAsked "nothing-asked" "could not tell: nothing was asked, or the recording ends before anything was" "판단 불가: 요청한 것이 없거나, 기록이 그 전에 끊김"
+    NotAllAsked "not-all-asked" "what was asked passed; whether it can be pulled was not asked" "요청한 항목은 통과함. 풀 가능 여부는 확인하지 않음"
+    Counts "counts" "{causes} cause(s), {warnings} warning(s); {passed} passed, {failed} failed, {blocked} not reached" "원인 {causes}건, 경고 {warnings}건. 단계: 통과 {passed}개, 실패 {failed}개, 미도달 {blocked}개"
+    CountsUnknown "counts-unknown" ", {unknown} could not tell" ", 판단 불가 {unknown}개"
+    Explain "explain" "explain: check-acr explain {code}" "설명: check-acr explain {code}"
+    Steps "steps" "steps" "단계"
+    Codes "codes" "codes" "코드"
+    Settled "settled" "settled: {count} of {all} known failure modes" "판별 가능: 알려진 실패 유형 {all}개 중 {count}개"
+    Alike "alike" "often taken for: {alike}" "자주 혼동되는 유형: {alike}"
+    NotYetThis "not-yet-this" "none yet" "아직 없음"
+    NotYet "not-yet" "not yet: {count}" "아직 판별 불가: {count}개"
+    SeenFrom "seen-from" "seen from {from}" "확인한 위치: {from}"
+    AndMore "and-more" "{list} and {count} more" "{list} 외 {count}곳"
+    ViewsPass "views-pass" "{count} of {all} passed: {from}" "{all}곳 중 {count}곳 통과: {from}"
+    SomeCannotPull "some-cannot-pull" "{count} of {all} {what} cannot pull: {why}" "{what} {all}곳 중 {count}곳에서 풀 불가: {why}"
+    SomeCouldNotTell "some-could-not-tell" "could not tell for {count} of {all} {what}: {why}" "{what} {all}곳 중 {count}곳 판단 불가: {why}"
+    AllCanPull "all-can-pull" "all {all} {what} can pull" "{what} {all}곳 모두 풀 가능"
+    AllCanSignIn "all-can-sign-in" "all {all} {what} can sign in to {registry}; no image was named, so nothing was pulled" "{what} {all}곳 모두 로그인 가능: {registry}. 이미지를 지정하지 않아 풀 가능 여부는 확인하지 않음"
+    Nodes "nodes" "nodes" "노드"
+    Vantages "vantages" "vantages" "위치"
+}
+
+/// Returns the report's own texts in that language, their placeholders unfilled.
+pub fn phrases(lang: Lang) -> Vec<&'static str> {
+    Phrase::ALL.iter().map(|phrase| phrase.text(lang)).collect()
+}
+
+impl Phrase {
+    /// Returns the text with its values in it.
+    pub(crate) fn say(self, lang: Lang, values: &[(&str, &str)]) -> String {
+        values.iter().fold(self.text(lang).to_owned(), |said, (name, value)| {
+            said.replace(&format!("{{{name}}}"), value)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_languages_have_the_same_placeholders() {
+        let placeholders = |text: &str| {
+            let parts = text.split('{').skip(1).filter_map(|part| part.split_once('}'));
+            let mut names: Vec<String> = parts.map(|(name, _)| name.to_owned()).collect();
+            names.sort();
+            names
+        };
+        for phrase in Phrase::ALL {
+            let (en, ko) = (phrase.text(Lang::En), phrase.text(Lang::Ko));
+            assert_eq!(placeholders(en), placeholders(ko), "{en}");
+        }
+    }
+}
