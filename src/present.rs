@@ -253,12 +253,12 @@ impl Presenter<'_> {
     }
 
     fn step(&self, step: &Step, status: StepStatus, causes: &[&Reason<'_>]) -> StepPage {
-        let reason = match &step.end {
+        let reason = match step.end.as_deref() {
             Some(StepEnd::Skipped { why }) => Some(self.told(why, Severity::Skip)),
             Some(StepEnd::CouldNotTell { why }) => Some(self.told(why, Severity::CouldNotTell)),
             _ => None,
         };
-        let by = match &step.end {
+        let by = match step.end.as_deref() {
             Some(StepEnd::Blocked { by }) => Some(by.clone()),
             _ => None,
         };
@@ -268,7 +268,7 @@ impl Presenter<'_> {
             (_, Some(reason), _) => reason.title.clone(),
             _ => String::new(),
         };
-        let saw = match &step.end {
+        let saw = match step.end.as_deref() {
             Some(StepEnd::Passed { saw }) if status == StepStatus::Passed => Some(saw.clone()),
             _ => None,
         };
@@ -280,7 +280,7 @@ impl Presenter<'_> {
         StepPage {
             name: step.name.clone(),
             asks: asks.map(|step| step.asks.of(self.lang).to_owned()),
-            after: step.after.clone(),
+            after: step.after.to_vec(),
             status,
             is_cut_short: step.started && step.end.is_none(),
             said,
@@ -307,7 +307,7 @@ impl Presenter<'_> {
     }
 
     fn passed(&self, step: &Step) -> String {
-        match &step.end {
+        match step.end.as_deref() {
             Some(StepEnd::Passed { saw }) => {
                 self.messages.passed(&step.name, saw, &self.report.target, self.lang)
             }

@@ -1,6 +1,9 @@
 //! The report: events, folded into the views of each target.
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, HashSet},
+    rc::Rc,
+};
 
 use checks::kit::engine::{Event, EventKind, Finding, RunProblem, StepEnd, Vantage};
 use jiff::Timestamp;
@@ -25,6 +28,35 @@ pub struct Run {
     /// Whether exchanges are kept: of thousands of views they are most of the memory.
     keeps_exchanges: bool,
     places: HashMap<String, (usize, HashMap<Vantage, usize>)>,
+    /// What views share: thousands of nodes end their steps alike.
+    shared: Shared,
+}
+
+/// Each step's end, and each list of steps before one, once.
+#[derive(Debug, Default)]
+struct Shared {
+    ends: HashSet<Rc<StepEnd>>,
+    lists: HashSet<Rc<[String]>>,
+}
+
+impl Shared {
+    fn end(&mut self, end: StepEnd) -> Rc<StepEnd> {
+        let end = Rc::new(end);
+        if let Some(known) = self.ends.get(&end) {
+            return known.clone();
+        }
+        self.ends.insert(end.clone());
+        end
+    }
+
+    fn list(&mut self, list: Vec<String>) -> Rc<[String]> {
+        let list: Rc<[String]> = list.into();
+        if let Some(known) = self.lists.get(&list) {
+            return known.clone();
+        }
+        self.lists.insert(list.clone());
+        list
+    }
 }
 
 /// What was seen of one target.
@@ -55,11 +87,11 @@ pub struct Step {
     /// Its name.
     pub name: String,
     /// The steps whose facts it takes.
-    pub after: Vec<String>,
+    pub after: Rc<[String]>,
     /// Whether it began.
     pub started: bool,
     /// How it ended; `None` while it has not.
-    pub end: Option<StepEnd>,
+    pub end: Option<Rc<StepEnd>>,
     /// How long it took, in milliseconds.
     pub took_ms: u64,
     /// What it found.
@@ -101,15 +133,18 @@ impl Run {
             self.tool.clone_from(tool);
         }
         let keeps_exchanges = self.keeps_exchanges;
+        let mut shared = std::mem::take(&mut self.shared);
         let (report, view) = self.place(target, from);
-        match kind {
+        let taken = match kind {
             EventKind::RunStarted { understood, host, .. } => {
                 report.target = understood;
                 report.views[view].host = host;
                 Ok(())
             }
-            kind => report.views[view].take(kind, keeps_exchanges),
-        }
+            kind => report.views[view].take(kind, keeps_exchanges, &mut shared),
+        };
+        self.shared = shared;
+        taken
     }
 
     /// Finds the view of a target and a vantage, or begins it.
@@ -147,7 +182,12 @@ impl View {
         self.steps.iter().find(|step| step.name == name)
     }
 
-    fn take(&mut self, kind: EventKind, keeps_exchanges: bool) -> Result<(), String> {
+    fn take(
+        &mut self,
+        kind: EventKind,
+        keeps_exchanges: bool,
+        shared: &mut Shared,
+    ) -> Result<(), String> {
         let Some(name) = kind.step() else { return Ok(()) };
         let place = match self.steps.iter().position(|step| step.name == name) {
             Some(place) => place,
@@ -161,7 +201,7 @@ impl View {
         };
         let step = &mut self.steps[place];
         match kind {
-            EventKind::Planned { after, .. } => step.after = after,
+            EventKind::Planned { after, .. } => step.after = shared.list(after),
             EventKind::Started { .. } => step.started = true,
             EventKind::Exchanged { .. } if keeps_exchanges => step.exchanges.push(kind),
             EventKind::Found { .. } if step.findings.len() == MAX_FINDINGS => {
@@ -169,7 +209,7 @@ impl View {
             }
             EventKind::Found { finding, .. } => step.findings.push(finding),
             EventKind::Finished { end, took_ms, .. } => {
-                step.end = Some(end);
+                step.end = Some(shared.end(end));
                 step.took_ms = took_ms;
             }
             _ => {}

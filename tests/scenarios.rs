@@ -208,7 +208,7 @@ fn a_recording_is_read_back_as_it_was() {
         let lines = played.events.iter().map(|event| serde_json::to_string(event).unwrap() + "\n");
         let mut read = vec![];
         let lines = lines.collect::<String>();
-        check_acr::read_recording("memory", lines.as_bytes(), |event| {
+        check_acr::read_recording("memory", lines.as_bytes(), true, |event| {
             read.push(event);
             Ok(())
         })

@@ -14,13 +14,15 @@ use crate::{
     show::Outputs,
 };
 
+/// How much of a recording is read at once.
+const BUFFER_BYTES: usize = 256 * 1024;
 /// The longest line of a recording.
 const MAX_LINE_BYTES: u64 = 256 * 1024;
 
 pub(super) async fn run(file: &Path, show: &ShowArgs) -> Result<Exit, String> {
     let outputs = Outputs::open(show, DEFAULT_TIMEOUT).await?;
     let mut run = outputs.new_run();
-    let mut take = |event: Event| {
+    let take = |event: Event| {
         // The verdict of a recording is read again, by this version.
         if !matches!(event.kind, EventKind::Verdict { .. }) {
             outputs.event(&event);
@@ -28,16 +30,17 @@ pub(super) async fn run(file: &Path, show: &ShowArgs) -> Result<Exit, String> {
         run.take(event)
     };
     if file == Path::new("-") {
-        read_recording("standard input", std::io::stdin().lock(), &mut take)?;
+        read_recording("standard input", std::io::stdin().lock(), outputs.want_exchanges(), take)?;
     } else {
         let name = file.display().to_string();
         let opened = File::open(file).map_err(|error| format!("{name}: {error}"))?;
-        read_recording(&name, opened, &mut take)?;
+        read_recording(&name, opened, outputs.want_exchanges(), take)?;
     }
     Ok(outputs.finish(&run))
 }
 
-/// Reads event lines one by one, and gives each away: a recording may be of any size.
+/// Reads event lines one by one, and gives each away: a recording may be of any size. Exchanges are passed
+/// over unread where they are not wanted.
 ///
 /// # Errors
 /// At the first line that is none or that is refused, and when it is not a recording at all: a sentence
@@ -45,9 +48,10 @@ pub(super) async fn run(file: &Path, show: &ShowArgs) -> Result<Exit, String> {
 pub fn read_recording(
     name: &str,
     from: impl Read,
+    wants_exchanges: bool,
     mut take: impl FnMut(Event) -> Result<(), String>,
 ) -> Result<(), String> {
-    let mut lines = BufReader::new(from);
+    let mut lines = BufReader::with_capacity(BUFFER_BYTES, from);
     let (mut line, mut is_recording) = (vec![], false);
     for number in 1.. {
         line.clear();
@@ -60,6 +64,9 @@ pub fn read_recording(
             return Err(format!("{name}: line {number} is too long for a recording of check-acr"));
         }
         if line.trim_ascii().is_empty() {
+            continue;
+        }
+        if !wants_exchanges && Event::is_exchange(&line) {
             continue;
         }
         match Event::read(&line) {

@@ -91,6 +91,12 @@ impl Outputs {
         Run::new(self.verbose > 0)
     }
 
+    /// Whether exchanges are shown in any of the formats.
+    pub(crate) fn want_exchanges(&self) -> bool {
+        let events = self.sinks.iter().any(|(format, _)| *format == Format::Events);
+        events || self.verbose > 0
+    }
+
     /// Writes an event where events are wanted.
     pub(crate) fn event(&self, event: &Event) {
         // An event is plain data: it always serialises.

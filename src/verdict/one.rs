@@ -145,7 +145,7 @@ pub(super) fn read<'a>(
         add(list, Reason { finding, step, consequences });
     }
     for step in &view.steps {
-        if let Some(StepEnd::CouldNotTell { why }) = &step.end
+        if let Some(StepEnd::CouldNotTell { why }) = step.end.as_deref()
             && !is_explained(why)
         {
             let consequences = blocked_by(view, &[&step.name]);
@@ -197,7 +197,7 @@ fn dedup(names: &mut Vec<&str>) {
 fn status(step: &Step, causes: &[Reason<'_>]) -> StepStatus {
     let is_cause = |finding: &Finding| causes.iter().any(|cause| cause.finding == finding);
     let fails = |finding: &Finding| finding.severity == Severity::Error || is_cause(finding);
-    match &step.end {
+    match step.end.as_deref() {
         None => StepStatus::Unfinished,
         Some(StepEnd::Failed) => StepStatus::Failed,
         Some(StepEnd::Passed { .. }) if step.findings.iter().any(fails) => StepStatus::Failed,
@@ -229,7 +229,7 @@ fn can(report: &Report, view: &View, verdict: &ViewVerdict<'_>) -> Outcome {
 fn blocked_by<'a>(view: &'a View, roots: &[&str]) -> Vec<&'a str> {
     let mut blocked: Vec<&str> = vec![];
     for step in &view.steps {
-        if let Some(StepEnd::Blocked { by }) = &step.end
+        if let Some(StepEnd::Blocked { by }) = step.end.as_deref()
             && (roots.contains(&by.as_str()) || blocked.contains(&by.as_str()))
         {
             blocked.push(&step.name);

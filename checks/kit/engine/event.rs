@@ -9,6 +9,9 @@ use super::{event_line::Line, finding::Finding, vantage::Vantage};
 /// The version of the event lines that this program writes and reads.
 pub const VERSION: u8 = 1;
 
+/// In this many bytes of a line of ours stands what kind of event it is.
+const MAX_HEAD_BYTES: usize = 1024;
+
 /// One thing that happened: a line of `-o events`, and all that travels between parts.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Event {
@@ -112,7 +115,7 @@ pub struct VerdictLine {
 }
 
 /// How a step ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "kebab-case")]
 pub enum StepEnd {
     /// Yes, and this was seen.
@@ -140,6 +143,14 @@ pub enum StepEnd {
 }
 
 impl Event {
+    /// Whether a line of a recording is an exchange, told without reading it all: where exchanges are not
+    /// shown, nine of ten lines need not be read. Within a string the quotes would be escaped.
+    pub fn is_exchange(line: &[u8]) -> bool {
+        const MARK: &[u8] = br#""event":"exchanged""#;
+        let head = &line[..line.len().min(MAX_HEAD_BYTES)];
+        memchr::memmem::find(head, MARK).is_some()
+    }
+
     /// Reads a line of a recording. It is foreign text: what it holds is made fit to print.
     ///
     /// # Errors

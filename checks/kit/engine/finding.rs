@@ -10,7 +10,7 @@ use strum::VariantNames;
 use crate::kit::redact::sanitize;
 
 /// How much a finding matters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// Matters only where it explains something else: not said otherwise.
@@ -51,7 +51,7 @@ pub trait Findings: Serialize + VariantNames {
 }
 
 /// A problem as it travels: no prose, so that it can be shown in any language.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Finding {
     /// `area/variant`, kebab-case.

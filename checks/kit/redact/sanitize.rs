@@ -13,6 +13,9 @@ const MAX_TEXT_CHARS: usize = 300;
 /// neither an escape sequence nor a right-to-left override may travel with them.
 /// What is fit to print stays as it is: a recording that is shown and recorded again does not change.
 pub fn sanitize_text(text: &str) -> String {
+    if is_plain(text) {
+        return redact_known_secrets(text);
+    }
     let mut spelled = String::with_capacity(text.len());
     for c in redact_known_secrets(text).chars() {
         if c.is_control() || is_invisible(c) {
@@ -28,6 +31,13 @@ pub fn sanitize_text(text: &str) -> String {
         shown.push('…');
     }
     shown
+}
+
+/// Whether it is short, and nothing in it could steer a terminal or be a credential in a URL: most texts
+/// of a recording are, and there are many.
+fn is_plain(text: &str) -> bool {
+    text.len() <= MAX_TEXT_CHARS
+        && text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'@' | b'='))
 }
 
 fn is_invisible(c: char) -> bool {

@@ -1,0 +1,224 @@
+//! Several targets at several vantages: each event names both, each view is read by itself, and nothing is
+//! green that is not green everywhere.
+#![cfg(feature = "lab")]
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
+
+mod journeys;
+
+use check_acr::{Outcome, Presentation, Run, StepStatus, TextOptions, json, text};
+use checks::kit::{
+    engine::{Event, EventKind, Finding, Severity, Vantage},
+    messages::Lang,
+};
+use lab::Scenario;
+
+/// What happened in a scenario, as lines of a recording.
+fn lines(scenario: &str) -> Vec<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let events = runtime.block_on(async {
+        let scenario = Scenario::named(scenario).unwrap().unwrap();
+        let lab = lab::start(&scenario).await.unwrap();
+        journeys::run(&scenario, &lab, None).await
+    });
+    events.iter().map(|event| serde_json::to_string(event).unwrap()).collect()
+}
+
+/// The same lines, told of another target and from another vantage.
+fn told(lines: &[String], target: &str, from: &str) -> String {
+    let moved = lines.iter().map(|line| {
+        let mut event: serde_json::Value = serde_json::from_str(line).unwrap();
+        event["target"] = target.into();
+        event["from"] = from.into();
+        format!("{event}\n")
+    });
+    moved.collect()
+}
+
+fn fold(recording: &str) -> Run {
+    let mut run = Run::new(true);
+    check_acr::read_recording("memory", recording.as_bytes(), true, |event| run.take(event))
+        .unwrap();
+    run
+}
+
+fn present(recording: &str) -> Presentation {
+    Presentation::of(&fold(recording), &checks::messages().unwrap(), Lang::En, false)
+}
+
+fn shown(page: &Presentation) -> String {
+    let options = TextOptions { verbose: 0, color: false, width: 100 };
+    text(page, &checks::messages().unwrap(), options)
+}
+
+#[test]
+fn three_targets_at_two_vantages() {
+    let (good, missing) = (lines("healthy"), lines("tag-missing"));
+    let recording = [
+        told(&good, "a", "node/one"),
+        told(&good, "a", "node/two"),
+        told(&good, "b", "node/one"),
+        told(&missing, "b", "node/two"),
+        told(&missing, "c", "node/one"),
+        told(&missing, "c", "node/two"),
+    ];
+    // As they would come from two nodes at once: line by line in turn.
+    let mut parts: Vec<_> = recording.iter().map(|part| part.lines()).collect();
+    let mut mixed = String::new();
+    while mixed.lines().count() < recording.iter().map(|part| part.lines().count()).sum() {
+        let next = parts.iter_mut().filter_map(Iterator::next);
+        mixed.extend(next.flat_map(|line| [line, "\n"]));
+    }
+    let page = present(&mixed);
+    let can: Vec<_> = page.targets.iter().map(|target| (target.id.as_str(), target.can)).collect();
+    assert_eq!(can, [("a", Outcome::Pull), ("b", Outcome::No), ("c", Outcome::No)]);
+    assert_eq!(page.exit as u8, 1);
+    let causes: Vec<_> = page.targets.iter().map(|target| target.causes.len()).collect();
+    assert_eq!(causes, [0, 1, 1], "equal causes are one");
+    let seen: Vec<_> =
+        page.targets[2].causes[0].seen.iter().map(|(from, _)| from.clone()).collect();
+    assert_eq!(seen, ["one", "two"].map(|name| Vantage::Node(name.to_owned())));
+    let text = shown(&page);
+    for wanted in [
+        "all 2 nodes can pull",
+        "1 of 2 nodes cannot pull",
+        "2 of 2 nodes cannot pull",
+        "1 of 2 passed: node/one",
+        "seen from node/one, node/two",
+    ] {
+        assert!(text.contains(wanted), "{wanted} in {text}");
+    }
+    let document = json(&page);
+    let schema = serde_json::from_str(include_str!("../docs/report.schema.json")).unwrap();
+    jsonschema::validator_for(&schema).unwrap().validate(&document).unwrap();
+    assert_eq!(document["exit_code"], 1);
+    assert_eq!(document["targets"][1]["verdict"]["causes"][0]["seen"][0]["from"], "node/two");
+}
+
+#[test]
+fn nothing_is_green_that_could_not_be_told_somewhere() {
+    let (good, unknown) = (lines("healthy"), lines("pod-without-credentials"));
+    let page = present(&(told(&good, "a", "node/one") + &told(&unknown, "a", "node/two")));
+    assert_eq!((page.targets[0].can, page.exit as u8), (Outcome::CouldNotTell, 3));
+    // Nor where a view was cut short without a word.
+    let begun = told(&good[..3], "a", "node/two");
+    let page = present(&(told(&good, "a", "node/one") + &begun));
+    assert_eq!((page.targets[0].can, page.exit as u8), (Outcome::CouldNotTell, 3));
+    assert!(!shown(&page).contains("can pull:"), "{}", shown(&page));
+}
+
+/// The first entry of the catalogue that explains another code, and that code.
+fn explaining() -> (String, String) {
+    let messages = checks::messages().unwrap();
+    let pair = messages.entries.iter().find_map(|(code, entry)| {
+        let error = |code: &&String| messages.entries[*code].severity == Severity::Error;
+        Some((code.clone(), entry.explains.iter().find(error)?.clone()))
+    });
+    pair.unwrap()
+}
+
+fn line(from: &str, kind: EventKind) -> String {
+    let event = Event {
+        v: 1,
+        at: jiff::Timestamp::UNIX_EPOCH,
+        target: "a".into(),
+        from: from.parse().unwrap(),
+        kind,
+    };
+    serde_json::to_string(&event).unwrap() + "\n"
+}
+
+fn found(from: &str, step: &str, code: &str, severity: Severity) -> String {
+    let finding = Finding { code: code.into(), severity, evidence: serde_json::Map::new() };
+    line(from, EventKind::Found { step: step.into(), finding })
+}
+
+fn started(from: &str) -> String {
+    let understood = serde_json::json!({ "asked": "a", "registry": "a", "image": "b:c" });
+    let understood = understood.as_object().unwrap().clone();
+    line(from, EventKind::RunStarted { understood, tool: "0".into(), host: None })
+}
+
+#[test]
+fn a_finding_explains_within_its_view_or_from_the_control_plane() {
+    let (cause, symptom) = explaining();
+    let causes = |recording: String| -> Vec<String> {
+        let target = &present(&recording).targets[0];
+        target.causes.iter().map(|cause| cause.told.code.clone()).collect()
+    };
+    let start = started("node/one") + &started("node/two");
+    let of_one = found("node/one", "tls", &cause, Severity::Error);
+    let at_two = found("node/two", "layer", &symptom, Severity::Error);
+    assert_eq!(causes(start.clone() + &of_one + &at_two), [cause.clone(), symptom.clone()]);
+    let at_one = found("node/one", "layer", &symptom, Severity::Error);
+    assert_eq!(causes(start.clone() + &of_one + &at_one), [cause.clone()]);
+    let of_azure = found("azure", "acr", &cause, Severity::Error);
+    let recording = start + &started("azure") + &at_two + &of_azure;
+    assert_eq!(causes(recording.clone()), [cause.clone()]);
+    let target = &present(&recording).targets[0];
+    assert_eq!(target.can, Outcome::No);
+    let step = &target.views[1].steps[0];
+    assert_eq!(step.findings[0].because.as_deref(), Some(cause.as_str()));
+}
+
+#[test]
+fn the_nodes_own_files_explain_what_a_pod_on_it_meets() {
+    let (cause, symptom) = explaining();
+    let causes = |step: &str, node: &str| {
+        let recording = started("node/one")
+            + &started("pod-network/one")
+            + &found(node, step, &cause, Severity::Error)
+            + &found("pod-network/one", "token", &symptom, Severity::Error);
+        present(&recording).targets[0].causes.len()
+    };
+    assert_eq!(causes("kubelet", "node/one"), 1);
+    assert_eq!(causes("tls", "node/one"), 2, "only its files");
+    assert_eq!(causes("kubelet", "node/two"), 2, "only the same node");
+}
+
+#[test]
+fn an_unknown_code_keeps_the_weight_that_it_came_with() {
+    let with = |severity: Severity| {
+        let recording = started("here") + &found("here", "dns", "plugin/strange", severity);
+        let page = present(&recording);
+        let target = &page.targets[0];
+        (target.can, target.causes.len(), target.warnings.len(), target.could_not_tell.len())
+    };
+    assert_eq!(with(Severity::Error), (Outcome::No, 1, 0, 0));
+    assert_eq!(with(Severity::Warning), (Outcome::CouldNotTell, 0, 1, 0));
+    assert_eq!(with(Severity::Hint), (Outcome::CouldNotTell, 0, 0, 0));
+    // A severity that this version does not know, or none at all.
+    for severity in [r#","severity":"dire""#, ""] {
+        let known = found("here", "dns", "plugin/strange", Severity::Error);
+        let strange = known.replace(r#","severity":"error""#, severity);
+        let page = present(&(started("here") + &strange));
+        let target = &page.targets[0];
+        assert_eq!((target.causes.len(), target.could_not_tell.len()), (0, 1), "{strange}");
+    }
+}
+
+#[test]
+fn a_step_ends_once_for_every_format() {
+    let page = present(&lines("node-without-role").join("\n"));
+    let exchange = page.targets[0].views[0].steps.iter().find(|step| step.name == "exchange");
+    assert_eq!(exchange.unwrap().status, StepStatus::Failed);
+    let document = json(&page);
+    let steps = document["targets"][0]["views"][0]["steps"].as_array().unwrap();
+    assert_eq!(steps.iter().find(|step| step["name"] == "exchange").unwrap()["end"], "failed");
+    assert!(shown(&page).contains("✗ exchange"), "{}", shown(&page));
+}
+
+#[test]
+fn the_verdict_of_a_recording_is_read_again() {
+    let lines = lines("tag-missing").join("\n");
+    let lie = line(
+        "here",
+        EventKind::Verdict {
+            can: "pull".into(),
+            exit_code: 0,
+            causes: vec![],
+            could_not_tell: vec![],
+            warnings: vec![],
+        },
+    );
+    assert_eq!(present(&(lines + "\n" + &lie)).exit as u8, 1);
+}
