@@ -20,7 +20,7 @@ pub use commands::show::read_recording;
 pub use exit::Exit;
 pub use report::{Report, Step, StepStatus};
 pub use run::{Wanted, run};
-pub use show::{TextOptions, json, say_where_it_panics, text};
+pub use show::{PHRASES, TextOptions, json, say_where_it_panics, text};
 pub use verdict::{Cause, Outcome, Verdict};
 pub use world::{real, resolver, roots};
 

@@ -61,13 +61,13 @@ impl Verdict {
             .flat_map(|step| step.findings.iter().map(move |finding| (step, finding)))
             .collect();
         let all_explained = |finding: &Finding| {
-            messages.entries.get(&finding.code).map_or(&[][..], |entry| &entry.explains)
+            messages.entries.get(&finding.code).map_or(&[][..], |entry| entry.explains)
         };
         // What is said of one host explains nothing of another.
         let host = |finding: &Finding| finding.evidence.get("host").cloned();
         let explains = |cause: &Finding, other: &Finding| {
             let same = host(cause).zip(host(other)).is_none_or(|(one, two)| one == two);
-            same && all_explained(cause).contains(&other.code)
+            same && all_explained(cause).contains(&other.code.as_str())
         };
         let is_explained =
             |finding: &Finding| found.iter().any(|(_, other)| explains(other, finding));

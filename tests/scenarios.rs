@@ -9,11 +9,8 @@ mod journeys;
 use std::{collections::BTreeSet, sync::OnceLock};
 
 use check_acr::{Exit, Report, TextOptions, Verdict, json, text};
-use checks::kit::{
-    engine::Event,
-    engine::Severity,
-    messages::{Lang, Messages},
-};
+use checks::kit::{engine::Event, engine::Severity, messages::Lang};
+use checks::messages;
 use futures::stream::{self, StreamExt};
 use lab::Scenario;
 
@@ -48,11 +45,6 @@ async fn play(name: &'static str, text: &str) -> Played {
     let report = Report::of(&events);
     let verdict = Verdict::of(&report, messages());
     Played { name, scenario, events, report, verdict, secrets: lab.secrets.clone() }
-}
-
-fn messages() -> &'static Messages {
-    static WORDS: OnceLock<Messages> = OnceLock::new();
-    WORDS.get_or_init(|| checks::messages().unwrap())
 }
 
 fn look(lang: Lang, verbose: u8) -> TextOptions {
@@ -164,10 +156,10 @@ fn every_code_is_brought_about() {
                 .entries
                 .keys()
                 .filter(|code| document.contains(&format!("\"{code}\"")))
-                .cloned(),
+                .map(str::to_owned),
         );
     }
-    let known: BTreeSet<String> = messages().entries.keys().cloned().collect();
+    let known: BTreeSet<String> = messages().entries.keys().map(str::to_owned).collect();
     let never: Vec<_> = known.difference(&seen).collect();
     assert!(never.is_empty(), "no scenario brings about {never:?}");
 }
@@ -201,7 +193,7 @@ fn every_text_is_filled() {
         for cause in verdict.causes.iter().chain(&verdict.could_not_tell).chain(&verdict.warnings) {
             for lang in [Lang::En, Lang::Ko] {
                 let (finding, target) = (&cause.finding, &report.target);
-                let entry = &messages().entries[&finding.code];
+                let entry = messages().entries.get(&finding.code).unwrap();
                 let title = messages().title(finding, target, lang);
                 assert_ne!(title, finding.code, "{}: a value of the title is missing", played.name);
                 let why = messages().why(finding, target, lang);
@@ -226,13 +218,13 @@ fn every_fix_is_shown_somewhere() {
                 let unknown = played.verdict.could_not_tell.iter().map(|cause| &cause.finding);
                 found.chain(unknown).map(move |finding| (played, finding))
             })
-            .filter(|(_, finding)| finding.code == *code)
+            .filter(|(_, finding)| finding.code == code)
             .collect();
-        for fix in &entry.fix {
+        for fix in entry.fix {
             let shown = found.iter().any(|(played, finding)| {
                 messages().fix(fix, &[&finding.evidence, &played.report.target], Lang::En).is_some()
             });
-            if !shown && !ELSEWHERE.contains(&code.as_str()) {
+            if !shown && !ELSEWHERE.contains(&code) {
                 never.push(format!("{code}: {}", fix.text.of(Lang::En)));
             }
         }
@@ -316,8 +308,8 @@ fn a_warning_counts_when_it_is_told_to() {
 #[test]
 fn look_alikes_are_told_apart() {
     let from_here: BTreeSet<&str> = include_str!("fixtures/from-here.txt").lines().collect();
-    let settles = |code: &String, mode: &str| {
-        messages().entries.get(code).is_some_and(|entry| entry.modes.iter().any(|m| m == mode))
+    let settles = |code: &str, mode: &str| {
+        messages().entries.get(code).is_some_and(|entry| entry.modes.iter().any(|m| *m == mode))
     };
     // In what is said first about a world is what it is about.
     let about: Vec<(&str, String)> = played()
@@ -333,8 +325,8 @@ fn look_alikes_are_told_apart() {
         })
         .collect();
     let mut alike = vec![];
-    for (one, mode) in messages().modes.iter().filter(|(one, _)| from_here.contains(one.as_str())) {
-        for other in mode.alike.iter().filter(|other| from_here.contains(other.as_str())) {
+    for (one, mode) in messages().modes.iter().filter(|(one, _)| from_here.contains(one)) {
+        for other in mode.alike.iter().filter(|other| from_here.contains(*other)) {
             let shared = messages().entries.keys().any(|c| settles(c, one) && settles(c, other));
             let apart = |this: &str, that: &str| {
                 about.iter().any(|(_, code)| settles(code, this) && !settles(code, that))
@@ -345,7 +337,7 @@ fn look_alikes_are_told_apart() {
             }
             let unsaid = about.iter().find(|(_, code)| {
                 (settles(code, one) || settles(code, other))
-                    && messages().entries[code].why.is_none()
+                    && messages().entries.get(code).is_some_and(|entry| entry.why.is_none())
             });
             assert_eq!(unsaid, None, "it does not say what told it apart");
         }

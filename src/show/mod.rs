@@ -1,13 +1,13 @@
 //! The only module that prints.
 
 mod json;
+mod phrases;
 mod progress;
 mod reference;
 mod text;
 
 use std::{
     cell::RefCell,
-    collections::BTreeMap,
     env,
     fs::File,
     io::{self, ErrorKind, IsTerminal, Write},
@@ -17,9 +17,10 @@ use std::{
 
 use checks::kit::{
     engine::Event,
-    messages::{Lang, Messages, Text},
+    messages::{Lang, Messages},
 };
 pub use json::json;
+pub use phrases::PHRASES;
 pub(crate) use progress::Progress;
 pub(crate) use reference::{codes, explain, explain_mode, modes};
 pub use text::{TextOptions, text};
@@ -37,7 +38,7 @@ const WIDTH: usize = 100;
 #[derive(Clone)]
 pub(crate) struct Outputs {
     sinks: Rc<Vec<(Format, Sink)>>,
-    messages: Rc<Messages>,
+    messages: &'static Messages,
     lang: Lang,
     verbose: u8,
     fail_on: Option<FailOn>,
@@ -76,7 +77,7 @@ impl Outputs {
         }
         Ok(Self {
             sinks: Rc::new(sinks),
-            messages: Rc::new(messages()?),
+            messages: checks::messages(),
             lang: show.lang.unwrap_or_else(locale),
             verbose: show.verbose,
             fail_on: show.fail_on,
@@ -84,8 +85,8 @@ impl Outputs {
         })
     }
 
-    pub(crate) fn messages(&self) -> Rc<Messages> {
-        self.messages.clone()
+    pub(crate) fn messages(&self) -> &'static Messages {
+        self.messages
     }
 
     pub(crate) fn lang(&self) -> Lang {
@@ -104,7 +105,7 @@ impl Outputs {
     /// Folds the events, writes the result, and says how the program ends.
     pub(crate) fn finish(&self, events: &[Event]) -> Exit {
         let report = Report::of(events);
-        let verdict = Verdict::of(&report, &self.messages);
+        let verdict = Verdict::of(&report, self.messages);
         for (format, sink) in self.sinks.iter() {
             let stdout = matches!(sink, Sink::Stdout);
             match format {
@@ -113,10 +114,10 @@ impl Outputs {
                     let width = if stdout { width() } else { WIDTH };
                     let (lang, verbose, color) = (self.lang, self.verbose, stdout && colored());
                     let look = TextOptions { lang, verbose, color, width };
-                    self.write(sink, &text(&report, &verdict, &self.messages, look));
+                    self.write(sink, &text(&report, &verdict, self.messages, look));
                 }
                 Format::Json => {
-                    let json = json(&report, &verdict, &self.messages, self.lang);
+                    let json = json(&report, &verdict, self.messages, self.lang);
                     self.write(sink, &format!("{json:#}\n"));
                 }
             }
@@ -212,22 +213,18 @@ pub(crate) fn locale() -> Lang {
     if locale.is_some_and(|locale| locale.starts_with("ko")) { Lang::Ko } else { Lang::En }
 }
 
-/// The words of findings and steps. They are part of the program; that they parse is tested.
-pub(crate) fn messages() -> Result<Messages, String> {
-    checks::messages().map_err(|error| error.to_string())
-}
-
 /// The report's own words: everything that is not about a finding.
-struct Phrases(BTreeMap<String, Text>);
+struct Phrases;
 
 impl Phrases {
     fn load() -> Self {
-        Self(toml::from_str(include_str!("phrases.toml")).unwrap_or_default())
+        Self
     }
 
     /// A phrase with its values in it.
     fn say(&self, name: &str, lang: Lang, values: &[(&str, &str)]) -> String {
-        let template = self.0.get(name).map_or(name, |text| text.of(lang));
+        let found = PHRASES.iter().find(|(known, _)| *known == name);
+        let template = found.map_or(name, |(_, text)| text.of(lang));
         values.iter().fold(template.to_owned(), |said, (name, value)| {
             said.replace(&format!("{{{name}}}"), value)
         })

@@ -4,7 +4,6 @@ use std::{
     cell::RefCell,
     collections::HashMap,
     io::{IsTerminal, stderr},
-    rc::Rc,
     time::Duration,
 };
 
@@ -18,14 +17,14 @@ use super::is_dumb;
 
 /// Shows on a terminal what is going on; draws nothing anywhere else.
 pub(crate) struct Progress {
-    messages: Rc<Messages>,
+    messages: &'static Messages,
     lang: Lang,
     lines: Option<MultiProgress>,
     steps: RefCell<HashMap<String, ProgressBar>>,
 }
 
 impl Progress {
-    pub(crate) fn new(messages: Rc<Messages>, lang: Lang) -> Self {
+    pub(crate) fn new(messages: &'static Messages, lang: Lang) -> Self {
         let lines = (stderr().is_terminal() && !is_dumb())
             .then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
         Self { messages, lang, lines, steps: RefCell::default() }

@@ -31,7 +31,7 @@ pub(crate) fn explain(messages: &Messages, code: &str, entry: &Entry, lang: Lang
     if let Some(why) = &entry.why {
         labelled(&mut page, "why", why.of(lang));
     }
-    for fix in &entry.fix {
+    for fix in entry.fix {
         labelled(&mut page, "fix", &format!("({}) {}", say(&fix.who), fix.text.of(lang)));
         let commands = [
             ("", &fix.run, fix.changes),
@@ -46,10 +46,10 @@ pub(crate) fn explain(messages: &Messages, code: &str, entry: &Entry, lang: Lang
             }
         }
     }
-    for slug in &entry.modes {
+    for slug in entry.modes {
         let mode = messages.modes.get(slug).map(|mode| match lang {
-            Lang::En => mode.en.as_str(),
-            Lang::Ko => mode.ko.as_str(),
+            Lang::En => mode.en,
+            Lang::Ko => mode.ko,
         });
         let _ = writeln!(page, "  {}{slug}: {}", pad(&say("modes"), 10), mode.unwrap_or_default());
     }
@@ -66,8 +66,8 @@ pub(crate) fn explain_mode(messages: &Messages, slug: &str, mode: &Mode, lang: L
         Lang::Ko => &mode.ko,
     };
     let settles =
-        messages.entries.iter().filter(|(_, entry)| entry.modes.iter().any(|m| m == slug));
-    let settles: Vec<_> = settles.map(|(code, _)| code.as_str()).collect();
+        messages.entries.iter().filter(|(_, entry)| entry.modes.iter().any(|m| *m == slug));
+    let settles: Vec<_> = settles.map(|(code, _)| code).collect();
     let phrases = Phrases::load();
     let settles = match settles.as_slice() {
         [] => phrases.say("not-yet-this", lang, &[]),
@@ -101,11 +101,11 @@ pub(crate) fn codes(messages: &Messages, lang: Lang) -> String {
 /// The failure modes: which are settled by a finding, and which not yet.
 pub(crate) fn modes(messages: &Messages, lang: Lang) -> String {
     let phrases = Phrases::load();
-    let settled: BTreeSet<_> = messages.entries.values().flat_map(|entry| &entry.modes).collect();
+    let settled: BTreeSet<_> = messages.entries.values().flat_map(|entry| entry.modes).collect();
     let mut page = String::new();
     let count = settled.len().to_string();
-    let all = messages.modes.len().to_string();
-    let open = (messages.modes.len() - settled.len()).to_string();
+    let all = messages.modes.keys().len().to_string();
+    let open = (messages.modes.keys().len() - settled.len()).to_string();
     let heads = [
         (true, phrases.say("settled", lang, &[("count", &count), ("all", &all)])),
         (false, phrases.say("not-yet", lang, &[("count", &open)])),
@@ -120,8 +120,8 @@ pub(crate) fn modes(messages: &Messages, lang: Lang) -> String {
                 Lang::En => &mode.en,
                 Lang::Ko => &mode.ko,
             };
-            let by = messages.entries.iter().filter(|(_, entry)| entry.modes.contains(slug));
-            let by: Vec<_> = by.map(|(code, _)| code.as_str()).collect();
+            let by = messages.entries.iter().filter(|(_, entry)| entry.modes.contains(&slug));
+            let by: Vec<_> = by.map(|(code, _)| code).collect();
             let by = if by.is_empty() { String::new() } else { format!("  [{}]", by.join(", ")) };
             let _ = writeln!(page, "  {slug:36}  {line}{by}");
         }
