@@ -148,7 +148,8 @@ fn main() {
     // Cargo looks at every file below: a new area needs no entry here.
     println!("cargo::rerun-if-changed=.");
     if let Err(error) = write_messages() {
-        error.lines().for_each(|line| println!("cargo::error={line}"));
+        let lines = error.lines().filter(|line| !line.is_empty());
+        lines.for_each(|line| println!("cargo::error={line}"));
     }
 }
 

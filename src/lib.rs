@@ -22,7 +22,7 @@ pub use report::{Report, Step, StepStatus};
 pub use run::{Wanted, run};
 pub use show::{PHRASES, TextOptions, json, say_where_it_panics, text};
 pub use verdict::{Cause, Outcome, Verdict};
-pub use world::{real, resolver, roots};
+pub use world::resolver;
 
 use args::Args;
 use clap::Parser;

@@ -115,7 +115,7 @@ fn each_yields_what_it_expects_and_nothing_else() {
 }
 
 /// Codes that no world can bring about, and the tests that do.
-const ELSEWHERE: [&str; 17] = [
+const ELSEWHERE: [&str; 18] = [
     "identity/auth-file-unreadable", // tests/cli.rs
     "identity/helper-failed",
     "identity/az-failed", // tests/identity.rs
@@ -133,12 +133,14 @@ const ELSEWHERE: [&str; 17] = [
     "run/panicked",
     "tls/plain-http", // tests/hostile_servers.rs
     "tls/plain-http-here",
+    "tls/trust-store-unreadable", // tests/blocked_pipes.rs
 ];
 
 #[test]
 fn every_code_is_brought_about() {
     let others = [
         include_str!("cli.rs"),
+        include_str!("blocked_pipes.rs"),
         include_str!("hostile_servers.rs"),
         include_str!("identity.rs"),
         include_str!("plan.rs"),

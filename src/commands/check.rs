@@ -17,21 +17,23 @@ use crate::{
 const MAX_PASSWORD_BYTES: u64 = 64 * 1024;
 
 pub(super) async fn run(args: CheckArgs) -> Result<Exit, String> {
-    let (wait, ca_file) = (args.file_timeout(), args.ca_file.clone());
-    let node_root = args.node_root.clone();
-    let what = ca_file
-        .as_ref()
-        .map_or("the system's certificates".into(), |file| format!("--ca-file {}", file.display()));
-    let roots =
-        no_longer_than(wait, &what, move || world::roots(ca_file.as_deref(), node_root.as_deref()))
-            .await?;
+    let wait = args.file_timeout();
+    let ca_file = match args.ca_file.clone() {
+        None => vec![],
+        Some(file) => {
+            let what = format!("--ca-file {}", file.display());
+            no_longer_than(wait, &what, move || world::read_ca_file(&file)).await?
+        }
+    };
     let password = if args.password_stdin {
         let bytes = no_longer_than(wait, "--password-stdin", read_stdin).await?;
         Some(password(bytes)?)
     } else {
         None
     };
-    let (target, world) = (target(&args, password)?, world::real(roots, args.node_root.as_deref()));
+    let target = target(&args, password)?;
+    let node_root = args.node_root.as_deref();
+    let world = world::real(world::roots(ca_file, node_root), node_root);
     in_world(target, world, &args, &args.show).await
 }
 
