@@ -1,4 +1,4 @@
-//! What a pull needs and what each failure means: the areas, and the plan that joins them.
+//! What a pull needs and what each failure means: the areas, and the plan that connects them.
 
 pub mod clock;
 pub mod dns;

@@ -1,4 +1,4 @@
-//! The world: the real one, or the lab's turned into one.
+//! Builds the world of a run: the real one, or the lab's.
 
 use std::{
     collections::HashMap,
@@ -20,7 +20,7 @@ use rustls::{
 /// The longest file of certificates that is read.
 const MAX_CA_BYTES: u64 = 4 * 1024 * 1024;
 
-/// The real world, as this process sees it.
+/// Returns the real world, as this process sees it.
 pub(crate) fn real(roots: Roots, node_root: Option<&Path>) -> World {
     let node_root = node_root.unwrap_or(Path::new("/")).to_owned();
     let (name_servers, search, ndots) = resolver(&fs::read("/etc/resolv.conf").unwrap_or_default());
@@ -47,22 +47,23 @@ pub(crate) fn real(roots: Roots, node_root: Option<&Path>) -> World {
     }
 }
 
-/// Whether AKS has written its files there. Other clusters have a folder of that name, too, but not these in it.
+/// Returns whether AKS has written its files there. Other clusters have a folder of that name, too,
+/// but not these files in it.
 fn is_node(root: &Path) -> bool {
     let is_there =
         |file: &str| root.join(file.trim_start_matches('/')).try_exists().unwrap_or_default();
     [AZURE_JSON, CREDENTIAL_PROVIDERS].into_iter().any(is_there)
 }
 
-/// Those that say who signs in to Azure.
+/// Returns the variables that say who signs in to Azure.
 fn variables(variable: impl Fn(&str) -> Option<String>) -> HashMap<String, String> {
     let set = |name: &&str| Some(((*name).to_owned(), variable(name).filter(|v| !v.is_empty())?));
     VARIABLES.iter().filter_map(set).collect()
 }
 
-/// The name servers, search list and ndots of a resolv.conf, as resolvers take it: a line that does
-/// not parse is left out, three servers count, and without one it is this machine. Public, so that it
-/// can be fuzzed.
+/// Returns the name servers, the search list and ndots of a resolv.conf, as resolvers read it: they
+/// ignore a line that does not parse, use three servers, and without any use this machine. It is
+/// public so that it can be fuzzed.
 pub fn resolver(file: &[u8]) -> (Vec<SocketAddr>, Vec<String>, usize) {
     let (mut servers, mut search, mut ndots) = (vec![], vec![], 1);
     for line in file.split(|byte| *byte == b'\n') {
@@ -73,7 +74,7 @@ pub fn resolver(file: &[u8]) -> (Vec<SocketAddr>, Vec<String>, usize) {
             search = suffixes;
         }
         if line.starts_with(b"options") {
-            // Resolvers take no more than this.
+            // Resolvers accept no more than this.
             ndots = read.ndots.min(15) as usize;
         }
     }
@@ -84,7 +85,7 @@ pub fn resolver(file: &[u8]) -> (Vec<SocketAddr>, Vec<String>, usize) {
     (servers, search, ndots)
 }
 
-/// The names of a hosts file, in lower case.
+/// Returns the names of a hosts file, in lower case.
 fn hosts(file: &[u8]) -> HashMap<String, Vec<IpAddr>> {
     let mut hosts: HashMap<String, Vec<IpAddr>> = HashMap::new();
     for line in String::from_utf8_lossy(file).lines() {
@@ -98,7 +99,8 @@ fn hosts(file: &[u8]) -> HashMap<String, Vec<IpAddr>> {
     hosts
 }
 
-/// Where distributions keep the trusted authorities in one file: the Debian family, and Azure Linux.
+/// Where distributions keep the trusted authorities in one file: the Debian family, and Azure
+/// Linux.
 const BUNDLES: [&str; 2] = ["etc/ssl/certs/ca-certificates.crt", "etc/pki/tls/certs/ca-bundle.crt"];
 
 /// Returns the trust store: the node's where its files are below that root, else the system's, else
@@ -108,7 +110,7 @@ pub(crate) fn roots(ca_file: Vec<CertificateDer<'static>>, node_root: Option<&Pa
     Roots::read_later(move || {
         let mut roots = RootCertStore::empty();
         for bundle in bundles.iter().flatten() {
-            // One that is not there, or is too long, is as good as none.
+            // A bundle that is missing or cannot be read to its end is skipped.
             let opened = fs::File::open(bundle);
             let mut bytes = vec![];
             if opened.is_ok_and(|file| file.take(MAX_CA_BYTES).read_to_end(&mut bytes).is_ok()) {
@@ -150,10 +152,10 @@ pub(crate) fn read_ca_file(file: &Path) -> Result<Vec<CertificateDer<'static>>, 
     if usable == 0 { Err(unusable()) } else { Ok(certificates) }
 }
 
-/// The lab's world: its addresses are led to where they really are, on loopback.
+/// Returns the lab's world: each address is routed to where it really is, on loopback.
 ///
 /// # Errors
-/// When the lab's own certificate authority does not parse.
+/// When the lab's certificate authority does not parse.
 #[cfg(feature = "lab")]
 pub(crate) fn of_lab(lab: &lab::Lab, asker: &lab::Ask) -> Result<World, String> {
     let mut roots = RootCertStore::empty();

@@ -1,4 +1,4 @@
-//! Codes, words and modes agree, and no code changes unnoticed.
+//! Codes, messages and modes agree, and no code changes unnoticed.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
 use std::collections::BTreeSet;

@@ -37,7 +37,7 @@ pub(super) async fn run(args: CheckArgs) -> Result<Exit, String> {
     in_world(target, world, &args, &args.show).await
 }
 
-/// Checks in that world, and shows what was found.
+/// Runs the checks in that world, and shows the result.
 pub(super) async fn in_world(
     target: Target,
     world: World,
@@ -56,7 +56,7 @@ pub(super) async fn in_world(
     Ok(outputs.finish(&events))
 }
 
-/// What the command line asks.
+/// Returns what the command line asks.
 pub(super) fn target(args: &CheckArgs, password: Option<Secret>) -> Result<Target, String> {
     const GIVE: &str = "give a registry or an image, such as contoso.azurecr.io/team/app:v1";
     let text = match &args.asked {
@@ -78,7 +78,7 @@ pub(super) fn target(args: &CheckArgs, password: Option<Secret>) -> Result<Targe
     })
 }
 
-/// The arguments that ask the same question of another text: what a command in a fix must carry on.
+/// Returns the flags that a command in a fix must repeat to ask the same question.
 fn flags(args: &CheckArgs) -> Vec<String> {
     let mut flags = vec![];
     let mut add = |flag: &str, value: Option<String>| {
@@ -109,7 +109,7 @@ fn read_stdin() -> Result<Vec<u8>, String> {
     read.map_err(|error| format!("--password-stdin: {error}")).map(|_| bytes)
 }
 
-/// The password that came, without the line's end.
+/// Returns the password that was read, without its line ending.
 fn password(bytes: Vec<u8>) -> Result<Secret, String> {
     if bytes.len() as u64 > MAX_PASSWORD_BYTES {
         return Err("--password-stdin: what came is longer than any password".into());

@@ -1,7 +1,8 @@
 //! The messages: everything that people read, in each language, by code.
 //!
-//! The texts come from `findings.toml` of each area, `steps.toml`, `evidence.toml` and `modes.toml`.
-//! The build script (`checks/build.rs`) makes static tables of them, so nothing is parsed at run time.
+//! The texts come from `findings.toml` of each area, `steps.toml`, `evidence.toml` and
+//! `modes.toml`. The build script (`checks/build.rs`) makes static tables of them: nothing is
+//! parsed at run time.
 
 mod table;
 mod template;
@@ -152,7 +153,7 @@ impl Messages {
             .entries
             .get(&finding.code)
             .and_then(|entry| self.fill(entry.title.of(lang), &[&finding.evidence, target], lang));
-        // A recording of another version may hold a code or evidence that this one lacks.
+        // A recording of another version may hold a code or evidence that this version lacks.
         filled.unwrap_or_else(|| finding.code.clone())
     }
 
@@ -222,7 +223,7 @@ impl Messages {
         filled.next().unwrap_or_default()
     }
 
-    /// Returns a template with its placeholders filled; `None` when a value outside `[…]` is missing.
+    /// Returns a template with its values filled in; `None` when one outside `[…]` is unknown.
     pub fn fill(
         &self,
         template: &str,
