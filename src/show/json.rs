@@ -47,7 +47,7 @@ impl Page<'_> {
         value!({
             "code": cause.finding.code,
             "severity": severity,
-            "modes": entry.map(|entry| &entry.modes[..]).unwrap_or_default(),
+            "modes": entry.map(|entry| entry.modes).unwrap_or_default(),
             "title": self.messages.title(&cause.finding, &self.report.target, self.lang),
             "why": self.messages.why(&cause.finding, &self.report.target, self.lang),
             "evidence": cause.finding.evidence,

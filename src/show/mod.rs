@@ -17,7 +17,7 @@ use std::{
 
 use checks::kit::{
     engine::Event,
-    messages::{Lang, Messages},
+    messages::{Lang, Messages, Text},
 };
 pub use json::json;
 pub use phrases::PHRASES;
@@ -214,16 +214,16 @@ pub(crate) fn locale() -> Lang {
 }
 
 /// The report's own words: everything that is not about a finding.
-struct Phrases;
+struct Phrases(&'static [(&'static str, Text)]);
 
 impl Phrases {
     fn load() -> Self {
-        Self
+        Self(PHRASES)
     }
 
     /// A phrase with its values in it.
     fn say(&self, name: &str, lang: Lang, values: &[(&str, &str)]) -> String {
-        let found = PHRASES.iter().find(|(known, _)| *known == name);
+        let found = self.0.iter().find(|(known, _)| *known == name);
         let template = found.map_or(name, |(_, text)| text.of(lang));
         values.iter().fold(template.to_owned(), |said, (name, value)| {
             said.replace(&format!("{{{name}}}"), value)

@@ -32,7 +32,7 @@ pub(crate) fn explain(messages: &Messages, code: &str, entry: &Entry, lang: Lang
         labelled(&mut page, "why", why.of(lang));
     }
     for fix in entry.fix {
-        labelled(&mut page, "fix", &format!("({}) {}", say(&fix.who), fix.text.of(lang)));
+        labelled(&mut page, "fix", &format!("({}) {}", say(fix.who), fix.text.of(lang)));
         let commands = [
             ("", &fix.run, fix.changes),
             ("verify", &fix.verify, false),
@@ -65,8 +65,7 @@ pub(crate) fn explain_mode(messages: &Messages, slug: &str, mode: &Mode, lang: L
         Lang::En => &mode.en,
         Lang::Ko => &mode.ko,
     };
-    let settles =
-        messages.entries.iter().filter(|(_, entry)| entry.modes.iter().any(|m| *m == slug));
+    let settles = messages.entries.iter().filter(|(_, entry)| entry.modes.contains(&slug));
     let settles: Vec<_> = settles.map(|(code, _)| code).collect();
     let phrases = Phrases::load();
     let settles = match settles.as_slice() {
