@@ -311,7 +311,7 @@ fn a_warning_counts_when_it_is_told_to() {
 fn look_alikes_are_told_apart() {
     let from_here: BTreeSet<&str> = include_str!("fixtures/from-here.txt").lines().collect();
     let settles = |code: &str, mode: &str| {
-        messages().entries.get(code).is_some_and(|entry| entry.modes.iter().any(|m| *m == mode))
+        messages().entries.get(code).is_some_and(|entry| entry.modes.contains(&mode))
     };
     // In what is said first about a world is what it is about.
     let about: Vec<(&str, String)> = played()
