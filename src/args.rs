@@ -79,9 +79,9 @@ pub(crate) enum Command {
 /// What to check, and how.
 #[derive(ArgGroup, Clone, Debug)]
 pub struct CheckArgs {
-    /// A registry's name, a login server, or an image
+    /// A registry's name, a login server, or an image; several are checked side by side
     #[arg(value_name = "REF")]
-    pub asked: Option<String>,
+    pub asked: Vec<String>,
     /// Run these steps only, and those that they need (repeatable; see `check-acr list`)
     #[arg(long, value_name = "STEP", value_parser = step)]
     pub only: Vec<String>,
@@ -273,11 +273,9 @@ mod tests {
     #[test]
     fn a_command_is_not_a_registry_unless_check_says_so() {
         let parse = |words: &[&str]| Args::try_parse_from(words).unwrap();
-        assert_eq!(parse(&["check-acr", "contoso"]).check.asked.as_deref(), Some("contoso"));
+        assert_eq!(parse(&["check-acr", "contoso"]).check.asked, ["contoso"]);
         let check = parse(&["check-acr", "check", "list"]).command;
-        assert!(
-            matches!(check, Some(Command::Check(check)) if check.asked.as_deref() == Some("list"))
-        );
+        assert!(matches!(check, Some(Command::Check(check)) if check.asked == ["list"]));
         let list = parse(&["check-acr", "list"]).command;
         assert!(matches!(list, Some(Command::List { modes: false, .. })));
     }

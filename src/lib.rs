@@ -6,6 +6,8 @@
 mod args;
 mod commands;
 mod exit;
+mod headline;
+mod present;
 mod report;
 mod run;
 mod show;
@@ -18,10 +20,11 @@ pub use args::{CheckArgs, Format, ShowArgs};
 pub use commands::lab::prepare_scenario;
 pub use commands::show::read_recording;
 pub use exit::Exit;
-pub use report::{Report, Step, StepStatus};
+pub use present::{CausePage, Presentation, StepPage, TargetPage, ViewPage};
+pub use report::{Report, Run, Step, View};
 pub use run::{Wanted, run};
-pub use show::{PHRASES, TextOptions, json, say_where_it_panics, text};
-pub use verdict::{Cause, Outcome, Verdict};
+pub use show::{TextOptions, json, phrases, say_where_it_panics, text};
+pub use verdict::{Outcome, StepStatus, Verdict};
 pub use world::resolver;
 
 use args::Args;

@@ -1,138 +1,184 @@
-//! The report: events, folded.
+//! The report: events, folded into the views of each target.
 
-use checks::kit::{
-    engine::Severity,
-    engine::{Event, EventKind, Finding, StepEnd},
-    messages::Messages,
-};
+use std::collections::HashMap;
+
+use checks::kit::engine::{Event, EventKind, Finding, RunProblem, StepEnd, Vantage};
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-/// What a run was about, and each of its steps.
-#[derive(Clone, Debug, Default)]
-pub struct Report {
-    /// What was asked, as understood.
-    pub target: Map<String, Value>,
+/// The most steps, and the most findings of a step, that a view keeps: many times as many as a run
+/// has. A recording is foreign, and each finding is compared with all others of its view.
+const MAX_STEPS: usize = 200;
+const MAX_FINDINGS: usize = 50;
+
+/// Everything that one or more runs told.
+#[derive(Debug, Default)]
+pub struct Run {
     /// The version of the program that looked.
     pub tool: String,
+    /// A report for each target, in the order in which they were asked for.
+    pub reports: Vec<Report>,
+    /// When the first event happened, and the last.
+    pub time: Option<(Timestamp, Timestamp)>,
+    /// Whether somebody interrupted it.
+    pub interrupted: bool,
+    /// Whether exchanges are kept: of thousands of views they are most of the memory.
+    keeps_exchanges: bool,
+    places: HashMap<String, (usize, HashMap<Vantage, usize>)>,
+}
+
+/// What was seen of one target.
+#[derive(Debug)]
+pub struct Report {
+    /// What events call the target: the text that was given.
+    pub id: String,
+    /// The target, as it was understood.
+    pub target: Map<String, Value>,
+    /// One for each vantage, in the order in which they told.
+    pub views: Vec<View>,
+}
+
+/// The steps of one target, as one vantage saw them.
+#[derive(Debug)]
+pub struct View {
+    /// Who looked.
+    pub vantage: Vantage,
+    /// The host or pod on which the program ran.
+    pub host: Option<String>,
     /// The steps that were run or could have been, in the order of the plan.
     pub steps: Vec<Step>,
 }
 
-/// One step of a run.
-#[derive(Clone, Debug)]
+/// One step of a view.
+#[derive(Debug, Default)]
 pub struct Step {
     /// Its name.
     pub name: String,
     /// The steps whose facts it takes.
     pub after: Vec<String>,
-    /// Who looked.
-    pub from: String,
     /// Whether it began.
     pub started: bool,
     /// How it ended; `None` while it has not.
     pub end: Option<StepEnd>,
-    /// How long it took.
+    /// How long it took, in milliseconds.
     pub took_ms: u64,
     /// What it found.
     pub findings: Vec<Finding>,
-    /// What it asked, and what it heard.
+    /// What it asked, and what came back.
     pub exchanges: Vec<EventKind>,
 }
 
-/// How a step ended, as people see it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StepStatus {
-    /// ✓
-    Passed,
-    /// ✗
-    Failed,
-    /// –
-    Skipped,
-    /// ↑
-    Blocked,
-    /// ?
-    CouldNotTell,
-    /// It was not wanted, or has not ended yet.
-    Not,
-}
+impl Run {
+    /// Returns an empty run; `keeps_exchanges` says whether each exchange will be shown.
+    pub fn new(keeps_exchanges: bool) -> Self {
+        Self { keeps_exchanges, ..Self::default() }
+    }
 
-impl Report {
-    /// Folds the events of a run.
-    pub fn of(events: &[Event]) -> Self {
-        let mut report = Report::default();
-        events.iter().for_each(|event| report.take(event));
-        report
+    /// Folds the events of a run, exchanges included.
+    pub fn of<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
+        let mut run = Self::new(true);
+        // No run of ours has more than a view keeps.
+        events.into_iter().for_each(|event| run.take(event.clone()).unwrap_or_default());
+        run
     }
 
     /// Takes one more event.
-    pub fn take(&mut self, event: &Event) {
-        if let EventKind::RunStarted { target, tool } = &event.kind {
-            self.target.clone_from(target);
+    ///
+    /// # Errors
+    /// When a view has more steps, or a step more findings, than any run has: a sentence that says so.
+    pub fn take(&mut self, event: Event) -> Result<(), String> {
+        let Event { at, target, from, kind, .. } = event;
+        self.interrupted |= is_interruption(&kind);
+        self.time = Some(match self.time {
+            None => (at, at),
+            Some((first, last)) => (first.min(at), last.max(at)),
+        });
+        // What a verdict says follows from the rest; it is read again, never trusted.
+        if matches!(kind, EventKind::Verdict { .. }) {
+            return Ok(());
+        }
+        if let EventKind::RunStarted { tool, .. } = &kind {
             self.tool.clone_from(tool);
         }
-        let Some(name) = event.step() else { return };
-        let known = self.steps.iter_mut().position(|s| s.name == name && s.from == event.from);
-        let place = known.unwrap_or_else(|| {
-            self.steps.push(Step {
-                name: name.to_owned(),
-                after: vec![],
-                from: event.from.clone(),
-                started: false,
-                end: None,
-                took_ms: 0,
-                findings: vec![],
-                exchanges: vec![],
-            });
-            self.steps.len() - 1
-        });
-        let step = &mut self.steps[place];
-        match &event.kind {
-            EventKind::Planned { after, .. } => step.after.clone_from(after),
-            EventKind::Exchanged { .. } => step.exchanges.push(event.kind.clone()),
-            EventKind::Found { finding, .. } => step.findings.push(finding.clone()),
-            EventKind::Finished { end, took_ms, .. } => {
-                step.end = Some(end.clone());
-                step.took_ms = *took_ms;
+        let keeps_exchanges = self.keeps_exchanges;
+        let (report, view) = self.place(target, from);
+        match kind {
+            EventKind::RunStarted { understood, host, .. } => {
+                report.target = understood;
+                report.views[view].host = host;
+                Ok(())
             }
-            EventKind::Started { .. } => step.started = true,
-            EventKind::RunStarted { .. } => {}
+            kind => report.views[view].take(kind, keeps_exchanges),
         }
     }
 
-    /// Whether an image was asked for, not just a login server.
+    /// Finds the view of a target and a vantage, or begins it.
+    fn place(&mut self, target: String, from: Vantage) -> (&mut Report, usize) {
+        if !self.places.contains_key(&target) {
+            self.places.insert(target.clone(), (self.reports.len(), HashMap::new()));
+            self.reports.push(Report { id: target.clone(), target: Map::new(), views: vec![] });
+        }
+        let Some((place, views)) = self.places.get_mut(&target) else {
+            unreachable!("it was put there")
+        };
+        let report = &mut self.reports[*place];
+        let view = match views.get(&from) {
+            Some(view) => *view,
+            None => {
+                report.views.push(View { vantage: from.clone(), host: None, steps: vec![] });
+                views.insert(from, report.views.len() - 1);
+                report.views.len() - 1
+            }
+        };
+        (report, view)
+    }
+}
+
+impl Report {
+    /// Whether an image was asked for, not only a login server.
     pub fn has_image(&self) -> bool {
         self.target.contains_key("image")
     }
+}
 
-    /// A step by name.
+impl View {
+    /// Returns a step by its name.
     pub fn step(&self, name: &str) -> Option<&Step> {
         self.steps.iter().find(|step| step.name == name)
     }
-}
 
-impl Step {
-    /// How it ended. What is graded beside a step may turn up an error after it handed on its fact.
-    pub fn ended(&self, messages: &Messages) -> StepStatus {
-        match &self.end {
-            None => StepStatus::Not,
-            Some(StepEnd::Passed { .. }) if self.findings.iter().any(|f| is_error(messages, f)) => {
-                StepStatus::Failed
+    fn take(&mut self, kind: EventKind, keeps_exchanges: bool) -> Result<(), String> {
+        let Some(name) = kind.step() else { return Ok(()) };
+        let place = match self.steps.iter().position(|step| step.name == name) {
+            Some(place) => place,
+            None if self.steps.len() == MAX_STEPS => {
+                return Err(format!("more than {MAX_STEPS} steps of one view"));
             }
-            Some(StepEnd::Passed { .. }) => StepStatus::Passed,
-            Some(StepEnd::Failed) => StepStatus::Failed,
-            Some(StepEnd::Skipped { .. }) => StepStatus::Skipped,
-            Some(StepEnd::Blocked { .. }) => StepStatus::Blocked,
-            Some(StepEnd::CouldNotTell { .. }) => StepStatus::CouldNotTell,
+            None => {
+                self.steps.push(Step { name: name.to_owned(), ..Step::default() });
+                self.steps.len() - 1
+            }
+        };
+        let step = &mut self.steps[place];
+        match kind {
+            EventKind::Planned { after, .. } => step.after = after,
+            EventKind::Started { .. } => step.started = true,
+            EventKind::Exchanged { .. } if keeps_exchanges => step.exchanges.push(kind),
+            EventKind::Found { .. } if step.findings.len() == MAX_FINDINGS => {
+                return Err(format!("more than {MAX_FINDINGS} findings of one step"));
+            }
+            EventKind::Found { finding, .. } => step.findings.push(finding),
+            EventKind::Finished { end, took_ms, .. } => {
+                step.end = Some(end);
+                step.took_ms = took_ms;
+            }
+            _ => {}
         }
+        Ok(())
     }
 }
 
-fn is_error(messages: &Messages, finding: &Finding) -> bool {
-    severity(messages, finding) == Severity::Error
-}
-
-/// How much a finding matters. One that these words do not know was made by another version; it is
-/// not taken lightly.
-pub(crate) fn severity(messages: &Messages, finding: &Finding) -> Severity {
-    messages.entries.get(&finding.code).map_or(Severity::Error, |entry| entry.severity)
+/// Whether it says that somebody interrupted the run.
+fn is_interruption(kind: &EventKind) -> bool {
+    kind.finding().is_some_and(|found| *found == Finding::from(RunProblem::Interrupted {}))
 }

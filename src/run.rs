@@ -1,11 +1,12 @@
-//! Runs the plan: what is wanted of it, no longer than it may take, until somebody interrupts.
+//! Runs the plans: what is wanted of them, no longer than they may take, until somebody interrupts.
 
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
 use checks::kit::{
     Plan, Target, World,
-    engine::{Event, EventKind, Finding, RunProblem, StepEnd, VERSION},
+    engine::{Event, EventKind, Finding, RunProblem, StepEnd, VERSION, Vantage},
 };
+use futures::future::join_all;
 use jiff::Timestamp;
 
 /// What is wanted of a run.
@@ -19,9 +20,10 @@ pub struct Wanted {
     pub timeout: Duration,
 }
 
-/// Runs the pull path, tells each event as it happens, and gives them all.
+/// Runs the pull path of each target from here, side by side. Each event is told as it happens; all are
+/// returned.
 pub async fn run(
-    target: Target,
+    targets: Vec<Target>,
     world: World,
     wanted: &Wanted,
     tell: impl Fn(&Event) + 'static,
@@ -32,12 +34,18 @@ pub async fn run(
         tell(&event);
         kept.borrow_mut().push(event);
     });
-    let mut plan = Plan::new(target, world, wanted.skip.clone(), listener.clone());
-    plan.announce(env!("CARGO_PKG_VERSION"));
-    checks::pull(&mut plan);
+    let ids: Vec<String> = targets.iter().map(Target::id).collect();
     let wants = |step: &str| wanted.only.is_empty() || wanted.only.contains(step);
+    let plans = targets.into_iter().map(|target| {
+        let skip = wanted.skip.clone();
+        let mut plan = Plan::new(target, Vantage::Here, world.clone(), skip, listener.clone());
+        plan.announce(env!("CARGO_PKG_VERSION"), host());
+        checks::pull(&mut plan);
+        plan.run(wants)
+    });
+    let plans: Vec<_> = plans.collect();
     let cut_short = tokio::select! {
-        () = plan.run(wants) => None,
+        _ = join_all(plans) => None,
         () = tokio::time::sleep(wanted.timeout) => {
             Some(RunProblem::TimeUp { seconds: wanted.timeout.as_secs() })
         }
@@ -45,34 +53,57 @@ pub async fn run(
     };
     if let Some(why) = cut_short {
         let why = Finding::from(why);
-        let ends = cut(&events.borrow(), wants, &why);
-        let mut ends: Vec<_> = ends
-            .into_iter()
-            .map(|(step, end)| EventKind::Finished { step, end, took_ms: 0 })
-            .collect();
-        if ends.is_empty() {
-            // Every step has ended; what was graded beside them has not.
-            let step = events.borrow().iter().rev().find_map(|e| e.step().map(str::to_owned));
-            ends.extend(step.map(|step| EventKind::Found { step, finding: why }));
-        }
-        for kind in ends {
-            listener(Event { v: VERSION, at: Timestamp::now(), from: "here".into(), kind });
+        for id in ids {
+            let ends = ends(&events.borrow(), &id, wants, &why);
+            for kind in ends {
+                let (at, target) = (Timestamp::now(), id.clone());
+                listener(Event { v: VERSION, at, target, from: Vantage::Here, kind });
+            }
         }
     }
     events.take()
 }
 
+/// Returns the name of this host; in a pod that is the pod's.
+fn host() -> Option<String> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    Some(checks::kit::sanitize_text(name.trim())).filter(|name| !name.is_empty())
+}
+
+/// Returns how a target's run ends that was cut short.
+fn ends(
+    events: &[Event],
+    target: &str,
+    wants: impl Fn(&str) -> bool,
+    why: &Finding,
+) -> Vec<EventKind> {
+    let events: Vec<&EventKind> =
+        events.iter().filter(|event| event.target == target).map(|event| &event.kind).collect();
+    let finished = |(step, end)| EventKind::Finished { step, end, took_ms: 0 };
+    let mut ends: Vec<EventKind> = open(&events, wants, why).into_iter().map(finished).collect();
+    if ends.is_empty() {
+        // Every step has ended; what was graded beside them has not.
+        let step = events.iter().rev().find_map(|kind| kind.step().map(str::to_owned));
+        ends.extend(step.map(|step| EventKind::Found { step, finding: why.clone() }));
+    }
+    ends
+}
+
 /// Gives the steps that have no end the one that they have when a run is cut short: those under way
 /// could not tell, the others wait for them.
-fn cut(events: &[Event], wanted: impl Fn(&str) -> bool, why: &Finding) -> Vec<(String, StepEnd)> {
+fn open(
+    events: &[&EventKind],
+    wants: impl Fn(&str) -> bool,
+    why: &Finding,
+) -> Vec<(String, StepEnd)> {
     let ended = |name: &str| {
-        events.iter().any(|e| matches!(&e.kind, EventKind::Finished { step, .. } if step == name))
+        events.iter().any(|kind| matches!(kind, EventKind::Finished { step, .. } if step == name))
     };
     let started = |name: &str| {
-        events.iter().any(|e| matches!(&e.kind, EventKind::Started { step } if step == name))
+        events.iter().any(|kind| matches!(kind, EventKind::Started { step } if step == name))
     };
-    let open = events.iter().filter_map(|event| match &event.kind {
-        EventKind::Planned { step, after } if !ended(step) && (wanted(step) || started(step)) => {
+    let open = events.iter().filter_map(|kind| match kind {
+        EventKind::Planned { step, after } if !ended(step) && (wants(step) || started(step)) => {
             let waits = after.iter().find(|before| !started(step) && !ended(before));
             let end = match waits {
                 Some(by) => StepEnd::Blocked { by: by.clone() },

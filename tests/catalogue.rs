@@ -119,10 +119,9 @@ fn no_korean_particle_is_put_on_a_value() {
     for (step, said) in &messages.steps {
         texts.extend(said.passed.iter().map(|text| (format!("step {step}"), *text)));
     }
-    let phrases = check_acr::PHRASES.iter();
-    texts.extend(phrases.map(|(name, text)| (format!("phrase {name}"), *text)));
-    for (place, text) in texts {
-        let text = text.of(Lang::Ko);
+    let texts = texts.iter().map(|(place, text)| (place.as_str(), text.of(Lang::Ko)));
+    let phrases = check_acr::phrases(Lang::Ko).into_iter().map(|text| ("phrase", text));
+    for (place, text) in texts.chain(phrases) {
         assert_eq!(particle_on_a_value(text), None, "{place}: a particle on a value in {text}");
     }
 }

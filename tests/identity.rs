@@ -116,7 +116,7 @@ fn the_azure_cli_is_asked_and_never_trusted() {
     let good = az(&format!(
         "case \"$*\" in *https://containerregistry.azure.net*) echo '{{\"accessToken\":\"{token}\"}}' ;; *) exit 9 ;; esac"
     ));
-    let steps = good.json()["steps"].to_string();
+    let steps = good.json()["targets"][0]["views"][0]["steps"].to_string();
     assert!(steps.contains("maria@contoso.example") && steps.contains("object"), "{steps}");
     for (script, said) in [
         ("echo 'ERROR: Please run az login to setup account.' >&2; exit 1", "Please run az login"),

@@ -7,7 +7,7 @@ use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
 use checks::kit::{
     Cloud, Cx, NoFact, Plan, RegistryOrImage, Step, StepResult, Target, World,
-    engine::{Event, EventKind, RunProblem, StepEnd},
+    engine::{Event, EventKind, RunProblem, StepEnd, Vantage},
     rules::Platform,
     target::SignIn,
 };
@@ -57,7 +57,7 @@ fn plan(left_out: &[&str]) -> (Plan, Heard) {
     let (kept, began) = (heard.clone(), Instant::now());
     let listener = Rc::new(move |event| kept.borrow_mut().push((began.elapsed(), event)));
     let left_out: BTreeSet<String> = left_out.iter().map(|name| (*name).to_owned()).collect();
-    (Plan::new(target(), world(), left_out, listener), heard)
+    (Plan::new(target(), Vantage::Here, world(), left_out, listener), heard)
 }
 
 /// Each step, how it ended, and when.

@@ -5,96 +5,34 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
 mod journeys;
+mod played;
 
-use std::{collections::BTreeSet, sync::OnceLock};
+use std::collections::BTreeSet;
 
-use check_acr::{Exit, Report, TextOptions, Verdict, json, text};
-use checks::kit::{engine::Event, engine::Severity, messages::Lang};
-use checks::messages;
-use futures::stream::{self, StreamExt};
-use lab::Scenario;
-
-/// A scenario, and what happened in it.
-struct Played {
-    name: &'static str,
-    scenario: Scenario,
-    events: Vec<Event>,
-    report: Report,
-    verdict: Verdict,
-    secrets: Vec<String>,
-}
-
-/// All scenarios, played side by side, once.
-fn played() -> &'static [Played] {
-    static PLAYED: OnceLock<Vec<Played>> = OnceLock::new();
-    PLAYED.get_or_init(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        // Not all at once: on a loaded machine a healthy server must not seem silent.
-        let plays = lab::scenarios().iter().map(|file| play(file.name, file.text));
-        let mut played: Vec<Played> =
-            runtime.block_on(stream::iter(plays).buffer_unordered(16).collect());
-        played.sort_by_key(|played| played.name);
-        played
-    })
-}
-
-async fn play(name: &'static str, text: &str) -> Played {
-    let scenario = Scenario::parse(text).unwrap_or_else(|error| panic!("{name}: {error}"));
-    let lab = lab::start(&scenario).await.unwrap();
-    let events = journeys::run(&scenario, &lab, None).await;
-    let report = Report::of(&events);
-    let verdict = Verdict::of(&report, messages());
-    Played { name, scenario, events, report, verdict, secrets: lab.secrets.clone() }
-}
-
-fn look(lang: Lang, verbose: u8) -> TextOptions {
-    TextOptions { lang, verbose, color: false, width: 100 }
-}
-
-impl Played {
-    fn text(&self, lang: Lang, verbose: u8) -> String {
-        text(&self.report, &self.verdict, messages(), look(lang, verbose))
-    }
-
-    /// The names of the steps that ended so, in the JSON document's words.
-    fn steps(&self, end: &str) -> Vec<String> {
-        let document = json(&self.report, &self.verdict, messages(), Lang::En);
-        let steps = document["steps"].as_array().unwrap().iter();
-        let steps = steps.filter(|step| step["end"] == end);
-        steps.map(|step| step["name"].as_str().unwrap().to_owned()).collect()
-    }
-}
-
-fn codes(causes: &[check_acr::Cause]) -> Vec<String> {
-    causes.iter().map(|cause| cause.finding.code.clone()).collect()
-}
+use check_acr::{Exit, Presentation, Run, StepStatus, json};
+use checks::kit::{engine::Severity, messages::Lang};
+use played::{codes, messages, played, present};
 
 #[test]
 fn each_yields_what_it_expects_and_nothing_else() {
     let mut wrong = vec![];
     for played in played() {
         let expect = &played.scenario.expect;
-        let verdict = &played.verdict;
-        let explained: Vec<String> = verdict
-            .causes
-            .iter()
-            .flat_map(|c| &c.consequences)
-            .filter(|c| c.contains('/'))
-            .cloned()
-            .collect();
-        let can = serde_json::to_value(verdict.can).unwrap();
+        let target = played.target();
+        let explained = target.causes.iter().flat_map(|cause| &cause.consequences);
+        let explained: Vec<String> = explained.filter(|code| code.contains('/')).cloned().collect();
         let got = (
-            can.as_str().unwrap().to_owned(),
-            verdict.exit(false) as u8,
-            codes(&verdict.causes),
+            serde_json::to_value(target.can).unwrap(),
+            target.exit as u8,
+            codes(&target.causes),
             explained,
-            codes(&verdict.warnings),
-            codes(&verdict.could_not_tell),
-            played.steps("blocked"),
-            played.steps("skipped"),
+            codes(&target.warnings),
+            codes(&target.could_not_tell),
+            played.steps(StepStatus::Blocked),
+            played.steps(StepStatus::Skipped),
         );
         let wanted = (
-            expect.can.clone(),
+            serde_json::Value::from(expect.can.clone()),
             expect.exit,
             expect.causes.clone(),
             expect.consequences.clone(),
@@ -104,14 +42,56 @@ fn each_yields_what_it_expects_and_nothing_else() {
             expect.skipped.clone(),
         );
         if got != wanted {
-            wrong.push(format!(
-                "{}:\n   got {got:?}\nwanted {wanted:?}\n{}",
-                played.name,
-                played.text(Lang::En, 1)
-            ));
+            let page = played.text(&played.pages[0], 1);
+            wrong.push(format!("{}:\n   got {got:?}\nwanted {wanted:?}\n{page}", played.name));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// Text, JSON, the counts, the exit code and the verdict event say the same.
+#[test]
+fn every_format_agrees() {
+    for played in played() {
+        for page in &played.pages {
+            let document = json(page);
+            let target = &page.targets[0];
+            let shown = &document["targets"][0];
+            assert_eq!(document["exit_code"], page.exit as u8, "{}", played.name);
+            assert_eq!(shown["verdict"]["exit_code"], target.exit as u8, "{}", played.name);
+            let text = played.text(page, 0);
+            let headline = shown["verdict"]["headline"].as_str().unwrap();
+            assert!(text.contains(headline), "{}: {headline}", played.name);
+            for (list, causes) in [
+                ("causes", &target.causes),
+                ("could_not_tell", &target.could_not_tell),
+                ("warnings", &target.warnings),
+            ] {
+                let listed = shown["verdict"][list].as_array().unwrap();
+                assert_eq!(listed.len(), causes.len(), "{}: {list}", played.name);
+                for cause in causes {
+                    assert!(text.contains(&cause.told.code), "{}: {text}", played.name);
+                }
+            }
+            // The sign before a step is how JSON says that it ended.
+            let steps = shown["views"][0]["steps"].as_array().unwrap();
+            for step in steps {
+                let sign = match step["end"].as_str().unwrap() {
+                    "passed" => '✓',
+                    "failed" => '✗',
+                    "skipped" => '–',
+                    "blocked" => '↑',
+                    "could-not-tell" => '?',
+                    other => panic!("{}: {other}", played.name),
+                };
+                let line = format!("  {sign} {:11}", step["name"].as_str().unwrap());
+                assert!(text.contains(line.trim_end()), "{}: {line} in {text}", played.name);
+            }
+            let signs = ['✓', '✗', '–', '↑', '?'].map(|sign| format!("  {sign} "));
+            let lines = text.lines().filter(|line| signs.iter().any(|s| line.starts_with(s)));
+            assert_eq!(lines.count(), steps.len(), "{}: {text}", played.name);
+        }
+    }
 }
 
 /// Codes that no world can bring about, and the tests that do.
@@ -139,8 +119,8 @@ const ELSEWHERE: [&str; 18] = [
 #[test]
 fn every_code_is_brought_about() {
     let others = [
-        include_str!("cli.rs"),
         include_str!("blocked_pipes.rs"),
+        include_str!("cli.rs"),
         include_str!("hostile_servers.rs"),
         include_str!("identity.rs"),
         include_str!("plan.rs"),
@@ -152,14 +132,7 @@ fn every_code_is_brought_about() {
     }
     let mut seen: BTreeSet<String> = ELSEWHERE.iter().map(|code| (*code).to_owned()).collect();
     for played in played() {
-        let document = json(&played.report, &played.verdict, messages(), Lang::En).to_string();
-        seen.extend(
-            messages()
-                .entries
-                .keys()
-                .filter(|code| document.contains(&format!("\"{code}\"")))
-                .map(str::to_owned),
-        );
+        seen.extend(played.findings().into_iter().map(|finding| finding.code));
     }
     let known: BTreeSet<String> = messages().entries.keys().map(str::to_owned).collect();
     let never: Vec<_> = known.difference(&seen).collect();
@@ -170,9 +143,9 @@ fn every_code_is_brought_about() {
 fn no_secret_is_ever_shown() {
     for played in played() {
         let mut shown = vec![];
-        for lang in [Lang::En, Lang::Ko] {
-            shown.extend([0, 1, 2].map(|verbose| played.text(lang, verbose)));
-            shown.push(json(&played.report, &played.verdict, messages(), lang).to_string());
+        for page in &played.pages {
+            shown.extend([0, 1, 2].map(|verbose| played.text(page, verbose)));
+            shown.push(json(page).to_string());
         }
         shown.extend(played.events.iter().map(|event| serde_json::to_string(event).unwrap()));
         for secret in &played.secrets {
@@ -191,19 +164,17 @@ fn no_secret_is_ever_shown() {
 #[test]
 fn every_text_is_filled() {
     for played in played() {
-        let (report, verdict) = (&played.report, &played.verdict);
-        for cause in verdict.causes.iter().chain(&verdict.could_not_tell).chain(&verdict.warnings) {
-            for lang in [Lang::En, Lang::Ko] {
-                let (finding, target) = (&cause.finding, &report.target);
-                let entry = messages().entries.get(&finding.code).unwrap();
-                let title = messages().title(finding, target, lang);
-                assert_ne!(title, finding.code, "{}: a value of the title is missing", played.name);
-                let why = messages().why(finding, target, lang);
-                assert_eq!(why.is_some(), entry.why.is_some(), "{}: a value of why", played.name);
-                if entry.severity == Severity::Error {
-                    let fixes = messages().fixes(finding, target, lang);
-                    assert!(!fixes.is_empty(), "{}: {} has no fix", played.name, finding.code);
-                }
+        for page in &played.pages {
+            let target = &page.targets[0];
+            let causes = target.causes.iter().chain(&target.could_not_tell);
+            for cause in causes.chain(&target.warnings) {
+                let told = &cause.told;
+                let entry = messages().entries.get(&told.code).unwrap();
+                let name = played.name;
+                assert_ne!(told.title, told.code, "{name}: a value of the title is missing");
+                assert_eq!(told.why.is_some(), entry.why.is_some(), "{name}: a value of why");
+                let is_error = entry.severity == Severity::Error;
+                assert!(!is_error || !told.fixes.is_empty(), "{name}: {} has no fix", told.code);
             }
         }
     }
@@ -211,21 +182,20 @@ fn every_text_is_filled() {
 
 #[test]
 fn every_fix_is_shown_somewhere() {
+    let found: Vec<_> = played()
+        .iter()
+        .flat_map(|played| {
+            played.findings().into_iter().map(|finding| (&played.target().target, finding))
+        })
+        .collect();
     let mut never = vec![];
     for (code, entry) in &messages().entries {
-        let found: Vec<_> = played()
-            .iter()
-            .flat_map(|played| {
-                let found = played.report.steps.iter().flat_map(|step| &step.findings);
-                let unknown = played.verdict.could_not_tell.iter().map(|cause| &cause.finding);
-                found.chain(unknown).map(move |finding| (played, finding))
-            })
-            .filter(|(_, finding)| finding.code == code)
-            .collect();
         for fix in entry.fix {
-            let shown = found.iter().any(|(played, finding)| {
-                messages().fix(fix, &[&finding.evidence, &played.report.target], Lang::En).is_some()
-            });
+            let shown = found.iter().filter(|(_, finding)| finding.code == *code).any(
+                |(target, finding)| {
+                    messages().fix(fix, &[&finding.evidence, target], Lang::En).is_some()
+                },
+            );
             if !shown && !ELSEWHERE.contains(&code) {
                 never.push(format!("{code}: {}", fix.text.of(Lang::En)));
             }
@@ -238,17 +208,17 @@ fn every_fix_is_shown_somewhere() {
 fn a_recording_is_read_back_as_it_was() {
     for played in played() {
         let lines = played.events.iter().map(|event| serde_json::to_string(event).unwrap() + "\n");
-        let read =
-            check_acr::read_recording("memory", lines.collect::<String>().as_bytes()).unwrap();
-        let report = Report::of(&read);
-        let verdict = Verdict::of(&report, messages());
-        for lang in [Lang::En, Lang::Ko] {
-            let again = text(&report, &verdict, messages(), look(lang, 2));
-            assert_eq!(again, played.text(lang, 2), "{}", played.name);
-            assert_eq!(
-                json(&report, &verdict, messages(), lang),
-                json(&played.report, &played.verdict, messages(), lang)
-            );
+        let mut read = vec![];
+        let lines = lines.collect::<String>();
+        check_acr::read_recording("memory", lines.as_bytes(), |event| {
+            read.push(event);
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(read, played.events, "{}", played.name);
+        for (again, page) in present(&read).iter().zip(&played.pages) {
+            assert_eq!(played.text(again, 2), played.text(page, 2), "{}", played.name);
+            assert_eq!(json(again), json(page), "{}", played.name);
         }
     }
 }
@@ -260,7 +230,7 @@ fn every_document_is_of_its_schema() {
     let document = schema(include_str!("../docs/report.schema.json"));
     let line = schema(include_str!("../docs/event.schema.json"));
     for played in played() {
-        let shown = json(&played.report, &played.verdict, messages(), Lang::Ko);
+        let shown = json(&played.pages[1]);
         if let Err(error) = document.validate(&shown) {
             panic!("{}: {error} at {}", played.name, error.instance_path());
         }
@@ -290,19 +260,59 @@ fn what_people_read() {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| {
-        for played in played() {
-            for (lang, name) in [(Lang::En, "en"), (Lang::Ko, "ko")] {
-                insta::assert_snapshot!(format!("{}.{name}", played.name), played.text(lang, 0));
+        let areas: BTreeSet<&str> = played().iter().map(|played| played.area).collect();
+        for area in areas {
+            let mut blocks = String::new();
+            for played in played().iter().filter(|played| played.area == area) {
+                blocks += &format!("== {}\n", played.name);
+                let texts = played.pages.iter().map(|page| finding_blocks(&played.text(page, 0)));
+                texts.for_each(|text| blocks += &text);
             }
+            insta::assert_snapshot!(
+                format!("findings-{}", if area.is_empty() { "healthy" } else { area }),
+                blocks
+            );
+        }
+        for played in played().iter().filter(|played| WHOLE.contains(&played.name)) {
+            let pages: Vec<_> = played.pages.iter().map(|page| played.text(page, 0)).collect();
+            insta::assert_snapshot!(format!("page-{}", played.name), pages.join("\n"));
         }
     });
+}
+
+/// Scenarios whose whole pages are kept: together they show every way in which a step and a run end.
+const WHOLE: [&str; 12] = [
+    "healthy",
+    "anonymous-pull",
+    "sign-in-only",
+    "data-endpoint-record-missing",
+    "registry-firewall",
+    "two-faults",
+    "proxy-healthy",
+    "platform-missing",
+    "node-healthy",
+    "node-without-role",
+    "node-imds-mute",
+    "pod-without-credentials",
+];
+
+/// What a page says of findings, and its headline: the lines of steps that passed, were skipped or wait
+/// for others are left out.
+fn finding_blocks(page: &str) -> String {
+    let passed = |line: &&str| !["  ✓ ", "  – ", "  ↑ "].iter().any(|sign| line.starts_with(sign));
+    let lines = page.lines().skip(1).filter(passed);
+    // The last line counts what stands above it.
+    let mut lines: Vec<&str> = lines.collect();
+    lines.pop();
+    lines.join("\n") + "\n"
 }
 
 #[test]
 fn a_warning_counts_when_it_is_told_to() {
     let warned = played().iter().find(|played| played.name == "clock-half-an-hour").unwrap();
-    assert_eq!(warned.verdict.exit(false), Exit::Can);
-    assert_eq!(warned.verdict.exit(true), Exit::Cannot);
+    let run = Run::of(&warned.events);
+    let exit = |counts| Presentation::of(&run, messages(), Lang::En, counts).exit;
+    assert_eq!((exit(false), exit(true)), (Exit::Can, Exit::Cannot));
 }
 
 /// What is most often taken for something else is told from it, where both are seen from here: each has a world in
@@ -317,13 +327,9 @@ fn look_alikes_are_told_apart() {
     let about: Vec<(&str, String)> = played()
         .iter()
         .filter_map(|played| {
-            let verdict = &played.verdict;
-            let first = verdict
-                .causes
-                .first()
-                .or(verdict.could_not_tell.first())
-                .or(verdict.warnings.first())?;
-            Some((played.name, first.finding.code.clone()))
+            let target = played.target();
+            let first = target.causes.first().or(target.could_not_tell.first());
+            Some((played.name, first.or(target.warnings.first())?.told.code.clone()))
         })
         .collect();
     let mut alike = vec![];

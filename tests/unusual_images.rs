@@ -76,7 +76,7 @@ fn an_image_without_layers_is_its_config() {
         }
         server::manifest(stream, line, manifest.as_bytes())
     });
-    let headline = said.json()["verdict"]["headline"].clone();
+    let headline = said.json()["targets"][0]["verdict"]["headline"].clone();
     assert_eq!(said.code, Some(0), "{}", said.out);
     assert!(headline.as_str().unwrap().contains("the image has no layers"), "{headline}");
 }

@@ -9,11 +9,11 @@ fuzz_target!(|body: &[u8]| {
         let error = ErrorBody::read(body, plain);
         // What is no text grows to three bytes for each that was sent.
         assert!(error.code.len() + error.message.len() <= 3 * body.len());
-        let Some(messages) = error.messages() else {
+        let Some(words) = error.words() else {
             assert_eq!(error, ErrorBody::default());
             continue;
         };
-        let shown = sanitize_text(&messages);
+        let shown = sanitize_text(&words);
         assert!(shown.chars().count() <= 301 && !shown.chars().any(char::is_control), "{shown:?}");
         assert_eq!(sanitize_text(&shown), shown, "what is fit to print stays as it is");
         // A registry's own form of it says the same.

@@ -1,13 +1,13 @@
 //! `check-acr REF`: can this host pull it?
 
-use std::io::Read;
+use std::{cell::RefCell, io::Read, rc::Rc};
 
 use checks::kit::{RegistryOrImage, Secret, Target, World, rules::Platform, target::SignIn};
 
 use crate::{
     Exit,
     args::{CheckArgs, ShowArgs},
-    run::run as run_plan,
+    run::run as run_plans,
     show::Progress,
     wait::no_longer_than,
     world,
@@ -31,40 +31,59 @@ pub(super) async fn run(args: CheckArgs) -> Result<Exit, String> {
     } else {
         None
     };
-    let target = target(&args, password)?;
+    let targets = targets(&args, password.as_ref())?;
     let node_root = args.node_root.as_deref();
     let world = world::real(world::roots(ca_file, node_root), node_root);
-    in_world(target, world, &args, &args.show).await
+    in_world(targets, world, &args, &args.show).await
 }
 
 /// Runs the checks in that world, and shows the result.
 pub(super) async fn in_world(
-    target: Target,
+    targets: Vec<Target>,
     world: World,
     args: &CheckArgs,
     show: &ShowArgs,
 ) -> Result<Exit, String> {
     let outputs = crate::show::Outputs::open(show, args.file_timeout()).await?;
     let wanted = args.wanted();
-    let board = Progress::new(outputs.messages(), outputs.lang());
-    let lines = outputs.clone();
-    let events = run_plan(target, world, &wanted, move |event| {
-        board.take(event);
+    let progress = Progress::new(outputs.messages(), outputs.lang(), targets.len() > 1);
+    let (lines, folded) = (outputs.clone(), Rc::new(RefCell::new(outputs.new_run())));
+    let run = folded.clone();
+    let events = run_plans(targets, world, &wanted, move |event| {
+        progress.take(event);
         lines.event(event);
+        // No run of ours has more than a view keeps.
+        folded.borrow_mut().take(event.clone()).unwrap_or_default();
     });
-    let events = events.await;
-    Ok(outputs.finish(&events))
+    events.await;
+    Ok(outputs.finish(&run.borrow()))
 }
 
-/// Returns what the command line asks.
-pub(super) fn target(args: &CheckArgs, password: Option<Secret>) -> Result<Target, String> {
+/// Returns what the command line asks: each target once.
+pub(super) fn targets(args: &CheckArgs, password: Option<&Secret>) -> Result<Vec<Target>, String> {
     const GIVE: &str = "give a registry or an image, such as contoso.azurecr.io/team/app:v1";
-    let text = match &args.asked {
-        None => return Err(format!("what should be checked? {GIVE}; --help shows more")),
-        Some(text) if text.trim().is_empty() => return Err(format!("REF is empty; {GIVE}")),
-        Some(text) => text.clone(),
-    };
-    Ok(Target {
+    if args.asked.is_empty() {
+        return Err(format!("what should be checked? {GIVE}; --help shows more"));
+    }
+    if args.asked.len() > 1 && args.username.is_some() {
+        // It would be shown to each of the registries.
+        return Err("--username goes with a single REF".into());
+    }
+    let mut targets: Vec<Target> = vec![];
+    for text in &args.asked {
+        if text.trim().is_empty() {
+            return Err(format!("REF is empty; {GIVE}"));
+        }
+        let target = target(args, text.clone(), password.cloned());
+        if targets.iter().all(|known| known.id() != target.id()) {
+            targets.push(target);
+        }
+    }
+    Ok(targets)
+}
+
+fn target(args: &CheckArgs, text: String, password: Option<Secret>) -> Target {
+    Target {
         asked: RegistryOrImage::read(&text, args.cloud, args.plain_http),
         text,
         platform: args.platform.clone().unwrap_or_else(Platform::here),
@@ -75,7 +94,7 @@ pub(super) fn target(args: &CheckArgs, password: Option<Secret>) -> Result<Targe
             given: args.username.clone().zip(password),
             auth_file: args.auth_file.clone(),
         },
-    })
+    }
 }
 
 /// Returns the flags that a command in a fix must repeat to ask the same question.

@@ -36,8 +36,8 @@ pub(super) async fn run(
         return keep_up(&scenario, &lab::serve(&scenario).await.map_err(failed)?).await;
     }
     let lab = lab::start(&scenario).await.map_err(failed)?;
-    let (args, target, world) = prepare_scenario(&scenario, &lab, None)?;
-    check::in_world(target, world, &args, show).await
+    let (args, targets, world) = prepare_scenario(&scenario, &lab, None)?;
+    check::in_world(targets, world, &args, show).await
 }
 
 /// Returns what the scenario asks, and the world in which it asks it. The platform counts where the
@@ -49,13 +49,13 @@ pub fn prepare_scenario(
     scenario: &Scenario,
     lab: &Lab,
     platform: Option<Platform>,
-) -> Result<(CheckArgs, Target, World), String> {
+) -> Result<(CheckArgs, Vec<Target>, World), String> {
     let words = ["check-acr", &scenario.ask.image].map(str::to_owned).into_iter();
     let args = Args::try_parse_from(words.chain(scenario.ask.args.clone()));
     let mut args = args.map_err(|error| format!("the scenario's arguments: {error}"))?.check;
     args.platform = args.platform.or(platform);
-    let target = check::target(&args, None)?;
-    Ok((args, target, world::of_lab(lab, &scenario.ask)?))
+    let targets = check::targets(&args, None)?;
+    Ok((args, targets, world::of_lab(lab, &scenario.ask)?))
 }
 
 fn list_all(lang: Lang) -> Result<Exit, String> {

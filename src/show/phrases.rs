@@ -1,59 +1,124 @@
-//! The report's own phrases: everything that is not about a finding.
+//! The report's own texts: everything that is not about a finding.
 
-use checks::kit::messages::Text;
+use checks::kit::messages::Lang;
 
-/// Phrases by name.
-#[rustfmt::skip]
-pub static PHRASES: &[(&str, Text)] = &[
-    ("registry", Text { en: "registry", ko: "레지스트리:" }),
-    ("image", Text { en: "image", ko: "이미지:" }),
-    ("asked", Text { en: "asked", ko: "대상:" }),
-    ("from", Text { en: "from {from}", ko: "실행 위치: {from}" }),
-    ("here", Text { en: "here", ko: "이 기기" }),
-    ("as", Text { en: "as {who}", ko: "로그인: {who}" }),
+/// Declares the texts, English and Korean side by side.
+macro_rules! phrases {
+    ($($Name:ident $name:literal $en:literal $ko:literal)+) => {
+        /// A text of the report.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Phrase {
+            $(#[doc = $en] $Name,)+
+        }
 
-    ("error", Text { en: "error", ko: "오류" }),
-    ("warning", Text { en: "warning", ko: "경고" }),
-    ("could-not-tell", Text { en: "could not tell", ko: "판단 불가" }),
-    ("skip", Text { en: "skipped", ko: "건너뜀" }),
-    ("hint", Text { en: "hint", ko: "참고" }),
+        impl Phrase {
+            /// Every text.
+            const ALL: &[Phrase] = &[$(Phrase::$Name,)+];
 
-    ("saw", Text { en: "saw", ko: "확인" }),
-    ("why", Text { en: "why", ko: "이유" }),
-    ("fix", Text { en: "fix", ko: "조치" }),
-    ("verify", Text { en: "verify", ko: "검증" }),
-    ("undo", Text { en: "undo", ko: "취소" }),
-    ("takes", Text { en: "effect", ko: "효과" }),
-    ("docs", Text { en: "docs", ko: "문서" }),
-    ("modes", Text { en: "modes", ko: "유형" }),
-    ("explains", Text { en: "explains", ko: "증상" }),
-    ("because", Text { en: "because of {code}", ko: "원인: {code}" }),
-    ("waits", Text { en: "waits for {by}", ko: "{by} 단계 대기" }),
+            /// Returns the text with that name: who does a fix is named in the messages.
+            pub(crate) fn named(name: &str) -> Option<Self> {
+                match name {
+                    $($name => Some(Phrase::$Name),)+
+                    _ => None,
+                }
+            }
 
-    ("node", Text { en: "node", ko: "노드" }),
-    ("network", Text { en: "network", ko: "네트워크" }),
-    ("cluster-admin", Text { en: "cluster admin", ko: "클러스터 관리자" }),
-    ("registry-owner", Text { en: "registry owner", ko: "레지스트리 소유자" }),
-    ("identity-admin", Text { en: "identity admin", ko: "ID 관리자" }),
-    ("developer", Text { en: "developer", ko: "개발자" }),
+            /// Returns the text in that language, its placeholders unfilled.
+            pub(crate) fn text(self, lang: Lang) -> &'static str {
+                match (self, lang) {
+                    $((Phrase::$Name, Lang::En) => $en, (Phrase::$Name, Lang::Ko) => $ko,)+
+                }
+            }
+        }
+    };
+}
 
-    ("can-pull", Text { en: "can pull: {proof}", ko: "풀 가능: {proof}" }),
-    ("can-sign-in", Text { en: "can sign in to {registry}; no image was named, so nothing was pulled", ko: "로그인 가능: {registry}. 이미지를 지정하지 않아 풀 가능 여부는 확인하지 않음" }),
-    ("cannot-pull", Text { en: "cannot pull: {why}", ko: "풀 불가: {why}" }),
-    ("cannot-sign-in", Text { en: "cannot sign in: {why}", ko: "로그인 불가: {why}" }),
-    ("verdict-could-not-tell", Text { en: "could not tell: {why}", ko: "판단 불가: {why}" }),
-    ("cut-short", Text { en: "could not tell: the recording ends before the run did, during {step}", ko: "판단 불가: 기록이 도중에 끊김. 진행 중이던 단계: {step}" }),
-    ("nothing-asked", Text { en: "could not tell: nothing was asked, or the recording ends before anything was", ko: "판단 불가: 요청한 것이 없거나, 기록이 그 전에 끊김" }),
-    ("not-all-asked", Text { en: "what was asked passed; whether it can be pulled was not asked", ko: "요청한 항목은 통과함. 풀 가능 여부는 확인하지 않음" }),
+phrases! {
+    Registry "registry" "registry" "레지스트리:"
+    Image "image" "image" "이미지:"
+    Asked "asked" "asked" "대상:"
+    From "from" "from {from}" "실행 위치: {from}"
+    Here "here" "here" "이 기기"
+    As "as" "as {who}" "로그인: {who}"
+    Error "error" "error" "오류"
+    Warning "warning" "warning" "경고"
+    CouldNotTell "could-not-tell" "could not tell" "판단 불가"
+    Skip "skip" "skipped" "건너뜀"
+    Hint "hint" "hint" "참고"
+    Saw "saw" "saw" "확인"
+    Why "why" "why" "이유"
+    Fix "fix" "fix" "조치"
+    Verify "verify" "verify" "검증"
+    Undo "undo" "undo" "취소"
+    Takes "takes" "effect" "효과"
+    Docs "docs" "docs" "문서"
+    Modes "modes" "modes" "유형"
+    Explains "explains" "explains" "증상"
+    Because "because" "because of {code}" "원인: {code}"
+    Waits "waits" "waits for {by}" "{by} 단계 대기"
+    Node "node" "node" "노드"
+    Network "network" "network" "네트워크"
+    ClusterAdmin "cluster-admin" "cluster admin" "클러스터 관리자"
+    RegistryOwner "registry-owner" "registry owner" "레지스트리 소유자"
+    IdentityAdmin "identity-admin" "identity admin" "ID 관리자"
+    Developer "developer" "developer" "개발자"
+    CanPull "can-pull" "can pull: {proof}" "풀 가능: {proof}"
+    CanSignIn "can-sign-in" "can sign in to {registry}; no image was named, so nothing was pulled" "로그인 가능: {registry}. 이미지를 지정하지 않아 풀 가능 여부는 확인하지 않음"
+    CannotPull "cannot-pull" "cannot pull: {why}" "풀 불가: {why}"
+    CannotSignIn "cannot-sign-in" "cannot sign in: {why}" "로그인 불가: {why}"
+    VerdictCouldNotTell "verdict-could-not-tell" "could not tell: {why}" "판단 불가: {why}"
+    CutShort "cut-short" "could not tell: the recording ends before the run did, during {step}" "판단 불가: 기록이 도중에 끊김. 진행 중이던 단계: {step}"
+    NothingAsked "nothing-asked" "could not tell: nothing was asked, or the recording ends before anything was" "판단 불가: 요청한 것이 없거나, 기록이 그 전에 끊김"
+    NotAllAsked "not-all-asked" "what was asked passed; whether it can be pulled was not asked" "요청한 항목은 통과함. 풀 가능 여부는 확인하지 않음"
+    Counts "counts" "{causes} cause(s), {warnings} warning(s); {passed} passed, {failed} failed, {blocked} not reached" "원인 {causes}건, 경고 {warnings}건. 단계: 통과 {passed}개, 실패 {failed}개, 미도달 {blocked}개"
+    CountsUnknown "counts-unknown" ", {unknown} could not tell" ", 판단 불가 {unknown}개"
+    Explain "explain" "explain: check-acr explain {code}" "설명: check-acr explain {code}"
+    Steps "steps" "steps" "단계"
+    Codes "codes" "codes" "코드"
+    Settled "settled" "settled: {count} of {all} known failure modes" "판별 가능: 알려진 실패 유형 {all}개 중 {count}개"
+    Alike "alike" "often taken for: {alike}" "자주 혼동되는 유형: {alike}"
+    NotYetThis "not-yet-this" "none yet" "아직 없음"
+    NotYet "not-yet" "not yet: {count}" "아직 판별 불가: {count}개"
+    SeenFrom "seen-from" "seen from {from}" "확인한 위치: {from}"
+    AndMore "and-more" "{list} and {count} more" "{list} 외 {count}곳"
+    ViewsPass "views-pass" "{count} of {all} passed: {from}" "{all}곳 중 {count}곳 통과: {from}"
+    SomeCannotPull "some-cannot-pull" "{count} of {all} {what} cannot pull: {why}" "{what} {all}곳 중 {count}곳에서 풀 불가: {why}"
+    SomeCouldNotTell "some-could-not-tell" "could not tell for {count} of {all} {what}: {why}" "{what} {all}곳 중 {count}곳 판단 불가: {why}"
+    AllCanPull "all-can-pull" "all {all} {what} can pull" "{what} {all}곳 모두 풀 가능"
+    AllCanSignIn "all-can-sign-in" "all {all} {what} can sign in to {registry}; no image was named, so nothing was pulled" "{what} {all}곳 모두 로그인 가능: {registry}. 이미지를 지정하지 않아 풀 가능 여부는 확인하지 않음"
+    Nodes "nodes" "nodes" "노드"
+    Vantages "vantages" "vantages" "위치"
+}
 
-    ("counts", Text { en: "{causes} cause(s), {warnings} warning(s); {passed} passed, {failed} failed, {blocked} not reached", ko: "원인 {causes}건, 경고 {warnings}건. 단계: 통과 {passed}개, 실패 {failed}개, 미도달 {blocked}개" }),
-    ("counts-unknown", Text { en: ", {unknown} could not tell", ko: ", 판단 불가 {unknown}개" }),
-    ("explain", Text { en: "explain: check-acr explain {code}", ko: "설명: check-acr explain {code}" }),
+/// Returns the report's own texts in that language, their placeholders unfilled.
+pub fn phrases(lang: Lang) -> Vec<&'static str> {
+    Phrase::ALL.iter().map(|phrase| phrase.text(lang)).collect()
+}
 
-    ("steps", Text { en: "steps", ko: "단계" }),
-    ("codes", Text { en: "codes", ko: "코드" }),
-    ("settled", Text { en: "settled: {count} of {all} known failure modes", ko: "판별 가능: 알려진 실패 유형 {all}개 중 {count}개" }),
-    ("alike", Text { en: "often taken for: {alike}", ko: "자주 혼동되는 유형: {alike}" }),
-    ("not-yet-this", Text { en: "none yet", ko: "아직 없음" }),
-    ("not-yet", Text { en: "not yet: {count}", ko: "아직 판별 불가: {count}개" }),
-];
+impl Phrase {
+    /// Returns the text with its values in it.
+    pub(crate) fn say(self, lang: Lang, values: &[(&str, &str)]) -> String {
+        values.iter().fold(self.text(lang).to_owned(), |said, (name, value)| {
+            said.replace(&format!("{{{name}}}"), value)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_languages_have_the_same_placeholders() {
+        let placeholders = |text: &str| {
+            let parts = text.split('{').skip(1).filter_map(|part| part.split_once('}'));
+            let mut names: Vec<String> = parts.map(|(name, _)| name.to_owned()).collect();
+            names.sort();
+            names
+        };
+        for phrase in Phrase::ALL {
+            let (en, ko) = (phrase.text(Lang::En), phrase.text(Lang::Ko));
+            assert_eq!(placeholders(en), placeholders(ko), "{en}");
+        }
+    }
+}

@@ -13,21 +13,23 @@ use checks::kit::{
 };
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::is_dumb;
+use super::terminal::is_dumb;
 
 /// Shows on a terminal what is going on; draws nothing anywhere else.
 pub(crate) struct Progress {
     messages: &'static Messages,
     lang: Lang,
     lines: Option<MultiProgress>,
-    steps: RefCell<HashMap<String, ProgressBar>>,
+    /// Whether there are several targets: then each line names its own.
+    many: bool,
+    steps: RefCell<HashMap<(String, String), ProgressBar>>,
 }
 
 impl Progress {
-    pub(crate) fn new(messages: &'static Messages, lang: Lang) -> Self {
+    pub(crate) fn new(messages: &'static Messages, lang: Lang, many: bool) -> Self {
         let lines = (stderr().is_terminal() && !is_dumb())
             .then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
-        Self { messages, lang, lines, steps: RefCell::default() }
+        Self { messages, lang, lines, many, steps: RefCell::default() }
     }
 
     /// Takes an event.
@@ -37,23 +39,28 @@ impl Progress {
             EventKind::Planned { step, .. } => {
                 let line = lines.add(ProgressBar::new_spinner());
                 line.set_style(style("    {prefix:.dim}"));
-                line.set_prefix(step.clone());
-                self.steps.borrow_mut().insert(step.clone(), line);
+                let prefix = match self.many {
+                    true => format!("{step} {}", event.target),
+                    false => step.clone(),
+                };
+                line.set_prefix(prefix);
+                let key = (event.target.clone(), step.clone());
+                self.steps.borrow_mut().insert(key, line);
             }
-            EventKind::Started { step } => self.line(step, |line| {
+            EventKind::Started { step } => self.line(event, step, |line| {
                 let asks =
                     self.messages.steps.get(step).map(|messages| messages.asks.of(self.lang));
                 line.set_style(style("  {spinner} {prefix:11} {msg} {elapsed:.dim}"));
                 line.set_message(asks.unwrap_or_default().to_owned());
                 line.enable_steady_tick(Duration::from_millis(100));
             }),
-            EventKind::Exchanged { step, to, request, .. } => self.line(step, |line| {
+            EventKind::Exchanged { step, to, request, .. } => self.line(event, step, |line| {
                 // What is graded beside a step goes on after its end, and does not change it.
                 if !line.is_finished() {
                     line.set_message(format!("{to}: {request}"));
                 }
             }),
-            EventKind::Finished { step, end, .. } => self.line(step, |line| {
+            EventKind::Finished { step, end, .. } => self.line(event, step, |line| {
                 let sign = match end {
                     StepEnd::Passed { .. } => "✓",
                     StepEnd::Failed => "✗",
@@ -64,12 +71,12 @@ impl Progress {
                 line.set_style(style("  {msg} {prefix}"));
                 line.finish_with_message(sign);
             }),
-            EventKind::RunStarted { .. } | EventKind::Found { .. } => {}
+            EventKind::RunStarted { .. } | EventKind::Found { .. } | EventKind::Verdict { .. } => {}
         }
     }
 
-    fn line(&self, step: &str, change: impl FnOnce(&ProgressBar)) {
-        if let Some(line) = self.steps.borrow().get(step) {
+    fn line(&self, event: &Event, step: &str, change: impl FnOnce(&ProgressBar)) {
+        if let Some(line) = self.steps.borrow().get(&(event.target.clone(), step.to_owned())) {
             change(line);
         }
     }

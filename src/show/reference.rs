@@ -2,47 +2,45 @@
 
 use std::{collections::BTreeSet, fmt::Write};
 
-use checks::kit::{
-    engine::Severity,
-    messages::{Entry, Lang, Messages, Mode},
-};
+use checks::kit::messages::{Entry, Lang, Messages, Mode};
 
-use super::{Phrases, text::pad, whole_words};
+use super::{
+    phrases::Phrase,
+    terminal::{pad, whole_words},
+    text::severity_phrase,
+};
 
 /// What a code means. Placeholders stand as they are: there is no run whose values they could hold.
 pub(crate) fn explain(messages: &Messages, code: &str, entry: &Entry, lang: Lang) -> String {
-    let phrases = Phrases::load();
-    let say = |name: &str| phrases.say(name, lang, &[]);
-    let severity = match entry.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-        Severity::CouldNotTell => "could-not-tell",
-        Severity::Skip => "skip",
-        Severity::Hint => "hint",
-    };
+    let say = |phrase: Phrase| phrase.text(lang);
+    let severity = severity_phrase(entry.severity);
     let mut page = format!("{}[{code}]: {}\n", say(severity), entry.title.of(lang));
-    let labelled = |page: &mut String, label: &str, text: &str| {
+    let labelled = |page: &mut String, label: Phrase, text: &str| {
         for (number, line) in textwrap::wrap(text, whole_words(88)).iter().enumerate() {
-            let label = if number == 0 { say(label) } else { String::new() };
+            let label = if number == 0 { say(label) } else { "" };
             // Writing to a String cannot fail.
-            let _ = writeln!(page, "  {}{line}", pad(&label, 10));
+            let _ = writeln!(page, "  {}{line}", pad(label, 10));
         }
     };
     if let Some(why) = &entry.why {
-        labelled(&mut page, "why", why.of(lang));
+        labelled(&mut page, Phrase::Why, why.of(lang));
     }
     for fix in entry.fix {
-        labelled(&mut page, "fix", &format!("({}) {}", say(fix.who), fix.text.of(lang)));
+        labelled(
+            &mut page,
+            Phrase::Fix,
+            &format!("({}) {}", Phrase::named(fix.who).map_or(fix.who, say), fix.text.of(lang)),
+        );
         let commands = [
-            ("", &fix.run, fix.changes),
-            ("verify", &fix.verify, false),
-            ("undo", &fix.undo, true),
+            (None, &fix.run, fix.changes),
+            (Some(Phrase::Verify), &fix.verify, false),
+            (Some(Phrase::Undo), &fix.undo, true),
         ];
         for (label, command, changes) in commands {
             if let Some(command) = command {
-                let label = if label.is_empty() { String::new() } else { say(label) };
+                let label = label.map(say).unwrap_or_default();
                 let sign = if changes { '!' } else { '$' };
-                let _ = writeln!(page, "  {}{sign} {command}", pad(&label, 10));
+                let _ = writeln!(page, "  {}{sign} {command}", pad(label, 10));
             }
         }
     }
@@ -51,10 +49,11 @@ pub(crate) fn explain(messages: &Messages, code: &str, entry: &Entry, lang: Lang
             Lang::En => mode.en,
             Lang::Ko => mode.ko,
         });
-        let _ = writeln!(page, "  {}{slug}: {}", pad(&say("modes"), 10), mode.unwrap_or_default());
+        let _ =
+            writeln!(page, "  {}{slug}: {}", pad(say(Phrase::Modes), 10), mode.unwrap_or_default());
     }
     if !entry.explains.is_empty() {
-        let _ = writeln!(page, "  {}{}", pad(&say("explains"), 10), entry.explains.join(", "));
+        let _ = writeln!(page, "  {}{}", pad(say(Phrase::Explains), 10), entry.explains.join(", "));
     }
     page
 }
@@ -67,30 +66,28 @@ pub(crate) fn explain_mode(messages: &Messages, slug: &str, mode: &Mode, lang: L
     };
     let settles = messages.entries.iter().filter(|(_, entry)| entry.modes.contains(&slug));
     let settles: Vec<_> = settles.map(|(code, _)| code).collect();
-    let phrases = Phrases::load();
     let settles = match settles.as_slice() {
-        [] => phrases.say("not-yet-this", lang, &[]),
+        [] => Phrase::NotYetThis.text(lang).to_owned(),
         codes => codes.join(", "),
     };
-    let mut page = format!("{slug}: {line}\n  {} {settles}\n", phrases.say("codes", lang, &[]));
+    let mut page = format!("{slug}: {line}\n  {} {settles}\n", Phrase::Codes.text(lang));
     if !mode.alike.is_empty() {
         let alike = mode.alike.join(", ");
-        page += &format!("  {}\n", phrases.say("alike", lang, &[("alike", &alike)]));
+        page += &format!("  {}\n", Phrase::Alike.say(lang, &[("alike", &alike)]));
     }
     page
 }
 
 /// The steps and the codes.
 pub(crate) fn codes(messages: &Messages, lang: Lang) -> String {
-    let phrases = Phrases::load();
-    let mut page = format!("{}\n", phrases.say("steps", lang, &[]));
+    let mut page = format!("{}\n", Phrase::Steps.text(lang));
     for step in checks::steps::names() {
         let asks =
             messages.steps.get(step).map(|messages| messages.asks.of(lang)).unwrap_or_default();
         // Writing to a String cannot fail.
         let _ = writeln!(page, "  {step:11}  {asks}");
     }
-    let _ = writeln!(page, "\n{}", phrases.say("codes", lang, &[]));
+    let _ = writeln!(page, "\n{}", Phrase::Codes.text(lang));
     for (code, entry) in &messages.entries {
         let _ = writeln!(page, "  {code:40}  {}", entry.title.of(lang));
     }
@@ -99,15 +96,14 @@ pub(crate) fn codes(messages: &Messages, lang: Lang) -> String {
 
 /// The failure modes: which are settled by a finding, and which not yet.
 pub(crate) fn modes(messages: &Messages, lang: Lang) -> String {
-    let phrases = Phrases::load();
     let settled: BTreeSet<_> = messages.entries.values().flat_map(|entry| entry.modes).collect();
     let mut page = String::new();
     let count = settled.len().to_string();
     let all = messages.modes.keys().len().to_string();
     let open = (messages.modes.keys().len() - settled.len()).to_string();
     let heads = [
-        (true, phrases.say("settled", lang, &[("count", &count), ("all", &all)])),
-        (false, phrases.say("not-yet", lang, &[("count", &open)])),
+        (true, Phrase::Settled.say(lang, &[("count", &count), ("all", &all)])),
+        (false, Phrase::NotYet.say(lang, &[("count", &open)])),
     ];
     for (is_settled, head) in heads {
         // Writing to a String cannot fail.

@@ -1,26 +1,26 @@
 //! The report as text, for people: readable without colour, each command on a line of its own.
 
-use std::fmt::Write;
-
 use checks::kit::{
-    engine::Severity,
-    engine::{EventKind, Finding, StepEnd},
+    engine::{EventKind, Severity, Vantage},
     messages::{FilledFix, Lang, Messages},
 };
 use colored::{ColoredString, Colorize, control};
-use serde_json::Value;
 
-use super::{Phrases, whole_words};
-use crate::{
-    Outcome, Report, StepStatus, Verdict,
-    report::{Step, severity},
+use super::{
+    phrases::Phrase,
+    terminal::{pad, whole_words},
 };
+use crate::{
+    present::{CausePage, Presentation, StepPage, TargetPage, Told, ViewPage},
+    verdict::{Outcome, StepStatus},
+};
+
+/// How many places are named of those that saw the same.
+const MAX_NAMED: usize = 5;
 
 /// How a text is to look.
 #[derive(Clone, Copy, Debug)]
 pub struct TextOptions {
-    /// The language.
-    pub lang: Lang,
     /// 1 adds every exchange, 2 what was kept of each answer.
     pub verbose: u8,
     /// With colour.
@@ -30,81 +30,26 @@ pub struct TextOptions {
 }
 
 /// Writes the report.
-pub fn text(report: &Report, verdict: &Verdict, messages: &Messages, look: TextOptions) -> String {
-    let lang = look.lang;
-    control::set_override(look.color);
-    let mut page = Page {
-        report,
-        verdict,
-        messages,
-        lang,
-        look,
-        phrases: Phrases::load(),
-        told: vec![],
-        out: String::new(),
-    };
-    page.header();
-    for step in &report.steps {
-        page.step(step);
+pub fn text(presentation: &Presentation, messages: &Messages, options: TextOptions) -> String {
+    control::set_override(options.color);
+    let lang = presentation.lang;
+    let mut page = Page { messages, lang, options, told: vec![], out: String::new() };
+    for (number, target) in presentation.targets.iter().enumerate() {
+        if number > 0 {
+            page.line("");
+        }
+        page.told.clear();
+        page.target(target);
     }
-    page.closing();
     page.out
 }
 
-/// The one sentence that is true.
-pub(super) fn headline(
-    report: &Report,
-    verdict: &Verdict,
-    messages: &Messages,
-    lang: Lang,
-) -> String {
-    let phrases = Phrases::load();
-    let title = |finding: &Finding| messages.title(finding, &report.target, lang);
-    let registry = report.target.get("registry").and_then(Value::as_str).unwrap_or_default();
-    match verdict.can {
-        Outcome::Pull => {
-            let proof = report.step("layer").map(|step| passed(step, report, messages, lang));
-            phrases.say("can-pull", lang, &[("proof", &proof.unwrap_or_default())])
-        }
-        Outcome::SignIn => phrases.say("can-sign-in", lang, &[("registry", registry)]),
-        Outcome::No => {
-            let why = verdict.causes.first().map(|cause| title(&cause.finding)).unwrap_or_default();
-            let only_sign_in = !report.has_image() && report.target.contains_key("registry");
-            let name = if only_sign_in { "cannot-sign-in" } else { "cannot-pull" };
-            phrases.say(name, lang, &[("why", &why)])
-        }
-        Outcome::CouldNotTell => match verdict.could_not_tell.first() {
-            Some(cause) => {
-                let why = title(&cause.finding);
-                phrases.say("verdict-could-not-tell", lang, &[("why", &why)])
-            }
-            None => match report.steps.iter().find(|step| step.started && step.end.is_none()) {
-                Some(step) => phrases.say("cut-short", lang, &[("step", &step.name)]),
-                None if report.steps.iter().any(|step| step.end.is_some()) => {
-                    phrases.say("not-all-asked", lang, &[])
-                }
-                None => phrases.say("nothing-asked", lang, &[]),
-            },
-        },
-    }
-}
-
-fn passed(step: &Step, report: &Report, messages: &Messages, lang: Lang) -> String {
-    match &step.end {
-        Some(StepEnd::Passed { saw }) => messages.passed(&step.name, saw, &report.target, lang),
-        _ => String::new(),
-    }
-}
-
 struct Page<'a> {
-    report: &'a Report,
-    verdict: &'a Verdict,
     messages: &'a Messages,
     lang: Lang,
-    look: TextOptions,
-    phrases: Phrases,
+    options: TextOptions,
     /// What was explained already: two steps may find the same.
-    told: Vec<Finding>,
+    told: Vec<Told>,
     out: String,
 }
 
@@ -114,192 +59,199 @@ impl Page<'_> {
         self.out.push('\n');
     }
 
-    fn say(&self, name: &str) -> String {
-        self.phrases.say(name, self.lang, &[])
+    fn say(&self, phrase: Phrase) -> &'static str {
+        phrase.text(self.lang)
     }
 
-    fn header(&mut self) {
-        let known = |name: &str| self.report.target.get(name).and_then(Value::as_str);
-        let mut parts = vec![];
-        match known("registry") {
-            Some(registry) => parts.push(format!("{} {}", self.say("registry"), registry.bold())),
-            None => parts.push(format!(
-                "{} {}",
-                self.say("asked"),
-                known("asked").unwrap_or_default().bold()
-            )),
+    fn target(&mut self, target: &TargetPage) {
+        self.header(target);
+        match &target.views[..] {
+            [view] => view.steps.iter().for_each(|step| self.step(step)),
+            _ => self.views(target),
         }
-        parts.extend(known("image").map(|image| format!("{} {}", self.say("image"), image.bold())));
-        parts.extend(known("image").and(known("platform")).map(str::to_owned));
-        let from = self.report.steps.first().map(|step| self.say(&step.from));
-        parts.extend(from.map(|from| self.phrases.say("from", self.lang, &[("from", &from)])));
-        let who =
-            self.report.step("identity").map(|s| passed(s, self.report, self.messages, self.lang));
-        let who = who.filter(|who| !who.is_empty());
-        parts.extend(who.map(|who| self.phrases.say("as", self.lang, &[("who", &who)])));
+        self.closing(target);
+    }
+
+    fn header(&mut self, target: &TargetPage) {
+        let mut parts = vec![];
+        match target.text("registry") {
+            Some(registry) => {
+                parts.push(format!("{} {}", self.say(Phrase::Registry), registry.bold()));
+            }
+            None => parts.push(format!("{} {}", self.say(Phrase::Asked), target.id.bold())),
+        }
+        if let Some(image) = target.text("image") {
+            parts.push(format!("{} {}", self.say(Phrase::Image), image.bold()));
+            parts.extend(target.text("platform").map(str::to_owned));
+        }
+        if let [view] = &target.views[..] {
+            let from = self.place(&view.from);
+            parts.push(Phrase::From.say(self.lang, &[("from", &from)]));
+            let who = view.identity.iter();
+            parts.extend(who.map(|who| Phrase::As.say(self.lang, &[("who", who)])));
+        }
         self.line(&parts.join("   "));
     }
 
-    fn step(&mut self, step: &Step) {
-        let ended = self.ended(step);
-        let took = match (&step.end, step.took_ms) {
-            (Some(StepEnd::Passed { .. } | StepEnd::Failed), took) => {
-                format!("  {took} ms").dimmed()
+    fn place(&self, vantage: &Vantage) -> String {
+        match vantage {
+            Vantage::Here => self.say(Phrase::Here).to_owned(),
+            other => other.to_string(),
+        }
+    }
+
+    /// Names the first of some places, and counts the rest.
+    fn places<'v>(&self, vantages: impl Iterator<Item = &'v Vantage>) -> String {
+        let all: Vec<&Vantage> = vantages.collect();
+        let named: Vec<String> = all.iter().take(MAX_NAMED).map(|v| self.place(v)).collect();
+        let named = named.join(", ");
+        match all.len().saturating_sub(MAX_NAMED) {
+            0 => named,
+            more => {
+                Phrase::AndMore.say(self.lang, &[("list", &named), ("count", &more.to_string())])
+            }
+        }
+    }
+
+    /// Several views: what counts is said once, with who saw it.
+    fn views(&mut self, target: &TargetPage) {
+        let good = |view: &&ViewPage| matches!(view.can, Outcome::Pull | Outcome::SignIn);
+        let passed: Vec<&ViewPage> = target.views.iter().filter(good).collect();
+        if !passed.is_empty() {
+            let from = self.places(passed.iter().map(|view| &view.from));
+            let (count, all) = (passed.len().to_string(), target.views.len().to_string());
+            let values = [("count", count.as_str()), ("all", &all), ("from", &from)];
+            let line = Phrase::ViewsPass.say(self.lang, &values);
+            self.line(&format!("  {} {line}", "✓".green()));
+        }
+        for (sign, causes) in [
+            ("✗".red().bold(), &target.causes),
+            ("?".yellow(), &target.could_not_tell),
+            ("!".yellow(), &target.warnings),
+        ] {
+            causes.iter().for_each(|cause| self.cause(&sign, cause));
+        }
+    }
+
+    fn cause(&mut self, sign: &ColoredString, cause: &CausePage) {
+        let named = self.named(&cause.told);
+        self.line(&format!("  {sign} {:11} {named}", cause.step));
+        let from = self.places(cause.seen.iter().map(|(vantage, _)| vantage));
+        self.line(&format!("      {}", Phrase::SeenFrom.say(self.lang, &[("from", &from)])));
+        self.story(&cause.told, None);
+    }
+
+    fn step(&mut self, step: &StepPage) {
+        let took = match step.status {
+            StepStatus::Passed | StepStatus::Failed if step.reason.is_none() => {
+                format!("  {} ms", step.took_ms).dimmed()
             }
             _ => ColoredString::default(),
         };
-        let (sign, said) = match (&step.end, ended) {
-            (None, _) => return,
-            (_, StepStatus::Failed) => ("✗".red().bold(), ColoredString::default()),
-            (Some(StepEnd::Skipped { why }), _) => ("–".dimmed(), self.title(why).dimmed()),
-            (Some(StepEnd::Blocked { by }), _) => {
-                let waits = self.phrases.say("waits", self.lang, &[("by", by)]);
-                ("↑".dimmed(), waits.dimmed())
+        let (sign, said) = match step.status {
+            StepStatus::Unfinished => return,
+            StepStatus::Failed => ("✗".red().bold(), ColoredString::default()),
+            StepStatus::Skipped => ("–".dimmed(), step.said.dimmed()),
+            StepStatus::Blocked => ("↑".dimmed(), step.said.dimmed()),
+            StepStatus::CouldNotTell => {
+                ("?".yellow(), step.reason.as_ref().map(|why| self.named(why)).unwrap_or_default())
             }
-            (Some(StepEnd::CouldNotTell { why }), _) => {
-                ("?".yellow(), self.named_as(why, Severity::CouldNotTell))
-            }
-            _ => ("✓".green(), passed(step, self.report, self.messages, self.lang).normal()),
+            StepStatus::Passed => ("✓".green(), step.said.normal()),
         };
-        let mut findings: Vec<_> = step.findings.iter().filter(|f| self.is_said(f)).collect();
-        // The step's own line says the worst of it.
-        findings.sort_by_key(|finding| std::cmp::Reverse(severity(self.messages, finding)));
-        let mut said = said;
+        // A hint that explains nothing here is not said.
+        let findings = step.findings.iter().filter(|found| found.told.severity != Severity::Hint);
+        let mut findings: Vec<_> = findings.collect();
         // A recording may have lost the finding.
-        let first =
-            (ended == StepStatus::Failed && !findings.is_empty()).then(|| findings.remove(0));
-        if let Some(first) = first {
-            said = self.named(first);
-        }
+        let failed = step.status == StepStatus::Failed && !findings.is_empty();
+        let first = failed.then(|| findings.remove(0));
+        let said = first.map_or(said, |first| self.named(&first.told));
         self.line(&format!("  {sign} {:11} {said}{took}", step.name));
-        if self.look.verbose > 0 {
+        if self.options.verbose > 0 {
             self.exchanges(step);
         }
-        if let Some(StepEnd::CouldNotTell { why }) = &step.end {
-            self.story(why);
+        if let (StepStatus::CouldNotTell, Some(why)) = (step.status, &step.reason) {
+            self.story(why, None);
         }
         if let Some(first) = first {
-            self.story(first);
+            self.story(&first.told, first.because.as_deref());
         }
         for finding in findings {
-            let named = self.named(finding);
+            let named = self.named(&finding.told);
             self.line(&format!("      {named}"));
-            self.story(finding);
+            self.story(&finding.told, finding.because.as_deref());
         }
-    }
-
-    /// A step beside which a cause was found has failed, whatever it handed on.
-    fn ended(&self, step: &Step) -> StepStatus {
-        match step.ended(self.messages) {
-            StepStatus::Passed | StepStatus::Skipped
-                if step.findings.iter().any(|f| self.is_cause(f)) =>
-            {
-                StepStatus::Failed
-            }
-            ended => ended,
-        }
-    }
-
-    fn is_cause(&self, finding: &Finding) -> bool {
-        self.verdict.causes.iter().any(|cause| cause.finding == *finding)
-    }
-
-    /// A hint that explains nothing here is not said.
-    fn is_said(&self, finding: &Finding) -> bool {
-        severity(self.messages, finding) != Severity::Hint || self.is_cause(finding)
-    }
-
-    fn title(&self, finding: &Finding) -> String {
-        self.messages.title(finding, &self.report.target, self.lang)
     }
 
     /// `error[area/variant]: title`
-    fn named(&self, finding: &Finding) -> ColoredString {
-        // What is a cause is shown as one, however lightly it would weigh alone.
-        let is_cause = self.is_cause(finding);
-        let severity = if is_cause { Severity::Error } else { severity(self.messages, finding) };
-        self.named_as(finding, severity)
-    }
-
-    fn named_as(&self, finding: &Finding, severity: Severity) -> ColoredString {
-        let (name, title) = (
-            match severity {
-                Severity::Error => "error",
-                Severity::Warning => "warning",
-                Severity::CouldNotTell => "could-not-tell",
-                Severity::Skip => "skip",
-                Severity::Hint => "hint",
-            },
-            self.title(finding),
-        );
-        let label = format!("{}[{}]", self.say(name), finding.code);
-        let label = match severity {
+    fn named(&self, told: &Told) -> ColoredString {
+        let label = format!("{}[{}]", self.say(severity_phrase(told.severity)), told.code);
+        let label = match told.severity {
             Severity::Error => label.red().bold(),
             Severity::Warning | Severity::CouldNotTell => label.yellow().bold(),
             Severity::Skip | Severity::Hint => label.dimmed(),
         };
-        format!("{label}: {title}").normal()
+        format!("{label}: {}", told.title).normal()
     }
 
     /// What was seen, what it means, what to do.
-    fn story(&mut self, finding: &Finding) {
-        if self.told.contains(finding) {
+    fn story(&mut self, told: &Told, because: Option<&str>) {
+        let same = |known: &Told| known.code == told.code && known.evidence == told.evidence;
+        if self.told.iter().any(same) {
             return;
         }
-        self.told.push(finding.clone());
-        let because = self.verdict.causes.iter().find(|cause| {
-            cause.finding.code != finding.code && cause.consequences.contains(&finding.code)
-        });
-        if let Some(cause) = because {
-            let because = self.phrases.say("because", self.lang, &[("code", &cause.finding.code)]);
+        self.told.push(told.clone());
+        if let Some(code) = because {
+            let because = Phrase::Because.say(self.lang, &[("code", code)]);
             self.line(&format!("      {because}"));
             return;
         }
-        let target = &self.report.target;
-        if let Some(saw) = self.messages.saw(finding, target, self.lang) {
-            self.labelled("saw", &saw);
+        if let Some(saw) = &told.saw {
+            self.labelled(Phrase::Saw, saw);
         }
-        if let Some(why) = self.messages.why(finding, target, self.lang) {
-            self.labelled("why", &why);
+        if let Some(why) = &told.why {
+            self.labelled(Phrase::Why, why);
         }
-        for fix in self.messages.fixes(finding, target, self.lang) {
-            self.fix(&fix);
-        }
+        told.fixes.iter().for_each(|fix| self.fix(fix));
     }
 
     fn fix(&mut self, fix: &FilledFix) {
-        let who = self.say(&fix.who);
-        self.labelled("fix", &format!("({who}) {}", fix.text));
-        let command = |page: &mut Self, label: &str, text: &Option<String>, changes: bool| {
-            let Some(text) = text else { return };
-            let sign = if changes { "!" } else { "$" };
-            let label = if label.is_empty() { String::new() } else { page.say(label) };
-            let line = format!("      {}{sign} {}", pad(&label, 8), text.cyan());
-            page.line(&line);
-        };
-        command(self, "", &fix.run, fix.changes);
-        command(self, "verify", &fix.verify, false);
-        command(self, "undo", &fix.undo, true);
-        for (label, text) in [("takes", &fix.takes), ("docs", &fix.docs)] {
+        let who = Phrase::named(&fix.who).map_or(fix.who.as_str(), |who| self.say(who));
+        self.labelled(Phrase::Fix, &format!("({who}) {}", fix.text));
+        for (label, command, changes) in [
+            (None, &fix.run, fix.changes),
+            (Some(Phrase::Verify), &fix.verify, false),
+            (Some(Phrase::Undo), &fix.undo, true),
+        ] {
+            if let Some(command) = command {
+                let sign = if changes { "!" } else { "$" };
+                let label = label.map(|label| self.say(label)).unwrap_or_default();
+                let line = format!("      {}{sign} {}", pad(label, 8), command.cyan());
+                self.line(&line);
+            }
+        }
+        for (label, text) in [(Phrase::Takes, &fix.takes), (Phrase::Docs, &fix.docs)] {
             if let Some(text) = text {
                 self.labelled(label, text);
             }
         }
     }
 
-    fn labelled(&mut self, label: &str, text: &str) {
+    fn labelled(&mut self, label: Phrase, text: &str) {
         // A link that is broken in two leads nowhere.
-        let width = if label == "docs" { usize::MAX } else { self.look.width.saturating_sub(14) };
+        let width = match label {
+            Phrase::Docs => usize::MAX,
+            _ => self.options.width.saturating_sub(14),
+        };
         let wrapped = textwrap::wrap(text, whole_words(width));
         for (number, line) in wrapped.iter().enumerate() {
-            let label = if number == 0 { self.say(label) } else { String::new() };
-            let line = format!("      {}{line}", pad(&label, 8).bold());
+            let label = if number == 0 { self.say(label) } else { "" };
+            let line = format!("      {}{line}", pad(label, 8).bold());
             self.line(&line);
         }
     }
 
-    fn exchanges(&mut self, step: &Step) {
-        let detailed = self.look.verbose > 1;
+    fn exchanges(&mut self, step: &StepPage) {
+        let detailed = self.options.verbose > 1;
         for exchange in &step.exchanges {
             let EventKind::Exchanged { to, request, response, details, took_ms, .. } = exchange
             else {
@@ -316,48 +268,44 @@ impl Page<'_> {
         }
     }
 
-    fn closing(&mut self) {
-        let headline = headline(self.report, self.verdict, self.messages, self.lang);
-        let headline = match self.verdict.can {
-            Outcome::Pull | Outcome::SignIn => headline.green().bold(),
-            Outcome::No => headline.red().bold(),
-            Outcome::CouldNotTell => headline.yellow().bold(),
+    fn closing(&mut self, target: &TargetPage) {
+        let headline = match target.can {
+            Outcome::Pull | Outcome::SignIn => target.headline.green().bold(),
+            Outcome::No => target.headline.red().bold(),
+            Outcome::CouldNotTell => target.headline.yellow().bold(),
         };
-        let count = |ended| {
-            self.report.steps.iter().filter(|step| self.ended(step) == ended).count().to_string()
-        };
-        let (causes, warnings) =
-            (self.verdict.causes.len().to_string(), self.verdict.warnings.len().to_string());
-        let mut counts = self.phrases.say(
-            "counts",
-            self.lang,
-            &[
-                ("causes", &causes),
-                ("warnings", &warnings),
-                ("passed", &count(StepStatus::Passed)),
-                ("failed", &count(StepStatus::Failed)),
-                ("blocked", &count(StepStatus::Blocked)),
-            ],
-        );
-        if !self.verdict.could_not_tell.is_empty() {
-            let unknown = count(StepStatus::CouldNotTell);
-            counts += &self.phrases.say("counts-unknown", self.lang, &[("unknown", &unknown)]);
-        }
         self.line(&headline.to_string());
-        let mut line = String::new();
-        // Writing to a String cannot fail.
-        let _ = write!(line, "{counts}");
-        let worst = self.verdict.causes.first().or(self.verdict.could_not_tell.first());
-        if let Some(cause) = worst.or(self.verdict.warnings.first()) {
-            let explain = self.phrases.say("explain", self.lang, &[("code", &cause.finding.code)]);
-            let _ = write!(line, "        {explain}");
+        let count =
+            |status| target.views.iter().map(|view| view.count(status)).sum::<usize>().to_string();
+        let values = [
+            ("causes", target.causes.len().to_string()),
+            ("warnings", target.warnings.len().to_string()),
+            ("passed", count(StepStatus::Passed)),
+            ("failed", count(StepStatus::Failed)),
+            ("blocked", count(StepStatus::Blocked)),
+            ("unknown", count(StepStatus::CouldNotTell)),
+        ];
+        let values: Vec<(&str, &str)> = values.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        let mut line = Phrase::Counts.say(self.lang, &values);
+        if !target.could_not_tell.is_empty() {
+            line += &Phrase::CountsUnknown.say(self.lang, &values);
+        }
+        let worst = target.causes.first().or(target.could_not_tell.first());
+        if let Some(cause) = worst.or(target.warnings.first()) {
+            line += "        ";
+            line += &Phrase::Explain.say(self.lang, &[("code", &cause.told.code)]);
         }
         self.line(&line.dimmed().to_string());
     }
 }
 
-/// Pads by what a terminal shows: a Korean letter is two columns wide.
-pub(super) fn pad(text: &str, width: usize) -> String {
-    let shown = textwrap::core::display_width(text);
-    format!("{text}{}", " ".repeat(width.saturating_sub(shown)))
+/// Returns what a severity is called.
+pub(super) fn severity_phrase(severity: Severity) -> Phrase {
+    match severity {
+        Severity::Error => Phrase::Error,
+        Severity::Warning => Phrase::Warning,
+        Severity::CouldNotTell => Phrase::CouldNotTell,
+        Severity::Skip => Phrase::Skip,
+        Severity::Hint => Phrase::Hint,
+    }
 }

@@ -9,8 +9,11 @@
 
 use std::time::Duration;
 
-use check_acr::{Verdict, prepare_scenario};
-use checks::kit::engine::{Event, EventKind};
+use check_acr::{Presentation, prepare_scenario};
+use checks::kit::{
+    engine::{Event, EventKind},
+    messages::Lang,
+};
 use lab::{Lab, Scenario};
 
 /// A step that asks somebody something.
@@ -120,9 +123,9 @@ impl Journey {
 pub async fn run(scenario: &Scenario, lab: &Lab, timeout: Option<Duration>) -> Vec<Event> {
     // The machine's own processor must not decide what a test finds.
     let platform = "linux/amd64".parse().unwrap();
-    let (mut args, target, world) = prepare_scenario(scenario, lab, Some(platform)).unwrap();
+    let (mut args, targets, world) = prepare_scenario(scenario, lab, Some(platform)).unwrap();
     args.timeout = timeout.or(args.timeout);
-    check_acr::run(target, world, &args.wanted(), |_| {}).await
+    check_acr::run(targets, world, &args.wanted(), |_| {}).await
 }
 
 /// What a step asked, in the words of a [`Leg`].
@@ -150,6 +153,6 @@ fn short(asked: &str) -> String {
 
 /// Whether the run came to a good end.
 pub fn is_good(events: &[Event]) -> bool {
-    let report = check_acr::Report::of(events);
-    Verdict::of(&report, checks::messages()).exit(true) == check_acr::Exit::Can
+    let run = check_acr::Run::of(events);
+    Presentation::of(&run, checks::messages(), Lang::En, true).exit == check_acr::Exit::Can
 }

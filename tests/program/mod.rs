@@ -49,7 +49,7 @@ impl Said {
 
 /// The codes of one of the verdict's lists.
 pub fn codes(document: &serde_json::Value, list: &str) -> Vec<String> {
-    let causes = document["verdict"][list].as_array().unwrap().iter();
+    let causes = document["targets"][0]["verdict"][list].as_array().unwrap().iter();
     causes.map(|cause| cause["code"].as_str().unwrap().to_owned()).collect()
 }
 

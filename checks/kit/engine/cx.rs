@@ -9,6 +9,7 @@ use super::{
     clock::{Skew, skew},
     event::{Event, EventKind, VERSION},
     finding::{Finding, Findings},
+    vantage::Vantage,
 };
 use crate::kit::{
     redact::{sanitize, sanitize_text},
@@ -29,6 +30,8 @@ pub struct Cx {
     pub target: Rc<Target>,
     /// Where the outside is.
     pub world: Rc<World>,
+    pub(super) target_id: Rc<str>,
+    pub(super) vantage: Rc<Vantage>,
     pub(super) step: &'static str,
     pub(super) background: Rc<RefCell<Vec<Local<()>>>>,
     pub(super) listener: Listener,
@@ -79,7 +82,13 @@ impl Cx {
     }
 
     pub(super) fn emit(&self, kind: EventKind) {
-        (self.listener)(Event { v: VERSION, at: self.instant(), from: "here".into(), kind });
+        (self.listener)(Event {
+            v: VERSION,
+            at: self.instant(),
+            target: self.target_id.to_string(),
+            from: Vantage::clone(&self.vantage),
+            kind,
+        });
     }
 }
 

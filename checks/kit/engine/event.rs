@@ -4,36 +4,40 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::finding::Finding;
-use crate::kit::redact::sanitize;
+use super::{event_line::Line, finding::Finding, vantage::Vantage};
 
 /// The version of the event lines that this program writes and reads.
 pub const VERSION: u8 = 1;
 
 /// One thing that happened: a line of `-o events`, and all that travels between parts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Event {
     /// The version of the format.
     pub v: u8,
     /// When.
     pub at: Timestamp,
-    /// Who looked: `here`, later a node.
-    pub from: String,
+    /// What the run is about: the text that was given.
+    pub target: String,
+    /// Who looked.
+    pub from: Vantage,
     /// What happened.
     #[serde(flatten)]
     pub kind: EventKind,
 }
 
 /// What happened.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum EventKind {
     /// A run began.
     RunStarted {
-        /// What it was asked about, as understood.
-        target: Map<String, Value>,
+        /// The target, as it was understood.
+        understood: Map<String, Value>,
         /// The version of the program that looked.
         tool: String,
+        /// The host or pod on which it ran.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        host: Option<String>,
     },
     /// A step will be run, once those before it have given their facts.
     Planned {
@@ -81,6 +85,30 @@ pub enum EventKind {
         /// How long it took, in milliseconds.
         took_ms: u64,
     },
+    /// The run is over: what it means, in codes.
+    Verdict {
+        /// What is certain: `pull`, `sign-in`, `no` or `could-not-tell`.
+        can: String,
+        /// The exit code for this target.
+        exit_code: u8,
+        /// Why not.
+        causes: Vec<VerdictLine>,
+        /// What could not be told.
+        could_not_tell: Vec<VerdictLine>,
+        /// What works and will fail later.
+        warnings: Vec<VerdictLine>,
+    },
+}
+
+/// A line of a verdict: a code, the step that found it, and every vantage that saw it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VerdictLine {
+    /// The code of the finding.
+    pub code: String,
+    /// The step.
+    pub step: String,
+    /// Who saw it.
+    pub seen_from: Vec<Vantage>,
 }
 
 /// How a step ended.
@@ -113,21 +141,25 @@ pub enum StepEnd {
 
 impl Event {
     /// Reads a line of a recording. It is foreign text: what it holds is made fit to print.
+    ///
+    /// # Errors
+    /// When it is not an event of this version: why not, in a few words.
     pub fn read(line: &[u8]) -> Result<Self, String> {
-        let mut value: Value = serde_json::from_slice(line).map_err(|error| error.to_string())?;
-        match value.get("v").and_then(Value::as_u64) {
+        let read = serde_json::from_slice::<Line>(line).map_err(|error| error.to_string())?;
+        match read.v {
             Some(v) if v == u64::from(VERSION) => {}
             Some(v) => return Err(format!("its version is {v}, and this program reads {VERSION}")),
             None => return Err("it has no version".to_owned()),
         }
-        sanitize(&mut value);
-        serde_json::from_value(value).map_err(|error| error.to_string())
+        read.into_event()
     }
+}
 
-    /// The step it is about, if it is about one.
+impl EventKind {
+    /// Returns the step that it is about, if it is about one.
     pub fn step(&self) -> Option<&str> {
-        match &self.kind {
-            EventKind::RunStarted { .. } => None,
+        match self {
+            EventKind::RunStarted { .. } | EventKind::Verdict { .. } => None,
             EventKind::Planned { step, .. }
             | EventKind::Started { step }
             | EventKind::Exchanged { step, .. }
@@ -136,9 +168,9 @@ impl Event {
         }
     }
 
-    /// What was found, or why a step has no fact.
+    /// Returns what was found, or why a step has no fact.
     pub fn finding(&self) -> Option<&Finding> {
-        match &self.kind {
+        match self {
             EventKind::Found { finding, .. } => Some(finding),
             EventKind::Finished {
                 end: StepEnd::Skipped { why } | StepEnd::CouldNotTell { why },

@@ -3,14 +3,14 @@
 //! Each area has an enum of what can be wrong; a variant's name is the code, its
 //! fields are the evidence, its words live in the area's `findings.toml`.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use strum::VariantNames;
 
 use crate::kit::redact::sanitize;
 
 /// How much a finding matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// Matters only where it explains something else: not said otherwise.
@@ -20,9 +20,25 @@ pub enum Severity {
     /// Works, but will bite.
     Warning,
     /// Could not tell.
+    #[default]
     CouldNotTell,
     /// Pulls fail.
     Error,
+}
+
+/// A severity that this version does not know is read as *could not tell*: it neither proves nor
+/// excuses anything.
+impl<'de> Deserialize<'de> for Severity {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let word = std::borrow::Cow::<str>::deserialize(from)?;
+        Ok(match &*word {
+            "hint" => Severity::Hint,
+            "skip" => Severity::Skip,
+            "warning" => Severity::Warning,
+            "error" => Severity::Error,
+            _ => Severity::CouldNotTell,
+        })
+    }
 }
 
 /// Everything one area can tell the reader.
@@ -41,6 +57,7 @@ pub struct Finding {
     /// `area/variant`, kebab-case.
     pub code: String,
     /// How much it matters.
+    #[serde(default)]
     pub severity: Severity,
     /// What proves it, by name.
     #[serde(default, skip_serializing_if = "Map::is_empty")]

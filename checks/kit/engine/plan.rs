@@ -24,6 +24,7 @@ use super::{
     cx::{Cx, Listener, Local, millis},
     event::{EventKind, StepEnd},
     finding::{NoFact, StepResult},
+    vantage::Vantage,
 };
 use crate::kit::{redact::sanitize, target::Target, world::World};
 
@@ -123,11 +124,14 @@ impl Plan {
     /// An empty plan; `left_out` names steps that are not to be asked.
     pub fn new(
         target: Target,
+        vantage: Vantage,
         world: World,
         left_out: BTreeSet<String>,
         listener: Listener,
     ) -> Self {
         let cx = Cx {
+            target_id: target.id().into(),
+            vantage: Rc::new(vantage),
             target: Rc::new(target),
             world: Rc::new(world),
             step: "",
@@ -186,10 +190,11 @@ impl Plan {
         &self.cx.target
     }
 
-    /// Says what is being asked, before anything is.
-    pub fn announce(&self, tool: &str) {
-        let target = self.cx.target.describe();
-        self.cx.emit(EventKind::RunStarted { target, tool: tool.into() });
+    /// Says what is being asked, by which version of the tool and on which host or pod, before
+    /// anything is.
+    pub fn announce(&self, tool: &str, host: Option<String>) {
+        let understood = self.cx.target.describe();
+        self.cx.emit(EventKind::RunStarted { understood, tool: tool.into(), host });
     }
 
     /// Runs the wanted steps and those that they need; nothing else.

@@ -206,11 +206,16 @@ impl fmt::Display for Image {
 }
 
 impl Target {
+    /// Returns what events and reports call this target: the text that was given, fit to print.
+    pub fn id(&self) -> String {
+        sanitize_text(&without_password(&self.text))
+    }
+
     /// The target for readers: what the header of a report and the words may name.
     pub(crate) fn describe(&self) -> Map<String, Value> {
         let mut map = Map::new();
         let mut put = |name: &str, value: &str| map.insert(name.into(), json!(value));
-        put("asked", &sanitize_text(&without_password(&self.text)));
+        put("asked", &self.id());
         put("platform", &self.platform.to_string());
         if let Ok(asked) = &self.asked {
             put("registry", &asked.registry);

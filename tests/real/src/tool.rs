@@ -135,7 +135,7 @@ pub async fn told(command: Command) -> Told {
         return Told { can, exit, took, stderr: format!("{stdout}{stderr}"), ..Told::default() };
     };
     let leaks = shows_a_secret(&stdout) || shows_a_secret(&stderr);
-    let verdict = &report["verdict"];
+    let verdict = &report["targets"][0]["verdict"];
     let codes = |of: &str| {
         let all = verdict[of].as_array().into_iter().flatten();
         all.map(|one| one["code"].as_str().unwrap_or("no code").to_owned()).collect()

@@ -1,0 +1,90 @@
+//! The headline: the one sentence that is true of a target.
+
+use checks::{
+    kit::{engine::Vantage, messages::Lang},
+    steps,
+};
+
+use crate::{
+    present::{TargetPage, ViewPage},
+    show::Phrase,
+    verdict::{Outcome, StepStatus},
+};
+
+/// Writes the headline of a target.
+pub(crate) fn headline(page: &TargetPage, lang: Lang) -> String {
+    // The control plane pulls nothing: it is no place of its own.
+    let views: Vec<&ViewPage> =
+        page.views.iter().filter(|view| view.from != Vantage::Azure).collect();
+    match views[..] {
+        [view] => of_one(page, view, lang),
+        [] if page.views.len() == 1 => of_one(page, &page.views[0], lang),
+        _ => of_many(page, &views, lang),
+    }
+}
+
+fn of_one(page: &TargetPage, view: &ViewPage, lang: Lang) -> String {
+    let registry = page.text("registry");
+    match page.can {
+        Outcome::Pull => {
+            let layer = view.steps.iter().find(|step| step.name == steps::LAYER.name);
+            let proof = layer.map(|step| step.said.as_str()).unwrap_or_default();
+            Phrase::CanPull.say(lang, &[("proof", proof)])
+        }
+        Outcome::SignIn => {
+            Phrase::CanSignIn.say(lang, &[("registry", registry.unwrap_or_default())])
+        }
+        Outcome::No => {
+            let only_sign_in = registry.is_some() && page.text("image").is_none();
+            let phrase = if only_sign_in { Phrase::CannotSignIn } else { Phrase::CannotPull };
+            phrase.say(lang, &[("why", why(page))])
+        }
+        Outcome::CouldNotTell if !page.could_not_tell.is_empty() => {
+            Phrase::VerdictCouldNotTell.say(lang, &[("why", why(page))])
+        }
+        Outcome::CouldNotTell => unfinished(view, lang),
+    }
+}
+
+/// Says why a run without a cause and without a doubt proves nothing: it was cut short, or less was asked.
+fn unfinished(view: &ViewPage, lang: Lang) -> String {
+    let ended = |status| status != StepStatus::Unfinished;
+    let cut = view.steps.iter().find(|step| step.is_cut_short);
+    match cut {
+        Some(step) => Phrase::CutShort.say(lang, &[("step", &step.name)]),
+        None if view.steps.iter().any(|step| ended(step.status)) => {
+            Phrase::NotAllAsked.say(lang, &[])
+        }
+        None => Phrase::NothingAsked.say(lang, &[]),
+    }
+}
+
+fn of_many(page: &TargetPage, views: &[&ViewPage], lang: Lang) -> String {
+    let count = |can| views.iter().filter(|view| view.can == can).count().to_string();
+    let are_nodes = views.iter().all(|view| matches!(view.from, Vantage::Node(_)));
+    let what = if are_nodes { Phrase::Nodes } else { Phrase::Vantages }.text(lang);
+    let all = views.len().to_string();
+    let registry = page.text("registry").unwrap_or_default();
+    let say = |phrase: Phrase, count: &str| {
+        let values = [
+            ("count", count),
+            ("all", &all),
+            ("what", what),
+            ("why", why(page)),
+            ("registry", registry),
+        ];
+        phrase.say(lang, &values)
+    };
+    match page.can {
+        Outcome::Pull => say(Phrase::AllCanPull, &all),
+        Outcome::SignIn => say(Phrase::AllCanSignIn, &all),
+        Outcome::No => say(Phrase::SomeCannotPull, &count(Outcome::No)),
+        Outcome::CouldNotTell => say(Phrase::SomeCouldNotTell, &count(Outcome::CouldNotTell)),
+    }
+}
+
+/// Returns the title of what counts most.
+fn why(page: &TargetPage) -> &str {
+    let list = if page.can == Outcome::No { &page.causes } else { &page.could_not_tell };
+    list.first().map(|cause| cause.told.title.as_str()).unwrap_or_default()
+}

@@ -1,0 +1,317 @@
+//! The presentation: report, verdict and messages, resolved once. Every format lays out the same one.
+
+use checks::{
+    kit::{
+        engine::{EventKind, Finding, Severity, StepEnd, Vantage},
+        messages::{FilledFix, Lang, Messages},
+    },
+    steps,
+};
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::{
+    exit::Exit,
+    headline::headline,
+    report::{Report, Run, Step, View},
+    show::Phrase,
+    verdict::{Cause, Outcome, Reason, Sighting, StepStatus, Verdict, ViewVerdict},
+};
+
+/// Everything that a format shows, in one language.
+pub struct Presentation {
+    /// The language of its texts.
+    pub lang: Lang,
+    /// How the program ends.
+    pub exit: Exit,
+    /// The version of the program that looked.
+    pub tool: String,
+    /// When the run began.
+    pub started_at: Option<Timestamp>,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+    /// One for each target.
+    pub targets: Vec<TargetPage>,
+}
+
+/// What is shown of one target.
+pub struct TargetPage {
+    /// What events call it.
+    pub id: String,
+    /// The target, as it was understood.
+    pub target: Map<String, Value>,
+    /// What is certain.
+    pub can: Outcome,
+    /// The exit code for this target alone.
+    pub exit: Exit,
+    /// The one sentence that is true.
+    pub headline: String,
+    /// Why not.
+    pub causes: Vec<CausePage>,
+    /// What could not be told.
+    pub could_not_tell: Vec<CausePage>,
+    /// What works and will fail later.
+    pub warnings: Vec<CausePage>,
+    /// One for each vantage.
+    pub views: Vec<ViewPage>,
+}
+
+/// A finding with its texts.
+#[derive(Clone)]
+pub struct Told {
+    /// The code.
+    pub code: String,
+    /// How much it matters here: what explains an error is one.
+    pub severity: Severity,
+    /// The failure modes that it settles.
+    pub modes: &'static [&'static str],
+    /// One plain fact.
+    pub title: String,
+    /// What was seen.
+    pub saw: Option<String>,
+    /// What it means.
+    pub why: Option<String>,
+    /// What to do.
+    pub fixes: Vec<FilledFix>,
+    /// What proves it.
+    pub evidence: Map<String, Value>,
+}
+
+/// A finding that counts, and who saw it.
+pub struct CausePage {
+    /// The finding, as the first view has it.
+    pub told: Told,
+    /// The step that found it.
+    pub step: String,
+    /// Who saw it, and with which evidence.
+    pub seen: Vec<(Vantage, Map<String, Value>)>,
+    /// Codes that it explains, and steps that it blocks.
+    pub consequences: Vec<String>,
+}
+
+/// What is shown of one view.
+pub struct ViewPage {
+    /// Who looked.
+    pub from: Vantage,
+    /// The host or pod on which the program ran.
+    pub host: Option<String>,
+    /// Who signed in there, where that is known.
+    pub identity: Option<String>,
+    /// What is certain from there.
+    pub can: Outcome,
+    /// Its steps.
+    pub steps: Vec<StepPage>,
+}
+
+/// What is shown of one step.
+pub struct StepPage {
+    /// Its name.
+    pub name: String,
+    /// Its question.
+    pub asks: Option<String>,
+    /// The steps whose facts it takes.
+    pub after: Vec<String>,
+    /// How it ended.
+    pub status: StepStatus,
+    /// Whether it began and the recording ends before it did.
+    pub is_cut_short: bool,
+    /// What it says of its end: what was seen, why it was skipped, what it waits for.
+    pub said: String,
+    /// How long it took, in milliseconds; nothing where it was not run.
+    pub took_ms: u64,
+    /// Of a step that passed: what that rests on.
+    pub saw: Option<Map<String, Value>>,
+    /// Of a blocked step: the step that gave no fact.
+    pub by: Option<String>,
+    /// Of a step that was skipped or could not tell: why.
+    pub reason: Option<Told>,
+    /// What it found, the worst first.
+    pub findings: Vec<FindingPage>,
+    /// What it asked, and what came back.
+    pub exchanges: Vec<EventKind>,
+}
+
+/// A finding of a step.
+pub struct FindingPage {
+    /// The finding.
+    pub told: Told,
+    /// The code of the cause that explains it.
+    pub because: Option<String>,
+}
+
+impl ViewPage {
+    /// Counts the steps that ended so.
+    pub fn count(&self, status: StepStatus) -> usize {
+        self.steps.iter().filter(|step| step.status == status).count()
+    }
+}
+
+impl TargetPage {
+    /// Returns a text of the target: `registry`, `image`.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.target.get(name).and_then(Value::as_str)
+    }
+}
+
+impl Presentation {
+    /// Resolves a run. A warning counts as a failure where that is asked for.
+    pub fn of(run: &Run, messages: &Messages, lang: Lang, fail_on_warning: bool) -> Self {
+        let present = |report| Presenter { report, messages, lang }.target(fail_on_warning);
+        let targets: Vec<TargetPage> = run.reports.iter().map(present).collect();
+        let exit = match () {
+            () if run.interrupted => Exit::Interrupted,
+            () => joined(targets.iter().map(|target| target.exit)),
+        };
+        let took = run.time.map_or(0, |(first, last)| last.duration_since(first).as_millis());
+        Self {
+            lang,
+            exit,
+            tool: run.tool.clone(),
+            started_at: run.time.map(|(first, _)| first),
+            took_ms: u64::try_from(took).unwrap_or_default(),
+            targets,
+        }
+    }
+}
+
+/// Joins the exit codes of several targets: what is certain counts before what could not be told.
+fn joined(exits: impl Iterator<Item = Exit>) -> Exit {
+    let worst = exits.max_by_key(|exit| match exit {
+        Exit::Cannot => 2,
+        Exit::CouldNotTell => 1,
+        _ => 0,
+    });
+    worst.unwrap_or(Exit::CouldNotTell)
+}
+
+/// Resolves one report.
+struct Presenter<'a> {
+    report: &'a Report,
+    messages: &'a Messages,
+    lang: Lang,
+}
+
+impl Presenter<'_> {
+    fn target(&self, fail_on_warning: bool) -> TargetPage {
+        let verdict = Verdict::of(self.report, self.messages);
+        let views = self.report.views.iter().zip(&verdict.views);
+        let pages = |causes: &[Cause<'_>], severity| {
+            causes.iter().map(|cause| self.cause(cause, severity)).collect::<Vec<_>>()
+        };
+        let mut page = TargetPage {
+            id: self.report.id.clone(),
+            target: self.report.target.clone(),
+            can: verdict.can,
+            exit: verdict.exit(fail_on_warning),
+            headline: String::new(),
+            causes: pages(&verdict.causes, Severity::Error),
+            could_not_tell: pages(&verdict.could_not_tell, Severity::CouldNotTell),
+            warnings: pages(&verdict.warnings, Severity::Warning),
+            views: views.map(|(view, read)| self.view(view, read, &verdict)).collect(),
+        };
+        page.headline = headline(&page, self.lang);
+        page
+    }
+
+    fn told(&self, finding: &Finding, severity: Severity) -> Told {
+        let target = &self.report.target;
+        let entry = self.messages.entries.get(&finding.code);
+        Told {
+            code: finding.code.clone(),
+            severity,
+            modes: entry.map(|entry| entry.modes).unwrap_or_default(),
+            title: self.messages.title(finding, target, self.lang),
+            saw: self.messages.saw(finding, target, self.lang),
+            why: self.messages.why(finding, target, self.lang),
+            fixes: self.messages.fixes(finding, target, self.lang),
+            evidence: finding.evidence.clone(),
+        }
+    }
+
+    fn cause(&self, cause: &Cause<'_>, severity: Severity) -> CausePage {
+        let seen = |seen: &Sighting<'_>| (seen.vantage.clone(), seen.finding.evidence.clone());
+        CausePage {
+            told: self.told(cause.finding(), severity),
+            step: cause.step.to_owned(),
+            seen: cause.seen.iter().map(seen).collect(),
+            consequences: cause.consequences.iter().map(|&name| name.to_owned()).collect(),
+        }
+    }
+
+    fn view(&self, view: &View, read: &ViewVerdict<'_>, verdict: &Verdict<'_>) -> ViewPage {
+        let causes: Vec<&Reason<'_>> =
+            read.causes.iter().chain(verdict.causes_beyond(self.report, view)).collect();
+        let steps = view.steps.iter().zip(&read.statuses);
+        let identity = view.step(steps::IDENTITY.name).map(|step| self.passed(step));
+        ViewPage {
+            from: view.vantage.clone(),
+            host: view.host.clone(),
+            identity: identity.filter(|identity| !identity.is_empty()),
+            can: read.can,
+            steps: steps.map(|(step, status)| self.step(step, *status, &causes)).collect(),
+        }
+    }
+
+    fn step(&self, step: &Step, status: StepStatus, causes: &[&Reason<'_>]) -> StepPage {
+        let reason = match &step.end {
+            Some(StepEnd::Skipped { why }) => Some(self.told(why, Severity::Skip)),
+            Some(StepEnd::CouldNotTell { why }) => Some(self.told(why, Severity::CouldNotTell)),
+            _ => None,
+        };
+        let by = match &step.end {
+            Some(StepEnd::Blocked { by }) => Some(by.clone()),
+            _ => None,
+        };
+        let said = match (status, &reason, &by) {
+            (StepStatus::Passed, ..) => self.passed(step),
+            (_, _, Some(by)) => Phrase::Waits.say(self.lang, &[("by", by)]),
+            (_, Some(reason), _) => reason.title.clone(),
+            _ => String::new(),
+        };
+        let saw = match &step.end {
+            Some(StepEnd::Passed { saw }) if status == StepStatus::Passed => Some(saw.clone()),
+            _ => None,
+        };
+        let mut findings: Vec<FindingPage> =
+            step.findings.iter().map(|finding| self.finding(finding, causes)).collect();
+        // The step's own line says the worst of it.
+        findings.sort_by_key(|finding| std::cmp::Reverse(finding.told.severity));
+        let asks = self.messages.steps.get(&step.name);
+        StepPage {
+            name: step.name.clone(),
+            asks: asks.map(|step| step.asks.of(self.lang).to_owned()),
+            after: step.after.clone(),
+            status,
+            is_cut_short: step.started && step.end.is_none(),
+            said,
+            took_ms: step.took_ms,
+            saw,
+            by,
+            reason,
+            findings,
+            exchanges: step.exchanges.clone(),
+        }
+    }
+
+    fn finding(&self, finding: &Finding, causes: &[&Reason<'_>]) -> FindingPage {
+        let is_cause = causes.iter().any(|cause| cause.finding == finding);
+        let severity = if is_cause { Severity::Error } else { finding.severity };
+        let because = causes.iter().find(|cause| {
+            cause.finding.code != finding.code
+                && cause.consequences.contains(&finding.code.as_str())
+        });
+        FindingPage {
+            told: self.told(finding, severity),
+            because: because.map(|cause| cause.finding.code.clone()),
+        }
+    }
+
+    fn passed(&self, step: &Step) -> String {
+        match &step.end {
+            Some(StepEnd::Passed { saw }) => {
+                self.messages.passed(&step.name, saw, &self.report.target, self.lang)
+            }
+            _ => String::new(),
+        }
+    }
+}

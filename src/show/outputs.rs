@@ -1,0 +1,177 @@
+//! Where results go: each format to standard output or to a file.
+
+use std::{
+    cell::RefCell,
+    fs::File,
+    io::{self, ErrorKind, Write},
+    rc::Rc,
+    time::Duration,
+};
+
+use checks::kit::{
+    engine::{Event, EventKind, VERSION, VerdictLine},
+    messages::{Lang, Messages},
+};
+use jiff::Timestamp;
+
+use super::{
+    json, print_error,
+    terminal::{WIDTH, colored, locale, width},
+    text::{TextOptions, text},
+};
+use crate::{
+    Exit,
+    args::{FailOn, Format, Output, ShowArgs},
+    present::{CausePage, Presentation, TargetPage},
+    report::Run,
+    wait::no_longer_than,
+};
+
+/// Where the result goes, and how it is to look.
+#[derive(Clone)]
+pub(crate) struct Outputs {
+    sinks: Rc<Vec<(Format, Sink)>>,
+    messages: &'static Messages,
+    lang: Lang,
+    verbose: u8,
+    fail_on: Option<FailOn>,
+    /// The first thing that went wrong with writing, other than a reader that went away.
+    failed: Rc<RefCell<Option<String>>>,
+}
+
+enum Sink {
+    Stdout,
+    File(String, RefCell<File>),
+}
+
+impl Outputs {
+    /// Opens the files now: a run whose result cannot be kept need not begin. One may be a pipe that
+    /// is never read.
+    pub(crate) async fn open(show: &ShowArgs, wait: Duration) -> Result<Self, String> {
+        let stdout = [Output { format: Format::Text, file: None }];
+        let to_stdout = show.output.iter().filter(|output| output.file.is_none()).count();
+        if to_stdout > 1 {
+            return Err("only one format can go to standard output; give the others a file, such as -o json=FILE".into());
+        }
+        let wanted = show.output.iter().chain(if to_stdout == 0 { &stdout[..] } else { &[] });
+        let mut sinks = vec![];
+        for output in wanted {
+            let sink = match output.file.clone() {
+                None => Sink::Stdout,
+                Some(file) => {
+                    let name = file.display().to_string();
+                    let said = name.clone();
+                    let create = move || File::create(file).map_err(|e| format!("{said}: {e}"));
+                    let opened = no_longer_than(wait, &name, create).await?;
+                    Sink::File(name, RefCell::new(opened))
+                }
+            };
+            sinks.push((output.format, sink));
+        }
+        Ok(Self {
+            sinks: Rc::new(sinks),
+            messages: checks::messages(),
+            lang: show.lang.unwrap_or_else(locale),
+            verbose: show.verbose,
+            fail_on: show.fail_on,
+            failed: Rc::default(),
+        })
+    }
+
+    pub(crate) fn messages(&self) -> &'static Messages {
+        self.messages
+    }
+
+    pub(crate) fn lang(&self) -> Lang {
+        self.lang
+    }
+
+    /// Returns a run to fold events into, which keeps what these outputs show.
+    pub(crate) fn new_run(&self) -> Run {
+        Run::new(self.verbose > 0)
+    }
+
+    /// Writes an event where events are wanted.
+    pub(crate) fn event(&self, event: &Event) {
+        // An event is plain data: it always serialises.
+        let line = || serde_json::to_string(event).unwrap_or_default();
+        self.sinks
+            .iter()
+            .filter(|(format, _)| *format == Format::Events)
+            .for_each(|(_, sink)| self.write(sink, &format!("{}\n", line())));
+    }
+
+    /// Writes the result, and returns how the program ends.
+    pub(crate) fn finish(&self, run: &Run) -> Exit {
+        let fail_on_warning = self.fail_on == Some(FailOn::Warning);
+        let page = Presentation::of(run, self.messages, self.lang, fail_on_warning);
+        page.targets.iter().for_each(|target| self.event(&verdict(target)));
+        for (format, sink) in self.sinks.iter() {
+            let stdout = matches!(sink, Sink::Stdout);
+            match format {
+                Format::Events => {}
+                Format::Text => {
+                    let width = if stdout { width() } else { WIDTH };
+                    let color = stdout && colored();
+                    let options = TextOptions { verbose: self.verbose, color, width };
+                    self.write(sink, &text(&page, self.messages, options));
+                }
+                Format::Json => self.write(sink, &format!("{:#}\n", json(&page))),
+            }
+        }
+        if let Some(sentence) = self.failed.take() {
+            print_error(&sentence);
+            return Exit::CouldNotTell;
+        }
+        page.exit
+    }
+
+    fn write(&self, sink: &Sink, text: &str) {
+        let written = match sink {
+            Sink::Stdout => write(text),
+            Sink::File(name, file) => {
+                let written = file.borrow_mut().write_all(text.as_bytes());
+                written.map_err(|error| format!("{name}: {error}"))
+            }
+        };
+        if let Err(sentence) = written {
+            self.failed.borrow_mut().get_or_insert(sentence);
+        }
+    }
+}
+
+/// Returns the event with which the lines of a target end: what it all means, in codes.
+pub(crate) fn verdict(page: &TargetPage) -> Event {
+    let lines = |causes: &[CausePage]| {
+        let line = |cause: &CausePage| VerdictLine {
+            code: cause.told.code.clone(),
+            step: cause.step.clone(),
+            seen_from: cause.seen.iter().map(|(vantage, _)| vantage.clone()).collect(),
+        };
+        causes.iter().map(line).collect::<Vec<_>>()
+    };
+    Event {
+        v: VERSION,
+        at: Timestamp::now(),
+        target: page.id.clone(),
+        from: page.views.first().map(|view| view.from.clone()).unwrap_or_default(),
+        kind: EventKind::Verdict {
+            can: page.can.word().to_owned(),
+            exit_code: page.exit as u8,
+            causes: lines(&page.causes),
+            could_not_tell: lines(&page.could_not_tell),
+            warnings: lines(&page.warnings),
+        },
+    }
+}
+
+/// Writes to standard output.
+pub(super) fn write(text: &str) -> Result<(), String> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        // `| head -1` has what it wanted.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(format!("standard output: {error}")),
+        Ok(()) => Ok(()),
+    }
+}

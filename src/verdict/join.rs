@@ -1,0 +1,212 @@
+//! The views of one target, compared: one cause for all that saw it, and nothing green that is not green
+//! everywhere.
+
+use std::collections::HashMap;
+
+use checks::{
+    kit::{
+        engine::{Finding, Vantage},
+        messages::Messages,
+    },
+    steps,
+};
+
+use super::one::{Context, Outcome, Reason, ViewVerdict, read};
+use crate::{
+    exit::Exit,
+    report::{Report, View},
+};
+
+/// One view's finding of a cause that others may share.
+#[derive(Clone, Debug)]
+pub struct Sighting<'a> {
+    /// Who saw it.
+    pub vantage: &'a Vantage,
+    /// What it saw.
+    pub finding: &'a Finding,
+}
+
+/// A finding that counts, and every view that saw it.
+#[derive(Clone, Debug)]
+pub struct Cause<'a> {
+    /// The code.
+    pub code: &'a str,
+    /// The step that found it.
+    pub step: &'a str,
+    /// One for each view, the first first.
+    pub seen: Vec<Sighting<'a>>,
+    /// Codes that it explains, and steps that it blocks, in any of the views.
+    pub consequences: Vec<&'a str>,
+}
+
+/// What the report of one target means.
+#[derive(Debug)]
+pub struct Verdict<'a> {
+    /// What is certain of all views together.
+    pub can: Outcome,
+    /// Why not.
+    pub causes: Vec<Cause<'a>>,
+    /// What could not be told, and why.
+    pub could_not_tell: Vec<Cause<'a>>,
+    /// What works and will fail later.
+    pub warnings: Vec<Cause<'a>>,
+    /// What each view means, in the order of the report.
+    pub views: Vec<ViewVerdict<'a>>,
+}
+
+/// One of the lists of a view's verdict.
+type List = for<'v, 'a> fn(&'v ViewVerdict<'a>) -> &'v [Reason<'a>];
+
+impl<'a> Cause<'a> {
+    /// Returns the finding as the first view has it.
+    pub fn finding(&self) -> &'a Finding {
+        self.seen[0].finding
+    }
+}
+
+impl<'a> Verdict<'a> {
+    /// Reads a report.
+    pub fn of(report: &'a Report, messages: &Messages) -> Self {
+        let views: Vec<ViewVerdict<'a>> = contexts(report)
+            .iter()
+            .zip(&report.views)
+            .map(|(context, view)| read(report, view, context, messages))
+            .collect();
+        let lists = |list: List| join(report, &views, list);
+        Self {
+            can: can(report, &views),
+            causes: lists(|view| &view.causes),
+            could_not_tell: lists(|view| &view.could_not_tell),
+            warnings: lists(|view| &view.warnings),
+            views,
+        }
+    }
+
+    /// Returns the causes of other views that explain what this one saw: those of the control plane,
+    /// and of the files of the node that a pod is on.
+    pub fn causes_beyond(
+        &self,
+        report: &'a Report,
+        view: &View,
+    ) -> impl Iterator<Item = &Reason<'a>> {
+        let views = report.views.iter().zip(&self.views);
+        let pod_on = match &view.vantage {
+            Vantage::PodNetwork(node) => Some(Vantage::Node(node.clone())),
+            _ => None,
+        };
+        let is_azure = view.vantage == Vantage::Azure;
+        views.flat_map(move |(other, read)| {
+            let of_azure = !is_azure && other.vantage == Vantage::Azure;
+            let of_node = pod_on.as_ref() == Some(&other.vantage);
+            let counts = move |reason: &&Reason<'a>| {
+                of_azure || (of_node && reason.step == steps::KUBELET.name)
+            };
+            read.causes.iter().filter(counts)
+        })
+    }
+
+    /// Returns how the program ends for this target; a warning may count as a failure.
+    pub fn exit(&self, fail_on_warning: bool) -> Exit {
+        match self.can {
+            Outcome::No => Exit::Cannot,
+            Outcome::CouldNotTell => Exit::CouldNotTell,
+            Outcome::Pull | Outcome::SignIn if fail_on_warning && !self.warnings.is_empty() => {
+                Exit::Cannot
+            }
+            Outcome::Pull | Outcome::SignIn => Exit::Can,
+        }
+    }
+}
+
+/// Joins what is certain. The control plane pulls nothing: it can only say why not.
+fn can(report: &Report, views: &[ViewVerdict<'_>]) -> Outcome {
+    let views = || report.views.iter().zip(views);
+    let mut all = views().map(|(_, view)| view.can);
+    let mut pulling =
+        views().filter(|(view, _)| view.vantage != Vantage::Azure).map(|(_, view)| view.can);
+    let Some(first) = pulling.next() else {
+        return if all.any(|can| can == Outcome::No) { Outcome::No } else { Outcome::CouldNotTell };
+    };
+    match () {
+        () if all.any(|can| can == Outcome::No) => Outcome::No,
+        () if pulling.all(|can| can == first) => first,
+        () => Outcome::CouldNotTell,
+    }
+}
+
+/// Joins what equals in code and step. A view may have a code twice, with other evidence: its first
+/// joins the first of the others, its second the second.
+fn join<'a>(report: &'a Report, views: &[ViewVerdict<'a>], list: List) -> Vec<Cause<'a>> {
+    let mut joined: Vec<Cause<'a>> = vec![];
+    let mut places: HashMap<(&str, &str, usize), usize> = HashMap::new();
+    for (view, verdict) in report.views.iter().zip(views) {
+        let mut counts: HashMap<(&str, &str), usize> = HashMap::new();
+        for reason in list(verdict) {
+            let code = reason.finding.code.as_str();
+            let count = counts.entry((code, reason.step)).or_default();
+            let key = (code, reason.step, *count);
+            *count += 1;
+            let sighting = Sighting { vantage: &view.vantage, finding: reason.finding };
+            if let Some(place) = places.get(&key) {
+                let cause = &mut joined[*place];
+                cause.seen.push(sighting);
+                for consequence in &reason.consequences {
+                    if !cause.consequences.contains(consequence) {
+                        cause.consequences.push(consequence);
+                    }
+                }
+            } else {
+                places.insert(key, joined.len());
+                let consequences = reason.consequences.clone();
+                joined.push(Cause { code, step: reason.step, seen: vec![sighting], consequences });
+            }
+        }
+    }
+    joined
+}
+
+/// Returns for each view what other views found that matters to it.
+fn contexts<'a>(report: &'a Report) -> Vec<Context<'a>> {
+    let findings = |view: &'a View| {
+        view.steps.iter().flat_map(|step| &step.findings).collect::<Vec<&Finding>>()
+    };
+    if report.views.len() == 1 {
+        return vec![Context::default()];
+    }
+    let azure = report.views.iter().filter(|view| view.vantage == Vantage::Azure);
+    let azure: Vec<&Finding> = azure.flat_map(findings).collect();
+    // What a node's own files say explains what a pod on it meets.
+    let mut of_files: HashMap<&str, Vec<&Finding>> = HashMap::new();
+    let mut of_pods: HashMap<&str, Vec<&Finding>> = HashMap::new();
+    for view in &report.views {
+        match &view.vantage {
+            Vantage::Node(node) => {
+                let kubelet = view.step(steps::KUBELET.name);
+                of_files.entry(node).or_default().extend(kubelet.iter().flat_map(|s| &s.findings));
+            }
+            Vantage::PodNetwork(node) => of_pods.entry(node).or_default().extend(findings(view)),
+            Vantage::Here | Vantage::Azure => {}
+        }
+    }
+    let of = |map: &HashMap<&str, Vec<&'a Finding>>, node: &str| {
+        map.get(node).cloned().unwrap_or_default()
+    };
+    let context = |view: &'a View| match &view.vantage {
+        Vantage::Azure => {
+            let others = report.views.iter().filter(|view| view.vantage != Vantage::Azure);
+            let symptoms = others.flat_map(findings).collect();
+            Context { causes: vec![], symptoms, explained_by: None }
+        }
+        Vantage::Here => Context { causes: azure.clone(), ..Context::default() },
+        Vantage::Node(node) => Context {
+            causes: azure.clone(),
+            symptoms: of(&of_pods, node),
+            explained_by: Some(steps::KUBELET.name),
+        },
+        Vantage::PodNetwork(node) => {
+            let causes = [of(&of_files, node), azure.clone()].concat();
+            Context { causes, ..Context::default() }
+        }
+    };
+    report.views.iter().map(context).collect()
+}

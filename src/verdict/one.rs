@@ -1,0 +1,239 @@
+//! One view, read: its causes, what follows from them, and how each step ended.
+
+use checks::{
+    kit::{
+        engine::{Finding, Severity, StepEnd},
+        messages::Messages,
+    },
+    steps,
+};
+use serde::Serialize;
+
+use crate::report::{Report, Step, View};
+
+/// What is certain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Bytes of a layer are in hand.
+    Pull,
+    /// No image was asked for, and sign-in worked.
+    SignIn,
+    /// Certainly not.
+    No,
+    /// Could not tell.
+    CouldNotTell,
+}
+
+impl Outcome {
+    /// Returns the word that events and JSON have for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Outcome::Pull => "pull",
+            Outcome::SignIn => "sign-in",
+            Outcome::No => "no",
+            Outcome::CouldNotTell => "could-not-tell",
+        }
+    }
+}
+
+/// How a step ended, decided here once for every format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepStatus {
+    /// ✓
+    Passed,
+    /// ✗ It found what is wrong, or a cause was found beside it.
+    Failed,
+    /// – Its question did not arise, or `--skip` named it.
+    Skipped,
+    /// ↑ An earlier step gave no fact.
+    Blocked,
+    /// ?
+    CouldNotTell,
+    /// It was not wanted, or has not ended yet.
+    Unfinished,
+}
+
+/// A finding that counts in one view, and what follows from it.
+#[derive(Clone, Debug)]
+pub struct Reason<'a> {
+    /// The finding.
+    pub finding: &'a Finding,
+    /// The step that found it.
+    pub step: &'a str,
+    /// Codes that it explains, and steps that it blocks.
+    pub consequences: Vec<&'a str>,
+}
+
+/// What one view means.
+#[derive(Debug)]
+pub struct ViewVerdict<'a> {
+    /// What is certain from there.
+    pub can: Outcome,
+    /// Why not, in the order of the plan.
+    pub causes: Vec<Reason<'a>>,
+    /// What could not be told, and why.
+    pub could_not_tell: Vec<Reason<'a>>,
+    /// What works and will fail later.
+    pub warnings: Vec<Reason<'a>>,
+    /// How each step ended, in the order of the view.
+    pub statuses: Vec<StepStatus>,
+}
+
+/// What other views found that matters to this one. A finding explains another only within a view, or
+/// from Azure's control plane, or from the files of the same node.
+#[derive(Default)]
+pub(super) struct Context<'a> {
+    /// What may explain something here.
+    pub causes: Vec<&'a Finding>,
+    /// What something here may explain.
+    pub symptoms: Vec<&'a Finding>,
+    /// The only step whose findings explain those symptoms, where not every one does.
+    pub explained_by: Option<&'static str>,
+}
+
+/// Reads one view.
+pub(super) fn read<'a>(
+    report: &Report,
+    view: &'a View,
+    context: &Context<'a>,
+    messages: &Messages,
+) -> ViewVerdict<'a> {
+    let found: Vec<(&str, &Finding)> = view
+        .steps
+        .iter()
+        .flat_map(|step| step.findings.iter().map(|finding| (step.name.as_str(), finding)))
+        .collect();
+    let mut verdict = ViewVerdict {
+        can: Outcome::CouldNotTell,
+        causes: vec![],
+        could_not_tell: vec![],
+        warnings: vec![],
+        statuses: vec![],
+    };
+    let elsewhere =
+        |finding: &Finding| context.causes.iter().any(|cause| explains(messages, cause, finding));
+    let is_explained = |finding: &Finding| {
+        found.iter().any(|(_, cause)| explains(messages, cause, finding)) || elsewhere(finding)
+    };
+    for (step, finding) in &found {
+        if is_explained(finding) {
+            continue;
+        }
+        let symptoms = found.iter().filter(|(_, other)| explains(messages, finding, other));
+        let symptoms: Vec<&(&str, &Finding)> = symptoms.collect();
+        let reaches = context.explained_by.is_none_or(|only| only == *step);
+        let beyond =
+            context.symptoms.iter().filter(|other| reaches && explains(messages, finding, other));
+        let codes = symptoms.iter().map(|(_, other)| *other).chain(beyond.copied());
+        let codes: Vec<&str> = codes.map(|other| other.code.as_str()).collect();
+        // What explains an error is its cause, however lightly it would weigh alone.
+        let is_cause = finding.severity == Severity::Error || !codes.is_empty();
+        let list = match finding.severity {
+            _ if is_cause => &mut verdict.causes,
+            Severity::Hint => continue,
+            Severity::CouldNotTell => &mut verdict.could_not_tell,
+            _ => &mut verdict.warnings,
+        };
+        let mut consequences: Vec<&str> = vec![];
+        if is_cause {
+            consequences.extend(codes);
+            let roots = symptoms.iter().map(|(step, _)| *step).chain([*step]);
+            consequences.extend(blocked_by(view, &roots.collect::<Vec<_>>()));
+        }
+        add(list, Reason { finding, step, consequences });
+    }
+    for step in &view.steps {
+        if let Some(StepEnd::CouldNotTell { why }) = &step.end
+            && !is_explained(why)
+        {
+            let consequences = blocked_by(view, &[&step.name]);
+            add(
+                &mut verdict.could_not_tell,
+                Reason { finding: why, step: &step.name, consequences },
+            );
+        }
+    }
+    verdict.statuses = view.steps.iter().map(|step| status(step, &verdict.causes)).collect();
+    let error_explained =
+        |(_, finding): &(&str, &Finding)| finding.severity == Severity::Error && elsewhere(finding);
+    verdict.can = match found.iter().any(error_explained) {
+        true => Outcome::No,
+        false => can(report, view, &verdict),
+    };
+    verdict
+}
+
+/// Whether one finding is the cause of another. What is said of one host explains nothing of another:
+/// areas name the host that they speak of `host`.
+fn explains(messages: &Messages, cause: &Finding, other: &Finding) -> bool {
+    let host = |finding: &Finding| finding.evidence.get("host").cloned();
+    let explained = messages.entries.get(&cause.code).map_or(&[][..], |entry| entry.explains);
+    explained.contains(&other.code.as_str())
+        && host(cause).zip(host(other)).is_none_or(|(one, two)| one == two)
+}
+
+/// Adds a reason; the same finding of two steps counts once.
+fn add<'a>(list: &mut Vec<Reason<'a>>, new: Reason<'a>) {
+    let mut new = new;
+    if let Some(known) = list.iter_mut().find(|known| known.finding == new.finding) {
+        known.consequences.append(&mut new.consequences);
+        dedup(&mut known.consequences);
+    } else {
+        dedup(&mut new.consequences);
+        list.push(new);
+    }
+}
+
+/// Leaves the first of each.
+fn dedup(names: &mut Vec<&str>) {
+    let mut seen = std::collections::BTreeSet::new();
+    names.retain(|name| seen.insert(*name));
+}
+
+/// Decides how a step ended. What is graded beside a step may find an error after its fact was handed
+/// on; and a step beside which a cause was found has failed, whatever it handed on.
+fn status(step: &Step, causes: &[Reason<'_>]) -> StepStatus {
+    let is_cause = |finding: &Finding| causes.iter().any(|cause| cause.finding == finding);
+    let fails = |finding: &Finding| finding.severity == Severity::Error || is_cause(finding);
+    match &step.end {
+        None => StepStatus::Unfinished,
+        Some(StepEnd::Failed) => StepStatus::Failed,
+        Some(StepEnd::Passed { .. }) if step.findings.iter().any(fails) => StepStatus::Failed,
+        Some(StepEnd::Skipped { .. }) if step.findings.iter().any(is_cause) => StepStatus::Failed,
+        Some(StepEnd::Passed { .. }) => StepStatus::Passed,
+        Some(StepEnd::Skipped { .. }) => StepStatus::Skipped,
+        Some(StepEnd::Blocked { .. }) => StepStatus::Blocked,
+        Some(StepEnd::CouldNotTell { .. }) => StepStatus::CouldNotTell,
+    }
+}
+
+/// Decides what is certain. Green needs a positive observation; no cause is not one.
+fn can(report: &Report, view: &View, verdict: &ViewVerdict<'_>) -> Outcome {
+    let passed = |wanted: checks::kit::Step| {
+        let place = view.steps.iter().position(|step| step.name == wanted.name);
+        place.is_some_and(|place| verdict.statuses[place] == StepStatus::Passed)
+    };
+    match () {
+        () if !verdict.causes.is_empty() => Outcome::No,
+        () if report.has_image() && passed(steps::LAYER) => Outcome::Pull,
+        () if !report.has_image() && passed(steps::IMAGE) && passed(steps::TOKEN) => {
+            Outcome::SignIn
+        }
+        () => Outcome::CouldNotTell,
+    }
+}
+
+/// Returns the steps that were blocked by these, directly or through others.
+fn blocked_by<'a>(view: &'a View, roots: &[&str]) -> Vec<&'a str> {
+    let mut blocked: Vec<&str> = vec![];
+    for step in &view.steps {
+        if let Some(StepEnd::Blocked { by }) = &step.end
+            && (roots.contains(&by.as_str()) || blocked.contains(&by.as_str()))
+        {
+            blocked.push(&step.name);
+        }
+    }
+    blocked
+}
