@@ -2,7 +2,8 @@
 #
 #   docker build -t check-acr .
 #
-# A private authority goes over the file of authorities, or anywhere with `--ca-file`; a docker config.json with `--auth-file`.
+# To trust a private authority, mount it over the file of authorities, or anywhere and name it with
+# `--ca-file`. A docker config.json is named with `--auth-file`.
 FROM rust:1-slim-bookworm AS build
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates
 WORKDIR /src

@@ -1,4 +1,4 @@
-//! What a pull needs and what each failure means: the areas, and the plan that joins them.
+//! What a pull needs and what each failure means: the areas, and the plan that connects them.
 
 pub mod clock;
 pub mod dns;
@@ -16,14 +16,9 @@ pub mod tcp;
 pub mod tls;
 pub mod token;
 
-use std::{rc::Rc, sync::OnceLock};
+use std::rc::Rc;
 
-use kit::{
-    Fact, Host, Plan,
-    engine::Severity,
-    messages::{Messages, MessagesError},
-    net::Connected,
-};
+use kit::{Fact, Host, Plan, engine::Severity, messages::Messages, net::Connected};
 use steps::{
     CHALLENGE, CLOCK, ConnectSteps, EXCHANGE, FRONT, IDENTITY, IMAGE, KUBELET, LAYER, LAYER_HOST,
     MANIFEST, PLATFORM, TOKEN,
@@ -69,18 +64,18 @@ fn connect(plan: &mut Plan, steps: &ConnectSteps, host: &Fact<Host>) -> Connecte
 }
 
 /// Returns all messages: of findings, of steps, of evidence, and the catalogue of failure modes.
-///
-/// # Errors
-/// When a file of messages does not parse, which a test rules out.
-pub fn messages() -> Result<Messages, MessagesError> {
-    let steps = include_str!("steps.toml");
-    Messages::load(AREAS, steps, include_str!("evidence.toml"), include_str!("modes.toml"))
+pub fn messages() -> &'static Messages {
+    &MESSAGES
 }
 
-/// Returns how much a problem matters, as its area's `findings.toml` says.
-fn severity(area: &str, name: &str) -> Severity {
-    static MESSAGES: OnceLock<Option<Messages>> = OnceLock::new();
-    let messages = MESSAGES.get_or_init(|| messages().ok()).as_ref();
-    let entry = messages.and_then(|messages| messages.entries.get(&format!("{area}/{name}")));
-    entry.map_or(Severity::Error, |entry| entry.severity)
+/// All messages, as `build.rs` read them from the TOML files.
+static MESSAGES: Messages = {
+    use Severity::{CouldNotTell, Error, Hint, Skip, Warning};
+    use kit::messages::{Entry, Fix, Mode, StepMessages, Table, Text};
+    include!(concat!(env!("OUT_DIR"), "/messages.rs"))
+};
+
+/// Returns how much a problem matters. A test holds that every code has its messages.
+fn severity(code: &str) -> Severity {
+    MESSAGES.entries.get(code).map_or(Severity::Error, |entry| entry.severity)
 }

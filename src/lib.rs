@@ -25,7 +25,7 @@ pub use report::{Report, Run, Step, View};
 pub use run::{Wanted, run};
 pub use show::{TextOptions, json, phrases, say_where_it_panics, text};
 pub use verdict::{Outcome, StepStatus, Verdict};
-pub use world::{real, resolver, roots};
+pub use world::resolver;
 
 use args::Args;
 use clap::Parser;

@@ -64,7 +64,7 @@ pub struct Told {
     /// How much it matters here: what explains an error is one.
     pub severity: Severity,
     /// The failure modes that it settles.
-    pub modes: Vec<String>,
+    pub modes: &'static [&'static str],
     /// One plain fact.
     pub title: String,
     /// What was seen.
@@ -219,7 +219,7 @@ impl Presenter<'_> {
         Told {
             code: finding.code.clone(),
             severity,
-            modes: entry.map(|entry| entry.modes.clone()).unwrap_or_default(),
+            modes: entry.map(|entry| entry.modes).unwrap_or_default(),
             title: self.messages.title(finding, target, self.lang),
             saw: self.messages.saw(finding, target, self.lang),
             why: self.messages.why(finding, target, self.lang),

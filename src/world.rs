@@ -1,4 +1,4 @@
-//! The world: the real one, or the lab's turned into one.
+//! Builds the world of a run: the real one, or the lab's.
 
 use std::{
     collections::HashMap,
@@ -6,12 +6,11 @@ use std::{
     io::Read,
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use checks::kit::{
     World,
-    world::{AZURE_JSON, CREDENTIAL_PROVIDERS, Proxies, VARIABLES},
+    world::{AZURE_JSON, CREDENTIAL_PROVIDERS, Proxies, Roots, VARIABLES},
 };
 use rustls::{
     RootCertStore,
@@ -21,8 +20,8 @@ use rustls::{
 /// The longest file of certificates that is read.
 const MAX_CA_BYTES: u64 = 4 * 1024 * 1024;
 
-/// The real world, as this process sees it.
-pub fn real(roots: RootCertStore, node_root: Option<&Path>) -> World {
+/// Returns the real world, as this process sees it.
+pub(crate) fn real(roots: Roots, node_root: Option<&Path>) -> World {
     let node_root = node_root.unwrap_or(Path::new("/")).to_owned();
     let (name_servers, search, ndots) = resolver(&fs::read("/etc/resolv.conf").unwrap_or_default());
     let docker_configs = match (env::var_os("DOCKER_CONFIG"), env::var_os("HOME")) {
@@ -36,7 +35,7 @@ pub fn real(roots: RootCertStore, node_root: Option<&Path>) -> World {
         ndots,
         hosts: hosts(&fs::read("/etc/hosts").unwrap_or_default()),
         routes: HashMap::new(),
-        roots: Arc::new(roots),
+        roots,
         clock_ahead: jiff::SignedDuration::ZERO,
         in_pod: env::var_os("KUBERNETES_SERVICE_HOST").is_some(),
         on_node: is_node(&node_root),
@@ -48,22 +47,23 @@ pub fn real(roots: RootCertStore, node_root: Option<&Path>) -> World {
     }
 }
 
-/// Whether AKS has written its files there. Other clusters have a folder of that name, too, but not these in it.
+/// Returns whether AKS has written its files there. Other clusters have a folder of that name, too,
+/// but not these files in it.
 fn is_node(root: &Path) -> bool {
     let is_there =
         |file: &str| root.join(file.trim_start_matches('/')).try_exists().unwrap_or_default();
     [AZURE_JSON, CREDENTIAL_PROVIDERS].into_iter().any(is_there)
 }
 
-/// Those that say who signs in to Azure.
+/// Returns the variables that say who signs in to Azure.
 fn variables(variable: impl Fn(&str) -> Option<String>) -> HashMap<String, String> {
     let set = |name: &&str| Some(((*name).to_owned(), variable(name).filter(|v| !v.is_empty())?));
     VARIABLES.iter().filter_map(set).collect()
 }
 
-/// The name servers, search list and ndots of a resolv.conf, as resolvers take it: a line that does
-/// not parse is left out, three servers count, and without one it is this machine. Public, so that it
-/// can be fuzzed.
+/// Returns the name servers, the search list and ndots of a resolv.conf, as resolvers read it: they
+/// ignore a line that does not parse, use three servers, and without any use this machine. It is
+/// public so that it can be fuzzed.
 pub fn resolver(file: &[u8]) -> (Vec<SocketAddr>, Vec<String>, usize) {
     let (mut servers, mut search, mut ndots) = (vec![], vec![], 1);
     for line in file.split(|byte| *byte == b'\n') {
@@ -74,7 +74,7 @@ pub fn resolver(file: &[u8]) -> (Vec<SocketAddr>, Vec<String>, usize) {
             search = suffixes;
         }
         if line.starts_with(b"options") {
-            // Resolvers take no more than this.
+            // Resolvers accept no more than this.
             ndots = read.ndots.min(15) as usize;
         }
     }
@@ -85,7 +85,7 @@ pub fn resolver(file: &[u8]) -> (Vec<SocketAddr>, Vec<String>, usize) {
     (servers, search, ndots)
 }
 
-/// The names of a hosts file, in lower case.
+/// Returns the names of a hosts file, in lower case.
 fn hosts(file: &[u8]) -> HashMap<String, Vec<IpAddr>> {
     let mut hosts: HashMap<String, Vec<IpAddr>> = HashMap::new();
     for line in String::from_utf8_lossy(file).lines() {
@@ -99,32 +99,41 @@ fn hosts(file: &[u8]) -> HashMap<String, Vec<IpAddr>> {
     hosts
 }
 
-/// Where distributions keep the authorities that are trusted, in one file: Debian's family, and Azure Linux's.
+/// Where distributions keep the trusted authorities in one file: the Debian family, and Azure
+/// Linux.
 const BUNDLES: [&str; 2] = ["etc/ssl/certs/ca-certificates.crt", "etc/pki/tls/certs/ca-bundle.crt"];
 
-/// The node's authorities, where its files are below that root; else the system's, else Mozilla's. And those of the
-/// file.
+/// Returns the trust store: the node's where its files are below that root, else the system's, else
+/// Mozilla's; and the certificates of `--ca-file`. It is read when TLS first needs it.
+pub(crate) fn roots(ca_file: Vec<CertificateDer<'static>>, node_root: Option<&Path>) -> Roots {
+    let bundles = node_root.map(|root| BUNDLES.map(|bundle| root.join(bundle)));
+    Roots::read_later(move || {
+        let mut roots = RootCertStore::empty();
+        for bundle in bundles.iter().flatten() {
+            // A bundle that is missing or cannot be read to its end is skipped.
+            let opened = fs::File::open(bundle);
+            let mut bytes = vec![];
+            if opened.is_ok_and(|file| file.take(MAX_CA_BYTES).read_to_end(&mut bytes).is_ok()) {
+                let certificates = CertificateDer::pem_slice_iter(&bytes).filter_map(Result::ok);
+                roots.add_parsable_certificates(certificates);
+            }
+        }
+        if roots.is_empty() {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+        if roots.is_empty() {
+            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        }
+        roots.add_parsable_certificates(ca_file.iter().cloned());
+        roots
+    })
+}
+
+/// Returns the certificates of the file that `--ca-file` names.
 ///
 /// # Errors
-/// When the file of certificates cannot be used: a sentence that names it.
-pub fn roots(ca_file: Option<&Path>, node_root: Option<&Path>) -> Result<RootCertStore, String> {
-    let mut roots = RootCertStore::empty();
-    for bundle in node_root.iter().flat_map(|root| BUNDLES.map(|bundle| root.join(bundle))) {
-        // One that is not there, or is too long, is as good as none.
-        let opened = fs::File::open(bundle);
-        let mut bytes = vec![];
-        if opened.is_ok_and(|file| file.take(MAX_CA_BYTES).read_to_end(&mut bytes).is_ok()) {
-            let certificates = CertificateDer::pem_slice_iter(&bytes).filter_map(Result::ok);
-            roots.add_parsable_certificates(certificates);
-        }
-    }
-    if roots.is_empty() {
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    }
-    if roots.is_empty() {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
-    let Some(file) = ca_file else { return Ok(roots) };
+/// When the file holds none that can be used: a sentence that names it.
+pub(crate) fn read_ca_file(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let name = file.display();
     let failed = |error: std::io::Error| format!("--ca-file {name}: {error}");
     let mut bytes = vec![];
@@ -137,14 +146,16 @@ pub fn roots(ca_file: Option<&Path>, node_root: Option<&Path>) -> Result<RootCer
         format!("--ca-file {name}: there is no certificate in it that can be read (PEM is needed)")
     };
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
-    let (added, _) = roots.add_parsable_certificates(certificates.map_err(|_| unusable())?);
-    if added == 0 { Err(unusable()) } else { Ok(roots) }
+    let certificates = certificates.map_err(|_| unusable())?;
+    let (usable, _) =
+        RootCertStore::empty().add_parsable_certificates(certificates.iter().cloned());
+    if usable == 0 { Err(unusable()) } else { Ok(certificates) }
 }
 
-/// The lab's world: its addresses are led to where they really are, on loopback.
+/// Returns the lab's world: each address is routed to where it really is, on loopback.
 ///
 /// # Errors
-/// When the lab's own certificate authority does not parse.
+/// When the lab's certificate authority does not parse.
 #[cfg(feature = "lab")]
 pub(crate) fn of_lab(lab: &lab::Lab, asker: &lab::Ask) -> Result<World, String> {
     let mut roots = RootCertStore::empty();
@@ -160,7 +171,7 @@ pub(crate) fn of_lab(lab: &lab::Lab, asker: &lab::Ask) -> Result<World, String> 
         ndots: 1,
         hosts: HashMap::new(),
         routes: lab.routes.clone(),
-        roots: Arc::new(roots),
+        roots: roots.into(),
         clock_ahead: jiff::SignedDuration::from_secs(lab.clock_ahead),
         in_pod: asker.in_pod,
         on_node: [AZURE_JSON, CREDENTIAL_PROVIDERS]
@@ -214,8 +225,9 @@ mod tests {
         let bundle = root.path().join(BUNDLES[0]);
         fs::create_dir_all(bundle.parent().unwrap()).unwrap();
         fs::write(&bundle, format!("{pem}nonsense\n")).unwrap();
-        assert_eq!(roots(None, Some(root.path())).unwrap().len(), 1);
+        let trusted = async || roots(vec![], Some(root.path())).store().await.unwrap().len();
+        assert_eq!(trusted().await, 1);
         fs::write(&bundle, "nonsense").unwrap();
-        assert!(roots(None, Some(root.path())).unwrap().len() > 1, "ours, where it has none");
+        assert!(trusted().await > 1, "ours, where it has none");
     }
 }

@@ -128,8 +128,8 @@ fn only_the_net_opens_sockets_and_only_show_prints() {
         let opens =
             ["TcpStream::connect", "UdpSocket::bind"].iter().any(|call| text.contains(call));
         assert!(is_net || !opens, "{} opens a socket", path.display());
-        let is_show = path.to_string_lossy().contains("src/show");
+        let may_print = path.to_string_lossy().contains("src/show") || path.ends_with("build.rs");
         let prints = ["println!", "print!(", "stdout()"].iter().any(|call| text.contains(call));
-        assert!(is_show || !prints, "{} prints", path.display());
+        assert!(may_print || !prints, "{} prints", path.display());
     }
 }

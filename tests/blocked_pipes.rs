@@ -31,6 +31,24 @@ fn a_file_that_is_a_pipe_with_nobody_at_its_other_end() {
 }
 
 #[test]
+fn a_trust_store_that_does_not_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    // The handshake waits for the trust store first, so the other end need not answer.
+    let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let image = format!("{}/a:b", mute.local_addr().unwrap());
+    let mut asked = program(&[&image, "-o", "json"]);
+    let said = program::Said::of(asked.env("SSL_CERT_FILE", &pipe).output().unwrap());
+    assert_eq!(said.code, Some(3), "{}", said.out);
+    assert_eq!(program::codes(&said.json(), "could_not_tell"), ["tls/trust-store-unreadable"]);
+    // What needs no certificate does not wait for it.
+    let mut asked = program(&[&image, "--only", "tcp", "-o", "json"]);
+    let said = program::Said::of(asked.env("SSL_CERT_FILE", &pipe).output().unwrap());
+    assert!(said.causes().is_empty() && !said.out.contains("trust-store"), "{}", said.out);
+}
+
+#[test]
 fn a_password_that_does_not_come() {
     let args = ["127.0.0.1:1/a:b", "--timeout", "1s", "--username", "u", "--password-stdin"];
     let mut child = program(&args).stdin(Stdio::piped()).spawn().unwrap();

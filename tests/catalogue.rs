@@ -1,25 +1,20 @@
-//! Codes, words and modes agree, and no code changes unnoticed.
+//! Codes, messages and modes agree, and no code changes unnoticed.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
 use std::collections::BTreeSet;
 
-use checks::kit::{
-    engine::Severity,
-    messages::{Lang, Messages, Text},
+use checks::{
+    kit::{
+        engine::Severity,
+        messages::{Lang, Text},
+    },
+    messages,
 };
-
-fn messages() -> Messages {
-    checks::messages().unwrap()
-}
 
 #[test]
 fn every_code_has_words_and_every_word_has_a_code() {
-    let messages: BTreeSet<String> = messages()
-        .entries
-        .into_iter()
-        .filter(|(_, e)| e.retired.is_none())
-        .map(|(c, _)| c)
-        .collect();
+    let current = messages().entries.iter().filter(|(_, entry)| entry.retired.is_none());
+    let messages: BTreeSet<String> = current.map(|(code, _)| code.to_owned()).collect();
     let codes: BTreeSet<String> = checks::AREAS
         .iter()
         .flat_map(|area| area.problems.iter().map(move |name| format!("{}/{name}", area.name)))
@@ -29,7 +24,7 @@ fn every_code_has_words_and_every_word_has_a_code() {
 
 #[test]
 fn no_code_changes_unnoticed() {
-    let codes: Vec<String> = messages().entries.keys().cloned().collect();
+    let codes: Vec<_> = messages().entries.keys().collect();
     insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
         insta::assert_snapshot!("codes", codes.join("\n"));
     });
@@ -38,11 +33,11 @@ fn no_code_changes_unnoticed() {
 #[test]
 fn every_mode_that_a_finding_names_is_in_the_catalogue() {
     let messages = messages();
-    assert_eq!(messages.modes.len(), 128);
+    assert_eq!(messages.modes.keys().len(), 128);
     for (code, entry) in &messages.entries {
         assert!(entry.modes.len() <= 4, "{code}: an honest group has at most four modes");
-        for mode in &entry.modes {
-            assert!(messages.modes.contains_key(mode), "{code} names {mode}");
+        for mode in entry.modes {
+            assert!(messages.modes.get(mode).is_some(), "{code} names {mode}");
         }
     }
 }
@@ -55,7 +50,7 @@ const FROM_HERE: &str = include_str!("fixtures/from-here.txt");
 fn what_can_be_told_from_here_is_settled() {
     let messages = messages();
     let settled: BTreeSet<&str> =
-        messages.entries.values().flat_map(|entry| &entry.modes).map(String::as_str).collect();
+        messages.entries.values().flat_map(|entry| entry.modes).copied().collect();
     let missing: Vec<_> = FROM_HERE.split_whitespace().filter(|m| !settled.contains(m)).collect();
     assert!(missing.is_empty(), "no finding settles {missing:?}");
 }
@@ -64,8 +59,9 @@ fn what_can_be_told_from_here_is_settled() {
 #[test]
 fn the_readme_counts_right() {
     let messages = messages();
-    let settled: BTreeSet<_> = messages.entries.values().flat_map(|entry| &entry.modes).collect();
-    let count = format!("{} of the {} known failure modes", settled.len(), messages.modes.len());
+    let settled: BTreeSet<_> = messages.entries.values().flat_map(|entry| entry.modes).collect();
+    let count =
+        format!("{} of the {} known failure modes", settled.len(), messages.modes.keys().len());
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
     let readme = std::fs::read_to_string(file).unwrap();
     let is_count = |line: &&str| line.contains(" of the ") && line.contains("known failure modes");
@@ -83,16 +79,16 @@ fn the_readme_counts_right() {
 fn what_is_explained_is_a_code() {
     let messages = messages();
     for (code, entry) in &messages.entries {
-        for explained in &entry.explains {
-            assert!(messages.entries.contains_key(explained), "{code} explains {explained}");
+        for explained in entry.explains {
+            assert!(messages.entries.get(explained).is_some(), "{code} explains {explained}");
         }
     }
 }
 
 #[test]
 fn every_step_has_words_and_every_word_a_step() {
-    let worded: BTreeSet<String> = messages().steps.into_keys().collect();
-    let steps: BTreeSet<String> = checks::steps::names().map(str::to_owned).collect();
+    let worded: BTreeSet<&str> = messages().steps.keys().collect();
+    let steps: BTreeSet<&str> = checks::steps::names().collect();
     assert_eq!(worded, steps);
 }
 
@@ -102,8 +98,8 @@ fn both_languages_hold_the_same_values() {
         let pieces = text.split('{').skip(1).filter_map(|piece| piece.split_once('}'));
         pieces.map(|(name, _)| name.to_owned()).collect()
     };
-    for (code, entry) in messages().entries {
-        let texts = [&entry.title].into_iter().chain(&entry.saw).chain(&entry.why);
+    for (code, entry) in &messages().entries {
+        let texts = [&entry.title].into_iter().chain(entry.saw).chain(&entry.why);
         for text in texts.chain(entry.fix.iter().map(|fix| &fix.text)) {
             use checks::kit::messages::Lang::{En, Ko};
             assert_eq!(names(text.of(En)), names(text.of(Ko)), "{code}: {}", text.of(En));
@@ -116,12 +112,12 @@ fn no_korean_particle_is_put_on_a_value() {
     let messages = messages();
     let mut texts: Vec<(String, Text)> = vec![];
     for (code, entry) in &messages.entries {
-        let all = [&entry.title].into_iter().chain(&entry.saw).chain(&entry.why);
+        let all = [&entry.title].into_iter().chain(entry.saw).chain(&entry.why);
         let all = all.chain(entry.fix.iter().map(|fix| &fix.text));
-        texts.extend(all.map(|text| (code.clone(), text.clone())));
+        texts.extend(all.map(|text| (code.to_owned(), *text)));
     }
     for (step, said) in &messages.steps {
-        texts.extend(said.passed.iter().map(|text| (format!("step {step}"), text.clone())));
+        texts.extend(said.passed.iter().map(|text| (format!("step {step}"), *text)));
     }
     let texts = texts.iter().map(|(place, text)| (place.as_str(), text.of(Lang::Ko)));
     let phrases = check_acr::phrases(Lang::Ko).into_iter().map(|text| ("phrase", text));
@@ -156,11 +152,11 @@ fn particle_on_a_value(text: &str) -> Option<&'static str> {
 
 #[test]
 fn a_finding_says_why_and_a_failure_says_what_to_do() {
-    for (code, entry) in messages().entries {
+    for (code, entry) in &messages().entries {
         if entry.severity == Severity::Error {
             assert!(!entry.fix.is_empty(), "{code} has no fix");
         }
-        for fix in &entry.fix {
+        for fix in entry.fix {
             let who = [
                 "node",
                 "network",
@@ -169,8 +165,8 @@ fn a_finding_says_why_and_a_failure_says_what_to_do() {
                 "identity-admin",
                 "developer",
             ];
-            assert!(who.contains(&fix.who.as_str()), "{code}: who is {}?", fix.who);
-            let command = fix.run.as_deref().unwrap_or_default();
+            assert!(who.contains(&fix.who), "{code}: who is {}?", fix.who);
+            let command = fix.run.unwrap_or_default();
             // A shell runs what stands between them, in double quotes too.
             assert!(!command.contains('`'), "{code}: backticks in {command}");
             assert!(

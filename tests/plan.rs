@@ -37,7 +37,7 @@ fn world() -> World {
         ndots: 1,
         hosts: std::collections::HashMap::new(),
         routes: std::collections::HashMap::new(),
-        roots: std::sync::Arc::new(rustls::RootCertStore::empty()),
+        roots: rustls::RootCertStore::empty().into(),
         clock_ahead: jiff::SignedDuration::ZERO,
         in_pod: false,
         on_node: false,

@@ -1,4 +1,5 @@
-//! What every check is made of, in floors: a file imports from its own folder or from lower floors. Names no area.
+//! What every check is made of, in floors: a file imports from its own folder or from lower floors.
+//! Names no area.
 
 // Floor 1
 pub mod redact;
@@ -22,24 +23,34 @@ pub use redact::{Secret, sanitize_text};
 pub use target::{Cloud, Host, HostPurpose, Image, RegistryOrImage, Target};
 pub use world::World;
 
-/// The table of areas: for each module its name, the names of its problems and its words.
+/// An area, as the tests see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Area {
+    /// The part of a code before the slash.
+    pub name: &'static str,
+    /// The names of its problems: the part of a code after the slash.
+    pub problems: &'static [&'static str],
+}
+
+/// Makes the table of areas, and ties the problems of each module to its name and its messages.
 #[macro_export]
 macro_rules! areas {
     ($($area:ident),+ $(,)?) => {
-        $(impl $crate::kit::Findings for $area::Problem {
+        $crate::areas!(@ run: $crate::kit::engine::RunProblem, $($area: $area::Problem),+);
+    };
+    (@ $($area:ident: $problem:path),+) => {
+        $(impl $crate::kit::Findings for $problem {
             const AREA: &'static str = stringify!($area);
 
-            fn severity(name: &str) -> $crate::kit::engine::Severity {
-                $crate::severity(stringify!($area), name)
+            fn severity(code: &str) -> $crate::kit::engine::Severity {
+                $crate::severity(code)
             }
         })+
-        /// Every area: its name, the names of its problems, its words.
-        pub const AREAS: &[$crate::kit::messages::Area] = &[
-            $crate::kit::messages::RUN,
-            $($crate::kit::messages::Area {
+        /// Every area: its name, and the names of its problems.
+        pub const AREAS: &[$crate::kit::Area] = &[
+            $($crate::kit::Area {
                 name: stringify!($area),
-                problems: <$area::Problem as strum::VariantNames>::VARIANTS,
-                messages: include_str!(concat!(stringify!($area), "/findings.toml")),
+                problems: <$problem as strum::VariantNames>::VARIANTS,
             }),+
         ];
     };

@@ -68,6 +68,10 @@ pub async fn secure(cx: &Cx, connected: &Connected) -> StepResult<Secured> {
         Refusal::Broken(Fault::NotTls) if host.may_be_plain() => {
             Err(NoFact::skipped(Problem::PlainHttpHere {}))
         }
+        Refusal::NoTrustStore => {
+            let at = At::of(connected);
+            Err(NoFact::could_not_tell(Problem::TrustStoreUnreadable { at }))
+        }
         refusal if !refusal.is_certain() => {
             let said = match &refusal {
                 Refusal::Untrusted(why, _) => why.to_string(),

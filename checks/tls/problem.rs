@@ -95,6 +95,12 @@ pub enum Problem {
         /// Why, in the words of the library.
         said: String,
     },
+    /// This machine's trust store cannot be read in time.
+    TrustStoreUnreadable {
+        /// The host.
+        #[serde(flatten)]
+        at: At,
+    },
     /// What answers does not speak TLS.
     NotTls {
         /// The host.

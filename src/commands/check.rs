@@ -17,26 +17,27 @@ use crate::{
 const MAX_PASSWORD_BYTES: u64 = 64 * 1024;
 
 pub(super) async fn run(args: CheckArgs) -> Result<Exit, String> {
-    let (wait, ca_file) = (args.file_timeout(), args.ca_file.clone());
-    let node_root = args.node_root.clone();
-    let what = ca_file
-        .as_ref()
-        .map_or("the system's certificates".into(), |file| format!("--ca-file {}", file.display()));
-    let roots =
-        no_longer_than(wait, &what, move || world::roots(ca_file.as_deref(), node_root.as_deref()))
-            .await?;
+    let wait = args.file_timeout();
+    let ca_file = match args.ca_file.clone() {
+        None => vec![],
+        Some(file) => {
+            let what = format!("--ca-file {}", file.display());
+            no_longer_than(wait, &what, move || world::read_ca_file(&file)).await?
+        }
+    };
     let password = if args.password_stdin {
         let bytes = no_longer_than(wait, "--password-stdin", read_stdin).await?;
         Some(password(bytes)?)
     } else {
         None
     };
-    let (targets, world) =
-        (targets(&args, password.as_ref())?, world::real(roots, args.node_root.as_deref()));
+    let targets = targets(&args, password.as_ref())?;
+    let node_root = args.node_root.as_deref();
+    let world = world::real(world::roots(ca_file, node_root), node_root);
     in_world(targets, world, &args, &args.show).await
 }
 
-/// Checks in that world, and shows what was found.
+/// Runs the checks in that world, and shows the result.
 pub(super) async fn in_world(
     targets: Vec<Target>,
     world: World,
@@ -96,7 +97,7 @@ fn target(args: &CheckArgs, text: String, password: Option<Secret>) -> Target {
     }
 }
 
-/// The arguments that ask the same question of another text: what a command in a fix must carry on.
+/// Returns the flags that a command in a fix must repeat to ask the same question.
 fn flags(args: &CheckArgs) -> Vec<String> {
     let mut flags = vec![];
     let mut add = |flag: &str, value: Option<String>| {
@@ -127,7 +128,7 @@ fn read_stdin() -> Result<Vec<u8>, String> {
     read.map_err(|error| format!("--password-stdin: {error}")).map(|_| bytes)
 }
 
-/// The password that came, without the line's end.
+/// Returns the password that was read, without its line ending.
 fn password(bytes: Vec<u8>) -> Result<Secret, String> {
     if bytes.len() as u64 > MAX_PASSWORD_BYTES {
         return Err("--password-stdin: what came is longer than any password".into());

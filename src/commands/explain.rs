@@ -5,17 +5,17 @@ use checks::kit::messages::Lang;
 use crate::{Exit, show};
 
 pub(super) fn run(code: &str, lang: Option<Lang>) -> Result<Exit, String> {
-    let messages = show::messages()?;
+    let messages = checks::messages();
     let lang = lang.unwrap_or_else(show::locale);
     // As it is printed: error[dns/nxdomain-registry]
     let code = code.split_once('[').map_or(code, |(_, rest)| rest.trim_end_matches(']'));
     if let Some(mode) = messages.modes.get(code) {
-        show::print(&show::explain_mode(&messages, code, mode, lang));
+        show::print(&show::explain_mode(messages, code, mode, lang));
         return Ok(Exit::Can);
     }
     let Some(entry) = messages.entries.get(code) else {
-        let near = |known: &&String| strsim::jaro_winkler(known, code) > 0.85;
-        let near: Vec<_> = messages.entries.keys().filter(near).map(String::as_str).collect();
+        let near = |known: &&str| strsim::jaro_winkler(known, code) > 0.85;
+        let near: Vec<_> = messages.entries.keys().filter(near).collect();
         let hint = if near.is_empty() {
             "`check-acr list` has them all".to_owned()
         } else {
@@ -23,6 +23,6 @@ pub(super) fn run(code: &str, lang: Option<Lang>) -> Result<Exit, String> {
         };
         return Err(format!("there is no code {}; {hint}", checks::kit::sanitize_text(code)));
     };
-    show::print(&show::explain(&messages, code, entry, lang));
+    show::print(&show::explain(messages, code, entry, lang));
     Ok(Exit::Can)
 }

@@ -19,7 +19,7 @@ pub(crate) async fn run(args: Args) -> Exit {
         (Some(Command::Check(check)), _) => check::run(*check).await,
         (None, check) => check::run(check).await,
         (Some(Command::Explain { code, lang }), _) => explain::run(&code, lang),
-        (Some(Command::List { modes, lang }), _) => list::run(modes, lang),
+        (Some(Command::List { modes, lang }), _) => Ok(list::run(modes, lang)),
         (Some(Command::Show { file, show }), _) => show::run(&file, &show).await,
         #[cfg(feature = "lab")]
         (Some(Command::Lab { scenario, list, serve, show }), _) => {

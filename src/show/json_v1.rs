@@ -62,7 +62,7 @@ struct Verdict<'a> {
 struct Cause<'a> {
     code: &'a str,
     severity: Severity,
-    modes: &'a [String],
+    modes: &'a [&'static str],
     title: &'a str,
     saw: Option<&'a str>,
     why: Option<&'a str>,
@@ -164,7 +164,7 @@ fn cause(page: &CausePage) -> Cause<'_> {
     Cause {
         code: &told.code,
         severity: told.severity,
-        modes: &told.modes,
+        modes: told.modes,
         title: &told.title,
         saw: told.saw.as_deref(),
         why: told.why.as_deref(),

@@ -10,7 +10,6 @@ mod text;
 
 use std::io::{self, Write};
 
-use checks::kit::messages::Messages;
 pub use json_v1::json;
 pub(crate) use outputs::Outputs;
 pub(crate) use phrases::Phrase;
@@ -43,9 +42,4 @@ pub fn say_where_it_panics() {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         print_error(&format!("this is a defect of check-acr, at {place}"));
     }));
-}
-
-/// Returns the messages of findings and steps. They are part of the program; that they parse is tested.
-pub(crate) fn messages() -> Result<Messages, String> {
-    checks::messages().map_err(|error| error.to_string())
 }

@@ -15,7 +15,7 @@ use checks::kit::{
 use jiff::Timestamp;
 
 use super::{
-    json, messages, print_error,
+    json, print_error,
     terminal::{WIDTH, colored, locale, width},
     text::{TextOptions, text},
 };
@@ -31,7 +31,7 @@ use crate::{
 #[derive(Clone)]
 pub(crate) struct Outputs {
     sinks: Rc<Vec<(Format, Sink)>>,
-    messages: Rc<Messages>,
+    messages: &'static Messages,
     lang: Lang,
     verbose: u8,
     fail_on: Option<FailOn>,
@@ -70,7 +70,7 @@ impl Outputs {
         }
         Ok(Self {
             sinks: Rc::new(sinks),
-            messages: Rc::new(messages()?),
+            messages: checks::messages(),
             lang: show.lang.unwrap_or_else(locale),
             verbose: show.verbose,
             fail_on: show.fail_on,
@@ -78,8 +78,8 @@ impl Outputs {
         })
     }
 
-    pub(crate) fn messages(&self) -> Rc<Messages> {
-        self.messages.clone()
+    pub(crate) fn messages(&self) -> &'static Messages {
+        self.messages
     }
 
     pub(crate) fn lang(&self) -> Lang {
@@ -110,7 +110,7 @@ impl Outputs {
     /// Writes the result, and returns how the program ends.
     pub(crate) fn finish(&self, run: &Run) -> Exit {
         let fail_on_warning = self.fail_on == Some(FailOn::Warning);
-        let page = Presentation::of(run, &self.messages, self.lang, fail_on_warning);
+        let page = Presentation::of(run, self.messages, self.lang, fail_on_warning);
         page.targets.iter().for_each(|target| self.event(&verdict(target)));
         for (format, sink) in self.sinks.iter() {
             let stdout = matches!(sink, Sink::Stdout);
@@ -120,7 +120,7 @@ impl Outputs {
                     let width = if stdout { width() } else { WIDTH };
                     let color = stdout && colored();
                     let options = TextOptions { verbose: self.verbose, color, width };
-                    self.write(sink, &text(&page, &self.messages, options));
+                    self.write(sink, &text(&page, self.messages, options));
                 }
                 Format::Json => self.write(sink, &format!("{:#}\n", json(&page))),
             }

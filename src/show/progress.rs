@@ -4,7 +4,6 @@ use std::{
     cell::RefCell,
     collections::HashMap,
     io::{IsTerminal, stderr},
-    rc::Rc,
     time::Duration,
 };
 
@@ -18,7 +17,7 @@ use super::terminal::is_dumb;
 
 /// Shows on a terminal what is going on; draws nothing anywhere else.
 pub(crate) struct Progress {
-    messages: Rc<Messages>,
+    messages: &'static Messages,
     lang: Lang,
     lines: Option<MultiProgress>,
     /// Whether there are several targets: then each line names its own.
@@ -27,7 +26,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(crate) fn new(messages: Rc<Messages>, lang: Lang, many: bool) -> Self {
+    pub(crate) fn new(messages: &'static Messages, lang: Lang, many: bool) -> Self {
         let lines = (stderr().is_terminal() && !is_dumb())
             .then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
         Self { messages, lang, lines, many, steps: RefCell::default() }

@@ -25,15 +25,11 @@ pub(crate) fn explain(messages: &Messages, code: &str, entry: &Entry, lang: Lang
     if let Some(why) = &entry.why {
         labelled(&mut page, Phrase::Why, why.of(lang));
     }
-    for fix in &entry.fix {
+    for fix in entry.fix {
         labelled(
             &mut page,
             Phrase::Fix,
-            &format!(
-                "({}) {}",
-                Phrase::named(&fix.who).map_or(fix.who.as_str(), say),
-                fix.text.of(lang)
-            ),
+            &format!("({}) {}", Phrase::named(fix.who).map_or(fix.who, say), fix.text.of(lang)),
         );
         let commands = [
             (None, &fix.run, fix.changes),
@@ -48,10 +44,10 @@ pub(crate) fn explain(messages: &Messages, code: &str, entry: &Entry, lang: Lang
             }
         }
     }
-    for slug in &entry.modes {
+    for slug in entry.modes {
         let mode = messages.modes.get(slug).map(|mode| match lang {
-            Lang::En => mode.en.as_str(),
-            Lang::Ko => mode.ko.as_str(),
+            Lang::En => mode.en,
+            Lang::Ko => mode.ko,
         });
         let _ =
             writeln!(page, "  {}{slug}: {}", pad(say(Phrase::Modes), 10), mode.unwrap_or_default());
@@ -68,9 +64,8 @@ pub(crate) fn explain_mode(messages: &Messages, slug: &str, mode: &Mode, lang: L
         Lang::En => &mode.en,
         Lang::Ko => &mode.ko,
     };
-    let settles =
-        messages.entries.iter().filter(|(_, entry)| entry.modes.iter().any(|m| m == slug));
-    let settles: Vec<_> = settles.map(|(code, _)| code.as_str()).collect();
+    let settles = messages.entries.iter().filter(|(_, entry)| entry.modes.contains(&slug));
+    let settles: Vec<_> = settles.map(|(code, _)| code).collect();
     let settles = match settles.as_slice() {
         [] => Phrase::NotYetThis.text(lang).to_owned(),
         codes => codes.join(", "),
@@ -101,11 +96,11 @@ pub(crate) fn codes(messages: &Messages, lang: Lang) -> String {
 
 /// The failure modes: which are settled by a finding, and which not yet.
 pub(crate) fn modes(messages: &Messages, lang: Lang) -> String {
-    let settled: BTreeSet<_> = messages.entries.values().flat_map(|entry| &entry.modes).collect();
+    let settled: BTreeSet<_> = messages.entries.values().flat_map(|entry| entry.modes).collect();
     let mut page = String::new();
     let count = settled.len().to_string();
-    let all = messages.modes.len().to_string();
-    let open = (messages.modes.len() - settled.len()).to_string();
+    let all = messages.modes.keys().len().to_string();
+    let open = (messages.modes.keys().len() - settled.len()).to_string();
     let heads = [
         (true, Phrase::Settled.say(lang, &[("count", &count), ("all", &all)])),
         (false, Phrase::NotYet.say(lang, &[("count", &open)])),
@@ -120,8 +115,8 @@ pub(crate) fn modes(messages: &Messages, lang: Lang) -> String {
                 Lang::En => &mode.en,
                 Lang::Ko => &mode.ko,
             };
-            let by = messages.entries.iter().filter(|(_, entry)| entry.modes.contains(slug));
-            let by: Vec<_> = by.map(|(code, _)| code.as_str()).collect();
+            let by = messages.entries.iter().filter(|(_, entry)| entry.modes.contains(&slug));
+            let by: Vec<_> = by.map(|(code, _)| code).collect();
             let by = if by.is_empty() { String::new() } else { format!("  [{}]", by.join(", ")) };
             let _ = writeln!(page, "  {slug:36}  {line}{by}");
         }

@@ -169,8 +169,8 @@ pub(super) fn read<'a>(
 /// areas name the host that they speak of `host`.
 fn explains(messages: &Messages, cause: &Finding, other: &Finding) -> bool {
     let host = |finding: &Finding| finding.evidence.get("host").cloned();
-    let explained = messages.entries.get(&cause.code).map_or(&[][..], |entry| &entry.explains);
-    explained.contains(&other.code)
+    let explained = messages.entries.get(&cause.code).map_or(&[][..], |entry| entry.explains);
+    explained.contains(&other.code.as_str())
         && host(cause).zip(host(other)).is_none_or(|(one, two)| one == two)
 }
 

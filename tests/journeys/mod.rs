@@ -154,6 +154,5 @@ fn short(asked: &str) -> String {
 /// Whether the run came to a good end.
 pub fn is_good(events: &[Event]) -> bool {
     let run = check_acr::Run::of(events);
-    let messages = checks::messages().unwrap();
-    Presentation::of(&run, &messages, Lang::En, true).exit == check_acr::Exit::Can
+    Presentation::of(&run, checks::messages(), Lang::En, true).exit == check_acr::Exit::Can
 }

@@ -55,8 +55,7 @@ pub fn present(events: &[Event]) -> [Presentation; 2] {
 }
 
 pub fn messages() -> &'static Messages {
-    static WORDS: OnceLock<Messages> = OnceLock::new();
-    WORDS.get_or_init(|| checks::messages().unwrap())
+    checks::messages()
 }
 
 fn options(verbose: u8) -> TextOptions {

@@ -46,8 +46,8 @@ pub trait Findings: Serialize + VariantNames {
     /// The area's name: the part of the code before the slash.
     const AREA: &'static str;
 
-    /// Returns how much the problem of that name matters.
-    fn severity(name: &str) -> Severity;
+    /// Returns how much a finding with that code matters.
+    fn severity(code: &str) -> Severity;
 }
 
 /// A problem as it travels: no prose, so that it can be shown in any language.
@@ -84,7 +84,8 @@ impl<F: Findings> From<F> for Finding {
         let mut evidence = Value::Object(evidence);
         sanitize(&mut evidence);
         let Value::Object(evidence) = evidence else { unreachable!("it stays an object") };
-        Finding { code: format!("{}/{name}", F::AREA), severity: F::severity(&name), evidence }
+        let code = format!("{}/{name}", F::AREA);
+        Finding { severity: F::severity(&code), code, evidence }
     }
 }
 

@@ -23,7 +23,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::{
     cx::{Cx, Listener, Local, millis},
     event::{EventKind, StepEnd},
-    finding::{Findings, NoFact, Severity, StepResult},
+    finding::{NoFact, StepResult},
     vantage::Vantage,
 };
 use crate::kit::{redact::sanitize, target::Target, world::World};
@@ -61,14 +61,6 @@ pub enum Problem {
     },
     /// Ctrl-C.
     Interrupted {},
-}
-
-impl Findings for Problem {
-    const AREA: &'static str = "run";
-
-    fn severity(name: &str) -> Severity {
-        if name == "left-out" { Severity::Skip } else { Severity::CouldNotTell }
-    }
 }
 
 /// A value some step will give.

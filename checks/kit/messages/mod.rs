@@ -1,32 +1,18 @@
-//! The words: codes to text, per language. Everything that a person reads comes from here.
+//! The messages: everything that people read, in each language, by code.
+//!
+//! The texts come from `findings.toml` of each area, `steps.toml`, `evidence.toml` and
+//! `modes.toml`. The build script (`checks/build.rs`) makes static tables of them: nothing is
+//! parsed at run time.
 
+mod table;
 mod template;
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::kit::engine::{Finding, RunProblem, Severity};
+use crate::kit::engine::{Finding, Severity};
+pub use table::Table;
 use template::{command, text};
-
-/// An area as the words and the tests see it.
-#[derive(Clone, Copy, Debug)]
-pub struct Area {
-    /// The part of a code before the slash.
-    pub name: &'static str,
-    /// The names of its problems: the part of a code after the slash.
-    pub problems: &'static [&'static str],
-    /// Its `findings.toml`.
-    pub messages: &'static str,
-}
-
-/// What can go wrong with running a step at all, whatever its area.
-pub const RUN: Area = Area {
-    name: "run",
-    problems: <RunProblem as strum::VariantNames>::VARIANTS,
-    messages: include_str!("../engine/findings.toml"),
-};
 
 /// The languages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,99 +24,83 @@ pub enum Lang {
     Ko,
 }
 
-/// A text in every language; a plain string stands for all of them.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-pub enum Text {
-    /// Names and signs: the same in every language.
-    Same(String),
-    /// One for each.
-    Each {
-        /// English
-        en: String,
-        /// 한국어
-        ko: String,
-    },
+/// A text in every language.
+#[derive(Clone, Copy, Debug)]
+pub struct Text {
+    /// English
+    pub en: &'static str,
+    /// 한국어
+    pub ko: &'static str,
 }
 
 impl Text {
-    /// The text in that language.
-    pub fn of(&self, lang: Lang) -> &str {
-        let text = match (self, lang) {
-            (Text::Same(text), _) => text,
-            (Text::Each { en, .. }, Lang::En) => en,
-            (Text::Each { ko, .. }, Lang::Ko) => ko,
-        };
-        text.trim()
+    /// Returns the text in that language.
+    pub const fn of(&self, lang: Lang) -> &'static str {
+        match lang {
+            Lang::En => self.en,
+            Lang::Ko => self.ko,
+        }
     }
 }
 
-/// The words of one code.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// The messages of one code.
+#[derive(Clone, Copy, Debug)]
 pub struct Entry {
-    /// How much it matters.
-    #[serde(deserialize_with = "known_severity")]
+    /// How much a finding with this code matters.
     pub severity: Severity,
-    /// The catalogue's modes that it settles, the likeliest first.
-    #[serde(default)]
-    pub modes: Vec<String>,
-    /// Codes of symptoms that this is the cause of.
-    #[serde(default)]
-    pub explains: Vec<String>,
-    /// The version in which it was retired; the code stays known.
-    pub retired: Option<String>,
+    /// The modes of the catalogue that it settles, the likeliest first.
+    pub modes: &'static [&'static str],
+    /// The codes of symptoms that it causes.
+    pub explains: &'static [&'static str],
+    /// The version in which the code was retired; it stays known.
+    pub retired: Option<&'static str>,
     /// One plain fact.
     pub title: Text,
     /// What was seen, where the title does not say it all: the first that can be filled is used.
-    #[serde(default, deserialize_with = "one_or_many")]
-    pub saw: Vec<Text>,
-    /// What it means and what told it apart.
+    pub saw: &'static [Text],
+    /// What it means, and what rules out the look-alike.
     pub why: Option<Text>,
     /// What to do, the least privilege first.
-    #[serde(default)]
-    pub fix: Vec<Fix>,
+    pub fix: &'static [Fix],
 }
 
-/// Who does what.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// One way to fix a problem.
+#[derive(Clone, Copy, Debug)]
 pub struct Fix {
-    /// node | network | cluster-admin | registry-owner | identity-admin | developer
-    pub who: String,
+    /// Who can do it: node | network | cluster-admin | registry-owner | identity-admin | developer
+    pub who: &'static str,
     /// Whether the command changes anything.
-    #[serde(default)]
     pub changes: bool,
     /// What to do, in words.
     pub text: Text,
     /// The exact command.
-    pub run: Option<String>,
+    pub run: Option<&'static str>,
     /// The command that shows that it is fixed.
-    pub verify: Option<String>,
-    /// How to take it back.
-    pub undo: Option<String>,
+    pub verify: Option<&'static str>,
+    /// The command that takes it back.
+    pub undo: Option<&'static str>,
     /// How long until it works.
     pub takes: Option<Text>,
     /// Where to read on.
-    pub docs: Option<String>,
+    pub docs: Option<&'static str>,
 }
 
-/// A fix with the real values in it.
+/// A fix with the real values filled in.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FilledFix {
-    /// Who does it.
+    /// Who can do it.
     pub who: String,
     /// Whether the command changes anything.
     pub changes: bool,
-    /// What to do.
+    /// What to do, in words.
     pub text: String,
-    /// The command.
+    /// The exact command.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
     /// The command that shows that it is fixed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verify: Option<String>,
-    /// How to take it back.
+    /// The command that takes it back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undo: Option<String>,
     /// How long until it works.
@@ -141,88 +111,53 @@ pub struct FilledFix {
     pub docs: Option<String>,
 }
 
-/// The words of a step.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// The messages of one step.
+#[derive(Clone, Copy, Debug)]
 pub struct StepMessages {
-    /// Its question.
+    /// The question that the step asks.
     pub asks: Text,
-    /// What is said when it passed, the fullest first: the first that can be filled is used.
-    pub passed: Vec<Text>,
+    /// What it says when it passed, the fullest first: the first that can be filled is used.
+    pub passed: &'static [Text],
 }
 
-/// One known way a pull fails.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// One known way in which a pull fails.
+#[derive(Clone, Copy, Debug)]
 pub struct Mode {
     /// The part of the pull path that it belongs to.
-    pub layer: String,
+    pub layer: &'static str,
     /// What is wrong, in a line.
-    pub en: String,
+    pub en: &'static str,
     /// 무엇이 문제인지 한 줄로.
-    pub ko: String,
+    pub ko: &'static str,
     /// The modes that it is most often taken for.
-    #[serde(default)]
-    pub alike: Vec<String>,
+    pub alike: &'static [&'static str],
 }
 
-/// All words.
+/// All messages.
+#[derive(Clone, Copy, Debug)]
 pub struct Messages {
     /// By code.
-    pub entries: BTreeMap<String, Entry>,
-    /// By step.
-    pub steps: BTreeMap<String, StepMessages>,
-    /// By word of evidence: `timed-out`.
-    pub evidence: BTreeMap<String, Text>,
+    pub entries: Table<Entry>,
+    /// By name of step.
+    pub steps: Table<StepMessages>,
+    /// By word of evidence, such as `timed-out`.
+    pub evidence: Table<Text>,
     /// By slug.
-    pub modes: BTreeMap<String, Mode>,
+    pub modes: Table<Mode>,
 }
-
-/// A file of words that does not parse.
-#[derive(Debug)]
-pub struct MessagesError(String);
-
-impl std::fmt::Display for MessagesError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "the messages do not parse: {}", self.0)
-    }
-}
-
-impl std::error::Error for MessagesError {}
 
 impl Messages {
-    /// Reads the files of words.
-    pub fn load(
-        areas: &[Area],
-        steps: &str,
-        evidence: &str,
-        modes: &str,
-    ) -> Result<Self, MessagesError> {
-        let mut entries = BTreeMap::new();
-        for area in areas {
-            for (name, entry) in parse::<BTreeMap<String, Entry>>(area.name, area.messages)? {
-                entries.insert(format!("{}/{name}", area.name), entry);
-            }
-        }
-        Ok(Self {
-            entries,
-            steps: parse("steps", steps)?,
-            evidence: parse("evidence", evidence)?,
-            modes: parse("modes", modes)?,
-        })
-    }
-
-    /// What a finding says, with its values in it.
+    /// Returns the title of a finding, with its values filled in.
     pub fn title(&self, finding: &Finding, target: &Map<String, Value>, lang: Lang) -> String {
         let filled = self
             .entries
             .get(&finding.code)
             .and_then(|entry| self.fill(entry.title.of(lang), &[&finding.evidence, target], lang));
-        // A recording of another version may hold a code or evidence that this one lacks.
+        // A recording of another version may hold a code or evidence that this version lacks.
         filled.unwrap_or_else(|| finding.code.clone())
     }
 
-    /// What was seen.
+    /// Returns what was seen.
     pub fn saw(
         &self,
         finding: &Finding,
@@ -233,7 +168,7 @@ impl Messages {
         texts.iter().find_map(|text| self.fill(text.of(lang), &[&finding.evidence, target], lang))
     }
 
-    /// What it means.
+    /// Returns what a finding means.
     pub fn why(
         &self,
         finding: &Finding,
@@ -244,37 +179,37 @@ impl Messages {
         self.fill(text.of(lang), &[&finding.evidence, target], lang)
     }
 
-    /// What to do: the fixes whose values are all known.
+    /// Returns what to do: the fixes whose values are all known.
     pub fn fixes(
         &self,
         finding: &Finding,
         target: &Map<String, Value>,
         lang: Lang,
     ) -> Vec<FilledFix> {
-        let fixes = self.entries.get(&finding.code).map_or(&[][..], |entry| &entry.fix);
+        let fixes = self.entries.get(&finding.code).map_or(&[][..], |entry| entry.fix);
         let values = [&finding.evidence, target];
         fixes.iter().filter_map(|fix| self.fix(fix, &values, lang)).collect()
     }
 
-    /// A fix with its values in it; `None` when one is unknown.
+    /// Returns a fix with its values filled in; `None` when one is unknown.
     pub fn fix(&self, fix: &Fix, values: &[&Map<String, Value>], lang: Lang) -> Option<FilledFix> {
-        let maybe = |template: &Option<String>| match template {
+        let maybe = |template: Option<&str>| match template {
             Some(template) => Some(Some(command(template, values)?)),
             None => Some(None),
         };
         Some(FilledFix {
-            who: fix.who.clone(),
+            who: fix.who.to_owned(),
             changes: fix.changes,
             text: self.fill(fix.text.of(lang), values, lang)?,
-            run: maybe(&fix.run)?,
-            verify: maybe(&fix.verify)?,
-            undo: maybe(&fix.undo)?,
+            run: maybe(fix.run)?,
+            verify: maybe(fix.verify)?,
+            undo: maybe(fix.undo)?,
             takes: fix.takes.as_ref().map(|takes| takes.of(lang).to_owned()),
-            docs: fix.docs.clone(),
+            docs: fix.docs.map(str::to_owned),
         })
     }
 
-    /// What a step says when it passed.
+    /// Returns what a step says when it passed.
     pub fn passed(
         &self,
         step: &str,
@@ -282,13 +217,13 @@ impl Messages {
         target: &Map<String, Value>,
         lang: Lang,
     ) -> String {
-        let templates = self.steps.get(step).map_or(&[][..], |messages| &messages.passed);
+        let templates = self.steps.get(step).map_or(&[][..], |messages| messages.passed);
         let mut filled =
             templates.iter().filter_map(|t| self.fill(t.of(lang), &[saw, target], lang));
         filled.next().unwrap_or_default()
     }
 
-    /// A template with its placeholders filled; `None` when a value outside of `[…]` is missing.
+    /// Returns a template with its values filled in; `None` when one outside `[…]` is unknown.
     pub fn fill(
         &self,
         template: &str,
@@ -301,7 +236,7 @@ impl Messages {
         })
     }
 
-    /// A value as people read it.
+    /// Returns a value as people read it.
     fn value(&self, value: &Value, lang: Lang) -> Option<String> {
         match value {
             Value::Null => None,
@@ -319,39 +254,8 @@ impl Messages {
         }
     }
 
-    /// A word of evidence in that language; other texts as they are.
+    /// Returns a word of evidence in that language, and any other text as it is.
     pub fn word<'a>(&'a self, text: &'a str, lang: Lang) -> &'a str {
         self.evidence.get(text).map_or(text, |value| value.of(lang))
     }
-}
-
-/// Recordings may hold a severity of another version; our own messages may not.
-fn known_severity<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Severity, D::Error> {
-    let word = String::deserialize(from)?;
-    let known = [
-        ("hint", Severity::Hint),
-        ("skip", Severity::Skip),
-        ("warning", Severity::Warning),
-        ("could-not-tell", Severity::CouldNotTell),
-        ("error", Severity::Error),
-    ];
-    let known = known.iter().find(|(name, _)| *name == word).map(|(_, severity)| *severity);
-    known.ok_or_else(|| serde::de::Error::custom(format!("{word} is not a severity")))
-}
-
-fn one_or_many<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<Text>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Texts {
-        One(Text),
-        Many(Vec<Text>),
-    }
-    Texts::deserialize(from).map(|texts| match texts {
-        Texts::One(text) => vec![text],
-        Texts::Many(texts) => texts,
-    })
-}
-
-fn parse<T: for<'de> Deserialize<'de>>(name: &str, text: &str) -> Result<T, MessagesError> {
-    toml::from_str(text).map_err(|error| MessagesError(format!("{name}: {error}")))
 }

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
-/// Replaces each `{name}`; other braces stand for themselves. `None` when one is unknown.
+/// Replaces each `{name}`; other braces stay as they are. `None` when a value is unknown.
 ///
-/// `value` is given the name and whether it stands alone, as a word of its own outside quotes.
+/// `value` receives the name, and whether it is a word of its own outside quotes.
 pub(super) fn fill(template: &str, value: impl Fn(&str, bool) -> Option<String>) -> Option<String> {
     let mut filled = String::with_capacity(template.len());
     let mut rest = template;
@@ -30,7 +30,8 @@ pub(super) fn fill(template: &str, value: impl Fn(&str, bool) -> Option<String>)
     Some(filled)
 }
 
-/// A text with its values in it. What stands in `[…]` is left out where a value in it is unknown.
+/// Returns a text with its values filled in. A part in `[…]` is left out when one of its values is
+/// unknown.
 pub(super) fn text(template: &str, value: impl Fn(&str) -> Option<String>) -> Option<String> {
     let fill = |part: &str| fill(part, |name, _| value(name));
     let (mut filled, mut rest) = (String::new(), template);
@@ -43,10 +44,11 @@ pub(super) fn text(template: &str, value: impl Fn(&str) -> Option<String>) -> Op
     Some(filled + &fill(rest)?)
 }
 
-/// A command with its values in it: the same in every language.
+/// Returns a command with its values filled in: the same in every language.
 ///
-/// A value that a shell would trip over is quoted where it is a word of its own. Anywhere else there
-/// is no safe way to write it, and no command: a value may come from a server that means harm.
+/// A value with characters that a shell interprets is quoted when it is a word of its own. Anywhere
+/// else it cannot be written safely, and there is no command: a value may come from a malicious
+/// server.
 pub(super) fn command(template: &str, values: &[&Map<String, Value>]) -> Option<String> {
     fill(template, |name, alone| {
         let value = values.iter().find_map(|values| values.get(name))?;
@@ -61,16 +63,16 @@ pub(super) fn command(template: &str, values: &[&Map<String, Value>]) -> Option<
             _ => None,
         }
     })
-    // An empty list leaves its place behind.
+    // An empty list leaves two spaces behind.
     .map(|command| command.replace("  ", " "))
 }
 
-/// A value as one word of a POSIX shell.
+/// Returns a value as one word of a POSIX shell.
 fn quoted(value: &str) -> String {
     if is_plain(value) { value.to_owned() } else { format!("'{}'", value.replace('\'', r"'\''")) }
 }
 
-/// Whether a POSIX shell takes it as it is, within quotes and without.
+/// Returns whether a POSIX shell leaves the value unchanged, inside quotes and outside.
 fn is_plain(value: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@=,+%".contains(c);
     !value.is_empty() && value.chars().all(plain)

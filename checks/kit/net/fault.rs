@@ -26,6 +26,8 @@ pub enum Fault {
     TooLong,
     /// The certificate is not to be trusted.
     Certificate,
+    /// This machine's trust store cannot be read.
+    NoTrustStore,
     /// What answered is no DNS message, or not the answer to this question.
     NotDns,
     /// The name has no address.
@@ -81,6 +83,7 @@ impl Fault {
             Fault::NotHttp => "not-http",
             Fault::TooLong => "too-long",
             Fault::Certificate => "certificate-not-trusted",
+            Fault::NoTrustStore => "trust-store-unreadable",
             Fault::NotDns => "not-dns",
             Fault::NoAddress => "no-address",
             Fault::Alert(said) | Fault::Other(said) => said,

@@ -25,7 +25,6 @@ use super::{ConnectError, Fault, Stage, Stream, TLS_WAIT, fault::alert_name};
 use crate::kit::{
     engine::{Cx, Exchange},
     target::Host,
-    world::World,
 };
 
 /// A certificate, as far as a diagnosis needs it.
@@ -50,6 +49,8 @@ pub enum Refusal {
     Alert(String),
     /// The certificate is not to be trusted.
     Untrusted(CertificateError, Certificate),
+    /// This machine's trust store cannot be read, so no certificate can be verified.
+    NoTrustStore,
 }
 
 impl Refusal {
@@ -61,6 +62,7 @@ impl Refusal {
             ["handshake_failure", "protocol_version", "insufficient_security"];
         match self {
             Refusal::Broken(fault) => !matches!(fault, Fault::Other(_)),
+            Refusal::NoTrustStore => false,
             Refusal::Alert(alert) => !NO_COMMON_WAY.contains(&alert.as_str()),
             Refusal::Untrusted(why, _) => matches!(
                 why,
@@ -92,6 +94,7 @@ impl From<Refusal> for Fault {
             Refusal::Broken(fault) => fault,
             Refusal::Alert(alert) => Fault::Alert(alert),
             Refusal::Untrusted(..) => Fault::Certificate,
+            Refusal::NoTrustStore => Fault::NoTrustStore,
         }
     }
 }
@@ -102,15 +105,17 @@ pub async fn handshake(
     host: &Host,
     stream: Stream,
 ) -> Result<(TlsStream<Stream>, Certificate), Refusal> {
+    let roots = cx.world.roots.store().await.ok_or(Refusal::NoTrustStore)?;
     let began = Instant::now();
-    let verifier = RecordingVerifier::new(&cx.world, cx.now(), true);
+    let verifier = RecordingVerifier::new(roots, cx.now(), true);
     let got = shake(host, stream, &verifier).await;
     let certificate = verifier.certificate();
     let heard = match &got {
         Ok(_) => "secured",
         Err(Refusal::Broken(fault)) => fault.word(),
         Err(Refusal::Alert(alert)) => alert,
-        Err(Refusal::Untrusted(..)) => "certificate-not-trusted",
+        Err(Refusal::Untrusted(..)) => Fault::Certificate.word(),
+        Err(Refusal::NoTrustStore) => Fault::NoTrustStore.word(),
     };
     let mut details = Map::new();
     if let Ok(stream) = &got {
@@ -142,7 +147,8 @@ pub async fn handshake(
 
 /// Shakes hands with whoever answers, whatever the certificate: only for reading a date.
 pub(super) async fn unverified(cx: &Cx, host: &Host, stream: Stream) -> Option<TlsStream<Stream>> {
-    shake(host, stream, &RecordingVerifier::new(&cx.world, cx.now(), false)).await.ok()
+    let roots = Arc::new(RootCertStore::empty());
+    shake(host, stream, &RecordingVerifier::new(roots, cx.now(), false)).await.ok()
 }
 
 async fn shake(
@@ -187,10 +193,9 @@ struct RecordingVerifier {
 }
 
 impl RecordingVerifier {
-    fn new(world: &World, now: Timestamp, enforcing: bool) -> Arc<Self> {
+    fn new(roots: Arc<RootCertStore>, now: Timestamp, enforcing: bool) -> Arc<Self> {
         let provider = Arc::new(ring::default_provider());
         // An empty store builds no verifier: then nothing is trusted.
-        let roots = world.roots.clone();
         let verifier = WebPkiServerVerifier::builder_with_provider(roots.clone(), provider.clone());
         let seconds = u64::try_from(now.as_second()).unwrap_or_default();
         let now = UnixTime::since_unix_epoch(Duration::from_secs(seconds));

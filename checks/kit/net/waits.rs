@@ -8,9 +8,9 @@ pub const DNS_WAIT: Duration = Duration::from_secs(5);
 pub const TCP_WAIT: Duration = Duration::from_secs(5);
 /// How long a TLS handshake may take: as long as containerd waits for one.
 pub const TLS_WAIT: Duration = Duration::from_secs(10);
-/// How long the whole way to a host may take that no step of its own leads to: longer than its parts, so that
-/// where it ends is known.
-pub const OPEN_WAIT: Duration = Duration::from_secs(31);
+/// How long the whole way to a host may take that no step of its own leads to: longer than its
+/// parts, of which one is reading the trust store, so that where it ends is known.
+pub const OPEN_WAIT: Duration = Duration::from_secs(34);
 /// How long the look at the clock of a host may take whose certificate is out of date.
 pub const DATE_WAIT: Duration = Duration::from_secs(15);
 /// How long a server may take to begin its answer.

@@ -1,4 +1,4 @@
-//! Secrets, and foreign text made fit to print.
+//! Secrets, and untrusted text made safe to print.
 
 mod sanitize;
 mod secret;

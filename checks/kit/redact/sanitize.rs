@@ -1,17 +1,18 @@
-//! Foreign text made fit to print: short, one line, no control characters.
+//! Untrusted text made safe to print: short, one line, no control characters.
 
 use serde_json::Value;
 
 use super::{secret::redact_known_secrets, urls::redact_urls};
 
-/// Longer texts are cut here, in characters as they are shown.
+/// The longest text that is shown, in characters; longer ones are cut.
 const MAX_TEXT_CHARS: usize = 300;
 
-/// The text with control and direction characters spelled out, cut when too long, without secrets.
+/// Returns the text with control and direction characters escaped, without secrets, and cut when it
+/// is too long.
 ///
-/// A server's words end up on somebody's terminal and in somebody's ticket;
-/// neither an escape sequence nor a right-to-left override may travel with them.
-/// What is fit to print stays as it is: a recording that is shown and recorded again does not change.
+/// The words of a server end up on a terminal and in a ticket; no escape sequence and no
+/// right-to-left override may get there. Text that is safe stays unchanged, so showing a recording
+/// and recording it again changes nothing.
 pub fn sanitize_text(text: &str) -> String {
     if is_plain(text) {
         return redact_known_secrets(text);
@@ -24,7 +25,7 @@ pub fn sanitize_text(text: &str) -> String {
             spelled.push(c);
         }
     }
-    // Only now: what is spelled out is read otherwise.
+    // Only now: escaping changes where a URL in the text ends.
     let mut shown = redact_urls(&spelled);
     if let Some((end, _)) = shown.char_indices().nth(MAX_TEXT_CHARS) {
         shown.truncate(end);
@@ -44,7 +45,7 @@ fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-/// Evidence may hold what a server said: it must be short, and must not steer a terminal.
+/// Sanitizes every text in a value: evidence may hold the words of a server.
 pub(crate) fn sanitize(value: &mut Value) {
     match value {
         Value::String(text) => *text = sanitize_text(text),
@@ -53,7 +54,7 @@ pub(crate) fn sanitize(value: &mut Value) {
             items.iter_mut().for_each(sanitize);
         }
         Value::Object(fields) => {
-            // Names are foreign, too, where a recording is read.
+            // In a recording, the names are untrusted as well.
             *fields = std::mem::take(fields)
                 .into_iter()
                 .map(|(name, mut value)| {

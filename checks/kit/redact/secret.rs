@@ -1,4 +1,4 @@
-//! Passwords and tokens: held so that they cannot be printed, logged or serialised.
+//! Passwords and tokens, in a type that cannot be printed, logged or serialised.
 
 use std::{cell::RefCell, collections::BTreeSet};
 
@@ -16,19 +16,19 @@ use super::urls::SIGNED;
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// Takes the text into custody.
+    /// Wraps the text, and remembers it so that output can be redacted.
     pub fn new(text: impl Into<String>) -> Self {
         let text = text.into();
         remember(&text);
         Self(SecretString::from(text))
     }
 
-    /// The text itself: only to be put on a verified connection, or to be decoded.
+    /// Returns the text itself, only for sending on a verified connection or for decoding.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 
-    /// The value of an `Authorization` header for a user name and this password.
+    /// Returns the value of an `Authorization` header for a user name and this password.
     pub fn basic(&self, user: &str) -> Secret {
         Secret::new(format!(
             "Basic {}",
@@ -36,28 +36,29 @@ impl Secret {
         ))
     }
 
-    /// The value of an `Authorization` header for this token.
+    /// Returns the value of an `Authorization` header for this token.
     pub fn bearer(&self) -> Secret {
         Secret::new(format!("Bearer {}", self.expose()))
     }
 }
 
 thread_local! {
-    /// What must not be shown, should a server send it back to us.
+    /// What must not be shown when a server echoes it.
     static KNOWN_SECRETS: RefCell<BTreeSet<String>> = RefCell::default();
 }
 
-/// Parts of a token are longer than this; what lies between dots in other secrets may be any word.
+/// The parts of a token are longer than this. Between the dots of other secrets may be common
+/// words.
 const TOKEN_PART: usize = 40;
 
-/// Keeps what of a secret could be recognised in somebody's answer: itself, what follows the scheme
-/// in a header, the signature in a URL. Short ones could be any word.
+/// Remembers every form of a secret that an answer could contain: itself, what follows the scheme
+/// in a header, the signature in a URL. Short ones are left out because they could be common words.
 fn remember(text: &str) {
     let header = text.split_once(' ').map(|(_, rest)| rest);
     let query = text.split_once('?').map_or("", |(_, query)| query).split('&');
     let signed = query.filter_map(|pair| pair.split_once('='));
     let signed = signed.filter(|(name, _)| SIGNED.contains(name));
-    // Of a token each part, too: the middle one says whose it is, the last is what makes it good.
+    // Each part of a token as well: the middle one holds the claims, the last one the signature.
     let token = text
         .rsplit(' ')
         .next()
@@ -71,7 +72,8 @@ fn remember(text: &str) {
     });
 }
 
-/// A secret as it may come back: itself, and as a form, a header, JSON or a page would have it.
+/// Returns a secret in every encoding in which a server may echo it: plain, and as in a form, a
+/// header, JSON or HTML.
 fn encodings(secret: &str) -> Vec<String> {
     let form: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
     let json = serde_json::Value::from(secret).to_string();
@@ -87,7 +89,7 @@ fn encodings(secret: &str) -> Vec<String> {
     ]
 }
 
-/// The text without the secrets that we hold: a server may echo what it was sent.
+/// Returns the text without the known secrets: a server may echo what it received.
 pub(super) fn redact_known_secrets(text: &str) -> String {
     KNOWN_SECRETS.with_borrow(|held| {
         held.iter().fold(text.to_owned(), |text, secret| {
@@ -102,9 +104,9 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// The claims of a token, read without verifying them: for saying what it holds, never for trust.
+/// Returns the claims of a token without verifying them: for display only, never for trust.
 ///
-/// `None` when it is no JWT; many registries issue opaque tokens.
+/// `None` when it is not a JWT; many registries issue opaque tokens.
 pub fn claims(token: &Secret) -> Option<serde_json::Map<String, serde_json::Value>> {
     let payload = token.expose().split('.').nth(1)?;
     let bytes =

@@ -1,6 +1,6 @@
-//! Takes secrets out of foreign text that somebody wrote into a URL.
+//! Removes the secrets that URLs in untrusted text carry.
 
-/// What in a URL's query opens a door. Cloud storages sign their URLs so.
+/// The query parameters that grant access: signatures and credentials of cloud storage URLs.
 pub(super) const SIGNED: [&str; 14] = [
     "sig",
     "s",
@@ -18,15 +18,16 @@ pub(super) const SIGNED: [&str; 14] = [
     "key",
 ];
 
-/// The text without what in its URLs opens a door. Done twice, it changes nothing more.
+/// Returns the text without the users and signatures of its URLs. Applying it twice changes nothing
+/// more.
 pub(super) fn redact_urls(text: &str) -> String {
     without_users(&without_signatures(text))
 }
 
-/// `https://me:secret@host/` is `https://***@host/`.
+/// Turns `https://me:secret@host/` into `https://***@host/`.
 fn without_users(text: &str) -> String {
     let (mut shown, mut rest) = (String::with_capacity(text.len()), text);
-    // So much of the rest is known to hold no user: each letter is looked at once.
+    // The part of the rest that is known to hold no user, so that each character is read once.
     let mut looked_at = 0;
     while let Some(colon) = rest.find(':') {
         let (before, after) = rest.split_at(colon + 1);
@@ -34,7 +35,7 @@ fn without_users(text: &str) -> String {
         let slashes = &after[..after.len() - place.len()];
         shown.push_str(before);
         rest = after;
-        // Of web addresses, clients do not even need the slashes.
+        // Clients accept web addresses without the slashes, too.
         let is_url =
             slashes.len() >= 2 || ends_with(&shown, "http:") || ends_with(&shown, "https:");
         looked_at = usize::saturating_sub(looked_at, before.len());
@@ -57,7 +58,7 @@ fn ends_with(text: &str, end: &str) -> bool {
     start.and_then(|start| text.get(start..)).is_some_and(|last| last.eq_ignore_ascii_case(end))
 }
 
-/// `?sv=1&sig=secret` is `?sv=1&sig=***`.
+/// Turns `?sv=1&sig=secret` into `?sv=1&sig=***`.
 fn without_signatures(text: &str) -> String {
     let mut pieces = text.split_inclusive(['?', '&']);
     let mut shown = pieces.next().unwrap_or_default().to_owned();

@@ -1,26 +1,26 @@
-//! Digests: what names content, and proves it.
+//! Content digests: computed and compared.
 
 use std::fmt::Write;
 
 use sha2::{Digest, Sha256, Sha512};
 
-/// The digest of some bytes, by the algorithm of the one that was wanted.
+/// Returns the digest of the bytes, computed with the algorithm of the wanted digest.
 pub fn digest(wanted: &str, bytes: &[u8]) -> String {
     let mut hasher = Hasher::like(wanted);
     hasher.update(bytes);
     hasher.finish()
 }
 
-/// Computes a digest as the bytes come.
+/// Computes a digest while the bytes arrive.
 pub enum Hasher {
-    /// The usual one.
+    /// The usual algorithm.
     Sha256(Sha256),
-    /// The other one that the specification registers.
+    /// The other algorithm that the OCI image specification registers.
     Sha512(Sha512),
 }
 
 impl Hasher {
-    /// One for the algorithm of that digest.
+    /// Returns a hasher for the algorithm of that digest.
     pub fn like(digest: &str) -> Self {
         if digest.starts_with("sha512:") {
             Hasher::Sha512(Sha512::new())
@@ -37,7 +37,7 @@ impl Hasher {
         }
     }
 
-    /// The digest, as it is written.
+    /// Returns the digest in its written form, `sha256:…`.
     pub fn finish(self) -> String {
         let (name, bytes) = match self {
             Hasher::Sha256(sha) => ("sha256", sha.finalize().to_vec()),

@@ -1,20 +1,21 @@
-//! The fields of a JSON object, found as Go finds them: in whatever case, and one that is null is none.
+//! The fields of a JSON object, looked up as Go does: the case does not matter, and null counts as
+//! missing.
 
 use serde_json::{Map, Value};
 
-/// Why an entry is of no use, as a word.
+/// Why an entry cannot be used, as a word of evidence.
 pub type Malformed = &'static str;
 
-/// An object's fields.
+/// The fields of a JSON object.
 pub struct Fields<'a>(&'a Map<String, Value>);
 
 impl<'a> Fields<'a> {
-    /// Those of an object; `None` where it is none.
+    /// Returns the fields of an object; `None` when the value is not an object.
     pub fn of(value: &'a Value) -> Option<Self> {
         value.as_object().map(Self)
     }
 
-    /// A field; one that is null is as good as none.
+    /// Returns a field; `None` when it is missing or null.
     pub fn get(&self, name: &str) -> Option<&'a Value> {
         let exact = self.0.get(name);
         let field = exact.or_else(|| {
@@ -23,7 +24,7 @@ impl<'a> Fields<'a> {
         field.filter(|value| !value.is_null())
     }
 
-    /// A text that says something.
+    /// Returns a string; `None` when it is missing or empty.
     pub fn text(&self, name: &str) -> Result<Option<&'a str>, Malformed> {
         match self.get(name) {
             None => Ok(None),
@@ -32,8 +33,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A text that says something, or a number or a flag that stands where a text is due: YAML has no quotes
-    /// about either.
+    /// Returns a string, or a number or a boolean as a string: in YAML neither needs quotes.
     pub fn scalar(&self, name: &str) -> Result<Option<String>, Malformed> {
         match self.get(name) {
             Some(scalar @ (Value::Number(_) | Value::Bool(_))) => Ok(Some(scalar.to_string())),
@@ -41,7 +41,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A list of texts.
+    /// Returns a list of strings.
     pub fn texts(&self, name: &str) -> Result<Vec<String>, Malformed> {
         let listed = match self.get(name) {
             None => return Ok(vec![]),
@@ -52,7 +52,7 @@ impl<'a> Fields<'a> {
         listed.iter().map(text).collect()
     }
 
-    /// A yes or a no.
+    /// Returns a boolean.
     pub fn flag(&self, name: &str) -> Result<Option<bool>, Malformed> {
         match self.get(name) {
             None => Ok(None),
@@ -61,7 +61,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A map, each value by its key, sorted by key.
+    /// Returns a map as pairs, sorted by key.
     pub fn map(&self, name: &str) -> Result<Vec<(&'a str, &'a Value)>, Malformed> {
         match self.get(name) {
             None => Ok(vec![]),
@@ -70,7 +70,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// All fields, sorted.
+    /// Returns all fields, sorted by name.
     pub fn all(&self) -> Vec<(&'a str, &'a Value)> {
         sorted(self.0)
     }

@@ -1,4 +1,4 @@
-//! How others read: the grammars of containerd, Go and the kubelet, as pure functions.
+//! The grammars of containerd, Go and the kubelet, as pure functions.
 
 mod digest;
 mod fields;

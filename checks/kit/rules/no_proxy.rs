@@ -1,12 +1,13 @@
-//! Which hosts go past the proxy, by Go's rules, which containerd and the kubelet follow.
+//! Which hosts bypass the proxy, by Go's rules, which containerd and the kubelet follow.
 //!
-//! Each tool reads `NO_PROXY` in its own way; this is `golang.org/x/net/http/httpproxy`, held against the real
-//! one case by case (`tests/fixtures/no_proxy`). Left out, for no registry is so called: a Unicode name that
-//! its ASCII form would be refused for, and letters that other languages make small in another way.
+//! Every tool reads `NO_PROXY` differently. This module follows `golang.org/x/net/http/httpproxy`
+//! and is tested against it case by case (`tests/fixtures/no_proxy`). Two details are left out
+//! because no registry has such a name: Unicode names whose ASCII form is invalid, and letters
+//! whose lower case depends on the language.
 
 use std::net::IpAddr;
 
-/// The value of `NO_PROXY`, read.
+/// The parsed value of `NO_PROXY`.
 #[derive(Clone, Debug, Default)]
 pub struct NoProxy(Vec<Entry>);
 
@@ -19,23 +20,24 @@ struct Entry {
 #[derive(Clone, Debug)]
 enum Covers {
     Everything,
-    /// An address, and how many of its leading bits count.
+    /// A network: an address, and the length of its prefix in bits.
     Network(IpAddr, u32),
-    /// At that port, or at any where it is empty.
+    /// An address and a port; an empty port means any.
     Address(IpAddr, String),
-    /// `.example.com`, whether `example.com` counts too, and the port.
+    /// `.example.com`, whether `example.com` itself matches too, and the port.
     Domain(String, bool, String),
 }
 
 impl NoProxy {
-    /// Reads the list. What is no entry is left out, as Go does without a word.
+    /// Parses the list. Invalid entries are ignored, as Go silently does.
     pub fn read(text: &str) -> Self {
         let entries: Vec<_> = text.split(',').filter_map(Entry::read).collect();
         let all = entries.iter().find(|entry| matches!(entry.covers, Covers::Everything)).cloned();
         NoProxy(all.map_or(entries, |all| vec![all]))
     }
 
-    /// The entry that exempts the host; this machine, by whatever name, needs none and stands for itself.
+    /// Returns the entry that exempts the host. A loopback host needs no entry: it is returned
+    /// itself.
     pub fn exempts(&self, host: &str, port: u16) -> Option<String> {
         let address = host.split('%').next().and_then(|host| host.parse::<IpAddr>().ok());
         let address = address.map(|address| address.to_canonical());
@@ -56,7 +58,7 @@ impl Entry {
             _ if text == "*" => Covers::Everything,
             Some((address, bits)) => Covers::Network(address, bits),
             None => {
-                // Brackets without a port are no address to Go, and match nothing.
+                // Go does not take brackets without a port for an address; they match nothing.
                 let (host, port) = split_port(&text).unwrap_or((&text, ""));
                 let port = port.to_owned();
                 match host.parse::<IpAddr>() {
@@ -96,7 +98,7 @@ impl Covers {
     }
 }
 
-/// `10.0.0.0/8`; IPv4 written as IPv6 is IPv4, where enough bits count to tell.
+/// Parses `10.0.0.0/8`. An IPv4-mapped IPv6 network is IPv4 when its prefix covers the mapping.
 fn network(text: &str) -> Option<(IpAddr, u32)> {
     let (address, length) = text.split_once('/')?;
     let address: IpAddr = address.parse().ok()?;
@@ -109,7 +111,7 @@ fn network(text: &str) -> Option<(IpAddr, u32)> {
     }
 }
 
-/// Go's `net.SplitHostPort`: `host:port` or `[host]:port`, and nothing else.
+/// Splits `host:port` or `[host]:port`, and nothing else, as Go's `net.SplitHostPort` does.
 fn split_port(text: &str) -> Option<(&str, &str)> {
     let (host, port) = text.rsplit_once(':')?;
     let bracketed = host.strip_prefix('[').map(|host| host.strip_suffix(']'));
@@ -122,7 +124,7 @@ fn split_port(text: &str) -> Option<(&str, &str)> {
     (!strays).then_some((host, port))
 }
 
-/// A Unicode name as it is asked for on the wire.
+/// Returns the ASCII form of a Unicode name, as DNS queries carry it.
 pub(super) fn ascii(name: String) -> String {
     if name.is_ascii() {
         return name;
@@ -134,7 +136,7 @@ pub(super) fn ascii(name: String) -> String {
 mod tests {
     use super::*;
 
-    /// To make the cases anew: `cd tests/fixtures/no_proxy && go run . > ../no-proxy.tsv`
+    /// To generate the cases again: `cd tests/fixtures/no_proxy && go run . > ../no-proxy.tsv`
     #[test]
     fn as_go_has_it() {
         let cases = include_str!("../../../tests/fixtures/no-proxy.tsv");

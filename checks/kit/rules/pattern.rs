@@ -1,11 +1,11 @@
-//! Which images a pattern is for, as the kubelet matches the keys of pull secrets and the
+//! Which images a pattern matches, by the kubelet's rules for the keys of pull secrets and for the
 //! `matchImages` of credential providers: `HOST[:PORT][/PATH]`, with globs in the host.
 //!
-//! Each label of the host is matched for itself, so no `*` crosses a dot; a port must be the same,
-//! and none is not 443; the path must be how the image's begins, to the letter
-//! (kubernetes, pkg/credentialprovider/keyring.go).
+//! Each label of the host is matched separately, so `*` does not cross a dot. Ports must be equal;
+//! a missing port is not 443. The path must be an exact prefix of the image's path (kubernetes,
+//! pkg/credentialprovider/keyring.go).
 
-/// A pattern, or an image to hold against one.
+/// A pattern, or an image to match against one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     host: String,
@@ -13,20 +13,20 @@ pub struct Pattern {
     path: String,
 }
 
-/// The first thing in which an image is not as a pattern wants it.
+/// The first part in which an image differs from a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Differs {
     /// The host.
     Host,
-    /// The port, or that there is one.
+    /// The port, or whether there is one.
     Port,
-    /// How the path begins.
+    /// The prefix of the path.
     Path,
 }
 
 impl Pattern {
-    /// Reads a pattern as it stands in `matchImages`. `None` when it is no URL behind `https://`: such
-    /// a one matches nothing.
+    /// Parses a pattern of `matchImages`. `None` when `https://` and the pattern do not form a URL:
+    /// such a pattern matches nothing.
     pub fn read(text: &str) -> Option<Self> {
         let text = text.split(['?', '#']).next().unwrap_or_default();
         let (authority, path) = text.find('/').map_or((text, ""), |at| text.split_at(at));
@@ -44,8 +44,8 @@ impl Pattern {
         sound.then(|| Self { host: host.into(), port: port.into(), path: path.into() })
     }
 
-    /// Reads the key of a pull secret: a scheme in front does not count, nor the version of the
-    /// registry's interface.
+    /// Parses the key of a pull secret. A scheme and the version of the registry API (`/v1/`,
+    /// `/v2/`) are ignored.
     pub fn of_key(key: &str) -> Option<Self> {
         let bare = ["https://", "http://"].iter().find_map(|scheme| key.strip_prefix(scheme));
         let mut pattern = Self::read(bare.unwrap_or(key))?;
@@ -58,23 +58,24 @@ impl Pattern {
         Some(pattern)
     }
 
-    /// An image's registry, with the port that is written there, and its path.
+    /// Returns an image as it is matched: its registry with the port that is written there, and its
+    /// path.
     pub fn image(registry: &str, path: &str) -> Self {
         let unreadable = || Self { host: registry.into(), port: String::new(), path: path.into() };
         Self::read(&format!("{registry}{path}")).unwrap_or_else(unreadable)
     }
 
-    /// The host, without a port.
+    /// Returns the host, without its port.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// Whether it is a pattern of that image.
+    /// Returns whether the pattern matches the image.
     pub fn matches(&self, image: &Self) -> bool {
         self.differs(image).is_none()
     }
 
-    /// The first thing in which that image is not as this pattern wants it.
+    /// Returns the first part in which the image differs from this pattern.
     pub fn differs(&self, image: &Self) -> Option<Differs> {
         let (labels, others) = (self.host.split('.'), image.host.split('.'));
         let same = labels.clone().count() == others.clone().count()
@@ -95,12 +96,12 @@ impl std::fmt::Display for Pattern {
     }
 }
 
-/// Whether a text is as a glob wants it: `*` stands for any signs, `[a-z]` for one.
+/// Returns whether a glob matches a text: `*` stands for any characters, `[a-z]` for one.
 pub fn glob_matches(glob: &str, text: &str) -> bool {
     let Some(glob) = signs_of(glob) else { return false };
     let text: Vec<char> = text.chars().collect();
     let (mut at, mut read) = (0, 0);
-    // The last star, and how much of the text it has taken so far: the only place to try again from.
+    // The last star, and how much of the text it matched so far: the only place to backtrack to.
     let mut star = None;
     while read < text.len() {
         match glob.get(at) {
@@ -119,11 +120,11 @@ pub fn glob_matches(glob: &str, text: &str) -> bool {
     glob[at..].iter().all(|sign| matches!(sign, Sign::Any))
 }
 
-/// A sign of a glob.
+/// One element of a glob.
 enum Sign {
     /// `*`
     Any,
-    /// `[a-z]`: one of these ranges. (That a class may be negated does not matter: no host holds a `^`.)
+    /// `[a-z]`: one of these ranges. Negated classes do not matter: no host contains a `^`.
     Class(Vec<(char, char)>),
 }
 
@@ -136,7 +137,7 @@ impl Sign {
     }
 }
 
-/// The signs of a glob; a plain one is a class of itself. `None` when a class does not end.
+/// Parses a glob; a plain character is a class of one. `None` when a class is not closed.
 fn signs_of(glob: &str) -> Option<Vec<Sign>> {
     let mut signs = vec![];
     let mut rest = glob.chars();
@@ -154,7 +155,7 @@ fn signs_of(glob: &str) -> Option<Vec<Sign>> {
     Some(signs)
 }
 
-/// `a-z` and single signs.
+/// Parses the inside of a class: `a-z` and single characters.
 fn ranges(class: &str) -> Vec<(char, char)> {
     let class: Vec<char> = class.chars().collect();
     let (mut ranges, mut rest) = (vec![], &class[..]);

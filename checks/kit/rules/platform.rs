@@ -1,4 +1,4 @@
-//! A platform: for which operating system and processor an image is built.
+//! A platform: the operating system and the processor that an image is built for.
 
 use std::{fmt, str::FromStr};
 
@@ -7,27 +7,28 @@ use std::{fmt, str::FromStr};
 pub struct Platform {
     /// `linux`, `windows`
     pub os: String,
-    /// The build of a Windows, as far as it was said: `10.0.20348`, `10.0.20348.2700`
+    /// The Windows build, as precisely as it is known: `10.0.20348`, `10.0.20348.2700`
     pub build: Option<String>,
-    /// Go's name of the processor.
+    /// The processor, by Go's name.
     pub arch: String,
-    /// `v7`, where the processor has variants.
+    /// The variant of the processor, such as `v7`.
     pub variant: Option<String>,
 }
 
-/// How well an image fits: the least is the best.
+/// How well an image fits a platform; the smallest value is the best fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fit {
-    /// It is not built for this very platform: some versions of a runtime take it, others do not.
+    /// The image is built for another platform: some versions of a runtime accept it, others do
+    /// not.
     pub lesser: bool,
     order: u64,
 }
 
-/// Windows Server 2022: from it on, Windows runs what was built for an older one, down to this.
+/// Windows Server 2022. Since this build, Windows runs images of older builds, down to this one.
 const FIRST_THAT_RUNS_OLDER: u64 = 20348;
 
 impl Platform {
-    /// Linux on this machine's processor: what a node like this one would ask for.
+    /// Returns Linux on this machine's processor: what a node like this one would pull.
     pub fn here() -> Self {
         let arch = match std::env::consts::ARCH {
             "x86_64" => "amd64",
@@ -38,10 +39,10 @@ impl Platform {
         Platform { os: "linux".into(), build: None, arch: arch.into(), variant: None }
     }
 
-    /// How well an image built for `offered` fits here; `None` when no runtime takes it.
+    /// Returns how well an image built for `offered` fits; `None` when no runtime accepts it.
     ///
-    /// containerd's rules: `Only` and, in its transfer service, `Ordered`, which is stricter; for
-    /// Windows those of its releases before and after 1.7.
+    /// These are containerd's rules: `Only`, and the stricter `Ordered` of its transfer service;
+    /// for Windows, those of its releases before and after 1.7.
     pub fn rank(&self, offered: &Platform) -> Option<Fit> {
         if self.os != offered.os {
             return None;
@@ -53,7 +54,7 @@ impl Platform {
         Some(Fit { lesser, order })
     }
 
-    /// How far below this processor the other one is: zero for the same.
+    /// Returns how far the other processor is below this one; zero when they are equal.
     fn below(&self, offered: &Platform) -> Option<u64> {
         match (self.arch.as_str(), offered.arch.as_str()) {
             (ours, theirs) if ours == theirs => {
@@ -72,8 +73,8 @@ impl Platform {
         }
     }
 
-    /// The newest revision of the same build first, then older builds that this Windows runs, the
-    /// newest first; what names no build is for all of them.
+    /// Ranks Windows builds: the newest revision of the same build first, then older builds that
+    /// this Windows runs, the newest first. An image that names no build fits all.
     fn by_build(&self, offered: &Platform) -> Option<(bool, u64)> {
         let Some(theirs) = offered.build.as_deref() else { return Some((false, u64::MAX / 2)) };
         let theirs = numbers(theirs)?;
@@ -92,7 +93,7 @@ impl Platform {
         }
     }
 
-    /// A platform as others spell it, in Go's words: containerd takes these for the same.
+    /// Returns a platform in Go's spelling, from any spelling that containerd treats as equal.
     pub fn normal(os: &str, arch: &str, variant: Option<&str>, build: Option<&str>) -> Self {
         let (os, arch) = (os.to_lowercase(), arch.to_lowercase());
         let os = match os.as_str() {
@@ -114,7 +115,7 @@ impl Platform {
         Platform { os: os.into(), build: build.map(str::to_owned), arch: arch.into(), variant }
     }
 
-    /// The variant as a number, with what its absence means for this processor.
+    /// Returns the variant as a number, or the default of the processor when it has none.
     fn version(&self) -> Option<u64> {
         if let Some(variant) = &self.variant {
             return variant.trim_start_matches('v').parse().ok();
@@ -128,7 +129,7 @@ impl Platform {
     }
 }
 
-/// Major, minor, build and revision; the revision may be missing.
+/// Parses major, minor, build and revision; the revision may be missing.
 fn numbers(build: &str) -> Option<[u64; 4]> {
     let mut numbers = [0; 4];
     let parts: Vec<_> = build.split('.').collect();
@@ -188,7 +189,7 @@ mod tests {
         ours.parse::<Platform>().unwrap().rank(&theirs.parse().unwrap())
     }
 
-    /// Whether all runtimes take it, or only some; `None` when none does.
+    /// Returns whether all runtimes accept it or only some; `None` when none does.
     fn all(ours: &str, theirs: &str) -> Option<bool> {
         rank(ours, theirs).map(|fit| !fit.lesser)
     }

@@ -1,36 +1,37 @@
-//! The URL of a proxy, read as Go reads it (`httpproxy.parseProxy` and `net/url`), which containerd follows.
+//! The URL of a proxy, parsed as Go does (`httpproxy.parseProxy` and `net/url`), which containerd
+//! follows.
 //!
-//! Held against the real one case by case (`tests/fixtures/no_proxy`). Left out: escapes that
-//! are no UTF-8, and those in the zone of an IPv6 address.
+//! It is tested against Go case by case (`tests/fixtures/no_proxy`). Left out: escapes that are not
+//! UTF-8, and escapes in the zone of an IPv6 address.
 
 use std::net::Ipv6Addr;
 
 use super::no_proxy::ascii;
 use crate::kit::redact::Secret;
 
-/// A proxy, and how to sign in there.
+/// A proxy and its credentials.
 #[derive(Clone, Debug)]
 pub struct ProxyUrl {
-    /// `http`, `https`, `socks5`, `socks5h`; any other one is spoken to as `http` is.
+    /// `http`, `https`, `socks5`, `socks5h`; any other scheme is treated as `http`.
     pub scheme: String,
-    /// A name or an address, without brackets.
+    /// The name or the address, without brackets.
     pub host: String,
     /// The port.
     pub port: u16,
-    /// The value of `Proxy-Authorization`, where the URL names somebody.
+    /// The value of `Proxy-Authorization`, when the URL contains a user.
     pub credentials: Option<Secret>,
 }
 
-/// What is no proxy that can be used.
+/// Why a value is not a usable proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProxyUrlError {
-    /// It is empty, or no URL: Go goes past it without a word.
+    /// It is empty or not a URL: Go silently ignores it.
     Ignored,
-    /// Go takes it for a proxy and reaches nothing through it: it has no port to connect to.
+    /// Go accepts it as a proxy, but it has no port to connect to.
     Unusable,
 }
 
-/// A URL's parts, of those that matter here. The host may be missing.
+/// The parts of a URL that matter here. The host may be missing.
 #[derive(Default)]
 struct Parts {
     scheme: String,
@@ -39,7 +40,7 @@ struct Parts {
 }
 
 impl ProxyUrl {
-    /// Reads the value of `HTTPS_PROXY` or `HTTP_PROXY`.
+    /// Parses the value of `HTTPS_PROXY` or `HTTP_PROXY`.
     pub fn read(text: &str) -> Result<Self, ProxyUrlError> {
         if text.is_empty() {
             return Err(ProxyUrlError::Ignored);
@@ -61,10 +62,10 @@ impl ProxyUrl {
             (port, _) => port.parse().ok(),
         };
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        // Go connects to this machine where no host is named.
+        // Go connects to this machine when the URL names no host.
         let host = if bare.is_empty() { "localhost".into() } else { ascii(bare.to_owned()) };
         let credentials = user.map(|(name, password)| {
-            // A token may stand where the user does: then that is what must not be shown.
+            // A token may stand in place of the user: then the user is the secret.
             let _held = password.is_empty().then(|| Secret::new(name.as_str()));
             Secret::new(password).basic(&name)
         });
@@ -100,7 +101,7 @@ fn parts(text: &str) -> Option<Parts> {
     }
 }
 
-/// `None` where a colon comes first; an empty scheme where there is none.
+/// Splits the scheme off: `None` when the text begins with a colon; empty when it has no scheme.
 fn split_scheme(text: &str) -> Option<(&str, &str)> {
     let other = |c: char| !(c.is_ascii_alphanumeric() || "+-.".contains(c));
     match text.find(other) {
@@ -122,7 +123,7 @@ fn read_user(text: &str) -> Option<(String, String)> {
     Some((decoded(name)?, decoded(password)?))
 }
 
-/// The host with its port, decoded.
+/// Returns the host with its port, decoded.
 fn read_host(scheme: &str, host: &str) -> Option<String> {
     let in_brackets = host.strip_prefix('[').map(|rest| rest.rsplit_once(']'));
     let port = match in_brackets {
@@ -133,14 +134,14 @@ fn read_host(scheme: &str, host: &str) -> Option<String> {
             address.parse::<Ipv6Addr>().ok().filter(|_| !zone.is_empty())?;
             port
         }
-        // Since Go 1.26 a web URL's host has one colon.
+        // Since Go 1.26 the host of a web URL has at most one colon.
         None if ["http", "https"].contains(&scheme) => {
             &host[host.find(':').unwrap_or(host.len())..]
         }
         None => &host[host.rfind(':').unwrap_or(host.len())..],
     };
     let sound = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
-    // What is escaped in a host is no ASCII, but for the sign that escapes.
+    // In a host, only bytes that are not ASCII may be escaped, and the percent sign itself.
     let fits = |c: char| {
         !c.is_ascii() || c.is_ascii_alphanumeric() || "-_.~!$&'()*+,;=:[]<>\"%".contains(c)
     };
@@ -156,7 +157,7 @@ fn is_port(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The text with its escapes undone; `None` where one is not whole.
+/// Decodes percent escapes; `None` when one is incomplete.
 fn decoded(text: &str) -> Option<String> {
     let (mut bytes, mut rest) = (vec![], text);
     while let Some((before, after)) = rest.split_once('%') {
@@ -176,7 +177,8 @@ mod tests {
 
     use super::*;
 
-    /// To make the cases anew: `cd tests/fixtures/no_proxy && go run . urls > ../proxy-url.tsv`
+    /// To generate the cases again: `cd tests/fixtures/no_proxy && go run . urls >
+    /// ../proxy-url.tsv`
     #[test]
     fn as_go_has_it() {
         let cases = include_str!("../../../tests/fixtures/proxy-url.tsv");

@@ -1,7 +1,8 @@
-//! Reads an image reference by the grammar of Go's `distribution/reference`, as every container runtime does.
+//! Parses an image reference by the grammar of Go's `distribution/reference`, which every container
+//! runtime uses.
 //!
-//! By hand: the one regular expression with which the crate reads it takes fifty milliseconds to compile and twenty
-//! megabytes, each time this program starts. A test holds the two against each other.
+//! It is written by hand because the regular expression of the crate `oci-client` takes 50 ms and
+//! 20 MB to compile at each start. A test compares the two.
 
 use oci_distribution::Reference;
 
@@ -9,13 +10,13 @@ use oci_distribution::Reference;
 const MAX_NAME_CHARS: usize = 255;
 /// The longest tag.
 const MAX_TAG_CHARS: usize = 128;
-/// Who serves an image that names no registry.
+/// The registry of an image that names none.
 const DOCKER: &str = "docker.io";
 
-/// Reads a reference; a word says what is wrong with it.
+/// Parses a reference; the error is a word of evidence.
 pub(crate) fn read(text: &str) -> Result<Reference, &'static str> {
     let (rest, digest) = split(text.split_once('@'), text);
-    // A colon before the last slash is a port's.
+    // A colon before the last slash belongs to a port.
     let last = rest.rfind('/').map_or(0, |slash| slash + 1);
     let colon = rest[last..].split_once(':').map(|(name, tag)| (&rest[..last + name.len()], tag));
     let (name, tag) = split(colon, rest);
@@ -44,13 +45,14 @@ fn split<'a>(parts: Option<(&'a str, &'a str)>, whole: &'a str) -> (&'a str, Opt
     parts.map_or((whole, None), |(before, after)| (before, Some(after)))
 }
 
-/// A path, perhaps with a host before it.
+/// Returns whether the text is a path, optionally with a host before it.
 fn is_name(name: &str) -> bool {
     let is_path = |path: &str| path.split('/').all(is_component);
     is_path(name) || name.split_once('/').is_some_and(|(host, path)| is_host(host) && is_path(path))
 }
 
-/// Small letters and digits, with single separators among them; hyphens may be many.
+/// Returns whether the text is lower-case letters and digits with single separators between them;
+/// hyphens may be repeated.
 fn is_component(text: &str) -> bool {
     let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let separator =
@@ -69,7 +71,8 @@ fn is_host(text: &str) -> bool {
     port.is_none_or(digits) && name.split('.').all(label)
 }
 
-/// A tag as the specification has it: what a server lists may be anything, and ends in a command.
+/// Returns whether the text is a tag by the specification. A server may list anything as a tag, and
+/// a tag ends up in a command.
 pub(crate) fn is_tag(tag: &str) -> bool {
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     tag.starts_with(word)
@@ -87,7 +90,7 @@ fn is_digest(digest: &str) -> bool {
     hexadecimal && algorithm.split(['-', '_', '+', '.']).all(word)
 }
 
-/// Whether the algorithm is a registered one, and the hash as long as it makes them.
+/// Returns whether the algorithm is a registered one and the hash has its length.
 fn is_known(digest: &str) -> bool {
     let lengths = [("sha256:", 64), ("sha384:", 96), ("sha512:", 128)];
     lengths.iter().any(|(algorithm, length)| {
@@ -95,9 +98,10 @@ fn is_known(digest: &str) -> bool {
     })
 }
 
-/// The registry and the repository, as short names are filled up.
+/// Returns the registry and the repository, with the defaults of short names filled in.
 fn normal(name: &str) -> (String, String) {
-    // No repository may have a capital, so what has one is a host: `Contoso/app` is not Docker Hub's.
+    // A repository has no capital letters, so a part with one is a host: `Contoso/app` is not on
+    // Docker Hub.
     let capital = |host: &str| host.chars().any(|c| c.is_ascii_uppercase());
     let is_registry =
         |host: &str| host.contains(['.', ':']) || host == "localhost" || capital(host);
@@ -195,14 +199,14 @@ mod tests {
         }
     }
 
-    /// The crate leaves it to Docker Hub.
+    /// The crate leaves this to Docker Hub.
     #[test]
     fn a_capital_makes_a_host() {
         assert_eq!(read("Team/app").unwrap().registry(), "Team");
         assert_eq!(read("team/App"), Err("upper-case"));
     }
 
-    /// The crate takes any letter of any script in a tag. Go does not, nor does a registry.
+    /// The crate accepts letters of any script in a tag. Go and registries do not.
     #[test]
     fn a_tag_is_ascii() {
         assert_eq!(read("a.example/app:é"), Err("bad-format"));

@@ -3,21 +3,21 @@
 mod files;
 pub mod process;
 mod proxies;
+mod roots;
 mod yaml;
 
 use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
-    sync::Arc,
 };
 
 use jiff::SignedDuration;
-use rustls::RootCertStore;
 
 use crate::kit::redact::Secret;
 pub use files::{FILE_WAIT, FileError};
 pub use proxies::{Proxies, Proxy, ProxyDecision};
+pub use roots::Roots;
 pub use yaml::{yaml, yaml_loosely};
 
 /// Everything a check has to know about where it is. What is tested is what ships.
@@ -34,7 +34,7 @@ pub struct World {
     /// Where an address really is: empty in the real world, all of it on loopback in the lab.
     pub routes: HashMap<SocketAddr, SocketAddr>,
     /// The certificate authorities that are trusted here.
-    pub roots: Arc<RootCertStore>,
+    pub roots: Roots,
     /// How far this machine's clock is ahead of the true time: zero, but in the lab.
     pub clock_ahead: SignedDuration,
     /// Whether this is a pod, whose images its node pulls.
