@@ -51,14 +51,14 @@ fn write(recording: &Path, kinds: &[Vec<[String; 2]>; 2]) -> io::Result<()> {
 }
 
 fn measure(recording: &Path) -> ExitCode {
-    let messages = checks::messages().unwrap();
+    let messages = checks::messages();
     let before = peak_kb();
     let began = Instant::now();
     let mut run = Run::new(false);
     let file = File::open(recording).unwrap();
     check_acr::read_recording("nodes", file, false, |event| run.take(event)).unwrap();
     let folded = began.elapsed();
-    let verdict = Verdict::of(&run.reports[0], &messages);
+    let verdict = Verdict::of(&run.reports[0], messages);
     let all = began.elapsed();
     let peak = peak_kb();
     println!("{NODES} nodes, {} steps each, {} cause(s)", steps(&run), verdict.causes.len());

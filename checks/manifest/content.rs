@@ -2,104 +2,19 @@
 
 use std::cell::Cell;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::{Manifest, Problem, index, kind, schema1};
+use super::{
+    blob::Blob,
+    descriptor::Descriptor,
+    document::{Document, Manifest},
+    index, kind,
+    problem::Problem,
+};
 use crate::{
     kit::{Cx, Host, NoFact, StepResult, rules::Platform},
-    registry::{Refusal, RegistryClient},
     token::{BlobResponse, Session},
 };
-
-/// What a manifest names. As lenient as Go: what is not needed may be missing, or be anything.
-#[derive(Deserialize)]
-struct ImageManifest {
-    config: Descriptor,
-    layers: Vec<Descriptor>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Descriptor {
-    #[serde(default, rename = "mediaType")]
-    pub(super) media_type: String,
-    #[serde(default)]
-    pub(super) digest: String,
-    #[serde(default)]
-    pub(super) size: i64,
-    platform: Option<Described>,
-    urls: Option<Vec<String>>,
-    #[serde(default)]
-    annotations: serde_json::Value,
-}
-
-/// For whom an entry of an index is.
-#[derive(Deserialize)]
-struct Described {
-    #[serde(default)]
-    os: String,
-    #[serde(default)]
-    architecture: String,
-    variant: Option<String>,
-    #[serde(rename = "os.version")]
-    build: Option<String>,
-}
-
-impl Descriptor {
-    /// For whom it is, when it says so.
-    pub(super) fn platform(&self) -> Option<Platform> {
-        let Described { os, architecture, variant, build } = self.platform.as_ref()?;
-        Some(Platform::normal(os, architecture, variant.as_deref(), build.as_deref()))
-    }
-
-    /// Whether it says something about an image, as `BuildKit` puts it beside one.
-    pub(super) fn attests(&self) -> bool {
-        self.annotations["vnd.docker.reference.type"] == "attestation-manifest"
-    }
-
-    fn blob(&self) -> Blob {
-        Blob { digest: self.digest.clone(), size: Some(self.size.unsigned_abs()) }
-    }
-}
-
-/// A blob that a manifest names.
-#[derive(Clone, Debug)]
-pub struct Blob {
-    pub(crate) digest: String,
-    /// Not known in the format of 2015.
-    pub(crate) size: Option<u64>,
-}
-
-impl Blob {
-    /// Asks the registry for it.
-    pub(crate) async fn ask(&self, cx: &Cx, session: &Session) -> StepResult<BlobResponse> {
-        self.ask_from(cx, session, 0).await
-    }
-
-    /// Asks the registry for what begins with that byte of it.
-    pub(crate) async fn ask_from(
-        &self,
-        cx: &Cx,
-        session: &Session,
-        from: u64,
-    ) -> StepResult<BlobResponse> {
-        let missing = match session.blob(cx, &self.digest, from).await? {
-            Ok(source) => return Ok(source),
-            Err(missing) => missing,
-        };
-        let registrys = missing.is_registrys();
-        let not_a_registry = RegistryClient::not_a_registry("GET blob", &missing);
-        let refusal = Refusal::read(missing).await;
-        if let Some(problem) = refusal.by_error_body("GET blob") {
-            return Err(problem.into());
-        }
-        let body = refusal.body;
-        if body.code.is_empty() && !registrys {
-            return Err(not_a_registry);
-        }
-        let (digest, said) = (self.digest.clone(), body.words());
-        Err(Problem::BlobUnknown { digest, said }.into())
-    }
-}
 
 /// What there is to fetch for this platform.
 #[derive(Serialize)]
@@ -152,8 +67,8 @@ impl PlatformImage {
 
 /// Finds this platform's manifest, and asks where its blobs are.
 pub async fn choose(cx: &Cx, session: &Session, manifest: &Manifest) -> StepResult<PlatformImage> {
-    let (child, platform) = match manifest.kind {
-        "index" => {
+    let (child, platform) = match manifest.document {
+        Document::Index(_) => {
             let (child, platform) = index::child(cx, session, manifest).await?;
             (Some(child), platform)
         }
@@ -198,13 +113,16 @@ pub struct ManifestContents {
 
 /// Reads a manifest as far as a pull needs it. Public, so that it can be fuzzed.
 pub fn named(manifest: &Manifest) -> StepResult<ManifestContents> {
-    if manifest.kind == "schema1" {
-        let blobs = schema1::blobs(manifest);
-        let (config_type, layers) = (String::new(), blobs.len());
-        return Ok(ManifestContents { config: None, config_type, blobs, layers });
-    }
-    let image = kind::lenient::<ImageManifest>(&manifest.bytes);
-    let image = image.map_err(|error| kind::broken(&manifest.media_type, &error.to_string()))?;
+    let image = match &manifest.document {
+        Document::Image(Ok(image)) => image,
+        Document::Image(Err(error)) => return Err(kind::broken(&manifest.media_type, error)),
+        Document::Index(_) => return Err(kind::broken(&manifest.media_type, "wrong-type")),
+        Document::Schema1(blobs) => {
+            let (config_type, layers) = (String::new(), blobs.len());
+            let blobs = blobs.clone();
+            return Ok(ManifestContents { config: None, config_type, blobs, layers });
+        }
+    };
     // A runtime refuses a blob of no size, and one of another size than its bytes have.
     let sized = |descriptor: &Descriptor| descriptor.size > 0;
     if !sized(&image.config) || !image.layers.iter().all(sized) {

@@ -1,7 +1,11 @@
 //! What the registry says of a manifest to HEAD, which is what containerd goes by: it takes the digest, the size and the
 //! type from there (core/remotes/docker/resolver.go, Resolve), and holds what it then gets to them.
 
-use super::{Manifest, Problem, kind};
+use super::{
+    document::Manifest,
+    kind::{self, Kind},
+    problem::Problem,
+};
 use crate::{
     kit::{Cx, StepResult, net::Reply},
     token::Session,
@@ -25,9 +29,10 @@ pub(super) async fn compare(
     let said = |name| head.header(name).map(str::to_owned);
     // By its type it may be called otherwise, as long as that means the same.
     let called = said("content-type").filter(|called| {
-        manifest.kind != "schema1" && kind::of(kind::bare(called)) != Some(manifest.kind)
+        let is = manifest.document.kind();
+        is != Kind::Schema1 && kind::of(kind::bare(called)) != Some(is)
     });
-    let size = manifest.bytes.len().to_string();
+    let size = manifest.size.to_string();
     let compared = [
         ("digest", said("docker-content-digest"), &manifest.digest),
         ("size", said("content-length"), &size),

@@ -1,8 +1,12 @@
 //! The manifest of an index that suits this platform best.
 
-use serde::Deserialize;
-
-use super::{Manifest, Problem, content::Descriptor, get, kind, kind::lenient};
+use super::{
+    descriptor::Descriptor,
+    document::{Document, Manifest},
+    fetch::get,
+    kind,
+    problem::Problem,
+};
 use crate::{
     kit::{
         Cx, NoFact, StepResult,
@@ -10,12 +14,6 @@ use crate::{
     },
     token::Session,
 };
-
-/// What an index names. As lenient as Go: what is not needed may be missing, or be anything.
-#[derive(Deserialize)]
-struct Index {
-    manifests: Vec<Descriptor>,
-}
 
 /// The entry of an index that suits a platform best.
 #[derive(Debug)]
@@ -41,10 +39,10 @@ pub(super) async fn child(
         return Err(NoFact::skipped(Problem::NoImageAsked {}));
     };
     match get(cx, session, image, &digest, Some(&media_type)).await? {
-        Ok(manifest) if u64::try_from(size) != Ok(manifest.bytes.len() as u64) => {
+        Ok(manifest) if usize::try_from(size) != Ok(manifest.size) => {
             Err(kind::broken(&manifest.media_type, "size-mismatch"))
         }
-        Ok(manifest) if manifest.kind == "manifest" => Ok((manifest, platform)),
+        Ok(manifest) if matches!(manifest.document, Document::Image(_)) => Ok((manifest, platform)),
         Ok(_) => Err(NoFact::could_not_tell(Problem::IndexInIndex { platform })),
         Err(_) => {
             let repository = image.repository.clone();
@@ -55,10 +53,12 @@ pub(super) async fn child(
 
 /// Finds the entry, and tells what not every runtime would take. Public, so that it can be fuzzed.
 pub fn entry(index: &Manifest, wanted: &Platform, tell: impl Fn(Problem)) -> StepResult<Entry> {
-    let parsed = lenient::<Index>(&index.bytes);
-    let parsed = parsed.map_err(|error| kind::broken(&index.media_type, &error.to_string()));
-    let entries = parsed?.manifests;
-    let best = choose(wanted, &entries, tell).ok_or_else(|| nothing(wanted, index, &entries))?;
+    let entries = match &index.document {
+        Document::Index(Ok(index)) => &index.manifests,
+        Document::Index(Err(error)) => return Err(kind::broken(&index.media_type, error)),
+        _ => return Err(kind::broken(&index.media_type, "wrong-type")),
+    };
+    let best = choose(wanted, entries, tell).ok_or_else(|| nothing(wanted, index, entries))?;
     if kind::of(&best.media_type).is_none() {
         return Err(kind::broken(&best.media_type, "wrong-type"));
     }
@@ -67,7 +67,7 @@ pub fn entry(index: &Manifest, wanted: &Platform, tell: impl Fn(Problem)) -> Ste
         media_type: best.media_type.clone(),
         size: best.size,
         platform: best.platform().map_or_else(|| wanted.to_string(), |found| found.to_string()),
-        together: offered(&entries).join(","),
+        together: offered(entries).join(","),
     })
 }
 

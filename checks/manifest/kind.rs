@@ -1,38 +1,21 @@
-//! What it is that a registry has under a name: an image, an index of them, or something else.
+//! Media types: what a registry has under a name, an image, an index of them, or something else.
 
-use serde::{Deserialize, de::IgnoredAny};
+use serde::Serialize;
 
-use super::{Manifest, Problem};
-use crate::kit::{NoFact, StepResult};
+use super::problem::Problem;
+use crate::kit::NoFact;
 
-/// Takes what was sent for a manifest, when it is one. Public, so that it can be fuzzed.
-pub fn read(digest: String, content_type: String, bytes: Vec<u8>) -> StepResult<Manifest> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Sniffed {
-        media_type: Option<String>,
-        manifests: Option<IgnoredAny>,
-        layers: Option<IgnoredAny>,
-    }
-    let Ok(sniffed) = lenient::<Sniffed>(&bytes) else {
-        return Err(broken(&content_type, "not-json"));
-    };
-    // A runtime goes by what the registry calls it, not by what it calls itself.
-    let called = bare(&content_type).to_owned();
-    let media_type = sniffed.media_type.unwrap_or(content_type);
-    let kind = match (sniffed.manifests, sniffed.layers) {
-        (Some(_), _) => "index",
-        (None, Some(_)) => "manifest",
-        // What ORAS and others wrote before artifacts were images, too.
-        (None, None) if called.contains("artifact.manifest") => {
-            return Err(Problem::NotAnImage { what: "artifact", media_type }.into());
-        }
-        (None, None) => return Err(broken(&media_type, "no-layers")),
-    };
-    if of(&called) != Some(kind) {
-        return Err(broken(&called, "wrong-type"));
-    }
-    Ok(Manifest { digest, media_type, bytes, kind })
+/// What a manifest is, by its format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub(super) enum Kind {
+    /// A list of manifests, one for each platform.
+    Index,
+    /// The manifest of one image.
+    Manifest,
+    /// Docker's format of 2015.
+    Schema1,
 }
 
 /// Says that it is no manifest, and why.
@@ -46,18 +29,13 @@ pub(super) fn bare(content_type: &str) -> &str {
     content_type.split(';').next().unwrap_or_default().trim()
 }
 
-/// Reads JSON as Go does: of two values of the same name the last counts.
-pub(super) fn lenient<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, serde_json::Error> {
-    serde_json::from_value(serde_json::from_slice(bytes)?)
-}
-
 /// What a media type says that something is.
-pub(super) fn of(media_type: &str) -> Option<&'static str> {
+pub(super) fn of(media_type: &str) -> Option<Kind> {
     match media_type {
         "application/vnd.oci.image.index.v1+json"
-        | "application/vnd.docker.distribution.manifest.list.v2+json" => Some("index"),
+        | "application/vnd.docker.distribution.manifest.list.v2+json" => Some(Kind::Index),
         "application/vnd.oci.image.manifest.v1+json"
-        | "application/vnd.docker.distribution.manifest.v2+json" => Some("manifest"),
+        | "application/vnd.docker.distribution.manifest.v2+json" => Some(Kind::Manifest),
         _ => None,
     }
 }

@@ -1,6 +1,10 @@
 //! Is the image there, and is there one for this platform?
 
+mod blob;
 mod content;
+mod descriptor;
+mod document;
+mod fetch;
 mod head_check;
 mod index;
 mod kind;
@@ -12,39 +16,25 @@ use std::time::Duration;
 
 use futures::future::join;
 use hyper::Method;
-use serde::Serialize;
 use tokio::time::timeout;
 
 use crate::{
     kit::{
         Cx, Image, NoFact, StepResult,
-        net::{Fault, Reply, Request},
-        rules::digest,
+        net::{Reply, Request},
     },
     registry::{Refusal, RegistryClient},
     token::Session,
 };
-pub use content::{Blob, ManifestContents, PlatformImage, choose, data_host, named};
+pub use blob::Blob;
+pub use content::{ManifestContents, PlatformImage, choose, data_host, named};
+pub use document::{Manifest, read};
+use fetch::get;
 pub use index::{Entry, entry};
-pub use kind::read;
 pub use problem::Problem;
-
-/// The longest manifest that a registry takes, and that is read.
-const MAX_MANIFEST_BYTES: usize = 4 * 1024 * 1024;
 
 /// How long the look for the nearest tags may take.
 const NEAREST_WAIT: Duration = Duration::from_secs(3);
-
-/// A manifest, or an index of them.
-#[derive(Serialize)]
-pub struct Manifest {
-    digest: String,
-    media_type: String,
-    #[serde(skip)]
-    bytes: Vec<u8>,
-    /// As a word.
-    kind: &'static str,
-}
 
 /// Fetches what the image's name stands for.
 pub async fn fetch(cx: &Cx, session: &Session) -> StepResult<Manifest> {
@@ -61,41 +51,6 @@ pub async fn fetch(cx: &Cx, session: &Session) -> StepResult<Manifest> {
         Ok(manifest) => head_check::compare(cx, session, &asked, head?, manifest).await,
         Err(reply) => Err(missing(cx, session, image, reply).await),
     }
-}
-
-/// Gets a manifest; the inner error is a 404, which the callers read differently.
-async fn get(
-    cx: &Cx,
-    session: &Session,
-    image: &Image,
-    reference: &str,
-    called: Option<&str>,
-) -> StepResult<Result<Manifest, Reply>> {
-    let request = Request::manifest(Method::GET, &image.repository, reference);
-    let asked = format!("GET {}", request.target);
-    let reply = session.ask(cx, request).await?;
-    match reply.status {
-        200 => {}
-        401 => return Err(session.refused(cx, &asked, reply).await),
-        404 => return Ok(Err(reply)),
-        _ => return Err(session.client().refuse(&asked, reply).await),
-    }
-    // What an index calls its entry counts, else what the registry calls it.
-    let media_type = called.or(reply.header("content-type")).unwrap_or_default().to_owned();
-    let claimed = reply.header("docker-content-digest").map(str::to_owned);
-    let bytes = reply.read(MAX_MANIFEST_BYTES).await.map_err(|fault| match fault {
-        Fault::TimedOut => RegistryClient::unfinished(&session.client().host, &asked),
-        fault => Problem::Unreadable { request: asked, fault }.into(),
-    })?;
-    let wanted = if reference.contains(':') { Some(reference.to_owned()) } else { claimed };
-    if let Some(old) = schema1::read(cx, &media_type, &bytes, wanted.as_deref())? {
-        return Ok(Ok(old));
-    }
-    let got = digest(wanted.as_deref().unwrap_or("sha256:"), &bytes);
-    if let Some(wanted) = wanted.filter(|wanted| *wanted != got) {
-        return Err(Problem::DigestMismatch { wanted, got }.into());
-    }
-    kind::read(got, media_type, bytes).map(Ok)
 }
 
 /// Says what is not there: the tag, the digest or the repository.

@@ -7,7 +7,12 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Deserialize;
 
-use super::{Blob, Manifest, Problem, kind};
+use super::{
+    blob::Blob,
+    document::{Document, Manifest, lenient},
+    kind,
+    problem::Problem,
+};
 use crate::kit::{Cx, StepResult, rules::digest};
 
 /// What the registry must call it.
@@ -48,7 +53,7 @@ pub(super) fn read(
     bytes: &[u8],
     wanted: Option<&str>,
 ) -> StepResult<Option<Manifest>> {
-    let Ok(old) = kind::lenient::<Schema1>(bytes) else { return Ok(None) };
+    let Ok(old) = lenient::<Schema1>(bytes) else { return Ok(None) };
     let media_type = kind::bare(content_type).to_owned();
     // containerd takes a plain text for this format, as some registry once called it.
     let called_so = [SIGNED, "text/plain"].contains(&media_type.as_str());
@@ -66,7 +71,8 @@ pub(super) fn read(
     let verified = if proven { "digest-verified" } else { "digest-not-verified" };
     cx.add_finding(Problem::ManifestSchema1 { media_type: media_type.clone(), verified });
     let digest = wanted.map_or(got, str::to_owned);
-    Ok(Some(Manifest { digest, media_type, bytes: bytes.to_vec(), kind: "schema1" }))
+    let document = Document::Schema1(blobs(old));
+    Ok(Some(Manifest { digest, media_type, size: bytes.len(), document }))
 }
 
 /// The text before it was signed: so much of its beginning, and what once ended it.
@@ -86,8 +92,7 @@ fn payload(bytes: &[u8], signature: &Signature) -> Option<Vec<u8>> {
 
 /// The blobs of its layers, each once. What is known to be empty is not fetched by a runtime either,
 /// unless there is nothing else.
-pub(super) fn blobs(manifest: &Manifest) -> Vec<Blob> {
-    let Ok(old) = kind::lenient::<Schema1>(&manifest.bytes) else { return vec![] };
+fn blobs(old: Schema1) -> Vec<Blob> {
     let mut blobs: Vec<(bool, Blob)> = vec![];
     for (layer, history) in old.fs_layers.into_iter().zip(&old.history) {
         if !blobs.iter().any(|(_, blob)| blob.digest == layer.blob_sum) {
