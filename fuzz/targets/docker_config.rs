@@ -50,7 +50,9 @@ fn look_up(file: &[u8], registry: &str) {
             assert!(!token.expose().is_empty());
             assert!(token.expose().len() < 10 || !shown.contains(token.expose()), "{shown}");
         }
-        Ok(Some(Credential::Anonymous | Credential::Entra(_))) => panic!("neither stands in a file"),
+        Ok(Some(Credential::Anonymous | Credential::Entra(_))) => {
+            panic!("neither stands in a file")
+        }
         Ok(None) | Err(_) => {}
     }
     let again = Config::read(file).map(|config| format!("{:?}", config.credential(&asked)));
