@@ -6,7 +6,6 @@
 mod args;
 mod commands;
 mod exit;
-mod headline;
 mod present;
 mod report;
 mod run;

@@ -134,7 +134,7 @@ impl Run {
         }
         let keeps_exchanges = self.keeps_exchanges;
         let mut shared = std::mem::take(&mut self.shared);
-        let (report, view) = self.place(target, from);
+        let (report, view) = self.place(&target, from);
         let taken = match kind {
             EventKind::RunStarted { understood, host, .. } => {
                 report.target = understood;
@@ -148,12 +148,12 @@ impl Run {
     }
 
     /// Finds the view of a target and a vantage, or begins it.
-    fn place(&mut self, target: String, from: Vantage) -> (&mut Report, usize) {
-        if !self.places.contains_key(&target) {
-            self.places.insert(target.clone(), (self.reports.len(), HashMap::new()));
-            self.reports.push(Report { id: target.clone(), target: Map::new(), views: vec![] });
+    fn place(&mut self, target: &str, from: Vantage) -> (&mut Report, usize) {
+        if !self.places.contains_key(target) {
+            self.places.insert(target.to_owned(), (self.reports.len(), HashMap::new()));
+            self.reports.push(Report { id: target.to_owned(), target: Map::new(), views: vec![] });
         }
-        let Some((place, views)) = self.places.get_mut(&target) else {
+        let Some((place, views)) = self.places.get_mut(target) else {
             unreachable!("it was put there")
         };
         let report = &mut self.reports[*place];

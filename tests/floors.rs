@@ -47,7 +47,7 @@ impl Crate {
         let mut seen = Seen { module: module.clone(), ..Seen::default() };
         seen.visit_file(&parsed);
         for name in seen.children {
-            let child = [&module[..], &[name.clone()]].concat();
+            let child = [&module[..], std::slice::from_ref(&name)].concat();
             let (flat, nested) = (folder.join(format!("{name}.rs")), folder.join(&name));
             let file = if flat.exists() { flat } else { nested.join("mod.rs") };
             self.add(child, &file, &nested);

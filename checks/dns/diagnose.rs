@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use super::{
-    Denied, Names, Problem,
+    names::{Names, describe_chain},
+    problem::{Denied, Problem},
     resolver::{ServerAnswer, believed, families},
 };
 use crate::kit::{
@@ -29,7 +30,7 @@ pub(super) fn diagnose(cx: &Cx, host: &Host, heard: &[ServerAnswer]) -> Problem 
         host: host.name.clone(),
         server: address(server),
         answer: reply.word(),
-        cname_chain: cname_chain(&host.name, &reply.chain),
+        cname_chain: describe_chain(&host.name, &reply.chain),
         zone,
         record,
         member: azure.map(|name| name.required_member_name()),
@@ -61,7 +62,7 @@ pub(super) fn warn_inconsistencies(cx: &Cx, names: &Names, name: &str, heard: &[
         let knows = heard.iter().find(|heard| heard.addresses().is_some());
         if let (Some((server, reply)), Some(knows)) = (deciding(cx, heard), knows) {
             let (denies, knows) = (address(server), address(knows.answer.server));
-            let cname_chain = cname_chain(name, &reply.chain);
+            let cname_chain = describe_chain(name, &reply.chain);
             cx.add_finding(Problem::ServersDisagree {
                 host,
                 denies,
@@ -159,11 +160,6 @@ fn failures(cx: &Cx, heard: &[ServerAnswer]) -> Vec<Tried> {
 /// A server as people write it.
 fn address(server: SocketAddr) -> String {
     if server.port() == 53 { server.ip().to_string() } else { server.to_string() }
-}
-
-/// `contoso.azurecr.io → contoso.privatelink.azurecr.io`
-pub(super) fn cname_chain(name: &str, chain: &[String]) -> String {
-    chain.iter().fold(name.to_owned(), |cname_chain, next| format!("{cname_chain} → {next}"))
 }
 
 /// Splits `contoso.eastus.data.privatelink.azurecr.io` into the record and its zone.

@@ -4,66 +4,29 @@
 //! would get go on to the next step at once; what the other servers say is graded beside it.
 
 mod diagnose;
+mod names;
 mod problem;
 mod resolver;
 
 use std::{net::IpAddr, rc::Rc, time::Duration};
 
 use futures::stream::{FuturesUnordered, StreamExt};
-use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
 use crate::kit::{
-    Cx, Feed, Host, Local, NoFact, StepResult,
+    Cx, Host, Local, NoFact, StepResult,
     net::{
         Connected,
         dns::{all_queries, ask, search_candidates, static_addresses},
     },
-    target::is_private,
 };
-use diagnose::{cname_chain, diagnose, warn_inconsistencies};
-pub(crate) use problem::Denied;
+use diagnose::{diagnose, warn_inconsistencies};
+pub use names::Names;
 pub use problem::Problem;
 use resolver::{ServerAnswer, addresses_of, families};
 
 /// How long a server's answer waits for those of the servers before it, which clients believe first.
 const EARLIER_WAIT: Duration = Duration::from_millis(300);
-
-/// The addresses of a host, as they become known.
-#[derive(Clone, Serialize)]
-pub struct Names {
-    pub(crate) host: Host,
-    #[serde(skip)]
-    pub(crate) addresses: Rc<Feed<IpAddr>>,
-    /// The first to be known.
-    first: Vec<IpAddr>,
-    /// The name and those that it was sent on to.
-    cname_chain: String,
-    /// Whether a name of a private endpoint was among them: then one exists, for this network or another.
-    pub(crate) private_link: bool,
-    /// What kind of addresses they are, as a word.
-    reach: &'static str,
-    /// Nobody had to be asked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    known: Option<&'static str>,
-}
-
-impl Names {
-    fn new(host: &Host, name: &str, chain: &[String], first: Vec<IpAddr>) -> Self {
-        let addresses = Rc::new(Feed::default());
-        first.iter().for_each(|address| addresses.add(*address));
-        let private_link = chain.iter().any(|name| name.contains(".privatelink."));
-        let private = first.iter().filter(|address| is_private(**address)).count();
-        let reach = match (private, private_link) {
-            (0, true) => "public-past-private-endpoint",
-            (0, false) => "public-address",
-            (some, _) if some < first.len() => "private-and-public",
-            _ => "private-address",
-        };
-        let cname_chain = cname_chain(name, chain);
-        Self { host: host.clone(), addresses, first, cname_chain, private_link, reach, known: None }
-    }
-}
 
 /// Asks every name server for the host's addresses, unless a proxy does.
 pub async fn resolve(cx: &Cx, host: &Host, tunnel: &Option<Rc<Connected>>) -> StepResult<Names> {

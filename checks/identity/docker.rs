@@ -8,11 +8,12 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::{
-    Credential, Found, Problem,
+    credential::Credential,
+    credential_file::{Found, read},
     entry::password,
     helper,
     near_miss::{Near, Reader, near, shown},
-    read,
+    problem::Problem,
 };
 use crate::{
     image::ImageTarget,
@@ -133,7 +134,7 @@ fn tell_what_is_near(cx: &Cx, config: &Config, file: &str, image_target: &ImageT
     let (file, due) = (file.to_owned(), due(&image_target.asked).to_owned());
     match near(&keys, &image_target.asked, Reader::Docker) {
         Some(Near::Hash { login_server }) => {
-            image_target.tell_hash_missing(cx, &login_server, &file)
+            image_target.tell_hash_missing(cx, &login_server, &file);
         }
         Some(Near::Key { key, differs }) => {
             cx.add_finding(Problem::DockerServerMismatch { file, key, due, differs });

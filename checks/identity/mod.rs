@@ -3,6 +3,7 @@
 mod application;
 mod az;
 mod credential;
+mod credential_file;
 pub mod docker;
 mod entry;
 mod helper;
@@ -21,13 +22,8 @@ use crate::{
 };
 pub(crate) use az::AZ_WAIT;
 pub use credential::{Credential, EntraToken, Identity};
+use credential_file::Found;
 pub use problem::Problem;
-
-/// Credentials for the registry, and the key under which a file has them.
-struct Found {
-    credential: Credential,
-    key: Option<String>,
-}
 
 /// Chooses: `--username`, else the pull secret's file that was named, else on a node its kubelet's identity, else the
 /// pod's workload identity, else the docker config where it has this registry, else in a pod the one identity of
@@ -208,14 +204,5 @@ fn chain(found: Vec<Found>, file: &str) -> Option<Identity> {
     last_first.fold(None, |next: Option<Identity>, Found { credential, key }| {
         let identity = Identity::new(credential, Some(file.to_owned()));
         Some(Identity { key, next: next.map(Rc::new), ..identity })
-    })
-}
-
-/// All of a file of credentials.
-async fn read(cx: &Cx, file: &Path) -> Result<Vec<u8>, Problem> {
-    let file_name = || file.display().to_string();
-    cx.world.read(file).await.map_err(|error| {
-        let said = error.to_string();
-        Problem::AuthFileUnreadable { file: file_name(), said }
     })
 }

@@ -7,10 +7,10 @@
 use std::path::Path;
 
 use super::{
-    Found, Problem,
+    credential_file::{Found, read},
     entry::password,
     near_miss::{Near, Reader, near, shown},
-    read,
+    problem::Problem,
     secret::{self, Held},
 };
 use crate::{

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::{Broken, Problem};
+use super::problem::{Broken, Problem};
 use crate::{
     kit::{
         Cx, NoFact, StepResult,

@@ -24,7 +24,6 @@ use crate::{
 };
 use bytes::{BlobRead, BlobReader};
 pub use problem::Problem;
-pub(crate) use problem::{Broken, Refused};
 
 /// How much of a layer is read when not all of it is asked for.
 const SAMPLE: u64 = 1024 * 1024;

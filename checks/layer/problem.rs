@@ -1,7 +1,9 @@
 //! What the area `layer` can find wrong.
 
-use crate::kit::net::Fault;
+use jiff::Timestamp;
 use serde::Serialize;
+
+use crate::kit::{engine::Skew, net::Fault};
 
 /// What can be wrong with the bytes of an image.
 #[derive(Serialize, strum::VariantNames)]
@@ -13,7 +15,7 @@ pub enum Problem {
     /// The storage refuses this network.
     BlobServiceEndpointPolicy(Refused),
     /// The storage does not take the signature in the URL.
-    BlobSasRejected(super::refusal::Unsigned),
+    BlobSasRejected(Unsigned),
     /// The host that serves the bytes refuses for a reason of its own.
     BlobRefused(Refused),
     /// It fails.
@@ -96,4 +98,20 @@ pub struct Broken {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) of: Option<u64>,
     pub(super) fault: Fault,
+}
+
+/// A signed URL that was not taken, and what of the times in it is known.
+#[derive(Serialize)]
+pub struct Unsigned {
+    #[serde(flatten)]
+    pub(super) refused: Refused,
+    /// Until when the URL holds, where it says so and that is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) expired: Option<Timestamp>,
+    /// What time it is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) there: Option<Timestamp>,
+    /// How far this clock is from it.
+    #[serde(flatten)]
+    pub(super) skew: Option<Skew>,
 }

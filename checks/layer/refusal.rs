@@ -1,34 +1,16 @@
 //! What it means when a blob is refused, by whom and in which words.
 
 use jiff::Timestamp;
-use serde::Serialize;
 
-use super::{Problem, Refused};
+use super::problem::{Problem, Refused, Unsigned};
 use crate::{
     kit::{
         Cx, NoFact,
-        engine::Skew,
         net::{Reply, reply},
     },
     manifest::Blob,
     registry::Refusal,
 };
-
-/// A signed URL that was not taken, and what of the times in it is known.
-#[derive(Serialize)]
-pub struct Unsigned {
-    #[serde(flatten)]
-    refused: Refused,
-    /// Until when the URL holds, where it says so and that is over.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expired: Option<Timestamp>,
-    /// What time it is there.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    there: Option<Timestamp>,
-    /// How far this clock is from it.
-    #[serde(flatten)]
-    skew: Option<Skew>,
-}
 
 /// Says why; `target` is what was asked of a host that the registry named.
 pub(super) async fn grade(cx: &Cx, reply: Reply, blob: &Blob, target: Option<&str>) -> NoFact {

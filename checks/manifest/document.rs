@@ -28,7 +28,7 @@ pub(super) enum Document {
     /// A list of manifests, one for each platform.
     Index(Result<Index, String>),
     /// The manifest of one image.
-    Image(Result<Image, String>),
+    Image(Result<Box<Image>, String>),
     /// The blobs of Docker's format of 2015.
     Schema1(Vec<Blob>),
 }
@@ -93,7 +93,7 @@ pub fn read(digest: String, content_type: String, bytes: &[u8]) -> StepResult<Ma
     let said = |error: serde_json::Error| error.to_string();
     let document = match kind {
         Kind::Index => Document::Index(lenient::<Index>(bytes).map_err(said)),
-        _ => Document::Image(lenient::<Image>(bytes).map_err(said)),
+        _ => Document::Image(lenient::<Image>(bytes).map(Box::new).map_err(said)),
     };
     Ok(Manifest { digest, media_type, size: bytes.len(), document })
 }

@@ -6,7 +6,7 @@
 mod problem;
 mod unreachable;
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
 
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::net::TcpStream;
@@ -14,15 +14,12 @@ use tokio::net::TcpStream;
 use crate::{
     dns::Names,
     kit::{
-        Cx, Host, Local, StepResult,
-        net::{Connected, Fault, Route, Stream, Tried, tcp},
+        Cx, Local, StepResult,
+        net::{Connected, Fault, Route, Stream, tcp},
     },
 };
 pub use problem::Problem;
-pub(crate) use problem::{ByProxy, Unreached};
-
-/// How long each look at what else is open may take, once the host itself is not.
-pub(crate) const AROUND_WAIT: Duration = Duration::from_secs(4);
+pub(crate) use unreachable::AROUND_WAIT;
 
 type Attempt = (SocketAddr, Result<TcpStream, Fault>);
 
@@ -75,18 +72,11 @@ async fn try_the_rest(
     // A machine without IPv6 is none the worse for a name that has it too: clients step over it.
     tried.retain(|(address, fault)| address.is_ipv4() || *fault != Fault::NoRoute);
     if !tried.is_empty() {
-        cx.add_finding(Problem::AddressUnreachable(unreached(&names.host, tried)));
+        cx.add_finding(Problem::AddressUnreachable(unreachable::list(&names.host, tried)));
     }
 }
 
 fn attempt(cx: &Cx, address: SocketAddr) -> Local<Attempt> {
     let cx = cx.clone();
     Box::pin(async move { (address, tcp::connect(&cx, address).await) })
-}
-
-fn unreached(host: &Host, mut tried: Vec<(SocketAddr, Fault)>) -> Unreached {
-    tried.sort_by_key(|(address, _)| *address);
-    let tried =
-        tried.into_iter().map(|(address, fault)| Tried { who: address.ip().to_string(), fault });
-    Unreached { host: host.name.clone(), port: host.port, tried: tried.collect(), elsewhere: None }
 }

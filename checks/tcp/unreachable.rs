@@ -1,6 +1,6 @@
 //! No address of a host accepts a connection: what that proves.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use futures::{
     future::join_all,
@@ -8,13 +8,16 @@ use futures::{
 };
 use tokio::time::timeout;
 
-use super::{AROUND_WAIT, ByProxy, Problem, Unreached, unreached};
+use super::problem::{ByProxy, Problem, Unreached};
 use crate::kit::{
     Cx, Host, HostPurpose,
-    net::{Fault, Stage, reach, tls, tunnel},
+    net::{Fault, Stage, Tried, reach, tls, tunnel},
     target::is_private,
     world::ProxyDecision,
 };
+
+/// How long each look at what else is open may take, once the host itself is not.
+pub(crate) const AROUND_WAIT: Duration = Duration::from_secs(4);
 
 /// Hosts that every AKS node has to reach. They are connected to and asked nothing, and only where the
 /// registry is not reached.
@@ -28,7 +31,7 @@ pub(super) async fn diagnose(cx: &Cx, host: &Host, tried: Vec<(SocketAddr, Fault
     let unusable = !tried.is_empty() && tried.iter().all(no_ipv6);
     let private = tried.iter().all(|(address, _)| is_private(address.ip()));
     let refused = tried.iter().any(|(_, fault)| *fault == Fault::Refused);
-    let unreached = unreached(host, tried);
+    let unreached = list(host, tried);
     if unusable {
         return Problem::Ipv6Unusable(unreached);
     }
@@ -109,4 +112,12 @@ async fn egress(cx: &Cx, mut unreached: Unreached) -> Problem {
         return Problem::TcpOutboundNone { unreached, others };
     }
     Problem::TcpEgressBlocked(unreached)
+}
+
+/// Lists every address that was tried, and what came of it.
+pub(super) fn list(host: &Host, mut tried: Vec<(SocketAddr, Fault)>) -> Unreached {
+    tried.sort_by_key(|(address, _)| *address);
+    let tried =
+        tried.into_iter().map(|(address, fault)| Tried { who: address.ip().to_string(), fault });
+    Unreached { host: host.name.clone(), port: host.port, tried: tried.collect(), elsewhere: None }
 }

@@ -8,50 +8,62 @@ use hyper::Method;
 use serde_json::Value;
 use url::form_urlencoded;
 
-use super::{MAX_TOKEN_BYTES, Problem, Session, realm::Realm};
+use super::{problem::Problem, realm::Realm, refresh_token::MAX_TOKEN_BYTES};
 use crate::{
     identity::Credential,
     kit::{
-        Cx, Host, HostPurpose, NoFact, Secret, StepResult,
+        Cx, Host, HostPurpose, Image, NoFact, Secret, StepResult,
         net::{Challenge, Fault, Reply, Request},
     },
     registry::{Refusal, RegistryClient},
 };
 
+/// Who asks for an access token, and for which image.
+pub(super) struct Asker<'a> {
+    pub(super) client: &'a RegistryClient,
+    pub(super) credential: &'a Credential,
+    pub(super) image: Option<&'a Image>,
+    /// A refresh token, where there is one in place of a password.
+    pub(super) refresh: Option<&'a Secret>,
+}
+
+/// What a token server gives to who asks.
+pub(super) enum Issued {
+    /// An access token.
+    Token(Secret),
+    /// Nothing: it does not accept the credentials, or wants some.
+    Refused(Refusal),
+}
+
 /// Gets an access token.
-pub(super) async fn token(
-    cx: &Cx,
-    session: &Session,
-    wanted: &Challenge,
-    refresh: Option<&Secret>,
-) -> StepResult<Secret> {
-    if let Credential::Access(token) = &session.identity.credential {
-        return Ok(token.clone());
+pub(super) async fn token(cx: &Cx, asker: &Asker<'_>, wanted: &Challenge) -> StepResult<Issued> {
+    if let Credential::Access(token) = asker.credential {
+        return Ok(Issued::Token(token.clone()));
     }
-    let server = Server::read(session, wanted)?;
-    let reply = match (&session.identity.credential, refresh) {
+    let server = Server::read(asker, wanted)?;
+    let reply = match (asker.credential, asker.refresh) {
         (_, Some(refresh)) => {
             let form = [("grant_type", "refresh_token"), ("refresh_token", refresh.expose())];
-            server.post(cx, session, &form).await?
+            server.post(cx, asker, &form).await?
         }
         (Credential::Password { user, password }, None) => {
             let form =
                 [("grant_type", "password"), ("username", user), ("password", password.expose())];
-            let reply = server.post(cx, session, &form).await?;
+            let reply = server.post(cx, asker, &form).await?;
             if matches!(reply.status, 400 | 401 | 404 | 405) {
-                // Its body is still on the line that the next question has to take.
+                // Its body is still on the connection that the next question has to take.
                 drop(reply);
-                server.get(cx, session, Some(password.basic(user))).await?
+                server.get(cx, asker, Some(password.basic(user))).await?
             } else {
                 reply
             }
         }
-        _ => server.get(cx, session, None).await?,
+        _ => server.get(cx, asker, None).await?,
     };
-    issued(cx, session, &server, reply).await
+    issued(&server, reply).await
 }
 
-async fn issued(cx: &Cx, session: &Session, server: &Server, reply: Reply) -> StepResult<Secret> {
+async fn issued(server: &Server, reply: Reply) -> StepResult<Issued> {
     let status = reply.status;
     let asked = format!("token from {}", server.host);
     if !(200..300).contains(&status) {
@@ -59,12 +71,11 @@ async fn issued(cx: &Cx, session: &Session, server: &Server, reply: Reply) -> St
         if let Some(problem) = refusal.by_error_body(&asked) {
             return Err(problem.into());
         }
-        return Err(match (status, &session.identity.credential) {
+        return match status {
             // A refusal is a 401, with or without a body; docker-registry's servers say 400 too.
-            (400 | 401, Credential::Anonymous) => session.anonymous(cx, refusal.correlation),
-            (400 | 401, _) => session.credentials_refused(cx, refusal).await,
-            _ => refusal.grade(&asked),
-        });
+            400 | 401 => Ok(Issued::Refused(refusal)),
+            _ => Err(refusal.grade(&asked)),
+        };
     }
     let no_token = |said: &str| -> NoFact {
         Problem::NoToken { host: server.host.to_string(), status, said: said.to_owned() }.into()
@@ -73,7 +84,7 @@ async fn issued(cx: &Cx, session: &Session, server: &Server, reply: Reply) -> St
         Fault::TimedOut => RegistryClient::unfinished(&server.host, &asked),
         fault => no_token(fault.word()),
     })?;
-    token_in(&body).map_err(no_token)
+    token_in(&body).map(Issued::Token).map_err(no_token)
 }
 
 /// The token in what a token server sends; else a word says what it sent. Public, so that it can be fuzzed.
@@ -98,19 +109,19 @@ struct Server {
 }
 
 impl Server {
-    fn read(session: &Session, wanted: &Challenge) -> StepResult<Self> {
-        let client = session.client();
+    fn read(asker: &Asker<'_>, wanted: &Challenge) -> StepResult<Self> {
+        let client = asker.client;
         let Realm { host, url } = Realm::read(client, wanted)?;
         let in_the_open = host.plain && !client.host.plain && !host.is_local();
         // Where nobody signs in there is nothing to keep from anybody.
-        if in_the_open && !matches!(session.identity.credential, Credential::Anonymous) {
+        if in_the_open && !matches!(asker.credential, Credential::Anonymous) {
             return Err(Realm::not_safe(client, wanted));
         }
         let mut ask: Vec<(String, String)> = url.query_pairs().into_owned().collect();
         ask.extend(wanted.param("service").map(|service| ("service".into(), service.into())));
         // containerd asks for what it needs, and for what the challenge names besides.
         let named = wanted.param("scope").unwrap_or_default().split(' ').map(str::to_owned);
-        let needed = session.image().map(|image| format!("repository:{}:pull", image.repository));
+        let needed = asker.image.map(|image| format!("repository:{}:pull", image.repository));
         let mut scopes: Vec<String> =
             named.chain(needed).filter(|scope| !scope.is_empty()).collect();
         scopes.sort();
@@ -122,18 +133,18 @@ impl Server {
     async fn get(
         &self,
         cx: &Cx,
-        session: &Session,
+        asker: &Asker<'_>,
         authorization: Option<Secret>,
     ) -> StepResult<Reply> {
         let query =
             form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.ask).finish();
         let target = format!("{}?{query}", self.path);
         let request = Request { authorization, ..Request::new(Method::GET, target) };
-        let reply = session.client().follow(cx, &self.host, &request, HostPurpose::Other).await?;
-        Self::let_in(cx, session, &request, reply).await
+        let reply = asker.client.follow(cx, &self.host, &request, HostPurpose::Other).await?;
+        Self::let_in(cx, asker, &request, reply).await
     }
 
-    async fn post(&self, cx: &Cx, session: &Session, form: &[(&str, &str)]) -> StepResult<Reply> {
+    async fn post(&self, cx: &Cx, asker: &Asker<'_>, form: &[(&str, &str)]) -> StepResult<Reply> {
         let mut body = form_urlencoded::Serializer::new(String::new());
         body.extend_pairs(form).append_pair("client_id", "check-acr");
         // A form has one scope, a list; a query repeats it.
@@ -146,19 +157,19 @@ impl Server {
         }
         let form = Some(Secret::new(body.finish()));
         let request = Request { form, ..Request::new(Method::POST, self.path.clone()) };
-        let reply = session.client().send(cx, &self.host, &request).await?;
-        Self::let_in(cx, session, &request, reply).await
+        let reply = asker.client.send(cx, &self.host, &request).await?;
+        Self::let_in(cx, asker, &request, reply).await
     }
 
     /// Network rules may refuse here what they let in before.
     async fn let_in(
         cx: &Cx,
-        session: &Session,
+        asker: &Asker<'_>,
         request: &Request,
         reply: Reply,
     ) -> StepResult<Reply> {
         match reply.status {
-            403 => session.client().recheck_firewall(cx, request, reply).await,
+            403 => asker.client.recheck_firewall(cx, request, reply).await,
             _ => Ok(reply),
         }
     }

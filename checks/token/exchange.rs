@@ -7,10 +7,13 @@
 use std::rc::Rc;
 
 use hyper::Method;
-use serde::Serialize;
 use url::form_urlencoded;
 
-use super::{MAX_TOKEN_BYTES, Problem, realm::Realm};
+use super::{
+    problem::{Problem, RefusedIdentity},
+    realm::Realm,
+    refresh_token::MAX_TOKEN_BYTES,
+};
 use crate::{
     identity::{EntraToken, Identity},
     kit::{
@@ -24,34 +27,6 @@ use crate::{
 
 /// What is asked.
 const EXCHANGE: &str = "POST /oauth2/exchange";
-
-/// What goes with a refusal: who was refused, and in whose eyes.
-#[derive(Serialize)]
-pub struct RefusedIdentity {
-    /// The registry.
-    host: String,
-    /// Who was refused.
-    who: String,
-    /// What role assignments go by.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    object_id: Option<String>,
-    /// What node files go by.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_id: Option<String>,
-    /// What role assignments call such a one.
-    principal_type: &'static str,
-    /// The directory that was named.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tenant: Option<String>,
-    /// Whether a token for Azure's management is taken, as a word.
-    management: &'static str,
-    /// The registry's own words.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    said: Option<String>,
-    /// For support.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    correlation: Option<String>,
-}
 
 /// Where tokens are traded.
 struct Exchange {

@@ -4,40 +4,23 @@ pub mod endpoint;
 pub mod exchange;
 mod problem;
 mod realm;
+mod refresh_token;
 mod session;
 
 use std::rc::Rc;
 
-use jiff::Timestamp;
-use serde::Serialize;
-
 use crate::{
     identity::{Credential, Identity},
-    kit::{Cx, Host, NoFact, Secret, StepResult, net::Request, redact::claims},
+    kit::{Cx, Host, NoFact, StepResult, net::Request},
     registry::{AuthScheme, Challenge},
 };
-pub use exchange::RefusedIdentity;
 pub use problem::Problem;
-pub(crate) use problem::{Presented, Ungranted};
+pub use refresh_token::RefreshToken;
+use refresh_token::{TOKEN_USER, expired, expires};
 pub use session::{BlobResponse, Session};
-
-/// The longest token that is read.
-const MAX_TOKEN_BYTES: usize = 1024 * 1024;
 
 /// How many entries of a pull secret are tried.
 pub(crate) const MAX_CANDIDATES: usize = 4;
-
-/// The user name that goes with a refresh token where a password is due.
-pub(crate) const TOKEN_USER: &str = "00000000-0000-0000-0000-000000000000";
-
-/// What is shown at the token server in place of a password.
-#[derive(Serialize)]
-pub struct RefreshToken {
-    #[serde(skip)]
-    token: Secret,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires: Option<Timestamp>,
-}
 
 /// Is there a refresh token that the registry can still take?
 pub async fn exchange(
@@ -64,17 +47,6 @@ pub async fn exchange(
         _ => return Err(NoFact::skipped(Problem::NothingToExchange {})),
     };
     Ok(RefreshToken { expires: expires(&token), token })
-}
-
-/// When a token ends, if it says so.
-fn expires(token: &Secret) -> Option<Timestamp> {
-    let expires = claims(token)?.get("exp")?.as_i64()?;
-    Timestamp::from_second(expires).ok()
-}
-
-/// When a token ended, if it has by that clock.
-fn expired(token: &Secret, now: Option<Timestamp>) -> Option<Timestamp> {
-    expires(token).filter(|expires| now.is_some_and(|now| *expires < now))
 }
 
 /// Gets what each further request must carry. Of several entries of a pull secret the kubelet tries one

@@ -46,7 +46,7 @@ pub enum Problem {
         said: String,
     },
     /// The registry does not take this identity's token.
-    ExchangeNoRole(super::exchange::RefusedIdentity),
+    ExchangeNoRole(RefusedIdentity),
     /// It takes it in the name of the token's own directory, and not in that of the node's file.
     WrongTenantInAzurejson {
         /// The registry.
@@ -187,6 +187,34 @@ pub struct Ungranted {
     /// The user's name, where it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) user: Option<String>,
+    /// For support.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) correlation: Option<String>,
+}
+
+/// What goes with a refusal: who was refused, and in whose eyes.
+#[derive(Serialize)]
+pub struct RefusedIdentity {
+    /// The registry.
+    pub(super) host: String,
+    /// Who was refused.
+    pub(super) who: String,
+    /// What role assignments go by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) object_id: Option<String>,
+    /// What node files go by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) client_id: Option<String>,
+    /// What role assignments call such a one.
+    pub(super) principal_type: &'static str,
+    /// The directory that was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tenant: Option<String>,
+    /// Whether a token for Azure's management is taken, as a word.
+    pub(super) management: &'static str,
+    /// The registry's own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) said: Option<String>,
     /// For support.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) correlation: Option<String>,

@@ -7,7 +7,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::timeout;
 
-use super::{Presented, Problem, TOKEN_USER, Ungranted, endpoint, expired};
+use super::{
+    endpoint::{self, Asker, Issued},
+    problem::{Presented, Problem, Ungranted},
+    refresh_token::{TOKEN_USER, expired},
+};
 use crate::{
     identity::{Credential, Identity},
     kit::{
@@ -21,6 +25,23 @@ use crate::{
 /// How long the look at what nobody gets may take: it makes a refusal clearer, and no more than that.
 const ANONYMOUS_WAIT: Duration = Duration::from_secs(20);
 
+/// What each request carries: the value of its `Authorization` header.
+#[derive(Clone)]
+enum Authorization {
+    /// A user name and a password.
+    Password(Secret),
+    /// An access token.
+    Token(Secret),
+}
+
+impl Authorization {
+    fn header(&self) -> Secret {
+        match self {
+            Authorization::Password(header) | Authorization::Token(header) => header.clone(),
+        }
+    }
+}
+
 /// A registry, and what each request to it must carry.
 #[derive(Clone, Serialize)]
 pub struct Session {
@@ -29,7 +50,7 @@ pub struct Session {
     #[serde(skip)]
     pub(super) identity: Identity,
     #[serde(skip)]
-    authorization: Option<Secret>,
+    authorization: Option<Authorization>,
     /// As what each request is made, as a word: there is something to show, never what.
     signed_in: &'static str,
     /// What the token says that it grants; nothing when it is opaque.
@@ -88,7 +109,7 @@ impl Session {
 
     /// The same, each request carrying a password.
     pub(super) fn with_password(self, basic: Secret) -> Self {
-        Self { authorization: Some(basic), signed_in: "yes", ..self }
+        Self { authorization: Some(Authorization::Password(basic)), signed_in: "yes", ..self }
     }
 
     /// The same, each request carrying a token.
@@ -109,7 +130,13 @@ impl Session {
         });
         let anonymous = matches!(self.identity.credential, Credential::Anonymous);
         let signed_in = if anonymous { "as-anonymous" } else { "yes" };
-        Self { authorization: Some(token.bearer()), signed_in, granted, covers_pull, ..self }
+        Self {
+            authorization: Some(Authorization::Token(token.bearer())),
+            signed_in,
+            granted,
+            covers_pull,
+            ..self
+        }
     }
 
     /// Whether it is good for the image: as the token says, else as the registry does when it is asked.
@@ -203,11 +230,28 @@ impl Session {
 
     /// Gets an access token for what a challenge names.
     pub(super) async fn token(&self, cx: &Cx, wanted: &Challenge) -> StepResult<Secret> {
-        endpoint::token(cx, self, wanted, self.refresh.as_ref()).await
+        match self.ask_for_token(cx, wanted).await? {
+            Issued::Token(token) => Ok(token),
+            Issued::Refused(refusal) => Err(match self.identity.credential {
+                Credential::Anonymous => self.anonymous(cx, refusal.correlation),
+                _ => self.credentials_refused(cx, refusal).await,
+            }),
+        }
+    }
+
+    async fn ask_for_token(&self, cx: &Cx, wanted: &Challenge) -> StepResult<Issued> {
+        let asker = Asker {
+            client: &self.client,
+            credential: &self.identity.credential,
+            image: self.image.as_ref(),
+            refresh: self.refresh.as_ref(),
+        };
+        endpoint::token(cx, &asker, wanted).await
     }
 
     fn sign(&self, request: Request) -> Request {
-        Request { authorization: self.authorization.clone(), ..request }
+        let authorization = self.authorization.as_ref().map(Authorization::header);
+        Request { authorization, ..request }
     }
 
     /// What a 401 means, now that we are signed in as far as can be.
@@ -215,14 +259,14 @@ impl Session {
         let mut errors = challenges(&reply.headers).into_iter();
         let error = errors.find_map(|challenge| challenge.params.get("error").cloned());
         let error = error.as_deref().unwrap_or_default();
-        let basic = |secret: &Secret| secret.expose().starts_with("Basic ");
         let refusal = Refusal::read(reply).await;
         if let Some(problem) = refusal.by_error_body(asked) {
             return problem.into();
         }
         match (&self.identity.credential, &self.authorization) {
             (Credential::Anonymous, _) => self.anonymous(cx, refusal.correlation),
-            (_, Some(secret)) if basic(secret) || error == "invalid_token" => {
+            (_, Some(Authorization::Password(_))) => self.credentials_refused(cx, refusal).await,
+            (_, Some(Authorization::Token(_))) if error == "invalid_token" => {
                 self.credentials_refused(cx, refusal).await
             }
             (_, Some(_)) if error == "insufficient_scope" || self.covers_pull == Some(false) => {
@@ -325,17 +369,9 @@ impl Session {
             return None;
         };
         let anonymous = self.as_anonymous();
-        let token = match anonymous.token(cx, wanted).await {
-            Ok(token) => token,
-            Err(NoFact::Failed(why) | NoFact::CouldNotTell(why)) => {
-                let refused = [
-                    "token/anonymous-pull-disabled",
-                    "token/node-may-sign-in",
-                    "token/pod-may-sign-in",
-                ];
-                return refused.contains(&why.code.as_str()).then_some("refused");
-            }
-            Err(_) => return None,
+        let token = match anonymous.ask_for_token(cx, wanted).await.ok()? {
+            Issued::Token(token) => token,
+            Issued::Refused(_) => return Some("refused"),
         };
         let head = Request::manifest(Method::HEAD, &image.repository, &image.reference);
         match anonymous.with_token(&token).ask(cx, head).await.ok()? {

@@ -29,7 +29,7 @@ struct Document<'a> {
     started_at: Option<Timestamp>,
     took_ms: u64,
     exit_code: u8,
-    targets: Vec<Target<'a>>,
+    targets: Vec<TargetPart<'a>>,
 }
 
 #[derive(Serialize)]
@@ -38,7 +38,7 @@ struct Tool<'a> {
 }
 
 #[derive(Serialize)]
-struct Target<'a> {
+struct TargetPart<'a> {
     target: &'a Values,
     /// Of the first view.
     from: Option<&'a Vantage>,
@@ -139,9 +139,9 @@ pub fn json(page: &Presentation) -> Value {
     serde_json::to_value(document).unwrap_or_default()
 }
 
-fn target(page: &TargetPage) -> Target<'_> {
+fn target(page: &TargetPage) -> TargetPart<'_> {
     let first = page.views.first();
-    Target {
+    TargetPart {
         target: &page.target,
         from: first.map(|view| &view.from),
         host: first.and_then(|view| view.host.as_deref()),

@@ -1,12 +1,6 @@
 //! Where results go: each format to standard output or to a file.
 
-use std::{
-    cell::RefCell,
-    fs::File,
-    io::{self, ErrorKind, Write},
-    rc::Rc,
-    time::Duration,
-};
+use std::{cell::RefCell, fs::File, io::Write, rc::Rc, time::Duration};
 
 use checks::kit::{
     engine::{Event, EventKind, VERSION, VerdictLine},
@@ -15,7 +9,8 @@ use checks::kit::{
 use jiff::Timestamp;
 
 use super::{
-    json, print_error,
+    json_v1::json,
+    print::{print_error, write},
     terminal::{WIDTH, colored, locale, width},
     text::{TextOptions, text},
 };
@@ -168,16 +163,5 @@ pub(crate) fn verdict(page: &TargetPage) -> Event {
             could_not_tell: lines(&page.could_not_tell),
             warnings: lines(&page.warnings),
         },
-    }
-}
-
-/// Writes to standard output.
-pub(super) fn write(text: &str) -> Result<(), String> {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        // `| head -1` has what it wanted.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        Err(error) => Err(format!("standard output: {error}")),
-        Ok(()) => Ok(()),
     }
 }

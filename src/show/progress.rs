@@ -39,10 +39,8 @@ impl Progress {
             EventKind::Planned { step, .. } => {
                 let line = lines.add(ProgressBar::new_spinner());
                 line.set_style(style("    {prefix:.dim}"));
-                let prefix = match self.many {
-                    true => format!("{step} {}", event.target),
-                    false => step.clone(),
-                };
+                let prefix =
+                    if self.many { format!("{step} {}", event.target) } else { step.clone() };
                 line.set_prefix(prefix);
                 let key = (event.target.clone(), step.clone());
                 self.steps.borrow_mut().insert(key, line);

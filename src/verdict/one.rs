@@ -158,10 +158,8 @@ pub(super) fn read<'a>(
     verdict.statuses = view.steps.iter().map(|step| status(step, &verdict.causes)).collect();
     let error_explained =
         |(_, finding): &(&str, &Finding)| finding.severity == Severity::Error && elsewhere(finding);
-    verdict.can = match found.iter().any(error_explained) {
-        true => Outcome::No,
-        false => can(report, view, &verdict),
-    };
+    verdict.can =
+        if found.iter().any(error_explained) { Outcome::No } else { can(report, view, &verdict) };
     verdict
 }
 

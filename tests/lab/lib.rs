@@ -12,6 +12,7 @@ mod drip;
 mod entra;
 mod error;
 mod form;
+mod held;
 mod host;
 mod identity;
 mod images;

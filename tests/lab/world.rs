@@ -7,15 +7,15 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
 
 use crate::Error;
 use crate::asker::{docker_config, environment, files};
 use crate::certificates::Certificates;
 use crate::dns::{self, Faulty, Records};
+use crate::held::Held;
 use crate::host::Listener;
 use crate::images::images;
-use crate::port::{ANYWHERE, BlackHole, Closed, bind, black_hole, refuse};
+use crate::port::{ANYWHERE, bind, black_hole, refuse};
 use crate::proxy::Proxy;
 use crate::registry::World;
 use crate::relay::Relay;
@@ -60,17 +60,6 @@ pub struct Lab {
     /// Where the data host really listens.
     pub data: SocketAddr,
     held: Held,
-}
-
-/// What keeps the world going.
-#[derive(Debug, Default)]
-pub(crate) struct Held {
-    pub(crate) tasks: JoinSet<()>,
-    pub(crate) closed: Vec<Closed>,
-    holes: Vec<BlackHole>,
-    /// The hosts that let somebody in, as the asker sees them.
-    open: Vec<SocketAddr>,
-    relays: BTreeMap<SocketAddr, Relay>,
 }
 
 impl Lab {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{event_line::Line, finding::Finding, vantage::Vantage};
+use super::{finding::Finding, vantage::Vantage};
 
 /// The version of the event lines that this program writes and reads.
 pub const VERSION: u8 = 1;
@@ -149,20 +149,6 @@ impl Event {
         const MARK: &[u8] = br#""event":"exchanged""#;
         let head = &line[..line.len().min(MAX_HEAD_BYTES)];
         memchr::memmem::find(head, MARK).is_some()
-    }
-
-    /// Reads a line of a recording. It is foreign text: what it holds is made fit to print.
-    ///
-    /// # Errors
-    /// When it is not an event of this version: why not, in a few words.
-    pub fn read(line: &[u8]) -> Result<Self, String> {
-        let read = serde_json::from_slice::<Line>(line).map_err(|error| error.to_string())?;
-        match read.v {
-            Some(v) if v == u64::from(VERSION) => {}
-            Some(v) => return Err(format!("its version is {v}, and this program reads {VERSION}")),
-            None => return Err("it has no version".to_owned()),
-        }
-        read.into_event()
     }
 }
 

@@ -13,8 +13,8 @@ use crate::kit::redact::{sanitize, sanitize_text};
 
 /// Every field that an event of any kind may have.
 #[derive(Deserialize)]
-pub(super) struct Line {
-    pub(super) v: Option<u64>,
+struct Line {
+    v: Option<u64>,
     at: Option<Timestamp>,
     target: Option<String>,
     from: Option<Vantage>,
@@ -42,9 +42,25 @@ pub(super) struct Line {
     warnings: Vec<VerdictLine>,
 }
 
+impl Event {
+    /// Reads a line of a recording. It is foreign text: what it holds is made fit to print.
+    ///
+    /// # Errors
+    /// When it is not an event of this version: why not, in a few words.
+    pub fn read(line: &[u8]) -> Result<Self, String> {
+        let read = serde_json::from_slice::<Line>(line).map_err(|error| error.to_string())?;
+        match read.v {
+            Some(v) if v == u64::from(VERSION) => {}
+            Some(v) => return Err(format!("its version is {v}, and this program reads {VERSION}")),
+            None => return Err("it has no version".to_owned()),
+        }
+        read.into_event()
+    }
+}
+
 impl Line {
     /// Returns the event, every text in it made fit to print.
-    pub(super) fn into_event(self) -> Result<Event, String> {
+    fn into_event(self) -> Result<Event, String> {
         let kind = match self.event.as_deref() {
             Some("run-started") => EventKind::RunStarted {
                 understood: sanitized(due(self.understood, "understood")?),

@@ -11,9 +11,9 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::task::JoinSet;
 
 use super::{Records, denial, reply};
+use crate::held::Held;
 use crate::port::{Closed, pair};
 use crate::settings::{DnsFault, Family};
-use crate::world::Held;
 
 /// What is wrong with a name server, and the only kind of question that shows it.
 #[derive(Clone, Copy)]

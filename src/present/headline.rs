@@ -5,14 +5,14 @@ use checks::{
     steps,
 };
 
+use super::{TargetPage, ViewPage};
 use crate::{
-    present::{TargetPage, ViewPage},
     show::Phrase,
     verdict::{Outcome, StepStatus},
 };
 
 /// Writes the headline of a target.
-pub(crate) fn headline(page: &TargetPage, lang: Lang) -> String {
+pub(super) fn headline(page: &TargetPage, lang: Lang) -> String {
     // The control plane pulls nothing: it is no place of its own.
     let views: Vec<&ViewPage> =
         page.views.iter().filter(|view| view.from != Vantage::Azure).collect();
