@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use check_acr::{Exit, Presentation, Run, StepStatus, json};
 use checks::kit::{engine::Severity, messages::Lang};
-use played::{codes, messages, played, present};
+use played::{codes, messages, page as shown_page, played, present};
 
 #[test]
 fn each_yields_what_it_expects_and_nothing_else() {
@@ -42,7 +42,7 @@ fn each_yields_what_it_expects_and_nothing_else() {
             expect.skipped.clone(),
         );
         if got != wanted {
-            let page = played.text(&played.pages[0], 1);
+            let page = shown_page(&played.pages[0], 1);
             wrong.push(format!("{}:\n   got {got:?}\nwanted {wanted:?}\n{page}", played.name));
         }
     }
@@ -59,7 +59,7 @@ fn every_format_agrees() {
             let shown = &document["targets"][0];
             assert_eq!(document["exit_code"], page.exit as u8, "{}", played.name);
             assert_eq!(shown["verdict"]["exit_code"], target.exit as u8, "{}", played.name);
-            let text = played.text(page, 0);
+            let text = shown_page(page, 0);
             let headline = shown["verdict"]["headline"].as_str().unwrap();
             assert!(text.contains(headline), "{}: {headline}", played.name);
             for (list, causes) in [
@@ -144,7 +144,7 @@ fn no_secret_is_ever_shown() {
     for played in played() {
         let mut shown = vec![];
         for page in &played.pages {
-            shown.extend([0, 1, 2].map(|verbose| played.text(page, verbose)));
+            shown.extend([0, 1, 2].map(|verbose| shown_page(page, verbose)));
             shown.push(json(page).to_string());
         }
         shown.extend(played.events.iter().map(|event| serde_json::to_string(event).unwrap()));
@@ -217,7 +217,7 @@ fn a_recording_is_read_back_as_it_was() {
         .unwrap();
         assert_eq!(read, played.events, "{}", played.name);
         for (again, page) in present(&read).iter().zip(&played.pages) {
-            assert_eq!(played.text(again, 2), played.text(page, 2), "{}", played.name);
+            assert_eq!(shown_page(again, 2), shown_page(page, 2), "{}", played.name);
             assert_eq!(json(again), json(page), "{}", played.name);
         }
     }
@@ -265,7 +265,7 @@ fn what_people_read() {
             let mut blocks = String::new();
             for played in played().iter().filter(|played| played.area == area) {
                 blocks += &format!("== {}\n", played.name);
-                let texts = played.pages.iter().map(|page| finding_blocks(&played.text(page, 0)));
+                let texts = played.pages.iter().map(|page| finding_blocks(&shown_page(page, 0)));
                 texts.for_each(|text| blocks += &text);
             }
             insta::assert_snapshot!(
@@ -274,7 +274,7 @@ fn what_people_read() {
             );
         }
         for played in played().iter().filter(|played| WHOLE.contains(&played.name)) {
-            let pages: Vec<_> = played.pages.iter().map(|page| played.text(page, 0)).collect();
+            let pages: Vec<_> = played.pages.iter().map(|page| shown_page(page, 0)).collect();
             insta::assert_snapshot!(format!("page-{}", played.name), pages.join("\n"));
         }
     });

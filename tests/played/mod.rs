@@ -58,15 +58,12 @@ pub fn messages() -> &'static Messages {
     checks::messages()
 }
 
-fn options(verbose: u8) -> TextOptions {
-    TextOptions { verbose, color: false, width: 100 }
+/// The page as it is printed where there is no terminal.
+pub fn page(page: &Presentation, verbose: u8) -> String {
+    text(page, messages(), TextOptions { verbose, color: false, width: 100 })
 }
 
 impl Played {
-    pub fn text(&self, page: &Presentation, verbose: u8) -> String {
-        text(page, messages(), options(verbose))
-    }
-
     /// What it is about: one target, seen from here.
     pub fn target(&self) -> &TargetPage {
         let [target] = &self.pages[0].targets[..] else { panic!("{}: one target", self.name) };
