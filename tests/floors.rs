@@ -1,4 +1,5 @@
 //! Who may import whom: the floors of the kit, the areas, and no two files that import each other.
+#![cfg(feature = "lab")]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
 use std::{
@@ -200,6 +201,35 @@ fn the_kit_stands_on_lower_floors() {
         }
     }
     assert!(wrong.is_empty(), "{} imports from no lower floor:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn an_area_names_another_only_for_a_type() {
+    let checks = Crate::read("checks/lib.rs");
+    let is_area = |name: &str| checks::AREAS.iter().any(|area| area.name == name);
+    let mut wrong = vec![];
+    for (from, paths) in &checks.imports {
+        let Some(area) = from.first().filter(|name| is_area(name)) else { continue };
+        for path in paths.iter().filter(|path| path[0] != *area && is_area(&path[0])) {
+            // The facts that steps hand on are types; a function or a constant is not for others.
+            let is_type = path.len() == 2 && path[1].starts_with(|c: char| c.is_ascii_uppercase());
+            let is_bound = path[1..]
+                .iter()
+                .any(|name| name.chars().all(|c| c.is_ascii_uppercase() || c == '_'));
+            if !is_type || is_bound {
+                wrong.push(format!("{} imports {}", checks.file(from), path.join("::")));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "more than the type of a fact:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_scenario_is_in_the_folder_of_an_area() {
+    for scenario in lab::scenarios().iter().filter(|scenario| scenario.name != "healthy") {
+        let is_area = checks::AREAS.iter().any(|area| area.name == scenario.area);
+        assert!(is_area, "{} is in {}", scenario.name, scenario.area);
+    }
 }
 
 #[test]

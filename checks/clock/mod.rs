@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::{
     kit::{Cx, NoFact, StepResult},
-    registry::Challenge,
+    registry::RegistryChallenge,
 };
 pub use problem::Problem;
 
@@ -19,7 +19,7 @@ pub struct Apart {
 }
 
 /// Compares this clock with the registry's.
-pub async fn compare(cx: &Cx, challenge: &Challenge) -> StepResult<Apart> {
+pub async fn compare(cx: &Cx, challenge: &RegistryChallenge) -> StepResult<Apart> {
     let there = challenge.dated.ok_or_else(|| NoFact::skipped(Problem::NoDate {}))?;
     let here = cx.now();
     if let Some(skew) = cx.skew(there) {

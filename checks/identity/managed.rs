@@ -13,7 +13,7 @@ use crate::{
         },
         target::ManagedIdentityId,
     },
-    kubelet::{AzureEnvironment, NodeLocation, is_own_network},
+    kubelet::{AzureEnvironment, NodeLocation},
 };
 
 /// Signs in as that identity; as nobody, where there is no token.
@@ -67,7 +67,7 @@ async fn token(
         }
     };
     // A pod may be kept from it, or led astray, where its node is not.
-    let elsewhere = around.tenant.is_some() && !is_own_network(cx).await;
+    let elsewhere = around.tenant.is_some() && !cx.world.is_on_node_network().await;
     let problem = match refused {
         Refused::Unreachable(fault) if elsewhere => {
             return Err(NoFact::could_not_tell(Problem::ImdsUnreachable { fault }));

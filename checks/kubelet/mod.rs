@@ -8,7 +8,7 @@ mod problem;
 mod program;
 pub mod provider;
 
-use std::{path::Path, rc::Rc};
+use std::rc::Rc;
 
 use serde::Serialize;
 
@@ -348,17 +348,6 @@ async fn pool(cx: &Cx) -> Option<String> {
     let name = String::from_utf8(name).ok()?;
     let mut parts = name.trim().strip_prefix("aks-")?.split('-');
     parts.next().filter(|pool| pool.chars().all(|c| c.is_ascii_alphanumeric())).map(str::to_owned)
-}
-
-/// Whether this is the node's own network: a pod that has one of its own may be kept from what a node reaches.
-pub(crate) async fn is_own_network(cx: &Cx) -> bool {
-    if !cx.world.in_pod {
-        return true;
-    }
-    // A pod on the node's network has the node's name, too.
-    let here = cx.world.read(Path::new("/etc/hostname")).await.ok();
-    let node = cx.world.read(&cx.world.of_node("/etc/hostname")).await.ok();
-    cx.world.node_root != Path::new("/") && here.is_some() && here == node
 }
 
 fn tell_missed(cx: &Cx, image_target: &ImageTarget, by: &'static str, patterns: Vec<String>) {

@@ -49,7 +49,7 @@ impl fmt::Display for AuthScheme {
 
 /// The registry, and what it wants to see.
 #[derive(Serialize)]
-pub struct Challenge {
+pub struct RegistryChallenge {
     #[serde(skip)]
     pub(crate) client: Rc<RegistryClient>,
     #[serde(skip)]
@@ -75,7 +75,7 @@ pub async fn challenge(
     image_target: &ImageTarget,
     connected: &Connected,
     secured: &Option<Rc<Secured>>,
-) -> StepResult<Challenge> {
+) -> StepResult<RegistryChallenge> {
     let asked = &image_target.asked;
     let client = Rc::new(RegistryClient::over(cx, connected, secured.as_deref()).await?);
     let mut request = first_question(asked, Method::HEAD);
@@ -113,7 +113,7 @@ pub async fn challenge(
     };
     let realm = realm.and_then(|realm| url::Url::parse(&realm).ok()?.host_str().map(str::to_owned));
     let image = asked.image.clone();
-    Ok(Challenge { client, image, auth_scheme, realm, dated, status })
+    Ok(RegistryChallenge { client, image, auth_scheme, realm, dated, status })
 }
 
 fn first_question(asked: &RegistryOrImage, method: Method) -> Request {

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use crate::{
     identity::{Credential, Identity},
     kit::{Cx, Host, NoFact, StepResult, net::Request},
-    registry::{AuthScheme, Challenge},
+    registry::{AuthScheme, RegistryChallenge},
 };
 pub use problem::Problem;
 pub use refresh_token::RefreshToken;
@@ -25,7 +25,7 @@ pub(crate) const MAX_CANDIDATES: usize = 4;
 /// Is there a refresh token that the registry can still take?
 pub async fn exchange(
     cx: &Cx,
-    challenge: &Challenge,
+    challenge: &RegistryChallenge,
     identity: &Identity,
 ) -> StepResult<RefreshToken> {
     let login = identity.chain().find_map(|one| match &one.credential {
@@ -53,7 +53,7 @@ pub async fn exchange(
 /// after the other, until one is let in; when none is, the first says why.
 pub async fn fetch(
     cx: &Cx,
-    challenge: &Challenge,
+    challenge: &RegistryChallenge,
     identity: &Identity,
     grant: &Option<Rc<RefreshToken>>,
 ) -> StepResult<Session> {
@@ -115,7 +115,7 @@ async fn is_authorized(cx: &Cx, got: &StepResult<Session>) -> bool {
 
 async fn authenticate(
     cx: &Cx,
-    challenge: &Challenge,
+    challenge: &RegistryChallenge,
     identity: &Identity,
     grant: &Option<Rc<RefreshToken>>,
 ) -> StepResult<Session> {

@@ -19,7 +19,7 @@ use crate::{
         net::{Challenge, Reply, Request, challenges, redirect},
         redact::claims,
     },
-    registry::{self, AuthScheme, Refusal, RegistryClient},
+    registry::{AuthScheme, Refusal, RegistryChallenge, RegistryClient},
 };
 
 /// How long the look at what nobody gets may take: it makes a refusal clearer, and no more than that.
@@ -82,7 +82,7 @@ pub enum BlobResponse {
 
 impl Session {
     pub(super) fn new(
-        challenge: &registry::Challenge,
+        challenge: &RegistryChallenge,
         identity: &Identity,
         refresh: Option<Secret>,
     ) -> Self {

@@ -61,6 +61,18 @@ impl World {
             || matches!(looking.await, Ok(Ok(found)) if found.is_dir())
     }
 
+    /// Whether this is the node's own network: a pod that has one of its own may be kept from what a node
+    /// reaches.
+    pub async fn is_on_node_network(&self) -> bool {
+        if !self.in_pod {
+            return true;
+        }
+        // A pod on the node's network has the node's name, too.
+        let here = self.read(Path::new("/etc/hostname")).await.ok();
+        let node = self.read(&self.of_node("/etc/hostname")).await.ok();
+        self.node_root != Path::new("/") && here.is_some() && here == node
+    }
+
     /// All of a file.
     pub async fn read(&self, file: &Path) -> Result<Vec<u8>, FileError> {
         let bytes = self.read_up_to(file, MAX_FILE_BYTES + 1).await?;
