@@ -3,7 +3,7 @@
 use futures::future::join;
 use serde_json::Map;
 
-use super::{EntraToken, Identity, Problem, managed};
+use super::{Candidate, EntraToken, Problem, managed};
 use crate::{
     kit::{
         Cx, NoFact, Secret, StepResult,
@@ -69,7 +69,7 @@ impl Application {
 }
 
 /// Signs in as the workload identity of this pod (the variables of its webhook).
-pub(super) async fn workload(cx: &Cx) -> StepResult<Identity> {
+pub(super) async fn workload(cx: &Cx) -> StepResult<Candidate> {
     let variable = |name: &str| cx.world.variables.get(name).cloned();
     let missing = |what: &'static str| {
         NoFact::could_not_tell(Problem::WorkloadIdentityMissing { variable: what })
@@ -94,14 +94,14 @@ pub(super) async fn workload(cx: &Cx) -> StepResult<Identity> {
     let authority = authority.ok_or_else(|| missing("AZURE_AUTHORITY_HOST"))?;
     let asking = entra::Client { authority, tenant, client_id, proof: Proof::Assertion(assertion) };
     match entra::token(cx, &asking, REGISTRY_AUDIENCE).await {
-        Ok(token) => Ok(Identity::by_token(EntraToken::of(token), "workload-identity", &file)),
+        Ok(token) => Ok(Candidate::by_token(EntraToken::of(token), "workload-identity", &file)),
         Err(Refused::Unclear(said)) => Err(NoFact::could_not_tell(Problem::AadUnclear {
             authority: asking.authority.to_string(),
             said,
         })),
         Err(refused) => {
             cx.add_finding(said(&asking, &refused));
-            Ok(Identity::anonymous().called("workload-without-token"))
+            Ok(Candidate::anonymous().called("workload-without-token"))
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{EntraToken, Identity, Problem};
+use super::{Candidate, EntraToken, Problem};
 use crate::kit::{
     NoFact, Secret, StepResult, azure::REGISTRY_AUDIENCE, sanitize_text, world::process,
 };
@@ -13,10 +13,10 @@ use crate::kit::{
 pub(crate) const AZ_WAIT: Duration = Duration::from_secs(30);
 
 /// Signs in as that person or application.
-pub(super) async fn sign_in() -> StepResult<Identity> {
+pub(super) async fn sign_in() -> StepResult<Candidate> {
     let args = ["account", "get-access-token", "--resource", REGISTRY_AUDIENCE, "--output", "json"];
     match process::run("az", &args, "", AZ_WAIT).await.and_then(|printed| token(&printed)) {
-        Ok(token) => Ok(Identity::by_token(
+        Ok(token) => Ok(Candidate::by_token(
             EntraToken::of(token),
             "azure-cli",
             "az account get-access-token",

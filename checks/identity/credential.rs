@@ -1,4 +1,4 @@
-//! Who signs in, with what, and where that was found.
+//! Who may sign in, with what, and where that was found.
 
 use std::rc::Rc;
 
@@ -53,9 +53,9 @@ impl EntraToken {
     }
 }
 
-/// Who signs in, and where that was found.
+/// One who may sign in, and where that was found.
 #[derive(Clone, Serialize)]
-pub struct Identity {
+pub struct Candidate {
     #[serde(skip)]
     pub(crate) credential: Credential,
     /// As a word.
@@ -68,15 +68,9 @@ pub struct Identity {
     /// The file or flag.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) from: Option<String>,
-    /// Who would have come before, had there been one: as words.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) instead_of: Vec<&'static str>,
     /// The key of the entry in it.
     #[serde(skip)]
     pub(crate) key: Option<String>,
-    /// Whom else the kubelet tries after that.
-    #[serde(skip)]
-    pub(crate) next: Option<Rc<Identity>>,
     /// Whether somebody may sign in for this who is not seen from here.
     #[serde(skip)]
     pub(crate) others_may: bool,
@@ -85,7 +79,7 @@ pub struct Identity {
     pub(crate) application: Option<Rc<Application>>,
 }
 
-impl Identity {
+impl Candidate {
     pub(super) fn new(credential: Credential, from: Option<String>) -> Self {
         let mut principal = None;
         let (kind, user) = match &credential {
@@ -102,19 +96,15 @@ impl Identity {
                 ("entra-token", login.principal.word().map(str::to_owned))
             }
         };
-        let (instead_of, key, next, application) = (vec![], None, None, None);
-        let others_may = false;
         Self {
             credential,
             kind,
             user,
             principal,
             from,
-            instead_of,
-            key,
-            next,
-            others_may,
-            application,
+            key: None,
+            others_may: false,
+            application: None,
         }
     }
 
@@ -141,26 +131,6 @@ impl Identity {
     /// The same, called by another word.
     pub(super) fn called(self, kind: &'static str) -> Self {
         Self { kind, ..self }
-    }
-
-    /// What a kubelet goes on with, where it is given nothing for the image or that is not taken.
-    pub(crate) fn and_then_anonymous(self) -> Self {
-        let anonymous = Self { key: Some("*.azurecr.*".to_owned()), ..Self::anonymous() };
-        Self { next: Some(Rc::new(anonymous)), ..self }
-    }
-
-    /// Who is tried, one after the other.
-    pub(crate) fn chain(&self) -> impl Iterator<Item = &Self> {
-        std::iter::successors(Some(self), |one| one.next.as_deref())
-    }
-
-    /// The same, and that one after all the others.
-    pub(super) fn followed_by(self, last: Self) -> Self {
-        let next = match &self.next {
-            Some(next) => next.as_ref().clone().followed_by(last),
-            None => last,
-        };
-        Self { next: Some(Rc::new(next)), ..self }
     }
 
     /// The same, signed in with what was traded for its token; with nothing, where it was not taken.

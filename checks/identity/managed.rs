@@ -3,7 +3,7 @@
 //! Where a kubelet's provider gets none it fails, and the kubelet pulls as nobody: whatever is found here is a
 //! cause only where nobody is not let in.
 
-use super::{EntraToken, Identity, Problem};
+use super::{Candidate, EntraToken, Problem};
 use crate::{
     kit::{
         Cx, NoFact, StepResult,
@@ -21,16 +21,16 @@ pub(super) async fn sign_in(
     cx: &Cx,
     which: ManagedIdentityId,
     around: &AzureEnvironment,
-) -> StepResult<Identity> {
+) -> StepResult<Candidate> {
     let Some(Issued { token, busy }) = token(cx, &which, around).await? else {
-        return Ok(Identity::anonymous().called("kubelet-without-token"));
+        return Ok(Candidate::anonymous().called("kubelet-without-token"));
     };
     if !busy.is_empty() {
         cx.add_finding(Problem::ImdsThrottledOrFlaky { statuses: busy, answered: "gave-then" });
     }
     let machine = Some((which, around.endpoints.clone()));
     let login = EntraToken { named: around.named(), machine, ..EntraToken::of(token) };
-    Ok(Identity::by_token(login, "kubelet-identity", &around.file))
+    Ok(Candidate::by_token(login, "kubelet-identity", &around.file))
 }
 
 /// The only identity that is attached to this machine, if it is known that there is one.

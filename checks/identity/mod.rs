@@ -2,6 +2,7 @@
 
 mod application;
 mod az;
+mod candidates;
 mod credential;
 mod credential_file;
 pub mod docker;
@@ -21,7 +22,8 @@ use crate::{
     kubelet::{AzureEnvironment, KubeletSignIn, Node},
 };
 pub(crate) use az::AZ_WAIT;
-pub use credential::{Credential, EntraToken, Identity};
+pub use candidates::Identity;
+pub use credential::{Candidate, Credential, EntraToken};
 use credential_file::Found;
 pub use problem::Problem;
 
@@ -34,9 +36,11 @@ pub async fn choose(
     node: &Option<Rc<Node>>,
 ) -> StepResult<Identity> {
     let sign_in = &cx.target.sign_in;
-    let for_azure = |signing: StepResult<Identity>| only_for_azure(cx, image_target, signing);
+    let for_azure = |signing: StepResult<Candidate>| {
+        only_for_azure(cx, image_target, signing).map(Identity::from)
+    };
     match &sign_in.who {
-        Who::Anonymous => Ok(Identity::anonymous().called("anonymous-as-asked")),
+        Who::Anonymous => Ok(Candidate::anonymous().called("anonymous-as-asked").into()),
         Who::Docker => Ok(from_file(cx, image_target).await?.unwrap_or_else(|| anonymous_here(cx))),
         Who::Az => for_azure(az::sign_in().await),
         Who::Workload => for_azure(application::workload(cx).await),
@@ -64,7 +68,7 @@ async fn whoever_is_first(
     let sign_in = &cx.target.sign_in;
     if let Some((user, password)) = &sign_in.given {
         let credential = Credential::Password { user: user.clone(), password: password.clone() };
-        return Ok(Identity::new(credential, Some("--username".to_owned())));
+        return Ok(Candidate::new(credential, Some("--username".to_owned())).into());
     }
     // The kubelet tries the pod's pull secret before what it has itself.
     match (&sign_in.auth_file, node) {
@@ -87,23 +91,24 @@ async fn whoever_is_first(
     let mut instead_of = vec!["no-node-files"];
     let is_azures = image_target.asked.host.azure().is_some();
     if is_azures && cx.world.variables.contains_key("AZURE_FEDERATED_TOKEN_FILE") {
-        let identity = application::workload(cx).await?;
+        let identity = Identity::from(application::workload(cx).await?);
         // Who pulls for the pod is its node, which may be let in where the pod is not.
-        return Ok(Identity { others_may: cx.world.in_pod, instead_of, ..identity });
+        return Ok(Identity { instead_of, ..identity.others_may(cx.world.in_pod) });
     }
     instead_of.push("no-workload-identity");
     if let Some(identity) = from_file(cx, image_target).await? {
-        return Ok(Identity { others_may: cx.world.in_pod, instead_of, ..identity });
+        return Ok(Identity { instead_of, ..identity.others_may(cx.world.in_pod) });
     }
     instead_of.push("no-docker-entry");
     if cx.world.in_pod && is_azures {
         if let Some(login) = managed::only_attached(cx).await {
-            let identity = Identity::by_token(login, "managed-identity", &imds::host().name);
-            return Ok(Identity { others_may: true, instead_of, ..identity });
+            let one = Candidate::by_token(login, "managed-identity", &imds::host().name);
+            return Ok(Identity { instead_of, ..Identity::from(one).others_may(true) });
         }
         instead_of.push("no-single-identity");
     }
-    Ok(Identity { others_may: cx.world.in_pod, instead_of, ..Identity::anonymous() })
+    let anonymous = Identity::from(Candidate::anonymous());
+    Ok(Identity { instead_of, ..anonymous.others_may(cx.world.in_pod) })
 }
 
 /// They were asked for, and are not there.
@@ -114,7 +119,7 @@ fn no_node_files(cx: &Cx) -> NoFact {
 
 /// Nobody; but the node whose images these are may be somebody.
 fn anonymous_here(cx: &Cx) -> Identity {
-    Identity { others_may: cx.world.in_pod || cx.world.on_node, ..Identity::anonymous() }
+    Identity::from(Candidate::anonymous()).others_may(cx.world.in_pod || cx.world.on_node)
 }
 
 /// Signs in as the node's kubelet does: with what its own docker config has, then with what its provider gives.
@@ -134,41 +139,42 @@ async fn as_kubelet(cx: &Cx, image_target: &ImageTarget, node: &Node) -> StepRes
 
 /// Signs in with what the kubelet's provider gives.
 async fn from_provider(cx: &Cx, image_target: &ImageTarget, node: &Node) -> StepResult<Identity> {
-    let identity = match node.signs_in.clone() {
+    let candidate = match node.signs_in.clone() {
         KubeletSignIn::Anonymous => {
-            let identity = Identity::anonymous().called("kubelet-anonymous");
-            return Ok(Identity { others_may: node.others_may, ..identity });
+            let anonymous = Candidate::anonymous().called("kubelet-anonymous");
+            return Ok(Identity::from(anonymous).others_may(node.others_may));
         }
         KubeletSignIn::Unknown => {
-            let identity = Identity::anonymous().called("kubelet-unknown");
-            return Ok(Identity { others_may: true, ..identity });
+            let anonymous = Candidate::anonymous().called("kubelet-unknown");
+            return Ok(Identity::from(anonymous).others_may(true));
         }
         KubeletSignIn::Managed(which, around) => managed::sign_in(cx, which, &around).await?,
-        KubeletSignIn::Application(application) => Identity::of(application),
+        KubeletSignIn::Application(application) => Candidate::of(application),
         KubeletSignIn::Placeholder { user, password, file } => {
             let credential = Credential::Password { user, password };
-            Identity::new(credential, Some(file)).called("service-principal")
+            Candidate::new(credential, Some(file)).called("service-principal")
         }
     };
     // The empty entry that comes with it is for names of three parts.
     let blank =
         Pattern::read("*.azurecr.*").is_some_and(|blank| blank.matches(&image_target.pattern()));
-    let identity = if blank { identity.and_then_anonymous() } else { identity };
-    Ok(Identity { others_may: node.others_may, ..identity })
+    let identity = Identity::from(candidate).others_may(node.others_may);
+    let anonymous = || Identity::from(Candidate::anonymous());
+    Ok(if blank { identity.followed_by(anonymous()) } else { identity })
 }
 
 /// A token of Entra's is shown to Azure's registries only.
 fn only_for_azure(
     cx: &Cx,
     image_target: &ImageTarget,
-    signing: StepResult<Identity>,
-) -> StepResult<Identity> {
+    signing: StepResult<Candidate>,
+) -> StepResult<Candidate> {
     let identity = signing?;
     let registry = image_target.asked.registry.clone();
     let by_token = matches!(identity.credential, Credential::Entra(_));
     if by_token && image_target.asked.host.azure().is_none() {
         cx.add_finding(Problem::NotAnAzureRegistry { registry, who: identity.name() });
-        return Ok(Identity::anonymous());
+        return Ok(Candidate::anonymous());
     }
     Ok(identity)
 }
@@ -200,9 +206,9 @@ async fn from_file(cx: &Cx, image_target: &ImageTarget) -> StepResult<Option<Ide
 
 /// What a file has for a registry, in the order in which it is tried.
 fn chain(found: Vec<Found>, file: &str) -> Option<Identity> {
-    let last_first = found.into_iter().rev();
-    last_first.fold(None, |next: Option<Identity>, Found { credential, key }| {
-        let identity = Identity::new(credential, Some(file.to_owned()));
-        Some(Identity { key, next: next.map(Rc::new), ..identity })
-    })
+    let candidate = |Found { credential, key }| {
+        let candidate = Candidate::new(credential, Some(file.to_owned()));
+        Candidate { key, ..candidate }
+    };
+    Identity::of(found.into_iter().map(candidate).collect())
 }

@@ -15,7 +15,7 @@ use super::{
     refresh_token::MAX_TOKEN_BYTES,
 };
 use crate::{
-    identity::{EntraToken, Identity},
+    identity::{Candidate, EntraToken},
     kit::{
         Cx, Host, NoFact, Secret, StepResult,
         azure::imds,
@@ -48,7 +48,7 @@ pub(super) async fn exchange_entra_token(
     cx: &Cx,
     client: &Rc<RegistryClient>,
     wanted: &Challenge,
-    identity: &Identity,
+    identity: &Candidate,
     login: &Rc<EntraToken>,
 ) -> StepResult<Secret> {
     let not_taken = |problem: Problem| {

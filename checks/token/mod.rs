@@ -10,7 +10,7 @@ mod session;
 use std::rc::Rc;
 
 use crate::{
-    identity::{Credential, Identity},
+    identity::{Candidate, Credential, Identity},
     kit::{Cx, Host, NoFact, StepResult, net::Request},
     registry::{AuthScheme, RegistryChallenge},
 };
@@ -28,15 +28,15 @@ pub async fn exchange(
     challenge: &RegistryChallenge,
     identity: &Identity,
 ) -> StepResult<RefreshToken> {
-    let login = identity.chain().find_map(|one| match &one.credential {
+    let login = identity.candidates().find_map(|one| match &one.credential {
         Credential::Entra(login) => Some((one, login)),
         _ => None,
     });
-    let token = match (&identity.credential, login, &challenge.auth_scheme) {
+    let token = match (&identity.first.credential, login, &challenge.auth_scheme) {
         (Credential::Refresh(token), ..) => {
             // By the registry's clock: ours may be wrong, and then this would be no proof.
             if let Some(expired) = expired(token, challenge.dated) {
-                let from = identity.source();
+                let from = identity.first.source();
                 return Err(Problem::PullsecretShortLivedToken { expired, from }.into());
             }
             token.clone()
@@ -58,10 +58,10 @@ pub async fn fetch(
     grant: &Option<Rc<RefreshToken>>,
 ) -> StepResult<Session> {
     let mut first = None;
-    for (tried, one) in identity.chain().enumerate() {
+    for (tried, one) in identity.candidates().enumerate() {
         if tried == MAX_CANDIDATES {
             return Err(NoFact::could_not_tell(Problem::TooManyEntries {
-                from: identity.source(),
+                from: identity.first.source(),
             }));
         }
         // Traded or not, what is shown at the token server is a name and a password, or nothing.
@@ -74,13 +74,13 @@ pub async fn fetch(
         let got = authenticate(cx, challenge, &traded, grant).await;
         // As nobody it is the same once more.
         let is_nobody = matches!(traded.credential, Credential::Anonymous);
-        if identity.next.is_none() || (tried == 0 && is_nobody) {
+        if identity.rest.is_empty() || (tried == 0 && is_nobody) {
             return got;
         }
         match (is_authorized(cx, &got).await, tried) {
             (true, 0) => return got,
             (true, _) => {
-                cx.add_finding(passed_over(&challenge.client.host, identity, one));
+                cx.add_finding(passed_over(&challenge.client.host, &identity.first, one));
                 return got;
             }
             (false, _) => first = first.or(Some(got)),
@@ -90,7 +90,7 @@ pub async fn fetch(
 }
 
 /// The first of them was refused, and that one is let in.
-fn passed_over(host: &Host, first: &Identity, used: &Identity) -> Problem {
+fn passed_over(host: &Host, first: &Candidate, used: &Candidate) -> Problem {
     match (&first.key, &used.credential) {
         (Some(refused), Credential::Password { .. } | Credential::Entra(_)) => {
             let (refused, from) = (refused.clone(), first.source());
@@ -116,7 +116,7 @@ async fn is_authorized(cx: &Cx, got: &StepResult<Session>) -> bool {
 async fn authenticate(
     cx: &Cx,
     challenge: &RegistryChallenge,
-    identity: &Identity,
+    identity: &Candidate,
     grant: &Option<Rc<RefreshToken>>,
 ) -> StepResult<Session> {
     let holds = matches!(identity.credential, Credential::Refresh(_));

@@ -13,7 +13,7 @@ use super::{
     refresh_token::{TOKEN_USER, expired},
 };
 use crate::{
-    identity::{Credential, Identity},
+    identity::{Candidate, Credential},
     kit::{
         Cx, Host, HostPurpose, Image, NoFact, Secret, StepResult,
         net::{Challenge, Reply, Request, challenges, redirect},
@@ -48,7 +48,7 @@ pub struct Session {
     #[serde(skip)]
     client: Rc<RegistryClient>,
     #[serde(skip)]
-    pub(super) identity: Identity,
+    pub(super) identity: Candidate,
     #[serde(skip)]
     authorization: Option<Authorization>,
     /// As what each request is made, as a word: there is something to show, never what.
@@ -83,7 +83,7 @@ pub enum BlobResponse {
 impl Session {
     pub(super) fn new(
         challenge: &RegistryChallenge,
-        identity: &Identity,
+        identity: &Candidate,
         refresh: Option<Secret>,
     ) -> Self {
         Self {
@@ -103,7 +103,7 @@ impl Session {
     /// The same registry, nobody being signed in to it.
     fn as_anonymous(&self) -> Self {
         let (authorization, granted, covers_pull, refresh) = (None, None, None, None);
-        let identity = Identity::anonymous();
+        let identity = Candidate::anonymous();
         Self { identity, authorization, granted, covers_pull, refresh, ..self.clone() }
     }
 

@@ -1,0 +1,50 @@
+//! Who signs in: the candidates, in the order in which a kubelet tries them.
+
+use serde::Serialize;
+
+use super::credential::Candidate;
+
+/// Who signs in: the first of the candidates, and those that are tried after it.
+#[derive(Clone, Serialize)]
+pub struct Identity {
+    #[serde(flatten)]
+    pub(crate) first: Candidate,
+    #[serde(skip)]
+    pub(crate) rest: Vec<Candidate>,
+    /// Who would have come before, had there been one: as words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) instead_of: Vec<&'static str>,
+}
+
+impl From<Candidate> for Identity {
+    fn from(first: Candidate) -> Self {
+        Self { first, rest: vec![], instead_of: vec![] }
+    }
+}
+
+impl Identity {
+    /// Returns those of a list, where there are any.
+    pub(super) fn of(candidates: Vec<Candidate>) -> Option<Self> {
+        let mut candidates = candidates.into_iter();
+        let first = candidates.next()?;
+        Some(Self { rest: candidates.collect(), ..Self::from(first) })
+    }
+
+    /// Returns all candidates, the first first.
+    pub(crate) fn candidates(&self) -> impl Iterator<Item = &Candidate> {
+        std::iter::once(&self.first).chain(&self.rest)
+    }
+
+    /// Adds all of another one after its own.
+    pub(super) fn followed_by(mut self, last: Self) -> Self {
+        self.rest.push(last.first);
+        self.rest.extend(last.rest);
+        self
+    }
+
+    /// Says whether somebody who is not seen from here may sign in instead of the first.
+    pub(super) fn others_may(mut self, others_may: bool) -> Self {
+        self.first.others_may = others_may;
+        self
+    }
+}
