@@ -268,11 +268,11 @@ async fn join(cx: &Cx, connected: &Connected, secured: Option<&Secured>) -> Step
     let mut host = connected.host.clone();
     let failed = |fault| no_answer(&connected.host, "HTTP", fault);
     let transport = match secured {
-        Some(secured) => secured.take().map(|stream| Transport::Secure(Box::new(stream))),
+        Some(secured) => secured.take().map(Transport::from),
         // Only here may anything go unencrypted: where it was asked for, or on this machine.
         None if host.may_be_plain() => {
             host.plain = true;
-            Some(Transport::Plain(connected.stream(cx).await.map_err(failed)?))
+            Some(Transport::from(connected.stream(cx).await.map_err(failed)?))
         }
         None => None,
     };

@@ -51,6 +51,35 @@ pub enum Transport {
     Secure(Box<TlsStream<Stream>>),
 }
 
+impl From<Stream> for Transport {
+    fn from(stream: Stream) -> Self {
+        Transport::Plain(stream)
+    }
+}
+
+impl From<TlsStream<Stream>> for Transport {
+    fn from(stream: TlsStream<Stream>) -> Self {
+        Transport::Secure(Box::new(stream))
+    }
+}
+
+impl Transport {
+    /// Opens the way to a host once more.
+    async fn open(cx: &Cx, host: &Host, route: &Route) -> Result<Self, Fault> {
+        let stream = route.open(cx, host).await?;
+        Self::over(cx, host, stream).await.map_err(Fault::from)
+    }
+
+    /// Shakes hands over a stream, unless the host is spoken to without TLS.
+    pub(super) async fn over(cx: &Cx, host: &Host, stream: Stream) -> Result<Self, tls::Refusal> {
+        if host.plain {
+            return Ok(stream.into());
+        }
+        let (secured, _) = tls::handshake(cx, host, stream).await?;
+        Ok(secured.into())
+    }
+}
+
 /// What the questions of a connection go into, and how that ended, once it has.
 struct Sender {
     to: Version,
@@ -153,8 +182,12 @@ impl Request {
 
 impl Connection {
     /// A line over a connection that is already there.
-    pub async fn over(host: Host, route: Route, with: Transport) -> Result<Self, Fault> {
-        let sender = RefCell::new(Some(start(with).await?));
+    pub async fn over(
+        host: Host,
+        route: Route,
+        transport: impl Into<Transport>,
+    ) -> Result<Self, Fault> {
+        let sender = RefCell::new(Some(start(transport.into()).await?));
         Ok(Self { host, route, sender, asked: Cell::new(false) })
     }
 
@@ -262,7 +295,7 @@ impl Connection {
         {
             return Ok(sender);
         }
-        start(transport(cx, &self.host, &self.route).await?).await
+        start(Transport::open(cx, &self.host, &self.route).await?).await
     }
 
     /// Whether several questions may be under way on it at once.
@@ -273,18 +306,9 @@ impl Connection {
     /// The same line on a connection of its own.
     pub async fn reconnect(&self, cx: &Cx) -> Result<Self, Fault> {
         let (host, route) = (self.host.clone(), self.route.clone());
-        let transport = transport(cx, &host, &route).await?;
+        let transport = Transport::open(cx, &host, &route).await?;
         Self::over(host, route, transport).await
     }
-}
-
-async fn transport(cx: &Cx, host: &Host, route: &Route) -> Result<Transport, Fault> {
-    let stream = route.open(cx, host).await?;
-    if host.plain {
-        return Ok(Transport::Plain(stream));
-    }
-    let secured = tls::handshake(cx, host, stream).await.map_err(Fault::from)?;
-    Ok(Transport::Secure(Box::new(secured.0)))
 }
 
 /// Tells when a server has sent more preliminary answers (100 Continue) than Go's client puts up with.

@@ -69,13 +69,7 @@ async fn over(
     route: Route,
     stream: Stream,
 ) -> Result<Connection, ConnectError> {
-    let transport = if host.plain {
-        Transport::Plain(stream)
-    } else {
-        let secured = tls::handshake(cx, host, stream).await;
-        let secured = secured.map_err(ConnectError::from)?;
-        Transport::Secure(Box::new(secured.0))
-    };
+    let transport = Transport::over(cx, host, stream).await.map_err(ConnectError::from)?;
     let connection = Connection::over(host.clone(), route, transport).await;
     connection.map_err(|fault| ConnectError::at(Stage::Tls, fault))
 }
@@ -85,8 +79,7 @@ pub async fn date_unverified(cx: &Cx, connected: &Connected) -> Option<jiff::Tim
     let Connected { host, route, .. } = connected;
     let stream = route.open(cx, host).await.ok()?;
     let stream = tls::unverified(cx, host, stream).await?;
-    let transport = Transport::Secure(Box::new(stream));
-    let connection = Connection::over(host.clone(), route.clone(), transport).await.ok()?;
+    let connection = Connection::over(host.clone(), route.clone(), stream).await.ok()?;
     let request = super::Request::new(hyper::Method::GET, "/v2/");
     let reply = connection.ask(cx, &request).await.ok()?;
     super::reply::date(&reply)
