@@ -3,8 +3,8 @@
 use super::problem::Problem;
 use crate::{
     kit::{Cx, StepResult},
-    registry::{Refusal, RegistryClient},
-    token::{BlobResponse, Session},
+    registry::RegistryClient,
+    token::{BlobAnswer, BlobResponse, Session},
 };
 
 /// A blob that a manifest names.
@@ -29,20 +29,10 @@ impl Blob {
         from: u64,
     ) -> StepResult<BlobResponse> {
         let missing = match session.blob(cx, &self.digest, from).await? {
-            Ok(source) => return Ok(source),
-            Err(missing) => missing,
+            BlobAnswer::Found(response) => return Ok(response),
+            BlobAnswer::NotFound(missing) => missing,
         };
-        let registrys = missing.is_registrys();
-        let not_a_registry = RegistryClient::not_a_registry("GET blob", &missing);
-        let refusal = Refusal::read(missing).await;
-        if let Some(problem) = refusal.by_error_body("GET blob") {
-            return Err(problem.into());
-        }
-        let body = refusal.body;
-        if body.code.is_empty() && !registrys {
-            return Err(not_a_registry);
-        }
-        let (digest, said) = (self.digest.clone(), body.words());
-        Err(Problem::BlobUnknown { digest, said }.into())
+        let said = RegistryClient::missing("GET blob", missing).await?.words();
+        Err(Problem::BlobUnknown { digest: self.digest.clone(), said }.into())
     }
 }

@@ -14,29 +14,34 @@ use crate::{
         rules::digest,
     },
     registry::RegistryClient,
-    token::Session,
+    token::{RegistryAnswer, Session},
 };
 
 /// The longest manifest that a registry takes, and that is read.
 const MAX_MANIFEST_BYTES: usize = 4 * 1024 * 1024;
 
-/// Gets a manifest; the inner error is a 404, which the callers read differently.
+/// What came of asking for a manifest.
+pub(super) enum Fetched {
+    /// It is there.
+    Manifest(Manifest),
+    /// It is not: the answer says what the registry lacks.
+    Missing(Reply),
+}
+
+/// Gets a manifest.
 pub(super) async fn get(
     cx: &Cx,
     session: &Session,
     image: &Image,
     reference: &str,
     called: Option<&str>,
-) -> StepResult<Result<Manifest, Reply>> {
+) -> StepResult<Fetched> {
     let request = Request::manifest(Method::GET, &image.repository, reference);
     let asked = format!("GET {}", request.target);
-    let reply = session.ask(cx, request).await?;
-    match reply.status {
-        200 => {}
-        401 => return Err(session.refused(cx, &asked, reply).await),
-        404 => return Ok(Err(reply)),
-        _ => return Err(session.client().refuse(&asked, reply).await),
-    }
+    let reply = match session.get(cx, &asked, request).await? {
+        RegistryAnswer::Found(reply) => reply,
+        RegistryAnswer::NotFound(reply) => return Ok(Fetched::Missing(reply)),
+    };
     // What an index calls its entry counts, else what the registry calls it.
     let media_type = called.or(reply.header("content-type")).unwrap_or_default().to_owned();
     let claimed = reply.header("docker-content-digest").map(str::to_owned);
@@ -46,11 +51,11 @@ pub(super) async fn get(
     })?;
     let wanted = if reference.contains(':') { Some(reference.to_owned()) } else { claimed };
     if let Some(old) = schema1::read(cx, &media_type, &bytes, wanted.as_deref())? {
-        return Ok(Ok(old));
+        return Ok(Fetched::Manifest(old));
     }
     let got = digest(wanted.as_deref().unwrap_or("sha256:"), &bytes);
     if let Some(wanted) = wanted.filter(|wanted| *wanted != got) {
         return Err(Problem::DigestMismatch { wanted, got }.into());
     }
-    document::read(got, media_type, &bytes).map(Ok)
+    document::read(got, media_type, &bytes).map(Fetched::Manifest)
 }

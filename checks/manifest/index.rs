@@ -3,7 +3,7 @@
 use super::{
     descriptor::Descriptor,
     document::{Document, Manifest},
-    fetch::get,
+    fetch::{Fetched, get},
     kind,
     problem::Problem,
 };
@@ -39,12 +39,14 @@ pub(super) async fn child(
         return Err(NoFact::skipped(Problem::NoImageAsked {}));
     };
     match get(cx, session, image, &digest, Some(&media_type)).await? {
-        Ok(manifest) if usize::try_from(size) != Ok(manifest.size) => {
+        Fetched::Manifest(manifest) if usize::try_from(size) != Ok(manifest.size) => {
             Err(kind::broken(&manifest.media_type, "size-mismatch"))
         }
-        Ok(manifest) if matches!(manifest.document, Document::Image(_)) => Ok((manifest, platform)),
-        Ok(_) => Err(NoFact::could_not_tell(Problem::IndexInIndex { platform })),
-        Err(_) => {
+        Fetched::Manifest(manifest) if matches!(manifest.document, Document::Image(_)) => {
+            Ok((manifest, platform))
+        }
+        Fetched::Manifest(_) => Err(NoFact::could_not_tell(Problem::IndexInIndex { platform })),
+        Fetched::Missing(_) => {
             let repository = image.repository.clone();
             Err(Problem::ChildManifestGone { repository, digest, platform, together }.into())
         }

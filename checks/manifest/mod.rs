@@ -23,13 +23,13 @@ use crate::{
         Cx, Image, NoFact, StepResult,
         net::{Reply, Request},
     },
-    registry::{Refusal, RegistryClient},
+    registry::RegistryClient,
     token::Session,
 };
 pub use blob::Blob;
 pub use content::{ManifestContents, PlatformImage, choose, data_host, named};
 pub use document::{Manifest, read};
-use fetch::get;
+use fetch::{Fetched, get};
 pub use index::{Entry, entry};
 pub use problem::Problem;
 
@@ -48,24 +48,20 @@ pub async fn fetch(cx: &Cx, session: &Session) -> StepResult<Manifest> {
         if session.client().is_http2() { join(head, got).await } else { (head.await, got.await) };
     // A refusal to GET has words; containerd goes by HEAD all the same.
     match got? {
-        Ok(manifest) => head_check::compare(cx, session, &asked, head?, manifest).await,
-        Err(reply) => Err(missing(cx, session, image, reply).await),
+        Fetched::Manifest(manifest) => {
+            head_check::compare(cx, session, &asked, head?, manifest).await
+        }
+        Fetched::Missing(reply) => Err(missing(cx, session, image, reply).await),
     }
 }
 
 /// Says what is not there: the tag, the digest or the repository.
 async fn missing(cx: &Cx, session: &Session, image: &Image, reply: Reply) -> NoFact {
     let Image { repository, reference } = image.clone();
-    let registrys = reply.is_registrys();
-    let not_a_registry = RegistryClient::not_a_registry("GET manifest", &reply);
-    let refusal = Refusal::read(reply).await;
-    if let Some(problem) = refusal.by_error_body("GET manifest") {
-        return problem.into();
-    }
-    let body = refusal.body;
-    if body.code.is_empty() && !registrys {
-        return not_a_registry;
-    }
+    let body = match RegistryClient::missing("GET manifest", reply).await {
+        Ok(body) => body,
+        Err(other) => return other,
+    };
     let said = body.words();
     if let (true, Some(said)) = (body.code == "NAME_UNKNOWN", said.clone()) {
         return Problem::RepositoryNotFound { repository, said }.into();

@@ -9,8 +9,8 @@ use crate::{
     kit::{
         Cx, Host, HostPurpose, NoFact, StepResult,
         net::{
-            BODY_WAIT, Connected, Connection, FOLLOW_WAIT, Fault, HTTP_WAIT, Reply, Request,
-            SETTLE_WAIT, Stage, http::Transport, pool::ConnectionPool, redirect,
+            BODY_WAIT, Connected, Connection, ErrorBody, FOLLOW_WAIT, Fault, HTTP_WAIT, Reply,
+            Request, SETTLE_WAIT, Stage, http::Transport, pool::ConnectionPool, redirect,
         },
         target::is_private,
     },
@@ -170,6 +170,20 @@ impl RegistryClient {
             said: header.or_else(kind).unwrap_or_else(|| "no-challenge".to_owned()),
         }
         .into()
+    }
+
+    /// Reads a 404: what the registry says that it lacks, or what else the answer means.
+    pub(crate) async fn missing(asked: &str, reply: Reply) -> StepResult<ErrorBody> {
+        let is_registrys = reply.is_registrys();
+        let not_a_registry = Self::not_a_registry(asked, &reply);
+        let refusal = Refusal::read(reply).await;
+        if let Some(problem) = refusal.by_error_body(asked) {
+            return Err(problem.into());
+        }
+        if refusal.body.code.is_empty() && !is_registrys {
+            return Err(not_a_registry);
+        }
+        Ok(refusal.body)
     }
 
     async fn hop(

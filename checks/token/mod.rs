@@ -1,5 +1,6 @@
 //! Does the registry give us a token, and what is it good for?
 
+mod answers;
 pub mod endpoint;
 pub mod exchange;
 mod problem;
@@ -14,10 +15,11 @@ use crate::{
     kit::{Cx, Host, NoFact, StepResult, net::Request},
     registry::{AuthScheme, RegistryChallenge},
 };
+pub use answers::{BlobAnswer, BlobResponse, RegistryAnswer};
 pub use problem::Problem;
 pub use refresh_token::RefreshToken;
 use refresh_token::{TOKEN_USER, expired, expires};
-pub use session::{BlobResponse, Session};
+pub use session::Session;
 
 /// How many entries of a pull secret are tried.
 pub(crate) const MAX_CANDIDATES: usize = 4;

@@ -8,6 +8,7 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use super::{
+    answers::{BlobAnswer, BlobResponse, RegistryAnswer, grants},
     endpoint::{self, Asker, Issued},
     problem::{Presented, Problem, Ungranted},
     refresh_token::{TOKEN_USER, expired},
@@ -15,9 +16,8 @@ use super::{
 use crate::{
     identity::{Candidate, Credential},
     kit::{
-        Cx, Host, HostPurpose, Image, NoFact, Secret, StepResult,
+        Cx, HostPurpose, Image, NoFact, Secret, StepResult,
         net::{Challenge, Reply, Request, challenges, redirect},
-        redact::claims,
     },
     registry::{AuthScheme, Refusal, RegistryChallenge, RegistryClient},
 };
@@ -70,14 +70,6 @@ pub struct Session {
     /// The registry's clock.
     #[serde(skip)]
     dated: Option<Timestamp>,
-}
-
-/// What answered when the registry was asked for a blob.
-pub enum BlobResponse {
-    /// It sends us to another host, to ask this there: a path and a signature.
-    Redirect(Host, Secret),
-    /// It sends the blob itself.
-    Body(Reply),
 }
 
 impl Session {
@@ -175,6 +167,23 @@ impl Session {
         self.client.ask(cx, &self.sign(request)).await
     }
 
+    /// Asks for something that may not be there. A refusal, and every answer that has no meaning here, is
+    /// graded.
+    pub(crate) async fn get(
+        &self,
+        cx: &Cx,
+        asked: &str,
+        request: Request,
+    ) -> StepResult<RegistryAnswer> {
+        let reply = self.ask(cx, request).await?;
+        match reply.status {
+            200 => Ok(RegistryAnswer::Found(reply)),
+            404 => Ok(RegistryAnswer::NotFound(reply)),
+            401 => Err(self.refused(cx, asked, reply).await),
+            _ => Err(self.client.refuse(asked, reply).await),
+        }
+    }
+
     /// Asks for what a pull does not need, with a token of its own where the registry wants one.
     pub(crate) async fn ask_beyond(&self, cx: &Cx, request: Request) -> StepResult<Reply> {
         let reply = self.ask(cx, request.clone()).await?;
@@ -193,13 +202,8 @@ impl Session {
     }
 
     /// Asks for a blob: with GET, for HEAD is answered by the registry itself and never touches the
-    /// host that serves the bytes. The inner error is a 404.
-    pub(crate) async fn blob(
-        &self,
-        cx: &Cx,
-        digest: &str,
-        from: u64,
-    ) -> StepResult<Result<BlobResponse, Reply>> {
+    /// host that serves the bytes.
+    pub(crate) async fn blob(&self, cx: &Cx, digest: &str, from: u64) -> StepResult<BlobAnswer> {
         let repository = self.image.as_ref().map_or("", |image| &image.repository);
         let request = Request::new(Method::GET, format!("/v2/{repository}/blobs/{digest}"));
         let request = self.sign(Request { from, ..request });
@@ -216,14 +220,15 @@ impl Session {
                 self.client.follow(cx, host, &request, HostPurpose::Data).await?
             }
             Some((next, target)) => {
-                return Ok(Ok(BlobResponse::Redirect(next, Secret::new(target))));
+                let redirect = BlobResponse::Redirect(next, Secret::new(target));
+                return Ok(BlobAnswer::Found(redirect));
             }
             None => reply,
         };
         match reply.status {
-            200 | 206 => Ok(Ok(BlobResponse::Body(reply))),
+            200 | 206 => Ok(BlobAnswer::Found(BlobResponse::Body(reply))),
             401 => Err(self.refused(cx, "GET blob", reply).await),
-            404 => Ok(Err(reply)),
+            404 => Ok(BlobAnswer::NotFound(reply)),
             _ => Err(self.client.refuse("GET blob", reply).await),
         }
     }
@@ -379,15 +384,4 @@ impl Session {
             reply => (reply.status == 401).then_some("refused"),
         }
     }
-}
-
-/// What a token says that it grants: repositories, and the actions on each. `None` when it does not say.
-fn grants(token: &Secret) -> Option<Vec<(String, String)>> {
-    let claims = claims(token)?;
-    let grants = claims.get("access")?.as_array()?.iter().filter_map(|access| {
-        let actions = access.get("actions")?.as_array()?.iter().filter_map(|a| a.as_str());
-        let actions = actions.collect::<Vec<_>>().join(",");
-        Some((access.get("name")?.as_str()?.to_owned(), actions))
-    });
-    Some(grants.filter(|(_, actions)| !actions.is_empty()).collect())
 }
