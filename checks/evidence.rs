@@ -1,6 +1,28 @@
-//! The words that evidence may hold: an enum for each set of them, listed here for the tests.
-//!
-//! Every word has a text in `evidence.toml`, and every text there is a word of one of these sets.
+//! The words that evidence may hold and that are enums, listed here for the tests: each has a text in
+//! `evidence.toml`.
+
+use strum::VariantNames;
+
+use crate::{
+    dns::{Known, Reach},
+    identity::NearMiss,
+    kit::{
+        engine::Direction,
+        net::{AddressKind, ProxyUse, Stage},
+    },
+    layer::Verified,
+    manifest::Kind,
+};
 
 /// Every set of words, by its enum (`<Enum as strum::VariantNames>::VARIANTS`).
-pub const WORDS: &[&[&str]] = &[];
+pub const WORDS: &[&[&str]] = &[
+    Reach::VARIANTS,
+    Known::VARIANTS,
+    NearMiss::VARIANTS,
+    AddressKind::VARIANTS,
+    ProxyUse::VARIANTS,
+    Stage::VARIANTS,
+    Direction::VARIANTS,
+    Verified::VARIANTS,
+    Kind::VARIANTS,
+];

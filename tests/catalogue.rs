@@ -176,3 +176,17 @@ fn a_finding_says_why_and_a_failure_says_what_to_do() {
         }
     }
 }
+
+/// Words that no evidence holds: a key with a hash is a finding of its own.
+const NEVER_SHOWN: [&str; 1] = ["hash-in-key"];
+
+#[test]
+fn every_word_of_evidence_has_a_text() {
+    let words = checks::evidence::WORDS.iter().copied().flatten();
+    for word in words.filter(|word| !NEVER_SHOWN.contains(word)) {
+        // Signs and names that are the same in every language need none.
+        let same = ["proxy", "schema1", "index", "manifest"];
+        let has_text = messages().evidence.get(word).is_some();
+        assert!(has_text || same.contains(word), "{word} has no text in evidence.toml");
+    }
+}

@@ -19,7 +19,7 @@ use crate::kit::{
 /// Nobody gave an address: says what that proves.
 pub(super) fn diagnose(cx: &Cx, host: &Host, heard: &[ServerAnswer]) -> Problem {
     let Some((server, reply)) = denial(cx, heard) else {
-        let tried = failures(cx, heard);
+        let tried = failures(cx, heard).into_iter().map(Tried::from).collect();
         return Problem::ServerUnreachable { host: host.name.clone(), tried };
     };
     let private = reply.chain.last().and_then(|name| private_record(name));
@@ -117,20 +117,37 @@ fn denial<'a>(cx: &Cx, heard: &'a [ServerAnswer]) -> Option<(SocketAddr, &'a Rep
         .filter(|(_, reply)| reply.word() == "NXDOMAIN" || lanes.iter().all(Option::is_some))
 }
 
-/// The servers that fail for both families, or say nothing for one: a look-up waits for that too.
-fn silent(cx: &Cx, heard: &[ServerAnswer]) -> Vec<Tried> {
-    let mut tried = failures(cx, heard);
-    // That there is no such address is an answer, whoever else knows better.
-    let answers = |fault: &Fault| *fault == Fault::Other("NODATA".to_owned());
-    tried.retain(|tried| {
-        let of_one_family = tried.who.contains(' ');
-        if of_one_family { tried.fault == Fault::TimedOut } else { !answers(&tried.fault) }
-    });
-    tried
+/// A name server that fails, for one family or for both.
+struct Failure {
+    server: SocketAddr,
+    /// `None` where it fails alike for both.
+    family: Option<Family>,
+    fault: Fault,
 }
 
-/// How each server failed: once for both families, or for which of them.
-fn failures(cx: &Cx, heard: &[ServerAnswer]) -> Vec<Tried> {
+impl From<Failure> for Tried {
+    fn from(Failure { server, family, fault }: Failure) -> Self {
+        let who = match family {
+            None => address(server),
+            Some(Family::V4) => format!("{} A", address(server)),
+            Some(Family::V6) => format!("{} AAAA", address(server)),
+        };
+        Tried { who, fault }
+    }
+}
+
+/// Lists the servers that fail for both families, or do not answer for one: a look-up waits for that too.
+fn silent(cx: &Cx, heard: &[ServerAnswer]) -> Vec<Tried> {
+    let counts = |failure: &Failure| match failure.family {
+        Some(_) => failure.fault == Fault::TimedOut,
+        // NODATA is a valid answer, even if another server has an address.
+        None => failure.fault != Fault::Other("NODATA".to_owned()),
+    };
+    failures(cx, heard).into_iter().filter(counts).map(Tried::from).collect()
+}
+
+/// Lists how each server failed: once for both families, or for which of them.
+fn failures(cx: &Cx, heard: &[ServerAnswer]) -> Vec<Failure> {
     let fault = |server: SocketAddr, family: Family| {
         let of_both =
             |heard: &&ServerAnswer| heard.answer.server == server && heard.family == family;
@@ -140,21 +157,21 @@ fn failures(cx: &Cx, heard: &[ServerAnswer]) -> Vec<Tried> {
             Err(fault) => Some(fault.clone()),
         }
     };
-    let mut tried = vec![];
-    for server in &cx.world.name_servers {
-        let who = address(*server);
-        match families().map(|family| fault(*server, family)) {
-            [Some(one), Some(other)] if one == other => tried.push(Tried { who, fault: one }),
-            [v4, v6] => {
-                let each = [("A", v4), ("AAAA", v6)].into_iter();
-                let each = each.filter_map(|(kind, fault)| Some((kind, fault?)));
-                tried.extend(
-                    each.map(|(kind, fault)| Tried { who: format!("{who} {kind}"), fault }),
-                );
+    let mut failures = vec![];
+    for server in cx.world.name_servers.iter().copied() {
+        match families().map(|family| fault(server, family)) {
+            [Some(fault), Some(other)] if fault == other => {
+                failures.push(Failure { server, family: None, fault });
+            }
+            faults => {
+                let each = families().into_iter().zip(faults);
+                failures.extend(each.filter_map(|(family, fault)| {
+                    Some(Failure { server, family: Some(family), fault: fault? })
+                }));
             }
         }
     }
-    tried
+    failures
 }
 
 /// A server as people write it.

@@ -22,6 +22,7 @@ use crate::kit::{
 };
 use diagnose::{diagnose, warn_inconsistencies};
 pub use names::Names;
+pub(crate) use names::{Known, Reach};
 pub use problem::Problem;
 use resolver::{ServerAnswer, addresses_of, families};
 
@@ -35,7 +36,7 @@ pub async fn resolve(cx: &Cx, host: &Host, tunnel: &Option<Rc<Connected>>) -> St
     }
     if let Some(first) = static_addresses(&cx.world, &host.name) {
         let literal = host.name.parse::<IpAddr>().is_ok();
-        let known = Some(if literal { "is-an-address" } else { "hosts-file" });
+        let known = Some(if literal { Known::IsAnAddress } else { Known::HostsFile });
         let names = Names { known, ..Names::new(host, &host.name, &[], first) };
         names.addresses.close();
         return Ok(names);

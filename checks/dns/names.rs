@@ -3,6 +3,7 @@
 use std::{net::IpAddr, rc::Rc};
 
 use serde::Serialize;
+use strum::VariantNames;
 
 use crate::kit::{Feed, Host, target::is_private};
 
@@ -19,10 +20,36 @@ pub struct Names {
     /// Whether a name of a private endpoint was among them: then one exists, for this network or another.
     pub(crate) private_link: bool,
     /// What kind of addresses they are, as a word.
-    pub(super) reach: &'static str,
+    pub(super) reach: Reach,
     /// Nobody had to be asked.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) known: Option<&'static str>,
+    pub(super) known: Option<Known>,
+}
+
+/// What kind of addresses a name has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub(crate) enum Reach {
+    /// All are public, and no private endpoint is in the chain.
+    PublicAddress,
+    /// All are public, although the chain goes through a private endpoint's name.
+    PublicPastPrivateEndpoint,
+    /// All are private.
+    PrivateAddress,
+    /// Some are private, some are not.
+    PrivateAndPublic,
+}
+
+/// Where the addresses come from that no name server was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub(crate) enum Known {
+    /// The host is an address.
+    IsAnAddress,
+    /// The hosts file has the name.
+    HostsFile,
 }
 
 impl Names {
@@ -32,10 +59,10 @@ impl Names {
         let private_link = chain.iter().any(|name| name.contains(".privatelink."));
         let private = first.iter().filter(|address| is_private(**address)).count();
         let reach = match (private, private_link) {
-            (0, true) => "public-past-private-endpoint",
-            (0, false) => "public-address",
-            (some, _) if some < first.len() => "private-and-public",
-            _ => "private-address",
+            (0, true) => Reach::PublicPastPrivateEndpoint,
+            (0, false) => Reach::PublicAddress,
+            (some, _) if some < first.len() => Reach::PrivateAndPublic,
+            _ => Reach::PrivateAddress,
         };
         let cname_chain = describe_chain(name, chain);
         Self { host: host.clone(), addresses, first, cname_chain, private_link, reach, known: None }

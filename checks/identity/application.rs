@@ -113,7 +113,7 @@ fn said(asked: &entra::Client, refused: &Refused) -> Problem {
     match refused {
         Refused::Unreachable(error) => Problem::AadEndpointBlocked {
             authority: asked.authority.to_string(),
-            stage: error.stage.word(),
+            stage: error.stage,
             fault: error.fault.clone(),
         },
         _ if refused.is(&[7_000_222]) => Problem::SpSecretExpired { client_id, said },

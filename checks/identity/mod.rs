@@ -25,6 +25,7 @@ pub(crate) use az::AZ_WAIT;
 pub use candidates::Identity;
 pub use credential::{Candidate, Credential, EntraToken};
 use credential_file::Found;
+pub(crate) use near_miss::NearMiss;
 pub use problem::Problem;
 
 /// Chooses: `--username`, else the pull secret's file that was named, else on a node its kubelet's identity, else the

@@ -1,5 +1,8 @@
 //! Credentials that are nearly those for the registry: under which key, and how it is not the right one.
 
+use serde::Serialize;
+use strum::VariantNames;
+
 use crate::kit::{
     RegistryOrImage,
     rules::{Differs, Pattern, glob_matches},
@@ -19,26 +22,41 @@ pub(super) enum Reader {
 #[derive(Debug, PartialEq)]
 pub(super) enum Near {
     /// It is nearly the registry's: this is how it differs, as a word.
-    Key { key: String, differs: &'static str },
+    Key { key: String, differs: NearMiss },
     /// It is of the login server with the hash that the image's host lacks.
     Hash { login_server: String },
 }
 
-/// The likeliest ones first.
-const ALL: [&str; 12] = [
-    "letter-case",
-    "port-differs",
-    "path-differs",
-    "hash-missing",
-    "hash-in-key",
-    "hash-differs",
-    "bare-name",
-    "endpoint-differs",
-    "glob-and-dots",
-    "no-globs",
-    "cloud-differs",
-    "hub-differs",
-];
+/// How a key differs from the registry's, the likeliest mistake first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum NearMiss {
+    /// In letter case.
+    LetterCase,
+    /// In the port.
+    PortDiffers,
+    /// In the path.
+    PathDiffers,
+    /// It lacks the hash of a login server with a domain name label.
+    HashMissing,
+    /// It has that hash, and the image lacks it.
+    HashInKey,
+    /// In the hash.
+    HashDiffers,
+    /// It is the name of the registry alone.
+    BareName,
+    /// It is another of the registry's hosts.
+    EndpointDiffers,
+    /// Its glob spans fewer labels than the host has.
+    GlobAndDots,
+    /// It has a glob, which docker does not know.
+    NoGlobs,
+    /// It is in another cloud.
+    CloudDiffers,
+    /// It is another name of Docker Hub.
+    HubDiffers,
+}
 
 /// Of all keys the nearest one; ties go to the first in the alphabet.
 pub(super) fn near(keys: &[&str], asked: &RegistryOrImage, reader: Reader) -> Option<Near> {
@@ -52,14 +70,13 @@ pub(super) fn near(keys: &[&str], asked: &RegistryOrImage, reader: Reader) -> Op
             let differs = how(&pattern, &image, asked, reader);
             let differs =
                 differs.or_else(|| left_of_a_template(&pattern, asked, lonely, reader))?;
-            let rank = ALL.iter().position(|known| *known == differs);
-            Some((rank, pattern, differs, *key))
+            Some((differs, pattern, *key))
         })
         .collect();
-    found.sort_by_key(|(rank, .., key)| (*rank, *key));
-    let (_, pattern, differs, key) = found.into_iter().next()?;
+    found.sort_by_key(|(differs, _, key)| (*differs, *key));
+    let (differs, pattern, key) = found.into_iter().next()?;
     Some(match differs {
-        "hash-in-key" => Near::Hash { login_server: pattern.host().to_owned() },
+        NearMiss::HashInKey => Near::Hash { login_server: pattern.host().to_owned() },
         _ => Near::Key { key: shown(key), differs },
     })
 }
@@ -70,36 +87,36 @@ fn how(
     image: &Pattern,
     asked: &RegistryOrImage,
     reader: Reader,
-) -> Option<&'static str> {
+) -> Option<NearMiss> {
     let host = key.host();
     match key.differs(image) {
-        Some(Differs::Port) => return Some("port-differs"),
-        Some(Differs::Path) if reader == Reader::Kubelet => return Some("path-differs"),
+        Some(Differs::Port) => return Some(NearMiss::PortDiffers),
+        Some(Differs::Path) if reader == Reader::Kubelet => return Some(NearMiss::PathDiffers),
         None | Some(Differs::Path) => {
-            return (reader == Reader::Docker && host.contains('*')).then_some("no-globs");
+            return (reader == Reader::Docker && host.contains('*')).then_some(NearMiss::NoGlobs);
         }
         Some(Differs::Host) if host.eq_ignore_ascii_case(image.host()) => {
-            return Some("letter-case");
+            return Some(NearMiss::LetterCase);
         }
         Some(Differs::Host)
             if host.contains('*') && host.contains('.') && glob_matches(host, image.host()) =>
         {
-            return Some("glob-and-dots");
+            return Some(NearMiss::GlobAndDots);
         }
         Some(Differs::Host) => {}
     }
     let ours = asked.host.azure()?;
     if host == ours.registry() || host == ours.label {
-        return Some("bare-name");
+        return Some(NearMiss::BareName);
     }
     let theirs = AcrHostName::read(host).filter(|theirs| theirs.registry() == ours.registry())?;
     let (our_hash, their_hash) = (ours.label.contains('-'), theirs.label.contains('-'));
     Some(match () {
-        () if theirs.suffix != ours.suffix => "cloud-differs",
-        () if our_hash && !their_hash => "hash-missing",
-        () if !our_hash && their_hash => "hash-in-key",
-        () if ours.label != theirs.label => "hash-differs",
-        () => "endpoint-differs",
+        () if theirs.suffix != ours.suffix => NearMiss::CloudDiffers,
+        () if our_hash && !their_hash => NearMiss::HashMissing,
+        () if !our_hash && their_hash => NearMiss::HashInKey,
+        () if ours.label != theirs.label => NearMiss::HashDiffers,
+        () => NearMiss::EndpointDiffers,
     })
 }
 
@@ -109,11 +126,11 @@ fn left_of_a_template(
     asked: &RegistryOrImage,
     lonely: bool,
     reader: Reader,
-) -> Option<&'static str> {
+) -> Option<NearMiss> {
     let hub = ["index.docker.io", "docker.io", "registry-1.docker.io", "hub.docker.com"];
     let is_hub = hub.contains(&key.host());
     let meant = asked.registry == "docker.io";
-    (is_hub && (meant || (lonely && reader == Reader::Kubelet))).then_some("hub-differs")
+    (is_hub && (meant || (lonely && reader == Reader::Kubelet))).then_some(NearMiss::HubDiffers)
 }
 
 /// A key without what somebody may have put before the host.
@@ -131,7 +148,10 @@ mod tests {
     fn found(keys: &[&str], image: &str, reader: Reader) -> Option<String> {
         let asked = RegistryOrImage::read(image, Cloud::Public, false).unwrap();
         near(keys, &asked, reader).map(|near| match near {
-            Near::Key { key, differs } => format!("{key} {differs}"),
+            Near::Key { key, differs } => {
+                let differs = serde_json::to_value(differs).unwrap();
+                format!("{key} {}", differs.as_str().unwrap())
+            }
             Near::Hash { login_server } => format!("{login_server} hash-in-key"),
         })
     }

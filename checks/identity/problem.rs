@@ -64,7 +64,7 @@ pub enum Problem {
         /// The key that is due.
         due: String,
         /// How it differs, as a word.
-        differs: &'static str,
+        differs: super::near_miss::NearMiss,
     },
     /// The same of docker's own config.
     DockerServerMismatch {
@@ -75,7 +75,7 @@ pub enum Problem {
         /// The key that is due.
         due: String,
         /// How it differs, as a word.
-        differs: &'static str,
+        differs: super::near_miss::NearMiss,
     },
     /// docker's own config, which nobody named, or an entry of it cannot be read: docker goes on without.
     DockerConfigUnusable {
@@ -195,7 +195,7 @@ pub enum Problem {
         /// The endpoint.
         authority: String,
         /// Where the way ends, as a word.
-        stage: &'static str,
+        stage: crate::kit::net::Stage,
         /// How.
         fault: Fault,
     },

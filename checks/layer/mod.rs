@@ -11,6 +11,7 @@ use std::rc::Rc;
 
 use futures::future::{OptionFuture, join};
 use serde::Serialize;
+use strum::VariantNames;
 
 use crate::{
     kit::{
@@ -32,6 +33,19 @@ const MAX_STALLED_RETRIES: usize = 3;
 /// The longest config that is read.
 const MAX_CONFIG_BYTES: u64 = 8 * 1024 * 1024;
 
+/// How far the digests were verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub(crate) enum Verified {
+    /// Every blob was read to its end, and has its digest.
+    AllRead,
+    /// The config was, and a part of a layer was read.
+    ASample,
+    /// A part of a layer was read, and nothing to its end.
+    UnverifiedSample,
+}
+
 /// The bytes that are in hand.
 #[derive(Serialize)]
 pub struct Downloaded {
@@ -47,7 +61,7 @@ pub struct Downloaded {
     layers_read: usize,
     layers: usize,
     /// Whether every digest was verified, as a word.
-    verified: &'static str,
+    verified: Verified,
 }
 
 /// Where the blobs come from.
@@ -98,7 +112,7 @@ pub async fn read(
         bytes: None,
         layers_read: 0,
         layers: content.blobs.len(),
-        verified: "all-read",
+        verified: Verified::AllRead,
     };
     for blob in wanted {
         let source = match ahead.take() {
@@ -110,7 +124,8 @@ pub async fn read(
         *in_hand.bytes.get_or_insert(0) += taken.bytes;
         in_hand.layers_read += 1;
         if !taken.whole {
-            in_hand.verified = if config_size.is_some() { "a-sample" } else { "unverified-sample" };
+            in_hand.verified =
+                if config_size.is_some() { Verified::ASample } else { Verified::UnverifiedSample };
         }
     }
     Ok(in_hand)

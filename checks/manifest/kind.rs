@@ -9,7 +9,7 @@ use crate::kit::NoFact;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// A list of manifests, one for each platform.
     Index,
     /// The manifest of one image.

@@ -31,6 +31,7 @@ pub use content::{ManifestContents, PlatformImage, choose, data_host, named};
 pub use document::{Manifest, read};
 use fetch::{Fetched, get};
 pub use index::{Entry, entry};
+pub(crate) use kind::Kind;
 pub use problem::Problem;
 
 /// How long the look for the nearest tags may take.

@@ -68,7 +68,7 @@ fn diagnose(at: At, none: TunnelError) -> NoFact {
     match none {
         TunnelError::NotSpoken => NoFact::could_not_tell(Problem::SocksNotSpoken(at)),
         TunnelError::Unreachable(error) => {
-            let stage = error.stage.word();
+            let stage = error.stage;
             Problem::Unreachable { at, stage, fault: error.fault }.into()
         }
         TunnelError::NoAnswer(Fault::TimedOut) => {

@@ -41,7 +41,7 @@ pub enum Problem {
         #[serde(flatten)]
         at: At,
         /// Where the way to it ends, as a word.
-        stage: &'static str,
+        stage: crate::kit::net::Stage,
         /// How.
         fault: Fault,
     },

@@ -2,6 +2,18 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use strum::VariantNames;
+
+/// Which way a clock is off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Direction {
+    /// It is ahead of the other one.
+    Ahead,
+    /// It is behind the other one.
+    Behind,
+}
 
 /// How far one clock is from another.
 #[derive(Clone, Debug, Serialize)]
@@ -9,7 +21,7 @@ pub struct Skew {
     /// In days, hours and minutes.
     apart: String,
     /// Which way, as a word.
-    direction: &'static str,
+    direction: Direction,
 }
 
 /// Two clocks nearer to each other than this are not skewed: an ACR token was once recorded
@@ -26,6 +38,6 @@ pub(super) fn skew(here: Timestamp, there: Timestamp) -> Option<Skew> {
         (0, hours) => format!("{hours} h {} min", minutes % 60),
         (days, hours) => format!("{days} d {hours} h"),
     };
-    let direction = if ahead.is_negative() { "behind" } else { "ahead" };
+    let direction = if ahead.is_negative() { Direction::Behind } else { Direction::Ahead };
     (ahead.abs() > ALLOWED_SKEW).then_some(Skew { apart, direction })
 }

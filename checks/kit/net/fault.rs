@@ -4,6 +4,7 @@ use std::{error::Error, fmt, io};
 
 use rustls::AlertDescription;
 use serde::{Serialize, Serializer};
+use strum::VariantNames;
 
 /// How a connection failed. Its text is a word that the words translate, or a foreign text.
 #[derive(Clone, Debug, PartialEq)]
@@ -135,7 +136,9 @@ pub struct Tried {
 }
 
 /// The stages of the way to a host.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Stage {
     /// Its name.
     Dns,
@@ -145,18 +148,6 @@ pub enum Stage {
     Tls,
     /// A way through the proxy.
     Proxy,
-}
-
-impl Stage {
-    /// The word.
-    pub fn word(self) -> &'static str {
-        match self {
-            Stage::Dns => "dns",
-            Stage::Tcp => "tcp",
-            Stage::Tls => "tls",
-            Stage::Proxy => "proxy",
-        }
-    }
 }
 
 /// Where the way to a host ended, and how.

@@ -25,6 +25,6 @@ pub use oci_error::ErrorBody;
 pub use reach::reach;
 pub use redirect::redirect;
 pub use reply::Reply;
-pub use route::{Connected, Route};
+pub use route::{AddressKind, Connected, ProxyUse, Route};
 pub use tcp::Stream;
 pub use waits::*;

@@ -3,6 +3,7 @@
 use std::{cell::Cell, net::SocketAddr, rc::Rc};
 
 use serde::Serialize;
+use strum::VariantNames;
 
 use super::{Fault, Stream, tcp, tunnel};
 use crate::kit::{
@@ -20,27 +21,50 @@ pub enum Route {
         /// The address.
         address: SocketAddr,
         /// What kind of address it is, as a word.
-        kind: &'static str,
+        kind: AddressKind,
     },
     /// By this proxy, which looks the name up itself.
     Through {
         /// The proxy.
         proxy: Rc<Proxy>,
         /// What it does for us, as a word.
-        how: &'static str,
+        how: ProxyUse,
     },
+}
+
+/// What kind of address it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum AddressKind {
+    /// It is reached over the internet.
+    Public,
+    /// It is not.
+    Private,
+}
+
+/// What a proxy does for us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum ProxyUse {
+    /// It opens a tunnel for TLS.
+    OpensATunnel,
+    /// Without TLS it is asked for each page.
+    AskedForEachPage,
 }
 
 impl Route {
     /// Straight to that address.
     pub fn to(address: SocketAddr) -> Self {
-        let kind = if is_private(address.ip()) { "private" } else { "public" };
+        let kind =
+            if is_private(address.ip()) { AddressKind::Private } else { AddressKind::Public };
         Route::Straight { address, kind }
     }
 
     /// Through that proxy, which opens a tunnel for TLS; without TLS it is asked for each page.
     pub fn through(proxy: Rc<Proxy>, host: &Host) -> Self {
-        let how = if host.plain { "asked-for-each-page" } else { "opens-a-tunnel" };
+        let how = if host.plain { ProxyUse::AskedForEachPage } else { ProxyUse::OpensATunnel };
         Route::Through { proxy, how }
     }
 
