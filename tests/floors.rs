@@ -16,7 +16,7 @@ const FLOORS: [&[&str]; 7] = [
     &["rules"],
     &["target"],
     &["world"],
-    &["engine", "keyring"],
+    &["engine"],
     &["messages", "net"],
     &["azure"],
 ];
