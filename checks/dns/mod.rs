@@ -21,7 +21,7 @@ use crate::kit::{
     },
 };
 use diagnose::{diagnose, warn_inconsistencies};
-pub use names::Names;
+pub use names::{AddressKind, KnownFrom, Names};
 pub use problem::Problem;
 use resolver::{ServerAnswer, addresses_of, families};
 
@@ -35,7 +35,7 @@ pub async fn resolve(cx: &Cx, host: &Host, tunnel: &Option<Rc<Connected>>) -> St
     }
     if let Some(first) = static_addresses(&cx.world, &host.name) {
         let literal = host.name.parse::<IpAddr>().is_ok();
-        let known = Some(if literal { "is-an-address" } else { "hosts-file" });
+        let known = Some(if literal { KnownFrom::IsAnAddress } else { KnownFrom::HostsFile });
         let names = Names { known, ..Names::new(host, &host.name, &[], first) };
         names.addresses.close();
         return Ok(names);

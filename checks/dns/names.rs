@@ -18,11 +18,41 @@ pub struct Names {
     pub(super) cname_chain: String,
     /// Whether a name of a private endpoint was among them: then one exists, for this network or another.
     pub(crate) private_link: bool,
-    /// What kind of addresses they are, as a word.
-    pub(super) reach: &'static str,
+    /// What kind of addresses they are.
+    pub(super) reach: AddressKind,
     /// Nobody had to be asked.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) known: Option<&'static str>,
+    pub(super) known: Option<KnownFrom>,
+}
+
+/// Which kind of addresses a name has.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::VariantNames, strum::IntoStaticStr,
+)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum AddressKind {
+    /// Private addresses only.
+    PrivateAddress,
+    /// Public addresses only.
+    PublicAddress,
+    /// Both.
+    PrivateAndPublic,
+    /// Public addresses, although the chain names a private endpoint.
+    PublicPastPrivateEndpoint,
+}
+
+/// Where an address is known from without asking a name server.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::VariantNames, strum::IntoStaticStr,
+)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum KnownFrom {
+    /// The name is an address.
+    IsAnAddress,
+    /// The hosts file.
+    HostsFile,
 }
 
 impl Names {
@@ -32,10 +62,10 @@ impl Names {
         let private_link = chain.iter().any(|name| name.contains(".privatelink."));
         let private = first.iter().filter(|address| is_private(**address)).count();
         let reach = match (private, private_link) {
-            (0, true) => "public-past-private-endpoint",
-            (0, false) => "public-address",
-            (some, _) if some < first.len() => "private-and-public",
-            _ => "private-address",
+            (0, true) => AddressKind::PublicPastPrivateEndpoint,
+            (0, false) => AddressKind::PublicAddress,
+            (some, _) if some < first.len() => AddressKind::PrivateAndPublic,
+            _ => AddressKind::PrivateAddress,
         };
         let cname_chain = describe_chain(name, chain);
         Self { host: host.clone(), addresses, first, cname_chain, private_link, reach, known: None }

@@ -8,8 +8,21 @@ use serde::Serialize;
 pub struct Skew {
     /// In days, hours and minutes.
     apart: String,
-    /// Which way, as a word.
-    direction: &'static str,
+    /// Which way.
+    direction: Direction,
+}
+
+/// Whether this clock is before or behind the other one.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::VariantNames, strum::IntoStaticStr,
+)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Direction {
+    /// This clock shows a later time.
+    Ahead,
+    /// This clock shows an earlier time.
+    Behind,
 }
 
 /// Two clocks nearer to each other than this are not skewed: an ACR token was once recorded
@@ -26,6 +39,6 @@ pub(super) fn skew(here: Timestamp, there: Timestamp) -> Option<Skew> {
         (0, hours) => format!("{hours} h {} min", minutes % 60),
         (days, hours) => format!("{days} d {hours} h"),
     };
-    let direction = if ahead.is_negative() { "behind" } else { "ahead" };
+    let direction = if ahead.is_negative() { Direction::Behind } else { Direction::Ahead };
     (ahead.abs() > ALLOWED_SKEW).then_some(Skew { apart, direction })
 }

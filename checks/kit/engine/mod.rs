@@ -9,7 +9,7 @@ mod finding;
 mod plan;
 mod vantage;
 
-pub use clock::Skew;
+pub use clock::{Direction, Skew};
 pub(in crate::kit) use cx::Exchange;
 pub use cx::{Cx, Listener, Local};
 pub use event::{Event, EventKind, StepEnd, VERSION, VerdictLine};
