@@ -9,9 +9,11 @@ use crate::{
     kit::{
         engine::Direction,
         net::{AddressKind, ProxyUse, Stage},
+        rules::ReferenceError,
     },
     layer::Verified,
     manifest::Kind,
+    proxy::Shown,
 };
 
 /// Every set of words, by its enum (`<Enum as strum::VariantNames>::VARIANTS`).
@@ -25,4 +27,6 @@ pub const WORDS: &[&[&str]] = &[
     Direction::VARIANTS,
     Verified::VARIANTS,
     Kind::VARIANTS,
+    ReferenceError::VARIANTS,
+    Shown::VARIANTS,
 ];

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use hickory_proto::op::ResponseCode;
+
 use super::{
     names::{Names, describe_chain},
     problem::{Denied, Problem},
@@ -19,7 +21,7 @@ use crate::kit::{
 /// Nobody gave an address: says what that proves.
 pub(super) fn diagnose(cx: &Cx, host: &Host, heard: &[ServerAnswer]) -> Problem {
     let Some((server, reply)) = denial(cx, heard) else {
-        let tried = failures(cx, heard).into_iter().map(Tried::from).collect();
+        let tried = failures(cx, heard).into_iter().map(Failure::tried).collect();
         return Problem::ServerUnreachable { host: host.name.clone(), tried };
     };
     let private = reply.chain.last().and_then(|name| private_record(name));
@@ -106,72 +108,91 @@ fn deciding<'a>(cx: &Cx, heard: &'a [ServerAnswer]) -> Option<(SocketAddr, &'a R
     let said =
         lanes.iter().flatten().filter_map(|heard| Some((heard.answer.server, heard.last_word()?)));
     let said: Vec<_> = said.filter(|(_, reply)| reply.addresses.is_empty()).collect();
-    said.iter().find(|(_, reply)| reply.word() == "NXDOMAIN").or(said.first()).copied()
+    said.iter().find(|(_, reply)| reply.code == ResponseCode::NXDomain).or(said.first()).copied()
 }
 
 /// The answer that denies the name for certain: a name exists or not for all families alike; "no such
 /// address" counts once both say so.
 fn denial<'a>(cx: &Cx, heard: &'a [ServerAnswer]) -> Option<(SocketAddr, &'a Reply)> {
     let lanes = families().map(|family| believed(&cx.world.name_servers, heard, family));
-    deciding(cx, heard)
-        .filter(|(_, reply)| reply.word() == "NXDOMAIN" || lanes.iter().all(Option::is_some))
+    deciding(cx, heard).filter(|(_, reply)| {
+        reply.code == ResponseCode::NXDomain || lanes.iter().all(Option::is_some)
+    })
 }
 
-/// A name server that fails, for one family or for both.
+/// How a server failed to give an address.
 struct Failure {
     server: SocketAddr,
-    /// `None` where it fails alike for both.
+    /// The family for which it failed; `None` when it failed alike for both.
     family: Option<Family>,
-    fault: Fault,
+    how: NoAddress,
 }
 
-impl From<Failure> for Tried {
-    fn from(Failure { server, family, fault }: Failure) -> Self {
-        let who = match family {
-            None => address(server),
-            Some(Family::V4) => format!("{} A", address(server)),
-            Some(Family::V6) => format!("{} AAAA", address(server)),
+/// Why there is no address in what a server said, or did not say.
+#[derive(PartialEq)]
+enum NoAddress {
+    /// The name has no address of this family. That is an answer, even if another server has one.
+    NoData,
+    /// The server failed.
+    Fault(Fault),
+}
+
+impl Failure {
+    fn tried(self) -> Tried {
+        let who = address(self.server);
+        let who = match self.family {
+            None => who,
+            Some(Family::V4) => format!("{who} A"),
+            Some(Family::V6) => format!("{who} AAAA"),
+        };
+        let fault = match self.how {
+            NoAddress::NoData => Fault::Other("NODATA".to_owned()),
+            NoAddress::Fault(fault) => fault,
         };
         Tried { who, fault }
     }
 }
 
-/// Lists the servers that fail for both families, or do not answer for one: a look-up waits for that too.
+/// Returns the servers that fail for both families, and those that time out for one: a look-up
+/// waits for that too.
 fn silent(cx: &Cx, heard: &[ServerAnswer]) -> Vec<Tried> {
     let counts = |failure: &Failure| match failure.family {
-        Some(_) => failure.fault == Fault::TimedOut,
-        // NODATA is a valid answer, even if another server has an address.
-        None => failure.fault != Fault::Other("NODATA".to_owned()),
+        Some(_) => failure.how == NoAddress::Fault(Fault::TimedOut),
+        None => failure.how != NoAddress::NoData,
     };
-    failures(cx, heard).into_iter().filter(counts).map(Tried::from).collect()
+    failures(cx, heard).into_iter().filter(counts).map(Failure::tried).collect()
 }
 
-/// Lists how each server failed: once for both families, or for which of them.
+/// Returns how each server failed: once where it failed alike for both families, else for each.
 fn failures(cx: &Cx, heard: &[ServerAnswer]) -> Vec<Failure> {
-    let fault = |server: SocketAddr, family: Family| {
+    let failure = |server: SocketAddr, family: Family| {
         let of_both =
             |heard: &&ServerAnswer| heard.answer.server == server && heard.family == family;
         match &heard.iter().find(of_both)?.answer.heard {
-            Ok(reply) if !reply.addresses.is_empty() || reply.word() == "NXDOMAIN" => None,
-            Ok(reply) => Some(Fault::Other(reply.word().to_owned())),
-            Err(fault) => Some(fault.clone()),
+            Ok(reply) if !reply.addresses.is_empty() => None,
+            Ok(reply) => match reply.code {
+                ResponseCode::NXDomain => None,
+                ResponseCode::NoError => Some(NoAddress::NoData),
+                _ => Some(NoAddress::Fault(Fault::Other(reply.word().to_owned()))),
+            },
+            Err(fault) => Some(NoAddress::Fault(fault.clone())),
         }
     };
-    let mut failures = vec![];
-    for server in cx.world.name_servers.iter().copied() {
-        match families().map(|family| fault(server, family)) {
-            [Some(fault), Some(other)] if fault == other => {
-                failures.push(Failure { server, family: None, fault });
+    let mut failed = vec![];
+    for &server in &cx.world.name_servers {
+        match families().map(|family| failure(server, family)) {
+            [Some(one), Some(other)] if one == other => {
+                failed.push(Failure { server, family: None, how: one });
             }
-            faults => {
-                let each = families().into_iter().zip(faults);
-                failures.extend(each.filter_map(|(family, fault)| {
-                    Some(Failure { server, family: Some(family), fault: fault? })
+            [v4, v6] => {
+                let each = [(Family::V4, v4), (Family::V6, v6)].into_iter();
+                failed.extend(each.filter_map(|(family, how)| {
+                    Some(Failure { server, family: Some(family), how: how? })
                 }));
             }
         }
     }
-    failures
+    failed
 }
 
 /// A server as people write it.

@@ -1,5 +1,6 @@
 //! What the area `image` can find wrong.
 
+use crate::kit::rules::ReferenceError;
 use serde::Serialize;
 
 /// What can be wrong with the text that names an image.
@@ -9,8 +10,8 @@ use serde::Serialize;
 pub enum Problem {
     /// It does not parse: the kubelet would not even ask a registry.
     RefInvalid {
-        /// As a word.
-        reason: &'static str,
+        /// Why.
+        reason: ReferenceError,
         /// What was probably meant.
         #[serde(skip_serializing_if = "Option::is_none")]
         repaired: Option<String>,

@@ -20,8 +20,8 @@ use crate::kit::{
     target::is_private,
     world::{Proxy, ProxyDecision},
 };
-pub use problem::Problem;
 pub(crate) use problem::{At, Refused};
+pub use problem::{Problem, Shown};
 
 /// How long the look past the proxy may take: a hint, and no more than that.
 const PAST_WAIT: Duration = Duration::from_secs(3);
@@ -76,7 +76,7 @@ fn diagnose(at: At, none: TunnelError) -> NoFact {
         }
         TunnelError::NoAnswer(fault) => Problem::NoAnswer { at, fault }.into(),
         TunnelError::Refused(refusal) if refusal.status == 407 => {
-            let shown = if at.proxy.url.credentials.is_some() { "yes" } else { "no" };
+            let shown = if at.proxy.url.credentials.is_some() { Shown::Yes } else { Shown::No };
             let wants = refusal.header("proxy-authenticate").map(str::to_owned);
             Problem::AsksForSignIn { at, shown, wants }.into()
         }

@@ -66,8 +66,8 @@ pub enum Problem {
         /// The proxy and the host.
         #[serde(flatten)]
         at: At,
-        /// Whether it was shown one, as a word.
-        shown: &'static str,
+        /// Whether it was shown one.
+        shown: Shown,
         /// What it wants to see.
         #[serde(skip_serializing_if = "Option::is_none")]
         wants: Option<String>,
@@ -113,4 +113,17 @@ pub struct Refused {
     /// Its own word for why, or its name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) said: Option<String>,
+}
+
+/// Whether the proxy was shown credentials.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::VariantNames, strum::IntoStaticStr,
+)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Shown {
+    /// The proxy's URL holds credentials.
+    Yes,
+    /// It holds none.
+    No,
 }

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::problem::{ByProxy, Problem, Unreached};
 use crate::kit::{
-    Cx, Host, HostPurpose,
+    Cloud, Cx, Host, HostPurpose,
     net::{Fault, Stage, Tried, reach, tls, tunnel},
     target::is_private,
     world::ProxyDecision,
@@ -18,11 +18,6 @@ use crate::kit::{
 
 /// How long each look at what else is open may take, once the host itself is not.
 pub(crate) const AROUND_WAIT: Duration = Duration::from_secs(4);
-
-/// Hosts that every AKS node has to reach. They are connected to and asked nothing, and only where the
-/// registry is not reached.
-const ELSEWHERE: [&str; 3] =
-    ["mcr.microsoft.com", "login.microsoftonline.com", "management.azure.com"];
 
 /// Says what is wrong, with a look at what else is open.
 pub(super) async fn diagnose(cx: &Cx, host: &Host, tried: Vec<(SocketAddr, Fault)>) -> Problem {
@@ -56,7 +51,7 @@ pub(super) async fn diagnose(cx: &Cx, host: &Host, tried: Vec<(SocketAddr, Fault
         // What else a node needs is asked only where it may say something of the way out: not of a host in
         // this network, nor where somebody answered, for then there is a way.
         _ if private || refused => Problem::TcpEgressBlocked(unreached),
-        _ => egress(cx, unreached).await,
+        _ => egress(cx, host, unreached).await,
     }
 }
 
@@ -89,10 +84,12 @@ async fn by_proxy(cx: &Cx, host: &Host) -> Option<ByProxy> {
     None
 }
 
-/// Is it this host alone that is not reached, or everything?
-async fn egress(cx: &Cx, mut unreached: Unreached) -> Problem {
-    let looks =
-        ELSEWHERE.into_iter().filter(|name| *name != unreached.host).map(|name| async move {
+/// Is it this host alone that is not reached, or everything? Connects to hosts that every AKS node
+/// has to reach, and sends them nothing.
+async fn egress(cx: &Cx, host: &Host, mut unreached: Unreached) -> Problem {
+    let cloud = host.azure().and_then(|name| Cloud::of_suffix(name.suffix)).unwrap_or_default();
+    let looks = cloud.node_hosts().into_iter().filter(|name| *name != unreached.host).map(
+        |name| async move {
             let looking = reach(cx, name, 443);
             let got = timeout(AROUND_WAIT, looking).await;
             let found = match got {
@@ -101,7 +98,8 @@ async fn egress(cx: &Cx, mut unreached: Unreached) -> Problem {
                 Ok(Err(_)) | Err(_) => Some(false),
             };
             (name, found)
-        });
+        },
+    );
     let looks = join_all(looks).await;
     unreached.elsewhere =
         looks.iter().find(|(_, found)| *found == Some(true)).map(|(name, _)| *name);

@@ -14,4 +14,5 @@ pub use no_proxy::NoProxy;
 pub use pattern::{Differs, Pattern, glob_matches};
 pub use platform::{Fit, Platform};
 pub use proxy_url::{ProxyUrl, ProxyUrlError};
+pub use reference::ReferenceError;
 pub(crate) use reference::{is_tag, read as read_reference};

@@ -5,6 +5,7 @@
 //! 20 MB to compile at each start. A test compares the two.
 
 use oci_distribution::Reference;
+use serde::Serialize;
 
 /// The longest name of a repository.
 const MAX_NAME_CHARS: usize = 255;
@@ -13,8 +14,33 @@ const MAX_TAG_CHARS: usize = 128;
 /// The registry of an image that names none.
 const DOCKER: &str = "docker.io";
 
-/// Parses a reference; the error is a word of evidence.
-pub(crate) fn read(text: &str) -> Result<Reference, &'static str> {
+/// What is wrong with the text of an image reference.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::VariantNames, strum::IntoStaticStr,
+)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum ReferenceError {
+    /// It begins with `https://` or the like.
+    Scheme,
+    /// White space surrounds it.
+    WhiteSpace,
+    /// The repository has capital letters.
+    UpperCase,
+    /// The repository is too long.
+    TooLong,
+    /// The digest is of no known algorithm, or has the wrong length.
+    BadDigest,
+    /// It does not follow the grammar.
+    BadFormat,
+    /// No host can have that name.
+    NotAHostName,
+    /// No Azure registry can have that name.
+    NotARegistryName,
+}
+
+/// Parses a reference.
+pub(crate) fn read(text: &str) -> Result<Reference, ReferenceError> {
     let (rest, digest) = split(text.split_once('@'), text);
     // A colon before the last slash belongs to a port.
     let last = rest.rfind('/').map_or(0, |slash| slash + 1);
@@ -22,14 +48,14 @@ pub(crate) fn read(text: &str) -> Result<Reference, &'static str> {
     let (name, tag) = split(colon, rest);
     if !(is_name(name) && tag.is_none_or(is_tag) && digest.is_none_or(is_digest)) {
         let lowered = is_name(&name.to_lowercase()) && !is_name(name);
-        return Err(if lowered { "upper-case" } else { "bad-format" });
+        return Err(if lowered { ReferenceError::UpperCase } else { ReferenceError::BadFormat });
     }
     let (registry, repository) = normal(name);
     if repository.len() > MAX_NAME_CHARS {
-        return Err("too-long");
+        return Err(ReferenceError::TooLong);
     }
     if !digest.is_none_or(is_known) {
-        return Err("bad-digest");
+        return Err(ReferenceError::BadDigest);
     }
     let (tag, digest) = (tag.map(str::to_owned), digest.map(str::to_owned));
     Ok(match (tag, digest) {
@@ -203,12 +229,12 @@ mod tests {
     #[test]
     fn a_capital_makes_a_host() {
         assert_eq!(read("Team/app").unwrap().registry(), "Team");
-        assert_eq!(read("team/App"), Err("upper-case"));
+        assert_eq!(read("team/App"), Err(ReferenceError::UpperCase));
     }
 
     /// The crate accepts letters of any script in a tag. Go and registries do not.
     #[test]
     fn a_tag_is_ascii() {
-        assert_eq!(read("a.example/app:é"), Err("bad-format"));
+        assert_eq!(read("a.example/app:é"), Err(ReferenceError::BadFormat));
     }
 }

@@ -22,6 +22,8 @@ struct Row {
     storage: &'static str,
     authority: &'static str,
     management: &'static str,
+    /// Where AKS nodes pull system images from.
+    system_images: &'static str,
 }
 
 /// From cloud-provider-azure, pkg/azclient/cloud.go.
@@ -34,6 +36,7 @@ const TABLE: [Row; 3] = [
         storage: "blob.core.windows.net",
         authority: "login.microsoftonline.com",
         management: "https://management.azure.com/",
+        system_images: "mcr.microsoft.com",
     },
     Row {
         cloud: Cloud::China,
@@ -43,6 +46,7 @@ const TABLE: [Row; 3] = [
         storage: "blob.core.chinacloudapi.cn",
         authority: "login.chinacloudapi.cn",
         management: "https://management.chinacloudapi.cn/",
+        system_images: "mcr.azure.cn",
     },
     Row {
         cloud: Cloud::UsGovernment,
@@ -52,6 +56,7 @@ const TABLE: [Row; 3] = [
         storage: "blob.core.usgovcloudapi.net",
         authority: "login.microsoftonline.us",
         management: "https://management.usgovcloudapi.net/",
+        system_images: "mcr.microsoft.com",
     },
 ];
 
@@ -92,6 +97,18 @@ impl Cloud {
     /// What a token for its management is for: the older audience of registries.
     pub fn management(self) -> &'static str {
         self.row().management
+    }
+
+    /// Returns the cloud whose registries have names that end so.
+    pub fn of_suffix(suffix: &str) -> Option<Self> {
+        TABLE.iter().find(|row| row.suffix == suffix).map(|row| row.cloud)
+    }
+
+    /// Returns hosts that every AKS node has to reach, by Microsoft's list of outbound rules for
+    /// AKS clusters: of system images, of Entra, of the management of Azure.
+    pub fn node_hosts(self) -> [&'static str; 3] {
+        let Row { system_images, authority, management, .. } = self.row();
+        [system_images, authority, management.trim_start_matches("https://").trim_end_matches('/')]
     }
 
     /// The cloud that a node's files call so.

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::kit::{
     redact::{Secret, sanitize_text},
-    rules::{self, Platform},
+    rules::{self, Platform, ReferenceError},
 };
 
 pub use acr_name::{AcrHostKind, AcrHostName};
@@ -62,8 +62,8 @@ pub struct Image {
 pub enum InvalidReference {
     /// It does not parse.
     Invalid {
-        /// What is wrong with it, as a word.
-        reason: &'static str,
+        /// What is wrong with it.
+        reason: ReferenceError,
         /// The text that was probably meant, where one parses.
         repaired: Option<String>,
     },
@@ -158,14 +158,14 @@ impl RegistryOrImage {
             return bare_name(text, cloud);
         }
         if let Some(rest) = text.split_once("://").map(|(_, rest)| rest) {
-            return Err(invalid("scheme", Some(rest)));
+            return Err(invalid(ReferenceError::Scheme, Some(rest)));
         }
         if text != text.trim() {
-            return Err(invalid("white-space", Some(text.trim())));
+            return Err(invalid(ReferenceError::WhiteSpace, Some(text.trim())));
         }
         // The parser takes any letters for those of a tag, a container runtime only some.
         if !text.is_ascii() {
-            return Err(invalid("bad-format", None));
+            return Err(invalid(ReferenceError::BadFormat, None));
         }
         if is_host_alone(text) {
             let host = Host::registry(text, plain_http);
@@ -251,7 +251,10 @@ fn bare_name(text: &str, cloud: Cloud) -> Result<RegistryOrImage, InvalidReferen
         let repaired = text.trim();
         let repaired = (repaired != text).then(|| bare_name(repaired, cloud)).and_then(Result::ok);
         let repaired = repaired.map(|asked| asked.registry);
-        return Err(InvalidReference::Invalid { reason: "not-a-registry-name", repaired });
+        return Err(InvalidReference::Invalid {
+            reason: ReferenceError::NotARegistryName,
+            repaired,
+        });
     }
     let registry = format!("{}.{}", text.to_lowercase(), cloud.suffix());
     let host = Host::registry(&registry, false);
@@ -273,7 +276,10 @@ fn accept(host: &Host, image: Option<&Image>) -> Result<(), InvalidReference> {
     let address = host.name.parse::<IpAddr>().is_ok();
     let fits = |label: &&str| (1..=63).contains(&label.len());
     if !address && (host.name.len() > 253 || !labels.iter().all(fits)) {
-        return Err(InvalidReference::Invalid { reason: "not-a-host-name", repaired: None });
+        return Err(InvalidReference::Invalid {
+            reason: ReferenceError::NotAHostName,
+            repaired: None,
+        });
     }
     let login_server = match host.kind() {
         AcrHostKind::DataEndpoint => host.azure().map(|name| name.login_server()),
@@ -294,7 +300,7 @@ fn as_written_in_commands(registry: &str) -> String {
     if is_host && !lower.ends_with("docker.io") { lower } else { registry.to_owned() }
 }
 
-fn invalid(reason: &'static str, repaired: Option<&str>) -> InvalidReference {
+fn invalid(reason: ReferenceError, repaired: Option<&str>) -> InvalidReference {
     let repaired =
         repaired.filter(|text| RegistryOrImage::read(text, Cloud::Public, false).is_ok());
     InvalidReference::Invalid { reason, repaired: repaired.map(str::to_owned) }
