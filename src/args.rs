@@ -99,8 +99,8 @@ pub struct CheckArgs {
     pub platform: Option<Platform>,
     /// Who signs in: node (as this node's kubelet does), managed-identity[=ID] (of this machine; by client id or
     /// resource id), workload (this pod's identity), az (who is signed in to the Azure CLI), docker (the docker
-    /// config), anonymous (nobody), or auto: --username, else --auth-file, else on a node its kubelet, else workload,
-    /// else the docker config where it has this registry, else in a pod managed-identity, else nobody
+    /// config), anonymous, or auto: --username, else --auth-file, else on a node its kubelet, else workload,
+    /// else the docker config where it has this registry, else in a pod managed-identity, else anonymous
     #[arg(long = "identity", value_name = "WHO", default_value = "auto", value_parser = who)]
     pub identity: Who,
     /// Sign in with this user name; the password comes on standard input
@@ -245,7 +245,7 @@ fn duration(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().map(Duration::from_secs);
     let spelled = || text.parse::<jiff::SignedDuration>().ok()?.try_into().ok();
     let duration = seconds.or_else(spelled).filter(|time| !time.is_zero());
-    // Beyond a day nobody waits, and some clock overflows.
+    // A run of more than a day is a mistake, and some clocks overflow.
     duration
         .filter(|time| *time <= Duration::from_secs(24 * 60 * 60))
         .ok_or_else(|| "a time is such as 30s or 2m, and at most a day".into())

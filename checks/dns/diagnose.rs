@@ -18,7 +18,7 @@ use crate::kit::{
     target::{AcrHostKind, is_private},
 };
 
-/// Nobody gave an address: says what that proves.
+/// Says what it proves that no server gave an address.
 pub(super) fn diagnose(cx: &Cx, host: &Host, heard: &[ServerAnswer]) -> Problem {
     let Some((server, reply)) = denial(cx, heard) else {
         let tried = failures(cx, heard).into_iter().map(Failure::tried).collect();

@@ -21,7 +21,7 @@ pub struct Names {
     pub(crate) private_link: bool,
     /// What kind of addresses they are, as a word.
     pub(super) reach: Reach,
-    /// Nobody had to be asked.
+    /// Where the addresses are from, when no name server was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) known: Option<Known>,
 }

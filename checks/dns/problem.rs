@@ -26,7 +26,7 @@ pub enum Problem {
         /// Each server and how it failed.
         tried: Vec<Tried>,
     },
-    /// There is nobody to ask.
+    /// No name server is configured.
     NoNameServer {
         /// The name.
         host: String,
@@ -71,7 +71,7 @@ pub enum Problem {
     },
 }
 
-/// A name that was denied, and by whom.
+/// A name that was denied, and the server that denied it.
 #[derive(Clone, Serialize)]
 pub struct Denied {
     pub(super) host: String,

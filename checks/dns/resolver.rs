@@ -21,7 +21,7 @@ pub(super) fn families() -> [Family; 2] {
 }
 
 impl ServerAnswer {
-    /// The answer, where a client asks nobody else after it.
+    /// The answer, where a client asks no other server after it.
     pub(super) fn last_word(&self) -> Option<&Reply> {
         self.answer.heard.as_ref().ok().filter(|reply| reply.is_final())
     }

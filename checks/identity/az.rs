@@ -1,4 +1,4 @@
-//! Whoever is signed in to the Azure CLI on this machine.
+//! Signs in as the account of the Azure CLI on this machine.
 
 use std::time::Duration;
 

@@ -38,11 +38,11 @@ pub enum Credential {
 pub struct EntraToken {
     /// The token.
     pub(crate) token: Secret,
-    /// Whom it is made out to.
+    /// The identity that it was issued to.
     pub(crate) principal: Principal,
     /// The directory that goes with it, and the file that names that: without one it is the token's own.
     pub(crate) named: Option<TenantHint>,
-    /// As whom the machine can be asked for a token for Azure's management.
+    /// The identity for which the machine can be asked for a token for Azure's management.
     pub(crate) machine: Option<(ManagedIdentityId, Rc<Endpoints>)>,
 }
 
@@ -62,7 +62,7 @@ pub struct Candidate {
     pub(super) kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) user: Option<String>,
-    /// Whom a token of Entra's is made out to.
+    /// The identity that an Entra token was issued to.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub(super) principal: Option<Principal>,
     /// The file or flag.
@@ -108,12 +108,12 @@ impl Candidate {
         }
     }
 
-    /// Nobody, whoever there is.
+    /// Returns the candidate without credentials.
     pub(crate) fn anonymous() -> Self {
         Self::new(Credential::Anonymous, None)
     }
 
-    /// Whoever a token of Entra's is made out to.
+    /// Returns the candidate that an Entra token was issued to.
     pub(super) fn by_token(login: EntraToken, kind: &'static str, from: &str) -> Self {
         Self::new(Credential::Entra(Rc::new(login)), Some(from.to_owned())).called(kind)
     }

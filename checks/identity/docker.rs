@@ -1,7 +1,7 @@
 //! Docker's `config.json`: the credentials for one registry, as docker finds them.
 //!
-//! What docker cannot read it warns of and goes on without: a file that nobody named is no reason for
-//! a pull to fail, but it may be why nobody signs in (docker/cli, cli/config).
+//! What docker cannot read it warns of and goes on without: a file that was not named is no reason for
+//! a pull to fail, but it may be why the pull is anonymous (docker/cli, cli/config).
 
 use std::path::Path;
 

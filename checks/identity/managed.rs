@@ -1,7 +1,7 @@
 //! A managed identity of this machine: a token from the metadata service, or why there is none.
 //!
-//! Where a kubelet's provider gets none it fails, and the kubelet pulls as nobody: whatever is found here is a
-//! cause only where nobody is not let in.
+//! Where a kubelet's provider gets none it fails, and the kubelet pulls anonymously: what is found here is a
+//! cause only where anonymous pulls are refused.
 
 use super::{Candidate, EntraToken, Problem};
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     kubelet::{AzureEnvironment, NodeLocation},
 };
 
-/// Signs in as that identity; as nobody, where there is no token.
+/// Signs in as that identity; anonymously, where there is no token.
 pub(super) async fn sign_in(
     cx: &Cx,
     which: ManagedIdentityId,

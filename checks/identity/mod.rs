@@ -30,7 +30,7 @@ pub use problem::Problem;
 
 /// Chooses: `--username`, else the pull secret's file that was named, else on a node its kubelet's identity, else the
 /// pod's workload identity, else the docker config where it has this registry, else in a pod the one identity of
-/// its machine, else nobody.
+/// its machine, else anonymous.
 pub async fn choose(
     cx: &Cx,
     image_target: &ImageTarget,
@@ -118,7 +118,7 @@ fn no_node_files(cx: &Cx) -> NoFact {
     NoFact::could_not_tell(Problem::NoNodeFiles { folder })
 }
 
-/// Nobody; but the node whose images these are may be somebody.
+/// Returns anonymous; the node that pulls these images may have credentials.
 fn anonymous_here(cx: &Cx) -> Identity {
     Identity::from(Candidate::anonymous()).others_may(cx.world.in_pod || cx.world.on_node)
 }

@@ -77,7 +77,7 @@ pub enum Problem {
         /// How it differs, as a word.
         differs: super::near_miss::NearMiss,
     },
-    /// docker's own config, which nobody named, or an entry of it cannot be read: docker goes on without.
+    /// docker's own config, which was not named, or an entry of it cannot be read: docker goes on without.
     DockerConfigUnusable {
         /// The file.
         file: String,
@@ -147,7 +147,7 @@ pub enum Problem {
         /// Its own words.
         said: String,
     },
-    /// The environment sends the question to a proxy, which does not give what the service gives straight away.
+    /// The environment sends the request to a proxy, which does not answer as the service does directly.
     ProxyImdsNotBypassed {
         /// The proxy.
         proxy: Rc<Proxy>,
@@ -278,10 +278,10 @@ pub enum Problem {
         /// Who issued the token that was shown.
         #[serde(skip_serializing_if = "Option::is_none")]
         issuer: Option<String>,
-        /// To whom.
+        /// The identity that it was issued to.
         #[serde(skip_serializing_if = "Option::is_none")]
         subject: Option<String>,
-        /// For whom.
+        /// The audience.
         #[serde(skip_serializing_if = "Option::is_none")]
         audience: Option<String>,
         /// Entra's own words.

@@ -66,7 +66,7 @@ pub enum SignInMethod {
         /// And what is with it.
         password: Secret,
     },
-    /// The file names nobody.
+    /// The file names no identity.
     Anonymous,
 }
 

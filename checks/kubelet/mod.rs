@@ -1,7 +1,7 @@
 //! What would this node's kubelet sign in with?
 //!
-//! The files are those that AKS writes (Azure/AgentBaker). The kubelet's flags are not looked at, so that nobody
-//! is named in its configuration is only ever suspected.
+//! The files are those that AKS writes (Azure/AgentBaker). The kubelet's flags are not read, so a kubelet
+//! without a provider is only ever suspected.
 
 pub mod azure_json;
 mod problem;
@@ -59,7 +59,7 @@ pub(crate) enum KubeletSignIn {
     Application(Application),
     /// What stands for a managed identity, as name and password.
     Placeholder { user: String, password: Secret, file: String },
-    /// Nobody: the image is pulled without credentials.
+    /// The image is pulled without credentials.
     Anonymous,
     /// It cannot be told from the files.
     Unknown,
@@ -130,7 +130,7 @@ impl Node {
     }
 }
 
-/// Whom the kubelet asks for an image.
+/// The provider that the kubelet asks for an image.
 struct ProviderCall {
     /// The pattern by which; nothing where that is only supposed.
     pattern: Option<String>,
@@ -154,7 +154,7 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Node> {
     Ok(Node { others_may, ..node })
 }
 
-/// Whom the kubelet asks for the image, if it is Azure's provider.
+/// Returns the provider that the kubelet asks for the image, if it is Azure's.
 async fn asked_provider(
     cx: &Cx,
     image_target: &ImageTarget,
@@ -251,7 +251,7 @@ async fn azure_json(cx: &Cx, file: &str) -> Result<AzureJson, KubeletSignIn> {
     })
 }
 
-/// As whom the provider signs in.
+/// Returns the identity that the provider signs in as.
 async fn signs_in(
     cx: &Cx,
     image_target: &ImageTarget,

@@ -78,7 +78,7 @@ impl<'a> BlobReader<'a> {
                 match reply.piece().await {
                     Ok(Some(_)) => self.taken.bytes += 1,
                     Err(Fault::TimedOut) => return Err(self.cut(Fault::TimedOut)),
-                    // It is all there; how the connection ends is nobody's concern.
+                    // It is all there; how the connection ends does not matter.
                     Ok(None) | Err(_) => break,
                 }
             }

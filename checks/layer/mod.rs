@@ -185,7 +185,7 @@ impl Blobs<'_> {
             }
             in_vain = if taking.taken.bytes > before { 0 } else { in_vain + 1 };
             let rest = match self.rest(blob, taking.taken.bytes).await {
-                // Whoever waits longer may get the rest.
+                // A client that waits longer may get the rest.
                 Err(no_fact @ NoFact::CouldNotTell(_)) => return Err(no_fact),
                 rest => rest.ok(),
             };

@@ -1,4 +1,4 @@
-//! What it means when a blob is refused, by whom and in which words.
+//! What it means when a blob is refused: by which server, in which words.
 
 use jiff::Timestamp;
 

@@ -42,7 +42,7 @@ pub struct PlatformImage {
 }
 
 impl PlatformImage {
-    /// Says that nobody asked whether the build of a Windows image is the node's.
+    /// Warns that the build of a Windows image was not compared with the node's.
     pub(crate) fn remark(cx: &Cx, built_for: &Platform) {
         if let (Some(build), None) = (&built_for.build, &cx.target.platform.build) {
             let (builds, chosen) = (vec![build.clone()], built_for.to_string());

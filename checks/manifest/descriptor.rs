@@ -21,7 +21,7 @@ pub(super) struct Descriptor {
     annotations: serde_json::Value,
 }
 
-/// For whom an entry of an index is.
+/// The platform of an index's entry.
 #[derive(Deserialize)]
 struct Described {
     #[serde(default)]
@@ -34,7 +34,7 @@ struct Described {
 }
 
 impl Descriptor {
-    /// For whom it is, when it says so.
+    /// Returns its platform, when it names one.
     pub(super) fn platform(&self) -> Option<Platform> {
         let Described { os, architecture, variant, build } = self.platform.as_ref()?;
         Some(Platform::normal(os, architecture, variant.as_deref(), build.as_deref()))

@@ -78,7 +78,7 @@ fn choose<'a>(
     entries: &'a [Descriptor],
     tell: impl Fn(Problem),
 ) -> Option<&'a Descriptor> {
-    // An entry that does not say for whom it is comes last.
+    // An entry that names no platform comes last.
     let fits = entries.iter().filter_map(|entry| match entry.platform() {
         Some(platform) => Some(((false, Some(wanted.rank(&platform)?)), entry)),
         None => Some(((true, None::<Fit>), entry)),
@@ -100,7 +100,7 @@ fn choose<'a>(
 /// Says what an index is that has nothing for this platform.
 fn nothing(wanted: &Platform, index: &Manifest, entries: &[Descriptor]) -> NoFact {
     let offered = offered(entries);
-    // What is for nobody to run is put beside images, and here there is no image beside it.
+    // What is not meant to run is put beside images, and here there is no image beside it.
     if offered.is_empty() && !entries.is_empty() {
         let attests = entries.iter().any(Descriptor::attests);
         let what = if attests { "attestation" } else { "artifact" };

@@ -86,7 +86,7 @@ pub enum Problem {
         /// The builds that there are.
         builds: Vec<String>,
     },
-    /// There are builds for Windows, and nobody said which one is needed.
+    /// There are builds for Windows, and none was asked for.
     WindowsBuildNotAsked {
         /// The builds that there are.
         builds: Vec<String>,

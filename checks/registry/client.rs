@@ -57,7 +57,7 @@ impl RegistryClient {
     pub(crate) async fn ask(&self, cx: &Cx, request: &Request) -> StepResult<Reply> {
         let ask = async || self.follow(cx, &self.host, request, HostPurpose::Other).await;
         let reply = self.with_retries(cx, ask).await?;
-        // The answer to HEAD has no words: whoever asked so asks again with GET.
+        // The answer to HEAD has no body: the caller asks again with GET.
         let refusal = passes(reply.status) || reply.status == 403;
         if !refusal || request.method == hyper::Method::HEAD {
             return Ok(reply);

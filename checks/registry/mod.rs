@@ -96,7 +96,7 @@ pub async fn challenge(
     let dated = net::reply::date(&reply);
     let status = reply.status;
     let auth_scheme = match status {
-        // Whoever we were sent on to is not who our credentials are for.
+        // Our credentials are not for the host that we were redirected to.
         401 if reply.host != client.host => {
             let (host, elsewhere) = (client.host.to_string(), reply.host.to_string());
             return Err(NoFact::could_not_tell(Problem::SignInElsewhere { host, elsewhere }));

@@ -10,7 +10,7 @@ use std::rc::Rc;
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Problem {
-    /// Nobody who is trusted here signed the certificate.
+    /// No authority that is trusted here signed the certificate.
     UnknownCa {
         /// The host.
         #[serde(flatten)]

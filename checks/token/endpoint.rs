@@ -2,7 +2,7 @@
 //!
 //! With a password it posts a form first and falls back to GET with Basic where the server
 //! refuses the form (containerd, core/remotes/docker/auth/fetch.go); a refresh token is only
-//! ever posted; nobody just gets.
+//! ever posted; an anonymous client uses GET.
 
 use hyper::Method;
 use serde_json::Value;
@@ -113,7 +113,7 @@ impl Server {
         let client = asker.client;
         let Realm { host, url } = Realm::read(client, wanted)?;
         let in_the_open = host.plain && !client.host.plain && !host.is_local();
-        // Where nobody signs in there is nothing to keep from anybody.
+        // An anonymous request holds nothing to protect.
         if in_the_open && !matches!(asker.credential, Credential::Anonymous) {
             return Err(Realm::not_safe(client, wanted));
         }

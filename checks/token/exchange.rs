@@ -1,8 +1,9 @@
-//! Trading a token of Entra's for one of the registry's, with the form of the kubelet's credential provider.
+//! Exchanges an Entra token for a refresh token of the registry, with the form of the kubelet's credential
+//! provider.
 //!
-//! The provider sends the directory of its node's file, not the token's own; it takes no notice of what a refusal
-//! says, and where there is one the kubelet goes on as nobody. So what is found here is a cause only where nobody
-//! is not let in. (cloud-provider-azure, `azure_acr_helper.go`.)
+//! The provider sends the tenant of its node's file, not the token's own. It ignores the text of a refusal,
+//! and then the kubelet pulls anonymously: what is found here is a cause only where anonymous pulls are
+//! refused (cloud-provider-azure, `azure_acr_helper.go`).
 
 use std::rc::Rc;
 
@@ -43,7 +44,7 @@ enum ExchangeError {
     Unexpected(String),
 }
 
-/// Trades the token. It is skipped where the registry does not take it: then it was said why, and nobody signs in.
+/// Exchanges the token. Skipped where the registry does not accept it: the reason was given, and the pull is anonymous.
 pub(super) async fn exchange_entra_token(
     cx: &Cx,
     client: &Rc<RegistryClient>,
@@ -135,7 +136,7 @@ async fn look_at_management(cx: Cx, exchange: Exchange, login: Rc<EntraToken>) {
 }
 
 impl Exchange {
-    /// Tokens are traded where the challenge sends for them; but one of Entra's goes to nobody but the registry.
+    /// Tokens are exchanged where the challenge sends for them; an Entra token goes to the registry only.
     fn at(client: &Rc<RegistryClient>, wanted: &Challenge) -> StepResult<Self> {
         let host = Realm::read(client, wanted)?.host;
         let registry = |host: &Host| host.azure().map(|name| (name.label.to_owned(), name.suffix));
@@ -182,7 +183,7 @@ impl Exchange {
                     None => Ok(Err(ExchangeError::Refused(refusal))),
                 };
             }
-            // Whatever else it is, the provider fails, and the kubelet goes on as nobody.
+            // For any other reason, too, the provider fails and the kubelet pulls anonymously.
             status => {
                 let said = Refusal::read(reply).await.body.message;
                 let said =
@@ -199,8 +200,8 @@ impl Exchange {
         }
     }
 
-    /// Whether a token for Azure's management is taken; `None` where that is not known, or not asked: it is shown to
-    /// nobody but Azure's own registries.
+    /// Whether a token for Azure's management is accepted; `None` where that is not known, or not asked: it is
+    /// sent to Azure's own registries only.
     async fn takes_management(&self, cx: &Cx, login: &EntraToken) -> Option<bool> {
         let (which, endpoints) = login.machine.as_ref().filter(|_| self.host.azure().is_some())?;
         let issued = imds::token(cx, which, &endpoints.management).await.ok()?;

@@ -74,7 +74,7 @@ pub async fn fetch(
             _ => one.clone(),
         };
         let got = authenticate(cx, challenge, &traded, grant).await;
-        // As nobody it is the same once more.
+        // Asking anonymously again would change nothing.
         let is_nobody = matches!(traded.credential, Credential::Anonymous);
         if identity.rest.is_empty() || (tried == 0 && is_nobody) {
             return got;

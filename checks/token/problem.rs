@@ -8,7 +8,7 @@ use serde::Serialize;
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Problem {
-    /// There is nothing to exchange: a password is shown as it is, and nobody shows nothing.
+    /// There is nothing to exchange: a password is shown as it is, and an anonymous client shows nothing.
     NothingToExchange {},
     /// The refresh token is out of date by the registry's own clock.
     PullsecretShortLivedToken {
@@ -17,7 +17,7 @@ pub enum Problem {
         /// Where it came from.
         from: String,
     },
-    /// The registry does not serve this to nobody, and nobody signs in here.
+    /// The registry does not serve this anonymously, and there are no credentials here.
     AnonymousPullDisabled {
         /// The registry.
         host: String,
@@ -34,7 +34,7 @@ pub enum Problem {
         /// What was asked for.
         wanted: String,
     },
-    /// Who signs in is not taken by the registry: nobody signs in then.
+    /// The registry does not accept the identity: the pull is anonymous then.
     NotTaken {},
     /// The kubelet's provider takes what the registry answers for no challenge.
     ProviderTakesNoChallenge {
@@ -85,7 +85,7 @@ pub enum Problem {
     ApplicationNotRegistered(Presented),
     /// The same, and without it the image is served.
     AnonymousBlockedByBadCreds(Presented),
-    /// Nobody asked for what we would sign in with.
+    /// The registry did not ask for the credentials.
     CredentialsNotAsked {
         /// The registry.
         host: String,
@@ -168,7 +168,7 @@ pub struct Presented {
     /// For support.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) correlation: Option<String>,
-    /// What nobody gets there, as a word, where that was asked.
+    /// What an anonymous client gets there, as a word, where that was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) anonymous: Option<&'static str>,
 }

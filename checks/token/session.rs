@@ -22,7 +22,7 @@ use crate::{
     registry::{AuthScheme, Refusal, RegistryChallenge, RegistryClient},
 };
 
-/// How long the look at what nobody gets may take: it makes a refusal clearer, and no more than that.
+/// How long the anonymous probe may take: it makes a refusal clearer, and no more than that.
 const ANONYMOUS_WAIT: Duration = Duration::from_secs(20);
 
 /// What each request carries: the value of its `Authorization` header.
@@ -92,7 +92,7 @@ impl Session {
         }
     }
 
-    /// The same registry, nobody being signed in to it.
+    /// Returns an anonymous session with the same registry.
     fn as_anonymous(&self) -> Self {
         let (authorization, granted, covers_pull, refresh) = (None, None, None, None);
         let identity = Candidate::anonymous();
@@ -297,7 +297,7 @@ impl Session {
         }
     }
 
-    /// What is certain for who signs in here is none the less open where somebody else may sign in.
+    /// A definite refusal here becomes *could not tell* when another identity may sign in.
     fn unless_others_may(&self, cx: &Cx, problem: Problem) -> NoFact {
         if !self.identity.others_may {
             return problem.into();
@@ -316,7 +316,7 @@ impl Session {
         }
     }
 
-    /// The registry wants somebody, and there is nobody.
+    /// Returns what it means that the registry wants credentials, and there are none.
     pub(super) fn anonymous(&self, cx: &Cx, correlation: Option<String>) -> NoFact {
         let (host, wanted) = (self.client.host.to_string(), self.wanted());
         // A pod's image is pulled by its node, which may well have an identity: not ours to say.
@@ -367,7 +367,7 @@ impl Session {
         )
     }
 
-    /// What the registry says to nobody who asks for the image, as a word; `None` when that was not asked or
+    /// Returns what the registry answers to an anonymous client, as a word; `None` when that was not asked or
     /// cannot be told. A token proves nothing: it is issued for what it does not grant, too.
     async fn anonymous_answer(&self, cx: &Cx) -> Option<&'static str> {
         let (AuthScheme::Bearer(wanted), Some(image)) = (&self.auth_scheme, &self.image) else {

@@ -13,7 +13,7 @@ pub(crate) fn print(text: &str) {
 
 /// Says on standard error what keeps us from doing what was asked.
 pub(crate) fn print_error(sentence: &str) -> Exit {
-    // Where standard error is closed, too, there is nobody left to tell.
+    // Where standard error is closed, too, there is no way to tell.
     let _ = writeln!(io::stderr(), "check-acr: {sentence}");
     Exit::Usage
 }

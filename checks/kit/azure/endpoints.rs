@@ -34,8 +34,8 @@ impl Endpoints {
         }
     }
 
-    /// The cloud that a node's files call so; a name that nobody knows is the public cloud, as the kubelet's
-    /// provider has it.
+    /// The cloud that a node's files call so; an unknown name is the public cloud, as in the kubelet's
+    /// provider.
     pub fn named(cloud: &str) -> Self {
         let known = Cloud::of_node_files(cloud).unwrap_or_default();
         let name = if cloud.trim().is_empty() { known.name() } else { cloud };

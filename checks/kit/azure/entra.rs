@@ -37,7 +37,7 @@ pub struct Client {
 pub enum Proof {
     /// A password.
     Secret(Secret),
-    /// A token that somebody else issued, whom the identity trusts.
+    /// A token of another issuer, which the identity trusts.
     Assertion(Secret),
 }
 

@@ -1,11 +1,11 @@
-//! Whom a token of Entra's is made out to: read from its claims, never verified, never shown whole.
+//! The identity that an Entra token was issued to: read from its claims, never verified, never shown whole.
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::kit::redact::{Secret, claims};
 
-/// Whom a token is made out to.
+/// The identity that a token was issued to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Principal {
     /// The name of a managed identity, the user's name of a person.
@@ -32,7 +32,7 @@ pub struct Principal {
 }
 
 impl Principal {
-    /// Whom that token is made out to; nothing is known of one that is no JWT.
+    /// Reads the identity that a token was issued to; nothing is known of one that is no JWT.
     pub fn of(token: &Secret) -> Self {
         let claims = claims(token).unwrap_or_default();
         let text = |name: &str| claims.get(name)?.as_str().map(str::to_owned);

@@ -151,7 +151,7 @@ impl Plan {
         let cx = Cx { step: step.name, background: Rc::default(), ..self.cx.clone() };
         let mut after: Vec<&'static str> = vec![];
         for name in inputs.steps() {
-            // What is not part of this plan is waited for by nobody.
+            // No step waits for what is not part of this plan.
             if !after.contains(&name) && self.steps.contains_key(name) {
                 after.push(name);
             }

@@ -77,7 +77,7 @@ impl Reply {
         }
     }
 
-    /// Whether a client believes it and asks nobody else: an address, or that there is none.
+    /// Whether a client believes it and asks no other server: an address, or that there is none.
     pub fn is_final(&self) -> bool {
         matches!(self.code, ResponseCode::NoError | ResponseCode::NXDomain)
     }
@@ -99,7 +99,7 @@ pub fn search_candidates(world: &World, name: &str) -> Vec<String> {
     names
 }
 
-/// Whom to ask for what: every name server, both families.
+/// Returns every question: each name server, both families.
 pub fn all_queries(world: &World) -> impl Iterator<Item = (SocketAddr, Family)> {
     world.name_servers.iter().flat_map(|server| [(*server, Family::V4), (*server, Family::V6)])
 }

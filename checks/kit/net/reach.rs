@@ -29,7 +29,7 @@ pub async fn reach(cx: &Cx, name: &str, port: u16) -> Result<(SocketAddr, Stream
     Err(error)
 }
 
-/// Every address is tried as soon as it is known, beside the others: a dead one holds nobody up.
+/// Every address is tried as soon as it is known, beside the others: a dead one delays none of them.
 async fn first_to_accept(
     cx: &Cx,
     name: &str,

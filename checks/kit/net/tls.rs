@@ -145,7 +145,7 @@ pub async fn handshake(
     }
 }
 
-/// Shakes hands with whoever answers, whatever the certificate: only for reading a date.
+/// Shakes hands with any certificate: only for reading a date.
 pub(super) async fn unverified(cx: &Cx, host: &Host, stream: Stream) -> Option<TlsStream<Stream>> {
     let roots = Arc::new(RootCertStore::empty());
     shake(host, stream, &RecordingVerifier::new(roots, cx.now(), false)).await.ok()

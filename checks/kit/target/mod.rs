@@ -90,7 +90,7 @@ pub struct SignIn {
 /// Where to look for credentials.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Who {
-    /// Whoever is found first: the order stands in `identity::choose`.
+    /// The first that is found: `identity::choose` has the order.
     #[default]
     Auto,
     /// This node's kubelet.
@@ -99,16 +99,16 @@ pub enum Who {
     ManagedIdentity(ManagedIdentityId),
     /// The workload identity of this pod.
     Workload,
-    /// Whoever is signed in to the Azure CLI.
+    /// The account of the Azure CLI.
     Az,
     /// The docker config.
     Docker,
-    /// Nobody signs in.
+    /// Without credentials.
     Anonymous,
 }
 
 impl SignIn {
-    /// Whether a node's files matter: nobody was named who signs in instead of its kubelet.
+    /// Whether a node's files matter: no one else was named to sign in instead of its kubelet.
     pub fn looks_at_node(&self) -> bool {
         self.who == Who::Node || (self.who == Who::Auto && self.given.is_none())
     }

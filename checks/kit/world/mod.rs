@@ -65,7 +65,7 @@ impl World {
     }
 }
 
-/// What AKS writes on each of its nodes: who its kubelet is (cloud-provider-azure), and whom it asks for credentials.
+/// What AKS writes on each of its nodes: its kubelet's identity (cloud-provider-azure), and its credential provider.
 pub const AZURE_JSON: &str = "/etc/kubernetes/azure.json";
 /// The kubelet's credential providers.
 pub const CREDENTIAL_PROVIDERS: &str = "/var/lib/kubelet/credential-provider-config.yaml";
