@@ -146,9 +146,8 @@ impl Event {
     /// Whether a line of a recording is an exchange, told without reading it all: where exchanges are not
     /// shown, nine of ten lines need not be read. Within a string the quotes would be escaped.
     pub fn is_exchange(line: &[u8]) -> bool {
-        const MARK: &[u8] = br#""event":"exchanged""#;
         let head = &line[..line.len().min(MAX_HEAD_BYTES)];
-        memchr::memmem::find(head, MARK).is_some()
+        head.split(|byte| *byte == b',').any(|field| field == br#""event":"exchanged""#)
     }
 }
 

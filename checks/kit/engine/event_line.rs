@@ -96,7 +96,9 @@ impl Line {
                 could_not_tell: lines(self.could_not_tell),
                 warnings: lines(self.warnings),
             },
-            Some(other) => return Err(format!("this version knows no event {}", sanitize_text(other))),
+            Some(other) => {
+                return Err(format!("this version knows no event {}", sanitize_text(other)));
+            }
             None => return Err("the field event is missing".to_owned()),
         };
         Ok(Event {
