@@ -9,10 +9,10 @@ use checks::kit::engine::{Event, EventKind, Finding, RunProblem, StepEnd, Vantag
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-/// The most steps, and the most findings of a step, that a view keeps: many times as many as a run
-/// has. A recording is foreign, and each finding is compared with all others of its view.
+/// The most steps and the most findings of one view: many times as many as a run has. A recording is
+/// foreign, and each finding is compared with all others of its view.
 const MAX_STEPS: usize = 200;
-const MAX_FINDINGS: usize = 50;
+const MAX_FINDINGS: usize = 1000;
 
 /// Everything that one or more runs told.
 #[derive(Debug, Default)]
@@ -79,6 +79,8 @@ pub struct View {
     pub host: Option<String>,
     /// The steps that were run or could have been, in the order of the plan.
     pub steps: Vec<Step>,
+    /// How many findings its steps have.
+    findings: usize,
 }
 
 /// One step of a view.
@@ -109,7 +111,7 @@ impl Run {
     /// Folds the events of a run, exchanges included.
     pub fn of<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
         let mut run = Self::new(true);
-        // No run of ours has more than a view keeps.
+        // A run of ours is never refused.
         events.into_iter().for_each(|event| run.take(event.clone()).unwrap_or_default());
         run
     }
@@ -117,7 +119,8 @@ impl Run {
     /// Takes one more event.
     ///
     /// # Errors
-    /// When a view has more steps, or a step more findings, than any run has: a sentence that says so.
+    /// When a view has more steps or findings than any run has: what it has too many of. The event is taken
+    /// all the same, so that a run of ours loses nothing.
     pub fn take(&mut self, event: Event) -> Result<(), String> {
         let Event { at, target, from, kind, .. } = event;
         self.interrupted |= is_interruption(&kind);
@@ -160,7 +163,12 @@ impl Run {
         let view = match views.get(&from) {
             Some(view) => *view,
             None => {
-                report.views.push(View { vantage: from.clone(), host: None, steps: vec![] });
+                report.views.push(View {
+                    vantage: from.clone(),
+                    host: None,
+                    steps: vec![],
+                    findings: 0,
+                });
                 views.insert(from, report.views.len() - 1);
                 report.views.len() - 1
             }
@@ -191,9 +199,6 @@ impl View {
         let Some(name) = kind.step() else { return Ok(()) };
         let place = match self.steps.iter().position(|step| step.name == name) {
             Some(place) => place,
-            None if self.steps.len() == MAX_STEPS => {
-                return Err(format!("more than {MAX_STEPS} steps of one view"));
-            }
             None => {
                 self.steps.push(Step { name: name.to_owned(), ..Step::default() });
                 self.steps.len() - 1
@@ -204,17 +209,21 @@ impl View {
             EventKind::Planned { after, .. } => step.after = shared.list(after),
             EventKind::Started { .. } => step.started = true,
             EventKind::Exchanged { .. } if keeps_exchanges => step.exchanges.push(kind),
-            EventKind::Found { .. } if step.findings.len() == MAX_FINDINGS => {
-                return Err(format!("more than {MAX_FINDINGS} findings of one step"));
+            EventKind::Found { finding, .. } => {
+                step.findings.push(finding);
+                self.findings += 1;
             }
-            EventKind::Found { finding, .. } => step.findings.push(finding),
             EventKind::Finished { end, took_ms, .. } => {
                 step.end = Some(shared.end(end));
                 step.took_ms = took_ms;
             }
             _ => {}
         }
-        Ok(())
+        match () {
+            () if self.steps.len() > MAX_STEPS => Err(format!("more than {MAX_STEPS} steps")),
+            () if self.findings > MAX_FINDINGS => Err(format!("more than {MAX_FINDINGS} findings")),
+            () => Ok(()),
+        }
     }
 }
 

@@ -147,6 +147,17 @@ fn a_recording_is_shown_again_in_any_language() {
 }
 
 #[test]
+fn event_lines_end_with_the_verdict() {
+    let said = run(&["lab", "tag-missing", "-o", "events"]);
+    let last: serde_json::Value = serde_json::from_str(said.out.lines().last().unwrap()).unwrap();
+    let schema = serde_json::from_str(include_str!("../docs/event.schema.json")).unwrap();
+    jsonschema::validator_for(&schema).unwrap().validate(&last).unwrap();
+    assert_eq!((last["event"].as_str(), last["can"].as_str()), (Some("verdict"), Some("no")));
+    assert_eq!(last["exit_code"].as_i64(), said.code.map(i64::from));
+    assert_eq!(last["causes"][0]["code"], "manifest/image-tag-not-found");
+}
+
+#[test]
 fn a_recording_that_is_none_is_refused_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let event = r#"{"v":1,"at":"2026-01-01T00:00:00Z","target":"a","from":"here","event":"started","step":"dns"}"#;
@@ -206,7 +217,7 @@ fn a_recording_that_is_no_runs_is_refused_before_it_fills_the_memory() {
         (many(|n| format!(r#""event":"started","step":"{n}""#), 2000), "more than 200 steps"),
         (
             many(|n| format!(r#""event":"found","step":"dns","finding":{{"code":"a/{n}"}}"#), 2000),
-            "more than 50 findings",
+            "more than 1000 findings",
         ),
         (line(&format!(r#""event":"started","step":"{}""#, "x".repeat(300_000))), "is too long"),
     ] {

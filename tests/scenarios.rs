@@ -49,7 +49,7 @@ fn each_yields_what_it_expects_and_nothing_else() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
-/// Text, JSON, the counts, the exit code and the verdict event say the same.
+/// Text, JSON, the counts and the exit code say the same.
 #[test]
 fn every_format_agrees() {
     for played in played() {

@@ -222,3 +222,31 @@ fn the_verdict_of_a_recording_is_read_again() {
     );
     assert_eq!(present(&(lines + "\n" + &lie)).exit as u8, 1);
 }
+
+#[test]
+fn a_target_that_nothing_is_known_of_is_never_green() {
+    let known = lines("sign-in-only");
+    let lost = known.iter().filter(|line| !line.contains("run-started")).cloned();
+    let recording = told(&known, "a", "here") + &told(&lost.collect::<Vec<_>>(), "b", "here");
+    let page = present(&recording);
+    let can: Vec<_> = page.targets.iter().map(|target| target.can).collect();
+    assert_eq!(can, [Outcome::SignIn, Outcome::CouldNotTell]);
+    assert_eq!(page.exit as u8, 3);
+}
+
+#[test]
+fn only_exchanges_are_passed_over_unread() {
+    let mut evidence = serde_json::Map::new();
+    evidence.insert("a".into(), 1.into());
+    evidence.insert("event".into(), "exchanged".into());
+    evidence.insert("b".into(), 2.into());
+    let finding = Finding { code: "dns/x".into(), severity: Severity::Error, evidence };
+    let found = line("here", EventKind::Found { step: "dns".into(), finding });
+    assert!(!Event::is_exchange(found.as_bytes()), "{found}");
+    let lines = lines("healthy");
+    for line in &lines {
+        let event = Event::read(line.as_bytes()).unwrap();
+        let is_exchange = matches!(event.kind, EventKind::Exchanged { .. });
+        assert_eq!(Event::is_exchange(line.as_bytes()), is_exchange, "{line}");
+    }
+}

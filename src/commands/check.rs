@@ -52,7 +52,7 @@ pub(super) async fn in_world(
     let events = run_plans(targets, world, &wanted, move |event| {
         progress.take(event);
         lines.event(event);
-        // No run of ours has more than a view keeps.
+        // A run of ours is never refused: its events are all taken.
         folded.borrow_mut().take(event.clone()).unwrap_or_default();
     });
     events.await;

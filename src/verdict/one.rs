@@ -215,6 +215,8 @@ fn can(report: &Report, view: &View, verdict: &ViewVerdict<'_>) -> Outcome {
     };
     match () {
         () if !verdict.causes.is_empty() => Outcome::No,
+        // A recording that has lost what was asked for: an image may have been.
+        () if report.target.is_empty() => Outcome::CouldNotTell,
         () if report.has_image() && passed(steps::LAYER) => Outcome::Pull,
         () if !report.has_image() && passed(steps::IMAGE) && passed(steps::TOKEN) => {
             Outcome::SignIn

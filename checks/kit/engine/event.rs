@@ -9,9 +9,6 @@ use super::{finding::Finding, vantage::Vantage};
 /// The version of the event lines that this program writes and reads.
 pub const VERSION: u8 = 1;
 
-/// In this many bytes of a line of ours stands what kind of event it is.
-const MAX_HEAD_BYTES: usize = 1024;
-
 /// One thing that happened: a line of `-o events`, and all that travels between parts.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Event {
@@ -144,10 +141,12 @@ pub enum StepEnd {
 
 impl Event {
     /// Whether a line of a recording is an exchange, told without reading it all: where exchanges are not
-    /// shown, nine of ten lines need not be read. Within a string the quotes would be escaped.
+    /// shown, many lines need not be read. Only the place where this program writes it counts: evidence
+    /// may hold a field of that name, and no other line may be passed over.
     pub fn is_exchange(line: &[u8]) -> bool {
-        let head = &line[..line.len().min(MAX_HEAD_BYTES)];
-        head.split(|byte| *byte == b',').any(|field| field == br#""event":"exchanged""#)
+        let mut fields = line.split(|byte| *byte == b',').skip(2);
+        let mut begins = |with: &[u8]| fields.next().is_some_and(|field| field.starts_with(with));
+        begins(br#""target":""#) && begins(br#""from":""#) && begins(br#""event":"exchanged""#)
     }
 }
 
