@@ -22,6 +22,7 @@ struct Messages {
     entries: Table<Entry>,
     steps: Table<StepMessages>,
     evidence: Table<Text>,
+    lookups: Table<Lookup>,
     modes: Table<Mode>,
 }
 
@@ -82,6 +83,14 @@ struct Mode {
     ko: String,
     #[serde(default)]
     alike: List<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Lookup {
+    run: String,
+    #[serde(default)]
+    secret: bool,
 }
 
 #[derive(Debug)]
@@ -167,6 +176,7 @@ fn write_messages() -> Result<(), String> {
         entries: Table(entries),
         steps: Table(read("", Path::new("steps.toml"))?),
         evidence: Table(read("", Path::new("evidence.toml"))?),
+        lookups: Table(read("", Path::new("lookups.toml"))?),
         modes: Table(read("", Path::new("modes.toml"))?),
     };
     let target = env::var_os("OUT_DIR").ok_or("cargo sets no OUT_DIR")?;

@@ -71,7 +71,7 @@ pub fn messages() -> &'static Messages {
 /// All messages, as `build.rs` read them from the TOML files.
 static MESSAGES: Messages = {
     use Severity::{CouldNotTell, Error, Hint, Skip, Warning};
-    use kit::messages::{Entry, Fix, Mode, StepMessages, Table, Text};
+    use kit::messages::{Entry, Fix, Lookup, Mode, StepMessages, Table, Text};
     include!(concat!(env!("OUT_DIR"), "/messages.rs"))
 };
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use checks::{
     kit::{
         engine::Severity,
-        messages::{Lang, Text},
+        messages::{Lang, Text, variables},
     },
     messages,
 };
@@ -175,6 +175,74 @@ fn a_finding_says_why_and_a_failure_says_what_to_do() {
             );
         }
     }
+}
+
+/// Variables that are there where a command runs.
+const FROM_THE_SHELL: [&str; 3] = ["NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"];
+
+/// What changes something runs on look-ups that have a guard, or on values that are known.
+#[test]
+fn no_command_changes_anything_on_an_unsure_value() {
+    let messages = messages();
+    let is_unsafe = |code: &str, command: &str, changes: bool| {
+        let mut said = vec![];
+        let unsure: &[&str] = match changes {
+            true => &["$(", "[0]", "head -", "xargs", "tail -"],
+            false => &["$(az", "$(kubectl"],
+        };
+        said.extend(
+            unsure
+                .iter()
+                .filter(|part| command.contains(**part))
+                .map(|part| format!("{code}: {part} has no guard in {command}")),
+        );
+        let known =
+            |name: &str| messages.lookups.get(name).is_some() || FROM_THE_SHELL.contains(&name);
+        let unknown = variables(command).filter(|name| !known(name));
+        said.extend(unknown.map(|name| format!("{code}: nothing sets ${name}")));
+        said
+    };
+    let mut said = vec![];
+    for (code, entry) in &messages.entries {
+        for fix in entry.fix {
+            for (command, changes) in
+                [(fix.run, fix.changes), (fix.undo, true), (fix.verify, false)]
+            {
+                said.extend(command.into_iter().flat_map(|c| is_unsafe(code, c, changes)));
+            }
+        }
+    }
+    assert!(said.is_empty(), "{said:#?}");
+}
+
+#[test]
+fn every_look_up_is_used() {
+    let messages = messages();
+    let fixes = messages.entries.values().flat_map(|entry| entry.fix);
+    let commands = fixes.flat_map(|fix| [fix.run, fix.undo]).flatten();
+    let commands = commands.chain(messages.lookups.values().map(|lookup| lookup.run));
+    let used: BTreeSet<&str> = commands.flat_map(variables).collect();
+    let unused: Vec<_> = messages.lookups.keys().filter(|name| !used.contains(name)).collect();
+    assert!(unused.is_empty(), "{unused:?}");
+}
+
+#[test]
+fn an_error_has_a_fix_that_changes_something_or_says_that_no_command_does() {
+    let messages = messages();
+    let only_looks = messages.entries.iter().filter(|(_, entry)| {
+        let matters = entry.severity == Severity::Error || !entry.explains.is_empty();
+        matters && entry.retired.is_none() && !entry.fix.iter().any(|fix| fix.changes)
+    });
+    let only_looks: Vec<&str> = only_looks.map(|(code, _)| code).collect();
+    assert!(only_looks.is_empty(), "{only_looks:#?}");
+}
+
+#[test]
+fn a_title_is_short() {
+    let titles = messages().entries.iter().map(|(code, entry)| (code, entry.title.of(Lang::En)));
+    let long: Vec<_> =
+        titles.filter(|(_, title)| title.chars().count() > 110 || title.ends_with('.')).collect();
+    assert!(long.is_empty(), "{long:#?}");
 }
 
 /// Words that no evidence holds: a key with a hash is a finding of its own.

@@ -8,6 +8,9 @@ use checks::{
     steps,
 };
 
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
 use super::{
     CausePage, FindingPage, Presentation, StepPage, TargetPage, Told, ViewPage, headline::headline,
 };
@@ -21,7 +24,11 @@ use crate::{
 impl Presentation {
     /// Resolves a run. A warning counts as a failure where that is asked for.
     pub fn of(run: &Run, messages: &Messages, lang: Lang, fail_on_warning: bool) -> Self {
-        let present = |report| Presenter { report, messages, lang }.target(fail_on_warning);
+        let started_at = run.time.map(|(first, _)| first);
+        let present = |report: &Report| {
+            let values = values(report, started_at);
+            Presenter { report, values, messages, lang }.target(fail_on_warning)
+        };
         let targets: Vec<TargetPage> = run.reports.iter().map(present).collect();
         let exit = match () {
             () if run.interrupted => Exit::Interrupted,
@@ -32,7 +39,7 @@ impl Presentation {
             lang,
             exit,
             tool: run.tool.clone(),
-            started_at: run.time.map(|(first, _)| first),
+            started_at,
             took_ms: u64::try_from(took).unwrap_or_default(),
             targets,
         }
@@ -49,9 +56,21 @@ fn joined(exits: impl Iterator<Item = Exit>) -> Exit {
     worst.unwrap_or(Exit::CouldNotTell)
 }
 
+/// Returns what texts and commands may name of a target: what was understood of it, and a name that
+/// nobody uses yet, for what a fix creates.
+fn values(report: &Report, started_at: Option<Timestamp>) -> Map<String, Value> {
+    let mut values = report.target.clone();
+    if let Some(at) = started_at {
+        values.insert("fresh".into(), at.strftime("check-acr-%Y%m%d-%H%M%S").to_string().into());
+    }
+    values
+}
+
 /// Resolves one report.
 struct Presenter<'a> {
     report: &'a Report,
+    /// What texts and commands may name.
+    values: Map<String, Value>,
     messages: &'a Messages,
     lang: Lang,
 }
@@ -79,7 +98,7 @@ impl Presenter<'_> {
     }
 
     fn told(&self, finding: &Finding, severity: Severity) -> Told {
-        let target = &self.report.target;
+        let target = &self.values;
         let entry = self.messages.entries.get(&finding.code);
         Told {
             code: finding.code.clone(),
@@ -174,7 +193,7 @@ impl Presenter<'_> {
     fn passed(&self, step: &Step) -> String {
         match step.end.as_deref() {
             Some(StepEnd::Passed { saw }) => {
-                self.messages.passed(&step.name, saw, &self.report.target, self.lang)
+                self.messages.passed(&step.name, saw, &self.values, self.lang)
             }
             _ => String::new(),
         }

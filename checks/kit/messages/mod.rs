@@ -4,6 +4,7 @@
 //! `modes.toml`. The build script (`checks/build.rs`) makes static tables of them: nothing is
 //! parsed at run time.
 
+mod lookup;
 mod table;
 mod template;
 
@@ -11,6 +12,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::kit::engine::{Finding, Severity};
+use lookup::guarded;
+pub use lookup::{Lookup, variables};
 pub use table::Table;
 use template::{command, text};
 
@@ -69,11 +72,11 @@ pub struct Entry {
 pub struct Fix {
     /// Who can do it: node | network | cluster-admin | registry-owner | identity-admin | developer
     pub who: &'static str,
-    /// Whether the command changes anything.
+    /// Whether it changes something; otherwise it only looks.
     pub changes: bool,
     /// What to do, in words.
     pub text: Text,
-    /// The exact command.
+    /// The exact command. The look-ups of its variables are put before it.
     pub run: Option<&'static str>,
     /// The command that shows that it is fixed.
     pub verify: Option<&'static str>,
@@ -90,11 +93,14 @@ pub struct Fix {
 pub struct FilledFix {
     /// Who can do it.
     pub who: String,
-    /// Whether the command changes anything.
+    /// Whether it changes something; otherwise it only looks.
     pub changes: bool,
+    /// Where the command works.
+    #[serde(rename = "where", skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
     /// What to do, in words.
     pub text: String,
-    /// The exact command.
+    /// The exact command: one or more lines of a POSIX shell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
     /// The command that shows that it is fixed.
@@ -109,6 +115,38 @@ pub struct FilledFix {
     /// Where to read on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub docs: Option<String>,
+}
+
+/// Where a command works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    /// Where the Azure CLI is signed in. It looks in the subscription that it has selected.
+    Az,
+    /// Where kubectl reaches the cluster.
+    Kubectl,
+    /// Where both work.
+    AzAndKubectl,
+    /// On the node that pulls the image.
+    Node,
+    /// Where check-acr ran.
+    Here,
+}
+
+impl Place {
+    /// Tells where a command works from the programs that it runs.
+    fn of(command: &str, who: &str) -> Self {
+        let runs = |program: &str| {
+            command.split(|c: char| c.is_whitespace() || "(;|&".contains(c)).any(|w| w == program)
+        };
+        match (runs("az"), runs("kubectl")) {
+            (true, true) => Place::AzAndKubectl,
+            (true, false) => Place::Az,
+            (false, true) => Place::Kubectl,
+            (false, false) if who == "node" => Place::Node,
+            (false, false) => Place::Here,
+        }
+    }
 }
 
 /// The messages of one step.
@@ -142,6 +180,8 @@ pub struct Messages {
     pub steps: Table<StepMessages>,
     /// By word of evidence, such as `timed-out`.
     pub evidence: Table<Text>,
+    /// By name of the variable that a command uses.
+    pub lookups: Table<Lookup>,
     /// By slug.
     pub modes: Table<Mode>,
 }
@@ -194,14 +234,16 @@ impl Messages {
     /// Returns a fix with its values filled in; `None` when one is unknown.
     pub fn fix(&self, fix: &Fix, values: &[&Map<String, Value>], lang: Lang) -> Option<FilledFix> {
         let maybe = |template: Option<&str>| match template {
-            Some(template) => Some(Some(command(template, values)?)),
+            Some(template) => Some(Some(command(&guarded(template, &self.lookups), values)?)),
             None => Some(None),
         };
+        let run = maybe(fix.run)?;
         Some(FilledFix {
             who: fix.who.to_owned(),
             changes: fix.changes,
+            place: run.as_ref().map(|run| Place::of(run, fix.who)),
             text: self.fill(fix.text.of(lang), values, lang)?,
-            run: maybe(fix.run)?,
+            run,
             verify: maybe(fix.verify)?,
             undo: maybe(fix.undo)?,
             takes: fix.takes.as_ref().map(|takes| takes.of(lang).to_owned()),

@@ -15,8 +15,13 @@ type Iter<T> = Map<slice::Iter<'static, Row<T>>, fn(&'static Row<T>) -> Row<&'st
 impl<T> Table<T> {
     /// Returns the value of that name.
     pub fn get(&self, name: &str) -> Option<&'static T> {
+        self.row(name).map(|(_, value)| value)
+    }
+
+    /// Returns that name and its value.
+    pub(super) fn row(&self, name: &str) -> Option<(&'static str, &'static T)> {
         let place = self.0.binary_search_by(|(known, _)| (*known).cmp(name)).ok()?;
-        self.0.get(place).map(|(_, value)| value)
+        self.0.get(place).map(|(name, value)| (*name, value))
     }
 
     /// Returns every name and its value, in the order of the names.

@@ -1,0 +1,90 @@
+//! Look-ups: a command that needs a value that nobody told us finds it out first, and stops unless
+//! it finds exactly one.
+
+use std::fmt::Write;
+
+use super::Table;
+
+/// A value that a command finds out, under the name of the shell variable that holds it.
+#[derive(Clone, Copy, Debug)]
+pub struct Lookup {
+    /// The command that prints it.
+    pub run: &'static str,
+    /// Whether it is a password, which is not repeated when the command stops.
+    pub secret: bool,
+}
+
+/// Returns a command behind the look-ups of the variables that it uses, each with a guard.
+///
+/// The look-ups come first because a failed one inside the command, as in `--scope "$(…)"`, would
+/// leave an empty value behind: for az, an empty scope is the whole subscription.
+pub(super) fn guarded(command: &str, lookups: &Table<Lookup>) -> String {
+    let mut needed = vec![];
+    collect(command, lookups, &mut needed);
+    if needed.is_empty() {
+        return command.to_owned();
+    }
+    let (mut script, mut found) = (String::new(), vec![]);
+    for name in needed {
+        let Some(lookup) = lookups.get(name) else { continue };
+        let run = lookup.run;
+        // Writing to a String cannot fail.
+        let _ =
+            writeln!(script, "{name}=$({run}) && [ \"$(echo \"${name}\" | grep -c .)\" = 1 ] &&");
+        found.push(if lookup.secret { name.to_owned() } else { format!("{name}=[${name}]") });
+    }
+    // A pipe or an alternative of the command must not escape the guards.
+    let is_compound = command.contains('\n') || command.contains("; ") || command.contains(" || ");
+    let command = if is_compound { format!("{{ {command}; }}") } else { command.to_owned() };
+    format!(
+        "{script}{command} ||\necho \"not done; each must be found exactly once: {}\" >&2",
+        found.join(" ")
+    )
+}
+
+/// Collects the look-ups of a command, those that others need before them.
+fn collect<'a>(command: &str, lookups: &Table<Lookup>, needed: &mut Vec<&'a str>) {
+    for name in variables(command) {
+        let Some((name, lookup)) = lookups.row(name) else { continue };
+        if !needed.contains(&name) {
+            collect(lookup.run, lookups, needed);
+            needed.push(name);
+        }
+    }
+}
+
+/// Returns the names of the shell variables in a command: `$name` and `${name…}`.
+pub fn variables(command: &str) -> impl Iterator<Item = &str> {
+    let names = command.split('$').skip(1).map(|rest| rest.strip_prefix('{').unwrap_or(rest));
+    let end = |rest: &str| rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    names.map(move |rest| &rest[..end(rest).unwrap_or(rest.len())]).filter(|name| !name.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOOKUPS: Table<Lookup> = Table(&[
+        ("id", Lookup { run: "az acr show -n {acr}", secret: false }),
+        ("nic", Lookup { run: "az nic --id \"$id\"", secret: false }),
+        ("password", Lookup { run: "az token", secret: true }),
+    ]);
+
+    #[test]
+    fn every_look_up_has_a_guard_and_comes_before_its_user() {
+        assert_eq!(guarded("az go -n x", &LOOKUPS), "az go -n x");
+        assert_eq!(
+            guarded("az go --nic \"${nic##*/}\" \"$password\" $HOME", &LOOKUPS),
+            "id=$(az acr show -n {acr}) && [ \"$(echo \"$id\" | grep -c .)\" = 1 ] &&\n\
+             nic=$(az nic --id \"$id\") && [ \"$(echo \"$nic\" | grep -c .)\" = 1 ] &&\n\
+             password=$(az token) && [ \"$(echo \"$password\" | grep -c .)\" = 1 ] &&\n\
+             az go --nic \"${nic##*/}\" \"$password\" $HOME ||\n\
+             echo \"not done; each must be found exactly once: id=[$id] nic=[$nic] password\" >&2"
+        );
+    }
+
+    #[test]
+    fn no_part_of_a_command_escapes_its_guard() {
+        assert!(guarded("az a \"$id\"; az b", &LOOKUPS).contains("{ az a \"$id\"; az b; } ||"));
+    }
+}
