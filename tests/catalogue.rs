@@ -1,7 +1,7 @@
 //! Codes, messages and modes agree, and no code changes unnoticed.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use checks::{
     kit::{
@@ -245,16 +245,57 @@ fn a_title_is_short() {
     assert!(long.is_empty(), "{long:#?}");
 }
 
-/// Words that no evidence holds: a key with a hash is a finding of its own.
-const NEVER_SHOWN: [&str; 1] = ["hash-in-key"];
+/// A word that no evidence holds: a key with a hash is a finding of its own.
+const NEVER_SHOWN: &str = "hash-in-key";
+
+/// Words that are the same in every language.
+const THE_SAME: [&str; 3] = ["proxy", "schema1", "none"];
 
 #[test]
 fn every_word_of_evidence_has_a_text() {
-    let words = checks::evidence::WORDS.iter().copied().flatten();
-    for word in words.filter(|word| !NEVER_SHOWN.contains(word)) {
-        // Signs and names that are the same in every language need none.
-        let same = ["proxy", "schema1", "index", "manifest"];
-        let has_text = messages().evidence.get(word).is_some();
-        assert!(has_text || same.contains(word), "{word} has no text in evidence.toml");
+    let words = checks::evidence::WORDS.iter().copied().flatten().copied();
+    let without = words.filter(|word| messages().evidence.get(word).is_none());
+    let without: Vec<_> =
+        without.filter(|word| *word != NEVER_SHOWN && !THE_SAME.contains(word)).collect();
+    assert!(without.is_empty(), "no text in evidence.toml: {without:?}");
+}
+
+/// Texts for the names of findings, which stand in the evidence of another one.
+#[test]
+fn every_text_of_evidence_is_a_word() {
+    let words: BTreeSet<&str> =
+        checks::evidence::WORDS.iter().copied().flatten().copied().collect();
+    let names: BTreeSet<&str> =
+        checks::AREAS.iter().flat_map(|area| area.problems).copied().collect();
+    let texts = messages().evidence.keys();
+    let unused: Vec<_> =
+        texts.filter(|text| !words.contains(text) && !names.contains(text)).collect();
+    assert!(unused.is_empty(), "no evidence holds {unused:?}");
+}
+
+/// A set of words is an enum that serialises and lists its variants.
+#[test]
+fn every_set_of_words_is_listed() {
+    let evidence = fs::read_to_string("checks/evidence.rs").unwrap();
+    let mut files = vec![PathBuf::from("checks")];
+    while let Some(file) = files.pop() {
+        if file.is_dir() {
+            files.extend(fs::read_dir(&file).unwrap().map(|entry| entry.unwrap().path()));
+            continue;
+        }
+        if file.extension().is_none_or(|extension| extension != "rs") {
+            continue;
+        }
+        let parsed = syn::parse_file(&fs::read_to_string(&file).unwrap()).unwrap();
+        for item in parsed.items {
+            let syn::Item::Enum(item) = item else { continue };
+            let is_unit = item.variants.iter().all(|variant| variant.fields.is_empty());
+            let derives = item.attrs.iter().filter_map(|attr| attr.meta.require_list().ok());
+            let derives: String = derives.map(|list| list.tokens.to_string()).collect();
+            if is_unit && derives.contains("Serialize") && derives.contains("VariantNames") {
+                let listed = format!("    {}::VARIANTS,", item.ident);
+                assert!(evidence.contains(&listed), "{} of {}", item.ident, file.display());
+            }
+        }
     }
 }

@@ -16,7 +16,7 @@ const FLOORS: [&[&str]; 7] = [
     &["rules"],
     &["target"],
     &["world"],
-    &["engine"],
+    &["engine", "keyring"],
     &["messages", "net"],
     &["azure"],
 ];

@@ -5,7 +5,11 @@ mod problem;
 
 use serde::Serialize;
 
-use crate::kit::{Cx, Host, RegistryOrImage, StepResult, rules::Pattern, target::InvalidReference};
+use crate::kit::{
+    Cx, Host, RegistryOrImage, StepResult,
+    rules::{Pattern, docker_hub},
+    target::InvalidReference,
+};
 pub use problem::Problem;
 
 /// What was asked for, as understood.
@@ -59,7 +63,7 @@ pub async fn read(cx: &Cx) -> StepResult<ImageTarget> {
         cx.add_finding(Problem::RefRegistryTypo { host, repaired: image_target.at(&meant), meant });
     }
     if let Some((short, image)) = hub::by_default(&cx.target.text, &image_target.asked) {
-        let (written, qualified) = (image, image_target.at("docker.io"));
+        let (written, qualified) = (image, image_target.at(docker_hub::NAME));
         cx.add_finding(Problem::RefWrongDefaultRegistry { written, qualified, short });
     }
     Ok(image_target)

@@ -11,6 +11,7 @@ pub mod target;
 pub mod world;
 // Floor 5
 pub mod engine;
+pub mod keyring;
 // Floor 6
 pub mod messages;
 pub mod net;

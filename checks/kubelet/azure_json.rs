@@ -73,8 +73,11 @@ pub enum SignInMethod {
 impl AzureJson {
     /// Reads the file; else says, as a word, what is wrong with it.
     pub fn read(file: &Value) -> Result<Self, Malformed> {
-        let fields =
-            Fields::of(file).ok_or(if file.is_null() { "empty-file" } else { "not-an-object" })?;
+        let fields = Fields::of(file).ok_or(if file.is_null() {
+            Malformed::EmptyFile
+        } else {
+            Malformed::NotAnObject
+        })?;
         let text = |name| fields.scalar(name).map(Option::unwrap_or_default);
         let (client_id, secret) = (text("aadClientId")?, text("aadClientSecret")?);
         for name in FLAGS {
@@ -83,7 +86,7 @@ impl AzureJson {
         for (name, value) in fields.all() {
             let is_number = name.ends_with("InSeconds") || NUMBERS.contains(&name);
             if is_number && !value.is_number() && !value.is_null() {
-                return Err("entry-not-a-number");
+                return Err(Malformed::EntryNotANumber);
             }
         }
         let names = match fields.flag("useManagedIdentityExtension")? {
@@ -141,15 +144,15 @@ mod tests {
             (json!({ "aadClientId": "app", "aadClientSecret": "password" }), Ok("app password")),
             (json!({ "aadClientId": "app", "aadClientSecret": 12345 }), Ok("app 12345")),
             (json!({}), Ok("anonymous")),
-            (json!(null), Err("empty-file")),
-            (json!([]), Err("not-an-object")),
-            (json!("text"), Err("not-an-object")),
-            (json!({ "useManagedIdentityExtension": "true" }), Err("entry-not-a-flag")),
-            (json!({ "aadClientId": ["app"] }), Err("entry-not-texts")),
-            (json!({ "cloud": {} }), Err("entry-not-texts")),
-            (json!({ "cloudProviderBackoff": "true" }), Err("entry-not-a-flag")),
-            (json!({ "cloudProviderBackoffRetries": "6" }), Err("entry-not-a-number")),
-            (json!({ "vmssCacheTTLInSeconds": "6" }), Err("entry-not-a-number")),
+            (json!(null), Err(Malformed::EmptyFile)),
+            (json!([]), Err(Malformed::NotAnObject)),
+            (json!("text"), Err(Malformed::NotAnObject)),
+            (json!({ "useManagedIdentityExtension": "true" }), Err(Malformed::EntryNotAFlag)),
+            (json!({ "aadClientId": ["app"] }), Err(Malformed::EntryNotTexts)),
+            (json!({ "cloud": {} }), Err(Malformed::EntryNotTexts)),
+            (json!({ "cloudProviderBackoff": "true" }), Err(Malformed::EntryNotAFlag)),
+            (json!({ "cloudProviderBackoffRetries": "6" }), Err(Malformed::EntryNotANumber)),
+            (json!({ "vmssCacheTTLInSeconds": "6" }), Err(Malformed::EntryNotANumber)),
         ] {
             assert_eq!(who(&file), wanted.map(str::to_owned), "{file}");
         }

@@ -3,132 +3,33 @@
 //! The files are those that AKS writes (Azure/AgentBaker). The kubelet's flags are not read, so a kubelet
 //! without a provider is only ever suspected.
 
-pub mod azure_json;
+pub(crate) mod azure_json;
+mod node;
 mod problem;
 mod program;
-pub mod provider;
+pub(crate) mod provider;
 
 use std::rc::Rc;
-
-use serde::Serialize;
 
 use crate::{
     image::ImageTarget,
     kit::{
-        Cx, Secret, StepResult,
+        Cx, StepResult,
         azure::Endpoints,
-        rules::Pattern,
-        target::{AcrHostKind, Cloud, ManagedIdentityId, Who},
+        rules::{Malformed, Pattern},
+        target::{AcrHostKind, Who},
         world::{AZURE_JSON, CREDENTIAL_PROVIDERS, FileError, yaml, yaml_loosely},
     },
 };
 use azure_json::{AzureJson, SignInMethod};
-pub use problem::Problem;
+pub(crate) use node::{Application, AzureEnvironment, KubeletSignIn, TenantHint};
+pub use node::{Node, NodeLocation, SignInKind};
+pub use problem::{MissedBy, Problem};
+pub use provider::{NotReplayed, ProviderFault};
 use provider::{Provider, Providers, is_known};
 
 /// Where AKS writes the endpoints of a cloud that has no name.
 const ENVIRONMENT: &str = "/etc/kubernetes/akscustom.json";
-
-/// What this node's kubelet signs in with.
-#[derive(Serialize)]
-pub struct Node {
-    #[serde(skip)]
-    pub(crate) signs_in: KubeletSignIn,
-    /// The same, as a word.
-    how: &'static str,
-    /// The pattern by which it asks its provider.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pattern: Option<String>,
-    /// The file that says who the node is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    file: Option<String>,
-    /// As the node calls its cloud.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cloud: Option<String>,
-    /// Whether another provider is asked for the image as well.
-    #[serde(skip)]
-    pub(crate) others_may: bool,
-}
-
-/// Who signs in for a node.
-#[derive(Clone)]
-pub(crate) enum KubeletSignIn {
-    /// A managed identity.
-    Managed(ManagedIdentityId, AzureEnvironment),
-    /// An application, by name and password.
-    Application(Application),
-    /// What stands for a managed identity, as name and password.
-    Placeholder { user: String, password: Secret, file: String },
-    /// The image is pulled without credentials.
-    Anonymous,
-    /// It cannot be told from the files.
-    Unknown,
-}
-
-/// An application that signs in with its password.
-#[derive(Clone, Debug)]
-pub(crate) struct Application {
-    pub(crate) client_id: String,
-    pub(crate) secret: Secret,
-    pub(crate) around: AzureEnvironment,
-}
-
-/// Where somebody signs in: the cloud, the directory that is named, the place of the node.
-#[derive(Clone, Debug)]
-pub(crate) struct AzureEnvironment {
-    /// Where that stands.
-    pub(crate) file: String,
-    /// The directory that the file names.
-    pub(crate) tenant: Option<String>,
-    pub(crate) endpoints: Rc<Endpoints>,
-    pub(crate) place: NodeLocation,
-}
-
-/// A directory, and the file that names it.
-#[derive(Debug)]
-pub(crate) struct TenantHint {
-    pub(crate) tenant: String,
-    pub(crate) file: String,
-}
-
-/// Where a node is in Azure, as far as it knows: for commands that mend it.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct NodeLocation {
-    /// The resource group of the cluster's nodes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    node_group: Option<String>,
-    /// The node pool, by the node's name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pool: Option<String>,
-}
-
-impl AzureEnvironment {
-    /// Not on a node.
-    pub(crate) fn elsewhere(from: String) -> Self {
-        let endpoints = Rc::new(Endpoints::of(Cloud::default()));
-        Self { file: from, tenant: None, endpoints, place: NodeLocation::default() }
-    }
-
-    /// The directory that goes with a token; a node's provider sends what its file has for it, be it nothing.
-    pub(crate) fn named(&self) -> Option<TenantHint> {
-        let tenant = self.tenant.clone()?;
-        Some(TenantHint { tenant, file: self.file.clone() })
-    }
-}
-
-impl Node {
-    fn new(signs_in: KubeletSignIn) -> Self {
-        let how = match signs_in {
-            KubeletSignIn::Managed(ManagedIdentityId::Unnamed, _) => "managed-identity-unnamed",
-            KubeletSignIn::Managed(..) => "managed-identity",
-            KubeletSignIn::Application(_) => "service-principal",
-            KubeletSignIn::Placeholder { .. } => "msi-literally",
-            KubeletSignIn::Anonymous => "kubelet-no-credentials",
-            KubeletSignIn::Unknown => "kubelet-unknown",
-        };
-        Self { signs_in, how, pattern: None, file: None, cloud: None, others_may: false }
-    }
-}
 
 /// The provider that the kubelet asks for an image.
 struct ProviderCall {
@@ -164,7 +65,7 @@ async fn asked_provider(
     let (file, is_azures) =
         (CREDENTIAL_PROVIDERS.to_owned(), image_target.asked.host.azure().is_some());
     let config = match cx.world.read(&cx.world.of_node(CREDENTIAL_PROVIDERS)).await {
-        Ok(bytes) => yaml(&bytes),
+        Ok(bytes) => yaml(&bytes).map_err(|said| said.to_string()),
         Err(FileError::Missing) => {
             // Which file the kubelet reads is one of its flags. Who says `--identity node` has seen to that.
             if cx.target.sign_in.who == Who::Node {
@@ -182,7 +83,7 @@ async fn asked_provider(
         }
         Err(error) => Err(error.to_string()),
     };
-    let read = config.and_then(|config| Providers::read(&config).map_err(str::to_owned));
+    let read = config.and_then(|config| Providers::read(&config).map_err(|said| said.to_string()));
     let providers = read.map_err(|said| {
         cx.add_finding(Problem::CredproviderConfigUnreadable { file: file.clone(), said });
         KubeletSignIn::Unknown
@@ -201,7 +102,7 @@ async fn asked_provider(
         _ if !is_azures => Err(KubeletSignIn::Unknown),
         (provider, _) => {
             let patterns = provider.map(|provider| provider.patterns.clone()).unwrap_or_default();
-            tell_missed(cx, image_target, "kubelet", patterns);
+            tell_missed(cx, image_target, MissedBy::Kubelet, patterns);
             Err(KubeletSignIn::Anonymous)
         }
     }
@@ -223,7 +124,7 @@ async fn runs(
         return Err(KubeletSignIn::Unknown);
     }
     let (program, file, said) = match provider.config_file() {
-        Err(said) => (None, Some(file.to_owned()), said.to_owned()),
+        Err(said) => (None, Some(file.to_owned()), said),
         Ok(config_file) => match program::cannot_run(cx, &provider.name).await {
             Some((program, said)) => (Some(program), None, said),
             None => return Ok(config_file.to_owned()),
@@ -237,14 +138,14 @@ async fn runs(
 async fn azure_json(cx: &Cx, file: &str) -> Result<AzureJson, KubeletSignIn> {
     let name = file.to_owned();
     let read = match cx.world.read(&cx.world.of_node(file)).await {
-        Ok(bytes) => yaml_loosely(&bytes),
+        Ok(bytes) => yaml_loosely(&bytes).map_err(|said| said.to_string()),
         Err(FileError::Forbidden | FileError::Unfinished(_)) => {
             cx.add_finding(Problem::FilesNotReadable { file: name });
             return Err(KubeletSignIn::Unknown);
         }
         Err(error) => Err(error.to_string()),
     };
-    let read = read.and_then(|file| AzureJson::read(&file).map_err(str::to_owned));
+    let read = read.and_then(|file| AzureJson::read(&file).map_err(|said| said.to_string()));
     read.map_err(|said| {
         cx.add_finding(Problem::AzurejsonMissingOrCorrupt { file: name, said });
         KubeletSignIn::Anonymous
@@ -260,7 +161,7 @@ async fn signs_in(
 ) -> Result<Node, KubeletSignIn> {
     let file = asked.file.clone();
     if let Some(endpoint) = azure_json.asks_for_endpoints {
-        let (what, written) = ("endpoints-asked-for", endpoint);
+        let (what, written) = (NotReplayed::EndpointsAskedFor, endpoint);
         cx.add_finding(Problem::ProviderNotReplayed { file, what, written });
         return Err(KubeletSignIn::Unknown);
     }
@@ -274,7 +175,7 @@ async fn signs_in(
     }
     if !is_known(&image_target.asked.registry, &endpoints.suffix) {
         if known && !other_cloud && asked.pattern.is_some() {
-            tell_missed(cx, image_target, "provider", asked.patterns);
+            tell_missed(cx, image_target, MissedBy::Provider, asked.patterns);
         }
         return Err(if known && name.is_some() {
             KubeletSignIn::Anonymous
@@ -292,7 +193,7 @@ async fn signs_in(
         SignInMethod::Anonymous => {
             cx.add_finding(Problem::AzurejsonMissingOrCorrupt {
                 file,
-                said: "names-no-identity".to_owned(),
+                said: Malformed::NamesNoIdentity.to_string(),
             });
             return Err(KubeletSignIn::Anonymous);
         }
@@ -300,7 +201,7 @@ async fn signs_in(
         SignInMethod::Application { .. } | SignInMethod::Placeholder { .. }
             if name.is_some_and(|name| name.kind == AcrHostKind::RegionalEndpoint) =>
         {
-            tell_regional(cx, image_target, "service-principal");
+            tell_regional(cx, image_target, MissedBy::ServicePrincipal);
             return Err(KubeletSignIn::Anonymous);
         }
         SignInMethod::Application { client_id, secret } => {
@@ -323,7 +224,7 @@ async fn endpoints(cx: &Cx, cloud: &str, told: Option<String>) -> (Endpoints, bo
     let told = told.or_else(|| cx.world.variables.get("AZURE_ENVIRONMENT_FILEPATH").cloned());
     let file = told.unwrap_or_else(|| ENVIRONMENT.to_owned());
     let read = cx.world.read(&cx.world.of_node(&file)).await.map_err(|error| error.to_string());
-    match read.and_then(|bytes| yaml(&bytes)) {
+    match read.and_then(|bytes| yaml(&bytes).map_err(|said| said.to_string())) {
         Ok(said) => (endpoints.with_file(&said), true),
         Err(said) => {
             let (cloud, file) = (cloud.to_owned(), file);
@@ -350,7 +251,7 @@ async fn pool(cx: &Cx) -> Option<String> {
     parts.next().filter(|pool| pool.chars().all(|c| c.is_ascii_alphanumeric())).map(str::to_owned)
 }
 
-fn tell_missed(cx: &Cx, image_target: &ImageTarget, by: &'static str, patterns: Vec<String>) {
+fn tell_missed(cx: &Cx, image_target: &ImageTarget, by: MissedBy, patterns: Vec<String>) {
     if image_target.asked.host.azure().map(|name| name.kind) == Some(AcrHostKind::RegionalEndpoint)
     {
         return tell_regional(cx, image_target, by);
@@ -359,7 +260,7 @@ fn tell_missed(cx: &Cx, image_target: &ImageTarget, by: &'static str, patterns: 
     cx.add_finding(Problem::CredproviderMatchMiss { registry, by, file, patterns });
 }
 
-fn tell_regional(cx: &Cx, image_target: &ImageTarget, by: &'static str) {
+fn tell_regional(cx: &Cx, image_target: &ImageTarget, by: MissedBy) {
     let registry = image_target.asked.registry.clone();
     let login_server = image_target.asked.host.azure().map(|name| name.login_server());
     let global = image_target.at(&login_server.unwrap_or_else(|| registry.clone()));

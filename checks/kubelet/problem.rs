@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::provider::{NotReplayed, ProviderFault};
+
 /// What can be wrong with a node's files.
 #[derive(Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
@@ -29,8 +31,8 @@ pub enum Problem {
     CredproviderMatchMiss {
         /// The image's registry.
         registry: String,
-        /// Who passes it over, as a word.
-        by: &'static str,
+        /// Who ignores the image.
+        by: MissedBy,
         /// The file.
         file: String,
         /// Its patterns.
@@ -42,8 +44,8 @@ pub enum Problem {
         registry: String,
         /// The same image by the registry's own name.
         global: String,
-        /// Who passes it over, as a word.
-        by: &'static str,
+        /// Who ignores the image.
+        by: MissedBy,
     },
     /// The provider's program is not there, or cannot run.
     CredproviderMissingOrCrashing {
@@ -53,8 +55,8 @@ pub enum Problem {
         /// The file that says how it is called, where that is wrong.
         #[serde(skip_serializing_if = "Option::is_none")]
         file: Option<String>,
-        /// Why not, as a word.
-        said: String,
+        /// Why not.
+        said: ProviderFault,
     },
     /// The provider signs in as the pod's service account, which is not known here: could not tell.
     ServiceAccountDecides {
@@ -95,9 +97,22 @@ pub enum Problem {
     ProviderNotReplayed {
         /// The file that says so.
         file: String,
-        /// What is not, as a word.
-        what: &'static str,
+        /// What is not.
+        what: NotReplayed,
         /// How it is written there.
         written: String,
     },
+}
+
+/// Who ignores an image: a word of evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum MissedBy {
+    /// The kubelet does not call the credential provider for it.
+    Kubelet,
+    /// The credential provider is called, and does not know the registry.
+    Provider,
+    /// The provider gives a service principal's credentials out for other names only.
+    ServicePrincipal,
 }

@@ -1,5 +1,6 @@
 //! The provider's program: whether the kubelet can run it.
 
+use super::provider::ProviderFault;
 use crate::kit::Cx;
 
 /// Where AKS has its providers. Which folder the kubelet looks in is one of its flags.
@@ -8,21 +9,23 @@ const FOLDER: &str = "/var/lib/kubelet/credential-provider";
 /// How much of a program says for which machine it is made.
 const HEADER: u64 = 20;
 
-/// The program, and as a word why it cannot run. Nothing is said where there is no such folder.
-pub(super) async fn cannot_run(cx: &Cx, name: &str) -> Option<(String, String)> {
+/// The program, and why it cannot run. Nothing is said where there is no such folder.
+pub(super) async fn cannot_run(cx: &Cx, name: &str) -> Option<(String, ProviderFault)> {
     let world = &cx.world;
     let file = world.of_node(FOLDER).join(name);
-    let because = |said: &str| Some((format!("{FOLDER}/{name}"), said.to_owned()));
+    let because = |fault| Some((format!("{FOLDER}/{name}"), fault));
     if !world.has_file(&file).await {
         return if world.has_folder(&world.of_node(FOLDER)).await {
-            because("no-such-file")
+            because(ProviderFault::NoSuchFile)
         } else {
             None
         };
     }
     let header = world.read_up_to(&file, HEADER).await.ok()?;
     match machine(&header) {
-        Some(machine) if ours().is_some_and(|ours| machine != ours) => because("other-machine"),
+        Some(machine) if ours().is_some_and(|ours| machine != ours) => {
+            because(ProviderFault::OtherMachine)
+        }
         _ => None,
     }
 }

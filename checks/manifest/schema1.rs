@@ -12,6 +12,7 @@ use super::{
     document::{Document, Manifest, lenient},
     kind,
     problem::Problem,
+    words::{DigestProof, Flaw},
 };
 use crate::kit::{Cx, StepResult, rules::digest};
 
@@ -61,14 +62,15 @@ pub(super) fn read(
         return Err(Problem::ManifestSchema1Unsigned { media_type }.into());
     }
     let Some(payload) = payload(bytes, &old.signatures[0]) else {
-        return Err(kind::broken(&media_type, "bad-signature"));
+        return Err(kind::broken(&media_type, Flaw::BadSignature));
     };
     if old.history.is_empty() || old.history.len() != old.fs_layers.len() {
-        return Err(kind::broken(&media_type, "history-differs"));
+        return Err(kind::broken(&media_type, Flaw::HistoryDiffers));
     }
     let got = digest(wanted.unwrap_or("sha256:"), &payload);
     let proven = wanted.is_some_and(|wanted| wanted == got);
-    let verified = if proven { "digest-verified" } else { "digest-not-verified" };
+    let verified =
+        if proven { DigestProof::DigestVerified } else { DigestProof::DigestNotVerified };
     cx.add_finding(Problem::ManifestSchema1 { media_type: media_type.clone(), verified });
     let digest = wanted.map_or(got, str::to_owned);
     let document = Document::Schema1(blobs(old));

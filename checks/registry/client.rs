@@ -4,7 +4,10 @@ use std::{cell::Cell, net::IpAddr, time::Duration};
 
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{Elsewhere, Problem, Refusal};
+use super::{
+    Problem, Refusal,
+    problem::{Elsewhere, NoChallenge},
+};
 use crate::{
     kit::{
         Cx, Host, HostPurpose, NoFact, StepResult,
@@ -91,10 +94,23 @@ impl RegistryClient {
         }
     }
 
+    /// Returns the answer, unless network rules refuse the request with a 403.
+    pub(crate) async fn past_firewall(
+        &self,
+        cx: &Cx,
+        request: &Request,
+        reply: Reply,
+    ) -> StepResult<Reply> {
+        match reply.status {
+            403 => self.recheck_firewall(cx, request, reply).await,
+            _ => Ok(reply),
+        }
+    }
+
     /// Reads a refusal. Where it is the network rules', two more connections tell whether they refuse every
     /// one: a rule that was just changed reaches the registry's front ends one by one. Gives the answer to
     /// the first that is let in.
-    pub(crate) async fn recheck_firewall(
+    async fn recheck_firewall(
         &self,
         cx: &Cx,
         request: &Request,
@@ -161,13 +177,12 @@ impl RegistryClient {
     /// Says that what answered is no registry.
     pub(crate) fn not_a_registry(asked: &str, reply: &Reply) -> NoFact {
         let header = reply.header("www-authenticate").map(|h| format!("WWW-Authenticate: {h}"));
-        let kind =
-            || reply.header("content-type").map(|kind| format!("PlatformImage-Type: {kind}"));
+        let kind = || reply.header("content-type").map(|kind| format!("Content-Type: {kind}"));
         Problem::ChallengeInvalid {
             host: reply.host.to_string(),
             request: asked.to_owned(),
             status: reply.status,
-            said: header.or_else(kind).unwrap_or_else(|| "no-challenge".to_owned()),
+            said: header.or_else(kind).unwrap_or_else(|| NoChallenge::NoChallenge.to_string()),
         }
         .into()
     }
@@ -176,10 +191,7 @@ impl RegistryClient {
     pub(crate) async fn missing(asked: &str, reply: Reply) -> StepResult<ErrorBody> {
         let is_registrys = reply.is_registrys();
         let not_a_registry = Self::not_a_registry(asked, &reply);
-        let refusal = Refusal::read(reply).await;
-        if let Some(problem) = refusal.by_error_body(asked) {
-            return Err(problem.into());
-        }
+        let refusal = Refusal::read_unexplained(asked, reply).await?;
         if refusal.body.code.is_empty() && !is_registrys {
             return Err(not_a_registry);
         }

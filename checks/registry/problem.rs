@@ -187,3 +187,12 @@ pub struct Elsewhere {
     pub(super) host: String,
     pub(super) fault: Fault,
 }
+
+/// What stands for a challenge where the registry sent none: a word of evidence.
+#[derive(Clone, Copy, Debug, strum::Display, PartialEq, Eq, Serialize, strum::VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum NoChallenge {
+    /// It sent none.
+    NoChallenge,
+}

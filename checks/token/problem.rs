@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::words::{AnonymousAnswer, ManagementToken};
+
 /// What can be wrong with signing in.
 #[derive(Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
@@ -98,7 +100,7 @@ pub enum Problem {
     CredentialsDoNotFit {
         /// The registry.
         host: String,
-        /// What we have, as a word.
+        /// What we have.
         kind: String,
         /// Where it came from.
         from: String,
@@ -168,9 +170,9 @@ pub struct Presented {
     /// For support.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) correlation: Option<String>,
-    /// What an anonymous client gets there, as a word, where that was asked.
+    /// What an anonymous client gets there, where that was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) anonymous: Option<&'static str>,
+    pub(super) anonymous: Option<AnonymousAnswer>,
 }
 
 /// A sign-in that is good, and not for this.
@@ -210,8 +212,8 @@ pub struct RefusedIdentity {
     /// The directory that was named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) tenant: Option<String>,
-    /// Whether a token for Azure's management is taken, as a word.
-    pub(super) management: &'static str,
+    /// Whether a token for Azure's management is accepted.
+    pub(super) management: ManagementToken,
     /// The registry's own words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) said: Option<String>,

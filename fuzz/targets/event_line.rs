@@ -1,7 +1,7 @@
 //! Any line is an event or refused; what is read can be written and read again, and steers no terminal.
 #![no_main]
 
-use checks::kit::engine::Event;
+use checks::untrusted::Event;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 

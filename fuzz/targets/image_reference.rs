@@ -1,7 +1,10 @@
 //! Any text is read as an image or refused; what is understood is understood again, and is fit for a command.
 #![no_main]
 
-use checks::kit::{Cloud, RegistryOrImage, target::InvalidReference};
+use checks::{
+    kit::{Cloud, target::InvalidReference},
+    untrusted::RegistryOrImage,
+};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

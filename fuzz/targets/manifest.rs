@@ -2,8 +2,8 @@
 #![no_main]
 
 use checks::{
-    kit::{NoFact, rules::Platform},
-    manifest::{entry, named, read},
+    kit::NoFact,
+    untrusted::{Platform, entry, named, read_manifest},
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -13,7 +13,7 @@ fuzz_target!(|sent: &[u8]| {
         None => (&b"application/vnd.oci.image.manifest.v1+json"[..], sent),
     };
     let called = String::from_utf8_lossy(called).into_owned();
-    let manifest = match read("sha256:0".to_owned(), called, body) {
+    let manifest = match read_manifest("sha256:0".to_owned(), called, body) {
         Ok(manifest) => manifest,
         Err(no_fact) => return fit_to_print(&no_fact),
     };

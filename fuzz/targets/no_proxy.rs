@@ -1,7 +1,7 @@
 //! NO_PROXY and a proxy's URL: an entry exempts what it exempts alone, and no password is shown.
 #![no_main]
 
-use checks::kit::rules::{NoProxy, ProxyUrl};
+use checks::untrusted::{NoProxy, ProxyUrl};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

@@ -1,7 +1,7 @@
 //! Any body is read as a refusal or as none; nothing is made up, and what is shown of it is fit to print.
 #![no_main]
 
-use checks::kit::{net::ErrorBody, sanitize_text};
+use checks::{kit::sanitize_text, untrusted::ErrorBody};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|body: &[u8]| {

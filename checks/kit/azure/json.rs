@@ -6,6 +6,7 @@ use crate::kit::{
     engine::Cx,
     net::{Connection, Fault, Request},
     redact::sanitize_text,
+    rules::Malformed,
 };
 
 /// The longest answer that is read: tokens and errors are short.
@@ -32,7 +33,7 @@ impl Answer {
         let said = self.text("error_description").or_else(|| self.text("error"));
         let said =
             said.map(|words| sanitize_text(without_ids(words))).or_else(|| self.kind.clone());
-        said.unwrap_or_else(|| "not-json".to_owned())
+        said.unwrap_or_else(|| Malformed::NotJson.to_string())
     }
 }
 
@@ -51,7 +52,7 @@ pub(super) async fn ask(
     let status = reply.status;
     let text = |name| reply.header(name).map(sanitize_text);
     let (server, kind) = (text("server"), text("content-type"));
-    let kind = kind.map(|kind| format!("PlatformImage-Type: {kind}"));
+    let kind = kind.map(|kind| format!("Content-Type: {kind}"));
     match reply.read(MAX_ANSWER_BYTES).await {
         Ok(bytes) => {
             let body = serde_json::from_slice(&bytes).unwrap_or_default();

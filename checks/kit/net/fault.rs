@@ -72,6 +72,22 @@ impl Fault {
         Fault::ClosedByPeer
     }
 
+    /// The words of evidence among its texts.
+    pub const WORDS: &[&str] = &[
+        "timed-out",
+        "refused",
+        "reset",
+        "closed-by-peer",
+        "no-route",
+        "not-tls",
+        "not-http",
+        "too-long",
+        "certificate-not-trusted",
+        "trust-store-unreadable",
+        "not-dns",
+        "no-address",
+    ];
+
     /// The word.
     pub fn word(&self) -> &str {
         match self {

@@ -5,6 +5,7 @@ use std::{fmt, net::IpAddr};
 use serde::Serialize;
 
 use super::acr_name::{AcrHostKind, AcrHostName, misspelled};
+use crate::kit::rules::docker_hub;
 
 /// A host to connect to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -36,7 +37,7 @@ impl Host {
     pub(super) fn registry(written: &str, plain_http: bool) -> Self {
         let (name, port) = split_port(written);
         // Docker Hub is so called in small letters only.
-        let name = if name == "docker.io" { "registry-1.docker.io" } else { name };
+        let name = if name == docker_hub::NAME { docker_hub::SERVER } else { name };
         let name = name.trim_matches(['[', ']']).to_lowercase();
         let mut host = Host { name, port: 443, plain: plain_http, purpose: HostPurpose::Registry };
         // As containerd has it: this machine, without a port, is asked without TLS.

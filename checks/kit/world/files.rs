@@ -25,6 +25,11 @@ pub enum FileError {
     Failed(String),
 }
 
+impl FileError {
+    /// The words of evidence among its texts.
+    pub const WORDS: &[&str] = &["no-such-file", "not-permitted", "too-long", "timed-out"];
+}
+
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -16,6 +16,7 @@ use jiff::SignedDuration;
 
 use crate::kit::redact::Secret;
 pub use files::{FILE_WAIT, FileError};
+pub use process::ProcessError;
 pub use proxies::{Proxies, Proxy, ProxyDecision};
 pub use roots::Roots;
 pub use yaml::{yaml, yaml_loosely};
