@@ -58,7 +58,7 @@ pub struct Entry {
     pub title: Text,
     /// What was seen, where the title does not say it all: the first that can be filled is used.
     pub saw: &'static [Text],
-    /// What it means, and what rules out the look-alike.
+    /// The modes of the catalogue that it identifies, the likeliest first.
     pub why: Option<Text>,
     /// What to do, the least privilege first.
     pub fix: &'static [Fix],
@@ -114,9 +114,10 @@ pub struct FilledFix {
 /// The messages of one step.
 #[derive(Clone, Copy, Debug)]
 pub struct StepMessages {
-    /// The question that the step asks.
+    /// The question that the step answers.
     pub asks: Text,
-    /// What it says when it passed, the fullest first: the first that can be filled is used.
+    /// What to say when the step passed, the most detailed first: the first that can be filled is
+    /// used.
     pub passed: &'static [Text],
 }
 
@@ -129,7 +130,7 @@ pub struct Mode {
     pub en: &'static str,
     /// 무엇이 문제인지 한 줄로.
     pub ko: &'static str,
-    /// The modes that it is most often taken for.
+    /// The modes that it is most often mistaken for.
     pub alike: &'static [&'static str],
 }
 

@@ -1,14 +1,14 @@
-//! YAML, and so JSON, as the programs of a node read it.
+//! YAML, and so JSON, as the programs on a node read it.
 
 use serde_json::Value;
 
-/// What a YAML file says (and so a JSON file); else where it does not parse, without quoting it.
+/// Parses a YAML (or JSON) file. An error only says where parsing failed and never quotes the file.
 pub fn yaml(bytes: &[u8]) -> Result<Value, String> {
     let text = std::str::from_utf8(bytes).map_err(|_| "not-text")?;
     serde_saphyr::from_str(text).map_err(|error| place(&error))
 }
 
-/// Where a text does not parse: what stands there may be a password.
+/// Returns the position of a syntax error. The text there may be a password.
 fn place(error: &serde_saphyr::Error) -> String {
     match error.location() {
         Some(place) => format!("line {}, column {}", place.line(), place.column()),
@@ -16,8 +16,8 @@ fn place(error: &serde_saphyr::Error) -> String {
     }
 }
 
-/// The same as Azure's programs read it: of a key that stands twice the last counts, and of several documents the
-/// first.
+/// Parses YAML as Azure's programs do: the last of several equal keys counts, and the first of
+/// several documents.
 pub fn yaml_loosely(bytes: &[u8]) -> Result<Value, String> {
     let text = std::str::from_utf8(bytes).map_err(|_| "not-text")?;
     let options = serde_saphyr::options! {
