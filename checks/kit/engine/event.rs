@@ -142,10 +142,10 @@ pub enum StepEnd {
 }
 
 impl Event {
-    /// Returns whether a line of a recording is an exchange, without parsing all of it: most lines
-    /// are exchanges, and most outputs do not show them. Only the field at the position where this
-    /// program writes it counts. Evidence may hold a field of the same name, and no other line may
-    /// be skipped.
+    /// Returns whether a line of a recording is an exchange, without parsing all of it: an output
+    /// that does not show exchanges can skip these lines. Only the field at the position where this
+    /// program writes it counts, because evidence may hold a field of the same name, and no other
+    /// line may be skipped.
     pub fn is_exchange(line: &[u8]) -> bool {
         let mut fields = line.split(|byte| *byte == b',').skip(2);
         let mut begins = |with: &[u8]| fields.next().is_some_and(|field| field.starts_with(with));

@@ -48,7 +48,7 @@ impl Text {
 pub struct Entry {
     /// How much a finding with this code matters.
     pub severity: Severity,
-    /// The modes of the catalogue that it settles, the likeliest first.
+    /// The modes of the catalogue that it identifies, the likeliest first.
     pub modes: &'static [&'static str],
     /// The codes of symptoms that it causes.
     pub explains: &'static [&'static str],
@@ -58,7 +58,7 @@ pub struct Entry {
     pub title: Text,
     /// What was seen, where the title does not say it all: the first that can be filled is used.
     pub saw: &'static [Text],
-    /// The modes of the catalogue that it identifies, the likeliest first.
+    /// What it means, and what rules out the look-alike.
     pub why: Option<Text>,
     /// What to do, the least privilege first.
     pub fix: &'static [Fix],

@@ -26,7 +26,7 @@ pub struct AcrHostName<'a> {
     pub kind: AcrHostKind,
     /// The first label: the registry's name, with a hash if it has a domain name label.
     pub label: &'a str,
-    /// The region of a regional endpoint.
+    /// The region, if the host belongs to one.
     pub region: Option<&'a str>,
     /// `azurecr.io`, or the suffix of another cloud.
     pub suffix: &'static str,
