@@ -1,7 +1,7 @@
-//! What would this node's kubelet sign in with?
+//! What credentials would this node's kubelet use?
 //!
-//! The files are those that AKS writes (Azure/AgentBaker). The kubelet's flags are not read, so a kubelet
-//! without a provider is only ever suspected.
+//! The files are those that AKS writes (Azure/AgentBaker). The kubelet's flags are not read, so a
+//! missing credential provider is only ever suspected.
 
 pub mod azure_json;
 mod problem;
@@ -26,46 +26,46 @@ use azure_json::{AzureJson, SignInMethod};
 pub use problem::Problem;
 use provider::{Provider, Providers, is_known};
 
-/// Where AKS writes the endpoints of a cloud that has no name.
+/// The file in which AKS writes the endpoints of a custom cloud.
 const ENVIRONMENT: &str = "/etc/kubernetes/akscustom.json";
 
-/// What this node's kubelet signs in with.
+/// The credentials that this node's kubelet uses.
 #[derive(Serialize)]
 pub struct Node {
     #[serde(skip)]
     pub(crate) signs_in: KubeletSignIn,
-    /// The same, as a word.
+    /// The way to sign in, as an evidence word.
     how: &'static str,
-    /// The pattern by which it asks its provider.
+    /// The pattern for which the kubelet calls its credential provider.
     #[serde(skip_serializing_if = "Option::is_none")]
     pattern: Option<String>,
-    /// The file that says who the node is.
+    /// The file that holds the node's identity.
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<String>,
-    /// As the node calls its cloud.
+    /// The cloud's name in the node's files.
     #[serde(skip_serializing_if = "Option::is_none")]
     cloud: Option<String>,
-    /// Whether another provider is asked for the image as well.
+    /// Whether the kubelet calls another credential provider for the image as well.
     #[serde(skip)]
     pub(crate) others_may: bool,
 }
 
-/// Who signs in for a node.
+/// How a node signs in.
 #[derive(Clone)]
 pub(crate) enum KubeletSignIn {
-    /// A managed identity.
+    /// With a managed identity.
     Managed(ManagedIdentityId, AzureEnvironment),
-    /// An application, by name and password.
+    /// With a service principal, by client id and password.
     Application(Application),
-    /// What stands for a managed identity, as name and password.
+    /// With the placeholder for a managed identity, sent as user name and password.
     Placeholder { user: String, password: Secret, file: String },
-    /// The image is pulled without credentials.
+    /// Not at all: the image is pulled without credentials.
     Anonymous,
-    /// It cannot be told from the files.
+    /// The files do not tell.
     Unknown,
 }
 
-/// An application that signs in with its password.
+/// A service principal that signs in with its password.
 #[derive(Clone, Debug)]
 pub(crate) struct Application {
     pub(crate) client_id: String,
@@ -73,43 +73,44 @@ pub(crate) struct Application {
     pub(crate) around: AzureEnvironment,
 }
 
-/// Where somebody signs in: the cloud, the directory that is named, the place of the node.
+/// The surroundings of a sign-in: the cloud, the tenant, and the node's location.
 #[derive(Clone, Debug)]
 pub(crate) struct AzureEnvironment {
-    /// Where that stands.
+    /// The file with these values.
     pub(crate) file: String,
-    /// The directory that the file names.
+    /// The tenant that the file names.
     pub(crate) tenant: Option<String>,
     pub(crate) endpoints: Rc<Endpoints>,
     pub(crate) place: NodeLocation,
 }
 
-/// A directory, and the file that names it.
+/// A tenant, and the file that names it.
 #[derive(Debug)]
 pub(crate) struct TenantHint {
     pub(crate) tenant: String,
     pub(crate) file: String,
 }
 
-/// Where a node is in Azure, as far as it knows: for commands that mend it.
+/// The node's location in Azure, as far as its files tell; repair commands need it.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct NodeLocation {
-    /// The resource group of the cluster's nodes.
+    /// The node resource group of the cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
     node_group: Option<String>,
-    /// The node pool, by the node's name.
+    /// The node pool, from the node's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pool: Option<String>,
 }
 
 impl AzureEnvironment {
-    /// Not on a node.
+    /// Returns the environment of a machine that is not a node.
     pub(crate) fn elsewhere(from: String) -> Self {
         let endpoints = Rc::new(Endpoints::of(Cloud::default()));
         Self { file: from, tenant: None, endpoints, place: NodeLocation::default() }
     }
 
-    /// The directory that goes with a token; a node's provider sends what its file has for it, be it nothing.
+    /// Returns the tenant to send with a token. The node's credential provider sends the tenant in
+    /// its file, even if that is empty.
     pub(crate) fn named(&self) -> Option<TenantHint> {
         let tenant = self.tenant.clone()?;
         Some(TenantHint { tenant, file: self.file.clone() })
@@ -130,18 +131,18 @@ impl Node {
     }
 }
 
-/// The provider that the kubelet asks for an image.
+/// A call of Azure's credential provider for an image.
 struct ProviderCall {
-    /// The pattern by which; nothing where that is only supposed.
+    /// The pattern that matches the image; `None` when the call is only assumed.
     pattern: Option<String>,
-    /// The file that says who the node is.
+    /// The file that holds the node's identity.
     file: String,
-    /// Where the provider is told that the endpoints of its cloud are.
+    /// The file in which the provider is told to find the endpoints of its cloud.
     environment: Option<String>,
     patterns: Vec<String>,
 }
 
-/// Reads the node's files as the kubelet and its provider do.
+/// Reads the node's files as the kubelet and its credential provider do.
 pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Node> {
     let image = as_written(cx, image_target);
     let mut others_may = false;
@@ -154,7 +155,7 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Node> {
     Ok(Node { others_may, ..node })
 }
 
-/// Returns the provider that the kubelet asks for the image, if it is Azure's.
+/// Returns the call of Azure's credential provider for the image, if the kubelet makes one.
 async fn asked_provider(
     cx: &Cx,
     image_target: &ImageTarget,
@@ -166,7 +167,8 @@ async fn asked_provider(
     let config = match cx.world.read(&cx.world.of_node(CREDENTIAL_PROVIDERS)).await {
         Ok(bytes) => yaml(&bytes),
         Err(FileError::Missing) => {
-            // Which file the kubelet reads is one of its flags. Who says `--identity node` has seen to that.
+            // A flag of the kubelet decides which file it reads. `--identity node` asserts that
+            // Azure's provider is configured.
             if cx.target.sign_in.who == Who::Node {
                 let (file, environment) = (AZURE_JSON.to_owned(), None);
                 return Ok(ProviderCall { pattern: None, file, environment, patterns: vec![] });
@@ -197,7 +199,7 @@ async fn asked_provider(
             let environment = provider.environment.clone();
             Ok(ProviderCall { pattern, file, environment, patterns })
         }
-        // No registry of Azure's as far as the name tells: a pull secret may be for it.
+        // By its name, this is no Azure registry: a pull secret may exist for it.
         _ if !is_azures => Err(KubeletSignIn::Unknown),
         (provider, _) => {
             let patterns = provider.map(|provider| provider.patterns.clone()).unwrap_or_default();
@@ -207,7 +209,7 @@ async fn asked_provider(
     }
 }
 
-/// Whether the provider runs as it is set up; the file it is given.
+/// Returns the configuration file that the provider is given, if the provider runs as configured.
 async fn runs(
     cx: &Cx,
     image_target: &ImageTarget,
@@ -233,7 +235,7 @@ async fn runs(
     Err(KubeletSignIn::Anonymous)
 }
 
-/// What the provider is told about this node.
+/// Reads the configuration file of the credential provider.
 async fn azure_json(cx: &Cx, file: &str) -> Result<AzureJson, KubeletSignIn> {
     let name = file.to_owned();
     let read = match cx.world.read(&cx.world.of_node(file)).await {
@@ -251,7 +253,7 @@ async fn azure_json(cx: &Cx, file: &str) -> Result<AzureJson, KubeletSignIn> {
     })
 }
 
-/// Returns the identity that the provider signs in as.
+/// Returns the identity that the credential provider uses.
 async fn signs_in(
     cx: &Cx,
     image_target: &ImageTarget,
@@ -296,7 +298,8 @@ async fn signs_in(
             });
             return Err(KubeletSignIn::Anonymous);
         }
-        // Names and passwords are given out for `*.azurecr.io` and the like: for no name with more parts.
+        // The provider gives out user names and passwords only for `*.azurecr.io` and the like, not
+        // for names with more labels.
         SignInMethod::Application { .. } | SignInMethod::Placeholder { .. }
             if name.is_some_and(|name| name.kind == AcrHostKind::RegionalEndpoint) =>
         {
@@ -314,7 +317,7 @@ async fn signs_in(
     Ok(Node { pattern: asked.pattern, file: Some(file), cloud, ..Node::new(signs_in) })
 }
 
-/// What the cloud of the node calls its hosts, and whether that is certain.
+/// Returns the endpoints of the node's cloud, and whether they are certain.
 async fn endpoints(cx: &Cx, cloud: &str, told: Option<String>) -> (Endpoints, bool) {
     let endpoints = Endpoints::named(cloud);
     if !Endpoints::are_in_a_file(cloud) {
@@ -333,7 +336,7 @@ async fn endpoints(cx: &Cx, cloud: &str, told: Option<String>) -> (Endpoints, bo
     }
 }
 
-/// The image as the kubelet holds it against patterns: capital letters count.
+/// Returns the image as the kubelet matches it against patterns: upper and lower case differ.
 fn as_written(cx: &Cx, image_target: &ImageTarget) -> Pattern {
     let registry = &image_target.asked.registry;
     let written = cx.target.text.split('/').next().unwrap_or_default();
@@ -342,7 +345,7 @@ fn as_written(cx: &Cx, image_target: &ImageTarget) -> Pattern {
     Pattern::image(if same { written } else { registry }, &path.unwrap_or_default())
 }
 
-/// The node pool: AKS calls its nodes `aks-POOL-NUMBER-vmss…`.
+/// Returns the node pool: AKS names its nodes `aks-POOL-NUMBER-vmss…`.
 async fn pool(cx: &Cx) -> Option<String> {
     let name = cx.world.read(&cx.world.of_node("/etc/hostname")).await.ok()?;
     let name = String::from_utf8(name).ok()?;
