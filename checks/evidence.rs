@@ -1,5 +1,5 @@
-//! The words that evidence may hold and that are enums, listed here for the tests: each has a text in
-//! `evidence.toml`.
+//! The words that evidence may hold and that are enums, listed here for the tests: each has a text
+//! in `evidence.toml`.
 
 use strum::VariantNames;
 

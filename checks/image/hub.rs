@@ -2,8 +2,8 @@
 
 use crate::kit::{RegistryOrImage, rules::docker_hub};
 
-/// Images that Docker itself keeps, by the name that everybody uses. That one of them is meant needs no
-/// word; a newer one that is missing here only costs a warning.
+/// Images that Docker itself keeps, by the name that everybody uses. That one of them is meant
+/// needs no word; a newer one that is missing here only costs a warning.
 const OFFICIAL: [&str; 62] = [
     "adminer",
     "alpine",
@@ -69,8 +69,8 @@ const OFFICIAL: [&str; 62] = [
     "wordpress",
 ];
 
-/// The repository as it was written and the image with its tag, where Docker Hub is asked only because no
-/// registry is named, and nothing says that it is meant.
+/// The repository as it was written and the image with its tag, where Docker Hub is asked only
+/// because no registry is named, and nothing says that it is meant.
 pub(super) fn by_default(text: &str, asked: &RegistryOrImage) -> Option<(String, String)> {
     let image = asked.image.as_ref().filter(|_| asked.registry == docker_hub::NAME)?;
     // As the kubelet tells a registry from a part of a path.

@@ -29,7 +29,8 @@ impl ImageTarget {
         Pattern::image(&self.asked.registry, &path.unwrap_or_default())
     }
 
-    /// Says that the credentials in that file are for a login server with a hash that is missing here.
+    /// Says that the credentials in that file are for a login server with a hash that is missing
+    /// here.
     pub(crate) fn tell_hash_missing(&self, cx: &Cx, meant: &str, file: &str) {
         let (host, meant, file) = (self.asked.host.name.clone(), meant.to_owned(), file.to_owned());
         let repaired = self.at(&meant);

@@ -1,5 +1,5 @@
-//! `azure.json`: who a node is in Azure, as the kubelet's provider reads it (cloud-provider-azure,
-//! pkg/azclient/configloader): as YAML, what is not known in it passed over.
+//! `azure.json`: a node's identity in Azure, as the kubelet's credential provider reads it
+//! (cloud-provider-azure, pkg/azclient/configloader): as YAML, with unknown fields ignored.
 
 use serde_json::Value;
 
@@ -9,11 +9,11 @@ use crate::kit::{
     target::ManagedIdentityId,
 };
 
-/// What stands for a managed identity where an application's name is due.
+/// The placeholder for a managed identity in the fields of a service principal.
 const MSI: &str = "msi";
 
-/// Fields that are true or false, and fields that are numbers: where one is neither, nothing of the file counts.
-/// (The caches' times, which are numbers too, all end in `InSeconds`.)
+/// Boolean and numeric fields: if one of them has another type, the provider rejects the whole
+/// file. (The cache lifetimes, which are numbers too, all end in `InSeconds`.)
 const FLAGS: [&str; 7] = [
     "cloudProviderBackoff",
     "cloudProviderRateLimit",
@@ -32,46 +32,47 @@ const NUMBERS: [&str; 6] = [
     "cloudProviderRateLimitQPSWrite",
 ];
 
-/// What of it says who signs in. Public, so that it can be fuzzed.
+/// The fields of the file that decide how to sign in. Public so that it can be fuzzed.
 #[derive(Debug)]
 pub struct AzureJson {
-    /// As the file calls it.
+    /// The cloud's name in the file.
     pub cloud: String,
-    /// The directory.
+    /// The tenant.
     pub tenant: Option<String>,
     /// The resource group that the node is in.
     pub group: Option<String>,
-    /// Who signs in.
+    /// How to sign in.
     pub names: SignInMethod,
-    /// The host at which the cloud's endpoints are asked for, where the file names one.
+    /// The host from which the cloud's endpoints are fetched, if the file names one.
     pub asks_for_endpoints: Option<String>,
 }
 
-/// Who signs in.
+/// How the node signs in.
 #[derive(Debug)]
 pub enum SignInMethod {
-    /// A managed identity.
+    /// With a managed identity.
     Managed(ManagedIdentityId),
-    /// An application, with its password.
+    /// With a service principal and its password.
     Application {
-        /// Its client id.
+        /// The client id.
         client_id: String,
         /// The password.
         secret: Secret,
     },
-    /// The file says that an application does, and gives what stands for a managed identity in its place.
+    /// With a service principal according to the file, but its fields hold the placeholder for a
+    /// managed identity.
     Placeholder {
-        /// That.
+        /// The value in place of the client id.
         user: String,
-        /// And what is with it.
+        /// The value in place of the password.
         password: Secret,
     },
-    /// The file names no identity.
+    /// Not at all: the file names no identity.
     Anonymous,
 }
 
 impl AzureJson {
-    /// Reads the file; else says, as a word, what is wrong with it.
+    /// Reads the file. An error is an evidence word for what is wrong with it.
     pub fn read(file: &Value) -> Result<Self, Malformed> {
         let fields = Fields::of(file).ok_or(if file.is_null() {
             Malformed::EmptyFile
@@ -138,7 +139,7 @@ mod tests {
             ),
             (json!({ "useManagedIdentityExtension": true }), Ok("managed ")),
             (json!({ "UseManagedIdentityExtension": true }), Ok("managed ")),
-            // The flag decides, not the name.
+            // The flag decides, not the client id.
             (json!({ "aadClientId": "msi", "useManagedIdentityExtension": false }), Ok("msi as ")),
             (json!({ "aadClientId": "msi", "aadClientSecret": "msi" }), Ok("msi as msi")),
             (json!({ "aadClientId": "app", "aadClientSecret": "password" }), Ok("app password")),

@@ -1,7 +1,7 @@
-//! What would this node's kubelet sign in with?
+//! What credentials would this node's kubelet use?
 //!
-//! The files are those that AKS writes (Azure/AgentBaker). The kubelet's flags are not read, so a kubelet
-//! without a provider is only ever suspected.
+//! The files are those that AKS writes (Azure/AgentBaker). The kubelet's flags are not read, so a
+//! missing credential provider is only ever suspected.
 
 pub(crate) mod azure_json;
 mod node;
@@ -28,21 +28,21 @@ pub use problem::{MissedBy, Problem};
 pub use provider::{NotReplayed, ProviderFault};
 use provider::{Provider, Providers, is_known};
 
-/// Where AKS writes the endpoints of a cloud that has no name.
+/// The file in which AKS writes the endpoints of a custom cloud.
 const ENVIRONMENT: &str = "/etc/kubernetes/akscustom.json";
 
 /// The provider that the kubelet asks for an image.
 struct ProviderCall {
-    /// The pattern by which; nothing where that is only supposed.
+    /// The pattern that matches the image; `None` when the call is only assumed.
     pattern: Option<String>,
-    /// The file that says who the node is.
+    /// The file that holds the node's identity.
     file: String,
-    /// Where the provider is told that the endpoints of its cloud are.
+    /// The file in which the provider is told to find the endpoints of its cloud.
     environment: Option<String>,
     patterns: Vec<String>,
 }
 
-/// Reads the node's files as the kubelet and its provider do.
+/// Reads the node's files as the kubelet and its credential provider do.
 pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Node> {
     let image = as_written(cx, image_target);
     let mut others_may = false;
@@ -55,7 +55,7 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Node> {
     Ok(Node { others_may, ..node })
 }
 
-/// Returns the provider that the kubelet asks for the image, if it is Azure's.
+/// Returns the call of Azure's credential provider for the image, if the kubelet makes one.
 async fn asked_provider(
     cx: &Cx,
     image_target: &ImageTarget,
@@ -67,7 +67,8 @@ async fn asked_provider(
     let config = match cx.world.read(&cx.world.of_node(CREDENTIAL_PROVIDERS)).await {
         Ok(bytes) => yaml(&bytes).map_err(|said| said.to_string()),
         Err(FileError::Missing) => {
-            // Which file the kubelet reads is one of its flags. Who says `--identity node` has seen to that.
+            // A flag of the kubelet decides which file it reads. `--identity node` asserts that
+            // Azure's provider is configured.
             if cx.target.sign_in.who == Who::Node {
                 let (file, environment) = (AZURE_JSON.to_owned(), None);
                 return Ok(ProviderCall { pattern: None, file, environment, patterns: vec![] });
@@ -98,7 +99,7 @@ async fn asked_provider(
             let environment = provider.environment.clone();
             Ok(ProviderCall { pattern, file, environment, patterns })
         }
-        // No registry of Azure's as far as the name tells: a pull secret may be for it.
+        // By its name, this is no Azure registry: a pull secret may exist for it.
         _ if !is_azures => Err(KubeletSignIn::Unknown),
         (provider, _) => {
             let patterns = provider.map(|provider| provider.patterns.clone()).unwrap_or_default();
@@ -108,7 +109,7 @@ async fn asked_provider(
     }
 }
 
-/// Whether the provider runs as it is set up; the file it is given.
+/// Returns the configuration file that the provider is given, if the provider runs as configured.
 async fn runs(
     cx: &Cx,
     image_target: &ImageTarget,
@@ -134,7 +135,7 @@ async fn runs(
     Err(KubeletSignIn::Anonymous)
 }
 
-/// What the provider is told about this node.
+/// Reads the configuration file of the credential provider.
 async fn azure_json(cx: &Cx, file: &str) -> Result<AzureJson, KubeletSignIn> {
     let name = file.to_owned();
     let read = match cx.world.read(&cx.world.of_node(file)).await {
@@ -152,7 +153,7 @@ async fn azure_json(cx: &Cx, file: &str) -> Result<AzureJson, KubeletSignIn> {
     })
 }
 
-/// Returns the identity that the provider signs in as.
+/// Returns the identity that the credential provider uses.
 async fn signs_in(
     cx: &Cx,
     image_target: &ImageTarget,
@@ -197,7 +198,8 @@ async fn signs_in(
             });
             return Err(KubeletSignIn::Anonymous);
         }
-        // Names and passwords are given out for `*.azurecr.io` and the like: for no name with more parts.
+        // The provider gives out user names and passwords only for `*.azurecr.io` and the like, not
+        // for names with more labels.
         SignInMethod::Application { .. } | SignInMethod::Placeholder { .. }
             if name.is_some_and(|name| name.kind == AcrHostKind::RegionalEndpoint) =>
         {
@@ -215,7 +217,7 @@ async fn signs_in(
     Ok(Node { pattern: asked.pattern, file: Some(file), cloud, ..Node::new(signs_in) })
 }
 
-/// What the cloud of the node calls its hosts, and whether that is certain.
+/// Returns the endpoints of the node's cloud, and whether they are certain.
 async fn endpoints(cx: &Cx, cloud: &str, told: Option<String>) -> (Endpoints, bool) {
     let endpoints = Endpoints::named(cloud);
     if !Endpoints::are_in_a_file(cloud) {
@@ -234,7 +236,7 @@ async fn endpoints(cx: &Cx, cloud: &str, told: Option<String>) -> (Endpoints, bo
     }
 }
 
-/// The image as the kubelet holds it against patterns: capital letters count.
+/// Returns the image as the kubelet matches it against patterns: upper and lower case differ.
 fn as_written(cx: &Cx, image_target: &ImageTarget) -> Pattern {
     let registry = &image_target.asked.registry;
     let written = cx.target.text.split('/').next().unwrap_or_default();
@@ -243,7 +245,7 @@ fn as_written(cx: &Cx, image_target: &ImageTarget) -> Pattern {
     Pattern::image(if same { written } else { registry }, &path.unwrap_or_default())
 }
 
-/// The node pool: AKS calls its nodes `aks-POOL-NUMBER-vmss…`.
+/// Returns the node pool: AKS names its nodes `aks-POOL-NUMBER-vmss…`.
 async fn pool(cx: &Cx) -> Option<String> {
     let name = cx.world.read(&cx.world.of_node("/etc/hostname")).await.ok()?;
     let name = String::from_utf8(name).ok()?;

@@ -1,5 +1,6 @@
-//! The kubelet's credential providers: which of them it asks for an image, and how Azure's is set up
-//! (kubernetes, pkg/credentialprovider/plugin; cloud-provider-azure, cmd/acr-credential-provider).
+//! The kubelet's credential providers: which of them it calls for an image, and how Azure's is
+//! configured (kubernetes, pkg/credentialprovider/plugin; cloud-provider-azure,
+//! cmd/acr-credential-provider).
 
 use serde::Serialize;
 use serde_json::Value;
@@ -10,10 +11,10 @@ use crate::kit::{
     target::suffixes,
 };
 
-/// What AKS calls its provider.
+/// The name of AKS's credential provider.
 const NAME: &str = "acr-credential-provider";
 
-/// The kubelet reads its configuration strictly, and does not start with another field in it.
+/// The kubelet parses its configuration strictly, and does not start when there is any other field.
 const FIELDS: [&str; 8] = [
     "name",
     "matchImages",
@@ -25,7 +26,7 @@ const FIELDS: [&str; 8] = [
     "cacheType",
 ];
 
-/// Flags of the provider's program that are followed by a value.
+/// The flags of the provider's program that take a value.
 const VALUED: [&str; 11] = [
     "--registry-mirror",
     "-r",
@@ -40,27 +41,27 @@ const VALUED: [&str; 11] = [
     "--logging-format",
 ];
 
-/// Variables by which the program's libraries find the metadata service, a proxy or an authority elsewhere.
+/// Variables that redirect the program's libraries to another metadata service, proxy or authority.
 const STEERING: [&str; 5] = ["IDENTITY_", "MSI_", "IMDS_", "AZURE_", "_PROXY"];
 
-/// The configuration, read. Public, so that it can be fuzzed.
+/// The parsed configuration. Public so that it can be fuzzed.
 pub struct Providers(Vec<Provider>);
 
-/// One provider.
+/// One credential provider.
 pub struct Provider {
-    /// Its name, which is that of its program.
+    /// The name, which is also the name of its program.
     pub name: String,
-    /// Which images it is asked for.
+    /// The patterns of the images that it is called for.
     pub patterns: Vec<String>,
-    /// What its program is called with.
+    /// The arguments of its program.
     pub args: Args,
-    /// Whether it is shown the token of the pod's service account.
+    /// Whether it receives the token of the pod's service account.
     pub by_service_account: bool,
-    /// Where it is told that the endpoints of its cloud are.
+    /// The file in which it is told to find the endpoints of its cloud.
     pub environment: Option<String>,
-    /// The version of the interface between kubelet and program.
+    /// The version of the interface between the kubelet and the program.
     interface: String,
-    /// The variables that are set for it.
+    /// The environment variables that the configuration sets.
     variables: Vec<String>,
 }
 
@@ -99,14 +100,15 @@ pub enum ProviderFault {
 /// What a program is called with.
 #[derive(Default)]
 pub struct Args {
-    /// What is no flag: the file that says who the node is.
+    /// Arguments that are no flags: the configuration file.
     pub files: Vec<String>,
-    /// Flags, and what follows them.
+    /// The flags and their values.
     flags: Vec<(String, String)>,
 }
 
 impl Providers {
-    /// Reads the configuration; else says, as a word, why the kubelet does not start with it.
+    /// Reads the configuration. An error is an evidence word for why the kubelet does not start
+    /// with it.
     pub fn read(config: &Value) -> Result<Self, Malformed> {
         let fields = Fields::of(config).ok_or(Malformed::NotAnObject)?;
         let version = fields.text("apiVersion")?.unwrap_or_default();
@@ -127,12 +129,12 @@ impl Providers {
         Ok(Self(read))
     }
 
-    /// Azure's, if it is one of them.
+    /// Returns Azure's credential provider, if it is configured.
     pub fn azure_provider(&self) -> Option<&Provider> {
         self.0.iter().find(|provider| provider.name == NAME)
     }
 
-    /// Another one that is asked for this image, too.
+    /// Returns another credential provider that is also called for this image.
     pub fn another(&self, image: &Pattern) -> Option<&Provider> {
         self.0.iter().find(|provider| provider.name != NAME && provider.matching(image).is_some())
     }
@@ -178,7 +180,7 @@ impl Provider {
         })
     }
 
-    /// The pattern by which it is asked for that image.
+    /// Returns the pattern that matches the image.
     pub fn matching(&self, image: &Pattern) -> Option<&str> {
         let matches =
             |text: &&String| Pattern::read(text).is_some_and(|pattern| pattern.matches(image));
@@ -222,7 +224,7 @@ impl Provider {
 }
 
 impl Args {
-    /// As the program takes them apart (pflag).
+    /// Parses the arguments as the program does (pflag).
     fn read(args: &[String]) -> Self {
         let mut read = Self::default();
         let mut rest = args.iter();
@@ -246,9 +248,10 @@ impl Args {
     }
 }
 
-/// Whether Azure's provider takes the image's registry for one of Azure's.
+/// Returns whether Azure's credential provider recognizes the registry as one of Azure's.
 ///
-/// A name without a hyphen it knows in each cloud, the others in the node's own only (`parseACRLoginServerFromImage`).
+/// It recognizes a name without a hyphen in every cloud, other names only in the node's own cloud
+/// (`parseACRLoginServerFromImage`).
 pub fn is_known(registry: &str, own_suffix: &str) -> bool {
     let label = registry.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(registry.len());
     let rest = registry[label..].strip_prefix('.').filter(|_| label > 0);

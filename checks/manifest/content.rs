@@ -34,7 +34,8 @@ pub struct PlatformImage {
     config_type: String,
     #[serde(skip)]
     pub(crate) blobs: Vec<Blob>,
-    /// What answered when it was asked for the first blob that is needed, until the layer step takes it.
+    /// What answered when it was asked for the first blob that is needed, until the layer step
+    /// takes it.
     #[serde(skip)]
     pub(crate) first_source: Cell<Option<BlobResponse>>,
     /// Whether an index chose it by platform; a lone manifest is pulled whatever it is for.

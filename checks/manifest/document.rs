@@ -23,8 +23,8 @@ pub struct Manifest {
     pub(super) document: Document,
 }
 
-/// What stands in it. One that is of the right kind and does not parse is refused when it is needed: until
-/// then it is there.
+/// What stands in it. One that is of the right kind and does not parse is refused when it is
+/// needed: until then it is there.
 pub(super) enum Document {
     /// A list of manifests, one for each platform.
     Index(Result<Index, String>),

@@ -1,5 +1,6 @@
-//! What the registry says of a manifest to HEAD, which is what containerd goes by: it takes the digest, the size and the
-//! type from there (core/remotes/docker/resolver.go, Resolve), and holds what it then gets to them.
+//! What the registry says of a manifest to HEAD, which is what containerd goes by: it takes the
+//! digest, the size and the type from there (core/remotes/docker/resolver.go, Resolve), and holds
+//! what it then gets to them.
 
 use super::{
     document::Manifest,

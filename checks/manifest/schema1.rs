@@ -1,8 +1,9 @@
 //! Docker's format of 2015: layers by digest only, the newest first, no config, and a signature
 //! within the text.
 //!
-//! containerd 1.x still converts it, when it is signed and called so; 2.x refuses it. The digest that
-//! a registry gives is that of the text before it was signed, and containerd does not verify it.
+//! containerd 1.x still converts it, when it is signed and called so; 2.x refuses it. The digest
+//! that a registry gives is that of the text before it was signed, and containerd does not verify
+//! it.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Deserialize;
@@ -92,8 +93,8 @@ fn payload(bytes: &[u8], signature: &Signature) -> Option<Vec<u8>> {
     Some(payload)
 }
 
-/// The blobs of its layers, each once. What is known to be empty is not fetched by a runtime either,
-/// unless there is nothing else.
+/// The blobs of its layers, each once. What is known to be empty is not fetched by a runtime
+/// either, unless there is nothing else.
 fn blobs(old: Schema1) -> Vec<Blob> {
     let mut blobs: Vec<(bool, Blob)> = vec![];
     for (layer, history) in old.fs_layers.into_iter().zip(&old.history) {

@@ -24,8 +24,8 @@ use crate::{
 const MAX_REDIRECTS: usize = 10;
 /// How often a request that meets an outage or a limit is asked again.
 const RETRIES: usize = 2;
-/// How many connections tell whether network rules refuse every one, and how far they are apart: less
-/// was seen to be answered by one front end alone.
+/// How many connections tell whether network rules refuse every one, and how far they are apart:
+/// less was seen to be answered by one front end alone.
 const SAMPLES: usize = 3;
 const SAMPLE_PAUSE: Duration = Duration::from_secs(2);
 
@@ -55,8 +55,8 @@ impl RegistryClient {
         Ok(Self { host, connections, past_private_endpoint: public, settling: Cell::new(false) })
     }
 
-    /// Asks the registry. Redirects are followed; throttling, outages and the network's refusals are
-    /// graded here, all else is for the caller to read.
+    /// Asks the registry. Redirects are followed; throttling, outages and the network's refusals
+    /// are graded here, all else is for the caller to read.
     pub(crate) async fn ask(&self, cx: &Cx, request: &Request) -> StepResult<Reply> {
         let ask = async || self.follow(cx, &self.host, request, HostPurpose::Other).await;
         let reply = self.with_retries(cx, ask).await?;
@@ -73,8 +73,9 @@ impl RegistryClient {
         self.connections.is_http2(&self.host)
     }
 
-    /// Asks, and again where the answer is one that may pass by itself. That is no reason to say "cannot":
-    /// containerd asks again at once where it is throttled, the kubelet after a while where a server fails.
+    /// Asks, and again where the answer is one that may pass by itself. That is no reason to say
+    /// "cannot": containerd asks again at once where it is throttled, the kubelet after a while
+    /// where a server fails.
     pub(crate) async fn with_retries(
         &self,
         cx: &Cx,
@@ -221,8 +222,8 @@ impl RegistryClient {
         Err(Problem::RedirectLoop { host, request, hops: MAX_REDIRECTS }.into())
     }
 
-    /// Asks a host, and again where it ends the connection instead of answering: the newest containerd does
-    /// so at once, the kubelet after a while.
+    /// Asks a host, and again where it ends the connection instead of answering: the newest
+    /// containerd does so at once, the kubelet after a while.
     pub(crate) async fn send(&self, cx: &Cx, host: &Host, request: &Request) -> StepResult<Reply> {
         let asked = format!("{} {}", request.method, path(&request.target));
         let sending = timeout(FOLLOW_WAIT, self.send_on(cx, host, request)).await;
@@ -317,8 +318,8 @@ fn no_answer(host: &Host, asked: &str, fault: Fault) -> NoFact {
     }
 }
 
-/// An answer as a container runtime takes it: each status of success is one. What is packed on the way it
-/// unpacks, which is not done here.
+/// An answer as a container runtime takes it: each status of success is one. What is packed on the
+/// way it unpacks, which is not done here.
 fn decoded(mut reply: Reply) -> StepResult<Reply> {
     if matches!(reply.status, 201..=205 | 207..=299) {
         reply.status = 200;

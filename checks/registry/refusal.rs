@@ -71,7 +71,8 @@ impl Refusal {
         }
     }
 
-    /// Whose limit it is: that of the registry behind a cache rule, a public one's, Azure's, or another's.
+    /// Whose limit it is: that of the registry behind a cache rule, a public one's, Azure's, or
+    /// another's.
     fn throttled(&self, refused: Refused) -> Problem {
         let said = &self.body.message;
         let public = [docker_hub::NAME, "docker.com", "mcr.microsoft.com"];

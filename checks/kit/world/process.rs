@@ -1,4 +1,4 @@
-//! Programs that are asked for credentials: run in bounded time, and no more is read of what they print than is sensible.
+//! Runs the programs that provide credentials, with a timeout and a limit on their output.
 
 use std::{fmt, io, process::Stdio, time::Duration};
 
@@ -45,13 +45,13 @@ impl fmt::Display for ProcessError {
 
 /// What a program printed, and how it ended.
 pub struct ProcessOutput {
-    /// On standard output.
+    /// Standard output.
     pub out: Vec<u8>,
-    /// On standard error.
+    /// Standard error.
     pub err: Vec<u8>,
-    /// Whether it ended well.
+    /// Whether it exited successfully.
     pub success: bool,
-    /// How it ended, in the system's words.
+    /// The exit status, as the operating system words it.
     pub status: String,
 }
 
@@ -71,7 +71,7 @@ pub async fn run(
             .kill_on_drop(true)
             .spawn()?;
         if let Some(mut stdin) = child.stdin.take() {
-            // One that does not care for its input may have gone already.
+            // A program that ignores its input may have exited already.
             let _ = stdin.write_all(input.as_bytes()).await;
         }
         let (out, err) = (child.stdout.take(), child.stderr.take());

@@ -1,4 +1,4 @@
-//! YAML, and so JSON, as the programs of a node read it.
+//! YAML, and so JSON, as the programs on a node read it.
 
 use serde_json::Value;
 
