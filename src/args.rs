@@ -168,9 +168,26 @@ pub struct ShowArgs {
     /// When to exit with 1 although the image can be pulled: warning
     #[arg(long, value_name = "SEVERITY")]
     pub fail_on: Option<FailOn>,
-    /// Show every exchange; twice, with its details
-    #[arg(short, action = clap::ArgAction::Count)]
+    /// Show every step, exchange and fix; twice, with the details of each exchange
+    #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
+    /// Show the verdict and the first fix alone
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// When to use colour: auto, always, never
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub color: When,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
 }
 
 /// How a report is written.

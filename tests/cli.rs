@@ -107,7 +107,7 @@ fn a_reader_that_goes_away_is_no_failure() {
     let mut err = String::new();
     child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
     assert_eq!((child.wait().unwrap().code(), err.as_str()), (Some(0), ""));
-    assert!(first.starts_with("registry contoso.azurecr.io"));
+    assert!(first.starts_with("contoso.azurecr.io/team/app:v1"));
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn no_colour_where_nobody_can_see_it() {
 #[test]
 fn the_language_is_the_locales_unless_it_is_given() {
     let korean = program(&["lab"]).env("LANG", "ko_KR.UTF-8").output().unwrap();
-    assert!(String::from_utf8_lossy(&korean.stdout).contains("풀 가능"));
+    assert!(String::from_utf8_lossy(&korean.stdout).contains("끌어올 수 있음"));
     let english = program(&["lab", "--lang", "en"]).env("LANG", "ko_KR.UTF-8").output().unwrap();
     assert!(String::from_utf8_lossy(&english.stdout).contains("can pull"));
 }
@@ -141,7 +141,7 @@ fn a_recording_is_shown_again_in_any_language() {
     let live = run(&["lab", "tag-missing", "-o", &events, "-o", "text"]);
     let again = run(&["show", recording]);
     assert_eq!((again.code, &again.out), (Some(1), &live.out));
-    assert!(run(&["show", recording, "--lang", "ko"]).out.contains("풀 불가"));
+    assert!(run(&["show", recording, "--lang", "ko"]).out.contains("끌어올 수 없음"));
     let piped = run_with(&["show", "-"], &fs::read(recording).unwrap());
     assert_eq!(piped.out, live.out);
 }

@@ -46,7 +46,7 @@ fn present(recording: &str) -> Presentation {
 }
 
 fn shown(page: &Presentation) -> String {
-    let options = TextOptions { verbose: 0, color: false, width: 100 };
+    let options = TextOptions { verbose: 0, quiet: false, color: false, width: 100 };
     text(page, checks::messages(), options)
 }
 

@@ -25,11 +25,14 @@ pub(super) fn headline(page: &TargetPage, lang: Lang) -> String {
 
 fn of_one(page: &TargetPage, view: &ViewPage, lang: Lang) -> String {
     let registry = page.text("registry");
+    let asked = page.asked();
+    let platform = page.text("platform").unwrap_or_default();
     match page.can {
         Outcome::Pull => {
             let layer = view.steps.iter().find(|step| step.name == steps::LAYER.name);
             let proof = layer.map(|step| step.said.as_str()).unwrap_or_default();
-            Phrase::CanPull.say(lang, &[("proof", proof)])
+            Phrase::CanPull
+                .say(lang, &[("asked", &asked), ("platform", platform), ("proof", proof)])
         }
         Outcome::SignIn => {
             Phrase::CanSignIn.say(lang, &[("registry", registry.unwrap_or_default())])
@@ -37,10 +40,10 @@ fn of_one(page: &TargetPage, view: &ViewPage, lang: Lang) -> String {
         Outcome::No => {
             let only_sign_in = registry.is_some() && page.text("image").is_none();
             let phrase = if only_sign_in { Phrase::CannotSignIn } else { Phrase::CannotPull };
-            phrase.say(lang, &[("why", why(page))])
+            phrase.say(lang, &[("asked", &asked), ("platform", platform), ("why", why(page))])
         }
         Outcome::CouldNotTell if !page.could_not_tell.is_empty() => {
-            Phrase::VerdictCouldNotTell.say(lang, &[("why", why(page))])
+            Phrase::VerdictCouldNotTell.say(lang, &[("asked", &asked), ("why", why(page))])
         }
         Outcome::CouldNotTell => unfinished(view, lang),
     }

@@ -144,6 +144,16 @@ impl ViewPage {
 }
 
 impl TargetPage {
+    /// Returns what was asked for: the image at its registry, the registry alone, else what was
+    /// typed.
+    pub fn asked(&self) -> String {
+        match (self.text("registry"), self.text("image")) {
+            (Some(registry), Some(image)) => format!("{registry}/{image}"),
+            (Some(registry), None) => registry.to_owned(),
+            _ => self.id.clone(),
+        }
+    }
+
     /// Returns a text of the target: `registry`, `image`.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.target.get(name).and_then(Value::as_str)

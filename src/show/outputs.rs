@@ -11,12 +11,12 @@ use jiff::Timestamp;
 use super::{
     json_v1::json,
     print::{print_error, write},
-    terminal::{WIDTH, colored, locale, width},
+    terminal::{WIDTH, ascii, colored, is_plain_ascii, locale, width},
     text::{TextOptions, text},
 };
 use crate::{
     Exit,
-    args::{FailOn, Format, Output, ShowArgs},
+    args::{FailOn, Format, Output, ShowArgs, When},
     present::{CausePage, Presentation, TargetPage},
     report::Run,
     wait::no_longer_than,
@@ -29,6 +29,8 @@ pub(crate) struct Outputs {
     messages: &'static Messages,
     lang: Lang,
     verbose: u8,
+    quiet: bool,
+    color: When,
     fail_on: Option<FailOn>,
     /// The first thing that went wrong with writing, other than a reader that went away.
     failed: Rc<RefCell<Option<String>>>,
@@ -68,6 +70,8 @@ impl Outputs {
             messages: checks::messages(),
             lang: show.lang.unwrap_or_else(locale),
             verbose: show.verbose,
+            quiet: show.quiet,
+            color: show.color,
             fail_on: show.fail_on,
             failed: Rc::default(),
         })
@@ -113,9 +117,12 @@ impl Outputs {
                 Format::Events => {}
                 Format::Text => {
                     let width = if stdout { width() } else { WIDTH };
-                    let color = stdout && colored();
-                    let options = TextOptions { verbose: self.verbose, color, width };
-                    self.write(sink, &text(&page, self.messages, options));
+                    let color = stdout && colored(self.color);
+                    let options =
+                        TextOptions { verbose: self.verbose, quiet: self.quiet, color, width };
+                    let page = text(&page, self.messages, options);
+                    let plain = stdout && is_plain_ascii();
+                    self.write(sink, &if plain { ascii(&page) } else { page });
                 }
                 Format::Json => self.write(sink, &format!("{:#}\n", json(&page))),
             }

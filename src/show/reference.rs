@@ -28,19 +28,18 @@ pub(crate) fn explain(messages: &Messages, code: &str, entry: &Entry, lang: Lang
     for fix in entry.fix {
         labelled(
             &mut page,
-            Phrase::Fix,
+            if fix.changes { Phrase::Fix } else { Phrase::Check },
             &format!("({}) {}", Phrase::named(fix.who).map_or(fix.who, say), fix.text.of(lang)),
         );
         let commands = [
-            (None, &fix.run, fix.changes),
-            (Some(Phrase::Verify), &fix.verify, false),
-            (Some(Phrase::Undo), &fix.undo, true),
+            (None, &fix.run),
+            (Some(Phrase::Verify), &fix.verify),
+            (Some(Phrase::Undo), &fix.undo),
         ];
-        for (label, command, changes) in commands {
+        for (label, command) in commands {
             if let Some(command) = command {
                 let label = label.map(say).unwrap_or_default();
-                let sign = if changes { '!' } else { '$' };
-                let _ = writeln!(page, "  {}{sign} {command}", pad(label, 10));
+                let _ = writeln!(page, "  {}{command}", pad(label, 10));
             }
         }
     }

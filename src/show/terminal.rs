@@ -7,13 +7,34 @@ use std::{
 
 use checks::kit::messages::Lang;
 
+use crate::args::When;
+
 /// How wide prose is where there is no terminal.
 pub(super) const WIDTH: usize = 100;
 
 /// Whether standard output takes colour (the conventions of no-color.org).
-pub(super) fn colored() -> bool {
+pub(super) fn colored(when: When) -> bool {
     let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
-    io::stdout().is_terminal() && !set("NO_COLOR") && !is_dumb()
+    match when {
+        When::Always => true,
+        When::Never => false,
+        When::Auto => io::stdout().is_terminal() && !set("NO_COLOR") && !is_dumb(),
+    }
+}
+
+/// Whether the locale says that there is no UTF-8. Where there is no locale, as in most containers,
+/// nothing is known of the terminal, and most read UTF-8.
+pub(super) fn is_plain_ascii() -> bool {
+    let set = |name| env::var(name).ok().filter(|value| !value.is_empty());
+    let locale = set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG"));
+    locale.is_some_and(|locale| !locale.to_lowercase().replace('-', "").contains("utf8"))
+}
+
+/// Returns a text with its signs in ASCII. Letters stay.
+pub(super) fn ascii(text: &str) -> String {
+    const SIGNS: [(char, &str); 7] =
+        [('✓', "+"), ('✗', "x"), ('↑', "^"), ('–', "-"), ('→', "->"), ('·', "|"), ('…', "...")];
+    SIGNS.iter().fold(text.to_owned(), |text, (sign, ascii)| text.replace(*sign, ascii))
 }
 
 /// Returns how wide prose is: as wide as the terminal, within what can be read.

@@ -60,7 +60,7 @@ pub fn messages() -> &'static Messages {
 
 /// The page as it is printed where there is no terminal.
 pub fn page(page: &Presentation, verbose: u8) -> String {
-    text(page, messages(), TextOptions { verbose, color: false, width: 100 })
+    text(page, messages(), TextOptions { verbose, quiet: false, color: false, width: 100 })
 }
 
 impl Played {
