@@ -1,4 +1,4 @@
-//! Any bytes are read as a docker config or refused, in words that quote nothing of them.
+//! Reads any bytes as a docker config or refuses them with a message that quotes none of them.
 #![no_main]
 
 use checks::{
@@ -8,7 +8,7 @@ use checks::{
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|file: &[u8]| {
-    // On a thread of its own, for what it holds as a secret is remembered by the thread.
+    // Runs on its own thread, because known secrets are stored per thread.
     let done = std::thread::scope(|scope| {
         scope
             .spawn(|| {
@@ -27,7 +27,7 @@ fn look_up(file: &[u8], registry: &str) {
     let config = match Config::read(file) {
         Ok(config) => config,
         Err(said) => {
-            // A place in the file, in numbers, or a word of ours.
+            // A position in the file, as numbers, or a word of our own.
             assert!(
                 said == "not-an-object" || said.starts_with("line ") && said.len() < 60,
                 "{said}"

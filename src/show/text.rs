@@ -1,4 +1,4 @@
-//! The report as text, for people: readable without colour, each command on a line of its own.
+//! The report as text for people: readable without colour, with each command on its own line.
 
 use checks::kit::{
     engine::{EventKind, Severity, Vantage},
@@ -15,17 +15,17 @@ use crate::{
     verdict::{Outcome, StepStatus},
 };
 
-/// How many places are named of those that saw the same.
+/// How many of the places that saw the same finding are named.
 const MAX_NAMED: usize = 5;
 
-/// How a text is to look.
+/// The options of the text format.
 #[derive(Clone, Copy, Debug)]
 pub struct TextOptions {
-    /// 1 adds every exchange, 2 what was kept of each answer.
+    /// 1 adds every exchange, 2 the recorded details of each response.
     pub verbose: u8,
-    /// With colour.
+    /// Whether to use colour.
     pub color: bool,
-    /// Prose is wrapped here; commands and links never are, so that they can be pasted.
+    /// The width at which prose wraps. Commands and links never wrap, so that they can be pasted.
     pub width: usize,
 }
 
@@ -48,7 +48,7 @@ struct Page<'a> {
     messages: &'a Messages,
     lang: Lang,
     options: TextOptions,
-    /// What was explained already: two steps may find the same.
+    /// The codes that were already explained: two steps may report the same one.
     told: Vec<Told>,
     out: String,
 }
@@ -100,7 +100,7 @@ impl Page<'_> {
         }
     }
 
-    /// Names the first of some places, and counts the rest.
+    /// Names the first of the places and counts the rest.
     fn places<'v>(&self, vantages: impl Iterator<Item = &'v Vantage>) -> String {
         let all: Vec<&Vantage> = vantages.collect();
         let named: Vec<String> = all.iter().take(MAX_NAMED).map(|v| self.place(v)).collect();
@@ -113,7 +113,7 @@ impl Page<'_> {
         }
     }
 
-    /// Several views: what counts is said once, with who saw it.
+    /// Writes several views: each finding once, with the vantages that saw it.
     fn views(&mut self, target: &TargetPage) {
         let good = |view: &&ViewPage| matches!(view.can, Outcome::Pull | Outcome::SignIn);
         let passed: Vec<&ViewPage> = target.views.iter().filter(good).collect();
@@ -158,10 +158,10 @@ impl Page<'_> {
             }
             StepStatus::Passed => ("✓".green(), step.said.normal()),
         };
-        // A hint that explains nothing here is not said.
+        // A hint that explains nothing here is left out.
         let findings = step.findings.iter().filter(|found| found.told.severity != Severity::Hint);
         let mut findings: Vec<_> = findings.collect();
-        // A recording may have lost the finding.
+        // A truncated recording may lack the finding.
         let failed = step.status == StepStatus::Failed && !findings.is_empty();
         let first = failed.then(|| findings.remove(0));
         let said = first.map_or(said, |first| self.named(&first.told));
@@ -193,7 +193,7 @@ impl Page<'_> {
         format!("{label}: {}", told.title).normal()
     }
 
-    /// What was seen, what it means, what to do.
+    /// Writes what was seen, what it means and what to do.
     fn story(&mut self, told: &Told, because: Option<&str>) {
         let same = |known: &Told| known.code == told.code && known.evidence == told.evidence;
         if self.told.iter().any(same) {
@@ -237,7 +237,7 @@ impl Page<'_> {
     }
 
     fn labelled(&mut self, label: Phrase, text: &str) {
-        // A link that is broken in two leads nowhere.
+        // A link that is broken in two does not work.
         let width = match label {
             Phrase::Docs => usize::MAX,
             _ => self.options.width.saturating_sub(14),
@@ -299,7 +299,7 @@ impl Page<'_> {
     }
 }
 
-/// Returns what a severity is called.
+/// Returns the label of a severity.
 pub(super) fn severity_phrase(severity: Severity) -> Phrase {
     match severity {
         Severity::Error => Phrase::Error,
