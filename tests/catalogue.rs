@@ -42,10 +42,10 @@ fn every_mode_that_a_finding_names_is_in_the_catalogue() {
     }
 }
 
-/// The modes that the data path alone can tell.
+/// The failure modes that the data path alone can diagnose.
 const FROM_HERE: &str = include_str!("fixtures/from-here.txt");
 
-/// That a scenario brings each finding about is tested beside the scenarios.
+/// `tests/scenarios.rs` checks that a scenario produces each finding.
 #[test]
 fn what_can_be_told_from_here_is_settled() {
     let messages = messages();
@@ -55,7 +55,7 @@ fn what_can_be_told_from_here_is_settled() {
     assert!(missing.is_empty(), "no finding settles {missing:?}");
 }
 
-/// The count in the README is made here, as snapshots are: `INSTA_UPDATE=always` writes it.
+/// Checks the count in the README. `INSTA_UPDATE=always` rewrites it, as it does snapshots.
 #[test]
 fn the_readme_counts_right() {
     let messages = messages();
@@ -136,7 +136,7 @@ fn a_particle_on_a_value_is_seen() {
     }
 }
 
-/// The Korean particle that is joined to a placeholder, or stands alone after one and a space.
+/// Finds a Korean particle that is joined to a placeholder, or stands alone after one and a space.
 fn particle_on_a_value(text: &str) -> Option<&'static str> {
     const PARTICLES: &str = "은 는 이 가 을 를 과 와 로 으로 에 의 에서 에는 에서는 에게 으로는 \
         인 도 만 나 이나 까지 부터 보다 처럼 라는 이라는";
@@ -167,7 +167,7 @@ fn a_finding_says_why_and_a_failure_says_what_to_do() {
             ];
             assert!(who.contains(&fix.who), "{code}: who is {}?", fix.who);
             let command = fix.run.unwrap_or_default();
-            // A shell runs what stands between them, in double quotes too.
+            // A shell expands text between backticks, even in double quotes.
             assert!(!command.contains('`'), "{code}: backticks in {command}");
             assert!(
                 !command.contains('<') || command.contains("</dev/null"),

@@ -43,7 +43,8 @@ fn ctrl_c_ends_it_with_what_is_known() {
 
 #[test]
 fn time_that_is_up_is_could_not_tell() {
-    // Accepted by the kernel, never by anybody: a server that says nothing.
+    // The kernel completes the TCP connection, but no process accepts it: a server that sends
+    // nothing.
     let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let asked = format!("{}/team/app:v1", mute.local_addr().unwrap());
     let began = std::time::Instant::now();
@@ -200,7 +201,7 @@ fn a_password_in_the_reference_is_not_repeated() {
 
 #[test]
 fn what_is_only_wanted_ends_as_it_would_in_the_whole() {
-    // Port 1 of an address that nobody uses: nothing listens there.
+    // Port 1 of an unused loopback address: nothing listens there.
     let said = run(&["127.0.0.9:1/a:b", "--only", "tcp", "-o", "json"]);
     assert_eq!((said.code, said.causes()), (Some(1), vec!["tcp/tcp-egress-blocked".to_owned()]));
 }
@@ -263,7 +264,7 @@ fn a_password_comes_on_standard_input_and_only_there() {
     }
 }
 
-/// Asks only who signs in: nothing is sent anywhere.
+/// Runs only the identity step, which sends nothing over the network.
 fn identity(auth_file: &str) -> program::Said {
     run(&["127.0.0.1:1/a:b", "--auth-file", auth_file, "--only", "identity", "-o", "json"])
 }

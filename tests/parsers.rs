@@ -1,4 +1,4 @@
-//! What others write and send is read back as it was meant, however it is put; the fuzz targets try the rest.
+//! Parsers read foreign input as it was meant, in every spelling; the fuzz targets try the rest.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
 use base64::{Engine, prelude::*};

@@ -1,6 +1,7 @@
-//! Every scenario: the world is wrong in one way; the run must say so, and no more.
+//! Runs every scenario: one thing in the world is broken, and the run must report it and nothing
+//! else.
 //!
-//! Each is run once; every format, language and verbosity is rendered from that recording.
+//! Each scenario runs once; every format, language and verbosity is rendered from that recording.
 #![cfg(feature = "lab")]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
@@ -49,7 +50,7 @@ fn each_yields_what_it_expects_and_nothing_else() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
-/// Text, JSON, the counts and the exit code say the same.
+/// Checks that text, JSON, the counts and the exit code agree.
 #[test]
 fn every_format_agrees() {
     for played in played() {
@@ -75,7 +76,7 @@ fn every_format_agrees() {
                     assert!(text.contains(&cause.told.code), "{}: {text}", played.name);
                 }
             }
-            // The sign before a step is how JSON says that it ended.
+            // The symbol before a step corresponds to its status in JSON.
             let steps = shown["views"][0]["steps"].as_array().unwrap();
             for step in steps {
                 let sign = match step["end"].as_str().unwrap() {
@@ -96,7 +97,7 @@ fn every_format_agrees() {
     }
 }
 
-/// Codes that no world can bring about, and the tests that do.
+/// The codes that no lab world can produce, and the tests that do.
 const ELSEWHERE: [&str; 18] = [
     "identity/auth-file-unreadable", // tests/cli.rs
     "identity/helper-failed",
@@ -257,9 +258,9 @@ fn what_people_read() {
     settings.add_filter(r"차이 \d+초", "차이 N초");
     settings.add_filter(r"\d+ d \d+ h\b", "N d N h");
     settings.add_filter(r"\d+ min\b", "N min");
-    // Correlation ids are counted, and what asks again counts on.
+    // Correlation ids are counted, so an additional request shifts the following ids.
     settings.add_filter(r"\b0{8}[0-9a-f]{4}\b", "00000000NNNN");
-    // How much trickles in before we give up waiting for more.
+    // The number of bytes that trickle in before the program gives up.
     settings.add_filter(r"\b(32|40|48)( bytes|바이트)", "N$2");
     settings.add_filter(r"in 2\d s\b", "in 2N s");
     settings.add_filter(r"2\d초 동안", "2N초 동안");
@@ -286,7 +287,8 @@ fn what_people_read() {
     });
 }
 
-/// Scenarios whose whole pages are kept: together they show every way in which a step and a run end.
+/// The scenarios whose whole pages are kept: together they show every way in which a step and a run
+/// end.
 const WHOLE: [&str; 12] = [
     "healthy",
     "anonymous-pull",
@@ -318,15 +320,16 @@ fn a_warning_counts_when_it_is_told_to() {
     assert_eq!((exit(false), exit(true)), (Exit::Can, Exit::Cannot));
 }
 
-/// What is most often taken for something else is told from it, where both are seen from here: each has a world in
-/// which it is found and the other is not. Those that one look cannot tell apart share a finding, and say so.
+/// Checks that look-alikes are told apart where both can be seen from here: for each there is a
+/// world that yields it and not the other. Causes that one run cannot tell apart share a finding,
+/// and the finding says so.
 #[test]
 fn look_alikes_are_told_apart() {
     let from_here: BTreeSet<&str> = include_str!("fixtures/from-here.txt").lines().collect();
     let settles = |code: &str, mode: &str| {
         messages().entries.get(code).is_some_and(|entry| entry.modes.contains(&mode))
     };
-    // In what is said first about a world is what it is about.
+    // The first finding of a world is its subject.
     let about: Vec<(&str, String)> = played()
         .iter()
         .filter_map(|played| {

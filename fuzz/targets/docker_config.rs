@@ -10,7 +10,7 @@ use checks::{
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|file: &[u8]| {
-    // On a thread of its own, for what it holds as a secret is remembered by the thread.
+    // Runs on its own thread, because known secrets are stored per thread.
     let done = std::thread::scope(|scope| {
         scope
             .spawn(|| {

@@ -1,4 +1,5 @@
-//! Any bytes are read as a manifest or an index or refused; the first line is what the registry calls them.
+//! Reads any bytes as a manifest or an index, or refuses them. The first line of the input is the
+//! media type that the registry reports.
 #![no_main]
 
 use checks::{
@@ -35,7 +36,7 @@ fuzz_target!(|sent: &[u8]| {
     }
 });
 
-/// Whatever is said of it steers no terminal and is not long.
+/// Checks that a description contains no terminal control sequence and is short.
 fn fit_to_print(no_fact: &NoFact) {
     let (NoFact::Failed(finding) | NoFact::CouldNotTell(finding)) = no_fact else {
         panic!("{no_fact:?}")

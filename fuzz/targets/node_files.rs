@@ -1,4 +1,4 @@
-//! Any file of a node is read or refused in words that do not quote it.
+//! Reads any file of a node or refuses it with a message that does not quote it.
 #![no_main]
 
 use checks::untrusted::{AzureJson, Pattern, Providers, is_known, yaml};
@@ -9,7 +9,7 @@ fuzz_target!(|input: (&[u8], &str, &str)| {
     match yaml(file) {
         Ok(read) => {
             if let Ok(azure_json) = AzureJson::read(&read) {
-                // What may be a password is not shown.
+                // Text that may be a password is not shown.
                 let _ = format!("{azure_json:?}");
             }
             if let (Ok(providers), Some(image)) = (Providers::read(&read), Pattern::read(image))

@@ -1,4 +1,4 @@
-//! Any token is read as a JWT or as an opaque one; what a server sends of it is never shown.
+//! Reads any token as a JWT or as an opaque one. Bytes from a server are never shown.
 #![no_main]
 
 use checks::{
@@ -8,7 +8,7 @@ use checks::{
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|token: &str| {
-    // On a thread of its own, for what it holds as a secret is remembered by the thread.
+    // Runs on its own thread, because known secrets are stored per thread.
     let done = std::thread::scope(|scope| scope.spawn(|| read(token)).join());
     done.expect("what panics has ended the program already");
 });
@@ -16,7 +16,7 @@ fuzz_target!(|token: &str| {
 fn read(token: &str) {
     let secret = Secret::new(token);
     if let Some(claims) = claims(&secret) {
-        // Nothing is made up: claims are decoded from four letters for three bytes.
+        // Nothing is invented: four base64 letters decode to three bytes.
         assert!(claims.len() <= token.len());
     }
     assert_eq!(format!("{secret:?}"), "Secret");
@@ -28,7 +28,7 @@ fn read(token: &str) {
         Err(said) => assert!(["not-json", "no-token-in-it"].contains(&said.as_str())),
     }
     let echoed = sanitize_text(&format!("refused: {token}"));
-    // Shorter ones could be any word.
+    // A shorter value could be any word.
     if token.len() >= 8 && !token.contains('*') {
         assert!(!echoed.contains(token), "{echoed:?}");
     }

@@ -1,4 +1,4 @@
-//! The headline: the one sentence that is true of a target.
+//! The headline: one sentence that states the result for a target.
 
 use checks::{
     kit::{engine::Vantage, messages::Lang},
@@ -13,7 +13,7 @@ use crate::{
 
 /// Writes the headline of a target.
 pub(super) fn headline(page: &TargetPage, lang: Lang) -> String {
-    // The control plane pulls nothing: it is no place of its own.
+    // The control plane pulls nothing, so it does not count as a place.
     let views: Vec<&ViewPage> =
         page.views.iter().filter(|view| view.from != Vantage::Azure).collect();
     match views[..] {
@@ -49,7 +49,8 @@ fn of_one(page: &TargetPage, view: &ViewPage, lang: Lang) -> String {
     }
 }
 
-/// Says why a run without a cause and without a doubt proves nothing: it was cut short, or less was asked.
+/// Says why a run without causes or doubts proves nothing: it was cut short, or only some steps
+/// were requested.
 fn unfinished(view: &ViewPage, lang: Lang) -> String {
     let ended = |status| status != StepStatus::Unfinished;
     let cut = view.steps.iter().find(|step| step.is_cut_short);
@@ -86,7 +87,7 @@ fn of_many(page: &TargetPage, views: &[&ViewPage], lang: Lang) -> String {
     }
 }
 
-/// Returns the title of what counts most.
+/// Returns the title of the most important finding.
 fn why(page: &TargetPage) -> &str {
     let list = if page.can == Outcome::No { &page.causes } else { &page.could_not_tell };
     list.first().map(|cause| cause.told.title.as_str()).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Where results go: each format to standard output or to a file.
+//! Writes results: each format to standard output or to a file.
 
 use std::{cell::RefCell, fs::File, io::Write, rc::Rc, time::Duration};
 
@@ -22,7 +22,7 @@ use crate::{
     wait::no_longer_than,
 };
 
-/// Where the result goes, and how it is to look.
+/// The destinations of the result and the options for its text.
 #[derive(Clone)]
 pub(crate) struct Outputs {
     sinks: Rc<Vec<(Format, Sink)>>,
@@ -32,7 +32,7 @@ pub(crate) struct Outputs {
     quiet: bool,
     color: When,
     fail_on: Option<FailOn>,
-    /// The first thing that went wrong with writing, other than a reader that went away.
+    /// The first write error other than a closed pipe.
     failed: Rc<RefCell<Option<String>>>,
 }
 
@@ -42,8 +42,8 @@ enum Sink {
 }
 
 impl Outputs {
-    /// Opens the files now: a run whose result cannot be kept need not begin. One may be a pipe that
-    /// is never read.
+    /// Opens the files now, so that a run does not start if its result cannot be kept. A file may
+    /// be a pipe that nothing reads.
     pub(crate) async fn open(show: &ShowArgs, wait: Duration) -> Result<Self, String> {
         let stdout = [Output { format: Format::Text, file: None }];
         let to_stdout = show.output.iter().filter(|output| output.file.is_none()).count();
@@ -85,20 +85,20 @@ impl Outputs {
         self.lang
     }
 
-    /// Returns a run to fold events into, which keeps what these outputs show.
+    /// Returns an empty run that keeps what these outputs show.
     pub(crate) fn new_run(&self) -> Run {
         Run::new(self.verbose > 0)
     }
 
-    /// Whether exchanges are shown in any of the formats.
+    /// Returns whether any of the formats shows exchanges.
     pub(crate) fn want_exchanges(&self) -> bool {
         let events = self.sinks.iter().any(|(format, _)| *format == Format::Events);
         events || self.verbose > 0
     }
 
-    /// Writes an event where events are wanted.
+    /// Writes an event if an output wants events.
     pub(crate) fn event(&self, event: &Event) {
-        // An event is plain data: it always serialises.
+        // Plain data always serializes.
         let line = || serde_json::to_string(event).unwrap_or_default();
         self.sinks
             .iter()
@@ -106,7 +106,7 @@ impl Outputs {
             .for_each(|(_, sink)| self.write(sink, &format!("{}\n", line())));
     }
 
-    /// Writes the result, and returns how the program ends.
+    /// Writes the result and returns how the program exits.
     pub(crate) fn finish(&self, run: &Run) -> Exit {
         let fail_on_warning = self.fail_on == Some(FailOn::Warning);
         let page = Presentation::of(run, self.messages, self.lang, fail_on_warning);
@@ -148,7 +148,7 @@ impl Outputs {
     }
 }
 
-/// Returns the event with which the lines of a target end: what it all means, in codes.
+/// Returns the last event of a target: its verdict, in codes.
 pub(crate) fn verdict(page: &TargetPage) -> Event {
     let lines = |causes: &[CausePage]| {
         let line = |cause: &CausePage| VerdictLine {

@@ -1,4 +1,4 @@
-//! The report's own texts: everything that is not about a finding.
+//! The report's own texts: all texts that do not belong to a finding.
 
 use checks::kit::messages::Lang;
 
@@ -15,7 +15,8 @@ macro_rules! phrases {
             /// Every text.
             const ALL: &[Phrase] = &[$(Phrase::$Name,)+];
 
-            /// Returns the text with that name: who does a fix is named in the messages.
+            /// Returns the text with that name. The catalogue uses such names for the person who
+            /// applies a fix.
             pub(crate) fn named(name: &str) -> Option<Self> {
                 match name {
                     $($name => Some(Phrase::$Name),)+
@@ -23,7 +24,7 @@ macro_rules! phrases {
                 }
             }
 
-            /// Returns the text in that language, its placeholders unfilled.
+            /// Returns the text in that language, with its placeholders unfilled.
             pub(crate) fn text(self, lang: Lang) -> &'static str {
                 match (self, lang) {
                     $((Phrase::$Name, Lang::En) => $en, (Phrase::$Name, Lang::Ko) => $ko,)+
@@ -95,13 +96,13 @@ phrases! {
     Vantages "vantages" "vantages" "위치"
 }
 
-/// Returns the report's own texts in that language, their placeholders unfilled.
+/// Returns all texts of the report in that language, with their placeholders unfilled.
 pub fn phrases(lang: Lang) -> Vec<&'static str> {
     Phrase::ALL.iter().map(|phrase| phrase.text(lang)).collect()
 }
 
 impl Phrase {
-    /// Returns the text with its values in it.
+    /// Returns the text with its placeholders filled.
     pub(crate) fn say(self, lang: Lang, values: &[(&str, &str)]) -> String {
         values.iter().fold(self.text(lang).to_owned(), |said, (name, value)| {
             said.replace(&format!("{{{name}}}"), value)

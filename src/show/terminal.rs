@@ -1,4 +1,4 @@
-//! What the terminal can show: colour, width, language; and how lines are broken and padded.
+//! Terminal capabilities (colour, width, language), and how lines are wrapped and padded.
 
 use std::{
     env,
@@ -37,7 +37,7 @@ pub(super) fn ascii(text: &str) -> String {
     SIGNS.iter().fold(text.to_owned(), |text, (sign, ascii)| text.replace(*sign, ascii))
 }
 
-/// Returns how wide prose is: as wide as the terminal, within what can be read.
+/// Returns the width of prose: that of the terminal, within readable limits.
 pub(super) fn width() -> usize {
     if !io::stdout().is_terminal() {
         return WIDTH;
@@ -45,23 +45,23 @@ pub(super) fn width() -> usize {
     textwrap::termwidth().clamp(60, 120)
 }
 
-/// Whether the terminal only prints: `TERM=dumb`, or none.
+/// Returns whether the terminal cannot move its cursor: `TERM=dumb`, or no `TERM`.
 pub(super) fn is_dumb() -> bool {
     env::var_os("TERM").is_none_or(|term| term == "dumb")
 }
 
-/// Returns lines of that width, broken between words: an id broken at its hyphens could not be pasted.
+/// Returns options that wrap between words only: an id broken at its hyphens could not be pasted.
 pub(super) fn whole_words(width: usize) -> textwrap::Options<'static> {
     textwrap::Options::new(width).word_splitter(textwrap::WordSplitter::NoHyphenation)
 }
 
-/// Pads by what a terminal shows: a Korean letter is two columns wide.
+/// Pads to a display width: a Korean letter takes two columns.
 pub(super) fn pad(text: &str, width: usize) -> String {
     let shown = textwrap::core::display_width(text);
     format!("{text}{}", " ".repeat(width.saturating_sub(shown)))
 }
 
-/// Returns the locale's language.
+/// Returns the language of the locale.
 pub(crate) fn locale() -> Lang {
     let set = |name| env::var(name).ok().filter(|value| !value.is_empty());
     let locale = set("LC_ALL").or_else(|| set("LC_MESSAGES")).or_else(|| set("LANG"));

@@ -17,12 +17,12 @@ use crate::{
     verdict::{Outcome, StepStatus},
 };
 
-/// How many places are named of those that saw the same.
+/// How many of the places that saw the same finding are named.
 const MAX_NAMED: usize = 5;
 /// Where the text of a row begins: behind its sign and the name of its step.
 const ROW: usize = 16;
 
-/// How a text is to look.
+/// The options of the text format.
 #[derive(Clone, Copy, Debug)]
 pub struct TextOptions {
     /// 1 adds every step, exchange and fix, 2 what was kept of each answer.
@@ -112,7 +112,7 @@ impl Page<'_> {
         }
     }
 
-    /// Names the first of some places, and counts the rest.
+    /// Names the first of the places and counts the rest.
     fn places<'v>(&self, vantages: impl Iterator<Item = &'v Vantage>) -> String {
         let all: Vec<&Vantage> = vantages.collect();
         let named: Vec<String> = all.iter().take(MAX_NAMED).map(|v| self.place(v)).collect();
@@ -125,7 +125,7 @@ impl Page<'_> {
         }
     }
 
-    /// Several views: what counts is said once, with who saw it.
+    /// Writes several views: each finding once, with the vantages that saw it.
     fn views(&mut self, target: &TargetPage) {
         let good = |view: &&ViewPage| matches!(view.can, Outcome::Pull | Outcome::SignIn);
         let passed: Vec<&ViewPage> = target.views.iter().filter(good).collect();
@@ -212,10 +212,10 @@ impl Page<'_> {
                 ("✓".green(), format!("{}  {took}", step.said))
             }
         };
-        // A hint that explains nothing here is not said.
+        // A hint that explains nothing here is left out.
         let findings = step.findings.iter().filter(|found| found.told.severity != Severity::Hint);
         let mut findings: Vec<_> = findings.collect();
-        // A recording may have lost the finding.
+        // A truncated recording may lack the finding.
         let failed = step.status == StepStatus::Failed && !findings.is_empty();
         let first = failed.then(|| findings.remove(0));
         let said = first.map_or(said, |first| self.code_of(first));
@@ -331,7 +331,7 @@ pub(super) fn time(milliseconds: u64) -> String {
     }
 }
 
-/// Returns what a severity is called.
+/// Returns the label of a severity.
 pub(super) fn severity_phrase(severity: Severity) -> Phrase {
     match severity {
         Severity::Error => Phrase::Error,
