@@ -1,4 +1,4 @@
-//! The table: what is asked, what is broken, and what has to come out. One line a case.
+//! The table of cases: what is pulled, what is broken, and the expected result. One line per case.
 
 use crate::case::Harm::{Altered, Cut, Deleted, Gone, Orphaned, Stalled};
 use crate::case::Refer::{Digest, OtherDigest, OtherTag};
@@ -14,9 +14,9 @@ use crate::lanes::{
 };
 use crate::realm::{GUEST, READER, STALE};
 
-#[rustfmt::skip] // a table: one line a case
+#[rustfmt::skip] // one line per case
 pub const CASES: &[Case] = &[
-    // Healthy: nothing may be found.
+    // Healthy: there must be no findings.
     can("anonymous, index by tag", "fabrikam"),
     can("anonymous, single manifest", "fabrikam").shape(Single),
     can("anonymous, index by digest", "fabrikam").by(Digest),
@@ -47,7 +47,7 @@ pub const CASES: &[Case] = &[
     can("Docker Hub by default", "").team("library"),
     can("Docker schema 1", "fabrikam").shape(Schema1).warns(&["manifest/manifest-schema1"])
         .peer_differs("it takes the digest over the signatures as well, which the format leaves out"),
-    // Healthy, through a proxy or past it.
+    // Healthy, through a proxy or bypassing it.
     can("proxy, anonymous", "fabrikam").lane(PROXIED),
     can("proxy, token, data host", "wingtip").login(READER).lane(PROXIED),
     can("proxy, and the direct way is closed", "remote").lane(PROXIED),
