@@ -22,27 +22,24 @@ use crate::{Fallible, Options};
 const LEFT_OUT: &[(&str, &str)] = &[
     (
         "node-imds-endless",
-        "the provider reads all of it, and took 12 GB of this machine's memory before the minute was over that the kubelet gives it",
+        "the provider reads the whole response, and used 12 GB of memory before the kubelet's limit of one minute",
     ),
     (
         "node-without-provider-folder",
-        "its kubelet has its providers elsewhere, which this one has not",
+        "it needs a kubelet with another provider folder, which this one does not have",
     ),
-    (
-        "node-imds-through-proxy",
-        "the proxy would be that of the kubelet's way to its API server, too",
-    ),
+    ("node-imds-through-proxy", "the kubelet would also use the proxy to reach its API server"),
     (
         "node-provider-of-others",
-        "the kubelet wants that other provider to be there, and does not start without",
+        "the kubelet requires the other provider's program, and does not start without it",
     ),
     (
         "node-provider-configured-elsewhere",
-        "it is asked with a flag, of a configuration that is elsewhere",
+        "it needs a flag, because its configuration is in another place",
     ),
     (
         "node-service-account-decides",
-        "the kubelet does not start with its configuration: it lacks what the field needs",
+        "the kubelet does not start with its configuration, which lacks what the field requires",
     ),
 ];
 
@@ -177,7 +174,7 @@ async fn written(rows: &[Row], result: &str, took: Duration, tool: &Path) -> Fal
     let version = proof::said(&[&tool.to_string_lossy(), "--version"]).await?;
     let containerd = proof::said(&["containerd", "--version"]).await?;
     let mut page = format!(
-        "{day}: {} nodes; {result}. It took {:.0} s. On trial: {version}. The node: kubelet 1.34.4, acr-credential-provider \
+        "{day}: {} nodes; {result}. It took {:.0} s. Tool under test: {version}. The node: kubelet 1.34.4, acr-credential-provider \
          1.36.5, {containerd}.\n\n| scenario | kubelet | check-acr | agree | found | the kubelet's words |\n{}\n",
         rows.len(),
         took.as_secs_f32(),
@@ -191,7 +188,7 @@ async fn written(rows: &[Row], result: &str, took: Duration, tool: &Path) -> Fal
         page +=
             &format!("| {} | {can} | {} | {agree} | {found} | {words} |\n", row.name, row.told.can);
     }
-    page += "\nNot asked about:\n\n";
+    page += "\nLeft out:\n\n";
     for (name, why) in LEFT_OUT {
         page += &format!("* {name}: {why}.\n");
     }

@@ -65,13 +65,13 @@ impl Run<'_> {
         );
         if let Some(tool) = self.tool {
             let version = said(&[&tool.to_string_lossy(), "--version"]).await?;
-            page += &format!("On trial: {version}. ");
+            page += &format!("Tool under test: {version}. ");
         }
         let mut others = vec![];
         for program in PROGRAMS {
             others.push(said(program).await?);
         }
-        page += &format!("Around them: {}.\n\n", others.join(" · "));
+        page += &format!("Other software: {}.\n\n", others.join(" · "));
         for (at, line) in table::lines(self.rows).iter().enumerate() {
             page += &format!(
                 "| {} |\n",
