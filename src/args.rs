@@ -9,8 +9,8 @@ use crate::run::Wanted;
 
 /// Can this host pull this image from this registry? If not: the cause, the proof and the fix.
 ///
-/// REF is an Azure registry's name (contoso), a login server (contoso.azurecr.io), or an image in any
-/// OCI registry (contoso.azurecr.io/team/app:v1).
+/// REF is an Azure registry's name (contoso), a login server (contoso.azurecr.io), or an image in
+/// any OCI registry (contoso.azurecr.io/team/app:v1).
 #[derive(Parser, Debug)]
 #[command(
     name = "check-acr",
@@ -97,10 +97,11 @@ pub struct CheckArgs {
     /// The platform that the image must have [default: linux and this machine's processor]
     #[arg(long, value_name = "OS/ARCH")]
     pub platform: Option<Platform>,
-    /// Who signs in: node (as this node's kubelet does), managed-identity[=ID] (of this machine; by client id or
-    /// resource id), workload (this pod's identity), az (who is signed in to the Azure CLI), docker (the docker
-    /// config), anonymous, or auto: --username, else --auth-file, else on a node its kubelet, else workload,
-    /// else the docker config where it has this registry, else in a pod managed-identity, else anonymous
+    /// Who signs in: node (as this node's kubelet does), managed-identity[=ID] (of this machine; by
+    /// client id or resource id), workload (this pod's identity), az (who is signed in to the Azure
+    /// CLI), docker (the docker config), anonymous, or auto: --username, else --auth-file, else on
+    /// a node its kubelet, else workload, else the docker config where it has this registry, else
+    /// in a pod managed-identity, else anonymous
     #[arg(long = "identity", value_name = "WHO", default_value = "auto", value_parser = who)]
     pub identity: Who,
     /// Sign in with this user name; the password comes on standard input
@@ -109,12 +110,12 @@ pub struct CheckArgs {
     /// Read the password from standard input
     #[arg(long, requires = "username")]
     pub password_stdin: bool,
-    /// Take the credentials from the file of a pull secret, as the kubelet does; with --identity docker, from
-    /// a docker config.json
+    /// Take the credentials from the file of a pull secret, as the kubelet does; with --identity
+    /// docker, from a docker config.json
     #[arg(long, value_name = "FILE")]
     pub auth_file: Option<PathBuf>,
-    /// Take the files of a node, and the authorities that it trusts, from below this folder, in which its root file
-    /// system is mounted
+    /// Take the files of a node, and the authorities that it trusts, from below this folder, in
+    /// which its root file system is mounted
     #[arg(long, value_name = "DIR")]
     pub node_root: Option<PathBuf>,
     /// Trust the certificate authorities in this PEM file too
