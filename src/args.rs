@@ -79,7 +79,8 @@ pub(crate) enum Command {
 /// What to check, and how.
 #[derive(ArgGroup, Clone, Debug)]
 pub struct CheckArgs {
-    /// A registry's name, a login server, or an image; several are checked side by side
+    /// A registry's name, a login server, or an image; several are checked side by side. - reads
+    /// them from standard input, one a line
     #[arg(value_name = "REF")]
     pub asked: Vec<String>,
     /// Run these steps only, and those that they need (repeatable; see `check-acr list`)
@@ -176,8 +177,16 @@ pub struct ShowArgs {
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
     /// When to use colour: auto, always, never
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        default_value_if("no_color", "true", "never")
+    )]
     pub color: When,
+    /// Use no colour
+    #[arg(long)]
+    pub no_color: bool,
 }
 
 /// When to use colour.
@@ -263,10 +272,13 @@ fn duration(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().map(Duration::from_secs);
     let spelled = || text.parse::<jiff::SignedDuration>().ok()?.try_into().ok();
     let duration = seconds.or_else(spelled).filter(|time| !time.is_zero());
+    let duration = duration.ok_or("a time is such as 30s or 2m")?;
     // A run of more than a day is a mistake, and some clocks overflow.
-    duration
-        .filter(|time| *time <= Duration::from_secs(24 * 60 * 60))
-        .ok_or_else(|| "a time is such as 30s or 2m, and at most a day".into())
+    let (least, most) = (Duration::from_secs(1), Duration::from_secs(24 * 60 * 60));
+    if (least..=most).contains(&duration) {
+        return Ok(duration);
+    }
+    Err("a run takes at least 1s and at most a day".into())
 }
 
 #[cfg(test)]
