@@ -141,6 +141,11 @@ pub enum Problem {
         /// The file.
         from: String,
     },
+    /// No image was named and nobody signed in: could not tell.
+    SignInNotTested {
+        /// The registry.
+        host: String,
+    },
     /// The challenge names a place to which we send no credentials: could not tell.
     RealmNotSafe {
         /// The registry.

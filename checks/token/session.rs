@@ -149,6 +149,11 @@ impl Session {
         }
     }
 
+    /// Whether requests carry credentials.
+    pub(super) fn is_signed_in(&self) -> bool {
+        self.signed_in == SignedIn::Yes
+    }
+
     /// The registry.
     pub(crate) fn client(&self) -> &RegistryClient {
         &self.client
