@@ -1,8 +1,9 @@
-//! How long a run takes, against the round trips that it needs: `cargo bench --bench round_trips`.
+//! Measures how long a run takes against the round trips that it needs: `cargo bench --bench
+//! round_trips`.
 //!
-//! Each journey is gone several times with everybody 20, 50 and 100 ms away. The quickest run counts, for whatever else
-//! the machine has to do only adds to it; the middle one is shown beside it. It fails when a journey takes more than 1.15
-//! times the round trips that nobody could do without.
+//! Each journey runs several times with every server 20, 50 and 100 ms away. The quickest run
+//! counts, because other load on the machine only adds time; the median is shown beside it. The
+//! benchmark fails when a journey takes more than 1.15 times the minimum number of round trips.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -59,7 +60,8 @@ fn main() -> ExitCode {
     ExitCode::from(u8::from(slow > 0))
 }
 
-/// One run in milliseconds, in a world that has a thread of its own: what that does is not the run's time.
+/// Returns the time of one run in milliseconds. The world runs on a thread of its own, so its work
+/// does not count.
 fn once(journey: &Journey, round_trip: u32) -> f64 {
     let round_trip = Duration::from_millis(round_trip.into());
     let (tell, told) = mpsc::channel::<Lab>();
@@ -68,7 +70,7 @@ fn once(journey: &Journey, round_trip: u32) -> f64 {
         threads.spawn(move || {
             runtime().block_on(async {
                 tell.send(journey.world(round_trip).await).unwrap();
-                // The world's tasks are this thread's; it goes on until they are not needed.
+                // The world's tasks run on this thread until the run is over.
                 let _ = stopped.await;
             });
         });

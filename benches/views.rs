@@ -1,8 +1,9 @@
-//! How long thousands of views take to read, fold and join, and how much memory: `cargo bench --bench views`.
+//! Measures how long it takes to read, fold and join thousands of views, and how much memory:
+//! `cargo bench --bench views`.
 //!
-//! The event lines of a real healthy run and of a real failing one, exchanges included, are told again
-//! from 5,000 nodes, nine of ten healthy. It fails when reading, folding and joining them takes more than
-//! a second or more than 100 MB.
+//! The event lines of a real healthy run and of a real failing one, exchanges included, are
+//! repeated for 5,000 nodes, nine of ten healthy. The benchmark fails when reading, folding and
+//! joining them takes more than a second or more than 100 MB.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -35,7 +36,7 @@ fn main() -> ExitCode {
     let folder = tempfile::tempdir().unwrap();
     let recording = folder.path().join("nodes.jsonl");
     write(&recording, &kinds).unwrap();
-    // A thread of its own knows no secret of the two runs, as in a process that shows a recording.
+    // A new thread knows no secrets of the two runs, like a process that shows a recording.
     std::thread::spawn(move || measure(&recording)).join().unwrap()
 }
 
@@ -74,7 +75,7 @@ fn steps(run: &Run) -> usize {
     run.reports[0].views[0].steps.len()
 }
 
-/// The lines of a run in a scenario, a blank for the node in each.
+/// Returns the event lines of a scenario's run, with a placeholder for the node in each.
 fn lines(scenario: &str) -> Vec<[String; 2]> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let events = runtime.block_on(async {
@@ -91,7 +92,7 @@ fn lines(scenario: &str) -> Vec<[String; 2]> {
     events.into_iter().map(split).collect()
 }
 
-/// The most memory that this process has had.
+/// Returns the peak memory of this process.
 fn peak_kb() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();

@@ -1,32 +1,63 @@
-//! The words that evidence may hold and that are enums, listed here for the tests: each has a text in
-//! `evidence.toml`.
+//! The words that evidence may hold and that are enums, listed here for the tests: each has a text
+//! in `evidence.toml`.
 
 use strum::VariantNames;
 
 use crate::{
     dns::{Known, Reach},
-    identity::NearMiss,
+    identity::{Absent, Answered, CandidateKind, ManagementAudience},
     kit::{
         engine::Direction,
-        net::{AddressKind, ProxyUse, Stage},
-        rules::ReferenceError,
+        keyring::NearMiss,
+        net::{AddressKind, Fault, ProxyUse, Stage},
+        rules::{Malformed, ReferenceError},
+        world::{FileError, ProcessError},
     },
+    kubelet::{MissedBy, NotReplayed, ProviderFault, SignInKind},
     layer::Verified,
-    manifest::Kind,
+    manifest::{ArtifactKind, DigestProof, Flaw, HeadField, Kind, Lone},
     proxy::Shown,
+    registry::{AuthScheme, NoChallenge},
+    token::{AnonymousAnswer, ManagementToken, NoAnswer, NoTenant, Scopes, SignedIn},
 };
 
-/// Every set of words, by its enum (`<Enum as strum::VariantNames>::VARIANTS`).
+/// Every set of words, by its enum (`<Enum as strum::VariantNames>::VARIANTS`); of an enum that
+/// holds foreign texts as well, the words among its texts.
 pub const WORDS: &[&[&str]] = &[
-    Reach::VARIANTS,
-    Known::VARIANTS,
-    NearMiss::VARIANTS,
+    Absent::VARIANTS,
     AddressKind::VARIANTS,
-    ProxyUse::VARIANTS,
-    Stage::VARIANTS,
+    AnonymousAnswer::VARIANTS,
+    Answered::VARIANTS,
+    ArtifactKind::VARIANTS,
+    AuthScheme::WORDS,
+    CandidateKind::VARIANTS,
+    DigestProof::VARIANTS,
     Direction::VARIANTS,
-    Verified::VARIANTS,
+    Fault::WORDS,
+    FileError::WORDS,
+    Flaw::VARIANTS,
+    HeadField::VARIANTS,
     Kind::VARIANTS,
+    Known::VARIANTS,
+    Lone::VARIANTS,
+    Malformed::VARIANTS,
+    ManagementAudience::VARIANTS,
+    ManagementToken::VARIANTS,
+    MissedBy::VARIANTS,
+    NearMiss::VARIANTS,
+    NoAnswer::VARIANTS,
+    NoChallenge::VARIANTS,
+    NoTenant::VARIANTS,
+    NotReplayed::VARIANTS,
+    ProcessError::WORDS,
+    ProviderFault::VARIANTS,
+    ProxyUse::VARIANTS,
+    Reach::VARIANTS,
     ReferenceError::VARIANTS,
+    Scopes::VARIANTS,
     Shown::VARIANTS,
+    SignInKind::VARIANTS,
+    SignedIn::VARIANTS,
+    Stage::VARIANTS,
+    Verified::VARIANTS,
 ];

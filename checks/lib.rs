@@ -15,6 +15,7 @@ pub mod steps;
 pub mod tcp;
 pub mod tls;
 pub mod token;
+pub mod untrusted;
 
 use std::rc::Rc;
 

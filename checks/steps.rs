@@ -1,7 +1,8 @@
 //! Every step: its name, its question and its time budget.
 //!
 //! A budget is longer than the sum of the waits inside the step, so that the network's silence is a
-//! finding and only our own overrun is a failure. The question as people read it is in `steps.toml`.
+//! finding and only our own overrun is a failure. The question as people read it is in
+//! `steps.toml`.
 
 use std::time::Duration;
 
@@ -90,8 +91,8 @@ const DNS: u64 = 7 * DNS_WAIT.as_secs() + SLACK;
 const TCP: u64 = DNS_WAIT.as_secs() + TCP_WAIT.as_secs() + 2 * tcp::AROUND_WAIT.as_secs() + SLACK;
 /// A handshake, for which a new connection may be needed; and a look at the host's clock.
 const TLS: u64 = PROXY + TLS_WAIT.as_secs() + DATE_WAIT.as_secs() + SLACK;
-/// One request to the registry with its retries, the body of the answer, the check whether a firewall
-/// refuses every connection, and what else a refusal makes us look at.
+/// One request to the registry with its retries, the body of the answer, the check whether a
+/// firewall refuses every connection, and what else a refusal makes us look at.
 const REQUEST: u64 = HTTP_WAIT.as_secs()
     + 2 * FOLLOW_WAIT.as_secs()
     + 2 * BODY_WAIT.as_secs()

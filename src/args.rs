@@ -131,22 +131,22 @@ pub struct CheckArgs {
     pub show: ShowArgs,
 }
 
-/// How long a run may take unless it is told otherwise, and how long what may never come is waited for.
+/// Limits how long a run, and each wait for something that may never arrive, may take.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl CheckArgs {
-    /// How long the files that are named may take to open and to read.
+    /// Limits how long opening and reading the named files may take.
     pub fn file_timeout(&self) -> Duration {
         self.timeout.unwrap_or(DEFAULT_TIMEOUT)
     }
 
-    /// How long the whole run may take. To read all of an image takes as long as it takes: each wait
-    /// in it is bounded by itself.
+    /// Limits how long the whole run may take. With `--full` that depends on the image's size; each
+    /// single wait has its own limit.
     pub fn timeout(&self) -> Duration {
         self.timeout.unwrap_or(if self.full { 24 * 60 * DEFAULT_TIMEOUT } else { DEFAULT_TIMEOUT })
     }
 
-    /// Returns which steps are to run, and how long all of them may take.
+    /// Returns the steps to run and the time limit for all of them.
     pub fn wanted(&self) -> Wanted {
         Wanted {
             only: self.only.iter().cloned().collect(),
@@ -168,9 +168,26 @@ pub struct ShowArgs {
     /// When to exit with 1 although the image can be pulled: warning
     #[arg(long, value_name = "SEVERITY")]
     pub fail_on: Option<FailOn>,
-    /// Show every exchange; twice, with its details
-    #[arg(short, action = clap::ArgAction::Count)]
+    /// Show every step, exchange and fix; twice, with the details of each exchange
+    #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
+    /// Show the verdict and the first fix alone
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// When to use colour: auto, always, never
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub color: When,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
 }
 
 /// How a report is written.
@@ -240,7 +257,7 @@ fn step(text: &str) -> Result<String, String> {
     Err(format!("the steps are {}", checks::steps::names().collect::<Vec<_>>().join(" ")))
 }
 
-/// A number of seconds, or a time with units: 30, 30s, 1m30s.
+/// Parses a number of seconds, or a duration with units: 30, 30s, 1m30s.
 fn duration(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().map(Duration::from_secs);
     let spelled = || text.parse::<jiff::SignedDuration>().ok()?.try_into().ok();

@@ -1,17 +1,18 @@
 //! Exit codes: the same for every format.
 
-/// How the program ends.
+/// How the program exits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// Can pull; can sign in, when no image was asked for.
     Can = 0,
-    /// Certainly cannot, be the cause one or an honest group; or `--fail-on warning` and a warning.
+    /// Definitely cannot pull, whether for one cause or a group of indistinguishable ones; or
+    /// `--fail-on warning` and a warning.
     Cannot = 1,
-    /// The program was called wrongly.
+    /// Wrong usage.
     Usage = 2,
     /// Could not tell.
     CouldNotTell = 3,
-    /// Ctrl-C.
+    /// Interrupted with Ctrl-C.
     Interrupted = 130,
 }
 

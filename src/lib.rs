@@ -32,7 +32,7 @@ use clap::Parser;
 /// Runs the program.
 pub fn main() -> Exit {
     say_where_it_panics();
-    // A defect of ours says nothing about the registry.
+    // An internal error says nothing about the registry.
     std::panic::catch_unwind(start).unwrap_or(Exit::CouldNotTell)
 }
 
@@ -40,7 +40,7 @@ fn start() -> Exit {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
-            // A closed pipe is no reason to say more.
+            // A closed pipe needs no error message.
             let _ = error.print();
             return if error.use_stderr() { Exit::Usage } else { Exit::Can };
         }
@@ -50,7 +50,7 @@ fn start() -> Exit {
         Err(error) => return show::print_error(&format!("the program cannot start: {error}")),
     };
     let exit = runtime.block_on(commands::run(args));
-    // A file that never opens must not hold up the end.
+    // A file that never opens must not delay the exit.
     runtime.shutdown_background();
     exit
 }

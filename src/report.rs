@@ -9,30 +9,30 @@ use checks::kit::engine::{Event, EventKind, Finding, RunProblem, StepEnd, Vantag
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-/// The most steps and the most findings of one view: many times as many as a run has. A recording is
-/// foreign, and each finding is compared with all others of its view.
+/// The limits on steps and findings of one view, many times what a run has. A recording is
+/// untrusted input, and each finding is compared with all others of its view.
 const MAX_STEPS: usize = 200;
 const MAX_FINDINGS: usize = 1000;
 
-/// Everything that one or more runs told.
+/// Everything that one or more runs reported.
 #[derive(Debug, Default)]
 pub struct Run {
-    /// The version of the program that looked.
+    /// The version of check-acr that made the run.
     pub tool: String,
-    /// A report for each target, in the order in which they were asked for.
+    /// One report for each target, in the order of the command line.
     pub reports: Vec<Report>,
-    /// When the first event happened, and the last.
+    /// The times of the first and the last event.
     pub time: Option<(Timestamp, Timestamp)>,
-    /// Whether somebody interrupted it.
+    /// Whether the run was interrupted.
     pub interrupted: bool,
-    /// Whether exchanges are kept: of thousands of views they are most of the memory.
+    /// Whether exchanges are kept. With thousands of views they would use most of the memory.
     keeps_exchanges: bool,
     places: HashMap<String, (usize, HashMap<Vantage, usize>)>,
-    /// What views share: thousands of nodes end their steps alike.
+    /// Values that views share: on thousands of nodes, most steps end alike.
     shared: Shared,
 }
 
-/// Each step's end, and each list of steps before one, once.
+/// Stores each distinct step end and each distinct list of input steps once.
 #[derive(Debug, Default)]
 struct Shared {
     ends: HashSet<Rc<StepEnd>>,
@@ -59,51 +59,51 @@ impl Shared {
     }
 }
 
-/// What was seen of one target.
+/// What was observed for one target.
 #[derive(Debug)]
 pub struct Report {
-    /// What events call the target: the text that was given.
+    /// The target's id in events: the text that was given.
     pub id: String,
-    /// The target, as it was understood.
+    /// The target as parsed.
     pub target: Map<String, Value>,
-    /// One for each vantage, in the order in which they told.
+    /// One view for each vantage, in the order of their first events.
     pub views: Vec<View>,
 }
 
 /// The steps of one target, as one vantage saw them.
 #[derive(Debug)]
 pub struct View {
-    /// Who looked.
+    /// The vantage.
     pub vantage: Vantage,
     /// The host or pod on which the program ran.
     pub host: Option<String>,
-    /// The steps that were run or could have been, in the order of the plan.
+    /// The steps that ran or could have run, in plan order.
     pub steps: Vec<Step>,
-    /// How many findings its steps have.
+    /// The number of findings in all steps.
     findings: usize,
 }
 
 /// One step of a view.
 #[derive(Debug, Default)]
 pub struct Step {
-    /// Its name.
+    /// The step's name.
     pub name: String,
-    /// The steps whose facts it takes.
+    /// The steps whose facts it uses.
     pub after: Rc<[String]>,
-    /// Whether it began.
+    /// Whether the step began.
     pub started: bool,
-    /// How it ended; `None` while it has not.
+    /// How the step ended; `None` while it has not.
     pub end: Option<Rc<StepEnd>>,
-    /// How long it took, in milliseconds.
+    /// The duration in milliseconds.
     pub took_ms: u64,
-    /// What it found.
+    /// The step's findings.
     pub findings: Vec<Finding>,
-    /// What it asked, and what came back.
+    /// The step's requests and responses.
     pub exchanges: Vec<EventKind>,
 }
 
 impl Run {
-    /// Returns an empty run; `keeps_exchanges` says whether each exchange will be shown.
+    /// Returns an empty run. `keeps_exchanges` says whether to keep each exchange for display.
     pub fn new(keeps_exchanges: bool) -> Self {
         Self { keeps_exchanges, ..Self::default() }
     }
@@ -111,16 +111,16 @@ impl Run {
     /// Folds the events of a run, exchanges included.
     pub fn of<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
         let mut run = Self::new(true);
-        // A run of ours is never refused.
+        // A run of this process never exceeds the limits.
         events.into_iter().for_each(|event| run.take(event.clone()).unwrap_or_default());
         run
     }
 
-    /// Takes one more event.
+    /// Adds one event.
     ///
     /// # Errors
-    /// When a view has more steps or findings than any run has: what it has too many of. The event is taken
-    /// all the same, so that a run of ours loses nothing.
+    /// Returns the name of the exceeded limit when a view has more steps or findings than any real
+    /// run. The event is added anyway, so that a live run loses nothing.
     pub fn take(&mut self, event: Event) -> Result<(), String> {
         let Event { at, target, from, kind, .. } = event;
         self.interrupted |= is_interruption(&kind);
@@ -128,7 +128,7 @@ impl Run {
             None => (at, at),
             Some((first, last)) => (first.min(at), last.max(at)),
         });
-        // What a verdict says follows from the rest; it is read again, never trusted.
+        // The verdict follows from the other events, so it is computed again and never trusted.
         if matches!(kind, EventKind::Verdict { .. }) {
             return Ok(());
         }
@@ -150,7 +150,7 @@ impl Run {
         taken
     }
 
-    /// Finds the view of a target and a vantage, or begins it.
+    /// Finds the view of a target and a vantage, or creates it.
     fn place(&mut self, target: &str, from: Vantage) -> (&mut Report, usize) {
         if !self.places.contains_key(target) {
             self.places.insert(target.to_owned(), (self.reports.len(), HashMap::new()));
@@ -178,14 +178,14 @@ impl Run {
 }
 
 impl Report {
-    /// Whether an image was asked for, not only a login server.
+    /// Returns whether the target is an image, not only a login server.
     pub fn has_image(&self) -> bool {
         self.target.contains_key("image")
     }
 }
 
 impl View {
-    /// Returns a step by its name.
+    /// Returns the step with this name.
     pub fn step(&self, name: &str) -> Option<&Step> {
         self.steps.iter().find(|step| step.name == name)
     }
@@ -227,7 +227,7 @@ impl View {
     }
 }
 
-/// Whether it says that somebody interrupted the run.
+/// Returns whether the event says that the run was interrupted.
 fn is_interruption(kind: &EventKind) -> bool {
     kind.finding().is_some_and(|found| *found == Finding::from(RunProblem::Interrupted {}))
 }

@@ -1,4 +1,4 @@
-//! Runs the plans: what is wanted of them, no longer than they may take, until somebody interrupts.
+//! Runs the plans of all targets with the selected steps, within the time limit, until interrupted.
 
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
@@ -9,19 +9,19 @@ use checks::kit::{
 use futures::future::join_all;
 use jiff::Timestamp;
 
-/// What is wanted of a run.
+/// The options of a run.
 #[derive(Clone, Debug)]
 pub struct Wanted {
-    /// These steps, and those that they need; all when empty.
+    /// The steps to run, together with those that they need; empty means all.
     pub only: BTreeSet<String>,
-    /// These steps are left out.
+    /// The steps to leave out.
     pub skip: BTreeSet<String>,
-    /// How long the whole run may take.
+    /// The time limit for the whole run.
     pub timeout: Duration,
 }
 
-/// Runs the pull path of each target from here, side by side. Each event is told as it happens; all are
-/// returned.
+/// Runs the pull path of each target from here, side by side. Reports each event as it happens and
+/// returns all of them.
 pub async fn run(
     targets: Vec<Target>,
     world: World,
@@ -64,13 +64,13 @@ pub async fn run(
     events.take()
 }
 
-/// Returns the name of this host; in a pod that is the pod's.
+/// Returns the name of this host; in a pod, the pod's name.
 fn host() -> Option<String> {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
     Some(checks::kit::sanitize_text(name.trim())).filter(|name| !name.is_empty())
 }
 
-/// Returns how a target's run ends that was cut short.
+/// Returns the events that close a target's run that was cut short.
 fn ends(
     events: &[Event],
     target: &str,
@@ -82,15 +82,15 @@ fn ends(
     let finished = |(step, end)| EventKind::Finished { step, end, took_ms: 0 };
     let mut ends: Vec<EventKind> = open(&events, wants, why).into_iter().map(finished).collect();
     if ends.is_empty() {
-        // Every step has ended; what was graded beside them has not.
+        // Every step has ended, but background checks have not.
         let step = events.iter().rev().find_map(|kind| kind.step().map(str::to_owned));
         ends.extend(step.map(|step| EventKind::Found { step, finding: why.clone() }));
     }
     ends
 }
 
-/// Gives the steps that have no end the one that they have when a run is cut short: those under way
-/// could not tell, the others wait for them.
+/// Ends the unfinished steps of a run that was cut short: those that had begun could not tell, the
+/// others are blocked by them.
 fn open(
     events: &[&EventKind],
     wants: impl Fn(&str) -> bool,

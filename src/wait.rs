@@ -1,10 +1,11 @@
-//! What may never come: a file that is a pipe, standard input. It is waited for on a thread of its own.
+//! Waits on things that may never arrive, such as a named pipe or standard input, on a separate
+//! thread.
 
 use std::time::Duration;
 
 use tokio::{task::spawn_blocking, time::timeout};
 
-/// Does what may block, and waits for it no longer than that. Until then Ctrl-C ends the program at once.
+/// Runs blocking work and waits for it up to a limit. Ctrl-C still ends the program at once.
 pub(crate) async fn no_longer_than<T: Send + 'static>(
     wait: Duration,
     what: &str,

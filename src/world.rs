@@ -1,4 +1,4 @@
-//! Builds the world of a run: the real one, or the lab's.
+//! Builds the world of a run: the real one or the lab's.
 
 use std::{
     collections::HashMap,
@@ -17,7 +17,7 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject},
 };
 
-/// The longest file of certificates that is read.
+/// The largest certificate file that is read.
 const MAX_CA_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Returns the real world, as this process sees it.
@@ -47,23 +47,23 @@ pub(crate) fn real(roots: Roots, node_root: Option<&Path>) -> World {
     }
 }
 
-/// Returns whether AKS has written its files there. Other clusters have a folder of that name, too,
-/// but not these files in it.
+/// Returns whether AKS wrote its files there. Other clusters have a folder of that name, but not
+/// with these files.
 fn is_node(root: &Path) -> bool {
     let is_there =
         |file: &str| root.join(file.trim_start_matches('/')).try_exists().unwrap_or_default();
     [AZURE_JSON, CREDENTIAL_PROVIDERS].into_iter().any(is_there)
 }
 
-/// Returns the variables that say who signs in to Azure.
+/// Returns the environment variables that configure Azure sign-in.
 fn variables(variable: impl Fn(&str) -> Option<String>) -> HashMap<String, String> {
     let set = |name: &&str| Some(((*name).to_owned(), variable(name).filter(|v| !v.is_empty())?));
     VARIABLES.iter().filter_map(set).collect()
 }
 
-/// Returns the name servers, the search list and ndots of a resolv.conf, as resolvers read it: they
-/// ignore a line that does not parse, use three servers, and without any use this machine. It is
-/// public so that it can be fuzzed.
+/// Parses the name servers, search list and ndots of a resolv.conf the way resolvers do: they
+/// ignore invalid lines, use the first three servers, and fall back to this machine if none is
+/// usable. It is public for the fuzz target.
 pub fn resolver(file: &[u8]) -> (Vec<SocketAddr>, Vec<String>, usize) {
     let (mut servers, mut search, mut ndots) = (vec![], vec![], 1);
     for line in file.split(|byte| *byte == b'\n') {
@@ -74,7 +74,7 @@ pub fn resolver(file: &[u8]) -> (Vec<SocketAddr>, Vec<String>, usize) {
             search = suffixes;
         }
         if line.starts_with(b"options") {
-            // Resolvers accept no more than this.
+            // Resolvers limit ndots to this value.
             ndots = read.ndots.min(15) as usize;
         }
     }
@@ -99,18 +99,18 @@ fn hosts(file: &[u8]) -> HashMap<String, Vec<IpAddr>> {
     hosts
 }
 
-/// Where distributions keep the trusted authorities in one file: the Debian family, and Azure
+/// The files in which distributions keep the trusted authorities: the Debian family, and Azure
 /// Linux.
 const BUNDLES: [&str; 2] = ["etc/ssl/certs/ca-certificates.crt", "etc/pki/tls/certs/ca-bundle.crt"];
 
-/// Returns the trust store: the node's where its files are below that root, else the system's, else
-/// Mozilla's; and the certificates of `--ca-file`. It is read when TLS first needs it.
+/// Returns the trust store: that of the node if its files are below that root, else the system's,
+/// else Mozilla's; plus the certificates of `--ca-file`. It is read when TLS first needs it.
 pub(crate) fn roots(ca_file: Vec<CertificateDer<'static>>, node_root: Option<&Path>) -> Roots {
     let bundles = node_root.map(|root| BUNDLES.map(|bundle| root.join(bundle)));
     Roots::read_later(move || {
         let mut roots = RootCertStore::empty();
         for bundle in bundles.iter().flatten() {
-            // A bundle that is missing or cannot be read to its end is skipped.
+            // A bundle that is missing or cannot be read completely is skipped.
             let opened = fs::File::open(bundle);
             let mut bytes = vec![];
             if opened.is_ok_and(|file| file.take(MAX_CA_BYTES).read_to_end(&mut bytes).is_ok()) {
@@ -132,7 +132,7 @@ pub(crate) fn roots(ca_file: Vec<CertificateDer<'static>>, node_root: Option<&Pa
 /// Returns the certificates of the file that `--ca-file` names.
 ///
 /// # Errors
-/// When the file holds none that can be used: a sentence that names it.
+/// Returns a sentence that names the file when it holds no usable certificate.
 pub(crate) fn read_ca_file(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let name = file.display();
     let failed = |error: std::io::Error| format!("--ca-file {name}: {error}");
@@ -152,10 +152,10 @@ pub(crate) fn read_ca_file(file: &Path) -> Result<Vec<CertificateDer<'static>>, 
     if usable == 0 { Err(unusable()) } else { Ok(certificates) }
 }
 
-/// Returns the lab's world: each address is routed to where it really is, on loopback.
+/// Returns the lab's world, in which each address is routed to its actual socket on loopback.
 ///
 /// # Errors
-/// When the lab's certificate authority does not parse.
+/// Returns an error when the lab's certificate authority does not parse.
 #[cfg(feature = "lab")]
 pub(crate) fn of_lab(lab: &lab::Lab, asker: &lab::Ask) -> Result<World, String> {
     let mut roots = RootCertStore::empty();

@@ -1,4 +1,4 @@
-//! Whatever comes, nothing panics, and what is kept is fit to print.
+//! No input makes anything panic, and whatever is kept of it is safe to print.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
@@ -95,7 +95,7 @@ fn no_repository_begins_in_upper_case_so_it_is_a_host() {
     }
 }
 
-/// Whether the kubelet takes a pull secret's key for one of that image.
+/// Returns whether the kubelet uses a pull secret's key for this image.
 fn matches(key: &str, image: &str) -> bool {
     Pattern::of_key(key).is_some_and(|key| key.matches(&Pattern::read(image).unwrap()))
 }

@@ -1,4 +1,5 @@
-//! The house stays in order: what may name what, how long a file may be, what each is for.
+//! Checks the architecture: which module may name which, how long a file may be, and that each says
+//! what it is for.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
 use std::{
@@ -6,7 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The modules of a crate that a file imports: `use checks::{kit::{..}, dns::..}` names kit and dns.
+/// Returns the modules of a crate that a file imports: `use checks::{kit::{..}, dns::..}` names kit
+/// and dns.
 fn imported(text: &str, root: &str) -> Vec<String> {
     let mut found = vec![];
     for (_, rest) in
@@ -41,7 +43,7 @@ fn imports_are_seen_however_they_are_written() {
     assert_eq!(imported(text, "crate"), ["dns", "kit", "tls"]);
 }
 
-/// Every Rust file below a folder.
+/// Returns every Rust file below a folder.
 fn files(folder: &str) -> Vec<PathBuf> {
     let mut found = vec![];
     let mut open = vec![PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(folder)];

@@ -1,4 +1,4 @@
-//! A pipe that nobody writes to, or reads from, holds nobody up.
+//! A pipe without a writer or a reader never delays a run beyond its timeout.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
@@ -8,7 +8,8 @@ use std::process::{Command, Stdio};
 
 use program::{program, run};
 
-/// Waits no longer than `--timeout`, and says in one sentence for what.
+/// Checks that the program waits no longer than `--timeout` and says in one sentence what it waited
+/// for.
 #[track_caller]
 fn gives_up(said: &program::Said, what: &str) {
     assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{}", said.err);
@@ -24,7 +25,7 @@ fn a_file_that_is_a_pipe_with_nobody_at_its_other_end() {
     let base = ["127.0.0.1:1/a:b", "--timeout", "1s"];
     gives_up(&run(&[&base[..], &["--ca-file", pipe]].concat()), &format!("--ca-file {pipe}"));
     gives_up(&run(&[&base[..], &["-o", &format!("json={pipe}")]].concat()), pipe);
-    // What credentials are read from has a wait of its own, and is a finding.
+    // Reading a credential file has its own timeout, and running into it is a finding.
     let args =
         [&base[..2], &["20s", "--auth-file", pipe, "--only", "identity", "-o", "json"]].concat();
     assert_eq!(run(&args).causes(), ["identity/auth-file-unreadable"]);
@@ -35,14 +36,14 @@ fn a_trust_store_that_does_not_open() {
     let folder = tempfile::tempdir().unwrap();
     let pipe = folder.path().join("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    // The handshake waits for the trust store first, so the other end need not answer.
+    // The handshake waits for the trust store first, so the other end need not respond.
     let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let image = format!("{}/a:b", mute.local_addr().unwrap());
     let mut asked = program(&[&image, "-o", "json"]);
     let said = program::Said::of(asked.env("SSL_CERT_FILE", &pipe).output().unwrap());
     assert_eq!(said.code, Some(3), "{}", said.out);
     assert_eq!(program::codes(&said.json(), "could_not_tell"), ["tls/trust-store-unreadable"]);
-    // What needs no certificate does not wait for it.
+    // A run that needs no certificate does not wait for the trust store.
     let mut asked = program(&[&image, "--only", "tcp", "-o", "json"]);
     let said = program::Said::of(asked.env("SSL_CERT_FILE", &pipe).output().unwrap());
     assert!(said.causes().is_empty() && !said.out.contains("trust-store"), "{}", said.out);
@@ -52,7 +53,7 @@ fn a_trust_store_that_does_not_open() {
 fn a_password_that_does_not_come() {
     let args = ["127.0.0.1:1/a:b", "--timeout", "1s", "--username", "u", "--password-stdin"];
     let mut child = program(&args).stdin(Stdio::piped()).spawn().unwrap();
-    // Held open, so that it neither comes nor ends.
+    // Holds the pipe open, so that it delivers neither data nor an end.
     let held = child.stdin.take();
     let said = program::Said::of(child.wait_with_output().unwrap());
     drop(held);

@@ -1,7 +1,7 @@
 //! Codes, messages and modes agree, and no code changes unnoticed.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use checks::{
     kit::{
@@ -42,10 +42,10 @@ fn every_mode_that_a_finding_names_is_in_the_catalogue() {
     }
 }
 
-/// The modes that the data path alone can tell.
+/// The failure modes that the data path alone can diagnose.
 const FROM_HERE: &str = include_str!("fixtures/from-here.txt");
 
-/// That a scenario brings each finding about is tested beside the scenarios.
+/// `tests/scenarios.rs` checks that a scenario produces each finding.
 #[test]
 fn what_can_be_told_from_here_is_settled() {
     let messages = messages();
@@ -55,7 +55,7 @@ fn what_can_be_told_from_here_is_settled() {
     assert!(missing.is_empty(), "no finding settles {missing:?}");
 }
 
-/// The count in the README is made here, as snapshots are: `INSTA_UPDATE=always` writes it.
+/// Checks the count in the README. `INSTA_UPDATE=always` rewrites it, as it does snapshots.
 #[test]
 fn the_readme_counts_right() {
     let messages = messages();
@@ -136,7 +136,7 @@ fn a_particle_on_a_value_is_seen() {
     }
 }
 
-/// The Korean particle that is joined to a placeholder, or stands alone after one and a space.
+/// Finds a Korean particle that is joined to a placeholder, or stands alone after one and a space.
 fn particle_on_a_value(text: &str) -> Option<&'static str> {
     const PARTICLES: &str = "은 는 이 가 을 를 과 와 로 으로 에 의 에서 에는 에서는 에게 으로는 \
         인 도 만 나 이나 까지 부터 보다 처럼 라는 이라는";
@@ -167,7 +167,7 @@ fn a_finding_says_why_and_a_failure_says_what_to_do() {
             ];
             assert!(who.contains(&fix.who), "{code}: who is {}?", fix.who);
             let command = fix.run.unwrap_or_default();
-            // A shell runs what stands between them, in double quotes too.
+            // A shell expands text between backticks, even in double quotes.
             assert!(!command.contains('`'), "{code}: backticks in {command}");
             assert!(
                 !command.contains('<') || command.contains("</dev/null"),
@@ -245,16 +245,57 @@ fn a_title_is_short() {
     assert!(long.is_empty(), "{long:#?}");
 }
 
-/// Words that no evidence holds: a key with a hash is a finding of its own.
-const NEVER_SHOWN: [&str; 1] = ["hash-in-key"];
+/// A word that no evidence holds: a key with a hash is a finding of its own.
+const NEVER_SHOWN: &str = "hash-in-key";
+
+/// Words that are the same in every language.
+const THE_SAME: [&str; 3] = ["proxy", "schema1", "none"];
 
 #[test]
 fn every_word_of_evidence_has_a_text() {
-    let words = checks::evidence::WORDS.iter().copied().flatten();
-    for word in words.filter(|word| !NEVER_SHOWN.contains(word)) {
-        // Signs and names that are the same in every language need none.
-        let same = ["proxy", "schema1", "index", "manifest"];
-        let has_text = messages().evidence.get(word).is_some();
-        assert!(has_text || same.contains(word), "{word} has no text in evidence.toml");
+    let words = checks::evidence::WORDS.iter().copied().flatten().copied();
+    let without = words.filter(|word| messages().evidence.get(word).is_none());
+    let without: Vec<_> =
+        without.filter(|word| *word != NEVER_SHOWN && !THE_SAME.contains(word)).collect();
+    assert!(without.is_empty(), "no text in evidence.toml: {without:?}");
+}
+
+/// Texts for the names of findings, which stand in the evidence of another one.
+#[test]
+fn every_text_of_evidence_is_a_word() {
+    let words: BTreeSet<&str> =
+        checks::evidence::WORDS.iter().copied().flatten().copied().collect();
+    let names: BTreeSet<&str> =
+        checks::AREAS.iter().flat_map(|area| area.problems).copied().collect();
+    let texts = messages().evidence.keys();
+    let unused: Vec<_> =
+        texts.filter(|text| !words.contains(text) && !names.contains(text)).collect();
+    assert!(unused.is_empty(), "no evidence holds {unused:?}");
+}
+
+/// A set of words is an enum that serialises and lists its variants.
+#[test]
+fn every_set_of_words_is_listed() {
+    let evidence = fs::read_to_string("checks/evidence.rs").unwrap();
+    let mut files = vec![PathBuf::from("checks")];
+    while let Some(file) = files.pop() {
+        if file.is_dir() {
+            files.extend(fs::read_dir(&file).unwrap().map(|entry| entry.unwrap().path()));
+            continue;
+        }
+        if file.extension().is_none_or(|extension| extension != "rs") {
+            continue;
+        }
+        let parsed = syn::parse_file(&fs::read_to_string(&file).unwrap()).unwrap();
+        for item in parsed.items {
+            let syn::Item::Enum(item) = item else { continue };
+            let is_unit = item.variants.iter().all(|variant| variant.fields.is_empty());
+            let derives = item.attrs.iter().filter_map(|attr| attr.meta.require_list().ok());
+            let derives: String = derives.map(|list| list.tokens.to_string()).collect();
+            if is_unit && derives.contains("Serialize") && derives.contains("VariantNames") {
+                let listed = format!("    {}::VARIANTS,", item.ident);
+                assert!(evidence.contains(&listed), "{} of {}", item.ident, file.display());
+            }
+        }
     }
 }

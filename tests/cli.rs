@@ -43,7 +43,8 @@ fn ctrl_c_ends_it_with_what_is_known() {
 
 #[test]
 fn time_that_is_up_is_could_not_tell() {
-    // Accepted by the kernel, never by anybody: a server that says nothing.
+    // The kernel completes the TCP connection, but no process accepts it: a server that sends
+    // nothing.
     let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let asked = format!("{}/team/app:v1", mute.local_addr().unwrap());
     let began = std::time::Instant::now();
@@ -107,7 +108,7 @@ fn a_reader_that_goes_away_is_no_failure() {
     let mut err = String::new();
     child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
     assert_eq!((child.wait().unwrap().code(), err.as_str()), (Some(0), ""));
-    assert!(first.starts_with("registry contoso.azurecr.io"));
+    assert!(first.starts_with("contoso.azurecr.io/team/app:v1"));
 }
 
 #[test]
@@ -127,7 +128,7 @@ fn no_colour_where_nobody_can_see_it() {
 #[test]
 fn the_language_is_the_locales_unless_it_is_given() {
     let korean = program(&["lab"]).env("LANG", "ko_KR.UTF-8").output().unwrap();
-    assert!(String::from_utf8_lossy(&korean.stdout).contains("풀 가능"));
+    assert!(String::from_utf8_lossy(&korean.stdout).contains("끌어올 수 있음"));
     let english = program(&["lab", "--lang", "en"]).env("LANG", "ko_KR.UTF-8").output().unwrap();
     assert!(String::from_utf8_lossy(&english.stdout).contains("can pull"));
 }
@@ -141,7 +142,7 @@ fn a_recording_is_shown_again_in_any_language() {
     let live = run(&["lab", "tag-missing", "-o", &events, "-o", "text"]);
     let again = run(&["show", recording]);
     assert_eq!((again.code, &again.out), (Some(1), &live.out));
-    assert!(run(&["show", recording, "--lang", "ko"]).out.contains("풀 불가"));
+    assert!(run(&["show", recording, "--lang", "ko"]).out.contains("끌어올 수 없음"));
     let piped = run_with(&["show", "-"], &fs::read(recording).unwrap());
     assert_eq!(piped.out, live.out);
 }
@@ -200,7 +201,7 @@ fn a_password_in_the_reference_is_not_repeated() {
 
 #[test]
 fn what_is_only_wanted_ends_as_it_would_in_the_whole() {
-    // Port 1 of an address that nobody uses: nothing listens there.
+    // Port 1 of an unused loopback address: nothing listens there.
     let said = run(&["127.0.0.9:1/a:b", "--only", "tcp", "-o", "json"]);
     assert_eq!((said.code, said.causes()), (Some(1), vec!["tcp/tcp-egress-blocked".to_owned()]));
 }
@@ -263,7 +264,7 @@ fn a_password_comes_on_standard_input_and_only_there() {
     }
 }
 
-/// Asks only who signs in: nothing is sent anywhere.
+/// Runs only the identity step, which sends nothing over the network.
 fn identity(auth_file: &str) -> program::Said {
     run(&["127.0.0.1:1/a:b", "--auth-file", auth_file, "--only", "identity", "-o", "json"])
 }

@@ -1,4 +1,4 @@
-//! Who may import whom: the floors of the kit, the areas, and no two files that import each other.
+//! Checks imports: the floors of the kit, the areas, and that no two files import each other.
 #![cfg(feature = "lab")]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
@@ -10,13 +10,14 @@ use std::{
 
 use syn::{Item, UseTree, visit::Visit};
 
-/// The floors of `checks/kit`, lowest first. A file imports from its own folder or from lower floors.
+/// The floors of `checks/kit`, lowest first. A file imports from its own folder or from lower
+/// floors.
 const FLOORS: [&[&str]; 7] = [
     &["redact"],
     &["rules"],
     &["target"],
     &["world"],
-    &["engine"],
+    &["engine", "keyring"],
     &["messages", "net"],
     &["azure"],
 ];
@@ -24,13 +25,13 @@ const FLOORS: [&[&str]; 7] = [
 /// A module: its path in the crate, such as `kit::net::tls`.
 type Module = Vec<String>;
 
-/// One crate's modules, and what each imports.
+/// The modules of one crate and their imports.
 #[derive(Default)]
 struct Crate {
     files: BTreeMap<Module, PathBuf>,
-    /// By module: the names that it re-exports, and the paths behind them.
+    /// For each module, the names that it re-exports and the paths behind them.
     reexports: BTreeMap<Module, BTreeMap<String, Module>>,
-    /// By module: the paths that it names. A re-export names nothing.
+    /// For each module, the paths that it names. A re-export does not count as a name.
     imports: BTreeMap<Module, BTreeSet<Module>>,
 }
 
@@ -58,7 +59,8 @@ impl Crate {
         self.imports.insert(module, seen.imports);
     }
 
-    /// The module in which a path ends: re-exports are followed to where the item is defined.
+    /// Returns the module that defines the item of a path. Re-exports are followed to the
+    /// definition.
     fn definer(&self, path: &[String]) -> Option<Module> {
         let mut module = vec![];
         for (place, name) in path.iter().enumerate() {
@@ -77,7 +79,8 @@ impl Crate {
         Some(module)
     }
 
-    /// Who imports whom, by module. What a parent passes on is followed to where it is defined.
+    /// Returns the imports of each module. An item that a parent re-exports counts for the module
+    /// that defines it.
     fn edges(&self) -> BTreeSet<(Module, Module)> {
         let mut edges = BTreeSet::new();
         for (from, paths) in &self.imports {
@@ -93,7 +96,7 @@ impl Crate {
     }
 }
 
-/// What one file declares and names.
+/// The declarations and names in one file.
 #[derive(Default)]
 struct Seen {
     module: Module,
@@ -103,7 +106,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// A path from the crate's root, where it starts inside the crate.
+    /// Returns the path from the crate's root if the path starts inside the crate.
     fn absolute(&self, path: &[String]) -> Option<Module> {
         let (first, rest) = path.split_first()?;
         let parent = &self.module[..self.module.len().saturating_sub(1)];
@@ -169,7 +172,7 @@ impl<'ast> Visit<'ast> for Seen {
         self.take(&item.tree, &[], passed_on);
     }
 
-    /// `pub(in crate::kit)` names nothing that is used.
+    /// `pub(in crate::kit)` is not an import.
     fn visit_visibility(&mut self, _: &'ast syn::Visibility) {}
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
@@ -211,7 +214,8 @@ fn an_area_names_another_only_for_a_type() {
     for (from, paths) in &checks.imports {
         let Some(area) = from.first().filter(|name| is_area(name)) else { continue };
         for path in paths.iter().filter(|path| path[0] != *area && is_area(&path[0])) {
-            // The facts that steps hand on are types; a function or a constant is not for others.
+            // Steps hand on facts, which are types; another area may not use functions or
+            // constants.
             let is_type = path.len() == 2 && path[1].starts_with(|c: char| c.is_ascii_uppercase());
             let is_bound = path[1..]
                 .iter()

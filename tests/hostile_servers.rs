@@ -1,5 +1,5 @@
-//! Servers that do their worst: one clear finding each, in bounded time, and nothing of theirs
-//! reaches the terminal as it came.
+//! Servers that misbehave as badly as they can: each leads to one clear finding in bounded time,
+//! and none of their bytes reach the terminal unsanitized.
 #![allow(
     clippy::unwrap_used,
     clippy::disallowed_types,
@@ -44,7 +44,7 @@ fn headers_without_end() {
 #[test]
 fn a_hundred_continues_without_end() {
     let said = ask(|_, stream| {
-        // Many at once, so that the program never has to wait for more.
+        // Sends many at once, so that the program never has to wait for more.
         let many = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(10_000);
         loop {
             stream.write_all(&many)?;
@@ -82,7 +82,7 @@ fn a_redirect_to_whoever_wants_our_password() {
         if line.contains("/evil/") {
             return answer(stream, "401 No\r\nWWW-Authenticate: Basic realm=\"yours\"", b"");
         }
-        // The same server by another name: another host, as far as credentials go.
+        // The same server by another name: for credentials this is another host.
         let port = stream.local_addr()?.port();
         answer(stream, &format!("307 On\r\nLocation: http://127.0.0.2:{port}/evil/"), b"")
     });
@@ -114,7 +114,8 @@ fn a_refused_form_whose_words_are_still_on_the_line() {
 
 #[test]
 fn a_server_that_sends_back_what_it_was_sent() {
-    // {"auth":"u:canary-password"}: refused in words that hold it, plain and as it came.
+    // {"auth":"u:canary-password"}: the server refuses it with a message that contains it, both
+    // decoded and encoded.
     let said = ask_as(r#"{"auth":"dTpjYW5hcnktcGFzc3dvcmQ="}"#, |line, stream| {
         let body = b"{\"errors\":[{\"code\":\"X\",\"message\":\"canary-password dTpjYW5hcnktcGFzc3dvcmQ=\"}]}";
         if line.starts_with("HEAD") {
@@ -145,7 +146,8 @@ fn a_server_that_hangs_up_twice_and_then_answers() {
 
 #[test]
 fn a_token_for_nobody_that_is_good_for_nothing() {
-    // {"auth":"u:canary"}: refused; nobody is given a token, and the image is not served for it.
+    // {"auth":"u:canary"}: refused. An anonymous client gets no token, and the server does not
+    // serve it the image.
     static ASKED: AtomicUsize = AtomicUsize::new(0);
     let said = ask_as(r#"{"auth":"dTpjYW5hcnk="}"#, |line, stream| {
         if line.starts_with("GET /token") && ASKED.fetch_add(1, Ordering::Relaxed) > 0 {
@@ -179,7 +181,7 @@ fn tls_of_another_age() {
                 let mut hello = vec![0x16, 3, 2, 0, 42, 2, 0, 0, 38, 3, 2];
                 hello.extend([0; 32]);
                 hello.extend([0, 0xc0, 0x13, 0]);
-                // Whether it is taken or not, the client ends this.
+                // The client closes the connection, whether it accepts the hello or not.
                 let _ = stream.write_all(&hello).and_then(|()| stream.read(&mut buffer));
             }
         }
@@ -240,7 +242,7 @@ fn this_machine_is_asked_over_tls_first() {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             let mut buffer = [0; 4096];
-            // Whatever comes first, a hello or a request, is answered in plain HTTP.
+            // Any first message, a TLS hello or a request, gets a plain HTTP response.
             while let Ok(1..) = stream.read(&mut buffer) {
                 if answer(&mut stream, REGISTRYS, b"").is_err() {
                     break;

@@ -1,4 +1,5 @@
-//! Who signs in, as the program finds it on a real machine: files that may not be read, the Azure CLI, no network.
+//! Who signs in, as the program finds it on a real machine: unreadable files, the Azure CLI, no
+//! network.
 #![cfg(feature = "lab")]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
@@ -12,7 +13,7 @@ use futures::stream::{self, StreamExt};
 use lab::Scenario;
 use program::{Said, codes, program};
 
-/// No registry is asked for it: what is said of who signs in is said without.
+/// The image of all runs. The identity step needs no network, so no registry is contacted.
 const ASKED: &str = "contoso.azurecr.io/team/app:v1";
 
 fn write(root: &Path, file: &str, text: &str) {
@@ -21,7 +22,7 @@ fn write(root: &Path, file: &str, text: &str) {
     fs::write(file, text).unwrap();
 }
 
-/// The codes that a run of the identity step alone tells, whatever they weigh.
+/// Returns all codes that a run of the identity step alone reports, whatever their severity.
 fn told(said: &Said) -> Vec<String> {
     let document = said.json();
     ["causes", "could_not_tell", "warnings"]
@@ -49,7 +50,8 @@ fn files_that_may_not_be_read_are_no_answer() {
         std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o000);
         fs::set_permissions(&file, permissions).unwrap();
     }
-    // The program, and what it has to look into, where anybody may go: root is let in everywhere.
+    // Copies the program and its files to a folder that every user can enter, because root can read
+    // everything.
     let copy = root.path().join("check-acr");
     fs::copy(env!("CARGO_BIN_EXE_check-acr"), &copy).unwrap();
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
@@ -74,7 +76,7 @@ fn node_files_below_another_root() {
     let said = identity(&["--node-root", folder, "--identity", "node"], None);
     assert_eq!(told(&said), ["kubelet/azurejson-missing-or-corrupt"], "{}", said.out);
     assert!(said.out.contains(folder) && !said.out.contains("canary"), "{}", said.out);
-    // A fix that asks again asks of the same files.
+    // A fix that runs the check again names the same files.
     let empty = tempfile::tempdir().unwrap();
     let folder = empty.path().to_str().unwrap();
     for args in [&["--node-root", folder][..], &["--node-root", folder, "--identity", "node"]] {
@@ -111,7 +113,7 @@ fn the_azure_cli_is_asked_and_never_trusted() {
         fs::set_permissions(&file, open).unwrap();
         identity(&["--identity", "az"], Some(folder.path()))
     };
-    // What it was asked for is what a registry takes.
+    // The script answers only for the audience that a registry accepts.
     let token = "canary.eyJhcHBpZCI6ICJjbGllbnQiLCAib2lkIjogIm9iamVjdCIsICJ1cG4iOiAibWFyaWFAY29udG9zby5leGFtcGxlIn0.canary";
     let good = az(&format!(
         "case \"$*\" in *https://containerregistry.azure.net*) echo '{{\"accessToken\":\"{token}\"}}' ;; *) exit 9 ;; esac"
@@ -139,7 +141,8 @@ fn the_azure_cli_is_asked_and_never_trusted() {
     assert_eq!(told(&none), ["identity/az-failed"], "{}", none.out);
 }
 
-/// Whatever answers in place of the metadata service, or does not: what is found is tested beside the scenarios.
+/// Checks that no behaviour of the metadata service delays a run. The scenario tests check the
+/// findings.
 #[tokio::test]
 async fn the_metadata_service_holds_nobody_up() {
     let names = lab::scenarios().iter().filter(|file| file.name.starts_with("node-imds-"));
@@ -155,7 +158,7 @@ async fn the_metadata_service_holds_nobody_up() {
             assert!(took.unwrap() < 6_000, "{name}: {took:?} ms");
         })
     });
-    // Not all at once: a loaded machine is late by itself.
+    // Limits parallel runs: a loaded machine is slow by itself.
     let ran = stream::iter(runs).buffered(3).collect::<Vec<()>>().await;
     assert!(ran.len() > 10, "{}", ran.len());
 }

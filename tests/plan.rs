@@ -1,6 +1,7 @@
-//! The plan runs each step as soon as its inputs are there, and no longer than its budget.
+//! The plan starts each step as soon as its inputs exist and stops it when its time budget is used
+//! up.
 //!
-//! The clock is virtual: these tests take no time and cannot be late.
+//! The clock is virtual, so these tests take no time and cannot be late.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
@@ -51,7 +52,7 @@ fn world() -> World {
 
 type Heard = Rc<RefCell<Vec<(Duration, Event)>>>;
 
-/// A plan, and what it tells, with the virtual time at which it did.
+/// Returns a plan and the events that it reports, with their virtual times.
 fn plan(left_out: &[&str]) -> (Plan, Heard) {
     let heard = Heard::default();
     let (kept, began) = (heard.clone(), Instant::now());
@@ -60,7 +61,7 @@ fn plan(left_out: &[&str]) -> (Plan, Heard) {
     (Plan::new(target(), Vantage::Here, world(), left_out, listener), heard)
 }
 
-/// Each step, how it ended, and when.
+/// Returns each step with how and when it ended.
 fn ends(heard: &Heard) -> Vec<(String, String, u128)> {
     let heard = heard.borrow();
     let ends = heard.iter().filter_map(|(at, event)| match &event.kind {
@@ -135,7 +136,7 @@ async fn each_step_starts_as_soon_as_its_inputs_are_there() {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_and_an_overrun_are_could_not_tell_and_the_others_go_on() {
-    // The panic is the point of this test; its message would only alarm whoever reads the log.
+    // The panic is the point of this test; its message in the log would only alarm the reader.
     std::panic::set_hook(Box::new(|_| {}));
     let (mut plan, heard) = plan(&[]);
     plan.step(step("boom"), (), boom);

@@ -1,4 +1,4 @@
-//! Every round trip of a run is accounted for, and each host is connected to once.
+//! Every round trip of a run is accounted for, and the program connects to each host once.
 #![cfg(feature = "lab")]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use journeys::{Journey, asks, is_good, journeys, run};
 
-/// Goes every journey with nobody far away: what is asked, not how long it takes.
+/// Runs every journey without delays: this test checks the requests, not the time.
 async fn on_each(look: impl AsyncFn(&Journey)) {
     for journey in journeys() {
         look(&journey).await;
@@ -26,7 +26,7 @@ async fn each_step_asks_what_it_must_and_no_more() {
             let leg = journey.legs.iter().find(|leg| leg.step == step);
             let (mut got, mut wanted) =
                 (asks(&events, step), leg.map_or(&[][..], |leg| leg.asks).to_vec());
-            // What is asked side by side is answered in any order.
+            // Parallel requests complete in any order.
             got.sort();
             wanted.sort_unstable();
             assert_eq!(got, wanted, "{}: {step}", journey.scenario);
@@ -43,7 +43,7 @@ async fn each_host_is_connected_to_once() {
         let doors = journey.legs.iter().filter(|leg| leg.asks == ["connect"]).count();
         let mut connected: Vec<_> = lab.connections().into_values().collect();
         connected.sort_unstable();
-        // The name servers answer in datagrams; the data host is not in every journey.
+        // Name servers answer over UDP, and not every journey uses the data host.
         let mut wanted = vec![0; connected.len() - doors];
         wanted.extend(vec![1; doors]);
         assert_eq!(connected, wanted, "{}: {:?}", journey.scenario, lab.connections());
@@ -56,7 +56,8 @@ async fn the_registry_says_where_the_layer_is_while_the_config_comes() {
     let mute = "hosts.\"10.1.0.4\".fault = \"mute-http\"";
     let scenario = lab::Scenario::parse(mute).unwrap();
     let lab = lab::start(&scenario).await.unwrap();
-    // The config never comes: had the layer waited for it, nobody would ask for it.
+    // The config never arrives: if the layer waited for it, the program would not request the
+    // layer.
     let events = run(&scenario, &lab, Some(Duration::from_secs(1))).await;
     assert_eq!(asks(&events, "layer"), ["GET blob"]);
 }

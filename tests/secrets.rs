@@ -1,5 +1,5 @@
-//! Wherever a server, a user or a defect of ours may write a secret, it is not shown: in no format, however
-//! much is asked for.
+//! Secrets from a server, a user or an internal error are never shown, in any format or at any
+//! verbosity.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
 mod program;
@@ -12,7 +12,8 @@ use program::{
     server::{self, Script, answer, serve},
 };
 
-/// Everything that is said of a server: at its most verbose, as JSON, as events, and shown again.
+/// Returns all output about a server: the most verbose text, JSON, events, and the recording shown
+/// again.
 fn all_that_is_said(script: Script) -> String {
     let asked = format!("{}/team/app:v1", serve(script));
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! No run takes more time or memory than it may, whatever the servers do.
+//! No run exceeds its time or memory limit, whatever the servers do.
 #![cfg(feature = "lab")]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
@@ -18,11 +18,11 @@ use program::{
     server::{self, Script, answer, serve},
 };
 
-/// What `--timeout` is set to, and what a run may take beyond it.
+/// The value of `--timeout`, and the time that a run may take beyond it.
 const TIMEOUT: Duration = Duration::from_secs(1);
 const BEYOND: Duration = Duration::from_secs(1);
 
-/// For each hop of the way, a world in which it is mute; and some in which a byte comes now and then.
+/// For each hop, a world in which that hop never responds; and some in which bytes trickle in.
 const HOLDERS: &[(&str, &str, &str)] = &[
     (
         "dns",
@@ -65,7 +65,7 @@ async fn nobody_holds_a_run_past_its_time() {
             let events = journeys::run(scenario, lab, Some(TIMEOUT)).await;
             (events, began.elapsed())
         };
-        // What a plain wait takes here, on a machine that may have more to do than this.
+        // Measures what a plain wait takes, because this machine may be loaded.
         let wait = async {
             tokio::time::sleep(TIMEOUT).await;
             began.elapsed()
@@ -73,7 +73,7 @@ async fn nobody_holds_a_run_past_its_time() {
         let ((events, took), waited) = futures::join!(run, wait);
         assert!(took >= TIMEOUT, "{step}, {how}: nothing held it");
         assert!(took < waited + BEYOND, "{step}, {how}: {took:?}, a wait of its length {waited:?}");
-        // It was held where it was meant to be, and says that it could not tell.
+        // The run stopped at the expected step, which could not tell.
         let held = events.iter().find_map(|event| match &event.kind {
             EventKind::Finished {
                 step,
@@ -84,11 +84,11 @@ async fn nobody_holds_a_run_past_its_time() {
         });
         assert_eq!(held, Some((**step, "run/time-up")), "{how}");
     });
-    // Not all at once: a loaded machine is late by itself.
+    // Limits parallel runs: a loaded machine is slow by itself.
     stream::iter(runs).buffered(3).collect::<Vec<()>>().await;
 }
 
-/// 64 MiB of nothing.
+/// 64 MiB of zeros.
 const LAYER: (&str, usize) =
     ("sha256:3b6a07d0d404fab4e23b6d34bc6696a6a312dd92821332385e5af7c01c421351", 64 << 20);
 

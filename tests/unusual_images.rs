@@ -1,4 +1,4 @@
-//! Registries that serve what no honest one does, in place of an image or of a layer.
+//! Registries that serve something other than an image or a layer, as no real registry does.
 #![allow(
     clippy::unwrap_used,
     clippy::disallowed_types,

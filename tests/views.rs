@@ -1,5 +1,5 @@
-//! Several targets at several vantages: each event names both, each view is read by itself, and nothing is
-//! green that is not green everywhere.
+//! Several targets at several vantages: each event names both, each view is read by itself, and
+//! nothing is green unless it is green everywhere.
 #![cfg(feature = "lab")]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
@@ -12,7 +12,7 @@ use checks::kit::{
 };
 use lab::Scenario;
 
-/// What happened in a scenario, as lines of a recording.
+/// Returns the events of a scenario as lines of a recording.
 fn lines(scenario: &str) -> Vec<String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let events = runtime.block_on(async {
@@ -23,7 +23,7 @@ fn lines(scenario: &str) -> Vec<String> {
     events.iter().map(|event| serde_json::to_string(event).unwrap()).collect()
 }
 
-/// The same lines, told of another target and from another vantage.
+/// Returns the same lines with another target and vantage.
 fn told(lines: &[String], target: &str, from: &str) -> String {
     let moved = lines.iter().map(|line| {
         let mut event: serde_json::Value = serde_json::from_str(line).unwrap();
@@ -46,7 +46,7 @@ fn present(recording: &str) -> Presentation {
 }
 
 fn shown(page: &Presentation) -> String {
-    let options = TextOptions { verbose: 0, color: false, width: 100 };
+    let options = TextOptions { verbose: 0, quiet: false, color: false, width: 100 };
     text(page, checks::messages(), options)
 }
 
@@ -61,7 +61,7 @@ fn three_targets_at_two_vantages() {
         told(&missing, "c", "node/one"),
         told(&missing, "c", "node/two"),
     ];
-    // As they would come from two nodes at once: line by line in turn.
+    // Interleaves the lines, as if two nodes wrote them at the same time.
     let mut parts: Vec<_> = recording.iter().map(|part| part.lines()).collect();
     let mut mixed = String::new();
     while mixed.lines().count() < recording.iter().map(|part| part.lines().count()).sum() {
@@ -99,14 +99,14 @@ fn nothing_is_green_that_could_not_be_told_somewhere() {
     let (good, unknown) = (lines("healthy"), lines("pod-without-credentials"));
     let page = present(&(told(&good, "a", "node/one") + &told(&unknown, "a", "node/two")));
     assert_eq!((page.targets[0].can, page.exit as u8), (Outcome::CouldNotTell, 3));
-    // Nor where a view was cut short without a word.
+    // A view that was cut short without a reason is not green either.
     let begun = told(&good[..3], "a", "node/two");
     let page = present(&(told(&good, "a", "node/one") + &begun));
     assert_eq!((page.targets[0].can, page.exit as u8), (Outcome::CouldNotTell, 3));
     assert!(!shown(&page).contains("can pull:"), "{}", shown(&page));
 }
 
-/// The first entry of the catalogue that explains another code, and that code.
+/// Returns the first entry of the catalogue that explains another code, and that code.
 fn explaining() -> (String, String) {
     let messages = checks::messages();
     let is_error = |code: &&&str| messages.entries.get(code).unwrap().severity == Severity::Error;

@@ -1,4 +1,4 @@
-//! What the answers of all name servers prove together.
+//! What the answers of all name servers together prove.
 
 use std::net::SocketAddr;
 
@@ -18,7 +18,7 @@ use crate::kit::{
     target::{AcrHostKind, is_private},
 };
 
-/// Says what it proves that no server gave an address.
+/// Returns what it proves that no server returned an address.
 pub(super) fn diagnose(cx: &Cx, host: &Host, heard: &[ServerAnswer]) -> Problem {
     let Some((server, reply)) = denial(cx, heard) else {
         let tried = failures(cx, heard).into_iter().map(Failure::tried).collect();
@@ -49,7 +49,7 @@ pub(super) fn diagnose(cx: &Cx, host: &Host, heard: &[ServerAnswer]) -> Problem 
     }
 }
 
-/// Says what is odd about the answers, where there are addresses among them.
+/// Reports inconsistent answers when at least one of them has addresses.
 pub(super) fn warn_inconsistencies(cx: &Cx, names: &Names, name: &str, heard: &[ServerAnswer]) {
     let tried = silent(cx, heard);
     if !tried.is_empty() {
@@ -60,7 +60,7 @@ pub(super) fn warn_inconsistencies(cx: &Cx, names: &Names, name: &str, heard: &[
     let lanes = families().map(|family| believed(servers, heard, family));
     let known = lanes.iter().flatten().find_map(|heard| Some((heard, heard.addresses()?)));
     let Some((first, reply)) = known else {
-        // What a client believes leaves it without an address, and somebody knows one.
+        // A resolver gets no address, but one of the servers knows one.
         let knows = heard.iter().find(|heard| heard.addresses().is_some());
         if let (Some((server, reply)), Some(knows)) = (deciding(cx, heard), knows) {
             let (denies, knows) = (address(server), address(knows.answer.server));
@@ -83,7 +83,7 @@ pub(super) fn warn_inconsistencies(cx: &Cx, names: &Names, name: &str, heard: &[
     });
     if let Some((other, others)) = other {
         let first_of_all = names.first.first().copied();
-        // Not the believed one, where that one was slow.
+        // Not the server that a resolver trusts, if that one was slow.
         let went_by = |heard: &&ServerAnswer| {
             heard
                 .addresses()
@@ -101,8 +101,8 @@ pub(super) fn warn_inconsistencies(cx: &Cx, names: &Names, name: &str, heard: &[
     }
 }
 
-/// The answer that leaves a client without an address: that the name does not exist, or a "no such
-/// address" of either family.
+/// Returns the answer that leaves a resolver without an address: NXDOMAIN, or NODATA for either
+/// family.
 fn deciding<'a>(cx: &Cx, heard: &'a [ServerAnswer]) -> Option<(SocketAddr, &'a Reply)> {
     let lanes = families().map(|family| believed(&cx.world.name_servers, heard, family));
     let said =
@@ -111,8 +111,8 @@ fn deciding<'a>(cx: &Cx, heard: &'a [ServerAnswer]) -> Option<(SocketAddr, &'a R
     said.iter().find(|(_, reply)| reply.code == ResponseCode::NXDomain).or(said.first()).copied()
 }
 
-/// The answer that denies the name for certain: a name exists or not for all families alike; "no such
-/// address" counts once both say so.
+/// Returns the answer that certainly denies the name. NXDOMAIN holds for both families; NODATA
+/// counts once both families have an answer.
 fn denial<'a>(cx: &Cx, heard: &'a [ServerAnswer]) -> Option<(SocketAddr, &'a Reply)> {
     let lanes = families().map(|family| believed(&cx.world.name_servers, heard, family));
     deciding(cx, heard).filter(|(_, reply)| {
@@ -120,18 +120,19 @@ fn denial<'a>(cx: &Cx, heard: &'a [ServerAnswer]) -> Option<(SocketAddr, &'a Rep
     })
 }
 
-/// How a server failed to give an address.
+/// How a server failed to return an address.
 struct Failure {
     server: SocketAddr,
-    /// The family for which it failed; `None` when it failed alike for both.
+    /// The family for which it failed; `None` when it failed in the same way for both.
     family: Option<Family>,
     how: NoAddress,
 }
 
-/// Why there is no address in what a server said, or did not say.
+/// Why a server's response has no address.
 #[derive(PartialEq)]
 enum NoAddress {
-    /// The name has no address of this family. That is an answer, even if another server has one.
+    /// The name has no address of this family. NODATA is a valid answer even if another server has
+    /// an address.
     NoData,
     /// The server failed.
     Fault(Fault),
@@ -153,8 +154,8 @@ impl Failure {
     }
 }
 
-/// Returns the servers that fail for both families, and those that time out for one: a look-up
-/// waits for that too.
+/// Returns the servers that fail for both families, and those that time out for one, because a
+/// lookup waits for that one, too.
 fn silent(cx: &Cx, heard: &[ServerAnswer]) -> Vec<Tried> {
     let counts = |failure: &Failure| match failure.family {
         Some(_) => failure.how == NoAddress::Fault(Fault::TimedOut),
@@ -163,7 +164,8 @@ fn silent(cx: &Cx, heard: &[ServerAnswer]) -> Vec<Tried> {
     failures(cx, heard).into_iter().filter(counts).map(Failure::tried).collect()
 }
 
-/// Returns how each server failed: once where it failed alike for both families, else for each.
+/// Returns how each server failed: once if it failed in the same way for both families, else for
+/// each.
 fn failures(cx: &Cx, heard: &[ServerAnswer]) -> Vec<Failure> {
     let failure = |server: SocketAddr, family: Family| {
         let of_both =
@@ -195,7 +197,7 @@ fn failures(cx: &Cx, heard: &[ServerAnswer]) -> Vec<Failure> {
     failed
 }
 
-/// A server as people write it.
+/// Returns a server's address as it is usually written.
 fn address(server: SocketAddr) -> String {
     if server.port() == 53 { server.ip().to_string() } else { server.to_string() }
 }

@@ -1,7 +1,8 @@
-//! Does the name resolve, and to what?
+//! Does the name resolve, and to which addresses?
 //!
-//! Every configured name server is asked for both families at once. The addresses that a client
-//! would get go on to the next step at once; what the other servers say is graded beside it.
+//! Every configured name server is queried for both address families at once. The addresses that a
+//! resolver would get go to the next step at once; the answers of the other servers are checked in
+//! the background.
 
 mod diagnose;
 mod names;
@@ -26,10 +27,10 @@ pub(crate) use names::{Known, Reach};
 pub use problem::Problem;
 use resolver::{ServerAnswer, addresses_of, families};
 
-/// How long a server's answer waits for those of the servers before it, which clients believe first.
+/// How long an answer waits for the servers before it in the list, which a resolver trusts first.
 const EARLIER_WAIT: Duration = Duration::from_millis(300);
 
-/// Asks every name server for the host's addresses, unless a proxy does.
+/// Queries every name server for the host's addresses, unless a proxy resolves the name.
 pub async fn resolve(cx: &Cx, host: &Host, tunnel: &Option<Rc<Connected>>) -> StepResult<Names> {
     if let Some(proxy) = tunnel.as_ref().and_then(|tunnel| tunnel.route.proxy()) {
         return Err(NoFact::skipped(Problem::LeftToProxy { proxy: proxy.clone() }));
@@ -48,7 +49,7 @@ pub async fn resolve(cx: &Cx, host: &Host, tunnel: &Option<Rc<Connected>>) -> St
     for name in search_candidates(&cx.world, &host.name) {
         let is_itself = name == host.name;
         match look_up(cx, host, name).await {
-            // What is said of the name as it was written counts, where all are denied.
+            // When every candidate is denied, the answer for the name as written counts.
             Err(no_fact) if is_itself || denial.is_none() => denial = Some(no_fact),
             Err(_) => {}
             names => return names,
@@ -67,7 +68,8 @@ async fn look_up(cx: &Cx, host: &Host, name: String) -> StepResult<Names> {
     }
     let mut asks = asks;
     let mut heard = vec![];
-    // From the first addresses on: the servers that clients believe before are given a moment.
+    // Set when the first addresses arrive: from then on, the servers earlier in the list get a
+    // moment.
     let mut patience: Option<Instant> = None;
     loop {
         let next = match patience {
@@ -95,7 +97,7 @@ async fn look_up(cx: &Cx, host: &Host, name: String) -> StepResult<Names> {
     }
 }
 
-/// Takes what the other servers say, then says what is odd about it.
+/// Collects the answers of the other servers, then reports inconsistencies.
 async fn hear_the_rest(
     cx: Cx,
     names: Names,

@@ -13,27 +13,28 @@ pub struct Names {
     pub(crate) host: Host,
     #[serde(skip)]
     pub(crate) addresses: Rc<Feed<IpAddr>>,
-    /// The first to be known.
+    /// The addresses that were known first.
     pub(super) first: Vec<IpAddr>,
-    /// The name and those that it was sent on to.
+    /// The name and its CNAME chain.
     pub(super) cname_chain: String,
-    /// Whether a name of a private endpoint was among them: then one exists, for this network or another.
+    /// Whether the chain contains a private endpoint's name: then one exists, for this network or
+    /// another.
     pub(crate) private_link: bool,
-    /// What kind of addresses they are, as a word.
+    /// Whether the addresses are public or private.
     pub(super) reach: Reach,
-    /// Where the addresses are from, when no name server was asked.
+    /// The source of the addresses, if no name server was queried.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) known: Option<Known>,
 }
 
-/// What kind of addresses a name has.
+/// Whether a name's addresses are public or private.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub(crate) enum Reach {
-    /// All are public, and no private endpoint is in the chain.
+    /// All are public, and the chain contains no private endpoint's name.
     PublicAddress,
-    /// All are public, although the chain goes through a private endpoint's name.
+    /// All are public, although the chain contains a private endpoint's name.
     PublicPastPrivateEndpoint,
     /// All are private.
     PrivateAddress,
@@ -41,14 +42,14 @@ pub(crate) enum Reach {
     PrivateAndPublic,
 }
 
-/// Where the addresses come from that no name server was asked for.
+/// The source of addresses that need no query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub(crate) enum Known {
-    /// The host is an address.
+    /// The host is an IP address.
     IsAnAddress,
-    /// The hosts file has the name.
+    /// The hosts file contains the name.
     HostsFile,
 }
 
@@ -69,7 +70,7 @@ impl Names {
     }
 }
 
-/// `contoso.azurecr.io → contoso.privatelink.azurecr.io`
+/// Returns the chain as text: `contoso.azurecr.io → contoso.privatelink.azurecr.io`
 pub(super) fn describe_chain(name: &str, chain: &[String]) -> String {
     chain.iter().fold(name.to_owned(), |so_far, next| format!("{so_far} → {next}"))
 }

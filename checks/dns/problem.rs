@@ -1,25 +1,26 @@
-//! What the area `dns` can find wrong.
+//! The problems of the area `dns`.
 
 use crate::kit::{net::Tried, world::Proxy};
 use serde::Serialize;
 use std::{net::IpAddr, rc::Rc};
 
-/// What can be wrong with a name.
+/// A problem with resolving a name.
 #[derive(Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Problem {
     /// The registry's name does not exist, or has no address.
     NxdomainRegistry(Denied),
-    /// The same behind a private endpoint's name: a zone that answers here lacks the record.
+    /// The CNAME chain goes through `privatelink`, and the private DNS zone that answers here lacks
+    /// the record.
     PrivateZoneRecordMissing(Denied),
-    /// The same for the endpoint of one region.
+    /// The private DNS zone lacks the record of a regional endpoint.
     RegionalEndpointRecordMissing(Denied),
-    /// The same for the host that serves layers.
+    /// The private DNS zone lacks the record of a data endpoint.
     DataEndpointRecordMissing(Denied),
-    /// The host that serves layers does not exist, or has no address; no private endpoint is in it.
+    /// The host that serves layers does not exist, or has no address, and has no private endpoint.
     LayerHostUnknown(Denied),
-    /// No server gave an answer that a client would believe.
+    /// No server returned an answer that a resolver would accept.
     ServerUnreachable {
         /// The name.
         host: String,
@@ -31,7 +32,7 @@ pub enum Problem {
         /// The name.
         host: String,
     },
-    /// The host is reached through a proxy, which looks the name up.
+    /// The host is reached through a proxy, which resolves the name.
     LeftToProxy {
         /// The proxy.
         proxy: Rc<Proxy>,
@@ -41,32 +42,32 @@ pub enum Problem {
         /// Each server that failed, and how.
         tried: Vec<Tried>,
     },
-    /// A server that clients ask earlier denies a name that another one knows.
+    /// A server that a resolver queries earlier denies a name that another one knows.
     ServersDisagree {
         /// The name.
         host: String,
-        /// The server that clients believe.
+        /// The server that a resolver trusts.
         denies: String,
-        /// What it said.
+        /// That server's answer.
         answer: &'static str,
-        /// The names that it was led along.
+        /// The name and its CNAME chain.
         cname_chain: String,
         /// The server that knows the name.
         knows: String,
     },
-    /// A server gives a private address, another one a public one.
+    /// One server returns a private address, another one a public address.
     ServersDiffer {
         /// The name.
         host: String,
-        /// The server by whose answer this run went.
+        /// The server whose answer this run used.
         used: String,
-        /// The server that clients believe.
+        /// The server that a resolver trusts.
         believed: String,
-        /// What it gives.
+        /// The addresses from that server.
         addresses: Vec<IpAddr>,
-        /// Another server.
+        /// The server that differs.
         other: String,
-        /// What that one gives.
+        /// The addresses from that one.
         others: Vec<IpAddr>,
     },
 }
@@ -77,18 +78,18 @@ pub struct Denied {
     pub(super) host: String,
     pub(super) server: String,
     pub(super) answer: &'static str,
-    /// The name and those that it was sent on to, the last one being the one that is missing.
+    /// The name and its CNAME chain; the last name is the missing one.
     pub(super) cname_chain: String,
-    /// The private zone that lacks the record.
+    /// The private DNS zone that lacks the record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) zone: Option<String>,
-    /// The record that it lacks.
+    /// The missing record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) record: Option<String>,
-    /// What the private endpoint's network interface calls the address that belongs there.
+    /// The required member name that the private endpoint uses for the missing address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) member: Option<String>,
-    /// The region, of an endpoint that belongs to one.
+    /// The region, if the host belongs to one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) region: Option<String>,
 }

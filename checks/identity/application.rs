@@ -3,7 +3,7 @@
 use futures::future::join;
 use serde_json::Map;
 
-use super::{Candidate, EntraToken, Problem, managed};
+use super::{Candidate, CandidateKind, EntraToken, Problem, managed, problem::ManagementAudience};
 use crate::{
     kit::{
         Cx, NoFact, Secret, StepResult,
@@ -94,14 +94,16 @@ pub(super) async fn workload(cx: &Cx) -> StepResult<Candidate> {
     let authority = authority.ok_or_else(|| missing("AZURE_AUTHORITY_HOST"))?;
     let asking = entra::Client { authority, tenant, client_id, proof: Proof::Assertion(assertion) };
     match entra::token(cx, &asking, REGISTRY_AUDIENCE).await {
-        Ok(token) => Ok(Candidate::by_token(EntraToken::of(token), "workload-identity", &file)),
+        Ok(token) => {
+            Ok(Candidate::by_token(EntraToken::of(token), CandidateKind::WorkloadIdentity, &file))
+        }
         Err(Refused::Unclear(said)) => Err(NoFact::could_not_tell(Problem::AadUnclear {
             authority: asking.authority.to_string(),
             said,
         })),
         Err(refused) => {
             cx.add_finding(said(&asking, &refused));
-            Ok(Candidate::anonymous().called("workload-without-token"))
+            Ok(Candidate::anonymous().called(CandidateKind::WorkloadWithoutToken))
         }
     }
 }
@@ -122,7 +124,7 @@ fn said(asked: &entra::Client, refused: &Refused) -> Problem {
         _ if refused.is(&[90_002]) => Problem::TenantUnknown { tenant, said },
         _ if refused.is(&[53_003]) => Problem::AadConditionalAccess { client_id, said },
         _ if refused.is(&NO_AUDIENCE) => {
-            let management_known = "not-asked";
+            let management_known = ManagementAudience::NotAsked;
             Problem::AadAudienceUnavailable { audience: REGISTRY_AUDIENCE, said, management_known }
         }
         _ if refused.is(&NOT_FEDERATED) || refused.is(&[ISSUER_UNREACHABLE]) => {

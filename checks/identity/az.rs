@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Candidate, EntraToken, Problem};
+use super::{Candidate, CandidateKind, EntraToken, Problem};
 use crate::kit::{
     NoFact, Secret, StepResult, azure::REGISTRY_AUDIENCE, sanitize_text, world::process,
 };
@@ -15,10 +15,11 @@ pub(crate) const AZ_WAIT: Duration = Duration::from_secs(30);
 /// Signs in as that person or application.
 pub(super) async fn sign_in() -> StepResult<Candidate> {
     let args = ["account", "get-access-token", "--resource", REGISTRY_AUDIENCE, "--output", "json"];
-    match process::run("az", &args, "", AZ_WAIT).await.and_then(|printed| token(&printed)) {
+    let printed = process::run("az", &args, "", AZ_WAIT).await.map_err(|error| error.to_string());
+    match printed.and_then(|printed| token(&printed)) {
         Ok(token) => Ok(Candidate::by_token(
             EntraToken::of(token),
-            "azure-cli",
+            CandidateKind::AzureCli,
             "az account get-access-token",
         )),
         Err(said) => Err(NoFact::could_not_tell(Problem::AzFailed { said })),

@@ -1,6 +1,7 @@
 //! Who signs in: the candidates, in the order in which a kubelet tries them.
 
 use serde::Serialize;
+use strum::VariantNames;
 
 use super::credential::Candidate;
 
@@ -11,9 +12,24 @@ pub struct Identity {
     pub(crate) first: Candidate,
     #[serde(skip)]
     pub(crate) rest: Vec<Candidate>,
-    /// Who would have come before, had there been one: as words.
+    /// What would have come before the first, and is not there.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) instead_of: Vec<&'static str>,
+    pub(super) instead_of: Vec<Absent>,
+}
+
+/// What was looked for before the candidate that was found: a word of evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Absent {
+    /// The files of an AKS node.
+    NoNodeFiles,
+    /// The variables of a workload identity.
+    NoWorkloadIdentity,
+    /// An entry for the registry in a docker config.
+    NoDockerEntry,
+    /// A single managed identity that is attached to the machine.
+    NoSingleIdentity,
 }
 
 impl From<Candidate> for Identity {

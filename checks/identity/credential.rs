@@ -3,11 +3,13 @@
 use std::rc::Rc;
 
 use serde::Serialize;
+use strum::{Display, VariantNames};
 
 use crate::{
     kit::{
         Secret,
         azure::{Endpoints, Principal},
+        keyring::Stored,
         target::ManagedIdentityId,
     },
     kubelet::{Application, TenantHint},
@@ -31,6 +33,55 @@ pub enum Credential {
     Access(Secret),
     /// A token of Entra's, to be traded at the registry for a refresh token.
     Entra(Rc<EntraToken>),
+}
+
+impl From<Stored> for Credential {
+    fn from(stored: Stored) -> Self {
+        match stored {
+            Stored::Password { user, password } => Credential::Password { user, password },
+            Stored::Refresh(token) => Credential::Refresh(token),
+            Stored::Access(token) => Credential::Access(token),
+        }
+    }
+}
+
+/// What a candidate signs in with, or why it is anonymous: a word of evidence.
+#[derive(Clone, Copy, Debug, Display, PartialEq, Eq, Serialize, VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum CandidateKind {
+    /// No credentials were found.
+    Anonymous,
+    /// A user name and a password.
+    Password,
+    /// A refresh token.
+    RefreshToken,
+    /// An access token.
+    AccessToken,
+    /// An Entra token.
+    EntraToken,
+    /// The kubelet's managed identity.
+    KubeletIdentity,
+    /// Another managed identity.
+    ManagedIdentity,
+    /// A service principal.
+    ServicePrincipal,
+    /// The workload identity of a pod.
+    WorkloadIdentity,
+    /// The account of the Azure CLI.
+    AzureCli,
+    /// The kubelet gets no credentials for the image.
+    KubeletAnonymous,
+    /// Whether the kubelet gets credentials is unknown.
+    KubeletUnknown,
+    /// The kubelet gets no token for its identity.
+    KubeletWithoutToken,
+    /// Entra gives the workload identity no token.
+    WorkloadWithoutToken,
+    /// IMDS gives no token for the managed identity.
+    MachineWithoutToken,
+    /// Anonymous, because that was asked for.
+    AnonymousAsAsked,
 }
 
 /// A token of Entra's, and what is to be known about it where a registry does not take it.
@@ -58,8 +109,7 @@ impl EntraToken {
 pub struct Candidate {
     #[serde(skip)]
     pub(crate) credential: Credential,
-    /// As a word.
-    pub(super) kind: &'static str,
+    pub(super) kind: CandidateKind,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) user: Option<String>,
     /// The identity that an Entra token was issued to.
@@ -83,17 +133,17 @@ impl Candidate {
     pub(super) fn new(credential: Credential, from: Option<String>) -> Self {
         let mut principal = None;
         let (kind, user) = match &credential {
-            Credential::Anonymous => ("anonymous", None),
+            Credential::Anonymous => (CandidateKind::Anonymous, None),
             // Where the user name is the secret, it is not shown.
             Credential::Password { user, password } => {
                 let is_secret = password.expose().is_empty() || password.expose() == user;
-                ("password", (!is_secret).then(|| user.clone()))
+                (CandidateKind::Password, (!is_secret).then(|| user.clone()))
             }
-            Credential::Refresh(_) => ("refresh-token", None),
-            Credential::Access(_) => ("access-token", None),
+            Credential::Refresh(_) => (CandidateKind::RefreshToken, None),
+            Credential::Access(_) => (CandidateKind::AccessToken, None),
             Credential::Entra(login) => {
                 principal = Some(login.principal.clone());
-                ("entra-token", login.principal.word().map(str::to_owned))
+                (CandidateKind::EntraToken, login.principal.word().map(str::to_owned))
             }
         };
         Self {
@@ -114,7 +164,7 @@ impl Candidate {
     }
 
     /// Returns the candidate that an Entra token was issued to.
-    pub(super) fn by_token(login: EntraToken, kind: &'static str, from: &str) -> Self {
+    pub(super) fn by_token(login: EntraToken, kind: CandidateKind, from: &str) -> Self {
         Self::new(Credential::Entra(Rc::new(login)), Some(from.to_owned())).called(kind)
     }
 
@@ -123,13 +173,13 @@ impl Candidate {
         let (user, password) = (application.client_id.clone(), application.secret.clone());
         let credential = Credential::Password { user: user.clone(), password };
         let principal = Some(Principal { client_id: Some(user), ..Principal::default() });
-        let (kind, from) = ("service-principal", application.around.file.clone());
+        let (kind, from) = (CandidateKind::ServicePrincipal, application.around.file.clone());
         let application = Some(Rc::new(application));
         Self { kind, principal, application, ..Self::new(credential, Some(from)) }
     }
 
     /// The same, called by another word.
-    pub(super) fn called(self, kind: &'static str) -> Self {
+    pub(super) fn called(self, kind: CandidateKind) -> Self {
         Self { kind, ..self }
     }
 
@@ -144,12 +194,12 @@ impl Candidate {
 
     /// For the words of a refusal: the user, or what else it is.
     pub(crate) fn name(&self) -> String {
-        self.user.clone().unwrap_or_else(|| self.kind.to_owned())
+        self.user.clone().unwrap_or_else(|| self.kind.to_string())
     }
 
     /// Where it came from, for the words of a refusal.
     pub(crate) fn source(&self) -> String {
-        self.from.clone().unwrap_or_else(|| "anonymous".to_owned())
+        self.from.clone().unwrap_or_else(|| CandidateKind::Anonymous.to_string())
     }
 
     /// Whether it is one of Entra's: a managed identity, an application, a person.

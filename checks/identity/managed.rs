@@ -3,7 +3,10 @@
 //! Where a kubelet's provider gets none it fails, and the kubelet pulls anonymously: what is found here is a
 //! cause only where anonymous pulls are refused.
 
-use super::{Candidate, EntraToken, Problem};
+use super::{
+    Candidate, CandidateKind, EntraToken, Problem,
+    problem::{Answered, ManagementAudience},
+};
 use crate::{
     kit::{
         Cx, NoFact, StepResult,
@@ -23,14 +26,17 @@ pub(super) async fn sign_in(
     around: &AzureEnvironment,
 ) -> StepResult<Candidate> {
     let Some(Issued { token, busy }) = token(cx, &which, around).await? else {
-        return Ok(Candidate::anonymous().called("kubelet-without-token"));
+        return Ok(Candidate::anonymous().called(CandidateKind::KubeletWithoutToken));
     };
     if !busy.is_empty() {
-        cx.add_finding(Problem::ImdsThrottledOrFlaky { statuses: busy, answered: "gave-then" });
+        cx.add_finding(Problem::ImdsThrottledOrFlaky {
+            statuses: busy,
+            answered: Answered::GaveThen,
+        });
     }
     let machine = Some((which, around.endpoints.clone()));
     let login = EntraToken { named: around.named(), machine, ..EntraToken::of(token) };
-    Ok(Candidate::by_token(login, "kubelet-identity", &around.file))
+    Ok(Candidate::by_token(login, CandidateKind::KubeletIdentity, &around.file))
 }
 
 /// The only identity that is attached to this machine, if it is known that there is one.
@@ -85,12 +91,13 @@ async fn token(
         Refused::Busy(statuses) => {
             return Err(NoFact::could_not_tell(Problem::ImdsThrottledOrFlaky {
                 statuses,
-                answered: "gave-none",
+                answered: Answered::GaveNone,
             }));
         }
-        Refused::Away(status) => {
-            Problem::ImdsThrottledOrFlaky { statuses: vec![status], answered: "provider-gives-up" }
-        }
+        Refused::Away(status) => Problem::ImdsThrottledOrFlaky {
+            statuses: vec![status],
+            answered: Answered::ProviderGivesUp,
+        },
         Refused::Stranger { status, said } => Problem::ImdsIntercepted { status, said },
         Refused::Several => Problem::MiMultipleUnspecified {},
         Refused::NoAudience(said) => audience_unavailable(cx, which, &around.endpoints, said).await,
@@ -129,6 +136,9 @@ async fn audience_unavailable(
     said: String,
 ) -> Problem {
     let older = imds::token_straight(cx, which, &endpoints.management).await;
-    let management_known = if older.is_ok() { "yes" } else { "no" };
+    let management_known = match older {
+        Ok(_) => ManagementAudience::Yes,
+        Err(_) => ManagementAudience::No,
+    };
     Problem::AadAudienceUnavailable { audience: REGISTRY_AUDIENCE, said, management_known }
 }

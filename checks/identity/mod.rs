@@ -5,14 +5,11 @@ mod az;
 mod candidates;
 mod credential;
 mod credential_file;
-pub mod docker;
-mod entry;
+mod docker;
 mod helper;
 mod managed;
-mod near_miss;
 mod problem;
-mod pullsecret;
-mod secret;
+mod pull_secret;
 
 use std::{path::Path, rc::Rc};
 
@@ -22,11 +19,10 @@ use crate::{
     kubelet::{AzureEnvironment, KubeletSignIn, Node},
 };
 pub(crate) use az::AZ_WAIT;
-pub use candidates::Identity;
-pub use credential::{Candidate, Credential, EntraToken};
+pub use candidates::{Absent, Identity};
+pub use credential::{Candidate, CandidateKind, Credential, EntraToken};
 use credential_file::Found;
-pub(crate) use near_miss::NearMiss;
-pub use problem::Problem;
+pub use problem::{Answered, ManagementAudience, Problem};
 
 /// Chooses: `--username`, else the pull secret's file that was named, else on a node its kubelet's identity, else the
 /// pod's workload identity, else the docker config where it has this registry, else in a pod the one identity of
@@ -41,7 +37,7 @@ pub async fn choose(
         only_for_azure(cx, image_target, signing).map(Identity::from)
     };
     match &sign_in.who {
-        Who::Anonymous => Ok(Candidate::anonymous().called("anonymous-as-asked").into()),
+        Who::Anonymous => Ok(Candidate::anonymous().called(CandidateKind::AnonymousAsAsked).into()),
         Who::Docker => Ok(from_file(cx, image_target).await?.unwrap_or_else(|| anonymous_here(cx))),
         Who::Az => for_azure(az::sign_in().await),
         Who::Workload => for_azure(application::workload(cx).await),
@@ -49,8 +45,8 @@ pub async fn choose(
             let around = AzureEnvironment::elsewhere(imds::host().name);
             let identity = managed::sign_in(cx, which.clone(), &around).await;
             for_azure(identity.map(|identity| match identity.credential {
-                Credential::Entra(_) => identity.called("managed-identity"),
-                _ => identity.called("machine-without-token"),
+                Credential::Entra(_) => identity.called(CandidateKind::ManagedIdentity),
+                _ => identity.called(CandidateKind::MachineWithoutToken),
             }))
         }
         Who::Node => match node {
@@ -89,24 +85,25 @@ async fn whoever_is_first(
     if cx.world.node_root != Path::new("/") {
         return Err(no_node_files(cx));
     }
-    let mut instead_of = vec!["no-node-files"];
+    let mut instead_of = vec![Absent::NoNodeFiles];
     let is_azures = image_target.asked.host.azure().is_some();
     if is_azures && cx.world.variables.contains_key("AZURE_FEDERATED_TOKEN_FILE") {
         let identity = Identity::from(application::workload(cx).await?);
         // Who pulls for the pod is its node, which may be let in where the pod is not.
         return Ok(Identity { instead_of, ..identity.others_may(cx.world.in_pod) });
     }
-    instead_of.push("no-workload-identity");
+    instead_of.push(Absent::NoWorkloadIdentity);
     if let Some(identity) = from_file(cx, image_target).await? {
         return Ok(Identity { instead_of, ..identity.others_may(cx.world.in_pod) });
     }
-    instead_of.push("no-docker-entry");
+    instead_of.push(Absent::NoDockerEntry);
     if cx.world.in_pod && is_azures {
         if let Some(login) = managed::only_attached(cx).await {
-            let one = Candidate::by_token(login, "managed-identity", &imds::host().name);
+            let one =
+                Candidate::by_token(login, CandidateKind::ManagedIdentity, &imds::host().name);
             return Ok(Identity { instead_of, ..Identity::from(one).others_may(true) });
         }
-        instead_of.push("no-single-identity");
+        instead_of.push(Absent::NoSingleIdentity);
     }
     let anonymous = Identity::from(Candidate::anonymous());
     Ok(Identity { instead_of, ..anonymous.others_may(cx.world.in_pod) })
@@ -131,7 +128,7 @@ async fn as_kubelet(cx: &Cx, image_target: &ImageTarget, node: &Node) -> StepRes
         return Ok(provided);
     }
     // One that it cannot read it goes on without.
-    let found = pullsecret::find(cx, &config, image_target).await.unwrap_or_default();
+    let found = pull_secret::find(cx, &config, image_target).await.unwrap_or_default();
     Ok(match chain(found, &config.display().to_string()) {
         Some(own) => own.followed_by(provided),
         None => provided,
@@ -142,18 +139,18 @@ async fn as_kubelet(cx: &Cx, image_target: &ImageTarget, node: &Node) -> StepRes
 async fn from_provider(cx: &Cx, image_target: &ImageTarget, node: &Node) -> StepResult<Identity> {
     let candidate = match node.signs_in.clone() {
         KubeletSignIn::Anonymous => {
-            let anonymous = Candidate::anonymous().called("kubelet-anonymous");
+            let anonymous = Candidate::anonymous().called(CandidateKind::KubeletAnonymous);
             return Ok(Identity::from(anonymous).others_may(node.others_may));
         }
         KubeletSignIn::Unknown => {
-            let anonymous = Candidate::anonymous().called("kubelet-unknown");
+            let anonymous = Candidate::anonymous().called(CandidateKind::KubeletUnknown);
             return Ok(Identity::from(anonymous).others_may(true));
         }
         KubeletSignIn::Managed(which, around) => managed::sign_in(cx, which, &around).await?,
         KubeletSignIn::Application(application) => Candidate::of(application),
         KubeletSignIn::Placeholder { user, password, file } => {
             let credential = Credential::Password { user, password };
-            Candidate::new(credential, Some(file)).called("service-principal")
+            Candidate::new(credential, Some(file)).called(CandidateKind::ServicePrincipal)
         }
     };
     // The empty entry that comes with it is for names of three parts.
@@ -192,13 +189,13 @@ async fn from_file(cx: &Cx, image_target: &ImageTarget) -> StepResult<Option<Ide
     }
     let Some(file) = file else { return Ok(None) };
     let found = if named.is_some() && sign_in.who != Who::Docker {
-        pullsecret::find(cx, file, image_target).await?
+        pull_secret::find(cx, file, image_target).await?
     } else {
         docker::find(cx, file, named.is_some(), image_target).await?
     };
     let name = file.display().to_string();
     for Found { credential, key } in &found {
-        if let (Some(key), true) = (key, entry::ends_in_newline(credential)) {
+        if let (Some(key), true) = (key, ends_in_newline(credential)) {
             cx.add_finding(Problem::PasswordEndsInNewline { file: name.clone(), key: key.clone() });
         }
     }
@@ -212,4 +209,12 @@ fn chain(found: Vec<Found>, file: &str) -> Option<Identity> {
         Candidate { key, ..candidate }
     };
     Identity::of(found.into_iter().map(candidate).collect())
+}
+
+/// Whether a password ends in a line break: what was encoded was a line, not a password.
+fn ends_in_newline(credential: &Credential) -> bool {
+    match credential {
+        Credential::Password { password, .. } => password.expose().ends_with(['\r', '\n']),
+        _ => false,
+    }
 }

@@ -5,7 +5,12 @@ use std::rc::Rc;
 use serde::Serialize;
 
 use crate::{
-    kit::{azure::Principal, net::Fault, world::Proxy},
+    kit::{
+        azure::Principal,
+        keyring::NearMiss,
+        net::{Fault, Stage},
+        world::Proxy,
+    },
     kubelet::NodeLocation,
 };
 
@@ -64,7 +69,7 @@ pub enum Problem {
         /// The key that is due.
         due: String,
         /// How it differs, as a word.
-        differs: super::near_miss::NearMiss,
+        differs: NearMiss,
     },
     /// The same of docker's own config.
     DockerServerMismatch {
@@ -75,7 +80,7 @@ pub enum Problem {
         /// The key that is due.
         due: String,
         /// How it differs, as a word.
-        differs: super::near_miss::NearMiss,
+        differs: NearMiss,
     },
     /// docker's own config, which was not named, or an entry of it cannot be read: docker goes on without.
     DockerConfigUnusable {
@@ -137,8 +142,8 @@ pub enum Problem {
     ImdsThrottledOrFlaky {
         /// With these answers.
         statuses: Vec<u16>,
-        /// Whether it then answered, as a word.
-        answered: &'static str,
+        /// Whether it then answered.
+        answered: Answered,
     },
     /// The metadata service refuses for another reason.
     ImdsRefuses {
@@ -187,15 +192,15 @@ pub enum Problem {
         audience: &'static str,
         /// Its own words.
         said: String,
-        /// Whether there are for the older one, as a word.
-        management_known: &'static str,
+        /// Whether it knows the older one.
+        management_known: ManagementAudience,
     },
     /// There is no way to the endpoint that issues tokens.
     AadEndpointBlocked {
         /// The endpoint.
         authority: String,
         /// Where the way ends, as a word.
-        stage: crate::kit::net::Stage,
+        stage: Stage,
         /// How.
         fault: Fault,
     },
@@ -297,4 +302,30 @@ pub enum Problem {
         /// Its own words.
         said: String,
     },
+}
+
+/// What came of a throttled or flaky IMDS in the end: a word of evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Answered {
+    /// It then gave a token.
+    GaveThen,
+    /// It gave none in the time that we have.
+    GaveNone,
+    /// It gave none, and the kubelet's credential provider does not retry this status.
+    ProviderGivesUp,
+}
+
+/// Whether tokens for Azure's management are issued: a word of evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum ManagementAudience {
+    /// They are.
+    Yes,
+    /// They are not.
+    No,
+    /// That was not asked.
+    NotAsked,
 }

@@ -1,9 +1,9 @@
 //! Images that name no registry: they are Docker Hub's, whether that is meant or not.
 
-use crate::kit::RegistryOrImage;
+use crate::kit::{RegistryOrImage, rules::docker_hub};
 
-/// Images that Docker itself keeps, by the name that everybody uses. That one of them is meant needs no
-/// word; a newer one that is missing here only costs a warning.
+/// Images that Docker itself keeps, by the name that everybody uses. That one of them is meant
+/// needs no word; a newer one that is missing here only costs a warning.
 const OFFICIAL: [&str; 62] = [
     "adminer",
     "alpine",
@@ -69,10 +69,10 @@ const OFFICIAL: [&str; 62] = [
     "wordpress",
 ];
 
-/// The repository as it was written and the image with its tag, where Docker Hub is asked only because no
-/// registry is named, and nothing says that it is meant.
+/// The repository as it was written and the image with its tag, where Docker Hub is asked only
+/// because no registry is named, and nothing says that it is meant.
 pub(super) fn by_default(text: &str, asked: &RegistryOrImage) -> Option<(String, String)> {
-    let image = asked.image.as_ref().filter(|_| asked.registry == "docker.io")?;
+    let image = asked.image.as_ref().filter(|_| asked.registry == docker_hub::NAME)?;
     // As the kubelet tells a registry from a part of a path.
     let first = text.split_once('/').map(|(first, _)| first);
     let named = first.is_some_and(|first| first.contains(['.', ':']) || first == "localhost");

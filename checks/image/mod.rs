@@ -5,7 +5,11 @@ mod problem;
 
 use serde::Serialize;
 
-use crate::kit::{Cx, Host, RegistryOrImage, StepResult, rules::Pattern, target::InvalidReference};
+use crate::kit::{
+    Cx, Host, RegistryOrImage, StepResult,
+    rules::{Pattern, docker_hub},
+    target::InvalidReference,
+};
 pub use problem::Problem;
 
 /// What was asked for, as understood.
@@ -25,7 +29,8 @@ impl ImageTarget {
         Pattern::image(&self.asked.registry, &path.unwrap_or_default())
     }
 
-    /// Says that the credentials in that file are for a login server with a hash that is missing here.
+    /// Says that the credentials in that file are for a login server with a hash that is missing
+    /// here.
     pub(crate) fn tell_hash_missing(&self, cx: &Cx, meant: &str, file: &str) {
         let (host, meant, file) = (self.asked.host.name.clone(), meant.to_owned(), file.to_owned());
         let repaired = self.at(&meant);
@@ -59,7 +64,7 @@ pub async fn read(cx: &Cx) -> StepResult<ImageTarget> {
         cx.add_finding(Problem::RefRegistryTypo { host, repaired: image_target.at(&meant), meant });
     }
     if let Some((short, image)) = hub::by_default(&cx.target.text, &image_target.asked) {
-        let (written, qualified) = (image, image_target.at("docker.io"));
+        let (written, qualified) = (image, image_target.at(docker_hub::NAME));
         cx.add_finding(Problem::RefWrongDefaultRegistry { written, qualified, short });
     }
     Ok(image_target)

@@ -1,5 +1,5 @@
-//! What every check is made of, in floors: a file imports from its own folder or from lower floors.
-//! Names no area.
+//! The parts that every check uses, in floors: a file imports only from its own folder or from
+//! lower floors. Nothing here names an area.
 
 // Floor 1
 pub mod redact;
@@ -11,19 +11,20 @@ pub mod target;
 pub mod world;
 // Floor 5
 pub mod engine;
+pub mod keyring;
 // Floor 6
 pub mod messages;
 pub mod net;
 // Floor 7
 pub mod azure;
 
-// What the author of a check needs.
+// What a check needs.
 pub use engine::{Cx, Fact, Feed, Findings, Local, NoFact, Plan, Step, StepResult};
 pub use redact::{Secret, sanitize_text};
 pub use target::{Cloud, Host, HostPurpose, Image, RegistryOrImage, Target};
 pub use world::World;
 
-/// An area, as the tests see it.
+/// An area, for the tests.
 #[derive(Clone, Copy, Debug)]
 pub struct Area {
     /// The part of a code before the slash.
@@ -32,7 +33,7 @@ pub struct Area {
     pub problems: &'static [&'static str],
 }
 
-/// Makes the table of areas, and ties the problems of each module to its name and its messages.
+/// Generates the table of areas, and ties each module's problems to its name and its messages.
 #[macro_export]
 macro_rules! areas {
     ($($area:ident),+ $(,)?) => {

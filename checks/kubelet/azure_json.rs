@@ -1,5 +1,5 @@
-//! `azure.json`: who a node is in Azure, as the kubelet's provider reads it (cloud-provider-azure,
-//! pkg/azclient/configloader): as YAML, what is not known in it passed over.
+//! `azure.json`: a node's identity in Azure, as the kubelet's credential provider reads it
+//! (cloud-provider-azure, pkg/azclient/configloader): as YAML, with unknown fields ignored.
 
 use serde_json::Value;
 
@@ -9,11 +9,11 @@ use crate::kit::{
     target::ManagedIdentityId,
 };
 
-/// What stands for a managed identity where an application's name is due.
+/// The placeholder for a managed identity in the fields of a service principal.
 const MSI: &str = "msi";
 
-/// Fields that are true or false, and fields that are numbers: where one is neither, nothing of the file counts.
-/// (The caches' times, which are numbers too, all end in `InSeconds`.)
+/// Boolean and numeric fields: if one of them has another type, the provider rejects the whole
+/// file. (The cache lifetimes, which are numbers too, all end in `InSeconds`.)
 const FLAGS: [&str; 7] = [
     "cloudProviderBackoff",
     "cloudProviderRateLimit",
@@ -32,49 +32,53 @@ const NUMBERS: [&str; 6] = [
     "cloudProviderRateLimitQPSWrite",
 ];
 
-/// What of it says who signs in. Public, so that it can be fuzzed.
+/// The fields of the file that decide how to sign in. Public so that it can be fuzzed.
 #[derive(Debug)]
 pub struct AzureJson {
-    /// As the file calls it.
+    /// The cloud's name in the file.
     pub cloud: String,
-    /// The directory.
+    /// The tenant.
     pub tenant: Option<String>,
     /// The resource group that the node is in.
     pub group: Option<String>,
-    /// Who signs in.
+    /// How to sign in.
     pub names: SignInMethod,
-    /// The host at which the cloud's endpoints are asked for, where the file names one.
+    /// The host from which the cloud's endpoints are fetched, if the file names one.
     pub asks_for_endpoints: Option<String>,
 }
 
-/// Who signs in.
+/// How the node signs in.
 #[derive(Debug)]
 pub enum SignInMethod {
-    /// A managed identity.
+    /// With a managed identity.
     Managed(ManagedIdentityId),
-    /// An application, with its password.
+    /// With a service principal and its password.
     Application {
-        /// Its client id.
+        /// The client id.
         client_id: String,
         /// The password.
         secret: Secret,
     },
-    /// The file says that an application does, and gives what stands for a managed identity in its place.
+    /// With a service principal according to the file, but its fields hold the placeholder for a
+    /// managed identity.
     Placeholder {
-        /// That.
+        /// The value in place of the client id.
         user: String,
-        /// And what is with it.
+        /// The value in place of the password.
         password: Secret,
     },
-    /// The file names no identity.
+    /// Not at all: the file names no identity.
     Anonymous,
 }
 
 impl AzureJson {
-    /// Reads the file; else says, as a word, what is wrong with it.
+    /// Reads the file. An error is an evidence word for what is wrong with it.
     pub fn read(file: &Value) -> Result<Self, Malformed> {
-        let fields =
-            Fields::of(file).ok_or(if file.is_null() { "empty-file" } else { "not-an-object" })?;
+        let fields = Fields::of(file).ok_or(if file.is_null() {
+            Malformed::EmptyFile
+        } else {
+            Malformed::NotAnObject
+        })?;
         let text = |name| fields.scalar(name).map(Option::unwrap_or_default);
         let (client_id, secret) = (text("aadClientId")?, text("aadClientSecret")?);
         for name in FLAGS {
@@ -83,7 +87,7 @@ impl AzureJson {
         for (name, value) in fields.all() {
             let is_number = name.ends_with("InSeconds") || NUMBERS.contains(&name);
             if is_number && !value.is_number() && !value.is_null() {
-                return Err("entry-not-a-number");
+                return Err(Malformed::EntryNotANumber);
             }
         }
         let names = match fields.flag("useManagedIdentityExtension")? {
@@ -135,21 +139,21 @@ mod tests {
             ),
             (json!({ "useManagedIdentityExtension": true }), Ok("managed ")),
             (json!({ "UseManagedIdentityExtension": true }), Ok("managed ")),
-            // The flag decides, not the name.
+            // The flag decides, not the client id.
             (json!({ "aadClientId": "msi", "useManagedIdentityExtension": false }), Ok("msi as ")),
             (json!({ "aadClientId": "msi", "aadClientSecret": "msi" }), Ok("msi as msi")),
             (json!({ "aadClientId": "app", "aadClientSecret": "password" }), Ok("app password")),
             (json!({ "aadClientId": "app", "aadClientSecret": 12345 }), Ok("app 12345")),
             (json!({}), Ok("anonymous")),
-            (json!(null), Err("empty-file")),
-            (json!([]), Err("not-an-object")),
-            (json!("text"), Err("not-an-object")),
-            (json!({ "useManagedIdentityExtension": "true" }), Err("entry-not-a-flag")),
-            (json!({ "aadClientId": ["app"] }), Err("entry-not-texts")),
-            (json!({ "cloud": {} }), Err("entry-not-texts")),
-            (json!({ "cloudProviderBackoff": "true" }), Err("entry-not-a-flag")),
-            (json!({ "cloudProviderBackoffRetries": "6" }), Err("entry-not-a-number")),
-            (json!({ "vmssCacheTTLInSeconds": "6" }), Err("entry-not-a-number")),
+            (json!(null), Err(Malformed::EmptyFile)),
+            (json!([]), Err(Malformed::NotAnObject)),
+            (json!("text"), Err(Malformed::NotAnObject)),
+            (json!({ "useManagedIdentityExtension": "true" }), Err(Malformed::EntryNotAFlag)),
+            (json!({ "aadClientId": ["app"] }), Err(Malformed::EntryNotTexts)),
+            (json!({ "cloud": {} }), Err(Malformed::EntryNotTexts)),
+            (json!({ "cloudProviderBackoff": "true" }), Err(Malformed::EntryNotAFlag)),
+            (json!({ "cloudProviderBackoffRetries": "6" }), Err(Malformed::EntryNotANumber)),
+            (json!({ "vmssCacheTTLInSeconds": "6" }), Err(Malformed::EntryNotANumber)),
         ] {
             assert_eq!(who(&file), wanted.map(str::to_owned), "{file}");
         }

@@ -1,147 +1,48 @@
-//! What would this node's kubelet sign in with?
+//! What credentials would this node's kubelet use?
 //!
-//! The files are those that AKS writes (Azure/AgentBaker). The kubelet's flags are not read, so a kubelet
-//! without a provider is only ever suspected.
+//! The files are those that AKS writes (Azure/AgentBaker). The kubelet's flags are not read, so a
+//! missing credential provider is only ever suspected.
 
-pub mod azure_json;
+pub(crate) mod azure_json;
+mod node;
 mod problem;
 mod program;
-pub mod provider;
+pub(crate) mod provider;
 
 use std::rc::Rc;
-
-use serde::Serialize;
 
 use crate::{
     image::ImageTarget,
     kit::{
-        Cx, Secret, StepResult,
+        Cx, StepResult,
         azure::Endpoints,
-        rules::Pattern,
-        target::{AcrHostKind, Cloud, ManagedIdentityId, Who},
+        rules::{Malformed, Pattern},
+        target::{AcrHostKind, Who},
         world::{AZURE_JSON, CREDENTIAL_PROVIDERS, FileError, yaml, yaml_loosely},
     },
 };
 use azure_json::{AzureJson, SignInMethod};
-pub use problem::Problem;
+pub(crate) use node::{Application, AzureEnvironment, KubeletSignIn, TenantHint};
+pub use node::{Node, NodeLocation, SignInKind};
+pub use problem::{MissedBy, Problem};
+pub use provider::{NotReplayed, ProviderFault};
 use provider::{Provider, Providers, is_known};
 
-/// Where AKS writes the endpoints of a cloud that has no name.
+/// The file in which AKS writes the endpoints of a custom cloud.
 const ENVIRONMENT: &str = "/etc/kubernetes/akscustom.json";
-
-/// What this node's kubelet signs in with.
-#[derive(Serialize)]
-pub struct Node {
-    #[serde(skip)]
-    pub(crate) signs_in: KubeletSignIn,
-    /// The same, as a word.
-    how: &'static str,
-    /// The pattern by which it asks its provider.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pattern: Option<String>,
-    /// The file that says who the node is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    file: Option<String>,
-    /// As the node calls its cloud.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cloud: Option<String>,
-    /// Whether another provider is asked for the image as well.
-    #[serde(skip)]
-    pub(crate) others_may: bool,
-}
-
-/// Who signs in for a node.
-#[derive(Clone)]
-pub(crate) enum KubeletSignIn {
-    /// A managed identity.
-    Managed(ManagedIdentityId, AzureEnvironment),
-    /// An application, by name and password.
-    Application(Application),
-    /// What stands for a managed identity, as name and password.
-    Placeholder { user: String, password: Secret, file: String },
-    /// The image is pulled without credentials.
-    Anonymous,
-    /// It cannot be told from the files.
-    Unknown,
-}
-
-/// An application that signs in with its password.
-#[derive(Clone, Debug)]
-pub(crate) struct Application {
-    pub(crate) client_id: String,
-    pub(crate) secret: Secret,
-    pub(crate) around: AzureEnvironment,
-}
-
-/// Where somebody signs in: the cloud, the directory that is named, the place of the node.
-#[derive(Clone, Debug)]
-pub(crate) struct AzureEnvironment {
-    /// Where that stands.
-    pub(crate) file: String,
-    /// The directory that the file names.
-    pub(crate) tenant: Option<String>,
-    pub(crate) endpoints: Rc<Endpoints>,
-    pub(crate) place: NodeLocation,
-}
-
-/// A directory, and the file that names it.
-#[derive(Debug)]
-pub(crate) struct TenantHint {
-    pub(crate) tenant: String,
-    pub(crate) file: String,
-}
-
-/// Where a node is in Azure, as far as it knows: for commands that mend it.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct NodeLocation {
-    /// The resource group of the cluster's nodes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    node_group: Option<String>,
-    /// The node pool, by the node's name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pool: Option<String>,
-}
-
-impl AzureEnvironment {
-    /// Not on a node.
-    pub(crate) fn elsewhere(from: String) -> Self {
-        let endpoints = Rc::new(Endpoints::of(Cloud::default()));
-        Self { file: from, tenant: None, endpoints, place: NodeLocation::default() }
-    }
-
-    /// The directory that goes with a token; a node's provider sends what its file has for it, be it nothing.
-    pub(crate) fn named(&self) -> Option<TenantHint> {
-        let tenant = self.tenant.clone()?;
-        Some(TenantHint { tenant, file: self.file.clone() })
-    }
-}
-
-impl Node {
-    fn new(signs_in: KubeletSignIn) -> Self {
-        let how = match signs_in {
-            KubeletSignIn::Managed(ManagedIdentityId::Unnamed, _) => "managed-identity-unnamed",
-            KubeletSignIn::Managed(..) => "managed-identity",
-            KubeletSignIn::Application(_) => "service-principal",
-            KubeletSignIn::Placeholder { .. } => "msi-literally",
-            KubeletSignIn::Anonymous => "kubelet-no-credentials",
-            KubeletSignIn::Unknown => "kubelet-unknown",
-        };
-        Self { signs_in, how, pattern: None, file: None, cloud: None, others_may: false }
-    }
-}
 
 /// The provider that the kubelet asks for an image.
 struct ProviderCall {
-    /// The pattern by which; nothing where that is only supposed.
+    /// The pattern that matches the image; `None` when the call is only assumed.
     pattern: Option<String>,
-    /// The file that says who the node is.
+    /// The file that holds the node's identity.
     file: String,
-    /// Where the provider is told that the endpoints of its cloud are.
+    /// The file in which the provider is told to find the endpoints of its cloud.
     environment: Option<String>,
     patterns: Vec<String>,
 }
 
-/// Reads the node's files as the kubelet and its provider do.
+/// Reads the node's files as the kubelet and its credential provider do.
 pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Node> {
     let image = as_written(cx, image_target);
     let mut others_may = false;
@@ -154,7 +55,7 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Node> {
     Ok(Node { others_may, ..node })
 }
 
-/// Returns the provider that the kubelet asks for the image, if it is Azure's.
+/// Returns the call of Azure's credential provider for the image, if the kubelet makes one.
 async fn asked_provider(
     cx: &Cx,
     image_target: &ImageTarget,
@@ -164,9 +65,10 @@ async fn asked_provider(
     let (file, is_azures) =
         (CREDENTIAL_PROVIDERS.to_owned(), image_target.asked.host.azure().is_some());
     let config = match cx.world.read(&cx.world.of_node(CREDENTIAL_PROVIDERS)).await {
-        Ok(bytes) => yaml(&bytes),
+        Ok(bytes) => yaml(&bytes).map_err(|said| said.to_string()),
         Err(FileError::Missing) => {
-            // Which file the kubelet reads is one of its flags. Who says `--identity node` has seen to that.
+            // A flag of the kubelet decides which file it reads. `--identity node` asserts that
+            // Azure's provider is configured.
             if cx.target.sign_in.who == Who::Node {
                 let (file, environment) = (AZURE_JSON.to_owned(), None);
                 return Ok(ProviderCall { pattern: None, file, environment, patterns: vec![] });
@@ -182,7 +84,7 @@ async fn asked_provider(
         }
         Err(error) => Err(error.to_string()),
     };
-    let read = config.and_then(|config| Providers::read(&config).map_err(str::to_owned));
+    let read = config.and_then(|config| Providers::read(&config).map_err(|said| said.to_string()));
     let providers = read.map_err(|said| {
         cx.add_finding(Problem::CredproviderConfigUnreadable { file: file.clone(), said });
         KubeletSignIn::Unknown
@@ -197,17 +99,17 @@ async fn asked_provider(
             let environment = provider.environment.clone();
             Ok(ProviderCall { pattern, file, environment, patterns })
         }
-        // No registry of Azure's as far as the name tells: a pull secret may be for it.
+        // By its name, this is no Azure registry: a pull secret may exist for it.
         _ if !is_azures => Err(KubeletSignIn::Unknown),
         (provider, _) => {
             let patterns = provider.map(|provider| provider.patterns.clone()).unwrap_or_default();
-            tell_missed(cx, image_target, "kubelet", patterns);
+            tell_missed(cx, image_target, MissedBy::Kubelet, patterns);
             Err(KubeletSignIn::Anonymous)
         }
     }
 }
 
-/// Whether the provider runs as it is set up; the file it is given.
+/// Returns the configuration file that the provider is given, if the provider runs as configured.
 async fn runs(
     cx: &Cx,
     image_target: &ImageTarget,
@@ -223,7 +125,7 @@ async fn runs(
         return Err(KubeletSignIn::Unknown);
     }
     let (program, file, said) = match provider.config_file() {
-        Err(said) => (None, Some(file.to_owned()), said.to_owned()),
+        Err(said) => (None, Some(file.to_owned()), said),
         Ok(config_file) => match program::cannot_run(cx, &provider.name).await {
             Some((program, said)) => (Some(program), None, said),
             None => return Ok(config_file.to_owned()),
@@ -233,25 +135,25 @@ async fn runs(
     Err(KubeletSignIn::Anonymous)
 }
 
-/// What the provider is told about this node.
+/// Reads the configuration file of the credential provider.
 async fn azure_json(cx: &Cx, file: &str) -> Result<AzureJson, KubeletSignIn> {
     let name = file.to_owned();
     let read = match cx.world.read(&cx.world.of_node(file)).await {
-        Ok(bytes) => yaml_loosely(&bytes),
+        Ok(bytes) => yaml_loosely(&bytes).map_err(|said| said.to_string()),
         Err(FileError::Forbidden | FileError::Unfinished(_)) => {
             cx.add_finding(Problem::FilesNotReadable { file: name });
             return Err(KubeletSignIn::Unknown);
         }
         Err(error) => Err(error.to_string()),
     };
-    let read = read.and_then(|file| AzureJson::read(&file).map_err(str::to_owned));
+    let read = read.and_then(|file| AzureJson::read(&file).map_err(|said| said.to_string()));
     read.map_err(|said| {
         cx.add_finding(Problem::AzurejsonMissingOrCorrupt { file: name, said });
         KubeletSignIn::Anonymous
     })
 }
 
-/// Returns the identity that the provider signs in as.
+/// Returns the identity that the credential provider uses.
 async fn signs_in(
     cx: &Cx,
     image_target: &ImageTarget,
@@ -260,7 +162,7 @@ async fn signs_in(
 ) -> Result<Node, KubeletSignIn> {
     let file = asked.file.clone();
     if let Some(endpoint) = azure_json.asks_for_endpoints {
-        let (what, written) = ("endpoints-asked-for", endpoint);
+        let (what, written) = (NotReplayed::EndpointsAskedFor, endpoint);
         cx.add_finding(Problem::ProviderNotReplayed { file, what, written });
         return Err(KubeletSignIn::Unknown);
     }
@@ -274,7 +176,7 @@ async fn signs_in(
     }
     if !is_known(&image_target.asked.registry, &endpoints.suffix) {
         if known && !other_cloud && asked.pattern.is_some() {
-            tell_missed(cx, image_target, "provider", asked.patterns);
+            tell_missed(cx, image_target, MissedBy::Provider, asked.patterns);
         }
         return Err(if known && name.is_some() {
             KubeletSignIn::Anonymous
@@ -292,15 +194,16 @@ async fn signs_in(
         SignInMethod::Anonymous => {
             cx.add_finding(Problem::AzurejsonMissingOrCorrupt {
                 file,
-                said: "names-no-identity".to_owned(),
+                said: Malformed::NamesNoIdentity.to_string(),
             });
             return Err(KubeletSignIn::Anonymous);
         }
-        // Names and passwords are given out for `*.azurecr.io` and the like: for no name with more parts.
+        // The provider gives out user names and passwords only for `*.azurecr.io` and the like, not
+        // for names with more labels.
         SignInMethod::Application { .. } | SignInMethod::Placeholder { .. }
             if name.is_some_and(|name| name.kind == AcrHostKind::RegionalEndpoint) =>
         {
-            tell_regional(cx, image_target, "service-principal");
+            tell_regional(cx, image_target, MissedBy::ServicePrincipal);
             return Err(KubeletSignIn::Anonymous);
         }
         SignInMethod::Application { client_id, secret } => {
@@ -314,7 +217,7 @@ async fn signs_in(
     Ok(Node { pattern: asked.pattern, file: Some(file), cloud, ..Node::new(signs_in) })
 }
 
-/// What the cloud of the node calls its hosts, and whether that is certain.
+/// Returns the endpoints of the node's cloud, and whether they are certain.
 async fn endpoints(cx: &Cx, cloud: &str, told: Option<String>) -> (Endpoints, bool) {
     let endpoints = Endpoints::named(cloud);
     if !Endpoints::are_in_a_file(cloud) {
@@ -323,7 +226,7 @@ async fn endpoints(cx: &Cx, cloud: &str, told: Option<String>) -> (Endpoints, bo
     let told = told.or_else(|| cx.world.variables.get("AZURE_ENVIRONMENT_FILEPATH").cloned());
     let file = told.unwrap_or_else(|| ENVIRONMENT.to_owned());
     let read = cx.world.read(&cx.world.of_node(&file)).await.map_err(|error| error.to_string());
-    match read.and_then(|bytes| yaml(&bytes)) {
+    match read.and_then(|bytes| yaml(&bytes).map_err(|said| said.to_string())) {
         Ok(said) => (endpoints.with_file(&said), true),
         Err(said) => {
             let (cloud, file) = (cloud.to_owned(), file);
@@ -333,7 +236,7 @@ async fn endpoints(cx: &Cx, cloud: &str, told: Option<String>) -> (Endpoints, bo
     }
 }
 
-/// The image as the kubelet holds it against patterns: capital letters count.
+/// Returns the image as the kubelet matches it against patterns: upper and lower case differ.
 fn as_written(cx: &Cx, image_target: &ImageTarget) -> Pattern {
     let registry = &image_target.asked.registry;
     let written = cx.target.text.split('/').next().unwrap_or_default();
@@ -342,7 +245,7 @@ fn as_written(cx: &Cx, image_target: &ImageTarget) -> Pattern {
     Pattern::image(if same { written } else { registry }, &path.unwrap_or_default())
 }
 
-/// The node pool: AKS calls its nodes `aks-POOL-NUMBER-vmss…`.
+/// Returns the node pool: AKS names its nodes `aks-POOL-NUMBER-vmss…`.
 async fn pool(cx: &Cx) -> Option<String> {
     let name = cx.world.read(&cx.world.of_node("/etc/hostname")).await.ok()?;
     let name = String::from_utf8(name).ok()?;
@@ -350,7 +253,7 @@ async fn pool(cx: &Cx) -> Option<String> {
     parts.next().filter(|pool| pool.chars().all(|c| c.is_ascii_alphanumeric())).map(str::to_owned)
 }
 
-fn tell_missed(cx: &Cx, image_target: &ImageTarget, by: &'static str, patterns: Vec<String>) {
+fn tell_missed(cx: &Cx, image_target: &ImageTarget, by: MissedBy, patterns: Vec<String>) {
     if image_target.asked.host.azure().map(|name| name.kind) == Some(AcrHostKind::RegionalEndpoint)
     {
         return tell_regional(cx, image_target, by);
@@ -359,7 +262,7 @@ fn tell_missed(cx: &Cx, image_target: &ImageTarget, by: &'static str, patterns: 
     cx.add_finding(Problem::CredproviderMatchMiss { registry, by, file, patterns });
 }
 
-fn tell_regional(cx: &Cx, image_target: &ImageTarget, by: &'static str) {
+fn tell_regional(cx: &Cx, image_target: &ImageTarget, by: MissedBy) {
     let registry = image_target.asked.registry.clone();
     let login_server = image_target.asked.host.azure().map(|name| name.login_server());
     let global = image_target.at(&login_server.unwrap_or_else(|| registry.clone()));

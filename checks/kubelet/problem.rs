@@ -1,103 +1,119 @@
-//! What can be wrong with a node's files.
+//! The problems of the area `kubelet`.
 
 use serde::Serialize;
+
+use super::provider::{NotReplayed, ProviderFault};
 
 /// What can be wrong with a node's files.
 #[derive(Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Problem {
-    /// They are there, and we may not read them: could not tell.
+    /// We lack the permission to read the files: could not tell.
     FilesNotReadable {
-        /// The first of them.
+        /// The first file that cannot be read.
         file: String,
     },
-    /// There is no configuration of credential providers: the kubelet may have none.
+    /// No credential providers are configured: the kubelet may have none.
     CredproviderNotConfigured {
-        /// Where it would be.
+        /// The file where the configuration would be.
         file: String,
     },
-    /// That configuration does not parse; the kubelet goes on with what it read when it started.
+    /// The configuration does not parse; the kubelet keeps the one that it read at its start.
     CredproviderConfigUnreadable {
         /// The file.
         file: String,
-        /// What is wrong with it, in words that do not quote it.
+        /// What is wrong with it, without quoting it.
         said: String,
     },
-    /// The kubelet has Azure's provider, and does not ask it for this image; or it asks, and the provider
-    /// takes the image for another's.
+    /// The kubelet has Azure's credential provider but does not call it for this image, or the
+    /// provider does not recognize the registry as Azure's.
     CredproviderMatchMiss {
         /// The image's registry.
         registry: String,
-        /// Who passes it over, as a word.
-        by: &'static str,
+        /// Who ignores the image.
+        by: MissedBy,
         /// The file.
         file: String,
-        /// Its patterns.
+        /// The patterns in that file.
         patterns: Vec<String>,
     },
-    /// The same for the endpoint of one region, which older node images do not know.
+    /// The registry is a regional endpoint, which older node images do not recognize.
     ImageRefRegionalEndpointOldNode {
         /// The image's registry.
         registry: String,
-        /// The same image by the registry's own name.
+        /// The same image at the registry's login server.
         global: String,
-        /// Who passes it over, as a word.
-        by: &'static str,
+        /// Who ignores the image.
+        by: MissedBy,
     },
-    /// The provider's program is not there, or cannot run.
+    /// The credential provider's program is missing or cannot run.
     CredproviderMissingOrCrashing {
         /// The program.
         #[serde(skip_serializing_if = "Option::is_none")]
         program: Option<String>,
-        /// The file that says how it is called, where that is wrong.
+        /// The configuration file, if it calls the program wrongly.
         #[serde(skip_serializing_if = "Option::is_none")]
         file: Option<String>,
-        /// Why not, as a word.
-        said: String,
+        /// Why not.
+        said: ProviderFault,
     },
-    /// The provider signs in as the pod's service account, which is not known here: could not tell.
+    /// The provider signs in as the pod's service account, which is unknown here: could not tell.
     ServiceAccountDecides {
-        /// The file that says so.
+        /// The file that configures this.
         file: String,
     },
-    /// The file that says who this node is cannot be read.
+    /// The file that holds the node's identity cannot be read.
     AzurejsonMissingOrCorrupt {
         /// The file.
         file: String,
-        /// Why not, in words that do not quote it.
+        /// Why it cannot be read, without quoting it.
         said: String,
     },
-    /// This cloud's endpoints are in a file that is not there.
+    /// The file with this cloud's endpoints is missing.
     EnvironmentFileMissing {
-        /// As the node calls the cloud.
+        /// The cloud's name in the node's files.
         cloud: String,
-        /// Where the file would be.
+        /// The file where the endpoints would be.
         file: String,
         /// Why it was not read.
         said: String,
     },
-    /// The image's registry is in another cloud than the node.
+    /// The image's registry is in a different cloud from the node.
     RegistryOtherCloud {
         /// The image's registry.
         registry: String,
-        /// As the node calls its cloud.
+        /// The cloud's name in the node's files.
         cloud: String,
-        /// What the names of registries end in there.
+        /// The suffix of that cloud's registry names.
         suffix: String,
     },
-    /// `useManagedIdentityExtension` is off, and what stands for a managed identity is sent as name and password.
+    /// `useManagedIdentityExtension` is off, so the placeholder for a managed identity is sent as
+    /// user name and password.
     NapMiFlagFalse {
         /// The file.
         file: String,
     },
-    /// The provider is set up in a way that is not replayed here: could not tell.
+    /// The provider is configured in a way that is not replayed here: could not tell.
     ProviderNotReplayed {
-        /// The file that says so.
+        /// The file that configures this.
         file: String,
-        /// What is not, as a word.
-        what: &'static str,
+        /// What is not.
+        what: NotReplayed,
         /// How it is written there.
         written: String,
     },
+}
+
+/// Who ignores an image: a word of evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum MissedBy {
+    /// The kubelet does not call the credential provider for it.
+    Kubelet,
+    /// The credential provider is called, and does not know the registry.
+    Provider,
+    /// The provider gives a service principal's credentials out for other names only.
+    ServicePrincipal,
 }

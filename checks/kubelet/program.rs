@@ -1,33 +1,37 @@
-//! The provider's program: whether the kubelet can run it.
+//! The credential provider's program, and whether the kubelet can run it.
 
+use super::provider::ProviderFault;
 use crate::kit::Cx;
 
-/// Where AKS has its providers. Which folder the kubelet looks in is one of its flags.
+/// The directory of AKS's credential providers. Which directory the kubelet uses is one of its
+/// flags.
 const FOLDER: &str = "/var/lib/kubelet/credential-provider";
 
-/// How much of a program says for which machine it is made.
+/// How many bytes of a program reveal the machine that it is built for.
 const HEADER: u64 = 20;
 
-/// The program, and as a word why it cannot run. Nothing is said where there is no such folder.
-pub(super) async fn cannot_run(cx: &Cx, name: &str) -> Option<(String, String)> {
+/// The program, and why it cannot run. Nothing is said where there is no such folder.
+pub(super) async fn cannot_run(cx: &Cx, name: &str) -> Option<(String, ProviderFault)> {
     let world = &cx.world;
     let file = world.of_node(FOLDER).join(name);
-    let because = |said: &str| Some((format!("{FOLDER}/{name}"), said.to_owned()));
+    let because = |fault| Some((format!("{FOLDER}/{name}"), fault));
     if !world.has_file(&file).await {
         return if world.has_folder(&world.of_node(FOLDER)).await {
-            because("no-such-file")
+            because(ProviderFault::NoSuchFile)
         } else {
             None
         };
     }
     let header = world.read_up_to(&file, HEADER).await.ok()?;
     match machine(&header) {
-        Some(machine) if ours().is_some_and(|ours| machine != ours) => because("other-machine"),
+        Some(machine) if ours().is_some_and(|ours| machine != ours) => {
+            because(ProviderFault::OtherMachine)
+        }
         _ => None,
     }
 }
 
-/// The machine for which an ELF file is made: a number in its header, whose bytes stand in the file's own order.
+/// Returns the machine that an ELF file is built for (`e_machine`), in the file's own byte order.
 fn machine(header: &[u8]) -> Option<u16> {
     let bytes = [*header.get(18)?, *header.get(19)?];
     match (header.starts_with(b"\x7fELF"), header.get(5)?) {
@@ -37,7 +41,7 @@ fn machine(header: &[u8]) -> Option<u16> {
     }
 }
 
-/// The number of this machine. A node looks at its own files.
+/// Returns the number of this machine. The files are those of this same node.
 fn ours() -> Option<u16> {
     match std::env::consts::ARCH {
         "x86_64" => Some(62),

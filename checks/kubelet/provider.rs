@@ -1,17 +1,20 @@
-//! The kubelet's credential providers: which of them it asks for an image, and how Azure's is set up
-//! (kubernetes, pkg/credentialprovider/plugin; cloud-provider-azure, cmd/acr-credential-provider).
+//! The kubelet's credential providers: which of them it calls for an image, and how Azure's is
+//! configured (kubernetes, pkg/credentialprovider/plugin; cloud-provider-azure,
+//! cmd/acr-credential-provider).
 
+use serde::Serialize;
 use serde_json::Value;
+use strum::VariantNames;
 
 use crate::kit::{
     rules::{Fields, Malformed, Pattern},
     target::suffixes,
 };
 
-/// What AKS calls its provider.
+/// The name of AKS's credential provider.
 const NAME: &str = "acr-credential-provider";
 
-/// The kubelet reads its configuration strictly, and does not start with another field in it.
+/// The kubelet parses its configuration strictly, and does not start when there is any other field.
 const FIELDS: [&str; 8] = [
     "name",
     "matchImages",
@@ -23,7 +26,7 @@ const FIELDS: [&str; 8] = [
     "cacheType",
 ];
 
-/// Flags of the provider's program that are followed by a value.
+/// The flags of the provider's program that take a value.
 const VALUED: [&str; 11] = [
     "--registry-mirror",
     "-r",
@@ -38,67 +41,100 @@ const VALUED: [&str; 11] = [
     "--logging-format",
 ];
 
-/// Variables by which the program's libraries find the metadata service, a proxy or an authority elsewhere.
+/// Variables that redirect the program's libraries to another metadata service, proxy or authority.
 const STEERING: [&str; 5] = ["IDENTITY_", "MSI_", "IMDS_", "AZURE_", "_PROXY"];
 
-/// The configuration, read. Public, so that it can be fuzzed.
+/// The parsed configuration. Public so that it can be fuzzed.
 pub struct Providers(Vec<Provider>);
 
-/// One provider.
+/// One credential provider.
 pub struct Provider {
-    /// Its name, which is that of its program.
+    /// The name, which is also the name of its program.
     pub name: String,
-    /// Which images it is asked for.
+    /// The patterns of the images that it is called for.
     pub patterns: Vec<String>,
-    /// What its program is called with.
+    /// The arguments of its program.
     pub args: Args,
-    /// Whether it is shown the token of the pod's service account.
+    /// Whether it receives the token of the pod's service account.
     pub by_service_account: bool,
-    /// Where it is told that the endpoints of its cloud are.
+    /// The file in which it is told to find the endpoints of its cloud.
     pub environment: Option<String>,
-    /// The version of the interface between kubelet and program.
+    /// The version of the interface between the kubelet and the program.
     interface: String,
-    /// The variables that are set for it.
+    /// The environment variables that the configuration sets.
     variables: Vec<String>,
+}
+
+/// A set-up of the provider that is not replayed here: a word of evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum NotReplayed {
+    /// It asks a host for the endpoints of its cloud.
+    EndpointsAskedFor,
+    /// It speaks another version of the interface.
+    OtherInterface,
+    /// A variable that its libraries read is set.
+    SteeredByVariable,
+    /// It has a flag that is unknown here.
+    UnknownFlag,
+    /// This registry is mirrored.
+    RegistryMirror,
+}
+
+/// Why the provider's program fails: a word of evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum ProviderFault {
+    /// It is to use a service account's token, and gets none.
+    NoServiceAccountToken,
+    /// Its arguments are not exactly one configuration file.
+    NotOneConfigFile,
+    /// There is no such program.
+    NoSuchFile,
+    /// The program is for another processor.
+    OtherMachine,
 }
 
 /// What a program is called with.
 #[derive(Default)]
 pub struct Args {
-    /// What is no flag: the file that says who the node is.
+    /// Arguments that are no flags: the configuration file.
     pub files: Vec<String>,
-    /// Flags, and what follows them.
+    /// The flags and their values.
     flags: Vec<(String, String)>,
 }
 
 impl Providers {
-    /// Reads the configuration; else says, as a word, why the kubelet does not start with it.
+    /// Reads the configuration. An error is an evidence word for why the kubelet does not start
+    /// with it.
     pub fn read(config: &Value) -> Result<Self, Malformed> {
-        let fields = Fields::of(config).ok_or("not-an-object")?;
+        let fields = Fields::of(config).ok_or(Malformed::NotAnObject)?;
         let version = fields.text("apiVersion")?.unwrap_or_default();
         if fields.text("kind")? != Some("CredentialProviderConfig")
             || !version.starts_with("kubelet.config.k8s.io/v1")
         {
-            return Err("wrong-kind");
+            return Err(Malformed::WrongKind);
         }
         let Some(Value::Array(listed)) = fields.get("providers") else {
-            return Err("entry-not-a-list");
+            return Err(Malformed::EntryNotAList);
         };
         let read: Vec<_> = listed.iter().map(Provider::read).collect::<Result<_, _>>()?;
         let again =
             |(at, one): (usize, &Provider)| read[..at].iter().any(|other| other.name == one.name);
         if read.is_empty() || read.iter().enumerate().any(again) {
-            return Err("named-twice-or-not-at-all");
+            return Err(Malformed::NamedTwiceOrNotAtAll);
         }
         Ok(Self(read))
     }
 
-    /// Azure's, if it is one of them.
+    /// Returns Azure's credential provider, if it is configured.
     pub fn azure_provider(&self) -> Option<&Provider> {
         self.0.iter().find(|provider| provider.name == NAME)
     }
 
-    /// Another one that is asked for this image, too.
+    /// Returns another credential provider that is also called for this image.
     pub fn another(&self, image: &Pattern) -> Option<&Provider> {
         self.0.iter().find(|provider| provider.name != NAME && provider.matching(image).is_some())
     }
@@ -106,21 +142,21 @@ impl Providers {
 
 impl Provider {
     fn read(value: &Value) -> Result<Self, Malformed> {
-        let fields = Fields::of(value).ok_or("entry-not-an-object")?;
+        let fields = Fields::of(value).ok_or(Malformed::EntryNotAnObject)?;
         let names = fields.all();
         if names.iter().any(|(name, _)| !FIELDS.contains(name)) {
-            return Err("unknown-field");
+            return Err(Malformed::UnknownField);
         }
-        let text = |name| fields.text(name)?.map(str::to_owned).ok_or("field-missing");
+        let text = |name| fields.text(name)?.map(str::to_owned).ok_or(Malformed::FieldMissing);
         let patterns = fields.texts("matchImages")?;
         text("defaultCacheDuration")?;
         if patterns.is_empty() || patterns.iter().any(|pattern| Pattern::read(pattern).is_none()) {
-            return Err("field-missing");
+            return Err(Malformed::FieldMissing);
         }
         let set = match fields.get("env") {
             None => vec![],
             Some(Value::Array(set)) => set.iter().filter_map(Fields::of).collect(),
-            Some(_) => return Err("entry-not-a-list"),
+            Some(_) => return Err(Malformed::EntryNotAList),
         };
         let variable = |one: &Fields<'_>, name| one.text(name).ok().flatten().map(str::to_owned);
         let set: Vec<(String, String)> = set
@@ -144,7 +180,7 @@ impl Provider {
         })
     }
 
-    /// The pattern by which it is asked for that image.
+    /// Returns the pattern that matches the image.
     pub fn matching(&self, image: &Pattern) -> Option<&str> {
         let matches =
             |text: &&String| Pattern::read(text).is_some_and(|pattern| pattern.matches(image));
@@ -152,10 +188,10 @@ impl Provider {
     }
 
     /// What of its set-up is not replayed here, as a word, and how it is written.
-    pub(super) fn not_replayed(&self, registry: &str) -> Option<(&'static str, String)> {
+    pub(super) fn not_replayed(&self, registry: &str) -> Option<(NotReplayed, String)> {
         // Which interfaces a program knows is its version's to say: today's know no other.
         if self.interface != "credentialprovider.kubelet.k8s.io/v1" {
-            return Some(("other-interface", self.interface.clone()));
+            return Some((NotReplayed::OtherInterface, self.interface.clone()));
         }
         let steers = |name: &&String| {
             let name = name.to_uppercase();
@@ -163,32 +199,32 @@ impl Provider {
             steers && name != "AZURE_ENVIRONMENT_FILEPATH"
         };
         if let Some(name) = self.variables.iter().find(steers) {
-            return Some(("steered-by-variable", name.clone()));
+            return Some((NotReplayed::SteeredByVariable, name.clone()));
         }
         let unknown = self.args.flags.iter().find(|(flag, _)| !VALUED.contains(&flag.as_str()));
         if let Some((flag, _)) = unknown {
-            return Some(("unknown-flag", flag.clone()));
+            return Some((NotReplayed::UnknownFlag, flag.clone()));
         }
         let mirrors = self.args.values(&["--registry-mirror", "-r"]);
         let pairs = mirrors.flat_map(|mirror| mirror.split(','));
         let mut sources = pairs.filter_map(|pair| pair.trim().split(':').next());
         let mirrored = sources.find(|source| !source.is_empty() && registry.starts_with(source));
-        mirrored.map(|source| ("registry-mirror", source.to_owned()))
+        mirrored.map(|source| (NotReplayed::RegistryMirror, source.to_owned()))
     }
 
     /// The one file its program is given, or why it fails before it asks anybody, as a word.
-    pub(super) fn config_file(&self) -> Result<&str, &'static str> {
+    pub(super) fn config_file(&self) -> Result<&str, ProviderFault> {
         let binding = self.args.values(&["--ib-sni-name"]).any(|name| !name.is_empty());
         match &self.args.files[..] {
-            [_] if binding => Err("no-service-account-token"),
+            [_] if binding => Err(ProviderFault::NoServiceAccountToken),
             [file] => Ok(file),
-            _ => Err("not-one-config-file"),
+            _ => Err(ProviderFault::NotOneConfigFile),
         }
     }
 }
 
 impl Args {
-    /// As the program takes them apart (pflag).
+    /// Parses the arguments as the program does (pflag).
     fn read(args: &[String]) -> Self {
         let mut read = Self::default();
         let mut rest = args.iter();
@@ -212,9 +248,10 @@ impl Args {
     }
 }
 
-/// Whether Azure's provider takes the image's registry for one of Azure's.
+/// Returns whether Azure's credential provider recognizes the registry as one of Azure's.
 ///
-/// A name without a hyphen it knows in each cloud, the others in the node's own only (`parseACRLoginServerFromImage`).
+/// It recognizes a name without a hyphen in every cloud, other names only in the node's own cloud
+/// (`parseACRLoginServerFromImage`).
 pub fn is_known(registry: &str, own_suffix: &str) -> bool {
     let label = registry.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(registry.len());
     let rest = registry[label..].strip_prefix('.').filter(|_| label > 0);
@@ -266,16 +303,16 @@ providers:
     fn what_the_kubelet_does_not_start_with() {
         let with = |from: &str, to: &str| AKS.replace(from, to);
         for (text, wanted) in [
-            ("[]".to_owned(), "not-an-object"),
-            ("{}".to_owned(), "wrong-kind"),
-            (with("CredentialProviderConfig", "KubeletConfiguration"), "wrong-kind"),
-            (with("kubelet.config.k8s.io/v1", "v1"), "wrong-kind"),
-            (with("    defaultCacheDuration: '10m'\n", ""), "field-missing"),
-            (with("['*.azurecr.io', '*.*.geo.azurecr.io']", "[]"), "field-missing"),
-            (with("    args:", "    arguments:"), "unknown-field"),
-            (with("['*.azurecr.io', '*.*.geo.azurecr.io']", "1"), "entry-not-a-list"),
-            (format!("{AKS}{}", &AKS[AKS.find("  - name").unwrap()..]), "named-twice-or-not-at-all"),
-            ("apiVersion: kubelet.config.k8s.io/v1\nkind: CredentialProviderConfig\nproviders: []".into(), "named-twice-or-not-at-all"),
+            ("[]".to_owned(), Malformed::NotAnObject),
+            ("{}".to_owned(), Malformed::WrongKind),
+            (with("CredentialProviderConfig", "KubeletConfiguration"), Malformed::WrongKind),
+            (with("kubelet.config.k8s.io/v1", "v1"), Malformed::WrongKind),
+            (with("    defaultCacheDuration: '10m'\n", ""), Malformed::FieldMissing),
+            (with("['*.azurecr.io', '*.*.geo.azurecr.io']", "[]"), Malformed::FieldMissing),
+            (with("    args:", "    arguments:"), Malformed::UnknownField),
+            (with("['*.azurecr.io', '*.*.geo.azurecr.io']", "1"), Malformed::EntryNotAList),
+            (format!("{AKS}{}", &AKS[AKS.find("  - name").unwrap()..]), Malformed::NamedTwiceOrNotAtAll),
+            ("apiVersion: kubelet.config.k8s.io/v1\nkind: CredentialProviderConfig\nproviders: []".into(), Malformed::NamedTwiceOrNotAtAll),
         ] {
             let read = Providers::read(&yaml(text.as_bytes()).unwrap());
             assert_eq!(read.err(), Some(wanted), "{text}");
@@ -291,10 +328,10 @@ providers:
             ("      - --registry-mirror=mcr.microsoft.com:contoso.azurecr.io\n      - f\n", None),
             (
                 "      - -r\n      - contoso.azurecr.io:fabrikam.azurecr.io\n      - f\n",
-                Some("registry-mirror"),
+                Some(NotReplayed::RegistryMirror),
             ),
             ("      - --v\n      - '5'\n      - f\n", None),
-            ("      - --someday\n      - f\n", Some("unknown-flag")),
+            ("      - --someday\n      - f\n", Some(NotReplayed::UnknownFlag)),
         ] {
             let provider = args(written);
             assert_eq!(not(&provider), wanted, "{written}");
@@ -302,9 +339,9 @@ providers:
             assert_eq!(provider.args.files, ["f"], "{written}");
         }
         for (written, wanted) in [
-            ("      - a\n      - b\n", "not-one-config-file"),
-            ("      - --v=5\n", "not-one-config-file"),
-            ("      - --ib-sni-name=x\n      - a\n", "no-service-account-token"),
+            ("      - a\n      - b\n", ProviderFault::NotOneConfigFile),
+            ("      - --v=5\n", ProviderFault::NotOneConfigFile),
+            ("      - --ib-sni-name=x\n      - a\n", ProviderFault::NoServiceAccountToken),
         ] {
             assert_eq!(args(written).config_file(), Err(wanted), "{written}");
         }
@@ -312,11 +349,11 @@ providers:
             "credentialprovider.kubelet.k8s.io/v1",
             "credentialprovider.kubelet.k8s.io/v1beta1",
         );
-        assert_eq!(not(&azures(&beta)), Some("other-interface"));
+        assert_eq!(not(&azures(&beta)), Some(NotReplayed::OtherInterface));
         for (name, wanted) in [
-            ("IDENTITY_ENDPOINT", Some("steered-by-variable")),
-            ("https_proxy", Some("steered-by-variable")),
-            ("AZURE_CLIENT_ID", Some("steered-by-variable")),
+            ("IDENTITY_ENDPOINT", Some(NotReplayed::SteeredByVariable)),
+            ("https_proxy", Some(NotReplayed::SteeredByVariable)),
+            ("AZURE_CLIENT_ID", Some(NotReplayed::SteeredByVariable)),
             ("AZURE_ENVIRONMENT_FILEPATH", None),
             ("LANG", None),
         ] {

@@ -50,8 +50,8 @@ impl<'a> BlobReader<'a> {
         Self { cx, blob, host, most, keep, hasher, began, skip: 0, taken }
     }
 
-    /// Takes what comes. False when the connection ended before its time, as a runtime takes for a reason to
-    /// ask for the rest.
+    /// Takes what comes. False when the connection ended before its time, as a runtime takes for a
+    /// reason to ask for the rest.
     pub(super) async fn go(&mut self, mut reply: Reply) -> StepResult<bool> {
         // Where the size is not known, only the end of the answer tells.
         let due = self.blob.size.unwrap_or(u64::MAX);
@@ -103,7 +103,8 @@ impl<'a> BlobReader<'a> {
         Ok(true)
     }
 
-    /// Whether an answer is the rest: of what was asked for, or of the whole, whose beginning is skipped.
+    /// Whether an answer is the rest: of what was asked for, or of the whole, whose beginning is
+    /// skipped.
     pub(super) fn goes_on(&mut self, rest: &Reply) -> bool {
         let from = self.taken.bytes;
         let range = rest.header("content-range").unwrap_or_default();
@@ -125,7 +126,8 @@ impl<'a> BlobReader<'a> {
         }))
     }
 
-    /// The bytes end before their time. Where they only stopped, a runtime would wait for longer than we do.
+    /// The bytes end before their time. Where they only stopped, a runtime would wait for longer
+    /// than we do.
     pub(super) fn cut(&self, fault: Fault) -> NoFact {
         let (host, digest) = (self.host.clone(), self.blob.digest.clone());
         let (silent, seconds) = (fault == Fault::TimedOut, BODY_WAIT.as_secs());

@@ -143,8 +143,8 @@ fn remark(cx: &Cx, built_for: &Platform) {
     }
 }
 
-/// All layers; or one: the largest that a sample holds whole, for then its digest proves it, else the
-/// smallest.
+/// All layers; or one: the largest that a sample holds whole, for then its digest proves it, else
+/// the smallest.
 fn wanted(blobs: &[Blob], full: bool) -> Vec<&Blob> {
     if full {
         return blobs.iter().collect();
@@ -162,8 +162,8 @@ impl Blobs<'_> {
         Ok(self.take(blob, source, u64::MAX, true).await?.kept)
     }
 
-    /// Takes a blob. Where the connection ends too early the rest is asked for, as containerd does, as long
-    /// as that brings more.
+    /// Takes a blob. Where the connection ends too early the rest is asked for, as containerd does,
+    /// as long as that brings more.
     async fn take(
         &self,
         blob: &Blob,

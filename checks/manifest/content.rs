@@ -10,6 +10,7 @@ use super::{
     document::{Document, Manifest},
     index, kind,
     problem::Problem,
+    words::{Flaw, Lone},
 };
 use crate::{
     kit::{Cx, Host, NoFact, StepResult, rules::Platform},
@@ -33,7 +34,8 @@ pub struct PlatformImage {
     config_type: String,
     #[serde(skip)]
     pub(crate) blobs: Vec<Blob>,
-    /// What answered when it was asked for the first blob that is needed, until the layer step takes it.
+    /// What answered when it was asked for the first blob that is needed, until the layer step
+    /// takes it.
     #[serde(skip)]
     pub(crate) first_source: Cell<Option<BlobResponse>>,
     /// Whether an index chose it by platform; a lone manifest is pulled whatever it is for.
@@ -58,7 +60,7 @@ impl PlatformImage {
         }
         let media_type = self.config_type.clone();
         if media_type.contains("image.config") || media_type.contains("container.image") {
-            return Err(kind::broken(&media_type, "layers-differ"));
+            return Err(kind::broken(&media_type, Flaw::LayersDiffer));
         }
         let what = kind::what_is(&media_type, "");
         Err(Problem::NotAnImage { what, media_type }.into())
@@ -72,13 +74,13 @@ pub async fn choose(cx: &Cx, session: &Session, manifest: &Manifest) -> StepResu
             let (child, platform) = index::child(cx, session, manifest).await?;
             (Some(child), platform)
         }
-        _ => (None, "lone-manifest".to_owned()),
+        _ => (None, Lone::LoneManifest.to_string()),
     };
     let chosen = child.is_some();
     let manifest = child.as_ref().unwrap_or(manifest);
     let ManifestContents { config, config_type, blobs, layers } = named(manifest)?;
     let first = config.as_ref().or(blobs.first());
-    let first = first.ok_or_else(|| kind::broken(&manifest.media_type, "no-layers"))?;
+    let first = first.ok_or_else(|| kind::broken(&manifest.media_type, Flaw::NoLayers))?;
     let source = first.ask(cx, session).await?;
     let served_by = match &source {
         BlobResponse::Redirect(host, _) => Some(host.clone()),
@@ -116,7 +118,7 @@ pub fn named(manifest: &Manifest) -> StepResult<ManifestContents> {
     let image = match &manifest.document {
         Document::Image(Ok(image)) => image,
         Document::Image(Err(error)) => return Err(kind::broken(&manifest.media_type, error)),
-        Document::Index(_) => return Err(kind::broken(&manifest.media_type, "wrong-type")),
+        Document::Index(_) => return Err(kind::broken(&manifest.media_type, Flaw::WrongType)),
         Document::Schema1(blobs) => {
             let (config_type, layers) = (String::new(), blobs.len());
             let blobs = blobs.clone();
@@ -126,7 +128,7 @@ pub fn named(manifest: &Manifest) -> StepResult<ManifestContents> {
     // A runtime refuses a blob of no size, and one of another size than its bytes have.
     let sized = |descriptor: &Descriptor| descriptor.size > 0;
     if !sized(&image.config) || !image.layers.iter().all(sized) {
-        return Err(kind::broken(&manifest.media_type, "no-size"));
+        return Err(kind::broken(&manifest.media_type, Flaw::NoSize));
     }
     let config_type = image.config.media_type.clone();
     if let Some(odd) = image.layers.iter().find(|layer| !kind::is_layer(&layer.media_type)) {

@@ -5,7 +5,8 @@ use serde::Deserialize;
 use super::blob::Blob;
 use crate::kit::rules::Platform;
 
-/// What a manifest or an index names. As lenient as Go: what is not needed may be missing, or be anything.
+/// What a manifest or an index names. As lenient as Go: what is not needed may be missing, or be
+/// anything.
 #[derive(Deserialize)]
 pub(super) struct Descriptor {
     #[serde(default, rename = "mediaType")]

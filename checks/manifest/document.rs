@@ -7,8 +7,9 @@ use super::{
     descriptor::Descriptor,
     kind::{self, Kind},
     problem::Problem,
+    words::{ArtifactKind, Flaw},
 };
-use crate::kit::StepResult;
+use crate::kit::{StepResult, rules::Malformed};
 
 /// What a registry has under a name.
 #[derive(Serialize)]
@@ -22,8 +23,8 @@ pub struct Manifest {
     pub(super) document: Document,
 }
 
-/// What stands in it. One that is of the right kind and does not parse is refused when it is needed: until
-/// then it is there.
+/// What stands in it. One that is of the right kind and does not parse is refused when it is
+/// needed: until then it is there.
 pub(super) enum Document {
     /// A list of manifests, one for each platform.
     Index(Result<Index, String>),
@@ -73,7 +74,7 @@ pub fn read(digest: String, content_type: String, bytes: &[u8]) -> StepResult<Ma
         layers: Option<IgnoredAny>,
     }
     let Ok(sniffed) = lenient::<Sniffed>(bytes) else {
-        return Err(kind::broken(&content_type, "not-json"));
+        return Err(kind::broken(&content_type, Malformed::NotJson));
     };
     // A runtime goes by what the registry calls it, not by what it calls itself.
     let called = kind::bare(&content_type).to_owned();
@@ -83,12 +84,12 @@ pub fn read(digest: String, content_type: String, bytes: &[u8]) -> StepResult<Ma
         (None, Some(_)) => Kind::Manifest,
         // What ORAS and others wrote before artifacts were images, too.
         (None, None) if called.contains("artifact.manifest") => {
-            return Err(Problem::NotAnImage { what: "artifact", media_type }.into());
+            return Err(Problem::NotAnImage { what: ArtifactKind::Artifact, media_type }.into());
         }
-        (None, None) => return Err(kind::broken(&media_type, "no-layers")),
+        (None, None) => return Err(kind::broken(&media_type, Flaw::NoLayers)),
     };
     if kind::of(&called) != Some(kind) {
-        return Err(kind::broken(&called, "wrong-type"));
+        return Err(kind::broken(&called, Flaw::WrongType));
     }
     let said = |error: serde_json::Error| error.to_string();
     let document = match kind {

@@ -1,10 +1,12 @@
-//! What the registry says of a manifest to HEAD, which is what containerd goes by: it takes the digest, the size and the
-//! type from there (core/remotes/docker/resolver.go, Resolve), and holds what it then gets to them.
+//! What the registry says of a manifest to HEAD, which is what containerd goes by: it takes the
+//! digest, the size and the type from there (core/remotes/docker/resolver.go, Resolve), and holds
+//! what it then gets to them.
 
 use super::{
     document::Manifest,
     kind::{self, Kind},
     problem::Problem,
+    words::HeadField,
 };
 use crate::{
     kit::{Cx, StepResult, net::Reply},
@@ -34,9 +36,9 @@ pub(super) async fn compare(
     });
     let size = manifest.size.to_string();
     let compared = [
-        ("digest", said("docker-content-digest"), &manifest.digest),
-        ("size", said("content-length"), &size),
-        ("type", called, &manifest.media_type),
+        (HeadField::Digest, said("docker-content-digest"), &manifest.digest),
+        (HeadField::Size, said("content-length"), &size),
+        (HeadField::Type, called, &manifest.media_type),
     ];
     for (what, head, get) in compared {
         // What it does not say to HEAD, containerd gets for itself.

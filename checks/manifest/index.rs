@@ -6,6 +6,7 @@ use super::{
     fetch::{Fetched, get},
     kind,
     problem::Problem,
+    words::{ArtifactKind, Flaw},
 };
 use crate::{
     kit::{
@@ -40,7 +41,7 @@ pub(super) async fn child(
     };
     match get(cx, session, image, &digest, Some(&media_type)).await? {
         Fetched::Manifest(manifest) if usize::try_from(size) != Ok(manifest.size) => {
-            Err(kind::broken(&manifest.media_type, "size-mismatch"))
+            Err(kind::broken(&manifest.media_type, Flaw::SizeMismatch))
         }
         Fetched::Manifest(manifest) if matches!(manifest.document, Document::Image(_)) => {
             Ok((manifest, platform))
@@ -58,11 +59,11 @@ pub fn entry(index: &Manifest, wanted: &Platform, tell: impl Fn(Problem)) -> Ste
     let entries = match &index.document {
         Document::Index(Ok(index)) => &index.manifests,
         Document::Index(Err(error)) => return Err(kind::broken(&index.media_type, error)),
-        _ => return Err(kind::broken(&index.media_type, "wrong-type")),
+        _ => return Err(kind::broken(&index.media_type, Flaw::WrongType)),
     };
     let best = choose(wanted, entries, tell).ok_or_else(|| nothing(wanted, index, entries))?;
     if kind::of(&best.media_type).is_none() {
-        return Err(kind::broken(&best.media_type, "wrong-type"));
+        return Err(kind::broken(&best.media_type, Flaw::WrongType));
     }
     Ok(Entry {
         digest: best.digest.clone(),
@@ -103,7 +104,7 @@ fn nothing(wanted: &Platform, index: &Manifest, entries: &[Descriptor]) -> NoFac
     // What is not meant to run is put beside images, and here there is no image beside it.
     if offered.is_empty() && !entries.is_empty() {
         let attests = entries.iter().any(Descriptor::attests);
-        let what = if attests { "attestation" } else { "artifact" };
+        let what = if attests { ArtifactKind::Attestation } else { ArtifactKind::Artifact };
         let media_type = format!("{}: unknown/unknown", index.media_type);
         return Problem::NotAnImage { what, media_type }.into();
     }

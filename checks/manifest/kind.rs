@@ -1,12 +1,15 @@
 //! Media types: what a registry has under a name, an image, an index of them, or something else.
 
-use serde::Serialize;
+use std::fmt::Display;
 
-use super::problem::Problem;
+use serde::Serialize;
+use strum::VariantNames;
+
+use super::{problem::Problem, words::ArtifactKind};
 use crate::kit::NoFact;
 
 /// What a manifest is, by its format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::VariantNames)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub(crate) enum Kind {
@@ -19,8 +22,8 @@ pub(crate) enum Kind {
 }
 
 /// Says that it is no manifest, and why.
-pub(super) fn broken(media_type: &str, said: &str) -> NoFact {
-    let (media_type, said) = (media_type.to_owned(), said.to_owned());
+pub(super) fn broken(media_type: &str, said: impl Display) -> NoFact {
+    let (media_type, said) = (media_type.to_owned(), said.to_string());
     Problem::NotAManifest { media_type, said }.into()
 }
 
@@ -46,17 +49,17 @@ pub(super) fn is_layer(media_type: &str) -> bool {
     known.iter().any(|prefix| media_type.starts_with(prefix))
 }
 
-/// What something is that has such types in it and is no image, as a word.
-pub(super) fn what_is(config_type: &str, layer_type: &str) -> &'static str {
+/// Returns what something is that has such types in it and is no image.
+pub(super) fn what_is(config_type: &str, layer_type: &str) -> ArtifactKind {
     let signs = [
-        ("cncf.helm", "helm-chart"),
-        ("simplesigning", "signature"),
-        ("cncf.notary", "signature"),
-        ("sigstore.bundle", "signature"),
-        ("in-toto", "attestation"),
-        ("spdx", "sbom"),
-        ("cyclonedx", "sbom"),
+        ("cncf.helm", ArtifactKind::HelmChart),
+        ("simplesigning", ArtifactKind::Signature),
+        ("cncf.notary", ArtifactKind::Signature),
+        ("sigstore.bundle", ArtifactKind::Signature),
+        ("in-toto", ArtifactKind::Attestation),
+        ("spdx", ArtifactKind::Sbom),
+        ("cyclonedx", ArtifactKind::Sbom),
     ];
     let has = |sign: &str| layer_type.contains(sign) || config_type.contains(sign);
-    signs.iter().find(|(sign, _)| has(sign)).map_or("artifact", |(_, what)| what)
+    signs.iter().find(|(sign, _)| has(sign)).map_or(ArtifactKind::Artifact, |(_, what)| *what)
 }

@@ -11,6 +11,7 @@ mod kind;
 mod problem;
 mod schema1;
 mod tags;
+mod words;
 
 use std::time::Duration;
 
@@ -33,6 +34,7 @@ use fetch::{Fetched, get};
 pub use index::{Entry, entry};
 pub(crate) use kind::Kind;
 pub use problem::Problem;
+pub use words::{ArtifactKind, DigestProof, Flaw, HeadField, Lone};
 
 /// How long the look for the nearest tags may take.
 const NEAREST_WAIT: Duration = Duration::from_secs(3);

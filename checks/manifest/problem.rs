@@ -1,10 +1,13 @@
 //! What the area `manifest` can find wrong.
 
-use crate::kit::net::Fault;
 use serde::Serialize;
+use strum::VariantNames;
+
+use super::words::{ArtifactKind, DigestProof, HeadField};
+use crate::kit::net::Fault;
 
 /// What can be wrong with a manifest.
-#[derive(Serialize, strum::VariantNames)]
+#[derive(Serialize, VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Problem {
@@ -111,8 +114,8 @@ pub enum Problem {
     },
     /// It is a sound manifest of something that is no image.
     NotAnImage {
-        /// What it is, as a word.
-        what: &'static str,
+        /// What it is.
+        what: ArtifactKind,
         /// What gave it away.
         media_type: String,
     },
@@ -127,8 +130,8 @@ pub enum Problem {
     ManifestSchema1 {
         /// What it is called.
         media_type: String,
-        /// Whether its digest proves it, as a word.
-        verified: &'static str,
+        /// Whether its digest proves it.
+        verified: DigestProof,
     },
     /// The same without the signature that those runtimes want.
     #[serde(rename = "manifest-schema1-unsigned")]
@@ -141,8 +144,8 @@ pub enum Problem {
     HeadDiffers {
         /// What was asked.
         request: String,
-        /// In what they differ, as a word.
-        what: &'static str,
+        /// In what they differ.
+        what: HeadField,
         /// What it says to HEAD.
         head: String,
         /// What it sends to GET.

@@ -1,8 +1,9 @@
 //! Docker's format of 2015: layers by digest only, the newest first, no config, and a signature
 //! within the text.
 //!
-//! containerd 1.x still converts it, when it is signed and called so; 2.x refuses it. The digest that
-//! a registry gives is that of the text before it was signed, and containerd does not verify it.
+//! containerd 1.x still converts it, when it is signed and called so; 2.x refuses it. The digest
+//! that a registry gives is that of the text before it was signed, and containerd does not verify
+//! it.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Deserialize;
@@ -12,6 +13,7 @@ use super::{
     document::{Document, Manifest, lenient},
     kind,
     problem::Problem,
+    words::{DigestProof, Flaw},
 };
 use crate::kit::{Cx, StepResult, rules::digest};
 
@@ -61,14 +63,15 @@ pub(super) fn read(
         return Err(Problem::ManifestSchema1Unsigned { media_type }.into());
     }
     let Some(payload) = payload(bytes, &old.signatures[0]) else {
-        return Err(kind::broken(&media_type, "bad-signature"));
+        return Err(kind::broken(&media_type, Flaw::BadSignature));
     };
     if old.history.is_empty() || old.history.len() != old.fs_layers.len() {
-        return Err(kind::broken(&media_type, "history-differs"));
+        return Err(kind::broken(&media_type, Flaw::HistoryDiffers));
     }
     let got = digest(wanted.unwrap_or("sha256:"), &payload);
     let proven = wanted.is_some_and(|wanted| wanted == got);
-    let verified = if proven { "digest-verified" } else { "digest-not-verified" };
+    let verified =
+        if proven { DigestProof::DigestVerified } else { DigestProof::DigestNotVerified };
     cx.add_finding(Problem::ManifestSchema1 { media_type: media_type.clone(), verified });
     let digest = wanted.map_or(got, str::to_owned);
     let document = Document::Schema1(blobs(old));
@@ -90,8 +93,8 @@ fn payload(bytes: &[u8], signature: &Signature) -> Option<Vec<u8>> {
     Some(payload)
 }
 
-/// The blobs of its layers, each once. What is known to be empty is not fetched by a runtime either,
-/// unless there is nothing else.
+/// The blobs of its layers, each once. What is known to be empty is not fetched by a runtime
+/// either, unless there is nothing else.
 fn blobs(old: Schema1) -> Vec<Blob> {
     let mut blobs: Vec<(bool, Blob)> = vec![];
     for (layer, history) in old.fs_layers.into_iter().zip(&old.history) {

@@ -1,7 +1,7 @@
 //! Does the proxy that is set here let us through to the host?
 //!
-//! A container runtime follows `HTTPS_PROXY` and `NO_PROXY`, so a host that they send to a proxy is reached
-//! through it or not at all: what the direct way would give is no answer.
+//! A container runtime follows `HTTPS_PROXY` and `NO_PROXY`, so a host that they send to a proxy is
+//! reached through it or not at all: what the direct way would give is no answer.
 
 mod problem;
 
@@ -100,7 +100,8 @@ fn look_at_the_variables(cx: &Cx, host: &Host) {
     for variable in &cx.world.proxies.ignored {
         cx.add_finding(Problem::UrlIgnored { variable });
     }
-    // Where the kubelet may sign in, it asks the metadata service with this environment or one like it.
+    // Where the kubelet may sign in, it asks the metadata service with this environment or one like
+    // it.
     if (cx.world.in_pod || cx.world.on_node)
         && host.acr().is_some()
         && let Some(proxy) = imds::proxy(cx)
@@ -110,8 +111,9 @@ fn look_at_the_variables(cx: &Cx, host: &Host) {
     }
 }
 
-/// Does the host have a private address here that accepts a connection? Then it is a private endpoint's,
-/// and the registry sees the proxy's address instead of ours. Only Azure's are known to have one.
+/// Does the host have a private address here that accepts a connection? Then it is a private
+/// endpoint's, and the registry sees the proxy's address instead of ours. Only Azure's are known to
+/// have one.
 async fn look_past(cx: Cx, proxy: Rc<Proxy>, host: Host) {
     if host.acr().is_none() || host.plain {
         return;

@@ -53,7 +53,8 @@ pub enum Problem {
         /// What it does instead.
         fault: Fault,
     },
-    /// It takes the request and says nothing, for less long than a container runtime waits: could not tell.
+    /// It takes the request and says nothing, for less long than a container runtime waits: could
+    /// not tell.
     Silent {
         /// The proxy and the host.
         #[serde(flatten)]

@@ -4,7 +4,10 @@ use std::{cell::Cell, net::IpAddr, time::Duration};
 
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{Elsewhere, Problem, Refusal};
+use super::{
+    Problem, Refusal,
+    problem::{Elsewhere, NoChallenge},
+};
 use crate::{
     kit::{
         Cx, Host, HostPurpose, NoFact, StepResult,
@@ -21,8 +24,8 @@ use crate::{
 const MAX_REDIRECTS: usize = 10;
 /// How often a request that meets an outage or a limit is asked again.
 const RETRIES: usize = 2;
-/// How many connections tell whether network rules refuse every one, and how far they are apart: less
-/// was seen to be answered by one front end alone.
+/// How many connections tell whether network rules refuse every one, and how far they are apart:
+/// less was seen to be answered by one front end alone.
 const SAMPLES: usize = 3;
 const SAMPLE_PAUSE: Duration = Duration::from_secs(2);
 
@@ -52,8 +55,8 @@ impl RegistryClient {
         Ok(Self { host, connections, past_private_endpoint: public, settling: Cell::new(false) })
     }
 
-    /// Asks the registry. Redirects are followed; throttling, outages and the network's refusals are
-    /// graded here, all else is for the caller to read.
+    /// Asks the registry. Redirects are followed; throttling, outages and the network's refusals
+    /// are graded here, all else is for the caller to read.
     pub(crate) async fn ask(&self, cx: &Cx, request: &Request) -> StepResult<Reply> {
         let ask = async || self.follow(cx, &self.host, request, HostPurpose::Other).await;
         let reply = self.with_retries(cx, ask).await?;
@@ -70,8 +73,9 @@ impl RegistryClient {
         self.connections.is_http2(&self.host)
     }
 
-    /// Asks, and again where the answer is one that may pass by itself. That is no reason to say "cannot":
-    /// containerd asks again at once where it is throttled, the kubelet after a while where a server fails.
+    /// Asks, and again where the answer is one that may pass by itself. That is no reason to say
+    /// "cannot": containerd asks again at once where it is throttled, the kubelet after a while
+    /// where a server fails.
     pub(crate) async fn with_retries(
         &self,
         cx: &Cx,
@@ -91,10 +95,23 @@ impl RegistryClient {
         }
     }
 
+    /// Returns the answer, unless network rules refuse the request with a 403.
+    pub(crate) async fn past_firewall(
+        &self,
+        cx: &Cx,
+        request: &Request,
+        reply: Reply,
+    ) -> StepResult<Reply> {
+        match reply.status {
+            403 => self.recheck_firewall(cx, request, reply).await,
+            _ => Ok(reply),
+        }
+    }
+
     /// Reads a refusal. Where it is the network rules', two more connections tell whether they refuse every
     /// one: a rule that was just changed reaches the registry's front ends one by one. Gives the answer to
     /// the first that is let in.
-    pub(crate) async fn recheck_firewall(
+    async fn recheck_firewall(
         &self,
         cx: &Cx,
         request: &Request,
@@ -161,13 +178,12 @@ impl RegistryClient {
     /// Says that what answered is no registry.
     pub(crate) fn not_a_registry(asked: &str, reply: &Reply) -> NoFact {
         let header = reply.header("www-authenticate").map(|h| format!("WWW-Authenticate: {h}"));
-        let kind =
-            || reply.header("content-type").map(|kind| format!("PlatformImage-Type: {kind}"));
+        let kind = || reply.header("content-type").map(|kind| format!("Content-Type: {kind}"));
         Problem::ChallengeInvalid {
             host: reply.host.to_string(),
             request: asked.to_owned(),
             status: reply.status,
-            said: header.or_else(kind).unwrap_or_else(|| "no-challenge".to_owned()),
+            said: header.or_else(kind).unwrap_or_else(|| NoChallenge::NoChallenge.to_string()),
         }
         .into()
     }
@@ -176,10 +192,7 @@ impl RegistryClient {
     pub(crate) async fn missing(asked: &str, reply: Reply) -> StepResult<ErrorBody> {
         let is_registrys = reply.is_registrys();
         let not_a_registry = Self::not_a_registry(asked, &reply);
-        let refusal = Refusal::read(reply).await;
-        if let Some(problem) = refusal.by_error_body(asked) {
-            return Err(problem.into());
-        }
+        let refusal = Refusal::read_unexplained(asked, reply).await?;
         if refusal.body.code.is_empty() && !is_registrys {
             return Err(not_a_registry);
         }
@@ -209,8 +222,8 @@ impl RegistryClient {
         Err(Problem::RedirectLoop { host, request, hops: MAX_REDIRECTS }.into())
     }
 
-    /// Asks a host, and again where it ends the connection instead of answering: the newest containerd does
-    /// so at once, the kubelet after a while.
+    /// Asks a host, and again where it ends the connection instead of answering: the newest
+    /// containerd does so at once, the kubelet after a while.
     pub(crate) async fn send(&self, cx: &Cx, host: &Host, request: &Request) -> StepResult<Reply> {
         let asked = format!("{} {}", request.method, path(&request.target));
         let sending = timeout(FOLLOW_WAIT, self.send_on(cx, host, request)).await;
@@ -305,8 +318,8 @@ fn no_answer(host: &Host, asked: &str, fault: Fault) -> NoFact {
     }
 }
 
-/// An answer as a container runtime takes it: each status of success is one. What is packed on the way it
-/// unpacks, which is not done here.
+/// An answer as a container runtime takes it: each status of success is one. What is packed on the
+/// way it unpacks, which is not done here.
 fn decoded(mut reply: Reply) -> StepResult<Reply> {
     if matches!(reply.status, 201..=205 | 207..=299) {
         reply.status = 200;

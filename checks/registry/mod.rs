@@ -22,8 +22,8 @@ use crate::{
     tls::Secured,
 };
 pub use client::RegistryClient;
-pub use problem::Problem;
-pub(crate) use problem::{Elsewhere, Refused, Rules};
+pub use problem::{NoChallenge, Problem};
+pub(crate) use problem::{Refused, Rules};
 pub use refusal::Refusal;
 
 /// How the registry wants to be signed in to.
@@ -35,6 +35,11 @@ pub enum AuthScheme {
     Basic,
     /// A token from that place.
     Bearer(net::Challenge),
+}
+
+impl AuthScheme {
+    /// Its texts, which are words of evidence.
+    pub const WORDS: &[&str] = &["nothing", "basic", "bearer"];
 }
 
 impl fmt::Display for AuthScheme {

@@ -102,7 +102,8 @@ pub enum Problem {
         /// How long we waited.
         seconds: u64,
     },
-    /// TLS was up, and the host ended it in TLS's own words: as a rule it wants a certificate of its clients.
+    /// TLS was up, and the host ended it in TLS's own words: as a rule it wants a certificate of
+    /// its clients.
     EndedByAlert {
         /// The host.
         host: String,
@@ -141,7 +142,8 @@ pub enum Problem {
         /// How often we were sent on.
         hops: usize,
     },
-    /// The registry names another host, and whether a container runtime would reach it cannot be told.
+    /// The registry names another host, and whether a container runtime would reach it cannot be
+    /// told.
     OtherHostUndecided(Elsewhere),
     /// The registry names another host, and its name does not resolve.
     OtherHostUnresolved(Elsewhere),
@@ -186,4 +188,13 @@ pub struct Refused {
 pub struct Elsewhere {
     pub(super) host: String,
     pub(super) fault: Fault,
+}
+
+/// What stands for a challenge where the registry sent none: a word of evidence.
+#[derive(Clone, Copy, Debug, strum::Display, PartialEq, Eq, Serialize, strum::VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum NoChallenge {
+    /// It sent none.
+    NoChallenge,
 }

@@ -2,8 +2,9 @@
 
 use super::{Problem, Refused, Rules};
 use crate::kit::{
-    Host, NoFact,
+    Host, NoFact, StepResult,
     net::{ErrorBody, Reply},
+    rules::docker_hub,
 };
 
 /// A refusal, read to its end.
@@ -28,6 +29,15 @@ impl Refusal {
         let body = reply.error().await;
         let correlation = id.or_else(|| after(&body.message, "CorrelationId: ", " "));
         Self { host, status, retry_after, correlation, body, connections: 1 }
+    }
+
+    /// Reads an answer, unless its error body explains the refusal: that is the finding then.
+    pub(crate) async fn read_unexplained(asked: &str, reply: Reply) -> StepResult<Self> {
+        let refusal = Self::read(reply).await;
+        match refusal.by_error_body(asked) {
+            Some(problem) => Err(problem.into()),
+            None => Ok(refusal),
+        }
     }
 
     /// What a refusal means that has nothing to do with what was asked for.
@@ -61,10 +71,11 @@ impl Refusal {
         }
     }
 
-    /// Whose limit it is: that of the registry behind a cache rule, a public one's, Azure's, or another's.
+    /// Whose limit it is: that of the registry behind a cache rule, a public one's, Azure's, or
+    /// another's.
     fn throttled(&self, refused: Refused) -> Problem {
         let said = &self.body.message;
-        let public = ["docker.io", "docker.com", "mcr.microsoft.com"];
+        let public = [docker_hub::NAME, "docker.com", "mcr.microsoft.com"];
         let is_public = public.iter().any(|domain| {
             let below = self.host.name.strip_suffix(domain);
             below.is_some_and(|below| below.is_empty() || below.ends_with('.'))
@@ -79,7 +90,7 @@ impl Refusal {
         let dockers = said.contains("You have connected your") && said.contains("pull rate limit");
         let is_hub = dockers || self.host.name.contains("docker");
         if is_public || dockers {
-            let hub = is_hub.then(|| "docker.io".to_owned());
+            let hub = is_hub.then(|| docker_hub::NAME.to_owned());
             Problem::McrOrDockerhub429 { hub, refused }
         } else {
             Problem::Throttled(refused)

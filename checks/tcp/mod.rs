@@ -1,7 +1,7 @@
 //! Does an address of the host accept a connection?
 //!
-//! Each address is tried as soon as it is known; the first that accepts goes on to the next
-//! step, the others are graded beside it.
+//! Each address is tried as soon as it is known. The first that accepts goes to the next step; the
+//! others are checked in the background.
 
 mod problem;
 mod unreachable;
@@ -39,8 +39,8 @@ pub async fn reach(cx: &Cx, names: &Names) -> StepResult<Connected> {
                 None => more = false,
             },
             Some((address, got)) = attempts.next() => match got {
-                // A reset is no refusal: the connection was accepted, then cut. Who asks for more
-                // than that, the next step, will see it cut again.
+                // A reset is no refusal: the connection was accepted, then cut. The next step will
+                // see it cut again.
                 Ok(_) | Err(Fault::Reset) => {
                     cx.in_background(try_the_rest(cx.clone(), names.clone(), next, attempts, tried));
                     let stream = got.ok().map(|stream| -> Stream { Box::new(stream) });
@@ -54,7 +54,7 @@ pub async fn reach(cx: &Cx, names: &Names) -> StepResult<Connected> {
     Err(unreachable::diagnose(cx, &names.host, tried).await.into())
 }
 
-/// Grades the other addresses, once one has accepted.
+/// Checks the other addresses, once one has accepted.
 async fn try_the_rest(
     cx: Cx,
     names: Names,
@@ -69,7 +69,7 @@ async fn try_the_rest(
     while let Some((address, got)) = attempts.next().await {
         tried.extend(got.err().map(|fault| (address, fault)));
     }
-    // A machine without IPv6 is none the worse for a name that has it too: clients step over it.
+    // Clients skip IPv6 addresses on a machine without IPv6, so these do no harm.
     tried.retain(|(address, fault)| address.is_ipv4() || *fault != Fault::NoRoute);
     if !tried.is_empty() {
         cx.add_finding(Problem::AddressUnreachable(unreachable::list(&names.host, tried)));

@@ -1,42 +1,44 @@
-//! What the area `tcp` can find wrong.
+//! The problems of the area `tcp`.
 
 use crate::kit::{net::Tried, world::Proxy};
 use serde::Serialize;
 use std::rc::Rc;
 
-/// What can be wrong with the way to a host.
+/// A problem with connecting to a host.
 #[derive(Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Problem {
     /// No address of the registry accepts a connection.
     TcpEgressBlocked(Unreached),
-    /// The same for an Azure registry whose addresses are all private: a private endpoint's.
+    /// No address of an Azure registry accepts a connection, and all of them are private: those of
+    /// a private endpoint.
     PrivateAddressUnreachable(Unreached),
     /// No address of the host that serves layers accepts a connection.
     BlobEndpointBlocked(Unreached),
-    /// The same where that host is one of the registry's own data endpoints.
+    /// No address of one of the registry's own data endpoints accepts a connection.
     DataEndpointBlocked(Unreached),
-    /// Neither is anything else reached that a node needs.
+    /// Nor do other hosts that a node needs accept a connection.
     TcpOutboundNone {
-        /// The host.
+        /// The registry's host.
         #[serde(flatten)]
         unreached: Unreached,
-        /// The other hosts.
+        /// The other hosts that were tried.
         others: Vec<String>,
     },
-    /// There are only IPv6 addresses, and this machine has no way to any.
+    /// There are only IPv6 addresses, and this machine has no IPv6 route.
     Ipv6Unusable(Unreached),
-    /// Not directly, but through a proxy that is set and not for this host.
+    /// The host is reached through a proxy that is set but not used for this host, and not
+    /// directly.
     ProxyRequired {
-        /// The host.
+        /// The registry's host.
         #[serde(flatten)]
         unreached: Unreached,
-        /// That proxy.
+        /// The proxy that reaches it.
         #[serde(flatten)]
         by_proxy: ByProxy,
     },
-    /// Some addresses do not, others do.
+    /// Some addresses accept no connection, others do.
     AddressUnreachable(Unreached),
 }
 
@@ -46,17 +48,17 @@ pub struct Unreached {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) tried: Vec<Tried>,
-    /// A host that is reached all the same.
+    /// Another host that can be reached.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) elsewhere: Option<&'static str>,
 }
 
-/// A proxy through which a host is reached that is not sent to it.
+/// A proxy that reaches a host but is not used for it.
 #[derive(Serialize)]
 pub struct ByProxy {
     pub(super) proxy: Rc<Proxy>,
     pub(super) variable: &'static str,
-    /// The entry of `NO_PROXY` that keeps the host from it.
+    /// The entry of `NO_PROXY` that exempts the host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) entry: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! No address of a host accepts a connection: what that proves.
+//! What it proves that no address of a host accepts a connection.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -16,10 +16,10 @@ use crate::kit::{
     world::ProxyDecision,
 };
 
-/// How long each look at what else is open may take, once the host itself is not.
+/// How long each test of another host may take, once the host itself is known to be unreachable.
 pub(crate) const AROUND_WAIT: Duration = Duration::from_secs(4);
 
-/// Says what is wrong, with a look at what else is open.
+/// Returns what is wrong, after a test of what else can be reached.
 pub(super) async fn diagnose(cx: &Cx, host: &Host, tried: Vec<(SocketAddr, Fault)>) -> Problem {
     let no_ipv6 =
         |(address, fault): &(SocketAddr, Fault)| address.is_ipv6() && *fault == Fault::NoRoute;
@@ -30,7 +30,8 @@ pub(super) async fn diagnose(cx: &Cx, host: &Host, tried: Vec<(SocketAddr, Fault
     if unusable {
         return Problem::Ipv6Unusable(unreached);
     }
-    // Only Azure's registries are known to have private endpoints; elsewhere it is just an address.
+    // Only Azure registries are known to have private endpoints; elsewhere a private address means
+    // little.
     let azures = host.acr().is_some();
     if private && azures {
         return match host.purpose {
@@ -38,7 +39,7 @@ pub(super) async fn diagnose(cx: &Cx, host: &Host, tried: Vec<(SocketAddr, Fault
             _ => Problem::PrivateAddressUnreachable(unreached),
         };
     }
-    // Without TLS a proxy opens no tunnel, so that it answers proves nothing of the host.
+    // Without TLS a proxy opens no tunnel, so its response proves nothing about the host.
     if !host.is_local()
         && !host.plain
         && let Some(by_proxy) = by_proxy(cx, host).await
@@ -48,14 +49,15 @@ pub(super) async fn diagnose(cx: &Cx, host: &Host, tried: Vec<(SocketAddr, Fault
     match host.purpose {
         HostPurpose::Data if azures => Problem::DataEndpointBlocked(unreached),
         HostPurpose::Data => Problem::BlobEndpointBlocked(unreached),
-        // What else a node needs is asked only where it may say something of the way out: not of a host in
-        // this network, nor where somebody answered, for then there is a way.
+        // The other hosts that a node needs are only tested if they can reveal something about
+        // outbound access: not for a host in this network, and not if something refused, because
+        // then packets do get out.
         _ if private || refused => Problem::TcpEgressBlocked(unreached),
         _ => egress(cx, host, unreached).await,
     }
 }
 
-/// Is there a way through a proxy that is set, but not for this host?
+/// Returns the proxy that reaches this host although it is not used for it.
 async fn by_proxy(cx: &Cx, host: &Host) -> Option<ByProxy> {
     let entry = match cx.world.proxies.route(host) {
         ProxyDecision::Exempt(entry) => Some(entry),
@@ -67,7 +69,7 @@ async fn by_proxy(cx: &Cx, host: &Host) -> Option<ByProxy> {
         .spare(host)
         .into_iter()
         .map(|proxy| async {
-            // A proxy may say yes to whatever it is asked: the host itself has to answer in its tunnel.
+            // A proxy may accept every CONNECT, so the host itself must answer in the tunnel.
             let opening = async {
                 let stream = tunnel::open(cx, &proxy, host).await.ok()?;
                 tls::handshake(cx, host, stream).await.ok()
@@ -84,8 +86,8 @@ async fn by_proxy(cx: &Cx, host: &Host) -> Option<ByProxy> {
     None
 }
 
-/// Is it this host alone that is not reached, or everything? Connects to hosts that every AKS node
-/// has to reach, and sends them nothing.
+/// Finds out whether only this host is unreachable or everything is. Connects to hosts that every
+/// AKS node must reach, and sends them nothing.
 async fn egress(cx: &Cx, host: &Host, mut unreached: Unreached) -> Problem {
     let cloud = host.azure().and_then(|name| Cloud::of_suffix(name.suffix)).unwrap_or_default();
     let looks = cloud.node_hosts().into_iter().filter(|name| *name != unreached.host).map(
@@ -104,7 +106,7 @@ async fn egress(cx: &Cx, host: &Host, mut unreached: Unreached) -> Problem {
     unreached.elsewhere =
         looks.iter().find(|(_, found)| *found == Some(true)).map(|(name, _)| *name);
     let closed: Vec<_> = looks.iter().filter(|(_, found)| *found == Some(false)).collect();
-    // One host that is closed too may be closed for a reason of its own.
+    // A single other host may be closed for a reason of its own.
     if unreached.elsewhere.is_none() && closed.len() > 1 {
         let others = closed.iter().map(|(name, _)| (*name).to_owned()).collect();
         return Problem::TcpOutboundNone { unreached, others };
@@ -112,7 +114,7 @@ async fn egress(cx: &Cx, host: &Host, mut unreached: Unreached) -> Problem {
     Problem::TcpEgressBlocked(unreached)
 }
 
-/// Lists every address that was tried, and what came of it.
+/// Lists every address that was tried, and why it failed.
 pub(super) fn list(host: &Host, mut tried: Vec<(SocketAddr, Fault)>) -> Unreached {
     tried.sort_by_key(|(address, _)| *address);
     let tried =

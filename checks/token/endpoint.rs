@@ -8,12 +8,13 @@ use hyper::Method;
 use serde_json::Value;
 use url::form_urlencoded;
 
-use super::{problem::Problem, realm::Realm, refresh_token::MAX_TOKEN_BYTES};
+use super::{problem::Problem, realm::Realm, refresh_token::MAX_TOKEN_BYTES, words::NoAnswer};
 use crate::{
     identity::Credential,
     kit::{
         Cx, Host, HostPurpose, Image, NoFact, Secret, StepResult,
         net::{Challenge, Fault, Reply, Request},
+        rules::Malformed,
     },
     registry::{Refusal, RegistryClient},
 };
@@ -67,37 +68,36 @@ async fn issued(server: &Server, reply: Reply) -> StepResult<Issued> {
     let status = reply.status;
     let asked = format!("token from {}", server.host);
     if !(200..300).contains(&status) {
-        let refusal = Refusal::read(reply).await;
-        if let Some(problem) = refusal.by_error_body(&asked) {
-            return Err(problem.into());
-        }
+        let refusal = Refusal::read_unexplained(&asked, reply).await?;
         return match status {
             // A refusal is a 401, with or without a body; docker-registry's servers say 400 too.
             400 | 401 => Ok(Issued::Refused(refusal)),
             _ => Err(refusal.grade(&asked)),
         };
     }
-    let no_token = |said: &str| -> NoFact {
-        Problem::NoToken { host: server.host.to_string(), status, said: said.to_owned() }.into()
+    let no_token = |said: String| -> NoFact {
+        Problem::NoToken { host: server.host.to_string(), status, said }.into()
     };
     let body = reply.read(MAX_TOKEN_BYTES).await.map_err(|fault| match fault {
         Fault::TimedOut => RegistryClient::unfinished(&server.host, &asked),
-        fault => no_token(fault.word()),
+        fault => no_token(fault.to_string()),
     })?;
     token_in(&body).map(Issued::Token).map_err(no_token)
 }
 
-/// The token in what a token server sends; else a word says what it sent. Public, so that it can be fuzzed.
-pub fn token_in(body: &[u8]) -> Result<Secret, &'static str> {
+/// Reads the token in what a token server sends; an error is a word of evidence.
+pub fn token_in(body: &[u8]) -> Result<Secret, String> {
     // As Go reads it: the first value counts, whatever follows it.
     let mut values = serde_json::Deserializer::from_slice(body).into_iter::<Value>();
-    let Some(Ok(Value::Object(issued))) = values.next() else { return Err("not-json") };
+    let Some(Ok(Value::Object(issued))) = values.next() else {
+        return Err(Malformed::NotJson.to_string());
+    };
     // containerd prefers the first where there are both.
     let token = ["access_token", "token"].iter().find_map(|name| {
         let found = issued.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
         found.1.as_str().filter(|token| !token.is_empty())
     });
-    token.map(Secret::new).ok_or("no-token-in-it")
+    token.map(Secret::new).ok_or_else(|| NoAnswer::NoTokenInIt.to_string())
 }
 
 /// Where tokens are issued, and for what.
@@ -141,7 +141,7 @@ impl Server {
         let target = format!("{}?{query}", self.path);
         let request = Request { authorization, ..Request::new(Method::GET, target) };
         let reply = asker.client.follow(cx, &self.host, &request, HostPurpose::Other).await?;
-        Self::let_in(cx, asker, &request, reply).await
+        asker.client.past_firewall(cx, &request, reply).await
     }
 
     async fn post(&self, cx: &Cx, asker: &Asker<'_>, form: &[(&str, &str)]) -> StepResult<Reply> {
@@ -158,19 +158,6 @@ impl Server {
         let form = Some(Secret::new(body.finish()));
         let request = Request { form, ..Request::new(Method::POST, self.path.clone()) };
         let reply = asker.client.send(cx, &self.host, &request).await?;
-        Self::let_in(cx, asker, &request, reply).await
-    }
-
-    /// Network rules may refuse here what they let in before.
-    async fn let_in(
-        cx: &Cx,
-        asker: &Asker<'_>,
-        request: &Request,
-        reply: Reply,
-    ) -> StepResult<Reply> {
-        match reply.status {
-            403 => asker.client.recheck_firewall(cx, request, reply).await,
-            _ => Ok(reply),
-        }
+        asker.client.past_firewall(cx, &request, reply).await
     }
 }

@@ -14,16 +14,17 @@ use super::{
     problem::{Problem, RefusedIdentity},
     realm::Realm,
     refresh_token::MAX_TOKEN_BYTES,
+    words::{ManagementToken, NoAnswer, NoTenant},
 };
 use crate::{
     identity::{Candidate, EntraToken},
     kit::{
         Cx, Host, NoFact, Secret, StepResult,
         azure::imds,
-        net::{Challenge, Fault, Request, challenges},
-        rules::Fields,
+        net::{Challenge, Fault, Reply, Request, challenges},
+        rules::{Fields, Malformed},
     },
-    registry::{Refusal, RegistryClient},
+    registry::{NoChallenge, Refusal, RegistryClient},
 };
 
 /// What is asked.
@@ -36,12 +37,20 @@ struct Exchange {
     service: String,
 }
 
-/// Why a token was not traded.
+/// Why a token was not exchanged.
 enum ExchangeError {
+    /// What happened is graded already, and has nothing to do with the exchange.
+    Graded(NoFact),
     /// The registry does not take it.
     Refused(Refusal),
     /// It answers in another way.
     Unexpected(String),
+}
+
+impl From<NoFact> for ExchangeError {
+    fn from(graded: NoFact) -> Self {
+        ExchangeError::Graded(graded)
+    }
 }
 
 /// Exchanges the token. Skipped where the registry does not accept it: the reason was given, and the pull is anonymous.
@@ -58,14 +67,17 @@ pub(super) async fn exchange_entra_token(
     };
     let host = client.host.to_string();
     let providers = match &login.named {
-        Some(_) => Some(providers_challenge(cx, client).await?.map_err(not_taken)?),
+        Some(_) => {
+            let reply = client.ask(cx, &Request::new(Method::GET, "/v2/")).await?;
+            Some(providers_challenge(client, &reply).map_err(not_taken)?)
+        }
         None => None,
     };
     let exchange = Exchange::at(client, providers.as_ref().unwrap_or(wanted))?;
     let own = login.principal.tenant.as_deref();
     let named = login.named.as_ref();
     let tenant = named.map_or(own, |named| Some(named.tenant.as_str()));
-    let refusal = match exchange.ask(cx, login, &login.token, tenant).await? {
+    let refusal = match exchange.ask(cx, login, &login.token, tenant).await {
         Ok(token) => {
             cx.in_background(look_at_management(cx.clone(), exchange, login.clone()));
             return Ok(token);
@@ -73,20 +85,22 @@ pub(super) async fn exchange_entra_token(
         Err(ExchangeError::Unexpected(said)) => {
             return Err(not_taken(Problem::ExchangeUnreadable { host, said }));
         }
+        Err(ExchangeError::Graded(no_fact)) => return Err(no_fact),
         Err(ExchangeError::Refused(refusal)) => refusal,
     };
     if let (Some(named), Some(own)) = (named, own)
         && !named.tenant.eq_ignore_ascii_case(own)
-        && matches!(exchange.ask(cx, login, &login.token, Some(own)).await, Ok(Ok(_)))
+        && exchange.ask(cx, login, &login.token, Some(own)).await.is_ok()
     {
         let (file, own) = (named.file.clone(), own.to_owned());
-        let named = if named.tenant.is_empty() { "none" } else { &named.tenant }.to_owned();
+        let named =
+            if named.tenant.is_empty() { NoTenant::None.to_string() } else { named.tenant.clone() };
         return Err(not_taken(Problem::WrongTenantInAzurejson { host, file, named, own }));
     }
     let management = match exchange.takes_management(cx, login).await {
-        Some(true) => "taken",
-        Some(false) => "refused",
-        None => "not-asked",
+        Some(true) => ManagementToken::Taken,
+        Some(false) => ManagementToken::Refused,
+        None => ManagementToken::NotAsked,
     };
     let (principal, said) = (&login.principal, refusal.body.message);
     let correlation = refusal.correlation.filter(|id| !said.contains(id));
@@ -103,28 +117,22 @@ pub(super) async fn exchange_entra_token(
     })))
 }
 
-/// The challenge as the kubelet's provider asks for it and takes it (`receiveChallengeFromLoginServer`): the
-/// container runtime asks for another one, and is less particular.
-async fn providers_challenge(
-    cx: &Cx,
-    client: &RegistryClient,
-) -> StepResult<Result<Challenge, Problem>> {
-    let reply = client.ask(cx, &Request::new(Method::GET, "/v2/")).await?;
+/// Returns the challenge in the answer to `GET /v2/` as the kubelet's provider reads it
+/// (`receiveChallengeFromLoginServer`): a container runtime asks for another one, and is more lenient.
+fn providers_challenge(client: &RegistryClient, reply: &Reply) -> Result<Challenge, Problem> {
     let headers: Vec<_> = reply.headers.get_all("www-authenticate").iter().collect();
     let written = headers.first().and_then(|header| header.to_str().ok()).unwrap_or_default();
     // Both by these very names, in quotes.
     let fits =
         headers.len() == 1 && ["realm=\"", "service=\""].iter().all(|part| written.contains(part));
     let found = challenges(&reply.headers).into_iter().find(|found| found.scheme == "bearer");
-    Ok(found.filter(|_| reply.status == 401 && fits).ok_or_else(|| {
+    found.filter(|_| reply.status == 401 && fits).ok_or_else(|| {
         let said = headers.iter().filter_map(|header| header.to_str().ok()).collect::<Vec<_>>();
-        let said = if said.is_empty() { "no-challenge".to_owned() } else { said.join(", ") };
-        Problem::ProviderTakesNoChallenge {
-            host: client.host.to_string(),
-            status: reply.status,
-            said,
-        }
-    }))
+        let said =
+            if said.is_empty() { NoChallenge::NoChallenge.to_string() } else { said.join(", ") };
+        let host = client.host.to_string();
+        Problem::ProviderTakesNoChallenge { host, status: reply.status, said }
+    })
 }
 
 /// Older nodes, and `az aks check-acr`, show a token for Azure's management: would it be taken, too?
@@ -154,7 +162,7 @@ impl Exchange {
         login: &EntraToken,
         token: &Secret,
         tenant: Option<&str>,
-    ) -> StepResult<Result<Secret, ExchangeError>> {
+    ) -> Result<Secret, ExchangeError> {
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("access_token", token.expose());
         // So the Azure CLI for a person, so the kubelet's provider for everybody else.
@@ -169,34 +177,27 @@ impl Exchange {
         let form = Some(Secret::new(form.finish()));
         let request = Request { form, ..Request::new(Method::POST, "/oauth2/exchange") };
         let ask = async || self.client.send(cx, &self.host, &request).await;
-        let mut reply = self.client.with_retries(cx, ask).await?;
-        if reply.status == 403 {
-            reply = self.client.recheck_firewall(cx, &request, reply).await?;
-        }
+        let reply = self.client.with_retries(cx, ask).await?;
+        let reply = self.client.past_firewall(cx, &request, reply).await?;
         match reply.status {
             200 => {}
             // A refusal is a 401, with or without a body.
             400 | 401 => {
-                let refusal = Refusal::read(reply).await;
-                return match refusal.by_error_body(EXCHANGE) {
-                    Some(problem) => Err(problem.into()),
-                    None => Ok(Err(ExchangeError::Refused(refusal))),
-                };
+                let refusal = Refusal::read_unexplained(EXCHANGE, reply).await?;
+                return Err(ExchangeError::Refused(refusal));
             }
             // For any other reason, too, the provider fails and the kubelet pulls anonymously.
             status => {
                 let said = Refusal::read(reply).await.body.message;
                 let said =
                     if said.is_empty() { status.to_string() } else { format!("{status}, {said}") };
-                return Ok(Err(ExchangeError::Unexpected(said)));
+                return Err(ExchangeError::Unexpected(said));
             }
         }
         match reply.read(MAX_TOKEN_BYTES).await {
-            Ok(body) => {
-                Ok(refresh_token(&body).map_err(|said| ExchangeError::Unexpected(said.to_owned())))
-            }
-            Err(Fault::TimedOut) => Err(RegistryClient::unfinished(&self.host, EXCHANGE)),
-            Err(fault) => Ok(Err(ExchangeError::Unexpected(fault.word().to_owned()))),
+            Ok(body) => refresh_token(&body).map_err(ExchangeError::Unexpected),
+            Err(Fault::TimedOut) => Err(RegistryClient::unfinished(&self.host, EXCHANGE).into()),
+            Err(fault) => Err(ExchangeError::Unexpected(fault.to_string())),
         }
     }
 
@@ -207,16 +208,17 @@ impl Exchange {
         let issued = imds::token(cx, which, &endpoints.management).await.ok()?;
         let own = login.principal.tenant.as_deref();
         match self.ask(cx, login, &issued.token, own).await {
-            Ok(Ok(_)) => Some(true),
-            Ok(Err(ExchangeError::Refused(_))) => Some(false),
+            Ok(_) => Some(true),
+            Err(ExchangeError::Refused(_)) => Some(false),
             _ => None,
         }
     }
 }
 
-/// The token in what a registry sends; else a word says what it sent. Public, so that it can be fuzzed.
-pub fn refresh_token(body: &[u8]) -> Result<Secret, &'static str> {
-    let answer: serde_json::Value = serde_json::from_slice(body).map_err(|_| "not-json")?;
-    let token = Fields::of(&answer).ok_or("not-json")?.text("refresh_token");
-    token.ok().flatten().map(Secret::new).ok_or("no-token-in-it")
+/// Reads the token in what a registry sends; an error is a word of evidence.
+pub fn refresh_token(body: &[u8]) -> Result<Secret, String> {
+    let not_json = || Malformed::NotJson.to_string();
+    let answer: serde_json::Value = serde_json::from_slice(body).map_err(|_| not_json())?;
+    let token = Fields::of(&answer).ok_or_else(not_json)?.text("refresh_token");
+    token.ok().flatten().map(Secret::new).ok_or_else(|| NoAnswer::NoTokenInIt.to_string())
 }

@@ -1,12 +1,13 @@
 //! Does the registry give us a token, and what is it good for?
 
 mod answers;
-pub mod endpoint;
-pub mod exchange;
+pub(crate) mod endpoint;
+pub(crate) mod exchange;
 mod problem;
 mod realm;
 mod refresh_token;
 mod session;
+mod words;
 
 use std::rc::Rc;
 
@@ -20,6 +21,7 @@ pub use problem::Problem;
 pub use refresh_token::RefreshToken;
 use refresh_token::{TOKEN_USER, expired, expires};
 pub use session::Session;
+pub use words::{AnonymousAnswer, ManagementToken, NoAnswer, NoTenant, Scopes, SignedIn};
 
 /// How many entries of a pull secret are tried.
 pub(crate) const MAX_CANDIDATES: usize = 4;

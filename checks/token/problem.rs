@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::words::{AnonymousAnswer, ManagementToken};
+
 /// What can be wrong with signing in.
 #[derive(Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
@@ -98,7 +100,7 @@ pub enum Problem {
     CredentialsDoNotFit {
         /// The registry.
         host: String,
-        /// What we have, as a word.
+        /// What we have.
         kind: String,
         /// Where it came from.
         from: String,
@@ -158,6 +160,12 @@ pub struct Presented {
     /// The user's name, where it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) user: Option<String>,
+    /// The user's name where it is that of a registry token: at an Azure registry, and no GUID.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) token_name: Option<String>,
+    /// The user's name where it is a service principal's: a GUID.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) application_id: Option<String>,
     /// Where they came from.
     pub(super) from: String,
     /// What was asked for.
@@ -168,9 +176,9 @@ pub struct Presented {
     /// For support.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) correlation: Option<String>,
-    /// What an anonymous client gets there, as a word, where that was asked.
+    /// What an anonymous client gets there, where that was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) anonymous: Option<&'static str>,
+    pub(super) anonymous: Option<AnonymousAnswer>,
 }
 
 /// A sign-in that is good, and not for this.
@@ -210,12 +218,18 @@ pub struct RefusedIdentity {
     /// The directory that was named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) tenant: Option<String>,
-    /// Whether a token for Azure's management is taken, as a word.
-    pub(super) management: &'static str,
+    /// Whether a token for Azure's management is accepted.
+    pub(super) management: ManagementToken,
     /// The registry's own words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) said: Option<String>,
     /// For support.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) correlation: Option<String>,
+}
+
+/// Whether a text is a GUID, as the client ids of service principals are.
+pub(super) fn is_guid(text: &str) -> bool {
+    let lengths = text.split('-').map(str::len);
+    lengths.eq([8, 4, 4, 4, 12]) && text.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
 }

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::Problem;
+use super::{problem::Problem, words::NoAnswer};
 use crate::{
     kit::{Host, HostPurpose, NoFact, StepResult, net::Challenge},
     registry::RegistryClient,
@@ -33,7 +33,7 @@ impl Realm {
         // No more of it than this is shown: it is the registry's to fill, and may hold anything.
         let url = Url::parse(wanted.param("realm").unwrap_or_default()).ok();
         let place = url.and_then(|url| Some(format!("{}://{}", url.scheme(), url.host_str()?)));
-        let realm = place.unwrap_or_else(|| "not-a-url".to_owned());
+        let realm = place.unwrap_or_else(|| NoAnswer::NotAUrl.to_string());
         NoFact::could_not_tell(Problem::RealmNotSafe { host: client.host.to_string(), realm })
     }
 }

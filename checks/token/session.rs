@@ -10,8 +10,9 @@ use tokio::time::timeout;
 use super::{
     answers::{BlobAnswer, BlobResponse, RegistryAnswer, grants},
     endpoint::{self, Asker, Issued},
-    problem::{Presented, Problem, Ungranted},
+    problem::{Presented, Problem, Ungranted, is_guid},
     refresh_token::{TOKEN_USER, expired},
+    words::{AnonymousAnswer, Scopes, SignedIn},
 };
 use crate::{
     identity::{Candidate, Credential},
@@ -51,8 +52,8 @@ pub struct Session {
     pub(super) identity: Candidate,
     #[serde(skip)]
     authorization: Option<Authorization>,
-    /// As what each request is made, as a word: there is something to show, never what.
-    signed_in: &'static str,
+    /// As what each request is made; never with what.
+    signed_in: SignedIn,
     /// What the token says that it grants; nothing when it is opaque.
     #[serde(skip_serializing_if = "Option::is_none")]
     granted: Option<String>,
@@ -82,7 +83,7 @@ impl Session {
             client: challenge.client.clone(),
             identity: identity.clone(),
             authorization: None,
-            signed_in: "not-needed",
+            signed_in: SignedIn::NotNeeded,
             granted: None,
             covers_pull: None,
             image: challenge.image.clone(),
@@ -101,7 +102,11 @@ impl Session {
 
     /// The same, each request carrying a password.
     pub(super) fn with_password(self, basic: Secret) -> Self {
-        Self { authorization: Some(Authorization::Password(basic)), signed_in: "yes", ..self }
+        Self {
+            authorization: Some(Authorization::Password(basic)),
+            signed_in: SignedIn::Yes,
+            ..self
+        }
     }
 
     /// The same, each request carrying a token.
@@ -114,14 +119,14 @@ impl Session {
             Some(grants.as_ref()?.iter().any(is_pull))
         });
         let granted = grants.map(|grants| match grants.as_slice() {
-            [] => "nothing".to_owned(),
+            [] => Scopes::Nothing.to_string(),
             grants => {
                 let grants = grants.iter().map(|(name, actions)| format!("{actions} {name}"));
                 grants.collect::<Vec<_>>().join(", ")
             }
         });
         let anonymous = matches!(self.identity.credential, Credential::Anonymous);
-        let signed_in = if anonymous { "as-anonymous" } else { "yes" };
+        let signed_in = if anonymous { SignedIn::AsAnonymous } else { SignedIn::Yes };
         Self {
             authorization: Some(Authorization::Token(token.bearer())),
             signed_in,
@@ -158,7 +163,7 @@ impl Session {
     fn wanted(&self) -> String {
         match &self.image {
             Some(image) => format!("pull {}", image.repository),
-            None => "sign-in".to_owned(),
+            None => Scopes::SignIn.to_string(),
         }
     }
 
@@ -209,10 +214,8 @@ impl Session {
         let request = self.sign(Request { from, ..request });
         let host = &self.client.host;
         let ask = async || self.client.send(cx, host, &request).await;
-        let mut reply = self.client.with_retries(cx, ask).await?;
-        if reply.status == 403 {
-            reply = self.client.recheck_firewall(cx, &request, reply).await?;
-        }
+        let reply = self.client.with_retries(cx, ask).await?;
+        let reply = self.client.past_firewall(cx, &request, reply).await?;
         let reply = match redirect(host, &request, &reply, HostPurpose::Data) {
             Some((next, target)) if next == *host => {
                 // Sent on within the registry, where the sign-in still counts.
@@ -264,10 +267,10 @@ impl Session {
         let mut errors = challenges(&reply.headers).into_iter();
         let error = errors.find_map(|challenge| challenge.params.get("error").cloned());
         let error = error.as_deref().unwrap_or_default();
-        let refusal = Refusal::read(reply).await;
-        if let Some(problem) = refusal.by_error_body(asked) {
-            return problem.into();
-        }
+        let refusal = match Refusal::read_unexplained(asked, reply).await {
+            Ok(refusal) => refusal,
+            Err(explained) => return explained,
+        };
         match (&self.identity.credential, &self.authorization) {
             (Credential::Anonymous, _) => self.anonymous(cx, refusal.correlation),
             (_, Some(Authorization::Password(_))) => self.credentials_refused(cx, refusal).await,
@@ -278,7 +281,7 @@ impl Session {
                 let ungranted = Ungranted {
                     host: self.client.host.to_string(),
                     wanted: self.wanted(),
-                    granted: self.granted.clone().unwrap_or_else(|| "not-said".to_owned()),
+                    granted: self.granted.clone().unwrap_or_else(|| Scopes::NotSaid.to_string()),
                     who: self.identity.name(),
                     user: self.identity.user.clone(),
                     correlation: refusal.correlation,
@@ -342,22 +345,32 @@ impl Session {
         let anonymous =
             timeout(ANONYMOUS_WAIT, Box::pin(self.anonymous_answer(cx))).await.ok().flatten();
         let said = refusal.body.message;
+        let user = self.identity.user.as_deref();
+        let (application_id, token_name) = match user {
+            Some(user) if is_guid(user) => (Some(user.to_owned()), None),
+            // The admin user is called like the registry; a token's exchange has a user of its own.
+            Some(user) if user != TOKEN_USER && self.client.host.acr().is_some() => {
+                (None, Some(user.to_owned()))
+            }
+            _ => (None, None),
+        };
         let is_unknown = said.starts_with("Application not registered with AAD");
         let presented = Presented {
             host: refusal.host.to_string(),
             who: self.identity.name(),
             user: self.identity.user.clone(),
+            token_name,
+            application_id,
             from: self.identity.source(),
             wanted: self.wanted(),
             said: (!said.is_empty()).then_some(said),
             correlation: refusal.correlation,
             anonymous,
         };
-        let user = self.identity.user.as_deref();
         self.unless_others_may(
             cx,
             match anonymous {
-                Some("served") => Problem::AnonymousBlockedByBadCreds(presented),
+                Some(AnonymousAnswer::Served) => Problem::AnonymousBlockedByBadCreds(presented),
                 _ if is_unknown => Problem::ApplicationNotRegistered(presented),
                 _ if user.is_some() && user == self.client.host.acr() => {
                     Problem::AdminUserDisabled(presented)
@@ -367,21 +380,21 @@ impl Session {
         )
     }
 
-    /// Returns what the registry answers to an anonymous client, as a word; `None` when that was not asked or
+    /// Returns what the registry answers to an anonymous client; `None` when that was not asked or
     /// cannot be told. A token proves nothing: it is issued for what it does not grant, too.
-    async fn anonymous_answer(&self, cx: &Cx) -> Option<&'static str> {
+    async fn anonymous_answer(&self, cx: &Cx) -> Option<AnonymousAnswer> {
         let (AuthScheme::Bearer(wanted), Some(image)) = (&self.auth_scheme, &self.image) else {
             return None;
         };
         let anonymous = self.as_anonymous();
         let token = match anonymous.ask_for_token(cx, wanted).await.ok()? {
             Issued::Token(token) => token,
-            Issued::Refused(_) => return Some("refused"),
+            Issued::Refused(_) => return Some(AnonymousAnswer::Refused),
         };
         let head = Request::manifest(Method::HEAD, &image.repository, &image.reference);
         match anonymous.with_token(&token).ask(cx, head).await.ok()? {
-            reply if reply.status == 200 && reply.is_registrys() => Some("served"),
-            reply => (reply.status == 401).then_some("refused"),
+            reply if reply.status == 200 && reply.is_registrys() => Some(AnonymousAnswer::Served),
+            reply => (reply.status == 401).then_some(AnonymousAnswer::Refused),
         }
     }
 }

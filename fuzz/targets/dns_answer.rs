@@ -1,7 +1,7 @@
-//! Any answer of a name server is read within bounds: what comes as bytes, and chains made to go in circles.
+//! Reads any DNS answer within bounds: arbitrary bytes, and CNAME chains that loop.
 #![no_main]
 
-use checks::kit::net::dns::{Reply, read};
+use checks::{kit::net::dns::Reply, untrusted::read_dns_answer as read};
 use hickory_proto::{
     op::Message,
     rr::{Name, RData, Record, rdata},
@@ -25,7 +25,7 @@ fn within_bounds(message: &Message, reply: &Reply) {
         reply.chain.iter().all(|name| name.len() <= 1024 && name.to_lowercase() == *name),
         "{reply:?}"
     );
-    // The same answer, once it has travelled, says the same.
+    // The same answer, encoded and decoded again, has the same content.
     let Ok(bytes) = message.to_vec() else { return };
     let Ok(again) = Message::from_vec(&bytes) else { return };
     assert_eq!(read(&again, ASKED), *reply);
@@ -35,7 +35,7 @@ fn within_bounds(message: &Message, reply: &Reply) {
     );
 }
 
-/// An answer made of eight names that lead to one another: each byte is a record.
+/// Builds an answer from eight names that refer to each other: each byte is a record.
 fn circles(sent: &[u8]) -> Message {
     let mut message = Message::query();
     for byte in sent.iter().take(200) {

@@ -1,7 +1,8 @@
-//! Any line is an event or refused; what is read can be written and read again, and steers no terminal.
+//! Reads any line as an event or refuses it. An accepted event survives a round trip and contains
+//! no terminal control sequence.
 #![no_main]
 
-use checks::kit::engine::Event;
+use checks::untrusted::Event;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 

@@ -1,7 +1,11 @@
-//! Any text is read as an image or refused; what is understood is understood again, and is fit for a command.
+//! Parses any text as an image reference or refuses it. An accepted reference parses again and is
+//! safe in a command.
 #![no_main]
 
-use checks::kit::{Cloud, RegistryOrImage, target::InvalidReference};
+use checks::{
+    kit::{Cloud, target::InvalidReference},
+    untrusted::RegistryOrImage,
+};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
@@ -13,7 +17,8 @@ fuzz_target!(|text: &str| {
             };
             let again = RegistryOrImage::read(&written, Cloud::Public, false);
             assert_eq!(again.as_ref(), Ok(&asked), "{text:?} is {written:?}");
-            // It ends up in requests and in commands: nothing that a shell or HTTP would trip over.
+            // The reference ends up in requests and commands: it must contain nothing that a shell
+            // or HTTP interprets.
             assert!(
                 written
                     .chars()

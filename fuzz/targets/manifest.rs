@@ -1,9 +1,10 @@
-//! Any bytes are read as a manifest or an index or refused; the first line is what the registry calls them.
+//! Reads any bytes as a manifest or an index, or refuses them. The first line of the input is the
+//! media type that the registry reports.
 #![no_main]
 
 use checks::{
-    kit::{NoFact, rules::Platform},
-    manifest::{entry, named, read},
+    kit::NoFact,
+    untrusted::{Platform, entry, named, read_manifest},
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -13,7 +14,7 @@ fuzz_target!(|sent: &[u8]| {
         None => (&b"application/vnd.oci.image.manifest.v1+json"[..], sent),
     };
     let called = String::from_utf8_lossy(called).into_owned();
-    let manifest = match read("sha256:0".to_owned(), called, body) {
+    let manifest = match read_manifest("sha256:0".to_owned(), called, body) {
         Ok(manifest) => manifest,
         Err(no_fact) => return fit_to_print(&no_fact),
     };
@@ -35,7 +36,7 @@ fuzz_target!(|sent: &[u8]| {
     }
 });
 
-/// Whatever is said of it steers no terminal and is not long.
+/// Checks that a description contains no terminal control sequence and is short.
 fn fit_to_print(no_fact: &NoFact) {
     let (NoFact::Failed(finding) | NoFact::CouldNotTell(finding)) = no_fact else {
         panic!("{no_fact:?}")

@@ -1,12 +1,12 @@
-//! NO_PROXY and a proxy's URL: an entry exempts what it exempts alone, and no password is shown.
+//! Parses `NO_PROXY` and proxy URLs: an entry exempts only its own hosts, and no password is shown.
 #![no_main]
 
-use checks::kit::rules::{NoProxy, ProxyUrl};
+use checks::untrusted::{NoProxy, ProxyUrl};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
     let (host, list) = text.split_once('\n').unwrap_or(("contoso.azurecr.io", text));
-    // On a thread of its own, for what it holds as a secret is remembered by the thread.
+    // Runs on its own thread, because known secrets are stored per thread.
     let done = std::thread::scope(|scope| {
         scope
             .spawn(|| {
@@ -33,7 +33,7 @@ fn exempt(list: &str, host: &str) {
         "{entry:?} does not stand in {list:?}"
     );
     assert_eq!(NoProxy::read(&entry).exempts(host, 443), Some(entry.clone()));
-    // Nor does one exempt a host that it shares no letter with.
+    // An entry does not exempt a host that shares no letter with it.
     let other = "\u{3b1}\u{3b2}";
     assert!(
         entry == "*"
@@ -46,7 +46,8 @@ fn url(text: &str) {
     const CANARY: &str = "canary-0123456789";
     let Ok(proxy) = ProxyUrl::read(text) else { return };
     assert!(!proxy.scheme.is_empty() && !proxy.host.is_empty(), "{proxy:?}");
-    // Other schemes let anything before the last colon be a host; and what was escaped would be once more.
+    // In other schemes the host may be anything before the last colon, and an escaped host would be
+    // escaped twice.
     if proxy.host.contains('%')
         || proxy.host.contains(':') && proxy.host.parse::<std::net::Ipv6Addr>().is_err()
     {

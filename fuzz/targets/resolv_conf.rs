@@ -1,4 +1,5 @@
-//! Any resolv.conf leaves somebody to ask, within bounds; what is read can be written and read again.
+//! Reads any resolv.conf into at least one name server, within bounds. The result survives a round
+//! trip.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -8,9 +9,9 @@ fuzz_target!(|file: &[u8]| {
     assert!((1..=3).contains(&servers.len()));
     assert!(servers.iter().all(|server| server.port() == 53));
     assert!(ndots <= 15, "{ndots}");
-    // How many of them are tried is bounded where names are asked for.
+    // The DNS client limits how many name servers it tries.
     assert!(search.iter().map(String::len).sum::<usize>() <= 3 * file.len(), "{search:?}");
-    // What else is no name, and nothing that could be asked for.
+    // Anything else is not a name and cannot be queried.
     if !search.iter().all(|suffix| suffix.chars().all(|c| c.is_ascii_graphic() && c != ',')) {
         return;
     }

@@ -1,4 +1,4 @@
-//! Any header is read as challenges or left out; what is read can be written and read again.
+//! Parses any header as challenges or ignores it. An accepted challenge survives a round trip.
 #![no_main]
 
 use checks::kit::net::{Challenge, challenges};
@@ -10,8 +10,8 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|header: &[u8]| {
     let Some(found) = read(header) else { return };
-    // Nothing is made up: all of it together is no longer than what was sent, but for letters that
-    // are no text, which are three bytes as a sign of that, or grow as they are made small.
+    // Nothing is invented: the result is no longer than the input, except that an invalid byte
+    // becomes a replacement character of three bytes, and that lower-casing can lengthen a letter.
     let size = |c: &Challenge| {
         c.scheme.len() + c.params.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>()
     };

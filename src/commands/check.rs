@@ -13,7 +13,7 @@ use crate::{
     world,
 };
 
-/// The longest password that is read.
+/// The longest password that is accepted.
 const MAX_PASSWORD_BYTES: u64 = 64 * 1024;
 
 pub(super) async fn run(args: CheckArgs) -> Result<Exit, String> {
@@ -37,7 +37,7 @@ pub(super) async fn run(args: CheckArgs) -> Result<Exit, String> {
     in_world(targets, world, &args, &args.show).await
 }
 
-/// Runs the checks in that world, and shows the result.
+/// Runs the checks in that world and shows the result.
 pub(super) async fn in_world(
     targets: Vec<Target>,
     world: World,
@@ -52,21 +52,21 @@ pub(super) async fn in_world(
     let events = run_plans(targets, world, &wanted, move |event| {
         progress.take(event);
         lines.event(event);
-        // A run of ours is never refused: its events are all taken.
+        // A run of this process never exceeds the limits, so all its events are accepted.
         folded.borrow_mut().take(event.clone()).unwrap_or_default();
     });
     events.await;
     Ok(outputs.finish(&run.borrow()))
 }
 
-/// Returns what the command line asks: each target once.
+/// Returns the targets of the command line, without duplicates.
 pub(super) fn targets(args: &CheckArgs, password: Option<&Secret>) -> Result<Vec<Target>, String> {
     const GIVE: &str = "give a registry or an image, such as contoso.azurecr.io/team/app:v1";
     if args.asked.is_empty() {
         return Err(format!("what should be checked? {GIVE}; --help shows more"));
     }
     if args.asked.len() > 1 && args.username.is_some() {
-        // It would be shown to each of the registries.
+        // Each of the registries would receive the password.
         return Err("--username goes with a single REF".into());
     }
     let mut targets: Vec<Target> = vec![];
@@ -97,7 +97,7 @@ fn target(args: &CheckArgs, text: String, password: Option<Secret>) -> Target {
     }
 }
 
-/// Returns the flags that a command in a fix must repeat to ask the same question.
+/// Returns the flags that a command in a fix must repeat to run the same check.
 fn flags(args: &CheckArgs) -> Vec<String> {
     let mut flags = vec![];
     let mut add = |flag: &str, value: Option<String>| {
@@ -128,7 +128,7 @@ fn read_stdin() -> Result<Vec<u8>, String> {
     read.map_err(|error| format!("--password-stdin: {error}")).map(|_| bytes)
 }
 
-/// Returns the password that was read, without its line ending.
+/// Reads the password and removes its line ending.
 fn password(bytes: Vec<u8>) -> Result<Secret, String> {
     if bytes.len() as u64 > MAX_PASSWORD_BYTES {
         return Err("--password-stdin: what came is longer than any password".into());

@@ -7,7 +7,7 @@ use crate::{Exit, show};
 pub(super) fn run(code: &str, lang: Option<Lang>) -> Result<Exit, String> {
     let messages = checks::messages();
     let lang = lang.unwrap_or_else(show::locale);
-    // As it is printed: error[dns/nxdomain-registry]
+    // Accepts the form in which a code is printed: error[dns/nxdomain-registry]
     let code = code.split_once('[').map_or(code, |(_, rest)| rest.trim_end_matches(']'));
     if let Some(mode) = messages.modes.get(code) {
         show::print(&show::explain_mode(messages, code, mode, lang));

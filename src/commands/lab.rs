@@ -1,4 +1,5 @@
-//! `check-acr lab`: the same checks in an embedded world that is wrong in one way, or not at all.
+//! `check-acr lab`: the same checks in a built-in fake environment in which at most one thing is
+//! broken.
 
 use checks::kit::{Target, World, messages::Lang, rules::Platform};
 use clap::Parser;
@@ -40,11 +41,11 @@ pub(super) async fn run(
     check::in_world(targets, world, &args, show).await
 }
 
-/// Returns what the scenario asks, and the world in which it asks it. The platform counts where the
-/// scenario names none.
+/// Returns the targets of a scenario and its world. The given platform applies when the scenario
+/// names none.
 ///
 /// # Errors
-/// When its arguments or its world cannot be read: a sentence that says so.
+/// Returns a sentence for the user when the scenario's arguments or its world cannot be read.
 pub fn prepare_scenario(
     scenario: &Scenario,
     lab: &Lab,
@@ -72,7 +73,7 @@ fn list_all(lang: Lang) -> Result<Exit, String> {
     Ok(Exit::Can)
 }
 
-/// Serves until somebody interrupts. What clients need is put into files of its own folder.
+/// Serves until interrupted. The files that clients need are in a temporary folder of their own.
 async fn keep_up(scenario: &Scenario, lab: &Lab) -> Result<Exit, String> {
     let folder = std::env::temp_dir().join(format!("check-acr-lab-{}", std::process::id()));
     let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
@@ -95,13 +96,13 @@ async fn keep_up(scenario: &Scenario, lab: &Lab) -> Result<Exit, String> {
         ended = tokio::signal::ctrl_c() => ended,
         ended = terminated() => ended,
     };
-    // It is ours alone; a leftover in the temporary folder is no reason to fail.
+    // The folder belongs to this process; failing to remove it does not matter.
     let _ = std::fs::remove_dir_all(&folder);
     ended.map_err(|error| format!("the lab cannot wait to be stopped: {error}"))?;
     Ok(Exit::Can)
 }
 
-/// Waits for SIGTERM, where there is such a thing.
+/// Waits for SIGTERM on systems that have it.
 async fn terminated() -> std::io::Result<()> {
     #[cfg(unix)]
     {

@@ -1,4 +1,4 @@
-//! One file a subcommand.
+//! The subcommands, one file each.
 
 pub(crate) mod check;
 mod explain;
@@ -13,7 +13,7 @@ use crate::{
     show::print_error,
 };
 
-/// Does what the command line says.
+/// Runs the command that the arguments name.
 pub(crate) async fn run(args: Args) -> Exit {
     let done = match (args.command, args.check) {
         (Some(Command::Check(check)), _) => check::run(*check).await,

@@ -1,4 +1,4 @@
-//! `check-acr show FILE`: a recording, shown again; in another language or format, if wanted.
+//! `check-acr show FILE`: shows a recording again, in another language or format if wanted.
 
 use std::{
     fs::File,
@@ -14,7 +14,7 @@ use crate::{
     show::Outputs,
 };
 
-/// How much of a recording is read at once.
+/// How many bytes of a recording are read at a time.
 const BUFFER_BYTES: usize = 256 * 1024;
 /// The longest line of a recording.
 const MAX_LINE_BYTES: u64 = 256 * 1024;
@@ -23,7 +23,7 @@ pub(super) async fn run(file: &Path, show: &ShowArgs) -> Result<Exit, String> {
     let outputs = Outputs::open(show, DEFAULT_TIMEOUT).await?;
     let mut run = outputs.new_run();
     let take = |event: Event| {
-        // The verdict of a recording is read again, by this version.
+        // This version computes the verdict of a recording again.
         if !matches!(event.kind, EventKind::Verdict { .. }) {
             outputs.event(&event);
         }
@@ -39,12 +39,12 @@ pub(super) async fn run(file: &Path, show: &ShowArgs) -> Result<Exit, String> {
     Ok(outputs.finish(&run))
 }
 
-/// Reads event lines one by one, and gives each away: a recording may be of any size. Exchanges are passed
-/// over unread where they are not wanted.
+/// Reads event lines one by one and passes each to `take`, so that a recording may be of any size.
+/// Exchanges are skipped without parsing when nothing shows them.
 ///
 /// # Errors
-/// At the first line that is none or that is refused, and when it is not a recording at all: a sentence
-/// that names it.
+/// Returns a sentence with the line number at the first line that is invalid or over a limit, and
+/// when the file is not a recording at all.
 pub fn read_recording(
     name: &str,
     from: impl Read,
@@ -76,7 +76,7 @@ pub fn read_recording(
                     format!("{name}: line {number}: {more} are no recording of check-acr")
                 })?;
             }
-            // What was being written when the run was killed.
+            // The run was killed while it wrote this line.
             Err(_) if !line.ends_with(b"\n") && number > 1 => break,
             Err(why) => {
                 return Err(format!(

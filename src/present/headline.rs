@@ -1,4 +1,4 @@
-//! The headline: the one sentence that is true of a target.
+//! The headline: one sentence that states the result for a target.
 
 use checks::{
     kit::{engine::Vantage, messages::Lang},
@@ -13,7 +13,7 @@ use crate::{
 
 /// Writes the headline of a target.
 pub(super) fn headline(page: &TargetPage, lang: Lang) -> String {
-    // The control plane pulls nothing: it is no place of its own.
+    // The control plane pulls nothing, so it does not count as a place.
     let views: Vec<&ViewPage> =
         page.views.iter().filter(|view| view.from != Vantage::Azure).collect();
     match views[..] {
@@ -25,11 +25,14 @@ pub(super) fn headline(page: &TargetPage, lang: Lang) -> String {
 
 fn of_one(page: &TargetPage, view: &ViewPage, lang: Lang) -> String {
     let registry = page.text("registry");
+    let asked = page.asked();
+    let platform = page.text("platform").unwrap_or_default();
     match page.can {
         Outcome::Pull => {
             let layer = view.steps.iter().find(|step| step.name == steps::LAYER.name);
             let proof = layer.map(|step| step.said.as_str()).unwrap_or_default();
-            Phrase::CanPull.say(lang, &[("proof", proof)])
+            Phrase::CanPull
+                .say(lang, &[("asked", &asked), ("platform", platform), ("proof", proof)])
         }
         Outcome::SignIn => {
             Phrase::CanSignIn.say(lang, &[("registry", registry.unwrap_or_default())])
@@ -37,16 +40,17 @@ fn of_one(page: &TargetPage, view: &ViewPage, lang: Lang) -> String {
         Outcome::No => {
             let only_sign_in = registry.is_some() && page.text("image").is_none();
             let phrase = if only_sign_in { Phrase::CannotSignIn } else { Phrase::CannotPull };
-            phrase.say(lang, &[("why", why(page))])
+            phrase.say(lang, &[("asked", &asked), ("platform", platform), ("why", why(page))])
         }
         Outcome::CouldNotTell if !page.could_not_tell.is_empty() => {
-            Phrase::VerdictCouldNotTell.say(lang, &[("why", why(page))])
+            Phrase::VerdictCouldNotTell.say(lang, &[("asked", &asked), ("why", why(page))])
         }
         Outcome::CouldNotTell => unfinished(view, lang),
     }
 }
 
-/// Says why a run without a cause and without a doubt proves nothing: it was cut short, or less was asked.
+/// Says why a run without causes or doubts proves nothing: it was cut short, or only some steps
+/// were requested.
 fn unfinished(view: &ViewPage, lang: Lang) -> String {
     let ended = |status| status != StepStatus::Unfinished;
     let cut = view.steps.iter().find(|step| step.is_cut_short);
@@ -83,7 +87,7 @@ fn of_many(page: &TargetPage, views: &[&ViewPage], lang: Lang) -> String {
     }
 }
 
-/// Returns the title of what counts most.
+/// Returns the title of the most important finding.
 fn why(page: &TargetPage) -> &str {
     let list = if page.can == Outcome::No { &page.causes } else { &page.could_not_tell };
     list.first().map(|cause| cause.told.title.as_str()).unwrap_or_default()

@@ -1,4 +1,5 @@
-//! The presentation: report, verdict and messages, resolved once. Every format lays out the same one.
+//! The presentation: report, verdict and messages, resolved once. Every format lays out the same
+//! presentation.
 
 mod headline;
 mod resolve;
@@ -17,39 +18,39 @@ use crate::{
 
 /// Everything that a format shows, in one language.
 pub struct Presentation {
-    /// The language of its texts.
+    /// The language of the texts.
     pub lang: Lang,
-    /// How the program ends.
+    /// How the program exits.
     pub exit: Exit,
-    /// The version of the program that looked.
+    /// The version of check-acr that made the run.
     pub tool: String,
     /// When the run began.
     pub started_at: Option<Timestamp>,
-    /// How long it took, in milliseconds.
+    /// The duration of the run in milliseconds.
     pub took_ms: u64,
-    /// One for each target.
+    /// One page for each target.
     pub targets: Vec<TargetPage>,
 }
 
 /// What is shown of one target.
 pub struct TargetPage {
-    /// What events call it.
+    /// The target's id in events.
     pub id: String,
-    /// The target, as it was understood.
+    /// The target as parsed.
     pub target: Map<String, Value>,
-    /// What is certain.
+    /// Whether the image can be pulled.
     pub can: Outcome,
     /// The exit code for this target alone.
     pub exit: Exit,
-    /// The one sentence that is true.
+    /// The headline.
     pub headline: String,
-    /// Why not.
+    /// The findings that stop the pull.
     pub causes: Vec<CausePage>,
-    /// What could not be told.
+    /// The findings that leave the result open.
     pub could_not_tell: Vec<CausePage>,
-    /// What works and will fail later.
+    /// The findings that do not stop the pull now but will later.
     pub warnings: Vec<CausePage>,
-    /// One for each vantage.
+    /// One page for each vantage.
     pub views: Vec<ViewPage>,
 }
 
@@ -58,73 +59,73 @@ pub struct TargetPage {
 pub struct Told {
     /// The code.
     pub code: String,
-    /// How much it matters here: what explains an error is one.
+    /// The severity here: a finding that explains an error is an error.
     pub severity: Severity,
     /// The failure modes that it settles.
     pub modes: &'static [&'static str],
-    /// One plain fact.
+    /// The title: one plain fact.
     pub title: String,
-    /// What was seen.
+    /// What was observed.
     pub saw: Option<String>,
     /// What it means.
     pub why: Option<String>,
-    /// What to do.
+    /// What to do about it.
     pub fixes: Vec<FilledFix>,
     /// What proves it.
     pub evidence: Map<String, Value>,
 }
 
-/// A finding that counts, and who saw it.
+/// A reported finding and the vantages that saw it.
 pub struct CausePage {
     /// The finding, as the first view has it.
     pub told: Told,
     /// The step that found it.
     pub step: String,
-    /// Who saw it, and with which evidence.
+    /// The vantages that saw it, each with its evidence.
     pub seen: Vec<(Vantage, Map<String, Value>)>,
-    /// Codes that it explains, and steps that it blocks.
+    /// The codes that it explains and the steps that it blocks.
     pub consequences: Vec<String>,
 }
 
 /// What is shown of one view.
 pub struct ViewPage {
-    /// Who looked.
+    /// The vantage.
     pub from: Vantage,
     /// The host or pod on which the program ran.
     pub host: Option<String>,
-    /// Who signed in there, where that is known.
+    /// The identity that signed in there, if known.
     pub identity: Option<String>,
-    /// What is certain from there.
+    /// Whether that vantage can pull.
     pub can: Outcome,
-    /// Its steps.
+    /// The steps of the view.
     pub steps: Vec<StepPage>,
 }
 
 /// What is shown of one step.
 pub struct StepPage {
-    /// Its name.
+    /// The step's name.
     pub name: String,
-    /// Its question.
+    /// The step's question.
     pub asks: Option<String>,
-    /// The steps whose facts it takes.
+    /// The steps whose facts it uses.
     pub after: Vec<String>,
-    /// How it ended.
+    /// How the step ended.
     pub status: StepStatus,
-    /// Whether it began and the recording ends before it did.
+    /// Whether the step began but the recording stops before its end.
     pub is_cut_short: bool,
-    /// What it says of its end: what was seen, why it was skipped, what it waits for.
+    /// The step's result line: what it saw, why it was skipped, or what it waits for.
     pub said: String,
-    /// How long it took, in milliseconds; nothing where it was not run.
+    /// The duration in milliseconds; `None` for a step that did not run.
     pub took_ms: u64,
-    /// Of a step that passed: what that rests on.
+    /// For a passed step, the evidence of the pass.
     pub saw: Option<Map<String, Value>>,
-    /// Of a blocked step: the step that gave no fact.
+    /// For a blocked step, the step that returned no fact.
     pub by: Option<String>,
-    /// Of a step that was skipped or could not tell: why.
+    /// For a skipped or undetermined step, the reason.
     pub reason: Option<Told>,
-    /// What it found, the worst first.
+    /// The step's findings, the worst first.
     pub findings: Vec<FindingPage>,
-    /// What it asked, and what came back.
+    /// The step's requests and responses.
     pub exchanges: Vec<EventKind>,
 }
 
@@ -137,13 +138,23 @@ pub struct FindingPage {
 }
 
 impl ViewPage {
-    /// Counts the steps that ended so.
+    /// Counts the steps with this status.
     pub fn count(&self, status: StepStatus) -> usize {
         self.steps.iter().filter(|step| step.status == status).count()
     }
 }
 
 impl TargetPage {
+    /// Returns what was asked for: the image at its registry, the registry alone, else what was
+    /// typed.
+    pub fn asked(&self) -> String {
+        match (self.text("registry"), self.text("image")) {
+            (Some(registry), Some(image)) => format!("{registry}/{image}"),
+            (Some(registry), None) => registry.to_owned(),
+            _ => self.id.clone(),
+        }
+    }
+
     /// Returns a text of the target: `registry`, `image`.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.target.get(name).and_then(Value::as_str)

@@ -1,4 +1,5 @@
-//! Resolves a run: every text filled, every status decided, in one language.
+//! Resolves a run into its presentation: fills every text and decides every status, in one
+//! language.
 
 use checks::{
     kit::{
@@ -22,7 +23,7 @@ use crate::{
 };
 
 impl Presentation {
-    /// Resolves a run. A warning counts as a failure where that is asked for.
+    /// Resolves a run. A warning counts as a failure if `--fail-on warning` asks for it.
     pub fn of(run: &Run, messages: &Messages, lang: Lang, fail_on_warning: bool) -> Self {
         let started_at = run.time.map(|(first, _)| first);
         let present = |report: &Report| {
@@ -46,7 +47,7 @@ impl Presentation {
     }
 }
 
-/// Joins the exit codes of several targets: what is certain counts before what could not be told.
+/// Joins the exit codes of several targets: a definite failure outranks *could not tell*.
 fn joined(exits: impl Iterator<Item = Exit>) -> Exit {
     let worst = exits.max_by_key(|exit| match exit {
         Exit::Cannot => 2,
@@ -158,7 +159,7 @@ impl Presenter<'_> {
         };
         let mut findings: Vec<FindingPage> =
             step.findings.iter().map(|finding| self.finding(finding, causes)).collect();
-        // The step's own line says the worst of it.
+        // The step's own line already shows its worst finding.
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.told.severity));
         let asks = self.messages.steps.get(&step.name);
         StepPage {

@@ -1,7 +1,7 @@
 //! The document of `-o json`, version 1. `docs/report.schema.json` describes it.
 //!
-//! These types are the wire format and nothing else, so that a change of ours inside does not reach
-//! the programs that read it.
+//! These types are the wire format and nothing else, so that internal changes do not affect
+//! programs that read it.
 
 use checks::kit::{
     engine::{Severity, Vantage},
@@ -40,7 +40,7 @@ struct Tool<'a> {
 #[derive(Serialize)]
 struct TargetPart<'a> {
     target: &'a Values,
-    /// Of the first view.
+    /// Taken from the first view.
     from: Option<&'a Vantage>,
     host: Option<&'a str>,
     identity: Option<&'a str>,
@@ -121,7 +121,7 @@ struct Reason<'a> {
     evidence: &'a Values,
 }
 
-/// Lays out the document.
+/// Builds the document.
 pub fn json(page: &Presentation) -> Value {
     let document = Document {
         v: VERSION,
@@ -135,7 +135,7 @@ pub fn json(page: &Presentation) -> Value {
         exit_code: page.exit as u8,
         targets: page.targets.iter().map(target).collect(),
     };
-    // These are plain data: they always serialise.
+    // Plain data always serializes.
     serde_json::to_value(document).unwrap_or_default()
 }
 

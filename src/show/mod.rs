@@ -1,7 +1,9 @@
 //! The only module that prints.
 
+mod guidance;
 mod json_v1;
 mod outputs;
+mod paper;
 mod phrases;
 mod print;
 mod progress;

@@ -1,4 +1,4 @@
-//! Where results go: each format to standard output or to a file.
+//! Writes results: each format to standard output or to a file.
 
 use std::{cell::RefCell, fs::File, io::Write, rc::Rc, time::Duration};
 
@@ -11,26 +11,28 @@ use jiff::Timestamp;
 use super::{
     json_v1::json,
     print::{print_error, write},
-    terminal::{WIDTH, colored, locale, width},
+    terminal::{WIDTH, ascii, colored, is_plain_ascii, locale, width},
     text::{TextOptions, text},
 };
 use crate::{
     Exit,
-    args::{FailOn, Format, Output, ShowArgs},
+    args::{FailOn, Format, Output, ShowArgs, When},
     present::{CausePage, Presentation, TargetPage},
     report::Run,
     wait::no_longer_than,
 };
 
-/// Where the result goes, and how it is to look.
+/// The destinations of the result and the options for its text.
 #[derive(Clone)]
 pub(crate) struct Outputs {
     sinks: Rc<Vec<(Format, Sink)>>,
     messages: &'static Messages,
     lang: Lang,
     verbose: u8,
+    quiet: bool,
+    color: When,
     fail_on: Option<FailOn>,
-    /// The first thing that went wrong with writing, other than a reader that went away.
+    /// The first write error other than a closed pipe.
     failed: Rc<RefCell<Option<String>>>,
 }
 
@@ -40,8 +42,8 @@ enum Sink {
 }
 
 impl Outputs {
-    /// Opens the files now: a run whose result cannot be kept need not begin. One may be a pipe that
-    /// is never read.
+    /// Opens the files now, so that a run does not start if its result cannot be kept. A file may
+    /// be a pipe that nothing reads.
     pub(crate) async fn open(show: &ShowArgs, wait: Duration) -> Result<Self, String> {
         let stdout = [Output { format: Format::Text, file: None }];
         let to_stdout = show.output.iter().filter(|output| output.file.is_none()).count();
@@ -68,6 +70,8 @@ impl Outputs {
             messages: checks::messages(),
             lang: show.lang.unwrap_or_else(locale),
             verbose: show.verbose,
+            quiet: show.quiet,
+            color: show.color,
             fail_on: show.fail_on,
             failed: Rc::default(),
         })
@@ -81,20 +85,20 @@ impl Outputs {
         self.lang
     }
 
-    /// Returns a run to fold events into, which keeps what these outputs show.
+    /// Returns an empty run that keeps what these outputs show.
     pub(crate) fn new_run(&self) -> Run {
         Run::new(self.verbose > 0)
     }
 
-    /// Whether exchanges are shown in any of the formats.
+    /// Returns whether any of the formats shows exchanges.
     pub(crate) fn want_exchanges(&self) -> bool {
         let events = self.sinks.iter().any(|(format, _)| *format == Format::Events);
         events || self.verbose > 0
     }
 
-    /// Writes an event where events are wanted.
+    /// Writes an event if an output wants events.
     pub(crate) fn event(&self, event: &Event) {
-        // An event is plain data: it always serialises.
+        // Plain data always serializes.
         let line = || serde_json::to_string(event).unwrap_or_default();
         self.sinks
             .iter()
@@ -102,7 +106,7 @@ impl Outputs {
             .for_each(|(_, sink)| self.write(sink, &format!("{}\n", line())));
     }
 
-    /// Writes the result, and returns how the program ends.
+    /// Writes the result and returns how the program exits.
     pub(crate) fn finish(&self, run: &Run) -> Exit {
         let fail_on_warning = self.fail_on == Some(FailOn::Warning);
         let page = Presentation::of(run, self.messages, self.lang, fail_on_warning);
@@ -113,9 +117,12 @@ impl Outputs {
                 Format::Events => {}
                 Format::Text => {
                     let width = if stdout { width() } else { WIDTH };
-                    let color = stdout && colored();
-                    let options = TextOptions { verbose: self.verbose, color, width };
-                    self.write(sink, &text(&page, self.messages, options));
+                    let color = stdout && colored(self.color);
+                    let options =
+                        TextOptions { verbose: self.verbose, quiet: self.quiet, color, width };
+                    let page = text(&page, self.messages, options);
+                    let plain = stdout && is_plain_ascii();
+                    self.write(sink, &if plain { ascii(&page) } else { page });
                 }
                 Format::Json => self.write(sink, &format!("{:#}\n", json(&page))),
             }
@@ -141,7 +148,7 @@ impl Outputs {
     }
 }
 
-/// Returns the event with which the lines of a target end: what it all means, in codes.
+/// Returns the last event of a target: its verdict, in codes.
 pub(crate) fn verdict(page: &TargetPage) -> Event {
     let lines = |causes: &[CausePage]| {
         let line = |cause: &CausePage| VerdictLine {

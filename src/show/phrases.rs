@@ -1,4 +1,4 @@
-//! The report's own texts: everything that is not about a finding.
+//! The report's own texts: all texts that do not belong to a finding.
 
 use checks::kit::messages::Lang;
 
@@ -15,7 +15,8 @@ macro_rules! phrases {
             /// Every text.
             const ALL: &[Phrase] = &[$(Phrase::$Name,)+];
 
-            /// Returns the text with that name: who does a fix is named in the messages.
+            /// Returns the text with that name. The catalogue uses such names for the person who
+            /// applies a fix.
             pub(crate) fn named(name: &str) -> Option<Self> {
                 match name {
                     $($name => Some(Phrase::$Name),)+
@@ -23,7 +24,7 @@ macro_rules! phrases {
                 }
             }
 
-            /// Returns the text in that language, its placeholders unfilled.
+            /// Returns the text in that language, with its placeholders unfilled.
             pub(crate) fn text(self, lang: Lang) -> &'static str {
                 match (self, lang) {
                     $((Phrase::$Name, Lang::En) => $en, (Phrase::$Name, Lang::Ko) => $ko,)+
@@ -34,45 +35,50 @@ macro_rules! phrases {
 }
 
 phrases! {
-    Registry "registry" "registry" "레지스트리:"
-    Image "image" "image" "이미지:"
-    Asked "asked" "asked" "대상:"
     From "from" "from {from}" "실행 위치: {from}"
-    Here "here" "here" "이 기기"
+    Here "here" "this machine" "이 컴퓨터"
     As "as" "as {who}" "로그인: {who}"
     Error "error" "error" "오류"
     Warning "warning" "warning" "경고"
     CouldNotTell "could-not-tell" "could not tell" "판단 불가"
     Skip "skip" "skipped" "건너뜀"
     Hint "hint" "hint" "참고"
-    Saw "saw" "saw" "확인"
     Why "why" "why" "이유"
+    Check "check" "check" "확인"
     Fix "fix" "fix" "조치"
     Verify "verify" "verify" "검증"
-    Undo "undo" "undo" "취소"
-    Takes "takes" "effect" "효과"
+    Undo "undo" "undo" "되돌림"
+    Takes "takes" "; takes effect {time}" ", 적용 시점: {time}"
+    More "more" "more" "더보기"
+    OtherFixes "other-fixes" " · other fixes and undo: -v" " · 다른 조치와 되돌리는 방법: -v"
+    AtAz "at-az" "with az in the selected subscription" "선택된 구독의 az에서"
+    AtKubectl "at-kubectl" "with kubectl" "kubectl을 쓰는 곳에서"
+    AtAzAndKubectl "at-az-and-kubectl" "with az and kubectl" "az와 kubectl을 쓰는 곳에서"
+    AtNode "at-node" "on the node" "노드에서"
+    AtHere "at-here" "here" "이 컴퓨터에서"
+    Passed "passed" "{count} passed" "통과 {count}"
+    Skipped "skipped" "{count} skipped" "건너뜀 {count}"
+    NotRun "not-run" "{count} not run" "미실행 {count}"
     Docs "docs" "docs" "문서"
     Modes "modes" "modes" "유형"
     Explains "explains" "explains" "증상"
-    Because "because" "because of {code}" "원인: {code}"
-    Waits "waits" "waits for {by}" "{by} 단계 대기"
+    Because "because" "(follows from {code})" "(원인: {code})"
+    Waits "waits" "not run (needs {by})" "미실행({by} 필요)"
     Node "node" "node" "노드"
     Network "network" "network" "네트워크"
     ClusterAdmin "cluster-admin" "cluster admin" "클러스터 관리자"
     RegistryOwner "registry-owner" "registry owner" "레지스트리 소유자"
     IdentityAdmin "identity-admin" "identity admin" "ID 관리자"
     Developer "developer" "developer" "개발자"
-    CanPull "can-pull" "can pull: {proof}" "풀 가능: {proof}"
-    CanSignIn "can-sign-in" "can sign in to {registry}; no image was named, so nothing was pulled" "로그인 가능: {registry}. 이미지를 지정하지 않아 풀 가능 여부는 확인하지 않음"
-    CannotPull "cannot-pull" "cannot pull: {why}" "풀 불가: {why}"
-    CannotSignIn "cannot-sign-in" "cannot sign in: {why}" "로그인 불가: {why}"
-    VerdictCouldNotTell "verdict-could-not-tell" "could not tell: {why}" "판단 불가: {why}"
+    CanPull "can-pull" "can pull {asked} ({platform}): {proof}" "끌어올 수 있음: {asked}({platform}), {proof}"
+    CanSignIn "can-sign-in" "can sign in to {registry}; no image was named, so nothing was pulled" "로그인할 수 있음: {registry}. 이미지를 지정하지 않아 끌어오기는 확인하지 않음"
+    CannotPull "cannot-pull" "cannot pull {asked} ({platform}): {why}" "끌어올 수 없음: {asked}({platform}), {why}"
+    CannotSignIn "cannot-sign-in" "cannot sign in to {asked}: {why}" "로그인할 수 없음: {asked}, {why}"
+    VerdictCouldNotTell "verdict-could-not-tell" "could not tell whether {asked} can be pulled: {why}" "판단 불가: {asked}, {why}"
     CutShort "cut-short" "could not tell: the recording ends before the run did, during {step}" "판단 불가: 기록이 도중에 끊김. 진행 중이던 단계: {step}"
     NothingAsked "nothing-asked" "could not tell: nothing was asked, or the recording ends before anything was" "판단 불가: 요청한 것이 없거나, 기록이 그 전에 끊김"
-    NotAllAsked "not-all-asked" "what was asked passed; whether it can be pulled was not asked" "요청한 항목은 통과함. 풀 가능 여부는 확인하지 않음"
-    Counts "counts" "{causes} cause(s), {warnings} warning(s); {passed} passed, {failed} failed, {blocked} not reached" "원인 {causes}건, 경고 {warnings}건. 단계: 통과 {passed}개, 실패 {failed}개, 미도달 {blocked}개"
-    CountsUnknown "counts-unknown" ", {unknown} could not tell" ", 판단 불가 {unknown}개"
-    Explain "explain" "explain: check-acr explain {code}" "설명: check-acr explain {code}"
+    NotAllAsked "not-all-asked" "could not tell: what was asked passed, but the image was not pulled" "판단 불가: 요청한 단계는 통과했지만 이미지를 끌어오지는 않음"
+    Explain "explain" "check-acr explain {code}" "check-acr explain {code}"
     Steps "steps" "steps" "단계"
     Codes "codes" "codes" "코드"
     Settled "settled" "settled: {count} of {all} known failure modes" "판별 가능: 알려진 실패 유형 {all}개 중 {count}개"
@@ -82,21 +88,21 @@ phrases! {
     SeenFrom "seen-from" "seen from {from}" "확인한 위치: {from}"
     AndMore "and-more" "{list} and {count} more" "{list} 외 {count}곳"
     ViewsPass "views-pass" "{count} of {all} passed: {from}" "{all}곳 중 {count}곳 통과: {from}"
-    SomeCannotPull "some-cannot-pull" "{count} of {all} {what} cannot pull: {why}" "{what} {all}곳 중 {count}곳에서 풀 불가: {why}"
+    SomeCannotPull "some-cannot-pull" "{count} of {all} {what} cannot pull: {why}" "{what} {all}곳 중 {count}곳에서 끌어올 수 없음: {why}"
     SomeCouldNotTell "some-could-not-tell" "could not tell for {count} of {all} {what}: {why}" "{what} {all}곳 중 {count}곳 판단 불가: {why}"
-    AllCanPull "all-can-pull" "all {all} {what} can pull" "{what} {all}곳 모두 풀 가능"
-    AllCanSignIn "all-can-sign-in" "all {all} {what} can sign in to {registry}; no image was named, so nothing was pulled" "{what} {all}곳 모두 로그인 가능: {registry}. 이미지를 지정하지 않아 풀 가능 여부는 확인하지 않음"
+    AllCanPull "all-can-pull" "all {all} {what} can pull" "{what} {all}곳 모두 끌어올 수 있음"
+    AllCanSignIn "all-can-sign-in" "all {all} {what} can sign in to {registry}; no image was named, so nothing was pulled" "{what} {all}곳 모두 로그인 가능: {registry}. 이미지를 지정하지 않아 끌어오기는 확인하지 않음"
     Nodes "nodes" "nodes" "노드"
     Vantages "vantages" "vantages" "위치"
 }
 
-/// Returns the report's own texts in that language, their placeholders unfilled.
+/// Returns all texts of the report in that language, with their placeholders unfilled.
 pub fn phrases(lang: Lang) -> Vec<&'static str> {
     Phrase::ALL.iter().map(|phrase| phrase.text(lang)).collect()
 }
 
 impl Phrase {
-    /// Returns the text with its values in it.
+    /// Returns the text with its placeholders filled.
     pub(crate) fn say(self, lang: Lang, values: &[(&str, &str)]) -> String {
         values.iter().fold(self.text(lang).to_owned(), |said, (name, value)| {
             said.replace(&format!("{{{name}}}"), value)

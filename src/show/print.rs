@@ -1,4 +1,4 @@
-//! Standard output and standard error: a closed pipe is no error, and a panic shows no secret.
+//! Standard output and standard error: a closed pipe is not an error, and a panic shows no secret.
 
 use std::io::{self, ErrorKind, Write};
 
@@ -11,15 +11,15 @@ pub(crate) fn print(text: &str) {
     }
 }
 
-/// Says on standard error what keeps us from doing what was asked.
+/// Prints an error to standard error.
 pub(crate) fn print_error(sentence: &str) -> Exit {
-    // Where standard error is closed, too, there is no way to tell.
+    // If standard error is closed too, there is nowhere left to report it.
     let _ = writeln!(io::stderr(), "check-acr: {sentence}");
     Exit::Usage
 }
 
-/// Makes a panic say where it was and not what it said: that may hold a secret. The report has the
-/// text of a check's panic, without the secrets.
+/// Makes a panic print its location but not its message, which may hold a secret. The report shows
+/// the message of a check's panic with the secrets removed.
 pub fn say_where_it_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
@@ -31,7 +31,7 @@ pub fn say_where_it_panics() {
 pub(super) fn write(text: &str) -> Result<(), String> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        // `| head -1` has what it wanted.
+        // `| head -1` has read what it needs.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         Err(error) => Err(format!("standard output: {error}")),
         Ok(()) => Ok(()),

@@ -1,4 +1,4 @@
-//! The live board: a line for each step, on standard error, gone when the result is there.
+//! The live progress display: one line for each step on standard error, cleared before the result.
 
 use std::{
     cell::RefCell,
@@ -15,12 +15,12 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::terminal::is_dumb;
 
-/// Shows on a terminal what is going on; draws nothing anywhere else.
+/// Shows the running steps on a terminal; draws nothing elsewhere.
 pub(crate) struct Progress {
     messages: &'static Messages,
     lang: Lang,
     lines: Option<MultiProgress>,
-    /// Whether there are several targets: then each line names its own.
+    /// Whether there are several targets, so that each line must name its own.
     many: bool,
     steps: RefCell<HashMap<(String, String), ProgressBar>>,
 }
@@ -32,7 +32,7 @@ impl Progress {
         Self { messages, lang, lines, many, steps: RefCell::default() }
     }
 
-    /// Takes an event.
+    /// Updates the display for one event.
     pub(crate) fn take(&self, event: &Event) {
         let Some(lines) = &self.lines else { return };
         match &event.kind {
@@ -53,7 +53,8 @@ impl Progress {
                 line.enable_steady_tick(Duration::from_millis(100));
             }),
             EventKind::Exchanged { step, to, request, .. } => self.line(event, step, |line| {
-                // What is graded beside a step goes on after its end, and does not change it.
+                // A background check of the step may go on after the step has ended; it does not
+                // change the line.
                 if !line.is_finished() {
                     line.set_message(format!("{to}: {request}"));
                 }
@@ -82,7 +83,7 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        // What is left of it would stand between the reader and the result.
+        // Leftover lines would separate the reader from the result.
         if let Some(lines) = &self.lines {
             let _ = lines.clear();
         }

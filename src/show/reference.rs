@@ -1,4 +1,4 @@
-//! The words themselves, to be looked up: a code, all codes, the failure modes.
+//! Reference pages: one code, all codes, and the failure modes.
 
 use std::{collections::BTreeSet, fmt::Write};
 
@@ -10,7 +10,7 @@ use super::{
     text::severity_phrase,
 };
 
-/// What a code means. Placeholders stand as they are: there is no run whose values they could hold.
+/// Explains a code. Placeholders stay unfilled, because there is no run to take values from.
 pub(crate) fn explain(messages: &Messages, code: &str, entry: &Entry, lang: Lang) -> String {
     let say = |phrase: Phrase| phrase.text(lang);
     let severity = severity_phrase(entry.severity);
@@ -28,19 +28,18 @@ pub(crate) fn explain(messages: &Messages, code: &str, entry: &Entry, lang: Lang
     for fix in entry.fix {
         labelled(
             &mut page,
-            Phrase::Fix,
+            if fix.changes { Phrase::Fix } else { Phrase::Check },
             &format!("({}) {}", Phrase::named(fix.who).map_or(fix.who, say), fix.text.of(lang)),
         );
         let commands = [
-            (None, &fix.run, fix.changes),
-            (Some(Phrase::Verify), &fix.verify, false),
-            (Some(Phrase::Undo), &fix.undo, true),
+            (None, &fix.run),
+            (Some(Phrase::Verify), &fix.verify),
+            (Some(Phrase::Undo), &fix.undo),
         ];
-        for (label, command, changes) in commands {
+        for (label, command) in commands {
             if let Some(command) = command {
                 let label = label.map(say).unwrap_or_default();
-                let sign = if changes { '!' } else { '$' };
-                let _ = writeln!(page, "  {}{sign} {command}", pad(label, 10));
+                let _ = writeln!(page, "  {}{command}", pad(label, 10));
             }
         }
     }
@@ -58,7 +57,7 @@ pub(crate) fn explain(messages: &Messages, code: &str, entry: &Entry, lang: Lang
     page
 }
 
-/// What a failure mode is, and which codes settle it.
+/// Explains a failure mode and lists the codes that settle it.
 pub(crate) fn explain_mode(messages: &Messages, slug: &str, mode: &Mode, lang: Lang) -> String {
     let line = match lang {
         Lang::En => &mode.en,
@@ -78,7 +77,7 @@ pub(crate) fn explain_mode(messages: &Messages, slug: &str, mode: &Mode, lang: L
     page
 }
 
-/// The steps and the codes.
+/// Lists the steps and the codes.
 pub(crate) fn codes(messages: &Messages, lang: Lang) -> String {
     let mut page = format!("{}\n", Phrase::Steps.text(lang));
     for step in checks::steps::names() {
@@ -94,7 +93,7 @@ pub(crate) fn codes(messages: &Messages, lang: Lang) -> String {
     page
 }
 
-/// The failure modes: which are settled by a finding, and which not yet.
+/// Lists the failure modes: those that a finding settles, and those that none does yet.
 pub(crate) fn modes(messages: &Messages, lang: Lang) -> String {
     let settled: BTreeSet<_> = messages.entries.values().flat_map(|entry| entry.modes).collect();
     let mut page = String::new();

@@ -1,31 +1,37 @@
-//! The report as text, for people: readable without colour, each command on a line of its own.
+//! The report as text, for people: what passed in a line, what failed with its evidence, the
+//! verdict, and under it what to do.
 
 use checks::kit::{
     engine::{EventKind, Severity, Vantage},
-    messages::{FilledFix, Lang, Messages},
+    messages::{Lang, Messages},
 };
 use colored::{ColoredString, Colorize, control};
 
 use super::{
+    guidance::{first_fix, guidance},
+    paper::Paper,
     phrases::Phrase,
-    terminal::{pad, whole_words},
 };
 use crate::{
-    present::{CausePage, Presentation, StepPage, TargetPage, Told, ViewPage},
+    present::{CausePage, FindingPage, Presentation, StepPage, TargetPage, Told, ViewPage},
     verdict::{Outcome, StepStatus},
 };
 
-/// How many places are named of those that saw the same.
+/// How many of the places that saw the same finding are named.
 const MAX_NAMED: usize = 5;
+/// Where the text of a row begins: behind its sign and the name of its step.
+const ROW: usize = 16;
 
-/// How a text is to look.
+/// The options of the text format.
 #[derive(Clone, Copy, Debug)]
 pub struct TextOptions {
-    /// 1 adds every exchange, 2 what was kept of each answer.
+    /// 1 adds every step, exchange and fix, 2 what was kept of each answer.
     pub verbose: u8,
+    /// The verdict and the first fix alone.
+    pub quiet: bool,
     /// With colour.
     pub color: bool,
-    /// Prose is wrapped here; commands and links never are, so that they can be pasted.
+    /// Text is wrapped here. Commands are broken where a shell allows it; links never are.
     pub width: usize,
 }
 
@@ -33,64 +39,70 @@ pub struct TextOptions {
 pub fn text(presentation: &Presentation, messages: &Messages, options: TextOptions) -> String {
     control::set_override(options.color);
     let lang = presentation.lang;
-    let mut page = Page { messages, lang, options, told: vec![], out: String::new() };
-    for (number, target) in presentation.targets.iter().enumerate() {
-        if number > 0 {
-            page.line("");
-        }
+    let paper = Paper::new(options.width);
+    let mut page = Page { messages, lang, options, told: vec![], paper };
+    for target in &presentation.targets {
+        page.paper.gap();
         page.told.clear();
         page.target(target);
     }
-    page.out
+    page.paper.into_text()
 }
 
 struct Page<'a> {
     messages: &'a Messages,
     lang: Lang,
     options: TextOptions,
-    /// What was explained already: two steps may find the same.
+    /// What was shown already: two steps may find the same.
     told: Vec<Told>,
-    out: String,
+    paper: Paper,
 }
 
 impl Page<'_> {
-    fn line(&mut self, text: &str) {
-        self.out.push_str(text.trim_end());
-        self.out.push('\n');
-    }
-
     fn say(&self, phrase: Phrase) -> &'static str {
         phrase.text(self.lang)
     }
 
     fn target(&mut self, target: &TargetPage) {
+        if self.options.quiet {
+            self.verdict(target);
+            let worst = target.causes.first().or(target.could_not_tell.first());
+            if let Some(cause) = worst.or(target.warnings.first()) {
+                first_fix(&mut self.paper, &cause.told, self.lang);
+            }
+            return;
+        }
         self.header(target);
         match &target.views[..] {
-            [view] => view.steps.iter().for_each(|step| self.step(step)),
+            [view] if self.options.verbose > 0 => {
+                view.steps.iter().for_each(|step| self.step(step))
+            }
+            [view] => self.folded(view),
             _ => self.views(target),
         }
+        self.paper.gap();
+        self.verdict(target);
         self.closing(target);
     }
 
     fn header(&mut self, target: &TargetPage) {
-        let mut parts = vec![];
-        match target.text("registry") {
-            Some(registry) => {
-                parts.push(format!("{} {}", self.say(Phrase::Registry), registry.bold()));
-            }
-            None => parts.push(format!("{} {}", self.say(Phrase::Asked), target.id.bold())),
-        }
-        if let Some(image) = target.text("image") {
-            parts.push(format!("{} {}", self.say(Phrase::Image), image.bold()));
-            parts.extend(target.text("platform").map(str::to_owned));
-        }
+        let asked = target.asked();
+        let platform = target.text("platform").filter(|_| target.text("image").is_some());
+        let head = match platform {
+            Some(platform) => format!("{asked}   {platform}"),
+            None => asked,
+        };
+        self.paper.hang("", 0, &head, |line| line.bold());
         if let [view] = &target.views[..] {
             let from = self.place(&view.from);
-            parts.push(Phrase::From.say(self.lang, &[("from", &from)]));
-            let who = view.identity.iter();
-            parts.extend(who.map(|who| Phrase::As.say(self.lang, &[("who", who)])));
+            let mut line = Phrase::From.say(self.lang, &[("from", &from)]);
+            if let Some(who) = &view.identity {
+                line += ", ";
+                line += &Phrase::As.say(self.lang, &[("who", who)]);
+            }
+            self.paper.hang("", 0, &line, |line| line.normal());
         }
-        self.line(&parts.join("   "));
+        self.paper.gap();
     }
 
     fn place(&self, vantage: &Vantage) -> String {
@@ -100,7 +112,7 @@ impl Page<'_> {
         }
     }
 
-    /// Names the first of some places, and counts the rest.
+    /// Names the first of the places and counts the rest.
     fn places<'v>(&self, vantages: impl Iterator<Item = &'v Vantage>) -> String {
         let all: Vec<&Vantage> = vantages.collect();
         let named: Vec<String> = all.iter().take(MAX_NAMED).map(|v| self.place(v)).collect();
@@ -113,7 +125,7 @@ impl Page<'_> {
         }
     }
 
-    /// Several views: what counts is said once, with who saw it.
+    /// Writes several views: each finding once, with the vantages that saw it.
     fn views(&mut self, target: &TargetPage) {
         let good = |view: &&ViewPage| matches!(view.can, Outcome::Pull | Outcome::SignIn);
         let passed: Vec<&ViewPage> = target.views.iter().filter(good).collect();
@@ -122,131 +134,135 @@ impl Page<'_> {
             let (count, all) = (passed.len().to_string(), target.views.len().to_string());
             let values = [("count", count.as_str()), ("all", &all), ("from", &from)];
             let line = Phrase::ViewsPass.say(self.lang, &values);
-            self.line(&format!("  {} {line}", "✓".green()));
+            self.paper.hang(&format!("  {}", "✓".green()), 4, &line, |line| line.normal());
         }
         for (sign, causes) in [
             ("✗".red().bold(), &target.causes),
             ("?".yellow(), &target.could_not_tell),
             ("!".yellow(), &target.warnings),
         ] {
-            causes.iter().for_each(|cause| self.cause(&sign, cause));
+            for cause in causes {
+                let from = self.places(cause.seen.iter().map(|(vantage, _)| vantage));
+                let seen = Phrase::SeenFrom.say(self.lang, &[("from", &from)]);
+                self.row(&sign, &cause.step, &cause.told.code);
+                self.below(&seen);
+                self.evidence(&cause.told);
+            }
         }
     }
 
-    fn cause(&mut self, sign: &ColoredString, cause: &CausePage) {
-        let named = self.named(&cause.told);
-        self.line(&format!("  {sign} {:11} {named}", cause.step));
-        let from = self.places(cause.seen.iter().map(|(vantage, _)| vantage));
-        self.line(&format!("      {}", Phrase::SeenFrom.say(self.lang, &[("from", &from)])));
-        self.story(&cause.told, None);
+    /// One view at the first glance: each way to end in a line, and in between what went wrong.
+    fn folded(&mut self, view: &ViewPage) {
+        self.fold(view, StepStatus::Passed, &"✓".green(), Phrase::Passed);
+        self.fold(view, StepStatus::Skipped, &"–".dimmed(), Phrase::Skipped);
+        for step in &view.steps {
+            let is_quiet = matches!(
+                step.status,
+                StepStatus::Skipped | StepStatus::Blocked | StepStatus::Unfinished
+            );
+            if step.status == StepStatus::Passed || is_quiet {
+                self.findings(step, step.findings.iter());
+            } else {
+                self.step(step);
+            }
+        }
+        self.fold(view, StepStatus::Blocked, &"↑".dimmed(), Phrase::NotRun);
+    }
+
+    fn fold(&mut self, view: &ViewPage, status: StepStatus, sign: &ColoredString, phrase: Phrase) {
+        let names = view.steps.iter().filter(|step| step.status == status);
+        let names: Vec<&str> = names.map(|step| step.name.as_str()).collect();
+        if !names.is_empty() {
+            let count = phrase.say(self.lang, &[("count", &names.len().to_string())]);
+            self.row(sign, &count, &names.join(" "));
+        }
+    }
+
+    fn row(&mut self, sign: &ColoredString, name: &str, text: &str) {
+        // Padded by what is seen: the sign may hold codes of colour.
+        let name = super::terminal::pad(name, ROW - 5);
+        let label = format!("  {sign} {name} ");
+        let room = self.paper.width.saturating_sub(ROW).max(20);
+        let lines = textwrap::wrap(text, super::terminal::whole_words(room));
+        for (number, line) in lines.iter().enumerate() {
+            let before = if number == 0 { label.clone() } else { " ".repeat(ROW) };
+            self.paper.line(&format!("{before}{line}"));
+        }
+        if lines.is_empty() {
+            self.paper.line(&label);
+        }
+    }
+
+    fn below(&mut self, text: &str) {
+        self.paper.hang("", ROW, text, |line| line.normal());
     }
 
     fn step(&mut self, step: &StepPage) {
-        let took = match step.status {
-            StepStatus::Passed | StepStatus::Failed if step.reason.is_none() => {
-                format!("  {} ms", step.took_ms).dimmed()
-            }
-            _ => ColoredString::default(),
-        };
         let (sign, said) = match step.status {
             StepStatus::Unfinished => return,
-            StepStatus::Failed => ("✗".red().bold(), ColoredString::default()),
-            StepStatus::Skipped => ("–".dimmed(), step.said.dimmed()),
-            StepStatus::Blocked => ("↑".dimmed(), step.said.dimmed()),
+            StepStatus::Failed => ("✗".red().bold(), String::new()),
+            StepStatus::Skipped => ("–".dimmed(), step.said.clone()),
+            StepStatus::Blocked => ("↑".dimmed(), step.said.clone()),
             StepStatus::CouldNotTell => {
-                ("?".yellow(), step.reason.as_ref().map(|why| self.named(why)).unwrap_or_default())
+                let code = step.reason.as_ref().map(|why| why.code.clone());
+                ("?".yellow(), code.unwrap_or_default())
             }
-            StepStatus::Passed => ("✓".green(), step.said.normal()),
+            StepStatus::Passed => {
+                let took = if step.took_ms == 0 { String::new() } else { time(step.took_ms) };
+                ("✓".green(), format!("{}  {took}", step.said))
+            }
         };
-        // A hint that explains nothing here is not said.
+        // A hint that explains nothing here is left out.
         let findings = step.findings.iter().filter(|found| found.told.severity != Severity::Hint);
         let mut findings: Vec<_> = findings.collect();
-        // A recording may have lost the finding.
+        // A truncated recording may lack the finding.
         let failed = step.status == StepStatus::Failed && !findings.is_empty();
         let first = failed.then(|| findings.remove(0));
-        let said = first.map_or(said, |first| self.named(&first.told));
-        self.line(&format!("  {sign} {:11} {said}{took}", step.name));
+        let said = first.map_or(said, |first| self.code_of(first));
+        self.row(&sign, &step.name, said.trim_end());
         if self.options.verbose > 0 {
             self.exchanges(step);
         }
         if let (StepStatus::CouldNotTell, Some(why)) = (step.status, &step.reason) {
-            self.story(why, None);
+            self.evidence(why);
         }
-        if let Some(first) = first {
-            self.story(&first.told, first.because.as_deref());
+        if let Some(first) = first.filter(|first| first.because.is_none()) {
+            self.evidence(&first.told);
         }
-        for finding in findings {
-            let named = self.named(&finding.told);
-            self.line(&format!("      {named}"));
-            self.story(&finding.told, finding.because.as_deref());
+        self.findings(step, findings.into_iter());
+    }
+
+    /// What a step found besides the reason of its end.
+    fn findings<'f>(&mut self, step: &StepPage, findings: impl Iterator<Item = &'f FindingPage>) {
+        for finding in findings.filter(|found| found.told.severity != Severity::Hint) {
+            self.row(&"!".yellow(), &step.name, &self.code_of(finding));
+            if finding.because.is_none() {
+                self.evidence(&finding.told);
+            }
         }
     }
 
-    /// `error[area/variant]: title`
-    fn named(&self, told: &Told) -> ColoredString {
-        let label = format!("{}[{}]", self.say(severity_phrase(told.severity)), told.code);
-        let label = match told.severity {
-            Severity::Error => label.red().bold(),
-            Severity::Warning | Severity::CouldNotTell => label.yellow().bold(),
-            Severity::Skip | Severity::Hint => label.dimmed(),
-        };
-        format!("{label}: {}", told.title).normal()
+    /// The code, and the cause from which it follows.
+    fn code_of(&self, finding: &FindingPage) -> String {
+        let code = &finding.told.code;
+        match &finding.because {
+            Some(cause) => format!("{code} {}", Phrase::Because.say(self.lang, &[("code", cause)])),
+            None => code.clone(),
+        }
     }
 
-    /// What was seen, what it means, what to do.
-    fn story(&mut self, told: &Told, because: Option<&str>) {
+    /// What was seen, once; of what has no part in the verdict also the plain fact.
+    fn evidence(&mut self, told: &Told) {
         let same = |known: &Told| known.code == told.code && known.evidence == told.evidence;
         if self.told.iter().any(same) {
             return;
         }
         self.told.push(told.clone());
-        if let Some(code) = because {
-            let because = Phrase::Because.say(self.lang, &[("code", code)]);
-            self.line(&format!("      {because}"));
-            return;
+        if self.options.verbose > 0 {
+            self.below(&told.title);
         }
         if let Some(saw) = &told.saw {
-            self.labelled(Phrase::Saw, saw);
-        }
-        if let Some(why) = &told.why {
-            self.labelled(Phrase::Why, why);
-        }
-        told.fixes.iter().for_each(|fix| self.fix(fix));
-    }
-
-    fn fix(&mut self, fix: &FilledFix) {
-        let who = Phrase::named(&fix.who).map_or(fix.who.as_str(), |who| self.say(who));
-        self.labelled(Phrase::Fix, &format!("({who}) {}", fix.text));
-        for (label, command, changes) in [
-            (None, &fix.run, fix.changes),
-            (Some(Phrase::Verify), &fix.verify, false),
-            (Some(Phrase::Undo), &fix.undo, true),
-        ] {
-            if let Some(command) = command {
-                let sign = if changes { "!" } else { "$" };
-                let label = label.map(|label| self.say(label)).unwrap_or_default();
-                let line = format!("      {}{sign} {}", pad(label, 8), command.cyan());
-                self.line(&line);
-            }
-        }
-        for (label, text) in [(Phrase::Takes, &fix.takes), (Phrase::Docs, &fix.docs)] {
-            if let Some(text) = text {
-                self.labelled(label, text);
-            }
-        }
-    }
-
-    fn labelled(&mut self, label: Phrase, text: &str) {
-        // A link that is broken in two leads nowhere.
-        let width = match label {
-            Phrase::Docs => usize::MAX,
-            _ => self.options.width.saturating_sub(14),
-        };
-        let wrapped = textwrap::wrap(text, whole_words(width));
-        for (number, line) in wrapped.iter().enumerate() {
-            let label = if number == 0 { self.say(label) } else { "" };
-            let line = format!("      {}{line}", pad(label, 8).bold());
-            self.line(&line);
+            self.below(saw);
         }
     }
 
@@ -258,48 +274,64 @@ impl Page<'_> {
                 continue;
             };
             let response = self.messages.word(response, self.lang);
-            let line = format!("        {to}: {request} → {response}  {took_ms} ms");
-            self.line(&line.dimmed().to_string());
+            let line = format!("{to}: {request} → {response}  {}", time(*took_ms));
+            self.paper.hang("", ROW, &line, |line| line.dimmed());
             for (name, value) in details.iter().filter(|_| detailed) {
                 let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                let line = format!("            {} {value}", name.replace('_', "-"));
-                self.line(&line.dimmed().to_string());
+                let line = format!("{} {value}", name.replace('_', "-"));
+                self.paper.hang("", ROW + 2, &line, |line| line.dimmed());
             }
         }
     }
 
-    fn closing(&mut self, target: &TargetPage) {
-        let headline = match target.can {
-            Outcome::Pull | Outcome::SignIn => target.headline.green().bold(),
-            Outcome::No => target.headline.red().bold(),
-            Outcome::CouldNotTell => target.headline.yellow().bold(),
+    fn verdict(&mut self, target: &TargetPage) {
+        let paint = |line: &str| match target.can {
+            Outcome::Pull | Outcome::SignIn => line.green().bold(),
+            Outcome::No => line.red().bold(),
+            Outcome::CouldNotTell => line.yellow().bold(),
         };
-        self.line(&headline.to_string());
-        let count =
-            |status| target.views.iter().map(|view| view.count(status)).sum::<usize>().to_string();
-        let values = [
-            ("causes", target.causes.len().to_string()),
-            ("warnings", target.warnings.len().to_string()),
-            ("passed", count(StepStatus::Passed)),
-            ("failed", count(StepStatus::Failed)),
-            ("blocked", count(StepStatus::Blocked)),
-            ("unknown", count(StepStatus::CouldNotTell)),
-        ];
-        let values: Vec<(&str, &str)> = values.iter().map(|(n, v)| (*n, v.as_str())).collect();
-        let mut line = Phrase::Counts.say(self.lang, &values);
-        if !target.could_not_tell.is_empty() {
-            line += &Phrase::CountsUnknown.say(self.lang, &values);
+        self.paper.hang("", 0, &target.headline, paint);
+    }
+
+    /// What each cause means and what to do about it; then the same of warnings.
+    fn closing(&mut self, target: &TargetPage) {
+        let decisive = [&target.causes, &target.could_not_tell];
+        // The headline says the first of those that decide.
+        let first = decisive.iter().find_map(|causes| causes.first());
+        let others = decisive.into_iter().chain([&target.warnings]).flatten();
+        for cause in others {
+            let is_first = first.is_some_and(|first| std::ptr::eq(first, cause));
+            self.cause(cause, is_first);
         }
-        let worst = target.causes.first().or(target.could_not_tell.first());
-        if let Some(cause) = worst.or(target.warnings.first()) {
-            line += "        ";
-            line += &Phrase::Explain.say(self.lang, &[("code", &cause.told.code)]);
+    }
+
+    fn cause(&mut self, cause: &CausePage, is_first: bool) {
+        let told = &cause.told;
+        if !is_first {
+            let label = self.say(severity_phrase(told.severity));
+            let line = format!("{label}: {}", told.title);
+            self.paper.gap();
+            self.paper.hang("", 0, &line, |line| line.yellow().bold());
         }
-        self.line(&line.dimmed().to_string());
+        if let Some(why) = &told.why {
+            self.paper.hang("", 0, why, |line| line.normal());
+        }
+        if !told.fixes.is_empty() {
+            self.paper.gap();
+        }
+        guidance(&mut self.paper, told, self.lang, self.options.verbose > 0);
     }
 }
 
-/// Returns what a severity is called.
+/// A time as people write it: `4.0 s`, `120 ms`.
+pub(super) fn time(milliseconds: u64) -> String {
+    match milliseconds {
+        0..1000 => format!("{milliseconds} ms"),
+        _ => format!("{}.{} s", milliseconds / 1000, milliseconds % 1000 / 100),
+    }
+}
+
+/// Returns the label of a severity.
 pub(super) fn severity_phrase(severity: Severity) -> Phrase {
     match severity {
         Severity::Error => Phrase::Error,

@@ -1,5 +1,5 @@
-//! The views of one target, compared: one cause for all that saw it, and nothing green that is not green
-//! everywhere.
+//! Compares the views of one target: vantages with the same cause share it, and nothing is green
+//! unless it is green everywhere.
 
 use std::collections::HashMap;
 
@@ -20,41 +20,41 @@ use crate::{
 /// One view's finding of a cause that others may share.
 #[derive(Clone, Debug)]
 pub struct Sighting<'a> {
-    /// Who saw it.
+    /// The vantage of the view.
     pub vantage: &'a Vantage,
-    /// What it saw.
+    /// The finding with its evidence.
     pub finding: &'a Finding,
 }
 
-/// A finding that counts, and every view that saw it.
+/// A finding that counts, with every view that saw it.
 #[derive(Clone, Debug)]
 pub struct Cause<'a> {
     /// The code.
     pub code: &'a str,
     /// The step that found it.
     pub step: &'a str,
-    /// One for each view, the first first.
+    /// One sighting for each view, in report order.
     pub seen: Vec<Sighting<'a>>,
-    /// Codes that it explains, and steps that it blocks, in any of the views.
+    /// The codes that it explains and the steps that it blocks, in any view.
     pub consequences: Vec<&'a str>,
 }
 
-/// What the report of one target means.
+/// The conclusions from the report of one target.
 #[derive(Debug)]
 pub struct Verdict<'a> {
-    /// What is certain of all views together.
+    /// The outcome over all views.
     pub can: Outcome,
-    /// Why not.
+    /// The findings that stop the pull.
     pub causes: Vec<Cause<'a>>,
-    /// What could not be told, and why.
+    /// The findings that leave the outcome open.
     pub could_not_tell: Vec<Cause<'a>>,
-    /// What works and will fail later.
+    /// The findings that do not stop the pull now but will later.
     pub warnings: Vec<Cause<'a>>,
-    /// What each view means, in the order of the report.
+    /// The reading of each view, in report order.
     pub views: Vec<ViewVerdict<'a>>,
 }
 
-/// One of the lists of a view's verdict.
+/// Selects one list of findings from a view's reading.
 type List = for<'v, 'a> fn(&'v ViewVerdict<'a>) -> &'v [Reason<'a>];
 
 impl<'a> Cause<'a> {
@@ -65,7 +65,7 @@ impl<'a> Cause<'a> {
 }
 
 impl<'a> Verdict<'a> {
-    /// Reads a report.
+    /// Joins the views of a report.
     pub fn of(report: &'a Report, messages: &Messages) -> Self {
         let views: Vec<ViewVerdict<'a>> = contexts(report)
             .iter()
@@ -82,8 +82,8 @@ impl<'a> Verdict<'a> {
         }
     }
 
-    /// Returns the causes of other views that explain what this one saw: those of the control plane,
-    /// and of the files of the node that a pod is on.
+    /// Returns the causes in other views that explain a finding of this one: causes in the control
+    /// plane, and in the files of the node that a pod runs on.
     pub fn causes_beyond(
         &self,
         report: &'a Report,
@@ -105,7 +105,7 @@ impl<'a> Verdict<'a> {
         })
     }
 
-    /// Returns how the program ends for this target; a warning may count as a failure.
+    /// Returns how the program exits for this target; a warning may count as a failure.
     pub fn exit(&self, fail_on_warning: bool) -> Exit {
         match self.can {
             Outcome::No => Exit::Cannot,
@@ -118,7 +118,7 @@ impl<'a> Verdict<'a> {
     }
 }
 
-/// Joins what is certain. The control plane pulls nothing: it can only say why not.
+/// Joins the outcomes. The control plane pulls nothing, so it can only say why a pull fails.
 fn can(report: &Report, views: &[ViewVerdict<'_>]) -> Outcome {
     let views = || report.views.iter().zip(views);
     let mut all = views().map(|(_, view)| view.can);
@@ -134,8 +134,8 @@ fn can(report: &Report, views: &[ViewVerdict<'_>]) -> Outcome {
     }
 }
 
-/// Joins what equals in code and step. A view may have a code twice, with other evidence: its first
-/// joins the first of the others, its second the second.
+/// Joins findings with equal code and step. A view may report a code twice with different evidence:
+/// its first joins the first of the other views, its second the second.
 fn join<'a>(report: &'a Report, views: &[ViewVerdict<'a>], list: List) -> Vec<Cause<'a>> {
     let mut joined: Vec<Cause<'a>> = vec![];
     let mut places: HashMap<(&str, &str, usize), usize> = HashMap::new();
@@ -165,7 +165,7 @@ fn join<'a>(report: &'a Report, views: &[ViewVerdict<'a>], list: List) -> Vec<Ca
     joined
 }
 
-/// Returns for each view what other views found that matters to it.
+/// Returns for each view the findings of other views that matter to it.
 fn contexts<'a>(report: &'a Report) -> Vec<Context<'a>> {
     let findings = |view: &'a View| {
         view.steps.iter().flat_map(|step| &step.findings).collect::<Vec<&Finding>>()
@@ -175,7 +175,7 @@ fn contexts<'a>(report: &'a Report) -> Vec<Context<'a>> {
     }
     let azure = report.views.iter().filter(|view| view.vantage == Vantage::Azure);
     let azure: Vec<&Finding> = azure.flat_map(findings).collect();
-    // What a node's own files say explains what a pod on it meets.
+    // A finding in a node's own files explains the symptoms of a pod on it.
     let mut of_files: HashMap<&str, Vec<&Finding>> = HashMap::new();
     let mut of_pods: HashMap<&str, Vec<&Finding>> = HashMap::new();
     for view in &report.views {

@@ -1,4 +1,4 @@
-//! The verdict: a report, read. First each view by itself, then the views of a target together.
+//! The verdict on a report: each view is read by itself, then the views of a target are joined.
 
 mod join;
 mod one;

@@ -1,4 +1,4 @@
-//! One view, read: its causes, what follows from them, and how each step ended.
+//! Reads one view: its causes, their consequences, and the status of each step.
 
 use checks::{
     kit::{
@@ -11,22 +11,22 @@ use serde::Serialize;
 
 use crate::report::{Report, Step, View};
 
-/// What is certain.
+/// Whether the image can be pulled, as far as the evidence goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// Bytes of a layer are in hand.
+    /// Can pull: bytes of a layer were downloaded.
     Pull,
-    /// No image was asked for, and sign-in worked.
+    /// Sign-in worked; no image was given.
     SignIn,
-    /// Certainly not.
+    /// Definitely cannot pull.
     No,
     /// Could not tell.
     CouldNotTell,
 }
 
 impl Outcome {
-    /// Returns the word that events and JSON have for it.
+    /// Returns the word for it in events and JSON.
     pub fn word(self) -> &'static str {
         match self {
             Outcome::Pull => "pull",
@@ -41,55 +41,55 @@ impl Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StepStatus {
-    /// ✓
+    /// ✓ The step returned its fact.
     Passed,
-    /// ✗ It found what is wrong, or a cause was found beside it.
+    /// ✗ The step found an error, or a background check of it did.
     Failed,
-    /// – Its question did not arise, or `--skip` named it.
+    /// – The question did not apply, or `--skip` named the step.
     Skipped,
-    /// ↑ An earlier step gave no fact.
+    /// ↑ An earlier step returned no fact.
     Blocked,
-    /// ?
+    /// ? The step could not tell.
     CouldNotTell,
-    /// It was not wanted, or has not ended yet.
+    /// The step was not requested, or has not ended yet.
     Unfinished,
 }
 
-/// A finding that counts in one view, and what follows from it.
+/// A finding that counts in one view, and its consequences.
 #[derive(Clone, Debug)]
 pub struct Reason<'a> {
     /// The finding.
     pub finding: &'a Finding,
     /// The step that found it.
     pub step: &'a str,
-    /// Codes that it explains, and steps that it blocks.
+    /// The codes that it explains and the steps that it blocks.
     pub consequences: Vec<&'a str>,
 }
 
-/// What one view means.
+/// The reading of one view.
 #[derive(Debug)]
 pub struct ViewVerdict<'a> {
-    /// What is certain from there.
+    /// The outcome at this vantage.
     pub can: Outcome,
-    /// Why not, in the order of the plan.
+    /// The findings that stop the pull, in plan order.
     pub causes: Vec<Reason<'a>>,
-    /// What could not be told, and why.
+    /// The findings that leave the outcome open.
     pub could_not_tell: Vec<Reason<'a>>,
-    /// What works and will fail later.
+    /// The findings that do not stop the pull now but will later.
     pub warnings: Vec<Reason<'a>>,
-    /// How each step ended, in the order of the view.
+    /// The status of each step, in the order of the view.
     pub statuses: Vec<StepStatus>,
 }
 
-/// What other views found that matters to this one. A finding explains another only within a view, or
-/// from Azure's control plane, or from the files of the same node.
+/// The findings of other views that matter to this one. A finding explains another one only within
+/// a view, from Azure's control plane, or from the files of the same node.
 #[derive(Default)]
 pub(super) struct Context<'a> {
-    /// What may explain something here.
+    /// Findings elsewhere that may explain one here.
     pub causes: Vec<&'a Finding>,
-    /// What something here may explain.
+    /// Findings elsewhere that one here may explain.
     pub symptoms: Vec<&'a Finding>,
-    /// The only step whose findings explain those symptoms, where not every one does.
+    /// The only step whose findings explain those symptoms; `None` means every step.
     pub explained_by: Option<&'static str>,
 }
 
@@ -128,7 +128,7 @@ pub(super) fn read<'a>(
             context.symptoms.iter().filter(|other| reaches && explains(messages, finding, other));
         let codes = symptoms.iter().map(|(_, other)| *other).chain(beyond.copied());
         let codes: Vec<&str> = codes.map(|other| other.code.as_str()).collect();
-        // What explains an error is its cause, however lightly it would weigh alone.
+        // A finding that explains an error is its cause, even if its own severity is lower.
         let is_cause = finding.severity == Severity::Error || !codes.is_empty();
         let list = match finding.severity {
             _ if is_cause => &mut verdict.causes,
@@ -163,8 +163,8 @@ pub(super) fn read<'a>(
     verdict
 }
 
-/// Whether one finding is the cause of another. What is said of one host explains nothing of another:
-/// areas name the host that they speak of `host`.
+/// Returns whether one finding is the cause of another. A finding about one host explains nothing
+/// about another host; areas store the host in the evidence `host`.
 fn explains(messages: &Messages, cause: &Finding, other: &Finding) -> bool {
     let host = |finding: &Finding| finding.evidence.get("host").cloned();
     let explained = messages.entries.get(&cause.code).map_or(&[][..], |entry| entry.explains);
@@ -184,14 +184,14 @@ fn add<'a>(list: &mut Vec<Reason<'a>>, new: Reason<'a>) {
     }
 }
 
-/// Leaves the first of each.
+/// Removes repeated entries and keeps the first of each.
 fn dedup(names: &mut Vec<&str>) {
     let mut seen = std::collections::BTreeSet::new();
     names.retain(|name| seen.insert(*name));
 }
 
-/// Decides how a step ended. What is graded beside a step may find an error after its fact was handed
-/// on; and a step beside which a cause was found has failed, whatever it handed on.
+/// Decides how a step ended. A background check may find an error after the step returned its fact;
+/// then the step has failed, whatever fact it returned.
 fn status(step: &Step, causes: &[Reason<'_>]) -> StepStatus {
     let is_cause = |finding: &Finding| causes.iter().any(|cause| cause.finding == finding);
     let fails = |finding: &Finding| finding.severity == Severity::Error || is_cause(finding);
@@ -207,7 +207,7 @@ fn status(step: &Step, causes: &[Reason<'_>]) -> StepStatus {
     }
 }
 
-/// Decides what is certain. Green needs a positive observation; no cause is not one.
+/// Decides the outcome. Green needs a positive observation; the absence of causes is not enough.
 fn can(report: &Report, view: &View, verdict: &ViewVerdict<'_>) -> Outcome {
     let passed = |wanted: checks::kit::Step| {
         let place = view.steps.iter().position(|step| step.name == wanted.name);
@@ -215,7 +215,7 @@ fn can(report: &Report, view: &View, verdict: &ViewVerdict<'_>) -> Outcome {
     };
     match () {
         () if !verdict.causes.is_empty() => Outcome::No,
-        // A recording that has lost what was asked for: an image may have been.
+        // A truncated recording may have lost its target, which may have been an image.
         () if report.target.is_empty() => Outcome::CouldNotTell,
         () if report.has_image() && passed(steps::LAYER) => Outcome::Pull,
         () if !report.has_image() && passed(steps::IMAGE) && passed(steps::TOKEN) => {
@@ -225,7 +225,7 @@ fn can(report: &Report, view: &View, verdict: &ViewVerdict<'_>) -> Outcome {
     }
 }
 
-/// Returns the steps that were blocked by these, directly or through others.
+/// Returns the steps that these steps block, directly or through others.
 fn blocked_by<'a>(view: &'a View, roots: &[&str]) -> Vec<&'a str> {
     let mut blocked: Vec<&str> = vec![];
     for step in &view.steps {

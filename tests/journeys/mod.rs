@@ -1,5 +1,5 @@
-//! Runs whose round trips are known, one by one: held against what happens by a test, and against the clock by a
-//! benchmark.
+//! Runs with a known number of round trips. A test compares them with what happens, and a benchmark
+//! with the clock.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -16,24 +16,24 @@ use checks::kit::{
 };
 use lab::{Lab, Scenario};
 
-/// A step that asks somebody something.
+/// A step that sends requests.
 #[derive(Clone, Copy)]
 pub struct Leg {
-    /// The step.
+    /// The step's name.
     pub step: &'static str,
-    /// How many round trips it takes: of what is asked side by side, one.
+    /// The number of round trips; parallel requests count as one.
     pub trips: u32,
-    /// What it asks: name servers and digests left out.
+    /// The requests, without name servers and digests.
     pub asks: &'static [&'static str],
 }
 
-/// A run, from the first question to the last byte.
+/// A run, from the first request to the last byte.
 pub struct Journey {
     /// The lab's scenario.
     pub scenario: &'static str,
-    /// Its steps, those that follow each other: their trips add up.
+    /// The steps that run one after the other, so that their round trips add up.
     pub legs: Vec<Leg>,
-    /// The fewest trips in which anybody could do it.
+    /// The minimum number of round trips.
     pub needed: u32,
 }
 
@@ -41,27 +41,28 @@ const fn leg(step: &'static str, trips: u32, asks: &'static [&'static str]) -> L
     Leg { step, trips, asks }
 }
 
-/// Two name servers, two families, side by side.
+/// Two name servers and two address families, in parallel.
 const DNS: Leg = leg("dns", 1, &["A", "A", "AAAA", "AAAA"]);
 const TCP: Leg = leg("tcp", 1, &["connect"]);
 /// TLS 1.3.
 const TLS: Leg = leg("tls", 1, &["TLS handshake"]);
 const CHALLENGE: Leg = leg("challenge", 1, &["HEAD manifest"]);
-/// containerd's way with a password: Azure refuses the form, and is asked again with GET.
+/// containerd's sequence with a password: Azure refuses the form, so containerd sends a GET.
 const PASSWORD: Leg = leg("token", 2, &["POST token", "GET token"]);
 const NOBODY: Leg = leg("token", 1, &["GET token"]);
-/// HEAD, which containerd goes by, and GET beside it; on HTTP/1.1 one after the other.
+/// HEAD, which containerd relies on, and GET in parallel; on HTTP/1.1 one after the other.
 const MANIFEST: Leg = leg("manifest", 1, &["GET manifest", "HEAD manifest"]);
 const MANIFEST_ONE: Leg = leg("manifest", 2, MANIFEST.asks);
-/// This platform's manifest, and where the config is: the one names the other.
+/// The manifest of this platform, then the location of its config, which the manifest names.
 const PLATFORM: Leg = leg("platform", 2, &["GET manifest", "GET blob"]);
 const DATA_DNS: Leg = leg("layer-dns", 1, DNS.asks);
 const DATA_TCP: Leg = leg("layer-tcp", 1, TCP.asks);
 const DATA_TLS: Leg = leg("layer-tls", 1, TLS.asks);
-/// The config; beside it where the layer is; the layer, on the connection that the config came by.
+/// The config and, in parallel, the location of the layer; then the layer, on the connection that
+/// delivered the config.
 const LAYER: Leg = leg("layer", 2, &["GET bytes", "GET blob", "GET bytes"]);
 
-/// The runs that are measured.
+/// Returns the runs that are measured.
 pub fn journeys() -> Vec<Journey> {
     let door = [DNS, TCP, TLS];
     let data = [DATA_DNS, DATA_TCP, DATA_TLS, LAYER];
@@ -73,7 +74,7 @@ pub fn journeys() -> Vec<Journey> {
         Journey { scenario: "registry-http-1", legs: pull(PASSWORD, MANIFEST_ONE), needed: 14 },
         Journey {
             scenario: "registry-serves-layers",
-            // The config has come with the answer that says so.
+            // The response that names the location already contains the config.
             legs: [
                 &door[..],
                 &[CHALLENGE, PASSWORD, MANIFEST, PLATFORM, leg("layer", 1, &["GET blob"])],
@@ -97,7 +98,7 @@ pub fn journeys() -> Vec<Journey> {
 }
 
 impl Journey {
-    /// How many round trips it takes.
+    /// Returns the number of round trips of all steps.
     pub fn trips(&self) -> u32 {
         self.legs.iter().map(|leg| leg.trips).sum()
     }
@@ -106,29 +107,29 @@ impl Journey {
         Scenario::named(self.scenario).unwrap().unwrap()
     }
 
-    /// Its world, at that distance.
+    /// Starts the journey's world at that distance.
     pub async fn world(&self, round_trip: Duration) -> Lab {
         let mut lab = lab::start(&self.scenario()).await.unwrap();
         lab.move_away(round_trip).await.unwrap();
         lab
     }
 
-    /// Goes it once.
+    /// Runs the journey once.
     pub async fn run(&self, lab: &Lab) -> Vec<Event> {
         run(&self.scenario(), lab, None).await
     }
 }
 
-/// Runs what a scenario asks; a timeout takes the place of its own.
+/// Runs a scenario. A given timeout replaces the scenario's own.
 pub async fn run(scenario: &Scenario, lab: &Lab, timeout: Option<Duration>) -> Vec<Event> {
-    // The machine's own processor must not decide what a test finds.
+    // The machine's own processor must not affect the result of a test.
     let platform = "linux/amd64".parse().unwrap();
     let (mut args, targets, world) = prepare_scenario(scenario, lab, Some(platform)).unwrap();
     args.timeout = timeout.or(args.timeout);
     check_acr::run(targets, world, &args.wanted(), |_| {}).await
 }
 
-/// What a step asked, in the words of a [`Leg`].
+/// Returns the requests of a step, in the words of a [`Leg`].
 pub fn asks(events: &[Event], step: &str) -> Vec<String> {
     let asked = events.iter().filter_map(|event| match &event.kind {
         EventKind::Exchanged { step: of, request, .. } if of == step => Some(request),
@@ -145,13 +146,13 @@ fn short(asked: &str) -> String {
         "/oauth2/token" => "token",
         what if what.contains("/manifests/") => "manifest",
         what if what.contains("/blobs/") => "blob",
-        // A name, or an address.
+        // A host name or an address.
         _ => "",
     };
     format!("{verb} {what}").trim_end().to_owned()
 }
 
-/// Whether the run came to a good end.
+/// Returns whether the run succeeded.
 pub fn is_good(events: &[Event]) -> bool {
     let run = check_acr::Run::of(events);
     Presentation::of(&run, checks::messages(), Lang::En, true).exit == check_acr::Exit::Can

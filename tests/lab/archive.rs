@@ -1,6 +1,6 @@
 //! Real tar archives and gzip streams, written by hand so that their bytes are the same on every machine.
 
-/// A tar archive of regular files.
+/// Returns a tar archive of regular files.
 pub(crate) fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut archive = Vec::new();
     for (name, content) in files {
@@ -28,7 +28,7 @@ fn put(header: &mut [u8; 512], at: usize, bytes: &[u8]) {
     header[at..at + bytes.len()].copy_from_slice(bytes);
 }
 
-/// A gzip stream that stores its content as it is.
+/// Returns a gzip stream that stores its content uncompressed.
 pub(crate) fn gzip_stored(content: &[u8]) -> Vec<u8> {
     let mut out = GZIP.to_vec();
     let mut blocks = content.chunks(0xffff).peekable();
@@ -40,14 +40,15 @@ pub(crate) fn gzip_stored(content: &[u8]) -> Vec<u8> {
     finish(out, content)
 }
 
-/// A gzip stream that only knows runs of one byte: enough for the padding of a small tar.
+/// Returns a gzip stream that encodes only runs of one byte: enough for the padding of a small tar.
 pub(crate) fn gzip_runs(content: &[u8]) -> Vec<u8> {
     let mut bits = Bits::new(GZIP.to_vec());
     runs(&mut bits, content);
     finish(bits.done(), content)
 }
 
-/// A small stream that becomes very large. It has no end: whoever gets there has read too much already.
+/// Returns a small stream that decompresses to a very large one. It is truncated: a reader that
+/// reaches the end has already read too much.
 pub(crate) fn gzip_bomb() -> Vec<u8> {
     let mut bits = Bits::new(GZIP.to_vec());
     runs(&mut bits, &vec![b' '; 32 << 20]);
@@ -58,7 +59,8 @@ const GZIP: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 const LONGEST: usize = 258;
 const SHORT: usize = 10;
 
-/// One last block of fixed Huffman codes (RFC 1951, 3.2.6): literals, and repeats at distance one.
+/// Writes one last block of fixed Huffman codes (RFC 1951, 3.2.6): literals, and repeats at
+/// distance one.
 fn runs(bits: &mut Bits, content: &[u8]) {
     bits.low_first(0b011, 3);
     let mut rest = content;
@@ -93,7 +95,7 @@ fn literal(bits: &mut Bits, byte: u8) {
     }
 }
 
-/// Bits, packed from the low end of each byte.
+/// A bit writer that fills each byte from its low end.
 struct Bits {
     out: Vec<u8>,
     byte: u8,

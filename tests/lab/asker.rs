@@ -1,4 +1,4 @@
-//! What the asker has: its environment, its docker config, its other files, and those of the node that it is on.
+//! What the client has: its environment, its docker config, its other files, and those of its node.
 
 use std::collections::BTreeMap;
 
@@ -10,13 +10,13 @@ use crate::identity::{Node, Provider};
 use crate::scenario::{Scenario, SignIn};
 use crate::secrets::{NOBODY, OLD_USER, Secrets, UNKNOWN_APPLICATION, USER, admin};
 
-/// Where a node of AKS keeps what it signs in with.
+/// The files in which an AKS node keeps its sign-in configuration.
 const AZURE_JSON: &str = "/etc/kubernetes/azure.json";
 const PROVIDER_CONFIG: &str = "/var/lib/kubelet/credential-provider-config.yaml";
 const PROVIDER: &str = "/var/lib/kubelet/credential-provider/acr-credential-provider";
 const OTHER_PROVIDER: &str = "/var/lib/kubelet/credential-provider/other-credential-provider";
 const SCRIPT: &str = "#!/bin/sh\n";
-/// The number of 32-bit ARM in the header of a program.
+/// The machine number of 32-bit ARM in an ELF header.
 const ARM: char = '\u{28}';
 
 pub(crate) fn environment(scenario: &Scenario, secrets: &Secrets) -> BTreeMap<String, String> {
@@ -27,7 +27,8 @@ pub(crate) fn environment(scenario: &Scenario, secrets: &Secrets) -> BTreeMap<St
     scenario.ask.environment.iter().map(|(name, value)| (name.clone(), filled(value))).collect()
 }
 
-/// The asker's files, with the sign-in written into them. What it is said to have itself goes before what nodes have.
+/// Returns the client's files, with the credentials filled in. The scenario's own files take
+/// precedence over those of a node.
 pub(crate) fn files(scenario: &Scenario, secrets: &Secrets) -> BTreeMap<String, String> {
     let mut files = of_node(&scenario.node);
     files.extend(scenario.ask.files.clone());
@@ -60,7 +61,8 @@ fn of_node(node: &Node) -> BTreeMap<String, String> {
     files
 }
 
-/// The first bytes of a 64-bit program: its mark, its kind (2: to be run), its machine. All are ASCII.
+/// Returns the header of a 64-bit ELF program: its magic number, its type (2: executable), its
+/// machine. All bytes are ASCII.
 fn program_for_arm() -> String {
     let mut header = String::from("\u{7f}ELF\u{2}\u{1}\u{1}");
     header.extend(['\0'; 9]);
@@ -69,7 +71,7 @@ fn program_for_arm() -> String {
     header
 }
 
-/// The sign-in as docker keeps it; a refresh token goes with the user that is nobody.
+/// Returns the docker config with the sign-in. A refresh token goes with the all-zero user name.
 pub(crate) fn docker_config(
     scenario: &Scenario,
     secrets: &Secrets,

@@ -1,4 +1,4 @@
-//! Bodies that end, break off, stop, trickle or never end.
+//! Response bodies that end normally, break off, stall, trickle or never end.
 
 use std::io;
 use std::pin::Pin;
@@ -8,15 +8,16 @@ use std::time::Duration;
 use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
 use tokio::time::{Instant, Interval, Sleep, interval_at, sleep};
 
-/// How long a body that breaks off leaves what it said before on its way.
+/// How long a body waits before it breaks off, so that the bytes before are delivered.
 const FLUSH: Duration = Duration::from_millis(20);
 
-/// How much a body that trickles says at once, and how long it pauses before. The pause does not divide the twenty
-/// seconds after which impatient clients give up, so that they always hold the same number of pieces by then.
+/// How many bytes a trickling body sends at a time, and the pause before each. Impatient clients
+/// give up after twenty seconds. The pause does not divide that time, so that they always have the
+/// same number of pieces by then.
 const TRICKLE: usize = 8;
 const PAUSE: Duration = Duration::from_millis(4100);
 
-/// What comes after the bytes of a body.
+/// What follows the bytes of a body.
 #[derive(Debug)]
 enum End {
     Whole,
@@ -26,7 +27,7 @@ enum End {
     Trickle(Interval),
 }
 
-/// The body of an answer.
+/// The body of a response.
 #[derive(Debug)]
 pub(crate) struct Body {
     bytes: Bytes,
@@ -40,32 +41,32 @@ impl Body {
         Self { bytes, said: false, end, sized }
     }
 
-    /// These bytes, with their length.
+    /// Returns a body with these bytes and their length.
     pub(crate) fn whole(bytes: impl Into<Bytes>) -> Self {
         Self::new(bytes.into(), End::Whole, true)
     }
 
-    /// These bytes; HTTP/1.1 will send them in chunks.
+    /// Returns a body with these bytes, which HTTP/1.1 sends in chunks.
     pub(crate) fn chunked(bytes: impl Into<Bytes>) -> Self {
         Self::new(bytes.into(), End::Whole, false)
     }
 
-    /// These bytes, then the connection breaks.
+    /// Returns a body that breaks the connection after these bytes.
     pub(crate) fn breaking(bytes: Bytes) -> Self {
         Self::new(bytes, End::Break(None), false)
     }
 
-    /// These bytes, then nothing more.
+    /// Returns a body that stalls after these bytes.
     pub(crate) fn stopping(bytes: Bytes) -> Self {
         Self::new(bytes, End::Stop, false)
     }
 
-    /// These bytes, a few at a time with long pauses before them.
+    /// Returns a body that sends these bytes a few at a time, with long pauses before each.
     pub(crate) fn trickling(bytes: Bytes) -> Self {
         Self::new(bytes, End::Trickle(interval_at(Instant::now() + PAUSE, PAUSE)), false)
     }
 
-    /// These bytes again and again.
+    /// Returns a body that repeats these bytes forever.
     pub(crate) fn endless(bytes: impl Into<Bytes>) -> Self {
         Self::new(bytes.into(), End::Never, false)
     }
@@ -101,8 +102,8 @@ impl HttpBody for Body {
         }
     }
 
-    /// Only what is empty is over when it begins. What is not ends as Go's servers end it, who by then have sent the
-    /// last bytes: in HTTP/2 by a frame with nothing in it.
+    /// Only an empty body is complete at its start. Others end as Go's servers end them after the
+    /// last bytes: in HTTP/2 with an empty frame.
     fn is_end_stream(&self) -> bool {
         matches!(self.end, End::Whole) && self.bytes.is_empty()
     }

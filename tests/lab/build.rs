@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Holds `healthy.toml`, and `AREA/NAME.toml` for each scenario that differs from it.
+/// The folder of `healthy.toml`, and of `AREA/NAME.toml` for each scenario that differs from it.
 const FOLDER: &str = "../scenarios";
 
 fn main() {
@@ -47,7 +47,7 @@ fn write_table() -> Result<(), String> {
     fs::write(&target, table + "]\n").map_err(failed(&target))
 }
 
-/// Returns what is directly in that folder, in the same order on every machine.
+/// Returns the entries of that folder, in the same order on every machine.
 fn sorted(folder: &Path) -> Result<Vec<PathBuf>, String> {
     let entries = fs::read_dir(folder).map_err(failed(folder))?;
     let paths = entries.map(|entry| entry.map(|entry| entry.path()));

@@ -1,4 +1,4 @@
-//! Certificates: the authority that the asker trusts, and good and bad ones for the hosts.
+//! Certificates: the authority that the client trusts, and valid and invalid ones for the hosts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::settings::{Certificate, Http};
 
 const DAY: i64 = 86_400;
 
-/// The authorities of a world.
+/// The certificate authorities of a world.
 pub(crate) struct Certificates {
     trusted: CertifiedIssuer<'static, KeyPair>,
     inspection: CertifiedIssuer<'static, KeyPair>,
@@ -27,7 +27,7 @@ pub(crate) struct Certificates {
 }
 
 impl Certificates {
-    /// New authorities; good certificates will be for these names.
+    /// Creates authorities whose valid certificates are for these names.
     pub(crate) fn new(names: Vec<String>) -> Result<Self, Error> {
         let now = Timestamp::now().as_second();
         Ok(Self {
@@ -38,12 +38,12 @@ impl Certificates {
         })
     }
 
-    /// The authority that the asker trusts.
+    /// Returns the authority that the client trusts.
     pub(crate) fn ca_pem(&self) -> String {
         self.trusted.pem()
     }
 
-    /// What a host needs to speak TLS.
+    /// Returns the TLS configuration of a host.
     pub(crate) fn config(
         &self,
         which: Certificate,
@@ -67,7 +67,7 @@ impl Certificates {
         Ok(Arc::new(config))
     }
 
-    /// Lets in those who show a certificate of the trusted authority.
+    /// Accepts only clients with a certificate from the trusted authority.
     fn clients(&self) -> Result<Arc<dyn ClientCertVerifier>, Error> {
         let mut roots = RootCertStore::empty();
         roots.add(self.trusted.der().clone())?;
@@ -121,7 +121,7 @@ fn authority(name: &str, now: i64) -> Result<CertifiedIssuer<'static, KeyPair>, 
     Ok(CertifiedIssuer::self_signed(params, KeyPair::generate()?)?)
 }
 
-/// Valid from and until so many days from now.
+/// Sets the validity, in days from now.
 fn valid(params: &mut CertificateParams, now: i64, from: i64, until: i64) {
     let after = |days: i64| {
         let seconds = u64::try_from(now + days * DAY).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The data host: Azure's blob storage behind signed addresses.
+//! The data host: Azure's blob storage behind signed URLs.
 
 use hyper::body::Incoming;
 use hyper::header::{
@@ -15,16 +15,16 @@ use crate::registry::{World, date, finish};
 use crate::secrets::signature;
 use crate::settings::DataFault;
 
-/// A layer that stops late is longer than this.
+/// A layer that stalls late is longer than this.
 const LATE: usize = 1 << 20;
 
-/// The most that a layer says before it breaks off.
+/// The most bytes that a layer sends before it breaks off.
 const MOST: usize = 4096;
 
-/// A layer that breaks off often does not when this much of it is left.
+/// A layer that breaks off often sends its rest completely once so few bytes are left.
 const FEW: usize = 100;
 
-/// The first byte that is asked for: `bytes=N-`.
+/// Returns the first byte of the requested range: `bytes=N-`.
 fn first_byte(request: &Request<Incoming>) -> usize {
     let range = request.headers().get(RANGE).and_then(|range| range.to_str().ok());
     let range =
@@ -33,7 +33,7 @@ fn first_byte(request: &Request<Incoming>) -> usize {
 }
 
 impl World {
-    /// Answers a request to the data host.
+    /// Responds to a request to the data host.
     pub(crate) fn ask_data(&self, request: &Request<Incoming>) -> Response<Body> {
         if request.headers().contains_key(AUTHORIZATION) {
             return self.storage_error(
@@ -45,7 +45,7 @@ impl World {
         }
         let query = pairs(request.uri().query().unwrap_or(""));
         let field = |key| value(&query, key).unwrap_or_default();
-        // A storage account is asked by a path that ends in `DIGEST/data`.
+        // A path on a storage account ends in `DIGEST/data`.
         let path = request.uri().path().strip_suffix("/data").unwrap_or_default();
         let (name, digest, signed) = match path.rsplit_once('/') {
             Some((_, digest)) => ("", digest, field("sig")),
@@ -114,8 +114,8 @@ impl World {
         }
     }
 
-    /// A blob from a byte on, with what is wrong with the data. A config is always whole and fast: it is layers that
-    /// break off.
+    /// Responds with a blob from a given byte on, and applies the data host's fault. A config is
+    /// always complete and fast: only layers break off.
     pub(crate) fn hand_out(&self, builder: Builder, blob: &Blob, from: usize) -> Response<Body> {
         let length = blob.bytes.len();
         let from = from.min(length);
@@ -158,7 +158,7 @@ impl World {
             .header("x-ms-request-id", self.correlation())
     }
 
-    /// What a storage account says of a signature that it does not take.
+    /// Returns the error of a storage account for an invalid signature.
     fn authentication_failed(&self, detail: &str) -> Response<Body> {
         let message = "Server failed to authenticate the request. \
              Make sure the value of Authorization header is formed correctly including the signature.";
@@ -171,7 +171,7 @@ impl World {
         self.storage_says(status, code, message, "")
     }
 
-    /// An error in XML, with the byte order mark that trips those who expect JSON.
+    /// Returns an error in XML, with the byte order mark that breaks clients which expect JSON.
     fn storage_says(
         &self,
         status: StatusCode,

@@ -10,7 +10,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 const PACE: Duration = Duration::from_secs(1);
 
-/// Reads as fast as it can, writes one byte a second.
+/// Reads at full speed and writes one byte a second.
 #[derive(Debug)]
 pub(crate) struct Drip<S> {
     stream: S,
@@ -39,7 +39,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Drip<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        // Each byte leaves before the next one waits.
+        // Flushes each byte before it waits for the next.
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         ready!(self.next.as_mut().poll(cx));
         let one = &bytes[..bytes.len().min(1)];

@@ -1,15 +1,15 @@
-//! Why a lab could not be built.
+//! Errors that prevent a lab from starting.
 
 use std::fmt;
 
-/// Why a scenario could not be read or its world not be started.
+/// Why a scenario could not be read or its world could not start.
 #[derive(Debug)]
 pub enum Error {
-    /// The scenario's text says something that the lab does not understand.
+    /// The scenario contains something that the lab does not understand.
     Scenario(String),
     /// The system refused a socket.
     Io(std::io::Error),
-    /// The certificates could not be made.
+    /// The certificates could not be created.
     Certificate(String),
 }
 

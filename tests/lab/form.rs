@@ -1,4 +1,4 @@
-//! Query strings and form bodies, as they come off the wire.
+//! Query strings and form bodies, as received.
 
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
@@ -6,13 +6,13 @@ use hyper::body::Incoming;
 /// The longest form that is read.
 const LONGEST: usize = 64 << 10;
 
-/// The pairs of a form that somebody sent.
+/// Reads a form from a request and returns its pairs.
 pub(crate) async fn read(body: Incoming) -> Option<Vec<(String, String)>> {
     let body = Limited::new(body, LONGEST).collect().await.ok()?;
     Some(pairs(&String::from_utf8_lossy(&body.to_bytes())))
 }
 
-/// The pairs of a form, decoded; what cannot be decoded stays as it is.
+/// Returns the decoded pairs of a form; a value that cannot be decoded stays as it is.
 pub(crate) fn pairs(text: &str) -> Vec<(String, String)> {
     text.split('&')
         .filter(|pair| !pair.is_empty())
@@ -23,7 +23,7 @@ pub(crate) fn pairs(text: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The first value of a key.
+/// Returns the first value of a key.
 pub(crate) fn value<'a>(pairs: &'a [(String, String)], key: &str) -> Option<&'a str> {
     pairs.iter().find(|(known, _)| known == key).map(|(_, value)| &value[..])
 }

@@ -1,4 +1,4 @@
-//! What keeps the world going: tasks, and the sockets that accept nothing.
+//! Keeps the world running: its tasks, and the sockets that accept nothing.
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
@@ -9,13 +9,13 @@ use crate::{
     relay::Relay,
 };
 
-/// What keeps the world going.
+/// The tasks and sockets that keep the world running.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
     pub(crate) tasks: JoinSet<()>,
     pub(crate) closed: Vec<Closed>,
     pub(crate) holes: Vec<BlackHole>,
-    /// The hosts that let somebody in, as the asker sees them.
+    /// The hosts that accept connections, by the addresses that the client sees.
     pub(crate) open: Vec<SocketAddr>,
     pub(crate) relays: BTreeMap<SocketAddr, Relay>,
 }

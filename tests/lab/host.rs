@@ -1,4 +1,4 @@
-//! A host: where it listens, and what happens to those who connect.
+//! A host: where it listens, and how it handles connections.
 
 use std::convert::Infallible;
 use std::io;
@@ -22,10 +22,11 @@ use crate::proxy::Proxy;
 use crate::registry::{World, date};
 use crate::settings::{Host, HostFault, Http, Role};
 
-/// A fatal alert, "unrecognized name", as a record of TLS 1.2: no version of TLS hides it at this point.
+/// A fatal alert "unrecognized name", as a TLS 1.2 record: no TLS version encrypts it at this
+/// point.
 const ALERT: [u8; 7] = [0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x70];
 
-/// What a connection needs to know of its host.
+/// What a connection needs to know about its host.
 #[derive(Clone)]
 pub(crate) struct Listener {
     pub(crate) host: Host,
@@ -35,7 +36,7 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// Starts accepting.
+    /// Starts to accept connections.
     pub(crate) fn start(self, listener: TcpListener, tasks: &mut JoinSet<()>) {
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
@@ -44,7 +45,7 @@ impl Listener {
                     accepted = listener.accept() => if let Ok((stream, _)) = accepted {
                         let own = self.clone();
                         connections.spawn(async move {
-                            // What clients do to their connections is their affair.
+                            // Errors of client connections do not matter.
                             let _ = own.meet(stream).await;
                         });
                     },
@@ -56,16 +57,16 @@ impl Listener {
 
     async fn meet(&self, mut stream: TcpStream) -> io::Result<()> {
         match self.host.fault {
-            // These have no listener.
+            // These faults have no listener.
             HostFault::Refuse | HostFault::Blackhole | HostFault::NoRoute => Ok(()),
             HostFault::Reset => stream.set_zero_linger(),
             HostFault::Close => {
-                // What was said is read first: a close over unread bytes would be a reset.
+                // Reads what the client sent first: closing over unread bytes would send a reset.
                 stream.shutdown().await?;
                 listen_only(stream).await
             }
             HostFault::Alert => {
-                // It answers the first message, so it waits for one.
+                // The alert responds to the first message, so wait for one.
                 stream.readable().await?;
                 stream.write_all(&ALERT).await?;
                 stream.shutdown().await?;
@@ -85,7 +86,7 @@ impl Listener {
                 let stream = TlsAcceptor::from(Arc::clone(&self.tls)).accept(stream).await?;
                 self.proxy.serve(stream).await
             }
-            // It has no certificate: nobody but the machine can reach it.
+            // IMDS has no certificate: only the machine itself can reach it.
             HostFault::None | HostFault::MuteHttp if self.host.role == Role::Imds => {
                 self.serve("http", stream).await
             }
@@ -108,7 +109,7 @@ impl Listener {
             async move { Ok::<_, Infallible>(own.answer(scheme, request).await) }
         });
         let mut builder = auto::Builder::new(TokioExecutor::new());
-        // Whether an answer is dated is for those who make it to say.
+        // The handlers set the Date header themselves.
         builder.http1().title_case_headers(true).auto_date_header(false);
         builder.http2().auto_date_header(false);
         if self.host.http == Http::One {
@@ -130,7 +131,7 @@ impl Listener {
             Role::Portal | Role::Proxy | Role::SecureProxy => portal(),
         };
         if head {
-            // The same headers, the length too, and nothing after them.
+            // The same headers, including the length, without the body.
             if let Some(length) = response.body().size_hint().exact() {
                 response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
             }
@@ -140,7 +141,7 @@ impl Listener {
     }
 }
 
-/// A page that wants one to log in, whatever was asked.
+/// Returns a sign-in page for any request.
 pub(crate) fn portal() -> Response<Body> {
     let page = "<!doctype html><html><head><title>Guest network</title></head>\
                 <body><h1>Welcome</h1><p>Please accept the terms of use.</p></body></html>\n";
@@ -153,7 +154,7 @@ pub(crate) fn portal() -> Response<Body> {
     response
 }
 
-/// Reads until the other side has had enough.
+/// Reads until the client closes the connection.
 async fn listen_only(mut stream: TcpStream) -> io::Result<()> {
     let mut buffer = [0; 1024];
     while stream.read(&mut buffer).await? > 0 {}

@@ -1,25 +1,26 @@
-//! The settings of those who know identities: Entra ID, the machine's metadata service, and the node that asks them.
-//! `healthy.toml` says what each value does.
+//! The settings of identities: Entra ID, the machine's metadata service, and the node that uses
+//! them. `healthy.toml` documents each value.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-/// The node that the asker is on, if any.
+/// The node that the client runs on, if any.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Node {
-    /// Whether the asker is on a node: then it has the files below.
+    /// Whether the client runs on a node; then it has the files below.
     pub on: bool,
-    /// The text of `/etc/kubernetes/azure.json`; no such file when empty.
+    /// The text of `/etc/kubernetes/azure.json`; if empty, there is no such file.
     pub azure_json: String,
-    /// The text of `/var/lib/kubelet/credential-provider-config.yaml`; no such file when empty.
+    /// The text of `/var/lib/kubelet/credential-provider-config.yaml`; if empty, there is no such
+    /// file.
     pub credential_provider: String,
-    /// The credential provider itself.
+    /// The credential provider's program.
     pub provider: Provider,
 }
 
-/// What there is in the folder of credential providers.
+/// The contents of the folder of credential providers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "healthy.toml says what they are")]
@@ -34,32 +35,32 @@ pub enum Provider {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entra {
-    /// Whose directory it is.
+    /// The tenant id.
     pub tenant: String,
-    /// The `AADSTS` number that every request for a token gets; none when 0.
+    /// The `AADSTS` number with which every token request fails; 0 for none.
     pub error: u32,
-    /// What it gives tokens for.
+    /// The audiences that it issues tokens for.
     pub audiences: Vec<String>,
-    /// Managed identities and applications, by name.
+    /// Managed identities and service principals, by name.
     pub identities: BTreeMap<String, Identity>,
 }
 
-/// Somebody whom Entra ID knows.
+/// An identity in Entra ID.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Identity {
-    /// What it is.
+    /// The kind of identity.
     pub kind: IdentityKind,
-    /// How it calls itself.
+    /// The client id.
     pub client_id: String,
-    /// What it is called where rights are given.
+    /// The object id, which role assignments use.
     pub object_id: String,
-    /// Where a managed identity is among the resources of a subscription.
+    /// The resource id of a managed identity.
     #[serde(default)]
     pub resource_id: String,
 }
 
-/// What an identity is.
+/// The kind of an identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the words of Azure")]
@@ -72,13 +73,13 @@ pub enum IdentityKind {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Imds {
-    /// How requests are answered.
+    /// How it responds to requests.
     pub answer: ImdsAnswer,
-    /// Which identities are attached to the machine.
+    /// The identities that are attached to the machine.
     pub identities: Vec<String>,
 }
 
-/// How the metadata service answers.
+/// How the metadata service responds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "healthy.toml says what they are")]
@@ -96,13 +97,13 @@ pub enum ImdsAnswer {
 }
 
 impl Entra {
-    /// Whether it gives tokens for this; a slash at the end does not matter.
+    /// Returns whether it issues tokens for this audience; a trailing slash does not matter.
     pub(crate) fn knows(&self, audience: &str) -> bool {
         let same = |known: &String| known.trim_end_matches('/') == audience.trim_end_matches('/');
         self.audiences.iter().any(same)
     }
 
-    /// Who calls itself so.
+    /// Returns the identity with this client id.
     pub(crate) fn client(&self, id: &str) -> Option<&Identity> {
         self.identities.values().find(|one| one.client_id.eq_ignore_ascii_case(id))
     }

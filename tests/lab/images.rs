@@ -28,13 +28,13 @@ const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 const SCHEMA1: &str = "application/vnd.docker.distribution.manifest.v1+json";
 const SCHEMA1_SIGNED: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
 
-/// The size that a manifest claims for a config that is a few hundred bytes long.
+/// The size that a manifest claims for a config of a few hundred bytes.
 const LONG_CONFIG: usize = 64 << 20;
 
 /// The size of the file in the large layer.
 const LARGE: usize = 3 << 20;
 
-/// Something with a digest.
+/// Bytes with a digest and a media type.
 #[derive(Debug, Clone)]
 pub(crate) struct Blob {
     pub(crate) media_type: &'static str,
@@ -42,25 +42,26 @@ pub(crate) struct Blob {
 }
 
 impl Blob {
-    /// Whether it is a layer, not a config.
+    /// Returns whether this is a layer rather than a config.
     pub(crate) fn is_layer(&self) -> bool {
         [LAYER, DOCKER_LAYER].contains(&self.media_type)
     }
 
-    /// Whether a client that accepts this is shown it. The open-source registry that ACR descends from says that an
-    /// OCI manifest is unknown to whoever does not ask for one.
+    /// Returns whether a client that accepts these types gets the manifest. The open-source
+    /// registry that ACR descends from reports an OCI manifest as unknown to a client that does not
+    /// accept it.
     pub(crate) fn suits(&self, accept: &str) -> bool {
         self.media_type == DOCKER_MANIFEST
             || [self.media_type, "*/*", "application/*"].iter().any(|kind| accept.contains(kind))
     }
 
-    /// What it is called in such a refusal.
+    /// Returns what such an error calls it.
     pub(crate) fn noun(&self) -> &'static str {
         if self.media_type == INDEX { "index" } else { "manifest" }
     }
 }
 
-/// Everything that can be pulled, by digest, and what the kinds of tag stand for.
+/// All manifests and blobs by digest, and the digest behind each kind of tag.
 #[derive(Debug, Default)]
 pub(crate) struct Images {
     pub(crate) manifests: HashMap<String, Blob>,
@@ -81,7 +82,7 @@ pub(crate) struct Images {
 }
 
 impl Images {
-    /// The digest that a tag of this kind points to.
+    /// Returns the digest that a tag of this kind points to.
     pub(crate) fn digest(&self, kind: Kind) -> Option<&str> {
         match kind {
             Kind::Index => Some(&self.index),
@@ -117,13 +118,13 @@ impl Images {
     }
 }
 
-/// The images, made once in a process.
+/// Returns the images, which are built once per process.
 pub(crate) fn images() -> &'static Images {
     static IMAGES: OnceLock<Images> = OnceLock::new();
     IMAGES.get_or_init(build)
 }
 
-/// `sha256:` and the digest in hexadecimal.
+/// Returns `sha256:` and the digest in hexadecimal.
 pub(crate) fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().fold("sha256:".to_owned(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
@@ -163,13 +164,13 @@ fn build() -> Images {
     let arm = images.manifest(INDEX, &index(&platforms[1..]));
     platforms.push(attestation);
     let all = images.manifest(INDEX, &index(&platforms));
-    // What a clean-up leaves that deletes whatever has no tag of its own.
+    // An index whose manifests a clean-up has deleted because they had no tag of their own.
     for entry in &mut platforms {
         entry["digest"] = digest(format!("once {}", entry["digest"]).as_bytes()).into();
     }
     let childless = images.manifest(INDEX, &index(&platforms));
 
-    // The same archives under the names that Docker gave them first.
+    // The same archives under the media types that Docker introduced first.
     let config = images.blob(DOCKER_CONFIG, config("linux", "amd64", "", &diff_ids));
     for layer in &mut layers {
         layer["mediaType"] = DOCKER_LAYER.into();
@@ -195,7 +196,8 @@ fn build() -> Images {
     images
 }
 
-/// A Helm chart as `helm push` stores it: a config that describes the chart, and one archive.
+/// Returns a Helm chart as `helm push` stores it: a config that describes the chart, and one
+/// archive.
 fn chart(images: &mut Images) -> Value {
     let config = json!({ "name": "app", "version": "1.0.0", "apiVersion": "v2" });
     let config = images.blob(HELM_CONFIG, config.to_string().into_bytes());
@@ -207,7 +209,8 @@ fn chart(images: &mut Images) -> Value {
     images.manifest(MANIFEST, &manifest)
 }
 
-/// A signature as cosign stores it: a layer of its own type, under a config like an image's.
+/// Returns a signature as cosign stores it: a layer of its own type, and a config like that of an
+/// image.
 fn signature(images: &mut Images) -> Value {
     let payload = json!({ "critical": { "type": "cosign container image signature" } });
     let payload = payload.to_string().into_bytes();
@@ -220,8 +223,9 @@ fn signature(images: &mut Images) -> Value {
     images.manifest(MANIFEST, &manifest)
 }
 
-/// The format of 2015: layers by digest only, the newest first. A signature goes into the text that it signs, and
-/// the digest is that of the text before. Nobody verifies the signature itself, so it is none.
+/// Returns a manifest in the format of 2015: layers by digest only, the newest first. A signature
+/// is embedded in the signed text, and the digest is that of the text without it. Clients do not
+/// verify the signature itself, so it is a dummy.
 fn schema1(images: &mut Images, signed: bool) -> Value {
     let layer = images.blob(DOCKER_LAYER, gzip_stored(&tar(&[("etc/old", b"of 2015\n")])));
     let manifest = json!({
@@ -254,7 +258,7 @@ fn index(entries: &[Value]) -> Value {
     json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": entries })
 }
 
-/// An image for one platform, and its entry in an index.
+/// Returns an image for one platform as an entry of an index.
 fn image(
     images: &mut Images,
     os: &str,
@@ -295,7 +299,8 @@ fn config(os: &str, architecture: &str, build: &str, diff_ids: &[String]) -> Vec
     config.to_string().into_bytes()
 }
 
-/// What `BuildKit` puts beside the platforms of an image: a manifest that is for no platform.
+/// Returns the attestation that `BuildKit` adds to the platforms of an image: a manifest for no
+/// platform.
 fn attestation(images: &mut Images, subject: &Value) -> Value {
     let statement = json!({
         "_type": "https://in-toto.io/Statement/v0.1",
@@ -322,7 +327,7 @@ fn attestation(images: &mut Images, subject: &Value) -> Value {
     entry
 }
 
-/// Bytes that do not compress and are always the same (xorshift64*).
+/// Returns bytes that do not compress and are always the same (xorshift64*).
 fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x1ab_0000_0001_u64;
     let mut bytes = Vec::with_capacity(length + 8);

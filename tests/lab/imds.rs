@@ -17,14 +17,14 @@ use crate::registry::{World, date, finish};
 const PATH: &str = "/metadata/identity/oauth2/token";
 const VERSION: &str = "2018-02-01";
 const JSON: &str = "application/json; charset=utf-8";
-/// What somebody says who stands in the way and asks in one's stead.
+/// The error of an interceptor that requests tokens on the machine's behalf.
 const INTERCEPTED: &str = "failed to refresh token, error: adal: Refresh request failed. Status Code = '400'. \
     Response body: Bad Request\n";
-/// More than any answer of this kind is long.
+/// More bytes than any real response.
 const LONG: usize = 10 << 20;
 
 impl World {
-    /// Answers a request to the metadata service.
+    /// Responds to a request to the metadata service.
     pub(crate) fn ask_imds(&self, request: &Request<Incoming>) -> Response<Body> {
         if let Some(canned) = self.imds_canned() {
             return canned;
@@ -52,7 +52,7 @@ impl World {
         }
     }
 
-    /// The identity that is meant, or why there is none.
+    /// Returns the requested identity, or the reason why there is none.
     fn attached(&self, query: &[(String, String)]) -> Result<&Identity, &'static str> {
         let field = |key| value(query, key).filter(|text| !text.is_empty());
         let named = field("client_id").or(field("object_id"));
@@ -81,7 +81,7 @@ impl World {
     }
 
     fn imds_token(&self, identity: &Identity, resource: &str) -> Response<Body> {
-        // What Entra says is handed on, word for word.
+        // Errors from Entra are passed on verbatim.
         let error = match self.entra.error {
             0 if self.entra.knows(resource) => 0,
             0 => 500_011,
@@ -113,7 +113,7 @@ impl World {
         imds_says(StatusCode::OK, &body)
     }
 
-    /// The answers that do not depend on what was asked.
+    /// Returns the responses that do not depend on the request.
     fn imds_canned(&self) -> Option<Response<Body>> {
         let busy = "Temporarily throttled, too many requests";
         let busy = json!({ "error": "invalid_request", "error_description": busy });
@@ -146,7 +146,7 @@ impl World {
     }
 }
 
-/// 400, in the service's own words.
+/// Returns a 400 with the service's own message.
 fn invalid(why: &str) -> Response<Body> {
     let body = json!({ "error": "invalid_request", "error_description": why });
     imds_says(StatusCode::BAD_REQUEST, &body)
@@ -156,7 +156,7 @@ fn imds_says(status: StatusCode, body: &Value) -> Response<Body> {
     finish(imds(status).header(CONTENT_TYPE, JSON), Body::whole(body.to_string()))
 }
 
-/// What stands on every answer of its own.
+/// Adds the headers of every response of the service.
 fn imds(status: StatusCode) -> Builder {
     Response::builder().status(status).header(SERVER, "IMDS/150.870.65.1854").header(DATE, date(0))
 }

@@ -1,4 +1,5 @@
-//! Signed tokens: everything that issues tokens in the lab signs them with the lab's one key, and can tell its own.
+//! Signed tokens: all token issuers of the lab sign with the lab's single key and recognize their
+//! own tokens.
 
 use std::sync::OnceLock;
 
@@ -12,27 +13,27 @@ use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject;
 use serde_json::{Value, json};
 
-/// The lab's key. It protects nothing: whoever has the source has it.
+/// The lab's key. It is part of the source and protects nothing.
 const PEM: &str = include_str!("signing.pem");
 
-/// The keys that the registry, Entra and the cluster say they sign with.
+/// The key ids that the registry, Entra and the cluster put into their tokens.
 const REGISTRY_KEY: &str = "LAB2:CDEF:GHIJ:KLMN:OPQR:STUV:WXYZ:2345:67AB:CDEF:GHIJ:KLMN";
 const ENTRA_KEY: &str = "TGFiRW50cmFTaWduaW5nS2V5MDE";
 const CLUSTER_KEY: &str = "bGFiLWNsdXN0ZXItc2VydmljZS1hY2NvdW50LWtleS0wMTIzNDU2Nw";
 
-/// Who issues a token.
+/// The issuer of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Issuer {
     /// The registry.
     Registry,
-    /// Entra ID, also by way of a machine's metadata service.
+    /// Entra ID, also through a machine's metadata service.
     Entra,
     /// The cluster, for its service accounts.
     Cluster,
 }
 
 impl Issuer {
-    /// The first part of every token: also what a cut-off token begins with.
+    /// Returns the header of every token, with which a truncated token begins too.
     pub(crate) fn head(self) -> String {
         let header = match self {
             Self::Registry => json!({ "alg": "RS256", "typ": "JWT", "kid": REGISTRY_KEY }),
@@ -45,27 +46,27 @@ impl Issuer {
     }
 }
 
-/// A signed token.
+/// Returns a signed token.
 pub(crate) fn sign(issuer: Issuer, claims: &Value) -> String {
     let signed = format!("{}.{}", issuer.head(), URL_SAFE_NO_PAD.encode(claims.to_string()));
-    // A token without a signature is one that nobody here takes: a broken key shows at once.
+    // A token without a signature is accepted nowhere in the lab, so a broken key shows at once.
     let signature = signature(signed.as_bytes()).unwrap_or_default();
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
-/// The claims of a token that the lab signed for this issuer.
+/// Returns the claims of a token that the lab signed for this issuer.
 pub(crate) fn verify(issuer: Issuer, token: &str) -> Option<Value> {
     let of_issuer = token.split('.').next() == Some(&issuer.head());
     (of_issuer && is_signed(token)).then(|| claims(token)).flatten()
 }
 
-/// What a token says, whoever signed it.
+/// Returns the claims of a token, whoever signed it.
 pub(crate) fn claims(token: &str) -> Option<Value> {
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     serde_json::from_slice(&payload).ok()
 }
 
-/// Whether a token bears a good signature of the lab.
+/// Returns whether a token has a valid signature of the lab.
 #[must_use]
 pub fn is_signed(token: &str) -> bool {
     let parts = token.rsplit_once('.').zip(key());
@@ -76,7 +77,8 @@ pub fn is_signed(token: &str) -> bool {
     })
 }
 
-/// How the second part of a token begins whose claims begin so, as far as whole groups of base64 go.
+/// Returns the start of a payload whose claims begin with this text, as far as whole groups of
+/// base64 go.
 pub(crate) fn beginning(claims: &str) -> String {
     URL_SAFE_NO_PAD.encode(&claims.as_bytes()[..claims.len() / 3 * 3])
 }

@@ -1,5 +1,6 @@
-//! A whole fake world on loopback: name servers, a registry, its data host, certificates. A scenario makes it wrong
-//! in one way. It shares no code with the tool, so that a misreading of the protocol cannot be mirrored here.
+//! A complete fake world on loopback: name servers, a registry, its data host, certificates. A
+//! scenario breaks one thing in it. It shares no code with the tool, so that a misreading of a
+//! protocol cannot be mirrored here.
 #![forbid(unsafe_code)]
 
 mod archive;

@@ -10,37 +10,37 @@ use tokio::time::timeout;
 /// Any free port of loopback.
 pub(crate) const ANYWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// A connect over loopback is over at once, or was not answered.
+/// A connection over loopback that takes longer than this gets no response.
 const AT_ONCE: Duration = Duration::from_millis(100);
 
-/// More connections than any queue of length one takes.
+/// More connections than any queue of length one holds.
 const MOST: usize = 64;
 
-/// A port that is held so that nobody else gets it, and that refuses.
+/// A reserved port that refuses connections.
 #[derive(Debug)]
 #[expect(dead_code, reason = "held, not read")]
 pub(crate) enum Closed {
-    /// Bound, not listening: a SYN is answered by RST.
+    /// Bound, not listening: the system responds to a SYN with RST.
     Tcp(TcpSocket),
-    /// The same and a UDP socket that takes nothing.
+    /// The same, and a UDP socket that accepts nothing.
     Both(TcpSocket, UdpSocket),
 }
 
-/// How often a port that is free for TCP but not for UDP is passed over.
+/// How often a port that is free for TCP but not for UDP is skipped.
 const TRIES: usize = 32;
 
-/// A socket of TCP with an address.
+/// Returns a bound TCP socket.
 fn bound(at: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if at.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     if at.port() != 0 {
-        // Whoever had this very port before may have left connections behind.
+        // Connections of the port's previous owner may still be closing.
         socket.set_reuseaddr(true)?;
     }
     socket.bind(at)?;
     Ok(socket)
 }
 
-/// Listens here or, if it is taken and on loopback, at another port.
+/// Listens at this address; if it is taken and on loopback, at another port.
 pub(crate) async fn bind(at: SocketAddr) -> io::Result<TcpListener> {
     match TcpListener::bind(at).await {
         Err(_) if at.port() != 0 && at.ip().is_loopback() => TcpListener::bind((at.ip(), 0)).await,
@@ -48,7 +48,7 @@ pub(crate) async fn bind(at: SocketAddr) -> io::Result<TcpListener> {
     }
 }
 
-/// One port of both kinds.
+/// Binds one port for both TCP and UDP.
 pub(crate) async fn pair(at: SocketAddr) -> io::Result<(TcpSocket, UdpSocket)> {
     let mut tries = 0;
     loop {
@@ -62,13 +62,13 @@ pub(crate) async fn pair(at: SocketAddr) -> io::Result<(TcpSocket, UdpSocket)> {
     }
 }
 
-/// A port that refuses TCP.
+/// Reserves a port that refuses TCP connections.
 pub(crate) fn refuse(at: SocketAddr) -> io::Result<(SocketAddr, Closed)> {
     let socket = bound(at)?;
     Ok((socket.local_addr()?, Closed::Tcp(socket)))
 }
 
-/// A port that does not answer a SYN, as long as this is kept.
+/// A port that does not respond to a SYN as long as this value exists.
 #[derive(Debug)]
 #[expect(dead_code, reason = "held, not read")]
 pub(crate) struct BlackHole {
@@ -76,7 +76,8 @@ pub(crate) struct BlackHole {
     waiting: Vec<TcpStream>,
 }
 
-/// A listener that accepts nobody and whose queue is full: the system drops further SYNs.
+/// Returns a listener that accepts no connection and whose queue is full: the system drops further
+/// SYNs.
 pub(crate) async fn black_hole(at: SocketAddr) -> io::Result<(SocketAddr, BlackHole)> {
     let socket = bound(at)?;
     let listener = socket.listen(1)?;

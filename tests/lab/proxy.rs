@@ -1,4 +1,5 @@
-//! A forward proxy: it looks names up for itself, opens tunnels or refuses to, in the ways of squid and its like.
+//! A forward proxy: it resolves names itself, and opens or refuses tunnels as squid and similar
+//! proxies do.
 
 use std::collections::HashMap;
 use std::io;
@@ -11,21 +12,21 @@ use tokio::net::TcpStream;
 
 use crate::settings::ProxyAnswer;
 
-/// The longest head of a request that is read.
+/// The longest request head that is read.
 const LONGEST: usize = 64 << 10;
 
-/// What a proxy says, and where what it is asked for really is.
+/// How a proxy responds, and the real address of each destination.
 #[derive(Debug)]
 pub(crate) struct Proxy {
     pub(crate) answer: ProxyAnswer,
-    /// `HOST:PORT`, as asked for, to where it listens; what is not here does not resolve.
+    /// Each requested `HOST:PORT` with the address at which it listens; other names do not resolve.
     pub(crate) leads: HashMap<String, SocketAddr>,
-    /// `USER:PASSWORD` of those whom it lets through where it asks.
+    /// The `USER:PASSWORD` that the proxy accepts if it requires sign-in.
     pub(crate) user: String,
 }
 
 impl Proxy {
-    /// Takes one request and, where it leads somewhere, carries bytes until one side ends.
+    /// Reads one request and, if it opens a tunnel, copies bytes until one side ends.
     pub(crate) async fn serve(
         &self,
         mut client: impl AsyncRead + AsyncWrite + Unpin,
@@ -71,7 +72,7 @@ impl Proxy {
         if method == "CONNECT" {
             client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
         } else {
-            // Servers take a whole URL for a target, too.
+            // Servers accept an absolute URL as the request target, too.
             server.write_all(head.as_bytes()).await?;
         }
         copy_bidirectional(&mut client, &mut server).await.map(drop)

@@ -1,7 +1,9 @@
-//! A way that takes time: what goes in at one end comes out at the other half a round trip later, over TCP and UDP alike.
+//! A path with latency: what goes in at one end comes out at the other half a round trip later,
+//! over TCP and UDP alike.
 //!
-//! Only a kernel can hold back the answer to a SYN, and this one accepts at once. So the first bytes of a connection
-//! leave a whole round trip after it was accepted: as late as if the handshake had taken its time.
+//! Only a kernel can delay the response to a SYN, and this one accepts at once. So the first bytes
+//! of a connection are sent a whole round trip after it was accepted, as if the handshake had taken
+//! that time.
 
 use std::future::Future;
 use std::io;
@@ -18,13 +20,13 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::port::{ANYWHERE, pair};
 
-/// A way to one address.
+/// A path to one address.
 #[derive(Clone, Debug)]
 pub(crate) struct Relay {
-    /// Where it leads.
+    /// The destination.
     to: SocketAddr,
     round_trip: Duration,
-    /// How many connections came along.
+    /// The number of connections through this path.
     pub(crate) connections: Arc<AtomicUsize>,
 }
 
@@ -33,7 +35,7 @@ impl Relay {
         Self { to, round_trip, connections: Arc::default() }
     }
 
-    /// Opens it, and says where it begins.
+    /// Opens the path and returns the address of its near end.
     pub(crate) async fn open(&self, tasks: &mut JoinSet<()>) -> io::Result<SocketAddr> {
         let (socket, datagrams) = pair(ANYWHERE).await?;
         let from = socket.local_addr()?;
@@ -78,7 +80,7 @@ impl Relay {
         let mut buffer = vec![0; 4096];
         loop {
             tokio::select! {
-                // An error here is an ICMP complaint about an earlier answer: whoever asked has gone.
+                // An error here is an ICMP message about an earlier response: that client has gone.
                 received = near.recv_from(&mut buffer) => if let Ok((length, from)) = received {
                     let asked = buffer[..length].to_vec();
                     open.spawn(quietly(self.clone().carry_datagram(near.clone(), from, asked)));
@@ -88,7 +90,7 @@ impl Relay {
         }
     }
 
-    /// A question and its one answer.
+    /// Relays one query and its response.
     async fn carry_datagram(
         self,
         near: Arc<UdpSocket>,
@@ -109,7 +111,8 @@ impl Relay {
     }
 }
 
-/// One direction of a connection. Nothing leaves before `begun`; what came in together goes out together.
+/// Relays one direction of a connection. Nothing is sent before `begun`; bytes that arrived
+/// together are sent together.
 async fn flow(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
@@ -123,7 +126,7 @@ async fn flow(
             let length = from.read(&mut bytes).await?;
             bytes.truncate(length);
             let leaves = Instant::now().max(begun) + half;
-            // Nothing more comes after an end, which takes its time as well.
+            // The end of the stream is delayed too, and nothing follows it.
             if queue.send((leaves, bytes)).await.is_err() || length == 0 {
                 return Ok(());
             }
@@ -143,7 +146,8 @@ async fn flow(
     Ok(())
 }
 
-/// Waits until then: the timer counts whole milliseconds, and two of them too many count in a trip of twenty.
+/// Waits until that time. The timer counts whole milliseconds, and two too many would matter in a
+/// round trip of twenty.
 async fn exactly(then: Instant) {
     sleep_until(then - Duration::from_millis(2)).await;
     while Instant::now() < then {
@@ -151,7 +155,7 @@ async fn exactly(then: Instant) {
     }
 }
 
-/// What clients do to their connections is their affair.
+/// Errors of client connections do not matter.
 async fn quietly(carrying: impl Future<Output = io::Result<()>>) {
     let _ = carrying.await;
 }

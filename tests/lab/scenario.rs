@@ -1,4 +1,4 @@
-//! What a scenario file says, and how it is laid over the healthy one.
+//! The contents of a scenario file, and how it is merged into the healthy one.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -11,21 +11,21 @@ use crate::identity::{Entra, Imds, Node};
 use crate::settings::{Answer, Data, Dns, Host, NameServer, Proxy, Registry};
 use crate::{Error, scenarios};
 
-/// A world and what is to be found in it.
+/// A world and what must be found in it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
-    /// What this is about.
+    /// The description for people.
     pub story: Story,
-    /// What is asked, and by whom.
+    /// The target and how the client signs in.
     pub ask: Ask,
-    /// The node that the asker is on.
+    /// The node that the client runs on.
     pub node: Node,
-    /// The asker's clock.
+    /// The client's clock.
     pub clock: Clock,
     /// The name servers.
     pub dns: Dns,
-    /// What listens where; keys are `ADDRESS` or `ADDRESS:PORT`.
+    /// The hosts, by `ADDRESS` or `ADDRESS:PORT`.
     pub hosts: BTreeMap<String, Host>,
     /// The registry.
     pub registry: Registry,
@@ -37,7 +37,7 @@ pub struct Scenario {
     pub imds: Imds,
     /// The proxies.
     pub proxy: Proxy,
-    /// What must be found.
+    /// The expected result.
     pub expect: Expect,
 }
 
@@ -51,7 +51,7 @@ pub struct Story {
     pub ko: String,
 }
 
-/// What is asked, and by whom.
+/// The target and how the client signs in.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ask {
@@ -60,58 +60,60 @@ pub struct Ask {
     /// More arguments for the command line.
     #[serde(default)]
     pub args: Vec<String>,
-    /// What the asker signs in with.
+    /// The credentials of the client.
     pub sign_in: SignIn,
-    /// Files that the asker has besides, or in place of its docker config. In them stand for what
-    /// is in a right sign-in: `$AUTH` (base64 of user and password), `$LINE` (the same of a whole
-    /// line), `$TWICE` (the same encoded once more), `$WRONG` (with another password), `$TOKEN` (a
-    /// refresh token), and `$CONFIG` for base64 of a config that has all of it.
+    /// More files of the client, or files that replace its docker config. These placeholders stand
+    /// for parts of a valid sign-in: `$AUTH` (base64 of user and password), `$LINE` (base64 of the
+    /// same with a line ending), `$TWICE` (`$AUTH` encoded once more), `$WRONG` (with another
+    /// password), `$TOKEN` (a refresh token), and `$CONFIG` for base64 of a config that contains
+    /// all of it.
     #[serde(default)]
     pub files: BTreeMap<String, String>,
-    /// Whether the asker believes to be in a pod.
+    /// Whether the client runs in a pod, as far as it can tell.
     #[serde(default)]
     pub in_pod: bool,
-    /// The asker's environment. `PROXY-PASSWORD` in a value stands for the password that the proxies know, and the words
-    /// that may stand in files stand for the same here.
+    /// The client's environment. `PROXY-PASSWORD` in a value stands for the password that the
+    /// proxies accept, and the placeholders of files work here too.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
 }
 
-/// What the asker's docker config holds for the registry.
+/// The credentials in the client's docker config for the registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SignIn {
     /// The user and the right password.
     Password,
-    /// The user and another password.
+    /// The user and a wrong password.
     WrongPassword,
-    /// A refresh token, as `az acr login` leaves it.
+    /// A refresh token, as `az acr login` stores it.
     IdentityToken,
-    /// A refresh token that ran out long ago.
+    /// A refresh token that expired long ago.
     StaleIdentityToken,
-    /// A refresh token as the password of the user that is nobody, as `az acr login --expose-token` prints it.
+    /// A refresh token as the password of the all-zero user, as `az acr login --expose-token`
+    /// prints it.
     ExposeToken,
-    /// The same with one that ran out long ago.
+    /// The same with a refresh token that expired long ago.
     StaleExposeToken,
-    /// The registry's own name and some password: its admin user, which is always off here.
+    /// The registry's own name and some password: its admin user, which is always disabled here.
     Admin,
-    /// An application that the directory does not know.
+    /// A service principal that the tenant does not have.
     UnknownApplication,
-    /// A repository-scoped token that is not taken any more.
+    /// A repository-scoped token that was disabled.
     DisabledToken,
-    /// Nothing.
+    /// No credentials.
     None,
 }
 
-/// The asker's clock.
+/// The client's clock.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Clock {
-    /// Seconds that it is ahead of the world's.
+    /// The number of seconds that it is ahead of the world's clock.
     pub ahead: i64,
 }
 
-/// What must be found, and nothing else.
+/// The expected result; nothing else may be found.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "they are the names of the report")]
@@ -133,23 +135,24 @@ pub struct Expect {
 }
 
 impl Scenario {
-    /// The embedded scenario of that name.
+    /// Returns the embedded scenario of that name.
     #[must_use]
     pub fn named(name: &str) -> Option<Result<Self, Error>> {
         Some(Self::parse(scenarios::text_of(name)?))
     }
 
-    /// A scenario text, laid over the one that it extends: the healthy one, unless it names another.
+    /// Parses a scenario and merges it into the one that it extends: the healthy one, unless it
+    /// names another.
     ///
     /// # Errors
-    /// When the text is no TOML, names a setting that there is not, or contradicts itself.
+    /// Returns an error when the text is not TOML, names an unknown setting, or contradicts itself.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let scenario: Self = Value::Table(whole(text.parse()?, DEEPEST)?).try_into()?;
         scenario.check()?;
         Ok(scenario)
     }
 
-    /// Finds slips of the pen here, where they can be named, not in a running world.
+    /// Finds typing errors here, where the message can name them, rather than in a running world.
     fn check(&self) -> Result<(), Error> {
         for host in self.hosts.keys().chain(self.proxy.leads.values()) {
             address(host, 443)?;
@@ -183,7 +186,7 @@ impl Scenario {
         }
     }
 
-    /// The name servers that the asker knows, in its order.
+    /// Returns the client's name servers, in order.
     pub(crate) fn name_servers(&self) -> Result<Vec<(SocketAddr, &NameServer)>, Error> {
         let mut found = Vec::new();
         if let Some(order) = &self.dns.order {
@@ -203,7 +206,7 @@ impl Scenario {
     }
 }
 
-/// `ADDRESS` or `ADDRESS:PORT`.
+/// Parses `ADDRESS` or `ADDRESS:PORT`.
 pub(crate) fn address(text: &str, port: u16) -> Result<SocketAddr, Error> {
     text.parse::<IpAddr>()
         .map(|ip| SocketAddr::new(ip, port))
@@ -211,10 +214,10 @@ pub(crate) fn address(text: &str, port: u16) -> Result<SocketAddr, Error> {
         .map_err(|_| Error::Scenario(format!("{text:?} is no address")))
 }
 
-/// The longest row of scenarios that extend each other: a longer one is a circle.
+/// The longest chain of scenarios that extend each other: a longer one is a loop.
 const DEEPEST: usize = 4;
 
-/// A scenario's table, with all that it does not say itself.
+/// Returns a scenario's table with all inherited settings.
 fn whole(mut own: Table, deepest: usize) -> Result<Table, Error> {
     let mut below = match own.remove("extends") {
         None => scenarios::healthy().parse()?,

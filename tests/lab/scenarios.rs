@@ -1,17 +1,17 @@
-//! The scenarios, carried in the program: healthy first, the rest by area and name.
+//! The scenarios, embedded in the program: healthy first, the rest by area and name.
 
-/// A scenario as its file has it.
+/// An embedded scenario file.
 #[derive(Debug)]
 pub struct ScenarioFile {
-    /// The file's name without its ending.
+    /// The file name without its extension.
     pub name: &'static str,
-    /// The folder that it is in; none for healthy.
+    /// The folder of the file; none for healthy.
     pub area: &'static str,
-    /// What it says.
+    /// The text of the file.
     pub text: &'static str,
 }
 
-/// What `build.rs` found in `tests/scenarios`.
+/// The files that `build.rs` found in `tests/scenarios`.
 const EMBEDDED: &[ScenarioFile] = include!(concat!(env!("OUT_DIR"), "/scenarios.rs"));
 
 /// Returns the embedded scenarios: healthy first, the rest by area and name.
@@ -25,7 +25,7 @@ pub(crate) fn text_of(name: &str) -> Option<&'static str> {
     Some(EMBEDDED.iter().find(|scenario| scenario.name == name)?.text)
 }
 
-/// Returns the world that all scenarios differ from.
+/// Returns the healthy world, from which all scenarios differ.
 pub(crate) fn healthy() -> &'static str {
     EMBEDDED[0].text
 }

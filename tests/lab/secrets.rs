@@ -1,4 +1,4 @@
-//! Credentials of the lab. Each can be recognised, so that a leak can be found in any output.
+//! Credentials of the lab. All are recognizable, so that a leak can be found in any output.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,26 +10,26 @@ use crate::images::digest;
 use crate::jwt::{Issuer, beginning, sign};
 use crate::scenario::Scenario;
 
-/// Is in every secret of the lab that is no signed token (in base64 forms: in what they encode). No output may contain
-/// it.
+/// The text that every secret of the lab contains, except signed tokens. (A base64 form contains it
+/// once decoded.) No output may contain it.
 pub const CANARY: &str = "CanaryDoNotPrint";
 
 /// The user of the password: a repository-scoped token of the registry.
 pub(crate) const USER: &str = "pull-token";
-/// Another such token, which is not taken any more.
+/// Another repository-scoped token, which was disabled.
 pub(crate) const OLD_USER: &str = "old-token";
-/// The user whom the proxies know.
+/// The user that the proxies accept.
 pub(crate) const PROXY_USER: &str = "corp-user";
 /// The user name that goes with a refresh token.
 pub(crate) const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
-/// An application that the directory does not know.
+/// A service principal that the tenant does not have.
 pub(crate) const UNKNOWN_APPLICATION: &str = "e2a7c6b1-04d9-4f38-95be-7c1d60f3a8e4";
 /// The registry's own id.
 pub(crate) const REGISTRY_ID: &str = "5b0e7c1d2f3a4968b7c6d5e4f3a2b1c0";
-/// The service account of the assertion, and whom it speaks to.
+/// The service account of the assertion, and its audience.
 pub(crate) const SUBJECT: &str = "system:serviceaccount:shop:app";
 pub(crate) const EXCHANGE_AUDIENCE: &str = "api://AzureADTokenExchange";
-/// Seconds that an access token, a refresh token and a service account's token live.
+/// The lifetimes in seconds of an access token, a refresh token and a service account token.
 const ACCESS_LIFE: i64 = 4_500;
 const REFRESH_LIFE: i64 = 11_700;
 const ASSERTION_LIFE: i64 = 3_600;
@@ -43,12 +43,12 @@ pub(crate) struct Secrets {
     pub(crate) identity_token: String,
     pub(crate) stale_identity_token: String,
     pub(crate) proxy_password: String,
-    /// The right secret of every application, and the one that it had before.
+    /// The valid secret of every service principal, and its previous one.
     pub(crate) client_secret: String,
     pub(crate) old_client_secret: String,
-    /// A service account's token.
+    /// A service account token.
     pub(crate) assertion: String,
-    /// What tokens that are yet to be issued begin with, part by part, and pairs of user and password.
+    /// The beginnings of tokens that are yet to be issued, part by part, and user:password pairs.
     marks: Vec<String>,
 }
 
@@ -79,7 +79,7 @@ impl Secrets {
         secrets
     }
 
-    /// A text with the sign-in written into it.
+    /// Returns a text with its placeholders replaced by credentials.
     pub(crate) fn fill(&self, text: &str, login_server: &str) -> String {
         let [auth, line, twice, wrong] = self.auths();
         let entry = json!({ "auths": { login_server: { "auth": auth } } });
@@ -94,7 +94,8 @@ impl Secrets {
             .replace("$CONFIG", &STANDARD.encode(entry.to_string()))
     }
 
-    /// The right password in base64, with a line's end, and twice; and the wrong one.
+    /// Returns the replacements: the right password in base64, with a line ending, and encoded
+    /// twice; and the wrong one.
     fn auths(&self) -> [String; 4] {
         let right = format!("{USER}:{}", self.password);
         let auth = STANDARD.encode(&right);
@@ -133,7 +134,7 @@ impl Secrets {
         marks
     }
 
-    /// Everything that no output may contain.
+    /// Returns everything that no output may contain.
     pub(crate) fn all(&self) -> Vec<String> {
         let mut all = vec![
             CANARY.to_owned(),
@@ -153,12 +154,12 @@ impl Secrets {
     }
 }
 
-/// The name of the admin user: that of the registry.
+/// Returns the name of the admin user, which is that of the registry.
 pub(crate) fn admin(login_server: &str) -> &str {
     login_server.split('.').next().unwrap_or_default()
 }
 
-/// A `user:password` pair from an Authorization header of the Basic kind.
+/// Returns the `user:password` pair of a Basic Authorization header.
 pub(crate) fn basic(header: &str) -> Option<(String, String)> {
     let decoded = STANDARD.decode(header.strip_prefix("Basic ")?.trim()).ok()?;
     let text = String::from_utf8(decoded).ok()?;
@@ -166,16 +167,16 @@ pub(crate) fn basic(header: &str) -> Option<(String, String)> {
     Some((user.to_owned(), password.to_owned()))
 }
 
-/// How the claims of every token of the registry begin.
+/// The beginning of the claims of every registry token.
 const BY_REGISTRY: &str = "{\"iss\":\"Azure Container Registry\",\"aud\":\"";
 
-/// Whom a refresh token is for.
+/// The identity that a refresh token is issued to.
 pub(crate) struct Holder<'a> {
     pub(crate) application: &'a str,
     pub(crate) object: &'a str,
 }
 
-/// A refresh token; the id makes it different from all others.
+/// Returns a refresh token; the id makes it unique.
 pub(crate) fn refresh_token(id: &str, audience: &str, who: &Holder<'_>, issued: i64) -> String {
     let claims = json!({
         "iss": "Azure Container Registry", "aud": audience,
@@ -188,7 +189,7 @@ pub(crate) fn refresh_token(id: &str, audience: &str, who: &Holder<'_>, issued: 
     sign(Issuer::Registry, &claims)
 }
 
-/// An access token; the id makes it different from all others.
+/// Returns an access token; the id makes it unique.
 pub(crate) fn access_token(id: &str, audience: &str, access: &Value) -> String {
     let now = Timestamp::now().as_second();
     let claims = json!({
@@ -201,12 +202,12 @@ pub(crate) fn access_token(id: &str, audience: &str, access: &Value) -> String {
     sign(Issuer::Registry, &claims)
 }
 
-/// Who issues the tokens of a directory.
+/// Returns the issuer claim of a tenant's tokens.
 pub(crate) fn authority(tenant: &str) -> String {
     format!("https://sts.windows.net/{tenant}/")
 }
 
-/// A service account's token, as a cluster projects it into a pod.
+/// Returns a service account token, as a cluster projects it into a pod.
 fn assertion(entra: &Entra, now: i64) -> String {
     let cluster = "a70d5e2c-8f14-4b93-b6c1-29e4d7f83a05";
     let claims = json!({
@@ -223,7 +224,7 @@ fn assertion(entra: &Entra, now: i64) -> String {
     sign(Issuer::Cluster, &claims)
 }
 
-/// What makes the address of a blob on the data host valid.
+/// Returns the signature that makes the URL of a blob on the data host valid.
 pub(crate) fn signature(repository: &str, blob: &str) -> String {
     let signed = digest(format!("{CANARY} {repository} {blob}").as_bytes());
     format!("{CANARY}{}", signed.trim_start_matches("sha256:"))

@@ -1,4 +1,5 @@
-//! The settings of a world: name servers, hosts, registry, data host. `healthy.toml` says what each value does.
+//! The settings of a world: name servers, hosts, registry, data host. `healthy.toml` documents each
+//! value.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +9,11 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dns {
-    /// Which servers the asker knows, in which order; all, sorted, when absent.
+    /// The client's servers, in order; if absent, all of them, sorted.
     pub order: Option<Vec<String>>,
     /// The servers by address.
     pub servers: BTreeMap<String, NameServer>,
-    /// What they answer: name to `TTL TYPE DATA`.
+    /// The records that they serve: name to `TTL TYPE DATA`.
     pub records: BTreeMap<String, Vec<String>>,
 }
 
@@ -20,18 +21,18 @@ pub struct Dns {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NameServer {
-    /// What is wrong with it.
+    /// The server's fault.
     #[serde(default)]
     pub fault: DnsFault,
-    /// The only kind of question that shows it; all when absent.
+    /// The only query type that triggers the fault; all if absent.
     #[serde(default)]
     pub fault_for: Option<Family>,
-    /// Laid over the records of all, for this server only.
+    /// Records that override the common ones, for this server only.
     #[serde(default)]
     pub records: BTreeMap<String, Vec<String>>,
 }
 
-/// The kinds of questions that a fault may be limited to.
+/// The query types that a fault may be limited to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub enum Family {
     /// IPv4 addresses.
@@ -41,7 +42,7 @@ pub enum Family {
     Aaaa,
 }
 
-/// What can be wrong with a name server.
+/// The faults of a name server.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "healthy.toml says what they are")]
@@ -58,24 +59,24 @@ pub enum DnsFault {
     WrongId,
 }
 
-/// Something that listens.
+/// A host that listens at an address.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Host {
-    /// What it is.
+    /// The host's role.
     pub role: Role,
-    /// What is wrong below HTTP.
+    /// Its fault below HTTP.
     #[serde(default)]
     pub fault: HostFault,
-    /// What it shows in TLS.
+    /// The certificate that it presents.
     #[serde(default)]
     pub certificate: Certificate,
-    /// What it speaks.
+    /// The HTTP versions that it speaks.
     #[serde(default)]
     pub http: Http,
 }
 
-/// What a host is.
+/// The role of a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "healthy.toml says what they are")]
@@ -89,7 +90,7 @@ pub enum Role {
     Entra,
 }
 
-/// What can be wrong with a host below HTTP.
+/// The faults of a host below HTTP.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "healthy.toml says what they are")]
@@ -108,7 +109,7 @@ pub enum HostFault {
     Alert,
 }
 
-/// What a host shows in TLS.
+/// The certificates that a host may present.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "healthy.toml says what they are")]
@@ -124,7 +125,7 @@ pub enum Certificate {
     Mutual,
 }
 
-/// What a host speaks.
+/// The HTTP versions that a host may speak.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[expect(missing_docs, reason = "healthy.toml says what they are")]
 pub enum Http {
@@ -141,41 +142,41 @@ pub enum Http {
 pub struct Registry {
     /// The host name that the credentials are for.
     pub login_server: String,
-    /// Where GETs of blobs are sent.
+    /// The host that GETs of blobs are redirected to.
     pub data_host: String,
-    /// Whether they are sent anywhere.
+    /// Whether it redirects them.
     pub redirect: bool,
-    /// Whether anonymous pull is on.
+    /// Whether anonymous pull is enabled.
     pub anonymous: bool,
-    /// Whether it goes about tokens as Docker Hub does.
+    /// Whether it issues tokens as Docker Hub does.
     pub hub: bool,
-    /// What the right credential may do.
+    /// What the valid credential may do.
     pub grants: Grants,
     /// Whether it may also list tags.
     pub list_tags: bool,
-    /// The identities that have a right on it, by their names in `entra.identities`.
+    /// The identities with a role on it, by their names in `entra.identities`.
     pub roles: Vec<String>,
-    /// The only repositories that such an identity is granted; all when empty.
+    /// The only repositories that such an identity may pull; all if empty.
     pub role_repositories: Vec<String>,
-    /// The directory that it belongs to; that of `entra` when empty.
+    /// The registry's tenant; that of `entra` if empty.
     pub tenant: String,
-    /// Whether it takes tokens that are for Azure's resource manager.
+    /// Whether it accepts tokens for Azure Resource Manager.
     pub arm_audience: bool,
-    /// Where the challenge says that tokens are issued; here, by the name that was asked, when absent.
+    /// The token endpoint in the challenge; if absent, this registry under the requested name.
     pub realm: Option<String>,
-    /// Whether answers carry a Date header.
+    /// Whether responses carry a Date header.
     pub date: bool,
-    /// Seconds added to the Date header.
+    /// The number of seconds added to the Date header.
     pub date_ahead: i64,
-    /// How requests are answered.
+    /// How it responds to requests.
     pub answer: Answer,
     /// The same for one kind of request.
     pub only: Only,
-    /// Repositories by name.
+    /// The repositories by name.
     pub images: BTreeMap<String, Image>,
 }
 
-/// What the right credential may do.
+/// What the valid credential may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "healthy.toml says what they are")]
@@ -184,7 +185,7 @@ pub enum Grants {
     None,
 }
 
-/// How requests are answered.
+/// How the registry responds to requests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "healthy.toml says what they are")]
@@ -223,7 +224,7 @@ pub enum Answer {
     Missing,
 }
 
-/// How one kind of request is answered.
+/// How it responds to one kind of request.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "the kinds of request, by name")]
@@ -240,11 +241,11 @@ pub struct Only {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Image {
-    /// What each tag is.
+    /// The kind of image behind each tag.
     pub tags: BTreeMap<String, Kind>,
 }
 
-/// What a tag is.
+/// The kind of image behind a tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "healthy.toml says what they are")]
@@ -270,11 +271,11 @@ pub enum Kind {
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Data {
-    /// What is wrong with it.
+    /// The data host's fault.
     pub fault: DataFault,
 }
 
-/// What can be wrong with the data host.
+/// The faults of the data host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "healthy.toml says what they are")]
@@ -299,13 +300,13 @@ pub enum DataFault {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Proxy {
-    /// What they say to a request for a tunnel.
+    /// How they respond to a request for a tunnel.
     pub answer: ProxyAnswer,
-    /// Where a tunnel to `HOST:PORT` leads, when not where the names lead.
+    /// The destinations of tunnels to `HOST:PORT` that differ from DNS.
     pub leads: BTreeMap<String, String>,
 }
 
-/// What a proxy says to a request for a tunnel.
+/// How a proxy responds to a request for a tunnel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "healthy.toml says what they are")]

@@ -1,4 +1,5 @@
-//! Starting a world: every part of it on loopback, and the way from the addresses that the asker sees to the real ones.
+//! Starts a world: every part of it on loopback, and the routes from the addresses that the client
+//! sees to the actual ones.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -23,50 +24,51 @@ use crate::scenario::{Scenario, address};
 use crate::secrets::{PROXY_USER, Secrets};
 use crate::settings::{Host, HostFault, Role};
 
-/// Where real clients find the registry and the data host, when these ports are free.
+/// Where real clients find the registry and the data host, if these ports are free.
 const REGISTRY_PORT: u16 = 5443;
 const DATA_PORT: u16 = 5444;
 
-/// Where machines in a cloud find their metadata service.
+/// The address of the metadata service on machines in a cloud.
 const METADATA: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254));
 
-/// The system has no way to it for TCP, and says so before any packet leaves.
+/// An address that the system has no TCP route to: connecting fails before any packet is sent.
 const NOWHERE: Ipv4Addr = Ipv4Addr::BROADCAST;
 
 /// A running world. It stops when it is dropped.
 #[derive(Debug)]
 pub struct Lab {
-    /// The name servers as the asker sees them, in its order.
+    /// The client's name servers, in order.
     pub name_servers: Vec<SocketAddr>,
-    /// From an address as the asker sees it to where it really listens. Every address that a name server gives out
-    /// has an entry, for the usual ports and those of the hosts, so that nothing ever leaves loopback. Empty in a world
-    /// that listens where the asker sees it.
+    /// Maps each address that the client sees to the one where it actually listens. Every address
+    /// in an answer of a name server has an entry, for the usual ports and those of the hosts, so
+    /// that nothing ever leaves loopback. The map is empty in a world that listens at the addresses
+    /// that the client sees.
     pub routes: HashMap<SocketAddr, SocketAddr>,
-    /// The certificate authority that the asker trusts.
+    /// The certificate authority that the client trusts.
     pub ca_pem: String,
-    /// Seconds that the asker's clock is ahead of the world's.
+    /// The number of seconds that the client's clock is ahead of the world's.
     pub clock_ahead: i64,
-    /// The text of the asker's docker `config.json`; nothing when nobody signs in.
+    /// The text of the client's docker `config.json`; `None` for an anonymous client.
     pub docker_config: Option<String>,
-    /// The asker's environment.
+    /// The client's environment.
     pub environment: BTreeMap<String, String>,
-    /// More files of the asker, by path.
+    /// More files of the client, by path.
     pub files: BTreeMap<String, String>,
-    /// Everything that no output may contain: each contains [`CANARY`](crate::CANARY), encoded forms in what they
-    /// encode, or is a signed token or what one begins with.
+    /// Everything that no output may contain. Each entry contains [`CANARY`](crate::CANARY) (an
+    /// encoded one once decoded), or is a signed token or the beginning of one.
     pub secrets: Vec<String>,
-    /// Where the registry really listens.
+    /// The address where the registry actually listens.
     pub registry: SocketAddr,
-    /// Where the data host really listens.
+    /// The address where the data host actually listens.
     pub data: SocketAddr,
     held: Held,
 }
 
 impl Lab {
-    /// Moves the name servers and every host that lets somebody in so far away.
+    /// Moves the name servers and every host that accepts connections to that distance.
     ///
     /// # Errors
-    /// When the system refuses a socket.
+    /// Returns an error when the system refuses a socket.
     pub async fn move_away(&mut self, round_trip: Duration) -> Result<(), Error> {
         for seen in self.name_servers.iter().chain(&self.held.open) {
             if let Some(route) = self.routes.get_mut(seen) {
@@ -78,44 +80,48 @@ impl Lab {
         Ok(())
     }
 
-    /// How many connections each address was asked for since it was moved away, as the asker sees it.
+    /// Returns the number of connections to each address since it was moved away, by the addresses
+    /// that the client sees.
     pub fn connections(&self) -> BTreeMap<SocketAddr, usize> {
         let count = |relay: &Relay| relay.connections.load(Ordering::Relaxed);
         self.held.relays.iter().map(|(seen, relay)| (*seen, count(relay))).collect()
     }
 }
 
-/// Starts a world for an asker that takes its name servers, routes, roots and clock from the [`Lab`].
+/// Starts a world for a client that takes its name servers, routes, roots and clock from the
+/// [`Lab`].
 ///
 /// # Errors
-/// When the system refuses a socket or the scenario an address.
+/// Returns an error when the system refuses a socket or the scenario contains an invalid address.
 pub async fn start(scenario: &Scenario) -> Result<Lab, Error> {
     build(scenario, Where::Apart).await
 }
 
-/// Starts a world for real clients, that reach the registry at [`Lab::registry`] and find the data host by its
-/// address, not by name.
+/// Starts a world for real clients, which reach the registry at [`Lab::registry`] and find the data
+/// host by its address, not by name.
 ///
 /// # Errors
-/// When the system refuses a socket or the scenario an address.
+/// Returns an error when the system refuses a socket or the scenario contains an invalid address.
 pub async fn serve(scenario: &Scenario) -> Result<Lab, Error> {
     build(scenario, Where::ForClients).await
 }
 
-/// Starts a world whose name servers and hosts listen at the very addresses and ports that the asker sees, for an asker
-/// in a network that has [`addresses`] of its own: no [`Lab::routes`] are needed.
+/// Starts a world whose name servers and hosts listen at the exact addresses and ports that the
+/// client sees, for a client in a network that has these [`addresses`]: it needs no
+/// [`Lab::routes`].
 ///
 /// # Errors
-/// When the system refuses a socket or the scenario an address.
+/// Returns an error when the system refuses a socket or the scenario contains an invalid address.
 pub async fn start_as_seen(scenario: &Scenario) -> Result<Lab, Error> {
     build(scenario, Where::AsSeen).await
 }
 
-/// Every address of a world, as the asker sees it: of name servers, of hosts, and in the answers of name servers. Not
-/// those to which the asker's system has no way: they must not be there.
+/// Returns every address of a world that the client sees: of name servers, of hosts, and in the
+/// answers of name servers. Addresses without a route on the client's system are left out: they
+/// must not exist.
 ///
 /// # Errors
-/// When the scenario has an address or a record that is none.
+/// Returns an error when the scenario contains an invalid address or record.
 pub fn addresses(scenario: &Scenario) -> Result<Vec<IpAddr>, Error> {
     let mut found = BTreeSet::from([METADATA]);
     for (seen, server) in scenario.name_servers()? {
@@ -140,14 +146,14 @@ pub fn addresses(scenario: &Scenario) -> Result<Vec<IpAddr>, Error> {
 enum Where {
     /// On loopback, at any port.
     Apart,
-    /// The same, but at ports that real clients are told of.
+    /// On loopback, at the ports that real clients are told.
     ForClients,
-    /// Where the asker sees them.
+    /// At the addresses that the client sees.
     AsSeen,
 }
 
 impl Where {
-    /// Where something listens that the asker sees there.
+    /// Returns the actual address for one that the client sees.
     fn of(self, seen: SocketAddr) -> SocketAddr {
         if self == Self::AsSeen { seen } else { ANYWHERE }
     }
@@ -155,7 +161,7 @@ impl Where {
 
 async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
     let real_clients = place == Where::ForClients;
-    // Made here and not during somebody's first request, which may be timed.
+    // The keys are generated here and not during a first request, which may be timed.
     images();
     let mut held = Held::default();
     let mut routes = HashMap::new();
@@ -187,7 +193,7 @@ async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
     let registry = first(Role::Registry).map_or(nowhere, |place| place.real);
     let data = first(Role::Data).map_or(nowhere, |place| place.real);
 
-    // Whatever else the names lead to refuses connections, and does so here.
+    // All other addresses in DNS refuse connections on loopback.
     let mut ports = BTreeSet::from([80, 443]);
     ports.extend(places.iter().map(|place| place.seen.port()));
     ports.extend(port_of(&scenario.ask.image));
@@ -197,7 +203,8 @@ async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
         }
     }
 
-    // Clouds have a metadata service; where this world has none, nobody may meet that of the machine it runs on.
+    // Clouds have a metadata service. If this world has none, no client may reach that of the host
+    // machine.
     routes.entry(SocketAddr::new(METADATA, 80)).or_insert(nowhere);
 
     let plain = first(Role::Data).is_some_and(|place| place.host.fault == HostFault::Plain);
@@ -238,7 +245,8 @@ async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
     })
 }
 
-/// What the proxies know: every name, as the name servers have it unless the scenario says otherwise.
+/// Returns the names that the proxies resolve: those of the name servers, unless the scenario
+/// overrides them.
 fn proxy(
     scenario: &Scenario,
     routes: &HashMap<SocketAddr, SocketAddr>,
@@ -263,12 +271,12 @@ fn proxy(
     Ok(Proxy { answer: scenario.proxy.answer, leads, user })
 }
 
-/// A host and its port, before anyone is served there.
+/// A host and its port, before it accepts connections.
 struct Place {
     seen: SocketAddr,
     real: SocketAddr,
     host: Host,
-    /// Not where nobody is ever accepted.
+    /// None for a host that never accepts a connection.
     listener: Option<TcpListener>,
 }
 
@@ -309,7 +317,7 @@ async fn take_places(
     Ok(places)
 }
 
-/// The port that an image reference names.
+/// Returns the port of an image reference.
 fn port_of(image: &str) -> Option<u16> {
     image.split('/').next()?.rsplit_once(':')?.1.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! All scenarios, played once: what happened in each, and how it is shown in both languages.
+//! Runs all scenarios once, and keeps their events and how they are shown in both languages.
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "a test that panics has failed")]
 
 use std::sync::OnceLock;
@@ -13,23 +13,23 @@ use lab::{Scenario, ScenarioFile};
 
 use super::journeys;
 
-/// A scenario, and what happened in it.
+/// A scenario and the events of its run.
 pub struct Played {
     pub name: &'static str,
     pub area: &'static str,
     pub scenario: Scenario,
     pub events: Vec<Event>,
-    /// As it is shown in English and in Korean.
+    /// The presentations in English and in Korean.
     pub pages: [Presentation; 2],
     pub secrets: Vec<String>,
 }
 
-/// All scenarios, played side by side, once.
+/// Runs all scenarios in parallel, once.
 pub fn played() -> &'static [Played] {
     static PLAYED: OnceLock<Vec<Played>> = OnceLock::new();
     PLAYED.get_or_init(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        // Not all at once: on a loaded machine a healthy server must not seem silent.
+        // Limits parallel runs: on a loaded machine a healthy server must not appear to time out.
         let plays = lab::scenarios().iter().map(play);
         let mut played: Vec<Played> =
             runtime.block_on(stream::iter(plays).buffer_unordered(16).collect());
@@ -58,25 +58,25 @@ pub fn messages() -> &'static Messages {
     checks::messages()
 }
 
-/// The page as it is printed where there is no terminal.
+/// Returns the page as it is printed without a terminal.
 pub fn page(page: &Presentation, verbose: u8) -> String {
-    text(page, messages(), TextOptions { verbose, color: false, width: 100 })
+    text(page, messages(), TextOptions { verbose, quiet: false, color: false, width: 100 })
 }
 
 impl Played {
-    /// What it is about: one target, seen from here.
+    /// Returns the only target, seen from here.
     pub fn target(&self) -> &TargetPage {
         let [target] = &self.pages[0].targets[..] else { panic!("{}: one target", self.name) };
         target
     }
 
-    /// The names of the steps that ended so.
+    /// Returns the names of the steps with this status.
     pub fn steps(&self, status: StepStatus) -> Vec<String> {
         let steps = self.target().views[0].steps.iter();
         steps.filter(|step| step.status == status).map(|step| step.name.clone()).collect()
     }
 
-    /// All findings, and why steps have no fact: by code and evidence.
+    /// Returns all findings and the reasons of steps without a fact, by code and evidence.
     pub fn findings(&self) -> Vec<Finding> {
         self.events.iter().filter_map(|event| event.kind.finding().cloned()).collect()
     }

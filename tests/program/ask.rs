@@ -1,11 +1,12 @@
-//! The program, asking a small server that does its worst.
+//! Runs the program against a small misbehaving server.
 
 use super::{
     Said, run,
     server::{Script, serve},
 };
 
-/// As nobody: in bounded time, and with nothing in its output that steers a terminal.
+/// Runs an anonymous check. It must end in bounded time, and its output must contain no terminal
+/// control sequence.
 pub fn ask(script: Script) -> Said {
     let asked = format!("{}/team/app:v1", serve(script));
     let began = std::time::Instant::now();
@@ -17,7 +18,7 @@ pub fn ask(script: Script) -> Said {
     said
 }
 
-/// The pull fails, for that one cause.
+/// Checks that the pull fails for that one cause.
 #[track_caller]
 pub fn cannot(script: Script, code: &str) {
     let said = ask(script);

@@ -1,4 +1,5 @@
-//! The real program, run as its user would: nothing of this machine's environment, nothing off loopback.
+//! Runs the real program as its user would, without this machine's environment and only over
+//! loopback.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -15,7 +16,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-/// The program, with an empty environment but for PATH.
+/// Returns the program with an environment that holds only PATH.
 pub fn program(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_check-acr"));
     command.args(args).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
@@ -23,7 +24,7 @@ pub fn program(args: &[&str]) -> Command {
     command
 }
 
-/// How it ended and what it said.
+/// The exit code and the output of a run.
 pub struct Said {
     pub code: Option<i32>,
     pub out: String,
@@ -36,32 +37,32 @@ impl Said {
         Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
     }
 
-    /// The JSON document.
+    /// Returns the JSON document.
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {} {}", self.out, self.err))
     }
 
-    /// The codes of the causes in the JSON document.
+    /// Returns the codes of the causes in the JSON document.
     pub fn causes(&self) -> Vec<String> {
         codes(&self.json(), "causes")
     }
 }
 
-/// The codes of one of the verdict's lists.
+/// Returns the codes in one of the verdict's lists.
 pub fn codes(document: &serde_json::Value, list: &str) -> Vec<String> {
     let causes = document["targets"][0]["verdict"][list].as_array().unwrap().iter();
     causes.map(|cause| cause["code"].as_str().unwrap().to_owned()).collect()
 }
 
-/// Runs it.
+/// Runs a command.
 pub fn run(args: &[&str]) -> Said {
     Said::of(program(args).output().unwrap())
 }
 
-/// Runs it with that on standard input.
+/// Runs a command with that on standard input.
 pub fn run_with(args: &[&str], input: &[u8]) -> Said {
     let mut child = program(args).stdin(Stdio::piped()).spawn().unwrap();
-    // It may stop reading before the end; that is its right.
+    // The program may stop reading before the end, which closes the pipe.
     let _ = child.stdin.take().unwrap().write_all(input);
     Said::of(child.wait_with_output().unwrap())
 }

@@ -1,4 +1,4 @@
-//! Small servers on loopback that say what a test wants them to.
+//! Small servers on loopback that respond as a test wants.
 
 use std::{
     io::{Read, Write},
@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-/// What a server does with a request: it gets the first line and writes what it likes.
+/// Handles a request: gets its first line and writes any response.
 pub type Script = fn(&str, &mut TcpStream) -> std::io::Result<()>;
 
 /// Serves on loopback for as long as the test runs.
@@ -27,7 +27,7 @@ fn listen(listener: TcpListener, script: Script) {
             thread::spawn(move || {
                 let mut stream = stream.unwrap();
                 let (mut request, mut buffer) = (vec![], [0; 4096]);
-                // The client hangs up when it has had enough: that ends the conversation.
+                // The client hangs up when it has read enough; that ends the conversation.
                 while let Ok(read @ 1..) = stream.read(&mut buffer) {
                     request.extend_from_slice(&buffer[..read]);
                     if let Some(end) = request.windows(4).position(|end| end == b"\r\n\r\n") {
@@ -43,8 +43,8 @@ fn listen(listener: TcpListener, script: Script) {
     });
 }
 
-/// Answers with a head and a body of its length; to HEAD for a manifest, whose length is that of another
-/// answer, with none.
+/// Writes a head and a body with its length. Without a body, a manifest head gets no length: a HEAD
+/// response would need the length of the GET response.
 pub fn answer(stream: &mut TcpStream, head: &str, body: &[u8]) -> std::io::Result<()> {
     if body.is_empty() && head.contains("Content-Type: application/vnd.") {
         return write!(stream, "HTTP/1.1 {head}\r\n\r\n");
@@ -53,12 +53,12 @@ pub fn answer(stream: &mut TcpStream, head: &str, body: &[u8]) -> std::io::Resul
     stream.write_all(body)
 }
 
-/// Answers with this manifest; to HEAD without it.
+/// Responds with this manifest; to HEAD without a body.
 pub fn manifest(stream: &mut TcpStream, line: &str, body: &[u8]) -> std::io::Result<()> {
     answer(stream, MANIFEST, if line.starts_with("HEAD") { b"" } else { body })
 }
 
-/// A 404 that a registry makes.
+/// The head of a 404 from a registry.
 pub const REGISTRYS: &str = "404 No\r\nDocker-Distribution-Api-Version: registry/2.0";
-/// The beginning of an answer that holds a manifest.
+/// The head of a response with a manifest.
 pub const MANIFEST: &str = "200 OK\r\nContent-Type: application/vnd.oci.image.manifest.v1+json";

@@ -1,4 +1,4 @@
-//! The endpoints of a cloud: who issues tokens there, and what they are for.
+//! The endpoints of an Azure cloud: who issues tokens, and for which audience.
 
 use serde_json::Value;
 
@@ -7,24 +7,24 @@ use crate::kit::{
     target::{Cloud, Host, HostPurpose},
 };
 
-/// What node files call a cloud whose endpoints stand in a file of their own.
+/// The name that node files give to a cloud whose endpoints are in a separate file.
 const CUSTOM: &str = "AZURESTACKCLOUD";
 
-/// What a cloud's hosts are called, and what its tokens are for.
+/// The host names and the token audience of a cloud.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Endpoints {
-    /// As node files call it.
+    /// The cloud's name in node files.
     pub cloud: String,
-    /// What the names of its registries end in.
+    /// The suffix of its registries' names.
     pub suffix: String,
-    /// The host that issues tokens; nothing where none is named to which a secret may be sent.
+    /// The host that issues tokens; `None` when the configured one must not be sent a secret.
     pub authority: Option<Host>,
-    /// What a token for its management is for: the older audience of registries.
+    /// The audience for Azure Resource Manager, which registries also accept from older clients.
     pub management: String,
 }
 
 impl Endpoints {
-    /// Those of a cloud that is known.
+    /// Returns the endpoints of a known cloud.
     pub fn of(cloud: Cloud) -> Self {
         Self {
             cloud: cloud.name().to_owned(),
@@ -34,20 +34,20 @@ impl Endpoints {
         }
     }
 
-    /// The cloud that a node's files call so; an unknown name is the public cloud, as in the kubelet's
-    /// provider.
+    /// Returns the endpoints of a cloud by its name in node files. An unknown name means the public
+    /// cloud, as in the kubelet's credential provider.
     pub fn named(cloud: &str) -> Self {
         let known = Cloud::of_node_files(cloud).unwrap_or_default();
         let name = if cloud.trim().is_empty() { known.name() } else { cloud };
         Self { cloud: name.to_owned(), ..Self::of(known) }
     }
 
-    /// Whether the endpoints of a cloud that is called so stand in a file of their own.
+    /// Returns whether the endpoints of a cloud of this name are in a separate file.
     pub fn are_in_a_file(cloud: &str) -> bool {
         cloud.trim().eq_ignore_ascii_case(CUSTOM)
     }
 
-    /// The same with what such a file says; what it leaves out stays.
+    /// Returns the endpoints with the values from that file; values that it lacks stay as they are.
     pub fn with_file(mut self, file: &Value) -> Self {
         let Some(fields) = Fields::of(file) else { return self };
         let text = |name| fields.text(name).ok().flatten().map(str::to_owned);
@@ -62,7 +62,8 @@ impl Endpoints {
     }
 }
 
-/// The host in the URL of one that issues tokens; nothing where what is sent there would not be encrypted.
+/// Returns the host in the URL of a token issuer; `None` when requests to it would not be
+/// encrypted.
 pub fn authority_of(url: &str) -> Option<Host> {
     let host = Host::of(&url::Url::parse(url).ok()?, HostPurpose::Other)?;
     (!host.plain).then_some(host)

@@ -1,6 +1,7 @@
-//! Entra ID's token endpoint: an application or a federated identity proves who it is, and gets a token.
+//! Entra ID's token endpoint: a service principal or a federated identity authenticates and gets a
+//! token.
 //!
-//! Its errors go by number (`error_codes`), never by their text, which changes.
+//! Errors are recognized by their number (`error_codes`), never by their text, which changes.
 
 use std::time::Duration;
 
@@ -16,54 +17,54 @@ use crate::kit::{
     target::Host,
 };
 
-/// How long it may take to get a token, all in all.
+/// How long getting a token may take in total.
 pub const ENTRA_WAIT: Duration = Duration::from_secs(20);
 
-/// Who asks.
+/// The client that requests a token.
 #[derive(Clone, Debug)]
 pub struct Client {
     /// The host that issues tokens.
     pub authority: Host,
-    /// The directory.
+    /// The tenant's id or domain name.
     pub tenant: String,
-    /// The application or the managed identity.
+    /// The client id of a service principal or a managed identity.
     pub client_id: String,
-    /// What proves it.
+    /// The credential that authenticates it.
     pub proof: Proof,
 }
 
-/// What proves who asks.
+/// The credential that authenticates a client.
 #[derive(Clone, Debug)]
 pub enum Proof {
-    /// A password.
+    /// A client secret.
     Secret(Secret),
-    /// A token of another issuer, which the identity trusts.
+    /// A token from another issuer that the identity trusts.
     Assertion(Secret),
 }
 
 /// Why there is no token.
 #[derive(Debug)]
 pub enum Refused {
-    /// There is no way to the endpoint.
+    /// The endpoint cannot be reached.
     Unreachable(ConnectError),
-    /// There is, and it does not answer as it should.
+    /// The endpoint's response is not what it should be.
     Unclear(String),
-    /// It says why not.
+    /// The endpoint refused, and says why.
     Said {
-        /// Its numbers for that, `AADSTS…`.
+        /// Its error numbers, `AADSTS…`.
         codes: Vec<u64>,
-        /// Its words.
+        /// Its error message.
         said: String,
     },
 }
 
 impl Refused {
-    /// Whether that number is among them.
+    /// Returns whether the refusal has one of these error numbers.
     pub fn is(&self, numbers: &[u64]) -> bool {
         matches!(self, Refused::Said { codes, .. } if codes.iter().any(|code| numbers.contains(code)))
     }
 
-    /// In a few words.
+    /// Returns the refusal in a few words.
     pub fn word(&self) -> String {
         match self {
             Refused::Unreachable(error) => error.fault.word().to_owned(),
@@ -72,7 +73,7 @@ impl Refused {
     }
 }
 
-/// Gets a token for that audience.
+/// Gets a token for an audience.
 pub async fn token(cx: &Cx, who: &Client, audience: &str) -> Result<Secret, Refused> {
     let asking = ask_for(cx, who, audience);
     let silent = || Refused::Unclear(Fault::TimedOut.word().to_owned());

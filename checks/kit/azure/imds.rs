@@ -1,7 +1,9 @@
-//! The instance metadata service: gives a machine tokens for the managed identities that are attached to it.
+//! The instance metadata service (IMDS): issues tokens for the managed identities assigned to a
+//! machine.
 //!
-//! Its words are read from the raw body: Azure's libraries call every 400 "the requested identity isn't assigned"
-//! (recorded: status 400 with `error_description`, `Server: IMDS/…`). What else answers at that address is not it.
+//! The error is read from the raw body, because Azure's libraries report every 400 as "the
+//! requested identity isn't assigned" (recorded: status 400 with `error_description`,
+//! `Server: IMDS/…`). Any other response at that address does not come from IMDS.
 
 use std::time::Duration;
 
@@ -18,14 +20,15 @@ use crate::kit::{
     world::{Proxy, ProxyDecision},
 };
 
-/// How long it may take to get a token, all in all: it is on the machine's own link.
+/// How long getting a token may take in total. IMDS is on the machine's own link.
 pub const IMDS_WAIT: Duration = Duration::from_secs(5);
-/// How long a connection may take: it crosses no network, so a first packet that was lost is all that is allowed for.
+/// How long connecting may take. The connection crosses no network, so this allows for one lost
+/// packet.
 const CONNECT_WAIT: Duration = Duration::from_secs(3);
-/// How long the pauses are after which it is asked again where it is busy (the provider's are 5 s and more).
+/// The pauses before each retry when IMDS is busy (the credential provider waits 5 s and more).
 const PAUSES: [Duration; 2] = [Duration::from_millis(400), Duration::from_millis(800)];
 
-/// The parameter with which IMDS is asked for that identity.
+/// Returns the query parameter that selects the identity.
 fn parameter(id: &ManagedIdentityId) -> Option<(&'static str, &str)> {
     match id {
         ManagedIdentityId::Unnamed => None,
@@ -34,50 +37,50 @@ fn parameter(id: &ManagedIdentityId) -> Option<(&'static str, &str)> {
     }
 }
 
-/// A token, and with what IMDS sent us away before it came.
+/// A token, and the busy responses that came before it.
 #[derive(Debug)]
 pub struct Issued {
     /// The token.
     pub token: Secret,
-    /// Those answers.
+    /// The status codes of those responses.
     pub busy: Vec<u16>,
 }
 
 /// Why there is no token.
 #[derive(Debug, PartialEq)]
 pub enum Refused {
-    /// Nothing accepts a connection there, or it ends before there is an answer.
+    /// Nothing accepts a connection, or the connection ends before there is a response.
     Unreachable(Fault),
-    /// Something does, and does not answer in time.
+    /// A connection was accepted, but the request timed out.
     Silent,
-    /// It is being updated, or says that there is no such page: the provider does not ask again.
+    /// IMDS is being updated, or has no such page: the credential provider does not retry.
     Away(u16),
-    /// It asks us to come back later, each time; the provider does so for up to a minute.
+    /// IMDS stays busy; the credential provider retries for up to a minute.
     Busy(Vec<u16>),
-    /// What answers is not IMDS.
+    /// The response does not come from IMDS.
     Stranger {
-        /// Its status, where it is HTTP at all.
+        /// The status code, if the response is HTTP at all.
         status: Option<u16>,
-        /// What it sent.
+        /// The content of the response.
         said: String,
     },
-    /// No such identity is attached to this machine.
+    /// No such identity is assigned to this machine.
     NotFound,
-    /// Several are, and none was named.
+    /// Several identities are assigned, and the request named none.
     Several,
-    /// There are no tokens for that audience.
+    /// IMDS issues no tokens for that audience.
     NoAudience(String),
-    /// It refuses for another reason.
+    /// IMDS refuses for another reason.
     Other {
-        /// Its status.
+        /// The status code.
         status: u16,
-        /// Its own words.
+        /// The error message from IMDS.
         said: String,
     },
 }
 
 impl Refused {
-    /// Whether it is certainly IMDS that says so.
+    /// Returns whether the response certainly came from IMDS.
     pub fn is_its_own(&self) -> bool {
         match self {
             Refused::Unreachable(_) | Refused::Silent | Refused::Stranger { .. } => false,
@@ -90,7 +93,7 @@ impl Refused {
         }
     }
 
-    /// In a few words.
+    /// Returns the refusal in a few words.
     pub fn word(&self) -> String {
         match self {
             Refused::Unreachable(fault) => fault.word().to_owned(),
@@ -107,12 +110,12 @@ impl Refused {
     }
 }
 
-/// Where it is, on every machine of Azure.
+/// Returns the host of IMDS: the same link-local address on every Azure machine.
 pub fn host() -> Host {
     Host { name: "169.254.169.254".to_owned(), port: 80, plain: true, purpose: HostPurpose::Other }
 }
 
-/// The proxy that this environment sends the question to: it should be none.
+/// Returns the proxy that the environment sets for IMDS; there should be none.
 pub fn proxy(cx: &Cx) -> Option<std::rc::Rc<Proxy>> {
     match cx.world.proxies.route(&host()) {
         ProxyDecision::Through(proxy) => Some(proxy),
@@ -120,12 +123,12 @@ pub fn proxy(cx: &Cx) -> Option<std::rc::Rc<Proxy>> {
     }
 }
 
-/// Gets a token, by way of the proxy if the environment says so, as the kubelet's provider does.
+/// Gets a token through the proxy if the environment sets one, as the credential provider does.
 pub async fn token(cx: &Cx, which: &ManagedIdentityId, audience: &str) -> Result<Issued, Refused> {
     bounded(token_over(cx, which, audience, pool::once(cx, &host()))).await
 }
 
-/// Gets a token, past any proxy.
+/// Gets a token directly, even if a proxy is set.
 pub async fn token_straight(
     cx: &Cx,
     which: &ManagedIdentityId,
@@ -161,7 +164,7 @@ async fn token_over(
             Fault::NotHttp => Refused::Stranger { status: None, said: fault.word().to_owned() },
             fault => Refused::Unreachable(fault),
         })?;
-        // The provider's library takes no token that does not say how long it holds.
+        // The credential provider's library rejects a token without an expiry.
         let lasts = ["expires_in", "expires_on"].iter().any(|name| !answer.body[name].is_null());
         if let (200, Some(token), true) = (answer.status, answer.text("access_token"), lasts) {
             return Ok(Issued { token: Secret::new(token), busy });
@@ -170,7 +173,7 @@ async fn token_over(
             return Err(read(&answer));
         }
         busy.push(answer.status);
-        // What the provider does not ask again for fails at once.
+        // The credential provider does not retry these, so fail at once.
         if matches!(answer.status, 404 | 410) {
             return Err(Refused::Away(answer.status));
         }
@@ -181,7 +184,7 @@ async fn token_over(
     }
 }
 
-/// Whether an answer of that kind is the service's own: a page of somebody else's is not.
+/// Returns whether a response with such a status comes from IMDS and not from some other server.
 fn is_its_own(answer: &Answer, kind: bool) -> bool {
     kind && answer.server.as_deref().is_none_or(|server| server.starts_with("IMDS"))
 }
@@ -195,7 +198,7 @@ fn read(answer: &Answer) -> Refused {
     match answer.text("error") {
         _ if words.starts_with("Identity not found") => Refused::NotFound,
         _ if words.starts_with("Multiple user assigned identities") => Refused::Several,
-        // What the token service says is relayed as it is.
+        // IMDS passes on Entra's error unchanged.
         Some("invalid_resource") => Refused::NoAudience(said),
         _ if words.starts_with("Required metadata header") => {
             Refused::Stranger { status: Some(status), said }

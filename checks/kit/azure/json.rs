@@ -1,4 +1,4 @@
-//! One question to a host that should answer in JSON, and whatever it answers.
+//! One request to a host that should respond with JSON.
 
 use serde_json::Value;
 
@@ -6,42 +6,44 @@ use crate::kit::{
     engine::Cx,
     net::{Connection, Fault, Request},
     redact::sanitize_text,
+    rules::Malformed,
 };
 
-/// The longest answer that is read: tokens and errors are short.
+/// The longest response that is read: tokens and errors are short.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
 
-/// What a host answered.
+/// A host's response.
 pub(super) struct Answer {
     pub(super) status: u16,
-    /// What answers, by its own word.
+    /// The value of the `Server` header.
     pub(super) server: Option<String>,
-    /// The body; null when it is no JSON.
+    /// The body; null when it is not JSON.
     pub(super) body: Value,
     kind: Option<String>,
 }
 
 impl Answer {
-    /// A text in it.
+    /// Returns a string from the body; `None` when it is missing or empty.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.body.get(name)?.as_str().filter(|text| !text.is_empty())
     }
 
-    /// What came where JSON was due, in a few words.
+    /// Returns in a few words what came in place of a token.
     pub(super) fn said(&self) -> String {
         let said = self.text("error_description").or_else(|| self.text("error"));
         let said =
             said.map(|words| sanitize_text(without_ids(words))).or_else(|| self.kind.clone());
-        said.unwrap_or_else(|| "not-json".to_owned())
+        said.unwrap_or_else(|| Malformed::NotJson.to_string())
     }
 }
 
-/// Entra's words without the ids behind them, which are different each time; the metadata service relays both.
+/// Removes the ids at the end of an Entra message, which differ each time. IMDS passes such
+/// messages on.
 fn without_ids(words: &str) -> &str {
     words[..words.find("Trace ID:").unwrap_or(words.len())].trim()
 }
 
-/// Asks, and reads the answer to its end or up to a bound.
+/// Sends the request and reads the response up to the limit.
 pub(super) async fn ask(
     cx: &Cx,
     connection: &Connection,
@@ -51,7 +53,7 @@ pub(super) async fn ask(
     let status = reply.status;
     let text = |name| reply.header(name).map(sanitize_text);
     let (server, kind) = (text("server"), text("content-type"));
-    let kind = kind.map(|kind| format!("PlatformImage-Type: {kind}"));
+    let kind = kind.map(|kind| format!("Content-Type: {kind}"));
     match reply.read(MAX_ANSWER_BYTES).await {
         Ok(bytes) => {
             let body = serde_json::from_slice(&bytes).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Thin clients for what issues tokens in Azure, and where that is.
+//! Thin clients for the token issuers of Azure, and the endpoints of each cloud.
 
 mod endpoints;
 pub mod entra;
@@ -9,6 +9,7 @@ mod principal;
 pub use endpoints::{Endpoints, authority_of};
 pub use principal::Principal;
 
-/// What tokens must be for that a registry of Azure takes, in every cloud: the kubelet's credential provider asks
-/// for nothing else (cloud-provider-azure, pkg/credentialprovider, since March 2025).
+/// The audience of tokens for Azure container registries, in every cloud: the only one that the
+/// kubelet's credential provider requests (cloud-provider-azure, pkg/credentialprovider, since
+/// March 2025).
 pub const REGISTRY_AUDIENCE: &str = "https://containerregistry.azure.net";

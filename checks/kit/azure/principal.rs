@@ -1,4 +1,5 @@
-//! The identity that an Entra token was issued to: read from its claims, never verified, never shown whole.
+//! The identity that an Entra token was issued to: read from its claims, never verified, never
+//! shown whole.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -8,35 +9,37 @@ use crate::kit::redact::{Secret, claims};
 /// The identity that a token was issued to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Principal {
-    /// The name of a managed identity, the user's name of a person.
+    /// The name of a managed identity, or the user name of a person.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// What role assignments go by.
+    /// The id that role assignments use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub object_id: Option<String>,
-    /// What node files and applications go by.
+    /// The id that node files and service principals use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
-    /// Whose directory it is in.
+    /// The tenant of the identity.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
-    /// What the token is for.
+    /// The audience of the token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audience: Option<String>,
-    /// Whether it is a person, not a program.
+    /// Whether the identity is a person and not a program.
     #[serde(skip)]
     pub is_person: bool,
-    /// Until when the token holds.
+    /// When the token expires.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires: Option<Timestamp>,
 }
 
 impl Principal {
-    /// Reads the identity that a token was issued to; nothing is known of one that is no JWT.
+    /// Reads the identity that a token was issued to. Every field is empty when the token is no
+    /// JWT.
     pub fn of(token: &Secret) -> Self {
         let claims = claims(token).unwrap_or_default();
         let text = |name: &str| claims.get(name)?.as_str().map(str::to_owned);
-        // A managed identity's own resource, the name of which is its last part; that of a machine is its own.
+        // A managed identity is an Azure resource; the last part of its id is its name. For a
+        // system-assigned identity it is the machine's name.
         let resource = text("xms_mirid");
         let name = resource.as_deref().and_then(|id| id.rsplit('/').next());
         let name = name.filter(|name| !name.is_empty()).map(str::to_owned);
@@ -51,13 +54,13 @@ impl Principal {
         }
     }
 
-    /// In one word: the name, else what it is known by.
+    /// Returns the name, or else one of the ids.
     pub fn word(&self) -> Option<&str> {
         let ids = [&self.name, &self.client_id, &self.object_id];
         ids.into_iter().find_map(Option::as_deref)
     }
 
-    /// Whether AKS calls the identity of a kubelet so, which it makes for a cluster.
+    /// Returns whether the name is one that AKS gives to the kubelet identity that it creates.
     pub fn is_called_like_a_kubelets(&self) -> bool {
         self.name.as_deref().is_some_and(|name| name.ends_with("-agentpool"))
     }

@@ -1,10 +1,10 @@
-//! How far two clocks are apart, and when that is too far.
+//! How far two clocks differ, and when that is too much.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use strum::VariantNames;
 
-/// Which way a clock is off.
+/// Whether a clock is ahead or behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
@@ -15,20 +15,20 @@ pub enum Direction {
     Behind,
 }
 
-/// How far one clock is from another.
+/// The difference between two clocks.
 #[derive(Clone, Debug, Serialize)]
 pub struct Skew {
-    /// In days, hours and minutes.
+    /// The difference in days, hours and minutes.
     apart: String,
-    /// Which way, as a word.
+    /// Whether this clock is ahead or behind.
     direction: Direction,
 }
 
-/// Two clocks nearer to each other than this are not skewed: an ACR token was once recorded
-/// ten minutes apart from the Entra token that it was made of.
+/// A smaller difference between two clocks is not a skew: the times in an ACR token and in the
+/// Entra token that it was exchanged for were once seen ten minutes apart.
 const ALLOWED_SKEW: SignedDuration = SignedDuration::from_mins(10);
 
-/// How far this clock is from that one, when that is too far.
+/// Returns how far this clock is from the other one; `None` when the difference is small.
 pub(super) fn skew(here: Timestamp, there: Timestamp) -> Option<Skew> {
     let ahead = here.duration_since(there);
     let minutes = ahead.abs().as_mins();

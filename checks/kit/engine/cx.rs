@@ -1,4 +1,4 @@
-//! What a check may touch: the target, the world, and a place to tell what it saw.
+//! What a check is given: the target, the world, and a place to report findings.
 
 use std::{cell::RefCell, future::Future, pin::Pin, rc::Rc, time::Duration};
 
@@ -17,18 +17,18 @@ use crate::kit::{
     world::World,
 };
 
-/// A future that need not leave its thread.
+/// A future that stays on its thread.
 pub type Local<T> = Pin<Box<dyn Future<Output = T>>>;
 
-/// Where events go as they happen.
+/// Receives each event as it happens.
 pub type Listener = Rc<dyn Fn(Event)>;
 
-/// A step's hands: everything a check is given besides its inputs.
+/// The context of a step: everything a check is given besides its inputs.
 #[derive(Clone)]
 pub struct Cx {
-    /// What we were asked about.
+    /// What this run examines.
     pub target: Rc<Target>,
-    /// Where the outside is.
+    /// The machine and the network, real or fake.
     pub world: Rc<World>,
     pub(super) target_id: Rc<str>,
     pub(super) vantage: Rc<Vantage>,
@@ -38,17 +38,18 @@ pub struct Cx {
 }
 
 impl Cx {
-    /// Tells the reader something that does not stop this step.
+    /// Reports a finding that does not stop this step.
     pub fn add_finding(&self, problem: impl Findings) {
         self.found(problem.into());
     }
 
-    /// Goes on grading beside the steps that follow: the fact is handed on, this still counts.
+    /// Continues checking while the next steps run. The fact is handed on at once; findings still
+    /// count.
     pub fn in_background(&self, rest: impl Future<Output = ()> + 'static) {
         self.background.borrow_mut().push(Box::pin(rest));
     }
 
-    /// Records one question to the outside and what came back. Only `kit::net` calls this.
+    /// Records one request to the outside and its response. Only `kit::net` calls this.
     pub(in crate::kit) fn exchanged(&self, exchange: Exchange<'_>) {
         let mut details = Value::Object(exchange.details);
         sanitize(&mut details);
@@ -63,7 +64,7 @@ impl Cx {
         });
     }
 
-    /// The time as this machine has it, in whole seconds: as exact as a server tells its own.
+    /// Returns this machine's time in whole seconds: as exact as the `Date` header of a server.
     pub fn now(&self) -> Timestamp {
         Timestamp::from_second(self.instant().as_second()).unwrap_or_default()
     }
@@ -72,7 +73,7 @@ impl Cx {
         Timestamp::now().saturating_add(self.world.clock_ahead).unwrap_or(Timestamp::MAX)
     }
 
-    /// How far this clock is from that one, when that is too far.
+    /// Returns how far this clock is from the other one; `None` when the difference is small.
     pub fn skew(&self, there: Timestamp) -> Option<Skew> {
         skew(self.now(), there)
     }
@@ -92,7 +93,7 @@ impl Cx {
     }
 }
 
-/// One question to the outside and what came back, before it is made an event.
+/// One request to the outside and its response, before it becomes an event.
 pub(in crate::kit) struct Exchange<'a> {
     pub to: &'a str,
     pub request: &'a str,
@@ -101,7 +102,7 @@ pub(in crate::kit) struct Exchange<'a> {
     pub took: Duration,
 }
 
-/// Whole milliseconds, as events carry them.
+/// Returns whole milliseconds, as events hold them.
 pub(super) fn millis(took: Duration) -> u64 {
     u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
 }

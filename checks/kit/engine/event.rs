@@ -1,4 +1,4 @@
-//! The one stream everything downstream is made of: what happened, without prose.
+//! Events: the one stream that every output is made from. They hold codes and evidence, no prose.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -9,16 +9,17 @@ use super::{finding::Finding, vantage::Vantage};
 /// The version of the event lines that this program writes and reads.
 pub const VERSION: u8 = 1;
 
-/// One thing that happened: a line of `-o events`, and all that travels between parts.
+/// One event: a line of `-o events`, and the only thing that passes between the parts of the
+/// program.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Event {
     /// The version of the format.
     pub v: u8,
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
-    /// What the run is about: the text that was given.
+    /// The target of the run, as the user wrote it.
     pub target: String,
-    /// Who looked.
+    /// The vantage that saw it.
     pub from: Vantage,
     /// What happened.
     #[serde(flatten)]
@@ -31,19 +32,19 @@ pub struct Event {
 pub enum EventKind {
     /// A run began.
     RunStarted {
-        /// The target, as it was understood.
+        /// The target, as it was parsed.
         understood: Map<String, Value>,
-        /// The version of the program that looked.
+        /// The version of the program that ran.
         tool: String,
         /// The host or pod on which it ran.
         #[serde(skip_serializing_if = "Option::is_none")]
         host: Option<String>,
     },
-    /// A step will be run, once those before it have given their facts.
+    /// A step will run once the steps before it have handed on their facts.
     Planned {
         /// Its name.
         step: String,
-        /// The steps whose facts it takes.
+        /// The steps whose facts it needs.
         after: Vec<String>,
     },
     /// A step began.
@@ -51,17 +52,17 @@ pub enum EventKind {
         /// Its name.
         step: String,
     },
-    /// A step asked somebody something and heard something, or nothing.
+    /// A step sent a request and got a response, or none.
     Exchanged {
         /// Its name.
         step: String,
-        /// Who was asked: a name server, an address, a host.
+        /// The recipient: a name server, an address, a host.
         to: String,
-        /// What was asked, without secrets.
+        /// The request, without secrets.
         request: String,
-        /// What was heard: words of a protocol, or a fault such as `timed-out`.
+        /// The response in the terms of its protocol, or a fault such as `timed-out`.
         response: String,
-        /// What of the answer is worth keeping.
+        /// The parts of the response that are worth keeping.
         #[serde(default, skip_serializing_if = "Map::is_empty")]
         details: Map<String, Value>,
         /// How long it took, in milliseconds.
@@ -71,12 +72,13 @@ pub enum EventKind {
     Found {
         /// Its name.
         step: String,
-        /// What.
+        /// The finding.
         finding: Finding,
     },
     /// A step handed on its fact, or the reason why there is none.
     ///
-    /// What is graded beside it (another name server, another address) may still be found after.
+    /// A check that continues in the background (another name server, another address) may still
+    /// report findings afterwards.
     Finished {
         /// Its name.
         step: String,
@@ -85,29 +87,29 @@ pub enum EventKind {
         /// How long it took, in milliseconds.
         took_ms: u64,
     },
-    /// The run is over: what it means, in codes.
+    /// The run is over, with its verdict in codes.
     Verdict {
-        /// What is certain: `pull`, `sign-in`, `no` or `could-not-tell`.
+        /// The result that is certain: `pull`, `sign-in`, `no` or `could-not-tell`.
         can: String,
         /// The exit code for this target.
         exit_code: u8,
-        /// Why not.
+        /// Why the image cannot be pulled.
         causes: Vec<VerdictLine>,
-        /// What could not be told.
+        /// What could not be determined.
         could_not_tell: Vec<VerdictLine>,
-        /// What works and will fail later.
+        /// Problems that do not stop this pull but will cause failures later.
         warnings: Vec<VerdictLine>,
     },
 }
 
-/// A line of a verdict: a code, the step that found it, and every vantage that saw it.
+/// A line of a verdict: a code, the step that found it, and the vantages that saw it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VerdictLine {
     /// The code of the finding.
     pub code: String,
-    /// The step.
+    /// The step that found it.
     pub step: String,
-    /// Who saw it.
+    /// The vantages that saw it.
     pub seen_from: Vec<Vantage>,
 }
 
@@ -115,34 +117,35 @@ pub struct VerdictLine {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "kebab-case")]
 pub enum StepEnd {
-    /// Yes, and this was seen.
+    /// The check passed, and rests on this evidence.
     Passed {
-        /// The fact's own fields.
+        /// The fields of the fact.
         saw: Map<String, Value>,
     },
-    /// No: the finding says why.
+    /// The check failed; a finding says why.
     Failed,
-    /// Not asked here.
+    /// The step does not apply here.
     Skipped {
-        /// Why not.
+        /// Why it was skipped.
         why: Finding,
     },
-    /// An earlier step gave no fact.
+    /// An earlier step handed on no fact.
     Blocked {
-        /// Which.
+        /// The step that it needed.
         by: String,
     },
-    /// Could not tell.
+    /// The result could not be determined.
     CouldNotTell {
-        /// Why not.
+        /// Why it could not be determined.
         why: Finding,
     },
 }
 
 impl Event {
-    /// Whether a line of a recording is an exchange, told without reading it all: where exchanges are not
-    /// shown, many lines need not be read. Only the place where this program writes it counts: evidence
-    /// may hold a field of that name, and no other line may be passed over.
+    /// Returns whether a line of a recording is an exchange, without parsing all of it: an output
+    /// that does not show exchanges can skip these lines. Only the field at the position where this
+    /// program writes it counts, because evidence may hold a field of the same name, and no other
+    /// line may be skipped.
     pub fn is_exchange(line: &[u8]) -> bool {
         let mut fields = line.split(|byte| *byte == b',').skip(2);
         let mut begins = |with: &[u8]| fields.next().is_some_and(|field| field.starts_with(with));
@@ -151,7 +154,7 @@ impl Event {
 }
 
 impl EventKind {
-    /// Returns the step that it is about, if it is about one.
+    /// Returns the step that the event is about; `None` when it is about the whole run.
     pub fn step(&self) -> Option<&str> {
         match self {
             EventKind::RunStarted { .. } | EventKind::Verdict { .. } => None,

@@ -1,4 +1,4 @@
-//! A line of a recording, before it is an event: flat, so that hundreds of thousands are read in a second.
+//! A line of a recording, in a flat structure that parses hundreds of thousands of lines a second.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::kit::redact::{sanitize, sanitize_text};
 
-/// Every field that an event of any kind may have.
+/// The fields of events of every kind.
 #[derive(Deserialize)]
 struct Line {
     v: Option<u64>,
@@ -43,10 +43,11 @@ struct Line {
 }
 
 impl Event {
-    /// Reads a line of a recording. It is foreign text: what it holds is made fit to print.
+    /// Reads a line of a recording. The line is untrusted: its texts are made safe to print.
     ///
     /// # Errors
-    /// When it is not an event of this version: why not, in a few words.
+    ///
+    /// Returns a short reason when the line is not an event of this version.
     pub fn read(line: &[u8]) -> Result<Self, String> {
         let read = serde_json::from_slice::<Line>(line).map_err(|error| error.to_string())?;
         match read.v {
@@ -59,7 +60,7 @@ impl Event {
 }
 
 impl Line {
-    /// Returns the event, every text in it made fit to print.
+    /// Returns the event, with every text made safe to print.
     fn into_event(self) -> Result<Event, String> {
         let kind = match self.event.as_deref() {
             Some("run-started") => EventKind::RunStarted {

@@ -1,10 +1,10 @@
-//! A list that may still grow: readers take what is there at once and wait for the rest.
+//! A list that may still grow: readers use the items so far and wait for more.
 
 use std::cell::{Cell, RefCell};
 
 use tokio::sync::Notify;
 
-/// Filled by the step that finds things, read by the step that uses them meanwhile.
+/// A list that one step fills while the next step already reads it.
 #[derive(Debug)]
 pub struct Feed<T> {
     items: RefCell<Vec<T>>,
@@ -19,12 +19,12 @@ impl<T> Default for Feed<T> {
 }
 
 impl<T: Clone + PartialEq> Feed<T> {
-    /// A list that is complete from the start.
+    /// Returns a list that is complete from the start.
     pub fn complete(items: Vec<T>) -> Self {
         Self { items: RefCell::new(items), closed: Cell::new(true), changed: Notify::new() }
     }
 
-    /// Adds an item, unless it is there already.
+    /// Adds an item, unless the list contains it already.
     pub fn add(&self, item: T) {
         if !self.items.borrow().contains(&item) {
             self.items.borrow_mut().push(item);
@@ -32,16 +32,16 @@ impl<T: Clone + PartialEq> Feed<T> {
         }
     }
 
-    /// Says that nothing more will come.
+    /// Marks the list as complete.
     pub fn close(&self) {
         self.closed.set(true);
         self.changed.notify_waiters();
     }
 
-    /// The item at that place, once it is there; `None` once it is sure that it never will be.
+    /// Waits for the item at this position; returns `None` when the list ends before it.
     pub async fn get(&self, place: usize) -> Option<T> {
         loop {
-            // One thread: nothing can change between this look and the wait.
+            // There is only one thread, so nothing changes between this look and the wait.
             let changed = self.changed.notified();
             if let Some(item) = self.items.borrow().get(place) {
                 return Some(item.clone());

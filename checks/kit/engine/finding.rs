@@ -1,7 +1,7 @@
-//! A finding: one thing that is wrong, as a code and the evidence for it.
+//! A finding: one problem, as a code and its evidence.
 //!
-//! Each area has an enum of what can be wrong; a variant's name is the code, its
-//! fields are the evidence, its words live in the area's `findings.toml`.
+//! Each area has an enum of its problems. A variant's name is the code, its fields are the
+//! evidence, and its texts are in the area's `findings.toml`.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
@@ -13,21 +13,20 @@ use crate::kit::redact::sanitize;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
-    /// Matters only where it explains something else: not said otherwise.
+    /// Matters only where it explains another finding; not shown otherwise.
     Hint,
-    /// Why a question was not asked.
+    /// Why a step was skipped.
     Skip,
-    /// Works, but will bite.
+    /// Works now, but will cause a failure later.
     Warning,
-    /// Could not tell.
+    /// The result could not be determined.
     #[default]
     CouldNotTell,
     /// Pulls fail.
     Error,
 }
 
-/// A severity that this version does not know is read as *could not tell*: it neither proves nor
-/// excuses anything.
+/// Reads an unknown severity as *could not tell*, which neither proves nor excuses anything.
 impl<'de> Deserialize<'de> for Severity {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let word = std::borrow::Cow::<str>::deserialize(from)?;
@@ -41,31 +40,31 @@ impl<'de> Deserialize<'de> for Severity {
     }
 }
 
-/// Everything one area can tell the reader.
+/// The problems that one area can report.
 pub trait Findings: Serialize + VariantNames {
-    /// The area's name: the part of the code before the slash.
+    /// The area's name: the part of a code before the slash.
     const AREA: &'static str;
 
     /// Returns how much a finding with that code matters.
     fn severity(code: &str) -> Severity;
 }
 
-/// A problem as it travels: no prose, so that it can be shown in any language.
+/// A problem without prose, so that it can be shown in any language.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Finding {
-    /// `area/variant`, kebab-case.
+    /// The code, `area/variant` in kebab case.
     pub code: String,
     /// How much it matters.
     #[serde(default)]
     pub severity: Severity,
-    /// What proves it, by name.
+    /// The evidence, by name.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub evidence: Map<String, Value>,
 }
 
 impl Finding {
-    /// Its code without the area's name.
+    /// Returns the code without the area's name.
     pub fn name(&self) -> &str {
         self.code.split_once('/').map_or(&self.code, |(_, name)| name)
     }
@@ -89,39 +88,39 @@ impl<F: Findings> From<F> for Finding {
     }
 }
 
-/// What a check gives: a fact for the steps after it, or why there is none.
+/// The result of a check: a fact for the next steps, or why there is none.
 pub type StepResult<T> = Result<T, NoFact>;
 
 /// Why a step has no fact to hand on.
 #[derive(Clone, Debug)]
 pub enum NoFact {
-    /// The check found what is wrong.
+    /// The check found a problem.
     Failed(Finding),
-    /// The question does not arise here.
+    /// The step does not apply here.
     Skipped(Finding),
-    /// `--skip` left it out.
+    /// `--skip` excluded the step.
     LeftOut,
-    /// An earlier step gave no fact.
+    /// An earlier step handed on no fact.
     Blocked {
-        /// That step's name.
+        /// The name of that step.
         by: &'static str,
     },
-    /// We could not look: says nothing about the registry.
+    /// The result could not be determined, which says nothing about the registry.
     CouldNotTell(Finding),
 }
 
 impl NoFact {
-    /// The question does not arise here, and why.
+    /// Returns that the step does not apply here, and why.
     pub fn skipped(why: impl Findings) -> Self {
         NoFact::Skipped(why.into())
     }
 
-    /// Could not tell, and why.
+    /// Returns that the result could not be determined, and why.
     pub fn could_not_tell(why: impl Findings) -> Self {
         NoFact::CouldNotTell(why.into())
     }
 
-    /// How this end looks to a step that needed the fact.
+    /// Returns how a step ends that needs the missing fact.
     pub(super) fn pass_on(self, by: &'static str) -> Self {
         match self {
             NoFact::Skipped(why) => NoFact::Skipped(why),

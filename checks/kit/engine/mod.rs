@@ -1,4 +1,4 @@
-//! Runs steps and tells what happens: the plan, the hands of a step, findings and events.
+//! Runs the steps and reports what happens: plan, context, findings and events.
 
 mod clock;
 mod cx;

@@ -1,8 +1,7 @@
-//! The plan: steps, joined by the facts they give one another.
+//! The plan: steps, connected by the facts that they hand on.
 //!
-//! A step starts as soon as its inputs are there. A step whose input is missing
-//! is blocked, and says by whom. Cycles cannot be written: a fact must exist
-//! before it can be handed on.
+//! A step starts as soon as its inputs are known. A step without an input is blocked, and names the
+//! step that blocks it. Cycles cannot be written: a fact must exist before it can be used.
 
 use std::{
     cell::RefCell,
@@ -28,42 +27,42 @@ use super::{
 };
 use crate::kit::{redact::sanitize, target::Target, world::World};
 
-/// What the reader sees of a step before it runs.
+/// What is known of a step before it runs.
 #[derive(Clone, Copy, Debug)]
 pub struct Step {
-    /// Its name: part of the public interface (`--only`, JSON).
+    /// The name: part of the public interface (`--only`, JSON).
     pub name: &'static str,
-    /// Longer than every wait inside it: overrunning is our own fault.
+    /// The time limit. It is longer than every wait inside the step: exceeding it is our own bug.
     pub budget: Duration,
 }
 
-/// What can go wrong with running a step at all.
+/// Problems with running a step at all.
 #[derive(Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Problem {
     /// `--skip` named it.
     LeftOut {},
-    /// The check panicked: a defect of this program.
+    /// The check panicked: a bug in this program.
     Panicked {
-        /// What it said.
+        /// The panic message.
         said: String,
     },
-    /// The check outlasted its own budget: a defect of this program.
+    /// The check exceeded its own budget: a bug in this program.
     Overran {
-        /// The budget.
+        /// The budget in seconds.
         seconds: u64,
     },
-    /// `--timeout` was over.
+    /// The run exceeded `--timeout`.
     TimeUp {
-        /// What it was set to.
+        /// The value of `--timeout` in seconds.
         seconds: u64,
     },
-    /// Ctrl-C.
+    /// Ctrl-C was pressed.
     Interrupted {},
 }
 
-/// A value some step will give.
+/// A value that a step will produce.
 pub struct Fact<T> {
     step: &'static str,
     value: Shared<Local<StepResult<Rc<T>>>>,
@@ -76,18 +75,18 @@ impl<T> Clone for Fact<T> {
 }
 
 impl<T: 'static> Fact<T> {
-    /// The same fact, for a step that can do without it where the question did not arise.
+    /// Returns the fact as an option: `None` when its step was skipped because it does not apply.
     pub fn optional(&self) -> Fact<Option<Rc<T>>> {
         let value = self.value.clone().map(|got| match got {
             Ok(value) => Ok(Rc::new(Some(value))),
-            // Not so where `--skip` left it out: then the question arose and has no answer.
+            // A step that `--skip` excluded does apply: then its result is unknown.
             Err(NoFact::Skipped(_)) => Ok(Rc::new(None)),
             Err(no_fact) => Err(no_fact),
         });
         Fact { step: self.step, value: value.boxed_local().shared() }
     }
 
-    /// The fact, or where its question did not arise that other one, which asked it in another way.
+    /// Returns this fact, or the other one where this fact's step does not apply.
     pub fn or(&self, other: &Fact<T>) -> Fact<T> {
         let (first, second) = (self.value.clone(), other.value.clone());
         let by = self.step;
@@ -100,7 +99,7 @@ impl<T: 'static> Fact<T> {
         Fact { step: other.step, value: value.boxed_local().shared() }
     }
 
-    /// A part of the fact, as a fact of its own.
+    /// Returns a part of the fact, as a fact of its own.
     pub fn part<P: 'static>(&self, part: fn(&T) -> StepResult<P>) -> Fact<P> {
         let value = self.value.clone().map(move |got| part(&*got?).map(Rc::new));
         Fact { step: self.step, value: value.boxed_local().shared() }
@@ -114,14 +113,14 @@ pub struct Plan {
     steps: BTreeMap<&'static str, Planned>,
 }
 
-/// A step of a plan: those before it, and its end.
+/// A step of a plan: the steps before it, and its end.
 struct Planned {
     after: Vec<&'static str>,
     end: Shared<Local<()>>,
 }
 
 impl Plan {
-    /// An empty plan; `left_out` names steps that are not to be asked.
+    /// Returns an empty plan; `left_out` names the steps that `--skip` excludes.
     pub fn new(
         target: Target,
         vantage: Vantage,
@@ -151,7 +150,7 @@ impl Plan {
         let cx = Cx { step: step.name, background: Rc::default(), ..self.cx.clone() };
         let mut after: Vec<&'static str> = vec![];
         for name in inputs.steps() {
-            // No step waits for what is not part of this plan.
+            // A step never waits for one that is not in this plan.
             if !after.contains(&name) && self.steps.contains_key(name) {
                 after.push(name);
             }
@@ -165,7 +164,8 @@ impl Plan {
         Fact { step: step.name, value }
     }
 
-    /// A step that is only part of the plan where its question can arise; elsewhere it is skipped unseen.
+    /// Adds a step that is part of the plan only if it can apply; otherwise it is skipped without
+    /// being shown.
     pub fn step_if<In: Inputs, Out: Serialize + 'static>(
         &mut self,
         arises: bool,
@@ -180,24 +180,24 @@ impl Plan {
         Fact { step: step.name, value: std::future::ready(skipped).boxed_local().shared() }
     }
 
-    /// The world that the steps look at.
+    /// Returns the world that the steps examine.
     pub fn world(&self) -> &World {
         &self.cx.world
     }
 
-    /// What is asked.
+    /// Returns the target that the steps examine.
     pub fn target(&self) -> &Target {
         &self.cx.target
     }
 
-    /// Says what is being asked, by which version of the tool and on which host or pod, before
-    /// anything is.
+    /// Emits the first event: the target, the version of the tool, and the host or pod that it runs
+    /// on.
     pub fn announce(&self, tool: &str, host: Option<String>) {
         let understood = self.cx.target.describe();
         self.cx.emit(EventKind::RunStarted { understood, tool: tool.into(), host });
     }
 
-    /// Runs the wanted steps and those that they need; nothing else.
+    /// Runs the wanted steps and the steps that they need, and no others.
     pub async fn run(self, wanted: impl Fn(&str) -> bool) {
         let mut needed: Vec<_> = self.steps.keys().copied().filter(|name| wanted(name)).collect();
         let mut next = 0;
@@ -254,7 +254,7 @@ async fn drive<Values, Out: Serialize + 'static>(
     got.map(Rc::new)
 }
 
-/// Waits for a step and for what it still grades beside the others, no longer than its budget.
+/// Waits for a step and its background checks, no longer than its budget.
 async fn finish_background(step: Step, cx: Cx, done: Local<()>) {
     done.await;
     let until = Instant::now() + step.budget;
@@ -264,7 +264,7 @@ async fn finish_background(step: Step, cx: Cx, done: Local<()>) {
             return;
         }
         let rest = AssertUnwindSafe(join_all(rest)).catch_unwind();
-        // The step has ended; that its grading did not is said beside it.
+        // The step itself has ended, so a failure in the background becomes a finding of its own.
         match timeout_at(until, rest).await {
             Ok(Ok(_)) => {}
             Ok(Err(panic)) => return cx.add_finding(Problem::Panicked { said: said(&*panic) }),
@@ -273,7 +273,7 @@ async fn finish_background(step: Step, cx: Cx, done: Local<()>) {
     }
 }
 
-/// The fact's own fields: what a pass rests on.
+/// Returns the fields of a fact: the evidence for a pass.
 fn saw(fact: &impl Serialize) -> serde_json::Map<String, Value> {
     let mut saw = serde_json::to_value(fact).unwrap_or_default();
     sanitize(&mut saw);
@@ -288,19 +288,19 @@ fn said(panic: &(dyn std::any::Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
 }
 
-/// The facts a step waits for.
+/// The facts that a step waits for.
 pub trait Inputs {
-    /// Their values, once they are there.
+    /// The values of those facts.
     type Values: 'static;
-    /// The steps that give them.
+    /// Returns the steps that produce them.
     fn steps(&self) -> Vec<&'static str>;
     /// Waits for all of them.
     fn wait(self) -> Local<StepResult<Self::Values>>;
 }
 
-/// Any `async fn(&Cx, &A, &B, ...) -> StepResult<Out>`.
+/// A check: any `async fn(&Cx, &A, &B, ...) -> StepResult<Out>`.
 pub trait Check<Values, Out>: 'static {
-    /// Runs it.
+    /// Runs the check.
     fn run(self, cx: Cx, values: Values) -> Local<StepResult<Out>>;
 }
 

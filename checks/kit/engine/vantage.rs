@@ -1,4 +1,5 @@
-//! Who looks: this process, a node, a pod on a node, or Azure's control plane.
+//! The places from which a run looks: this process, a node, a pod on a node, or Azure's control
+//! plane.
 
 use std::{fmt, str::FromStr};
 
@@ -6,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::kit::redact::sanitize_text;
 
-/// Where a view was taken from. On the wire `here`, `node/NAME`, `pod-network/NAME` or `azure`.
+/// The place that an event was seen from. Serialized as `here`, `node/NAME`, `pod-network/NAME` or
+/// `azure`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Vantage {
@@ -15,14 +17,14 @@ pub enum Vantage {
     Here,
     /// A node, with its files and its network.
     Node(String),
-    /// A pod's network on that node.
+    /// The network of a pod on that node.
     PodNetwork(String),
     /// Azure's control plane.
     Azure,
 }
 
 impl Vantage {
-    /// Returns the node that it is on, where it names one.
+    /// Returns the node, if the vantage names one.
     pub fn node(&self) -> Option<&str> {
         match self {
             Vantage::Node(name) | Vantage::PodNetwork(name) => Some(name),

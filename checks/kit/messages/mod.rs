@@ -51,7 +51,7 @@ impl Text {
 pub struct Entry {
     /// How much a finding with this code matters.
     pub severity: Severity,
-    /// The modes of the catalogue that it settles, the likeliest first.
+    /// The modes of the catalogue that it identifies, the likeliest first.
     pub modes: &'static [&'static str],
     /// The codes of symptoms that it causes.
     pub explains: &'static [&'static str],
@@ -152,9 +152,10 @@ impl Place {
 /// The messages of one step.
 #[derive(Clone, Copy, Debug)]
 pub struct StepMessages {
-    /// The question that the step asks.
+    /// The question that the step answers.
     pub asks: Text,
-    /// What it says when it passed, the fullest first: the first that can be filled is used.
+    /// What to say when the step passed, the most detailed first: the first that can be filled is
+    /// used.
     pub passed: &'static [Text],
 }
 
@@ -167,7 +168,7 @@ pub struct Mode {
     pub en: &'static str,
     /// 무엇이 문제인지 한 줄로.
     pub ko: &'static str,
-    /// The modes that it is most often taken for.
+    /// The modes that it is most often mistaken for.
     pub alike: &'static [&'static str],
 }
 

@@ -1,26 +1,26 @@
-//! Reads `WWW-Authenticate`: what a server wants to see before it answers (RFC 9110 §11.6.1).
+//! Parses `WWW-Authenticate`: how a server wants clients to authenticate (RFC 9110 §11.6.1).
 
 use std::collections::BTreeMap;
 
 use hyper::HeaderMap;
 
-/// One way to sign in that a server offers.
+/// One authentication scheme that a server offers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Challenge {
-    /// `bearer`, `basic`, in lower case.
+    /// The scheme in lower case: `bearer`, `basic`.
     pub scheme: String,
-    /// Its parameters, names in lower case.
+    /// The parameters; their names are in lower case.
     pub params: BTreeMap<String, String>,
 }
 
 impl Challenge {
-    /// A parameter that is there and not empty.
+    /// Returns a parameter; `None` when it is missing or empty.
     pub fn param(&self, name: &str) -> Option<&str> {
         self.params.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 }
 
-/// Every challenge of an answer, in order. What does not parse is left out.
+/// Returns every challenge in a response, in order. Challenges that do not parse are left out.
 pub fn challenges(headers: &HeaderMap) -> Vec<Challenge> {
     let values = headers.get_all(hyper::header::WWW_AUTHENTICATE).iter();
     values.flat_map(|value| parse(&String::from_utf8_lossy(value.as_bytes()))).collect()
@@ -42,7 +42,7 @@ fn parse(header: &str) -> Vec<Challenge> {
                     let (value, after) = token(value);
                     (value.to_owned(), after)
                 });
-                // The first counts: a second one is somebody's attempt to override it.
+                // The first one counts: a second one could be an attempt to override it.
                 challenge.params.entry(word.to_lowercase()).or_insert(value);
                 rest = after;
             }
@@ -55,13 +55,13 @@ fn parse(header: &str) -> Vec<Challenge> {
     }
 }
 
-/// The longest run of token characters, and what follows it.
+/// Returns the longest run of token characters, and the text after it.
 fn token(text: &str) -> (&str, &str) {
     let end = text.find(|c: char| c.is_whitespace() || ",=\"".contains(c)).unwrap_or(text.len());
     text.split_at(end)
 }
 
-/// A quoted string with its escapes undone, and what follows it.
+/// Returns a quoted string with its escapes decoded, and the text after it.
 fn quoted(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut chars = text.strip_prefix('"')?.char_indices();

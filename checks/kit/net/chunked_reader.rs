@@ -1,7 +1,7 @@
-//! A stream read in small sips, so that a flood does not keep us from looking at the clock.
+//! Reads a stream in small chunks, so that a flood of data cannot delay a timeout.
 //!
-//! What is read at once is taken apart at once, and only between two of those does the program see that time is up: with
-//! the buffers that long headers need, a hundred thousand empty answers would go by before.
+//! hyper parses everything it has read before it yields, and only then can a timeout fire. With the
+//! buffers that long headers need, it could parse a hundred thousand empty responses first.
 
 use std::{
     io,
@@ -11,10 +11,10 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take};
 
-/// As much as a record of TLS holds.
+/// The size of one TLS record.
 const SIP: u64 = 16 * 1024;
 
-/// The stream.
+/// A stream that returns at most `SIP` bytes per read.
 pub(super) struct ChunkedReader<S>(Take<S>);
 
 impl<S: AsyncRead> ChunkedReader<S> {

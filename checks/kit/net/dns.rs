@@ -1,7 +1,9 @@
-//! One question to one name server: UDP, sent again each second; TCP when the answer is cut short.
+//! Sends one query to one name server: over UDP, repeated every second, and over TCP when the
+//! answer is truncated.
 //!
-//! The whole answer is kept (chain, response code, TTL): a stub resolver drops the CNAME chain of
-//! an NXDOMAIN, which is what tells a missing private record from a name that never was.
+//! The whole answer is kept (CNAME chain, response code): a stub resolver drops the CNAME chain of
+//! an NXDOMAIN answer, and that chain distinguishes a missing private DNS record from a name that
+//! never existed.
 
 use std::{
     cell::Cell,
@@ -27,13 +29,14 @@ use crate::kit::{
     world::World,
 };
 
-/// How many suffixes of a search list are tried: as many as a resolver takes.
+/// How many suffixes of the search list are tried: as many as the system resolver tries.
 const SUFFIXES: usize = 6;
-/// The longest chain that is followed, and the most addresses that are taken: resolvers follow a dozen names,
-/// and an answer can hold thousands, each of which would be looked for among all.
+/// The longest CNAME chain that is followed, and the most addresses that are kept. Resolvers follow
+/// about a dozen names. An answer can hold thousands of records, and each step searches all of
+/// them.
 const MAX_CHAIN: usize = 64;
 
-/// IPv4 or IPv6 addresses.
+/// An address family.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Family {
     /// A records.
@@ -42,28 +45,29 @@ pub enum Family {
     V6,
 }
 
-/// What one name server said of one name and one family.
+/// What one name server answered for one name and one address family.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The name server.
     pub server: SocketAddr,
-    /// What it said, or why it said nothing of use.
+    /// The parsed answer, or why there is none.
     pub heard: Result<Reply, Fault>,
 }
 
-/// A name server's answer.
+/// A parsed DNS answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reply {
-    /// Its response code.
+    /// The response code.
     pub code: ResponseCode,
-    /// The names that it was sent on to, in order.
+    /// The CNAME chain, in order.
     pub chain: Vec<String>,
-    /// The addresses at the end.
+    /// The addresses at the end of the chain.
     pub addresses: Vec<IpAddr>,
 }
 
 impl Reply {
-    /// The response code as people write it; `NODATA` for a name without such an address.
+    /// Returns the response code as it is usually written; `NODATA` when the name has no address of
+    /// this family.
     pub fn word(&self) -> &'static str {
         match self.code {
             ResponseCode::NoError if self.addresses.is_empty() => "NODATA",
@@ -77,20 +81,21 @@ impl Reply {
         }
     }
 
-    /// Whether a client believes it and asks no other server: an address, or that there is none.
+    /// Returns whether a resolver accepts this answer and queries no other server.
     pub fn is_final(&self) -> bool {
         matches!(self.code, ResponseCode::NoError | ResponseCode::NXDomain)
     }
 }
 
-/// The addresses that are known without asking anybody: an address itself, or the hosts file.
+/// Returns the addresses that need no query: the name is an address itself, or is in the hosts
+/// file.
 pub fn static_addresses(world: &World, name: &str) -> Option<Vec<IpAddr>> {
     let literal = name.parse().ok().map(|address| vec![address]);
     literal.or_else(|| world.hosts.get(name).cloned())
 }
 
-/// The names under which a name is looked up, in order: itself and, behind it or before it, with the
-/// suffixes of the search list.
+/// Returns the names that a resolver tries, in order: the name itself, and the name with each
+/// suffix of the search list. `ndots` decides which comes first.
 pub fn search_candidates(world: &World, name: &str) -> Vec<String> {
     let searched = &world.search[..world.search.len().min(SUFFIXES)];
     let mut names: Vec<_> = searched.iter().map(|suffix| format!("{name}.{suffix}")).collect();
@@ -99,12 +104,12 @@ pub fn search_candidates(world: &World, name: &str) -> Vec<String> {
     names
 }
 
-/// Returns every question: each name server, both families.
+/// Returns every query to send: to each name server, for both address families.
 pub fn all_queries(world: &World) -> impl Iterator<Item = (SocketAddr, Family)> {
     world.name_servers.iter().flat_map(|server| [(*server, Family::V4), (*server, Family::V6)])
 }
 
-/// Asks one server for the addresses of one name.
+/// Queries one server for the addresses of one name.
 pub async fn ask(cx: &Cx, server: SocketAddr, name: &str, family: Family) -> Answer {
     let began = Instant::now();
     let kind = match family {
@@ -161,7 +166,7 @@ async fn exchange(
     if answer.metadata.truncation { over_tcp(server, &question, &bytes).await } else { Ok(answer) }
 }
 
-/// This very name, nothing from a search list behind it.
+/// Returns the name as fully qualified, so that no search suffix is added.
 fn absolute(name: &str) -> Result<Name, String> {
     Name::from_str(&format!("{}.", name.trim_end_matches('.'))).map_err(|error| error.to_string())
 }
@@ -177,7 +182,7 @@ async fn over_udp(
         SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     };
     let failed = |error: std::io::Error| Fault::from(&error);
-    // Connected, so that an ICMP refusal reaches us and strangers' packets do not.
+    // A connected socket reports ICMP errors and drops packets from other senders.
     let socket = UdpSocket::bind((any, 0)).await.map_err(failed)?;
     socket.connect(server).await.map_err(failed)?;
     let mut buffer = vec![0; 4096];
@@ -192,7 +197,8 @@ async fn over_udp(
             };
             match Message::from_vec(&buffer[..length]) {
                 Ok(answer) if answers(&answer, question) => return Ok(answer),
-                // A stray packet is ignored, as resolvers do: the answer may still come.
+                // Like a resolver, ignore a packet that answers another query: the right one may
+                // still come.
                 _ => strays.set(true),
             }
         }
@@ -216,12 +222,12 @@ fn answers(answer: &Message, question: &Message) -> bool {
         && (answer.queries == question.queries || answer.queries.is_empty())
 }
 
-/// Follows the chain from the name that was asked for. Records of other names do not count. Public, so
+/// Follows the CNAME chain from the queried name. Records of other names are ignored. Public so
 /// that it can be fuzzed.
 pub fn read(message: &Message, name: &str) -> Reply {
     let mut name = absolute(name).unwrap_or_default();
     let mut chain = vec![];
-    // A loop ends with the records: each is followed at most once.
+    // Each record is followed at most once, so a loop in the chain ends.
     for _ in 0..message.answers.len().min(MAX_CHAIN) {
         let next = message.answers.iter().find_map(|record| match &record.data {
             RData::CNAME(target) if record.name == name => Some(target.0.clone()),
@@ -254,7 +260,7 @@ mod tests {
     fn neither_a_long_chain_nor_many_addresses_keep_us_busy() {
         let name = |number: usize| Name::from_ascii(format!("n{number}.example.")).unwrap();
         let mut message = Message::query();
-        // The last link first, so that each is looked for among all.
+        // The last link comes first, so that every step has to search all records.
         for number in (0..5000).rev() {
             let next = RData::CNAME(rdata::CNAME(name(number + 1)));
             message.add_answer(Record::from_rdata(name(number), 60, next));

@@ -1,4 +1,4 @@
-//! How a connection fails, in one word.
+//! The ways in which a connection fails, each with one evidence word.
 
 use std::{error::Error, fmt, io};
 
@@ -6,41 +6,42 @@ use rustls::AlertDescription;
 use serde::{Serialize, Serializer};
 use strum::VariantNames;
 
-/// How a connection failed. Its text is a word that the words translate, or a foreign text.
+/// How a connection failed. Its text is an evidence word that `evidence.toml` translates, or text
+/// from elsewhere.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fault {
-    /// Silence until we gave up.
+    /// Nothing came before our timeout.
     TimedOut,
-    /// Something actively said no.
+    /// The other end, or a firewall, actively refused.
     Refused,
-    /// Cut with a reset.
+    /// The connection was reset.
     Reset,
-    /// Closed where an answer was due.
+    /// The peer closed the connection where a response was due.
     ClosedByPeer,
-    /// This machine has no way there.
+    /// This machine has no route to the address.
     NoRoute,
     /// The other end does not speak TLS.
     NotTls,
-    /// The other end does not speak HTTP, or says more than can be read.
+    /// The other end does not speak HTTP, or sends more headers than can be read.
     NotHttp,
-    /// More than is read.
+    /// The content is longer than the limit.
     TooLong,
-    /// The certificate is not to be trusted.
+    /// The certificate is not trusted.
     Certificate,
     /// This machine's trust store cannot be read.
     NoTrustStore,
-    /// What answered is no DNS message, or not the answer to this question.
+    /// The response is no DNS message, or does not answer this query.
     NotDns,
     /// The name has no address.
     NoAddress,
-    /// TLS was ended by the other end, with this alert.
+    /// The peer ended TLS with this alert.
     Alert(String),
-    /// Something else, in the words of a library or of the other end.
+    /// Another error, as a library or the peer words it.
     Other(String),
 }
 
 impl Fault {
-    /// The fault behind an error of a library, however deep it sits.
+    /// Returns the fault behind a library's error, however deeply it is nested.
     pub fn of(error: &(dyn Error + 'static)) -> Self {
         let (mut next, mut http) = (Some(error), false);
         while let Some(error) = next {
@@ -48,7 +49,7 @@ impl Fault {
                 return fault.clone();
             }
             if let Some(io) = error.downcast_ref::<io::Error>() {
-                // The payload of an io::Error is skipped by its own source().
+                // `io::Error::source()` skips the error that the `io::Error` wraps.
                 match io.get_ref() {
                     Some(inner) if io.kind() == io::ErrorKind::Other => return Self::of(inner),
                     _ => return Self::from(io),
@@ -64,13 +65,29 @@ impl Fault {
                 }
             }
             if error.source().is_none() {
-                // Below HTTP's own errors there are only more of them, in a library's words.
+                // The sources of an HTTP error only repeat it in the library's own wording.
                 return if http { Fault::NotHttp } else { Fault::Other(error.to_string()) };
             }
             next = error.source();
         }
         Fault::ClosedByPeer
     }
+
+    /// The words of evidence among its texts.
+    pub const WORDS: &[&str] = &[
+        "timed-out",
+        "refused",
+        "reset",
+        "closed-by-peer",
+        "no-route",
+        "not-tls",
+        "not-http",
+        "too-long",
+        "certificate-not-trusted",
+        "trust-store-unreadable",
+        "not-dns",
+        "no-address",
+    ];
 
     /// The word.
     pub fn word(&self) -> &str {
@@ -126,49 +143,50 @@ impl Serialize for Fault {
     }
 }
 
-/// Who was tried and what came of it: a line of evidence.
+/// One attempt and its result: a line of evidence.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Tried {
-    /// An address or a name server.
+    /// The address or the name server that was tried.
     pub who: String,
-    /// What came of it.
+    /// Why it failed.
     pub fault: Fault,
 }
 
-/// The stages of the way to a host.
+/// The stages of connecting to a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Stage {
-    /// Its name.
+    /// Resolving the name.
     Dns,
-    /// A connection.
+    /// Opening a TCP connection.
     Tcp,
-    /// A certificate.
+    /// The TLS handshake, with its certificate.
     Tls,
-    /// A way through the proxy.
+    /// The proxy.
     Proxy,
 }
 
-/// Where the way to a host ended, and how.
+/// The stage at which connecting to a host failed, and why.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConnectError {
-    /// At this stage.
+    /// The stage that failed.
     pub stage: Stage,
-    /// How.
+    /// Why it failed.
     pub fault: Fault,
-    /// Whether a container runtime would get no further, either.
+    /// Whether a container runtime would fail in the same way.
     pub certain: bool,
 }
 
 impl ConnectError {
-    /// The way ends here for everybody.
+    /// Returns an error that a container runtime would hit as well.
     pub fn at(stage: Stage, fault: Fault) -> Self {
         Self { stage, fault, certain: true }
     }
 }
 
-/// `HandshakeFailure` as the standard and other tools write it: `handshake_failure`.
+/// Returns an alert's name as RFC 8446 and other tools write it: `handshake_failure` for
+/// `HandshakeFailure`.
 pub(super) fn alert_name(alert: AlertDescription) -> String {
     let name = format!("{alert:?}");
     let mut snake = String::new();

@@ -1,4 +1,4 @@
-//! One HTTP connection to one host, used again for every request to it.
+//! An HTTP connection to one host, reused for every request to it.
 
 use std::{
     cell::{Cell, RefCell},
@@ -35,19 +35,19 @@ use crate::kit::{
     target::{Host, HostPurpose},
 };
 
-/// How many preliminary answers Go's client takes.
+/// How many informational (1xx) responses Go's client accepts.
 const PRELIMINARIES: usize = 5;
 
-/// What manifests we can read, as containerd asks for them.
+/// The manifest types we can read, as containerd lists them in `Accept`.
 const MANIFESTS: &str = "application/vnd.docker.distribution.manifest.v2+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, \
     application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, */*";
 
-/// What carries the bytes.
+/// The byte stream under HTTP.
 pub enum Transport {
-    /// Nothing around it.
+    /// A stream without TLS.
     Plain(Stream),
-    /// TLS, with a certificate that was found good.
+    /// A TLS stream whose certificate was verified.
     Secure(Box<TlsStream<Stream>>),
 }
 
@@ -64,13 +64,13 @@ impl From<TlsStream<Stream>> for Transport {
 }
 
 impl Transport {
-    /// Opens the way to a host once more.
+    /// Opens a new connection to the host.
     async fn open(cx: &Cx, host: &Host, route: &Route) -> Result<Self, Fault> {
         let stream = route.open(cx, host).await?;
         Self::over(cx, host, stream).await.map_err(Fault::from)
     }
 
-    /// Shakes hands over a stream, unless the host is spoken to without TLS.
+    /// Performs the TLS handshake on a stream, unless the host is used without TLS.
     pub(super) async fn over(cx: &Cx, host: &Host, stream: Stream) -> Result<Self, tls::Refusal> {
         if host.plain {
             return Ok(stream.into());
@@ -80,7 +80,7 @@ impl Transport {
     }
 }
 
-/// What the questions of a connection go into, and how that ended, once it has.
+/// The sending half of a connection, and why the connection ended, once it has.
 struct Sender {
     to: Version,
     ended: Arc<OnceLock<Fault>>,
@@ -92,7 +92,7 @@ enum Version {
 }
 
 impl Sender {
-    /// Keeps the connection going.
+    /// Drives the connection in a background task, and records why it ends.
     fn over(
         to: Version,
         connection: impl Future<Output = hyper::Result<()>> + Send + 'static,
@@ -107,7 +107,7 @@ impl Sender {
         Self { to, ended }
     }
 
-    /// Whether another question may be put.
+    /// Waits until another request can be sent; returns whether the connection is still open.
     async fn is_ready(&mut self) -> bool {
         match &mut self.to {
             Version::One(one) => one.ready().await.is_ok(),
@@ -115,7 +115,8 @@ impl Sender {
         }
     }
 
-    /// Why a question got no answer: of a connection that is gone the question knows no more than that.
+    /// Returns why a request got no response. The request itself only sees that the connection
+    /// closed; the connection knows the TLS alert that closed it.
     fn fault(&self, error: &hyper::Error) -> Fault {
         match (Fault::of(error), self.ended.get()) {
             (Fault::ClosedByPeer, Some(alert @ Fault::Alert(_))) => alert.clone(),
@@ -124,37 +125,37 @@ impl Sender {
     }
 }
 
-/// An HTTP connection that opens itself again, by the same way, when the server closes it.
+/// An HTTP connection that reopens itself, over the same route, when the server closes it.
 pub struct Connection {
-    /// The host at its end.
+    /// The host that it connects to.
     pub host: Host,
     route: Route,
     sender: RefCell<Option<Sender>>,
-    /// Whether anything was asked on it yet.
+    /// Whether a request was sent on it yet.
     asked: Cell<bool>,
 }
 
-/// What to ask.
+/// A request to send.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The method.
     pub method: Method,
-    /// Path and query.
+    /// The path and the query.
     pub target: String,
-    /// What we can read.
+    /// The value of the `Accept` header.
     pub accept: &'static str,
     /// The value of the `Authorization` header.
     pub authorization: Option<Secret>,
-    /// A form to post, urlencoded: it may hold a secret.
+    /// A URL-encoded form to post. It is a [`Secret`] because it may contain one.
     pub form: Option<Secret>,
-    /// Of the content, what begins with this byte.
+    /// The first byte of the content to fetch (`Range`).
     pub from: u64,
-    /// A header that one kind of server wants to see besides.
+    /// One more header, which some services require.
     pub header: Option<(&'static str, &'static str)>,
 }
 
 impl Request {
-    /// A request without credentials.
+    /// Returns a request without credentials.
     pub fn new(method: Method, target: impl Into<String>) -> Self {
         let target = target.into();
         Self {
@@ -168,12 +169,12 @@ impl Request {
         }
     }
 
-    /// The same with another header.
+    /// Adds the header that some services require.
     pub fn with(self, name: &'static str, value: &'static str) -> Self {
         Self { header: Some((name, value)), ..self }
     }
 
-    /// A request for a manifest, with what containerd says that it can read.
+    /// Returns a request for a manifest, with containerd's `Accept` header.
     pub fn manifest(method: Method, repository: &str, reference: &str) -> Self {
         let target = format!("/v2/{repository}/manifests/{reference}");
         Self { accept: MANIFESTS, ..Self::new(method, target) }
@@ -181,7 +182,7 @@ impl Request {
 }
 
 impl Connection {
-    /// A line over a connection that is already there.
+    /// Returns an HTTP connection on a transport that is already open.
     pub async fn over(
         host: Host,
         route: Route,
@@ -191,14 +192,14 @@ impl Connection {
         Ok(Self { host, route, sender, asked: Cell::new(false) })
     }
 
-    /// Asks, and waits for the answer to begin.
+    /// Sends a request and waits for the response to begin.
     pub async fn ask(&self, cx: &Cx, request: &Request) -> Result<Reply, Fault> {
         let began = Instant::now();
         let asking = async {
             let reused = self.sender.borrow().is_some() && self.asked.replace(true);
             match self.send(cx, request).await {
-                // A server may close a connection just as it is used again, or have said more on it than was
-                // asked, such as a body to HEAD: Go asks on a fresh one.
+                // A server may close a connection just as it is reused, or send more on it than was
+                // requested, such as a body after HEAD. Go retries on a new connection.
                 Err(Fault::ClosedByPeer | Fault::Reset | Fault::NotHttp) if reused => {
                     self.send(cx, request).await
                 }
@@ -208,7 +209,7 @@ impl Connection {
         let reply = timeout(HTTP_WAIT, Box::pin(asking)).await.unwrap_or(Err(Fault::TimedOut));
         let status = reply.as_ref().map(|reply| reply.status.to_string());
         let path = match self.host.purpose {
-            // What serves blobs may have its signature in the path.
+            // The path on a host that serves blobs may contain a signature.
             HostPurpose::Data => "/…",
             _ => request.target.split('?').next().unwrap_or_default(),
         };
@@ -225,7 +226,7 @@ impl Connection {
     async fn send(&self, cx: &Cx, request: &Request) -> Result<Reply, Fault> {
         let mut sender = self.ready(cx).await?;
         if let Version::Two(two) = &sender.to {
-            // Several may ask on it side by side.
+            // HTTP/2 carries several requests at once.
             let (to, ended) = (Version::Two(two.clone()), sender.ended.clone());
             *self.sender.borrow_mut() = Some(Sender { to, ended });
         }
@@ -258,7 +259,8 @@ impl Connection {
         let response = match &mut sender.to {
             Version::One(one) => {
                 let proxy = self.route.proxy().filter(|_| self.host.plain);
-                // Without TLS there is no tunnel: the proxy is asked for the page, and shown who asks.
+                // Without TLS there is no tunnel: the proxy gets the request itself, and its
+                // credentials.
                 let target = match proxy {
                     Some(_) => format!("http://{}{}", self.host, request.target),
                     None => request.target.clone(),
@@ -287,7 +289,7 @@ impl Connection {
         Ok(Reply { host, status: head.status.as_u16(), headers: head.headers, body })
     }
 
-    /// The connection, opened again where the server has closed it.
+    /// Returns the open connection, or reopens it when the server has closed it.
     async fn ready(&self, cx: &Cx) -> Result<Sender, Fault> {
         let kept = self.sender.borrow_mut().take();
         if let Some(mut sender) = kept
@@ -298,12 +300,12 @@ impl Connection {
         start(Transport::open(cx, &self.host, &self.route).await?).await
     }
 
-    /// Whether several questions may be under way on it at once.
+    /// Returns whether the connection can carry several requests at once.
     pub fn is_http2(&self) -> bool {
         matches!(&*self.sender.borrow(), Some(Sender { to: Version::Two(_), .. }))
     }
 
-    /// The same line on a connection of its own.
+    /// Opens another connection to the same host over the same route.
     pub async fn reconnect(&self, cx: &Cx) -> Result<Self, Fault> {
         let (host, route) = (self.host.clone(), self.route.clone());
         let transport = Transport::open(cx, &host, &route).await?;
@@ -311,7 +313,8 @@ impl Connection {
     }
 }
 
-/// Tells when a server has sent more preliminary answers (100 Continue) than Go's client puts up with.
+/// Returns a notification that fires when a server sends more informational responses (such as 100
+/// Continue) than Go's client accepts.
 fn preliminaries<B>(request: &mut hyper::Request<B>) -> Arc<Notify> {
     let enough = Arc::new(Notify::new());
     let (tell, count) = (enough.clone(), AtomicUsize::new(0));

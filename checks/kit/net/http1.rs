@@ -1,11 +1,11 @@
-//! HTTP/1 as Go reads it.
+//! HTTP/1 as Go parses it.
 
 use hyper::client::conn::http1;
 
-/// The longest set of headers that is read.
+/// The longest set of headers that is accepted.
 pub(super) const MAX_HEAD_BYTES: u32 = 256 * 1024;
 
-/// HTTP/1 as Go takes it: what is only written in an odd way is read.
+/// Returns a client that accepts the same unusual syntax as Go's.
 pub(super) fn as_go_reads() -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder

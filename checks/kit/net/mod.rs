@@ -1,5 +1,5 @@
-//! The only code that opens a socket: DNS, TCP, TLS and HTTP by hand, each wait bounded and each
-//! exchange recorded, because high-level clients hide exactly what a diagnosis needs.
+//! The only code that opens a socket: DNS, TCP, TLS and HTTP at a low level, because high-level
+//! clients hide what a diagnosis needs. Every wait is bounded and every exchange is recorded.
 
 mod challenge;
 mod chunked_reader;

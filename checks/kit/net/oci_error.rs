@@ -1,4 +1,4 @@
-//! What a refusal says: the registry's error body.
+//! The error body of a response that refuses a request.
 
 use serde::Deserialize;
 
@@ -6,17 +6,17 @@ use super::Reply;
 
 /// The longest error body that is read.
 const MAX_ERROR_BYTES: usize = 64 * 1024;
-/// How a storage begins to say that a signed URL is not for this hour. Its other details quote what was
-/// signed, and are not kept.
+/// How Azure Storage begins to say that a signed URL is expired or not yet valid. Its other details
+/// quote the signed text and are not kept.
 const DATED: &str = "Signature not valid in the specified time frame";
 
-/// The first error of a registry's error body: in a list of errors the first is the cause.
+/// The first error in a registry's error body: when there are several, the first is the cause.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 pub struct ErrorBody {
-    /// `MANIFEST_UNKNOWN`, `DENIED`
+    /// The code: `MANIFEST_UNKNOWN`, `DENIED`
     #[serde(default)]
     pub code: String,
-    /// In the registry's words.
+    /// The registry's message.
     #[serde(default)]
     pub message: String,
 }
@@ -27,7 +27,8 @@ struct Envelope {
 }
 
 impl Reply {
-    /// Whether a registry made this answer, not some other web server: it says so, or speaks as one.
+    /// Returns whether the response came from a registry and not from some other web server: its
+    /// headers or its content type are those of a registry.
     pub fn is_registrys(&self) -> bool {
         let manifest = self.header("content-type").is_some_and(|kind| {
             kind.contains("manifest") || kind.contains("vnd.oci.image") || kind.contains("json")
@@ -37,8 +38,8 @@ impl Reply {
             || self.header("docker-content-digest").is_some()
     }
 
-    /// Reads the error in the body: a registry's, the XML of a storage, which begins with a byte order
-    /// mark, or the plain text of what stands in front of either. Empty when there is none.
+    /// Reads the error in the body: a registry's JSON, the XML of Azure Storage (which begins with
+    /// a byte order mark), or the plain text of a proxy or gateway. Empty when there is none.
     pub async fn error(self) -> ErrorBody {
         let plain = self.header("content-type").is_some_and(|kind| kind.starts_with("text/plain"));
         ErrorBody::read(&self.read(MAX_ERROR_BYTES).await.unwrap_or_default(), plain)
@@ -46,7 +47,8 @@ impl Reply {
 }
 
 impl ErrorBody {
-    /// Reads a body; `plain` is one that says to be plain text. Public, so that it can be fuzzed.
+    /// Parses a body; `plain` says that its content type is plain text. Public so that it can be
+    /// fuzzed.
     pub fn read(body: &[u8], plain: bool) -> Self {
         let envelope = serde_json::from_slice::<Envelope>(body).ok();
         if let Some(error) = envelope.and_then(|envelope| envelope.errors.into_iter().next()) {
@@ -66,7 +68,7 @@ impl ErrorBody {
         ErrorBody { code: element("Code").unwrap_or_default(), message }
     }
 
-    /// The registry's own words, when there are any.
+    /// Returns the registry's code and message, when there are any.
     pub fn words(&self) -> Option<String> {
         match (self.code.as_str(), self.message.as_str()) {
             ("", "") => None,

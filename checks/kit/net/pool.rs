@@ -1,4 +1,5 @@
-//! Lines to hosts that no step of its own leads to: a token server, a mirror, a second data host.
+//! Connections to hosts that have no step of their own: a token server, a mirror, a second data
+//! endpoint.
 
 use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
@@ -10,24 +11,24 @@ use super::{
 };
 use crate::kit::{engine::Cx, target::Host, world::ProxyDecision};
 
-/// The open lines of a run, one a host.
+/// The open connections of a run, one for each host.
 #[derive(Default)]
 pub struct ConnectionPool(RefCell<HashMap<Host, Rc<Connection>>>);
 
 impl ConnectionPool {
-    /// Keeps a line that a step has opened.
+    /// Keeps a connection that a step has opened.
     pub fn keep(&self, connection: Connection) -> Rc<Connection> {
         let connection = Rc::new(connection);
         self.0.borrow_mut().insert(connection.host.clone(), connection.clone());
         connection
     }
 
-    /// Whether several questions to that host may be under way at once, on the line that there is.
+    /// Returns whether the open connection to that host can carry several requests at once.
     pub fn is_http2(&self, host: &Host) -> bool {
         self.0.borrow().get(host).is_some_and(|connection| connection.is_http2())
     }
 
-    /// The line to that host, opened now when there is none.
+    /// Returns the connection to that host, and opens one when there is none.
     pub async fn to(&self, cx: &Cx, host: &Host) -> Result<Rc<Connection>, ConnectError> {
         let kept = self.0.borrow().get(host).cloned();
         match kept {
@@ -41,7 +42,7 @@ impl ConnectionPool {
     }
 }
 
-/// A line to that host, by way of the proxy where one is set for it.
+/// Opens a connection to that host, through the proxy if one is set for it.
 pub async fn once(cx: &Cx, host: &Host) -> Result<Connection, ConnectError> {
     let (route, stream) = match cx.world.proxies.route(host) {
         ProxyDecision::Through(proxy) => {
@@ -57,7 +58,7 @@ pub async fn once(cx: &Cx, host: &Host) -> Result<Connection, ConnectError> {
     over(cx, host, route, stream).await
 }
 
-/// A line straight to that host, whatever proxy is set.
+/// Opens a direct connection to that host, even if a proxy is set.
 pub async fn straight(cx: &Cx, host: &Host) -> Result<Connection, ConnectError> {
     let (address, stream) = reach(cx, &host.name, host.port).await?;
     over(cx, host, Route::to(address), stream).await
@@ -74,7 +75,8 @@ async fn over(
     connection.map_err(|fault| ConnectError::at(Stage::Tls, fault))
 }
 
-/// Reads the date of a host whose certificate we do not accept: no credentials, nothing trusted.
+/// Reads the `Date` header of a host whose certificate we do not accept. Sends no credentials and
+/// trusts nothing it reads.
 pub async fn date_unverified(cx: &Cx, connected: &Connected) -> Option<jiff::Timestamp> {
     let Connected { host, route, .. } = connected;
     let stream = route.open(cx, host).await.ok()?;

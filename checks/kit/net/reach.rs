@@ -1,4 +1,4 @@
-//! A name's first address that accepts a connection, for hosts that no step of its own leads to.
+//! Connects to the first address of a name that accepts, for hosts that have no step of their own.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -9,7 +9,8 @@ use tokio::time::Instant;
 use super::{ConnectError, DNS_WAIT, Fault, Stage, Stream, dns, tcp};
 use crate::kit::engine::Cx;
 
-/// The first address of a name that accepts a connection, as its addresses become known.
+/// Connects to the first address of a name that accepts. Connecting starts before all name servers
+/// have answered.
 pub async fn reach(cx: &Cx, name: &str, port: u16) -> Result<(SocketAddr, Stream), ConnectError> {
     if let Some(known) = dns::static_addresses(&cx.world, name) {
         return first_to_accept(cx, name, port, Some(known)).await;
@@ -17,7 +18,7 @@ pub async fn reach(cx: &Cx, name: &str, port: u16) -> Result<(SocketAddr, Stream
     let mut error = ConnectError::at(Stage::Dns, Fault::NoAddress);
     let began = Instant::now();
     for name in dns::search_candidates(&cx.world, name) {
-        // One that is mute is mute for each spelling.
+        // A server that does not answer one name does not answer the other names, either.
         if began.elapsed() > DNS_WAIT {
             break;
         }
@@ -29,7 +30,7 @@ pub async fn reach(cx: &Cx, name: &str, port: u16) -> Result<(SocketAddr, Stream
     Err(error)
 }
 
-/// Every address is tried as soon as it is known, beside the others: a dead one delays none of them.
+/// Tries every address as soon as it is known, all at once, so that a dead one delays no other.
 async fn first_to_accept(
     cx: &Cx,
     name: &str,
@@ -48,7 +49,7 @@ async fn first_to_accept(
     let (mut attempts, mut tried) = (FuturesUnordered::new(), vec![]);
     let mut fresh = known.unwrap_or_default();
     loop {
-        // Every server gives the same addresses: each is tried once.
+        // Every server returns the same addresses: try each of them once.
         fresh.retain(|address| !tried.contains(address));
         tried.extend(&fresh);
         attempts.extend(std::mem::take(&mut fresh).into_iter().map(attempt));

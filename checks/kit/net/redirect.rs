@@ -1,9 +1,10 @@
-//! Where an answer sends us.
+//! The target of a redirect.
 
 use super::{Reply, Request};
 use crate::kit::target::{Host, HostPurpose};
 
-/// The host that an answer sends us to, and what to ask there.
+/// Returns the host and the path that a redirect points to; `None` when the response is no
+/// redirect.
 pub fn redirect(
     from: &Host,
     request: &Request,

@@ -1,4 +1,5 @@
-//! An answer: its status and headers at once, its body as it comes, up to a bound and in bounded time.
+//! An HTTP response: status and headers first, the body as it arrives. Both are bounded in size and
+//! time.
 
 use http_body_util::BodyExt;
 use hyper::{
@@ -12,8 +13,8 @@ use tokio::time::timeout;
 use super::{BODY_WAIT, Fault};
 use crate::kit::target::Host;
 
-/// Headers that are kept as evidence. None is meant to hold a secret; should a server send one of ours
-/// back in them, it is not shown.
+/// The headers that are kept as evidence. None of them is meant to hold a secret; if a server
+/// echoes one of ours, it is redacted.
 const KEPT: [&str; 10] = [
     "content-length",
     "content-type",
@@ -27,35 +28,35 @@ const KEPT: [&str; 10] = [
     "x-ms-request-id",
 ];
 
-/// The beginning of an answer; its body is still to be read.
+/// The beginning of a response, with the body still unread.
 pub struct Reply {
-    /// Who answered: after a redirect, not who was asked.
+    /// The host that responded: after a redirect, its target.
     pub host: Host,
-    /// The status.
+    /// The status code.
     pub status: u16,
     /// All headers.
     pub headers: HeaderMap,
     pub(super) body: Incoming,
 }
 
-/// The time at which an answer says that it was made.
+/// Returns the time in the `Date` header.
 pub fn date(reply: &Reply) -> Option<Timestamp> {
     let date = reply.header("date")?;
     jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok()
 }
 
 impl Reply {
-    /// A header, when it is there and readable.
+    /// Returns a header; `None` when it is missing or not text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The next piece of the body; `None` at its end.
+    /// Returns the next chunk of the body; `None` at its end.
     pub async fn piece(&mut self) -> Result<Option<Bytes>, Fault> {
         let next = async {
             while let Some(frame) = self.body.frame().await {
                 match frame.map_err(|error| Fault::of(&error))?.into_data() {
-                    // HTTP/2 may end a body with a frame that has nothing in it: no piece of anything.
+                    // HTTP/2 may end a body with an empty frame, which is not a chunk.
                     Ok(piece) if !piece.is_empty() => return Ok(Some(piece)),
                     _ => {}
                 }
@@ -65,7 +66,7 @@ impl Reply {
         timeout(BODY_WAIT, next).await.unwrap_or(Err(Fault::TimedOut))
     }
 
-    /// The whole body, when it is no longer than `limit` and comes in time.
+    /// Reads the whole body. Fails when it is longer than `limit` or takes too long.
     pub async fn read(mut self, limit: usize) -> Result<Vec<u8>, Fault> {
         let reading = async {
             let mut whole = vec![];
@@ -85,7 +86,7 @@ impl Reply {
             .iter()
             .filter_map(|name| Some(((*name).replace('-', "_"), json!(self.header(name)?))));
         let mut kept: Map<_, _> = kept.collect();
-        // A redirect's URL may carry a signature: its host is all that is kept.
+        // A redirect's URL may contain a signature, so only its host is kept.
         let location = self.header("location").and_then(|url| url::Url::parse(url).ok());
         let host = location.as_ref().and_then(url::Url::host_str);
         kept.extend(host.map(|host| ("redirected_to".to_owned(), json!(host))));

@@ -1,4 +1,4 @@
-//! The way to a host: straight to one of its addresses, or through a proxy.
+//! The route to a host: directly to one of its addresses, or through a proxy.
 
 use std::{cell::Cell, net::SocketAddr, rc::Rc};
 
@@ -16,59 +16,59 @@ use crate::kit::{
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 pub enum Route {
-    /// By this address.
+    /// Directly, at this address.
     Straight {
-        /// The address.
+        /// The IP address and port.
         address: SocketAddr,
-        /// What kind of address it is, as a word.
+        /// Whether the address is public or private.
         kind: AddressKind,
     },
-    /// By this proxy, which looks the name up itself.
+    /// Through this proxy, which resolves the name itself.
     Through {
         /// The proxy.
         proxy: Rc<Proxy>,
-        /// What it does for us, as a word.
+        /// How the proxy is used.
         how: ProxyUse,
     },
 }
 
-/// What kind of address it is.
+/// Whether an address is public or private.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum AddressKind {
-    /// It is reached over the internet.
+    /// Reached over the internet.
     Public,
-    /// It is not.
+    /// Reached only inside a network.
     Private,
 }
 
-/// What a proxy does for us.
+/// How a proxy is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum ProxyUse {
-    /// It opens a tunnel for TLS.
+    /// It opens a tunnel for TLS (CONNECT).
     OpensATunnel,
-    /// Without TLS it is asked for each page.
+    /// It receives every request itself, because there is no TLS.
     AskedForEachPage,
 }
 
 impl Route {
-    /// Straight to that address.
+    /// Returns the direct route to that address.
     pub fn to(address: SocketAddr) -> Self {
         let kind =
             if is_private(address.ip()) { AddressKind::Private } else { AddressKind::Public };
         Route::Straight { address, kind }
     }
 
-    /// Through that proxy, which opens a tunnel for TLS; without TLS it is asked for each page.
+    /// Returns the route through that proxy: with CONNECT for TLS, with plain requests otherwise.
     pub fn through(proxy: Rc<Proxy>, host: &Host) -> Self {
         let how = if host.plain { ProxyUse::AskedForEachPage } else { ProxyUse::OpensATunnel };
         Route::Through { proxy, how }
     }
 
-    /// Goes it once more.
+    /// Opens a new connection over this route.
     pub async fn open(&self, cx: &Cx, host: &Host) -> Result<Stream, Fault> {
         match self {
             Route::Straight { address, .. } => {
@@ -79,7 +79,7 @@ impl Route {
         }
     }
 
-    /// The address, where it is known here.
+    /// Returns the address; `None` when a proxy resolves the name.
     pub fn address(&self) -> Option<SocketAddr> {
         match self {
             Route::Straight { address, .. } => Some(*address),
@@ -87,7 +87,7 @@ impl Route {
         }
     }
 
-    /// The proxy, where there is one.
+    /// Returns the proxy; `None` when the route is direct.
     pub fn proxy(&self) -> Option<&Rc<Proxy>> {
         match self {
             Route::Straight { .. } => None,
@@ -96,29 +96,29 @@ impl Route {
     }
 }
 
-/// A host that was reached.
+/// A host and the connection that was opened to it.
 #[derive(Serialize)]
 pub struct Connected {
     /// The host.
     pub host: Host,
-    /// How.
+    /// The route that was taken.
     #[serde(flatten)]
     pub route: Route,
-    /// Whether the name led here by way of a private endpoint's name, whatever address came of it.
+    /// Whether the CNAME chain goes through `privatelink`, even if the address is public.
     #[serde(skip)]
     pub private_link: bool,
-    /// Until somebody takes it.
+    /// The open connection, until it is taken.
     #[serde(skip)]
     stream: Cell<Option<Stream>>,
 }
 
 impl Connected {
-    /// A host at the end of a connection, or of one that was cut as soon as it was there.
+    /// Returns a connected host; without a stream if its connection was cut as soon as it opened.
     pub fn new(host: Host, route: Route, private_link: bool, stream: Option<Stream>) -> Self {
         Self { host, route, private_link, stream: Cell::new(stream) }
     }
 
-    /// The connection; a fresh one when it was taken already.
+    /// Returns the open connection, or a new one when it was taken already.
     pub async fn stream(&self, cx: &Cx) -> Result<Stream, Fault> {
         match self.stream.take() {
             Some(stream) => Ok(stream),

@@ -1,4 +1,4 @@
-//! One connection to one address.
+//! One TCP connection to one address.
 
 use std::net::SocketAddr;
 
@@ -12,14 +12,14 @@ use tokio::{
 use super::{Fault, TCP_WAIT};
 use crate::kit::engine::{Cx, Exchange};
 
-/// What carries bytes to a host: a TCP connection, or what a proxy makes of one.
+/// A byte stream to a host: a TCP connection, or a tunnel through a proxy.
 pub type Stream = Box<dyn Io>;
 
-/// Anything that bytes can be read from and written to.
+/// A stream that can be read and written.
 pub trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
 
-/// Connects to an address and records it.
+/// Connects to an address and records the attempt.
 pub async fn connect(cx: &Cx, address: SocketAddr) -> Result<TcpStream, Fault> {
     let began = Instant::now();
     let got = dial(cx.world.route(address)).await;
@@ -33,13 +33,14 @@ pub async fn connect(cx: &Cx, address: SocketAddr) -> Result<TcpStream, Fault> {
     got
 }
 
-/// Connects, in bounded time.
+/// Connects, with a timeout.
 pub(super) async fn dial(address: SocketAddr) -> Result<TcpStream, Fault> {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that connects")]
     let connecting = TcpStream::connect(address);
     match timeout(TCP_WAIT, connecting).await {
         Ok(Ok(stream)) => {
-            // Small questions, small answers: waiting to fill a packet only costs round trips.
+            // Requests and responses are small: waiting to fill a packet (Nagle) only costs round
+            // trips.
             let _ = stream.set_nodelay(true);
             Ok(stream)
         }

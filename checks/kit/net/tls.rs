@@ -1,4 +1,4 @@
-//! One TLS handshake: the verdict on the certificate kept apart from the connection.
+//! One TLS handshake, with the verdict on the certificate kept apart from the connection.
 
 use std::{
     sync::{Arc, Mutex},
@@ -27,35 +27,36 @@ use crate::kit::{
     target::Host,
 };
 
-/// A certificate, as far as a diagnosis needs it.
+/// The parts of a certificate that a diagnosis needs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Certificate {
-    /// Who signed it.
+    /// The issuer.
     pub issuer: String,
-    /// The names it is for.
+    /// The names that it is valid for.
     pub names: Vec<String>,
     /// When it becomes valid.
     pub not_before: Timestamp,
-    /// When it ceases to be.
+    /// When it expires.
     pub not_after: Timestamp,
 }
 
-/// Why there is no secure connection.
+/// Why the TLS handshake failed.
 #[derive(Debug)]
 pub enum Refusal {
-    /// The connection failed before any certificate was judged.
+    /// The connection failed before a certificate was checked.
     Broken(Fault),
-    /// The other end ended the handshake with an alert.
+    /// The peer ended the handshake with an alert.
     Alert(String),
-    /// The certificate is not to be trusted.
+    /// The certificate is not trusted.
     Untrusted(CertificateError, Certificate),
     /// This machine's trust store cannot be read, so no certificate can be verified.
     NoTrustStore,
 }
 
 impl Refusal {
-    /// Whether it would refuse a container runtime, too. This client knows fewer ciphers, curves and kinds
-    /// of certificate than one, and is stricter: where it finds no common way, that proves nothing.
+    /// Returns whether a container runtime would fail in the same way. This client supports fewer
+    /// ciphers, curves and certificate types and is stricter, so finding nothing in common with the
+    /// server proves nothing.
     pub fn is_certain(&self) -> bool {
         use CertificateError as Why;
         const NO_COMMON_WAY: [&str; 3] =
@@ -99,7 +100,8 @@ impl From<Refusal> for Fault {
     }
 }
 
-/// Shakes hands. The certificate must be good: credentials may travel on what this gives.
+/// Performs the handshake. The certificate must be valid, because credentials may be sent on the
+/// resulting stream.
 pub async fn handshake(
     cx: &Cx,
     host: &Host,
@@ -145,7 +147,7 @@ pub async fn handshake(
     }
 }
 
-/// Shakes hands with any certificate: only for reading a date.
+/// Performs the handshake with any certificate: only for reading the `Date` header.
 pub(super) async fn unverified(cx: &Cx, host: &Host, stream: Stream) -> Option<TlsStream<Stream>> {
     let roots = Arc::new(RootCertStore::empty());
     shake(host, stream, &RecordingVerifier::new(roots, cx.now(), false)).await.ok()
@@ -181,7 +183,7 @@ async fn shake(
     }
 }
 
-/// A verifier that remembers what it saw, and passes everything when it is told to.
+/// A verifier that records the certificate. It can be told to accept every certificate.
 #[derive(Debug)]
 struct RecordingVerifier {
     provider: Arc<CryptoProvider>,
@@ -195,7 +197,7 @@ struct RecordingVerifier {
 impl RecordingVerifier {
     fn new(roots: Arc<RootCertStore>, now: Timestamp, enforcing: bool) -> Arc<Self> {
         let provider = Arc::new(ring::default_provider());
-        // An empty store builds no verifier: then nothing is trusted.
+        // No verifier can be built from an empty trust store; then nothing is trusted.
         let verifier = WebPkiServerVerifier::builder_with_provider(roots.clone(), provider.clone());
         let seconds = u64::try_from(now.as_second()).unwrap_or_default();
         let now = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
@@ -203,10 +205,10 @@ impl RecordingVerifier {
         Arc::new(Self { provider, roots, verifier, now, enforcing, seen: Mutex::default() })
     }
 
-    /// Whether the certificate is one of the trusted ones: same subject, same key.
+    /// Returns whether the certificate itself is in the trust store: same subject, same key.
     fn is_trusted_itself(&self, leaf: &CertificateDer<'_>) -> bool {
         let Ok((_, leaf)) = X509Certificate::from_der(leaf) else { return false };
-        // An anchor holds what is inside of the outermost sequence.
+        // An anchor holds the content of the outermost SEQUENCE, without its header.
         let (subject, key) = (leaf.subject().as_raw(), leaf.public_key().raw);
         self.roots.roots.iter().any(|anchor| {
             subject.ends_with(&anchor.subject) && key.ends_with(&anchor.subject_public_key_info)
@@ -237,11 +239,11 @@ impl ServerCertVerifier for RecordingVerifier {
             return Err(Error::InvalidCertificate(CertificateError::UnknownIssuer));
         };
         match verifier.verify_server_cert(leaf, chain, name, ocsp, self.now) {
-            // Go takes `*.corp` for a host of that zone, this verifier does not.
+            // Go accepts `*.corp` for a host in that zone; this verifier does not.
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) if is_wild(leaf, name) => Ok(ServerCertVerified::assertion()),
-            // Go, and so containerd, takes a certificate that is itself among the trusted ones.
+            // Go, and so containerd, accepts a certificate that is itself in the trust store.
             Err(error) if self.is_trusted_itself(leaf) => {
                 rustls::client::verify_server_name(&ParsedCertificate::try_from(leaf)?, name)?;
                 let now = self.now.as_secs().try_into().unwrap_or(i64::MAX);
@@ -285,7 +287,8 @@ impl ServerCertVerifier for RecordingVerifier {
     }
 }
 
-/// Whether a wildcard of the certificate covers the name, by Go's rule: all but the first label.
+/// Returns whether a wildcard in the certificate covers the name by Go's rule: it replaces the
+/// first label only.
 fn is_wild(leaf: &CertificateDer<'_>, name: &ServerName<'_>) -> bool {
     let name = name.to_str();
     let Some((_, zone)) = name.split_once('.') else { return false };

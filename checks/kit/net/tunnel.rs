@@ -1,4 +1,4 @@
-//! A tunnel through a proxy: CONNECT, and what the proxy says to it.
+//! A tunnel through a proxy: the CONNECT request and the proxy's response.
 
 use std::sync::{
     Arc,
@@ -21,33 +21,33 @@ use crate::kit::{
     world::Proxy,
 };
 
-/// What a proxy's refusal says of itself, besides its status.
+/// The headers of a proxy's refusal that are kept as evidence.
 const KEPT: [&str; 4] = ["proxy-authenticate", "server", "via", "x-squid-error"];
 
-/// Why there is no way through a proxy.
+/// Why a proxy opened no tunnel.
 #[derive(Debug)]
 pub enum TunnelError {
-    /// It is spoken to in a way that is not spoken here.
+    /// The proxy's protocol (SOCKS) is not supported here.
     NotSpoken,
-    /// It is not reached.
+    /// The proxy cannot be reached.
     Unreachable(ConnectError),
-    /// It takes the request and gives no answer that can be read.
+    /// The proxy accepts the request but sends no readable response.
     NoAnswer(Fault),
-    /// It answers that there is no way.
+    /// The proxy refused.
     Refused(Refusal),
 }
 
-/// What a proxy says that opens no tunnel.
+/// A proxy's response that opens no tunnel.
 #[derive(Debug)]
 pub struct Refusal {
-    /// Its status.
+    /// The status code.
     pub status: u16,
-    /// Its headers that say who it is and why.
+    /// The headers that identify the proxy and give its reason.
     pub said: Vec<(&'static str, String)>,
 }
 
 impl Refusal {
-    /// One of those headers.
+    /// Returns one of those headers.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.said.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
     }
@@ -55,7 +55,7 @@ impl Refusal {
 
 impl From<TunnelError> for ConnectError {
     fn from(none: TunnelError) -> Self {
-        // SOCKS is spoken by others, and they wait longer for an answer.
+        // Container runtimes do support SOCKS, and they wait longer for a response.
         let certain = match &none {
             TunnelError::NotSpoken | TunnelError::NoAnswer(Fault::TimedOut) => false,
             TunnelError::Unreachable(error) => error.certain,
@@ -76,8 +76,8 @@ impl From<TunnelError> for Fault {
     }
 }
 
-/// Opens a way to a host through a proxy. Without TLS the proxy is asked for each page instead, so
-/// that the way to the proxy itself is all there is to open.
+/// Opens a stream to a host through a proxy. Without TLS there is no tunnel: the stream only
+/// reaches the proxy, which then receives every request itself.
 pub async fn open(cx: &Cx, proxy: &Proxy, host: &Host) -> Result<Stream, TunnelError> {
     if proxy.is_socks() {
         return Err(TunnelError::NotSpoken);
@@ -98,7 +98,7 @@ async fn to_proxy(cx: &Cx, proxy: &Proxy) -> Result<Stream, ConnectError> {
     Ok(Box::new(secured.map_err(ConnectError::from)?.0))
 }
 
-/// Asks the proxy for a tunnel, and records what it says.
+/// Sends CONNECT to the proxy, and records its response.
 async fn connect(
     cx: &Cx,
     proxy: &Proxy,
@@ -143,7 +143,7 @@ async fn ask(proxy: &Proxy, host: &Host, stream: Stream) -> Result<Stream, Tunne
         request = request.header(header::PROXY_AUTHORIZATION, value);
     }
     let mut request = request.body(Empty::<Bytes>::new()).map_err(unbuilt)?;
-    // Go takes the first status for the last, also one that is preliminary.
+    // Go takes the first status as the final one, even if it is informational.
     let preliminary = Arc::new(AtomicBool::new(false));
     let tell = preliminary.clone();
     hyper::ext::on_informational(&mut request, move |_| tell.store(true, Ordering::Relaxed));
@@ -165,7 +165,7 @@ async fn ask(proxy: &Proxy, host: &Host, stream: Stream) -> Result<Stream, Tunne
         return Err(TunnelError::Refused(Refusal { status, said: said.collect() }));
     }
     let upgraded = hyper::upgrade::on(response).await.map_err(broken)?;
-    // What came with the answer is no part of the tunnel to Go, which throws it away.
+    // Go discards what arrives together with the response: it is not part of the tunnel.
     let parts = upgraded.downcast::<TokioIo<ChunkedReader<Stream>>>();
     let parts = parts.map_err(|_| TunnelError::NoAnswer(Fault::NotHttp))?;
     Ok(Box::new(parts.io.into_inner()))

@@ -1,23 +1,24 @@
-//! How long the outside may take: each wait is bounded, and shorter than the budget of its step.
+//! Timeouts for everything outside this program. Each is shorter than the budget of its step.
 
 use std::time::Duration;
 
-/// How long a name server may take; a query is sent again after each second of it.
+/// How long a name server may take. The query is repeated every second.
 pub const DNS_WAIT: Duration = Duration::from_secs(5);
-/// How long a connection may take: enough for a lost first packet and a lost second one.
+/// How long connecting may take: enough for two lost packets.
 pub const TCP_WAIT: Duration = Duration::from_secs(5);
 /// How long a TLS handshake may take: as long as containerd waits for one.
 pub const TLS_WAIT: Duration = Duration::from_secs(10);
-/// How long the whole way to a host may take that no step of its own leads to: longer than its
-/// parts, of which one is reading the trust store, so that where it ends is known.
+/// How long connecting to a host without a step of its own may take. It is longer than its parts
+/// together, one of which is reading the trust store, so that the part that times out is known.
 pub const OPEN_WAIT: Duration = Duration::from_secs(34);
-/// How long the look at the clock of a host may take whose certificate is out of date.
+/// How long reading the `Date` header may take, from a host whose certificate is expired or not yet
+/// valid.
 pub const DATE_WAIT: Duration = Duration::from_secs(15);
-/// How long a server may take to begin its answer.
+/// How long a server may take to begin its response.
 pub const HTTP_WAIT: Duration = Duration::from_secs(15);
-/// How long a question may take as a whole, wherever it is sent on to.
+/// How long a request may take in total, with all its redirects.
 pub const FOLLOW_WAIT: Duration = Duration::from_secs(30);
-/// How long a body may stay silent, and how long a small one may take as a whole.
+/// How long a body may send nothing, and how long a small body may take in total.
 pub const BODY_WAIT: Duration = Duration::from_secs(15);
-/// How long it may take to see whether a refusal is meant for every connection.
+/// How long it may take to check whether every connection is refused.
 pub const SETTLE_WAIT: Duration = Duration::from_secs(12);

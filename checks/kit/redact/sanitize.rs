@@ -34,8 +34,8 @@ pub fn sanitize_text(text: &str) -> String {
     shown
 }
 
-/// Whether it is short, and nothing in it could steer a terminal or be a credential in a URL: most texts
-/// of a recording are, and there are many.
+/// Returns whether the text is short and contains nothing that could control a terminal or be a
+/// credential in a URL. Most texts of a recording qualify, and there are many of them.
 fn is_plain(text: &str) -> bool {
     text.len() <= MAX_TEXT_CHARS
         && text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'@' | b'='))

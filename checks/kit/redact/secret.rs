@@ -47,8 +47,8 @@ thread_local! {
     static KNOWN_SECRETS: RefCell<BTreeSet<String>> = RefCell::default();
 }
 
-/// The parts of a token are longer than this. Between the dots of other secrets may be common
-/// words.
+/// The parts of a token are longer than this. Other secrets may contain dots with common words
+/// between them.
 const TOKEN_PART: usize = 40;
 
 /// Remembers every form of a secret that an answer could contain: itself, what follows the scheme

@@ -27,7 +27,7 @@ pub(super) fn redact_urls(text: &str) -> String {
 /// Turns `https://me:secret@host/` into `https://***@host/`.
 fn without_users(text: &str) -> String {
     let (mut shown, mut rest) = (String::with_capacity(text.len()), text);
-    // The part of the rest that is known to hold no user, so that each character is read once.
+    // How much of the rest is known to contain no user, so that each character is read only once.
     let mut looked_at = 0;
     while let Some(colon) = rest.find(':') {
         let (before, after) = rest.split_at(colon + 1);

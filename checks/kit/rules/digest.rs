@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use sha2::{Digest, Sha256, Sha512};
 
-/// Returns the digest of the bytes, computed with the algorithm of the wanted digest.
+/// Returns the digest of the bytes, computed with the algorithm of the expected digest.
 pub fn digest(wanted: &str, bytes: &[u8]) -> String {
     let mut hasher = Hasher::like(wanted);
     hasher.update(bytes);
@@ -29,7 +29,7 @@ impl Hasher {
         }
     }
 
-    /// Takes more bytes.
+    /// Adds more bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         match self {
             Hasher::Sha256(sha) => sha.update(bytes),

@@ -3,8 +3,7 @@
 
 use serde_json::{Map, Value};
 
-/// Why an entry cannot be used, as a word of evidence.
-pub type Malformed = &'static str;
+use super::malformed::Malformed;
 
 /// The fields of a JSON object.
 pub struct Fields<'a>(&'a Map<String, Value>);
@@ -29,7 +28,7 @@ impl<'a> Fields<'a> {
         match self.get(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
-            Some(_) => Err("entry-not-texts"),
+            Some(_) => Err(Malformed::EntryNotTexts),
         }
     }
 
@@ -46,9 +45,10 @@ impl<'a> Fields<'a> {
         let listed = match self.get(name) {
             None => return Ok(vec![]),
             Some(Value::Array(listed)) => listed,
-            Some(_) => return Err("entry-not-a-list"),
+            Some(_) => return Err(Malformed::EntryNotAList),
         };
-        let text = |value: &Value| value.as_str().map(str::to_owned).ok_or("entry-not-texts");
+        let text =
+            |value: &Value| value.as_str().map(str::to_owned).ok_or(Malformed::EntryNotTexts);
         listed.iter().map(text).collect()
     }
 
@@ -57,7 +57,7 @@ impl<'a> Fields<'a> {
         match self.get(name) {
             None => Ok(None),
             Some(Value::Bool(flag)) => Ok(Some(*flag)),
-            Some(_) => Err("entry-not-a-flag"),
+            Some(_) => Err(Malformed::EntryNotAFlag),
         }
     }
 
@@ -66,7 +66,7 @@ impl<'a> Fields<'a> {
         match self.get(name) {
             None => Ok(vec![]),
             Some(Value::Object(map)) => Ok(sorted(map)),
-            Some(_) => Err("entry-not-texts"),
+            Some(_) => Err(Malformed::EntryNotTexts),
         }
     }
 

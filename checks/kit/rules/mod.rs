@@ -1,7 +1,9 @@
 //! The grammars of containerd, Go and the kubelet, as pure functions.
 
 mod digest;
+pub mod docker_hub;
 mod fields;
+mod malformed;
 mod no_proxy;
 mod pattern;
 mod platform;
@@ -9,7 +11,8 @@ mod proxy_url;
 mod reference;
 
 pub use digest::{Hasher, digest};
-pub use fields::{Fields, Malformed};
+pub use fields::Fields;
+pub use malformed::{Malformed, Unusable};
 pub use no_proxy::NoProxy;
 pub use pattern::{Differs, Pattern, glob_matches};
 pub use platform::{Fit, Platform};

@@ -65,7 +65,7 @@ impl ProxyUrl {
         // Go connects to this machine when the URL names no host.
         let host = if bare.is_empty() { "localhost".into() } else { ascii(bare.to_owned()) };
         let credentials = user.map(|(name, password)| {
-            // A token may stand in place of the user: then the user is the secret.
+            // A token may take the place of the user name: then the user name is the secret.
             let _held = password.is_empty().then(|| Secret::new(name.as_str()));
             Secret::new(password).basic(&name)
         });

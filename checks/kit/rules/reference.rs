@@ -7,12 +7,12 @@
 use oci_distribution::Reference;
 use serde::Serialize;
 
+use super::docker_hub;
+
 /// The longest name of a repository.
 const MAX_NAME_CHARS: usize = 255;
 /// The longest tag.
 const MAX_TAG_CHARS: usize = 128;
-/// The registry of an image that names none.
-const DOCKER: &str = "docker.io";
 
 /// What is wrong with the text of an image reference.
 #[derive(
@@ -132,11 +132,11 @@ fn normal(name: &str) -> (String, String) {
     let is_registry =
         |host: &str| host.contains(['.', ':']) || host == "localhost" || capital(host);
     let named = name.split_once('/').filter(|(host, _)| is_registry(host));
-    match named.unwrap_or((DOCKER, name)) {
-        (DOCKER | "index.docker.io", path) if !path.contains('/') => {
-            (DOCKER.to_owned(), format!("library/{path}"))
+    match named.unwrap_or((docker_hub::NAME, name)) {
+        (docker_hub::NAME | docker_hub::INDEX, path) if !path.contains('/') => {
+            (docker_hub::NAME.to_owned(), format!("library/{path}"))
         }
-        ("index.docker.io", path) => (DOCKER.to_owned(), path.to_owned()),
+        (docker_hub::INDEX, path) => (docker_hub::NAME.to_owned(), path.to_owned()),
         (host, path) => (host.to_owned(), path.to_owned()),
     }
 }

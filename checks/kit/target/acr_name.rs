@@ -1,41 +1,41 @@
-//! The names that Azure gives to a registry's hosts, and what each of them is.
+//! Azure's naming scheme for the hosts of a registry, and the kind of each host.
 
 use super::cloud::{storage, suffixes};
 
-/// What kind of host a name belongs to.
+/// The kind of host that a name belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AcrHostKind {
-    /// `NAME.azurecr.io`: answers for the whole registry.
+    /// `NAME.azurecr.io`: serves the whole registry.
     LoginServer,
-    /// `NAME-HASH.azurecr.io`: the same for a registry with a domain name label.
+    /// `NAME-HASH.azurecr.io`: the login server of a registry with a domain name label.
     LabelledLoginServer,
-    /// `NAME.REGION.geo.azurecr.io`: answers for the registry from one region.
+    /// `NAME.REGION.geo.azurecr.io`: serves the registry from one region.
     RegionalEndpoint,
     /// `NAME.REGION.data.azurecr.io`: serves layers.
     DataEndpoint,
-    /// Azure's storage: serves layers where a registry has no data endpoint of its own.
+    /// Azure Storage: serves layers when a registry has no dedicated data endpoint.
     BlobStorage,
-    /// Nothing of Azure's registries, as far as the name tells.
+    /// Not an Azure registry, as far as the name tells.
     Other,
 }
 
-/// A name of an Azure registry, taken apart.
+/// The parts of an Azure registry host's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AcrHostName<'a> {
-    /// What it is.
+    /// The kind of host.
     pub kind: AcrHostKind,
-    /// The first label: the registry's name, and a hash where it has a domain name label.
+    /// The first label: the registry's name, with a hash if it has a domain name label.
     pub label: &'a str,
-    /// The region, of an endpoint that belongs to one.
+    /// The region, if the host belongs to one.
     pub region: Option<&'a str>,
-    /// `azurecr.io`, or that of another cloud.
+    /// `azurecr.io`, or the suffix of another cloud.
     pub suffix: &'static str,
-    /// Whether it is the name behind which a private endpoint's address stands.
+    /// Whether the name is in the `privatelink` zone of a private endpoint.
     pub private_link: bool,
 }
 
 impl AcrHostKind {
-    /// The kind of host that has this name.
+    /// Returns the kind of host that has this name.
     pub fn of(name: &str) -> Self {
         match AcrHostName::read(name) {
             Some(name) => name.kind,
@@ -48,7 +48,7 @@ impl AcrHostKind {
 }
 
 impl<'a> AcrHostName<'a> {
-    /// Takes a name apart; `None` when no registry of Azure has such a host.
+    /// Parses a name; `None` when no Azure registry has such a host.
     pub fn read(name: &'a str) -> Option<Self> {
         let (suffix, front) =
             suffixes().find_map(|suffix| Some((suffix, before(name, suffix)?)))?;
@@ -64,17 +64,18 @@ impl<'a> AcrHostName<'a> {
         Some(Self { kind, label, region, suffix, private_link: private.is_some() })
     }
 
-    /// The registry's name, as `az acr -n` takes it: without the hash.
+    /// Returns the registry's name as `az acr -n` takes it: without the hash.
     pub fn registry(&self) -> &'a str {
         self.label.split('-').next().unwrap_or(self.label)
     }
 
-    /// The host that images of this registry are named by.
+    /// Returns the login server, which the registry's image references use.
     pub fn login_server(&self) -> String {
         format!("{}.{}", self.label, self.suffix)
     }
 
-    /// What a private endpoint's network interface calls the address of this host.
+    /// Returns the required member name: what a private endpoint's IP configuration calls this
+    /// host.
     pub fn required_member_name(&self) -> String {
         match (self.kind, self.region) {
             (AcrHostKind::DataEndpoint, Some(region)) => format!("registry_data_{region}"),
@@ -84,7 +85,7 @@ impl<'a> AcrHostName<'a> {
     }
 }
 
-/// The login server that was probably meant by a name that is nearly one.
+/// Returns the login server that a misspelled name probably means.
 pub(super) fn misspelled(name: &str) -> Option<String> {
     let labels: Vec<_> = name.split('.').collect();
     let (front, domain) = labels.split_at_checked(labels.len().checked_sub(2)?)?;
@@ -96,7 +97,7 @@ pub(super) fn misspelled(name: &str) -> Option<String> {
     (!front.is_empty() && domain != "azure.io").then(|| format!("{front}.{near}"))
 }
 
-/// What stands before those last labels of a name.
+/// Returns the part of a name before its last labels.
 fn before<'a>(name: &'a str, last: &str) -> Option<&'a str> {
     name.strip_suffix(last)?.strip_suffix('.').filter(|front| !front.is_empty())
 }

@@ -1,6 +1,6 @@
-//! The clouds of Azure: what their hosts are called.
+//! The Azure clouds and the names of their hosts.
 
-/// A cloud that is known by name.
+/// A cloud with a known name.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Cloud {
     /// Azure
@@ -12,17 +12,17 @@ pub enum Cloud {
     UsGovernment,
 }
 
-/// A cloud, in all its names.
+/// The names that belong to a cloud.
 struct Row {
     cloud: Cloud,
     flag: &'static str,
-    /// As node files call it, in capitals.
+    /// The cloud's names in node files, in upper case.
     names: &'static [&'static str],
     suffix: &'static str,
     storage: &'static str,
     authority: &'static str,
     management: &'static str,
-    /// Where AKS nodes pull system images from.
+    /// The host from which AKS nodes pull system images.
     system_images: &'static str,
 }
 
@@ -60,64 +60,65 @@ const TABLE: [Row; 3] = [
     },
 ];
 
-/// The cloud that is retired: its registries' names are still known to the kubelet's provider.
+/// The suffix of Azure Germany, which is retired. The kubelet's credential provider still knows it.
 const RETIRED: &str = "azurecr.de";
 
-/// What the names of registries end in, in any cloud: those that the kubelet's provider knows without being told.
+/// Returns the registry suffixes of all clouds: those that the credential provider has built in.
 pub fn suffixes() -> impl Iterator<Item = &'static str> {
     TABLE.iter().map(|row| row.suffix).chain([RETIRED])
 }
 
-/// The same for storage.
+/// Returns the blob storage suffixes of all clouds.
 pub(super) fn storage() -> impl Iterator<Item = &'static str> {
     TABLE.iter().map(|row| row.storage)
 }
 
 impl Cloud {
-    /// The cloud that `--cloud` calls so.
+    /// Returns the cloud with this `--cloud` value.
     pub fn named(flag: &str) -> Option<Self> {
         TABLE.iter().find(|row| row.flag == flag).map(|row| row.cloud)
     }
 
-    /// Its name, unless it is the default.
+    /// Returns the `--cloud` value, unless it is the default.
     pub fn flag(self) -> Option<&'static str> {
         (self != Cloud::default()).then(|| self.row().flag)
     }
 
-    /// What the names of its registries end in.
+    /// Returns the suffix of its registries' names.
     pub fn suffix(self) -> &'static str {
         self.row().suffix
     }
 
-    /// The host that issues its tokens.
+    /// Returns the host that issues its tokens.
     pub fn authority(self) -> &'static str {
         self.row().authority
     }
 
-    /// What a token for its management is for: the older audience of registries.
+    /// Returns the audience for Azure Resource Manager, which registries also accept from older
+    /// clients.
     pub fn management(self) -> &'static str {
         self.row().management
     }
 
-    /// Returns the cloud whose registries have names that end so.
+    /// Returns the cloud whose registry names have this suffix.
     pub fn of_suffix(suffix: &str) -> Option<Self> {
         TABLE.iter().find(|row| row.suffix == suffix).map(|row| row.cloud)
     }
 
-    /// Returns hosts that every AKS node has to reach, by Microsoft's list of outbound rules for
-    /// AKS clusters: of system images, of Entra, of the management of Azure.
+    /// Returns hosts that every AKS node must reach, by Microsoft's outbound rules for AKS
+    /// clusters: those of system images, Entra ID and Azure Resource Manager.
     pub fn node_hosts(self) -> [&'static str; 3] {
         let Row { system_images, authority, management, .. } = self.row();
         [system_images, authority, management.trim_start_matches("https://").trim_end_matches('/')]
     }
 
-    /// The cloud that a node's files call so.
+    /// Returns the cloud with this name in node files.
     pub fn of_node_files(name: &str) -> Option<Self> {
         let capitals = name.trim().to_uppercase();
         TABLE.iter().find(|row| row.names.contains(&capitals.as_str())).map(|row| row.cloud)
     }
 
-    /// What commands and reports call it.
+    /// Returns the name that commands and reports use.
     pub fn name(self) -> &'static str {
         self.row().flag
     }

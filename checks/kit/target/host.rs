@@ -1,55 +1,56 @@
-//! A host: where something is served, and what its name tells.
+//! A host: where something is served, and what its name reveals.
 
 use std::{fmt, net::IpAddr};
 
 use serde::Serialize;
 
 use super::acr_name::{AcrHostKind, AcrHostName, misspelled};
+use crate::kit::rules::docker_hub;
 
 /// A host to connect to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Host {
-    /// A name or an address.
+    /// The name or the address.
     pub name: String,
     /// The port.
     pub port: u16,
-    /// Speak HTTP without TLS.
+    /// Whether HTTP is used without TLS.
     pub plain: bool,
-    /// What it is to us.
+    /// What the host serves.
     pub purpose: HostPurpose,
 }
 
-/// What a host is to us.
+/// What a host serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HostPurpose {
-    /// It answers for manifests.
+    /// The registry's API.
     Registry,
-    /// It serves layers.
+    /// Layers.
     Data,
-    /// Some other host that the registry named: a token server, a mirror.
+    /// Something else that the registry named: a token server, a mirror.
     Other,
 }
 
 impl Host {
-    /// The host of a registry, by the `NAME[:PORT]` that people write.
+    /// Returns the host of a registry from the `NAME[:PORT]` in a reference.
     pub(super) fn registry(written: &str, plain_http: bool) -> Self {
         let (name, port) = split_port(written);
         // Docker Hub is so called in small letters only.
-        let name = if name == "docker.io" { "registry-1.docker.io" } else { name };
+        let name = if name == docker_hub::NAME { docker_hub::SERVER } else { name };
         let name = name.trim_matches(['[', ']']).to_lowercase();
         let mut host = Host { name, port: 443, plain: plain_http, purpose: HostPurpose::Registry };
-        // As containerd has it: this machine, without a port, is asked without TLS.
+        // Like containerd, use no TLS for this machine if there is no port.
         host.plain |= port.is_none() && host.is_local();
         host.port = port.unwrap_or(if host.plain { 80 } else { 443 });
         host
     }
 
-    /// A host that a registry named in a URL.
+    /// Returns the host of a URL that a registry sent.
     pub fn of(url: &url::Url, purpose: HostPurpose) -> Option<Self> {
         let plain = url.scheme() == "http";
         let name = url.host_str()?.trim_matches(['[', ']']).to_owned();
-        // A URL's host may hold signs that mean something to a shell; no real one does.
+        // A URL's host may contain characters that a shell interprets; no real host does.
         let is_host = name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:".contains(c));
         if !is_host {
             return None;
@@ -57,36 +58,36 @@ impl Host {
         Some(Host { name, port: url.port_or_known_default()?, plain, purpose })
     }
 
-    /// Whether HTTP without TLS will do: when asked for, and where containerd falls back to it
-    /// by itself, on this machine.
+    /// Returns whether HTTP without TLS is acceptable: when the user chose it, and where containerd
+    /// falls back to it, on this machine.
     pub fn may_be_plain(&self) -> bool {
         self.plain || (self.is_local() && self.port != 443)
     }
 
-    /// Whether it is this machine: what is sent there crosses no network.
+    /// Returns whether the host is this machine, so that nothing crosses a network.
     pub fn is_local(&self) -> bool {
         self.name == "localhost" || self.name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
     }
 
-    /// What kind of host it is, by its name.
+    /// Returns the kind of host that its name reveals.
     pub fn kind(&self) -> AcrHostKind {
         AcrHostKind::of(&self.name)
     }
 
-    /// The parts of its name, where it is one of an Azure registry.
+    /// Returns the parts of its name, if it is an Azure registry's.
     pub fn azure(&self) -> Option<AcrHostName<'_>> {
         AcrHostName::read(&self.name)
     }
 
-    /// The name of the Azure registry behind this host, as `az acr -n` takes it.
+    /// Returns the name of its Azure registry, as `az acr -n` takes it.
     pub fn acr(&self) -> Option<&str> {
         self.azure().map(|name| name.registry())
     }
 
-    /// The login server that was probably meant, when this looks like a misspelled one.
+    /// Returns the login server that was probably meant, if this looks like a misspelled one.
     pub fn probably_meant(&self) -> Option<String> {
         match self.azure() {
-            // A private endpoint's own name: no certificate is made out to it.
+            // A `privatelink` name: no certificate is issued for it.
             Some(name) if name.private_link => Some(name.login_server()),
             Some(_) => None,
             None => misspelled(&self.name),
@@ -95,7 +96,7 @@ impl Host {
 }
 
 impl Host {
-    /// Name and port, as commands and CONNECT take them.
+    /// Returns name and port, as commands and CONNECT take them.
     pub fn endpoint(&self) -> String {
         let Self { name, port, .. } = self;
         if name.contains(':') { format!("[{name}]:{port}") } else { format!("{name}:{port}") }
@@ -119,7 +120,7 @@ impl Serialize for Host {
     }
 }
 
-/// A name, and a port where one is written behind it.
+/// Splits off the port, if there is one.
 pub(super) fn split_port(written: &str) -> (&str, Option<u16>) {
     match written.rsplit_once(':').map(|(name, port)| (name, port.parse())) {
         Some((name, Ok(port))) => (name, Some(port)),
@@ -127,7 +128,7 @@ pub(super) fn split_port(written: &str) -> (&str, Option<u16>) {
     }
 }
 
-/// Whether an address is one that is not reached over the internet.
+/// Returns whether an address is not reachable over the internet.
 pub fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => v4.is_private() || v4.is_loopback() || v4.is_link_local(),

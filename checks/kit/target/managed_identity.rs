@@ -1,18 +1,18 @@
-//! Which of the managed identities of a machine.
+//! Selects one of a machine's managed identities.
 
-/// Which of a machine's identities.
+/// The way in which a managed identity is selected.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ManagedIdentityId {
-    /// The only one, or the machine's own.
+    /// The only assigned identity, or the system-assigned one.
     Unnamed,
-    /// The one with this client id.
+    /// The identity with this client id.
     Client(String),
-    /// The one that is this resource.
+    /// The identity with this resource id.
     Resource(String),
 }
 
 impl ManagedIdentityId {
-    /// The identity that is called so, as node files and `--identity` do.
+    /// Parses an id as node files and `--identity` have it.
     pub fn named(id: &str) -> Self {
         match id {
             "" => ManagedIdentityId::Unnamed,
@@ -23,7 +23,7 @@ impl ManagedIdentityId {
         }
     }
 
-    /// What it is called; nothing where it is not named.
+    /// Returns the id; empty when the identity is unnamed.
     pub fn id(&self) -> &str {
         match self {
             ManagedIdentityId::Unnamed => "",

@@ -1,4 +1,4 @@
-//! The target: what we were asked about, as it was understood.
+//! The target: what this run examines, as it was parsed.
 
 mod acr_name;
 mod cloud;
@@ -20,102 +20,103 @@ use host::split_port;
 pub use host::{Host, HostPurpose, is_private};
 pub use managed_identity::ManagedIdentityId;
 
-/// What we were asked, and how to sign in.
+/// What this run examines, and how to sign in.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// The text that was given.
+    /// The target, as the user wrote it.
     pub text: String,
-    /// That text, read; the `image` step says what is wrong with it.
+    /// The parsed text; the `image` step reports what is wrong with it.
     pub asked: Result<RegistryOrImage, InvalidReference>,
-    /// Whose image it must be.
+    /// The platform that the image must fit.
     pub platform: Platform,
-    /// Read every layer to its end.
+    /// Whether to read every layer to its end.
     pub full: bool,
-    /// Who signs in.
+    /// Which credentials to use.
     pub sign_in: SignIn,
-    /// The arguments that ask the same question of another text.
+    /// The arguments that repeat this run for another target.
     pub flags: Vec<String>,
 }
 
-/// A registry, and perhaps an image in it.
+/// A registry, and an image in it if one is named.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RegistryOrImage {
-    /// The registry as people write it: `docker.io`, `contoso.azurecr.io`.
+    /// The registry as it is written: `docker.io`, `contoso.azurecr.io`.
     pub registry: String,
-    /// Where it is served.
+    /// The host that serves it.
     pub host: Host,
-    /// `None` when only a login server was named.
+    /// The image; `None` when only a login server was named.
     pub image: Option<Image>,
 }
 
 /// An image in a registry.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Image {
-    /// `team/app`
+    /// The repository, such as `team/app`.
     pub repository: String,
     /// A tag or a digest.
     pub reference: String,
 }
 
-/// A text that names no image.
+/// A text that is no image reference.
 #[derive(Clone, Debug, PartialEq)]
 pub enum InvalidReference {
-    /// It does not parse.
+    /// The text does not parse.
     Invalid {
-        /// What is wrong with it.
+        /// What is wrong with the text.
         reason: ReferenceError,
-        /// The text that was probably meant, where one parses.
+        /// The reference that was probably meant, if one parses.
         repaired: Option<String>,
     },
-    /// It names the host that serves layers, not the registry.
+    /// The text names the host that serves layers instead of the registry.
     DataEndpoint {
-        /// That host.
+        /// The host of the data endpoint.
         host: String,
-        /// The same image at the login server, where that can be told.
+        /// The same image at the login server, if that is known.
         repaired: Option<String>,
     },
 }
 
-/// Who signs in.
+/// Which credentials to use.
 #[derive(Clone, Debug, Default)]
 pub struct SignIn {
-    /// Where to look.
+    /// The source of the credentials.
     pub who: Who,
-    /// `--username` with the password that came on standard input.
+    /// `--username`, with the password from standard input.
     pub given: Option<(String, Secret)>,
-    /// `--auth-file`
+    /// The value of `--auth-file`.
     pub auth_file: Option<PathBuf>,
 }
 
 /// Where to look for credentials.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Who {
-    /// The first that is found: `identity::choose` has the order.
+    /// The first that is found, in the order of `identity::choose`.
     #[default]
     Auto,
-    /// This node's kubelet.
+    /// The node's kubelet.
     Node,
-    /// A managed identity of this machine.
+    /// A managed identity assigned to this machine.
     ManagedIdentity(ManagedIdentityId),
-    /// The workload identity of this pod.
+    /// The pod's workload identity.
     Workload,
-    /// The account of the Azure CLI.
+    /// The account that is signed in to the Azure CLI.
     Az,
-    /// The docker config.
+    /// The docker config file.
     Docker,
-    /// Without credentials.
+    /// No credentials.
     Anonymous,
 }
 
 impl SignIn {
-    /// Whether a node's files matter: no one else was named to sign in instead of its kubelet.
+    /// Returns whether the node's files matter: no other credentials than the kubelet's were
+    /// chosen.
     pub fn looks_at_node(&self) -> bool {
         self.who == Who::Node || (self.who == Who::Auto && self.given.is_none())
     }
 }
 
 impl Who {
-    /// Reads what `--identity` takes.
+    /// Parses the value of `--identity`.
     pub fn read(text: &str) -> Option<Self> {
         Some(match text.split_once('=') {
             Some(("managed-identity", id)) if !id.is_empty() => {
@@ -135,7 +136,7 @@ impl Who {
         })
     }
 
-    /// As `--identity` takes it, unless it is the default.
+    /// Returns the value of `--identity`, unless it is the default.
     pub fn flag(&self) -> Option<String> {
         Some(match self {
             Who::Auto => return None,
@@ -151,8 +152,8 @@ impl Who {
 }
 
 impl RegistryOrImage {
-    /// Reads a text by the rules of the kubelet, after those for a bare registry name and a
-    /// login server alone.
+    /// Parses a text by the kubelet's rules, except for a bare registry name and a login server
+    /// alone.
     pub fn read(text: &str, cloud: Cloud, plain_http: bool) -> Result<Self, InvalidReference> {
         if !text.contains(['/', ':', '.', '@']) {
             return bare_name(text, cloud);
@@ -163,7 +164,7 @@ impl RegistryOrImage {
         if text != text.trim() {
             return Err(invalid(ReferenceError::WhiteSpace, Some(text.trim())));
         }
-        // The parser takes any letters for those of a tag, a container runtime only some.
+        // The parser accepts letters of any script in a tag; container runtimes do not.
         if !text.is_ascii() {
             return Err(invalid(ReferenceError::BadFormat, None));
         }
@@ -192,7 +193,7 @@ impl RegistryOrImage {
 }
 
 impl Image {
-    /// Whether it is named by digest.
+    /// Returns whether the reference is a digest.
     pub fn is_digest(&self) -> bool {
         self.reference.contains(':')
     }
@@ -206,12 +207,12 @@ impl fmt::Display for Image {
 }
 
 impl Target {
-    /// Returns what events and reports call this target: the text that was given, fit to print.
+    /// Returns the name of this target in events and reports: the user's text, made safe to print.
     pub fn id(&self) -> String {
         sanitize_text(&without_password(&self.text))
     }
 
-    /// The target for readers: what the header of a report and the words may name.
+    /// Returns the fields of the target that a report's header and the messages may use.
     pub(crate) fn describe(&self) -> Map<String, Value> {
         let mut map = Map::new();
         let mut put = |name: &str, value: &str| map.insert(name.into(), json!(value));
@@ -233,7 +234,7 @@ impl Target {
     }
 }
 
-/// A text in which somebody may have put a password before the host, as in `https://me:secret@host/`.
+/// Removes a password that was written before the host, as in `https://me:secret@host/`.
 fn without_password(text: &str) -> String {
     let (scheme, rest) = text.split_once("://").map_or(("", text), |(scheme, rest)| (scheme, rest));
     let host_end = rest.find('/').unwrap_or(rest.len());
@@ -245,7 +246,8 @@ fn without_password(text: &str) -> String {
     format!("{scheme}***@{after}{}", &rest[host_end..])
 }
 
-/// A registry name as `az acr -n` takes it: letters, digits, and the hyphen of a domain name label.
+/// Parses a registry name as `az acr -n` takes it: letters, digits, and the hyphen of a domain name
+/// label.
 fn bare_name(text: &str, cloud: Cloud) -> Result<RegistryOrImage, InvalidReference> {
     if !text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
         let repaired = text.trim();
@@ -262,7 +264,8 @@ fn bare_name(text: &str, cloud: Cloud) -> Result<RegistryOrImage, InvalidReferen
     Ok(RegistryOrImage { host, registry, image: None })
 }
 
-/// A host, perhaps with a port, and nothing else. `app:v1` is an image, `localhost:5000` is not.
+/// Returns whether the text is only a host, with or without a port. `app:v1` is an image,
+/// `localhost:5000` is a host.
 fn is_host_alone(text: &str) -> bool {
     let (name, port) = split_port(text);
     let looks_like_host = name.contains('.') || name.starts_with('[') || name == "localhost";
@@ -270,7 +273,7 @@ fn is_host_alone(text: &str) -> bool {
     looks_like_host && clean && (port.is_some() || !text.contains(':'))
 }
 
-/// Refuses what cannot be a registry's host: it is no host name, or that of a data endpoint.
+/// Rejects a host that cannot be a registry's: an invalid host name, or a data endpoint.
 fn accept(host: &Host, image: Option<&Image>) -> Result<(), InvalidReference> {
     let labels: Vec<_> = host.name.split('.').collect();
     let address = host.name.parse::<IpAddr>().is_ok();
@@ -293,7 +296,8 @@ fn accept(host: &Host, image: Option<&Image>) -> Result<(), InvalidReference> {
     Err(InvalidReference::DataEndpoint { host: host.name.clone(), repaired })
 }
 
-/// In small letters, unless its capitals make a host of its own of it: then it means something else without.
+/// Returns the registry in lower case, unless only its capital letters make it a host and not a
+/// path on Docker Hub.
 fn as_written_in_commands(registry: &str) -> String {
     let lower = registry.to_lowercase();
     let is_host = lower.contains(['.', ':']) || lower == "localhost";

@@ -1,4 +1,4 @@
-//! Files of this machine, or of the lab's: read up to a bound, in bounded time.
+//! Files of this machine or of the lab: read with a size limit and a timeout.
 
 use std::{fmt, io, path::Path, time::Duration};
 
@@ -6,7 +6,7 @@ use tokio::{fs::File, io::AsyncReadExt, time::timeout};
 
 use super::World;
 
-/// How long a file may take: it may be a pipe, or on a file system that is gone.
+/// How long reading a file may take: it may be a pipe, or on a file system that hangs.
 pub const FILE_WAIT: Duration = Duration::from_secs(3);
 
 /// The longest file that is read.
@@ -15,14 +15,19 @@ const MAX_FILE_BYTES: u64 = 1024 * 1024;
 /// Why a file was not read.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FileError {
-    /// There is none of that name.
+    /// The file does not exist.
     Missing,
-    /// We may not.
+    /// We lack the permission to read it.
     Forbidden,
-    /// It is longer than we read, or takes longer than we wait.
+    /// The file is longer than the limit, or reading it timed out.
     Unfinished(&'static str),
-    /// The system's words.
+    /// The operating system's error message.
     Failed(String),
+}
+
+impl FileError {
+    /// The words of evidence among its texts.
+    pub const WORDS: &[&str] = &["no-such-file", "not-permitted", "too-long", "timed-out"];
 }
 
 impl fmt::Display for FileError {
@@ -47,33 +52,33 @@ impl From<io::Error> for FileError {
 }
 
 impl World {
-    /// Whether there is such a file.
+    /// Returns whether the file exists.
     pub async fn has_file(&self, file: &Path) -> bool {
-        // A file system that hangs must not hold up the only thread.
+        // A file system that hangs must not block the only thread.
         let looking = timeout(FILE_WAIT, tokio::fs::try_exists(file));
         self.files.contains_key(file) || matches!(looking.await, Ok(Ok(true)))
     }
 
-    /// Whether there is such a folder.
+    /// Returns whether the directory exists.
     pub async fn has_folder(&self, folder: &Path) -> bool {
         let looking = timeout(FILE_WAIT, tokio::fs::metadata(folder));
         self.files.keys().any(|file| file.parent() == Some(folder))
             || matches!(looking.await, Ok(Ok(found)) if found.is_dir())
     }
 
-    /// Whether this is the node's own network: a pod that has one of its own may be kept from what a node
-    /// reaches.
+    /// Returns whether this process uses the node's own network. A pod with a network of its own
+    /// may be blocked from hosts that the node can reach.
     pub async fn is_on_node_network(&self) -> bool {
         if !self.in_pod {
             return true;
         }
-        // A pod on the node's network has the node's name, too.
+        // A pod on the node's network also has the node's host name.
         let here = self.read(Path::new("/etc/hostname")).await.ok();
         let node = self.read(&self.of_node("/etc/hostname")).await.ok();
         self.node_root != Path::new("/") && here.is_some() && here == node
     }
 
-    /// All of a file.
+    /// Reads a whole file.
     pub async fn read(&self, file: &Path) -> Result<Vec<u8>, FileError> {
         let bytes = self.read_up_to(file, MAX_FILE_BYTES + 1).await?;
         if bytes.len() as u64 > MAX_FILE_BYTES {
@@ -82,7 +87,7 @@ impl World {
         Ok(bytes)
     }
 
-    /// The beginning of a file.
+    /// Reads the beginning of a file.
     pub async fn read_up_to(&self, file: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
         if let Some(text) = self.files.get(file) {
             return Ok(text.expose().as_bytes().to_vec());

@@ -1,4 +1,5 @@
-//! Where the outside is: the real one, or the lab's. The only seam.
+//! Everything outside this program, real or in the lab. This is the only point where the two
+//! differ.
 
 mod files;
 pub mod process;
@@ -16,60 +17,62 @@ use jiff::SignedDuration;
 
 use crate::kit::redact::Secret;
 pub use files::{FILE_WAIT, FileError};
+pub use process::ProcessError;
 pub use proxies::{Proxies, Proxy, ProxyDecision};
 pub use roots::Roots;
 pub use yaml::{yaml, yaml_loosely};
 
-/// Everything a check has to know about where it is. What is tested is what ships.
+/// What a check can know of its surroundings. The tests run the same checks as a release.
 #[derive(Clone, Debug)]
 pub struct World {
-    /// The configured name servers, in the order in which a client asks them.
+    /// The configured name servers, in the order in which a resolver queries them.
     pub name_servers: Vec<SocketAddr>,
-    /// The suffixes that a client tries behind a name.
+    /// The search list: the suffixes that a resolver appends to a name.
     pub search: Vec<String>,
-    /// With fewer dots than this in a name, the suffixes are tried first.
+    /// The suffixes are tried first for a name with fewer dots than this.
     pub ndots: usize,
-    /// Names that are answered by the hosts file, before any name server.
+    /// The hosts file: its names are never sent to a name server.
     pub hosts: HashMap<String, Vec<IpAddr>>,
-    /// Where an address really is: empty in the real world, all of it on loopback in the lab.
+    /// The real address behind an address: empty in the real world; all on loopback in the lab.
     pub routes: HashMap<SocketAddr, SocketAddr>,
-    /// The certificate authorities that are trusted here.
+    /// The trust store: the certificate authorities that are trusted here.
     pub roots: Roots,
-    /// How far this machine's clock is ahead of the true time: zero, but in the lab.
+    /// How far this machine's clock is ahead of the true time: zero except in the lab.
     pub clock_ahead: SignedDuration,
-    /// Whether this is a pod, whose images its node pulls.
+    /// Whether this is a pod. Its node pulls its images.
     pub in_pod: bool,
-    /// Whether this is a node of AKS: it has the files that AKS writes on nodes.
+    /// Whether this is an AKS node: it has the files that AKS writes on nodes.
     pub on_node: bool,
-    /// Where a node's files are: `/`, or what `--node-root` names.
+    /// The root of the node's files: `/`, or the value of `--node-root`.
     pub node_root: PathBuf,
-    /// The variables of the environment that say who signs in to Azure.
+    /// The environment variables that select an Azure identity.
     pub variables: HashMap<String, String>,
-    /// The proxies of the environment.
+    /// The proxies set in the environment.
     pub proxies: Proxies,
-    /// Where docker's `config.json` would be, the first that exists counts.
+    /// The places where docker's `config.json` may be; the first one that exists counts.
     pub docker_configs: Vec<PathBuf>,
-    /// Files that are read in place of those on disk: empty in the real world.
+    /// Files that replace those on disk: empty in the real world.
     pub files: HashMap<PathBuf, Secret>,
 }
 
 impl World {
-    /// Where to connect to in order to reach that address.
+    /// Returns the address to connect to in place of `address`.
     pub fn route(&self, address: SocketAddr) -> SocketAddr {
         self.routes.get(&address).copied().unwrap_or(address)
     }
 
-    /// Where a file of the node is.
+    /// Returns the path of one of the node's files.
     pub fn of_node(&self, file: &str) -> PathBuf {
         self.node_root.join(file.trim_start_matches('/'))
     }
 }
 
-/// What AKS writes on each of its nodes: its kubelet's identity (cloud-provider-azure), and its credential provider.
+/// The file that AKS writes on each node for the kubelet's identity (cloud-provider-azure) and for
+/// its credential provider.
 pub const AZURE_JSON: &str = "/etc/kubernetes/azure.json";
-/// The kubelet's credential providers.
+/// The configuration of the kubelet's credential providers.
 pub const CREDENTIAL_PROVIDERS: &str = "/var/lib/kubelet/credential-provider-config.yaml";
-/// The variables of the environment that say who signs in to Azure.
+/// The environment variables that select an Azure identity.
 pub const VARIABLES: [&str; 5] = [
     "AZURE_CLIENT_ID",
     "AZURE_TENANT_ID",

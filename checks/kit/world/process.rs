@@ -1,6 +1,6 @@
-//! Programs that are asked for credentials: run in bounded time, and no more is read of what they print than is sensible.
+//! Runs the programs that provide credentials, with a timeout and a limit on their output.
 
-use std::{io, process::Stdio, time::Duration};
+use std::{fmt, io, process::Stdio, time::Duration};
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
@@ -11,25 +11,57 @@ use tokio::{
 /// The longest output that is read.
 const MAX_OUTPUT_BYTES: u64 = 1024 * 1024;
 
+/// Why a program gave nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ProcessError {
+    /// Its name is not that of a credential helper: it was not run.
+    NotAHelperName,
+    /// The PATH has no such program.
+    Missing,
+    /// It took longer than we wait.
+    TimedOut,
+    /// It printed more than we read.
+    TooLong,
+    /// The system's words, or the program's.
+    Failed(String),
+}
+
+impl ProcessError {
+    /// The words of evidence among its texts.
+    pub const WORDS: &[&str] = &["not-a-helper-name", "no-such-program", "timed-out", "too-long"];
+}
+
+impl fmt::Display for ProcessError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ProcessError::NotAHelperName => "not-a-helper-name",
+            ProcessError::Missing => "no-such-program",
+            ProcessError::TimedOut => "timed-out",
+            ProcessError::TooLong => "too-long",
+            ProcessError::Failed(said) => said,
+        })
+    }
+}
+
 /// What a program printed, and how it ended.
 pub struct ProcessOutput {
-    /// On standard output.
+    /// Standard output.
     pub out: Vec<u8>,
-    /// On standard error.
+    /// Standard error.
     pub err: Vec<u8>,
-    /// Whether it ended well.
+    /// Whether it exited successfully.
     pub success: bool,
-    /// How it ended, in the system's words.
+    /// The exit status, as the operating system words it.
     pub status: String,
 }
 
-/// Runs a program of the PATH with that on its standard input; else says in a word or the system's words why not.
+/// Runs a program of the PATH with that on its standard input.
 pub async fn run(
     program: &str,
     args: &[&str],
     input: &str,
     wait: Duration,
-) -> Result<ProcessOutput, String> {
+) -> Result<ProcessOutput, ProcessError> {
     let running = async {
         let mut child = Command::new(program)
             .args(args)
@@ -39,7 +71,7 @@ pub async fn run(
             .kill_on_drop(true)
             .spawn()?;
         if let Some(mut stdin) = child.stdin.take() {
-            // One that does not care for its input may have gone already.
+            // A program that ignores its input may have exited already.
             let _ = stdin.write_all(input.as_bytes()).await;
         }
         let (out, err) = (child.stdout.take(), child.stderr.take());
@@ -47,13 +79,13 @@ pub async fn run(
         let status = child.wait().await?;
         Ok(ProcessOutput { out, err, success: status.success(), status: status.to_string() })
     };
-    let ran = timeout(wait, running).await.map_err(|_| "timed-out".to_owned())?;
+    let ran = timeout(wait, running).await.map_err(|_| ProcessError::TimedOut)?;
     let printed = ran.map_err(|error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => "no-such-program".to_owned(),
-        _ => error.to_string(),
+        io::ErrorKind::NotFound => ProcessError::Missing,
+        _ => ProcessError::Failed(error.to_string()),
     })?;
     if printed.out.len() as u64 > MAX_OUTPUT_BYTES {
-        Err("too-long".to_owned())
+        Err(ProcessError::TooLong)
     } else {
         Ok(printed)
     }

@@ -1,4 +1,5 @@
-//! The proxies of the environment: which host goes through which, by Go's rules, as containerd follows them.
+//! The proxies set in the environment, and which host uses which, by Go's rules, which containerd
+//! follows.
 //!
 //! Source: golang.org/x/net/http/httpproxy, which `http.ProxyFromEnvironment` is made of.
 
@@ -12,45 +13,46 @@ use crate::kit::{
     target::{Host, HostPurpose},
 };
 
-/// A proxy, and the variable of the environment that names it.
+/// A proxy, and the environment variable that sets it.
 #[derive(Clone, Debug)]
 pub struct Proxy {
-    /// The variable: `HTTPS_PROXY`.
+    /// The variable, such as `HTTPS_PROXY`.
     pub variable: &'static str,
-    /// Where it is.
+    /// The proxy's URL.
     pub url: ProxyUrl,
 }
 
-/// What a variable is set to: a proxy, or something that leads nowhere.
+/// The value of a variable: a proxy, or the name of a variable whose proxy is unusable.
 type Set = Result<Rc<Proxy>, &'static str>;
 
-/// The proxies that are set here.
+/// All proxies that are set here.
 #[derive(Clone, Debug, Default)]
 pub struct Proxies {
     https: Option<Set>,
     http: Option<Set>,
-    /// Other clients use it, Go does not.
+    /// `ALL_PROXY`: other clients use it, Go does not.
     all: Option<Set>,
     no_proxy: NoProxy,
-    /// Variables whose value names no proxy: Go goes on as if they were not set.
+    /// Variables whose value is no proxy: Go behaves as if they were not set.
     pub ignored: Vec<&'static str>,
 }
 
 /// How a host is reached.
 #[derive(Clone, Debug)]
 pub enum ProxyDecision {
-    /// No proxy is set for it, or it is this machine.
+    /// Directly: no proxy is set for the host, or the host is this machine.
     Direct,
-    /// `NO_PROXY` exempts it, by this entry.
+    /// Directly: this entry of `NO_PROXY` exempts the host.
     Exempt(String),
     /// Through this proxy.
     Through(Rc<Proxy>),
-    /// Not at all: the value of this variable has no port to connect to, and yet Go goes by it.
+    /// Not at all: the value of this variable has no port to connect to, but Go uses it anyway.
     Nowhere(&'static str),
 }
 
 impl Proxies {
-    /// Reads the environment: upper case counts before lower case, and an empty value is none.
+    /// Reads the environment. Upper-case variables win over lower-case ones; empty ones are
+    /// ignored.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
         let mut ignored = vec![];
         let set = |name: &str| variable(name).filter(|value| !value.is_empty());
@@ -68,13 +70,13 @@ impl Proxies {
         Self { https, http, all, no_proxy, ignored }
     }
 
-    /// Whether any is set.
+    /// Returns whether any proxy is set.
     pub fn are_set(&self) -> bool {
         let mut proxies = [&self.https, &self.http, &self.all].into_iter();
         proxies.any(Option::is_some) || !self.ignored.is_empty()
     }
 
-    /// How that host is reached.
+    /// Returns how the host is reached.
     pub fn route(&self, host: &Host) -> ProxyDecision {
         let proxy = if host.plain { &self.http } else { &self.https };
         match (proxy, self.no_proxy.exempts(&host.name, host.port)) {
@@ -86,7 +88,7 @@ impl Proxies {
         }
     }
 
-    /// The proxies that are set and that this host does not go through.
+    /// Returns the proxies that are set but not used for this host.
     pub fn spare(&self, host: &Host) -> Vec<Rc<Proxy>> {
         let used = match self.route(host) {
             ProxyDecision::Through(proxy) => Some(proxy),
@@ -105,7 +107,7 @@ impl Proxies {
 }
 
 impl Proxy {
-    /// The proxy as a host to connect to: it is spoken to in plain HTTP, unless its scheme is `https`.
+    /// Returns the proxy as a host to connect to: over plain HTTP unless its scheme is `https`.
     pub fn host(&self) -> Host {
         let ProxyUrl { scheme, host, port, .. } = &self.url;
         Host {
@@ -116,20 +118,20 @@ impl Proxy {
         }
     }
 
-    /// The value of the header that signs in to it.
+    /// Returns the value of the `Proxy-Authorization` header.
     pub(crate) fn header(&self) -> Option<HeaderValue> {
         let mut value = HeaderValue::from_str(self.url.credentials.as_ref()?.expose()).ok()?;
         value.set_sensitive(true);
         Some(value)
     }
 
-    /// Whether it is spoken to in SOCKS, not in HTTP.
+    /// Returns whether the proxy speaks SOCKS instead of HTTP.
     pub fn is_socks(&self) -> bool {
         self.url.scheme.starts_with("socks5")
     }
 }
 
-/// As people write it and commands take it, without the user.
+/// Shows the proxy as a URL for people and commands, without its user.
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ProxyUrl { scheme, host, port, .. } = &self.url;

@@ -1,4 +1,4 @@
-//! The trust store: read when TLS first needs it, in bounded time.
+//! The trust store: read when TLS first needs it, with a timeout.
 
 use std::{fmt, sync::Arc};
 
@@ -13,7 +13,7 @@ pub struct Roots(Arc<Inner>);
 
 struct Inner {
     read: Box<dyn Fn() -> RootCertStore + Send + Sync>,
-    /// What the one attempt to read it gave; `None` inside when it failed.
+    /// The result of the only attempt to read it; `None` inside when it failed.
     store: OnceCell<Option<Arc<RootCertStore>>>,
 }
 
@@ -28,7 +28,7 @@ impl Roots {
     pub async fn store(&self) -> Option<Arc<RootCertStore>> {
         let read = || async {
             let roots = self.clone();
-            // Its files may be on a file system that hangs, which must not hold up the only thread.
+            // Its files may be on a file system that hangs, which must not block the only thread.
             let reading = spawn_blocking(move || (roots.0.read)());
             timeout(FILE_WAIT, reading).await.ok()?.ok().map(Arc::new)
         };

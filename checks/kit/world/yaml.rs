@@ -1,25 +1,27 @@
-//! YAML, and so JSON, as the programs of a node read it.
+//! YAML, and so JSON, as the programs on a node read it.
 
 use serde_json::Value;
 
+use crate::kit::rules::{Malformed, Unusable};
+
 /// What a YAML file says (and so a JSON file); else where it does not parse, without quoting it.
-pub fn yaml(bytes: &[u8]) -> Result<Value, String> {
-    let text = std::str::from_utf8(bytes).map_err(|_| "not-text")?;
+pub fn yaml(bytes: &[u8]) -> Result<Value, Unusable> {
+    let text = std::str::from_utf8(bytes).map_err(|_| Malformed::NotText)?;
     serde_saphyr::from_str(text).map_err(|error| place(&error))
 }
 
 /// Where a text does not parse: what stands there may be a password.
-fn place(error: &serde_saphyr::Error) -> String {
+fn place(error: &serde_saphyr::Error) -> Unusable {
     match error.location() {
-        Some(place) => format!("line {}, column {}", place.line(), place.column()),
-        None => "not-yaml".to_owned(),
+        Some(place) => Unusable::At { line: place.line(), column: place.column() },
+        None => Malformed::NotYaml.into(),
     }
 }
 
 /// The same as Azure's programs read it: of a key that stands twice the last counts, and of several documents the
 /// first.
-pub fn yaml_loosely(bytes: &[u8]) -> Result<Value, String> {
-    let text = std::str::from_utf8(bytes).map_err(|_| "not-text")?;
+pub fn yaml_loosely(bytes: &[u8]) -> Result<Value, Unusable> {
+    let text = std::str::from_utf8(bytes).map_err(|_| Malformed::NotText)?;
     let options = serde_saphyr::options! {
         duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::LastWins,
     };
@@ -63,9 +65,9 @@ mod tests {
     #[test]
     fn what_does_not_parse_is_not_quoted() {
         for bad in ["{\"a\": \"hunter2", "a: hunter2: b", "a: &x [*x, *x]\nb: *y", "a: [1"] {
-            let said = yaml(bad.as_bytes()).expect_err(bad);
+            let said = yaml(bad.as_bytes()).expect_err(bad).to_string();
             assert!(said.starts_with("line ") || said == "not-yaml", "{said}");
         }
-        assert_eq!(yaml(b"\xff\xfe").unwrap_err(), "not-text");
+        assert_eq!(yaml(b"\xff\xfe"), Err(Malformed::NotText.into()));
     }
 }

@@ -1,4 +1,4 @@
-//! The sockets of a name server: one port for UDP and TCP, and the faults that show there.
+//! The sockets of a name server: one port for UDP and TCP, and the faults at that level.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ use crate::held::Held;
 use crate::port::{Closed, pair};
 use crate::settings::{DnsFault, Family};
 
-/// What is wrong with a name server, and the only kind of question that shows it.
+/// The fault of a name server, and the only query type that triggers it.
 #[derive(Clone, Copy)]
 pub(crate) struct Faulty {
     pub(crate) fault: DnsFault,
@@ -23,7 +23,7 @@ pub(crate) struct Faulty {
 }
 
 impl Faulty {
-    /// What is wrong with the answer to this question.
+    /// Returns the fault of the response to this query.
     fn of(self, question: &Message) -> DnsFault {
         let asked = question.queries.first().map(|query| query.query_type);
         let shows = match self.only {
@@ -35,7 +35,8 @@ impl Faulty {
     }
 }
 
-/// Starts a name server there, or at a free port when it names none, and says where it listens.
+/// Starts a name server at that address, or at a free port if the port is 0, and returns its
+/// address.
 pub(crate) async fn listen(
     records: Records,
     Faulty { fault, only }: Faulty,
@@ -45,8 +46,8 @@ pub(crate) async fn listen(
     let (socket, datagrams) = pair(at).await?;
     let address = socket.local_addr()?;
     if fault == DnsFault::Closed {
-        // A socket that is connected elsewhere takes nothing from anyone else: the system answers that the port
-        // is closed, and nobody can open it meanwhile.
+        // A connected UDP socket accepts nothing from other addresses: the system reports the port
+        // as closed, and no other process can bind it meanwhile.
         datagrams.connect((address.ip(), 1)).await?;
         held.closed.push(Closed::Both(socket, datagrams));
         return Ok(address);
@@ -59,7 +60,7 @@ pub(crate) async fn listen(
     Ok(address)
 }
 
-/// What goes back for some bytes, if anything.
+/// Returns the response to some bytes, if any.
 fn respond(asked: &[u8], records: &Records, faulty: Faulty, udp: bool) -> Option<Vec<u8>> {
     let question = Message::from_vec(asked).ok()?;
     let answer = match faulty.of(&question) {
@@ -90,7 +91,7 @@ fn respond(asked: &[u8], records: &Records, faulty: Faulty, udp: bool) -> Option
 async fn serve_udp(socket: UdpSocket, records: Arc<Records>, faulty: Faulty) {
     let mut buffer = vec![0; 4096];
     loop {
-        // An error here is an ICMP complaint about an earlier answer: whoever asked has gone.
+        // An error here is an ICMP message about an earlier response: that client has gone.
         let Ok((length, from)) = socket.recv_from(&mut buffer).await else { continue };
         if let Some(answer) = respond(&buffer[..length], &records, faulty, true) {
             let _ = socket.send_to(&answer, from).await;

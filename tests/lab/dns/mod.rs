@@ -12,15 +12,16 @@ use hickory_proto::rr::{Name, RData, Record, RecordType};
 
 pub(crate) use listen::{Faulty, listen};
 
-/// How many seconds the absence of a name may be remembered.
+/// The number of seconds for which a negative answer may be cached.
 const NEGATIVE_TTL: u32 = 30;
 
-/// What a server knows, by name in lower case without the last dot.
+/// The records of a server, by name in lower case without the last dot.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Records(HashMap<String, Vec<Record>>);
 
 impl Records {
-    /// Reads `TTL TYPE DATA` lines; the second table is laid over the first, an empty list takes a name away.
+    /// Parses `TTL TYPE DATA` lines. The second table overrides the first; an empty list removes a
+    /// name.
     pub(crate) fn read(
         all: &BTreeMap<String, Vec<String>>,
         own: &BTreeMap<String, Vec<String>>,
@@ -40,24 +41,24 @@ impl Records {
         Ok(Self(records))
     }
 
-    /// Every name that is an owner.
+    /// Returns every owner name.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 
-    /// Every address in an answer.
+    /// Returns every address in a record.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
         self.0.values().flatten().filter_map(|record| record.data.ip_addr())
     }
 
-    /// The addresses at the end of a name's chain, IPv4 first.
+    /// Returns the addresses at the end of a name's CNAME chain, IPv4 first.
     pub(crate) fn addresses_of(&self, name: &str) -> Vec<IpAddr> {
         let Ok(name) = Name::from_ascii(format!("{name}.")) else { return Vec::new() };
         let ends = [RecordType::A, RecordType::AAAA].map(|kind| self.resolve(&name, kind).0);
         ends.iter().flatten().filter_map(|record| record.data.ip_addr()).collect()
     }
 
-    /// Follows the chain from a name: what was met on the way, and how it ended.
+    /// Follows the CNAME chain of a name: returns the records on it and how it ended.
     fn resolve(
         &self,
         asked: &Name,
@@ -94,11 +95,11 @@ impl Records {
             let authority = if none { start_of_authority(&name) } else { None };
             return (answers, ResponseCode::NoError, authority);
         }
-        // A loop: all of it was said once, and there is no address in it.
+        // A loop: each of its records is returned once, and it has no address.
         (answers, ResponseCode::NoError, None)
     }
 
-    /// The answer of a server in good order.
+    /// Returns the answer of a healthy server.
     pub(crate) fn answer(&self, question: &Message) -> Message {
         let mut answer = reply(question, ResponseCode::NoError);
         match &question.queries[..] {
@@ -114,7 +115,7 @@ impl Records {
     }
 }
 
-/// An answer without records.
+/// Returns an answer without records.
 fn reply(question: &Message, code: ResponseCode) -> Message {
     let mut answer =
         Message::new(question.metadata.id, MessageType::Response, question.metadata.op_code);
@@ -130,7 +131,7 @@ fn reply(question: &Message, code: ResponseCode) -> Message {
     answer
 }
 
-/// A denial of every name that was asked.
+/// Returns NXDOMAIN for any name.
 fn denial(question: &Message) -> Message {
     let mut answer = reply(question, ResponseCode::NXDomain);
     answer.add_authorities(
@@ -161,7 +162,8 @@ fn key(name: &Name) -> String {
     name.to_lowercase().to_ascii().trim_end_matches('.').to_owned()
 }
 
-/// Who says that something is not there: the private zone if the name is in one, else the last two labels.
+/// Returns the zone whose SOA record proves a negative answer: the private zone if the name is in
+/// one, else the last two labels.
 fn start_of_authority(name: &Name) -> Option<Record> {
     let text = key(name);
     let zone = match text.find("privatelink.") {

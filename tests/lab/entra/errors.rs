@@ -1,30 +1,30 @@
-//! The errors of Entra ID: which status, word and sentence goes with which number.
+//! The errors of Entra ID: the status, error code and message that go with each number.
 
 use hyper::StatusCode;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// What the sentences are about.
+/// The values in the messages.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Facts {
     pub(crate) tenant: String,
     pub(crate) client: String,
     pub(crate) resource: String,
-    /// The claims of the token that came for a secret.
+    /// The claims of the token that was presented instead of a secret.
     pub(crate) assertion: Value,
 }
 
-/// An error, ready to be sent.
+/// An error response.
 #[derive(Debug)]
 pub(crate) struct Refused {
     pub(crate) status: StatusCode,
     pub(crate) body: Value,
 }
 
-/// The error of that number. The id makes its traces different from all others.
+/// Returns the error with that number. The id makes its trace id unique.
 pub(crate) fn refused(number: u32, facts: &Facts, id: &str) -> Refused {
     let (status, error) = word(number);
-    // The trace differs from the correlation, as theirs do.
+    // The trace id differs from the correlation id, as in Entra's responses.
     let trace = id.replacen("8d35f0c2", "c41d8e07", 1);
     let time = Timestamp::now().strftime("%Y-%m-%d %H:%M:%SZ").to_string();
     let description = format!(
@@ -116,7 +116,7 @@ fn sentence(number: u32, facts: &Facts) -> String {
              with /.default suffixed to the resource identifier (application ID URI)."
         ),
         70_003 => "The app requested an unsupported grant type.".to_owned(),
-        // Nothing is known of the words of the rest.
+        // The messages of the other errors are unknown.
         _ => "The request was refused.".to_owned(),
     }
 }

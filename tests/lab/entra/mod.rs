@@ -1,4 +1,4 @@
-//! Entra ID: who gets a token, and for what.
+//! Entra ID: which identity gets a token, and for what audience.
 
 mod errors;
 
@@ -18,15 +18,16 @@ use crate::secrets::{CANARY, authority};
 
 pub(crate) use errors::{Facts, refused};
 
-/// Seconds that a token lives which an application asked for itself, and one that a machine asked for.
+/// The lifetimes in seconds of a token that a service principal requested itself, and of one that a
+/// machine requested.
 const APPLICATION_LIFE: i64 = 3_600;
 pub(crate) const MACHINE_LIFE: i64 = 86_400;
-/// Seconds that a token claims to be older than it is.
+/// How many seconds before its issue a token claims to be valid.
 const GRACE: i64 = 300;
-/// What an application says that shows a token of its own instead of a secret.
+/// The assertion type with which a service principal presents a token instead of a secret.
 const BY_JWT: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// How one proves to be the application that one claims to be.
+/// How a service principal proves its identity.
 #[derive(Clone, Copy)]
 enum Proof {
     Secret,
@@ -34,7 +35,7 @@ enum Proof {
 }
 
 impl World {
-    /// Answers a request to Entra ID.
+    /// Responds to a request to Entra ID.
     pub(crate) async fn ask_entra(&self, request: Request<Incoming>) -> Response<Body> {
         let path = request.uri().path().to_owned();
         let asked = path.strip_prefix('/').and_then(|rest| rest.split_once('/'));
@@ -65,8 +66,8 @@ impl World {
         }
     }
 
-    /// The answer to those who get a token, or the number of the error. It looks at things in this order: the
-    /// directory, who asks, how that is proven, what for.
+    /// Returns a token response or the number of the error. It checks in this order: the tenant,
+    /// the client, its proof, the scope.
     fn issue(
         &self,
         tenant: &str,
@@ -97,7 +98,7 @@ impl World {
         })
     }
 
-    /// Who asks, if it is proven; else the number of the error.
+    /// Returns the client if its proof is valid, else the number of the error.
     fn proven(&self, tenant: &str, form: &[(String, String)]) -> Result<(&Identity, Proof), u32> {
         let field = |key| value(form, key).filter(|text| !text.is_empty());
         if !tenant.eq_ignore_ascii_case(&self.entra.tenant) {
@@ -130,7 +131,7 @@ impl World {
         }
     }
 
-    /// A token for a machine that an identity is attached to.
+    /// Returns a token for an identity that is attached to the machine.
     pub(crate) fn machine_token(&self, identity: &Identity, audience: &str) -> String {
         self.entra_token(identity, audience, MACHINE_LIFE, Proof::Assertion)
     }
@@ -159,7 +160,7 @@ impl World {
         finish(builder, Body::whole(body.to_string()))
     }
 
-    /// What stands on every answer.
+    /// Adds the headers of every response.
     fn entra(&self, status: StatusCode) -> Builder {
         Response::builder()
             .status(status)

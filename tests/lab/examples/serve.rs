@@ -1,9 +1,10 @@
-//! Serves a scenario to real clients until it is stopped: `cargo run -p lab --example serve -- NAME FOLDER` writes the
-//! authority and a docker config into the folder.
+//! Serves a scenario to real clients until it is stopped. `cargo run -p lab --example serve -- NAME
+//! FOLDER` writes the authority and a docker config into the folder.
 //!
-//! With `--as-seen NAME FOLDER` everything listens at the very addresses that the scenario names, in a network that has
-//! them (`--addresses NAME` lists them). Then the folder has `ca.crt`, `resolv.conf`, `config.json` and, below `root`, the
-//! asker's other files; `ready` is said when clients may come.
+//! With `--as-seen NAME FOLDER` everything listens at the exact addresses of the scenario, in a
+//! network that has them (`--addresses NAME` lists them). Then the folder contains `ca.crt`,
+//! `resolv.conf`, `config.json` and, below `root`, the client's other files. The program prints
+//! `ready` when it accepts clients.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -56,7 +57,7 @@ fn write_as_seen(lab: &Lab, folder: &Path) -> Result<(), Box<dyn Error>> {
     }
     fs::write(folder.join("resolv.conf"), servers)?;
     for (path, text) in &lab.files {
-        // The asker is root, at home in /root.
+        // The client runs as root, whose home is /root.
         let path = path.strip_prefix("~/").map_or(path.clone(), |rest| format!("root/{rest}"));
         let path = folder.join("root").join(path.trim_start_matches('/'));
         fs::create_dir_all(path.parent().unwrap_or(folder))?;

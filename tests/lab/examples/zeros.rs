@@ -1,6 +1,6 @@
-//! A registry of one image with one layer, two gibibytes of zeros that are made as they are sent: `cargo run --release -p
-//! lab --example zeros -- FOLDER [1.1]` writes its authority into the folder and says what to pull; with 1.1 it speaks no
-//! HTTP/2.
+//! A registry of one image with one layer of two gibibytes of zeros, generated while they are sent.
+//! `cargo run --release -p lab --example zeros -- FOLDER [1.1]` writes its authority into the
+//! folder and prints the image to pull; with 1.1 it does not offer HTTP/2.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -28,7 +28,7 @@ const CONFIG_DIGEST: &str =
     "sha256:c0a741ecc307f8fb61a6effb69407410ac45781ade3384f9e6d6e53e1ff9f293";
 const CONFIG: &str = r#"{"architecture":"amd64","os":"linux","rootfs":{"diff_ids":["x"]}}"#;
 
-/// Some bytes, then zeros.
+/// A body of some bytes, then zeros.
 struct Answer {
     text: Bytes,
     zeros: u64,
@@ -116,7 +116,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let (stream, _) = listener.accept().await?;
         let acceptor = acceptor.clone();
         tokio::spawn(async move {
-            // What clients do to their connections is their affair.
+            // Errors of client connections do not matter.
             let Ok(stream) = acceptor.accept(stream).await else { return };
             let service =
                 hyper::service::service_fn(async |request| Ok::<_, Infallible>(answer(&request)));

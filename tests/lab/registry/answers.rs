@@ -1,4 +1,5 @@
-//! The registry's own ways to say things: the headers of its front end, its errors, its challenge, and its bad days.
+//! The registry's own responses: the headers of its front end, its errors, its challenge, and its
+//! faults.
 
 use std::fmt::Write;
 
@@ -21,23 +22,23 @@ const JSON: &str = "application/json; charset=utf-8";
 const HSTS: &str = "max-age=31536000; includeSubDomains";
 const EXPOSED: [&str; 4] =
     ["Docker-Content-Digest", "WWW-Authenticate", "Link", "X-Ms-Correlation-Request-Id"];
-/// The address that the registry's firewall sees.
+/// The client address that the registry's firewall sees.
 const CLIENT: &str = "203.0.113.9";
 pub(super) const AUTHENTICATE: &str =
     "authentication required, visit https://aka.ms/acr/authorization for more information.";
 const DISALLOWED: &str = "The operation is disallowed on this registry, repository or image. View troubleshooting \
     steps at https://aka.ms/acr/faq/#why-does-my-pull-or-push-request-fail-with-disallowed-operation-";
-/// More headers than any client wants.
+/// More headers than any client accepts.
 const HEADERS: usize = 10_000;
 
-/// The time of a Date header.
+/// Returns the time for a Date header.
 pub(crate) fn date(ahead: i64) -> String {
     let now = Timestamp::now();
     let then = now.checked_add(SignedDuration::from_secs(ahead)).unwrap_or(now);
     DateTimePrinter::new().timestamp_to_rfc9110_string(&then).unwrap_or_default()
 }
 
-/// An answer; one that cannot be put together is an empty 500.
+/// Returns a response, or an empty 500 if it cannot be built.
 pub(crate) fn finish(builder: Builder, body: Body) -> Response<Body> {
     builder.body(body).unwrap_or_else(|_| {
         let mut response = Response::new(Body::whole(""));
@@ -47,7 +48,7 @@ pub(crate) fn finish(builder: Builder, body: Body) -> Response<Body> {
 }
 
 impl World {
-    /// What stands on every answer of the front end.
+    /// Adds the headers of every response of the front end.
     pub(super) fn bare(&self, asked: &Asked<'_>, status: StatusCode) -> Builder {
         let builder = Response::builder().status(status).header(SERVER, "openresty");
         let builder = if self.registry.date {
@@ -60,7 +61,7 @@ impl World {
             .header("x-ms-correlation-request-id", &asked.correlation)
     }
 
-    /// What stands on every answer under `/v2/` that is a route: it names HSTS twice.
+    /// Adds the headers of every routed response under `/v2/`, which contain HSTS twice.
     pub(super) fn front(&self, asked: &Asked<'_>, status: StatusCode) -> Builder {
         let builder = self.routed(asked, status);
         EXPOSED
@@ -75,14 +76,14 @@ impl World {
             .header("x-content-type-options", "nosniff")
     }
 
-    /// The same for answers that come from behind the front end.
+    /// Adds the same headers for responses from behind the front end.
     pub(super) fn backend(&self, asked: &Asked<'_>, status: StatusCode) -> Builder {
         self.front(asked, status)
             .header("x-ms-client-request-id", "")
             .header("x-ms-request-id", &asked.correlation)
     }
 
-    /// An error in JSON, with the line end that the registry puts there.
+    /// Returns a JSON error with the line ending that the registry adds.
     pub(super) fn errors(
         &self,
         asked: &Asked<'_>,
@@ -93,7 +94,7 @@ impl World {
         finish(builder, Body::whole(format!("{body}\n")))
     }
 
-    /// A path that is no route.
+    /// Returns the response to a path without a route.
     pub(super) fn no_such_page(&self, asked: &Asked<'_>) -> Response<Body> {
         let builder = self.routed(asked, StatusCode::NOT_FOUND);
         let builder = builder.header(CONTENT_TYPE, "text/plain; charset=utf-8");
@@ -105,7 +106,8 @@ impl World {
         finish(builder, Body::whole("{}"))
     }
 
-    /// 401: where to get a token, for what, and what was wrong with the one that came.
+    /// Returns a 401: where to get a token, for which scope, and what was wrong with the one
+    /// presented.
     pub(super) fn challenge(
         &self,
         asked: &Asked<'_>,
@@ -143,7 +145,7 @@ impl World {
         response
     }
 
-    /// The answers that do not depend on what was asked.
+    /// Returns the responses that do not depend on the request.
     pub(super) fn canned(&self, asked: &Asked<'_>, answer: Answer) -> Option<Response<Body>> {
         let ok = |kind: &'static str| self.bare(asked, StatusCode::OK).header(CONTENT_TYPE, kind);
         Some(match answer {
@@ -152,11 +154,12 @@ impl World {
             Answer::BadGateway => self.page(asked, StatusCode::BAD_GATEWAY),
             Answer::ServerErrorHtml => self.page(asked, StatusCode::INTERNAL_SERVER_ERROR),
             Answer::Html => self.page(asked, StatusCode::OK),
-            // The fourth request is the first on a third connection, for those who make a new one each time.
+            // For clients that open a connection per request, the fourth request is the first on a
+            // third connection.
             Answer::FirewallSettling if asked.number() > 3 => return None,
             Answer::FirewallUnsettled if asked.number() == 4 => return None,
             Answer::Firewall | Answer::FirewallSettling | Answer::FirewallUnsettled => {
-                // The registry's encoder escapes the apostrophes; there is no line end.
+                // The registry's encoder escapes the apostrophes and adds no line ending.
                 let message = format!(
                     "client with IP \\u0027{CLIENT}\\u0027 is not allowed access. \
                      Refer https://aka.ms/acr/firewall to grant access."
@@ -167,7 +170,8 @@ impl World {
                 finish(builder.header(CONTENT_TYPE, JSON), Body::whole(body))
             }
             Answer::Forbidden => {
-                // The words are documented; which code goes with them in a pull was never recorded.
+                // The message is documented; the code that goes with it in a pull was never
+                // recorded.
                 let body = json!({ "errors": [{
                     "code": "DENIED",
                     "message": "The identity associated with the registry is inactive. This could be due to \
@@ -229,11 +233,11 @@ impl World {
         })
     }
 
-    /// 429, as each registry says it.
+    /// Returns a 429 in each registry's own form.
     fn throttled(&self, asked: &Asked<'_>) -> Response<Body> {
         let server = self.registry.login_server.as_str();
         if server == "mcr.microsoft.com" {
-            // The front door's own words, and no JSON.
+            // The front end's own message, which is not JSON.
             let said = "Ref A: 7C20F3A95D1B4E0880A6B1C2D3E4F506 Ref B: AMS04EDGE1120 Ref C: 2026-01-01T00:00:00Z";
             let builder = Response::builder().status(StatusCode::TOO_MANY_REQUESTS);
             return finish(builder.header(CONTENT_TYPE, "text/plain"), Body::whole(said));
@@ -255,7 +259,7 @@ impl World {
         response
     }
 
-    /// A page that the web server in front makes when nobody behind it answers.
+    /// Returns the page of the front web server when the backend does not respond.
     fn page(&self, asked: &Asked<'_>, status: StatusCode) -> Response<Body> {
         let page = format!(
             "<html>\r\n<head><title>{status}</title></head>\r\n<body>\r\n<center><h1>{status}</h1></center>\r\n\

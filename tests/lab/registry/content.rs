@@ -1,4 +1,4 @@
-//! Manifests, blobs and tags, for those who may have them.
+//! Manifests, blobs and tags, for authorized clients.
 
 use hyper::header::{CONTENT_TYPE, ETAG, LINK, LOCATION};
 use hyper::{Method, Response, StatusCode};
@@ -13,9 +13,9 @@ use crate::images::{digest, images};
 use crate::secrets::{REGISTRY_ID, signature};
 use crate::settings::{Answer, DataFault, Kind};
 
-/// How many tags are listed when nobody says how many.
+/// The number of tags that are listed by default.
 const PAGE: usize = 100;
-/// The thumbprint of the key that addresses of blobs are said to be signed with.
+/// The thumbprint of the key in signed blob URLs.
 const THUMBPRINT: &str = "7D0E52C81B6F4A93E1C0A5B4D3F2918E7C6B5A40";
 
 impl World {
@@ -38,7 +38,7 @@ impl World {
         let Some((wanted, found)) =
             wanted.and_then(|wanted| Some((wanted, images().manifests.get(wanted)?)))
         else {
-            // By tag as recorded; the words for a digest were never recorded.
+            // By tag as recorded; the message for a digest was never recorded.
             let (message, detail) = if by_digest {
                 let detail = json!({ "Name": name, "Revision": reference });
                 (format!("manifest {reference} is not found"), detail)
@@ -65,9 +65,9 @@ impl World {
                 bytes = "no manifest at all".into();
                 said = digest(&bytes);
             }
-            // One blank more: the same JSON, another digest than the one that is claimed.
+            // One extra space: the same JSON, but a different digest from the claimed one.
             Answer::WrongDigest => bytes = [&bytes, &b" "[..]].concat().into(),
-            // A cache that has another version of the tag, or a filter that lets no HEAD through.
+            // A cache with another version of the tag, or a filter that blocks HEAD.
             Answer::OtherHead if asked.method == Method::HEAD => said = digest(b"another"),
             Answer::HeadForbidden if asked.method == Method::HEAD => {
                 return finish(self.bare(asked, StatusCode::FORBIDDEN), Body::whole(""));
@@ -100,7 +100,7 @@ impl World {
             }] });
             return self.unknown(asked, &body);
         };
-        // Only GET is sent away: HEAD never touches the data host.
+        // Only GET is redirected: HEAD never reaches the data host.
         if asked.method == Method::GET && self.registry.redirect {
             let location = self.signed(asked, name, wanted);
             let link = location.replace('&', "&amp;");
@@ -122,7 +122,8 @@ impl World {
         self.hand_out(builder, found, 0)
     }
 
-    /// The address of a blob on the data host: a registry's own endpoint knows a pointer, a storage account a path.
+    /// Returns the URL of a blob on the data host: a pointer on a registry's own endpoint, a path
+    /// on a storage account.
     fn signed(&self, asked: &Asked<'_>, name: &str, blob: &str) -> String {
         if !self.data_url.contains(".blob.core.") {
             return format!(
@@ -177,8 +178,9 @@ impl World {
         finish(builder, Body::whole(format!("{body}\n")))
     }
 
-    /// A repository that there is not. Recorded on `/acr/v1/` only; on `/v2/` it is documented and reported as
-    /// `NAME_UNKNOWN` with these words and the name as detail.
+    /// Returns the error for a repository that does not exist. It was recorded on `/acr/v1/` only.
+    /// For `/v2/` it is documented and reported as `NAME_UNKNOWN` with this message and the name as
+    /// detail.
     fn name_unknown(&self, asked: &Asked<'_>, name: &str) -> Response<Body> {
         let body = json!({ "errors": [{
             "code": "NAME_UNKNOWN", "message": "repository name not known to registry",

@@ -1,4 +1,4 @@
-//! `/oauth2/exchange`: a token of Entra ID for a refresh token of the registry.
+//! `/oauth2/exchange`: exchanges an Entra token for a refresh token of the registry.
 
 use std::sync::PoisonError;
 
@@ -16,7 +16,8 @@ use crate::jwt::{Issuer, verify};
 use crate::secrets::{Holder, refresh_token};
 use crate::settings::Answer;
 
-/// Whom a token must speak to. The second is Azure's resource manager, by the names of its clouds and its old one.
+/// The audiences that a token may have. The second is Azure Resource Manager, by the names of its
+/// clouds and its old name.
 const OWN: &str = "https://containerregistry.azure.net";
 const RESOURCE_MANAGERS: [&str; 4] = [
     "https://management.azure.com",
@@ -29,11 +30,11 @@ const KINDS: [&str; 3] = ["access_token", "access_token_refresh_token", "refresh
 /// How an exchange is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Refusal {
-    /// The form lacks something.
+    /// The form lacks a field.
     Form,
-    /// Not a word is said.
+    /// Refuses without a message.
     Silent,
-    /// Where to read on is said.
+    /// Refuses with a link to the documentation.
     Speaking,
 }
 
@@ -104,7 +105,7 @@ impl World {
         Ok(refresh)
     }
 
-    /// Whom a refresh token was given to, by object id.
+    /// Returns the object id of the identity that a refresh token was issued to.
     pub(super) fn exchanged_for(&self, refresh: &str) -> Option<String> {
         self.exchanged.lock().unwrap_or_else(PoisonError::into_inner).get(refresh).cloned()
     }

@@ -1,4 +1,4 @@
-//! The registry front end: which request this is, and whether it may be answered.
+//! The registry's front end: routes a request and decides whether it is allowed.
 
 mod answers;
 mod content;
@@ -23,40 +23,40 @@ use crate::scenario::Scenario;
 use crate::secrets::Secrets;
 use crate::settings::{Answer, Data, Registry};
 
-/// What the registry, the data host and those who know identities know and remember.
+/// The settings and the state of the registry, the data host, Entra ID and IMDS.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) registry: Registry,
     pub(crate) data: Data,
     pub(crate) entra: Entra,
     pub(crate) imds: Imds,
-    /// `https://HOST` of the data host, as clients are told of it.
+    /// The URL of the data host that clients receive: `https://HOST`.
     pub(crate) data_url: String,
     pub(crate) secrets: Secrets,
-    /// Access tokens that were issued: what they allow.
+    /// The access tokens that were issued, with the rights of each.
     issued: Mutex<HashMap<String, Vec<Grant>>>,
-    /// Refresh tokens that were given for tokens of Entra ID: whom they are for, by object id.
+    /// The refresh tokens that were exchanged for Entra tokens, with the object id of each.
     exchanged: Mutex<HashMap<String, String>>,
     requests: AtomicU64,
-    /// How many ids Entra ID has given out.
+    /// The number of ids that Entra ID has issued.
     traces: AtomicU64,
-    /// Whether what fails once has done so.
+    /// Whether the fault that occurs once has occurred.
     failed: AtomicBool,
-    /// The same of the metadata service.
+    /// Whether the metadata service's fault that occurs once has occurred.
     imds_failed: AtomicBool,
 }
 
-/// What a token allows on a repository.
+/// The rights that a token grants on a repository.
 #[derive(Debug, Clone)]
 struct Grant {
     name: String,
     actions: Vec<String>,
 }
 
-/// How long it takes a registry to answer that has to fetch elsewhere first.
+/// The response time of a registry that must first fetch from elsewhere.
 const LATE: Duration = Duration::from_secs(20);
 
-/// What a request is about.
+/// The resource that a request names.
 #[derive(Debug, Clone, Copy)]
 enum Target<'a> {
     Ping,
@@ -65,12 +65,12 @@ enum Target<'a> {
     Tags { name: &'a str },
 }
 
-/// A request, as far as answers depend on it.
+/// The parts of a request that responses depend on.
 struct Asked<'a> {
     method: &'a Method,
-    /// `https`, or `http` where TLS is missing.
+    /// `https`, or `http` without TLS.
     scheme: &'static str,
-    /// The host and port that the client believes to speak to.
+    /// The host and port in the client's request.
     authority: &'a str,
     /// Path and query.
     uri: &'a str,
@@ -80,7 +80,7 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// The number of the request in this world, from one: correlation ids are counted.
+    /// Returns the number of the request in this world, from one: correlation ids are counted.
     fn number(&self) -> u64 {
         let count = self.correlation.rsplit('-').next().unwrap_or_default();
         u64::from_str_radix(count, 16).unwrap_or_default()
@@ -105,19 +105,19 @@ impl World {
         }
     }
 
-    /// A correlation id, counted so that a run can be repeated.
+    /// Returns a correlation id. Ids are counted, so that runs are repeatable.
     pub(crate) fn correlation(&self) -> String {
         let count = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
         format!("5f0c9a1e-7b2d-4c63-8e15-{count:012x}")
     }
 
-    /// The same of Entra ID.
+    /// Returns a trace id of Entra ID, counted in the same way.
     pub(crate) fn trace(&self) -> String {
         let count = self.traces.fetch_add(1, Ordering::Relaxed) + 1;
         format!("8d35f0c2-6a17-4e9b-b2f4-{count:012x}")
     }
 
-    /// What a token allows, if the lab issued it.
+    /// Returns the rights of a token, if the lab issued it.
     fn grants(&self, token: &str) -> Option<Vec<Grant>> {
         self.issued.lock().unwrap_or_else(PoisonError::into_inner).get(token).cloned()
     }
@@ -126,12 +126,12 @@ impl World {
         self.issued.lock().unwrap_or_else(PoisonError::into_inner).insert(token, grants);
     }
 
-    /// How this kind of request is answered.
+    /// Returns how this kind of request is answered.
     fn answer(&self, only: Answer) -> Answer {
         if only == Answer::Unset { self.registry.answer } else { only }
     }
 
-    /// Answers a request to the registry.
+    /// Responds to a request to the registry.
     pub(crate) async fn ask_registry(
         &self,
         scheme: &'static str,
@@ -184,7 +184,7 @@ impl World {
         }
     }
 
-    /// How a request for this is answered.
+    /// Returns how a request for this resource is answered.
     fn answer_to(&self, target: Target<'_>) -> Answer {
         let only = &self.registry.only;
         self.answer(match target {
@@ -195,17 +195,17 @@ impl World {
         })
     }
 
-    /// The first time that it is asked, and no other.
+    /// Returns true for the first request only.
     pub(crate) fn once(&self) -> bool {
         !self.failed.swap(true, Ordering::Relaxed)
     }
 
-    /// The same of the metadata service.
+    /// Returns true for the first request to the metadata service only.
     pub(crate) fn once_imds(&self) -> bool {
         !self.imds_failed.swap(true, Ordering::Relaxed)
     }
 
-    /// Answers a request for something under `/v2/`.
+    /// Responds to a request under `/v2/`.
     fn resource(
         &self,
         asked: &Asked<'_>,
@@ -222,7 +222,8 @@ impl World {
             return canned;
         }
         if answer != Answer::NoAuth {
-            // Scope-map tokens cannot use Basic here: without a bearer token nobody has signed in.
+            // Repository-scoped tokens cannot use Basic here: without a bearer token the client is
+            // anonymous.
             let token = authorization.and_then(|value| value.strip_prefix("Bearer "));
             let error = match token.map(|token| self.grants(token)) {
                 None => Some(None),
@@ -256,7 +257,8 @@ impl World {
 }
 
 impl<'a> Target<'a> {
-    /// What a path is about; what is malformed is about nothing, before anyone asks who is asking.
+    /// Parses the resource of a path. A malformed path names none, and is refused before
+    /// authentication.
     fn of(path: &'a str) -> Option<Self> {
         let rest = path.strip_prefix("/v2/")?;
         if rest.is_empty() {

@@ -1,4 +1,4 @@
-//! `/oauth2/token`: who gets an access token, and for what.
+//! `/oauth2/token`: which client gets an access token, and for what scope.
 
 use hyper::body::Incoming;
 use hyper::header::CONTENT_TYPE;
@@ -13,16 +13,16 @@ use crate::identity::{Identity, IdentityKind};
 use crate::secrets::{NOBODY, USER, access_token, basic};
 use crate::settings::{Answer, Grants};
 
-/// Who asks for a token.
+/// The client that requests a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Who {
     /// A repository-scoped token.
     Known,
-    /// Somebody of the directory who has a right on the registry.
+    /// An identity of the tenant with a role on the registry.
     Identity,
     Anonymous,
     Stranger,
-    /// An application that the directory does not know.
+    /// A service principal that the tenant does not have.
     Unregistered,
 }
 
@@ -49,8 +49,8 @@ impl World {
                     self.holder(field("refresh_token").unwrap_or_default())
                 }
                 (Some("password"), None) => Who::Anonymous,
-                // containerd notes that ACR answers its form with 400, and asks again with GET; the Azure CLI, which
-                // leaves client_id out, is served.
+                // containerd's code notes that ACR responds to its form with 400, so containerd
+                // sends a GET. The Azure CLI, which leaves out client_id, gets a token.
                 (Some("password"), Some(user)) if field("client_id").is_none() => {
                     self.who(user, field("password").unwrap_or_default())
                 }
@@ -85,7 +85,7 @@ impl World {
         if answer == Answer::NotJson {
             return finish(builder, Body::chunked("a token, in a manner of speaking"));
         }
-        // A token is issued whatever is granted; what is missing shows when it is used.
+        // A token is issued whatever it grants; a missing right shows when the token is used.
         let grants = self.granted(&form, who);
         let access: Vec<Value> = grants
             .iter()
@@ -113,12 +113,12 @@ impl World {
             {
                 Who::Identity
             }
-            // The admin user, too: it is off.
+            // The admin user is refused too: it is disabled.
             _ => Who::Stranger,
         }
     }
 
-    /// Who has this refresh token.
+    /// Returns the client that holds this refresh token.
     fn holder(&self, refresh: &str) -> Who {
         if refresh == self.secrets.identity_token {
             Who::Known
@@ -129,13 +129,14 @@ impl World {
         }
     }
 
-    /// Whether somebody has a right on this registry.
+    /// Returns whether an identity has a role on this registry.
     pub(super) fn has_role(&self, identity: &Identity) -> bool {
         let roles = self.registry.roles.iter().filter_map(|name| self.entra.identities.get(name));
         roles.into_iter().any(|one| one.object_id == identity.object_id)
     }
 
-    /// What of the scopes asked for is granted; a scope of which nothing is left does not stand in the token.
+    /// Returns the granted part of the requested scopes. A scope without any granted action is left
+    /// out of the token.
     fn granted(&self, form: &[(String, String)], who: Who) -> Vec<Grant> {
         let pull = who == Who::Anonymous || self.registry.grants == Grants::Pull;
         let may = |action: &str| match action {
@@ -148,7 +149,7 @@ impl World {
             .flat_map(|(_, scope)| scope.split(' '))
             .filter_map(|scope| {
                 let (name, actions) = scope.strip_prefix("repository:")?.rsplit_once(':')?;
-                // Docker Hub does not tell what is not there from what is private.
+                // Docker Hub does not distinguish missing repositories from private ones.
                 if self.registry.hub && !self.registry.images.contains_key(name) {
                     return None;
                 }
@@ -163,7 +164,8 @@ impl World {
             .collect()
     }
 
-    /// 401. A refused refresh token or exchange is told nothing at all, not even a content type.
+    /// Returns a 401. A refused refresh token or exchange gets an empty response, without even a
+    /// content type.
     pub(super) fn refuse_token(&self, asked: &Asked<'_>, speaking: bool) -> Response<Body> {
         if !speaking {
             return finish(self.bare(asked, StatusCode::UNAUTHORIZED), Body::whole(""));
@@ -184,7 +186,8 @@ impl World {
         finish(builder, Body::whole(format!("{body}\n")))
     }
 
-    /// 400 for a form that the registry does not take; what it says then was never recorded.
+    /// Returns a 400 for a form that the registry does not accept; the real message was never
+    /// recorded.
     pub(super) fn bad_form(&self, asked: &Asked<'_>) -> Response<Body> {
         finish(self.bare(asked, StatusCode::BAD_REQUEST), Body::whole(""))
     }

@@ -1,4 +1,5 @@
-//! A client of a few lines: one request over TLS and HTTP/1.1, whatever comes back, until the connection ends.
+//! A client of a few lines: sends one request over TLS and HTTP/1.1 and reads everything until the
+//! connection ends.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,10 +18,10 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// More than any answer of the lab is long, but one.
+/// More bytes than any response of the lab but one.
 const MOST: u64 = 4 << 20;
 
-/// What came back.
+/// A response.
 pub(crate) struct Said {
     pub(crate) status: u16,
     pub(crate) headers: String,
@@ -28,13 +29,13 @@ pub(crate) struct Said {
 }
 
 impl Said {
-    /// The values of a header.
+    /// Returns the values of a header.
     pub(crate) fn all(&self, name: &str) -> Vec<&str> {
         let pairs = self.headers.lines().filter_map(|line| line.split_once(": "));
         pairs.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value).collect()
     }
 
-    /// The only value of a header.
+    /// Returns the only value of a header.
     pub(crate) fn one(&self, name: &str) -> &str {
         let all = self.all(name);
         assert_eq!(all.len(), 1, "{name} in {}", self.headers);
@@ -68,7 +69,7 @@ pub(crate) async fn tls(
     TlsConnector::from(Arc::new(config)).connect(name, stream).await
 }
 
-/// A request to a host, by the name in it; over TLS, unless the URL says that there is none.
+/// Sends a request to a host by name, over TLS unless the URL is `http`.
 pub(crate) async fn ask(lab: &Lab, method: &str, url: &str, headers: &str, body: &str) -> Said {
     let (plain, rest) = match url.strip_prefix("http://") {
         Some(rest) => (true, rest),
@@ -98,7 +99,8 @@ pub(crate) async fn ask(lab: &Lab, method: &str, url: &str, headers: &str, body:
 async fn said(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> Said {
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut all = Vec::new();
-    // A body that breaks off ends in an error, one that stops does not end, one may never end: what came is what counts.
+    // A body that breaks off ends in an error, a stalled body does not end, and some never end:
+    // only the received bytes count.
     let mut stream = stream.take(MOST);
     let _ = timeout(Duration::from_millis(500), stream.read_to_end(&mut all)).await;
     let end = all.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
@@ -113,7 +115,7 @@ async fn said(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) ->
     Said { status, headers, body }
 }
 
-/// What a token says, once its signature has been looked at.
+/// Returns the claims of a token after it has checked the signature.
 pub(crate) fn claims(token: &str) -> Value {
     assert!(lab::is_signed(token), "{token}");
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();

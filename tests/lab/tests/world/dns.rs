@@ -1,4 +1,4 @@
-//! The name servers, asked with messages of our own making.
+//! Tests the name servers with DNS messages built here.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! Entra ID, asked by hand and held against what was recorded of the real one.
+//! Tests Entra ID with plain requests against recorded responses of the real one.
 
 use lab::{Lab, Scenario};
 use serde_json::Value;
@@ -68,7 +68,7 @@ async fn a_service_account_is_taken_for_whom_it_stands_for() {
     assert_eq!(said.status, 200, "{}", said.text());
     assert_eq!(claims(said.json()["access_token"].as_str().unwrap())["appid"], AGENTPOOL);
 
-    // Another token is not taken, however well it is signed.
+    // Another token is not accepted, even if its signature is valid.
     let (rest, _) = jwt.rsplit_once('.').unwrap();
     let another = lab.secrets.iter().find(|secret| lab::is_signed(secret) && *secret != jwt);
     for other in [format!("{rest}.c2lnbmVk"), another.unwrap().clone()] {
@@ -101,7 +101,7 @@ async fn each_error_has_its_number_and_word() {
         (TENANT, format!("&client_id={SP}{SCOPE}"), 401, 7_000_218, "invalid_client"),
         (TENANT, format!("{right}{elsewhere}"), 400, 500_011, "invalid_resource"),
         (TENANT, format!("{right}{no_default}"), 400, 1_002_012, "invalid_scope"),
-        // The directory comes before the secret, the secret before what it is for.
+        // The tenant is checked before the secret, and the secret before the scope.
         (TENANT, format!("{wrong}{elsewhere}"), 401, 7_000_215, "invalid_client"),
         ("contoso.example", format!("{wrong}{SCOPE}"), 400, 90_002, "invalid_tenant"),
     ] {
@@ -124,7 +124,7 @@ async fn each_error_has_its_number_and_word() {
             let said = post(&lab, &format!("{TENANT}/{path}"), &form).await;
             check(&said, status, number, word);
         }
-        // A directory that there is not cannot say so.
+        // A tenant that does not exist cannot return the configured error.
         let said = post(&lab, "nobody/oauth2/v2.0/token", &form).await;
         assert_eq!(said.json()["error_codes"][0], 90_002);
     }

@@ -1,4 +1,4 @@
-//! The exchange of a token of Entra ID for one of the registry, and what the latter is good for.
+//! Tests the exchange of an Entra token for a refresh token, and what the refresh token allows.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -20,7 +20,7 @@ async fn world(text: &str) -> Lab {
     lab::start(&Scenario::parse(&text).unwrap()).await.unwrap()
 }
 
-/// The token of the machine.
+/// Returns the token of the machine.
 async fn entra(lab: &Lab, resource: &str) -> String {
     let url = format!(
         "http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01&resource={resource}"
@@ -34,7 +34,7 @@ async fn exchange(lab: &Lab, form: &str) -> Said {
     ask(lab, "POST", &format!("{REGISTRY}/oauth2/exchange"), "", &form).await
 }
 
-/// The refresh token for the machine's token.
+/// Returns the refresh token for the machine's token.
 async fn refresh(lab: &Lab) -> String {
     let token = entra(lab, ACR).await;
     let form = format!("grant_type=access_token&tenant={TENANT}&access_token={token}");
@@ -43,7 +43,7 @@ async fn refresh(lab: &Lab) -> String {
     said.json()["refresh_token"].as_str().unwrap().to_owned()
 }
 
-/// A request for an access token with Basic.
+/// Requests an access token with Basic.
 async fn basic(lab: &Lab, user: &str, password: &str) -> Said {
     let url = format!("{REGISTRY}/oauth2/token?service=x&scope=repository:team/app:pull");
     let auth = STANDARD.encode(format!("{user}:{password}"));
@@ -113,7 +113,7 @@ async fn an_exchange_is_refused_in_silence() {
     silent(&exchange(&lab, &format!("{other}&{form}{token}")).await, "another tenant in the form");
     let (rest, _) = token.rsplit_once('.').unwrap();
     silent(&exchange(&lab, &format!("{form}{rest}.")).await, "no signature");
-    // Signed by the lab, but not Entra's.
+    // Signed by the lab, but not as Entra.
     let refresh = refresh(&lab).await;
     silent(&exchange(&lab, &format!("{form}{refresh}")).await, "another issuer");
     let elsewhere = "registry.tenant = \"0b5de1a7-4c92-4f38-a6d0-93e7f81c2b64\"";

@@ -1,4 +1,4 @@
-//! What happens to those who connect, below HTTP.
+//! Tests how hosts handle connections below HTTP.
 
 use std::io::ErrorKind;
 use std::time::Duration;

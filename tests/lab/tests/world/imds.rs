@@ -1,4 +1,4 @@
-//! The metadata service, asked by hand and held against what was recorded of the real one.
+//! Tests the metadata service with plain requests against recorded responses of the real one.
 
 use std::time::Instant;
 
@@ -57,7 +57,7 @@ async fn whoever_is_attached_gets_a_token() {
         assert_eq!(claims["oid"], "f15b7a30-c2e8-49d6-8e14-907d3c6ab2f8");
         assert!(claims["xms_mirid"].as_str().unwrap().ends_with("/contoso-agentpool"));
         assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 86_700);
-        // A leak can be told, whichever part of the token it is.
+        // A leak is detectable, whichever part of the token it is.
         for part in access.split('.').take(2) {
             assert!(lab.secrets.iter().any(|secret| part.contains(secret)), "{part}");
         }

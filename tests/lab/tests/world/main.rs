@@ -1,4 +1,4 @@
-//! The lab, looked at from outside and held against what was recorded of the real things.
+//! Tests the lab from outside, against recordings of the real services.
 #![expect(
     clippy::disallowed_methods,
     clippy::unwrap_used,

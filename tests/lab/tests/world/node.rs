@@ -1,4 +1,4 @@
-//! What a node has, and a world that is where it says it is.
+//! Tests the files of a node, and a world that listens at the addresses of the scenario.
 
 use lab::{CANARY, Lab, Scenario};
 use serde_json::Value;
@@ -62,7 +62,7 @@ async fn what_is_written_into_files_can_be_recognised() {
     assert!(lab.secrets.iter().all(|secret| secret.len() > 12), "too short to be told from chance");
 }
 
-/// The same world with every address on loopback, where a test may listen.
+/// Returns the same world with every address on loopback, where a test may listen.
 const HERE: &str = r#"
     dns.order = ["127.81.7.4:5353"]
     dns.servers."127.81.7.4:5353" = {}
@@ -72,7 +72,7 @@ const HERE: &str = r#"
     hosts."127.81.7.7:8443" = { role = "portal", fault = "no-route" }
 "#;
 
-/// Takes away the hosts of the healthy world, whose addresses this machine has not.
+/// Removes the hosts of the healthy world, whose addresses this machine does not have.
 fn only_here(mut scenario: Scenario) -> Scenario {
     scenario.hosts.retain(|host, _| host.starts_with("127."));
     scenario
@@ -97,6 +97,6 @@ async fn a_world_can_be_where_it_says_it_is() {
     assert_eq!(server.to_string(), "127.81.7.4:5353");
     assert!(tokio::net::TcpStream::connect(server).await.is_ok());
     assert!(tokio::net::TcpStream::connect("127.81.7.6:8443").await.is_err());
-    // Nobody else can be there.
+    // No other process can listen there.
     assert!(lab::start_as_seen(&scenario).await.is_err());
 }

@@ -1,4 +1,5 @@
-//! The registry and the data host, asked by hand and held against what was recorded of the real ones.
+//! Tests the registry and the data host with plain requests against recorded responses of the real
+//! ones.
 
 use crate::client::{Said, ask};
 use base64::Engine as _;
@@ -15,7 +16,7 @@ async fn world(text: &str) -> Lab {
     lab::start(&Scenario::parse(text).unwrap()).await.unwrap()
 }
 
-/// A header that signs in with what is in the docker config.
+/// Returns a header that signs in with the credentials in the docker config.
 fn basic(lab: &Lab) -> String {
     let config: Value = serde_json::from_str(lab.docker_config.as_ref().unwrap()).unwrap();
     let auth = config["auths"]["contoso.azurecr.io"]["auth"].as_str().unwrap();
@@ -90,7 +91,7 @@ async fn a_token_says_what_is_granted_and_is_issued_anyway() {
     assert!(lab.secrets.iter().any(|secret| good.contains(secret)));
     let shown = good.split_whitespace().nth(2).unwrap();
     assert!(lab::is_signed(shown), "{shown}");
-    // A leak of the second part alone can be told, too.
+    // A leak of the second part alone is detectable, too.
     let second = shown.split('.').nth(1).unwrap();
     assert!(lab.secrets.iter().any(|secret| second.contains(secret)));
     assert_eq!(ask(&lab, "HEAD", V1, &good, "").await.status, 200);

@@ -1,4 +1,4 @@
-//! Scenario files: which there are, and how they are laid over the healthy one.
+//! Tests which scenario files exist and how they are merged into the healthy one.
 
 use lab::{DnsFault, Grants, HostFault, Kind, Scenario, ScenarioFile, scenarios};
 
@@ -50,7 +50,7 @@ fn a_scenario_can_extend_another() {
     assert!(scenario.node.on && scenario.hosts.contains_key("169.254.169.254:80"));
     assert_eq!(scenario.registry.grants, Grants::None);
     assert_eq!(scenario.story.en, below.story.en);
-    // And what neither says is as in the healthy world, which has none of this.
+    // A setting in neither scenario is as in the healthy world, which has none of this.
     assert_eq!(scenario.registry.login_server, healthy.registry.login_server);
     assert!(!healthy.node.on && healthy.hosts.keys().all(|host| !host.starts_with("169.")));
     assert!(!healthy.dns.records.contains_key("login.microsoftonline.com"));

@@ -4,14 +4,13 @@ use serde::Serialize;
 use strum::VariantNames;
 
 use crate::kit::{
-    RegistryOrImage,
-    rules::{Differs, Pattern, glob_matches},
-    target::AcrHostName,
+    rules::{Differs, Pattern, docker_hub, glob_matches},
+    target::{AcrHostName, RegistryOrImage},
 };
 
 /// Who reads the file: keys mean different things to them.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Reader {
+pub enum Reader {
     /// Globs in the host, and a path that the image's begins with.
     Kubelet,
     /// The host to the letter; no path, no glob.
@@ -20,11 +19,19 @@ pub(super) enum Reader {
 
 /// What a key that is not the registry's has to do with it.
 #[derive(Debug, PartialEq)]
-pub(super) enum Near {
-    /// It is nearly the registry's: this is how it differs, as a word.
-    Key { key: String, differs: NearMiss },
+pub enum Near {
+    /// It is nearly the registry's.
+    Key {
+        /// The key, fit to print.
+        key: String,
+        /// How it differs.
+        differs: NearMiss,
+    },
     /// It is of the login server with the hash that the image's host lacks.
-    Hash { login_server: String },
+    Hash {
+        /// That login server.
+        login_server: String,
+    },
 }
 
 /// How a key differs from the registry's, the likeliest mistake first.
@@ -59,7 +66,7 @@ pub enum NearMiss {
 }
 
 /// Of all keys the nearest one; ties go to the first in the alphabet.
-pub(super) fn near(keys: &[&str], asked: &RegistryOrImage, reader: Reader) -> Option<Near> {
+pub fn near(keys: &[&str], asked: &RegistryOrImage, reader: Reader) -> Option<Near> {
     let path = asked.image.as_ref().map(|image| format!("/{}", image.repository));
     let image = Pattern::image(&asked.registry, &path.unwrap_or_default());
     let lonely = keys.len() == 1;
@@ -127,14 +134,13 @@ fn left_of_a_template(
     lonely: bool,
     reader: Reader,
 ) -> Option<NearMiss> {
-    let hub = ["index.docker.io", "docker.io", "registry-1.docker.io", "hub.docker.com"];
-    let is_hub = hub.contains(&key.host());
-    let meant = asked.registry == "docker.io";
+    let is_hub = docker_hub::NAMES.contains(&key.host());
+    let meant = asked.registry == docker_hub::NAME;
     (is_hub && (meant || (lonely && reader == Reader::Kubelet))).then_some(NearMiss::HubDiffers)
 }
 
 /// A key without what somebody may have put before the host.
-pub(super) fn shown(key: &str) -> String {
+pub fn shown(key: &str) -> String {
     let (scheme, rest) = key.split_once("://").map_or(("", key), |(scheme, rest)| (scheme, rest));
     let rest = rest.rsplit('@').next().unwrap_or_default();
     if scheme.is_empty() { rest.to_owned() } else { format!("{scheme}://{rest}") }
@@ -143,7 +149,7 @@ pub(super) fn shown(key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kit::Cloud;
+    use crate::kit::target::Cloud;
 
     fn found(keys: &[&str], image: &str, reader: Reader) -> Option<String> {
         let asked = RegistryOrImage::read(image, Cloud::Public, false).unwrap();

@@ -1,4 +1,4 @@
-//! One registry's entry in a docker config or a pull secret.
+//! An entry: a user name and a password, in one field or in two.
 
 use base64::{
     Engine,
@@ -7,9 +7,8 @@ use base64::{
 };
 use serde_json::Value;
 
-use super::Credential;
 use crate::kit::{
-    Secret,
+    redact::Secret,
     rules::{Fields, Malformed},
 };
 
@@ -19,36 +18,28 @@ const GO: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
 );
 
-/// The user and the password of an entry, as the kubelet and docker read both: `auth` outdoes the rest.
-pub(super) fn password(entry: &Value) -> Result<Option<Credential>, Malformed> {
-    let fields = Fields::of(entry).ok_or("entry-not-an-object")?;
+/// Reads the user and the password of an entry, as docker and the kubelet do: `auth` wins over the
+/// two fields.
+pub(super) fn password(entry: &Value) -> Result<Option<(String, Secret)>, Malformed> {
+    let fields = Fields::of(entry).ok_or(Malformed::EntryNotAnObject)?;
     let (user, password) = (fields.text("username")?, fields.text("password")?);
-    let Some(auth) = fields.text("auth")? else {
-        return Ok(user.zip(password).map(|(user, password)| Credential::Password {
-            user: user.to_owned(),
-            password: Secret::new(password),
-        }));
-    };
+    let pair = |(user, password): (&str, &str)| (user.to_owned(), Secret::new(password));
+    let Some(auth) = fields.text("auth")? else { return Ok(user.zip(password).map(pair)) };
     let text = decode(auth)?;
     // A password may hold colons; a user name may not.
     let Some((user, password)) = text.split_once(':') else {
         let again = decode(text.trim()).is_ok_and(|text| text.contains(':'));
-        return Err(if again { "auth-encoded-twice" } else { "auth-without-colon" });
+        return Err(if again { Malformed::AuthEncodedTwice } else { Malformed::AuthWithoutColon });
     };
-    Ok((!user.is_empty() || !password.is_empty())
-        .then(|| Credential::Password { user: user.to_owned(), password: Secret::new(password) }))
+    let is_empty = user.is_empty() && password.is_empty();
+    Ok((!is_empty).then(|| pair((user, password))))
 }
 
-/// Base64 of a text. Go's decoder passes over line ends within it.
+/// Decodes base64 of a text. Go's decoder ignores line ends within it.
 pub(super) fn decode(encoded: &str) -> Result<String, Malformed> {
     let encoded = encoded.replace(['\r', '\n'], "");
-    let bytes = GO.decode(encoded).map_err(|_| "auth-not-base64")?;
-    String::from_utf8(bytes).map_err(|_| "auth-not-text")
-}
-
-/// Whether a password ends in a line's end: what was encoded was a line, not a password.
-pub(super) fn ends_in_newline(credential: &Credential) -> bool {
-    matches!(credential, Credential::Password { password, .. } if password.expose().ends_with(['\r', '\n']))
+    let bytes = GO.decode(encoded).map_err(|_| Malformed::AuthNotBase64)?;
+    String::from_utf8(bytes).map_err(|_| Malformed::AuthNotText)
 }
 
 #[cfg(test)]
@@ -57,13 +48,9 @@ mod tests {
 
     use super::*;
 
-    fn read(entry: &Value) -> Result<Option<String>, Malformed> {
-        password(entry).map(|found| match found? {
-            Credential::Password { user, password } => {
-                Some(format!("{user}|{}", password.expose()))
-            }
-            _ => None,
-        })
+    fn read(entry: &Value) -> Result<Option<String>, String> {
+        let found = password(entry).map_err(|said| said.to_string())?;
+        Ok(found.map(|(user, password)| format!("{user}|{}", password.expose())))
     }
 
     #[test]
@@ -86,7 +73,11 @@ mod tests {
             (json!({ "auth": "/////w==" }), Err("auth-not-text")),
             (json!("dTpwOnE="), Err("entry-not-an-object")),
         ] {
-            assert_eq!(read(&entry), wanted.map(|found| found.map(str::to_owned)), "{entry}");
+            assert_eq!(
+                read(&entry),
+                wanted.map(|found| found.map(str::to_owned)).map_err(str::to_owned),
+                "{entry}"
+            );
         }
     }
 }

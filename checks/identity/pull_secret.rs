@@ -1,0 +1,70 @@
+//! The pull secret's file that was named, or the kubelet's own docker config: what it holds for the
+//! image.
+
+use std::path::Path;
+
+use super::{
+    credential_file::{Found, read},
+    problem::Problem,
+};
+use crate::{
+    image::ImageTarget,
+    kit::{
+        Cx,
+        keyring::{Entries, Near, PullSecret, Reader, near, shown},
+    },
+};
+
+/// Returns what the file holds for that image, in the order in which the kubelet tries it.
+pub(super) async fn find(
+    cx: &Cx,
+    file: &Path,
+    image_target: &ImageTarget,
+) -> Result<Vec<Found>, Problem> {
+    let name = file.display().to_string();
+    let bytes = read(cx, file).await?;
+    let secret = PullSecret::read(&bytes, file).map_err(|broken| Problem::PullsecretMalformed {
+        file: name.clone(),
+        said: broken.said.to_string(),
+        key: broken.key,
+    })?;
+    match secret {
+        PullSecret::Entries(entries) => return Ok(matching(cx, &name, &entries, image_target)),
+        PullSecret::Empty => {}
+        PullSecret::WrongType { kind } => {
+            cx.add_finding(Problem::PullsecretWrongType { file: name, kind });
+        }
+        PullSecret::WithoutAuths { keys } => {
+            cx.add_finding(Problem::PullsecretWithoutAuths { file: name, keys });
+        }
+    }
+    Ok(vec![])
+}
+
+fn matching(cx: &Cx, name: &str, entries: &Entries, image_target: &ImageTarget) -> Vec<Found> {
+    let matching = entries.matching(&image_target.pattern());
+    for entry in &matching {
+        if let Some(holds) = entry.unread_token {
+            let (file, key) = (name.to_owned(), shown(&entry.key));
+            cx.add_finding(Problem::PullsecretHoldsToken { file, key, holds });
+        }
+    }
+    if matching.is_empty() {
+        let asked = &image_target.asked;
+        match near(&entries.keys(), asked, Reader::Kubelet) {
+            Some(Near::Hash { login_server }) => {
+                image_target.tell_hash_missing(cx, &login_server, name);
+            }
+            Some(Near::Key { key, differs }) => {
+                let (file, due) = (name.to_owned(), asked.registry.clone());
+                cx.add_finding(Problem::PullsecretServerMismatch { file, key, due, differs });
+            }
+            None => {}
+        }
+    }
+    let found = matching.into_iter().filter_map(|entry| {
+        let credential = entry.stored.clone()?.into();
+        Some(Found { credential, key: Some(shown(&entry.key)) })
+    });
+    found.collect()
+}

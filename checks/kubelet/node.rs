@@ -1,0 +1,133 @@
+//! A node, as its files describe it: who signs in, and where it is in Azure.
+
+use std::rc::Rc;
+
+use serde::Serialize;
+use strum::VariantNames;
+
+use crate::kit::{
+    Secret,
+    azure::Endpoints,
+    target::{Cloud, ManagedIdentityId},
+};
+
+/// What this node's kubelet signs in with.
+#[derive(Serialize)]
+pub struct Node {
+    #[serde(skip)]
+    pub(crate) signs_in: KubeletSignIn,
+    pub(super) how: SignInKind,
+    /// The pattern by which it asks its provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) pattern: Option<String>,
+    /// The file that says who the node is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) file: Option<String>,
+    /// As the node calls its cloud.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cloud: Option<String>,
+    /// Whether another provider is asked for the image as well.
+    #[serde(skip)]
+    pub(crate) others_may: bool,
+}
+
+/// What a kubelet signs in with: a word of evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum SignInKind {
+    /// A managed identity that the node's file does not name.
+    ManagedIdentityUnnamed,
+    /// A managed identity.
+    ManagedIdentity,
+    /// A service principal.
+    ServicePrincipal,
+    /// The placeholder `msi`, sent as name and password.
+    MsiLiterally,
+    /// The kubelet gets no credentials for the image.
+    KubeletNoCredentials,
+    /// The files do not tell.
+    KubeletUnknown,
+}
+
+/// Who signs in for a node.
+#[derive(Clone)]
+pub(crate) enum KubeletSignIn {
+    /// A managed identity.
+    Managed(ManagedIdentityId, AzureEnvironment),
+    /// An application, by name and password.
+    Application(Application),
+    /// What stands for a managed identity, as name and password.
+    Placeholder { user: String, password: Secret, file: String },
+    /// The image is pulled without credentials.
+    Anonymous,
+    /// It cannot be told from the files.
+    Unknown,
+}
+
+/// An application that signs in with its password.
+#[derive(Clone, Debug)]
+pub(crate) struct Application {
+    pub(crate) client_id: String,
+    pub(crate) secret: Secret,
+    pub(crate) around: AzureEnvironment,
+}
+
+/// Where somebody signs in: the cloud, the directory that is named, the place of the node.
+#[derive(Clone, Debug)]
+pub(crate) struct AzureEnvironment {
+    /// Where that stands.
+    pub(crate) file: String,
+    /// The directory that the file names.
+    pub(crate) tenant: Option<String>,
+    pub(crate) endpoints: Rc<Endpoints>,
+    pub(crate) place: NodeLocation,
+}
+
+/// A directory, and the file that names it.
+#[derive(Debug)]
+pub(crate) struct TenantHint {
+    pub(crate) tenant: String,
+    pub(crate) file: String,
+}
+
+/// Where a node is in Azure, as far as it knows: for commands that mend it.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct NodeLocation {
+    /// The resource group of the cluster's nodes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) node_group: Option<String>,
+    /// The node pool, by the node's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) pool: Option<String>,
+}
+
+impl AzureEnvironment {
+    /// Not on a node.
+    pub(crate) fn elsewhere(from: String) -> Self {
+        let endpoints = Rc::new(Endpoints::of(Cloud::default()));
+        Self { file: from, tenant: None, endpoints, place: NodeLocation::default() }
+    }
+
+    /// The directory that goes with a token; a node's provider sends what its file has for it, be it nothing.
+    pub(crate) fn named(&self) -> Option<TenantHint> {
+        let tenant = self.tenant.clone()?;
+        Some(TenantHint { tenant, file: self.file.clone() })
+    }
+}
+
+impl Node {
+    pub(super) fn new(signs_in: KubeletSignIn) -> Self {
+        let how = match signs_in {
+            KubeletSignIn::Managed(ManagedIdentityId::Unnamed, _) => {
+                SignInKind::ManagedIdentityUnnamed
+            }
+            KubeletSignIn::Managed(..) => SignInKind::ManagedIdentity,
+            KubeletSignIn::Application(_) => SignInKind::ServicePrincipal,
+            KubeletSignIn::Placeholder { .. } => SignInKind::MsiLiterally,
+            KubeletSignIn::Anonymous => SignInKind::KubeletNoCredentials,
+            KubeletSignIn::Unknown => SignInKind::KubeletUnknown,
+        };
+        Self { signs_in, how, pattern: None, file: None, cloud: None, others_may: false }
+    }
+}

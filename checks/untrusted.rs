@@ -1,0 +1,20 @@
+//! Every parser of foreign bytes, in one place: the fuzz targets and the property tests take them
+//! from here. Checks import them from where they are defined.
+
+pub use crate::{
+    kit::{
+        engine::Event,
+        keyring::{DockerConfig, PullSecret, Stored},
+        net::{ErrorBody, challenges, dns::read as read_dns_answer},
+        redact::claims,
+        rules::{NoProxy, Pattern, Platform, ProxyUrl},
+        target::RegistryOrImage,
+        world::{yaml, yaml_loosely},
+    },
+    kubelet::{
+        azure_json::{AzureJson, SignInMethod},
+        provider::{Providers, is_known},
+    },
+    manifest::{entry, named, read as read_manifest},
+    token::{endpoint::token_in, exchange::refresh_token},
+};

@@ -1,0 +1,142 @@
+//! What a page is written on: lines of bounded width, with a hanging indent, and commands that can
+//! be pasted.
+
+use colored::{ColoredString, Colorize};
+use textwrap::core::display_width;
+
+use super::terminal::{pad, whole_words};
+
+/// The text so far.
+pub(super) struct Paper {
+    pub(super) width: usize,
+    out: String,
+}
+
+impl Paper {
+    pub(super) fn new(width: usize) -> Self {
+        Self { width, out: String::new() }
+    }
+
+    /// Returns the whole text.
+    pub(super) fn into_text(self) -> String {
+        self.out
+    }
+
+    /// Writes a line as it is.
+    pub(super) fn line(&mut self, text: &str) {
+        self.out.push_str(text.trim_end());
+        self.out.push('\n');
+    }
+
+    /// Writes an empty line, unless the last one is.
+    pub(super) fn gap(&mut self) {
+        if !self.out.is_empty() && !self.out.ends_with("\n\n") {
+            self.out.push('\n');
+        }
+    }
+
+    /// Writes a text behind a label in a column of that width; its further lines stand below its
+    /// first.
+    pub(super) fn hang(
+        &mut self,
+        label: &str,
+        indent: usize,
+        text: &str,
+        style: impl Fn(&str) -> ColoredString,
+    ) {
+        let room = self.width.saturating_sub(indent).max(20);
+        let lines = textwrap::wrap(text, whole_words(room));
+        let mut label = pad(label, indent);
+        for line in lines {
+            self.line(&format!("{label}{}", style(&line)));
+            label = " ".repeat(indent);
+        }
+    }
+
+    /// Writes a command: broken at its options where it is too long, which a shell undoes.
+    pub(super) fn command(&mut self, indent: usize, command: &str) {
+        let room = self.width.saturating_sub(indent);
+        for line in command.lines() {
+            for piece in broken(line, room) {
+                self.line(&format!("{}{}", " ".repeat(indent), piece.cyan()));
+            }
+        }
+    }
+}
+
+/// Breaks a command before its options and behind its operators: outside of quotes, where a
+/// backslash at the end of a line is nothing to a POSIX shell.
+fn broken(command: &str, room: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for piece in pieces(command) {
+        let line = lines.last_mut().map_or("", |line| line.as_str());
+        // Two columns for the backslash.
+        if !line.is_empty() && display_width(line) + 1 + display_width(piece) + 2 > room {
+            let operator = ["&&", "||", "|"].iter().any(|operator| line.ends_with(operator));
+            let open = lines.len() - 1;
+            if !operator {
+                lines[open] += " \\";
+            }
+            lines.push(format!("  {piece}"));
+        } else if let Some(line) = lines.last_mut() {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(piece);
+        }
+    }
+    lines
+}
+
+/// The parts of a command between which a line may end.
+fn pieces(command: &str) -> Vec<&str> {
+    let (mut pieces, mut begin, mut quote, mut depth) = (vec![], 0, None, 0_usize);
+    let bytes = command.as_bytes();
+    for (at, byte) in bytes.iter().enumerate() {
+        match (byte, quote) {
+            (b'\'' | b'"', None) => quote = Some(*byte),
+            (byte, Some(open)) if *byte == open => quote = None,
+            (b'(', None) => depth += 1,
+            (b')', None) => depth = depth.saturating_sub(1),
+            (b' ', None) if depth == 0 => {
+                let (before, after) = (&command[begin..at], &command[at + 1..]);
+                let is_option = after.starts_with('-') && !after.starts_with("- ");
+                let operator = ["&&", "||", "|"].iter().any(|sign| before.ends_with(sign));
+                if is_option || operator {
+                    pieces.push(before);
+                    begin = at + 1;
+                }
+            }
+            _ => {}
+        }
+    }
+    pieces.push(&command[begin..]);
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_command_is_broken_where_a_shell_does_not_care() {
+        let command = r#"id=$(az acr show -n contoso --query id) && az role create --role "A -b c" --scope "$id" || echo 'no -x' >&2"#;
+        assert_eq!(
+            broken(command, 44),
+            [
+                "id=$(az acr show -n contoso --query id) &&",
+                r#"  az role create --role "A -b c" \"#,
+                r#"  --scope "$id" ||"#,
+                "  echo 'no -x' >&2",
+            ]
+        );
+        assert_eq!(broken("short -a -b", 44), ["short -a -b"]);
+    }
+
+    #[test]
+    fn no_text_is_lost_between_the_pieces() {
+        for command in ["a -b 'c -d", "a (b -c", "a -b -- -c |", ""] {
+            assert_eq!(pieces(command).join(" "), command);
+        }
+    }
+}
