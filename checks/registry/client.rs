@@ -278,7 +278,8 @@ impl RegistryClient {
     fn diagnose(&self, asked: &str, refusal: Refusal) -> NoFact {
         match (refusal.rules(), self.past_private_endpoint) {
             (Some(rules), Some(address)) => {
-                Problem::PrivateEndpointBypassed { rules, address }.into()
+                let zone = refusal.host.azure().map(|name| format!("privatelink.{}", name.suffix));
+                Problem::PrivateEndpointBypassed { rules, address, zone }.into()
             }
             _ => refusal.grade(asked),
         }

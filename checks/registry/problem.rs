@@ -36,6 +36,9 @@ pub enum Problem {
         rules: Rules,
         /// That address.
         address: IpAddr,
+        /// The private DNS zone that would hold the endpoint's record.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        zone: Option<String>,
     },
     /// The network rules refuse some connections and let others in.
     AcrFirewallPropagating {
@@ -46,6 +49,8 @@ pub enum Problem {
     },
     /// A refusal that is neither a sign-in nor the network rules.
     Forbidden(Refused),
+    /// The registry says that the identity with which it opens its encryption key is inactive.
+    KeyIdentityInactive(Refused),
     /// The registry itself fails.
     Outage(Refused),
     /// Azure's registry says that it was asked too much.

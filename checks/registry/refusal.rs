@@ -50,6 +50,10 @@ impl Refusal {
         if self.body.code == "REGISTRY_DISALLOWED_OPERATION" {
             return Some(Problem::ImageReadDisabled(self.refused(asked)));
         }
+        // As documented for registries with a customer-managed key.
+        if self.body.message.contains("identity associated with the registry is inactive") {
+            return Some(Problem::KeyIdentityInactive(self.refused(asked)));
+        }
         self.rules().map(Problem::NetworkRules)
     }
 
