@@ -32,7 +32,7 @@ pub use document::{Manifest, read};
 use fetch::{Fetched, get};
 pub use index::{Entry, entry};
 pub(crate) use kind::Kind;
-pub use problem::Problem;
+pub use problem::{Build, Problem};
 
 /// How long the look for the nearest tags may take.
 const NEAREST_WAIT: Duration = Duration::from_secs(3);
