@@ -342,7 +342,8 @@ fn what_was_typed_is_understood() {
     ] {
         let said = run(&[typed, "--only", "image"]);
         assert_eq!(said.code, Some(1), "{typed}: {}", said.out);
-        assert!(said.out.contains(word), "{typed}: {}", said.out);
+        let words = |text: &str| text.split_whitespace().collect::<String>();
+        assert!(words(&said.out).contains(&words(word)), "{typed}: {}", said.out);
     }
     let untagged = run(&["127.0.0.1:1/team/app", "--only", "image"]);
     assert!(untagged.out.contains("latest is assumed"), "{}", untagged.out);
@@ -385,6 +386,16 @@ fn colour_and_signs_are_what_the_terminal_takes() {
     assert!(!run(&["lab", "--no-color"]).out.contains('\u{1b}'));
     let plain = program(&["lab", "tag-missing"]).env("LC_ALL", "C").output().unwrap();
     assert!(plain.stdout.is_ascii(), "{}", String::from_utf8_lossy(&plain.stdout));
+}
+
+#[test]
+fn documents_are_made_from_the_options() {
+    assert!(run(&["completions", "bash"]).out.contains("--auth-file"));
+    assert!(run(&["man"]).out.contains("auth\\-file"));
+    let version = run(&["--version"]).out;
+    assert!(version.contains(env!("CARGO_PKG_VERSION")) && version.contains('('), "{version}");
+    let help = run(&["--help"]).out;
+    assert!(help.contains("Examples:") && help.contains("Who signs in:"), "{help}");
 }
 
 #[test]
