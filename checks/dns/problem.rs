@@ -11,6 +11,8 @@ use std::{net::IpAddr, rc::Rc};
 pub enum Problem {
     /// The registry's name does not exist, or has no address.
     NxdomainRegistry(Denied),
+    /// The CNAME records lead back to a name that was already followed.
+    CnameLoop(Denied),
     /// The same behind a private endpoint's name: a zone that answers here lacks the record.
     PrivateZoneRecordMissing(Denied),
     /// The same for the endpoint of one region.
@@ -23,6 +25,9 @@ pub enum Problem {
     ServerUnreachable {
         /// The name.
         host: String,
+        /// The server that clients ask first.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        server: Option<IpAddr>,
         /// Each server and how it failed.
         tried: Vec<Tried>,
     },
