@@ -2,7 +2,7 @@
 
 use crate::kit::{net::Tried, world::Proxy};
 use serde::Serialize;
-use std::rc::Rc;
+use std::{net::IpAddr, rc::Rc};
 
 /// What can be wrong with the way to a host.
 #[derive(Serialize, strum::VariantNames)]
@@ -11,7 +11,7 @@ use std::rc::Rc;
 pub enum Problem {
     /// No address of the registry accepts a connection.
     TcpEgressBlocked(Unreached),
-    /// The same for an Azure registry whose addresses are all private: a private endpoint's.
+    /// The same for a host of an Azure registry whose addresses are all private: a private endpoint's.
     PrivateAddressUnreachable(Unreached),
     /// No address of the host that serves layers accepts a connection.
     BlobEndpointBlocked(Unreached),
@@ -46,6 +46,14 @@ pub struct Unreached {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) tried: Vec<Tried>,
+    /// Every address that was tried.
+    pub(super) addresses: Vec<IpAddr>,
+    /// Those that did not answer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) timed_out: Vec<IpAddr>,
+    /// Those that refused the connection.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) refused: Vec<IpAddr>,
     /// A host that is reached all the same.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) elsewhere: Option<&'static str>,
