@@ -18,6 +18,7 @@ use crate::{
     manifest::{ArtifactKind, DigestProof, Flaw, HeadField, Kind, Lone},
     proxy::Shown,
     registry::{AuthScheme, NoChallenge},
+    tls::SelfSigned,
     token::{AnonymousAnswer, ManagementToken, NoAnswer, NoTenant, Scopes, SignedIn},
 };
 
@@ -55,6 +56,7 @@ pub const WORDS: &[&[&str]] = &[
     Reach::VARIANTS,
     ReferenceError::VARIANTS,
     Scopes::VARIANTS,
+    SelfSigned::VARIANTS,
     Shown::VARIANTS,
     SignInKind::VARIANTS,
     SignedIn::VARIANTS,

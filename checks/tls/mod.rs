@@ -19,7 +19,7 @@ use crate::kit::{
     },
 };
 pub(crate) use problem::At;
-pub use problem::Problem;
+pub use problem::{Problem, SelfSigned};
 
 impl At {
     fn of(connected: &Connected) -> Self {
@@ -104,7 +104,11 @@ async fn diagnose(
     use CertificateError as Why;
     let at = At::of(connected);
     match why {
-        Why::UnknownIssuer => Problem::UnknownCa { at, issuer: seen.issuer },
+        Why::UnknownIssuer => {
+            let itself = seen.names.contains(&seen.issuer) || seen.issuer == at.host;
+            let self_signed = itself.then_some(SelfSigned::SelfSigned);
+            Problem::UnknownCa { at, issuer: seen.issuer, self_signed }
+        }
         Why::NotValidForName | Why::NotValidForNameContext { .. } => {
             let address = match (connected.route.address(), connected.route.proxy()) {
                 (None, Some(proxy)) => proxy.to_string(),
@@ -132,7 +136,20 @@ async fn out_of_date(cx: &Cx, connected: &Connected, seen: Certificate) -> Probl
         Some((there, skew)) => Problem::ClockSkew { at, here: cx.now(), there, skew },
         None => {
             let Certificate { not_before, not_after, issuer, .. } = seen;
-            Problem::CertificateExpired { at, not_before, not_after, issuer }
+            let now = cx.now();
+            let days = |from: Timestamp, to: Timestamp| {
+                let hours = to.duration_since(from).as_hours();
+                (hours >= 0).then_some(hours / 24)
+            };
+            let (expired_days, early_days) = (days(not_after, now), days(now, not_before));
+            Problem::CertificateExpired {
+                at,
+                expired_days,
+                early_days,
+                not_before,
+                not_after,
+                issuer,
+            }
         }
     }
 }

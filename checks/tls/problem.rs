@@ -17,6 +17,9 @@ pub enum Problem {
         at: At,
         /// Who did.
         issuer: String,
+        /// Whether that is the host itself.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        self_signed: Option<SelfSigned>,
     },
     /// The certificate is for other names.
     HostnameMismatch {
@@ -43,6 +46,12 @@ pub enum Problem {
     },
     /// The certificate is out of date.
     CertificateExpired {
+        /// For how many days it has been expired.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        expired_days: Option<i64>,
+        /// In how many days it becomes valid.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        early_days: Option<i64>,
         /// The host.
         #[serde(flatten)]
         at: At,
@@ -125,4 +134,13 @@ pub struct At {
     /// The proxy in between.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) through: Option<Rc<Proxy>>,
+}
+
+/// Who signed a certificate that is not trusted: a word of evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum SelfSigned {
+    /// The host itself.
+    SelfSigned,
 }
