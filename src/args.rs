@@ -7,17 +7,29 @@ use clap::{Args as ArgGroup, Parser, Subcommand, ValueEnum};
 
 use crate::run::Wanted;
 
+/// What stands below the options.
+const AFTER_HELP: &str = "\
+Examples:
+  check-acr contoso.azurecr.io/team/app:v1             can this machine pull it?
+  check-acr --auth-file secret.yaml IMAGE              with a pull secret, as the kubelet reads it
+  check-acr -q -o text -o json=report.json IMAGE       in CI: the verdict, and a report in a file
+  kubectl get pods -A -o jsonpath='{..image}' | tr ' ' '\\n' | sort -u | check-acr -
+  check-acr lab data-endpoint-record-missing           try it: no registry and no network needed
+
+Exit codes: 0 can pull (can sign in, if REF names no image) · 1 cannot · 2 wrong usage · 3 could not
+tell · 130 interrupted";
+
 /// Can this host pull this image from this registry? If not: the cause, the proof and the fix.
 ///
-/// REF is an Azure registry's name (contoso), a login server (contoso.azurecr.io), or an image in any
-/// OCI registry (contoso.azurecr.io/team/app:v1).
+/// REF is an Azure registry's name (contoso), a login server (contoso.azurecr.io), or an image in
+/// any OCI registry (contoso.azurecr.io/team/app:v1).
 #[derive(Parser, Debug)]
 #[command(
     name = "check-acr",
-    version,
+    version = env!("CHECK_ACR_VERSION"),
     args_conflicts_with_subcommands = true,
     args_override_self = true,
-    after_help = "Exit codes: 0 can pull (can sign in, when no image was asked for) · 1 cannot · 2 wrong usage · 3 could not tell · 130 interrupted"
+    after_help = AFTER_HELP
 )]
 pub(crate) struct Args {
     /// What to do, other than to check.
@@ -50,6 +62,13 @@ pub(crate) enum Command {
         #[arg(long, value_parser = lang)]
         lang: Option<Lang>,
     },
+    /// Print the completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page
+    Man,
     /// Show a recording that was made with -o events=FILE
     Show {
         /// The file, or - for standard input
@@ -79,52 +98,54 @@ pub(crate) enum Command {
 /// What to check, and how.
 #[derive(ArgGroup, Clone, Debug)]
 pub struct CheckArgs {
-    /// A registry's name, a login server, or an image; several are checked side by side
+    /// A registry's name, a login server, or an image; several are checked side by side. - reads
+    /// them from standard input, one a line
     #[arg(value_name = "REF")]
     pub asked: Vec<String>,
     /// Run these steps only, and those that they need (repeatable; see `check-acr list`)
-    #[arg(long, value_name = "STEP", value_parser = step)]
+    #[arg(long, value_name = "STEP", value_parser = step, help_heading = "How far")]
     pub only: Vec<String>,
     /// Leave these steps out (repeatable)
-    #[arg(long, value_name = "STEP", value_parser = step)]
+    #[arg(long, value_name = "STEP", value_parser = step, help_heading = "How far")]
     pub skip: Vec<String>,
     /// How long the whole run may take [default: 60s; a day with --full]
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "How far")]
     pub timeout: Option<Duration>,
     /// Read and verify every layer to its end
-    #[arg(long, overrides_with = "full")]
+    #[arg(long, overrides_with = "full", help_heading = "What is asked")]
     pub full: bool,
     /// The platform that the image must have [default: linux and this machine's processor]
-    #[arg(long, value_name = "OS/ARCH")]
+    #[arg(long, value_name = "OS/ARCH", help_heading = "What is asked")]
     pub platform: Option<Platform>,
-    /// Who signs in: node (as this node's kubelet does), managed-identity[=ID] (of this machine; by client id or
-    /// resource id), workload (this pod's identity), az (who is signed in to the Azure CLI), docker (the docker
-    /// config), anonymous, or auto: --username, else --auth-file, else on a node its kubelet, else workload,
-    /// else the docker config where it has this registry, else in a pod managed-identity, else anonymous
-    #[arg(long = "identity", value_name = "WHO", default_value = "auto", value_parser = who)]
+    /// Who signs in: node (as this node's kubelet does), managed-identity[=ID] (of this machine; by
+    /// client id or resource id), workload (this pod's identity), az (who is signed in to the Azure
+    /// CLI), docker (the docker config), anonymous, or auto: --username, else --auth-file, else on
+    /// a node its kubelet, else workload, else the docker config where it has this registry, else
+    /// in a pod managed-identity, else anonymous
+    #[arg(long = "identity", value_name = "WHO", default_value = "auto", value_parser = who, help_heading = "Who signs in")]
     pub identity: Who,
     /// Sign in with this user name; the password comes on standard input
-    #[arg(long, value_name = "NAME", requires = "password_stdin")]
+    #[arg(long, value_name = "NAME", requires = "password_stdin", help_heading = "Who signs in")]
     pub username: Option<String>,
     /// Read the password from standard input
-    #[arg(long, requires = "username")]
+    #[arg(long, requires = "username", help_heading = "Who signs in")]
     pub password_stdin: bool,
-    /// Take the credentials from the file of a pull secret, as the kubelet does; with --identity docker, from
-    /// a docker config.json
-    #[arg(long, value_name = "FILE")]
+    /// Take the credentials from the file of a pull secret, as the kubelet does; with --identity
+    /// docker, from a docker config.json
+    #[arg(long, value_name = "FILE", help_heading = "Who signs in")]
     pub auth_file: Option<PathBuf>,
-    /// Take the files of a node, and the authorities that it trusts, from below this folder, in which its root file
-    /// system is mounted
-    #[arg(long, value_name = "DIR")]
+    /// Take the files of a node, and the authorities that it trusts, from below this folder, in
+    /// which its root file system is mounted
+    #[arg(long, value_name = "DIR", help_heading = "Who signs in")]
     pub node_root: Option<PathBuf>,
     /// Trust the certificate authorities in this PEM file too
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "What is asked")]
     pub ca_file: Option<PathBuf>,
     /// The cloud of a bare registry name: public, china, us-government
-    #[arg(long, value_name = "NAME", default_value = "public", value_parser = cloud)]
+    #[arg(long, value_name = "NAME", default_value = "public", value_parser = cloud, help_heading = "What is asked")]
     pub cloud: Cloud,
     /// Speak HTTP without TLS
-    #[arg(long)]
+    #[arg(long, help_heading = "What is asked")]
     pub plain_http: bool,
     /// How to show it.
     #[command(flatten)]
@@ -160,23 +181,32 @@ impl CheckArgs {
 #[derive(ArgGroup, Clone, Debug)]
 pub struct ShowArgs {
     /// text, json or events (a line each as they happen); with =FILE into a file (repeatable)
-    #[arg(short, long = "output", value_name = "FORMAT[=FILE]", value_parser = output)]
+    #[arg(short, long = "output", value_name = "FORMAT[=FILE]", value_parser = output, help_heading = "Output")]
     pub output: Vec<Output>,
     /// The language: en or ko [default: that of the locale]
-    #[arg(long, value_parser = lang)]
+    #[arg(long, value_parser = lang, help_heading = "Output")]
     pub lang: Option<Lang>,
     /// When to exit with 1 although the image can be pulled: warning
-    #[arg(long, value_name = "SEVERITY")]
+    #[arg(long, value_name = "SEVERITY", help_heading = "Output")]
     pub fail_on: Option<FailOn>,
     /// Show every step, exchange and fix; twice, with the details of each exchange
-    #[arg(short, long, action = clap::ArgAction::Count)]
+    #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Output")]
     pub verbose: u8,
     /// Show the verdict and the first fix alone
-    #[arg(short, long, conflicts_with = "verbose")]
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
     pub quiet: bool,
     /// When to use colour: auto, always, never
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        default_value_if("no_color", "true", "never"),
+        help_heading = "Output"
+    )]
     pub color: When,
+    /// Use no colour
+    #[arg(long, help_heading = "Output")]
+    pub no_color: bool,
 }
 
 /// When to use colour.
@@ -262,10 +292,13 @@ fn duration(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().map(Duration::from_secs);
     let spelled = || text.parse::<jiff::SignedDuration>().ok()?.try_into().ok();
     let duration = seconds.or_else(spelled).filter(|time| !time.is_zero());
+    let duration = duration.ok_or("a time is such as 30s or 2m")?;
     // A run of more than a day is a mistake, and some clocks overflow.
-    duration
-        .filter(|time| *time <= Duration::from_secs(24 * 60 * 60))
-        .ok_or_else(|| "a time is such as 30s or 2m, and at most a day".into())
+    let (least, most) = (Duration::from_secs(1), Duration::from_secs(24 * 60 * 60));
+    if (least..=most).contains(&duration) {
+        return Ok(duration);
+    }
+    Err("a run takes at least 1s and at most a day".into())
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod present;
 mod report;
 mod run;
 mod show;
+mod typed;
 mod verdict;
 mod wait;
 mod world;

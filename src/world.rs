@@ -9,7 +9,7 @@ use std::{
 };
 
 use checks::kit::{
-    World,
+    Secret, World,
     world::{AZURE_JSON, CREDENTIAL_PROVIDERS, Proxies, Roots, VARIABLES},
 };
 use rustls::{
@@ -24,11 +24,15 @@ const MAX_CA_BYTES: u64 = 4 * 1024 * 1024;
 pub(crate) fn real(roots: Roots, node_root: Option<&Path>) -> World {
     let node_root = node_root.unwrap_or(Path::new("/")).to_owned();
     let (name_servers, search, ndots) = resolver(&fs::read("/etc/resolv.conf").unwrap_or_default());
-    let docker_configs = match (env::var_os("DOCKER_CONFIG"), env::var_os("HOME")) {
+    // docker takes what this variable holds before its file.
+    let inline = env::var("DOCKER_AUTH_CONFIG").ok().filter(|text| !text.is_empty());
+    let variable = inline.map(|text| (PathBuf::from("DOCKER_AUTH_CONFIG"), Secret::new(text)));
+    let in_file = match (env::var_os("DOCKER_CONFIG"), env::var_os("HOME")) {
         (Some(folder), _) => vec![PathBuf::from(folder).join("config.json")],
         (None, Some(home)) => vec![PathBuf::from(home).join(".docker/config.json")],
         (None, None) => vec![],
     };
+    let docker_configs = variable.iter().map(|(name, _)| name.clone()).chain(in_file).collect();
     World {
         name_servers,
         search,
@@ -43,7 +47,7 @@ pub(crate) fn real(roots: Roots, node_root: Option<&Path>) -> World {
         variables: variables(|name| env::var(name).ok()),
         proxies: Proxies::read(|name| env::var(name).ok()),
         docker_configs,
-        files: HashMap::new(),
+        files: variable.into_iter().collect(),
     }
 }
 
@@ -184,7 +188,7 @@ pub(crate) fn of_lab(lab: &lab::Lab, asker: &lab::Ask) -> Result<World, String> 
         files: docker
             .into_iter()
             .chain(more)
-            .map(|(path, text)| (path, checks::kit::Secret::new(text)))
+            .map(|(path, text)| (path, Secret::new(text)))
             .collect(),
     })
 }

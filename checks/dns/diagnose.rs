@@ -22,7 +22,8 @@ use crate::kit::{
 pub(super) fn diagnose(cx: &Cx, host: &Host, heard: &[ServerAnswer]) -> Problem {
     let Some((server, reply)) = denial(cx, heard) else {
         let tried = failures(cx, heard).into_iter().map(Failure::tried).collect();
-        return Problem::ServerUnreachable { host: host.name.clone(), tried };
+        let server = cx.world.name_servers.first().map(SocketAddr::ip);
+        return Problem::ServerUnreachable { host: host.name.clone(), server, tried };
     };
     let private = reply.chain.last().and_then(|name| private_record(name));
     let shadowed = private.is_some();
@@ -38,6 +39,9 @@ pub(super) fn diagnose(cx: &Cx, host: &Host, heard: &[ServerAnswer]) -> Problem 
         member: azure.map(|name| name.required_member_name()),
         region: azure.and_then(|name| name.region).map(str::to_owned),
     };
+    if is_loop(&host.name, &reply.chain) {
+        return Problem::CnameLoop(denied);
+    }
     match (host.purpose, host.kind()) {
         (HostPurpose::Data, _) if shadowed => Problem::DataEndpointRecordMissing(denied),
         (HostPurpose::Data, _) => Problem::LayerHostUnknown(denied),
@@ -200,6 +204,11 @@ fn failures(cx: &Cx, heard: &[ServerAnswer]) -> Vec<Failure> {
 /// Returns a server's address as it is usually written.
 fn address(server: SocketAddr) -> String {
     if server.port() == 53 { server.ip().to_string() } else { server.to_string() }
+}
+
+/// Returns whether the last name of a CNAME chain is one that was already followed.
+fn is_loop(host: &str, chain: &[String]) -> bool {
+    chain.split_last().is_some_and(|(last, before)| last == host || before.contains(last))
 }
 
 /// Splits `contoso.eastus.data.privatelink.azurecr.io` into the record and its zone.

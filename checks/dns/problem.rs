@@ -1,29 +1,33 @@
-//! The problems of the area `dns`.
+//! What the area `dns` can find wrong.
 
 use crate::kit::{net::Tried, world::Proxy};
 use serde::Serialize;
 use std::{net::IpAddr, rc::Rc};
 
-/// A problem with resolving a name.
+/// What can be wrong with a name.
 #[derive(Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Problem {
     /// The registry's name does not exist, or has no address.
     NxdomainRegistry(Denied),
-    /// The CNAME chain goes through `privatelink`, and the private DNS zone that answers here lacks
-    /// the record.
+    /// The CNAME records lead back to a name that was already followed.
+    CnameLoop(Denied),
+    /// The same behind a private endpoint's name: a zone that answers here lacks the record.
     PrivateZoneRecordMissing(Denied),
-    /// The private DNS zone lacks the record of a regional endpoint.
+    /// The same for the endpoint of one region.
     RegionalEndpointRecordMissing(Denied),
-    /// The private DNS zone lacks the record of a data endpoint.
+    /// The same for the host that serves layers.
     DataEndpointRecordMissing(Denied),
-    /// The host that serves layers does not exist, or has no address, and has no private endpoint.
+    /// The host that serves layers does not exist, or has no address; no private endpoint is in it.
     LayerHostUnknown(Denied),
-    /// No server returned an answer that a resolver would accept.
+    /// No server gave an answer that a client would believe.
     ServerUnreachable {
         /// The name.
         host: String,
+        /// The server that clients ask first.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        server: Option<IpAddr>,
         /// Each server and how it failed.
         tried: Vec<Tried>,
     },
@@ -32,7 +36,7 @@ pub enum Problem {
         /// The name.
         host: String,
     },
-    /// The host is reached through a proxy, which resolves the name.
+    /// The host is reached through a proxy, which looks the name up.
     LeftToProxy {
         /// The proxy.
         proxy: Rc<Proxy>,
@@ -42,32 +46,32 @@ pub enum Problem {
         /// Each server that failed, and how.
         tried: Vec<Tried>,
     },
-    /// A server that a resolver queries earlier denies a name that another one knows.
+    /// A server that clients ask earlier denies a name that another one knows.
     ServersDisagree {
         /// The name.
         host: String,
-        /// The server that a resolver trusts.
+        /// The server that clients believe.
         denies: String,
-        /// That server's answer.
+        /// What it said.
         answer: &'static str,
-        /// The name and its CNAME chain.
+        /// The names that it was led along.
         cname_chain: String,
         /// The server that knows the name.
         knows: String,
     },
-    /// One server returns a private address, another one a public address.
+    /// A server gives a private address, another one a public one.
     ServersDiffer {
         /// The name.
         host: String,
-        /// The server whose answer this run used.
+        /// The server by whose answer this run went.
         used: String,
-        /// The server that a resolver trusts.
+        /// The server that clients believe.
         believed: String,
-        /// The addresses from that server.
+        /// What it gives.
         addresses: Vec<IpAddr>,
-        /// The server that differs.
+        /// Another server.
         other: String,
-        /// The addresses from that one.
+        /// What that one gives.
         others: Vec<IpAddr>,
     },
 }
@@ -78,18 +82,18 @@ pub struct Denied {
     pub(super) host: String,
     pub(super) server: String,
     pub(super) answer: &'static str,
-    /// The name and its CNAME chain; the last name is the missing one.
+    /// The name and those that it was sent on to, the last one being the one that is missing.
     pub(super) cname_chain: String,
-    /// The private DNS zone that lacks the record.
+    /// The private zone that lacks the record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) zone: Option<String>,
-    /// The missing record.
+    /// The record that it lacks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) record: Option<String>,
-    /// The required member name that the private endpoint uses for the missing address.
+    /// What the private endpoint's network interface calls the address that belongs there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) member: Option<String>,
-    /// The region, if the host belongs to one.
+    /// The region, of an endpoint that belongs to one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) region: Option<String>,
 }

@@ -180,18 +180,31 @@ fn only_for_azure(
 /// What the file that was named has for the registry, else docker's own.
 async fn from_file(cx: &Cx, image_target: &ImageTarget) -> StepResult<Option<Identity>> {
     let sign_in = &cx.target.sign_in;
-    let named = sign_in.auth_file.as_deref();
-    let mut file = named;
+    let mut files: Vec<&Path> = sign_in.auth_file.as_deref().into_iter().collect();
+    let is_named = !files.is_empty();
     for config in &cx.world.docker_configs {
-        if file.is_none() && cx.world.has_file(config).await {
-            file = Some(config);
+        if !is_named && cx.world.has_file(config).await {
+            files.push(config);
         }
     }
-    let Some(file) = file else { return Ok(None) };
-    let found = if named.is_some() && sign_in.who != Who::Docker {
+    for file in files {
+        if let Some(found) = from_this_file(cx, image_target, file, is_named).await? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+async fn from_this_file(
+    cx: &Cx,
+    image_target: &ImageTarget,
+    file: &Path,
+    is_named: bool,
+) -> StepResult<Option<Identity>> {
+    let found = if is_named && cx.target.sign_in.who != Who::Docker {
         pull_secret::find(cx, file, image_target).await?
     } else {
-        docker::find(cx, file, named.is_some(), image_target).await?
+        docker::find(cx, file, is_named, image_target).await?
     };
     let name = file.display().to_string();
     for Found { credential, key } in &found {

@@ -99,6 +99,16 @@ pub enum Problem {
         /// The entry's key.
         key: String,
     },
+    /// The file that was named has no entry for this registry.
+    NoEntry {
+        /// The file.
+        file: String,
+        /// The registry.
+        due: String,
+        /// The keys that it has.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        keys: Vec<String>,
+    },
     /// The program that keeps the credentials does not give them.
     HelperFailed {
         /// The file that names it.

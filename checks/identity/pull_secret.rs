@@ -15,6 +15,9 @@ use crate::{
     },
 };
 
+/// How many keys of a file are shown.
+const MAX_SHOWN_KEYS: usize = 5;
+
 /// Returns what the file holds for that image, in the order in which the kubelet tries it.
 pub(super) async fn find(
     cx: &Cx,
@@ -30,6 +33,10 @@ pub(super) async fn find(
     })?;
     match secret {
         PullSecret::Entries(entries) => return Ok(matching(cx, &name, &entries, image_target)),
+        PullSecret::Empty if is_named(cx) => {
+            let due = image_target.asked.registry.clone();
+            cx.add_finding(Problem::NoEntry { file: name, due, keys: vec![] });
+        }
         PullSecret::Empty => {}
         PullSecret::WrongType { kind } => {
             cx.add_finding(Problem::PullsecretWrongType { file: name, kind });
@@ -39,6 +46,11 @@ pub(super) async fn find(
         }
     }
     Ok(vec![])
+}
+
+/// Whether somebody pointed at the file; the kubelet's own may well lack the registry.
+fn is_named(cx: &Cx) -> bool {
+    cx.target.sign_in.auth_file.is_some()
 }
 
 fn matching(cx: &Cx, name: &str, entries: &Entries, image_target: &ImageTarget) -> Vec<Found> {
@@ -58,6 +70,11 @@ fn matching(cx: &Cx, name: &str, entries: &Entries, image_target: &ImageTarget) 
             Some(Near::Key { key, differs }) => {
                 let (file, due) = (name.to_owned(), asked.registry.clone());
                 cx.add_finding(Problem::PullsecretServerMismatch { file, key, due, differs });
+            }
+            None if is_named(cx) => {
+                let (file, due) = (name.to_owned(), asked.registry.clone());
+                let keys = entries.keys().into_iter().take(MAX_SHOWN_KEYS).map(shown).collect();
+                cx.add_finding(Problem::NoEntry { file, due, keys });
             }
             None => {}
         }

@@ -69,6 +69,11 @@ const OFFICIAL: [&str; 62] = [
     "wordpress",
 ];
 
+/// Returns whether Docker itself keeps an image of that name.
+pub fn is_official(name: &str) -> bool {
+    OFFICIAL.contains(&name)
+}
+
 /// The repository as it was written and the image with its tag, where Docker Hub is asked only
 /// because no registry is named, and nothing says that it is meant.
 pub(super) fn by_default(text: &str, asked: &RegistryOrImage) -> Option<(String, String)> {
@@ -77,7 +82,7 @@ pub(super) fn by_default(text: &str, asked: &RegistryOrImage) -> Option<(String,
     let first = text.split_once('/').map(|(first, _)| first);
     let named = first.is_some_and(|first| first.contains(['.', ':']) || first == "localhost");
     let short = image.repository.strip_prefix("library/").filter(|_| first.is_none());
-    let meant = first == Some("library") || short.is_some_and(|name| OFFICIAL.contains(&name));
+    let meant = first == Some("library") || short.is_some_and(is_official);
     let short = short.unwrap_or(&image.repository);
     let sign = if image.is_digest() { '@' } else { ':' };
     (!named && !meant).then(|| (short.to_owned(), format!("{short}{sign}{}", image.reference)))

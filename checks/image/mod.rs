@@ -10,6 +10,7 @@ use crate::kit::{
     rules::{Pattern, docker_hub},
     target::InvalidReference,
 };
+pub use hub::is_official;
 pub use problem::Problem;
 
 /// What was asked for, as understood.

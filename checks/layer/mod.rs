@@ -19,7 +19,7 @@ use crate::{
         net::{Connected, Fault, Reply, Request},
         rules::Platform,
     },
-    manifest::{Blob, PlatformImage},
+    manifest::{Blob, Build, PlatformImage},
     tls::Secured,
     token::{BlobResponse, Session},
 };
@@ -136,8 +136,8 @@ fn remark(cx: &Cx, built_for: &Platform) {
     let wanted = &cx.target.platform;
     if wanted.rank(built_for).is_none() {
         let (wanted, built_for) = (wanted.to_string(), built_for.to_string());
-        let together = format!("{wanted},{built_for}");
-        cx.add_finding(Problem::OtherPlatform { wanted, built_for, together });
+        let build = Build::of([wanted.clone(), built_for.clone()]);
+        cx.add_finding(Problem::OtherPlatform { wanted, built_for, build });
     } else {
         PlatformImage::remark(cx, built_for);
     }

@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::kit::{engine::Skew, net::Fault};
+use crate::{
+    kit::{engine::Skew, net::Fault},
+    manifest::Build,
+};
 
 /// What can be wrong with the bytes of an image.
 #[derive(Serialize, strum::VariantNames)]
@@ -59,8 +62,9 @@ pub enum Problem {
         wanted: String,
         /// What the config says.
         built_for: String,
-        /// Both, as one argument.
-        together: String,
+        /// How to build it for both.
+        #[serde(flatten)]
+        build: Build,
     },
     /// The bytes come, but slowly.
     Slow {

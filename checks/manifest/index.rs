@@ -5,7 +5,7 @@ use super::{
     document::{Document, Manifest},
     fetch::{Fetched, get},
     kind,
-    problem::Problem,
+    problem::{Build, Problem},
     words::{ArtifactKind, Flaw},
 };
 use crate::{
@@ -23,8 +23,8 @@ pub struct Entry {
     media_type: String,
     size: i64,
     platform: String,
-    /// All platforms of the index, as one argument.
-    together: String,
+    /// How to build it again for all platforms of the index.
+    build: Build,
 }
 
 /// Chooses among the entries of an index, and fetches that manifest.
@@ -34,7 +34,7 @@ pub(super) async fn child(
     index: &Manifest,
 ) -> StepResult<(Manifest, String)> {
     let tell = |problem| cx.add_finding(problem);
-    let Entry { digest, media_type, size, platform, together } =
+    let Entry { digest, media_type, size, platform, build } =
         entry(index, &cx.target.platform, tell)?;
     let Some(image) = session.image() else {
         return Err(NoFact::skipped(Problem::NoImageAsked {}));
@@ -49,7 +49,7 @@ pub(super) async fn child(
         Fetched::Manifest(_) => Err(NoFact::could_not_tell(Problem::IndexInIndex { platform })),
         Fetched::Missing(_) => {
             let repository = image.repository.clone();
-            Err(Problem::ChildManifestGone { repository, digest, platform, together }.into())
+            Err(Problem::ChildManifestGone { repository, digest, platform, build }.into())
         }
     }
 }
@@ -70,7 +70,7 @@ pub fn entry(index: &Manifest, wanted: &Platform, tell: impl Fn(Problem)) -> Ste
         media_type: best.media_type.clone(),
         size: best.size,
         platform: best.platform().map_or_else(|| wanted.to_string(), |found| found.to_string()),
-        together: offered(entries).join(","),
+        build: Build::of(offered(entries)),
     })
 }
 
@@ -88,8 +88,8 @@ fn choose<'a>(
     let chosen = best.platform();
     if let (Some(Fit { lesser: true, .. }), Some(chosen)) = (fit, &chosen) {
         let (wanted, chosen) = (wanted.to_string(), chosen.to_string());
-        let together = format!("{wanted},{chosen}");
-        tell(Problem::LesserPlatform { wanted, chosen, together });
+        let build = Build::of([vec![wanted.clone()], offered(entries)].concat());
+        tell(Problem::LesserPlatform { wanted, chosen, build });
     }
     let builds = builds(wanted, entries);
     if let (None, Some(chosen), false) = (&wanted.build, chosen, builds.is_empty()) {
@@ -113,8 +113,8 @@ fn nothing(wanted: &Platform, index: &Manifest, entries: &[Descriptor]) -> NoFac
     if wanted.build.is_some() && !builds.is_empty() {
         return Problem::PlatformWindowsBuild { wanted: wanted_name, builds }.into();
     }
-    let together = [&offered[..], std::slice::from_ref(&wanted_name)].concat().join(",");
-    Problem::PlatformNoMatch { wanted: wanted_name, offered, together }.into()
+    let build = Build::of([offered.clone(), vec![wanted_name.clone()]].concat());
+    Problem::PlatformNoMatch { wanted: wanted_name, offered, build }.into()
 }
 
 /// For which builds of Windows there is something, the processor being the one that is needed.

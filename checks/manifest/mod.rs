@@ -33,7 +33,7 @@ pub use document::{Manifest, read};
 use fetch::{Fetched, get};
 pub use index::{Entry, entry};
 pub(crate) use kind::Kind;
-pub use problem::Problem;
+pub use problem::{Build, Problem};
 pub use words::{ArtifactKind, DigestProof, Flaw, HeadField, Lone};
 
 /// How long the look for the nearest tags may take.

@@ -63,8 +63,9 @@ pub enum Problem {
         digest: String,
         /// Whose manifest it is.
         platform: String,
-        /// All platforms of the index, as one argument.
-        together: String,
+        /// How to build it again for all platforms of the index.
+        #[serde(flatten)]
+        build: Build,
     },
     /// The index has nothing for this platform.
     PlatformNoMatch {
@@ -72,8 +73,9 @@ pub enum Problem {
         wanted: String,
         /// What there is.
         offered: Vec<String>,
-        /// Both, as one argument.
-        together: String,
+        /// How to build it for both.
+        #[serde(flatten)]
+        build: Build,
     },
     /// What was sent is not what the digest names.
     DigestMismatch {
@@ -102,8 +104,9 @@ pub enum Problem {
         wanted: String,
         /// What they take.
         chosen: String,
-        /// Both, as one argument.
-        together: String,
+        /// How to build it for what was needed and for all platforms of the index.
+        #[serde(flatten)]
+        build: Build,
     },
     /// What was sent is broken: no manifest, or one that contradicts itself.
     NotAManifest {
@@ -158,4 +161,32 @@ pub enum Problem {
         /// How.
         fault: Fault,
     },
+}
+
+/// How to build an image for several platforms.
+#[derive(Debug, Serialize)]
+pub struct Build {
+    /// The platforms as the argument of one build.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    together: Option<String>,
+    /// The platforms, where one is Windows: its images are built on Windows, each for itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    separately: Option<Vec<String>>,
+}
+
+impl Build {
+    /// Returns the build for these platforms, each once.
+    pub(crate) fn of(platforms: impl IntoIterator<Item = String>) -> Self {
+        let mut each: Vec<String> = vec![];
+        for platform in platforms {
+            if !each.contains(&platform) {
+                each.push(platform);
+            }
+        }
+        if each.iter().any(|platform| platform.starts_with("windows")) {
+            return Self { together: None, separately: Some(each) };
+        }
+        let together = Some(each.join(",")).filter(|platforms| !platforms.is_empty());
+        Self { together, separately: None }
+    }
 }

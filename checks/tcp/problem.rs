@@ -1,44 +1,42 @@
-//! The problems of the area `tcp`.
+//! What the area `tcp` can find wrong.
 
 use crate::kit::{net::Tried, world::Proxy};
 use serde::Serialize;
-use std::rc::Rc;
+use std::{net::IpAddr, rc::Rc};
 
-/// A problem with connecting to a host.
+/// What can be wrong with the way to a host.
 #[derive(Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Problem {
     /// No address of the registry accepts a connection.
     TcpEgressBlocked(Unreached),
-    /// No address of an Azure registry accepts a connection, and all of them are private: those of
-    /// a private endpoint.
+    /// The same for a host of an Azure registry whose addresses are all private: a private endpoint's.
     PrivateAddressUnreachable(Unreached),
     /// No address of the host that serves layers accepts a connection.
     BlobEndpointBlocked(Unreached),
-    /// No address of one of the registry's own data endpoints accepts a connection.
+    /// The same where that host is one of the registry's own data endpoints.
     DataEndpointBlocked(Unreached),
-    /// Nor do other hosts that a node needs accept a connection.
+    /// Neither is anything else reached that a node needs.
     TcpOutboundNone {
-        /// The registry's host.
+        /// The host.
         #[serde(flatten)]
         unreached: Unreached,
-        /// The other hosts that were tried.
+        /// The other hosts.
         others: Vec<String>,
     },
-    /// There are only IPv6 addresses, and this machine has no IPv6 route.
+    /// There are only IPv6 addresses, and this machine has no way to any.
     Ipv6Unusable(Unreached),
-    /// The host is reached through a proxy that is set but not used for this host, and not
-    /// directly.
+    /// Not directly, but through a proxy that is set and not for this host.
     ProxyRequired {
-        /// The registry's host.
+        /// The host.
         #[serde(flatten)]
         unreached: Unreached,
-        /// The proxy that reaches it.
+        /// That proxy.
         #[serde(flatten)]
         by_proxy: ByProxy,
     },
-    /// Some addresses accept no connection, others do.
+    /// Some addresses do not, others do.
     AddressUnreachable(Unreached),
 }
 
@@ -48,17 +46,25 @@ pub struct Unreached {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) tried: Vec<Tried>,
-    /// Another host that can be reached.
+    /// Every address that was tried.
+    pub(super) addresses: Vec<IpAddr>,
+    /// Those that did not answer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) timed_out: Vec<IpAddr>,
+    /// Those that refused the connection.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) refused: Vec<IpAddr>,
+    /// A host that is reached all the same.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) elsewhere: Option<&'static str>,
 }
 
-/// A proxy that reaches a host but is not used for it.
+/// A proxy through which a host is reached that is not sent to it.
 #[derive(Serialize)]
 pub struct ByProxy {
     pub(super) proxy: Rc<Proxy>,
     pub(super) variable: &'static str,
-    /// The entry of `NO_PROXY` that exempts the host.
+    /// The entry of `NO_PROXY` that keeps the host from it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) entry: Option<String>,
 }

@@ -34,10 +34,7 @@ pub(super) async fn diagnose(cx: &Cx, host: &Host, tried: Vec<(SocketAddr, Fault
     // little.
     let azures = host.acr().is_some();
     if private && azures {
-        return match host.purpose {
-            HostPurpose::Data => Problem::DataEndpointBlocked(unreached),
-            _ => Problem::PrivateAddressUnreachable(unreached),
-        };
+        return Problem::PrivateAddressUnreachable(unreached);
     }
     // Without TLS a proxy opens no tunnel, so its response proves nothing about the host.
     if !host.is_local()
@@ -117,7 +114,23 @@ async fn egress(cx: &Cx, host: &Host, mut unreached: Unreached) -> Problem {
 /// Lists every address that was tried, and why it failed.
 pub(super) fn list(host: &Host, mut tried: Vec<(SocketAddr, Fault)>) -> Unreached {
     tried.sort_by_key(|(address, _)| *address);
-    let tried =
-        tried.into_iter().map(|(address, fault)| Tried { who: address.ip().to_string(), fault });
-    Unreached { host: host.name.clone(), port: host.port, tried: tried.collect(), elsewhere: None }
+    let failed_by = |wanted: Fault| {
+        tried
+            .iter()
+            .filter(|(_, fault)| *fault == wanted)
+            .map(|(address, _)| address.ip())
+            .collect()
+    };
+    Unreached {
+        host: host.name.clone(),
+        port: host.port,
+        addresses: tried.iter().map(|(address, _)| address.ip()).collect(),
+        timed_out: failed_by(Fault::TimedOut),
+        refused: failed_by(Fault::Refused),
+        tried: tried
+            .into_iter()
+            .map(|(address, fault)| Tried { who: address.ip().to_string(), fault })
+            .collect(),
+        elsewhere: None,
+    }
 }

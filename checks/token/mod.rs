@@ -152,6 +152,10 @@ async fn authenticate(
     };
     if challenge.image.is_none() {
         prove_signed_in(cx, &session).await?;
+        // An answer that everybody gets proves no sign-in.
+        if !session.is_signed_in() {
+            return Err(NoFact::could_not_tell(Problem::SignInNotTested { host: host() }));
+        }
     }
     Ok(session)
 }

@@ -141,6 +141,11 @@ pub enum Problem {
         /// The file.
         from: String,
     },
+    /// No image was named and nobody signed in: could not tell.
+    SignInNotTested {
+        /// The registry.
+        host: String,
+    },
     /// The challenge names a place to which we send no credentials: could not tell.
     RealmNotSafe {
         /// The registry.
@@ -160,6 +165,12 @@ pub struct Presented {
     /// The user's name, where it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) user: Option<String>,
+    /// The user's name where it is that of a registry token: at an Azure registry, and no GUID.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) token_name: Option<String>,
+    /// The user's name where it is a service principal's: a GUID.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) application_id: Option<String>,
     /// Where they came from.
     pub(super) from: String,
     /// What was asked for.
@@ -220,4 +231,10 @@ pub struct RefusedIdentity {
     /// For support.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) correlation: Option<String>,
+}
+
+/// Whether a text is a GUID, as the client ids of service principals are.
+pub(super) fn is_guid(text: &str) -> bool {
+    let lengths = text.split('-').map(str::len);
+    lengths.eq([8, 4, 4, 4, 12]) && text.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
 }

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::{
     answers::{BlobAnswer, BlobResponse, RegistryAnswer, grants},
     endpoint::{self, Asker, Issued},
-    problem::{Presented, Problem, Ungranted},
+    problem::{Presented, Problem, Ungranted, is_guid},
     refresh_token::{TOKEN_USER, expired},
     words::{AnonymousAnswer, Scopes, SignedIn},
 };
@@ -147,6 +147,11 @@ impl Session {
                 reply.is_ok_and(|reply| !matches!(reply.status, 401 | 403))
             }
         }
+    }
+
+    /// Whether requests carry credentials.
+    pub(super) fn is_signed_in(&self) -> bool {
+        self.signed_in == SignedIn::Yes
     }
 
     /// The registry.
@@ -345,18 +350,28 @@ impl Session {
         let anonymous =
             timeout(ANONYMOUS_WAIT, Box::pin(self.anonymous_answer(cx))).await.ok().flatten();
         let said = refusal.body.message;
+        let user = self.identity.user.as_deref();
+        let (application_id, token_name) = match user {
+            Some(user) if is_guid(user) => (Some(user.to_owned()), None),
+            // The admin user is called like the registry; a token's exchange has a user of its own.
+            Some(user) if user != TOKEN_USER && self.client.host.acr().is_some() => {
+                (None, Some(user.to_owned()))
+            }
+            _ => (None, None),
+        };
         let is_unknown = said.starts_with("Application not registered with AAD");
         let presented = Presented {
             host: refusal.host.to_string(),
             who: self.identity.name(),
             user: self.identity.user.clone(),
+            token_name,
+            application_id,
             from: self.identity.source(),
             wanted: self.wanted(),
             said: (!said.is_empty()).then_some(said),
             correlation: refusal.correlation,
             anonymous,
         };
-        let user = self.identity.user.as_deref();
         self.unless_others_may(
             cx,
             match anonymous {

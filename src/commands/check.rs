@@ -1,6 +1,12 @@
 //! `check-acr REF`: can this host pull it?
 
-use std::{cell::RefCell, io::Read, rc::Rc};
+use std::{
+    cell::RefCell,
+    fs,
+    io::{ErrorKind, Read},
+    path::Path,
+    rc::Rc,
+};
 
 use checks::kit::{RegistryOrImage, Secret, Target, World, rules::Platform, target::SignIn};
 
@@ -8,7 +14,8 @@ use crate::{
     Exit,
     args::{CheckArgs, ShowArgs},
     run::run as run_plans,
-    show::Progress,
+    show::{Progress, print_note},
+    typed,
     wait::no_longer_than,
     world,
 };
@@ -31,6 +38,17 @@ pub(super) async fn run(args: CheckArgs) -> Result<Exit, String> {
     } else {
         None
     };
+    let asked = match &args.asked[..] {
+        [only] if only == "-" => refs(no_longer_than(wait, "standard input", read_refs).await?)?,
+        words => words.to_vec(),
+    };
+    let typed = typed::read(&asked, args.cloud)?;
+    typed.notes.iter().for_each(|note| print_note(note));
+    let args = CheckArgs { asked: typed.refs, ..args };
+    let auth_file = args.auth_file.clone();
+    no_longer_than(wait, "--auth-file", move || credentials_file(auth_file.as_deref())).await?;
+    let folder = args.node_root.clone();
+    no_longer_than(wait, "--node-root", move || node_folder(folder.as_deref())).await?;
     let targets = targets(&args, password.as_ref())?;
     let node_root = args.node_root.as_deref();
     let world = world::real(world::roots(ca_file, node_root), node_root);
@@ -120,6 +138,66 @@ fn flags(args: &CheckArgs) -> Vec<String> {
     ];
     flags.extend(switches.iter().filter(|(on, _)| *on).map(|(_, flag)| (*flag).to_owned()));
     flags
+}
+
+/// The longest list of REFs that is read.
+const MAX_REFS_BYTES: u64 = 1024 * 1024;
+
+fn read_refs() -> Result<Vec<u8>, String> {
+    let mut bytes = vec![];
+    let read = std::io::stdin().take(MAX_REFS_BYTES + 1).read_to_end(&mut bytes);
+    read.map_err(|error| format!("standard input: {error}"))?;
+    Ok(bytes)
+}
+
+/// Returns the REFs in a text: one a line, without empty lines and comments.
+fn refs(bytes: Vec<u8>) -> Result<Vec<String>, String> {
+    if bytes.len() as u64 > MAX_REFS_BYTES {
+        return Err("standard input: this is longer than any list of images".into());
+    }
+    let text = String::from_utf8(bytes).map_err(|_| "standard input: this is not text")?;
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let refs: Vec<String> =
+        lines.filter(|line| !line.starts_with('#')).map(str::to_owned).collect();
+    if refs.is_empty() {
+        return Err("standard input names no image: give one a line".into());
+    }
+    Ok(refs)
+}
+
+/// Says before anything is asked that the file with the credentials cannot be one. What else is
+/// wrong with it is a finding.
+fn credentials_file(file: Option<&Path>) -> Result<(), String> {
+    let Some(file) = file else { return Ok(()) };
+    let name = file.display();
+    let found = fs::metadata(file).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => format!("--auth-file {name}: there is no such file"),
+        _ => format!("--auth-file {name}: {error}"),
+    })?;
+    if found.is_dir() {
+        return Err(format!("--auth-file {name}: this is a folder"));
+    }
+    // A pipe has no length either.
+    if found.is_file() && found.len() == 0 {
+        return Err(format!(
+            "--auth-file {name} is empty (0 bytes): did the command that wrote it fail?"
+        ));
+    }
+    Ok(())
+}
+
+/// Says before anything is asked that the node's files cannot be there.
+fn node_folder(folder: Option<&Path>) -> Result<(), String> {
+    let Some(folder) = folder else { return Ok(()) };
+    let name = folder.display();
+    match fs::metadata(folder) {
+        Ok(found) if found.is_dir() => Ok(()),
+        Ok(_) => Err(format!("--node-root {name}: this is not a folder")),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err(format!("--node-root {name}: there is no such folder"))
+        }
+        Err(error) => Err(format!("--node-root {name}: {error}")),
+    }
 }
 
 fn read_stdin() -> Result<Vec<u8>, String> {

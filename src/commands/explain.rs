@@ -13,6 +13,19 @@ pub(super) fn run(code: &str, lang: Option<Lang>) -> Result<Exit, String> {
         show::print(&show::explain_mode(messages, code, mode, lang));
         return Ok(Exit::Can);
     }
+    // A prefix such as dns lists its codes; a bare name is looked up in every area.
+    let prefix = format!("{}/", code.trim_end_matches('/'));
+    let below: Vec<&str> = messages.entries.keys().filter(|key| key.starts_with(&prefix)).collect();
+    if !below.is_empty() {
+        show::print(&show::titles(messages, &below, lang));
+        return Ok(Exit::Can);
+    }
+    let name = format!("/{code}");
+    let mut named = messages.entries.keys().filter(|key| key.ends_with(&name));
+    let code = match (named.next(), named.next()) {
+        (Some(only), None) => only,
+        _ => code,
+    };
     let Some(entry) = messages.entries.get(code) else {
         let near = |known: &&str| strsim::jaro_winkler(known, code) > 0.85;
         let near: Vec<_> = messages.entries.keys().filter(near).collect();

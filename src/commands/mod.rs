@@ -1,6 +1,7 @@
 //! The subcommands, one file each.
 
 pub(crate) mod check;
+mod documents;
 mod explain;
 #[cfg(feature = "lab")]
 pub(crate) mod lab;
@@ -20,6 +21,8 @@ pub(crate) async fn run(args: Args) -> Exit {
         (None, check) => check::run(check).await,
         (Some(Command::Explain { code, lang }), _) => explain::run(&code, lang),
         (Some(Command::List { modes, lang }), _) => Ok(list::run(modes, lang)),
+        (Some(Command::Completions { shell }), _) => Ok(documents::completions(shell)),
+        (Some(Command::Man), _) => documents::man(),
         (Some(Command::Show { file, show }), _) => show::run(&file, &show).await,
         #[cfg(feature = "lab")]
         (Some(Command::Lab { scenario, list, serve, show }), _) => {

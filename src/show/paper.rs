@@ -90,15 +90,13 @@ fn broken(command: &str, room: usize) -> Vec<String> {
 
 /// The parts of a command between which a line may end.
 fn pieces(command: &str) -> Vec<&str> {
-    let (mut pieces, mut begin, mut quote, mut depth) = (vec![], 0, None, 0_usize);
+    let (mut pieces, mut begin, mut quote) = (vec![], 0, None);
     let bytes = command.as_bytes();
     for (at, byte) in bytes.iter().enumerate() {
         match (byte, quote) {
             (b'\'' | b'"', None) => quote = Some(*byte),
             (byte, Some(open)) if *byte == open => quote = None,
-            (b'(', None) => depth += 1,
-            (b')', None) => depth = depth.saturating_sub(1),
-            (b' ', None) if depth == 0 => {
+            (b' ', None) => {
                 let (before, after) = (&command[begin..at], &command[at + 1..]);
                 let is_option = after.starts_with('-') && !after.starts_with("- ");
                 let operator = ["&&", "||", "|"].iter().any(|sign| before.ends_with(sign));
@@ -135,7 +133,7 @@ mod tests {
 
     #[test]
     fn no_text_is_lost_between_the_pieces() {
-        for command in ["a -b 'c -d", "a (b -c", "a -b -- -c |", ""] {
+        for command in ["a -b 'c -d", "a $(b -c) -d", "a -b -- -c |", ""] {
             assert_eq!(pieces(command).join(" "), command);
         }
     }

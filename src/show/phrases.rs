@@ -36,6 +36,7 @@ macro_rules! phrases {
 
 phrases! {
     From "from" "from {from}" "실행 위치: {from}"
+    AssumedTag "assumed-tag" "no tag was given: {tag} is assumed" "태그를 지정하지 않아 {tag}(으)로 간주함"
     Here "here" "this machine" "이 컴퓨터"
     As "as" "as {who}" "로그인: {who}"
     Error "error" "error" "오류"

@@ -18,6 +18,11 @@ pub(crate) fn print_error(sentence: &str) -> Exit {
     Exit::Usage
 }
 
+/// Says on standard error what is worth knowing before the result.
+pub(crate) fn print_note(sentence: &str) {
+    let _ = writeln!(io::stderr(), "check-acr: {}", checks::kit::sanitize_text(sentence));
+}
+
 /// Makes a panic print its location but not its message, which may hold a secret. The report shows
 /// the message of a check's panic with the secrets removed.
 pub fn say_where_it_panics() {

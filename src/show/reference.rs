@@ -87,8 +87,17 @@ pub(crate) fn codes(messages: &Messages, lang: Lang) -> String {
         let _ = writeln!(page, "  {step:11}  {asks}");
     }
     let _ = writeln!(page, "\n{}", Phrase::Codes.text(lang));
-    for (code, entry) in &messages.entries {
-        let _ = writeln!(page, "  {code:40}  {}", entry.title.of(lang));
+    page + &titles(messages, &messages.entries.keys().collect::<Vec<_>>(), lang)
+}
+
+/// Returns the titles of some codes, each with its severity.
+pub(crate) fn titles(messages: &Messages, codes: &[&str], lang: Lang) -> String {
+    let mut page = String::new();
+    for code in codes {
+        let Some(entry) = messages.entries.get(code) else { continue };
+        let severity = pad(severity_phrase(entry.severity).text(lang), 15);
+        // Writing to a String cannot fail.
+        let _ = writeln!(page, "  {code:44} {severity} {}", entry.title.of(lang));
     }
     page
 }

@@ -93,6 +93,10 @@ impl Page<'_> {
             None => asked,
         };
         self.paper.hang("", 0, &head, |line| line.bold());
+        if let Some(tag) = target.text("assumed_tag") {
+            let line = Phrase::AssumedTag.say(self.lang, &[("tag", tag)]);
+            self.paper.hang("", 0, &line, |line| line.normal());
+        }
         if let [view] = &target.views[..] {
             let from = self.place(&view.from);
             let mut line = Phrase::From.say(self.lang, &[("from", &from)]);

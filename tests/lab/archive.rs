@@ -1,4 +1,5 @@
-//! Real tar archives and gzip streams, written by hand so that their bytes are the same on every machine.
+//! Real tar archives and gzip streams, written by hand so that their bytes are the same on every
+//! machine.
 
 /// Returns a tar archive of regular files.
 pub(crate) fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {

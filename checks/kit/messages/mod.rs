@@ -117,6 +117,23 @@ pub struct FilledFix {
     pub docs: Option<String>,
 }
 
+/// Evidence that counts bytes.
+const SIZES: [&str; 4] = ["bytes", "config", "got", "of"];
+
+/// Returns a number of bytes as people write it: `3.0 MiB`.
+fn size(bytes: u64, lang: Lang) -> String {
+    let units = ["KiB", "MiB", "GiB", "TiB"];
+    let power = (bytes.max(1).ilog2() / 10).min(4);
+    match (power, lang) {
+        (0, Lang::En) => format!("{bytes} bytes"),
+        (0, Lang::Ko) => format!("{bytes}바이트"),
+        _ => {
+            let tenths = u128::from(bytes) * 10 >> (10 * power);
+            format!("{}.{} {}", tenths / 10, tenths % 10, units[power as usize - 1])
+        }
+    }
+}
+
 /// Where a command works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -275,7 +292,10 @@ impl Messages {
     ) -> Option<String> {
         text(template, |name| {
             let value = values.iter().find_map(|values| values.get(name))?;
-            self.value(value, lang)
+            match value.as_u64().filter(|_| SIZES.contains(&name)) {
+                Some(bytes) => Some(size(bytes, lang)),
+                None => self.value(value, lang),
+            }
         })
     }
 
@@ -300,5 +320,23 @@ impl Messages {
     /// Returns a word of evidence in that language, and any other text as it is.
     pub fn word<'a>(&'a self, text: &'a str, lang: Lang) -> &'a str {
         self.evidence.get(text).map_or(text, |value| value.of(lang))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_for_people() {
+        for (bytes, wanted) in [
+            (0, "0 bytes"),
+            (1023, "1023 bytes"),
+            (1024, "1.0 KiB"),
+            (3_147_769, "3.0 MiB"),
+            (u64::MAX, "16777215.9 TiB"),
+        ] {
+            assert_eq!(size(bytes, Lang::En), wanted);
+        }
     }
 }

@@ -31,6 +31,12 @@ pub enum ReferenceError {
     TooLong,
     /// The digest is of no known algorithm, or has the wrong length.
     BadDigest,
+    /// A placeholder in it was not filled in.
+    Placeholder,
+    /// Nothing follows the colon of the tag.
+    EmptyTag,
+    /// The tag is too long.
+    TagTooLong,
     /// It does not follow the grammar.
     BadFormat,
     /// No host can have that name.
@@ -41,14 +47,23 @@ pub enum ReferenceError {
 
 /// Parses a reference.
 pub(crate) fn read(text: &str) -> Result<Reference, ReferenceError> {
+    if ["$(", "${", "{{"].iter().any(|sign| text.contains(sign)) {
+        return Err(ReferenceError::Placeholder);
+    }
     let (rest, digest) = split(text.split_once('@'), text);
     // A colon before the last slash belongs to a port.
     let last = rest.rfind('/').map_or(0, |slash| slash + 1);
     let colon = rest[last..].split_once(':').map(|(name, tag)| (&rest[..last + name.len()], tag));
     let (name, tag) = split(colon, rest);
     if !(is_name(name) && tag.is_none_or(is_tag) && digest.is_none_or(is_digest)) {
-        let lowered = is_name(&name.to_lowercase()) && !is_name(name);
-        return Err(if lowered { ReferenceError::UpperCase } else { ReferenceError::BadFormat });
+        let tag_chars = tag.map_or(0, |tag| tag.chars().count());
+        return Err(match () {
+            () if !is_name(name) && is_name(&name.to_lowercase()) => ReferenceError::UpperCase,
+            () if is_name(name) && tag == Some("") => ReferenceError::EmptyTag,
+            () if is_name(name) && tag_chars > MAX_TAG_CHARS => ReferenceError::TagTooLong,
+            () if is_name(name) && tag.is_none_or(is_tag) => ReferenceError::BadDigest,
+            () => ReferenceError::BadFormat,
+        });
     }
     let (registry, repository) = normal(name);
     if repository.len() > MAX_NAME_CHARS {

@@ -155,6 +155,15 @@ impl RegistryOrImage {
     /// Parses a text by the kubelet's rules, except for a bare registry name and a login server
     /// alone.
     pub fn read(text: &str, cloud: Cloud, plain_http: bool) -> Result<Self, InvalidReference> {
+        Self::parse(text, cloud, plain_http).map_err(|invalid| match invalid {
+            InvalidReference::Invalid { reason, repaired: None } => {
+                InvalidReference::Invalid { reason, repaired: stripped(text) }
+            }
+            other => other,
+        })
+    }
+
+    fn parse(text: &str, cloud: Cloud, plain_http: bool) -> Result<Self, InvalidReference> {
         if !text.contains(['/', ':', '.', '@']) {
             return bare_name(text, cloud);
         }
@@ -227,6 +236,10 @@ impl Target {
                 put("image", &image.to_string());
                 put("repository", &image.repository);
                 put("reference", &image.reference);
+                let last = self.text.rsplit('/').next().unwrap_or_default();
+                if !last.contains([':', '@']) {
+                    put("assumed_tag", &image.reference);
+                }
             }
         }
         map.insert("flags".into(), json!(self.flags));
@@ -305,7 +318,29 @@ fn as_written_in_commands(registry: &str) -> String {
 }
 
 fn invalid(reason: ReferenceError, repaired: Option<&str>) -> InvalidReference {
-    let repaired =
-        repaired.filter(|text| RegistryOrImage::read(text, Cloud::Public, false).is_ok());
-    InvalidReference::Invalid { reason, repaired: repaired.map(str::to_owned) }
+    let is_valid = |text: &&str| RegistryOrImage::read(text, Cloud::Public, false).is_ok();
+    InvalidReference::Invalid { reason, repaired: repaired.filter(is_valid).map(str::to_owned) }
+}
+
+/// Returns the text without what a manifest, a log or a browser has put around it: quotes, a scheme,
+/// `image:`, a slash or a dot at its end. `None` when that leaves no valid text.
+fn stripped(text: &str) -> Option<String> {
+    let mut bare = text.trim();
+    loop {
+        let before = bare;
+        bare = bare.trim_matches(|c: char| "\"'`,".contains(c) || c.is_whitespace());
+        bare = bare.strip_prefix("image:").unwrap_or(bare);
+        bare = bare.split_once("://").map_or(bare, |(_, rest)| rest);
+        bare = bare.trim_end_matches(['/', '.']);
+        if bare == before {
+            break;
+        }
+    }
+    let lower = bare.to_lowercase();
+    let valid = |one: &&str| RegistryOrImage::read(one, Cloud::Public, false).is_ok();
+    [bare, &lower]
+        .into_iter()
+        .filter(|one| *one != text && !one.is_empty())
+        .find(valid)
+        .map(str::to_owned)
 }

@@ -1,5 +1,5 @@
-//! What a case can be: the host says which fault is meant (see `places` and the files that serve them), the lane says who asks, and
-//! the rest is in the image or the credentials.
+//! A case: the host selects the fault (see `places` and the files that serve them), the lane
+//! selects the client host, and the rest is in the image or the credentials.
 
 use crate::Login;
 use crate::cri::SILENCE;
@@ -16,21 +16,21 @@ pub enum Refer {
     OtherDigest,
 }
 
-/// What happens to the image, most often to its layer, after it was pushed.
+/// What happens to the image after the push, most often to its layer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Harm {
     None,
-    /// Its file is deleted from the registry's own storage.
+    /// The registry's storage no longer has the file.
     Deleted,
-    /// Its file gets other bytes, as many as before.
+    /// The file has other bytes of the same length.
     Altered,
-    /// The data host has lost it.
+    /// The data host no longer has the layer.
     Gone,
-    /// The data host hangs up in the middle of it.
+    /// The data host closes the connection in the middle of the layer.
     Cut,
-    /// The data host stops in the middle of it and says nothing more.
+    /// The data host stalls in the middle of the layer.
     Stalled,
-    /// It stays, and so does the index; the manifest between them is deleted.
+    /// The layer and the index stay; the manifest between them is deleted.
     Orphaned,
 }
 
@@ -39,21 +39,25 @@ pub struct Case {
     pub name: &'static str,
     pub lane: Lane,
     pub host: &'static str,
-    /// The folder of the repository: `team` is private in the realm's eyes, `public` is not, and `library` is Docker Hub's own.
+    /// The folder of the repository: for the realm `team` is private and `public` is not; `library`
+    /// is that of Docker Hub.
     pub team: &'static str,
     pub shape: Shape,
     pub refer: Refer,
     pub harm: Harm,
     pub login: Option<Login<'static>>,
-    /// The other possible end: nobody knows, as long as nothing comes and nothing ends. `check-acr` has to say so.
+    /// Whether the outcome stays open because containerd only waits; then `check-acr` must report
+    /// that it could not tell.
     pub undecided: bool,
-    /// What containerd's words have to contain, so that it fails for this reason and no other.
+    /// The text that containerd's error must contain, so that it fails for this reason and no
+    /// other.
     pub says: &'static str,
-    /// Nothing: the pull works. Otherwise the code of its one cause; more than one where the wire cannot tell them apart.
+    /// Empty: the pull works. Otherwise the code of its single cause, or several codes if the wire
+    /// does not distinguish them.
     pub codes: &'static [&'static str],
-    /// What is warned of although the pull works, or beside what hinders it.
+    /// The expected warnings, whether the pull works or fails.
     pub warns: &'static [&'static str],
-    /// Why the second peer may see it otherwise, where it does.
+    /// The reason why the second client may disagree, if it may.
     pub peer_differs: Option<&'static str>,
     pub needs_ipv6: bool,
 }
@@ -86,7 +90,8 @@ pub const fn cannot(
     }
 }
 
-/// containerd waits, and so could anybody: `check-acr` may say what it saw, and that it could not tell.
+/// Returns a case in which containerd waits forever: `check-acr` may report what it saw and that it
+/// could not tell.
 pub const fn nobody_can_tell(
     name: &'static str,
     host: &'static str,
@@ -135,7 +140,7 @@ impl Case {
         self
     }
 
-    /// The name as a repository, a folder or an image can carry it.
+    /// Returns the name in the form that a repository, a folder or an image tag can contain.
     pub fn slug(&self) -> String {
         let words = self.name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty());
         words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-")
@@ -147,7 +152,7 @@ impl Case {
 
     pub fn image(&self, digest: &str) -> String {
         let path = match self.host {
-            // Docker Hub's official images are called without a host and without a team.
+            // Docker Hub's official images are named without a host and a namespace.
             "" => self.slug(),
             host if host.contains('.') => format!("{host}/{}", self.repository()),
             host => format!("{host}.registry.test/{}", self.repository()),

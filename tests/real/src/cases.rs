@@ -1,4 +1,4 @@
-//! The table: what is asked, what is broken, and what has to come out. One line a case.
+//! The table of cases: what is pulled, what is broken, and the expected result. One line per case.
 
 use crate::case::Harm::{Altered, Cut, Deleted, Gone, Orphaned, Stalled};
 use crate::case::Refer::{Digest, OtherDigest, OtherTag};
@@ -14,9 +14,9 @@ use crate::lanes::{
 };
 use crate::realm::{GUEST, READER, STALE};
 
-#[rustfmt::skip] // a table: one line a case
+#[rustfmt::skip] // one line per case
 pub const CASES: &[Case] = &[
-    // Healthy: nothing may be found.
+    // Healthy: there must be no findings.
     can("anonymous, index by tag", "fabrikam"),
     can("anonymous, single manifest", "fabrikam").shape(Single),
     can("anonymous, index by digest", "fabrikam").by(Digest),
@@ -46,8 +46,8 @@ pub const CASES: &[Case] = &[
     can("clock of the registry four minutes early", "fast"),
     can("Docker Hub by default", "").team("library"),
     can("Docker schema 1", "fabrikam").shape(Schema1).warns(&["manifest/manifest-schema1"])
-        .peer_differs("it takes the digest over the signatures as well, which the format leaves out"),
-    // Healthy, through a proxy or past it.
+        .peer_differs("its digest includes the signatures, which the format excludes"),
+    // Healthy, through a proxy or bypassing it.
     can("proxy, anonymous", "fabrikam").lane(PROXIED),
     can("proxy, token, data host", "wingtip").login(READER).lane(PROXIED),
     can("proxy, and the direct way is closed", "remote").lane(PROXIED),
@@ -56,12 +56,12 @@ pub const CASES: &[Case] = &[
     can("proxy that intercepts, its authority trusted", "wingtip").login(READER).lane(INSPECTED),
     can("proxy for plain HTTP only, direct way open", "fabrikam").lane(PLAIN_ONLY),
     can("NO_PROXY names host and port", "northwind").login(READER).lane(EXEMPT)
-        .peer_differs("it knows no ports in NO_PROXY; Go does"),
+        .peer_differs("it does not support ports in NO_PROXY; Go does"),
     can("NO_PROXY names the network of an address", "10.77.0.10").lane(EXEMPT),
     can("NO_PROXY names what is above the host", "wingtip").login(READER).lane(EXEMPT_BELOW),
     can("NO_PROXY is an asterisk", "fabrikam").lane(EXEMPT_ALL),
     can("https_proxy in small letters, no scheme", "remote").lane(SMALL_LETTERS)
-        .peer_differs("to it an empty HTTPS_PROXY is an answer, and https_proxy is not looked at"),
+        .peer_differs("it treats an empty HTTPS_PROXY as set and ignores https_proxy"),
     // Names.
     cannot("registry name does not exist", "absent", "no such host", &["dns/nxdomain-registry"]),
     cannot("registry name has no address", "nodata", "no such host", &["dns/nxdomain-registry"]),
@@ -130,7 +130,7 @@ pub const CASES: &[Case] = &[
     cannot("manifest of the index deleted", "fabrikam", "not found", &["manifest/child-manifest-gone"]).harm(Orphaned),
     cannot("nothing but an attestation", "fabrikam", "no match for platform", &["manifest/not-an-image"]).shape(Attestation),
     cannot("Helm chart", "fabrikam", "mismatched image rootfs and manifest layers", &["manifest/not-an-image"]).shape(Chart)
-        .peer_differs("it fetches anything, and unpacks nothing"),
+        .peer_differs("it downloads any content and unpacks nothing"),
     // Registries that refuse.
     cannot("503", "down", "503", &["registry/outage"]),
     cannot("429", "busy", "429", &["registry/throttled"]),
@@ -138,7 +138,7 @@ pub const CASES: &[Case] = &[
     cannot("429 to the layer", "rationed", "429", &["registry/throttled"]),
     cannot("locked for reading", "locked", "405", &["registry/image-read-disabled"]),
     cannot("manifest called a web page", "mislabelled", "unexpected media type text/html", &["manifest/not-a-manifest"])
-        .peer_differs("it goes by what the manifest says of itself"),
+        .peer_differs("it uses the media type inside the manifest"),
     cannot("401 without a challenge", "mute", "401", &["registry/challenge-invalid"]),
     nobody_can_tell("registry never answers", "hushed", &["registry/silent"]),
     cannot("firewall refusal", "walled", "403", &["registry/network-rules"]),

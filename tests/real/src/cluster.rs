@@ -1,4 +1,5 @@
-//! A real Kubernetes node beside the lab: a network of their own, and the `cluster` script that was given.
+//! A real Kubernetes node beside the lab, in a network of its own, started by the given `cluster`
+//! script.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,18 +14,18 @@ use tokio::process::{Child, Command};
 use crate::Fallible;
 use crate::daemon::{run, until};
 
-/// The node, as the pods in its network and the certificates of its API server know it.
+/// The node's name, as pods in its network and the certificates of its API server have it.
 const NODE: &str = "10.250.0.2";
-/// What the kubelet knows of credential providers.
+/// The kubelet's configuration of credential providers.
 const CONFIG: &str = "credential-provider-config.yaml";
 const POD: &str = "app";
 const SECRET: &str = "acr-pull";
-/// What the lab has where a credential provider belongs: a stand-in that only has to be there.
+/// The lab's placeholder for a credential provider: a stand-in that only has to exist.
 const STAND_IN: &[u8] = b"#!";
 
 pub struct Cluster {
     script: PathBuf,
-    /// Everything of this run.
+    /// The folder of this run.
     folder: PathBuf,
     network: String,
     lab: Option<Child>,
@@ -51,7 +52,7 @@ impl Cluster {
         command
     }
 
-    /// A process of the node.
+    /// Returns a command that runs on the node.
     pub fn node(&self, program: &Path) -> Command {
         let mut command = self.script(&["node", "env", "-i"]);
         command.arg("PATH=/usr/sbin:/usr/bin:/sbin:/bin").arg("HOME=/nonexistent").arg(program);
@@ -70,7 +71,7 @@ impl Cluster {
         run(command).await
     }
 
-    /// What the node's containerd has, but for what pods are made of.
+    /// Removes all images from the node's containerd, except those that pods consist of.
     async fn forget_images(&self) -> Fallible<()> {
         let ctr = || {
             let mut command = Command::new("ctr");
@@ -88,12 +89,13 @@ impl Cluster {
         Ok(())
     }
 
-    /// The network, the first world in it, and the cluster with its real provider.
+    /// Creates the network, the first world in it, and the cluster with its real provider.
     pub async fn up(&mut self, first: &str) -> Fallible<()> {
         let ns = self.network.clone();
         ip(&["netns", "add", &ns]).await?;
         for words in [
-            // Both ends stay inside: the node has an address and a way out, and nobody is there.
+            // Both ends stay inside: the node has an address and a default route, but nothing
+            // listens at the gateway.
             "link add eth0 type veth peer name eth0-peer",
             "address add 10.250.0.2/24 dev eth0",
             "link set lo up",
@@ -106,12 +108,13 @@ impl Cluster {
         }
         self.world(first).await?;
         run(self.script(&["provider"])).await?;
-        // Laid again without it, so that the node has what the world says and nothing else.
+        // Writes the files again without the provider, so that the node has exactly the files of
+        // the world.
         let provider =
             self.node_files().join("kubelet/credential-provider/acr-credential-provider");
         fs::copy(provider, self.folder.join("acr-credential-provider"))?;
         self.lay_files()?;
-        // Its daemons keep what it says to: a pipe would never end.
+        // Its daemons keep the script's output open: a pipe would never end.
         let log = fs::File::create(self.folder.join("up.log"))?;
         let mut up = self.script(&["up"]);
         up.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
@@ -121,7 +124,7 @@ impl Cluster {
         Err(fs::read_to_string(self.folder.join("up.log"))?.into())
     }
 
-    /// Ends the world before, starts this one.
+    /// Stops the previous world and starts this one.
     async fn world(&mut self, name: &str) -> Fallible<()> {
         if let Some(mut lab) = self.lab.take() {
             lab.kill().await?;
@@ -132,7 +135,7 @@ impl Cluster {
         }
         for address in lab::addresses(&crate::seen::scenario(name)?)? {
             let address = address.to_string();
-            // From the case before, most often.
+            // Usually left over from the previous case.
             let _ = ip(&["-n", &self.network, "address", "add", &address, "dev", "lo"]).await;
         }
         let mut command = Command::new("ip");
@@ -149,7 +152,7 @@ impl Cluster {
         }
     }
 
-    /// The node's files as the world has them; into the same files where those are mounted.
+    /// Writes the world's files to the node, in place where files are mounted.
     fn lay_files(&self) -> Fallible<()> {
         let (world, node) = (self.folder.join("world"), self.node_files());
         let kubelet = node.join("kubelet");
@@ -160,7 +163,7 @@ impl Cluster {
         for file in ["ca.pem", "resolv.conf"] {
             fs::write(node.join(file), fs::read(world.join(file))?)?;
         }
-        // containerd reads the system's authorities once, these each time.
+        // containerd reads the system's authorities once, but these for each pull.
         let hosts = format!("ca = \"{}\"\n[host]\n", node.join("ca.pem").display());
         fs::write(node.join("certs.d/_default/hosts.toml"), hosts)?;
         replace(&world.join("root/etc/kubernetes"), &node.join("etc-kubernetes"))?;
@@ -179,15 +182,17 @@ impl Cluster {
         Ok(())
     }
 
-    /// What the kubelet of that world says of its image. It does not start with everything: then what it says is why.
+    /// Returns the kubelet's event for the world's image. Some configurations prevent the kubelet
+    /// from starting; then the error says why.
     pub async fn pull(&mut self, name: &str, scenario: &Scenario) -> Fallible<(bool, String)> {
         self.world(name).await?;
         self.lay_files()?;
         self.forget_images().await?;
-        // It keeps a provider's answer; its daemon would keep our pipe.
+        // The kubelet caches a provider's response. Its daemon would keep a pipe open.
         let mut kubelet = self.script(&["restart-kubelet"]);
         kubelet.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        // As AKS starts it. Its providers inherit it, and heed it in a cloud that has no name.
+        // As AKS starts it. The kubelet's providers inherit the variable, and use it in a cloud
+        // without a name.
         kubelet.env("AZURE_ENVIRONMENT_FILEPATH", "/etc/kubernetes/akscustom.json");
         kubelet.status().await?;
         let healthy = async || {
@@ -219,7 +224,7 @@ impl Cluster {
             said = self.event().await.ok().flatten();
             said.is_some()
         };
-        // A provider has a minute, a connection of containerd's half of one.
+        // A provider may take a minute, and a connection of containerd half a minute.
         until("the event of a pull", Duration::from_secs(180), heard).await?;
         self.kubectl(&["delete", "pod", POD, "--force", "--grace-period=0"]).await?;
         self.kubectl(&["delete", "events", "--all"]).await?;
@@ -228,13 +233,15 @@ impl Cluster {
         Ok((words.starts_with("Successfully pulled"), words))
     }
 
-    /// The file in which `check-acr` is to find what the pod has for a pull secret, if that is asked.
+    /// Returns the file in which `check-acr` finds the pod's image pull secret, if the scenario
+    /// uses one.
     pub fn pull_secret(&self, scenario: &Scenario) -> Option<PathBuf> {
         let mut words = scenario.ask.args.iter().skip_while(|word| *word != "--auth-file");
         words.nth(1).map(|file| self.folder.join("world/root").join(file))
     }
 
-    /// The same world once more, for the next who asks: some of its answers are given only once.
+    /// Starts the same world again for the next client, because some of its responses are given
+    /// only once.
     pub async fn anew(&mut self, name: &str) -> Fallible<()> {
         self.world(name).await?;
         self.lay_files()
@@ -259,7 +266,7 @@ impl Cluster {
         last.unwrap_or_default().to_owned()
     }
 
-    /// Ends all of it.
+    /// Stops the cluster and the network.
     pub async fn down(&mut self) -> Fallible<()> {
         if let Some(mut lab) = self.lab.take() {
             lab.kill().await?;
@@ -270,7 +277,8 @@ impl Cluster {
     }
 }
 
-/// The lab's scenarios leave out what `check-acr` does not read; without it the kubelet does not start.
+/// Adds what the kubelet requires to start and `check-acr` does not read; the lab's scenarios leave
+/// it out.
 fn complete(config: &str) -> String {
     if config.contains("kind:") || config.contains('{') {
         return config.to_owned();
@@ -282,7 +290,7 @@ fn complete(config: &str) -> String {
     format!("{head}{}", config.replace(name, &format!("{name}{more}")))
 }
 
-/// Empties a folder, and fills it with what another has, if there is that one.
+/// Empties a folder and copies the contents of another into it, if the other exists.
 fn replace(from: &Path, to: &Path) -> Fallible<()> {
     for old in fs::read_dir(to)? {
         fs::remove_file(old?.path())?;

@@ -1,4 +1,4 @@
-//! The judge: a containerd for every lane, asked through the kubelet's own door, CRI `PullImage`.
+//! The judge: one containerd per lane, used through the kubelet's own interface, CRI `PullImage`.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,11 +15,11 @@ use crate::daemon::{Daemon, until};
 use crate::lanes::Lane;
 use crate::{Answered, Fallible, Login};
 
-/// What stands for its words when it has none.
+/// The result when containerd never responds.
 pub const SILENCE: &str = "no answer from containerd in 45 s";
 
 pub struct Runtime {
-    /// Held, so that it lives as long as this.
+    /// Keeps the daemon running as long as this value exists.
     _daemon: Daemon,
     channel: Channel,
 }
@@ -29,7 +29,8 @@ impl Runtime {
         let home = folder.join(format!("containerd-{}", lane.name));
         std::fs::create_dir_all(home.join("certs.d"))?;
         let at = home.display();
-        // `native` copies where overlayfs would stack: it also works where the temporary folder is itself an overlay.
+        // `native` copies instead of stacking as overlayfs does: it also works if the temporary
+        // folder is itself an overlay.
         let config = format!(
             "version = 2\nroot = \"{at}/root\"\nstate = \"{at}/state\"\n[grpc]\naddress = \"{at}/cri.sock\"\n\
              [plugins.\"io.containerd.grpc.v1.cri\".containerd]\nsnapshotter = \"native\"\n\
@@ -49,7 +50,7 @@ impl Runtime {
         Ok(Runtime { _daemon: daemon, channel })
     }
 
-    /// What containerd calls itself.
+    /// Returns containerd's name and version.
     pub async fn version(&self) -> String {
         let mut client = RuntimeServiceClient::new(self.channel.clone());
         match client.version(VersionRequest { version: "v1".into() }).await {
@@ -70,7 +71,8 @@ impl Runtime {
             sandbox_config: None,
         };
         let mut client = ImageServiceClient::new(self.channel.clone());
-        // It waits 30 s for a connection, and for ever once it has one; a kubelet gives up at some point, and so do we.
+        // containerd waits 30 s for a connection, and forever once it has one. A kubelet gives up
+        // at some point, and so does this.
         match tokio::time::timeout(Duration::from_secs(45), client.pull_image(request)).await {
             Ok(Ok(_)) => Answered { can: true, words: "pulled".to_owned() },
             Ok(Err(status)) => Answered { can: false, words: status.message().to_owned() },

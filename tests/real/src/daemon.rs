@@ -1,4 +1,5 @@
-//! A server of somebody else's that we started: its process, its log, and the certainty that it ends with us.
+//! A third-party server that this program started: its process, its log, and the guarantee that it
+//! ends with this program.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -12,13 +13,14 @@ use crate::Fallible;
 pub struct Daemon {
     pub name: String,
     pub log: PathBuf,
-    /// Where it takes connections once it is ready, if that is TCP.
+    /// The TCP address at which it accepts connections once it is ready, if it uses TCP.
     pub address: Option<String>,
     child: Child,
 }
 
 impl Daemon {
-    /// Starts `command` with its words going to a log file of its own. It is killed by its process id when this value goes.
+    /// Starts `command` and writes its output to a log file of its own. Dropping the value kills
+    /// the process by its id.
     pub fn start(name: &str, folder: &Path, mut command: Command) -> Fallible<Daemon> {
         let log = folder.join(format!("{name}.log"));
         let out = File::create(&log)?;
@@ -36,7 +38,7 @@ impl Daemon {
         self.child.try_wait().ok().flatten()
     }
 
-    /// The last lines it wrote, for the report of a case that failed.
+    /// Returns the last lines of its log, for the report of a failed case.
     pub fn tail(&self, lines: usize) -> String {
         tail(&self.log, lines)
     }
@@ -49,7 +51,7 @@ pub fn tail(log: &Path, lines: usize) -> String {
     all[all.len().saturating_sub(lines)..].join("\n")
 }
 
-/// Asks again and again until the answer is yes, but not for ever.
+/// Polls until the result is true, within a time limit.
 pub async fn until<F: AsyncFnMut() -> bool>(
     what: &str,
     bound: Duration,
@@ -67,7 +69,7 @@ pub async fn until<F: AsyncFnMut() -> bool>(
     }
 }
 
-/// Runs a command to its end; its words become the error when it fails.
+/// Runs a command to completion; if it fails, its output becomes the error.
 pub async fn run(mut command: Command) -> Fallible<String> {
     let name = command.as_std().get_program().to_string_lossy().into_owned();
     let out = command

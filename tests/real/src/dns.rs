@@ -1,5 +1,5 @@
-//! bind9 with the zones of `places`, and three more views of the same server: one answers as it does outside, one knows none of
-//! the names, one fails at all.
+//! bind9 with the zones of `places`, and three more views on the same server: one answers as
+//! outside the network, one has none of the names, one fails for all of them.
 
 use std::path::Path;
 
@@ -30,14 +30,15 @@ pub fn start(folder: &Path) -> Fallible<Daemon> {
     let zones = zones();
     let (full, outside) = (seen("here", &zones)?, seen("outside", &public_zones())?);
     let none: String = zones.iter().map(|z| zone(z.name, "empty")).collect();
-    // A copy of a zone whose origin nobody serves can never be had: the answer is SERVFAIL.
+    // A secondary zone whose primary does not exist never loads: the answer is SERVFAIL.
     let lost = |Zone { name, .. }: &Zone| {
         format!(
             "  zone \"{name}\" {{ type slave; masters {{ 10.77.9.9; }}; file \"lost-{name}\"; }};\n"
         )
     };
     let lost: String = zones.iter().map(lost).collect();
-    // The root is ours as well, so that a name outside these zones is "no such name" at once, not a wait for the root servers.
+    // The root zone is local as well, so that a name outside these zones is NXDOMAIN at once,
+    // without a wait for the root servers.
     let root = zone(".", "empty");
     let at = home.display();
     let config = format!(
@@ -52,7 +53,7 @@ pub fn start(folder: &Path) -> Fallible<Daemon> {
     );
     std::fs::write(home.join("named.conf"), config)?;
     let mut command = Command::new("named");
-    // In the foreground, its log on stderr.
+    // Runs in the foreground and logs to stderr.
     command.args(["-g", "-n", "1", "-c"]).arg(home.join("named.conf"));
     Daemon::start("named", folder, command)
 }

@@ -1,6 +1,7 @@
 //! Images made by hand: an OCI layout with one image for every case, no two of which share a byte.
 //!
-//! They must not: containerd keeps content by digest, and a layer it has already is a layer it does not ask for.
+//! This matters because containerd stores content by digest and does not download a layer that it
+//! already has.
 
 use std::path::{Path, PathBuf};
 
@@ -15,17 +16,17 @@ pub enum Shape {
     Index,
     /// One manifest, for this machine.
     Single,
-    /// An index that has everything but this machine.
+    /// An index for every platform but this machine's.
     Foreign,
-    /// An index that has nothing but what was signed about an image that is not in it.
+    /// An index that contains only attestations of an image that is not in it.
     Attestation,
-    /// A Helm chart: a manifest like any other, whose config is not an image's.
+    /// A Helm chart: an ordinary manifest whose config is not that of an image.
     Chart,
-    /// One manifest, pushed in Docker's first format, signed and all.
+    /// One manifest, pushed as Docker schema 1 with its signature.
     Schema1,
-    /// One manifest, pushed in Docker's second format, its layer packed with gzip.
+    /// One manifest, pushed as Docker schema 2, its layer compressed with gzip.
     Docker,
-    /// One manifest, its layer packed with zstd.
+    /// One manifest, its layer compressed with zstd.
     Zstd,
     /// One manifest without any layer.
     Empty,
@@ -33,8 +34,8 @@ pub enum Shape {
     Nothing,
 }
 
-/// What was written: the digests of what its tag points at, of the manifest in an index that is for this machine, and of the layer
-/// which this machine would fetch.
+/// The digests of an image: of what its tag points to, of the manifest for this machine, and of the
+/// layer that this machine would download.
 #[derive(Clone, Default, Debug)]
 pub struct Made {
     pub top: String,
@@ -98,7 +99,7 @@ impl Layout {
         Ok(made)
     }
 
-    /// Writes the list of what is in here, and says where it is.
+    /// Writes the OCI layout's index and returns its path.
     pub fn close(self) -> Fallible<PathBuf> {
         let index = json!({ "schemaVersion": 2, "manifests": self.entries });
         std::fs::write(self.folder.join("index.json"), index.to_string())?;
@@ -160,7 +161,7 @@ fn digest_of(entry: &Value) -> String {
     entry["digest"].as_str().unwrap_or_default().to_owned()
 }
 
-/// Where docker-registry keeps the bytes of a digest, below its root.
+/// Returns the path at which docker-registry stores the bytes of a digest, below its root.
 pub fn stored_at(root: &Path, digest: &str) -> PathBuf {
     let hex = digest.trim_start_matches("sha256:");
     root.join("docker/registry/v2/blobs/sha256").join(&hex[..2]).join(hex).join("data")
@@ -170,7 +171,7 @@ fn hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
 }
 
-/// A tar file with one file in it, whose content nobody else has.
+/// Returns a tar archive with one file, whose content is unique.
 fn tar(seed: &str) -> Vec<u8> {
     let mut content = format!("{seed}\n").into_bytes();
     let mut block = Sha256::digest(seed.as_bytes());

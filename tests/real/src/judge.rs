@@ -1,4 +1,4 @@
-//! Asks everybody about every case, and says who disagrees.
+//! Runs every client on every case and reports who disagrees.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use crate::tool::{Told, Tool};
 use crate::world::World;
 use crate::{Answered, Fallible, peer};
 
-/// What everybody said about one case.
+/// The results of all clients for one case.
 pub struct Row {
     pub case: Case,
     pub image: String,
@@ -22,7 +22,8 @@ pub struct Row {
 }
 
 pub async fn all(world: &World, tool: Option<&Tool>, cases: &[Case]) -> Fallible<Vec<Row>> {
-    // Pulls mostly wait, and some wait for half a minute; the two clients wait less, and take a processor when they do not.
+    // Pulls mostly wait, some for half a minute. The two clients wait less, and use a processor
+    // when they do not wait.
     let (pulls, clients) = (Semaphore::new(12), Semaphore::new(5));
     let rows = stream::iter(cases.iter().map(|case| one(world, tool, *case, &pulls, &clients)));
     let rows: Vec<Fallible<Row>> = rows.buffered(cases.len().max(1)).collect().await;
@@ -57,7 +58,7 @@ async fn one(
     Ok(Row { case, image, runtime, runtime_took, peer, tool, complaints })
 }
 
-/// Everything about these answers that is not as the table says.
+/// Returns every way in which the results differ from the table.
 pub fn complaints(
     case: &Case,
     runtime: &Answered,

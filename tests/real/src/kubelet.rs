@@ -1,6 +1,8 @@
-//! The lab's nodes, put to a real kubelet with Azure's real credential provider: can it pull what `check-acr` says it can?
+//! Puts the lab's nodes to a real kubelet with Azure's real credential provider: can it pull what
+//! `check-acr` says it can?
 //!
-//! `real kubelet CLUSTER --tool check-acr [--only WORDS] [--proof docs/proof-kubelet.md]`, as root. See README.md.
+//! `real kubelet CLUSTER --tool check-acr [--only WORDS] [--proof docs/proof-kubelet.md]`, as root.
+//! See README.md.
 
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
@@ -16,31 +18,28 @@ use crate::seen;
 use crate::tool::{Told, told};
 use crate::{Fallible, Options};
 
-/// The scenarios that are not asked about, and why.
+/// The scenarios that are left out, and why.
 const LEFT_OUT: &[(&str, &str)] = &[
     (
         "node-imds-endless",
-        "the provider reads all of it, and took 12 GB of this machine's memory before the minute was over that the kubelet gives it",
+        "the provider reads the whole response, and used 12 GB of memory before the kubelet's limit of one minute",
     ),
     (
         "node-without-provider-folder",
-        "its kubelet has its providers elsewhere, which this one has not",
+        "it needs a kubelet with another provider folder, which this one does not have",
     ),
-    (
-        "node-imds-through-proxy",
-        "the proxy would be that of the kubelet's way to its API server, too",
-    ),
+    ("node-imds-through-proxy", "the kubelet would also use the proxy to reach its API server"),
     (
         "node-provider-of-others",
-        "the kubelet wants that other provider to be there, and does not start without",
+        "the kubelet requires the other provider's program, and does not start without it",
     ),
     (
         "node-provider-configured-elsewhere",
-        "it is asked with a flag, of a configuration that is elsewhere",
+        "it needs a flag, because its configuration is in another place",
     ),
     (
         "node-service-account-decides",
-        "the kubelet does not start with its configuration: it lacks what the field needs",
+        "the kubelet does not start with its configuration, which lacks what the field requires",
     ),
 ];
 
@@ -60,7 +59,7 @@ pub async fn all(script: &Path, options: &Options) -> Fallible<bool> {
     std::fs::create_dir_all(&folder)?;
     let mut cluster = Cluster::new(script, &folder);
     let mut terminate = signal(SignalKind::terminate())?;
-    // Whatever happens, even when nobody reads what is printed: the cluster goes down.
+    // Stops the cluster in any case, even if the output is closed.
     let asked = AssertUnwindSafe(ask(&mut cluster, tool, options)).catch_unwind();
     let rows = tokio::select! {
         rows = asked => rows.unwrap_or_else(|_| Err("ended by a panic".into())),
@@ -114,14 +113,14 @@ async fn one(cluster: &mut Cluster, tool: &Path, name: &'static str) -> Fallible
     Ok(Row { name, pulled, words, told, complaints, took: start.elapsed() })
 }
 
-/// Whether both say the same, and `check-acr` what the scenario says that it must.
+/// Returns every way in which the kubelet, `check-acr` and the scenario disagree.
 fn complaints(scenario: &Scenario, pulled: bool, told: &Told) -> Vec<String> {
     let mut wrong = vec![];
     let Expect { exit, causes, warnings, could_not_tell, .. } = &scenario.expect;
     let differs = match told.exit {
         Some(0) => !pulled,
         Some(1) => pulled,
-        // Whoever cannot tell is not wrong.
+        // *Could not tell* is never wrong.
         Some(3) => false,
         _ => true,
     };
@@ -158,7 +157,8 @@ fn print(row: &Row) {
     }
 }
 
-/// The end of a message is what it says; before it stands the image, several times.
+/// Returns the end of a message, which states the error; the part before it repeats the image
+/// several times.
 fn short(words: &str) -> String {
     let words = words.trim().replace('\n', " ");
     if let Some((head, _)) = words.split_once(" in ").filter(|_| words.starts_with("Successfully"))
@@ -174,7 +174,7 @@ async fn written(rows: &[Row], result: &str, took: Duration, tool: &Path) -> Fal
     let version = proof::said(&[&tool.to_string_lossy(), "--version"]).await?;
     let containerd = proof::said(&["containerd", "--version"]).await?;
     let mut page = format!(
-        "{day}: {} nodes; {result}. It took {:.0} s. On trial: {version}. The node: kubelet 1.34.4, acr-credential-provider \
+        "{day}: {} nodes; {result}. It took {:.0} s. Tool under test: {version}. The node: kubelet 1.34.4, acr-credential-provider \
          1.36.5, {containerd}.\n\n| scenario | kubelet | check-acr | agree | found | the kubelet's words |\n{}\n",
         rows.len(),
         took.as_secs_f32(),
@@ -188,14 +188,14 @@ async fn written(rows: &[Row], result: &str, took: Duration, tool: &Path) -> Fal
         page +=
             &format!("| {} | {can} | {} | {agree} | {found} | {words} |\n", row.name, row.told.can);
     }
-    page += "\nNot asked about:\n\n";
+    page += "\nLeft out:\n\n";
     for (name, why) in LEFT_OUT {
         page += &format!("* {name}: {why}.\n");
     }
     Ok(page)
 }
 
-/// The script and the rest of the words.
+/// Splits the script from the remaining arguments.
 pub fn script(words: &[String]) -> Fallible<(PathBuf, Options)> {
     let (script, rest) = words.split_first().ok_or("kubelet: which cluster script?")?;
     let mut options = Options::read_part(rest)?;

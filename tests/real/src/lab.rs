@@ -1,4 +1,5 @@
-//! The lab, held to real clients: what `check-acr lab --serve` serves must be a registry to skopeo and to containerd.
+//! Puts the lab to real clients: `check-acr lab --serve` must be a registry to skopeo and to
+//! containerd.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,7 @@ use crate::{Answered, Fallible};
 
 const IMAGE: &str = "team/app:v1";
 
-/// How to get in, as the lab printed it.
+/// The connection settings that the lab printed.
 #[derive(Default, Debug)]
 struct Door {
     registry: Option<SocketAddr>,
@@ -26,7 +27,7 @@ struct Door {
     login: Option<(String, String)>,
 }
 
-/// Each client by name, and what it said. A lab that cannot be reached is one that no client can pull from.
+/// Returns each client by name with its result. If the lab is unreachable, every client fails.
 pub async fn ask(world: &World, program: &Path) -> Vec<(&'static str, Answered)> {
     match clients(world, program).await {
         Ok(answers) => answers,
@@ -41,7 +42,7 @@ async fn clients(world: &World, program: &Path) -> Fallible<Vec<(&'static str, A
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit());
-    // Held until the clients are through.
+    // Keeps the lab running until the clients are done.
     let mut lab = command.kill_on_drop(true).spawn()?;
     let (registry, ca, login) = door(&mut lab).await?;
     let image = format!("{registry}/{IMAGE}");
@@ -73,7 +74,7 @@ async fn clients(world: &World, program: &Path) -> Fallible<Vec<(&'static str, A
     Ok(vec![("skopeo", skopeo), ("containerd", containerd)])
 }
 
-/// Reads what the lab prints until it has said where it is, whom it is signed by and who may come in.
+/// Reads the lab's output until it has named its address, its authority and the credentials.
 async fn door(lab: &mut Child) -> Fallible<(SocketAddr, PathBuf, (String, String))> {
     let out = lab.stdout.take().ok_or("the lab's words are not ours to read")?;
     let mut lines = BufReader::new(out).lines();
@@ -94,7 +95,8 @@ async fn door(lab: &mut Child) -> Fallible<(SocketAddr, PathBuf, (String, String
 }
 
 impl Door {
-    /// Takes what it recognises: an address, a certificate file, a docker `config.json` (or the folder it is in).
+    /// Reads the values that it recognizes in a line: an address, a certificate file, a docker
+    /// `config.json` (or its folder).
     fn hear(&mut self, line: &str) {
         for word in line
             .split(|c: char| c.is_whitespace() || "\"'`=,;()".contains(c))

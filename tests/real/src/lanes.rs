@@ -1,4 +1,5 @@
-//! Lanes: the hosts that ask. Each has its own resolv.conf and its own environment, and a containerd that never saw another.
+//! Lanes: the client hosts. Each has its own resolv.conf, its own environment, and a containerd of
+//! its own.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +16,7 @@ use crate::places::{
 pub struct Lane {
     pub name: &'static str,
     servers: &'static [&'static str],
-    /// What containerd, the peer and `check-acr` are started with.
+    /// The environment in which containerd, the peer and `check-acr` run.
     environment: &'static [(&'static str, &'static str)],
 }
 
@@ -23,7 +24,7 @@ const fn lane(name: &'static str, servers: &'static [&'static str]) -> Lane {
     Lane { name, servers, environment: &[] }
 }
 
-/// A lane whose name server is good, and which may go through a proxy.
+/// Returns a lane with a working name server that may use a proxy.
 const fn through(name: &'static str, environment: &'static [(&'static str, &'static str)]) -> Lane {
     Lane { name, servers: &[DNS_GOOD], environment }
 }
@@ -37,20 +38,22 @@ pub const ALL_FAILING: Lane = lane("all-failing", &[DNS_FAILING]);
 pub const FIRST_EMPTY: Lane = lane("first-empty", &[DNS_EMPTY, DNS_GOOD]);
 pub const SECOND_EMPTY: Lane = lane("second-empty", &[DNS_GOOD, DNS_EMPTY]);
 
-/// A node of the lab: what its name servers are is for the lab to say.
+/// A node of the lab, which defines its name servers.
 pub const NODE: Lane = lane("node", &[]);
 
 pub const PROXIED: Lane = through("proxied", &[("HTTPS_PROXY", PROXY_SQUID)]);
-/// The names of the registries are nobody's business here: only the proxy can look them up.
+/// The client's name servers do not have the registries' names: only the proxy can resolve them.
 pub const ONLY_PROXY_RESOLVES: Lane = Lane {
     name: "only-proxy-resolves",
     servers: &[DNS_EMPTY],
     environment: &[("HTTPS_PROXY", PROXY_SQUID)],
 };
-/// An empty variable is none, its small sister counts, and http is what is meant where nothing is said.
+/// An empty variable counts as unset, its lower-case variant is used, and the default scheme is
+/// http.
 pub const SMALL_LETTERS: Lane =
     through("small-letters", &[("HTTPS_PROXY", ""), ("https_proxy", "10.77.2.10:3128")]);
-/// Whoever is not exempt here meets a proxy that refuses. A network exempts addresses, never a name that leads to one.
+/// A destination that is not exempt meets a proxy that refuses. A network exempts addresses, never
+/// a name that resolves to one.
 pub const EXEMPT: Lane = through(
     "exempt",
     &[
@@ -58,7 +61,7 @@ pub const EXEMPT: Lane = through(
         ("NO_PROXY", "10.77.0.0/16, .azurecr.io, northwind.registry.test:443"),
     ],
 );
-/// A name without a dot in front of it stands for what is below it as well.
+/// A name without a leading dot includes its subdomains.
 pub const EXEMPT_BELOW: Lane = through(
     "exempt-below",
     &[("HTTPS_PROXY", PROXY_CLOSED), ("no_proxy", "registry.test,data.test")],
@@ -75,11 +78,11 @@ pub const SILENT_PROXY: Lane = through("silent-proxy", &[("HTTPS_PROXY", PROXY_S
 pub const MUTE_PROXY: Lane = through("mute-proxy", &[("HTTPS_PROXY", PROXY_MUTE)]);
 pub const NAMELESS_PROXY: Lane =
     through("nameless-proxy", &[("HTTPS_PROXY", "http://nowhere.edge.test:3128")]);
-/// Not a proxy at all, but a server that speaks TLS at once.
+/// Not a proxy, but a server that expects TLS at once.
 pub const NO_PROXY_THERE: Lane =
     through("no-proxy-there", &[("HTTPS_PROXY", "http://10.77.0.10:443")]);
 pub const CAPTIVE: Lane = through("captive", &[("HTTPS_PROXY", PROXY_PORTAL)]);
-/// The proxy is there, but set for what is not encrypted.
+/// The proxy exists, but is set only for plain HTTP.
 pub const PLAIN_ONLY: Lane = through("plain-only", &[("HTTP_PROXY", PROXY_SQUID)]);
 
 impl Lane {
@@ -92,7 +95,8 @@ impl Lane {
         Ok(std::fs::write(self.resolv_conf(folder), servers)?)
     }
 
-    /// `program` as it runs on this lane's host: with its resolv.conf in place and its environment.
+    /// Returns a command that runs `program` on this lane's host: with its resolv.conf and its
+    /// environment.
     pub fn command(&self, folder: &Path, program: &Path) -> Command {
         let mut command = Command::new("unshare");
         command.args(["--mount", "sh", "-c", r#"mount --bind "$0" /etc/resolv.conf && exec "$@""#]);

@@ -1,7 +1,8 @@
-//! The same questions, put to real servers: containerd's `PullImage` is the judge of what `check-acr` says.
+//! Runs the same checks against real servers: containerd's `PullImage` is the judge of what
+//! `check-acr` reports.
 //!
-//! `real [--tool check-acr] [--only WORDS] [--all] [--proof docs/proof.md]`, as root; `real kubelet CLUSTER …` asks a kubelet instead.
-//! See README.md.
+//! `real [--tool check-acr] [--only WORDS] [--all] [--proof docs/proof.md]`, as root; `real kubelet
+//! CLUSTER …` uses a kubelet instead. See README.md.
 
 mod case;
 mod cases;
@@ -51,7 +52,7 @@ pub type Fallible<T> = Result<T, Failed>;
 /// User and password.
 pub type Login<'a> = (&'a str, &'a str);
 
-/// What somebody said when asked to pull.
+/// The result of a client's pull.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Answered {
     pub can: bool,
@@ -91,7 +92,8 @@ async fn main() -> ExitCode {
     }
 }
 
-/// An error with everything below it: half of these say only "error sending request" at the top.
+/// Returns an error with its whole chain: many of these errors say only "error sending request" at
+/// the top.
 fn told(error: &dyn std::error::Error) -> String {
     let mut words = error.to_string();
     let mut below = error.source();
@@ -102,7 +104,8 @@ fn told(error: &dyn std::error::Error) -> String {
     words
 }
 
-/// Makes the place, goes inside, and takes the temporary folder away afterwards, whatever happened.
+/// Creates the namespaces, runs inside them, and removes the temporary folder afterwards in any
+/// case.
 async fn outside(words: &[String]) -> Fallible<bool> {
     let mut options = Options::read(words)?;
     for path in options.tool.iter_mut().chain(&mut options.proof) {
@@ -129,7 +132,8 @@ async fn outside(words: &[String]) -> Fallible<bool> {
     if ended.is_none() {
         inside.kill().await?;
     }
-    // The kernel ends what was inside a moment after its first process; until then a log file may still appear.
+    // The kernel ends the processes inside a moment after their first process; until then a log
+    // file may still appear.
     let gone = async || std::fs::remove_dir_all(&folder).is_ok() || !folder.exists();
     daemon::until("the temporary folder", std::time::Duration::from_secs(10), gone).await?;
     match ended {

@@ -1,7 +1,8 @@
-//! The place where everything happens: our own network, mount and process namespaces.
+//! The isolated environment of a run: its own network, mount and process namespaces.
 //!
-//! They have no name and belong to no file: the kernel takes them down, with every process and mount in them, the moment the first
-//! process in them ends. So there is nothing to clean up after a crash, a Ctrl-C or a `kill -9` but the temporary folder.
+//! The namespaces have no name and belong to no file. The kernel removes them, with every process
+//! and mount in them, as soon as their first process ends. So a crash, a Ctrl-C or a `kill -9`
+//! leaves nothing but the temporary folder.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -17,7 +18,7 @@ use crate::places::{
 
 const FRESH: &[&str] = &["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
 
-/// May this process make namespaces at all?
+/// Returns whether this process may create namespaces.
 pub async fn allowed() -> Fallible<()> {
     let mut command = Command::new("unshare");
     command.args(FRESH).args(["ip", "link", "set", "lo", "up"]);
@@ -31,26 +32,29 @@ pub async fn allowed() -> Fallible<()> {
     })
 }
 
-/// Starts this same program again, inside.
+/// Runs this program again inside new namespaces.
 pub fn enter(inside: &[String], folder: &Path) -> Fallible<Child> {
     let mut command = Command::new("setpriv");
-    // Should we be killed without a chance to act, the kernel ends `unshare`, and `unshare` ends all the rest.
+    // If this process is killed without a chance to act, the kernel ends `unshare`, and `unshare`
+    // ends all the rest.
     command
         .args(["--pdeathsig", "KILL", "unshare"])
         .args(FRESH)
         .arg(std::env::current_exe()?)
         .args(inside);
-    // Nothing of the caller's environment may matter: no proxy, no docker login, no CA override.
+    // Nothing from the caller's environment may have an effect: no proxy, no docker login, no CA
+    // override.
     command.env_clear();
     command.env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
     command.env("LANG", "C.UTF-8").env("HOME", folder).env("TMPDIR", folder);
     Ok(command.stdin(Stdio::null()).kill_on_drop(true).spawn()?)
 }
 
-/// Addresses on `lo`, trust, name service order and the firewall. Returns whether IPv6 can be had.
+/// Sets up the addresses on `lo`, the trust store, name resolution and the firewall. Returns
+/// whether IPv6 is available.
 pub async fn furnish(folder: &Path) -> Fallible<bool> {
     ip(&["link", "set", "lo", "up"]).await?;
-    // A prefix on `lo` makes all of it local: any address in it answers, or refuses, at once.
+    // A prefix on `lo` makes all of its addresses local: each of them accepts or refuses at once.
     for net in [
         "10.77.0.1/16",
         "198.51.100.1/24",
@@ -65,7 +69,7 @@ pub async fn furnish(folder: &Path) -> Fallible<bool> {
     for net in ["fd77::1/64", &format!("{V6_DEAD}/128"), &format!("{V6_ONLY}/128")] {
         six &= ip(&["-6", "address", "add", net, "dev", "lo", "nodad"]).await.is_ok();
     }
-    // squid keeps shared memory there, and leaves it behind when it is killed.
+    // squid keeps shared memory there, which remains when it is killed.
     let mut shm = Command::new("mount");
     shm.args(["-t", "tmpfs", "tmpfs", "/dev/shm"]);
     run(shm).await?;
@@ -85,8 +89,8 @@ pub async fn furnish(folder: &Path) -> Fallible<bool> {
     Ok(six)
 }
 
-/// The faults of the network. On the way in, not on the way out: a packet dropped on the way out is an error to the sender (EPERM),
-/// which no firewall in the real world can bring about.
+/// Adds the network faults on the input side. A packet dropped on output is an error to the sender
+/// (EPERM), which no real firewall in the network causes.
 fn faults() -> String {
     format!(
         "table inet faults {{ chain input {{ type filter hook input priority 0; policy accept;\n\

@@ -1,8 +1,10 @@
-//! Nodes of a cluster, from the lab: each in namespaces of its own, in which the lab listens where it says it is, the files of a node
-//! are at their places, and nobody is told anything. `check-acr IMAGE` has to find out whom the node signs in as.
+//! Nodes of a cluster, from the lab. Each runs in namespaces of its own, in which the lab listens
+//! at its real addresses and the node's files are at their paths. `check-acr IMAGE` gets no further
+//! information and must find out which identity the node uses.
 //!
-//! containerd is the judge here, too, with what a kubelet would hand it: what the credential provider gets from the machine's metadata
-//! service and the registry's exchange, or nothing where it gets nothing.
+//! Here, too, containerd is the judge. It gets the credentials that a kubelet would hand to it:
+//! those that the credential provider obtains from IMDS and the registry's exchange, or none if the
+//! provider obtains none.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -22,9 +24,9 @@ use crate::namespace::{bind, ip};
 use crate::tool::{Told, Tool};
 use crate::{Answered, Fallible, peer, seen};
 
-/// How somebody fails whom a registry knows not.
+/// The error for a client that the registry does not know.
 const ANONYMOUS: &str = "failed to fetch anonymous token: unexpected status: 401";
-/// The user whose password is a token of the exchange.
+/// The user whose password is a refresh token of the exchange.
 const TOKEN_USER: &str = "00000000-0000-0000-0000-000000000000";
 
 /// As in `cases.rs`; the host is the name of the lab's scenario.
@@ -91,7 +93,7 @@ pub const NODES: &[Case] = &[
     ),
 ];
 
-/// What everybody said of one node, as its process tells it.
+/// The results for one node, as its process prints them.
 #[derive(Serialize, Deserialize)]
 struct Said {
     image: String,
@@ -101,12 +103,12 @@ struct Said {
     tool: Option<Told>,
 }
 
-/// Asks everybody about every node.
+/// Runs all clients on every node.
 pub async fn all(folder: &Path, tool: Option<&Tool>, cases: &[Case]) -> Fallible<Vec<Row>> {
     if cases.is_empty() {
         return Ok(vec![]);
     }
-    // A folder that may not be made in the system's own is made in a copy of it.
+    // Copies /etc, because a missing folder may not be creatable in the system's own.
     let mut copy = Command::new("cp");
     copy.args(["-a", "/etc"]).arg(folder.join("etc"));
     run(copy).await?;
@@ -118,7 +120,7 @@ pub async fn all(folder: &Path, tool: Option<&Tool>, cases: &[Case]) -> Fallible
 
 async fn one(folder: &Path, tool: Option<&Tool>, case: Case) -> Fallible<Row> {
     let case = case.lane(NODE);
-    // Short: it becomes a part of the path of a socket.
+    // Keeps the path short, because it becomes part of a socket's path.
     let own = folder.join(case.host);
     let mut command = Command::new("unshare");
     command.args(["--net", "--mount"]).arg(std::env::current_exe()?);
@@ -131,12 +133,13 @@ async fn one(folder: &Path, tool: Option<&Tool>, case: Case) -> Fallible<Row> {
     Ok(Row { case, image, runtime, runtime_took, peer, tool, complaints })
 }
 
-/// What `check-acr` wrote on that node, in all its detail.
+/// Returns everything that `check-acr` printed on that node, at its most verbose.
 pub fn text(folder: &Path, case: &Case) -> String {
     std::fs::read_to_string(folder.join(case.host).join("told-node.txt")).unwrap_or_default()
 }
 
-/// The process that is such a node: `node SCENARIO FOLDER ETC TOOL`, in namespaces of its own. It writes what was said.
+/// Runs as such a node: `node SCENARIO FOLDER ETC TOOL`, in namespaces of its own. Prints the
+/// results.
 pub async fn stand(words: &[String]) -> Fallible<()> {
     let [name, folder, etc, tool] = words else { return Err("node: four words".into()) };
     let (folder, etc) = (Path::new(folder), Path::new(etc));
@@ -162,7 +165,7 @@ pub async fn stand(words: &[String]) -> Fallible<()> {
         tool => {
             let mut tool = Tool::new(Path::new(tool), folder)?;
             tool.secrets.clone_from(&lab.secrets);
-            // Nobody is signed in but the node itself.
+            // Only the node itself signs in.
             Some(tool.ask("node", NODE, &image, None).await)
         }
     };
@@ -171,7 +174,7 @@ pub async fn stand(words: &[String]) -> Fallible<()> {
     Ok(())
 }
 
-/// The files of a node, at their places.
+/// Mounts the files of a node at their paths.
 async fn furnish(folder: &Path, etc: &Path) -> Fallible<()> {
     bind(etc, Path::new("/etc")).await?;
     bind(&folder.join("ca.pem"), Path::new("/etc/ssl/certs/ca-certificates.crt")).await?;
@@ -180,7 +183,7 @@ async fn furnish(folder: &Path, etc: &Path) -> Fallible<()> {
     if root.join("etc/kubernetes").exists() {
         bind(&root.join("etc/kubernetes"), Path::new("/etc/kubernetes")).await?;
     }
-    // What is there of the machine's own is nobody's business.
+    // Hides the machine's own files.
     let mut empty = Command::new("mount");
     empty.args(["-t", "tmpfs", "tmpfs", "/var/lib"]);
     run(empty).await?;
@@ -191,8 +194,9 @@ async fn furnish(folder: &Path, etc: &Path) -> Fallible<()> {
     Ok(())
 }
 
-/// What Azure's credential provider would hand to the kubelet, in its own order; nothing where it fails, as the kubelet then goes on
-/// with nothing. (cloud-provider-azure, pkg/credentialprovider.)
+/// Returns the credentials that Azure's credential provider would hand to the kubelet, obtained in
+/// its own order. Returns none if the provider fails, because the kubelet then goes on without
+/// credentials. (cloud-provider-azure, pkg/credentialprovider.)
 async fn as_the_provider(image: &str) -> Fallible<Option<(String, String)>> {
     let Ok(text) = std::fs::read("/etc/kubernetes/azure.json") else { return Ok(None) };
     let Ok(file) = serde_json::from_slice::<Value>(&text) else { return Ok(None) };
@@ -225,7 +229,7 @@ async fn as_the_provider(image: &str) -> Fallible<Option<(String, String)>> {
     Ok(token.map(|token| (TOKEN_USER.to_owned(), token)))
 }
 
-/// One field of the answer to a form.
+/// Returns one field of the response to a form.
 async fn asked(
     how: &[&str],
     fields: impl IntoIterator<Item = String>,

@@ -1,6 +1,7 @@
-//! A second opinion: the client that the crate `oci-distribution` brings along pulls the same image.
+//! A second opinion: the client in the crate `oci-distribution` pulls the same image.
 //!
-//! It runs as a process of its own (`real peer …`), so that it sees the resolv.conf of the lane it is asked about.
+//! It runs as a process of its own (`real peer …`), so that it sees the resolv.conf of the case's
+//! lane.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -40,7 +41,7 @@ pub async fn ask(folder: &Path, lane: Lane, image: &str, login: Option<Login<'_>
     }
 }
 
-/// The process itself: pulls the manifest, the config and every layer, or says why not.
+/// Runs in that process: pulls the manifest, the config and every layer, or reports why it cannot.
 pub async fn pull(image: &str, ca: &Path) -> Fallible<()> {
     let config = ClientConfig {
         connect_timeout: Some(Duration::from_secs(5)),
@@ -58,7 +59,7 @@ pub async fn pull(image: &str, ca: &Path) -> Fallible<()> {
         (Ok(user), Ok(password)) => RegistryAuth::Basic(user, password),
         _ => RegistryAuth::Anonymous,
     };
-    // Asked for by itself, because the pull below keeps what went wrong with a token to itself.
+    // Authenticates separately, because the pull below does not report why a token request failed.
     client.auth(&image, &auth, RegistryOperation::Pull).await?;
     let (manifest, _) = client.pull_image_manifest(&image, &auth).await?;
     for blob in manifest.layers.iter().chain([&manifest.config]) {

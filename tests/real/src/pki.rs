@@ -1,4 +1,5 @@
-//! Certificates: one authority that this world trusts, one that it does not, and leaves that are right or wrong in one way each.
+//! Certificates: one trusted authority, one untrusted, and leaves that are valid or wrong in one
+//! way each.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +15,8 @@ use rustls::{RootCertStore, ServerConfig};
 use crate::Fallible;
 use crate::places::GOOD_NAMES;
 
-/// A leaf: for a docker-registry as two files, for a server of ours as a rustls configuration, for the realm as raw parts.
+/// A leaf certificate: two files for docker-registry, a rustls configuration for this program's
+/// servers, the raw parts for the realm.
 pub struct Leaf {
     pub certificate: PathBuf,
     pub key: PathBuf,
@@ -23,31 +25,31 @@ pub struct Leaf {
     pub tls: Arc<ServerConfig>,
 }
 
-/// All that the servers of this world show.
+/// All certificates that the servers present.
 pub struct Leaves {
-    /// The authority that everybody here trusts.
+    /// The authority that every client trusts.
     pub root: CertificateDer<'static>,
     pub good: Leaf,
-    /// Signed by the authority that nobody here trusts.
+    /// Signed by the untrusted authority.
     pub stranger: Leaf,
     pub misnamed: Leaf,
     pub expired: Leaf,
     pub unborn: Leaf,
-    /// Its host is in the common name alone, where nobody looks for it any more.
+    /// Has its host in the common name alone, which clients no longer read.
     pub nameless: Leaf,
-    /// Signed by an authority in between, which is sent along, or forgotten.
+    /// Signed by an intermediate authority, which the server sends or forgets.
     pub chained: Leaf,
     pub unchained: Leaf,
-    /// Shown by a server that wants to see the client's as well.
+    /// Presented by a server that requires a client certificate.
     pub mutual: Leaf,
-    /// For tokens, not for a server.
+    /// Signs tokens; not a server certificate.
     pub signing: Leaf,
 }
 
 type Issuer = CertifiedIssuer<'static, KeyPair>;
 
 impl Leaves {
-    /// Makes them all, and `ca.pem`, which is what this host trusts.
+    /// Creates all certificates, and `ca.pem`, the trust store of the client hosts.
     pub fn new(folder: &Path) -> Fallible<Leaves> {
         let trusted = Issuer::self_signed(
             authority("Authority that this host trusts"),
@@ -62,7 +64,7 @@ impl Leaves {
         let leaf = |name: &str, issuer: &Issuer, params| sign(folder, name, issuer, params, &[]);
         let named = |host: &str| leaf(host, &trusted, params(&[&format!("{host}.registry.test")])?);
         let mut expired = params(&["expired.registry.test"])?;
-        // Years ago and years ahead: no clock error explains it.
+        // Years in the past or the future, so that no clock error explains it.
         expired.not_before = date_time_ymd(2019, 1, 1);
         expired.not_after = date_time_ymd(2020, 1, 1);
         let mut unborn = params(&["unborn.registry.test"])?;

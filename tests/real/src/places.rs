@@ -1,22 +1,23 @@
-//! Who lives where: every invented host name, its address in the namespace and the zone data that says so.
+//! The addresses: every invented host name, its address in the namespace, and the zone data for it.
 //!
-//! Each fault has a registry name and an address of its own. So all of them are true at the same time, nothing has to be set up
-//! and undone between cases, and the cases can run side by side.
+//! Each fault has a registry name and an address of its own. So all faults exist at the same time,
+//! nothing has to be set up and undone between cases, and the cases can run side by side.
 
-/// The name server that tells the truth.
+/// The healthy name server.
 pub const DNS_GOOD: &str = "127.0.0.53";
-/// The same `named`, through a view whose zones are empty: NXDOMAIN for every registry.
+/// The same `named` through a view whose zones are empty: NXDOMAIN for every registry.
 pub const DNS_EMPTY: &str = "127.0.0.54";
-/// The same again, through a view that cannot load its zones: SERVFAIL.
+/// The same through a view that cannot load its zones: SERVFAIL.
 pub const DNS_FAILING: &str = "127.0.0.55";
-/// The same again, as it answers outside: what is private in the others has its public address here. Only the proxy asks it.
+/// The same as seen from outside: names that are private in the other views have their public
+/// address here. Only the proxy uses it.
 pub const DNS_PUBLIC: &str = "127.0.0.56";
-/// Nothing listens here: port 53 answers with "port unreachable".
+/// Nothing listens here: port 53 responds with "port unreachable".
 pub const DNS_CLOSED: &str = "10.77.9.1";
-/// The firewall drops what is sent here: port 53 is silent.
+/// The firewall drops packets to this address: queries to port 53 time out.
 pub const DNS_SILENT: &str = "10.77.9.2";
 
-/// Where images are pushed before the look begins; plain HTTP, no sign-in.
+/// Where images are pushed before the run; plain HTTP, no sign-in.
 pub const WRITER: &str = "127.0.0.1:5000";
 
 pub const FABRIKAM: &str = "10.77.0.10";
@@ -28,7 +29,7 @@ pub const STRANGER: &str = "10.77.0.15";
 pub const MISNAMED: &str = "10.77.0.16";
 pub const EXPIRED: &str = "10.77.0.17";
 pub const CUT: &str = "10.77.0.18";
-/// An address of ours where nothing listens.
+/// An address of this host where nothing listens.
 pub const CLOSED: &str = "10.77.0.19";
 pub const DROPPED: &str = "10.77.0.20";
 pub const REJECTED: &str = "10.77.0.21";
@@ -45,21 +46,22 @@ pub const WOODGROVE: &str = "10.77.0.31";
 pub const TAXED: &str = "10.77.0.32";
 pub const HUSHED: &str = "10.77.0.33";
 
-/// The realm that signs people in, for every registry that wants a token.
+/// The token realm of every registry that requires a token.
 pub const REALM: &str = "10.77.0.40";
-/// The data host that works.
+/// The healthy data host.
 pub const DATA: &str = "10.77.1.10";
 /// The data host behind the firewall.
 pub const DATA_DROPPED: &str = "10.77.1.14";
-/// The data host whose certificate nobody here trusts.
+/// The data host with an untrusted certificate.
 pub const DATA_STRANGER: &str = "10.77.1.15";
-/// The storage that refuses.
+/// The storage account that refuses.
 pub const DATA_TOLLED: &str = "10.77.1.16";
 
-/// The storage that does not believe the signature.
+/// The storage account that rejects the signature.
 pub const DATA_MISTRUSTED: &str = "10.77.1.17";
 
-/// Registries of ours over the same folder (`shelf`): their clock is wrong, or they refuse in the middle.
+/// Registries of this program over the same folder (`shelf`): their clock is wrong, or they refuse
+/// in the middle.
 pub const SLOW: &str = "10.77.0.50";
 pub const FAST: &str = "10.77.0.51";
 pub const LOCKED: &str = "10.77.0.52";
@@ -74,10 +76,10 @@ pub const UNCHAINED: &str = "10.77.0.62";
 pub const UNBORN: &str = "10.77.0.63";
 pub const NAMELESS: &str = "10.77.0.64";
 pub const MUTUAL: &str = "10.77.0.65";
-/// Stands for Docker Hub.
+/// Stands in for Docker Hub.
 pub const HUB: &str = "10.77.0.54";
 
-/// Registries whose realm is not where tokens come from: their name, where they are, the realm that they name.
+/// Registries whose challenge names a wrong realm: their name, their address, the realm.
 pub const ASTRAY: &[(&str, &str, &str)] = &[
     ("unsent", "10.77.0.70", "https://nowhere.edge.test/token"),
     ("unheard", "10.77.0.71", "https://dropped.registry.test/token"),
@@ -86,30 +88,30 @@ pub const ASTRAY: &[(&str, &str, &str)] = &[
     ("unhurried", "10.77.0.74", "https://busy.registry.test/token"),
 ];
 
-/// Of the addresses that documents may use: public, as far as anybody here can tell.
+/// In the address range for documentation: public, as far as the client can tell.
 pub const PUBLIC_OPEN: &str = "198.51.100.10";
 pub const PUBLIC_WALLED: &str = "198.51.100.25";
-/// Only the proxy gets there.
+/// Only the proxy can reach it.
 pub const BEHIND_PROXY: &str = "10.77.0.60";
 
-/// Where squid is, and what it is seen as by those it connects to.
+/// squid's address, which is also its source address.
 pub const SQUID: &str = "10.77.2.10";
 pub const TINYPROXY: &str = "10.77.2.11";
 pub const INTERCEPTOR_TRUSTED: &str = "10.77.2.12";
 pub const INTERCEPTOR_STRANGER: &str = "10.77.2.13";
-/// Takes connections and says nothing, ever.
+/// Accepts connections and never sends anything.
 pub const PROXY_NEVER_ANSWERS: &str = "10.77.2.14";
-/// The firewall drops what is sent here.
+/// The firewall drops packets to this address.
 pub const PROXY_DROPPED: &str = "10.77.2.2";
 
-/// Answers everything with "sign in over there first", as an airport does.
+/// A captive portal, as in an airport: every response is a redirect to its sign-in page.
 pub const PORTAL: &str = "10.77.2.15";
-/// The same as a client is told of them. Nothing listens at the first.
+/// The proxy URLs that clients use. Nothing listens at the first.
 pub const PROXY_CLOSED: &str = "http://10.77.2.1:3128";
 pub const PROXY_SILENT: &str = "http://10.77.2.2:3128";
 pub const PROXY_SQUID: &str = "http://10.77.2.10:3128";
 pub const PROXY_SIGN_IN: &str = "http://10.77.2.11:3128";
-/// What tinyproxy wants to hear.
+/// The credentials that tinyproxy accepts.
 pub const PROXY_USER: (&str, &str) = ("proxima", "open-sesame");
 pub const PROXY_SIGNED_IN: &str = "http://proxima:open-sesame@10.77.2.11:3128";
 pub const PROXY_TRUSTED: &str = "http://10.77.2.12:3128";
@@ -117,12 +119,12 @@ pub const PROXY_STRANGER: &str = "http://10.77.2.13:3128";
 pub const PROXY_PORTAL: &str = "http://10.77.2.15:3128";
 pub const PROXY_MUTE: &str = "http://10.77.2.14:3128";
 
-/// An IPv6 address that is dropped, beside an IPv4 address that works.
+/// An IPv6 address whose packets are dropped, beside a working IPv4 address.
 pub const V6_DEAD: &str = "fd77::dead";
-/// One that works, and has no IPv4 beside it.
+/// A working IPv6 address without an IPv4 address beside it.
 pub const V6_ONLY: &str = "fd77::10";
 
-/// What the certificate of the healthy servers is for.
+/// The names in the certificate of the healthy servers.
 pub const GOOD_NAMES: &[&str] = &[
     "*.registry.test",
     "*.eastus.data.test",
@@ -136,13 +138,13 @@ pub const GOOD_NAMES: &[&str] = &[
 
 const HEAD: &str = "$TTL 60\n@ IN SOA ns.edge.test. hostmaster.edge.test. 1 3600 600 86400 60\n@ IN NS ns.edge.test.\n";
 
-/// The name, and its records as a zone file has them.
+/// A zone's name, and its records in zone file format.
 pub struct Zone {
     pub name: &'static str,
     pub text: String,
 }
 
-/// The zones as they are seen here.
+/// Returns the zones as seen inside the network.
 pub fn zones() -> Vec<Zone> {
     zone_list(&format!(
         "contoso IN A {FABRIKAM}\nrelecloud IN A {DROPPED}\ntreyresearch IN A {TREYRESEARCH}\n\
@@ -150,7 +152,7 @@ pub fn zones() -> Vec<Zone> {
     ))
 }
 
-/// The same as seen from outside, where nobody knows of a private endpoint but for its name.
+/// Returns the zones as seen from outside, where a private endpoint shows only in its name.
 pub fn public_zones() -> Vec<Zone> {
     zone_list(&format!("contoso IN CNAME r0009.edge.test.\n{TAILWIND}"))
 }
@@ -170,7 +172,8 @@ fn zone_list(private: &str) -> Vec<Zone> {
     ]
 }
 
-/// The login servers. `wingtip` sits behind two aliases in another zone, as a cloud registry does.
+/// Returns the login servers. `wingtip` is behind two CNAMEs in another zone, as the names of a
+/// cloud registry are.
 fn registries() -> String {
     let plain = [
         ("fabrikam", FABRIKAM),
@@ -226,7 +229,7 @@ fn registries() -> String {
     )
 }
 
-/// The data hosts; `dataless.eastus.data.test` is the one that was forgotten.
+/// Returns the data hosts; `dataless.eastus.data.test` is left out on purpose.
 fn data_hosts() -> String {
     format!(
         "wingtip.eastus IN CNAME eus-1.edge.test.\nfardata.eastus IN A {DATA_DROPPED}\n\
@@ -235,7 +238,7 @@ fn data_hosts() -> String {
     )
 }
 
-/// Where the aliases end.
+/// Returns the targets of the CNAMEs.
 fn edges() -> String {
     format!(
         "ns IN A {DNS_GOOD}\nwingtip.fe IN CNAME r0001.edge.test.\nr0001 IN A {WINGTIP}\neus-1 IN A {DATA}\n\
@@ -243,7 +246,8 @@ fn edges() -> String {
     )
 }
 
-/// Registries with a private endpoint: everybody is told of the private name, here and outside.
+/// Returns the registries with a private endpoint: their CNAME leads to the private name, inside
+/// and outside.
 fn azure() -> String {
     let names = [
         "adatum",
@@ -260,7 +264,7 @@ fn azure() -> String {
     names.map(|name| format!("{name} IN CNAME {name}.privatelink.azurecr.io.\n")).concat()
 }
 
-/// A zone that exists and knows nobody.
+/// Returns a zone without any host.
 pub fn empty_zone() -> String {
     HEAD.to_owned()
 }

@@ -1,4 +1,5 @@
-//! `docs/proof.md`: what people wrote stays, what stands below its last marker is what this run has seen.
+//! Writes `docs/proof.md`: keeps the text above the last marker and replaces what is below it with
+//! this run's results.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use crate::judge::Row;
 use crate::table;
 
 const MARKER: &str = "<!-- Below this line the run writes. -->";
-/// What is asked for its version, and how. The first line counts.
+/// The commands that print versions. The first line of the output counts.
 const PROGRAMS: &[&[&str]] = &[
     &["docker-registry", "--version"],
     &["named", "-v"],
@@ -24,21 +25,21 @@ const LOCKED: &str = include_str!("../../../Cargo.lock");
 
 pub struct Run<'a> {
     pub rows: &'a [Row],
-    /// The judge, as it calls itself.
+    /// The judge's name and version.
     pub judge: &'a str,
-    /// The one on trial.
+    /// The tool under test.
     pub tool: Option<&'a Path>,
     pub took: Duration,
-    /// The last line of what was printed.
+    /// The last line of the output.
     pub result: &'a str,
 }
 
-/// Replaces what an earlier run wrote.
+/// Replaces the results of an earlier run.
 pub async fn write(page: &Path, seen: &Run<'_>) -> Fallible<()> {
     replace(page, &seen.written().await?)
 }
 
-/// Puts it below the marker, in place of what stands there.
+/// Replaces the text below the marker.
 pub fn replace(page: &Path, written: &str) -> Fallible<()> {
     let text = std::fs::read_to_string(page).map_err(|e| format!("{}: {e}", page.display()))?;
     let (above, _) = text
@@ -64,13 +65,13 @@ impl Run<'_> {
         );
         if let Some(tool) = self.tool {
             let version = said(&[&tool.to_string_lossy(), "--version"]).await?;
-            page += &format!("On trial: {version}. ");
+            page += &format!("Tool under test: {version}. ");
         }
         let mut others = vec![];
         for program in PROGRAMS {
             others.push(said(program).await?);
         }
-        page += &format!("Around them: {}.\n\n", others.join(" · "));
+        page += &format!("Other software: {}.\n\n", others.join(" · "));
         for (at, line) in table::lines(self.rows).iter().enumerate() {
             page += &format!(
                 "| {} |\n",
@@ -88,12 +89,12 @@ impl Run<'_> {
     }
 }
 
-/// The first line that a program says.
+/// Returns the first line of a program's output.
 pub async fn said(words: &[&str]) -> Fallible<String> {
     let mut command = Command::new(words[0]);
     command.args(&words[1..]);
     let first = run(command).await?.lines().next().unwrap_or_default().to_owned();
-    // What stands in angle brackets is a build's mark, and a browser would take it for its own.
+    // Removes a build's mark in angle brackets, which a browser would read as a tag.
     Ok(first.split(" <").next().unwrap_or_default().trim().to_owned())
 }
 

@@ -1,5 +1,6 @@
-//! Proxies: Debian's squid, which goes by its own view of the names and denies some hosts; Debian's tinyproxy, which wants a sign-in;
-//! and small ones of ours that read what they should only carry, or never answer.
+//! Proxies: Debian's squid, which uses its own view of the names and denies some hosts; Debian's
+//! tinyproxy, which requires sign-in; and small ones of this program that intercept TLS or never
+//! respond.
 
 use std::io;
 use std::path::Path;
@@ -28,7 +29,8 @@ pub async fn start(folder: &Path, leaves: &Leaves) -> Fallible<Vec<Daemon>> {
     roots.add(leaves.root.clone())?;
     let onward = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     let onward = TlsConnector::from(Arc::new(onward));
-    // One shows a certificate from the authority that everybody here trusts, one from an authority of its own.
+    // One presents a certificate from the trusted authority, the other one from an authority of its
+    // own.
     for (address, leaf) in
         [(INTERCEPTOR_TRUSTED, &leaves.good), (INTERCEPTOR_STRANGER, &leaves.stranger)]
     {
@@ -51,7 +53,7 @@ pub async fn start(folder: &Path, leaves: &Leaves) -> Fallible<Vec<Daemon>> {
 
 fn squid(folder: &Path) -> Fallible<Daemon> {
     let config = folder.join("squid.conf");
-    // A connection that nobody answers is given up long before any client gives up squid.
+    // squid gives up a connection without a response long before any client gives up on squid.
     let text = format!(
         "http_port {SQUID}:3128\nvisible_hostname proxy.edge.test\ntcp_outgoing_address {SQUID}\n\
          dns_nameservers {DNS_PUBLIC}\nhosts_file none\nconnect_timeout 3 seconds\n\
@@ -62,7 +64,7 @@ fn squid(folder: &Path) -> Fallible<Daemon> {
     );
     std::fs::write(&config, text)?;
     let mut command = Command::new("squid");
-    // In the foreground, its important words on stderr.
+    // Runs in the foreground and logs important messages to stderr.
     command.args(["-N", "-d", "1", "-f"]).arg(&config);
     Ok(Daemon::start("squid", folder, command)?.at(format!("{SQUID}:3128")))
 }
@@ -89,14 +91,15 @@ where
         TcpListener::bind((address, 3128)).await.map_err(|e| format!("{address}:3128: {e}"))?;
     tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {
-            // A client that does not like what it sees leaves: that is a case, not a fault of ours.
+            // A client that rejects the certificate closes the connection: that is a case, not a
+            // fault of this program.
             tokio::spawn(converse(client));
         }
     });
     Ok(())
 }
 
-/// Says yes to `CONNECT`, shows a certificate of its own, and carries on what it has read.
+/// Accepts `CONNECT`, presents a certificate of its own, and relays the decrypted bytes.
 async fn intercept(
     mut client: TcpStream,
     acceptor: TlsAcceptor,
@@ -113,7 +116,7 @@ async fn intercept(
     copy_bidirectional(&mut client, &mut server).await.map(drop)
 }
 
-/// The request, up to its empty line.
+/// Reads the request up to its empty line.
 async fn head(client: &mut TcpStream) -> io::Result<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") && head.len() < 4096 {

@@ -1,7 +1,9 @@
-//! The realm: signs people in and gives tokens that docker-registry verifies against our authority.
+//! The realm: authenticates clients and issues tokens that docker-registry verifies against this
+//! program's authority.
 //!
-//! Like the cloud registry it stands for, it gives a signed-in user a token for any scope asked, with an empty `access` where there
-//! is no right; the refusal only shows when the token is used.
+//! Like the cloud registry it stands in for, it issues a token to an authenticated user for any
+//! requested scope, with an empty `access` if the user has no rights. The refusal shows only when
+//! the token is used.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -21,11 +23,11 @@ use crate::serve::{Answer, Asked, fields, json as reply, serve};
 pub const URL: &str = "https://realm.registry.test/oauth2/token";
 pub const ISSUER: &str = "realm.registry.test";
 
-/// Someone who may read everything.
+/// A user who may read everything.
 pub const READER: (&str, &str) = ("morgan", "harvest-moon-42");
-/// The same person with a password from last year.
+/// The same user with last year's password.
 pub const STALE: (&str, &str) = ("morgan", "harvest-moon-41");
-/// Someone who can sign in and may read nothing.
+/// A user who can sign in and may read nothing.
 pub const GUEST: (&str, &str) = ("robin", "paper-lantern-7");
 
 const REFUSED: &str =
@@ -48,7 +50,8 @@ pub async fn start(leaves: &Leaves) -> Fallible<()> {
 }
 
 impl Signer {
-    /// Clients ask with POST and a form (containerd, when it has a password) or with GET and Basic (everybody else).
+    /// Clients send a POST with a form (containerd, when it has a password) or a GET with Basic
+    /// (all others).
     fn answer(&self, asked: &Asked) -> Answer {
         if asked.path != "/oauth2/token" {
             return reply(404, "{}");

@@ -1,4 +1,5 @@
-//! Registries that never get as far as an image: overloaded, down, walled off, or not speaking the protocol.
+//! Registries that fail before any image is involved: overloaded, down, behind a firewall, or not
+//! speaking the protocol.
 
 use crate::Fallible;
 use crate::pki::Leaves;

@@ -1,4 +1,5 @@
-//! Debian's docker-registry, many times over one folder: open, with passwords, with tokens, and with certificates that are wrong.
+//! Debian's docker-registry, many times over one folder: open, with passwords, with tokens, and
+//! with invalid certificates.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +15,7 @@ use crate::places::{
 };
 use crate::realm::{ISSUER, READER, URL};
 
-/// bcrypt of the reader's password, so that nothing has to be installed to make it.
+/// The bcrypt hash of the reader's password, so that nothing has to be installed to create it.
 const READER_HASH: &str = "$2b$04$QDn8rAUTAqmgyUqXg36mH.wIXymtMaGNNeqGanADV/FcFYbiEooZ.";
 
 pub fn root(folder: &Path) -> PathBuf {
@@ -104,7 +105,8 @@ fn one(
     let mut command = Command::new("docker-registry");
     command.arg("serve").arg(&config);
     let daemon = Daemon::start(&format!("registry-{name}"), folder, command)?;
-    // From here nobody gets to the one behind the proxy, not even to see whether it is ready.
+    // Nothing on this side can reach the registry behind the proxy, not even to see whether it is
+    // ready.
     Ok(if name == "remote" { daemon } else { daemon.at(address) })
 }
 

@@ -1,5 +1,5 @@
-//! A world of the lab that listens where it says it is, and the files that a machine in it has: whoever asks there needs no flag
-//! and no other way to find anything.
+//! A world of the lab that listens at its real addresses, and the files of a machine in it: a
+//! client there needs no flag to find anything.
 
 use std::fs;
 use std::io::Write as _;
@@ -10,12 +10,13 @@ use lab::{Lab, Scenario};
 
 use crate::Fallible;
 
-/// The lab's scenario of that name.
+/// Returns the lab's scenario of that name.
 pub fn scenario(name: &str) -> Fallible<Scenario> {
     Ok(Scenario::named(name).ok_or_else(|| format!("the lab has no scenario {name:?}"))??)
 }
 
-/// Starts it in this network, which has its addresses. The folder gets `ca.pem`, `resolv.conf` and, below `root`, the asker's files.
+/// Starts the world in this network, which has its addresses. The folder gets `ca.pem`,
+/// `resolv.conf` and, below `root`, the client's files.
 pub async fn start(scenario: &Scenario, folder: &Path) -> Fallible<Lab> {
     let lab = lab::start_as_seen(scenario).await?;
     fs::create_dir_all(folder)?;
@@ -31,7 +32,7 @@ pub async fn start(scenario: &Scenario, folder: &Path) -> Fallible<Lab> {
     Ok(lab)
 }
 
-/// The process that is such a world until it is killed. It says `ready` when others may come.
+/// Runs as the process of such a world until it is killed. Prints `ready` when it accepts clients.
 pub async fn stand(name: &str, folder: &Path) -> Fallible<()> {
     let _lab = start(&scenario(name)?, folder).await?;
     println!("ready");

@@ -1,4 +1,5 @@
-//! A very small HTTPS server, for the parts of a registry that have to be ours: the realm, the data host, and servers that misbehave.
+//! A minimal HTTPS server for the parts of a registry that are not real here: the realm, the data
+//! host, and misbehaving servers.
 
 use std::io;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use crate::Fallible;
 
 pub type Answer = Response<UnsyncBoxBody<Bytes, io::Error>>;
 
-/// A request, read whole.
+/// A request, read completely.
 pub struct Asked {
     pub method: Method,
     pub path: String,
@@ -31,7 +32,7 @@ pub struct Asked {
     pub body: String,
 }
 
-/// Answers at `address`:443 until the program ends.
+/// Serves at `address`:443 until the program ends.
 pub async fn serve<F>(address: &str, tls: Arc<ServerConfig>, answer: F) -> Fallible<()>
 where
     F: Fn(Asked) -> Answer + Clone + Send + 'static,
@@ -47,7 +48,8 @@ where
     Ok(())
 }
 
-/// Accepts, waits for the first bytes of a TLS greeting, and slams the door: what a middlebox does that dislikes the server name.
+/// Accepts a connection, waits for the first bytes of a ClientHello, and resets it, as a middlebox
+/// does that blocks the server name.
 pub async fn serve_resets(address: &str) -> Fallible<()> {
     let listener =
         TcpListener::bind((address, 443)).await.map_err(|e| format!("{address}:443: {e}"))?;
@@ -63,7 +65,7 @@ pub async fn serve_resets(address: &str) -> Fallible<()> {
     Ok(())
 }
 
-/// Takes the connection, the greeting and the request, and says nothing to it, ever.
+/// Accepts the connection, the handshake and the request, and never responds.
 pub async fn serve_silence(address: &str, tls: Arc<ServerConfig>) -> Fallible<()> {
     let listener =
         TcpListener::bind((address, 443)).await.map_err(|e| format!("{address}:443: {e}"))?;
@@ -85,7 +87,8 @@ async fn converse<F>(acceptor: TlsAcceptor, socket: TcpStream, answer: F)
 where
     F: Fn(Asked) -> Answer + Clone + Send + 'static,
 {
-    // A client that does not like our certificate leaves here: that is a case, not a fault of ours.
+    // A client that rejects the certificate closes the connection here: that is a case, not a fault
+    // of this program.
     let Ok(stream) = acceptor.accept(socket).await else { return };
     let service = service_fn(move |request: Request<Incoming>| {
         let answer = answer.clone();
@@ -126,17 +129,18 @@ pub fn json(status: u16, body: &str) -> Answer {
     answer(status, &[("content-type", "application/json")], body.to_owned())
 }
 
-/// Promises `promised` bytes, sends fewer and hangs up.
+/// Promises `promised` bytes, sends fewer and closes the connection.
 pub fn broken_off(promised: usize, sent: Bytes) -> Answer {
     let end = io::Error::new(io::ErrorKind::ConnectionAborted, "cut, as the case asks");
     partly(promised, sent, async move {
-        // Long enough for the bytes before it to leave; what is being tested is a body that ends, not one that never began.
+        // Long enough for the bytes before it to be delivered: the test is about a body that breaks
+        // off, not one that never starts.
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         Err(end)
     })
 }
 
-/// Promises `promised` bytes, sends fewer and goes silent.
+/// Promises `promised` bytes, sends fewer and stalls.
 pub fn stalled(promised: usize, sent: Bytes) -> Answer {
     partly(promised, sent, std::future::pending())
 }
@@ -153,7 +157,7 @@ where
         .expect("headers written by us are valid")
 }
 
-/// The value of a field in a query or a form, decoded.
+/// Returns the decoded value of a field in a query or a form.
 pub fn fields(text: &str, name: &str) -> Vec<String> {
     text.split('&')
         .filter_map(|pair| pair.split_once('='))

@@ -1,5 +1,6 @@
-//! A registry of our own over docker-registry's folder, read only: one whose clock is wrong, some whose certificate is, and some that
-//! refuse in the middle or send on and on.
+//! A read-only registry of this program over docker-registry's folder: one whose clock is wrong,
+//! some with an invalid certificate, and some that refuse in the middle or redirect again and
+//! again.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -23,7 +24,8 @@ const NO_MANIFEST: &str =
     r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}"#;
 const NO_BLOB: &str =
     r#"{"errors":[{"code":"BLOB_UNKNOWN","message":"blob unknown to registry"}]}"#;
-/// The code and the words are recorded, the status is not: 405 is the protocol's own for what is not allowed.
+/// The code and the message are recorded, the status is not: 405 is the protocol's own status for a
+/// method that is not allowed.
 const DISALLOWED: &str = r#"{"errors":[{"code":"REGISTRY_DISALLOWED_OPERATION","message":"The operation is disallowed on this registry, repository or image. View troubleshooting steps at https://aka.ms/acr/faq/#why-does-my-pull-or-push-request-fail-with-disallowed-operation-"}]}"#;
 const UNSUPPORTED: &str =
     r#"{"errors":[{"code":"UNSUPPORTED","message":"The operation is unsupported."}]}"#;
@@ -73,7 +75,8 @@ pub async fn start(root: &Path, leaves: &Leaves) -> Fallible<()> {
             answer
         })
         .await?;
-    // A layer is here, no, it is there, no, it is at fabrikam's; and one that is always elsewhere, which is here.
+    // A layer that is redirected twice and then served by fabrikam; and one that is redirected
+    // forever.
     shelf
         .serve(DETOUR, good, |shelf, asked| match asked.path.split_once("/blobs/") {
             Some((repository, digest)) => match repository.strip_prefix("/elsewhere") {
@@ -120,7 +123,8 @@ impl Shelf {
         serve(address, leaf.tls.clone(), move |asked| answer(&shelf, &asked)).await
     }
 
-    /// `/v2/REPOSITORY/manifests/REF` and `/v2/REPOSITORY/blobs/DIGEST`, for anybody.
+    /// Serves `/v2/REPOSITORY/manifests/REF` and `/v2/REPOSITORY/blobs/DIGEST` to anonymous
+    /// clients.
     fn take(&self, asked: &Asked) -> Answer {
         let path = asked.path.trim_start_matches("/v2/");
         if path.is_empty() {
@@ -168,7 +172,7 @@ fn sent_to(place: &str) -> Answer {
     answer(307, &[("location", place)], "")
 }
 
-/// The answer of a server that takes this to be the time.
+/// Returns the response of a server whose clock shows this time.
 fn dated(mut answer: Answer, now: SystemTime) -> Answer {
     if let Ok(date) = HeaderValue::from_str(&httpdate::fmt_http_date(now)) {
         answer.headers_mut().insert(DATE, date);

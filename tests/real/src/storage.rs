@@ -1,4 +1,5 @@
-//! The data host: serves docker-registry's own blob files over TLS, and loses, cuts or holds back those that a case wants so.
+//! The data host: serves docker-registry's own blob files over TLS, and loses, truncates or stalls
+//! those that a case selects.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,20 +15,21 @@ use crate::serve::{Answer, Asked, answer, broken_off, serve, stalled};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Loss {
-    /// The storage has no such blob.
+    /// The storage does not have the blob.
     Gone,
-    /// The connection ends in the middle of it, every time.
+    /// The connection ends in the middle of the blob, every time.
     Cut,
-    /// Half of it comes, then nothing more, and the connection stays.
+    /// Half of the blob arrives, then the transfer stalls and the connection stays open.
     Stalled,
 }
 
-/// What a storage account answers to an address its firewall does not know: XML, and a byte order mark in front of it.
+/// The response of a storage account to an address that its firewall blocks: XML with a byte order
+/// mark.
 const DENIED: &str = "\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>AuthorizationFailure</Code>\
                       <Message>This request is not authorized to perform this operation.</Message></Error>";
 const NOT_FOUND: &str = "\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>BlobNotFound</Code>\
                          <Message>The specified blob does not exist.</Message></Error>";
-/// What it answers to a signed address whose time is up, or that somebody rewrote on the way.
+/// The response to a signed URL that has expired or was rewritten on the way.
 const MISTRUSTED: &str = "\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>AuthenticationFailed</Code>\
                           <Message>Server failed to authenticate the request. Make sure the value of Authorization header is formed \
                           correctly including the signature.</Message><AuthenticationErrorDetail>Signature did not match.\
@@ -79,7 +81,7 @@ fn fetch(root: &Path, losses: &BTreeMap<String, Loss>, asked: &Asked) -> Answer 
     }
 }
 
-/// The start of `bytes=N-`, the only form that matters here.
+/// Returns the start of `bytes=N-`, the only form that clients use here.
 fn start_of(range: &str) -> Option<usize> {
     range.strip_prefix("bytes=")?.split('-').next()?.parse().ok()
 }

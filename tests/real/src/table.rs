@@ -1,4 +1,4 @@
-//! What is printed at the end: a line a case, then everything there is to know about those that failed.
+//! Prints the results: one line per case, then all details of the failed ones.
 
 use crate::cri::SILENCE;
 use crate::judge::{Row, can};
@@ -9,7 +9,7 @@ use crate::world::World;
 
 const WORDS: usize = 76;
 
-/// The table as lines of cells, its head first.
+/// Returns the table as rows of cells, the header first.
 pub fn lines(rows: &[Row]) -> Vec<[String; 7]> {
     let head = ["case", "containerd", "peer", "check-acr", "agree", "found", "containerd's words"];
     std::iter::once(head.map(str::to_owned)).chain(rows.iter().map(line)).collect()
@@ -28,7 +28,7 @@ fn line(row: &Row) -> [String; 7] {
     ]
 }
 
-/// Where the second peer is right to differ, and why.
+/// Returns the accepted differences of the second client, with the reasons.
 pub fn differences(rows: &[Row]) -> impl Iterator<Item = String> {
     rows.iter().filter_map(|row| Some(format!("{}: {}", row.case.name, row.case.peer_differs?)))
 }
@@ -46,7 +46,7 @@ pub fn print(rows: &[Row]) {
     }
 }
 
-/// containerd repeats the image in every layer of its words; what is left without it is the message.
+/// Returns containerd's error without the image that it repeats at every level.
 fn shortened(words: &str, image: &str) -> String {
     let mut words = words.to_owned();
     for prefix in
@@ -58,7 +58,7 @@ fn shortened(words: &str, image: &str) -> String {
     if chars.len() <= WORDS {
         return words;
     }
-    // The end says what happened, the beginning where.
+    // The end states the error; the beginning only says where it occurred.
     let tail: String = chars[chars.len() - WORDS..].iter().collect();
     format!("…{tail}")
 }
@@ -77,7 +77,7 @@ pub async fn explain(world: &World, tool: Option<&Tool>, row: &Row) {
             told.took, told.can, told.codes, told.warnings, told.stderr
         );
         if case.lane.name == NODE.name {
-            // Its world is gone.
+            // The world of that node no longer exists.
             return indent(&nodes::text(&world.folder, case));
         }
         indent(&tool.text(&case.slug(), case.lane, &row.image, case.login).await);

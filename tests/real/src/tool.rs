@@ -1,4 +1,5 @@
-//! The one on trial: `check-acr REF -o json`, in the same place and with the same credentials as containerd.
+//! The tool under test: `check-acr REF -o json`, in the same place and with the same credentials as
+//! containerd.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -17,22 +18,22 @@ use crate::{Fallible, Login};
 
 #[derive(Clone, Default, Debug, Serialize, Deserialize)]
 pub struct Told {
-    /// `verdict.can`, or what was wrong with the answer.
+    /// `verdict.can`, or the error in its output.
     pub can: String,
-    /// Of its causes.
+    /// The codes of its causes.
     pub codes: Vec<String>,
-    /// Of what it could not tell.
+    /// The codes of what it could not tell.
     pub could_not_tell: Vec<String>,
     pub warnings: Vec<String>,
     pub exit: Option<i32>,
     pub took: Duration,
     pub stderr: String,
-    /// Something of ours that nobody may see stands in what it wrote, in all its detail.
+    /// Whether its most verbose output contains a secret.
     pub leaks: bool,
 }
 
 impl Told {
-    /// All codes, in one line.
+    /// Returns all codes in one line.
     pub fn found(&self) -> String {
         let unsure = self.could_not_tell.iter().map(|code| format!("could not tell: {code}"));
         let warned = self.warnings.iter().map(|code| format!("warning {code}"));
@@ -44,7 +45,7 @@ impl Told {
 pub struct Tool {
     pub program: PathBuf,
     folder: PathBuf,
-    /// What may not be shown, either.
+    /// Further secrets that must not appear.
     pub secrets: Vec<String>,
 }
 
@@ -74,7 +75,7 @@ impl Tool {
         told
     }
 
-    /// The same question for a human, for the report of a case that failed.
+    /// Runs the same check with text output, for the report of a failed case.
     pub async fn text(
         &self,
         slug: &str,
@@ -106,7 +107,7 @@ impl Tool {
         Ok(command)
     }
 
-    /// `docker login`, by hand.
+    /// Writes the file that `docker login` would write.
     fn docker_config(
         &self,
         slug: &str,
@@ -124,7 +125,7 @@ impl Tool {
     }
 }
 
-/// What `check-acr` says that is started so, with `-o json`.
+/// Runs `check-acr` with `-o json` and returns its result.
 pub async fn told(command: Command) -> Told {
     let start = Instant::now();
     let (exit, stdout, stderr) = run(command).await;
@@ -158,7 +159,7 @@ async fn run(mut command: Command) -> (Option<i32>, String, String) {
     }
 }
 
-/// A password, one in the wrapping of a header, or the start of a token that the realm signed.
+/// Returns the password, its form in a header, or the start of a token that the realm signed.
 fn shows_a_secret(text: &str) -> bool {
     let users = [READER, STALE, GUEST, PROXY_USER];
     let wrapped = |(user, password)| STANDARD.encode(format!("{user}:{password}"));

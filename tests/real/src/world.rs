@@ -1,4 +1,5 @@
-//! Everything that runs inside: the images, the servers that hold them, and the judges.
+//! Everything that runs inside the namespaces: the images, the servers that hold them, and the
+//! judges.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -73,7 +74,8 @@ impl World {
         Ok(world)
     }
 
-    /// Every server takes connections, the name server answers, and none of them has died meanwhile.
+    /// Checks that every server accepts connections, the name server answers, and none of them has
+    /// exited.
     async fn ready(&mut self) -> Fallible<()> {
         let bound = Duration::from_secs(30);
         for server in &self.servers {
@@ -103,7 +105,7 @@ impl World {
         found.ok_or_else(|| format!("no containerd for {}", lane.name).into())
     }
 
-    /// What a server wrote about a host or a repository, the end of it.
+    /// Returns the last log lines about a host or a repository.
     pub fn log_about(&self, name: &str, about: &str, lines: usize) -> String {
         let text = tail(&self.folder.join(format!("{name}.log")), usize::MAX);
         let found: Vec<&str> = text.lines().filter(|line| line.contains(about)).collect();
@@ -111,7 +113,7 @@ impl World {
     }
 }
 
-/// This process looks names up as well, to know when the name server is ready.
+/// This process resolves names as well, to know when the name server is ready.
 async fn mount_own_resolv_conf(folder: &Path) -> Fallible<()> {
     let mut command = Command::new("mount");
     command.arg("--bind").arg(folder.join("resolv-good.conf")).arg("/etc/resolv.conf");
@@ -145,7 +147,7 @@ async fn push(layout: &Path, cases: &[Case]) -> Fallible<()> {
     stream::iter(copies).buffer_unordered(4).try_collect().await
 }
 
-/// What is done to images once they are in the registry's storage.
+/// Changes images once they are in the registry's storage.
 fn harm(folder: &Path, cases: &[Case], made: &BTreeMap<String, Made>) -> Fallible<()> {
     for case in cases {
         let file = || stored_at(&registry::root(folder), &made[&case.slug()].layer);
@@ -153,7 +155,8 @@ fn harm(folder: &Path, cases: &[Case], made: &BTreeMap<String, Made>) -> Fallibl
             Harm::Deleted => std::fs::remove_file(file())?,
             Harm::Altered => {
                 let mut bytes = std::fs::read(file())?;
-                // Inside the content of its one file, so that it is still a tar and only the digest can tell.
+                // Changes the content of its one file, so that it is still a tar and only the
+                // digest differs.
                 bytes[4096] ^= 0xff;
                 std::fs::write(file(), bytes)?;
             }
