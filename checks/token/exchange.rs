@@ -69,7 +69,12 @@ pub(super) async fn exchange_entra_token(
     let providers = match &login.named {
         Some(_) => {
             let reply = client.ask(cx, &Request::new(Method::GET, "/v2/")).await?;
-            Some(providers_challenge(client, &reply).map_err(not_taken)?)
+            let status = reply.status;
+            let read = providers_challenge(&reply).map_err(|said| {
+                let host = host.clone();
+                not_taken(Problem::ProviderTakesNoChallenge { host, status, said })
+            });
+            Some(read?)
         }
         None => None,
     };
@@ -119,7 +124,7 @@ pub(super) async fn exchange_entra_token(
 
 /// Returns the challenge in the answer to `GET /v2/` as the kubelet's provider reads it
 /// (`receiveChallengeFromLoginServer`): a container runtime asks for another one, and is more lenient.
-fn providers_challenge(client: &RegistryClient, reply: &Reply) -> Result<Challenge, Problem> {
+fn providers_challenge(reply: &Reply) -> Result<Challenge, String> {
     let headers: Vec<_> = reply.headers.get_all("www-authenticate").iter().collect();
     let written = headers.first().and_then(|header| header.to_str().ok()).unwrap_or_default();
     // Both by these very names, in quotes.
@@ -128,10 +133,7 @@ fn providers_challenge(client: &RegistryClient, reply: &Reply) -> Result<Challen
     let found = challenges(&reply.headers).into_iter().find(|found| found.scheme == "bearer");
     found.filter(|_| reply.status == 401 && fits).ok_or_else(|| {
         let said = headers.iter().filter_map(|header| header.to_str().ok()).collect::<Vec<_>>();
-        let said =
-            if said.is_empty() { NoChallenge::NoChallenge.to_string() } else { said.join(", ") };
-        let host = client.host.to_string();
-        Problem::ProviderTakesNoChallenge { host, status: reply.status, said }
+        if said.is_empty() { NoChallenge::NoChallenge.to_string() } else { said.join(", ") }
     })
 }
 

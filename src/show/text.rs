@@ -75,7 +75,7 @@ impl Page<'_> {
         self.header(target);
         match &target.views[..] {
             [view] if self.options.verbose > 0 => {
-                view.steps.iter().for_each(|step| self.step(step))
+                view.steps.iter().for_each(|step| self.step(step));
             }
             [view] => self.folded(view),
             _ => self.views(target),

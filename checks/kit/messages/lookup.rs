@@ -43,7 +43,7 @@ pub(super) fn guarded(command: &str, lookups: &Table<Lookup>) -> String {
 }
 
 /// Collects the look-ups of a command, those that others need before them.
-fn collect<'a>(command: &str, lookups: &Table<Lookup>, needed: &mut Vec<&'a str>) {
+fn collect(command: &str, lookups: &Table<Lookup>, needed: &mut Vec<&'static str>) {
     for name in variables(command) {
         let Some((name, lookup)) = lookups.row(name) else { continue };
         if !needed.contains(&name) {

@@ -128,7 +128,7 @@ fn size(bytes: u64, lang: Lang) -> String {
         (0, Lang::En) => format!("{bytes} bytes"),
         (0, Lang::Ko) => format!("{bytes}바이트"),
         _ => {
-            let tenths = u128::from(bytes) * 10 >> (10 * power);
+            let tenths = (u128::from(bytes) * 10) >> (10 * power);
             format!("{}.{} {}", tenths / 10, tenths % 10, units[power as usize - 1])
         }
     }
