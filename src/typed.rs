@@ -1,6 +1,6 @@
 //! What was typed: the REFs among it, and what is worth a note before anything is asked.
 
-use checks::kit::{Cloud, RegistryOrImage, sanitize_text};
+use checks::kit::{Cloud, RegistryOrImage, rules::docker_hub, sanitize_text};
 
 /// The subcommands, for a registry's name that is nearly one of them.
 const COMMANDS: [&str; 5] = ["check", "explain", "list", "show", "lab"];
@@ -102,7 +102,7 @@ fn note(text: &str, cloud: Cloud) -> Option<String> {
             asked.registry
         ));
     }
-    checks::image::is_official(text).then(|| {
+    docker_hub::is_official(text).then(|| {
         format!(
             "{text} is checked as the registry {}; Docker Hub's image is docker.io/library/{text}",
             asked.registry

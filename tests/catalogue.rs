@@ -186,9 +186,10 @@ fn no_command_changes_anything_on_an_unsure_value() {
     let messages = messages();
     let is_unsafe = |code: &str, command: &str, changes: bool| {
         let mut said = vec![];
-        let unsure: &[&str] = match changes {
-            true => &["$(", "[0]", "head -", "xargs", "tail -"],
-            false => &["$(az", "$(kubectl"],
+        let unsure: &[&str] = if changes {
+            &["$(", "[0]", "head -", "xargs", "tail -"]
+        } else {
+            &["$(az", "$(kubectl"]
         };
         said.extend(
             unsure

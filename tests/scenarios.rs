@@ -309,7 +309,8 @@ const WHOLE: [&str; 12] = [
 fn finding_blocks(page: &str) -> String {
     let (_, body) = page.split_once("\n\n").unwrap();
     let quiet = |line: &&str| ["  ✓ ", "  – ", "  ↑ "].iter().any(|sign| line.starts_with(sign));
-    body.lines().filter(|line| !quiet(line)).map(|line| format!("{line}\n")).collect()
+    let kept: Vec<&str> = body.lines().filter(|line| !quiet(line)).collect();
+    kept.join("\n") + "\n"
 }
 
 #[test]

@@ -2,78 +2,6 @@
 
 use crate::kit::{RegistryOrImage, rules::docker_hub};
 
-/// Images that Docker itself keeps, by the name that everybody uses. That one of them is meant
-/// needs no word; a newer one that is missing here only costs a warning.
-const OFFICIAL: [&str; 62] = [
-    "adminer",
-    "alpine",
-    "almalinux",
-    "amazonlinux",
-    "amazoncorretto",
-    "archlinux",
-    "bash",
-    "buildpack-deps",
-    "busybox",
-    "caddy",
-    "cassandra",
-    "centos",
-    "clojure",
-    "composer",
-    "consul",
-    "couchbase",
-    "couchdb",
-    "debian",
-    "docker",
-    "drupal",
-    "eclipse-mosquitto",
-    "eclipse-temurin",
-    "elasticsearch",
-    "elixir",
-    "erlang",
-    "fedora",
-    "gcc",
-    "ghost",
-    "golang",
-    "gradle",
-    "haproxy",
-    "hello-world",
-    "httpd",
-    "influxdb",
-    "kibana",
-    "kong",
-    "logstash",
-    "mariadb",
-    "maven",
-    "memcached",
-    "mongo",
-    "mysql",
-    "nats",
-    "neo4j",
-    "nextcloud",
-    "nginx",
-    "node",
-    "openjdk",
-    "perl",
-    "php",
-    "postgres",
-    "python",
-    "rabbitmq",
-    "redis",
-    "registry",
-    "rockylinux",
-    "ruby",
-    "rust",
-    "tomcat",
-    "traefik",
-    "ubuntu",
-    "wordpress",
-];
-
-/// Returns whether Docker itself keeps an image of that name.
-pub fn is_official(name: &str) -> bool {
-    OFFICIAL.contains(&name)
-}
-
 /// The repository as it was written and the image with its tag, where Docker Hub is asked only
 /// because no registry is named, and nothing says that it is meant.
 pub(super) fn by_default(text: &str, asked: &RegistryOrImage) -> Option<(String, String)> {
@@ -82,7 +10,7 @@ pub(super) fn by_default(text: &str, asked: &RegistryOrImage) -> Option<(String,
     let first = text.split_once('/').map(|(first, _)| first);
     let named = first.is_some_and(|first| first.contains(['.', ':']) || first == "localhost");
     let short = image.repository.strip_prefix("library/").filter(|_| first.is_none());
-    let meant = first == Some("library") || short.is_some_and(is_official);
+    let meant = first == Some("library") || short.is_some_and(docker_hub::is_official);
     let short = short.unwrap_or(&image.repository);
     let sign = if image.is_digest() { '@' } else { ':' };
     (!named && !meant).then(|| (short.to_owned(), format!("{short}{sign}{}", image.reference)))

@@ -10,7 +10,6 @@ use crate::kit::{
     rules::{Pattern, docker_hub},
     target::InvalidReference,
 };
-pub use hub::is_official;
 pub use problem::Problem;
 
 /// What was asked for, as understood.

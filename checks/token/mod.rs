@@ -1,6 +1,7 @@
 //! Does the registry give us a token, and what is it good for?
 
 mod answers;
+mod authorization;
 pub(crate) mod endpoint;
 pub(crate) mod exchange;
 mod problem;

@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use super::{
     answers::{BlobAnswer, BlobResponse, RegistryAnswer, grants},
+    authorization::Authorization,
     endpoint::{self, Asker, Issued},
     problem::{Presented, Problem, Ungranted, is_guid},
     refresh_token::{TOKEN_USER, expired},
@@ -25,23 +26,6 @@ use crate::{
 
 /// How long the anonymous probe may take: it makes a refusal clearer, and no more than that.
 const ANONYMOUS_WAIT: Duration = Duration::from_secs(20);
-
-/// What each request carries: the value of its `Authorization` header.
-#[derive(Clone)]
-enum Authorization {
-    /// A user name and a password.
-    Password(Secret),
-    /// An access token.
-    Token(Secret),
-}
-
-impl Authorization {
-    fn header(&self) -> Secret {
-        match self {
-            Authorization::Password(header) | Authorization::Token(header) => header.clone(),
-        }
-    }
-}
 
 /// A registry, and what each request to it must carry.
 #[derive(Clone, Serialize)]

@@ -124,8 +124,7 @@ mod tests {
             [
                 "id=$(az acr show -n contoso --query id) &&",
                 r#"  az role create --role "A -b c" \"#,
-                r#"  --scope "$id" ||"#,
-                "  echo 'no -x' >&2",
+                r#"  --scope "$id" || echo 'no -x' >&2"#,
             ]
         );
         assert_eq!(broken("short -a -b", 44), ["short -a -b"]);

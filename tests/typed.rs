@@ -1,0 +1,122 @@
+//! What people type, and what the options make of it: wrong use, several images, documents.
+#![cfg(feature = "lab")]
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
+
+mod program;
+
+use std::{fs, path::Path};
+
+use program::{program, run, run_with};
+
+fn file(folder: &Path, name: &str, content: &[u8]) -> String {
+    let path = folder.join(name);
+    fs::write(&path, content).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_cannot_be_a_file_or_a_folder_is_wrong_usage() {
+    let folder = tempfile::tempdir().unwrap();
+    let zero = file(folder.path(), "zero.json", b"");
+    let folder = folder.path().to_str().unwrap();
+    for (option, path, word) in [
+        ("--auth-file", "/no/such/file", "there is no such file"),
+        ("--auth-file", folder, "this is a folder"),
+        ("--auth-file", &zero, "is empty (0 bytes)"),
+        ("--node-root", "/no/such/folder", "there is no such folder"),
+        ("--node-root", &zero, "this is not a folder"),
+    ] {
+        let said = run(&["127.0.0.1:1/a:b", option, path]);
+        assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{option} {path}: {}", said.err);
+        assert!(said.err.contains(word) && said.err.contains(path), "{}", said.err);
+    }
+}
+
+/// Nothing listens at the registries that are named here: the step `image` alone is run.
+#[test]
+fn what_was_typed_is_understood() {
+    let message = r#"Failed to pull image "127.0.0.1:1/team/app:v1": rpc error: code = Unknown"#;
+    for (typed, asked) in [
+        (message, "127.0.0.1:1/team/app:v1"),
+        ("/subscriptions/0/resourceGroups/g/providers/x/registries/contoso", "contoso"),
+    ] {
+        let said = run(&[typed, "--only", "image", "-o", "json"]);
+        assert_eq!(said.json()["targets"][0]["target"]["asked"], asked, "{}", said.err);
+        assert!(said.err.contains(asked), "{}", said.err);
+    }
+    for (typed, word) in [
+        ("contoso.azurecr.io/", "contoso.azurecr.io"),
+        ("contoso.azurecr.io/team/app:v1/", "contoso.azurecr.io/team/app:v1"),
+        ("\"contoso.azurecr.io/team/app:v1\"", "contoso.azurecr.io/team/app:v1"),
+        ("image: contoso.azurecr.io/team/app:v1", "contoso.azurecr.io/team/app:v1"),
+        ("oci://contoso.azurecr.io/team/app:v1", "contoso.azurecr.io/team/app:v1"),
+        ("contoso.azurecr.io/team/app:$(TAG)", "placeholder"),
+        ("contoso.azurecr.io/{{ .Values.image }}", "placeholder"),
+        ("contoso.azurecr.io/team/app@sha256:abc", "digest"),
+        ("contoso.azurecr.io/team/app:", "nothing follows the colon"),
+        (&format!("contoso.azurecr.io/team/app:{}", "x".repeat(200)), "128 characters"),
+    ] {
+        let said = run(&[typed, "--only", "image"]);
+        assert_eq!(said.code, Some(1), "{typed}: {}", said.out);
+        let words = |text: &str| text.split_whitespace().collect::<String>();
+        assert!(words(&said.out).contains(&words(word)), "{typed}: {}", said.out);
+    }
+    let untagged = run(&["127.0.0.1:1/team/app", "--only", "image"]);
+    assert!(untagged.out.contains("latest is assumed"), "{}", untagged.out);
+    let ignored = run(&["--cloud", "china", "127.0.0.1:1/a:b", "--only", "image"]);
+    assert!(ignored.err.contains("--cloud china is ignored"), "{}", ignored.err);
+    let near = run(&["lsit", "--only", "image"]);
+    assert!(near.err.contains("did you mean the command `list`"), "{}", near.err);
+    let pulled = run(&["docker", "pull", "contoso.azurecr.io/a:b"]);
+    assert!(pulled.code == Some(2) && pulled.err.contains("`check-acr contoso.azurecr.io/a:b`"));
+}
+
+#[test]
+fn several_images_come_as_arguments_or_as_lines() {
+    let lines = b"127.0.0.1:1/a:b\n\n# a comment\n  127.0.0.1:1/c:d  \n";
+    let said = run_with(&["-", "--only", "image", "-o", "json"], lines);
+    let asked: Vec<_> = said.json()["targets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|target| target["target"]["asked"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(asked, ["127.0.0.1:1/a:b", "127.0.0.1:1/c:d"]);
+    for (lines, word) in [(&b"\n#\n"[..], "names no image"), (b"\xff", "not text")] {
+        let said = run_with(&["-"], lines);
+        assert!(said.code == Some(2) && said.err.contains(word), "{}", said.err);
+    }
+}
+
+#[test]
+fn quiet_says_the_verdict_and_the_first_fix() {
+    let said = run(&["lab", "tag-missing", "-q"]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.out.starts_with("cannot pull") && said.out.lines().count() < 12, "{}", said.out);
+    assert_eq!(run(&["lab", "-q"]).out.lines().count(), 2);
+}
+
+#[test]
+fn colour_and_signs_are_what_the_terminal_takes() {
+    assert!(run(&["lab", "--color", "always"]).out.contains('\u{1b}'));
+    assert!(!run(&["lab", "--no-color"]).out.contains('\u{1b}'));
+    let plain = program(&["lab", "tag-missing"]).env("LC_ALL", "C").output().unwrap();
+    assert!(plain.stdout.is_ascii(), "{}", String::from_utf8_lossy(&plain.stdout));
+}
+
+#[test]
+fn documents_are_made_from_the_options() {
+    assert!(run(&["completions", "bash"]).out.contains("--auth-file"));
+    assert!(run(&["man"]).out.contains("auth\\-file"));
+    let version = run(&["--version"]).out;
+    assert!(version.contains(env!("CARGO_PKG_VERSION")) && version.contains('('), "{version}");
+    let help = run(&["--help"]).out;
+    assert!(help.contains("Examples:") && help.contains("Who signs in:"), "{help}");
+}
+
+#[test]
+fn a_prefix_and_a_bare_name_are_looked_up() {
+    assert!(run(&["explain", "dns"]).out.contains("dns/nxdomain-registry"));
+    let bare = run(&["explain", "nxdomain-registry"]);
+    assert!(bare.code == Some(0) && bare.out.contains("dns/nxdomain-registry"), "{}", bare.err);
+}
