@@ -122,5 +122,5 @@ fn a_layer_needs_less_memory_than_it_is_long() {
     shell.args(["-c", "ulimit -d 30000; exec \"$@\"", "sh"]).env_clear();
     let output = shell.arg(program.get_program()).args(program.get_args()).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && said.contains("67108864"), "{said}");
+    assert!(output.status.success() && said.contains("64.0 MiB"), "{said}");
 }

@@ -108,7 +108,7 @@ pub(super) async fn exchange_entra_token(
         None => ManagementToken::NotAsked,
     };
     let (principal, said) = (&login.principal, refusal.body.message);
-    let correlation = refusal.correlation.filter(|id| !said.contains(id));
+    let correlation = refusal.correlation;
     Err(not_taken(Problem::ExchangeNoRole(RefusedIdentity {
         host,
         who: identity.name(),

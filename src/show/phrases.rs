@@ -63,7 +63,7 @@ phrases! {
     Docs "docs" "docs" "문서"
     Modes "modes" "modes" "유형"
     Explains "explains" "explains" "증상"
-    Because "because" "(follows from {code})" "(원인: {code})"
+    Because "because" "follows from {code}" "원인: {code}"
     Waits "waits" "not run (needs {by})" "미실행({by} 필요)"
     Node "node" "node" "노드"
     Network "network" "network" "네트워크"

@@ -246,11 +246,11 @@ impl Page<'_> {
         }
     }
 
-    /// The code, and the cause from which it follows.
+    /// The code, or the cause from which the finding follows.
     fn code_of(&self, finding: &FindingPage) -> String {
         let code = &finding.told.code;
         match &finding.because {
-            Some(cause) => format!("{code} {}", Phrase::Because.say(self.lang, &[("code", cause)])),
+            Some(cause) => Phrase::Because.say(self.lang, &[("code", cause)]),
             None => code.clone(),
         }
     }

@@ -18,28 +18,35 @@ pub struct Lookup {
 ///
 /// The look-ups come first because a failed one inside the command, as in `--scope "$(…)"`, would
 /// leave an empty value behind: for az, an empty scope is the whole subscription.
-pub(super) fn guarded(command: &str, lookups: &Table<Lookup>) -> String {
+pub(super) fn guarded(command: &str, lookups: &Table<Lookup>, changes: bool) -> String {
     let mut needed = vec![];
     collect(command, lookups, &mut needed);
     if needed.is_empty() {
         return command.to_owned();
     }
-    let (mut script, mut found) = (String::new(), vec![]);
+    if !changes {
+        // One that only looks may run on whatever was found.
+        let found = needed.iter().filter_map(|name| Some((name, lookups.get(name)?.run)));
+        let mut lines: Vec<String> =
+            found.map(|(name, run)| format!("{name}=$({run}) &&")).collect();
+        lines.push(command.to_owned());
+        return lines.join("\n");
+    }
+    let mut script = "found_one() { [ \"$(echo \"$1\" | grep -c .)\" = 1 ]; }\n".to_owned();
+    let mut found = vec![];
     for name in needed {
         let Some(lookup) = lookups.get(name) else { continue };
         let run = lookup.run;
         // Writing to a String cannot fail.
-        let _ =
-            writeln!(script, "{name}=$({run}) && [ \"$(echo \"${name}\" | grep -c .)\" = 1 ] &&");
-        found.push(if lookup.secret { name.to_owned() } else { format!("{name}=[${name}]") });
+        let _ = writeln!(script, "{name}=$({run}) && found_one \"${name}\" &&");
+        if !lookup.secret {
+            found.push(format!("{name}=[${name}]"));
+        }
     }
     // A pipe or an alternative of the command must not escape the guards.
     let is_compound = command.contains('\n') || command.contains("; ") || command.contains(" || ");
     let command = if is_compound { format!("{{ {command}; }}") } else { command.to_owned() };
-    format!(
-        "{script}{command} ||\necho \"not done; each must be found exactly once: {}\" >&2",
-        found.join(" ")
-    )
+    format!("{script}{command} ||\necho \"not done, each must be one: {}\" >&2", found.join(" "))
 }
 
 /// Collects the look-ups of a command, those that others need before them.
@@ -72,19 +79,29 @@ mod tests {
 
     #[test]
     fn every_look_up_has_a_guard_and_comes_before_its_user() {
-        assert_eq!(guarded("az go -n x", &LOOKUPS), "az go -n x");
+        assert_eq!(guarded("az go -n x", &LOOKUPS, true), "az go -n x");
         assert_eq!(
-            guarded("az go --nic \"${nic##*/}\" \"$password\" $HOME", &LOOKUPS),
-            "id=$(az acr show -n {acr}) && [ \"$(echo \"$id\" | grep -c .)\" = 1 ] &&\n\
-             nic=$(az nic --id \"$id\") && [ \"$(echo \"$nic\" | grep -c .)\" = 1 ] &&\n\
-             password=$(az token) && [ \"$(echo \"$password\" | grep -c .)\" = 1 ] &&\n\
+            guarded("az go --nic \"${nic##*/}\" \"$password\" $HOME", &LOOKUPS, true),
+            "found_one() { [ \"$(echo \"$1\" | grep -c .)\" = 1 ]; }\n\
+             id=$(az acr show -n {acr}) && found_one \"$id\" &&\n\
+             nic=$(az nic --id \"$id\") && found_one \"$nic\" &&\n\
+             password=$(az token) && found_one \"$password\" &&\n\
              az go --nic \"${nic##*/}\" \"$password\" $HOME ||\n\
-             echo \"not done; each must be found exactly once: id=[$id] nic=[$nic] password\" >&2"
+             echo \"not done, each must be one: id=[$id] nic=[$nic]\" >&2"
         );
     }
 
     #[test]
+    fn a_command_that_only_looks_needs_no_guard() {
+        let command = "az show --ids \"$id\"";
+        let wanted = format!("id=$(az acr show -n {{acr}}) &&\n{command}");
+        assert_eq!(guarded(command, &LOOKUPS, false), wanted);
+    }
+
+    #[test]
     fn no_part_of_a_command_escapes_its_guard() {
-        assert!(guarded("az a \"$id\"; az b", &LOOKUPS).contains("{ az a \"$id\"; az b; } ||"));
+        assert!(
+            guarded("az a \"$id\"; az b", &LOOKUPS, true).contains("{ az a \"$id\"; az b; } ||")
+        );
     }
 }

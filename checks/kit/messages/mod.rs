@@ -251,19 +251,21 @@ impl Messages {
 
     /// Returns a fix with its values filled in; `None` when one is unknown.
     pub fn fix(&self, fix: &Fix, values: &[&Map<String, Value>], lang: Lang) -> Option<FilledFix> {
-        let maybe = |template: Option<&str>| match template {
-            Some(template) => Some(Some(command(&guarded(template, &self.lookups), values)?)),
+        let maybe = |template: Option<&str>, changes| match template {
+            Some(template) => {
+                Some(Some(command(&guarded(template, &self.lookups, changes), values)?))
+            }
             None => Some(None),
         };
-        let run = maybe(fix.run)?;
+        let run = maybe(fix.run, fix.changes)?;
         Some(FilledFix {
             who: fix.who.to_owned(),
             changes: fix.changes,
             place: run.as_ref().map(|run| Place::of(run, fix.who)),
             text: self.fill(fix.text.of(lang), values, lang)?,
             run,
-            verify: maybe(fix.verify)?,
-            undo: maybe(fix.undo)?,
+            verify: maybe(fix.verify, false)?,
+            undo: maybe(fix.undo, true)?,
             takes: fix.takes.as_ref().map(|takes| takes.of(lang).to_owned()),
             docs: fix.docs.map(str::to_owned),
         })
