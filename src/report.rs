@@ -124,14 +124,14 @@ impl Run {
     pub fn take(&mut self, event: Event) -> Result<(), String> {
         let Event { at, target, from, kind, .. } = event;
         self.interrupted |= is_interruption(&kind);
-        self.time = Some(match self.time {
-            None => (at, at),
-            Some((first, last)) => (first.min(at), last.max(at)),
-        });
         // The verdict follows from the other events, so it is computed again and never trusted.
         if matches!(kind, EventKind::Verdict { .. }) {
             return Ok(());
         }
+        self.time = Some(match self.time {
+            None => (at, at),
+            Some((first, last)) => (first.min(at), last.max(at)),
+        });
         if let EventKind::RunStarted { tool, .. } = &kind {
             self.tool.clone_from(tool);
         }

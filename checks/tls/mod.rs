@@ -138,8 +138,7 @@ async fn out_of_date(cx: &Cx, connected: &Connected, seen: Certificate) -> Probl
             let Certificate { not_before, not_after, issuer, .. } = seen;
             let now = cx.now();
             let days = |from: Timestamp, to: Timestamp| {
-                let hours = to.duration_since(from).as_hours();
-                (hours >= 0).then_some(hours / 24)
+                (from < to).then(|| to.duration_since(from).as_hours() / 24)
             };
             let (expired_days, early_days) = (days(not_after, now), days(now, not_before));
             Problem::CertificateExpired {
