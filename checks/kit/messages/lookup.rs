@@ -36,7 +36,9 @@ pub(super) fn guarded(command: &str, lookups: &Table<Lookup>, changes: bool) -> 
     let mut found = vec![];
     for name in needed {
         let Some(lookup) = lookups.get(name) else { continue };
-        let run = lookup.run;
+        // Otherwise a pipe ends as its last program does, whatever became of the first.
+        let pipefail = if lookup.run.contains(" | ") { "set -o pipefail; " } else { "" };
+        let run = format!("{pipefail}{}", lookup.run);
         // Writing to a String cannot fail.
         let _ = writeln!(script, "{name}=$({run}) && found_one \"${name}\" &&");
         if !lookup.secret {
@@ -74,7 +76,7 @@ mod tests {
     const LOOKUPS: Table<Lookup> = Table(&[
         ("id", Lookup { run: "az acr show -n {acr}", secret: false }),
         ("nic", Lookup { run: "az nic --id \"$id\"", secret: false }),
-        ("password", Lookup { run: "az token", secret: true }),
+        ("password", Lookup { run: "az token | cut", secret: true }),
     ]);
 
     #[test]
@@ -85,7 +87,7 @@ mod tests {
             "found_one() { [ \"$(echo \"$1\" | grep -c .)\" = 1 ]; }\n\
              id=$(az acr show -n {acr}) && found_one \"$id\" &&\n\
              nic=$(az nic --id \"$id\") && found_one \"$nic\" &&\n\
-             password=$(az token) && found_one \"$password\" &&\n\
+             password=$(set -o pipefail; az token | cut) && found_one \"$password\" &&\n\
              az go --nic \"${nic##*/}\" \"$password\" $HOME ||\n\
              echo \"not done, each must be one: id=[$id] nic=[$nic]\" >&2"
         );

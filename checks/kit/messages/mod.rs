@@ -100,7 +100,7 @@ pub struct FilledFix {
     pub place: Option<Place>,
     /// What to do, in words.
     pub text: String,
-    /// The exact command: one or more lines of a POSIX shell.
+    /// The exact command: one or more lines of bash or zsh.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
     /// The command that shows that it is fixed.
