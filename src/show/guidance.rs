@@ -93,7 +93,7 @@ fn more(paper: &mut Paper, told: &Told, lang: Lang, has_more: bool) {
         line += Phrase::OtherFixes.text(lang);
     }
     let label = pad(Phrase::More.text(lang), INDENT).bold().to_string();
-    paper.line(&format!("{label}{}", line.dimmed()));
+    hang(paper, &label, &line);
 }
 
 fn at(place: Place) -> Phrase {
