@@ -48,7 +48,7 @@ pub(super) fn guarded(command: &str, lookups: &Table<Lookup>, changes: bool) -> 
     // A pipe or an alternative of the command must not escape the guards.
     let is_compound = command.contains('\n') || command.contains("; ") || command.contains(" || ");
     let command = if is_compound { format!("{{ {command}; }}") } else { command.to_owned() };
-    format!("{script}{command} ||\necho \"not done, each must be one: {}\" >&2", found.join(" "))
+    format!("{script}{command} ||\necho \"not done; looked up: {}\" >&2", found.join(" "))
 }
 
 /// Collects the look-ups of a command, those that others need before them.
@@ -89,7 +89,7 @@ mod tests {
              nic=$(az nic --id \"$id\") && found_one \"$nic\" &&\n\
              password=$(set -o pipefail; az token | cut) && found_one \"$password\" &&\n\
              az go --nic \"${nic##*/}\" \"$password\" $HOME ||\n\
-             echo \"not done, each must be one: id=[$id] nic=[$nic]\" >&2"
+             echo \"not done; looked up: id=[$id] nic=[$nic]\" >&2"
         );
     }
 
