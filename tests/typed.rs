@@ -65,6 +65,12 @@ fn what_was_typed_is_understood() {
     assert!(untagged.out.contains("latest is assumed"), "{}", untagged.out);
     let ignored = run(&["--cloud", "china", "127.0.0.1:1/a:b", "--only", "image"]);
     assert!(ignored.err.contains("--cloud china is ignored"), "{}", ignored.err);
+    let alone = run(&["-", "-"]);
+    assert!(alone.code == Some(2) && alone.err.contains("stands alone"), "{}", alone.err);
+    for port in ["99999", "0"] {
+        let said = run(&[&format!("127.0.0.1:{port}/x:v1"), "-o", "json"]);
+        assert_eq!(said.causes(), ["image/ref-invalid"], "{port}");
+    }
     let near = run(&["lsit", "--only", "image"]);
     assert!(near.err.contains("did you mean the command `list`"), "{}", near.err);
     let pulled = run(&["docker", "pull", "contoso.azurecr.io/a:b"]);

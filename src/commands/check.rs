@@ -40,6 +40,9 @@ pub(super) async fn run(args: CheckArgs) -> Result<Exit, String> {
     };
     let asked = match &args.asked[..] {
         [only] if only == "-" => refs(no_longer_than(wait, "standard input", read_refs).await?)?,
+        words if words.iter().any(|word| word == "-") => {
+            return Err("- reads the REFs from standard input; it stands alone".into());
+        }
         words => words.to_vec(),
     };
     let typed = typed::read(&asked, args.cloud)?;

@@ -5,6 +5,11 @@ use std::fmt::Write;
 
 use super::Table;
 
+/// A shell function that is true for exactly one line, and not for one that is blank or ends in a
+/// carriage return, as programs of Windows write it.
+const FOUND_ONE: &str = r#"found_one() { [ "$(echo "$1" | grep -c '')" = 1 ] && echo "$1" | grep -q '[[:graph:]]$'; }
+"#;
+
 /// A value that a command finds out, under the name of the shell variable that holds it.
 #[derive(Clone, Copy, Debug)]
 pub struct Lookup {
@@ -32,7 +37,7 @@ pub(super) fn guarded(command: &str, lookups: &Table<Lookup>, changes: bool) -> 
         lines.push(command.to_owned());
         return lines.join("\n");
     }
-    let mut script = "found_one() { [ \"$(echo \"$1\" | grep -c .)\" = 1 ]; }\n".to_owned();
+    let mut script = FOUND_ONE.to_owned();
     let mut found = vec![];
     for name in needed {
         let Some(lookup) = lookups.get(name) else { continue };
@@ -48,7 +53,7 @@ pub(super) fn guarded(command: &str, lookups: &Table<Lookup>, changes: bool) -> 
     // A pipe or an alternative of the command must not escape the guards.
     let is_compound = command.contains('\n') || command.contains("; ") || command.contains(" || ");
     let command = if is_compound { format!("{{ {command}; }}") } else { command.to_owned() };
-    format!("{script}{command} ||\necho \"not done; looked up: {}\" >&2", found.join(" "))
+    format!("{script}{command} ||\necho \"not finished; looked up: {}\" >&2", found.join(" "))
 }
 
 /// Collects the look-ups of a command, those that others need before them.
@@ -84,12 +89,13 @@ mod tests {
         assert_eq!(guarded("az go -n x", &LOOKUPS, true), "az go -n x");
         assert_eq!(
             guarded("az go --nic \"${nic##*/}\" \"$password\" $HOME", &LOOKUPS, true),
-            "found_one() { [ \"$(echo \"$1\" | grep -c .)\" = 1 ]; }\n\
-             id=$(az acr show -n {acr}) && found_one \"$id\" &&\n\
-             nic=$(az nic --id \"$id\") && found_one \"$nic\" &&\n\
-             password=$(set -o pipefail; az token | cut) && found_one \"$password\" &&\n\
-             az go --nic \"${nic##*/}\" \"$password\" $HOME ||\n\
-             echo \"not done; looked up: id=[$id] nic=[$nic]\" >&2"
+            format!(
+                "{FOUND_ONE}id=$(az acr show -n {{acr}}) && found_one \"$id\" &&\n\
+                 nic=$(az nic --id \"$id\") && found_one \"$nic\" &&\n\
+                 password=$(set -o pipefail; az token | cut) && found_one \"$password\" &&\n\
+                 az go --nic \"${{nic##*/}}\" \"$password\" $HOME ||\n\
+                 echo \"not finished; looked up: id=[$id] nic=[$nic]\" >&2"
+            )
         );
     }
 

@@ -44,6 +44,9 @@ pub(super) fn text(template: &str, value: impl Fn(&str) -> Option<String>) -> Op
     Some(filled + &fill(rest)?)
 }
 
+/// Stands for an empty list: no value holds it, for a value is made safe to print.
+const NOTHING: &str = "\u{0}";
+
 /// Returns a command with its values filled in: the same in every language.
 ///
 /// A value with characters that a shell interprets is quoted when it is a word of its own. Anywhere
@@ -55,6 +58,7 @@ pub(super) fn command(template: &str, values: &[&Map<String, Value>]) -> Option<
         match value {
             Value::String(text) if alone || is_plain(text) => Some(quoted(text)),
             Value::Number(number) => Some(number.to_string()),
+            Value::Array(words) if alone && words.is_empty() => Some(NOTHING.to_owned()),
             Value::Array(words) if alone => {
                 let words: Option<Vec<_>> =
                     words.iter().map(|word| Some(quoted(word.as_str()?))).collect();
@@ -63,8 +67,8 @@ pub(super) fn command(template: &str, values: &[&Map<String, Value>]) -> Option<
             _ => None,
         }
     })
-    // An empty list leaves two spaces behind.
-    .map(|command| command.replace("  ", " "))
+    // An empty list takes the space behind it along.
+    .map(|command| command.replace(&format!("{NOTHING} "), "").replace(NOTHING, ""))
 }
 
 /// Returns a value as one word of a POSIX shell.
@@ -112,6 +116,7 @@ mod tests {
         assert_eq!(with("run {v} on", "$(reboot)").unwrap(), "run '$(reboot)' on");
         assert_eq!(with("run {v}", "a'b").unwrap(), r"run 'a'\''b'");
         assert_eq!(with("run {v}", "").unwrap(), "run ''");
+        assert_eq!(with("run {v} on", "a  b").unwrap(), "run 'a  b' on");
         assert_eq!(with("run \"[?x=='{v}']\"", "ok").unwrap(), "run \"[?x=='ok']\"");
         for template in
             ["run \"[?x=='{v}']\"", "run \"a {v} b\"", "run https://{v}/", "run 'a {v} b'"]

@@ -291,7 +291,8 @@ fn accept(host: &Host, image: Option<&Image>) -> Result<(), InvalidReference> {
     let labels: Vec<_> = host.name.split('.').collect();
     let address = host.name.parse::<IpAddr>().is_ok();
     let fits = |label: &&str| (1..=63).contains(&label.len());
-    if !address && (host.name.len() > 253 || !labels.iter().all(fits)) {
+    let no_port = host.port == 0 || (host.name.contains(':') && !address);
+    if no_port || !address && (host.name.len() > 253 || !labels.iter().all(fits)) {
         return Err(InvalidReference::Invalid {
             reason: ReferenceError::NotAHostName,
             repaired: None,

@@ -13,7 +13,7 @@ WORK = HERE.parents[2] / "target" / "commands"
 BINARY, VENV = sys.argv[1], Path(sys.argv[2])
 MODES = ["fail", "fail-after-a-line", "nothing", "two-lines"]
 # Programs that a command may use as they are; every other one is a stub.
-REAL = "bash sh env echo printf grep cut sort sed cat base64 jq head tail tr wc xargs mktemp test seq sleep".split()
+REAL = "awk bash sh env echo printf grep cut sort sed cat base64 jq head tail tr wc xargs mktemp test seq sleep".split()
 STUBS = ("az kubectl docker check-acr curl nslookup openssl chronyc timedatectl journalctl pgrep ls sudo systemctl "
          "iptables-save nft ip ss python3 containerd timeout time docker-credential-pass mv cp").split()
 READS = re.compile(r"^(show|list|list-.*|show-.*|check-health|get-access-token|rest)$")
