@@ -1,7 +1,8 @@
 //! check-acr: can this host pull this image from this registry, and if not, why not?
 //!
 //! Arguments in, report out: arguments → target and world → plan → events → report → verdict →
-//! text, JSON or events → exit code. What a pull needs, and what each failure means, is in `checks`.
+//! text, JSON or events → exit code. What a pull needs, and what each failure means, is in
+//! `checks`.
 
 mod args;
 mod commands;

@@ -89,7 +89,7 @@ fn note(text: &str, cloud: Cloud) -> Option<String> {
         let cloud = cloud.flag()?;
         return Some(format!("--cloud {cloud} is ignored: {text} names its registry"));
     }
-    let near = COMMANDS.iter().find(|command| strsim::osa_distance(command, text) <= 2);
+    let near = COMMANDS.iter().find(|command| strsim::osa_distance(command, text) <= 1);
     if let Some(command) = near {
         return Some(format!(
             "{text} is checked as the registry {}; did you mean the command `{command}`?",

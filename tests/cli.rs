@@ -7,17 +7,10 @@ mod program;
 use std::{
     fs,
     io::{BufRead, BufReader, Read},
-    path::Path,
     process::Command,
 };
 
-use program::{codes, program, run, run_with};
-
-fn file(folder: &Path, name: &str, content: &[u8]) -> String {
-    let path = folder.join(name);
-    fs::write(&path, content).unwrap();
-    path.to_str().unwrap().to_owned()
-}
+use program::{codes, file, program, run, run_with};
 
 #[test]
 fn every_exit_code() {

@@ -4,15 +4,7 @@
 
 mod program;
 
-use std::{fs, path::Path};
-
-use program::{program, run, run_with};
-
-fn file(folder: &Path, name: &str, content: &[u8]) -> String {
-    let path = folder.join(name);
-    fs::write(&path, content).unwrap();
-    path.to_str().unwrap().to_owned()
-}
+use program::{file, program, run, run_with};
 
 #[test]
 fn what_cannot_be_a_file_or_a_folder_is_wrong_usage() {

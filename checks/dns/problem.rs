@@ -82,7 +82,7 @@ pub struct Denied {
     pub(super) host: String,
     pub(super) server: String,
     pub(super) answer: &'static str,
-    /// The name and those that it was sent on to, the last one being the one that is missing.
+    /// The CNAME chain, whose last name is missing.
     pub(super) cname_chain: String,
     /// The private zone that lacks the record.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -19,17 +19,18 @@ use crate::{
     kubelet::Application,
 };
 
-// The numbers: learn.microsoft.com/entra/identity-platform/reference-error-codes, and recorded answers.
-/// No federated credential of the identity is for this token, its subject, its issuer or its audience; the token
-/// is out of date; its issuer was not reached.
+// The numbers: learn.microsoft.com/entra/identity-platform/reference-error-codes, and recorded
+// answers.
+/// No federated credential of the identity is for this token, its subject, its issuer or its
+/// audience; the token is out of date; its issuer was not reached.
 const NOT_FEDERATED: [u64; 6] = [70_021, 700_211, 700_212, 700_213, 700_024, 70_025];
 const ISSUER_UNREACHABLE: u64 = 90_061;
-/// There is no such audience in the directory.
+/// The tenant does not know the audience.
 const NO_AUDIENCE: [u64; 2] = [50_001, 500_011];
 
 impl Application {
-    /// Says why a registry refuses it: what Entra has against it; or that the node was left behind, where its
-    /// machine has a kubelet's identity by now.
+    /// Says why a registry refuses it: what Entra has against it; or that the node was left behind,
+    /// where its machine has a kubelet's identity by now.
     pub(crate) async fn tell_why_refused(&self, cx: &Cx) {
         let (why, attached) = join(self.why_refused(cx), managed::only_attached(cx)).await;
         let attached = attached.filter(|login| login.principal.is_called_like_a_kubelets());
@@ -44,7 +45,7 @@ impl Application {
         }
     }
 
-    /// Why it gets no token of Entra's either, or that it does; `None` where that cannot be told.
+    /// Returns why Entra issues no token either, or that it does; `None` where that cannot be told.
     async fn why_refused(&self, cx: &Cx) -> Option<Problem> {
         let asking = entra::Client {
             authority: self.around.endpoints.authority.clone()?,
@@ -53,8 +54,8 @@ impl Application {
             proof: Proof::Secret(self.secret.clone()),
         };
         match entra::token(cx, &asking, REGISTRY_AUDIENCE).await {
-            // A registry checks the password for itself: that there is no way to Entra from here, or no such
-            // audience, is no reason.
+            // A registry checks the password for itself: that there is no way to Entra from here,
+            // or no such audience, is no reason.
             Err(refused @ Refused::Said { .. }) if !refused.is(&NO_AUDIENCE) => {
                 Some(said(&asking, &refused))
             }
@@ -108,7 +109,7 @@ pub(super) async fn workload(cx: &Cx) -> StepResult<Candidate> {
     }
 }
 
-/// What a refusal of Entra's means.
+/// Returns what a refusal by Entra means.
 fn said(asked: &entra::Client, refused: &Refused) -> Problem {
     let (client_id, tenant) = (asked.client_id.clone(), asked.tenant.clone());
     let said = sanitize_text(&refused.word());

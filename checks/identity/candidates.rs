@@ -58,7 +58,7 @@ impl Identity {
         self
     }
 
-    /// Says whether somebody who is not seen from here may sign in instead of the first.
+    /// Sets whether an identity that is unknown here may sign in instead of the first.
     pub(super) fn others_may(mut self, others_may: bool) -> Self {
         self.first.others_may = others_may;
         self

@@ -27,11 +27,11 @@ pub enum Credential {
         /// The password.
         password: Secret,
     },
-    /// A refresh token, to be traded for an access token (`identitytoken`).
+    /// A refresh token (`identitytoken`), to be exchanged for an access token.
     Refresh(Secret),
     /// An access token as it is (`registrytoken`).
     Access(Secret),
-    /// A token of Entra's, to be traded at the registry for a refresh token.
+    /// An Entra token, to be exchanged at the registry for a refresh token.
     Entra(Rc<EntraToken>),
 }
 
@@ -84,14 +84,14 @@ pub enum CandidateKind {
     AnonymousAsAsked,
 }
 
-/// A token of Entra's, and what is to be known about it where a registry does not take it.
+/// An Entra token, and what explains a registry's refusal of it.
 #[derive(Debug)]
 pub struct EntraToken {
     /// The token.
     pub(crate) token: Secret,
     /// The identity that it was issued to.
     pub(crate) principal: Principal,
-    /// The directory that goes with it, and the file that names that: without one it is the token's own.
+    /// The tenant to send with it and the file that names the tenant; `None`: the token's own.
     pub(crate) named: Option<TenantHint>,
     /// The identity for which the machine can be asked for a token for Azure's management.
     pub(crate) machine: Option<(ManagedIdentityId, Rc<Endpoints>)>,
@@ -121,7 +121,7 @@ pub struct Candidate {
     /// The key of the entry in it.
     #[serde(skip)]
     pub(crate) key: Option<String>,
-    /// Whether somebody may sign in for this who is not seen from here.
+    /// Whether another identity, unknown here, may sign in for this image.
     #[serde(skip)]
     pub(crate) others_may: bool,
     /// The application behind a name and a password.
@@ -183,7 +183,8 @@ impl Candidate {
         Self { kind, ..self }
     }
 
-    /// The same, signed in with what was traded for its token; with nothing, where it was not taken.
+    /// Returns the candidate with the refresh token that its Entra token was exchanged for;
+    /// anonymous where the registry refused it.
     pub(crate) fn with_refresh_token(&self, user: &str, refresh: Option<Secret>) -> Self {
         let credential = match refresh {
             Some(password) => Credential::Password { user: user.to_owned(), password },
@@ -202,7 +203,7 @@ impl Candidate {
         self.from.clone().unwrap_or_else(|| CandidateKind::Anonymous.to_string())
     }
 
-    /// Whether it is one of Entra's: a managed identity, an application, a person.
+    /// Returns whether it is an Entra identity: a managed identity, a service principal, a user.
     pub(crate) fn is_entras(&self) -> bool {
         self.principal.is_some()
     }

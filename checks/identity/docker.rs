@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-/// Returns what the file holds for that registry. `named` is whether somebody pointed at the file.
+/// Returns what the file holds for that registry. `named` tells whether the user named the file.
 pub(super) async fn find(
     cx: &Cx,
     file: &Path,

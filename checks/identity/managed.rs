@@ -1,7 +1,7 @@
 //! A managed identity of this machine: a token from the metadata service, or why there is none.
 //!
-//! Where a kubelet's provider gets none it fails, and the kubelet pulls anonymously: what is found here is a
-//! cause only where anonymous pulls are refused.
+//! Where a kubelet's provider gets none it fails, and the kubelet pulls anonymously: what is found
+//! here is a cause only where anonymous pulls are refused.
 
 use super::{
     Candidate, CandidateKind, EntraToken, Problem,
@@ -56,7 +56,8 @@ async fn token(
             Ok(issued) => return Ok(Some(issued)),
             Err(refused) => refused,
         },
-        // The environment sends it to a proxy, and so does a kubelet with the same: is it for that reason?
+        // The environment sends it to a proxy, and so does a kubelet with the same: is it for that
+        // reason?
         Some(proxy) => {
             let straight = imds::token_straight(cx, which, REGISTRY_AUDIENCE);
             let sent = imds::token(cx, which, REGISTRY_AUDIENCE);

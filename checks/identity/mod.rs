@@ -24,9 +24,9 @@ pub use credential::{Candidate, CandidateKind, Credential, EntraToken};
 use credential_file::Found;
 pub use problem::{Answered, ManagementAudience, Problem};
 
-/// Chooses: `--username`, else the pull secret's file that was named, else on a node its kubelet's identity, else the
-/// pod's workload identity, else the docker config where it has this registry, else in a pod the one identity of
-/// its machine, else anonymous.
+/// Chooses: `--username`, else the pull secret's file that was named, else on a node its kubelet's
+/// identity, else the pod's workload identity, else the docker config where it has this registry,
+/// else in a pod the one identity of its machine, else anonymous.
 pub async fn choose(
     cx: &Cx,
     image_target: &ImageTarget,
@@ -89,7 +89,7 @@ async fn whoever_is_first(
     let is_azures = image_target.asked.host.azure().is_some();
     if is_azures && cx.world.variables.contains_key("AZURE_FEDERATED_TOKEN_FILE") {
         let identity = Identity::from(application::workload(cx).await?);
-        // Who pulls for the pod is its node, which may be let in where the pod is not.
+        // The node pulls for the pod, and may be authorized where the pod is not.
         return Ok(Identity { instead_of, ..identity.others_may(cx.world.in_pod) });
     }
     instead_of.push(Absent::NoWorkloadIdentity);
@@ -120,7 +120,8 @@ fn anonymous_here(cx: &Cx) -> Identity {
     Identity::from(Candidate::anonymous()).others_may(cx.world.in_pod || cx.world.on_node)
 }
 
-/// Signs in as the node's kubelet does: with what its own docker config has, then with what its provider gives.
+/// Signs in as the node's kubelet does: with what its own docker config has, then with what its
+/// provider gives.
 async fn as_kubelet(cx: &Cx, image_target: &ImageTarget, node: &Node) -> StepResult<Identity> {
     let provided = from_provider(cx, image_target, node).await?;
     let config = cx.world.of_node("/var/lib/kubelet/config.json");
@@ -161,7 +162,7 @@ async fn from_provider(cx: &Cx, image_target: &ImageTarget, node: &Node) -> Step
     Ok(if blank { identity.followed_by(anonymous()) } else { identity })
 }
 
-/// A token of Entra's is shown to Azure's registries only.
+/// Drops an Entra token for a registry that is not Azure's.
 fn only_for_azure(
     cx: &Cx,
     image_target: &ImageTarget,

@@ -44,7 +44,7 @@ pub enum Problem {
         #[serde(skip_serializing_if = "Option::is_none")]
         keys: Option<Vec<String>>,
     },
-    /// The Secret is of a type that the kubelet passes over.
+    /// The Secret is of a type that the kubelet ignores.
     PullsecretWrongType {
         /// The file.
         file: String,
@@ -71,7 +71,7 @@ pub enum Problem {
         /// How it differs, as a word.
         differs: NearMiss,
     },
-    /// The same of docker's own config.
+    /// docker's own config has credentials, under a key that is nearly the registry's.
     DockerServerMismatch {
         /// The file.
         file: String,
@@ -82,7 +82,8 @@ pub enum Problem {
         /// How it differs, as a word.
         differs: NearMiss,
     },
-    /// docker's own config, which was not named, or an entry of it cannot be read: docker goes on without.
+    /// docker's own config, which was not named, or an entry of it cannot be read: docker goes on
+    /// without.
     DockerConfigUnusable {
         /// The file.
         file: String,
@@ -123,7 +124,7 @@ pub enum Problem {
         /// Where they would be.
         folder: String,
     },
-    /// A token of Entra's is not for this registry.
+    /// An Entra token was asked for, and this is not an Azure registry.
     NotAnAzureRegistry {
         /// The registry.
         registry: String,
@@ -162,7 +163,8 @@ pub enum Problem {
         /// Its own words.
         said: String,
     },
-    /// The environment sends the request to a proxy, which does not answer as the service does directly.
+    /// The environment sends the request to a proxy, which does not answer as the service does
+    /// directly.
     ProxyImdsNotBypassed {
         /// The proxy.
         proxy: Rc<Proxy>,
@@ -183,7 +185,7 @@ pub enum Problem {
         #[serde(flatten)]
         place: NodeLocation,
     },
-    /// The same, and one is that is called like a kubelet's: the identity was made anew.
+    /// The identity is not attached, but one named like a kubelet's is: it was recreated.
     MiClientIdStale {
         /// The identity that the node's files name.
         id: String,
@@ -232,37 +234,37 @@ pub enum Problem {
     AadConditionalAccess {
         /// Who signs in.
         client_id: String,
-        /// Entra's own words.
+        /// Entra's message.
         said: String,
     },
-    /// There is no such directory.
+    /// There is no such tenant.
     TenantUnknown {
-        /// The directory.
+        /// The tenant.
         tenant: String,
-        /// Entra's own words.
+        /// Entra's message.
         said: String,
     },
-    /// The application's password has ended.
+    /// The service principal's secret has expired.
     SpSecretExpired {
         /// The application.
         client_id: String,
-        /// Entra's own words.
+        /// Entra's message.
         said: String,
     },
     /// The application's password is another one.
     SpSecretWrong {
         /// The application.
         client_id: String,
-        /// Entra's own words.
+        /// Entra's message.
         said: String,
     },
-    /// There is no such application in the directory.
+    /// The tenant has no such application.
     SpAppMissing {
         /// The application.
         client_id: String,
-        /// The directory.
+        /// The tenant.
         tenant: String,
-        /// Entra's own words.
+        /// Entra's message.
         said: String,
     },
     /// Entra knows the application and its password; it is the registry that does not let it in.
@@ -273,7 +275,8 @@ pub enum Problem {
         #[serde(skip_serializing_if = "Option::is_none")]
         object_id: Option<String>,
     },
-    /// The node signs in as an application, and its machine has a kubelet's identity: it was left behind.
+    /// The node signs in as an application, and its machine has a kubelet's identity: it was left
+    /// behind.
     NodeStillSpMode {
         /// The application.
         client_id: String,
@@ -299,7 +302,7 @@ pub enum Problem {
         /// The audience.
         #[serde(skip_serializing_if = "Option::is_none")]
         audience: Option<String>,
-        /// Entra's own words.
+        /// Entra's message.
         said: String,
     },
     /// The workload identity was asked for, and a variable of it is not set: could not tell.

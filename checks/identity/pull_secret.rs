@@ -48,7 +48,7 @@ pub(super) async fn find(
     Ok(vec![])
 }
 
-/// Whether somebody pointed at the file; the kubelet's own may well lack the registry.
+/// Returns whether the user named the file; the kubelet's own may lack the registry.
 fn is_named(cx: &Cx) -> bool {
     cx.target.sign_in.auth_file.is_some()
 }

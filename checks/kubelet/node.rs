@@ -73,18 +73,18 @@ pub(crate) struct Application {
     pub(crate) around: AzureEnvironment,
 }
 
-/// Where somebody signs in: the cloud, the directory that is named, the place of the node.
+/// Where the node signs in: the cloud, the tenant, the node's place in Azure.
 #[derive(Clone, Debug)]
 pub(crate) struct AzureEnvironment {
     /// Where that stands.
     pub(crate) file: String,
-    /// The directory that the file names.
+    /// The tenant that the file names.
     pub(crate) tenant: Option<String>,
     pub(crate) endpoints: Rc<Endpoints>,
     pub(crate) place: NodeLocation,
 }
 
-/// A directory, and the file that names it.
+/// A tenant, and the file that names it.
 #[derive(Debug)]
 pub(crate) struct TenantHint {
     pub(crate) tenant: String,
@@ -109,7 +109,8 @@ impl AzureEnvironment {
         Self { file: from, tenant: None, endpoints, place: NodeLocation::default() }
     }
 
-    /// The directory that goes with a token; a node's provider sends what its file has for it, be it nothing.
+    /// Returns the tenant to send with a token: a node's provider sends what its file has, even an
+    /// empty one.
     pub(crate) fn named(&self) -> Option<TenantHint> {
         let tenant = self.tenant.clone()?;
         Some(TenantHint { tenant, file: self.file.clone() })

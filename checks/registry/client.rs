@@ -20,7 +20,7 @@ use crate::{
     tls::Secured,
 };
 
-/// How often one request may be sent on: as often as Go's client goes along.
+/// How many redirects are followed: as many as Go's client follows.
 const MAX_REDIRECTS: usize = 10;
 /// How often a request that meets an outage or a limit is asked again.
 const RETRIES: usize = 2;
@@ -108,9 +108,9 @@ impl RegistryClient {
         }
     }
 
-    /// Reads a refusal. Where it is the network rules', two more connections tell whether they refuse every
-    /// one: a rule that was just changed reaches the registry's front ends one by one. Gives the answer to
-    /// the first that is let in.
+    /// Reads a refusal. Where it is the network rules', two more connections tell whether they
+    /// refuse every one: a rule that was just changed reaches the registry's front ends one by one.
+    /// Gives the answer to the first that is allowed.
     async fn recheck_firewall(
         &self,
         cx: &Cx,
@@ -131,7 +131,7 @@ impl RegistryClient {
                 cx.add_finding(Problem::AcrFirewallPropagating { host, refused });
                 Ok(reply)
             }
-            // It was let in before: neither yes nor no, as long as that goes on.
+            // An earlier request was allowed: undetermined while the rules settle.
             None if self.settling.get() => {
                 Err(NoFact::could_not_tell(Problem::AcrFirewallPropagating { host, refused }))
             }
@@ -319,8 +319,8 @@ fn no_answer(host: &Host, asked: &str, fault: Fault) -> NoFact {
     }
 }
 
-/// An answer as a container runtime takes it: each status of success is one. What is packed on the
-/// way it unpacks, which is not done here.
+/// An answer as a container runtime takes it: each status of success is one. What is compressed on
+/// the way it unpacks, which is not done here.
 fn decoded(mut reply: Reply) -> StepResult<Reply> {
     if matches!(reply.status, 201..=205 | 207..=299) {
         reply.status = 200;

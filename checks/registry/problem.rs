@@ -100,7 +100,7 @@ pub enum Problem {
         /// How long we waited.
         seconds: u64,
     },
-    /// The same of the host that serves the layers.
+    /// As above, for the host that serves the layers.
     DataHostSilent {
         /// Who was asked.
         host: String,
@@ -124,18 +124,18 @@ pub enum Problem {
         /// How it failed.
         fault: Fault,
     },
-    /// The same of the host that serves the layers.
+    /// As above, for the host that serves the layers.
     DataHostNoAnswer {
         /// Who was asked.
         host: String,
         /// How it failed.
         fault: Fault,
     },
-    /// The answer is packed in a way that was not asked for: could not tell.
+    /// The answer is compressed in a way that was not asked for: could not tell.
     Encoded {
         /// Who sent it.
         host: String,
-        /// How it is packed.
+        /// The encoding.
         encoding: String,
     },
     /// Sent in circles.
@@ -144,7 +144,7 @@ pub enum Problem {
         host: String,
         /// What was asked.
         request: String,
-        /// How often we were sent on.
+        /// How many redirects were followed.
         hops: usize,
     },
     /// The registry names another host, and whether a container runtime would reach it cannot be

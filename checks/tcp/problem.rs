@@ -11,7 +11,8 @@ use std::{net::IpAddr, rc::Rc};
 pub enum Problem {
     /// No address of the registry accepts a connection.
     TcpEgressBlocked(Unreached),
-    /// The same for a host of an Azure registry whose addresses are all private: a private endpoint's.
+    /// The same for a host of an Azure registry whose addresses are all private: a private
+    /// endpoint's.
     PrivateAddressUnreachable(Unreached),
     /// No address of the host that serves layers accepts a connection.
     BlobEndpointBlocked(Unreached),

@@ -26,7 +26,8 @@ pub enum BlobResponse {
     Body(Reply),
 }
 
-/// What a token says that it grants: repositories, and the actions on each. `None` when it does not say.
+/// What a token says that it grants: repositories, and the actions on each. `None` when it does not
+/// say.
 pub(super) fn grants(token: &Secret) -> Option<Vec<(String, String)>> {
     let claims = claims(token)?;
     let grants = claims.get("access")?.as_array()?.iter().filter_map(|access| {

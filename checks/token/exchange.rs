@@ -1,9 +1,9 @@
-//! Exchanges an Entra token for a refresh token of the registry, with the form of the kubelet's credential
-//! provider.
+//! Exchanges an Entra token for a refresh token of the registry, with the form of the kubelet's
+//! credential provider.
 //!
-//! The provider sends the tenant of its node's file, not the token's own. It ignores the text of a refusal,
-//! and then the kubelet pulls anonymously: what is found here is a cause only where anonymous pulls are
-//! refused (cloud-provider-azure, `azure_acr_helper.go`).
+//! The provider sends the tenant of its node's file, not the token's own. It ignores the text of a
+//! refusal, and then the kubelet pulls anonymously: what is found here is a cause only where
+//! anonymous pulls are refused (cloud-provider-azure, `azure_acr_helper.go`).
 
 use std::rc::Rc;
 
@@ -30,7 +30,7 @@ use crate::{
 /// What is asked.
 const EXCHANGE: &str = "POST /oauth2/exchange";
 
-/// Where tokens are traded.
+/// The place where tokens are exchanged.
 struct Exchange {
     client: Rc<RegistryClient>,
     host: Host,
@@ -53,7 +53,8 @@ impl From<NoFact> for ExchangeError {
     }
 }
 
-/// Exchanges the token. Skipped where the registry does not accept it: the reason was given, and the pull is anonymous.
+/// Exchanges the token. Skipped where the registry does not accept it: the reason was given, and
+/// the pull is anonymous.
 pub(super) async fn exchange_entra_token(
     cx: &Cx,
     client: &Rc<RegistryClient>,
@@ -123,7 +124,8 @@ pub(super) async fn exchange_entra_token(
 }
 
 /// Returns the challenge in the answer to `GET /v2/` as the kubelet's provider reads it
-/// (`receiveChallengeFromLoginServer`): a container runtime asks for another one, and is more lenient.
+/// (`receiveChallengeFromLoginServer`): a container runtime asks for another one, and is more
+/// lenient.
 fn providers_challenge(reply: &Reply) -> Result<Challenge, String> {
     let headers: Vec<_> = reply.headers.get_all("www-authenticate").iter().collect();
     let written = headers.first().and_then(|header| header.to_str().ok()).unwrap_or_default();
@@ -137,7 +139,8 @@ fn providers_challenge(reply: &Reply) -> Result<Challenge, String> {
     })
 }
 
-/// Older nodes, and `az aks check-acr`, show a token for Azure's management: would it be taken, too?
+/// Older nodes, and `az aks check-acr`, show a token for Azure's management: would it be taken,
+/// too?
 async fn look_at_management(cx: Cx, exchange: Exchange, login: Rc<EntraToken>) {
     if exchange.takes_management(&cx, &login).await == Some(false) {
         let host = exchange.client.host.to_string();
@@ -146,7 +149,8 @@ async fn look_at_management(cx: Cx, exchange: Exchange, login: Rc<EntraToken>) {
 }
 
 impl Exchange {
-    /// Tokens are exchanged where the challenge sends for them; an Entra token goes to the registry only.
+    /// Tokens are exchanged where the challenge sends for them; an Entra token goes to the registry
+    /// only.
     fn at(client: &Rc<RegistryClient>, wanted: &Challenge) -> StepResult<Self> {
         let host = Realm::read(client, wanted)?.host;
         let registry = |host: &Host| host.azure().map(|name| (name.label.to_owned(), name.suffix));
@@ -167,7 +171,7 @@ impl Exchange {
     ) -> Result<Secret, ExchangeError> {
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("access_token", token.expose());
-        // So the Azure CLI for a person, so the kubelet's provider for everybody else.
+        // The Azure CLI's form for a user, the kubelet provider's form for any other identity.
         if login.principal.is_person {
             form.append_pair("grant_type", "access_token");
         } else {
@@ -203,8 +207,8 @@ impl Exchange {
         }
     }
 
-    /// Whether a token for Azure's management is accepted; `None` where that is not known, or not asked: it is
-    /// sent to Azure's own registries only.
+    /// Whether a token for Azure's management is accepted; `None` where that is not known, or not
+    /// asked: it is sent to Azure's own registries only.
     async fn takes_management(&self, cx: &Cx, login: &EntraToken) -> Option<bool> {
         let (which, endpoints) = login.machine.as_ref().filter(|_| self.host.azure().is_some())?;
         let issued = imds::token(cx, which, &endpoints.management).await.ok()?;

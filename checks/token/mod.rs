@@ -54,8 +54,8 @@ pub async fn exchange(
     Ok(RefreshToken { expires: expires(&token), token })
 }
 
-/// Gets what each further request must carry. Of several entries of a pull secret the kubelet tries one
-/// after the other, until one is let in; when none is, the first says why.
+/// Gets what each further request must carry. Of several entries of a pull secret the kubelet tries
+/// one after the other, until one is accepted; when none is, the first says why.
 pub async fn fetch(
     cx: &Cx,
     challenge: &RegistryChallenge,
@@ -94,7 +94,7 @@ pub async fn fetch(
     first.unwrap_or_else(|| Err(NoFact::skipped(Problem::NothingToExchange {})))
 }
 
-/// The first of them was refused, and that one is let in.
+/// Says that the first candidate was refused, and that a later one is accepted.
 fn passed_over(host: &Host, first: &Candidate, used: &Candidate) -> Problem {
     match (&first.key, &used.credential) {
         (Some(refused), Credential::Password { .. } | Credential::Entra(_)) => {
@@ -153,7 +153,7 @@ async fn authenticate(
     };
     if challenge.image.is_none() {
         prove_signed_in(cx, &session).await?;
-        // An answer that everybody gets proves no sign-in.
+        // An anonymous answer proves no sign-in.
         if !session.is_signed_in() {
             return Err(NoFact::could_not_tell(Problem::SignInNotTested { host: host() }));
         }

@@ -10,7 +10,8 @@ use super::words::{AnonymousAnswer, ManagementToken};
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Problem {
-    /// There is nothing to exchange: a password is shown as it is, and an anonymous client shows nothing.
+    /// There is nothing to exchange: a password is shown as it is, and an anonymous client shows
+    /// nothing.
     NothingToExchange {},
     /// The refresh token is out of date by the registry's own clock.
     PullsecretShortLivedToken {
@@ -49,13 +50,14 @@ pub enum Problem {
     },
     /// The registry does not take this identity's token.
     ExchangeNoRole(RefusedIdentity),
-    /// It takes it in the name of the token's own directory, and not in that of the node's file.
+    /// The registry accepts it with the token's own tenant, and not with the tenant of the node's
+    /// file.
     WrongTenantInAzurejson {
         /// The registry.
         host: String,
         /// The node's file.
         file: String,
-        /// The directory in it.
+        /// The tenant in it.
         named: String,
         /// The token's own.
         own: String,
@@ -81,9 +83,9 @@ pub enum Problem {
     },
     /// What we sign in with was refused.
     CredentialsRefused(Presented),
-    /// The same of the registry's own administrator.
+    /// The registry refused its admin user.
     AdminUserDisabled(Presented),
-    /// The same of a name that the registry takes for that of an application, and knows none so called.
+    /// The registry takes the user name for a service principal's, and knows none of that name.
     ApplicationNotRegistered(Presented),
     /// The same, and without it the image is served.
     AnonymousBlockedByBadCreds(Presented),
@@ -107,7 +109,7 @@ pub enum Problem {
     },
     /// Signed in, and not allowed.
     ScopeNotGranted(Ungranted),
-    /// The same of an identity of Entra's: its roles leave this repository out.
+    /// An Entra identity signed in, and its roles leave this repository out.
     RoleExcludesRepository(Ungranted),
     /// The token server's answer is no token.
     NoToken {
@@ -122,12 +124,13 @@ pub enum Problem {
     EntryPassedOver {
         /// The key of the first.
         refused: String,
-        /// The key of the one that is let in.
+        /// The key of the one that is accepted.
         used: String,
         /// The file.
         from: String,
     },
-    /// Who signs in first is refused, and the image is served to everybody, which a kubelet tries last.
+    /// The first identity is refused, and the image is served anonymously, which a kubelet tries
+    /// last.
     LetInAsNobody {
         /// The registry.
         host: String,
@@ -141,7 +144,7 @@ pub enum Problem {
         /// The file.
         from: String,
     },
-    /// No image was named and nobody signed in: could not tell.
+    /// No image was named, and no credentials were used: could not tell.
     SignInNotTested {
         /// The registry.
         host: String,
@@ -220,7 +223,7 @@ pub struct RefusedIdentity {
     pub(super) client_id: Option<String>,
     /// What role assignments call such a one.
     pub(super) principal_type: &'static str,
-    /// The directory that was named.
+    /// The tenant that was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) tenant: Option<String>,
     /// Whether a token for Azure's management is accepted.

@@ -120,7 +120,8 @@ impl Session {
         }
     }
 
-    /// Whether it is good for the image: as the token says, else as the registry does when it is asked.
+    /// Whether it is good for the image: as the token says, else as the registry does when it is
+    /// asked.
     pub(super) async fn is_authorized(&self, cx: &Cx) -> bool {
         match (self.covers_pull, &self.image) {
             (Some(covers_pull), _) => covers_pull,
@@ -161,8 +162,8 @@ impl Session {
         self.client.ask(cx, &self.sign(request)).await
     }
 
-    /// Asks for something that may not be there. A refusal, and every answer that has no meaning here, is
-    /// graded.
+    /// Asks for something that may not be there. A refusal, and every answer that has no meaning
+    /// here, is graded.
     pub(crate) async fn get(
         &self,
         cx: &Cx,

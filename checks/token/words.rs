@@ -12,7 +12,7 @@ pub enum SignedIn {
     NotNeeded,
     /// With credentials.
     Yes,
-    /// With a token that everybody gets.
+    /// With an anonymous token.
     AsAnonymous,
 }
 

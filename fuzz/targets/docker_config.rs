@@ -1,4 +1,5 @@
-//! Any bytes are read as a docker config and as a pull secret or refused, in words that quote nothing of them.
+//! Any bytes are read as a docker config and as a pull secret or refused, in words that quote
+//! nothing of them.
 #![no_main]
 
 use std::path::Path;

@@ -12,7 +12,7 @@ use checks::kit::{RegistryOrImage, Secret, Target, World, rules::Platform, targe
 
 use crate::{
     Exit,
-    args::{CheckArgs, ShowArgs},
+    args::{CheckArgs, ShowArgs, When},
     run::run as run_plans,
     show::{Progress, print_note},
     typed,
@@ -67,7 +67,8 @@ pub(super) async fn in_world(
 ) -> Result<Exit, String> {
     let outputs = crate::show::Outputs::open(show, args.file_timeout()).await?;
     let wanted = args.wanted();
-    let progress = Progress::new(outputs.messages(), outputs.lang(), targets.len() > 1);
+    let color = show.color != When::Never;
+    let progress = Progress::new(outputs.messages(), outputs.lang(), targets.len() > 1, color);
     let (lines, folded) = (outputs.clone(), Rc::new(RefCell::new(outputs.new_run())));
     let run = folded.clone();
     let events = run_plans(targets, world, &wanted, move |event| {

@@ -27,6 +27,7 @@ fn of_one(page: &TargetPage, view: &ViewPage, lang: Lang) -> String {
     let registry = page.text("registry");
     let asked = page.asked();
     let platform = page.text("platform").unwrap_or_default();
+    let only_sign_in = registry.is_some() && page.text("image").is_none();
     match page.can {
         Outcome::Pull => {
             let layer = view.steps.iter().find(|step| step.name == steps::LAYER.name);
@@ -38,12 +39,13 @@ fn of_one(page: &TargetPage, view: &ViewPage, lang: Lang) -> String {
             Phrase::CanSignIn.say(lang, &[("registry", registry.unwrap_or_default())])
         }
         Outcome::No => {
-            let only_sign_in = registry.is_some() && page.text("image").is_none();
             let phrase = if only_sign_in { Phrase::CannotSignIn } else { Phrase::CannotPull };
             phrase.say(lang, &[("asked", &asked), ("platform", platform), ("why", why(page))])
         }
         Outcome::CouldNotTell if !page.could_not_tell.is_empty() => {
-            Phrase::VerdictCouldNotTell.say(lang, &[("asked", &asked), ("why", why(page))])
+            let phrase =
+                if only_sign_in { Phrase::SignInCouldNotTell } else { Phrase::VerdictCouldNotTell };
+            phrase.say(lang, &[("asked", &asked), ("why", why(page))])
         }
         Outcome::CouldNotTell => unfinished(view, lang),
     }

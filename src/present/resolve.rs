@@ -58,7 +58,7 @@ fn joined(exits: impl Iterator<Item = Exit>) -> Exit {
 }
 
 /// Returns what texts and commands may name of a target: what was understood of it, and a name that
-/// nobody uses yet, for what a fix creates.
+/// is not in use yet, for what a fix creates.
 fn values(report: &Report, started_at: Option<Timestamp>) -> Map<String, Value> {
     let mut values = report.target.clone();
     if let Some(at) = started_at {

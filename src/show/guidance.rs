@@ -4,7 +4,7 @@
 use checks::kit::messages::{FilledFix, Lang, Place};
 use colored::Colorize;
 
-use super::{paper::Paper, phrases::Phrase, terminal::pad};
+use super::{paper::Paper, phrases::Phrase};
 use crate::present::Told;
 
 /// Where the texts begin, behind their labels.
@@ -28,7 +28,7 @@ pub(super) fn guidance(paper: &mut Paper, told: &Told, lang: Lang, all: bool) {
     }
     let verify = told.fixes.iter().find_map(|fix| fix.verify.as_ref());
     if let Some(verify) = verify {
-        labelled_command(paper, Phrase::Verify, lang, verify);
+        paper.command(&bold(Phrase::Verify, lang), INDENT, verify);
     }
     more(paper, told, lang, !all && (entries.len() < told.fixes.len() || has_undo(told)));
 }
@@ -54,37 +54,18 @@ fn entry(paper: &mut Paper, fix: &FilledFix, lang: Lang, all: bool) {
     if let Some(takes) = &fix.takes {
         whose += &Phrase::Takes.say(lang, &[("time", takes)]);
     }
-    let label = pad(label.text(lang), INDENT).bold().to_string();
     let text = format!("{} ({whose})", fix.text.trim_end_matches('.'));
-    hang(paper, &label, &text);
+    paper.hang(&bold(label, lang), INDENT, &text, |line| line.normal());
     if let Some(run) = &fix.run {
-        paper.command(INDENT, run);
+        paper.command("", INDENT, run);
     }
     if let Some(docs) = &fix.docs {
-        let label = pad(Phrase::Docs.text(lang), INDENT).bold().to_string();
-        paper.line(&format!("{label}{docs}"));
+        // A link that is broken in two leads nowhere.
+        paper.column(&bold(Phrase::Docs, lang), INDENT, [docs.normal()].into_iter());
     }
     if let (Some(undo), true) = (&fix.undo, all) {
-        labelled_command(paper, Phrase::Undo, lang, undo);
+        paper.command(&bold(Phrase::Undo, lang), INDENT, undo);
     }
-}
-
-/// Hangs a text behind a label that is padded already.
-fn hang(paper: &mut Paper, label: &str, text: &str) {
-    let room = paper.width.saturating_sub(INDENT);
-    let lines = textwrap::wrap(text, super::terminal::whole_words(room));
-    for (number, line) in lines.iter().enumerate() {
-        let label = if number == 0 { label.to_owned() } else { " ".repeat(INDENT) };
-        paper.line(&format!("{label}{line}"));
-    }
-}
-
-fn labelled_command(paper: &mut Paper, label: Phrase, lang: Lang, command: &str) {
-    let mut lines = Paper::new(paper.width);
-    lines.command(INDENT, command);
-    let lines = lines.into_text();
-    let first = lines.get(INDENT..).unwrap_or_default();
-    paper.line(&format!("{}{}", pad(label.text(lang), INDENT).bold(), first.trim_end()));
 }
 
 fn more(paper: &mut Paper, told: &Told, lang: Lang, has_more: bool) {
@@ -92,8 +73,11 @@ fn more(paper: &mut Paper, told: &Told, lang: Lang, has_more: bool) {
     if has_more {
         line += Phrase::OtherFixes.text(lang);
     }
-    let label = pad(Phrase::More.text(lang), INDENT).bold().to_string();
-    hang(paper, &label, &line);
+    paper.hang(&bold(Phrase::More, lang), INDENT, &line, |line| line.dimmed());
+}
+
+fn bold(label: Phrase, lang: Lang) -> String {
+    label.text(lang).bold().to_string()
 }
 
 fn at(place: Place) -> Phrase {

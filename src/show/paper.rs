@@ -36,7 +36,7 @@ impl Paper {
     }
 
     /// Writes a text behind a label in a column of that width; its further lines stand below its
-    /// first.
+    /// first. The label may hold colour, which takes no room.
     pub(super) fn hang(
         &mut self,
         label: &str,
@@ -46,20 +46,28 @@ impl Paper {
     ) {
         let room = self.width.saturating_sub(indent).max(20);
         let lines = textwrap::wrap(text, whole_words(room));
-        let mut label = pad(label, indent);
-        for line in lines {
-            self.line(&format!("{label}{}", style(&line)));
-            label = " ".repeat(indent);
-        }
+        self.column(label, indent, lines.iter().map(|line| style(line)));
     }
 
-    /// Writes a command: broken at its options where it is too long, which a shell undoes.
-    pub(super) fn command(&mut self, indent: usize, command: &str) {
+    /// Writes a command behind a label: broken at its options where it is too long, which a shell
+    /// undoes.
+    pub(super) fn command(&mut self, label: &str, indent: usize, command: &str) {
         let room = self.width.saturating_sub(indent);
-        for line in command.lines() {
-            for piece in broken(line, room) {
-                self.line(&format!("{}{}", " ".repeat(indent), piece.cyan()));
-            }
+        let pieces = command.lines().flat_map(|line| broken(line, room));
+        self.column(label, indent, pieces.map(|piece| piece.cyan()));
+    }
+
+    /// Writes lines in a column, with a label before the first.
+    pub(super) fn column(
+        &mut self,
+        label: &str,
+        indent: usize,
+        lines: impl Iterator<Item = ColoredString>,
+    ) {
+        let mut label = pad(label, indent);
+        for line in lines {
+            self.line(&format!("{label}{line}"));
+            label = " ".repeat(indent);
         }
     }
 }

@@ -76,6 +76,7 @@ phrases! {
     CannotPull "cannot-pull" "cannot pull {asked} ({platform}): {why}" "끌어올 수 없음: {asked}({platform}), {why}"
     CannotSignIn "cannot-sign-in" "cannot sign in to {asked}: {why}" "로그인할 수 없음: {asked}, {why}"
     VerdictCouldNotTell "verdict-could-not-tell" "could not tell whether {asked} can be pulled: {why}" "판단 불가: {asked}, {why}"
+    SignInCouldNotTell "sign-in-could-not-tell" "could not tell whether signing in to {asked} works: {why}" "로그인 판단 불가: {asked}, {why}"
     CutShort "cut-short" "could not tell: the recording ends before the run did, during {step}" "판단 불가: 기록이 도중에 끊김. 진행 중이던 단계: {step}"
     NothingAsked "nothing-asked" "could not tell: nothing was asked, or the recording ends before anything was" "판단 불가: 요청한 것이 없거나, 기록이 그 전에 끊김"
     NotAllAsked "not-all-asked" "could not tell: what was asked passed, but the image was not pulled" "판단 불가: 요청한 단계는 통과했지만 이미지를 끌어오지는 않음"

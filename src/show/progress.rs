@@ -22,14 +22,16 @@ pub(crate) struct Progress {
     lines: Option<MultiProgress>,
     /// Whether there are several targets, so that each line must name its own.
     many: bool,
+    /// Whether to use colour; `NO_COLOR` is looked at by the library itself.
+    color: bool,
     steps: RefCell<HashMap<(String, String), ProgressBar>>,
 }
 
 impl Progress {
-    pub(crate) fn new(messages: &'static Messages, lang: Lang, many: bool) -> Self {
+    pub(crate) fn new(messages: &'static Messages, lang: Lang, many: bool, color: bool) -> Self {
         let lines = (stderr().is_terminal() && !is_dumb())
             .then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
-        Self { messages, lang, lines, many, steps: RefCell::default() }
+        Self { messages, lang, lines, many, color, steps: RefCell::default() }
     }
 
     /// Updates the display for one event.
@@ -38,7 +40,7 @@ impl Progress {
         match &event.kind {
             EventKind::Planned { step, .. } => {
                 let line = lines.add(ProgressBar::new_spinner());
-                line.set_style(style("    {prefix:.dim}"));
+                line.set_style(self.style("    {prefix:.dim}"));
                 let prefix =
                     if self.many { format!("{step} {}", event.target) } else { step.clone() };
                 line.set_prefix(prefix);
@@ -48,7 +50,7 @@ impl Progress {
             EventKind::Started { step } => self.line(event, step, |line| {
                 let asks =
                     self.messages.steps.get(step).map(|messages| messages.asks.of(self.lang));
-                line.set_style(style("  {spinner} {prefix:11} {msg} {elapsed:.dim}"));
+                line.set_style(self.style("  {spinner} {prefix:11} {msg} {elapsed:.dim}"));
                 line.set_message(asks.unwrap_or_default().to_owned());
                 line.enable_steady_tick(Duration::from_millis(100));
             }),
@@ -67,11 +69,17 @@ impl Progress {
                     StepEnd::Blocked { .. } => "↑",
                     StepEnd::CouldNotTell { .. } => "?",
                 };
-                line.set_style(style("  {msg} {prefix}"));
+                line.set_style(self.style("  {msg} {prefix}"));
                 line.finish_with_message(sign);
             }),
             EventKind::RunStarted { .. } | EventKind::Found { .. } | EventKind::Verdict { .. } => {}
         }
+    }
+
+    fn style(&self, template: &str) -> ProgressStyle {
+        let plain = template.replace(":.dim", "");
+        let style = ProgressStyle::with_template(if self.color { template } else { &plain });
+        style.unwrap_or_else(|_| ProgressStyle::default_spinner())
     }
 
     fn line(&self, event: &Event, step: &str, change: impl FnOnce(&ProgressBar)) {
@@ -88,9 +96,4 @@ impl Drop for Progress {
             let _ = lines.clear();
         }
     }
-}
-
-fn style(template: &str) -> ProgressStyle {
-    let style = ProgressStyle::with_template(template);
-    style.unwrap_or_else(|_| ProgressStyle::default_spinner())
 }

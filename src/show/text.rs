@@ -183,18 +183,7 @@ impl Page<'_> {
     }
 
     fn row(&mut self, sign: &ColoredString, name: &str, text: &str) {
-        // Padded by what is seen: the sign may hold codes of colour.
-        let name = super::terminal::pad(name, ROW - 5);
-        let label = format!("  {sign} {name} ");
-        let room = self.paper.width.saturating_sub(ROW).max(20);
-        let lines = textwrap::wrap(text, super::terminal::whole_words(room));
-        for (number, line) in lines.iter().enumerate() {
-            let before = if number == 0 { label.clone() } else { " ".repeat(ROW) };
-            self.paper.line(&format!("{before}{line}"));
-        }
-        if lines.is_empty() {
-            self.paper.line(&label);
-        }
+        self.paper.hang(&format!("  {sign} {name}"), ROW, text, |line| line.normal());
     }
 
     fn below(&mut self, text: &str) {
@@ -297,7 +286,7 @@ impl Page<'_> {
         self.paper.hang("", 0, &target.headline, paint);
     }
 
-    /// What each cause means and what to do about it; then the same of warnings.
+    /// Writes what each cause, and then each warning, means and what to do about it.
     fn closing(&mut self, target: &TargetPage) {
         let decisive = [&target.causes, &target.could_not_tell];
         // The headline says the first of those that decide.
@@ -328,7 +317,7 @@ impl Page<'_> {
 }
 
 /// A time as people write it: `4.0 s`, `120 ms`.
-pub(super) fn time(milliseconds: u64) -> String {
+fn time(milliseconds: u64) -> String {
     match milliseconds {
         0..1000 => format!("{milliseconds} ms"),
         _ => format!("{}.{} s", milliseconds / 1000, milliseconds % 1000 / 100),

@@ -1,4 +1,5 @@
-//! Credentials that are nearly those for the registry: under which key, and how it is not the right one.
+//! Credentials that are nearly those for the registry: under which key, and how it is not the right
+//! one.
 
 use serde::Serialize;
 use strum::VariantNames;
@@ -127,7 +128,8 @@ fn how(
     })
 }
 
-/// What stands where `--docker-server` was forgotten: Docker Hub. Beside other keys it may be meant.
+/// What stands where `--docker-server` was forgotten: Docker Hub. Beside other keys it may be
+/// meant.
 fn left_of_a_template(
     key: &Pattern,
     asked: &RegistryOrImage,

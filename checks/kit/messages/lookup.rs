@@ -1,5 +1,5 @@
-//! Look-ups: a command that needs a value that nobody told us finds it out first, and stops unless
-//! it finds exactly one.
+//! Look-ups: a command that needs an unknown value finds it out first, and stops unless it finds
+//! exactly one.
 
 use std::fmt::Write;
 

@@ -198,3 +198,32 @@ pub(super) fn alert_name(alert: AlertDescription) -> String {
     }
     snake.replace("recognised", "recognized")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_are_those_of_the_faults() {
+        use Fault::{
+            Certificate, ClosedByPeer, NoAddress, NoRoute, NoTrustStore, NotDns, NotHttp, NotTls,
+            Refused, Reset, TimedOut, TooLong,
+        };
+        let all = [
+            TimedOut,
+            Refused,
+            Reset,
+            ClosedByPeer,
+            NoRoute,
+            NotTls,
+            NotHttp,
+            TooLong,
+            Certificate,
+            NoTrustStore,
+            NotDns,
+            NoAddress,
+        ];
+        let words: Vec<&str> = all.iter().map(Fault::word).collect();
+        assert_eq!(words, Fault::WORDS);
+    }
+}

@@ -323,8 +323,8 @@ fn invalid(reason: ReferenceError, repaired: Option<&str>) -> InvalidReference {
     InvalidReference::Invalid { reason, repaired: repaired.filter(is_valid).map(str::to_owned) }
 }
 
-/// Returns the text without what a manifest, a log or a browser has put around it: quotes, a scheme,
-/// `image:`, a slash or a dot at its end. `None` when that leaves no valid text.
+/// Returns the text without what a manifest, a log or a browser has put around it: quotes, a
+/// scheme, `image:`, a slash or a dot at its end. `None` when that leaves no valid text.
 fn stripped(text: &str) -> Option<String> {
     let mut bare = text.trim();
     loop {

@@ -101,3 +101,16 @@ impl World {
         timeout(FILE_WAIT, reading).await.unwrap_or_else(|_| silent())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_are_those_of_the_errors() {
+        let unfinished = ["too-long", "timed-out"].map(FileError::Unfinished);
+        let all = [FileError::Missing, FileError::Forbidden].into_iter().chain(unfinished);
+        let words: Vec<String> = all.map(|error| error.to_string()).collect();
+        assert_eq!(words, FileError::WORDS);
+    }
+}

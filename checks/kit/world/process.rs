@@ -98,3 +98,16 @@ async fn all(from: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
     }
     Ok(read)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_are_those_of_the_errors() {
+        use ProcessError::{Missing, NotAHelperName, TimedOut, TooLong};
+        let all = [NotAHelperName, Missing, TimedOut, TooLong];
+        let words: Vec<String> = all.iter().map(ToString::to_string).collect();
+        assert_eq!(words, ProcessError::WORDS);
+    }
+}

@@ -18,8 +18,8 @@ fn place(error: &serde_saphyr::Error) -> Unusable {
     }
 }
 
-/// The same as Azure's programs read it: of a key that stands twice the last counts, and of several documents the
-/// first.
+/// The same as Azure's programs read it: of a key that stands twice the last counts, and of several
+/// documents the first.
 pub fn yaml_loosely(bytes: &[u8]) -> Result<Value, Unusable> {
     let text = std::str::from_utf8(bytes).map_err(|_| Malformed::NotText)?;
     let options = serde_saphyr::options! {
