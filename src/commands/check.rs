@@ -48,10 +48,12 @@ pub(super) async fn run(args: CheckArgs) -> Result<Exit, String> {
     let typed = typed::read(&asked, args.cloud)?;
     typed.notes.iter().for_each(|note| print_note(note));
     let args = CheckArgs { asked: typed.refs, ..args };
-    let auth_file = args.auth_file.clone();
-    no_longer_than(wait, "--auth-file", move || credentials_file(auth_file.as_deref())).await?;
-    let folder = args.node_root.clone();
-    no_longer_than(wait, "--node-root", move || node_folder(folder.as_deref())).await?;
+    if let Some(file) = args.auth_file.clone() {
+        no_longer_than(wait, "--auth-file", move || credentials_file(&file)).await?;
+    }
+    if let Some(folder) = args.node_root.clone() {
+        no_longer_than(wait, "--node-root", move || node_folder(&folder)).await?;
+    }
     let targets = targets(&args, password.as_ref())?;
     let node_root = args.node_root.as_deref();
     let world = world::real(world::roots(ca_file, node_root), node_root);
@@ -171,8 +173,7 @@ fn refs(bytes: Vec<u8>) -> Result<Vec<String>, String> {
 
 /// Says before anything is asked that the file with the credentials cannot be one. What else is
 /// wrong with it is a finding.
-fn credentials_file(file: Option<&Path>) -> Result<(), String> {
-    let Some(file) = file else { return Ok(()) };
+fn credentials_file(file: &Path) -> Result<(), String> {
     let name = file.display();
     let found = fs::metadata(file).map_err(|error| match error.kind() {
         ErrorKind::NotFound => format!("--auth-file {name}: there is no such file"),
@@ -191,8 +192,7 @@ fn credentials_file(file: Option<&Path>) -> Result<(), String> {
 }
 
 /// Says before anything is asked that the node's files cannot be there.
-fn node_folder(folder: Option<&Path>) -> Result<(), String> {
-    let Some(folder) = folder else { return Ok(()) };
+fn node_folder(folder: &Path) -> Result<(), String> {
     let name = folder.display();
     match fs::metadata(folder) {
         Ok(found) if found.is_dir() => Ok(()),
