@@ -13,7 +13,9 @@ use crate::{
         Cx, Host, HostPurpose, NoFact, StepResult,
         net::{
             BODY_WAIT, Connected, Connection, ErrorBody, FOLLOW_WAIT, Fault, HTTP_WAIT, Reply,
-            Request, SETTLE_WAIT, Stage, http::Transport, pool::ConnectionPool, redirect,
+            Request, SETTLE_WAIT, Stage,
+            pool::{self, ConnectionPool},
+            redirect,
         },
         target::is_private,
     },
@@ -291,21 +293,10 @@ impl RegistryClient {
     }
 }
 
-/// A line over what the steps of a door have opened.
+/// Returns a connection over what the steps of a host have opened.
 async fn join(cx: &Cx, connected: &Connected, secured: Option<&Secured>) -> StepResult<Connection> {
-    let mut host = connected.host.clone();
-    let failed = |fault| no_answer(&connected.host, "HTTP", fault);
-    let transport = match secured {
-        Some(secured) => secured.take().map(Transport::from),
-        // Only here may anything go unencrypted: where it was asked for, or on this machine.
-        None if host.may_be_plain() => {
-            host.plain = true;
-            Some(Transport::from(connected.stream(cx).await.map_err(failed)?))
-        }
-        None => None,
-    };
-    let transport = transport.ok_or_else(|| failed(Fault::ClosedByPeer))?;
-    Connection::over(host, connected.route.clone(), transport).await.map_err(failed)
+    let opened = pool::opened(cx, connected, secured.and_then(Secured::take)).await;
+    opened.map_err(|fault| no_answer(&connected.host, "HTTP", fault))
 }
 
 fn no_answer(host: &Host, asked: &str, fault: Fault) -> NoFact {

@@ -44,7 +44,7 @@ const MANIFESTS: &str = "application/vnd.docker.distribution.manifest.v2+json, \
     application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, */*";
 
 /// The byte stream under HTTP.
-pub enum Transport {
+pub(super) enum Transport {
     /// A stream without TLS.
     Plain(Stream),
     /// A TLS stream whose certificate was verified.
@@ -183,7 +183,7 @@ impl Request {
 
 impl Connection {
     /// Returns an HTTP connection on a transport that is already open.
-    pub async fn over(
+    pub(super) async fn over(
         host: Host,
         route: Route,
         transport: impl Into<Transport>,

@@ -4,6 +4,7 @@
 use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
 use tokio::time::timeout;
+use tokio_rustls::client::TlsStream;
 
 use super::{
     ConnectError, Connected, Connection, Fault, OPEN_WAIT, Route, Stage, Stream, http::Transport,
@@ -40,6 +41,26 @@ impl ConnectionPool {
             }
         }
     }
+}
+
+/// Returns an HTTP connection over what the steps of a host have opened: its verified TLS stream, or,
+/// where there is none, the bare one. A host gets unencrypted requests only here, and only on this
+/// machine or where that was asked for.
+pub async fn opened(
+    cx: &Cx,
+    connected: &Connected,
+    secured: Option<TlsStream<Stream>>,
+) -> Result<Connection, Fault> {
+    let mut host = connected.host.clone();
+    let transport = match secured {
+        Some(stream) => Transport::from(stream),
+        None if host.may_be_plain() => {
+            host.plain = true;
+            Transport::from(connected.stream(cx).await?)
+        }
+        None => return Err(Fault::ClosedByPeer),
+    };
+    Connection::over(host, connected.route.clone(), transport).await
 }
 
 /// Opens a connection to that host, through the proxy if one is set for it.
