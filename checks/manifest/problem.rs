@@ -17,7 +17,7 @@ pub enum Problem {
     ServedByRegistry {},
     /// The repository has no such tag.
     ImageTagNotFound {
-        /// The repository that exists.
+        /// The repository that lacks the tag.
         repository: String,
         /// The tag that is missing.
         tag: String,
@@ -40,7 +40,7 @@ pub enum Problem {
     },
     /// The repository has no manifest with this digest.
     ImageDigestGone {
-        /// The repository.
+        /// The repository that lacks the digest.
         repository: String,
         /// The digest that is missing.
         digest: String,

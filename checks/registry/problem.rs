@@ -169,7 +169,7 @@ pub struct Rules {
     /// The client's address, as the registry saw it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) client_ip: Option<String>,
-    /// The correlation id, which Azure support asks for.
+    /// The correlation id, for a support request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) correlation: Option<String>,
     /// How many separate connections were refused.

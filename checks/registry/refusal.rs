@@ -12,7 +12,7 @@ pub struct Refusal {
     pub(crate) host: Host,
     status: u16,
     retry_after: Option<String>,
-    /// The correlation id, which Azure support asks for.
+    /// The correlation id, for a support request.
     pub(crate) correlation: Option<String>,
     pub(crate) body: ErrorBody,
     /// How many separate connections were refused.
