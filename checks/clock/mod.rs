@@ -1,6 +1,7 @@
-//! Is this clock near the registry's?
+//! Is this machine's clock close to the registry's clock?
 //!
-//! The registry dates every answer, so the challenge that we already have is all we need.
+//! The registry dates every response, so the response that carried the challenge is all that is
+//! needed.
 
 mod problem;
 
@@ -12,13 +13,13 @@ use crate::{
 };
 pub use problem::Problem;
 
-/// How far apart the two clocks are.
+/// The difference between the two clocks.
 #[derive(Debug, Serialize)]
 pub struct Apart {
     seconds: i64,
 }
 
-/// Compares this clock with the registry's.
+/// Compares this machine's clock with the registry's clock.
 pub async fn compare(cx: &Cx, challenge: &RegistryChallenge) -> StepResult<Apart> {
     let there = challenge.dated.ok_or_else(|| NoFact::skipped(Problem::NoDate {}))?;
     let here = cx.now();

@@ -9,16 +9,16 @@ use serde::Serialize;
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Problem {
-    /// Far from the registry's.
+    /// This machine's clock is far from the registry's clock.
     Skewed {
-        /// This clock.
+        /// The time on this machine's clock.
         here: Timestamp,
-        /// The registry's.
+        /// The time on the registry's clock.
         there: Timestamp,
-        /// How far they are apart.
+        /// How far the two clocks are apart.
         #[serde(flatten)]
         skew: Skew,
     },
-    /// The registry did not say what time it is.
+    /// The registry sent no `Date` header.
     NoDate {},
 }

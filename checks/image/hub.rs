@@ -1,12 +1,12 @@
-//! Images that name no registry: they are Docker Hub's, whether that is meant or not.
+//! Images that name no registry: they come from Docker Hub, whether or not the user means it.
 
 use crate::kit::{RegistryOrImage, rules::docker_hub};
 
-/// The repository as it was written and the image with its tag, where Docker Hub is asked only
-/// because no registry is named, and nothing says that it is meant.
+/// Returns the repository as it was written, and the image with its tag. `None` unless Docker Hub
+/// is used only because no registry is named and nothing shows that it is meant.
 pub(super) fn by_default(text: &str, asked: &RegistryOrImage) -> Option<(String, String)> {
     let image = asked.image.as_ref().filter(|_| asked.registry == docker_hub::NAME)?;
-    // As the kubelet tells a registry from a part of a path.
+    // The kubelet tells a registry from a part of a path in the same way.
     let first = text.split_once('/').map(|(first, _)| first);
     let named = first.is_some_and(|first| first.contains(['.', ':']) || first == "localhost");
     let short = image.repository.strip_prefix("library/").filter(|_| first.is_none());

@@ -1,4 +1,4 @@
-//! What was asked for?
+//! Which registry or image is checked?
 
 mod hub;
 mod problem;
@@ -12,7 +12,7 @@ use crate::kit::{
 };
 pub use problem::Problem;
 
-/// What was asked for, as understood.
+/// The registry or image to check, as it was parsed.
 #[derive(Clone, Debug, Serialize)]
 pub struct ImageTarget {
     #[serde(skip)]
@@ -23,21 +23,22 @@ pub struct ImageTarget {
 }
 
 impl ImageTarget {
-    /// The image, to be held against the keys of credentials.
+    /// Returns the image in the form that is compared with the keys of credentials.
     pub(crate) fn pattern(&self) -> Pattern {
         let path = self.asked.image.as_ref().map(|image| format!("/{}", image.repository));
         Pattern::image(&self.asked.registry, &path.unwrap_or_default())
     }
 
-    /// Says that the credentials in that file are for a login server with a hash that is missing
-    /// here.
+    /// Warns that the credentials in that file are for a login server whose name has a hash, which
+    /// is missing from this host.
     pub(crate) fn tell_hash_missing(&self, cx: &Cx, meant: &str, file: &str) {
         let (host, meant, file) = (self.asked.host.name.clone(), meant.to_owned(), file.to_owned());
         let repaired = self.at(&meant);
         cx.add_finding(Problem::RefDnlHashMissing { host, meant, repaired, file });
     }
 
-    /// The same at another host.
+    /// Returns the same repository and reference at another host, or that host alone if no image is
+    /// named.
     pub(crate) fn at(&self, host: &str) -> String {
         match &self.asked.image {
             Some(image) => format!("{host}/{image}"),
@@ -46,7 +47,7 @@ impl ImageTarget {
     }
 }
 
-/// Reads the text that we were given.
+/// Parses the text that the user gave.
 pub async fn read(cx: &Cx) -> StepResult<ImageTarget> {
     let asked = match cx.target.asked.clone() {
         Ok(asked) => asked,
@@ -70,7 +71,7 @@ pub async fn read(cx: &Cx) -> StepResult<ImageTarget> {
     Ok(image_target)
 }
 
-/// Where the registry is served.
+/// Returns the host that serves the registry.
 pub fn host(image_target: &ImageTarget) -> StepResult<Host> {
     Ok(image_target.asked.host.clone())
 }

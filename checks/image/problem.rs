@@ -8,49 +8,49 @@ use serde::Serialize;
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Problem {
-    /// It does not parse: the kubelet would not even ask a registry.
+    /// The text is not a valid image reference, so the kubelet would not even contact a registry.
     RefInvalid {
-        /// Why.
+        /// Why the text is invalid.
         reason: ReferenceError,
-        /// What was probably meant.
+        /// The image that was probably meant.
         #[serde(skip_serializing_if = "Option::is_none")]
         repaired: Option<String>,
     },
-    /// It names the host that serves layers.
+    /// The text names a data endpoint, which serves layers, instead of the login server.
     RefDataEndpointHost {
-        /// That host.
+        /// The data endpoint.
         host: String,
-        /// The same at the login server.
+        /// The same image at the login server.
         #[serde(skip_serializing_if = "Option::is_none")]
         repaired: Option<String>,
     },
     /// The host looks like a misspelled login server.
     RefRegistryTypo {
-        /// As it was written.
+        /// The host as it was written.
         host: String,
-        /// The host that was probably meant.
+        /// The login server that was probably meant.
         meant: String,
-        /// The whole, repaired.
+        /// The whole text with that login server.
         repaired: String,
     },
-    /// No registry is named, so Docker Hub is asked, and it is none of Docker's own images.
+    /// The text names no registry, so Docker Hub is used, but the image is not one of Docker's own.
     RefWrongDefaultRegistry {
-        /// As it was written.
+        /// The image as it was written.
         written: String,
-        /// The whole, with the registry that is asked.
+        /// The whole image, with the registry that is used.
         qualified: String,
         /// The repository as it was written.
         short: String,
     },
-    /// There are credentials for a login server of that name with a hash behind it.
+    /// There are credentials for a login server whose name is this host's name with a hash.
     RefDnlHashMissing {
-        /// As it was written.
+        /// The host as it was written.
         host: String,
         /// The login server that the credentials are for.
         meant: String,
-        /// The whole, repaired.
+        /// The whole text with that login server.
         repaired: String,
-        /// The file with the credentials.
+        /// The file that holds the credentials.
         file: String,
     },
 }

@@ -1,4 +1,4 @@
-//! A blob that a manifest names, and who serves it.
+//! A blob that a manifest names, and the request for it.
 
 use super::problem::Problem;
 use crate::{
@@ -11,17 +11,17 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Blob {
     pub(crate) digest: String,
-    /// Not known in the format of 2015.
+    /// The size in bytes; unknown in schema 1.
     pub(crate) size: Option<u64>,
 }
 
 impl Blob {
-    /// Asks the registry for it.
+    /// Requests the blob from the registry.
     pub(crate) async fn ask(&self, cx: &Cx, session: &Session) -> StepResult<BlobResponse> {
         self.ask_from(cx, session, 0).await
     }
 
-    /// Asks the registry for what begins with that byte of it.
+    /// Requests the blob from the registry, starting at the byte `from`.
     pub(crate) async fn ask_from(
         &self,
         cx: &Cx,

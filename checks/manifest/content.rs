@@ -1,4 +1,4 @@
-//! This platform's own manifest, and where its blobs are served from.
+//! This platform's manifest, and the host that serves its blobs.
 
 use std::cell::Cell;
 
@@ -17,7 +17,7 @@ use crate::{
     token::{BlobResponse, Session},
 };
 
-/// What there is to fetch for this platform.
+/// The content to fetch for this platform.
 #[derive(Serialize)]
 pub struct PlatformImage {
     platform: String,
@@ -27,24 +27,25 @@ pub struct PlatformImage {
     bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     served_by: Option<Host>,
-    /// The blob that describes the layers; the format of 2015 has none.
+    /// The blob that describes the layers; schema 1 has none.
     #[serde(skip)]
     pub(crate) config: Option<Blob>,
     #[serde(skip)]
     config_type: String,
     #[serde(skip)]
     pub(crate) blobs: Vec<Blob>,
-    /// What answered when it was asked for the first blob that is needed, until the layer step
-    /// takes it.
+    /// The response to the request for the first blob that is needed, until the layer step takes
+    /// it.
     #[serde(skip)]
     pub(crate) first_source: Cell<Option<BlobResponse>>,
-    /// Whether an index chose it by platform; a lone manifest is pulled whatever it is for.
+    /// Whether an index selected the manifest by its platform. A container runtime pulls a single
+    /// manifest for any platform.
     #[serde(skip)]
     pub(crate) chosen: bool,
 }
 
 impl PlatformImage {
-    /// Warns that the build of a Windows image was not compared with the node's.
+    /// Warns that the Windows build of the image was not compared with the node's build.
     pub(crate) fn remark(cx: &Cx, built_for: &Platform) {
         if let (Some(build), None) = (&built_for.build, &cx.target.platform.build) {
             let (builds, chosen) = (vec![build.clone()], built_for.to_string());
@@ -52,8 +53,9 @@ impl PlatformImage {
         }
     }
 
-    /// Compares what a config describes with what there is: a runtime unpacks the layers one by one
-    /// along it, and refuses another number.
+    /// Compares the number of layers that the config describes with the number in the manifest. A
+    /// container runtime unpacks the layers one by one along the config, and refuses a different
+    /// number.
     pub(crate) fn compare(&self, described: usize) -> StepResult<()> {
         if described == self.layers {
             return Ok(());
@@ -67,7 +69,7 @@ impl PlatformImage {
     }
 }
 
-/// Finds this platform's manifest, and asks where its blobs are.
+/// Finds this platform's manifest, and asks the registry which host serves its blobs.
 pub async fn choose(cx: &Cx, session: &Session, manifest: &Manifest) -> StepResult<PlatformImage> {
     let (child, platform) = match manifest.document {
         Document::Index(_) => {
@@ -101,19 +103,19 @@ pub async fn choose(cx: &Cx, session: &Session, manifest: &Manifest) -> StepResu
     })
 }
 
-/// What a manifest names to be fetched.
+/// The blobs to fetch that a manifest names.
 #[derive(Debug)]
 pub struct ManifestContents {
-    /// The format of 2015 has none.
+    /// The config; schema 1 has none.
     config: Option<Blob>,
     config_type: String,
-    /// Those that are the registry's to serve.
+    /// The blobs that the registry serves.
     blobs: Vec<Blob>,
-    /// The number of all layers.
+    /// The number of all layers, including those that other servers serve.
     layers: usize,
 }
 
-/// Reads a manifest as far as a pull needs it. Public, so that it can be fuzzed.
+/// Reads the parts of a manifest that a pull needs. Public so that it can be fuzzed.
 pub fn named(manifest: &Manifest) -> StepResult<ManifestContents> {
     let image = match &manifest.document {
         Document::Image(Ok(image)) => image,
@@ -125,7 +127,7 @@ pub fn named(manifest: &Manifest) -> StepResult<ManifestContents> {
             return Ok(ManifestContents { config: None, config_type, blobs, layers });
         }
     };
-    // A runtime refuses a blob of no size, and one of another size than its bytes have.
+    // A container runtime refuses a blob without a size, and a blob with a wrong size.
     let sized = |descriptor: &Descriptor| descriptor.size > 0;
     if !sized(&image.config) || !image.layers.iter().all(sized) {
         return Err(kind::broken(&manifest.media_type, Flaw::NoSize));
@@ -135,7 +137,7 @@ pub fn named(manifest: &Manifest) -> StepResult<ManifestContents> {
         let what = kind::what_is(&config_type, &odd.media_type);
         return Err(Problem::NotAnImage { what, media_type: odd.media_type.clone() }.into());
     }
-    // A foreign layer is not the registry's to serve.
+    // The registry does not serve foreign layers.
     let ours = image.layers.iter().filter(|layer| layer.urls.as_ref().is_none_or(Vec::is_empty));
     let blobs: Vec<_> = ours.map(Descriptor::blob).collect();
     if blobs.is_empty() && !image.layers.is_empty() {
@@ -145,7 +147,7 @@ pub fn named(manifest: &Manifest) -> StepResult<ManifestContents> {
     Ok(ManifestContents { config, config_type, blobs, layers })
 }
 
-/// Where the blobs are served from, when that is another host.
+/// Returns the host that serves the blobs, if it is not the registry.
 pub fn data_host(content: &PlatformImage) -> StepResult<Host> {
     content.served_by.clone().ok_or_else(|| NoFact::skipped(Problem::ServedByRegistry {}))
 }

@@ -1,12 +1,12 @@
-//! What manifests and indexes name: descriptors, as lenient as Go reads them.
+//! The descriptors in manifests and indexes.
 
 use serde::Deserialize;
 
 use super::blob::Blob;
 use crate::kit::rules::Platform;
 
-/// What a manifest or an index names. As lenient as Go: what is not needed may be missing, or be
-/// anything.
+/// A descriptor in a manifest or an index. Parsing is as lenient as Go's: every part that is not
+/// needed may be missing or be anything.
 #[derive(Deserialize)]
 pub(super) struct Descriptor {
     #[serde(default, rename = "mediaType")]
@@ -16,13 +16,13 @@ pub(super) struct Descriptor {
     #[serde(default)]
     pub(super) size: i64,
     platform: Option<Described>,
-    /// Where a foreign layer is, which the registry does not serve.
+    /// The servers of a foreign layer, which the registry does not serve.
     pub(super) urls: Option<Vec<String>>,
     #[serde(default)]
     annotations: serde_json::Value,
 }
 
-/// The platform of an index's entry.
+/// The platform of an entry in an index.
 #[derive(Deserialize)]
 struct Described {
     #[serde(default)]
@@ -35,13 +35,14 @@ struct Described {
 }
 
 impl Descriptor {
-    /// Returns its platform, when it names one.
+    /// Returns the platform, if the descriptor names one.
     pub(super) fn platform(&self) -> Option<Platform> {
         let Described { os, architecture, variant, build } = self.platform.as_ref()?;
         Some(Platform::normal(os, architecture, variant.as_deref(), build.as_deref()))
     }
 
-    /// Whether it says something about an image, as `BuildKit` puts it beside one.
+    /// Returns whether the manifest is an attestation about an image, which `BuildKit` puts beside
+    /// that image.
     pub(super) fn attests(&self) -> bool {
         self.annotations["vnd.docker.reference.type"] == "attestation-manifest"
     }

@@ -1,4 +1,4 @@
-//! A manifest, read once: an index, an image, or Docker's format of 2015.
+//! Parses a manifest once: an index, an image, or Docker's schema 1 format of 2015.
 
 use serde::{Deserialize, Serialize, Serializer, de::IgnoredAny};
 
@@ -11,36 +11,37 @@ use super::{
 };
 use crate::kit::{StepResult, rules::Malformed};
 
-/// What a registry has under a name.
+/// A manifest that a registry has under a tag or a digest.
 #[derive(Serialize)]
 pub struct Manifest {
     pub(super) digest: String,
     pub(super) media_type: String,
-    /// In bytes.
+    /// The size in bytes.
     #[serde(skip)]
     pub(super) size: usize,
     #[serde(rename = "kind")]
     pub(super) document: Document,
 }
 
-/// What stands in it. One that is of the right kind and does not parse is refused when it is
-/// needed: until then it is there.
+/// The content of a manifest. If it has the right kind but does not parse, the error is reported
+/// only when the content is needed.
 pub(super) enum Document {
-    /// A list of manifests, one for each platform.
+    /// An index: a list of manifests, one for each platform.
     Index(Result<Index, String>),
     /// The manifest of one image.
     Image(Result<Box<Image>, String>),
-    /// The blobs of Docker's format of 2015.
+    /// The blobs of a schema 1 manifest (Docker's format of 2015).
     Schema1(Vec<Blob>),
 }
 
-/// What an index names. As lenient as Go: what is not needed may be missing, or be anything.
+/// The parts of an index that are needed. Parsing is as lenient as Go's: every other part may be
+/// missing or be anything.
 #[derive(Deserialize)]
 pub(super) struct Index {
     pub(super) manifests: Vec<Descriptor>,
 }
 
-/// What an image's manifest names.
+/// The parts of an image's manifest that are needed.
 #[derive(Deserialize)]
 pub(super) struct Image {
     pub(super) config: Descriptor,
@@ -48,7 +49,7 @@ pub(super) struct Image {
 }
 
 impl Document {
-    /// Returns its format.
+    /// Returns the format of the manifest.
     pub(super) fn kind(&self) -> Kind {
         match self {
             Document::Index(_) => Kind::Index,
@@ -64,7 +65,7 @@ impl Serialize for Document {
     }
 }
 
-/// Takes what was sent for a manifest, when it is one. Public, so that it can be fuzzed.
+/// Parses a response as a manifest, or returns why it is not one. Public so that it can be fuzzed.
 pub fn read(digest: String, content_type: String, bytes: &[u8]) -> StepResult<Manifest> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -76,13 +77,13 @@ pub fn read(digest: String, content_type: String, bytes: &[u8]) -> StepResult<Ma
     let Ok(sniffed) = lenient::<Sniffed>(bytes) else {
         return Err(kind::broken(&content_type, Malformed::NotJson));
     };
-    // A runtime goes by what the registry calls it, not by what it calls itself.
+    // A container runtime goes by the media type from the registry, not by the one in the manifest.
     let called = kind::bare(&content_type).to_owned();
     let media_type = sniffed.media_type.unwrap_or(content_type);
     let kind = match (sniffed.manifests, sniffed.layers) {
         (Some(_), _) => Kind::Index,
         (None, Some(_)) => Kind::Manifest,
-        // What ORAS and others wrote before artifacts were images, too.
+        // ORAS and other tools wrote this format before artifacts were stored as images.
         (None, None) if called.contains("artifact.manifest") => {
             return Err(Problem::NotAnImage { what: ArtifactKind::Artifact, media_type }.into());
         }
@@ -99,7 +100,7 @@ pub fn read(digest: String, content_type: String, bytes: &[u8]) -> StepResult<Ma
     Ok(Manifest { digest, media_type, size: bytes.len(), document })
 }
 
-/// Reads JSON as Go does: of two values of the same name the last counts.
+/// Parses JSON as Go does: of two values with the same name, the last one counts.
 pub(super) fn lenient<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, serde_json::Error> {
     serde_json::from_value(serde_json::from_slice(bytes)?)
 }

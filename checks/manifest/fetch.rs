@@ -1,4 +1,4 @@
-//! Gets one manifest, and holds it to the digest by which it was asked for.
+//! Fetches one manifest, and compares it with the digest that names it.
 
 use hyper::Method;
 
@@ -17,18 +17,18 @@ use crate::{
     token::{RegistryAnswer, Session},
 };
 
-/// The longest manifest that a registry takes, and that is read.
+/// The longest manifest that a registry accepts, and that is read.
 const MAX_MANIFEST_BYTES: usize = 4 * 1024 * 1024;
 
-/// What came of asking for a manifest.
+/// The result of requesting a manifest.
 pub(super) enum Fetched {
-    /// It is there.
+    /// The manifest exists.
     Manifest(Manifest),
-    /// It is not: the answer says what the registry lacks.
+    /// The manifest is missing, and the response says what the registry lacks.
     Missing(Reply),
 }
 
-/// Gets a manifest.
+/// Fetches the manifest with this tag or digest. `called` is its media type in the index.
 pub(super) async fn get(
     cx: &Cx,
     session: &Session,
@@ -42,7 +42,7 @@ pub(super) async fn get(
         RegistryAnswer::Found(reply) => reply,
         RegistryAnswer::NotFound(reply) => return Ok(Fetched::Missing(reply)),
     };
-    // What an index calls its entry counts, else what the registry calls it.
+    // The media type in the index takes precedence over the one from the registry.
     let media_type = called.or(reply.header("content-type")).unwrap_or_default().to_owned();
     let claimed = reply.header("docker-content-digest").map(str::to_owned);
     let bytes = reply.read(MAX_MANIFEST_BYTES).await.map_err(|fault| match fault {

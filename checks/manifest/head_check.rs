@@ -1,6 +1,6 @@
-//! What the registry says of a manifest to HEAD, which is what containerd goes by: it takes the
-//! digest, the size and the type from there (core/remotes/docker/resolver.go, Resolve), and holds
-//! what it then gets to them.
+//! Compares the manifest with the registry's response to HEAD. containerd goes by that response: it
+//! takes the digest, the size and the media type from there (core/remotes/docker/resolver.go,
+//! Resolve), and then compares the content with them.
 
 use super::{
     document::Manifest,
@@ -13,7 +13,7 @@ use crate::{
     token::Session,
 };
 
-/// Gives the manifest, where the answer to HEAD is that of the same one.
+/// Returns the manifest if the response to HEAD describes the same one.
 pub(super) async fn compare(
     cx: &Cx,
     session: &Session,
@@ -23,13 +23,13 @@ pub(super) async fn compare(
 ) -> StepResult<Manifest> {
     match head.status {
         200 => {}
-        // A registry that does not know HEAD is asked with GET.
+        // containerd sends GET to a registry that does not support HEAD.
         405 => return Ok(manifest),
         401 => return Err(session.refused(cx, asked, head).await),
         _ => return Err(session.client().refuse(asked, head).await),
     }
     let said = |name| head.header(name).map(str::to_owned);
-    // By its type it may be called otherwise, as long as that means the same.
+    // Two media types may differ as long as they mean the same format.
     let called = said("content-type").filter(|called| {
         let is = manifest.document.kind();
         is != Kind::Schema1 && kind::of(kind::bare(called)) != Some(is)
@@ -41,7 +41,7 @@ pub(super) async fn compare(
         (HeadField::Type, called, &manifest.media_type),
     ];
     for (what, head, get) in compared {
-        // What it does not say to HEAD, containerd gets for itself.
+        // containerd determines a value itself if the response to HEAD does not contain it.
         if let Some(head) = head.filter(|head| head != get) {
             let (request, get) = (asked.to_owned(), get.clone());
             return Err(Problem::HeadDiffers { request, what, head, get }.into());

@@ -1,4 +1,4 @@
-//! The manifest of an index that suits this platform best.
+//! Selects the manifest of an index that fits this platform best.
 
 use super::{
     descriptor::Descriptor,
@@ -16,18 +16,18 @@ use crate::{
     token::Session,
 };
 
-/// The entry of an index that suits a platform best.
+/// The entry of an index that fits a platform best.
 #[derive(Debug)]
 pub struct Entry {
     digest: String,
     media_type: String,
     size: i64,
     platform: String,
-    /// How to build it again for all platforms of the index.
+    /// How to rebuild the image for all platforms of the index.
     build: Build,
 }
 
-/// Chooses among the entries of an index, and fetches that manifest.
+/// Selects an entry of an index, and fetches its manifest.
 pub(super) async fn child(
     cx: &Cx,
     session: &Session,
@@ -54,7 +54,8 @@ pub(super) async fn child(
     }
 }
 
-/// Finds the entry, and tells what not every runtime would take. Public, so that it can be fuzzed.
+/// Selects the entry that fits best, and reports what some container runtimes would not accept.
+/// Public so that it can be fuzzed.
 pub fn entry(index: &Manifest, wanted: &Platform, tell: impl Fn(Problem)) -> StepResult<Entry> {
     let entries = match &index.document {
         Document::Index(Ok(index)) => &index.manifests,
@@ -79,7 +80,7 @@ fn choose<'a>(
     entries: &'a [Descriptor],
     tell: impl Fn(Problem),
 ) -> Option<&'a Descriptor> {
-    // An entry that names no platform comes last.
+    // An entry that names no platform fits worst.
     let fits = entries.iter().filter_map(|entry| match entry.platform() {
         Some(platform) => Some(((false, Some(wanted.rank(&platform)?)), entry)),
         None => Some(((true, None::<Fit>), entry)),
@@ -98,10 +99,10 @@ fn choose<'a>(
     Some(best)
 }
 
-/// Says what an index is that has nothing for this platform.
+/// Returns the problem of an index that has no manifest for this platform.
 fn nothing(wanted: &Platform, index: &Manifest, entries: &[Descriptor]) -> NoFact {
     let offered = offered(entries);
-    // What is not meant to run is put beside images, and here there is no image beside it.
+    // Tools put entries that are not meant to run beside images. This index has no image.
     if offered.is_empty() && !entries.is_empty() {
         let attests = entries.iter().any(Descriptor::attests);
         let what = if attests { ArtifactKind::Attestation } else { ArtifactKind::Artifact };
@@ -117,7 +118,7 @@ fn nothing(wanted: &Platform, index: &Manifest, entries: &[Descriptor]) -> NoFac
     Problem::PlatformNoMatch { wanted: wanted_name, offered, build }.into()
 }
 
-/// For which builds of Windows there is something, the processor being the one that is needed.
+/// Returns the Windows builds that the index has for the processor that is needed.
 fn builds(wanted: &Platform, entries: &[Descriptor]) -> Vec<String> {
     let any_build = Platform { build: None, ..wanted.clone() };
     let windows = entries.iter().filter_map(Descriptor::platform);
@@ -125,7 +126,7 @@ fn builds(wanted: &Platform, entries: &[Descriptor]) -> Vec<String> {
     windows.filter_map(|found| found.build).collect()
 }
 
-/// All platforms of an index.
+/// Returns all platforms of an index.
 fn offered(entries: &[Descriptor]) -> Vec<String> {
     let platforms = entries.iter().filter_map(Descriptor::platform);
     platforms.filter(|found| found.os != "unknown").map(|found| found.to_string()).collect()

@@ -1,4 +1,4 @@
-//! Media types: what a registry has under a name, an image, an index of them, or something else.
+//! Reads media types: whether a manifest is an index, an image or something else.
 
 use std::fmt::Display;
 
@@ -8,31 +8,31 @@ use strum::VariantNames;
 use super::{problem::Problem, words::ArtifactKind};
 use crate::kit::NoFact;
 
-/// What a manifest is, by its format.
+/// The format of a manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub(crate) enum Kind {
-    /// A list of manifests, one for each platform.
+    /// An index: a list of manifests, one for each platform.
     Index,
     /// The manifest of one image.
     Manifest,
-    /// Docker's format of 2015.
+    /// Docker's schema 1 format of 2015.
     Schema1,
 }
 
-/// Says that it is no manifest, and why.
+/// Returns that the content is not a manifest, and why.
 pub(super) fn broken(media_type: &str, said: impl Display) -> NoFact {
     let (media_type, said) = (media_type.to_owned(), said.to_string());
     Problem::NotAManifest { media_type, said }.into()
 }
 
-/// A media type without its parameters.
+/// Returns a media type without its parameters.
 pub(super) fn bare(content_type: &str) -> &str {
     content_type.split(';').next().unwrap_or_default().trim()
 }
 
-/// What a media type says that something is.
+/// Returns the manifest format that a media type stands for.
 pub(super) fn of(media_type: &str) -> Option<Kind> {
     match media_type {
         "application/vnd.oci.image.index.v1+json"
@@ -43,13 +43,14 @@ pub(super) fn of(media_type: &str) -> Option<Kind> {
     }
 }
 
-/// Whether a runtime has a way to unpack such a layer.
+/// Returns whether a container runtime can unpack a layer of this media type.
 pub(super) fn is_layer(media_type: &str) -> bool {
     let known = ["application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs."];
     known.iter().any(|prefix| media_type.starts_with(prefix))
 }
 
-/// Returns what something is that has such types in it and is no image.
+/// Returns the kind of an artifact that is not an image, by the media types of its config and its
+/// layer.
 pub(super) fn what_is(config_type: &str, layer_type: &str) -> ArtifactKind {
     let signs = [
         ("cncf.helm", ArtifactKind::HelmChart),

@@ -1,4 +1,4 @@
-//! Is the image there, and is there one for this platform?
+//! Does the image exist, and does it exist for this platform?
 
 mod blob;
 mod content;
@@ -36,10 +36,10 @@ pub(crate) use kind::Kind;
 pub use problem::{Build, Problem};
 pub use words::{ArtifactKind, DigestProof, Flaw, HeadField, Lone};
 
-/// How long the look for the nearest tags may take.
+/// How long the search for the most similar tags may take.
 const NEAREST_WAIT: Duration = Duration::from_secs(3);
 
-/// Fetches what the image's name stands for.
+/// Fetches the manifest that the image's tag or digest names.
 pub async fn fetch(cx: &Cx, session: &Session) -> StepResult<Manifest> {
     let Some(image) = session.image() else {
         return Err(NoFact::skipped(Problem::NoImageAsked {}));
@@ -49,7 +49,7 @@ pub async fn fetch(cx: &Cx, session: &Session) -> StepResult<Manifest> {
     let (head, got) = (session.ask(cx, head), get(cx, session, image, &image.reference, None));
     let (head, got) =
         if session.client().is_http2() { join(head, got).await } else { (head.await, got.await) };
-    // A refusal to GET has words; containerd goes by HEAD all the same.
+    // The refusal of GET carries a reason. containerd still goes by HEAD.
     match got? {
         Fetched::Manifest(manifest) => {
             head_check::compare(cx, session, &asked, head?, manifest).await
@@ -58,7 +58,7 @@ pub async fn fetch(cx: &Cx, session: &Session) -> StepResult<Manifest> {
     }
 }
 
-/// Says what is not there: the tag, the digest or the repository.
+/// Returns what is missing: the tag, the digest or the repository.
 async fn missing(cx: &Cx, session: &Session, image: &Image, reply: Reply) -> NoFact {
     let Image { repository, reference } = image.clone();
     let body = match RegistryClient::missing("GET manifest", reply).await {
@@ -73,7 +73,7 @@ async fn missing(cx: &Cx, session: &Session, image: &Image, reply: Reply) -> NoF
         return Problem::ImageDigestGone { repository, digest: reference }.into();
     }
     let nearest = tags::nearest(cx, session, image);
-    // Helpful, and no more than that: what is certain already does not wait for it.
+    // The similar tags only help. The certain result does not wait for them.
     let nearest = timeout(NEAREST_WAIT, nearest).await.unwrap_or_default();
     let repaired = nearest.first().and_then(|tag| {
         let asked = cx.target.asked.as_ref().ok()?;

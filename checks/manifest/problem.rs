@@ -11,154 +11,157 @@ use crate::kit::net::Fault;
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Problem {
-    /// Only a login server was named.
+    /// The user named only a login server.
     NoImageAsked {},
-    /// The registry serves the blobs itself: there is no other host to look at.
+    /// The registry serves the blobs itself, so there is no other host to check.
     ServedByRegistry {},
     /// The repository has no such tag.
     ImageTagNotFound {
-        /// The repository.
+        /// The repository that lacks the tag.
         repository: String,
-        /// The tag.
+        /// The tag that is missing.
         tag: String,
-        /// The registry's own words.
+        /// The registry's message.
         #[serde(skip_serializing_if = "Option::is_none")]
         said: Option<String>,
-        /// The tags that are most like it, when listing is allowed.
+        /// The most similar tags, if the registry allows listing.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         nearest: Vec<String>,
-        /// The most like it, as a whole reference.
+        /// The whole reference with the most similar tag.
         #[serde(skip_serializing_if = "Option::is_none")]
         repaired: Option<String>,
     },
     /// The registry has no such repository.
     RepositoryNotFound {
-        /// The repository.
+        /// The repository that is missing.
         repository: String,
-        /// The registry's own words.
+        /// The registry's message.
         said: String,
     },
-    /// The repository has no such digest.
+    /// The repository has no manifest with this digest.
     ImageDigestGone {
-        /// The repository.
+        /// The repository that lacks the digest.
         repository: String,
-        /// The digest.
+        /// The digest that is missing.
         digest: String,
     },
     /// The manifest names a blob that the registry does not have.
     BlobUnknown {
-        /// The blob.
+        /// The digest of the blob.
         digest: String,
-        /// The registry's own words.
+        /// The registry's message.
         #[serde(skip_serializing_if = "Option::is_none")]
         said: Option<String>,
     },
-    /// Every layer is another server's to serve: could not tell.
+    /// Only other servers serve the layers: could not tell.
     ForeignLayers {},
-    /// The index is there, and this platform's manifest in it is not.
+    /// The index exists, but its manifest for this platform does not.
     ChildManifestGone {
-        /// The repository.
+        /// The repository of the index.
         repository: String,
-        /// The digest.
+        /// The digest of the missing manifest.
         digest: String,
-        /// Whose manifest it is.
+        /// The platform of the missing manifest.
         platform: String,
-        /// How to build it again for all platforms of the index.
+        /// How to rebuild the image for all platforms of the index.
         #[serde(flatten)]
         build: Build,
     },
-    /// The index has nothing for this platform.
+    /// The index has no manifest for this platform.
     PlatformNoMatch {
-        /// What was needed.
+        /// The platform that is needed.
         wanted: String,
-        /// What there is.
+        /// The platforms that the index has.
         offered: Vec<String>,
-        /// How to build it for both.
+        /// How to build the image for the platforms of the index and the one that is needed.
         #[serde(flatten)]
         build: Build,
     },
-    /// What was sent is not what the digest names.
+    /// The content does not match the digest that names it.
     DigestMismatch {
-        /// The digest that was due.
+        /// The digest that names the content.
         wanted: String,
-        /// The digest of what came.
+        /// The digest of the content that was received.
         got: String,
     },
-    /// The index has this platform's processor and system, for other builds of Windows.
+    /// The index has this operating system and processor, but only for other Windows builds.
     PlatformWindowsBuild {
-        /// What was needed.
+        /// The platform that is needed.
         wanted: String,
-        /// The builds that there are.
+        /// The Windows builds that the index has.
         builds: Vec<String>,
     },
-    /// There are builds for Windows, and none was asked for.
+    /// The image is for certain Windows builds, and the user named none.
     WindowsBuildNotAsked {
-        /// The builds that there are.
+        /// The Windows builds of the image.
         builds: Vec<String>,
-        /// The one that was looked at, as `--platform` takes it.
+        /// The platform that was checked, in the form that `--platform` takes.
         chosen: String,
     },
-    /// There is none for this very platform, but one that some versions of containerd take.
+    /// The index does not have this exact platform, but one that some versions of containerd
+    /// accept.
     LesserPlatform {
-        /// What was needed.
+        /// The platform that is needed.
         wanted: String,
-        /// What they take.
+        /// The platform that those versions accept.
         chosen: String,
-        /// How to build it for what was needed and for all platforms of the index.
+        /// How to build the image for the platform that is needed and for all platforms of the
+        /// index.
         #[serde(flatten)]
         build: Build,
     },
-    /// What was sent is broken: no manifest, or one that contradicts itself.
+    /// The content is not a manifest, or it is one that contradicts itself.
     NotAManifest {
-        /// What it is called.
+        /// The media type of the content.
         media_type: String,
-        /// What is wrong with it.
+        /// What is wrong with the content.
         said: String,
     },
-    /// It is a sound manifest of something that is no image.
+    /// The manifest is valid, but it describes something that is not an image.
     NotAnImage {
-        /// What it is.
+        /// The kind of the artifact.
         what: ArtifactKind,
-        /// What gave it away.
+        /// The media type that identifies it.
         media_type: String,
     },
-    /// What an index has for this platform is an index again: could not tell.
+    /// The index contains another index for this platform: could not tell.
     IndexInIndex {
-        /// Whose it is.
+        /// The platform of the inner index.
         platform: String,
     },
-    /// It is in a format that only older runtimes read.
+    /// The manifest is in the schema 1 format, which only older container runtimes read.
     #[serde(rename = "manifest-schema1")]
     #[strum(serialize = "manifest-schema1")]
     ManifestSchema1 {
-        /// What it is called.
+        /// The media type of the manifest.
         media_type: String,
-        /// Whether its digest proves it.
+        /// Whether the digest was verified.
         verified: DigestProof,
     },
-    /// The same without the signature that those runtimes want.
+    /// The manifest is in the schema 1 format, but lacks the signature or the media type that older
+    /// container runtimes require.
     #[serde(rename = "manifest-schema1-unsigned")]
     #[strum(serialize = "manifest-schema1-unsigned")]
     ManifestSchema1Unsigned {
-        /// What it is called.
+        /// The media type of the manifest.
         media_type: String,
     },
-    /// The registry says another thing to HEAD than to GET.
+    /// The registry's responses to HEAD and to GET differ.
     HeadDiffers {
-        /// What was asked.
+        /// The method and path of the HEAD request.
         request: String,
-        /// In what they differ.
+        /// The field that differs.
         what: HeadField,
-        /// What it says to HEAD.
+        /// The field's value in the response to HEAD.
         head: String,
-        /// What it sends to GET.
+        /// The field's value in the response to GET.
         get: String,
     },
-    /// The answer broke off.
+    /// The response with the manifest could not be read to its end.
     Unreadable {
-        /// What was asked.
+        /// The method and path of the request.
         request: String,
-        /// How.
+        /// How the transfer failed.
         fault: Fault,
     },
 }
@@ -166,16 +169,17 @@ pub enum Problem {
 /// How to build an image for several platforms.
 #[derive(Debug, Serialize)]
 pub struct Build {
-    /// The platforms as the argument of one build.
+    /// The platforms as the argument of a single build.
     #[serde(skip_serializing_if = "Option::is_none")]
     together: Option<String>,
-    /// The platforms, where one is Windows: its images are built on Windows, each for itself.
+    /// The platforms, if one of them is Windows. Windows images are built on Windows, each in its
+    /// own build.
     #[serde(skip_serializing_if = "Option::is_none")]
     separately: Option<Vec<String>>,
 }
 
 impl Build {
-    /// Returns the build for these platforms, each once.
+    /// Returns how to build for these platforms, without duplicates.
     pub(crate) fn of(platforms: impl IntoIterator<Item = String>) -> Self {
         let mut each: Vec<String> = vec![];
         for platform in platforms {

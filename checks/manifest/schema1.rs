@@ -1,8 +1,8 @@
-//! Docker's format of 2015: layers by digest only, the newest first, no config, and a signature
-//! within the text.
+//! Parses Docker's schema 1 format of 2015. Its layers are listed by digest only, the newest first;
+//! it has no config, and its signature is part of the text.
 //!
-//! containerd 1.x still converts it, when it is signed and called so; 2.x refuses it. The digest
-//! that a registry gives is that of the text before it was signed, and containerd does not verify
+//! containerd 1.x still converts it if it is signed and has the right media type; 2.x refuses it.
+//! The registry's digest is that of the text before it was signed, and containerd does not verify
 //! it.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::kit::{Cx, StepResult, rules::digest};
 
-/// What the registry must call it.
+/// The media type that the registry must send for a signed manifest.
 const SIGNED: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
 
 #[derive(Deserialize)]
@@ -48,7 +48,7 @@ struct Signature {
     protected: String,
 }
 
-/// Takes what was sent for a manifest of that format; `None` when it is in another one.
+/// Parses a response as a schema 1 manifest; `None` when it is in another format.
 pub(super) fn read(
     cx: &Cx,
     content_type: &str,
@@ -57,7 +57,7 @@ pub(super) fn read(
 ) -> StepResult<Option<Manifest>> {
     let Ok(old) = lenient::<Schema1>(bytes) else { return Ok(None) };
     let media_type = kind::bare(content_type).to_owned();
-    // containerd takes a plain text for this format, as some registry once called it.
+    // containerd accepts plain text for this format, because some registry once sent that type.
     let called_so = [SIGNED, "text/plain"].contains(&media_type.as_str());
     if old.signatures.is_empty() || !called_so {
         return Err(Problem::ManifestSchema1Unsigned { media_type }.into());
@@ -78,7 +78,8 @@ pub(super) fn read(
     Ok(Some(Manifest { digest, media_type, size: bytes.len(), document }))
 }
 
-/// The text before it was signed: so much of its beginning, and what once ended it.
+/// Returns the text before it was signed: the first bytes of this text, in the number that the
+/// signature states, and the original ending from the signature.
 fn payload(bytes: &[u8], signature: &Signature) -> Option<Vec<u8>> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -93,8 +94,8 @@ fn payload(bytes: &[u8], signature: &Signature) -> Option<Vec<u8>> {
     Some(payload)
 }
 
-/// The blobs of its layers, each once. What is known to be empty is not fetched by a runtime
-/// either, unless there is nothing else.
+/// Returns the blobs of the layers, without duplicates. A container runtime does not fetch layers
+/// that are known to be empty, unless there are no others.
 fn blobs(old: Schema1) -> Vec<Blob> {
     let mut blobs: Vec<(bool, Blob)> = vec![];
     for (layer, history) in old.fs_layers.into_iter().zip(&old.history) {

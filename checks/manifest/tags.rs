@@ -1,4 +1,4 @@
-//! The tags that are most like one that is not there.
+//! Finds the existing tags that are most similar to a missing one.
 
 use hyper::Method;
 use serde::Deserialize;
@@ -10,7 +10,7 @@ use crate::{
 
 /// The longest list of tags that is read.
 const MAX_LIST_BYTES: usize = 1024 * 1024;
-/// How many are named.
+/// How many similar tags are shown.
 const MAX_SHOWN_TAGS: usize = 3;
 
 #[derive(Deserialize)]
@@ -18,7 +18,8 @@ struct Listed {
     tags: Option<Vec<String>>,
 }
 
-/// The nearest tags; none when listing is not allowed, which is no problem of the pull's.
+/// Returns the most similar tags. Returns none if the registry does not allow listing, which a pull
+/// does not need.
 pub(super) async fn nearest(cx: &Cx, session: &Session, image: &Image) -> Vec<String> {
     let target = format!("/v2/{}/tags/list?n=1000", image.repository);
     let Ok(reply) = session.ask_beyond(cx, Request::new(Method::GET, target)).await else {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use strum::{Display, VariantNames};
 
-/// What something is that is no image: a word of evidence.
+/// The kind of an artifact that is not an image: a word of evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
@@ -16,7 +16,7 @@ pub enum ArtifactKind {
     Attestation,
     /// A software bill of materials.
     Sbom,
-    /// Something else.
+    /// Any other artifact.
     Artifact,
 }
 
@@ -25,51 +25,51 @@ pub enum ArtifactKind {
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Flaw {
-    /// The registry gives it another media type.
+    /// The media type from the registry or the index does not match the content.
     WrongType,
-    /// It has neither manifests nor layers.
+    /// The manifest has neither manifests nor layers.
     NoLayers,
-    /// A blob in it has no size.
+    /// A blob in the manifest has no size.
     NoSize,
-    /// Its size is not the size in the index.
+    /// The manifest's size is not the size in the index.
     SizeMismatch,
-    /// Its config describes another number of layers.
+    /// The manifest's config describes another number of layers.
     LayersDiffer,
-    /// Its signature does not say what it signs.
+    /// The manifest's signature does not define what it signs.
     BadSignature,
-    /// It has another number of layers than of history entries.
+    /// The manifest has another number of layers than of history entries.
     HistoryDiffers,
 }
 
-/// Whether a digest proves a manifest of Docker's format of 2015: a word of evidence.
+/// Whether the digest of a schema 1 manifest was verified: a word of evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum DigestProof {
-    /// It is the digest that was asked for.
+    /// The manifest has the digest that the reference or the registry names.
     DigestVerified,
-    /// containerd does not verify it, and neither can we.
+    /// The digest could not be verified here. containerd does not verify it either.
     DigestNotVerified,
 }
 
-/// A field in which the answers to HEAD and to GET differ: a word of evidence.
+/// A field in which the responses to HEAD and to GET differ: a word of evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum HeadField {
-    /// The digest.
+    /// The digest of the manifest.
     Digest,
-    /// The size.
+    /// The size of the manifest.
     Size,
-    /// The media type.
+    /// The media type of the manifest.
     Type,
 }
 
-/// What stands for the platform of an image that no index chose: a word of evidence.
+/// The text in place of a platform when no index selected the image: a word of evidence.
 #[derive(Clone, Copy, Debug, Display, PartialEq, Eq, Serialize, VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Lone {
-    /// The tag names the manifest of one image, whatever it is for.
+    /// The tag names the manifest of a single image, for any platform.
     LoneManifest,
 }

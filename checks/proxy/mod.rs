@@ -1,7 +1,7 @@
-//! Does the proxy that is set here let us through to the host?
+//! Does the proxy that is set here let requests through to the host?
 //!
-//! A container runtime follows `HTTPS_PROXY` and `NO_PROXY`, so a host that they send to a proxy is
-//! reached through it or not at all: what the direct way would give is no answer.
+//! A container runtime follows `HTTPS_PROXY` and `NO_PROXY`. A host that these variables assign to
+//! a proxy is reached only through that proxy, so a direct connection would prove nothing.
 
 mod problem;
 
@@ -23,7 +23,7 @@ use crate::kit::{
 pub(crate) use problem::{At, Refused};
 pub use problem::{Problem, Shown};
 
-/// How long the look past the proxy may take: a hint, and no more than that.
+/// How long the test without the proxy may take. Its result is only a hint.
 const PAST_WAIT: Duration = Duration::from_secs(3);
 
 impl At {
@@ -37,7 +37,7 @@ impl At {
     }
 }
 
-/// Opens a tunnel to the host, where a proxy is set for it.
+/// Opens a tunnel to the host if a proxy is set for it.
 pub async fn tunnel(cx: &Cx, host: &Host) -> StepResult<Connected> {
     if host.purpose == HostPurpose::Registry {
         look_at_the_variables(cx, host);
@@ -95,13 +95,13 @@ fn refused(at: At, refusal: &Refusal) -> Refused {
     Refused { at, status: refusal.status, said: said.map(str::to_owned) }
 }
 
-/// What is odd about the variables themselves, whatever becomes of the host.
+/// Warns about problems in the proxy variables themselves, whether or not the host is reachable.
 fn look_at_the_variables(cx: &Cx, host: &Host) {
     for variable in &cx.world.proxies.ignored {
         cx.add_finding(Problem::UrlIgnored { variable });
     }
-    // Where the kubelet may sign in, it asks the metadata service with this environment or one like
-    // it.
+    // On a node or in a pod, the kubelet may sign in. It then queries IMDS with this environment or
+    // a similar one.
     if (cx.world.in_pod || cx.world.on_node)
         && host.acr().is_some()
         && let Some(proxy) = imds::proxy(cx)
@@ -111,9 +111,10 @@ fn look_at_the_variables(cx: &Cx, host: &Host) {
     }
 }
 
-/// Does the host have a private address here that accepts a connection? Then it is a private
-/// endpoint's, and the registry sees the proxy's address instead of ours. Only Azure's are known to
-/// have one.
+/// Reports a private address of the host that completes a TLS handshake without the proxy. Such an
+/// address belongs to a private endpoint, and through the proxy the registry sees the proxy's
+/// address instead of this machine's. Only Azure hosts are checked, because no other host is known
+/// to have private endpoints.
 async fn look_past(cx: Cx, proxy: Rc<Proxy>, host: Host) {
     if host.acr().is_none() || host.plain {
         return;
@@ -127,7 +128,8 @@ async fn look_past(cx: Cx, proxy: Rc<Proxy>, host: Host) {
             if let Some(address) = private {
                 let route = Route::to((address, host.port).into());
                 let stream = route.open(&cx, &host).await.ok()?;
-                // That something accepts there is no proof that it is this host.
+                // An accepted connection does not prove that this is the host, so the certificate
+                // decides.
                 return tls::handshake(&cx, &host, stream).await.ok().map(|_| address);
             }
         }

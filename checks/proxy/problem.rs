@@ -4,99 +4,100 @@ use crate::kit::{net::Fault, world::Proxy};
 use serde::Serialize;
 use std::rc::Rc;
 
-/// What can be wrong with the way through a proxy.
+/// What can be wrong with a proxy, or with the variables that set it.
 #[derive(Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Problem {
-    /// None is set for such a host.
+    /// No proxy is set for this host.
     NotForThis {
-        /// The host.
+        /// The host that is reached directly.
         host: String,
     },
     /// `NO_PROXY` exempts the host.
     Exempt {
-        /// The host.
+        /// The host that is exempt.
         host: String,
-        /// By this entry.
+        /// The entry of `NO_PROXY` that exempts it.
         entry: String,
     },
-    /// What a variable holds names no proxy, and is ignored.
+    /// The value of a proxy variable is not a proxy URL, so container runtimes ignore it.
     UrlIgnored {
-        /// The variable.
+        /// The variable with that value.
         variable: &'static str,
     },
-    /// What the variable holds has no port, and nothing is reached through it.
+    /// The value of a proxy variable has no port, so no host can be reached through this proxy.
     UrlUnusable {
-        /// The variable.
+        /// The variable with that value.
         variable: &'static str,
-        /// The host.
+        /// The host that needs the proxy.
         host: String,
     },
-    /// It speaks SOCKS, which is not spoken here: could not tell.
+    /// The proxy speaks SOCKS, which is not supported here: could not tell.
     SocksNotSpoken(At),
-    /// It is not reached.
+    /// The proxy cannot be reached.
     Unreachable {
         /// The proxy and the host.
         #[serde(flatten)]
         at: At,
-        /// Where the way to it ends, as a word.
+        /// The stage at which connecting to the proxy fails: a word of evidence.
         stage: crate::kit::net::Stage,
-        /// How.
+        /// How it fails.
         fault: Fault,
     },
-    /// It takes the request and does not answer as a proxy does.
+    /// The proxy accepts the request but does not respond as a proxy does.
     NoAnswer {
         /// The proxy and the host.
         #[serde(flatten)]
         at: At,
-        /// What it does instead.
+        /// The fault that occurs instead of a valid response.
         fault: Fault,
     },
-    /// It takes the request and says nothing, for less long than a container runtime waits: could
-    /// not tell.
+    /// The proxy accepts the request, and the response timed out. A container runtime waits longer:
+    /// could not tell.
     Silent {
         /// The proxy and the host.
         #[serde(flatten)]
         at: At,
-        /// How long.
+        /// How many seconds the response was awaited.
         seconds: u64,
     },
-    /// It wants a sign-in of its own.
+    /// The proxy requires a sign-in of its own (HTTP 407).
     AsksForSignIn {
         /// The proxy and the host.
         #[serde(flatten)]
         at: At,
-        /// Whether it was shown one.
+        /// Whether the request carried credentials for the proxy.
         shown: Shown,
-        /// What it wants to see.
+        /// The authentication that the proxy asks for: its `Proxy-Authenticate` header.
         #[serde(skip_serializing_if = "Option::is_none")]
         wants: Option<String>,
     },
-    /// It refuses to connect to the host.
+    /// The proxy refuses to connect to the host.
     DeniesHost(Refused),
-    /// It cannot reach the host either.
+    /// The proxy cannot reach the host either.
     CannotReachHost(Refused),
-    /// It is asked for a host that has a private address here, which is open.
+    /// The host is reached through the proxy although its private address accepts direct
+    /// connections from here.
     InterceptsPrivate {
         /// The proxy and the host.
         #[serde(flatten)]
         at: At,
-        /// The address.
+        /// The private address.
         address: String,
-        /// What in `NO_PROXY` would exempt all hosts of the registry.
+        /// The entry that would exempt all hosts of the registry in `NO_PROXY`.
         exempt: String,
     },
-    /// The metadata service would be asked through the proxy.
+    /// The environment sends requests to IMDS through the proxy.
     ImdsNotBypassed {
-        /// The proxy.
+        /// The proxy that would get those requests.
         proxy: Rc<Proxy>,
-        /// The variable that names it.
+        /// The variable that sets the proxy.
         variable: &'static str,
     },
 }
 
-/// A proxy and the host that it is to lead to.
+/// A proxy, and the host to which it must open a tunnel.
 #[derive(Serialize)]
 pub struct At {
     pub(super) proxy: Rc<Proxy>,
@@ -105,26 +106,26 @@ pub struct At {
     pub(super) endpoint: String,
 }
 
-/// What a proxy answers that opens no tunnel.
+/// A proxy's response that opens no tunnel.
 #[derive(Serialize)]
 pub struct Refused {
     #[serde(flatten)]
     pub(super) at: At,
     pub(super) status: u16,
-    /// Its own word for why, or its name.
+    /// The proxy's own word for the reason, or its name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) said: Option<String>,
 }
 
-/// Whether the proxy was shown credentials.
+/// Whether the request carried credentials for the proxy.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::VariantNames, strum::IntoStaticStr,
 )]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Shown {
-    /// The proxy's URL holds credentials.
+    /// The proxy's URL contains credentials.
     Yes,
-    /// It holds none.
+    /// The proxy's URL contains no credentials.
     No,
 }

@@ -1,4 +1,5 @@
-//! A registry to talk to: its lines, where its redirects lead, and what no request should get.
+//! The client of one registry: its connections, its redirects, and the problems that any request
+//! can meet.
 
 use std::{cell::Cell, net::IpAddr, time::Duration};
 
@@ -22,28 +23,29 @@ use crate::{
     tls::Secured,
 };
 
-/// How many redirects are followed: as many as Go's client follows.
+/// The largest number of redirects that are followed, as in Go's client.
 const MAX_REDIRECTS: usize = 10;
-/// How often a request that meets an outage or a limit is asked again.
+/// How often a request is retried after an outage, a rate limit or a closed connection.
 const RETRIES: usize = 2;
-/// How many connections tell whether network rules refuse every one, and how far they are apart:
-/// less was seen to be answered by one front end alone.
+/// How many connections show whether network rules refuse every one, and the pause before each.
+/// With fewer connections or shorter pauses, a single front end was seen to answer all of them.
 const SAMPLES: usize = 3;
 const SAMPLE_PAUSE: Duration = Duration::from_secs(2);
 
-/// A registry and the hosts that it sends us to.
+/// A registry, and the connections to the hosts that it redirects to.
 pub struct RegistryClient {
-    /// The registry.
+    /// The registry's host.
     pub host: Host,
     connections: ConnectionPool,
-    /// Its public address, where the name led to that by way of a private endpoint's name.
+    /// The registry's public address, if the CNAME chain goes through the private endpoint's name
+    /// but leads to that address.
     past_private_endpoint: Option<IpAddr>,
-    /// Whether its network rules have both refused us and let us in.
+    /// Whether the network rules have both refused and allowed requests from here.
     pub(super) settling: Cell<bool>,
 }
 
 impl RegistryClient {
-    /// The registry at the end of a door.
+    /// Returns a client over the connection that the earlier steps opened to the registry.
     pub(crate) async fn over(
         cx: &Cx,
         connected: &Connected,
@@ -57,12 +59,12 @@ impl RegistryClient {
         Ok(Self { host, connections, past_private_endpoint: public, settling: Cell::new(false) })
     }
 
-    /// Asks the registry. Redirects are followed; throttling, outages and the network's refusals
-    /// are graded here, all else is for the caller to read.
+    /// Sends a request to the registry and follows redirects. Rate limits, outages and refusals by
+    /// the network rules are diagnosed here; the caller reads every other response.
     pub(crate) async fn ask(&self, cx: &Cx, request: &Request) -> StepResult<Reply> {
         let ask = async || self.follow(cx, &self.host, request, HostPurpose::Other).await;
         let reply = self.with_retries(cx, ask).await?;
-        // The answer to HEAD has no body: the caller asks again with GET.
+        // The response to HEAD has no body, so the caller repeats the request with GET.
         let refusal = passes(reply.status) || reply.status == 403;
         if !refusal || request.method == hyper::Method::HEAD {
             return Ok(reply);
@@ -70,14 +72,14 @@ impl RegistryClient {
         self.recheck_firewall(cx, request, reply).await
     }
 
-    /// Whether it may be asked several things at once.
+    /// Returns whether the connection to the registry can carry several requests at once.
     pub(crate) fn is_http2(&self) -> bool {
         self.connections.is_http2(&self.host)
     }
 
-    /// Asks, and again where the answer is one that may pass by itself. That is no reason to say
-    /// "cannot": containerd asks again at once where it is throttled, the kubelet after a while
-    /// where a server fails.
+    /// Sends a request, and retries when the failure may be temporary. Such a failure is no reason
+    /// to report "cannot pull": containerd retries at once when it is rate limited, and the kubelet
+    /// retries later when a server fails.
     pub(crate) async fn with_retries(
         &self,
         cx: &Cx,
@@ -97,7 +99,7 @@ impl RegistryClient {
         }
     }
 
-    /// Returns the answer, unless network rules refuse the request with a 403.
+    /// Returns the response, unless network rules refuse the request with a 403.
     pub(crate) async fn past_firewall(
         &self,
         cx: &Cx,
@@ -110,9 +112,9 @@ impl RegistryClient {
         }
     }
 
-    /// Reads a refusal. Where it is the network rules', two more connections tell whether they
-    /// refuse every one: a rule that was just changed reaches the registry's front ends one by one.
-    /// Gives the answer to the first that is allowed.
+    /// Diagnoses a refusal. If it comes from the network rules, two more connections show whether
+    /// the rules refuse every one: a rule that was just changed reaches the registry's front ends
+    /// one by one. Returns the response on the first connection that the rules allow.
     async fn recheck_firewall(
         &self,
         cx: &Cx,
@@ -133,7 +135,7 @@ impl RegistryClient {
                 cx.add_finding(Problem::AcrFirewallPropagating { host, refused });
                 Ok(reply)
             }
-            // An earlier request was allowed: undetermined while the rules settle.
+            // An earlier request was allowed, so the result is undetermined while the rules settle.
             None if self.settling.get() => {
                 Err(NoFact::could_not_tell(Problem::AcrFirewallPropagating { host, refused }))
             }
@@ -144,7 +146,8 @@ impl RegistryClient {
         }
     }
 
-    /// The first answer on a fresh connection that is not such a refusal; counts those that are.
+    /// Returns the first response on a new connection that is not a 403 or a temporary failure.
+    /// Counts the 403s in `refused`.
     async fn admitted(&self, cx: &Cx, request: &Request, refused: &Cell<usize>) -> Option<Reply> {
         let connection = self.connections.to(cx, &self.host).await.ok()?;
         for _ in 1..SAMPLES {
@@ -163,8 +166,8 @@ impl RegistryClient {
         None
     }
 
-    /// Asks a host, and goes where it sends us: as Go's client does, but the credentials stay with
-    /// the host that they are for.
+    /// Sends a request to a host and follows redirects as Go's client does, except that the
+    /// credentials are sent only to the host that they are for.
     pub(crate) async fn follow(
         &self,
         cx: &Cx,
@@ -177,7 +180,7 @@ impl RegistryClient {
         following.map_err(|_| silent(host, &asked, FOLLOW_WAIT))?
     }
 
-    /// Says that what answered is no registry.
+    /// Returns that the response does not come from a registry.
     pub(crate) fn not_a_registry(asked: &str, reply: &Reply) -> NoFact {
         let header = reply.header("www-authenticate").map(|h| format!("WWW-Authenticate: {h}"));
         let kind = || reply.header("content-type").map(|kind| format!("Content-Type: {kind}"));
@@ -190,7 +193,8 @@ impl RegistryClient {
         .into()
     }
 
-    /// Reads a 404: what the registry says that it lacks, or what else the answer means.
+    /// Reads a 404. Returns what the registry says is missing, or the problem that the response
+    /// shows instead.
     pub(crate) async fn missing(asked: &str, reply: Reply) -> StepResult<ErrorBody> {
         let is_registrys = reply.is_registrys();
         let not_a_registry = Self::not_a_registry(asked, &reply);
@@ -224,8 +228,8 @@ impl RegistryClient {
         Err(Problem::RedirectLoop { host, request, hops: MAX_REDIRECTS }.into())
     }
 
-    /// Asks a host, and again where it ends the connection instead of answering: the newest
-    /// containerd does so at once, the kubelet after a while.
+    /// Sends a request to a host, and retries when the host closes the connection instead of
+    /// responding. The newest containerd retries at once, the kubelet after a while.
     pub(crate) async fn send(&self, cx: &Cx, host: &Host, request: &Request) -> StepResult<Reply> {
         let asked = format!("{} {}", request.method, path(&request.target));
         let sending = timeout(FOLLOW_WAIT, self.send_on(cx, host, request)).await;
@@ -261,7 +265,7 @@ impl RegistryClient {
         }
     }
 
-    /// Takes the door to another of its hosts into use.
+    /// Keeps the connection that the earlier steps opened to another host of the registry.
     pub(crate) async fn join(
         &self,
         cx: &Cx,
@@ -272,7 +276,7 @@ impl RegistryClient {
         Ok(())
     }
 
-    /// Says what a refusal means that has nothing to do with what was asked for.
+    /// Returns what a refusal means when its reason does not depend on the request.
     pub(crate) async fn refuse(&self, asked: &str, reply: Reply) -> NoFact {
         self.diagnose(asked, Refusal::read(reply).await)
     }
@@ -287,13 +291,13 @@ impl RegistryClient {
         }
     }
 
-    /// Says that a host does not come to the end of its answer.
+    /// Returns that a host did not finish its response in time.
     pub(crate) fn unfinished(host: &Host, asked: &str) -> NoFact {
         silent(host, asked, BODY_WAIT)
     }
 }
 
-/// Returns a connection over what the steps of a host have opened.
+/// Returns an HTTP connection over what the earlier steps opened to a host.
 async fn join(cx: &Cx, connected: &Connected, secured: Option<&Secured>) -> StepResult<Connection> {
     let opened = pool::opened(cx, connected, secured.and_then(Secured::take)).await;
     opened.map_err(|fault| no_answer(&connected.host, "HTTP", fault))
@@ -310,8 +314,8 @@ fn no_answer(host: &Host, asked: &str, fault: Fault) -> NoFact {
     }
 }
 
-/// An answer as a container runtime takes it: each status of success is one. What is compressed on
-/// the way it unpacks, which is not done here.
+/// Returns a response as a container runtime treats it: every success status counts as 200. A
+/// runtime also decompresses the body, which is not done here.
 fn decoded(mut reply: Reply) -> StepResult<Reply> {
     if matches!(reply.status, 201..=205 | 207..=299) {
         reply.status = 200;
@@ -326,7 +330,7 @@ fn decoded(mut reply: Reply) -> StepResult<Reply> {
     }
 }
 
-/// Says that a host answered only when it was asked again.
+/// Warns that a host responded only after retries.
 fn remark(cx: &Cx, host: &Host, failed: Vec<String>, reply: &Reply) {
     if !failed.is_empty() {
         let (host, then) = (host.to_string(), reply.status);
@@ -334,7 +338,8 @@ fn remark(cx: &Cx, host: &Host, failed: Vec<String>, reply: &Reply) {
     }
 }
 
-/// Our patience ends before a runtime's: that is no proof that it will wait in vain.
+/// Returns that a response timed out. A container runtime waits longer than this client, so the
+/// timeout does not prove that a pull fails.
 fn silent(host: &Host, asked: &str, waited: Duration) -> NoFact {
     let (name, request, seconds) = (host.to_string(), asked.to_owned(), waited.as_secs());
     NoFact::could_not_tell(match host.purpose {
@@ -343,7 +348,7 @@ fn silent(host: &Host, asked: &str, waited: Duration) -> NoFact {
     })
 }
 
-/// Whether a runtime asks again when it is answered so.
+/// Returns whether a container runtime retries after this status.
 fn passes(status: u16) -> bool {
     matches!(status, 408 | 429 | 500..)
 }

@@ -1,7 +1,8 @@
-//! Does the registry answer, and what does it want to see before it serves the image?
+//! Does the registry respond, and how does it want clients to sign in?
 //!
-//! containerd asks for the manifest first, without a token, and follows that answer's challenge:
-//! a firewall or an outage shows there, before anybody signs in. So do we.
+//! containerd requests the manifest first, without a token, and follows the challenge in the
+//! response. A firewall or an outage shows there, before anyone signs in, so this check does the
+//! same.
 
 mod client;
 mod problem;
@@ -26,19 +27,19 @@ pub use problem::{NoChallenge, Problem};
 pub(crate) use problem::{Refused, Rules};
 pub use refusal::Refusal;
 
-/// How the registry wants to be signed in to.
+/// How the registry wants clients to sign in.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AuthScheme {
-    /// Not at all.
+    /// The registry serves anonymous requests.
     None,
-    /// A password with each request.
+    /// The registry wants a password with each request.
     Basic,
-    /// A token from that place.
+    /// The registry wants a token from the server that the challenge names.
     Bearer(net::Challenge),
 }
 
 impl AuthScheme {
-    /// Its texts, which are words of evidence.
+    /// The texts of the variants, which are words of evidence.
     pub const WORDS: &[&str] = &["nothing", "basic", "bearer"];
 }
 
@@ -52,7 +53,7 @@ impl fmt::Display for AuthScheme {
     }
 }
 
-/// The registry, and what it wants to see.
+/// The client of the registry, and the challenge that the registry sent.
 #[derive(Serialize)]
 pub struct RegistryChallenge {
     #[serde(skip)]
@@ -61,10 +62,10 @@ pub struct RegistryChallenge {
     pub(crate) image: Option<Image>,
     #[serde(serialize_with = "as_word")]
     pub(crate) auth_scheme: AuthScheme,
-    /// Where tokens are issued.
+    /// The host that issues the tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     realm: Option<String>,
-    /// The registry's clock, when it told.
+    /// The time on the registry's clock, if it sent a `Date` header.
     #[serde(skip)]
     pub(crate) dated: Option<Timestamp>,
     status: u16,
@@ -74,7 +75,7 @@ fn as_word<S: serde::Serializer>(auth_scheme: &AuthScheme, to: S) -> Result<S::O
     to.collect_str(auth_scheme)
 }
 
-/// Asks as containerd does: for the manifest, without credentials.
+/// Requests the manifest without credentials, as containerd does, and reads the challenge.
 pub async fn challenge(
     cx: &Cx,
     image_target: &ImageTarget,
@@ -90,8 +91,8 @@ pub async fn challenge(
         let head = reply;
         request.method = Method::GET;
         reply = client.ask(cx, &request).await?;
-        // A refusal to HEAD carries no reason, so GET is asked for it; but containerd goes by HEAD,
-        // unless the registry does not know it.
+        // A refusal of HEAD carries no reason, so GET is sent to get one. containerd goes by HEAD,
+        // unless the registry does not support it.
         let heads = !matches!(head.status, 200 | 405) && !client.settling.get();
         if heads && matches!(reply.status, 200 | 401) {
             return Err(client.refuse(&format!("HEAD {}", request.target), head).await);
@@ -101,7 +102,7 @@ pub async fn challenge(
     let dated = net::reply::date(&reply);
     let status = reply.status;
     let auth_scheme = match status {
-        // Our credentials are not for the host that we were redirected to.
+        // The credentials are not for the host that the registry redirected to.
         401 if reply.host != client.host => {
             let (host, elsewhere) = (client.host.to_string(), reply.host.to_string());
             return Err(NoFact::could_not_tell(Problem::SignInElsewhere { host, elsewhere }));
@@ -126,7 +127,8 @@ fn first_question(asked: &RegistryOrImage, method: Method) -> Request {
     Request::manifest(method, &image.repository, &image.reference)
 }
 
-/// What the answer asks for; `None` when it asks for nothing that we could follow.
+/// Returns how the response asks clients to sign in; `None` when it asks for nothing that is
+/// supported here.
 fn auth_scheme(reply: &Reply) -> Option<AuthScheme> {
     let challenges = challenges(&reply.headers);
     let bearer = challenges.iter().find(|challenge| challenge.scheme == "bearer");

@@ -4,182 +4,185 @@ use crate::kit::net::Fault;
 use serde::Serialize;
 use std::net::IpAddr;
 
-/// What can be wrong with what a registry answers, whatever was asked.
+/// What can be wrong with a registry's response to any request.
 #[derive(Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Problem {
-    /// What answers does not ask for a sign-in as a registry does.
+    /// The server does not send a challenge as a registry does.
     ChallengeInvalid {
-        /// Who answered.
+        /// The host that responded.
         host: String,
-        /// What was asked.
+        /// The request's method and path.
         request: String,
-        /// Its status.
+        /// The HTTP status of the response.
         status: u16,
-        /// What it sent where a challenge was due.
+        /// What the response contains instead of a challenge.
         said: String,
     },
-    /// The registry sends us on to a host that wants a sign-in of its own: could not tell.
+    /// The registry redirects to a host that requires a sign-in of its own: could not tell.
     SignInElsewhere {
         /// The registry.
         host: String,
-        /// That host.
+        /// The host that it redirects to.
         elsewhere: String,
     },
-    /// The registry refuses this network address.
+    /// The registry's network rules refuse the network address of this client.
     NetworkRules(Rules),
-    /// The same, at the public address of a registry that has a private endpoint.
+    /// The network rules refuse this client at the public address of a registry that has a private
+    /// endpoint.
     PrivateEndpointBypassed {
         /// The refusal.
         #[serde(flatten)]
         rules: Rules,
-        /// That address.
+        /// The registry's public address.
         address: IpAddr,
-        /// The private DNS zone that would hold the endpoint's record.
+        /// The private DNS zone that should hold the private endpoint's record.
         #[serde(skip_serializing_if = "Option::is_none")]
         zone: Option<String>,
     },
-    /// The network rules refuse some connections and let others in.
+    /// The registry's network rules refuse some connections and allow others.
     AcrFirewallPropagating {
         /// The registry.
         host: String,
-        /// How many were refused, one after the other.
+        /// How many connections were refused, one after the other.
         refused: usize,
     },
-    /// A refusal that is neither a sign-in nor the network rules.
+    /// The registry refuses the request. It neither asks for a sign-in nor names its network rules.
     Forbidden(Refused),
     /// The registry says that the identity with which it opens its encryption key is inactive.
     KeyIdentityInactive(Refused),
     /// The registry itself fails.
     Outage(Refused),
-    /// Azure's registry says that it was asked too much.
+    /// An Azure registry reports that its rate limit was exceeded.
     #[serde(rename = "acr-throttled-429")]
     #[strum(serialize = "acr-throttled-429")]
     AcrThrottled429(Refused),
-    /// Microsoft's public registry or Docker Hub says so.
+    /// Microsoft's public registry or Docker Hub reports that its rate limit was exceeded.
     #[serde(rename = "mcr-or-dockerhub-429")]
     #[strum(serialize = "mcr-or-dockerhub-429")]
     McrOrDockerhub429 {
-        /// Where to sign in, when it is Docker Hub.
+        /// The registry to sign in to, if it is Docker Hub.
         #[serde(skip_serializing_if = "Option::is_none")]
         hub: Option<String>,
-        /// How it is put.
+        /// The refusal.
         #[serde(flatten)]
         refused: Refused,
     },
-    /// Another registry says so.
+    /// Another registry reports that its rate limit was exceeded.
     Throttled(Refused),
-    /// The registry that a cache rule of this one fetches from says so.
+    /// An Azure registry reports that the upstream of one of its cache rules limited the rate of
+    /// requests.
     ArtifactCacheUpstream {
-        /// The rule.
+        /// The cache rule.
         rule: String,
-        /// How the registry puts it.
+        /// The refusal.
         #[serde(flatten)]
         refused: Refused,
     },
     /// The registry forbids the operation itself: most likely the image is locked for reading.
     ImageReadDisabled(Refused),
-    /// A status that has no meaning in this protocol.
+    /// The HTTP status has no meaning in the registry protocol.
     Unexpected(Refused),
-    /// Fails, and does not a moment later.
+    /// The host failed first, and responded to a retry a moment later.
     Unsteady {
-        /// The registry.
+        /// The host that failed.
         host: String,
-        /// How it failed.
+        /// How it failed each time.
         failed: Vec<String>,
-        /// What it then answered.
+        /// The HTTP status of the response to the retry.
         then: u16,
     },
-    /// No answer as long as we waited, which a runtime does for longer: could not tell.
+    /// The response timed out. A container runtime waits longer: could not tell.
     Silent {
-        /// Who was asked.
+        /// The host that was asked.
         host: String,
-        /// What.
+        /// The request's method and path.
         request: String,
-        /// How long we waited.
+        /// How many seconds the response was awaited.
         seconds: u64,
     },
-    /// As above, for the host that serves the layers.
+    /// The response of the host that serves layers timed out. A container runtime waits longer:
+    /// could not tell.
     DataHostSilent {
-        /// Who was asked.
+        /// The host that serves layers.
         host: String,
-        /// How long we waited.
+        /// How many seconds the response was awaited.
         seconds: u64,
     },
-    /// TLS was up, and the host ended it in TLS's own words: as a rule it wants a certificate of
-    /// its clients.
+    /// The TLS handshake succeeded, but then the host ended the connection with an alert. Usually
+    /// it requires a client certificate.
     EndedByAlert {
-        /// The host.
+        /// The host that sent the alert.
         host: String,
-        /// The alert.
+        /// The name of the alert.
         alert: String,
     },
-    /// The connection ends, or what comes is no HTTP.
+    /// The connection ended, or the response is not HTTP.
     NoAnswer {
-        /// Who was asked.
+        /// The host that was asked.
         host: String,
-        /// What.
+        /// The request's method and path.
         request: String,
-        /// How it failed.
+        /// How the request failed.
         fault: Fault,
     },
-    /// As above, for the host that serves the layers.
+    /// The connection to the host that serves layers ended, or the response is not HTTP.
     DataHostNoAnswer {
-        /// Who was asked.
+        /// The host that serves layers.
         host: String,
-        /// How it failed.
+        /// How the request failed.
         fault: Fault,
     },
-    /// The answer is compressed in a way that was not asked for: could not tell.
+    /// The response is compressed although no compression was requested: could not tell.
     Encoded {
-        /// Who sent it.
+        /// The host that sent the response.
         host: String,
-        /// The encoding.
+        /// The encoding of the response.
         encoding: String,
     },
-    /// Sent in circles.
+    /// The redirects do not end.
     RedirectLoop {
-        /// Where it began.
+        /// The host that was asked first.
         host: String,
-        /// What was asked.
+        /// The request's method and path.
         request: String,
         /// How many redirects were followed.
         hops: usize,
     },
-    /// The registry names another host, and whether a container runtime would reach it cannot be
-    /// told.
+    /// The registry names another host, and it is undetermined whether a container runtime would
+    /// reach that host.
     OtherHostUndecided(Elsewhere),
     /// The registry names another host, and its name does not resolve.
     OtherHostUnresolved(Elsewhere),
-    /// The same, and no address of it accepts a connection.
+    /// The registry names another host, and none of its addresses accepts a connection.
     OtherHostUnreachable(Elsewhere),
-    /// The same, and TLS with it fails.
+    /// The registry names another host, and TLS with it fails.
     OtherHostUntrusted(Elsewhere),
 }
 
-/// A refusal by the network rules.
+/// A refusal by a registry's network rules.
 #[derive(Serialize)]
 pub struct Rules {
     /// The registry.
     pub(super) host: String,
-    /// The address that it saw.
+    /// The client's address, as the registry saw it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) client_ip: Option<String>,
-    /// For support.
+    /// The correlation id, for a support request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) correlation: Option<String>,
-    /// On how many connections, each of its own, we were refused.
+    /// How many separate connections were refused.
     pub(super) connections: usize,
 }
 
-/// An answer that is a refusal.
+/// A response that refuses a request.
 #[derive(Serialize)]
 pub struct Refused {
     pub(super) host: String,
     pub(super) request: String,
     pub(super) status: u16,
-    /// The registry's own words.
+    /// The registry's message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) said: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -195,11 +198,11 @@ pub struct Elsewhere {
     pub(super) fault: Fault,
 }
 
-/// What stands for a challenge where the registry sent none: a word of evidence.
+/// The text in place of a challenge when the registry sent none: a word of evidence.
 #[derive(Clone, Copy, Debug, strum::Display, PartialEq, Eq, Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum NoChallenge {
-    /// It sent none.
+    /// The response contains no challenge.
     NoChallenge,
 }

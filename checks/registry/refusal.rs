@@ -1,4 +1,4 @@
-//! A refusal: who refuses, in which words, and what that means whatever was asked for.
+//! A refusal: which host refuses, with which message, and what that means for any request.
 
 use super::{Problem, Refused, Rules};
 use crate::kit::{
@@ -7,20 +7,20 @@ use crate::kit::{
     rules::docker_hub,
 };
 
-/// A refusal, read to its end.
+/// A refusal, with its body.
 pub struct Refusal {
     pub(crate) host: Host,
     status: u16,
     retry_after: Option<String>,
-    /// For support.
+    /// The correlation id, for a support request.
     pub(crate) correlation: Option<String>,
     pub(crate) body: ErrorBody,
-    /// On how many connections of their own it was heard.
+    /// How many separate connections were refused.
     pub(super) connections: usize,
 }
 
 impl Refusal {
-    /// Reads what is still to come of an answer.
+    /// Reads the rest of a response.
     pub(crate) async fn read(reply: Reply) -> Self {
         let (host, status) = (reply.host.clone(), reply.status);
         let header = |name| reply.header(name).map(str::to_owned);
@@ -31,7 +31,7 @@ impl Refusal {
         Self { host, status, retry_after, correlation, body, connections: 1 }
     }
 
-    /// Reads an answer, unless its error body explains the refusal: that is the finding then.
+    /// Reads a response. An error body that explains the refusal becomes the problem.
     pub(crate) async fn read_unexplained(asked: &str, reply: Reply) -> StepResult<Self> {
         let refusal = Self::read(reply).await;
         match refusal.by_error_body(asked) {
@@ -40,24 +40,24 @@ impl Refusal {
         }
     }
 
-    /// What a refusal means that has nothing to do with what was asked for.
+    /// Returns what a refusal means when its reason does not depend on the request.
     pub(crate) fn grade(self, asked: &str) -> NoFact {
         self.by_error_body(asked).unwrap_or_else(|| self.by_status(asked)).into()
     }
 
-    /// What the registry itself calls the reason, whatever the status.
+    /// Returns the reason that the registry gives in the error body, whatever the status is.
     pub(crate) fn by_error_body(&self, asked: &str) -> Option<Problem> {
         if self.body.code == "REGISTRY_DISALLOWED_OPERATION" {
             return Some(Problem::ImageReadDisabled(self.refused(asked)));
         }
-        // As documented for registries with a customer-managed key.
+        // The message is documented for registries with a customer-managed key.
         if self.body.message.contains("identity associated with the registry is inactive") {
             return Some(Problem::KeyIdentityInactive(self.refused(asked)));
         }
         self.rules().map(Problem::NetworkRules)
     }
 
-    /// The refusal of the network rules, where it is theirs.
+    /// Returns the refusal by the network rules; `None` when they are not the reason.
     pub(super) fn rules(&self) -> Option<Rules> {
         let is_theirs = self.status == 403 && self.body.message.contains("aka.ms/acr/firewall");
         let (host, correlation) = (self.host.to_string(), self.correlation.clone());
@@ -75,8 +75,8 @@ impl Refusal {
         }
     }
 
-    /// Whose limit it is: that of the registry behind a cache rule, a public one's, Azure's, or
-    /// another's.
+    /// Returns which rate limit applies: that of a cache rule's upstream, of a public registry, of
+    /// Azure, or of another registry.
     fn throttled(&self, refused: Refused) -> Problem {
         let said = &self.body.message;
         let public = [docker_hub::NAME, "docker.com", "mcr.microsoft.com"];
@@ -90,7 +90,7 @@ impl Refusal {
                 None => Problem::AcrThrottled429(refused),
             };
         }
-        // A mirror hands on what Docker Hub said to it.
+        // A mirror passes on the message that it got from Docker Hub.
         let dockers = said.contains("You have connected your") && said.contains("pull rate limit");
         let is_hub = dockers || self.host.name.contains("docker");
         if is_public || dockers {
@@ -112,14 +112,14 @@ impl Refusal {
         }
     }
 
-    /// The address in `client with IP '203.0.113.9' is not allowed access`.
+    /// Returns the address in `client with IP '203.0.113.9' is not allowed access`.
     fn client_ip(&self) -> Option<String> {
         let ip = after(&self.body.message, "client with IP '", "'")?;
         ip.parse::<std::net::IpAddr>().ok().map(|ip| ip.to_string())
     }
 }
 
-/// What stands between the first of these and the next of those, or the end.
+/// Returns the text after the first `begin`, up to the next `end` or to the end of the text.
 fn after(text: &str, begin: &str, end: &str) -> Option<String> {
     let (_, rest) = text.split_once(begin)?;
     let word = rest.split(end).next().unwrap_or_default().trim();

@@ -1,4 +1,4 @@
-//! Does the host prove who it is, with a certificate that is trusted here?
+//! Does the host prove its identity with a certificate that is trusted here?
 
 mod problem;
 
@@ -33,7 +33,7 @@ impl At {
     }
 }
 
-/// A connection with a certificate that was found good.
+/// A TLS connection whose certificate is trusted.
 #[derive(Serialize)]
 pub struct Secured {
     #[serde(skip)]
@@ -43,13 +43,13 @@ pub struct Secured {
 }
 
 impl Secured {
-    /// The connection, once.
+    /// Takes the connection; `None` when it was taken before.
     pub(crate) fn take(&self) -> Option<TlsStream<Stream>> {
         self.stream.borrow_mut().take()
     }
 }
 
-/// Shakes hands with the host.
+/// Performs the TLS handshake with the host and verifies its certificate.
 pub async fn secure(cx: &Cx, connected: &Connected) -> StepResult<Secured> {
     let host = &connected.host;
     if host.plain {
@@ -94,7 +94,7 @@ fn broken(connected: &Connected, fault: Fault) -> Problem {
     }
 }
 
-/// Says what is wrong with a certificate.
+/// Returns what is wrong with an untrusted certificate.
 async fn diagnose(
     cx: &Cx,
     connected: &Connected,
@@ -127,7 +127,7 @@ async fn diagnose(
     }
 }
 
-/// Is the certificate out of date, or this clock? The host's own clock decides.
+/// Returns which is wrong, the certificate or this machine's clock. The host's own clock decides.
 async fn out_of_date(cx: &Cx, connected: &Connected, seen: Certificate) -> Problem {
     let at = At::of(connected);
     let there = timeout(DATE_WAIT, date_unverified(cx, connected)).await.ok().flatten();

@@ -5,142 +5,144 @@ use jiff::Timestamp;
 use serde::Serialize;
 use std::rc::Rc;
 
-/// What can be wrong with a handshake.
+/// What can be wrong with a TLS handshake.
 #[derive(Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Problem {
-    /// No authority that is trusted here signed the certificate.
+    /// The issuer of the certificate is not in the trust store of this machine.
     UnknownCa {
-        /// The host.
+        /// The host that presented the certificate.
         #[serde(flatten)]
         at: At,
-        /// Who did.
+        /// The issuer of the certificate.
         issuer: String,
-        /// Whether that is the host itself.
+        /// Present if the host itself is the issuer.
         #[serde(skip_serializing_if = "Option::is_none")]
         self_signed: Option<SelfSigned>,
     },
-    /// The certificate is for other names.
+    /// The certificate is valid only for other names.
     HostnameMismatch {
-        /// The host.
+        /// The host that was asked.
         #[serde(flatten)]
         at: At,
-        /// The names.
+        /// The names that the certificate is valid for.
         names: Vec<String>,
-        /// The address that presented it.
+        /// The address that presented it, or the proxy on the way there.
         address: String,
     },
-    /// The certificate is out of date by this clock, and by the host's it is not.
+    /// The certificate is out of date by this machine's clock, but valid by the host's clock.
     ClockSkew {
-        /// The host.
+        /// The host that presented the certificate.
         #[serde(flatten)]
         at: At,
-        /// This clock.
+        /// The time on this machine's clock.
         here: Timestamp,
-        /// The host's.
+        /// The time on the host's clock.
         there: Timestamp,
-        /// How far they are apart.
+        /// How far the two clocks are apart.
         #[serde(flatten)]
         skew: Skew,
     },
-    /// The certificate is out of date.
+    /// The certificate is expired or not yet valid.
     CertificateExpired {
-        /// For how many days it has been expired.
+        /// The number of days since it expired.
         #[serde(skip_serializing_if = "Option::is_none")]
         expired_days: Option<i64>,
-        /// In how many days it becomes valid.
+        /// The number of days until it becomes valid.
         #[serde(skip_serializing_if = "Option::is_none")]
         early_days: Option<i64>,
-        /// The host.
+        /// The host that presented the certificate.
         #[serde(flatten)]
         at: At,
-        /// When it became valid.
+        /// The time at which it becomes valid.
         not_before: Timestamp,
-        /// When it ceased to be.
+        /// The time at which it expires.
         not_after: Timestamp,
-        /// Who signed it.
+        /// The issuer of the certificate.
         issuer: String,
     },
-    /// The certificate is bad in another way.
+    /// The verifier rejects the certificate for another reason.
     CertificateInvalid {
-        /// The host.
+        /// The host that presented the certificate.
         #[serde(flatten)]
         at: At,
-        /// How, in the words of the verifier.
+        /// The reason, as the verifier words it.
         said: String,
-        /// Who signed it.
+        /// The issuer of the certificate.
         issuer: String,
     },
-    /// The connection is cut, or stays silent, as soon as TLS begins.
+    /// The connection fails or times out as soon as TLS begins.
     Reset {
-        /// The host.
+        /// The host that was asked.
         #[serde(flatten)]
         at: At,
-        /// How.
+        /// How it fails.
         fault: Fault,
     },
-    /// The same, at the host that serves layers.
+    /// The connection to the host that serves layers fails or times out as soon as TLS begins.
     BlobEndpointReset {
-        /// The host.
+        /// The host that serves layers.
         #[serde(flatten)]
         at: At,
-        /// How.
+        /// How it fails.
         fault: Fault,
     },
     /// The host ended the handshake with an alert.
     Refused {
-        /// The host.
+        /// The host that was asked.
         #[serde(flatten)]
         at: At,
-        /// The alert.
+        /// The name of the alert.
         alert: String,
     },
-    /// The two ends find no common way to speak TLS.
+    /// This client and the host find no TLS parameters in common. A container runtime supports more
+    /// of them: could not tell.
     Incompatible {
-        /// The host.
+        /// The host that was asked.
         #[serde(flatten)]
         at: At,
-        /// Why, in the words of the library.
+        /// The reason, as the TLS library words it.
         said: String,
     },
-    /// This machine's trust store cannot be read in time.
+    /// Reading this machine's trust store timed out.
     TrustStoreUnreadable {
-        /// The host.
+        /// The host that was not verified.
         #[serde(flatten)]
         at: At,
     },
-    /// What answers does not speak TLS.
+    /// The server at the other end does not speak TLS.
     NotTls {
-        /// The host.
+        /// The host that was asked.
         #[serde(flatten)]
         at: At,
     },
-    /// Plain HTTP is spoken.
+    /// The host is reached over plain HTTP, so there is no handshake.
     PlainHttp {},
-    /// The host is this machine and does not speak TLS: containerd goes on without, and so do we.
+    /// The host is this machine and does not speak TLS. containerd falls back to plain HTTP there,
+    /// and so does this check.
     PlainHttpHere {},
 }
 
-/// The host, as words and as commands take it.
+/// A host, in the forms that messages and commands need.
 #[derive(Serialize)]
 pub struct At {
-    /// Its name.
+    /// The host's name.
     pub(super) host: String,
-    /// Name and port.
+    /// The host's name and port.
     pub(super) endpoint: String,
-    /// The arguments that lead openssl there.
+    /// The arguments with which `openssl s_client` connects to it.
     pub(super) connect: Vec<String>,
-    /// The proxy in between.
+    /// The proxy on the way to the host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) through: Option<Rc<Proxy>>,
 }
 
-/// Who signed a certificate that is not trusted: a word of evidence.
+/// The issuer of an untrusted certificate: a word of evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum SelfSigned {
-    /// The host itself.
+    /// The host itself issued it.
     SelfSigned,
 }
