@@ -139,8 +139,8 @@ fn providers_challenge(reply: &Reply) -> Result<Challenge, String> {
     })
 }
 
-/// Warns if the registry refuses a token for Azure Resource Manager. Older nodes and `az aks
-/// check-acr` send such a token.
+/// Warns if the registry refuses a token for Azure Resource Manager. Such a token is what older
+/// nodes and `az aks check-acr` send.
 async fn look_at_management(cx: Cx, exchange: Exchange, login: Rc<EntraToken>) {
     if exchange.takes_management(&cx, &login).await == Some(false) {
         let host = exchange.client.host.to_string();
