@@ -1,4 +1,4 @@
-//! What Entra ID says of an application or a federated identity.
+//! Signs in to Entra as a service principal or a federated identity, and explains its refusals.
 
 use futures::future::join;
 use serde_json::Map;
@@ -19,18 +19,19 @@ use crate::{
     kubelet::Application,
 };
 
-// The numbers: learn.microsoft.com/entra/identity-platform/reference-error-codes, and recorded
-// answers.
-/// No federated credential of the identity is for this token, its subject, its issuer or its
-/// audience; the token is out of date; its issuer was not reached.
+// The numbers are from learn.microsoft.com/entra/identity-platform/reference-error-codes and from
+// recorded responses.
+/// The identity has no federated credential for this token, its subject, its issuer or its
+/// audience; or the token has expired.
 const NOT_FEDERATED: [u64; 6] = [70_021, 700_211, 700_212, 700_213, 700_024, 70_025];
+/// Entra did not reach the issuer of the token.
 const ISSUER_UNREACHABLE: u64 = 90_061;
 /// The tenant does not know the audience.
 const NO_AUDIENCE: [u64; 2] = [50_001, 500_011];
 
 impl Application {
-    /// Says why a registry refuses it: what Entra has against it; or that the node was left behind,
-    /// where its machine has a kubelet's identity by now.
+    /// Explains why a registry refuses the service principal. Either Entra refuses it too, or the
+    /// node still uses it although a kubelet identity is attached to the machine by now.
     pub(crate) async fn tell_why_refused(&self, cx: &Cx) {
         let (why, attached) = join(self.why_refused(cx), managed::only_attached(cx)).await;
         let attached = attached.filter(|login| login.principal.is_called_like_a_kubelets());
@@ -45,7 +46,8 @@ impl Application {
         }
     }
 
-    /// Returns why Entra issues no token either, or that it does; `None` where that cannot be told.
+    /// Returns why Entra issues no token either, or that it does issue one; `None` if that cannot
+    /// be determined.
     async fn why_refused(&self, cx: &Cx) -> Option<Problem> {
         let asking = entra::Client {
             authority: self.around.endpoints.authority.clone()?,
@@ -54,8 +56,8 @@ impl Application {
             proof: Proof::Secret(self.secret.clone()),
         };
         match entra::token(cx, &asking, REGISTRY_AUDIENCE).await {
-            // A registry checks the password for itself: that there is no way to Entra from here,
-            // or no such audience, is no reason.
+            // A registry checks the password itself. So it explains nothing that Entra is
+            // unreachable from here or does not know the audience.
             Err(refused @ Refused::Said { .. }) if !refused.is(&NO_AUDIENCE) => {
                 Some(said(&asking, &refused))
             }
@@ -69,7 +71,7 @@ impl Application {
     }
 }
 
-/// Signs in as the workload identity of this pod (the variables of its webhook).
+/// Signs in as the workload identity of this pod, using the variables that its webhook sets.
 pub(super) async fn workload(cx: &Cx) -> StepResult<Candidate> {
     let variable = |name: &str| cx.world.variables.get(name).cloned();
     let missing = |what: &'static str| {
@@ -109,7 +111,7 @@ pub(super) async fn workload(cx: &Cx) -> StepResult<Candidate> {
     }
 }
 
-/// Returns what a refusal by Entra means.
+/// Returns the problem that a refusal by Entra means.
 fn said(asked: &entra::Client, refused: &Refused) -> Problem {
     let (client_id, tenant) = (asked.client_id.clone(), asked.tenant.clone());
     let said = sanitize_text(&refused.word());
@@ -134,7 +136,7 @@ fn said(asked: &entra::Client, refused: &Refused) -> Problem {
                 Proof::Secret(_) => Map::new(),
             };
             let text = |name: &str| claims.get(name)?.as_str().map(str::to_owned);
-            // A service account's token has a list of one.
+            // In a service account's token `aud` is a list with one entry.
             let first = || claims.get("aud")?.as_array()?.first()?.as_str().map(str::to_owned);
             let audience = text("aud").or_else(first);
             let (issuer, subject) = (text("iss"), text("sub"));

@@ -1,4 +1,4 @@
-//! Signs in as the account of the Azure CLI on this machine.
+//! Signs in with the account of the Azure CLI on this machine.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use crate::kit::{
     NoFact, Secret, StepResult, azure::REGISTRY_AUDIENCE, sanitize_text, world::process,
 };
 
-/// How long it may take: it is slow to start, and may ask Entra.
+/// How long the Azure CLI may take: it starts slowly and may send a request to Entra.
 pub(crate) const AZ_WAIT: Duration = Duration::from_secs(30);
 
-/// Signs in as that person or application.
+/// Signs in as the person or service principal of that account.
 pub(super) async fn sign_in() -> StepResult<Candidate> {
     let args = ["account", "get-access-token", "--resource", REGISTRY_AUDIENCE, "--output", "json"];
     let printed = process::run("az", &args, "", AZ_WAIT).await.map_err(|error| error.to_string());
@@ -29,7 +29,7 @@ pub(super) async fn sign_in() -> StepResult<Candidate> {
 fn token(printed: &process::ProcessOutput) -> Result<Secret, String> {
     let answer: Value = serde_json::from_slice(&printed.out).unwrap_or_default();
     let token = answer.get("accessToken").and_then(Value::as_str).filter(|token| !token.is_empty());
-    // Held from here on, whatever becomes of it: it may stand in the complaint, too.
+    // From here on the token is redacted wherever it appears: the error message may contain it too.
     let token = token.map(Secret::new);
     if let (true, Some(token)) = (printed.success, token) {
         return Ok(token);

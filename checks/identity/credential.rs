@@ -1,4 +1,4 @@
-//! Who may sign in, with what, and where that was found.
+//! The candidates that may sign in: their credentials, and where these were found.
 
 use std::rc::Rc;
 
@@ -15,10 +15,10 @@ use crate::{
     kubelet::{Application, TenantHint},
 };
 
-/// What we sign in with.
+/// The credentials that a candidate signs in with.
 #[derive(Clone, Debug)]
 pub enum Credential {
-    /// Nothing.
+    /// No credentials.
     Anonymous,
     /// A user name and a password.
     Password {
@@ -29,7 +29,7 @@ pub enum Credential {
     },
     /// A refresh token (`identitytoken`), to be exchanged for an access token.
     Refresh(Secret),
-    /// An access token as it is (`registrytoken`).
+    /// An access token (`registrytoken`), sent as it is.
     Access(Secret),
     /// An Entra token, to be exchanged at the registry for a refresh token.
     Entra(Rc<EntraToken>),
@@ -45,7 +45,7 @@ impl From<Stored> for Credential {
     }
 }
 
-/// What a candidate signs in with, or why it is anonymous: a word of evidence.
+/// The kind of credentials that a candidate has, or why it is anonymous: a word of evidence.
 #[derive(Clone, Copy, Debug, Display, PartialEq, Eq, Serialize, VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
@@ -62,7 +62,7 @@ pub enum CandidateKind {
     EntraToken,
     /// The kubelet's managed identity.
     KubeletIdentity,
-    /// Another managed identity.
+    /// A managed identity other than the kubelet's.
     ManagedIdentity,
     /// A service principal.
     ServicePrincipal,
@@ -72,39 +72,41 @@ pub enum CandidateKind {
     AzureCli,
     /// The kubelet gets no credentials for the image.
     KubeletAnonymous,
-    /// Whether the kubelet gets credentials is unknown.
+    /// It is unknown whether the kubelet gets credentials.
     KubeletUnknown,
-    /// The kubelet gets no token for its identity.
+    /// The kubelet gets no token for its managed identity.
     KubeletWithoutToken,
-    /// Entra gives the workload identity no token.
+    /// Entra issues no token for the workload identity.
     WorkloadWithoutToken,
-    /// IMDS gives no token for the managed identity.
+    /// IMDS issues no token for the managed identity.
     MachineWithoutToken,
-    /// Anonymous, because that was asked for.
+    /// The user asked for an anonymous check.
     AnonymousAsAsked,
 }
 
-/// An Entra token, and what explains a registry's refusal of it.
+/// An Entra token, and what helps to explain why a registry refuses it.
 #[derive(Debug)]
 pub struct EntraToken {
     /// The token.
     pub(crate) token: Secret,
-    /// The identity that it was issued to.
+    /// The identity that the token was issued to.
     pub(crate) principal: Principal,
-    /// The tenant to send with it and the file that names the tenant; `None`: the token's own.
+    /// The tenant to send with the token, and the file that names it; `None` to send the token's
+    /// own tenant.
     pub(crate) named: Option<TenantHint>,
-    /// The identity for which the machine can be asked for a token for Azure's management.
+    /// The identity for which IMDS can issue a token for Azure Resource Manager, and the endpoints
+    /// of its cloud.
     pub(crate) machine: Option<(ManagedIdentityId, Rc<Endpoints>)>,
 }
 
 impl EntraToken {
-    /// A token alone.
+    /// Returns a token without a tenant hint and without a machine's identity.
     pub(super) fn of(token: Secret) -> Self {
         Self { principal: Principal::of(&token), token, named: None, machine: None }
     }
 }
 
-/// One who may sign in, and where that was found.
+/// A candidate that may sign in, and where its credentials were found.
 #[derive(Clone, Serialize)]
 pub struct Candidate {
     #[serde(skip)]
@@ -115,16 +117,16 @@ pub struct Candidate {
     /// The identity that an Entra token was issued to.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub(super) principal: Option<Principal>,
-    /// The file or flag.
+    /// The file or the flag that the credentials come from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) from: Option<String>,
-    /// The key of the entry in it.
+    /// The key of the entry in that file.
     #[serde(skip)]
     pub(crate) key: Option<String>,
     /// Whether another identity, unknown here, may sign in for this image.
     #[serde(skip)]
     pub(crate) others_may: bool,
-    /// The application behind a name and a password.
+    /// The service principal whose client id and password the credentials are.
     #[serde(skip)]
     pub(crate) application: Option<Rc<Application>>,
 }
@@ -134,7 +136,7 @@ impl Candidate {
         let mut principal = None;
         let (kind, user) = match &credential {
             Credential::Anonymous => (CandidateKind::Anonymous, None),
-            // Where the user name is the secret, it is not shown.
+            // If the user name is the secret itself, it is not printed.
             Credential::Password { user, password } => {
                 let is_secret = password.expose().is_empty() || password.expose() == user;
                 (CandidateKind::Password, (!is_secret).then(|| user.clone()))
@@ -168,7 +170,7 @@ impl Candidate {
         Self::new(Credential::Entra(Rc::new(login)), Some(from.to_owned())).called(kind)
     }
 
-    /// An application, by its name and password.
+    /// Returns the candidate for a service principal with its client id and password.
     pub(super) fn of(application: Application) -> Self {
         let (user, password) = (application.client_id.clone(), application.secret.clone());
         let credential = Credential::Password { user: user.clone(), password };
@@ -178,13 +180,13 @@ impl Candidate {
         Self { kind, principal, application, ..Self::new(credential, Some(from)) }
     }
 
-    /// The same, called by another word.
+    /// Returns the candidate with another kind.
     pub(super) fn called(self, kind: CandidateKind) -> Self {
         Self { kind, ..self }
     }
 
-    /// Returns the candidate with the refresh token that its Entra token was exchanged for;
-    /// anonymous where the registry refused it.
+    /// Returns the candidate with the refresh token that its Entra token was exchanged for, or an
+    /// anonymous one if the registry refused the exchange.
     pub(crate) fn with_refresh_token(&self, user: &str, refresh: Option<Secret>) -> Self {
         let credential = match refresh {
             Some(password) => Credential::Password { user: user.to_owned(), password },
@@ -193,17 +195,18 @@ impl Candidate {
         Self { credential, ..self.clone() }
     }
 
-    /// For the words of a refusal: the user, or what else it is.
+    /// Returns the user name, or else the kind of credentials, for the text of a refusal.
     pub(crate) fn name(&self) -> String {
         self.user.clone().unwrap_or_else(|| self.kind.to_string())
     }
 
-    /// Where it came from, for the words of a refusal.
+    /// Returns where the credentials come from, for the text of a refusal.
     pub(crate) fn source(&self) -> String {
         self.from.clone().unwrap_or_else(|| CandidateKind::Anonymous.to_string())
     }
 
-    /// Returns whether it is an Entra identity: a managed identity, a service principal, a user.
+    /// Returns whether the candidate is an Entra identity: a managed identity, a service principal
+    /// or a user.
     pub(crate) fn is_entras(&self) -> bool {
         self.principal.is_some()
     }

@@ -1,7 +1,7 @@
-//! Docker's `config.json`: what it holds for the registry.
+//! Docker's `config.json`, and the credentials that it holds for the registry.
 //!
-//! docker warns of a config that it cannot read and goes on without: for a file that was not named
-//! this is no reason for a pull to fail, but it may be why the pull is anonymous.
+//! If docker cannot read the config, it prints a warning and continues without it. So an unreadable
+//! file that the user did not name fails no pull, but it may be why the pull is anonymous.
 
 use std::path::Path;
 
@@ -19,7 +19,8 @@ use crate::{
     },
 };
 
-/// Returns what the file holds for that registry. `named` tells whether the user named the file.
+/// Returns the credentials that the file holds for that registry. `named` tells whether the user
+/// named the file.
 pub(super) async fn find(
     cx: &Cx,
     file: &Path,

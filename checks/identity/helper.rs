@@ -1,4 +1,4 @@
-//! The programs that keep credentials for docker.
+//! Docker's credential helpers: programs that store credentials.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use crate::kit::{
     world::{ProcessError, process},
 };
 
-/// How long it may take: it may ask a server of its own, or wait for a person.
+/// How long a helper may take: it may send a request to a server of its own, or wait for a person.
 const HELPER_WAIT: Duration = Duration::from_secs(8);
 
-/// What a helper prints.
+/// The output of a helper.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Helped {
@@ -21,7 +21,7 @@ struct Helped {
     secret: String,
 }
 
-/// Asks the program that keeps the credentials. `None` when it has none for that registry.
+/// Asks a helper for the registry's credentials. Returns `None` if it has none.
 pub(super) async fn ask(helper: &str, registry: &str) -> Result<Option<Credential>, ProcessError> {
     if !helper.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
         return Err(ProcessError::NotAHelperName);
@@ -29,7 +29,7 @@ pub(super) async fn ask(helper: &str, registry: &str) -> Result<Option<Credentia
     let name = format!("docker-credential-{helper}");
     let printed = process::run(&name, &["get"], registry, HELPER_WAIT).await?;
     let Ok(Helped { username, secret }) = serde_json::from_slice(&printed.out) else {
-        // The protocol's own words for "I have none for that registry".
+        // The wording with which the protocol says that there are no credentials for that registry.
         let none = String::from_utf8_lossy(&printed.out).contains("credentials not found");
         return if none { Ok(None) } else { Err(ProcessError::Failed(printed.status)) };
     };

@@ -1,7 +1,7 @@
-//! A managed identity of this machine: a token from the metadata service, or why there is none.
+//! A managed identity of this machine: gets its token from IMDS, or reports why there is none.
 //!
-//! Where a kubelet's provider gets none it fails, and the kubelet pulls anonymously: what is found
-//! here is a cause only where anonymous pulls are refused.
+//! If a kubelet's credential provider gets no token, it fails, and the kubelet pulls anonymously.
+//! So these problems are a cause only if the registry refuses anonymous pulls.
 
 use super::{
     Candidate, CandidateKind, EntraToken, Problem,
@@ -19,7 +19,7 @@ use crate::{
     kubelet::{AzureEnvironment, NodeLocation},
 };
 
-/// Signs in as that identity; anonymously, where there is no token.
+/// Signs in as that identity, or anonymously if there is no token.
 pub(super) async fn sign_in(
     cx: &Cx,
     which: ManagedIdentityId,
@@ -39,13 +39,14 @@ pub(super) async fn sign_in(
     Ok(Candidate::by_token(login, CandidateKind::KubeletIdentity, &around.file))
 }
 
-/// The only identity that is attached to this machine, if it is known that there is one.
+/// Returns the token of the single identity that is attached to this machine, if IMDS issues one.
 pub(super) async fn only_attached(cx: &Cx) -> Option<EntraToken> {
     let issued = imds::token_straight(cx, &ManagedIdentityId::Unnamed, REGISTRY_AUDIENCE).await;
     issued.ok().map(|issued| EntraToken::of(issued.token))
 }
 
-/// A token for registries. `None` where there is certainly none: then it was said why.
+/// Gets a token for registries. Returns `None` if there is certainly no token; the reason was then
+/// reported.
 async fn token(
     cx: &Cx,
     which: &ManagedIdentityId,
@@ -56,8 +57,8 @@ async fn token(
             Ok(issued) => return Ok(Some(issued)),
             Err(refused) => refused,
         },
-        // The environment sends it to a proxy, and so does a kubelet with the same: is it for that
-        // reason?
+        // The environment sends the request to a proxy, and a kubelet with the same environment
+        // does so too. A direct request tells whether the proxy is the cause.
         Some(proxy) => {
             let straight = imds::token_straight(cx, which, REGISTRY_AUDIENCE);
             let sent = imds::token(cx, which, REGISTRY_AUDIENCE);
@@ -73,7 +74,8 @@ async fn token(
             }
         }
     };
-    // A pod may be kept from it, or led astray, where its node is not.
+    // A pod may be blocked from IMDS, or its requests intercepted, although its node is not
+    // affected.
     let elsewhere = around.tenant.is_some() && !cx.world.is_on_node_network().await;
     let problem = match refused {
         Refused::Unreachable(fault) if elsewhere => {
@@ -83,12 +85,12 @@ async fn token(
             return Err(NoFact::could_not_tell(Problem::ImdsIntercepted { status, said }));
         }
         Refused::Unreachable(fault) => Problem::ImdsUnreachable { fault },
-        // It may take longer than we wait: the provider waits a minute.
+        // IMDS may answer after our timeout: the credential provider waits up to a minute.
         Refused::Silent => {
             let seconds = imds::IMDS_WAIT.as_secs();
             return Err(NoFact::could_not_tell(Problem::ImdsSilent { seconds }));
         }
-        // The provider asks for longer than we do.
+        // The credential provider retries for longer than we do.
         Refused::Busy(statuses) => {
             return Err(NoFact::could_not_tell(Problem::ImdsThrottledOrFlaky {
                 statuses,
@@ -109,7 +111,8 @@ async fn token(
     Ok(None)
 }
 
-/// The identity is not attached. Is another one, that is called like a kubelet's?
+/// Reports an identity that is not attached, and whether another identity with a kubelet identity's
+/// name is attached instead.
 async fn not_found(cx: &Cx, which: &ManagedIdentityId, place: NodeLocation) -> Problem {
     let id = which.id().to_owned();
     let attached = match which {
@@ -129,7 +132,7 @@ async fn not_found(cx: &Cx, which: &ManagedIdentityId, place: NodeLocation) -> P
     }
 }
 
-/// Registries' own audience is not known there. Is the older one?
+/// Reports that the registries' own audience is unknown, and whether the older audience is known.
 async fn audience_unavailable(
     cx: &Cx,
     which: &ManagedIdentityId,

@@ -1,4 +1,4 @@
-//! Who signs in?
+//! Chooses the identity that signs in.
 
 mod application;
 mod az;
@@ -24,9 +24,11 @@ pub use credential::{Candidate, CandidateKind, Credential, EntraToken};
 use credential_file::Found;
 pub use problem::{Answered, ManagementAudience, Problem};
 
-/// Chooses: `--username`, else the pull secret's file that was named, else on a node its kubelet's
-/// identity, else the pod's workload identity, else the docker config where it has this registry,
-/// else in a pod the one identity of its machine, else anonymous.
+/// Chooses the identity. With `--identity auto`, the first of these that is available signs in:
+///
+/// `--username`; the pull secret file that the user named; on a node, its kubelet's identity; the
+/// pod's workload identity; the docker config, if it has an entry for this registry; in a pod, the
+/// single managed identity of its machine; anonymous.
 pub async fn choose(
     cx: &Cx,
     image_target: &ImageTarget,
@@ -67,7 +69,7 @@ async fn whoever_is_first(
         let credential = Credential::Password { user: user.clone(), password: password.clone() };
         return Ok(Candidate::new(credential, Some("--username".to_owned())).into());
     }
-    // The kubelet tries the pod's pull secret before what it has itself.
+    // The kubelet tries the pod's pull secret before its own credentials.
     match (&sign_in.auth_file, node) {
         (None, None) => {}
         (None, Some(node)) => return as_kubelet(cx, image_target, node).await,
@@ -89,7 +91,7 @@ async fn whoever_is_first(
     let is_azures = image_target.asked.host.azure().is_some();
     if is_azures && cx.world.variables.contains_key("AZURE_FEDERATED_TOKEN_FILE") {
         let identity = Identity::from(application::workload(cx).await?);
-        // The node pulls for the pod, and may be authorized where the pod is not.
+        // The node pulls for the pod, and may be authorized even if the pod's identity is not.
         return Ok(Identity { instead_of, ..identity.others_may(cx.world.in_pod) });
     }
     instead_of.push(Absent::NoWorkloadIdentity);
@@ -109,26 +111,26 @@ async fn whoever_is_first(
     Ok(Identity { instead_of, ..anonymous.others_may(cx.world.in_pod) })
 }
 
-/// They were asked for, and are not there.
+/// Reports that the node's files were asked for but do not exist.
 fn no_node_files(cx: &Cx) -> NoFact {
     let folder = cx.world.of_node("/etc/kubernetes").display().to_string();
     NoFact::could_not_tell(Problem::NoNodeFiles { folder })
 }
 
-/// Returns anonymous; the node that pulls these images may have credentials.
+/// Returns the anonymous identity. The node that pulls these images may have credentials.
 fn anonymous_here(cx: &Cx) -> Identity {
     Identity::from(Candidate::anonymous()).others_may(cx.world.in_pod || cx.world.on_node)
 }
 
-/// Signs in as the node's kubelet does: with what its own docker config has, then with what its
-/// provider gives.
+/// Signs in as the node's kubelet does: first with its own docker config, then with its credential
+/// provider.
 async fn as_kubelet(cx: &Cx, image_target: &ImageTarget, node: &Node) -> StepResult<Identity> {
     let provided = from_provider(cx, image_target, node).await?;
     let config = cx.world.of_node("/var/lib/kubelet/config.json");
     if !cx.world.has_file(&config).await {
         return Ok(provided);
     }
-    // One that it cannot read it goes on without.
+    // The kubelet continues without a config that it cannot read.
     let found = pull_secret::find(cx, &config, image_target).await.unwrap_or_default();
     Ok(match chain(found, &config.display().to_string()) {
         Some(own) => own.followed_by(provided),
@@ -136,7 +138,7 @@ async fn as_kubelet(cx: &Cx, image_target: &ImageTarget, node: &Node) -> StepRes
     })
 }
 
-/// Signs in with what the kubelet's provider gives.
+/// Signs in with the credentials from the kubelet's credential provider.
 async fn from_provider(cx: &Cx, image_target: &ImageTarget, node: &Node) -> StepResult<Identity> {
     let candidate = match node.signs_in.clone() {
         KubeletSignIn::Anonymous => {
@@ -154,7 +156,7 @@ async fn from_provider(cx: &Cx, image_target: &ImageTarget, node: &Node) -> Step
             Candidate::new(credential, Some(file)).called(CandidateKind::ServicePrincipal)
         }
     };
-    // The empty entry that comes with it is for names of three parts.
+    // The provider also returns an empty entry, which matches only names of three parts.
     let blank =
         Pattern::read("*.azurecr.*").is_some_and(|blank| blank.matches(&image_target.pattern()));
     let identity = Identity::from(candidate).others_may(node.others_may);
@@ -162,7 +164,8 @@ async fn from_provider(cx: &Cx, image_target: &ImageTarget, node: &Node) -> Step
     Ok(if blank { identity.followed_by(anonymous()) } else { identity })
 }
 
-/// Drops an Entra token for a registry that is not Azure's.
+/// Returns the anonymous candidate in place of an Entra token if the registry is not an Azure
+/// registry.
 fn only_for_azure(
     cx: &Cx,
     image_target: &ImageTarget,
@@ -178,7 +181,7 @@ fn only_for_azure(
     Ok(identity)
 }
 
-/// What the file that was named has for the registry, else docker's own.
+/// Returns what the file that the user named holds for the registry, or else docker's own config.
 async fn from_file(cx: &Cx, image_target: &ImageTarget) -> StepResult<Option<Identity>> {
     let sign_in = &cx.target.sign_in;
     let mut files: Vec<&Path> = sign_in.auth_file.as_deref().into_iter().collect();
@@ -216,7 +219,7 @@ async fn from_this_file(
     Ok(chain(found, &name))
 }
 
-/// What a file has for a registry, in the order in which it is tried.
+/// Returns the credentials of a file for a registry, in the order in which they are tried.
 fn chain(found: Vec<Found>, file: &str) -> Option<Identity> {
     let candidate = |Found { credential, key }| {
         let candidate = Candidate::new(credential, Some(file.to_owned()));
@@ -225,7 +228,8 @@ fn chain(found: Vec<Found>, file: &str) -> Option<Identity> {
     Identity::of(found.into_iter().map(candidate).collect())
 }
 
-/// Whether a password ends in a line break: what was encoded was a line, not a password.
+/// Returns whether a password ends with a line break. Then a whole line was encoded instead of only
+/// the password.
 fn ends_in_newline(credential: &Credential) -> bool {
     match credential {
         Credential::Password { password, .. } => password.expose().ends_with(['\r', '\n']),

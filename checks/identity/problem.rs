@@ -1,4 +1,4 @@
-//! What can be wrong with who signs in.
+//! The problems that the area `identity` can find.
 
 use std::rc::Rc;
 
@@ -14,331 +14,335 @@ use crate::{
     kubelet::NodeLocation,
 };
 
-/// What can be wrong with what we were given to sign in with.
+/// A problem with the credentials, or with the identity that signs in.
 #[derive(Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Problem {
     /// The file with the credentials cannot be read.
     AuthFileUnreadable {
-        /// The file.
+        /// The path of the file.
         file: String,
-        /// Why not.
+        /// Why the file cannot be read.
         said: String,
     },
-    /// The pull secret, or any entry in it, does not parse: the kubelet refuses it as a whole.
+    /// The pull secret, or an entry in it, cannot be parsed, so the kubelet refuses it as a whole.
     PullsecretMalformed {
-        /// The file.
+        /// The path of the pull secret.
         file: String,
-        /// Why not, in words that do not quote it.
+        /// Why it cannot be parsed, in words that do not quote it.
         said: String,
-        /// The key of the entry that is malformed, where it is one.
+        /// The key of the malformed entry, if the problem is in an entry.
         #[serde(skip_serializing_if = "Option::is_none")]
         key: Option<String>,
     },
-    /// The pull secret has no `auths`, below which its entries belong: none is found.
+    /// The pull secret has no `auths`, which must contain its entries, so it provides no
+    /// credentials.
     PullsecretWithoutAuths {
-        /// The file.
+        /// The path of the pull secret.
         file: String,
-        /// Entries that stand alone instead.
+        /// The keys of entries that are outside `auths`.
         #[serde(skip_serializing_if = "Option::is_none")]
         keys: Option<Vec<String>>,
     },
-    /// The Secret is of a type that the kubelet ignores.
+    /// The Secret has a type that the kubelet ignores.
     PullsecretWrongType {
-        /// The file.
+        /// The path of the Secret.
         file: String,
-        /// That type.
+        /// The type of the Secret.
         kind: String,
     },
     /// The entry holds a token in a field that the kubelet does not read.
     PullsecretHoldsToken {
-        /// The file.
+        /// The path of the pull secret.
         file: String,
-        /// The entry's key.
+        /// The key of the entry.
         key: String,
-        /// The field.
+        /// The name of the field.
         holds: &'static str,
     },
-    /// The pull secret has credentials, under a key that is nearly the registry's.
+    /// The pull secret has credentials under a key that is similar to the registry's.
     PullsecretServerMismatch {
-        /// The file.
+        /// The path of the pull secret.
         file: String,
-        /// The entry's key.
+        /// The key of the entry.
         key: String,
-        /// The key that is due.
+        /// The key that would match.
         due: String,
-        /// How it differs, as a word.
+        /// How the key differs, as a word of evidence.
         differs: NearMiss,
     },
-    /// docker's own config has credentials, under a key that is nearly the registry's.
+    /// Docker's own config has credentials under a key that is similar to the registry's.
     DockerServerMismatch {
-        /// The file.
+        /// The path of docker's config.
         file: String,
-        /// The entry's key.
+        /// The key of the entry.
         key: String,
-        /// The key that is due.
+        /// The key that would match.
         due: String,
-        /// How it differs, as a word.
+        /// How the key differs, as a word of evidence.
         differs: NearMiss,
     },
-    /// docker's own config, which was not named, or an entry of it cannot be read: docker goes on
-    /// without.
+    /// Docker's own config, which the user did not name, or an entry in it cannot be read. Docker
+    /// continues without it.
     DockerConfigUnusable {
-        /// The file.
+        /// The path of docker's config.
         file: String,
-        /// Why not, in words that do not quote it.
+        /// Why it cannot be read, in words that do not quote it.
         said: String,
-        /// The entry, where it is one.
+        /// The key of the unreadable entry, if the problem is in an entry.
         #[serde(skip_serializing_if = "Option::is_none")]
         key: Option<String>,
     },
-    /// What was encoded is a line, not a password: its end is part of the password.
+    /// The password ends with a line break: a whole line was encoded, so its end is part of the
+    /// password.
     PasswordEndsInNewline {
-        /// The file.
+        /// The path of the file with the credentials.
         file: String,
-        /// The entry's key.
+        /// The key of the entry.
         key: String,
     },
-    /// The file that was named has no entry for this registry.
+    /// The file that the user named has no entry for this registry.
     NoEntry {
-        /// The file.
+        /// The path of the file.
         file: String,
         /// The registry.
         due: String,
-        /// The keys that it has.
+        /// The keys that the file has.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         keys: Vec<String>,
     },
-    /// The program that keeps the credentials does not give them.
+    /// The credential helper returned no credentials.
     HelperFailed {
-        /// The file that names it.
+        /// The path of the docker config that names the helper.
         file: String,
-        /// The program.
+        /// The name of the helper's program.
         helper: String,
-        /// How it failed.
+        /// How the helper failed.
         said: String,
     },
-    /// The files of a node were asked for, and are not there: could not tell.
+    /// The user asked for the files of a node, but they do not exist: could not tell.
     NoNodeFiles {
-        /// Where they would be.
+        /// The directory in which the files should be.
         folder: String,
     },
-    /// An Entra token was asked for, and this is not an Azure registry.
+    /// The user asked for an Entra token, but this is not an Azure registry.
     NotAnAzureRegistry {
         /// The registry.
         registry: String,
-        /// Whose token it is.
+        /// The name of the identity that the token is for.
         who: String,
     },
-    /// Nothing accepts a connection where the metadata service is.
+    /// No connection to IMDS can be established.
     ImdsUnreachable {
-        /// How it fails.
+        /// How the connection fails.
         fault: Fault,
     },
-    /// The metadata service takes the connection and does not answer: could not tell.
+    /// IMDS accepts the connection but sends no response: could not tell.
     ImdsSilent {
-        /// How long we waited, in seconds.
+        /// How many seconds we waited.
         seconds: u64,
     },
-    /// What answers there is not the metadata service.
+    /// Something other than IMDS answers at its address.
     ImdsIntercepted {
-        /// Its status, where it is HTTP at all.
+        /// The HTTP status, if the response is HTTP at all.
         #[serde(skip_serializing_if = "Option::is_none")]
         status: Option<u16>,
-        /// What it sent.
+        /// The content of the response.
         said: String,
     },
-    /// The metadata service asks us to come back later.
+    /// IMDS asks us to try again later.
     ImdsThrottledOrFlaky {
-        /// With these answers.
+        /// The HTTP statuses of its responses.
         statuses: Vec<u16>,
-        /// Whether it then answered.
+        /// Whether IMDS issued a token in the end.
         answered: Answered,
     },
-    /// The metadata service refuses for another reason.
+    /// IMDS refuses for another reason.
     ImdsRefuses {
-        /// Its status.
+        /// The HTTP status.
         status: u16,
-        /// Its own words.
+        /// The error message from IMDS.
         said: String,
     },
-    /// The environment sends the request to a proxy, which does not answer as the service does
-    /// directly.
+    /// The environment sends the request to a proxy, which does not respond as IMDS does directly.
     ProxyImdsNotBypassed {
         /// The proxy.
         proxy: Rc<Proxy>,
-        /// The variable that names it.
+        /// The environment variable that names the proxy.
         variable: &'static str,
-        /// What came by way of it.
+        /// The response that came through the proxy.
         said: String,
     },
-    /// The identity is not attached to this machine.
+    /// The managed identity is not attached to this machine.
     MiNotOnVmss {
-        /// The identity that the node's files name; nothing, where they name none.
+        /// The identity that the node's files name; empty if they name none.
         #[serde(skip_serializing_if = "String::is_empty")]
         id: String,
-        /// The one that is.
+        /// The identity that is attached instead.
         #[serde(skip_serializing_if = "Option::is_none")]
         attached: Option<String>,
-        /// Where the node is.
+        /// The location of the node in Azure.
         #[serde(flatten)]
         place: NodeLocation,
     },
-    /// The identity is not attached, but one named like a kubelet's is: it was recreated.
+    /// The managed identity is not attached, but one with a kubelet identity's name is: the
+    /// identity was recreated.
     MiClientIdStale {
         /// The identity that the node's files name.
         id: String,
         /// The identity that is attached.
         #[serde(flatten)]
         attached: Box<Principal>,
-        /// Where the node is.
+        /// The location of the node in Azure.
         #[serde(flatten)]
         place: NodeLocation,
     },
-    /// Several are attached, and none is named.
+    /// Several managed identities are attached, and the node's files name none.
     MiMultipleUnspecified {},
-    /// There are no tokens for the registries' audience.
+    /// No tokens are issued for the audience of the registries.
     AadAudienceUnavailable {
-        /// The audience.
+        /// The audience of the registries.
         audience: &'static str,
-        /// Its own words.
+        /// The error message of the refusal.
         said: String,
-        /// Whether it knows the older one.
+        /// Whether tokens for the older audience are issued.
         management_known: ManagementAudience,
     },
-    /// There is no way to the endpoint that issues tokens.
+    /// The endpoint that issues tokens cannot be reached.
     AadEndpointBlocked {
-        /// The endpoint.
+        /// The host of the endpoint.
         authority: String,
-        /// Where the way ends, as a word.
+        /// The stage at which connecting fails, as a word of evidence.
         stage: Stage,
-        /// How.
+        /// How connecting fails.
         fault: Fault,
     },
-    /// The endpoint does not answer as it should: could not tell.
+    /// The endpoint that issues tokens does not respond as it should: could not tell.
     AadUnclear {
-        /// The endpoint.
+        /// The host of the endpoint.
         authority: String,
-        /// What came.
+        /// The content of the response.
         said: String,
     },
-    /// The endpoint refuses for another reason.
+    /// The endpoint that issues tokens refuses for another reason.
     AadRefuses {
-        /// The endpoint.
+        /// The host of the endpoint.
         authority: String,
-        /// Its own words.
+        /// The error message from the endpoint.
         said: String,
     },
-    /// A policy forbids this sign-in.
+    /// A conditional access policy forbids this sign-in.
     AadConditionalAccess {
-        /// Who signs in.
+        /// The client id of the identity that signs in.
         client_id: String,
         /// Entra's message.
         said: String,
     },
-    /// There is no such tenant.
+    /// The tenant does not exist.
     TenantUnknown {
-        /// The tenant.
+        /// The tenant that the sign-in names.
         tenant: String,
         /// Entra's message.
         said: String,
     },
     /// The service principal's secret has expired.
     SpSecretExpired {
-        /// The application.
+        /// The client id of the service principal.
         client_id: String,
         /// Entra's message.
         said: String,
     },
-    /// The application's password is another one.
+    /// The service principal has another secret than the one that was sent.
     SpSecretWrong {
-        /// The application.
+        /// The client id of the service principal.
         client_id: String,
         /// Entra's message.
         said: String,
     },
-    /// The tenant has no such application.
+    /// The tenant has no such service principal.
     SpAppMissing {
-        /// The application.
+        /// The client id of the service principal.
         client_id: String,
-        /// The tenant.
+        /// The tenant that the sign-in names.
         tenant: String,
         /// Entra's message.
         said: String,
     },
-    /// Entra knows the application and its password; it is the registry that does not let it in.
+    /// Entra accepts the service principal and its password, but the registry does not authorize
+    /// it.
     ServicePrincipalWithoutRole {
-        /// The application.
+        /// The client id of the service principal.
         client_id: String,
-        /// What role assignments go by.
+        /// The object id, which role assignments use.
         #[serde(skip_serializing_if = "Option::is_none")]
         object_id: Option<String>,
     },
-    /// The node signs in as an application, and its machine has a kubelet's identity: it was left
-    /// behind.
+    /// The node still signs in as a service principal, although a kubelet identity is attached to
+    /// its machine.
     NodeStillSpMode {
-        /// The application.
+        /// The client id of the service principal.
         client_id: String,
-        /// That identity.
+        /// The name of the attached kubelet identity.
         attached: String,
-        /// What Entra has against the application, as a word.
+        /// The code of the finding about the service principal in Entra, as a word of evidence.
         #[serde(skip_serializing_if = "Option::is_none")]
         said: Option<String>,
-        /// Where the node is.
+        /// The location of the node in Azure.
         #[serde(flatten)]
         place: NodeLocation,
     },
-    /// No federated credential of the identity is for the token that was shown.
+    /// The identity has no federated credential for the token that was sent.
     IdentityBindingFicMismatch {
-        /// The identity.
+        /// The client id of the identity.
         client_id: String,
-        /// Who issued the token that was shown.
+        /// The issuer of the token that was sent.
         #[serde(skip_serializing_if = "Option::is_none")]
         issuer: Option<String>,
-        /// The identity that it was issued to.
+        /// The subject of the token: the identity that it was issued to.
         #[serde(skip_serializing_if = "Option::is_none")]
         subject: Option<String>,
-        /// The audience.
+        /// The audience of the token.
         #[serde(skip_serializing_if = "Option::is_none")]
         audience: Option<String>,
         /// Entra's message.
         said: String,
     },
-    /// The workload identity was asked for, and a variable of it is not set: could not tell.
+    /// The user asked for the workload identity, but one of its variables is not set: could not
+    /// tell.
     WorkloadIdentityMissing {
-        /// The variable.
+        /// The name of the variable.
         variable: &'static str,
     },
-    /// The Azure CLI gives no token.
+    /// The Azure CLI returned no token.
     AzFailed {
-        /// Its own words.
+        /// The error message of the Azure CLI.
         said: String,
     },
 }
 
-/// What came of a throttled or flaky IMDS in the end: a word of evidence.
+/// The outcome of requests to an IMDS that is throttled or flaky: a word of evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Answered {
-    /// It then gave a token.
+    /// IMDS issued a token in the end.
     GaveThen,
-    /// It gave none in the time that we have.
+    /// IMDS issued no token before our retries ended.
     GaveNone,
-    /// It gave none, and the kubelet's credential provider does not retry this status.
+    /// IMDS issued no token, and the kubelet's credential provider does not retry this status.
     ProviderGivesUp,
 }
 
-/// Whether tokens for Azure's management are issued: a word of evidence.
+/// Whether tokens for Azure Resource Manager are issued: a word of evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum ManagementAudience {
-    /// They are.
+    /// Tokens for Azure Resource Manager are issued.
     Yes,
-    /// They are not.
+    /// Tokens for Azure Resource Manager are not issued.
     No,
-    /// That was not asked.
+    /// No token for Azure Resource Manager was requested.
     NotAsked,
 }

@@ -1,5 +1,5 @@
-//! The pull secret's file that was named, or the kubelet's own docker config: what it holds for the
-//! image.
+//! A pull secret file that the user named, or the kubelet's own docker config: the credentials that
+//! it holds for the image.
 
 use std::path::Path;
 
@@ -15,10 +15,11 @@ use crate::{
     },
 };
 
-/// How many keys of a file are shown.
+/// How many keys of a file are printed.
 const MAX_SHOWN_KEYS: usize = 5;
 
-/// Returns what the file holds for that image, in the order in which the kubelet tries it.
+/// Returns the credentials that the file holds for that image, in the order in which the kubelet
+/// tries them.
 pub(super) async fn find(
     cx: &Cx,
     file: &Path,
@@ -48,7 +49,7 @@ pub(super) async fn find(
     Ok(vec![])
 }
 
-/// Returns whether the user named the file; the kubelet's own may lack the registry.
+/// Returns whether the user named the file. The kubelet's own config may lack the registry.
 fn is_named(cx: &Cx) -> bool {
     cx.target.sign_in.auth_file.is_some()
 }

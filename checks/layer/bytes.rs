@@ -1,4 +1,4 @@
-//! Takes the bytes of a blob as they come: counted, hashed, never more than a piece in memory.
+//! Reads a blob as its bytes arrive: counts and hashes them, and holds at most one piece in memory.
 
 use std::time::Duration;
 
@@ -15,20 +15,20 @@ use crate::{
     manifest::Blob,
 };
 
-/// How long a sample may take: bytes that come more slowly than this are in hand all the same.
+/// How long reading a sample may take. After that, the bytes that have arrived still count.
 const SAMPLE_WAIT: Duration = Duration::from_secs(20);
 
-/// What was taken of a blob.
+/// The part of a blob that was read.
 pub(super) struct BlobRead {
-    /// How much.
+    /// The number of bytes that were read.
     pub bytes: u64,
-    /// To its end, the digest verified.
+    /// Whether the blob was read to its end and its digest verified.
     pub whole: bool,
-    /// The bytes, when they were to be kept.
+    /// The bytes, if they were to be kept.
     pub kept: Vec<u8>,
 }
 
-/// A blob that is being taken, from one connection or from several.
+/// A blob that is being read, over one connection or several.
 pub(super) struct BlobReader<'a> {
     cx: &'a Cx,
     blob: &'a Blob,
@@ -37,23 +37,24 @@ pub(super) struct BlobReader<'a> {
     keep: bool,
     hasher: Hasher,
     began: Instant,
-    /// What is there already of what comes next.
+    /// The number of bytes of the next response that were already read.
     skip: u64,
     pub(super) taken: BlobRead,
 }
 
 impl<'a> BlobReader<'a> {
-    /// Of a blob at a host, `most` bytes or all; kept, or only counted.
+    /// Returns a reader of up to `most` bytes of a blob at a host. The bytes are kept or only
+    /// counted.
     pub(super) fn of(cx: &'a Cx, blob: &'a Blob, host: String, most: u64, keep: bool) -> Self {
         let (hasher, began) = (Hasher::like(&blob.digest), Instant::now());
         let taken = BlobRead { bytes: 0, whole: false, kept: vec![] };
         Self { cx, blob, host, most, keep, hasher, began, skip: 0, taken }
     }
 
-    /// Takes what comes. False when the connection ended before its time, as a runtime takes for a
-    /// reason to ask for the rest.
+    /// Reads a response. Returns false if the connection ended early; a runtime then asks for the
+    /// rest.
     pub(super) async fn go(&mut self, mut reply: Reply) -> StepResult<bool> {
-        // Where the size is not known, only the end of the answer tells.
+        // If the size is unknown, only the end of the response marks the end of the blob.
         let due = self.blob.size.unwrap_or(u64::MAX);
         loop {
             let mut piece = match reply.piece().await {
@@ -78,7 +79,7 @@ impl<'a> BlobReader<'a> {
                 match reply.piece().await {
                     Ok(Some(_)) => self.taken.bytes += 1,
                     Err(Fault::TimedOut) => return Err(self.cut(Fault::TimedOut)),
-                    // It is all there; how the connection ends does not matter.
+                    // The blob is complete, so it does not matter how the connection ends.
                     Ok(None) | Err(_) => break,
                 }
             }
@@ -103,8 +104,8 @@ impl<'a> BlobReader<'a> {
         Ok(true)
     }
 
-    /// Whether an answer is the rest: of what was asked for, or of the whole, whose beginning is
-    /// skipped.
+    /// Returns whether a response continues the blob: it holds either the requested rest or the
+    /// whole blob, whose beginning is then skipped.
     pub(super) fn goes_on(&mut self, rest: &Reply) -> bool {
         let from = self.taken.bytes;
         let range = rest.header("content-range").unwrap_or_default();
@@ -113,7 +114,8 @@ impl<'a> BlobReader<'a> {
         is_rest || rest.status == 200
     }
 
-    /// What came for the rest does not say what part of the blob it is: runtimes differ on that.
+    /// Reports that the response to a request for the rest does not say which part of the blob it
+    /// holds. Runtimes treat such a response differently.
     pub(super) fn unclear(&self) -> NoFact {
         let (host, digest) = (self.host.clone(), self.blob.digest.clone());
         let (got, of) = (self.taken.bytes, self.blob.size);
@@ -126,8 +128,8 @@ impl<'a> BlobReader<'a> {
         }))
     }
 
-    /// The bytes end before their time. Where they only stopped, a runtime would wait for longer
-    /// than we do.
+    /// Reports that the download stopped before its end. After a timeout this is *could not tell*,
+    /// because a runtime would wait longer than we do.
     pub(super) fn cut(&self, fault: Fault) -> NoFact {
         let (host, digest) = (self.host.clone(), self.blob.digest.clone());
         let (silent, seconds) = (fault == Fault::TimedOut, BODY_WAIT.as_secs());
@@ -144,7 +146,7 @@ impl<'a> BlobReader<'a> {
     }
 }
 
-/// For which platform a config says that the image is built.
+/// Returns the platform that an image is built for, according to its config.
 pub(super) fn platform(config: &[u8]) -> Option<Platform> {
     #[derive(Deserialize)]
     struct Config {
@@ -158,7 +160,8 @@ pub(super) fn platform(config: &[u8]) -> Option<Platform> {
     Some(Platform::normal(&os, &architecture, variant.as_deref(), build.as_deref()))
 }
 
-/// How many layers a config describes: a runtime unpacks those, and refuses another number.
+/// Returns how many layers a config describes. A runtime unpacks exactly those and refuses any
+/// other number.
 pub(super) fn described(config: &[u8]) -> usize {
     #[derive(Default, Deserialize)]
     #[serde(default)]

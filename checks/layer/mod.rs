@@ -1,7 +1,8 @@
-//! Do the bytes of the image arrive?
+//! Checks that the bytes of the image arrive.
 //!
-//! The config blob to its end, then bytes of a layer (of every layer with `--full`), through the
-//! registry's redirect, without its credentials. Nothing is green without them.
+//! It reads the whole config blob, then bytes of one layer (of every layer with `--full`). It
+//! follows the registry's redirect without the registry's credentials. The check passes only if
+//! bytes arrive.
 
 mod bytes;
 mod problem;
@@ -26,52 +27,53 @@ use crate::{
 use bytes::{BlobRead, BlobReader};
 pub use problem::Problem;
 
-/// How much of a layer is read when not all of it is asked for.
+/// How much of a layer is read without `--full`.
 const SAMPLE: u64 = 1024 * 1024;
-/// How often the rest of a blob is asked for without getting any more of it, as containerd does.
+/// How often the rest of a blob is requested in a row without receiving more of it, as in
+/// containerd.
 const MAX_STALLED_RETRIES: usize = 3;
-/// The longest config that is read.
+/// The size of the largest config that is read.
 const MAX_CONFIG_BYTES: u64 = 8 * 1024 * 1024;
 
-/// How far the digests were verified.
+/// How far the digests were verified: a word of evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub(crate) enum Verified {
-    /// Every blob was read to its end, and has its digest.
+    /// Every blob was read to its end and matches its digest.
     AllRead,
-    /// The config was, and a part of a layer was read.
+    /// The config was read to its end, but only a part of a layer.
     ASample,
-    /// A part of a layer was read, and nothing to its end.
+    /// Only a part of a layer was read, and no blob to its end.
     UnverifiedSample,
 }
 
-/// The bytes that are in hand.
+/// What was downloaded.
 #[derive(Serialize)]
 pub struct Downloaded {
-    /// Who sent them.
+    /// The host that sent the bytes.
     host: String,
-    /// Bytes of the config, where there is one.
+    /// The size of the config in bytes, if there is a config.
     #[serde(skip_serializing_if = "Option::is_none")]
     config: Option<usize>,
-    /// Bytes of layers; none where the image has no layers.
+    /// The number of layer bytes that were read; `None` if the image has no layers.
     #[serde(skip_serializing_if = "Option::is_none")]
     bytes: Option<u64>,
-    /// The layers that they are of.
+    /// The number of layers that these bytes belong to.
     layers_read: usize,
     layers: usize,
-    /// Whether every digest was verified, as a word.
+    /// How far the digests were verified.
     verified: Verified,
 }
 
-/// Where the blobs come from.
+/// The source of the blobs.
 struct Blobs<'a> {
     cx: &'a Cx,
     session: &'a Session,
     host: String,
 }
 
-/// Fetches the config and bytes of a layer.
+/// Downloads the config and bytes of a layer.
 pub async fn read(
     cx: &Cx,
     session: &Session,
@@ -94,7 +96,7 @@ pub async fn read(
     let mut ahead = None;
     if let Some(blob) = &content.config {
         let source = first.take();
-        // While the config comes from elsewhere, the registry is free to say where the layer is.
+        // While another host sends the config, the registry can already answer where the layer is.
         let next = wanted.first().filter(|_| matches!(source, Some(BlobResponse::Redirect(..))));
         let next = OptionFuture::from(next.map(|blob| blob.ask(cx, session)));
         let (config, next) = join(Box::pin(blobs.config(blob, source)), next).await;
@@ -131,7 +133,7 @@ pub async fn read(
     Ok(in_hand)
 }
 
-/// Says whether a lone manifest, which is pulled whatever it is for, is for another platform.
+/// Warns if a single manifest is for another platform. A runtime pulls it for any platform.
 fn remark(cx: &Cx, built_for: &Platform) {
     let wanted = &cx.target.platform;
     if wanted.rank(built_for).is_none() {
@@ -143,8 +145,8 @@ fn remark(cx: &Cx, built_for: &Platform) {
     }
 }
 
-/// All layers; or one: the largest that a sample holds whole, for then its digest proves it, else
-/// the smallest.
+/// Returns the layers to read: all of them if `full`, otherwise one. That is the largest layer that
+/// fits into a sample, because its digest can then be verified, or else the smallest layer.
 fn wanted(blobs: &[Blob], full: bool) -> Vec<&Blob> {
     if full {
         return blobs.iter().collect();
@@ -162,8 +164,8 @@ impl Blobs<'_> {
         Ok(self.take(blob, source, u64::MAX, true).await?.kept)
     }
 
-    /// Takes a blob. Where the connection ends too early the rest is asked for, as containerd does,
-    /// as long as that brings more.
+    /// Reads a blob. If the connection ends early, it requests the rest for as long as more
+    /// arrives, as containerd does.
     async fn take(
         &self,
         blob: &Blob,
@@ -185,7 +187,7 @@ impl Blobs<'_> {
             }
             in_vain = if taking.taken.bytes > before { 0 } else { in_vain + 1 };
             let rest = match self.rest(blob, taking.taken.bytes).await {
-                // A client that waits longer may get the rest.
+                // A client that waits longer may receive the rest.
                 Err(no_fact @ NoFact::CouldNotTell(_)) => return Err(no_fact),
                 rest => rest.ok(),
             };
@@ -207,7 +209,8 @@ impl Blobs<'_> {
         Ok(self.open(blob, source, from).await?.1)
     }
 
-    /// The answer that carries the blob, wherever it comes from.
+    /// Returns the response that carries the blob, from the registry or from the host that it
+    /// redirects to.
     async fn open(
         &self,
         blob: &Blob,

@@ -1,4 +1,4 @@
-//! What the area `layer` can find wrong.
+//! The problems that the area `layer` can find.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -8,71 +8,72 @@ use crate::{
     manifest::Build,
 };
 
-/// What can be wrong with the bytes of an image.
+/// A problem with the bytes of an image.
 #[derive(Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Problem {
-    /// The manifest names a blob that is not there.
+    /// The manifest names a blob that does not exist.
     BlobMissing(Refused),
     /// The storage refuses this network.
     BlobServiceEndpointPolicy(Refused),
-    /// The storage does not take the signature in the URL.
+    /// The storage rejects the signature in the URL.
     BlobSasRejected(Unsigned),
-    /// The host that serves the bytes refuses for a reason of its own.
+    /// The host that serves the blob refuses it for a reason of its own.
     BlobRefused(Refused),
-    /// It fails.
+    /// The host that serves the blob fails or throttles.
     BlobOutage(Refused),
-    /// The bytes stop before the end.
+    /// The download stops before the end of the blob.
     BlobUnexpectedEof(Broken),
-    /// They stop, and the rest comes without saying which part it is: could not tell.
+    /// The download stops, and the response with the rest does not say which part it holds: could
+    /// not tell.
     BlobRestUnclear(Broken),
-    /// The bytes stop before the end, and go on when they are asked for.
+    /// The download stops before the end of the blob and resumes when the rest is requested.
     BlobResumed {
-        /// Who sent them.
+        /// The host that sent the bytes.
         host: String,
-        /// How often.
+        /// How often the download was resumed.
         times: usize,
     },
-    /// The bytes stop coming, and the connection stays. A runtime waits longer: could not tell.
+    /// No more bytes arrive, but the connection stays open. A runtime waits longer: could not tell.
     PullProgressTimeout {
-        /// How long we waited.
+        /// How many seconds we waited.
         seconds: u64,
-        /// What there was by then.
+        /// The blob, and what had arrived of it by then.
         #[serde(flatten)]
         broken: Broken,
     },
-    /// They are not the bytes that the digest names.
+    /// The bytes do not match the digest.
     BlobDigestMismatch {
-        /// Who sent them.
+        /// The host that sent the bytes.
         host: String,
-        /// The digest that was due.
+        /// The expected digest.
         digest: String,
-        /// The digest of what came.
+        /// The digest of the bytes that arrived, or that there were more bytes than expected.
         got: String,
     },
-    /// The config is longer than what is read: could not tell.
+    /// The config is larger than the limit, so it was not read: could not tell.
     ConfigTooLong {
-        /// What the manifest says.
+        /// The size that the manifest states.
         bytes: u64,
     },
-    /// A lone manifest for another platform: it is pulled, and will not run.
+    /// A single manifest is for another platform: it can be pulled but will not run.
     OtherPlatform {
-        /// What was needed.
+        /// The platform that was requested.
         wanted: String,
-        /// What the config says.
+        /// The platform that the config names.
         built_for: String,
-        /// How to build it for both.
+        /// How to build the image for both platforms.
         #[serde(flatten)]
         build: Build,
     },
-    /// The bytes come, but slowly.
+    /// The bytes arrive, but slowly.
     Slow {
-        /// Who sends them.
+        /// The host that sends the bytes.
         host: String,
-        /// How many came.
+        /// The number of bytes that arrived.
         got: u64,
-        /// In how long.
+        /// How many seconds that took.
         seconds: u64,
     },
 }
@@ -83,39 +84,39 @@ pub struct Refused {
     pub(super) host: String,
     pub(super) digest: String,
     pub(super) status: u16,
-    /// The storage's or the registry's own word.
+    /// The code and message of the storage or the registry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) said: Option<String>,
-    /// For support.
+    /// The correlation id, for a support request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) correlation: Option<String>,
 }
 
-/// A blob that broke off.
+/// A blob whose download stopped.
 #[derive(Serialize)]
 pub struct Broken {
     pub(super) host: String,
     pub(super) digest: String,
-    /// The bytes that came.
+    /// The number of bytes that arrived.
     pub(super) got: u64,
-    /// The bytes that were due, where that is known.
+    /// The size of the blob in bytes, if it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) of: Option<u64>,
     pub(super) fault: Fault,
 }
 
-/// A signed URL that was not taken, and what of the times in it is known.
+/// A signed URL that was rejected, and what is known about the times that matter to it.
 #[derive(Serialize)]
 pub struct Unsigned {
     #[serde(flatten)]
     pub(super) refused: Refused,
-    /// Until when the URL holds, where it says so and that is over.
+    /// The time at which the URL expired, if it states one and that time has passed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) expired: Option<Timestamp>,
-    /// What time it is there.
+    /// The time on the clock of the host that rejected the URL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) there: Option<Timestamp>,
-    /// How far this clock is from it.
+    /// How far this clock is from that host's clock.
     #[serde(flatten)]
     pub(super) skew: Option<Skew>,
 }

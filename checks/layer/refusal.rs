@@ -1,4 +1,4 @@
-//! What it means when a blob is refused: by which server, in which words.
+//! Explains why a blob was refused, by the server that refused it and by its error code.
 
 use jiff::Timestamp;
 
@@ -12,7 +12,8 @@ use crate::{
     registry::Refusal,
 };
 
-/// Says why; `target` is what was asked of a host that the registry named.
+/// Returns why the blob was refused. `target` is the path and query that were requested from the
+/// host that the registry redirected to; `None` if the registry itself answered.
 pub(super) async fn grade(cx: &Cx, reply: Reply, blob: &Blob, target: Option<&str>) -> NoFact {
     let (host, status, there) = (reply.host.clone(), reply.status, reply::date(&reply));
     let refusal = Refusal::read(reply).await;
@@ -27,7 +28,8 @@ pub(super) async fn grade(cx: &Cx, reply: Reply, blob: &Blob, target: Option<&st
         said: refusal.body.words(),
         correlation: refusal.correlation,
     };
-    // A dedicated data endpoint is no storage account: what a subnet's policy is about.
+    // A service endpoint policy of a subnet applies to storage accounts, and a dedicated data
+    // endpoint is not one.
     let is_storage = host.name.contains(".blob.core.") || host.name.contains(".blob.storage.");
     match (status, code.as_str()) {
         (404, "BlobNotFound" | "BLOB_UNKNOWN" | "NoSuchKey") => Problem::BlobMissing(refused),
@@ -44,7 +46,7 @@ pub(super) async fn grade(cx: &Cx, reply: Reply, blob: &Blob, target: Option<&st
     .into()
 }
 
-/// Until when a signed URL says that it holds: its `se`.
+/// Returns the time until which a signed URL is valid, as its `se` parameter states it.
 fn until(target: &str) -> Option<Timestamp> {
     let (_, query) = target.split_once('?')?;
     let mut pairs = url::form_urlencoded::parse(query.as_bytes());

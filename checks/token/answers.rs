@@ -1,33 +1,34 @@
-//! What a registry answers to a session, and what an access token says that it grants.
+//! The responses of a registry to a session, and the actions that an access token states it grants.
 
 use crate::kit::{Host, Secret, net::Reply, redact::claims};
 
-/// What a registry answers that is asked for something.
+/// The response of a registry to a request for something that may not exist.
 pub enum RegistryAnswer {
-    /// Here it is.
+    /// The registry has what was requested.
     Found(Reply),
-    /// A 404: what that means depends on what was asked for.
+    /// A 404. Its meaning depends on what was requested.
     NotFound(Reply),
 }
 
-/// What a registry answers that is asked for a blob.
+/// The response of a registry to a request for a blob.
 pub enum BlobAnswer {
-    /// It has it.
+    /// The registry has the blob.
     Found(BlobResponse),
-    /// A 404.
+    /// The registry responded with a 404.
     NotFound(Reply),
 }
 
-/// What answered when the registry was asked for a blob.
+/// The way in which a registry serves a blob.
 pub enum BlobResponse {
-    /// It sends us to another host, to ask this there: a path and a signature.
+    /// The registry redirects to another host. The secret is the path to request there, with a
+    /// signature.
     Redirect(Host, Secret),
-    /// It sends the blob itself.
+    /// The registry sends the blob itself.
     Body(Reply),
 }
 
-/// What a token says that it grants: repositories, and the actions on each. `None` when it does not
-/// say.
+/// Returns the repositories that a token states it grants, and the actions on each. Returns `None`
+/// if the token does not state them.
 pub(super) fn grants(token: &Secret) -> Option<Vec<(String, String)>> {
     let claims = claims(token)?;
     let grants = claims.get("access")?.as_array()?.iter().filter_map(|access| {

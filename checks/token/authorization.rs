@@ -1,8 +1,8 @@
-//! What each request of a session carries.
+//! The authorization of the requests of a session.
 
 use crate::kit::Secret;
 
-/// What each request carries: the value of its `Authorization` header.
+/// The credentials that each request carries, as the value of its `Authorization` header.
 #[derive(Clone)]
 pub(super) enum Authorization {
     /// A user name and a password.

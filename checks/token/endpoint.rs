@@ -1,8 +1,8 @@
-//! The token server: containerd's questions, in containerd's order.
+//! The token server: sends the requests that containerd sends, in containerd's order.
 //!
-//! With a password it posts a form first and falls back to GET with Basic where the server
-//! refuses the form (containerd, core/remotes/docker/auth/fetch.go); a refresh token is only
-//! ever posted; an anonymous client uses GET.
+//! With a password it posts a form first. If the server refuses the form, it falls back to GET with
+//! Basic authentication (containerd, core/remotes/docker/auth/fetch.go). A refresh token is only
+//! ever posted. An anonymous client uses GET.
 
 use hyper::Method;
 use serde_json::Value;
@@ -19,20 +19,20 @@ use crate::{
     registry::{Refusal, RegistryClient},
 };
 
-/// Who asks for an access token, and for which image.
+/// The client that requests an access token, and the image that it is for.
 pub(super) struct Asker<'a> {
     pub(super) client: &'a RegistryClient,
     pub(super) credential: &'a Credential,
     pub(super) image: Option<&'a Image>,
-    /// A refresh token, where there is one in place of a password.
+    /// The refresh token, if it takes the place of a password.
     pub(super) refresh: Option<&'a Secret>,
 }
 
-/// What a token server gives to who asks.
+/// The answer of a token server to a request for a token.
 pub(super) enum Issued {
     /// An access token.
     Token(Secret),
-    /// Nothing: it does not accept the credentials, or wants some.
+    /// No token: the server refuses the credentials or requires some.
     Refused(Refusal),
 }
 
@@ -52,7 +52,7 @@ pub(super) async fn token(cx: &Cx, asker: &Asker<'_>, wanted: &Challenge) -> Ste
                 [("grant_type", "password"), ("username", user), ("password", password.expose())];
             let reply = server.post(cx, asker, &form).await?;
             if matches!(reply.status, 400 | 401 | 404 | 405) {
-                // Its body is still on the connection that the next question has to take.
+                // The response body is still on the connection that the next request needs.
                 drop(reply);
                 server.get(cx, asker, Some(password.basic(user))).await?
             } else {
@@ -70,7 +70,8 @@ async fn issued(server: &Server, reply: Reply) -> StepResult<Issued> {
     if !(200..300).contains(&status) {
         let refusal = Refusal::read_unexplained(&asked, reply).await?;
         return match status {
-            // A refusal is a 401, with or without a body; docker-registry's servers say 400 too.
+            // A refusal is HTTP 401, with or without a body. The servers of docker-registry use 400
+            // too.
             400 | 401 => Ok(Issued::Refused(refusal)),
             _ => Err(refusal.grade(&asked)),
         };
@@ -85,14 +86,14 @@ async fn issued(server: &Server, reply: Reply) -> StepResult<Issued> {
     token_in(&body).map(Issued::Token).map_err(no_token)
 }
 
-/// Reads the token in what a token server sends; an error is a word of evidence.
+/// Reads the token from the response of a token server. An error is a word of evidence.
 pub fn token_in(body: &[u8]) -> Result<Secret, String> {
-    // As Go reads it: the first value counts, whatever follows it.
+    // As in Go, the first JSON value counts, and whatever follows it is ignored.
     let mut values = serde_json::Deserializer::from_slice(body).into_iter::<Value>();
     let Some(Ok(Value::Object(issued))) = values.next() else {
         return Err(Malformed::NotJson.to_string());
     };
-    // containerd prefers the first where there are both.
+    // containerd prefers `access_token` if both are present.
     let token = ["access_token", "token"].iter().find_map(|name| {
         let found = issued.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
         found.1.as_str().filter(|token| !token.is_empty())
@@ -100,11 +101,11 @@ pub fn token_in(body: &[u8]) -> Result<Secret, String> {
     token.map(Secret::new).ok_or_else(|| NoAnswer::NoTokenInIt.to_string())
 }
 
-/// Where tokens are issued, and for what.
+/// The token server, and the parameters of a request to it.
 struct Server {
     host: Host,
     path: String,
-    /// Service and scope, and what the realm's own query holds.
+    /// The service, the scopes, and the parameters in the query of the realm.
     ask: Vec<(String, String)>,
 }
 
@@ -113,13 +114,13 @@ impl Server {
         let client = asker.client;
         let Realm { host, url } = Realm::read(client, wanted)?;
         let in_the_open = host.plain && !client.host.plain && !host.is_local();
-        // An anonymous request holds nothing to protect.
+        // An anonymous request contains nothing to protect.
         if in_the_open && !matches!(asker.credential, Credential::Anonymous) {
             return Err(Realm::not_safe(client, wanted));
         }
         let mut ask: Vec<(String, String)> = url.query_pairs().into_owned().collect();
         ask.extend(wanted.param("service").map(|service| ("service".into(), service.into())));
-        // containerd asks for what it needs, and for what the challenge names besides.
+        // containerd requests the scope that it needs and also those that the challenge names.
         let named = wanted.param("scope").unwrap_or_default().split(' ').map(str::to_owned);
         let needed = asker.image.map(|image| format!("repository:{}:pull", image.repository));
         let mut scopes: Vec<String> =
@@ -147,7 +148,7 @@ impl Server {
     async fn post(&self, cx: &Cx, asker: &Asker<'_>, form: &[(&str, &str)]) -> StepResult<Reply> {
         let mut body = form_urlencoded::Serializer::new(String::new());
         body.extend_pairs(form).append_pair("client_id", "check-acr");
-        // A form has one scope, a list; a query repeats it.
+        // A form has one `scope` parameter with a list; a query repeats the parameter.
         let (scopes, others): (Vec<_>, Vec<_>) =
             self.ask.iter().partition(|(name, _)| name == "scope");
         let scopes: Vec<_> = scopes.iter().map(|(_, scope)| scope.as_str()).collect();

@@ -1,9 +1,9 @@
 //! Exchanges an Entra token for a refresh token of the registry, with the form of the kubelet's
 //! credential provider.
 //!
-//! The provider sends the tenant of its node's file, not the token's own. It ignores the text of a
-//! refusal, and then the kubelet pulls anonymously: what is found here is a cause only where
-//! anonymous pulls are refused (cloud-provider-azure, `azure_acr_helper.go`).
+//! The provider sends the tenant from the node's file, not the token's own. It ignores the text of
+//! a refusal, and then the kubelet pulls anonymously. So these problems are a cause only if the
+//! registry refuses anonymous pulls (cloud-provider-azure, `azure_acr_helper.go`).
 
 use std::rc::Rc;
 
@@ -27,10 +27,10 @@ use crate::{
     registry::{NoChallenge, Refusal, RegistryClient},
 };
 
-/// What is asked.
+/// The request, as reports name it.
 const EXCHANGE: &str = "POST /oauth2/exchange";
 
-/// The place where tokens are exchanged.
+/// The endpoint at which tokens are exchanged.
 struct Exchange {
     client: Rc<RegistryClient>,
     host: Host,
@@ -39,11 +39,11 @@ struct Exchange {
 
 /// Why a token was not exchanged.
 enum ExchangeError {
-    /// What happened is graded already, and has nothing to do with the exchange.
+    /// The problem is already graded and is unrelated to the exchange.
     Graded(NoFact),
-    /// The registry does not take it.
+    /// The registry refuses the token.
     Refused(Refusal),
-    /// It answers in another way.
+    /// The registry neither issues a refresh token nor refuses.
     Unexpected(String),
 }
 
@@ -53,8 +53,8 @@ impl From<NoFact> for ExchangeError {
     }
 }
 
-/// Exchanges the token. Skipped where the registry does not accept it: the reason was given, and
-/// the pull is anonymous.
+/// Exchanges the token. If the registry does not accept it, the step is skipped: the reason is then
+/// reported, and the pull is anonymous.
 pub(super) async fn exchange_entra_token(
     cx: &Cx,
     client: &Rc<RegistryClient>,
@@ -123,13 +123,13 @@ pub(super) async fn exchange_entra_token(
     })))
 }
 
-/// Returns the challenge in the answer to `GET /v2/` as the kubelet's provider reads it
-/// (`receiveChallengeFromLoginServer`): a container runtime asks for another one, and is more
-/// lenient.
+/// Returns the challenge in the response to `GET /v2/` as the kubelet's credential provider reads
+/// it (`receiveChallengeFromLoginServer`). A container runtime reads the challenge of another
+/// request and is more lenient.
 fn providers_challenge(reply: &Reply) -> Result<Challenge, String> {
     let headers: Vec<_> = reply.headers.get_all("www-authenticate").iter().collect();
     let written = headers.first().and_then(|header| header.to_str().ok()).unwrap_or_default();
-    // Both by these very names, in quotes.
+    // The provider searches for exactly these names, with the quotation mark.
     let fits =
         headers.len() == 1 && ["realm=\"", "service=\""].iter().all(|part| written.contains(part));
     let found = challenges(&reply.headers).into_iter().find(|found| found.scheme == "bearer");
@@ -139,8 +139,8 @@ fn providers_challenge(reply: &Reply) -> Result<Challenge, String> {
     })
 }
 
-/// Older nodes, and `az aks check-acr`, show a token for Azure's management: would it be taken,
-/// too?
+/// Warns if the registry refuses a token for Azure Resource Manager. Such a token is what older
+/// nodes and `az aks check-acr` send.
 async fn look_at_management(cx: Cx, exchange: Exchange, login: Rc<EntraToken>) {
     if exchange.takes_management(&cx, &login).await == Some(false) {
         let host = exchange.client.host.to_string();
@@ -149,8 +149,8 @@ async fn look_at_management(cx: Cx, exchange: Exchange, login: Rc<EntraToken>) {
 }
 
 impl Exchange {
-    /// Tokens are exchanged where the challenge sends for them; an Entra token goes to the registry
-    /// only.
+    /// Returns the exchange endpoint at the host that the challenge names. An Entra token is sent
+    /// to the registry only.
     fn at(client: &Rc<RegistryClient>, wanted: &Challenge) -> StepResult<Self> {
         let host = Realm::read(client, wanted)?.host;
         let registry = |host: &Host| host.azure().map(|name| (name.label.to_owned(), name.suffix));
@@ -171,7 +171,8 @@ impl Exchange {
     ) -> Result<Secret, ExchangeError> {
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("access_token", token.expose());
-        // The Azure CLI's form for a user, the kubelet provider's form for any other identity.
+        // The Azure CLI sends this form for a user, and the kubelet's provider the other one for
+        // any other identity.
         if login.principal.is_person {
             form.append_pair("grant_type", "access_token");
         } else {
@@ -187,12 +188,12 @@ impl Exchange {
         let reply = self.client.past_firewall(cx, &request, reply).await?;
         match reply.status {
             200 => {}
-            // A refusal is a 401, with or without a body.
+            // A refusal is HTTP 401, with or without a body.
             400 | 401 => {
                 let refusal = Refusal::read_unexplained(EXCHANGE, reply).await?;
                 return Err(ExchangeError::Refused(refusal));
             }
-            // For any other reason, too, the provider fails and the kubelet pulls anonymously.
+            // On any other status the provider fails too, and the kubelet pulls anonymously.
             status => {
                 let said = Refusal::read(reply).await.body.message;
                 let said =
@@ -207,8 +208,8 @@ impl Exchange {
         }
     }
 
-    /// Whether a token for Azure's management is accepted; `None` where that is not known, or not
-    /// asked: it is sent to Azure's own registries only.
+    /// Returns whether a token for Azure Resource Manager is accepted. Returns `None` if that is
+    /// unknown or was not tested: such a token is sent to Azure registries only.
     async fn takes_management(&self, cx: &Cx, login: &EntraToken) -> Option<bool> {
         let (which, endpoints) = login.machine.as_ref().filter(|_| self.host.azure().is_some())?;
         let issued = imds::token(cx, which, &endpoints.management).await.ok()?;
@@ -221,7 +222,7 @@ impl Exchange {
     }
 }
 
-/// Reads the token in what a registry sends; an error is a word of evidence.
+/// Reads the refresh token from the response of a registry. An error is a word of evidence.
 pub fn refresh_token(body: &[u8]) -> Result<Secret, String> {
     let not_json = || Malformed::NotJson.to_string();
     let answer: serde_json::Value = serde_json::from_slice(body).map_err(|_| not_json())?;

@@ -1,4 +1,4 @@
-//! Does the registry give us a token, and what is it good for?
+//! Gets an access token from the registry, and determines what it grants.
 
 mod answers;
 mod authorization;
@@ -27,7 +27,8 @@ pub use words::{AnonymousAnswer, ManagementToken, NoAnswer, NoTenant, Scopes, Si
 /// How many entries of a pull secret are tried.
 pub(crate) const MAX_CANDIDATES: usize = 4;
 
-/// Is there a refresh token that the registry can still take?
+/// Returns the refresh token that the registry can still accept: a stored one, or one that it
+/// issues in exchange for an Entra token.
 pub async fn exchange(
     cx: &Cx,
     challenge: &RegistryChallenge,
@@ -39,7 +40,7 @@ pub async fn exchange(
     });
     let token = match (&identity.first.credential, login, &challenge.auth_scheme) {
         (Credential::Refresh(token), ..) => {
-            // By the registry's clock: ours may be wrong, and then this would be no proof.
+            // The registry's clock decides, because ours may be wrong and would then prove nothing.
             if let Some(expired) = expired(token, challenge.dated) {
                 let from = identity.first.source();
                 return Err(Problem::PullsecretShortLivedToken { expired, from }.into());
@@ -54,8 +55,10 @@ pub async fn exchange(
     Ok(RefreshToken { expires: expires(&token), token })
 }
 
-/// Gets what each further request must carry. Of several entries of a pull secret the kubelet tries
-/// one after the other, until one is accepted; when none is, the first says why.
+/// Gets the session whose authorization each further request carries.
+///
+/// The kubelet tries the entries of a pull secret one after the other, until one is accepted. If
+/// none is, the first one gives the reason.
 pub async fn fetch(
     cx: &Cx,
     challenge: &RegistryChallenge,
@@ -69,7 +72,8 @@ pub async fn fetch(
                 from: identity.first.source(),
             }));
         }
-        // Traded or not, what is shown at the token server is a name and a password, or nothing.
+        // The token server never receives an Entra token: it receives a user name with the refresh
+        // token as the password, or nothing if the exchange failed.
         let traded = match &one.credential {
             Credential::Entra(_) => {
                 one.with_refresh_token(TOKEN_USER, grant.as_ref().map(|grant| grant.token.clone()))
@@ -77,7 +81,7 @@ pub async fn fetch(
             _ => one.clone(),
         };
         let got = authenticate(cx, challenge, &traded, grant).await;
-        // Asking anonymously again would change nothing.
+        // A second anonymous attempt would change nothing.
         let is_nobody = matches!(traded.credential, Credential::Anonymous);
         if identity.rest.is_empty() || (tried == 0 && is_nobody) {
             return got;
@@ -94,7 +98,7 @@ pub async fn fetch(
     first.unwrap_or_else(|| Err(NoFact::skipped(Problem::NothingToExchange {})))
 }
 
-/// Says that the first candidate was refused, and that a later one is accepted.
+/// Returns the problem that the first candidate is refused and a later one is accepted.
 fn passed_over(host: &Host, first: &Candidate, used: &Candidate) -> Problem {
     match (&first.key, &used.credential) {
         (Some(refused), Credential::Password { .. } | Credential::Entra(_)) => {
@@ -110,7 +114,7 @@ fn passed_over(host: &Host, first: &Candidate, used: &Candidate) -> Problem {
     }
 }
 
-/// Whether what these credentials got is good for the image.
+/// Returns whether the result of a sign-in is sufficient for the image.
 async fn is_authorized(cx: &Cx, got: &StepResult<Session>) -> bool {
     match got {
         Ok(session) => session.is_authorized(cx).await,
@@ -131,7 +135,8 @@ async fn authenticate(
     let session = match (&challenge.auth_scheme, &identity.credential) {
         (AuthScheme::None, Credential::Anonymous) => session,
         (AuthScheme::None, _) => {
-            // An image is in hand without them; a sign-in is what else was to be tried.
+            // An image can be pulled without the credentials. Without an image, it is the sign-in
+            // that was to be tested.
             if challenge.image.is_none() {
                 let (who, from) = (identity.name(), identity.source());
                 cx.add_finding(Problem::CredentialsNotAsked { host: host(), who, from });
@@ -153,7 +158,7 @@ async fn authenticate(
     };
     if challenge.image.is_none() {
         prove_signed_in(cx, &session).await?;
-        // An anonymous answer proves no sign-in.
+        // A response to an anonymous request proves no sign-in.
         if !session.is_signed_in() {
             return Err(NoFact::could_not_tell(Problem::SignInNotTested { host: host() }));
         }
@@ -161,7 +166,7 @@ async fn authenticate(
     Ok(session)
 }
 
-/// Without an image there is no manifest to prove the token: the registry's front page does.
+/// Proves the sign-in with `GET /v2/`, because without an image no manifest request can prove it.
 async fn prove_signed_in(cx: &Cx, session: &Session) -> StepResult<()> {
     let reply = session.ask(cx, Request::new(hyper::Method::GET, "/v2/")).await?;
     match reply.status {

@@ -1,147 +1,152 @@
-//! What the area `token` can find wrong.
+//! The problems that the area `token` can find.
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::words::{AnonymousAnswer, ManagementToken};
 
-/// What can be wrong with signing in.
+/// A problem with signing in to the registry.
 #[derive(Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Problem {
-    /// There is nothing to exchange: a password is shown as it is, and an anonymous client shows
+    /// There is nothing to exchange: a password is sent as it is, and an anonymous client sends
     /// nothing.
     NothingToExchange {},
-    /// The refresh token is out of date by the registry's own clock.
+    /// The refresh token has expired by the registry's own clock.
     PullsecretShortLivedToken {
-        /// Since when.
+        /// When the token expired.
         expired: Timestamp,
-        /// Where it came from.
+        /// The source of the token.
         from: String,
     },
-    /// The registry does not serve this anonymously, and there are no credentials here.
+    /// The registry refuses anonymous access, and there are no credentials here.
     AnonymousPullDisabled {
         /// The registry.
         host: String,
-        /// What was asked for.
+        /// What was requested.
         wanted: String,
-        /// For support.
+        /// The correlation id, for a support request.
         #[serde(skip_serializing_if = "Option::is_none")]
         correlation: Option<String>,
     },
-    /// The same in a pod or on a node, where the kubelet may sign in: could not tell.
+    /// The registry refuses anonymous access, but the kubelet of this pod's node may have
+    /// credentials: could not tell.
     NodeMaySignIn {
         /// The registry.
         host: String,
-        /// What was asked for.
+        /// What was requested.
         wanted: String,
     },
-    /// The registry does not accept the identity: the pull is anonymous then.
+    /// The registry does not accept the identity, so the pull is anonymous.
     NotTaken {},
-    /// The kubelet's provider takes what the registry answers for no challenge.
+    /// The kubelet's credential provider finds no challenge in the registry's response.
     ProviderTakesNoChallenge {
         /// The registry.
         host: String,
-        /// Its status.
+        /// The HTTP status of the response.
         status: u16,
-        /// What it sent for a challenge.
+        /// The value of its `WWW-Authenticate` headers.
         said: String,
     },
-    /// The registry does not take this identity's token.
+    /// The registry refuses to exchange the token of this identity.
     ExchangeNoRole(RefusedIdentity),
-    /// The registry accepts it with the token's own tenant, and not with the tenant of the node's
+    /// The registry accepts the token with its own tenant, but not with the tenant in the node's
     /// file.
     WrongTenantInAzurejson {
         /// The registry.
         host: String,
-        /// The node's file.
+        /// The path of the node's file.
         file: String,
-        /// The tenant in it.
+        /// The tenant in the node's file.
         named: String,
-        /// The token's own.
+        /// The tenant of the token.
         own: String,
     },
-    /// It takes tokens for registries only: older nodes show another.
+    /// The registry accepts only tokens for registries, but older nodes send a token for Azure
+    /// Resource Manager.
     ExchangeArmAudienceDisabled {
         /// The registry.
         host: String,
     },
-    /// It agrees to trade a token, and sends something else.
+    /// The registry agrees to exchange a token but sends something other than a refresh token.
     ExchangeUnreadable {
         /// The registry.
         host: String,
-        /// What it sent instead.
+        /// What the registry sent instead.
         said: String,
     },
-    /// The same on a node, whose files do not say who signs in: could not tell.
+    /// The registry refuses anonymous access, and this node's files do not show who signs in. A pod
+    /// may have a pull secret: could not tell.
     PodMaySignIn {
         /// The registry.
         host: String,
-        /// What was asked for.
+        /// What was requested.
         wanted: String,
     },
-    /// What we sign in with was refused.
+    /// The registry refused the credentials.
     CredentialsRefused(Presented),
     /// The registry refused its admin user.
     AdminUserDisabled(Presented),
-    /// The registry takes the user name for a service principal's, and knows none of that name.
+    /// The registry treats the user name as a service principal's, but knows no service principal
+    /// with it.
     ApplicationNotRegistered(Presented),
-    /// The same, and without it the image is served.
+    /// The registry refused the credentials, but it serves the image without them.
     AnonymousBlockedByBadCreds(Presented),
     /// The registry did not ask for the credentials.
     CredentialsNotAsked {
         /// The registry.
         host: String,
-        /// Who would sign in.
+        /// The identity that would sign in.
         who: String,
-        /// Where the credentials came from.
+        /// The source of the credentials.
         from: String,
     },
-    /// The registry wants a password, and what we have is a token.
+    /// The registry requires a password, but the credentials are a token.
     CredentialsDoNotFit {
         /// The registry.
         host: String,
-        /// What we have.
+        /// The kind of the credentials.
         kind: String,
-        /// Where it came from.
+        /// The source of the credentials.
         from: String,
     },
-    /// Signed in, and not allowed.
+    /// The sign-in succeeded, but it does not grant the pull.
     ScopeNotGranted(Ungranted),
-    /// An Entra identity signed in, and its roles leave this repository out.
+    /// An Entra identity signed in, but its roles do not include this repository.
     RoleExcludesRepository(Ungranted),
-    /// The token server's answer is no token.
+    /// The response of the token server contains no token.
     NoToken {
-        /// Who answered.
+        /// The token server.
         host: String,
-        /// Its status.
+        /// The HTTP status of the response.
         status: u16,
-        /// What it sent instead.
+        /// What the server sent instead.
         said: String,
     },
-    /// The pull secret has several entries for the image: one is refused, a later one is not.
+    /// The pull secret has several entries for the image: the registry refuses one and accepts a
+    /// later one.
     EntryPassedOver {
-        /// The key of the first.
+        /// The key of the first entry.
         refused: String,
-        /// The key of the one that is accepted.
+        /// The key of the accepted entry.
         used: String,
-        /// The file.
+        /// The path of the pull secret.
         from: String,
     },
-    /// The first identity is refused, and the image is served anonymously, which a kubelet tries
-    /// last.
+    /// The registry refuses the first identity, but serves the image anonymously. A kubelet tries
+    /// that last.
     LetInAsNobody {
         /// The registry.
         host: String,
-        /// Who is refused.
+        /// The refused identity.
         who: String,
-        /// Where that was found.
+        /// The source of the refused identity.
         from: String,
     },
     /// The pull secret has more entries for the image than are tried here: could not tell.
     TooManyEntries {
-        /// The file.
+        /// The path of the pull secret.
         from: String,
     },
     /// No image was named, and no credentials were used: could not tell.
@@ -149,11 +154,11 @@ pub enum Problem {
         /// The registry.
         host: String,
     },
-    /// The challenge names a place to which we send no credentials: could not tell.
+    /// The challenge names a token server to which we send no credentials: could not tell.
     RealmNotSafe {
         /// The registry.
         host: String,
-        /// That place.
+        /// The scheme and host of that token server.
         realm: String,
     },
 }
@@ -161,82 +166,82 @@ pub enum Problem {
 /// Credentials that were refused.
 #[derive(Serialize)]
 pub struct Presented {
-    /// Who refused them.
+    /// The host that refused the credentials.
     pub(super) host: String,
-    /// Who was refused.
+    /// The refused user, or else the kind of the credentials.
     pub(super) who: String,
-    /// The user's name, where it has one.
+    /// The user name, if the credentials have one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) user: Option<String>,
-    /// The user's name where it is that of a registry token: at an Azure registry, and no GUID.
+    /// The user name, if it is a registry token's: at an Azure registry, and not a GUID.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) token_name: Option<String>,
-    /// The user's name where it is a service principal's: a GUID.
+    /// The user name, if it is a service principal's: a GUID.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) application_id: Option<String>,
-    /// Where they came from.
+    /// The source of the credentials.
     pub(super) from: String,
-    /// What was asked for.
+    /// What was requested.
     pub(super) wanted: String,
-    /// The registry's own words.
+    /// The error message from the registry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) said: Option<String>,
-    /// For support.
+    /// The correlation id, for a support request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) correlation: Option<String>,
-    /// What an anonymous client gets there, where that was asked.
+    /// What an anonymous client receives for the same request, if that was tested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) anonymous: Option<AnonymousAnswer>,
 }
 
-/// A sign-in that is good, and not for this.
+/// A sign-in that succeeded but does not grant what was requested.
 #[derive(Serialize)]
 pub struct Ungranted {
     /// The registry.
     pub(super) host: String,
-    /// What was asked for.
+    /// What was requested.
     pub(super) wanted: String,
-    /// What the token says that it grants.
+    /// What the token states that it grants.
     pub(super) granted: String,
-    /// Who asked.
+    /// The identity that signed in.
     pub(super) who: String,
-    /// The user's name, where it has one.
+    /// The user name, if the credentials have one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) user: Option<String>,
-    /// For support.
+    /// The correlation id, for a support request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) correlation: Option<String>,
 }
 
-/// What goes with a refusal: who was refused, and in whose eyes.
+/// An identity whose token was refused, with its ids in role assignments and in node files.
 #[derive(Serialize)]
 pub struct RefusedIdentity {
     /// The registry.
     pub(super) host: String,
-    /// Who was refused.
+    /// The name of the refused identity.
     pub(super) who: String,
-    /// What role assignments go by.
+    /// The object id, which role assignments use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) object_id: Option<String>,
-    /// What node files go by.
+    /// The client id, which node files use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) client_id: Option<String>,
-    /// What role assignments call such a one.
+    /// The principal type of the identity in role assignments.
     pub(super) principal_type: &'static str,
     /// The tenant that was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) tenant: Option<String>,
-    /// Whether a token for Azure's management is accepted.
+    /// Whether the registry accepts a token for Azure Resource Manager.
     pub(super) management: ManagementToken,
-    /// The registry's own words.
+    /// The error message from the registry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) said: Option<String>,
-    /// For support.
+    /// The correlation id, for a support request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) correlation: Option<String>,
 }
 
-/// Whether a text is a GUID, as the client ids of service principals are.
+/// Returns whether a text is a GUID, as the client ids of service principals are.
 pub(super) fn is_guid(text: &str) -> bool {
     let lengths = text.split('-').map(str::len);
     lengths.eq([8, 4, 4, 4, 12]) && text.chars().all(|c| c.is_ascii_hexdigit() || c == '-')

@@ -1,4 +1,4 @@
-//! Where a challenge sends for tokens.
+//! The realm of a challenge: the URL at which tokens are issued.
 
 use url::Url;
 
@@ -8,15 +8,15 @@ use crate::{
     registry::RegistryClient,
 };
 
-/// That place.
+/// The URL at which tokens are issued.
 pub(super) struct Realm {
-    /// The registry itself, where it is the registry.
+    /// The host of the URL, or the registry's own `Host` if it is the registry.
     pub(super) host: Host,
     pub(super) url: Url,
 }
 
 impl Realm {
-    /// Reads it.
+    /// Reads the realm of a challenge.
     pub(super) fn read(client: &RegistryClient, wanted: &Challenge) -> StepResult<Self> {
         let realm = wanted.param("realm").unwrap_or_default();
         let url = Url::parse(realm).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
@@ -28,9 +28,10 @@ impl Realm {
         Ok(Self { host, url })
     }
 
-    /// Says that nothing is sent there that is worth anything.
+    /// Reports that nothing of value is sent to the realm.
     pub(super) fn not_safe(client: &RegistryClient, wanted: &Challenge) -> NoFact {
-        // No more of it than this is shown: it is the registry's to fill, and may hold anything.
+        // Only the scheme and the host are printed. The registry sets the rest, which may contain
+        // anything.
         let url = Url::parse(wanted.param("realm").unwrap_or_default()).ok();
         let place = url.and_then(|url| Some(format!("{}://{}", url.scheme(), url.host_str()?)));
         let realm = place.unwrap_or_else(|| NoAnswer::NotAUrl.to_string());

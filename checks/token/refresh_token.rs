@@ -1,17 +1,17 @@
-//! A refresh token: what the exchange gives, and what access tokens are issued for.
+//! A refresh token: the exchange returns it, and access tokens are issued for it.
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::kit::{Secret, redact::claims};
 
-/// The longest token that is read.
+/// The size of the largest token response that is read.
 pub(super) const MAX_TOKEN_BYTES: usize = 1024 * 1024;
 
-/// The user name that goes with a refresh token where a password is due.
+/// The user name that is sent with a refresh token where a password is expected.
 pub(crate) const TOKEN_USER: &str = "00000000-0000-0000-0000-000000000000";
 
-/// What is shown at the token server in place of a password.
+/// The token that is sent to the token server in place of a password.
 #[derive(Serialize)]
 pub struct RefreshToken {
     #[serde(skip)]
@@ -20,13 +20,13 @@ pub struct RefreshToken {
     pub(super) expires: Option<Timestamp>,
 }
 
-/// When a token ends, if it says so.
+/// Returns when a token expires, if it states that.
 pub(super) fn expires(token: &Secret) -> Option<Timestamp> {
     let expires = claims(token)?.get("exp")?.as_i64()?;
     Timestamp::from_second(expires).ok()
 }
 
-/// When a token ended, if it has by that clock.
+/// Returns when a token expired, if that clock is past its expiry.
 pub(super) fn expired(token: &Secret, now: Option<Timestamp>) -> Option<Timestamp> {
     expires(token).filter(|expires| now.is_some_and(|now| *expires < now))
 }

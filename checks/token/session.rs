@@ -1,4 +1,4 @@
-//! A registry with us signed in to it, and what it means when it refuses all the same.
+//! A session with a registry, signed in as far as possible, and the meaning of a refusal in it.
 
 use std::{rc::Rc, time::Duration};
 
@@ -24,10 +24,10 @@ use crate::{
     registry::{AuthScheme, Refusal, RegistryChallenge, RegistryClient},
 };
 
-/// How long the anonymous probe may take: it makes a refusal clearer, and no more than that.
+/// How long the anonymous probe may take. It only makes the explanation of a refusal clearer.
 const ANONYMOUS_WAIT: Duration = Duration::from_secs(20);
 
-/// A registry, and what each request to it must carry.
+/// A registry, and the authorization that each request to it carries.
 #[derive(Clone, Serialize)]
 pub struct Session {
     #[serde(skip)]
@@ -36,23 +36,23 @@ pub struct Session {
     pub(super) identity: Candidate,
     #[serde(skip)]
     authorization: Option<Authorization>,
-    /// As what each request is made; never with what.
+    /// How each request is authenticated, never the credentials themselves.
     signed_in: SignedIn,
-    /// What the token says that it grants; nothing when it is opaque.
+    /// What the token states that it grants; `None` if the token is opaque.
     #[serde(skip_serializing_if = "Option::is_none")]
     granted: Option<String>,
-    /// Whether that holds what is needed.
+    /// Whether the granted actions include what is needed.
     #[serde(skip)]
     covers_pull: Option<bool>,
     #[serde(skip)]
     image: Option<Image>,
-    /// What more tokens are asked for with, where that is not a password.
+    /// The refresh token for further tokens, if the credentials are not a password.
     #[serde(skip)]
     refresh: Option<Secret>,
-    /// What the registry asked for before anybody signed in.
+    /// The authentication scheme that the registry asked for before any sign-in.
     #[serde(skip)]
     auth_scheme: AuthScheme,
-    /// The registry's clock.
+    /// The time on the registry's clock, from its first response.
     #[serde(skip)]
     dated: Option<Timestamp>,
 }
@@ -84,7 +84,7 @@ impl Session {
         Self { identity, authorization, granted, covers_pull, refresh, ..self.clone() }
     }
 
-    /// The same, each request carrying a password.
+    /// Returns the session with a password, which each request then carries.
     pub(super) fn with_password(self, basic: Secret) -> Self {
         Self {
             authorization: Some(Authorization::Password(basic)),
@@ -93,7 +93,7 @@ impl Session {
         }
     }
 
-    /// The same, each request carrying a token.
+    /// Returns the session with an access token, which each request then carries.
     pub(super) fn with_token(self, token: &Secret) -> Self {
         let grants = grants(token);
         let covers_pull = self.image.as_ref().and_then(|image| {
@@ -120,8 +120,8 @@ impl Session {
         }
     }
 
-    /// Whether it is good for the image: as the token says, else as the registry does when it is
-    /// asked.
+    /// Returns whether the session is authorized for the image. The token states that, or else the
+    /// registry is asked for the manifest.
     pub(super) async fn is_authorized(&self, cx: &Cx) -> bool {
         match (self.covers_pull, &self.image) {
             (Some(covers_pull), _) => covers_pull,
@@ -134,22 +134,22 @@ impl Session {
         }
     }
 
-    /// Whether requests carry credentials.
+    /// Returns whether requests carry credentials.
     pub(super) fn is_signed_in(&self) -> bool {
         self.signed_in == SignedIn::Yes
     }
 
-    /// The registry.
+    /// Returns the client for the registry.
     pub(crate) fn client(&self) -> &RegistryClient {
         &self.client
     }
 
-    /// The image that is asked for, if one is.
+    /// Returns the requested image, if one was named.
     pub(crate) fn image(&self) -> Option<&Image> {
         self.image.as_ref()
     }
 
-    /// What is needed, in words.
+    /// Returns what is needed, in words.
     fn wanted(&self) -> String {
         match &self.image {
             Some(image) => format!("pull {}", image.repository),
@@ -157,13 +157,13 @@ impl Session {
         }
     }
 
-    /// Asks, signed in; redirects are followed.
+    /// Sends a request with the authorization of the session, and follows redirects.
     pub(crate) async fn ask(&self, cx: &Cx, request: Request) -> StepResult<Reply> {
         self.client.ask(cx, &self.sign(request)).await
     }
 
-    /// Asks for something that may not be there. A refusal, and every answer that has no meaning
-    /// here, is graded.
+    /// Requests something that may not exist. Grades a refusal and every other response that has no
+    /// meaning here.
     pub(crate) async fn get(
         &self,
         cx: &Cx,
@@ -179,7 +179,8 @@ impl Session {
         }
     }
 
-    /// Asks for what a pull does not need, with a token of its own where the registry wants one.
+    /// Requests something that a pull does not need, with a token of its own if the registry
+    /// requires one.
     pub(crate) async fn ask_beyond(&self, cx: &Cx, request: Request) -> StepResult<Reply> {
         let reply = self.ask(cx, request.clone()).await?;
         let mut wanted = challenges(&reply.headers).into_iter();
@@ -187,7 +188,7 @@ impl Session {
         match wanted.filter(|_| reply.status == 401 && reply.host == self.client.host) {
             None => Ok(reply),
             Some(wanted) => {
-                // Its body is still on the line that the token may have to take.
+                // The response body is still on the connection that the token request may need.
                 drop(reply);
                 let token = self.token(cx, &wanted).await?;
                 let request = Request { authorization: Some(token.bearer()), ..request };
@@ -196,8 +197,8 @@ impl Session {
         }
     }
 
-    /// Asks for a blob: with GET, for HEAD is answered by the registry itself and never touches the
-    /// host that serves the bytes.
+    /// Requests a blob. It uses GET, because the registry answers HEAD itself and the host that
+    /// serves the bytes would not be tested.
     pub(crate) async fn blob(&self, cx: &Cx, digest: &str, from: u64) -> StepResult<BlobAnswer> {
         let repository = self.image.as_ref().map_or("", |image| &image.repository);
         let request = Request::new(Method::GET, format!("/v2/{repository}/blobs/{digest}"));
@@ -208,7 +209,7 @@ impl Session {
         let reply = self.client.past_firewall(cx, &request, reply).await?;
         let reply = match redirect(host, &request, &reply, HostPurpose::Data) {
             Some((next, target)) if next == *host => {
-                // Sent on within the registry, where the sign-in still counts.
+                // The redirect stays within the registry, where the authorization is still valid.
                 let request = Request { target, ..request };
                 self.client.follow(cx, host, &request, HostPurpose::Data).await?
             }
@@ -252,7 +253,7 @@ impl Session {
         Request { authorization, ..request }
     }
 
-    /// What a 401 means, now that we are signed in as far as can be.
+    /// Returns what a 401 means after we signed in as far as possible.
     pub(crate) async fn refused(&self, cx: &Cx, asked: &str, reply: Reply) -> NoFact {
         let mut errors = challenges(&reply.headers).into_iter();
         let error = errors.find_map(|challenge| challenge.params.get("error").cloned());
@@ -285,12 +286,13 @@ impl Session {
                     },
                 )
             }
-            // Refused without a word on why: no more than that can be said.
+            // The registry gave no reason for the refusal, so nothing more specific can be
+            // reported.
             _ => refusal.grade(asked),
         }
     }
 
-    /// A definite refusal here becomes *could not tell* when another identity may sign in.
+    /// Turns a definite refusal into *could not tell* if another identity may sign in.
     fn unless_others_may(&self, cx: &Cx, problem: Problem) -> NoFact {
         if !self.identity.others_may {
             return problem.into();
@@ -299,7 +301,8 @@ impl Session {
         NoFact::could_not_tell(problem)
     }
 
-    /// Who else may sign in: the node for a pod, the pod for a node.
+    /// Returns the problem that someone else may sign in: the node for a pod, or the pod for a
+    /// node.
     fn others(&self, cx: &Cx) -> Problem {
         let (host, wanted) = (self.client.host.to_string(), self.wanted());
         if cx.world.on_node {
@@ -309,17 +312,17 @@ impl Session {
         }
     }
 
-    /// Returns what it means that the registry wants credentials, and there are none.
+    /// Returns the result when the registry requires credentials and there are none.
     pub(super) fn anonymous(&self, cx: &Cx, correlation: Option<String>) -> NoFact {
         let (host, wanted) = (self.client.host.to_string(), self.wanted());
-        // A pod's image is pulled by its node, which may well have an identity: not ours to say.
+        // The node pulls a pod's image and may have an identity of its own, which is unknown here.
         if self.identity.others_may {
             return NoFact::could_not_tell(self.others(cx));
         }
         Problem::AnonymousPullDisabled { host, wanted, correlation }.into()
     }
 
-    /// What we sign in with was refused.
+    /// Returns why the credentials were refused.
     pub(super) async fn credentials_refused(&self, cx: &Cx, refusal: Refusal) -> NoFact {
         if let Credential::Password { user, password } = &self.identity.credential
             && user == TOKEN_USER
@@ -338,7 +341,8 @@ impl Session {
         let user = self.identity.user.as_deref();
         let (application_id, token_name) = match user {
             Some(user) if is_guid(user) => (Some(user.to_owned()), None),
-            // The admin user is called like the registry; a token's exchange has a user of its own.
+            // The admin user has the name of the registry, and an exchanged token has a fixed user
+            // name.
             Some(user) if user != TOKEN_USER && self.client.host.acr().is_some() => {
                 (None, Some(user.to_owned()))
             }
@@ -370,8 +374,9 @@ impl Session {
         )
     }
 
-    /// Returns what the registry answers to an anonymous client; `None` when that was not asked or
-    /// cannot be told. A token proves nothing: it is issued for what it does not grant, too.
+    /// Returns how the registry responds to an anonymous client; `None` if that was not tested or
+    /// cannot be determined. An anonymous token proves nothing: it is also issued for actions that
+    /// it does not grant.
     async fn anonymous_answer(&self, cx: &Cx) -> Option<AnonymousAnswer> {
         let (AuthScheme::Bearer(wanted), Some(image)) = (&self.auth_scheme, &self.image) else {
             return None;

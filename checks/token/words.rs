@@ -3,72 +3,72 @@
 use serde::Serialize;
 use strum::{Display, VariantNames};
 
-/// As what each request is made: a word of evidence.
+/// How each request is authenticated: a word of evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum SignedIn {
-    /// The registry wants no credentials.
+    /// The registry requires no credentials.
     NotNeeded,
-    /// With credentials.
+    /// Requests carry credentials.
     Yes,
-    /// With an anonymous token.
+    /// Requests carry an anonymous token.
     AsAnonymous,
 }
 
-/// What an anonymous client gets: a word of evidence.
+/// What an anonymous client receives: a word of evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum AnonymousAnswer {
-    /// The manifest.
+    /// The registry serves the manifest.
     Served,
-    /// A refusal.
+    /// The registry refuses the request.
     Refused,
 }
 
-/// What the registry does with a token for Azure's management: a word of evidence.
+/// What the registry does with a token for Azure Resource Manager: a word of evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum ManagementToken {
-    /// It accepts the token.
+    /// The registry accepts the token.
     Taken,
-    /// It refuses the token.
+    /// The registry refuses the token.
     Refused,
-    /// That was not asked.
+    /// It was not tested whether the registry accepts the token.
     NotAsked,
 }
 
-/// What stands for scopes where there are none: a word of evidence.
+/// A substitute for the scopes if there are none: a word of evidence.
 #[derive(Clone, Copy, Debug, Display, PartialEq, Eq, Serialize, VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Scopes {
     /// The token grants nothing.
     Nothing,
-    /// The token does not say.
+    /// The token does not state its scopes.
     NotSaid,
-    /// No image was named: signing in is all that is asked for.
+    /// No image was named, so only signing in is requested.
     SignIn,
 }
 
-/// What stands for what a server said where it said nothing of use: a word of evidence.
+/// A substitute for a server's message if it sent nothing useful: a word of evidence.
 #[derive(Clone, Copy, Debug, Display, PartialEq, Eq, Serialize, VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum NoAnswer {
-    /// Its answer has no token in it.
+    /// The response contains no token.
     NoTokenInIt,
-    /// Its realm is not a URL.
+    /// The realm is not a URL.
     NotAUrl,
 }
 
-/// What stands for the tenant of a file that names none: a word of evidence.
+/// A substitute for the tenant if a file names none: a word of evidence.
 #[derive(Clone, Copy, Debug, Display, PartialEq, Eq, Serialize, VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum NoTenant {
-    /// None.
+    /// The file names no tenant.
     None,
 }
