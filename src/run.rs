@@ -9,6 +9,8 @@ use checks::kit::{
 use futures::future::join_all;
 use jiff::Timestamp;
 
+use crate::wait::interrupted;
+
 /// The options of a run.
 #[derive(Clone, Debug)]
 pub struct Wanted {
@@ -49,7 +51,7 @@ pub async fn run(
         () = tokio::time::sleep(wanted.timeout) => {
             Some(RunProblem::TimeUp { seconds: wanted.timeout.as_secs() })
         }
-        _ = tokio::signal::ctrl_c() => Some(RunProblem::Interrupted {}),
+        _ = interrupted() => Some(RunProblem::Interrupted {}),
     };
     if let Some(why) = cut_short {
         let why = Finding::from(why);

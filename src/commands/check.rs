@@ -70,16 +70,25 @@ pub(super) async fn in_world(
     let outputs = crate::show::Outputs::open(show, args.file_timeout()).await?;
     let wanted = args.wanted();
     let color = show.color != When::Never;
-    let progress = Progress::new(outputs.messages(), outputs.lang(), targets.len() > 1, color);
+    let progress = if show.quiet {
+        Progress::Quiet
+    } else {
+        Progress::new(outputs.messages(), outputs.lang(), targets.len() > 1, color)
+    };
+    let progress = Rc::new(progress);
     let (lines, folded) = (outputs.clone(), Rc::new(RefCell::new(outputs.new_run())));
-    let run = folded.clone();
+    let (run, board) = (folded.clone(), progress.clone());
     let events = run_plans(targets, world, &wanted, move |event| {
-        progress.take(event);
+        board.take(event);
         lines.event(event);
         // A run of this process never exceeds the limits, so all its events are accepted.
         folded.borrow_mut().take(event.clone()).unwrap_or_default();
     });
-    events.await;
+    tokio::select! {
+        _ = events => {}
+        () = progress.keep_drawn() => {}
+    }
+    drop(progress);
     Ok(outputs.finish(&run.borrow()))
 }
 

@@ -9,7 +9,9 @@ use super::check;
 use crate::{
     Exit,
     args::{Args, CheckArgs, ShowArgs},
-    show, world,
+    show,
+    wait::interrupted,
+    world,
 };
 
 pub(super) async fn run(
@@ -92,24 +94,9 @@ async fn keep_up(scenario: &Scenario, lab: &Lab) -> Result<Exit, String> {
          install -D {ca} /etc/docker/certs.d/{registry}/ca.crt && docker --config {0} pull {registry}/{image}\n",
         folder.display(),
     ));
-    let ended = tokio::select! {
-        ended = tokio::signal::ctrl_c() => ended,
-        ended = terminated() => ended,
-    };
+    let ended = interrupted().await;
     // The folder belongs to this process; failing to remove it does not matter.
     let _ = std::fs::remove_dir_all(&folder);
     ended.map_err(|error| format!("the lab cannot wait to be stopped: {error}"))?;
     Ok(Exit::Can)
-}
-
-/// Waits for SIGTERM on systems that have it.
-async fn terminated() -> std::io::Result<()> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        signal(SignalKind::terminate())?.recv().await;
-        Ok(())
-    }
-    #[cfg(not(unix))]
-    std::future::pending().await
 }

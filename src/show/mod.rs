@@ -1,5 +1,6 @@
 //! The only module that prints.
 
+mod board;
 mod guidance;
 mod json_v1;
 mod outputs;

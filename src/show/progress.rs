@@ -1,9 +1,8 @@
-//! The live progress display: one line for each step on standard error, cleared before the result.
+//! What happens while a run lasts, on standard error: on a terminal a board, elsewhere a line for each
+//! step when it ends, so that a log shows where a run is.
 
 use std::{
-    cell::RefCell,
-    collections::HashMap,
-    io::{IsTerminal, stderr},
+    io::{IsTerminal, Write, stderr},
     time::Duration,
 };
 
@@ -11,89 +10,70 @@ use checks::kit::{
     engine::{Event, EventKind, StepEnd},
     messages::{Lang, Messages},
 };
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::terminal::is_dumb;
+use super::{
+    board::{Board, sign},
+    terminal::{ascii, is_dumb, is_plain_ascii},
+    text::time,
+};
 
-/// Shows the running steps on a terminal; draws nothing elsewhere.
-pub(crate) struct Progress {
-    messages: &'static Messages,
-    lang: Lang,
-    lines: Option<MultiProgress>,
-    /// Whether there are several targets, so that each line must name its own.
-    many: bool,
-    /// Whether to use colour; `NO_COLOR` is looked at by the library itself.
-    color: bool,
-    steps: RefCell<HashMap<(String, String), ProgressBar>>,
+/// How often the board is drawn.
+const REDRAWN: Duration = Duration::from_millis(100);
+
+/// Shows the progress of a run.
+pub(crate) enum Progress {
+    /// A board on a terminal.
+    Board(Box<Board>),
+    /// A line for each step that ended.
+    Lines {
+        /// Whether there are several targets, so that each line must name its own.
+        many: bool,
+    },
+    /// Nothing.
+    Quiet,
 }
 
 impl Progress {
+    /// Returns the progress that suits standard error. `many` says that there are several targets.
     pub(crate) fn new(messages: &'static Messages, lang: Lang, many: bool, color: bool) -> Self {
-        let lines = (stderr().is_terminal() && !is_dumb())
-            .then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
-        Self { messages, lang, lines, many, color, steps: RefCell::default() }
+        if stderr().is_terminal() && !is_dumb() {
+            return Progress::Board(Box::new(Board::new(messages, lang, many, color)));
+        }
+        Progress::Lines { many }
     }
 
-    /// Updates the display for one event.
-    pub(crate) fn take(&self, event: &Event) {
-        let Some(lines) = &self.lines else { return };
-        match &event.kind {
-            EventKind::Planned { step, .. } => {
-                let line = lines.add(ProgressBar::new_spinner());
-                line.set_style(self.style("    {prefix:.dim}"));
-                let prefix =
-                    if self.many { format!("{step} {}", event.target) } else { step.clone() };
-                line.set_prefix(prefix);
-                let key = (event.target.clone(), step.clone());
-                self.steps.borrow_mut().insert(key, line);
+    /// Draws the board from time to time, for as long as the run lasts.
+    pub(crate) async fn keep_drawn(&self) {
+        loop {
+            tokio::time::sleep(REDRAWN).await;
+            if let Progress::Board(board) = self {
+                board.draw();
             }
-            EventKind::Started { step } => self.line(event, step, |line| {
-                let asks =
-                    self.messages.steps.get(step).map(|messages| messages.asks.of(self.lang));
-                line.set_style(self.style("  {spinner} {prefix:11} {msg} {elapsed:.dim}"));
-                line.set_message(asks.unwrap_or_default().to_owned());
-                line.enable_steady_tick(Duration::from_millis(100));
-            }),
-            EventKind::Exchanged { step, to, request, .. } => self.line(event, step, |line| {
-                // A background check of the step may go on after the step has ended; it does not
-                // change the line.
-                if !line.is_finished() {
-                    line.set_message(format!("{to}: {request}"));
-                }
-            }),
-            EventKind::Finished { step, end, .. } => self.line(event, step, |line| {
-                let sign = match end {
-                    StepEnd::Passed { .. } => "✓",
-                    StepEnd::Failed => "✗",
-                    StepEnd::Skipped { .. } => "–",
-                    StepEnd::Blocked { .. } => "↑",
-                    StepEnd::CouldNotTell { .. } => "?",
-                };
-                line.set_style(self.style("  {msg} {prefix}"));
-                line.finish_with_message(sign);
-            }),
-            EventKind::RunStarted { .. } | EventKind::Found { .. } | EventKind::Verdict { .. } => {}
         }
     }
 
-    fn style(&self, template: &str) -> ProgressStyle {
-        let plain = template.replace(":.dim", "");
-        let style = ProgressStyle::with_template(if self.color { template } else { &plain });
-        style.unwrap_or_else(|_| ProgressStyle::default_spinner())
-    }
-
-    fn line(&self, event: &Event, step: &str, change: impl FnOnce(&ProgressBar)) {
-        if let Some(line) = self.steps.borrow().get(&(event.target.clone(), step.to_owned())) {
-            change(line);
+    /// Shows one event.
+    pub(crate) fn take(&self, event: &Event) {
+        match self {
+            Progress::Board(board) => board.take(event),
+            Progress::Lines { many } => {
+                if let Some(line) = line(event, *many) {
+                    let line = if is_plain_ascii() { ascii(&line) } else { line };
+                    // Where standard error is closed, nobody reads it.
+                    let _ = writeln!(stderr(), "{line}");
+                }
+            }
+            Progress::Quiet => {}
         }
     }
 }
 
-impl Drop for Progress {
-    fn drop(&mut self) {
-        // Leftover lines would separate the reader from the result.
-        if let Some(lines) = &self.lines {
-            let _ = lines.clear();
-        }
+/// Returns the line of an event; `None` when it is not the end of a step that ran.
+fn line(event: &Event, many: bool) -> Option<String> {
+    let EventKind::Finished { step, end, took_ms } = &event.kind else { return None };
+    if matches!(end, StepEnd::Skipped { .. } | StepEnd::Blocked { .. }) {
+        return None;
     }
+    let line = format!("{} {step:11} {:>8}", sign(end), time(*took_ms));
+    Some(if many { format!("{line}  {}", event.target) } else { line })
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use checks::kit::messages::Lang;
+use textwrap::core::display_width;
 
 use crate::args::When;
 
@@ -57,8 +58,32 @@ pub(super) fn whole_words(width: usize) -> textwrap::Options<'static> {
 
 /// Pads to a display width: a Korean letter takes two columns.
 pub(super) fn pad(text: &str, width: usize) -> String {
-    let shown = textwrap::core::display_width(text);
+    let shown = display_width(text);
     format!("{text}{}", " ".repeat(width.saturating_sub(shown)))
+}
+
+/// Cuts a text to a display width; an ellipsis marks the end that is missing.
+pub(super) fn cut(text: &str, width: usize) -> String {
+    if display_width(text) <= width {
+        return text.to_owned();
+    }
+    let mut kept = String::new();
+    for letter in text.chars() {
+        if display_width(&kept) + display_width(letter.encode_utf8(&mut [0; 4])) + 1 > width {
+            break;
+        }
+        kept.push(letter);
+    }
+    kept + "…"
+}
+
+/// Cuts a text to a display width, but keeps its end: that is where an image has its tag.
+pub(super) fn cut_front(text: &str, width: usize) -> String {
+    let mut kept = text;
+    while display_width(kept) + usize::from(kept.len() < text.len()) > width {
+        kept = kept.get(kept.chars().next().map_or(1, char::len_utf8)..).unwrap_or_default();
+    }
+    if kept.len() < text.len() { format!("…{kept}") } else { text.to_owned() }
 }
 
 /// Returns the language of the locale.
@@ -66,4 +91,26 @@ pub(crate) fn locale() -> Lang {
     let set = |name| env::var(name).ok().filter(|value| !value.is_empty());
     let locale = set("LC_ALL").or_else(|| set("LC_MESSAGES")).or_else(|| set("LANG"));
     if locale.is_some_and(|locale| locale.starts_with("ko")) { Lang::Ko } else { Lang::En }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_cut_fits(text in "\\PC{0,80}", width in 1usize..70) {
+            for shown in [cut(&text, width), cut_front(&text, width)] {
+                assert!(display_width(&shown) <= width, "{shown}");
+            }
+            assert!(display_width(&text) > width || cut(&text, width) == text);
+            assert!(display_width(&text) > width || cut_front(&text, width) == text);
+        }
+    }
+
+    #[test]
+    fn an_image_keeps_its_tag() {
+        assert_eq!(cut_front("contoso.azurecr.io/team/app:v1", 12), "…team/app:v1");
+        assert_eq!(cut("contoso.azurecr.io/team/app:v1", 8), "contoso…");
+    }
 }

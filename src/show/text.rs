@@ -317,7 +317,7 @@ impl Page<'_> {
 }
 
 /// A time as people write it: `4.0 s`, `120 ms`.
-fn time(milliseconds: u64) -> String {
+pub(super) fn time(milliseconds: u64) -> String {
     match milliseconds {
         0..1000 => format!("{milliseconds} ms"),
         _ => format!("{}.{} s", milliseconds / 1000, milliseconds % 1000 / 100),
