@@ -49,7 +49,10 @@ fn start() -> Exit {
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return show::print_error(&format!("the program cannot start: {error}")),
+        Err(error) => {
+            show::print_error(&format!("the program cannot start: {error}"));
+            return Exit::CouldNotTell;
+        }
     };
     let exit = runtime.block_on(commands::run(args));
     // A file that never opens must not delay the exit.

@@ -139,9 +139,11 @@ impl Run {
         let mut shared = std::mem::take(&mut self.shared);
         let (report, view) = self.place(&target, from);
         let taken = match kind {
+            // Where a recording holds two runs from one vantage, the later one counts.
             EventKind::RunStarted { understood, host, .. } => {
                 report.target = understood;
-                report.views[view].host = host;
+                let vantage = report.views[view].vantage.clone();
+                report.views[view] = View { vantage, host, steps: vec![], findings: 0 };
                 Ok(())
             }
             kind => report.views[view].take(kind, keeps_exchanges, &mut shared),

@@ -1,9 +1,10 @@
 //! What was typed: the REFs among it, and what is worth a note before anything is asked.
 
 use checks::kit::{Cloud, RegistryOrImage, rules::docker_hub, sanitize_text};
+use clap::CommandFactory;
 
-/// The subcommands, for a registry's name that is nearly one of them.
-const COMMANDS: [&str; 5] = ["check", "explain", "list", "show", "lab"];
+use crate::args::Args;
+
 /// Programs whose `pull` people type from habit.
 const PULLERS: [&str; 5] = ["docker", "podman", "nerdctl", "crictl", "ctr"];
 /// How the kubelet's messages of a failed pull begin (kubernetes, pkg/kubelet/images).
@@ -11,7 +12,7 @@ const MESSAGES: [&str; 3] =
     ["failed to pull image", "back-off pulling image", "failed to pull and unpack image"];
 
 /// What is to be checked.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default)]
 pub(crate) struct Typed {
     /// Each REF.
     pub refs: Vec<String>,
@@ -19,16 +20,13 @@ pub(crate) struct Typed {
     pub notes: Vec<String>,
 }
 
-/// Reads the arguments, or the lines of standard input that stand for them.
+/// Reads the arguments: REFs, or the words of a message.
 ///
 /// # Errors
 /// Returns a sentence that names what was typed and what to type instead.
 pub(crate) fn read(words: &[String], cloud: Cloud) -> Result<Typed, String> {
     let mut typed = Typed::default();
-    let whole = words.join(" ");
-    if let Some(image) = from_message(&whole) {
-        typed.notes.push(format!("checking the image of that message: {}", sanitize_text(&image)));
-        typed.refs.push(image);
+    if typed.take_message(&words.join(" ")) {
         return Ok(typed);
     }
     if let [program, pull, image] = words
@@ -38,25 +36,52 @@ pub(crate) fn read(words: &[String], cloud: Cloud) -> Result<Typed, String> {
         let image = sanitize_text(image);
         return Err(format!("{program} pull is not an image; did you mean `check-acr {image}`?"));
     }
-    for word in words {
-        let word = match from_resource_id(word) {
-            Some(registry) => {
-                typed.notes.push(format!("checking the registry of that resource id: {registry}"));
-                registry.to_owned()
-            }
-            None => word.clone(),
-        };
-        typed.notes.extend(note(&word, cloud));
-        typed.refs.push(word);
-    }
+    words.iter().for_each(|word| typed.take(word, cloud));
     Ok(typed)
 }
 
-/// Returns the image in a message of the kubelet.
-fn from_message(text: &str) -> Option<String> {
+/// Reads the lines of standard input: each is a REF or a message.
+pub(crate) fn read_lines(lines: &[String], cloud: Cloud) -> Typed {
+    let mut typed = Typed::default();
+    for line in lines {
+        if !typed.take_message(line) {
+            typed.take(line, cloud);
+        }
+    }
+    typed
+}
+
+impl Typed {
+    /// Takes the images of a message; returns whether the text is one.
+    fn take_message(&mut self, text: &str) -> bool {
+        let images = from_message(text);
+        for image in &images {
+            self.notes
+                .push(format!("checking the image of that message: {}", sanitize_text(image)));
+        }
+        self.refs.extend_from_slice(&images);
+        !images.is_empty()
+    }
+
+    /// Takes one REF.
+    fn take(&mut self, word: &str, cloud: Cloud) {
+        let word = match from_resource_id(word) {
+            Some(registry) => {
+                self.notes.push(format!("checking the registry of that resource id: {registry}"));
+                registry
+            }
+            None => word,
+        };
+        self.notes.extend(note(word, cloud));
+        self.refs.push(word.to_owned());
+    }
+}
+
+/// Returns the images in messages of the kubelet, each once; none when the text is no such message.
+fn from_message(text: &str) -> Vec<String> {
     let start = text.trim_start_matches(|c: char| !c.is_alphabetic()).to_lowercase();
     if !MESSAGES.iter().any(|message| start.contains(message)) {
-        return None;
+        return vec![];
     }
     // The message quotes the image; a shell or a log may have escaped or removed the quotes.
     let quoted = text.split('"').skip(1).step_by(2);
@@ -68,7 +93,16 @@ fn from_message(text: &str) -> Option<String> {
     let is_image = |image: &String| {
         RegistryOrImage::read(image, Cloud::Public, false).is_ok_and(|asked| asked.image.is_some())
     };
-    quoted.chain(words).filter_map(bare).find(is_image)
+    let mut images: Vec<String> = vec![];
+    for image in quoted.filter_map(bare).filter(is_image) {
+        if !images.contains(&image) {
+            images.push(image);
+        }
+    }
+    if images.is_empty() {
+        images.extend(words.filter_map(bare).find(is_image));
+    }
+    images
 }
 
 /// Returns the registry's name in `/subscriptions/…/registries/contoso`.
@@ -89,8 +123,9 @@ fn note(text: &str, cloud: Cloud) -> Option<String> {
         let cloud = cloud.flag()?;
         return Some(format!("--cloud {cloud} is ignored: {text} names its registry"));
     }
-    let near = COMMANDS.iter().find(|command| strsim::osa_distance(command, text) <= 1);
-    if let Some(command) = near {
+    let commands = Args::command();
+    let mut commands = commands.get_subcommands().map(clap::Command::get_name);
+    if let Some(command) = commands.find(|command| strsim::osa_distance(command, text) <= 1) {
         return Some(format!(
             "{text} is checked as the registry {}; did you mean the command `{command}`?",
             asked.registry

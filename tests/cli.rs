@@ -63,6 +63,7 @@ fn called_wrongly_it_says_how_in_one_sentence() {
         (vec!["contoso", "-o", "json", "-o", "text"], "only one format"),
         (vec!["contoso", "-o", "json=/no/such/folder/x"], "/no/such/folder/x"),
         (vec!["contoso", "--platform", "pc"], "a platform is"),
+        (vec!["contoso", "--platform", "linux/amd65"], "no processor amd65"),
         (vec!["contoso", "--username", "u"], "--password-stdin"),
         (vec!["contoso", "--ca-file", "/no/such/file"], "/no/such/file"),
         (vec!["explain", "dns/nxdomain-registri"], "dns/nxdomain-registry"),

@@ -63,8 +63,11 @@ fn what_was_typed_is_understood() {
         let said = run(&[&format!("127.0.0.1:{port}/x:v1"), "-o", "json"]);
         assert_eq!(said.causes(), ["image/ref-invalid"], "{port}");
     }
-    let near = run(&["lsit", "--only", "image"]);
-    assert!(near.err.contains("did you mean the command `list`"), "{}", near.err);
+    for (near, command) in [("lsit", "list"), ("completion", "completions"), ("mann", "man")] {
+        let said = run(&[near, "--only", "image"]);
+        let hint = format!("did you mean the command `{command}`");
+        assert!(said.err.contains(&hint), "{}", said.err);
+    }
     let pulled = run(&["docker", "pull", "contoso.azurecr.io/a:b"]);
     assert!(pulled.code == Some(2) && pulled.err.contains("`check-acr contoso.azurecr.io/a:b`"));
 }
@@ -73,17 +76,41 @@ fn what_was_typed_is_understood() {
 fn several_images_come_as_arguments_or_as_lines() {
     let lines = b"127.0.0.1:1/a:b\n\n# a comment\n  127.0.0.1:1/c:d  \n";
     let said = run_with(&["-", "--only", "image", "-o", "json"], lines);
-    let asked: Vec<_> = said.json()["targets"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|target| target["target"]["asked"].as_str().unwrap().to_owned())
-        .collect();
-    assert_eq!(asked, ["127.0.0.1:1/a:b", "127.0.0.1:1/c:d"]);
+    let asked = |said: &program::Said| {
+        let targets = said.json()["targets"].as_array().unwrap().clone();
+        let asked =
+            |target: &serde_json::Value| target["target"]["asked"].as_str().unwrap().to_owned();
+        targets.iter().map(asked).collect::<Vec<_>>()
+    };
+    assert_eq!(asked(&said), ["127.0.0.1:1/a:b", "127.0.0.1:1/c:d"]);
+    let messages = br#"127.0.0.1:1/a:b
+Back-off pulling image "127.0.0.1:1/c:d"
+Failed to pull image "127.0.0.1:1/e:f": failed to pull and unpack image "127.0.0.1:1/e:f": x
+"#;
+    let said = run_with(&["-", "--only", "image", "-o", "json"], messages);
+    assert_eq!(asked(&said), ["127.0.0.1:1/a:b", "127.0.0.1:1/c:d", "127.0.0.1:1/e:f"]);
+    let both = String::from_utf8(messages.to_vec()).unwrap();
+    let said = run(&[both.split_once('\n').unwrap().1, "--only", "image", "-o", "json"]);
+    assert_eq!(asked(&said), ["127.0.0.1:1/c:d", "127.0.0.1:1/e:f"]);
     for (lines, word) in [(&b"\n#\n"[..], "names no image"), (b"\xff", "not text")] {
         let said = run_with(&["-"], lines);
         assert!(said.code == Some(2) && said.err.contains(word), "{}", said.err);
     }
+}
+
+#[test]
+fn a_recording_is_never_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.jsonl");
+    let recording = path.to_str().unwrap();
+    run(&["lab", "-o", &format!("events={recording}")]);
+    let before = std::fs::read(&path).unwrap();
+    let said = run(&["show", recording, "-o", &format!("json={recording}")]);
+    assert!(said.code == Some(2) && said.err.contains("the recording itself"), "{}", said.err);
+    // Nor is a report, where the recording is not there.
+    let said = run(&["show", "/no/such/file", "-o", &format!("json={recording}")]);
+    assert_eq!(said.code, Some(2), "{}", said.err);
+    assert!(!before.is_empty() && std::fs::read(&path).unwrap() == before);
 }
 
 #[test]

@@ -161,6 +161,51 @@ fn a_finding_explains_within_its_view_or_from_the_control_plane() {
 }
 
 #[test]
+fn bytes_in_hand_outrank_the_control_plane() {
+    let good = lines("healthy");
+    let start = started("azure");
+    let of_azure = start + &found("azure", "role", "role/missing", Severity::Error);
+    let nodes = told(&good, "a", "node/one") + &told(&good, "a", "node/two");
+    let page = present(&(nodes + &of_azure));
+    let target = &page.targets[0];
+    assert_eq!((target.can, target.causes.len(), target.warnings.len()), (Outcome::Pull, 0, 1));
+    assert_eq!(page.exit as u8, 0);
+    // Where a node could not tell, the control plane decides, and the headline counts nobody.
+    let open = started("node/two") + &found("node/two", "token", "token/x", Severity::CouldNotTell);
+    let page = present(&(told(&good, "a", "node/one") + &open + &of_azure));
+    assert_eq!(page.targets[0].can, Outcome::No);
+    assert!(
+        page.targets[0].headline.starts_with("cannot pull a/b:c"),
+        "{}",
+        page.targets[0].headline
+    );
+}
+
+#[test]
+fn what_could_not_be_told_beside_a_pull_has_its_title() {
+    let doubt = found("here", "kubelet", "kubelet/provider-not-replayed", Severity::CouldNotTell);
+    let page = present(&(told(&lines("healthy"), "a", "here") + &doubt));
+    assert_eq!(page.targets[0].can, Outcome::Pull);
+    assert!(shown(&page).contains("could not tell: "), "{}", shown(&page));
+}
+
+#[test]
+fn of_two_runs_from_one_vantage_the_later_counts() {
+    let (missing, good) =
+        (told(&lines("tag-missing"), "a", "here"), told(&lines("healthy"), "a", "here"));
+    let page = present(&(missing.clone() + &good));
+    assert_eq!((page.targets[0].can, page.targets[0].causes.len()), (Outcome::Pull, 0));
+    assert_eq!(present(&(good + &missing)).targets[0].can, Outcome::No);
+}
+
+#[test]
+fn a_line_that_is_no_event_is_said_without_its_control_sequences() {
+    let line = "{\"v\": \"\u{1b}[31m\"}\n{\"\u{1b}[31m\": 1}";
+    let error = check_acr::read_recording("memory", line.as_bytes(), true, |_| Ok(())).unwrap_err();
+    assert!(error.contains("line 1") && !error.contains('\u{1b}'), "{error}");
+}
+
+#[test]
 fn the_nodes_own_files_explain_what_a_pod_on_it_meets() {
     let (cause, symptom) = explaining();
     let causes = |step: &str, node: &str| {

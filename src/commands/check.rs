@@ -38,14 +38,16 @@ pub(super) async fn run(args: CheckArgs) -> Result<Exit, String> {
     } else {
         None
     };
-    let asked = match &args.asked[..] {
-        [only] if only == "-" => refs(no_longer_than(wait, "standard input", read_refs).await?)?,
+    let typed = match &args.asked[..] {
+        [only] if only == "-" => {
+            let lines = refs(no_longer_than(wait, "standard input", read_refs).await?)?;
+            typed::read_lines(&lines, args.cloud)
+        }
         words if words.iter().any(|word| word == "-") => {
             return Err("- reads the REFs from standard input; it stands alone".into());
         }
-        words => words.to_vec(),
+        words => typed::read(words, args.cloud)?,
     };
-    let typed = typed::read(&asked, args.cloud)?;
     typed.notes.iter().for_each(|note| print_note(note));
     let args = CheckArgs { asked: typed.refs, ..args };
     if let Some(file) = args.auth_file.clone() {

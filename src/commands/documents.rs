@@ -14,10 +14,12 @@ pub(super) fn completions(shell: Shell) -> Exit {
 }
 
 /// Prints the man page.
-pub(super) fn man() -> Result<Exit, String> {
+pub(super) fn man() -> Exit {
     let mut written = vec![];
-    let page = clap_mangen::Man::new(Args::command()).render(&mut written);
-    page.map_err(|error| format!("the man page: {error}"))?;
+    if let Err(error) = clap_mangen::Man::new(Args::command()).render(&mut written) {
+        show::print_error(&format!("the man page: {error}"));
+        return Exit::CouldNotTell;
+    }
     show::print(&String::from_utf8_lossy(&written));
-    Ok(Exit::Can)
+    Exit::Can
 }

@@ -22,12 +22,15 @@ pub(crate) async fn run(args: Args) -> Exit {
         (Some(Command::Explain { code, lang }), _) => explain::run(&code, lang),
         (Some(Command::List { modes, lang }), _) => Ok(list::run(modes, lang)),
         (Some(Command::Completions { shell }), _) => Ok(documents::completions(shell)),
-        (Some(Command::Man), _) => documents::man(),
+        (Some(Command::Man), _) => Ok(documents::man()),
         (Some(Command::Show { file, show }), _) => show::run(&file, &show).await,
         #[cfg(feature = "lab")]
         (Some(Command::Lab { scenario, list, serve, show }), _) => {
             lab::run(&scenario, list, serve, &show).await
         }
     };
-    done.unwrap_or_else(|sentence| print_error(&sentence))
+    done.unwrap_or_else(|sentence| {
+        print_error(&sentence);
+        Exit::Usage
+    })
 }

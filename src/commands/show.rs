@@ -20,6 +20,18 @@ const BUFFER_BYTES: usize = 256 * 1024;
 const MAX_LINE_BYTES: u64 = 256 * 1024;
 
 pub(super) async fn run(file: &Path, show: &ShowArgs) -> Result<Exit, String> {
+    let name = file.display().to_string();
+    // The recording is opened before any output is, and is never written over.
+    let from: Box<dyn Read> = if file == Path::new("-") {
+        Box::new(std::io::stdin().lock())
+    } else {
+        let mut outputs = show.output.iter().filter_map(|output| output.file.as_deref());
+        if let Some(output) = outputs.find(|output| is_same(file, output)) {
+            let output = output.display();
+            return Err(format!("-o {output} is the recording itself; name another file"));
+        }
+        Box::new(File::open(file).map_err(|error| format!("{name}: {error}"))?)
+    };
     let outputs = Outputs::open(show, DEFAULT_TIMEOUT).await?;
     let mut run = outputs.new_run();
     let take = |event: Event| {
@@ -29,14 +41,15 @@ pub(super) async fn run(file: &Path, show: &ShowArgs) -> Result<Exit, String> {
         }
         run.take(event)
     };
-    if file == Path::new("-") {
-        read_recording("standard input", std::io::stdin().lock(), outputs.want_exchanges(), take)?;
-    } else {
-        let name = file.display().to_string();
-        let opened = File::open(file).map_err(|error| format!("{name}: {error}"))?;
-        read_recording(&name, opened, outputs.want_exchanges(), take)?;
-    }
+    let name = if file == Path::new("-") { "standard input" } else { &name };
+    read_recording(name, from, outputs.want_exchanges(), take)?;
     Ok(outputs.finish(&run))
+}
+
+/// Returns whether two paths lead to the same file.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let whole = |path: &Path| path.canonicalize().ok();
+    whole(one).is_some() && whole(one) == whole(other)
 }
 
 /// Reads event lines one by one and passes each to `take`, so that a recording may be of any size.

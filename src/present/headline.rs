@@ -27,7 +27,6 @@ fn of_one(page: &TargetPage, view: &ViewPage, lang: Lang) -> String {
     let registry = page.text("registry");
     let asked = page.asked();
     let platform = page.text("platform").unwrap_or_default();
-    let only_sign_in = registry.is_some() && page.text("image").is_none();
     match page.can {
         Outcome::Pull => {
             let layer = view.steps.iter().find(|step| step.name == steps::LAYER.name);
@@ -38,17 +37,23 @@ fn of_one(page: &TargetPage, view: &ViewPage, lang: Lang) -> String {
         Outcome::SignIn => {
             Phrase::CanSignIn.say(lang, &[("registry", registry.unwrap_or_default())])
         }
-        Outcome::No => {
-            let phrase = if only_sign_in { Phrase::CannotSignIn } else { Phrase::CannotPull };
-            phrase.say(lang, &[("asked", &asked), ("platform", platform), ("why", why(page))])
-        }
+        Outcome::No => cannot(page, lang),
         Outcome::CouldNotTell if !page.could_not_tell.is_empty() => {
-            let phrase =
-                if only_sign_in { Phrase::SignInCouldNotTell } else { Phrase::VerdictCouldNotTell };
+            let phrase = if page.only_sign_in() {
+                Phrase::SignInCouldNotTell
+            } else {
+                Phrase::VerdictCouldNotTell
+            };
             phrase.say(lang, &[("asked", &asked), ("why", why(page))])
         }
         Outcome::CouldNotTell => unfinished(view, lang),
     }
+}
+
+fn cannot(page: &TargetPage, lang: Lang) -> String {
+    let phrase = if page.only_sign_in() { Phrase::CannotSignIn } else { Phrase::CannotPull };
+    let platform = page.text("platform").unwrap_or_default();
+    phrase.say(lang, &[("asked", &page.asked()), ("platform", platform), ("why", why(page))])
 }
 
 /// Says why a run without causes or doubts proves nothing: it was cut short, or only some steps
@@ -84,6 +89,9 @@ fn of_many(page: &TargetPage, views: &[&ViewPage], lang: Lang) -> String {
     match page.can {
         Outcome::Pull => say(Phrase::AllCanPull, &all),
         Outcome::SignIn => say(Phrase::AllCanSignIn, &all),
+        // The control plane alone knows why not.
+        Outcome::No if count(Outcome::No) == "0" => cannot(page, lang),
+        Outcome::No if page.only_sign_in() => say(Phrase::SomeCannotSignIn, &count(Outcome::No)),
         Outcome::No => say(Phrase::SomeCannotPull, &count(Outcome::No)),
         Outcome::CouldNotTell => say(Phrase::SomeCouldNotTell, &count(Outcome::CouldNotTell)),
     }

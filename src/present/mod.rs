@@ -115,7 +115,7 @@ pub struct StepPage {
     pub is_cut_short: bool,
     /// The step's result line: what it saw, why it was skipped, or what it waits for.
     pub said: String,
-    /// The duration in milliseconds; `None` for a step that did not run.
+    /// The duration in milliseconds; 0 for a step that did not run.
     pub took_ms: u64,
     /// For a passed step, the evidence of the pass.
     pub saw: Option<Map<String, Value>>,
@@ -153,6 +153,11 @@ impl TargetPage {
             (Some(registry), None) => registry.to_owned(),
             _ => self.id.clone(),
         }
+    }
+
+    /// Returns whether a registry was named and no image, so that signing in is all that is asked.
+    pub fn only_sign_in(&self) -> bool {
+        self.text("registry").is_some() && self.text("image").is_none()
     }
 
     /// Returns a text of the target: `registry`, `image`.

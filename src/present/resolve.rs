@@ -181,10 +181,12 @@ impl Presenter<'_> {
     fn finding(&self, finding: &Finding, causes: &[&Reason<'_>]) -> FindingPage {
         let is_cause = causes.iter().any(|cause| cause.finding == finding);
         let severity = if is_cause { Severity::Error } else { finding.severity };
-        let because = causes.iter().find(|cause| {
+        let explains = |cause: &&&Reason<'_>| {
             cause.finding.code != finding.code
                 && cause.consequences.contains(&finding.code.as_str())
-        });
+        };
+        // One of two findings with the same code may be about another host: then it is a cause itself.
+        let because = causes.iter().filter(|_| !is_cause).find(explains);
         FindingPage {
             told: self.told(finding, severity),
             because: because.map(|cause| cause.finding.code.clone()),

@@ -24,7 +24,7 @@ impl Paper {
 
     /// Writes a line as it is.
     pub(super) fn line(&mut self, text: &str) {
-        self.out.push_str(text.trim_end());
+        self.out.push_str(&text.trim_end().replace(NO_BREAK, " "));
         self.out.push('\n');
     }
 
@@ -70,6 +70,14 @@ impl Paper {
             label = " ".repeat(indent);
         }
     }
+}
+
+/// A space at which no line ends.
+const NO_BREAK: char = '\u{a0}';
+
+/// Returns a text that stays on one line, such as `56 ms`.
+pub(super) fn unbroken(text: &str) -> String {
+    text.replace(' ', &NO_BREAK.to_string())
 }
 
 /// Breaks a command before its options and behind its operators: outside of quotes, where a

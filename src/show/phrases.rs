@@ -91,6 +91,7 @@ phrases! {
     AndMore "and-more" "{list} and {count} more" "{list} 외 {count}곳"
     ViewsPass "views-pass" "{count} of {all} passed: {from}" "{all}곳 중 {count}곳 통과: {from}"
     SomeCannotPull "some-cannot-pull" "{count} of {all} {what} cannot pull: {why}" "{what} {all}곳 중 {count}곳에서 끌어올 수 없음: {why}"
+    SomeCannotSignIn "some-cannot-sign-in" "{count} of {all} {what} cannot sign in to {registry}: {why}" "{what} {all}곳 중 {count}곳에서 {registry} 로그인 불가: {why}"
     SomeCouldNotTell "some-could-not-tell" "could not tell for {count} of {all} {what}: {why}" "{what} {all}곳 중 {count}곳 판단 불가: {why}"
     AllCanPull "all-can-pull" "all {all} {what} can pull" "{what} {all}곳 모두 끌어올 수 있음"
     AllCanSignIn "all-can-sign-in" "all {all} {what} can sign in to {registry}; no image was named, so nothing was pulled" "{what} {all}곳 모두 로그인 가능: {registry}. 이미지를 지정하지 않아 끌어오기는 확인하지 않음"

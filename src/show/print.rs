@@ -2,8 +2,6 @@
 
 use std::io::{self, ErrorKind, Write};
 
-use crate::Exit;
-
 /// Prints a result.
 pub(crate) fn print(text: &str) {
     if let Err(sentence) = write(text) {
@@ -12,10 +10,9 @@ pub(crate) fn print(text: &str) {
 }
 
 /// Prints an error to standard error.
-pub(crate) fn print_error(sentence: &str) -> Exit {
+pub(crate) fn print_error(sentence: &str) {
     // If standard error is closed too, there is nowhere left to report it.
     let _ = writeln!(io::stderr(), "check-acr: {sentence}");
-    Exit::Usage
 }
 
 /// Says on standard error what is worth knowing before the result.

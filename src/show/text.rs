@@ -9,7 +9,7 @@ use colored::{ColoredString, Colorize, control};
 
 use super::{
     guidance::{first_fix, guidance},
-    paper::Paper,
+    paper::{Paper, unbroken},
     phrases::Phrase,
 };
 use crate::{
@@ -201,7 +201,8 @@ impl Page<'_> {
                 ("?".yellow(), code.unwrap_or_default())
             }
             StepStatus::Passed => {
-                let took = if step.took_ms == 0 { String::new() } else { time(step.took_ms) };
+                let took =
+                    if step.took_ms == 0 { String::new() } else { unbroken(&time(step.took_ms)) };
                 ("✓".green(), format!("{}  {took}", step.said))
             }
         };
@@ -267,7 +268,7 @@ impl Page<'_> {
                 continue;
             };
             let response = self.messages.word(response, self.lang);
-            let line = format!("{to}: {request} → {response}  {}", time(*took_ms));
+            let line = format!("{to}: {request} → {response}  {}", unbroken(&time(*took_ms)));
             self.paper.hang("", ROW, &line, |line| line.dimmed());
             for (name, value) in details.iter().filter(|_| detailed) {
                 let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -288,11 +289,15 @@ impl Page<'_> {
 
     /// Writes what each cause, and then each warning, means and what to do about it.
     fn closing(&mut self, target: &TargetPage) {
-        let decisive = [&target.causes, &target.could_not_tell];
-        // The headline says the first of those that decide.
-        let first = decisive.iter().find_map(|causes| causes.first());
-        let others = decisive.into_iter().chain([&target.warnings]).flatten();
-        for cause in others {
+        // The headline has the title of the first of those that decide.
+        let first = match target.can {
+            Outcome::No => target.causes.first(),
+            Outcome::CouldNotTell => target.could_not_tell.first(),
+            Outcome::Pull | Outcome::SignIn => None,
+        };
+        for cause in
+            [&target.causes, &target.could_not_tell, &target.warnings].into_iter().flatten()
+        {
             let is_first = first.is_some_and(|first| std::ptr::eq(first, cause));
             self.cause(cause, is_first);
         }

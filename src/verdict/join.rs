@@ -73,13 +73,15 @@ impl<'a> Verdict<'a> {
             .map(|(context, view)| read(report, view, context, messages))
             .collect();
         let lists = |list: List| join(report, &views, list);
-        Self {
-            can: can(report, &views),
-            causes: lists(|view| &view.causes),
-            could_not_tell: lists(|view| &view.could_not_tell),
-            warnings: lists(|view| &view.warnings),
-            views,
+        let can = can(report, &views);
+        let (mut causes, mut warnings) = (lists(|view| &view.causes), lists(|view| &view.warnings));
+        // Bytes in hand outrank what the control plane says: a role that is gone still works from a
+        // cache, so what it reports will fail later.
+        if matches!(can, Outcome::Pull | Outcome::SignIn) {
+            warnings.splice(0..0, causes.drain(..));
         }
+        let could_not_tell = lists(|view| &view.could_not_tell);
+        Self { can, causes, could_not_tell, warnings, views }
     }
 
     /// Returns the causes in other views that explain a finding of this one: causes in the control
@@ -120,17 +122,15 @@ impl<'a> Verdict<'a> {
 
 /// Joins the outcomes. The control plane pulls nothing, so it can only say why a pull fails.
 fn can(report: &Report, views: &[ViewVerdict<'_>]) -> Outcome {
-    let views = || report.views.iter().zip(views);
-    let mut all = views().map(|(_, view)| view.can);
-    let mut pulling =
-        views().filter(|(view, _)| view.vantage != Vantage::Azure).map(|(_, view)| view.can);
-    let Some(first) = pulling.next() else {
-        return if all.any(|can| can == Outcome::No) { Outcome::No } else { Outcome::CouldNotTell };
-    };
-    match () {
-        () if all.any(|can| can == Outcome::No) => Outcome::No,
-        () if pulling.all(|can| can == first) => first,
-        () => Outcome::CouldNotTell,
+    let pulls = |view: &View| view.vantage != Vantage::Azure;
+    let outcomes = || report.views.iter().zip(views).map(|(view, read)| (pulls(view), read.can));
+    let mut pulling = outcomes().filter_map(|(pulls, can)| pulls.then_some(can));
+    let first = pulling.next();
+    let are_alike = pulling.all(|can| Some(can) == first);
+    match first {
+        Some(green @ (Outcome::Pull | Outcome::SignIn)) if are_alike => green,
+        _ if outcomes().any(|(_, can)| can == Outcome::No) => Outcome::No,
+        _ => Outcome::CouldNotTell,
     }
 }
 

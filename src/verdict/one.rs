@@ -117,42 +117,44 @@ pub(super) fn read<'a>(
     let is_explained = |finding: &Finding| {
         found.iter().any(|(_, cause)| explains(messages, cause, finding)) || elsewhere(finding)
     };
+    let undetermined = view.steps.iter().filter_map(|step| match step.end.as_deref() {
+        Some(StepEnd::CouldNotTell { why }) => Some((step.name.as_str(), why)),
+        _ => None,
+    });
+    let undetermined: Vec<(&str, &Finding)> = undetermined.collect();
     for (step, finding) in &found {
         if is_explained(finding) {
             continue;
         }
-        let symptoms = found.iter().filter(|(_, other)| explains(messages, finding, other));
-        let symptoms: Vec<&(&str, &Finding)> = symptoms.collect();
+        let symptoms = found.iter().chain(&undetermined);
+        let symptoms: Vec<&(&str, &Finding)> =
+            symptoms.filter(|(_, other)| explains(messages, finding, other)).collect();
         let reaches = context.explained_by.is_none_or(|only| only == *step);
         let beyond =
             context.symptoms.iter().filter(|other| reaches && explains(messages, finding, other));
-        let codes = symptoms.iter().map(|(_, other)| *other).chain(beyond.copied());
-        let codes: Vec<&str> = codes.map(|other| other.code.as_str()).collect();
-        // A finding that explains an error is its cause, even if its own severity is lower.
-        let is_cause = finding.severity == Severity::Error || !codes.is_empty();
-        let list = match finding.severity {
-            _ if is_cause => &mut verdict.causes,
-            Severity::Hint => continue,
-            Severity::CouldNotTell => &mut verdict.could_not_tell,
-            _ => &mut verdict.warnings,
+        let explained: Vec<&Finding> =
+            symptoms.iter().map(|(_, other)| *other).chain(beyond.copied()).collect();
+        // A finding weighs as much as the worst that it explains.
+        let weight = explained.iter().map(|other| other.severity).chain([finding.severity]).max();
+        let list = match weight {
+            Some(Severity::Error) => &mut verdict.causes,
+            Some(Severity::CouldNotTell) => &mut verdict.could_not_tell,
+            Some(Severity::Warning) => &mut verdict.warnings,
+            Some(Severity::Hint | Severity::Skip) | None => continue,
         };
-        let mut consequences: Vec<&str> = vec![];
-        if is_cause {
-            consequences.extend(codes);
-            let roots = symptoms.iter().map(|(step, _)| *step).chain([*step]);
-            consequences.extend(blocked_by(view, &roots.collect::<Vec<_>>()));
+        let mut consequences: Vec<&str> =
+            explained.iter().map(|other| other.code.as_str()).collect();
+        let mut roots: Vec<&str> = symptoms.iter().map(|(step, _)| *step).collect();
+        if weight == Some(Severity::Error) {
+            roots.push(step);
         }
+        consequences.extend(blocked_by(view, &roots));
         add(list, Reason { finding, step, consequences });
     }
-    for step in &view.steps {
-        if let Some(StepEnd::CouldNotTell { why }) = step.end.as_deref()
-            && !is_explained(why)
-        {
-            let consequences = blocked_by(view, &[&step.name]);
-            add(
-                &mut verdict.could_not_tell,
-                Reason { finding: why, step: &step.name, consequences },
-            );
+    for (step, why) in undetermined {
+        if !is_explained(why) {
+            let consequences = blocked_by(view, &[step]);
+            add(&mut verdict.could_not_tell, Reason { finding: why, step, consequences });
         }
     }
     verdict.statuses = view.steps.iter().map(|step| status(step, &verdict.causes)).collect();

@@ -49,7 +49,8 @@ impl Event {
     ///
     /// Returns a short reason when the line is not an event of this version.
     pub fn read(line: &[u8]) -> Result<Self, String> {
-        let read = serde_json::from_slice::<Line>(line).map_err(|error| error.to_string())?;
+        let read = serde_json::from_slice::<Line>(line)
+            .map_err(|error| sanitize_text(&error.to_string()))?;
         match read.v {
             Some(v) if v == u64::from(VERSION) => {}
             Some(v) => return Err(format!("its version is {v}, and this program reads {VERSION}")),

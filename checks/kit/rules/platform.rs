@@ -148,6 +148,14 @@ impl fmt::Display for Platform {
     }
 }
 
+/// The systems and processors that images are built for (Go, internal/syslist and `go tool dist list`).
+const SYSTEMS: [&str; 4] = ["linux", "windows", "freebsd", "darwin"];
+const PROCESSORS: [&str; 14] = [
+    "386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64",
+    "ppc64le", "riscv64", "s390x", "wasm",
+];
+
+/// Reads what a person typed, in any spelling that containerd treats as equal.
 impl FromStr for Platform {
     type Err = String;
 
@@ -158,21 +166,25 @@ impl FromStr for Platform {
             Some((os, build)) => (os, Some(build)),
             None => (parts[0], None),
         };
-        let is_build = |build: &str| os == "windows" && numbers(build).is_some();
+        let is_build = |build: &str| os.eq_ignore_ascii_case("windows") && numbers(build).is_some();
         match &parts[1..] {
             [arch, rest @ ..]
                 if rest.len() <= 1
-                    && word(os)
-                    && word(arch)
+                    && !os.is_empty()
+                    && !arch.is_empty()
                     && rest.iter().all(|variant| word(variant))
                     && build.is_none_or(is_build) =>
             {
-                Ok(Platform {
-                    os: os.into(),
-                    build: build.map(str::to_owned),
-                    arch: (*arch).into(),
-                    variant: rest.first().map(|v| (*v).into()),
-                })
+                let platform = Platform::normal(os, arch, rest.first().copied(), build);
+                let is_known = |known: &[&str], word: &String| known.contains(&word.as_str());
+                if !is_known(&SYSTEMS, &platform.os) {
+                    return Err(format!("there is no system {os}; one of {}", SYSTEMS.join(" ")));
+                }
+                if !is_known(&PROCESSORS, &platform.arch) {
+                    let known = PROCESSORS.join(" ");
+                    return Err(format!("there is no processor {arch}; one of {known}"));
+                }
+                Ok(platform)
             }
             _ => Err("a platform is OS/ARCH or OS/ARCH/VARIANT, such as linux/arm64, \
                       or with a build windows(10.0.20348)/amd64"
@@ -208,6 +220,19 @@ mod tests {
         assert_eq!(all("linux/amd64", "windows/amd64"), None);
         assert_eq!(all("linux/amd64", "linux/amd64/nonsense"), None);
         assert_eq!(all("linux/amd64", "linux/amd64/v2"), None);
+    }
+
+    #[test]
+    fn what_is_typed_is_a_platform_that_there_is() {
+        let shown = |text: &str| text.parse::<Platform>().map(|platform| platform.to_string());
+        assert_eq!(shown("linux/x86_64").as_deref(), Ok("linux/amd64"));
+        assert_eq!(shown("Linux/aarch64").as_deref(), Ok("linux/arm64"));
+        assert_eq!(shown("linux/armhf").as_deref(), Ok("linux/arm/v7"));
+        let windows = "windows(10.0.20348)/amd64";
+        assert_eq!(shown(windows).as_deref(), Ok(windows));
+        for bad in ["linux/amd65", "linus/amd64", "linux", "linux/", "linux(10.0.20348)/amd64"] {
+            assert!(shown(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]
