@@ -19,7 +19,7 @@ use crate::{
     proxy::Shown,
     registry::{AuthScheme, NoChallenge},
     tls::SelfSigned,
-    token::{AnonymousAnswer, ManagementToken, NoAnswer, NoTenant, Scopes, SignedIn},
+    token::{Access, AnonymousAnswer, ManagementToken, NoAnswer, NoTenant, Scopes, SignedIn},
 };
 
 /// Every set of words, by its enum (`<Enum as strum::VariantNames>::VARIANTS`); of an enum that
@@ -48,6 +48,7 @@ pub const WORDS: &[&[&str]] = &[
     NearMiss::VARIANTS,
     NoAnswer::VARIANTS,
     NoChallenge::VARIANTS,
+    Access::VARIANTS,
     NoTenant::VARIANTS,
     NotReplayed::VARIANTS,
     ProcessError::WORDS,

@@ -10,7 +10,7 @@ mod program;
 
 use std::{
     io::{Read, Write},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     sync::atomic::{AtomicUsize, Ordering},
     thread,
 };
@@ -219,6 +219,20 @@ fn a_redirect_to_ever_new_places() {
         },
         "registry/redirect-loop",
     );
+}
+
+/// Go's client stops at the tenth redirect (net/http, `defaultCheckRedirect`).
+#[test]
+fn nine_redirects_are_followed_and_ten_are_not() {
+    fn after(most: usize, line: &str, stream: &mut TcpStream) -> std::io::Result<()> {
+        let path = line.split(' ').nth(1).unwrap_or_default();
+        if path.matches("/on").count() < most {
+            return answer(stream, &format!("307 On\r\nLocation: {path}/on"), b"");
+        }
+        answer(stream, REGISTRYS, b"")
+    }
+    cannot(|line, stream| after(9, line, stream), "manifest/image-tag-not-found");
+    cannot(|line, stream| after(10, line, stream), "registry/redirect-loop");
 }
 
 #[test]

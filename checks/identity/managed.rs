@@ -142,7 +142,8 @@ async fn audience_unavailable(
     let older = imds::token_straight(cx, which, &endpoints.management).await;
     let management_known = match older {
         Ok(_) => ManagementAudience::Yes,
-        Err(_) => ManagementAudience::No,
+        Err(Refused::NoAudience(_)) => ManagementAudience::No,
+        Err(_) => ManagementAudience::NotAsked,
     };
     Problem::AadAudienceUnavailable { audience: REGISTRY_AUDIENCE, said, management_known }
 }

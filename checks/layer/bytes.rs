@@ -84,7 +84,7 @@ impl<'a> BlobReader<'a> {
                 }
             }
             if self.taken.bytes > due {
-                return Err(self.other_bytes(format!("more than {due} bytes")));
+                return Err(self.other_bytes(None));
             }
             if self.taken.bytes >= self.most && self.taken.bytes < due {
                 return Ok(true);
@@ -98,7 +98,7 @@ impl<'a> BlobReader<'a> {
         }
         let got = std::mem::replace(&mut self.hasher, Hasher::like("")).finish();
         if got != self.blob.digest {
-            return Err(self.other_bytes(got));
+            return Err(self.other_bytes(Some(got)));
         }
         self.taken.whole = true;
         Ok(true)
@@ -140,9 +140,11 @@ impl<'a> BlobReader<'a> {
         Problem::BlobUnexpectedEof(broken).into()
     }
 
-    fn other_bytes(&self, got: String) -> NoFact {
+    /// Reports other bytes than the digest names: those with that digest, or more than there are.
+    fn other_bytes(&self, got: Option<String>) -> NoFact {
         let (host, digest) = (self.host.clone(), self.blob.digest.clone());
-        Problem::BlobDigestMismatch { host, digest, got }.into()
+        let more_than = self.blob.size.filter(|_| got.is_none());
+        Problem::BlobDigestMismatch { host, digest, got, more_than }.into()
     }
 }
 

@@ -49,8 +49,12 @@ pub enum Problem {
         host: String,
         /// The expected digest.
         digest: String,
-        /// The digest of the bytes that arrived, or that there were more bytes than expected.
-        got: String,
+        /// The digest of the bytes that arrived.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        got: Option<String>,
+        /// The size that was exceeded.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        more_than: Option<u64>,
     },
     /// The config is larger than the limit, so it was not read: could not tell.
     ConfigTooLong {

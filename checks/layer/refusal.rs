@@ -17,7 +17,7 @@ use crate::{
 pub(super) async fn grade(cx: &Cx, reply: Reply, blob: &Blob, target: Option<&str>) -> NoFact {
     let (host, status, there) = (reply.host.clone(), reply.status, reply::date(&reply));
     let refusal = Refusal::read(reply).await;
-    if let Some(problem) = refusal.by_error_body("GET blob").filter(|_| target.is_none()) {
+    if let Some(problem) = refusal.by_error_body().filter(|_| target.is_none()) {
         return problem.into();
     }
     let code = refusal.body.code.clone();

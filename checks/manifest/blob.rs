@@ -4,7 +4,7 @@ use super::problem::Problem;
 use crate::{
     kit::{Cx, StepResult},
     registry::RegistryClient,
-    token::{BlobAnswer, BlobResponse, Session},
+    token::{Answer, BlobResponse, Session},
 };
 
 /// A blob that a manifest names.
@@ -29,10 +29,10 @@ impl Blob {
         from: u64,
     ) -> StepResult<BlobResponse> {
         let missing = match session.blob(cx, &self.digest, from).await? {
-            BlobAnswer::Found(response) => return Ok(response),
-            BlobAnswer::NotFound(missing) => missing,
+            Answer::Found(response) => return Ok(response),
+            Answer::Missing(missing) => missing,
         };
-        let said = RegistryClient::missing("GET blob", missing).await?.words();
+        let said = RegistryClient::missing(missing).await?.words();
         Err(Problem::BlobUnknown { digest: self.digest.clone(), said }.into())
     }
 }

@@ -10,23 +10,15 @@ use super::{
 use crate::{
     kit::{
         Cx, Image, StepResult,
-        net::{Fault, Reply, Request},
+        net::{Fault, Request},
         rules::digest,
     },
     registry::RegistryClient,
-    token::{RegistryAnswer, Session},
+    token::{Answer, Session},
 };
 
 /// The longest manifest that a registry accepts, and that is read.
 const MAX_MANIFEST_BYTES: usize = 4 * 1024 * 1024;
-
-/// The result of requesting a manifest.
-pub(super) enum Fetched {
-    /// The manifest exists.
-    Manifest(Manifest),
-    /// The manifest is missing, and the response says what the registry lacks.
-    Missing(Reply),
-}
 
 /// Fetches the manifest with this tag or digest. `called` is its media type in the index.
 pub(super) async fn get(
@@ -35,27 +27,27 @@ pub(super) async fn get(
     image: &Image,
     reference: &str,
     called: Option<&str>,
-) -> StepResult<Fetched> {
+) -> StepResult<Answer<Manifest>> {
     let request = Request::manifest(Method::GET, &image.repository, reference);
-    let asked = format!("GET {}", request.target);
-    let reply = match session.get(cx, &asked, request).await? {
-        RegistryAnswer::Found(reply) => reply,
-        RegistryAnswer::NotFound(reply) => return Ok(Fetched::Missing(reply)),
+    let reply = match session.get(cx, request).await? {
+        Answer::Found(reply) => reply,
+        Answer::Missing(reply) => return Ok(Answer::Missing(reply)),
     };
     // The media type in the index takes precedence over the one from the registry.
     let media_type = called.or(reply.header("content-type")).unwrap_or_default().to_owned();
     let claimed = reply.header("docker-content-digest").map(str::to_owned);
+    let request = reply.request.clone();
     let bytes = reply.read(MAX_MANIFEST_BYTES).await.map_err(|fault| match fault {
-        Fault::TimedOut => RegistryClient::unfinished(&session.client().host, &asked),
-        fault => Problem::Unreadable { request: asked, fault }.into(),
+        Fault::TimedOut => RegistryClient::unfinished(&session.client().host, &request),
+        fault => Problem::Unreadable { request, fault }.into(),
     })?;
     let wanted = if reference.contains(':') { Some(reference.to_owned()) } else { claimed };
     if let Some(old) = schema1::read(cx, &media_type, &bytes, wanted.as_deref())? {
-        return Ok(Fetched::Manifest(old));
+        return Ok(Answer::Found(old));
     }
     let got = digest(wanted.as_deref().unwrap_or("sha256:"), &bytes);
     if let Some(wanted) = wanted.filter(|wanted| *wanted != got) {
         return Err(Problem::DigestMismatch { wanted, got }.into());
     }
-    document::read(got, media_type, &bytes).map(Fetched::Manifest)
+    document::read(got, media_type, &bytes).map(Answer::Found)
 }

@@ -17,7 +17,6 @@ use crate::{
 pub(super) async fn compare(
     cx: &Cx,
     session: &Session,
-    asked: &str,
     head: Reply,
     manifest: Manifest,
 ) -> StepResult<Manifest> {
@@ -25,8 +24,8 @@ pub(super) async fn compare(
         200 => {}
         // containerd sends GET to a registry that does not support HEAD.
         405 => return Ok(manifest),
-        401 => return Err(session.refused(cx, asked, head).await),
-        _ => return Err(session.client().refuse(asked, head).await),
+        401 => return Err(session.refused(cx, head).await),
+        _ => return Err(session.client().refuse(head).await),
     }
     let said = |name| head.header(name).map(str::to_owned);
     // Two media types may differ as long as they mean the same format.
@@ -40,10 +39,11 @@ pub(super) async fn compare(
         (HeadField::Size, said("content-length"), &size),
         (HeadField::Type, called, &manifest.media_type),
     ];
+    let request = head.request.clone();
     for (what, head, get) in compared {
         // containerd determines a value itself if the response to HEAD does not contain it.
         if let Some(head) = head.filter(|head| head != get) {
-            let (request, get) = (asked.to_owned(), get.clone());
+            let get = get.clone();
             return Err(Problem::HeadDiffers { request, what, head, get }.into());
         }
     }

@@ -3,7 +3,7 @@
 use super::{
     descriptor::Descriptor,
     document::{Document, Manifest},
-    fetch::{Fetched, get},
+    fetch::get,
     kind,
     problem::{Build, Problem},
     words::{ArtifactKind, Flaw},
@@ -13,7 +13,7 @@ use crate::{
         Cx, NoFact, StepResult,
         rules::{Fit, Platform},
     },
-    token::Session,
+    token::{Answer, Session},
 };
 
 /// The entry of an index that fits a platform best.
@@ -40,14 +40,14 @@ pub(super) async fn child(
         return Err(NoFact::skipped(Problem::NoImageAsked {}));
     };
     match get(cx, session, image, &digest, Some(&media_type)).await? {
-        Fetched::Manifest(manifest) if usize::try_from(size) != Ok(manifest.size) => {
+        Answer::Found(manifest) if usize::try_from(size) != Ok(manifest.size) => {
             Err(kind::broken(&manifest.media_type, Flaw::SizeMismatch))
         }
-        Fetched::Manifest(manifest) if matches!(manifest.document, Document::Image(_)) => {
+        Answer::Found(manifest) if matches!(manifest.document, Document::Image(_)) => {
             Ok((manifest, platform))
         }
-        Fetched::Manifest(_) => Err(NoFact::could_not_tell(Problem::IndexInIndex { platform })),
-        Fetched::Missing(_) => {
+        Answer::Found(_) => Err(NoFact::could_not_tell(Problem::IndexInIndex { platform })),
+        Answer::Missing(_) => {
             let repository = image.repository.clone();
             Err(Problem::ChildManifestGone { repository, digest, platform, build }.into())
         }

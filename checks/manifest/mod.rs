@@ -25,12 +25,12 @@ use crate::{
         net::{Reply, Request},
     },
     registry::RegistryClient,
-    token::Session,
+    token::{Answer, Session},
 };
 pub use blob::Blob;
 pub use content::{ManifestContents, PlatformImage, choose, data_host, named};
 pub use document::{Manifest, read};
-use fetch::{Fetched, get};
+use fetch::get;
 pub use index::{Entry, entry};
 pub(crate) use kind::Kind;
 pub use problem::{Build, Problem};
@@ -45,23 +45,20 @@ pub async fn fetch(cx: &Cx, session: &Session) -> StepResult<Manifest> {
         return Err(NoFact::skipped(Problem::NoImageAsked {}));
     };
     let head = Request::manifest(Method::HEAD, &image.repository, &image.reference);
-    let asked = format!("HEAD {}", head.target);
     let (head, got) = (session.ask(cx, head), get(cx, session, image, &image.reference, None));
     let (head, got) =
         if session.client().is_http2() { join(head, got).await } else { (head.await, got.await) };
     // The refusal of GET carries a reason. containerd still goes by HEAD.
     match got? {
-        Fetched::Manifest(manifest) => {
-            head_check::compare(cx, session, &asked, head?, manifest).await
-        }
-        Fetched::Missing(reply) => Err(missing(cx, session, image, reply).await),
+        Answer::Found(manifest) => head_check::compare(cx, session, head?, manifest).await,
+        Answer::Missing(reply) => Err(missing(cx, session, image, reply).await),
     }
 }
 
 /// Returns what is missing: the tag, the digest or the repository.
 async fn missing(cx: &Cx, session: &Session, image: &Image, reply: Reply) -> NoFact {
     let Image { repository, reference } = image.clone();
-    let body = match RegistryClient::missing("GET manifest", reply).await {
+    let body = match RegistryClient::missing(reply).await {
         Ok(body) => body,
         Err(other) => return other,
     };

@@ -65,11 +65,11 @@ impl RegistryClient {
         let ask = async || self.follow(cx, &self.host, request, HostPurpose::Other).await;
         let reply = self.with_retries(cx, ask).await?;
         // The response to HEAD has no body, so the caller repeats the request with GET.
-        let refusal = passes(reply.status) || reply.status == 403;
+        let refusal = is_transient(reply.status) || reply.status == 403;
         if !refusal || request.method == hyper::Method::HEAD {
             return Ok(reply);
         }
-        self.recheck_firewall(cx, request, reply).await
+        self.grade_refusal(cx, request, reply).await
     }
 
     /// Returns whether the connection to the registry can carry several requests at once.
@@ -88,8 +88,8 @@ impl RegistryClient {
         let (mut seen, began) = (vec![], Instant::now());
         loop {
             let reply = ask().await?;
-            if !passes(reply.status) {
-                remark(cx, &reply.host, seen, &reply);
+            if !is_transient(reply.status) {
+                note_retries(cx, &reply.host, seen, &reply);
                 return Ok(reply);
             }
             if seen.len() == RETRIES || began.elapsed() >= HTTP_WAIT {
@@ -107,7 +107,7 @@ impl RegistryClient {
         reply: Reply,
     ) -> StepResult<Reply> {
         match reply.status {
-            403 => self.recheck_firewall(cx, request, reply).await,
+            403 => self.grade_refusal(cx, request, reply).await,
             _ => Ok(reply),
         }
     }
@@ -115,16 +115,10 @@ impl RegistryClient {
     /// Diagnoses a refusal. If it comes from the network rules, two more connections show whether
     /// the rules refuse every one: a rule that was just changed reaches the registry's front ends
     /// one by one. Returns the response on the first connection that the rules allow.
-    async fn recheck_firewall(
-        &self,
-        cx: &Cx,
-        request: &Request,
-        reply: Reply,
-    ) -> StepResult<Reply> {
-        let asked = format!("{} {}", request.method, path(&request.target));
+    async fn grade_refusal(&self, cx: &Cx, request: &Request, reply: Reply) -> StepResult<Reply> {
         let mut refusal = Refusal::read(reply).await;
         if refusal.rules().is_none() || refusal.host != self.host {
-            return Err(self.diagnose(&asked, refusal));
+            return Err(self.diagnose(refusal));
         }
         let refused = Cell::new(1);
         let sampling = timeout(SETTLE_WAIT, self.admitted(cx, request, &refused)).await;
@@ -141,7 +135,7 @@ impl RegistryClient {
             }
             None => {
                 refusal.connections = refused;
-                Err(self.diagnose(&asked, refusal))
+                Err(self.diagnose(refusal))
             }
         }
     }
@@ -156,7 +150,7 @@ impl RegistryClient {
             let reply = fresh.ask(cx, request).await.ok()?;
             match reply.status {
                 403 => refused.set(refused.get() + 1),
-                status if passes(status) => {}
+                status if is_transient(status) => {}
                 _ => {
                     self.connections.keep(fresh);
                     return Some(reply);
@@ -175,18 +169,18 @@ impl RegistryClient {
         request: &Request,
         purpose: HostPurpose,
     ) -> StepResult<Reply> {
-        let asked = format!("{} {}", request.method, path(&request.target));
-        let following = timeout(FOLLOW_WAIT, self.hop(cx, host, request, purpose, &asked)).await;
-        following.map_err(|_| silent(host, &asked, FOLLOW_WAIT))?
+        let following = self.follow_redirects(cx, host, request, purpose);
+        let following = timeout(FOLLOW_WAIT, following).await;
+        following.map_err(|_| silent(host, request.said_to(host), FOLLOW_WAIT))?
     }
 
     /// Returns that the response does not come from a registry.
-    pub(crate) fn not_a_registry(asked: &str, reply: &Reply) -> NoFact {
+    pub(crate) fn not_a_registry(reply: &Reply) -> NoFact {
         let header = reply.header("www-authenticate").map(|h| format!("WWW-Authenticate: {h}"));
         let kind = || reply.header("content-type").map(|kind| format!("Content-Type: {kind}"));
         Problem::ChallengeInvalid {
             host: reply.host.to_string(),
-            request: asked.to_owned(),
+            request: reply.request.clone(),
             status: reply.status,
             said: header.or_else(kind).unwrap_or_else(|| NoChallenge::NoChallenge.to_string()),
         }
@@ -195,28 +189,29 @@ impl RegistryClient {
 
     /// Reads a 404. Returns what the registry says is missing, or the problem that the response
     /// shows instead.
-    pub(crate) async fn missing(asked: &str, reply: Reply) -> StepResult<ErrorBody> {
+    pub(crate) async fn missing(reply: Reply) -> StepResult<ErrorBody> {
         let is_registrys = reply.is_registrys();
-        let not_a_registry = Self::not_a_registry(asked, &reply);
-        let refusal = Refusal::read_unexplained(asked, reply).await?;
+        let not_a_registry = Self::not_a_registry(&reply);
+        let refusal = Refusal::read_unexplained(reply).await?;
         if refusal.body.code.is_empty() && !is_registrys {
             return Err(not_a_registry);
         }
         Ok(refusal.body)
     }
 
-    async fn hop(
+    async fn follow_redirects(
         &self,
         cx: &Cx,
         first: &Host,
         request: &Request,
         purpose: HostPurpose,
-        asked: &str,
     ) -> StepResult<Reply> {
+        let asked = request.said_to(first);
         let (mut host, mut request) = (first.clone(), request.clone());
-        for _ in 0..=MAX_REDIRECTS {
-            let reply = self.send(cx, &host, &request).await?;
+        for _ in 0..MAX_REDIRECTS {
+            let mut reply = self.send(cx, &host, &request).await?;
             let Some((next, target)) = redirect(&host, &request, &reply, purpose) else {
+                reply.request = asked;
                 return Ok(reply);
             };
             if next != host {
@@ -224,16 +219,15 @@ impl RegistryClient {
             }
             (host, request.target) = (next, target);
         }
-        let (host, request) = (first.to_string(), asked.to_owned());
+        let (host, request) = (first.to_string(), asked);
         Err(Problem::RedirectLoop { host, request, hops: MAX_REDIRECTS }.into())
     }
 
     /// Sends a request to a host, and retries when the host closes the connection instead of
     /// responding. The newest containerd retries at once, the kubelet after a while.
     pub(crate) async fn send(&self, cx: &Cx, host: &Host, request: &Request) -> StepResult<Reply> {
-        let asked = format!("{} {}", request.method, path(&request.target));
         let sending = timeout(FOLLOW_WAIT, self.send_on(cx, host, request)).await;
-        sending.map_err(|_| silent(host, &asked, FOLLOW_WAIT))?
+        sending.map_err(|_| silent(host, request.said_to(host), FOLLOW_WAIT))?
     }
 
     async fn send_on(&self, cx: &Cx, host: &Host, request: &Request) -> StepResult<Reply> {
@@ -248,19 +242,18 @@ impl RegistryClient {
                 Stage::Tls => Problem::OtherHostUntrusted(elsewhere).into(),
             }
         })?;
-        let asked = format!("{} {}", request.method, path(&request.target));
         let mut failed = vec![];
         loop {
             match connection.ask(cx, request).await {
                 Ok(reply) => {
-                    remark(cx, host, failed, &reply);
+                    note_retries(cx, host, failed, &reply);
                     return decoded(reply);
                 }
                 Err(fault @ (Fault::ClosedByPeer | Fault::Reset)) if failed.len() < RETRIES => {
                     failed.push(fault.to_string());
                 }
-                Err(Fault::TimedOut) => return Err(silent(host, &asked, HTTP_WAIT)),
-                Err(fault) => return Err(no_answer(host, &asked, fault)),
+                Err(Fault::TimedOut) => return Err(silent(host, request.said_to(host), HTTP_WAIT)),
+                Err(fault) => return Err(no_answer(host, request.said_to(host), fault)),
             }
         }
     }
@@ -277,34 +270,34 @@ impl RegistryClient {
     }
 
     /// Returns what a refusal means when its reason does not depend on the request.
-    pub(crate) async fn refuse(&self, asked: &str, reply: Reply) -> NoFact {
-        self.diagnose(asked, Refusal::read(reply).await)
+    pub(crate) async fn refuse(&self, reply: Reply) -> NoFact {
+        self.diagnose(Refusal::read(reply).await)
     }
 
-    fn diagnose(&self, asked: &str, refusal: Refusal) -> NoFact {
+    fn diagnose(&self, refusal: Refusal) -> NoFact {
         match (refusal.rules(), self.past_private_endpoint) {
-            (Some(rules), Some(address)) => {
+            (Some(rules), Some(address)) if refusal.host == self.host => {
                 let zone = refusal.host.azure().map(|name| format!("privatelink.{}", name.suffix));
                 Problem::PrivateEndpointBypassed { rules, address, zone }.into()
             }
-            _ => refusal.grade(asked),
+            _ => refusal.grade(),
         }
     }
 
     /// Returns that a host did not finish its response in time.
-    pub(crate) fn unfinished(host: &Host, asked: &str) -> NoFact {
-        silent(host, asked, BODY_WAIT)
+    pub(crate) fn unfinished(host: &Host, request: &str) -> NoFact {
+        silent(host, request.to_owned(), BODY_WAIT)
     }
 }
 
 /// Returns an HTTP connection over what the earlier steps opened to a host.
 async fn join(cx: &Cx, connected: &Connected, secured: Option<&Secured>) -> StepResult<Connection> {
     let opened = pool::opened(cx, connected, secured.and_then(Secured::take)).await;
-    opened.map_err(|fault| no_answer(&connected.host, "HTTP", fault))
+    opened.map_err(|fault| no_answer(&connected.host, "HTTP".to_owned(), fault))
 }
 
-fn no_answer(host: &Host, asked: &str, fault: Fault) -> NoFact {
-    let (name, request) = (host.to_string(), asked.to_owned());
+fn no_answer(host: &Host, request: String, fault: Fault) -> NoFact {
+    let name = host.to_string();
     if let Fault::Alert(alert) = fault {
         return Problem::EndedByAlert { host: name, alert }.into();
     }
@@ -331,7 +324,7 @@ fn decoded(mut reply: Reply) -> StepResult<Reply> {
 }
 
 /// Warns that a host responded only after retries.
-fn remark(cx: &Cx, host: &Host, failed: Vec<String>, reply: &Reply) {
+fn note_retries(cx: &Cx, host: &Host, failed: Vec<String>, reply: &Reply) {
     if !failed.is_empty() {
         let (host, then) = (host.to_string(), reply.status);
         cx.add_finding(Problem::Unsteady { host, failed, then });
@@ -340,8 +333,8 @@ fn remark(cx: &Cx, host: &Host, failed: Vec<String>, reply: &Reply) {
 
 /// Returns that a response timed out. A container runtime waits longer than this client, so the
 /// timeout does not prove that a pull fails.
-fn silent(host: &Host, asked: &str, waited: Duration) -> NoFact {
-    let (name, request, seconds) = (host.to_string(), asked.to_owned(), waited.as_secs());
+fn silent(host: &Host, request: String, waited: Duration) -> NoFact {
+    let (name, seconds) = (host.to_string(), waited.as_secs());
     NoFact::could_not_tell(match host.purpose {
         HostPurpose::Data => Problem::DataHostSilent { host: name, seconds },
         _ => Problem::Silent { host: name, request, seconds },
@@ -349,10 +342,6 @@ fn silent(host: &Host, asked: &str, waited: Duration) -> NoFact {
 }
 
 /// Returns whether a container runtime retries after this status.
-fn passes(status: u16) -> bool {
+fn is_transient(status: u16) -> bool {
     matches!(status, 408 | 429 | 500..)
-}
-
-fn path(target: &str) -> &str {
-    target.split('?').next().unwrap_or_default()
 }

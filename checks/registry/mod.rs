@@ -95,11 +95,11 @@ pub async fn challenge(
         // unless the registry does not support it.
         let heads = !matches!(head.status, 200 | 405) && !client.settling.get();
         if heads && matches!(reply.status, 200 | 401) {
-            return Err(client.refuse(&format!("HEAD {}", request.target), head).await);
+            return Err(client.refuse(head).await);
         }
     }
-    let said = format!("{} {}", request.method, request.target);
-    let dated = net::reply::date(&reply);
+    // The clock of a host that the registry redirected to says nothing of the registry's.
+    let dated = net::reply::date(&reply).filter(|_| reply.host == client.host);
     let status = reply.status;
     let auth_scheme = match status {
         // The credentials are not for the host that the registry redirected to.
@@ -107,11 +107,11 @@ pub async fn challenge(
             let (host, elsewhere) = (client.host.to_string(), reply.host.to_string());
             return Err(NoFact::could_not_tell(Problem::SignInElsewhere { host, elsewhere }));
         }
-        401 => auth_scheme(&reply).ok_or_else(|| RegistryClient::not_a_registry(&said, &reply))?,
+        401 => auth_scheme(&reply).ok_or_else(|| RegistryClient::not_a_registry(&reply))?,
         200 if reply.is_registrys() => AuthScheme::None,
         404 if reply.is_registrys() && asked.image.is_some() => AuthScheme::None,
-        200 | 404 => return Err(RegistryClient::not_a_registry(&said, &reply)),
-        _ => return Err(client.refuse(&said, reply).await),
+        200 | 404 => return Err(RegistryClient::not_a_registry(&reply)),
+        _ => return Err(client.refuse(reply).await),
     };
     let realm = match &auth_scheme {
         AuthScheme::Bearer(challenge) => challenge.param("realm").map(str::to_owned),

@@ -10,6 +10,7 @@ use crate::kit::{
 /// A refusal, with its body.
 pub struct Refusal {
     pub(crate) host: Host,
+    request: String,
     status: u16,
     retry_after: Option<String>,
     /// The correlation id, for a support request.
@@ -22,37 +23,37 @@ pub struct Refusal {
 impl Refusal {
     /// Reads the rest of a response.
     pub(crate) async fn read(reply: Reply) -> Self {
-        let (host, status) = (reply.host.clone(), reply.status);
+        let (host, request, status) = (reply.host.clone(), reply.request.clone(), reply.status);
         let header = |name| reply.header(name).map(str::to_owned);
         let retry_after = header("retry-after");
         let id = header("x-ms-correlation-request-id").or_else(|| header("x-ms-request-id"));
         let body = reply.error().await;
         let correlation = id.or_else(|| after(&body.message, "CorrelationId: ", " "));
-        Self { host, status, retry_after, correlation, body, connections: 1 }
+        Self { host, request, status, retry_after, correlation, body, connections: 1 }
     }
 
     /// Reads a response. An error body that explains the refusal becomes the problem.
-    pub(crate) async fn read_unexplained(asked: &str, reply: Reply) -> StepResult<Self> {
+    pub(crate) async fn read_unexplained(reply: Reply) -> StepResult<Self> {
         let refusal = Self::read(reply).await;
-        match refusal.by_error_body(asked) {
+        match refusal.by_error_body() {
             Some(problem) => Err(problem.into()),
             None => Ok(refusal),
         }
     }
 
     /// Returns what a refusal means when its reason does not depend on the request.
-    pub(crate) fn grade(self, asked: &str) -> NoFact {
-        self.by_error_body(asked).unwrap_or_else(|| self.by_status(asked)).into()
+    pub(crate) fn grade(self) -> NoFact {
+        self.by_error_body().unwrap_or_else(|| self.by_status()).into()
     }
 
     /// Returns the reason that the registry gives in the error body, whatever the status is.
-    pub(crate) fn by_error_body(&self, asked: &str) -> Option<Problem> {
+    pub(crate) fn by_error_body(&self) -> Option<Problem> {
         if self.body.code == "REGISTRY_DISALLOWED_OPERATION" {
-            return Some(Problem::ImageReadDisabled(self.refused(asked)));
+            return Some(Problem::ImageReadDisabled(self.refused()));
         }
         // The message is documented for registries with a customer-managed key.
         if self.body.message.contains("identity associated with the registry is inactive") {
-            return Some(Problem::KeyIdentityInactive(self.refused(asked)));
+            return Some(Problem::KeyIdentityInactive(self.refused()));
         }
         self.rules().map(Problem::NetworkRules)
     }
@@ -65,8 +66,8 @@ impl Refusal {
         is_theirs.then_some(Rules { host, client_ip, correlation, connections })
     }
 
-    fn by_status(&self, asked: &str) -> Problem {
-        let refused = self.refused(asked);
+    fn by_status(&self) -> Problem {
+        let refused = self.refused();
         match self.status {
             429 => self.throttled(refused),
             401 | 403 => Problem::Forbidden(refused),
@@ -101,10 +102,10 @@ impl Refusal {
         }
     }
 
-    fn refused(&self, asked: &str) -> Refused {
+    fn refused(&self) -> Refused {
         Refused {
             host: self.host.to_string(),
-            request: asked.to_owned(),
+            request: self.request.clone(),
             status: self.status,
             said: self.body.words(),
             retry_after: self.retry_after.clone(),
@@ -135,7 +136,16 @@ mod tests {
         let host =
             Host { name: host.into(), port: 443, plain: false, purpose: HostPurpose::Registry };
         let body = ErrorBody { code: "X".into(), message: message.into() };
-        Refusal { host, status, retry_after: None, correlation: None, body, connections: 1 }
+        let request = "GET /v2/".to_owned();
+        Refusal {
+            host,
+            request,
+            status,
+            retry_after: None,
+            correlation: None,
+            body,
+            connections: 1,
+        }
     }
 
     #[test]
@@ -150,7 +160,7 @@ mod tests {
     #[test]
     fn whose_limit_it_is() {
         let code = |host, said| {
-            let problem = refusal(host, 429, said).by_status("GET /v2/");
+            let problem = refusal(host, 429, said).by_status();
             crate::kit::engine::Finding::from(problem).code
         };
         let rule = "too many requests to source registry for cache rule 'hub'. CorrelationId: 1";

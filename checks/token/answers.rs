@@ -2,20 +2,12 @@
 
 use crate::kit::{Host, Secret, net::Reply, redact::claims};
 
-/// The response of a registry to a request for something that may not exist.
-pub enum RegistryAnswer {
-    /// The registry has what was requested.
-    Found(Reply),
+/// The answer of a registry to a request for something that may not exist.
+pub enum Answer<T> {
+    /// The registry has it.
+    Found(T),
     /// A 404. Its meaning depends on what was requested.
-    NotFound(Reply),
-}
-
-/// The response of a registry to a request for a blob.
-pub enum BlobAnswer {
-    /// The registry has the blob.
-    Found(BlobResponse),
-    /// The registry responded with a 404.
-    NotFound(Reply),
+    Missing(Reply),
 }
 
 /// The way in which a registry serves a blob.

@@ -66,21 +66,21 @@ pub(super) async fn token(cx: &Cx, asker: &Asker<'_>, wanted: &Challenge) -> Ste
 
 async fn issued(server: &Server, reply: Reply) -> StepResult<Issued> {
     let status = reply.status;
-    let asked = format!("token from {}", server.host);
+    let request = reply.request.clone();
     if !(200..300).contains(&status) {
-        let refusal = Refusal::read_unexplained(&asked, reply).await?;
+        let refusal = Refusal::read_unexplained(reply).await?;
         return match status {
             // A refusal is HTTP 401, with or without a body. The servers of docker-registry use 400
             // too.
             400 | 401 => Ok(Issued::Refused(refusal)),
-            _ => Err(refusal.grade(&asked)),
+            _ => Err(refusal.grade()),
         };
     }
     let no_token = |said: String| -> NoFact {
         Problem::NoToken { host: server.host.to_string(), status, said }.into()
     };
     let body = reply.read(MAX_TOKEN_BYTES).await.map_err(|fault| match fault {
-        Fault::TimedOut => RegistryClient::unfinished(&server.host, &asked),
+        Fault::TimedOut => RegistryClient::unfinished(&server.host, &request),
         fault => no_token(fault.to_string()),
     })?;
     token_in(&body).map(Issued::Token).map_err(no_token)

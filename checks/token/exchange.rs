@@ -27,9 +27,6 @@ use crate::{
     registry::{NoChallenge, Refusal, RegistryClient},
 };
 
-/// The request, as reports name it.
-const EXCHANGE: &str = "POST /oauth2/exchange";
-
 /// The endpoint at which tokens are exchanged.
 struct Exchange {
     client: Rc<RegistryClient>,
@@ -190,7 +187,7 @@ impl Exchange {
             200 => {}
             // A refusal is HTTP 401, with or without a body.
             400 | 401 => {
-                let refusal = Refusal::read_unexplained(EXCHANGE, reply).await?;
+                let refusal = Refusal::read_unexplained(reply).await?;
                 return Err(ExchangeError::Refused(refusal));
             }
             // On any other status the provider fails too, and the kubelet pulls anonymously.
@@ -201,9 +198,10 @@ impl Exchange {
                 return Err(ExchangeError::Unexpected(said));
             }
         }
+        let request = reply.request.clone();
         match reply.read(MAX_TOKEN_BYTES).await {
             Ok(body) => refresh_token(&body).map_err(ExchangeError::Unexpected),
-            Err(Fault::TimedOut) => Err(RegistryClient::unfinished(&self.host, EXCHANGE).into()),
+            Err(Fault::TimedOut) => Err(RegistryClient::unfinished(&self.host, &request).into()),
             Err(fault) => Err(ExchangeError::Unexpected(fault.to_string())),
         }
     }

@@ -7,6 +7,7 @@ pub(crate) mod exchange;
 mod problem;
 mod realm;
 mod refresh_token;
+mod refused;
 mod session;
 mod words;
 
@@ -17,12 +18,12 @@ use crate::{
     kit::{Cx, Host, NoFact, StepResult, net::Request},
     registry::{AuthScheme, RegistryChallenge},
 };
-pub use answers::{BlobAnswer, BlobResponse, RegistryAnswer};
+pub use answers::{Answer, BlobResponse};
 pub use problem::Problem;
 pub use refresh_token::RefreshToken;
 use refresh_token::{TOKEN_USER, expired, expires};
 pub use session::Session;
-pub use words::{AnonymousAnswer, ManagementToken, NoAnswer, NoTenant, Scopes, SignedIn};
+pub use words::{Access, AnonymousAnswer, ManagementToken, NoAnswer, NoTenant, Scopes, SignedIn};
 
 /// How many entries of a pull secret are tried.
 pub(crate) const MAX_CANDIDATES: usize = 4;
@@ -171,7 +172,7 @@ async fn prove_signed_in(cx: &Cx, session: &Session) -> StepResult<()> {
     let reply = session.ask(cx, Request::new(hyper::Method::GET, "/v2/")).await?;
     match reply.status {
         200 => Ok(()),
-        401 => Err(session.refused(cx, "GET /v2/", reply).await),
-        _ => Err(session.client().refuse("GET /v2/", reply).await),
+        401 => Err(session.refused(cx, reply).await),
+        _ => Err(session.client().refuse(reply).await),
     }
 }

@@ -30,13 +30,15 @@ pub enum Problem {
         #[serde(skip_serializing_if = "Option::is_none")]
         correlation: Option<String>,
     },
-    /// The registry refuses anonymous access, but the kubelet of this pod's node may have
-    /// credentials: could not tell.
+    /// The registry refuses this pod, but the kubelet of its node may have other credentials: could
+    /// not tell.
     NodeMaySignIn {
         /// The registry.
         host: String,
         /// What was requested.
         wanted: String,
+        /// The identity that the registry refuses, or anonymous access.
+        refused: String,
     },
     /// The registry does not accept the identity, so the pull is anonymous.
     NotTaken {},
@@ -76,13 +78,15 @@ pub enum Problem {
         /// What the registry sent instead.
         said: String,
     },
-    /// The registry refuses anonymous access, and this node's files do not show who signs in. A pod
-    /// may have a pull secret: could not tell.
+    /// The registry refuses what this node's files name, but a pod may have a pull secret: could not
+    /// tell.
     PodMaySignIn {
         /// The registry.
         host: String,
         /// What was requested.
         wanted: String,
+        /// The identity that the registry refuses, or anonymous access.
+        refused: String,
     },
     /// The registry refused the credentials.
     CredentialsRefused(Presented),

@@ -64,6 +64,15 @@ pub enum NoAnswer {
     NotAUrl,
 }
 
+/// What the registry refuses when nobody signed in: a word of evidence.
+#[derive(Clone, Copy, Debug, Display, PartialEq, Eq, Serialize, VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Access {
+    /// A client without credentials.
+    AnonymousAccess,
+}
+
 /// A substitute for the tenant if a file names none: a word of evidence.
 #[derive(Clone, Copy, Debug, Display, PartialEq, Eq, Serialize, VariantNames)]
 #[serde(rename_all = "kebab-case")]

@@ -254,7 +254,7 @@ async fn drive<Values, Out: Serialize + 'static>(
     got.map(Rc::new)
 }
 
-/// Waits for a step and its background checks, no longer than its budget.
+/// Waits for a step, and then for its background checks, for as long as the budget of the step.
 async fn finish_background(step: Step, cx: Cx, done: Local<()>) {
     done.await;
     let until = Instant::now() + step.budget;

@@ -174,6 +174,14 @@ impl Request {
         Self { header: Some((name, value)), ..self }
     }
 
+    /// Returns the method and the path, as reports name the request. The query may hold a secret, and
+    /// so may the path on a host that serves blobs.
+    pub fn said_to(&self, host: &Host) -> String {
+        let path = self.target.split('?').next().unwrap_or_default();
+        let path = if host.purpose == HostPurpose::Data { "/…" } else { path };
+        format!("{} {path}", self.method)
+    }
+
     /// Returns a request for a manifest, with containerd's `Accept` header.
     pub fn manifest(method: Method, repository: &str, reference: &str) -> Self {
         let target = format!("/v2/{repository}/manifests/{reference}");
@@ -208,14 +216,10 @@ impl Connection {
         };
         let reply = timeout(HTTP_WAIT, Box::pin(asking)).await.unwrap_or(Err(Fault::TimedOut));
         let status = reply.as_ref().map(|reply| reply.status.to_string());
-        let path = match self.host.purpose {
-            // The path on a host that serves blobs may contain a signature.
-            HostPurpose::Data => "/…",
-            _ => request.target.split('?').next().unwrap_or_default(),
-        };
+        let said = request.said_to(&self.host);
         cx.exchanged(Exchange {
             to: &self.host.to_string(),
-            request: &format!("{} {path}", request.method),
+            request: &said,
             response: status.as_deref().unwrap_or_else(|fault| fault.word()),
             details: reply.as_ref().map(Reply::kept).unwrap_or_default(),
             took: began.elapsed(),
@@ -285,8 +289,9 @@ impl Connection {
         let response = response.map_err(|error| sender.fault(&error))?;
         *self.sender.borrow_mut() = Some(sender);
         let (head, body) = response.into_parts();
-        let host = self.host.clone();
-        Ok(Reply { host, status: head.status.as_u16(), headers: head.headers, body })
+        let (host, said) = (self.host.clone(), request.said_to(&self.host));
+        let status = head.status.as_u16();
+        Ok(Reply { host, request: said, status, headers: head.headers, body })
     }
 
     /// Returns the open connection, or reopens it when the server has closed it.

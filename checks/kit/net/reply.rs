@@ -32,6 +32,8 @@ const KEPT: [&str; 10] = [
 pub struct Reply {
     /// The host that responded: after a redirect, its target.
     pub host: Host,
+    /// The request that it answers, as reports name it: after a redirect, the first one.
+    pub request: String,
     /// The status code.
     pub status: u16,
     /// All headers.

@@ -16,8 +16,9 @@ pub const OPEN_WAIT: Duration = Duration::from_secs(34);
 pub const DATE_WAIT: Duration = Duration::from_secs(15);
 /// How long a server may take to begin its response.
 pub const HTTP_WAIT: Duration = Duration::from_secs(15);
-/// How long a request may take in total, with all its redirects.
-pub const FOLLOW_WAIT: Duration = Duration::from_secs(30);
+/// How long a request may take in total, with all its redirects. It is longer than connecting to one
+/// more host and waiting for its response, so that the part that times out is known.
+pub const FOLLOW_WAIT: Duration = Duration::from_secs(50);
 /// How long a body may send nothing, and how long a small body may take in total.
 pub const BODY_WAIT: Duration = Duration::from_secs(15);
 /// How long it may take to check whether every connection is refused.
