@@ -7,6 +7,7 @@
 mod args;
 mod commands;
 mod exit;
+mod phrases;
 mod present;
 mod report;
 mod run;
@@ -21,10 +22,11 @@ pub use args::{CheckArgs, Format, ShowArgs};
 pub use commands::lab::prepare_scenario;
 pub use commands::show::read_recording;
 pub use exit::Exit;
+pub use phrases::phrases;
 pub use present::{CausePage, Presentation, StepPage, TargetPage, ViewPage};
 pub use report::{Report, Run, Step, View};
 pub use run::{Wanted, run};
-pub use show::{TextOptions, json, phrases, say_where_it_panics, text};
+pub use show::{TextOptions, json, say_where_it_panics, text};
 pub use verdict::{Outcome, StepStatus, Verdict};
 pub use world::resolver;
 

@@ -221,11 +221,13 @@ impl View {
             }
             _ => {}
         }
-        match () {
-            () if self.steps.len() > MAX_STEPS => Err(format!("more than {MAX_STEPS} steps")),
-            () if self.findings > MAX_FINDINGS => Err(format!("more than {MAX_FINDINGS} findings")),
-            () => Ok(()),
+        if self.steps.len() > MAX_STEPS {
+            return Err(format!("more than {MAX_STEPS} steps"));
         }
+        if self.findings > MAX_FINDINGS {
+            return Err(format!("more than {MAX_FINDINGS} findings"));
+        }
+        Ok(())
     }
 }
 

@@ -113,6 +113,18 @@ fn arrows_point_one_way() {
         let named = text.contains("checks::") || text.contains("check_acr::");
         assert!(!named, "{}: the lab knows nothing of what it is to test", path.display());
     }
+    // In the tool, what is shown follows from what is known, never the other way around.
+    for (folder, above) in [
+        ("src/verdict", &["present", "show", "commands"][..]),
+        ("src/present", &["show", "commands"]),
+        ("src/show", &["commands"]),
+    ] {
+        for path in files(folder) {
+            let named = imported(&read(&path), "crate");
+            let named = named.iter().find(|module| above.contains(&module.as_str()));
+            assert!(named.is_none(), "{}: {folder} names {named:?}", path.display());
+        }
+    }
     for path in files("src") {
         let text = read(&path);
         for area in checks::AREAS.iter().filter(|area| area.name != "run") {

@@ -7,7 +7,7 @@ use checks::{
 
 use super::{TargetPage, ViewPage};
 use crate::{
-    show::Phrase,
+    phrases::Phrase,
     verdict::{Outcome, StepStatus},
 };
 

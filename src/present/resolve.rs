@@ -17,8 +17,8 @@ use super::{
 };
 use crate::{
     exit::Exit,
+    phrases::Phrase,
     report::{Report, Run, Step, View},
-    show::Phrase,
     verdict::{Cause, Reason, Sighting, StepStatus, Verdict, ViewVerdict},
 };
 
@@ -31,9 +31,10 @@ impl Presentation {
             Presenter { report, values, messages, lang }.target(fail_on_warning)
         };
         let targets: Vec<TargetPage> = run.reports.iter().map(present).collect();
-        let exit = match () {
-            () if run.interrupted => Exit::Interrupted,
-            () => joined(targets.iter().map(|target| target.exit)),
+        let exit = if run.interrupted {
+            Exit::Interrupted
+        } else {
+            joined(targets.iter().map(|target| target.exit))
         };
         let took = run.time.map_or(0, |(first, last)| last.duration_since(first).as_millis());
         Self {
@@ -138,25 +139,25 @@ impl Presenter<'_> {
     }
 
     fn step(&self, step: &Step, status: StepStatus, causes: &[&Reason<'_>]) -> StepPage {
-        let reason = match step.end.as_deref() {
-            Some(StepEnd::Skipped { why }) => Some(self.told(why, Severity::Skip)),
-            Some(StepEnd::CouldNotTell { why }) => Some(self.told(why, Severity::CouldNotTell)),
-            _ => None,
-        };
-        let by = match step.end.as_deref() {
-            Some(StepEnd::Blocked { by }) => Some(by.clone()),
-            _ => None,
-        };
-        let said = match (status, &reason, &by) {
-            (StepStatus::Passed, ..) => self.passed(step),
-            (_, _, Some(by)) => Phrase::Waits.say(self.lang, &[("by", by)]),
-            (_, Some(reason), _) => reason.title.clone(),
-            _ => String::new(),
-        };
-        let saw = match step.end.as_deref() {
-            Some(StepEnd::Passed { saw }) if status == StepStatus::Passed => Some(saw.clone()),
-            _ => None,
-        };
+        let (mut reason, mut by, mut saw, mut said) = (None, None, None, String::new());
+        match step.end.as_deref() {
+            Some(StepEnd::Passed { saw: proof }) if status == StepStatus::Passed => {
+                said = self.passed(step);
+                saw = Some(proof.clone());
+            }
+            Some(StepEnd::Blocked { by: step }) => {
+                said = Phrase::Waits.say(self.lang, &[("by", step)]);
+                by = Some(step.clone());
+            }
+            Some(StepEnd::Skipped { why }) => reason = Some(self.told(why, Severity::Skip)),
+            Some(StepEnd::CouldNotTell { why }) => {
+                reason = Some(self.told(why, Severity::CouldNotTell));
+            }
+            Some(StepEnd::Passed { .. } | StepEnd::Failed) | None => {}
+        }
+        if let Some(reason) = &reason {
+            said.clone_from(&reason.title);
+        }
         let mut findings: Vec<FindingPage> =
             step.findings.iter().map(|finding| self.finding(finding, causes)).collect();
         // The step's own line already shows its worst finding.

@@ -4,7 +4,8 @@
 use checks::kit::messages::{FilledFix, Lang, Place};
 use colored::Colorize;
 
-use super::{paper::Paper, phrases::Phrase};
+use super::paper::Paper;
+use crate::phrases::Phrase;
 use crate::present::Told;
 
 /// Where the texts begin, behind their labels.

@@ -5,7 +5,6 @@ mod guidance;
 mod json_v1;
 mod outputs;
 mod paper;
-mod phrases;
 mod print;
 mod progress;
 mod reference;
@@ -14,8 +13,6 @@ mod text;
 
 pub use json_v1::json;
 pub(crate) use outputs::Outputs;
-pub(crate) use phrases::Phrase;
-pub use phrases::phrases;
 pub use print::say_where_it_panics;
 pub(crate) use print::{print, print_error, print_note};
 pub(crate) use progress::Progress;

@@ -5,10 +5,10 @@ use std::{collections::BTreeSet, fmt::Write};
 use checks::kit::messages::{Entry, Lang, Messages, Mode};
 
 use super::{
-    phrases::Phrase,
     terminal::{pad, whole_words},
     text::severity_phrase,
 };
+use crate::phrases::Phrase;
 
 /// Explains a code. Placeholders stay unfilled, because there is no run to take values from.
 pub(crate) fn explain(messages: &Messages, code: &str, entry: &Entry, lang: Lang) -> String {

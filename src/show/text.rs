@@ -10,9 +10,9 @@ use colored::{ColoredString, Colorize, control};
 use super::{
     guidance::{first_fix, guidance},
     paper::{Paper, unbroken},
-    phrases::Phrase,
 };
 use crate::{
+    phrases::Phrase,
     present::{CausePage, FindingPage, Presentation, StepPage, TargetPage, Told, ViewPage},
     verdict::{Outcome, StepStatus},
 };

@@ -215,15 +215,17 @@ fn can(report: &Report, view: &View, verdict: &ViewVerdict<'_>) -> Outcome {
         let place = view.steps.iter().position(|step| step.name == wanted.name);
         place.is_some_and(|place| verdict.statuses[place] == StepStatus::Passed)
     };
-    match () {
-        () if !verdict.causes.is_empty() => Outcome::No,
+    if !verdict.causes.is_empty() {
+        Outcome::No
+    } else if report.target.is_empty() {
         // A truncated recording may have lost its target, which may have been an image.
-        () if report.target.is_empty() => Outcome::CouldNotTell,
-        () if report.has_image() && passed(steps::LAYER) => Outcome::Pull,
-        () if !report.has_image() && passed(steps::IMAGE) && passed(steps::TOKEN) => {
-            Outcome::SignIn
-        }
-        () => Outcome::CouldNotTell,
+        Outcome::CouldNotTell
+    } else if report.has_image() {
+        if passed(steps::LAYER) { Outcome::Pull } else { Outcome::CouldNotTell }
+    } else if passed(steps::IMAGE) && passed(steps::TOKEN) {
+        Outcome::SignIn
+    } else {
+        Outcome::CouldNotTell
     }
 }
 

@@ -119,12 +119,16 @@ fn how(
     }
     let theirs = AcrHostName::read(host).filter(|theirs| theirs.registry() == ours.registry())?;
     let (our_hash, their_hash) = (ours.label.contains('-'), theirs.label.contains('-'));
-    Some(match () {
-        () if theirs.suffix != ours.suffix => NearMiss::CloudDiffers,
-        () if our_hash && !their_hash => NearMiss::HashMissing,
-        () if !our_hash && their_hash => NearMiss::HashInKey,
-        () if ours.label != theirs.label => NearMiss::HashDiffers,
-        () => NearMiss::EndpointDiffers,
+    Some(if theirs.suffix != ours.suffix {
+        NearMiss::CloudDiffers
+    } else if our_hash && !their_hash {
+        NearMiss::HashMissing
+    } else if !our_hash && their_hash {
+        NearMiss::HashInKey
+    } else if ours.label != theirs.label {
+        NearMiss::HashDiffers
+    } else {
+        NearMiss::EndpointDiffers
     })
 }
 

@@ -80,11 +80,14 @@ impl Pattern {
         let (labels, others) = (self.host.split('.'), image.host.split('.'));
         let same = labels.clone().count() == others.clone().count()
             && labels.zip(others).all(|(glob, label)| glob_matches(glob, label));
-        match () {
-            () if !same => Some(Differs::Host),
-            () if self.port != image.port => Some(Differs::Port),
-            () if !image.path.starts_with(&self.path) => Some(Differs::Path),
-            () => None,
+        if !same {
+            Some(Differs::Host)
+        } else if self.port != image.port {
+            Some(Differs::Port)
+        } else if image.path.starts_with(&self.path) {
+            None
+        } else {
+            Some(Differs::Path)
         }
     }
 }

@@ -57,12 +57,18 @@ pub(crate) fn read(text: &str) -> Result<Reference, ReferenceError> {
     let (name, tag) = split(colon, rest);
     if !(is_name(name) && tag.is_none_or(is_tag) && digest.is_none_or(is_digest)) {
         let tag_chars = tag.map_or(0, |tag| tag.chars().count());
-        return Err(match () {
-            () if !is_name(name) && is_name(&name.to_lowercase()) => ReferenceError::UpperCase,
-            () if is_name(name) && tag == Some("") => ReferenceError::EmptyTag,
-            () if is_name(name) && tag_chars > MAX_TAG_CHARS => ReferenceError::TagTooLong,
-            () if is_name(name) && tag.is_none_or(is_tag) => ReferenceError::BadDigest,
-            () => ReferenceError::BadFormat,
+        return Err(if !is_name(name) && is_name(&name.to_lowercase()) {
+            ReferenceError::UpperCase
+        } else if !is_name(name) {
+            ReferenceError::BadFormat
+        } else if tag == Some("") {
+            ReferenceError::EmptyTag
+        } else if tag_chars > MAX_TAG_CHARS {
+            ReferenceError::TagTooLong
+        } else if tag.is_none_or(is_tag) {
+            ReferenceError::BadDigest
+        } else {
+            ReferenceError::BadFormat
         });
     }
     let (registry, repository) = normal(name);
