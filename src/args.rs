@@ -89,19 +89,27 @@ pub(crate) enum Command {
         /// Keep the world up, and say how to point docker, skopeo or containerd at it
         #[arg(long, conflicts_with = "list")]
         serve: bool,
-        /// How to show it.
+        /// How to check.
         #[command(flatten)]
-        show: ShowArgs,
+        options: Box<CheckOptions>,
     },
 }
 
 /// What to check, and how.
 #[derive(ArgGroup, Clone, Debug)]
-pub struct CheckArgs {
+pub(crate) struct CheckArgs {
     /// A registry's name, a login server, or an image; several are checked side by side. - reads
     /// them from standard input, one a line
     #[arg(value_name = "REF")]
     pub asked: Vec<String>,
+    /// How.
+    #[command(flatten)]
+    pub options: CheckOptions,
+}
+
+/// How to check.
+#[derive(ArgGroup, Clone, Debug)]
+pub struct CheckOptions {
     /// Run these steps only, and those that they need (repeatable; see `check-acr list`)
     #[arg(long, value_name = "STEP", value_parser = step, help_heading = "How far")]
     pub only: Vec<String>,
@@ -155,7 +163,7 @@ pub struct CheckArgs {
 /// Limits how long a run, and each wait for something that may never arrive, may take.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
-impl CheckArgs {
+impl CheckOptions {
     /// Limits how long opening and reading the named files may take.
     pub fn file_timeout(&self) -> Duration {
         self.timeout.unwrap_or(DEFAULT_TIMEOUT)
@@ -165,6 +173,28 @@ impl CheckArgs {
     /// single wait has its own limit.
     pub fn timeout(&self) -> Duration {
         self.timeout.unwrap_or(if self.full { 24 * 60 * DEFAULT_TIMEOUT } else { DEFAULT_TIMEOUT })
+    }
+
+    /// Returns these options where they are given, and those of `base` where not.
+    #[cfg(feature = "lab")]
+    pub(crate) fn or(self, base: Self) -> Self {
+        let either = |ours: Vec<String>, theirs| if ours.is_empty() { theirs } else { ours };
+        Self {
+            only: either(self.only, base.only),
+            skip: either(self.skip, base.skip),
+            timeout: self.timeout.or(base.timeout),
+            full: self.full || base.full,
+            platform: self.platform.or(base.platform),
+            identity: if self.identity == Who::default() { base.identity } else { self.identity },
+            username: self.username.or(base.username),
+            password_stdin: self.password_stdin || base.password_stdin,
+            auth_file: self.auth_file.or(base.auth_file),
+            node_root: self.node_root.or(base.node_root),
+            ca_file: self.ca_file.or(base.ca_file),
+            cloud: if self.cloud == Cloud::default() { base.cloud } else { self.cloud },
+            plain_http: self.plain_http || base.plain_http,
+            show: self.show,
+        }
     }
 
     /// Returns the steps to run and the time limit for all of them.

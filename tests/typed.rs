@@ -130,6 +130,21 @@ fn colour_and_signs_are_what_the_terminal_takes() {
 }
 
 #[test]
+fn the_lab_takes_the_options_of_a_check() {
+    let said =
+        run(&["lab", "tag-missing", "--skip", "layer", "--platform", "linux/arm64", "-o", "json"]);
+    assert_eq!(said.json()["targets"][0]["target"]["platform"], "linux/arm64", "{}", said.err);
+    let only = run(&["lab", "tag-missing", "--only", "dns"]);
+    assert!(only.code == Some(3) && !only.out.contains("token"), "{}", only.out);
+    let anonymous = run(&["lab", "--identity", "anonymous", "-o", "json"]);
+    assert_eq!(anonymous.causes(), ["token/anonymous-pull-disabled"]);
+    for option in ["--auth-file", "--node-root", "--ca-file"] {
+        let said = run(&["lab", option, "/etc/hosts"]);
+        assert!(said.code == Some(2) && said.err.contains(option), "{}", said.err);
+    }
+}
+
+#[test]
 fn documents_are_made_from_the_options() {
     assert!(run(&["completions", "bash"]).out.contains("--auth-file"));
     assert!(run(&["man"]).out.contains("auth\\-file"));

@@ -1,14 +1,14 @@
 //! `check-acr lab`: the same checks in a built-in fake environment in which at most one thing is
 //! broken.
 
-use checks::kit::{Target, World, messages::Lang, rules::Platform};
+use checks::kit::{Target, World, messages::Lang};
 use clap::Parser;
 use lab::{Lab, Scenario, ScenarioFile};
 
 use super::check;
 use crate::{
     Exit,
-    args::{Args, CheckArgs, ShowArgs},
+    args::{Args, CheckOptions},
     show,
     wait::interrupted,
     world,
@@ -18,10 +18,19 @@ pub(super) async fn run(
     name: &str,
     list: bool,
     serve: bool,
-    show: &ShowArgs,
+    options: CheckOptions,
 ) -> Result<Exit, String> {
+    let own = [
+        (options.username.is_some(), "--username"),
+        (options.auth_file.is_some(), "--auth-file"),
+        (options.ca_file.is_some(), "--ca-file"),
+        (options.node_root.is_some(), "--node-root"),
+    ];
+    if let Some((_, option)) = own.iter().find(|(is_given, _)| *is_given) {
+        return Err(format!("the lab has credentials and files of its own; leave {option} out"));
+    }
     if list {
-        return list_all(show.lang.unwrap_or_else(show::locale));
+        return list_all(options.show.lang.unwrap_or_else(show::locale));
     }
     let unknown = || {
         let like = |known: &str| strsim::jaro_winkler(known, name);
@@ -39,26 +48,25 @@ pub(super) async fn run(
         return keep_up(&scenario, &lab::serve(&scenario).await.map_err(failed)?).await;
     }
     let lab = lab::start(&scenario).await.map_err(failed)?;
-    let (args, targets, world) = prepare_scenario(&scenario, &lab, None)?;
-    check::in_world(targets, world, &args, show).await
+    let (options, targets, world) = prepare_scenario(&scenario, &lab, |base| options.or(base))?;
+    check::in_world(targets, world, &options).await
 }
 
-/// Returns the targets of a scenario and its world. The given platform applies when the scenario
-/// names none.
+/// Returns the options of a scenario, its targets and its world. `change` may change its options.
 ///
 /// # Errors
 /// Returns a sentence for the user when the scenario's arguments or its world cannot be read.
 pub fn prepare_scenario(
     scenario: &Scenario,
     lab: &Lab,
-    platform: Option<Platform>,
-) -> Result<(CheckArgs, Vec<Target>, World), String> {
+    change: impl FnOnce(CheckOptions) -> CheckOptions,
+) -> Result<(CheckOptions, Vec<Target>, World), String> {
     let words = ["check-acr", &scenario.ask.image].map(str::to_owned).into_iter();
     let args = Args::try_parse_from(words.chain(scenario.ask.args.clone()));
-    let mut args = args.map_err(|error| format!("the scenario's arguments: {error}"))?.check;
-    args.platform = args.platform.or(platform);
-    let targets = check::targets(&args, None)?;
-    Ok((args, targets, world::of_lab(lab, &scenario.ask)?))
+    let args = args.map_err(|error| format!("the scenario's arguments: {error}"))?.check;
+    let options = change(args.options);
+    let targets = check::targets(&args.asked, &options, None)?;
+    Ok((options, targets, world::of_lab(lab, &scenario.ask)?))
 }
 
 fn list_all(lang: Lang) -> Result<Exit, String> {

@@ -3,6 +3,7 @@
 pub(crate) mod check;
 mod documents;
 mod explain;
+mod inputs;
 #[cfg(feature = "lab")]
 pub(crate) mod lab;
 mod list;
@@ -25,8 +26,8 @@ pub(crate) async fn run(args: Args) -> Exit {
         (Some(Command::Man), _) => Ok(documents::man()),
         (Some(Command::Show { file, show }), _) => show::run(&file, &show).await,
         #[cfg(feature = "lab")]
-        (Some(Command::Lab { scenario, list, serve, show }), _) => {
-            lab::run(&scenario, list, serve, &show).await
+        (Some(Command::Lab { scenario, list, serve, options }), _) => {
+            lab::run(&scenario, list, serve, *options).await
         }
     };
     done.unwrap_or_else(|sentence| {

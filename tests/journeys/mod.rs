@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use check_acr::{Presentation, prepare_scenario};
+use check_acr::{CheckOptions, Presentation, prepare_scenario};
 use checks::kit::{
     engine::{Event, EventKind},
     messages::Lang,
@@ -124,9 +124,13 @@ impl Journey {
 pub async fn run(scenario: &Scenario, lab: &Lab, timeout: Option<Duration>) -> Vec<Event> {
     // The machine's own processor must not affect the result of a test.
     let platform = "linux/amd64".parse().unwrap();
-    let (mut args, targets, world) = prepare_scenario(scenario, lab, Some(platform)).unwrap();
-    args.timeout = timeout.or(args.timeout);
-    check_acr::run(targets, world, &args.wanted(), |_| {}).await
+    let change = |base: CheckOptions| CheckOptions {
+        platform: base.platform.or(Some(platform)),
+        timeout: timeout.or(base.timeout),
+        ..base
+    };
+    let (options, targets, world) = prepare_scenario(scenario, lab, change).unwrap();
+    check_acr::run(targets, world, &options.wanted(), |_| {}).await
 }
 
 /// Returns the requests of a step, in the words of a [`Leg`].
