@@ -270,7 +270,7 @@ fn a_password_comes_on_standard_input_and_only_there() {
     for (input, word) in [
         (&b""[..], "nothing came"),
         (&b"\xff\xfe"[..], "not text"),
-        (&vec![b'x'; 10_000_000][..], "longer than any password"),
+        (&vec![b'x'; 10_000_000][..], "longer than 65536 bytes"),
     ] {
         let said = run_with(&base, input);
         assert_eq!(said.code, Some(2));
