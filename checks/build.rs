@@ -79,8 +79,8 @@ struct StepMessages {
 #[serde(deny_unknown_fields)]
 struct Mode {
     layer: String,
-    en: String,
-    ko: String,
+    text: Text,
+    kubelet: Option<String>,
     #[serde(default)]
     alike: List<String>,
 }

@@ -47,20 +47,20 @@ pub(crate) enum Command {
     Check(Box<CheckArgs>),
     /// Explain a code: what it means, how it is fixed, which failure modes it settles
     Explain {
-        /// A code such as dns/data-endpoint-record-missing
+        /// A code such as dns/data-endpoint-record-missing, an area such as dns, or a failure mode
         code: String,
-        /// The language: en or ko
-        #[arg(long, value_parser = lang)]
-        lang: Option<Lang>,
+        /// How to show it.
+        #[command(flatten)]
+        show: ReferenceArgs,
     },
     /// List the steps and the codes
     List {
         /// List the known failure modes instead: which are settled, and which not yet
         #[arg(long)]
         modes: bool,
-        /// The language: en or ko
-        #[arg(long, value_parser = lang)]
-        lang: Option<Lang>,
+        /// How to show it.
+        #[command(flatten)]
+        show: ReferenceArgs,
     },
     /// Print the completions for a shell
     Completions {
@@ -237,6 +237,33 @@ pub struct ShowArgs {
     /// Use no colour
     #[arg(long, help_heading = "Output")]
     pub no_color: bool,
+}
+
+/// How to show a reference page.
+#[derive(ArgGroup, Clone, Debug)]
+pub(crate) struct ReferenceArgs {
+    /// The language: en or ko [default: that of the locale]
+    #[arg(long, value_parser = lang)]
+    pub lang: Option<Lang>,
+    /// text or json
+    #[arg(short, long = "output", value_name = "FORMAT", default_value = "text")]
+    pub output: ReferenceFormat,
+}
+
+/// How a reference page is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReferenceFormat {
+    /// For people.
+    Text,
+    /// One document.
+    Json,
+}
+
+impl ReferenceArgs {
+    /// Returns whether JSON is wanted.
+    pub(crate) fn as_json(&self) -> bool {
+        self.output == ReferenceFormat::Json
+    }
 }
 
 /// When to use colour.

@@ -2,31 +2,36 @@
 
 use checks::kit::messages::Lang;
 
-use crate::{Exit, show};
+use crate::{
+    Exit,
+    present::reference::Reference,
+    show::{self, reference},
+};
 
-pub(super) fn run(code: &str, lang: Option<Lang>) -> Result<Exit, String> {
-    let messages = checks::messages();
-    let lang = lang.unwrap_or_else(show::locale);
+pub(super) fn run(asked: &str, lang: Option<Lang>, as_json: bool) -> Result<Exit, String> {
+    let (messages, lang) = (checks::messages(), lang.unwrap_or_else(show::locale));
+    let pages = Reference { messages, lang };
     // Accepts the form in which a code is printed: error[dns/nxdomain-registry]
-    let code = code.split_once('[').map_or(code, |(_, rest)| rest.trim_end_matches(']'));
-    if let Some(mode) = messages.modes.get(code) {
-        show::print(&show::explain_mode(messages, code, mode, lang));
+    let asked = asked.split_once('[').map_or(asked, |(_, rest)| rest.trim_end_matches(']'));
+    if let Some((slug, mode)) = messages.modes.row(asked) {
+        let page = pages.mode(slug, mode);
+        reference::print_page(&page, as_json, |page| reference::mode(page, lang));
         return Ok(Exit::Can);
     }
     // A prefix such as dns lists its codes; a bare name is looked up in every area.
-    let prefix = format!("{}/", code.trim_end_matches('/'));
-    let below: Vec<&str> = messages.entries.keys().filter(|key| key.starts_with(&prefix)).collect();
+    let prefix = format!("{}/", asked.trim_end_matches('/'));
+    let below = pages.codes(|code| code.starts_with(&prefix));
     if !below.is_empty() {
-        show::print(&show::titles(messages, &below, lang));
+        reference::print_page(&below[..], as_json, |lines| reference::codes(lines, lang));
         return Ok(Exit::Can);
     }
-    let name = format!("/{code}");
+    let name = format!("/{asked}");
     let mut named = messages.entries.keys().filter(|key| key.ends_with(&name));
     let code = match (named.next(), named.next()) {
         (Some(only), None) => only,
-        _ => code,
+        _ => asked,
     };
-    let Some(entry) = messages.entries.get(code) else {
+    let Some((code, entry)) = messages.entries.row(code) else {
         let near = |known: &&str| strsim::jaro_winkler(known, code) > 0.85;
         let near: Vec<_> = messages.entries.keys().filter(near).collect();
         let hint = if near.is_empty() {
@@ -36,6 +41,18 @@ pub(super) fn run(code: &str, lang: Option<Lang>) -> Result<Exit, String> {
         };
         return Err(format!("there is no code {}; {hint}", checks::kit::sanitize_text(code)));
     };
-    show::print(&show::explain(messages, code, entry, lang));
+    let page = pages.code(code, entry, scenarios(code));
+    reference::print_page(&page, as_json, |page| reference::code(page, lang));
     Ok(Exit::Can)
+}
+
+/// Returns the scenarios of the lab that bring a code about.
+#[cfg(feature = "lab")]
+fn scenarios(code: &str) -> Vec<&'static str> {
+    super::lab::that_show(code)
+}
+
+#[cfg(not(feature = "lab"))]
+fn scenarios(_: &str) -> Vec<&'static str> {
+    vec![]
 }

@@ -8,11 +8,15 @@ use lab::{Lab, Scenario, ScenarioFile};
 use super::check;
 use crate::{
     Exit,
-    args::{Args, CheckOptions},
-    show,
+    args::{Args, CheckOptions, Format, ShowArgs},
+    present::reference::ScenarioLine,
+    show::{self, reference},
     wait::interrupted,
     world,
 };
+
+/// How many scenarios of a code are named.
+const MAX_SHOWN: usize = 3;
 
 pub(super) async fn run(
     name: &str,
@@ -30,7 +34,7 @@ pub(super) async fn run(
         return Err(format!("the lab has credentials and files of its own; leave {option} out"));
     }
     if list {
-        return list_all(options.show.lang.unwrap_or_else(show::locale));
+        return list_all(&options.show);
     }
     let unknown = || {
         let like = |known: &str| strsim::jaro_winkler(known, name);
@@ -69,18 +73,43 @@ pub fn prepare_scenario(
     Ok((options, targets, world::of_lab(lab, &scenario.ask)?))
 }
 
-fn list_all(lang: Lang) -> Result<Exit, String> {
-    let mut listed = String::new();
-    for ScenarioFile { name, area, text } in lab::scenarios() {
-        let scenario = Scenario::parse(text).map_err(|error| format!("{name}: {error}"))?;
-        let story = match lang {
-            Lang::En => &scenario.story.en,
-            Lang::Ko => &scenario.story.ko,
-        };
-        listed += &format!("{name:42}{area:9} {story}\n");
-    }
-    show::print(&listed);
+fn list_all(show: &ShowArgs) -> Result<Exit, String> {
+    let lang = show.lang.unwrap_or_else(show::locale);
+    let line = |file: &ScenarioFile| {
+        let scenario = Scenario::parse(file.text);
+        let scenario = scenario.map_err(|error| format!("{}: {error}", file.name))?;
+        let expect = &scenario.expect;
+        let codes = [&expect.causes, &expect.could_not_tell, &expect.warnings];
+        Ok(ScenarioLine {
+            name: file.name,
+            area: file.area,
+            story: match lang {
+                Lang::En => scenario.story.en,
+                Lang::Ko => scenario.story.ko,
+            },
+            can: expect.can.clone(),
+            exit_code: expect.exit,
+            codes: codes.into_iter().flatten().cloned().collect(),
+        })
+    };
+    let lines: Vec<ScenarioLine> =
+        lab::scenarios().iter().map(line).collect::<Result<_, String>>()?;
+    let as_json = show.output.iter().any(|output| output.format == Format::Json);
+    reference::print_page(&lines[..], as_json, reference::scenarios);
     Ok(Exit::Can)
+}
+
+/// Returns the scenarios that bring a code about.
+pub(super) fn that_show(code: &str) -> Vec<&'static str> {
+    let shows = |file: &&ScenarioFile| {
+        // An embedded scenario always parses: a test reads each.
+        let expect = file.text.contains(code).then(|| Scenario::parse(file.text).ok())?;
+        let expect = expect?.expect;
+        let lists = [&expect.causes, &expect.could_not_tell, &expect.warnings];
+        lists.into_iter().flatten().any(|known| known == code).then_some(())
+    };
+    let files = lab::scenarios().iter().filter(|file| shows(file).is_some());
+    files.map(|file| file.name).take(MAX_SHOWN).collect()
 }
 
 /// Serves until interrupted. The files that clients need are in a temporary folder of their own.

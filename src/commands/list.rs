@@ -2,11 +2,19 @@
 
 use checks::kit::messages::Lang;
 
-use crate::{Exit, show};
+use crate::{
+    Exit,
+    present::reference::Reference,
+    show::{self, reference},
+};
 
-pub(super) fn run(modes: bool, lang: Option<Lang>) -> Exit {
-    let messages = checks::messages();
+pub(super) fn run(modes: bool, lang: Option<Lang>, as_json: bool) -> Exit {
     let lang = lang.unwrap_or_else(show::locale);
-    show::print(&if modes { show::modes(messages, lang) } else { show::codes(messages, lang) });
+    let pages = Reference { messages: checks::messages(), lang };
+    if modes {
+        reference::print_page(&pages.modes()[..], as_json, |all| reference::modes(all, lang));
+    } else {
+        reference::print_page(&pages.listing(), as_json, |all| reference::listing(all, lang));
+    }
     Exit::Can
 }

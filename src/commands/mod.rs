@@ -20,8 +20,10 @@ pub(crate) async fn run(args: Args) -> Exit {
     let done = match (args.command, args.check) {
         (Some(Command::Check(check)), _) => check::run(*check).await,
         (None, check) => check::run(check).await,
-        (Some(Command::Explain { code, lang }), _) => explain::run(&code, lang),
-        (Some(Command::List { modes, lang }), _) => Ok(list::run(modes, lang)),
+        (Some(Command::Explain { code, show }), _) => {
+            explain::run(&code, show.lang, show.as_json())
+        }
+        (Some(Command::List { modes, show }), _) => Ok(list::run(modes, show.lang, show.as_json())),
         (Some(Command::Completions { shell }), _) => Ok(documents::completions(shell)),
         (Some(Command::Man), _) => Ok(documents::man()),
         (Some(Command::Show { file, show }), _) => show::run(&file, &show).await,

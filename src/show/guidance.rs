@@ -25,7 +25,7 @@ fn first_entries(told: &Told) -> Vec<&FilledFix> {
 pub(super) fn guidance(paper: &mut Paper, told: &Told, lang: Lang, all: bool) {
     let entries = if all { told.fixes.iter().collect() } else { first_entries(told) };
     for fix in &entries {
-        entry(paper, fix, lang, all);
+        entry(paper, INDENT, fix, lang, all);
     }
     let verify = told.fixes.iter().find_map(|fix| fix.verify.as_ref());
     if let Some(verify) = verify {
@@ -41,11 +41,12 @@ fn has_undo(told: &Told) -> bool {
 /// Writes the first fix alone, else the first check.
 pub(super) fn first_fix(paper: &mut Paper, told: &Told, lang: Lang) {
     if let Some(fix) = first_entries(told).last() {
-        entry(paper, fix, lang, false);
+        entry(paper, INDENT, fix, lang, false);
     }
 }
 
-fn entry(paper: &mut Paper, fix: &FilledFix, lang: Lang, all: bool) {
+/// Writes one entry, its texts in the column `indent`. `all` adds how to undo it.
+pub(super) fn entry(paper: &mut Paper, indent: usize, fix: &FilledFix, lang: Lang, all: bool) {
     let label = if fix.changes { Phrase::Fix } else { Phrase::Check };
     let mut whose =
         Phrase::named(&fix.who).map_or(fix.who.as_str(), |who| who.text(lang)).to_owned();
@@ -56,16 +57,16 @@ fn entry(paper: &mut Paper, fix: &FilledFix, lang: Lang, all: bool) {
         whose += &Phrase::Takes.say(lang, &[("time", takes)]);
     }
     let text = format!("{} ({whose})", fix.text.trim_end_matches('.'));
-    paper.hang(&bold(label, lang), INDENT, &text, |line| line.normal());
+    paper.hang(&bold(label, lang), indent, &text, |line| line.normal());
     if let Some(run) = &fix.run {
-        paper.command("", INDENT, run);
+        paper.command("", indent, run);
     }
     if let Some(docs) = &fix.docs {
         // A link that is broken in two leads nowhere.
-        paper.column(&bold(Phrase::Docs, lang), INDENT, [docs.normal()].into_iter());
+        paper.column(&bold(Phrase::Docs, lang), indent, [docs.normal()].into_iter());
     }
     if let (Some(undo), true) = (&fix.undo, all) {
-        paper.command(&bold(Phrase::Undo, lang), INDENT, undo);
+        paper.command(&bold(Phrase::Undo, lang), indent, undo);
     }
 }
 

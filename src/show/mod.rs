@@ -7,7 +7,7 @@ mod outputs;
 mod paper;
 mod print;
 mod progress;
-mod reference;
+pub(crate) mod reference;
 mod terminal;
 mod text;
 
@@ -16,6 +16,5 @@ pub(crate) use outputs::Outputs;
 pub use print::say_where_it_panics;
 pub(crate) use print::{print, print_error, print_note};
 pub(crate) use progress::Progress;
-pub(crate) use reference::{codes, explain, explain_mode, modes, titles};
 pub(crate) use terminal::locale;
 pub use text::{TextOptions, text};

@@ -1,133 +1,151 @@
-//! Reference pages: one code, all codes, and the failure modes.
+//! Reference pages as text, and as JSON.
 
-use std::{collections::BTreeSet, fmt::Write};
+use std::fmt::Write;
 
-use checks::kit::messages::{Entry, Lang, Messages, Mode};
+use checks::kit::messages::Lang;
+use colored::{Colorize, control};
+use serde::Serialize;
 
 use super::{
-    terminal::{pad, whole_words},
+    guidance::entry,
+    paper::Paper,
+    print::print,
+    terminal::{colored, pad, width},
     text::severity_phrase,
 };
-use crate::phrases::Phrase;
+use crate::{
+    args::When,
+    phrases::Phrase,
+    present::reference::{CodeLine, CodePage, Listing, ModePage, ScenarioLine},
+};
 
-/// Explains a code. Placeholders stay unfilled, because there is no run to take values from.
-pub(crate) fn explain(messages: &Messages, code: &str, entry: &Entry, lang: Lang) -> String {
-    let say = |phrase: Phrase| phrase.text(lang);
-    let severity = severity_phrase(entry.severity);
-    let mut page = format!("{}[{code}]: {}\n", say(severity), entry.title.of(lang));
-    let labelled = |page: &mut String, label: Phrase, text: &str| {
-        for (number, line) in textwrap::wrap(text, whole_words(88)).iter().enumerate() {
-            let label = if number == 0 { say(label) } else { "" };
-            // Writing to a String cannot fail.
-            let _ = writeln!(page, "  {}{line}", pad(label, 10));
-        }
-    };
-    if let Some(why) = &entry.why {
-        labelled(&mut page, Phrase::Why, why.of(lang));
+/// Where the texts begin, behind their labels.
+const INDENT: usize = 10;
+
+/// Prints a reference page as JSON, or as the text that `text` makes of it.
+pub(crate) fn print_page<T: Serialize + ?Sized>(
+    page: &T,
+    as_json: bool,
+    text: impl FnOnce(&T) -> String,
+) {
+    if as_json {
+        // Plain data always serializes.
+        let document = serde_json::to_value(page).unwrap_or_default();
+        print(&format!("{document:#}\n"));
+    } else {
+        control::set_override(colored(When::Auto));
+        print(&text(page));
     }
-    for fix in entry.fix {
-        labelled(
-            &mut page,
-            if fix.changes { Phrase::Fix } else { Phrase::Check },
-            &format!("({}) {}", Phrase::named(fix.who).map_or(fix.who, say), fix.text.of(lang)),
-        );
-        let commands = [
-            (None, &fix.run),
-            (Some(Phrase::Verify), &fix.verify),
-            (Some(Phrase::Undo), &fix.undo),
-        ];
-        for (label, command) in commands {
-            if let Some(command) = command {
-                let label = label.map(say).unwrap_or_default();
-                let _ = writeln!(page, "  {}{command}", pad(label, 10));
-            }
-        }
-    }
-    for slug in entry.modes {
-        let mode = messages.modes.get(slug).map(|mode| match lang {
-            Lang::En => mode.en,
-            Lang::Ko => mode.ko,
-        });
-        let _ =
-            writeln!(page, "  {}{slug}: {}", pad(say(Phrase::Modes), 10), mode.unwrap_or_default());
-    }
-    if !entry.explains.is_empty() {
-        let _ = writeln!(page, "  {}{}", pad(say(Phrase::Explains), 10), entry.explains.join(", "));
-    }
-    page
 }
 
-/// Explains a failure mode and lists the codes that settle it.
-pub(crate) fn explain_mode(messages: &Messages, slug: &str, mode: &Mode, lang: Lang) -> String {
-    let line = match lang {
-        Lang::En => &mode.en,
-        Lang::Ko => &mode.ko,
-    };
-    let settles = messages.entries.iter().filter(|(_, entry)| entry.modes.contains(&slug));
-    let settles: Vec<_> = settles.map(|(code, _)| code).collect();
-    let settles = match settles.as_slice() {
+/// Lays out the page of a code.
+pub(crate) fn code(page: &CodePage, lang: Lang) -> String {
+    let mut paper = Paper::new(width());
+    let severity = severity_phrase(page.severity).text(lang);
+    let head = format!("{severity}[{}]: {}", page.code, page.title);
+    paper.hang("", 0, &head, |line| line.bold());
+    if let Some(why) = page.why {
+        paper.hang("", 0, why, |line| line.normal());
+    }
+    paper.gap();
+    if let Some(kubelet) = page.kubelet {
+        labelled(&mut paper, Phrase::Kubelet, kubelet, lang);
+    }
+    if !page.scenarios.is_empty() {
+        let all: Vec<String> =
+            page.scenarios.iter().map(|name| format!("check-acr lab {name}")).collect();
+        labelled(&mut paper, Phrase::Try, &all.join(" · "), lang);
+    }
+    for mode in &page.modes {
+        labelled(&mut paper, Phrase::Mode, &format!("{}: {}", mode.mode, mode.text), lang);
+    }
+    if !page.explains.is_empty() {
+        labelled(&mut paper, Phrase::Explains, &page.explains.join(", "), lang);
+    }
+    for fix in &page.fixes {
+        paper.gap();
+        entry(&mut paper, INDENT, fix, lang, true);
+        if let Some(verify) = &fix.verify {
+            paper.command(&bold(Phrase::Verify, lang), INDENT, verify);
+        }
+    }
+    paper.into_text()
+}
+
+/// Lays out the page of a failure mode.
+pub(crate) fn mode(page: &ModePage, lang: Lang) -> String {
+    let mut paper = Paper::new(width());
+    let head = format!("{}: {}", page.line.mode, page.line.text);
+    paper.hang("", 0, &head, |line| line.bold());
+    paper.gap();
+    if let Some(kubelet) = page.kubelet {
+        labelled(&mut paper, Phrase::Kubelet, kubelet, lang);
+    }
+    let codes = match page.codes.as_slice() {
         [] => Phrase::NotYetThis.text(lang).to_owned(),
         codes => codes.join(", "),
     };
-    let mut page = format!("{slug}: {line}\n  {} {settles}\n", Phrase::Codes.text(lang));
-    if !mode.alike.is_empty() {
-        let alike = mode.alike.join(", ");
-        page += &format!("  {}\n", Phrase::Alike.say(lang, &[("alike", &alike)]));
+    labelled(&mut paper, Phrase::Codes, &codes, lang);
+    if !page.alike.is_empty() {
+        labelled(&mut paper, Phrase::Alike, &page.alike.join(", "), lang);
     }
-    page
+    paper.into_text()
 }
 
-/// Lists the steps and the codes.
-pub(crate) fn codes(messages: &Messages, lang: Lang) -> String {
-    let mut page = format!("{}\n", Phrase::Steps.text(lang));
-    for step in checks::steps::names() {
-        let asks =
-            messages.steps.get(step).map(|messages| messages.asks.of(lang)).unwrap_or_default();
+/// Lays out all steps and codes.
+pub(crate) fn listing(page: &Listing, lang: Lang) -> String {
+    let mut text = format!("{}\n", Phrase::Steps.text(lang));
+    for step in &page.steps {
         // Writing to a String cannot fail.
-        let _ = writeln!(page, "  {step:11}  {asks}");
+        let _ = writeln!(text, "  {:11}  {}", step.name, step.asks);
     }
-    let _ = writeln!(page, "\n{}", Phrase::Codes.text(lang));
-    page + &titles(messages, &messages.entries.keys().collect::<Vec<_>>(), lang)
+    let _ = writeln!(text, "\n{}", Phrase::Codes.text(lang));
+    text + &codes(&page.codes, lang)
 }
 
-/// Returns the titles of some codes, each with its severity.
-pub(crate) fn titles(messages: &Messages, codes: &[&str], lang: Lang) -> String {
-    let mut page = String::new();
-    for code in codes {
-        let Some(entry) = messages.entries.get(code) else { continue };
-        let severity = pad(severity_phrase(entry.severity).text(lang), 15);
+/// Lays out some codes, each with its severity.
+pub(crate) fn codes(lines: &[CodeLine], lang: Lang) -> String {
+    let mut text = String::new();
+    for CodeLine { code, severity, title } in lines {
+        let severity = pad(severity_phrase(*severity).text(lang), 15);
         // Writing to a String cannot fail.
-        let _ = writeln!(page, "  {code:44} {severity} {}", entry.title.of(lang));
+        let _ = writeln!(text, "  {code:44} {severity} {title}");
     }
-    page
+    text
 }
 
-/// Lists the failure modes: those that a finding settles, and those that none does yet.
-pub(crate) fn modes(messages: &Messages, lang: Lang) -> String {
-    let settled: BTreeSet<_> = messages.entries.values().flat_map(|entry| entry.modes).collect();
-    let mut page = String::new();
-    let count = settled.len().to_string();
-    let all = messages.modes.keys().len().to_string();
-    let open = (messages.modes.keys().len() - settled.len()).to_string();
-    let heads = [
-        (true, Phrase::Settled.say(lang, &[("count", &count), ("all", &all)])),
-        (false, Phrase::NotYet.say(lang, &[("count", &open)])),
-    ];
-    for (is_settled, head) in heads {
+/// Lays out the failure modes: those that a finding settles, and those that none does yet.
+pub(crate) fn modes(pages: &[ModePage], lang: Lang) -> String {
+    let (settled, open): (Vec<_>, Vec<_>) = pages.iter().partition(|page| !page.codes.is_empty());
+    let (count, all) = (settled.len().to_string(), pages.len().to_string());
+    let mut text = Phrase::Settled.say(lang, &[("count", &count), ("all", &all)]) + "\n";
+    for page in settled {
         // Writing to a String cannot fail.
-        let _ = writeln!(page, "{head}");
-        for (slug, mode) in
-            messages.modes.iter().filter(|(slug, _)| settled.contains(slug) == is_settled)
-        {
-            let line = match lang {
-                Lang::En => &mode.en,
-                Lang::Ko => &mode.ko,
-            };
-            let by = messages.entries.iter().filter(|(_, entry)| entry.modes.contains(&slug));
-            let by: Vec<_> = by.map(|(code, _)| code).collect();
-            let by = if by.is_empty() { String::new() } else { format!("  [{}]", by.join(", ")) };
-            let _ = writeln!(page, "  {slug:36}  {line}{by}");
-        }
+        let by = page.codes.join(", ");
+        let _ = writeln!(text, "  {:36}  {}  [{by}]", page.line.mode, page.line.text);
     }
-    page
+    text += &Phrase::NotYet.say(lang, &[("count", &open.len().to_string())]);
+    text.push('\n');
+    for page in open {
+        let _ = writeln!(text, "  {:36}  {}", page.line.mode, page.line.text);
+    }
+    text
+}
+
+/// Lays out the scenarios of the lab.
+pub(crate) fn scenarios(lines: &[ScenarioLine]) -> String {
+    let mut text = String::new();
+    for ScenarioLine { name, area, story, .. } in lines {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{name:42}{area:9} {story}");
+    }
+    text
+}
+
+fn labelled(paper: &mut Paper, label: Phrase, text: &str, lang: Lang) {
+    paper.hang(&bold(label, lang), INDENT, text, |line| line.normal());
+}
+
+fn bold(label: Phrase, lang: Lang) -> String {
+    label.text(lang).bold().to_string()
 }

@@ -182,9 +182,9 @@ pub struct Mode {
     /// The part of the pull path that it belongs to.
     pub layer: &'static str,
     /// What is wrong, in a line.
-    pub en: &'static str,
-    /// 무엇이 문제인지 한 줄로.
-    pub ko: &'static str,
+    pub text: Text,
+    /// An example of the event that the kubelet writes: many modes share one.
+    pub kubelet: Option<&'static str>,
     /// The modes that it is most often mistaken for.
     pub alike: &'static [&'static str],
 }
@@ -269,6 +269,24 @@ impl Messages {
             takes: fix.takes.as_ref().map(|takes| takes.of(lang).to_owned()),
             docs: fix.docs.map(str::to_owned),
         })
+    }
+
+    /// Returns a fix as the catalogue has it: its look-ups before it, its placeholders unfilled.
+    pub fn unfilled(&self, fix: &Fix, lang: Lang) -> FilledFix {
+        let command =
+            |template: Option<&str>, changes| Some(guarded(template?, &self.lookups, changes));
+        let run = command(fix.run, fix.changes);
+        FilledFix {
+            who: fix.who.to_owned(),
+            changes: fix.changes,
+            place: run.as_ref().map(|run| Place::of(run, fix.who)),
+            text: fix.text.of(lang).to_owned(),
+            run,
+            verify: command(fix.verify, false),
+            undo: command(fix.undo, true),
+            takes: fix.takes.as_ref().map(|takes| takes.of(lang).to_owned()),
+            docs: fix.docs.map(str::to_owned),
+        }
     }
 
     /// Returns what a step says when it passed.

@@ -19,7 +19,7 @@ impl<T> Table<T> {
     }
 
     /// Returns that name and its value.
-    pub(super) fn row(&self, name: &str) -> Option<(&'static str, &'static T)> {
+    pub fn row(&self, name: &str) -> Option<(&'static str, &'static T)> {
         let place = self.0.binary_search_by(|(known, _)| (*known).cmp(name)).ok()?;
         self.0.get(place).map(|(name, value)| (*name, value))
     }
