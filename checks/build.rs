@@ -89,8 +89,6 @@ struct Mode {
 #[serde(deny_unknown_fields)]
 struct Lookup {
     run: String,
-    #[serde(default)]
-    secret: bool,
 }
 
 #[derive(Debug)]

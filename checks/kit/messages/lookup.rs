@@ -5,9 +5,9 @@ use std::fmt::Write;
 
 use super::Table;
 
-/// A shell function that is true for exactly one line, and not for one that is blank or ends in a
-/// carriage return, as programs of Windows write it.
-const FOUND_ONE: &str = r#"found_one() { [ "$(echo "$1" | grep -c '')" = 1 ] && echo "$1" | grep -q '[[:graph:]]$'; }
+/// A shell function that stops at a value that is empty, is more than one line, or ends in a carriage
+/// return, as programs of Windows write it. It names the value and never prints it.
+const ONE: &str = r#"one() { case $2 in ''|*[[:cntrl:]]*) ! echo "not one $1" >&2;; esac; }
 "#;
 
 /// A value that a command finds out, under the name of the shell variable that holds it.
@@ -15,8 +15,6 @@ const FOUND_ONE: &str = r#"found_one() { [ "$(echo "$1" | grep -c '')" = 1 ] && 
 pub struct Lookup {
     /// The command that prints it.
     pub run: &'static str,
-    /// Whether it is a password, which is not repeated when the command stops.
-    pub secret: bool,
 }
 
 /// Returns a command behind the look-ups of the variables that it uses, each with a guard.
@@ -37,23 +35,19 @@ pub(super) fn guarded(command: &str, lookups: &Table<Lookup>, changes: bool) -> 
         lines.push(command.to_owned());
         return lines.join("\n");
     }
-    let mut script = FOUND_ONE.to_owned();
-    let mut found = vec![];
+    let mut script = ONE.to_owned();
     for name in needed {
         let Some(lookup) = lookups.get(name) else { continue };
         // Otherwise a pipe ends as its last program does, whatever became of the first.
         let pipefail = if lookup.run.contains(" | ") { "set -o pipefail; " } else { "" };
         let run = format!("{pipefail}{}", lookup.run);
         // Writing to a String cannot fail.
-        let _ = writeln!(script, "{name}=$({run}) && found_one \"${name}\" &&");
-        if !lookup.secret {
-            found.push(format!("{name}=[${name}]"));
-        }
+        let _ = writeln!(script, "{name}=$({run}) && one {name} \"${name}\" &&");
     }
     // A pipe or an alternative of the command must not escape the guards.
     let is_compound = command.contains('\n') || command.contains("; ") || command.contains(" || ");
     let command = if is_compound { format!("{{ {command}; }}") } else { command.to_owned() };
-    format!("{script}{command} ||\necho \"not finished; looked up: {}\" >&2", found.join(" "))
+    script + &command
 }
 
 /// Collects the look-ups of a command, those that others need before them.
@@ -79,9 +73,9 @@ mod tests {
     use super::*;
 
     const LOOKUPS: Table<Lookup> = Table(&[
-        ("id", Lookup { run: "az acr show -n {acr}", secret: false }),
-        ("nic", Lookup { run: "az nic --id \"$id\"", secret: false }),
-        ("password", Lookup { run: "az token | cut", secret: true }),
+        ("id", Lookup { run: "az acr show -n {acr}" }),
+        ("nic", Lookup { run: "az nic --id \"$id\"" }),
+        ("password", Lookup { run: "az token | cut" }),
     ]);
 
     #[test]
@@ -90,11 +84,10 @@ mod tests {
         assert_eq!(
             guarded("az go --nic \"${nic##*/}\" \"$password\" $HOME", &LOOKUPS, true),
             format!(
-                "{FOUND_ONE}id=$(az acr show -n {{acr}}) && found_one \"$id\" &&\n\
-                 nic=$(az nic --id \"$id\") && found_one \"$nic\" &&\n\
-                 password=$(set -o pipefail; az token | cut) && found_one \"$password\" &&\n\
-                 az go --nic \"${{nic##*/}}\" \"$password\" $HOME ||\n\
-                 echo \"not finished; looked up: id=[$id] nic=[$nic]\" >&2"
+                "{ONE}id=$(az acr show -n {{acr}}) && one id \"$id\" &&\n\
+                 nic=$(az nic --id \"$id\") && one nic \"$nic\" &&\n\
+                 password=$(set -o pipefail; az token | cut) && one password \"$password\" &&\n\
+                 az go --nic \"${{nic##*/}}\" \"$password\" $HOME"
             )
         );
     }
@@ -108,8 +101,6 @@ mod tests {
 
     #[test]
     fn no_part_of_a_command_escapes_its_guard() {
-        assert!(
-            guarded("az a \"$id\"; az b", &LOOKUPS, true).contains("{ az a \"$id\"; az b; } ||")
-        );
+        assert!(guarded("az a \"$id\"; az b", &LOOKUPS, true).ends_with("{ az a \"$id\"; az b; }"));
     }
 }
