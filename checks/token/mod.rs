@@ -25,6 +25,9 @@ use refresh_token::{TOKEN_USER, expired, expires};
 pub use session::Session;
 pub use words::{Access, AnonymousAnswer, ManagementToken, NoAnswer, NoTenant, Scopes, SignedIn};
 
+/// A token that lives shorter than this is not meant to be kept.
+const SHORT_LIVED: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
+
 /// How many entries of a pull secret are tried.
 pub(crate) const MAX_CANDIDATES: usize = 4;
 
@@ -82,6 +85,9 @@ pub async fn fetch(
             _ => one.clone(),
         };
         let got = authenticate(cx, challenge, &traded, grant).await;
+        if got.is_ok() {
+            warn_of_expiry(cx, challenge, one);
+        }
         // A second anonymous attempt would change nothing.
         let is_nobody = matches!(traded.credential, Credential::Anonymous);
         if identity.rest.is_empty() || (tried == 0 && is_nobody) {
@@ -97,6 +103,19 @@ pub async fn fetch(
         }
     }
     first.unwrap_or_else(|| Err(NoFact::skipped(Problem::NothingToExchange {})))
+}
+
+/// Warns that a pull secret holds a token of `az acr login`, which works for some hours only.
+fn warn_of_expiry(cx: &Cx, challenge: &RegistryChallenge, used: &Candidate) {
+    let is_pull_secret = cx.target.sign_in.auth_file.is_some() && used.key.is_some();
+    let Credential::Password { user, password } = &used.credential else { return };
+    if is_pull_secret
+        && user == TOKEN_USER
+        && let Some(expires) = expires(password)
+        && challenge.dated.is_some_and(|now| expires.duration_since(now) < SHORT_LIVED)
+    {
+        cx.add_finding(Problem::PullsecretTokenExpires { expires, from: used.source() });
+    }
 }
 
 /// Returns the problem that the first candidate is refused and a later one is accepted.

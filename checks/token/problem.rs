@@ -20,6 +20,13 @@ pub enum Problem {
         /// The source of the token.
         from: String,
     },
+    /// The pull secret works now, but holds a refresh token that expires within hours.
+    PullsecretTokenExpires {
+        /// When the token expires.
+        expires: Timestamp,
+        /// The source of the token.
+        from: String,
+    },
     /// The registry refuses anonymous access, and there are no credentials here.
     AnonymousPullDisabled {
         /// The registry.
