@@ -77,7 +77,7 @@ fn a_realm_that_is_no_place_for_credentials() {
 }
 
 #[test]
-fn a_redirect_to_whoever_wants_our_password() {
+fn a_redirect_that_wants_our_password() {
     let said = ask(|line, stream| {
         if line.contains("/evil/") {
             return answer(stream, "401 No\r\nWWW-Authenticate: Basic realm=\"yours\"", b"");

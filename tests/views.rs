@@ -280,7 +280,7 @@ fn a_target_that_nothing_is_known_of_is_never_green() {
 }
 
 #[test]
-fn only_exchanges_are_passed_over_unread() {
+fn only_exchanges_are_skipped_unread() {
     let mut evidence = serde_json::Map::new();
     evidence.insert("a".into(), 1.into());
     evidence.insert("event".into(), "exchanged".into());

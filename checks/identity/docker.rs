@@ -74,7 +74,7 @@ fn tell_what_is_near(cx: &Cx, config: &DockerConfig, file: &str, image_target: &
     let file = file.to_owned();
     match near(&config.keys(), &image_target.asked, Reader::Docker) {
         Some(Near::Hash { login_server }) => {
-            image_target.tell_hash_missing(cx, &login_server, &file);
+            image_target.report_missing_hash(cx, &login_server, &file);
         }
         Some(Near::Key { key, differs }) => {
             cx.add_finding(Problem::DockerServerMismatch { file, key, due, differs });

@@ -55,11 +55,11 @@ pub async fn choose(
             Some(node) => as_kubelet(cx, image_target, node).await,
             None => Err(no_node_files(cx)),
         },
-        Who::Auto => whoever_is_first(cx, image_target, node).await,
+        Who::Auto => first_with_credentials(cx, image_target, node).await,
     }
 }
 
-async fn whoever_is_first(
+async fn first_with_credentials(
     cx: &Cx,
     image_target: &ImageTarget,
     node: &Option<Rc<Node>>,

@@ -66,7 +66,7 @@ fn matching(cx: &Cx, name: &str, entries: &Entries, image_target: &ImageTarget) 
         let asked = &image_target.asked;
         match near(&entries.keys(), asked, Reader::Kubelet) {
             Some(Near::Hash { login_server }) => {
-                image_target.tell_hash_missing(cx, &login_server, name);
+                image_target.report_missing_hash(cx, &login_server, name);
             }
             Some(Near::Key { key, differs }) => {
                 let (file, due) = (name.to_owned(), asked.registry.clone());

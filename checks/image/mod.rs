@@ -31,7 +31,7 @@ impl ImageTarget {
 
     /// Warns that the credentials in that file are for a login server whose name has a hash, which
     /// is missing from this host.
-    pub(crate) fn tell_hash_missing(&self, cx: &Cx, meant: &str, file: &str) {
+    pub(crate) fn report_missing_hash(&self, cx: &Cx, meant: &str, file: &str) {
         let (host, meant, file) = (self.asked.host.name.clone(), meant.to_owned(), file.to_owned());
         let repaired = self.at(&meant);
         cx.add_finding(Problem::RefDnlHashMissing { host, meant, repaired, file });

@@ -105,7 +105,7 @@ pub async fn read(
         content.compare(bytes::described(&config))?;
         config_size = Some(config.len());
         if let Some(built_for) = bytes::platform(&config).filter(|_| !content.chosen) {
-            remark(cx, &built_for);
+            warn_of_platform(cx, &built_for);
         }
     }
     let mut in_hand = Downloaded {
@@ -134,14 +134,14 @@ pub async fn read(
 }
 
 /// Warns if a single manifest is for another platform. A runtime pulls it for any platform.
-fn remark(cx: &Cx, built_for: &Platform) {
+fn warn_of_platform(cx: &Cx, built_for: &Platform) {
     let wanted = &cx.target.platform;
     if wanted.rank(built_for).is_none() {
         let (wanted, built_for) = (wanted.to_string(), built_for.to_string());
         let build = Build::of([wanted.clone(), built_for.clone()]);
         cx.add_finding(Problem::OtherPlatform { wanted, built_for, build });
     } else {
-        PlatformImage::remark(cx, built_for);
+        PlatformImage::warn_of_build(cx, built_for);
     }
 }
 

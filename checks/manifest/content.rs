@@ -46,7 +46,7 @@ pub struct PlatformImage {
 
 impl PlatformImage {
     /// Warns that the Windows build of the image was not compared with the node's build.
-    pub(crate) fn remark(cx: &Cx, built_for: &Platform) {
+    pub(crate) fn warn_of_build(cx: &Cx, built_for: &Platform) {
         if let (Some(build), None) = (&built_for.build, &cx.target.platform.build) {
             let (builds, chosen) = (vec![build.clone()], built_for.to_string());
             cx.add_finding(Problem::WindowsBuildNotAsked { builds, chosen });

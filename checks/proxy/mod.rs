@@ -54,7 +54,7 @@ pub async fn tunnel(cx: &Cx, host: &Host) -> StepResult<Connected> {
         }
         ProxyDecision::Through(proxy) => proxy,
     };
-    cx.in_background(look_past(cx.clone(), proxy.clone(), host.clone()));
+    cx.in_background(look_for_private_address(cx.clone(), proxy.clone(), host.clone()));
     match open(cx, &proxy, host).await {
         Ok(stream) => {
             let route = Route::through(proxy, host);
@@ -115,7 +115,7 @@ fn look_at_the_variables(cx: &Cx, host: &Host) {
 /// address belongs to a private endpoint, and through the proxy the registry sees the proxy's
 /// address instead of this machine's. Only Azure hosts are checked, because no other host is known
 /// to have private endpoints.
-async fn look_past(cx: Cx, proxy: Rc<Proxy>, host: Host) {
+async fn look_for_private_address(cx: Cx, proxy: Rc<Proxy>, host: Host) {
     if host.acr().is_none() || host.plain {
         return;
     }

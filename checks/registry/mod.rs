@@ -84,7 +84,7 @@ pub async fn challenge(
 ) -> StepResult<RegistryChallenge> {
     let asked = &image_target.asked;
     let client = Rc::new(RegistryClient::over(cx, connected, secured.as_deref()).await?);
-    let mut request = first_question(asked, Method::HEAD);
+    let mut request = first_request(asked, Method::HEAD);
     let mut reply = client.ask(cx, &request).await?;
     let clear = reply.status == 401 || (reply.status == 200 && reply.is_registrys());
     if request.method == Method::HEAD && !clear {
@@ -122,7 +122,7 @@ pub async fn challenge(
     Ok(RegistryChallenge { client, image, auth_scheme, realm, dated, status })
 }
 
-fn first_question(asked: &RegistryOrImage, method: Method) -> Request {
+fn first_request(asked: &RegistryOrImage, method: Method) -> Request {
     let Some(image) = &asked.image else { return Request::new(Method::GET, "/v2/") };
     Request::manifest(method, &image.repository, &image.reference)
 }

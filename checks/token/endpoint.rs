@@ -113,9 +113,9 @@ impl Server {
     fn read(asker: &Asker<'_>, wanted: &Challenge) -> StepResult<Self> {
         let client = asker.client;
         let Realm { host, url } = Realm::read(client, wanted)?;
-        let in_the_open = host.plain && !client.host.plain && !host.is_local();
+        let is_unencrypted = host.plain && !client.host.plain && !host.is_local();
         // An anonymous request contains nothing to protect.
-        if in_the_open && !matches!(asker.credential, Credential::Anonymous) {
+        if is_unencrypted && !matches!(asker.credential, Credential::Anonymous) {
             return Err(Realm::not_safe(client, wanted));
         }
         let mut ask: Vec<(String, String)> = url.query_pairs().into_owned().collect();

@@ -59,9 +59,9 @@ pub(super) async fn exchange_entra_token(
     identity: &Candidate,
     login: &Rc<EntraToken>,
 ) -> StepResult<Secret> {
-    let not_taken = |problem: Problem| {
+    let not_exchanged = |problem: Problem| {
         cx.add_finding(problem);
-        NoFact::skipped(Problem::NotTaken {})
+        NoFact::skipped(Problem::NotExchanged {})
     };
     let host = client.host.to_string();
     let providers = match &login.named {
@@ -70,7 +70,7 @@ pub(super) async fn exchange_entra_token(
             let status = reply.status;
             let read = providers_challenge(&reply).map_err(|said| {
                 let host = host.clone();
-                not_taken(Problem::ProviderTakesNoChallenge { host, status, said })
+                not_exchanged(Problem::ProviderTakesNoChallenge { host, status, said })
             });
             Some(read?)
         }
@@ -86,7 +86,7 @@ pub(super) async fn exchange_entra_token(
             return Ok(token);
         }
         Err(ExchangeError::Unexpected(said)) => {
-            return Err(not_taken(Problem::ExchangeUnreadable { host, said }));
+            return Err(not_exchanged(Problem::ExchangeUnreadable { host, said }));
         }
         Err(ExchangeError::Graded(no_fact)) => return Err(no_fact),
         Err(ExchangeError::Refused(refusal)) => refusal,
@@ -98,7 +98,7 @@ pub(super) async fn exchange_entra_token(
         let (file, own) = (named.file.clone(), own.to_owned());
         let named =
             if named.tenant.is_empty() { NoTenant::None.to_string() } else { named.tenant.clone() };
-        return Err(not_taken(Problem::WrongTenantInAzurejson { host, file, named, own }));
+        return Err(not_exchanged(Problem::WrongTenantInAzurejson { host, file, named, own }));
     }
     let management = match exchange.takes_management(cx, login).await {
         Some(true) => ManagementToken::Taken,
@@ -107,7 +107,7 @@ pub(super) async fn exchange_entra_token(
     };
     let (principal, said) = (&login.principal, refusal.body.message);
     let correlation = refusal.correlation;
-    Err(not_taken(Problem::ExchangeNoRole(RefusedIdentity {
+    Err(not_exchanged(Problem::ExchangeNoRole(RefusedIdentity {
         host,
         who: identity.name(),
         object_id: principal.object_id.clone(),

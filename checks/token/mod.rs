@@ -78,25 +78,25 @@ pub async fn fetch(
         }
         // The token server never receives an Entra token: it receives a user name with the refresh
         // token as the password, or nothing if the exchange failed.
-        let traded = match &one.credential {
+        let signing = match &one.credential {
             Credential::Entra(_) => {
                 one.with_refresh_token(TOKEN_USER, grant.as_ref().map(|grant| grant.token.clone()))
             }
             _ => one.clone(),
         };
-        let got = authenticate(cx, challenge, &traded, grant).await;
+        let got = authenticate(cx, challenge, &signing, grant).await;
         if got.is_ok() {
             warn_of_expiry(cx, challenge, one);
         }
         // A second anonymous attempt would change nothing.
-        let is_nobody = matches!(traded.credential, Credential::Anonymous);
-        if identity.rest.is_empty() || (tried == 0 && is_nobody) {
+        let is_anonymous = matches!(signing.credential, Credential::Anonymous);
+        if identity.rest.is_empty() || (tried == 0 && is_anonymous) {
             return got;
         }
         match (is_authorized(cx, &got).await, tried) {
             (true, 0) => return got,
             (true, _) => {
-                cx.add_finding(passed_over(&challenge.client.host, &identity.first, one));
+                cx.add_finding(refused_first(&challenge.client.host, &identity.first, one));
                 return got;
             }
             (false, _) => first = first.or(Some(got)),
@@ -119,14 +119,14 @@ fn warn_of_expiry(cx: &Cx, challenge: &RegistryChallenge, used: &Candidate) {
 }
 
 /// Returns the problem that the first candidate is refused and a later one is accepted.
-fn passed_over(host: &Host, first: &Candidate, used: &Candidate) -> Problem {
+fn refused_first(host: &Host, first: &Candidate, used: &Candidate) -> Problem {
     match (&first.key, &used.credential) {
         (Some(refused), Credential::Password { .. } | Credential::Entra(_)) => {
             let (refused, from) = (refused.clone(), first.source());
             let used = used.key.clone().unwrap_or_else(|| used.name());
-            Problem::EntryPassedOver { refused, used, from }
+            Problem::EntryRefused { refused, used, from }
         }
-        _ => Problem::LetInAsNobody {
+        _ => Problem::AnonymousFallback {
             host: host.to_string(),
             who: first.name(),
             from: first.source(),

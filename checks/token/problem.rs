@@ -48,7 +48,7 @@ pub enum Problem {
         refused: String,
     },
     /// The registry does not accept the identity, so the pull is anonymous.
-    NotTaken {},
+    NotExchanged {},
     /// The kubelet's credential provider finds no challenge in the registry's response.
     ProviderTakesNoChallenge {
         /// The registry.
@@ -137,7 +137,7 @@ pub enum Problem {
     },
     /// The pull secret has several entries for the image: the registry refuses one and accepts a
     /// later one.
-    EntryPassedOver {
+    EntryRefused {
         /// The key of the first entry.
         refused: String,
         /// The key of the accepted entry.
@@ -147,7 +147,7 @@ pub enum Problem {
     },
     /// The registry refuses the first identity, but serves the image anonymously. A kubelet tries
     /// that last.
-    LetInAsNobody {
+    AnonymousFallback {
         /// The registry.
         host: String,
         /// The refused identity.

@@ -49,7 +49,7 @@ const TLS: Leg = leg("tls", 1, &["TLS handshake"]);
 const CHALLENGE: Leg = leg("challenge", 1, &["HEAD manifest"]);
 /// containerd's sequence with a password: Azure refuses the form, so containerd sends a GET.
 const PASSWORD: Leg = leg("token", 2, &["POST token", "GET token"]);
-const NOBODY: Leg = leg("token", 1, &["GET token"]);
+const ANONYMOUS: Leg = leg("token", 1, &["GET token"]);
 /// HEAD, which containerd relies on, and GET in parallel; on HTTP/1.1 one after the other.
 const MANIFEST: Leg = leg("manifest", 1, &["GET manifest", "HEAD manifest"]);
 const MANIFEST_ONE: Leg = leg("manifest", 2, MANIFEST.asks);
@@ -69,7 +69,7 @@ pub fn journeys() -> Vec<Journey> {
     let pull =
         |token, manifest| [&door[..], &[CHALLENGE, token, manifest, PLATFORM], &data].concat();
     vec![
-        Journey { scenario: "anonymous-pull", legs: pull(NOBODY, MANIFEST), needed: 12 },
+        Journey { scenario: "anonymous-pull", legs: pull(ANONYMOUS, MANIFEST), needed: 12 },
         Journey { scenario: "healthy", legs: pull(PASSWORD, MANIFEST), needed: 13 },
         Journey { scenario: "registry-http-1", legs: pull(PASSWORD, MANIFEST_ONE), needed: 14 },
         Journey {

@@ -8,7 +8,7 @@ use serde_json::{Map, json};
 
 use crate::identity::{Node, Provider};
 use crate::scenario::{Scenario, SignIn};
-use crate::secrets::{NOBODY, OLD_USER, Secrets, UNKNOWN_APPLICATION, USER, admin};
+use crate::secrets::{OLD_USER, Secrets, TOKEN_USER, UNKNOWN_APPLICATION, USER, admin};
 
 /// The files in which an AKS node keeps its sign-in configuration.
 const AZURE_JSON: &str = "/etc/kubernetes/azure.json";
@@ -82,7 +82,7 @@ pub(crate) fn docker_config(
         json!({ "auth": auth })
     };
     let token = |token: &str| {
-        let auth = STANDARD.encode(format!("{NOBODY}:"));
+        let auth = STANDARD.encode(format!("{TOKEN_USER}:"));
         json!({ "auth": auth, "identitytoken": token })
     };
     let entry = match scenario.ask.sign_in {
@@ -90,8 +90,8 @@ pub(crate) fn docker_config(
         SignIn::WrongPassword => basic(USER, &secrets.wrong_password),
         SignIn::IdentityToken => token(&secrets.identity_token),
         SignIn::StaleIdentityToken => token(&secrets.stale_identity_token),
-        SignIn::ExposeToken => basic(NOBODY, &secrets.identity_token),
-        SignIn::StaleExposeToken => basic(NOBODY, &secrets.stale_identity_token),
+        SignIn::ExposeToken => basic(TOKEN_USER, &secrets.identity_token),
+        SignIn::StaleExposeToken => basic(TOKEN_USER, &secrets.stale_identity_token),
         SignIn::Admin => basic(admin(&scenario.registry.login_server), &secrets.admin_password),
         SignIn::UnknownApplication => basic(UNKNOWN_APPLICATION, &secrets.client_secret),
         SignIn::DisabledToken => basic(OLD_USER, &secrets.wrong_password),

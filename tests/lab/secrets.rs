@@ -21,7 +21,7 @@ pub(crate) const OLD_USER: &str = "old-token";
 /// The user that the proxies accept.
 pub(crate) const PROXY_USER: &str = "corp-user";
 /// The user name that goes with a refresh token.
-pub(crate) const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
+pub(crate) const TOKEN_USER: &str = "00000000-0000-0000-0000-000000000000";
 /// A service principal that the tenant does not have.
 pub(crate) const UNKNOWN_APPLICATION: &str = "e2a7c6b1-04d9-4f38-95be-7c1d60f3a8e4";
 /// The registry's own id.
@@ -118,8 +118,8 @@ impl Secrets {
         }
         let mut pairs = vec![
             (PROXY_USER, &self.proxy_password),
-            (NOBODY, &self.identity_token),
-            (NOBODY, &self.stale_identity_token),
+            (TOKEN_USER, &self.identity_token),
+            (TOKEN_USER, &self.stale_identity_token),
             (admin(login_server), &self.admin_password),
             (OLD_USER, &self.wrong_password),
             (UNKNOWN_APPLICATION, &self.client_secret),

@@ -10,7 +10,7 @@ use super::{Asked, Grant, World};
 use crate::body::Body;
 use crate::form::{pairs, read, value};
 use crate::identity::{Identity, IdentityKind};
-use crate::secrets::{NOBODY, USER, access_token, basic};
+use crate::secrets::{TOKEN_USER, USER, access_token, basic};
 use crate::settings::{Answer, Grants};
 
 /// The client that requests a token.
@@ -101,7 +101,7 @@ impl World {
         if user == USER && password == self.secrets.password {
             return Who::Known;
         }
-        if user == NOBODY {
+        if user == TOKEN_USER {
             return self.holder(password);
         }
         match self.entra.client(user) {

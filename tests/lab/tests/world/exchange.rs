@@ -10,7 +10,7 @@ use crate::client::{Said, ask, claims};
 const REGISTRY: &str = "https://contoso.azurecr.io";
 const TENANT: &str = "6c1f0e9d-3b52-4d78-9a41-e07f2d8c5b63";
 const SP: &str = "91c6d3f8-7e20-4b5a-a3d9-4f82e6b01c75";
-const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
+const TOKEN_USER: &str = "00000000-0000-0000-0000-000000000000";
 const ACR: &str = "https://containerregistry.azure.net";
 const ARM: &str = "https://management.azure.com/";
 
@@ -83,12 +83,12 @@ async fn a_machine_with_a_right_can_pull() {
     let url = format!("{REGISTRY}/oauth2/token");
     for form in [
         format!("grant_type=refresh_token&service=x{scope}&refresh_token={refresh}"),
-        format!("grant_type=password&service=x{scope}&username={NOBODY}&password={refresh}"),
+        format!("grant_type=password&service=x{scope}&username={TOKEN_USER}&password={refresh}"),
     ] {
         let said = ask(&lab, "POST", &url, "", &form).await;
         assert_eq!(access(&said)[0]["actions"][0], "pull");
     }
-    let said = basic(&lab, NOBODY, &refresh).await;
+    let said = basic(&lab, TOKEN_USER, &refresh).await;
     assert_eq!(access(&said)[0]["name"], "team/app");
     let bearer =
         format!("Authorization: Bearer {}\r\n", said.json()["access_token"].as_str().unwrap());
@@ -162,7 +162,7 @@ async fn who_has_no_right_is_told_where_to_read_on() {
 async fn an_identity_can_be_granted_some_repositories_only() {
     for (only, granted) in [("[]", 1), ("[\"team/app\"]", 1), ("[\"team/other\"]", 0)] {
         let lab = world(&format!("registry.role_repositories = {only}")).await;
-        let said = basic(&lab, NOBODY, &refresh(&lab).await).await;
+        let said = basic(&lab, TOKEN_USER, &refresh(&lab).await).await;
         assert_eq!(access(&said).as_array().unwrap().len(), granted, "{only}");
     }
 }
@@ -197,7 +197,7 @@ async fn an_application_signs_in_with_its_secret() {
     for (user, password, says) in [
         (SP, "guess", false),
         ("2d9e4b76-18c3-4fa5-b0d7-63a1f8e5c942", &secret[..], false),
-        (NOBODY, "guess", false),
+        (TOKEN_USER, "guess", false),
         ("contoso", "guess", false),
         ("c4f20b8d-961e-4a75-b3d8-7e5a09c6f214", "guess", true),
     ] {
@@ -214,8 +214,8 @@ async fn an_application_signs_in_with_its_secret() {
 async fn every_sign_in_is_what_it_is_called() {
     for (sign_in, user, status) in [
         ("password", "pull-token", 200),
-        ("expose-token", NOBODY, 200),
-        ("stale-expose-token", NOBODY, 401),
+        ("expose-token", TOKEN_USER, 200),
+        ("stale-expose-token", TOKEN_USER, 401),
         ("admin", "contoso", 401),
         ("unknown-application", "e2a7c6b1-04d9-4f38-95be-7c1d60f3a8e4", 401),
         ("disabled-token", "old-token", 401),

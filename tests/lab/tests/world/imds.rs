@@ -31,7 +31,7 @@ fn number(said: &Said, key: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn whoever_is_attached_gets_a_token() {
+async fn an_attached_identity_gets_a_token() {
     let lab = world("").await;
     let resource_id = "%2Fsubscriptions%2Fb84a2c17-95de-4f60-8c3b-1d6e7f90a2c5%2FresourceGroups%2FMC_shop_contoso_eastus%2Fproviders%2FMicrosoft.ManagedIdentity%2FuserAssignedIdentities%2Fcontoso-agentpool";
     for more in [
