@@ -18,7 +18,7 @@ use crate::{
     manifest::{ArtifactKind, DigestProof, Flaw, HeadField, Kind, Lone},
     proxy::Shown,
     registry::{AuthScheme, NoChallenge},
-    tls::SelfSigned,
+    tls::{Leads, SelfSigned},
     token::{Access, AnonymousAnswer, ManagementToken, NoAnswer, NoTenant, Scopes, SignedIn},
 };
 
@@ -40,6 +40,7 @@ pub const WORDS: &[&[&str]] = &[
     HeadField::VARIANTS,
     Kind::VARIANTS,
     Known::VARIANTS,
+    Leads::VARIANTS,
     Lone::VARIANTS,
     Malformed::VARIANTS,
     ManagementAudience::VARIANTS,

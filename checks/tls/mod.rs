@@ -17,9 +17,10 @@ use crate::kit::{
         pool::date_unverified,
         tls::{Certificate, Refusal, handshake},
     },
+    target::AcrHostName,
 };
 pub(crate) use problem::At;
-pub use problem::{Problem, SelfSigned};
+pub use problem::{Leads, Problem, SelfSigned};
 
 impl At {
     fn of(connected: &Connected) -> Self {
@@ -114,7 +115,10 @@ async fn diagnose(
                 (None, Some(proxy)) => proxy.to_string(),
                 (address, _) => address.map(|a| a.ip().to_string()).unwrap_or_default(),
             };
-            Problem::HostnameMismatch { at, names: seen.names, address }
+            let of_azure = |name: &String| AcrHostName::read(&name.replace("*.", "any.")).is_some();
+            let is_alias = connected.host.azure().is_none() && seen.names.iter().any(of_azure);
+            let leads = if is_alias { Leads::AliasOfAzure } else { Leads::AnotherServer };
+            Problem::HostnameMismatch { at, names: seen.names, address, leads }
         }
         Why::Expired
         | Why::ExpiredContext { .. }

@@ -4,6 +4,7 @@ use crate::kit::{engine::Skew, net::Fault, world::Proxy};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::rc::Rc;
+use strum::VariantNames;
 
 /// What can be wrong with a TLS handshake.
 #[derive(Serialize, strum::VariantNames)]
@@ -30,6 +31,8 @@ pub enum Problem {
         names: Vec<String>,
         /// The address that presented it, or the proxy on the way there.
         address: String,
+        /// The server that the name leads to.
+        leads: Leads,
     },
     /// The certificate is out of date by this machine's clock, but valid by the host's clock.
     ClockSkew {
@@ -136,6 +139,17 @@ pub struct At {
     /// The proxy on the way to the host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) through: Option<Rc<Proxy>>,
+}
+
+/// Where a name leads whose server has a certificate for other names: a word of evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Leads {
+    /// To an Azure registry, whose login server is another name.
+    AliasOfAzure,
+    /// To a server that is no Azure registry.
+    AnotherServer,
 }
 
 /// The issuer of an untrusted certificate: a word of evidence.

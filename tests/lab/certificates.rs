@@ -88,6 +88,10 @@ impl Certificates {
         };
         let names = match which {
             Certificate::OtherName => vec!["fabrikam.example".to_owned()],
+            Certificate::AzureNames => {
+                let of_azure = self.names.iter().filter(|name| name.ends_with(".azurecr.io"));
+                of_azure.cloned().collect()
+            }
             _ => self.names.clone(),
         };
         let mut leaf = CertificateParams::new(names.clone())?;

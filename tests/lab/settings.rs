@@ -117,6 +117,8 @@ pub enum Certificate {
     #[default]
     Good,
     OtherName,
+    /// The certificate is valid for Azure's names of the registry, and for no alias.
+    AzureNames,
     Intercepted,
     SelfSigned,
     Expired,
