@@ -43,7 +43,7 @@ pub(crate) struct Args {
 /// What to do.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
-    /// Check REF: the same as without a command, for a registry that is called like one
+    /// Check REF, even if a command has the same name
     Check(Box<CheckArgs>),
     /// Explain a code: what it means, how it is fixed, which failure modes it settles
     Explain {
@@ -328,6 +328,9 @@ fn lang(text: &str) -> Result<Lang, String> {
 }
 
 fn who(text: &str) -> Result<Who, String> {
+    if text == "kubelet" {
+        return Err("did you mean node: this node's kubelet?".into());
+    }
     Who::read(text).ok_or_else(|| {
         "it is auto, node, managed-identity, managed-identity=ID, workload, az, docker or anonymous".into()
     })

@@ -52,6 +52,8 @@ impl From<Stored> for Credential {
 pub enum CandidateKind {
     /// No credentials were found.
     Anonymous,
+    /// The named file has no usable entry for the image.
+    NoneInFile,
     /// A user name and a password.
     Password,
     /// A refresh token.

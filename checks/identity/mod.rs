@@ -40,7 +40,9 @@ pub async fn choose(
     };
     match &sign_in.who {
         Who::Anonymous => Ok(Candidate::anonymous().called(CandidateKind::AnonymousAsAsked).into()),
-        Who::Docker => Ok(from_file(cx, image_target).await?.unwrap_or_else(|| anonymous_here(cx))),
+        Who::Docker => Ok(from_file(cx, image_target)
+            .await?
+            .unwrap_or_else(|| anonymous_here(cx, CandidateKind::Anonymous))),
         Who::Az => for_azure(az::sign_in().await),
         Who::Workload => for_azure(application::workload(cx).await),
         Who::ManagedIdentity(which) => {
@@ -74,7 +76,8 @@ async fn first_with_credentials(
         (None, None) => {}
         (None, Some(node)) => return as_kubelet(cx, image_target, node).await,
         (Some(_), None) => {
-            return Ok(from_file(cx, image_target).await?.unwrap_or_else(|| anonymous_here(cx)));
+            let anonymous = || anonymous_here(cx, CandidateKind::NoneInFile);
+            return Ok(from_file(cx, image_target).await?.unwrap_or_else(anonymous));
         }
         (Some(_), Some(node)) => {
             let own = as_kubelet(cx, image_target, node).await?;
@@ -118,8 +121,9 @@ fn no_node_files(cx: &Cx) -> NoFact {
 }
 
 /// Returns the anonymous identity. The node that pulls these images may have credentials.
-fn anonymous_here(cx: &Cx) -> Identity {
-    Identity::from(Candidate::anonymous()).others_may(cx.world.in_pod || cx.world.on_node)
+fn anonymous_here(cx: &Cx, kind: CandidateKind) -> Identity {
+    let others_may = cx.world.in_pod || cx.world.on_node;
+    Identity::from(Candidate::anonymous().called(kind)).others_may(others_may)
 }
 
 /// Signs in as the node's kubelet does: first with its own docker config, then with its credential

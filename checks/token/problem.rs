@@ -192,6 +192,12 @@ pub struct Presented {
     pub(super) application_id: Option<String>,
     /// The source of the credentials.
     pub(super) from: String,
+    /// The source, if it is a docker config.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) docker_config: Option<String>,
+    /// The source, if it is a pull secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) pull_secret: Option<String>,
     /// What was requested.
     pub(super) wanted: String,
     /// The error message from the registry.

@@ -18,6 +18,7 @@ use crate::{
     kit::{
         Cx, NoFact,
         net::{Reply, Request, challenges},
+        target::Who,
     },
     registry::{AuthScheme, Refusal},
 };
@@ -126,13 +127,19 @@ impl Session {
             _ => (None, None),
         };
         let is_unknown = said.starts_with("Application not registered with AAD");
+        let from = self.identity.source();
+        let given = |is_given: bool| is_given.then(|| from.clone());
+        let (sign_in, has_key) = (&cx.target.sign_in, self.identity.key.is_some());
+        let is_pull_secret = sign_in.auth_file.is_some() && sign_in.who != Who::Docker;
         let presented = Presented {
+            docker_config: given(has_key && !is_pull_secret && !cx.world.on_node),
+            pull_secret: given(has_key && is_pull_secret),
             host: refusal.host.to_string(),
             who: self.identity.name(),
             user: self.identity.user.clone(),
             token_name,
             application_id,
-            from: self.identity.source(),
+            from: from.clone(),
             wanted: self.wanted(),
             said: (!said.is_empty()).then_some(said),
             correlation: refusal.correlation,

@@ -117,9 +117,8 @@ impl Board {
     /// nobody looks at it.
     fn clear(&self, drawn: usize) {
         if drawn > 0 {
-            let _ = self.terminal.move_cursor_up(drawn);
-            let _ = self.terminal.write_str("\r");
-            let _ = self.terminal.clear_to_end_of_screen();
+            let _ = self.terminal.clear_line();
+            let _ = self.terminal.clear_last_lines(drawn);
         }
     }
 

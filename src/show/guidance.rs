@@ -27,15 +27,24 @@ pub(super) fn guidance(paper: &mut Paper, told: &Told, lang: Lang, all: bool) {
     for fix in &entries {
         entry(paper, INDENT, fix, lang, all);
     }
-    let verify = told.fixes.iter().find_map(|fix| fix.verify.as_ref());
+    // The last entry is the one that was done, if any was.
+    let verify = entries.last().and_then(|fix| fix.verify.as_ref());
+    let verify = verify.or_else(|| told.fixes.iter().find_map(|fix| fix.verify.as_ref()));
     if let Some(verify) = verify {
         paper.command(&bold(Phrase::Verify, lang), INDENT, verify);
     }
-    more(paper, told, lang, !all && (entries.len() < told.fixes.len() || has_undo(told)));
-}
-
-fn has_undo(told: &Told) -> bool {
-    told.fixes.iter().any(|fix| fix.undo.is_some())
+    let has_others = entries.len() < told.fixes.len();
+    let has_undo = told.fixes.iter().any(|fix| fix.undo.is_some());
+    let more = match (has_others, has_undo) {
+        _ if all => None,
+        (true, true) => Some(Phrase::OthersAndUndo),
+        (true, false) => Some(Phrase::Others),
+        (false, true) => Some(Phrase::OnlyUndo),
+        (false, false) => None,
+    };
+    let explain = Phrase::Explain.say(lang, &[("code", &told.code)]);
+    let line = explain + more.map(|more| more.text(lang)).unwrap_or_default();
+    paper.hang(&bold(Phrase::More, lang), INDENT, &line, |line| line.dimmed());
 }
 
 /// Writes the first fix alone, else the first check.
@@ -47,12 +56,17 @@ pub(super) fn first_fix(paper: &mut Paper, told: &Told, lang: Lang) {
 
 /// Writes one entry, its texts in the column `indent`. `all` adds how to undo it.
 pub(super) fn entry(paper: &mut Paper, indent: usize, fix: &FilledFix, lang: Lang, all: bool) {
-    let label = if fix.changes { Phrase::Fix } else { Phrase::Check };
-    let mut whose =
-        Phrase::named(&fix.who).map_or(fix.who.as_str(), |who| who.text(lang)).to_owned();
-    if let Some(place) = fix.place {
-        whose = format!("{whose}, {}", at(place).text(lang));
-    }
+    let label = match (fix.changes, &fix.run) {
+        (true, Some(_)) => Phrase::Fix,
+        (true, None) => Phrase::Do,
+        (false, _) => Phrase::Check,
+    };
+    let who = Phrase::named(&fix.who).map_or(fix.who.as_str(), |who| who.text(lang));
+    let mut whose = match fix.place {
+        Some(Place::Node) => Phrase::AtNode.text(lang).to_owned(),
+        Some(place) => format!("{who}, {}", at(place).text(lang)),
+        None => who.to_owned(),
+    };
     if let Some(takes) = &fix.takes {
         whose += &Phrase::Takes.say(lang, &[("time", takes)]);
     }
@@ -68,14 +82,6 @@ pub(super) fn entry(paper: &mut Paper, indent: usize, fix: &FilledFix, lang: Lan
     if let (Some(undo), true) = (&fix.undo, all) {
         paper.command(&bold(Phrase::Undo, lang), indent, undo);
     }
-}
-
-fn more(paper: &mut Paper, told: &Told, lang: Lang, has_more: bool) {
-    let mut line = Phrase::Explain.say(lang, &[("code", &told.code)]);
-    if has_more {
-        line += Phrase::OtherFixes.text(lang);
-    }
-    paper.hang(&bold(Phrase::More, lang), INDENT, &line, |line| line.dimmed());
 }
 
 fn bold(label: Phrase, lang: Lang) -> String {

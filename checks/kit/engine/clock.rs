@@ -36,7 +36,8 @@ pub(super) fn skew(here: Timestamp, there: Timestamp) -> Option<Skew> {
     let apart = match (days, hours) {
         (0, 0) => format!("{minutes} min"),
         (0, hours) => format!("{hours} h {} min", minutes % 60),
-        (days, hours) => format!("{days} d {hours} h"),
+        (1, hours) => format!("1 d {hours} h"),
+        (days, _) => format!("{days} d"),
     };
     let direction = if ahead.is_negative() { Direction::Behind } else { Direction::Ahead };
     (ahead.abs() > ALLOWED_SKEW).then_some(Skew { apart, direction })

@@ -7,7 +7,7 @@ use super::Table;
 
 /// A shell function that stops at a value that is empty, is more than one line, or ends in a carriage
 /// return, as programs of Windows write it. It names the value and never prints it.
-const ONE: &str = r#"one() { case $2 in ''|*[[:cntrl:]]*) ! echo "not one $1" >&2;; esac; }
+const ONE: &str = r#"one() { case $2 in ''|*[[:cntrl:]]*) ! echo "stopped: not exactly one $1" >&2;; esac; }
 "#;
 
 /// A value that a command finds out, under the name of the shell variable that holds it.
@@ -22,8 +22,20 @@ pub struct Lookup {
 /// The look-ups come first because a failed one inside the command, as in `--scope "$(…)"`, would
 /// leave an empty value behind: for az, an empty scope is the whole subscription.
 pub(super) fn guarded(command: &str, lookups: &Table<Lookup>, changes: bool) -> String {
-    let mut needed = vec![];
+    after(None, command, lookups, changes)
+}
+
+/// Returns a command that follows another one in the same shell: what that one looked up is known.
+pub(super) fn after(
+    first: Option<&str>,
+    command: &str,
+    lookups: &Table<Lookup>,
+    changes: bool,
+) -> String {
+    let (mut known, mut needed) = (vec![], vec![]);
+    first.iter().for_each(|first| collect(first, lookups, &mut known));
     collect(command, lookups, &mut needed);
+    needed.retain(|name| !known.contains(name));
     if needed.is_empty() {
         return command.to_owned();
     }

@@ -12,8 +12,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::kit::engine::{Finding, Severity};
-use lookup::guarded;
 pub use lookup::{Lookup, variables};
+use lookup::{after, guarded};
 pub use table::Table;
 use template::{command, text};
 
@@ -251,39 +251,31 @@ impl Messages {
 
     /// Returns a fix with its values filled in; `None` when one is unknown.
     pub fn fix(&self, fix: &Fix, values: &[&Map<String, Value>], lang: Lang) -> Option<FilledFix> {
-        let maybe = |template: Option<&str>, changes| match template {
-            Some(template) => {
-                Some(Some(command(&guarded(template, &self.lookups, changes), values)?))
-            }
+        let unfilled = self.unfilled(fix, lang);
+        let filled = |template: Option<String>| match template {
+            Some(template) => command(&template, values).map(Some),
             None => Some(None),
         };
-        let run = maybe(fix.run, fix.changes)?;
         Some(FilledFix {
-            who: fix.who.to_owned(),
-            changes: fix.changes,
-            place: run.as_ref().map(|run| Place::of(run, fix.who)),
-            text: self.fill(fix.text.of(lang), values, lang)?,
-            run,
-            verify: maybe(fix.verify, false)?,
-            undo: maybe(fix.undo, true)?,
-            takes: fix.takes.as_ref().map(|takes| takes.of(lang).to_owned()),
-            docs: fix.docs.map(str::to_owned),
+            text: self.fill(&unfilled.text, values, lang)?,
+            run: filled(unfilled.run)?,
+            verify: filled(unfilled.verify)?,
+            undo: filled(unfilled.undo)?,
+            ..unfilled
         })
     }
 
     /// Returns a fix as the catalogue has it: its look-ups before it, its placeholders unfilled.
     pub fn unfilled(&self, fix: &Fix, lang: Lang) -> FilledFix {
-        let command =
-            |template: Option<&str>, changes| Some(guarded(template?, &self.lookups, changes));
-        let run = command(fix.run, fix.changes);
+        let guarded = |command, changes| guarded(command, &self.lookups, changes);
         FilledFix {
             who: fix.who.to_owned(),
             changes: fix.changes,
-            place: run.as_ref().map(|run| Place::of(run, fix.who)),
+            place: fix.run.map(|run| Place::of(&guarded(run, fix.changes), fix.who)),
             text: fix.text.of(lang).to_owned(),
-            run,
-            verify: command(fix.verify, false),
-            undo: command(fix.undo, true),
+            run: fix.run.map(|run| guarded(run, fix.changes)),
+            verify: fix.verify.map(|verify| after(fix.run, verify, &self.lookups, false)),
+            undo: fix.undo.map(|undo| guarded(undo, true)),
             takes: fix.takes.as_ref().map(|takes| takes.of(lang).to_owned()),
             docs: fix.docs.map(str::to_owned),
         }

@@ -243,8 +243,23 @@ impl Target {
             }
         }
         map.insert("flags".into(), json!(self.flags));
+        map.insert("other_flags".into(), json!(without_sign_in(&self.flags)));
         map
     }
+}
+
+/// Returns the flags that do not say who signs in.
+fn without_sign_in(flags: &[String]) -> Vec<&String> {
+    let mut kept = vec![];
+    let mut flags = flags.iter();
+    while let Some(flag) = flags.next() {
+        match flag.as_str() {
+            "--password-stdin" => {}
+            "--auth-file" | "--identity" | "--username" => drop(flags.next()),
+            _ => kept.push(flag),
+        }
+    }
+    kept
 }
 
 /// Removes a password that was written before the host, as in `https://me:secret@host/`.
