@@ -11,6 +11,10 @@ const PULLERS: [&str; 5] = ["docker", "podman", "nerdctl", "crictl", "ctr"];
 const MESSAGES: [&str; 3] =
     ["failed to pull image", "back-off pulling image", "failed to pull and unpack image"];
 
+/// What stands around an image in a message.
+const QUOTES: [char; 16] =
+    ['"', '\'', '`', '\\', '“', '”', '‘', '’', '«', '»', '(', ')', '<', '>', '[', ']'];
+
 /// What is to be checked.
 #[derive(Debug, Default)]
 pub(crate) struct Typed {
@@ -26,41 +30,58 @@ pub(crate) struct Typed {
 /// Returns a sentence that names what was typed and what to type instead.
 pub(crate) fn read(words: &[String], cloud: Cloud) -> Result<Typed, String> {
     let mut typed = Typed::default();
-    if typed.take_message(&words.join(" ")) {
+    if typed.take_message(&words.join(" "))? {
         return Ok(typed);
     }
-    if let [program, pull, image] = words
-        && PULLERS.contains(&program.as_str())
-        && pull == "pull"
-    {
+    let pulled = match words {
+        [program, pull, image] if PULLERS.contains(&program.as_str()) && pull == "pull" => {
+            Some(image)
+        }
+        [pull, image] if pull == "pull" => Some(image),
+        _ => None,
+    };
+    if let Some(image) = pulled {
         let image = sanitize_text(image);
-        return Err(format!("{program} pull is not an image; did you mean `check-acr {image}`?"));
+        return Err(format!("pull is not an image; did you mean `check-acr {image}`?"));
+    }
+    if let [first, rest @ ..] = words
+        && !rest.is_empty()
+        && let Some(command) = near_command(first)
+    {
+        let rest = sanitize_text(&rest.join(" "));
+        return Err(format!("{first} is no command; did you mean `check-acr {command} {rest}`?"));
     }
     words.iter().for_each(|word| typed.take(word, cloud));
     Ok(typed)
 }
 
 /// Reads the lines of standard input: each is a REF or a message.
-pub(crate) fn read_lines(lines: &[String], cloud: Cloud) -> Typed {
+///
+/// # Errors
+/// Returns a sentence when a message names no image.
+pub(crate) fn read_lines(lines: &[String], cloud: Cloud) -> Result<Typed, String> {
     let mut typed = Typed::default();
     for line in lines {
-        if !typed.take_message(line) {
+        if !typed.take_message(line)? {
             typed.take(line, cloud);
         }
     }
-    typed
+    Ok(typed)
 }
 
 impl Typed {
     /// Takes the images of a message; returns whether the text is one.
-    fn take_message(&mut self, text: &str) -> bool {
-        let images = from_message(text);
-        for image in &images {
-            self.notes
-                .push(format!("checking the image of that message: {}", sanitize_text(image)));
+    fn take_message(&mut self, text: &str) -> Result<bool, String> {
+        let Some(images) = from_message(text) else { return Ok(false) };
+        if images.is_empty() {
+            return Err("this message names no image; give the image itself".into());
         }
-        self.refs.extend_from_slice(&images);
-        !images.is_empty()
+        for image in images {
+            let shown = sanitize_text(&image);
+            self.notes.push(format!("checking the image of that message: {shown}"));
+            self.refs.push(image);
+        }
+        Ok(true)
     }
 
     /// Takes one REF.
@@ -77,32 +98,41 @@ impl Typed {
     }
 }
 
-/// Returns the images in messages of the kubelet, each once; none when the text is no such message.
-fn from_message(text: &str) -> Vec<String> {
-    let start = text.trim_start_matches(|c: char| !c.is_alphabetic()).to_lowercase();
-    if !MESSAGES.iter().any(|message| start.contains(message)) {
-        return vec![];
+/// Returns the images in messages of the kubelet, each once; `None` when the text is no such message.
+///
+/// The image stands behind the word `image`, in quotes that a shell, a log or a chat may have
+/// escaped, changed or removed.
+fn from_message(text: &str) -> Option<Vec<String>> {
+    let lower = text.to_lowercase();
+    if !MESSAGES.iter().any(|message| lower.contains(message)) {
+        return None;
     }
-    // The message quotes the image; a shell or a log may have escaped or removed the quotes.
-    let quoted = text.split('"').skip(1).step_by(2);
-    let words = text.split_whitespace();
-    let bare = |word: &str| {
-        let bare = word.trim_matches(|c| "\\\"':,".contains(c));
-        bare.contains('/').then(|| bare.to_owned())
-    };
-    let is_image = |image: &String| {
-        RegistryOrImage::read(image, Cloud::Public, false).is_ok_and(|asked| asked.image.is_some())
-    };
+    let text = text.replace("&quot;", "\"");
+    let mut words = text.split_whitespace();
     let mut images: Vec<String> = vec![];
-    for image in quoted.filter_map(bare).filter(is_image) {
+    while let Some(word) = words.next() {
+        if !word.eq_ignore_ascii_case("image") {
+            continue;
+        }
+        let Some(named) = words.next() else { break };
+        let is_quoted = named.starts_with(QUOTES);
+        let around = |c: char| QUOTES.contains(&c) || ":,;.".contains(c);
+        let image = named.trim_matches(around);
+        // Other sentences go on after this word, such as "image pull failed".
+        if !is_quoted && !image.contains(['/', ':']) || image.is_empty() {
+            continue;
+        }
+        let image = if image.contains(['/', ':', '.', '@']) {
+            image.to_owned()
+        } else {
+            // A bare word would be a registry's name.
+            format!("docker.io/library/{image}")
+        };
         if !images.contains(&image) {
             images.push(image);
         }
     }
-    if images.is_empty() {
-        images.extend(words.filter_map(bare).find(is_image));
-    }
-    images
+    Some(images)
 }
 
 /// Returns the registry's name in `/subscriptions/…/registries/contoso`.
@@ -115,6 +145,13 @@ fn from_resource_id(text: &str) -> Option<&str> {
     is_name.then_some(name)
 }
 
+/// Returns the command that a word is nearly.
+fn near_command(word: &str) -> Option<String> {
+    let commands = Args::command();
+    let mut names = commands.get_subcommands().map(clap::Command::get_name);
+    names.find(|name| strsim::osa_distance(name, word) <= 1).map(str::to_owned)
+}
+
 /// Returns what is worth saying of a REF before it is checked.
 fn note(text: &str, cloud: Cloud) -> Option<String> {
     let asked = RegistryOrImage::read(text, cloud, false).ok()?;
@@ -123,9 +160,7 @@ fn note(text: &str, cloud: Cloud) -> Option<String> {
         let cloud = cloud.flag()?;
         return Some(format!("--cloud {cloud} is ignored: {text} names its registry"));
     }
-    let commands = Args::command();
-    let mut commands = commands.get_subcommands().map(clap::Command::get_name);
-    if let Some(command) = commands.find(|command| strsim::osa_distance(command, text) <= 1) {
+    if let Some(command) = near_command(text) {
         return Some(format!(
             "{text} is checked as the registry {}; did you mean the command `{command}`?",
             asked.registry
@@ -168,10 +203,17 @@ mod tests {
             let words: Vec<&str> = message.split(' ').collect();
             assert_eq!(typed(&words).unwrap().refs, [image], "{message}");
         }
-        assert_eq!(
-            typed(&["Failed to pull image \"\""]).unwrap().refs,
-            ["Failed to pull image \"\""]
-        );
+        for (message, image) in [
+            ("Back-off pulling image \"nginx:1.27\"", "nginx:1.27"),
+            ("Back-off pulling image “nginx”", "docker.io/library/nginx"),
+            ("Failed to pull image &quot;a.example/b:c&quot;: x/y", "a.example/b:c"),
+            ("Failed to pull image \"a.example/b@sha256:abc\": x/y", "a.example/b@sha256:abc"),
+            ("Failed to pull image `UPPER.example/App:V1`; try x/y", "UPPER.example/App:V1"),
+            ("failed to pull image (a.example/b:c): image pull failed", "a.example/b:c"),
+        ] {
+            assert_eq!(typed(&[message]).unwrap().refs, [image], "{message}");
+        }
+        assert!(typed(&["Failed to pull image \"\""]).is_err());
     }
 
     #[test]
@@ -185,8 +227,12 @@ mod tests {
 
     #[test]
     fn habits_are_answered() {
-        let error = typed(&["docker", "pull", "contoso.azurecr.io/app:v1"]).unwrap_err();
-        assert!(error.contains("`check-acr contoso.azurecr.io/app:v1`"), "{error}");
+        for words in [&["docker", "pull", "a.example/b:c"][..], &["pull", "a.example/b:c"]] {
+            let error = typed(words).unwrap_err();
+            assert!(error.contains("`check-acr a.example/b:c`"), "{error}");
+        }
+        let error = typed(&["explian", "dns"]).unwrap_err();
+        assert!(error.contains("`check-acr explain dns`"), "{error}");
         for (word, said) in [
             ("lsit", "the command `list`"),
             ("version", "`--version`"),

@@ -19,7 +19,10 @@ fn every_code_has_words_and_every_word_has_a_code() {
         .iter()
         .flat_map(|area| area.problems.iter().map(move |name| format!("{}/{name}", area.name)))
         .collect();
-    assert_eq!(messages, codes);
+    let lacking: Vec<_> = codes.difference(&messages).collect();
+    assert!(lacking.is_empty(), "these codes have no entry in findings.toml: {lacking:?}");
+    let unused: Vec<_> = messages.difference(&codes).collect();
+    assert!(unused.is_empty(), "these entries of findings.toml have no problem: {unused:?}");
 }
 
 #[test]

@@ -43,9 +43,11 @@ pub(super) async fn find(
     };
     let due = DockerConfig::key_of(&image_target.asked);
     if let Some(helper) = config.helper(due) {
+        let program = format!("docker-credential-{helper}");
         let credential = helper::ask(helper, due).await.map_err(|said| Problem::HelperFailed {
             file: name.clone(),
-            helper: format!("docker-credential-{helper}"),
+            helper: program.clone(),
+            program: helper::is_a_name(helper).then_some(program),
             said: said.to_string(),
         })?;
         return Ok(found(credential, None));

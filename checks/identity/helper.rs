@@ -21,9 +21,14 @@ struct Helped {
     secret: String,
 }
 
+/// Returns whether a helper can have that name: nothing that leads to another folder.
+pub(super) fn is_a_name(helper: &str) -> bool {
+    helper.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+}
+
 /// Asks a helper for the registry's credentials. Returns `None` if it has none.
 pub(super) async fn ask(helper: &str, registry: &str) -> Result<Option<Credential>, ProcessError> {
-    if !helper.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
+    if !is_a_name(helper) {
         return Err(ProcessError::NotAHelperName);
     }
     let name = format!("docker-credential-{helper}");

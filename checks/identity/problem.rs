@@ -118,6 +118,9 @@ pub enum Problem {
         file: String,
         /// The name of the helper's program.
         helper: String,
+        /// The same, if it is a name that a helper can have.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        program: Option<String>,
         /// How the helper failed.
         said: String,
     },

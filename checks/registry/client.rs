@@ -216,6 +216,7 @@ impl RegistryClient {
             };
             if next != host {
                 request.authorization = None;
+                request.is_redirected = true;
             }
             (host, request.target) = (next, target);
         }

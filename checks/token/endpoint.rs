@@ -93,6 +93,12 @@ pub fn token_in(body: &[u8]) -> Result<Secret, String> {
     let Some(Ok(Value::Object(issued))) = values.next() else {
         return Err(Malformed::NotJson.to_string());
     };
+    // It is not used, but a server may echo it later.
+    if let Some((_, Value::String(refresh))) =
+        issued.iter().find(|(key, _)| key.eq_ignore_ascii_case("refresh_token"))
+    {
+        drop(Secret::new(refresh));
+    }
     // containerd prefers `access_token` if both are present.
     let token = ["access_token", "token"].iter().find_map(|name| {
         let found = issued.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;

@@ -112,7 +112,8 @@ fn warn_of_expiry(cx: &Cx, challenge: &RegistryChallenge, used: &Candidate) {
     if is_pull_secret
         && user == TOKEN_USER
         && let Some(expires) = expires(password)
-        && challenge.dated.is_some_and(|now| expires.duration_since(now) < SHORT_LIVED)
+        && let Some(now) = challenge.dated
+        && (now..now + SHORT_LIVED).contains(&expires)
     {
         cx.add_finding(Problem::PullsecretTokenExpires { expires, from: used.source() });
     }

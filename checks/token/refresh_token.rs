@@ -22,8 +22,9 @@ pub struct RefreshToken {
 
 /// Returns when a token expires, if it states that.
 pub(super) fn expires(token: &Secret) -> Option<Timestamp> {
-    let expires = claims(token)?.get("exp")?.as_i64()?;
-    Timestamp::from_second(expires).ok()
+    // A fraction of a second is allowed (RFC 7519, NumericDate).
+    let expires = claims(token)?.get("exp")?.as_f64()?;
+    Timestamp::from_duration(jiff::SignedDuration::try_from_secs_f64(expires).ok()?).ok()
 }
 
 /// Returns when a token expired, if that clock is past its expiry.

@@ -54,13 +54,14 @@ pub(super) async fn refs(
     let typed = match asked {
         [only] if only == "-" => {
             let text = no_longer_than(wait, WHAT, || stdin(WHAT, MAX_REFS_BYTES)).await?;
-            let lines = text.lines().map(str::trim).map(str::to_owned);
+            let lines =
+                text.trim_start_matches('\u{feff}').lines().map(str::trim).map(str::to_owned);
             let lines: Vec<String> =
                 lines.filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
             if lines.is_empty() {
                 return Err(format!("{WHAT} names no image: give one a line"));
             }
-            typed::read_lines(&lines, options.cloud)
+            typed::read_lines(&lines, options.cloud)?
         }
         words if words.iter().any(|word| word == "-") => {
             return Err("- reads the REFs from standard input; it stands alone".into());

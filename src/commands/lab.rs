@@ -8,7 +8,7 @@ use lab::{Lab, Scenario, ScenarioFile};
 use super::check;
 use crate::{
     Exit,
-    args::{Args, CheckOptions, Format, ShowArgs},
+    args::{Args, CheckOptions, Format, Output, ShowArgs},
     present::reference::ScenarioLine,
     show::{self, reference},
     wait::interrupted,
@@ -94,7 +94,11 @@ fn list_all(show: &ShowArgs) -> Result<Exit, String> {
     };
     let lines: Vec<ScenarioLine> =
         lab::scenarios().iter().map(line).collect::<Result<_, String>>()?;
-    let as_json = show.output.iter().any(|output| output.format == Format::Json);
+    let as_json = match &show.output[..] {
+        [] | [Output { format: Format::Text, file: None }] => false,
+        [Output { format: Format::Json, file: None }] => true,
+        _ => return Err("lab --list prints to standard output, as text or json".into()),
+    };
     reference::print_page(&lines[..], as_json, reference::scenarios);
     Ok(Exit::Can)
 }

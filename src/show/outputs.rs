@@ -50,6 +50,11 @@ impl Outputs {
         if to_stdout > 1 {
             return Err("only one format can go to standard output; give the others a file, such as -o json=FILE".into());
         }
+        let files: Vec<_> = show.output.iter().filter_map(|output| output.file.as_ref()).collect();
+        let twice = files.iter().enumerate().find(|(place, file)| files[..*place].contains(file));
+        if let Some((_, file)) = twice {
+            return Err(format!("-o: two formats go to {}; name another file", file.display()));
+        }
         let wanted = show.output.iter().chain(if to_stdout == 0 { &stdout[..] } else { &[] });
         let mut sinks = vec![];
         for output in wanted {
@@ -110,7 +115,10 @@ impl Outputs {
     pub(crate) fn finish(&self, run: &Run) -> Exit {
         let fail_on_warning = self.fail_on == Some(FailOn::Warning);
         let page = Presentation::of(run, self.messages, self.lang, fail_on_warning);
-        page.targets.iter().for_each(|target| self.event(&verdict(target)));
+        for target in &page.targets {
+            let exit = if page.exit == Exit::Interrupted { page.exit } else { target.exit };
+            self.event(&verdict(target, exit));
+        }
         for (format, sink) in self.sinks.iter() {
             let stdout = matches!(sink, Sink::Stdout);
             match format {
@@ -149,7 +157,7 @@ impl Outputs {
 }
 
 /// Returns the last event of a target: its verdict, in codes.
-pub(crate) fn verdict(page: &TargetPage) -> Event {
+pub(crate) fn verdict(page: &TargetPage, exit: Exit) -> Event {
     let lines = |causes: &[CausePage]| {
         let line = |cause: &CausePage| VerdictLine {
             code: cause.told.code.clone(),
@@ -165,7 +173,7 @@ pub(crate) fn verdict(page: &TargetPage) -> Event {
         from: page.views.first().map(|view| view.from.clone()).unwrap_or_default(),
         kind: EventKind::Verdict {
             can: page.can.word().to_owned(),
-            exit_code: page.exit as u8,
+            exit_code: exit as u8,
             causes: lines(&page.causes),
             could_not_tell: lines(&page.could_not_tell),
             warnings: lines(&page.warnings),

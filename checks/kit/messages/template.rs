@@ -56,6 +56,8 @@ pub(super) fn command(template: &str, values: &[&Map<String, Value>]) -> Option<
     fill(template, |name, alone| {
         let value = values.iter().find_map(|values| values.get(name))?;
         match value {
+            // What was cut or escaped names something else.
+            Value::String(text) if text.contains(['…', '\u{0}']) || text.contains("\\u{") => None,
             Value::String(text) if alone || is_plain(text) => Some(quoted(text)),
             Value::Number(number) => Some(number.to_string()),
             Value::Array(words) if alone && words.is_empty() => Some(NOTHING.to_owned()),

@@ -152,6 +152,8 @@ pub struct Request {
     pub from: u64,
     /// One more header, which some services require.
     pub header: Option<(&'static str, &'static str)>,
+    /// Whether a redirect from another host led here: then the path may hold a signature.
+    pub is_redirected: bool,
 }
 
 impl Request {
@@ -166,6 +168,7 @@ impl Request {
             form: None,
             from: 0,
             header: None,
+            is_redirected: false,
         }
     }
 
@@ -178,7 +181,8 @@ impl Request {
     /// so may the path on a host that serves blobs.
     pub fn said_to(&self, host: &Host) -> String {
         let path = self.target.split('?').next().unwrap_or_default();
-        let path = if host.purpose == HostPurpose::Data { "/…" } else { path };
+        let is_hidden = self.is_redirected || host.purpose == HostPurpose::Data;
+        let path = if is_hidden { "/…" } else { path };
         format!("{} {path}", self.method)
     }
 

@@ -1,6 +1,6 @@
 //! Passwords and tokens, in a type that cannot be printed, logged or serialised.
 
-use std::{cell::RefCell, collections::BTreeSet};
+use std::{cell::RefCell, collections::BTreeMap};
 
 use base64::{
     Engine,
@@ -43,8 +43,8 @@ impl Secret {
 }
 
 thread_local! {
-    /// What must not be shown when a server echoes it.
-    static KNOWN_SECRETS: RefCell<BTreeSet<String>> = RefCell::default();
+    /// What must not be shown when a server echoes it, and how much of its beginning may be.
+    static KNOWN_SECRETS: RefCell<BTreeMap<String, usize>> = RefCell::default();
 }
 
 /// The parts of a token are longer than this. Other secrets may contain dots with common words
@@ -52,7 +52,7 @@ thread_local! {
 const TOKEN_PART: usize = 40;
 
 /// Remembers every form of a secret that an answer could contain: itself, what follows the scheme
-/// in a header, the signature in a URL. Short ones are left out because they could be common words.
+/// in a header, the signature in a URL.
 fn remember(text: &str) {
     let header = text.split_once(' ').map(|(_, rest)| rest);
     let query = text.split_once('?').map_or("", |(_, query)| query).split('&');
@@ -67,33 +67,69 @@ fn remember(text: &str) {
         .filter(|part| part.len() >= TOKEN_PART);
     let parts = [Some(text), header].into_iter().flatten().chain(signed.map(|(_, value)| value));
     let parts = parts.chain(token);
-    KNOWN_SECRETS.with_borrow_mut(|held| {
-        held.extend(parts.filter(|part| part.len() >= 8).flat_map(encodings));
+    let forms = parts.filter(|part| part.len() >= SHORTEST).flat_map(|part| {
+        let names = if part.len() < LONG { &NAMES[..] } else { &[""] };
+        let named =
+            |form: String| names.iter().map(move |name| (format!("{name}{form}"), name.len()));
+        encodings(part).into_iter().flat_map(named)
     });
+    KNOWN_SECRETS.with_borrow_mut(|held| held.extend(forms));
 }
+
+/// A shorter text is no secret worth the name.
+const SHORTEST: usize = 4;
+/// A secret that is shorter than this may be a common word: it is one only behind its name.
+const LONG: usize = 8;
+/// What ends a name, as in `user:secret` and `password=secret`.
+const NAMES: [&str; 6] = [":", "=", "%3A", "%3a", "%3D", "%3d"];
 
 /// Returns a secret in every encoding in which a server may echo it: plain, and as in a form, a
 /// header, JSON or HTML.
 fn encodings(secret: &str) -> Vec<String> {
     let form: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    let percent = form.replace('+', "%20");
+    let lower = lower_escapes(&percent);
     let json = serde_json::Value::from(secret).to_string();
+    let json = json.trim_matches('"').to_owned();
+    // Go's encoder escapes these letters in JSON, and other ones in HTML.
+    let go = json.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e");
     let page = secret.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     vec![
         secret.to_owned(),
-        form.replace('+', "%20"),
+        percent.replace('%', "%25"),
+        percent,
+        lower,
         form,
-        json.trim_matches('"').to_owned(),
+        json,
+        go,
+        page.replace('"', "&#34;").replace('\'', "&#39;"),
+        page.replace('"', "&quot;").replace('\'', "&#x27;"),
         page.replace('"', "&quot;"),
         BASE64_STANDARD.encode(secret).trim_end_matches('=').to_owned(),
         BASE64_URL_SAFE_NO_PAD.encode(secret),
     ]
 }
 
+/// Returns a percent-encoded text with its escapes in small letters: `%2b` for `%2B`.
+fn lower_escapes(text: &str) -> String {
+    let mut parts = text.split('%');
+    let mut lower = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (escape, rest) = part.split_at_checked(2).unwrap_or((part, ""));
+        lower += &format!("%{}{rest}", escape.to_lowercase());
+    }
+    lower
+}
+
 /// Returns the text without the known secrets: a server may echo what it received.
 pub(super) fn redact_known_secrets(text: &str) -> String {
     KNOWN_SECRETS.with_borrow(|held| {
-        held.iter().fold(text.to_owned(), |text, secret| {
-            if text.contains(secret.as_str()) { text.replace(secret.as_str(), "***") } else { text }
+        held.iter().fold(text.to_owned(), |text, (secret, shown)| {
+            if text.contains(secret.as_str()) {
+                text.replace(secret.as_str(), &format!("{}***", &secret[..*shown]))
+            } else {
+                text
+            }
         })
     })
 }
@@ -112,4 +148,28 @@ pub fn claims(token: &Secret) -> Option<serde_json::Map<String, serde_json::Valu
     let bytes =
         base64::prelude::BASE64_URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
     serde_json::from_slice(&bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_hidden_in_whatever_form_it_is_echoed() {
+        let secret = Secret::new("p&w+\"x'<y>/é 1");
+        for form in encodings(secret.expose()) {
+            let said = redact_known_secrets(&format!("it was {form}, no"));
+            assert_eq!(said, "it was ***, no", "{form}");
+        }
+        let form: String = form_urlencoded::byte_serialize(secret.expose().as_bytes()).collect();
+        let said = redact_known_secrets(&form.to_lowercase().replace('+', "%20"));
+        assert!(said.contains("***"), "{said}");
+    }
+
+    #[test]
+    fn a_short_secret_is_hidden_behind_its_name_alone() {
+        let _secret = Secret::new("team");
+        assert_eq!(redact_known_secrets("me:team of team/app"), "me:*** of team/app");
+        assert_eq!(redact_known_secrets("password=team&x=1"), "password=***&x=1");
+    }
 }
