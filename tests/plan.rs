@@ -24,6 +24,7 @@ fn target() -> Target {
     Target {
         text: "contoso".into(),
         asked: RegistryOrImage::read("contoso", Cloud::Public, false),
+        is_platform_assumed: false,
         platform: Platform::here(),
         full: false,
         sign_in: SignIn::default(),

@@ -224,7 +224,9 @@ impl Blobs<'_> {
             }
             BlobResponse::Redirect(host, target) => (host, target),
         };
-        let request = Request { from, ..Request::new(hyper::Method::GET, target.expose()) };
+        // The registry's own answer was the first redirect.
+        let request = Request::new(hyper::Method::GET, target.expose());
+        let request = Request { from, redirects: 1, ..request };
         let ask = async || client.follow(cx, &host, &request, HostPurpose::Data).await;
         let reply = client.with_retries(cx, ask).await?;
         self.accept(host.to_string(), reply, blob, Some(target.expose())).await

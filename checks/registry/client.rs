@@ -208,7 +208,7 @@ impl RegistryClient {
     ) -> StepResult<Reply> {
         let asked = request.said_to(first);
         let (mut host, mut request) = (first.clone(), request.clone());
-        for _ in 0..MAX_REDIRECTS {
+        for _ in request.redirects..MAX_REDIRECTS {
             let mut reply = self.send(cx, &host, &request).await?;
             let Some((next, target)) = redirect(&host, &request, &reply, purpose) else {
                 reply.request = asked;
@@ -218,6 +218,7 @@ impl RegistryClient {
                 request.authorization = None;
                 request.is_redirected = true;
             }
+            request.redirects += 1;
             (host, request.target) = (next, target);
         }
         let (host, request) = (first.to_string(), asked);

@@ -207,7 +207,7 @@ impl Session {
         let reply = match redirect(host, &request, &reply, HostPurpose::Data) {
             Some((next, target)) if next == *host => {
                 // The redirect stays within the registry, where the authorization is still valid.
-                let request = Request { target, ..request };
+                let request = Request { target, redirects: 1, ..request };
                 self.client.follow(cx, host, &request, HostPurpose::Data).await?
             }
             Some((next, target)) => {

@@ -90,6 +90,7 @@ fn target(options: &CheckOptions, text: String, password: Option<Secret>) -> Tar
         asked: RegistryOrImage::read(&text, options.cloud, options.plain_http),
         text,
         platform: options.platform.clone().unwrap_or_else(Platform::here),
+        is_platform_assumed: options.platform.is_none(),
         full: options.full,
         flags: flags(options),
         sign_in: SignIn {

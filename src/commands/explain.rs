@@ -32,6 +32,12 @@ pub(super) fn run(asked: &str, lang: Option<Lang>, as_json: bool) -> Result<Exit
         _ => asked,
     };
     let Some((code, entry)) = messages.entries.row(code) else {
+        // A word of a message, such as 401 or "no such host".
+        let speaking = pages.that_speak_of(asked);
+        if !speaking.is_empty() {
+            reference::print_page(&speaking[..], as_json, |lines| reference::codes(lines, lang));
+            return Ok(Exit::Can);
+        }
         let near = |known: &&str| strsim::jaro_winkler(known, code) > 0.85;
         let near: Vec<_> = messages.entries.keys().filter(near).collect();
         let hint = if near.is_empty() {

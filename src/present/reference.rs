@@ -10,6 +10,7 @@ use serde::Serialize;
 #[derive(Serialize)]
 pub(crate) struct CodePage {
     pub code: &'static str,
+    /// Its own severity: where it explains something worse, it weighs as much as that.
     pub severity: Severity,
     pub title: &'static str,
     pub why: Option<&'static str>,
@@ -136,6 +137,20 @@ impl Reference {
             asks: self.messages.steps.get(name).map_or("", |step| step.asks.of(self.lang)),
         });
         Listing { steps: steps.collect(), codes: self.codes(|_| true) }
+    }
+
+    /// Returns the codes whose texts, or whose example of the kubelet's event, hold these words.
+    pub(crate) fn that_speak_of(&self, words: &str) -> Vec<CodeLine> {
+        let words = words.trim().to_lowercase();
+        let speaks = |text: Option<&str>| text.is_some_and(|t| t.to_lowercase().contains(&words));
+        let kubelet = |slug: &&str| self.messages.modes.get(slug)?.kubelet;
+        self.codes(|code| {
+            let Some(entry) = self.messages.entries.get(code) else { return false };
+            let texts = [Some(entry.title), entry.why].map(|text| text.map(|t| t.of(self.lang)));
+            words.len() > 2
+                && (texts.into_iter().any(speaks)
+                    || entry.modes.first().and_then(kubelet).is_some_and(|k| speaks(Some(k))))
+        })
     }
 
     /// Returns those of the codes in a line each.

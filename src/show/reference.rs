@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use checks::kit::messages::Lang;
+use checks::kit::{engine::Severity, messages::Lang};
 use colored::{Colorize, control};
 use serde::Serialize;
 
@@ -21,6 +21,8 @@ use crate::{
 
 /// Where the texts begin, behind their labels.
 const INDENT: usize = 10;
+/// From this width on a scenario's story stands beside its name.
+const WIDE: usize = 100;
 
 /// Prints a reference page as JSON, or as the text that `text` makes of it.
 pub(crate) fn print_page<T: Serialize + ?Sized>(
@@ -41,7 +43,10 @@ pub(crate) fn print_page<T: Serialize + ?Sized>(
 /// Lays out the page of a code.
 pub(crate) fn code(page: &CodePage, lang: Lang) -> String {
     let mut paper = Paper::new(width());
-    let severity = severity_phrase(page.severity).text(lang);
+    let mut severity = severity_phrase(page.severity).text(lang).to_owned();
+    if page.severity == Severity::Warning && !page.explains.is_empty() {
+        severity = Phrase::OrError.say(lang, &[("severity", &severity)]);
+    }
     let head = format!("{severity}[{}]: {}", page.code, page.title);
     paper.hang("", 0, &head, |line| line.bold());
     if let Some(why) = page.why {
@@ -61,6 +66,10 @@ pub(crate) fn code(page: &CodePage, lang: Lang) -> String {
     }
     if !page.explains.is_empty() {
         labelled(&mut paper, Phrase::Explains, &page.explains.join(", "), lang);
+    }
+    if page.fixes.iter().any(|fix| fix.run.as_ref().is_some_and(|run| run.contains('{'))) {
+        paper.gap();
+        paper.hang("", 0, Phrase::Braces.text(lang), |line| line.dimmed());
     }
     for fix in &page.fixes {
         paper.gap();
@@ -134,12 +143,16 @@ pub(crate) fn modes(pages: &[ModePage], lang: Lang) -> String {
 
 /// Lays out the scenarios of the lab.
 pub(crate) fn scenarios(lines: &[ScenarioLine]) -> String {
-    let mut text = String::new();
+    let mut paper = Paper::new(width());
     for ScenarioLine { name, area, story, .. } in lines {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "{name:42}{area:9} {story}");
+        if width() < WIDE {
+            paper.hang("", 0, name, |line| line.bold());
+            paper.hang("", 4, story, |line| line.normal());
+        } else {
+            paper.hang(&format!("{name:42}{area}"), 52, story, |line| line.normal());
+        }
     }
-    text
+    paper.into_text()
 }
 
 fn labelled(paper: &mut Paper, label: Phrase, text: &str, lang: Lang) {

@@ -88,9 +88,13 @@ impl Page<'_> {
     fn header(&mut self, target: &TargetPage) {
         let asked = target.asked();
         let platform = target.text("platform").filter(|_| target.text("image").is_some());
-        let head = match platform {
-            Some(platform) => format!("{asked}   {platform}"),
-            None => asked,
+        let head = match (platform, target.text("assumed_platform")) {
+            (Some(_), Some(platform)) => {
+                let assumed = Phrase::Assumed.say(self.lang, &[("platform", platform)]);
+                format!("{asked}   {assumed}")
+            }
+            (Some(platform), None) => format!("{asked}   {platform}"),
+            (None, _) => asked,
         };
         self.paper.hang("", 0, &head, |line| line.bold());
         if let Some(tag) = target.text("assumed_tag") {

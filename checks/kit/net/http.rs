@@ -154,6 +154,8 @@ pub struct Request {
     pub header: Option<(&'static str, &'static str)>,
     /// Whether a redirect from another host led here: then the path may hold a signature.
     pub is_redirected: bool,
+    /// How many redirects were followed before.
+    pub redirects: usize,
 }
 
 impl Request {
@@ -169,6 +171,7 @@ impl Request {
             from: 0,
             header: None,
             is_redirected: false,
+            redirects: 0,
         }
     }
 

@@ -29,6 +29,8 @@ pub struct Target {
     pub asked: Result<RegistryOrImage, InvalidReference>,
     /// The platform that the image must fit.
     pub platform: Platform,
+    /// Whether nobody named the platform, so that it is this machine's.
+    pub is_platform_assumed: bool,
     /// Whether to read every layer to its end.
     pub full: bool,
     /// Which credentials to use.
@@ -241,6 +243,9 @@ impl Target {
                     put("assumed_tag", &image.reference);
                 }
             }
+        }
+        if self.is_platform_assumed {
+            map.insert("assumed_platform".into(), json!(self.platform.to_string()));
         }
         map.insert("flags".into(), json!(self.flags));
         map.insert("other_flags".into(), json!(without_sign_in(&self.flags)));
