@@ -54,7 +54,7 @@ pub(super) fn first_fix(paper: &mut Paper, told: &Told, lang: Lang) {
     }
 }
 
-/// Writes one entry, its texts in the column `indent`. `all` adds how to undo it.
+/// Writes one entry, its texts in the column `indent`. `all` adds where to read on and how to undo it.
 pub(super) fn entry(paper: &mut Paper, indent: usize, fix: &FilledFix, lang: Lang, all: bool) {
     let label = match (fix.changes, &fix.run) {
         (true, Some(_)) => Phrase::Fix,
@@ -75,7 +75,7 @@ pub(super) fn entry(paper: &mut Paper, indent: usize, fix: &FilledFix, lang: Lan
     if let Some(run) = &fix.run {
         paper.command("", indent, run);
     }
-    if let Some(docs) = &fix.docs {
+    if let (Some(docs), true) = (&fix.docs, all) {
         // A link that is broken in two leads nowhere.
         paper.column(&bold(Phrase::Docs, lang), indent, [docs.normal()].into_iter());
     }
