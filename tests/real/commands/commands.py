@@ -90,8 +90,9 @@ def prepare():
 
 def main():
     prepare()
-    listed = subprocess.run([BINARY, "lab", "--list"], capture_output=True, text=True, check=True).stdout
-    names = [line.split()[0] for line in listed.splitlines()]
+    list_all = [BINARY, "lab", "--list", "-o", "json"]
+    listed = subprocess.run(list_all, capture_output=True, text=True, check=True).stdout
+    names = [one["name"] for one in json.loads(listed)]
     with ThreadPoolExecutor(int(os.environ.get("JOBS", "4"))) as pool:
         commands = {one[3].replace(one[4], "ASKED"): one for found in pool.map(scenario, names) for one in found}.values()
     failed, calls, runs = [], {}, 0
