@@ -112,6 +112,43 @@ fn a_refused_form_whose_words_are_still_on_the_line() {
     assert_eq!(said.causes(), ["manifest/image-tag-not-found"], "{}", said.out);
 }
 
+/// Go decodes the answer into typed fields, and the answer to a form has no `token`.
+#[test]
+fn a_token_that_go_does_not_decode() {
+    fn issue(line: &str, stream: &mut TcpStream, posted: &[u8], got: &[u8]) -> std::io::Result<()> {
+        if line.starts_with("POST") {
+            let status = if posted.is_empty() { "405 No" } else { "200 OK" };
+            return answer(stream, status, posted);
+        }
+        if line.starts_with("GET /token") {
+            return answer(stream, "200 OK", got);
+        }
+        if line.starts_with("HEAD") {
+            let port = stream.local_addr()?.port();
+            let challenge = format!("Bearer realm=\"http://127.0.0.1:{port}/token\",service=\"x\"");
+            return answer(stream, &format!("401 No\r\nWWW-Authenticate: {challenge}"), b"");
+        }
+        answer(stream, REGISTRYS, b"")
+    }
+    const GOOD: &[u8] = br#"{"token":"canary","expires_in":300}"#;
+    let scripts: [(Script, &str); 4] = [
+        (|line, stream| issue(line, stream, b"", GOOD), "manifest/image-tag-not-found"),
+        (|line, stream| issue(line, stream, GOOD, GOOD), "token/no-token"),
+        (
+            |line, stream| issue(line, stream, b"", br#"{"token":"canary","expires_in":"300"}"#),
+            "token/no-token",
+        ),
+        (
+            |line, stream| issue(line, stream, b"", br#"{"token":"canary","issued_at":"now"}"#),
+            "token/no-token",
+        ),
+    ];
+    for (script, code) in scripts {
+        let said = ask_as(r#"{"auth":"dTpjYW5hcnk="}"#, script);
+        assert_eq!(said.causes(), [code], "{}", said.out);
+    }
+}
+
 #[test]
 fn a_server_that_sends_back_what_it_was_sent() {
     // {"auth":"u:canary-password"}: the server refuses it with a message that contains it, both

@@ -190,3 +190,39 @@ fn a_layer_that_is_longer_than_it_says() {
         "layer/blob-digest-mismatch",
     );
 }
+
+/// A field of the wrong type fails the whole document, in a manifest as in a config.
+#[test]
+fn what_go_does_not_decode_is_no_image() {
+    fn with(stream: &mut TcpStream, line: &str, config: &str, more: &str) -> Result<()> {
+        if line.contains("/blobs/") {
+            return answer(stream, "200 OK", config.as_bytes());
+        }
+        let digest = checks::kit::rules::digest("sha256:", config.as_bytes());
+        let manifest = format!(
+            r#"{{"schemaVersion":2,{more}"config":{{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{digest}","size":{}}},"layers":[]}}"#,
+            config.len()
+        );
+        server::manifest(stream, line, manifest.as_bytes())
+    }
+    const GOOD: &str = r#"{"rootfs":{"diff_ids":[]},"config":{"Labels":{"a":"b"}}}"#;
+    assert_eq!(ask(|line, stream| with(stream, line, GOOD, "")).code, Some(0));
+    cannot(
+        |line, stream| with(stream, line, GOOD, r#""annotations":{"a":1},"#),
+        "manifest/not-a-manifest",
+    );
+    cannot(
+        |line, stream| {
+            let config = r#"{"rootfs":{"diff_ids":[]},"config":{"Labels":[]}}"#;
+            with(stream, line, config, "")
+        },
+        "manifest/not-a-manifest",
+    );
+    cannot(
+        |line, stream| {
+            let config = r#"{"rootfs":{"diff_ids":[]},"created":"yesterday"}"#;
+            with(stream, line, config, "")
+        },
+        "manifest/not-a-manifest",
+    );
+}

@@ -161,19 +161,3 @@ pub(super) fn platform(config: &[u8]) -> Option<Platform> {
     let Config { architecture, os, variant, build } = serde_json::from_slice(config).ok()?;
     Some(Platform::normal(&os, &architecture, variant.as_deref(), build.as_deref()))
 }
-
-/// Returns how many layers a config describes. A runtime unpacks exactly those and refuses any
-/// other number.
-pub(super) fn described(config: &[u8]) -> usize {
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct Config {
-        rootfs: RootFs,
-    }
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct RootFs {
-        diff_ids: Vec<serde::de::IgnoredAny>,
-    }
-    serde_json::from_slice::<Config>(config).unwrap_or_default().rootfs.diff_ids.len()
-}

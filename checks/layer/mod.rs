@@ -102,7 +102,7 @@ pub async fn read(
         let (config, next) = join(Box::pin(blobs.config(blob, source)), next).await;
         let config = config?;
         ahead = next;
-        content.compare(bytes::described(&config))?;
+        content.compare(&config)?;
         config_size = Some(config.len());
         if let Some(built_for) = bytes::platform(&config).filter(|_| !content.chosen) {
             warn_of_platform(cx, &built_for);

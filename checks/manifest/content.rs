@@ -10,10 +10,14 @@ use super::{
     document::{Document, Manifest},
     index, kind,
     problem::Problem,
+    shapes,
     words::{Flaw, Lone},
 };
 use crate::{
-    kit::{Cx, Host, NoFact, StepResult, rules::Platform},
+    kit::{
+        Cx, Host, NoFact, StepResult,
+        rules::{Platform, go_json},
+    },
     token::{BlobResponse, Session},
 };
 
@@ -55,14 +59,18 @@ impl PlatformImage {
 
     /// Compares the number of layers that the config describes with the number in the manifest. A
     /// container runtime unpacks the layers one by one along the config, and refuses a different
-    /// number.
-    pub(crate) fn compare(&self, described: usize) -> StepResult<()> {
-        if described == self.layers {
+    /// number, and a config that it does not decode.
+    pub(crate) fn compare(&self, config: &[u8]) -> StepResult<()> {
+        let config = go_json::decode(config, &shapes::CONFIG).map_err(|error| error.to_string());
+        let described =
+            config.map(|config| config["rootfs"]["diff_ids"].as_array().map_or(0, Vec::len));
+        if described == Ok(self.layers) {
             return Ok(());
         }
         let media_type = self.config_type.clone();
         if media_type.contains("image.config") || media_type.contains("container.image") {
-            return Err(kind::broken(&media_type, Flaw::LayersDiffer));
+            let flaw = described.err().unwrap_or_else(|| Flaw::LayersDiffer.to_string());
+            return Err(kind::broken(&media_type, flaw));
         }
         let what = kind::what_is(&media_type, "");
         Err(Problem::NotAnImage { what, media_type }.into())

@@ -5,8 +5,7 @@ use serde::Deserialize;
 use super::blob::Blob;
 use crate::kit::rules::Platform;
 
-/// A descriptor in a manifest or an index. Parsing is as lenient as Go's: every part that is not
-/// needed may be missing or be anything.
+/// The parts of a descriptor in a manifest or an index that are needed.
 #[derive(Deserialize)]
 pub(super) struct Descriptor {
     #[serde(default, rename = "mediaType")]

@@ -7,9 +7,16 @@ use super::{
     descriptor::Descriptor,
     kind::{self, Kind},
     problem::Problem,
+    shapes,
     words::{ArtifactKind, Flaw},
 };
-use crate::kit::{StepResult, rules::Malformed};
+use crate::kit::{
+    StepResult,
+    rules::{
+        Malformed,
+        go_json::{self, Shape},
+    },
+};
 
 /// A manifest that a registry has under a tag or a digest.
 #[derive(Serialize)]
@@ -34,8 +41,7 @@ pub(super) enum Document {
     Schema1(Vec<Blob>),
 }
 
-/// The parts of an index that are needed. Parsing is as lenient as Go's: every other part may be
-/// missing or be anything.
+/// The parts of an index that are needed.
 #[derive(Deserialize)]
 pub(super) struct Index {
     pub(super) manifests: Vec<Descriptor>,
@@ -92,15 +98,20 @@ pub fn read(digest: String, content_type: String, bytes: &[u8]) -> StepResult<Ma
     if kind::of(&called) != Some(kind) {
         return Err(kind::broken(&called, Flaw::WrongType));
     }
-    let said = |error: serde_json::Error| error.to_string();
     let document = match kind {
-        Kind::Index => Document::Index(lenient::<Index>(bytes).map_err(said)),
-        _ => Document::Image(lenient::<Image>(bytes).map(Box::new).map_err(said)),
+        Kind::Index => Document::Index(as_go(bytes, &shapes::INDEX)),
+        _ => Document::Image(as_go(bytes, &shapes::MANIFEST).map(Box::new)),
     };
     Ok(Manifest { digest, media_type, size: bytes.len(), document })
 }
 
-/// Parses JSON as Go does: of two values with the same name, the last one counts.
+/// Reads the parts that are needed of what Go decodes. An error is what Go says.
+fn as_go<T: for<'de> Deserialize<'de>>(bytes: &[u8], shape: &Shape) -> Result<T, String> {
+    let decoded = go_json::decode(bytes, shape).map_err(|error| error.to_string())?;
+    serde_json::from_value(decoded).map_err(|error| error.to_string())
+}
+
+/// Parses JSON leniently: of two values with the same name, the last one counts.
 pub(super) fn lenient<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, serde_json::Error> {
     serde_json::from_value(serde_json::from_slice(bytes)?)
 }

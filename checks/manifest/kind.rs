@@ -43,10 +43,22 @@ pub(super) fn of(media_type: &str) -> Option<Kind> {
     }
 }
 
-/// Returns whether a container runtime can unpack a layer of this media type.
+/// Returns whether a container runtime can unpack a layer of this media type (containerd,
+/// core/images/mediatypes.go, `DiffCompression`).
 pub(super) fn is_layer(media_type: &str) -> bool {
-    let known = ["application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs."];
-    known.iter().any(|prefix| media_type.starts_with(prefix))
+    let (base, compression) = media_type.split_once('+').unwrap_or((media_type, ""));
+    match base {
+        "application/vnd.oci.image.layer.v1.tar"
+        | "application/vnd.oci.image.layer.nondistributable.v1.tar" => {
+            matches!(compression, "" | "gzip" | "zstd")
+        }
+        "application/vnd.docker.image.rootfs.diff.tar"
+        | "application/vnd.docker.image.rootfs.diff.tar.gzip"
+        | "application/vnd.docker.image.rootfs.diff.tar.zstd"
+        | "application/vnd.docker.image.rootfs.foreign.diff.tar"
+        | "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip" => compression.is_empty(),
+        _ => false,
+    }
 }
 
 /// Returns the kind of an artifact that is not an image, by the media types of its config and its

@@ -10,6 +10,7 @@ mod index;
 mod kind;
 mod problem;
 mod schema1;
+mod shapes;
 mod tags;
 mod words;
 

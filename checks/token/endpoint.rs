@@ -5,7 +5,6 @@
 //! ever posted. An anonymous client uses GET.
 
 use hyper::Method;
-use serde_json::Value;
 use url::form_urlencoded;
 
 use super::{problem::Problem, realm::Realm, refresh_token::MAX_TOKEN_BYTES, words::NoAnswer};
@@ -14,7 +13,10 @@ use crate::{
     kit::{
         Cx, Host, HostPurpose, Image, NoFact, Secret, StepResult,
         net::{Challenge, Fault, Reply, Request},
-        rules::Malformed,
+        rules::{
+            Malformed,
+            go_json::{self, DecodeError, Shape},
+        },
     },
     registry::{Refusal, RegistryClient},
 };
@@ -65,6 +67,7 @@ pub(super) async fn token(cx: &Cx, asker: &Asker<'_>, wanted: &Challenge) -> Ste
 }
 
 async fn issued(server: &Server, reply: Reply) -> StepResult<Issued> {
+    let posted = reply.request.starts_with("POST");
     let status = reply.status;
     let request = reply.request.clone();
     if !(200..300).contains(&status) {
@@ -83,27 +86,40 @@ async fn issued(server: &Server, reply: Reply) -> StepResult<Issued> {
         Fault::TimedOut => RegistryClient::unfinished(&server.host, &request),
         fault => no_token(fault.to_string()),
     })?;
-    token_in(&body).map(Issued::Token).map_err(no_token)
+    token_in(&body, posted).map(Issued::Token).map_err(no_token)
 }
 
-/// Reads the token from the response of a token server. An error is a word of evidence.
-pub fn token_in(body: &[u8]) -> Result<Secret, String> {
-    // As in Go, the first JSON value counts, and whatever follows it is ignored.
-    let mut values = serde_json::Deserializer::from_slice(body).into_iter::<Value>();
-    let Some(Ok(Value::Object(issued))) = values.next() else {
-        return Err(Malformed::NotJson.to_string());
-    };
+/// What containerd decodes the response to a form into (core/remotes/docker/auth/fetch.go,
+/// `OAuthTokenResponse`).
+const POSTED: Shape = Shape::Struct(&[
+    ("access_token", Shape::Text),
+    ("refresh_token", Shape::Text),
+    ("expires_in", Shape::Int),
+    ("issued_at", Shape::Time),
+    ("scope", Shape::Text),
+]);
+/// What it decodes the response to GET into (`FetchTokenResponse`).
+const GOT: Shape = Shape::Struct(&[
+    ("token", Shape::Text),
+    ("access_token", Shape::Text),
+    ("refresh_token", Shape::Text),
+    ("expires_in", Shape::Int),
+    ("issued_at", Shape::Time),
+]);
+
+/// Reads the token from the response of a token server to a form or to GET. An error is a word of
+/// evidence, or what Go says.
+pub fn token_in(body: &[u8], posted: bool) -> Result<Secret, String> {
+    let issued = go_json::decode_first(body, if posted { &POSTED } else { &GOT });
+    let issued = issued.map_err(|error| match error {
+        DecodeError::NotJson => Malformed::NotJson.to_string(),
+        mismatch @ DecodeError::Mismatch { .. } => mismatch.to_string(),
+    })?;
+    let text = |name: &str| issued[name].as_str().filter(|text| !text.is_empty());
     // It is not used, but a server may echo it later.
-    if let Some((_, Value::String(refresh))) =
-        issued.iter().find(|(key, _)| key.eq_ignore_ascii_case("refresh_token"))
-    {
-        drop(Secret::new(refresh));
-    }
-    // containerd prefers `access_token` if both are present.
-    let token = ["access_token", "token"].iter().find_map(|name| {
-        let found = issued.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
-        found.1.as_str().filter(|token| !token.is_empty())
-    });
+    text("refresh_token").map(Secret::new);
+    // containerd prefers `access_token` if both are present; `token` is not in an answer to a form.
+    let token = text("access_token").or_else(|| text("token"));
     token.map(Secret::new).ok_or_else(|| NoAnswer::NoTokenInIt.to_string())
 }
 

@@ -67,6 +67,7 @@ pub(crate) struct CodeLine {
 }
 
 /// A scenario of the lab in a line.
+#[cfg(feature = "lab")]
 #[derive(Serialize)]
 pub(crate) struct ScenarioLine {
     pub name: &'static str,

@@ -16,12 +16,13 @@ use super::{
 use crate::{
     args::When,
     phrases::Phrase,
-    present::reference::{CodeLine, CodePage, Listing, ModePage, ScenarioLine},
+    present::reference::{CodeLine, CodePage, Listing, ModePage},
 };
 
 /// Where the texts begin, behind their labels.
 const INDENT: usize = 10;
-/// From this width on a scenario's story stands beside its name.
+/// From this width on, a scenario's story stands beside its name.
+#[cfg(feature = "lab")]
 const WIDE: usize = 100;
 
 /// Prints a reference page as JSON, or as the text that `text` makes of it.
@@ -142,9 +143,10 @@ pub(crate) fn modes(pages: &[ModePage], lang: Lang) -> String {
 }
 
 /// Lays out the scenarios of the lab.
-pub(crate) fn scenarios(lines: &[ScenarioLine]) -> String {
+#[cfg(feature = "lab")]
+pub(crate) fn scenarios(lines: &[crate::present::reference::ScenarioLine]) -> String {
     let mut paper = Paper::new(width());
-    for ScenarioLine { name, area, story, .. } in lines {
+    for crate::present::reference::ScenarioLine { name, area, story, .. } in lines {
         if width() < WIDE {
             paper.hang("", 0, name, |line| line.bold());
             paper.hang("", 4, story, |line| line.normal());

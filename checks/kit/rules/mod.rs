@@ -3,6 +3,7 @@
 mod digest;
 pub mod docker_hub;
 mod fields;
+pub mod go_json;
 mod malformed;
 mod no_proxy;
 mod pattern;

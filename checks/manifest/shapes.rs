@@ -1,0 +1,81 @@
+//! The Go types that containerd decodes manifests, indexes and configs into (opencontainers
+//! image-spec, specs-go/v1).
+
+use crate::kit::rules::go_json::Shape::{self, Bytes, Flag, Int, List, Map, Struct, Text, Time};
+
+const PLATFORM: Shape = Struct(&[
+    ("architecture", Text),
+    ("os", Text),
+    ("os.version", Text),
+    ("os.features", List(&Text)),
+    ("variant", Text),
+]);
+
+const DESCRIPTOR: Shape = Struct(&[
+    ("mediaType", Text),
+    ("digest", Text),
+    ("size", Int),
+    ("urls", List(&Text)),
+    ("annotations", Map(&Text)),
+    ("data", Bytes),
+    ("platform", PLATFORM),
+    ("artifactType", Text),
+]);
+
+/// The manifest of an image.
+pub(super) const MANIFEST: Shape = Struct(&[
+    ("schemaVersion", Int),
+    ("mediaType", Text),
+    ("artifactType", Text),
+    ("config", DESCRIPTOR),
+    ("layers", List(&DESCRIPTOR)),
+    ("subject", DESCRIPTOR),
+    ("annotations", Map(&Text)),
+]);
+
+/// An index.
+pub(super) const INDEX: Shape = Struct(&[
+    ("schemaVersion", Int),
+    ("mediaType", Text),
+    ("artifactType", Text),
+    ("manifests", List(&DESCRIPTOR)),
+    ("subject", DESCRIPTOR),
+    ("annotations", Map(&Text)),
+]);
+
+/// The config of an image.
+pub(super) const CONFIG: Shape = Struct(&[
+    ("created", Time),
+    ("author", Text),
+    ("architecture", Text),
+    ("os", Text),
+    ("os.version", Text),
+    ("os.features", List(&Text)),
+    ("variant", Text),
+    (
+        "config",
+        Struct(&[
+            ("User", Text),
+            ("ExposedPorts", Map(&Struct(&[]))),
+            ("Env", List(&Text)),
+            ("Entrypoint", List(&Text)),
+            ("Cmd", List(&Text)),
+            ("Volumes", Map(&Struct(&[]))),
+            ("WorkingDir", Text),
+            ("Labels", Map(&Text)),
+            ("StopSignal", Text),
+            ("ArgsEscaped", Flag),
+        ]),
+    ),
+    ("rootfs", Struct(&[("type", Text), ("diff_ids", List(&Text))])),
+    (
+        "history",
+        List(&Struct(&[
+            ("created", Time),
+            ("created_by", Text),
+            ("author", Text),
+            ("comment", Text),
+            ("empty_layer", Flag),
+        ])),
+    ),
+]);
