@@ -59,5 +59,5 @@ async fn the_registry_says_where_the_layer_is_while_the_config_comes() {
     // The config never arrives: if the layer waited for it, the program would not request the
     // layer.
     let events = run(&scenario, &lab, Some(Duration::from_secs(1))).await;
-    assert_eq!(asks(&events, "layer"), ["GET blob"]);
+    assert_eq!(asks(&events, "layer"), ["GET blob", "HEAD blob"]);
 }

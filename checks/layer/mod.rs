@@ -5,6 +5,7 @@
 //! bytes arrive.
 
 mod bytes;
+mod presence;
 mod problem;
 mod refusal;
 
@@ -62,6 +63,9 @@ pub struct Downloaded {
     /// The number of layers that these bytes belong to.
     layers_read: usize,
     layers: usize,
+    /// The number of the other layers, if the registry has them all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    present: Option<usize>,
     /// How far the digests were verified.
     verified: Verified,
 }
@@ -81,7 +85,7 @@ pub async fn read(
     connected: &Option<Rc<Connected>>,
     secured: &Option<Rc<Secured>>,
 ) -> StepResult<Downloaded> {
-    let mut first = content.first_source.take();
+    let first = content.first_source.take();
     let host = match (&first, connected) {
         (Some(BlobResponse::Redirect(..)), None) => return Err(NoFact::LeftOut),
         (_, Some(connected)) => {
@@ -92,45 +96,31 @@ pub async fn read(
     };
     let blobs = Blobs { cx, session, host };
     let wanted = wanted(&content.blobs, cx.target.full);
-    let mut config_size = None;
-    let mut ahead = None;
-    if let Some(blob) = &content.config {
-        let source = first.take();
-        // While another host sends the config, the registry can already answer where the layer is.
-        let next = wanted.first().filter(|_| matches!(source, Some(BlobResponse::Redirect(..))));
-        let next = OptionFuture::from(next.map(|blob| blob.ask(cx, session)));
-        let (config, next) = join(Box::pin(blobs.config(blob, source)), next).await;
-        let config = config?;
-        ahead = next;
-        content.compare(&config)?;
-        config_size = Some(config.len());
-        if let Some(built_for) = bytes::platform(&config).filter(|_| !content.chosen) {
-            warn_of_platform(cx, &built_for);
-        }
-    }
-    let mut in_hand = Downloaded {
-        host: blobs.host.clone(),
-        config: config_size,
-        bytes: None,
-        layers_read: 0,
-        layers: content.blobs.len(),
-        verified: Verified::AllRead,
+    let others = others(&content.blobs, &wanted);
+    let reading = Box::pin(blobs.sample(content, first, wanted));
+    let present = presence::present(cx, session, &others);
+    // Over HTTP/1.1 each question would need a connection of its own.
+    let (read, present) = if session.client().is_http2() {
+        join(reading, present).await
+    } else {
+        let read = reading.await;
+        (read, present.await)
     };
-    for blob in wanted {
-        let source = match ahead.take() {
-            Some(source) => Some(source?),
-            None => first.take(),
-        };
-        let most = if cx.target.full { u64::MAX } else { SAMPLE };
-        let taken = blobs.take(blob, source, most, false).await?;
-        *in_hand.bytes.get_or_insert(0) += taken.bytes;
-        in_hand.layers_read += 1;
-        if !taken.whole {
-            in_hand.verified =
-                if config_size.is_some() { Verified::ASample } else { Verified::UnverifiedSample };
+    let read = read?;
+    let present = present?.filter(|present| *present > 0);
+    Ok(Downloaded { present, ..read })
+}
+
+/// Returns the blobs that are not read, each once.
+fn others<'a>(all: &'a [Blob], wanted: &[&Blob]) -> Vec<&'a Blob> {
+    let mut others: Vec<&Blob> = vec![];
+    for blob in all {
+        let is_same = |other: &&Blob| other.digest == blob.digest;
+        if !wanted.iter().any(is_same) && !others.iter().any(is_same) {
+            others.push(blob);
         }
     }
-    Ok(in_hand)
+    others
 }
 
 /// Warns if a single manifest is for another platform. A runtime pulls it for any platform.
@@ -157,6 +147,59 @@ fn wanted(blobs: &[Blob], full: bool) -> Vec<&Blob> {
 }
 
 impl Blobs<'_> {
+    /// Reads the config and the wanted layers, or their beginnings.
+    async fn sample(
+        &self,
+        content: &PlatformImage,
+        mut first: Option<BlobResponse>,
+        wanted: Vec<&Blob>,
+    ) -> StepResult<Downloaded> {
+        let mut config_size = None;
+        let mut ahead = None;
+        if let Some(blob) = &content.config {
+            let source = first.take();
+            // While another host sends the config, the registry can already answer where the layer is.
+            let next =
+                wanted.first().filter(|_| matches!(source, Some(BlobResponse::Redirect(..))));
+            let next = OptionFuture::from(next.map(|blob| blob.ask(self.cx, self.session)));
+            let (config, next) = join(Box::pin(self.config(blob, source)), next).await;
+            let config = config?;
+            ahead = next;
+            content.compare(&config)?;
+            config_size = Some(config.len());
+            if let Some(built_for) = bytes::platform(&config).filter(|_| !content.chosen) {
+                warn_of_platform(self.cx, &built_for);
+            }
+        }
+        let mut in_hand = Downloaded {
+            host: self.host.clone(),
+            config: config_size,
+            bytes: None,
+            layers_read: 0,
+            layers: content.blobs.len(),
+            present: None,
+            verified: Verified::AllRead,
+        };
+        for blob in wanted {
+            let source = match ahead.take() {
+                Some(source) => Some(source?),
+                None => first.take(),
+            };
+            let most = if self.cx.target.full { u64::MAX } else { SAMPLE };
+            let taken = self.take(blob, source, most, false).await?;
+            *in_hand.bytes.get_or_insert(0) += taken.bytes;
+            in_hand.layers_read += 1;
+            if !taken.whole {
+                in_hand.verified = if config_size.is_some() {
+                    Verified::ASample
+                } else {
+                    Verified::UnverifiedSample
+                };
+            }
+        }
+        Ok(in_hand)
+    }
+
     async fn config(&self, blob: &Blob, source: Option<BlobResponse>) -> StepResult<Vec<u8>> {
         if let Some(bytes) = blob.size.filter(|size| *size > MAX_CONFIG_BYTES) {
             return Err(NoFact::could_not_tell(Problem::ConfigTooLong { bytes }));

@@ -224,6 +224,19 @@ impl Session {
         }
     }
 
+    /// Returns whether the registry has a blob, by its response to HEAD. Returns `None` if that does
+    /// not tell. A redirect is not followed: its target may accept GET alone.
+    pub(crate) async fn has_blob(&self, cx: &Cx, digest: &str) -> Option<bool> {
+        let repository = &self.image.as_ref()?.repository;
+        let request = Request::new(Method::HEAD, format!("/v2/{repository}/blobs/{digest}"));
+        let reply = self.client.send(cx, &self.client.host, &self.sign(request)).await.ok()?;
+        match reply.status {
+            200..=399 => Some(true),
+            404 => Some(false),
+            _ => None,
+        }
+    }
+
     /// Gets an access token for what a challenge names.
     pub(super) async fn token(&self, cx: &Cx, wanted: &Challenge) -> StepResult<Secret> {
         match self.ask_for_token(cx, wanted).await? {

@@ -26,7 +26,9 @@ fn read(token: &str) {
     for posted in [false, true] {
         match token_in(token.as_bytes(), posted) {
             // What is not text becomes U+FFFD, which is longer.
-            Ok(issued) => assert!(!issued.expose().is_empty() && issued.expose().len() <= 3 * token.len()),
+            Ok(issued) => {
+                assert!(!issued.expose().is_empty() && issued.expose().len() <= 3 * token.len())
+            }
             Err(said) => assert!(
                 ["not-json", "no-token-in-it"].contains(&said.as_str())
                     || said.starts_with("json: cannot unmarshal")

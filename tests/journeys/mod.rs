@@ -58,26 +58,39 @@ const PLATFORM: Leg = leg("platform", 2, &["GET manifest", "GET blob"]);
 const DATA_DNS: Leg = leg("layer-dns", 1, DNS.asks);
 const DATA_TCP: Leg = leg("layer-tcp", 1, TCP.asks);
 const DATA_TLS: Leg = leg("layer-tls", 1, TLS.asks);
-/// The config and, in parallel, the location of the layer; then the layer, on the connection that
-/// delivered the config.
-const LAYER: Leg = leg("layer", 2, &["GET bytes", "GET blob", "GET bytes"]);
+/// The config and, in parallel, the location of the layer and whether the other layer exists; then
+/// the layer, on the connection that delivered the config.
+const LAYER: Leg = leg("layer", 2, &["GET bytes", "GET blob", "GET bytes", "HEAD blob"]);
+/// Over HTTP/1.1 the other layer is asked for after the sample.
+const LAYER_ONE: Leg = leg("layer", 3, LAYER.asks);
 
 /// Returns the runs that are measured.
 pub fn journeys() -> Vec<Journey> {
     let door = [DNS, TCP, TLS];
-    let data = [DATA_DNS, DATA_TCP, DATA_TLS, LAYER];
-    let pull =
-        |token, manifest| [&door[..], &[CHALLENGE, token, manifest, PLATFORM], &data].concat();
+    let data = [DATA_DNS, DATA_TCP, DATA_TLS];
+    let pull = |token, manifest, layer| {
+        [&door[..], &[CHALLENGE, token, manifest, PLATFORM], &data, &[layer]].concat()
+    };
     vec![
-        Journey { scenario: "anonymous-pull", legs: pull(ANONYMOUS, MANIFEST), needed: 12 },
-        Journey { scenario: "healthy", legs: pull(PASSWORD, MANIFEST), needed: 13 },
-        Journey { scenario: "registry-http-1", legs: pull(PASSWORD, MANIFEST_ONE), needed: 14 },
+        Journey { scenario: "anonymous-pull", legs: pull(ANONYMOUS, MANIFEST, LAYER), needed: 12 },
+        Journey { scenario: "healthy", legs: pull(PASSWORD, MANIFEST, LAYER), needed: 13 },
+        Journey {
+            scenario: "registry-http-1",
+            legs: pull(PASSWORD, MANIFEST_ONE, LAYER_ONE),
+            needed: 15,
+        },
         Journey {
             scenario: "registry-serves-layers",
             // The response that names the location already contains the config.
             legs: [
                 &door[..],
-                &[CHALLENGE, PASSWORD, MANIFEST, PLATFORM, leg("layer", 1, &["GET blob"])],
+                &[
+                    CHALLENGE,
+                    PASSWORD,
+                    MANIFEST,
+                    PLATFORM,
+                    leg("layer", 1, &["GET blob", "HEAD blob"]),
+                ],
             ]
             .concat(),
             needed: 9,

@@ -47,6 +47,11 @@ impl Blob {
         [LAYER, DOCKER_LAYER].contains(&self.media_type)
     }
 
+    /// Returns whether this is the large layer, of which a client reads a part at most.
+    pub(crate) fn is_large(&self) -> bool {
+        self.bytes.len() >= LARGE
+    }
+
     /// Returns whether a client that accepts these types gets the manifest. The open-source
     /// registry that ACR descends from reports an OCI manifest as unknown to a client that does not
     /// accept it.

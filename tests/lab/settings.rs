@@ -224,6 +224,7 @@ pub enum Answer {
     HeadForbidden,
     RefuseAll,
     Missing,
+    LargeMissing,
 }
 
 /// How it responds to one kind of request.

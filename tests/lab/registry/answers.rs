@@ -229,7 +229,8 @@ impl World {
             | Answer::OtherHead
             | Answer::HeadForbidden
             | Answer::RefuseAll
-            | Answer::Missing => return None,
+            | Answer::Missing
+            | Answer::LargeMissing => return None,
         })
     }
 

@@ -9,7 +9,7 @@ use super::answers::finish;
 use super::{Asked, World, is_digest};
 use crate::body::Body;
 use crate::form::{pairs, value};
-use crate::images::{digest, images};
+use crate::images::{Blob, digest, images};
 use crate::secrets::{REGISTRY_ID, signature};
 use crate::settings::{Answer, DataFault, Kind};
 
@@ -92,7 +92,12 @@ impl World {
         if !self.registry.images.contains_key(name) {
             return self.name_unknown(asked, name);
         }
-        let found = images().blobs.get(wanted).filter(|_| answer != Answer::Missing);
+        let is_there = |blob: &&Blob| match answer {
+            Answer::Missing => false,
+            Answer::LargeMissing => !blob.is_large(),
+            _ => true,
+        };
+        let found = images().blobs.get(wanted).filter(is_there);
         let Some(found) = found else {
             let body = json!({ "errors": [{
                 "code": "BLOB_UNKNOWN", "message": "blob unknown to registry",

@@ -1,0 +1,36 @@
+//! Asks the registry for the layers that are not read: one that is missing fails the pull.
+
+use futures::stream::{self, StreamExt};
+
+use crate::{
+    kit::{Cx, StepResult},
+    manifest::Blob,
+    token::Session,
+};
+
+/// How many questions are under way at once.
+const AT_ONCE: usize = 8;
+
+/// Returns how many of the blobs the registry has; `None` if it does not tell of all of them.
+///
+/// A runtime never sends HEAD for a blob, so a 404 to HEAD counts only if GET meets it too.
+pub(super) async fn present(
+    cx: &Cx,
+    session: &Session,
+    blobs: &[&Blob],
+) -> StepResult<Option<usize>> {
+    let at_once = if session.client().is_http2() { AT_ONCE } else { 1 };
+    let asks = blobs.iter().map(|blob| async move {
+        match session.has_blob(cx, &blob.digest).await {
+            Some(false) => blob.ask(cx, session).await.map(|_| Some(())),
+            Some(true) => Ok(Some(())),
+            None => Ok(None),
+        }
+    });
+    let mut asks = stream::iter(asks).buffered(at_once);
+    let mut all = Some(0);
+    while let Some(answer) = asks.next().await {
+        all = answer?.and(all).map(|count| count + 1);
+    }
+    Ok(all)
+}
