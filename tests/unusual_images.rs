@@ -10,6 +10,7 @@ mod program;
 use std::{
     io::{Result, Write},
     net::TcpStream,
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 use program::{
@@ -225,4 +226,33 @@ fn what_go_does_not_decode_is_no_image() {
         },
         "manifest/not-a-manifest",
     );
+}
+
+/// A token that expires between the manifest and the blobs is renewed, as containerd renews it.
+#[test]
+fn a_token_that_expires_is_renewed() {
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
+    let said = ask(|line, stream| {
+        let port = stream.local_addr()?.port();
+        let challenge = format!("Bearer realm=\"http://127.0.0.1:{port}/token\",service=\"x\"");
+        let config = r#"{"rootfs":{"diff_ids":[]}}"#;
+        let digest = checks::kit::rules::digest("sha256:", config.as_bytes());
+        let manifest = format!(
+            r#"{{"schemaVersion":2,"config":{{"digest":"{digest}","size":{}}},"layers":[]}}"#,
+            config.len()
+        );
+        if line.contains("/token") {
+            return answer(stream, "200 OK", br#"{"token":"t"}"#);
+        }
+        // The first request has no token, and the first blob's token is no longer good.
+        let place = ASKED.fetch_add(1, Ordering::Relaxed);
+        if place == 0 || (line.contains("/blobs/") && place == 3) {
+            return answer(stream, &format!("401 No\r\nWWW-Authenticate: {challenge}"), b"");
+        }
+        if line.contains("/blobs/") {
+            return answer(stream, "200 OK", config.as_bytes());
+        }
+        server::manifest(stream, line, manifest.as_bytes())
+    });
+    assert_eq!((said.code, ASKED.load(Ordering::Relaxed)), (Some(0), 5), "{}", said.out);
 }

@@ -71,6 +71,19 @@ pub struct RegistryChallenge {
     status: u16,
 }
 
+impl AuthScheme {
+    /// Returns how the response asks clients to sign in; `None` when it asks for nothing that is
+    /// supported here.
+    pub(crate) fn of(reply: &Reply) -> Option<Self> {
+        let challenges = challenges(&reply.headers);
+        let bearer = challenges.iter().find(|challenge| challenge.scheme == "bearer");
+        match bearer.filter(|bearer| bearer.param("realm").is_some()) {
+            Some(bearer) => Some(AuthScheme::Bearer(bearer.clone())),
+            None => challenges.iter().any(|c| c.scheme == "basic").then_some(AuthScheme::Basic),
+        }
+    }
+}
+
 fn as_word<S: serde::Serializer>(auth_scheme: &AuthScheme, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(auth_scheme)
 }
@@ -107,7 +120,7 @@ pub async fn challenge(
             let (host, elsewhere) = (client.host.to_string(), reply.host.to_string());
             return Err(NoFact::could_not_tell(Problem::SignInElsewhere { host, elsewhere }));
         }
-        401 => auth_scheme(&reply).ok_or_else(|| RegistryClient::not_a_registry(&reply))?,
+        401 => AuthScheme::of(&reply).ok_or_else(|| RegistryClient::not_a_registry(&reply))?,
         200 if reply.is_registrys() => AuthScheme::None,
         404 if reply.is_registrys() && asked.image.is_some() => AuthScheme::None,
         200 | 404 => return Err(RegistryClient::not_a_registry(&reply)),
@@ -125,15 +138,4 @@ pub async fn challenge(
 fn first_request(asked: &RegistryOrImage, method: Method) -> Request {
     let Some(image) = &asked.image else { return Request::new(Method::GET, "/v2/") };
     Request::manifest(method, &image.repository, &image.reference)
-}
-
-/// Returns how the response asks clients to sign in; `None` when it asks for nothing that is
-/// supported here.
-fn auth_scheme(reply: &Reply) -> Option<AuthScheme> {
-    let challenges = challenges(&reply.headers);
-    let bearer = challenges.iter().find(|challenge| challenge.scheme == "bearer");
-    match bearer.filter(|bearer| bearer.param("realm").is_some()) {
-        Some(bearer) => Some(AuthScheme::Bearer(bearer.clone())),
-        None => challenges.iter().any(|c| c.scheme == "basic").then_some(AuthScheme::Basic),
-    }
 }

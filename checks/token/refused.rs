@@ -36,7 +36,8 @@ impl Session {
             Ok(refusal) => refusal,
             Err(explained) => return explained,
         };
-        match (&self.identity.credential, &self.authorization) {
+        let authorization = self.authorization.borrow().clone();
+        match (&self.identity.credential, &authorization) {
             (Credential::Anonymous, _) => self.anonymous(cx, refusal.correlation),
             (_, Some(Authorization::Password(_))) => self.credentials_refused(cx, refusal).await,
             (_, Some(Authorization::Token(_))) if error == "invalid_token" => {

@@ -1,6 +1,6 @@
 //! A session with a registry, signed in as far as possible.
 
-use std::rc::Rc;
+use std::{cell::RefCell, rc::Rc};
 
 use hyper::Method;
 use jiff::Timestamp;
@@ -29,7 +29,7 @@ pub struct Session {
     #[serde(skip)]
     pub(super) identity: Candidate,
     #[serde(skip)]
-    pub(super) authorization: Option<Authorization>,
+    pub(super) authorization: RefCell<Option<Authorization>>,
     /// How each request is authenticated, never the credentials themselves.
     signed_in: SignedIn,
     /// What the token states that it grants; `None` if the token is opaque.
@@ -60,7 +60,7 @@ impl Session {
         Self {
             client: challenge.client.clone(),
             identity: identity.clone(),
-            authorization: None,
+            authorization: RefCell::default(),
             signed_in: SignedIn::NotNeeded,
             granted: None,
             covers_pull: None,
@@ -73,7 +73,8 @@ impl Session {
 
     /// Returns an anonymous session with the same registry.
     pub(super) fn as_anonymous(&self) -> Self {
-        let (authorization, granted, covers_pull, refresh) = (None, None, None, None);
+        let (granted, covers_pull, refresh) = (None, None, None);
+        let authorization = RefCell::default();
         let identity = Candidate::anonymous();
         Self { identity, authorization, granted, covers_pull, refresh, ..self.clone() }
     }
@@ -81,7 +82,7 @@ impl Session {
     /// Returns the session with a password, which each request then carries.
     pub(super) fn with_password(self, basic: Secret) -> Self {
         Self {
-            authorization: Some(Authorization::Password(basic)),
+            authorization: RefCell::new(Some(Authorization::Password(basic))),
             signed_in: SignedIn::Yes,
             ..self
         }
@@ -106,7 +107,7 @@ impl Session {
         let anonymous = matches!(self.identity.credential, Credential::Anonymous);
         let signed_in = if anonymous { SignedIn::AsAnonymous } else { SignedIn::Yes };
         Self {
-            authorization: Some(Authorization::Token(token.bearer())),
+            authorization: RefCell::new(Some(Authorization::Token(token.bearer()))),
             signed_in,
             granted,
             covers_pull,
@@ -153,7 +154,38 @@ impl Session {
 
     /// Sends a request with the authorization of the session, and follows redirects.
     pub(crate) async fn ask(&self, cx: &Cx, request: Request) -> StepResult<Reply> {
-        self.client.ask(cx, &self.sign(request)).await
+        let send = async |request: Request| self.client.ask(cx, &request).await;
+        Box::pin(self.authorized(cx, request, send)).await
+    }
+
+    /// Sends a request, and once more with a new authorization if the registry then asks for one: a
+    /// token may have expired, and a registry may ask for another one for its blobs. containerd
+    /// follows the challenge of every 401, too (core/remotes/docker/authorizer.go, `AddResponses`).
+    async fn authorized(
+        &self,
+        cx: &Cx,
+        request: Request,
+        send: impl AsyncFn(Request) -> StepResult<Reply>,
+    ) -> StepResult<Reply> {
+        let reply = send(self.sign(request.clone())).await?;
+        if reply.status != 401 || reply.host != self.client.host {
+            return Ok(reply);
+        }
+        let renewed = match (AuthScheme::of(&reply), &self.identity.credential) {
+            (Some(AuthScheme::Bearer(wanted)), _) => {
+                // The response body is still on the connection that the token request may need.
+                drop(reply);
+                Authorization::Token(self.token(cx, &wanted).await?.bearer())
+            }
+            (Some(AuthScheme::Basic), Credential::Password { user, password })
+                if !matches!(*self.authorization.borrow(), Some(Authorization::Password(_))) =>
+            {
+                Authorization::Password(password.basic(user))
+            }
+            _ => return Ok(reply),
+        };
+        self.authorization.replace(Some(renewed));
+        send(self.sign(request)).await
     }
 
     /// Requests something that may not exist. Grades a refusal and every other response that has no
@@ -171,7 +203,7 @@ impl Session {
     /// Requests something that a pull does not need, with a token of its own if the registry
     /// requires one.
     pub(crate) async fn ask_beyond(&self, cx: &Cx, request: Request) -> StepResult<Reply> {
-        let reply = self.ask(cx, request.clone()).await?;
+        let reply = self.client.ask(cx, &self.sign(request.clone())).await?;
         let mut wanted = challenges(&reply.headers).into_iter();
         let wanted = wanted.find(|challenge| challenge.scheme == "bearer");
         match wanted.filter(|_| reply.status == 401 && reply.host == self.client.host) {
@@ -199,11 +231,15 @@ impl Session {
     ) -> StepResult<Answer<BlobResponse>> {
         let repository = self.image.as_ref().map_or("", |image| &image.repository);
         let request = Request::new(Method::GET, format!("/v2/{repository}/blobs/{digest}"));
-        let request = self.sign(Request { from, ..request });
+        let request = Request { from, ..request };
         let host = &self.client.host;
-        let ask = async || self.client.send(cx, host, &request).await;
-        let reply = self.client.with_retries(cx, ask).await?;
-        let reply = self.client.past_firewall(cx, &request, reply).await?;
+        let send = async |request: Request| {
+            let ask = async || self.client.send(cx, host, &request).await;
+            let reply = self.client.with_retries(cx, ask).await?;
+            self.client.past_firewall(cx, &request, reply).await
+        };
+        let reply = self.authorized(cx, request.clone(), send).await?;
+        let request = self.sign(request);
         let reply = match redirect(host, &request, &reply, HostPurpose::Data) {
             Some((next, target)) if next == *host => {
                 // The redirect stays within the registry, where the authorization is still valid.
@@ -259,7 +295,7 @@ impl Session {
     }
 
     fn sign(&self, request: Request) -> Request {
-        let authorization = self.authorization.as_ref().map(Authorization::header);
+        let authorization = self.authorization.borrow().as_ref().map(Authorization::header);
         Request { authorization, ..request }
     }
 }
