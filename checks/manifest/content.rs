@@ -2,13 +2,14 @@
 
 use std::cell::Cell;
 
+use futures::future::join;
 use serde::Serialize;
 
 use super::{
     blob::Blob,
     descriptor::Descriptor,
     document::{Document, Manifest},
-    index, kind,
+    fetch, index, kind,
     problem::Problem,
     shapes,
     words::{Flaw, Lone},
@@ -78,7 +79,22 @@ impl PlatformImage {
 }
 
 /// Finds this platform's manifest, and asks the registry which host serves its blobs.
+///
+/// Meanwhile the manifest itself is fetched by its digest: a container runtime takes the digest of a
+/// tag from the response to HEAD, and asks for everything by digest from then on.
 pub async fn choose(cx: &Cx, session: &Session, manifest: &Manifest) -> StepResult<PlatformImage> {
+    let (served, chosen) =
+        (fetch::by_digest(cx, session, manifest), Box::pin(of_platform(cx, session, manifest)));
+    let (served, chosen) = if session.client().is_http2() {
+        join(Box::pin(served), chosen).await
+    } else {
+        (served.await, chosen.await)
+    };
+    served?;
+    chosen
+}
+
+async fn of_platform(cx: &Cx, session: &Session, manifest: &Manifest) -> StepResult<PlatformImage> {
     let (child, platform) = match manifest.document {
         Document::Index(_) => {
             let (child, platform) = index::child(cx, session, manifest).await?;

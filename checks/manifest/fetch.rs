@@ -3,7 +3,7 @@
 use hyper::Method;
 
 use super::{
-    document::{self, Manifest},
+    document::{self, Document, Manifest},
     problem::Problem,
     schema1,
 };
@@ -50,4 +50,20 @@ pub(super) async fn get(
         return Err(Problem::DigestMismatch { wanted, got }.into());
     }
     document::read(got, media_type, &bytes).map(Answer::Found)
+}
+
+/// Fetches a manifest once more by its digest, if it was fetched by a tag.
+pub(super) async fn by_digest(cx: &Cx, session: &Session, manifest: &Manifest) -> StepResult<()> {
+    let Some(image) = session.image().filter(|image| !image.is_digest()) else { return Ok(()) };
+    // The digest of schema 1 is that of the text before it was signed.
+    if matches!(manifest.document, Document::Schema1(_)) {
+        return Ok(());
+    }
+    match get(cx, session, image, &manifest.digest, None).await? {
+        Answer::Found(_) => Ok(()),
+        Answer::Missing(_) => {
+            let (repository, digest) = (image.repository.clone(), manifest.digest.clone());
+            Err(Problem::NotServedByDigest { repository, digest }.into())
+        }
+    }
 }

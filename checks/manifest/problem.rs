@@ -38,6 +38,13 @@ pub enum Problem {
         /// The registry's message.
         said: String,
     },
+    /// The registry serves the tag, but not its manifest by digest.
+    NotServedByDigest {
+        /// The repository.
+        repository: String,
+        /// The digest of the manifest.
+        digest: String,
+    },
     /// The repository has no manifest with this digest.
     ImageDigestGone {
         /// The repository that lacks the digest.

@@ -53,8 +53,10 @@ const ANONYMOUS: Leg = leg("token", 1, &["GET token"]);
 /// HEAD, which containerd relies on, and GET in parallel; on HTTP/1.1 one after the other.
 const MANIFEST: Leg = leg("manifest", 1, &["GET manifest", "HEAD manifest"]);
 const MANIFEST_ONE: Leg = leg("manifest", 2, MANIFEST.asks);
-/// The manifest of this platform, then the location of its config, which the manifest names.
-const PLATFORM: Leg = leg("platform", 2, &["GET manifest", "GET blob"]);
+/// The manifest of this platform and, in parallel, the index by its digest; then the location of the
+/// config, which the manifest names.
+const PLATFORM: Leg = leg("platform", 2, &["GET manifest", "GET manifest", "GET blob"]);
+const PLATFORM_ONE: Leg = leg("platform", 3, PLATFORM.asks);
 const DATA_DNS: Leg = leg("layer-dns", 1, DNS.asks);
 const DATA_TCP: Leg = leg("layer-tcp", 1, TCP.asks);
 const DATA_TLS: Leg = leg("layer-tls", 1, TLS.asks);
@@ -68,16 +70,24 @@ const LAYER_ONE: Leg = leg("layer", 3, LAYER.asks);
 pub fn journeys() -> Vec<Journey> {
     let door = [DNS, TCP, TLS];
     let data = [DATA_DNS, DATA_TCP, DATA_TLS];
-    let pull = |token, manifest, layer| {
-        [&door[..], &[CHALLENGE, token, manifest, PLATFORM], &data, &[layer]].concat()
+    let pull = |token, manifest, platform, layer| {
+        [&door[..], &[CHALLENGE, token, manifest, platform], &data, &[layer]].concat()
     };
     vec![
-        Journey { scenario: "anonymous-pull", legs: pull(ANONYMOUS, MANIFEST, LAYER), needed: 12 },
-        Journey { scenario: "healthy", legs: pull(PASSWORD, MANIFEST, LAYER), needed: 13 },
+        Journey {
+            scenario: "anonymous-pull",
+            legs: pull(ANONYMOUS, MANIFEST, PLATFORM, LAYER),
+            needed: 12,
+        },
+        Journey {
+            scenario: "healthy",
+            legs: pull(PASSWORD, MANIFEST, PLATFORM, LAYER),
+            needed: 13,
+        },
         Journey {
             scenario: "registry-http-1",
-            legs: pull(PASSWORD, MANIFEST_ONE, LAYER_ONE),
-            needed: 15,
+            legs: pull(PASSWORD, MANIFEST_ONE, PLATFORM_ONE, LAYER_ONE),
+            needed: 16,
         },
         Journey {
             scenario: "registry-serves-layers",

@@ -225,6 +225,7 @@ pub enum Answer {
     RefuseAll,
     Missing,
     LargeMissing,
+    ByTagOnly,
 }
 
 /// How it responds to one kind of request.

@@ -230,7 +230,8 @@ impl World {
             | Answer::HeadForbidden
             | Answer::RefuseAll
             | Answer::Missing
-            | Answer::LargeMissing => return None,
+            | Answer::LargeMissing
+            | Answer::ByTagOnly => return None,
         })
     }
 

@@ -31,7 +31,7 @@ impl World {
         };
         let by_digest = is_digest(reference);
         let wanted = if by_digest {
-            Some(reference)
+            Some(reference).filter(|_| answer != Answer::ByTagOnly)
         } else {
             repository.tags.get(reference).and_then(|kind| images().digest(*kind))
         };
