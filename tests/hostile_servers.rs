@@ -149,6 +149,33 @@ fn a_token_that_go_does_not_decode() {
     }
 }
 
+/// Go follows 307 with the form, and so the redirects of a proxy in front of the token server.
+#[test]
+fn a_form_is_sent_where_the_same_host_redirects_it() {
+    fn issue(line: &str, stream: &mut TcpStream, to: &str) -> std::io::Result<()> {
+        let port = stream.local_addr()?.port();
+        if line.starts_with("POST /token?tenant=x") {
+            let to = format!("307 On\r\nLocation: http://{to}:{port}/token/");
+            return answer(stream, &to, b"");
+        }
+        if line.starts_with("POST /token/ ") {
+            return answer(stream, "200 OK", br#"{"access_token":"canary"}"#);
+        }
+        if line.starts_with("HEAD") {
+            let realm = format!("http://127.0.0.1:{port}/token?tenant=x");
+            let challenge = format!("Bearer realm=\"{realm}\",service=\"x\"");
+            return answer(stream, &format!("401 No\r\nWWW-Authenticate: {challenge}"), b"");
+        }
+        answer(stream, REGISTRYS, b"")
+    }
+    let entry = r#"{"auth":"dTpjYW5hcnk="}"#;
+    let said = ask_as(entry, |line, stream| issue(line, stream, "127.0.0.1"));
+    assert_eq!(said.causes(), ["manifest/image-tag-not-found"], "{}", said.out);
+    // The form holds the password: it goes to no other host.
+    let said = ask_as(entry, |line, stream| issue(line, stream, "127.0.0.2"));
+    assert_eq!(codes(&said.json(), "could_not_tell"), ["token/realm-not-safe"], "{}", said.out);
+}
+
 #[test]
 fn a_server_that_sends_back_what_it_was_sent() {
     // {"auth":"u:canary-password"}: the server refuses it with a message that contains it, both

@@ -59,7 +59,10 @@ impl<'a> BlobReader<'a> {
         loop {
             let mut piece = match reply.piece().await {
                 Ok(Some(piece)) => piece,
-                Ok(None) if self.taken.bytes < due && self.blob.size.is_some() => return Ok(false),
+                // A response that ends as it should, and too early, is not resumed.
+                Ok(None) if self.taken.bytes < due && self.blob.size.is_some() => {
+                    return Err(self.cut(Fault::ClosedByPeer));
+                }
                 Ok(None) => break,
                 Err(Fault::ClosedByPeer | Fault::Reset) => return Ok(false),
                 Err(fault) => return Err(self.cut(fault)),

@@ -286,6 +286,11 @@ impl RegistryClient {
         }
     }
 
+    /// Returns that a host redirects again and again.
+    pub(crate) fn redirect_loop(host: String, request: String, hops: usize) -> NoFact {
+        Problem::RedirectLoop { host, request, hops }.into()
+    }
+
     /// Returns that a host did not finish its response in time.
     pub(crate) fn unfinished(host: &Host, request: &str) -> NoFact {
         silent(host, request.to_owned(), BODY_WAIT)

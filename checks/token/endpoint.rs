@@ -12,7 +12,7 @@ use crate::{
     identity::Credential,
     kit::{
         Cx, Host, HostPurpose, Image, NoFact, Secret, StepResult,
-        net::{Challenge, Fault, Reply, Request},
+        net::{Challenge, Fault, Reply, Request, redirect},
         rules::{
             Malformed,
             go_json::{self, DecodeError, Shape},
@@ -20,6 +20,9 @@ use crate::{
     },
     registry::{Refusal, RegistryClient},
 };
+
+/// How many redirects of a form are followed, as in Go's client.
+const MAX_REDIRECTS: usize = 9;
 
 /// The client that requests an access token, and the image that it is for.
 pub(super) struct Asker<'a> {
@@ -127,7 +130,9 @@ pub fn token_in(body: &[u8], posted: bool) -> Result<Secret, String> {
 struct Server {
     host: Host,
     path: String,
-    /// The service, the scopes, and the parameters in the query of the realm.
+    /// The parameters in the query of the realm, which stay in the URL.
+    query: Vec<(String, String)>,
+    /// The service and the scopes.
     ask: Vec<(String, String)>,
 }
 
@@ -140,8 +145,9 @@ impl Server {
         if is_unencrypted && !matches!(asker.credential, Credential::Anonymous) {
             return Err(Realm::not_safe(client, wanted));
         }
-        let mut ask: Vec<(String, String)> = url.query_pairs().into_owned().collect();
-        ask.extend(wanted.param("service").map(|service| ("service".into(), service.into())));
+        let query = url.query_pairs().into_owned().collect();
+        let service = wanted.param("service").map(|service| ("service".into(), service.into()));
+        let mut ask: Vec<(String, String)> = service.into_iter().collect();
         // containerd requests the scope that it needs and also those that the challenge names.
         let named = wanted.param("scope").unwrap_or_default().split(' ').map(str::to_owned);
         let needed = asker.image.map(|image| format!("repository:{}:pull", image.repository));
@@ -150,7 +156,7 @@ impl Server {
         scopes.sort();
         scopes.dedup();
         ask.extend(scopes.into_iter().map(|scope| ("scope".into(), scope)));
-        Ok(Self { host, path: url.path().to_owned(), ask })
+        Ok(Self { host, path: url.path().to_owned(), query, ask })
     }
 
     async fn get(
@@ -159,12 +165,21 @@ impl Server {
         asker: &Asker<'_>,
         authorization: Option<Secret>,
     ) -> StepResult<Reply> {
-        let query =
-            form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.ask).finish();
-        let target = format!("{}?{query}", self.path);
+        let target = self.target(self.query.iter().chain(&self.ask));
         let request = Request { authorization, ..Request::new(Method::GET, target) };
         let reply = asker.client.follow(cx, &self.host, &request, HostPurpose::Other).await?;
         asker.client.past_firewall(cx, &request, reply).await
+    }
+
+    fn target<'p>(&self, parameters: impl Iterator<Item = &'p (String, String)>) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        parameters.for_each(|(name, value)| {
+            query.append_pair(name, value);
+        });
+        match query.finish().as_str() {
+            "" => self.path.clone(),
+            query => format!("{}?{query}", self.path),
+        }
     }
 
     async fn post(&self, cx: &Cx, asker: &Asker<'_>, form: &[(&str, &str)]) -> StepResult<Reply> {
@@ -179,8 +194,30 @@ impl Server {
             body.append_pair("scope", &scopes.join(" "));
         }
         let form = Some(Secret::new(body.finish()));
-        let request = Request { form, ..Request::new(Method::POST, self.path.clone()) };
-        let reply = asker.client.send(cx, &self.host, &request).await?;
-        asker.client.past_firewall(cx, &request, reply).await
+        let target = self.target(self.query.iter());
+        let mut request = Request { form, ..Request::new(Method::POST, target) };
+        let asked = request.said_to(&self.host);
+        loop {
+            let mut reply = asker.client.send(cx, &self.host, &request).await?;
+            let Some((next, target)) = redirect(&self.host, &request, &reply, HostPurpose::Other)
+            else {
+                reply.request = asked;
+                return asker.client.past_firewall(cx, &request, reply).await;
+            };
+            // Go sends the form to whatever host it is redirected to. This program does not.
+            if next != self.host {
+                return Err(Realm::elsewhere(&asker.client.host, &next));
+            }
+            if request.redirects == MAX_REDIRECTS {
+                let (host, hops) = (self.host.to_string(), MAX_REDIRECTS);
+                return Err(RegistryClient::redirect_loop(host, asked, hops));
+            }
+            // Of these, only 307 and 308 keep the method and the form (net/http, redirectBehavior).
+            if !matches!(reply.status, 307 | 308) {
+                (request.method, request.form) = (Method::GET, None);
+            }
+            request.redirects += 1;
+            request.target = target;
+        }
     }
 }

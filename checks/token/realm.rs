@@ -28,6 +28,13 @@ impl Realm {
         Ok(Self { host, url })
     }
 
+    /// Reports that nothing of value is sent to a host that the realm redirects to.
+    pub(super) fn elsewhere(registry: &Host, next: &Host) -> NoFact {
+        let scheme = if next.plain { "http" } else { "https" };
+        let (host, realm) = (registry.to_string(), format!("{scheme}://{next}"));
+        NoFact::could_not_tell(Problem::RealmNotSafe { host, realm })
+    }
+
     /// Reports that nothing of value is sent to the realm.
     pub(super) fn not_safe(client: &RegistryClient, wanted: &Challenge) -> NoFact {
         // Only the scheme and the host are printed. The registry sets the rest, which may contain
