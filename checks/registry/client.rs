@@ -25,8 +25,11 @@ use crate::{
 
 /// The largest number of redirects that are followed, as in Go's client.
 const MAX_REDIRECTS: usize = 10;
-/// How often a request is retried after an outage, a rate limit or a closed connection.
-const RETRIES: usize = 2;
+/// How often a request is repeated that is throttled, times out at the server or meets a connection
+/// that ends: containerd makes five attempts (core/remotes/docker/resolver.go, `retryRequest`).
+const MAX_RETRIES: usize = 4;
+/// How often a request is repeated to which the server responds that it fails.
+const OUTAGE_RETRIES: usize = 2;
 /// How many connections show whether network rules refuse every one, and the pause before each.
 /// With fewer connections or shorter pauses, a single front end was seen to answer all of them.
 const SAMPLES: usize = 3;
@@ -92,7 +95,7 @@ impl RegistryClient {
                 note_retries(cx, &reply.host, seen, &reply);
                 return Ok(reply);
             }
-            if seen.len() == RETRIES || began.elapsed() >= HTTP_WAIT {
+            if seen.len() == retries(reply.status) || began.elapsed() >= HTTP_WAIT {
                 return Ok(reply);
             }
             seen.push(reply.status.to_string());
@@ -251,7 +254,7 @@ impl RegistryClient {
                     note_retries(cx, host, failed, &reply);
                     return decoded(reply);
                 }
-                Err(fault @ (Fault::ClosedByPeer | Fault::Reset)) if failed.len() < RETRIES => {
+                Err(fault @ (Fault::ClosedByPeer | Fault::Reset)) if failed.len() < MAX_RETRIES => {
                     failed.push(fault.to_string());
                 }
                 Err(Fault::TimedOut) => return Err(silent(host, request.said_to(host), HTTP_WAIT)),
@@ -351,4 +354,9 @@ fn silent(host: &Host, request: String, waited: Duration) -> NoFact {
 /// Returns whether a container runtime retries after this status.
 fn is_transient(status: u16) -> bool {
     matches!(status, 408 | 429 | 500..)
+}
+
+/// Returns how often a request with this response is repeated.
+fn retries(status: u16) -> usize {
+    if matches!(status, 408 | 429) { MAX_RETRIES } else { OUTAGE_RETRIES }
 }
