@@ -16,5 +16,8 @@ pub use crate::{
         provider::{Providers, is_known},
     },
     manifest::{entry, named, read as read_manifest},
-    token::{endpoint::token_in, exchange::refresh_token},
+    token::{
+        endpoint::{GOT, POSTED, token_in},
+        exchange::refresh_token,
+    },
 };

@@ -5,8 +5,9 @@ use base64::{Engine, prelude::*};
 use checks::{
     kit::{Cloud, Secret, sanitize_text},
     untrusted::{
-        AzureJson, DockerConfig, ErrorBody, NoProxy, Platform, RegistryOrImage, SignInMethod,
-        Stored, challenges, claims, entry, read_dns_answer, read_manifest, token_in, yaml,
+        AzureJson, DockerConfig, ErrorBody, GOT, NoProxy, POSTED, Platform, RegistryOrImage,
+        SignInMethod, Stored, challenges, claims, entry, read_dns_answer, read_manifest, token_in,
+        yaml,
     },
 };
 use hickory_proto::{
@@ -112,7 +113,7 @@ proptest! {
     fn a_token_is_read_and_never_shown(exp in any::<i64>(), signature in "[A-Za-z0-9_-]{0,20}") {
         let part = BASE64_URL_SAFE_NO_PAD.encode(json!({ "exp": exp }).to_string());
         let token = format!("{part}.{part}.{signature}");
-        let issued = token_in(json!({ "access_token": token }).to_string().as_bytes(), true).unwrap();
+        let issued = token_in(json!({ "access_token": token }).to_string().as_bytes(), &POSTED).unwrap();
         prop_assert_eq!(claims(&issued).unwrap()["exp"].as_i64(), Some(exp));
         prop_assert_eq!(issued.expose(), &token);
         let echoed = sanitize_text(&format!("refused: {token}"));
@@ -173,10 +174,10 @@ fn what_is_no_token_is_said_in_a_word() {
         ("{}", "no-token-in-it"),
         (r#"{"token":""}"#, "no-token-in-it"),
     ] {
-        assert_eq!(token_in(body.as_bytes(), false).err().as_deref(), Some(said), "{body}");
+        assert_eq!(token_in(body.as_bytes(), &GOT).err().as_deref(), Some(said), "{body}");
     }
     // After a form, containerd reads `access_token` alone.
     let token = br#"{"token":"t"}"#;
-    assert!(token_in(token, false).is_ok() && token_in(token, true).is_err());
+    assert!(token_in(token, &GOT).is_ok() && token_in(token, &POSTED).is_err());
     assert!(claims(&Secret::new("opaque")).is_none());
 }

@@ -190,6 +190,17 @@ fn what_could_not_be_told_beside_a_pull_has_its_title() {
 }
 
 #[test]
+fn a_step_that_failed_without_a_finding_is_never_green() {
+    let failed = EventKind::Finished {
+        step: "token".into(),
+        end: checks::kit::engine::StepEnd::Failed,
+        took_ms: 0,
+    };
+    let page = present(&(told(&lines("healthy"), "a", "here") + &line("here", failed)));
+    assert_eq!((page.targets[0].can, page.exit as u8), (Outcome::CouldNotTell, 3));
+}
+
+#[test]
 fn of_two_runs_from_one_vantage_the_later_counts() {
     let (missing, good) =
         (told(&lines("tag-missing"), "a", "here"), told(&lines("healthy"), "a", "here"));

@@ -47,10 +47,10 @@ pub(super) async fn token(cx: &Cx, asker: &Asker<'_>, wanted: &Challenge) -> Ste
         return Ok(Issued::Token(token.clone()));
     }
     let server = Server::read(asker, wanted)?;
-    let reply = match (asker.credential, asker.refresh) {
+    let (reply, shape) = match (asker.credential, asker.refresh) {
         (_, Some(refresh)) => {
             let form = [("grant_type", "refresh_token"), ("refresh_token", refresh.expose())];
-            server.post(cx, asker, &form).await?
+            (server.post(cx, asker, &form).await?, &POSTED)
         }
         (Credential::Password { user, password }, None) => {
             let form =
@@ -59,18 +59,17 @@ pub(super) async fn token(cx: &Cx, asker: &Asker<'_>, wanted: &Challenge) -> Ste
             if matches!(reply.status, 400 | 401 | 404 | 405) {
                 // The response body is still on the connection that the next request needs.
                 drop(reply);
-                server.get(cx, asker, Some(password.basic(user))).await?
+                (server.get(cx, asker, Some(password.basic(user))).await?, &GOT)
             } else {
-                reply
+                (reply, &POSTED)
             }
         }
-        _ => server.get(cx, asker, None).await?,
+        _ => (server.get(cx, asker, None).await?, &GOT),
     };
-    issued(&server, reply).await
+    issued(&server, reply, shape).await
 }
 
-async fn issued(server: &Server, reply: Reply) -> StepResult<Issued> {
-    let posted = reply.request.starts_with("POST");
+async fn issued(server: &Server, reply: Reply, shape: &Shape) -> StepResult<Issued> {
     let status = reply.status;
     let request = reply.request.clone();
     if !(200..300).contains(&status) {
@@ -89,12 +88,12 @@ async fn issued(server: &Server, reply: Reply) -> StepResult<Issued> {
         Fault::TimedOut => RegistryClient::unfinished(&server.host, &request),
         fault => no_token(fault.to_string()),
     })?;
-    token_in(&body, posted).map(Issued::Token).map_err(no_token)
+    token_in(&body, shape).map(Issued::Token).map_err(no_token)
 }
 
 /// What containerd decodes the response to a form into (core/remotes/docker/auth/fetch.go,
 /// `OAuthTokenResponse`).
-const POSTED: Shape = Shape::Struct(&[
+pub const POSTED: Shape = Shape::Struct(&[
     ("access_token", Shape::Text),
     ("refresh_token", Shape::Text),
     ("expires_in", Shape::Int),
@@ -102,7 +101,7 @@ const POSTED: Shape = Shape::Struct(&[
     ("scope", Shape::Text),
 ]);
 /// What it decodes the response to GET into (`FetchTokenResponse`).
-const GOT: Shape = Shape::Struct(&[
+pub const GOT: Shape = Shape::Struct(&[
     ("token", Shape::Text),
     ("access_token", Shape::Text),
     ("refresh_token", Shape::Text),
@@ -112,8 +111,8 @@ const GOT: Shape = Shape::Struct(&[
 
 /// Reads the token from the response of a token server to a form or to GET. An error is a word of
 /// evidence, or what Go says.
-pub fn token_in(body: &[u8], posted: bool) -> Result<Secret, String> {
-    let issued = go_json::decode_first(body, if posted { &POSTED } else { &GOT });
+pub fn token_in(body: &[u8], shape: &Shape) -> Result<Secret, String> {
+    let issued = go_json::decode_first(body, shape);
     let issued = issued.map_err(|error| match error {
         DecodeError::NotJson => Malformed::NotJson.to_string(),
         mismatch @ DecodeError::Mismatch { .. } => mismatch.to_string(),

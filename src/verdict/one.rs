@@ -217,8 +217,9 @@ fn can(report: &Report, view: &View, verdict: &ViewVerdict<'_>) -> Outcome {
     };
     if !verdict.causes.is_empty() {
         Outcome::No
-    } else if report.target.is_empty() {
-        // A truncated recording may have lost its target, which may have been an image.
+    } else if report.target.is_empty() || verdict.statuses.contains(&StepStatus::Failed) {
+        // A recording may have lost its target, which may have been an image, or the finding with
+        // which a step failed.
         Outcome::CouldNotTell
     } else if report.has_image() {
         if passed(steps::LAYER) { Outcome::Pull } else { Outcome::CouldNotTell }
