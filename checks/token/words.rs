@@ -64,7 +64,7 @@ pub enum NoAnswer {
     NotAUrl,
 }
 
-/// What the registry refuses when nobody signed in: a word of evidence.
+/// What the registry refuses to a client without credentials: a word of evidence.
 #[derive(Clone, Copy, Debug, Display, PartialEq, Eq, Serialize, VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]

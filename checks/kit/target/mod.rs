@@ -29,7 +29,7 @@ pub struct Target {
     pub asked: Result<RegistryOrImage, InvalidReference>,
     /// The platform that the image must fit.
     pub platform: Platform,
-    /// Whether nobody named the platform, so that it is this machine's.
+    /// Whether the platform was not given, so that it is the one of this machine.
     pub is_platform_assumed: bool,
     /// Whether to read every layer to its end.
     pub full: bool,
