@@ -4,6 +4,7 @@
 use strum::VariantNames;
 
 use crate::{
+    acr::RoleMode,
     dns::{Known, Reach},
     identity::{Absent, Answered, CandidateKind, ManagementAudience},
     kit::{
@@ -56,6 +57,7 @@ pub const WORDS: &[&[&str]] = &[
     ProviderFault::VARIANTS,
     ProxyUse::VARIANTS,
     Reach::VARIANTS,
+    RoleMode::VARIANTS,
     ReferenceError::VARIANTS,
     Scopes::VARIANTS,
     SelfSigned::VARIANTS,

@@ -1,6 +1,10 @@
 //! What a pull needs and what each failure means: the areas, and the plan that connects them.
 
+pub mod acr;
+pub mod arm;
 pub mod clock;
+pub mod cluster;
+pub mod data_path;
 pub mod dns;
 pub mod evidence;
 pub mod identity;
@@ -19,13 +23,21 @@ pub mod untrusted;
 
 use std::rc::Rc;
 
-use kit::{Fact, Host, Plan, engine::Severity, messages::Messages, net::Connected};
+use data_path::DataPath;
+use image::ImageTarget;
+use kit::{
+    Fact, Host, Plan,
+    engine::{Severity, Vantage},
+    messages::Messages,
+    net::Connected,
+};
+use kubelet::Node;
 use steps::{
-    CHALLENGE, CLOCK, ConnectSteps, EXCHANGE, FRONT, IDENTITY, IMAGE, KUBELET, LAYER, LAYER_HOST,
-    MANIFEST, PLATFORM, TOKEN,
+    ACR, ARM, CHALLENGE, CLOCK, CLUSTER, ConnectSteps, EXCHANGE, FRONT, IDENTITY, IMAGE, KUBELET,
+    LAYER, LAYER_HOST, MANIFEST, PLATFORM, TOKEN,
 };
 
-areas! { clock, dns, identity, image, kubelet, layer, manifest, proxy, registry, tcp, tls, token }
+areas! { acr, arm, clock, cluster, dns, identity, image, kubelet, layer, manifest, proxy, registry, tcp, tls, token }
 
 /// Plans a pull: from the name of an image to bytes of one of its layers.
 #[rustfmt::skip]
@@ -42,11 +54,30 @@ pub fn pull(plan: &mut Plan) {
     let manifest  = plan.step(MANIFEST,  (&session,),                                       manifest::fetch);
     let platform  = plan.step(PLATFORM,  (&session, &manifest),                             manifest::choose);
     let layers    = connect(plan, &LAYER_HOST, &platform.part(manifest::data_host));
-                    plan.step(LAYER,     (&session, &platform, &layers.connected.optional(), &layers.tls), layer::read);
+    let layer     = plan.step(LAYER,     (&session, &platform, &layers.connected.optional(), &layers.tls), layer::read);
+    let observed  = Fact::gather(
+        (&front.names.settled(), &challenge.settled(), &identity.settled(), &session.settled(), &manifest.settled(), &layers.names.settled(), &layer.settled()),
+        |(names, challenge, identity, session, manifest, layer_names, layer)| DataPath { names, challenge, identity, session, manifest, layer_names, layer },
+    );
+    control_plane(plan, &image, &kubelet, &observed);
+}
+
+/// Plans what Azure's control plane can tell: why a pull is refused. It is asked at once where the
+/// user asked for it, and otherwise when the pull has failed and an Azure sign-in is at hand.
+#[rustfmt::skip]
+fn control_plane(plan: &mut Plan, image: &Fact<ImageTarget>, kubelet: &Fact<Node>, pull: &Fact<DataPath>) {
+    let asked     = plan.target().control_plane.is_asked();
+    let wanted    = arm::is_wanted(plan.target(), plan.world());
+    plan.look_from(Vantage::Azure);
+    let failed    = plan.fact_if(!asked, pull);
+    let arm       = plan.step_if(wanted, ARM, (image, &failed.optional()),  arm::sign_in);
+    let cluster   = plan.step_if(wanted, CLUSTER, (&arm, &kubelet.settled()), cluster::find);
+    let registry  = plan.step_if(wanted, ACR, (&arm, image),                acr::find);
 }
 
 /// A host that can be asked: a connection to it, straight or through a proxy, and its certificate.
 struct ConnectedHost {
+    names: Fact<dns::Names>,
     connected: Fact<Connected>,
     /// `None` where the host is spoken to without TLS.
     tls: Fact<Option<Rc<tls::Secured>>>,
@@ -61,7 +92,7 @@ fn connect(plan: &mut Plan, steps: &ConnectSteps, host: &Fact<Host>) -> Connecte
     let direct    = plan.step(steps.tcp, (&names,),                      tcp::reach);
     let connected = tunnel.or(&direct);
     let secured   = plan.step(steps.tls, (&connected,),                  tls::secure);
-    ConnectedHost { connected, tls: secured.optional() }
+    ConnectedHost { names, connected, tls: secured.optional() }
 }
 
 /// Returns all messages: of findings, of steps, of evidence, and the catalogue of failure modes.

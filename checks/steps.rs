@@ -10,6 +10,7 @@ use crate::{
     identity,
     kit::{
         Step,
+        azure::ARM_WAIT,
         net::{
             BODY_WAIT, DATE_WAIT, DNS_WAIT, FOLLOW_WAIT, HTTP_WAIT, OPEN_WAIT, SETTLE_WAIT,
             TCP_WAIT, TLS_WAIT,
@@ -56,6 +57,13 @@ pub const LAYER_HOST: ConnectSteps = ConnectSteps {
 /// `--timeout` bounds them all.
 pub const LAYER: Step = step("layer", 24 * 60 * 60);
 
+/// Who reads Azure's control plane? The Azure CLI is the slowest to answer of all that may be asked.
+pub const ARM: Step = step("arm", 2 * identity::AZ_WAIT.as_secs() + READ);
+/// Which cluster pulls?
+pub const CLUSTER: Step = step("cluster", 3 * READ);
+/// What does the control plane say of the registry?
+pub const ACR: Step = step("acr", 4 * READ);
+
 /// The steps that lead to one host.
 pub struct ConnectSteps {
     /// Does the proxy lead to the host?
@@ -78,11 +86,14 @@ impl ConnectSteps {
 pub fn names() -> impl Iterator<Item = &'static str> {
     let sign_in = [CHALLENGE, CLOCK, KUBELET, IDENTITY, EXCHANGE, TOKEN, MANIFEST, PLATFORM];
     let steps = [IMAGE].into_iter().chain(FRONT.all()).chain(sign_in);
-    steps.chain(LAYER_HOST.all()).chain([LAYER]).map(|step| step.name)
+    let pull = steps.chain(LAYER_HOST.all()).chain([LAYER]);
+    pull.chain([ARM, CLUSTER, ACR]).map(|step| step.name)
 }
 
 /// For our own work between the waits.
 const SLACK: u64 = 5;
+/// One question to Azure Resource Manager, with its pages and retries.
+const READ: u64 = ARM_WAIT.as_secs() + SLACK;
 /// The connection to the proxy, and the proxy's answer.
 const PROXY: u64 = OPEN_WAIT.as_secs() + HTTP_WAIT.as_secs() + SLACK;
 /// The name itself and six suffixes of a search list.

@@ -17,7 +17,10 @@ mod verdict;
 mod wait;
 mod world;
 
-pub use args::{CheckOptions, Format, ShowArgs};
+pub use args::{
+    CheckOptions,
+    output::{Format, ShowArgs},
+};
 #[cfg(feature = "lab")]
 pub use commands::lab::prepare_scenario;
 pub use commands::show::read_recording;

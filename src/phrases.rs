@@ -38,6 +38,7 @@ phrases! {
     From "from" "from {from}" "실행 위치: {from}"
     AssumedTag "assumed-tag" "no tag was given: {tag} is assumed" "지정한 태그가 없어 기본 태그를 사용함: {tag}"
     Here "here" "this machine" "이 컴퓨터"
+    ControlPlane "control-plane" "Azure's control plane" "Azure 컨트롤 플레인"
     As "as" "as {who}" "로그인: {who}"
     Error "error" "error" "오류"
     Warning "warning" "warning" "경고"

@@ -56,10 +56,12 @@ pub async fn run(
     if let Some(why) = cut_short {
         let why = Finding::from(why);
         for id in ids {
-            let ends = ends(&events.borrow(), &id, wants, &why);
-            for kind in ends {
-                let (at, target) = (Timestamp::now(), id.clone());
-                listener(Event { v: VERSION, at, target, from: Vantage::Here, kind });
+            for from in [Vantage::Here, Vantage::Azure] {
+                let ends = ends(&events.borrow(), &id, &from, wants, &why);
+                for kind in ends {
+                    let (at, target, from) = (Timestamp::now(), id.clone(), from.clone());
+                    listener(Event { v: VERSION, at, target, from, kind });
+                }
             }
         }
     }
@@ -72,18 +74,20 @@ fn host() -> Option<String> {
     Some(checks::kit::sanitize_text(name.trim())).filter(|name| !name.is_empty())
 }
 
-/// Returns the events that close a target's run that was cut short.
+/// Returns the events that close what was seen of a target from one vantage when the run is cut
+/// short.
 fn ends(
     events: &[Event],
     target: &str,
+    from: &Vantage,
     wants: impl Fn(&str) -> bool,
     why: &Finding,
 ) -> Vec<EventKind> {
-    let events: Vec<&EventKind> =
-        events.iter().filter(|event| event.target == target).map(|event| &event.kind).collect();
+    let events = events.iter().filter(|event| event.target == target && event.from == *from);
+    let events: Vec<&EventKind> = events.map(|event| &event.kind).collect();
     let finished = |(step, end)| EventKind::Finished { step, end, took_ms: 0 };
     let mut ends: Vec<EventKind> = open(&events, wants, why).into_iter().map(finished).collect();
-    if ends.is_empty() {
+    if ends.is_empty() && *from == Vantage::Here {
         // Every step has ended, but background checks have not.
         let step = events.iter().rev().find_map(|kind| kind.step().map(str::to_owned));
         ends.extend(step.map(|step| EventKind::Found { step, finding: why.clone() }));

@@ -45,6 +45,7 @@ pub(crate) fn real(roots: Roots, node_root: Option<&Path>) -> World {
         on_node: is_node(&node_root),
         node_root,
         variables: variables(|name| env::var(name).ok()),
+        azure_cli: false,
         proxies: Proxies::read(|name| env::var(name).ok()),
         docker_configs,
         files: variable.into_iter().collect(),
@@ -183,6 +184,7 @@ pub(crate) fn of_lab(lab: &lab::Lab, asker: &lab::Ask) -> Result<World, String> 
             .any(|file| lab.files.contains_key(*file)),
         node_root: PathBuf::from("/"),
         variables: variables(|name| lab.environment.get(name).cloned()),
+        azure_cli: false,
         proxies: Proxies::read(|name| lab.environment.get(name).cloned()),
         docker_configs: vec![config.clone()],
         files: docker

@@ -10,7 +10,7 @@ use checks::kit::{
     Cloud, Cx, NoFact, Plan, RegistryOrImage, Step, StepResult, Target, World,
     engine::{Event, EventKind, RunProblem, StepEnd, Vantage},
     rules::Platform,
-    target::SignIn,
+    target::{ControlPlane, SignIn},
 };
 use tokio::time::{Instant, sleep};
 
@@ -28,6 +28,7 @@ fn target() -> Target {
         platform: Platform::here(),
         full: false,
         sign_in: SignIn::default(),
+        control_plane: ControlPlane::default(),
         flags: vec![],
     }
 }
@@ -45,6 +46,7 @@ fn world() -> World {
         on_node: false,
         node_root: "/".into(),
         variables: std::collections::HashMap::new(),
+        azure_cli: false,
         proxies: checks::kit::world::Proxies::default(),
         docker_configs: vec![],
         files: std::collections::HashMap::new(),

@@ -118,6 +118,17 @@ impl AzureEnvironment {
 }
 
 impl Node {
+    /// Returns the resource group of the cluster's nodes, if the node's files name it.
+    pub(crate) fn node_group(&self) -> Option<&str> {
+        match &self.signs_in {
+            KubeletSignIn::Managed(_, around) => around.place.node_group.as_deref(),
+            KubeletSignIn::Application(application) => {
+                application.around.place.node_group.as_deref()
+            }
+            _ => None,
+        }
+    }
+
     pub(super) fn new(signs_in: KubeletSignIn) -> Self {
         let how = match signs_in {
             KubeletSignIn::Managed(ManagedIdentityId::Unnamed, _) => {

@@ -98,6 +98,7 @@ fn target(options: &CheckOptions, text: String, password: Option<Secret>) -> Tar
             given: options.username.clone().zip(password),
             auth_file: options.auth_file.clone(),
         },
+        control_plane: options.azure.control_plane(),
     }
 }
 
@@ -117,6 +118,7 @@ fn flags(options: &CheckOptions) -> Vec<String> {
     add("--node-root", path(&options.node_root));
     add("--identity", options.identity.flag());
     add("--username", options.username.clone());
+    options.azure.flags().into_iter().for_each(|(flag, value)| add(flag, value));
     let switches = [
         (options.password_stdin, "--password-stdin"),
         (options.plain_http, "--plain-http"),

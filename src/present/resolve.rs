@@ -3,7 +3,7 @@
 
 use checks::{
     kit::{
-        engine::{Finding, Severity, StepEnd},
+        engine::{Finding, Severity, StepEnd, Vantage},
         messages::{Lang, Messages},
     },
     steps,
@@ -128,7 +128,8 @@ impl Presenter<'_> {
         let causes: Vec<&Reason<'_>> =
             read.causes.iter().chain(verdict.causes_beyond(self.report, view)).collect();
         let steps = view.steps.iter().zip(&read.statuses);
-        let identity = view.step(steps::IDENTITY.name).map(|step| self.passed(step));
+        let signs_in = if view.vantage == Vantage::Azure { steps::ARM } else { steps::IDENTITY };
+        let identity = view.step(signs_in.name).map(|step| self.passed(step));
         ViewPage {
             from: view.vantage.clone(),
             host: view.host.clone(),

@@ -73,11 +73,13 @@ impl Page<'_> {
             return;
         }
         self.header(target);
-        match &target.views[..] {
-            [view] if self.options.verbose > 0 => {
-                view.steps.iter().for_each(|step| self.step(step));
+        let is_azure = |view: &&ViewPage| view.from == Vantage::Azure;
+        match target.views.iter().filter(|view| !is_azure(view)).collect::<Vec<_>>()[..] {
+            [view] => {
+                self.view(view);
+                target.views.iter().filter(is_azure).for_each(|view| self.azure(view));
             }
-            [view] => self.folded(view),
+            [] if target.views.len() == 1 => self.view(&target.views[0]),
             _ => self.views(target),
         }
         self.paper.gap();
@@ -101,21 +103,49 @@ impl Page<'_> {
             let line = Phrase::AssumedTag.say(self.lang, &[("tag", tag)]);
             self.paper.hang("", 0, &line, |line| line.normal());
         }
-        if let [view] = &target.views[..] {
-            let from = self.place(&view.from);
-            let mut line = Phrase::From.say(self.lang, &[("from", &from)]);
-            if let Some(who) = &view.identity {
-                line += ", ";
-                line += &Phrase::As.say(self.lang, &[("who", who)]);
-            }
-            self.paper.hang("", 0, &line, |line| line.normal());
+        let mut pulling = target.views.iter().filter(|view| view.from != Vantage::Azure);
+        if let (Some(view), None) = (pulling.next(), pulling.next()) {
+            self.from(view);
         }
         self.paper.gap();
+    }
+
+    fn from(&mut self, view: &ViewPage) {
+        let from = self.place(&view.from);
+        let mut line = Phrase::From.say(self.lang, &[("from", &from)]);
+        if let Some(who) = &view.identity {
+            line += ", ";
+            line += &Phrase::As.say(self.lang, &[("who", who)]);
+        }
+        self.paper.hang("", 0, &line, |line| line.normal());
+    }
+
+    /// Writes the steps of one view.
+    fn view(&mut self, view: &ViewPage) {
+        if self.options.verbose > 0 {
+            view.steps.iter().for_each(|step| self.step(step));
+        } else {
+            self.folded(view);
+        }
+    }
+
+    /// Writes what the control plane told, if it was asked.
+    fn azure(&mut self, view: &ViewPage) {
+        let idle =
+            |step: &StepPage| matches!(step.status, StepStatus::Skipped | StepStatus::Unfinished);
+        if self.options.verbose == 0 && view.steps.iter().all(idle) {
+            return;
+        }
+        self.paper.gap();
+        self.from(view);
+        self.paper.gap();
+        self.view(view);
     }
 
     fn place(&self, vantage: &Vantage) -> String {
         match vantage {
             Vantage::Here => self.say(Phrase::Here).to_owned(),
+            Vantage::Azure => self.say(Phrase::ControlPlane).to_owned(),
             other => other.to_string(),
         }
     }

@@ -1,13 +1,17 @@
 //! Thin clients for the token issuers of Azure, and the endpoints of each cloud.
 
+pub mod arm;
 mod endpoints;
 pub mod entra;
 pub mod imds;
 mod json;
 mod principal;
+pub mod resource;
 
+pub use arm::{ARM_WAIT, Arm, ArmError, NoArm};
 pub use endpoints::{Endpoints, authority_of};
 pub use principal::Principal;
+pub use resource::ArmResource;
 
 /// The audience of tokens for Azure container registries, in every cloud: the only one that the
 /// kubelet's credential provider requests (cloud-provider-azure, pkg/credentialprovider, since

@@ -75,6 +75,12 @@ impl<T> Clone for Fact<T> {
 }
 
 impl<T: 'static> Fact<T> {
+    /// Returns the fact of a step that does not apply.
+    fn skipped(step: &'static str) -> Self {
+        let skipped = Err(NoFact::skipped(Problem::LeftOut {}));
+        Self { step, value: std::future::ready(skipped).boxed_local().shared() }
+    }
+
     /// Returns the fact as an option: `None` when its step was skipped because it does not apply.
     pub fn optional(&self) -> Fact<Option<Rc<T>>> {
         let value = self.value.clone().map(|got| match got {
@@ -99,6 +105,20 @@ impl<T: 'static> Fact<T> {
         Fact { step: other.step, value: value.boxed_local().shared() }
     }
 
+    /// Returns how the step ended, as a fact: it is there even where the step handed on none. A step
+    /// that uses it is never blocked by this one.
+    pub fn settled(&self) -> Fact<StepResult<Rc<T>>> {
+        let value = self.value.clone().map(|got| Ok(Rc::new(got)));
+        Fact { step: self.step, value: value.boxed_local().shared() }
+    }
+
+    /// Returns one fact made of several, none of which blocks another.
+    pub fn gather<In: Inputs>(inputs: In, gather: fn(In::Values) -> T) -> Self {
+        let step = inputs.steps().last().copied().unwrap_or_default();
+        let value = inputs.wait().map(move |got| got.map(|values| Rc::new(gather(values))));
+        Fact { step, value: value.boxed_local().shared() }
+    }
+
     /// Returns a part of the fact, as a fact of its own.
     pub fn part<P: 'static>(&self, part: fn(&T) -> StepResult<P>) -> Fact<P> {
         let value = self.value.clone().map(move |got| part(&*got?).map(Rc::new));
@@ -115,7 +135,9 @@ pub struct Plan {
 
 /// A step of a plan: the steps before it, and its end.
 struct Planned {
+    /// The steps before it, from whatever vantage.
     after: Vec<&'static str>,
+    vantage: Rc<Vantage>,
     end: Shared<Local<()>>,
 }
 
@@ -140,6 +162,11 @@ impl Plan {
         Self { cx, left_out, steps: BTreeMap::new() }
     }
 
+    /// Sets the vantage of the steps that are added from now on.
+    pub fn look_from(&mut self, vantage: Vantage) {
+        self.cx.vantage = Rc::new(vantage);
+    }
+
     /// Adds a step that runs `check` on `inputs`.
     pub fn step<In: Inputs, Out: Serialize + 'static>(
         &mut self,
@@ -155,12 +182,17 @@ impl Plan {
                 after.push(name);
             }
         }
-        let named = after.iter().map(|name| (*name).to_owned()).collect();
+        // A view shows its own steps; one of another vantage has no row there.
+        let is_here = |name: &&&'static str| {
+            self.steps.get(**name).is_some_and(|step| *step.vantage == *self.cx.vantage)
+        };
+        let named = after.iter().filter(is_here).map(|name| (*name).to_owned()).collect();
         cx.emit(EventKind::Planned { step: step.name.into(), after: named });
         let left_out = self.left_out.contains(step.name);
         let value = drive(step, cx.clone(), inputs.wait(), check, left_out).boxed_local().shared();
         let end = finish_background(step, cx, value.clone().map(drop).boxed_local());
-        self.steps.insert(step.name, Planned { after, end: end.boxed_local().shared() });
+        let vantage = self.cx.vantage.clone();
+        self.steps.insert(step.name, Planned { after, vantage, end: end.boxed_local().shared() });
         Fact { step: step.name, value }
     }
 
@@ -176,8 +208,12 @@ impl Plan {
         if arises {
             return self.step(step, inputs, check);
         }
-        let skipped = Err(NoFact::skipped(Problem::LeftOut {}));
-        Fact { step: step.name, value: std::future::ready(skipped).boxed_local().shared() }
+        Fact::skipped(step.name)
+    }
+
+    /// Returns the fact if it is to be waited for, and otherwise one that does not apply.
+    pub fn fact_if<T: 'static>(&self, arises: bool, fact: &Fact<T>) -> Fact<T> {
+        if arises { fact.clone() } else { Fact::skipped(fact.step) }
     }
 
     /// Returns the world that the steps examine.
@@ -320,9 +356,9 @@ macro_rules! arity {
                 })
             }
         }
-        impl<F, Out: 'static, $($T: 'static),*> Check<($(Rc<$T>,)*), Out> for F
+        impl<Checking, Out: 'static, $($T: 'static),*> Check<($(Rc<$T>,)*), Out> for Checking
         where
-            F: AsyncFn(&Cx $(, &$T)*) -> StepResult<Out> + 'static,
+            Checking: AsyncFn(&Cx $(, &$T)*) -> StepResult<Out> + 'static,
         {
             fn run(self, cx: Cx, ($($t,)*): ($(Rc<$T>,)*)) -> Local<StepResult<Out>> {
                 Box::pin(async move { self(&cx $(, &$t)*).await })
@@ -335,3 +371,7 @@ arity!(A a);
 arity!(A a, B b);
 arity!(A a, B b, C c);
 arity!(A a, B b, C c, D d);
+arity!(A a, B b, C c, D d, E e);
+arity!(A a, B b, C c, D d, E e, F f);
+arity!(A a, B b, C c, D d, E e, F f, G g);
+arity!(A a, B b, C c, D d, E e, F f, G g, H h);

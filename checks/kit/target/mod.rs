@@ -2,8 +2,10 @@
 
 mod acr_name;
 mod cloud;
+mod control_plane;
 mod host;
 mod managed_identity;
+mod resource_id;
 
 use std::{fmt, net::IpAddr, path::PathBuf};
 
@@ -16,9 +18,11 @@ use crate::kit::{
 
 pub use acr_name::{AcrHostKind, AcrHostName};
 pub use cloud::{Cloud, suffixes};
+pub use control_plane::{ClusterName, ControlPlane};
 use host::split_port;
 pub use host::{Host, HostPurpose, is_private};
 pub use managed_identity::ManagedIdentityId;
+pub use resource_id::ResourceId;
 
 /// What this run examines, and how to sign in.
 #[derive(Clone, Debug)]
@@ -35,6 +39,8 @@ pub struct Target {
     pub full: bool,
     /// Which credentials to use.
     pub sign_in: SignIn,
+    /// What of the control plane is examined.
+    pub control_plane: ControlPlane,
     /// The arguments that repeat this run for another target.
     pub flags: Vec<String>,
 }

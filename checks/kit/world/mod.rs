@@ -47,6 +47,8 @@ pub struct World {
     pub node_root: PathBuf,
     /// The environment variables that select an Azure identity.
     pub variables: HashMap<String, String>,
+    /// Whether the Azure CLI may be asked: somebody signed in to it on this machine.
+    pub azure_cli: bool,
     /// The proxies set in the environment.
     pub proxies: Proxies,
     /// The places where docker's `config.json` may be; the first one that exists counts.

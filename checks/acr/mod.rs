@@ -1,0 +1,105 @@
+//! What does the control plane say of the registry?
+
+mod problem;
+mod resource;
+
+use serde_json::{Value, json};
+
+use crate::{
+    arm::ControlPlane,
+    image::ImageTarget,
+    kit::{
+        Cx, NoFact, StepResult,
+        target::{AcrHostKind, ResourceId},
+    },
+};
+pub use problem::Problem;
+pub use resource::{Registry, RoleMode};
+
+/// The version of the API for registries: the first that is not a preview and has
+/// `roleAssignmentMode`.
+const API: &str = "2025-11-01";
+/// The kind of the resource.
+const KIND: &str = "Microsoft.ContainerRegistry/registries";
+
+/// Finds the registry: by the id that the user gave, or by its login server among all registries
+/// that the caller can read.
+pub async fn find(
+    cx: &Cx,
+    control_plane: &ControlPlane,
+    image_target: &ImageTarget,
+) -> StepResult<Registry> {
+    let host = &image_target.asked.host;
+    let Some(name) = host.azure() else { return Err(NoFact::skipped(Problem::NotAzures {})) };
+    let id = match &cx.target.control_plane.registry {
+        Some(id) => Some(id.clone()),
+        None => {
+            let server = name.login_server();
+            let wanted = [("properties.loginServer", server.as_str())];
+            // A login server is unique in its cloud.
+            control_plane.find(cx, KIND, &wanted).await?.into_iter().next()
+        }
+    };
+    let found = match &id {
+        Some(id) => control_plane.get(cx, id, API).await?.map(Registry::of),
+        None => None,
+    };
+    let Some(registry) = found else {
+        return Err(missing(cx, control_plane, image_target, id.as_ref()).await);
+    };
+    if !registry.login_server().eq_ignore_ascii_case(&name.login_server()) {
+        let (id, meant) = (registry.id().to_string(), registry.login_server().to_owned());
+        let host = host.to_string();
+        return Err(NoFact::could_not_tell(Problem::OtherRegistry { id, meant, host }));
+    }
+    Ok(registry)
+}
+
+/// Returns what it means that the caller does not see the registry: that it does not exist, because
+/// Azure says that its name is free, or nothing. Names the registry of that name whose login server
+/// has a hash.
+async fn missing(
+    cx: &Cx,
+    control_plane: &ControlPlane,
+    image_target: &ImageTarget,
+    id: Option<&ResourceId>,
+) -> NoFact {
+    let host = &image_target.asked.host;
+    let name = host.azure().map(|name| name.registry()).unwrap_or_default();
+    let namesakes = control_plane.find(cx, KIND, &[("name", name)]).await.unwrap_or_default();
+    for id in &namesakes {
+        let found = control_plane.get(cx, id, API).await.ok().flatten().map(Registry::of);
+        let meant = found.map(|registry| registry.login_server().to_owned());
+        if let Some(meant) = meant.filter(|meant| meant.starts_with(&format!("{name}-"))) {
+            let (repaired, host) = (image_target.at(&meant), host.to_string());
+            cx.add_finding(Problem::LoginServerHasHash { host, meant, repaired });
+        }
+    }
+    let (host, name) = (host.to_string(), name.to_owned());
+    let subscription = id.map(ResourceId::subscription);
+    let subscription = subscription.or(cx.target.control_plane.subscription.as_deref());
+    let cluster = cx.target.control_plane.cluster.as_ref().and_then(|cluster| cluster.id());
+    let subscription = subscription.or(cluster.map(ResourceId::subscription));
+    // Whether a name with a hash is free depends on more than the name.
+    if let Some(subscription) = subscription
+        && image_target.asked.host.kind() == AcrHostKind::LoginServer
+        && is_name_free(cx, control_plane, subscription, &name).await
+    {
+        return Problem::RegistryDeletedOrMoved { host, name }.into();
+    }
+    NoFact::could_not_tell(Problem::NotSeen { host, who: control_plane.who.clone() })
+}
+
+/// Returns whether Azure says that no registry has this name, in whatever tenant.
+async fn is_name_free(
+    cx: &Cx,
+    control_plane: &ControlPlane,
+    subscription: &str,
+    name: &str,
+) -> bool {
+    let provider = "providers/Microsoft.ContainerRegistry/checkNameAvailability";
+    let path = format!("/subscriptions/{subscription}/{provider}");
+    let body = json!({ "name": name, "type": KIND });
+    let answer = control_plane.post(cx, &path, API, &body).await;
+    answer.is_ok_and(|answer| answer.get("nameAvailable") == Some(&Value::Bool(true)))
+}

@@ -1,0 +1,57 @@
+//! Who reads Azure's control plane?
+
+mod control_plane;
+mod problem;
+
+use std::rc::Rc;
+
+use crate::{
+    data_path::DataPath,
+    image::ImageTarget,
+    kit::{
+        Cloud, Cx, NoFact, StepResult, Target, World,
+        azure::{Arm, NoArm},
+    },
+};
+pub use control_plane::ControlPlane;
+pub use problem::Problem;
+
+/// Returns whether the control plane is asked at all: if the user asked for it, or if there is a
+/// sign-in that needs no search. A managed identity is only looked for on request.
+pub fn is_wanted(target: &Target, world: &World) -> bool {
+    let is_azures = target.asked.as_ref().is_ok_and(|asked| asked.host.azure().is_some());
+    let named = &target.control_plane;
+    let at_hand = world.azure_cli || Arm::has_variables(world);
+    is_azures && !named.off && (named.is_asked() || at_hand)
+}
+
+/// Signs in to the control plane of the registry's cloud: at once if the user asked for it, and
+/// otherwise once the pull has failed.
+pub async fn sign_in(
+    cx: &Cx,
+    image_target: &ImageTarget,
+    pull: &Option<Rc<DataPath>>,
+) -> StepResult<ControlPlane> {
+    if pull.as_ref().is_some_and(|pull| pull.works()) {
+        return Err(NoFact::skipped(Problem::NotNeeded {}));
+    }
+    let suffix = image_target.asked.host.azure().map(|name| name.suffix);
+    let cloud = suffix.and_then(Cloud::of_suffix).unwrap_or_default();
+    match Arm::sign_in(cx, cloud).await {
+        Ok(arm) => Ok(ControlPlane::over(arm)),
+        Err(NoArm::NoCredential) => Err(unavailable(cx, Problem::NotSignedIn {})),
+        Err(NoArm::Refused { by, said, .. }) => {
+            Err(unavailable(cx, Problem::SignInRefused { by: by.to_string(), said }))
+        }
+    }
+}
+
+/// Returns why the control plane tells nothing: *could not tell*, or nothing at all where nobody
+/// asked for it.
+fn unavailable(cx: &Cx, problem: Problem) -> NoFact {
+    if cx.target.control_plane.is_asked() {
+        NoFact::could_not_tell(problem)
+    } else {
+        NoFact::skipped(problem)
+    }
+}

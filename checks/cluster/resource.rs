@@ -1,0 +1,88 @@
+//! A managed cluster, as Azure Resource Manager describes it.
+
+use serde::Serialize;
+
+use crate::kit::{
+    azure::{ArmResource, resource::text},
+    target::ResourceId,
+};
+
+/// The cluster that pulls.
+#[derive(Clone, Serialize)]
+pub struct Cluster {
+    /// Its name.
+    name: String,
+    /// The identity with which its kubelets pull; `None` where it has none or is not shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kubelet: Option<String>,
+    /// How its nodes reach the internet: `loadBalancer`, `none`, …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outbound: Option<String>,
+    /// How many node pools it has.
+    pools: usize,
+    #[serde(skip)]
+    pub(crate) resource: ArmResource,
+}
+
+/// The identity with which the kubelets of a cluster pull.
+#[derive(Clone, Debug)]
+pub struct KubeletIdentity {
+    /// The id that role assignments use.
+    pub(crate) object_id: String,
+    /// The id that node files use.
+    pub(crate) client_id: Option<String>,
+    /// The name of the managed identity.
+    pub(crate) name: Option<String>,
+}
+
+impl Cluster {
+    /// Reads a managed cluster.
+    pub(super) fn of(resource: ArmResource) -> Self {
+        let outbound = resource.text("properties.networkProfile.outboundType").map(str::to_owned);
+        let mut cluster = Self {
+            name: resource.id.name().to_owned(),
+            kubelet: None,
+            outbound,
+            pools: resource.list("properties.agentPoolProfiles").len(),
+            resource,
+        };
+        cluster.kubelet =
+            cluster.kubelet_identity().map(|identity| identity.name.unwrap_or(identity.object_id));
+        cluster
+    }
+
+    /// Returns the cluster's resource id.
+    pub(crate) fn id(&self) -> &ResourceId {
+        &self.resource.id
+    }
+
+    /// Returns the identity with which the kubelets pull: never that of the control plane (design
+    /// rule 7). `None` for a cluster that uses a service principal.
+    pub(crate) fn kubelet_identity(&self) -> Option<KubeletIdentity> {
+        let own = self.resource.get("properties.identityProfile.kubeletidentity")?;
+        let owned = |name| text(own, name).map(str::to_owned);
+        let name = text(own, "resourceId").and_then(|id| id.rsplit('/').next()).map(str::to_owned);
+        Some(KubeletIdentity { object_id: owned("objectId")?, client_id: owned("clientId"), name })
+    }
+
+    /// Returns the object ids of the identities of the cluster's control plane.
+    pub(crate) fn control_plane_identities(&self) -> Vec<String> {
+        let system = self.resource.text("identity.principalId");
+        let assigned = self.resource.get("identity.userAssignedIdentities");
+        let assigned = assigned.and_then(|map| map.as_object()).into_iter().flatten();
+        let assigned = assigned.filter_map(|(_, identity)| text(identity, "principalId"));
+        system.into_iter().chain(assigned).map(str::to_owned).collect()
+    }
+
+    /// Returns the client id of the service principal with which the cluster signs in; `None` for a
+    /// cluster with managed identities, where ARM shows the word `msi`.
+    pub(crate) fn service_principal(&self) -> Option<&str> {
+        let client = self.resource.text("properties.servicePrincipalProfile.clientId")?;
+        (client != "msi").then_some(client)
+    }
+
+    /// Returns how the nodes reach the internet.
+    pub(crate) fn outbound(&self) -> Option<&str> {
+        self.outbound.as_deref()
+    }
+}

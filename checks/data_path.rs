@@ -1,0 +1,39 @@
+//! What the data path observed, for the steps that look at Azure's control plane.
+
+use std::rc::Rc;
+
+use crate::{
+    dns::Names, identity::Identity, kit::StepResult, layer::Downloaded, manifest::Manifest,
+    registry::RegistryChallenge, token::Session,
+};
+
+/// How a step ended: with its fact, or why there is none.
+pub type Settled<T> = Rc<StepResult<Rc<T>>>;
+
+/// How each step of the data path ended that the control plane may explain.
+pub struct DataPath {
+    /// The addresses of the registry.
+    pub names: Settled<Names>,
+    /// The registry's challenge.
+    pub challenge: Settled<RegistryChallenge>,
+    /// Who signs in.
+    pub identity: Settled<Identity>,
+    /// The session with the registry.
+    pub session: Settled<Session>,
+    /// The manifest.
+    pub manifest: Settled<Manifest>,
+    /// The addresses of the host that serves the layers.
+    pub layer_names: Settled<Names>,
+    /// The bytes of a layer.
+    pub layer: Settled<Downloaded>,
+}
+
+impl DataPath {
+    /// Returns whether the pull works: bytes of a layer are here, or, where no image was named, the
+    /// sign-in worked.
+    pub fn works(&self) -> bool {
+        let is_image =
+            self.session.as_ref().as_ref().is_ok_and(|session| session.image().is_some());
+        if is_image { self.layer.is_ok() } else { self.session.is_ok() }
+    }
+}

@@ -1,0 +1,120 @@
+//! The options that name a cluster and a registry in Azure's control plane.
+
+use checks::kit::target::{ClusterName, ControlPlane, ResourceId};
+use clap::Args as ArgGroup;
+
+/// The kinds of resources that the options name.
+const CLUSTERS: &str = "Microsoft.ContainerService/managedClusters";
+const REGISTRIES: &str = "Microsoft.ContainerRegistry/registries";
+
+/// What of the control plane is examined.
+#[derive(ArgGroup, Clone, Debug, Default)]
+pub struct AzureArgs {
+    /// The AKS cluster that pulls: its resource id
+    #[arg(long, value_name = "ID", value_parser = cluster, conflicts_with_all = ["resource_group", "cluster"], help_heading = "Azure's control plane")]
+    pub cluster_id: Option<ResourceId>,
+    /// The resource group of --cluster
+    #[arg(
+        short = 'g',
+        long,
+        value_name = "GROUP",
+        requires = "cluster",
+        help_heading = "Azure's control plane"
+    )]
+    pub resource_group: Option<String>,
+    /// The AKS cluster that pulls: its name in that resource group
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "resource_group",
+        help_heading = "Azure's control plane"
+    )]
+    pub cluster: Option<String>,
+    /// The registry's resource id, where it is in another subscription
+    #[arg(long, value_name = "ID", value_parser = registry, help_heading = "Azure's control plane")]
+    pub registry_id: Option<ResourceId>,
+    /// The subscription in which names are looked up [default: all that the caller can read]
+    #[arg(long, value_name = "ID", value_parser = subscription, help_heading = "Azure's control plane")]
+    pub subscription: Option<String>,
+    /// Do not ask Azure's control plane. Without any of these options it is asked where a pull fails
+    /// and an Azure sign-in is at hand
+    #[arg(long, conflicts_with_all = ["cluster_id", "resource_group", "cluster", "registry_id", "subscription"], help_heading = "Azure's control plane")]
+    pub no_azure: bool,
+}
+
+impl AzureArgs {
+    /// Returns what of the control plane is examined.
+    pub(crate) fn control_plane(&self) -> ControlPlane {
+        let named = self.resource_group.clone().zip(self.cluster.clone());
+        let named = named.map(|(group, name)| ClusterName::Named { group, name });
+        ControlPlane {
+            off: self.no_azure,
+            cluster: self.cluster_id.clone().map(ClusterName::Id).or(named),
+            registry: self.registry_id.clone(),
+            subscription: self.subscription.clone(),
+        }
+    }
+
+    /// Returns the arguments that repeat these options.
+    pub(crate) fn flags(&self) -> Vec<(&'static str, Option<String>)> {
+        let id = |id: &Option<ResourceId>| id.as_ref().map(ToString::to_string);
+        vec![
+            ("--cluster-id", id(&self.cluster_id)),
+            ("--resource-group", self.resource_group.clone()),
+            ("--cluster", self.cluster.clone()),
+            ("--registry-id", id(&self.registry_id)),
+            ("--subscription", self.subscription.clone()),
+        ]
+    }
+
+    /// Returns these options where one is given, and otherwise those of `base`.
+    #[cfg(feature = "lab")]
+    pub(crate) fn or(self, base: Self) -> Self {
+        let is_given = self.no_azure || self.control_plane() != ControlPlane::default();
+        if is_given { self } else { base }
+    }
+}
+
+fn cluster(text: &str) -> Result<ResourceId, String> {
+    id_of(text, CLUSTERS)
+}
+
+fn registry(text: &str) -> Result<ResourceId, String> {
+    id_of(text, REGISTRIES)
+}
+
+fn id_of(text: &str, kind: &str) -> Result<ResourceId, String> {
+    let id = text.parse().ok().filter(|id: &ResourceId| id.is_a(kind));
+    id.ok_or_else(|| {
+        format!("an id is /subscriptions/ID/resourceGroups/GROUP/providers/{kind}/NAME")
+    })
+}
+
+/// Parses a subscription's id. Its name is not accepted: names need not be unique.
+fn subscription(text: &str) -> Result<String, String> {
+    let groups: Vec<&str> = text.split('-').collect();
+    let is_hex = |group: &&str| group.chars().all(|c| c.is_ascii_hexdigit());
+    let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
+    if lengths == [8, 4, 4, 4, 12] && groups.iter().all(is_hex) {
+        return Ok(text.to_owned());
+    }
+    Err("give the id of a subscription; `az account list -o table` shows it".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_the_right_kind() {
+        let id = |kind: &str| format!("/subscriptions/s/resourceGroups/g/providers/{kind}/contoso");
+        assert!(cluster(&id(CLUSTERS)).is_ok());
+        assert!(cluster(&id(REGISTRIES)).is_err());
+        assert!(registry(&id(REGISTRIES)).is_ok());
+        assert!(registry("contoso").is_err());
+        assert!(subscription("b84a2c17-95de-4f60-8c3b-1d6e7f90a2c5").is_ok());
+        for bad in ["", "prod", "b84a2c17-95de-4f60-8c3b-1d6e7f90a2cg", "b84a2c17"] {
+            assert!(subscription(bad).is_err(), "{bad}");
+        }
+    }
+}
