@@ -1,10 +1,15 @@
 //! What the data path observed, for the steps that look at Azure's control plane.
 
-use std::rc::Rc;
+use std::{net::IpAddr, rc::Rc};
 
 use crate::{
-    dns::Names, identity::Identity, kit::StepResult, layer::Downloaded, manifest::Manifest,
-    registry::RegistryChallenge, token::Session,
+    dns::Names,
+    identity::Identity,
+    kit::{NoFact, StepResult, engine::Finding},
+    layer::Downloaded,
+    manifest::Manifest,
+    registry::RegistryChallenge,
+    token::{RefreshToken, Session},
 };
 
 /// How a step ended: with its fact, or why there is none.
@@ -18,6 +23,8 @@ pub struct DataPath {
     pub challenge: Settled<RegistryChallenge>,
     /// Who signs in.
     pub identity: Settled<Identity>,
+    /// The refresh token of an Entra identity.
+    pub exchange: Settled<RefreshToken>,
     /// The session with the registry.
     pub session: Settled<Session>,
     /// The manifest.
@@ -35,5 +42,26 @@ impl DataPath {
         let is_image =
             self.session.as_ref().as_ref().is_ok_and(|session| session.image().is_some());
         if is_image { self.layer.is_ok() } else { self.session.is_ok() }
+    }
+
+    /// Returns the client's address as the registry saw it when its network rules refused a request.
+    pub fn refused_address(&self) -> Option<IpAddr> {
+        let [challenge, exchange, session, manifest] = [
+            failure(&self.challenge),
+            failure(&self.exchange),
+            failure(&self.session),
+            failure(&self.manifest),
+        ];
+        let failures = [challenge, exchange, session, manifest].into_iter().flatten();
+        let mut seen = failures.filter_map(|finding| finding.evidence.get("client_ip")?.as_str());
+        seen.find_map(|address| address.parse().ok())
+    }
+}
+
+/// Returns the finding with which a step failed.
+fn failure<T>(settled: &Settled<T>) -> Option<&Finding> {
+    match &**settled {
+        Err(NoFact::Failed(finding)) => Some(finding),
+        _ => None,
     }
 }

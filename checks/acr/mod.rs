@@ -1,5 +1,7 @@
 //! What does the control plane say of the registry?
 
+mod firewall;
+mod network_rules;
 mod problem;
 mod resource;
 
@@ -13,6 +15,7 @@ use crate::{
         target::{AcrHostKind, ResourceId},
     },
 };
+pub use firewall::{Firewall, compare as firewall};
 pub use problem::Problem;
 pub use resource::{Registry, RoleMode};
 

@@ -1,6 +1,10 @@
 //! What the area `acr` can find wrong.
 
+use std::net::IpAddr;
+
 use serde::Serialize;
+
+use super::Registry;
 
 /// What can be wrong with a registry in the control plane.
 #[derive(Serialize, strum::VariantNames)]
@@ -41,4 +45,51 @@ pub enum Problem {
         /// Its name.
         name: String,
     },
+    /// The registry has no public endpoint: it is reached through private endpoints alone.
+    PublicAccessDisabled(Blocked),
+    /// No rule allows the address that the registry saw.
+    FirewallClientIp(Blocked),
+    /// The address that the registry saw is a private one, and no rule allows its subnet.
+    ServiceEndpointRuleMissing {
+        /// The registry, and whom it blocks.
+        #[serde(flatten)]
+        blocked: Blocked,
+        /// The subnets that a rule allows.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        subnets: Vec<String>,
+    },
+    /// A rule allows the address that the registry refused: the rule is still spreading.
+    FirewallRuleSpreading(Blocked),
+    /// No rule allows the addresses from which the cluster's nodes reach the registry.
+    ClusterEgressNotAllowed {
+        /// The registry.
+        #[serde(flatten)]
+        blocked: Blocked,
+        /// The cluster.
+        cluster: String,
+        /// The addresses of its nodes, separated by spaces.
+        addresses: String,
+    },
+}
+
+/// A registry in Azure, and whom its network rules block.
+#[derive(Serialize)]
+pub struct Blocked {
+    host: String,
+    registry_id: String,
+    subscription: String,
+    /// The client's address, as the registry saw it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_ip: Option<IpAddr>,
+}
+
+impl Blocked {
+    pub(super) fn of(registry: &Registry, client_ip: Option<IpAddr>) -> Self {
+        Self {
+            host: registry.login_server().to_owned(),
+            registry_id: registry.id().to_string(),
+            subscription: registry.id().subscription().to_owned(),
+            client_ip,
+        }
+    }
 }

@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use crate::kit::{azure::ArmResource, target::ResourceId};
+use crate::kit::{
+    azure::{ArmResource, resource::text},
+    target::ResourceId,
+};
 
 /// The registry in the control plane.
 #[derive(Clone, Serialize)]
@@ -60,6 +63,13 @@ impl Registry {
     /// Returns the host name that image references use.
     pub(crate) fn login_server(&self) -> &str {
         self.resource.text("properties.loginServer").unwrap_or_default()
+    }
+
+    /// Returns whether a private endpoint of some network leads to it.
+    pub(crate) fn has_private_endpoint(&self) -> bool {
+        let connections = self.resource.list("properties.privateEndpointConnections");
+        let state = "properties.privateLinkServiceConnectionState.status";
+        connections.iter().any(|connection| text(connection, state) == Some("Approved"))
     }
 
     /// Returns which role assignments count.

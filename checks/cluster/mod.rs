@@ -1,5 +1,6 @@
 //! Which cluster pulls, and what does the control plane say of it?
 
+mod egress;
 mod problem;
 mod resource;
 

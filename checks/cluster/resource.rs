@@ -81,7 +81,12 @@ impl Cluster {
         (client != "msi").then_some(client)
     }
 
-    /// Returns how the nodes reach the internet.
+    /// Returns the cluster's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns how the nodes reach the internet: `loadBalancer`, `none`, …
     pub(crate) fn outbound(&self) -> Option<&str> {
         self.outbound.as_deref()
     }

@@ -1,0 +1,79 @@
+//! Do the registry's network rules let this client and the cluster in?
+
+use std::{net::IpAddr, rc::Rc};
+
+use serde::Serialize;
+
+use super::{
+    Problem, Registry,
+    network_rules::{Admission, NetworkRules},
+    problem::Blocked,
+};
+use crate::{
+    arm::ControlPlane,
+    cluster::Cluster,
+    data_path::DataPath,
+    kit::{Cx, StepResult, target::is_private},
+};
+
+/// What the network rules let in.
+#[derive(Serialize)]
+pub struct Firewall {
+    /// The address that the rules were compared with.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    compared: Vec<IpAddr>,
+    /// Whether there is a public endpoint.
+    public: bool,
+}
+
+/// Compares the network rules with the address that the registry saw, and with the addresses from
+/// which the cluster's nodes reach it.
+pub async fn compare(
+    cx: &Cx,
+    control_plane: &ControlPlane,
+    registry: &Registry,
+    cluster: &StepResult<Rc<Cluster>>,
+    pull: &DataPath,
+) -> StepResult<Firewall> {
+    let rules = NetworkRules::of(registry);
+    let blocked = |client_ip| Blocked::of(registry, client_ip);
+    if !rules.is_public() {
+        cx.add_finding(Problem::PublicAccessDisabled(blocked(None)));
+    }
+    let refused = pull.refused_address();
+    if let Some(address) = refused {
+        match rules.admit(address) {
+            Admission::NotListed if is_private(address) => {
+                let subnets = rules.subnets.clone();
+                let blocked = blocked(Some(address));
+                cx.add_finding(Problem::ServiceEndpointRuleMissing { blocked, subnets });
+            }
+            Admission::NotListed => {
+                cx.add_finding(Problem::FirewallClientIp(blocked(Some(address))));
+            }
+            Admission::Allowed => {
+                cx.add_finding(Problem::FirewallRuleSpreading(blocked(Some(address))));
+            }
+            Admission::NoPublicAccess | Admission::Unknown => {}
+        }
+    }
+    // A node is told by its own pull.
+    let mut compared: Vec<IpAddr> = refused.into_iter().collect();
+    if let (Ok(cluster), false) = (cluster, cx.world.on_node)
+        && cluster.goes_out_by_its_own_addresses()
+        && !registry.has_private_endpoint()
+        && rules.subnets.is_empty()
+    {
+        let egress = cluster.egress(cx, control_plane).await?;
+        let is_shut = |address: &IpAddr| rules.admit(*address) == Admission::NotListed;
+        let addresses = egress.iter().copied().filter(is_shut);
+        let addresses: Vec<String> = addresses.map(|address| address.to_string()).collect();
+        if !addresses.is_empty() {
+            let (cluster, addresses) = (cluster.name().to_owned(), addresses.join(" "));
+            let blocked = blocked(None);
+            cx.add_finding(Problem::ClusterEgressNotAllowed { blocked, cluster, addresses });
+        }
+        compared.extend(egress);
+    }
+    Ok(Firewall { compared, public: rules.is_public() })
+}
