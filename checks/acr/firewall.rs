@@ -66,12 +66,19 @@ pub async fn compare(
     {
         let egress = cluster.egress(cx, control_plane).await?;
         let is_shut = |address: &IpAddr| rules.admit(*address) == Admission::NotListed;
-        let addresses = egress.iter().copied().filter(is_shut);
-        let addresses: Vec<String> = addresses.map(|address| address.to_string()).collect();
+        let addresses: Vec<IpAddr> = egress.iter().copied().filter(is_shut).collect();
+        let (only, several) = match addresses[..] {
+            [only] => (Some(only), None),
+            _ => (None, Some(addresses.clone())),
+        };
         if !addresses.is_empty() {
-            let (cluster, addresses) = (cluster.name().to_owned(), addresses.join(" "));
-            let blocked = blocked(None);
-            cx.add_finding(Problem::ClusterEgressNotAllowed { blocked, cluster, addresses });
+            let (cluster, blocked) = (cluster.name().to_owned(), blocked(only));
+            cx.add_finding(Problem::ClusterEgressNotAllowed {
+                blocked,
+                cluster,
+                addresses,
+                several,
+            });
         }
         compared.extend(egress);
     }

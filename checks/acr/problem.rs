@@ -67,8 +67,11 @@ pub enum Problem {
         blocked: Blocked,
         /// The cluster.
         cluster: String,
-        /// The addresses of its nodes, separated by spaces.
-        addresses: String,
+        /// The addresses of its nodes that no rule allows.
+        addresses: Vec<IpAddr>,
+        /// The same, if there are several.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        several: Option<Vec<IpAddr>>,
     },
 }
 
