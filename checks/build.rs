@@ -64,6 +64,7 @@ struct Fix {
     run: Option<String>,
     verify: Option<String>,
     undo: Option<String>,
+    terraform: Option<String>,
     takes: Option<Text>,
     docs: Option<String>,
 }

@@ -19,7 +19,7 @@ mod world;
 
 pub use args::{
     CheckOptions,
-    output::{Format, ShowArgs},
+    output::{FixForm, Format, ShowArgs},
 };
 #[cfg(feature = "lab")]
 pub use commands::lab::prepare_scenario;

@@ -10,7 +10,7 @@ mod played;
 
 use std::collections::BTreeSet;
 
-use check_acr::{Exit, Presentation, Run, StepStatus, TextOptions, json, text};
+use check_acr::{Exit, FixForm, Presentation, Run, StepStatus, TextOptions, json, text};
 use checks::kit::{engine::Severity, messages::Lang};
 use played::{codes, messages, page as shown_page, played, present};
 
@@ -326,7 +326,13 @@ fn no_line_is_wider_than_the_terminal() {
             };
             let pasted: Vec<String> = fixes.iter().flat_map(|fix| parts(fix)).flatten().collect();
             for width in [60, 80] {
-                let options = TextOptions { verbose: 0, quiet: false, color: false, width };
+                let options = TextOptions {
+                    verbose: 0,
+                    quiet: false,
+                    fix_as: FixForm::Az,
+                    color: false,
+                    width,
+                };
                 for line in text(page, messages(), options).lines() {
                     let is_wide = textwrap::core::display_width(line) > width;
                     // Behind its label, without the backslash of a broken line.

@@ -5,7 +5,7 @@
 
 mod journeys;
 
-use check_acr::{Outcome, Presentation, Run, StepStatus, TextOptions, json, text};
+use check_acr::{FixForm, Outcome, Presentation, Run, StepStatus, TextOptions, json, text};
 use checks::kit::{
     engine::{Event, EventKind, Finding, Severity, Vantage},
     messages::Lang,
@@ -46,7 +46,8 @@ fn present(recording: &str) -> Presentation {
 }
 
 fn shown(page: &Presentation) -> String {
-    let options = TextOptions { verbose: 0, quiet: false, color: false, width: 100 };
+    let options =
+        TextOptions { verbose: 0, quiet: false, fix_as: FixForm::Az, color: false, width: 100 };
     text(page, checks::messages(), options)
 }
 

@@ -90,16 +90,18 @@ async fn first_with_credentials(
     if cx.world.node_root != Path::new("/") {
         return Err(no_node_files(cx));
     }
+    // The node pulls, for a pod and for a cluster that the user named, and may be authorized even if
+    // who signs in here is not.
+    let others_may = cx.world.in_pod || cx.target.control_plane.cluster.is_some();
     let mut instead_of = vec![Absent::NoNodeFiles];
     let is_azures = image_target.asked.host.azure().is_some();
     if is_azures && cx.world.variables.contains_key("AZURE_FEDERATED_TOKEN_FILE") {
         let identity = Identity::from(application::workload(cx).await?);
-        // The node pulls for the pod, and may be authorized even if the pod's identity is not.
-        return Ok(Identity { instead_of, ..identity.others_may(cx.world.in_pod) });
+        return Ok(Identity { instead_of, ..identity.others_may(others_may) });
     }
     instead_of.push(Absent::NoWorkloadIdentity);
     if let Some(identity) = from_file(cx, image_target).await? {
-        return Ok(Identity { instead_of, ..identity.others_may(cx.world.in_pod) });
+        return Ok(Identity { instead_of, ..identity.others_may(others_may) });
     }
     instead_of.push(Absent::NoDockerEntry);
     if cx.world.in_pod && is_azures {
@@ -111,7 +113,7 @@ async fn first_with_credentials(
         instead_of.push(Absent::NoSingleIdentity);
     }
     let anonymous = Identity::from(Candidate::anonymous());
-    Ok(Identity { instead_of, ..anonymous.others_may(cx.world.in_pod) })
+    Ok(Identity { instead_of, ..anonymous.others_may(others_may) })
 }
 
 /// Reports that the node's files were asked for but do not exist.

@@ -47,6 +47,16 @@ pub enum Problem {
         /// The identity that the registry refuses, or anonymous access.
         refused: String,
     },
+    /// The registry refuses who signs in here, but the nodes of the cluster that the user named sign
+    /// in with an identity of their own: could not tell.
+    ClusterMaySignIn {
+        /// The registry.
+        host: String,
+        /// What was requested.
+        wanted: String,
+        /// The identity that the registry refuses, or anonymous access.
+        refused: String,
+    },
     /// The registry does not accept the identity, so the pull is anonymous.
     NotExchanged {},
     /// The kubelet's credential provider finds no challenge in the registry's response.

@@ -76,8 +76,8 @@ impl Session {
         NoFact::could_not_tell(problem)
     }
 
-    /// Returns the problem that someone else may sign in: the node for a pod, or the pod for a
-    /// node.
+    /// Returns the problem that someone else may sign in: the node for a pod, the pod for a node, or
+    /// the nodes of the cluster that the user named.
     fn others(&self, cx: &Cx) -> Problem {
         let (host, wanted) = (self.client.host.to_string(), self.wanted());
         let refused = match self.identity.credential {
@@ -86,6 +86,8 @@ impl Session {
         };
         if cx.world.on_node {
             Problem::PodMaySignIn { host, wanted, refused }
+        } else if !cx.world.in_pod {
+            Problem::ClusterMaySignIn { host, wanted, refused }
         } else {
             Problem::NodeMaySignIn { host, wanted, refused }
         }

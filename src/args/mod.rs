@@ -10,7 +10,7 @@ use clap::{Args as ArgGroup, Parser, Subcommand};
 
 use crate::run::Wanted;
 use azure::AzureArgs;
-pub(crate) use output::{FailOn, Format, Output, ReferenceArgs, ShowArgs, When};
+pub(crate) use output::{FailOn, FixForm, Format, Output, ReferenceArgs, ShowArgs, When};
 
 /// What stands below the options.
 const AFTER_HELP: &str = "\

@@ -20,6 +20,9 @@ pub struct ShowArgs {
     /// Show every step, exchange and fix; twice, with the details of each exchange
     #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Output")]
     pub verbose: u8,
+    /// How to show what changes Azure: as commands of az, or as Terraform where a fix has that form
+    #[arg(long, value_name = "FORM", default_value = "az", help_heading = "Output")]
+    pub fix_as: FixForm,
     /// Show the verdict and the first fix alone
     #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
     pub quiet: bool,
@@ -73,6 +76,16 @@ pub enum When {
     Always,
     /// Never.
     Never,
+}
+
+/// The form of a fix.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum FixForm {
+    /// Commands of the Azure CLI.
+    #[default]
+    Az,
+    /// Resources of Terraform's azurerm provider.
+    Terraform,
 }
 
 /// How a report is written.

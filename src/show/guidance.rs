@@ -4,9 +4,8 @@
 use checks::kit::messages::{FilledFix, Lang, Place};
 use colored::Colorize;
 
-use super::paper::Paper;
-use crate::phrases::Phrase;
-use crate::present::Told;
+use super::{paper::Paper, text::TextOptions};
+use crate::{args::output::FixForm, phrases::Phrase, present::Told};
 
 /// Where the texts begin, behind their labels.
 const INDENT: usize = 8;
@@ -21,11 +20,12 @@ fn first_entries(told: &Told) -> Vec<&FilledFix> {
     check.chain([&told.fixes[fix]]).collect()
 }
 
-/// Writes what to do. `all` adds every further entry, and how to undo each.
-pub(super) fn guidance(paper: &mut Paper, told: &Told, lang: Lang, all: bool) {
+/// Writes what to do. With `-v` also every further entry, and how to undo each.
+pub(super) fn guidance(paper: &mut Paper, told: &Told, lang: Lang, options: TextOptions) {
+    let all = options.verbose > 0;
     let entries = if all { told.fixes.iter().collect() } else { first_entries(told) };
     for fix in &entries {
-        entry(paper, INDENT, fix, lang, all);
+        entry(paper, INDENT, fix, lang, Shown { form: options.fix_as, all });
     }
     // The last entry is the one that was done, if any was.
     let verify = entries.last().and_then(|fix| fix.verify.as_ref());
@@ -48,14 +48,25 @@ pub(super) fn guidance(paper: &mut Paper, told: &Told, lang: Lang, all: bool) {
 }
 
 /// Writes the first fix alone, else the first check.
-pub(super) fn first_fix(paper: &mut Paper, told: &Told, lang: Lang) {
+pub(super) fn first_fix(paper: &mut Paper, told: &Told, lang: Lang, form: FixForm) {
     if let Some(fix) = first_entries(told).last() {
-        entry(paper, INDENT, fix, lang, false);
+        entry(paper, INDENT, fix, lang, Shown { form, all: false });
     }
 }
 
-/// Writes one entry, its texts in the column `indent`. `all` adds where to read on and how to undo it.
-pub(super) fn entry(paper: &mut Paper, indent: usize, fix: &FilledFix, lang: Lang, all: bool) {
+/// What is shown of an entry.
+#[derive(Clone, Copy)]
+pub(super) struct Shown {
+    /// The form of its command, where the entry has it.
+    pub(super) form: FixForm,
+    /// Whether to add where to read on and how to undo it.
+    pub(super) all: bool,
+}
+
+/// Writes one entry, its texts in the column `indent`.
+pub(super) fn entry(paper: &mut Paper, indent: usize, fix: &FilledFix, lang: Lang, shown: Shown) {
+    let Shown { form, all } = shown;
+    let terraform = fix.terraform.as_ref().filter(|_| form == FixForm::Terraform);
     let label = match (fix.changes, &fix.run) {
         (true, Some(_)) => Phrase::Fix,
         (true, None) => Phrase::Do,
@@ -72,14 +83,17 @@ pub(super) fn entry(paper: &mut Paper, indent: usize, fix: &FilledFix, lang: Lan
     }
     let text = format!("{} ({whose})", fix.text.trim_end_matches('.'));
     paper.hang(&bold(label, lang), indent, &text, |line| line.normal());
-    if let Some(run) = &fix.run {
+    if let Some(terraform) = terraform {
+        // Its lines are the ones of a file, which are not wrapped.
+        paper.column("", indent, terraform.lines().map(Colorize::normal));
+    } else if let Some(run) = &fix.run {
         paper.command("", indent, run);
     }
     if let (Some(docs), true) = (&fix.docs, all) {
         // A link that is broken in two leads nowhere.
         paper.column(&bold(Phrase::Docs, lang), indent, [docs.normal()].into_iter());
     }
-    if let (Some(undo), true) = (&fix.undo, all) {
+    if let (Some(undo), None, true) = (&fix.undo, terraform, all) {
         paper.command(&bold(Phrase::Undo, lang), indent, undo);
     }
 }

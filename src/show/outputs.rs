@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     Exit,
-    args::{FailOn, Format, Output, ShowArgs, When},
+    args::{FailOn, FixForm, Format, Output, ShowArgs, When},
     present::{CausePage, Presentation, TargetPage},
     report::Run,
     wait::no_longer_than,
@@ -29,6 +29,7 @@ pub(crate) struct Outputs {
     messages: &'static Messages,
     lang: Lang,
     verbose: u8,
+    fix_as: FixForm,
     quiet: bool,
     color: When,
     fail_on: Option<FailOn>,
@@ -75,6 +76,7 @@ impl Outputs {
             messages: checks::messages(),
             lang: show.lang.unwrap_or_else(locale),
             verbose: show.verbose,
+            fix_as: show.fix_as,
             quiet: show.quiet,
             color: show.color,
             fail_on: show.fail_on,
@@ -126,8 +128,13 @@ impl Outputs {
                 Format::Text => {
                     let width = if stdout { width() } else { WIDTH };
                     let color = stdout && colored(self.color);
-                    let options =
-                        TextOptions { verbose: self.verbose, quiet: self.quiet, color, width };
+                    let options = TextOptions {
+                        verbose: self.verbose,
+                        quiet: self.quiet,
+                        fix_as: self.fix_as,
+                        color,
+                        width,
+                    };
                     let page = text(&page, self.messages, options);
                     let plain = stdout && is_plain_ascii();
                     self.write(sink, &if plain { ascii(&page) } else { page });

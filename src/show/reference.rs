@@ -7,14 +7,14 @@ use colored::{Colorize, control};
 use serde::Serialize;
 
 use super::{
-    guidance::entry,
+    guidance::{Shown, entry},
     paper::Paper,
     print::print,
     terminal::{colored, pad, width},
     text::severity_phrase,
 };
 use crate::{
-    args::When,
+    args::{FixForm, When},
     phrases::Phrase,
     present::reference::{CodeLine, CodePage, Listing, ModePage},
 };
@@ -74,7 +74,7 @@ pub(crate) fn code(page: &CodePage, lang: Lang) -> String {
     }
     for fix in &page.fixes {
         paper.gap();
-        entry(&mut paper, INDENT, fix, lang, true);
+        entry(&mut paper, INDENT, fix, lang, Shown { form: FixForm::Az, all: true });
         if let Some(verify) = &fix.verify {
             paper.command(&bold(Phrase::Verify, lang), INDENT, verify);
         }

@@ -12,6 +12,7 @@ use super::{
     paper::{Paper, unbroken},
 };
 use crate::{
+    args::output::FixForm,
     phrases::Phrase,
     present::{CausePage, FindingPage, Presentation, StepPage, TargetPage, Told, ViewPage},
     verdict::{Outcome, StepStatus},
@@ -29,6 +30,8 @@ pub struct TextOptions {
     pub verbose: u8,
     /// The verdict and the first fix alone.
     pub quiet: bool,
+    /// The form of the fixes.
+    pub fix_as: FixForm,
     /// With colour.
     pub color: bool,
     /// Text is wrapped here. Commands are broken where a shell allows it; links never are.
@@ -68,7 +71,7 @@ impl Page<'_> {
             self.verdict(target);
             let worst = target.causes.first().or(target.could_not_tell.first());
             if let Some(cause) = worst.or(target.warnings.first()) {
-                first_fix(&mut self.paper, &cause.told, self.lang);
+                first_fix(&mut self.paper, &cause.told, self.lang, self.options.fix_as);
             }
             return;
         }
@@ -351,7 +354,7 @@ impl Page<'_> {
         if !told.fixes.is_empty() {
             self.paper.gap();
         }
-        guidance(&mut self.paper, told, self.lang, self.options.verbose > 0);
+        guidance(&mut self.paper, told, self.lang, self.options);
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::sync::OnceLock;
 
-use check_acr::{CausePage, Presentation, Run, StepStatus, TargetPage, TextOptions, text};
+use check_acr::{CausePage, FixForm, Presentation, Run, StepStatus, TargetPage, TextOptions, text};
 use checks::kit::{
     engine::{Event, Finding},
     messages::{Lang, Messages},
@@ -60,7 +60,11 @@ pub fn messages() -> &'static Messages {
 
 /// Returns the page as it is printed without a terminal.
 pub fn page(page: &Presentation, verbose: u8) -> String {
-    text(page, messages(), TextOptions { verbose, quiet: false, color: false, width: 100 })
+    text(
+        page,
+        messages(),
+        TextOptions { verbose, quiet: false, fix_as: FixForm::Az, color: false, width: 100 },
+    )
 }
 
 impl Played {

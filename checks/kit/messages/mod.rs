@@ -82,6 +82,8 @@ pub struct Fix {
     pub verify: Option<&'static str>,
     /// The command that takes it back.
     pub undo: Option<&'static str>,
+    /// The same change as Terraform has it, for a registry that Terraform manages.
+    pub terraform: Option<&'static str>,
     /// How long until it works.
     pub takes: Option<Text>,
     /// Where to read on.
@@ -109,6 +111,9 @@ pub struct FilledFix {
     /// The command that takes it back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undo: Option<String>,
+    /// The same change as Terraform has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub terraform: Option<String>,
     /// How long until it works.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub takes: Option<String>,
@@ -261,6 +266,8 @@ impl Messages {
             run: filled(unfilled.run)?,
             verify: filled(unfilled.verify)?,
             undo: filled(unfilled.undo)?,
+            // It is another form of the same fix, which is shown without it.
+            terraform: unfilled.terraform.and_then(|it| command(&it, values)),
             ..unfilled
         })
     }
@@ -276,6 +283,7 @@ impl Messages {
             run: fix.run.map(|run| guarded(run, fix.changes)),
             verify: fix.verify.map(|verify| after(fix.run, verify, &self.lookups, false)),
             undo: fix.undo.map(|undo| guarded(undo, true)),
+            terraform: fix.terraform.map(str::to_owned),
             takes: fix.takes.as_ref().map(|takes| takes.of(lang).to_owned()),
             docs: fix.docs.map(str::to_owned),
         }
