@@ -35,6 +35,8 @@ struct Entry {
     #[serde(default)]
     explains: List<String>,
     retired: Option<String>,
+    #[serde(default)]
+    heals: bool,
     title: Text,
     /// One text or a list of them.
     #[serde(default, deserialize_with = "one_or_many")]

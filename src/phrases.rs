@@ -40,6 +40,8 @@ phrases! {
     Here "here" "this machine" "이 컴퓨터"
     ControlPlane "control-plane" "Azure's control plane" "Azure 컨트롤 플레인"
     As "as" "as {who}" "로그인: {who}"
+    StillWaiting "still-waiting" "still waiting ({left} s left): {why}" "대기 중({left}초 남음): {why}"
+    WaitingCannotHelp "waiting-cannot-help" "waiting does not help: {why}" "기다려도 해결되지 않음: {why}"
     Error "error" "error" "오류"
     Warning "warning" "warning" "경고"
     CouldNotTell "could-not-tell" "could not tell" "판단 불가"

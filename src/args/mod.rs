@@ -124,6 +124,9 @@ pub struct CheckOptions {
     /// How long the whole run may take [default: 60s; a day with --full]
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "How far")]
     pub timeout: Option<Duration>,
+    /// Look again until the pull works, at most this long; ends at once where waiting cannot help
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "How far")]
+    pub wait: Option<Duration>,
     /// Read and verify every layer to its end
     #[arg(long, overrides_with = "full", help_heading = "What is asked")]
     pub full: bool,
@@ -191,6 +194,7 @@ impl CheckOptions {
             only: either(self.only, base.only),
             skip: either(self.skip, base.skip),
             timeout: self.timeout.or(base.timeout),
+            wait: self.wait.or(base.wait),
             full: self.full || base.full,
             platform: self.platform.or(base.platform),
             identity: if self.identity == Who::default() { base.identity } else { self.identity },

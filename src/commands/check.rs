@@ -4,9 +4,14 @@ use std::{cell::RefCell, rc::Rc};
 
 use checks::kit::{RegistryOrImage, Secret, Target, World, rules::Platform, target::SignIn};
 
-use super::inputs;
+use tokio::time::Instant;
+
+use super::{
+    inputs,
+    watch::{Next, look_again},
+};
 use crate::{
-    Exit,
+    Exit, Run,
     args::{CheckArgs, CheckOptions, When},
     run::run as run_plans,
     show::{Outputs, Progress},
@@ -34,6 +39,24 @@ pub(super) async fn in_world(
 ) -> Result<Exit, String> {
     let show = &options.show;
     let outputs = Outputs::open(show, options.file_timeout()).await?;
+    let until = options.wait.map(|wait| Instant::now() + wait);
+    loop {
+        let run = look(&targets, &world, options, &outputs).await;
+        let page = outputs.present(&run);
+        match look_again(&page, outputs.messages(), until).await {
+            Next::Look => {}
+            Next::End => return Ok(outputs.finish(&page)),
+            Next::Interrupted => {
+                outputs.finish(&page);
+                return Ok(Exit::Interrupted);
+            }
+        }
+    }
+}
+
+/// Runs the checks once.
+async fn look(targets: &[Target], world: &World, options: &CheckOptions, outputs: &Outputs) -> Run {
+    let show = &options.show;
     let wanted = options.wanted();
     let color = show.color != When::Never;
     let progress = if show.quiet {
@@ -44,7 +67,7 @@ pub(super) async fn in_world(
     let progress = Rc::new(progress);
     let (lines, folded) = (outputs.clone(), Rc::new(RefCell::new(outputs.new_run())));
     let (run, board) = (folded.clone(), progress.clone());
-    let events = run_plans(targets, world, &wanted, move |event| {
+    let events = run_plans(targets.to_vec(), world.clone(), &wanted, move |event| {
         board.take(event);
         lines.event(event);
         // A run of this process never exceeds the limits, so all its events are accepted.
@@ -55,7 +78,7 @@ pub(super) async fn in_world(
         () = progress.keep_drawn() => {}
     }
     drop(progress);
-    Ok(outputs.finish(&run.borrow()))
+    run.take()
 }
 
 /// Returns the targets of the command line, without duplicates.

@@ -8,6 +8,7 @@ mod inputs;
 pub(crate) mod lab;
 mod list;
 pub(crate) mod show;
+mod watch;
 
 use crate::{
     Exit,

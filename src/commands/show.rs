@@ -43,7 +43,7 @@ pub(super) async fn run(file: &Path, show: &ShowArgs) -> Result<Exit, String> {
     };
     let name = if file == Path::new("-") { "standard input" } else { &name };
     read_recording(name, from, outputs.want_exchanges(), take)?;
-    Ok(outputs.finish(&run))
+    Ok(outputs.finish(&outputs.present(&run)))
 }
 
 /// Returns whether two paths lead to the same file.

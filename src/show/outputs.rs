@@ -113,10 +113,14 @@ impl Outputs {
             .for_each(|(_, sink)| self.write(sink, &format!("{}\n", line())));
     }
 
-    /// Writes the result and returns how the program exits.
-    pub(crate) fn finish(&self, run: &Run) -> Exit {
+    /// Resolves a run into what these outputs show.
+    pub(crate) fn present(&self, run: &Run) -> Presentation {
         let fail_on_warning = self.fail_on == Some(FailOn::Warning);
-        let page = Presentation::of(run, self.messages, self.lang, fail_on_warning);
+        Presentation::of(run, self.messages, self.lang, fail_on_warning)
+    }
+
+    /// Writes the result and returns how the program exits.
+    pub(crate) fn finish(&self, page: &Presentation) -> Exit {
         for target in &page.targets {
             let exit = if page.exit == Exit::Interrupted { page.exit } else { target.exit };
             self.event(&verdict(target, exit));
@@ -135,11 +139,11 @@ impl Outputs {
                         color,
                         width,
                     };
-                    let page = text(&page, self.messages, options);
+                    let page = text(page, self.messages, options);
                     let plain = stdout && is_plain_ascii();
                     self.write(sink, &if plain { ascii(&page) } else { page });
                 }
-                Format::Json => self.write(sink, &format!("{:#}\n", json(&page))),
+                Format::Json => self.write(sink, &format!("{:#}\n", json(page))),
             }
         }
         if let Some(sentence) = self.failed.take() {

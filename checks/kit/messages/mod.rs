@@ -57,6 +57,8 @@ pub struct Entry {
     pub explains: &'static [&'static str],
     /// The version in which the code was retired; it stays known.
     pub retired: Option<&'static str>,
+    /// Whether it may end without further action: by itself, or some time after its fix.
+    pub heals: bool,
     /// One plain fact.
     pub title: Text,
     /// What was seen, where the title does not say it all: the first that can be filled is used.
