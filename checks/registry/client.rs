@@ -13,8 +13,8 @@ use crate::{
     kit::{
         Cx, Host, HostPurpose, NoFact, StepResult,
         net::{
-            BODY_WAIT, Connected, Connection, ErrorBody, FOLLOW_WAIT, Fault, HTTP_WAIT, Reply,
-            Request, SETTLE_WAIT, Stage,
+            BODY_WAIT, Connected, Connection, ErrorBody, FOLLOW_WAIT, Fault, HTTP_WAIT,
+            MAX_REDIRECTS, Reply, Request, SETTLE_WAIT, Stage,
             pool::{self, ConnectionPool},
             redirect,
         },
@@ -23,8 +23,6 @@ use crate::{
     tls::Secured,
 };
 
-/// The largest number of redirects that are followed, as in Go's client.
-const MAX_REDIRECTS: usize = 10;
 /// How often a request is repeated that is throttled, times out at the server or meets a connection
 /// that ends: containerd makes five attempts (core/remotes/docker/resolver.go, `retryRequest`).
 const MAX_RETRIES: usize = 4;
@@ -211,7 +209,7 @@ impl RegistryClient {
     ) -> StepResult<Reply> {
         let asked = request.said_to(first);
         let (mut host, mut request) = (first.clone(), request.clone());
-        for _ in request.redirects..MAX_REDIRECTS {
+        for _ in request.redirects..=MAX_REDIRECTS {
             let mut reply = self.send(cx, &host, &request).await?;
             let Some((next, target)) = redirect(&host, &request, &reply, purpose) else {
                 reply.request = asked;
@@ -224,8 +222,7 @@ impl RegistryClient {
             request.redirects += 1;
             (host, request.target) = (next, target);
         }
-        let (host, request) = (first.to_string(), asked);
-        Err(Problem::RedirectLoop { host, request, hops: MAX_REDIRECTS }.into())
+        Err(Self::redirect_loop(first, asked))
     }
 
     /// Sends a request to a host, and retries when the host closes the connection instead of
@@ -290,8 +287,8 @@ impl RegistryClient {
     }
 
     /// Returns that a host redirects again and again.
-    pub(crate) fn redirect_loop(host: String, request: String, hops: usize) -> NoFact {
-        Problem::RedirectLoop { host, request, hops }.into()
+    pub(crate) fn redirect_loop(host: &Host, request: String) -> NoFact {
+        Problem::RedirectLoop { host: host.to_string(), request, hops: MAX_REDIRECTS }.into()
     }
 
     /// Returns that a host did not finish its response in time.

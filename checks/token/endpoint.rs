@@ -12,7 +12,7 @@ use crate::{
     identity::Credential,
     kit::{
         Cx, Host, HostPurpose, Image, NoFact, Secret, StepResult,
-        net::{Challenge, Fault, Reply, Request, redirect},
+        net::{Challenge, Fault, MAX_REDIRECTS, Reply, Request, redirect},
         rules::{
             Malformed,
             go_json::{self, DecodeError, Shape},
@@ -20,9 +20,6 @@ use crate::{
     },
     registry::{Refusal, RegistryClient},
 };
-
-/// How many redirects of a form are followed, as in Go's client.
-const MAX_REDIRECTS: usize = 9;
 
 /// The client that requests an access token, and the image that it is for.
 pub(super) struct Asker<'a> {
@@ -208,8 +205,7 @@ impl Server {
                 return Err(Realm::elsewhere(&asker.client.host, &next));
             }
             if request.redirects == MAX_REDIRECTS {
-                let (host, hops) = (self.host.to_string(), MAX_REDIRECTS);
-                return Err(RegistryClient::redirect_loop(host, asked, hops));
+                return Err(RegistryClient::redirect_loop(&self.host, asked));
             }
             // Of these, only 307 and 308 keep the method and the form (net/http, redirectBehavior).
             if !matches!(reply.status, 307 | 308) {

@@ -16,7 +16,7 @@ use crate::{
     identity::{Candidate, Credential},
     kit::{
         Cx, HostPurpose, Image, Secret, StepResult,
-        net::{Challenge, Reply, Request, challenges, redirect},
+        net::{Challenge, Reply, Request, redirect},
     },
     registry::{AuthScheme, RegistryChallenge, RegistryClient},
 };
@@ -204,11 +204,10 @@ impl Session {
     /// requires one.
     pub(crate) async fn ask_beyond(&self, cx: &Cx, request: Request) -> StepResult<Reply> {
         let reply = self.client.ask(cx, &self.sign(request.clone())).await?;
-        let mut wanted = challenges(&reply.headers).into_iter();
-        let wanted = wanted.find(|challenge| challenge.scheme == "bearer");
-        match wanted.filter(|_| reply.status == 401 && reply.host == self.client.host) {
-            None => Ok(reply),
-            Some(wanted) => {
+        match AuthScheme::of(&reply)
+            .filter(|_| reply.status == 401 && reply.host == self.client.host)
+        {
+            Some(AuthScheme::Bearer(wanted)) => {
                 // The response body is still on the connection that the token request may need.
                 drop(reply);
                 let token = match self.ask_for_token(cx, &wanted).await? {
@@ -218,6 +217,7 @@ impl Session {
                 let request = Request { authorization: Some(token.bearer()), ..request };
                 self.client.ask(cx, &request).await
             }
+            _ => Ok(reply),
         }
     }
 

@@ -23,7 +23,7 @@ pub use fault::{ConnectError, Fault, Stage, Tried};
 pub use http::{Connection, Request};
 pub use oci_error::ErrorBody;
 pub use reach::reach;
-pub use redirect::redirect;
+pub use redirect::{MAX_REDIRECTS, redirect};
 pub use reply::Reply;
 pub use route::{AddressKind, Connected, ProxyUse, Route};
 pub use tcp::Stream;

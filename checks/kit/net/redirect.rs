@@ -3,6 +3,10 @@
 use super::{Reply, Request};
 use crate::kit::target::{Host, HostPurpose};
 
+/// How many redirects are followed: Go's client ends at the tenth request (net/http,
+/// `defaultCheckRedirect`).
+pub const MAX_REDIRECTS: usize = 9;
+
 /// Returns the host and the path that a redirect points to; `None` when the response is no
 /// redirect.
 pub fn redirect(
