@@ -3,7 +3,8 @@
 //!
 //! With `--as-seen NAME FOLDER` everything listens at the exact addresses of the scenario, in a
 //! network that has them (`--addresses NAME` lists them). Then the folder contains `ca.crt`,
-//! `resolv.conf`, `config.json` and, below `root`, the client's other files. The program prints
+//! `resolv.conf`, `config.json`, `arguments` (a line each), `environment` and, below `root`, the
+//! client's other files. The program prints
 //! `ready` when it accepts clients.
 
 use std::error::Error;
@@ -43,6 +44,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     if how == "--as-seen" {
         write_as_seen(&lab, &folder)?;
+        let environment = lab.environment.iter().map(|(name, value)| format!("{name}={value}\n"));
+        fs::write(folder.join("environment"), environment.collect::<String>())?;
+        let asked = [&[scenario.ask.image.clone()][..], &scenario.ask.args].concat();
+        fs::write(folder.join("arguments"), asked.join("\n"))?;
         say("ready\n")?;
     } else {
         fs::write(folder.join("registry"), lab.registry.to_string())?;
