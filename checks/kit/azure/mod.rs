@@ -1,5 +1,8 @@
-//! Thin clients for the token issuers of Azure, and the endpoints of each cloud.
+//! Thin clients for the token issuers of Azure and for Azure Resource Manager, and the endpoints of
+//! each cloud.
 
+pub mod arm;
+pub mod cli;
 mod endpoints;
 pub mod entra;
 pub mod imds;
