@@ -8,6 +8,7 @@ use crate::{
     dns::{Known, Reach},
     identity::{Absent, Answered, CandidateKind, ManagementAudience},
     kit::{
+        azure::{TokenSource, arm::Unreadable},
         engine::Direction,
         keyring::NearMiss,
         net::{AddressKind, Fault, ProxyUse, Stage},
@@ -65,5 +66,7 @@ pub const WORDS: &[&[&str]] = &[
     SignInKind::VARIANTS,
     SignedIn::VARIANTS,
     Stage::VARIANTS,
+    TokenSource::VARIANTS,
+    Unreadable::WORDS,
     Verified::VARIANTS,
 ];
