@@ -15,6 +15,7 @@ pub mod layer;
 pub mod manifest;
 pub mod proxy;
 pub mod registry;
+pub mod role;
 pub mod steps;
 pub mod tcp;
 pub mod tls;
