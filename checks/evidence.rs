@@ -4,7 +4,6 @@
 use strum::VariantNames;
 
 use crate::{
-    acr::RoleMode,
     dns::{Known, Reach},
     identity::{Absent, Answered, CandidateKind, ManagementAudience},
     kit::{
@@ -20,6 +19,7 @@ use crate::{
     manifest::{ArtifactKind, DigestProof, Flaw, HeadField, Kind, Lone},
     proxy::Shown,
     registry::{AuthScheme, NoChallenge},
+    role::Mode,
     tls::{Leads, SelfSigned},
     token::{Access, AnonymousAnswer, ManagementToken, NoAnswer, NoTenant, Scopes, SignedIn},
 };
@@ -41,6 +41,7 @@ pub const WORDS: &[&[&str]] = &[
     Flaw::VARIANTS,
     HeadField::VARIANTS,
     Kind::VARIANTS,
+    Mode::VARIANTS,
     Known::VARIANTS,
     Leads::VARIANTS,
     Lone::VARIANTS,
@@ -58,7 +59,6 @@ pub const WORDS: &[&[&str]] = &[
     ProviderFault::VARIANTS,
     ProxyUse::VARIANTS,
     Reach::VARIANTS,
-    RoleMode::VARIANTS,
     ReferenceError::VARIANTS,
     Scopes::VARIANTS,
     SelfSigned::VARIANTS,

@@ -17,7 +17,7 @@ use crate::{
 };
 pub use firewall::{Firewall, compare as firewall};
 pub use problem::Problem;
-pub use resource::{Registry, RoleMode};
+pub use resource::Registry;
 
 /// The version of the API for registries: the first that is not a preview and has
 /// `roleAssignmentMode`.

@@ -48,6 +48,12 @@ impl ControlPlane {
         ArmResource::read(json).map(Some).ok_or_else(unreadable)
     }
 
+    /// Returns what is at a path that is no resource's id, such as that of a role definition.
+    pub(crate) async fn read(&self, cx: &Cx, path: &str, api: &str) -> StepResult<Value> {
+        let json = self.arm.get(cx, path, api).await;
+        json.map_err(|error| self.no_fact(cx, path, error))
+    }
+
     /// Returns all entries of a list, such as the children of a resource or the role assignments at
     /// a scope.
     pub(crate) async fn list(

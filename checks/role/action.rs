@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 /// How a registry assigns permissions: its property `roleAssignmentMode`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Mode {
     /// `LegacyRegistryPermissions`: the action `pull/read` decides, for the whole registry.
     Legacy,

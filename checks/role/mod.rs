@@ -9,16 +9,20 @@
 //! each as actions minus notActions, and a condition may exclude the request.
 
 pub mod action;
+mod assigned;
 pub mod assignment;
 pub mod condition;
 pub mod definition;
 pub mod deny;
 pub mod evaluate;
+mod examine;
 mod grammar;
 pub mod listing;
 pub mod look_alikes;
+mod problem;
 pub mod propagation;
 pub mod scope;
+mod subject;
 #[cfg(test)]
 mod tests;
 pub mod truth;
@@ -31,8 +35,10 @@ pub use deny::DenyAssignment;
 pub use evaluate::{
     Access, Evaluation, Judged, Listed, Question, Refusal, Unclear, Verdict, evaluate,
 };
+pub use examine::{Authorized, examine};
 pub use listing::Listing;
 pub use look_alikes::{LookAlike, LookAlikeKind, MistakenIds, look_alikes};
+pub use problem::Problem;
 pub use propagation::{Advice, Change, advise};
 pub use scope::Level;
 pub use truth::Truth;
