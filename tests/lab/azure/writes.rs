@@ -21,8 +21,8 @@ impl ControlPlane {
         let kind = format!("{namespace}/{}", types.join("/"));
         let path = &asked.path[..];
         let action = match asked.method {
-            Method::PUT | Method::PATCH if parts.len() % 2 == 0 => format!("{kind}/write"),
-            Method::DELETE if parts.len() % 2 == 0 => format!("{kind}/delete"),
+            Method::PUT | Method::PATCH if parts.len().is_multiple_of(2) => format!("{kind}/write"),
+            Method::DELETE if parts.len().is_multiple_of(2) => format!("{kind}/delete"),
             Method::POST if parts.len() % 2 == 1 => format!("{kind}/action"),
             _ => return no_route(asked),
         };
@@ -55,7 +55,7 @@ impl ControlPlane {
         }
     }
 
-    /// Gives a token new passwords (Registries_GenerateCredentials of Azure/azure-rest-api-specs,
+    /// Gives a token new passwords (`Registries_GenerateCredentials` of Azure/azure-rest-api-specs,
     /// Microsoft.ContainerRegistry).
     fn generate(&self, store: &mut Store, asked: &Asked, registry: &str) -> Reply {
         let id = text(&asked.body, "/tokenId").to_owned();

@@ -276,7 +276,7 @@ async fn other_resources_come_and_go() {
     let off = json!({ "properties": { "dataEndpointEnabled": false } });
     let said = change(&lab, "PATCH", &id, &off).await.json();
     assert_eq!(said["properties"]["dataEndpointHostNames"], json!([]));
-    let orphan = format!("{}2/tokens/x", id);
+    let orphan = format!("{id}2/tokens/x");
     let said = change(&lab, "PUT", &orphan, &json!({ "properties": {} })).await;
     assert_eq!(code(&said), (404, "ParentResourceNotFound".into()));
     let reader = world("").await;
