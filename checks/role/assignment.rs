@@ -56,7 +56,11 @@ impl RoleAssignment {
     pub fn read(entry: &Value) -> Option<Self> {
         let id = entry.get("id").and_then(Value::as_str)?.to_owned();
         let found = Properties::deserialize(entry.get("properties")?).ok()?;
-        let time = |text: Option<String>| text.and_then(|text| text.parse().ok());
+        // People read whole seconds.
+        let time = |text: Option<String>| {
+            let time: Timestamp = text?.parse().ok()?;
+            Timestamp::from_second(time.as_second()).ok()
+        };
         Some(Self {
             id,
             principal_id: found.principal_id,

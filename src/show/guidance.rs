@@ -75,7 +75,7 @@ pub(super) fn entry(paper: &mut Paper, indent: usize, fix: &FilledFix, lang: Lan
     let who = Phrase::named(&fix.who).map_or(fix.who.as_str(), |who| who.text(lang));
     let mut whose = match fix.place {
         Some(Place::Node) => Phrase::AtNode.text(lang).to_owned(),
-        Some(place) => format!("{who}, {}", at(place).text(lang)),
+        Some(place) => format!("{who}, {}", at(place, fix.run.as_deref()).text(lang)),
         None => who.to_owned(),
     };
     if let Some(takes) = &fix.takes {
@@ -102,8 +102,11 @@ fn bold(label: Phrase, lang: Lang) -> String {
     label.text(lang).bold().to_string()
 }
 
-fn at(place: Place) -> Phrase {
+fn at(place: Place, run: Option<&str>) -> Phrase {
+    // What names its subscription does not depend on the selected one.
+    let names_it = |run: &str| run.contains("/subscriptions/") || run.contains("--subscription ");
     match place {
+        Place::Az if run.is_some_and(names_it) => Phrase::AtAnyAz,
         Place::Az => Phrase::AtAz,
         Place::Kubectl => Phrase::AtKubectl,
         Place::AzAndKubectl => Phrase::AtAzAndKubectl,
