@@ -217,14 +217,17 @@ fn pattern(text: &str) -> Option<Vec<Piece>> {
 
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let grouped = |one: &Condition| match one {
+            Self::And(_) | Self::Or(_) => format!("({one})"),
+            _ => one.to_string(),
+        };
         let joined = |f: &mut fmt::Formatter, all: &[Condition], word: &str| {
-            let written: Vec<String> = all.iter().map(|one| format!("({one})")).collect();
-            f.write_str(&written.join(word))
+            f.write_str(&all.iter().map(grouped).collect::<Vec<_>>().join(word))
         };
         match self {
             Self::And(all) => joined(f, all, " AND "),
             Self::Or(any) => joined(f, any, " OR "),
-            Self::Not(inner) => write!(f, "!({inner})"),
+            Self::Not(inner) => write!(f, "!{}", grouped(inner)),
             Self::ActionMatches(patterns) => braces(f, "ActionMatches", patterns),
             Self::Function(name, values) => braces(f, name, values),
             Self::Compare { left, operator: Operator { quantifier, comparison }, right } => {

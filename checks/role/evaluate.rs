@@ -288,11 +288,10 @@ fn verdict(mode: Mode, role: &RoleDefinition, grants: Grants, denies: &Denies) -
         (False, ..) => Verdict::ConditionExcludes,
         (_, True, _) => Verdict::Blocked,
         (Unknown, ..) => Verdict::ConditionUnknown,
-        (_, Unknown, _) => Verdict::MaybeBlocked,
         (True, False, True) => Verdict::Grants,
         (True, False, False) => Verdict::ContentOnly,
         (True, False, Unknown) if grants.metadata == Unknown => Verdict::ConditionUnknown,
-        (True, False, Unknown) => Verdict::MaybeBlocked,
+        (True, ..) => Verdict::MaybeBlocked,
     }
 }
 

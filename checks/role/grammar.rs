@@ -243,7 +243,7 @@ mod tests {
         assert!(words.is_some() && words == signs);
         assert_eq!(
             parse("!!ActionMatches{'a', 'b'}").map(|c| c.to_string()).as_deref(),
-            Some("!(!(ActionMatches{'a', 'b'}))")
+            Some("!!ActionMatches{'a', 'b'}")
         );
     }
 
