@@ -5,9 +5,10 @@ use checks::{
     role::{
         Access, Listed, Listing, MistakenIds, Mode, Question, Truth,
         action::matches,
-        condition::{Attribute, Literal, Operand, Operator, Request},
+        condition::Request,
         evaluate, look_alikes,
         scope::{Level, inherited},
+        syntax::{Attribute, Literal, Operand, Operator},
     },
     untrusted::{Condition, DenyAssignment, RoleAssignment, RoleDefinition},
 };

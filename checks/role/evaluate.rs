@@ -6,11 +6,12 @@ use serde::Serialize;
 use super::{
     action::{Mode, Permission},
     assignment::RoleAssignment,
-    condition::{Condition, Request},
+    condition::Request,
     definition::RoleDefinition,
     deny::{DenyAssignment, Member},
     listing::Listing,
     scope::{Level, inherited},
+    syntax::Condition,
     truth::Truth,
 };
 

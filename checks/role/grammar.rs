@@ -4,7 +4,7 @@
 //! here is of a newer grammar. What is not certain is refused: a text that mixes `AND` and `OR`
 //! without parentheses, which the documentation asks for, and a quote after a backslash.
 
-use super::condition::{Attribute, Condition, Literal, Operand, Operator};
+use super::syntax::{Attribute, Condition, Literal, Operand, Operator};
 
 /// A longer condition is not read. Azure's own limit is 8 KB.
 const MAX_BYTES: usize = 32 * 1024;
@@ -234,7 +234,7 @@ fn literal(token: Token) -> Option<Literal> {
 #[cfg(test)]
 mod tests {
     use super::parse;
-    use crate::role::condition::Condition;
+    use crate::role::syntax::Condition;
 
     #[test]
     fn words_and_signs_mean_the_same() {

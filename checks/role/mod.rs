@@ -19,13 +19,13 @@ pub mod listing;
 pub mod look_alikes;
 pub mod propagation;
 pub mod scope;
+pub mod syntax;
 #[cfg(test)]
 mod tests;
 pub mod truth;
 
 pub use action::Mode;
 pub use assignment::RoleAssignment;
-pub use condition::Condition;
 pub use definition::RoleDefinition;
 pub use deny::DenyAssignment;
 pub use evaluate::{
@@ -35,4 +35,5 @@ pub use listing::Listing;
 pub use look_alikes::{LookAlike, LookAlikeKind, MistakenIds, look_alikes};
 pub use propagation::{Advice, Change, advise};
 pub use scope::Level;
+pub use syntax::Condition;
 pub use truth::Truth;
