@@ -6,10 +6,10 @@
 
 use super::syntax::{Attribute, Condition, Literal, Operand, Operator};
 
-/// A longer condition is not read. Azure's own limit is 8 KB.
+/// A longer condition is not read. The documented ones take less than 1 KB.
 const MAX_BYTES: usize = 32 * 1024;
 
-/// A condition that is nested deeper is not read. Those of the portal nest four deep.
+/// A condition that is nested deeper is not read. The documented ones nest four deep.
 const MAX_DEPTH: usize = 64;
 
 /// A token of the grammar.
