@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use super::{
     action::{Permission, matches},
-    condition::{Condition, Request},
+    condition::Request,
+    syntax::Condition,
     truth::Truth,
 };
 
