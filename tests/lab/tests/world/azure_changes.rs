@@ -364,7 +364,7 @@ async fn other_resources_come_and_go() {
         ),
         (
             "credentialSets/hub",
-            json!({ "identity": { "type": "SystemAssigned" }, "properties": { "loginServer": "docker.io" } }),
+            json!({ "identity": { "type": "SystemAssigned" }, "properties": { "loginServer": "docker.io", "authCredentials": [{ "name": "Credential1" }] } }),
         ),
         (
             "replications/westeurope",

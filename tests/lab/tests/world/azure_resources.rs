@@ -21,10 +21,17 @@ async fn the_registry_and_the_cluster_are_served() {
     assert_eq!(of["roleAssignmentMode"], "LegacyRegistryPermissions");
     let connection = &of["privateEndpointConnections"][0]["properties"];
     assert_eq!(connection["privateLinkServiceConnectionState"]["status"], "Approved");
-    let older = format!("{ARM}{}?api-version=2023-07-01", registry());
     let header = format!("Authorization: Bearer {}\r\n", token(&lab, ARM).await);
-    let older = ask(&lab, "GET", &older, &header, "").await.json();
-    assert_eq!(older["properties"].get("roleAssignmentMode"), None);
+    for (version, expected) in [
+        ("2023-07-01", false),
+        ("2025-04-01", false),
+        ("2025-03-01-preview", true),
+        ("2025-11-01", true),
+    ] {
+        let url = format!("{ARM}{}?api-version={version}", registry());
+        let one = ask(&lab, "GET", &url, &header, "").await.json();
+        assert_eq!(one["properties"].get("roleAssignmentMode").is_some(), expected, "{version}");
+    }
 
     let cluster = format!(
         "{SUBSCRIPTION}/resourcegroups/shop/providers/Microsoft.ContainerService/managedClusters/contoso"
