@@ -5,12 +5,17 @@ use serde_json::{Value, json};
 
 use super::ControlPlane;
 use super::arm::Asked;
-use super::network::{CONNECTION, ENDPOINT};
+use super::derived::{derived, derived_item};
+use super::endpoints::ENDPOINT;
+use super::network::CONNECTION;
 use super::reply::Reply;
 use super::store::{Store, id_of, split, text, within};
 use super::tokens::TOKEN;
 
 const REGISTRY: &str = "Microsoft.ContainerRegistry/registries";
+/// The first version that is no preview and has role assignment modes: the first with an example
+/// RegistryCreateAbac.json in Azure/azure-rest-api-specs.
+const STABLE: &str = "2025-11-01";
 /// Properties of a registry that older versions of the API do not have, with the first version that
 /// does: as far as the recordings `wire/arm-registry--*.json` of four versions tell.
 const NEWER: [(&str, &str); 8] = [
@@ -171,6 +176,9 @@ impl ControlPlane {
             let all = types.last().is_some_and(|last| last.eq_ignore_ascii_case("ALL"));
             let found: Option<Vec<_>> = self.with(|store| {
                 store.get(parent)?;
+                if let Some(found) = derived(store, parent, &kind) {
+                    return Some(found);
+                }
                 let below = store.all().filter(|one| {
                     let id = id_of(one);
                     id.len() > parent.len()
@@ -188,7 +196,10 @@ impl ControlPlane {
         if let Some(refusal) = self.missing_group(asked, scope) {
             return refusal;
         }
-        let found = self.with(|store| Some(shown(store, store.get(path)?, asked.version())));
+        let found = self.with(|store| {
+            derived_item(store, path, &kind)
+                .or_else(|| Some(shown(store, store.get(path)?, asked.version())))
+        });
         found.map_or_else(|| not_found(path), Reply::ok)
     }
 
@@ -229,8 +240,9 @@ pub(super) fn shown(store: &Store, one: &Value, version: &str) -> Value {
         let connections: Vec<_> = connections.cloned().collect();
         if let Some(all) = one["properties"].as_object_mut() {
             all.insert("privateEndpointConnections".to_owned(), Value::Array(connections));
+            let older = !version.ends_with("preview") && version < STABLE;
             for (key, first) in NEWER {
-                if version < first {
+                if older || version < first {
                     all.remove(key);
                 }
             }
