@@ -165,8 +165,7 @@ pub(super) fn read<'a>(
         is_here || (is_explained_elsewhere && elsewhere(finding))
     };
     verdict.statuses = view.steps.iter().map(|step| status(step, is_cause)).collect();
-    verdict.can =
-        if is_explained_elsewhere { Outcome::No } else { can(report, view, &verdict) };
+    verdict.can = if is_explained_elsewhere { Outcome::No } else { can(report, view, &verdict) };
     verdict
 }
 

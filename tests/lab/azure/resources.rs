@@ -40,6 +40,12 @@ impl ControlPlane {
             if namespace.eq_ignore_ascii_case("Microsoft.ResourceGraph") {
                 return self.resource_graph(asked);
             }
+            if namespace.eq_ignore_ascii_case("Microsoft.ContainerRegistry")
+                && let [only] = parts[..]
+                && only.eq_ignore_ascii_case("checkNameAvailability")
+            {
+                return self.check_name(asked, scope);
+            }
             if asked.method == Method::GET {
                 return self.read(asked, scope, namespace, &parts);
             }
