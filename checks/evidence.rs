@@ -7,6 +7,7 @@ use crate::{
     dns::{Known, Reach},
     identity::{Absent, Answered, CandidateKind, ManagementAudience},
     kit::{
+        azure::arm::{TokenSource, Unreadable},
         engine::Direction,
         keyring::NearMiss,
         net::{AddressKind, Fault, ProxyUse, Stage},
@@ -63,5 +64,7 @@ pub const WORDS: &[&[&str]] = &[
     SignInKind::VARIANTS,
     SignedIn::VARIANTS,
     Stage::VARIANTS,
+    TokenSource::VARIANTS,
+    Unreadable::WORDS,
     Verified::VARIANTS,
 ];
