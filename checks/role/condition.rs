@@ -6,11 +6,12 @@
 //! other attributes and sources, sub-operations, numbers, dates.
 
 use super::{
-    action::{Piece, like, matches},
+    action::{Piece, like},
     grammar,
     syntax::{Attribute, Condition, Literal, Operand, Operator},
     truth::Truth,
 };
+use crate::kit::azure::arm::covers;
 
 /// The attribute that holds the name of a repository.
 const REPOSITORY_NAME: &str = "Microsoft.ContainerRegistry/registries/repositories:name";
@@ -51,7 +52,7 @@ impl Condition {
             Self::Or(any) => Truth::any(any.iter().map(|one| one.evaluate(request))),
             Self::Not(inner) => !inner.evaluate(request),
             Self::ActionMatches(patterns) => {
-                patterns.iter().any(|pattern| matches(pattern, request.action)).into()
+                patterns.iter().any(|pattern| covers(pattern, request.action)).into()
             }
             Self::Compare { left, operator, right } => operator.compare(left, right, request),
             Self::Function(..) | Self::Exists { .. } => Truth::Unknown,
