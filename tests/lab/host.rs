@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hyper::body::{Body as _, Incoming};
@@ -16,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
+use crate::azure::Way;
 use crate::body::Body;
 use crate::drip::Drip;
 use crate::proxy::Proxy;
@@ -29,6 +31,8 @@ const ALERT: [u8; 7] = [0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x70];
 /// What a connection needs to know about its host.
 #[derive(Clone)]
 pub(crate) struct Listener {
+    /// The address that the client sees.
+    pub(crate) seen: SocketAddr,
     pub(crate) host: Host,
     pub(crate) world: Arc<World>,
     pub(crate) tls: Arc<ServerConfig>,
@@ -56,6 +60,12 @@ impl Listener {
     }
 
     async fn meet(&self, mut stream: TcpStream) -> io::Result<()> {
+        if self.host.role == Role::Registry
+            && self.world.azure.way(self.seen.ip()) == Way::Unapproved
+        {
+            // Azure drops the packets of such an endpoint; here it accepts them and says nothing.
+            return listen_only(stream).await;
+        }
         match self.host.fault {
             // These faults have no listener.
             HostFault::Refuse | HostFault::Blackhole | HostFault::NoRoute => Ok(()),
@@ -124,10 +134,11 @@ impl Listener {
         }
         let head = request.method() == Method::HEAD;
         let mut response = match self.host.role {
-            Role::Registry => self.world.ask_registry(scheme, request).await,
+            Role::Registry => self.world.ask_registry(scheme, self.seen.ip(), request).await,
             Role::Data => self.world.ask_data(&request),
             Role::Imds => self.world.ask_imds(&request),
             Role::Entra => self.world.ask_entra(request).await,
+            Role::Arm => self.world.ask_azure(scheme, request).await,
             Role::Portal | Role::Proxy | Role::SecureProxy => portal(),
         };
         if head {

@@ -5,6 +5,7 @@
 
 mod archive;
 mod asker;
+mod azure;
 mod body;
 mod certificates;
 mod data;
@@ -29,6 +30,10 @@ mod secrets;
 mod settings;
 mod world;
 
+pub use azure::{
+    ArmAnswer, Assignment, Azure, ClusterResource, CustomRole, Denial, Endpoint, Group,
+    RegistryResource, Zone,
+};
 pub use error::Error;
 pub use identity::{Entra, Identity, IdentityKind, Imds, ImdsAnswer, Node, Provider};
 pub use jwt::is_signed;

@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use crate::azure::Azure;
 use crate::dns::Records;
 use crate::identity::{Entra, Imds, Node};
 use crate::settings::{Answer, Data, Dns, Host, NameServer, Proxy, Registry};
@@ -35,6 +36,8 @@ pub struct Scenario {
     pub entra: Entra,
     /// The machine's metadata service.
     pub imds: Imds,
+    /// The Azure control plane.
+    pub azure: Azure,
     /// The proxies.
     pub proxy: Proxy,
     /// The expected result.

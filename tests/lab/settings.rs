@@ -88,6 +88,7 @@ pub enum Role {
     SecureProxy,
     Imds,
     Entra,
+    Arm,
 }
 
 /// The faults of a host below HTTP.

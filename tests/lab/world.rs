@@ -11,8 +11,9 @@ use tokio::net::TcpListener;
 
 use crate::Error;
 use crate::asker::{docker_config, environment, files};
+use crate::azure::{ControlPlane, Linked};
 use crate::certificates::Certificates;
-use crate::dns::{self, Faulty, Records};
+use crate::dns::{self, Faulty, Records, Source};
 use crate::held::Held;
 use crate::host::Listener;
 use crate::images::images;
@@ -123,12 +124,14 @@ pub async fn start_as_seen(scenario: &Scenario) -> Result<Lab, Error> {
 /// # Errors
 /// Returns an error when the scenario contains an invalid address or record.
 pub fn addresses(scenario: &Scenario) -> Result<Vec<IpAddr>, Error> {
+    let zones = ControlPlane::new(scenario).zones();
     let mut found = BTreeSet::from([METADATA]);
     for (seen, server) in scenario.name_servers()? {
         found.insert(seen.ip());
         let records =
             Records::read(&scenario.dns.records, &server.records).map_err(Error::Scenario)?;
         found.extend(records.addresses());
+        found.extend(records.with_zones(&zones).addresses());
     }
     for name in scenario.hosts.keys() {
         found.insert(address(name, 443)?.ip());
@@ -164,6 +167,7 @@ async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
     // The keys are generated here and not during a first request, which may be timed.
     images();
     let mut held = Held::default();
+    let azure = Arc::new(ControlPlane::new(scenario));
     let mut routes = HashMap::new();
     let mut addresses = BTreeSet::new();
     let mut names = BTreeSet::from([
@@ -177,10 +181,13 @@ async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
     for (address, server) in scenario.name_servers()? {
         let records =
             Records::read(&scenario.dns.records, &server.records).map_err(Error::Scenario)?;
-        names.extend(records.names().map(str::to_owned));
-        addresses.extend(records.addresses());
+        let source = Source { records, azure: Arc::clone(&azure) };
+        for records in [&source.records, &*source.now()] {
+            names.extend(records.names().map(str::to_owned));
+            addresses.extend(records.addresses());
+        }
         let faulty = Faulty { fault: server.fault, only: server.fault_for };
-        let real = dns::listen(records, faulty, place.of(address), &mut held).await?;
+        let real = dns::listen(source, faulty, place.of(address), &mut held).await?;
         routes.insert(address, real);
         name_servers.push(address);
     }
@@ -211,15 +218,15 @@ async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
     let data_host =
         if real_clients { data.to_string() } else { scenario.registry.data_host.clone() };
     let data_url = format!("{}://{data_host}", if plain { "http" } else { "https" });
-    let world = Arc::new(World::new(scenario, data_url));
-    let proxy = Arc::new(proxy(scenario, &routes, &world.secrets)?);
+    let world = Arc::new(World::new(scenario, data_url, azure));
+    let proxy = Arc::new(proxy(scenario, &routes, &world.azure.zones(), &world.secrets)?);
     let certificates = Certificates::new(names.into_iter().collect())?;
     for Place { seen, host, listener, .. } in places {
         let Some(listener) = listener else { continue };
         let tls = certificates.config(host.certificate, host.http)?;
         held.open.push(seen);
         let (world, proxy) = (Arc::clone(&world), Arc::clone(&proxy));
-        Listener { host, world, tls, proxy }.start(listener, &mut held.tasks);
+        Listener { seen, host, world, tls, proxy }.start(listener, &mut held.tasks);
     }
 
     let login_servers = if real_clients {
@@ -250,10 +257,12 @@ async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
 fn proxy(
     scenario: &Scenario,
     routes: &HashMap<SocketAddr, SocketAddr>,
+    zones: &Linked,
     secrets: &Secrets,
 ) -> Result<Proxy, Error> {
     let records =
         Records::read(&scenario.dns.records, &BTreeMap::new()).map_err(Error::Scenario)?;
+    let records = records.with_zones(zones);
     let mut leads = HashMap::new();
     for name in records.names() {
         for ip in records.addresses_of(name) {

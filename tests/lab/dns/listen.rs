@@ -1,5 +1,6 @@
 //! The sockets of a name server: one port for UDP and TCP, and the faults at that level.
 
+use std::borrow::Cow;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::task::JoinSet;
 
 use super::{Records, denial, reply};
+use crate::azure::ControlPlane;
 use crate::held::Held;
 use crate::port::{Closed, pair};
 use crate::settings::{DnsFault, Family};
@@ -35,10 +37,30 @@ impl Faulty {
     }
 }
 
+/// Where a name server has its answers from.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// The records of the scenario.
+    pub(crate) records: Records,
+    /// The control plane, whose private DNS zones take precedence.
+    pub(crate) azure: Arc<ControlPlane>,
+}
+
+impl Source {
+    /// Returns the records as they are now.
+    pub(crate) fn now(&self) -> Cow<'_, Records> {
+        let zones = self.azure.zones();
+        match &zones[..] {
+            [] => Cow::Borrowed(&self.records),
+            _ => Cow::Owned(self.records.with_zones(&zones)),
+        }
+    }
+}
+
 /// Starts a name server at that address, or at a free port if the port is 0, and returns its
 /// address.
 pub(crate) async fn listen(
-    records: Records,
+    source: Source,
     Faulty { fault, only }: Faulty,
     at: SocketAddr,
     held: &mut Held,
@@ -52,16 +74,17 @@ pub(crate) async fn listen(
         held.closed.push(Closed::Both(socket, datagrams));
         return Ok(address);
     }
-    let records = Arc::new(records);
+    let source = Arc::new(source);
     let listener = socket.listen(64)?;
     let faulty = Faulty { fault, only };
-    held.tasks.spawn(serve_udp(datagrams, Arc::clone(&records), faulty));
-    held.tasks.spawn(serve_tcp(listener, records, faulty));
+    held.tasks.spawn(serve_udp(datagrams, Arc::clone(&source), faulty));
+    held.tasks.spawn(serve_tcp(listener, source, faulty));
     Ok(address)
 }
 
 /// Returns the response to some bytes, if any.
-fn respond(asked: &[u8], records: &Records, faulty: Faulty, udp: bool) -> Option<Vec<u8>> {
+fn respond(asked: &[u8], source: &Source, faulty: Faulty, udp: bool) -> Option<Vec<u8>> {
+    let records = source.now();
     let question = Message::from_vec(asked).ok()?;
     let answer = match faulty.of(&question) {
         DnsFault::None => records.answer(&question),
@@ -88,25 +111,25 @@ fn respond(asked: &[u8], records: &Records, faulty: Faulty, udp: bool) -> Option
     answer.to_vec().ok()
 }
 
-async fn serve_udp(socket: UdpSocket, records: Arc<Records>, faulty: Faulty) {
+async fn serve_udp(socket: UdpSocket, source: Arc<Source>, faulty: Faulty) {
     let mut buffer = vec![0; 4096];
     loop {
         // An error here is an ICMP message about an earlier response: that client has gone.
         let Ok((length, from)) = socket.recv_from(&mut buffer).await else { continue };
-        if let Some(answer) = respond(&buffer[..length], &records, faulty, true) {
+        if let Some(answer) = respond(&buffer[..length], &source, faulty, true) {
             let _ = socket.send_to(&answer, from).await;
         }
     }
 }
 
-async fn serve_tcp(listener: TcpListener, records: Arc<Records>, faulty: Faulty) {
+async fn serve_tcp(listener: TcpListener, source: Arc<Source>, faulty: Faulty) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => if let Ok((stream, _)) = accepted {
-                let records = Arc::clone(&records);
+                let source = Arc::clone(&source);
                 connections.spawn(async move {
-                    let _ = converse(stream, &records, faulty).await;
+                    let _ = converse(stream, &source, faulty).await;
                 });
             },
             Some(_) = connections.join_next() => {}
@@ -114,11 +137,11 @@ async fn serve_tcp(listener: TcpListener, records: Arc<Records>, faulty: Faulty)
     }
 }
 
-async fn converse(mut stream: TcpStream, records: &Records, faulty: Faulty) -> io::Result<()> {
+async fn converse(mut stream: TcpStream, source: &Source, faulty: Faulty) -> io::Result<()> {
     loop {
         let mut asked = vec![0; usize::from(stream.read_u16().await?)];
         stream.read_exact(&mut asked).await?;
-        if let Some(answer) = respond(&asked, records, faulty, false) {
+        if let Some(answer) = respond(&asked, source, faulty, false) {
             let length = u16::try_from(answer.len()).unwrap_or(u16::MAX);
             let mut framed = length.to_be_bytes().to_vec();
             framed.extend_from_slice(&answer[..usize::from(length)]);

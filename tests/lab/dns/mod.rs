@@ -10,7 +10,8 @@ use hickory_proto::op::{Edns, Message, MessageType, OpCode, ResponseCode};
 use hickory_proto::rr::rdata::{A, AAAA, CNAME, SOA, TXT};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
-pub(crate) use listen::{Faulty, listen};
+use crate::azure::Linked;
+pub(crate) use listen::{Faulty, Source, listen};
 
 /// The number of seconds for which a negative answer may be cached.
 const NEGATIVE_TTL: u32 = 30;
@@ -39,6 +40,23 @@ impl Records {
             }
         }
         Ok(Self(records))
+    }
+
+    /// Returns the same records, but for names in these private zones: only what is in them exists.
+    pub(crate) fn with_zones(&self, zones: &Linked) -> Self {
+        let mut own = self.0.clone();
+        for (zone, records) in zones {
+            let below = format!(".{zone}");
+            own.retain(|name, _| name != zone && !name.ends_with(&below));
+            for (name, lines) in records {
+                let Ok(owner) = Name::from_ascii(format!("{name}.")) else { continue };
+                own.insert(
+                    key(&owner),
+                    lines.iter().filter_map(|line| record(&owner, line)).collect(),
+                );
+            }
+        }
+        Self(own)
     }
 
     /// Returns every owner name.

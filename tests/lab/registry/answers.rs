@@ -22,8 +22,6 @@ const JSON: &str = "application/json; charset=utf-8";
 const HSTS: &str = "max-age=31536000; includeSubDomains";
 const EXPOSED: [&str; 4] =
     ["Docker-Content-Digest", "WWW-Authenticate", "Link", "X-Ms-Correlation-Request-Id"];
-/// The client address that the registry's firewall sees.
-const CLIENT: &str = "203.0.113.9";
 pub(super) const AUTHENTICATE: &str =
     "authentication required, visit https://aka.ms/acr/authorization for more information.";
 const DISALLOWED: &str = "The operation is disallowed on this registry, repository or image. View troubleshooting \
@@ -159,15 +157,7 @@ impl World {
             Answer::FirewallSettling if asked.number() > 3 => return None,
             Answer::FirewallUnsettled if asked.number() == 4 => return None,
             Answer::Firewall | Answer::FirewallSettling | Answer::FirewallUnsettled => {
-                // The registry's encoder escapes the apostrophes and adds no line ending.
-                let message = format!(
-                    "client with IP \\u0027{CLIENT}\\u0027 is not allowed access. \
-                     Refer https://aka.ms/acr/firewall to grant access."
-                );
-                let body =
-                    format!("{{\"errors\":[{{\"code\":\"DENIED\",\"message\":\"{message}\"}}]}}");
-                let builder = self.front(asked, StatusCode::FORBIDDEN);
-                finish(builder.header(CONTENT_TYPE, JSON), Body::whole(body))
+                self.firewall(asked)
             }
             Answer::Forbidden => {
                 // The message is documented; the code that goes with it in a pull was never
@@ -233,6 +223,19 @@ impl World {
             | Answer::LargeMissing
             | Answer::ByTagOnly => return None,
         })
+    }
+
+    /// Returns the 403 of the registry's firewall.
+    pub(super) fn firewall(&self, asked: &Asked<'_>) -> Response<Body> {
+        // The registry's encoder escapes the apostrophes and adds no line ending.
+        let message = format!(
+            "client with IP \\u0027{}\\u0027 is not allowed access. \
+             Refer https://aka.ms/acr/firewall to grant access.",
+            self.azure.client_ip()
+        );
+        let body = format!("{{\"errors\":[{{\"code\":\"DENIED\",\"message\":\"{message}\"}}]}}");
+        let builder = self.front(asked, StatusCode::FORBIDDEN);
+        finish(builder.header(CONTENT_TYPE, JSON), Body::whole(body))
     }
 
     /// Returns a 429 in each registry's own form.

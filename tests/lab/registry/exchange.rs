@@ -80,7 +80,7 @@ impl World {
         let claim = |key| claims.get(key).and_then(Value::as_str).unwrap_or_default();
         let now = Timestamp::now().as_second();
         let audience = claim("aud").trim_end_matches('/');
-        let arm = self.registry.arm_audience && RESOURCE_MANAGERS.contains(&audience);
+        let arm = self.azure.arm_audience() && RESOURCE_MANAGERS.contains(&audience);
         let home = match &self.registry.tenant[..] {
             "" => &self.entra.tenant,
             own => own,

@@ -8,8 +8,9 @@ mod token;
 pub(crate) use answers::{date, finish};
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -17,6 +18,7 @@ use hyper::header::{AUTHORIZATION, HOST};
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::json;
 
+use crate::azure::ControlPlane;
 use crate::body::Body;
 use crate::identity::{Entra, Imds};
 use crate::scenario::Scenario;
@@ -30,6 +32,8 @@ pub(crate) struct World {
     pub(crate) data: Data,
     pub(crate) entra: Entra,
     pub(crate) imds: Imds,
+    /// The control plane, by whose state the registry decides.
+    pub(crate) azure: Arc<ControlPlane>,
     /// The URL of the data host that clients receive: `https://HOST`.
     pub(crate) data_url: String,
     pub(crate) secrets: Secrets,
@@ -88,12 +92,13 @@ impl Asked<'_> {
 }
 
 impl World {
-    pub(crate) fn new(scenario: &Scenario, data_url: String) -> Self {
+    pub(crate) fn new(scenario: &Scenario, data_url: String, azure: Arc<ControlPlane>) -> Self {
         Self {
             registry: scenario.registry.clone(),
             data: scenario.data,
             entra: scenario.entra.clone(),
             imds: scenario.imds.clone(),
+            azure,
             data_url,
             secrets: Secrets::new(scenario),
             issued: Mutex::default(),
@@ -135,6 +140,7 @@ impl World {
     pub(crate) async fn ask_registry(
         &self,
         scheme: &'static str,
+        at: IpAddr,
         request: Request<Incoming>,
     ) -> Response<Body> {
         let (parts, body) = request.into_parts();
@@ -151,6 +157,9 @@ impl World {
             accept: accept.join(","),
             correlation: self.correlation(),
         };
+        if self.azure.refuses(at) {
+            return self.firewall(&asked);
+        }
         let authorization = header(AUTHORIZATION);
         let path = parts.uri.path();
         let tokens = if self.registry.hub { "/token" } else { "/oauth2/token" };

@@ -14,12 +14,12 @@ use crate::secrets::{TOKEN_USER, USER, access_token, basic};
 use crate::settings::{Answer, Grants};
 
 /// The client that requests a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Who {
     /// A repository-scoped token.
     Known,
-    /// An identity of the tenant with a role on the registry.
-    Identity,
+    /// An identity of the tenant with a role on the registry, by its object id.
+    Identity(String),
     Anonymous,
     Stranger,
     /// A service principal that the tenant does not have.
@@ -68,8 +68,8 @@ impl World {
             };
         }
         let refused = match who {
-            Who::Known | Who::Identity => false,
-            Who::Anonymous => !self.registry.anonymous,
+            Who::Known | Who::Identity(_) => false,
+            Who::Anonymous => !self.azure.anonymous(),
             Who::Stranger | Who::Unregistered => true,
         };
         if who == Who::Unregistered && answer != Answer::RefuseAll {
@@ -86,7 +86,7 @@ impl World {
             return finish(builder, Body::chunked("a token, in a manner of speaking"));
         }
         // A token is issued whatever it grants; a missing right shows when the token is used.
-        let grants = self.granted(&form, who);
+        let grants = self.granted(&form, &who);
         let access: Vec<Value> = grants
             .iter()
             .map(|grant| json!({ "type": "repository", "name": grant.name, "actions": grant.actions }))
@@ -99,7 +99,8 @@ impl World {
 
     fn who(&self, user: &str, password: &str) -> Who {
         if user == USER && password == self.secrets.password {
-            return Who::Known;
+            let valid = self.azure.token_is_valid(USER);
+            return if valid { Who::Known } else { Who::Stranger };
         }
         if user == TOKEN_USER {
             return self.holder(password);
@@ -111,7 +112,7 @@ impl World {
                     && password == self.secrets.client_secret
                     && self.has_role(client) =>
             {
-                Who::Identity
+                Who::Identity(client.object_id.clone())
             }
             // The admin user is refused too: it is disabled.
             _ => Who::Stranger,
@@ -122,27 +123,31 @@ impl World {
     fn holder(&self, refresh: &str) -> Who {
         if refresh == self.secrets.identity_token {
             Who::Known
-        } else if self.exchanged_for(refresh).is_some() {
-            Who::Identity
         } else {
-            Who::Stranger
+            self.exchanged_for(refresh).map_or(Who::Stranger, Who::Identity)
         }
     }
 
     /// Returns whether an identity has a role on this registry.
     pub(super) fn has_role(&self, identity: &Identity) -> bool {
-        let roles = self.registry.roles.iter().filter_map(|name| self.entra.identities.get(name));
-        roles.into_iter().any(|one| one.object_id == identity.object_id)
+        self.azure.may(&identity.object_id, None, "pull")
     }
 
     /// Returns the granted part of the requested scopes. A scope without any granted action is left
     /// out of the token.
-    fn granted(&self, form: &[(String, String)], who: Who) -> Vec<Grant> {
-        let pull = who == Who::Anonymous || self.registry.grants == Grants::Pull;
-        let may = |action: &str| match action {
-            "pull" => pull,
-            "metadata_read" => pull && self.registry.list_tags,
-            _ => false,
+    fn granted(&self, form: &[(String, String)], who: &Who) -> Vec<Grant> {
+        let may = |name: &str, action: &str| {
+            ["pull", "metadata_read"].contains(&action)
+                && match who {
+                    Who::Known => self.azure.token_may(USER, name, action),
+                    Who::Identity(object) => {
+                        self.registry.grants == Grants::Pull
+                            && (action == "pull" || self.registry.list_tags)
+                            && self.azure.may(object, Some(name), action)
+                    }
+                    Who::Anonymous => action == "pull" || self.registry.list_tags,
+                    Who::Stranger | Who::Unregistered => false,
+                }
         };
         let scopes = form.iter().filter(|(key, _)| key == "scope");
         scopes
@@ -153,12 +158,8 @@ impl World {
                 if self.registry.hub && !self.registry.images.contains_key(name) {
                     return None;
                 }
-                let only = &self.registry.role_repositories;
-                if who == Who::Identity && !only.is_empty() && only.iter().all(|one| one != name) {
-                    return None;
-                }
                 let actions: Vec<_> =
-                    actions.split(',').filter(|one| may(one)).map(str::to_owned).collect();
+                    actions.split(',').filter(|one| may(name, one)).map(str::to_owned).collect();
                 (!actions.is_empty()).then(|| Grant { name: name.to_owned(), actions })
             })
             .collect()

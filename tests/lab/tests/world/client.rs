@@ -81,6 +81,9 @@ pub(crate) async fn ask(lab: &Lab, method: &str, url: &str, headers: &str, body:
     let real = match host {
         "169.254.169.254" => lab.routes[&"169.254.169.254:80".parse().unwrap()],
         "login.microsoftonline.com" => lab.routes[&"20.190.128.9:443".parse().unwrap()],
+        "management.azure.com" | "graph.microsoft.com" => {
+            lab.routes[&"20.62.128.20:443".parse().unwrap()]
+        }
         host if host.contains(".data.") => lab.data,
         _ => lab.registry,
     };

@@ -5,6 +5,8 @@
     reason = "a test says by panicking what it found, and looks at the world by hand"
 )]
 
+mod azure_authorization;
+mod azure_resources;
 mod client;
 mod dns;
 mod entra;

@@ -1,0 +1,178 @@
+//! The Azure control plane: one state of resources. Azure Resource Manager serves and changes it;
+//! the registry and the name servers decide by it.
+
+mod arm;
+mod authorization;
+mod caller;
+mod condition;
+mod directory;
+mod ids;
+mod network;
+mod query;
+mod resources;
+mod roles;
+mod seed;
+mod settings;
+mod store;
+mod tokens;
+mod writes;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::scenario::Scenario;
+use ids::Ids;
+pub(crate) use network::{Linked, Way};
+use roles::{Wish, allows};
+use seed::{Seed, memberships};
+pub use settings::{
+    ArmAnswer, Assignment, Azure, ClusterResource, CustomRole, Denial, Endpoint, Group,
+    RegistryResource, Zone,
+};
+use store::{Store, text};
+
+const CONTENT_READ: &str = "Microsoft.ContainerRegistry/registries/repositories/content/read";
+const METADATA_READ: &str = "Microsoft.ContainerRegistry/registries/repositories/metadata/read";
+const PULL_READ: &str = "Microsoft.ContainerRegistry/registries/pull/read";
+
+/// The control plane of a world.
+#[derive(Debug)]
+pub(crate) struct ControlPlane {
+    settings: Azure,
+    ids: Ids,
+    /// The tenant of each subscription.
+    tenants: BTreeMap<String, String>,
+    /// The groups of each principal, by object id, as ARM and as the registry know them.
+    groups: BTreeMap<String, Vec<String>>,
+    settled_groups: BTreeMap<String, Vec<String>>,
+    store: Mutex<Store>,
+    /// Whether the answer that occurs once has occurred.
+    failed: AtomicBool,
+}
+
+impl ControlPlane {
+    pub(crate) fn new(scenario: &Scenario) -> Self {
+        let settings = scenario.azure.clone();
+        let home = &scenario.entra.tenant;
+        let mut tenants = settings.subscriptions.clone();
+        tenants.entry(settings.subscription.clone()).or_insert_with(|| home.clone());
+        let seed = Seed::new(scenario);
+        Self {
+            ids: seed.ids.clone(),
+            tenants,
+            groups: memberships(&settings, &scenario.entra, false),
+            settled_groups: memberships(&settings, &scenario.entra, true),
+            store: Mutex::new(seed.grow()),
+            failed: AtomicBool::new(false),
+            settings,
+        }
+    }
+
+    /// Returns what a function reads from, or does to, the resources.
+    fn with<T>(&self, act: impl FnOnce(&mut Store) -> T) -> T {
+        act(&mut self.store.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Returns a principal and its groups, direct or not.
+    fn principals(&self, object: &str, settled: bool) -> Vec<String> {
+        let groups = if settled { &self.settled_groups } else { &self.groups };
+        let mut found = BTreeSet::new();
+        let mut next = vec![object.to_ascii_lowercase()];
+        while let Some(one) = next.pop() {
+            if found.insert(one.clone()) {
+                next.extend(groups.get(&one).into_iter().flatten().cloned());
+            }
+        }
+        found.into_iter().collect()
+    }
+
+    /// Returns whether a principal may act (`pull`, `metadata_read`) on a repository of the
+    /// registry; without one, whether it may pull from any.
+    pub(crate) fn may(&self, object: &str, repository: Option<&str>, action: &str) -> bool {
+        let principals = self.principals(object, true);
+        self.with(|store| {
+            let Some(registry) = store.get(&self.ids.registry) else { return false };
+            let mode = text(registry, "/properties/roleAssignmentMode");
+            let data = mode == "AbacRepositoryPermissions";
+            let action = match action {
+                _ if !data => PULL_READ,
+                "pull" => CONTENT_READ,
+                _ => METADATA_READ,
+            };
+            let before = Timestamp::now().as_second() - self.settings.propagation;
+            let scope = &self.ids.registry;
+            allows(store, &principals, &Wish { action, data, scope, repository, before })
+        })
+    }
+
+    /// Returns whether the text at a JSON pointer in the registry's resource is this one.
+    fn registry_says(&self, pointer: &str, value: &Value) -> bool {
+        self.with(|store| store.get(&self.ids.registry)?.pointer(pointer).map(|one| one == value))
+            == Some(true)
+    }
+
+    /// Returns whether anonymous pull is enabled.
+    pub(crate) fn anonymous(&self) -> bool {
+        self.registry_says("/properties/anonymousPullEnabled", &Value::Bool(true))
+    }
+
+    /// Returns whether the registry accepts tokens for Azure Resource Manager.
+    pub(crate) fn arm_audience(&self) -> bool {
+        let policy = "/properties/policies/azureADAuthenticationAsArmPolicy/status";
+        self.registry_says(policy, &Value::from("enabled"))
+    }
+
+    /// Returns whether a token of the registry is valid.
+    pub(crate) fn token_is_valid(&self, name: &str) -> bool {
+        self.with(|store| tokens::is_valid(store, &self.ids.registry, name))
+    }
+
+    /// Returns whether a token of the registry may act on a repository.
+    pub(crate) fn token_may(&self, name: &str, repository: &str, action: &str) -> bool {
+        self.with(|store| tokens::may(store, &self.ids.registry, name, repository, action))
+    }
+
+    /// Returns the way of a request that arrives at an address; public if networks do not matter.
+    pub(crate) fn way(&self, at: IpAddr) -> Way {
+        if !self.settings.on {
+            return Way::Public;
+        }
+        self.with(|store| network::way(store, &self.ids.registry, at))
+    }
+
+    /// Returns whether the registry's network rules refuse a request that arrives at an address.
+    pub(crate) fn refuses(&self, at: IpAddr) -> bool {
+        if !self.settings.on || self.way(at) != Way::Public {
+            return false;
+        }
+        let subnet = network::subnet(&self.ids, &self.settings);
+        self.with(|store| {
+            let registry = store.get(&self.ids.registry);
+            registry.is_some_and(|one| !network::lets_in(one, &self.settings.client_ip, &subnet))
+        })
+    }
+
+    /// Returns the address of the client that the registry sees.
+    pub(crate) fn client_ip(&self) -> &str {
+        &self.settings.client_ip
+    }
+
+    /// Returns the private DNS zones of the client's network.
+    pub(crate) fn zones(&self) -> Linked {
+        if !self.settings.on {
+            return Vec::new();
+        }
+        let network = network::vnet(&self.ids, &self.settings, &self.settings.client_vnet);
+        self.with(|store| network::linked(store, &network))
+    }
+
+    /// Returns true for the first time only.
+    fn once(&self) -> bool {
+        !self.failed.swap(true, Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,364 @@
+//! Networks: private endpoints, private DNS zones, public addresses, and what follows from them for
+//! the registry and the name servers.
+
+use std::net::IpAddr;
+
+use serde_json::{Value, json};
+
+use super::ids::Ids;
+use super::seed::Seed;
+use super::settings::{Azure, Endpoint, Zone};
+use super::store::{Store, id_of, list, text, within};
+
+pub(crate) const CONNECTION: &str =
+    "Microsoft.ContainerRegistry/registries/privateEndpointConnections";
+pub(crate) const ENDPOINT: &str = "Microsoft.Network/privateEndpoints";
+const INTERFACE: &str = "Microsoft.Network/networkInterfaces";
+pub(crate) const ZONE: &str = "Microsoft.Network/privateDnsZones";
+const RECORD: &str = "Microsoft.Network/privateDnsZones/A";
+const LINK: &str = "Microsoft.Network/privateDnsZones/virtualNetworkLinks";
+const VNET: &str = "Microsoft.Network/virtualNetworks";
+/// The zone of registries' private endpoints.
+const REGISTRY_ZONE: &str = "privatelink.azurecr.io";
+/// The seconds for which records may be cached.
+const TTL: u32 = 10;
+
+/// The way by which a request comes to the registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Through the public address.
+    Public,
+    /// Through a private endpoint whose connection is approved.
+    Private,
+    /// Through one whose connection is not: nothing arrives.
+    Unapproved,
+}
+
+/// Returns the id of the client's subnet.
+pub(crate) fn subnet(ids: &Ids, azure: &Azure) -> String {
+    format!("{}/subnets/{}", vnet(ids, azure, &azure.client_vnet), azure.client_subnet)
+}
+
+/// Returns the id of a virtual network.
+pub(crate) fn vnet(ids: &Ids, azure: &Azure, name: &str) -> String {
+    ids.resource(&azure.cluster.node_group, &format!("{VNET}/{name}"))
+}
+
+/// Returns the id of a public address.
+pub(crate) fn public_ip(ids: &Ids, azure: &Azure, name: &str) -> String {
+    ids.resource(&azure.cluster.node_group, &format!("Microsoft.Network/publicIPAddresses/{name}"))
+}
+
+/// Adds the networks of a scenario.
+pub(crate) fn seed(seed: &mut Seed<'_>) {
+    let azure = seed.azure;
+    let subnet = subnet(&seed.ids, azure);
+    let network = vnet(&seed.ids, azure, &azure.client_vnet);
+    // The example VirtualNetworkGet.json of Azure/azure-rest-api-specs (Microsoft.Network).
+    let below = json!({
+        "name": azure.client_subnet, "id": subnet,
+        "type": "Microsoft.Network/virtualNetworks/subnets",
+        "properties": {
+            "addressPrefix": "10.224.0.0/16", "provisioningState": "Succeeded",
+            "serviceEndpoints": [],
+        },
+    });
+    seed.store.put(json!({
+        "name": azure.client_vnet, "id": network, "type": VNET, "location": azure.location,
+        "properties": {
+            "addressSpace": { "addressPrefixes": ["10.0.0.0/8"] },
+            "provisioningState": "Succeeded", "subnets": [below],
+        },
+    }));
+    seed.store.put(below);
+    for (name, address) in &azure.addresses {
+        // The example PublicIpAddressGet.json of Azure/azure-rest-api-specs (Microsoft.Network).
+        seed.store.put(json!({
+            "name": name, "id": public_ip(&seed.ids, azure, name),
+            "type": "Microsoft.Network/publicIPAddresses", "location": azure.location,
+            "properties": {
+                "provisioningState": "Succeeded", "ipAddress": address,
+                "publicIPAddressVersion": "IPv4", "publicIPAllocationMethod": "Static",
+                "idleTimeoutInMinutes": 4,
+            },
+            "sku": { "name": "Standard", "tier": "Regional" },
+        }));
+    }
+    for (name, zone) in &azure.zones {
+        add_zone(seed, name, zone);
+    }
+    for (name, endpoint) in azure.endpoints.iter().filter(|(_, one)| one.status != "Absent") {
+        add_endpoint(seed, name, endpoint);
+    }
+}
+
+/// Returns the names of a member of the registry.
+fn fqdns(seed: &Seed<'_>, member: &str) -> Vec<String> {
+    let login = &seed.registry.login_server;
+    match member.strip_prefix("registry_data_") {
+        None => vec![login.clone()],
+        Some(region) => {
+            let (name, rest) = login.split_once('.').unwrap_or((login, "azurecr.io"));
+            vec![format!("{name}.{region}.data.{rest}")]
+        }
+    }
+}
+
+/// Adds a private endpoint (`wire/arm-private-endpoint--200-public.json`), its network interface
+/// (as `az network nic show` reads it in "Connect privately to an Azure container registry"), its
+/// zone group (`wire/arm-private-dns-zone-group--200-public.json`) and the registry's side of its
+/// connection (PrivateEndpointConnectionGet.json of Azure/azure-rest-api-specs).
+fn add_endpoint(seed: &mut Seed<'_>, name: &str, one: &Endpoint) {
+    let azure = seed.azure;
+    let id = seed.ids.resource(&one.group, &format!("{ENDPOINT}/{name}"));
+    let nic = seed.ids.resource(&one.group, &format!("{INTERFACE}/{name}.nic"));
+    let subnet = format!("{}/subnets/endpoints", vnet(&seed.ids, azure, &one.vnet));
+    let state = json!({ "status": one.status, "description": "", "actionsRequired": "None" });
+    let configurations: Vec<_> = one
+        .members
+        .iter()
+        .map(|(member, address)| {
+            json!({
+                "name": format!("{member}.privateEndpoint"),
+                "id": format!("{nic}/ipConfigurations/{member}.privateEndpoint"),
+                "type": "Microsoft.Network/networkInterfaces/ipConfigurations",
+                "properties": {
+                    "provisioningState": "Succeeded", "privateIPAddress": address,
+                    "privateIPAllocationMethod": "Dynamic", "primary": member == "registry",
+                    "privateIPAddressVersion": "IPv4", "subnet": { "id": subnet },
+                    "privateLinkConnectionProperties": {
+                        "groupId": "registry", "requiredMemberName": member,
+                        "fqdns": fqdns(seed, member),
+                    },
+                },
+            })
+        })
+        .collect();
+    seed.store.put(json!({
+        "name": name, "id": id, "type": ENDPOINT, "location": azure.location,
+        "properties": {
+            "provisioningState": "Succeeded",
+            "privateLinkServiceConnections": [{
+                "name": name, "id": format!("{id}/privateLinkServiceConnections/{name}"),
+                "type": "Microsoft.Network/privateEndpoints/privateLinkServiceConnections",
+                "properties": {
+                    "provisioningState": "Succeeded", "groupIds": ["registry"],
+                    "privateLinkServiceId": seed.ids.registry,
+                    "privateLinkServiceConnectionState": state,
+                },
+            }],
+            "manualPrivateLinkServiceConnections": [], "customNetworkInterfaceName": "",
+            "subnet": { "id": subnet }, "ipConfigurations": [],
+            "networkInterfaces": [{ "id": nic }], "customDnsConfigs": [],
+        },
+    }));
+    seed.store.put(json!({
+        "name": format!("{name}.nic"), "id": nic, "type": INTERFACE, "location": azure.location,
+        "properties": {
+            "provisioningState": "Succeeded", "ipConfigurations": configurations,
+            "privateEndpoint": { "id": id },
+        },
+    }));
+    let connection = format!("{}/privateEndpointConnections/{name}", seed.ids.registry);
+    seed.store.put(json!({
+        "id": connection, "name": name, "type": CONNECTION,
+        "properties": {
+            "privateEndpoint": { "id": id }, "privateLinkServiceConnectionState": state,
+            "provisioningState": "Succeeded",
+        },
+    }));
+    let zone = seed.store.of_type(ZONE).find(|zone| text(zone, "/name") == REGISTRY_ZONE);
+    let zone = zone.map(|zone| id_of(zone).to_owned());
+    if let Some(zone) = zone {
+        let group = format!("{id}/privateDnsZoneGroups/default");
+        seed.store.put(json!({
+            "name": "default", "id": group,
+            "type": "Microsoft.Network/privateEndpoints/privateDnsZoneGroups",
+            "properties": {
+                "provisioningState": "Succeeded",
+                "privateDnsZoneConfigs": [{
+                    "name": "azurecr", "id": format!("{group}/privateDnsZoneConfigs/azurecr"),
+                    "properties": {
+                        "provisioningState": "Succeeded", "privateDnsZoneId": zone,
+                        "recordSets": [],
+                    },
+                }],
+            },
+        }));
+    }
+}
+
+/// Adds a zone, its links (`wire/arm-vnet-link--200-public.json`) and its records
+/// (RecordSetAGet.json and PrivateZoneGet.json of Azure/azure-rest-api-specs, privatedns).
+fn add_zone(seed: &mut Seed<'_>, name: &str, zone: &Zone) {
+    let azure = seed.azure;
+    let (group, name) = name.split_once('/').unwrap_or((&azure.registry.group, name));
+    let id = seed.ids.resource(group, &format!("{ZONE}/{name}"));
+    seed.store.put(json!({
+        "id": id, "name": name, "type": ZONE, "location": "global", "tags": {},
+        "etag": "6a1f0c52-0000-0100-0000-695f70a80000",
+        "properties": {
+            "maxNumberOfRecordSets": 25_000, "maxNumberOfVirtualNetworkLinks": 1_000,
+            "maxNumberOfVirtualNetworkLinksWithRegistration": 100,
+            "numberOfRecordSets": zone.records.len() + 1,
+            "numberOfVirtualNetworkLinks": zone.links.len(),
+            "numberOfVirtualNetworkLinksWithRegistration": 0, "provisioningState": "Succeeded",
+        },
+    }));
+    for network in &zone.links {
+        let whole = vnet(&seed.ids, azure, network);
+        let mut link = json!({ "properties": { "virtualNetwork": { "id": whole } } });
+        complete_link(&format!("{id}/virtualNetworkLinks/{network}"), &mut link);
+        seed.store.put(link);
+    }
+    for (record, addresses) in &zone.records {
+        let addresses: Vec<_> = addresses.iter().map(|one| json!({ "ipv4Address": one })).collect();
+        let mut set = json!({ "properties": { "ttl": TTL, "aRecords": addresses } });
+        complete_record(&format!("{id}/A/{record}"), &mut set);
+        seed.store.put(set);
+    }
+}
+
+/// Adds to a link what Azure adds.
+pub(crate) fn complete_link(id: &str, link: &mut Value) {
+    super::store::merge(
+        link,
+        &json!({
+            "id": id, "name": id.rsplit('/').next(), "type": LINK, "location": "global",
+            "etag": "\"7c01b6de-0000-0100-0000-695f70a80000\"",
+            "properties": {
+                "provisioningState": "Succeeded", "virtualNetworkLinkState": "Completed",
+            },
+        }),
+    );
+    for (key, value) in
+        [("registrationEnabled", json!(false)), ("resolutionPolicy", json!("Default"))]
+    {
+        let properties = link["properties"].as_object_mut();
+        properties.map(|all| all.entry(key).or_insert(value));
+    }
+}
+
+/// Adds to a record set what Azure adds.
+pub(crate) fn complete_record(id: &str, set: &mut Value) {
+    let (zone, name) = id.rsplit_once("/A/").unwrap_or((id, "@"));
+    let zone = zone.rsplit('/').next().unwrap_or_default();
+    super::store::merge(
+        set,
+        &json!({
+            "id": id, "name": name, "type": RECORD,
+            "etag": "6a1f0c53-0000-0100-0000-695f70a80000",
+            "properties": { "fqdn": format!("{name}.{zone}."), "isAutoRegistered": false },
+        }),
+    );
+    // Requests have the name of the older API version.
+    if let Some(all) = set["properties"].as_object_mut() {
+        if let Some(records) = all.remove("ARecords") {
+            all.insert("aRecords".to_owned(), records);
+        }
+        if let Some(ttl) = all.remove("TTL") {
+            all.insert("ttl".to_owned(), ttl);
+        }
+        all.entry("ttl").or_insert(json!(3_600));
+    }
+}
+
+/// The zones that a virtual network resolves: the name of each and its records, as name and lines
+/// of a name server.
+pub(crate) type Linked = Vec<(String, Vec<(String, Vec<String>)>)>;
+
+/// Returns the zones that are linked to a virtual network.
+pub(crate) fn linked(store: &Store, network: &str) -> Linked {
+    let mut found = Vec::new();
+    for zone in store.of_type(ZONE) {
+        let below = |kind| store.of_type(kind).filter(|one| within(id_of(one), id_of(zone)));
+        let linked = below(LINK).any(|link| {
+            text(link, "/properties/virtualNetwork/id").eq_ignore_ascii_case(network)
+                && text(link, "/properties/virtualNetworkLinkState") == "Completed"
+        });
+        if !linked {
+            continue;
+        }
+        let name = text(zone, "/name").to_ascii_lowercase();
+        let records = below(RECORD).map(|set| {
+            let record = match text(set, "/name") {
+                "@" => name.clone(),
+                label => format!("{label}.{name}"),
+            };
+            let ttl = set.pointer("/properties/ttl").and_then(Value::as_u64).unwrap_or(3_600);
+            let addresses = list(set, "/properties/aRecords").iter();
+            let lines = addresses.map(|one| format!("{ttl} A {}", text(one, "/ipv4Address")));
+            (record, lines.collect())
+        });
+        let records = records.collect();
+        found.push((name, records));
+    }
+    found
+}
+
+/// Returns the way of a request that arrives at an address.
+pub(crate) fn way(store: &Store, registry: &str, at: IpAddr) -> Way {
+    let at = at.to_string();
+    for connection in store.of_type(CONNECTION).filter(|one| within(id_of(one), registry)) {
+        let endpoint = store.get(text(connection, "/properties/privateEndpoint/id"));
+        let interfaces = endpoint.map_or(&[][..], |one| list(one, "/properties/networkInterfaces"));
+        let ours = interfaces.iter().filter_map(|one| store.get(text(one, "/id"))).any(|nic| {
+            let configurations = list(nic, "/properties/ipConfigurations").iter();
+            configurations.into_iter().any(|one| text(one, "/properties/privateIPAddress") == at)
+        });
+        if ours {
+            let state = "/properties/privateLinkServiceConnectionState/status";
+            let approved = text(connection, state) == "Approved";
+            return if approved { Way::Private } else { Way::Unapproved };
+        }
+    }
+    Way::Public
+}
+
+/// Returns whether the rules of the registry let a client in through the public address.
+pub(crate) fn lets_in(registry: &Value, client: &str, subnet: &str) -> bool {
+    if text(registry, "/properties/publicNetworkAccess") == "Disabled" {
+        return false;
+    }
+    let rules = "/properties/networkRuleSet";
+    if text(registry, &format!("{rules}/defaultAction")) != "Deny" {
+        return true;
+    }
+    let allowed = |one: &&Value| text(one, "/action") != "Deny";
+    let addresses = list(registry, &format!("{rules}/ipRules")).iter().filter(allowed);
+    let subnets = list(registry, &format!("{rules}/virtualNetworkRules")).iter().filter(allowed);
+    addresses.map(|one| text(one, "/value")).any(|rule| covers(rule, client))
+        || subnets.map(|one| text(one, "/id")).any(|id| id.eq_ignore_ascii_case(subnet))
+}
+
+/// Returns whether an address or a range in CIDR notation covers an IPv4 address.
+fn covers(rule: &str, client: &str) -> bool {
+    let (address, bits) = rule.split_once('/').unwrap_or((rule, "32"));
+    let (Ok(IpAddr::V4(address)), Ok(IpAddr::V4(client)), Ok(bits)) =
+        (address.parse(), client.parse(), bits.parse::<u32>())
+    else {
+        return false;
+    };
+    let mask = u32::MAX.checked_shl(32_u32.saturating_sub(bits)).unwrap_or(0);
+    u32::from(address) & mask == u32::from(client) & mask
+}
+
+#[cfg(test)]
+mod tests {
+    use super::covers;
+
+    #[test]
+    fn a_rule_covers_addresses() {
+        for (rule, client, expected) in [
+            ("203.0.113.9", "203.0.113.9", true),
+            ("203.0.113.9/32", "203.0.113.9", true),
+            ("203.0.113.0/24", "203.0.113.9", true),
+            ("203.0.112.0/24", "203.0.113.9", false),
+            ("0.0.0.0/0", "203.0.113.9", true),
+            ("203.0.113.9/99", "203.0.113.9", true),
+            ("nonsense", "203.0.113.9", false),
+        ] {
+            assert_eq!(covers(rule, client), expected, "{rule}");
+        }
+    }
+}
