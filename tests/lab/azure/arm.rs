@@ -1,5 +1,7 @@
 //! Azure Resource Manager's front end: its faults, its tokens, its headers and its pages.
 
+use std::fmt::Write;
+
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, DATE, EXPIRES, HOST, PRAGMA};
@@ -8,6 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::caller::{Caller, caller, expired, invalid, other_tenant};
+use super::reply::Reply;
 use super::settings::ArmAnswer;
 use super::{ControlPlane, roles};
 use crate::body::Body;
@@ -18,31 +21,6 @@ use crate::registry::{World, date, finish};
 /// The longest request body that is read.
 const LONGEST: usize = 1 << 20;
 const GRAPH: &str = "graph.microsoft.com";
-
-/// A response before it has its headers.
-#[derive(Debug)]
-pub(crate) struct Reply {
-    pub(crate) status: StatusCode,
-    pub(crate) body: Value,
-    pub(crate) headers: Vec<(&'static str, String)>,
-}
-
-impl Reply {
-    pub(crate) fn new(status: StatusCode, body: Value) -> Self {
-        Self { status, body, headers: Vec::new() }
-    }
-
-    pub(crate) fn ok(body: Value) -> Self {
-        Self::new(StatusCode::OK, body)
-    }
-
-    /// Returns an error in the form of `wire/arm-error--*.json`.
-    pub(crate) fn error(status: StatusCode, code: &str, message: &str) -> Self {
-        let mut own = Self::new(status, json!({ "error": { "code": code, "message": message } }));
-        own.headers.push(("x-ms-failure-cause", "gateway".to_owned()));
-        own
-    }
-}
 
 /// A request whose caller is known.
 #[derive(Debug)]
@@ -221,12 +199,10 @@ impl ControlPlane {
         let items: Vec<_> = all.into_iter().skip(from).take(size).collect();
         let mut body = json!({ "value": items });
         if left {
-            let query: String = asked
-                .query
-                .iter()
-                .filter(|(key, _)| key != "$skiptoken")
-                .map(|(key, value)| format!("{key}={}&", encoded(value)))
-                .collect();
+            let mut query = String::new();
+            for (key, value) in asked.query.iter().filter(|(key, _)| key != "$skiptoken") {
+                let _ = write!(query, "{key}={}&", encoded(value));
+            }
             let next = from + size;
             let link = format!("{}{}?{query}$skiptoken={next}", asked.base, asked.path);
             body["nextLink"] = Value::from(link);
@@ -247,13 +223,13 @@ pub(super) fn forbidden(asked: &Asked, action: &str, scope: &str) -> Reply {
 
 /// Returns a value of a query string, encoded.
 fn encoded(value: &str) -> String {
-    value
-        .bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                char::from(byte).to_string()
-            }
-            _ => format!("%{byte:02X}"),
-        })
-        .collect()
+    let mut out = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
 }

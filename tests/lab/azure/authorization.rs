@@ -5,7 +5,8 @@ use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::ControlPlane;
-use super::arm::{Asked, Reply};
+use super::arm::Asked;
+use super::reply::Reply;
 use super::resources::{no_route, not_found, unsupported_filter};
 use super::roles::{self, ASSIGNMENT, DEFINITION, DENIAL, EVERYBODY};
 use super::store::{id_of, list, text, within};
@@ -65,10 +66,9 @@ impl ControlPlane {
             };
         }
         // The built-in roles at the root are everybody's to read.
-        if scope != "/" || whole != DEFINITION {
-            if let Some(refusal) = self.refusal(asked, &format!("{whole}/read"), scope) {
-                return refusal;
-            }
+        let open = scope == "/" && whole == DEFINITION;
+        if !open && let Some(refusal) = self.refusal(asked, &format!("{whole}/read"), scope) {
+            return refusal;
         }
         match (whole, parts) {
             (DEFINITION, [_]) => self.definitions(asked, scope),
@@ -153,10 +153,10 @@ fn offered(role: &Value, scope: &str) -> bool {
 fn role_at(role: &Value, scope: &str) -> Value {
     let mut role = role.clone();
     let parts: Vec<_> = scope.split('/').collect();
-    if let [_, "subscriptions", id, ..] = &parts[..] {
-        if let Some(rest) = id_of(&role).strip_prefix("/providers/") {
-            role["id"] = json!(format!("/subscriptions/{id}/providers/{rest}"));
-        }
+    if let [_, "subscriptions", id, ..] = &parts[..]
+        && let Some(rest) = id_of(&role).strip_prefix("/providers/")
+    {
+        role["id"] = json!(format!("/subscriptions/{id}/providers/{rest}"));
     }
     role
 }

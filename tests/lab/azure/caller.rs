@@ -4,7 +4,7 @@ use hyper::StatusCode;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::arm::Reply;
+use super::reply::Reply;
 use crate::jwt::{Issuer, verify};
 use crate::secrets::authority;
 

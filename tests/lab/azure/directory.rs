@@ -3,7 +3,8 @@
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::arm::{Asked, Reply};
+use super::arm::Asked;
+use super::reply::Reply;
 use super::store::list;
 use crate::identity::{Identity, IdentityKind};
 use crate::registry::World;

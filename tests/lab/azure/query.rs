@@ -4,7 +4,8 @@ use hyper::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::ControlPlane;
-use super::arm::{Asked, Reply};
+use super::arm::Asked;
+use super::reply::Reply;
 use super::resources::{no_route, shown};
 use super::store::{id_of, text, within};
 
@@ -92,7 +93,7 @@ impl ControlPlane {
                 })
                 && self.permits(asked, &format!("{}/read", text(one, "/type")), id)
         });
-        let rows = rows.map(|one| self.row(one)).filter(|row| {
+        let rows = rows.map(|one| self.row(&one)).filter(|row| {
             query.wanted.iter().all(|(field, value, exact)| {
                 let own = field_of(row, field).and_then(Value::as_str).unwrap_or_default();
                 if *exact { own == value } else { own.eq_ignore_ascii_case(value) }
@@ -114,8 +115,8 @@ impl ControlPlane {
     }
 
     /// Returns a resource as a row of the table.
-    fn row(&self, one: Value) -> Value {
-        let id = id_of(&one).to_owned();
+    fn row(&self, one: &Value) -> Value {
+        let id = id_of(one).to_owned();
         let mut parts = id.split('/').skip(2);
         let subscription = parts.next().unwrap_or_default();
         let group = parts.nth(1).unwrap_or_default().to_ascii_lowercase();
@@ -125,8 +126,8 @@ impl ControlPlane {
             "tags": {}, "identity": null, "sku": null,
             "tenantId": tenant, "subscriptionId": subscription, "resourceGroup": group,
         });
-        super::store::merge(&mut row, &one);
-        row["type"] = Value::from(text(&one, "/type").to_ascii_lowercase());
+        super::store::merge(&mut row, one);
+        row["type"] = Value::from(text(one, "/type").to_ascii_lowercase());
         row
     }
 }

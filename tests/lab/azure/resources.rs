@@ -4,8 +4,9 @@ use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::ControlPlane;
-use super::arm::{Asked, Reply};
+use super::arm::Asked;
 use super::network::{CONNECTION, ENDPOINT};
+use super::reply::Reply;
 use super::store::{Store, id_of, split, text, within};
 
 const REGISTRY: &str = "Microsoft.ContainerRegistry/registries";
@@ -45,7 +46,7 @@ impl ControlPlane {
         let kinds: Vec<_> = parts.iter().step_by(2).map(|part| part.to_ascii_lowercase()).collect();
         let kinds: Vec<_> = kinds.iter().map(String::as_str).collect();
         match (&kinds[..], parts.len() % 2) {
-            (["tenants"], 1) => self.page(asked, self.tenant_list(asked)),
+            (["tenants"], 1) => self.page(asked, tenant_list(asked)),
             (["subscriptions"], 1) => self.page(asked, self.subscriptions(asked)),
             (["subscriptions"], 0) => {
                 let found = self.subscriptions(asked).into_iter();
@@ -99,15 +100,6 @@ impl ControlPlane {
             })
         })
         .collect()
-    }
-
-    fn tenant_list(&self, asked: &Asked) -> Vec<Value> {
-        let tenant = &asked.who.tenant;
-        vec![json!({
-            "id": format!("/tenants/{tenant}"), "tenantId": tenant, "countryCode": "DE",
-            "displayName": "Contoso", "domains": ["contoso.example"], "tenantCategory": "Home",
-            "defaultDomain": "contoso.example", "tenantType": "AAD",
-        })]
     }
 
     /// Returns the resources of a type within a scope that the caller may read. A list without
@@ -207,6 +199,16 @@ impl ControlPlane {
         let action = "Microsoft.Resources/subscriptions/resourceGroups/read";
         (!known && self.permits(asked, action, &group)).then(|| group_not_found(&group))
     }
+}
+
+/// Returns the caller's tenant (Tenants_List of Azure/azure-rest-api-specs, resources 2022-12-01).
+fn tenant_list(asked: &Asked) -> Vec<Value> {
+    let tenant = &asked.who.tenant;
+    vec![json!({
+        "id": format!("/tenants/{tenant}"), "tenantId": tenant, "countryCode": "DE",
+        "displayName": "Contoso", "domains": ["contoso.example"], "tenantCategory": "Home",
+        "defaultDomain": "contoso.example", "tenantType": "AAD",
+    })]
 }
 
 /// Returns a resource as it is served: with what other resources say about it, and without what the

@@ -1,7 +1,8 @@
 //! Changes: what PUT, PATCH, DELETE and POST do to the resources.
 
 use super::ControlPlane;
-use super::arm::{Asked, Reply};
+use super::arm::Asked;
+use super::reply::Reply;
 use super::resources::no_route;
 
 impl ControlPlane {
