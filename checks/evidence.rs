@@ -4,10 +4,10 @@
 use strum::VariantNames;
 
 use crate::{
-    acr::RoleMode,
     dns::{Known, Reach},
     identity::{Absent, Answered, CandidateKind, ManagementAudience},
     kit::{
+        azure::{TokenSource, arm::Unreadable},
         engine::Direction,
         keyring::NearMiss,
         net::{AddressKind, Fault, ProxyUse, Stage},
@@ -19,6 +19,7 @@ use crate::{
     manifest::{ArtifactKind, DigestProof, Flaw, HeadField, Kind, Lone},
     proxy::Shown,
     registry::{AuthScheme, NoChallenge},
+    role::Mode,
     tls::{Leads, SelfSigned},
     token::{Access, AnonymousAnswer, ManagementToken, NoAnswer, NoTenant, Scopes, SignedIn},
 };
@@ -40,6 +41,7 @@ pub const WORDS: &[&[&str]] = &[
     Flaw::VARIANTS,
     HeadField::VARIANTS,
     Kind::VARIANTS,
+    Mode::VARIANTS,
     Known::VARIANTS,
     Leads::VARIANTS,
     Lone::VARIANTS,
@@ -57,7 +59,6 @@ pub const WORDS: &[&[&str]] = &[
     ProviderFault::VARIANTS,
     ProxyUse::VARIANTS,
     Reach::VARIANTS,
-    RoleMode::VARIANTS,
     ReferenceError::VARIANTS,
     Scopes::VARIANTS,
     SelfSigned::VARIANTS,
@@ -65,5 +66,7 @@ pub const WORDS: &[&[&str]] = &[
     SignInKind::VARIANTS,
     SignedIn::VARIANTS,
     Stage::VARIANTS,
+    TokenSource::VARIANTS,
+    Unreadable::WORDS,
     Verified::VARIANTS,
 ];

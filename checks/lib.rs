@@ -15,6 +15,7 @@ pub mod layer;
 pub mod manifest;
 pub mod proxy;
 pub mod registry;
+pub mod role;
 pub mod steps;
 pub mod tcp;
 pub mod tls;
@@ -34,10 +35,10 @@ use kit::{
 use kubelet::Node;
 use steps::{
     ACR, ARM, CHALLENGE, CLOCK, CLUSTER, CONTENT, CREDENTIAL, ConnectSteps, EXCHANGE, FIREWALL,
-    FRONT, IDENTITY, IMAGE, KUBELET, LAYER, LAYER_HOST, MANIFEST, PLATFORM, TOKEN,
+    FRONT, IDENTITY, IMAGE, KUBELET, LAYER, LAYER_HOST, MANIFEST, PLATFORM, ROLE, TOKEN,
 };
 
-areas! { acr, arm, clock, cluster, dns, identity, image, kubelet, layer, manifest, proxy, registry, tcp, tls, token }
+areas! { acr, arm, clock, cluster, dns, identity, image, kubelet, layer, manifest, proxy, registry, role, tcp, tls, token }
 
 /// Plans a pull: from the name of an image to bytes of one of its layers.
 #[rustfmt::skip]
@@ -73,6 +74,7 @@ fn control_plane(plan: &mut Plan, image: &Fact<ImageTarget>, kubelet: &Fact<Node
     let arm       = plan.step_if(wanted, ARM, (image, &failed.optional()),  arm::sign_in);
     let cluster   = plan.step_if(wanted, CLUSTER, (&arm, &kubelet.settled()), cluster::find);
     let registry  = plan.step_if(wanted, ACR, (&arm, image),                acr::find);
+                    plan.step_if(wanted, ROLE, (&arm, &registry, &cluster.settled(), pull), role::examine);
                     plan.step_if(wanted, FIREWALL, (&arm, &registry, &cluster.settled(), pull), acr::firewall);
                     plan.step_if(wanted, CONTENT, (&arm, &registry, image, &cluster.settled(), pull), acr::content);
                     plan.step_if(wanted, CREDENTIAL, (&arm, &registry, image, pull), acr::credential);

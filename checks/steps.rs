@@ -63,6 +63,8 @@ pub const ARM: Step = step("arm", 2 * identity::AZ_WAIT.as_secs() + READ);
 pub const CLUSTER: Step = step("cluster", 3 * READ);
 /// What does the control plane say of the registry?
 pub const ACR: Step = step("acr", 4 * READ);
+/// May the identity that pulls do so, by the control plane?
+pub const ROLE: Step = step("role", 4 * READ);
 /// Do the registry's network rules let this client and the cluster in?
 pub const FIREWALL: Step = step("firewall", 4 * READ);
 /// Why would the registry not give this image?
@@ -93,7 +95,8 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     let sign_in = [CHALLENGE, CLOCK, KUBELET, IDENTITY, EXCHANGE, TOKEN, MANIFEST, PLATFORM];
     let steps = [IMAGE].into_iter().chain(FRONT.all()).chain(sign_in);
     let pull = steps.chain(LAYER_HOST.all()).chain([LAYER]);
-    pull.chain([ARM, CLUSTER, ACR, FIREWALL, CONTENT, CREDENTIAL]).map(|step| step.name)
+    let azure = [ARM, CLUSTER, ACR, ROLE, FIREWALL, CONTENT, CREDENTIAL];
+    pull.chain(azure).map(|step| step.name)
 }
 
 /// For our own work between the waits.

@@ -3,6 +3,13 @@
 
 pub use crate::{
     kit::{
+        azure::{
+            arm::{
+                ArmError, Page, Rows, allow, covers, encoded, next_target, quota_resets_after,
+                retry_after,
+            },
+            cli::refusal as az_refusal,
+        },
         engine::Event,
         keyring::{DockerConfig, PullSecret, Stored},
         net::{ErrorBody, challenges, dns::read as read_dns_answer},

@@ -2,7 +2,9 @@
 
 use std::{
     collections::HashMap,
-    env, fs,
+    env,
+    ffi::OsString,
+    fs,
     io::Read,
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
@@ -10,7 +12,7 @@ use std::{
 
 use checks::kit::{
     Secret, World,
-    world::{AZURE_JSON, CREDENTIAL_PROVIDERS, Proxies, Roots, VARIABLES},
+    world::{AZURE_JSON, CLIENT_SECRET, CREDENTIAL_PROVIDERS, Proxies, Roots, VARIABLES},
 };
 use rustls::{
     RootCertStore,
@@ -45,7 +47,8 @@ pub(crate) fn real(roots: Roots, node_root: Option<&Path>) -> World {
         on_node: is_node(&node_root),
         node_root,
         variables: variables(|name| env::var(name).ok()),
-        azure_cli: false,
+        client_secret: client_secret(|name| env::var(name).ok()),
+        azure_cli: has_azure_cli(|name| env::var_os(name)),
         proxies: Proxies::read(|name| env::var(name).ok()),
         docker_configs,
         files: variable.into_iter().collect(),
@@ -64,6 +67,19 @@ fn is_node(root: &Path) -> bool {
 fn variables(variable: impl Fn(&str) -> Option<String>) -> HashMap<String, String> {
     let set = |name: &&str| Some(((*name).to_owned(), variable(name).filter(|v| !v.is_empty())?));
     VARIABLES.iter().filter_map(set).collect()
+}
+
+/// Returns the client secret of the environment.
+fn client_secret(variable: impl Fn(&str) -> Option<String>) -> Option<Secret> {
+    variable(CLIENT_SECRET).filter(|secret| !secret.is_empty()).map(Secret::new)
+}
+
+/// Returns whether someone has used the Azure CLI here: then its folder holds the list of
+/// subscriptions (azure-cli-core, `_environment.py` and `_profile.py`).
+fn has_azure_cli(variable: impl Fn(&str) -> Option<OsString>) -> bool {
+    let folder = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let folder = folder("AZURE_CONFIG_DIR").or_else(|| Some(folder("HOME")?.join(".azure")));
+    folder.is_some_and(|folder| folder.join("azureProfile.json").try_exists().unwrap_or_default())
 }
 
 /// Parses the name servers, search list and ndots of a resolv.conf the way resolvers do: they
@@ -184,6 +200,7 @@ pub(crate) fn of_lab(lab: &lab::Lab, asker: &lab::Ask) -> Result<World, String> 
             .any(|file| lab.files.contains_key(*file)),
         node_root: PathBuf::from("/"),
         variables: variables(|name| lab.environment.get(name).cloned()),
+        client_secret: client_secret(|name| lab.environment.get(name).cloned()),
         azure_cli: false,
         proxies: Proxies::read(|name| lab.environment.get(name).cloned()),
         docker_configs: vec![config.clone()],

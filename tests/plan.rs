@@ -46,6 +46,7 @@ fn world() -> World {
         on_node: false,
         node_root: "/".into(),
         variables: std::collections::HashMap::new(),
+        client_secret: None,
         azure_cli: false,
         proxies: checks::kit::world::Proxies::default(),
         docker_configs: vec![],

@@ -22,7 +22,7 @@ pub use content::{Content, explain as content};
 pub use credential::{Credentials, check as credential};
 pub use firewall::{Firewall, compare as firewall};
 pub use problem::Problem;
-pub use resource::{Registry, RoleMode};
+pub use resource::Registry;
 
 /// The version of the API for registries: the first that is not a preview and has
 /// `roleAssignmentMode`.

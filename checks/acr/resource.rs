@@ -2,9 +2,12 @@
 
 use serde::Serialize;
 
-use crate::kit::{
-    azure::{ArmResource, resource::text},
-    target::ResourceId,
+use crate::{
+    kit::{
+        azure::{ArmResource, resource::text},
+        target::ResourceId,
+    },
+    role::Mode,
 };
 
 /// The registry in the control plane.
@@ -18,34 +21,22 @@ pub struct Registry {
     /// Whether it has a public endpoint: `Enabled` or `Disabled`.
     #[serde(skip_serializing_if = "Option::is_none")]
     public_access: Option<String>,
-    /// Which roles count.
-    mode: RoleMode,
+    /// Which roles count; `None` where ARM names a mode that is not known here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mode: Option<Mode>,
     /// The resource with all its properties.
     #[serde(skip)]
     pub(crate) resource: ArmResource,
 }
 
-/// Which role assignments a registry follows: a word of evidence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::VariantNames)]
-#[serde(rename_all = "kebab-case")]
-#[strum(serialize_all = "kebab-case")]
-pub enum RoleMode {
-    /// Roles with actions on the whole registry, such as AcrPull.
-    RegistryRoles,
-    /// Roles with data actions, which a condition may limit to some repositories; AcrPull is ignored.
-    RepositoryRoles,
-}
-
 impl Registry {
     /// Reads a registry.
     pub(super) fn of(resource: ArmResource) -> Self {
-        // A registry from before ABAC has no such property.
-        let abac = resource.is("properties.roleAssignmentMode", "AbacRepositoryPermissions");
         Self {
             name: resource.id.name().to_owned(),
             sku: resource.text("sku.name").map(str::to_owned),
             public_access: resource.text("properties.publicNetworkAccess").map(str::to_owned),
-            mode: if abac { RoleMode::RepositoryRoles } else { RoleMode::RegistryRoles },
+            mode: Mode::read(resource.text("properties.roleAssignmentMode")),
             resource,
         }
     }
@@ -73,7 +64,7 @@ impl Registry {
     }
 
     /// Returns which role assignments count.
-    pub(crate) fn mode(&self) -> RoleMode {
+    pub(crate) fn mode(&self) -> Option<Mode> {
         self.mode
     }
 }

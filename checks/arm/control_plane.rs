@@ -1,14 +1,12 @@
 //! The control plane, signed in to: its answers as facts of a step, its errors as findings.
 
-use std::rc::Rc;
-
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{Problem, unavailable};
 use crate::kit::{
     Cx, NoFact, StepResult,
-    azure::{Arm, ArmError, ArmResource},
+    azure::{Arm, ArmError, ArmResource, TokenSource},
     rules::Malformed,
     target::ResourceId,
 };
@@ -18,13 +16,17 @@ use crate::kit::{
 pub struct ControlPlane {
     /// Who asks.
     pub(crate) who: String,
+    /// What signs in.
+    source: TokenSource,
     #[serde(skip)]
-    arm: Rc<Arm>,
+    arm: Arm,
 }
 
 impl ControlPlane {
     pub(super) fn over(arm: Arm) -> Self {
-        Self { who: arm.caller().name(), arm: Rc::new(arm) }
+        let principal = &arm.caller().principal;
+        let who = principal.word().unwrap_or_default().to_owned();
+        Self { who, source: arm.caller().source, arm }
     }
 
     /// Returns a resource; `None` if there is none with this id.
@@ -44,6 +46,12 @@ impl ControlPlane {
             unavailable(cx, Problem::Unexpected { path, said })
         };
         ArmResource::read(json).map(Some).ok_or_else(unreadable)
+    }
+
+    /// Returns what is at a path that is no resource's id, such as that of a role definition.
+    pub(crate) async fn read(&self, cx: &Cx, path: &str, api: &str) -> StepResult<Value> {
+        let json = self.arm.get(cx, path, api).await;
+        json.map_err(|error| self.no_fact(cx, path, error))
     }
 
     /// Returns all entries of a list, such as the children of a resource or the role assignments at
@@ -100,8 +108,10 @@ impl ControlPlane {
 
     /// Returns that the caller may not read something that an empty list hides.
     pub(crate) fn not_permitted(&self, cx: &Cx, action: &str, scope: &str) -> NoFact {
-        let error = ArmError::NotPermitted { action: action.to_owned(), scope: scope.to_owned() };
-        self.no_fact(cx, scope, error)
+        let (action, scope) = (action.to_owned(), scope.to_owned());
+        let caller_id = self.arm.caller().principal.object_id.clone();
+        let who = self.who.clone();
+        unavailable(cx, Problem::NotPermitted { who, caller_id, action, scope })
     }
 
     /// Returns why a request gave nothing.
@@ -110,17 +120,34 @@ impl ControlPlane {
     }
 
     fn problem(&self, path: &str, error: ArmError) -> Problem {
+        let path = path.to_owned();
         match error {
-            ArmError::NotPermitted { action, scope } => {
-                let caller = self.arm.caller();
-                let caller_id = caller.object_id().map(str::to_owned);
-                Problem::NotPermitted { who: caller.name(), caller_id, action, scope }
+            ArmError::NotPermitted { action, scope, said } => {
+                let Some(action) = action else { return Problem::Unexpected { path, said } };
+                let caller_id = self.arm.caller().principal.object_id.clone();
+                Problem::NotPermitted { who: self.who.clone(), caller_id, action, scope }
             }
             ArmError::Throttled { retry_after } => {
                 Problem::Throttled { retry_after: retry_after.map(|wait| wait.as_secs()) }
             }
-            ArmError::TokenRefused { said } => Problem::TokenRefused { said },
-            error => Problem::Unexpected { path: path.to_owned(), said: error.to_string() },
+            ArmError::Unreachable(error) => {
+                let host = self.arm.host().to_string();
+                Problem::Unreachable { host, stage: error.stage, fault: error.fault }
+            }
+            ArmError::TokenRefused { said, tenants, .. } => {
+                Problem::TokenRefused { said, tenant: tenants.into_iter().next() }
+            }
+            ArmError::Unexpected { status, said, .. } => {
+                let said = if said.is_empty() { format!("HTTP {status}") } else { said };
+                Problem::Unexpected { path, said }
+            }
+            ArmError::Unreadable(what) => {
+                Problem::Unexpected { path, said: what.word().to_owned() }
+            }
+            ArmError::NotFound { said, .. } => Problem::Unexpected { path, said },
+            ArmError::NotAnId(id) => {
+                Problem::Unexpected { path: id, said: Malformed::WrongKind.to_string() }
+            }
         }
     }
 }

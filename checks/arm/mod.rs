@@ -10,7 +10,7 @@ use crate::{
     image::ImageTarget,
     kit::{
         Cloud, Cx, NoFact, StepResult, Target, World,
-        azure::{Arm, NoArm},
+        azure::{Arm, NoArm, arm::is_at_hand},
     },
 };
 pub use control_plane::ControlPlane;
@@ -21,8 +21,7 @@ pub use problem::Problem;
 pub fn is_wanted(target: &Target, world: &World) -> bool {
     let is_azures = target.asked.as_ref().is_ok_and(|asked| asked.host.azure().is_some());
     let named = &target.control_plane;
-    let at_hand = world.azure_cli || Arm::has_variables(world);
-    is_azures && !named.off && (named.is_asked() || at_hand)
+    is_azures && !named.off && (named.is_asked() || is_at_hand(world))
 }
 
 /// Signs in to the control plane of the registry's cloud: at once if the user asked for it, and
@@ -39,10 +38,7 @@ pub async fn sign_in(
     let cloud = suffix.and_then(Cloud::of_suffix).unwrap_or_default();
     match Arm::sign_in(cx, cloud).await {
         Ok(arm) => Ok(ControlPlane::over(arm)),
-        Err(NoArm::NoCredential) => Err(unavailable(cx, Problem::NotSignedIn {})),
-        Err(NoArm::Refused { by, said, .. }) => {
-            Err(unavailable(cx, Problem::SignInRefused { by: by.to_string(), said }))
-        }
+        Err(error) => Err(unavailable(cx, Problem::from(error))),
     }
 }
 

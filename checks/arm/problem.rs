@@ -3,6 +3,11 @@
 
 use serde::Serialize;
 
+use crate::kit::{
+    azure::{NoArm, TokenSource},
+    net::{Fault, Stage},
+};
+
 /// Why Azure's control plane tells nothing.
 #[derive(Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
@@ -14,24 +19,36 @@ pub enum Problem {
     NotSignedIn {},
     /// Entra issues no token, or what holds the sign-in fails.
     SignInRefused {
-        /// Who would sign in.
-        by: String,
+        /// What would sign in.
+        by: TokenSource,
         /// The reason that was given.
         said: String,
     },
+    /// The file with the federated token cannot be read.
+    FileUnreadable {
+        /// The file.
+        file: String,
+        /// Why.
+        fault: String,
+    },
+    /// `AZURE_AUTHORITY_HOST` is no https URL, so it gets no secret.
+    UnsafeAuthority {},
     /// Azure Resource Manager refuses the token.
     TokenRefused {
         /// The reason that was given.
         said: String,
+        /// The tenant whose tokens are accepted.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tenant: Option<String>,
     },
-    /// Azure Resource Manager cannot be reached.
+    /// Azure Resource Manager, or the issuer of tokens for it, cannot be reached.
     Unreachable {
-        /// Its host.
+        /// The host.
         host: String,
         /// How far the connection came.
-        stage: String,
+        stage: Stage,
         /// How it failed.
-        fault: String,
+        fault: Fault,
     },
     /// The caller may not read something.
     NotPermitted {
@@ -58,4 +75,22 @@ pub enum Problem {
         /// What came.
         said: String,
     },
+}
+
+impl From<NoArm> for Problem {
+    fn from(error: NoArm) -> Self {
+        match error {
+            NoArm::NoCredential | NoArm::NoEndpoint => Problem::NotSignedIn {},
+            NoArm::Refused { by, said, .. } | NoArm::Unclear { by, said } => {
+                Problem::SignInRefused { by, said }
+            }
+            NoArm::Unreachable { host, error, .. } => {
+                Problem::Unreachable { host, stage: error.stage, fault: error.fault }
+            }
+            NoArm::FileUnreadable { file, error } => {
+                Problem::FileUnreadable { file, fault: error.to_string() }
+            }
+            NoArm::UnsafeAuthority => Problem::UnsafeAuthority {},
+        }
+    }
 }

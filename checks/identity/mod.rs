@@ -43,7 +43,7 @@ pub async fn choose(
         Who::Docker => Ok(from_file(cx, image_target)
             .await?
             .unwrap_or_else(|| anonymous_here(cx, CandidateKind::Anonymous))),
-        Who::Az => for_azure(az::sign_in().await),
+        Who::Az => for_azure(az::sign_in(cx).await),
         Who::Workload => for_azure(application::workload(cx).await),
         Who::ManagedIdentity(which) => {
             let around = AzureEnvironment::elsewhere(imds::host().name);

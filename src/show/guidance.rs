@@ -4,7 +4,7 @@
 use checks::kit::messages::{FilledFix, Lang, Place};
 use colored::Colorize;
 
-use super::{paper::Paper, text::TextOptions};
+use super::paper::Paper;
 use crate::{args::output::FixForm, phrases::Phrase, present::Told};
 
 /// Where the texts begin, behind their labels.
@@ -20,12 +20,12 @@ fn first_entries(told: &Told) -> Vec<&FilledFix> {
     check.chain([&told.fixes[fix]]).collect()
 }
 
-/// Writes what to do. With `-v` also every further entry, and how to undo each.
-pub(super) fn guidance(paper: &mut Paper, told: &Told, lang: Lang, options: TextOptions) {
-    let all = options.verbose > 0;
+/// Writes what to do.
+pub(super) fn guidance(paper: &mut Paper, told: &Told, lang: Lang, shown: Shown) {
+    let all = shown.all;
     let entries = if all { told.fixes.iter().collect() } else { first_entries(told) };
     for fix in &entries {
-        entry(paper, INDENT, fix, lang, Shown { form: options.fix_as, all });
+        entry(paper, INDENT, fix, lang, shown);
     }
     // The last entry is the one that was done, if any was.
     let verify = entries.last().and_then(|fix| fix.verify.as_ref());
@@ -59,7 +59,7 @@ pub(super) fn first_fix(paper: &mut Paper, told: &Told, lang: Lang, form: FixFor
 pub(super) struct Shown {
     /// The form of its command, where the entry has it.
     pub(super) form: FixForm,
-    /// Whether to add where to read on and how to undo it.
+    /// Whether to add the further entries, where to read on, and how to undo each.
     pub(super) all: bool,
 }
 
@@ -75,7 +75,7 @@ pub(super) fn entry(paper: &mut Paper, indent: usize, fix: &FilledFix, lang: Lan
     let who = Phrase::named(&fix.who).map_or(fix.who.as_str(), |who| who.text(lang));
     let mut whose = match fix.place {
         Some(Place::Node) => Phrase::AtNode.text(lang).to_owned(),
-        Some(place) => format!("{who}, {}", at(place).text(lang)),
+        Some(place) => format!("{who}, {}", at(place, fix.run.as_deref()).text(lang)),
         None => who.to_owned(),
     };
     if let Some(takes) = &fix.takes {
@@ -102,8 +102,11 @@ fn bold(label: Phrase, lang: Lang) -> String {
     label.text(lang).bold().to_string()
 }
 
-fn at(place: Place) -> Phrase {
+fn at(place: Place, run: Option<&str>) -> Phrase {
+    // What names its subscription does not depend on the selected one.
+    let names_it = |run: &str| run.contains("/subscriptions/") || run.contains("--subscription ");
     match place {
+        Place::Az if run.is_some_and(names_it) => Phrase::AtAnyAz,
         Place::Az => Phrase::AtAz,
         Place::Kubectl => Phrase::AtKubectl,
         Place::AzAndKubectl => Phrase::AtAzAndKubectl,

@@ -8,7 +8,7 @@ use checks::kit::{
 use colored::{ColoredString, Colorize, control};
 
 use super::{
-    guidance::{first_fix, guidance},
+    guidance::{Shown, first_fix, guidance},
     paper::{Paper, unbroken},
 };
 use crate::{
@@ -354,7 +354,8 @@ impl Page<'_> {
         if !told.fixes.is_empty() {
             self.paper.gap();
         }
-        guidance(&mut self.paper, told, self.lang, self.options);
+        let shown = Shown { form: self.options.fix_as, all: self.options.verbose > 0 };
+        guidance(&mut self.paper, told, self.lang, shown);
     }
 }
 

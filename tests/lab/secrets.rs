@@ -64,9 +64,9 @@ impl Secrets {
             refresh_token("0c6e1f5a-2b7d-4e3c-9a80-5d4c3b2a1908", login_server, &who, issued)
         };
         let mut secrets = Self {
-            password: format!("{CANARY}-password"),
-            wrong_password: format!("{CANARY}-last-years-password"),
-            admin_password: format!("{CANARY}-admin-password"),
+            password: password_of(USER),
+            wrong_password: password_of(OLD_USER),
+            admin_password: admin_password(),
             identity_token: refresh(now - 60),
             stale_identity_token: refresh(now - 30 * 86_400),
             proxy_password: format!("{CANARY}-proxy-password"),
@@ -152,6 +152,19 @@ impl Secrets {
         all.extend(self.marks.clone());
         all
     }
+}
+
+/// Returns the password of a repository-scoped token: that of the other one is the wrong one.
+pub(crate) fn password_of(token: &str) -> String {
+    match token {
+        OLD_USER => format!("{CANARY}-last-years-password"),
+        _ => format!("{CANARY}-password"),
+    }
+}
+
+/// Returns the password of the admin user.
+pub(crate) fn admin_password() -> String {
+    format!("{CANARY}-admin-password")
 }
 
 /// Returns the name of the admin user, which is that of the registry.

@@ -21,6 +21,8 @@ pub struct Endpoints {
     pub authority: Option<Host>,
     /// The audience for Azure Resource Manager, which registries also accept from older clients.
     pub management: String,
+    /// The host of Azure Resource Manager; `None` when the configured one must not be sent a token.
+    pub resource_manager: Option<Host>,
 }
 
 impl Endpoints {
@@ -31,6 +33,8 @@ impl Endpoints {
             suffix: cloud.suffix().to_owned(),
             authority: authority_of(&format!("https://{}", cloud.authority())),
             management: cloud.management().to_owned(),
+            // In the clouds with a name, the audience is the endpoint itself.
+            resource_manager: authority_of(cloud.management()),
         }
     }
 
@@ -57,13 +61,16 @@ impl Endpoints {
         if let Some(url) = text("activeDirectoryEndpoint") {
             self.authority = authority_of(&url);
         }
+        if let Some(url) = text("resourceManagerEndpoint") {
+            self.resource_manager = authority_of(&url);
+        }
         self.management = text("tokenAudience").unwrap_or(self.management);
         self
     }
 }
 
-/// Returns the host in the URL of a token issuer; `None` when requests to it would not be
-/// encrypted.
+/// Returns the host in the URL of a service that is sent secrets; `None` when requests to it would
+/// not be encrypted.
 pub fn authority_of(url: &str) -> Option<Host> {
     let host = Host::of(&url::Url::parse(url).ok()?, HostPurpose::Other)?;
     (!host.plain).then_some(host)
@@ -101,11 +108,13 @@ mod tests {
             "ContainerRegistryDNSSuffix": ".azurecr.fabrikam.example",
             "activeDirectoryEndpoint": "https://login.fabrikam.example/adfs",
             "tokenAudience": "https://management.fabrikam.example",
+            "resourceManagerEndpoint": "https://arm.fabrikam.example:30005/",
         });
         let found = Endpoints::named("AzureStackCloud").with_file(&file);
         assert_eq!(found.suffix, "azurecr.fabrikam.example");
         assert_eq!(found.authority.unwrap().to_string(), "login.fabrikam.example");
         assert_eq!(found.management, "https://management.fabrikam.example");
+        assert_eq!(found.resource_manager.unwrap().to_string(), "arm.fabrikam.example:30005");
         let found = Endpoints::named("AzureStackCloud").with_file(&json!([]));
         assert_eq!(found.suffix, "azurecr.io");
         for (url, wanted) in [

@@ -1,6 +1,8 @@
-//! Thin clients for the token issuers of Azure, and the endpoints of each cloud.
+//! Thin clients for the token issuers of Azure and for Azure Resource Manager, and the endpoints of
+//! each cloud.
 
 pub mod arm;
+pub mod cli;
 mod endpoints;
 pub mod entra;
 pub mod imds;
@@ -8,7 +10,7 @@ mod json;
 mod principal;
 pub mod resource;
 
-pub use arm::{ARM_WAIT, Arm, ArmError, NoArm};
+pub use arm::{ARM_WAIT, Arm, ArmError, NoArm, TokenSource};
 pub use endpoints::{Endpoints, authority_of};
 pub use principal::Principal;
 pub use resource::ArmResource;

@@ -49,7 +49,8 @@ impl Cx {
         self.background.borrow_mut().push(Box::pin(rest));
     }
 
-    /// Records one request to the outside and its response. Only `kit::net` calls this.
+    /// Records one request to the outside and its response. Only the clients in `kit::net` and `kit::azure`
+    /// call this.
     pub(in crate::kit) fn exchanged(&self, exchange: Exchange<'_>) {
         let mut details = Value::Object(exchange.details);
         sanitize(&mut details);

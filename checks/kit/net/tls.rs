@@ -160,13 +160,7 @@ async fn shake(
 ) -> Result<TlsStream<Stream>, Refusal> {
     let other = |error: &dyn std::fmt::Display| Refusal::Broken(Fault::Other(error.to_string()));
     let name = ServerName::try_from(host.name.clone()).map_err(|error| other(&error))?;
-    let mut config = ClientConfig::builder_with_provider(verifier.provider.clone())
-        .with_safe_default_protocol_versions()
-        .map_err(|error| other(&error))?
-        .dangerous()
-        .with_custom_certificate_verifier(verifier.clone())
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let config = config(verifier).map_err(|error| other(&error))?;
     let connecting = TlsConnector::from(Arc::new(config)).connect(name, stream);
     match timeout(TLS_WAIT, connecting).await {
         Ok(Ok(stream)) => Ok(stream),
@@ -181,6 +175,22 @@ async fn shake(
         }),
         Err(_) => Err(Refusal::Broken(Fault::TimedOut)),
     }
+}
+
+fn config(verifier: &Arc<RecordingVerifier>) -> Result<ClientConfig, Error> {
+    let mut config = ClientConfig::builder_with_provider(verifier.provider.clone())
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier.clone())
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// Returns the configuration of a client that does its own handshakes. It accepts the certificates
+/// that [`handshake`] accepts.
+pub fn client_config(roots: Arc<RootCertStore>, now: Timestamp) -> Result<ClientConfig, Error> {
+    config(&RecordingVerifier::new(roots, now, true))
 }
 
 /// A verifier that records the certificate. It can be told to accept every certificate.

@@ -47,7 +47,9 @@ pub struct World {
     pub node_root: PathBuf,
     /// The environment variables that select an Azure identity.
     pub variables: HashMap<String, String>,
-    /// Whether the Azure CLI may be asked: somebody signed in to it on this machine.
+    /// The value of [`CLIENT_SECRET`].
+    pub client_secret: Option<Secret>,
+    /// Whether the Azure CLI may be run: someone has used it here. Never in the lab.
     pub azure_cli: bool,
     /// The proxies set in the environment.
     pub proxies: Proxies,
@@ -74,7 +76,9 @@ impl World {
 pub const AZURE_JSON: &str = "/etc/kubernetes/azure.json";
 /// The configuration of the kubelet's credential providers.
 pub const CREDENTIAL_PROVIDERS: &str = "/var/lib/kubelet/credential-provider-config.yaml";
-/// The environment variables that select an Azure identity.
+/// The environment variable with the client secret of an Azure identity.
+pub const CLIENT_SECRET: &str = "AZURE_CLIENT_SECRET";
+/// The environment variables that select an Azure identity, except the secret one.
 pub const VARIABLES: [&str; 5] = [
     "AZURE_CLIENT_ID",
     "AZURE_TENANT_ID",

@@ -6,12 +6,11 @@ use serde_json::{Value, json};
 
 use super::ControlPlane;
 use super::arm::Asked;
+use super::locks::{LOCK, scope_of};
 use super::reply::Reply;
 use super::resources::{no_route, not_found, unsupported_filter};
 use super::roles::{self, ASSIGNMENT, DEFINITION, DENIAL, EVERYBODY};
 use super::store::{id_of, list, text, within};
-
-const LOCK: &str = "Microsoft.Authorization/locks";
 
 /// A filter of a list of assignments.
 #[derive(Debug, Default)]
@@ -99,10 +98,9 @@ impl ControlPlane {
             let all = store.of_type(kind).filter(|one| {
                 let own = match text(one, "/properties/scope") {
                     // A lock has no scope but in its id.
-                    "" => id_of(one).split("/providers/Microsoft.Authorization/").next(),
-                    scope => Some(scope),
+                    "" => scope_of(id_of(one)),
+                    scope => scope,
                 };
-                let own = own.unwrap_or_default();
                 within(scope, own) || !filter.at_scope && (scope == "/" || within(own, scope))
             });
             let all = all.filter(|one| {

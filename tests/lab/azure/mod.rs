@@ -2,12 +2,14 @@
 //! the registry and the name servers decide by it.
 
 mod arm;
+mod assign;
 mod authorization;
 mod caller;
 mod condition;
 mod directory;
 mod grow;
 mod ids;
+mod locks;
 mod network;
 mod query;
 mod reply;
@@ -21,17 +23,18 @@ mod writes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::scenario::Scenario;
+use crate::secrets::CANARY;
 use ids::Ids;
 pub(crate) use network::{Linked, Way};
 use roles::{Wish, allows};
-use seed::{Seed, memberships};
+use seed::{Seed, kinds, memberships};
 pub use settings::{
     ArmAnswer, Assignment, Azure, ClusterResource, CustomRole, Denial, Endpoint, Group,
     RegistryResource, Zone,
@@ -52,7 +55,11 @@ pub(crate) struct ControlPlane {
     /// The groups of each principal, by object id, as ARM and as the registry know them.
     groups: BTreeMap<String, Vec<String>>,
     settled_groups: BTreeMap<String, Vec<String>>,
+    /// The kind of each principal, by object id.
+    kinds: BTreeMap<String, &'static str>,
     store: Mutex<Store>,
+    /// The number of passwords that were generated.
+    passwords: AtomicU64,
     /// Whether the answer that occurs once has occurred.
     failed: AtomicBool,
 }
@@ -69,7 +76,9 @@ impl ControlPlane {
             tenants,
             groups: memberships(&settings, &scenario.entra, false),
             settled_groups: memberships(&settings, &scenario.entra, true),
+            kinds: kinds(&settings, &scenario.entra),
             store: Mutex::new(seed.grow()),
+            passwords: AtomicU64::new(0),
             failed: AtomicBool::new(false),
             settings,
         }
@@ -129,9 +138,14 @@ impl ControlPlane {
         self.registry_says(policy, &Value::from("enabled"))
     }
 
-    /// Returns whether a token of the registry is valid.
-    pub(crate) fn token_is_valid(&self, name: &str) -> bool {
-        self.with(|store| tokens::is_valid(store, &self.ids.registry, name))
+    /// Returns whether the admin user is enabled.
+    pub(crate) fn admin(&self) -> bool {
+        self.registry_says("/properties/adminUserEnabled", &Value::Bool(true))
+    }
+
+    /// Returns whether a token of the registry is enabled and has this password.
+    pub(crate) fn token_accepts(&self, name: &str, password: &str) -> bool {
+        self.with(|store| tokens::accepts(store, &self.ids.registry, name, password))
     }
 
     /// Returns whether a token of the registry may act on a repository.
@@ -171,6 +185,12 @@ impl ControlPlane {
         }
         let network = network::vnet(&self.ids, &self.settings, &self.settings.client_vnet);
         self.with(|store| network::linked(store, &network))
+    }
+
+    /// Returns a password that no token had before.
+    fn new_password(&self) -> String {
+        let count = self.passwords.fetch_add(1, Ordering::Relaxed) + 1;
+        format!("{CANARY}-generated-password-{count}")
     }
 
     /// Returns true for the first time only.

@@ -8,6 +8,7 @@ use super::arm::Asked;
 use super::network::{CONNECTION, ENDPOINT};
 use super::reply::Reply;
 use super::store::{Store, id_of, split, text, within};
+use super::tokens::TOKEN;
 
 const REGISTRY: &str = "Microsoft.ContainerRegistry/registries";
 /// Properties of a registry that older versions of the API do not have, with the first version that
@@ -146,6 +147,12 @@ impl ControlPlane {
 
     /// Reads one resource or lists those of a type.
     fn read(&self, asked: &Asked, scope: &str, namespace: &str, parts: &[&str]) -> Reply {
+        if parts.is_empty() {
+            return Reply::ok(json!({
+                "id": asked.path, "namespace": namespace, "resourceTypes": [],
+                "registrationPolicy": "RegistrationRequired", "registrationState": "Registered",
+            }));
+        }
         let types: Vec<_> = parts.iter().step_by(2).copied().collect();
         let kind = format!("{namespace}/{}", types.join("/"));
         let action = format!("{kind}/read");
@@ -201,7 +208,7 @@ impl ControlPlane {
     }
 }
 
-/// Returns the caller's tenant (Tenants_List of Azure/azure-rest-api-specs, resources 2022-12-01).
+/// Returns the caller's tenant (`Tenants_List` of Azure/azure-rest-api-specs).
 fn tenant_list(asked: &Asked) -> Vec<Value> {
     let tenant = &asked.who.tenant;
     vec![json!({
@@ -227,6 +234,12 @@ pub(super) fn shown(store: &Store, one: &Value, version: &str) -> Value {
                     all.remove(key);
                 }
             }
+        }
+    }
+    if kind.eq_ignore_ascii_case(TOKEN) {
+        let passwords = one.pointer_mut("/properties/credentials/passwords");
+        for password in passwords.and_then(Value::as_array_mut).into_iter().flatten() {
+            password.as_object_mut().map(|all| all.remove("value"));
         }
     }
     if kind.eq_ignore_ascii_case(ENDPOINT) {

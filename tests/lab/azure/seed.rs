@@ -55,6 +55,15 @@ impl<'a> Seed<'a> {
     }
 }
 
+/// Returns the kind of each principal of the tenant, by object id.
+pub(crate) fn kinds(azure: &Azure, entra: &Entra) -> BTreeMap<String, &'static str> {
+    let identities = entra.identities.values().map(|one| &one.object_id);
+    let principals =
+        identities.chain([&azure.cluster.principal]).map(|id| (id, "ServicePrincipal"));
+    let groups = azure.groups.values().map(|one| (&one.id, "Group"));
+    principals.chain(groups).map(|(id, kind)| (id.to_ascii_lowercase(), kind)).collect()
+}
+
 /// Returns the principals by which somebody is known, by object id: the groups that contain it,
 /// directly or through others.
 pub(crate) fn memberships(

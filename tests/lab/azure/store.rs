@@ -14,6 +14,11 @@ impl Store {
         self.0.get(&id.to_ascii_lowercase())
     }
 
+    /// Returns a resource to change.
+    pub(crate) fn get_mut(&mut self, id: &str) -> Option<&mut Value> {
+        self.0.get_mut(&id.to_ascii_lowercase())
+    }
+
     /// Adds or replaces the resource with the id that it contains.
     pub(crate) fn put(&mut self, resource: Value) {
         self.0.insert(id_of(&resource).to_ascii_lowercase(), resource);

@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 
 use super::seed::Seed;
 use super::store::{Store, list, text};
-use crate::secrets::{OLD_USER, USER};
+use crate::secrets::{OLD_USER, USER, password_of};
 use crate::settings::Grants;
 
-const TOKEN: &str = "Microsoft.ContainerRegistry/registries/tokens";
+pub(crate) const TOKEN: &str = "Microsoft.ContainerRegistry/registries/tokens";
 const SCOPE_MAP: &str = "Microsoft.ContainerRegistry/registries/scopeMaps";
 
 /// Adds the scope maps that every registry has, and the two tokens whose passwords clients have
@@ -55,14 +55,20 @@ pub(crate) fn seed(seed: &mut Seed<'_>) {
     }
 }
 
-/// Returns whether a token is enabled and has a password that has not expired.
-pub(crate) fn is_valid(store: &Store, registry: &str, name: &str) -> bool {
+/// Returns whether a token is enabled and has this password, which has not expired. A password
+/// that a scenario describes without a value is the one that the client has.
+pub(crate) fn accepts(store: &Store, registry: &str, name: &str, password: &str) -> bool {
     let token = store.get(&format!("{registry}/tokens/{name}"));
     let now = Timestamp::now();
     token.is_some_and(|token| {
         text(token, "/properties/status") == "enabled"
-            && list(token, "/properties/credentials/passwords").iter().any(|password| {
-                text(password, "/expiry").parse::<Timestamp>().map_or(true, |end| end > now)
+            && list(token, "/properties/credentials/passwords").iter().any(|one| {
+                let value = match text(one, "/value") {
+                    "" => password_of(name),
+                    value => value.to_owned(),
+                };
+                value == password
+                    && text(one, "/expiry").parse::<Timestamp>().map_or(true, |end| end > now)
             })
     })
 }

@@ -1,5 +1,6 @@
 //! Entra ID: which identity gets a token, and for what audience.
 
+mod discovery;
 mod errors;
 
 use hyper::body::Incoming;
@@ -38,6 +39,11 @@ impl World {
     /// Responds to a request to Entra ID.
     pub(crate) async fn ask_entra(&self, request: Request<Incoming>) -> Response<Body> {
         let path = request.uri().path().to_owned();
+        if request.method() == Method::GET
+            && let Some(metadata) = discovery::document(&path, &self.entra.tenant)
+        {
+            return self.say(StatusCode::OK, &metadata);
+        }
         let asked = path.strip_prefix('/').and_then(|rest| rest.split_once('/'));
         let (tenant, newer) = match asked {
             Some((tenant, "oauth2/v2.0/token")) => (tenant, true),

@@ -3,8 +3,8 @@
 //!
 //! With `--as-seen NAME FOLDER` everything listens at the exact addresses of the scenario, in a
 //! network that has them (`--addresses NAME` lists them). Then the folder contains `ca.crt`,
-//! `resolv.conf`, `config.json`, `arguments` (a line each), `environment` and, below `root`, the
-//! client's other files. The program prints
+//! `resolv.conf`, `config.json`, `environment` (`NAME=VALUE` lines), `arguments` (the image and the
+//! others, one a line) and, below `root`, the client's other files. The program prints
 //! `ready` when it accepts clients.
 
 use std::error::Error;
@@ -44,10 +44,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     if how == "--as-seen" {
         write_as_seen(&lab, &folder)?;
-        let environment = lab.environment.iter().map(|(name, value)| format!("{name}={value}\n"));
-        fs::write(folder.join("environment"), environment.collect::<String>())?;
-        let asked = [&[scenario.ask.image.clone()][..], &scenario.ask.args].concat();
-        fs::write(folder.join("arguments"), asked.join("\n"))?;
+        let arguments = [&[scenario.ask.image.clone()], &scenario.ask.args[..]].concat();
+        fs::write(folder.join("arguments"), arguments.join("\n") + "\n")?;
         say("ready\n")?;
     } else {
         fs::write(folder.join("registry"), lab.registry.to_string())?;
@@ -61,6 +59,11 @@ fn write_as_seen(lab: &Lab, folder: &Path) -> Result<(), Box<dyn Error>> {
         writeln!(servers, "nameserver {}", server.ip())?;
     }
     fs::write(folder.join("resolv.conf"), servers)?;
+    let mut environment = String::new();
+    for (name, value) in &lab.environment {
+        writeln!(environment, "{name}={value}")?;
+    }
+    fs::write(folder.join("environment"), environment)?;
     for (path, text) in &lab.files {
         // The client runs as root, whose home is /root.
         let path = path.strip_prefix("~/").map_or(path.clone(), |rest| format!("root/{rest}"));

@@ -10,14 +10,16 @@ use super::{Asked, Grant, World};
 use crate::body::Body;
 use crate::form::{pairs, read, value};
 use crate::identity::{Identity, IdentityKind};
-use crate::secrets::{TOKEN_USER, USER, access_token, basic};
+use crate::secrets::{TOKEN_USER, USER, access_token, admin, basic};
 use crate::settings::{Answer, Grants};
 
 /// The client that requests a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Who {
-    /// A repository-scoped token.
-    Known,
+    /// A repository-scoped token, by its name.
+    Token(String),
+    /// The admin user.
+    Admin,
     /// An identity of the tenant with a role on the registry, by its object id.
     Identity(String),
     Anonymous,
@@ -68,7 +70,7 @@ impl World {
             };
         }
         let refused = match who {
-            Who::Known | Who::Identity(_) => false,
+            Who::Token(_) | Who::Admin | Who::Identity(_) => false,
             Who::Anonymous => !self.azure.anonymous(),
             Who::Stranger | Who::Unregistered => true,
         };
@@ -98,9 +100,8 @@ impl World {
     }
 
     fn who(&self, user: &str, password: &str) -> Who {
-        if user == USER && password == self.secrets.password {
-            let valid = self.azure.token_is_valid(USER);
-            return if valid { Who::Known } else { Who::Stranger };
+        if self.azure.token_accepts(user, password) {
+            return Who::Token(user.to_owned());
         }
         if user == TOKEN_USER {
             return self.holder(password);
@@ -114,7 +115,12 @@ impl World {
             {
                 Who::Identity(client.object_id.clone())
             }
-            // The admin user is refused too: it is disabled.
+            _ if user == admin(&self.registry.login_server)
+                && password == self.secrets.admin_password
+                && self.azure.admin() =>
+            {
+                Who::Admin
+            }
             _ => Who::Stranger,
         }
     }
@@ -122,7 +128,7 @@ impl World {
     /// Returns the client that holds this refresh token.
     fn holder(&self, refresh: &str) -> Who {
         if refresh == self.secrets.identity_token {
-            Who::Known
+            Who::Token(USER.to_owned())
         } else {
             self.exchanged_for(refresh).map_or(Who::Stranger, Who::Identity)
         }
@@ -139,7 +145,8 @@ impl World {
         let may = |name: &str, action: &str| {
             ["pull", "metadata_read"].contains(&action)
                 && match who {
-                    Who::Known => self.azure.token_may(USER, name, action),
+                    Who::Token(token) => self.azure.token_may(token, name, action),
+                    Who::Admin => true,
                     Who::Identity(object) => {
                         self.registry.grants == Grants::Pull
                             && (action == "pull" || self.registry.list_tags)

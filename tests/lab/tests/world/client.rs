@@ -71,14 +71,8 @@ pub(crate) async fn tls(
 
 /// Sends a request to a host by name, over TLS unless the URL is `http`.
 pub(crate) async fn ask(lab: &Lab, method: &str, url: &str, headers: &str, body: &str) -> Said {
-    let (plain, rest) = match url.strip_prefix("http://") {
-        Some(rest) => (true, rest),
-        None => (false, url.strip_prefix("https://").unwrap()),
-    };
-    let cut = rest.find(['/', '?']).unwrap();
-    let (host, path) = rest.split_at(cut);
-    let slash = if path.starts_with('/') { "" } else { "/" };
-    let real = match host {
+    let rest = url.split_once("://").unwrap().1;
+    let real = match &rest[..rest.find(['/', '?']).unwrap()] {
         "169.254.169.254" => lab.routes[&"169.254.169.254:80".parse().unwrap()],
         "login.microsoftonline.com" => lab.routes[&"20.190.128.9:443".parse().unwrap()],
         "management.azure.com" | "graph.microsoft.com" => {
@@ -87,12 +81,27 @@ pub(crate) async fn ask(lab: &Lab, method: &str, url: &str, headers: &str, body:
         host if host.contains(".data.") => lab.data,
         _ => lab.registry,
     };
+    ask_at(lab, real, method, url, headers, body).await
+}
+
+/// Sends the same request to an address.
+pub(crate) async fn ask_at(
+    lab: &Lab,
+    real: SocketAddr,
+    method: &str,
+    url: &str,
+    headers: &str,
+    body: &str,
+) -> Said {
+    let (scheme, rest) = url.split_once("://").unwrap();
+    let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap());
+    let slash = if path.starts_with('/') { "" } else { "/" };
     let length = body.len();
     let request = format!(
         "{method} {slash}{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
          Content-Length: {length}\r\n{headers}\r\n{body}"
     );
-    if plain {
+    if scheme == "http" {
         said(TcpStream::connect(real).await.unwrap(), &request).await
     } else {
         said(tls(lab, real, host).await.unwrap(), &request).await

@@ -42,6 +42,15 @@ async fn tcp(server: SocketAddr, asked: &Message) -> Message {
     Message::from_vec(&answer).unwrap()
 }
 
+/// Returns the addresses of a name, as the first name server tells them.
+pub(crate) async fn addresses(lab: &Lab, name: &str) -> Vec<String> {
+    let asked = question(&format!("{name}."), RecordType::A);
+    let answer = udp(lab.routes[&lab.name_servers[0]], &asked).await.unwrap();
+    let answer = Message::from_vec(&answer).unwrap();
+    let found = answer.answers.iter().filter_map(|record| record.data.ip_addr());
+    found.map(|address| address.to_string()).collect()
+}
+
 fn data(answer: &Message) -> Vec<String> {
     answer.answers.iter().map(|record| record.data.to_string()).collect()
 }

@@ -1,0 +1,293 @@
+//! Sends single requests to Azure Resource Manager over reqwest: no redirects, no retries, every
+//! wait and every body bounded, every exchange recorded.
+//!
+//! reqwest hides why a connection fails. Where one does, `kit::net` connects once more and says at
+//! which stage.
+
+use std::{rc::Rc, time::Duration};
+
+use hyper::Method;
+use reqwest::{Client, Response, header};
+use serde_json::{Map, Value, json};
+use tokio::time::{Instant, timeout};
+
+use super::{
+    error::ErrorBody,
+    patience::{quota_resets_after, retry_after},
+    resolver::WorldResolver,
+};
+use crate::kit::{
+    engine::{Cx, Exchange},
+    net::{BODY_WAIT, ConnectError, Fault, HTTP_WAIT, OPEN_WAIT, Stage, pool, tls},
+    redact::Secret,
+    target::Host,
+    world::{Proxy, ProxyDecision},
+};
+
+/// How long connecting may take: name, address, proxy and TLS together.
+const CONNECT_WAIT: Duration = Duration::from_secs(12);
+/// How long one request may take until its response begins.
+const HEAD_WAIT: Duration = CONNECT_WAIT.saturating_add(HTTP_WAIT);
+/// The longest body that is read: a page has at most a few hundred resources.
+const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
+/// The headers that are kept as evidence: support asks for the ids.
+const KEPT: [&str; 5] = [
+    "retry-after",
+    "x-ms-correlation-request-id",
+    "x-ms-failure-cause",
+    "x-ms-request-id",
+    "x-ms-user-quota-resets-after",
+];
+
+/// A request.
+pub(super) struct Call {
+    pub(super) method: Method,
+    /// The path and the query.
+    pub(super) target: String,
+    /// A JSON body.
+    pub(super) body: Option<String>,
+}
+
+/// A response that was read to its end.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// How long to wait before the next request.
+    pub(super) retry_after: Option<Duration>,
+    /// `WWW-Authenticate`.
+    pub(super) challenge: Option<String>,
+    pub(super) body: Vec<u8>,
+}
+
+/// Why there is no response.
+pub(super) enum Failure {
+    /// There was no connection.
+    Unreachable(ConnectError),
+    /// The connection failed before the end of the response.
+    Broken(Fault),
+}
+
+/// The connections to one host, as one caller.
+pub(super) struct ArmClient {
+    http: Client,
+    resolver: WorldResolver,
+    host: Host,
+    proxy: Option<Rc<Proxy>>,
+    /// The value of `Authorization`.
+    bearer: Secret,
+}
+
+impl ArmClient {
+    /// Returns a client for that host. It connects when it is first used.
+    pub(super) async fn new(cx: &Cx, host: &Host, token: &Secret) -> Result<Self, ConnectError> {
+        let at = |stage, fault| ConnectError { stage, fault, certain: false };
+        let roots = cx.world.roots.store().await;
+        let roots = roots.ok_or_else(|| at(Stage::Tls, Fault::NoTrustStore))?;
+        let tls = tls::client_config(roots, cx.now())
+            .map_err(|error| at(Stage::Tls, Fault::Other(error.to_string())))?;
+        let proxy = match cx.world.proxies.route(host) {
+            ProxyDecision::Direct | ProxyDecision::Exempt(_) => None,
+            ProxyDecision::Nowhere(variable) => {
+                return Err(at(Stage::Proxy, Fault::Other(variable.to_owned())));
+            }
+            ProxyDecision::Through(proxy) if proxy.is_socks() => {
+                return Err(at(Stage::Proxy, Fault::Other("socks".to_owned())));
+            }
+            ProxyDecision::Through(proxy) => Some(proxy),
+        };
+        let mut names = vec![(host.name.as_str(), host.port)];
+        names.extend(proxy.iter().map(|proxy| (proxy.url.host.as_str(), proxy.url.port)));
+        let resolver = WorldResolver::new(&cx.world, &names);
+        let resolver = resolver.map_err(|fault| at(Stage::Dns, fault))?;
+        let builder = Client::builder()
+            .tls_backend_preconfigured(tls)
+            .dns_resolver(resolver.clone())
+            // Only the world says which proxy there is.
+            .no_proxy()
+            .no_gzip()
+            .no_brotli()
+            .no_deflate()
+            .no_zstd()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .connect_timeout(CONNECT_WAIT)
+            .user_agent(concat!("check-acr/", env!("CARGO_PKG_VERSION")));
+        let built = match &proxy {
+            None => builder.build(),
+            Some(proxy) => as_reqwest(cx, proxy).and_then(|proxy| builder.proxy(proxy).build()),
+        };
+        let http = built.map_err(|error| at(Stage::Tls, Fault::Other(error.to_string())))?;
+        Ok(Self { http, resolver, host: host.clone(), proxy, bearer: token.bearer() })
+    }
+
+    /// Returns the host.
+    pub(super) fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// Sends a request and reads its response to the end.
+    pub(super) async fn send(&self, cx: &Cx, call: &Call) -> Result<Answer, Failure> {
+        match self.exchange(cx, call).await {
+            Ok(answer) => Ok(answer),
+            Err(error) if error.is_connect => {
+                let opening = Box::pin(pool::once(cx, &self.host));
+                match timeout(OPEN_WAIT, opening).await {
+                    Ok(Err(error)) => Err(Failure::Unreachable(error)),
+                    // It can be reached after all.
+                    Ok(Ok(_)) => self.exchange(cx, call).await.map_err(|error| self.failure(error)),
+                    Err(_) => Err(self.failure(error)),
+                }
+            }
+            // A server may close a connection just as it is used again.
+            Err(NoAnswer { fault: Fault::ClosedByPeer | Fault::Reset, .. }) => {
+                self.exchange(cx, call).await.map_err(|error| self.failure(error))
+            }
+            Err(error) => Err(self.failure(error)),
+        }
+    }
+
+    fn failure(&self, NoAnswer { fault, is_connect }: NoAnswer) -> Failure {
+        if !is_connect {
+            return Failure::Broken(fault);
+        }
+        let stage = if self.proxy.is_some() { Stage::Proxy } else { Stage::Tcp };
+        Failure::Unreachable(ConnectError { stage, fault, certain: false })
+    }
+
+    /// Sends a request once, and records it with its response.
+    async fn exchange(&self, cx: &Cx, call: &Call) -> Result<Answer, NoAnswer> {
+        let began = Instant::now();
+        let mut details = Map::new();
+        let got = match timeout(HEAD_WAIT, Box::pin(self.head(call))).await {
+            Ok(Ok(response)) => {
+                details.extend(kept(&response));
+                self.whole(cx, response).await
+            }
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(NoAnswer { fault: Fault::TimedOut, is_connect: false }),
+        };
+        self.record_lookups(cx);
+        let response = match &got {
+            Ok(answer) => {
+                if let Some(error) = ErrorBody::read(&answer.body).filter(|_| answer.status >= 400)
+                {
+                    details.insert("code".into(), json!(error.code));
+                }
+                answer.status.to_string()
+            }
+            Err(error) => error.fault.word().to_owned(),
+        };
+        // The query of a link to the next page is long and says nothing.
+        let path = call.target.split('?').next().unwrap_or_default();
+        cx.exchanged(Exchange {
+            to: &self.host.to_string(),
+            request: &format!("{} {path}", call.method),
+            response: &response,
+            details,
+            took: began.elapsed(),
+        });
+        got
+    }
+
+    async fn head(&self, call: &Call) -> Result<Response, NoAnswer> {
+        let scheme = if self.host.plain { "http" } else { "https" };
+        let url = format!("{scheme}://{}{}", self.host, call.target);
+        let unfit = || NoAnswer {
+            fault: Fault::Other("the credentials do not fit a header".into()),
+            is_connect: false,
+        };
+        let bearer = header::HeaderValue::from_str(self.bearer.expose());
+        let mut bearer = bearer.map_err(|_| unfit())?;
+        bearer.set_sensitive(true);
+        let mut request = self
+            .http
+            .request(call.method.clone(), url)
+            .header(header::ACCEPT, "application/json")
+            .header(header::AUTHORIZATION, bearer);
+        if let Some(body) = &call.body {
+            request = request.header(header::CONTENT_TYPE, "application/json").body(body.clone());
+        }
+        request.send().await.map_err(|error| NoAnswer::of(&error))
+    }
+
+    async fn whole(&self, cx: &Cx, mut response: Response) -> Result<Answer, NoAnswer> {
+        let text = |name: &str| response.headers().get(name)?.to_str().ok().map(str::to_owned);
+        let after = text("retry-after").and_then(|value| retry_after(&value, cx.now()));
+        let quota = || text("x-ms-user-quota-resets-after").as_deref().and_then(quota_resets_after);
+        let mut answer = Answer {
+            status: response.status().as_u16(),
+            retry_after: after.or_else(quota),
+            challenge: text("www-authenticate"),
+            body: vec![],
+        };
+        let reading = async {
+            while let Some(piece) = response.chunk().await.map_err(|error| Fault::of(&error))? {
+                if answer.body.len() + piece.len() > MAX_BODY_BYTES {
+                    return Err(Fault::TooLong);
+                }
+                answer.body.extend_from_slice(&piece);
+            }
+            Ok(())
+        };
+        let read = timeout(BODY_WAIT, reading).await.unwrap_or(Err(Fault::TimedOut));
+        read.map_err(|fault| NoAnswer { fault, is_connect: false })?;
+        Ok(answer)
+    }
+
+    fn record_lookups(&self, cx: &Cx) {
+        let servers = cx.world.name_servers.iter().map(ToString::to_string);
+        let servers = servers.collect::<Vec<_>>().join(", ");
+        for lookup in self.resolver.take() {
+            let addresses = lookup.addresses.as_ref().ok().map(|found| json!(found));
+            cx.exchanged(Exchange {
+                to: &servers,
+                request: &format!("A, AAAA {}", lookup.name),
+                response: lookup.addresses.as_ref().map_or_else(Fault::word, |_| "NOERROR"),
+                details: addresses
+                    .map(|found| ("addresses".to_owned(), found))
+                    .into_iter()
+                    .collect(),
+                took: lookup.took,
+            });
+        }
+    }
+}
+
+/// Why one attempt gave no response.
+struct NoAnswer {
+    fault: Fault,
+    /// Whether there was no connection yet.
+    is_connect: bool,
+}
+
+impl NoAnswer {
+    fn of(error: &reqwest::Error) -> Self {
+        let fault = if error.is_timeout() { Fault::TimedOut } else { Fault::of(error) };
+        Self { fault, is_connect: error.is_connect() }
+    }
+}
+
+fn kept(response: &Response) -> Map<String, Value> {
+    let text = |name: &str| response.headers().get(name)?.to_str().ok().map(str::to_owned);
+    let kept = KEPT.iter().filter_map(|name| Some((name.replace('-', "_"), json!(text(name)?))));
+    kept.collect()
+}
+
+/// Returns the proxy as reqwest takes it. The URL of a proxy with a name has no port: the resolver
+/// returns it with the address.
+fn as_reqwest(cx: &Cx, proxy: &Proxy) -> reqwest::Result<reqwest::Proxy> {
+    let (scheme, host) = (proxy.url.scheme.as_str(), proxy.url.host.as_str());
+    let scheme = if scheme == "https" { "https" } else { "http" };
+    let url = match host.parse() {
+        Ok(address) => {
+            let address = std::net::SocketAddr::new(address, proxy.url.port);
+            format!("{scheme}://{}", cx.world.route(address))
+        }
+        Err(_) => format!("{scheme}://{host}"),
+    };
+    let made = reqwest::Proxy::all(url)?;
+    Ok(match proxy.header() {
+        Some(credentials) => made.custom_http_auth(credentials),
+        None => made,
+    })
+}

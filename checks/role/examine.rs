@@ -1,0 +1,200 @@
+//! May the identity that pulls do so, by the control plane?
+
+use std::rc::Rc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{
+    Access, Advice, Change, Evaluation, Judged, LookAlikeKind, MistakenIds, Mode, Problem,
+    Question, Refusal, Unclear, Verdict, advise,
+    assigned::{Assigned, READ_ASSIGNMENTS},
+    evaluate, look_alikes,
+    problem::Assignment,
+    subject::Subject,
+};
+use crate::{
+    acr::Registry,
+    arm::ControlPlane,
+    cluster::Cluster,
+    data_path::DataPath,
+    kit::{Cx, NoFact, StepResult},
+};
+
+/// The access that the identity has.
+#[derive(Serialize)]
+pub struct Authorized {
+    /// The identity.
+    who: String,
+    /// The role that lets it pull.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<String>,
+    /// The scope of its assignment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
+    /// When it was assigned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<Timestamp>,
+}
+
+/// Examines the role assignments of the identity that pulls.
+pub async fn examine(
+    cx: &Cx,
+    control_plane: &ControlPlane,
+    registry: &Registry,
+    cluster: &StepResult<Rc<Cluster>>,
+    pull: &DataPath,
+) -> StepResult<Authorized> {
+    let unknown_mode = || NoFact::could_not_tell(Problem::ModeUnknown {});
+    let mode = registry.mode().ok_or_else(unknown_mode)?;
+    let subject = Subject::of(cx, registry, mode, cluster, pull);
+    let subject = subject.ok_or_else(|| NoFact::skipped(Problem::NobodyKnown {}))?;
+    let assigned = Assigned::list(cx, control_plane, &subject).await?;
+    let repository = cx.target.asked.as_ref().ok().and_then(|asked| asked.image.as_ref());
+    let question = Question {
+        mode,
+        registry_id: &subject.registry_id,
+        repository: repository.map(|image| image.repository.as_str()),
+        object_id: &subject.object_id,
+        now: cx.now(),
+    };
+    let found = evaluate(&question, assigned.deciding());
+    match &found.access {
+        Access::Granted { .. } => Ok(granted(cx, &subject, mode, &found, pull)),
+        Access::Unknown(why) => Err(unclear(&subject, &found, why)),
+        // Without the permission to read them, a list is empty.
+        Access::Denied(Refusal::NoAssignment) if !assigned.is_visible => {
+            Err(control_plane.not_permitted(cx, READ_ASSIGNMENTS, &subject.registry_id))
+        }
+        Access::Denied(refusal) => {
+            Err(denied(&subject, &question, &assigned, &found, refusal).into())
+        }
+    }
+}
+
+/// Returns the access, and says where it may not be in effect yet.
+fn granted(
+    cx: &Cx,
+    subject: &Subject,
+    mode: Mode,
+    found: &Evaluation<'_>,
+    pull: &DataPath,
+) -> Authorized {
+    let grants = || found.assignments.iter().filter(|one| one.verdict == Verdict::Grants);
+    // Of several, the oldest decides when access began.
+    let first = grants().filter(|one| one.age.is_some()).max_by_key(|one| one.age);
+    let first = first.or_else(|| grants().next());
+    if let Some(first) = first.filter(|_| !pull.works())
+        && let Some(change) = Change::of(first, mode)
+    {
+        let (subject, assignment) = (subject.clone(), Assignment::of(first));
+        match advise(&change, cx.now()) {
+            Advice::Wait { until, .. } if first.via_group => {
+                cx.add_finding(Problem::ViaGroup { subject, assignment, until: Some(until) });
+            }
+            Advice::Wait { until, at_latest } => {
+                cx.add_finding(Problem::Propagation { subject, assignment, until, at_latest });
+            }
+            Advice::OnlyIfJoinedSince { .. } => {
+                cx.add_finding(Problem::ViaGroup { subject, assignment, until: None });
+            }
+            Advice::DoesNotHelp { .. } | Advice::Unknown => {}
+        }
+    }
+    Authorized {
+        who: subject.who.clone(),
+        role: first.map(|one| Assignment::of(one).assigned_role),
+        scope: first.map(|one| one.assignment.scope.clone()),
+        since: first.and_then(|one| one.assignment.changed()),
+    }
+}
+
+/// Returns why the identity may not pull.
+fn denied(
+    subject: &Subject,
+    question: &Question<'_>,
+    assigned: &Assigned,
+    found: &Evaluation<'_>,
+    refusal: &Refusal,
+) -> Problem {
+    let subject = subject.clone();
+    let with = |verdict: Verdict| {
+        let one = found.assignments.iter().find(|one| one.verdict == verdict);
+        one.map(Assignment::of).unwrap_or_default()
+    };
+    match refusal {
+        Refusal::NoAssignment => unassigned(subject, question, assigned),
+        Refusal::NoPullAction => {
+            let assignment = with(Verdict::NoPullAction);
+            Problem::LacksAction { subject, assignment, action: question.mode.pull().name() }
+        }
+        Refusal::WrongMode => {
+            let assignment = with(Verdict::WrongMode);
+            match question.mode {
+                Mode::Abac => Problem::AbacIgnoresRegistryRoles { subject, assignment },
+                Mode::Legacy => {
+                    let action = question.mode.pull().name();
+                    Problem::LacksAction { subject, assignment, action }
+                }
+            }
+        }
+        Refusal::ConditionExcludes => {
+            let repository = question.repository.unwrap_or_default().to_owned();
+            let assignment = with(Verdict::ConditionExcludes);
+            Problem::ConditionExcludesRepository { subject, assignment, repository }
+        }
+        Refusal::Blocked { by } => {
+            Problem::Denied { subject, deny: by.first().cloned().unwrap_or_default() }
+        }
+    }
+}
+
+/// Returns what it means that no assignment reaches the identity: one that was meant for it, or none.
+fn unassigned(subject: Subject, question: &Question<'_>, assigned: &Assigned) -> Problem {
+    let client_id = subject.client_id.as_deref();
+    let planes: Vec<Option<&str>> =
+        subject.control_plane.iter().map(|id| Some(id.as_str())).collect();
+    let planes = if planes.is_empty() { vec![None] } else { planes };
+    let alike = planes.into_iter().flat_map(|control_plane| {
+        look_alikes(question, assigned.around(), &MistakenIds { control_plane, client_id })
+    });
+    // An id that was mixed up says more than a scope.
+    let alike = alike.min_by_key(|one| match one.kind {
+        LookAlikeKind::ClientId => 0,
+        LookAlikeKind::ControlPlaneIdentity => 1,
+        LookAlikeKind::SameNameElsewhere => 2,
+        LookAlikeKind::OtherRegistry { .. } => 3,
+        LookAlikeKind::BelowRegistry => 4,
+        LookAlikeKind::OtherScope => 5,
+    });
+    let Some(alike) = alike else { return Problem::Missing { subject } };
+    let scope = alike.assignment.scope.clone();
+    let assignment_id = alike.assignment.id.clone();
+    let mistaken = alike.assignment.principal_id.clone();
+    match alike.kind {
+        LookAlikeKind::ClientId => {
+            Problem::PrincipalIsClientId { subject, mistaken, assignment_id }
+        }
+        LookAlikeKind::ControlPlaneIdentity => {
+            Problem::OnWrongIdentity { subject, mistaken, assignment_id }
+        }
+        _ => Problem::WrongScope { subject, assigned_scope: scope, assignment_id },
+    }
+}
+
+fn unclear(subject: &Subject, found: &Evaluation<'_>, why: &[Unclear]) -> NoFact {
+    let subject = subject.clone();
+    let condition = why.iter().find_map(|one| match one {
+        Unclear::Condition { condition, .. } => Some(condition.clone()),
+        _ => None,
+    });
+    NoFact::could_not_tell(match condition {
+        Some(condition) => {
+            let judged = |one: &&Judged<'_>| one.verdict == Verdict::ConditionUnknown;
+            let one = found.assignments.iter().find(judged);
+            let assignment = one.map(Assignment::of).unwrap_or_default();
+            Problem::ConditionNotEvaluated { subject, assignment, condition }
+        }
+        None => Problem::ListsIncomplete { subject },
+    })
+}

@@ -1,0 +1,166 @@
+//! What the area `role` can find wrong.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{evaluate::Judged, subject::Subject};
+
+/// What can be wrong with the roles of the identity that pulls.
+#[derive(Serialize, strum::VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Problem {
+    /// No object id is known of who pulls.
+    NobodyKnown {},
+    /// The registry follows roles in a way that is not known here.
+    ModeUnknown {},
+    /// No role assignment reaches the identity.
+    Missing {
+        /// The identity.
+        #[serde(flatten)]
+        subject: Subject,
+    },
+    /// The role was given to the identity of the cluster's control plane.
+    OnWrongIdentity {
+        /// The identity that pulls.
+        #[serde(flatten)]
+        subject: Subject,
+        /// The object id of the other one.
+        mistaken: String,
+        /// The id of the assignment.
+        assignment_id: String,
+    },
+    /// The assignment names the client id where the object id belongs.
+    PrincipalIsClientId {
+        /// The identity that pulls.
+        #[serde(flatten)]
+        subject: Subject,
+        /// The id that the assignment names.
+        mistaken: String,
+        /// The id of the assignment.
+        assignment_id: String,
+    },
+    /// The role was assigned at a scope that is not above this registry.
+    WrongScope {
+        /// The identity that pulls.
+        #[serde(flatten)]
+        subject: Subject,
+        /// That scope.
+        assigned_scope: String,
+        /// The id of the assignment.
+        assignment_id: String,
+    },
+    /// The registry follows roles on repositories, and the identity has one on the whole registry.
+    AbacIgnoresRegistryRoles {
+        /// The identity that pulls.
+        #[serde(flatten)]
+        subject: Subject,
+        /// Its assignment.
+        #[serde(flatten)]
+        assignment: Assignment,
+    },
+    /// The condition of the assignment excludes this repository.
+    ConditionExcludesRepository {
+        /// The identity that pulls.
+        #[serde(flatten)]
+        subject: Subject,
+        /// Its assignment.
+        #[serde(flatten)]
+        assignment: Assignment,
+        /// The repository.
+        repository: String,
+    },
+    /// The role of the identity does not let pull.
+    LacksAction {
+        /// The identity that pulls.
+        #[serde(flatten)]
+        subject: Subject,
+        /// Its assignment.
+        #[serde(flatten)]
+        assignment: Assignment,
+        /// What the role lacks.
+        action: &'static str,
+    },
+    /// A deny assignment takes the permission away.
+    Denied {
+        /// The identity that pulls.
+        #[serde(flatten)]
+        subject: Subject,
+        /// The id of the deny assignment.
+        deny: String,
+    },
+    /// The assignment is so young that it may not be in effect yet.
+    Propagation {
+        /// The identity that pulls.
+        #[serde(flatten)]
+        subject: Subject,
+        /// Its assignment.
+        #[serde(flatten)]
+        assignment: Assignment,
+        /// When to look again.
+        until: Timestamp,
+        /// When it is in effect at the latest.
+        at_latest: Timestamp,
+    },
+    /// The identity has the role as the member of a group.
+    ViaGroup {
+        /// The identity that pulls.
+        #[serde(flatten)]
+        subject: Subject,
+        /// The group's assignment.
+        #[serde(flatten)]
+        assignment: Assignment,
+        /// When to look again, if the assignment is young.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
+    /// A condition uses what is not evaluated here.
+    ConditionNotEvaluated {
+        /// The identity that pulls.
+        #[serde(flatten)]
+        subject: Subject,
+        /// Its assignment.
+        #[serde(flatten)]
+        assignment: Assignment,
+        /// The condition; `None` when it stands in the role.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        condition: Option<String>,
+    },
+    /// Not everything that decides could be read.
+    ListsIncomplete {
+        /// The identity that pulls.
+        #[serde(flatten)]
+        subject: Subject,
+    },
+}
+
+/// A role assignment, as evidence.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Assignment {
+    /// The name of the role.
+    pub(super) assigned_role: String,
+    /// Where it is assigned.
+    assigned_scope: String,
+    /// The id of the assignment.
+    assignment_id: String,
+    /// When it was assigned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    assigned: Option<Timestamp>,
+    /// The object id of the group that it is assigned to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group_id: Option<String>,
+}
+
+impl Assignment {
+    pub(super) fn of(judged: &Judged<'_>) -> Self {
+        let assignment = judged.assignment;
+        let name = judged.role.and_then(|role| role.role_name.clone());
+        Self {
+            assigned_role: name.unwrap_or_else(|| assignment.role.clone()),
+            assigned_scope: assignment.scope.clone(),
+            assignment_id: assignment.id.clone(),
+            assigned: assignment.changed(),
+            group_id: judged.via_group.then(|| assignment.principal_id.clone()),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Scopes: whether an assignment at one is inherited by a resource.
+
+use serde::Serialize;
+
+/// The level of a scope that a resource inherits from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// `/`: everything in the tenant.
+    Root,
+    /// A management group. Which subscriptions are in it does not show in its id: one is listed at a
+    /// resource only when it is above that resource.
+    ManagementGroup,
+    /// The subscription.
+    Subscription,
+    /// The resource group.
+    ResourceGroup,
+    /// The resource itself.
+    Resource,
+}
+
+/// Returns the segments of an id; `None` when it does not start with a slash, or has an empty
+/// segment.
+fn segments(id: &str) -> Option<Vec<String>> {
+    let path = id.strip_prefix('/')?;
+    if path.is_empty() {
+        return Some(vec![]);
+    }
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let segments: Vec<String> = path.split('/').map(str::to_lowercase).collect();
+    segments.iter().all(|segment| !segment.is_empty()).then_some(segments)
+}
+
+/// Returns the level at which a resource inherits what is assigned at a scope; `None` when it does
+/// not. Whole segments are compared, and their case does not matter.
+///
+/// A management group is taken to be above the resource, because Azure Resource Manager lists it
+/// with `atScope()` only then.
+pub fn inherited(scope: &str, resource: &str) -> Option<Level> {
+    let (scope, resource) = (segments(scope)?, segments(resource)?);
+    if let [providers, provider, groups, _] = &scope[..] {
+        let named = [providers, provider, groups].map(String::as_str);
+        if named == ["providers", "microsoft.management", "managementgroups"] {
+            return Some(Level::ManagementGroup);
+        }
+    }
+    if !resource.starts_with(&scope) {
+        return None;
+    }
+    match scope.len() {
+        0 => Some(Level::Root),
+        length if length == resource.len() => Some(Level::Resource),
+        2 if scope[0] == "subscriptions" => Some(Level::Subscription),
+        4 if scope[0] == "subscriptions" && scope[2] == "resourcegroups" => {
+            Some(Level::ResourceGroup)
+        }
+        _ => None,
+    }
+}
+
+/// Returns whether two ids name the same resource.
+pub fn same(one: &str, other: &str) -> bool {
+    matches!((segments(one), segments(other)), (Some(one), Some(other)) if one == other)
+}
+
+/// Returns whether a scope lies below a resource, such as a repository's.
+pub fn is_below(scope: &str, resource: &str) -> bool {
+    let (Some(scope), Some(resource)) = (segments(scope), segments(resource)) else { return false };
+    scope.len() > resource.len() && scope.starts_with(&resource)
+}
+
+/// Returns the name of the registry that an id names; `None` when it names something else.
+pub fn registry_name(id: &str) -> Option<String> {
+    match &segments(id)?[..] {
+        [subscriptions, _, groups, _, providers, provider, registries, name]
+            if [subscriptions, groups, providers, provider, registries].map(String::as_str)
+                == [
+                    "subscriptions",
+                    "resourcegroups",
+                    "providers",
+                    "microsoft.containerregistry",
+                    "registries",
+                ] =>
+        {
+            Some(name.clone())
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Level, inherited, is_below, registry_name, same};
+
+    const REGISTRY: &str = "/subscriptions/00000000-0000-0000-0000-00000000000a/resourceGroups/rg-contoso/providers/Microsoft.ContainerRegistry/registries/contoso";
+
+    #[test]
+    fn a_registry_inherits_from_what_is_above_it() {
+        let subscription = "/Subscriptions/00000000-0000-0000-0000-00000000000A";
+        let group = format!("{subscription}/resourcegroups/RG-Contoso");
+        for (scope, level) in [
+            ("/", Level::Root),
+            ("/providers/Microsoft.Management/managementGroups/contoso", Level::ManagementGroup),
+            (subscription, Level::Subscription),
+            (&group, Level::ResourceGroup),
+            (&format!("{group}/"), Level::ResourceGroup),
+            (&REGISTRY.to_uppercase(), Level::Resource),
+        ] {
+            assert_eq!(inherited(scope, REGISTRY), Some(level), "{scope}");
+        }
+    }
+
+    #[test]
+    fn whole_segments_are_compared() {
+        let subscription = "/subscriptions/00000000-0000-0000-0000-00000000000a";
+        for scope in [
+            "".to_owned(),
+            "//".to_owned(),
+            "subscriptions".to_owned(),
+            "/subscriptions".to_owned(),
+            "/subscriptions/00000000-0000-0000-0000-00000000000b".to_owned(),
+            format!("{subscription}/resourceGroups"),
+            format!("{subscription}/resourceGroups/rg"),
+            format!("{subscription}/resourceGroups/rg-contoso-dev"),
+            format!("{REGISTRY}dev"),
+            REGISTRY[..REGISTRY.len() - 1].to_owned(),
+            format!("{REGISTRY}/repositories/app"),
+            REGISTRY.replace("rg-contoso", "rg-fabrikam"),
+        ] {
+            assert_eq!(inherited(&scope, REGISTRY), None, "{scope}");
+        }
+    }
+
+    #[test]
+    fn a_registry_and_what_is_in_it_are_told_apart() {
+        assert_eq!(registry_name(&REGISTRY.to_uppercase()).as_deref(), Some("contoso"));
+        assert_eq!(registry_name("/subscriptions/a"), None);
+        assert!(same(REGISTRY, &REGISTRY.to_lowercase()) && !same("x", "x"));
+        assert!(is_below(&format!("{REGISTRY}/a/b"), REGISTRY) && !is_below(REGISTRY, REGISTRY));
+    }
+}
