@@ -20,7 +20,8 @@ use crate::registry::{World, date, finish};
 
 /// The longest request body that is read.
 const LONGEST: usize = 1 << 20;
-const GRAPH: &str = "graph.microsoft.com";
+const GRAPH: [&str; 3] =
+    ["graph.microsoft.com", "microsoftgraph.chinacloudapi.cn", "graph.microsoft.us"];
 
 /// A request whose caller is known.
 #[derive(Debug)]
@@ -67,7 +68,7 @@ impl World {
         let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
         let authority = parts.uri.authority().map(hyper::http::uri::Authority::as_str);
         let host = authority.or_else(|| header(HOST)).unwrap_or("management.azure.com");
-        let graph = host.split(':').next() == Some(GRAPH);
+        let graph = host.split(':').next().is_some_and(|name| GRAPH.contains(&name));
         let body = Limited::new(body, LONGEST).collect().await;
         let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
         let reply = match caller(header(AUTHORIZATION), graph) {

@@ -8,9 +8,20 @@ use super::reply::Reply;
 use crate::jwt::{Issuer, verify};
 use crate::secrets::authority;
 
-/// The audiences that Azure Resource Manager accepts.
-const OWN: [&str; 2] = ["https://management.azure.com", "https://management.core.windows.net"];
-const GRAPH: &str = "https://graph.microsoft.com";
+/// The audiences that Azure Resource Manager and Microsoft Graph accept in all clouds.
+const OWN: [&str; 6] = [
+    "https://management.azure.com",
+    "https://management.core.windows.net",
+    "https://management.chinacloudapi.cn",
+    "https://management.core.chinacloudapi.cn",
+    "https://management.usgovcloudapi.net",
+    "https://management.core.usgovcloudapi.net",
+];
+const GRAPH: [&str; 3] = [
+    "https://graph.microsoft.com",
+    "https://microsoftgraph.chinacloudapi.cn",
+    "https://graph.microsoft.us",
+];
 
 /// A principal whose token is valid.
 #[derive(Debug, Clone)]
@@ -30,7 +41,7 @@ pub(crate) fn caller(authorization: Option<&str>, graph: bool) -> Result<Caller,
     let Some(claims) = verify(Issuer::Entra, token.trim()) else { return Err(invalid()) };
     let claim = |key: &str| claims.get(key).and_then(Value::as_str).unwrap_or_default();
     let audience = claim("aud").trim_end_matches('/');
-    let accepted = if graph { audience == GRAPH } else { OWN.contains(&audience) };
+    let accepted = if graph { GRAPH.contains(&audience) } else { OWN.contains(&audience) };
     if !accepted {
         let message = format!(
             "The access token has been obtained for wrong audience or resource '{}'. It should exactly match with one \

@@ -7,7 +7,7 @@ use super::roles::{ASSIGNMENT, DENIAL, EVERYBODY, add_built_in, by_name, definit
 use super::seed::{Seed, name_of};
 use super::settings::Assignment;
 use super::store::{Store, id_of, merge};
-use super::{network, tokens};
+use super::{endpoints, network, tokens};
 use crate::identity::IdentityKind;
 use crate::settings::Answer;
 
@@ -29,6 +29,7 @@ impl Seed<'_> {
         self.cluster();
         self.identities();
         network::seed(&mut self);
+        endpoints::seed(&mut self);
         tokens::seed(&mut self);
         self.roles();
         self.assignments();

@@ -6,7 +6,10 @@ mod assign;
 mod authorization;
 mod caller;
 mod condition;
+mod content;
+mod derived;
 mod directory;
+mod endpoints;
 mod grow;
 mod ids;
 mod locks;
@@ -171,6 +174,21 @@ impl ControlPlane {
             let registry = store.get(&self.ids.registry);
             registry.is_some_and(|one| !network::lets_in(one, &self.settings.client_ip, &subnet))
         })
+    }
+
+    /// Returns whether the registry hides an image: it is in quarantine, or the replica behind this
+    /// host does not have it yet.
+    pub(crate) fn hides(&self, host: &str, image: &str) -> bool {
+        let quarantined = self.settings.quarantined.iter().any(|one| one == image);
+        let behind = self.settings.lagging.get(image).is_some_and(|regions| {
+            regions.iter().any(|region| host.contains(&format!(".{region}.geo.")))
+        });
+        behind || quarantined && self.with(|store| content::quarantines(store, &self.ids.registry))
+    }
+
+    /// Returns whether the registry can read its content.
+    pub(crate) fn is_readable(&self) -> bool {
+        self.with(|store| content::is_readable(store, &self.ids.registry))
     }
 
     /// Returns the address of the client that the registry sees.

@@ -7,19 +7,15 @@ use serde_json::{Value, json};
 
 use super::ids::Ids;
 use super::seed::Seed;
-use super::settings::{Azure, Endpoint, Zone};
+use super::settings::{Azure, Zone};
 use super::store::{Store, id_of, list, text, within};
 
 pub(crate) const CONNECTION: &str =
     "Microsoft.ContainerRegistry/registries/privateEndpointConnections";
-pub(crate) const ENDPOINT: &str = "Microsoft.Network/privateEndpoints";
-const INTERFACE: &str = "Microsoft.Network/networkInterfaces";
 pub(crate) const ZONE: &str = "Microsoft.Network/privateDnsZones";
 const RECORD: &str = "Microsoft.Network/privateDnsZones/A";
 const LINK: &str = "Microsoft.Network/privateDnsZones/virtualNetworkLinks";
 const VNET: &str = "Microsoft.Network/virtualNetworks";
-/// The zone of registries' private endpoints.
-const REGISTRY_ZONE: &str = "privatelink.azurecr.io";
 /// The seconds for which records may be cached.
 const TTL: u32 = 10;
 
@@ -86,105 +82,6 @@ pub(crate) fn seed(seed: &mut Seed<'_>) {
     }
     for (name, zone) in &azure.zones {
         add_zone(seed, name, zone);
-    }
-    for (name, endpoint) in azure.endpoints.iter().filter(|(_, one)| one.status != "Absent") {
-        add_endpoint(seed, name, endpoint);
-    }
-}
-
-/// Returns the names of a member of the registry.
-fn fqdns(seed: &Seed<'_>, member: &str) -> Vec<String> {
-    let login = &seed.registry.login_server;
-    match member.strip_prefix("registry_data_") {
-        None => vec![login.clone()],
-        Some(region) => {
-            let (name, rest) = login.split_once('.').unwrap_or((login, "azurecr.io"));
-            vec![format!("{name}.{region}.data.{rest}")]
-        }
-    }
-}
-
-/// Adds a private endpoint (`wire/arm-private-endpoint--200-public.json`), its network interface
-/// (as `az network nic show` reads it in "Connect privately to an Azure container registry"), its
-/// zone group (`wire/arm-private-dns-zone-group--200-public.json`) and the registry's side of its
-/// connection (PrivateEndpointConnectionGet.json of Azure/azure-rest-api-specs).
-fn add_endpoint(seed: &mut Seed<'_>, name: &str, one: &Endpoint) {
-    let azure = seed.azure;
-    let id = seed.ids.resource(&one.group, &format!("{ENDPOINT}/{name}"));
-    let nic = seed.ids.resource(&one.group, &format!("{INTERFACE}/{name}.nic"));
-    let subnet = format!("{}/subnets/endpoints", vnet(&seed.ids, azure, &one.vnet));
-    let state = json!({ "status": one.status, "description": "", "actionsRequired": "None" });
-    let configurations: Vec<_> = one
-        .members
-        .iter()
-        .map(|(member, address)| {
-            json!({
-                "name": format!("{member}.privateEndpoint"),
-                "id": format!("{nic}/ipConfigurations/{member}.privateEndpoint"),
-                "type": "Microsoft.Network/networkInterfaces/ipConfigurations",
-                "properties": {
-                    "provisioningState": "Succeeded", "privateIPAddress": address,
-                    "privateIPAllocationMethod": "Dynamic", "primary": member == "registry",
-                    "privateIPAddressVersion": "IPv4", "subnet": { "id": subnet },
-                    "privateLinkConnectionProperties": {
-                        "groupId": "registry", "requiredMemberName": member,
-                        "fqdns": fqdns(seed, member),
-                    },
-                },
-            })
-        })
-        .collect();
-    seed.store.put(json!({
-        "name": name, "id": id, "type": ENDPOINT, "location": azure.location,
-        "properties": {
-            "provisioningState": "Succeeded",
-            "privateLinkServiceConnections": [{
-                "name": name, "id": format!("{id}/privateLinkServiceConnections/{name}"),
-                "type": "Microsoft.Network/privateEndpoints/privateLinkServiceConnections",
-                "properties": {
-                    "provisioningState": "Succeeded", "groupIds": ["registry"],
-                    "privateLinkServiceId": seed.ids.registry,
-                    "privateLinkServiceConnectionState": state,
-                },
-            }],
-            "manualPrivateLinkServiceConnections": [], "customNetworkInterfaceName": "",
-            "subnet": { "id": subnet }, "ipConfigurations": [],
-            "networkInterfaces": [{ "id": nic }], "customDnsConfigs": [],
-        },
-    }));
-    seed.store.put(json!({
-        "name": format!("{name}.nic"), "id": nic, "type": INTERFACE, "location": azure.location,
-        "properties": {
-            "provisioningState": "Succeeded", "ipConfigurations": configurations,
-            "privateEndpoint": { "id": id },
-        },
-    }));
-    let connection = format!("{}/privateEndpointConnections/{name}", seed.ids.registry);
-    seed.store.put(json!({
-        "id": connection, "name": name, "type": CONNECTION,
-        "properties": {
-            "privateEndpoint": { "id": id }, "privateLinkServiceConnectionState": state,
-            "provisioningState": "Succeeded",
-        },
-    }));
-    let zone = seed.store.of_type(ZONE).find(|zone| text(zone, "/name") == REGISTRY_ZONE);
-    let zone = zone.map(|zone| id_of(zone).to_owned());
-    if let Some(zone) = zone {
-        let group = format!("{id}/privateDnsZoneGroups/default");
-        seed.store.put(json!({
-            "name": "default", "id": group,
-            "type": "Microsoft.Network/privateEndpoints/privateDnsZoneGroups",
-            "properties": {
-                "provisioningState": "Succeeded",
-                "privateDnsZoneConfigs": [{
-                    "name": "azurecr", "id": format!("{group}/privateDnsZoneConfigs/azurecr"),
-                    "properties": {
-                        "provisioningState": "Succeeded", "privateDnsZoneId": zone,
-                        "recordSets": [],
-                    },
-                }],
-            },
-        }));
     }
 }
 

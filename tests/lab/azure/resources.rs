@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 
 use super::ControlPlane;
 use super::arm::Asked;
-use super::network::{CONNECTION, ENDPOINT};
+use super::derived::{derived, derived_item};
+use super::endpoints::ENDPOINT;
+use super::network::CONNECTION;
 use super::reply::Reply;
 use super::store::{Store, id_of, split, text, within};
 use super::tokens::TOKEN;
@@ -171,6 +173,9 @@ impl ControlPlane {
             let all = types.last().is_some_and(|last| last.eq_ignore_ascii_case("ALL"));
             let found: Option<Vec<_>> = self.with(|store| {
                 store.get(parent)?;
+                if let Some(found) = derived(store, parent, &kind) {
+                    return Some(found);
+                }
                 let below = store.all().filter(|one| {
                     let id = id_of(one);
                     id.len() > parent.len()
@@ -188,7 +193,10 @@ impl ControlPlane {
         if let Some(refusal) = self.missing_group(asked, scope) {
             return refusal;
         }
-        let found = self.with(|store| Some(shown(store, store.get(path)?, asked.version())));
+        let found = self.with(|store| {
+            derived_item(store, path, &kind)
+                .or_else(|| Some(shown(store, store.get(path)?, asked.version())))
+        });
         found.map_or_else(|| not_found(path), Reply::ok)
     }
 

@@ -38,6 +38,10 @@ pub struct Azure {
     pub cluster: ClusterResource,
     /// How many seconds it takes until the registry knows of an assignment.
     pub propagation: i64,
+    /// The images (`REPOSITORY:TAG`) that the quarantine policy hides while it is on.
+    pub quarantined: Vec<String>,
+    /// The regions whose replica does not have an image (`REPOSITORY:TAG`) yet.
+    pub lagging: BTreeMap<String, Vec<String>>,
     /// Role assignments, by any name.
     pub assignments: BTreeMap<String, Assignment>,
     /// Deny assignments, by any name.
@@ -180,7 +184,8 @@ pub struct Group {
 pub struct Endpoint {
     /// Its address for each member of the registry: `registry`, `registry_data_REGION`.
     pub members: BTreeMap<String, String>,
-    /// `Approved` | `Pending` | `Rejected` | `Disconnected`, or `Absent`: there is none.
+    /// `Approved` | `Pending` | `Rejected` | `Disconnected`, or `Absent`: there is none, and one
+    /// that is created gets these addresses.
     pub status: String,
     /// The resource group.
     pub group: String,

@@ -6,8 +6,10 @@ use serde_json::{Value, json};
 
 use super::ControlPlane;
 use super::arm::Asked;
+use super::content;
+use super::endpoints::{self, ENDPOINT, GROUP};
 use super::locks::locked;
-use super::network::{CONNECTION, ENDPOINT, complete_link, complete_record};
+use super::network::{CONNECTION, complete_link, complete_record};
 use super::reply::Reply;
 use super::resources::{no_route, not_found, shown};
 use super::store::{Store, blank, id_of, merge, text};
@@ -40,9 +42,25 @@ impl ControlPlane {
             match asked.method {
                 Method::POST => self.act(store, asked, &kind),
                 Method::DELETE => delete(store, path),
-                _ => put(store, asked, parts.len()),
+                _ => self.put(store, asked, parts.len()),
             }
         })
+    }
+
+    /// Creates or changes a resource, and what follows from it.
+    fn put(&self, store: &mut Store, asked: &Asked, length: usize) -> Reply {
+        let reply = put(store, asked, length);
+        let one = store.get(&asked.path).cloned().unwrap_or_default();
+        let kind = text(&one, "/type");
+        if kind == GROUP {
+            endpoints::publish(store, &one);
+        }
+        if kind == ENDPOINT && reply.status == StatusCode::CREATED {
+            endpoints::created(store, &self.ids, &self.settings, &one);
+            let one = store.get(&asked.path).cloned().unwrap_or_default();
+            return Reply::new(reply.status, one);
+        }
+        reply
     }
 
     /// Does what a POST names.
@@ -130,6 +148,7 @@ fn put(store: &mut Store, asked: &Asked, length: usize) -> Reply {
     one["name"] = name;
     one["type"] = Value::from(kind.clone());
     complete(&kind, path, &mut one);
+    content::complete_identities(store, &mut one);
     store.put(one.clone());
     let status = if created { StatusCode::CREATED } else { StatusCode::OK };
     Reply::new(status, shown(store, &one, asked.version()))
@@ -158,6 +177,9 @@ fn complete(kind: &str, path: &str, one: &mut Value) {
 
 /// Deletes a resource. The other side of a private endpoint learns that it is gone.
 fn delete(store: &mut Store, path: &str) -> Reply {
+    if let Some(group) = store.get(path).filter(|one| text(one, "/type") == GROUP).cloned() {
+        endpoints::withdraw(store, &group);
+    }
     let Some(gone) = store.remove(path) else {
         return Reply::new(StatusCode::NO_CONTENT, Value::Null);
     };

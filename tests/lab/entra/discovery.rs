@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 const HOST: &str = "https://login.microsoftonline.com";
 
-/// Returns the document at a path, if there is one: "OpenID Connect on the Microsoft identity
-/// platform" and the instance discovery that MSAL's authority.py reads.
+/// Returns the document at a path, if there is one, in the form of the page "`OpenID` Connect on the
+/// Microsoft identity platform" and of the instance discovery that MSAL's `authority.py` reads.
 pub(crate) fn document(path: &str, tenant: &str) -> Option<Value> {
     if path.ends_with("/discovery/instance") {
         let names = ["login.microsoftonline.com", "login.windows.net", "sts.windows.net"];

@@ -44,7 +44,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     if how == "--as-seen" {
         write_as_seen(&lab, &folder)?;
-        let arguments = [&[scenario.ask.image.clone()], &scenario.ask.args[..]].concat();
+        let arguments =
+            [std::slice::from_ref(&scenario.ask.image), &scenario.ask.args[..]].concat();
         fs::write(folder.join("arguments"), arguments.join("\n") + "\n")?;
         say("ready\n")?;
     } else {

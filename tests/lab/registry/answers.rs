@@ -159,16 +159,7 @@ impl World {
             Answer::Firewall | Answer::FirewallSettling | Answer::FirewallUnsettled => {
                 self.firewall(asked)
             }
-            Answer::Forbidden => {
-                // The message is documented; the code that goes with it in a pull was never
-                // recorded.
-                let body = json!({ "errors": [{
-                    "code": "DENIED",
-                    "message": "The identity associated with the registry is inactive. This could be due to \
-                                attempted removal of the identity. Reassign the identity manually",
-                }] });
-                self.errors(asked, StatusCode::FORBIDDEN, &body)
-            }
+            Answer::Forbidden => self.inactive(asked),
             Answer::Disallowed => {
                 // Seen on a push; the status that goes with it in a pull was never recorded.
                 let body = json!({ "errors": [{
@@ -223,6 +214,18 @@ impl World {
             | Answer::LargeMissing
             | Answer::ByTagOnly => return None,
         })
+    }
+
+    /// Returns the 403 of a registry that cannot read its content.
+    pub(super) fn inactive(&self, asked: &Asked<'_>) -> Response<Body> {
+        // The message is documented; the code that goes with it in a pull was never
+        // recorded.
+        let body = json!({ "errors": [{
+                    "code": "DENIED",
+                    "message": "The identity associated with the registry is inactive. This could be due to \
+                                attempted removal of the identity. Reassign the identity manually",
+                }] });
+        self.errors(asked, StatusCode::FORBIDDEN, &body)
     }
 
     /// Returns the 403 of the registry's firewall.

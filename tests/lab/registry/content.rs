@@ -29,14 +29,22 @@ impl World {
         let Some(repository) = self.registry.images.get(name) else {
             return self.name_unknown(asked, name);
         };
+        if !self.azure.is_readable() {
+            return self.inactive(asked);
+        }
         let by_digest = is_digest(reference);
+        let hidden = repository.tags.iter().any(|(tag, kind)| {
+            (tag == reference || images().digest(*kind) == Some(reference))
+                && self.azure.hides(asked.authority, &format!("{name}:{tag}"))
+        });
         let wanted = if by_digest {
             Some(reference).filter(|_| answer != Answer::ByTagOnly)
         } else {
             repository.tags.get(reference).and_then(|kind| images().digest(*kind))
         };
-        let Some((wanted, found)) =
-            wanted.and_then(|wanted| Some((wanted, images().manifests.get(wanted)?)))
+        let Some((wanted, found)) = wanted
+            .filter(|_| !hidden)
+            .and_then(|wanted| Some((wanted, images().manifests.get(wanted)?)))
         else {
             // By tag as recorded; the message for a digest was never recorded.
             let (message, detail) = if by_digest {
@@ -91,6 +99,9 @@ impl World {
     ) -> Response<Body> {
         if !self.registry.images.contains_key(name) {
             return self.name_unknown(asked, name);
+        }
+        if !self.azure.is_readable() {
+            return self.inactive(asked);
         }
         let is_there = |blob: &&Blob| match answer {
             Answer::Missing => false,

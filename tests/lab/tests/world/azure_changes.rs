@@ -190,6 +190,111 @@ async fn name_servers_answer_from_the_zones_that_are_linked() {
     assert_eq!(addresses(&lab, name).await, ["10.9.9.9"]);
 }
 
+#[tokio::test]
+async fn a_created_endpoint_and_its_zone_group_lead_to_the_registry() {
+    let lab = owned(
+        "azure.endpoints.contoso-endpoint.status = \"Absent\"\n\
+         azure.missing = [\"registries/Microsoft.Network/privateDnsZones/privatelink.azurecr.io/A/contoso\"]",
+    )
+    .await;
+    assert_eq!(addresses(&lab, "contoso.azurecr.io").await, [""; 0]);
+    let id = format!(
+        "{SUBSCRIPTION}/resourceGroups/shop/providers/Microsoft.Network/privateEndpoints/new"
+    );
+    let link = json!({ "name": "new", "properties": { "privateLinkServiceId": registry(), "groupIds": ["registry"] } });
+    let body =
+        json!({ "location": "eastus", "properties": { "privateLinkServiceConnections": [link] } });
+    let made = change(&lab, "PUT", &id, &body).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let connection = format!("{}/privateEndpointConnections/new", registry());
+    let state = get(&lab, &connection).await.json();
+    assert_eq!(state["properties"]["privateLinkServiceConnectionState"]["status"], "Approved");
+    let group = format!("{id}/privateDnsZoneGroups/default");
+    let config = json!({ "name": "acr", "properties": { "privateDnsZoneId": zone() } });
+    let body = json!({ "properties": { "privateDnsZoneConfigs": [config] } });
+    assert_eq!(change(&lab, "PUT", &group, &body).await.status, 201);
+    assert_eq!(addresses(&lab, "contoso.azurecr.io").await, ["10.1.0.5"]);
+    assert_eq!(ask(&lab, "GET", "https://contoso.azurecr.io/v2/", "", "").await.status, 401);
+    assert_eq!(send(&lab, "DELETE", &group, "").await.status, 200);
+    assert_eq!(addresses(&lab, "contoso.azurecr.io").await, [""; 0]);
+    assert_eq!(send(&lab, "DELETE", &id, "").await.status, 200);
+    let state = get(&lab, &connection).await.json();
+    assert_eq!(state["properties"]["privateLinkServiceConnectionState"]["status"], "Disconnected");
+}
+
+/// Returns the status of the manifest at a host, for a token that may pull it.
+async fn manifest(lab: &Lab, host: &str) -> u16 {
+    let auth = STANDARD.encode("pull-token:CanaryDoNotPrint-password");
+    let url = "https://contoso.azurecr.io/oauth2/token?service=x&scope=repository:team/app:pull";
+    let token = ask(lab, "GET", url, &format!("Authorization: Basic {auth}\r\n"), "").await.json();
+    let token = token["access_token"].as_str().unwrap();
+    let headers = format!("Authorization: Bearer {token}\r\nAccept: */*\r\n");
+    let at = lab.routes[&"10.1.0.5:443".parse().unwrap()];
+    let url = format!("https://{host}/v2/team/app/manifests/v1");
+    ask_at(lab, at, "GET", &url, &headers, "").await.status
+}
+
+#[tokio::test]
+async fn policies_and_keys_decide_whether_an_image_is_seen() {
+    let home = "contoso.azurecr.io";
+    let lab = owned("azure.quarantined = [\"team/app:v1\"]").await;
+    for (status, expected) in [("enabled", 404), ("disabled", 200)] {
+        let policy =
+            json!({ "properties": { "policies": { "quarantinePolicy": { "status": status } } } });
+        assert_eq!(change(&lab, "PATCH", &registry(), &policy).await.status, 200);
+        assert_eq!(manifest(&lab, home).await, expected, "{status}");
+    }
+    let key = "2d9e4b76-18c3-4fa5-b0d7-63a1f8e5c942";
+    let lab = owned(&format!(
+        "[azure.registry.properties.encryption]\nstatus = \"enabled\"\nkeyVaultProperties = {{ identity = \"{key}\" }}"
+    ))
+    .await;
+    assert_eq!(manifest(&lab, home).await, 403);
+    let identity = format!(
+        "{SUBSCRIPTION}/resourcegroups/MC_shop_contoso_eastus/providers/Microsoft.ManagedIdentity/userAssignedIdentities/contoso-agentpool"
+    );
+    for (value, expected) in [(json!({}), 200), (Value::Null, 403)] {
+        let body = json!({ "identity": { "type": "UserAssigned", "userAssignedIdentities": { identity.clone(): value } } });
+        assert_eq!(change(&lab, "PATCH", &registry(), &body).await.status, 200);
+        assert_eq!(manifest(&lab, home).await, expected);
+    }
+    let west = "contoso.westeurope.geo.azurecr.io";
+    let lab = owned(&format!(
+        "azure.lagging.\"team/app:v1\" = [\"westeurope\"]\ndns.records.\"{west}\" = [\"60 A 10.1.0.5\"]"
+    ))
+    .await;
+    assert_eq!((manifest(&lab, home).await, manifest(&lab, west).await), (200, 404));
+}
+
+#[tokio::test]
+async fn a_condition_limits_the_repositories_of_a_role() {
+    let lab = owned("registry.role_repositories = [\"team/web\"]").await;
+    let refresh = exchange(&lab).await.json();
+    let refresh = refresh["refresh_token"].as_str().unwrap();
+    let form = |repository: &str| {
+        format!(
+            "grant_type=refresh_token&service=x&scope=repository:{repository}:pull&refresh_token={refresh}"
+        )
+    };
+    for (repository, expected) in [("team/web", 1), ("team/app", 0)] {
+        let url = "https://contoso.azurecr.io/oauth2/token";
+        let said = ask(&lab, "POST", url, "", &form(repository)).await.json();
+        let access = claims(said["access_token"].as_str().unwrap())["access"].clone();
+        assert_eq!(access.as_array().unwrap().len(), expected, "{repository}");
+    }
+    let list = format!(
+        "{}/providers/Microsoft.Authorization/roleAssignments?$filter=principalId eq '{KUBELET}'",
+        registry()
+    );
+    let one = get(&lab, &list).await.json()["value"][0]["properties"].clone();
+    assert_eq!(one["conditionVersion"], "2.0");
+    assert!(one["condition"].as_str().unwrap().contains("'team/web'"), "{one}");
+    assert_eq!(
+        get(&lab, &registry()).await.json()["properties"]["roleAssignmentMode"],
+        "AbacRepositoryPermissions"
+    );
+}
+
 /// Returns the access that a token of the registry gets for a scope.
 async fn access(lab: &Lab, user: &str, password: &str) -> (u16, Value) {
     let url = "https://contoso.azurecr.io/oauth2/token?service=contoso.azurecr.io&scope=repository:team/app:pull";

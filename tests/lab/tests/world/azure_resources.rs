@@ -121,6 +121,13 @@ async fn children_and_resources_are_listed() {
             ),
             1,
         ),
+        (format!("{}/listUsages", registry()), 4),
+        (
+            format!(
+                "{SUBSCRIPTION}/resourceGroups/shop/providers/Microsoft.ContainerService/managedClusters/contoso/agentPools"
+            ),
+            1,
+        ),
         ("/tenants".to_owned(), 1),
     ] {
         let said = get(&lab, &path).await;

@@ -145,10 +145,23 @@ fn check(said: &Said, status: u16, number: u32, word: &str) {
 }
 
 #[tokio::test]
+async fn libraries_find_the_token_endpoint() {
+    let lab = world("").await;
+    let host = "https://login.microsoftonline.com";
+    let instance = format!("{host}/common/discovery/instance?api-version=1.1");
+    let instance = ask(&lab, "GET", &instance, "", "").await.json();
+    let discovery = instance["tenant_discovery_endpoint"].as_str().unwrap();
+    let document = ask(&lab, "GET", discovery, "", "").await.json();
+    assert_eq!(document["token_endpoint"], format!("{host}/{TENANT}/oauth2/v2.0/token"));
+    let other = discovery.replace(TENANT, "00000000-0000-0000-0000-000000000001");
+    assert_eq!(ask(&lab, "GET", &other, "", "").await.status, 404);
+}
+
+#[tokio::test]
 async fn there_is_nothing_else() {
     let lab = world("").await;
     let path = format!("https://login.microsoftonline.com/{TENANT}");
-    let discovery = format!("{path}/v2.0/.well-known/openid-configuration");
-    assert_eq!(ask(&lab, "GET", &discovery, "", "").await.status, 404);
+    let keys = format!("{path}/discovery/v2.0/keys");
+    assert_eq!(ask(&lab, "GET", &keys, "", "").await.status, 404);
     assert_eq!(ask(&lab, "GET", &format!("{path}/oauth2/token"), "", "").await.status, 405);
 }
