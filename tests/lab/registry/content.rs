@@ -37,6 +37,16 @@ impl World {
             (tag == reference || images().digest(*kind) == Some(reference))
                 && self.azure.hides(asked.authority, &format!("{name}:{tag}"))
         });
+        // What is in quarantine is not found by its tag, and disallowed by its digest (Azure/acr,
+        // docs/preview/quarantine).
+        let held = by_digest
+            && repository.tags.iter().any(|(tag, kind)| {
+                images().digest(*kind) == Some(reference)
+                    && self.azure.quarantines(&format!("{name}:{tag}"))
+            });
+        if let Some(refusal) = held.then(|| self.canned(asked, Answer::Disallowed)).flatten() {
+            return refusal;
+        }
         let wanted = if by_digest {
             Some(reference).filter(|_| answer != Answer::ByTagOnly)
         } else {
