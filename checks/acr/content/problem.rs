@@ -116,11 +116,11 @@ pub struct KeyState {
     pub(super) identity: Option<String>,
 }
 
-/// A replica of a registry.
+/// A replica of a registry. It explains findings about the hosts of data, too, so it names no host.
 #[derive(Serialize)]
 pub struct Replica {
-    #[serde(flatten)]
-    pub(super) place: Place,
+    /// The subscription of the registry.
+    pub(super) subscription: String,
     /// The name of the replication.
     pub(super) replica: String,
     /// Its region.

@@ -54,10 +54,10 @@ impl Search<'_> {
         let owned = |path: &str| text(replica, path).map(str::to_owned);
         let status = ["properties.status.message", "properties.status.displayStatus"];
         if let (Some(name), Some(region)) = (owned("name"), owned("location")) {
-            let place = Place::of(self.registry);
+            let subscription = self.registry.id().subscription().to_owned();
             let state = owned("properties.provisioningState");
             let said = status.iter().find_map(|path| owned(path));
-            let replica = Replica { place, replica: name, region, state, said };
+            let replica = Replica { subscription, replica: name, region, state, said };
             self.cx.add_finding(problem(replica));
         }
     }

@@ -47,8 +47,11 @@ impl World {
         if let Some(refusal) = held.then(|| self.canned(asked, Answer::Disallowed)).flatten() {
             return refusal;
         }
+        let deleted = self.azure.deleted().iter().any(|(image, kind)| {
+            images().digest(*kind) == Some(reference) && image.starts_with(&format!("{name}:"))
+        });
         let wanted = if by_digest {
-            Some(reference).filter(|_| answer != Answer::ByTagOnly)
+            Some(reference).filter(|_| answer != Answer::ByTagOnly && !deleted)
         } else {
             repository.tags.get(reference).and_then(|kind| images().digest(*kind))
         };
