@@ -23,6 +23,7 @@ pub use crate::{
         provider::{Providers, is_known},
     },
     manifest::{entry, named, read as read_manifest},
+    role::{Condition, DenyAssignment, RoleAssignment, RoleDefinition},
     token::{
         endpoint::{GOT, POSTED, token_in},
         exchange::refresh_token,

@@ -64,6 +64,7 @@ phrases! {
     AtAzAndKubectl "at-az-and-kubectl" "with az and kubectl" "az와 kubectl로"
     AtNode "at-node" "on the node, as root" "노드에서 root로"
     AtHere "at-here" "here" "이 컴퓨터에서"
+    Failed "failed" "{count} failed" "실패 {count}"
     Passed "passed" "{count} passed" "통과 {count}"
     Skipped "skipped" "{count} skipped" "건너뜀 {count}"
     NotRun "not-run" "{count} not run" "미실행 {count}"

@@ -3,11 +3,12 @@
 
 use base64::{Engine, prelude::*};
 use checks::{
-    kit::{Cloud, Secret, sanitize_text},
+    kit::{Cloud, Host, HostPurpose, Secret, sanitize_text},
     untrusted::{
-        AzureJson, DockerConfig, ErrorBody, GOT, NoProxy, POSTED, Platform, RegistryOrImage,
-        SignInMethod, Stored, challenges, claims, entry, read_dns_answer, read_manifest, token_in,
-        yaml,
+        ArmError, AzureJson, DockerConfig, ErrorBody, GOT, NoProxy, POSTED, Page, Platform,
+        RegistryOrImage, Rows, SignInMethod, Stored, allow, az_refusal, challenges, claims, covers,
+        encoded, entry, next_target, quota_resets_after, read_dns_answer, read_manifest,
+        retry_after, token_in, yaml,
     },
 };
 use hickory_proto::{
@@ -134,6 +135,78 @@ proptest! {
     }
 
     #[test]
+    fn an_id_is_one_path_on_the_same_host(segments in prop::collection::vec("\\PC{1,12}", 1..6)) {
+        let id = format!("/{}", segments.join("/"));
+        if let Some(path) = encoded(&id) {
+            let url = url::Url::parse(&format!("https://management.azure.com{path}")).unwrap();
+            prop_assert_eq!(url.path(), &path, "nothing is resolved away");
+            prop_assert!(url.query().is_none() && url.fragment().is_none());
+            let Host { name, .. } = management();
+            prop_assert_eq!(url.host_str(), Some(name.as_str()));
+        }
+    }
+
+    #[test]
+    fn a_next_page_is_never_elsewhere(link in "(https?:)?//(management\\.azure\\.com|[a-z]{1,5}\\.example)?(:443|:80|@[a-z.]{1,9})?[/?#\\\\]?\\PC{0,20}") {
+        if let Some(target) = next_target(&link, &management()) {
+            prop_assert!(target.starts_with('/'), "{target}");
+            prop_assert!(link.starts_with("https://management.azure.com"), "{link}");
+        }
+    }
+
+    #[test]
+    fn what_azure_says_is_read_as_it_is_and_fit_to_print(status in 300_u16..600, code in "[A-Za-z]{1,30}", message in "\\PC{0,60}|[ -~]{0,60}'[ -~]{0,20}'") {
+        let body = json!({ "error": { "code": code, "message": message } }).to_string();
+        for body in [body.as_bytes(), message.as_bytes()] {
+            let read = ArmError::read(status, body, Some(&message), None, "/asked");
+            let shown = format!("{read:?}");
+            prop_assert!(shown.len() < 4000);
+            match read {
+                ArmError::Throttled { .. } => prop_assert_eq!(status, 429),
+                ArmError::NotPermitted { scope, .. } => prop_assert!(status == 403 && scope.starts_with('/')),
+                ArmError::TokenRefused { .. } => prop_assert_eq!(status, 401),
+                ArmError::NotFound { code: read, .. } => prop_assert_eq!((status, read), (404, code.clone())),
+                ArmError::Unexpected { status: read, .. } => prop_assert_eq!(read, status),
+                other => prop_assert!(false, "{:?}", other),
+            }
+        }
+        let _ = az_refusal(&message, "exit status: 1");
+    }
+
+    #[test]
+    fn pages_are_read_whole_or_not_at_all(items in prop::collection::vec(any::<u32>(), 0..9), text in "\\PC{0,40}") {
+        let page = json!({ "value": items, "nextLink": text, "data": items, "$skipToken": text }).to_string();
+        let (list, rows) = (Page::read(page.as_bytes()).unwrap(), Rows::read(page.as_bytes()).unwrap());
+        prop_assert_eq!((list.items.len(), rows.rows.len()), (items.len(), items.len()));
+        prop_assert_eq!((list.next.is_some(), rows.skip_token.is_some()), (!text.is_empty(), !text.is_empty()));
+        let cut = page.char_indices().map(|(at, _)| at).nth(page.chars().count() / 2).unwrap();
+        prop_assert!(Page::read(&page.as_bytes()[..cut]).is_none() && Rows::read(&page.as_bytes()[..cut]).is_none());
+    }
+
+    #[test]
+    fn a_role_covers_what_its_stars_stand_for(parts in prop::collection::vec("[a-c/.]{0,3}", 1..5), fill in prop::collection::vec("[a-c/.]{0,3}", 5)) {
+        let pattern = parts.join("*");
+        let action: String = parts.iter().zip(&fill).enumerate()
+            .flat_map(|(at, (part, fill))| [part.as_str(), if at + 1 < parts.len() { fill } else { "" }]).collect();
+        prop_assert!(covers(&pattern, &action), "{pattern} {action}");
+        prop_assert!(covers(&pattern.to_uppercase(), &action));
+        prop_assume!(!action.is_empty());
+        let longer = format!("{pattern}!");
+        prop_assert!(!covers(&longer, &action));
+        let (with, without) = (json!({ "actions": [pattern] }), json!({ "actions": ["*"], "notActions": [pattern] }));
+        prop_assert!(allow(&[with], &action));
+        prop_assert!(!allow(&[without], &action));
+    }
+
+    #[test]
+    fn any_wait_is_bounded(text in "\\PC{0,30}|[0-9:]{0,25}") {
+        let now = jiff::Timestamp::from_second(1_800_000_000).unwrap();
+        for wait in [retry_after(&text, now), quota_resets_after(&text)].into_iter().flatten() {
+            prop_assert!(wait.as_secs() <= 86_400, "{wait:?}");
+        }
+    }
+
+    #[test]
     fn an_index_gives_this_platforms_entry(others in prop::collection::vec("(arm64|s390x|riscv64)", 0..5), place in 0_usize..5) {
         const TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
         let entry_for = |arch: &str| json!({ "mediaType": TYPE, "digest": format!("sha256:{arch}"), "size": 1,
@@ -164,6 +237,11 @@ proptest! {
         prop_assert_eq!(reply.chain, (1..6).map(|n| format!("n{n}.example")).collect::<Vec<_>>());
         prop_assert_eq!(reply.addresses.len(), 1);
     }
+}
+
+fn management() -> Host {
+    let purpose = HostPurpose::Other;
+    Host { name: "management.azure.com".into(), port: 443, plain: false, purpose }
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::{
     image::ImageTarget,
     kit::{
         Cx, NoFact, StepResult,
+        azure::resource::text,
         target::{AcrHostKind, ResourceId},
     },
 };
@@ -74,6 +75,10 @@ async fn missing(
 ) -> NoFact {
     let host = &image_target.asked.host;
     let name = host.azure().map(|name| name.registry()).unwrap_or_default();
+    let not_seen = || {
+        let (host, who) = (host.to_string(), control_plane.who.clone());
+        NoFact::could_not_tell(Problem::NotSeen { host, who })
+    };
     let namesakes = control_plane.find(cx, KIND, &[("name", name)]).await.unwrap_or_default();
     for id in &namesakes {
         let found = control_plane.get(cx, id, API).await.ok().flatten().map(Registry::of);
@@ -81,21 +86,28 @@ async fn missing(
         if let Some(meant) = meant.filter(|meant| meant.starts_with(&format!("{name}-"))) {
             let (repaired, host) = (image_target.at(&meant), host.to_string());
             cx.add_finding(Problem::LoginServerHasHash { host, meant, repaired });
+            return not_seen();
         }
     }
     let (host, name) = (host.to_string(), name.to_owned());
-    let subscription = id.map(ResourceId::subscription);
-    let subscription = subscription.or(cx.target.control_plane.subscription.as_deref());
-    let cluster = cx.target.control_plane.cluster.as_ref().and_then(|cluster| cluster.id());
-    let subscription = subscription.or(cluster.map(ResourceId::subscription));
+    let subscription = match id.map(ResourceId::subscription) {
+        Some(own) => Some(own.to_owned()),
+        None => a_subscription(cx, control_plane).await,
+    };
     // Whether a name with a hash is free depends on more than the name.
     if let Some(subscription) = subscription
         && image_target.asked.host.kind() == AcrHostKind::LoginServer
-        && is_name_free(cx, control_plane, subscription, &name).await
+        && is_name_free(cx, control_plane, &subscription, &name).await
     {
         return Problem::RegistryDeletedOrMoved { host, name }.into();
     }
-    NoFact::could_not_tell(Problem::NotSeen { host, who: control_plane.who.clone() })
+    not_seen()
+}
+
+/// Returns a subscription that the caller can read: whichever, because names are Azure-wide.
+async fn a_subscription(cx: &Cx, control_plane: &ControlPlane) -> Option<String> {
+    let listed = control_plane.list(cx, "/subscriptions", "2022-12-01", None).await.ok()?;
+    listed.iter().find_map(|one| text(one, "subscriptionId").map(str::to_owned))
 }
 
 /// Returns whether Azure says that no registry has this name, in whatever tenant.

@@ -137,6 +137,7 @@ impl ControlPlane {
             ArmError::TokenRefused { said, tenants, .. } => {
                 Problem::TokenRefused { said, tenant: tenants.into_iter().next() }
             }
+            ArmError::Unexpected { status: status @ 500.., .. } => Problem::Outage { status },
             ArmError::Unexpected { status, said, .. } => {
                 let said = if said.is_empty() { format!("HTTP {status}") } else { said };
                 Problem::Unexpected { path, said }

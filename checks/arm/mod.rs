@@ -10,7 +10,7 @@ use crate::{
     image::ImageTarget,
     kit::{
         Cloud, Cx, NoFact, StepResult, Target, World,
-        azure::{Arm, NoArm, arm::is_at_hand},
+        azure::{Arm, arm::is_at_hand},
     },
 };
 pub use control_plane::ControlPlane;

@@ -68,6 +68,11 @@ pub enum Problem {
         #[serde(skip_serializing_if = "Option::is_none")]
         retry_after: Option<u64>,
     },
+    /// Azure Resource Manager itself fails.
+    Outage {
+        /// The HTTP status.
+        status: u16,
+    },
     /// The answer has no meaning here.
     Unexpected {
         /// What was requested.

@@ -81,18 +81,6 @@ impl Permission {
     }
 }
 
-/// Returns whether a pattern such as `Microsoft.ContainerRegistry/*/read` matches an action.
-///
-/// An asterisk stands for any characters, slashes too; the case does not matter. Source: Microsoft
-/// Learn, "Understand Azure role definitions", "Actions format".
-pub fn matches(pattern: &str, action: &str) -> bool {
-    let pattern = pattern.chars().map(|c| match c {
-        '*' => Piece::Any,
-        c => Piece::Char(c.to_ascii_lowercase()),
-    });
-    like(&pattern.collect::<Vec<_>>(), &action.to_ascii_lowercase())
-}
-
 /// A piece of a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Piece {
@@ -132,20 +120,7 @@ pub(super) fn like(pattern: &[Piece], text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Mode, matches};
-
-    #[test]
-    fn an_asterisk_crosses_slashes_and_the_case_does_not_matter() {
-        let pull = Mode::Legacy.pull().name();
-        for pattern in ["*", "*/read", "microsoft.containerregistry/*/READ", "Microsoft.*/pull/*"] {
-            assert!(matches(pattern, pull), "{pattern}");
-        }
-        for pattern in ["", "*/write", "Microsoft.ContainerRegistry/registries/pull", "*/read/*"] {
-            assert!(!matches(pattern, pull), "{pattern}");
-        }
-        assert!(matches("a*b*c", "AxxbyybzC") && !matches("a*b*c", "axxbyybz"));
-        assert!(!matches("Microsoft.ContainerRegistry/registries/read", pull));
-    }
+    use super::Mode;
 
     #[test]
     fn a_registry_without_the_property_is_a_legacy_one() {

@@ -5,13 +5,13 @@
 //! `@Request[Microsoft.ContainerRegistry/registries/repositories:name]`. Anything else is unknown:
 //! other attributes and sources, sub-operations, numbers, dates.
 
-use std::fmt;
-
 use super::{
-    action::{Piece, like, matches},
+    action::{Piece, like},
     grammar,
+    syntax::{Attribute, Condition, Literal, Operand, Operator},
     truth::Truth,
 };
+use crate::kit::azure::arm::covers;
 
 /// The attribute that holds the name of a repository.
 const REPOSITORY_NAME: &str = "Microsoft.ContainerRegistry/registries/repositories:name";
@@ -26,75 +26,6 @@ pub struct Request<'a> {
     pub action: &'a str,
     /// The repository, where one is asked for.
     pub repository: Option<&'a str>,
-}
-
-/// A condition, parsed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Condition {
-    /// All of these must hold.
-    And(Vec<Condition>),
-    /// At least one of these must hold.
-    Or(Vec<Condition>),
-    /// This must not hold.
-    Not(Box<Condition>),
-    /// The action matches one of these patterns.
-    ActionMatches(Vec<String>),
-    /// An attribute is compared with values.
-    Compare {
-        /// What is compared.
-        left: Operand,
-        /// How.
-        operator: Operator,
-        /// With what.
-        right: Operand,
-    },
-    /// A function of the grammar that is not evaluated here, such as `SubOperationMatches`.
-    Function(String, Vec<String>),
-    /// `Exists` or `NotExists` of an attribute.
-    Exists {
-        /// Whether it must be missing instead.
-        not: bool,
-        /// The attribute.
-        attribute: Attribute,
-    },
-}
-
-/// One side of a comparison.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Operand {
-    /// An attribute.
-    Attribute(Attribute),
-    /// One value.
-    Value(Literal),
-    /// Several values in braces.
-    Values(Vec<Literal>),
-}
-
-/// A value that stands in a condition.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Literal {
-    /// Text in quotes, as written between them.
-    Text(String),
-    /// A number, `true` or `false`.
-    Bare(String),
-}
-
-/// An attribute, such as `@Request[…:name]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attribute {
-    /// `Request`, `Resource`, `Principal` or `Environment`.
-    pub source: String,
-    /// What stands in the brackets.
-    pub name: String,
-}
-
-/// An operator, such as `ForAnyOfAnyValues:StringLike`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Operator {
-    /// `ForAnyOfAnyValues`, `ForAllOfAllValues` … where values in braces are compared.
-    pub quantifier: Option<String>,
-    /// `StringEquals`, `StringLikeIgnoreCase`, `NumericLessThan` …
-    pub comparison: String,
 }
 
 impl Condition {
@@ -121,7 +52,7 @@ impl Condition {
             Self::Or(any) => Truth::any(any.iter().map(|one| one.evaluate(request))),
             Self::Not(inner) => !inner.evaluate(request),
             Self::ActionMatches(patterns) => {
-                patterns.iter().any(|pattern| matches(pattern, request.action)).into()
+                patterns.iter().any(|pattern| covers(pattern, request.action)).into()
             }
             Self::Compare { left, operator, right } => operator.compare(left, right, request),
             Self::Function(..) | Self::Exists { .. } => Truth::Unknown,
@@ -213,58 +144,6 @@ fn pattern(text: &str) -> Option<Vec<Piece>> {
         });
     }
     Some(pieces)
-}
-
-impl fmt::Display for Condition {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let joined = |f: &mut fmt::Formatter, all: &[Condition], word: &str| {
-            let written: Vec<String> = all.iter().map(|one| format!("({one})")).collect();
-            f.write_str(&written.join(word))
-        };
-        match self {
-            Self::And(all) => joined(f, all, " AND "),
-            Self::Or(any) => joined(f, any, " OR "),
-            Self::Not(inner) => write!(f, "!({inner})"),
-            Self::ActionMatches(patterns) => braces(f, "ActionMatches", patterns),
-            Self::Function(name, values) => braces(f, name, values),
-            Self::Compare { left, operator: Operator { quantifier, comparison }, right } => {
-                let colon = if quantifier.is_some() { ":" } else { "" };
-                let quantifier = quantifier.as_deref().unwrap_or_default();
-                write!(f, "{left} {quantifier}{colon}{comparison} {right}")
-            }
-            Self::Exists { not, attribute } => {
-                let word = if *not { "NotExists" } else { "Exists" };
-                write!(f, "{word} @{}[{}]", attribute.source, attribute.name)
-            }
-        }
-    }
-}
-
-fn braces(f: &mut fmt::Formatter, name: &str, values: &[String]) -> fmt::Result {
-    let values: Vec<String> = values.iter().map(|value| format!("'{value}'")).collect();
-    write!(f, "{name}{{{}}}", values.join(", "))
-}
-
-impl fmt::Display for Operand {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            Self::Attribute(Attribute { source, name }) => write!(f, "@{source}[{name}]"),
-            Self::Value(literal) => write!(f, "{literal}"),
-            Self::Values(literals) => {
-                let all: Vec<String> = literals.iter().map(Literal::to_string).collect();
-                write!(f, "{{{}}}", all.join(", "))
-            }
-        }
-    }
-}
-
-impl fmt::Display for Literal {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            Self::Text(text) => write!(f, "'{text}'"),
-            Self::Bare(word) => f.write_str(word),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -3,11 +3,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{
-    action::{Permission, matches},
-    condition::{Condition, Request},
-    truth::Truth,
-};
+use super::{action::Permission, condition::Request, syntax::Condition, truth::Truth};
+use crate::kit::azure::arm::covers;
 
 /// A role definition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +55,7 @@ impl Permissions {
             Permission::Action(_) => (&self.actions, &self.not_actions),
             Permission::DataAction(_) => (&self.data_actions, &self.not_data_actions),
         };
-        let among = |patterns: &[String]| patterns.iter().any(|p| matches(p, permission.name()));
+        let among = |patterns: &[String]| patterns.iter().any(|p| covers(p, permission.name()));
         among(named) && !among(left_out)
     }
 

@@ -6,11 +6,12 @@ use serde::Serialize;
 use super::{
     action::{Mode, Permission},
     assignment::RoleAssignment,
-    condition::{Condition, Request},
+    condition::Request,
     definition::RoleDefinition,
     deny::{DenyAssignment, Member},
     listing::Listing,
     scope::{Level, inherited},
+    syntax::Condition,
     truth::Truth,
 };
 
@@ -288,11 +289,10 @@ fn verdict(mode: Mode, role: &RoleDefinition, grants: Grants, denies: &Denies) -
         (False, ..) => Verdict::ConditionExcludes,
         (_, True, _) => Verdict::Blocked,
         (Unknown, ..) => Verdict::ConditionUnknown,
-        (_, Unknown, _) => Verdict::MaybeBlocked,
         (True, False, True) => Verdict::Grants,
         (True, False, False) => Verdict::ContentOnly,
         (True, False, Unknown) if grants.metadata == Unknown => Verdict::ConditionUnknown,
-        (True, False, Unknown) => Verdict::MaybeBlocked,
+        (True, ..) => Verdict::MaybeBlocked,
     }
 }
 

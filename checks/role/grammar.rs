@@ -4,12 +4,12 @@
 //! here is of a newer grammar. What is not certain is refused: a text that mixes `AND` and `OR`
 //! without parentheses, which the documentation asks for, and a quote after a backslash.
 
-use super::condition::{Attribute, Condition, Literal, Operand, Operator};
+use super::syntax::{Attribute, Condition, Literal, Operand, Operator};
 
-/// A longer condition is not read. Azure's own limit is 8 KB.
+/// A longer condition is not read. The documented ones take less than 1 KB.
 const MAX_BYTES: usize = 32 * 1024;
 
-/// A condition that is nested deeper is not read. Those of the portal nest four deep.
+/// A condition that is nested deeper is not read. The documented ones nest four deep.
 const MAX_DEPTH: usize = 64;
 
 /// A token of the grammar.
@@ -234,7 +234,7 @@ fn literal(token: Token) -> Option<Literal> {
 #[cfg(test)]
 mod tests {
     use super::parse;
-    use crate::role::condition::Condition;
+    use crate::role::syntax::Condition;
 
     #[test]
     fn words_and_signs_mean_the_same() {
@@ -243,7 +243,7 @@ mod tests {
         assert!(words.is_some() && words == signs);
         assert_eq!(
             parse("!!ActionMatches{'a', 'b'}").map(|c| c.to_string()).as_deref(),
-            Some("!(!(ActionMatches{'a', 'b'}))")
+            Some("!!ActionMatches{'a', 'b'}")
         );
     }
 

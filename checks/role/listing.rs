@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_leaves_the_list_incomplete() {
-        let read = |page: Value| Listing::read(&page, |entry| entry.as_u64());
+        let read = |page: Value| Listing::read(&page, Value::as_u64);
         assert_eq!(
             read(json!({ "value": [1, 2] })),
             Listing { entries: vec![1, 2], complete: true }

@@ -23,13 +23,13 @@ mod problem;
 pub mod propagation;
 pub mod scope;
 mod subject;
+pub mod syntax;
 #[cfg(test)]
 mod tests;
 pub mod truth;
 
 pub use action::Mode;
 pub use assignment::RoleAssignment;
-pub use condition::Condition;
 pub use definition::RoleDefinition;
 pub use deny::DenyAssignment;
 pub use evaluate::{
@@ -41,4 +41,5 @@ pub use look_alikes::{LookAlike, LookAlikeKind, MistakenIds, look_alikes};
 pub use problem::Problem;
 pub use propagation::{Advice, Change, advise};
 pub use scope::Level;
+pub use syntax::Condition;
 pub use truth::Truth;

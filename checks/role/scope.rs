@@ -114,7 +114,7 @@ mod tests {
     fn whole_segments_are_compared() {
         let subscription = "/subscriptions/00000000-0000-0000-0000-00000000000a";
         for scope in [
-            "".to_owned(),
+            String::new(),
             "//".to_owned(),
             "subscriptions".to_owned(),
             "/subscriptions".to_owned(),

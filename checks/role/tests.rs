@@ -199,6 +199,10 @@ fn a_deny_assignment_blocks_whoever_grants() {
     with(Mode::Legacy, &known, &json!([maybe]), |found| {
         assert!(matches!(found.access, Access::Denied(Refusal::Blocked { .. })), "a known group");
     });
+    let odd = json!([assignment(ACR_PULL, &json!({ "condition": "something new" }))]);
+    with(Mode::Legacy, &odd, &blocked, |found| {
+        assert!(matches!(found.access, Access::Denied(Refusal::Blocked { .. })), "either way");
+    });
     with(Mode::Legacy, &json!([]), &blocked, |found| {
         assert_eq!(found.access, Access::Denied(Refusal::NoAssignment), "nothing to block");
     });

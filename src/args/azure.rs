@@ -60,7 +60,7 @@ impl AzureArgs {
         let id = |id: &Option<ResourceId>| id.as_ref().map(ToString::to_string);
         vec![
             ("--cluster-id", id(&self.cluster_id)),
-            ("--resource-group", self.resource_group.clone()),
+            ("-g", self.resource_group.clone()),
             ("--cluster", self.cluster.clone()),
             ("--registry-id", id(&self.registry_id)),
             ("--subscription", self.subscription.clone()),

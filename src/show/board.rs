@@ -15,8 +15,8 @@ use console::Term;
 use tokio::time::Instant;
 
 use super::{
+    paper::time,
     terminal::{ascii, cut, cut_front, is_plain_ascii},
-    text::time,
 };
 
 /// The width of a row. On the narrowest terminal that is supported, 60 columns, this leaves room for

@@ -72,6 +72,14 @@ impl Paper {
     }
 }
 
+/// A time as people write it: `4.0 s`, `120 ms`.
+pub(super) fn time(milliseconds: u64) -> String {
+    match milliseconds {
+        0..1000 => format!("{milliseconds} ms"),
+        _ => format!("{}.{} s", milliseconds / 1000, milliseconds % 1000 / 100),
+    }
+}
+
 /// A space at which no line ends.
 const NO_BREAK: char = '\u{a0}';
 

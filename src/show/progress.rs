@@ -13,8 +13,8 @@ use checks::kit::{
 
 use super::{
     board::{Board, sign},
+    paper::time,
     terminal::{ascii, is_dumb, is_plain_ascii},
-    text::time,
 };
 
 /// How often the board is drawn.

@@ -1,6 +1,8 @@
 //! The report as text, for people: what passed in a line, what failed with its evidence, the
 //! verdict, and under it what to do.
 
+use std::collections::BTreeSet;
+
 use checks::kit::{
     engine::{EventKind, Severity, Vantage},
     messages::{Lang, Messages},
@@ -9,7 +11,7 @@ use colored::{ColoredString, Colorize, control};
 
 use super::{
     guidance::{Shown, first_fix, guidance},
-    paper::{Paper, unbroken},
+    paper::{Paper, time, unbroken},
 };
 use crate::{
     args::output::FixForm,
@@ -139,9 +141,7 @@ impl Page<'_> {
         if self.options.verbose == 0 && view.steps.iter().all(idle) {
             return;
         }
-        self.paper.gap();
         self.from(view);
-        self.paper.gap();
         self.view(view);
     }
 
@@ -196,7 +196,8 @@ impl Page<'_> {
     fn folded(&mut self, view: &ViewPage) {
         self.fold(view, StepStatus::Passed, &"✓".green(), Phrase::Passed);
         self.fold(view, StepStatus::Skipped, &"–".dimmed(), Phrase::Skipped);
-        for step in &view.steps {
+        self.follow(view);
+        for step in view.steps.iter().filter(|step| followed(step).is_none()) {
             let is_quiet = matches!(
                 step.status,
                 StepStatus::Skipped | StepStatus::Blocked | StepStatus::Unfinished
@@ -216,6 +217,20 @@ impl Page<'_> {
         if !names.is_empty() {
             let count = phrase.say(self.lang, &[("count", &names.len().to_string())]);
             self.row(sign, &count, &names.join(" "));
+        }
+    }
+
+    /// Writes the steps that failed only because of one and the same cause elsewhere.
+    fn follow(&mut self, view: &ViewPage) {
+        let following = view.steps.iter().filter_map(|step| Some((step, followed(step)?)));
+        let following: Vec<(&StepPage, &str)> = following.collect();
+        for cause in following.iter().map(|(_, cause)| cause).collect::<BTreeSet<_>>() {
+            let names = following.iter().filter(|(_, of)| of == cause);
+            let names: Vec<&str> = names.map(|(step, _)| step.name.as_str()).collect();
+            let count = names.len().to_string();
+            let count = Phrase::Failed.say(self.lang, &[("count", &count)]);
+            let because = Phrase::Because.say(self.lang, &[("code", cause)]);
+            self.row(&"✗".red().bold(), &count, &format!("{} ({because})", names.join(" ")));
         }
     }
 
@@ -351,7 +366,7 @@ impl Page<'_> {
         if let Some(why) = &told.why {
             self.paper.hang("", 0, why, |line| line.normal());
         }
-        if !told.fixes.is_empty() {
+        if !told.fixes.is_empty() && (told.why.is_some() || !is_first) {
             self.paper.gap();
         }
         let shown = Shown { form: self.options.fix_as, all: self.options.verbose > 0 };
@@ -359,12 +374,12 @@ impl Page<'_> {
     }
 }
 
-/// A time as people write it: `4.0 s`, `120 ms`.
-pub(super) fn time(milliseconds: u64) -> String {
-    match milliseconds {
-        0..1000 => format!("{milliseconds} ms"),
-        _ => format!("{}.{} s", milliseconds / 1000, milliseconds % 1000 / 100),
-    }
+/// Returns the cause elsewhere from which all findings of a failed step follow.
+fn followed(step: &StepPage) -> Option<&str> {
+    let failed = step.status == StepStatus::Failed;
+    let mut causes = step.findings.iter().map(|found| found.because.as_deref());
+    let first = causes.next().filter(|_| failed)??;
+    causes.all(|cause| cause == Some(first)).then_some(first)
 }
 
 /// Returns the label of a severity.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use checks::{
     kit::{
-        engine::{Finding, Vantage},
+        engine::{Finding, StepEnd, Vantage},
         messages::Messages,
     },
     steps,
@@ -170,6 +170,12 @@ fn contexts<'a>(report: &'a Report) -> Vec<Context<'a>> {
     let findings = |view: &'a View| {
         view.steps.iter().flat_map(|step| &step.findings).collect::<Vec<&Finding>>()
     };
+    let undetermined = |view: &'a View| {
+        view.steps.iter().filter_map(|step| match step.end.as_deref() {
+            Some(StepEnd::CouldNotTell { why }) => Some(why),
+            _ => None,
+        })
+    };
     if report.views.len() == 1 {
         return vec![Context::default()];
     }
@@ -193,8 +199,9 @@ fn contexts<'a>(report: &'a Report) -> Vec<Context<'a>> {
     };
     let context = |view: &'a View| match &view.vantage {
         Vantage::Azure => {
-            let others = report.views.iter().filter(|view| view.vantage != Vantage::Azure);
-            let symptoms = others.flat_map(findings).collect();
+            let others = || report.views.iter().filter(|view| view.vantage != Vantage::Azure);
+            let symptoms = others().flat_map(findings).chain(others().flat_map(undetermined));
+            let symptoms = symptoms.collect();
             Context { causes: vec![], symptoms, explained_by: None }
         }
         Vantage::Here => Context { causes: azure.clone(), ..Context::default() },

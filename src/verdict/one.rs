@@ -157,11 +157,15 @@ pub(super) fn read<'a>(
             add(&mut verdict.could_not_tell, Reason { finding: why, step, consequences });
         }
     }
-    verdict.statuses = view.steps.iter().map(|step| status(step, &verdict.causes)).collect();
     let error_explained =
         |(_, finding): &(&str, &Finding)| finding.severity == Severity::Error && elsewhere(finding);
-    verdict.can =
-        if found.iter().any(error_explained) { Outcome::No } else { can(report, view, &verdict) };
+    let is_explained_elsewhere = found.iter().any(error_explained);
+    let is_cause = |finding: &Finding| {
+        let is_here = verdict.causes.iter().any(|cause| cause.finding == finding);
+        is_here || (is_explained_elsewhere && elsewhere(finding))
+    };
+    verdict.statuses = view.steps.iter().map(|step| status(step, is_cause)).collect();
+    verdict.can = if is_explained_elsewhere { Outcome::No } else { can(report, view, &verdict) };
     verdict
 }
 
@@ -194,14 +198,13 @@ fn dedup(names: &mut Vec<&str>) {
 
 /// Decides how a step ended. A background check may find an error after the step returned its fact;
 /// then the step has failed, whatever fact it returned.
-fn status(step: &Step, causes: &[Reason<'_>]) -> StepStatus {
-    let is_cause = |finding: &Finding| causes.iter().any(|cause| cause.finding == finding);
+fn status(step: &Step, is_cause: impl Fn(&Finding) -> bool) -> StepStatus {
     let fails = |finding: &Finding| finding.severity == Severity::Error || is_cause(finding);
     match step.end.as_deref() {
         None => StepStatus::Unfinished,
         Some(StepEnd::Failed) => StepStatus::Failed,
         Some(StepEnd::Passed { .. }) if step.findings.iter().any(fails) => StepStatus::Failed,
-        Some(StepEnd::Skipped { .. }) if step.findings.iter().any(is_cause) => StepStatus::Failed,
+        Some(StepEnd::Skipped { .. }) if step.findings.iter().any(&is_cause) => StepStatus::Failed,
         Some(StepEnd::Passed { .. }) => StepStatus::Passed,
         Some(StepEnd::Skipped { .. }) => StepStatus::Skipped,
         Some(StepEnd::Blocked { .. }) => StepStatus::Blocked,

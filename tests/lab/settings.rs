@@ -27,9 +27,16 @@ pub struct NameServer {
     /// The only query type that triggers the fault; all if absent.
     #[serde(default)]
     pub fault_for: Option<Family>,
+    /// Whether it resolves the private DNS zones of the client's network, if `azure.on`.
+    #[serde(default = "yes")]
+    pub zones: bool,
     /// Records that override the common ones, for this server only.
     #[serde(default)]
     pub records: BTreeMap<String, Vec<String>>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// The query types that a fault may be limited to.

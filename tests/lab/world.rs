@@ -181,7 +181,7 @@ async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
     for (address, server) in scenario.name_servers()? {
         let records =
             Records::read(&scenario.dns.records, &server.records).map_err(Error::Scenario)?;
-        let source = Source { records, azure: Arc::clone(&azure) };
+        let source = Source { records, azure: server.zones.then(|| Arc::clone(&azure)) };
         for records in [&source.records, &*source.now()] {
             names.extend(records.names().map(str::to_owned));
             addresses.extend(records.addresses());

@@ -29,16 +29,6 @@ pub enum ClusterName {
     },
 }
 
-impl ClusterName {
-    /// Returns the resource id, if that was given.
-    pub fn id(&self) -> Option<&ResourceId> {
-        match self {
-            ClusterName::Id(id) => Some(id),
-            ClusterName::Named { .. } => None,
-        }
-    }
-}
-
 impl ControlPlane {
     /// Returns whether the user asked for the control plane by naming something in it.
     pub fn is_asked(&self) -> bool {

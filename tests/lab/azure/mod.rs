@@ -13,6 +13,7 @@ mod endpoints;
 mod grow;
 mod ids;
 mod locks;
+mod names;
 mod network;
 mod query;
 mod reply;
@@ -69,6 +70,8 @@ pub(crate) struct ControlPlane {
     passwords: AtomicU64,
     /// Whether the answer that occurs once has occurred.
     failed: AtomicBool,
+    /// The names of registries that resolve, whoever has them.
+    taken: Vec<String>,
 }
 
 impl ControlPlane {
@@ -86,6 +89,7 @@ impl ControlPlane {
             kinds: kinds(&settings, &scenario.entra),
             store: Mutex::new(seed.grow()),
             passwords: AtomicU64::new(0),
+            taken: taken(scenario),
             failed: AtomicBool::new(false),
             settings,
         }
@@ -235,4 +239,11 @@ impl ControlPlane {
     fn once(&self) -> bool {
         !self.failed.swap(true, Ordering::Relaxed)
     }
+}
+
+/// Returns the names of registries that resolve.
+fn taken(scenario: &Scenario) -> Vec<String> {
+    let resolves = scenario.dns.records.iter().filter(|(_, records)| !records.is_empty());
+    let names = resolves.filter_map(|(name, _)| name.split_once(".azurecr."));
+    names.map(|(name, _)| name.to_owned()).collect()
 }

@@ -157,6 +157,7 @@ pub(crate) fn complete_record(id: &str, set: &mut Value) {
             all.insert("ttl".to_owned(), ttl);
         }
         all.entry("ttl").or_insert(json!(3_600));
+        all.entry("aRecords").or_insert(json!([]));
     }
 }
 

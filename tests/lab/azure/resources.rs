@@ -13,6 +13,9 @@ use super::store::{Store, id_of, split, text, within};
 use super::tokens::TOKEN;
 
 const REGISTRY: &str = "Microsoft.ContainerRegistry/registries";
+/// The first version that is no preview and has role assignment modes: the first with an example
+/// RegistryCreateAbac.json in Azure/azure-rest-api-specs.
+const STABLE: &str = "2025-11-01";
 /// Properties of a registry that older versions of the API do not have, with the first version that
 /// does: as far as the recordings `wire/arm-registry--*.json` of four versions tell.
 const NEWER: [(&str, &str); 8] = [
@@ -36,6 +39,12 @@ impl ControlPlane {
             }
             if namespace.eq_ignore_ascii_case("Microsoft.ResourceGraph") {
                 return self.resource_graph(asked);
+            }
+            if namespace.eq_ignore_ascii_case("Microsoft.ContainerRegistry")
+                && let [only] = parts[..]
+                && only.eq_ignore_ascii_case("checkNameAvailability")
+            {
+                return self.check_name(asked, scope);
             }
             if asked.method == Method::GET {
                 return self.read(asked, scope, namespace, &parts);
@@ -237,8 +246,9 @@ pub(super) fn shown(store: &Store, one: &Value, version: &str) -> Value {
         let connections: Vec<_> = connections.cloned().collect();
         if let Some(all) = one["properties"].as_object_mut() {
             all.insert("privateEndpointConnections".to_owned(), Value::Array(connections));
+            let older = !version.ends_with("preview") && version < STABLE;
             for (key, first) in NEWER {
-                if version < first {
+                if older || version < first {
                     all.remove(key);
                 }
             }

@@ -171,7 +171,23 @@ fn complete(kind: &str, path: &str, one: &mut Value) {
             let tier = one.pointer("/sku/name").cloned().unwrap_or_default();
             one["sku"]["tier"] = tier;
         }
+        if kind.ends_with("/credentialsets") {
+            complete_credentials(one);
+        }
         one["properties"]["provisioningState"] = Value::from("Succeeded");
+    }
+}
+
+/// Adds to a credential set its identity and the health of its credentials (CredentialSetGet.json of
+/// Azure/azure-rest-api-specs).
+fn complete_credentials(one: &mut Value) {
+    let identity = one["identity"].as_object_mut();
+    identity.map(|all| {
+        all.entry("principalId").or_insert_with(|| json!("93d0b7c4-1fe6-4a28-85d9-6b0c7e2f4a15"))
+    });
+    let all = one.pointer_mut("/properties/authCredentials").and_then(Value::as_array_mut);
+    for credential in all.into_iter().flatten().filter_map(Value::as_object_mut) {
+        credential.entry("credentialHealth").or_insert_with(|| json!({ "status": "Healthy" }));
     }
 }
 

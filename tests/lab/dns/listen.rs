@@ -42,14 +42,15 @@ impl Faulty {
 pub(crate) struct Source {
     /// The records of the scenario.
     pub(crate) records: Records,
-    /// The control plane, whose private DNS zones take precedence.
-    pub(crate) azure: Arc<ControlPlane>,
+    /// The control plane, whose private DNS zones take precedence; none for a server that does not
+    /// resolve them.
+    pub(crate) azure: Option<Arc<ControlPlane>>,
 }
 
 impl Source {
     /// Returns the records as they are now.
     pub(crate) fn now(&self) -> Cow<'_, Records> {
-        let zones = self.azure.zones();
+        let zones = self.azure.as_ref().map(|azure| azure.zones()).unwrap_or_default();
         match &zones[..] {
             [] => Cow::Borrowed(&self.records),
             _ => Cow::Owned(self.records.with_zones(&zones)),

@@ -19,10 +19,10 @@ pub fn allow(permissions: &[Value], action: &str) -> bool {
 }
 
 /// Returns whether a condition may restrict the action. A condition restricts only the actions that
-/// it names, and leaves every other one as it is.
+/// it names, as in `ActionMatches{'…'}`, and leaves every other one as it is.
 fn restricts(permission: &Value, action: &str) -> bool {
     let condition = permission.get("condition").and_then(Value::as_str).unwrap_or_default();
-    condition.to_lowercase().contains(&action.to_lowercase())
+    condition.split('\'').skip(1).step_by(2).any(|named| covers(named, action))
 }
 
 /// Returns whether a pattern of a role covers an action: `*` stands for any text, and letter case
@@ -34,13 +34,8 @@ pub fn covers(pattern: &str, action: &str) -> bool {
     let mut parts: Vec<&str> = rest.split('*').collect();
     let last = parts.pop().unwrap_or_default();
     // Each part is taken where it first occurs: this leaves most for the parts after it.
-    for part in parts {
-        let Some((_, after)) = left.split_once(part).filter(|_| !part.is_empty()) else {
-            if part.is_empty() {
-                continue;
-            }
-            return false;
-        };
+    for part in parts.into_iter().filter(|part| !part.is_empty()) {
+        let Some((_, after)) = left.split_once(part) else { return false };
         left = after;
     }
     left.ends_with(last)
@@ -95,5 +90,7 @@ mod tests {
         let owner = json!({ "actions": ["*"], "notActions": [], "condition": text });
         assert!(allow(std::slice::from_ref(&owner), READ));
         assert!(!allow(&[owner], "Microsoft.Authorization/roleAssignments/write"));
+        let wide = "(!(ActionMatches{'Microsoft.ContainerRegistry/*'}) OR (…))";
+        assert!(!allow(&[json!({ "actions": ["*"], "condition": wide })], READ));
     }
 }

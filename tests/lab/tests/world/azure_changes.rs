@@ -175,6 +175,9 @@ async fn name_servers_answer_from_the_zones_that_are_linked() {
     assert_eq!(addresses(&lab, name).await, [""; 0]);
     assert_eq!(get(&lab, &record).await.status, 404);
     assert_eq!(change(&lab, "PUT", &record, &stale).await.status, 201);
+    let asked = json!({ "properties": {} });
+    let empty = change(&lab, "PUT", &format!("{}/A/new", zone()), &asked).await.json();
+    assert_eq!(empty["properties"]["aRecords"], json!([]));
     // Without a link, the name leads to the public address.
     let link = format!("{}/virtualNetworkLinks/aks-vnet-27184045", zone());
     let network = get(&lab, &link).await.json()["properties"]["virtualNetwork"].clone();
@@ -361,7 +364,7 @@ async fn other_resources_come_and_go() {
         ),
         (
             "credentialSets/hub",
-            json!({ "identity": { "type": "SystemAssigned" }, "properties": { "loginServer": "docker.io" } }),
+            json!({ "identity": { "type": "SystemAssigned" }, "properties": { "loginServer": "docker.io", "authCredentials": [{ "name": "Credential1" }] } }),
         ),
         (
             "replications/westeurope",

@@ -21,10 +21,17 @@ async fn the_registry_and_the_cluster_are_served() {
     assert_eq!(of["roleAssignmentMode"], "LegacyRegistryPermissions");
     let connection = &of["privateEndpointConnections"][0]["properties"];
     assert_eq!(connection["privateLinkServiceConnectionState"]["status"], "Approved");
-    let older = format!("{ARM}{}?api-version=2023-07-01", registry());
     let header = format!("Authorization: Bearer {}\r\n", token(&lab, ARM).await);
-    let older = ask(&lab, "GET", &older, &header, "").await.json();
-    assert_eq!(older["properties"].get("roleAssignmentMode"), None);
+    for (version, expected) in [
+        ("2023-07-01", false),
+        ("2025-04-01", false),
+        ("2025-03-01-preview", true),
+        ("2025-11-01", true),
+    ] {
+        let url = format!("{ARM}{}?api-version={version}", registry());
+        let one = ask(&lab, "GET", &url, &header, "").await.json();
+        assert_eq!(one["properties"].get("roleAssignmentMode").is_some(), expected, "{version}");
+    }
 
     let cluster = format!(
         "{SUBSCRIPTION}/resourcegroups/shop/providers/Microsoft.ContainerService/managedClusters/contoso"
@@ -170,6 +177,53 @@ async fn resource_graph_knows_a_few_queries() {
     let said = graph(&blind, "resources | where name =~ 'contoso'").await.json();
     assert_eq!(said["data"][0]["type"], "microsoft.containerservice/managedclusters");
     assert_eq!(said["totalRecords"], 1);
+}
+
+#[tokio::test]
+async fn the_registry_may_be_in_another_subscription() {
+    let other = "3f6a92d0-48c7-4b1e-a5f9-7d20c8e4b613";
+    let settings = format!(
+        "azure.registry.subscription = \"{other}\"\n\
+         azure.subscriptions.\"{other}\" = \"6c1f0e9d-3b52-4d78-9a41-e07f2d8c5b63\"\n"
+    );
+    let elsewhere = registry().replace(&SUBSCRIPTION[15..], other);
+    let lab = world(&settings).await;
+    assert_eq!(code(&get(&lab, &elsewhere).await), (403, "AuthorizationFailed".into()));
+    assert_eq!(get(&lab, &registry()).await.status, 404);
+    assert_eq!(count(&get(&lab, "/subscriptions").await), 1);
+    let reads = "assignments.x = { who = \"operator\", role = \"Reader\", at = \"registry\" }";
+    let lab = world(&format!("{settings}azure.{reads}")).await;
+    assert_eq!(
+        get(&lab, &elsewhere).await.json()["properties"]["loginServer"],
+        "contoso.azurecr.io"
+    );
+    assert_eq!(count(&get(&lab, "/subscriptions").await), 2);
+    assert_eq!(crate::azure_authorization::exchange(&lab).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_name_server_may_not_know_private_zones() {
+    let lab = world("dns.servers.\"10.0.0.4\".zones = false").await;
+    assert_eq!(lab.name_servers[0].ip().to_string(), "10.0.0.4");
+    assert_eq!(crate::dns::addresses(&lab, "contoso.azurecr.io").await, ["20.62.128.10"]);
+}
+
+#[tokio::test]
+async fn denials_locks_and_permissions_are_served() {
+    let lab = world(
+        "[azure.denials.no-pull]\nwho = [\"aks-agentpool\"]\nat = \"registry\"\nactions = [\"*/pull/read\"]\n\
+         [azure.resources.\"registries/Microsoft.Authorization/locks/keep\"]\nproperties = { level = \"CanNotDelete\" }",
+    )
+    .await;
+    let of = |kind: &str| format!("{}/providers/Microsoft.Authorization/{kind}", registry());
+    let denials = get(&lab, &of("denyAssignments?$filter=atScope()")).await.json();
+    let denial = &denials["value"][0]["properties"];
+    assert_eq!(denial["permissions"][0]["actions"][0], "*/pull/read");
+    assert_eq!(denial["principals"][0]["id"], "f15b7a30-c2e8-49d6-8e14-907d3c6ab2f8");
+    let none = of("denyAssignments?$filter=principalId eq 'x'");
+    assert_eq!(count(&get(&lab, &none).await), 0);
+    assert_eq!(get(&lab, &of("locks")).await.json()["value"][0]["name"], "keep");
+    assert_eq!(get(&lab, &of("permissions")).await.json()["value"][0]["actions"][0], "*/read");
 }
 
 #[tokio::test]
