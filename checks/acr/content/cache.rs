@@ -62,8 +62,10 @@ impl Search<'_> {
             _ => source.to_owned(),
         };
         let upstream_host = upstream.split('/').next().unwrap_or_default().to_owned();
+        let mark = if self.image.is_digest() { '@' } else { ':' };
+        let upstream_image = format!("{upstream}{mark}{}", self.image.reference);
         let (place, rule) = (Place::of(self.registry), text(rule, "name")?.to_owned());
-        Some(Cached { place, rule, repository, upstream, upstream_host })
+        Some(Cached { place, rule, repository, upstream, upstream_image, upstream_host })
     }
 }
 

@@ -74,7 +74,6 @@ pub async fn explain(
         symptom: Symptom::of(failure),
         explained: Cell::new(false),
     };
-    search.policies();
     let (deleted, cache, replicas, key, storage) = join!(
         Box::pin(search.deleted()),
         Box::pin(search.cache()),
@@ -83,6 +82,7 @@ pub async fn explain(
         Box::pin(search.storage()),
     );
     let parts = [deleted, cache, replicas, key, storage];
+    search.policies();
     let unknown = parts.into_iter().find_map(Result::err);
     match unknown {
         Some(no_fact) if failure.is_some() && !search.explained.get() => Err(no_fact),

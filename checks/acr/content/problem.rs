@@ -66,6 +66,8 @@ pub struct Cached {
     pub(super) repository: String,
     /// The upstream repository.
     pub(super) upstream: String,
+    /// The image there.
+    pub(super) upstream_image: String,
     /// The upstream's host.
     pub(super) upstream_host: String,
 }
