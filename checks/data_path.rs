@@ -7,7 +7,7 @@ use crate::{
     identity::Identity,
     kit::{NoFact, StepResult, engine::Finding},
     layer::Downloaded,
-    manifest::Manifest,
+    manifest::{Manifest, PlatformImage},
     registry::RegistryChallenge,
     token::{RefreshToken, Session},
 };
@@ -29,6 +29,8 @@ pub struct DataPath {
     pub session: Settled<Session>,
     /// The manifest.
     pub manifest: Settled<Manifest>,
+    /// The image for the platform.
+    pub platform: Settled<PlatformImage>,
     /// The addresses of the host that serves the layers.
     pub layer_names: Settled<Names>,
     /// The bytes of a layer.
@@ -42,6 +44,19 @@ impl DataPath {
         let is_image =
             self.session.as_ref().as_ref().is_ok_and(|session| session.image().is_some());
         if is_image { self.layer.is_ok() } else { self.session.is_ok() }
+    }
+
+    /// Returns the finding with which the pull failed: that of the first step that did.
+    pub fn failure(&self) -> Option<&Finding> {
+        let failures = [
+            failure(&self.challenge),
+            failure(&self.exchange),
+            failure(&self.session),
+            failure(&self.manifest),
+            failure(&self.platform),
+            failure(&self.layer),
+        ];
+        failures.into_iter().flatten().next()
     }
 
     /// Returns the client's address as the registry saw it when its network rules refused a request.

@@ -34,8 +34,8 @@ use kit::{
 };
 use kubelet::Node;
 use steps::{
-    ACR, ARM, CHALLENGE, CLOCK, CLUSTER, ConnectSteps, EXCHANGE, FIREWALL, FRONT, IDENTITY, IMAGE,
-    KUBELET, LAYER, LAYER_HOST, MANIFEST, PLATFORM, ROLE, TOKEN,
+    ACR, ARM, CHALLENGE, CLOCK, CLUSTER, CONTENT, CREDENTIAL, ConnectSteps, EXCHANGE, FIREWALL,
+    FRONT, IDENTITY, IMAGE, KUBELET, LAYER, LAYER_HOST, MANIFEST, PLATFORM, ROLE, TOKEN,
 };
 
 areas! { acr, arm, clock, cluster, dns, identity, image, kubelet, layer, manifest, proxy, registry, role, tcp, tls, token }
@@ -57,8 +57,8 @@ pub fn pull(plan: &mut Plan) {
     let layers    = connect(plan, &LAYER_HOST, &platform.part(manifest::data_host));
     let layer     = plan.step(LAYER,     (&session, &platform, &layers.connected.optional(), &layers.tls), layer::read);
     let observed  = Fact::gather(
-        (&front.names.settled(), &challenge.settled(), &identity.settled(), &refresh.settled(), &session.settled(), &manifest.settled(), &layers.names.settled(), &layer.settled()),
-        |(names, challenge, identity, exchange, session, manifest, layer_names, layer)| DataPath { names, challenge, identity, exchange, session, manifest, layer_names, layer },
+        (&front.names.settled(), &challenge.settled(), &identity.settled(), &refresh.settled(), &session.settled(), &manifest.settled(), &platform.settled(), &layers.names.settled(), &layer.settled()),
+        |(names, challenge, identity, exchange, session, manifest, platform, layer_names, layer)| DataPath { names, challenge, identity, exchange, session, manifest, platform, layer_names, layer },
     );
     control_plane(plan, &image, &kubelet, &observed);
 }
@@ -76,6 +76,8 @@ fn control_plane(plan: &mut Plan, image: &Fact<ImageTarget>, kubelet: &Fact<Node
     let registry  = plan.step_if(wanted, ACR, (&arm, image),                acr::find);
                     plan.step_if(wanted, ROLE, (&arm, &registry, &cluster.settled(), pull), role::examine);
                     plan.step_if(wanted, FIREWALL, (&arm, &registry, &cluster.settled(), pull), acr::firewall);
+                    plan.step_if(wanted, CONTENT, (&arm, &registry, image, &cluster.settled(), pull), acr::content);
+                    plan.step_if(wanted, CREDENTIAL, (&arm, &registry, image, pull), acr::credential);
 }
 
 /// A host that can be asked: a connection to it, straight or through a proxy, and its certificate.

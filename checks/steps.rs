@@ -67,6 +67,10 @@ pub const ACR: Step = step("acr", 4 * READ);
 pub const ROLE: Step = step("role", 4 * READ);
 /// Do the registry's network rules let this client and the cluster in?
 pub const FIREWALL: Step = step("firewall", 4 * READ);
+/// Why would the registry not give this image?
+pub const CONTENT: Step = step("content", 5 * READ + 4 * REQUEST);
+/// Is the token or user behind the presented credentials usable?
+pub const CREDENTIAL: Step = step("credential", 2 * token::MAX_CANDIDATES as u64 * READ);
 
 /// The steps that lead to one host.
 pub struct ConnectSteps {
@@ -91,7 +95,8 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     let sign_in = [CHALLENGE, CLOCK, KUBELET, IDENTITY, EXCHANGE, TOKEN, MANIFEST, PLATFORM];
     let steps = [IMAGE].into_iter().chain(FRONT.all()).chain(sign_in);
     let pull = steps.chain(LAYER_HOST.all()).chain([LAYER]);
-    pull.chain([ARM, CLUSTER, ACR, ROLE, FIREWALL]).map(|step| step.name)
+    let azure = [ARM, CLUSTER, ACR, ROLE, FIREWALL, CONTENT, CREDENTIAL];
+    pull.chain(azure).map(|step| step.name)
 }
 
 /// For our own work between the waits.

@@ -1,7 +1,10 @@
 //! What does the control plane say of the registry?
 
+mod content;
+mod credential;
 mod firewall;
 mod network_rules;
+mod place;
 mod problem;
 mod resource;
 
@@ -16,6 +19,8 @@ use crate::{
         target::{AcrHostKind, ResourceId},
     },
 };
+pub use content::{Content, explain as content};
+pub use credential::{Credentials, check as credential};
 pub use firewall::{Firewall, compare as firewall};
 pub use problem::Problem;
 pub use resource::Registry;
