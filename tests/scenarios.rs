@@ -7,6 +7,7 @@
 
 mod journeys;
 mod played;
+mod terraform;
 
 use std::collections::BTreeSet;
 

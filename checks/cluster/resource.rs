@@ -2,10 +2,7 @@
 
 use serde::Serialize;
 
-use crate::kit::{
-    azure::{ArmResource, resource::text},
-    target::ResourceId,
-};
+use crate::kit::azure::{ArmResource, resource::text};
 
 /// The cluster that pulls.
 #[derive(Clone, Serialize)]
@@ -51,11 +48,6 @@ impl Cluster {
         cluster
     }
 
-    /// Returns the cluster's resource id.
-    pub(crate) fn id(&self) -> &ResourceId {
-        &self.resource.id
-    }
-
     /// Returns the identity with which the kubelets pull: never that of the control plane (design
     /// rule 7). `None` for a cluster that uses a service principal.
     pub(crate) fn kubelet_identity(&self) -> Option<KubeletIdentity> {
@@ -72,13 +64,6 @@ impl Cluster {
         let assigned = assigned.and_then(|map| map.as_object()).into_iter().flatten();
         let assigned = assigned.filter_map(|(_, identity)| text(identity, "principalId"));
         system.into_iter().chain(assigned).map(str::to_owned).collect()
-    }
-
-    /// Returns the client id of the service principal with which the cluster signs in; `None` for a
-    /// cluster with managed identities, where ARM shows the word `msi`.
-    pub(crate) fn service_principal(&self) -> Option<&str> {
-        let client = self.resource.text("properties.servicePrincipalProfile.clientId")?;
-        (client != "msi").then_some(client)
     }
 
     /// Returns the cluster's name.
