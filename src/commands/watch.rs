@@ -61,3 +61,43 @@ pub(super) async fn look_again(
         _ = interrupted() => Next::Interrupted,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use checks::kit::{engine::Event, messages::Lang};
+
+    use super::*;
+    use crate::report::Run;
+
+    /// Returns a page on which the pull fails with that code.
+    fn page(code: &str) -> Presentation {
+        let line = |rest: &str| {
+            let at = r#""v":1,"at":"2026-11-28T12:00:00Z","target":"contoso.azurecr.io/app","from":"here""#;
+            Event::read(format!("{{{at},{rest}}}").as_bytes()).unwrap()
+        };
+        let events = [
+            line(r#""event":"run-started","understood":{"image":"app:latest"},"tool":"0""#),
+            line(r#""event":"planned","step":"challenge","after":[]"#),
+            line(&format!(
+                r#""event":"found","step":"challenge","finding":{{"code":"{code}","severity":"error"}}"#
+            )),
+            line(r#""event":"finished","step":"challenge","end":{"is":"failed"},"took_ms":1"#),
+        ];
+        Presentation::of(&Run::of(&events), checks::messages(), Lang::En, false)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_waits_for_what_may_heal_and_for_nothing_else() {
+        let began = Instant::now();
+        let until = Some(began + PAUSE + PAUSE / 2);
+        let next = async |code| look_again(&page(code), checks::messages(), until).await;
+        assert_eq!(next("manifest/image-tag-not-found").await, Next::End);
+        assert_eq!(began.elapsed(), Duration::ZERO, "no wait");
+        assert_eq!(next("registry/network-rules").await, Next::Look);
+        assert_eq!(began.elapsed(), PAUSE);
+        // The last look is at the end of the time, and then there is none.
+        assert_eq!(next("registry/network-rules").await, Next::Look);
+        assert_eq!(next("registry/network-rules").await, Next::End);
+        assert_eq!(look_again(&page("registry/outage"), checks::messages(), None).await, Next::End);
+    }
+}
