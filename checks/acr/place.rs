@@ -6,7 +6,7 @@ use super::Registry;
 
 /// A registry in Azure, as commands name it.
 #[derive(Clone, Debug, Serialize)]
-pub struct Place {
+pub(super) struct Place {
     host: String,
     subscription: String,
 }

@@ -59,7 +59,7 @@ impl Search<'_> {
                     gone,
                     digest,
                     days,
-                    deleted: at,
+                    at,
                     until,
                 }));
             }
@@ -71,7 +71,7 @@ impl Search<'_> {
                 gone,
                 digest: None,
                 days,
-                deleted: None,
+                at: None,
                 until: None,
             })),
         }

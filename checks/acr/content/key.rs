@@ -36,31 +36,34 @@ impl Search<'_> {
             return Ok(());
         }
         let (Some(name), Some(key_name)) = (&state.vault, &state.key_name) else {
-            return self.key_unknown(state);
+            self.key_unknown(state);
+            return Ok(());
         };
         let vaults = self.control_plane.find(self.cx, VAULT, &[("name", name)]).await?;
         // The name of a vault is unique in its cloud. One that is not seen may still be there.
-        let Some(vault) = vaults.first() else { return self.key_unknown(state) };
+        let Some(vault) = vaults.first() else {
+            self.key_unknown(state);
+            return Ok(());
+        };
         state.vault_subscription = Some(vault.subscription().to_owned());
         let id = format!("{vault}/keys/{key_name}").parse::<ResourceId>().ok();
-        let Some(id) = id else { return self.key_unknown(state) };
+        let Some(id) = id else { return Ok(()) };
         match self.control_plane.get(self.cx, &id, VAULT_API).await? {
             None => self.explain(Problem::KeyDeleted(state)),
             Some(key) if key.flag("properties.attributes.enabled") == Some(false) => {
                 self.explain(Problem::KeyDisabled(state));
             }
-            Some(_) => return self.key_unknown(state),
+            Some(_) => self.key_unknown(state),
         }
         Ok(())
     }
 
     /// Reports that the key may be the reason. The registry itself says so where its identity is
     /// inactive, and then nothing is unknown.
-    fn key_unknown(&self, state: KeyState) -> StepResult<()> {
+    fn key_unknown(&self, state: KeyState) {
         if matches!(self.symptom, Symptom::Forbidden) {
             self.cx.add_finding(Problem::KeyMayBeUnavailable(state));
         }
-        Ok(())
     }
 }
 

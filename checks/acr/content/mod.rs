@@ -25,8 +25,8 @@ use crate::{
     image::ImageTarget,
     kit::{Cx, Image, NoFact, StepResult},
 };
-pub use problem::{
-    Cached, CachedBadly, Deleted, FullStorage, Held, KeyState, Replica, Replicas, Untagged,
+pub(super) use problem::{
+    Cached, CachedBadly, Deleted, FullStorage, Held, KeyState, ReplicaState, Replicas, Untagged,
 };
 use symptom::Symptom;
 

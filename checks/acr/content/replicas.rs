@@ -3,7 +3,7 @@
 use futures::future::join_all;
 use serde_json::Value;
 
-use super::{Replica, Replicas, Search, symptom::Symptom};
+use super::{ReplicaState, Replicas, Search, symptom::Symptom};
 use crate::{
     acr::{API, Problem, place::Place},
     kit::{
@@ -50,14 +50,14 @@ impl Search<'_> {
     }
 
     /// Reports what is wrong with a replica. It is a reason only where a symptom is there.
-    fn report(&self, replica: &Value, problem: fn(Replica) -> Problem) {
+    fn report(&self, replica: &Value, problem: fn(ReplicaState) -> Problem) {
         let owned = |path: &str| text(replica, path).map(str::to_owned);
         let status = ["properties.status.message", "properties.status.displayStatus"];
         if let (Some(name), Some(region)) = (owned("name"), owned("location")) {
             let subscription = self.registry.id().subscription().to_owned();
             let state = owned("properties.provisioningState");
             let said = status.iter().find_map(|path| owned(path));
-            let replica = Replica { subscription, replica: name, region, state, said };
+            let replica = ReplicaState { subscription, replica: name, region, state, said };
             self.cx.add_finding(problem(replica));
         }
     }

@@ -14,7 +14,7 @@ use crate::{
     image::ImageTarget,
     kit::{Cx, NoFact, StepResult},
 };
-pub use problem::{Ends, ScopeMapActions, TokenState, User};
+pub(super) use problem::{Ends, ScopeMapActions, TokenState, User};
 
 /// The most users that are looked at: so many sign-ins are tried.
 const MAX_USERS: usize = 4;
