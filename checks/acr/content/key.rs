@@ -46,7 +46,9 @@ impl Search<'_> {
             return Ok(());
         };
         state.vault_subscription = Some(vault.subscription().to_owned());
-        let id = format!("{vault}/keys/{key_name}").parse::<ResourceId>().ok();
+        let version = state.key.as_deref().and_then(key_version);
+        let version = version.map(|version| format!("/versions/{version}")).unwrap_or_default();
+        let id = format!("{vault}/keys/{key_name}{version}").parse::<ResourceId>().ok();
         let Some(id) = id else { return Ok(()) };
         match self.control_plane.get(self.cx, &id, VAULT_API).await? {
             None => self.explain(Problem::KeyDeleted(state)),
@@ -85,8 +87,17 @@ fn has_identity(resource: &ArmResource, client_id: Option<&str>) -> bool {
 
 /// Returns the name in the id of a key, such as `https://contoso.vault.azure.net/keys/acr/5f0c9a1e`.
 fn key_name(id: &str) -> Option<&str> {
+    part(id, 0)
+}
+
+/// Returns the version in the id of a key; a key that rotates by itself has none.
+fn key_version(id: &str) -> Option<&str> {
+    part(id, 1)
+}
+
+fn part(id: &str, nth: usize) -> Option<&str> {
     let (_, rest) = id.split_once("/keys/")?;
-    let name = rest.split('/').next()?;
+    let name = rest.split('/').nth(nth)?;
     let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     (is_name && !name.is_empty()).then_some(name)
 }
@@ -119,6 +130,8 @@ mod tests {
     fn the_name_of_a_key() {
         assert_eq!(key_name("https://contoso.vault.azure.net/keys/acr-key/5f0c"), Some("acr-key"));
         assert_eq!(key_name("https://contoso.vault.azure.net/keys/acr"), Some("acr"));
+        assert_eq!(key_version("https://contoso.vault.azure.net/keys/acr/5f0c"), Some("5f0c"));
+        assert_eq!(key_version("https://contoso.vault.azure.net/keys/acr"), None);
         for bad in ["", "https://contoso.vault.azure.net/secrets/acr", "x/keys/", "x/keys/$(y)"] {
             assert_eq!(key_name(bad), None);
         }
