@@ -17,8 +17,6 @@ use super::{
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Problem {
-    /// The host is no Azure registry.
-    NotAzures {},
     /// The caller does not see the registry, which does not say that there is none.
     NotSeen {
         /// The registry.
