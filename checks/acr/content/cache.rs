@@ -64,7 +64,7 @@ impl Search<'_> {
         let upstream_host = upstream.split('/').next().unwrap_or_default().to_owned();
         let mark = if self.image.is_digest() { '@' } else { ':' };
         let upstream_image = format!("{upstream}{mark}{}", self.image.reference);
-        let (place, rule) = (Place::of(self.registry), text(rule, "name")?.to_owned());
+        let (place, rule) = (Place::of(self.cx, self.registry), text(rule, "name")?.to_owned());
         Some(Cached { place, rule, repository, upstream, upstream_image, upstream_host })
     }
 }

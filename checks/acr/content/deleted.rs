@@ -1,8 +1,11 @@
 //! Deleted manifests that the registry keeps for a while: soft delete.
 
+use std::time::Duration;
+
 use hyper::Method;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use tokio::time::timeout;
 
 use super::{Deleted, Search, symptom::Symptom};
 use crate::{
@@ -14,6 +17,8 @@ use crate::{
 /// The longest page of deleted manifests that is read, and how many pages are.
 const MAX_PAGE_BYTES: usize = 1024 * 1024;
 const MAX_PAGES: usize = 10;
+/// How long the whole list may take.
+const LIST_WAIT: Duration = Duration::from_secs(30);
 
 /// What the list of deleted tags or manifests says.
 enum Listed {
@@ -40,10 +45,13 @@ impl Search<'_> {
             _ => ("_tags", self.image.reference.as_str()),
         };
         let listed = match &*self.pull.session {
-            Ok(session) => self.listed(session, list, wanted).await,
+            Ok(session) => {
+                let listed = timeout(LIST_WAIT, self.listed(session, list, wanted)).await;
+                listed.unwrap_or(Listed::Refused)
+            }
             Err(_) => Listed::Refused,
         };
-        let place = Place::of(self.registry);
+        let place = Place::of(self.cx, self.registry);
         let tag = (list == "_tags").then(|| wanted.to_owned());
         let gone = tag.is_none().then(|| wanted.to_owned());
         let repository = self.image.repository.clone();

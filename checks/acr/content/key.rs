@@ -24,7 +24,7 @@ impl Search<'_> {
         let owned = |name: &str| resource.text(&format!("{properties}.{name}")).map(str::to_owned);
         let key = owned("versionedKeyIdentifier").or_else(|| owned("keyIdentifier"));
         let mut state = KeyState {
-            place: Place::of(self.registry),
+            place: Place::of(self.cx, self.registry),
             vault: key.as_deref().and_then(vault).map(str::to_owned),
             key_name: key.as_deref().and_then(key_name).map(str::to_owned),
             vault_subscription: None,

@@ -1,7 +1,10 @@
 //! Replicas: a region that does not have the image yet, that is left out, or that failed.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use serde_json::Value;
+use tokio::time::timeout;
 
 use super::{ReplicaState, Replicas, Search, symptom::Symptom};
 use crate::{
@@ -17,6 +20,8 @@ use crate::{
 const REGIONS_API: &str = "2026-01-01-preview";
 /// The most regional endpoints that are asked.
 const MAX_REGIONS: usize = 8;
+/// How long one of them may take.
+const REGION_WAIT: Duration = Duration::from_secs(30);
 
 impl Search<'_> {
     /// Looks at the regions of a registry that has several.
@@ -74,7 +79,10 @@ impl Search<'_> {
         let hosts: Vec<(String, Host)> = hosts.take(MAX_REGIONS).collect();
         let asked = hosts.iter().map(|(_, host)| async {
             match &*self.pull.session {
-                Ok(session) => session.has_manifest_at(self.cx, host).await,
+                Ok(session) => {
+                    let answer = timeout(REGION_WAIT, session.has_manifest_at(self.cx, host)).await;
+                    answer.ok().flatten()
+                }
                 Err(_) => None,
             }
         });
@@ -86,7 +94,7 @@ impl Search<'_> {
         };
         let (present, absent) = (those(true), those(false));
         let is_complete = absent.len() == hosts.len() && hosts.len() >= regions.len();
-        let place = Place::of(self.registry);
+        let place = Place::of(self.cx, self.registry);
         let is_elsewhere = !present.is_empty();
         let replicas = Replicas { place, present, absent, regions };
         if is_elsewhere {

@@ -74,7 +74,7 @@ pub async fn check(
 
 /// Says in which state the admin user is, whose name is the registry's.
 fn look_at_admin(cx: &Cx, registry: &Registry, user: &str) {
-    let user = User::of(registry, user);
+    let user = User::of(cx, registry, user);
     match registry.resource.flag("properties.adminUserEnabled") {
         Some(false) => cx.add_finding(Problem::AdminUserDisabled(user)),
         Some(true) => cx.add_finding(Problem::AdminPasswordWrong(user)),
