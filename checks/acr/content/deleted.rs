@@ -121,7 +121,7 @@ impl Search<'_> {
 }
 
 /// Returns the entries of a page.
-fn entries(body: &[u8], list: &str) -> Option<Vec<Value>> {
+pub fn entries(body: &[u8], list: &str) -> Option<Vec<Value>> {
     let page: Value = serde_json::from_slice(body).ok()?;
     // A repository without deleted tags has `null` or an empty list.
     match page.get(list.trim_start_matches('_'))? {
@@ -140,7 +140,7 @@ fn last_of(page: &[Value], list: &str, wanted: &str) -> Option<(String, Option<T
 }
 
 /// Returns the path of the next page; `None` if there is none or it is no page of this list.
-fn next_page(link: &str, start: &str) -> Option<String> {
+pub fn next_page(link: &str, start: &str) -> Option<String> {
     let (_, rest) = link.split_once('<')?;
     let (target, rest) = rest.split_once('>')?;
     let is_next = rest.contains("rel=\"next\"");

@@ -15,6 +15,7 @@ use crate::{
     kit::{Cx, NoFact, StepResult},
 };
 pub(super) use problem::{Ends, ScopeMapActions, TokenState, User};
+pub use scope_map::lets_read;
 
 /// The most users that are looked at: so many sign-ins are tried.
 const MAX_USERS: usize = 4;
