@@ -2,6 +2,7 @@
 //! from here. Checks import them from where they are defined.
 
 pub use crate::{
+    acr::{deleted_entries, lets_read, next_deleted_page, part_below, vault},
     kit::{
         azure::{
             arm::{

@@ -7,8 +7,8 @@ use checks::{
     untrusted::{
         ArmError, AzureJson, DockerConfig, ErrorBody, GOT, NoProxy, POSTED, Page, Platform,
         RegistryOrImage, Rows, SignInMethod, Stored, allow, az_refusal, challenges, claims, covers,
-        encoded, entry, next_target, quota_resets_after, read_dns_answer, read_manifest,
-        retry_after, token_in, yaml,
+        deleted_entries, encoded, entry, lets_read, next_deleted_page, next_target, part_below,
+        quota_resets_after, read_dns_answer, read_manifest, retry_after, token_in, vault, yaml,
     },
 };
 use hickory_proto::{
@@ -236,6 +236,32 @@ proptest! {
         let reply = read_dns_answer(&message, "n0.example");
         prop_assert_eq!(reply.chain, (1..6).map(|n| format!("n{n}.example")).collect::<Vec<_>>());
         prop_assert_eq!(reply.addresses.len(), 1);
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_a_registry_says_of_its_content_is_survived(text in any::<String>(), other in any::<String>()) {
+        let _ = deleted_entries(text.as_bytes(), "_tags");
+        if let Some(page) = next_deleted_page(&text, "/acr/v1/_deleted/team/app/_tags") {
+            prop_assert!(page.starts_with("/acr/v1/_deleted/team/app/_tags?"));
+        }
+        if let Some(part) = part_below(&text, &other) {
+            prop_assert!(other.ends_with(part));
+        }
+        if let Some(name) = vault(&text) {
+            prop_assert!(name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'));
+        }
+        let _ = lets_read([text.as_str()], &other);
+    }
+
+    #[test]
+    fn a_scope_map_covers_its_own_repository(name in "[a-z]{1,5}(/[a-z]{1,5}){1,3}", other in "[a-z]{1,5}(/[a-z]{1,5}){0,3}") {
+        let own = format!("repositories/{name}/content/read");
+        prop_assert!(lets_read([own.as_str()], &name));
+        prop_assert_eq!(lets_read([own.as_str()], &other), name == other);
+        let below = format!("repositories/{}/*/content/read", name.split('/').next().unwrap());
+        prop_assert!(lets_read([below.as_str()], &name));
     }
 }
 

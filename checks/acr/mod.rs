@@ -19,8 +19,10 @@ use crate::{
         target::{AcrHostKind, ResourceId},
     },
 };
-pub use content::{Content, explain as content};
-pub use credential::{Credentials, check as credential};
+pub use content::{
+    Content, deleted_entries, explain as content, next_deleted_page, part_below, vault,
+};
+pub use credential::{Credentials, check as credential, lets_read};
 pub use firewall::{Firewall, compare as firewall};
 pub use problem::Problem;
 pub use resource::Registry;

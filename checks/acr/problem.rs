@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{
     Registry,
     content::{
-        Cached, CachedBadly, Deleted, FullStorage, Held, KeyState, Replica, Replicas, Untagged,
+        Cached, CachedBadly, Deleted, FullStorage, Held, KeyState, ReplicaState, Replicas, Untagged,
     },
     credential::{Ends, ScopeMapActions, TokenState, User},
 };
@@ -100,9 +100,9 @@ pub enum Problem {
     /// Whether another region has the image is unknown: could not tell.
     GeoReplicasNotCompared(Replicas),
     /// The replica in the cluster's region gets no requests.
-    ReplicaExcluded(Replica),
+    ReplicaExcluded(ReplicaState),
     /// Azure says that a replica failed.
-    ReplicaUnhealthy(Replica),
+    ReplicaUnhealthy(ReplicaState),
     /// The identity that opens the registry's key is not assigned to it.
     KeyIdentityNotAssigned(KeyState),
     /// The registry's key is disabled.

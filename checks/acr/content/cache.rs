@@ -64,7 +64,7 @@ impl Search<'_> {
         let upstream_host = upstream.split('/').next().unwrap_or_default().to_owned();
         let mark = if self.image.is_digest() { '@' } else { ':' };
         let upstream_image = format!("{upstream}{mark}{}", self.image.reference);
-        let (place, rule) = (Place::of(self.registry), text(rule, "name")?.to_owned());
+        let (place, rule) = (Place::of(self.cx, self.registry), text(rule, "name")?.to_owned());
         Some(Cached { place, rule, repository, upstream, upstream_image, upstream_host })
     }
 }
@@ -72,7 +72,7 @@ impl Search<'_> {
 /// Returns what a `*` at the end of a rule's repository stands for in this one, and an empty text if
 /// the names are equal; `None` if the rule does not fill it (documentation of artifact cache,
 /// "wildcards").
-fn part_below<'r>(target: &str, repository: &'r str) -> Option<&'r str> {
+pub fn part_below<'r>(target: &str, repository: &'r str) -> Option<&'r str> {
     match target.strip_suffix('*') {
         Some(prefix) => {
             let is_prefix = prefix.is_empty() || prefix.ends_with('/');
@@ -114,7 +114,7 @@ fn bad_credentials(
 
 /// Returns the name of the key vault in the id of something in it, such as
 /// `https://contoso.vault.azure.net/secrets/hub-password`.
-pub(super) fn vault(id: &str) -> Option<&str> {
+pub fn vault(id: &str) -> Option<&str> {
     let host = id.strip_prefix("https://")?.split(['/', ':']).next()?;
     let (name, domain) = host.split_once('.')?;
     let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');

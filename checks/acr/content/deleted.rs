@@ -1,8 +1,11 @@
 //! Deleted manifests that the registry keeps for a while: soft delete.
 
+use std::time::Duration;
+
 use hyper::Method;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use tokio::time::timeout;
 
 use super::{Deleted, Search, symptom::Symptom};
 use crate::{
@@ -14,6 +17,8 @@ use crate::{
 /// The longest page of deleted manifests that is read, and how many pages are.
 const MAX_PAGE_BYTES: usize = 1024 * 1024;
 const MAX_PAGES: usize = 10;
+/// How long the whole list may take.
+const LIST_WAIT: Duration = Duration::from_secs(30);
 
 /// What the list of deleted tags or manifests says.
 enum Listed {
@@ -40,10 +45,13 @@ impl Search<'_> {
             _ => ("_tags", self.image.reference.as_str()),
         };
         let listed = match &*self.pull.session {
-            Ok(session) => self.listed(session, list, wanted).await,
+            Ok(session) => {
+                let listed = timeout(LIST_WAIT, self.listed(session, list, wanted)).await;
+                listed.unwrap_or(Listed::Refused)
+            }
             Err(_) => Listed::Refused,
         };
-        let place = Place::of(self.registry);
+        let place = Place::of(self.cx, self.registry);
         let tag = (list == "_tags").then(|| wanted.to_owned());
         let gone = tag.is_none().then(|| wanted.to_owned());
         let repository = self.image.repository.clone();
@@ -59,7 +67,7 @@ impl Search<'_> {
                     gone,
                     digest,
                     days,
-                    deleted: at,
+                    at,
                     until,
                 }));
             }
@@ -71,7 +79,7 @@ impl Search<'_> {
                 gone,
                 digest: None,
                 days,
-                deleted: None,
+                at: None,
                 until: None,
             })),
         }
@@ -113,7 +121,7 @@ impl Search<'_> {
 }
 
 /// Returns the entries of a page.
-fn entries(body: &[u8], list: &str) -> Option<Vec<Value>> {
+pub fn entries(body: &[u8], list: &str) -> Option<Vec<Value>> {
     let page: Value = serde_json::from_slice(body).ok()?;
     // A repository without deleted tags has `null` or an empty list.
     match page.get(list.trim_start_matches('_'))? {
@@ -132,7 +140,7 @@ fn last_of(page: &[Value], list: &str, wanted: &str) -> Option<(String, Option<T
 }
 
 /// Returns the path of the next page; `None` if there is none or it is no page of this list.
-fn next_page(link: &str, start: &str) -> Option<String> {
+pub fn next_page(link: &str, start: &str) -> Option<String> {
     let (_, rest) = link.split_once('<')?;
     let (target, rest) = rest.split_once('>')?;
     let is_next = rest.contains("rel=\"next\"");

@@ -24,7 +24,7 @@ impl Search<'_> {
         let owned = |name: &str| resource.text(&format!("{properties}.{name}")).map(str::to_owned);
         let key = owned("versionedKeyIdentifier").or_else(|| owned("keyIdentifier"));
         let mut state = KeyState {
-            place: Place::of(self.registry),
+            place: Place::of(self.cx, self.registry),
             vault: key.as_deref().and_then(vault).map(str::to_owned),
             key_name: key.as_deref().and_then(key_name).map(str::to_owned),
             vault_subscription: None,
@@ -36,31 +36,36 @@ impl Search<'_> {
             return Ok(());
         }
         let (Some(name), Some(key_name)) = (&state.vault, &state.key_name) else {
-            return self.key_unknown(state);
+            self.key_unknown(state);
+            return Ok(());
         };
         let vaults = self.control_plane.find(self.cx, VAULT, &[("name", name)]).await?;
         // The name of a vault is unique in its cloud. One that is not seen may still be there.
-        let Some(vault) = vaults.first() else { return self.key_unknown(state) };
+        let Some(vault) = vaults.first() else {
+            self.key_unknown(state);
+            return Ok(());
+        };
         state.vault_subscription = Some(vault.subscription().to_owned());
-        let id = format!("{vault}/keys/{key_name}").parse::<ResourceId>().ok();
-        let Some(id) = id else { return self.key_unknown(state) };
+        let version = state.key.as_deref().and_then(key_version);
+        let version = version.map(|version| format!("/versions/{version}")).unwrap_or_default();
+        let id = format!("{vault}/keys/{key_name}{version}").parse::<ResourceId>().ok();
+        let Some(id) = id else { return Ok(()) };
         match self.control_plane.get(self.cx, &id, VAULT_API).await? {
             None => self.explain(Problem::KeyDeleted(state)),
             Some(key) if key.flag("properties.attributes.enabled") == Some(false) => {
                 self.explain(Problem::KeyDisabled(state));
             }
-            Some(_) => return self.key_unknown(state),
+            Some(_) => self.key_unknown(state),
         }
         Ok(())
     }
 
     /// Reports that the key may be the reason. The registry itself says so where its identity is
     /// inactive, and then nothing is unknown.
-    fn key_unknown(&self, state: KeyState) -> StepResult<()> {
+    fn key_unknown(&self, state: KeyState) {
         if matches!(self.symptom, Symptom::Forbidden) {
             self.cx.add_finding(Problem::KeyMayBeUnavailable(state));
         }
-        Ok(())
     }
 }
 
@@ -82,8 +87,17 @@ fn has_identity(resource: &ArmResource, client_id: Option<&str>) -> bool {
 
 /// Returns the name in the id of a key, such as `https://contoso.vault.azure.net/keys/acr/5f0c9a1e`.
 fn key_name(id: &str) -> Option<&str> {
+    part(id, 0)
+}
+
+/// Returns the version in the id of a key; a key that rotates by itself has none.
+fn key_version(id: &str) -> Option<&str> {
+    part(id, 1)
+}
+
+fn part(id: &str, nth: usize) -> Option<&str> {
     let (_, rest) = id.split_once("/keys/")?;
-    let name = rest.split('/').next()?;
+    let name = rest.split('/').nth(nth)?;
     let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     (is_name && !name.is_empty()).then_some(name)
 }
@@ -116,6 +130,8 @@ mod tests {
     fn the_name_of_a_key() {
         assert_eq!(key_name("https://contoso.vault.azure.net/keys/acr-key/5f0c"), Some("acr-key"));
         assert_eq!(key_name("https://contoso.vault.azure.net/keys/acr"), Some("acr"));
+        assert_eq!(key_version("https://contoso.vault.azure.net/keys/acr/5f0c"), Some("5f0c"));
+        assert_eq!(key_version("https://contoso.vault.azure.net/keys/acr"), None);
         for bad in ["", "https://contoso.vault.azure.net/secrets/acr", "x/keys/", "x/keys/$(y)"] {
             assert_eq!(key_name(bad), None);
         }

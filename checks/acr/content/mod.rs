@@ -25,8 +25,10 @@ use crate::{
     image::ImageTarget,
     kit::{Cx, Image, NoFact, StepResult},
 };
-pub use problem::{
-    Cached, CachedBadly, Deleted, FullStorage, Held, KeyState, Replica, Replicas, Untagged,
+pub use cache::{part_below, vault};
+pub use deleted::{entries as deleted_entries, next_page as next_deleted_page};
+pub(super) use problem::{
+    Cached, CachedBadly, Deleted, FullStorage, Held, KeyState, ReplicaState, Replicas, Untagged,
 };
 use symptom::Symptom;
 

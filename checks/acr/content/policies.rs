@@ -12,7 +12,7 @@ impl Search<'_> {
         let resource = &self.registry.resource;
         let is_on =
             |policy: &str| resource.is(&format!("properties.policies.{policy}.status"), "enabled");
-        let place = || Place::of(self.registry);
+        let place = || Place::of(self.cx, self.registry);
         let holds = is_on("quarantinePolicy");
         match self.symptom {
             Symptom::TagMissing(found) if holds => {

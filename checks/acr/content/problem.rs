@@ -26,7 +26,7 @@ pub struct Deleted {
     pub(super) days: Option<i64>,
     /// When it was deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) deleted: Option<Timestamp>,
+    pub(super) at: Option<Timestamp>,
     /// Until when it can be restored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) until: Option<Timestamp>,
@@ -120,7 +120,7 @@ pub struct KeyState {
 
 /// A replica of a registry. It explains findings about the hosts of data, too, so it names no host.
 #[derive(Serialize)]
-pub struct Replica {
+pub struct ReplicaState {
     /// The subscription of the registry.
     pub(super) subscription: String,
     /// The name of the replication.

@@ -1,9 +1,12 @@
 //! Replicas: a region that does not have the image yet, that is left out, or that failed.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use serde_json::Value;
+use tokio::time::timeout;
 
-use super::{Replica, Replicas, Search, symptom::Symptom};
+use super::{ReplicaState, Replicas, Search, symptom::Symptom};
 use crate::{
     acr::{API, Problem, place::Place},
     kit::{
@@ -17,6 +20,8 @@ use crate::{
 const REGIONS_API: &str = "2026-01-01-preview";
 /// The most regional endpoints that are asked.
 const MAX_REGIONS: usize = 8;
+/// How long one of them may take.
+const REGION_WAIT: Duration = Duration::from_secs(30);
 
 impl Search<'_> {
     /// Looks at the regions of a registry that has several.
@@ -50,14 +55,14 @@ impl Search<'_> {
     }
 
     /// Reports what is wrong with a replica. It is a reason only where a symptom is there.
-    fn report(&self, replica: &Value, problem: fn(Replica) -> Problem) {
+    fn report(&self, replica: &Value, problem: fn(ReplicaState) -> Problem) {
         let owned = |path: &str| text(replica, path).map(str::to_owned);
         let status = ["properties.status.message", "properties.status.displayStatus"];
         if let (Some(name), Some(region)) = (owned("name"), owned("location")) {
             let subscription = self.registry.id().subscription().to_owned();
             let state = owned("properties.provisioningState");
             let said = status.iter().find_map(|path| owned(path));
-            let replica = Replica { subscription, replica: name, region, state, said };
+            let replica = ReplicaState { subscription, replica: name, region, state, said };
             self.cx.add_finding(problem(replica));
         }
     }
@@ -74,7 +79,10 @@ impl Search<'_> {
         let hosts: Vec<(String, Host)> = hosts.take(MAX_REGIONS).collect();
         let asked = hosts.iter().map(|(_, host)| async {
             match &*self.pull.session {
-                Ok(session) => session.has_manifest_at(self.cx, host).await,
+                Ok(session) => {
+                    let answer = timeout(REGION_WAIT, session.has_manifest_at(self.cx, host)).await;
+                    answer.ok().flatten()
+                }
                 Err(_) => None,
             }
         });
@@ -86,7 +94,7 @@ impl Search<'_> {
         };
         let (present, absent) = (those(true), those(false));
         let is_complete = absent.len() == hosts.len() && hosts.len() >= regions.len();
-        let place = Place::of(self.registry);
+        let place = Place::of(self.cx, self.registry);
         let is_elsewhere = !present.is_empty();
         let replicas = Replicas { place, present, absent, regions };
         if is_elsewhere {

@@ -31,7 +31,7 @@ impl Search<'_> {
         let bytes = size.and_then(|size| property(size, "currentValue")?.as_u64());
         let used = bytes.unwrap_or_default() >> 30;
         if used >= limit / 100 * FULL {
-            let (place, tier) = (Place::of(self.registry), tier.to_owned());
+            let (place, tier) = (Place::of(self.cx, self.registry), tier.to_owned());
             self.explain(Problem::StorageFull(FullStorage { place, used, limit, tier }));
         }
         Ok(())

@@ -14,7 +14,8 @@ use crate::{
     image::ImageTarget,
     kit::{Cx, NoFact, StepResult},
 };
-pub use problem::{Ends, ScopeMapActions, TokenState, User};
+pub(super) use problem::{Ends, ScopeMapActions, TokenState, User};
+pub use scope_map::lets_read;
 
 /// The most users that are looked at: so many sign-ins are tried.
 const MAX_USERS: usize = 4;
@@ -74,7 +75,7 @@ pub async fn check(
 
 /// Says in which state the admin user is, whose name is the registry's.
 fn look_at_admin(cx: &Cx, registry: &Registry, user: &str) {
-    let user = User::of(registry, user);
+    let user = User::of(cx, registry, user);
     match registry.resource.flag("properties.adminUserEnabled") {
         Some(false) => cx.add_finding(Problem::AdminUserDisabled(user)),
         Some(true) => cx.add_finding(Problem::AdminPasswordWrong(user)),

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::super::{Registry, place::Place};
+use crate::kit::Cx;
 
 /// A user of the registry's own: a token, or the admin user.
 #[derive(Clone, Serialize)]
@@ -14,8 +15,8 @@ pub struct User {
 }
 
 impl User {
-    pub(super) fn of(registry: &Registry, user: &str) -> Self {
-        Self { place: Place::of(registry), user: user.to_owned() }
+    pub(super) fn of(cx: &Cx, registry: &Registry, user: &str) -> Self {
+        Self { place: Place::of(cx, registry), user: user.to_owned() }
     }
 }
 

@@ -4,7 +4,7 @@
 const READ: &str = "content/read";
 
 /// Returns whether one of the actions lets a token pull the repository.
-pub(super) fn lets_read<'a>(actions: impl IntoIterator<Item = &'a str>, repository: &str) -> bool {
+pub fn lets_read<'a>(actions: impl IntoIterator<Item = &'a str>, repository: &str) -> bool {
     actions.into_iter().any(|action| covers(action, repository))
 }
 

@@ -33,7 +33,7 @@ pub(super) async fn look(
     let Some(id) = id.filter(|_| name.chars().all(is_name) && name.len() <= MAX_NAME) else {
         return Ok(());
     };
-    let user = User::of(registry, name);
+    let user = User::of(cx, registry, name);
     let Some(token) = control_plane.get(cx, &id, API).await? else {
         cx.add_finding(Problem::TokenNotFound(user));
         return Ok(());
