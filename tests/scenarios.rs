@@ -257,6 +257,8 @@ fn what_people_read() {
     settings.add_filter(r"\b\d+\.\d s\b", "N s");
     settings.add_filter(r"\bcheck-acr-\d{8}-\d{6}\b", "check-acr-DATE-TIME");
     settings.add_filter(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME");
+    // As the gateway of Azure Resource Manager writes times.
+    settings.add_filter(r"\d+/\d+/\d{4}\s+\d+:\d\d:\d\d [AP]M", "TIME");
     settings.add_filter(r"\b\d+ s apart", "N s apart");
     settings.add_filter(r"차이 \d+초", "차이 N초");
     settings.add_filter(r"\d+ d \d+ h\b", "N d N h");

@@ -36,7 +36,7 @@ pub async fn compare(
     pull: &DataPath,
 ) -> StepResult<Firewall> {
     let rules = NetworkRules::of(registry);
-    let blocked = |client_ip| Blocked::of(registry, client_ip);
+    let blocked = |client_ip| Blocked::of(cx, registry, client_ip);
     if !rules.is_public() {
         cx.add_finding(Problem::PublicAccessDisabled(blocked(None)));
     }

@@ -10,7 +10,9 @@ use super::{
         Cached, CachedBadly, Deleted, FullStorage, Held, KeyState, ReplicaState, Replicas, Untagged,
     },
     credential::{Ends, ScopeMapActions, TokenState, User},
+    place::Place,
 };
+use crate::kit::Cx;
 
 /// What can be wrong with a registry in the control plane.
 #[derive(Serialize, strum::VariantNames)]
@@ -138,21 +140,16 @@ pub enum Problem {
 /// A registry in Azure, and whom its network rules block.
 #[derive(Serialize)]
 pub struct Blocked {
-    host: String,
+    #[serde(flatten)]
+    place: Place,
     registry_id: String,
-    subscription: String,
     /// The client's address, as the registry saw it.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_ip: Option<IpAddr>,
 }
 
 impl Blocked {
-    pub(super) fn of(registry: &Registry, client_ip: Option<IpAddr>) -> Self {
-        Self {
-            host: registry.login_server().to_owned(),
-            registry_id: registry.id().to_string(),
-            subscription: registry.id().subscription().to_owned(),
-            client_ip,
-        }
+    pub(super) fn of(cx: &Cx, registry: &Registry, client_ip: Option<IpAddr>) -> Self {
+        Self { place: Place::of(cx, registry), registry_id: registry.id().to_string(), client_ip }
     }
 }

@@ -55,7 +55,7 @@ fn a_fix_as_terraform_is_a_resource_with_arguments_that_it_has() {
             assert_eq!(body.attributes().count(), 0, "{text}");
             for block in body.blocks() {
                 assert_eq!(block.identifier(), "resource", "{text}");
-                let [kind, name] = &block.labels()[..] else { panic!("{text}: two labels") };
+                let [kind, name] = block.labels() else { panic!("{text}: two labels") };
                 assert_eq!(name.as_str(), "pull", "{text}");
                 let known = ARGUMENTS.iter().find(|(known, _)| *known == kind.as_str());
                 let (kind, arguments) = known.unwrap_or_else(|| panic!("{text}: unknown"));
