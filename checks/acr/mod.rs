@@ -2,6 +2,7 @@
 
 mod firewall;
 mod network_rules;
+mod private_endpoint;
 mod problem;
 mod resource;
 
@@ -17,6 +18,7 @@ use crate::{
     },
 };
 pub use firewall::{Firewall, compare as firewall};
+pub use private_endpoint::{PrivateEndpoints, compare as private_endpoint};
 pub use problem::Problem;
 pub use resource::Registry;
 
