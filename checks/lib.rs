@@ -35,7 +35,7 @@ use kit::{
 use kubelet::Node;
 use steps::{
     ACR, ARM, CHALLENGE, CLOCK, CLUSTER, ConnectSteps, EXCHANGE, FIREWALL, FRONT, IDENTITY, IMAGE,
-    KUBELET, LAYER, LAYER_HOST, MANIFEST, PLATFORM, PRIVATE_ENDPOINT, ROLE, TOKEN,
+    KUBELET, LAYER, LAYER_HOST, MANIFEST, OUTBOUND, PLATFORM, PRIVATE_ENDPOINT, ROLE, TOKEN,
 };
 
 areas! { acr, arm, clock, cluster, dns, identity, image, kubelet, layer, manifest, proxy, registry, role, tcp, tls, token }
@@ -77,6 +77,7 @@ fn control_plane(plan: &mut Plan, image: &Fact<ImageTarget>, kubelet: &Fact<Node
                     plan.step_if(wanted, ROLE, (&arm, &registry, &cluster.settled(), pull), role::examine);
                     plan.step_if(wanted, FIREWALL, (&arm, &registry, &cluster.settled(), pull), acr::firewall);
                     plan.step_if(wanted, PRIVATE_ENDPOINT, (&arm, &registry, &cluster.settled(), pull), acr::private_endpoint);
+                    plan.step_if(wanted, OUTBOUND, (&arm, &cluster, &registry.settled(), image, pull), cluster::outbound);
 }
 
 /// A host that can be asked: a connection to it, straight or through a proxy, and its certificate.

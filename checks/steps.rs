@@ -69,6 +69,8 @@ pub const ROLE: Step = step("role", 4 * READ);
 pub const FIREWALL: Step = step("firewall", 4 * READ);
 /// Do the private endpoints lead where DNS says?
 pub const PRIVATE_ENDPOINT: Step = step("private-endpoint", 9 * READ);
+/// How do the cluster's nodes get out, and is it how this machine does?
+pub const OUTBOUND: Step = step("outbound", 2 * READ);
 
 /// The steps that lead to one host.
 pub struct ConnectSteps {
@@ -93,7 +95,8 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     let sign_in = [CHALLENGE, CLOCK, KUBELET, IDENTITY, EXCHANGE, TOKEN, MANIFEST, PLATFORM];
     let steps = [IMAGE].into_iter().chain(FRONT.all()).chain(sign_in);
     let pull = steps.chain(LAYER_HOST.all()).chain([LAYER]);
-    pull.chain([ARM, CLUSTER, ACR, ROLE, FIREWALL, PRIVATE_ENDPOINT]).map(|step| step.name)
+    pull.chain([ARM, CLUSTER, ACR, ROLE, FIREWALL, PRIVATE_ENDPOINT, OUTBOUND])
+        .map(|step| step.name)
 }
 
 /// For our own work between the waits.

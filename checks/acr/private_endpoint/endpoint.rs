@@ -193,7 +193,8 @@ mod tests {
 
     #[test]
     fn members_need_an_address_and_names() {
-        let id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/networkInterfaces/n";
+        let id =
+            "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/networkInterfaces/n";
         let member = |address: &str, names: Value| {
             json!({ "properties": {
                 "privateIPAddress": address, "privateLinkConnectionProperties": { "fqdns": names },

@@ -140,7 +140,8 @@ impl Look<'_> {
         {
             return Ok(None);
         }
-        let elsewhere = self.endpoints.all.iter().filter_map(|endpoint| endpoint.network.as_deref());
+        let elsewhere =
+            self.endpoints.all.iter().filter_map(|endpoint| endpoint.network.as_deref());
         let mut elsewhere: Vec<String> = elsewhere.map(name_of).collect();
         elsewhere.sort_unstable();
         elsewhere.dedup();
@@ -230,7 +231,8 @@ impl Look<'_> {
         let held = zone.zip(record).map(|(zone, record)| Held { record, zone: InZone::of(zone) });
         let stale = only(&addresses).copied();
         if self.endpoints.all.is_empty() {
-            let link = zone.zip(self.network.as_ref()).and_then(|(zone, own)| zone.link_to(own.id()));
+            let link =
+                zone.zip(self.network.as_ref()).and_then(|(zone, own)| zone.link_to(own.id()));
             let link = link.map(str::to_owned);
             let leftover = Leftover { host, addresses, stale, held, link };
             return Ok(Problem::EndpointRemoved(leftover));
@@ -262,9 +264,9 @@ impl Look<'_> {
         };
         let part = |path| subnet.as_ref()?.text(path).map(name_of);
         let there = owner.network.as_deref();
-        let peering = from.zip(there).map(|(network, there)| {
-            network.peering_with(there).unwrap_or("none").to_owned()
-        });
+        let peering = from
+            .zip(there)
+            .map(|(network, there)| network.peering_with(there).unwrap_or("none").to_owned());
         Problem::WayToEndpointBlocked(Path {
             host,
             addresses,

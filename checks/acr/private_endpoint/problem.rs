@@ -11,7 +11,7 @@ use super::{
 
 /// A zone, as commands name it.
 #[derive(Clone, Serialize)]
-pub struct InZone {
+pub(super) struct InZone {
     zone: String,
     zone_id: String,
     zone_subscription: String,
@@ -20,7 +20,7 @@ pub struct InZone {
 
 /// A private endpoint, as commands name it.
 #[derive(Clone, Serialize)]
-pub struct AtEndpoint {
+pub(super) struct AtEndpoint {
     endpoint: String,
     endpoint_id: String,
     endpoint_subscription: String,
@@ -44,7 +44,7 @@ pub struct MissingRecord {
 
 /// What keeps the endpoint's records in the zone, if something does.
 #[derive(Default, Serialize)]
-pub struct Keeper {
+pub(super) struct Keeper {
     #[serde(skip_serializing_if = "Option::is_none")]
     keeper: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -97,7 +97,7 @@ pub struct WrongRecord {
 
 /// A record in a zone.
 #[derive(Serialize)]
-pub struct Held {
+pub(super) struct Held {
     pub(super) record: String,
     #[serde(flatten)]
     pub(super) zone: InZone,
