@@ -7,7 +7,7 @@ use crate::{
     identity::Identity,
     kit::{NoFact, StepResult, engine::Finding},
     layer::Downloaded,
-    manifest::Manifest,
+    manifest::{Manifest, PlatformImage},
     registry::RegistryChallenge,
     token::{RefreshToken, Session},
 };
@@ -50,6 +50,8 @@ pub struct DataPath {
     pub session: Settled<Session>,
     /// The manifest.
     pub manifest: Settled<Manifest>,
+    /// The image for the platform.
+    pub platform: Settled<PlatformImage>,
     /// The addresses of the host that serves the layers.
     pub layer_names: Settled<Names>,
     /// The bytes of a layer.
@@ -69,6 +71,19 @@ impl DataPath {
     pub fn hosts(&self) -> Vec<HostSeen> {
         let front = seen(&self.names, self.challenge.is_ok());
         front.into_iter().chain(seen(&self.layer_names, self.layer.is_ok())).collect()
+    }
+
+    /// Returns the finding with which the pull failed: that of the first step that did.
+    pub fn failure(&self) -> Option<&Finding> {
+        let failures = [
+            failure(&self.challenge),
+            failure(&self.exchange),
+            failure(&self.session),
+            failure(&self.manifest),
+            failure(&self.platform),
+            failure(&self.layer),
+        ];
+        failures.into_iter().flatten().next()
     }
 
     /// Returns the client's address as the registry saw it when its network rules refused a request.

@@ -25,6 +25,7 @@ pub mod untrusted;
 use std::rc::Rc;
 
 use data_path::DataPath;
+use identity::Identity;
 use image::ImageTarget;
 use kit::{
     Fact, Host, Plan,
@@ -34,8 +35,9 @@ use kit::{
 };
 use kubelet::Node;
 use steps::{
-    ACR, ARM, CHALLENGE, CLOCK, CLUSTER, ConnectSteps, EXCHANGE, FIREWALL, FRONT, IDENTITY, IMAGE,
-    KUBELET, LAYER, LAYER_HOST, MANIFEST, OUTBOUND, PLATFORM, PRIVATE_ENDPOINT, ROLE, TOKEN,
+    ACR, ARM, CHALLENGE, CLOCK, CLUSTER, CONTENT, CREDENTIAL, ConnectSteps, EXCHANGE, FIREWALL,
+    FRONT, IDENTITY, IMAGE, KUBELET, LAYER, LAYER_HOST, MANIFEST, OUTBOUND, PLATFORM,
+    PRIVATE_ENDPOINT, ROLE, TOKEN,
 };
 
 areas! { acr, arm, clock, cluster, dns, identity, image, kubelet, layer, manifest, proxy, registry, role, tcp, tls, token }
@@ -57,16 +59,16 @@ pub fn pull(plan: &mut Plan) {
     let layers    = connect(plan, &LAYER_HOST, &platform.part(manifest::data_host));
     let layer     = plan.step(LAYER,     (&session, &platform, &layers.connected.optional(), &layers.tls), layer::read);
     let observed  = Fact::gather(
-        (&front.names.settled(), &challenge.settled(), &identity.settled(), &refresh.settled(), &session.settled(), &manifest.settled(), &layers.names.settled(), &layer.settled()),
-        |(names, challenge, identity, exchange, session, manifest, layer_names, layer)| DataPath { names, challenge, identity, exchange, session, manifest, layer_names, layer },
+        (&front.names.settled(), &challenge.settled(), &identity.settled(), &refresh.settled(), &session.settled(), &manifest.settled(), &platform.settled(), &layers.names.settled(), &layer.settled()),
+        |(names, challenge, identity, exchange, session, manifest, platform, layer_names, layer)| DataPath { names, challenge, identity, exchange, session, manifest, platform, layer_names, layer },
     );
-    control_plane(plan, &image, &kubelet, &observed);
+    control_plane(plan, &image, &kubelet, &identity, &observed);
 }
 
 /// Plans what Azure's control plane can tell: why a pull is refused. It is asked at once where the
 /// user asked for it, and otherwise when the pull has failed and an Azure sign-in is at hand.
 #[rustfmt::skip]
-fn control_plane(plan: &mut Plan, image: &Fact<ImageTarget>, kubelet: &Fact<Node>, pull: &Fact<DataPath>) {
+fn control_plane(plan: &mut Plan, image: &Fact<ImageTarget>, kubelet: &Fact<Node>, identity: &Fact<Identity>, pull: &Fact<DataPath>) {
     let asked     = plan.target().control_plane.is_asked();
     let wanted    = arm::is_wanted(plan.target(), plan.world());
     plan.look_from(Vantage::Azure);
@@ -74,10 +76,12 @@ fn control_plane(plan: &mut Plan, image: &Fact<ImageTarget>, kubelet: &Fact<Node
     let arm       = plan.step_if(wanted, ARM, (image, &failed.optional()),  arm::sign_in);
     let cluster   = plan.step_if(wanted, CLUSTER, (&arm, &kubelet.settled()), cluster::find);
     let registry  = plan.step_if(wanted, ACR, (&arm, image),                acr::find);
-                    plan.step_if(wanted, ROLE, (&arm, &registry, &cluster.settled(), pull), role::examine);
+                    plan.step_if(wanted, ROLE, (&arm, &registry, &cluster.settled(), &identity.settled()), role::examine);
                     plan.step_if(wanted, FIREWALL, (&arm, &registry, &cluster.settled(), pull), acr::firewall);
                     plan.step_if(wanted, PRIVATE_ENDPOINT, (&arm, &registry, &cluster.settled(), pull), acr::private_endpoint);
                     plan.step_if(wanted, OUTBOUND, (&arm, &cluster, &registry.settled(), image, pull), cluster::outbound);
+                    plan.step_if(wanted, CONTENT, (&arm, &registry, image, &cluster.settled(), pull), acr::content);
+                    plan.step_if(wanted, CREDENTIAL, (&arm, &registry, image, pull), acr::credential);
 }
 
 /// A host that can be asked: a connection to it, straight or through a proxy, and its certificate.

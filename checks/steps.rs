@@ -71,6 +71,10 @@ pub const FIREWALL: Step = step("firewall", 4 * READ);
 pub const PRIVATE_ENDPOINT: Step = step("private-endpoint", 9 * READ);
 /// How do the cluster's nodes get out, and is it how this machine does?
 pub const OUTBOUND: Step = step("outbound", 2 * READ);
+/// Why would the registry not give this image?
+pub const CONTENT: Step = step("content", 5 * READ + 4 * REQUEST);
+/// Is the token or user behind the presented credentials usable?
+pub const CREDENTIAL: Step = step("credential", 2 * token::MAX_CANDIDATES as u64 * READ);
 
 /// The steps that lead to one host.
 pub struct ConnectSteps {
@@ -95,8 +99,9 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     let sign_in = [CHALLENGE, CLOCK, KUBELET, IDENTITY, EXCHANGE, TOKEN, MANIFEST, PLATFORM];
     let steps = [IMAGE].into_iter().chain(FRONT.all()).chain(sign_in);
     let pull = steps.chain(LAYER_HOST.all()).chain([LAYER]);
-    pull.chain([ARM, CLUSTER, ACR, ROLE, FIREWALL, PRIVATE_ENDPOINT, OUTBOUND])
-        .map(|step| step.name)
+    let azure =
+        [ARM, CLUSTER, ACR, ROLE, FIREWALL, PRIVATE_ENDPOINT, OUTBOUND, CONTENT, CREDENTIAL];
+    pull.chain(azure).map(|step| step.name)
 }
 
 /// For our own work between the waits.

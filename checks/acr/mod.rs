@@ -1,7 +1,10 @@
 //! What does the control plane say of the registry?
 
+mod content;
+mod credential;
 mod firewall;
 mod network_rules;
+mod place;
 mod private_endpoint;
 mod problem;
 mod resource;
@@ -17,6 +20,8 @@ use crate::{
         target::{AcrHostKind, ResourceId},
     },
 };
+pub use content::{Content, explain as content};
+pub use credential::{Credentials, check as credential};
 pub use firewall::{Firewall, compare as firewall};
 pub use private_endpoint::{PrivateEndpoints, compare as private_endpoint};
 pub use problem::Problem;
@@ -36,11 +41,10 @@ pub async fn find(
     image_target: &ImageTarget,
 ) -> StepResult<Registry> {
     let host = &image_target.asked.host;
-    let Some(name) = host.azure() else { return Err(NoFact::skipped(Problem::NotAzures {})) };
+    let server = host.azure().map_or_else(|| host.name.clone(), |name| name.login_server());
     let id = match &cx.target.control_plane.registry {
         Some(id) => Some(id.clone()),
         None => {
-            let server = name.login_server();
             let wanted = [("properties.loginServer", server.as_str())];
             // A login server is unique in its cloud.
             control_plane.find(cx, KIND, &wanted).await?.into_iter().next()
@@ -53,7 +57,7 @@ pub async fn find(
     let Some(registry) = found else {
         return Err(missing(cx, control_plane, image_target, id.as_ref()).await);
     };
-    if !registry.login_server().eq_ignore_ascii_case(&name.login_server()) {
+    if !registry.login_server().eq_ignore_ascii_case(&server) {
         let (id, meant) = (registry.id().to_string(), registry.login_server().to_owned());
         let host = host.to_string();
         return Err(NoFact::could_not_tell(Problem::OtherRegistry { id, meant, host }));

@@ -6,6 +6,10 @@ use serde::Serialize;
 
 use super::{
     Registry,
+    content::{
+        Cached, CachedBadly, Deleted, FullStorage, Held, KeyState, Replica, Replicas, Untagged,
+    },
+    credential::{Ends, ScopeMapActions, TokenState, User},
     private_endpoint::{
         AtAddress, Leftover, MissingMember, MissingRecord, OtherRegion, Path, Shadowed, Unlinked,
         WrongRecord,
@@ -17,8 +21,6 @@ use super::{
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Problem {
-    /// The host is no Azure registry.
-    NotAzures {},
     /// The caller does not see the registry, which does not say that there is none.
     NotSeen {
         /// The registry.
@@ -114,6 +116,62 @@ pub enum Problem {
     ReplicaMemberMissing(MissingMember),
     /// Layers come from another region's data endpoint, which is not reached.
     RegionNotAllowed(OtherRegion),
+    /// No image was named, so there is no content to look for.
+    NoImageNamed {},
+    /// The registry holds new images back until they have passed a scan.
+    ImageQuarantined(Held),
+    /// The same, where the image was asked for by its digest.
+    DigestQuarantined(Held),
+    /// The registry deletes manifests without a tag, and one with this digest is missing.
+    UntaggedAreDeleted(Untagged),
+    /// The image was deleted, and the registry still keeps it.
+    SoftDeleted(Deleted),
+    /// The registry keeps what is deleted, but who signs in may not list it: could not tell.
+    MayBeSoftDeleted(Deleted),
+    /// The credentials with which the registry fetches from the upstream do not work.
+    CacheCredentialsUnhealthy(CachedBadly),
+    /// A cache rule fills the repository, and its upstream did not give the image.
+    CacheUpstreamMissing(Cached),
+    /// The upstream limits the rate of requests, and the cache rule has no credentials for it.
+    CacheRuleWithoutCredentials(Cached),
+    /// Another region of the registry has the image.
+    GeoReplicaLag(Replicas),
+    /// Whether another region has the image is unknown: could not tell.
+    GeoReplicasNotCompared(Replicas),
+    /// The replica in the cluster's region gets no requests.
+    ReplicaExcluded(Replica),
+    /// Azure says that a replica failed.
+    ReplicaUnhealthy(Replica),
+    /// The identity that opens the registry's key is not assigned to it.
+    KeyIdentityNotAssigned(KeyState),
+    /// The registry's key is disabled.
+    KeyDisabled(KeyState),
+    /// The registry's key does not exist.
+    KeyDeleted(KeyState),
+    /// The registry has a customer-managed key, and whether it can use it is unknown: could not tell.
+    KeyMayBeUnavailable(KeyState),
+    /// The registry has reached its storage limit.
+    StorageFull(FullStorage),
+    /// No user name was presented that is the registry's own.
+    NoPasswordPresented {},
+    /// The admin user is disabled.
+    AdminUserDisabled(User),
+    /// The admin user is enabled, so its password is not the presented one.
+    AdminPasswordWrong(User),
+    /// The registry has no token of that name.
+    TokenNotFound(User),
+    /// The token is disabled.
+    TokenDisabled(TokenState),
+    /// Every password of the token has expired.
+    TokenExpired(TokenState),
+    /// The token is enabled and has a valid password, which is not the presented one.
+    TokenPasswordWrong(TokenState),
+    /// A password of the token expires within 30 days.
+    TokenPasswordExpires(Ends),
+    /// A certificate of the token expires within 30 days.
+    TokenCertificateExpires(Ends),
+    /// The token's scope map does not let it pull the repository.
+    ScopeMapMissingRepo(ScopeMapActions),
 }
 
 /// A registry in Azure, and whom its network rules block.

@@ -60,6 +60,12 @@ impl RegistryClient {
         Ok(Self { host, connections, past_private_endpoint: public, settling: Cell::new(false) })
     }
 
+    /// Returns a client for another endpoint of the registry, which connects when it is first used.
+    pub(crate) fn at(host: Host) -> Self {
+        let connections = ConnectionPool::default();
+        Self { host, connections, past_private_endpoint: None, settling: Cell::new(false) }
+    }
+
     /// Sends a request to the registry and follows redirects. Rate limits, outages and refusals by
     /// the network rules are diagnosed here; the caller reads every other response.
     pub(crate) async fn ask(&self, cx: &Cx, request: &Request) -> StepResult<Reply> {

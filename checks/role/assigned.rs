@@ -53,16 +53,16 @@ impl Assigned {
             control_plane.list(cx, &here, API, Some("atScope()")),
         )
         .await?;
-        let own = listing(own, RoleAssignment::read);
-        let mut others = listing(at_scope, RoleAssignment::read);
+        let own = listing(&own, RoleAssignment::read);
+        let mut others = listing(&at_scope, RoleAssignment::read);
         // What only helps to explain may be missing.
         let elsewhere = control_plane.list(cx, &all, API, Some(&named)).await;
         others.add(
-            elsewhere.map_or_else(|_| Listing::default(), |it| listing(it, RoleAssignment::read)),
+            elsewhere.map_or_else(|_| Listing::default(), |it| listing(&it, RoleAssignment::read)),
         );
         let denies = control_plane.list(cx, &denies, API, Some("atScope()")).await;
         let denies = match denies {
-            Ok(denies) => listing(denies, DenyAssignment::read),
+            Ok(denies) => listing(&denies, DenyAssignment::read),
             Err(_) => Listing { entries: vec![], complete: false },
         };
         let definitions = definitions(cx, control_plane, [&own, &others]).await;
@@ -80,7 +80,7 @@ impl Assigned {
     }
 }
 
-fn listing<T>(entries: Vec<Value>, read: fn(&Value) -> Option<T>) -> Listing<T> {
+fn listing<T>(entries: &[Value], read: fn(&Value) -> Option<T>) -> Listing<T> {
     Listing::read(&json!({ "value": entries }), read)
 }
 

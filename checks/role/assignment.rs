@@ -121,7 +121,7 @@ mod tests {
         let found = RoleAssignment::read(&entry).unwrap();
         assert_eq!(found.role, "7f951dda-4ed3-4680-a7ca-43fe172d538d");
         assert!(found.is_for("aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee") && !found.is_for_group());
-        assert_eq!(found.changed().unwrap().to_string(), "2026-04-14T08:54:26.7153899Z");
+        assert_eq!(found.changed().unwrap().to_string(), "2026-04-14T08:54:26Z");
         assert_eq!(found.condition, None);
     }
 

@@ -17,7 +17,7 @@ use crate::{
     acr::Registry,
     arm::ControlPlane,
     cluster::Cluster,
-    data_path::DataPath,
+    identity::Identity,
     kit::{Cx, NoFact, StepResult},
 };
 
@@ -43,11 +43,11 @@ pub async fn examine(
     control_plane: &ControlPlane,
     registry: &Registry,
     cluster: &StepResult<Rc<Cluster>>,
-    pull: &DataPath,
+    identity: &StepResult<Rc<Identity>>,
 ) -> StepResult<Authorized> {
     let unknown_mode = || NoFact::could_not_tell(Problem::ModeUnknown {});
     let mode = registry.mode().ok_or_else(unknown_mode)?;
-    let subject = Subject::of(cx, registry, mode, cluster, pull);
+    let subject = Subject::of(cx, registry, mode, cluster, identity);
     let subject = subject.ok_or_else(|| NoFact::skipped(Problem::NobodyKnown {}))?;
     let assigned = Assigned::list(cx, control_plane, &subject).await?;
     let repository = cx.target.asked.as_ref().ok().and_then(|asked| asked.image.as_ref());
@@ -60,7 +60,7 @@ pub async fn examine(
     };
     let found = evaluate(&question, assigned.deciding());
     match &found.access {
-        Access::Granted { .. } => Ok(granted(cx, &subject, mode, &found, pull)),
+        Access::Granted { .. } => Ok(granted(cx, &subject, mode, &found)),
         Access::Unknown(why) => Err(unclear(&subject, &found, why)),
         // Without the permission to read them, a list is empty.
         Access::Denied(Refusal::NoAssignment) if !assigned.is_visible => {
@@ -73,18 +73,12 @@ pub async fn examine(
 }
 
 /// Returns the access, and says where it may not be in effect yet.
-fn granted(
-    cx: &Cx,
-    subject: &Subject,
-    mode: Mode,
-    found: &Evaluation<'_>,
-    pull: &DataPath,
-) -> Authorized {
+fn granted(cx: &Cx, subject: &Subject, mode: Mode, found: &Evaluation<'_>) -> Authorized {
     let grants = || found.assignments.iter().filter(|one| one.verdict == Verdict::Grants);
     // Of several, the oldest decides when access began.
     let first = grants().filter(|one| one.age.is_some()).max_by_key(|one| one.age);
     let first = first.or_else(|| grants().next());
-    if let Some(first) = first.filter(|_| !pull.works())
+    if let Some(first) = first
         && let Some(change) = Change::of(first, mode)
     {
         let (subject, assignment) = (subject.clone(), Assignment::of(first));

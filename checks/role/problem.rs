@@ -136,6 +136,7 @@ pub enum Problem {
 
 /// A role assignment, as evidence.
 #[derive(Clone, Debug, Default, Serialize)]
+#[expect(clippy::struct_field_names, reason = "they are the names of evidence")]
 pub struct Assignment {
     /// The name of the role.
     pub(super) assigned_role: String,

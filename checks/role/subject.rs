@@ -7,8 +7,7 @@ use serde::Serialize;
 use crate::{
     acr::Registry,
     cluster::Cluster,
-    data_path::DataPath,
-    identity::Credential,
+    identity::{Credential, Identity},
     kit::{Cx, StepResult},
     role::Mode,
 };
@@ -51,7 +50,7 @@ impl Subject {
         registry: &Registry,
         mode: Mode,
         cluster: &StepResult<Rc<Cluster>>,
-        pull: &DataPath,
+        identity: &StepResult<Rc<Identity>>,
     ) -> Option<Self> {
         let (role, role_guid) = match mode {
             Mode::Legacy => ("AcrPull", "7f951dda-4ed3-4680-a7ca-43fe172d538d"),
@@ -74,7 +73,7 @@ impl Subject {
             control_plane: cluster.map_or_else(Vec::new, |it| it.control_plane_identities()),
         };
         let signed_in = || {
-            let identity = pull.identity.as_ref().as_ref().ok()?;
+            let identity = identity.as_ref().ok()?;
             let principal = identity.candidates().find_map(|one| match &one.credential {
                 Credential::Entra(login) => Some(login.principal.clone()),
                 _ => None,

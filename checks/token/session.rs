@@ -15,7 +15,7 @@ use super::{
 use crate::{
     identity::{Candidate, Credential},
     kit::{
-        Cx, HostPurpose, Image, Secret, StepResult,
+        Cx, Host, HostPurpose, Image, Secret, StepResult,
         net::{Challenge, Reply, Request, redirect},
     },
     registry::{AuthScheme, RegistryChallenge, RegistryClient},
@@ -269,6 +269,21 @@ impl Session {
         match reply.status {
             200..=399 => Some(true),
             404 => Some(false),
+            _ => None,
+        }
+    }
+
+    /// Returns whether another endpoint of the registry has the image, asked with the same
+    /// credentials. Returns `None` if that does not tell.
+    pub(crate) async fn has_manifest_at(&self, cx: &Cx, host: &Host) -> Option<bool> {
+        let image = self.image.as_ref()?;
+        let client = Rc::new(RegistryClient::at(host.clone()));
+        let session = Self { client, authorization: RefCell::default(), ..self.clone() };
+        let head = Request::manifest(Method::HEAD, &image.repository, &image.reference);
+        let reply = session.ask_beyond(cx, head).await.ok()?;
+        match reply.status {
+            200 if reply.is_registrys() => Some(true),
+            404 if reply.is_registrys() => Some(false),
             _ => None,
         }
     }

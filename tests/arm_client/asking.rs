@@ -7,7 +7,7 @@ use checks::kit::{
     azure::arm::{Arm, NoArm},
     engine::{EventKind, Vantage},
     rules::Platform,
-    target::SignIn,
+    target::{ControlPlane, SignIn},
     world::Proxies,
 };
 use tokio::task::LocalSet;
@@ -68,6 +68,7 @@ pub async fn run<T: std::fmt::Debug + 'static>(
         platform: Platform::here(),
         full: false,
         sign_in: SignIn::default(),
+        control_plane: ControlPlane::default(),
         flags: vec![],
     };
     let shown = format!("{world:?}");

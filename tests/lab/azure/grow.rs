@@ -7,6 +7,7 @@ use super::roles::{ASSIGNMENT, DENIAL, EVERYBODY, add_built_in, by_name, definit
 use super::seed::{Seed, name_of};
 use super::settings::Assignment;
 use super::store::{Store, id_of, merge};
+use super::times::from_now;
 use super::{endpoints, network, tokens};
 use crate::identity::IdentityKind;
 use crate::settings::Answer;
@@ -35,7 +36,7 @@ impl Seed<'_> {
         self.assignments();
         self.denials();
         for (id, above) in &self.azure.resources {
-            self.store.lay_over(&self.ids.whole(id), above);
+            self.store.lay_over(&self.ids.whole(id), &from_now(above));
         }
         for id in &self.azure.missing {
             self.store.remove(&self.ids.whole(id));

@@ -22,6 +22,7 @@ mod roles;
 mod seed;
 mod settings;
 mod store;
+mod times;
 mod tokens;
 mod writes;
 
@@ -35,6 +36,7 @@ use serde_json::Value;
 
 use crate::scenario::Scenario;
 use crate::secrets::CANARY;
+use crate::settings::Kind;
 use ids::Ids;
 pub(crate) use network::{Linked, Way};
 use roles::{Wish, allows};
@@ -47,6 +49,8 @@ use store::{Store, text};
 
 const CONTENT_READ: &str = "Microsoft.ContainerRegistry/registries/repositories/content/read";
 const METADATA_READ: &str = "Microsoft.ContainerRegistry/registries/repositories/metadata/read";
+/// "Recover deleted artifacts with soft delete policy", permissions.
+const DELETED_READ: &str = "Microsoft.ContainerRegistry/registries/deleted/read";
 const PULL_READ: &str = "Microsoft.ContainerRegistry/registries/pull/read";
 
 /// The control plane of a world.
@@ -116,8 +120,9 @@ impl ControlPlane {
         self.with(|store| {
             let Some(registry) = store.get(&self.ids.registry) else { return false };
             let mode = text(registry, "/properties/roleAssignmentMode");
-            let data = mode == "AbacRepositoryPermissions";
+            let data = mode == "AbacRepositoryPermissions" && action != "deleted_read";
             let action = match action {
+                "deleted_read" => DELETED_READ,
                 _ if !data => PULL_READ,
                 "pull" => CONTENT_READ,
                 _ => METADATA_READ,
@@ -183,11 +188,26 @@ impl ControlPlane {
     /// Returns whether the registry hides an image: it is in quarantine, or the replica behind this
     /// host does not have it yet.
     pub(crate) fn hides(&self, host: &str, image: &str) -> bool {
-        let quarantined = self.settings.quarantined.iter().any(|one| one == image);
         let behind = self.settings.lagging.get(image).is_some_and(|regions| {
             regions.iter().any(|region| host.contains(&format!(".{region}.geo.")))
         });
-        behind || quarantined && self.with(|store| content::quarantines(store, &self.ids.registry))
+        behind || self.quarantines(image)
+    }
+
+    /// Returns what was deleted and is still kept, by `REPOSITORY:TAG`.
+    pub(crate) fn deleted(&self) -> &BTreeMap<String, Kind> {
+        &self.settings.deleted
+    }
+
+    /// Returns whether the registry keeps what is deleted.
+    pub(crate) fn keeps_deleted(&self) -> bool {
+        self.registry_says("/properties/policies/softDeletePolicy/status", &Value::from("enabled"))
+    }
+
+    /// Returns whether the registry holds an image in quarantine.
+    pub(crate) fn quarantines(&self, image: &str) -> bool {
+        let named = self.settings.quarantined.iter().any(|one| one == image);
+        named && self.with(|store| content::quarantines(store, &self.ids.registry))
     }
 
     /// Returns whether the registry can read its content.

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::settings::Kind;
+
 /// The control plane: what Azure Resource Manager serves, and what the registry and the name
 /// servers decide by.
 #[derive(Debug, Clone, Deserialize)]
@@ -40,6 +42,8 @@ pub struct Azure {
     pub propagation: i64,
     /// The images (`REPOSITORY:TAG`) that the quarantine policy hides while it is on.
     pub quarantined: Vec<String>,
+    /// The images (`REPOSITORY:TAG`) that were deleted: kept while soft delete is on.
+    pub deleted: BTreeMap<String, Kind>,
     /// The regions whose replica does not have an image (`REPOSITORY:TAG`) yet.
     pub lagging: BTreeMap<String, Vec<String>>,
     /// Role assignments, by any name.

@@ -37,8 +37,21 @@ impl World {
             (tag == reference || images().digest(*kind) == Some(reference))
                 && self.azure.hides(asked.authority, &format!("{name}:{tag}"))
         });
+        // What is in quarantine is not found by its tag, and disallowed by its digest (Azure/acr,
+        // docs/preview/quarantine).
+        let held = by_digest
+            && repository.tags.iter().any(|(tag, kind)| {
+                images().digest(*kind) == Some(reference)
+                    && self.azure.quarantines(&format!("{name}:{tag}"))
+            });
+        if let Some(refusal) = held.then(|| self.canned(asked, Answer::Disallowed)).flatten() {
+            return refusal;
+        }
+        let deleted = self.azure.deleted().iter().any(|(image, kind)| {
+            images().digest(*kind) == Some(reference) && image.starts_with(&format!("{name}:"))
+        });
         let wanted = if by_digest {
-            Some(reference).filter(|_| answer != Answer::ByTagOnly)
+            Some(reference).filter(|_| answer != Answer::ByTagOnly && !deleted)
         } else {
             repository.tags.get(reference).and_then(|kind| images().digest(*kind))
         };

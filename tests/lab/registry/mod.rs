@@ -2,6 +2,7 @@
 
 mod answers;
 mod content;
+mod deleted;
 mod exchange;
 mod token;
 
@@ -64,9 +65,22 @@ const LATE: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone, Copy)]
 enum Target<'a> {
     Ping,
-    Manifest { name: &'a str, reference: &'a str },
-    Blob { name: &'a str, digest: &'a str },
-    Tags { name: &'a str },
+    Manifest {
+        name: &'a str,
+        reference: &'a str,
+    },
+    Blob {
+        name: &'a str,
+        digest: &'a str,
+    },
+    Tags {
+        name: &'a str,
+    },
+    /// The deleted `tags` or `manifests`.
+    Deleted {
+        name: &'a str,
+        list: &'a str,
+    },
 }
 
 /// The parts of a request that responses depend on.
@@ -200,7 +214,7 @@ impl World {
             Target::Ping => only.ping,
             Target::Manifest { .. } => only.manifest,
             Target::Blob { .. } => only.blob,
-            Target::Tags { .. } => only.tags,
+            Target::Tags { .. } | Target::Deleted { .. } => only.tags,
         })
     }
 
@@ -226,6 +240,7 @@ impl World {
             Target::Ping => None,
             Target::Manifest { name, .. } | Target::Blob { name, .. } => Some((name, "pull")),
             Target::Tags { name } => Some((name, "metadata_read")),
+            Target::Deleted { name, .. } => Some((name, "deleted_read")),
         };
         if let Some(canned) = self.canned(asked, answer) {
             return canned;
@@ -261,6 +276,7 @@ impl World {
             Target::Manifest { name, reference } => self.manifest(asked, answer, name, reference),
             Target::Blob { name, digest } => self.blob(asked, answer, name, digest),
             Target::Tags { name } => self.tags(asked, name),
+            Target::Deleted { name, list } => self.deleted(asked, name, list),
         }
     }
 }
@@ -269,6 +285,11 @@ impl<'a> Target<'a> {
     /// Parses the resource of a path. A malformed path names none, and is refused before
     /// authentication.
     fn of(path: &'a str) -> Option<Self> {
+        if let Some(rest) = path.strip_prefix("/acr/v1/_deleted/") {
+            let (name, list) = rest.rsplit_once("/_")?;
+            let known = is_name(name) && ["tags", "manifests"].contains(&list);
+            return known.then_some(Self::Deleted { name, list });
+        }
         let rest = path.strip_prefix("/v2/")?;
         if rest.is_empty() {
             return Some(Self::Ping);

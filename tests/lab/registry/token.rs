@@ -143,16 +143,18 @@ impl World {
     /// out of the token.
     fn granted(&self, form: &[(String, String)], who: &Who) -> Vec<Grant> {
         let may = |name: &str, action: &str| {
-            ["pull", "metadata_read"].contains(&action)
+            ["pull", "metadata_read", "deleted_read"].contains(&action)
                 && match who {
                     Who::Token(token) => self.azure.token_may(token, name, action),
                     Who::Admin => true,
                     Who::Identity(object) => {
                         self.registry.grants == Grants::Pull
-                            && (action == "pull" || self.registry.list_tags)
+                            && (action != "metadata_read" || self.registry.list_tags)
                             && self.azure.may(object, Some(name), action)
                     }
-                    Who::Anonymous => action == "pull" || self.registry.list_tags,
+                    Who::Anonymous => {
+                        action == "pull" || action == "metadata_read" && self.registry.list_tags
+                    }
                     Who::Stranger | Who::Unregistered => false,
                 }
         };
