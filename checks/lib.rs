@@ -71,11 +71,12 @@ pub fn pull(plan: &mut Plan) {
 fn control_plane(plan: &mut Plan, image: &Fact<ImageTarget>, kubelet: &Fact<Node>, identity: &Fact<Identity>, pull: &Fact<DataPath>) {
     let asked     = plan.target().control_plane.is_asked();
     let wanted    = arm::is_wanted(plan.target(), plan.world());
+    let is_in_azure = wanted && !arm::is_microsofts(plan.target());
     plan.look_from(Vantage::Azure);
     let failed    = plan.fact_if(!asked, pull);
     let arm       = plan.step_if(wanted, ARM, (image, &failed.optional()),  arm::sign_in);
     let cluster   = plan.step_if(wanted, CLUSTER, (&arm, &kubelet.settled()), cluster::find);
-    let registry  = plan.step_if(wanted, ACR, (&arm, image),                acr::find);
+    let registry  = plan.step_if(is_in_azure, ACR, (&arm, image),                acr::find);
                     plan.step_if(wanted, ROLE, (&arm, &registry, &cluster.settled(), &identity.settled()), role::examine);
                     plan.step_if(wanted, FIREWALL, (&arm, &registry, &cluster.settled(), pull), acr::firewall);
                     plan.step_if(wanted, PRIVATE_ENDPOINT, (&arm, &registry, &cluster.settled(), pull), acr::private_endpoint);

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use futures::future::join_all;
 use serde_json::Value;
 
-use super::NETWORK_API;
+use super::versions::NETWORK_API;
 use crate::{
     acr::Registry,
     arm::ControlPlane,

@@ -3,22 +3,22 @@
 use std::net::IpAddr;
 
 use super::{
-    NETWORK_API,
     endpoint::{Endpoint, Endpoints},
+    names::{name_of, only, record_of},
     network::Network,
     problem::{
         AtAddress, AtEndpoint, Held, InZone, Keeper, Leftover, MissingMember, MissingRecord,
         OtherRegion, Path, Shadowed, Unlinked, WrongRecord,
     },
-    zone::Zone,
+    versions::NETWORK_API,
 };
 use crate::{
     acr::{Problem, Registry},
     arm::ControlPlane,
     data_path::{DnsAnswer, HostSeen},
     kit::{
-        Cx, NoFact, StepResult,
-        target::{AcrHostKind, AcrHostName, ResourceId, is_private},
+        Cx, StepResult,
+        target::{AcrHostKind, AcrHostName, is_private},
     },
 };
 
@@ -339,117 +339,5 @@ impl Look<'_> {
         let is_other = is_one && region != home && !seen.is_reached;
         let host = seen.host.clone();
         is_other.then(|| Problem::RegionNotAllowed(OtherRegion { host, region, home, hosts }))
-    }
-
-    /// Returns the zones in which a host's private endpoint would be, as far as they are seen.
-    async fn zones(&self, host: &str) -> StepResult<Vec<Zone>> {
-        match zone_of(host) {
-            Some(name) => Zone::named(self.cx, self.control_plane, &name).await,
-            None => Ok(vec![]),
-        }
-    }
-
-    fn zone_not_seen(&self, host: &str) -> NoFact {
-        let (host, zone) = (host.to_owned(), zone_of(host).unwrap_or_default());
-        let who = self.control_plane.who.clone();
-        NoFact::could_not_tell(Problem::ZoneNotSeen { host, zone, who })
-    }
-
-    /// Returns the zones that answer in the network of the cluster; all where that is not known, or
-    /// where its own DNS servers decide.
-    fn candidates<'z>(&self, zones: &'z [Zone]) -> Vec<&'z Zone> {
-        let network = self.network.as_ref().filter(|own| own.dns_servers().is_empty());
-        let is_linked = |zone: &&Zone| network.is_none_or(|own| zone.link_to(own.id()).is_some());
-        zones.iter().filter(is_linked).collect()
-    }
-
-    /// Returns the zone that gave DNS its answers: the one that is linked here, or that holds what
-    /// DNS said of another host.
-    async fn answering<'z>(&self, zones: &'z [Zone], host: &str) -> StepResult<Option<&'z Zone>> {
-        let found = self.candidates(zones);
-        if self.network.as_ref().is_some_and(|own| own.dns_servers().is_empty()) {
-            return Ok(only(&found).copied());
-        }
-        for seen in self.hosts.iter().filter(|seen| seen.host != host) {
-            if let DnsAnswer::Addresses(addresses) = &seen.answer {
-                return self.among(found, &seen.host, addresses).await;
-            }
-        }
-        Ok(None)
-    }
-
-    /// Returns the zone whose record for a host has one of these addresses.
-    async fn holding<'z>(
-        &self,
-        zones: &'z [Zone],
-        host: &str,
-        addresses: &[IpAddr],
-    ) -> StepResult<Option<&'z Zone>> {
-        self.among(self.candidates(zones), host, addresses).await
-    }
-
-    /// Returns the same among some zones, if it is only one.
-    async fn among<'z>(
-        &self,
-        zones: Vec<&'z Zone>,
-        host: &str,
-        addresses: &[IpAddr],
-    ) -> StepResult<Option<&'z Zone>> {
-        let Some(record) = record_of(host) else { return Ok(None) };
-        let mut found = vec![];
-        for zone in zones {
-            let held = zone.addresses(self.cx, self.control_plane, &record).await?;
-            if held.iter().any(|one| addresses.contains(one)) {
-                found.push(zone);
-            }
-        }
-        Ok(only(&found).copied())
-    }
-}
-
-/// Returns the only entry of a list.
-fn only<T>(list: &[T]) -> Option<&T> {
-    match list {
-        [only] => Some(only),
-        _ => None,
-    }
-}
-
-/// Returns the name of a resource.
-fn name_of(id: &str) -> String {
-    let parsed = id.parse::<ResourceId>();
-    parsed.map_or_else(|()| id.to_owned(), |id| id.name().to_owned())
-}
-
-/// Returns the private DNS zone of a host's private endpoint.
-fn zone_of(host: &str) -> Option<String> {
-    AcrHostName::read(host).map(|name| format!("privatelink.{}", name.suffix))
-}
-
-/// Returns the name of a host's record in that zone.
-fn record_of(host: &str) -> Option<String> {
-    let suffix = AcrHostName::read(host)?.suffix;
-    host.strip_suffix(suffix)?.strip_suffix('.').map(str::to_owned)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_record_of_a_host() {
-        for (host, record, zone) in [
-            ("contoso.azurecr.io", Some("contoso"), Some("privatelink.azurecr.io")),
-            (
-                "contoso.eastus.data.azurecr.cn",
-                Some("contoso.eastus.data"),
-                Some("privatelink.azurecr.cn"),
-            ),
-            ("eusmanaged1.blob.core.windows.net", None, None),
-            ("", None, None),
-        ] {
-            assert_eq!(record_of(host).as_deref(), record, "{host}");
-            assert_eq!(zone_of(host).as_deref(), zone, "{host}");
-        }
     }
 }

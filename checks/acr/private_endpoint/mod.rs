@@ -2,9 +2,12 @@
 
 mod endpoint;
 mod look;
+mod names;
 mod network;
 mod problem;
+mod versions;
 mod zone;
+mod zones;
 
 use std::{net::IpAddr, rc::Rc};
 
@@ -24,11 +27,6 @@ pub(super) use problem::{
     AtAddress, Leftover, MissingMember, MissingRecord, OtherRegion, Path, Shadowed, Unlinked,
     WrongRecord,
 };
-
-/// The version of the API for endpoints, interfaces and networks.
-const NETWORK_API: &str = "2024-05-01";
-/// The version of the API for private DNS zones: the first with `resolutionPolicy`.
-const DNS_API: &str = "2024-06-01";
 
 /// Where the private endpoints lead.
 #[derive(Serialize)]

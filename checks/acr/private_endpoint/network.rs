@@ -1,6 +1,6 @@
 //! The virtual network of the cluster, and what leads out of it.
 
-use super::{NETWORK_API, endpoint::network_of};
+use super::{endpoint::network_of, versions::NETWORK_API};
 use crate::{
     arm::ControlPlane,
     cluster::Cluster,

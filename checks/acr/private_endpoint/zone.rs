@@ -4,7 +4,10 @@ use std::net::IpAddr;
 
 use futures::future::join_all;
 
-use super::{DNS_API, NETWORK_API, endpoint::Endpoint};
+use super::{
+    endpoint::Endpoint,
+    versions::{DNS_API, NETWORK_API},
+};
 use crate::{
     arm::ControlPlane,
     kit::{
