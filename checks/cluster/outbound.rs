@@ -31,8 +31,9 @@ const REPOSITORIES: &str = "aks-managed-repository/*";
 /// How the nodes of a cluster get out.
 #[derive(Serialize)]
 pub struct Outbound {
+    /// The outbound type.
     #[serde(skip_serializing_if = "Option::is_none")]
-    outbound: Option<String>,
+    kind: Option<String>,
     /// The registry from which the cluster gets Microsoft's images.
     #[serde(skip_serializing_if = "Option::is_none")]
     bootstrap: Option<String>,
@@ -90,7 +91,7 @@ pub async fn outbound(
     }
     let bootstrap = bootstrap.map(|id| id.name().to_owned());
     let proxy = matches!(there, ProxyDecision::Through(_)).then_some(there_shown);
-    Ok(Outbound { outbound, bootstrap, proxy })
+    Ok(Outbound { kind: outbound, bootstrap, proxy })
 }
 
 /// Looks for the rule by which an isolated cluster gets Microsoft's images from its registry.

@@ -61,7 +61,7 @@ impl Look<'_> {
             return vec![];
         };
         let hosts = self.data_endpoints().into_iter();
-        hosts.filter_map(|host| self.missing_member(&host, endpoint)).collect()
+        hosts.filter_map(|host| missing_member(&host, endpoint)).collect()
     }
 
     /// Returns the hosts of the registry that serve layers.
@@ -69,17 +69,6 @@ impl Look<'_> {
         let hosts = self.registry.resource.list("properties.dataEndpointHostNames").iter();
         let hosts = hosts.filter_map(|host| host.as_str()).take(MAX_REGIONS);
         hosts.map(str::to_ascii_lowercase).collect()
-    }
-
-    fn missing_member(&self, host: &str, endpoint: &Endpoint) -> Option<Problem> {
-        let name = AcrHostName::read(host)?;
-        let region = name.region?.to_owned();
-        let is_missing = endpoint.has_members() && endpoint.addresses(host).is_empty();
-        is_missing.then(|| {
-            let (host, member) = (host.to_owned(), name.required_member_name());
-            let endpoint = AtEndpoint::of(endpoint);
-            Problem::ReplicaMemberMissing(MissingMember { host, region, member, endpoint })
-        })
     }
 
     /// Returns the endpoint that is meant: the one to which DNS leads, or else the only one in the
@@ -113,7 +102,7 @@ impl Look<'_> {
         let link = network.and_then(|network| zone.link_to(network.id())).map(str::to_owned);
         if let Some(endpoint) = self.meant() {
             let Some(address) = endpoint.only_address(&host) else {
-                return Ok(self.missing_member(&host, endpoint));
+                return Ok(missing_member(&host, endpoint));
             };
             let group = zone.group_of(self.cx, self.control_plane, endpoint).await;
             // Without the group the record itself can be added.
@@ -291,7 +280,7 @@ impl Look<'_> {
             && let Some(endpoint) = only(local)
         {
             let Some(address) = endpoint.only_address(host) else {
-                return Ok(self.missing_member(host, endpoint));
+                return Ok(missing_member(host, endpoint));
             };
             return self.unlinked(host, addresses, network, endpoint, address).await;
         }
@@ -340,4 +329,16 @@ impl Look<'_> {
         let host = seen.host.clone();
         is_other.then(|| Problem::RegionNotAllowed(OtherRegion { host, region, home, hosts }))
     }
+}
+
+/// Returns that an endpoint has no address for a host of one region.
+fn missing_member(host: &str, endpoint: &Endpoint) -> Option<Problem> {
+    let name = AcrHostName::read(host)?;
+    let region = name.region?.to_owned();
+    let is_missing = endpoint.has_members() && endpoint.addresses(host).is_empty();
+    is_missing.then(|| {
+        let (host, member) = (host.to_owned(), name.required_member_name());
+        let endpoint = AtEndpoint::of(endpoint);
+        Problem::ReplicaMemberMissing(MissingMember { host, region, member, endpoint })
+    })
 }
