@@ -12,6 +12,27 @@ use crate::{
     token::{RefreshToken, Session},
 };
 
+/// What was seen of one host of the registry: what DNS said of it, and whether it was reached.
+pub struct HostSeen {
+    /// The host.
+    pub host: String,
+    /// What DNS said.
+    pub answer: DnsAnswer,
+    /// Whether it answered as a registry, or gave the bytes of a layer.
+    pub is_reached: bool,
+}
+
+/// What DNS said of a host.
+pub enum DnsAnswer {
+    /// The addresses that were known first.
+    Addresses(Vec<IpAddr>),
+    /// The private DNS zone that answers has no such record.
+    Denied {
+        /// The record.
+        record: String,
+    },
+}
+
 /// How a step ended: with its fact, or why there is none.
 pub type Settled<T> = Rc<StepResult<Rc<T>>>;
 
@@ -44,6 +65,12 @@ impl DataPath {
         let is_image =
             self.session.as_ref().as_ref().is_ok_and(|session| session.image().is_some());
         if is_image { self.layer.is_ok() } else { self.session.is_ok() }
+    }
+
+    /// Returns what was seen of each host of the registry that a private endpoint may lead to.
+    pub fn hosts(&self) -> Vec<HostSeen> {
+        let front = seen(&self.names, self.challenge.is_ok());
+        front.into_iter().chain(seen(&self.layer_names, self.layer.is_ok())).collect()
     }
 
     /// Returns the finding with which the pull failed: that of the first step that did.
@@ -79,4 +106,15 @@ fn failure<T>(settled: &Settled<T>) -> Option<&Finding> {
         Err(NoFact::Failed(finding)) => Some(finding),
         _ => None,
     }
+}
+
+/// Returns what was seen of a host; `None` where DNS said nothing, or nothing of a private endpoint.
+fn seen(names: &Settled<Names>, is_reached: bool) -> Option<HostSeen> {
+    if let Ok(names) = &**names {
+        let (host, answer) = (names.host.name.clone(), DnsAnswer::Addresses(names.first.clone()));
+        return Some(HostSeen { host, answer, is_reached });
+    }
+    let text = |name| Some(failure(names)?.evidence.get(name)?.as_str()?.to_owned());
+    let answer = DnsAnswer::Denied { record: text("record")? };
+    Some(HostSeen { host: text("host")?, answer, is_reached: false })
 }

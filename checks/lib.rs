@@ -36,7 +36,8 @@ use kit::{
 use kubelet::Node;
 use steps::{
     ACR, ARM, CHALLENGE, CLOCK, CLUSTER, CONTENT, CREDENTIAL, ConnectSteps, EXCHANGE, FIREWALL,
-    FRONT, IDENTITY, IMAGE, KUBELET, LAYER, LAYER_HOST, MANIFEST, PLATFORM, ROLE, TOKEN,
+    FRONT, IDENTITY, IMAGE, KUBELET, LAYER, LAYER_HOST, MANIFEST, OUTBOUND, PLATFORM,
+    PRIVATE_ENDPOINT, ROLE, TOKEN,
 };
 
 areas! { acr, arm, clock, cluster, dns, identity, image, kubelet, layer, manifest, proxy, registry, role, tcp, tls, token }
@@ -70,13 +71,16 @@ pub fn pull(plan: &mut Plan) {
 fn control_plane(plan: &mut Plan, image: &Fact<ImageTarget>, kubelet: &Fact<Node>, identity: &Fact<Identity>, pull: &Fact<DataPath>) {
     let asked     = plan.target().control_plane.is_asked();
     let wanted    = arm::is_wanted(plan.target(), plan.world());
+    let is_in_azure = wanted && !arm::is_microsofts(plan.target());
     plan.look_from(Vantage::Azure);
     let failed    = plan.fact_if(!asked, pull);
     let arm       = plan.step_if(wanted, ARM, (image, &failed.optional()),  arm::sign_in);
     let cluster   = plan.step_if(wanted, CLUSTER, (&arm, &kubelet.settled()), cluster::find);
-    let registry  = plan.step_if(wanted, ACR, (&arm, image),                acr::find);
+    let registry  = plan.step_if(is_in_azure, ACR, (&arm, image),                acr::find);
                     plan.step_if(wanted, ROLE, (&arm, &registry, &cluster.settled(), &identity.settled()), role::examine);
                     plan.step_if(wanted, FIREWALL, (&arm, &registry, &cluster.settled(), pull), acr::firewall);
+                    plan.step_if(wanted, PRIVATE_ENDPOINT, (&arm, &registry, &cluster.settled(), pull), acr::private_endpoint);
+                    plan.step_if(wanted, OUTBOUND, (&arm, &cluster, &registry.settled(), image, pull), cluster::outbound);
                     plan.step_if(wanted, CONTENT, (&arm, &registry, image, &cluster.settled(), pull), acr::content);
                     plan.step_if(wanted, CREDENTIAL, (&arm, &registry, image, pull), acr::credential);
 }

@@ -67,6 +67,10 @@ pub const ACR: Step = step("acr", 4 * READ);
 pub const ROLE: Step = step("role", 4 * READ);
 /// Do the registry's network rules let this client and the cluster in?
 pub const FIREWALL: Step = step("firewall", 4 * READ);
+/// Do the private endpoints lead where DNS says?
+pub const PRIVATE_ENDPOINT: Step = step("private-endpoint", 9 * READ);
+/// How do the cluster's nodes get out, and is it how this machine does?
+pub const OUTBOUND: Step = step("outbound", 2 * READ);
 /// Why would the registry not give this image?
 pub const CONTENT: Step = step("content", 5 * READ + 4 * REQUEST);
 /// Is the token or user behind the presented credentials usable?
@@ -95,7 +99,8 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     let sign_in = [CHALLENGE, CLOCK, KUBELET, IDENTITY, EXCHANGE, TOKEN, MANIFEST, PLATFORM];
     let steps = [IMAGE].into_iter().chain(FRONT.all()).chain(sign_in);
     let pull = steps.chain(LAYER_HOST.all()).chain([LAYER]);
-    let azure = [ARM, CLUSTER, ACR, ROLE, FIREWALL, CONTENT, CREDENTIAL];
+    let azure =
+        [ARM, CLUSTER, ACR, ROLE, FIREWALL, PRIVATE_ENDPOINT, OUTBOUND, CONTENT, CREDENTIAL];
     pull.chain(azure).map(|step| step.name)
 }
 

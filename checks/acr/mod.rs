@@ -5,6 +5,7 @@ mod credential;
 mod firewall;
 mod network_rules;
 mod place;
+mod private_endpoint;
 mod problem;
 mod resource;
 
@@ -24,6 +25,7 @@ pub use content::{
 };
 pub use credential::{Credentials, check as credential, lets_read};
 pub use firewall::{Firewall, compare as firewall};
+pub use private_endpoint::{PrivateEndpoints, compare as private_endpoint};
 pub use problem::Problem;
 pub use resource::Registry;
 

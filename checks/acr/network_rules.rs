@@ -89,7 +89,7 @@ mod tests {
     use super::*;
     use crate::kit::azure::ArmResource;
 
-    fn rules(properties: Value) -> NetworkRules {
+    fn rules(properties: &Value) -> NetworkRules {
         let id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerRegistry/registries/contoso";
         let resource = ArmResource::read(json!({ "id": id, "properties": properties }));
         NetworkRules::of(&Registry::of(resource.unwrap()))
@@ -101,9 +101,8 @@ mod tests {
             { "action": "Allow", "value": "203.0.113.7" },
             { "action": "Allow", "value": "198.51.100.0/28" },
         ] } });
-        let admit = |properties: &Value, address: &str| {
-            rules(properties.clone()).admit(address.parse().unwrap())
-        };
+        let admit =
+            |properties: &Value, address: &str| rules(properties).admit(address.parse().unwrap());
         assert_eq!(admit(&listed, "203.0.113.7"), Admission::Allowed);
         assert_eq!(admit(&listed, "198.51.100.15"), Admission::Allowed);
         assert_eq!(admit(&listed, "198.51.100.16"), Admission::NotListed);

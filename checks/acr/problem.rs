@@ -11,6 +11,10 @@ use super::{
     },
     credential::{Ends, ScopeMapActions, TokenState, User},
     place::Place,
+    private_endpoint::{
+        AtAddress, Leftover, MissingMember, MissingRecord, OtherRegion, Path, Shadowed, Unlinked,
+        WrongRecord,
+    },
 };
 use crate::kit::Cx;
 
@@ -79,6 +83,41 @@ pub enum Problem {
         #[serde(skip_serializing_if = "Option::is_none")]
         several: Option<Vec<IpAddr>>,
     },
+    /// The private endpoints could not be read, and nothing depends on them.
+    EndpointsNotRead {},
+    /// No private DNS zone is seen that answers here for a host.
+    ZoneNotSeen {
+        /// The host.
+        host: String,
+        /// The zone.
+        zone: String,
+        /// Who asked.
+        who: String,
+    },
+    /// The zone that answers here lacks the record of the registry itself.
+    RegistryNotInZone(MissingRecord),
+    /// The same for the host that serves layers.
+    DataEndpointNotInZone(MissingRecord),
+    /// The same for the endpoint of one region.
+    RegionalEndpointNotInZone(MissingRecord),
+    /// A zone is linked here that lacks the record, and the registry's endpoints are elsewhere.
+    ZoneShadowsRegistry(Shadowed),
+    /// The registry has no private endpoint any more, and DNS still leads to one.
+    EndpointRemoved(Leftover),
+    /// DNS gives an address that no endpoint of the registry has.
+    StaleAddress(WrongRecord),
+    /// DNS gives the address of another network's endpoint, and this network has one too.
+    EndpointOfOtherNetwork(WrongRecord),
+    /// DNS gives a public address: the zone with the endpoint's record is not used here.
+    ZoneNotLinked(Unlinked),
+    /// The connection of the endpoint is not approved.
+    EndpointNotApproved(AtAddress),
+    /// The endpoint is right and approved, and does not answer.
+    WayToEndpointBlocked(Path),
+    /// The endpoint has no address for a data endpoint of the registry.
+    ReplicaMemberMissing(MissingMember),
+    /// Layers come from another region's data endpoint, which is not reached.
+    RegionNotAllowed(OtherRegion),
     /// No image was named, so there is no content to look for.
     NoImageNamed {},
     /// The registry holds new images back until they have passed a scan.

@@ -19,9 +19,16 @@ pub use problem::Problem;
 /// Returns whether the control plane is asked at all: if the user asked for it, or if there is a
 /// sign-in that needs no search. A managed identity is only looked for on request.
 pub fn is_wanted(target: &Target, world: &World) -> bool {
-    let is_azures = target.asked.as_ref().is_ok_and(|asked| asked.host.azure().is_some());
     let named = &target.control_plane;
-    is_azures && !named.off && (named.is_asked() || is_at_hand(world))
+    let is_azures = target.asked.as_ref().is_ok_and(|asked| asked.host.azure().is_some());
+    // An isolated cluster gets the images of Microsoft's registry from one in Azure.
+    let may_matter = is_azures || (is_microsofts(target) && named.cluster.is_some());
+    may_matter && !named.off && (named.is_asked() || is_at_hand(world))
+}
+
+/// Returns whether the registry is Microsoft's own, which no subscription has.
+pub fn is_microsofts(target: &Target) -> bool {
+    target.asked.as_ref().is_ok_and(|asked| asked.host.name == "mcr.microsoft.com")
 }
 
 /// Signs in to the control plane of the registry's cloud: at once if the user asked for it, and

@@ -1,6 +1,7 @@
 //! Which cluster pulls, and what does the control plane say of it?
 
 mod egress;
+mod outbound;
 mod problem;
 mod resource;
 
@@ -14,6 +15,7 @@ use crate::{
     },
     kubelet::Node,
 };
+pub use outbound::{Outbound, outbound};
 pub use problem::Problem;
 pub use resource::{Cluster, KubeletIdentity};
 

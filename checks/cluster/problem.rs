@@ -30,4 +30,55 @@ pub enum Problem {
         /// Their resource ids.
         ids: Vec<String>,
     },
+    /// The cluster has no way out by design.
+    NoEgress {
+        /// The cluster.
+        cluster: String,
+        /// The outbound type.
+        outbound: String,
+    },
+    /// The cluster gets Microsoft's images from this registry, which lacks the rule for it.
+    BootstrapRuleMissing {
+        /// The registry.
+        host: String,
+        /// The cluster.
+        cluster: String,
+        /// The registry's subscription.
+        subscription: String,
+    },
+    /// The nodes get images of Microsoft's registry from another one.
+    ImagesFromBootstrapRegistry {
+        /// The cluster.
+        cluster: String,
+        /// Its resource id.
+        cluster_id: String,
+        /// That registry.
+        bootstrap: String,
+        /// The image there, where the registry can be read.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        instead: Option<String>,
+    },
+    /// This run and the nodes reach the registry by different proxies.
+    ProxyDiffers {
+        /// The registry.
+        host: String,
+        /// The cluster.
+        cluster: String,
+        /// The proxy of this run, or `none`.
+        here: String,
+        /// The proxy of the nodes, or `none`.
+        there: String,
+    },
+    /// The nodes trust certificates that this machine need not have.
+    OwnCertificates {
+        /// The cluster.
+        cluster: String,
+        /// How many.
+        count: usize,
+    },
+    /// The cluster is stopped, or every pool is empty.
+    NoNodes {
+        /// The cluster.
+        cluster: String,
+    },
 }

@@ -14,7 +14,7 @@ pub struct Names {
     #[serde(skip)]
     pub(crate) addresses: Rc<Feed<IpAddr>>,
     /// The addresses that were known first.
-    pub(super) first: Vec<IpAddr>,
+    pub(crate) first: Vec<IpAddr>,
     /// The name and its CNAME chain.
     pub(super) cname_chain: String,
     /// Whether the chain contains a private endpoint's name: then one exists, for this network or

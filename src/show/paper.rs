@@ -65,6 +65,10 @@ impl Paper {
         lines: impl Iterator<Item = ColoredString>,
     ) {
         let mut label = pad(label, indent);
+        if indent > 0 && display_width(&label) > indent {
+            self.line(&label);
+            label = " ".repeat(indent);
+        }
         for line in lines {
             self.line(&format!("{label}{line}"));
             label = " ".repeat(indent);

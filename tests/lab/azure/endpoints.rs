@@ -67,12 +67,12 @@ pub(crate) fn created(store: &mut Store, ids: &Ids, azure: &Azure, one: &Value) 
 
 /// Returns the names of a member of the registry.
 fn fqdns(login: &str, member: &str) -> Vec<String> {
-    match member.strip_prefix("registry_data_") {
-        None => vec![login.to_owned()],
-        Some(region) => {
-            let (name, rest) = login.split_once('.').unwrap_or((login, "azurecr.io"));
-            vec![format!("{name}.{region}.data.{rest}")]
-        }
+    let (name, rest) = login.split_once('.').unwrap_or((login, "azurecr.io"));
+    let data = member.strip_prefix("registry_data_");
+    match (data, member.strip_prefix("registry_")) {
+        (Some(region), _) => vec![format!("{name}.{region}.data.{rest}")],
+        (None, Some(region)) => vec![format!("{name}.{region}.geo.{rest}")],
+        (None, None) => vec![login.to_owned()],
     }
 }
 
