@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use crate::kit::azure::{ArmResource, resource::text};
+use crate::kit::{
+    azure::{ArmResource, resource::text},
+    target::ResourceId,
+};
 
 /// The cluster that pulls.
 #[derive(Clone, Serialize)]
@@ -64,6 +67,11 @@ impl Cluster {
         let assigned = assigned.and_then(|map| map.as_object()).into_iter().flatten();
         let assigned = assigned.filter_map(|(_, identity)| text(identity, "principalId"));
         system.into_iter().chain(assigned).map(str::to_owned).collect()
+    }
+
+    /// Returns the cluster's resource id.
+    pub(crate) fn id(&self) -> &ResourceId {
+        &self.resource.id
     }
 
     /// Returns the cluster's name.
