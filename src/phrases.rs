@@ -56,7 +56,7 @@ phrases! {
     More "more" "more" "더보기"
     Do "do" "do" "할 일"
     Others "others" " · other ways: -v" " · 다른 방법: -v"
-    OthersAndUndo "others-and-undo" " · other ways and undo: -v" " · 다른 방법과 되돌리기: -v"
+    OthersAndUndo "others-and-undo" " · others and undo: -v" " · 다른 방법과 되돌리기: -v"
     OnlyUndo "only-undo" " · undo: -v" " · 되돌리기: -v"
     AtAnyAz "at-any-az" "with az" "az로"
     AtAz "at-az" "with az in the selected subscription" "az의 현재 구독에서"

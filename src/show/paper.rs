@@ -45,8 +45,11 @@ impl Paper {
         style: impl Fn(&str) -> ColoredString,
     ) {
         let room = self.width.saturating_sub(indent).max(20);
-        let lines = textwrap::wrap(text, whole_words(room));
-        self.column(label, indent, lines.iter().map(|line| style(line)));
+        // A label that is wider than its column leaves less room in the first line.
+        let over = " ".repeat((display_width(label) + 1).saturating_sub(indent.max(1)));
+        let over = if indent > 0 { over } else { String::new() };
+        let lines = textwrap::wrap(text, whole_words(room).initial_indent(&over));
+        self.column(label, indent, lines.iter().map(|line| style(line.trim_start())));
     }
 
     /// Writes a command behind a label: broken at its options where it is too long, which a shell
@@ -64,11 +67,8 @@ impl Paper {
         indent: usize,
         lines: impl Iterator<Item = ColoredString>,
     ) {
-        let mut label = pad(label, indent);
-        if indent > 0 && display_width(&label) > indent {
-            self.line(&label);
-            label = " ".repeat(indent);
-        }
+        let is_wide = indent > 0 && display_width(label) >= indent;
+        let mut label = if is_wide { format!("{label} ") } else { pad(label, indent) };
         for line in lines {
             self.line(&format!("{label}{line}"));
             label = " ".repeat(indent);
