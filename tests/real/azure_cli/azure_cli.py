@@ -61,6 +61,7 @@ def inside(case, tool, serve, venv, folder):
     env = {
         "PATH": f"{venv}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": str(folder),
+        "DOCKER_CONFIG": str(folder),
         "LANG": "C.UTF-8",
         "AZURE_CONFIG_DIR": str(folder / "az"),
         "AZURE_CORE_COLLECT_TELEMETRY": "no",
@@ -75,7 +76,8 @@ def inside(case, tool, serve, venv, folder):
 
     def check():
         root = folder / "root"
-        words = [tool, *asked, "--node-root", root, "-o", "json"]
+        node = ["--node-root", root] if root.exists() else []
+        words = [tool, *asked, *node, "-o", "json"]
         seen = subprocess.run(words, env={**env, **operator}, capture_output=True, text=True)
         if not seen.stdout:
             raise RuntimeError(seen.stderr)
