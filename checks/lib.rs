@@ -11,6 +11,7 @@ pub mod layer;
 pub mod manifest;
 pub mod proxy;
 pub mod registry;
+pub mod runtime;
 pub mod steps;
 pub mod tcp;
 pub mod tls;
@@ -22,16 +23,17 @@ use std::rc::Rc;
 use kit::{Fact, Host, Plan, engine::Severity, messages::Messages, net::Connected};
 use steps::{
     CHALLENGE, CLOCK, ConnectSteps, EXCHANGE, FRONT, IDENTITY, IMAGE, KUBELET, LAYER, LAYER_HOST,
-    MANIFEST, PLATFORM, TOKEN,
+    MANIFEST, PLATFORM, RUNTIME, TOKEN,
 };
 
-areas! { clock, dns, identity, image, kubelet, layer, manifest, proxy, registry, tcp, tls, token }
+areas! { clock, dns, identity, image, kubelet, layer, manifest, proxy, registry, runtime, tcp, tls, token }
 
 /// Plans a pull: from the name of an image to bytes of one of its layers.
 #[rustfmt::skip]
 pub fn pull(plan: &mut Plan) {
     let image     = plan.step(IMAGE,     (),                                                image::read);
-    let front     = connect(plan, &FRONT, &image.part(image::host));
+    let runtime   = plan.step_if(plan.world().on_node, RUNTIME, (&image,),                  runtime::read);
+    let front     = connect(plan, &FRONT, &runtime.part(runtime::host).or(&image.part(image::host)));
     let challenge = plan.step(CHALLENGE, (&image, &front.connected, &front.tls),            registry::challenge);
                     plan.step(CLOCK,     (&challenge,),                                     clock::compare);
     let on_node   = plan.world().on_node && plan.target().sign_in.looks_at_node();

@@ -9,13 +9,14 @@ pub use crate::{
         redact::claims,
         rules::{NoProxy, Pattern, Platform, ProxyUrl},
         target::RegistryOrImage,
-        world::{yaml, yaml_loosely},
+        world::{toml, yaml, yaml_loosely},
     },
     kubelet::{
         azure_json::{AzureJson, SignInMethod},
         provider::{Providers, is_known},
     },
     manifest::{entry, named, read as read_manifest},
+    runtime::{Config, HostsFile},
     token::{
         endpoint::{GOT, POSTED, token_in},
         exchange::refresh_token,

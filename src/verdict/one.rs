@@ -158,11 +158,30 @@ pub(super) fn read<'a>(
         }
     }
     verdict.statuses = view.steps.iter().map(|step| status(step, &verdict.causes)).collect();
+    doubt_other_ways(&mut verdict);
     let error_explained =
         |(_, finding): &(&str, &Finding)| finding.severity == Severity::Error && elsewhere(finding);
     verdict.can =
         if found.iter().any(error_explained) { Outcome::No } else { can(report, view, &verdict) };
     verdict
+}
+
+/// Keeps causes from being certain where it is not known which way containerd goes: what fails on
+/// our way may not be on its own.
+fn doubt_other_ways(verdict: &mut ViewVerdict<'_>) {
+    if is_way_unknown(verdict) && verdict.causes.iter().all(|cause| !is_of_runtime(cause)) {
+        let causes = std::mem::take(&mut verdict.causes);
+        verdict.could_not_tell.extend(causes);
+    }
+}
+
+/// Returns whether it is not known which hosts containerd asks.
+fn is_way_unknown(verdict: &ViewVerdict<'_>) -> bool {
+    verdict.could_not_tell.iter().any(is_of_runtime)
+}
+
+fn is_of_runtime(reason: &Reason<'_>) -> bool {
+    reason.step == steps::RUNTIME.name
 }
 
 /// Returns whether one finding is the cause of another. A finding about one host explains nothing
@@ -220,6 +239,8 @@ fn can(report: &Report, view: &View, verdict: &ViewVerdict<'_>) -> Outcome {
     } else if report.target.is_empty() || verdict.statuses.contains(&StepStatus::Failed) {
         // A recording may have lost its target, which may have been an image, or the finding with
         // which a step failed.
+        Outcome::CouldNotTell
+    } else if report.has_image() && is_way_unknown(verdict) {
         Outcome::CouldNotTell
     } else if report.has_image() {
         if passed(steps::LAYER) { Outcome::Pull } else { Outcome::CouldNotTell }

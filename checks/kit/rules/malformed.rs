@@ -16,6 +16,8 @@ pub enum Malformed {
     EmptyFile,
     /// The answer is not JSON.
     NotJson,
+    /// The file has no certificate.
+    NoCertificate,
     /// The file is not YAML, and the parser gives no position.
     NotYaml,
     /// The file, or the whole of it, is not an object.
