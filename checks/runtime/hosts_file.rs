@@ -9,7 +9,7 @@ use url::Url;
 
 use super::problem::NotReplayed;
 use crate::kit::{
-    rules::{Malformed, Unusable},
+    rules::Malformed,
     world::{Toml, toml},
 };
 
@@ -58,9 +58,17 @@ impl HostEntry {
 
 impl HostsFile {
     /// Reads a file in that directory. With an error, containerd ignores the file.
-    pub fn read(bytes: &[u8], folder: &str) -> Result<Self, Unusable> {
-        let Toml { table: root, is_plain } = toml(bytes)?;
+    pub fn read(bytes: &[u8], folder: &str) -> Result<Self, Malformed> {
         let mut file = Self::default();
+        let Toml { table: root, is_plain } = match toml(bytes) {
+            Ok(read) => read,
+            // The parser of containerd 1 takes some of what that of containerd 2 refuses.
+            Err(said) => {
+                file.not_replayed.push((NotReplayed::NotToml, said.to_string()));
+                file.hosts.push(HostEntry::own());
+                return Ok(file);
+            }
+        };
         if !is_plain {
             file.not_replayed.push((NotReplayed::TomlForm, "TOML 1.1".into()));
         }
@@ -78,6 +86,10 @@ impl HostsFile {
         }
         types(&root)?;
         for name in &order {
+            if name.is_empty() {
+                file.not_replayed.push((NotReplayed::OddUrl, "\"\"".into()));
+                continue;
+            }
             let settings = named.get(name).and_then(Value::as_table).unwrap_or(&none);
             file.add(name, settings, folder)?;
         }
@@ -89,7 +101,7 @@ impl HostsFile {
         Ok(file)
     }
 
-    fn add(&mut self, server: &str, settings: &Table, folder: &str) -> Result<(), Unusable> {
+    fn add(&mut self, server: &str, settings: &Table, folder: &str) -> Result<(), Malformed> {
         let mut entry = HostEntry::own();
         let odd = settings.keys().find(|key| is_misspelled(key));
         self.not_replayed.extend(odd.map(|odd| (NotReplayed::TomlForm, odd.clone())));
@@ -111,7 +123,7 @@ impl HostsFile {
                 "push" => {}
                 // Since 2.2. Before, the whole file is ignored.
                 "referrers" => self.not_replayed.push((NotReplayed::VersionDecides, word.clone())),
-                _ => return Err(Malformed::UnknownField.into()),
+                _ => return Err(Malformed::UnknownField),
             }
         }
         // Only with `server` does the root of a file limit what the last host is asked for.
@@ -153,7 +165,8 @@ fn types(settings: &Table) -> Result<(), Malformed> {
 }
 
 /// Returns the names of the hosts in the order of the file: of its headers `[host."NAME"…]`, which
-/// is how containerd finds them. Each is parsed by itself.
+/// is how containerd finds them. Each is parsed by itself. containerd 2 asks a host twice whose
+/// settings stand apart, which changes nothing.
 fn in_order(text: &str) -> Vec<String> {
     let mut order: Vec<String> = vec![];
     for line in text.lines().map(str::trim) {
@@ -162,7 +175,7 @@ fn in_order(text: &str) -> Vec<String> {
         }
         let header: Option<Table> = toml::from_str(line).ok();
         let host = header.as_ref().and_then(|header| header.get("host")?.as_table()?.keys().next());
-        if let Some(host) = host.filter(|host| order.last() != Some(host)) {
+        if let Some(host) = host.filter(|host| !order.contains(host)) {
             order.push(host.clone());
         }
     }
@@ -248,7 +261,7 @@ fn is_misspelled(key: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<HostsFile, Unusable> {
+    fn read(text: &str) -> Result<HostsFile, Malformed> {
         HostsFile::read(text.as_bytes(), "/certs.d/x")
     }
 
@@ -287,7 +300,6 @@ mod tests {
     #[test]
     fn what_containerd_refuses_is_an_error() {
         for bad in [
-            "server = ",
             "host = 3",
             "[[host.'x']]",
             "server = 3",
@@ -313,6 +325,7 @@ mod tests {
             ("host = { 'https://m.example' = {} }", NotReplayed::TomlForm),
             ("[host]\n'https://m.example'.skip_verify = true", NotReplayed::TomlForm),
             ("Server = 'https://m.example'", NotReplayed::TomlForm),
+            ("server = ", NotReplayed::NotToml),
             ("server = 'httpbin.example'", NotReplayed::OddUrl),
             ("server = 'https://u@m.example'", NotReplayed::OddUrl),
         ] {

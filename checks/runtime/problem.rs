@@ -113,6 +113,8 @@ pub enum NotReplayed {
     VersionDecides,
     /// A form of TOML that versions of containerd read differently.
     TomlForm,
+    /// No valid TOML: some versions of containerd ignore the file, others read it.
+    NotToml,
     /// A URL that containerd may read differently.
     OddUrl,
     /// Certificates are not verified.
