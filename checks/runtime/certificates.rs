@@ -8,7 +8,7 @@ use rustls::{
 
 use super::{
     hosts_file::HostEntry,
-    problem::{NotReplayed, Problem},
+    problem::{NotFollowed, Problem},
 };
 use crate::kit::{Cx, Host, rules::Malformed, world::FileError};
 
@@ -20,7 +20,7 @@ pub(crate) const MAX_FILES: usize = 8;
 pub(super) async fn trust(cx: &Cx, file: &str, entry: &HostEntry, host: &Host) -> bool {
     let count = entry.ca.len() + entry.client.len();
     if count > MAX_FILES {
-        let (file, what, written) = (file.to_owned(), NotReplayed::ManyFiles, count.to_string());
+        let (file, what, written) = (file.to_owned(), NotFollowed::ManyFiles, count.to_string());
         cx.add_finding(Problem::NotReplayed { file, what, written });
         return false;
     }
@@ -46,7 +46,7 @@ pub(super) async fn trust(cx: &Cx, file: &str, entry: &HostEntry, host: &Host) -
                     // Go may be able to parse what cannot be parsed here.
                     (_, 0) => Some(Problem::NotReplayed {
                         file: file.to_owned(),
-                        what: NotReplayed::VersionDecides,
+                        what: NotFollowed::VersionDecides,
                         written: certificate,
                     }),
                     _ => None,

@@ -3,7 +3,7 @@
 
 use toml::{Table, Value};
 
-use super::problem::NotReplayed;
+use super::problem::NotFollowed;
 use crate::kit::{rules::Malformed, world::Toml};
 
 /// The names of the plugin that pulls images, from containerd 1 with configuration 1 to
@@ -22,7 +22,7 @@ pub struct Config {
     /// Whether the version of containerd decides that these are read.
     pub are_default: bool,
     /// What cannot be replayed, and how it is written.
-    pub not_replayed: Vec<(NotReplayed, String)>,
+    pub not_replayed: Vec<(NotFollowed, String)>,
     /// Whether layers are streamed when they are needed instead of downloaded.
     pub streams: bool,
 }
@@ -43,12 +43,12 @@ impl Config {
     pub fn read(file: &Toml, registry: &str) -> Result<Self, Malformed> {
         let mut config = Self::default();
         if !file.is_plain {
-            config.not_replayed.push((NotReplayed::TomlForm, "TOML 1.1".into()));
+            config.not_replayed.push((NotFollowed::TomlForm, "TOML 1.1".into()));
         }
         if let Some(Value::Array(imports)) = file.table.get("imports") {
             let imports = imports.iter().filter_map(Value::as_str).collect::<Vec<_>>();
             if !imports.is_empty() {
-                config.not_replayed.push((NotReplayed::Imports, imports.join(" ")));
+                config.not_replayed.push((NotFollowed::Imports, imports.join(" ")));
             }
         }
         let plugins = file.table.get("plugins").and_then(Value::as_table);
@@ -62,7 +62,7 @@ impl Config {
             config.streams |= snapshotter.any(|name| name.as_str() == Some(STREAMING));
             let Some(settings) = table(plugin, "registry")? else { continue };
             if let Some(odd) = settings.keys().find(|key| is_misspelled(key)) {
-                config.not_replayed.push((NotReplayed::TomlForm, odd.clone()));
+                config.not_replayed.push((NotFollowed::TomlForm, odd.clone()));
             }
             match settings.get("config_path").map(Value::as_str) {
                 Some(None) => return Err(Malformed::EntryNotTexts),
@@ -80,10 +80,10 @@ impl Config {
                 // The transfer service of 2.1 and later takes the list as one directory
                 // (containerd#12415).
                 if config.folders.len() > 1 {
-                    config.not_replayed.push((NotReplayed::SeveralFolders, path.to_owned()));
+                    config.not_replayed.push((NotFollowed::SeveralFolders, path.to_owned()));
                 }
             }
-            _ => config.not_replayed.push((NotReplayed::SeveralFolders, paths.join(" "))),
+            _ => config.not_replayed.push((NotFollowed::SeveralFolders, paths.join(" "))),
         }
         Ok(config)
     }
@@ -104,12 +104,12 @@ impl Config {
             && let Some(name) =
                 names(mirrors).or_else(|| with_path.then(|| "config_path".to_owned()))
         {
-            self.not_replayed.push((NotReplayed::InlineMirrors, name));
+            self.not_replayed.push((NotFollowed::InlineMirrors, name));
         }
         for of in ["configs", "auths"] {
             let of = table(settings, of)?;
             if let Some(name) = of.and_then(|of| of.keys().find(|key| key.contains(registry))) {
-                self.not_replayed.push((NotReplayed::InlineConfig, name.clone()));
+                self.not_replayed.push((NotFollowed::InlineConfig, name.clone()));
             }
         }
         Ok(())
@@ -156,19 +156,19 @@ mod tests {
             read(text).not_replayed.into_iter().map(|(what, _)| what).collect::<Vec<_>>()
         };
         let cri = "[plugins.'io.containerd.grpc.v1.cri'.registry";
-        assert_eq!(what("imports = ['/etc/containerd/conf.d/*.toml']"), [NotReplayed::Imports]);
+        assert_eq!(what("imports = ['/etc/containerd/conf.d/*.toml']"), [NotFollowed::Imports]);
         assert_eq!(what("imports = []"), []);
-        assert_eq!(what(&format!("{cri}]\nconfig_path = '/a:/b'")), [NotReplayed::SeveralFolders]);
+        assert_eq!(what(&format!("{cri}]\nconfig_path = '/a:/b'")), [NotFollowed::SeveralFolders]);
         assert_eq!(what(&format!("{cri}.mirrors.'docker.io']\nendpoint = []")), []);
         assert_eq!(
             what(&format!("{cri}.mirrors.'*']\nendpoint = []")),
-            [NotReplayed::InlineMirrors]
+            [NotFollowed::InlineMirrors]
         );
         let both = format!("{cri}]\nconfig_path = '/a'\n{cri}.mirrors.'docker.io']\nendpoint = []");
-        assert_eq!(what(&both), [NotReplayed::InlineMirrors]);
+        assert_eq!(what(&both), [NotFollowed::InlineMirrors]);
         let auth = format!("{cri}.configs.'contoso.azurecr.io'.auth]\nusername = 'x'");
-        assert_eq!(what(&auth), [NotReplayed::InlineConfig]);
-        assert_eq!(what(&format!("{cri}]\nConfig_Path = '/a'")), [NotReplayed::TomlForm]);
+        assert_eq!(what(&auth), [NotFollowed::InlineConfig]);
+        assert_eq!(what(&format!("{cri}]\nConfig_Path = '/a'")), [NotFollowed::TomlForm]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::{
     hosts_file::{HostEntry, HostsFile},
-    problem::{NotReplayed, Problem},
+    problem::{NotFollowed, Problem},
 };
 use crate::kit::{Cx, world::FileError};
 
@@ -25,7 +25,7 @@ pub(super) struct RegistryFolder {
 pub(super) struct Settings {
     pub(super) file: String,
     pub(super) hosts: Vec<HostEntry>,
-    pub(super) not_replayed: Vec<(NotReplayed, String)>,
+    pub(super) not_replayed: Vec<(NotFollowed, String)>,
 }
 
 /// Finds the first directory that exists, even an empty one.

@@ -7,7 +7,7 @@ use std::path::Path;
 use toml::{Table, Value};
 use url::Url;
 
-use super::problem::NotReplayed;
+use super::problem::NotFollowed;
 use crate::kit::{
     rules::Malformed,
     world::{Toml, toml},
@@ -19,7 +19,7 @@ pub struct HostsFile {
     /// The hosts. The last one stands at the root of the file.
     pub hosts: Vec<HostEntry>,
     /// What only some versions of containerd read so, and how it is written.
-    pub not_replayed: Vec<(NotReplayed, String)>,
+    pub not_replayed: Vec<(NotFollowed, String)>,
 }
 
 /// One host.
@@ -64,13 +64,13 @@ impl HostsFile {
             Ok(read) => read,
             // The parser of containerd 1 takes some of what that of containerd 2 refuses.
             Err(said) => {
-                file.not_replayed.push((NotReplayed::NotToml, said.to_string()));
+                file.not_replayed.push((NotFollowed::NotToml, said.to_string()));
                 file.hosts.push(HostEntry::own());
                 return Ok(file);
             }
         };
         if !is_plain {
-            file.not_replayed.push((NotReplayed::TomlForm, "TOML 1.1".into()));
+            file.not_replayed.push((NotFollowed::TomlForm, "TOML 1.1".into()));
         }
         let none = Table::new();
         let named = match root.get("host") {
@@ -81,13 +81,13 @@ impl HostsFile {
         for (name, settings) in named {
             types(settings.as_table().ok_or(Malformed::EntryNotAnObject)?)?;
             if !order.contains(name) {
-                file.not_replayed.push((NotReplayed::TomlForm, name.clone()));
+                file.not_replayed.push((NotFollowed::TomlForm, name.clone()));
             }
         }
         types(&root)?;
         for name in &order {
             if name.is_empty() {
-                file.not_replayed.push((NotReplayed::OddUrl, "\"\"".into()));
+                file.not_replayed.push((NotFollowed::OddUrl, "\"\"".into()));
                 continue;
             }
             let settings = named.get(name).and_then(Value::as_table).unwrap_or(&none);
@@ -104,12 +104,12 @@ impl HostsFile {
     fn add(&mut self, server: &str, settings: &Table, folder: &str) -> Result<(), Malformed> {
         let mut entry = HostEntry::own();
         let odd = settings.keys().find(|key| is_misspelled(key));
-        self.not_replayed.extend(odd.map(|odd| (NotReplayed::TomlForm, odd.clone())));
+        self.not_replayed.extend(odd.map(|odd| (NotFollowed::TomlForm, odd.clone())));
         if !server.is_empty() {
             let keeps_path = settings.get("override_path").and_then(Value::as_bool) == Some(true);
             match address(server, keeps_path) {
                 Some((url, path)) => (entry.url, entry.path) = (Some(url), path),
-                None => self.not_replayed.push((NotReplayed::OddUrl, server.to_owned())),
+                None => self.not_replayed.push((NotFollowed::OddUrl, server.to_owned())),
             }
         }
         let words = settings.get("capabilities").map(texts).transpose()?.unwrap_or_default();
@@ -122,7 +122,7 @@ impl HostsFile {
                 "resolve" => entry.resolves = true,
                 "push" => {}
                 // Since 2.2. Before, the whole file is ignored.
-                "referrers" => self.not_replayed.push((NotReplayed::VersionDecides, word.clone())),
+                "referrers" => self.not_replayed.push((NotFollowed::VersionDecides, word.clone())),
                 _ => return Err(Malformed::UnknownField),
             }
         }
@@ -142,7 +142,7 @@ impl HostsFile {
         }
         // Since 2.0.7 and 2.1.0. Before, the key is unknown and ignored.
         if let Some(wait) = settings.get("dial_timeout").filter(|wait| !is_duration(wait)) {
-            self.not_replayed.push((NotReplayed::VersionDecides, wait.to_string()));
+            self.not_replayed.push((NotFollowed::VersionDecides, wait.to_string()));
         }
         self.hosts.push(entry);
         Ok(())
@@ -320,14 +320,14 @@ mod tests {
     #[test]
     fn what_versions_read_differently_is_named() {
         for (text, what) in [
-            ("capabilities = ['referrers']", NotReplayed::VersionDecides),
-            ("dial_timeout = '1d'", NotReplayed::VersionDecides),
-            ("host = { 'https://m.example' = {} }", NotReplayed::TomlForm),
-            ("[host]\n'https://m.example'.skip_verify = true", NotReplayed::TomlForm),
-            ("Server = 'https://m.example'", NotReplayed::TomlForm),
-            ("server = ", NotReplayed::NotToml),
-            ("server = 'httpbin.example'", NotReplayed::OddUrl),
-            ("server = 'https://u@m.example'", NotReplayed::OddUrl),
+            ("capabilities = ['referrers']", NotFollowed::VersionDecides),
+            ("dial_timeout = '1d'", NotFollowed::VersionDecides),
+            ("host = { 'https://m.example' = {} }", NotFollowed::TomlForm),
+            ("[host]\n'https://m.example'.skip_verify = true", NotFollowed::TomlForm),
+            ("Server = 'https://m.example'", NotFollowed::TomlForm),
+            ("server = ", NotFollowed::NotToml),
+            ("server = 'httpbin.example'", NotFollowed::OddUrl),
+            ("server = 'https://u@m.example'", NotFollowed::OddUrl),
         ] {
             let found = read(text).unwrap().not_replayed;
             assert_eq!(found.first().map(|(what, _)| *what), Some(what), "{text}");

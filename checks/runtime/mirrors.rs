@@ -13,7 +13,7 @@ use url::form_urlencoded;
 use super::{
     certificates,
     hosts_file::HostEntry,
-    problem::{NotReplayed, Problem},
+    problem::{NotFollowed, Problem},
 };
 use crate::{
     image::ImageTarget,
@@ -43,7 +43,7 @@ enum Said {
     /// It cannot be told.
     Unclear(String),
     /// It would have to be asked in a way that is not replayed.
-    NotAsked(NotReplayed),
+    NotAsked(NotFollowed),
     /// Its entry cannot be used, which was said already.
     Unusable,
 }
@@ -113,7 +113,7 @@ async fn ask(
 ) -> (String, Said) {
     let Some(host) = entry.url.as_ref().and_then(|url| Host::of(url, HostPurpose::Other)) else {
         let written = entry.url.as_ref().map(ToString::to_string).unwrap_or_default();
-        return (written, Said::NotAsked(NotReplayed::OddUrl));
+        return (written, Said::NotAsked(NotFollowed::OddUrl));
     };
     let mirror = host.to_string();
     if !certificates::trust(cx, file, entry, &host).await {
@@ -127,23 +127,23 @@ async fn ask(
 }
 
 /// Returns why a host is not asked as containerd asks it.
-fn not_replayed(host: &Host, entry: &HostEntry) -> Option<NotReplayed> {
+fn not_replayed(host: &Host, entry: &HostEntry) -> Option<NotFollowed> {
     // With any setting of TLS, containerd tries TLS on a plain host first.
     if host.plain && host.port != 80 && entry.sets_tls() {
-        Some(NotReplayed::TlsBeforePlain)
+        Some(NotFollowed::TlsBeforePlain)
     } else if entry.skip_verify == Some(true) {
-        Some(NotReplayed::SkipVerify)
+        Some(NotFollowed::SkipVerify)
     } else if !entry.client.is_empty() {
-        Some(NotReplayed::ClientCertificate)
+        Some(NotFollowed::ClientCertificate)
     } else if !entry.headers.is_empty() {
-        Some(NotReplayed::ExtraHeaders)
+        Some(NotFollowed::ExtraHeaders)
     } else {
         None
     }
 }
 
 /// Only connects to a host that would have to be asked in a way that is not replayed.
-async fn open(cx: &Cx, host: &Host, what: NotReplayed) -> Said {
+async fn open(cx: &Cx, host: &Host, what: NotFollowed) -> Said {
     if !matches!(cx.world.proxies.route(host), ProxyDecision::Direct | ProxyDecision::Exempt(_)) {
         return Said::NotAsked(what);
     }

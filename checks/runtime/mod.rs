@@ -10,6 +10,7 @@ mod folder;
 mod hosts_file;
 mod mirrors;
 mod problem;
+mod proxies;
 
 use serde::Serialize;
 
@@ -24,13 +25,14 @@ pub use config::Config;
 use folder::{RegistryFolder, Settings};
 use hosts_file::HostEntry;
 pub use hosts_file::HostsFile;
-pub use problem::{NotReplayed, Problem};
+pub use problem::{NotFollowed, Problem};
 
 /// How many hosts of a file are followed.
 const MAX_HOSTS: usize = 8;
 /// The most files that are read before the next steps start: the configuration, the directories of
-/// two roots, the hosts, the names in a directory, and the certificates of each host.
-pub(crate) const MAX_READS: usize = 12 + MAX_HOSTS * certificates::MAX_FILES;
+/// two roots, the hosts, the names in a directory, the certificates of each host, and what sets
+/// containerd's environment.
+pub(crate) const MAX_READS: usize = 12 + MAX_HOSTS * certificates::MAX_FILES + proxies::MAX_READS;
 
 /// containerd's configuration on AKS nodes (Azure/AgentBaker).
 const CONFIG: &str = "/etc/containerd/config.toml";
@@ -57,6 +59,7 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
     let asked = &image_target.asked;
     let mut way =
         Runtime { host: asked.host.clone(), others: None, file: None, config: Some(CONFIG) };
+    proxies::compare(cx, &asked.host).await;
     let read = cx.world.read(&cx.world.of_node(CONFIG)).await;
     let config = match read {
         Ok(bytes) => {
@@ -91,7 +94,7 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
     };
     let Some(found) = found else { return Ok(way) };
     if config.are_default {
-        not_replayed(cx, &found.path, vec![(NotReplayed::VersionDecides, "config_path".into())]);
+        not_replayed(cx, &found.path, vec![(NotFollowed::VersionDecides, "config_path".into())]);
     }
     apply(cx, image_target, found, &mut way).await;
     Ok(way)
@@ -103,7 +106,7 @@ async fn apply(cx: &Cx, image_target: &ImageTarget, found: RegistryFolder, way: 
     let Settings { file, mut hosts, not_replayed: odd } = folder::settings(cx, &found).await;
     not_replayed(cx, &file, odd);
     if hosts.len() > MAX_HOSTS {
-        not_replayed(cx, &file, vec![(NotReplayed::ManyHosts, hosts.len().to_string())]);
+        not_replayed(cx, &file, vec![(NotFollowed::ManyHosts, hosts.len().to_string())]);
         hosts.truncate(MAX_HOSTS);
     }
     let (own, others): (Vec<_>, Vec<_>) =
@@ -125,22 +128,22 @@ async fn apply(cx: &Cx, image_target: &ImageTarget, found: RegistryFolder, way: 
 }
 
 /// Returns what of an entry for the registry itself is not replayed.
-fn of_registry(entry: &HostEntry) -> Vec<(NotReplayed, String)> {
+fn of_registry(entry: &HostEntry) -> Vec<(NotFollowed, String)> {
     let mut odd = vec![];
     if entry.skip_verify == Some(true) {
-        odd.push((NotReplayed::SkipVerify, "skip_verify".into()));
+        odd.push((NotFollowed::SkipVerify, "skip_verify".into()));
     }
     if !entry.client.is_empty() {
-        odd.push((NotReplayed::ClientCertificate, entry.client.join(" ")));
+        odd.push((NotFollowed::ClientCertificate, entry.client.join(" ")));
     }
     if !entry.headers.is_empty() {
-        odd.push((NotReplayed::ExtraHeaders, entry.headers.join(" ")));
+        odd.push((NotFollowed::ExtraHeaders, entry.headers.join(" ")));
     }
     if entry.path != "/v2" {
-        odd.push((NotReplayed::OtherPath, entry.path.clone()));
+        odd.push((NotFollowed::OtherPath, entry.path.clone()));
     }
     if !(entry.resolves && entry.pulls) {
-        odd.push((NotReplayed::Capabilities, "capabilities".into()));
+        odd.push((NotFollowed::Capabilities, "capabilities".into()));
     }
     odd
 }
@@ -152,7 +155,7 @@ fn is_own(entry: &HostEntry, registry: &Host) -> bool {
     host.is_some_and(|host| host.name == registry.name && host.port == registry.port)
 }
 
-fn not_replayed(cx: &Cx, file: &str, odd: Vec<(NotReplayed, String)>) {
+fn not_replayed(cx: &Cx, file: &str, odd: Vec<(NotFollowed, String)>) {
     for (what, written) in odd {
         cx.add_finding(Problem::NotReplayed { file: file.to_owned(), what, written });
     }

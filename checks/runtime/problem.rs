@@ -19,7 +19,7 @@ pub enum Problem {
         /// The file that has it.
         file: String,
         /// What it is.
-        what: NotReplayed,
+        what: NotFollowed,
         /// How it is written there.
         written: String,
     },
@@ -89,6 +89,17 @@ pub enum Problem {
         /// The hosts, and how each fails.
         tried: Vec<String>,
     },
+    /// containerd has other proxies than this process: could not tell.
+    ProxyDiffers {
+        /// The file that has containerd's.
+        file: String,
+        /// The registry's host.
+        host: String,
+        /// The proxy that containerd uses for it, or `none`.
+        containerd: String,
+        /// The proxy that is used here, or `none`.
+        here: String,
+    },
     /// Layers are streamed from the registry while containers run, instead of downloaded.
     ArtifactStreaming {
         /// The file that says so.
@@ -100,7 +111,7 @@ pub enum Problem {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
-pub enum NotReplayed {
+pub enum NotFollowed {
     /// The configuration includes other files.
     Imports,
     /// Mirrors in the configuration itself.
@@ -127,6 +138,8 @@ pub enum NotReplayed {
     OtherPath,
     /// TLS is tried first on a host that is written without it.
     TlsBeforePlain,
+    /// A way to set the environment that is not read here.
+    Environment,
     /// No host may be asked to look up or to fetch.
     Capabilities,
     /// More hosts than are tested here.
