@@ -109,7 +109,11 @@ impl HostsFile {
             let keeps_path = settings.get("override_path").and_then(Value::as_bool) == Some(true);
             match address(server, keeps_path) {
                 Some((url, path)) => (entry.url, entry.path) = (Some(url), path),
-                None => self.not_replayed.push((NotFollowed::OddUrl, server.to_owned())),
+                // What stands before an @ may be a password.
+                None => {
+                    let shown = server.rsplit('@').next().unwrap_or_default();
+                    self.not_replayed.push((NotFollowed::OddUrl, shown.to_owned()));
+                }
             }
         }
         let words = settings.get("capabilities").map(texts).transpose()?.unwrap_or_default();
@@ -123,7 +127,7 @@ impl HostsFile {
                 "push" => {}
                 // Since 2.2. Before, the whole file is ignored.
                 "referrers" => self.not_replayed.push((NotFollowed::VersionDecides, word.clone())),
-                _ => return Err(Malformed::UnknownField),
+                _ => return Err(Malformed::UnknownCapability),
             }
         }
         // Only with `server` does the root of a file limit what the last host is asked for.
@@ -187,10 +191,10 @@ fn address(written: &str, keeps_path: bool) -> Option<(Url, String)> {
     let with_scheme =
         if written.starts_with("http") { written.to_owned() } else { format!("https://{written}") };
     let mut url = Url::parse(&with_scheme).ok()?;
-    let is_http = with_scheme.starts_with("http://") || with_scheme.starts_with("https://");
-    let has_more = url.query().is_some() || url.fragment().is_some() || !url.username().is_empty();
-    let changes = ["..", "/./", "//", "%", "\\"];
     let after = with_scheme.split_once("://").map_or("", |(_, rest)| rest);
+    let is_http = with_scheme.starts_with("http://") || with_scheme.starts_with("https://");
+    let has_more = url.query().is_some() || url.fragment().is_some() || after.contains('@');
+    let changes = ["..", "/./", "//", "%", "\\"];
     if !is_http || has_more || changes.iter().any(|form| after.contains(form)) {
         return None;
     }
@@ -327,10 +331,11 @@ mod tests {
             ("Server = 'https://m.example'", NotFollowed::TomlForm),
             ("server = ", NotFollowed::NotToml),
             ("server = 'httpbin.example'", NotFollowed::OddUrl),
-            ("server = 'https://u@m.example'", NotFollowed::OddUrl),
+            ("server = 'https://u:hunter2@m.example'", NotFollowed::OddUrl),
         ] {
             let found = read(text).unwrap().not_replayed;
             assert_eq!(found.first().map(|(what, _)| *what), Some(what), "{text}");
+            assert!(!format!("{found:?}").contains("hunter2"), "{found:?}");
         }
         assert_eq!(read("dial_timeout = '200ms'").unwrap().not_replayed, []);
     }

@@ -52,6 +52,8 @@ pub enum Malformed {
     WrongKind,
     /// A field is unknown to a reader that is strict.
     UnknownField,
+    /// A capability of a host is unknown to containerd.
+    UnknownCapability,
     /// A required field is missing or invalid.
     FieldMissing,
     /// No entry is named, or two have the same name.
