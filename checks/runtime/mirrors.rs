@@ -60,13 +60,11 @@ enum Miss {
 }
 
 /// Tests the hosts, all at once and beside the next steps.
-pub(super) async fn test(cx: &Cx, image_target: &ImageTarget, list: List) {
-    let (cx, image_target) = (cx.clone(), image_target.clone());
-    let testing = cx.clone();
+pub(super) fn test(cx: &Cx, image_target: &ImageTarget, list: List) {
+    let (test, asked) = (cx.clone(), image_target.asked.clone());
     cx.in_background(async move {
-        let cx = testing;
-        let Some(image) = &image_target.asked.image else { return };
-        let registry = &image_target.asked.registry;
+        let cx = test;
+        let (Some(image), registry) = (&asked.image, &asked.registry) else { return };
         let asking = list.others.iter().map(|entry| ask(&cx, &list.file, entry, image, registry));
         let heard = join_all(asking).await;
         let mut tried = vec![];
@@ -78,7 +76,7 @@ pub(super) async fn test(cx: &Cx, image_target: &ImageTarget, list: List) {
                 Said::GoesOn { said, .. } if list.asks_registry => {
                     cx.add_finding(Problem::MirrorFails { file, mirror, said });
                 }
-                Said::GoesOn { said, how: Miss::MayRecover } => {
+                Said::GoesOn { said, how: Miss::MayRecover } | Said::Unclear(said) => {
                     cx.add_finding(Problem::MirrorUnclear { file, mirror, said });
                 }
                 Said::GoesOn { said, .. } => tried.push(format!("{mirror}: {said}")),
@@ -86,9 +84,6 @@ pub(super) async fn test(cx: &Cx, image_target: &ImageTarget, list: List) {
                 Said::WantsCredentials => {
                     let registry = registry.clone();
                     cx.add_finding(Problem::MirrorWantsCredentials { file, mirror, registry });
-                }
-                Said::Unclear(said) => {
-                    cx.add_finding(Problem::MirrorUnclear { file, mirror, said })
                 }
                 Said::NotAsked(what) => {
                     cx.add_finding(Problem::NotReplayed { file, what, written: mirror });

@@ -11,6 +11,7 @@ mod hosts_file;
 mod mirrors;
 mod problem;
 mod proxies;
+mod resolver;
 
 use serde::Serialize;
 
@@ -30,9 +31,10 @@ pub use problem::{NotFollowed, Problem};
 /// How many hosts of a file are followed.
 const MAX_HOSTS: usize = 8;
 /// The most files that are read before the next steps start: the configuration, the directories of
-/// two roots, the hosts, the names in a directory, the certificates of each host, and what sets
-/// containerd's environment.
-pub(crate) const MAX_READS: usize = 12 + MAX_HOSTS * certificates::MAX_FILES + proxies::MAX_READS;
+/// two roots, the hosts, the names in a directory, the certificates of each host, what sets
+/// containerd's environment, and the node's name servers.
+pub(crate) const MAX_READS: usize =
+    12 + MAX_HOSTS * certificates::MAX_FILES + proxies::MAX_READS + resolver::MAX_READS;
 
 /// containerd's configuration on AKS nodes (Azure/AgentBaker).
 const CONFIG: &str = "/etc/containerd/config.toml";
@@ -60,6 +62,7 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
     let mut way =
         Runtime { host: asked.host.clone(), others: None, file: None, config: Some(CONFIG) };
     proxies::compare(cx, &asked.host).await;
+    resolver::compare(cx).await;
     let read = cx.world.read(&cx.world.of_node(CONFIG)).await;
     let config = match read {
         Ok(bytes) => {
@@ -123,7 +126,7 @@ async fn apply(cx: &Cx, image_target: &ImageTarget, found: RegistryFolder, way: 
     way.file = Some(file.clone());
     let list = mirrors::List { file, others, asks_registry: !own.is_empty() };
     if has_image && way.others.is_some() {
-        mirrors::test(cx, image_target, list).await;
+        mirrors::test(cx, image_target, list);
     }
 }
 

@@ -1,5 +1,7 @@
 //! The problems of the area `runtime`.
 
+use std::net::IpAddr;
+
 use serde::Serialize;
 
 /// What can be wrong with the way that containerd goes for an image.
@@ -99,6 +101,15 @@ pub enum Problem {
         containerd: String,
         /// The proxy that is used here, or `none`.
         here: String,
+    },
+    /// This process asks other name servers than the node: could not tell.
+    ResolverDiffers {
+        /// The node's file.
+        file: String,
+        /// The name servers of the node.
+        node: Vec<IpAddr>,
+        /// The name servers that were asked.
+        here: Vec<IpAddr>,
     },
     /// Layers are streamed from the registry while containers run, instead of downloaded.
     ArtifactStreaming {

@@ -3,6 +3,8 @@
 //! Its environment is that of the running process, where it can be read; else what systemd gives it
 //! at its next start. On AKS that is the default of the manager (Azure/AgentBaker).
 
+use std::path::Path;
+
 use super::problem::{NotFollowed, Problem};
 use crate::kit::{
     Cx, Host,
@@ -118,10 +120,12 @@ async fn configured(cx: &Cx) -> Environment {
 
 /// Returns a file itself, or the `.conf` files of a directory.
 async fn files(cx: &Cx, path: &str) -> Vec<String> {
-    if !path.ends_with(".d") {
+    let has_extension =
+        |path: &str, wanted: &str| Path::new(path).extension().is_some_and(|it| it == wanted);
+    if !has_extension(path, "d") {
         return vec![path.to_owned()];
     }
     let names = cx.world.names_in(&cx.world.of_node(path)).await.unwrap_or_default();
-    let settings = names.into_iter().filter(|name| name.ends_with(".conf"));
+    let settings = names.into_iter().filter(|name| has_extension(name, "conf"));
     settings.take(MAX_LOOKS).map(|name| format!("{path}/{name}")).collect()
 }

@@ -80,7 +80,7 @@ impl Proxies {
     /// Returns whether Go reaches every host in the same way with these proxies.
     pub fn is_same(&self, other: &Self) -> bool {
         let same = |one: &Option<Set>, other: &Option<Set>| match (one, other) {
-            (None, None) => true,
+            (None, None) | (Some(Err(_)), Some(Err(_))) => true,
             (Some(Ok(one)), Some(Ok(other))) => {
                 let secret = |proxy: &Proxy| proxy.url.credentials.clone();
                 let secrets = (secret(one), secret(other));
@@ -88,7 +88,6 @@ impl Proxies {
                     && secrets.0.as_ref().map(Secret::expose)
                         == secrets.1.as_ref().map(Secret::expose)
             }
-            (Some(Err(_)), Some(Err(_))) => true,
             _ => false,
         };
         let is_direct = self.https.is_none() && self.http.is_none();
