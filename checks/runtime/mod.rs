@@ -115,8 +115,12 @@ async fn apply(cx: &Cx, image_target: &ImageTarget, found: RegistryFolder, way: 
     let (own, others): (Vec<_>, Vec<_>) =
         hosts.into_iter().partition(|entry| is_own(entry, &way.host));
     for entry in &own {
-        if let Some(url) = &entry.url {
-            way.host.plain = url.scheme() == "http";
+        match entry.url.as_ref().map(url::Url::scheme) {
+            Some("http") if !way.host.plain && !way.host.is_local() => {
+                not_replayed(cx, &file, vec![(NotFollowed::PlainHttp, way.host.to_string())]);
+            }
+            Some(scheme) => way.host.plain = scheme == "http",
+            None => {}
         }
         certificates::trust(cx, &file, entry, &way.host).await;
         not_replayed(cx, &file, of_registry(entry));

@@ -147,6 +147,8 @@ pub enum NotFollowed {
     ExtraHeaders,
     /// The API is at another path.
     OtherPath,
+    /// The registry is asked without TLS. Credentials are sent so only where the user says so.
+    PlainHttp,
     /// TLS is tried first on a host that is written without it.
     TlsBeforePlain,
     /// A way to set the environment that is not read here.

@@ -240,7 +240,7 @@ fn can(report: &Report, view: &View, verdict: &ViewVerdict<'_>) -> Outcome {
         // A recording may have lost its target, which may have been an image, or the finding with
         // which a step failed.
         Outcome::CouldNotTell
-    } else if report.has_image() && is_way_unknown(verdict) {
+    } else if is_way_unknown(verdict) {
         Outcome::CouldNotTell
     } else if report.has_image() {
         if passed(steps::LAYER) { Outcome::Pull } else { Outcome::CouldNotTell }
