@@ -6,6 +6,8 @@ use toml::{Table, Value};
 use super::problem::NotFollowed;
 use crate::kit::{rules::Malformed, world::Toml};
 
+/// The file of the configuration on AKS nodes (Azure/AgentBaker).
+pub(super) const CONFIG: &str = "/etc/containerd/config.toml";
 /// The names of the plugin that pulls images, from containerd 1 with configuration 1 to
 /// containerd 2. AKS writes `version = 2` for containerd 2 as well, so the version decides nothing.
 const PLUGINS: [&str; 3] = ["io.containerd.cri.v1.images", "io.containerd.grpc.v1.cri", "cri"];

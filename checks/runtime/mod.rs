@@ -22,6 +22,7 @@ use crate::{
         world::{FileError, toml},
     },
 };
+use config::CONFIG;
 pub use config::Config;
 use folder::{RegistryFolder, Settings};
 use hosts_file::HostEntry;
@@ -35,9 +36,6 @@ const MAX_HOSTS: usize = 8;
 /// containerd's environment, and the node's name servers.
 pub(crate) const MAX_READS: usize =
     12 + MAX_HOSTS * certificates::MAX_FILES + proxies::MAX_READS + resolver::MAX_READS;
-
-/// containerd's configuration on AKS nodes (Azure/AgentBaker).
-const CONFIG: &str = "/etc/containerd/config.toml";
 
 /// The way that containerd goes for the image.
 #[derive(Serialize)]

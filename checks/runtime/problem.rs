@@ -151,6 +151,8 @@ pub enum NotFollowed {
     PlainHttp,
     /// TLS is tried first on a host that is written without it.
     TlsBeforePlain,
+    /// The configuration is in another file.
+    OtherConfig,
     /// A way to set the environment that is not read here.
     Environment,
     /// No host may be asked to look up or to fetch.

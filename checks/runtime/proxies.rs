@@ -5,7 +5,10 @@
 
 use std::path::Path;
 
-use super::problem::{NotFollowed, Problem};
+use super::{
+    config::CONFIG,
+    problem::{NotFollowed, Problem},
+};
 use crate::kit::{
     Cx, Host,
     rules::{environ, systemd_environment},
@@ -50,6 +53,11 @@ pub(super) async fn compare(cx: &Cx, host: &Host) {
         let mut all = variables.iter().rev();
         all.find(|(known, _)| known == name).map(|(_, value)| value.clone())
     };
+    // Flatcar's unit takes the file of this variable.
+    if let Some(written) = last("CONTAINERD_CONFIG").filter(|path| path != CONFIG) {
+        let (file, what) = (file.clone(), NotFollowed::OtherConfig);
+        cx.add_finding(Problem::NotReplayed { file, what, written });
+    }
     let theirs = Proxies::read(last);
     if theirs.is_same(&cx.world.proxies) {
         return;
