@@ -20,6 +20,7 @@ use crate::{
     proxy::Shown,
     registry::{AuthScheme, NoChallenge},
     role::Mode,
+    runtime::NotFollowed,
     tls::{Leads, SelfSigned},
     token::{Access, AnonymousAnswer, ManagementToken, NoAnswer, NoTenant, Scopes, SignedIn},
 };
@@ -54,6 +55,7 @@ pub const WORDS: &[&[&str]] = &[
     NoChallenge::VARIANTS,
     Access::VARIANTS,
     NoTenant::VARIANTS,
+    NotFollowed::VARIANTS,
     NotReplayed::VARIANTS,
     ProcessError::WORDS,
     ProviderFault::VARIANTS,

@@ -16,6 +16,7 @@ pub mod manifest;
 pub mod proxy;
 pub mod registry;
 pub mod role;
+pub mod runtime;
 pub mod steps;
 pub mod tcp;
 pub mod tls;
@@ -37,16 +38,17 @@ use kubelet::Node;
 use steps::{
     ACR, ARM, CHALLENGE, CLOCK, CLUSTER, CONTENT, CREDENTIAL, ConnectSteps, EXCHANGE, FIREWALL,
     FRONT, IDENTITY, IMAGE, KUBELET, LAYER, LAYER_HOST, MANIFEST, OUTBOUND, PLATFORM,
-    PRIVATE_ENDPOINT, ROLE, TOKEN,
+    PRIVATE_ENDPOINT, ROLE, RUNTIME, TOKEN,
 };
 
-areas! { acr, arm, clock, cluster, dns, identity, image, kubelet, layer, manifest, proxy, registry, role, tcp, tls, token }
+areas! { acr, arm, clock, cluster, dns, identity, image, kubelet, layer, manifest, proxy, registry, role, runtime, tcp, tls, token }
 
 /// Plans a pull: from the name of an image to bytes of one of its layers.
 #[rustfmt::skip]
 pub fn pull(plan: &mut Plan) {
     let image     = plan.step(IMAGE,     (),                                                image::read);
-    let front     = connect(plan, &FRONT, &image.part(image::host));
+    let runtime   = plan.step_if(plan.world().on_node, RUNTIME, (&image,),                  runtime::read);
+    let front     = connect(plan, &FRONT, &runtime.part(runtime::host).or(&image.part(image::host)));
     let challenge = plan.step(CHALLENGE, (&image, &front.connected, &front.tls),            registry::challenge);
                     plan.step(CLOCK,     (&challenge,),                                     clock::compare);
     let on_node   = plan.world().on_node && plan.target().sign_in.looks_at_node();

@@ -17,7 +17,7 @@ use crate::{
         },
         world::FILE_WAIT,
     },
-    tcp, token,
+    runtime, tcp, token,
 };
 
 /// What was asked for?
@@ -35,6 +35,9 @@ pub const CHALLENGE: Step = step("challenge", 2 * REQUEST);
 pub const CLOCK: Step = step("clock", SLACK);
 /// What would this node's kubelet sign in with? The budget allows for each of its files.
 pub const KUBELET: Step = step("kubelet", 8 * FILE_WAIT.as_secs() + SLACK);
+/// Which hosts does containerd on this node ask? The budget allows for each of its files, and then
+/// for each host that it asks besides the registry.
+pub const RUNTIME: Step = step("runtime", runtime::MAX_READS as u64 * FILE_WAIT.as_secs() + SLACK);
 /// Who signs in? The Azure CLI is the slowest to answer of all that may be asked.
 pub const IDENTITY: Step = step("identity", 2 * identity::AZ_WAIT.as_secs() + SLACK);
 /// Does the registry accept that identity? The challenge that the credential provider asks for, the
@@ -97,7 +100,7 @@ impl ConnectSteps {
 /// Returns the names of all steps, in the order of the plan.
 pub fn names() -> impl Iterator<Item = &'static str> {
     let sign_in = [CHALLENGE, CLOCK, KUBELET, IDENTITY, EXCHANGE, TOKEN, MANIFEST, PLATFORM];
-    let steps = [IMAGE].into_iter().chain(FRONT.all()).chain(sign_in);
+    let steps = [IMAGE, RUNTIME].into_iter().chain(FRONT.all()).chain(sign_in);
     let pull = steps.chain(LAYER_HOST.all()).chain([LAYER]);
     let azure =
         [ARM, CLUSTER, ACR, ROLE, FIREWALL, PRIVATE_ENDPOINT, OUTBOUND, CONTENT, CREDENTIAL];

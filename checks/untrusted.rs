@@ -15,9 +15,9 @@ pub use crate::{
         keyring::{DockerConfig, PullSecret, Stored},
         net::{ErrorBody, challenges, dns::read as read_dns_answer},
         redact::claims,
-        rules::{NoProxy, Pattern, Platform, ProxyUrl},
+        rules::{NoProxy, Pattern, Platform, ProxyUrl, environ, systemd_environment},
         target::RegistryOrImage,
-        world::{yaml, yaml_loosely},
+        world::{toml, yaml, yaml_loosely},
     },
     kubelet::{
         azure_json::{AzureJson, SignInMethod},
@@ -25,6 +25,7 @@ pub use crate::{
     },
     manifest::{entry, named, read as read_manifest},
     role::{Condition, DenyAssignment, RoleAssignment, RoleDefinition},
+    runtime::{Config, HostsFile},
     token::{
         endpoint::{GOT, POSTED, token_in},
         exchange::refresh_token,

@@ -8,12 +8,34 @@ use checks::kit::{
     rules::{Pattern, Platform, glob_matches},
     sanitize_text,
 };
+use checks::untrusted::{Config, HostsFile, environ, systemd_environment, toml};
 use proptest::prelude::*;
 
 proptest! {
     #[test]
     fn any_text_is_read_as_an_image_or_refused(text in "\\PC{0,80}") {
         let _ = RegistryOrImage::read(&text, Cloud::Public, false);
+    }
+
+    #[test]
+    fn any_settings_of_containerd_are_survived(
+        lines in prop::collection::vec(
+            prop_oneof![
+                Just("[host.\"https://m.example\"]".to_owned()),
+                Just("[plugins.'io.containerd.cri.v1.images'.registry]".to_owned()),
+                "(server|ca|client|capabilities|config_path|header|imports) = \\PC{0,20}",
+                "Environment=\\PC{0,20}",
+                "\\PC{0,20}",
+            ],
+            0..8,
+        ),
+    ) {
+        let text = lines.join("\n");
+        if let Ok(read) = toml(text.as_bytes()) {
+            let _ = Config::read(&read, "contoso.azurecr.io");
+        }
+        let _ = (HostsFile::read(text.as_bytes(), "/x"), environ(text.as_bytes()));
+        systemd_environment(&text, "Environment", &mut vec![]);
     }
 
     #[test]

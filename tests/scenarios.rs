@@ -78,9 +78,8 @@ fn every_format_agrees() {
                 }
             }
             // The symbol before a step corresponds to its status in JSON.
-            let views = shown["views"].as_array().unwrap();
-            let steps: Vec<_> =
-                views.iter().flat_map(|view| view["steps"].as_array().unwrap()).collect();
+            let views = shown["views"].as_array().unwrap().iter();
+            let steps: Vec<_> = views.flat_map(|it| it["steps"].as_array().unwrap()).collect();
             for step in &steps {
                 let sign = match step["end"].as_str().unwrap() {
                     "passed" => '✓',
@@ -257,7 +256,6 @@ fn what_people_read() {
     settings.add_filter(r"\b\d+\.\d s\b", "N s");
     settings.add_filter(r"\bcheck-acr-\d{8}-\d{6}\b", "check-acr-DATE-TIME");
     settings.add_filter(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME");
-    // As the gateway of Azure Resource Manager writes times.
     settings.add_filter(r"\d+/\d+/\d{4}\s+\d+:\d\d:\d\d [AP]M", "TIME");
     settings.add_filter(r"\b\d+ s apart", "N s apart");
     settings.add_filter(r"차이 \d+초", "차이 N초");

@@ -1,7 +1,9 @@
 //! Reads any file of a node or refuses it with a message that does not quote it.
 #![no_main]
 
-use checks::untrusted::{AzureJson, Pattern, Providers, is_known, yaml};
+use checks::untrusted::{
+    AzureJson, Config, HostsFile, Pattern, Providers, environ, is_known, systemd_environment, toml, yaml,
+};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: (&[u8], &str, &str)| {
@@ -20,5 +22,10 @@ fuzz_target!(|input: (&[u8], &str, &str)| {
         }
         Err(said) => assert!(said.to_string().len() < 60, "{said}"),
     }
+    if let Ok(read) = toml(file) {
+        let _ = Config::read(&read, image);
+    }
+    let _ = (HostsFile::read(file, suffix), environ(file));
+    systemd_environment(image, "Environment", &mut vec![]);
     assert!(!is_known(image, suffix) || image.contains("azurecr.") || image.contains(suffix));
 });

@@ -11,7 +11,7 @@ use checks::{
     steps,
 };
 
-use super::one::{Context, Outcome, Reason, ViewVerdict, read};
+use super::one::{Context, Outcome, Reason, ViewVerdict, is_way_unknown, read};
 use crate::{
     exit::Exit,
     report::{Report, View},
@@ -80,7 +80,11 @@ impl<'a> Verdict<'a> {
         if matches!(can, Outcome::Pull | Outcome::SignIn) {
             warnings.splice(0..0, causes.drain(..));
         }
-        let could_not_tell = lists(|view| &view.could_not_tell);
+        let mut could_not_tell = lists(|view| &view.could_not_tell);
+        // Another host than the registry may serve the image, whatever the control plane says.
+        if can == Outcome::CouldNotTell && views.iter().any(is_way_unknown) {
+            could_not_tell.append(&mut causes);
+        }
         Self { can, causes, could_not_tell, warnings, views }
     }
 
@@ -126,10 +130,13 @@ fn can(report: &Report, views: &[ViewVerdict<'_>]) -> Outcome {
     let outcomes = || report.views.iter().zip(views).map(|(view, read)| (pulls(view), read.can));
     let mut pulling = outcomes().filter_map(|(pulls, can)| pulls.then_some(can));
     let first = pulling.next();
+    let is_doubted = views.iter().any(is_way_unknown);
     let are_alike = pulling.all(|can| Some(can) == first);
     match first {
         Some(green @ (Outcome::Pull | Outcome::SignIn)) if are_alike => green,
-        _ if outcomes().any(|(_, can)| can == Outcome::No) => Outcome::No,
+        _ if outcomes().any(|(pulls, can)| can == Outcome::No && (pulls || !is_doubted)) => {
+            Outcome::No
+        }
         _ => Outcome::CouldNotTell,
     }
 }

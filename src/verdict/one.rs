@@ -165,8 +165,31 @@ pub(super) fn read<'a>(
         is_here || (is_explained_elsewhere && elsewhere(finding))
     };
     verdict.statuses = view.steps.iter().map(|step| status(step, is_cause)).collect();
-    verdict.can = if is_explained_elsewhere { Outcome::No } else { can(report, view, &verdict) };
+    doubt_other_ways(&mut verdict);
+    verdict.can = if is_explained_elsewhere && !is_way_unknown(&verdict) {
+        Outcome::No
+    } else {
+        can(report, view, &verdict)
+    };
     verdict
+}
+
+/// Keeps causes from being certain where it is not known which way containerd goes: what fails on
+/// our way may not be on its own.
+fn doubt_other_ways(verdict: &mut ViewVerdict<'_>) {
+    if is_way_unknown(verdict) && verdict.causes.iter().all(|cause| !is_of_runtime(cause)) {
+        let causes = std::mem::take(&mut verdict.causes);
+        verdict.could_not_tell.extend(causes);
+    }
+}
+
+/// Returns whether it is not known which hosts containerd asks.
+pub(super) fn is_way_unknown(verdict: &ViewVerdict<'_>) -> bool {
+    verdict.could_not_tell.iter().any(is_of_runtime)
+}
+
+fn is_of_runtime(reason: &Reason<'_>) -> bool {
+    reason.step == steps::RUNTIME.name
 }
 
 /// Returns whether one finding is the cause of another. A finding about one host explains nothing
@@ -223,6 +246,8 @@ fn can(report: &Report, view: &View, verdict: &ViewVerdict<'_>) -> Outcome {
     } else if report.target.is_empty() || verdict.statuses.contains(&StepStatus::Failed) {
         // A recording may have lost its target, which may have been an image, or the finding with
         // which a step failed.
+        Outcome::CouldNotTell
+    } else if is_way_unknown(verdict) {
         Outcome::CouldNotTell
     } else if report.has_image() {
         if passed(steps::LAYER) { Outcome::Pull } else { Outcome::CouldNotTell }

@@ -10,9 +10,10 @@ use crate::identity::{Node, Provider};
 use crate::scenario::{Scenario, SignIn};
 use crate::secrets::{OLD_USER, Secrets, TOKEN_USER, UNKNOWN_APPLICATION, USER, admin};
 
-/// The files in which an AKS node keeps its sign-in configuration.
+/// The files in which an AKS node keeps its sign-in configuration, and that of its runtime.
 const AZURE_JSON: &str = "/etc/kubernetes/azure.json";
 const PROVIDER_CONFIG: &str = "/var/lib/kubelet/credential-provider-config.yaml";
+const CONTAINERD: &str = "/etc/containerd/config.toml";
 const PROVIDER: &str = "/var/lib/kubelet/credential-provider/acr-credential-provider";
 const OTHER_PROVIDER: &str = "/var/lib/kubelet/credential-provider/other-credential-provider";
 const SCRIPT: &str = "#!/bin/sh\n";
@@ -27,13 +28,18 @@ pub(crate) fn environment(scenario: &Scenario, secrets: &Secrets) -> BTreeMap<St
     scenario.ask.environment.iter().map(|(name, value)| (name.clone(), filled(value))).collect()
 }
 
-/// Returns the client's files, with the credentials filled in. The scenario's own files take
+/// Returns the client's files, with the credentials and the inspecting authority filled in. The scenario's own files take
 /// precedence over those of a node.
-pub(crate) fn files(scenario: &Scenario, secrets: &Secrets) -> BTreeMap<String, String> {
+pub(crate) fn files(
+    scenario: &Scenario,
+    secrets: &Secrets,
+    inspection_pem: &str,
+) -> BTreeMap<String, String> {
     let mut files = of_node(&scenario.node);
     files.extend(scenario.ask.files.clone());
     for text in files.values_mut() {
         *text = secrets.fill(text, &scenario.registry.login_server);
+        *text = text.replace("$INSPECTION_CA", inspection_pem);
     }
     files
 }
@@ -52,6 +58,7 @@ fn of_node(node: &Node) -> BTreeMap<String, String> {
     for (path, text) in [
         (AZURE_JSON, node.azure_json.clone()),
         (PROVIDER_CONFIG, node.credential_provider.clone()),
+        (CONTAINERD, node.containerd.clone()),
         (path, program),
     ] {
         if !text.is_empty() {

@@ -43,6 +43,11 @@ impl Certificates {
         self.trusted.pem()
     }
 
+    /// Returns the authority of intercepted connections, which the client does not trust.
+    pub(crate) fn inspection_pem(&self) -> String {
+        self.inspection.pem()
+    }
+
     /// Returns the TLS configuration of a host.
     pub(crate) fn config(
         &self,

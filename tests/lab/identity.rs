@@ -16,6 +16,8 @@ pub struct Node {
     /// The text of `/var/lib/kubelet/credential-provider-config.yaml`; if empty, there is no such
     /// file.
     pub credential_provider: String,
+    /// The text of `/etc/containerd/config.toml`; if empty, there is no such file.
+    pub containerd: String,
     /// The credential provider's program.
     pub provider: Provider,
 }

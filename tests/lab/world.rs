@@ -244,7 +244,7 @@ async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
         clock_ahead: scenario.clock.ahead,
         docker_config: docker_config(scenario, &world.secrets, &login_servers),
         environment: environment(scenario, &world.secrets),
-        files: files(scenario, &world.secrets),
+        files: files(scenario, &world.secrets, &certificates.inspection_pem()),
         secrets: world.secrets.all(),
         registry,
         data,

@@ -107,7 +107,7 @@ pub async fn handshake(
     host: &Host,
     stream: Stream,
 ) -> Result<(TlsStream<Stream>, Certificate), Refusal> {
-    let roots = cx.world.roots.store().await.ok_or(Refusal::NoTrustStore)?;
+    let roots = cx.world.roots.store_for(host).await.ok_or(Refusal::NoTrustStore)?;
     let began = Instant::now();
     let verifier = RecordingVerifier::new(roots, cx.now(), true);
     let got = shake(host, stream, &verifier).await;

@@ -16,6 +16,8 @@ pub enum Malformed {
     EmptyFile,
     /// The answer is not JSON.
     NotJson,
+    /// The file has no certificate.
+    NoCertificate,
     /// The file is not YAML, and the parser gives no position.
     NotYaml,
     /// The file, or the whole of it, is not an object.
@@ -50,6 +52,8 @@ pub enum Malformed {
     WrongKind,
     /// A field is unknown to a reader that is strict.
     UnknownField,
+    /// A capability of a host is unknown to containerd.
+    UnknownCapability,
     /// A required field is missing or invalid.
     FieldMissing,
     /// No entry is named, or two have the same name.

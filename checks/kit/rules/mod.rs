@@ -2,6 +2,7 @@
 
 mod digest;
 pub mod docker_hub;
+mod environment;
 mod fields;
 pub mod go_json;
 mod malformed;
@@ -12,6 +13,7 @@ mod proxy_url;
 mod reference;
 
 pub use digest::{Hasher, digest};
+pub use environment::{environ, systemd_environment};
 pub use fields::Fields;
 pub use malformed::{Malformed, Unusable};
 pub use no_proxy::NoProxy;

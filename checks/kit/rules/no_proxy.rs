@@ -36,6 +36,15 @@ impl NoProxy {
         NoProxy(all.map_or(entries, |all| vec![all]))
     }
 
+    /// Returns whether another list has the same entries, in any order.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let written = |list: &Self| {
+            let all = list.0.iter().map(|entry| entry.written.to_lowercase());
+            all.collect::<std::collections::BTreeSet<String>>()
+        };
+        written(self) == written(other)
+    }
+
     /// Returns the entry that exempts the host. A loopback host needs no entry: it is returned
     /// itself.
     pub fn exempts(&self, host: &str, port: u16) -> Option<String> {

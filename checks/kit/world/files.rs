@@ -12,6 +12,9 @@ pub const FILE_WAIT: Duration = Duration::from_secs(3);
 /// The longest file that is read.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
+/// The most names of a directory that are read.
+pub(super) const MAX_NAMES: usize = 1000;
+
 /// Why a file was not read.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FileError {
@@ -19,6 +22,8 @@ pub enum FileError {
     Missing,
     /// We lack the permission to read it.
     Forbidden,
+    /// It is a link that leads nowhere below the root that we look at.
+    LeadsElsewhere,
     /// The file is longer than the limit, or reading it timed out.
     Unfinished(&'static str),
     /// The operating system's error message.
@@ -27,7 +32,8 @@ pub enum FileError {
 
 impl FileError {
     /// The words of evidence among its texts.
-    pub const WORDS: &[&str] = &["no-such-file", "not-permitted", "too-long", "timed-out"];
+    pub const WORDS: &[&str] =
+        &["no-such-file", "not-permitted", "leads-elsewhere", "too-long", "timed-out"];
 }
 
 impl fmt::Display for FileError {
@@ -35,6 +41,7 @@ impl fmt::Display for FileError {
         f.write_str(match self {
             FileError::Missing => "no-such-file",
             FileError::Forbidden => "not-permitted",
+            FileError::LeadsElsewhere => "leads-elsewhere",
             FileError::Unfinished(said) => said,
             FileError::Failed(said) => said,
         })
@@ -66,6 +73,49 @@ impl World {
             || matches!(looking.await, Ok(Ok(found)) if found.is_dir())
     }
 
+    /// Returns whether a directory exists there; an error where that cannot be told. A link that
+    /// leads nowhere may lead somewhere on the node itself, whose root is another.
+    pub async fn finds_folder(&self, folder: &Path) -> Result<bool, FileError> {
+        if self.files.keys().any(|file| file.starts_with(folder) && file != folder) {
+            return Ok(true);
+        }
+        let looking = async {
+            match tokio::fs::metadata(folder).await.map_err(FileError::from) {
+                Ok(found) => Ok(found.is_dir()),
+                Err(FileError::Missing) if tokio::fs::symlink_metadata(folder).await.is_ok() => {
+                    Err(FileError::LeadsElsewhere)
+                }
+                Err(FileError::Missing) => Ok(false),
+                Err(error) => Err(error),
+            }
+        };
+        timeout(FILE_WAIT, looking).await.unwrap_or(Err(FileError::Unfinished("timed-out")))
+    }
+
+    /// Returns the names in a directory, sorted: an error if there are very many.
+    pub async fn names_in(&self, folder: &Path) -> Result<Vec<String>, FileError> {
+        let of_lab = self.files.keys().filter_map(|file| file.strip_prefix(folder).ok());
+        let first = of_lab.filter_map(|rest| Some(rest.iter().next()?.to_str()?.to_owned()));
+        let mut names: Vec<String> = first.collect();
+        let listing = async {
+            let mut entries = match tokio::fs::read_dir(folder).await.map_err(FileError::from) {
+                Err(FileError::Missing) if !names.is_empty() => return Ok(()),
+                entries => entries?,
+            };
+            while let Some(entry) = entries.next_entry().await? {
+                if names.len() >= MAX_NAMES {
+                    return Err(FileError::Unfinished("too-long"));
+                }
+                names.push(entry.file_name().to_string_lossy().into_owned());
+            }
+            Ok(())
+        };
+        timeout(FILE_WAIT, listing).await.unwrap_or(Err(FileError::Unfinished("timed-out")))?;
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+
     /// Returns whether this process uses the node's own network. A pod with a network of its own
     /// may be blocked from hosts that the node can reach.
     pub async fn is_on_node_network(&self) -> bool {
@@ -94,7 +144,13 @@ impl World {
         }
         let reading = async {
             let mut bytes = vec![];
-            File::open(file).await?.take(limit).read_to_end(&mut bytes).await?;
+            let opened = match File::open(file).await.map_err(FileError::from) {
+                Err(FileError::Missing) if tokio::fs::symlink_metadata(file).await.is_ok() => {
+                    return Err(FileError::LeadsElsewhere);
+                }
+                opened => opened?,
+            };
+            opened.take(limit).read_to_end(&mut bytes).await?;
             Ok(bytes)
         };
         let silent = || Err(FileError::Unfinished("timed-out"));
@@ -109,7 +165,8 @@ mod tests {
     #[test]
     fn the_words_are_those_of_the_errors() {
         let unfinished = ["too-long", "timed-out"].map(FileError::Unfinished);
-        let all = [FileError::Missing, FileError::Forbidden].into_iter().chain(unfinished);
+        let single = [FileError::Missing, FileError::Forbidden, FileError::LeadsElsewhere];
+        let all = single.into_iter().chain(unfinished);
         let words: Vec<String> = all.map(|error| error.to_string()).collect();
         assert_eq!(words, FileError::WORDS);
     }

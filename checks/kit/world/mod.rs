@@ -5,6 +5,7 @@ mod files;
 pub mod process;
 mod proxies;
 mod roots;
+mod toml;
 mod yaml;
 
 use std::{
@@ -20,6 +21,7 @@ pub use files::{FILE_WAIT, FileError};
 pub use process::ProcessError;
 pub use proxies::{Proxies, Proxy, ProxyDecision};
 pub use roots::Roots;
+pub use toml::{Toml, toml};
 pub use yaml::{yaml, yaml_loosely};
 
 /// What a check can know of its surroundings. The tests run the same checks as a release.

@@ -9,6 +9,7 @@ use hyper::header::HeaderValue;
 use serde::{Serialize, Serializer};
 
 use crate::kit::{
+    redact::Secret,
     rules::{NoProxy, ProxyUrl, ProxyUrlError},
     target::{Host, HostPurpose},
 };
@@ -74,6 +75,25 @@ impl Proxies {
     pub fn are_set(&self) -> bool {
         let mut proxies = [&self.https, &self.http, &self.all].into_iter();
         proxies.any(Option::is_some) || !self.ignored.is_empty()
+    }
+
+    /// Returns whether Go reaches every host in the same way with these proxies.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let same = |one: &Option<Set>, other: &Option<Set>| match (one, other) {
+            (None, None) | (Some(Err(_)), Some(Err(_))) => true,
+            (Some(Ok(one)), Some(Ok(other))) => {
+                let secret = |proxy: &Proxy| proxy.url.credentials.clone();
+                let secrets = (secret(one), secret(other));
+                one.to_string() == other.to_string()
+                    && secrets.0.as_ref().map(Secret::expose)
+                        == secrets.1.as_ref().map(Secret::expose)
+            }
+            _ => false,
+        };
+        let is_direct = self.https.is_none() && self.http.is_none();
+        same(&self.https, &other.https)
+            && same(&self.http, &other.http)
+            && (is_direct || self.no_proxy.is_same(&other.no_proxy))
     }
 
     /// Returns how the host is reached.
@@ -149,7 +169,6 @@ impl Serialize for Proxy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kit::redact::Secret;
 
     fn host(name: &str, plain: bool) -> Host {
         let port = if plain { 80 } else { 443 };
@@ -208,6 +227,21 @@ mod tests {
         assert!(!shown.contains("cret-word") && !shown.contains("me:s"), "{shown}");
         let basic = Secret::new("s@cret-word").basic("me");
         assert_eq!(proxy.url.credentials.as_ref().unwrap().expose(), basic.expose());
+    }
+
+    #[test]
+    fn proxies_are_compared_by_what_they_do() {
+        let one =
+            read(&[("HTTPS_PROXY", "http://u:p@a.example:3128"), ("NO_PROXY", "x.example, y")]);
+        let same = read(&[("https_proxy", "u:p@a.example:3128"), ("no_proxy", "Y,x.example")]);
+        assert!(one.is_same(&same) && one.is_same(&one));
+        let others =
+            [("https_proxy", "u:q@a.example:3128"), ("https_proxy", "http://u:p@b.example:3128")];
+        for other in others {
+            assert!(!one.is_same(&read(&[other, ("no_proxy", "y,x.example")])), "{other:?}");
+        }
+        assert!(!one.is_same(&read(&[("https_proxy", "u:p@a.example:3128")])));
+        assert!(!one.is_same(&read(&[])) && read(&[]).is_same(&read(&[("NO_PROXY", "x")])));
     }
 
     #[test]

@@ -1,11 +1,16 @@
 //! The trust store: read when TLS first needs it, with a timeout.
 
-use std::{fmt, sync::Arc};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use rustls::RootCertStore;
+use rustls::{RootCertStore, pki_types::CertificateDer};
 use tokio::{sync::OnceCell, task::spawn_blocking, time::timeout};
 
 use super::FILE_WAIT;
+use crate::kit::target::{Host, HostPurpose};
 
 /// The certificate authorities that are trusted here.
 #[derive(Clone)]
@@ -15,12 +20,49 @@ struct Inner {
     read: Box<dyn Fn() -> RootCertStore + Send + Sync>,
     /// The result of the only attempt to read it; `None` inside when it failed.
     store: OnceCell<Option<Arc<RootCertStore>>>,
+    /// The authorities that are trusted for some hosts only.
+    more: Mutex<HashMap<Whose, Vec<CertificateDer<'static>>>>,
+}
+
+/// The hosts that an authority is trusted for.
+#[derive(PartialEq, Eq, Hash)]
+enum Whose {
+    /// The registry and the hosts that it redirects to: containerd has one client for them.
+    Registry,
+    /// One host.
+    Host(String),
+}
+
+impl Whose {
+    fn of(host: &Host) -> Self {
+        match host.purpose {
+            HostPurpose::Registry | HostPurpose::Data => Whose::Registry,
+            HostPurpose::Other => Whose::Host(host.endpoint()),
+        }
+    }
 }
 
 impl Roots {
     /// Returns a trust store that `read` fills when it is first needed. `read` may block.
     pub fn read_later(read: impl Fn() -> RootCertStore + Send + Sync + 'static) -> Self {
-        Self(Arc::new(Inner { read: Box::new(read), store: OnceCell::new() }))
+        let (store, more) = (OnceCell::new(), Mutex::default());
+        Self(Arc::new(Inner { read: Box::new(read), store, more }))
+    }
+
+    /// Trusts more authorities for that host, in addition to the trust store.
+    pub fn trust_for(&self, host: &Host, more: Vec<CertificateDer<'static>>) {
+        let mut trusted = self.0.more.lock().unwrap_or_else(PoisonError::into_inner);
+        trusted.entry(Whose::of(host)).or_default().extend(more);
+    }
+
+    /// Returns the authorities that are trusted for that host.
+    pub async fn store_for(&self, host: &Host) -> Option<Arc<RootCertStore>> {
+        let store = self.store().await?;
+        let trusted = self.0.more.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(more) = trusted.get(&Whose::of(host)) else { return Some(store) };
+        let mut store = RootCertStore::clone(&store);
+        store.add_parsable_certificates(more.iter().cloned());
+        Some(Arc::new(store))
     }
 
     /// Returns the trust store; `None` when reading it takes too long. That is final: no other

@@ -68,8 +68,12 @@ def is_change(call):
         return not any(READS.match(word) for word in plain[:6]) or "--method" in words
     if program == "kubectl":
         return plain[:1] != ["get"] and not any(word.startswith("--dry-run") for word in words)
-    if program in ("mv", "cp"):
+    if program == "sudo":
+        return is_change(words)
+    if program in ("mv", "cp", "mkdir", "rmdir"):
         return True
+    if program == "systemctl":
+        return plain[:1] in (["restart"], ["daemon-reload"])
     return "inspect" not in words and (program, *plain[:1]) in {("docker", "push"), ("docker", "login"), ("docker", "logout"), ("docker", "buildx"),
                                      ("docker", "tag"), ("docker", "pull"), ("chronyc", "makestep")}
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 const AZURE_JSON: &str = "/etc/kubernetes/azure.json";
 const CONFIG: &str = "/var/lib/kubelet/credential-provider-config.yaml";
+const CONTAINERD: &str = "/etc/containerd/config.toml";
 const PROVIDER: &str = "/var/lib/kubelet/credential-provider/acr-credential-provider";
 
 async fn world(text: &str) -> Lab {
@@ -15,13 +16,16 @@ async fn world(text: &str) -> Lab {
 async fn a_node_has_files_and_others_have_not() {
     assert!(world("").await.files.is_empty());
     let files = world("node.on = true").await.files;
-    assert_eq!(files.len(), 3);
+    assert_eq!(files.len(), 4);
     let config: Value = serde_json::from_str(&files[AZURE_JSON]).unwrap();
     assert_eq!(config["userAssignedIdentityID"], "2d9e4b76-18c3-4fa5-b0d7-63a1f8e5c942");
     assert!(files[CONFIG].contains("kind: CredentialProviderConfig"));
     assert_eq!(files[PROVIDER], "#!/bin/sh\n");
 
-    let text = "[node]\non = true\nazure_json = \"\"\ncredential_provider = \"\"\n";
+    assert!(files[CONTAINERD].contains("config_path"));
+
+    let text =
+        "[node]\non = true\nazure_json = \"\"\ncredential_provider = \"\"\ncontainerd = \"\"\n";
     for (provider, path) in [
         ("missing", Some("/var/lib/kubelet/credential-provider/other-credential-provider")),
         ("other-machine", Some(PROVIDER)),

@@ -1,0 +1,187 @@
+//! containerd's main configuration: which directories it reads for a registry, and what else in it
+//! decides the way of a pull.
+
+use toml::{Table, Value};
+
+use super::problem::NotFollowed;
+use crate::kit::{rules::Malformed, world::Toml};
+
+/// The file of the configuration on AKS nodes (Azure/AgentBaker).
+pub(super) const CONFIG: &str = "/etc/containerd/config.toml";
+/// The names of the plugin that pulls images, from containerd 1 with configuration 1 to
+/// containerd 2. AKS writes `version = 2` for containerd 2 as well, so the version decides nothing.
+const PLUGINS: [&str; 3] = ["io.containerd.cri.v1.images", "io.containerd.grpc.v1.cri", "cri"];
+/// The directories of containerd 2.2 and later where none is configured. Older ones read none.
+const DEFAULT_FOLDERS: [&str; 2] = ["/etc/containerd/certs.d", "/etc/docker/certs.d"];
+/// The snapshotter of artifact streaming (Azure/AgentBaker).
+const STREAMING: &str = "overlaybd";
+
+/// The part of a configuration that matters to a registry.
+#[derive(Debug, PartialEq)]
+pub struct Config {
+    /// The directories that hold the directory of a registry.
+    pub folders: Vec<String>,
+    /// Whether the version of containerd decides that these are read.
+    pub are_default: bool,
+    /// What cannot be replayed, and how it is written.
+    pub not_replayed: Vec<(NotFollowed, String)>,
+    /// Whether layers are streamed when they are needed instead of downloaded.
+    pub streams: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            folders: DEFAULT_FOLDERS.map(str::to_owned).to_vec(),
+            are_default: true,
+            not_replayed: vec![],
+            streams: false,
+        }
+    }
+}
+
+impl Config {
+    /// Reads a configuration for that registry, as an image names it.
+    pub fn read(file: &Toml, registry: &str) -> Result<Self, Malformed> {
+        let mut config = Self::default();
+        if !file.is_plain {
+            config.not_replayed.push((NotFollowed::TomlForm, "TOML 1.1".into()));
+        }
+        if let Some(Value::Array(imports)) = file.table.get("imports") {
+            let imports = imports.iter().filter_map(Value::as_str).collect::<Vec<_>>();
+            if !imports.is_empty() {
+                config.not_replayed.push((NotFollowed::Imports, imports.join(" ")));
+            }
+        }
+        let plugins = file.table.get("plugins").and_then(Value::as_table);
+        let mut paths: Vec<&str> = vec![];
+        for name in PLUGINS {
+            let Some(plugin) = plugins.and_then(|plugins| plugins.get(name)) else { continue };
+            let plugin = plugin.as_table().ok_or(Malformed::NotAnObject)?;
+            let snapshotter = [Some(plugin), table(plugin, "containerd")?];
+            let mut snapshotter =
+                snapshotter.into_iter().flatten().filter_map(|at| at.get("snapshotter"));
+            config.streams |= snapshotter.any(|name| name.as_str() == Some(STREAMING));
+            let Some(settings) = table(plugin, "registry")? else { continue };
+            if let Some(odd) = settings.keys().find(|key| is_misspelled(key)) {
+                config.not_replayed.push((NotFollowed::TomlForm, odd.clone()));
+            }
+            match settings.get("config_path").map(Value::as_str) {
+                Some(None) => return Err(Malformed::EntryNotTexts),
+                Some(Some("")) | None => {}
+                Some(Some(path)) => paths.push(path),
+            }
+            config.inline(settings, registry)?;
+        }
+        paths.dedup();
+        match paths[..] {
+            [] => {}
+            [path] => {
+                config.folders = path.split(':').map(str::to_owned).collect();
+                config.are_default = false;
+                // The transfer service of 2.1 and later takes the list as one directory
+                // (containerd#12415).
+                if config.folders.len() > 1 {
+                    config.not_replayed.push((NotFollowed::SeveralFolders, path.to_owned()));
+                }
+            }
+            _ => config.not_replayed.push((NotFollowed::SeveralFolders, paths.join(" "))),
+        }
+        Ok(config)
+    }
+
+    /// Reads the settings of a registry that are written in the configuration itself: deprecated,
+    /// and removed in later versions of containerd.
+    fn inline(&mut self, settings: &Table, registry: &str) -> Result<(), Malformed> {
+        let mirrors = table(settings, "mirrors")?.filter(|mirrors| !mirrors.is_empty());
+        let names = |table: &Table| {
+            [registry, "*"].into_iter().find(|name| table.contains_key(*name)).map(str::to_owned)
+        };
+        // Together with a directory they keep the plugin from starting.
+        let with_path = settings
+            .get("config_path")
+            .and_then(Value::as_str)
+            .is_some_and(|path| !path.is_empty());
+        if let Some(mirrors) = mirrors
+            && let Some(name) =
+                names(mirrors).or_else(|| with_path.then(|| "config_path".to_owned()))
+        {
+            self.not_replayed.push((NotFollowed::InlineMirrors, name));
+        }
+        for of in ["configs", "auths"] {
+            let of = table(settings, of)?;
+            if let Some(name) = of.and_then(|of| of.keys().find(|key| key.contains(registry))) {
+                self.not_replayed.push((NotFollowed::InlineConfig, name.clone()));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns a table in a table.
+fn table<'a>(of: &'a Table, name: &str) -> Result<Option<&'a Table>, Malformed> {
+    of.get(name).map(|value| value.as_table().ok_or(Malformed::NotAnObject)).transpose()
+}
+
+/// Returns whether a key differs from one that counts in upper and lower case only. go-toml v2
+/// takes such a key, older versions do not.
+fn is_misspelled(key: &str) -> bool {
+    let known = ["config_path", "mirrors", "configs", "auths"];
+    known.iter().any(|known| key != *known && key.eq_ignore_ascii_case(known))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kit::world::toml;
+
+    fn read(text: &str) -> Config {
+        Config::read(&toml(text.as_bytes()).unwrap(), "contoso.azurecr.io").unwrap()
+    }
+
+    #[test]
+    fn the_folder_is_found_under_each_name_of_the_plugin() {
+        for name in PLUGINS {
+            let config =
+                read(&format!("version = 2\n[plugins.'{name}'.registry]\nconfig_path = '/x'"));
+            assert_eq!((config.folders, config.are_default), (vec!["/x".to_owned()], false));
+            assert_eq!(config.not_replayed, []);
+        }
+        let dotted = read("plugins.'io.containerd.cri.v1.images'.registry.config_path = \"/y\"");
+        assert_eq!(dotted.folders, ["/y"]);
+        assert_eq!(read("version = 3"), Config::default());
+    }
+
+    #[test]
+    fn what_is_not_replayed_is_named() {
+        let what = |text: &str| {
+            read(text).not_replayed.into_iter().map(|(what, _)| what).collect::<Vec<_>>()
+        };
+        let cri = "[plugins.'io.containerd.grpc.v1.cri'.registry";
+        assert_eq!(what("imports = ['/etc/containerd/conf.d/*.toml']"), [NotFollowed::Imports]);
+        assert_eq!(what("imports = []"), []);
+        assert_eq!(what(&format!("{cri}]\nconfig_path = '/a:/b'")), [NotFollowed::SeveralFolders]);
+        assert_eq!(what(&format!("{cri}.mirrors.'docker.io']\nendpoint = []")), []);
+        assert_eq!(
+            what(&format!("{cri}.mirrors.'*']\nendpoint = []")),
+            [NotFollowed::InlineMirrors]
+        );
+        let both = format!("{cri}]\nconfig_path = '/a'\n{cri}.mirrors.'docker.io']\nendpoint = []");
+        assert_eq!(what(&both), [NotFollowed::InlineMirrors]);
+        let auth = format!("{cri}.configs.'contoso.azurecr.io'.auth]\nusername = 'x'");
+        assert_eq!(what(&auth), [NotFollowed::InlineConfig]);
+        assert_eq!(what(&format!("{cri}]\nConfig_Path = '/a'")), [NotFollowed::TomlForm]);
+    }
+
+    #[test]
+    fn streaming_is_seen_in_both_places() {
+        assert!(
+            read("[plugins.'io.containerd.grpc.v1.cri'.containerd]\nsnapshotter = 'overlaybd'")
+                .streams
+        );
+        assert!(read("[plugins.'io.containerd.cri.v1.images']\nsnapshotter = 'overlaybd'").streams);
+        assert!(
+            !read("[plugins.'io.containerd.cri.v1.images']\nsnapshotter = 'overlayfs'").streams
+        );
+    }
+}

@@ -1,0 +1,130 @@
+//! The directory of a registry, by containerd's precedence, and what is in it.
+//!
+//! Source: containerd, core/remotes/docker/config: `hostPaths`, `loadHostDir`, `loadCertFiles`.
+
+use std::path::Path;
+
+use super::{
+    hosts_file::{HostEntry, HostsFile},
+    problem::{NotFollowed, Problem},
+};
+use crate::kit::{Cx, world::FileError};
+
+/// The directory for registries that have none of their own.
+const DEFAULT: &str = "_default";
+
+/// The directory that counts for a registry.
+pub(super) struct RegistryFolder {
+    /// Its path on the node.
+    pub(super) path: String,
+    /// The directory for all registries beside it, if that is another one.
+    beside: Option<String>,
+}
+
+/// The hosts that are asked, and the file or directory that says so.
+pub(super) struct Settings {
+    pub(super) file: String,
+    pub(super) hosts: Vec<HostEntry>,
+    pub(super) not_replayed: Vec<(NotFollowed, String)>,
+}
+
+/// Finds the first directory that exists, even an empty one.
+pub(super) async fn find(
+    cx: &Cx,
+    roots: &[String],
+    registry: &str,
+) -> Result<Option<RegistryFolder>, (String, FileError)> {
+    let exists = async |path: &str| {
+        let found = cx.world.finds_folder(&cx.world.of_node(path)).await;
+        found.map_err(|error| (path.to_owned(), error))
+    };
+    for root in roots.iter().map(|root| root.trim_end_matches('/')).filter(|root| !root.is_empty())
+    {
+        // A link below another root leads nowhere; then nothing below it can be told.
+        if !exists(root).await? {
+            continue;
+        }
+        let default = format!("{root}/{DEFAULT}");
+        for name in names(registry) {
+            let path = format!("{root}/{name}");
+            if exists(&path).await? {
+                return Ok(Some(RegistryFolder { path, beside: Some(default) }));
+            }
+        }
+        if exists(&default).await? {
+            return Ok(Some(RegistryFolder { path: default, beside: None }));
+        }
+    }
+    Ok(None)
+}
+
+/// Returns the names of a registry's directory: containerd writes a port as `_PORT_` first.
+fn names(registry: &str) -> Vec<String> {
+    let with_port = registry.rsplit_once(':').filter(|(name, _)| !name.is_empty());
+    let names = with_port.map(|(name, port)| format!("{name}_{port}_")).into_iter();
+    names.chain([registry.to_owned()]).collect()
+}
+
+/// Reads what a directory says.
+pub(super) async fn settings(cx: &Cx, folder: &RegistryFolder) -> Settings {
+    let file = format!("{}/hosts.toml", folder.path);
+    let text = cx.world.read(&cx.world.of_node(&file)).await;
+    match text {
+        Ok(bytes) if !bytes.is_empty() => match HostsFile::read(&bytes, &folder.path) {
+            Ok(HostsFile { hosts, not_replayed }) => return Settings { file, hosts, not_replayed },
+            Err(said) => {
+                let said = said.to_string();
+                cx.add_finding(Problem::HostsFileIgnored { file, said });
+            }
+        },
+        Ok(_) | Err(FileError::Missing) => hides_default(cx, folder).await,
+        Err(error) => {
+            let said = error.to_string();
+            cx.add_finding(Problem::ConfigUnreadable { file, said });
+        }
+    }
+    of_certificates(cx, &folder.path).await
+}
+
+/// Warns of a directory without hosts that hides the hosts for all registries.
+async fn hides_default(cx: &Cx, folder: &RegistryFolder) {
+    let Some(beside) = &folder.beside else { return };
+    let hidden = format!("{beside}/hosts.toml");
+    if cx.world.has_file(&cx.world.of_node(&hidden)).await {
+        cx.add_finding(Problem::DefaultHidden { folder: folder.path.clone(), hidden });
+    }
+}
+
+/// Reads a directory as docker does: `*.crt` are authorities, `*.cert` and `*.key` a client's.
+async fn of_certificates(cx: &Cx, folder: &str) -> Settings {
+    let mut own = HostEntry::own();
+    match cx.world.names_in(&cx.world.of_node(folder)).await {
+        Ok(names) => {
+            for name in names {
+                let extension = Path::new(&name).extension().and_then(|it| it.to_str());
+                match extension {
+                    Some("crt") => own.ca.push(format!("{folder}/{name}")),
+                    Some("cert") => own.client.push(format!("{folder}/{name}")),
+                    _ => {}
+                }
+            }
+        }
+        Err(FileError::Missing) => {}
+        Err(error) => {
+            let (file, said) = (folder.to_owned(), error.to_string());
+            cx.add_finding(Problem::ConfigUnreadable { file, said });
+        }
+    }
+    Settings { file: folder.to_owned(), hosts: vec![own], not_replayed: vec![] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_written_in_two_ways() {
+        assert_eq!(names("contoso.azurecr.io"), ["contoso.azurecr.io"]);
+        assert_eq!(names("reg.example:5000"), ["reg.example_5000_", "reg.example:5000"]);
+    }
+}

@@ -1,0 +1,356 @@
+//! `hosts.toml`: the hosts that containerd asks for the images of a registry, in its order.
+//!
+//! Source: containerd, core/remotes/docker/config/hosts.go.
+
+use std::path::Path;
+
+use toml::{Table, Value};
+use url::Url;
+
+use super::problem::NotFollowed;
+use crate::kit::{
+    rules::Malformed,
+    world::{Toml, toml},
+};
+
+/// The hosts of a file, in the order in which containerd asks them.
+#[derive(Debug, Default, PartialEq)]
+pub struct HostsFile {
+    /// The hosts. The last one stands at the root of the file.
+    pub hosts: Vec<HostEntry>,
+    /// What only some versions of containerd read so, and how it is written.
+    pub not_replayed: Vec<(NotFollowed, String)>,
+}
+
+/// One host.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HostEntry {
+    /// Its URL without a path; `None` for the image's own registry.
+    pub url: Option<Url>,
+    /// The path of the API.
+    pub path: String,
+    /// Whether tags are looked up there.
+    pub resolves: bool,
+    /// Whether content is fetched from there.
+    pub pulls: bool,
+    /// The files of more certificate authorities.
+    pub ca: Vec<String>,
+    /// The files of client certificates and their keys.
+    pub client: Vec<String>,
+    /// Whether certificates are not verified; `None` where the file does not say.
+    pub skip_verify: Option<bool>,
+    /// The names of more headers to send. Their values may be secrets.
+    pub headers: Vec<String>,
+}
+
+impl HostEntry {
+    /// Returns the image's own registry, without settings.
+    pub fn own() -> Self {
+        let path = "/v2".to_owned();
+        Self { path, resolves: true, pulls: true, ..Self::default() }
+    }
+
+    /// Returns whether the file says anything of TLS.
+    pub fn sets_tls(&self) -> bool {
+        !self.ca.is_empty() || !self.client.is_empty() || self.skip_verify.is_some()
+    }
+}
+
+impl HostsFile {
+    /// Reads a file in that directory. With an error, containerd ignores the file.
+    pub fn read(bytes: &[u8], folder: &str) -> Result<Self, Malformed> {
+        let mut file = Self::default();
+        let Toml { table: root, is_plain } = match toml(bytes) {
+            Ok(read) => read,
+            // The parser of containerd 1 takes some of what that of containerd 2 refuses.
+            Err(said) => {
+                file.not_replayed.push((NotFollowed::NotToml, said.to_string()));
+                file.hosts.push(HostEntry::own());
+                return Ok(file);
+            }
+        };
+        if !is_plain {
+            file.not_replayed.push((NotFollowed::TomlForm, "TOML 1.1".into()));
+        }
+        let none = Table::new();
+        let named = match root.get("host") {
+            None => &none,
+            Some(named) => named.as_table().ok_or(Malformed::NotAnObject)?,
+        };
+        let order = in_order(&String::from_utf8_lossy(bytes));
+        for (name, settings) in named {
+            types(settings.as_table().ok_or(Malformed::EntryNotAnObject)?)?;
+            if !order.contains(name) {
+                file.not_replayed.push((NotFollowed::TomlForm, name.clone()));
+            }
+        }
+        types(&root)?;
+        for name in &order {
+            if name.is_empty() {
+                file.not_replayed.push((NotFollowed::OddUrl, "\"\"".into()));
+                continue;
+            }
+            let settings = named.get(name).and_then(Value::as_table).unwrap_or(&none);
+            file.add(name, settings, folder)?;
+        }
+        let server = match root.get("server") {
+            None => "",
+            Some(server) => server.as_str().ok_or(Malformed::EntryNotTexts)?,
+        };
+        file.add(server, &root, folder)?;
+        Ok(file)
+    }
+
+    fn add(&mut self, server: &str, settings: &Table, folder: &str) -> Result<(), Malformed> {
+        let mut entry = HostEntry::own();
+        let odd = settings.keys().find(|key| is_misspelled(key));
+        self.not_replayed.extend(odd.map(|odd| (NotFollowed::TomlForm, odd.clone())));
+        if !server.is_empty() {
+            let keeps_path = settings.get("override_path").and_then(Value::as_bool) == Some(true);
+            match address(server, keeps_path) {
+                Some((url, path)) => (entry.url, entry.path) = (Some(url), path),
+                // What stands before an @ may be a password.
+                None => {
+                    let shown = server.rsplit('@').next().unwrap_or_default();
+                    self.not_replayed.push((NotFollowed::OddUrl, shown.to_owned()));
+                }
+            }
+        }
+        let words = settings.get("capabilities").map(texts).transpose()?.unwrap_or_default();
+        if !words.is_empty() {
+            (entry.resolves, entry.pulls) = (false, false);
+        }
+        for word in words {
+            match word.to_lowercase().as_str() {
+                "pull" => entry.pulls = true,
+                "resolve" => entry.resolves = true,
+                "push" => {}
+                // Since 2.2. Before, the whole file is ignored.
+                "referrers" => self.not_replayed.push((NotFollowed::VersionDecides, word.clone())),
+                _ => return Err(Malformed::UnknownCapability),
+            }
+        }
+        // Only with `server` does the root of a file limit what the last host is asked for.
+        if server.is_empty() {
+            (entry.resolves, entry.pulls) = (true, true);
+        }
+        entry.ca = paths(settings.get("ca"), folder, false)?;
+        entry.client = paths(settings.get("client"), folder, true)?;
+        entry.skip_verify = settings.get("skip_verify").and_then(Value::as_bool);
+        let headers = settings.get("header").and_then(Value::as_table);
+        for (name, value) in headers.into_iter().flatten() {
+            if !value.is_str() {
+                texts(value)?;
+            }
+            entry.headers.push(name.clone());
+        }
+        // Since 2.0.7 and 2.1.0. Before, the key is unknown and ignored.
+        if let Some(wait) = settings.get("dial_timeout").filter(|wait| !is_duration(wait)) {
+            self.not_replayed.push((NotFollowed::VersionDecides, wait.to_string()));
+        }
+        self.hosts.push(entry);
+        Ok(())
+    }
+}
+
+/// Checks the types of settings that go-toml checks for every host.
+fn types(settings: &Table) -> Result<(), Malformed> {
+    for (key, value) in settings {
+        match key.as_str() {
+            "capabilities" => drop(texts(value)?),
+            "skip_verify" | "override_path" if !value.is_bool() => {
+                return Err(Malformed::EntryNotAFlag);
+            }
+            "header" if !value.is_table() => return Err(Malformed::EntryNotAnObject),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Returns the names of the hosts in the order of the file: of its headers `[host."NAME"…]`, which
+/// is how containerd finds them. Each is parsed by itself. containerd 2 asks a host twice whose
+/// settings stand apart, which changes nothing.
+fn in_order(text: &str) -> Vec<String> {
+    let mut order: Vec<String> = vec![];
+    for line in text.lines().map(str::trim) {
+        if !line.starts_with('[') || line.starts_with("[[") {
+            continue;
+        }
+        let header: Option<Table> = toml::from_str(line).ok();
+        let host = header.as_ref().and_then(|header| header.get("host")?.as_table()?.keys().next());
+        if let Some(host) = host.filter(|host| !order.contains(host)) {
+            order.push(host.clone());
+        }
+    }
+    order
+}
+
+/// Returns the URL of a host and the path of its API; `None` for what Go may read differently.
+fn address(written: &str, keeps_path: bool) -> Option<(Url, String)> {
+    let with_scheme =
+        if written.starts_with("http") { written.to_owned() } else { format!("https://{written}") };
+    let mut url = Url::parse(&with_scheme).ok()?;
+    let after = with_scheme.split_once("://").map_or("", |(_, rest)| rest);
+    let is_http = with_scheme.starts_with("http://") || with_scheme.starts_with("https://");
+    let has_more = url.query().is_some() || url.fragment().is_some() || after.contains('@');
+    let changes = ["..", "/./", "//", "%", "\\"];
+    if !is_http || has_more || changes.iter().any(|form| after.contains(form)) {
+        return None;
+    }
+    let mut path = url.path().trim_end_matches('/').to_owned();
+    if !keeps_path && !path.ends_with("/v2") {
+        path.push_str("/v2");
+    }
+    url.set_path("");
+    Some((url, path))
+}
+
+/// Returns the texts of a list.
+fn texts(value: &Value) -> Result<Vec<String>, Malformed> {
+    let items = value.as_array().ok_or(Malformed::EntryNotAList)?;
+    let text = |item: &Value| item.as_str().map(str::to_owned).ok_or(Malformed::EntryNotTexts);
+    items.iter().map(text).collect()
+}
+
+/// Returns paths, relative to a directory: one, a list, or, where `pairs` may be, a list of pairs.
+fn paths(value: Option<&Value>, folder: &str, pairs: bool) -> Result<Vec<String>, Malformed> {
+    let path = |written: &str| Path::new(folder).join(written).to_string_lossy().into_owned();
+    let mut found = vec![];
+    match value {
+        None => {}
+        Some(Value::String(one)) => found.push(path(one)),
+        Some(Value::Array(items)) => {
+            for item in items {
+                match item {
+                    Value::String(one) => found.push(path(one)),
+                    Value::Array(pair) if pairs && pair.len() == 2 => {
+                        found.extend(texts(item)?.iter().map(|one| path(one)));
+                    }
+                    _ => return Err(Malformed::EntryNotTexts),
+                }
+            }
+        }
+        Some(_) => return Err(Malformed::EntryNotTexts),
+    }
+    Ok(found)
+}
+
+/// Returns whether this is a duration that Go's `time.ParseDuration` certainly takes.
+fn is_duration(value: &Value) -> bool {
+    let Some(text) = value.as_str() else { return false };
+    let number = ["ms", "s", "m", "h"].iter().find_map(|unit| text.strip_suffix(unit));
+    text.is_empty()
+        || number.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// Returns whether a key differs from one that counts in upper and lower case only. go-toml v2
+/// takes such a key, older versions do not.
+fn is_misspelled(key: &str) -> bool {
+    const KNOWN: [&str; 9] = [
+        "server",
+        "host",
+        "capabilities",
+        "ca",
+        "client",
+        "skip_verify",
+        "header",
+        "override_path",
+        "dial_timeout",
+    ];
+    KNOWN.iter().any(|known| key != *known && key.eq_ignore_ascii_case(known))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<HostsFile, Malformed> {
+        HostsFile::read(text.as_bytes(), "/certs.d/x")
+    }
+
+    fn hosts(text: &str) -> Vec<String> {
+        let shown = |entry: &HostEntry| {
+            let url = entry.url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned());
+            format!("{}{}", url.unwrap_or_default(), entry.path)
+        };
+        read(text).unwrap().hosts.iter().map(shown).collect()
+    }
+
+    #[test]
+    fn hosts_come_in_the_order_of_the_file_and_the_server_last() {
+        let text = "server = 'https://s.example'\n[host.'https://b.example']\n\
+            [host.\"http://a.example:5000\".header]\nx = 'y'\n[host.'a.example/p']\n";
+        assert_eq!(
+            hosts(text),
+            [
+                "https://b.example/v2",
+                "http://a.example:5000/v2",
+                "https://a.example/p/v2",
+                "https://s.example/v2",
+            ]
+        );
+        assert_eq!(hosts(""), ["/v2"]);
+        assert_eq!(
+            hosts("[host.'https://m.example/v2/mcr/']\noverride_path = true"),
+            ["https://m.example/v2/mcr", "/v2"]
+        );
+        assert_eq!(
+            hosts("[host.'https://m.example']\noverride_path = true"),
+            ["https://m.example", "/v2"]
+        );
+    }
+
+    #[test]
+    fn what_containerd_refuses_is_an_error() {
+        for bad in [
+            "host = 3",
+            "[[host.'x']]",
+            "server = 3",
+            "capabilities = 'pull'",
+            "[host.'x']\ncapabilities = ['Pull', 'fly']",
+            "[host.'x']\nskip_verify = 'yes'",
+            "ca = 3",
+            "ca = [['x']]",
+            "client = [['a', 'b', 'c']]",
+            "header = ['x']",
+            "[header]\nx = 3",
+            "[host.'x']\noverride_path = 1",
+        ] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_versions_read_differently_is_named() {
+        for (text, what) in [
+            ("capabilities = ['referrers']", NotFollowed::VersionDecides),
+            ("dial_timeout = '1d'", NotFollowed::VersionDecides),
+            ("host = { 'https://m.example' = {} }", NotFollowed::TomlForm),
+            ("[host]\n'https://m.example'.skip_verify = true", NotFollowed::TomlForm),
+            ("Server = 'https://m.example'", NotFollowed::TomlForm),
+            ("server = ", NotFollowed::NotToml),
+            ("server = 'httpbin.example'", NotFollowed::OddUrl),
+            ("server = 'https://u:hunter2@m.example'", NotFollowed::OddUrl),
+        ] {
+            let found = read(text).unwrap().not_replayed;
+            assert_eq!(found.first().map(|(what, _)| *what), Some(what), "{text}");
+            assert!(!format!("{found:?}").contains("hunter2"), "{found:?}");
+        }
+        assert_eq!(read("dial_timeout = '200ms'").unwrap().not_replayed, []);
+    }
+
+    #[test]
+    fn the_settings_of_a_host() {
+        let text = "[host.'https://m.example']\nca = 'ca.crt'\nclient = ['/k.pem', ['c', 'k']]\n\
+            skip_verify = false\ncapabilities = ['resolve']\n[host.'https://m.example'.header]\n\
+            authorization = 'Basic hunter2'\n";
+        let file = read(text).unwrap();
+        let entry = &file.hosts[0];
+        assert_eq!(entry.ca, ["/certs.d/x/ca.crt"]);
+        assert_eq!(entry.client, ["/k.pem", "/certs.d/x/c", "/certs.d/x/k"]);
+        assert_eq!((entry.resolves, entry.pulls, entry.skip_verify), (true, false, Some(false)));
+        assert_eq!(entry.headers, ["authorization"]);
+        assert!(entry.sets_tls() && !format!("{file:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,88 @@
+//! Which way containerd goes, as the program finds it on a real machine: links, pipes and files that
+//! may not be read below another root.
+#![cfg(feature = "lab")]
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
+
+mod program;
+
+use std::{fs, os::unix::fs::symlink, path::Path, time::Instant};
+
+use program::{Said, codes, program};
+
+const CONFIG: &str = "[plugins.'io.containerd.cri.v1.images'.registry]\n\
+    config_path = '/etc/containerd/certs.d'\n";
+
+/// Returns a node's root with that configuration of containerd.
+fn node(config: Option<&str>) -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    for folder in ["etc/kubernetes", "etc/containerd"] {
+        fs::create_dir_all(root.path().join(folder)).unwrap();
+    }
+    fs::write(root.path().join("etc/kubernetes/azure.json"), "{}").unwrap();
+    // Our own name servers, so that those of the node do not differ.
+    fs::copy("/etc/resolv.conf", root.path().join("etc/resolv.conf")).unwrap();
+    if let Some(config) = config {
+        fs::write(root.path().join("etc/containerd/config.toml"), config).unwrap();
+    }
+    root
+}
+
+/// Returns the codes of the step alone. It needs no network.
+fn told(root: &Path) -> Vec<String> {
+    let args = ["contoso.azurecr.io/team/app:v1", "--only", "runtime", "-o", "json"];
+    let mut program = program(&args);
+    for variable in ["HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"] {
+        program.env_remove(variable);
+    }
+    let said = Said::of(program.arg("--node-root").arg(root).output().unwrap());
+    let document = said.json();
+    let lists = ["causes", "could_not_tell", "warnings"];
+    lists.iter().flat_map(|list| codes(&document, list)).collect()
+}
+
+#[test]
+fn a_node_without_settings_has_nothing_to_say() {
+    assert_eq!(told(node(None).path()), [""; 0]);
+    assert_eq!(told(node(Some(CONFIG)).path()), [""; 0]);
+}
+
+#[test]
+fn a_link_that_leads_out_of_the_root_is_no_absence() {
+    let root = node(Some(CONFIG));
+    symlink("/etc/of-the-node", root.path().join("etc/containerd/certs.d")).unwrap();
+    assert_eq!(told(root.path()), ["runtime/config-unreadable"]);
+    let root = node(None);
+    symlink("/etc/of-the-node.toml", root.path().join("etc/containerd/config.toml")).unwrap();
+    assert_eq!(told(root.path()), ["runtime/config-unreadable"]);
+    let root = node(Some(CONFIG));
+    let loop_ = root.path().join("etc/containerd/certs.d");
+    symlink("certs.d", loop_).unwrap();
+    assert_eq!(told(root.path()), ["runtime/config-unreadable"]);
+}
+
+#[test]
+fn a_pipe_and_a_long_file_hold_nobody_up() {
+    let began = Instant::now();
+    let root = node(None);
+    let pipe = root.path().join("etc/containerd/config.toml");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    assert_eq!(told(root.path()), ["runtime/config-unreadable"]);
+    let long = "#".repeat(10 * 1024 * 1024);
+    assert_eq!(told(node(Some(&long)).path()), ["runtime/config-unreadable"]);
+    assert_eq!(told(node(Some("\u{0}garbage")).path()), ["runtime/config-unreadable"]);
+    assert!(began.elapsed().as_secs() < 20, "it hangs");
+}
+
+#[test]
+fn other_name_servers_are_seen() {
+    let root = node(Some(CONFIG));
+    fs::write(root.path().join("etc/resolv.conf"), "nameserver 192.0.2.53\n").unwrap();
+    assert_eq!(told(root.path()), ["runtime/resolver-differs"]);
+    // On AKS the file is a link that leads nowhere below another root.
+    fs::remove_file(root.path().join("etc/resolv.conf")).unwrap();
+    symlink("/run/of-the-node/resolv.conf", root.path().join("etc/resolv.conf")).unwrap();
+    let resolved = root.path().join("run/systemd/resolve");
+    fs::create_dir_all(&resolved).unwrap();
+    fs::write(resolved.join("resolv.conf"), "nameserver 169.254.10.10\n").unwrap();
+    assert_eq!(told(root.path()), ["runtime/resolver-differs"]);
+}
