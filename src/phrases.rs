@@ -39,6 +39,7 @@ phrases! {
     AssumedTag "assumed-tag" "no tag was given: {tag} is assumed" "지정한 태그가 없어 기본 태그를 사용함: {tag}"
     Here "here" "this machine" "이 컴퓨터"
     ControlPlane "control-plane" "Azure's control plane" "Azure 컨트롤 플레인"
+    ControlPlaneAs "control-plane-as" "Azure's control plane, as {who}" "Azure 컨트롤 플레인 조회, 로그인: {who}"
     As "as" "as {who}" "로그인: {who}"
     StillWaiting "still-waiting" "still waiting ({left} s left): {why}" "대기 중({left}초 남음): {why}"
     WaitingCannotHelp "waiting-cannot-help" "waiting does not help: {why}" "기다려도 해결되지 않음: {why}"

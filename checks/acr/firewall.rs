@@ -2,6 +2,7 @@
 
 use std::{net::IpAddr, rc::Rc};
 
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::{
@@ -13,17 +14,17 @@ use crate::{
     arm::ControlPlane,
     cluster::Cluster,
     data_path::DataPath,
-    kit::{Cx, StepResult, target::is_private},
+    kit::{Cx, NoFact, StepResult, target::is_private},
 };
+
+/// How long a change of the rules may take, with a margin: Microsoft speaks of a few minutes.
+const SPREADING: SignedDuration = SignedDuration::from_mins(15);
 
 /// What the network rules let in.
 #[derive(Serialize)]
 pub struct Firewall {
-    /// The address that the rules were compared with.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// The addresses that the rules were compared with.
     compared: Vec<IpAddr>,
-    /// Whether there is a public endpoint.
-    public: bool,
 }
 
 /// Compares the network rules with the address that the registry saw, and with the addresses from
@@ -37,7 +38,7 @@ pub async fn compare(
 ) -> StepResult<Firewall> {
     let rules = NetworkRules::of(registry);
     let blocked = |client_ip| Blocked::of(cx, registry, client_ip);
-    if !rules.is_public() {
+    if rules.is_disabled() {
         cx.add_finding(Problem::PublicAccessDisabled(blocked(None)));
     }
     let refused = pull.refused_address();
@@ -51,10 +52,13 @@ pub async fn compare(
             Admission::NotListed => {
                 cx.add_finding(Problem::FirewallClientIp(blocked(Some(address))));
             }
-            Admission::Allowed => {
+            Admission::Listed if changed_lately(cx, registry) => {
                 cx.add_finding(Problem::FirewallRuleSpreading(blocked(Some(address))));
             }
-            Admission::NoPublicAccess | Admission::Unknown => {}
+            Admission::Listed
+            | Admission::Open
+            | Admission::NoPublicAccess
+            | Admission::Unknown => {}
         }
     }
     // A node is told by its own pull.
@@ -82,5 +86,15 @@ pub async fn compare(
         }
         compared.extend(egress);
     }
-    Ok(Firewall { compared, public: rules.is_public() })
+    if compared.is_empty() {
+        return Err(NoFact::skipped(Problem::NothingToCompare {}));
+    }
+    Ok(Firewall { compared })
+}
+
+/// Returns whether the registry was changed so lately that its rules may not be in effect.
+fn changed_lately(cx: &Cx, registry: &Registry) -> bool {
+    let changed = registry.resource.text("systemData.lastModifiedAt");
+    let changed: Option<Timestamp> = changed.and_then(|time| time.parse().ok());
+    changed.is_some_and(|changed| cx.now().duration_since(changed) < SPREADING)
 }

@@ -35,6 +35,9 @@ const API: &str = "2025-11-01";
 /// The kind of the resource.
 const KIND: &str = "Microsoft.ContainerRegistry/registries";
 
+/// How many registries of one name are looked at.
+const MAX_NAMESAKES: usize = 8;
+
 /// Finds the registry: by the id that the user gave, or by its login server among all registries
 /// that the caller can read.
 pub async fn find(
@@ -44,20 +47,21 @@ pub async fn find(
 ) -> StepResult<Registry> {
     let host = &image_target.asked.host;
     let server = host.azure().map_or_else(|| host.name.clone(), |name| name.login_server());
-    let id = match &cx.target.control_plane.registry {
-        Some(id) => Some(id.clone()),
+    let given = cx.target.control_plane.registry.clone();
+    let ids = match given.clone() {
+        Some(id) => vec![id],
         None => {
             let wanted = [("properties.loginServer", server.as_str())];
-            // A login server is unique in its cloud.
-            control_plane.find(cx, KIND, &wanted).await?.into_iter().next()
+            control_plane.find(cx, KIND, &wanted).await?
         }
     };
-    let found = match &id {
-        Some(id) => control_plane.get(cx, id, API).await?.map(Registry::of),
-        None => None,
-    };
+    // A login server is unique in its cloud, but Resource Graph may show a registry that is gone.
+    let mut found = None;
+    for id in ids.iter().take(MAX_NAMESAKES) {
+        found = found.or(control_plane.get(cx, id, API).await?.map(Registry::of));
+    }
     let Some(registry) = found else {
-        return Err(missing(cx, control_plane, image_target, id.as_ref()).await);
+        return Err(missing(cx, control_plane, image_target, given.as_ref()).await);
     };
     if !registry.login_server().eq_ignore_ascii_case(&server) {
         let (id, meant) = (registry.id().to_string(), registry.login_server().to_owned());
@@ -83,7 +87,7 @@ async fn missing(
         NoFact::could_not_tell(Problem::NotSeen { host, who })
     };
     let namesakes = control_plane.find(cx, KIND, &[("name", name)]).await.unwrap_or_default();
-    for id in &namesakes {
+    for id in namesakes.iter().take(MAX_NAMESAKES) {
         let found = control_plane.get(cx, id, API).await.ok().flatten().map(Registry::of);
         let meant = found.map(|registry| registry.login_server().to_owned());
         if let Some(meant) = meant.filter(|meant| meant.starts_with(&format!("{name}-"))) {
@@ -102,7 +106,7 @@ async fn missing(
         && image_target.asked.host.kind() == AcrHostKind::LoginServer
         && is_name_free(cx, control_plane, &subscription, &name).await
     {
-        return Problem::RegistryDeletedOrMoved { host, name }.into();
+        cx.add_finding(Problem::RegistryDeletedOrMoved { host, name });
     }
     not_seen()
 }

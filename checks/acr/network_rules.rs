@@ -3,17 +3,15 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use serde_json::Value;
 
 use super::Registry;
-use crate::kit::azure::resource::text;
+use crate::kit::azure::{ArmResource, resource::text};
 
 /// The network rules of a registry.
 #[derive(Debug)]
 pub(super) struct NetworkRules {
-    /// Whether there is a public endpoint at all.
-    is_public: bool,
-    /// Whether an address needs a rule.
-    is_selective: bool,
+    access: Access,
     /// The addresses that a rule allows.
     allowed: Vec<IpNet>,
     /// Whether a rule could not be read, so that what is not allowed is unknown.
@@ -22,16 +20,31 @@ pub(super) struct NetworkRules {
     pub(super) subnets: Vec<String>,
 }
 
+/// Whom the public endpoint is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    /// There is none.
+    Disabled,
+    /// Those that a rule allows.
+    Selected,
+    /// Everybody.
+    All,
+    /// Something else decides, such as a network security perimeter, or it cannot be read.
+    Unknown,
+}
+
 /// What the rules say of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Admission {
-    /// It may come in.
-    Allowed,
+    /// A rule allows it.
+    Listed,
+    /// Everybody may come in.
+    Open,
     /// Nobody may come in at the public endpoint.
     NoPublicAccess,
     /// No rule allows it.
     NotListed,
-    /// A rule cannot be read.
+    /// It cannot be told.
     Unknown,
 }
 
@@ -39,15 +52,15 @@ impl NetworkRules {
     /// Reads the rules of a registry.
     pub(super) fn of(registry: &Registry) -> Self {
         let resource = &registry.resource;
-        let rules = resource.list("properties.networkRuleSet.ipRules");
-        let read = |rule| net(text(rule, "value")?);
-        let nets: Vec<Option<IpNet>> = rules.iter().map(read).collect();
+        let rules = resource.get("properties.networkRuleSet.ipRules");
+        let listed = rules.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let nets: Vec<Option<IpNet>> =
+            listed.iter().map(|rule| net(text(rule, "value")?)).collect();
         let subnets = resource.list("properties.networkRuleSet.virtualNetworkRules");
+        let is_list = rules.is_none_or(Value::is_array);
         Self {
-            is_public: !resource.is("properties.publicNetworkAccess", "Disabled"),
-            // A registry without such rules, which needs the tier Premium, lets everybody in.
-            is_selective: resource.is("properties.networkRuleSet.defaultAction", "Deny"),
-            has_unreadable: nets.iter().any(Option::is_none),
+            access: Access::of(resource),
+            has_unreadable: !is_list || nets.iter().any(Option::is_none),
             allowed: nets.into_iter().flatten().collect(),
             subnets: subnets
                 .iter()
@@ -57,21 +70,41 @@ impl NetworkRules {
         }
     }
 
-    /// Returns whether there is a public endpoint.
-    pub(super) fn is_public(&self) -> bool {
-        self.is_public
+    /// Returns whether there is certainly no public endpoint.
+    pub(super) fn is_disabled(&self) -> bool {
+        self.access == Access::Disabled
     }
 
     /// Returns what the rules say of an address.
     pub(super) fn admit(&self, address: IpAddr) -> Admission {
-        if !self.is_public {
-            Admission::NoPublicAccess
-        } else if !self.is_selective || self.allowed.iter().any(|net| net.contains(&address)) {
-            Admission::Allowed
-        } else if self.has_unreadable {
-            Admission::Unknown
-        } else {
-            Admission::NotListed
+        match self.access {
+            Access::Disabled => Admission::NoPublicAccess,
+            Access::All => Admission::Open,
+            Access::Unknown => Admission::Unknown,
+            Access::Selected if self.allowed.iter().any(|net| net.contains(&address)) => {
+                Admission::Listed
+            }
+            Access::Selected if self.has_unreadable => Admission::Unknown,
+            Access::Selected => Admission::NotListed,
+        }
+    }
+}
+
+impl Access {
+    fn of(resource: &ArmResource) -> Self {
+        let word = |path| match resource.get(path) {
+            None => Some(String::new()),
+            Some(value) => value.as_str().map(str::to_lowercase),
+        };
+        let rules = resource.get("properties.networkRuleSet");
+        let public = word("properties.publicNetworkAccess");
+        let action = word("properties.networkRuleSet.defaultAction");
+        match (public.as_deref(), action.as_deref(), rules.is_none_or(Value::is_object)) {
+            (Some("disabled"), ..) => Access::Disabled,
+            (Some("" | "enabled"), Some("deny"), true) => Access::Selected,
+            // A registry without such rules, which need the tier Premium, lets everybody in.
+            (Some("" | "enabled"), Some("" | "allow"), true) => Access::All,
+            _ => Access::Unknown,
         }
     }
 }
@@ -84,10 +117,9 @@ fn net(value: &str) -> Option<IpNet> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
-    use crate::kit::azure::ArmResource;
 
     fn rules(properties: &Value) -> NetworkRules {
         let id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerRegistry/registries/contoso";
@@ -103,13 +135,13 @@ mod tests {
         ] } });
         let admit =
             |properties: &Value, address: &str| rules(properties).admit(address.parse().unwrap());
-        assert_eq!(admit(&listed, "203.0.113.7"), Admission::Allowed);
-        assert_eq!(admit(&listed, "198.51.100.15"), Admission::Allowed);
+        assert_eq!(admit(&listed, "203.0.113.7"), Admission::Listed);
+        assert_eq!(admit(&listed, "198.51.100.15"), Admission::Listed);
         assert_eq!(admit(&listed, "198.51.100.16"), Admission::NotListed);
         assert_eq!(admit(&listed, "2001:db8::1"), Admission::NotListed);
         let off = json!({ "publicNetworkAccess": "disabled", "networkRuleSet": { "defaultAction": "Allow" } });
         assert_eq!(admit(&off, "203.0.113.7"), Admission::NoPublicAccess);
-        assert_eq!(admit(&json!({}), "203.0.113.7"), Admission::Allowed);
+        assert_eq!(admit(&json!({}), "203.0.113.7"), Admission::Open);
         let odd =
             json!({ "networkRuleSet": { "defaultAction": "Deny", "ipRules": [{ "value": "x" }] } });
         assert_eq!(admit(&odd, "203.0.113.7"), Admission::Unknown);

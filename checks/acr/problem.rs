@@ -55,6 +55,21 @@ pub enum Problem {
         /// Its name.
         name: String,
     },
+    /// A cache rule names a credential set that does not exist.
+    CacheCredentialsMissing {
+        /// The rule and its upstream.
+        #[serde(flatten)]
+        cached: Cached,
+        /// The name of the set.
+        credential_set: String,
+    },
+    /// The registry lists a private endpoint connection whose endpoint is not found.
+    EndpointMissing {
+        /// The host whose address no endpoint that was found has.
+        host: String,
+    },
+    /// No address is known that the network rules could be compared with.
+    NothingToCompare {},
     /// The registry has no public endpoint: it is reached through private endpoints alone.
     PublicAccessDisabled(Blocked),
     /// No rule allows the address that the registry saw.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Problem, unavailable};
+use super::{Problem, problem::SignInAgain};
 use crate::kit::{
     Cx, NoFact, StepResult,
     azure::{Arm, ArmError, ArmResource, TokenSource},
@@ -38,20 +38,22 @@ impl ControlPlane {
     ) -> StepResult<Option<ArmResource>> {
         let json = match self.arm.get(cx, id.as_str(), api).await {
             Ok(json) => json,
-            Err(ArmError::NotFound { .. }) => return Ok(None),
-            Err(error) => return Err(self.no_fact(cx, id.as_str(), error)),
+            Err(ArmError::NotFound { code, .. }) if is_absence(&code) => return Ok(None),
+            Err(error) => return Err(self.no_fact(id.as_str(), error)),
         };
         let unreadable = || {
-            let (path, said) = (id.to_string(), Malformed::NotJson.to_string());
-            unavailable(cx, Problem::Unexpected { path, said })
+            let (path, said) = (id.to_string(), Malformed::WrongKind.to_string());
+            NoFact::could_not_tell(Problem::Unexpected { path, said })
         };
-        ArmResource::read(json).map(Some).ok_or_else(unreadable)
+        // What the answer says of itself is no better known than what was asked for.
+        let own = ArmResource::read(json).filter(|resource| resource.id == *id);
+        own.map(Some).ok_or_else(unreadable)
     }
 
     /// Returns what is at a path that is no resource's id, such as that of a role definition.
     pub(crate) async fn read(&self, cx: &Cx, path: &str, api: &str) -> StepResult<Value> {
         let json = self.arm.get(cx, path, api).await;
-        json.map_err(|error| self.no_fact(cx, path, error))
+        json.map_err(|error| self.no_fact(path, error))
     }
 
     /// Returns all entries of a list, such as the children of a resource or the role assignments at
@@ -64,7 +66,7 @@ impl ControlPlane {
         filter: Option<&str>,
     ) -> StepResult<Vec<Value>> {
         let listed = self.arm.list(cx, path, api, filter).await;
-        listed.map_err(|error| self.no_fact(cx, path, error))
+        listed.map_err(|error| self.no_fact(path, error))
     }
 
     /// Sends a body to an action that changes nothing.
@@ -76,14 +78,14 @@ impl ControlPlane {
         body: &Value,
     ) -> StepResult<Value> {
         let answer = self.arm.post(cx, path, api, body).await;
-        answer.map_err(|error| self.no_fact(cx, path, error))
+        answer.map_err(|error| self.no_fact(path, error))
     }
 
     /// Returns whether the caller may do this there. An empty list is a fact only for a caller who
     /// may read what it lists (design rule 9).
     pub(crate) async fn may(&self, cx: &Cx, scope: &str, action: &str) -> StepResult<bool> {
         let may = self.arm.may(cx, scope, action).await;
-        may.map_err(|error| self.no_fact(cx, scope, error))
+        may.map_err(|error| self.no_fact(scope, error))
     }
 
     /// Returns the ids of the resources of a kind whose properties have these values, among all that
@@ -101,22 +103,31 @@ impl ControlPlane {
         let kql = format!("Resources | where {filter} | project id");
         let within: Vec<String> = cx.target.control_plane.subscription.iter().cloned().collect();
         let rows = self.arm.query(cx, &within, &kql).await;
-        let rows = rows.map_err(|error| self.no_fact(cx, "Resource Graph", error))?;
+        let rows = rows.map_err(|error| self.no_fact("Resource Graph", error))?;
         let ids = rows.iter().filter_map(|row| row.get("id")?.as_str()?.parse().ok());
         Ok(ids.collect())
     }
 
     /// Returns that the caller may not read something that an empty list hides.
-    pub(crate) fn not_permitted(&self, cx: &Cx, action: &str, scope: &str) -> NoFact {
+    pub(crate) fn not_permitted(&self, action: &str, scope: &str) -> NoFact {
         let (action, scope) = (action.to_owned(), scope.to_owned());
-        let caller_id = self.arm.caller().principal.object_id.clone();
-        let who = self.who.clone();
-        unavailable(cx, Problem::NotPermitted { who, caller_id, action, scope })
+        NoFact::could_not_tell(self.lacks(action, scope))
+    }
+
+    fn lacks(&self, action: String, scope: String) -> Problem {
+        let principal = &self.arm.caller().principal;
+        Problem::NotPermitted {
+            who: self.who.clone(),
+            caller_id: principal.object_id.clone(),
+            caller_type: if principal.is_person { "User" } else { "ServicePrincipal" },
+            action,
+            scope,
+        }
     }
 
     /// Returns why a request gave nothing.
-    fn no_fact(&self, cx: &Cx, path: &str, error: ArmError) -> NoFact {
-        unavailable(cx, self.problem(path, error))
+    fn no_fact(&self, path: &str, error: ArmError) -> NoFact {
+        NoFact::could_not_tell(self.problem(path, error))
     }
 
     fn problem(&self, path: &str, error: ArmError) -> Problem {
@@ -124,8 +135,12 @@ impl ControlPlane {
         match error {
             ArmError::NotPermitted { action, scope, said } => {
                 let Some(action) = action else { return Problem::Unexpected { path, said } };
-                let caller_id = self.arm.caller().principal.object_id.clone();
-                Problem::NotPermitted { who: self.who.clone(), caller_id, action, scope }
+                // Whatever the message says, the scope is what was asked for or above it.
+                let is_above = path.strip_prefix(&scope).is_some_and(|rest| {
+                    scope.len() > 1 && (rest.is_empty() || rest.starts_with('/'))
+                });
+                let scope = if is_above { scope } else { path };
+                self.lacks(action, scope)
             }
             ArmError::Throttled { retry_after } => {
                 Problem::Throttled { retry_after: retry_after.map(|wait| wait.as_secs()) }
@@ -135,9 +150,14 @@ impl ControlPlane {
                 Problem::Unreachable { host, stage: error.stage, fault: error.fault }
             }
             ArmError::TokenRefused { said, tenants, .. } => {
-                Problem::TokenRefused { said, tenant: tenants.into_iter().next() }
+                let tenant = tenants.into_iter().next();
+                let again = SignInAgain::with(self.source, tenant.as_deref());
+                Problem::TokenRefused { said, tenant, again }
             }
-            ArmError::Unexpected { status: status @ 500.., .. } => Problem::Outage { status },
+            // Without a code of its own it may be a proxy that answers.
+            ArmError::Unexpected { status: status @ 500.., code, .. } if !code.is_empty() => {
+                Problem::Outage { status }
+            }
             ArmError::Unexpected { status, said, .. } => {
                 let said = if said.is_empty() { format!("HTTP {status}") } else { said };
                 Problem::Unexpected { path, said }
@@ -151,6 +171,20 @@ impl ControlPlane {
             }
         }
     }
+}
+
+/// Returns whether a 404 with this code says that the resource does not exist. Other codes say that
+/// the subscription is not seen, or that there is no such API.
+fn is_absence(code: &str) -> bool {
+    const ABSENCE: [&str; 6] = [
+        "ResourceNotFound",
+        "ResourceGroupNotFound",
+        "ParentResourceNotFound",
+        "NotFound",
+        "KeyNotFound",
+        "VaultNotFound",
+    ];
+    ABSENCE.iter().any(|known| known.eq_ignore_ascii_case(code))
 }
 
 /// Returns a text as a literal of Resource Graph's query language.

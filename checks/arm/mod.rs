@@ -45,16 +45,6 @@ pub async fn sign_in(
     let cloud = suffix.and_then(Cloud::of_suffix).unwrap_or_default();
     match Arm::sign_in(cx, cloud).await {
         Ok(arm) => Ok(ControlPlane::over(arm)),
-        Err(error) => Err(unavailable(cx, Problem::from(error))),
-    }
-}
-
-/// Returns why the control plane tells nothing: *could not tell*, or nothing at all where nobody
-/// asked for it.
-fn unavailable(cx: &Cx, problem: Problem) -> NoFact {
-    if cx.target.control_plane.is_asked() {
-        NoFact::could_not_tell(problem)
-    } else {
-        NoFact::skipped(problem)
+        Err(error) => Err(NoFact::could_not_tell(Problem::from(error))),
     }
 }

@@ -23,6 +23,9 @@ pub enum Problem {
         by: TokenSource,
         /// The reason that was given.
         said: String,
+        /// How to sign in again.
+        #[serde(flatten)]
+        again: SignInAgain,
     },
     /// The file with the federated token cannot be read.
     FileUnreadable {
@@ -40,6 +43,9 @@ pub enum Problem {
         /// The tenant whose tokens are accepted.
         #[serde(skip_serializing_if = "Option::is_none")]
         tenant: Option<String>,
+        /// How to sign in again.
+        #[serde(flatten)]
+        again: SignInAgain,
     },
     /// Azure Resource Manager, or the issuer of tokens for it, cannot be reached.
     Unreachable {
@@ -57,6 +63,8 @@ pub enum Problem {
         /// The caller's object id.
         #[serde(skip_serializing_if = "Option::is_none")]
         caller_id: Option<String>,
+        /// Whether the caller is a `User` or a `ServicePrincipal`.
+        caller_type: &'static str,
         /// The permission that is missing.
         action: String,
         /// Where it is missing.
@@ -82,12 +90,47 @@ pub enum Problem {
     },
 }
 
+/// How to sign in again: what the commands of fixes need. Of all, the ones that fit are known.
+#[derive(Serialize)]
+pub struct SignInAgain {
+    /// `az`, if the Azure CLI signs in, to whichever tenant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    az: Option<&'static str>,
+    /// The tenant, if the Azure CLI signs in and it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    az_tenant: Option<String>,
+    /// The variables, if the environment signs in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variables: Option<&'static str>,
+}
+
+impl SignInAgain {
+    /// Returns how to sign in again with what signed in before.
+    pub(super) fn with(by: TokenSource, tenant: Option<&str>) -> Self {
+        let variables = match by {
+            TokenSource::EnvironmentSecret => {
+                Some("AZURE_CLIENT_ID, AZURE_TENANT_ID, AZURE_CLIENT_SECRET")
+            }
+            TokenSource::FederatedToken => {
+                Some("AZURE_CLIENT_ID, AZURE_TENANT_ID, AZURE_FEDERATED_TOKEN_FILE")
+            }
+            TokenSource::AzureCli | TokenSource::ManagedIdentity => None,
+        };
+        let is_az = by == TokenSource::AzureCli;
+        Self {
+            az: (is_az && tenant.is_none()).then_some("az"),
+            az_tenant: tenant.filter(|_| is_az).map(str::to_owned),
+            variables,
+        }
+    }
+}
+
 impl From<NoArm> for Problem {
     fn from(error: NoArm) -> Self {
         match error {
             NoArm::NoCredential | NoArm::NoEndpoint => Problem::NotSignedIn {},
             NoArm::Refused { by, said, .. } | NoArm::Unclear { by, said } => {
-                Problem::SignInRefused { by, said }
+                Problem::SignInRefused { by, said, again: SignInAgain::with(by, None) }
             }
             NoArm::Unreachable { host, error, .. } => {
                 Problem::Unreachable { host, stage: error.stage, fault: error.fault }

@@ -2,10 +2,16 @@
 
 use std::net::IpAddr;
 
+use serde_json::Value;
+
 use super::Cluster;
 use crate::{
     arm::ControlPlane,
-    kit::{Cx, StepResult, azure::resource::text, target::ResourceId},
+    kit::{
+        Cx, StepResult,
+        azure::resource::{property, text},
+        target::ResourceId,
+    },
 };
 
 /// The version of the API for public addresses.
@@ -19,7 +25,13 @@ impl Cluster {
     pub(crate) fn goes_out_by_its_own_addresses(&self) -> bool {
         let own = ["loadBalancer", "managedNATGateway", "userAssignedNATGateway"];
         let is_own = self.outbound().is_some_and(|kind| own.contains(&kind));
-        is_own && self.resource.get("properties.httpProxyConfig.httpsProxy").is_none()
+        let pools = self.resource.list("properties.agentPoolProfiles");
+        let has_public = |pool: &Value| {
+            property(pool, "enableNodePublicIP").and_then(Value::as_bool) == Some(true)
+        };
+        is_own
+            && !pools.iter().any(has_public)
+            && self.resource.get("properties.httpProxyConfig.httpsProxy").is_none()
     }
 
     /// Returns those addresses.

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::kit::{
     azure::{ArmResource, resource::text},
+    rules::is_guid,
     target::ResourceId,
 };
 
@@ -57,7 +58,9 @@ impl Cluster {
         let own = self.resource.get("properties.identityProfile.kubeletidentity")?;
         let owned = |name| text(own, name).map(str::to_owned);
         let name = text(own, "resourceId").and_then(|id| id.rsplit('/').next()).map(str::to_owned);
-        Some(KubeletIdentity { object_id: owned("objectId")?, client_id: owned("clientId"), name })
+        // It goes into commands.
+        let object_id = owned("objectId").filter(|id| is_guid(id))?;
+        Some(KubeletIdentity { object_id, client_id: owned("clientId"), name })
     }
 
     /// Returns the object ids of the identities of the cluster's control plane.

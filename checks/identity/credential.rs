@@ -118,7 +118,7 @@ pub struct Candidate {
     pub(crate) user: Option<String>,
     /// The identity that an Entra token was issued to.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub(super) principal: Option<Principal>,
+    pub(crate) principal: Option<Principal>,
     /// The file or the flag that the credentials come from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) from: Option<String>,

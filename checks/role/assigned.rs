@@ -90,8 +90,11 @@ async fn definitions(
     control_plane: &ControlPlane,
     assignments: [&Listing<RoleAssignment>; 2],
 ) -> Listing<RoleDefinition> {
+    // Those of the identity's own assignments come first.
     let entries = assignments.into_iter().flat_map(|listing| &listing.entries);
-    let ids: BTreeSet<&str> = entries.map(|one| one.role_definition_id.as_str()).collect();
+    let mut seen = BTreeSet::new();
+    let ids = entries.map(|one| one.role_definition_id.as_str());
+    let ids: Vec<&str> = ids.filter(|id| seen.insert(*id)).collect();
     let read = ids.into_iter().take(MAX_ROLES).map(async |id| {
         let definition = control_plane.read(cx, id, API).await.ok()?;
         RoleDefinition::read(&definition)

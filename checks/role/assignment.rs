@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::definition::guid;
+use crate::kit::rules::is_guid;
 
 /// A role assignment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +82,14 @@ impl RoleAssignment {
         self.principal_id.eq_ignore_ascii_case(principal)
     }
 
+    /// Returns the id if it has the form that Azure Resource Manager gives it, as commands need it.
+    pub fn id_for_commands(&self) -> Option<String> {
+        let (scope, guid) =
+            self.id.split_once("/providers/Microsoft.Authorization/roleAssignments/")?;
+        let is_own = scope.eq_ignore_ascii_case(self.scope.trim_end_matches('/')) && is_guid(guid);
+        is_own.then(|| self.id.clone())
+    }
+
     /// Returns whether it names a group.
     pub fn is_for_group(&self) -> bool {
         self.principal_type.as_deref().is_some_and(|kind| {
@@ -88,9 +97,9 @@ impl RoleAssignment {
         })
     }
 
-    /// Returns when it last changed.
+    /// Returns when it was created: a later change, such as of its description, starts nothing anew.
     pub fn changed(&self) -> Option<Timestamp> {
-        self.created.max(self.updated)
+        self.created.or(self.updated)
     }
 }
 
@@ -121,7 +130,7 @@ mod tests {
         let found = RoleAssignment::read(&entry).unwrap();
         assert_eq!(found.role, "7f951dda-4ed3-4680-a7ca-43fe172d538d");
         assert!(found.is_for("aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee") && !found.is_for_group());
-        assert_eq!(found.changed().unwrap().to_string(), "2026-04-14T08:54:26Z");
+        assert_eq!(found.changed().unwrap().to_string(), "2026-04-14T08:54:25Z");
         assert_eq!(found.condition, None);
     }
 

@@ -69,6 +69,13 @@ impl Permissions {
 }
 
 impl RoleDefinition {
+    /// Returns whether the role permits nothing but what belongs to registries.
+    pub fn is_for_registries(&self) -> bool {
+        let lists = |one: &Permissions| [one.actions.clone(), one.data_actions.clone()].concat();
+        let mut all = self.permissions.iter().flat_map(lists);
+        all.all(|action| action.to_ascii_lowercase().starts_with("microsoft.containerregistry/"))
+    }
+
     /// Reads a role definition as Azure Resource Manager returns it; `None` when it is not one.
     pub fn read(entry: &Value) -> Option<Self> {
         let id = entry.get("id").and_then(Value::as_str)?;

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    Access, Advice, Change, Evaluation, Judged, LookAlikeKind, MistakenIds, Mode, Problem,
-    Question, Refusal, Unclear, Verdict, advise,
+    Access, Advice, Change, Evaluation, Judged, LookAlike, LookAlikeKind, MistakenIds, Mode,
+    Problem, Question, Refusal, RoleDefinition, Unclear, Verdict, advise,
     assigned::{Assigned, READ_ASSIGNMENTS},
     evaluate, look_alikes,
     problem::Assignment,
@@ -47,6 +47,9 @@ pub async fn examine(
 ) -> StepResult<Authorized> {
     let unknown_mode = || NoFact::could_not_tell(Problem::ModeUnknown {});
     let mode = registry.mode().ok_or_else(unknown_mode)?;
+    if registry.resource.flag("properties.anonymousPullEnabled") == Some(true) {
+        return Err(NoFact::skipped(Problem::AnonymousAllowed {}));
+    }
     let subject = Subject::of(cx, registry, mode, cluster, identity);
     let subject = subject.ok_or_else(|| NoFact::skipped(Problem::NobodyKnown {}))?;
     let assigned = Assigned::list(cx, control_plane, &subject).await?;
@@ -64,7 +67,7 @@ pub async fn examine(
         Access::Unknown(why) => Err(unclear(&subject, &found, why)),
         // Without the permission to read them, a list is empty.
         Access::Denied(Refusal::NoAssignment) if !assigned.is_visible => {
-            Err(control_plane.not_permitted(cx, READ_ASSIGNMENTS, &subject.registry_id))
+            Err(control_plane.not_permitted(READ_ASSIGNMENTS, &subject.registry_id))
         }
         Access::Denied(refusal) => {
             Err(denied(&subject, &question, &assigned, &found, refusal).into())
@@ -75,9 +78,11 @@ pub async fn examine(
 /// Returns the access, and says where it may not be in effect yet.
 fn granted(cx: &Cx, subject: &Subject, mode: Mode, found: &Evaluation<'_>) -> Authorized {
     let grants = || found.assignments.iter().filter(|one| one.verdict == Verdict::Grants);
-    // Of several, the oldest decides when access began.
-    let first = grants().filter(|one| one.age.is_some()).max_by_key(|one| one.age);
-    let first = first.or_else(|| grants().next());
+    // One of its own counts before those of groups; of several, the oldest tells when access began.
+    let oldest = |via_group: bool| {
+        grants().filter(|one| one.via_group == via_group).max_by_key(|one| one.age)
+    };
+    let first = oldest(false).or_else(|| oldest(true));
     if let Some(first) = first
         && let Some(change) = Change::of(first, mode)
     {
@@ -152,8 +157,13 @@ fn unassigned(subject: Subject, question: &Question<'_>, assigned: &Assigned) ->
     let alike = planes.into_iter().flat_map(|control_plane| {
         look_alikes(question, assigned.around(), &MistakenIds { control_plane, client_id })
     });
+    // A role that is for much more than pulling, such as Contributor, was hardly meant for this.
+    let around = assigned.around();
+    let is_meant = |one: &LookAlike<'_>| {
+        around.role_of(one.assignment).is_some_and(RoleDefinition::is_for_registries)
+    };
     // An id that was mixed up says more than a scope.
-    let alike = alike.min_by_key(|one| match one.kind {
+    let alike = alike.filter(is_meant).min_by_key(|one| match one.kind {
         LookAlikeKind::ClientId => 0,
         LookAlikeKind::ControlPlaneIdentity => 1,
         LookAlikeKind::SameNameElsewhere => 2,
@@ -163,7 +173,7 @@ fn unassigned(subject: Subject, question: &Question<'_>, assigned: &Assigned) ->
     });
     let Some(alike) = alike else { return Problem::Missing { subject } };
     let scope = alike.assignment.scope.clone();
-    let assignment_id = alike.assignment.id.clone();
+    let assignment_id = alike.assignment.id_for_commands();
     let mistaken = alike.assignment.principal_id.clone();
     match alike.kind {
         LookAlikeKind::ClientId => {

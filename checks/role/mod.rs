@@ -1,7 +1,6 @@
 //! May this identity pull from this registry, by the role assignments in force?
 //!
-//! Everything here is pure: JSON as Azure Resource Manager returns it goes in, an answer comes out.
-//! Role *definitions* are evaluated, never role names. What cannot be determined is *unknown*, and
+//! `examine` asks for what is assigned (`assigned`); the evaluation itself is pure. Role *definitions* are evaluated, never role names. What cannot be determined is *unknown*, and
 //! makes the answer unknown only where it matters.
 //!
 //! Source of the evaluation order: Microsoft Learn, "How Azure RBAC determines if a user has access

@@ -10,6 +10,8 @@ use super::{evaluate::Judged, subject::Subject};
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Problem {
+    /// Anonymous pull is enabled, so no role is needed.
+    AnonymousAllowed {},
     /// No object id is known of who pulls.
     NobodyKnown {},
     /// The registry follows roles in a way that is not known here.
@@ -28,7 +30,8 @@ pub enum Problem {
         /// The object id of the other one.
         mistaken: String,
         /// The id of the assignment.
-        assignment_id: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        assignment_id: Option<String>,
     },
     /// The assignment names the client id where the object id belongs.
     PrincipalIsClientId {
@@ -38,7 +41,8 @@ pub enum Problem {
         /// The id that the assignment names.
         mistaken: String,
         /// The id of the assignment.
-        assignment_id: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        assignment_id: Option<String>,
     },
     /// The role was assigned at a scope that is not above this registry.
     WrongScope {
@@ -48,7 +52,8 @@ pub enum Problem {
         /// That scope.
         assigned_scope: String,
         /// The id of the assignment.
-        assignment_id: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        assignment_id: Option<String>,
     },
     /// The registry follows roles on repositories, and the identity has one on the whole registry.
     AbacIgnoresRegistryRoles {
@@ -143,7 +148,8 @@ pub struct Assignment {
     /// Where it is assigned.
     assigned_scope: String,
     /// The id of the assignment.
-    assignment_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    assignment_id: Option<String>,
     /// When it was assigned.
     #[serde(skip_serializing_if = "Option::is_none")]
     assigned: Option<Timestamp>,
@@ -159,7 +165,7 @@ impl Assignment {
         Self {
             assigned_role: name.unwrap_or_else(|| assignment.role.clone()),
             assigned_scope: assignment.scope.clone(),
-            assignment_id: assignment.id.clone(),
+            assignment_id: assignment.id_for_commands(),
             assigned: assignment.changed(),
             group_id: judged.via_group.then(|| assignment.principal_id.clone()),
         }

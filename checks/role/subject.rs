@@ -34,9 +34,13 @@ pub struct Subject {
     pub(super) role: &'static str,
     /// The id of that role, the same in every cloud.
     pub(super) role_guid: &'static str,
-    /// The cluster.
+    /// The cluster, its resource group and its subscription.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) cluster: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cluster_group: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cluster_subscription: Option<String>,
     #[serde(skip)]
     pub(super) control_plane: Vec<String>,
 }
@@ -70,6 +74,8 @@ impl Subject {
             role,
             role_guid,
             cluster: cluster.map(|cluster| cluster.name().to_owned()),
+            cluster_group: cluster.map(|cluster| cluster.id().group().to_owned()),
+            cluster_subscription: cluster.map(|cluster| cluster.id().subscription().to_owned()),
             control_plane: cluster.map_or_else(Vec::new, |it| it.control_plane_identities()),
         };
         let signed_in = || {

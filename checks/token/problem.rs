@@ -33,6 +33,9 @@ pub enum Problem {
         host: String,
         /// What was requested.
         wanted: String,
+        /// The object id of the identity whose token the registry did not exchange.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        object_id: Option<String>,
         /// The correlation id, for a support request.
         #[serde(skip_serializing_if = "Option::is_none")]
         correlation: Option<String>,

@@ -100,7 +100,9 @@ impl Session {
         if self.identity.others_may {
             return NoFact::could_not_tell(self.others(cx));
         }
-        Problem::AnonymousPullDisabled { host, wanted, correlation }.into()
+        let refused = self.identity.principal.as_ref();
+        let object_id = refused.and_then(|principal| principal.object_id.clone());
+        Problem::AnonymousPullDisabled { host, wanted, object_id, correlation }.into()
     }
 
     /// Returns why the credentials were refused.

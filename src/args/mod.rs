@@ -17,6 +17,7 @@ const AFTER_HELP: &str = "\
 Examples:
   check-acr contoso.azurecr.io/team/app:v1             can this machine pull it?
   check-acr --auth-file secret.yaml IMAGE              with a pull secret, as the kubelet reads it
+  check-acr -g shop --cluster shop-aks IMAGE           and why may this cluster not pull it?
   check-acr -q -o text -o json=report.json IMAGE       in CI: the verdict, and a report in a file
   kubectl get pods -A -o jsonpath='{..image}' | tr ' ' '\\n' | sort -u | check-acr -
   check-acr lab data-endpoint-record-missing           try it: no registry and no network needed

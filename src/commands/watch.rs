@@ -35,9 +35,8 @@ pub(super) async fn look_again(
 ) -> Next {
     let Some(until) = until else { return Next::End };
     let is_green = |can: Outcome| matches!(can, Outcome::Pull | Outcome::SignIn);
-    let mut open = page.targets.iter().filter(|target| !is_green(target.can));
-    let Some(target) = open.next() else { return Next::End };
-    let reasons = || target.causes.iter().chain(&target.could_not_tell);
+    let open: Vec<_> = page.targets.iter().filter(|target| !is_green(target.can)).collect();
+    let reasons = || open.iter().flat_map(|it| it.causes.iter().chain(&it.could_not_tell));
     let heals =
         |cause: &CausePage| messages.entries.get(&cause.told.code).is_some_and(|entry| entry.heals);
     let say = |phrase: Phrase, cause: &CausePage, left: Duration| {

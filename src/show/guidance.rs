@@ -24,14 +24,16 @@ fn first_entries(told: &Told) -> Vec<&FilledFix> {
 pub(super) fn guidance(paper: &mut Paper, told: &Told, lang: Lang, shown: Shown) {
     let all = shown.all;
     let entries = if all { told.fixes.iter().collect() } else { first_entries(told) };
-    for fix in &entries {
+    // What verifies an entry stands below it; the last one without a command of its own takes what
+    // verifies another.
+    let any = told.fixes.iter().find_map(|fix| fix.verify.as_ref());
+    for (place, fix) in entries.iter().enumerate() {
         entry(paper, INDENT, fix, lang, shown);
-    }
-    // The last entry is the one that was done, if any was.
-    let verify = entries.last().and_then(|fix| fix.verify.as_ref());
-    let verify = verify.or_else(|| told.fixes.iter().find_map(|fix| fix.verify.as_ref()));
-    if let Some(verify) = verify {
-        paper.command(&bold(Phrase::Verify, lang), INDENT, verify);
+        let is_last = place + 1 == entries.len();
+        let verify = fix.verify.as_ref().filter(|_| all || is_last);
+        if let Some(verify) = verify.or(any.filter(|_| is_last)) {
+            paper.command(&bold(Phrase::Verify, lang), INDENT, verify);
+        }
     }
     let has_others = entries.len() < told.fixes.len();
     let has_undo = told.fixes.iter().any(|fix| fix.undo.is_some());

@@ -141,7 +141,11 @@ impl Page<'_> {
         if self.options.verbose == 0 && view.steps.iter().all(idle) {
             return;
         }
-        self.from(view);
+        let line = match &view.identity {
+            Some(who) => Phrase::ControlPlaneAs.say(self.lang, &[("who", who)]),
+            None => self.place(&view.from),
+        };
+        self.paper.hang("", 0, &line, |line| line.normal());
         self.view(view);
     }
 
@@ -168,11 +172,13 @@ impl Page<'_> {
 
     /// Writes several views: each finding once, with the vantages that saw it.
     fn views(&mut self, target: &TargetPage) {
-        let good = |view: &&ViewPage| matches!(view.can, Outcome::Pull | Outcome::SignIn);
-        let passed: Vec<&ViewPage> = target.views.iter().filter(good).collect();
+        let good = |view: &&&ViewPage| matches!(view.can, Outcome::Pull | Outcome::SignIn);
+        let pulling = target.views.iter().filter(|view| view.from != Vantage::Azure);
+        let pulling: Vec<&ViewPage> = pulling.collect();
+        let passed: Vec<&ViewPage> = pulling.iter().filter(good).copied().collect();
         if !passed.is_empty() {
             let from = self.places(passed.iter().map(|view| &view.from));
-            let (count, all) = (passed.len().to_string(), target.views.len().to_string());
+            let (count, all) = (passed.len().to_string(), pulling.len().to_string());
             let values = [("count", count.as_str()), ("all", &all), ("from", &from)];
             let line = Phrase::ViewsPass.say(self.lang, &values);
             self.paper.hang(&format!("  {}", "✓".green()), 4, &line, |line| line.normal());

@@ -14,7 +14,7 @@ use checks::{
 use super::one::{Context, Outcome, Reason, ViewVerdict, is_way_unknown, read};
 use crate::{
     exit::Exit,
-    report::{Report, View},
+    report::{Report, Step, View},
 };
 
 /// One view's finding of a cause that others may share.
@@ -72,7 +72,12 @@ impl<'a> Verdict<'a> {
             .zip(&report.views)
             .map(|(context, view)| read(report, view, context, messages))
             .collect();
-        let lists = |list: List| join(report, &views, list);
+        let lists = |list: List| {
+            let mut joined = join(report, &views, list);
+            // What explains the first symptom comes first; a stable sort keeps the plan's order.
+            joined.sort_by_key(|cause| first_symptom(report, cause));
+            joined
+        };
         let can = can(report, &views);
         let (mut causes, mut warnings) = (lists(|view| &view.causes), lists(|view| &view.warnings));
         // Bytes in hand outrank what the control plane says: a role that is gone still works from a
@@ -122,6 +127,22 @@ impl<'a> Verdict<'a> {
             Outcome::Pull | Outcome::SignIn => Exit::Can,
         }
     }
+}
+
+/// Returns the place, in the plan of those who pull, of the first step in which a cause shows itself;
+/// what shows itself nowhere comes last.
+fn first_symptom(report: &Report, cause: &Cause<'_>) -> usize {
+    let pulling = report.views.iter().filter(|view| view.vantage != Vantage::Azure);
+    let shows = |step: &Step| {
+        let why = match step.end.as_deref() {
+            Some(StepEnd::CouldNotTell { why }) => Some(why),
+            _ => None,
+        };
+        let mut codes = step.findings.iter().chain(why).map(|finding| finding.code.as_str());
+        codes.any(|code| code == cause.code || cause.consequences.contains(&code))
+    };
+    let places = pulling.filter_map(|view| view.steps.iter().position(shows));
+    places.min().unwrap_or(usize::MAX)
 }
 
 /// Joins the outcomes. The control plane pulls nothing, so it can only say why a pull fails.

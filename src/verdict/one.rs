@@ -193,12 +193,15 @@ fn is_of_runtime(reason: &Reason<'_>) -> bool {
 }
 
 /// Returns whether one finding is the cause of another. A finding about one host explains nothing
-/// about another host; areas store the host in the evidence `host`.
+/// about another host, and one about an identity nothing about another identity; areas store them in
+/// the evidence `host` and `object_id`.
 fn explains(messages: &Messages, cause: &Finding, other: &Finding) -> bool {
-    let host = |finding: &Finding| finding.evidence.get("host").cloned();
+    let same = |name: &str| {
+        let of = |finding: &Finding| finding.evidence.get(name).cloned();
+        of(cause).zip(of(other)).is_none_or(|(one, two)| one == two)
+    };
     let explained = messages.entries.get(&cause.code).map_or(&[][..], |entry| entry.explains);
-    explained.contains(&other.code.as_str())
-        && host(cause).zip(host(other)).is_none_or(|(one, two)| one == two)
+    explained.contains(&other.code.as_str()) && same("host") && same("object_id")
 }
 
 /// Adds a reason; the same finding of two steps counts once.

@@ -32,15 +32,20 @@ impl Search<'_> {
         let target = |rule: &&Value| text(rule, "properties.targetRepository").map_or(0, str::len);
         let Some(rule) = rules.iter().filter(fills).max_by_key(target) else { return Ok(()) };
         let Some(cached) = self.cached(rule) else { return Ok(()) };
-        let set = text(rule, "properties.credentialSetResourceId");
-        let Some(set) = set.and_then(|id| id.parse::<ResourceId>().ok()) else {
+        let Some(set) = text(rule, "properties.credentialSetResourceId") else {
             self.explain(match throttled {
                 Some(_) => Problem::CacheRuleWithoutCredentials(cached),
                 None => Problem::CacheUpstreamMissing(cached),
             });
             return Ok(());
         };
+        let Ok(set) = set.parse::<ResourceId>() else { return Ok(()) };
         let found = self.control_plane.get(self.cx, &set, API).await?;
+        if found.is_none() {
+            let (credential_set, cached) = (set.name().to_owned(), cached);
+            self.explain(Problem::CacheCredentialsMissing { cached, credential_set });
+            return Ok(());
+        }
         match found.as_ref().and_then(unhealthy) {
             Some(credential) => {
                 let bad = bad_credentials(cached, &set, found.as_ref(), credential);

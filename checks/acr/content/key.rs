@@ -41,15 +41,23 @@ impl Search<'_> {
         };
         let vaults = self.control_plane.find(self.cx, VAULT, &[("name", name)]).await?;
         // The name of a vault is unique in its cloud. One that is not seen may still be there.
-        let Some(vault) = vaults.first() else {
+        // Resource Graph may show one that is gone.
+        let [vault] = &vaults[..] else {
             self.key_unknown(state);
             return Ok(());
         };
+        if self.control_plane.get(self.cx, vault, VAULT_API).await?.is_none() {
+            self.key_unknown(state);
+            return Ok(());
+        }
         state.vault_subscription = Some(vault.subscription().to_owned());
         let version = state.key.as_deref().and_then(key_version);
         let version = version.map(|version| format!("/versions/{version}")).unwrap_or_default();
         let id = format!("{vault}/keys/{key_name}{version}").parse::<ResourceId>().ok();
-        let Some(id) = id else { return Ok(()) };
+        let Some(id) = id else {
+            self.key_unknown(state);
+            return Ok(());
+        };
         match self.control_plane.get(self.cx, &id, VAULT_API).await? {
             None => self.explain(Problem::KeyDeleted(state)),
             Some(key) if key.flag("properties.attributes.enabled") == Some(false) => {

@@ -47,7 +47,8 @@ impl Search<'_> {
                 self.report(replica, Problem::ReplicaExcluded);
             }
             let state = text(replica, "properties.provisioningState").unwrap_or_default();
-            if ["Failed", "Canceled"].contains(&state) {
+            // Only the region that most likely answers here can be the reason.
+            if is_near && ["Failed", "Canceled"].contains(&state) {
                 self.report(replica, Problem::ReplicaUnhealthy);
             }
         }

@@ -12,7 +12,7 @@ use crate::{
     data_path::DataPath,
     identity::Credential,
     image::ImageTarget,
-    kit::{Cx, NoFact, StepResult},
+    kit::{Cx, NoFact, StepResult, rules::is_guid},
 };
 pub(super) use problem::{Ends, ScopeMapActions, TokenState, User};
 pub use scope_map::lets_read;
@@ -56,7 +56,7 @@ pub async fn check(
     let (mut users, mut unknown) = (vec![], None);
     for user in presented {
         let looked = if user.eq_ignore_ascii_case(registry.name()) {
-            look_at_admin(cx, registry, &user);
+            look_at_admin(cx, registry, &user, is_refused);
             Ok(())
         } else {
             token::look(cx, control_plane, registry, &user, repository).await
@@ -74,12 +74,12 @@ pub async fn check(
 }
 
 /// Says in which state the admin user is, whose name is the registry's.
-fn look_at_admin(cx: &Cx, registry: &Registry, user: &str) {
+fn look_at_admin(cx: &Cx, registry: &Registry, user: &str, is_refused: bool) {
     let user = User::of(cx, registry, user);
     match registry.resource.flag("properties.adminUserEnabled") {
         Some(false) => cx.add_finding(Problem::AdminUserDisabled(user)),
-        Some(true) => cx.add_finding(Problem::AdminPasswordWrong(user)),
-        None => {}
+        Some(true) if is_refused => cx.add_finding(Problem::AdminPasswordWrong(user)),
+        Some(true) | None => {}
     }
 }
 
@@ -101,10 +101,4 @@ fn presented(pull: &DataPath) -> Vec<String> {
     }
     users.truncate(MAX_USERS);
     users
-}
-
-/// Returns whether a text is a GUID.
-fn is_guid(text: &str) -> bool {
-    let lengths = text.split('-').map(str::len);
-    lengths.eq([8, 4, 4, 4, 12]) && text.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
 }

@@ -49,13 +49,15 @@ pub(super) async fn look(
     }
     warn_of_ends(cx, &user, &token);
     let Some(repository) = repository else { return Ok(()) };
-    let lacks = lacks_repository(cx, control_plane, &user, &token, repository).await?;
+    let coverage = coverage(cx, control_plane, &user, &token, repository).await?;
     let is_fit = token.is("properties.status", "enabled") && expired.is_none();
-    if let Some(lacks) = lacks {
-        cx.add_finding(Problem::ScopeMapMissingRepo(lacks));
-    } else if is_fit && !passwords.is_empty() {
-        let created = passwords.iter().filter_map(|password| time(password, "creationTime"));
-        cx.add_finding(Problem::TokenPasswordWrong(state(created.max())));
+    match coverage {
+        Coverage::Lacks(lacks) => cx.add_finding(Problem::ScopeMapMissingRepo(lacks)),
+        Coverage::Covers if is_fit && !passwords.is_empty() => {
+            let created = passwords.iter().filter_map(|password| time(password, "creationTime"));
+            cx.add_finding(Problem::TokenPasswordWrong(state(created.max())));
+        }
+        Coverage::Covers | Coverage::Unknown => {}
     }
     Ok(())
 }
@@ -93,26 +95,35 @@ fn warn_of_ends(cx: &Cx, user: &User, token: &ArmResource) {
     }
 }
 
-/// Returns the scope map of a token, if it does not let the token pull the repository.
-async fn lacks_repository(
+/// Whether a scope map lets a token pull a repository.
+enum Coverage {
+    Covers,
+    Lacks(ScopeMapActions),
+    /// The scope map cannot be read.
+    Unknown,
+}
+
+/// Returns whether the scope map of a token lets it pull the repository.
+async fn coverage(
     cx: &Cx,
     control_plane: &ControlPlane,
     user: &User,
     token: &ArmResource,
     repository: &str,
-) -> StepResult<Option<ScopeMapActions>> {
+) -> StepResult<Coverage> {
     let id = token.text("properties.scopeMapId").and_then(|id| id.parse::<ResourceId>().ok());
-    let Some(id) = id else { return Ok(None) };
-    let Some(map) = control_plane.get(cx, &id, API).await? else { return Ok(None) };
+    let Some(id) = id else { return Ok(Coverage::Unknown) };
+    let found = control_plane.get(cx, &id, API).await?;
+    let Some(map) = found else { return Ok(Coverage::Unknown) };
     let Some(actions) = map.get("properties.actions").and_then(Value::as_array) else {
-        return Ok(None);
+        return Ok(Coverage::Unknown);
     };
     let actions: Vec<&str> = actions.iter().filter_map(Value::as_str).collect();
     if scope_map::lets_read(actions.iter().copied(), repository) {
-        return Ok(None);
+        return Ok(Coverage::Covers);
     }
     let scope_map = id.name().to_owned();
-    Ok(Some(ScopeMapActions {
+    Ok(Coverage::Lacks(ScopeMapActions {
         user: user.clone(),
         own_scope_map: map.is("properties.type", "UserDefined").then(|| scope_map.clone()),
         scope_map,

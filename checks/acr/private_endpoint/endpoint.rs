@@ -68,7 +68,7 @@ impl Endpoints {
 
     /// Returns whether every connection of the registry was read.
     pub(super) fn are_complete(&self) -> bool {
-        self.unread.is_none() && self.connections <= MAX_ENDPOINTS
+        self.unread.is_none() && self.all.len() == self.connections
     }
 
     /// Returns the endpoints that have one of these addresses for a host.

@@ -17,7 +17,7 @@ use crate::{
     arm::ControlPlane,
     data_path::{DnsAnswer, HostSeen},
     kit::{
-        Cx, StepResult,
+        Cx, NoFact, StepResult,
         target::{AcrHostKind, AcrHostName, is_private},
     },
 };
@@ -219,7 +219,10 @@ impl Look<'_> {
         let record = record_of(&host);
         let held = zone.zip(record).map(|(zone, record)| Held { record, zone: InZone::of(zone) });
         let stale = only(&addresses).copied();
-        if self.endpoints.all.is_empty() {
+        if !self.endpoints.are_complete() {
+            return Err(NoFact::could_not_tell(Problem::EndpointMissing { host }));
+        }
+        if self.endpoints.connections == 0 {
             let link =
                 zone.zip(self.network.as_ref()).and_then(|(zone, own)| zone.link_to(own.id()));
             let link = link.map(str::to_owned);

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{
     clock::{Skew, skew},
     event::{Event, EventKind, VERSION},
-    finding::{Finding, Findings},
+    finding::{Finding, Findings, NoFact},
     vantage::Vantage,
 };
 use crate::kit::{
@@ -77,6 +77,19 @@ impl Cx {
     /// Returns how far this clock is from the other one; `None` when the difference is small.
     pub fn skew(&self, there: Timestamp) -> Option<Skew> {
         skew(self.now(), there)
+    }
+
+    /// Returns that a step of the control plane could not tell as one that does not apply, unless the
+    /// user asked for the control plane: nobody misses what nobody asked for.
+    pub(super) fn unless_unasked(&self, no_fact: NoFact) -> NoFact {
+        match no_fact {
+            NoFact::CouldNotTell(why)
+                if *self.vantage == Vantage::Azure && !self.target.control_plane.is_asked() =>
+            {
+                NoFact::Skipped(why)
+            }
+            other => other,
+        }
     }
 
     pub(super) fn found(&self, finding: Finding) {

@@ -264,7 +264,7 @@ async fn drive<Values, Out: Serialize + 'static>(
             let began = Instant::now();
             let work = AssertUnwindSafe(check.run(cx.clone(), values)).catch_unwind();
             let got = match timeout(step.budget, work).await {
-                Ok(Ok(got)) => got,
+                Ok(Ok(got)) => got.map_err(|no_fact| cx.unless_unasked(no_fact)),
                 Ok(Err(panic)) => {
                     Err(NoFact::could_not_tell(Problem::Panicked { said: said(&*panic) }))
                 }

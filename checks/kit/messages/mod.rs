@@ -141,6 +141,14 @@ fn size(bytes: u64, lang: Lang) -> String {
     }
 }
 
+/// Returns a time that has fractions of a second, without them; `None` for any other text.
+fn whole_seconds(text: &str) -> Option<String> {
+    let (seconds, fraction) = text.strip_suffix('Z')?.split_once('.')?;
+    let is_time = fraction.bytes().all(|byte| byte.is_ascii_digit())
+        && text.parse::<jiff::Timestamp>().is_ok();
+    is_time.then(|| format!("{seconds}Z"))
+}
+
 /// Where a command works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -325,7 +333,9 @@ impl Messages {
     fn value(&self, value: &Value, lang: Lang) -> Option<String> {
         match value {
             Value::Null => None,
-            Value::String(text) => Some(self.word(text, lang).to_owned()),
+            Value::String(text) => {
+                Some(whole_seconds(text).unwrap_or_else(|| self.word(text, lang).to_owned()))
+            }
             Value::Array(items) if items.is_empty() => Some(self.word("none", lang).to_owned()),
             Value::Array(items) => {
                 let items: Option<Vec<_>> = items.iter().map(|v| self.value(v, lang)).collect();
@@ -348,6 +358,15 @@ impl Messages {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_for_people() {
+        let shown = |text| whole_seconds(text);
+        assert_eq!(shown("2026-11-28T12:00:00.123456789Z").unwrap(), "2026-11-28T12:00:00Z");
+        for other in ["2026-11-28T12:00:00Z", "v1.2Z", "contoso.azurecr.ioZ", "", "1.Z"] {
+            assert_eq!(shown(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn sizes_for_people() {

@@ -58,6 +58,8 @@ pub(super) fn command(template: &str, values: &[&Map<String, Value>]) -> Option<
         match value {
             // What was cut or escaped names something else.
             Value::String(text) if text.contains(['…', '\u{0}']) || text.contains("\\u{") => None,
+            // A program may take it for an option, or for the name of a file (az: `@FILE`).
+            Value::String(text) if text.starts_with(['-', '@']) => None,
             Value::String(text) if alone || is_plain(text) => Some(quoted(text)),
             Value::Number(number) => Some(number.to_string()),
             Value::Array(words) if alone && words.is_empty() => Some(NOTHING.to_owned()),
@@ -119,6 +121,8 @@ mod tests {
         assert_eq!(with("run {v}", "a'b").unwrap(), r"run 'a'\''b'");
         assert_eq!(with("run {v}", "").unwrap(), "run ''");
         assert_eq!(with("run {v} on", "a  b").unwrap(), "run 'a  b' on");
+        assert_eq!(with("run {v}", "@/etc/passwd"), None);
+        assert_eq!(with("run {v}", "--all"), None);
         assert_eq!(with("run \"[?x=='{v}']\"", "ok").unwrap(), "run \"[?x=='ok']\"");
         for template in
             ["run \"[?x=='{v}']\"", "run \"a {v} b\"", "run https://{v}/", "run 'a {v} b'"]

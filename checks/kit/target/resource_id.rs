@@ -91,7 +91,9 @@ impl FromStr for ResourceId {
         let is_whole = segments.len() >= 8 && segments.len().is_multiple_of(2);
         let frame =
             named(0, "subscriptions") && named(2, "resourceGroups") && named(4, "providers");
-        if bare.len() > MAX_BYTES || !is_whole || !frame || !segments.iter().all(|s| is_name(s)) {
+        let is_ascii = segments.get(1).is_some_and(|subscription| subscription.is_ascii());
+        let are_names = segments.iter().all(|segment| is_name(segment));
+        if bare.len() > MAX_BYTES || !is_whole || !frame || !is_ascii || !are_names {
             return Err(());
         }
         Ok(Self { text: bare.to_owned(), segments })
