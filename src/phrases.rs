@@ -1,6 +1,6 @@
 //! The report's own texts: all texts that do not belong to a finding.
 
-use checks::kit::messages::Lang;
+use checks::kit::{engine::Severity, messages::Lang};
 
 /// Declares the texts, English and Korean side by side.
 macro_rules! phrases {
@@ -111,6 +111,19 @@ phrases! {
     AllCanSignIn "all-can-sign-in" "all {all} {what} can sign in to {registry}; no image was named, so nothing was pulled" "{what} {all}곳 모두 로그인 가능: {registry}. 이미지를 지정하지 않아 끌어오기는 확인하지 않음"
     Nodes "nodes" "nodes" "노드"
     Vantages "vantages" "vantages" "위치"
+}
+
+impl Phrase {
+    /// Returns the label of a severity.
+    pub(crate) fn of(severity: Severity) -> Self {
+        match severity {
+            Severity::Error => Phrase::Error,
+            Severity::Warning => Phrase::Warning,
+            Severity::CouldNotTell => Phrase::CouldNotTell,
+            Severity::Skip => Phrase::Skip,
+            Severity::Hint => Phrase::Hint,
+        }
+    }
 }
 
 /// Returns all texts of the report in that language, with their placeholders unfilled.

@@ -143,6 +143,40 @@ fn the_azure_cli_is_asked_and_never_trusted() {
 
 /// Checks that no behaviour of the metadata service delays a run. The scenario tests check the
 /// findings.
+/// Whoever signs in with the Azure CLI is told to do so again, and whose sign-in the environment holds
+/// is told what to set: `arm/sign-in-refused`, `arm/token-refused`.
+#[test]
+fn who_reads_the_control_plane_signs_in_again_where_it_signed_in() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "azure/azureProfile.json", "{}");
+    let said = "ERROR: AADSTS700082: The refresh token has expired due to inactivity.";
+    write(folder.path(), "az", &format!("#!/bin/sh\necho '{said}' >&2; exit 1\n"));
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(folder.path().join("az"), executable).unwrap();
+    let group = ["-g", "shop", "--cluster", "shop-aks"];
+    let args = [&[ASKED, "--only", "arm", "-o", "json"], &group[..]].concat();
+    let mut expired = program(&args);
+    expired.env("PATH", folder.path()).env("AZURE_CONFIG_DIR", folder.path().join("azure"));
+    let expired = Said::of(expired.output().unwrap());
+    assert_eq!(told(&expired), ["arm/sign-in-refused"], "{}", expired.out);
+    let fix = &expired.json()["targets"][0]["verdict"]["could_not_tell"][0]["fixes"][0]["run"];
+    assert_eq!(fix, "az login");
+    assert!(expired.out.contains("AADSTS700082"), "{}", expired.out);
+
+    let entry = checks::messages().entries.get("arm/token-refused").unwrap();
+    let run = |evidence: serde_json::Value| {
+        let fixes = entry.fix.iter().filter_map(|fix| {
+            let values = [evidence.as_object().unwrap()];
+            checks::messages().fix(fix, &values, checks::kit::messages::Lang::En)
+        });
+        fixes.filter_map(|fix| fix.run).collect::<Vec<_>>()
+    };
+    let known = serde_json::json!({ "az_tenant": "a9d0", "flags": [], "asked": ASKED });
+    assert_eq!(run(known), ["az login --tenant a9d0"]);
+    let unknown = serde_json::json!({ "az": "az", "flags": [], "asked": ASKED });
+    assert_eq!(run(unknown), ["az login"]);
+}
+
 #[tokio::test]
 async fn the_metadata_service_holds_nobody_up() {
     let names = lab::scenarios().iter().filter(|file| file.name.starts_with("node-imds-"));

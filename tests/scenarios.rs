@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 use check_acr::{Exit, FixForm, Presentation, Run, StepStatus, TextOptions, json, text};
 use checks::kit::{engine::Severity, messages::Lang};
-use played::{codes, messages, page as shown_page, played, present};
+use played::{ELSEWHERE, codes, messages, page as shown_page, played, present};
 
 #[test]
 fn each_yields_what_it_expects_and_nothing_else() {
@@ -98,28 +98,6 @@ fn every_format_agrees() {
         }
     }
 }
-
-/// The codes that no lab world can produce, and the tests that do.
-const ELSEWHERE: [&str; 18] = [
-    "identity/auth-file-unreadable", // tests/cli.rs
-    "identity/helper-failed",
-    "identity/az-failed", // tests/identity.rs
-    "kubelet/files-not-readable",
-    "manifest/foreign-layers", // tests/unusual_images.rs, tests/hostile_servers.rs
-    "manifest/index-in-index",
-    "registry/data-host-no-answer",
-    "registry/sign-in-elsewhere",
-    "tls/incompatible",
-    "token/credentials-do-not-fit",
-    "run/interrupted", // tests/cli.rs
-    "run/left-out",
-    "run/time-up",
-    "run/overran", // tests/plan.rs
-    "run/panicked",
-    "tls/plain-http", // tests/hostile_servers.rs
-    "tls/plain-http-here",
-    "tls/trust-store-unreadable", // tests/blocked_pipes.rs
-];
 
 #[test]
 fn every_code_is_brought_about() {

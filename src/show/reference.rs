@@ -11,7 +11,6 @@ use super::{
     paper::Paper,
     print::print,
     terminal::{colored, pad, width},
-    text::severity_phrase,
 };
 use crate::{
     args::{FixForm, When},
@@ -44,7 +43,7 @@ pub(crate) fn print_page<T: Serialize + ?Sized>(
 /// Lays out the page of a code.
 pub(crate) fn code(page: &CodePage, lang: Lang) -> String {
     let mut paper = Paper::new(width());
-    let mut severity = severity_phrase(page.severity).text(lang).to_owned();
+    let mut severity = Phrase::of(page.severity).text(lang).to_owned();
     if page.severity == Severity::Warning && !page.explains.is_empty() {
         severity = Phrase::OrError.say(lang, &[("severity", &severity)]);
     }
@@ -117,7 +116,7 @@ pub(crate) fn listing(page: &Listing, lang: Lang) -> String {
 pub(crate) fn codes(lines: &[CodeLine], lang: Lang) -> String {
     let mut text = String::new();
     for CodeLine { code, severity, title } in lines {
-        let severity = pad(severity_phrase(*severity).text(lang), 15);
+        let severity = pad(Phrase::of(*severity).text(lang), 15);
         // Writing to a String cannot fail.
         let _ = writeln!(text, "  {code:44} {severity} {title}");
     }

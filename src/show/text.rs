@@ -367,7 +367,7 @@ impl Page<'_> {
     fn cause(&mut self, cause: &CausePage, is_first: bool) {
         let told = &cause.told;
         if !is_first {
-            let label = self.say(severity_phrase(told.severity));
+            let label = self.say(Phrase::of(told.severity));
             let line = format!("{label}: {}", told.title);
             self.paper.gap();
             self.paper.hang("", 0, &line, |line| line.yellow().bold());
@@ -389,15 +389,4 @@ fn followed(step: &StepPage) -> Option<&str> {
     let mut causes = step.findings.iter().map(|found| found.because.as_deref());
     let first = causes.next().filter(|_| failed)??;
     causes.all(|cause| cause == Some(first)).then_some(first)
-}
-
-/// Returns the label of a severity.
-pub(super) fn severity_phrase(severity: Severity) -> Phrase {
-    match severity {
-        Severity::Error => Phrase::Error,
-        Severity::Warning => Phrase::Warning,
-        Severity::CouldNotTell => Phrase::CouldNotTell,
-        Severity::Skip => Phrase::Skip,
-        Severity::Hint => Phrase::Hint,
-    }
 }

@@ -1,6 +1,8 @@
 //! Runs all scenarios once, and keeps their events and how they are shown in both languages.
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "a test that panics has failed")]
 
+mod elsewhere;
+
 use std::sync::OnceLock;
 
 use check_acr::{CausePage, FixForm, Presentation, Run, StepStatus, TargetPage, TextOptions, text};
@@ -12,6 +14,8 @@ use futures::stream::{self, StreamExt};
 use lab::{Scenario, ScenarioFile};
 
 use super::journeys;
+#[allow(unused_imports, reason = "each user takes its own part")]
+pub use elsewhere::ELSEWHERE;
 
 /// A scenario and the events of its run.
 pub struct Played {

@@ -153,6 +153,10 @@ impl Look<'_> {
         let (host, addresses) = (host.to_owned(), addresses.to_vec());
         let Some(owner) = here.or(only(&owners)) else {
             let is_certain = owners.is_empty() && self.endpoints.are_complete();
+            // All that could be read was, and yet one is not there.
+            if owners.is_empty() && !is_certain && self.endpoints.unread.is_none() {
+                return Err(NoFact::could_not_tell(Problem::EndpointMissing { host }));
+            }
             return if is_certain { self.stale(host, addresses).await.map(Some) } else { Ok(None) };
         };
         if !owner.is_approved() {
@@ -219,9 +223,6 @@ impl Look<'_> {
         let record = record_of(&host);
         let held = zone.zip(record).map(|(zone, record)| Held { record, zone: InZone::of(zone) });
         let stale = only(&addresses).copied();
-        if !self.endpoints.are_complete() {
-            return Err(NoFact::could_not_tell(Problem::EndpointMissing { host }));
-        }
         if self.endpoints.connections == 0 {
             let link =
                 zone.zip(self.network.as_ref()).and_then(|(zone, own)| zone.link_to(own.id()));

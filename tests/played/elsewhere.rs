@@ -1,0 +1,25 @@
+//! What no scenario produces.
+
+/// The codes that no lab world can produce, and the tests that do.
+pub const ELSEWHERE: [&str; 20] = [
+    "arm/sign-in-refused", // tests/identity.rs
+    "arm/token-refused",
+    "identity/auth-file-unreadable", // tests/cli.rs
+    "identity/helper-failed",
+    "identity/az-failed", // tests/identity.rs
+    "kubelet/files-not-readable",
+    "manifest/foreign-layers", // tests/unusual_images.rs, tests/hostile_servers.rs
+    "manifest/index-in-index",
+    "registry/data-host-no-answer",
+    "registry/sign-in-elsewhere",
+    "tls/incompatible",
+    "token/credentials-do-not-fit",
+    "run/interrupted", // tests/cli.rs
+    "run/left-out",
+    "run/time-up",
+    "run/overran", // tests/plan.rs
+    "run/panicked",
+    "tls/plain-http", // tests/hostile_servers.rs
+    "tls/plain-http-here",
+    "tls/trust-store-unreadable", // tests/blocked_pipes.rs
+];
