@@ -213,7 +213,8 @@ impl Plan {
 
     /// Returns the fact if it is to be waited for, and otherwise one that does not apply.
     pub fn fact_if<T: 'static>(&self, arises: bool, fact: &Fact<T>) -> Fact<T> {
-        if arises { fact.clone() } else { Fact::skipped(fact.step) }
+        // A step that is not waited for is not run for it, either.
+        if arises { fact.clone() } else { Fact::skipped("") }
     }
 
     /// Returns the world that the steps examine.
