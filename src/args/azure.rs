@@ -10,8 +10,8 @@ const REGISTRIES: &str = "Microsoft.ContainerRegistry/registries";
 /// What of the control plane is examined.
 #[derive(ArgGroup, Clone, Debug, Default)]
 pub struct AzureArgs {
-    /// The AKS cluster that pulls: its resource id. Azure is read as AZURE_CLIENT_ID if set, else as
-    /// the Azure CLI's account, else as a managed identity; --identity does not change this
+    /// The AKS cluster that pulls: its resource id. Azure is read as the environment says, else as
+    /// the account of the Azure CLI, else as a managed identity; --identity does not change this
     #[arg(long, value_name = "ID", value_parser = cluster, conflicts_with_all = ["resource_group", "cluster"], help_heading = "Azure's control plane")]
     pub cluster_id: Option<ResourceId>,
     /// The resource group of --cluster; both go together
