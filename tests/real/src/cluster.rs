@@ -41,7 +41,8 @@ impl Cluster {
         self.folder.join("cluster")
     }
 
-    fn node_files(&self) -> PathBuf {
+    /// Returns the folder whose files are mounted on the node.
+    pub fn node_files(&self) -> PathBuf {
         self.home().join("node")
     }
 
@@ -185,8 +186,12 @@ impl Cluster {
     /// Returns the kubelet's event for the world's image. Some configurations prevent the kubelet
     /// from starting; then the error says why.
     pub async fn pull(&mut self, name: &str, scenario: &Scenario) -> Fallible<(bool, String)> {
-        self.world(name).await?;
-        self.lay_files()?;
+        self.anew(name).await?;
+        self.pull_here(scenario).await
+    }
+
+    /// Returns the kubelet's event for the image, in the world as it is now.
+    pub async fn pull_here(&self, scenario: &Scenario) -> Fallible<(bool, String)> {
         self.forget_images().await?;
         // The kubelet caches a provider's response. Its daemon would keep a pipe open.
         let mut kubelet = self.script(&["restart-kubelet"]);
@@ -245,6 +250,31 @@ impl Cluster {
     pub async fn anew(&mut self, name: &str) -> Fallible<()> {
         self.world(name).await?;
         self.lay_files()
+    }
+
+    /// Runs a line of shell on the node, among its files.
+    pub async fn shell(&self, line: &str) -> Fallible<()> {
+        run(self.script(&["node", "sh", "-c", line])).await.map(drop)
+    }
+
+    /// Ends the node's containerd and starts it again, with these variables besides its own.
+    pub async fn restart_containerd(&self, environment: &[(&str, &str)]) -> Fallible<()> {
+        let pid_file = self.home().join("containerd.pid");
+        let pid = fs::read_to_string(&pid_file)?.trim().to_owned();
+        let mut kill = Command::new("kill");
+        kill.arg(&pid);
+        run(kill).await?;
+        let gone = async || !Path::new("/proc").join(&pid).exists();
+        until("the end of containerd", Duration::from_secs(15), gone).await?;
+        let log = fs::File::create(self.folder.join("containerd.log"))?;
+        let mut start = self.script(&["node", "containerd", "-c", "/etc/containerd/config.toml"]);
+        start.envs(environment.iter().copied());
+        start.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).kill_on_drop(false);
+        let containerd = start.spawn()?;
+        // The script becomes containerd, so that it ends by this number as the first one did.
+        fs::write(pid_file, containerd.id().unwrap_or_default().to_string())?;
+        let answers = async || run(self.script(&["node", "ctr", "version"])).await.is_ok();
+        until("containerd", Duration::from_secs(15), answers).await
     }
 
     async fn event(&self) -> Fallible<Option<String>> {

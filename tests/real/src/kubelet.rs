@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
-use lab::{Expect, Scenario};
+use lab::Expect;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cluster::Cluster;
 use crate::proof;
+use crate::rollout;
 use crate::seen;
 use crate::tool::{Told, told};
 use crate::{Fallible, Options};
@@ -43,13 +44,43 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ),
 ];
 
-struct Row {
-    name: &'static str,
-    pulled: bool,
-    words: String,
-    told: Told,
-    complaints: Vec<String>,
-    took: Duration,
+/// What one pull gave.
+pub struct Row {
+    pub name: &'static str,
+    pub pulled: bool,
+    /// The kubelet's.
+    pub words: String,
+    pub told: Told,
+    /// Every way in which somebody disagrees.
+    pub complaints: Vec<String>,
+    pub took: Duration,
+}
+
+/// What check-acr has to say.
+#[derive(Default)]
+pub struct Due {
+    exit: u8,
+    causes: Vec<String>,
+    warnings: Vec<String>,
+    could_not_tell: Vec<String>,
+}
+
+impl Due {
+    /// The image can be pulled, with these warnings.
+    pub fn can(warnings: &[&str]) -> Due {
+        Due { warnings: warnings.iter().map(ToString::to_string).collect(), ..Due::default() }
+    }
+
+    /// It cannot, for this cause.
+    pub fn cannot(cause: &str) -> Due {
+        Due { exit: 1, causes: vec![cause.to_owned()], ..Due::default() }
+    }
+}
+
+impl From<Expect> for Due {
+    fn from(Expect { exit, causes, warnings, could_not_tell, .. }: Expect) -> Due {
+        Due { exit, causes, warnings, could_not_tell }
+    }
 }
 
 pub async fn all(script: &Path, options: &Options) -> Fallible<bool> {
@@ -95,6 +126,11 @@ async fn ask(cluster: &mut Cluster, tool: &Path, options: &Options) -> Fallible<
         print(&row);
         rows.push(row);
     }
+    if options.only.as_ref().is_none_or(|words| words == "rollout") {
+        let rollout = rollout::all(cluster, tool).await.map_err(|e| format!("rollout: {e}"))?;
+        rollout.iter().for_each(print);
+        rows.extend(rollout);
+    }
     Ok(rows)
 }
 
@@ -109,14 +145,14 @@ async fn one(cluster: &mut Cluster, tool: &Path, name: &'static str) -> Fallible
         command.arg("--auth-file").arg(file);
     }
     let told = told(command).await;
-    let complaints = complaints(&scenario, pulled, &told);
+    let complaints = complaints(&scenario.expect.clone().into(), pulled, &told);
     Ok(Row { name, pulled, words, told, complaints, took: start.elapsed() })
 }
 
-/// Returns every way in which the kubelet, `check-acr` and the scenario disagree.
-fn complaints(scenario: &Scenario, pulled: bool, told: &Told) -> Vec<String> {
+/// Returns every way in which the kubelet, `check-acr` and what is due disagree.
+pub fn complaints(due: &Due, pulled: bool, told: &Told) -> Vec<String> {
     let mut wrong = vec![];
-    let Expect { exit, causes, warnings, could_not_tell, .. } = &scenario.expect;
+    let Due { exit, causes, warnings, could_not_tell } = due;
     let differs = match told.exit {
         Some(0) => !pulled,
         Some(1) => pulled,

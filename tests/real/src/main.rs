@@ -25,6 +25,7 @@ mod proxies;
 mod realm;
 mod refusals;
 mod registry;
+mod rollout;
 mod seen;
 mod serve;
 mod shelf;
