@@ -62,7 +62,8 @@ pub(crate) fn caller(authorization: Option<&str>, graph: bool) -> Result<Caller,
 pub(crate) fn expired(end: i64) -> Reply {
     let time = |second| {
         let time = Timestamp::from_second(second).unwrap_or_default();
-        time.strftime("%-m/%-d/%Y %-I:%M:%S %p").to_string()
+        // Azure does not pad its numbers. Padded, a page breaks its lines alike at every hour.
+        time.strftime("%m/%d/%Y %I:%M:%S %p").to_string()
     };
     let now = time(Timestamp::now().as_second());
     let message = format!(
