@@ -15,6 +15,7 @@ use crate::{
     },
     kubelet::Node,
 };
+pub use egress::AddressRange;
 pub use outbound::{Outbound, outbound};
 pub use problem::Problem;
 pub use resource::{Cluster, KubeletIdentity};

@@ -76,6 +76,13 @@ pub enum Problem {
         /// How many.
         count: usize,
     },
+    /// A public address that the cluster names does not exist, or has no address yet.
+    EgressAddressNotFound {
+        /// The cluster.
+        cluster: String,
+        /// The resource id of the public address or prefix.
+        id: String,
+    },
     /// The cluster is stopped, or every pool is empty.
     NoNodes {
         /// The cluster.

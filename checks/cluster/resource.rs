@@ -63,6 +63,17 @@ impl Cluster {
         Some(KubeletIdentity { object_id, client_id: owned("clientId"), name })
     }
 
+    /// Returns the client id of the service principal with which the nodes of such a cluster pull.
+    pub(crate) fn application(&self) -> Option<String> {
+        let own = self.resource.text("properties.servicePrincipalProfile.clientId");
+        own.filter(|id| is_guid(id)).map(str::to_owned)
+    }
+
+    /// Returns the tenant in which the cluster's managed identities are.
+    pub(crate) fn tenant(&self) -> Option<&str> {
+        self.resource.text("identity.tenantId").filter(|tenant| is_guid(tenant))
+    }
+
     /// Returns the object ids of the identities of the cluster's control plane.
     pub(crate) fn control_plane_identities(&self) -> Vec<String> {
         let system = self.resource.text("identity.principalId");

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use futures::future::join;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -19,6 +20,7 @@ use crate::{
     cluster::Cluster,
     identity::Identity,
     kit::{Cx, NoFact, StepResult},
+    token::RefreshToken,
 };
 
 /// The access that the identity has.
@@ -44,15 +46,40 @@ pub async fn examine(
     registry: &Registry,
     cluster: &StepResult<Rc<Cluster>>,
     identity: &StepResult<Rc<Identity>>,
+    exchange: &StepResult<Rc<RefreshToken>>,
 ) -> StepResult<Authorized> {
     let unknown_mode = || NoFact::could_not_tell(Problem::ModeUnknown {});
     let mode = registry.mode().ok_or_else(unknown_mode)?;
     if registry.resource.flag("properties.anonymousPullEnabled") == Some(true) {
         return Err(NoFact::skipped(Problem::AnonymousAllowed {}));
     }
-    let subject = Subject::of(cx, registry, mode, cluster, identity);
-    let subject = subject.ok_or_else(|| NoFact::skipped(Problem::NobodyKnown {}))?;
-    let assigned = Assigned::list(cx, control_plane, &subject).await?;
+    let subject = Subject::of(cx, registry, mode, cluster, identity)?;
+    let is_refuted = subject.is_presented() && exchange.is_ok();
+    let (tenants, assigned) = join(
+        tenants(cx, control_plane, registry, cluster, &subject),
+        Assigned::list(cx, control_plane, &subject),
+    )
+    .await;
+    match tenants {
+        // The registry took the token, so it is one of its own tenant.
+        _ if is_refuted => {}
+        Ok(Some((identity_tenant, registry_tenant))) => {
+            let id = subject.object_id.as_str();
+            let assignment_id = assigned.as_ref().ok().and_then(|assigned| assigned.own_id(id));
+            let person_tenant = subject.is_person.then(|| registry_tenant.clone());
+            return Err(NoFact::from(Problem::OtherTenant {
+                subject,
+                identity_tenant,
+                registry_tenant,
+                person_tenant,
+                assignment_id,
+            }));
+        }
+        Ok(None) => {}
+        // No role helps in another tenant, so it stays a suspect.
+        Err(no_fact) => cx.add_not_read(no_fact),
+    }
+    let assigned = assigned?;
     let repository = cx.target.asked.as_ref().ok().and_then(|asked| asked.image.as_ref());
     let question = Question {
         mode,
@@ -64,7 +91,7 @@ pub async fn examine(
     let found = evaluate(&question, assigned.deciding());
     match &found.access {
         Access::Granted { .. } => Ok(granted(cx, &subject, mode, &found)),
-        Access::Unknown(why) => Err(unclear(&subject, &found, why)),
+        Access::Unknown(why) => Err(unclear(cx, &subject, &assigned, &found, why)),
         // Without the permission to read them, a list is empty.
         Access::Denied(Refusal::NoAssignment) if !assigned.is_visible => {
             Err(control_plane.not_permitted(READ_ASSIGNMENTS, &subject.registry_id))
@@ -143,7 +170,8 @@ fn denied(
             Problem::ConditionExcludesRepository { subject, assignment, repository }
         }
         Refusal::Blocked { by } => {
-            Problem::Denied { subject, deny: by.first().cloned().unwrap_or_default() }
+            let deny = by.first().map(|id| assigned.denial(id)).unwrap_or_default();
+            Problem::Denied { subject, deny }
         }
     }
 }
@@ -186,19 +214,64 @@ fn unassigned(subject: Subject, question: &Question<'_>, assigned: &Assigned) ->
     }
 }
 
-fn unclear(subject: &Subject, found: &Evaluation<'_>, why: &[Unclear]) -> NoFact {
-    let subject = subject.clone();
-    let condition = why.iter().find_map(|one| match one {
-        Unclear::Condition { condition, .. } => Some(condition.clone()),
-        _ => None,
-    });
-    NoFact::could_not_tell(match condition {
-        Some(condition) => {
-            let judged = |one: &&Judged<'_>| one.verdict == Verdict::ConditionUnknown;
-            let one = found.assignments.iter().find(judged);
-            let assignment = one.map(Assignment::of).unwrap_or_default();
-            Problem::ConditionNotEvaluated { subject, assignment, condition }
-        }
-        None => Problem::ListsIncomplete { subject },
-    })
+/// Returns why it cannot be told whether the identity may pull, and reports every other reason.
+fn unclear(
+    cx: &Cx,
+    subject: &Subject,
+    assigned: &Assigned,
+    found: &Evaluation<'_>,
+    why: &[Unclear],
+) -> NoFact {
+    let with = |verdict: Verdict| {
+        let one = found.assignments.iter().find(|one| one.verdict == verdict);
+        one.map(Assignment::of).unwrap_or_default()
+    };
+    let no_fact = |one: &Unclear| {
+        let subject = subject.clone();
+        let problem = match one {
+            Unclear::Condition { assignment, condition } => {
+                let is_it = |one: &&Judged<'_>| one.assignment.id == *assignment;
+                let judged = found.assignments.iter().find(is_it);
+                let assignment = judged.map(Assignment::of).unwrap_or_default();
+                let condition = condition.clone();
+                Problem::ConditionNotEvaluated { subject, assignment, condition }
+            }
+            Unclear::MaybeBlocked { by } => {
+                Problem::MayBeDenied { subject, deny: assigned.denial(by) }
+            }
+            Unclear::MetadataMissing
+            | Unclear::Role { .. }
+            | Unclear::AssignmentsIncomplete
+            | Unclear::DeniesIncomplete => {
+                let assignment = with(Verdict::ContentOnly);
+                Problem::LacksMetadata { subject, assignment }
+            }
+        };
+        assigned.unread(one).unwrap_or_else(|| NoFact::could_not_tell(problem))
+    };
+    let mut all = why.iter().map(no_fact);
+    // There is always a reason.
+    let first = all.next().unwrap_or_else(|| no_fact(&Unclear::MetadataMissing));
+    all.for_each(|other| cx.add_not_read(other));
+    first
+}
+
+/// Returns the tenants of the identity and of the registry, if they differ. The identity of a
+/// cluster in the registry's subscription is in its tenant.
+async fn tenants(
+    cx: &Cx,
+    control_plane: &ControlPlane,
+    registry: &Registry,
+    cluster: &StepResult<Rc<Cluster>>,
+    subject: &Subject,
+) -> StepResult<Option<(String, String)>> {
+    let subscription = registry.id().subscription();
+    let is_same = |cluster: &Rc<Cluster>| {
+        cluster.id().subscription().eq_ignore_ascii_case(subscription) && !subject.is_presented()
+    };
+    let Some(own) = subject.tenant.clone().filter(|_| !cluster.as_ref().is_ok_and(is_same)) else {
+        return Ok(None);
+    };
+    let its = control_plane.tenant_of(cx, subscription).await?;
+    Ok((!its.eq_ignore_ascii_case(&own)).then_some((own, its)))
 }

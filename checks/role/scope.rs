@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::kit::{rules::is_guid, target::ResourceId};
+
 /// The level of a scope that a resource inherits from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -69,23 +71,19 @@ pub fn is_below(scope: &str, resource: &str) -> bool {
     scope.len() > resource.len() && scope.starts_with(&resource)
 }
 
+/// Returns whether an id is one that Azure Resource Manager gives to an assignment of a kind, such as
+/// `roleAssignments`, at a scope. Then it can stand in a command.
+pub fn is_id_of(id: &str, kind: &str, scope: &str) -> bool {
+    let marker = format!("/providers/Microsoft.Authorization/{kind}/");
+    let Some((own, guid)) = id.split_once(&marker) else { return false };
+    own.eq_ignore_ascii_case(scope.trim_end_matches('/')) && is_guid(guid)
+}
+
 /// Returns the name of the registry that an id names; `None` when it names something else.
 pub fn registry_name(id: &str) -> Option<String> {
-    match &segments(id)?[..] {
-        [subscriptions, _, groups, _, providers, provider, registries, name]
-            if [subscriptions, groups, providers, provider, registries].map(String::as_str)
-                == [
-                    "subscriptions",
-                    "resourcegroups",
-                    "providers",
-                    "microsoft.containerregistry",
-                    "registries",
-                ] =>
-        {
-            Some(name.clone())
-        }
-        _ => None,
-    }
+    let id: ResourceId = id.parse().ok()?;
+    let is_one = id.is_a("Microsoft.ContainerRegistry/registries");
+    is_one.then(|| id.name().to_lowercase())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::{Deleted, Search, symptom::Symptom};
 use crate::{
-    acr::{Problem, place::Place},
+    acr::{Problem, asked_registry::AskedRegistry},
     kit::{StepResult, azure::resource::text, net::Request},
     token::Session,
 };
@@ -51,7 +51,7 @@ impl Search<'_> {
             }
             Err(_) => Listed::Refused,
         };
-        let place = Place::of(self.cx, self.registry);
+        let asked = AskedRegistry::of(self.cx, self.registry);
         let tag = (list == "_tags").then(|| wanted.to_owned());
         let gone = tag.is_none().then(|| wanted.to_owned());
         let repository = self.image.repository.clone();
@@ -61,7 +61,7 @@ impl Search<'_> {
                 let until = at.zip(kept).and_then(|(at, kept)| at.checked_add(kept).ok());
                 let digest = Some(digest);
                 self.explain(Problem::SoftDeleted(Deleted {
-                    place,
+                    asked,
                     repository,
                     tag,
                     gone,
@@ -73,7 +73,7 @@ impl Search<'_> {
             }
             Listed::Absent => {}
             Listed::Refused => self.cx.add_finding(Problem::MayBeSoftDeleted(Deleted {
-                place,
+                asked,
                 repository,
                 tag,
                 gone,

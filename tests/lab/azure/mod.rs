@@ -100,6 +100,12 @@ impl ControlPlane {
         act(&mut self.store.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Returns whether tokens of one tenant reach a subscription of another.
+    fn reaches(&self, from: &str, subscription: &str, tenant: &str) -> bool {
+        let is_it = |one: &String| one.eq_ignore_ascii_case(subscription);
+        from.eq_ignore_ascii_case(tenant) || self.settings.delegated.iter().any(is_it)
+    }
+
     /// Returns a principal and its groups, direct or not.
     fn principals(&self, object: &str, settled: bool) -> Vec<String> {
         let groups = if settled { &self.settled_groups } else { &self.groups };

@@ -88,7 +88,8 @@ impl ControlPlane {
 
     /// Returns the subscriptions that the caller may see: any role in one is enough.
     fn subscriptions(&self, asked: &Asked) -> Vec<Value> {
-        let ids = self.tenants.iter().filter(|(_, tenant)| **tenant == asked.who.tenant);
+        let reaches = |id: &str, tenant: &str| self.reaches(&asked.who.tenant, id, tenant);
+        let ids = self.tenants.iter().filter(|(id, tenant)| reaches(id, tenant));
         ids.filter(|(id, _)| {
             let scope = format!("/subscriptions/{id}");
             self.with(|store| {

@@ -185,18 +185,7 @@ impl<'a> Wish<'a> {
 /// Returns whether principals (one and its groups) may do what they wish.
 pub(crate) fn allows(store: &Store, principals: &[String], wish: &Wish<'_>) -> bool {
     let own = |id: &str| principals.iter().any(|one| one.eq_ignore_ascii_case(id));
-    let denied = store.of_type(DENIAL).any(|one| {
-        let scope = text(one, "/properties/scope");
-        let principals = list(one, "/properties/principals");
-        let met =
-            principals.iter().map(|one| text(one, "/id")).any(|id| id == EVERYBODY || own(id));
-        let excluded = list(one, "/properties/excludePrincipals");
-        let excluded = excluded.iter().any(|one| own(text(one, "/id")));
-        met && !excluded
-            && within(wish.scope, scope)
-            && list(one, "/properties/permissions").iter().any(|one| grants(one, wish))
-    });
-    !denied
+    denial(store, principals, wish).is_none()
         && store.of_type(ASSIGNMENT).any(|one| {
             own(text(one, "/properties/principalId"))
                 && within(wish.scope, text(one, "/properties/scope"))
@@ -210,6 +199,26 @@ pub(crate) fn allows(store: &Store, principals: &[String], wish: &Wish<'_>) -> b
                     wish.repository,
                 )
         })
+}
+
+/// Returns a deny assignment that takes the action away.
+pub(crate) fn denial<'s>(
+    store: &'s Store,
+    principals: &[String],
+    wish: &Wish<'_>,
+) -> Option<&'s Value> {
+    let own = |id: &str| principals.iter().any(|one| one.eq_ignore_ascii_case(id));
+    store.of_type(DENIAL).find(|one| {
+        let scope = text(one, "/properties/scope");
+        let principals = list(one, "/properties/principals");
+        let met =
+            principals.iter().map(|one| text(one, "/id")).any(|id| id == EVERYBODY || own(id));
+        let excluded = list(one, "/properties/excludePrincipals");
+        let excluded = excluded.iter().any(|one| own(text(one, "/id")));
+        met && !excluded
+            && within(wish.scope, scope)
+            && list(one, "/properties/permissions").iter().any(|one| grants(one, wish))
+    })
 }
 
 /// Returns the second at which an assignment was created.

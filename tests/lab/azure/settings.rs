@@ -18,6 +18,8 @@ pub struct Azure {
     pub subscription: String,
     /// More subscriptions and the tenant of each, by id.
     pub subscriptions: BTreeMap<String, String>,
+    /// The subscriptions of other tenants that this tenant manages by Azure Lighthouse.
+    pub delegated: Vec<String>,
     /// The region.
     pub location: String,
     /// How Azure Resource Manager responds.

@@ -30,8 +30,8 @@ pub use page::{Page, Rows};
 pub use path::{encoded, next_target};
 use patience::Patience;
 pub use patience::{quota_resets_after, retry_after};
-pub use permissions::{allow, covers};
-pub use sign_in::{Caller, NoArm, TokenSource, is_at_hand};
+pub use permissions::{Permissions, allow, covers, null_is_default};
+pub use sign_in::{Caller, SignInError, TokenSource, is_at_hand};
 
 /// How long one question may take in total, with its retries and pages.
 pub const ARM_WAIT: Duration = Duration::from_secs(60);
@@ -55,14 +55,11 @@ struct Inner {
 impl Arm {
     /// Signs in with the first credential that this machine has: a service principal of the
     /// environment, the Azure CLI, a managed identity.
-    pub async fn sign_in(cx: &Cx, cloud: Cloud) -> Result<Self, NoArm> {
-        Self::sign_in_at(cx, &Endpoints::of(cloud)).await
-    }
-
-    /// Signs in to a cloud with these endpoints.
-    pub async fn sign_in_at(cx: &Cx, endpoints: &Endpoints) -> Result<Self, NoArm> {
-        let host = endpoints.resource_manager.as_ref().ok_or(NoArm::NoEndpoint)?;
-        let (by, token) = Box::pin(sign_in::token(cx, endpoints)).await?;
+    pub async fn sign_in(cx: &Cx, cloud: Cloud) -> Result<Self, SignInError> {
+        let endpoints = Endpoints::of(cloud);
+        // Every cloud with a name has an encrypted one.
+        let host = endpoints.resource_manager.as_ref().ok_or(SignInError::UnsafeAuthority)?;
+        let (by, token) = Box::pin(sign_in::token(cx, &endpoints)).await?;
         Self::with_token(cx, host, by, &token).await
     }
 
@@ -72,10 +69,13 @@ impl Arm {
         host: &Host,
         by: TokenSource,
         token: &Secret,
-    ) -> Result<Self, NoArm> {
+    ) -> Result<Self, SignInError> {
         let client = ArmClient::new(cx, host, token).await;
-        let client =
-            client.map_err(|error| NoArm::Unreachable { by, host: host.to_string(), error })?;
+        let client = client.map_err(|error| SignInError::Unreachable {
+            by,
+            host: host.to_string(),
+            error,
+        })?;
         let caller = Caller { source: by, principal: Principal::of(token) };
         Ok(Self(Rc::new(Inner { client, caller })))
     }
