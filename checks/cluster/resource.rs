@@ -57,7 +57,8 @@ impl Cluster {
     pub(crate) fn kubelet_identity(&self) -> Option<KubeletIdentity> {
         let own = self.resource.get("properties.identityProfile.kubeletidentity")?;
         let owned = |name| text(own, name).map(str::to_owned);
-        let name = text(own, "resourceId").and_then(|id| id.rsplit('/').next()).map(str::to_owned);
+        let id: Option<ResourceId> = text(own, "resourceId").and_then(|id| id.parse().ok());
+        let name = id.map(|id| id.name().to_owned());
         // It goes into commands.
         let object_id = owned("objectId").filter(|id| is_guid(id))?;
         Some(KubeletIdentity { object_id, client_id: owned("clientId"), name })

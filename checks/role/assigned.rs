@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     DenyAssignment, Listed, Listing, RoleAssignment, RoleDefinition, Unclear, problem::Denial,
-    subject::Subject,
+    scope::inherited, subject::Subject,
 };
 use crate::{
     arm::ControlPlane,
@@ -109,10 +109,17 @@ impl Assigned {
         found.map(Denial::of).unwrap_or_default()
     }
 
-    /// Returns an assignment to the identity itself that commands can name.
-    pub(super) fn own_id(&self, object_id: &str) -> Option<String> {
+    /// Returns an assignment to the identity itself at the registry: the name of its role, and its
+    /// id if commands can name it.
+    pub(super) fn own_at(&self, subject: &Subject) -> Option<(String, Option<String>)> {
         let all = self.own.entries.iter().chain(&self.others.entries);
-        all.filter(|one| one.is_for(object_id)).find_map(RoleAssignment::id_for_commands)
+        let mut own = all.filter(|one| {
+            let is_here = inherited(&one.scope, &subject.registry_id).is_some();
+            is_here && one.is_for(&subject.object_id)
+        });
+        let first = own.next()?;
+        let name = self.deciding().role_of(first).and_then(|role| role.role_name.clone());
+        Some((name.unwrap_or_else(|| first.role.clone()), first.id_for_commands()))
     }
 
     /// Returns what is missing where a part of the lists is unknown: the list or the definition that

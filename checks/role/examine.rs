@@ -64,15 +64,16 @@ pub async fn examine(
         // The registry took the token, so it is one of its own tenant.
         _ if is_refuted => {}
         Ok(Some((identity_tenant, registry_tenant))) => {
-            let id = subject.object_id.as_str();
-            let assignment_id = assigned.as_ref().ok().and_then(|assigned| assigned.own_id(id));
+            let own = assigned.ok().and_then(|assigned| assigned.own_at(&subject));
+            let (assigned_role, assignment_id) = own.unzip();
             let person_tenant = subject.is_person.then(|| registry_tenant.clone());
             return Err(NoFact::from(Problem::OtherTenant {
                 subject,
                 identity_tenant,
                 registry_tenant,
                 person_tenant,
-                assignment_id,
+                assigned_role,
+                assignment_id: assignment_id.flatten(),
             }));
         }
         Ok(None) => {}

@@ -36,7 +36,10 @@ pub enum Problem {
         /// The registry's tenant, if a person signs in, who can do so there.
         #[serde(skip_serializing_if = "Option::is_none")]
         person_tenant: Option<String>,
-        /// The id of an assignment to the identity, which has no effect.
+        /// The role that was assigned to the identity there, which has no effect.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        assigned_role: Option<String>,
+        /// The id of that assignment.
         #[serde(skip_serializing_if = "Option::is_none")]
         assignment_id: Option<String>,
     },

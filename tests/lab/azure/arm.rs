@@ -193,6 +193,7 @@ impl ControlPlane {
         let denied = self.with(|store| {
             let wish = roles::Wish::action(action, scope);
             let denial = roles::denial(store, &asked.principals, &wish);
+            let denial = denial.filter(|_| roles::is_assigned(store, &asked.principals, &wish));
             denial.map(|one| denied(asked, action, scope, one))
         });
         Some(denied.unwrap_or_else(|| forbidden(asked, action, scope)))
