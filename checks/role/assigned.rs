@@ -6,7 +6,7 @@ use futures::future::{join, join_all, try_join3};
 use serde_json::{Value, json};
 
 use super::{
-    DenyAssignment, Listed, Listing, RoleAssignment, RoleDefinition, Unclear, problem::Denial,
+    DenyAssignment, Listed, Listing, RoleAssignment, RoleDefinition, problem::Denial,
     scope::inherited, subject::Subject,
 };
 use crate::{
@@ -30,13 +30,14 @@ pub(super) struct Assigned {
     others: Listing<RoleAssignment>,
     definitions: Listing<RoleDefinition>,
     denies: Listing<DenyAssignment>,
-    /// What it means that an entry of the assignments, or of the deny assignments, is not known.
-    own_unread: NoFact,
-    denies_unread: NoFact,
+    /// Why an entry of the assignments is not known.
+    pub(super) own_unread: NoFact,
+    /// Why an entry of the deny assignments is not known.
+    pub(super) denies_unread: NoFact,
     /// Why the definition of a role is not known, by its id.
     roles_unread: BTreeMap<String, NoFact>,
     /// What it means that another role came than the one that was asked for.
-    role_unread: NoFact,
+    other_role: NoFact,
     /// Whether the caller may list role assignments: only then is an empty list a fact.
     pub(super) is_visible: bool,
 }
@@ -52,18 +53,18 @@ impl Assigned {
         let at =
             |scope: &str, what: &str| format!("{scope}/providers/Microsoft.Authorization/{what}");
         let registry = &subject.registry_id;
-        let (here, denies) = (at(registry, "roleAssignments"), at(registry, "denyAssignments"));
+        let (roles, denials) = (at(registry, "roleAssignments"), at(registry, "denyAssignments"));
         let subscription = format!("/subscriptions/{}", subject.subscription);
         let all = at(&subscription, "roleAssignments");
         let assigned_to = format!("assignedTo('{}')", subject.object_id);
         let named = format!("principalId eq '{}'", subject.object_id);
         let needed = try_join3(
-            control_plane.list(cx, &here, API, Some(&assigned_to)),
+            control_plane.list(cx, &roles, API, Some(&assigned_to)),
             control_plane.may(cx, registry, READ_ASSIGNMENTS),
-            control_plane.list(cx, &here, API, Some("atScope()")),
+            control_plane.list(cx, &roles, API, Some("atScope()")),
         );
         let more = join(
-            control_plane.list(cx, &denies, API, Some("atScope()")),
+            control_plane.list(cx, &denials, API, Some("atScope()")),
             control_plane.list(cx, &all, API, Some(&named)),
         );
         let (needed, (denied, elsewhere)) = join(needed, more).await;
@@ -72,14 +73,15 @@ impl Assigned {
         let mut others = listing(&at_scope, RoleAssignment::read);
         // What is assigned elsewhere only makes the explanation clearer.
         others.add(elsewhere.map(|it| listing(&it, RoleAssignment::read)).unwrap_or_default());
-        let (denied, denies_unread) = match denied {
-            Ok(found) => (listing(&found, DenyAssignment::read), control_plane.unreadable(&denies)),
+        let (denies, denies_unread) = match denied {
+            Ok(found) => {
+                (listing(&found, DenyAssignment::read), control_plane.unreadable(&denials))
+            }
             Err(no_fact) => (Listing { entries: vec![], complete: false }, no_fact),
         };
         let (definitions, roles_unread) = definitions(cx, control_plane, [&own, &others]).await;
-        let own_unread = control_plane.unreadable(&here);
-        let role_unread = control_plane.unreadable(&at(registry, "roleDefinitions"));
-        let denies = denied;
+        let own_unread = control_plane.unreadable(&roles);
+        let other_role = control_plane.unreadable(&at(registry, "roleDefinitions"));
         Ok(Self {
             own,
             others,
@@ -88,7 +90,7 @@ impl Assigned {
             own_unread,
             denies_unread,
             roles_unread,
-            role_unread,
+            other_role,
             is_visible,
         })
     }
@@ -122,19 +124,9 @@ impl Assigned {
         Some((name.unwrap_or_else(|| first.role.clone()), first.id_for_commands()))
     }
 
-    /// Returns what is missing where a part of the lists is unknown: the list or the definition that
-    /// could not be read, and why. `None` where the reason is in what was read.
-    pub(super) fn unread(&self, why: &Unclear) -> Option<NoFact> {
-        match why {
-            Unclear::AssignmentsIncomplete => Some(self.own_unread.clone()),
-            Unclear::DeniesIncomplete => Some(self.denies_unread.clone()),
-            Unclear::Role { role_definition, .. } => {
-                Some(self.roles_unread.get(role_definition).unwrap_or(&self.role_unread).clone())
-            }
-            Unclear::Condition { .. } | Unclear::MaybeBlocked { .. } | Unclear::MetadataMissing => {
-                None
-            }
-        }
+    /// Returns why the definition of a role is not known.
+    pub(super) fn role_unread(&self, id: &str) -> NoFact {
+        self.roles_unread.get(id).unwrap_or(&self.other_role).clone()
     }
 }
 

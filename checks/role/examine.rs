@@ -223,37 +223,34 @@ fn unclear(
     found: &Evaluation<'_>,
     why: &[Unclear],
 ) -> NoFact {
-    let with = |verdict: Verdict| {
-        let one = found.assignments.iter().find(|one| one.verdict == verdict);
+    let subject = || subject.clone();
+    let judged = |is_it: &dyn Fn(&Judged<'_>) -> bool| {
+        let one = found.assignments.iter().find(|one| is_it(one));
         one.map(Assignment::of).unwrap_or_default()
     };
-    let no_fact = |one: &Unclear| {
-        let subject = subject.clone();
-        let problem = match one {
-            Unclear::Condition { assignment, condition } => {
-                let is_it = |one: &&Judged<'_>| one.assignment.id == *assignment;
-                let judged = found.assignments.iter().find(is_it);
-                let assignment = judged.map(Assignment::of).unwrap_or_default();
-                let condition = condition.clone();
-                Problem::ConditionNotEvaluated { subject, assignment, condition }
-            }
-            Unclear::MaybeBlocked { by } => {
-                Problem::MayBeDenied { subject, deny: assigned.denial(by) }
-            }
-            Unclear::MetadataMissing
-            | Unclear::Role { .. }
-            | Unclear::AssignmentsIncomplete
-            | Unclear::DeniesIncomplete => {
-                let assignment = with(Verdict::ContentOnly);
-                Problem::LacksMetadata { subject, assignment }
-            }
-        };
-        assigned.unread(one).unwrap_or_else(|| NoFact::could_not_tell(problem))
+    let lacks_metadata = || {
+        let assignment = judged(&|one| one.verdict == Verdict::ContentOnly);
+        NoFact::could_not_tell(Problem::LacksMetadata { subject: subject(), assignment })
     };
-    let mut all = why.iter().map(no_fact);
-    // There is always a reason.
-    let first = all.next().unwrap_or_else(|| no_fact(&Unclear::MetadataMissing));
-    all.for_each(|other| cx.add_not_read(other));
+    let mut reasons = why.iter().map(|one| match one {
+        Unclear::AssignmentsIncomplete => assigned.own_unread.clone(),
+        Unclear::DeniesIncomplete => assigned.denies_unread.clone(),
+        Unclear::Role { role_definition, .. } => assigned.role_unread(role_definition),
+        Unclear::MaybeBlocked { by } => {
+            let deny = assigned.denial(by);
+            NoFact::could_not_tell(Problem::MayBeDenied { subject: subject(), deny })
+        }
+        Unclear::Condition { assignment, condition } => {
+            let assignment = judged(&|one| one.assignment.id == *assignment);
+            let (subject, condition) = (subject(), condition.clone());
+            let problem = Problem::ConditionNotEvaluated { subject, assignment, condition };
+            NoFact::could_not_tell(problem)
+        }
+        Unclear::MetadataMissing => lacks_metadata(),
+    });
+    // The evaluation always gives a reason.
+    let first = reasons.next().unwrap_or_else(lacks_metadata);
+    reasons.for_each(|other| cx.add_not_read(other));
     first
 }
 
