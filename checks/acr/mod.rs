@@ -12,11 +12,10 @@ mod resource;
 use serde_json::{Value, json};
 
 use crate::{
-    arm::{ControlPlane, SUBSCRIPTION_API},
+    arm::ControlPlane,
     image::ImageTarget,
     kit::{
         Cx, NoFact, StepResult,
-        azure::resource::text,
         target::{AcrHostKind, ResourceId},
     },
 };
@@ -103,7 +102,7 @@ async fn missing(
     let (host, name) = (host.to_string(), name.to_owned());
     let subscription = match id.map(ResourceId::subscription) {
         Some(own) => Some(own.to_owned()),
-        None => a_subscription(cx, control_plane).await.map_err(known).ok().flatten(),
+        None => control_plane.a_subscription(cx).await.map_err(known).ok().flatten(),
     };
     // Whether a name with a hash is free depends on more than the name.
     if let Some(subscription) = subscription
@@ -113,12 +112,6 @@ async fn missing(
         cx.add_finding(Problem::RegistryDeletedOrMoved { host, name });
     }
     not_seen()
-}
-
-/// Returns a subscription that the caller can read: whichever, because names are Azure-wide.
-async fn a_subscription(cx: &Cx, control_plane: &ControlPlane) -> StepResult<Option<String>> {
-    let listed = control_plane.list(cx, "/subscriptions", SUBSCRIPTION_API, None).await?;
-    Ok(listed.iter().find_map(|one| text(one, "subscriptionId").map(str::to_owned)))
 }
 
 /// Returns whether Azure says that no registry has this name, in whatever tenant.

@@ -12,7 +12,7 @@ use crate::kit::{
 };
 
 /// The version of the API for subscriptions.
-pub(crate) const SUBSCRIPTION_API: &str = "2022-12-01";
+const SUBSCRIPTION_API: &str = "2022-12-01";
 
 /// The control plane of a cloud, and who reads it.
 #[derive(Clone, Serialize)]
@@ -61,6 +61,12 @@ impl ControlPlane {
         let found = self.read(cx, &path, SUBSCRIPTION_API).await?;
         let tenant = text(&found, "tenantId").filter(|tenant| is_guid(tenant));
         tenant.map(str::to_owned).ok_or_else(|| self.unreadable(&path))
+    }
+
+    /// Returns a subscription that the caller can read: whichever comes first.
+    pub(crate) async fn a_subscription(&self, cx: &Cx) -> StepResult<Option<String>> {
+        let listed = self.list(cx, "/subscriptions", SUBSCRIPTION_API, None).await?;
+        Ok(listed.iter().find_map(|one| text(one, "subscriptionId").map(str::to_owned)))
     }
 
     /// Returns that an answer, or a part of it, is not what it should be.

@@ -14,7 +14,6 @@ use crate::{
     },
 };
 pub use control_plane::ControlPlane;
-pub(crate) use control_plane::SUBSCRIPTION_API;
 pub use problem::Problem;
 
 /// Returns whether the control plane is asked at all: if the user asked for it, or if there is a

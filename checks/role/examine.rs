@@ -13,6 +13,7 @@ use super::{
     evaluate, look_alikes,
     problem::Assignment,
     subject::Subject,
+    whose::whose,
 };
 use crate::{
     acr::Registry,
@@ -53,7 +54,7 @@ pub async fn examine(
     if registry.resource.flag("properties.anonymousPullEnabled") == Some(true) {
         return Err(NoFact::skipped(Problem::AnonymousAllowed {}));
     }
-    let subject = Subject::of(cx, registry, mode, cluster, identity)?;
+    let subject = whose(cx, registry, mode, cluster, identity)?;
     let is_refuted = subject.is_presented() && exchange.is_ok();
     let (tenants, assigned) = join(
         tenants(cx, control_plane, registry, cluster, &subject),

@@ -33,9 +33,6 @@ pub enum Problem {
         identity_tenant: String,
         /// The registry's tenant.
         registry_tenant: String,
-        /// The registry's tenant, if a person signs in, who can do so there.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        person_tenant: Option<String>,
         /// The role that was assigned to the identity there, which has no effect.
         #[serde(skip_serializing_if = "Option::is_none")]
         assigned_role: Option<String>,

@@ -1,16 +1,10 @@
-//! Whose role assignments are examined: the identity that pulls.
+//! The identity whose roles are examined, and what commands need to give it one.
 
 use std::rc::Rc;
 
 use serde::Serialize;
 
-use crate::{
-    acr::Registry,
-    cluster::Cluster,
-    identity::{Credential, Identity},
-    kit::{Cx, NoFact, StepResult},
-    role::{Mode, Problem},
-};
+use crate::{acr::Registry, cluster::Cluster, kit::StepResult, role::Mode};
 
 /// The identity that pulls, and what commands need to give it a role.
 #[derive(Clone, Debug, Serialize)]
@@ -44,7 +38,7 @@ pub struct Subject {
     /// The cluster, where the identity is that of its nodes, which are not asked themselves: a pod
     /// with a pull secret does not pull with it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    nodes_of: Option<String>,
+    pub(super) nodes_of: Option<String>,
     /// The identity's tenant, if it is known.
     #[serde(skip)]
     pub(super) tenant: Option<String>,
@@ -56,71 +50,17 @@ pub struct Subject {
 }
 
 /// The id that role assignments use, and what else is known of the identity.
-struct Known {
-    who: Option<String>,
-    object_id: String,
-    client_id: Option<String>,
-    tenant: Option<String>,
-    is_person: bool,
+pub(super) struct Known {
+    pub(super) who: Option<String>,
+    pub(super) object_id: String,
+    pub(super) client_id: Option<String>,
+    pub(super) tenant: Option<String>,
+    pub(super) is_person: bool,
 }
 
 impl Subject {
-    /// Returns the identity whose roles decide.
-    ///
-    /// On a node it is the one that signs in there; only where that is not known, the kubelet
-    /// identity of its cluster. Elsewhere it is the kubelet identity of the cluster that the user
-    /// named, never the identity of whoever runs check-acr; without a cluster it is the one that signs in
-    /// here, unless a node signs in for it.
-    pub(super) fn of(
-        cx: &Cx,
-        registry: &Registry,
-        mode: Mode,
-        cluster: &StepResult<Rc<Cluster>>,
-        identity: &StepResult<Rc<Identity>>,
-    ) -> StepResult<Self> {
-        let unknown = || NoFact::skipped(Problem::IdentityUnknown {});
-        let presented = |known| Self::with(registry, mode, cluster, known, None);
-        if cx.world.on_node {
-            return match identity {
-                Ok(identity) => signed_in(identity).map(presented).ok_or_else(unknown),
-                Err(_) => Self::kubelets(cx, registry, mode, cluster),
-            };
-        }
-        if cx.target.control_plane.cluster.is_some() {
-            return Self::kubelets(cx, registry, mode, cluster);
-        }
-        let identity = identity.as_ref().ok().filter(|_| !cx.world.in_pod);
-        identity.and_then(|one| signed_in(one)).map(presented).ok_or_else(unknown)
-    }
-
-    /// Returns the identity with which the nodes of the cluster pull.
-    fn kubelets(
-        cx: &Cx,
-        registry: &Registry,
-        mode: Mode,
-        cluster: &StepResult<Rc<Cluster>>,
-    ) -> StepResult<Self> {
-        let unread = |_: &NoFact| NoFact::skipped(Problem::ClusterUnread {});
-        let own = cluster.as_ref().map_err(unread)?;
-        let Some(kubelet) = own.kubelet_identity() else {
-            let (cluster, application) = (own.name().to_owned(), own.application());
-            return Err(NoFact::could_not_tell(Problem::KubeletIdentityUnknown {
-                cluster,
-                application,
-            }));
-        };
-        let known = Known {
-            who: kubelet.name,
-            object_id: kubelet.object_id,
-            client_id: kubelet.client_id,
-            tenant: own.tenant().map(str::to_owned),
-            is_person: false,
-        };
-        let nodes_of = (!cx.world.on_node).then(|| own.name().to_owned());
-        Ok(Self::with(registry, mode, cluster, known, nodes_of))
-    }
-
-    fn with(
+    /// Returns this identity with what commands need to give it a role at the registry.
+    pub(super) fn with(
         registry: &Registry,
         mode: Mode,
         cluster: &StepResult<Rc<Cluster>>,
@@ -158,19 +98,4 @@ impl Subject {
     pub(super) fn is_presented(&self) -> bool {
         self.nodes_of.is_none()
     }
-}
-
-/// Returns the Entra identity that signs in: the first that a registry is asked with.
-fn signed_in(identity: &Identity) -> Option<Known> {
-    let principal = identity.candidates().find_map(|one| match &one.credential {
-        Credential::Entra(login) => Some(login.principal.clone()),
-        _ => None,
-    })?;
-    Some(Known {
-        who: principal.name,
-        object_id: principal.object_id?,
-        client_id: principal.client_id,
-        tenant: principal.tenant,
-        is_person: principal.is_person,
-    })
 }
