@@ -1,5 +1,6 @@
 //! The control plane, signed in to: its answers as facts of a step, its errors as findings.
 
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -50,9 +51,26 @@ impl ControlPlane {
         own.map(Some).ok_or_else(unreadable)
     }
 
+    /// Returns the time by the control plane's own clock: ages of what it tells are told by it, as
+    /// the clock here may be wrong.
+    pub(crate) fn now(&self, cx: &Cx) -> Timestamp {
+        self.arm.now(cx)
+    }
+
     /// Returns what is at a path that is no resource's id, such as that of a role definition.
     pub(crate) async fn read(&self, cx: &Cx, path: &str, api: &str) -> StepResult<Value> {
-        let json = self.arm.get(cx, path, api).await;
+        self.read_with(cx, path, api, &[]).await
+    }
+
+    /// Returns the same, with more parameters of the query.
+    pub(crate) async fn read_with(
+        &self,
+        cx: &Cx,
+        path: &str,
+        api: &str,
+        query: &[(&str, &str)],
+    ) -> StepResult<Value> {
+        let json = self.arm.get_with(cx, path, api, query).await;
         json.map_err(|error| self.no_fact(path, error))
     }
 

@@ -51,7 +51,7 @@ impl Cluster {
     }
 
     /// Returns the ids of the public addresses in effect.
-    fn egress_ids(&self) -> Vec<ResourceId> {
+    pub(super) fn egress_ids(&self) -> Vec<ResourceId> {
         let profiles = ["loadBalancerProfile", "natGatewayProfile"];
         let lists = profiles.map(|profile| {
             self.resource.list(&format!("properties.networkProfile.{profile}.effectiveOutboundIPs"))
