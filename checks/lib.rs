@@ -36,8 +36,8 @@ use kit::{
 };
 use kubelet::Node;
 use steps::{
-    ACR, ARM, CHALLENGE, CLOCK, CLUSTER, CONTENT, CREDENTIAL, ConnectSteps, EXCHANGE, FIREWALL,
-    FRONT, IDENTITY, IMAGE, KUBELET, LAYER, LAYER_HOST, MANIFEST, OUTBOUND, PLATFORM,
+    ACR, ARM, CHALLENGE, CLOCK, CLUSTER, CONTENT, CREDENTIAL, ConnectSteps, DETECTORS, EXCHANGE,
+    FIREWALL, FRONT, IDENTITY, IMAGE, KUBELET, LAYER, LAYER_HOST, MANIFEST, OUTBOUND, PLATFORM,
     PRIVATE_ENDPOINT, ROLE, RUNTIME, TOKEN,
 };
 use token::RefreshToken;
@@ -62,8 +62,8 @@ pub fn pull(plan: &mut Plan) {
     let layers    = connect(plan, &LAYER_HOST, &platform.part(manifest::data_host));
     let layer     = plan.step(LAYER,     (&session, &platform, &layers.connected.optional(), &layers.tls), layer::read);
     let observed  = Fact::gather(
-        (&front.names.settled(), &challenge.settled(), &identity.settled(), &refresh.settled(), &session.settled(), &manifest.settled(), &platform.settled(), &layers.names.settled(), &layer.settled()),
-        |(names, challenge, identity, exchange, session, manifest, platform, layer_names, layer)| DataPath { names, challenge, identity, exchange, session, manifest, platform, layer_names, layer },
+        (&front.names.settled(), &front.connected.settled(), &challenge.settled(), &identity.settled(), &refresh.settled(), &session.settled(), &manifest.settled(), &platform.settled(), &layers.names.settled(), &layers.connected.settled(), &layer.settled()),
+        |(names, connected, challenge, identity, exchange, session, manifest, platform, layer_names, layer_connected, layer)| DataPath { names, connected, challenge, identity, exchange, session, manifest, platform, layer_names, layer_connected, layer },
     );
     control_plane(plan, &image, &kubelet, &identity, &refresh, &observed);
 }
@@ -84,6 +84,7 @@ fn control_plane(plan: &mut Plan, image: &Fact<ImageTarget>, kubelet: &Fact<Node
                     plan.step_if(wanted, FIREWALL, (&arm, &registry, &cluster.settled(), pull), acr::firewall);
                     plan.step_if(wanted, PRIVATE_ENDPOINT, (&arm, &registry, &cluster.settled(), pull), acr::private_endpoint);
                     plan.step_if(wanted, OUTBOUND, (&arm, &cluster, &registry.settled(), image, pull), cluster::outbound);
+                    plan.step_if(wanted, DETECTORS, (&arm, &cluster, pull), cluster::detectors);
                     plan.step_if(wanted, CONTENT, (&arm, &registry, image, &cluster.settled(), pull), acr::content);
                     plan.step_if(wanted, CREDENTIAL, (&arm, &registry, image, pull), acr::credential);
 }

@@ -52,7 +52,7 @@ pub async fn compare(
             Admission::NotListed => {
                 cx.add_finding(Problem::FirewallClientIp(blocked(Some(address.into()))));
             }
-            Admission::Listed if changed_lately(cx, registry) => {
+            Admission::Listed if changed_lately(control_plane.now(cx), registry) => {
                 cx.add_finding(Problem::FirewallRuleSpreading(blocked(Some(address.into()))));
             }
             Admission::Listed
@@ -97,8 +97,8 @@ pub async fn compare(
 }
 
 /// Returns whether the registry was changed so lately that its rules may not be in effect.
-fn changed_lately(cx: &Cx, registry: &Registry) -> bool {
+fn changed_lately(now: Timestamp, registry: &Registry) -> bool {
     let changed = registry.resource.text("systemData.lastModifiedAt");
     let changed: Option<Timestamp> = changed.and_then(|time| time.parse().ok());
-    changed.is_some_and(|changed| cx.now().duration_since(changed) < SPREADING)
+    changed.is_some_and(|changed| now.duration_since(changed) < SPREADING)
 }

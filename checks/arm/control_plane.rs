@@ -1,5 +1,6 @@
 //! The control plane, signed in to: its answers as facts of a step, its errors as findings.
 
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -46,12 +47,29 @@ impl ControlPlane {
         };
         // What the answer says of itself is no better known than what was asked for.
         let own = ArmResource::read(json).filter(|resource| resource.id == *id);
-        own.map(Some).ok_or_else(|| self.unreadable(id.as_str()))
+        own.map(Some).ok_or_else(|| Self::unreadable(id.as_str()))
+    }
+
+    /// Returns the time by the control plane's own clock: ages of what it tells are told by it, as
+    /// the clock here may be wrong.
+    pub(crate) fn now(&self, cx: &Cx) -> Timestamp {
+        self.arm.now(cx)
     }
 
     /// Returns what is at a path that is no resource's id, such as that of a role definition.
     pub(crate) async fn read(&self, cx: &Cx, path: &str, api: &str) -> StepResult<Value> {
-        let json = self.arm.get(cx, path, api).await;
+        self.read_with(cx, path, api, &[]).await
+    }
+
+    /// Returns the same, with more parameters of the query.
+    pub(crate) async fn read_with(
+        &self,
+        cx: &Cx,
+        path: &str,
+        api: &str,
+        query: &[(&str, &str)],
+    ) -> StepResult<Value> {
+        let json = self.arm.get_with(cx, path, api, query).await;
         json.map_err(|error| self.no_fact(path, error))
     }
 
@@ -60,7 +78,7 @@ impl ControlPlane {
         let path = format!("/subscriptions/{subscription}");
         let found = self.read(cx, &path, SUBSCRIPTION_API).await?;
         let tenant = text(&found, "tenantId").filter(|tenant| is_guid(tenant));
-        tenant.map(str::to_owned).ok_or_else(|| self.unreadable(&path))
+        tenant.map(str::to_owned).ok_or_else(|| Self::unreadable(&path))
     }
 
     /// Returns a subscription that the caller can read: whichever comes first.
@@ -70,7 +88,7 @@ impl ControlPlane {
     }
 
     /// Returns that an answer, or a part of it, is not what it should be.
-    pub(crate) fn unreadable(&self, path: &str) -> NoFact {
+    pub(crate) fn unreadable(path: &str) -> NoFact {
         let (path, said) = (path.to_owned(), Malformed::WrongKind.to_string());
         NoFact::could_not_tell(Problem::Unexpected { path, said })
     }

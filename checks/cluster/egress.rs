@@ -57,7 +57,7 @@ impl Cluster {
     /// Returns those addresses.
     pub(crate) async fn egress(&self, cx: &Cx, control_plane: &ControlPlane) -> Egress {
         let listed = self.egress_ids();
-        let unreadable = || control_plane.unreadable(self.id().as_str());
+        let unreadable = || ControlPlane::unreadable(self.id().as_str());
         let looked_up = stream::iter(listed.iter().take(MAX_ADDRESSES).map(async |id| {
             let id = id.as_ref().ok_or_else(unreadable)?;
             let found = control_plane.get(cx, id, API).await?;
@@ -82,7 +82,7 @@ impl Cluster {
     }
 
     /// Returns the ids of the public addresses and prefixes in effect; `None` for what is no id.
-    fn egress_ids(&self) -> Vec<Option<ResourceId>> {
+    pub(super) fn egress_ids(&self) -> Vec<Option<ResourceId>> {
         let profiles = ["loadBalancerProfile", "natGatewayProfile"];
         let lists = profiles.map(|profile| {
             self.resource.list(&format!("properties.networkProfile.{profile}.effectiveOutboundIPs"))

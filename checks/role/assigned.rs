@@ -75,13 +75,13 @@ impl Assigned {
         others.add(elsewhere.map(|it| listing(&it, RoleAssignment::read)).unwrap_or_default());
         let (denies, denies_unread) = match denied {
             Ok(found) => {
-                (listing(&found, DenyAssignment::read), control_plane.unreadable(&denials))
+                (listing(&found, DenyAssignment::read), ControlPlane::unreadable(&denials))
             }
             Err(no_fact) => (Listing { entries: vec![], complete: false }, no_fact),
         };
         let (definitions, roles_unread) = definitions(cx, control_plane, [&own, &others]).await;
-        let own_unread = control_plane.unreadable(&roles);
-        let other_role = control_plane.unreadable(&at(registry, "roleDefinitions"));
+        let own_unread = ControlPlane::unreadable(&roles);
+        let other_role = ControlPlane::unreadable(&at(registry, "roleDefinitions"));
         Ok(Self {
             own,
             others,
@@ -146,7 +146,7 @@ async fn definitions(
     let ids = entries.map(|one| one.role_definition_id.as_str());
     let ids: Vec<&str> = ids.filter(|id| seen.insert(*id)).collect();
     let read = ids.iter().enumerate().map(async |(place, id)| {
-        let unreadable = || control_plane.unreadable(id);
+        let unreadable = || ControlPlane::unreadable(id);
         if place >= MAX_ROLES {
             return Err(unreadable());
         }

@@ -67,12 +67,10 @@ pub async fn examine(
         Ok(Some((identity_tenant, registry_tenant))) => {
             let own = assigned.ok().and_then(|assigned| assigned.own_at(&subject));
             let (assigned_role, assignment_id) = own.unzip();
-            let person_tenant = subject.is_person.then(|| registry_tenant.clone());
             return Err(NoFact::from(Problem::OtherTenant {
                 subject,
                 identity_tenant,
                 registry_tenant,
-                person_tenant,
                 assigned_role,
                 assignment_id: assignment_id.flatten(),
             }));
@@ -88,11 +86,11 @@ pub async fn examine(
         registry_id: &subject.registry_id,
         repository: repository.map(|image| image.repository.as_str()),
         object_id: &subject.object_id,
-        now: cx.now(),
+        now: control_plane.now(cx),
     };
     let found = evaluate(&question, assigned.deciding());
     match &found.access {
-        Access::Granted { .. } => Ok(granted(cx, &subject, mode, &found)),
+        Access::Granted { .. } => Ok(granted(cx, &subject, &question, &found)),
         Access::Unknown(why) => Err(unclear(cx, &subject, &assigned, &found, why)),
         // Without the permission to read them, a list is empty.
         Access::Denied(Refusal::NoAssignment) if !assigned.is_visible => {
@@ -105,7 +103,12 @@ pub async fn examine(
 }
 
 /// Returns the access, and says where it may not be in effect yet.
-fn granted(cx: &Cx, subject: &Subject, mode: Mode, found: &Evaluation<'_>) -> Authorized {
+fn granted(
+    cx: &Cx,
+    subject: &Subject,
+    question: &Question<'_>,
+    found: &Evaluation<'_>,
+) -> Authorized {
     let grants = || found.assignments.iter().filter(|one| one.verdict == Verdict::Grants);
     // One of its own counts before those of groups; of several, the oldest tells when access began.
     let oldest = |via_group: bool| {
@@ -113,10 +116,10 @@ fn granted(cx: &Cx, subject: &Subject, mode: Mode, found: &Evaluation<'_>) -> Au
     };
     let first = oldest(false).or_else(|| oldest(true));
     if let Some(first) = first
-        && let Some(change) = Change::of(first, mode)
+        && let Some(change) = Change::of(first, question.mode)
     {
         let (subject, assignment) = (subject.clone(), Assignment::of(first));
-        match advise(&change, cx.now()) {
+        match advise(&change, question.now) {
             Advice::Wait { until, .. } if first.via_group => {
                 cx.add_finding(Problem::ViaGroup { subject, assignment, until: Some(until) });
             }

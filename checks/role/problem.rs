@@ -180,7 +180,6 @@ pub enum Problem {
 
 /// A deny assignment, as evidence.
 #[derive(Clone, Debug, Default, Serialize)]
-#[expect(clippy::struct_field_names, reason = "they are the names of evidence")]
 pub struct Denial {
     /// Its id.
     deny: String,

@@ -42,8 +42,6 @@ pub struct Subject {
     /// The identity's tenant, if it is known.
     #[serde(skip)]
     pub(super) tenant: Option<String>,
-    #[serde(skip)]
-    pub(super) is_person: bool,
     /// The object ids of the identities of the cluster's control plane.
     #[serde(skip)]
     pub(super) control_plane: Vec<String>,
@@ -89,7 +87,6 @@ impl Subject {
             cluster_subscription: cluster.map(|cluster| cluster.id().subscription().to_owned()),
             nodes_of,
             tenant: known.tenant,
-            is_person: known.is_person,
             control_plane: cluster.map_or_else(Vec::new, |it| it.control_plane_identities()),
         }
     }

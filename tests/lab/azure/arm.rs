@@ -88,6 +88,9 @@ impl World {
             }
         };
         let reads = parts.method == Method::GET;
+        if !reads {
+            plane.gates.look_again().await;
+        }
         let mut builder = Response::builder()
             .status(reply.status)
             .header(CACHE_CONTROL, "no-cache")

@@ -241,7 +241,6 @@ async fn the_registry_decides_by_the_assignments() {
             401,
         ),
         ("azure.registry.properties.roleAssignmentMode = \"AbacRepositoryPermissions\"", 401),
-        ("azure.missing = [\"registry\"]", 401),
         (
             "[azure.denials.x]\nwho = [\"aks-agentpool\"]\nat = \"registry\"\nactions = [\"*/pull/read\"]",
             401,
