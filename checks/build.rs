@@ -76,6 +76,7 @@ struct Fix {
 struct StepMessages {
     asks: Text,
     passed: List<Text>,
+    shown: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -5,7 +5,7 @@ use std::{net::IpAddr, rc::Rc};
 use crate::{
     dns::Names,
     identity::Identity,
-    kit::{NoFact, StepResult, engine::Finding},
+    kit::{NoFact, StepResult, engine::Finding, net::Connected},
     layer::Downloaded,
     manifest::{Manifest, PlatformImage},
     registry::RegistryChallenge,
@@ -40,6 +40,8 @@ pub type Settled<T> = Rc<StepResult<Rc<T>>>;
 pub struct DataPath {
     /// The addresses of the registry.
     pub names: Settled<Names>,
+    /// The connection to the registry.
+    pub connected: Settled<Connected>,
     /// The registry's challenge.
     pub challenge: Settled<RegistryChallenge>,
     /// Who signs in.
@@ -54,6 +56,8 @@ pub struct DataPath {
     pub platform: Settled<PlatformImage>,
     /// The addresses of the host that serves the layers.
     pub layer_names: Settled<Names>,
+    /// The connection to that host.
+    pub layer_connected: Settled<Connected>,
     /// The bytes of a layer.
     pub layer: Settled<Downloaded>,
 }
@@ -84,6 +88,11 @@ impl DataPath {
             failure(&self.layer),
         ];
         failures.into_iter().flatten().next()
+    }
+
+    /// Returns the finding of a host of the registry to which no connection came about.
+    pub fn unreached(&self) -> Option<&Finding> {
+        failure(&self.connected).or_else(|| failure(&self.layer_connected))
     }
 
     /// Returns the client's address as the registry saw it when its network rules refused a request.

@@ -36,10 +36,11 @@ use kit::{
 };
 use kubelet::Node;
 use steps::{
-    ACR, ARM, CHALLENGE, CLOCK, CLUSTER, CONTENT, CREDENTIAL, ConnectSteps, EXCHANGE, FIREWALL,
-    FRONT, IDENTITY, IMAGE, KUBELET, LAYER, LAYER_HOST, MANIFEST, OUTBOUND, PLATFORM,
+    ACR, ARM, CHALLENGE, CLOCK, CLUSTER, CONTENT, CREDENTIAL, ConnectSteps, DETECTORS, EXCHANGE,
+    FIREWALL, FRONT, IDENTITY, IMAGE, KUBELET, LAYER, LAYER_HOST, MANIFEST, OUTBOUND, PLATFORM,
     PRIVATE_ENDPOINT, ROLE, RUNTIME, TOKEN,
 };
+use token::RefreshToken;
 
 areas! { acr, arm, clock, cluster, dns, identity, image, kubelet, layer, manifest, proxy, registry, role, runtime, tcp, tls, token }
 
@@ -61,16 +62,16 @@ pub fn pull(plan: &mut Plan) {
     let layers    = connect(plan, &LAYER_HOST, &platform.part(manifest::data_host));
     let layer     = plan.step(LAYER,     (&session, &platform, &layers.connected.optional(), &layers.tls), layer::read);
     let observed  = Fact::gather(
-        (&front.names.settled(), &challenge.settled(), &identity.settled(), &refresh.settled(), &session.settled(), &manifest.settled(), &platform.settled(), &layers.names.settled(), &layer.settled()),
-        |(names, challenge, identity, exchange, session, manifest, platform, layer_names, layer)| DataPath { names, challenge, identity, exchange, session, manifest, platform, layer_names, layer },
+        (&front.names.settled(), &front.connected.settled(), &challenge.settled(), &identity.settled(), &refresh.settled(), &session.settled(), &manifest.settled(), &platform.settled(), &layers.names.settled(), &layers.connected.settled(), &layer.settled()),
+        |(names, connected, challenge, identity, exchange, session, manifest, platform, layer_names, layer_connected, layer)| DataPath { names, connected, challenge, identity, exchange, session, manifest, platform, layer_names, layer_connected, layer },
     );
-    control_plane(plan, &image, &kubelet, &identity, &observed);
+    control_plane(plan, &image, &kubelet, &identity, &refresh, &observed);
 }
 
 /// Plans what Azure's control plane can tell: why a pull is refused. It is asked at once where the
 /// user asked for it, and otherwise when the pull has failed and an Azure sign-in is at hand.
 #[rustfmt::skip]
-fn control_plane(plan: &mut Plan, image: &Fact<ImageTarget>, kubelet: &Fact<Node>, identity: &Fact<Identity>, pull: &Fact<DataPath>) {
+fn control_plane(plan: &mut Plan, image: &Fact<ImageTarget>, kubelet: &Fact<Node>, identity: &Fact<Identity>, refresh: &Fact<RefreshToken>, pull: &Fact<DataPath>) {
     let asked     = plan.target().control_plane.is_asked();
     let wanted    = arm::is_wanted(plan.target(), plan.world());
     let is_in_azure = wanted && !arm::is_microsofts(plan.target());
@@ -79,10 +80,11 @@ fn control_plane(plan: &mut Plan, image: &Fact<ImageTarget>, kubelet: &Fact<Node
     let arm       = plan.step_if(wanted, ARM, (image, &failed.optional()),  arm::sign_in);
     let cluster   = plan.step_if(wanted, CLUSTER, (&arm, &kubelet.settled()), cluster::find);
     let registry  = plan.step_if(is_in_azure, ACR, (&arm, image),                acr::find);
-                    plan.step_if(wanted, ROLE, (&arm, &registry, &cluster.settled(), &identity.settled()), role::examine);
+                    plan.step_if(wanted, ROLE, (&arm, &registry, &cluster.settled(), &identity.settled(), &refresh.settled()), role::examine);
                     plan.step_if(wanted, FIREWALL, (&arm, &registry, &cluster.settled(), pull), acr::firewall);
                     plan.step_if(wanted, PRIVATE_ENDPOINT, (&arm, &registry, &cluster.settled(), pull), acr::private_endpoint);
                     plan.step_if(wanted, OUTBOUND, (&arm, &cluster, &registry.settled(), image, pull), cluster::outbound);
+                    plan.step_if(wanted, DETECTORS, (&arm, &cluster, pull), cluster::detectors);
                     plan.step_if(wanted, CONTENT, (&arm, &registry, image, &cluster.settled(), pull), acr::content);
                     plan.step_if(wanted, CREDENTIAL, (&arm, &registry, image, pull), acr::credential);
 }

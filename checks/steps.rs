@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::{
-    identity,
+    cluster, identity,
     kit::{
         Step,
         azure::ARM_WAIT,
@@ -73,7 +73,9 @@ pub const FIREWALL: Step = step("firewall", 4 * READ);
 /// Do the private endpoints lead where DNS says?
 pub const PRIVATE_ENDPOINT: Step = step("private-endpoint", 9 * READ);
 /// How do the cluster's nodes get out, and is it how this machine does?
-pub const OUTBOUND: Step = step("outbound", 2 * READ);
+pub const OUTBOUND: Step = step("outbound", 5 * READ);
+/// What do AKS's own detectors say?
+pub const DETECTORS: Step = step("detectors", cluster::DETECTOR_WAIT.as_secs() + SLACK);
 /// Why would the registry not give this image?
 pub const CONTENT: Step = step("content", 5 * READ + 4 * REQUEST);
 /// Is the token or user behind the presented credentials usable?
@@ -102,9 +104,8 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     let sign_in = [CHALLENGE, CLOCK, KUBELET, IDENTITY, EXCHANGE, TOKEN, MANIFEST, PLATFORM];
     let steps = [IMAGE, RUNTIME].into_iter().chain(FRONT.all()).chain(sign_in);
     let pull = steps.chain(LAYER_HOST.all()).chain([LAYER]);
-    let azure =
-        [ARM, CLUSTER, ACR, ROLE, FIREWALL, PRIVATE_ENDPOINT, OUTBOUND, CONTENT, CREDENTIAL];
-    pull.chain(azure).map(|step| step.name)
+    let azure = [ARM, CLUSTER, ACR, ROLE, FIREWALL, PRIVATE_ENDPOINT, OUTBOUND, DETECTORS, CONTENT];
+    pull.chain(azure).chain([CREDENTIAL]).map(|step| step.name)
 }
 
 /// For our own work between the waits.

@@ -3,6 +3,7 @@
 
 pub use crate::{
     acr::{deleted_entries, lets_read, next_deleted_page, part_below, vault},
+    cluster::{failures, objections},
     kit::{
         azure::{
             arm::{

@@ -7,7 +7,7 @@ use checks::{
         Access, Listed, Listing, MistakenIds, Mode, Question, Truth,
         condition::Request,
         evaluate, look_alikes,
-        scope::{Level, inherited},
+        scope::{Level, inherited, is_id_of},
         syntax::{Attribute, Literal, Operand, Operator},
     },
     untrusted::{Condition, DenyAssignment, RoleAssignment, RoleDefinition},
@@ -266,6 +266,20 @@ proptest! {
             Access::Granted { by } => prop_assert!(!by.is_empty()),
             Access::Denied(_) => {}
         }
+    }
+
+    #[test]
+    fn no_id_in_a_command_has_a_meaning_for_a_shell(scope in "(/[a-zA-Z0-9.$(){}\"'`\\\\ ;|&\n-]{0,6}){0,4}", kind in "roleAssignments|denyAssignments") {
+        let id = format!("{scope}/providers/Microsoft.Authorization/{kind}/11111111-0000-0000-0000-000000000001");
+        let properties = json!({ "principalId": "me", "scope": scope, "roleDefinitionId": "/x/0", "permissions": [], "principals": [] });
+        let entry = json!({ "id": id, "properties": properties });
+        let assignment = RoleAssignment::read(&entry).and_then(|one| one.id_for_commands());
+        let denial = DenyAssignment::read(&entry).and_then(|one| one.id_for_commands());
+        for id in assignment.into_iter().chain(denial) {
+            prop_assert!(id.chars().all(|c| c.is_alphanumeric() || "/-_.()".contains(c)), "{}", id);
+            prop_assert!(!id.contains("/../") && !id.contains("//"), "{}", id);
+        }
+        prop_assert!(!is_id_of(&id, "locks", &scope));
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! What does the control plane say of the registry?
 
+mod asked_registry;
 mod content;
 mod credential;
 mod firewall;
 mod network_rules;
-mod place;
 mod private_endpoint;
 mod problem;
 mod resource;
@@ -16,7 +16,6 @@ use crate::{
     image::ImageTarget,
     kit::{
         Cx, NoFact, StepResult,
-        azure::resource::text,
         target::{AcrHostKind, ResourceId},
     },
 };
@@ -86,9 +85,13 @@ async fn missing(
         let (host, who) = (host.to_string(), control_plane.who.clone());
         NoFact::could_not_tell(Problem::NotSeen { host, who })
     };
-    let namesakes = control_plane.find(cx, KIND, &[("name", name)]).await.unwrap_or_default();
+    // What cannot be read leaves one of these causes open.
+    let known = |no_fact| cx.add_not_read(no_fact);
+    let namesakes = control_plane.find(cx, KIND, &[("name", name)]).await;
+    let namesakes = namesakes.map_err(known).unwrap_or_default();
     for id in namesakes.iter().take(MAX_NAMESAKES) {
-        let found = control_plane.get(cx, id, API).await.ok().flatten().map(Registry::of);
+        let found = control_plane.get(cx, id, API).await.map_err(known).ok().flatten();
+        let found = found.map(Registry::of);
         let meant = found.map(|registry| registry.login_server().to_owned());
         if let Some(meant) = meant.filter(|meant| meant.starts_with(&format!("{name}-"))) {
             let (repaired, host) = (image_target.at(&meant), host.to_string());
@@ -99,22 +102,16 @@ async fn missing(
     let (host, name) = (host.to_string(), name.to_owned());
     let subscription = match id.map(ResourceId::subscription) {
         Some(own) => Some(own.to_owned()),
-        None => a_subscription(cx, control_plane).await,
+        None => control_plane.a_subscription(cx).await.map_err(known).ok().flatten(),
     };
     // Whether a name with a hash is free depends on more than the name.
     if let Some(subscription) = subscription
         && image_target.asked.host.kind() == AcrHostKind::LoginServer
-        && is_name_free(cx, control_plane, &subscription, &name).await
+        && is_name_free(cx, control_plane, &subscription, &name).await.map_err(known) == Ok(true)
     {
         cx.add_finding(Problem::RegistryDeletedOrMoved { host, name });
     }
     not_seen()
-}
-
-/// Returns a subscription that the caller can read: whichever, because names are Azure-wide.
-async fn a_subscription(cx: &Cx, control_plane: &ControlPlane) -> Option<String> {
-    let listed = control_plane.list(cx, "/subscriptions", "2022-12-01", None).await.ok()?;
-    listed.iter().find_map(|one| text(one, "subscriptionId").map(str::to_owned))
 }
 
 /// Returns whether Azure says that no registry has this name, in whatever tenant.
@@ -123,10 +120,10 @@ async fn is_name_free(
     control_plane: &ControlPlane,
     subscription: &str,
     name: &str,
-) -> bool {
+) -> StepResult<bool> {
     let provider = "providers/Microsoft.ContainerRegistry/checkNameAvailability";
     let path = format!("/subscriptions/{subscription}/{provider}");
     let body = json!({ "name": name, "type": KIND });
-    let answer = control_plane.post(cx, &path, API, &body).await;
-    answer.is_ok_and(|answer| answer.get("nameAvailable") == Some(&Value::Bool(true)))
+    let answer = control_plane.post(cx, &path, API, &body).await?;
+    Ok(answer.get("nameAvailable") == Some(&Value::Bool(true)))
 }

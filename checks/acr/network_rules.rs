@@ -6,13 +6,16 @@ use ipnet::IpNet;
 use serde_json::Value;
 
 use super::Registry;
-use crate::kit::azure::{ArmResource, resource::text};
+use crate::{
+    cluster::AddressRange,
+    kit::azure::{ArmResource, resource::text},
+};
 
 /// The network rules of a registry.
 #[derive(Debug)]
 pub(super) struct NetworkRules {
     access: Access,
-    /// The addresses that a rule allows.
+    /// The addresses that a rule allows, as few ranges as possible.
     allowed: Vec<IpNet>,
     /// Whether a rule could not be read, so that what is not allowed is unknown.
     has_unreadable: bool,
@@ -36,13 +39,13 @@ enum Access {
 /// What the rules say of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Admission {
-    /// A rule allows it.
+    /// A rule allows it, or all of them.
     Listed,
     /// Everybody may come in.
     Open,
     /// Nobody may come in at the public endpoint.
     NoPublicAccess,
-    /// No rule allows it.
+    /// No rule allows it, or not all of them.
     NotListed,
     /// It cannot be told.
     Unknown,
@@ -61,7 +64,7 @@ impl NetworkRules {
         Self {
             access: Access::of(resource),
             has_unreadable: !is_list || nets.iter().any(Option::is_none),
-            allowed: nets.into_iter().flatten().collect(),
+            allowed: IpNet::aggregate(&nets.into_iter().flatten().collect()),
             subnets: subnets
                 .iter()
                 .filter_map(|rule| text(rule, "id"))
@@ -75,13 +78,13 @@ impl NetworkRules {
         self.access == Access::Disabled
     }
 
-    /// Returns what the rules say of an address.
-    pub(super) fn admit(&self, address: IpAddr) -> Admission {
+    /// Returns what the rules say of an address, or of all addresses of a range.
+    pub(super) fn admit(&self, addresses: AddressRange) -> Admission {
         match self.access {
             Access::Disabled => Admission::NoPublicAccess,
             Access::All => Admission::Open,
             Access::Unknown => Admission::Unknown,
-            Access::Selected if self.allowed.iter().any(|net| net.contains(&address)) => {
+            Access::Selected if self.allowed.iter().any(|net| net.contains(&addresses.0)) => {
                 Admission::Listed
             }
             Access::Selected if self.has_unreadable => Admission::Unknown,
@@ -133,12 +136,22 @@ mod tests {
             { "action": "Allow", "value": "203.0.113.7" },
             { "action": "Allow", "value": "198.51.100.0/28" },
         ] } });
-        let admit =
-            |properties: &Value, address: &str| rules(properties).admit(address.parse().unwrap());
+        let admit = |properties: &Value, range: &str| {
+            let address = range.parse::<IpAddr>().map(AddressRange::from);
+            let range = address.or_else(|_| range.parse().map(AddressRange));
+            rules(properties).admit(range.unwrap())
+        };
         assert_eq!(admit(&listed, "203.0.113.7"), Admission::Listed);
         assert_eq!(admit(&listed, "198.51.100.15"), Admission::Listed);
         assert_eq!(admit(&listed, "198.51.100.16"), Admission::NotListed);
         assert_eq!(admit(&listed, "2001:db8::1"), Admission::NotListed);
+        assert_eq!(admit(&listed, "198.51.100.8/29"), Admission::Listed);
+        assert_eq!(admit(&listed, "198.51.100.0/27"), Admission::NotListed);
+        let halves = json!({ "networkRuleSet": { "defaultAction": "Deny", "ipRules": [
+            { "value": "203.0.113.40" }, { "value": "203.0.113.41" },
+        ] } });
+        assert_eq!(admit(&halves, "203.0.113.40/31"), Admission::Listed);
+        assert_eq!(admit(&halves, "203.0.113.40/30"), Admission::NotListed);
         let off = json!({ "publicNetworkAccess": "disabled", "networkRuleSet": { "defaultAction": "Allow" } });
         assert_eq!(admit(&off, "203.0.113.7"), Admission::NoPublicAccess);
         assert_eq!(admit(&json!({}), "203.0.113.7"), Admission::Open);

@@ -1,22 +1,20 @@
 //! What the area `acr` can find wrong.
 
-use std::net::IpAddr;
-
 use serde::Serialize;
 
 use super::{
     Registry,
+    asked_registry::AskedRegistry,
     content::{
         Cached, CachedBadly, Deleted, FullStorage, Held, KeyState, ReplicaState, Replicas, Untagged,
     },
     credential::{Ends, ScopeMapActions, TokenState, User},
-    place::Place,
     private_endpoint::{
         AtAddress, Leftover, MissingMember, MissingRecord, OtherRegion, Path, Shadowed, Unlinked,
         WrongRecord,
     },
 };
-use crate::kit::Cx;
+use crate::{cluster::AddressRange, kit::Cx};
 
 /// What can be wrong with a registry in the control plane.
 #[derive(Serialize, strum::VariantNames)]
@@ -93,10 +91,10 @@ pub enum Problem {
         /// The cluster.
         cluster: String,
         /// The addresses of its nodes that no rule allows.
-        addresses: Vec<IpAddr>,
+        addresses: Vec<AddressRange>,
         /// The same, if there are several.
         #[serde(skip_serializing_if = "Option::is_none")]
-        several: Option<Vec<IpAddr>>,
+        several: Option<Vec<AddressRange>>,
     },
     /// The private endpoints could not be read, and nothing depends on them.
     EndpointsNotRead {},
@@ -195,15 +193,19 @@ pub enum Problem {
 #[derive(Serialize)]
 pub struct Blocked {
     #[serde(flatten)]
-    place: Place,
+    asked: AskedRegistry,
     registry_id: String,
-    /// The client's address, as the registry saw it.
+    /// The client's address, as the registry saw it, or that of the cluster's nodes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    client_ip: Option<IpAddr>,
+    client_ip: Option<AddressRange>,
 }
 
 impl Blocked {
-    pub(super) fn of(cx: &Cx, registry: &Registry, client_ip: Option<IpAddr>) -> Self {
-        Self { place: Place::of(cx, registry), registry_id: registry.id().to_string(), client_ip }
+    pub(super) fn of(cx: &Cx, registry: &Registry, client_ip: Option<AddressRange>) -> Self {
+        Self {
+            asked: AskedRegistry::of(cx, registry),
+            registry_id: registry.id().to_string(),
+            client_ip,
+        }
     }
 }

@@ -1,15 +1,19 @@
 //! The control plane, signed in to: its answers as facts of a step, its errors as findings.
 
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{Problem, problem::SignInAgain};
 use crate::kit::{
     Cx, NoFact, StepResult,
-    azure::{Arm, ArmError, ArmResource, TokenSource},
-    rules::Malformed,
+    azure::{Arm, ArmError, ArmResource, TokenSource, resource::text},
+    rules::{Malformed, is_guid},
     target::ResourceId,
 };
+
+/// The version of the API for subscriptions.
+const SUBSCRIPTION_API: &str = "2022-12-01";
 
 /// The control plane of a cloud, and who reads it.
 #[derive(Clone, Serialize)]
@@ -41,19 +45,52 @@ impl ControlPlane {
             Err(ArmError::NotFound { code, .. }) if is_absence(&code) => return Ok(None),
             Err(error) => return Err(self.no_fact(id.as_str(), error)),
         };
-        let unreadable = || {
-            let (path, said) = (id.to_string(), Malformed::WrongKind.to_string());
-            NoFact::could_not_tell(Problem::Unexpected { path, said })
-        };
         // What the answer says of itself is no better known than what was asked for.
         let own = ArmResource::read(json).filter(|resource| resource.id == *id);
-        own.map(Some).ok_or_else(unreadable)
+        own.map(Some).ok_or_else(|| Self::unreadable(id.as_str()))
+    }
+
+    /// Returns the time by the control plane's own clock: ages of what it tells are told by it, as
+    /// the clock here may be wrong.
+    pub(crate) fn now(&self, cx: &Cx) -> Timestamp {
+        self.arm.now(cx)
     }
 
     /// Returns what is at a path that is no resource's id, such as that of a role definition.
     pub(crate) async fn read(&self, cx: &Cx, path: &str, api: &str) -> StepResult<Value> {
-        let json = self.arm.get(cx, path, api).await;
+        self.read_with(cx, path, api, &[]).await
+    }
+
+    /// Returns the same, with more parameters of the query.
+    pub(crate) async fn read_with(
+        &self,
+        cx: &Cx,
+        path: &str,
+        api: &str,
+        query: &[(&str, &str)],
+    ) -> StepResult<Value> {
+        let json = self.arm.get_with(cx, path, api, query).await;
         json.map_err(|error| self.no_fact(path, error))
+    }
+
+    /// Returns the tenant of a subscription: the one whose identities can have roles there.
+    pub(crate) async fn tenant_of(&self, cx: &Cx, subscription: &str) -> StepResult<String> {
+        let path = format!("/subscriptions/{subscription}");
+        let found = self.read(cx, &path, SUBSCRIPTION_API).await?;
+        let tenant = text(&found, "tenantId").filter(|tenant| is_guid(tenant));
+        tenant.map(str::to_owned).ok_or_else(|| Self::unreadable(&path))
+    }
+
+    /// Returns a subscription that the caller can read: whichever comes first.
+    pub(crate) async fn a_subscription(&self, cx: &Cx) -> StepResult<Option<String>> {
+        let listed = self.list(cx, "/subscriptions", SUBSCRIPTION_API, None).await?;
+        Ok(listed.iter().find_map(|one| text(one, "subscriptionId").map(str::to_owned)))
+    }
+
+    /// Returns that an answer, or a part of it, is not what it should be.
+    pub(crate) fn unreadable(path: &str) -> NoFact {
+        let (path, said) = (path.to_owned(), Malformed::WrongKind.to_string());
+        NoFact::could_not_tell(Problem::Unexpected { path, said })
     }
 
     /// Returns all entries of a list, such as the children of a resource or the role assignments at
@@ -133,13 +170,17 @@ impl ControlPlane {
     fn problem(&self, path: &str, error: ArmError) -> Problem {
         let path = path.to_owned();
         match error {
-            ArmError::NotPermitted { action, scope, said } => {
+            ArmError::NotPermitted { action, scope, is_denied, said } => {
                 let Some(action) = action else { return Problem::Unexpected { path, said } };
                 // Whatever the message says, the scope is what was asked for or above it.
                 let is_above = path.strip_prefix(&scope).is_some_and(|rest| {
                     scope.len() > 1 && (rest.is_empty() || rest.starts_with('/'))
                 });
                 let scope = if is_above { scope } else { path };
+                if is_denied {
+                    let who = self.who.clone();
+                    return Problem::DeniedToCaller { who, action, scope, said };
+                }
                 self.lacks(action, scope)
             }
             ArmError::Throttled { retry_after } => {

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use crate::kit::{
-    azure::{NoArm, TokenSource},
+    azure::{SignInError, TokenSource},
     net::{Fault, Stage},
 };
 
@@ -26,6 +26,13 @@ pub enum Problem {
         /// How to sign in again.
         #[serde(flatten)]
         again: SignInAgain,
+    },
+    /// What issues tokens gave no answer that could be used: it may the next time.
+    SignInUnclear {
+        /// What would sign in.
+        by: TokenSource,
+        /// What came instead.
+        said: String,
     },
     /// The file with the federated token cannot be read.
     FileUnreadable {
@@ -69,6 +76,17 @@ pub enum Problem {
         action: String,
         /// Where it is missing.
         scope: String,
+    },
+    /// A deny assignment keeps the caller from reading something.
+    DeniedToCaller {
+        /// Who asked.
+        who: String,
+        /// The permission that is taken away.
+        action: String,
+        /// Where.
+        scope: String,
+        /// The message, which names the deny assignment.
+        said: String,
     },
     /// Too many requests.
     Throttled {
@@ -125,20 +143,21 @@ impl SignInAgain {
     }
 }
 
-impl From<NoArm> for Problem {
-    fn from(error: NoArm) -> Self {
+impl From<SignInError> for Problem {
+    fn from(error: SignInError) -> Self {
         match error {
-            NoArm::NoCredential | NoArm::NoEndpoint => Problem::NotSignedIn {},
-            NoArm::Refused { by, said, .. } | NoArm::Unclear { by, said } => {
+            SignInError::NoCredential => Problem::NotSignedIn {},
+            SignInError::Refused { by, said, .. } => {
                 Problem::SignInRefused { by, said, again: SignInAgain::with(by, None) }
             }
-            NoArm::Unreachable { host, error, .. } => {
+            SignInError::Unclear { by, said } => Problem::SignInUnclear { by, said },
+            SignInError::Unreachable { host, error, .. } => {
                 Problem::Unreachable { host, stage: error.stage, fault: error.fault }
             }
-            NoArm::FileUnreadable { file, error } => {
+            SignInError::FileUnreadable { file, error } => {
                 Problem::FileUnreadable { file, fault: error.to_string() }
             }
-            NoArm::UnsafeAuthority => Problem::UnsafeAuthority {},
+            SignInError::UnsafeAuthority => Problem::UnsafeAuthority {},
         }
     }
 }

@@ -1,9 +1,13 @@
 //! Which cluster pulls, and what does the control plane say of it?
 
+mod detectors;
 mod egress;
+mod metrics;
 mod outbound;
+mod ports;
 mod problem;
 mod resource;
+mod snat;
 
 use std::rc::Rc;
 
@@ -15,6 +19,9 @@ use crate::{
     },
     kubelet::Node,
 };
+pub use detectors::{DETECTOR_WAIT, Detectors, detectors, objections};
+pub use egress::AddressRange;
+pub use metrics::failures;
 pub use outbound::{Outbound, outbound};
 pub use problem::Problem;
 pub use resource::{Cluster, KubeletIdentity};

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Cluster, Problem};
+use super::{Cluster, Problem, snat};
 use crate::{
     acr::Registry,
     arm::ControlPlane,
@@ -89,6 +89,7 @@ pub async fn outbound(
     if certificates > 0 && !cx.world.on_node {
         cx.add_finding(Problem::OwnCertificates { cluster: name, count: certificates });
     }
+    snat::look(cx, control_plane, cluster, pull).await?;
     let bootstrap = bootstrap.map(|id| id.name().to_owned());
     let proxy = matches!(there, ProxyDecision::Through(_)).then_some(there_shown);
     Ok(Outbound { kind: outbound, bootstrap, proxy })

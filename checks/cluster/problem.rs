@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::ports::Exhausted;
+
 /// What can be wrong with the cluster that pulls.
 #[derive(Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
@@ -76,9 +78,24 @@ pub enum Problem {
         /// How many.
         count: usize,
     },
+    /// A public address that the cluster names does not exist, or has no address yet.
+    EgressAddressNotFound {
+        /// The cluster.
+        cluster: String,
+        /// The resource id of the public address or prefix.
+        id: String,
+    },
     /// The cluster is stopped, or every pool is empty.
     NoNodes {
         /// The cluster.
         cluster: String,
     },
+    /// Connections of the cluster failed while the pull did, because no port was free.
+    OutboundPortsExhausted(Exhausted),
+    /// Connections of the cluster failed for that reason in the hour before.
+    OutboundPortsExhaustedBefore(Exhausted),
+    /// None of AKS's own detectors looks at what failed.
+    NoDetectorConcerned {},
+    /// AKS's own detectors did not answer, or the caller may not run them.
+    DetectorsNotRead {},
 }

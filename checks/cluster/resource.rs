@@ -57,10 +57,22 @@ impl Cluster {
     pub(crate) fn kubelet_identity(&self) -> Option<KubeletIdentity> {
         let own = self.resource.get("properties.identityProfile.kubeletidentity")?;
         let owned = |name| text(own, name).map(str::to_owned);
-        let name = text(own, "resourceId").and_then(|id| id.rsplit('/').next()).map(str::to_owned);
+        let id: Option<ResourceId> = text(own, "resourceId").and_then(|id| id.parse().ok());
+        let name = id.map(|id| id.name().to_owned());
         // It goes into commands.
         let object_id = owned("objectId").filter(|id| is_guid(id))?;
         Some(KubeletIdentity { object_id, client_id: owned("clientId"), name })
+    }
+
+    /// Returns the client id of the service principal with which the nodes of such a cluster pull.
+    pub(crate) fn application(&self) -> Option<String> {
+        let own = self.resource.text("properties.servicePrincipalProfile.clientId");
+        own.filter(|id| is_guid(id)).map(str::to_owned)
+    }
+
+    /// Returns the tenant in which the cluster's managed identities are.
+    pub(crate) fn tenant(&self) -> Option<&str> {
+        self.resource.text("identity.tenantId").filter(|tenant| is_guid(tenant))
     }
 
     /// Returns the object ids of the identities of the cluster's control plane.

@@ -4,8 +4,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::definition::guid;
-use crate::kit::rules::is_guid;
+use super::{definition::guid, scope::is_id_of};
 
 /// A role assignment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,10 +83,7 @@ impl RoleAssignment {
 
     /// Returns the id if it has the form that Azure Resource Manager gives it, as commands need it.
     pub fn id_for_commands(&self) -> Option<String> {
-        let (scope, guid) =
-            self.id.split_once("/providers/Microsoft.Authorization/roleAssignments/")?;
-        let is_own = scope.eq_ignore_ascii_case(self.scope.trim_end_matches('/')) && is_guid(guid);
-        is_own.then(|| self.id.clone())
+        is_id_of(&self.id, "roleAssignments", &self.scope).then(|| self.id.clone())
     }
 
     /// Returns whether it names a group.

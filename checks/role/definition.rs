@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{action::Permission, condition::Request, syntax::Condition, truth::Truth};
-use crate::kit::azure::arm::covers;
+use crate::kit::azure::arm::Permissions;
 
 /// A role definition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,46 +17,13 @@ pub struct RoleDefinition {
     pub permissions: Vec<Permissions>,
 }
 
-/// One entry of `permissions`, of a role definition or a deny assignment.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Permissions {
-    /// Actions that it names.
-    #[serde(default, deserialize_with = "null_is_default")]
-    pub actions: Vec<String>,
-    /// Actions that it leaves out.
-    #[serde(default, deserialize_with = "null_is_default")]
-    pub not_actions: Vec<String>,
-    /// Data actions that it names.
-    #[serde(default, deserialize_with = "null_is_default")]
-    pub data_actions: Vec<String>,
-    /// Data actions that it leaves out.
-    #[serde(default, deserialize_with = "null_is_default")]
-    pub not_data_actions: Vec<String>,
-    /// A condition of its own.
-    pub condition: Option<String>,
-    /// The version of the condition's grammar.
-    pub condition_version: Option<String>,
-}
-
-/// Reads null like a missing field.
-pub(super) fn null_is_default<'de, D, T>(from: D) -> Result<T, D::Error>
-where
-    D: serde::Deserializer<'de>,
-    T: Default + Deserialize<'de>,
-{
-    Ok(Option::deserialize(from)?.unwrap_or_default())
-}
-
 impl Permissions {
     /// Returns whether it names this permission, whatever its condition says.
     pub fn names(&self, permission: Permission) -> bool {
-        let (named, left_out) = match permission {
-            Permission::Action(_) => (&self.actions, &self.not_actions),
-            Permission::DataAction(_) => (&self.data_actions, &self.not_data_actions),
-        };
-        let among = |patterns: &[String]| patterns.iter().any(|p| covers(p, permission.name()));
-        among(named) && !among(left_out)
+        match permission {
+            Permission::Action(name) => self.names_action(name),
+            Permission::DataAction(name) => self.names_data_action(name),
+        }
     }
 
     /// Returns whether it names this permission for this repository.

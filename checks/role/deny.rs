@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use super::{
     action::Permission,
-    definition::{Permissions, null_is_default},
-    scope::{inherited, same},
+    scope::{inherited, is_id_of, same},
     truth::Truth,
 };
+use crate::kit::azure::arm::{Permissions, null_is_default};
 
 /// The principal id that stands for everyone, where its type is `SystemDefined`.
 const EVERYONE: &str = "00000000-0000-0000-0000-000000000000";
@@ -98,6 +98,11 @@ impl DenyAssignment {
             principals: found.principals,
             excluded: found.exclude_principals,
         })
+    }
+
+    /// Returns the id if it has the form that Azure Resource Manager gives it, as commands need it.
+    pub fn id_for_commands(&self) -> Option<String> {
+        is_id_of(&self.id, "denyAssignments", &self.scope).then(|| self.id.clone())
     }
 
     /// Returns whether it blocks this permission for an identity on a registry.

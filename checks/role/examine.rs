@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use futures::future::join;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -12,6 +13,7 @@ use super::{
     evaluate, look_alikes,
     problem::Assignment,
     subject::Subject,
+    whose::whose,
 };
 use crate::{
     acr::Registry,
@@ -19,6 +21,7 @@ use crate::{
     cluster::Cluster,
     identity::Identity,
     kit::{Cx, NoFact, StepResult},
+    token::RefreshToken,
 };
 
 /// The access that the identity has.
@@ -44,27 +47,51 @@ pub async fn examine(
     registry: &Registry,
     cluster: &StepResult<Rc<Cluster>>,
     identity: &StepResult<Rc<Identity>>,
+    exchange: &StepResult<Rc<RefreshToken>>,
 ) -> StepResult<Authorized> {
     let unknown_mode = || NoFact::could_not_tell(Problem::ModeUnknown {});
     let mode = registry.mode().ok_or_else(unknown_mode)?;
     if registry.resource.flag("properties.anonymousPullEnabled") == Some(true) {
         return Err(NoFact::skipped(Problem::AnonymousAllowed {}));
     }
-    let subject = Subject::of(cx, registry, mode, cluster, identity);
-    let subject = subject.ok_or_else(|| NoFact::skipped(Problem::NobodyKnown {}))?;
-    let assigned = Assigned::list(cx, control_plane, &subject).await?;
+    let subject = whose(cx, registry, mode, cluster, identity)?;
+    let is_refuted = subject.is_presented() && exchange.is_ok();
+    let (tenants, assigned) = join(
+        tenants(cx, control_plane, registry, cluster, &subject),
+        Assigned::list(cx, control_plane, &subject),
+    )
+    .await;
+    match tenants {
+        // The registry took the token, so it is one of its own tenant.
+        _ if is_refuted => {}
+        Ok(Some((identity_tenant, registry_tenant))) => {
+            let own = assigned.ok().and_then(|assigned| assigned.own_at(&subject));
+            let (assigned_role, assignment_id) = own.unzip();
+            return Err(NoFact::from(Problem::OtherTenant {
+                subject,
+                identity_tenant,
+                registry_tenant,
+                assigned_role,
+                assignment_id: assignment_id.flatten(),
+            }));
+        }
+        Ok(None) => {}
+        // No role helps in another tenant, so it stays a suspect.
+        Err(no_fact) => cx.add_not_read(no_fact),
+    }
+    let assigned = assigned?;
     let repository = cx.target.asked.as_ref().ok().and_then(|asked| asked.image.as_ref());
     let question = Question {
         mode,
         registry_id: &subject.registry_id,
         repository: repository.map(|image| image.repository.as_str()),
         object_id: &subject.object_id,
-        now: cx.now(),
+        now: control_plane.now(cx),
     };
     let found = evaluate(&question, assigned.deciding());
     match &found.access {
-        Access::Granted { .. } => Ok(granted(cx, &subject, mode, &found)),
-        Access::Unknown(why) => Err(unclear(&subject, &found, why)),
+        Access::Granted { .. } => Ok(granted(cx, &subject, &question, &found)),
+        Access::Unknown(why) => Err(unclear(cx, &subject, &assigned, &found, why)),
         // Without the permission to read them, a list is empty.
         Access::Denied(Refusal::NoAssignment) if !assigned.is_visible => {
             Err(control_plane.not_permitted(READ_ASSIGNMENTS, &subject.registry_id))
@@ -76,7 +103,12 @@ pub async fn examine(
 }
 
 /// Returns the access, and says where it may not be in effect yet.
-fn granted(cx: &Cx, subject: &Subject, mode: Mode, found: &Evaluation<'_>) -> Authorized {
+fn granted(
+    cx: &Cx,
+    subject: &Subject,
+    question: &Question<'_>,
+    found: &Evaluation<'_>,
+) -> Authorized {
     let grants = || found.assignments.iter().filter(|one| one.verdict == Verdict::Grants);
     // One of its own counts before those of groups; of several, the oldest tells when access began.
     let oldest = |via_group: bool| {
@@ -84,10 +116,10 @@ fn granted(cx: &Cx, subject: &Subject, mode: Mode, found: &Evaluation<'_>) -> Au
     };
     let first = oldest(false).or_else(|| oldest(true));
     if let Some(first) = first
-        && let Some(change) = Change::of(first, mode)
+        && let Some(change) = Change::of(first, question.mode)
     {
         let (subject, assignment) = (subject.clone(), Assignment::of(first));
-        match advise(&change, cx.now()) {
+        match advise(&change, question.now) {
             Advice::Wait { until, .. } if first.via_group => {
                 cx.add_finding(Problem::ViaGroup { subject, assignment, until: Some(until) });
             }
@@ -143,7 +175,8 @@ fn denied(
             Problem::ConditionExcludesRepository { subject, assignment, repository }
         }
         Refusal::Blocked { by } => {
-            Problem::Denied { subject, deny: by.first().cloned().unwrap_or_default() }
+            let deny = by.first().map(|id| assigned.denial(id)).unwrap_or_default();
+            Problem::Denied { subject, deny }
         }
     }
 }
@@ -186,19 +219,61 @@ fn unassigned(subject: Subject, question: &Question<'_>, assigned: &Assigned) ->
     }
 }
 
-fn unclear(subject: &Subject, found: &Evaluation<'_>, why: &[Unclear]) -> NoFact {
-    let subject = subject.clone();
-    let condition = why.iter().find_map(|one| match one {
-        Unclear::Condition { condition, .. } => Some(condition.clone()),
-        _ => None,
-    });
-    NoFact::could_not_tell(match condition {
-        Some(condition) => {
-            let judged = |one: &&Judged<'_>| one.verdict == Verdict::ConditionUnknown;
-            let one = found.assignments.iter().find(judged);
-            let assignment = one.map(Assignment::of).unwrap_or_default();
-            Problem::ConditionNotEvaluated { subject, assignment, condition }
+/// Returns why it cannot be told whether the identity may pull, and reports every other reason.
+fn unclear(
+    cx: &Cx,
+    subject: &Subject,
+    assigned: &Assigned,
+    found: &Evaluation<'_>,
+    why: &[Unclear],
+) -> NoFact {
+    let subject = || subject.clone();
+    let judged = |is_it: &dyn Fn(&Judged<'_>) -> bool| {
+        let one = found.assignments.iter().find(|one| is_it(one));
+        one.map(Assignment::of).unwrap_or_default()
+    };
+    let lacks_metadata = || {
+        let assignment = judged(&|one| one.verdict == Verdict::ContentOnly);
+        NoFact::could_not_tell(Problem::LacksMetadata { subject: subject(), assignment })
+    };
+    let mut reasons = why.iter().map(|one| match one {
+        Unclear::AssignmentsIncomplete => assigned.own_unread.clone(),
+        Unclear::DeniesIncomplete => assigned.denies_unread.clone(),
+        Unclear::Role { role_definition, .. } => assigned.role_unread(role_definition),
+        Unclear::MaybeBlocked { by } => {
+            let deny = assigned.denial(by);
+            NoFact::could_not_tell(Problem::MayBeDenied { subject: subject(), deny })
         }
-        None => Problem::ListsIncomplete { subject },
-    })
+        Unclear::Condition { assignment, condition } => {
+            let assignment = judged(&|one| one.assignment.id == *assignment);
+            let (subject, condition) = (subject(), condition.clone());
+            let problem = Problem::ConditionNotEvaluated { subject, assignment, condition };
+            NoFact::could_not_tell(problem)
+        }
+        Unclear::MetadataMissing => lacks_metadata(),
+    });
+    // The evaluation always gives a reason.
+    let first = reasons.next().unwrap_or_else(lacks_metadata);
+    reasons.for_each(|other| cx.add_not_read(other));
+    first
+}
+
+/// Returns the tenants of the identity and of the registry, if they differ. The identity of a
+/// cluster in the registry's subscription is in its tenant.
+async fn tenants(
+    cx: &Cx,
+    control_plane: &ControlPlane,
+    registry: &Registry,
+    cluster: &StepResult<Rc<Cluster>>,
+    subject: &Subject,
+) -> StepResult<Option<(String, String)>> {
+    let subscription = registry.id().subscription();
+    let is_same = |cluster: &Rc<Cluster>| {
+        cluster.id().subscription().eq_ignore_ascii_case(subscription) && !subject.is_presented()
+    };
+    let Some(own) = subject.tenant.clone().filter(|_| !cluster.as_ref().is_ok_and(is_same)) else {
+        return Ok(None);
+    };
+    let its = control_plane.tenant_of(cx, subscription).await?;
+    Ok((!its.eq_ignore_ascii_case(&own)).then_some((own, its)))
 }

@@ -26,6 +26,7 @@ pub mod syntax;
 #[cfg(test)]
 mod tests;
 pub mod truth;
+mod whose;
 
 pub use action::Mode;
 pub use assignment::RoleAssignment;

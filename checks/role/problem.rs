@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{evaluate::Judged, subject::Subject};
+use super::{DenyAssignment, evaluate::Judged, subject::Subject};
 
 /// What can be wrong with the roles of the identity that pulls.
 #[derive(Serialize, strum::VariantNames)]
@@ -12,8 +12,34 @@ use super::{evaluate::Judged, subject::Subject};
 pub enum Problem {
     /// Anonymous pull is enabled, so no role is needed.
     AnonymousAllowed {},
-    /// No object id is known of who pulls.
-    NobodyKnown {},
+    /// It is not known which Entra identity pulls.
+    IdentityUnknown {},
+    /// The cluster could not be read, so its kubelet identity is not known.
+    ClusterUnread {},
+    /// The control plane does not tell the object id of what the cluster's nodes pull with.
+    KubeletIdentityUnknown {
+        /// The cluster.
+        cluster: String,
+        /// The client id of its service principal.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        application: Option<String>,
+    },
+    /// The registry is in another tenant than the identity.
+    OtherTenant {
+        /// The identity.
+        #[serde(flatten)]
+        subject: Subject,
+        /// Its tenant.
+        identity_tenant: String,
+        /// The registry's tenant.
+        registry_tenant: String,
+        /// The role that was assigned to the identity there, which has no effect.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        assigned_role: Option<String>,
+        /// The id of that assignment.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        assignment_id: Option<String>,
+    },
     /// The registry follows roles in a way that is not known here.
     ModeUnknown {},
     /// No role assignment reaches the identity.
@@ -91,8 +117,9 @@ pub enum Problem {
         /// The identity that pulls.
         #[serde(flatten)]
         subject: Subject,
-        /// The id of the deny assignment.
-        deny: String,
+        /// The deny assignment.
+        #[serde(flatten)]
+        deny: Denial,
     },
     /// The assignment is so young that it may not be in effect yet.
     Propagation {
@@ -131,12 +158,47 @@ pub enum Problem {
         #[serde(skip_serializing_if = "Option::is_none")]
         condition: Option<String>,
     },
-    /// Not everything that decides could be read.
-    ListsIncomplete {
+    /// A deny assignment may concern the identity: for a group that it may be in, or by a condition.
+    MayBeDenied {
         /// The identity that pulls.
         #[serde(flatten)]
         subject: Subject,
+        /// The deny assignment.
+        #[serde(flatten)]
+        deny: Denial,
     },
+    /// The role lets the identity read images but not their metadata.
+    LacksMetadata {
+        /// The identity that pulls.
+        #[serde(flatten)]
+        subject: Subject,
+        /// Its assignment.
+        #[serde(flatten)]
+        assignment: Assignment,
+    },
+}
+
+/// A deny assignment, as evidence.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Denial {
+    /// Its id.
+    deny: String,
+    /// The id, if it can stand in a command.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deny_id: Option<String>,
+    /// Its display name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deny_name: Option<String>,
+}
+
+impl Denial {
+    pub(super) fn of(deny: &DenyAssignment) -> Self {
+        Self {
+            deny: deny.id.clone(),
+            deny_id: deny.id_for_commands(),
+            deny_name: deny.name.clone(),
+        }
+    }
 }
 
 /// A role assignment, as evidence.

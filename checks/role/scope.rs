@@ -2,6 +2,11 @@
 
 use serde::Serialize;
 
+use crate::kit::{
+    rules::is_guid,
+    target::{ResourceId, is_plain_id},
+};
+
 /// The level of a scope that a resource inherits from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -69,28 +74,24 @@ pub fn is_below(scope: &str, resource: &str) -> bool {
     scope.len() > resource.len() && scope.starts_with(&resource)
 }
 
+/// Returns whether an id is one that Azure Resource Manager gives to an assignment of a kind, such as
+/// `roleAssignments`, at a scope. Then it can stand in a command.
+pub fn is_id_of(id: &str, kind: &str, scope: &str) -> bool {
+    let marker = format!("/providers/Microsoft.Authorization/{kind}/");
+    let Some((own, guid)) = id.split_once(&marker) else { return false };
+    own.eq_ignore_ascii_case(scope.trim_end_matches('/')) && is_guid(guid) && is_plain_id(id)
+}
+
 /// Returns the name of the registry that an id names; `None` when it names something else.
 pub fn registry_name(id: &str) -> Option<String> {
-    match &segments(id)?[..] {
-        [subscriptions, _, groups, _, providers, provider, registries, name]
-            if [subscriptions, groups, providers, provider, registries].map(String::as_str)
-                == [
-                    "subscriptions",
-                    "resourcegroups",
-                    "providers",
-                    "microsoft.containerregistry",
-                    "registries",
-                ] =>
-        {
-            Some(name.clone())
-        }
-        _ => None,
-    }
+    let id: ResourceId = id.parse().ok()?;
+    let is_one = id.is_a("Microsoft.ContainerRegistry/registries");
+    is_one.then(|| id.name().to_lowercase())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Level, inherited, is_below, registry_name, same};
+    use super::{Level, inherited, is_below, is_id_of, registry_name, same};
 
     const REGISTRY: &str = "/subscriptions/00000000-0000-0000-0000-00000000000a/resourceGroups/rg-contoso/providers/Microsoft.ContainerRegistry/registries/contoso";
 
@@ -128,6 +129,27 @@ mod tests {
             REGISTRY.replace("rg-contoso", "rg-fabrikam"),
         ] {
             assert_eq!(inherited(&scope, REGISTRY), None, "{scope}");
+        }
+    }
+
+    #[test]
+    fn only_a_plain_id_goes_into_a_command() {
+        let id = |scope: &str, guid: &str| {
+            format!("{scope}/providers/Microsoft.Authorization/roleAssignments/{guid}")
+        };
+        let guid = "11111111-0000-0000-0000-000000000001";
+        for scope in ["", REGISTRY, "/providers/Microsoft.Management/managementGroups/contoso"] {
+            assert!(is_id_of(&id(scope, guid), "roleAssignments", &format!("{scope}/")), "{scope}");
+        }
+        for (scope, own) in [
+            (REGISTRY, id("/subscriptions/a", guid)),
+            (REGISTRY, id(REGISTRY, "1")),
+            (REGISTRY, id(REGISTRY, guid).replace("roleAssignments", "denyAssignments")),
+            ("/x$(reboot)", id("/x$(reboot)", guid)),
+            ("/x\" y", id("/x\" y", guid)),
+            ("/..", id("/..", guid)),
+        ] {
+            assert!(!is_id_of(&own, "roleAssignments", scope), "{own}");
         }
     }
 

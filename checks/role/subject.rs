@@ -1,16 +1,10 @@
-//! Whose role assignments are examined: the identity that pulls.
+//! The identity whose roles are examined, and what commands need to give it one.
 
 use std::rc::Rc;
 
 use serde::Serialize;
 
-use crate::{
-    acr::Registry,
-    cluster::Cluster,
-    identity::{Credential, Identity},
-    kit::{Cx, StepResult},
-    role::Mode,
-};
+use crate::{acr::Registry, cluster::Cluster, kit::StepResult, role::Mode};
 
 /// The identity that pulls, and what commands need to give it a role.
 #[derive(Clone, Debug, Serialize)]
@@ -41,21 +35,36 @@ pub struct Subject {
     pub(super) cluster_group: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) cluster_subscription: Option<String>,
+    /// The cluster, where the identity is that of its nodes, which are not asked themselves: a pod
+    /// with a pull secret does not pull with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) nodes_of: Option<String>,
+    /// The identity's tenant, if it is known.
+    #[serde(skip)]
+    pub(super) tenant: Option<String>,
+    /// The object ids of the identities of the cluster's control plane.
     #[serde(skip)]
     pub(super) control_plane: Vec<String>,
 }
 
+/// The id that role assignments use, and what else is known of the identity.
+pub(super) struct Known {
+    pub(super) who: Option<String>,
+    pub(super) object_id: String,
+    pub(super) client_id: Option<String>,
+    pub(super) tenant: Option<String>,
+    pub(super) is_person: bool,
+}
+
 impl Subject {
-    /// Returns the identity that pulls: on a node the one that signed in there; else that of the
-    /// kubelets of the cluster that the user named; else the one that signed in here. `None` when no
-    /// object id is known.
-    pub(super) fn of(
-        cx: &Cx,
+    /// Returns this identity with what commands need to give it a role at the registry.
+    pub(super) fn with(
         registry: &Registry,
         mode: Mode,
         cluster: &StepResult<Rc<Cluster>>,
-        identity: &StepResult<Rc<Identity>>,
-    ) -> Option<Self> {
+        known: Known,
+        nodes_of: Option<String>,
+    ) -> Self {
         let (role, role_guid) = match mode {
             Mode::Legacy => ("AcrPull", "7f951dda-4ed3-4680-a7ca-43fe172d538d"),
             Mode::Abac => {
@@ -63,34 +72,27 @@ impl Subject {
             }
         };
         let cluster = cluster.as_ref().ok();
-        let subject = |who: Option<String>, object_id: String, client_id, is_person| Subject {
+        Self {
             host: registry.login_server().to_owned(),
             registry_id: registry.id().to_string(),
             subscription: registry.id().subscription().to_owned(),
-            who: who.unwrap_or_else(|| object_id.clone()),
-            object_id,
-            client_id,
-            principal_type: if is_person { "User" } else { "ServicePrincipal" },
+            who: known.who.unwrap_or_else(|| known.object_id.clone()),
+            object_id: known.object_id,
+            client_id: known.client_id,
+            principal_type: if known.is_person { "User" } else { "ServicePrincipal" },
             role,
             role_guid,
             cluster: cluster.map(|cluster| cluster.name().to_owned()),
             cluster_group: cluster.map(|cluster| cluster.id().group().to_owned()),
             cluster_subscription: cluster.map(|cluster| cluster.id().subscription().to_owned()),
+            nodes_of,
+            tenant: known.tenant,
             control_plane: cluster.map_or_else(Vec::new, |it| it.control_plane_identities()),
-        };
-        let signed_in = || {
-            let identity = identity.as_ref().ok()?;
-            let principal = identity.candidates().find_map(|one| match &one.credential {
-                Credential::Entra(login) => Some(login.principal.clone()),
-                _ => None,
-            })?;
-            let (name, client_id) = (principal.name, principal.client_id);
-            Some(subject(name, principal.object_id?, client_id, principal.is_person))
-        };
-        let kubelets = || {
-            let identity = cluster?.kubelet_identity()?;
-            Some(subject(identity.name, identity.object_id, identity.client_id, false))
-        };
-        if cx.world.on_node { signed_in().or_else(kubelets) } else { kubelets().or_else(signed_in) }
+        }
+    }
+
+    /// Returns whether the identity is one that presented itself to the registry in this run.
+    pub(super) fn is_presented(&self) -> bool {
+        self.nodes_of.is_none()
     }
 }

@@ -27,7 +27,7 @@ fuzz_target!(|body: &[u8]| {
     }
     for status in [401, 403, 404, 429, 500] {
         let words = match ArmError::read(status, body, Some(&text), None, "/asked") {
-            ArmError::NotPermitted { action, scope, said } => {
+            ArmError::NotPermitted { action, scope, said, .. } => {
                 assert!(scope.starts_with('/'));
                 vec![action.unwrap_or_default(), scope, said]
             }

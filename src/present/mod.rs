@@ -116,6 +116,8 @@ pub struct StepPage {
     pub is_cut_short: bool,
     /// The step's result line: what it saw, why it was skipped, or what it waits for.
     pub said: String,
+    /// Whether its pass is worth a line of its own on the first page.
+    pub is_news: bool,
     /// The duration in milliseconds; 0 for a step that did not run.
     pub took_ms: u64,
     /// For a passed step, the evidence of the pass.

@@ -164,6 +164,8 @@ impl Presenter<'_> {
         // The step's own line already shows its worst finding.
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.told.severity));
         let asks = self.messages.steps.get(&step.name);
+        let news = asks.and_then(|asks| asks.shown).zip(saw.as_ref());
+        let is_news = news.is_some_and(|(name, saw)| saw.contains_key(name));
         StepPage {
             name: step.name.clone(),
             asks: asks.map(|step| step.asks.of(self.lang).to_owned()),
@@ -171,6 +173,7 @@ impl Presenter<'_> {
             status,
             is_cut_short: step.started && step.end.is_none(),
             said,
+            is_news,
             took_ms: step.took_ms,
             saw,
             by,

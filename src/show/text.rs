@@ -211,7 +211,8 @@ impl Page<'_> {
                 step.status,
                 StepStatus::Skipped | StepStatus::Blocked | StepStatus::Unfinished
             );
-            if step.status == StepStatus::Passed || is_quiet {
+            let is_passed = step.status == StepStatus::Passed && !step.is_news;
+            if is_passed || is_quiet {
                 self.findings(step, step.findings.iter());
             } else {
                 self.step(step);

@@ -4,7 +4,7 @@ use std::{cell::RefCell, collections::BTreeSet, net::SocketAddr, rc::Rc, time::D
 
 use checks::kit::{
     Cloud, Cx, Plan, RegistryOrImage, Secret, Step, Target, World,
-    azure::arm::{Arm, NoArm},
+    azure::arm::{Arm, SignInError},
     engine::{EventKind, Vantage},
     rules::Platform,
     target::{ControlPlane, SignIn},
@@ -130,6 +130,6 @@ pub async fn ask<T: std::fmt::Debug + 'static>(
 }
 
 /// Signs in to the public cloud.
-pub async fn signed_in(cx: &Cx) -> Result<Arm, NoArm> {
+pub async fn signed_in(cx: &Cx) -> Result<Arm, SignInError> {
     Arm::sign_in(cx, Cloud::Public).await
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use checks::kit::{
     Cx, Secret, World,
-    azure::arm::{Caller, NoArm, TokenSource},
+    azure::arm::{Caller, SignInError, TokenSource},
     world::FileError,
 };
 use serde_json::json;
@@ -16,7 +16,7 @@ use super::{
 
 const IMDS: ([u8; 4], u16) = ([169, 254, 169, 254], 80);
 
-async fn caller(cx: &Cx) -> Result<Caller, NoArm> {
+async fn caller(cx: &Cx) -> Result<Caller, SignInError> {
     signed_in(cx).await.map(|arm| arm.caller().clone())
 }
 
@@ -27,7 +27,7 @@ fn none(_: usize, _: &str, _: &str) -> Reply {
 /// Signs in where IMDS is a server with this script and the environment has no credential.
 async fn on_a_machine(
     script: impl Fn(usize, &str, &str) -> Reply + 'static,
-) -> Asked<Result<Caller, NoArm>> {
+) -> Asked<Result<Caller, SignInError>> {
     let change = |world: &mut World| {
         world.variables.clear();
         world.client_secret = None;
@@ -68,7 +68,7 @@ async fn a_federated_token_comes_next() {
     };
     let asked = ask_in(true, none, change, caller).await;
     let (file, error) = ("/no/such".to_owned(), FileError::Missing);
-    assert_eq!(asked.got, Err(NoArm::FileUnreadable { file, error }));
+    assert_eq!(asked.got, Err(SignInError::FileUnreadable { file, error }));
 }
 
 #[tokio::test]
@@ -85,7 +85,7 @@ async fn a_refusal_is_final_and_keeps_its_numbers() {
         )
     };
     let asked = ask_in(true, refuse, change, caller).await;
-    let Err(NoArm::Refused { by, codes, said }) = asked.got else { panic!() };
+    let Err(SignInError::Refused { by, codes, said }) = asked.got else { panic!() };
     assert_eq!((by, codes), (TokenSource::EnvironmentSecret, vec![7_000_215]));
     assert!(said.starts_with("AADSTS7000215: Invalid client secret."), "{said}");
 }
@@ -96,7 +96,7 @@ async fn no_secret_goes_to_an_issuer_without_tls() {
         world.variables.insert("AZURE_AUTHORITY_HOST".into(), "http://elsewhere.example".into());
     };
     let asked = ask_in(true, none, change, caller).await;
-    assert_eq!((asked.got, asked.requests.len()), (Err(NoArm::UnsafeAuthority), 0));
+    assert_eq!((asked.got, asked.requests.len()), (Err(SignInError::UnsafeAuthority), 0));
     let change = |world: &mut World| {
         world.variables.insert("AZURE_AUTHORITY_HOST".into(), "https://elsewhere.example".into());
     };
@@ -120,13 +120,16 @@ async fn the_machines_identity_comes_last() {
         says("400 No\r\nServer: IMDS/150.870.65.1", &body)
     })
     .await;
-    assert!(matches!(asked.got, Err(NoArm::Refused { by: TokenSource::ManagedIdentity, .. })));
+    assert!(matches!(
+        asked.got,
+        Err(SignInError::Refused { by: TokenSource::ManagedIdentity, .. })
+    ));
 }
 
 #[tokio::test]
 async fn a_machine_that_is_not_azures_has_no_credential() {
     let asked = on_a_machine(|_, _, _| bytes("404 No\r\nServer: nginx", b"<html>")).await;
-    assert_eq!(asked.got, Err(NoArm::NoCredential));
+    assert_eq!(asked.got, Err(SignInError::NoCredential));
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let change = move |world: &mut World| {
         world.variables.clear();
@@ -134,5 +137,5 @@ async fn a_machine_that_is_not_azures_has_no_credential() {
         world.routes.insert(SocketAddr::from(IMDS), closed);
     };
     let asked = ask_in(true, none, change, caller).await;
-    assert_eq!(asked.got, Err(NoArm::NoCredential));
+    assert_eq!(asked.got, Err(SignInError::NoCredential));
 }

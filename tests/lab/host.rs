@@ -13,13 +13,13 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use crate::azure::Way;
 use crate::body::Body;
 use crate::drip::Drip;
+use crate::gate::Port;
 use crate::proxy::Proxy;
 use crate::registry::{World, date};
 use crate::settings::{Host, HostFault, Http, Role};
@@ -41,12 +41,13 @@ pub(crate) struct Listener {
 
 impl Listener {
     /// Starts to accept connections.
-    pub(crate) fn start(self, listener: TcpListener, tasks: &mut JoinSet<()>) {
+    pub(crate) fn start(self, mut port: Port, tasks: &mut JoinSet<()>) {
+        let mut changed = self.world.azure.gates.add();
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             loop {
                 tokio::select! {
-                    accepted = listener.accept() => if let Ok((stream, _)) = accepted {
+                    accepted = port.accept() => if let Ok(stream) = accepted {
                         let own = self.clone();
                         connections.spawn(async move {
                             // Errors of client connections do not matter.
@@ -54,18 +55,27 @@ impl Listener {
                         });
                     },
                     Some(_) = connections.join_next() => {}
+                    Some(done) = changed.recv() => {
+                        let open = self.is_open();
+                        if !open {
+                            connections.abort_all();
+                        }
+                        let Ok(turned) = port.turn(open).await else { return };
+                        port = turned;
+                        let _ = done.send(());
+                    }
                 }
             }
         });
     }
 
+    /// Returns whether the client's packets arrive: networks decide about the registry and the host
+    /// of its layers.
+    fn is_open(&self) -> bool {
+        !self.host.role.is_gated() || self.world.azure.arrives(self.seen.ip())
+    }
+
     async fn meet(&self, mut stream: TcpStream) -> io::Result<()> {
-        if self.host.role == Role::Registry
-            && self.world.azure.way(self.seen.ip()) == Way::Unapproved
-        {
-            // Azure drops the packets of such an endpoint; here it accepts them and says nothing.
-            return listen_only(stream).await;
-        }
         match self.host.fault {
             // These faults have no listener.
             HostFault::Refuse | HostFault::Blackhole | HostFault::NoRoute => Ok(()),

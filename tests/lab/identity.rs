@@ -60,6 +60,9 @@ pub struct Identity {
     /// The resource id of a managed identity.
     #[serde(default)]
     pub resource_id: String,
+    /// The tenant, if it is another one than that of Entra ID here.
+    #[serde(default)]
+    pub tenant: String,
 }
 
 /// The kind of an identity.
@@ -103,6 +106,20 @@ impl Entra {
     pub(crate) fn knows(&self, audience: &str) -> bool {
         let same = |known: &String| known.trim_end_matches('/') == audience.trim_end_matches('/');
         self.audiences.iter().any(same)
+    }
+
+    /// Returns the tenant of an identity.
+    pub(crate) fn tenant_of<'a>(&'a self, identity: &'a Identity) -> &'a str {
+        if identity.tenant.is_empty() { &self.tenant } else { &identity.tenant }
+    }
+
+    /// Returns all tenants that have identities, its own first.
+    pub(crate) fn tenants(&self) -> Vec<&str> {
+        let mut all = vec![&self.tenant[..]];
+        all.extend(self.identities.values().map(|one| self.tenant_of(one)));
+        all.sort_unstable();
+        all.dedup();
+        all
     }
 
     /// Returns the identity with this client id.

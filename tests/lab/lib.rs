@@ -14,6 +14,7 @@ mod drip;
 mod entra;
 mod error;
 mod form;
+mod gate;
 mod held;
 mod host;
 mod identity;
@@ -32,7 +33,7 @@ mod world;
 
 pub use azure::{
     ArmAnswer, Assignment, Azure, ClusterResource, CustomRole, Denial, Endpoint, Group,
-    RegistryResource, Zone,
+    RegistryResource, Snat, Zone,
 };
 pub use error::Error;
 pub use identity::{Entra, Identity, IdentityKind, Imds, ImdsAnswer, Node, Provider};

@@ -112,8 +112,11 @@ impl Secrets {
         for audience in &entra.audiences {
             let bare = audience.trim_end_matches('/');
             for audience in [bare, &format!("{bare}/")] {
-                let iss = authority(&entra.tenant);
-                marks.push(beginning(&format!("{{\"aud\":\"{audience}\",\"iss\":\"{iss}\"")));
+                marks.extend(
+                    entra.tenants().into_iter().map(authority).map(|iss| {
+                        beginning(&format!("{{\"aud\":\"{audience}\",\"iss\":\"{iss}\""))
+                    }),
+                );
             }
         }
         let mut pairs = vec![

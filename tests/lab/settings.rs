@@ -98,6 +98,13 @@ pub enum Role {
     Arm,
 }
 
+impl Role {
+    /// Returns whether the registry's networks decide who reaches such a host.
+    pub(crate) fn is_gated(self) -> bool {
+        matches!(self, Self::Registry | Self::Data)
+    }
+}
+
 /// The faults of a host below HTTP.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]

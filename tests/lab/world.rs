@@ -7,13 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
-
 use crate::Error;
 use crate::asker::{docker_config, environment, files};
 use crate::azure::{ControlPlane, Linked};
 use crate::certificates::Certificates;
 use crate::dns::{self, Faulty, Records, Source};
+use crate::gate::Port;
 use crate::held::Held;
 use crate::host::Listener;
 use crate::images::images;
@@ -194,7 +193,7 @@ async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
 
     let (nowhere, closed) = refuse(ANYWHERE)?;
     held.closed.push(closed);
-    let places = take_places(scenario, place, &mut held).await?;
+    let places = take_places(scenario, place, &azure, &mut held).await?;
     routes.extend(places.iter().map(|place| (place.seen, place.real)));
     let first = |role| places.iter().find(|place| place.host.role == role);
     let registry = first(Role::Registry).map_or(nowhere, |place| place.real);
@@ -221,12 +220,12 @@ async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
     let world = Arc::new(World::new(scenario, data_url, azure));
     let proxy = Arc::new(proxy(scenario, &routes, &world.azure.zones(), &world.secrets)?);
     let certificates = Certificates::new(names.into_iter().collect())?;
-    for Place { seen, host, listener, .. } in places {
-        let Some(listener) = listener else { continue };
+    for Place { seen, host, port, .. } in places {
+        let Some(port) = port else { continue };
         let tls = certificates.config(host.certificate, host.http)?;
         held.open.push(seen);
         let (world, proxy) = (Arc::clone(&world), Arc::clone(&proxy));
-        Listener { seen, host, world, tls, proxy }.start(listener, &mut held.tasks);
+        Listener { seen, host, world, tls, proxy }.start(port, &mut held.tasks);
     }
 
     let login_servers = if real_clients {
@@ -286,18 +285,19 @@ struct Place {
     real: SocketAddr,
     host: Host,
     /// None for a host that never accepts a connection.
-    listener: Option<TcpListener>,
+    port: Option<Port>,
 }
 
 async fn take_places(
     scenario: &Scenario,
     place: Where,
+    azure: &ControlPlane,
     held: &mut Held,
 ) -> Result<Vec<Place>, Error> {
     let mut places = Vec::new();
     for (name, host) in &scenario.hosts {
         let seen = address(name, 443)?;
-        let (real, listener) = match host.fault {
+        let (real, port) = match host.fault {
             HostFault::Refuse => {
                 let (real, closed) = refuse(place.of(seen))?;
                 held.closed.push(closed);
@@ -310,6 +310,10 @@ async fn take_places(
             }
             HostFault::NoRoute if place == Where::AsSeen => (seen, None),
             HostFault::NoRoute => (SocketAddr::new(NOWHERE.into(), seen.port()), None),
+            _ if host.role.is_gated() && !azure.arrives(seen.ip()) => {
+                let (real, port) = Port::shut(place.of(seen)).await?;
+                (real, Some(port))
+            }
             _ => {
                 let mut wanted = place.of(seen);
                 match host.role {
@@ -318,10 +322,10 @@ async fn take_places(
                     _ => {}
                 }
                 let listener = bind(wanted).await?;
-                (listener.local_addr()?, Some(listener))
+                (listener.local_addr()?, Some(Port::Open(listener)))
             }
         };
-        places.push(Place { seen, real, host: *host, listener });
+        places.push(Place { seen, real, host: *host, port });
     }
     Ok(places)
 }

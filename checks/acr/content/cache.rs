@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Cached, CachedBadly, Search, symptom::Symptom};
 use crate::{
-    acr::{API, Problem, place::Place},
+    acr::{API, Problem, asked_registry::AskedRegistry},
     kit::{
         StepResult,
         azure::{ArmResource, resource::text},
@@ -69,8 +69,9 @@ impl Search<'_> {
         let upstream_host = upstream.split('/').next().unwrap_or_default().to_owned();
         let mark = if self.image.is_digest() { '@' } else { ':' };
         let upstream_image = format!("{upstream}{mark}{}", self.image.reference);
-        let (place, rule) = (Place::of(self.cx, self.registry), text(rule, "name")?.to_owned());
-        Some(Cached { place, rule, repository, upstream, upstream_image, upstream_host })
+        let (asked, rule) =
+            (AskedRegistry::of(self.cx, self.registry), text(rule, "name")?.to_owned());
+        Some(Cached { asked, rule, repository, upstream, upstream_image, upstream_host })
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::{Deleted, Search, symptom::Symptom};
 use crate::{
-    acr::{Problem, place::Place},
+    acr::{Problem, asked_registry::AskedRegistry},
     kit::{StepResult, azure::resource::text, net::Request},
     token::Session,
 };
@@ -26,8 +26,8 @@ enum Listed {
     Found { digest: String, at: Option<Timestamp> },
     /// It is not in the list.
     Absent,
-    /// There is no list for this sign-in.
-    Refused,
+    /// The list cannot be read with this sign-in, or not to its end.
+    Unread,
 }
 
 impl Search<'_> {
@@ -47,11 +47,11 @@ impl Search<'_> {
         let listed = match &*self.pull.session {
             Ok(session) => {
                 let listed = timeout(LIST_WAIT, self.listed(session, list, wanted)).await;
-                listed.unwrap_or(Listed::Refused)
+                listed.unwrap_or(Listed::Unread)
             }
-            Err(_) => Listed::Refused,
+            Err(_) => Listed::Unread,
         };
-        let place = Place::of(self.cx, self.registry);
+        let asked = AskedRegistry::of(self.cx, self.registry);
         let tag = (list == "_tags").then(|| wanted.to_owned());
         let gone = tag.is_none().then(|| wanted.to_owned());
         let repository = self.image.repository.clone();
@@ -61,7 +61,7 @@ impl Search<'_> {
                 let until = at.zip(kept).and_then(|(at, kept)| at.checked_add(kept).ok());
                 let digest = Some(digest);
                 self.explain(Problem::SoftDeleted(Deleted {
-                    place,
+                    asked,
                     repository,
                     tag,
                     gone,
@@ -72,8 +72,8 @@ impl Search<'_> {
                 }));
             }
             Listed::Absent => {}
-            Listed::Refused => self.cx.add_finding(Problem::MayBeSoftDeleted(Deleted {
-                place,
+            Listed::Unread => self.cx.add_finding(Problem::MayBeSoftDeleted(Deleted {
+                asked,
                 repository,
                 tag,
                 gone,
@@ -94,14 +94,14 @@ impl Search<'_> {
         for _ in 0..MAX_PAGES {
             let request = Request::new(Method::GET, target.clone());
             let Ok(reply) = session.ask_beyond(self.cx, request).await else {
-                return Listed::Refused;
+                return Listed::Unread;
             };
             if reply.status != 200 {
-                return Listed::Refused;
+                return Listed::Unread;
             }
             let next = reply.header("link").and_then(|link| next_page(link, &start));
             let body = reply.read(MAX_PAGE_BYTES).await.unwrap_or_default();
-            let Some(page) = entries(&body, list) else { return Listed::Refused };
+            let Some(page) = entries(&body, list) else { return Listed::Unread };
             // The last one was deleted last, as azure-cli takes it.
             found = last_of(&page, list, wanted).or(found);
             match next {
@@ -115,7 +115,7 @@ impl Search<'_> {
         match found {
             Some((digest, at)) => Listed::Found { digest, at },
             None if is_whole => Listed::Absent,
-            None => Listed::Refused,
+            None => Listed::Unread,
         }
     }
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{KeyState, Search, cache::vault, symptom::Symptom};
 use crate::{
-    acr::{Problem, place::Place},
+    acr::{Problem, asked_registry::AskedRegistry},
     kit::{StepResult, azure::ArmResource, target::ResourceId},
 };
 
@@ -24,7 +24,7 @@ impl Search<'_> {
         let owned = |name: &str| resource.text(&format!("{properties}.{name}")).map(str::to_owned);
         let key = owned("versionedKeyIdentifier").or_else(|| owned("keyIdentifier"));
         let mut state = KeyState {
-            place: Place::of(self.cx, self.registry),
+            asked: AskedRegistry::of(self.cx, self.registry),
             vault: key.as_deref().and_then(vault).map(str::to_owned),
             key_name: key.as_deref().and_then(key_name).map(str::to_owned),
             vault_subscription: None,

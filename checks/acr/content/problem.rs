@@ -4,13 +4,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::super::place::Place;
+use super::super::asked_registry::AskedRegistry;
 
 /// A manifest that was deleted, or may have been.
 #[derive(Serialize)]
 pub struct Deleted {
     #[serde(flatten)]
-    pub(super) place: Place,
+    pub(super) asked: AskedRegistry,
     pub(super) repository: String,
     /// The tag, if a tag is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,7 +36,7 @@ pub struct Deleted {
 #[derive(Serialize)]
 pub struct Held {
     #[serde(flatten)]
-    pub(super) place: Place,
+    pub(super) asked: AskedRegistry,
     /// The most similar tags.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) nearest: Option<Value>,
@@ -49,7 +49,7 @@ pub struct Held {
 #[derive(Serialize)]
 pub struct Untagged {
     #[serde(flatten)]
-    pub(super) place: Place,
+    pub(super) asked: AskedRegistry,
     /// After how many days.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) days: Option<u64>,
@@ -59,7 +59,7 @@ pub struct Untagged {
 #[derive(Clone, Serialize)]
 pub struct Cached {
     #[serde(flatten)]
-    pub(super) place: Place,
+    pub(super) asked: AskedRegistry,
     /// The cache rule.
     pub(super) rule: String,
     /// The repository that it fills.
@@ -100,7 +100,7 @@ pub struct CachedBadly {
 #[derive(Serialize)]
 pub struct KeyState {
     #[serde(flatten)]
-    pub(super) place: Place,
+    pub(super) asked: AskedRegistry,
     /// The key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) key: Option<String>,
@@ -139,7 +139,7 @@ pub struct ReplicaState {
 #[derive(Serialize)]
 pub struct Replicas {
     #[serde(flatten)]
-    pub(super) place: Place,
+    pub(super) asked: AskedRegistry,
     /// The regions that have it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) present: Vec<String>,
@@ -154,7 +154,7 @@ pub struct Replicas {
 #[derive(Serialize)]
 pub struct FullStorage {
     #[serde(flatten)]
-    pub(super) place: Place,
+    pub(super) asked: AskedRegistry,
     /// How much it holds, in GiB.
     pub(super) used: u64,
     /// The limit of its tier, in GiB.

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::{ReplicaState, Replicas, Search, symptom::Symptom};
 use crate::{
-    acr::{API, Problem, place::Place},
+    acr::{API, Problem, asked_registry::AskedRegistry},
     kit::{
         Host, HostPurpose, StepResult,
         azure::resource::{property, text},
@@ -78,7 +78,7 @@ impl Search<'_> {
             .map_or(&[][..], |registry| registry.list("properties.regionalEndpointHostNames"));
         let hosts = names.iter().filter_map(Value::as_str).filter_map(|name| self.endpoint(name));
         let hosts: Vec<(String, Host)> = hosts.take(MAX_REGIONS).collect();
-        let asked = hosts.iter().map(|(_, host)| async {
+        let asking = hosts.iter().map(|(_, host)| async {
             match &*self.pull.session {
                 Ok(session) => {
                     let answer = timeout(REGION_WAIT, session.has_manifest_at(self.cx, host)).await;
@@ -87,7 +87,7 @@ impl Search<'_> {
                 Err(_) => None,
             }
         });
-        let answers = join_all(asked).await;
+        let answers = join_all(asking).await;
         let those = |wanted: bool| -> Vec<String> {
             let regions = hosts.iter().zip(&answers);
             let those = regions.filter(|(_, answer)| **answer == Some(wanted));
@@ -95,9 +95,9 @@ impl Search<'_> {
         };
         let (present, absent) = (those(true), those(false));
         let is_complete = absent.len() == hosts.len() && hosts.len() >= regions.len();
-        let place = Place::of(self.cx, self.registry);
+        let asked = AskedRegistry::of(self.cx, self.registry);
         let is_elsewhere = !present.is_empty();
-        let replicas = Replicas { place, present, absent, regions };
+        let replicas = Replicas { asked, present, absent, regions };
         if is_elsewhere {
             self.explain(Problem::GeoReplicaLag(replicas));
         } else if !is_complete {

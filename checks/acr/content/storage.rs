@@ -2,7 +2,7 @@
 
 use super::{FullStorage, Search, symptom::Symptom};
 use crate::{
-    acr::{API, Problem, place::Place},
+    acr::{API, Problem, asked_registry::AskedRegistry},
     kit::{
         StepResult,
         azure::resource::{property, text},
@@ -31,8 +31,8 @@ impl Search<'_> {
         let bytes = size.and_then(|size| property(size, "currentValue")?.as_u64());
         let used = bytes.unwrap_or_default() >> 30;
         if used >= limit / 100 * FULL {
-            let (place, tier) = (Place::of(self.cx, self.registry), tier.to_owned());
-            self.explain(Problem::StorageFull(FullStorage { place, used, limit, tier }));
+            let (asked, tier) = (AskedRegistry::of(self.cx, self.registry), tier.to_owned());
+            self.explain(Problem::StorageFull(FullStorage { asked, used, limit, tier }));
         }
         Ok(())
     }

@@ -3,20 +3,20 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::super::{Registry, place::Place};
+use super::super::{Registry, asked_registry::AskedRegistry};
 use crate::kit::Cx;
 
 /// A user of the registry's own: a token, or the admin user.
 #[derive(Clone, Serialize)]
 pub struct User {
     #[serde(flatten)]
-    place: Place,
+    asked: AskedRegistry,
     user: String,
 }
 
 impl User {
     pub(super) fn of(cx: &Cx, registry: &Registry, user: &str) -> Self {
-        Self { place: Place::of(cx, registry), user: user.to_owned() }
+        Self { asked: AskedRegistry::of(cx, registry), user: user.to_owned() }
     }
 }
 

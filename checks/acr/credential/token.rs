@@ -43,11 +43,11 @@ pub(super) async fn look(
         cx.add_finding(Problem::TokenDisabled(state(None)));
     }
     let passwords = token.list("properties.credentials.passwords");
-    let expired = last_expiry(passwords, cx.now());
+    let expired = last_expiry(passwords, control_plane.now(cx));
     if expired.is_some() {
         cx.add_finding(Problem::TokenExpired(state(expired)));
     }
-    warn_of_ends(cx, &user, &token);
+    warn_of_ends(cx, control_plane.now(cx), &user, &token);
     let Some(repository) = repository else { return Ok(()) };
     let coverage = coverage(cx, control_plane, &user, &token, repository).await?;
     let is_fit = token.is("properties.status", "enabled") && expired.is_none();
@@ -76,8 +76,7 @@ fn time(value: &Value, name: &str) -> Option<Timestamp> {
 }
 
 /// Warns of passwords and certificates that end soon.
-fn warn_of_ends(cx: &Cx, user: &User, token: &ArmResource) {
-    let now = cx.now();
+fn warn_of_ends(cx: &Cx, now: Timestamp, user: &User, token: &ArmResource) {
     let ends = |kind: &str| -> Vec<Ends> {
         let listed = token.list(kind).iter();
         let ends = listed.filter_map(|one| {

@@ -2,13 +2,15 @@
 
 use std::net::IpAddr;
 
+use futures::join;
+
 use super::{
     endpoint::{Endpoint, Endpoints},
     names::{name_of, only, record_of},
     network::Network,
     problem::{
         AtAddress, AtEndpoint, Held, InZone, Keeper, Leftover, MissingMember, MissingRecord,
-        OtherRegion, Path, Shadowed, Unlinked, WrongRecord,
+        OtherRegion, Path, Rewriter, Shadowed, Unlinked, WrongRecord,
     },
     versions::NETWORK_API,
 };
@@ -180,10 +182,9 @@ impl Look<'_> {
             return Ok(Some(self.path(host, addresses, owner, None).await));
         };
         let local = self.endpoints.in_network(network.id());
-        match only(&local).and_then(|local| local.only_address(&host)) {
-            Some(address) => {
-                let other = owner.network.as_deref();
-                self.other_network(host, addresses, address, other, network).await.map(Some)
+        match only(&local).and_then(|local| Some((*local, local.only_address(&host)?))) {
+            Some(right) => {
+                self.other_network(host, addresses, right, owner, network).await.map(Some)
             }
             None => Ok(Some(self.path(host, addresses, owner, Some(network)).await)),
         }
@@ -194,14 +195,23 @@ impl Look<'_> {
         &self,
         host: String,
         addresses: Vec<IpAddr>,
-        address: IpAddr,
-        other: Option<&str>,
+        (local, address): (&Endpoint, IpAddr),
+        other: &Endpoint,
         network: &Network,
     ) -> StepResult<Problem> {
         let zones = self.zones(&host).await?;
         let zone = self.holding(&zones, &host, &addresses).await?;
         let record = record_of(&host);
         let own = zone.filter(|zone| zone.is_only_of(network.id()));
+        let rewriter = match own {
+            Some(zone) => {
+                let group = |endpoint| zone.group_of(self.cx, self.control_plane, endpoint);
+                let (here, there) = join!(group(local), group(other));
+                let (here, there) = (here.unwrap_or_default(), there.unwrap_or_default());
+                Rewriter::of((local, here), (other, there))
+            }
+            None => None,
+        };
         let held = own.zip(record).map(|(zone, record)| Held { record, zone: InZone::of(zone) });
         let shared = zone.filter(|zone| !zone.is_only_of(network.id()));
         Ok(Problem::EndpointOfOtherNetwork(WrongRecord {
@@ -210,7 +220,8 @@ impl Look<'_> {
             held,
             shared_zone: shared.map(|zone| zone.id.to_string()),
             network: Some(network.name().to_owned()),
-            other_network: other.map(name_of),
+            other_network: other.network.as_deref().map(name_of),
+            rewriter,
             host,
             addresses,
         }))
@@ -240,6 +251,7 @@ impl Look<'_> {
             shared_zone: None,
             network: None,
             other_network: None,
+            rewriter: None,
         }))
     }
 

@@ -93,6 +93,24 @@ pub struct WrongRecord {
     /// The network to which the wrong address belongs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) other_network: Option<String>,
+    /// What can write all records of the right endpoint again.
+    #[serde(flatten)]
+    pub(super) rewriter: Option<Rewriter>,
+}
+
+/// The zone groups of two endpoints that keep the same records of one zone: whichever writes last
+/// decides for every host of the registry.
+#[derive(Serialize)]
+pub(super) struct Rewriter {
+    #[serde(flatten)]
+    pub(super) endpoint: AtEndpoint,
+    keeper: String,
+    keeper_config: String,
+    other_endpoint: String,
+    other_endpoint_subscription: String,
+    other_endpoint_group: String,
+    other_keeper: String,
+    other_keeper_config: String,
 }
 
 /// A record in a zone.
@@ -217,6 +235,28 @@ impl AtEndpoint {
             endpoint_subscription: endpoint.id.subscription().to_owned(),
             endpoint_group: endpoint.id.group().to_owned(),
         }
+    }
+}
+
+impl Rewriter {
+    /// Returns what rewrites the records of `own`, where both endpoints have a zone group with one
+    /// entry.
+    pub(super) fn of(
+        (own, group): (&Endpoint, Option<ZoneGroup>),
+        (other, other_group): (&Endpoint, Option<ZoneGroup>),
+    ) -> Option<Self> {
+        let (group, other_group) = (group?, other_group?);
+        let other = AtEndpoint::of(other);
+        Some(Self {
+            endpoint: AtEndpoint::of(own),
+            keeper: group.name,
+            keeper_config: group.config?,
+            other_endpoint: other.endpoint,
+            other_endpoint_subscription: other.endpoint_subscription,
+            other_endpoint_group: other.endpoint_group,
+            other_keeper: other_group.name,
+            other_keeper_config: other_group.config?,
+        })
     }
 }
 

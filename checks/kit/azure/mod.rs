@@ -10,7 +10,7 @@ mod json;
 mod principal;
 pub mod resource;
 
-pub use arm::{ARM_WAIT, Arm, ArmError, NoArm, TokenSource};
+pub use arm::{ARM_WAIT, Arm, ArmError, SignInError, TokenSource};
 pub use endpoints::{Endpoints, authority_of};
 pub use principal::Principal;
 pub use resource::ArmResource;

@@ -4,7 +4,10 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::kit::redact::{Secret, claims};
+use crate::kit::{
+    redact::{Secret, claims},
+    target::ResourceId,
+};
 
 /// The identity that a token was issued to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -40,9 +43,8 @@ impl Principal {
         let text = |name: &str| claims.get(name)?.as_str().map(str::to_owned);
         // A managed identity is an Azure resource; the last part of its id is its name. For a
         // system-assigned identity it is the machine's name.
-        let resource = text("xms_mirid");
-        let name = resource.as_deref().and_then(|id| id.rsplit('/').next());
-        let name = name.filter(|name| !name.is_empty()).map(str::to_owned);
+        let resource: Option<ResourceId> = text("xms_mirid").and_then(|id| id.parse().ok());
+        let name = resource.map(|id| id.name().to_owned());
         Self {
             name: name.or_else(|| text("upn")).or_else(|| text("unique_name")),
             object_id: text("oid"),

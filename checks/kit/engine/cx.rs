@@ -43,6 +43,14 @@ impl Cx {
         self.found(problem.into());
     }
 
+    /// Reports why something could not be read, and goes on: this step's end does not depend on it
+    /// alone.
+    pub fn add_not_read(&self, no_fact: NoFact) {
+        if let NoFact::CouldNotTell(why) = self.unless_unasked(no_fact) {
+            self.found(why);
+        }
+    }
+
     /// Continues checking while the next steps run. The fact is handed on at once; findings still
     /// count.
     pub fn in_background(&self, rest: impl Future<Output = ()> + 'static) {

@@ -377,3 +377,4 @@ arity!(A a, B b, C c, D d, E e, F f);
 arity!(A a, B b, C c, D d, E e, F f, G g);
 arity!(A a, B b, C c, D d, E e, F f, G g, H h);
 arity!(A a, B b, C c, D d, E e, F f, G g, H h, I i);
+arity!(A a, B b, C c, D d, E e, F f, G g, H h, I i, J j, K k);

@@ -189,6 +189,8 @@ pub struct StepMessages {
     /// What to say when the step passed, the most detailed first: the first that can be filled is
     /// used.
     pub passed: &'static [Text],
+    /// The value of a pass that is worth a line of its own on the first page, if it is there.
+    pub shown: Option<&'static str>,
 }
 
 /// One known way in which a pull fails.

@@ -22,7 +22,7 @@ pub use control_plane::{ClusterName, ControlPlane};
 use host::split_port;
 pub use host::{Host, HostPurpose, is_private};
 pub use managed_identity::ManagedIdentityId;
-pub use resource_id::ResourceId;
+pub use resource_id::{ResourceId, is_plain_id};
 
 /// What this run examines, and how to sign in.
 #[derive(Clone, Debug)]

@@ -100,6 +100,13 @@ impl FromStr for ResourceId {
     }
 }
 
+/// Returns whether an id of a resource, or of an assignment at a scope, can stand in a URL and in a
+/// quoted shell word as it is.
+pub fn is_plain_id(id: &str) -> bool {
+    id.len() <= MAX_BYTES
+        && id.strip_prefix('/').is_some_and(|segments| segments.split('/').all(is_name))
+}
+
 /// Returns whether a segment can stand in a URL and in a quoted shell word as it is. Names in Azure
 /// have letters of any script, digits and these signs.
 fn is_name(segment: &str) -> bool {

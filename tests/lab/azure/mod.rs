@@ -21,6 +21,7 @@ mod resources;
 mod roles;
 mod seed;
 mod settings;
+mod snat;
 mod store;
 mod times;
 mod tokens;
@@ -34,16 +35,17 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::gate::Gates;
 use crate::scenario::Scenario;
 use crate::secrets::CANARY;
 use crate::settings::Kind;
 use ids::Ids;
-pub(crate) use network::{Linked, Way};
+pub(crate) use network::{Linked, LinkedZone, Way};
 use roles::{Wish, allows};
 use seed::{Seed, kinds, memberships};
 pub use settings::{
     ArmAnswer, Assignment, Azure, ClusterResource, CustomRole, Denial, Endpoint, Group,
-    RegistryResource, Zone,
+    RegistryResource, Snat, Zone,
 };
 use store::{Store, text};
 
@@ -70,6 +72,8 @@ pub(crate) struct ControlPlane {
     passwords: AtomicU64,
     /// Whether the answer that occurs once has occurred.
     failed: AtomicBool,
+    /// The hosts that networks open and shut.
+    pub(crate) gates: Gates,
     /// The names of registries that resolve, whoever has them.
     taken: Vec<String>,
 }
@@ -90,6 +94,7 @@ impl ControlPlane {
             store: Mutex::new(seed.grow()),
             passwords: AtomicU64::new(0),
             taken: taken(scenario),
+            gates: Gates::default(),
             failed: AtomicBool::new(false),
             settings,
         }
@@ -98,6 +103,12 @@ impl ControlPlane {
     /// Returns what a function reads from, or does to, the resources.
     fn with<T>(&self, act: impl FnOnce(&mut Store) -> T) -> T {
         act(&mut self.store.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Returns whether tokens of one tenant reach a subscription of another.
+    fn reaches(&self, from: &str, subscription: &str, tenant: &str) -> bool {
+        let is_it = |one: &String| one.eq_ignore_ascii_case(subscription);
+        from.eq_ignore_ascii_case(tenant) || self.settings.delegated.iter().any(is_it)
     }
 
     /// Returns a principal and its groups, direct or not.
@@ -170,7 +181,17 @@ impl ControlPlane {
         if !self.settings.on {
             return Way::Public;
         }
-        self.with(|store| network::way(store, &self.ids.registry, at))
+        self.with(|store| {
+            let here = network::vnet(&self.ids, &self.settings, &self.settings.client_vnet);
+            let way = network::way(store, &self.ids.registry, &here, at);
+            if way == Way::Public && self.lacks_ports(store) { Way::Nowhere } else { way }
+        })
+    }
+
+    /// Returns whether the client's packets arrive at an address of the registry or of the host of
+    /// its layers.
+    pub(crate) fn arrives(&self, at: IpAddr) -> bool {
+        self.way(at) != Way::Nowhere
     }
 
     /// Returns whether the registry's network rules refuse a request that arrives at an address.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::ids::Ids;
 use super::seed::Seed;
 use super::settings::{Azure, Zone};
+use super::snat;
 use super::store::{Store, id_of, list, text, within};
 
 pub(crate) const CONNECTION: &str =
@@ -26,8 +27,9 @@ pub(crate) enum Way {
     Public,
     /// Through a private endpoint whose connection is approved.
     Private,
-    /// Through one whose connection is not: nothing arrives.
-    Unapproved,
+    /// Nothing arrives: the endpoint is not approved, or in a network without a way from here, or
+    /// nothing has the address, or the cluster lacks outbound ports.
+    Nowhere,
 }
 
 /// Returns the id of the client's subnet.
@@ -67,9 +69,15 @@ pub(crate) fn seed(seed: &mut Seed<'_>) {
         },
     }));
     seed.store.put(below);
+    let kind = azure.cluster.properties.pointer("/networkProfile/outboundType");
+    let kind = kind.and_then(Value::as_str).unwrap_or("loadBalancer");
+    let addresses: Vec<_> =
+        azure.addresses.keys().map(|name| public_ip(&seed.ids, azure, name)).collect();
+    let group = seed.ids.group(&azure.cluster.node_group);
+    let held = snat::way_out(&mut seed.store, &group, kind, &addresses);
     for (name, address) in &azure.addresses {
         // The example PublicIpAddressGet.json of Azure/azure-rest-api-specs (Microsoft.Network).
-        seed.store.put(json!({
+        let mut one = json!({
             "name": name, "id": public_ip(&seed.ids, azure, name),
             "type": "Microsoft.Network/publicIPAddresses", "location": azure.location,
             "properties": {
@@ -78,7 +86,11 @@ pub(crate) fn seed(seed: &mut Seed<'_>) {
                 "idleTimeoutInMinutes": 4,
             },
             "sku": { "name": "Standard", "tier": "Regional" },
-        }));
+        });
+        if let Some(held) = &held {
+            super::store::merge(&mut one["properties"], held);
+        }
+        seed.store.put(one);
     }
     for (name, zone) in &azure.zones {
         add_zone(seed, name, zone);
@@ -161,22 +173,31 @@ pub(crate) fn complete_record(id: &str, set: &mut Value) {
     }
 }
 
-/// The zones that a virtual network resolves: the name of each and its records, as name and lines
-/// of a name server.
-pub(crate) type Linked = Vec<(String, Vec<(String, Vec<String>)>)>;
+/// A private zone as name servers have it.
+#[derive(Debug)]
+pub(crate) struct LinkedZone {
+    pub(crate) name: String,
+    /// The records: name and lines of a name server.
+    pub(crate) records: Vec<(String, Vec<String>)>,
+    /// Whether names that it lacks are looked up in public DNS (`resolutionPolicy`
+    /// `NxDomainRedirect`, "Fallback to internet for Azure Private DNS zones").
+    pub(crate) redirects: bool,
+}
+
+/// The zones that a virtual network resolves.
+pub(crate) type Linked = Vec<LinkedZone>;
 
 /// Returns the zones that are linked to a virtual network.
 pub(crate) fn linked(store: &Store, network: &str) -> Linked {
     let mut found = Vec::new();
     for zone in store.of_type(ZONE) {
         let below = |kind| store.of_type(kind).filter(|one| within(id_of(one), id_of(zone)));
-        let linked = below(LINK).any(|link| {
+        let link = below(LINK).find(|link| {
             text(link, "/properties/virtualNetwork/id").eq_ignore_ascii_case(network)
                 && text(link, "/properties/virtualNetworkLinkState") == "Completed"
         });
-        if !linked {
-            continue;
-        }
+        let Some(link) = link else { continue };
+        let redirects = text(link, "/properties/resolutionPolicy") == "NxDomainRedirect";
         let name = text(zone, "/name").to_ascii_lowercase();
         let records = below(RECORD).map(|set| {
             let record = match text(set, "/name") {
@@ -189,28 +210,51 @@ pub(crate) fn linked(store: &Store, network: &str) -> Linked {
             (record, lines.collect())
         });
         let records = records.collect();
-        found.push((name, records));
+        found.push(LinkedZone { name, records, redirects });
     }
     found
 }
 
-/// Returns the way of a request that arrives at an address.
-pub(crate) fn way(store: &Store, registry: &str, at: IpAddr) -> Way {
-    let at = at.to_string();
-    for connection in store.of_type(CONNECTION).filter(|one| within(id_of(one), registry)) {
-        let endpoint = store.get(text(connection, "/properties/privateEndpoint/id"));
-        let interfaces = endpoint.map_or(&[][..], |one| list(one, "/properties/networkInterfaces"));
-        let ours = interfaces.iter().filter_map(|one| store.get(text(one, "/id"))).any(|nic| {
-            let configurations = list(nic, "/properties/ipConfigurations").iter();
-            configurations.into_iter().any(|one| text(one, "/properties/privateIPAddress") == at)
+/// Returns the way of a request from a virtual network to an address.
+pub(crate) fn way(store: &Store, registry: &str, from: &str, at: IpAddr) -> Way {
+    let address = at.to_string();
+    let connections = store.of_type(CONNECTION).filter(|one| within(id_of(one), registry));
+    let mut owned = connections.filter_map(|connection| {
+        let endpoint = store.get(text(connection, "/properties/privateEndpoint/id"))?;
+        let interfaces = list(endpoint, "/properties/networkInterfaces").iter();
+        let ours = interfaces.filter_map(|one| store.get(text(one, "/id"))).any(|nic| {
+            let mut configurations = list(nic, "/properties/ipConfigurations").iter();
+            configurations.any(|one| text(one, "/properties/privateIPAddress") == address)
         });
-        if ours {
-            let state = "/properties/privateLinkServiceConnectionState/status";
-            let approved = text(connection, state) == "Approved";
-            return if approved { Way::Private } else { Way::Unapproved };
-        }
+        ours.then_some((connection, endpoint))
+    });
+    let open = owned.any(|(connection, endpoint)| {
+        let subnet = text(endpoint, "/properties/subnet/id");
+        let network = subnet.split("/subnets/").next().unwrap_or_default();
+        text(connection, "/properties/privateLinkServiceConnectionState/status") == "Approved"
+            && leads(store, from, network)
+    });
+    let private = match at {
+        IpAddr::V4(v4) => v4.is_private(),
+        IpAddr::V6(v6) => v6.is_unique_local(),
+    };
+    match (open, private) {
+        (true, _) => Way::Private,
+        (false, true) => Way::Nowhere,
+        (false, false) => Way::Public,
     }
-    Way::Public
+}
+
+/// Returns whether packets get from one virtual network to another: it is the same, or a peering is
+/// connected (`VirtualNetworkPeering` in the specification of Microsoft.Network).
+fn leads(store: &Store, from: &str, to: &str) -> bool {
+    let peerings =
+        store.get(from).map_or(&[][..], |one| list(one, "/properties/virtualNetworkPeerings"));
+    from.eq_ignore_ascii_case(to)
+        || peerings.iter().any(|peering| {
+            text(peering, "/properties/peeringState") == "Connected"
+                && text(peering, "/properties/remoteVirtualNetwork/id").eq_ignore_ascii_case(to)
+        })
 }
 
 /// Returns whether the rules of the registry let a client in through the public address.

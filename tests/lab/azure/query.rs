@@ -86,7 +86,7 @@ impl ControlPlane {
         let rows = rows.into_iter().filter(|one| {
             let id = id_of(one);
             let tenant = self.tenants.iter().find(|(own, _)| within(id, &subscription(own)));
-            tenant.is_some_and(|(_, tenant)| *tenant == asked.who.tenant)
+            tenant.is_some_and(|(own, tenant)| self.reaches(&asked.who.tenant, own, tenant))
                 && only.is_none_or(|many| {
                     let mut ids = many.iter().filter_map(Value::as_str);
                     ids.any(|own| within(id, &subscription(own)))

@@ -46,6 +46,9 @@ impl ControlPlane {
             {
                 return self.check_name(asked, scope);
             }
+            if namespace.eq_ignore_ascii_case("Microsoft.Insights") {
+                return self.metrics(asked, scope);
+            }
             if asked.method == Method::GET {
                 return self.read(asked, scope, namespace, &parts);
             }
@@ -88,7 +91,8 @@ impl ControlPlane {
 
     /// Returns the subscriptions that the caller may see: any role in one is enough.
     fn subscriptions(&self, asked: &Asked) -> Vec<Value> {
-        let ids = self.tenants.iter().filter(|(_, tenant)| **tenant == asked.who.tenant);
+        let reaches = |id: &str, tenant: &str| self.reaches(&asked.who.tenant, id, tenant);
+        let ids = self.tenants.iter().filter(|(id, tenant)| reaches(id, tenant));
         ids.filter(|(id, _)| {
             let scope = format!("/subscriptions/{id}");
             self.with(|store| {
@@ -203,7 +207,8 @@ impl ControlPlane {
             return refusal;
         }
         let found = self.with(|store| {
-            derived_item(store, path, &kind)
+            self.detector(store, path, &kind)
+                .or_else(|| derived_item(store, path, &kind))
                 .or_else(|| Some(shown(store, store.get(path)?, asked.version())))
         });
         found.map_or_else(|| not_found(path), Reply::ok)

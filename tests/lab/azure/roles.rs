@@ -184,8 +184,31 @@ impl<'a> Wish<'a> {
 
 /// Returns whether principals (one and its groups) may do what they wish.
 pub(crate) fn allows(store: &Store, principals: &[String], wish: &Wish<'_>) -> bool {
+    denial(store, principals, wish).is_none() && is_assigned(store, principals, wish)
+}
+
+/// Returns whether roles permit what principals wish, whatever deny assignments say.
+pub(crate) fn is_assigned(store: &Store, principals: &[String], wish: &Wish<'_>) -> bool {
     let own = |id: &str| principals.iter().any(|one| one.eq_ignore_ascii_case(id));
-    let denied = store.of_type(DENIAL).any(|one| {
+    store.of_type(ASSIGNMENT).any(|one| {
+        own(text(one, "/properties/principalId"))
+            && within(wish.scope, text(one, "/properties/scope"))
+            && created(one) <= wish.before
+            && by_id(store, text(one, "/properties/roleDefinitionId")).is_some_and(|role| {
+                list(role, "/properties/permissions").iter().any(|one| grants(one, wish))
+            })
+            && condition::holds(text(one, "/properties/condition"), wish.action, wish.repository)
+    })
+}
+
+/// Returns a deny assignment that takes the action away.
+pub(crate) fn denial<'s>(
+    store: &'s Store,
+    principals: &[String],
+    wish: &Wish<'_>,
+) -> Option<&'s Value> {
+    let own = |id: &str| principals.iter().any(|one| one.eq_ignore_ascii_case(id));
+    store.of_type(DENIAL).find(|one| {
         let scope = text(one, "/properties/scope");
         let principals = list(one, "/properties/principals");
         let met =
@@ -195,21 +218,7 @@ pub(crate) fn allows(store: &Store, principals: &[String], wish: &Wish<'_>) -> b
         met && !excluded
             && within(wish.scope, scope)
             && list(one, "/properties/permissions").iter().any(|one| grants(one, wish))
-    });
-    !denied
-        && store.of_type(ASSIGNMENT).any(|one| {
-            own(text(one, "/properties/principalId"))
-                && within(wish.scope, text(one, "/properties/scope"))
-                && created(one) <= wish.before
-                && by_id(store, text(one, "/properties/roleDefinitionId")).is_some_and(|role| {
-                    list(role, "/properties/permissions").iter().any(|one| grants(one, wish))
-                })
-                && condition::holds(
-                    text(one, "/properties/condition"),
-                    wish.action,
-                    wish.repository,
-                )
-        })
+    })
 }
 
 /// Returns the second at which an assignment was created.

@@ -18,6 +18,8 @@ pub struct Azure {
     pub subscription: String,
     /// More subscriptions and the tenant of each, by id.
     pub subscriptions: BTreeMap<String, String>,
+    /// The subscriptions of other tenants that this tenant manages by Azure Lighthouse.
+    pub delegated: Vec<String>,
     /// The region.
     pub location: String,
     /// How Azure Resource Manager responds.
@@ -58,6 +60,8 @@ pub struct Azure {
     pub endpoints: BTreeMap<String, Endpoint>,
     /// Private DNS zones, by `NAME` or `RESOURCE-GROUP/NAME`.
     pub zones: BTreeMap<String, Zone>,
+    /// The outbound ports of the cluster's nodes.
+    pub snat: Snat,
     /// Public addresses in the cluster's own resource group, by name.
     pub addresses: BTreeMap<String, String>,
     /// Resources that are added, or laid over those above, by id or short id.
@@ -114,6 +118,17 @@ pub struct ClusterResource {
     pub kubelet: String,
     /// Properties that differ from those of a healthy cluster.
     pub properties: Value,
+}
+
+/// How many outbound ports the cluster's nodes need.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Snat {
+    /// The ports that each node needs at once for connections to the registry. Where it has fewer,
+    /// connections from the cluster fail.
+    pub needed: u64,
+    /// How many minutes ago connections failed for lack of a port; -1: never.
+    pub failed_ago: i64,
 }
 
 /// A role assignment.

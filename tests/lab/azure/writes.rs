@@ -129,7 +129,40 @@ fn credentials(store: &Store, registry: &str) -> Reply {
     }))
 }
 
-/// Creates or changes a resource: what the body names is laid over what there is.
+/// What a PUT leaves as it is where its body lacks it: the specifications call these read-only.
+const READ_ONLY: [&str; 17] = [
+    "/location",
+    "/systemData",
+    "/etag",
+    "/identity/principalId",
+    "/identity/tenantId",
+    "/properties/azurePortalFQDN",
+    "/properties/creationDate",
+    "/properties/currentKubernetesVersion",
+    "/properties/customDnsConfigs",
+    "/properties/fqdn",
+    "/properties/loginServer",
+    "/properties/maxAgentPools",
+    "/properties/networkInterfaces",
+    "/properties/networkProfile/loadBalancerProfile/effectiveOutboundIPs",
+    "/properties/powerState",
+    "/properties/privateEndpoint",
+    "/properties/resourceUID",
+];
+
+/// Returns what remains of a resource that a PUT replaces.
+fn read_only(path: &str, there: &Value) -> Value {
+    let mut kept = blank(path);
+    for pointer in READ_ONLY {
+        let Some(value) = there.pointer(pointer) else { continue };
+        let wrapped = pointer.split('/').skip(1).collect::<Vec<_>>().into_iter().rev();
+        let wrapped = wrapped.fold(value.clone(), |value, key| json!({ key: value }));
+        merge(&mut kept, &wrapped);
+    }
+    kept
+}
+
+/// Creates or changes a resource: PUT replaces it, PATCH lays over it what its body names.
 fn put(store: &mut Store, asked: &Asked, length: usize) -> Reply {
     let path = &asked.path[..];
     let there = store.get(path).cloned();
@@ -141,7 +174,17 @@ fn put(store: &mut Store, asked: &Asked, length: usize) -> Reply {
         return no_parent(path, parent);
     }
     let created = there.is_none();
-    let mut one = there.unwrap_or_else(|| blank(path));
+    let mut one = match there {
+        Some(there) if asked.method == Method::PUT => {
+            let mut kept = read_only(path, &there);
+            // An id is written as when it was created.
+            for key in ["id", "name", "type"] {
+                kept[key] = there[key].clone();
+            }
+            kept
+        }
+        there => there.unwrap_or_else(|| blank(path)),
+    };
     let (id, name, kind) = (one["id"].clone(), one["name"].clone(), text(&one, "/type").to_owned());
     merge(&mut one, &asked.body);
     one["id"] = id;

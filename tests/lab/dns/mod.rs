@@ -10,7 +10,7 @@ use hickory_proto::op::{Edns, Message, MessageType, OpCode, ResponseCode};
 use hickory_proto::rr::rdata::{A, AAAA, CNAME, SOA, TXT};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
-use crate::azure::Linked;
+use crate::azure::{Linked, LinkedZone};
 pub(crate) use listen::{Faulty, Source, listen};
 
 /// The number of seconds for which a negative answer may be cached.
@@ -42,13 +42,16 @@ impl Records {
         Ok(Self(records))
     }
 
-    /// Returns the same records, but for names in these private zones: only what is in them exists.
+    /// Returns the same records, but for names in these private zones: only what is in them exists,
+    /// and in those that redirect, what they lack as in public DNS.
     pub(crate) fn with_zones(&self, zones: &Linked) -> Self {
         let mut own = self.0.clone();
-        for (zone, records) in zones {
+        for LinkedZone { name: zone, records, redirects } in zones {
             let below = format!(".{zone}");
-            own.retain(|name, _| name != zone && !name.ends_with(&below));
-            for (name, lines) in records {
+            own.retain(|name, _| *redirects || (name != zone && !name.ends_with(&below)));
+            for (name, lines) in
+                records.iter().filter(|(_, lines)| !(*redirects && lines.is_empty()))
+            {
                 let Ok(owner) = Name::from_ascii(format!("{name}.")) else { continue };
                 own.insert(
                     key(&owner),

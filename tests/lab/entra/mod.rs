@@ -107,7 +107,7 @@ impl World {
     /// Returns the client if its proof is valid, else the number of the error.
     fn proven(&self, tenant: &str, form: &[(String, String)]) -> Result<(&Identity, Proof), u32> {
         let field = |key| value(form, key).filter(|text| !text.is_empty());
-        if !tenant.eq_ignore_ascii_case(&self.entra.tenant) {
+        if !self.entra.tenants().iter().any(|known| tenant.eq_ignore_ascii_case(known)) {
             return Err(90_002);
         }
         if self.entra.error != 0 {
@@ -116,8 +116,9 @@ impl World {
         if field("grant_type") != Some("client_credentials") {
             return Err(70_003);
         }
-        let client =
-            self.entra.client(field("client_id").unwrap_or_default()).ok_or(700_016_u32)?;
+        let client = self.entra.client(field("client_id").unwrap_or_default());
+        let is_here = |one: &&Identity| tenant.eq_ignore_ascii_case(self.entra.tenant_of(one));
+        let client = client.filter(is_here).ok_or(700_016_u32)?;
         match (field("client_secret"), field("client_assertion")) {
             (Some(secret), _) => match client.kind {
                 IdentityKind::Application if secret == self.secrets.client_secret => {
@@ -144,7 +145,8 @@ impl World {
 
     fn entra_token(&self, who: &Identity, audience: &str, life: i64, proof: Proof) -> String {
         let now = Timestamp::now().as_second();
-        let (tenant, issuer) = (&self.entra.tenant, authority(&self.entra.tenant));
+        let tenant = self.entra.tenant_of(who);
+        let issuer = authority(tenant);
         let mut claims = json!({
             "aud": audience, "iss": issuer,
             "iat": now - GRACE, "nbf": now - GRACE, "exp": now + life,

@@ -4,9 +4,10 @@
 //! reqwest hides why a connection fails. Where one does, `kit::net` connects once more and says at
 //! which stage.
 
-use std::{rc::Rc, time::Duration};
+use std::{cell::Cell, rc::Rc, time::Duration};
 
 use hyper::Method;
+use jiff::{SignedDuration, Timestamp, fmt::rfc2822::DateTimeParser};
 use reqwest::{Client, Response, header};
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout};
@@ -30,8 +31,10 @@ const CONNECT_WAIT: Duration = Duration::from_secs(12);
 const HEAD_WAIT: Duration = CONNECT_WAIT.saturating_add(HTTP_WAIT);
 /// The longest body that is read: a page has at most a few hundred resources.
 const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
-/// The headers that are kept as evidence: support asks for the ids.
-const KEPT: [&str; 5] = [
+/// The headers that are kept as evidence: support asks for the ids, and `Date` is the clock by which
+/// ages are told.
+const KEPT: [&str; 6] = [
+    "date",
     "retry-after",
     "x-ms-correlation-request-id",
     "x-ms-failure-cause",
@@ -74,6 +77,8 @@ pub(super) struct ArmClient {
     proxy: Option<Rc<Proxy>>,
     /// The value of `Authorization`.
     bearer: Secret,
+    /// The latest `Date`, and when it came.
+    clock: Cell<Option<(Timestamp, Instant)>>,
 }
 
 impl ArmClient {
@@ -117,12 +122,25 @@ impl ArmClient {
             Some(proxy) => as_reqwest(cx, proxy).and_then(|proxy| builder.proxy(proxy).build()),
         };
         let http = built.map_err(|error| at(Stage::Tls, Fault::Other(error.to_string())))?;
-        Ok(Self { http, resolver, host: host.clone(), proxy, bearer: token.bearer() })
+        Ok(Self {
+            http,
+            resolver,
+            host: host.clone(),
+            proxy,
+            bearer: token.bearer(),
+            clock: Cell::new(None),
+        })
     }
 
     /// Returns the host.
     pub(super) fn host(&self) -> &Host {
         &self.host
+    }
+
+    /// Returns the time by the host's clock; `None` as long as no response had a `Date`.
+    pub(super) fn now(&self) -> Option<Timestamp> {
+        let (date, came) = self.clock.get()?;
+        date.checked_add(SignedDuration::try_from(came.elapsed()).ok()?).ok()
     }
 
     /// Sends a request and reads its response to the end.
@@ -161,6 +179,7 @@ impl ArmClient {
         let got = match timeout(HEAD_WAIT, Box::pin(self.head(call))).await {
             Ok(Ok(response)) => {
                 details.extend(kept(&response));
+                self.clock.set(dated(&response).or(self.clock.get()));
                 self.whole(cx, response).await
             }
             Ok(Err(error)) => Err(error),
@@ -271,6 +290,12 @@ fn kept(response: &Response) -> Map<String, Value> {
     let text = |name: &str| response.headers().get(name)?.to_str().ok().map(str::to_owned);
     let kept = KEPT.iter().filter_map(|name| Some((name.replace('-', "_"), json!(text(name)?))));
     kept.collect()
+}
+
+/// Returns the time in a response (RFC 9110, section 6.6.1), and when it came.
+fn dated(response: &Response) -> Option<(Timestamp, Instant)> {
+    let date = response.headers().get(header::DATE)?.to_str().ok()?;
+    Some((DateTimeParser::new().parse_timestamp(date).ok()?, Instant::now()))
 }
 
 /// Returns the proxy as reqwest takes it. The URL of a proxy with a name has no port: the resolver

@@ -21,6 +21,8 @@ pub enum ArmError {
         action: Option<String>,
         /// The scope that it is missing at; the requested one where the message names none.
         scope: String,
+        /// Whether a deny assignment takes it away, which no role gives back.
+        is_denied: bool,
         /// The message.
         said: String,
     },
@@ -132,7 +134,9 @@ impl ArmError {
                 let scope = quoted(&message, &["over scope '", "on scope '"]);
                 let scope = scope.filter(|text| text.starts_with('/'));
                 let scope = sanitize_text(scope.unwrap_or(path));
-                ArmError::NotPermitted { action: action.map(sanitize_text), scope, said }
+                let is_denied = code.starts_with("DenyAssignment");
+                let action = action.map(sanitize_text);
+                ArmError::NotPermitted { action, scope, is_denied, said }
             }
             (404, true) => ArmError::NotFound { code: sanitize_text(&code), said },
             _ => ArmError::Unexpected { status, code: sanitize_text(&code), said },
@@ -240,7 +244,7 @@ mod tests {
         assert_eq!(scope, "/subscriptions/s/resourceGroups/g");
         let denied = "has permission to perform action 'A/read' on scope '/s'; however, the access is denied";
         let error = read(403, &body("DenyAssignmentAuthorizationFailed", denied));
-        let ArmError::NotPermitted { action, scope, .. } = error else { panic!() };
+        let ArmError::NotPermitted { action, scope, is_denied: true, .. } = error else { panic!() };
         assert_eq!((action.as_deref(), scope.as_str()), (Some("A/read"), "/s"));
         for said in ["no", "to perform action 'no such; action' over scope 'x'", "perform action '"]
         {

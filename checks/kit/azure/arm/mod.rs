@@ -13,6 +13,7 @@ mod sign_in;
 use std::{collections::BTreeSet, fmt, rc::Rc, time::Duration};
 
 use hyper::Method;
+use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
@@ -30,8 +31,8 @@ pub use page::{Page, Rows};
 pub use path::{encoded, next_target};
 use patience::Patience;
 pub use patience::{quota_resets_after, retry_after};
-pub use permissions::{allow, covers};
-pub use sign_in::{Caller, NoArm, TokenSource, is_at_hand};
+pub use permissions::{Permissions, allow, covers, null_is_default};
+pub use sign_in::{Caller, SignInError, TokenSource, is_at_hand};
 
 /// How long one question may take in total, with its retries and pages.
 pub const ARM_WAIT: Duration = Duration::from_secs(60);
@@ -55,14 +56,11 @@ struct Inner {
 impl Arm {
     /// Signs in with the first credential that this machine has: a service principal of the
     /// environment, the Azure CLI, a managed identity.
-    pub async fn sign_in(cx: &Cx, cloud: Cloud) -> Result<Self, NoArm> {
-        Self::sign_in_at(cx, &Endpoints::of(cloud)).await
-    }
-
-    /// Signs in to a cloud with these endpoints.
-    pub async fn sign_in_at(cx: &Cx, endpoints: &Endpoints) -> Result<Self, NoArm> {
-        let host = endpoints.resource_manager.as_ref().ok_or(NoArm::NoEndpoint)?;
-        let (by, token) = Box::pin(sign_in::token(cx, endpoints)).await?;
+    pub async fn sign_in(cx: &Cx, cloud: Cloud) -> Result<Self, SignInError> {
+        let endpoints = Endpoints::of(cloud);
+        // Every cloud with a name has an encrypted one.
+        let host = endpoints.resource_manager.as_ref().ok_or(SignInError::UnsafeAuthority)?;
+        let (by, token) = Box::pin(sign_in::token(cx, &endpoints)).await?;
         Self::with_token(cx, host, by, &token).await
     }
 
@@ -72,10 +70,13 @@ impl Arm {
         host: &Host,
         by: TokenSource,
         token: &Secret,
-    ) -> Result<Self, NoArm> {
+    ) -> Result<Self, SignInError> {
         let client = ArmClient::new(cx, host, token).await;
-        let client =
-            client.map_err(|error| NoArm::Unreachable { by, host: host.to_string(), error })?;
+        let client = client.map_err(|error| SignInError::Unreachable {
+            by,
+            host: host.to_string(),
+            error,
+        })?;
         let caller = Caller { source: by, principal: Principal::of(token) };
         Ok(Self(Rc::new(Inner { client, caller })))
     }
@@ -90,10 +91,27 @@ impl Arm {
         self.0.client.host()
     }
 
+    /// Returns the time by the clock of Azure Resource Manager, which dates what it tells; as long
+    /// as it has sent no date, that of this machine.
+    pub fn now(&self, cx: &Cx) -> Timestamp {
+        self.0.client.now().unwrap_or_else(|| cx.now())
+    }
+
     /// Reads one resource. The path is its id, such as `/subscriptions/…`, or below it.
     pub async fn get(&self, cx: &Cx, path: &str, api_version: &str) -> Result<Value, ArmError> {
+        self.get_with(cx, path, api_version, &[]).await
+    }
+
+    /// Reads one resource, with more parameters of the query.
+    pub async fn get_with(
+        &self,
+        cx: &Cx,
+        path: &str,
+        api_version: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Value, ArmError> {
         bounded(async {
-            let target = target(path, api_version, None)?;
+            let target = target(path, api_version, query)?;
             let answer = self.call(cx, &Call::get(target), path).await?;
             let value: Value = serde_json::from_slice(&answer.body).map_err(|_| unreadable())?;
             if value.is_object() { Ok(value) } else { Err(unreadable()) }
@@ -111,7 +129,8 @@ impl Arm {
         filter: Option<&str>,
     ) -> Result<Vec<Value>, ArmError> {
         bounded(async {
-            let mut next = target(path, api_version, filter)?;
+            let filter = filter.map(|filter| ("$filter", filter));
+            let mut next = target(path, api_version, filter.as_slice())?;
             let (mut seen, mut items, mut length) = (BTreeSet::new(), vec![], 0);
             for _ in 0..MAX_PAGES {
                 let answer = self.call(cx, &Call::get(next.clone()), path).await?;
@@ -193,7 +212,7 @@ impl Arm {
         body: &Value,
     ) -> Result<Value, ArmError> {
         bounded(async {
-            let target = target(path, api_version, None)?;
+            let target = target(path, api_version, &[])?;
             let call = Call { method: Method::POST, target, body: Some(body.to_string()) };
             let answer = self.call(cx, &call, path).await?;
             serde_json::from_slice(&answer.body).map_err(|_| unreadable())
@@ -238,12 +257,13 @@ impl Call {
 }
 
 /// Returns the path and the query of a request.
-fn target(path: &str, api_version: &str, filter: Option<&str>) -> Result<String, ArmError> {
+fn target(path: &str, api_version: &str, query: &[(&str, &str)]) -> Result<String, ArmError> {
     let not_an_id = || ArmError::NotAnId(crate::kit::redact::sanitize_text(path));
-    let encoded = encoded(path).ok_or_else(not_an_id)?;
-    let filter = filter.map(|filter| format!("$filter={}&", path::query_value(filter)));
-    let filter = filter.unwrap_or_default();
-    Ok(format!("{encoded}?{filter}api-version={}", path::query_value(api_version)))
+    let mut target = encoded(path).ok_or_else(not_an_id)? + "?";
+    for (name, value) in query {
+        target += &format!("{name}={}&", path::query_value(value));
+    }
+    Ok(format!("{target}api-version={}", path::query_value(api_version)))
 }
 
 fn unreadable() -> ArmError {

@@ -1,28 +1,69 @@
-//! What the caller may do at a scope: the permissions of all its roles there.
+//! What a role permits, and what the caller may do at a scope by all its roles there.
 
+use serde::Deserialize;
 use serde_json::Value;
 
-/// Returns whether one of these permissions allows the action: a role allows what its `actions`
-/// hold and its `notActions` do not (learn.microsoft.com/azure/role-based-access-control,
-/// role-definitions).
-pub fn allow(permissions: &[Value], action: &str) -> bool {
-    let lists = |permission: &Value, name: &str| {
-        let patterns = permission.get(name).and_then(Value::as_array);
-        let mut patterns = patterns.into_iter().flatten().filter_map(Value::as_str);
-        patterns.any(|pattern| covers(pattern, action))
-    };
-    permissions.iter().any(|permission| {
-        lists(permission, "actions")
-            && !lists(permission, "notActions")
-            && !restricts(permission, action)
-    })
+/// One entry of `permissions`, of a role definition, a deny assignment, or the caller's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Permissions {
+    /// Actions that it names.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub actions: Vec<String>,
+    /// Actions that it leaves out.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub not_actions: Vec<String>,
+    /// Data actions that it names.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub data_actions: Vec<String>,
+    /// Data actions that it leaves out.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub not_data_actions: Vec<String>,
+    /// A condition of its own.
+    pub condition: Option<String>,
+    /// The version of the condition's grammar.
+    pub condition_version: Option<String>,
 }
 
-/// Returns whether a condition may restrict the action. A condition restricts only the actions that
-/// it names, as in `ActionMatches{'…'}`, and leaves every other one as it is.
-fn restricts(permission: &Value, action: &str) -> bool {
-    let condition = permission.get("condition").and_then(Value::as_str).unwrap_or_default();
-    condition.split('\'').skip(1).step_by(2).any(|named| covers(named, action))
+/// Reads null like a missing field.
+pub fn null_is_default<'de, D, T>(from: D) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(Option::deserialize(from)?.unwrap_or_default())
+}
+
+impl Permissions {
+    /// Returns whether it names an action, whatever its condition says: a role permits what its
+    /// `actions` hold and its `notActions` do not (learn.microsoft.com/azure/role-based-access-control,
+    /// role-definitions).
+    pub fn names_action(&self, action: &str) -> bool {
+        is_among(&self.actions, action) && !is_among(&self.not_actions, action)
+    }
+
+    /// Returns whether it names a data action, whatever its condition says.
+    pub fn names_data_action(&self, action: &str) -> bool {
+        is_among(&self.data_actions, action) && !is_among(&self.not_data_actions, action)
+    }
+
+    /// Returns whether its condition may restrict the action. A condition restricts only the actions
+    /// that it names, as in `ActionMatches{'…'}`, and leaves every other one as it is.
+    fn may_restrict(&self, action: &str) -> bool {
+        let condition = self.condition.as_deref().unwrap_or_default();
+        condition.split('\'').skip(1).step_by(2).any(|named| covers(named, action))
+    }
+}
+
+fn is_among(patterns: &[String], action: &str) -> bool {
+    patterns.iter().any(|pattern| covers(pattern, action))
+}
+
+/// Returns whether one of the caller's permissions allows the action. What cannot be read allows
+/// nothing.
+pub fn allow(permissions: &[Value], action: &str) -> bool {
+    let mut all = permissions.iter().filter_map(|one| Permissions::deserialize(one).ok());
+    all.any(|one| one.names_action(action) && !one.may_restrict(action))
 }
 
 /// Returns whether a pattern of a role covers an action: `*` stands for any text, and letter case

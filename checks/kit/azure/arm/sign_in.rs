@@ -50,7 +50,7 @@ pub struct Caller {
 
 /// Why nobody is signed in.
 #[derive(Clone, Debug, PartialEq)]
-pub enum NoArm {
+pub enum SignInError {
     /// This machine has no credential.
     NoCredential,
     /// A credential is refused.
@@ -88,8 +88,6 @@ pub enum NoArm {
     /// The token issuer in `AZURE_AUTHORITY_HOST`, or that of a cloud of its own, is no `https` URL:
     /// it gets no secret.
     UnsafeAuthority,
-    /// The endpoints of this cloud name no Azure Resource Manager.
-    NoEndpoint,
 }
 
 /// Returns whether the environment or the Azure CLI has a credential, without using it. A managed
@@ -101,7 +99,7 @@ pub fn is_at_hand(world: &World) -> bool {
 }
 
 /// Gets a token for the management audience from the first credential that is there.
-pub(super) async fn token(cx: &Cx, at: &Endpoints) -> Result<(TokenSource, Secret), NoArm> {
+pub(super) async fn token(cx: &Cx, at: &Endpoints) -> Result<(TokenSource, Secret), SignInError> {
     if let Some((by, proof)) = environment(cx).await? {
         return of_entra(cx, at, by, proof).await.map(|token| (by, token));
     }
@@ -112,25 +110,25 @@ pub(super) async fn token(cx: &Cx, at: &Endpoints) -> Result<(TokenSource, Secre
             Ok(token) => return Ok((by, token)),
             Err(CliError::NotRun(ProcessError::Missing)) => {}
             Err(CliError::Refused { codes, said, is_signed_out: true }) => {
-                signed_out = Some(NoArm::Refused { by, codes, said });
+                signed_out = Some(SignInError::Refused { by, codes, said });
             }
             Err(CliError::Refused { codes, said, is_signed_out: false }) => {
-                return Err(NoArm::Refused { by, codes, said });
+                return Err(SignInError::Refused { by, codes, said });
             }
             Err(error @ CliError::NotRun(_)) => {
-                return Err(NoArm::Unclear { by, said: error.word() });
+                return Err(SignInError::Unclear { by, said: error.word() });
             }
         }
     }
     match of_machine(cx, at).await {
         Ok(token) => Ok((TokenSource::ManagedIdentity, token)),
-        Err(NoArm::NoCredential) => Err(signed_out.unwrap_or(NoArm::NoCredential)),
+        Err(SignInError::NoCredential) => Err(signed_out.unwrap_or(SignInError::NoCredential)),
         Err(error) => Err(error),
     }
 }
 
 /// Returns the credential of the environment, if its variables are set.
-async fn environment(cx: &Cx) -> Result<Option<(TokenSource, Proof)>, NoArm> {
+async fn environment(cx: &Cx) -> Result<Option<(TokenSource, Proof)>, SignInError> {
     let is_set = |name| cx.world.variables.contains_key(name);
     if !is_set("AZURE_CLIENT_ID") || !is_set("AZURE_TENANT_ID") {
         return Ok(None);
@@ -140,18 +138,23 @@ async fn environment(cx: &Cx) -> Result<Option<(TokenSource, Proof)>, NoArm> {
     }
     let Some(file) = cx.world.variables.get("AZURE_FEDERATED_TOKEN_FILE") else { return Ok(None) };
     let read = cx.world.read(Path::new(file)).await;
-    let bytes = read.map_err(|error| NoArm::FileUnreadable { file: file.clone(), error })?;
+    let bytes = read.map_err(|error| SignInError::FileUnreadable { file: file.clone(), error })?;
     let assertion = Secret::new(String::from_utf8_lossy(&bytes).trim());
     Ok(Some((TokenSource::FederatedToken, Proof::Assertion(assertion))))
 }
 
-async fn of_entra(cx: &Cx, at: &Endpoints, by: TokenSource, proof: Proof) -> Result<Secret, NoArm> {
+async fn of_entra(
+    cx: &Cx,
+    at: &Endpoints,
+    by: TokenSource,
+    proof: Proof,
+) -> Result<Secret, SignInError> {
     let variable = |name: &str| cx.world.variables.get(name).cloned();
     let authority: Option<Host> = match variable("AZURE_AUTHORITY_HOST") {
         Some(url) => authority_of(&url),
         None => at.authority.clone(),
     };
-    let authority = authority.ok_or(NoArm::UnsafeAuthority)?;
+    let authority = authority.ok_or(SignInError::UnsafeAuthority)?;
     let host = authority.to_string();
     let client = entra::Client {
         authority,
@@ -160,17 +163,17 @@ async fn of_entra(cx: &Cx, at: &Endpoints, by: TokenSource, proof: Proof) -> Res
         proof,
     };
     entra::token(cx, &client, &at.management).await.map_err(|refused| match refused {
-        entra::Refused::Unreachable(error) => NoArm::Unreachable { by, host, error },
-        entra::Refused::Unclear(said) => NoArm::Unclear { by, said: sanitize_text(&said) },
+        entra::Refused::Unreachable(error) => SignInError::Unreachable { by, host, error },
+        entra::Refused::Unclear(said) => SignInError::Unclear { by, said: sanitize_text(&said) },
         entra::Refused::Said { codes, said } => {
-            NoArm::Refused { by, codes, said: sanitize_text(&said) }
+            SignInError::Refused { by, codes, said: sanitize_text(&said) }
         }
     })
 }
 
 /// Gets a token of the machine's managed identity: of the one that `AZURE_CLIENT_ID` names, as
 /// Azure's libraries do, else of the only one.
-async fn of_machine(cx: &Cx, at: &Endpoints) -> Result<Secret, NoArm> {
+async fn of_machine(cx: &Cx, at: &Endpoints) -> Result<Secret, SignInError> {
     use imds::Refused;
     let by = TokenSource::ManagedIdentity;
     let named = cx.world.variables.get("AZURE_CLIENT_ID").map_or("", String::as_str);
@@ -182,10 +185,10 @@ async fn of_machine(cx: &Cx, at: &Endpoints) -> Result<Secret, NoArm> {
         | Refused::Silent
         | Refused::Stranger { .. }
         | Refused::Away(_)
-        | Refused::NotFound => NoArm::NoCredential,
-        Refused::Busy(_) => NoArm::Unclear { by, said: refused.word() },
+        | Refused::NotFound => SignInError::NoCredential,
+        Refused::Busy(_) => SignInError::Unclear { by, said: refused.word() },
         Refused::Several | Refused::NoAudience(_) | Refused::Other { .. } => {
-            NoArm::Refused { by, codes: vec![], said: sanitize_text(&refused.word()) }
+            SignInError::Refused { by, codes: vec![], said: sanitize_text(&refused.word()) }
         }
     })
 }

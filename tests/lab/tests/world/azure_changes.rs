@@ -1,15 +1,12 @@
 //! Tests that a change of a resource changes at once what the registry and the name servers answer.
 
-use std::time::Duration;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lab::Lab;
 use serde_json::{Value, json};
-use tokio::time::timeout;
 
 use crate::azure_authorization::{SUBSCRIPTION, code, exchange, get, registry, send, world};
-use crate::client::{Said, ask, ask_at, claims, tls};
+use crate::client::{Said, ask, ask_at, claims};
 use crate::dns::addresses;
 
 const OWNER: &str = "azure.assignments.operator-reads.role = \"Owner\"\n";
@@ -18,7 +15,7 @@ const ACR_PULL: &str =
     "/providers/Microsoft.Authorization/roleDefinitions/7f951dda-4ed3-4680-a7ca-43fe172d538d";
 const NAME: &str = "62f0b8d1-0c4e-4a97-b3d5-18e7fa20c964";
 
-async fn owned(text: &str) -> Lab {
+pub(crate) async fn owned(text: &str) -> Lab {
     world(&format!("{OWNER}{text}")).await
 }
 
@@ -34,18 +31,18 @@ fn pull(who: &str) -> String {
     .to_string()
 }
 
-fn zone() -> String {
+pub(crate) fn zone() -> String {
     format!(
         "{SUBSCRIPTION}/resourceGroups/registries/providers/Microsoft.Network/privateDnsZones/privatelink.azurecr.io"
     )
 }
 
-async fn change(lab: &Lab, method: &str, path: &str, body: &Value) -> Said {
+pub(crate) async fn change(lab: &Lab, method: &str, path: &str, body: &Value) -> Said {
     send(lab, method, path, &body.to_string()).await
 }
 
 /// Returns the status of a ping of the registry at its public address.
-async fn ping(lab: &Lab) -> (u16, String) {
+pub(crate) async fn ping(lab: &Lab) -> (u16, String) {
     let at = lab.routes[&"20.62.128.10:443".parse().unwrap()];
     let said = ask_at(lab, at, "GET", "https://contoso.azurecr.io/v2/", "", "").await;
     (said.status, said.text().to_owned())
@@ -128,34 +125,6 @@ async fn network_rules_decide_who_comes_through_the_public_address() {
     let basic = owned("azure.registry.sku = \"Basic\"\nazure.registry.properties.publicNetworkAccess = \"Enabled\"").await;
     assert_eq!(get(&basic, &registry()).await.json()["properties"].get("networkRuleSet"), None);
     assert_eq!(ping(&basic).await.0, 401);
-}
-
-#[tokio::test]
-async fn a_private_endpoint_works_once_its_connection_is_approved() {
-    let lab = owned("azure.endpoints.contoso-endpoint.status = \"Pending\"").await;
-    let at = lab.routes[&"10.1.0.5:443".parse().unwrap()];
-    // Nothing answers until then: the wait ends only because it is cut off.
-    let greeted = timeout(Duration::from_millis(200), tls(&lab, at, "contoso.azurecr.io")).await;
-    assert!(greeted.is_err(), "{greeted:?}");
-    let path = format!("{}/privateEndpointConnections/contoso-endpoint", registry());
-    let before = get(&lab, &path).await.json();
-    let status = "/properties/privateLinkServiceConnectionState/status";
-    assert_eq!(before.pointer(status).unwrap(), "Pending");
-    let approved = json!({ "properties": {
-        "privateLinkServiceConnectionState": { "status": "Approved", "description": "Approved" },
-    } });
-    let said = change(&lab, "PUT", &path, &approved).await;
-    assert_eq!(said.json().pointer(status).unwrap(), "Approved", "{}", said.text());
-    assert_eq!(ask(&lab, "GET", "https://contoso.azurecr.io/v2/", "", "").await.status, 401);
-    let endpoint = before["properties"]["privateEndpoint"]["id"].as_str().unwrap();
-    let endpoint = get(&lab, endpoint).await.json();
-    let state = "/properties/privateLinkServiceConnections/0/properties/privateLinkServiceConnectionState/status";
-    assert_eq!(endpoint.pointer(state).unwrap(), "Approved");
-    let nic = endpoint["properties"]["networkInterfaces"][0]["id"].as_str().unwrap();
-    let nic = get(&lab, nic).await.json();
-    let first = &nic["properties"]["ipConfigurations"][0]["properties"];
-    assert_eq!(first["privateIPAddress"], "10.1.0.5");
-    assert_eq!(first["privateLinkConnectionProperties"]["fqdns"][0], "contoso.azurecr.io");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@
 
 mod azure_authorization;
 mod azure_changes;
+mod azure_networks;
 mod azure_resources;
 mod client;
 mod dns;

@@ -7,13 +7,13 @@ use crate::kit::Cx;
 
 /// The host that was asked for, and the subscription of its registry.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Place {
+pub(super) struct AskedRegistry {
     /// A finding explains only what was found at the same host, which may be a regional endpoint.
     host: String,
     subscription: String,
 }
 
-impl Place {
+impl AskedRegistry {
     pub(super) fn of(cx: &Cx, registry: &Registry) -> Self {
         let asked = cx.target.asked.as_ref().ok().map(|asked| asked.host.to_string());
         Self {
