@@ -49,6 +49,7 @@ fn world() -> World {
         client_secret: None,
         azure_cli: false,
         proxies: checks::kit::world::Proxies::default(),
+        containerd_proxies: std::cell::OnceCell::new(),
         docker_configs: vec![],
         files: std::collections::HashMap::new(),
     }

@@ -26,6 +26,8 @@ pub(super) struct BlobRead {
     pub whole: bool,
     /// The bytes, if they were to be kept.
     pub kept: Vec<u8>,
+    /// The host that sent them.
+    pub host: String,
 }
 
 /// A blob that is being read, over one connection or several.
@@ -47,7 +49,7 @@ impl<'a> BlobReader<'a> {
     /// counted.
     pub(super) fn of(cx: &'a Cx, blob: &'a Blob, host: String, most: u64, keep: bool) -> Self {
         let (hasher, began) = (Hasher::like(&blob.digest), Instant::now());
-        let taken = BlobRead { bytes: 0, whole: false, kept: vec![] };
+        let taken = BlobRead { bytes: 0, whole: false, kept: vec![], host: host.clone() };
         Self { cx, blob, host, most, keep, hasher, began, skip: 0, taken }
     }
 

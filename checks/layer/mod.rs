@@ -94,6 +94,26 @@ pub async fn read(
         }
         (_, None) => session.client().host.to_string(),
     };
+    download(cx, session, content, first, host).await
+}
+
+/// Downloads the config and bytes of a layer from the hosts that a node's containerd asks.
+pub async fn read_on_way(
+    cx: &Cx,
+    session: &Session,
+    content: &PlatformImage,
+) -> StepResult<Downloaded> {
+    let first = content.first_source.take();
+    download(cx, session, content, first, session.client().host.to_string()).await
+}
+
+async fn download(
+    cx: &Cx,
+    session: &Session,
+    content: &PlatformImage,
+    first: Option<BlobResponse>,
+    host: String,
+) -> StepResult<Downloaded> {
     let blobs = Blobs { cx, session, host };
     let wanted = wanted(&content.blobs, cx.target.full);
     let others = others(&content.blobs, &wanted);
@@ -188,6 +208,7 @@ impl Blobs<'_> {
             let most = if self.cx.target.full { u64::MAX } else { SAMPLE };
             let taken = self.take(blob, source, most, false).await?;
             *in_hand.bytes.get_or_insert(0) += taken.bytes;
+            in_hand.host.clone_from(&taken.host);
             in_hand.layers_read += 1;
             if !taken.whole {
                 in_hand.verified = if config_size.is_some() {
@@ -263,7 +284,8 @@ impl Blobs<'_> {
         let (cx, client) = (self.cx, self.session.client());
         let (host, target) = match source {
             BlobResponse::Body(reply) => {
-                return self.accept(client.host.to_string(), reply, blob, None).await;
+                let host = reply.host.to_string();
+                return self.accept(host, reply, blob, None).await;
             }
             BlobResponse::Redirect(host, target) => (host, target),
         };

@@ -54,6 +54,18 @@ pub(super) struct Image {
     pub(super) layers: Vec<Descriptor>,
 }
 
+impl Manifest {
+    /// Returns the digest.
+    pub(crate) fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// Returns the media type.
+    pub(crate) fn media_type(&self) -> &str {
+        &self.media_type
+    }
+}
+
 impl Document {
     /// Returns the format of the manifest.
     pub(super) fn kind(&self) -> Kind {

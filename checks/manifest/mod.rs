@@ -12,6 +12,7 @@ mod problem;
 mod schema1;
 mod shapes;
 mod tags;
+mod way;
 mod words;
 
 use std::time::Duration;
@@ -35,6 +36,7 @@ use fetch::get;
 pub use index::{Entry, entry};
 pub(crate) use kind::Kind;
 pub use problem::{Build, Problem};
+pub use way::fetch_on_way;
 pub use words::{ArtifactKind, DigestProof, Flaw, HeadField, Lone};
 
 /// How long the search for the most similar tags may take.

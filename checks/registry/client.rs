@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{
     Problem, Refusal,
+    mirror::MirrorPath,
     problem::{Elsewhere, NoChallenge},
 };
 use crate::{
@@ -41,6 +42,8 @@ pub struct RegistryClient {
     /// The registry's public address, if the CNAME chain goes through the private endpoint's name
     /// but leads to that address.
     past_private_endpoint: Option<IpAddr>,
+    /// How it is asked, if it is a mirror of the registry.
+    mirror: Option<MirrorPath>,
     /// Whether the network rules have both refused and allowed requests from here.
     pub(super) settling: Cell<bool>,
 }
@@ -57,13 +60,39 @@ impl RegistryClient {
         let host = connections.keep(connection).host.clone();
         let address = connected.route.address().map(|address| address.ip());
         let public = address.filter(|address| connected.private_link && !is_private(*address));
-        Ok(Self { host, connections, past_private_endpoint: public, settling: Cell::new(false) })
+        let mut client = Self::at(host);
+        (client.connections, client.past_private_endpoint) = (connections, public);
+        Ok(client)
     }
 
     /// Returns a client for another endpoint of the registry, which connects when it is first used.
     pub(crate) fn at(host: Host) -> Self {
-        let connections = ConnectionPool::default();
-        Self { host, connections, past_private_endpoint: None, settling: Cell::new(false) }
+        Self {
+            host,
+            connections: ConnectionPool::default(),
+            past_private_endpoint: None,
+            mirror: None,
+            settling: Cell::new(false),
+        }
+    }
+
+    /// Returns a client for a mirror of the registry, over a connection that is open already, if
+    /// there is one.
+    pub(crate) fn of_mirror(host: Host, path: MirrorPath, open: Option<Connection>) -> Self {
+        let client = Self { mirror: Some(path), ..Self::at(host) };
+        if let Some(connection) = open {
+            client.connections.keep(connection);
+        }
+        client
+    }
+
+    /// Returns a request as this host is asked: a mirror may have its API at another path, and is
+    /// told which registry is meant.
+    pub(crate) fn own(&self, request: Request) -> Request {
+        match &self.mirror {
+            Some(mirror) => mirror.own(request),
+            None => request,
+        }
     }
 
     /// Sends a request to the registry and follows redirects. Rate limits, outages and refusals by
@@ -99,7 +128,7 @@ impl RegistryClient {
                 note_retries(cx, &reply.host, seen, &reply);
                 return Ok(reply);
             }
-            if seen.len() == retries(reply.status) || began.elapsed() >= HTTP_WAIT {
+            if seen.len() >= self.retries(reply.status) || began.elapsed() >= HTTP_WAIT {
                 return Ok(reply);
             }
             seen.push(reply.status.to_string());
@@ -257,12 +286,24 @@ impl RegistryClient {
                     note_retries(cx, host, failed, &reply);
                     return decoded(reply);
                 }
-                Err(fault @ (Fault::ClosedByPeer | Fault::Reset)) if failed.len() < MAX_RETRIES => {
+                Err(fault @ (Fault::ClosedByPeer | Fault::Reset))
+                    if failed.len() < MAX_RETRIES && self.mirror.is_none() =>
+                {
                     failed.push(fault.to_string());
                 }
                 Err(Fault::TimedOut) => return Err(silent(host, request.said_to(host), HTTP_WAIT)),
                 Err(fault) => return Err(no_answer(host, request.said_to(host), fault)),
             }
+        }
+    }
+
+    /// Returns how often a request with this response is repeated. containerd goes on from a mirror
+    /// that fails at once.
+    fn retries(&self, status: u16) -> usize {
+        match status {
+            408 | 429 => MAX_RETRIES,
+            _ if self.mirror.is_some() => 0,
+            _ => OUTAGE_RETRIES,
         }
     }
 
@@ -357,9 +398,4 @@ fn silent(host: &Host, request: String, waited: Duration) -> NoFact {
 /// Returns whether a container runtime retries after this status.
 fn is_transient(status: u16) -> bool {
     matches!(status, 408 | 429 | 500..)
-}
-
-/// Returns how often a request with this response is repeated.
-fn retries(status: u16) -> usize {
-    if matches!(status, 408 | 429) { MAX_RETRIES } else { OUTAGE_RETRIES }
 }

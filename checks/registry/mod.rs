@@ -5,6 +5,7 @@
 //! same.
 
 mod client;
+mod mirror;
 mod problem;
 mod refusal;
 
@@ -23,6 +24,7 @@ use crate::{
     tls::Secured,
 };
 pub use client::RegistryClient;
+pub use mirror::MirrorPath;
 pub use problem::{NoChallenge, Problem};
 pub(crate) use problem::{Refused, Rules};
 pub use refusal::Refusal;

@@ -4,6 +4,7 @@ mod answers;
 mod authorization;
 pub(crate) mod endpoint;
 pub(crate) mod exchange;
+mod hosts;
 mod problem;
 mod realm;
 mod refresh_token;
@@ -19,6 +20,7 @@ use crate::{
     registry::{AuthScheme, RegistryChallenge},
 };
 pub use answers::{Answer, BlobResponse};
+pub use hosts::Next;
 pub use problem::Problem;
 pub use refresh_token::RefreshToken;
 use refresh_token::{TOKEN_USER, expired, expires};

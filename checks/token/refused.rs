@@ -29,6 +29,10 @@ const ANONYMOUS_WAIT: Duration = Duration::from_secs(20);
 impl Session {
     /// Returns what a 401 means after we signed in as far as possible.
     pub(crate) async fn refused(&self, cx: &Cx, reply: Reply) -> NoFact {
+        // containerd would send it the credentials of the registry.
+        if let Some(mirror) = &self.mirror {
+            return NoFact::CouldNotTell(mirror.wants_credentials.clone());
+        }
         let mut errors = challenges(&reply.headers).into_iter();
         let error = errors.find_map(|challenge| challenge.params.get("error").cloned());
         let error = error.as_deref().unwrap_or_default();

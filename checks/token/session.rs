@@ -10,6 +10,7 @@ use super::{
     answers::{Answer, BlobResponse, grants},
     authorization::Authorization,
     endpoint::{self, Asker, Issued},
+    hosts::{Mirror, Next},
     words::{Scopes, SignedIn},
 };
 use crate::{
@@ -31,7 +32,7 @@ pub struct Session {
     #[serde(skip)]
     pub(super) authorization: RefCell<Option<Authorization>>,
     /// How each request is authenticated, never the credentials themselves.
-    signed_in: SignedIn,
+    pub(super) signed_in: SignedIn,
     /// What the token states that it grants; `None` if the token is opaque.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) granted: Option<String>,
@@ -42,13 +43,19 @@ pub struct Session {
     pub(super) image: Option<Image>,
     /// The refresh token for further tokens, if the credentials are not a password.
     #[serde(skip)]
-    refresh: Option<Secret>,
+    pub(super) refresh: Option<Secret>,
     /// The authentication scheme that the registry asked for before any sign-in.
     #[serde(skip)]
     pub(super) auth_scheme: AuthScheme,
     /// The time on the registry's clock, from its first response.
     #[serde(skip)]
     pub(super) dated: Option<Timestamp>,
+    /// What is special about a mirror.
+    #[serde(skip)]
+    pub(super) mirror: Option<Rc<Mirror>>,
+    /// Where containerd goes on to for content that this registry does not serve.
+    #[serde(skip)]
+    pub(super) next: Option<Rc<Next>>,
 }
 
 impl Session {
@@ -68,6 +75,8 @@ impl Session {
             refresh,
             auth_scheme: challenge.auth_scheme.clone(),
             dated: challenge.dated,
+            mirror: None,
+            next: None,
         }
     }
 
@@ -154,6 +163,7 @@ impl Session {
 
     /// Sends a request with the authorization of the session, and follows redirects.
     pub(crate) async fn ask(&self, cx: &Cx, request: Request) -> StepResult<Reply> {
+        let request = self.client.own(request);
         let send = async |request: Request| self.client.ask(cx, &request).await;
         Box::pin(self.authorized(cx, request, send)).await
     }
@@ -168,7 +178,8 @@ impl Session {
         send: impl AsyncFn(Request) -> StepResult<Reply>,
     ) -> StepResult<Reply> {
         let reply = send(self.sign(request.clone())).await?;
-        if reply.status != 401 || reply.host != self.client.host {
+        let is_mirror = self.mirror.is_some();
+        if reply.status != 401 || reply.host != self.client.host || is_mirror {
             return Ok(reply);
         }
         let renewed = match (AuthScheme::of(&reply), &self.identity.credential) {
@@ -190,7 +201,7 @@ impl Session {
 
     /// Requests something that may not exist. Grades a refusal and every other response that has no
     /// meaning here.
-    pub(crate) async fn get(&self, cx: &Cx, request: Request) -> StepResult<Answer<Reply>> {
+    pub(super) async fn get_here(&self, cx: &Cx, request: Request) -> StepResult<Answer<Reply>> {
         let reply = self.ask(cx, request).await?;
         match reply.status {
             200 => Ok(Answer::Found(reply)),
@@ -223,7 +234,7 @@ impl Session {
 
     /// Requests a blob. It uses GET, because the registry answers HEAD itself and the host that
     /// serves the bytes would not be tested.
-    pub(crate) async fn blob(
+    pub(super) async fn blob_here(
         &self,
         cx: &Cx,
         digest: &str,
@@ -231,7 +242,7 @@ impl Session {
     ) -> StepResult<Answer<BlobResponse>> {
         let repository = self.image.as_ref().map_or("", |image| &image.repository);
         let request = Request::new(Method::GET, format!("/v2/{repository}/blobs/{digest}"));
-        let request = Request { from, ..request };
+        let request = self.client.own(Request { from, ..request });
         let host = &self.client.host;
         let send = async |request: Request| {
             let ask = async || self.client.send(cx, host, &request).await;
@@ -262,9 +273,10 @@ impl Session {
 
     /// Returns whether the registry has a blob, by its response to HEAD. Returns `None` if that does
     /// not tell. A redirect is not followed: its target may accept GET alone.
-    pub(crate) async fn has_blob(&self, cx: &Cx, digest: &str) -> Option<bool> {
+    pub(super) async fn has_blob_here(&self, cx: &Cx, digest: &str) -> Option<bool> {
         let repository = &self.image.as_ref()?.repository;
         let request = Request::new(Method::HEAD, format!("/v2/{repository}/blobs/{digest}"));
+        let request = self.client.own(request);
         let reply = self.client.send(cx, &self.client.host, &self.sign(request)).await.ok()?;
         match reply.status {
             200..=399 => Some(true),

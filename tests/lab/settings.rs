@@ -156,6 +156,12 @@ pub struct Registry {
     pub data_host: String,
     /// Whether it redirects them.
     pub redirect: bool,
+    /// The path of the API.
+    pub path: String,
+    /// The registry that requests must name with `ns`, as those to a mirror do; any if empty.
+    pub namespace: String,
+    /// Whether it serves anyone, and refuses credentials.
+    pub open: bool,
     /// Whether anonymous pull is enabled.
     pub anonymous: bool,
     /// Whether it issues tokens as Docker Hub does.

@@ -152,6 +152,8 @@ pub struct Request {
     pub from: u64,
     /// One more header, which some services require.
     pub header: Option<(&'static str, &'static str)>,
+    /// More headers, which a node's configuration adds.
+    pub more: Vec<(String, Secret)>,
     /// Whether a redirect from another host led here: then the path may hold a signature.
     pub is_redirected: bool,
     /// How many redirects were followed before.
@@ -170,6 +172,7 @@ impl Request {
             form: None,
             from: 0,
             header: None,
+            more: vec![],
             is_redirected: false,
             redirects: 0,
         }
@@ -255,6 +258,9 @@ impl Connection {
             }
             if let Some((name, value)) = request.header {
                 built = built.header(name, value);
+            }
+            for (name, value) in &request.more {
+                built = built.header(name, value.expose());
             }
             if request.from > 0 {
                 built = built.header(header::RANGE, format!("bytes={}-", request.from));

@@ -22,6 +22,11 @@ pub fn redirect(
     let base = url::Url::parse(&format!("{scheme}://{from}{}", request.target)).ok()?;
     let location = reply.headers.get("location")?;
     let url = base.join(&String::from_utf8_lossy(location.as_bytes())).ok()?;
+    // containerd has one client for a mirror and for all hosts that it redirects to.
+    let purpose = match from.purpose {
+        mirror @ HostPurpose::Mirror(_) => mirror,
+        _ => purpose,
+    };
     let mut host = Host::of(&url, purpose)?;
     if (&host.name, host.port) == (&from.name, from.port) {
         host = from.clone();

@@ -28,7 +28,10 @@ pub enum HostPurpose {
     Registry,
     /// Layers.
     Data,
-    /// Something else that the registry named: a token server, a mirror.
+    /// The API of a mirror, or what that mirror redirects to. Mirrors are numbered in the order in
+    /// which containerd asks them, because each has its own TLS settings.
+    Mirror(u8),
+    /// Something else that the registry named, such as a token server.
     Other,
 }
 

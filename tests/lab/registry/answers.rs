@@ -268,7 +268,7 @@ impl World {
     }
 
     /// Returns the page of the front web server when the backend does not respond.
-    fn page(&self, asked: &Asked<'_>, status: StatusCode) -> Response<Body> {
+    pub(super) fn page(&self, asked: &Asked<'_>, status: StatusCode) -> Response<Body> {
         let page = format!(
             "<html>\r\n<head><title>{status}</title></head>\r\n<body>\r\n<center><h1>{status}</h1></center>\r\n\
              <hr><center>openresty</center>\r\n</body>\r\n</html>\r\n"
