@@ -13,11 +13,11 @@ use super::{
     asking::{Answer, Asking, Content, Miss, Said, not_asked},
     hosts_file::HostEntry,
     problem::{NotFollowed, Problem},
-    way::{Named, Registrys, Way},
+    way::{AtRegistry, Named, Way},
 };
 use crate::{
     image::ImageTarget,
-    kit::{Cx, Host, NoFact, StepResult},
+    kit::{Cx, Host, NoFact, StepResult, engine::RunProblem},
     manifest::Manifest,
     token::{Next, Session},
 };
@@ -49,7 +49,7 @@ pub async fn ask(
 ) -> StepResult<Way> {
     let asked = &image_target.asked;
     let Some(image) = &asked.image else {
-        return Err(NoFact::skipped(Problem::RegistryOnly {}));
+        return Err(NoFact::skipped(RunProblem::LeftOut {}));
     };
     let (file, registry) = (list.file.as_str(), asked.registry.as_str());
     let asking = list.links.iter().map(|link| async move {
@@ -87,13 +87,13 @@ pub async fn ask(
         Ok(_) => None,
         Err(_) => Some(NoFact::skipped(Problem::LeftToRegistry { registry: registry.to_owned() })),
     };
-    let registrys = manifest.as_ref().ok().map(|manifest| Registrys {
+    let at_registry = manifest.as_ref().ok().map(|manifest| AtRegistry {
         registry: registry.to_owned(),
         digest: manifest.digest().to_owned(),
     });
     let session = chain(answers, end)?;
     let (file, named) = (file.to_owned(), Cell::new(Some(named)));
-    Ok(Way { named_by, file, session, named, registrys })
+    Ok(Way { named_by, file, session, named, at_registry })
 }
 
 /// Returns what the earlier steps found at the registry.
@@ -186,6 +186,6 @@ fn chain(answers: Vec<Answer>, end: Option<NoFact>) -> StepResult<Session> {
     match next {
         Some(Next::Host(session)) => Ok(session),
         Some(Next::Nobody(no_fact)) => Err(no_fact),
-        None => Err(NoFact::skipped(Problem::RegistryOnly {})),
+        None => Err(NoFact::skipped(RunProblem::LeftOut {})),
     }
 }

@@ -23,6 +23,7 @@ use crate::{
     image::ImageTarget,
     kit::{
         Cx, Host, HostPurpose, NoFact, StepResult,
+        engine::RunProblem,
         world::{FileError, toml},
     },
 };
@@ -216,10 +217,10 @@ pub struct Proxied;
 
 /// Returns that a pull on this node may need a proxy, if containerd has any.
 pub fn proxied(runtime: &Runtime) -> StepResult<Proxied> {
-    runtime.has_proxies.then_some(Proxied).ok_or_else(|| NoFact::skipped(Problem::NoProxies {}))
+    runtime.has_proxies.then_some(Proxied).ok_or_else(|| NoFact::skipped(RunProblem::LeftOut {}))
 }
 
 /// Returns the hosts that containerd asks, if there are others than the registry.
 pub fn hosts(runtime: &Runtime) -> StepResult<Rc<List>> {
-    runtime.list.clone().ok_or_else(|| NoFact::skipped(Problem::RegistryOnly {}))
+    runtime.list.clone().ok_or_else(|| NoFact::skipped(RunProblem::LeftOut {}))
 }

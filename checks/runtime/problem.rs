@@ -57,10 +57,6 @@ pub enum Problem {
         /// How it fails.
         said: String,
     },
-    /// containerd asks no other host than the registry.
-    RegistryOnly {},
-    /// containerd has no proxies.
-    NoProxies {},
     /// No mirror can be reached, so containerd asks the registry.
     NoMirrorAnswers {
         /// The file that names the mirrors.
@@ -78,11 +74,11 @@ pub enum Problem {
         /// The mirror.
         mirror: String,
         /// The digest there.
-        mirrors: String,
+        mirror_digest: String,
         /// The registry.
         registry: String,
         /// The digest at the registry.
-        registrys: String,
+        registry_digest: String,
     },
     /// A mirror has the manifest, but not all of its content.
     MirrorIncomplete {

@@ -22,9 +22,9 @@ pub struct Way {
     pub(super) session: Session,
     #[serde(skip)]
     pub(super) named: Cell<Option<Named>>,
-    /// What the registry itself says the image is: the file, the mirror, the registry and its digest.
+    /// The image that the registry itself has under the tag, if it has one.
     #[serde(skip)]
-    pub(super) registrys: Option<Registrys>,
+    pub(super) at_registry: Option<AtRegistry>,
 }
 
 /// How an image is named: the digest and the media type, once they are known.
@@ -46,7 +46,7 @@ pub enum Named {
 }
 
 /// The image that the registry has under the tag.
-pub(super) struct Registrys {
+pub(super) struct AtRegistry {
     pub(super) registry: String,
     pub(super) digest: String,
 }
@@ -64,15 +64,15 @@ impl Way {
 
     /// Warns where a mirror has another image than the registry.
     pub(crate) fn compare(&self, cx: &Cx, digest: &str) {
-        if let Some(Registrys { registry, digest: there }) = &self.registrys
+        if let Some(AtRegistry { registry, digest: there }) = &self.at_registry
             && there != digest
         {
             cx.add_finding(Problem::MirrorImageDiffers {
                 file: self.file.clone(),
                 mirror: self.named_by.clone(),
-                mirrors: digest.to_owned(),
+                mirror_digest: digest.to_owned(),
                 registry: registry.clone(),
-                registrys: there.clone(),
+                registry_digest: there.clone(),
             });
         }
     }
