@@ -1,7 +1,7 @@
 //! The client of one registry: its connections, its redirects, and the problems that any request
 //! can meet.
 
-use std::{cell::Cell, net::IpAddr, time::Duration};
+use std::{cell::Cell, net::IpAddr, rc::Rc, time::Duration};
 
 use tokio::time::{Instant, sleep, timeout};
 
@@ -14,7 +14,7 @@ use crate::{
         Cx, Host, HostPurpose, NoFact, StepResult,
         net::{
             BODY_WAIT, Connected, Connection, ErrorBody, FOLLOW_WAIT, Fault, HTTP_WAIT,
-            MAX_REDIRECTS, Reply, Request, SETTLE_WAIT, Stage,
+            MAX_REDIRECTS, RESPONSE_WAIT, Reply, Request, SETTLE_WAIT, Stage,
             pool::{self, ConnectionPool},
             redirect,
         },
@@ -167,8 +167,7 @@ impl RegistryClient {
         None
     }
 
-    /// Sends a request to a host and follows redirects as Go's client does, except that the
-    /// credentials are sent only to the host that they are for.
+    /// Sends a request to a host and follows redirects as Go's client does.
     pub(crate) async fn follow(
         &self,
         cx: &Cx,
@@ -217,16 +216,12 @@ impl RegistryClient {
         let (mut host, mut request) = (first.clone(), request.clone());
         for _ in request.redirects..=MAX_REDIRECTS {
             let mut reply = self.send(cx, &host, &request).await?;
-            let Some((next, target)) = redirect(&host, &request, &reply, purpose) else {
+            let Some(next) = redirect(&host, &request, &reply, purpose) else {
                 reply.request = asked;
                 return Ok(reply);
             };
-            if next != host {
-                request.authorization = None;
-                request.is_redirected = true;
-            }
-            request.redirects += 1;
-            (host, request.target) = (next, target);
+            (host, request) = next;
+            Self::unexposed(first, &host, &request)?;
         }
         Err(Self::redirect_loop(first, asked))
     }
@@ -238,8 +233,9 @@ impl RegistryClient {
         sending.map_err(|_| silent(host, request.said_to(host), FOLLOW_WAIT))?
     }
 
-    async fn send_on(&self, cx: &Cx, host: &Host, request: &Request) -> StepResult<Reply> {
-        let connection = self.connections.to(cx, host).await.map_err(|error| -> NoFact {
+    /// Connects to a host that the registry names, or says why a runtime would not.
+    pub(crate) async fn reach(&self, cx: &Cx, host: &Host) -> StepResult<Rc<Connection>> {
+        self.connections.to(cx, host).await.map_err(|error| -> NoFact {
             let elsewhere = Elsewhere { host: host.to_string(), fault: error.fault };
             if !error.certain {
                 return NoFact::could_not_tell(Problem::OtherHostUndecided(elsewhere));
@@ -249,7 +245,11 @@ impl RegistryClient {
                 Stage::Tcp | Stage::Proxy => Problem::OtherHostUnreachable(elsewhere).into(),
                 Stage::Tls => Problem::OtherHostUntrusted(elsewhere).into(),
             }
-        })?;
+        })
+    }
+
+    async fn send_on(&self, cx: &Cx, host: &Host, request: &Request) -> StepResult<Reply> {
+        let connection = self.reach(cx, host).await?;
         let mut failed = vec![];
         loop {
             match connection.ask(cx, request).await {
@@ -260,7 +260,9 @@ impl RegistryClient {
                 Err(fault @ (Fault::ClosedByPeer | Fault::Reset)) if failed.len() < MAX_RETRIES => {
                     failed.push(fault.to_string());
                 }
-                Err(Fault::TimedOut) => return Err(silent(host, request.said_to(host), HTTP_WAIT)),
+                Err(Fault::TimedOut) => {
+                    return Err(silent(host, request.said_to(host), RESPONSE_WAIT));
+                }
                 Err(fault) => return Err(no_answer(host, request.said_to(host), fault)),
             }
         }
@@ -290,6 +292,15 @@ impl RegistryClient {
             }
             _ => refusal.grade(),
         }
+    }
+
+    /// Refuses a redirect that would send credentials without TLS, as containerd sends them.
+    pub(crate) fn unexposed(first: &Host, next: &Host, request: &Request) -> StepResult<()> {
+        if !request.is_exposed {
+            return Ok(());
+        }
+        let (host, elsewhere) = (first.to_string(), format!("http://{next}"));
+        Err(NoFact::could_not_tell(Problem::RedirectNotSafe { host, elsewhere }))
     }
 
     /// Returns that a host redirects again and again.

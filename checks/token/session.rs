@@ -16,7 +16,7 @@ use crate::{
     identity::{Candidate, Credential},
     kit::{
         Cx, Host, HostPurpose, Image, Secret, StepResult,
-        net::{Challenge, Reply, Request, redirect},
+        net::{Challenge, MAX_REDIRECTS, Reply, Request, SignedIn as HostSignIn, redirect},
     },
     registry::{AuthScheme, RegistryChallenge, RegistryClient},
 };
@@ -26,6 +26,9 @@ use crate::{
 pub struct Session {
     #[serde(skip)]
     pub(super) client: Rc<RegistryClient>,
+    /// The host that asks for the sign-in, and that gets the authorization.
+    #[serde(skip)]
+    asked_by: Host,
     #[serde(skip)]
     pub(super) identity: Candidate,
     #[serde(skip)]
@@ -59,6 +62,7 @@ impl Session {
     ) -> Self {
         Self {
             client: challenge.client.clone(),
+            asked_by: challenge.asked_by.clone(),
             identity: identity.clone(),
             authorization: RefCell::default(),
             signed_in: SignedIn::NotNeeded,
@@ -168,7 +172,7 @@ impl Session {
         send: impl AsyncFn(Request) -> StepResult<Reply>,
     ) -> StepResult<Reply> {
         let reply = send(self.sign(request.clone())).await?;
-        if reply.status != 401 || reply.host != self.client.host {
+        if reply.status != 401 || !reply.host.is_same(&self.asked_by) {
             return Ok(reply);
         }
         let renewed = match (AuthScheme::of(&reply), &self.identity.credential) {
@@ -205,7 +209,7 @@ impl Session {
     pub(crate) async fn ask_beyond(&self, cx: &Cx, request: Request) -> StepResult<Reply> {
         let reply = self.client.ask(cx, &self.sign(request.clone())).await?;
         match AuthScheme::of(&reply)
-            .filter(|_| reply.status == 401 && reply.host == self.client.host)
+            .filter(|_| reply.status == 401 && reply.host.is_same(&self.asked_by))
         {
             Some(AuthScheme::Bearer(wanted)) => {
                 // The response body is still on the connection that the token request may need.
@@ -214,8 +218,8 @@ impl Session {
                     Issued::Token(token) => token,
                     Issued::Refused(refusal) => return Err(refusal.grade()),
                 };
-                let request = Request { authorization: Some(token.bearer()), ..request };
-                self.client.ask(cx, &request).await
+                let signed = self.clone().with_token(&token);
+                self.client.ask(cx, &signed.sign(request)).await
             }
             _ => Ok(reply),
         }
@@ -238,20 +242,23 @@ impl Session {
             let reply = self.client.with_retries(cx, ask).await?;
             self.client.past_firewall(cx, &request, reply).await
         };
-        let reply = self.authorized(cx, request.clone(), send).await?;
-        let request = self.sign(request);
-        let reply = match redirect(host, &request, &reply, HostPurpose::Data) {
-            Some((next, target)) if next == *host => {
-                // The redirect stays within the registry, where the authorization is still valid.
-                let request = Request { target, redirects: 1, ..request };
-                self.client.follow(cx, host, &request, HostPurpose::Data).await?
+        let mut reply = self.authorized(cx, request.clone(), send).await?;
+        let (asked, mut at, mut request) =
+            (reply.request.clone(), host.clone(), self.sign(request));
+        while let Some((next, on)) = redirect(&at, &request, &reply, HostPurpose::Data) {
+            RegistryClient::unexposed(host, &next, &on)?;
+            let registrys = [host, &self.asked_by].into_iter().find(|own| own.is_same(&next));
+            let Some(own) = registrys else {
+                // A server may echo the signature later.
+                let _remembered = Secret::new(on.target.as_str());
+                return Ok(Answer::Found(BlobResponse::Redirect(next, Box::new(on))));
+            };
+            if on.redirects > MAX_REDIRECTS {
+                return Err(RegistryClient::redirect_loop(host, asked));
             }
-            Some((next, target)) => {
-                let redirect = BlobResponse::Redirect(next, Secret::new(target));
-                return Ok(Answer::Found(redirect));
-            }
-            None => reply,
-        };
+            (at, request) = (own.clone(), on);
+            reply = self.client.send(cx, &at, &request).await?;
+        }
         match reply.status {
             200 | 206 => Ok(Answer::Found(BlobResponse::Body(reply))),
             401 => Err(self.refused(cx, reply).await),
@@ -261,11 +268,19 @@ impl Session {
     }
 
     /// Returns whether the registry has a blob, by its response to HEAD. Returns `None` if that does
-    /// not tell. A redirect is not followed: its target may accept GET alone.
+    /// not tell. A redirect is not followed, because its target may accept GET alone, unless it leads
+    /// to the registry that asks for the sign-in.
     pub(crate) async fn has_blob(&self, cx: &Cx, digest: &str) -> Option<bool> {
         let repository = &self.image.as_ref()?.repository;
         let request = Request::new(Method::HEAD, format!("/v2/{repository}/blobs/{digest}"));
-        let reply = self.client.send(cx, &self.client.host, &self.sign(request)).await.ok()?;
+        let (host, request) = (&self.client.host, self.sign(request));
+        let mut reply = self.client.send(cx, host, &request).await.ok()?;
+        if let Some((next, request)) = redirect(host, &request, &reply, HostPurpose::Other)
+            && !self.asked_by.is_same(host)
+            && next.is_same(&self.asked_by)
+        {
+            reply = self.client.send(cx, &next, &request).await.ok()?;
+        }
         match reply.status {
             200..=399 => Some(true),
             404 => Some(false),
@@ -278,7 +293,8 @@ impl Session {
     pub(crate) async fn has_manifest_at(&self, cx: &Cx, host: &Host) -> Option<bool> {
         let image = self.image.as_ref()?;
         let client = Rc::new(RegistryClient::at(host.clone()));
-        let session = Self { client, authorization: RefCell::default(), ..self.clone() };
+        let (asked_by, authorization) = (host.clone(), RefCell::default());
+        let session = Self { client, asked_by, authorization, ..self.clone() };
         let head = Request::manifest(Method::HEAD, &image.repository, &image.reference);
         let reply = session.ask_beyond(cx, head).await.ok()?;
         match reply.status {
@@ -310,7 +326,25 @@ impl Session {
     }
 
     fn sign(&self, request: Request) -> Request {
-        let authorization = self.authorization.borrow().as_ref().map(Authorization::header);
-        Request { authorization, ..request }
+        let Some(value) = self.authorization.borrow().as_ref().map(Authorization::header) else {
+            return Request { authorization: None, signed_in: None, ..request };
+        };
+        let host = self.asked_by.clone();
+        let authorization = host.is_same(&self.client.host).then(|| value.clone());
+        let signed_in = Some(HostSignIn { host, authorization: value });
+        Request { authorization, signed_in, ..request }
+    }
+
+    /// Returns whether the registry serves a manifest to the password that it never asked for.
+    pub(crate) async fn is_hidden(&self, cx: &Cx, request: Request) -> bool {
+        let (AuthScheme::None, Credential::Password { user, password }) =
+            (&self.auth_scheme, &self.identity.credential)
+        else {
+            return false;
+        };
+        let request = Request { authorization: Some(password.basic(user)), ..request };
+        // Not beyond the registry itself, for which the password is.
+        let reply = self.client.send(cx, &self.client.host, &request).await;
+        reply.is_ok_and(|reply| reply.status == 200 && reply.is_registrys())
     }
 }

@@ -18,12 +18,12 @@ pub mod tls;
 pub mod tunnel;
 mod waits;
 
-pub use challenge::{Challenge, challenges};
+pub use challenge::{Challenge, challenges, hides_bearer};
 pub use fault::{ConnectError, Fault, Stage, Tried};
 pub use http::{Connection, Request};
 pub use oci_error::ErrorBody;
 pub use reach::reach;
-pub use redirect::{MAX_REDIRECTS, redirect};
+pub use redirect::{MAX_REDIRECTS, SignedIn, redirect};
 pub use reply::Reply;
 pub use route::{AddressKind, Connected, ProxyUse, Route};
 pub use tcp::Stream;
