@@ -12,8 +12,8 @@ use crate::{
         Step,
         azure::ARM_WAIT,
         net::{
-            BODY_WAIT, DATE_WAIT, DNS_WAIT, FOLLOW_WAIT, HTTP_WAIT, OPEN_WAIT, SETTLE_WAIT,
-            TCP_WAIT, TLS_WAIT,
+            BODY_WAIT, DATE_WAIT, DNS_WAIT, FOLLOW_WAIT, HTTP_WAIT, OPEN_WAIT, RESPONSE_WAIT,
+            SETTLE_WAIT, TCP_WAIT, TLS_WAIT,
         },
         world::FILE_WAIT,
     },
@@ -140,7 +140,7 @@ const TCP: u64 = DNS_WAIT.as_secs() + TCP_WAIT.as_secs() + 2 * tcp::AROUND_WAIT.
 const TLS: u64 = PROXY + TLS_WAIT.as_secs() + DATE_WAIT.as_secs() + SLACK;
 /// One request to the registry with its retries, the body of the answer, the check whether a
 /// firewall refuses every connection, and what else a refusal makes us look at.
-const REQUEST: u64 = HTTP_WAIT.as_secs()
+const REQUEST: u64 = RESPONSE_WAIT.as_secs()
     + 2 * FOLLOW_WAIT.as_secs()
     + 2 * BODY_WAIT.as_secs()
     + SETTLE_WAIT.as_secs()

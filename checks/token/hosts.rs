@@ -10,11 +10,9 @@ use std::{
     rc::Rc,
 };
 
-use hyper::Method;
-
 use super::{
     answers::{Answer, BlobResponse},
-    session::Session,
+    session::{Mirror, Next, Session},
     words::SignedIn,
 };
 use crate::{
@@ -27,22 +25,6 @@ use crate::{
     registry::{AuthScheme, RegistryClient},
 };
 
-/// What is special about a session with a mirror.
-pub(super) struct Mirror {
-    /// What it means that it wants credentials.
-    pub(super) wants_credentials: Finding,
-    /// What it means that it does not serve some content, until that was said.
-    incomplete: Cell<Option<Finding>>,
-}
-
-/// Where containerd goes on to.
-pub enum Next {
-    /// To this host.
-    Host(Session),
-    /// Nowhere, or to a host that is not asked here: then a request ends so.
-    Nobody(NoFact),
-}
-
 impl Session {
     /// Returns an anonymous session with a mirror.
     pub(crate) fn with_mirror(
@@ -52,6 +34,7 @@ impl Session {
     ) -> Self {
         let mirror = Mirror { wants_credentials, incomplete: Cell::default() };
         Self {
+            asked_by: client.host.clone(),
             client: Rc::new(client),
             identity: Candidate::anonymous(),
             authorization: RefCell::default(),
@@ -135,13 +118,10 @@ impl Session {
         digest: &str,
         from: u64,
     ) -> StepResult<Answer<BlobResponse>> {
-        let (host, target) = match self.blob_here(cx, digest, from).await? {
-            Answer::Found(BlobResponse::Redirect(host, target)) => (host, target),
+        let (host, request) = match self.blob_here(cx, digest, from).await? {
+            Answer::Found(BlobResponse::Redirect(host, request)) => (host, *request),
             answer => return Ok(answer),
         };
-        // The host's own answer was the first redirect.
-        let request = Request::new(Method::GET, target.expose());
-        let request = Request { from, redirects: 1, ..request };
         let ask = async || self.client.follow(cx, &host, &request, HostPurpose::Data).await;
         let reply = self.client.with_retries(cx, ask).await?;
         Ok(match reply.status {

@@ -1,6 +1,9 @@
 //! A session with a registry, signed in as far as possible.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 
 use hyper::Method;
 use jiff::Timestamp;
@@ -10,14 +13,14 @@ use super::{
     answers::{Answer, BlobResponse, grants},
     authorization::Authorization,
     endpoint::{self, Asker, Issued},
-    hosts::{Mirror, Next},
     words::{Scopes, SignedIn},
 };
 use crate::{
     identity::{Candidate, Credential},
     kit::{
-        Cx, Host, HostPurpose, Image, Secret, StepResult,
-        net::{Challenge, Reply, Request, redirect},
+        Cx, Host, HostPurpose, Image, NoFact, Secret, StepResult,
+        engine::Finding,
+        net::{Challenge, MAX_REDIRECTS, Reply, Request, SignedIn as HostSignIn, redirect},
     },
     registry::{AuthScheme, RegistryChallenge, RegistryClient},
 };
@@ -27,6 +30,9 @@ use crate::{
 pub struct Session {
     #[serde(skip)]
     pub(super) client: Rc<RegistryClient>,
+    /// The host that asks for the sign-in, and that gets the authorization.
+    #[serde(skip)]
+    pub(super) asked_by: Host,
     #[serde(skip)]
     pub(super) identity: Candidate,
     #[serde(skip)]
@@ -58,6 +64,22 @@ pub struct Session {
     pub(super) next: Option<Rc<Next>>,
 }
 
+/// What is special about a session with a mirror.
+pub(super) struct Mirror {
+    /// What it means that it wants credentials.
+    pub(super) wants_credentials: Finding,
+    /// What it means that it does not serve some content, until that was said.
+    pub(super) incomplete: Cell<Option<Finding>>,
+}
+
+/// Where containerd goes on to.
+pub enum Next {
+    /// To this host.
+    Host(Session),
+    /// Nowhere, or to a host that is not asked here: then a request ends so.
+    Nobody(NoFact),
+}
+
 impl Session {
     pub(super) fn new(
         challenge: &RegistryChallenge,
@@ -66,6 +88,7 @@ impl Session {
     ) -> Self {
         Self {
             client: challenge.client.clone(),
+            asked_by: challenge.asked_by.clone(),
             identity: identity.clone(),
             authorization: RefCell::default(),
             signed_in: SignedIn::NotNeeded,
@@ -179,7 +202,7 @@ impl Session {
     ) -> StepResult<Reply> {
         let reply = send(self.sign(request.clone())).await?;
         let is_mirror = self.mirror.is_some();
-        if reply.status != 401 || reply.host != self.client.host || is_mirror {
+        if reply.status != 401 || !reply.host.is_same(&self.asked_by) || is_mirror {
             return Ok(reply);
         }
         let renewed = match (AuthScheme::of(&reply), &self.identity.credential) {
@@ -216,7 +239,7 @@ impl Session {
     pub(crate) async fn ask_beyond(&self, cx: &Cx, request: Request) -> StepResult<Reply> {
         let reply = self.client.ask(cx, &self.sign(request.clone())).await?;
         match AuthScheme::of(&reply)
-            .filter(|_| reply.status == 401 && reply.host == self.client.host)
+            .filter(|_| reply.status == 401 && reply.host.is_same(&self.asked_by))
         {
             Some(AuthScheme::Bearer(wanted)) => {
                 // The response body is still on the connection that the token request may need.
@@ -225,8 +248,8 @@ impl Session {
                     Issued::Token(token) => token,
                     Issued::Refused(refusal) => return Err(refusal.grade()),
                 };
-                let request = Request { authorization: Some(token.bearer()), ..request };
-                self.client.ask(cx, &request).await
+                let signed = self.clone().with_token(&token);
+                self.client.ask(cx, &signed.sign(request)).await
             }
             _ => Ok(reply),
         }
@@ -249,20 +272,23 @@ impl Session {
             let reply = self.client.with_retries(cx, ask).await?;
             self.client.past_firewall(cx, &request, reply).await
         };
-        let reply = self.authorized(cx, request.clone(), send).await?;
-        let request = self.sign(request);
-        let reply = match redirect(host, &request, &reply, HostPurpose::Data) {
-            Some((next, target)) if next == *host => {
-                // The redirect stays within the registry, where the authorization is still valid.
-                let request = Request { target, redirects: 1, ..request };
-                self.client.follow(cx, host, &request, HostPurpose::Data).await?
+        let mut reply = self.authorized(cx, request.clone(), send).await?;
+        let (asked, mut at, mut request) =
+            (reply.request.clone(), host.clone(), self.sign(request));
+        while let Some((next, on)) = redirect(&at, &request, &reply, HostPurpose::Data) {
+            RegistryClient::unexposed(host, &next, &on)?;
+            let registrys = [host, &self.asked_by].into_iter().find(|own| own.is_same(&next));
+            let Some(own) = registrys else {
+                // A server may echo the signature later.
+                let _remembered = Secret::new(on.target.as_str());
+                return Ok(Answer::Found(BlobResponse::Redirect(next, Box::new(on))));
+            };
+            if on.redirects > MAX_REDIRECTS {
+                return Err(RegistryClient::redirect_loop(host, asked));
             }
-            Some((next, target)) => {
-                let redirect = BlobResponse::Redirect(next, Secret::new(target));
-                return Ok(Answer::Found(redirect));
-            }
-            None => reply,
-        };
+            (at, request) = (own.clone(), on);
+            reply = self.client.send(cx, &at, &request).await?;
+        }
         match reply.status {
             200 | 206 => Ok(Answer::Found(BlobResponse::Body(reply))),
             401 => Err(self.refused(cx, reply).await),
@@ -272,12 +298,19 @@ impl Session {
     }
 
     /// Returns whether the registry has a blob, by its response to HEAD. Returns `None` if that does
-    /// not tell. A redirect is not followed: its target may accept GET alone.
+    /// not tell. A redirect is not followed, because its target may accept GET alone, unless it leads
+    /// to the registry that asks for the sign-in.
     pub(super) async fn has_blob_here(&self, cx: &Cx, digest: &str) -> Option<bool> {
         let repository = &self.image.as_ref()?.repository;
         let request = Request::new(Method::HEAD, format!("/v2/{repository}/blobs/{digest}"));
-        let request = self.client.own(request);
-        let reply = self.client.send(cx, &self.client.host, &self.sign(request)).await.ok()?;
+        let (host, request) = (&self.client.host, self.sign(self.client.own(request)));
+        let mut reply = self.client.send(cx, host, &request).await.ok()?;
+        if let Some((next, request)) = redirect(host, &request, &reply, HostPurpose::Other)
+            && !self.asked_by.is_same(host)
+            && next.is_same(&self.asked_by)
+        {
+            reply = self.client.send(cx, &next, &request).await.ok()?;
+        }
         match reply.status {
             200..=399 => Some(true),
             404 => Some(false),
@@ -290,7 +323,8 @@ impl Session {
     pub(crate) async fn has_manifest_at(&self, cx: &Cx, host: &Host) -> Option<bool> {
         let image = self.image.as_ref()?;
         let client = Rc::new(RegistryClient::at(host.clone()));
-        let session = Self { client, authorization: RefCell::default(), ..self.clone() };
+        let (asked_by, authorization) = (host.clone(), RefCell::default());
+        let session = Self { client, asked_by, authorization, ..self.clone() };
         let head = Request::manifest(Method::HEAD, &image.repository, &image.reference);
         let reply = session.ask_beyond(cx, head).await.ok()?;
         match reply.status {
@@ -322,7 +356,25 @@ impl Session {
     }
 
     fn sign(&self, request: Request) -> Request {
-        let authorization = self.authorization.borrow().as_ref().map(Authorization::header);
-        Request { authorization, ..request }
+        let Some(value) = self.authorization.borrow().as_ref().map(Authorization::header) else {
+            return Request { authorization: None, signed_in: None, ..request };
+        };
+        let host = self.asked_by.clone();
+        let authorization = host.is_same(&self.client.host).then(|| value.clone());
+        let signed_in = Some(HostSignIn { host, authorization: value });
+        Request { authorization, signed_in, ..request }
+    }
+
+    /// Returns whether the registry serves a manifest to the password that it never asked for.
+    pub(crate) async fn is_hidden(&self, cx: &Cx, request: Request) -> bool {
+        let (AuthScheme::None, Credential::Password { user, password }) =
+            (&self.auth_scheme, &self.identity.credential)
+        else {
+            return false;
+        };
+        let request = Request { authorization: Some(password.basic(user)), ..request };
+        // Not beyond the registry itself, for which the password is.
+        let reply = self.client.send(cx, &self.client.host, &request).await;
+        reply.is_ok_and(|reply| reply.status == 200 && reply.is_registrys())
     }
 }

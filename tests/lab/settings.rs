@@ -133,6 +133,12 @@ pub enum Certificate {
     NotYet,
     ClientOnly,
     Mutual,
+    /// It is an authority's, signed by itself.
+    SelfSignedCa,
+    /// An authority in between that is not sent along issued it.
+    Unchained,
+    /// The authority in between has expired.
+    ChainExpired,
 }
 
 /// The HTTP versions that a host may speak.
@@ -222,6 +228,7 @@ pub enum Answer {
     Throttled,
     ThrottledOnce,
     CacheThrottled,
+    CacheRefused,
     Late,
     Teapot,
     NoChallenge,

@@ -177,6 +177,9 @@ async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
         Ipv4Addr::LOCALHOST.to_string(),
     ]);
 
+    // Where no name server knows a name, a proxy may.
+    let known = Records::read(&scenario.dns.records, &BTreeMap::new()).map_err(Error::Scenario)?;
+    names.extend(known.names().map(str::to_owned));
     let mut name_servers = Vec::new();
     for (address, server) in scenario.name_servers()? {
         let records =

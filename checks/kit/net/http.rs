@@ -23,9 +23,10 @@ use tokio::{
 use tokio_rustls::client::TlsStream;
 
 use super::{
-    Fault, HTTP_WAIT, Reply, Route, Stream,
+    Fault, RESPONSE_WAIT, Reply, Route, Stream,
     chunked_reader::ChunkedReader,
     http1::{MAX_HEAD_BYTES, as_go_reads},
+    signed_in::{Origin, SignedIn},
     tcp::Io,
     tls,
 };
@@ -158,6 +159,12 @@ pub struct Request {
     pub is_redirected: bool,
     /// How many redirects were followed before.
     pub redirects: usize,
+    /// The host that is signed in to, if it is not only the one that gets this request.
+    pub signed_in: Option<SignedIn>,
+    /// The request that was redirected first.
+    pub origin: Option<Origin>,
+    /// Whether containerd would send `Authorization` without TLS after a redirect.
+    pub is_exposed: bool,
 }
 
 impl Request {
@@ -175,6 +182,9 @@ impl Request {
             more: vec![],
             is_redirected: false,
             redirects: 0,
+            signed_in: None,
+            origin: None,
+            is_exposed: false,
         }
     }
 
@@ -224,7 +234,7 @@ impl Connection {
                 reply => reply,
             }
         };
-        let reply = timeout(HTTP_WAIT, Box::pin(asking)).await.unwrap_or(Err(Fault::TimedOut));
+        let reply = timeout(RESPONSE_WAIT, Box::pin(asking)).await.unwrap_or(Err(Fault::TimedOut));
         let status = reply.as_ref().map(|reply| reply.status.to_string());
         let said = request.said_to(&self.host);
         cx.exchanged(Exchange {

@@ -61,6 +61,11 @@ impl Host {
         Some(Host { name, port: url.port_or_known_default()?, plain, purpose })
     }
 
+    /// Returns whether both are the same name and port.
+    pub fn is_same(&self, other: &Host) -> bool {
+        (&self.name, self.port) == (&other.name, other.port)
+    }
+
     /// Returns whether HTTP without TLS is acceptable: when the user chose it, and where containerd
     /// falls back to it, on this machine.
     pub fn may_be_plain(&self) -> bool {

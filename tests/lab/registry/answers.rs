@@ -177,6 +177,14 @@ impl World {
                 let body = json!({ "errors": [{ "code": "TOOMANYREQUESTS", "message": message }] });
                 self.errors(asked, StatusCode::TOO_MANY_REQUESTS, &body)
             }
+            Answer::CacheRefused => {
+                let message = format!(
+                    "unable to fetch from the source registry for cache rule 'dockerhub-library'. CorrelationId: {}",
+                    asked.correlation
+                );
+                let body = json!({ "errors": [{ "code": "UNKNOWN", "message": message }] });
+                self.errors(asked, StatusCode::FAILED_DEPENDENCY, &body)
+            }
             Answer::Teapot => self.page(asked, StatusCode::IM_A_TEAPOT),
             Answer::RedirectLoop => {
                 let here = format!("{}://{}{}", asked.scheme, asked.authority, asked.uri);
