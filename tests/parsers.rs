@@ -214,7 +214,7 @@ proptest! {
         let mut entries: Vec<_> = others.iter().map(|arch| entry_for(arch)).collect();
         entries.insert(place.min(entries.len()), entry_for("amd64"));
         let index = json!({ "schemaVersion": 2, "manifests": entries }).to_string().into_bytes();
-        let index = read_manifest("sha256:0".into(), "application/vnd.oci.image.index.v1+json".into(), &index).unwrap();
+        let index = read_manifest("sha256:0".into(), "application/vnd.oci.image.index.v1+json", &index).unwrap();
         let wanted: Platform = "linux/amd64".parse().unwrap();
         let found = format!("{:?}", entry(&index, &wanted, |_| ()).unwrap());
         prop_assert!(found.contains("sha256:amd64"), "{found}");

@@ -109,6 +109,7 @@ fn every_code_is_brought_about() {
         include_str!("plan.rs"),
         include_str!("unusual_images.rs"),
         include_str!("wire.rs"),
+        include_str!("wire_images.rs"),
     ]
     .concat();
     for code in ELSEWHERE {

@@ -9,53 +9,13 @@
 mod program;
 mod shelf;
 
-use std::{
-    io::{Result, Write},
-    net::TcpStream,
-};
+use std::{io::Result, net::TcpStream};
 
 use program::{
-    Said, codes, run,
+    codes, run,
     server::{answer, serve_heads},
 };
-use shelf::{Shelf, has_header, path};
-
-/// Runs an anonymous check of the image at that address.
-fn ask(
-    script: impl Fn(&str, &mut TcpStream) -> Result<()> + Clone + Send + 'static,
-    more: &[&str],
-) -> Said {
-    let asked = format!("{}/team/app:v1", serve_heads(script));
-    let platform = ["--platform", "linux/amd64"];
-    let args = [&asked, "--plain-http", "--identity", "anonymous", "-o", "json"];
-    let args = [&args[..], &platform].concat();
-    run(&[&args, more].concat())
-}
-
-/// Runs a check that signs in as `u` with the password `canary-password`.
-fn ask_as_user(
-    script: impl Fn(&str, &mut TcpStream) -> Result<()> + Clone + Send + 'static,
-) -> Said {
-    let address = serve_heads(script);
-    let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("config.json");
-    let entry = r#"{"auth":"dTpjYW5hcnktcGFzc3dvcmQ="}"#;
-    std::fs::write(&config, format!(r#"{{"auths":{{"{address}":{entry}}}}}"#)).unwrap();
-    let asked = format!("{address}/team/app:v1");
-    let config = config.to_str().unwrap();
-    let said =
-        run(&[&asked, "--plain-http", "--identity", "docker", "--auth-file", config, "-o", "json"]);
-    assert!(!said.out.contains("canary-password"), "{}", said.out);
-    said
-}
-
-fn pulls(said: &Said) {
-    assert_eq!(said.code, Some(0), "{}", said.out);
-}
-
-fn fails(said: &Said, code: &str) {
-    assert_eq!((said.code, said.causes()), (Some(1), vec![code.to_owned()]), "{}", said.out);
-}
+use shelf::{Shelf, ask, ask_as_user, fails, has_header, path, pulls};
 
 /// Asks for a token of this server, unless the request has one.
 fn wants_token(head: &str, stream: &mut TcpStream) -> Option<Result<()>> {
@@ -140,55 +100,6 @@ fn challenges_that_containerd_misreads() {
     fails(&with("Bearer realm=http://127.0.0.1:PORT/token,service=x"), "token/realm-unusable");
     fails(&with("Bearer realm=\"/token\",service=\"x\""), "token/realm-unusable");
     fails(&with("Bearer service=\"x\", Basic realm=\"x\""), "registry/challenge-invalid");
-}
-
-/// A layer of a media type that containerd has no processor for.
-#[test]
-fn a_layer_of_another_kind() {
-    let kind = "application/vnd.oci.image.layer.nydus.blob.v1";
-    let shelf = Shelf::with(&[(kind, b"a layer", None)], "");
-    fails(&ask(move |head, stream| shelf.serve(head, stream), &[]), "manifest/not-an-image");
-}
-
-/// containerd compares the uncompressed bytes of a layer with the config.
-#[test]
-fn the_diff_ids_of_the_config() {
-    const GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
-    const PLAIN: &str = "application/vnd.oci.image.layer.v1.tar";
-    // printf layer | gzip -n
-    const PACKED: &[u8] = &[
-        0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xcb, 0x49, 0xac, 0x4c, 0x2d, 2, 0, 0x1a, 0x21, 0xdb,
-        0xe4, 5, 0, 0, 0,
-    ];
-    let diff_id = checks::kit::rules::digest("sha256:", b"layer");
-    let asked = |shelf: Shelf| ask(move |head, stream| shelf.serve(head, stream), &[]);
-    pulls(&asked(Shelf::with(&[(GZIP, PACKED, Some(&diff_id))], "")));
-    pulls(&asked(Shelf::with(&[(PLAIN, b"layer", None)], "")));
-    let said = asked(Shelf::with(&[(GZIP, PACKED, None)], ""));
-    fails(&said, "layer/wrong-diff-id");
-    assert!(said.out.contains(&diff_id), "{}", said.out);
-    fails(&asked(Shelf::with(&[(PLAIN, PACKED, Some(&diff_id))], "")), "layer/wrong-diff-id");
-    fails(
-        &asked(Shelf::with(&[(GZIP, &PACKED[..18], Some(&diff_id))], "")),
-        "layer/not-unpackable",
-    );
-    // An image for another platform is fetched and not unpacked.
-    let other = r#""architecture":"s390x","os":"linux","#;
-    pulls(&asked(Shelf::with(&[(GZIP, PACKED, None)], other)));
-}
-
-/// containerd follows an index in an index (moby#43675).
-#[test]
-fn an_index_in_an_index_in_an_index() {
-    let shelf = Shelf::of(&[b"a layer"]).indexed().indexed().indexed();
-    pulls(&ask(move |head, stream| shelf.serve(head, stream), &[]));
-    let deep = (0..9).fold(Shelf::of(&[b"a layer"]), |shelf, _| shelf.indexed());
-    let said = ask(move |head, stream| deep.serve(head, stream), &[]);
-    assert_eq!(codes(&said.json(), "could_not_tell"), ["manifest/index-in-index"], "{}", said.out);
-    // An index that names no platform leaves it to the config.
-    let other = Shelf::with(&[], r#""architecture":"arm","os":"linux","#).indexed();
-    let said = ask(move |head, stream| other.serve(head, stream), &[]);
-    fails(&said, "manifest/platform-no-match");
 }
 
 /// A registry that redirects its whole API to another one, which asks for a sign-in of its own
@@ -373,66 +284,4 @@ fn a_refresh_token_is_offered_in_both_ways() {
         run(&[&asked, "--plain-http", "--identity", "docker", "--auth-file", config, "-o", "json"]);
     pulls(&said);
     assert!(!said.out.contains("canary-refresh"), "{}", said.out);
-}
-
-/// What containerd takes from the response to HEAD, and what it ignores there.
-#[test]
-fn the_headers_of_head() {
-    let with = |head_says: &'static str| {
-        let shelf = Shelf::of(&[b"a layer"]);
-        let size = shelf.size_of_top().to_string();
-        ask(
-            move |head, stream| {
-                if head.starts_with("HEAD") && path(head).contains("/manifests/") {
-                    let says = head_says.replace("DIGEST", shelf.top()).replace("SIZE", &size);
-                    return stream
-                        .write_all(format!("HTTP/1.1 200 OK\r\n{says}\r\n\r\n").as_bytes());
-                }
-                shelf.serve(head, stream)
-            },
-            &[],
-        )
-    };
-    pulls(&with(
-        "Content-Type: application/vnd.oci.image.manifest.v1+json\r\nContent-Length: SIZE\r\nDocker-Content-Digest: DIGEST",
-    ));
-    // Without a length, or without a digest, containerd goes by the response to GET.
-    pulls(&with(
-        "Docker-Content-Digest: sha256:0000000000000000000000000000000000000000000000000000000000000000\r\nX: x",
-    ));
-    pulls(&with("Content-Type: text/html\r\nContent-Length: 7"));
-    for head in [
-        "Content-Length: SIZE\r\nDocker-Content-Digest: DIGEST",
-        "Content-Type: application/vnd.oci.image.manifest.v1+json\r\nContent-Length: 7\r\nDocker-Content-Digest: DIGEST",
-        "Content-Type: application/vnd.oci.image.manifest.v1+json ; charset=utf-8\r\nContent-Length: SIZE\r\nDocker-Content-Digest: DIGEST",
-        "Content-Type: application/vnd.oci.image.manifest.v1+json\r\nContent-Length: SIZE\r\nDocker-Content-Digest: sha256:0000000000000000000000000000000000000000000000000000000000000000",
-    ] {
-        fails(&with(head), "manifest/head-differs");
-    }
-}
-
-/// containerd refuses a manifest that contradicts the media type it was served with, and takes one
-/// without layers for an image without layers.
-#[test]
-fn a_manifest_that_says_what_it_is() {
-    const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-    const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-    let with = |kind: &'static str, more: &'static str| {
-        let shelf =
-            Shelf::written(kind, |config| format!(r#"{{"schemaVersion":2,{config}{more}}}"#));
-        ask(move |head, stream| shelf.serve(head, stream), &[])
-    };
-    pulls(&with(MANIFEST, r#","layers":[]"#));
-    pulls(&with(MANIFEST, ""));
-    pulls(&with(MANIFEST, r#","mediaType":"anything""#));
-    for more in [
-        r#","manifests":null"#,
-        r#","Manifests":[]"#,
-        r#","layers":[],"mediaType":"application/vnd.oci.image.index.v1+json""#,
-    ] {
-        fails(&with(MANIFEST, more), "manifest/not-a-manifest");
-    }
-    fails(&with(MANIFEST, r#","fsLayers":[]"#), "manifest/manifest-schema1-unsigned");
-    fails(&with(INDEX, r#","manifests":[]"#), "manifest/not-a-manifest");
-    fails(&with("application/json", r#","layers":[]"#), "manifest/not-a-manifest");
 }

@@ -41,7 +41,7 @@ pub enum Unpacked {
 enum State {
     /// The first bytes, until there are enough of them.
     Beginning(Vec<u8>),
-    Plain(Sink),
+    Plain(Box<Sink>),
     Gzip(Box<MultiGzDecoder<Sink>>),
     Zstd(Box<Decoder<'static, Sink>>),
     Ended(Unpacked),
@@ -139,7 +139,7 @@ impl Unpacker {
                 Err(error) => State::Ended(ended(&error)),
             }
         } else {
-            State::Plain(sink)
+            State::Plain(Box::new(sink))
         };
         self.write(&first);
     }
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_broken_layer_and_a_bomb() {
-        let packed = gzip(&[0; 100_000]);
+        let packed = gzip(&vec![0; 100_000]);
         let gzip = format!("{LAYER}+gzip");
         assert_eq!(unpacked(&gzip, &packed, 99_999), Unpacked::TooLarge);
         assert!(matches!(unpacked(&gzip, &packed[..50], u64::MAX), Unpacked::Broken(_)));

@@ -43,7 +43,7 @@ pub(super) struct Answer {
 /// How a host is asked for content.
 pub(super) enum Content {
     /// In this session.
-    Asked(Session),
+    Asked(Box<Session>),
     /// It certainly serves none.
     None,
     /// In a way that is not replayed.
@@ -55,7 +55,7 @@ pub(super) enum Said {
     /// containerd goes on to the next host.
     GoesOn { said: String, how: Miss },
     /// It has the image.
-    Has(Named),
+    Has(Box<Named>),
     /// It is not asked for tags.
     NotForTags,
     /// It cannot be told.
@@ -103,7 +103,7 @@ impl Asking<'_> {
             Some(no_fact) => Said::Ends(no_fact),
             None => self.head(&name, &session).await,
         };
-        Answer { host: name, said, content: Content::Asked(session) }
+        Answer { host: name, said, content: Content::Asked(Box::new(session)) }
     }
 
     /// Opens a connection. With any setting of TLS, containerd tries TLS first on a host that is
@@ -151,7 +151,10 @@ impl Asking<'_> {
             Err(NoFact::CouldNotTell(finding)) => Said::Ends(self.unclear(mirror, words(&finding))),
             Err(other) => Said::Ends(other),
             Ok(head) => match head.status {
-                200..300 => Said::Has(Named::ByMirror { mirror: session.clone(), head }),
+                200..300 => {
+                    let mirror = Box::new(session.clone());
+                    Said::Has(Box::new(Named::ByMirror { mirror, head }))
+                }
                 401 => Said::Ends(NoFact::CouldNotTell(self.wants_credentials(self.host))),
                 404 => Said::GoesOn { said: "HTTP 404".into(), how: Miss::Missing },
                 status @ (408 | 429 | 500..) => {

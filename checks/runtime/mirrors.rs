@@ -103,10 +103,10 @@ fn of_registry(
     manifest: &StepResult<Rc<Manifest>>,
 ) -> Answer {
     let said = match manifest {
-        Ok(manifest) => Said::Has(Named::ByRegistry {
+        Ok(manifest) => Said::Has(Box::new(Named::ByRegistry {
             digest: manifest.digest().to_owned(),
             media_type: manifest.media_type().to_owned(),
-        }),
+        })),
         Err(NoFact::Failed(_) | NoFact::Blocked { .. }) => {
             Said::GoesOn { said: String::new(), how: Miss::Missing }
         }
@@ -116,7 +116,7 @@ fn of_registry(
         }
     };
     let content = match session {
-        Ok(session) => Content::Asked(Session::clone(session)),
+        Ok(session) => Content::Asked(Box::new(Session::clone(session))),
         Err(_) => Content::None,
     };
     Answer { host: registry.to_owned(), said, content }
@@ -135,7 +135,7 @@ fn name(
     for answer in answers.iter_mut() {
         let mirror = answer.host.clone();
         match std::mem::replace(&mut answer.said, Said::NotForTags) {
-            Said::Has(by) if named.is_none() => named = Some((mirror, by)),
+            Said::Has(by) if named.is_none() => named = Some((mirror, *by)),
             // Whoever comes later is asked for content only.
             Said::Ends(no_fact) if named.is_none() => return Err(no_fact),
             Said::Has(_) | Said::Ends(_) => {}
@@ -177,14 +177,14 @@ fn chain(answers: Vec<Answer>, end: Option<NoFact>) -> StepResult<Session> {
             Content::NotReplayed(no_fact) => next = Some(Next::Nobody(no_fact)),
             Content::Asked(session) => {
                 next = Some(Next::Host(match next.take() {
-                    Some(next) => session.then(next),
+                    Some(next) => Box::new(session.then(next)),
                     None => session,
                 }));
             }
         }
     }
     match next {
-        Some(Next::Host(session)) => Ok(session),
+        Some(Next::Host(session)) => Ok(*session),
         Some(Next::Nobody(no_fact)) => Err(no_fact),
         None => Err(NoFact::skipped(RunProblem::LeftOut {})),
     }

@@ -32,7 +32,7 @@ pub enum Named {
     /// By a mirror, which answered HEAD.
     ByMirror {
         /// That mirror alone.
-        mirror: Session,
+        mirror: Box<Session>,
         /// Its answer.
         head: Reply,
     },

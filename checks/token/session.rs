@@ -75,7 +75,7 @@ pub(super) struct Mirror {
 /// Where containerd goes on to.
 pub enum Next {
     /// To this host.
-    Host(Session),
+    Host(Box<Session>),
     /// Nowhere, or to a host that is not asked here: then a request ends so.
     Nobody(NoFact),
 }

@@ -1,14 +1,21 @@
 //! A small image, and how a registry serves it.
 #![allow(
+    dead_code,
     unreachable_pub,
     clippy::unwrap_used,
     clippy::disallowed_types,
-    reason = "a test that panics has failed; its servers may block"
+    reason = "each test file uses its own part; a test that panics has failed; its servers may block"
 )]
 
-use std::{collections::HashMap, io::Write, net::TcpStream};
+use std::{
+    collections::HashMap,
+    io::{Result, Write},
+    net::TcpStream,
+};
 
 use checks::kit::rules::digest;
+
+use crate::program::{Said, run, server::serve_heads};
 
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -92,7 +99,7 @@ impl Shelf {
     }
 
     /// Answers a request for a manifest or a blob.
-    pub fn serve(&self, head: &str, stream: &mut TcpStream) -> std::io::Result<()> {
+    pub fn serve(&self, head: &str, stream: &mut TcpStream) -> Result<()> {
         let name = path(head).split('?').next().unwrap().rsplit('/').next().unwrap();
         let name = if name == "v1" { &self.top } else { name };
         let Some((kind, bytes)) = self.content.get(name) else {
@@ -123,4 +130,43 @@ pub fn path(head: &str) -> &str {
 /// Returns whether a request has that header.
 pub fn has_header(head: &str, name: &str) -> bool {
     head.lines().any(|line| line.to_lowercase().starts_with(&format!("{name}:")))
+}
+
+/// Runs an anonymous check of the image at that address.
+pub fn ask(
+    script: impl Fn(&str, &mut TcpStream) -> Result<()> + Clone + Send + 'static,
+    more: &[&str],
+) -> Said {
+    let asked = format!("{}/team/app:v1", serve_heads(script));
+    let platform = ["--platform", "linux/amd64"];
+    let args = [&asked, "--plain-http", "--identity", "anonymous", "-o", "json"];
+    let args = [&args[..], &platform].concat();
+    run(&[&args, more].concat())
+}
+
+/// Runs a check that signs in as `u` with the password `canary-password`.
+pub fn ask_as_user(
+    script: impl Fn(&str, &mut TcpStream) -> Result<()> + Clone + Send + 'static,
+) -> Said {
+    let address = serve_heads(script);
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.json");
+    let entry = r#"{"auth":"dTpjYW5hcnktcGFzc3dvcmQ="}"#;
+    std::fs::write(&config, format!(r#"{{"auths":{{"{address}":{entry}}}}}"#)).unwrap();
+    let asked = format!("{address}/team/app:v1");
+    let config = config.to_str().unwrap();
+    let said =
+        run(&[&asked, "--plain-http", "--identity", "docker", "--auth-file", config, "-o", "json"]);
+    assert!(!said.out.contains("canary-password"), "{}", said.out);
+    said
+}
+
+/// Asserts that the image can be pulled.
+pub fn pulls(said: &Said) {
+    assert_eq!(said.code, Some(0), "{}", said.out);
+}
+
+/// Asserts that it cannot, for this cause alone.
+pub fn fails(said: &Said, code: &str) {
+    assert_eq!((said.code, said.causes()), (Some(1), vec![code.to_owned()]), "{}", said.out);
 }

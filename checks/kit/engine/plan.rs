@@ -195,6 +195,7 @@ impl Plan {
 }
 
 /// Whether a step is shown where it does not run.
+#[derive(Clone, Copy)]
 enum Shown {
     Always,
     IfItRuns,

@@ -365,9 +365,8 @@ fn read(certificate: &CertificateDer<'_>) -> Option<Certificate> {
         not_after: time(parsed.validity().not_after.timestamp()),
         is_self_issued: parsed.subject().as_raw() == parsed.issuer().as_raw(),
         names_issuer_url: parsed.extensions().iter().any(|extension| {
-            let access = match extension.parsed_extension() {
-                ParsedExtension::AuthorityInfoAccess(access) => access,
-                _ => return false,
+            let ParsedExtension::AuthorityInfoAccess(access) = extension.parsed_extension() else {
+                return false;
             };
             access.accessdescs.iter().any(|one| one.access_method.to_id_string() == CA_ISSUERS)
         }),
