@@ -35,10 +35,11 @@ use kit::{
     net::Connected,
 };
 use kubelet::Node;
+use runtime::Proxied;
 use steps::{
     ACR, ARM, CHALLENGE, CLOCK, CLUSTER, CONTENT, CREDENTIAL, ConnectSteps, DETECTORS, EXCHANGE,
-    FIREWALL, FRONT, IDENTITY, IMAGE, KUBELET, LAYER, LAYER_HOST, MANIFEST, OUTBOUND, PLATFORM,
-    PRIVATE_ENDPOINT, ROLE, RUNTIME, TOKEN,
+    FIREWALL, FRONT, IDENTITY, IMAGE, KUBELET, LAYER, LAYER_HOST, MANIFEST, MIRROR, MIRROR_LAYER,
+    MIRROR_MANIFEST, MIRROR_PLATFORM, OUTBOUND, PLATFORM, PRIVATE_ENDPOINT, ROLE, RUNTIME, TOKEN,
 };
 use token::RefreshToken;
 
@@ -49,7 +50,8 @@ areas! { acr, arm, clock, cluster, dns, identity, image, kubelet, layer, manifes
 pub fn pull(plan: &mut Plan) {
     let image     = plan.step(IMAGE,     (),                                                image::read);
     let runtime   = plan.step_if(plan.world().on_node, RUNTIME, (&image,),                  runtime::read);
-    let front     = connect(plan, &FRONT, &runtime.part(runtime::host).or(&image.part(image::host)));
+    let proxied   = runtime.part(runtime::proxied);
+    let front     = connect(plan, &FRONT, &runtime.part(runtime::host).or(&image.part(image::host)), &proxied);
     let challenge = plan.step(CHALLENGE, (&image, &front.connected, &front.tls),            registry::challenge);
                     plan.step(CLOCK,     (&challenge,),                                     clock::compare);
     let on_node   = plan.world().on_node && plan.target().sign_in.looks_at_node();
@@ -59,8 +61,14 @@ pub fn pull(plan: &mut Plan) {
     let session   = plan.step(TOKEN,     (&challenge, &identity, &refresh.optional()),      token::fetch);
     let manifest  = plan.step(MANIFEST,  (&session,),                                       manifest::fetch);
     let platform  = plan.step(PLATFORM,  (&session, &manifest),                             manifest::choose);
-    let layers    = connect(plan, &LAYER_HOST, &platform.part(manifest::data_host));
+    let layers    = connect(plan, &LAYER_HOST, &platform.part(manifest::data_host), &proxied);
     let layer     = plan.step(LAYER,     (&session, &platform, &layers.connected.optional(), &layers.tls), layer::read);
+    let on_node   = plan.world().on_node;
+    let way       = plan.late_step(on_node, MIRROR, (&runtime.part(runtime::hosts), &image, &session.settled(), &manifest.settled()), runtime::ask_mirrors);
+    let hosts     = way.part(runtime::session);
+    let named     = plan.late_step(on_node, MIRROR_MANIFEST, (&way,),               manifest::fetch_on_way);
+    let chosen    = plan.late_step(on_node, MIRROR_PLATFORM, (&hosts, &named),      manifest::choose);
+                    plan.late_step(on_node, MIRROR_LAYER, (&hosts, &chosen),        layer::read_on_way);
     let observed  = Fact::gather(
         (&front.names.settled(), &front.connected.settled(), &challenge.settled(), &identity.settled(), &refresh.settled(), &session.settled(), &manifest.settled(), &platform.settled(), &layers.names.settled(), &layers.connected.settled(), &layer.settled()),
         |(names, connected, challenge, identity, exchange, session, manifest, platform, layer_names, layer_connected, layer)| DataPath { names, connected, challenge, identity, exchange, session, manifest, platform, layer_names, layer_connected, layer },
@@ -99,9 +107,12 @@ struct ConnectedHost {
 
 /// Plans the way to a host: through the proxy that is set for it, or by name and address; then TLS.
 #[rustfmt::skip]
-fn connect(plan: &mut Plan, steps: &ConnectSteps, host: &Fact<Host>) -> ConnectedHost {
-    let proxied   = plan.world().proxies.are_set();
-    let tunnel    = plan.step_if(proxied, steps.proxy, (host,),          proxy::tunnel);
+fn connect(plan: &mut Plan, steps: &ConnectSteps, host: &Fact<Host>, containerds: &Fact<Proxied>) -> ConnectedHost {
+    // On a node, only a step can tell which proxies containerd has.
+    let on_node   = plan.world().on_node;
+    let by_node   = plan.late_step(on_node, steps.proxy, (host, containerds), proxy::tunnel_of_containerd);
+    let proxied   = plan.world().proxies.are_set() && !on_node;
+    let tunnel    = plan.step_if(proxied, steps.proxy, (host,),          proxy::tunnel).or(&by_node);
     let names     = plan.step(steps.dns, (host, &tunnel.optional()),     dns::resolve);
     let direct    = plan.step(steps.tcp, (&names,),                      tcp::reach);
     let connected = tunnel.or(&direct);

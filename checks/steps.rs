@@ -12,8 +12,8 @@ use crate::{
         Step,
         azure::ARM_WAIT,
         net::{
-            BODY_WAIT, DATE_WAIT, DNS_WAIT, FOLLOW_WAIT, HTTP_WAIT, OPEN_WAIT, SETTLE_WAIT,
-            TCP_WAIT, TLS_WAIT,
+            BODY_WAIT, DATE_WAIT, DNS_WAIT, FOLLOW_WAIT, HTTP_WAIT, OPEN_WAIT, RESPONSE_WAIT,
+            SETTLE_WAIT, TCP_WAIT, TLS_WAIT,
         },
         world::FILE_WAIT,
     },
@@ -60,6 +60,16 @@ pub const LAYER_HOST: ConnectSteps = ConnectSteps {
 /// `--timeout` bounds them all.
 pub const LAYER: Step = step("layer", 24 * 60 * 60);
 
+/// Which of the hosts that containerd on this node asks has the image? All are asked at once, when
+/// the registry has been.
+pub const MIRROR: Step = step("mirror", 2 * OPEN_WAIT.as_secs() + 2 * REQUEST);
+/// Do these hosts serve its manifest? Each of them may be asked.
+pub const MIRROR_MANIFEST: Step = step("mirror-manifest", HOSTS * REQUEST);
+/// Do they have it for this platform?
+pub const MIRROR_PLATFORM: Step = step("mirror-platform", 3 * HOSTS * REQUEST);
+/// Do the bytes of the image arrive from them? As long as it takes.
+pub const MIRROR_LAYER: Step = step("mirror-layer", 24 * 60 * 60);
+
 /// Who reads Azure's control plane? The Azure CLI is the slowest to answer of all that may be asked.
 pub const ARM: Step = step("arm", 2 * identity::AZ_WAIT.as_secs() + READ);
 /// Which cluster pulls?
@@ -104,10 +114,19 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     let sign_in = [CHALLENGE, CLOCK, KUBELET, IDENTITY, EXCHANGE, TOKEN, MANIFEST, PLATFORM];
     let steps = [IMAGE, RUNTIME].into_iter().chain(FRONT.all()).chain(sign_in);
     let pull = steps.chain(LAYER_HOST.all()).chain([LAYER]);
+    let mirrors = [MIRROR, MIRROR_MANIFEST, MIRROR_PLATFORM, MIRROR_LAYER];
     let azure = [ARM, CLUSTER, ACR, ROLE, FIREWALL, PRIVATE_ENDPOINT, OUTBOUND, DETECTORS, CONTENT];
-    pull.chain(azure).chain([CREDENTIAL]).map(|step| step.name)
+    pull.chain(mirrors).chain(azure).chain([CREDENTIAL]).map(|step| step.name)
 }
 
+/// Returns whether a step is about the hosts that containerd on a node asks.
+pub fn is_of_way(step: &str) -> bool {
+    let way = [RUNTIME, MIRROR, MIRROR_MANIFEST, MIRROR_PLATFORM, MIRROR_LAYER];
+    way.iter().any(|one| one.name == step)
+}
+
+/// The most hosts that containerd may ask for the same.
+const HOSTS: u64 = runtime::MAX_HOSTS as u64 + 1;
 /// For our own work between the waits.
 const SLACK: u64 = 5;
 /// One question to Azure Resource Manager, with its pages and retries.
@@ -122,7 +141,7 @@ const TCP: u64 = DNS_WAIT.as_secs() + TCP_WAIT.as_secs() + 2 * tcp::AROUND_WAIT.
 const TLS: u64 = PROXY + TLS_WAIT.as_secs() + DATE_WAIT.as_secs() + SLACK;
 /// One request to the registry with its retries, the body of the answer, the check whether a
 /// firewall refuses every connection, and what else a refusal makes us look at.
-const REQUEST: u64 = HTTP_WAIT.as_secs()
+const REQUEST: u64 = RESPONSE_WAIT.as_secs()
     + 2 * FOLLOW_WAIT.as_secs()
     + 2 * BODY_WAIT.as_secs()
     + SETTLE_WAIT.as_secs()

@@ -1,6 +1,7 @@
 //! Builds the world of a run: the real one or the lab's.
 
 use std::{
+    cell::OnceCell,
     collections::HashMap,
     env,
     ffi::OsString,
@@ -25,7 +26,10 @@ const MAX_CA_BYTES: u64 = 4 * 1024 * 1024;
 /// Returns the real world, as this process sees it.
 pub(crate) fn real(roots: Roots, node_root: Option<&Path>) -> World {
     let node_root = node_root.unwrap_or(Path::new("/")).to_owned();
-    let (name_servers, search, ndots) = resolver(&fs::read("/etc/resolv.conf").unwrap_or_default());
+    let in_pod = env::var_os("KUBERNETES_SERVICE_HOST").is_some();
+    // A pod with a network of its own may not reach the name servers of its node.
+    let network_root = Some(&*node_root).filter(|root| !in_pod || is_of_node_network(root));
+    let (name_servers, search, ndots) = resolver(&of_network(network_root, &RESOLVER_FILES));
     // docker takes what this variable holds before its file.
     let inline = env::var("DOCKER_AUTH_CONFIG").ok().filter(|text| !text.is_empty());
     let variable = inline.map(|text| (PathBuf::from("DOCKER_AUTH_CONFIG"), Secret::new(text)));
@@ -39,20 +43,50 @@ pub(crate) fn real(roots: Roots, node_root: Option<&Path>) -> World {
         name_servers,
         search,
         ndots,
-        hosts: hosts(&fs::read("/etc/hosts").unwrap_or_default()),
+        hosts: hosts(&of_network(network_root, &["etc/hosts"])),
         routes: HashMap::new(),
         roots,
         clock_ahead: jiff::SignedDuration::ZERO,
-        in_pod: env::var_os("KUBERNETES_SERVICE_HOST").is_some(),
+        in_pod,
         on_node: is_node(&node_root),
         node_root,
         variables: variables(|name| env::var(name).ok()),
         client_secret: client_secret(|name| env::var(name).ok()),
         azure_cli: has_azure_cli(|name| env::var_os(name)),
         proxies: Proxies::read(|name| env::var(name).ok()),
+        containerd_proxies: OnceCell::new(),
         docker_configs,
         files: variable.into_iter().collect(),
     }
+}
+
+/// The file of the name servers, and that which it links to on AKS (Azure/AgentBaker). Where the
+/// node's root is mounted, the link leads nowhere.
+const RESOLVER_FILES: [&str; 2] = ["etc/resolv.conf", "run/systemd/resolve/resolv.conf"];
+/// The longest such file that is read.
+const MAX_NETWORK_BYTES: u64 = 1024 * 1024;
+
+/// Returns the first of these files that can be read below a root, or else below our own.
+fn of_network(root: Option<&Path>, files: &[&str]) -> Vec<u8> {
+    let paths = root.into_iter().flat_map(|root| files.iter().map(move |file| root.join(file)));
+    let ours = files.iter().take(1).map(|file| Path::new("/").join(file));
+    paths.chain(ours).find_map(|path| read_file(&path)).unwrap_or_default()
+}
+
+/// Reads the beginning of a regular file. A pipe could block for ever.
+fn read_file(path: &Path) -> Option<Vec<u8>> {
+    let mut bytes = vec![];
+    if !fs::metadata(path).ok()?.is_file() {
+        return None;
+    }
+    fs::File::open(path).ok()?.take(MAX_NETWORK_BYTES).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+/// Returns whether this pod is on the network of that node: then it has the node's host name.
+fn is_of_node_network(root: &Path) -> bool {
+    let here = read_file(Path::new("/etc/hostname"));
+    here.is_some() && root != Path::new("/") && here == read_file(&root.join("etc/hostname"))
 }
 
 /// Returns whether AKS wrote its files there. Other clusters have a folder of that name, but not
@@ -186,8 +220,10 @@ pub(crate) fn of_lab(lab: &lab::Lab, asker: &lab::Ask) -> Result<World, String> 
     let config = PathBuf::from("~/.docker/config.json");
     let docker = lab.docker_config.clone().map(|text| (config.clone(), text));
     let more = lab.files.iter().map(|(path, text)| (PathBuf::from(path), text.clone()));
+    let of_node = lab.files.get("/etc/resolv.conf").filter(|_| !asker.in_pod);
+    let name_servers = of_node.map(|text| resolver(text.as_bytes()).0);
     Ok(World {
-        name_servers: lab.name_servers.clone(),
+        name_servers: name_servers.unwrap_or_else(|| lab.name_servers.clone()),
         search: vec![],
         ndots: 1,
         hosts: HashMap::new(),
@@ -203,6 +239,7 @@ pub(crate) fn of_lab(lab: &lab::Lab, asker: &lab::Ask) -> Result<World, String> 
         client_secret: client_secret(|name| lab.environment.get(name).cloned()),
         azure_cli: false,
         proxies: Proxies::read(|name| lab.environment.get(name).cloned()),
+        containerd_proxies: OnceCell::new(),
         docker_configs: vec![config.clone()],
         files: docker
             .into_iter()

@@ -69,25 +69,29 @@ fn an_escape_sequence_in_an_error() {
 
 #[test]
 fn a_realm_that_is_no_place_for_credentials() {
-    let said = ask(|_, stream| {
-        answer(stream, "401 No\r\nWWW-Authenticate: Bearer realm=\"file:///etc/passwd\"", b"")
-    });
-    assert_eq!(said.code, Some(3));
-    assert_eq!(codes(&said.json(), "could_not_tell"), ["token/realm-not-safe"]);
+    cannot(
+        |_, stream| {
+            let challenge = "Bearer realm=\"file:///etc/passwd\"";
+            answer(stream, &format!("401 No\r\nWWW-Authenticate: {challenge}"), b"")
+        },
+        "token/realm-unusable",
+    );
 }
 
 #[test]
 fn a_redirect_that_wants_our_password() {
-    let said = ask(|line, stream| {
+    let script: Script = |line, stream| {
         if line.contains("/evil/") {
             return answer(stream, "401 No\r\nWWW-Authenticate: Basic realm=\"yours\"", b"");
         }
         // The same server by another name: for credentials this is another host.
         let port = stream.local_addr()?.port();
         answer(stream, &format!("307 On\r\nLocation: http://127.0.0.2:{port}/evil/"), b"")
-    });
+    };
+    let said = ask_as(r#"{"auth":"dTpjYW5hcnk="}"#, script);
     assert_eq!(said.code, Some(3), "{}", said.out);
     assert_eq!(codes(&said.json(), "could_not_tell"), ["registry/sign-in-elsewhere"]);
+    cannot(script, "token/anonymous-pull-disabled");
 }
 
 #[test]

@@ -49,6 +49,7 @@ fn world() -> World {
         client_secret: None,
         azure_cli: false,
         proxies: checks::kit::world::Proxies::default(),
+        containerd_proxies: std::cell::OnceCell::new(),
         docker_configs: vec![],
         files: std::collections::HashMap::new(),
     }
@@ -116,6 +117,34 @@ async fn skip(_: &Cx) -> StepResult<u8> {
 }
 async fn after_skip(_: &Cx, value: &Option<Rc<u8>>) -> StepResult<bool> {
     Ok(value.is_none())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_step_is_shown_only_where_it_runs() {
+    for (left_out, ended) in [
+        (&[][..], [end("a", "passed", 30), end("c", "passed", 70)]),
+        (&["c"][..], [end("a", "passed", 30), end("c", "skipped run/left-out", 30)]),
+    ] {
+        let (mut plan, heard) = plan(left_out);
+        let fa = plan.step(step("a"), (), a);
+        plan.late_step(true, step("c"), (&fa,), c);
+        plan.late_step(false, step("b"), (), b);
+        let planned = |heard: &Heard| {
+            let heard = heard.borrow();
+            heard
+                .iter()
+                .filter(|(_, event)| matches!(event.kind, EventKind::Planned { .. }))
+                .count()
+        };
+        assert_eq!(planned(&heard), 1);
+        plan.run(|_| true).await;
+        assert_eq!((planned(&heard), ends(&heard)), (2, ended.to_vec()));
+    }
+    let (mut plan, heard) = plan(&[]);
+    let skipped = plan.step(step("a"), (), skip);
+    plan.late_step(true, step("c"), (&skipped,), c);
+    plan.run(|_| true).await;
+    assert_eq!(ends(&heard), [end("a", "skipped run/left-out", 0)]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -73,16 +73,36 @@ fn a_pipe_and_a_long_file_hold_nobody_up() {
     assert!(began.elapsed().as_secs() < 20, "it hangs");
 }
 
+/// Returns the name servers that are asked for the registry.
+fn asked(root: &Path) -> Vec<String> {
+    let args = ["contoso.azurecr.io/team/app:v1", "--only", "dns", "-o", "events"];
+    let output = program(&args).arg("--node-root").arg(root).output().unwrap();
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let events = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let mut asked: Vec<String> = events
+        .filter(|event| event["event"] == "exchanged" && event["step"] == "dns")
+        .map(|event| event["to"].as_str().unwrap().to_owned())
+        .collect();
+    asked.sort();
+    asked.dedup();
+    asked
+}
+
 #[test]
-fn other_name_servers_are_seen() {
+fn the_nodes_name_servers_are_asked() {
     let root = node(Some(CONFIG));
-    fs::write(root.path().join("etc/resolv.conf"), "nameserver 192.0.2.53\n").unwrap();
-    assert_eq!(told(root.path()), ["runtime/resolver-differs"]);
+    // Nothing listens there, which this machine says at once.
+    fs::write(root.path().join("etc/resolv.conf"), "nameserver 127.0.0.253\n").unwrap();
+    assert_eq!(told(root.path()), [""; 0]);
+    assert_eq!(asked(root.path()), ["127.0.0.253:53"]);
+    fs::write(root.path().join("etc/hosts"), "127.0.0.254 contoso.azurecr.io\n").unwrap();
+    assert_eq!(asked(root.path()), [""; 0], "the name is in the node's hosts file");
+    fs::remove_file(root.path().join("etc/hosts")).unwrap();
     // On AKS the file is a link that leads nowhere below another root.
     fs::remove_file(root.path().join("etc/resolv.conf")).unwrap();
     symlink("/run/of-the-node/resolv.conf", root.path().join("etc/resolv.conf")).unwrap();
     let resolved = root.path().join("run/systemd/resolve");
     fs::create_dir_all(&resolved).unwrap();
-    fs::write(resolved.join("resolv.conf"), "nameserver 169.254.10.10\n").unwrap();
-    assert_eq!(told(root.path()), ["runtime/resolver-differs"]);
+    fs::write(resolved.join("resolv.conf"), "nameserver 127.0.0.252\n").unwrap();
+    assert_eq!(asked(root.path()), ["127.0.0.252:53"]);
 }

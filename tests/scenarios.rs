@@ -108,6 +108,8 @@ fn every_code_is_brought_about() {
         include_str!("identity.rs"),
         include_str!("plan.rs"),
         include_str!("unusual_images.rs"),
+        include_str!("wire.rs"),
+        include_str!("wire_images.rs"),
     ]
     .concat();
     for code in ELSEWHERE {

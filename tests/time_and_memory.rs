@@ -96,8 +96,8 @@ const LAYER: (&str, usize) =
 #[test]
 fn a_layer_needs_less_memory_than_it_is_long() {
     let script: Script = |line, stream| {
-        let config = br#"{"architecture":"amd64","os":"linux","rootfs":{"diff_ids":["x"]}}"#;
-        let digest = "sha256:c0a741ecc307f8fb61a6effb69407410ac45781ade3384f9e6d6e53e1ff9f293";
+        let config = br#"{"architecture":"amd64","os":"linux","rootfs":{"diff_ids":["sha256:3b6a07d0d404fab4e23b6d34bc6696a6a312dd92821332385e5af7c01c421351"]}}"#;
+        let digest = "sha256:a87b1e929bd843ec5e36c5c15140faf98e74bd5421b3b52ff05c2c0092611e6b";
         if line.contains(LAYER.0) {
             return answer(stream, "200 OK", &vec![0; LAYER.1]);
         }

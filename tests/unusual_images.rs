@@ -105,25 +105,6 @@ fn a_config_that_describes_other_layers() {
 }
 
 #[test]
-fn an_index_in_an_index() {
-    let said = ask(|line, stream| {
-        let index = "application/vnd.oci.image.index.v1+json";
-        let entry = |digest: &str, size: usize| {
-            format!(
-                r#"{{"manifests":[{{"mediaType":"{index}","digest":"{digest}","size":{size}}}]}}"#
-            )
-        };
-        let inner = entry("sha256:x", 1);
-        let digest = checks::kit::rules::digest("sha256:", inner.as_bytes());
-        let body = if line.contains(&digest) { inner } else { entry(&digest, inner.len()) };
-        let head = format!("200 OK\r\nContent-Type: {index}");
-        answer(stream, &head, if line.starts_with("HEAD") { b"" } else { body.as_bytes() })
-    });
-    assert_eq!(said.code, Some(3), "{}", said.out);
-    assert_eq!(codes(&said.json(), "could_not_tell"), ["manifest/index-in-index"]);
-}
-
-#[test]
 fn layers_that_are_elsewhere() {
     let said = ask(|line, stream| {
         let digest = format!("sha256:{}", "0".repeat(64));

@@ -75,7 +75,7 @@ pub async fn outbound(
     }
     let there = cluster.proxies().route(host);
     let there_shown = shown(&there);
-    let here = shown(&cx.world.proxies.route(host));
+    let here = shown(&cx.world.pull_proxies().route(host));
     if here != there_shown && !(pull.works() && cx.world.on_node) {
         let host = host.name.clone();
         cx.add_finding(Problem::ProxyDiffers {

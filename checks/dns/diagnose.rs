@@ -1,6 +1,6 @@
 //! What the answers of all name servers together prove.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use hickory_proto::op::ResponseCode;
 
@@ -17,6 +17,16 @@ use crate::kit::{
     },
     target::{AcrHostKind, is_private},
 };
+
+/// Azure's own resolver, at the same address in every virtual network.
+const AZURE_DNS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(168, 63, 129, 16));
+
+/// Returns the names above a data endpoint's: somebody may host each of them as a private zone.
+fn zones_above(name: &str) -> String {
+    let above = |name: &str| name.split_once('.').map(|(_, above)| above.to_owned());
+    let names = std::iter::successors(above(name), |name| above(name));
+    names.filter(|name| name.contains('.')).collect::<Vec<_>>().join(", ")
+}
 
 /// Returns what it proves that no server returned an address.
 pub(super) fn diagnose(cx: &Cx, host: &Host, heard: &[ServerAnswer]) -> Problem {
@@ -38,6 +48,9 @@ pub(super) fn diagnose(cx: &Cx, host: &Host, heard: &[ServerAnswer]) -> Problem 
         record,
         member: azure.map(|name| name.required_member_name()),
         region: azure.and_then(|name| name.region).map(str::to_owned),
+        hidden_by: (!shadowed && host.kind() == AcrHostKind::DataEndpoint)
+            .then(|| zones_above(&host.name)),
+        azure_dns: (server.ip() != AZURE_DNS).then_some("168.63.129.16"),
     };
     if is_loop(&host.name, &reply.chain) {
         return Problem::CnameLoop(denied);

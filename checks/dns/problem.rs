@@ -96,4 +96,10 @@ pub struct Denied {
     /// The region, of an endpoint that belongs to one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) region: Option<String>,
+    /// The private zones that would hide a data endpoint's public name if they lack it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) hidden_by: Option<String>,
+    /// Azure's own resolver, unless it is the server that answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) azure_dns: Option<&'static str>,
 }

@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::problem::{Broken, Problem};
+use super::{
+    problem::{Broken, Problem},
+    unpack::{MAX_UNPACKED_SAMPLE, PIECE, Unpacked, Unpacker},
+};
 use crate::{
     kit::{
         Cx, NoFact, StepResult,
         net::{BODY_WAIT, Fault, Reply},
-        rules::{Hasher, Platform},
+        rules::Hasher,
     },
     manifest::Blob,
 };
@@ -26,6 +28,10 @@ pub(super) struct BlobRead {
     pub whole: bool,
     /// The bytes, if they were to be kept.
     pub kept: Vec<u8>,
+    /// The host that sent them.
+    pub host: String,
+    /// What came of decompressing it, if it is a layer that was read to its end.
+    pub unpacked: Option<Unpacked>,
 }
 
 /// A blob that is being read, over one connection or several.
@@ -36,6 +42,7 @@ pub(super) struct BlobReader<'a> {
     most: u64,
     keep: bool,
     hasher: Hasher,
+    unpacker: Option<Unpacker>,
     began: Instant,
     /// The number of bytes of the next response that were already read.
     skip: u64,
@@ -47,8 +54,14 @@ impl<'a> BlobReader<'a> {
     /// counted.
     pub(super) fn of(cx: &'a Cx, blob: &'a Blob, host: String, most: u64, keep: bool) -> Self {
         let (hasher, began) = (Hasher::like(&blob.digest), Instant::now());
-        let taken = BlobRead { bytes: 0, whole: false, kept: vec![] };
-        Self { cx, blob, host, most, keep, hasher, began, skip: 0, taken }
+        let from = host.clone();
+        let taken = BlobRead { bytes: 0, whole: false, kept: vec![], host: from, unpacked: None };
+        // Of a layer that is not read to its end, the diff id stays unknown.
+        let is_whole = most == u64::MAX || blob.size.is_some_and(|size| size <= most);
+        let limit = if most == u64::MAX { u64::MAX } else { MAX_UNPACKED_SAMPLE };
+        let layer = blob.layer.as_ref().filter(|_| is_whole);
+        let unpacker = layer.map(|layer| Unpacker::of(&layer.media_type, limit));
+        Self { cx, blob, host, most, keep, hasher, unpacker, began, skip: 0, taken }
     }
 
     /// Reads a response. Returns false if the connection ended early; a runtime then asks for the
@@ -71,6 +84,13 @@ impl<'a> BlobReader<'a> {
             drop(piece.split_to(known));
             self.skip -= known as u64;
             self.hasher.update(&piece);
+            if let Some(unpacker) = &mut self.unpacker {
+                for part in piece.chunks(PIECE) {
+                    unpacker.write(part);
+                    // Decompressing takes time that other waits need.
+                    tokio::task::yield_now().await;
+                }
+            }
             self.taken.bytes += piece.len() as u64;
             if self.keep {
                 self.taken.kept.extend_from_slice(&piece);
@@ -104,6 +124,7 @@ impl<'a> BlobReader<'a> {
             return Err(self.other_bytes(Some(got)));
         }
         self.taken.whole = true;
+        self.taken.unpacked = self.unpacker.take().map(Unpacker::finish);
         Ok(true)
     }
 
@@ -149,18 +170,4 @@ impl<'a> BlobReader<'a> {
         let more_than = self.blob.size.filter(|_| got.is_none());
         Problem::BlobDigestMismatch { host, digest, got, more_than }.into()
     }
-}
-
-/// Returns the platform that an image is built for, according to its config.
-pub(super) fn platform(config: &[u8]) -> Option<Platform> {
-    #[derive(Deserialize)]
-    struct Config {
-        architecture: String,
-        os: String,
-        variant: Option<String>,
-        #[serde(rename = "os.version")]
-        build: Option<String>,
-    }
-    let Config { architecture, os, variant, build } = serde_json::from_slice(config).ok()?;
-    Some(Platform::normal(&os, &architecture, variant.as_deref(), build.as_deref()))
 }

@@ -8,6 +8,7 @@ mod bytes;
 mod presence;
 mod problem;
 mod refusal;
+mod unpack;
 
 use std::rc::Rc;
 
@@ -17,7 +18,7 @@ use strum::VariantNames;
 
 use crate::{
     kit::{
-        Cx, HostPurpose, NoFact, StepResult,
+        Cx, Host, HostPurpose, NoFact, StepResult,
         net::{Connected, Fault, Reply, Request},
         rules::Platform,
     },
@@ -27,6 +28,7 @@ use crate::{
 };
 use bytes::{BlobRead, BlobReader};
 pub use problem::Problem;
+pub use unpack::{Unpacked, Unpacker};
 
 /// How much of a layer is read without `--full`.
 const SAMPLE: u64 = 1024 * 1024;
@@ -94,6 +96,26 @@ pub async fn read(
         }
         (_, None) => session.client().host.to_string(),
     };
+    download(cx, session, content, first, host).await
+}
+
+/// Downloads the config and bytes of a layer from the hosts that a node's containerd asks.
+pub async fn read_on_way(
+    cx: &Cx,
+    session: &Session,
+    content: &PlatformImage,
+) -> StepResult<Downloaded> {
+    let first = content.first_source.take();
+    download(cx, session, content, first, session.client().host.to_string()).await
+}
+
+async fn download(
+    cx: &Cx,
+    session: &Session,
+    content: &PlatformImage,
+    first: Option<BlobResponse>,
+    host: String,
+) -> StepResult<Downloaded> {
     let blobs = Blobs { cx, session, host };
     let wanted = wanted(&content.blobs, cx.target.full);
     let others = others(&content.blobs, &wanted);
@@ -121,6 +143,18 @@ fn others<'a>(all: &'a [Blob], wanted: &[&Blob]) -> Vec<&'a Blob> {
         }
     }
     others
+}
+
+/// Compares the uncompressed bytes of a layer with the config. A runtime does so as it unpacks them.
+fn compare(blob: &Blob, wanted: &str, unpacked: Option<Unpacked>) -> StepResult<()> {
+    let (digest, wanted) = (blob.digest.clone(), wanted.to_owned());
+    match unpacked {
+        Some(Unpacked::DiffId(got)) if got != wanted => {
+            Err(Problem::WrongDiffId { digest, wanted, got }.into())
+        }
+        Some(Unpacked::Broken(said)) => Err(Problem::NotUnpackable { digest, said }.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Warns if a single manifest is for another platform. A runtime pulls it for any platform.
@@ -154,7 +188,7 @@ impl Blobs<'_> {
         mut first: Option<BlobResponse>,
         wanted: Vec<&Blob>,
     ) -> StepResult<Downloaded> {
-        let mut config_size = None;
+        let (mut config_size, mut diff_ids) = (None, vec![]);
         let mut ahead = None;
         if let Some(blob) = &content.config {
             let source = first.take();
@@ -165,9 +199,10 @@ impl Blobs<'_> {
             let (config, next) = join(Box::pin(self.config(blob, source)), next).await;
             let config = config?;
             ahead = next;
-            content.compare(&config)?;
+            let described = content.read_config(&config, &self.cx.target.platform)?;
             config_size = Some(config.len());
-            if let Some(built_for) = bytes::platform(&config).filter(|_| !content.chosen) {
+            diff_ids = described.diff_ids;
+            if let Some(built_for) = described.built_for.filter(|_| !content.chosen) {
                 warn_of_platform(self.cx, &built_for);
             }
         }
@@ -187,7 +222,13 @@ impl Blobs<'_> {
             };
             let most = if self.cx.target.full { u64::MAX } else { SAMPLE };
             let taken = self.take(blob, source, most, false).await?;
+            if let (true, Some(layer)) = (taken.whole, &blob.layer)
+                && let Some(wanted) = diff_ids.get(layer.place)
+            {
+                compare(blob, wanted, taken.unpacked)?;
+            }
             *in_hand.bytes.get_or_insert(0) += taken.bytes;
+            in_hand.host.clone_from(&taken.host);
             in_hand.layers_read += 1;
             if !taken.whole {
                 in_hand.verified = if config_size.is_some() {
@@ -261,18 +302,39 @@ impl Blobs<'_> {
         from: u64,
     ) -> StepResult<(String, Reply)> {
         let (cx, client) = (self.cx, self.session.client());
-        let (host, target) = match source {
+        let (host, request) = match source {
             BlobResponse::Body(reply) => {
-                return self.accept(client.host.to_string(), reply, blob, None).await;
+                let host = reply.host.to_string();
+                return self.accept(host, reply, blob, None).await;
             }
-            BlobResponse::Redirect(host, target) => (host, target),
+            BlobResponse::Redirect(host, request) => (host, request),
         };
-        // The registry's own answer was the first redirect.
-        let request = Request::new(hyper::Method::GET, target.expose());
-        let request = Request { from, redirects: 1, ..request };
+        let request = Request { from, ..*request };
         let ask = async || client.follow(cx, &host, &request, HostPurpose::Data).await;
         let reply = client.with_retries(cx, ask).await?;
-        self.accept(host.to_string(), reply, blob, Some(target.expose())).await
+        if request.authorization.is_some() && matches!(reply.status, 400..=403) {
+            return Err(self.unwanted(reply, &host, &request, blob).await);
+        }
+        self.accept(host.to_string(), reply, blob, Some(&request.target)).await
+    }
+
+    /// Returns why a host refuses a request that carries the registry's credentials, as a runtime
+    /// sends them to the registry's own name and to names below it. A signed URL is often refused
+    /// only because it needs none.
+    async fn unwanted(&self, reply: Reply, host: &Host, request: &Request, blob: &Blob) -> NoFact {
+        let (cx, client, target) = (self.cx, self.session.client(), &request.target);
+        let bare =
+            Request { authorization: None, signed_in: None, origin: None, ..request.clone() };
+        let status = reply.status;
+        let said = refusal::words(reply).await;
+        match client.follow(cx, host, &bare, HostPurpose::Data).await {
+            Ok(served) if matches!(served.status, 200 | 206) => {
+                let (registry, host) = (client.host.to_string(), host.to_string());
+                Problem::AuthorizationUnwanted { registry, host, status, said }.into()
+            }
+            Ok(refused) => refusal::grade(cx, refused, blob, Some(target)).await,
+            Err(no_fact) => no_fact,
+        }
     }
 
     async fn accept(

@@ -56,6 +56,40 @@ pub enum Problem {
         #[serde(skip_serializing_if = "Option::is_none")]
         more_than: Option<u64>,
     },
+    /// The uncompressed bytes of a layer do not have the digest that the config states.
+    WrongDiffId {
+        /// The digest of the layer.
+        digest: String,
+        /// The diff id in the config.
+        wanted: String,
+        /// The digest of the uncompressed bytes.
+        got: String,
+    },
+    /// A layer does not decompress.
+    NotUnpackable {
+        /// The digest of the layer.
+        digest: String,
+        /// What the decompressor says.
+        said: String,
+    },
+    /// A host serves the layer, but not to the credentials that a runtime sends along.
+    AuthorizationUnwanted {
+        /// The registry.
+        registry: String,
+        /// The host that serves the layer.
+        host: String,
+        /// The HTTP status of the response.
+        status: u16,
+        /// The code and message of the host.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        said: Option<String>,
+    },
+    /// The signed URL is not valid now, by the clock of the host that serves the layer.
+    SignedUrlExpired(Unsigned),
+    /// The host that serves the layer computes another signature than the URL has.
+    SignatureMismatch(Refused),
+    /// The host that serves the layer does not let who signed the URL read it.
+    SignerRejected(Refused),
     /// The config is larger than the limit, so it was not read: could not tell.
     ConfigTooLong {
         /// The size that the manifest states.

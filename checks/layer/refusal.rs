@@ -6,7 +6,7 @@ use super::problem::{Problem, Refused, Unsigned};
 use crate::{
     kit::{
         Cx, NoFact,
-        net::{Reply, reply},
+        net::{ErrorBody, Reply, reply},
     },
     manifest::Blob,
     registry::Refusal,
@@ -20,7 +20,7 @@ pub(super) async fn grade(cx: &Cx, reply: Reply, blob: &Blob, target: Option<&st
     if let Some(problem) = refusal.by_error_body().filter(|_| target.is_none()) {
         return problem.into();
     }
-    let code = refusal.body.code.clone();
+    let (code, body) = (refusal.body.code.clone(), refusal.body.clone());
     let refused = Refused {
         host: host.to_string(),
         digest: blob.digest.clone(),
@@ -41,9 +41,48 @@ pub(super) async fn grade(cx: &Cx, reply: Reply, blob: &Blob, target: Option<&st
             let skew = there.and_then(|there| cx.skew(there));
             Problem::BlobSasRejected(Unsigned { refused, expired, there, skew })
         }
+        // What S3, Google Cloud Storage and those that speak like them say of a signed URL.
+        (400 | 403, code) if target.is_some() => match (code, body.message.as_str()) {
+            ("AccessDenied", said)
+                if said.contains("expired") || said.contains("not valid yet") =>
+            {
+                Problem::SignedUrlExpired(dated(cx, refused, &body, there))
+            }
+            (
+                "RequestTimeTooSkewed" | "RequestExpired" | "AuthorizationQueryParametersError",
+                _,
+            ) => Problem::SignedUrlExpired(dated(cx, refused, &body, there)),
+            ("ExpiredToken", said) if said.contains("signature expired") => {
+                Problem::SignedUrlExpired(dated(cx, refused, &body, there))
+            }
+            ("SignatureDoesNotMatch", _) => Problem::SignatureMismatch(refused),
+            (
+                "AccessDenied"
+                | "InvalidAccessKeyId"
+                | "ExpiredToken"
+                | "InvalidToken"
+                | "TokenRefreshRequired"
+                | "AllAccessDisabled"
+                | "AccountProblem",
+                _,
+            ) => Problem::SignerRejected(refused),
+            _ => Problem::BlobRefused(refused),
+        },
         _ => Problem::BlobRefused(refused),
     }
     .into()
+}
+
+/// Returns the times that say why a signed URL is not valid now.
+fn dated(cx: &Cx, refused: Refused, body: &ErrorBody, there: Option<Timestamp>) -> Unsigned {
+    let there = body.server_time.or(there);
+    let skew = there.and_then(|there| cx.skew(there));
+    Unsigned { refused, expired: body.expires, there, skew }
+}
+
+/// Returns the words of a refusal.
+pub(super) async fn words(reply: Reply) -> Option<String> {
+    Refusal::read(reply).await.body.words()
 }
 
 /// Returns the time until which a signed URL is valid, as its `se` parameter states it.

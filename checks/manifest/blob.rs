@@ -13,6 +13,16 @@ pub struct Blob {
     pub(crate) digest: String,
     /// The size in bytes; unknown in schema 1.
     pub(crate) size: Option<u64>,
+    /// What is known of the layer that it is; unknown in schema 1.
+    pub(crate) layer: Option<Layer>,
+}
+
+/// A layer of an image.
+#[derive(Clone, Debug)]
+pub(crate) struct Layer {
+    /// Its place among all layers of the manifest.
+    pub(crate) place: usize,
+    pub(crate) media_type: String,
 }
 
 impl Blob {

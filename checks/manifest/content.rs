@@ -6,11 +6,13 @@ use futures::future::join;
 use serde::Serialize;
 
 use super::{
-    blob::Blob,
+    blob::{Blob, Layer},
     descriptor::Descriptor,
     document::{Document, Manifest},
-    fetch, index, kind,
-    problem::Problem,
+    fetch,
+    index::{self, Child},
+    kind,
+    problem::{Build, Problem},
     shapes,
     words::{Flaw, Lone},
 };
@@ -47,6 +49,17 @@ pub struct PlatformImage {
     /// manifest for any platform.
     #[serde(skip)]
     pub(crate) chosen: bool,
+    /// Whether the index does not say for which platform the manifest is: then its config must.
+    #[serde(skip)]
+    is_unnamed: bool,
+}
+
+/// What a pull needs of an image's config.
+pub struct ImageConfig {
+    /// The diff ids of all layers; none if a container runtime does not unpack them.
+    pub(crate) diff_ids: Vec<String>,
+    /// The platform that the image is built for, if the config names it.
+    pub(crate) built_for: Option<Platform>,
 }
 
 impl PlatformImage {
@@ -58,16 +71,21 @@ impl PlatformImage {
         }
     }
 
-    /// Compares the number of layers that the config describes with the number in the manifest. A
-    /// container runtime unpacks the layers one by one along the config, and refuses a different
-    /// number, and a config that it does not decode.
-    pub(crate) fn compare(&self, config: &[u8]) -> StepResult<()> {
-        let config = go_json::decode(config, &shapes::CONFIG).map_err(|error| error.to_string());
-        let described =
-            config.map(|config| config["rootfs"]["diff_ids"].as_array().map_or(0, Vec::len));
-        if described == Ok(self.layers) {
-            return Ok(());
-        }
+    /// Reads the config. A container runtime unpacks the layers one by one along the config, and
+    /// refuses a different number, and a config that it does not decode. It fetches an image for
+    /// another platform, but does not unpack it (core/unpack/unpacker.go).
+    pub(crate) fn read_config(&self, bytes: &[u8], wanted: &Platform) -> StepResult<ImageConfig> {
+        let config = go_json::decode(bytes, &shapes::CONFIG).map_err(|error| error.to_string());
+        let described = match config {
+            Ok(config) => {
+                let read = ImageConfig::of(&config, wanted);
+                if config["rootfs"]["diff_ids"].as_array().map_or(0, Vec::len) == self.layers {
+                    return self.of_platform(read, wanted);
+                }
+                Ok(())
+            }
+            Err(error) => Err(error),
+        };
         let media_type = self.config_type.clone();
         if media_type.contains("image.config") || media_type.contains("container.image") {
             let flaw = described.err().unwrap_or_else(|| Flaw::LayersDiffer.to_string());
@@ -75,6 +93,33 @@ impl PlatformImage {
         }
         let what = kind::what_is(&media_type, "");
         Err(Problem::NotAnImage { what, media_type }.into())
+    }
+
+    /// Refuses a config for another platform where the index does not say for which one the manifest
+    /// is (core/images/image.go, `Manifest`).
+    fn of_platform(&self, config: ImageConfig, wanted: &Platform) -> StepResult<ImageConfig> {
+        let fits = config.built_for.as_ref().is_some_and(|own| wanted.rank(own).is_some());
+        if fits || !self.is_unnamed {
+            return Ok(config);
+        }
+        let offered: Vec<_> = config.built_for.iter().map(ToString::to_string).collect();
+        let build = Build::of([offered.clone(), vec![wanted.to_string()]].concat());
+        Err(Problem::PlatformNoMatch { wanted: wanted.to_string(), offered, build }.into())
+    }
+}
+
+impl ImageConfig {
+    fn of(config: &serde_json::Value, wanted: &Platform) -> Self {
+        let text = |name: &str| config[name].as_str().filter(|text| !text.is_empty());
+        let built_for = text("os").zip(text("architecture")).map(|(os, architecture)| {
+            Platform::normal(os, architecture, text("variant"), text("os.version"))
+        });
+        let rootfs = &config["rootfs"];
+        let is_unpacked = built_for.as_ref().is_some_and(|own| wanted.rank(own).is_some())
+            && matches!(rootfs["type"].as_str().unwrap_or_default(), "" | "layers");
+        let ids = rootfs["diff_ids"].as_array().filter(|_| is_unpacked);
+        let ids = ids.into_iter().flatten().map(|id| id.as_str().unwrap_or_default().to_owned());
+        Self { diff_ids: ids.collect(), built_for }
     }
 }
 
@@ -95,12 +140,13 @@ pub async fn choose(cx: &Cx, session: &Session, manifest: &Manifest) -> StepResu
 }
 
 async fn of_platform(cx: &Cx, session: &Session, manifest: &Manifest) -> StepResult<PlatformImage> {
-    let (child, platform) = match manifest.document {
+    let (child, platform, is_unnamed) = match manifest.document {
         Document::Index(_) => {
-            let (child, platform) = index::child(cx, session, manifest).await?;
-            (Some(child), platform)
+            let Child { manifest, platform, is_unnamed } =
+                index::child(cx, session, manifest).await?;
+            (Some(manifest), platform, is_unnamed)
         }
-        _ => (None, Lone::LoneManifest.to_string()),
+        _ => (None, Lone::LoneManifest.to_string(), false),
     };
     let chosen = child.is_some();
     let manifest = child.as_ref().unwrap_or(manifest);
@@ -124,6 +170,7 @@ async fn of_platform(cx: &Cx, session: &Session, manifest: &Manifest) -> StepRes
         blobs,
         first_source: Cell::new(Some(source)),
         chosen,
+        is_unnamed,
     })
 }
 
@@ -162,8 +209,13 @@ pub fn named(manifest: &Manifest) -> StepResult<ManifestContents> {
         return Err(Problem::NotAnImage { what, media_type: odd.media_type.clone() }.into());
     }
     // The registry does not serve foreign layers.
-    let ours = image.layers.iter().filter(|layer| layer.urls.as_ref().is_none_or(Vec::is_empty));
-    let blobs: Vec<_> = ours.map(Descriptor::blob).collect();
+    let is_ours = |layer: &&Descriptor| layer.urls.as_ref().is_none_or(Vec::is_empty);
+    let ours = image.layers.iter().enumerate().filter(|(_, layer)| is_ours(layer));
+    let blobs = ours.map(|(place, layer)| {
+        let media_type = layer.media_type.clone();
+        Blob { layer: Some(Layer { place, media_type }), ..layer.blob() }
+    });
+    let blobs: Vec<_> = blobs.collect();
     if blobs.is_empty() && !image.layers.is_empty() {
         return Err(NoFact::could_not_tell(Problem::ForeignLayers {}));
     }

@@ -6,7 +6,7 @@ use super::blob::Blob;
 use crate::kit::rules::Platform;
 
 /// The parts of a descriptor in a manifest or an index that are needed.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(super) struct Descriptor {
     #[serde(default, rename = "mediaType")]
     pub(super) media_type: String,
@@ -47,6 +47,6 @@ impl Descriptor {
     }
 
     pub(super) fn blob(&self) -> Blob {
-        Blob { digest: self.digest.clone(), size: Some(self.size.unsigned_abs()) }
+        Blob { digest: self.digest.clone(), size: Some(self.size.unsigned_abs()), layer: None }
     }
 }

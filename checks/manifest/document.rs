@@ -1,6 +1,6 @@
 //! Parses a manifest once: an index, an image, or Docker's schema 1 format of 2015.
 
-use serde::{Deserialize, Serialize, Serializer, de::IgnoredAny};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::{
     blob::Blob,
@@ -44,14 +44,29 @@ pub(super) enum Document {
 /// The parts of an index that are needed.
 #[derive(Deserialize)]
 pub(super) struct Index {
+    #[serde(default)]
     pub(super) manifests: Vec<Descriptor>,
 }
 
 /// The parts of an image's manifest that are needed.
 #[derive(Deserialize)]
 pub(super) struct Image {
+    #[serde(default)]
     pub(super) config: Descriptor,
+    #[serde(default)]
     pub(super) layers: Vec<Descriptor>,
+}
+
+impl Manifest {
+    /// Returns the digest.
+    pub(crate) fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// Returns the media type.
+    pub(crate) fn media_type(&self) -> &str {
+        &self.media_type
+    }
 }
 
 impl Document {
@@ -72,32 +87,28 @@ impl Serialize for Document {
 }
 
 /// Parses a response as a manifest, or returns why it is not one. Public so that it can be fuzzed.
-pub fn read(digest: String, content_type: String, bytes: &[u8]) -> StepResult<Manifest> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Sniffed {
-        media_type: Option<String>,
-        manifests: Option<IgnoredAny>,
-        layers: Option<IgnoredAny>,
-    }
-    let Ok(sniffed) = lenient::<Sniffed>(bytes) else {
-        return Err(kind::broken(&content_type, Malformed::NotJson));
+pub fn read(digest: String, content_type: &str, bytes: &[u8]) -> StepResult<Manifest> {
+    let Ok(found) = lenient::<serde_json::Value>(bytes) else {
+        return Err(kind::broken(content_type, Malformed::NotJson));
     };
-    // A container runtime goes by the media type from the registry, not by the one in the manifest.
-    let called = kind::bare(&content_type).to_owned();
-    let media_type = sniffed.media_type.unwrap_or(content_type);
-    let kind = match (sniffed.manifests, sniffed.layers) {
-        (Some(_), _) => Kind::Index,
-        (None, Some(_)) => Kind::Manifest,
-        // ORAS and other tools wrote this format before artifacts were stored as images.
-        (None, None) if called.contains("artifact.manifest") => {
-            return Err(Problem::NotAnImage { what: ArtifactKind::Artifact, media_type }.into());
-        }
-        (None, None) => return Err(kind::broken(&media_type, Flaw::NoLayers)),
+    // Go ignores the case of a name, and to it a field that is null is there (`json.RawMessage`).
+    let names = || found.as_object().into_iter().flat_map(serde_json::Map::keys);
+    let has = |name: &str| names().any(|own| own.eq_ignore_ascii_case(name));
+    // A container runtime goes by the media type from the registry, not by the one in the manifest,
+    // and refuses a manifest that contradicts it (core/images/image.go, `validateMediaType`).
+    let called = kind::bare(content_type).to_owned();
+    let own = found["mediaType"].as_str().and_then(kind::of);
+    let media_type = found["mediaType"].as_str().unwrap_or(content_type).to_owned();
+    let kind = match kind::of(&called) {
+        Some(Kind::Manifest) if has("manifests") || own == Some(Kind::Index) => None,
+        Some(Kind::Index) if has("config") || has("layers") || own == Some(Kind::Manifest) => None,
+        kind => kind.filter(|_| !has("fsLayers")),
     };
-    if kind::of(&called) != Some(kind) {
-        return Err(kind::broken(&called, Flaw::WrongType));
+    // ORAS and other tools wrote this format before artifacts were stored as images.
+    if kind.is_none() && called.contains("artifact.manifest") {
+        return Err(Problem::NotAnImage { what: ArtifactKind::Artifact, media_type }.into());
     }
+    let Some(kind) = kind else { return Err(kind::broken(&called, Flaw::WrongType)) };
     let document = match kind {
         Kind::Index => Document::Index(as_go(bytes, &shapes::INDEX)),
         _ => Document::Image(as_go(bytes, &shapes::MANIFEST).map(Box::new)),

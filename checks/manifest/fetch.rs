@@ -49,7 +49,7 @@ pub(super) async fn get(
     if let Some(wanted) = wanted.filter(|wanted| *wanted != got) {
         return Err(Problem::DigestMismatch { wanted, got }.into());
     }
-    document::read(got, media_type, &bytes).map(Answer::Found)
+    document::read(got, &media_type, &bytes).map(Answer::Found)
 }
 
 /// Fetches a manifest once more by its digest, if it was fetched by a tag.

@@ -6,10 +6,10 @@ use super::{
     document::Manifest,
     kind::{self, Kind},
     problem::Problem,
-    words::HeadField,
+    words::{HeadField, NoType},
 };
 use crate::{
-    kit::{Cx, StepResult, net::Reply},
+    kit::{Cx, Image, StepResult, net::Reply},
     token::Session,
 };
 
@@ -28,20 +28,27 @@ pub(super) async fn compare(
         _ => return Err(session.client().refuse(head).await),
     }
     let said = |name| head.header(name).map(str::to_owned);
-    // Two media types may differ as long as they mean the same format.
-    let called = said("content-type").filter(|called| {
+    let is_digest = session.image().is_some_and(Image::is_digest);
+    let digest = said("docker-content-digest").filter(|_| !is_digest);
+    let Some(length) = said("content-length").filter(|_| is_digest || digest.is_some()) else {
+        // containerd goes by the response to GET if one of them is missing.
+        return Ok(manifest);
+    };
+    // Two media types may differ as long as they mean the same format. Without one, containerd takes
+    // the manifest for one of schema 1 (`getManifestMediaType`).
+    let called = said("content-type").unwrap_or_else(|| NoType::NoContentType.to_string());
+    let called = Some(called).filter(|called| {
         let is = manifest.document.kind();
         is != Kind::Schema1 && kind::of(kind::bare(called)) != Some(is)
     });
     let size = manifest.size.to_string();
     let compared = [
-        (HeadField::Digest, said("docker-content-digest"), &manifest.digest),
-        (HeadField::Size, said("content-length"), &size),
+        (HeadField::Digest, digest, &manifest.digest),
+        (HeadField::Size, Some(length), &size),
         (HeadField::Type, called, &manifest.media_type),
     ];
     let request = head.request.clone();
     for (what, head, get) in compared {
-        // containerd determines a value itself if the response to HEAD does not contain it.
         if let Some(head) = head.filter(|head| head != get) {
             let get = get.clone();
             return Err(Problem::HeadDiffers { request, what, head, get }.into());

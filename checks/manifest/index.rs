@@ -23,35 +23,54 @@ pub struct Entry {
     media_type: String,
     size: i64,
     platform: String,
+    is_unnamed: bool,
     /// How to rebuild the image for all platforms of the index.
     build: Build,
 }
 
-/// Selects an entry of an index, and fetches its manifest.
-pub(super) async fn child(
-    cx: &Cx,
-    session: &Session,
-    index: &Manifest,
-) -> StepResult<(Manifest, String)> {
-    let tell = |problem| cx.add_finding(problem);
-    let Entry { digest, media_type, size, platform, build } =
-        entry(index, &cx.target.platform, tell)?;
+/// The manifest that an index has for a platform.
+pub(super) struct Child {
+    pub(super) manifest: Manifest,
+    pub(super) platform: String,
+    /// Whether the index does not say for which platform it is.
+    pub(super) is_unnamed: bool,
+}
+
+/// How deep indexes are followed into indexes. containerd sets no limit.
+const MAX_DEPTH: usize = 8;
+
+/// Selects an entry of an index, and fetches its manifest. An entry may be an index again, which
+/// containerd follows in the same way (core/images/handlers.go, `LimitManifests`).
+pub(super) async fn child(cx: &Cx, session: &Session, index: &Manifest) -> StepResult<Child> {
     let Some(image) = session.image() else {
         return Err(NoFact::skipped(Problem::NoImageAsked {}));
     };
-    match get(cx, session, image, &digest, Some(&media_type)).await? {
-        Answer::Found(manifest) if usize::try_from(size) != Ok(manifest.size) => {
-            Err(kind::broken(&manifest.media_type, Flaw::SizeMismatch))
+    let (mut inner, mut named) = (None, String::new());
+    for _ in 0..MAX_DEPTH {
+        let tell = |problem| cx.add_finding(problem);
+        let index = inner.as_ref().unwrap_or(index);
+        let Entry { digest, media_type, size, platform, is_unnamed, build } =
+            entry(index, &cx.target.platform, tell)?;
+        let manifest = match get(cx, session, image, &digest, Some(&media_type)).await? {
+            Answer::Found(manifest) => manifest,
+            Answer::Missing(_) => {
+                let repository = image.repository.clone();
+                let gone = Problem::ChildManifestGone { repository, digest, platform, build };
+                return Err(gone.into());
+            }
+        };
+        if usize::try_from(size) != Ok(manifest.size) {
+            return Err(kind::broken(&manifest.media_type, Flaw::SizeMismatch));
         }
-        Answer::Found(manifest) if matches!(manifest.document, Document::Image(_)) => {
-            Ok((manifest, platform))
-        }
-        Answer::Found(_) => Err(NoFact::could_not_tell(Problem::IndexInIndex { platform })),
-        Answer::Missing(_) => {
-            let repository = image.repository.clone();
-            Err(Problem::ChildManifestGone { repository, digest, platform, build }.into())
+        match manifest.document {
+            Document::Image(_) => return Ok(Child { manifest, platform, is_unnamed }),
+            Document::Index(_) => (inner, named) = (Some(manifest), platform),
+            Document::Schema1(_) => {
+                return Err(kind::broken(&manifest.media_type, Flaw::WrongType));
+            }
         }
     }
+    Err(NoFact::could_not_tell(Problem::IndexInIndex { platform: named }))
 }
 
 /// Selects the entry that fits best, and reports what some container runtimes would not accept.
@@ -70,6 +89,7 @@ pub fn entry(index: &Manifest, wanted: &Platform, tell: impl Fn(Problem)) -> Ste
         digest: best.digest.clone(),
         media_type: best.media_type.clone(),
         size: best.size,
+        is_unnamed: best.platform().is_none(),
         platform: best.platform().map_or_else(|| wanted.to_string(), |found| found.to_string()),
         build: Build::of(offered(entries)),
     })

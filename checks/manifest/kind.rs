@@ -27,9 +27,10 @@ pub(super) fn broken(media_type: &str, said: impl Display) -> NoFact {
     Problem::NotAManifest { media_type, said }.into()
 }
 
-/// Returns a media type without its parameters.
+/// Returns a media type without its parameters. A space before them stays, and containerd then does
+/// not know the type (core/remotes/docker/resolver.go, `getManifestMediaType`).
 pub(super) fn bare(content_type: &str) -> &str {
-    content_type.split(';').next().unwrap_or_default().trim()
+    content_type.split(';').next().unwrap_or_default()
 }
 
 /// Returns the manifest format that a media type stands for.

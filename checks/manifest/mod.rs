@@ -12,6 +12,7 @@ mod problem;
 mod schema1;
 mod shapes;
 mod tags;
+mod way;
 mod words;
 
 use std::time::Duration;
@@ -29,13 +30,14 @@ use crate::{
     token::{Answer, Session},
 };
 pub use blob::Blob;
-pub use content::{ManifestContents, PlatformImage, choose, data_host, named};
+pub use content::{ImageConfig, ManifestContents, PlatformImage, choose, data_host, named};
 pub use document::{Manifest, read};
 use fetch::get;
 pub use index::{Entry, entry};
 pub(crate) use kind::Kind;
 pub use problem::{Build, Problem};
-pub use words::{ArtifactKind, DigestProof, Flaw, HeadField, Lone};
+pub use way::fetch_on_way;
+pub use words::{ArtifactKind, DigestProof, Flaw, HeadField, Lone, NoType};
 
 /// How long the search for the most similar tags may take.
 const NEAREST_WAIT: Duration = Duration::from_secs(3);
@@ -64,6 +66,11 @@ async fn missing(cx: &Cx, session: &Session, image: &Image, reply: Reply) -> NoF
         Err(other) => return other,
     };
     let said = body.words();
+    let head = Request::manifest(Method::HEAD, &repository, &reference);
+    if session.is_hidden(cx, head).await {
+        let host = session.client().host.to_string();
+        return Problem::HiddenWithoutSignIn { host, repository, reference }.into();
+    }
     if let (true, Some(said)) = (body.code == "NAME_UNKNOWN", said.clone()) {
         return Problem::RepositoryNotFound { repository, said }.into();
     }

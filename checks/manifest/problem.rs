@@ -45,6 +45,16 @@ pub enum Problem {
         /// The digest of the manifest.
         digest: String,
     },
+    /// The registry denies that the image exists instead of asking for a sign-in, and serves it to
+    /// the credentials that are here.
+    HiddenWithoutSignIn {
+        /// The registry.
+        host: String,
+        /// The repository.
+        repository: String,
+        /// The tag or the digest.
+        reference: String,
+    },
     /// The repository has no manifest with this digest.
     ImageDigestGone {
         /// The repository that lacks the digest.
@@ -131,7 +141,7 @@ pub enum Problem {
         /// The media type that identifies it.
         media_type: String,
     },
-    /// The index contains another index for this platform: could not tell.
+    /// The index contains an index, and that one another, deeper than is followed: could not tell.
     IndexInIndex {
         /// The platform of the inner index.
         platform: String,

@@ -100,7 +100,10 @@ fn blobs(old: Schema1) -> Vec<Blob> {
     let mut blobs: Vec<(bool, Blob)> = vec![];
     for (layer, history) in old.fs_layers.into_iter().zip(&old.history) {
         if !blobs.iter().any(|(_, blob)| blob.digest == layer.blob_sum) {
-            blobs.push((is_empty(history), Blob { digest: layer.blob_sum, size: None }));
+            blobs.push((
+                is_empty(history),
+                Blob { digest: layer.blob_sum, size: None, layer: None },
+            ));
         }
     }
     let only_empty = blobs.iter().all(|(empty, _)| *empty);

@@ -65,6 +65,15 @@ pub enum HeadField {
     Type,
 }
 
+/// The text in place of a media type when a response has none: a word of evidence.
+#[derive(Clone, Copy, Debug, Display, PartialEq, Eq, Serialize, VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum NoType {
+    /// The response has no content type.
+    NoContentType,
+}
+
 /// The text in place of a platform when no index selected the image: a word of evidence.
 #[derive(Clone, Copy, Debug, Display, PartialEq, Eq, Serialize, VariantNames)]
 #[serde(rename_all = "kebab-case")]

@@ -20,6 +20,7 @@ use crate::kit::{
     target::is_private,
     world::{Proxy, ProxyDecision},
 };
+use crate::runtime::Proxied;
 pub(crate) use problem::{At, Refused};
 pub use problem::{Problem, Shown};
 
@@ -42,7 +43,7 @@ pub async fn tunnel(cx: &Cx, host: &Host) -> StepResult<Connected> {
     if host.purpose == HostPurpose::Registry {
         look_at_the_variables(cx, host);
     }
-    let proxy = match cx.world.proxies.route(host) {
+    let proxy = match cx.world.pull_proxies().route(host) {
         ProxyDecision::Direct => {
             return Err(NoFact::skipped(Problem::NotForThis { host: host.name.clone() }));
         }
@@ -62,6 +63,11 @@ pub async fn tunnel(cx: &Cx, host: &Host) -> StepResult<Connected> {
         }
         Err(none) => Err(diagnose(At::new(&proxy, host), none)),
     }
+}
+
+/// Opens a tunnel to the host if containerd on this node has a proxy for it.
+pub async fn tunnel_of_containerd(cx: &Cx, host: &Host, _: &Proxied) -> StepResult<Connected> {
+    tunnel(cx, host).await
 }
 
 fn diagnose(at: At, none: TunnelError) -> NoFact {
@@ -97,7 +103,7 @@ fn refused(at: At, refusal: &Refusal) -> Refused {
 
 /// Warns about problems in the proxy variables themselves, whether or not the host is reachable.
 fn look_at_the_variables(cx: &Cx, host: &Host) {
-    for variable in &cx.world.proxies.ignored {
+    for variable in &cx.world.pull_proxies().ignored {
         cx.add_finding(Problem::UrlIgnored { variable });
     }
     // On a node or in a pod, the kubelet may sign in. It then queries IMDS with this environment or

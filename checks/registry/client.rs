@@ -1,20 +1,22 @@
 //! The client of one registry: its connections, its redirects, and the problems that any request
 //! can meet.
 
-use std::{cell::Cell, net::IpAddr, time::Duration};
+use std::{cell::Cell, net::IpAddr, rc::Rc, time::Duration};
 
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{
     Problem, Refusal,
+    mirror::MirrorPath,
     problem::{Elsewhere, NoChallenge},
+    response::{decoded, no_answer, silent},
 };
 use crate::{
     kit::{
         Cx, Host, HostPurpose, NoFact, StepResult,
         net::{
             BODY_WAIT, Connected, Connection, ErrorBody, FOLLOW_WAIT, Fault, HTTP_WAIT,
-            MAX_REDIRECTS, Reply, Request, SETTLE_WAIT, Stage,
+            MAX_REDIRECTS, RESPONSE_WAIT, Reply, Request, SETTLE_WAIT, Stage,
             pool::{self, ConnectionPool},
             redirect,
         },
@@ -41,6 +43,8 @@ pub struct RegistryClient {
     /// The registry's public address, if the CNAME chain goes through the private endpoint's name
     /// but leads to that address.
     past_private_endpoint: Option<IpAddr>,
+    /// How it is asked, if it is a mirror of the registry.
+    mirror: Option<MirrorPath>,
     /// Whether the network rules have both refused and allowed requests from here.
     pub(super) settling: Cell<bool>,
 }
@@ -57,13 +61,39 @@ impl RegistryClient {
         let host = connections.keep(connection).host.clone();
         let address = connected.route.address().map(|address| address.ip());
         let public = address.filter(|address| connected.private_link && !is_private(*address));
-        Ok(Self { host, connections, past_private_endpoint: public, settling: Cell::new(false) })
+        let mut client = Self::at(host);
+        (client.connections, client.past_private_endpoint) = (connections, public);
+        Ok(client)
     }
 
     /// Returns a client for another endpoint of the registry, which connects when it is first used.
     pub(crate) fn at(host: Host) -> Self {
-        let connections = ConnectionPool::default();
-        Self { host, connections, past_private_endpoint: None, settling: Cell::new(false) }
+        Self {
+            host,
+            connections: ConnectionPool::default(),
+            past_private_endpoint: None,
+            mirror: None,
+            settling: Cell::new(false),
+        }
+    }
+
+    /// Returns a client for a mirror of the registry, over a connection that is open already, if
+    /// there is one.
+    pub(crate) fn of_mirror(host: Host, path: MirrorPath, open: Option<Connection>) -> Self {
+        let client = Self { mirror: Some(path), ..Self::at(host) };
+        if let Some(connection) = open {
+            client.connections.keep(connection);
+        }
+        client
+    }
+
+    /// Returns a request as this host is asked: a mirror may have its API at another path, and is
+    /// told which registry is meant.
+    pub(crate) fn own(&self, request: Request) -> Request {
+        match &self.mirror {
+            Some(mirror) => mirror.own(request),
+            None => request,
+        }
     }
 
     /// Sends a request to the registry and follows redirects. Rate limits, outages and refusals by
@@ -99,7 +129,7 @@ impl RegistryClient {
                 note_retries(cx, &reply.host, seen, &reply);
                 return Ok(reply);
             }
-            if seen.len() == retries(reply.status) || began.elapsed() >= HTTP_WAIT {
+            if seen.len() >= self.retries(reply.status) || began.elapsed() >= HTTP_WAIT {
                 return Ok(reply);
             }
             seen.push(reply.status.to_string());
@@ -167,8 +197,7 @@ impl RegistryClient {
         None
     }
 
-    /// Sends a request to a host and follows redirects as Go's client does, except that the
-    /// credentials are sent only to the host that they are for.
+    /// Sends a request to a host and follows redirects as Go's client does.
     pub(crate) async fn follow(
         &self,
         cx: &Cx,
@@ -217,16 +246,12 @@ impl RegistryClient {
         let (mut host, mut request) = (first.clone(), request.clone());
         for _ in request.redirects..=MAX_REDIRECTS {
             let mut reply = self.send(cx, &host, &request).await?;
-            let Some((next, target)) = redirect(&host, &request, &reply, purpose) else {
+            let Some(next) = redirect(&host, &request, &reply, purpose) else {
                 reply.request = asked;
                 return Ok(reply);
             };
-            if next != host {
-                request.authorization = None;
-                request.is_redirected = true;
-            }
-            request.redirects += 1;
-            (host, request.target) = (next, target);
+            (host, request) = next;
+            Self::unexposed(first, &host, &request)?;
         }
         Err(Self::redirect_loop(first, asked))
     }
@@ -238,8 +263,9 @@ impl RegistryClient {
         sending.map_err(|_| silent(host, request.said_to(host), FOLLOW_WAIT))?
     }
 
-    async fn send_on(&self, cx: &Cx, host: &Host, request: &Request) -> StepResult<Reply> {
-        let connection = self.connections.to(cx, host).await.map_err(|error| -> NoFact {
+    /// Connects to a host that the registry names, or says why a runtime would not.
+    pub(crate) async fn reach(&self, cx: &Cx, host: &Host) -> StepResult<Rc<Connection>> {
+        self.connections.to(cx, host).await.map_err(|error| -> NoFact {
             let elsewhere = Elsewhere { host: host.to_string(), fault: error.fault };
             if !error.certain {
                 return NoFact::could_not_tell(Problem::OtherHostUndecided(elsewhere));
@@ -249,7 +275,11 @@ impl RegistryClient {
                 Stage::Tcp | Stage::Proxy => Problem::OtherHostUnreachable(elsewhere).into(),
                 Stage::Tls => Problem::OtherHostUntrusted(elsewhere).into(),
             }
-        })?;
+        })
+    }
+
+    async fn send_on(&self, cx: &Cx, host: &Host, request: &Request) -> StepResult<Reply> {
+        let connection = self.reach(cx, host).await?;
         let mut failed = vec![];
         loop {
             match connection.ask(cx, request).await {
@@ -257,12 +287,26 @@ impl RegistryClient {
                     note_retries(cx, host, failed, &reply);
                     return decoded(reply);
                 }
-                Err(fault @ (Fault::ClosedByPeer | Fault::Reset)) if failed.len() < MAX_RETRIES => {
+                Err(fault @ (Fault::ClosedByPeer | Fault::Reset))
+                    if failed.len() < MAX_RETRIES && self.mirror.is_none() =>
+                {
                     failed.push(fault.to_string());
                 }
-                Err(Fault::TimedOut) => return Err(silent(host, request.said_to(host), HTTP_WAIT)),
+                Err(Fault::TimedOut) => {
+                    return Err(silent(host, request.said_to(host), RESPONSE_WAIT));
+                }
                 Err(fault) => return Err(no_answer(host, request.said_to(host), fault)),
             }
+        }
+    }
+
+    /// Returns how often a request with this response is repeated. containerd goes on from a mirror
+    /// that fails at once.
+    fn retries(&self, status: u16) -> usize {
+        match status {
+            408 | 429 => MAX_RETRIES,
+            _ if self.mirror.is_some() => 0,
+            _ => OUTAGE_RETRIES,
         }
     }
 
@@ -292,6 +336,15 @@ impl RegistryClient {
         }
     }
 
+    /// Refuses a redirect that would send credentials without TLS, as containerd sends them.
+    pub(crate) fn unexposed(first: &Host, next: &Host, request: &Request) -> StepResult<()> {
+        if !request.is_exposed {
+            return Ok(());
+        }
+        let (host, elsewhere) = (first.to_string(), format!("http://{next}"));
+        Err(NoFact::could_not_tell(Problem::RedirectNotSafe { host, elsewhere }))
+    }
+
     /// Returns that a host redirects again and again.
     pub(crate) fn redirect_loop(host: &Host, request: String) -> NoFact {
         Problem::RedirectLoop { host: host.to_string(), request, hops: MAX_REDIRECTS }.into()
@@ -309,33 +362,6 @@ async fn join(cx: &Cx, connected: &Connected, secured: Option<&Secured>) -> Step
     opened.map_err(|fault| no_answer(&connected.host, "HTTP".to_owned(), fault))
 }
 
-fn no_answer(host: &Host, request: String, fault: Fault) -> NoFact {
-    let name = host.to_string();
-    if let Fault::Alert(alert) = fault {
-        return Problem::EndedByAlert { host: name, alert }.into();
-    }
-    match host.purpose {
-        HostPurpose::Data => Problem::DataHostNoAnswer { host: name, fault }.into(),
-        _ => Problem::NoAnswer { host: name, request, fault }.into(),
-    }
-}
-
-/// Returns a response as a container runtime treats it: every success status counts as 200. A
-/// runtime also decompresses the body, which is not done here.
-fn decoded(mut reply: Reply) -> StepResult<Reply> {
-    if matches!(reply.status, 201..=205 | 207..=299) {
-        reply.status = 200;
-    }
-    let packed = reply.header("content-encoding").filter(|packed| *packed != "identity");
-    match packed.filter(|_| matches!(reply.status, 200 | 206)) {
-        Some(packed) => {
-            let (host, encoding) = (reply.host.to_string(), packed.to_owned());
-            Err(NoFact::could_not_tell(Problem::Encoded { host, encoding }))
-        }
-        None => Ok(reply),
-    }
-}
-
 /// Warns that a host responded only after retries.
 fn note_retries(cx: &Cx, host: &Host, failed: Vec<String>, reply: &Reply) {
     if !failed.is_empty() {
@@ -344,22 +370,7 @@ fn note_retries(cx: &Cx, host: &Host, failed: Vec<String>, reply: &Reply) {
     }
 }
 
-/// Returns that a response timed out. A container runtime waits longer than this client, so the
-/// timeout does not prove that a pull fails.
-fn silent(host: &Host, request: String, waited: Duration) -> NoFact {
-    let (name, seconds) = (host.to_string(), waited.as_secs());
-    NoFact::could_not_tell(match host.purpose {
-        HostPurpose::Data => Problem::DataHostSilent { host: name, seconds },
-        _ => Problem::Silent { host: name, request, seconds },
-    })
-}
-
 /// Returns whether a container runtime retries after this status.
 fn is_transient(status: u16) -> bool {
     matches!(status, 408 | 429 | 500..)
-}
-
-/// Returns how often a request with this response is repeated.
-fn retries(status: u16) -> usize {
-    if matches!(status, 408 | 429) { MAX_RETRIES } else { OUTAGE_RETRIES }
 }

@@ -5,8 +5,10 @@
 //! same.
 
 mod client;
+mod mirror;
 mod problem;
 mod refusal;
+mod response;
 
 use std::{fmt, rc::Rc};
 
@@ -17,12 +19,13 @@ use serde::Serialize;
 use crate::{
     image::ImageTarget,
     kit::{
-        Cx, Image, NoFact, RegistryOrImage, StepResult,
-        net::{self, Connected, Reply, Request, challenges},
+        Cx, Host, Image, NoFact, RegistryOrImage, StepResult,
+        net::{self, Connected, Reply, Request, challenges, hides_bearer},
     },
     tls::Secured,
 };
 pub use client::RegistryClient;
+pub use mirror::MirrorPath;
 pub use problem::{NoChallenge, Problem};
 pub(crate) use problem::{Refused, Rules};
 pub use refusal::Refusal;
@@ -58,6 +61,9 @@ impl fmt::Display for AuthScheme {
 pub struct RegistryChallenge {
     #[serde(skip)]
     pub(crate) client: Rc<RegistryClient>,
+    /// The host that asks for a sign-in: another one where the registry redirects its whole API.
+    #[serde(skip)]
+    pub(crate) asked_by: Host,
     #[serde(skip)]
     pub(crate) image: Option<Image>,
     #[serde(serialize_with = "as_word")]
@@ -72,14 +78,16 @@ pub struct RegistryChallenge {
 }
 
 impl AuthScheme {
-    /// Returns how the response asks clients to sign in; `None` when it asks for nothing that is
-    /// supported here.
+    /// Returns how the response asks clients to sign in; `None` when it asks for nothing that
+    /// containerd supports (core/remotes/docker/authorizer.go, `AddResponses`).
     pub(crate) fn of(reply: &Reply) -> Option<Self> {
-        let challenges = challenges(&reply.headers);
-        let bearer = challenges.iter().find(|challenge| challenge.scheme == "bearer");
-        match bearer.filter(|bearer| bearer.param("realm").is_some()) {
-            Some(bearer) => Some(AuthScheme::Bearer(bearer.clone())),
-            None => challenges.iter().any(|c| c.scheme == "basic").then_some(AuthScheme::Basic),
+        let known = challenges(&reply.headers);
+        // A Bearer challenge without a realm ends the sign-in, whatever else is offered.
+        match known.into_iter().find(|challenge| challenge.scheme != "digest")? {
+            bearer if bearer.scheme == "bearer" => {
+                bearer.params.contains_key("realm").then_some(AuthScheme::Bearer(bearer))
+            }
+            _ => Some(AuthScheme::Basic),
         }
     }
 }
@@ -115,24 +123,32 @@ pub async fn challenge(
     let dated = net::reply::date(&reply).filter(|_| reply.host == client.host);
     let status = reply.status;
     let auth_scheme = match status {
-        // The credentials are not for the host that the registry redirected to.
-        401 if reply.host != client.host => {
-            let (host, elsewhere) = (client.host.to_string(), reply.host.to_string());
-            return Err(NoFact::could_not_tell(Problem::SignInElsewhere { host, elsewhere }));
-        }
         401 => AuthScheme::of(&reply).ok_or_else(|| RegistryClient::not_a_registry(&reply))?,
         200 if reply.is_registrys() => AuthScheme::None,
         404 if reply.is_registrys() && asked.image.is_some() => AuthScheme::None,
         200 | 404 => return Err(RegistryClient::not_a_registry(&reply)),
         _ => return Err(client.refuse(reply).await),
     };
+    if auth_scheme == AuthScheme::Basic && hides_bearer(&reply.headers) {
+        let said = reply.header("www-authenticate").unwrap_or_default().to_owned();
+        cx.add_finding(Problem::ChallengesOnOneLine { host: reply.host.to_string(), said });
+    }
     let realm = match &auth_scheme {
         AuthScheme::Bearer(challenge) => challenge.param("realm").map(str::to_owned),
         _ => None,
     };
     let realm = realm.and_then(|realm| url::Url::parse(&realm).ok()?.host_str().map(str::to_owned));
-    let image = asked.image.clone();
-    Ok(RegistryChallenge { client, image, auth_scheme, realm, dated, status })
+    let (image, asked_by) = (asked.image.clone(), reply.host);
+    Ok(RegistryChallenge { client, asked_by, image, auth_scheme, realm, dated, status })
+}
+
+impl RegistryChallenge {
+    /// Returns that credentials are not sent to another host, if another host asks for them.
+    pub(crate) fn asked_elsewhere(&self) -> Option<NoFact> {
+        let (host, elsewhere) = (self.client.host.to_string(), self.asked_by.to_string());
+        let problem = Problem::SignInElsewhere { host, elsewhere };
+        (!self.asked_by.is_same(&self.client.host)).then(|| NoFact::could_not_tell(problem))
+    }
 }
 
 fn first_request(asked: &RegistryOrImage, method: Method) -> Request {

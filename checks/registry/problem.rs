@@ -20,6 +20,20 @@ pub enum Problem {
         /// What the response contains instead of a challenge.
         said: String,
     },
+    /// The server offers two challenges on one line, of which containerd reads the first.
+    ChallengesOnOneLine {
+        /// The host that responded.
+        host: String,
+        /// The header.
+        said: String,
+    },
+    /// A redirect leads to plain HTTP, and containerd sends the credentials there: could not tell.
+    RedirectNotSafe {
+        /// The host that was asked first.
+        host: String,
+        /// The URL of the host that it redirects to.
+        elsewhere: String,
+    },
     /// The registry redirects to a host that requires a sign-in of its own: could not tell.
     SignInElsewhere {
         /// The registry.
@@ -48,6 +62,10 @@ pub enum Problem {
         /// How many connections were refused, one after the other.
         refused: usize,
     },
+    /// The registry denies access to the image, or says that there is none.
+    Denied(Refused),
+    /// The registry says that the password has expired.
+    PasswordExpired(Refused),
     /// The registry refuses the request. It neither asks for a sign-in nor names its network rules.
     Forbidden(Refused),
     /// The registry says that the identity with which it opens its encryption key is inactive.
@@ -71,7 +89,7 @@ pub enum Problem {
     },
     /// Another registry reports that its rate limit was exceeded.
     Throttled(Refused),
-    /// An Azure registry reports that the upstream of one of its cache rules limited the rate of
+    /// An Azure registry reports that the upstream of one of its cache rules refuses or limits its
     /// requests.
     ArtifactCacheUpstream {
         /// The cache rule.

@@ -55,7 +55,23 @@ impl Refusal {
         if self.body.message.contains("identity associated with the registry is inactive") {
             return Some(Problem::KeyIdentityInactive(self.refused()));
         }
+        // Amazon's registry says so with 403, and the password of `aws ecr get-login-password` lives
+        // twelve hours.
+        if self.body.message.contains("authorization token has expired") {
+            return Some(Problem::PasswordExpired(self.refused()));
+        }
+        let rule = self.host.acr().and_then(|_| after(&self.body.message, "cache rule '", "'"));
+        if let Some(rule) = rule {
+            return Some(Problem::ArtifactCacheUpstream { rule, refused: self.refused() });
+        }
         self.rules().map(Problem::NetworkRules)
+    }
+
+    /// Returns whether a registry itself denies access: such a 403 is about credentials and
+    /// permissions, unless its body says otherwise. Azure's registries deny in their own ways.
+    pub(crate) fn is_denied(&self) -> bool {
+        let is_registrys = ["DENIED", "UNAUTHORIZED"].contains(&self.body.code.as_str());
+        self.status == 403 && is_registrys && self.host.acr().is_none()
     }
 
     /// Returns the refusal by the network rules; `None` when they are not the reason.
@@ -70,6 +86,7 @@ impl Refusal {
         let refused = self.refused();
         match self.status {
             429 => self.throttled(refused),
+            403 if self.is_denied() => Problem::Denied(refused),
             401 | 403 => Problem::Forbidden(refused),
             500.. => Problem::Outage(refused),
             _ => Problem::Unexpected(refused),
@@ -86,10 +103,7 @@ impl Refusal {
             below.is_some_and(|below| below.is_empty() || below.ends_with('.'))
         });
         if self.host.acr().is_some() {
-            return match after(said, "source registry for cache rule '", "'") {
-                Some(rule) => Problem::ArtifactCacheUpstream { rule, refused },
-                None => Problem::AcrThrottled429(refused),
-            };
+            return Problem::AcrThrottled429(refused);
         }
         // A mirror passes on the message that it got from Docker Hub.
         let dockers = said.contains("You have connected your") && said.contains("pull rate limit");
@@ -135,7 +149,8 @@ mod tests {
     fn refusal(host: &str, status: u16, message: &str) -> Refusal {
         let host =
             Host { name: host.into(), port: 443, plain: false, purpose: HostPurpose::Registry };
-        let body = ErrorBody { code: "X".into(), message: message.into() };
+        let (code, message) = ("X".into(), message.into());
+        let body = ErrorBody { code, message, ..ErrorBody::default() };
         let request = "GET /v2/".to_owned();
         Refusal {
             host,
@@ -160,12 +175,18 @@ mod tests {
     #[test]
     fn whose_limit_it_is() {
         let code = |host, said| {
-            let problem = refusal(host, 429, said).by_status();
+            let refusal = refusal(host, 429, said);
+            let problem = refusal.by_error_body().unwrap_or_else(|| refusal.by_status());
             crate::kit::engine::Finding::from(problem).code
         };
         let rule = "too many requests to source registry for cache rule 'hub'. CorrelationId: 1";
         assert_eq!(code("contoso.azurecr.io", rule), "registry/artifact-cache-upstream");
         assert_eq!(code("contoso.azurecr.io", "Too many."), "registry/acr-throttled-429");
+        for status in [401, 403, 404, 424, 500] {
+            let problem = refusal("contoso.azurecr.io", status, rule).by_error_body();
+            let code = problem.map(|problem| crate::kit::engine::Finding::from(problem).code);
+            assert_eq!(code.as_deref(), Some("registry/artifact-cache-upstream"), "{status}");
+        }
         assert_eq!(code("registry-1.docker.io", ""), "registry/mcr-or-dockerhub-429");
         assert_eq!(code("mcr.microsoft.com", "Ref A: 1"), "registry/mcr-or-dockerhub-429");
         let limit = "You have connected your unauthenticated pull rate limit.";

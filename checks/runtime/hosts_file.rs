@@ -9,12 +9,13 @@ use url::Url;
 
 use super::problem::NotFollowed;
 use crate::kit::{
+    Secret,
     rules::Malformed,
     world::{Toml, toml},
 };
 
 /// The hosts of a file, in the order in which containerd asks them.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default)]
 pub struct HostsFile {
     /// The hosts. The last one stands at the root of the file.
     pub hosts: Vec<HostEntry>,
@@ -23,7 +24,7 @@ pub struct HostsFile {
 }
 
 /// One host.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct HostEntry {
     /// Its URL without a path; `None` for the image's own registry.
     pub url: Option<Url>,
@@ -39,8 +40,8 @@ pub struct HostEntry {
     pub client: Vec<String>,
     /// Whether certificates are not verified; `None` where the file does not say.
     pub skip_verify: Option<bool>,
-    /// The names of more headers to send. Their values may be secrets.
-    pub headers: Vec<String>,
+    /// More headers to send. Their values may be secrets.
+    pub headers: Vec<(String, Secret)>,
 }
 
 impl HostEntry {
@@ -48,6 +49,11 @@ impl HostEntry {
     pub fn own() -> Self {
         let path = "/v2".to_owned();
         Self { path, resolves: true, pulls: true, ..Self::default() }
+    }
+
+    /// Returns the names of the headers, without their values.
+    pub fn header_names(&self) -> String {
+        self.headers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(" ")
     }
 
     /// Returns whether the file says anything of TLS.
@@ -139,10 +145,11 @@ impl HostsFile {
         entry.skip_verify = settings.get("skip_verify").and_then(Value::as_bool);
         let headers = settings.get("header").and_then(Value::as_table);
         for (name, value) in headers.into_iter().flatten() {
-            if !value.is_str() {
-                texts(value)?;
-            }
-            entry.headers.push(name.clone());
+            let values = match value {
+                Value::String(one) => vec![one.clone()],
+                more => texts(more)?,
+            };
+            entry.headers.extend(values.into_iter().map(|it| (name.clone(), Secret::new(it))));
         }
         // Since 2.0.7 and 2.1.0. Before, the key is unknown and ignored.
         if let Some(wait) = settings.get("dial_timeout").filter(|wait| !is_duration(wait)) {
@@ -350,7 +357,7 @@ mod tests {
         assert_eq!(entry.ca, ["/certs.d/x/ca.crt"]);
         assert_eq!(entry.client, ["/k.pem", "/certs.d/x/c", "/certs.d/x/k"]);
         assert_eq!((entry.resolves, entry.pulls, entry.skip_verify), (true, false, Some(false)));
-        assert_eq!(entry.headers, ["authorization"]);
+        assert_eq!(entry.headers[0].0, "authorization");
         assert!(entry.sets_tls() && !format!("{file:?}").contains("hunter2"));
     }
 }

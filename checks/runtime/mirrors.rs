@@ -1,184 +1,191 @@
-//! Do the other hosts that containerd asks serve the image?
+//! Which of containerd's hosts says what the image is, and which may serve it?
 //!
-//! Each is asked for the manifest without credentials, over the same proxies. containerd goes on to
-//! the next host after a failed connection and after each status from 400, but for a 401, which it
-//! answers with the credentials of the registry. Source: containerd, core/remotes/docker:
-//! `resolver.go`, `fetcher.go`.
+//! Mirrors are asked without credentials, over containerd's proxies. containerd goes on to the next
+//! host after a failed connection and after each status from 400, but for a 401, which it answers
+//! with the credentials of the registry. Source: containerd, core/remotes/docker: `resolver.go`,
+//! `fetcher.go`.
+
+use std::{cell::Cell, rc::Rc};
 
 use futures::future::join_all;
-use hyper::Method;
-use tokio::time::timeout;
-use url::form_urlencoded;
 
 use super::{
-    certificates,
+    asking::{Answer, Asking, Content, Miss, Said, not_asked},
     hosts_file::HostEntry,
     problem::{NotFollowed, Problem},
+    way::{AtRegistry, Named, Way},
 };
 use crate::{
     image::ImageTarget,
-    kit::{
-        Cx, Host, HostPurpose, Image,
-        net::{ConnectError, Fault, OPEN_WAIT, Request, pool, reach},
-        world::ProxyDecision,
-    },
+    kit::{Cx, Host, NoFact, StepResult, engine::RunProblem},
+    manifest::Manifest,
+    token::{Next, Session},
 };
 
-/// The hosts besides the registry, and the file that names them.
-pub(super) struct List {
+/// The hosts that containerd asks, in its order, and the file that names them.
+pub struct List {
     pub(super) file: String,
-    pub(super) others: Vec<HostEntry>,
-    /// Whether containerd asks the registry as well.
-    pub(super) asks_registry: bool,
+    pub(super) links: Vec<Link>,
 }
 
-/// What a host said.
-enum Said {
-    /// containerd goes on to the next host.
-    GoesOn { said: String, how: Miss },
-    /// It serves the image to anyone.
-    Serves,
-    /// It wants to know who asks.
-    WantsCredentials,
-    /// It cannot be told.
-    Unclear(String),
-    /// It would have to be asked in a way that is not replayed.
-    NotAsked(NotFollowed),
-    /// Its entry cannot be used, which was said already.
-    Unusable,
+/// One of the hosts.
+pub(super) enum Link {
+    /// The registry itself.
+    Registry,
+    /// Another host.
+    Mirror { host: Host, entry: HostEntry },
+    /// A host with a URL that containerd may read in another way.
+    Odd { written: String },
 }
 
-/// How a host does not serve the image.
-#[derive(Clone, Copy, PartialEq)]
-enum Miss {
-    /// It does not have it.
-    Missing,
-    /// It fails.
-    Fails,
-    /// It fails now. Where it is the last host, containerd asks it again.
-    MayRecover,
-}
-
-/// Tests the hosts, all at once and beside the next steps.
-pub(super) fn test(cx: &Cx, image_target: &ImageTarget, list: List) {
-    let (test, asked) = (cx.clone(), image_target.asked.clone());
-    cx.in_background(async move {
-        let cx = test;
-        let (Some(image), registry) = (&asked.image, &asked.registry) else { return };
-        let asking = list.others.iter().map(|entry| ask(&cx, &list.file, entry, image, registry));
-        let heard = join_all(asking).await;
-        let mut tried = vec![];
-        for (mirror, said) in heard {
-            let file = list.file.clone();
-            match said {
-                // That a mirror lacks an image is as usual as that it has it.
-                Said::GoesOn { how: Miss::Missing, .. } if list.asks_registry => {}
-                Said::GoesOn { said, .. } if list.asks_registry => {
-                    cx.add_finding(Problem::MirrorFails { file, mirror, said });
-                }
-                Said::GoesOn { said, how: Miss::MayRecover } | Said::Unclear(said) => {
-                    cx.add_finding(Problem::MirrorUnclear { file, mirror, said });
-                }
-                Said::GoesOn { said, .. } => tried.push(format!("{mirror}: {said}")),
-                Said::Serves => cx.add_finding(Problem::MirrorServes { file, mirror }),
-                Said::WantsCredentials => {
-                    let registry = registry.clone();
-                    cx.add_finding(Problem::MirrorWantsCredentials { file, mirror, registry });
-                }
-                Said::NotAsked(what) => {
-                    cx.add_finding(Problem::NotReplayed { file, what, written: mirror });
-                }
-                Said::Unusable => {}
+/// Asks the mirrors which image they have, all at once, and returns the way of the image: through
+/// the hosts in containerd's order.
+pub async fn ask(
+    cx: &Cx,
+    list: &Rc<List>,
+    image_target: &ImageTarget,
+    session: &StepResult<Rc<Session>>,
+    manifest: &StepResult<Rc<Manifest>>,
+) -> StepResult<Way> {
+    let asked = &image_target.asked;
+    let Some(image) = &asked.image else {
+        return Err(NoFact::skipped(RunProblem::LeftOut {}));
+    };
+    let (file, registry) = (list.file.as_str(), asked.registry.as_str());
+    let asking = list.links.iter().map(|link| async move {
+        match link {
+            Link::Registry => of_registry(registry, session, manifest),
+            Link::Mirror { host, entry } => {
+                Asking { cx, file, host, entry, image, registry }.ask().await
             }
-        }
-        if !list.asks_registry && tried.len() == list.others.len() {
-            let (file, registry) = (list.file, registry.clone());
-            cx.add_finding(Problem::RegistryNotAsked { file, registry, tried });
+            Link::Odd { written } => not_asked(file, NotFollowed::OddUrl, written),
         }
     });
+    let mut answers = join_all(asking).await;
+    let is_registry_asked = list.links.iter().any(|link| matches!(link, Link::Registry));
+    let named = name(cx, list, registry, &mut answers)?;
+    let Some((named_by, named)) = named else {
+        return Err(NoFact::skipped(Problem::LeftToRegistry { registry: registry.to_owned() }));
+    };
+    let may_serve = |(answer, link): (&Answer, &Link)| {
+        !matches!(link, Link::Registry) && !matches!(answer.content, Content::None)
+    };
+    if !answers.iter().zip(&list.links).any(may_serve) {
+        return Err(NoFact::skipped(Problem::NoMirrorAnswers { file: file.to_owned() }));
+    }
+    if let Named::ByMirror { mirror, .. } = &named {
+        let (file, mirror_name) = (file.to_owned(), named_by.clone());
+        mirror.expect_whole(Problem::MirrorIncomplete { file, mirror: mirror_name }.into());
+    }
+    // What containerd does where no host serves some content.
+    let end = match session {
+        _ if !is_registry_asked => Some(NoFact::from(Problem::RegistryNotAsked {
+            file: file.to_owned(),
+            registry: registry.to_owned(),
+            tried: answers.iter().map(|answer| answer.host.clone()).collect(),
+        })),
+        Ok(_) => None,
+        Err(_) => Some(NoFact::skipped(Problem::LeftToRegistry { registry: registry.to_owned() })),
+    };
+    let at_registry = manifest.as_ref().ok().map(|manifest| AtRegistry {
+        registry: registry.to_owned(),
+        digest: manifest.digest().to_owned(),
+    });
+    let session = chain(answers, end)?;
+    let (file, named) = (file.to_owned(), Cell::new(Some(named)));
+    Ok(Way { named_by, file, session, named, at_registry })
 }
 
-/// Asks one host for the manifest.
-async fn ask(
-    cx: &Cx,
-    file: &str,
-    entry: &HostEntry,
-    image: &Image,
+/// Returns what the earlier steps found at the registry.
+fn of_registry(
     registry: &str,
-) -> (String, Said) {
-    let Some(host) = entry.url.as_ref().and_then(|url| Host::of(url, HostPurpose::Other)) else {
-        let written = entry.url.as_ref().map(ToString::to_string).unwrap_or_default();
-        return (written, Said::NotAsked(NotFollowed::OddUrl));
+    session: &StepResult<Rc<Session>>,
+    manifest: &StepResult<Rc<Manifest>>,
+) -> Answer {
+    let said = match manifest {
+        Ok(manifest) => Said::Has(Box::new(Named::ByRegistry {
+            digest: manifest.digest().to_owned(),
+            media_type: manifest.media_type().to_owned(),
+        })),
+        Err(NoFact::Failed(_) | NoFact::Blocked { .. }) => {
+            Said::GoesOn { said: String::new(), how: Miss::Missing }
+        }
+        Err(_) => {
+            let registry = registry.to_owned();
+            Said::Ends(NoFact::skipped(Problem::LeftToRegistry { registry }))
+        }
     };
-    let mirror = host.to_string();
-    if !certificates::trust(cx, file, entry, &host).await {
-        return (mirror, Said::Unusable);
-    }
-    let said = match not_replayed(&host, entry) {
-        Some(what) => open(cx, &host, what).await,
-        None => manifest(cx, &host, entry, image, registry).await,
+    let content = match session {
+        Ok(session) => Content::Asked(Box::new(Session::clone(session))),
+        Err(_) => Content::None,
     };
-    (mirror, said)
+    Answer { host: registry.to_owned(), said, content }
 }
 
-/// Returns why a host is not asked as containerd asks it.
-fn not_replayed(host: &Host, entry: &HostEntry) -> Option<NotFollowed> {
-    // With any setting of TLS, containerd tries TLS on a plain host first.
-    if host.plain && host.port != 80 && entry.sets_tls() {
-        Some(NotFollowed::TlsBeforePlain)
-    } else if entry.skip_verify == Some(true) {
-        Some(NotFollowed::SkipVerify)
-    } else if !entry.client.is_empty() {
-        Some(NotFollowed::ClientCertificate)
-    } else if !entry.headers.is_empty() {
-        Some(NotFollowed::ExtraHeaders)
-    } else {
-        None
-    }
-}
-
-/// Only connects to a host that would have to be asked in a way that is not replayed.
-async fn open(cx: &Cx, host: &Host, what: NotFollowed) -> Said {
-    if !matches!(cx.world.proxies.route(host), ProxyDecision::Direct | ProxyDecision::Exempt(_)) {
-        return Said::NotAsked(what);
-    }
-    match timeout(OPEN_WAIT, reach(cx, &host.name, host.port)).await {
-        Ok(Err(error)) => failed(&error),
-        Ok(Ok(_)) | Err(_) => Said::NotAsked(what),
-    }
-}
-
-async fn manifest(cx: &Cx, host: &Host, entry: &HostEntry, image: &Image, registry: &str) -> Said {
-    let connection = match timeout(OPEN_WAIT, pool::once(cx, host)).await {
-        Ok(Ok(connection)) => connection,
-        Ok(Err(error)) => return failed(&error),
-        Err(_) => return Said::Unclear(Fault::TimedOut.to_string()),
-    };
-    let namespace: String = form_urlencoded::byte_serialize(registry.as_bytes()).collect();
-    let mut request = Request::manifest(Method::HEAD, &image.repository, &image.reference);
-    let path = request.target.trim_start_matches("/v2");
-    request.target = format!("{}{path}?ns={namespace}", entry.path);
-    let mut reply = connection.ask(cx, &request).await;
-    if reply.as_ref().is_ok_and(|reply| reply.status == 405) {
-        request.method = Method::GET;
-        reply = connection.ask(cx, &request).await;
-    }
-    match reply {
-        Err(fault) => Said::GoesOn { said: fault.to_string(), how: Miss::MayRecover },
-        Ok(reply) => match reply.status {
-            200..300 => Said::Serves,
-            401 => Said::WantsCredentials,
-            404 => Said::GoesOn { said: "HTTP 404".into(), how: Miss::Missing },
-            status @ (408 | 429 | 500..) => {
-                Said::GoesOn { said: format!("HTTP {status}"), how: Miss::MayRecover }
+/// Returns the first host that has the image, and how it names it; `None` where that is left to the
+/// registry, which failed.
+fn name(
+    cx: &Cx,
+    list: &List,
+    registry: &str,
+    answers: &mut [Answer],
+) -> StepResult<Option<(String, Named)>> {
+    let is_registry_asked = list.links.iter().any(|link| matches!(link, Link::Registry));
+    let (mut tried, mut failing, mut may_recover, mut named) = (vec![], vec![], None, None);
+    for answer in answers.iter_mut() {
+        let mirror = answer.host.clone();
+        match std::mem::replace(&mut answer.said, Said::NotForTags) {
+            Said::Has(by) if named.is_none() => named = Some((mirror, *by)),
+            // Whoever comes later is asked for content only.
+            Said::Ends(no_fact) if named.is_none() => return Err(no_fact),
+            Said::Has(_) | Said::Ends(_) => {}
+            Said::NotForTags => tried.push(format!("{mirror}: capabilities")),
+            Said::GoesOn { said, how } => {
+                tried.push(format!("{mirror}: {said}"));
+                // That a mirror lacks an image is as usual as that it has it.
+                if how != Miss::Missing {
+                    failing.push((mirror, said, how));
+                }
             }
-            status @ 400.. => Said::GoesOn { said: format!("HTTP {status}"), how: Miss::Fails },
-            status => Said::Unclear(format!("HTTP {status}")),
-        },
+        }
+    }
+    for (mirror, said, how) in failing {
+        let file = list.file.clone();
+        if named.is_some() || is_registry_asked {
+            cx.add_finding(Problem::MirrorFails { file, mirror, said });
+        } else if how == Miss::MayRecover {
+            may_recover.get_or_insert(Problem::MirrorUnclear { file, mirror, said });
+        }
+    }
+    match (named, may_recover) {
+        (None, _) if is_registry_asked => Ok(None),
+        (None, Some(unclear)) => Err(NoFact::could_not_tell(unclear)),
+        (None, None) => {
+            let (file, registry) = (list.file.clone(), registry.to_owned());
+            Err(Problem::RegistryNotAsked { file, registry, tried }.into())
+        }
+        (named, _) => Ok(named),
     }
 }
 
-fn failed(error: &ConnectError) -> Said {
-    let said = error.fault.to_string();
-    if error.certain { Said::GoesOn { said, how: Miss::Fails } } else { Said::Unclear(said) }
+/// Returns the session with the first host, which goes on to the others.
+fn chain(answers: Vec<Answer>, end: Option<NoFact>) -> StepResult<Session> {
+    let mut next = end.map(Next::Nobody);
+    for answer in answers.into_iter().rev() {
+        match answer.content {
+            Content::None => {}
+            Content::NotReplayed(no_fact) => next = Some(Next::Nobody(no_fact)),
+            Content::Asked(session) => {
+                next = Some(Next::Host(match next.take() {
+                    Some(next) => Box::new(session.then(next)),
+                    None => session,
+                }));
+            }
+        }
+    }
+    match next {
+        Some(Next::Host(session)) => Ok(*session),
+        Some(Next::Nobody(no_fact)) => Err(no_fact),
+        None => Err(NoFact::skipped(RunProblem::LeftOut {})),
+    }
 }

@@ -4,6 +4,7 @@
 //! with `hosts.toml` or with certificates. What they say is configured; a process that runs since
 //! before a change of the first may not know of it.
 
+mod asking;
 mod certificates;
 mod config;
 mod folder;
@@ -12,13 +13,17 @@ mod mirrors;
 mod problem;
 mod proxies;
 mod resolver;
+mod way;
+
+use std::rc::Rc;
 
 use serde::Serialize;
 
 use crate::{
     image::ImageTarget,
     kit::{
-        Cx, Host, HostPurpose, StepResult,
+        Cx, Host, HostPurpose, NoFact, StepResult,
+        engine::RunProblem,
         world::{FileError, toml},
     },
 };
@@ -27,10 +32,13 @@ pub use config::Config;
 use folder::{RegistryFolder, Settings};
 use hosts_file::HostEntry;
 pub use hosts_file::HostsFile;
+pub use mirrors::ask as ask_mirrors;
+use mirrors::{Link, List};
 pub use problem::{NotFollowed, Problem};
+pub use way::{Named, Way, session};
 
 /// How many hosts of a file are followed.
-const MAX_HOSTS: usize = 8;
+pub(crate) const MAX_HOSTS: usize = 8;
 /// The most files that are read before the next steps start: the configuration, the directories of
 /// two roots, the hosts, the names in a directory, the certificates of each host, what sets
 /// containerd's environment, and the node's name servers.
@@ -52,14 +60,27 @@ pub struct Runtime {
     /// The configuration of containerd, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     config: Option<&'static str>,
+    /// Whether containerd has proxies.
+    #[serde(skip)]
+    has_proxies: bool,
+    /// All hosts, where there are others than the registry.
+    #[serde(skip)]
+    list: Option<Rc<List>>,
 }
 
 /// Reads how containerd on this node reaches the registry.
 pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
     let asked = &image_target.asked;
-    let mut way =
-        Runtime { host: asked.host.clone(), others: None, file: None, config: Some(CONFIG) };
+    let mut way = Runtime {
+        host: asked.host.clone(),
+        others: None,
+        file: None,
+        config: Some(CONFIG),
+        list: None,
+        has_proxies: false,
+    };
     proxies::compare(cx, &asked.host).await;
+    way.has_proxies = cx.world.pull_proxies().are_set();
     resolver::compare(cx).await;
     let read = cx.world.read(&cx.world.of_node(CONFIG)).await;
     let config = match read {
@@ -102,7 +123,7 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
 }
 
 /// Follows what a registry's directory says: the settings for the registry itself are used from now
-/// on, other hosts are tested beside the next steps.
+/// on, other hosts are asked by steps of their own.
 async fn apply(cx: &Cx, image_target: &ImageTarget, found: RegistryFolder, way: &mut Runtime) {
     let Settings { file, mut hosts, not_replayed: odd } = folder::settings(cx, &found).await;
     not_replayed(cx, &file, odd);
@@ -110,30 +131,50 @@ async fn apply(cx: &Cx, image_target: &ImageTarget, found: RegistryFolder, way: 
         not_replayed(cx, &file, vec![(NotFollowed::ManyHosts, hosts.len().to_string())]);
         hosts.truncate(MAX_HOSTS);
     }
-    let (own, others): (Vec<_>, Vec<_>) =
-        hosts.into_iter().partition(|entry| is_own(entry, &way.host));
-    for entry in &own {
-        match entry.url.as_ref().map(url::Url::scheme) {
-            Some("http") if !way.host.plain && !way.host.is_local() => {
-                not_replayed(cx, &file, vec![(NotFollowed::PlainHttp, way.host.to_string())]);
-            }
-            Some(scheme) => way.host.plain = scheme == "http",
-            None => {}
+    let mut links = vec![];
+    let mut usable = true;
+    for (number, entry) in (0..).zip(hosts) {
+        if is_own(&entry, &way.host) {
+            usable &= of_registry(cx, &file, &entry, &mut way.host).await;
+            links.push(Link::Registry);
+            continue;
         }
-        certificates::trust(cx, &file, entry, &way.host).await;
-        not_replayed(cx, &file, of_registry(entry));
+        let host = entry.url.as_ref().and_then(|url| Host::of(url, HostPurpose::Mirror(number)));
+        let Some(host) = host else {
+            let written = entry.url.map(|url| url.to_string()).unwrap_or_default();
+            links.push(Link::Odd { written });
+            continue;
+        };
+        usable &= certificates::trust(cx, &file, &entry, &host).await;
+        if entry.skip_verify == Some(true) {
+            cx.world.roots.accept_any_for(&host);
+        }
+        links.push(Link::Mirror { host, entry });
     }
-    let has_image = image_target.asked.image.is_some();
-    way.others = Some(others.len()).filter(|count| *count > 0);
+    let others = links.iter().filter(|link| !matches!(link, Link::Registry)).count();
+    way.others = Some(others).filter(|count| *count > 0);
     way.file = Some(file.clone());
-    let list = mirrors::List { file, others, asks_registry: !own.is_empty() };
-    if has_image && way.others.is_some() {
-        mirrors::test(cx, image_target, list);
+    // With a certificate file that it cannot use, containerd asks no host at all.
+    let is_asked = usable && way.others.is_some() && image_target.asked.image.is_some();
+    way.list = is_asked.then(|| Rc::new(List { file, links }));
+}
+
+/// Follows the settings for the registry itself. Returns whether each of its certificate files can
+/// be used.
+async fn of_registry(cx: &Cx, file: &str, entry: &HostEntry, host: &mut Host) -> bool {
+    match entry.url.as_ref().map(url::Url::scheme) {
+        Some("http") if !host.plain && !host.is_local() => {
+            not_replayed(cx, file, vec![(NotFollowed::PlainHttp, host.to_string())]);
+        }
+        Some(scheme) => host.plain = scheme == "http",
+        None => {}
     }
+    not_replayed(cx, file, odd_of_registry(entry));
+    certificates::trust(cx, file, entry, host).await
 }
 
 /// Returns what of an entry for the registry itself is not replayed.
-fn of_registry(entry: &HostEntry) -> Vec<(NotFollowed, String)> {
+fn odd_of_registry(entry: &HostEntry) -> Vec<(NotFollowed, String)> {
     let mut odd = vec![];
     if entry.skip_verify == Some(true) {
         odd.push((NotFollowed::SkipVerify, "skip_verify".into()));
@@ -142,7 +183,7 @@ fn of_registry(entry: &HostEntry) -> Vec<(NotFollowed, String)> {
         odd.push((NotFollowed::ClientCertificate, entry.client.join(" ")));
     }
     if !entry.headers.is_empty() {
-        odd.push((NotFollowed::ExtraHeaders, entry.headers.join(" ")));
+        odd.push((NotFollowed::ExtraHeaders, entry.header_names()));
     }
     if entry.path != "/v2" {
         odd.push((NotFollowed::OtherPath, entry.path.clone()));
@@ -169,4 +210,17 @@ fn not_replayed(cx: &Cx, file: &str, odd: Vec<(NotFollowed, String)>) {
 /// Returns the registry as containerd asks it.
 pub fn host(runtime: &Runtime) -> StepResult<Host> {
     Ok(runtime.host.clone())
+}
+
+/// That a pull on this node may need a proxy.
+pub struct Proxied;
+
+/// Returns that a pull on this node may need a proxy, if containerd has any.
+pub fn proxied(runtime: &Runtime) -> StepResult<Proxied> {
+    runtime.has_proxies.then_some(Proxied).ok_or_else(|| NoFact::skipped(RunProblem::LeftOut {}))
+}
+
+/// Returns the hosts that containerd asks, if there are others than the registry.
+pub fn hosts(runtime: &Runtime) -> StepResult<Rc<List>> {
+    runtime.list.clone().ok_or_else(|| NoFact::skipped(RunProblem::LeftOut {}))
 }

@@ -57,8 +57,31 @@ pub enum Problem {
         /// How it fails.
         said: String,
     },
-    /// A mirror serves the image, so the registry is not asked: could not tell.
-    MirrorServes {
+    /// No mirror can be reached, so containerd asks the registry.
+    NoMirrorAnswers {
+        /// The file that names the mirrors.
+        file: String,
+    },
+    /// No mirror has the image, or not all of it, so the pull depends on the registry.
+    LeftToRegistry {
+        /// The registry.
+        registry: String,
+    },
+    /// A mirror has another image under the tag than the registry.
+    MirrorImageDiffers {
+        /// The file that names the mirror.
+        file: String,
+        /// The mirror.
+        mirror: String,
+        /// The digest there.
+        mirror_digest: String,
+        /// The registry.
+        registry: String,
+        /// The digest at the registry.
+        registry_digest: String,
+    },
+    /// A mirror has the manifest, but not all of its content.
+    MirrorIncomplete {
         /// The file that names the mirror.
         file: String,
         /// The mirror.

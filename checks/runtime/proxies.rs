@@ -70,6 +70,8 @@ pub(super) async fn compare(cx: &Cx, host: &Host) {
     let (containerd, here) = (shown(&theirs), shown(&cx.world.proxies));
     let host = host.name.clone();
     cx.add_finding(Problem::ProxyDiffers { file, host, containerd, here });
+    // The pull follows containerd's from now on.
+    let _ = cx.world.containerd_proxies.set(theirs);
 }
 
 /// Reads the environment of the running containerd; `None` where that is not permitted.

@@ -56,13 +56,13 @@ pub(super) async fn diagnose(cx: &Cx, host: &Host, tried: Vec<(SocketAddr, Fault
 
 /// Returns the proxy that reaches this host although it is not used for it.
 async fn by_proxy(cx: &Cx, host: &Host) -> Option<ByProxy> {
-    let entry = match cx.world.proxies.route(host) {
+    let entry = match cx.world.pull_proxies().route(host) {
         ProxyDecision::Exempt(entry) => Some(entry),
         _ => None,
     };
     let mut tries: FuturesUnordered<_> = cx
         .world
-        .proxies
+        .pull_proxies()
         .spare(host)
         .into_iter()
         .map(|proxy| async {

@@ -105,10 +105,23 @@ async fn diagnose(
     use CertificateError as Why;
     let at = At::of(connected);
     match why {
+        // A server that has a chain to send, and sends none of it. A private authority may issue
+        // certificates directly, but rarely says where its own is.
+        Why::UnknownIssuer
+            if seen.chain.is_empty() && seen.names_issuer_url && !seen.is_self_issued =>
+        {
+            Problem::ChainNotSent { at, issuer: seen.issuer }
+        }
         Why::UnknownIssuer => {
             let itself = seen.names.contains(&seen.issuer) || seen.issuer == at.host;
+            let itself = itself || (seen.is_self_issued && seen.chain.is_empty());
             let self_signed = itself.then_some(SelfSigned::SelfSigned);
             Problem::UnknownCa { at, issuer: seen.issuer, self_signed }
+        }
+        Why::NotValidForName | Why::NotValidForNameContext { .. }
+            if at.host.parse::<std::net::IpAddr>().is_ok() =>
+        {
+            Problem::NoIpSan { at, names: seen.names }
         }
         Why::NotValidForName | Why::NotValidForNameContext { .. } => {
             let address = match (connected.route.address(), connected.route.proxy()) {
@@ -133,14 +146,20 @@ async fn diagnose(
 
 /// Returns which is wrong, the certificate or this machine's clock. The host's own clock decides.
 async fn out_of_date(cx: &Cx, connected: &Connected, seen: Certificate) -> Problem {
-    let at = At::of(connected);
+    let (at, now) = (At::of(connected), cx.now());
+    let is_valid = |from: Timestamp, until: Timestamp| (from..=until).contains(&now);
+    let expired = seen.chain.iter().find(|link| !is_valid(link.not_before, link.not_after));
+    if let Some(link) = expired.filter(|_| is_valid(seen.not_before, seen.not_after)) {
+        let (subject, not_before, not_after) =
+            (link.subject.clone(), link.not_before, link.not_after);
+        return Problem::ChainExpired { at, subject, not_before, not_after };
+    }
     let there = timeout(DATE_WAIT, date_unverified(cx, connected)).await.ok().flatten();
     let valid = |time: &Timestamp| (seen.not_before..=seen.not_after).contains(time);
     match there.filter(valid).and_then(|there| Some((there, cx.skew(there)?))) {
         Some((there, skew)) => Problem::ClockSkew { at, here: cx.now(), there, skew },
         None => {
             let Certificate { not_before, not_after, issuer, .. } = seen;
-            let now = cx.now();
             let days = |from: Timestamp, to: Timestamp| {
                 (from < to).then(|| to.duration_since(from).as_hours() / 24)
             };

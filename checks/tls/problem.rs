@@ -65,6 +65,34 @@ pub enum Problem {
         /// The issuer of the certificate.
         issuer: String,
     },
+    /// The server sends only its own certificate, without those that connect it to an authority.
+    ChainNotSent {
+        /// The host that presented the certificate.
+        #[serde(flatten)]
+        at: At,
+        /// The issuer of the certificate.
+        issuer: String,
+    },
+    /// The host is an address, and the certificate is not for it.
+    NoIpSan {
+        /// The host that presented the certificate.
+        #[serde(flatten)]
+        at: At,
+        /// The names that the certificate is valid for.
+        names: Vec<String>,
+    },
+    /// A certificate that the server sends with its own is expired or not yet valid.
+    ChainExpired {
+        /// The host that presented the certificates.
+        #[serde(flatten)]
+        at: At,
+        /// The subject of the expired certificate.
+        subject: String,
+        /// The time at which it becomes valid.
+        not_before: Timestamp,
+        /// The time at which it expires.
+        not_after: Timestamp,
+    },
     /// The verifier rejects the certificate for another reason.
     CertificateInvalid {
         /// The host that presented the certificate.

@@ -1,6 +1,10 @@
 //! The responses of a registry to a session, and the actions that an access token states it grants.
 
-use crate::kit::{Host, Secret, net::Reply, redact::claims};
+use crate::kit::{
+    Host, Secret,
+    net::{Reply, Request},
+    redact::claims,
+};
 
 /// The answer of a registry to a request for something that may not exist.
 pub enum Answer<T> {
@@ -12,9 +16,8 @@ pub enum Answer<T> {
 
 /// The way in which a registry serves a blob.
 pub enum BlobResponse {
-    /// The registry redirects to another host. The secret is the path to request there, with a
-    /// signature.
-    Redirect(Host, Secret),
+    /// The registry redirects to another host, which gets this request. Its path holds a signature.
+    Redirect(Host, Box<Request>),
     /// The registry sends the blob itself.
     Body(Reply),
 }

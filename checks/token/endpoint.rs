@@ -1,8 +1,8 @@
 //! The token server: sends the requests that containerd sends, in containerd's order.
 //!
-//! With a password it posts a form first. If the server refuses the form, it falls back to GET with
-//! Basic authentication (containerd, core/remotes/docker/auth/fetch.go). A refresh token is only
-//! ever posted. An anonymous client uses GET.
+//! With a password or a refresh token it posts a form first. If the server refuses the form, it falls
+//! back to GET with Basic authentication (containerd, core/remotes/docker/auth/fetch.go and
+//! authorizer.go, `doBearerAuth`). An anonymous client uses GET.
 
 use hyper::Method;
 use url::form_urlencoded;
@@ -43,11 +43,17 @@ pub(super) async fn token(cx: &Cx, asker: &Asker<'_>, wanted: &Challenge) -> Ste
     if let Credential::Access(token) = asker.credential {
         return Ok(Issued::Token(token.clone()));
     }
-    let server = Server::read(asker, wanted)?;
+    let server = Server::read(cx, asker, wanted).await?;
     let (reply, shape) = match (asker.credential, asker.refresh) {
         (_, Some(refresh)) => {
             let form = [("grant_type", "refresh_token"), ("refresh_token", refresh.expose())];
-            (server.post(cx, asker, &form).await?, &POSTED)
+            let reply = server.post(cx, asker, &form).await?;
+            if matches!(reply.status, 400 | 401 | 404) {
+                drop(reply);
+                (server.get(cx, asker, Some(refresh.basic(""))).await?, &GOT)
+            } else {
+                (reply, &POSTED)
+            }
         }
         (Credential::Password { user, password }, None) => {
             let form =
@@ -69,12 +75,15 @@ pub(super) async fn token(cx: &Cx, asker: &Asker<'_>, wanted: &Challenge) -> Ste
 async fn issued(server: &Server, reply: Reply, shape: &Shape) -> StepResult<Issued> {
     let status = reply.status;
     let request = reply.request.clone();
-    if !(200..300).contains(&status) {
+    // containerd decodes a redirect that leads nowhere, too.
+    if !(200..400).contains(&status) {
         let refusal = Refusal::read_unexplained(reply).await?;
         return match status {
             // A refusal is HTTP 401, with or without a body. The servers of docker-registry use 400
             // too.
             400 | 401 => Ok(Issued::Refused(refusal)),
+            // GitHub and others answer 403 to credentials and to repositories that they do not like.
+            403 if refusal.is_denied() => Ok(Issued::Refused(refusal)),
             _ => Err(refusal.grade()),
         };
     }
@@ -133,13 +142,15 @@ struct Server {
 }
 
 impl Server {
-    fn read(asker: &Asker<'_>, wanted: &Challenge) -> StepResult<Self> {
+    async fn read(cx: &Cx, asker: &Asker<'_>, wanted: &Challenge) -> StepResult<Self> {
         let client = asker.client;
         let Realm { host, url } = Realm::read(client, wanted)?;
         let is_unencrypted = host.plain && !client.host.plain && !host.is_local();
         // An anonymous request contains nothing to protect.
         if is_unencrypted && !matches!(asker.credential, Credential::Anonymous) {
-            return Err(Realm::not_safe(client, wanted));
+            // A host that nobody reaches fails the pull, whatever would be sent there.
+            client.reach(cx, &host).await?;
+            return Err(Realm::not_safe(client, &url));
         }
         let query = url.query_pairs().into_owned().collect();
         let service = wanted.param("service").map(|service| ("service".into(), service.into()));
@@ -164,7 +175,22 @@ impl Server {
         let target = self.target(self.query.iter().chain(&self.ask));
         let request = Request { authorization, ..Request::new(Method::GET, target) };
         let reply = asker.client.follow(cx, &self.host, &request, HostPurpose::Other).await?;
-        asker.client.past_firewall(cx, &request, reply).await
+        self.past_firewall(cx, asker, &request, reply).await
+    }
+
+    /// Returns the response, unless network rules refuse the request. Only Azure's registries have
+    /// such rules.
+    async fn past_firewall(
+        &self,
+        cx: &Cx,
+        asker: &Asker<'_>,
+        request: &Request,
+        reply: Reply,
+    ) -> StepResult<Reply> {
+        if self.host.acr().is_none() {
+            return Ok(reply);
+        }
+        asker.client.past_firewall(cx, request, reply).await
     }
 
     fn target<'p>(&self, parameters: impl Iterator<Item = &'p (String, String)>) -> String {
@@ -195,10 +221,11 @@ impl Server {
         let asked = request.said_to(&self.host);
         loop {
             let mut reply = asker.client.send(cx, &self.host, &request).await?;
-            let Some((next, target)) = redirect(&self.host, &request, &reply, HostPurpose::Other)
+            let status = reply.status;
+            let Some((next, to)) = redirect(&self.host, &request, &reply, HostPurpose::Other)
             else {
                 reply.request = asked;
-                return asker.client.past_firewall(cx, &request, reply).await;
+                return self.past_firewall(cx, asker, &request, reply).await;
             };
             // Go sends the form to whatever host it is redirected to. This program does not.
             if next != self.host {
@@ -207,12 +234,11 @@ impl Server {
             if request.redirects == MAX_REDIRECTS {
                 return Err(RegistryClient::redirect_loop(&self.host, asked));
             }
+            request = to;
             // Of these, only 307 and 308 keep the method and the form (net/http, redirectBehavior).
-            if !matches!(reply.status, 307 | 308) {
+            if !matches!(status, 307 | 308) {
                 (request.method, request.form) = (Method::GET, None);
             }
-            request.redirects += 1;
-            request.target = target;
         }
     }
 }

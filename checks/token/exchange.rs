@@ -149,11 +149,11 @@ impl Exchange {
     /// Returns the exchange endpoint at the host that the challenge names. An Entra token is sent
     /// to the registry only.
     fn at(client: &Rc<RegistryClient>, wanted: &Challenge) -> StepResult<Self> {
-        let host = Realm::read(client, wanted)?.host;
+        let Realm { host, url } = Realm::read(client, wanted)?;
         let registry = |host: &Host| host.azure().map(|name| (name.label.to_owned(), name.suffix));
         let same = registry(&host).is_some() && registry(&host) == registry(&client.host);
         if host != client.host && (host.plain || !same) {
-            return Err(Realm::not_safe(client, wanted));
+            return Err(Realm::not_safe(client, &url));
         }
         let service = wanted.param("service").unwrap_or(&client.host.name).to_owned();
         Ok(Self { client: client.clone(), host, service })

@@ -4,6 +4,7 @@ mod answers;
 mod authorization;
 pub(crate) mod endpoint;
 pub(crate) mod exchange;
+mod hosts;
 mod problem;
 mod realm;
 mod refresh_token;
@@ -22,7 +23,7 @@ pub use answers::{Answer, BlobResponse};
 pub use problem::Problem;
 pub use refresh_token::RefreshToken;
 use refresh_token::{TOKEN_USER, expired, expires};
-pub use session::Session;
+pub use session::{Next, Session};
 pub use words::{Access, AnonymousAnswer, ManagementToken, NoAnswer, NoTenant, Scopes, SignedIn};
 
 /// A token that lives shorter than this is not meant to be kept.
@@ -38,6 +39,10 @@ pub async fn exchange(
     challenge: &RegistryChallenge,
     identity: &Identity,
 ) -> StepResult<RefreshToken> {
+    // Nothing of value is sent to another host.
+    if challenge.asked_elsewhere().is_some() {
+        return Err(NoFact::skipped(Problem::NothingToExchange {}));
+    }
     let login = identity.candidates().find_map(|one| match &one.credential {
         Credential::Entra(login) => Some((one, login)),
         _ => None,
@@ -153,6 +158,10 @@ async fn authenticate(
     let refresh = grant.as_ref().filter(|_| holds).map(|grant| grant.token.clone());
     let session = Session::new(challenge, identity, refresh);
     let host = || challenge.client.host.to_string();
+    let is_anonymous = matches!(identity.credential, Credential::Anonymous);
+    if let Some(elsewhere) = challenge.asked_elsewhere().filter(|_| !is_anonymous) {
+        return Err(elsewhere);
+    }
     let session = match (&challenge.auth_scheme, &identity.credential) {
         (AuthScheme::None, Credential::Anonymous) => session,
         (AuthScheme::None, _) => {

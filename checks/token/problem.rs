@@ -178,6 +178,29 @@ pub enum Problem {
         /// The registry.
         host: String,
     },
+    /// The registry does not accept the token that its own token server has just issued.
+    IssuedTokenRejected {
+        /// The registry.
+        host: String,
+        /// The token server.
+        realm: String,
+        /// The error message from the registry.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        said: Option<String>,
+        /// The correlation id, for a support request.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        correlation: Option<String>,
+    },
+    /// The challenge names a token server that Go cannot ask.
+    RealmUnusable {
+        /// The registry.
+        host: String,
+        /// The realm of the challenge, without its query; `None` if it is empty.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        realm: Option<String>,
+        /// What Go says.
+        said: String,
+    },
     /// The challenge names a token server to which we send no credentials: could not tell.
     RealmNotSafe {
         /// The registry.

@@ -2,9 +2,9 @@
 
 use url::Url;
 
-use super::{problem::Problem, words::NoAnswer};
+use super::problem::Problem;
 use crate::{
-    kit::{Host, HostPurpose, NoFact, StepResult, net::Challenge},
+    kit::{Host, HostPurpose, NoFact, StepResult, net::Challenge, rules::request_url},
     registry::RegistryClient,
 };
 
@@ -16,13 +16,18 @@ pub(super) struct Realm {
 }
 
 impl Realm {
-    /// Reads the realm of a challenge.
+    /// Reads the realm of a challenge. containerd fails where Go cannot request it.
     pub(super) fn read(client: &RegistryClient, wanted: &Challenge) -> StepResult<Self> {
         let realm = wanted.param("realm").unwrap_or_default();
-        let url = Url::parse(realm).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-        let found = url.and_then(|url| Some((Host::of(&url, HostPurpose::Other)?, url)));
-        let (mut host, url) = found.ok_or_else(|| Self::not_safe(client, wanted))?;
-        if (&host.name, host.port) == (&client.host.name, client.host.port) {
+        let url = request_url(realm).map_err(|said| {
+            // Its query may contain anything.
+            let realm = realm.split('?').next().unwrap_or_default();
+            let realm = (!realm.is_empty()).then(|| realm.to_owned());
+            Problem::RealmUnusable { host: client.host.to_string(), realm, said }
+        })?;
+        let host = Host::of(&url, HostPurpose::Other);
+        let mut host = host.ok_or_else(|| Self::not_safe(client, &url))?;
+        if host.is_same(&client.host) {
             host = client.host.clone();
         }
         Ok(Self { host, url })
@@ -36,12 +41,10 @@ impl Realm {
     }
 
     /// Reports that nothing of value is sent to the realm.
-    pub(super) fn not_safe(client: &RegistryClient, wanted: &Challenge) -> NoFact {
+    pub(super) fn not_safe(client: &RegistryClient, url: &Url) -> NoFact {
         // Only the scheme and the host are printed. The registry sets the rest, which may contain
         // anything.
-        let url = Url::parse(wanted.param("realm").unwrap_or_default()).ok();
-        let place = url.and_then(|url| Some(format!("{}://{}", url.scheme(), url.host_str()?)));
-        let realm = place.unwrap_or_else(|| NoAnswer::NotAUrl.to_string());
+        let realm = format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default());
         NoFact::could_not_tell(Problem::RealmNotSafe { host: client.host.to_string(), realm })
     }
 }

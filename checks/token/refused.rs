@@ -29,6 +29,10 @@ const ANONYMOUS_WAIT: Duration = Duration::from_secs(20);
 impl Session {
     /// Returns what a 401 means after we signed in as far as possible.
     pub(crate) async fn refused(&self, cx: &Cx, reply: Reply) -> NoFact {
+        // containerd would send it the credentials of the registry.
+        if let Some(mirror) = &self.mirror {
+            return NoFact::CouldNotTell(mirror.wants_credentials.clone());
+        }
         let mut errors = challenges(&reply.headers).into_iter();
         let error = errors.find_map(|challenge| challenge.params.get("error").cloned());
         let error = error.as_deref().unwrap_or_default();
@@ -37,6 +41,27 @@ impl Session {
             Err(explained) => return explained,
         };
         let authorization = self.authorization.borrow().clone();
+        // The token server issued this token a moment ago.
+        let is_issued = !matches!(self.identity.credential, Credential::Access(_));
+        if matches!(authorization, Some(Authorization::Token(_)))
+            && is_issued
+            && error == "invalid_token"
+        {
+            let realm = match &self.auth_scheme {
+                AuthScheme::Bearer(wanted) => wanted.param("realm").unwrap_or_default(),
+                _ => "",
+            };
+            let realm =
+                url::Url::parse(realm).ok().and_then(|url| Some(url.host_str()?.to_owned()));
+            let host = self.client.host.to_string();
+            return Problem::IssuedTokenRejected {
+                realm: realm.unwrap_or_else(|| host.clone()),
+                host,
+                said: refusal.body.words(),
+                correlation: refusal.correlation,
+            }
+            .into();
+        }
         match (&self.identity.credential, &authorization) {
             (Credential::Anonymous, _) => self.anonymous(cx, refusal.correlation),
             (_, Some(Authorization::Password(_))) => self.credentials_refused(cx, refusal).await,

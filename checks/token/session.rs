@@ -1,6 +1,9 @@
 //! A session with a registry, signed in as far as possible.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 
 use hyper::Method;
 use jiff::Timestamp;
@@ -15,8 +18,9 @@ use super::{
 use crate::{
     identity::{Candidate, Credential},
     kit::{
-        Cx, Host, HostPurpose, Image, Secret, StepResult,
-        net::{Challenge, Reply, Request, redirect},
+        Cx, Host, HostPurpose, Image, NoFact, Secret, StepResult,
+        engine::Finding,
+        net::{Challenge, MAX_REDIRECTS, Reply, Request, SignedIn as HostSignIn, redirect},
     },
     registry::{AuthScheme, RegistryChallenge, RegistryClient},
 };
@@ -26,12 +30,15 @@ use crate::{
 pub struct Session {
     #[serde(skip)]
     pub(super) client: Rc<RegistryClient>,
+    /// The host that asks for the sign-in, and that gets the authorization.
+    #[serde(skip)]
+    pub(super) asked_by: Host,
     #[serde(skip)]
     pub(super) identity: Candidate,
     #[serde(skip)]
     pub(super) authorization: RefCell<Option<Authorization>>,
     /// How each request is authenticated, never the credentials themselves.
-    signed_in: SignedIn,
+    pub(super) signed_in: SignedIn,
     /// What the token states that it grants; `None` if the token is opaque.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) granted: Option<String>,
@@ -42,13 +49,35 @@ pub struct Session {
     pub(super) image: Option<Image>,
     /// The refresh token for further tokens, if the credentials are not a password.
     #[serde(skip)]
-    refresh: Option<Secret>,
+    pub(super) refresh: Option<Secret>,
     /// The authentication scheme that the registry asked for before any sign-in.
     #[serde(skip)]
     pub(super) auth_scheme: AuthScheme,
     /// The time on the registry's clock, from its first response.
     #[serde(skip)]
     pub(super) dated: Option<Timestamp>,
+    /// What is special about a mirror.
+    #[serde(skip)]
+    pub(super) mirror: Option<Rc<Mirror>>,
+    /// Where containerd goes on to for content that this registry does not serve.
+    #[serde(skip)]
+    pub(super) next: Option<Rc<Next>>,
+}
+
+/// What is special about a session with a mirror.
+pub(super) struct Mirror {
+    /// What it means that it wants credentials.
+    pub(super) wants_credentials: Finding,
+    /// What it means that it does not serve some content, until that was said.
+    pub(super) incomplete: Cell<Option<Finding>>,
+}
+
+/// Where containerd goes on to.
+pub enum Next {
+    /// To this host.
+    Host(Box<Session>),
+    /// Nowhere, or to a host that is not asked here: then a request ends so.
+    Nobody(NoFact),
 }
 
 impl Session {
@@ -59,6 +88,7 @@ impl Session {
     ) -> Self {
         Self {
             client: challenge.client.clone(),
+            asked_by: challenge.asked_by.clone(),
             identity: identity.clone(),
             authorization: RefCell::default(),
             signed_in: SignedIn::NotNeeded,
@@ -68,6 +98,8 @@ impl Session {
             refresh,
             auth_scheme: challenge.auth_scheme.clone(),
             dated: challenge.dated,
+            mirror: None,
+            next: None,
         }
     }
 
@@ -154,6 +186,7 @@ impl Session {
 
     /// Sends a request with the authorization of the session, and follows redirects.
     pub(crate) async fn ask(&self, cx: &Cx, request: Request) -> StepResult<Reply> {
+        let request = self.client.own(request);
         let send = async |request: Request| self.client.ask(cx, &request).await;
         Box::pin(self.authorized(cx, request, send)).await
     }
@@ -168,7 +201,8 @@ impl Session {
         send: impl AsyncFn(Request) -> StepResult<Reply>,
     ) -> StepResult<Reply> {
         let reply = send(self.sign(request.clone())).await?;
-        if reply.status != 401 || reply.host != self.client.host {
+        let is_mirror = self.mirror.is_some();
+        if reply.status != 401 || !reply.host.is_same(&self.asked_by) || is_mirror {
             return Ok(reply);
         }
         let renewed = match (AuthScheme::of(&reply), &self.identity.credential) {
@@ -190,7 +224,7 @@ impl Session {
 
     /// Requests something that may not exist. Grades a refusal and every other response that has no
     /// meaning here.
-    pub(crate) async fn get(&self, cx: &Cx, request: Request) -> StepResult<Answer<Reply>> {
+    pub(super) async fn get_here(&self, cx: &Cx, request: Request) -> StepResult<Answer<Reply>> {
         let reply = self.ask(cx, request).await?;
         match reply.status {
             200 => Ok(Answer::Found(reply)),
@@ -205,7 +239,7 @@ impl Session {
     pub(crate) async fn ask_beyond(&self, cx: &Cx, request: Request) -> StepResult<Reply> {
         let reply = self.client.ask(cx, &self.sign(request.clone())).await?;
         match AuthScheme::of(&reply)
-            .filter(|_| reply.status == 401 && reply.host == self.client.host)
+            .filter(|_| reply.status == 401 && reply.host.is_same(&self.asked_by))
         {
             Some(AuthScheme::Bearer(wanted)) => {
                 // The response body is still on the connection that the token request may need.
@@ -214,8 +248,8 @@ impl Session {
                     Issued::Token(token) => token,
                     Issued::Refused(refusal) => return Err(refusal.grade()),
                 };
-                let request = Request { authorization: Some(token.bearer()), ..request };
-                self.client.ask(cx, &request).await
+                let signed = self.clone().with_token(&token);
+                self.client.ask(cx, &signed.sign(request)).await
             }
             _ => Ok(reply),
         }
@@ -223,7 +257,7 @@ impl Session {
 
     /// Requests a blob. It uses GET, because the registry answers HEAD itself and the host that
     /// serves the bytes would not be tested.
-    pub(crate) async fn blob(
+    pub(super) async fn blob_here(
         &self,
         cx: &Cx,
         digest: &str,
@@ -231,27 +265,30 @@ impl Session {
     ) -> StepResult<Answer<BlobResponse>> {
         let repository = self.image.as_ref().map_or("", |image| &image.repository);
         let request = Request::new(Method::GET, format!("/v2/{repository}/blobs/{digest}"));
-        let request = Request { from, ..request };
+        let request = self.client.own(Request { from, ..request });
         let host = &self.client.host;
         let send = async |request: Request| {
             let ask = async || self.client.send(cx, host, &request).await;
             let reply = self.client.with_retries(cx, ask).await?;
             self.client.past_firewall(cx, &request, reply).await
         };
-        let reply = self.authorized(cx, request.clone(), send).await?;
-        let request = self.sign(request);
-        let reply = match redirect(host, &request, &reply, HostPurpose::Data) {
-            Some((next, target)) if next == *host => {
-                // The redirect stays within the registry, where the authorization is still valid.
-                let request = Request { target, redirects: 1, ..request };
-                self.client.follow(cx, host, &request, HostPurpose::Data).await?
+        let mut reply = self.authorized(cx, request.clone(), send).await?;
+        let (asked, mut at, mut request) =
+            (reply.request.clone(), host.clone(), self.sign(request));
+        while let Some((next, on)) = redirect(&at, &request, &reply, HostPurpose::Data) {
+            RegistryClient::unexposed(host, &next, &on)?;
+            let registrys = [host, &self.asked_by].into_iter().find(|own| own.is_same(&next));
+            let Some(own) = registrys else {
+                // A server may echo the signature later.
+                let _remembered = Secret::new(on.target.as_str());
+                return Ok(Answer::Found(BlobResponse::Redirect(next, Box::new(on))));
+            };
+            if on.redirects > MAX_REDIRECTS {
+                return Err(RegistryClient::redirect_loop(host, asked));
             }
-            Some((next, target)) => {
-                let redirect = BlobResponse::Redirect(next, Secret::new(target));
-                return Ok(Answer::Found(redirect));
-            }
-            None => reply,
-        };
+            (at, request) = (own.clone(), on);
+            reply = self.client.send(cx, &at, &request).await?;
+        }
         match reply.status {
             200 | 206 => Ok(Answer::Found(BlobResponse::Body(reply))),
             401 => Err(self.refused(cx, reply).await),
@@ -261,11 +298,19 @@ impl Session {
     }
 
     /// Returns whether the registry has a blob, by its response to HEAD. Returns `None` if that does
-    /// not tell. A redirect is not followed: its target may accept GET alone.
-    pub(crate) async fn has_blob(&self, cx: &Cx, digest: &str) -> Option<bool> {
+    /// not tell. A redirect is not followed, because its target may accept GET alone, unless it leads
+    /// to the registry that asks for the sign-in.
+    pub(super) async fn has_blob_here(&self, cx: &Cx, digest: &str) -> Option<bool> {
         let repository = &self.image.as_ref()?.repository;
         let request = Request::new(Method::HEAD, format!("/v2/{repository}/blobs/{digest}"));
-        let reply = self.client.send(cx, &self.client.host, &self.sign(request)).await.ok()?;
+        let (host, request) = (&self.client.host, self.sign(self.client.own(request)));
+        let mut reply = self.client.send(cx, host, &request).await.ok()?;
+        if let Some((next, request)) = redirect(host, &request, &reply, HostPurpose::Other)
+            && !self.asked_by.is_same(host)
+            && next.is_same(&self.asked_by)
+        {
+            reply = self.client.send(cx, &next, &request).await.ok()?;
+        }
         match reply.status {
             200..=399 => Some(true),
             404 => Some(false),
@@ -278,7 +323,8 @@ impl Session {
     pub(crate) async fn has_manifest_at(&self, cx: &Cx, host: &Host) -> Option<bool> {
         let image = self.image.as_ref()?;
         let client = Rc::new(RegistryClient::at(host.clone()));
-        let session = Self { client, authorization: RefCell::default(), ..self.clone() };
+        let (asked_by, authorization) = (host.clone(), RefCell::default());
+        let session = Self { client, asked_by, authorization, ..self.clone() };
         let head = Request::manifest(Method::HEAD, &image.repository, &image.reference);
         let reply = session.ask_beyond(cx, head).await.ok()?;
         match reply.status {
@@ -310,7 +356,25 @@ impl Session {
     }
 
     fn sign(&self, request: Request) -> Request {
-        let authorization = self.authorization.borrow().as_ref().map(Authorization::header);
-        Request { authorization, ..request }
+        let Some(value) = self.authorization.borrow().as_ref().map(Authorization::header) else {
+            return Request { authorization: None, signed_in: None, ..request };
+        };
+        let host = self.asked_by.clone();
+        let authorization = host.is_same(&self.client.host).then(|| value.clone());
+        let signed_in = Some(HostSignIn { host, authorization: value });
+        Request { authorization, signed_in, ..request }
+    }
+
+    /// Returns whether the registry serves a manifest to the password that it never asked for.
+    pub(crate) async fn is_hidden(&self, cx: &Cx, request: Request) -> bool {
+        let (AuthScheme::None, Credential::Password { user, password }) =
+            (&self.auth_scheme, &self.identity.credential)
+        else {
+            return false;
+        };
+        let request = Request { authorization: Some(password.basic(user)), ..request };
+        // Not beyond the registry itself, for which the password is.
+        let reply = self.client.send(cx, &self.client.host, &request).await;
+        reply.is_ok_and(|reply| reply.status == 200 && reply.is_registrys())
     }
 }

@@ -60,8 +60,6 @@ pub enum Scopes {
 pub enum NoAnswer {
     /// The response contains no token.
     NoTokenInIt,
-    /// The realm is not a URL.
-    NotAUrl,
 }
 
 /// What the registry refuses to a client without credentials: a word of evidence.

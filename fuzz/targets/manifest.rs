@@ -13,8 +13,8 @@ fuzz_target!(|sent: &[u8]| {
         Some(end) => (&sent[..end], &sent[end + 1..]),
         None => (&b"application/vnd.oci.image.manifest.v1+json"[..], sent),
     };
-    let called = String::from_utf8_lossy(called).into_owned();
-    let manifest = match read_manifest("sha256:0".to_owned(), called, body) {
+    let called = String::from_utf8_lossy(called);
+    let manifest = match read_manifest("sha256:0".to_owned(), &called, body) {
         Ok(manifest) => manifest,
         Err(no_fact) => return fit_to_print(&no_fact),
     };

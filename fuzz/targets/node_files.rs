@@ -2,7 +2,8 @@
 #![no_main]
 
 use checks::untrusted::{
-    AzureJson, Config, HostsFile, Pattern, Providers, environ, is_known, systemd_environment, toml, yaml,
+    AzureJson, Config, HostsFile, Pattern, Providers, environ, is_known, systemd_environment, toml,
+    yaml,
 };
 use libfuzzer_sys::fuzz_target;
 

@@ -1,7 +1,10 @@
 //! Parses any header as challenges or ignores it. An accepted challenge survives a round trip.
 #![no_main]
 
-use checks::kit::net::{Challenge, challenges};
+use checks::kit::{
+    net::{Challenge, challenges},
+    rules::request_url,
+};
 use hyper::{
     HeaderMap,
     header::{HeaderValue, WWW_AUTHENTICATE},
@@ -16,6 +19,10 @@ fuzz_target!(|header: &[u8]| {
         c.scheme.len() + c.params.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>()
     };
     assert!(found.iter().map(size).sum::<usize>() <= 3 * header.len());
+    for realm in found.iter().filter_map(|challenge| challenge.params.get("realm")) {
+        let url = request_url(realm);
+        assert!(url.is_err() || url.is_ok_and(|url| url.host_str().is_some()), "{realm}");
+    }
     let written = found.iter().map(write).collect::<Vec<_>>().join(", ");
     assert_eq!(read(written.as_bytes()), Some(found), "{written}");
 });

@@ -29,7 +29,11 @@ fn of_one(page: &TargetPage, view: &ViewPage, lang: Lang) -> String {
     let platform = page.text("platform").unwrap_or_default();
     match page.can {
         Outcome::Pull => {
-            let layer = view.steps.iter().find(|step| step.name == steps::LAYER.name);
+            let of = |wanted: checks::kit::Step| {
+                let step = view.steps.iter().find(|step| step.name == wanted.name);
+                step.filter(|step| step.status == StepStatus::Passed)
+            };
+            let layer = of(steps::MIRROR_LAYER).or_else(|| of(steps::LAYER));
             let proof = layer.map(|step| step.said.as_str()).unwrap_or_default();
             Phrase::CanPull
                 .say(lang, &[("asked", &asked), ("platform", platform), ("proof", proof)])

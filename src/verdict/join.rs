@@ -74,8 +74,10 @@ impl<'a> Verdict<'a> {
             .collect();
         let lists = |list: List| {
             let mut joined = join(report, &views, list);
-            // What explains the first symptom comes first; a stable sort keeps the plan's order.
-            joined.sort_by_key(|cause| first_symptom(report, cause));
+            // Which way containerd goes comes first, then what explains the first symptom; a stable
+            // sort keeps the plan's order.
+            let is_of_way = |cause: &Cause<'_>| steps::is_of_way(cause.step);
+            joined.sort_by_key(|cause| (!is_of_way(cause), first_symptom(report, cause)));
             joined
         };
         let can = can(report, &views);

@@ -2,7 +2,7 @@
 
 use checks::{
     kit::{
-        engine::{Finding, Severity, StepEnd},
+        engine::{Finding, RunProblem, Severity, StepEnd},
         messages::Messages,
     },
     steps,
@@ -166,7 +166,11 @@ pub(super) fn read<'a>(
     };
     verdict.statuses = view.steps.iter().map(|step| status(step, is_cause)).collect();
     doubt_other_ways(&mut verdict);
-    verdict.can = if is_explained_elsewhere && !is_way_unknown(&verdict) {
+    let by_way = is_pulled_on_way(view, &verdict);
+    if by_way {
+        excuse_registry(&mut verdict);
+    }
+    verdict.can = if is_explained_elsewhere && !is_way_unknown(&verdict) && !by_way {
         Outcome::No
     } else {
         can(report, view, &verdict)
@@ -183,13 +187,54 @@ fn doubt_other_ways(verdict: &mut ViewVerdict<'_>) {
     }
 }
 
+/// Returns whether bytes of a layer came from the hosts that containerd on this node asks, mirrors
+/// before the registry.
+fn is_pulled_on_way(view: &View, verdict: &ViewVerdict<'_>) -> bool {
+    let passed = |step| status_of(view, verdict, step) == Some(StepStatus::Passed);
+    passed(steps::RUNTIME) && passed(steps::MIRROR_LAYER)
+}
+
+/// Makes warnings of what fails at the registry itself: the image came without it.
+fn excuse_registry(verdict: &mut ViewVerdict<'_>) {
+    let causes = std::mem::take(&mut verdict.causes);
+    let (of_way, others): (Vec<_>, Vec<_>) = causes.into_iter().partition(is_of_runtime);
+    verdict.causes = of_way;
+    verdict.warnings.splice(0..0, others);
+}
+
+/// Returns whether containerd asks mirrors as well, and not every step that follows it has ended.
+fn is_way_open(view: &View, verdict: &ViewVerdict<'_>) -> bool {
+    let others =
+        |end: &StepEnd| matches!(end, StepEnd::Passed { saw } if saw.contains_key("others"));
+    let asks_others =
+        view.step(steps::RUNTIME.name).and_then(|step| step.end.as_deref()).is_some_and(others);
+    let left_out = Finding::from(RunProblem::LeftOut {});
+    let is_open = |step: &Step| match step.end.as_deref() {
+        Some(StepEnd::Skipped { why }) => *why == left_out,
+        Some(StepEnd::Passed { .. } | StepEnd::Failed | StepEnd::CouldNotTell { .. }) => false,
+        Some(StepEnd::Blocked { .. }) | None => true,
+    };
+    let mut following = view.steps.iter().filter(|step| steps::is_of_way(&step.name));
+    let is_followed = status_of(view, verdict, steps::MIRROR).is_some();
+    asks_others && (!is_followed || following.any(is_open))
+}
+
+fn status_of(
+    view: &View,
+    verdict: &ViewVerdict<'_>,
+    wanted: checks::kit::Step,
+) -> Option<StepStatus> {
+    let place = view.steps.iter().position(|step| step.name == wanted.name)?;
+    verdict.statuses.get(place).copied()
+}
+
 /// Returns whether it is not known which hosts containerd asks.
 pub(super) fn is_way_unknown(verdict: &ViewVerdict<'_>) -> bool {
     verdict.could_not_tell.iter().any(is_of_runtime)
 }
 
 fn is_of_runtime(reason: &Reason<'_>) -> bool {
-    reason.step == steps::RUNTIME.name
+    steps::is_of_way(reason.step)
 }
 
 /// Returns whether one finding is the cause of another. A finding about one host explains nothing
@@ -240,12 +285,14 @@ fn status(step: &Step, is_cause: impl Fn(&Finding) -> bool) -> StepStatus {
 
 /// Decides the outcome. Green needs a positive observation; the absence of causes is not enough.
 fn can(report: &Report, view: &View, verdict: &ViewVerdict<'_>) -> Outcome {
-    let passed = |wanted: checks::kit::Step| {
-        let place = view.steps.iter().position(|step| step.name == wanted.name);
-        place.is_some_and(|place| verdict.statuses[place] == StepStatus::Passed)
-    };
+    let passed = |wanted| status_of(view, verdict, wanted) == Some(StepStatus::Passed);
     if !verdict.causes.is_empty() {
         Outcome::No
+    } else if !report.target.is_empty()
+        && !is_way_unknown(verdict)
+        && is_pulled_on_way(view, verdict)
+    {
+        Outcome::Pull
     } else if report.target.is_empty() || verdict.statuses.contains(&StepStatus::Failed) {
         // A recording may have lost its target, which may have been an image, or the finding with
         // which a step failed.
@@ -253,7 +300,11 @@ fn can(report: &Report, view: &View, verdict: &ViewVerdict<'_>) -> Outcome {
     } else if is_way_unknown(verdict) {
         Outcome::CouldNotTell
     } else if report.has_image() {
-        if passed(steps::LAYER) { Outcome::Pull } else { Outcome::CouldNotTell }
+        if passed(steps::LAYER) && !is_way_open(view, verdict) {
+            Outcome::Pull
+        } else {
+            Outcome::CouldNotTell
+        }
     } else if passed(steps::IMAGE) && passed(steps::TOKEN) {
         Outcome::SignIn
     } else {

@@ -51,6 +51,7 @@ pub fn world(server: &Server) -> World {
         client_secret: Some(Secret::new("canary-client-secret")),
         azure_cli: false,
         proxies: Proxies::default(),
+        containerd_proxies: std::cell::OnceCell::new(),
         docker_configs: vec![],
         files: std::collections::HashMap::new(),
     }

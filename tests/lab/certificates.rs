@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -111,6 +111,19 @@ impl Certificates {
         }];
         Ok(match which {
             Certificate::SelfSigned => vec![leaf.self_signed(key)?.der().clone()],
+            Certificate::SelfSignedCa => {
+                leaf.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+                vec![leaf.self_signed(key)?.der().clone()]
+            }
+            Certificate::Unchained => {
+                let between = self.between((-30, 60))?;
+                leaf.custom_extensions = vec![issuer_url()];
+                vec![leaf.signed_by(key, &between.0)?.der().clone()]
+            }
+            Certificate::ChainExpired => {
+                let (between, der) = self.between((-60, -3))?;
+                vec![leaf.signed_by(key, &between)?.der().clone(), der]
+            }
             Certificate::Intercepted => vec![
                 leaf.signed_by(key, &self.inspection)?.der().clone(),
                 self.inspection.der().clone(),
@@ -120,14 +133,42 @@ impl Certificates {
     }
 }
 
+impl Certificates {
+    /// Returns an authority that the trusted one vouches for, valid for those days from now.
+    fn between(
+        &self,
+        (from, until): (i64, i64),
+    ) -> Result<(Issuer<'static, KeyPair>, CertificateDer<'static>), Error> {
+        let mut params = authority_params("Contoso Lab Issuing CA");
+        valid(&mut params, self.now, from, until);
+        let key = KeyPair::generate()?;
+        let der = params.signed_by(&key, &self.trusted)?.der().clone();
+        Ok((Issuer::new(params, key), der))
+    }
+}
+
+/// Returns the extension that says where the certificate of the issuer is (RFC 5280 §4.2.2.1).
+fn issuer_url() -> CustomExtension {
+    let url = b"http://ca.fabrikam.example/issuing.cer";
+    let length = |extra: usize| u8::try_from(url.len() + extra).unwrap_or(u8::MAX);
+    let method = [6, 8, 0x2b, 6, 1, 5, 5, 7, 0x30, 2, 0x86, length(0)];
+    let content = [&[0x30, length(14), 0x30, length(12)], &method[..], &url[..]].concat();
+    CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 1], content)
+}
+
 fn authority(name: &str, now: i64) -> Result<CertifiedIssuer<'static, KeyPair>, Error> {
-    let mut params = CertificateParams::new(Vec::<String>::new())?;
+    let mut params = authority_params(name);
+    valid(&mut params, now, -365, 3650);
+    Ok(CertifiedIssuer::self_signed(params, KeyPair::generate()?)?)
+}
+
+fn authority_params(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    valid(&mut params, now, -365, 3650);
-    Ok(CertifiedIssuer::self_signed(params, KeyPair::generate()?)?)
+    params
 }
 
 /// Sets the validity, in days and a half from now: a run of any length counts the same days.

@@ -30,6 +30,8 @@ pub struct Scenario {
     pub hosts: BTreeMap<String, Host>,
     /// The registry.
     pub registry: Registry,
+    /// The mirrors of the registry, by their names in `hosts`.
+    pub mirrors: BTreeMap<String, Registry>,
     /// The data host.
     pub data: Data,
     /// Entra ID.
@@ -150,7 +152,9 @@ impl Scenario {
     /// # Errors
     /// Returns an error when the text is not TOML, names an unknown setting, or contradicts itself.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let scenario: Self = Value::Table(whole(text.parse()?, DEEPEST)?).try_into()?;
+        let mut settings = whole(text.parse()?, DEEPEST)?;
+        complete_mirrors(&mut settings);
+        let scenario: Self = Value::Table(settings).try_into()?;
         scenario.check()?;
         Ok(scenario)
     }
@@ -233,6 +237,25 @@ fn whole(mut own: Table, deepest: usize) -> Result<Table, Error> {
     };
     lay_over(&mut below, own);
     Ok(below)
+}
+
+/// Completes the settings of each mirror: those of the registry, and what is usual for a mirror.
+fn complete_mirrors(settings: &mut Table) {
+    let Some(Value::Table(registry)) = settings.get("registry").cloned() else { return };
+    let Some(Value::Table(mirrors)) = settings.get_mut("mirrors") else { return };
+    for (_, mirror) in mirrors.iter_mut() {
+        let Value::Table(own) = std::mem::replace(mirror, Value::Boolean(false)) else { continue };
+        let mut whole = registry.clone();
+        // What is wrong with the registry is not wrong with a mirror.
+        whole.insert("answer".into(), "normal".into());
+        whole.insert("only".into(), Value::Table(Table::new()));
+        whole.insert("open".into(), true.into());
+        whole.insert("redirect".into(), false.into());
+        let namespace = registry.get("login_server").cloned();
+        whole.insert("namespace".into(), namespace.unwrap_or_else(|| "".into()));
+        lay_over(&mut whole, own);
+        *mirror = Value::Table(whole);
+    }
 }
 
 fn lay_over(below: &mut Table, above: Table) {

@@ -140,6 +140,12 @@ pub enum Certificate {
     NotYet,
     ClientOnly,
     Mutual,
+    /// It is an authority's, signed by itself.
+    SelfSignedCa,
+    /// An authority in between that is not sent along issued it.
+    Unchained,
+    /// The authority in between has expired.
+    ChainExpired,
 }
 
 /// The HTTP versions that a host may speak.
@@ -163,6 +169,12 @@ pub struct Registry {
     pub data_host: String,
     /// Whether it redirects them.
     pub redirect: bool,
+    /// The path of the API.
+    pub path: String,
+    /// The registry that requests must name with `ns`, as those to a mirror do; any if empty.
+    pub namespace: String,
+    /// Whether it serves anyone, and refuses credentials.
+    pub open: bool,
     /// Whether anonymous pull is enabled.
     pub anonymous: bool,
     /// Whether it issues tokens as Docker Hub does.
@@ -223,6 +235,7 @@ pub enum Answer {
     Throttled,
     ThrottledOnce,
     CacheThrottled,
+    CacheRefused,
     Late,
     Teapot,
     NoChallenge,

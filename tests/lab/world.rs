@@ -176,6 +176,9 @@ async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
         Ipv4Addr::LOCALHOST.to_string(),
     ]);
 
+    // Where no name server knows a name, a proxy may.
+    let known = Records::read(&scenario.dns.records, &BTreeMap::new()).map_err(Error::Scenario)?;
+    names.extend(known.names().map(str::to_owned));
     let mut name_servers = Vec::new();
     for (address, server) in scenario.name_servers()? {
         let records =
@@ -218,13 +221,15 @@ async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
         if real_clients { data.to_string() } else { scenario.registry.data_host.clone() };
     let data_url = format!("{}://{data_host}", if plain { "http" } else { "https" });
     let world = Arc::new(World::new(scenario, data_url, azure));
+    let mirrors = mirrors(scenario, &world)?;
     let proxy = Arc::new(proxy(scenario, &routes, &world.azure.zones(), &world.secrets)?);
     let certificates = Certificates::new(names.into_iter().collect())?;
     for Place { seen, host, port, .. } in places {
         let Some(port) = port else { continue };
         let tls = certificates.config(host.certificate, host.http)?;
         held.open.push(seen);
-        let (world, proxy) = (Arc::clone(&world), Arc::clone(&proxy));
+        let world = Arc::clone(mirrors.get(&seen).unwrap_or(&world));
+        let proxy = Arc::clone(&proxy);
         Listener { seen, host, world, tls, proxy }.start(port, &mut held.tasks);
     }
 
@@ -249,6 +254,16 @@ async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
         data,
         held,
     })
+}
+
+/// Returns the state of each mirror, by its address.
+fn mirrors(scenario: &Scenario, world: &World) -> Result<HashMap<SocketAddr, Arc<World>>, Error> {
+    let mirrors = scenario.mirrors.iter().map(|(name, registry)| {
+        let scenario = Scenario { registry: registry.clone(), ..scenario.clone() };
+        let (data_url, azure) = (world.data_url.clone(), Arc::clone(&world.azure));
+        Ok((address(name, 443)?, Arc::new(World::new(&scenario, data_url, azure))))
+    });
+    mirrors.collect()
 }
 
 /// Returns the names that the proxies resolve: those of the name servers, unless the scenario

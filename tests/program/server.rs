@@ -11,19 +11,30 @@ pub type Script = fn(&str, &mut TcpStream) -> std::io::Result<()>;
 
 /// Serves on loopback for as long as the test runs.
 pub fn serve(script: Script) -> SocketAddr {
+    serve_heads(move |head, stream| script(head.lines().next().unwrap_or_default(), stream))
+}
+
+/// Serves on loopback with a script that gets the whole head of a request.
+pub fn serve_heads(
+    script: impl Fn(&str, &mut TcpStream) -> std::io::Result<()> + Clone + Send + 'static,
+) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     // Another host on the same port, for redirects.
     if let Ok(other) = TcpListener::bind(("127.0.0.2", address.port())) {
-        listen(other, script);
+        listen(other, script.clone());
     }
     listen(listener, script);
     address
 }
 
-fn listen(listener: TcpListener, script: Script) {
+fn listen(
+    listener: TcpListener,
+    script: impl Fn(&str, &mut TcpStream) -> std::io::Result<()> + Clone + Send + 'static,
+) {
     thread::spawn(move || {
         for stream in listener.incoming() {
+            let script = script.clone();
             thread::spawn(move || {
                 let mut stream = stream.unwrap();
                 let (mut request, mut buffer) = (vec![], [0; 4096]);
@@ -33,7 +44,7 @@ fn listen(listener: TcpListener, script: Script) {
                     if let Some(end) = request.windows(4).position(|end| end == b"\r\n\r\n") {
                         let head = String::from_utf8_lossy(&request[..end]).into_owned();
                         request.clear();
-                        if script(head.lines().next().unwrap_or_default(), &mut stream).is_err() {
+                        if script(&head, &mut stream).is_err() {
                             return;
                         }
                     }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{
     clock::{Skew, skew},
     event::{Event, EventKind, VERSION},
-    finding::{Finding, Findings, NoFact},
+    finding::{Finding, NoFact},
     vantage::Vantage,
 };
 use crate::kit::{
@@ -39,7 +39,7 @@ pub struct Cx {
 
 impl Cx {
     /// Reports a finding that does not stop this step.
-    pub fn add_finding(&self, problem: impl Findings) {
+    pub fn add_finding(&self, problem: impl Into<Finding>) {
         self.found(problem.into());
     }
 

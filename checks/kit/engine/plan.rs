@@ -22,7 +22,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::{
     cx::{Cx, Listener, Local, millis},
     event::{EventKind, StepEnd},
+    fact::{Check, Fact, Inputs},
     finding::{NoFact, StepResult},
+    problem::Problem,
     vantage::Vantage,
 };
 use crate::kit::{redact::sanitize, target::Target, world::World};
@@ -34,96 +36,6 @@ pub struct Step {
     pub name: &'static str,
     /// The time limit. It is longer than every wait inside the step: exceeding it is our own bug.
     pub budget: Duration,
-}
-
-/// Problems with running a step at all.
-#[derive(Serialize, strum::VariantNames)]
-#[serde(rename_all = "kebab-case")]
-#[strum(serialize_all = "kebab-case")]
-pub enum Problem {
-    /// `--skip` named it.
-    LeftOut {},
-    /// The check panicked: a bug in this program.
-    Panicked {
-        /// The panic message.
-        said: String,
-    },
-    /// The check exceeded its own budget: a bug in this program.
-    Overran {
-        /// The budget in seconds.
-        seconds: u64,
-    },
-    /// The run exceeded `--timeout`.
-    TimeUp {
-        /// The value of `--timeout` in seconds.
-        seconds: u64,
-    },
-    /// Ctrl-C was pressed.
-    Interrupted {},
-}
-
-/// A value that a step will produce.
-pub struct Fact<T> {
-    step: &'static str,
-    value: Shared<Local<StepResult<Rc<T>>>>,
-}
-
-impl<T> Clone for Fact<T> {
-    fn clone(&self) -> Self {
-        Self { step: self.step, value: self.value.clone() }
-    }
-}
-
-impl<T: 'static> Fact<T> {
-    /// Returns the fact of a step that does not apply.
-    fn skipped(step: &'static str) -> Self {
-        let skipped = Err(NoFact::skipped(Problem::LeftOut {}));
-        Self { step, value: std::future::ready(skipped).boxed_local().shared() }
-    }
-
-    /// Returns the fact as an option: `None` when its step was skipped because it does not apply.
-    pub fn optional(&self) -> Fact<Option<Rc<T>>> {
-        let value = self.value.clone().map(|got| match got {
-            Ok(value) => Ok(Rc::new(Some(value))),
-            // A step that `--skip` excluded does apply: then its result is unknown.
-            Err(NoFact::Skipped(_)) => Ok(Rc::new(None)),
-            Err(no_fact) => Err(no_fact),
-        });
-        Fact { step: self.step, value: value.boxed_local().shared() }
-    }
-
-    /// Returns this fact, or the other one where this fact's step does not apply.
-    pub fn or(&self, other: &Fact<T>) -> Fact<T> {
-        let (first, second) = (self.value.clone(), other.value.clone());
-        let by = self.step;
-        let value = async move {
-            match first.await {
-                Err(NoFact::Skipped(_)) => second.await,
-                got => got.map_err(|no_fact| no_fact.pass_on(by)),
-            }
-        };
-        Fact { step: other.step, value: value.boxed_local().shared() }
-    }
-
-    /// Returns how the step ended, as a fact: it is there even where the step handed on none. A step
-    /// that uses it is never blocked by this one.
-    pub fn settled(&self) -> Fact<StepResult<Rc<T>>> {
-        let value = self.value.clone().map(|got| Ok(Rc::new(got)));
-        Fact { step: self.step, value: value.boxed_local().shared() }
-    }
-
-    /// Returns one fact made of several, none of which blocks another.
-    pub fn gather<In: Inputs>(inputs: In, gather: fn(In::Values) -> T) -> Self {
-        let step = inputs.steps().last().copied().unwrap_or_default();
-        let value = inputs.wait().map(move |got| got.map(|values| Rc::new(gather(values))));
-        Fact { step, value: value.boxed_local().shared() }
-    }
-
-    /// Returns a part of the fact, as a fact of its own.
-    pub fn part<P: 'static>(&self, part: fn(&T) -> StepResult<P>) -> Fact<P> {
-        let value = self.value.clone().map(move |got| part(&*got?).map(Rc::new));
-        Fact { step: self.step, value: value.boxed_local().shared() }
-    }
 }
 
 /// The steps of one run.
@@ -174,6 +86,16 @@ impl Plan {
         inputs: In,
         check: impl Check<In::Values, Out>,
     ) -> Fact<Out> {
+        self.add(step, inputs, check, Shown::Always)
+    }
+
+    fn add<In: Inputs, Out: Serialize + 'static>(
+        &mut self,
+        step: Step,
+        inputs: In,
+        check: impl Check<In::Values, Out>,
+        shown: Shown,
+    ) -> Fact<Out> {
         let cx = Cx { step: step.name, background: Rc::default(), ..self.cx.clone() };
         let mut after: Vec<&'static str> = vec![];
         for name in inputs.steps() {
@@ -187,9 +109,17 @@ impl Plan {
             self.steps.get(**name).is_some_and(|step| *step.vantage == *self.cx.vantage)
         };
         let named = after.iter().filter(is_here).map(|name| (*name).to_owned()).collect();
-        cx.emit(EventKind::Planned { step: step.name.into(), after: named });
+        let planned = EventKind::Planned { step: step.name.into(), after: named };
+        let planned = match shown {
+            Shown::Always => {
+                cx.emit(planned);
+                None
+            }
+            Shown::IfItRuns => Some(planned),
+        };
         let left_out = self.left_out.contains(step.name);
-        let value = drive(step, cx.clone(), inputs.wait(), check, left_out).boxed_local().shared();
+        let driven = drive(step, cx.clone(), inputs.wait(), check, left_out, planned);
+        let value = driven.boxed_local().shared();
         let end = finish_background(step, cx, value.clone().map(drop).boxed_local());
         let vantage = self.cx.vantage.clone();
         self.steps.insert(step.name, Planned { after, vantage, end: end.boxed_local().shared() });
@@ -207,6 +137,20 @@ impl Plan {
     ) -> Fact<Out> {
         if arises {
             return self.step(step, inputs, check);
+        }
+        Fact::skipped(step.name)
+    }
+
+    /// Adds a step of which only its inputs say whether it applies: it is shown when it runs.
+    pub fn late_step<In: Inputs, Out: Serialize + 'static>(
+        &mut self,
+        arises: bool,
+        step: Step,
+        inputs: In,
+        check: impl Check<In::Values, Out>,
+    ) -> Fact<Out> {
+        if arises {
+            return self.add(step, inputs, check, Shown::IfItRuns);
         }
         Fact::skipped(step.name)
     }
@@ -250,14 +194,30 @@ impl Plan {
     }
 }
 
+/// Whether a step is shown where it does not run.
+#[derive(Clone, Copy)]
+enum Shown {
+    Always,
+    IfItRuns,
+}
+
+/// Runs a step. `planned` is its first event, where that waits for the inputs.
 async fn drive<Values, Out: Serialize + 'static>(
     step: Step,
     cx: Cx,
     inputs: Local<StepResult<Values>>,
     check: impl Check<Values, Out>,
     left_out: bool,
+    planned: Option<EventKind>,
 ) -> StepResult<Rc<Out>> {
-    let (got, took) = match inputs.await {
+    let inputs = inputs.await;
+    if let Some(planned) = planned {
+        if let Err(no_fact) = inputs {
+            return Err(no_fact);
+        }
+        cx.emit(planned);
+    }
+    let (got, took) = match inputs {
         _ if left_out => (Err(NoFact::LeftOut), Duration::ZERO),
         Err(no_fact) => (Err(no_fact), Duration::ZERO),
         Ok(values) => {
@@ -324,57 +284,3 @@ fn said(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied().map(str::to_owned);
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
 }
-
-/// The facts that a step waits for.
-pub trait Inputs {
-    /// The values of those facts.
-    type Values: 'static;
-    /// Returns the steps that produce them.
-    fn steps(&self) -> Vec<&'static str>;
-    /// Waits for all of them.
-    fn wait(self) -> Local<StepResult<Self::Values>>;
-}
-
-/// A check: any `async fn(&Cx, &A, &B, ...) -> StepResult<Out>`.
-pub trait Check<Values, Out>: 'static {
-    /// Runs the check.
-    fn run(self, cx: Cx, values: Values) -> Local<StepResult<Out>>;
-}
-
-macro_rules! arity {
-    ($($T:ident $t:ident),*) => {
-        impl<$($T: 'static),*> Inputs for ($(&Fact<$T>,)*) {
-            type Values = ($(Rc<$T>,)*);
-            fn steps(&self) -> Vec<&'static str> {
-                let ($($t,)*) = self;
-                vec![$($t.step),*]
-            }
-            fn wait(self) -> Local<StepResult<Self::Values>> {
-                let ($($t,)*) = self;
-                $(let $t = ($t.step, $t.value.clone());)*
-                Box::pin(async move {
-                    Ok(($($t.1.await.map_err(|no_fact| no_fact.pass_on($t.0))?,)*))
-                })
-            }
-        }
-        impl<Checking, Out: 'static, $($T: 'static),*> Check<($(Rc<$T>,)*), Out> for Checking
-        where
-            Checking: AsyncFn(&Cx $(, &$T)*) -> StepResult<Out> + 'static,
-        {
-            fn run(self, cx: Cx, ($($t,)*): ($(Rc<$T>,)*)) -> Local<StepResult<Out>> {
-                Box::pin(async move { self(&cx $(, &$t)*).await })
-            }
-        }
-    };
-}
-arity!();
-arity!(A a);
-arity!(A a, B b);
-arity!(A a, B b, C c);
-arity!(A a, B b, C c, D d);
-arity!(A a, B b, C c, D d, E e);
-arity!(A a, B b, C c, D d, E e, F f);
-arity!(A a, B b, C c, D d, E e, F f, G g);
-arity!(A a, B b, C c, D d, E e, F f, G g, H h);
-arity!(A a, B b, C c, D d, E e, F f, G g, H h, I i);
-arity!(A a, B b, C c, D d, E e, F f, G g, H h, I i, J j, K k);

@@ -23,9 +23,10 @@ use tokio::{
 use tokio_rustls::client::TlsStream;
 
 use super::{
-    Fault, HTTP_WAIT, Reply, Route, Stream,
+    Fault, RESPONSE_WAIT, Reply, Route, Stream,
     chunked_reader::ChunkedReader,
     http1::{MAX_HEAD_BYTES, as_go_reads},
+    signed_in::{Origin, SignedIn},
     tcp::Io,
     tls,
 };
@@ -152,10 +153,18 @@ pub struct Request {
     pub from: u64,
     /// One more header, which some services require.
     pub header: Option<(&'static str, &'static str)>,
+    /// More headers, which a node's configuration adds.
+    pub more: Vec<(String, Secret)>,
     /// Whether a redirect from another host led here: then the path may hold a signature.
     pub is_redirected: bool,
     /// How many redirects were followed before.
     pub redirects: usize,
+    /// The host that is signed in to, if it is not only the one that gets this request.
+    pub signed_in: Option<SignedIn>,
+    /// The request that was redirected first.
+    pub origin: Option<Origin>,
+    /// Whether containerd would send `Authorization` without TLS after a redirect.
+    pub is_exposed: bool,
 }
 
 impl Request {
@@ -170,8 +179,12 @@ impl Request {
             form: None,
             from: 0,
             header: None,
+            more: vec![],
             is_redirected: false,
             redirects: 0,
+            signed_in: None,
+            origin: None,
+            is_exposed: false,
         }
     }
 
@@ -221,7 +234,7 @@ impl Connection {
                 reply => reply,
             }
         };
-        let reply = timeout(HTTP_WAIT, Box::pin(asking)).await.unwrap_or(Err(Fault::TimedOut));
+        let reply = timeout(RESPONSE_WAIT, Box::pin(asking)).await.unwrap_or(Err(Fault::TimedOut));
         let status = reply.as_ref().map(|reply| reply.status.to_string());
         let said = request.said_to(&self.host);
         cx.exchanged(Exchange {
@@ -255,6 +268,9 @@ impl Connection {
             }
             if let Some((name, value)) = request.header {
                 built = built.header(name, value);
+            }
+            for (name, value) in &request.more {
+                built = built.header(name, value.expose());
             }
             if request.from > 0 {
                 built = built.header(header::RANGE, format!("bytes={}-", request.from));

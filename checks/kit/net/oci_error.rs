@@ -1,5 +1,6 @@
 //! The error body of a response that refuses a request.
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::Reply;
@@ -19,6 +20,12 @@ pub struct ErrorBody {
     /// The registry's message.
     #[serde(default)]
     pub message: String,
+    /// When a signed URL expired, by the host that refuses it (S3, `Expires`).
+    #[serde(skip)]
+    pub expires: Option<Timestamp>,
+    /// The time on the clock of that host (S3, `ServerTime`).
+    #[serde(skip)]
+    pub server_time: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -38,8 +45,8 @@ impl Reply {
             || self.header("docker-content-digest").is_some()
     }
 
-    /// Reads the error in the body: a registry's JSON, the XML of Azure Storage (which begins with
-    /// a byte order mark), or the plain text of a proxy or gateway. Empty when there is none.
+    /// Reads the error in the body: a registry's JSON, the XML of a blob store (Azure's begins with a
+    /// byte order mark), or the plain text of a proxy or gateway. Empty when there is none.
     pub async fn error(self) -> ErrorBody {
         let plain = self.header("content-type").is_some_and(|kind| kind.starts_with("text/plain"));
         ErrorBody::read(&self.read(MAX_ERROR_BYTES).await.unwrap_or_default(), plain)
@@ -64,8 +71,15 @@ impl ErrorBody {
         };
         let detail =
             element("AuthenticationErrorDetail").filter(|detail| detail.starts_with(DATED));
-        let message = detail.unwrap_or_default();
-        ErrorBody { code: element("Code").unwrap_or_default(), message }
+        // Azure's own message repeats the request id and the time.
+        let said = element("Message").filter(|message| !message.contains("RequestId:"));
+        let time = |name: &str| element(name)?.parse().ok();
+        ErrorBody {
+            code: element("Code").unwrap_or_default(),
+            message: detail.or(said).unwrap_or_default(),
+            expires: time("Expires"),
+            server_time: time("ServerTime"),
+        }
     }
 
     /// Returns the registry's code and message, when there are any.

@@ -36,7 +36,8 @@ impl ConnectionPool {
             Some(connection) => Ok(connection),
             None => {
                 let error = ConnectError::at(Stage::Tcp, Fault::TimedOut);
-                let connection = timeout(OPEN_WAIT, once(cx, host)).await.unwrap_or(Err(error))?;
+                let connection =
+                    timeout(OPEN_WAIT, as_containerd(cx, host)).await.unwrap_or(Err(error))?;
                 Ok(self.keep(connection))
             }
         }
@@ -63,9 +64,18 @@ pub async fn opened(
     Connection::over(host, connected.route.clone(), transport).await
 }
 
-/// Opens a connection to that host, through the proxy if one is set for it.
+/// Opens a connection to that host, through the proxy if one is set here for it.
 pub async fn once(cx: &Cx, host: &Host) -> Result<Connection, ConnectError> {
-    let (route, stream) = match cx.world.proxies.route(host) {
+    by(cx, host, cx.world.proxies.route(host)).await
+}
+
+/// Opens a connection to that host, through the proxy if a pull uses one for it.
+pub async fn as_containerd(cx: &Cx, host: &Host) -> Result<Connection, ConnectError> {
+    by(cx, host, cx.world.pull_proxies().route(host)).await
+}
+
+async fn by(cx: &Cx, host: &Host, decision: ProxyDecision) -> Result<Connection, ConnectError> {
+    let (route, stream) = match decision {
         ProxyDecision::Through(proxy) => {
             let tunnel = tunnel::open(cx, &proxy, host).await;
             let stream = tunnel.map_err(ConnectError::from)?;

@@ -19,7 +19,7 @@ use rustls::{
 use serde_json::{Map, json};
 use tokio::time::{Instant, timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
-use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use x509_parser::prelude::{FromDer, GeneralName, ParsedExtension, X509Certificate};
 
 use super::{ConnectError, Fault, Stage, Stream, TLS_WAIT, fault::alert_name};
 use crate::kit::{
@@ -34,6 +34,23 @@ pub struct Certificate {
     pub issuer: String,
     /// The names that it is valid for.
     pub names: Vec<String>,
+    /// When it becomes valid.
+    pub not_before: Timestamp,
+    /// When it expires.
+    pub not_after: Timestamp,
+    /// Whether it names itself as its issuer.
+    pub is_self_issued: bool,
+    /// Whether it says where the certificate of its issuer is (RFC 5280 §4.2.2.1, `caIssuers`).
+    pub names_issuer_url: bool,
+    /// The certificates that the server sent with it.
+    pub chain: Vec<Link>,
+}
+
+/// A certificate that a server sends with its own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Link {
+    /// Its subject.
+    pub subject: String,
     /// When it becomes valid.
     pub not_before: Timestamp,
     /// When it expires.
@@ -65,20 +82,39 @@ impl Refusal {
             Refusal::Broken(fault) => !matches!(fault, Fault::Other(_)),
             Refusal::NoTrustStore => false,
             Refusal::Alert(alert) => !NO_COMMON_WAY.contains(&alert.as_str()),
-            Refusal::Untrusted(why, _) => matches!(
-                why,
-                Why::UnknownIssuer
-                    | Why::NotValidForName
-                    | Why::NotValidForNameContext { .. }
-                    | Why::Expired
-                    | Why::ExpiredContext { .. }
-                    | Why::NotValidYet
-                    | Why::NotValidYetContext { .. }
-                    | Why::InvalidPurpose
-                    | Why::InvalidPurposeContext { .. }
-                    | Why::Revoked
-            ),
+            Refusal::Untrusted(why, _) => {
+                matches!(
+                    why,
+                    Why::UnknownIssuer
+                        | Why::NotValidForName
+                        | Why::NotValidForNameContext { .. }
+                        | Why::Expired
+                        | Why::ExpiredContext { .. }
+                        | Why::NotValidYet
+                        | Why::NotValidYetContext { .. }
+                        | Why::InvalidPurpose
+                        | Why::InvalidPurposeContext { .. }
+                        | Why::Revoked
+                ) || is_refused_by_go(why)
+            }
         }
+    }
+}
+
+/// Returns whether Go refuses a certificate for a reason for which this verifier has no word of its
+/// own: a name that the authority may not vouch for, and SHA-1 (crypto/x509).
+fn is_refused_by_go(why: &CertificateError) -> bool {
+    /// `sha1WithRSAEncryption` and `ecdsa-with-SHA1`.
+    const SHA1: [&[u8]; 2] =
+        [&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 5], &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 1]];
+    match why {
+        CertificateError::Other(other) => {
+            other.0.downcast_ref() == Some(&webpki::Error::NameConstraintViolation)
+        }
+        CertificateError::UnsupportedSignatureAlgorithmContext {
+            signature_algorithm_id, ..
+        } => SHA1.iter().any(|id| signature_algorithm_id.windows(id.len()).any(|part| part == *id)),
+        _ => false,
     }
 }
 
@@ -101,7 +137,7 @@ impl From<Refusal> for Fault {
 }
 
 /// Performs the handshake. The certificate must be valid, because credentials may be sent on the
-/// resulting stream.
+/// resulting stream; but for mirrors that containerd does not verify, which get no credentials.
 pub async fn handshake(
     cx: &Cx,
     host: &Host,
@@ -109,7 +145,7 @@ pub async fn handshake(
 ) -> Result<(TlsStream<Stream>, Certificate), Refusal> {
     let roots = cx.world.roots.store_for(host).await.ok_or(Refusal::NoTrustStore)?;
     let began = Instant::now();
-    let verifier = RecordingVerifier::new(roots, cx.now(), true);
+    let verifier = RecordingVerifier::new(roots, cx.now(), cx.world.roots.must_verify(host));
     let got = shake(host, stream, &verifier).await;
     let certificate = verifier.certificate();
     let heard = match &got {
@@ -201,7 +237,7 @@ struct RecordingVerifier {
     verifier: Option<Arc<WebPkiServerVerifier>>,
     now: UnixTime,
     enforcing: bool,
-    seen: Mutex<Option<CertificateDer<'static>>>,
+    seen: Mutex<Vec<CertificateDer<'static>>>,
 }
 
 impl RecordingVerifier {
@@ -227,7 +263,9 @@ impl RecordingVerifier {
 
     fn certificate(&self) -> Option<Certificate> {
         let seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        read(seen.as_ref()?)
+        let (leaf, chain) = seen.split_first()?;
+        let chain = chain.iter().filter_map(link).collect();
+        Some(Certificate { chain, ..read(leaf)? })
     }
 }
 
@@ -241,7 +279,7 @@ impl ServerCertVerifier for RecordingVerifier {
         _: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         *self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
-            Some(leaf.clone().into_owned());
+            [leaf].into_iter().chain(chain).map(|one| one.clone().into_owned()).collect();
         if !self.enforcing {
             return Ok(ServerCertVerified::assertion());
         }
@@ -267,6 +305,13 @@ impl ServerCertVerifier for RecordingVerifier {
                     Ok(_) => Ok(ServerCertVerified::assertion()),
                     Err(_) => Err(error),
                 }
+            }
+            // To Go, an authority's certificate is good for a server too, if somebody vouches for it.
+            Err(Error::InvalidCertificate(CertificateError::Other(other)))
+                if other.0.downcast_ref() == Some(&webpki::Error::CaUsedAsEndEntity)
+                    && read(leaf).is_some_and(|leaf| leaf.is_self_issued) =>
+            {
+                Err(Error::InvalidCertificate(CertificateError::UnknownIssuer))
             }
             verdict => verdict,
         }
@@ -318,7 +363,27 @@ fn read(certificate: &CertificateDer<'_>) -> Option<Certificate> {
         names: names.unwrap_or_default(),
         not_before: time(parsed.validity().not_before.timestamp()),
         not_after: time(parsed.validity().not_after.timestamp()),
+        is_self_issued: parsed.subject().as_raw() == parsed.issuer().as_raw(),
+        names_issuer_url: parsed.extensions().iter().any(|extension| {
+            let ParsedExtension::AuthorityInfoAccess(access) = extension.parsed_extension() else {
+                return false;
+            };
+            access.accessdescs.iter().any(|one| one.access_method.to_id_string() == CA_ISSUERS)
+        }),
+        chain: vec![],
     })
+}
+
+/// The access method `caIssuers`.
+const CA_ISSUERS: &str = "1.3.6.1.5.5.7.48.2";
+
+fn link(certificate: &CertificateDer<'static>) -> Option<Link> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    let common_name = parsed.subject().iter_common_name().next();
+    let subject = common_name.and_then(|name| name.as_str().ok()).map(str::to_owned);
+    let Certificate { not_before, not_after, .. } = read(certificate)?;
+    let subject = subject.unwrap_or_else(|| parsed.subject().to_string());
+    Some(Link { subject, not_before, not_after })
 }
 
 fn name(name: &GeneralName<'_>) -> Option<String> {

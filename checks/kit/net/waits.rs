@@ -14,11 +14,14 @@ pub const OPEN_WAIT: Duration = Duration::from_secs(34);
 /// How long reading the `Date` header may take, from a host whose certificate is expired or not yet
 /// valid.
 pub const DATE_WAIT: Duration = Duration::from_secs(15);
-/// How long a server may take to begin its response.
+/// How long a proxy or Azure Resource Manager may take to begin its response.
 pub const HTTP_WAIT: Duration = Duration::from_secs(15);
+/// How long a registry, or a host that it names, may take to begin its response: as long as
+/// containerd waits since 2.3. Older ones wait without end.
+pub const RESPONSE_WAIT: Duration = Duration::from_secs(30);
 /// How long a request may take in total, with all its redirects. It is longer than connecting to one
 /// more host and waiting for its response, so that the part that times out is known.
-pub const FOLLOW_WAIT: Duration = Duration::from_secs(50);
+pub const FOLLOW_WAIT: Duration = Duration::from_secs(70);
 /// How long a body may send nothing, and how long a small body may take in total.
 pub const BODY_WAIT: Duration = Duration::from_secs(15);
 /// How long it may take to check whether every connection is refused.

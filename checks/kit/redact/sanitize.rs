@@ -1,5 +1,7 @@
 //! Untrusted text made safe to print: short, one line, no control characters.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::{secret::redact_known_secrets, urls::redact_urls};
@@ -17,8 +19,9 @@ pub fn sanitize_text(text: &str) -> String {
     if is_plain(text) {
         return redact_known_secrets(text);
     }
+    let redacted = redact_split_secrets(&redact_known_secrets(text)).into_owned();
     let mut spelled = String::with_capacity(text.len());
-    for c in redact_known_secrets(text).chars() {
+    for c in redacted.chars() {
         if c.is_control() || is_invisible(c) {
             spelled.extend(c.escape_unicode());
         } else {
@@ -41,8 +44,22 @@ fn is_plain(text: &str) -> bool {
         && text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'@' | b'='))
 }
 
+/// Returns the text without its invisible characters, if a secret is only recognized without them:
+/// a server may echo one split up, and a terminal would show it whole.
+fn redact_split_secrets(text: &str) -> Cow<'_, str> {
+    let bare: String = text.chars().filter(|c| !c.is_control() && !is_invisible(*c)).collect();
+    let redacted = redact_known_secrets(&bare);
+    if redacted == bare { Cow::Borrowed(text) } else { Cow::Owned(redacted) }
+}
+
 fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    matches!(
+        c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+            | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 /// Sanitizes every text in a value: evidence may hold the words of a server.
@@ -70,11 +87,26 @@ pub(crate) fn sanitize(value: &mut Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kit::redact::Secret;
 
     #[test]
     fn nothing_steers_the_terminal() {
         assert_eq!(sanitize_text("a\u{1b}[2Jb\u{202e}c"), "a\\u{1b}[2Jb\\u{202e}c");
         assert_eq!(sanitize_text("한국어 text"), "한국어 text");
+    }
+
+    #[test]
+    fn a_secret_that_is_split_up_is_hidden() {
+        let _secret = Secret::new("canary-of-sanitize");
+        for split in [
+            "can\u{200b}ary-of-sanitize",
+            "canary\u{ad}-of-\u{e0041}sanitize",
+            "can\nary-of-sanitize",
+        ] {
+            let shown = sanitize_text(&format!("it was {split}, no"));
+            assert_eq!(shown, "it was ***, no", "{split:?}");
+        }
+        assert_eq!(sanitize_text("a\u{200b}b"), "a\\u{200b}b");
     }
 
     #[test]

@@ -28,7 +28,10 @@ pub enum HostPurpose {
     Registry,
     /// Layers.
     Data,
-    /// Something else that the registry named: a token server, a mirror.
+    /// The API of a mirror, or what that mirror redirects to. Mirrors are numbered in the order in
+    /// which containerd asks them, because each has its own TLS settings.
+    Mirror(u8),
+    /// Something else that the registry named, such as a token server.
     Other,
 }
 
@@ -56,6 +59,11 @@ impl Host {
             return None;
         }
         Some(Host { name, port: url.port_or_known_default()?, plain, purpose })
+    }
+
+    /// Returns whether both are the same name and port.
+    pub fn is_same(&self, other: &Host) -> bool {
+        (&self.name, self.port) == (&other.name, other.port)
     }
 
     /// Returns whether HTTP without TLS is acceptable: when the user chose it, and where containerd

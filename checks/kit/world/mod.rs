@@ -9,6 +9,7 @@ mod toml;
 mod yaml;
 
 use std::{
+    cell::OnceCell,
     collections::HashMap,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
@@ -55,6 +56,8 @@ pub struct World {
     pub azure_cli: bool,
     /// The proxies set in the environment.
     pub proxies: Proxies,
+    /// The proxies that the node's containerd has, once they are known.
+    pub containerd_proxies: OnceCell<Proxies>,
     /// The places where docker's `config.json` may be; the first one that exists counts.
     pub docker_configs: Vec<PathBuf>,
     /// Files that replace those on disk: empty in the real world.
@@ -65,6 +68,11 @@ impl World {
     /// Returns the address to connect to in place of `address`.
     pub fn route(&self, address: SocketAddr) -> SocketAddr {
         self.routes.get(&address).copied().unwrap_or(address)
+    }
+
+    /// Returns the proxies of a pull: those of the node's containerd, or, where there is none, our own.
+    pub fn pull_proxies(&self) -> &Proxies {
+        self.containerd_proxies.get().unwrap_or(&self.proxies)
     }
 
     /// Returns the path of one of the node's files.

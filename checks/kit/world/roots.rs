@@ -1,7 +1,7 @@
 //! The trust store: read when TLS first needs it, with a timeout.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -22,6 +22,8 @@ struct Inner {
     store: OnceCell<Option<Arc<RootCertStore>>>,
     /// The authorities that are trusted for some hosts only.
     more: Mutex<HashMap<Whose, Vec<CertificateDer<'static>>>>,
+    /// The mirrors whose certificates containerd does not verify.
+    unverified: Mutex<HashSet<Whose>>,
 }
 
 /// The hosts that an authority is trusted for.
@@ -29,6 +31,8 @@ struct Inner {
 enum Whose {
     /// The registry and the hosts that it redirects to: containerd has one client for them.
     Registry,
+    /// A mirror and the hosts that it redirects to.
+    Mirror(u8),
     /// One host.
     Host(String),
 }
@@ -37,6 +41,7 @@ impl Whose {
     fn of(host: &Host) -> Self {
         match host.purpose {
             HostPurpose::Registry | HostPurpose::Data => Whose::Registry,
+            HostPurpose::Mirror(number) => Whose::Mirror(number),
             HostPurpose::Other => Whose::Host(host.endpoint()),
         }
     }
@@ -45,14 +50,29 @@ impl Whose {
 impl Roots {
     /// Returns a trust store that `read` fills when it is first needed. `read` may block.
     pub fn read_later(read: impl Fn() -> RootCertStore + Send + Sync + 'static) -> Self {
-        let (store, more) = (OnceCell::new(), Mutex::default());
-        Self(Arc::new(Inner { read: Box::new(read), store, more }))
+        let (store, more, unverified) = (OnceCell::new(), Mutex::default(), Mutex::default());
+        Self(Arc::new(Inner { read: Box::new(read), store, more, unverified }))
     }
 
     /// Trusts more authorities for that host, in addition to the trust store.
     pub fn trust_for(&self, host: &Host, more: Vec<CertificateDer<'static>>) {
         let mut trusted = self.0.more.lock().unwrap_or_else(PoisonError::into_inner);
         trusted.entry(Whose::of(host)).or_default().extend(more);
+    }
+
+    /// Accepts any certificate of a mirror from now on, as containerd does with `skip_verify`. No
+    /// other host can be excepted: only mirrors get no credentials.
+    pub fn accept_any_for(&self, host: &Host) {
+        if matches!(host.purpose, HostPurpose::Mirror(_)) {
+            let mut unverified = self.0.unverified.lock().unwrap_or_else(PoisonError::into_inner);
+            unverified.insert(Whose::of(host));
+        }
+    }
+
+    /// Returns whether the certificate of that host must be valid.
+    pub fn must_verify(&self, host: &Host) -> bool {
+        let unverified = self.0.unverified.lock().unwrap_or_else(PoisonError::into_inner);
+        !unverified.contains(&Whose::of(host))
     }
 
     /// Returns the authorities that are trusted for that host.

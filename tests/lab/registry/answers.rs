@@ -177,6 +177,14 @@ impl World {
                 let body = json!({ "errors": [{ "code": "TOOMANYREQUESTS", "message": message }] });
                 self.errors(asked, StatusCode::TOO_MANY_REQUESTS, &body)
             }
+            Answer::CacheRefused => {
+                let message = format!(
+                    "unable to fetch from the source registry for cache rule 'dockerhub-library'. CorrelationId: {}",
+                    asked.correlation
+                );
+                let body = json!({ "errors": [{ "code": "UNKNOWN", "message": message }] });
+                self.errors(asked, StatusCode::FAILED_DEPENDENCY, &body)
+            }
             Answer::Teapot => self.page(asked, StatusCode::IM_A_TEAPOT),
             Answer::RedirectLoop => {
                 let here = format!("{}://{}{}", asked.scheme, asked.authority, asked.uri);
@@ -268,7 +276,7 @@ impl World {
     }
 
     /// Returns the page of the front web server when the backend does not respond.
-    fn page(&self, asked: &Asked<'_>, status: StatusCode) -> Response<Body> {
+    pub(super) fn page(&self, asked: &Asked<'_>, status: StatusCode) -> Response<Body> {
         let page = format!(
             "<html>\r\n<head><title>{status}</title></head>\r\n<body>\r\n<center><h1>{status}</h1></center>\r\n\
              <hr><center>openresty</center>\r\n</body>\r\n</html>\r\n"

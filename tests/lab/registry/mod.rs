@@ -175,7 +175,10 @@ impl World {
             return self.firewall(&asked);
         }
         let authorization = header(AUTHORIZATION);
-        let path = parts.uri.path();
+        let Some(path) = self.path(parts.uri.path(), asked.query) else {
+            return self.no_such_page(&asked);
+        };
+        let path = path.as_str();
         let tokens = if self.registry.hub { "/token" } else { "/oauth2/token" };
         match path {
             path if path == tokens => {
@@ -205,6 +208,19 @@ impl World {
                 None => self.no_such_page(&asked),
             },
         }
+    }
+
+    /// Returns a path as it is at a registry with its API at `/v2`; `None` for a request that is not
+    /// for this API, or for another registry.
+    fn path(&self, path: &str, query: &str) -> Option<String> {
+        let Registry { path: api, namespace, .. } = &self.registry;
+        if !namespace.is_empty() && !query.split('&').any(|one| one == format!("ns={namespace}")) {
+            return None;
+        }
+        if api == "/v2" {
+            return Some(path.to_owned());
+        }
+        Some(format!("/v2{}", path.strip_prefix(api.as_str())?))
     }
 
     /// Returns how a request for this resource is answered.
@@ -245,7 +261,10 @@ impl World {
         if let Some(canned) = self.canned(asked, answer) {
             return canned;
         }
-        if answer != Answer::NoAuth {
+        if self.registry.open && authorization.is_some() {
+            return self.page(asked, StatusCode::IM_A_TEAPOT);
+        }
+        if answer != Answer::NoAuth && !self.registry.open {
             // Repository-scoped tokens cannot use Basic here: without a bearer token the client is
             // anonymous.
             let token = authorization.and_then(|value| value.strip_prefix("Bearer "));

@@ -1,0 +1,216 @@
+//! The diff id of a layer: the digest of its uncompressed bytes. containerd computes it as it unpacks
+//! a layer and compares it with the config (core/unpack/unpacker.go, "wrong diff id").
+
+use std::io::{self, Write};
+
+use flate2::write::MultiGzDecoder;
+use zstd::stream::write::Decoder;
+
+use crate::kit::rules::Hasher;
+
+/// The base-two logarithm of the largest zstd window that is decompressed: 64 MiB.
+const MAX_WINDOW_LOG: u32 = 26;
+/// The number of bytes that containerd goes by to find out how a layer is compressed
+/// (pkg/archive/compression, `DetectCompression`).
+const SIGNATURE: usize = 10;
+/// How many uncompressed bytes are read of a layer that fits into a sample.
+pub(super) const MAX_UNPACKED_SAMPLE: u64 = 256 * 1024 * 1024;
+/// The largest piece that is decompressed at once: a few bytes can become millions.
+pub(super) const PIECE: usize = 4 * 1024;
+
+/// A layer that is decompressed as its bytes arrive.
+pub struct Unpacker {
+    state: State,
+    /// Whether the media type allows the layer to be compressed.
+    may_be_compressed: bool,
+    /// How many uncompressed bytes are read.
+    limit: u64,
+}
+
+/// What came of decompressing a layer.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Unpacked {
+    /// The digest of the uncompressed bytes.
+    DiffId(String),
+    /// The layer does not decompress, in the words of the decompressor.
+    Broken(String),
+    /// The layer is larger, or needs more memory, than is decompressed here.
+    TooLarge,
+}
+
+enum State {
+    /// The first bytes, until there are enough of them.
+    Beginning(Vec<u8>),
+    Plain(Box<Sink>),
+    Gzip(Box<MultiGzDecoder<Sink>>),
+    Zstd(Box<Decoder<'static, Sink>>),
+    Ended(Unpacked),
+}
+
+/// Hashes the uncompressed bytes.
+struct Sink {
+    hasher: Hasher,
+    left: u64,
+}
+
+impl Sink {
+    fn diff_id(self) -> Unpacked {
+        Unpacked::DiffId(self.hasher.finish())
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let left = self.left.checked_sub(bytes.len() as u64);
+        self.left = left.ok_or_else(|| io::Error::from(io::ErrorKind::FileTooLarge))?;
+        self.hasher.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Unpacker {
+    /// Returns an unpacker of a layer of this media type, which reads up to `limit` uncompressed
+    /// bytes.
+    pub fn of(media_type: &str, limit: u64) -> Self {
+        // Only this type says that there is nothing to decompress (`DiffCompression`).
+        let is_plain = media_type.starts_with("application/vnd.oci.image.layer.")
+            && !media_type.ends_with("+gzip")
+            && !media_type.ends_with("+zstd");
+        Self { state: State::Beginning(vec![]), may_be_compressed: !is_plain, limit }
+    }
+
+    /// Decompresses the next bytes.
+    pub fn write(&mut self, bytes: &[u8]) {
+        let written = match &mut self.state {
+            State::Beginning(first) => {
+                first.extend_from_slice(bytes);
+                if first.len() >= SIGNATURE {
+                    self.begin();
+                }
+                return;
+            }
+            State::Plain(sink) => sink.write_all(bytes),
+            State::Gzip(decoder) => decoder.write_all(bytes),
+            State::Zstd(decoder) => decoder.write_all(bytes),
+            State::Ended(_) => return,
+        };
+        if let Err(error) = written {
+            self.state = State::Ended(ended(&error));
+        }
+    }
+
+    /// Returns what came of it, once the layer is complete.
+    pub fn finish(mut self) -> Unpacked {
+        if matches!(self.state, State::Beginning(_)) {
+            self.begin();
+        }
+        match self.state {
+            State::Beginning(_) => Unpacked::TooLarge,
+            State::Plain(sink) => sink.diff_id(),
+            State::Gzip(decoder) => match decoder.finish() {
+                Ok(sink) => sink.diff_id(),
+                Err(error) => ended(&error),
+            },
+            State::Zstd(mut decoder) => match decoder.flush() {
+                Ok(()) => decoder.into_inner().diff_id(),
+                Err(error) => ended(&error),
+            },
+            State::Ended(unpacked) => unpacked,
+        }
+    }
+
+    fn begin(&mut self) {
+        let State::Beginning(first) = &mut self.state else { return };
+        let first = std::mem::take(first);
+        let sink = Sink { hasher: Hasher::like("sha256:"), left: self.limit };
+        self.state = if self.may_be_compressed && first.starts_with(&[0x1f, 0x8b, 8]) {
+            State::Gzip(Box::new(MultiGzDecoder::new(sink)))
+        } else if self.may_be_compressed && is_zstd(&first) {
+            let decoder = Decoder::new(sink).and_then(|mut decoder| {
+                decoder.window_log_max(MAX_WINDOW_LOG)?;
+                Ok(decoder)
+            });
+            match decoder {
+                Ok(decoder) => State::Zstd(Box::new(decoder)),
+                Err(error) => State::Ended(ended(&error)),
+            }
+        } else {
+            State::Plain(Box::new(sink))
+        };
+        self.write(&first);
+    }
+}
+
+/// Returns whether bytes begin with a zstd frame, or with one to be skipped (RFC 8878 §3).
+fn is_zstd(bytes: &[u8]) -> bool {
+    match bytes {
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => true,
+        [0x50..=0x5f, 0x2a, 0x4d, 0x18, rest @ ..] => rest.len() >= 4,
+        _ => false,
+    }
+}
+
+fn ended(error: &io::Error) -> Unpacked {
+    let said = error.to_string();
+    // zstd says so of a window that is larger than we allow, and containerd may allow it.
+    if error.kind() == io::ErrorKind::FileTooLarge || said.contains("memory") {
+        return Unpacked::TooLarge;
+    }
+    Unpacked::Broken(said)
+}
+
+#[cfg(test)]
+mod tests {
+    use flate2::{Compression, write::GzEncoder};
+
+    use super::*;
+    use crate::kit::rules::digest;
+
+    const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+
+    fn unpacked(media_type: &str, bytes: &[u8], limit: u64) -> Unpacked {
+        let mut unpacker = Unpacker::of(media_type, limit);
+        bytes.chunks(7).for_each(|piece| unpacker.write(piece));
+        unpacker.finish()
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(vec![], Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn the_bytes_decide_how_a_layer_is_compressed() {
+        let plain = b"a layer, of some length".repeat(500);
+        let diff_id = Unpacked::DiffId(digest("sha256:", &plain));
+        let zstd = zstd::encode_all(&plain[..], 1).unwrap();
+        for packed in [&plain, &gzip(&plain), &zstd] {
+            assert_eq!(unpacked(&format!("{LAYER}+gzip"), packed, u64::MAX), diff_id);
+        }
+        let twice = [gzip(&plain[..100]), gzip(&plain[100..])].concat();
+        assert_eq!(unpacked(&format!("{LAYER}+zstd"), &twice, u64::MAX), diff_id);
+        // Nothing is decompressed where the media type says that nothing is compressed.
+        assert_ne!(unpacked(LAYER, &gzip(&plain), u64::MAX), diff_id);
+        assert_eq!(unpacked(LAYER, &plain, u64::MAX), diff_id);
+        let empty = Unpacked::DiffId(digest("sha256:", b""));
+        assert_eq!(unpacked(&format!("{LAYER}+gzip"), b"", u64::MAX), empty);
+    }
+
+    #[test]
+    fn a_broken_layer_and_a_bomb() {
+        let packed = gzip(&vec![0; 100_000]);
+        let gzip = format!("{LAYER}+gzip");
+        assert_eq!(unpacked(&gzip, &packed, 99_999), Unpacked::TooLarge);
+        assert!(matches!(unpacked(&gzip, &packed[..50], u64::MAX), Unpacked::Broken(_)));
+        let mut broken = packed.clone();
+        broken[20..40].fill(0xff);
+        assert!(matches!(unpacked(&gzip, &broken, u64::MAX), Unpacked::Broken(_)));
+        let bomb = zstd::encode_all(io::Read::take(io::repeat(0), 1 << 20), 1).unwrap();
+        assert_eq!(unpacked(&format!("{LAYER}+zstd"), &bomb, 1 << 19), Unpacked::TooLarge);
+    }
+}

@@ -1,0 +1,199 @@
+//! Asks one mirror which image it has, as containerd does, but without credentials.
+
+use hyper::Method;
+use tokio::time::timeout;
+
+use super::{
+    hosts_file::HostEntry,
+    problem::{NotFollowed, Problem},
+    way::Named,
+};
+use crate::{
+    kit::{
+        Cx, Host, Image, NoFact,
+        engine::Finding,
+        net::{ConnectError, Connection, Fault, OPEN_WAIT, Request, Stage, pool},
+    },
+    registry::{MirrorPath, RegistryClient},
+    token::Session,
+};
+
+/// Headers that are credentials. They are not sent.
+const CREDENTIALS: [&str; 2] = ["authorization", "cookie"];
+
+/// A mirror, and what it is asked for.
+pub(super) struct Asking<'a> {
+    pub(super) cx: &'a Cx,
+    /// The file that names it.
+    pub(super) file: &'a str,
+    pub(super) host: &'a Host,
+    pub(super) entry: &'a HostEntry,
+    pub(super) image: &'a Image,
+    pub(super) registry: &'a str,
+}
+
+/// A host, and what it said.
+pub(super) struct Answer {
+    /// How it is called.
+    pub(super) host: String,
+    pub(super) said: Said,
+    pub(super) content: Content,
+}
+
+/// How a host is asked for content.
+pub(super) enum Content {
+    /// In this session.
+    Asked(Box<Session>),
+    /// It certainly serves none.
+    None,
+    /// In a way that is not replayed.
+    NotReplayed(NoFact),
+}
+
+/// What a host said when it was asked which image it has.
+pub(super) enum Said {
+    /// containerd goes on to the next host.
+    GoesOn { said: String, how: Miss },
+    /// It has the image.
+    Has(Box<Named>),
+    /// It is not asked for tags.
+    NotForTags,
+    /// It cannot be told.
+    Ends(NoFact),
+}
+
+/// How a host does not have an image.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Miss {
+    /// It does not have it.
+    Missing,
+    /// It fails.
+    Fails,
+    /// It fails now. Where it is the last host, containerd asks it again.
+    MayRecover,
+}
+
+impl Asking<'_> {
+    /// Asks the mirror.
+    pub(super) async fn ask(self) -> Answer {
+        let (opened, host) = self.open().await;
+        let dead = |error: &ConnectError| Answer {
+            host: host.to_string(),
+            said: Said::GoesOn { said: error.fault.to_string(), how: Miss::Fails },
+            content: Content::None,
+        };
+        match (&opened, self.not_replayed()) {
+            (Err(error), _) if error.certain => return dead(error),
+            (_, Some(what)) => return not_asked(self.file, what, &host.to_string()),
+            _ => {}
+        }
+        let headers = self.entry.headers.clone();
+        let path = MirrorPath::new(self.entry.path.clone(), self.registry, headers);
+        let wants = self.wants_credentials(&host);
+        let name = host.to_string();
+        let (open, unclear) = match opened {
+            Ok(connection) => (Some(connection), None),
+            Err(error) => (None, Some(self.unclear(&name, error.fault.to_string()))),
+        };
+        let client = RegistryClient::of_mirror(host.clone(), path, open);
+        let session = Session::with_mirror(client, self.image, wants);
+        let is_asked = self.entry.pulls && (self.entry.resolves || self.image.is_digest());
+        let said = match unclear {
+            _ if !is_asked => Said::NotForTags,
+            Some(no_fact) => Said::Ends(no_fact),
+            None => self.head(&name, &session).await,
+        };
+        Answer { host: name, said, content: Content::Asked(Box::new(session)) }
+    }
+
+    /// Opens a connection. With any setting of TLS, containerd tries TLS first on a host that is
+    /// written without it, and goes without it only where the host answers in plain HTTP
+    /// (`NewHTTPFallback`).
+    async fn open(&self) -> (Result<Connection, ConnectError>, Host) {
+        let host = self.host.clone();
+        if host.plain && host.port != 80 && self.entry.sets_tls() {
+            let secure = Host { plain: false, ..host.clone() };
+            match connect(self.cx, &secure).await {
+                Err(ConnectError { stage: Stage::Tls, fault: Fault::NotTls, .. }) => {}
+                opened => return (opened, secure),
+            }
+        }
+        (connect(self.cx, &host).await, host)
+    }
+
+    /// Returns why the mirror is not asked as containerd asks it.
+    fn not_replayed(&self) -> Option<NotFollowed> {
+        let is_credential =
+            |name: &str| CREDENTIALS.iter().any(|known| name.eq_ignore_ascii_case(known));
+        if !self.entry.client.is_empty() {
+            Some(NotFollowed::ClientCertificate)
+        } else if self.entry.headers.iter().any(|(name, _)| is_credential(name)) {
+            Some(NotFollowed::ExtraHeaders)
+        } else {
+            None
+        }
+    }
+
+    async fn head(&self, mirror: &str, session: &Session) -> Said {
+        let Image { repository, reference } = self.image;
+        let ask = async |method: Method| {
+            let request = Request::manifest(method, repository, reference);
+            session.ask(self.cx, request).await
+        };
+        let mut reply = ask(Method::HEAD).await;
+        if reply.as_ref().is_ok_and(|reply| reply.status == 405) {
+            reply = ask(Method::GET).await;
+        }
+        match reply {
+            Err(NoFact::Failed(finding)) => {
+                Said::GoesOn { said: words(&finding), how: Miss::MayRecover }
+            }
+            Err(NoFact::CouldNotTell(finding)) => Said::Ends(self.unclear(mirror, words(&finding))),
+            Err(other) => Said::Ends(other),
+            Ok(head) => match head.status {
+                200..300 => {
+                    let mirror = Box::new(session.clone());
+                    Said::Has(Box::new(Named::ByMirror { mirror, head }))
+                }
+                401 => Said::Ends(NoFact::CouldNotTell(self.wants_credentials(self.host))),
+                404 => Said::GoesOn { said: "HTTP 404".into(), how: Miss::Missing },
+                status @ (408 | 429 | 500..) => {
+                    Said::GoesOn { said: format!("HTTP {status}"), how: Miss::MayRecover }
+                }
+                status @ 400.. => Said::GoesOn { said: format!("HTTP {status}"), how: Miss::Fails },
+                status => Said::Ends(self.unclear(mirror, format!("HTTP {status}"))),
+            },
+        }
+    }
+
+    fn wants_credentials(&self, host: &Host) -> Finding {
+        let (file, registry) = (self.file.to_owned(), self.registry.to_owned());
+        Problem::MirrorWantsCredentials { file, mirror: host.to_string(), registry }.into()
+    }
+
+    fn unclear(&self, mirror: &str, said: String) -> NoFact {
+        let (file, mirror) = (self.file.to_owned(), mirror.to_owned());
+        NoFact::could_not_tell(Problem::MirrorUnclear { file, mirror, said })
+    }
+}
+
+/// Returns that a host would have to be asked in a way that is not replayed.
+pub(super) fn not_asked(file: &str, what: NotFollowed, written: &str) -> Answer {
+    let (file, host) = (file.to_owned(), written.to_owned());
+    let no_fact =
+        NoFact::could_not_tell(Problem::NotReplayed { file, what, written: host.clone() });
+    Answer { host, said: Said::Ends(no_fact.clone()), content: Content::NotReplayed(no_fact) }
+}
+
+async fn connect(cx: &Cx, host: &Host) -> Result<Connection, ConnectError> {
+    let late = ConnectError { stage: Stage::Tcp, fault: Fault::TimedOut, certain: false };
+    timeout(OPEN_WAIT, pool::as_containerd(cx, host)).await.unwrap_or(Err(late))
+}
+
+/// Returns what a finding says in short.
+fn words(finding: &Finding) -> String {
+    let fault = finding.evidence.get("fault").and_then(serde_json::Value::as_str);
+    let is_silent = finding.evidence.contains_key("seconds");
+    let silent = is_silent.then(|| Fault::TimedOut.word().to_owned());
+    fault.map(str::to_owned).or(silent).unwrap_or_else(|| finding.name().to_owned())
+}

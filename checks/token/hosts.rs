@@ -1,0 +1,147 @@
+//! The hosts that containerd asks for the content of an image, one after the other: mirrors, which get
+//! no credentials here, and the registry.
+//!
+//! containerd goes on to the next host after a failed connection and after each status from 400
+//! (core/remotes/docker/fetcher.go). It answers a 401 with the credentials of the registry, which is
+//! not done here.
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
+
+use super::{
+    answers::{Answer, BlobResponse},
+    session::{Mirror, Next, Session},
+    words::SignedIn,
+};
+use crate::{
+    identity::Candidate,
+    kit::{
+        Cx, HostPurpose, Image, NoFact, StepResult,
+        engine::Finding,
+        net::{Reply, Request},
+    },
+    registry::{AuthScheme, RegistryClient},
+};
+
+impl Session {
+    /// Returns an anonymous session with a mirror.
+    pub(crate) fn with_mirror(
+        client: RegistryClient,
+        image: &Image,
+        wants_credentials: Finding,
+    ) -> Self {
+        let mirror = Mirror { wants_credentials, incomplete: Cell::default() };
+        Self {
+            asked_by: client.host.clone(),
+            client: Rc::new(client),
+            identity: Candidate::anonymous(),
+            authorization: RefCell::default(),
+            signed_in: SignedIn::NotNeeded,
+            granted: None,
+            covers_pull: None,
+            image: Some(image.clone()),
+            refresh: None,
+            auth_scheme: AuthScheme::None,
+            dated: None,
+            mirror: Some(Rc::new(mirror)),
+            next: None,
+        }
+    }
+
+    /// Returns the session, followed by what containerd asks next.
+    pub(crate) fn then(self, next: Next) -> Self {
+        Self { next: Some(Rc::new(next)), ..self }
+    }
+
+    /// Has it said once that this mirror does not serve some content, where containerd goes on to
+    /// another host for it.
+    pub(crate) fn expect_whole(&self, incomplete: Finding) {
+        if let Some(mirror) = &self.mirror {
+            mirror.incomplete.set(Some(incomplete));
+        }
+    }
+
+    /// Requests something that may not exist, from one host after the other. Grades a refusal and
+    /// every other response that has no meaning here.
+    pub(crate) async fn get(&self, cx: &Cx, request: Request) -> StepResult<Answer<Reply>> {
+        let mut host = self;
+        loop {
+            let answer = Box::pin(host.get_here(cx, request.clone())).await;
+            match host.next_after(cx, &answer) {
+                None => return answer,
+                Some(Next::Host(next)) => host = next,
+                Some(Next::Nobody(no_fact)) => return Err(no_fact.clone()),
+            }
+        }
+    }
+
+    /// Requests a blob. It uses GET, because a registry answers HEAD itself and the host that serves
+    /// the bytes would not be tested. Where containerd may go on to another host, redirects are
+    /// followed.
+    pub(crate) async fn blob(
+        &self,
+        cx: &Cx,
+        digest: &str,
+        from: u64,
+    ) -> StepResult<Answer<BlobResponse>> {
+        if !self.is_on_the_way() {
+            return self.blob_here(cx, digest, from).await;
+        }
+        let mut host = self;
+        loop {
+            let answer = Box::pin(host.blob_to_its_end(cx, digest, from)).await;
+            match host.next_after(cx, &answer) {
+                None => return answer,
+                Some(Next::Host(next)) => host = next,
+                Some(Next::Nobody(no_fact)) => return Err(no_fact.clone()),
+            }
+        }
+    }
+
+    /// Returns whether the registry has a blob; `None` if its response does not tell. Of several
+    /// hosts only the first is asked: where it does not say yes, GET has to decide.
+    pub(crate) async fn has_blob(&self, cx: &Cx, digest: &str) -> Option<bool> {
+        let told = self.has_blob_here(cx, digest).await;
+        if self.is_on_the_way() { Some(told == Some(true)) } else { told }
+    }
+
+    fn is_on_the_way(&self) -> bool {
+        self.mirror.is_some() || self.next.is_some()
+    }
+
+    /// Requests a blob from this host, and from that which it redirects to.
+    async fn blob_to_its_end(
+        &self,
+        cx: &Cx,
+        digest: &str,
+        from: u64,
+    ) -> StepResult<Answer<BlobResponse>> {
+        let (host, request) = match self.blob_here(cx, digest, from).await? {
+            Answer::Found(BlobResponse::Redirect(host, request)) => (host, *request),
+            answer => return Ok(answer),
+        };
+        let ask = async || self.client.follow(cx, &host, &request, HostPurpose::Data).await;
+        let reply = self.client.with_retries(cx, ask).await?;
+        Ok(match reply.status {
+            // Whoever reads the last answer grades it.
+            200 | 206 => Answer::Found(BlobResponse::Body(reply)),
+            _ if self.next.is_none() => Answer::Found(BlobResponse::Body(reply)),
+            _ => Answer::Missing(reply),
+        })
+    }
+
+    /// Returns where containerd goes on to after an answer; `None` where it takes that one.
+    fn next_after<T>(&self, cx: &Cx, answer: &StepResult<Answer<T>>) -> Option<&Next> {
+        if !matches!(answer, Ok(Answer::Missing(_)) | Err(NoFact::Failed(_))) {
+            return None;
+        }
+        let next = self.next.as_deref()?;
+        let incomplete = self.mirror.as_ref().filter(|_| matches!(next, Next::Host(_)));
+        if let Some(incomplete) = incomplete.and_then(|mirror| mirror.incomplete.take()) {
+            cx.add_finding(incomplete);
+        }
+        Some(next)
+    }
+}

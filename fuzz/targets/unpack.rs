@@ -1,0 +1,26 @@
+//! Decompresses any bytes as a layer, in pieces of any size, or refuses them.
+#![no_main]
+
+use checks::untrusted::{Unpacked, Unpacker};
+use libfuzzer_sys::fuzz_target;
+
+/// More than any input of a few kilobytes should become here.
+const LIMIT: u64 = 1 << 24;
+
+fuzz_target!(|sent: (u8, &[u8])| {
+    let (piece, bytes) = sent;
+    let unpacked = |kind: &str, piece: usize| {
+        let mut unpacker = Unpacker::of(kind, LIMIT);
+        bytes.chunks(piece).for_each(|piece| unpacker.write(piece));
+        unpacker.finish()
+    };
+    let packed = "application/vnd.oci.image.layer.v1.tar+gzip";
+    let whole = unpacked(packed, bytes.len().max(1));
+    let pieces = unpacked(packed, usize::from(piece).max(1));
+    // How the bytes arrive does not change what they are.
+    if let (Unpacked::DiffId(one), Unpacked::DiffId(other)) = (&whole, &pieces) {
+        assert_eq!(one, other);
+    }
+    let plain = unpacked("application/vnd.oci.image.layer.v1.tar", 7);
+    assert!(matches!(plain, Unpacked::DiffId(_)));
+});

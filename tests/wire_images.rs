@@ -1,0 +1,122 @@
+//! Manifests, indexes and layers as public bug reports describe them: check-acr must read their bytes
+//! as containerd and Go read them.
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
+
+mod program;
+mod shelf;
+
+use std::io::Write;
+
+use program::codes;
+use shelf::{Shelf, ask, fails, path, pulls};
+
+/// A layer of a media type that containerd has no processor for.
+#[test]
+fn a_layer_of_another_kind() {
+    let kind = "application/vnd.oci.image.layer.nydus.blob.v1";
+    let shelf = Shelf::with(&[(kind, b"a layer", None)], "");
+    fails(&ask(move |head, stream| shelf.serve(head, stream), &[]), "manifest/not-an-image");
+}
+
+/// containerd compares the uncompressed bytes of a layer with the config.
+#[test]
+fn the_diff_ids_of_the_config() {
+    const GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+    const PLAIN: &str = "application/vnd.oci.image.layer.v1.tar";
+    // printf layer | gzip -n
+    const PACKED: &[u8] = &[
+        0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xcb, 0x49, 0xac, 0x4c, 0x2d, 2, 0, 0x1a, 0x21, 0xdb,
+        0xe4, 5, 0, 0, 0,
+    ];
+    let diff_id = checks::kit::rules::digest("sha256:", b"layer");
+    let asked = |shelf: Shelf| ask(move |head, stream| shelf.serve(head, stream), &[]);
+    pulls(&asked(Shelf::with(&[(GZIP, PACKED, Some(&diff_id))], "")));
+    pulls(&asked(Shelf::with(&[(PLAIN, b"layer", None)], "")));
+    let said = asked(Shelf::with(&[(GZIP, PACKED, None)], ""));
+    fails(&said, "layer/wrong-diff-id");
+    assert!(said.out.contains(&diff_id), "{}", said.out);
+    fails(&asked(Shelf::with(&[(PLAIN, PACKED, Some(&diff_id))], "")), "layer/wrong-diff-id");
+    fails(
+        &asked(Shelf::with(&[(GZIP, &PACKED[..18], Some(&diff_id))], "")),
+        "layer/not-unpackable",
+    );
+    // An image for another platform is fetched and not unpacked.
+    let other = r#""architecture":"s390x","os":"linux","#;
+    pulls(&asked(Shelf::with(&[(GZIP, PACKED, None)], other)));
+}
+
+/// containerd follows an index in an index (moby#43675).
+#[test]
+fn an_index_in_an_index_in_an_index() {
+    let shelf = Shelf::of(&[b"a layer"]).indexed().indexed().indexed();
+    pulls(&ask(move |head, stream| shelf.serve(head, stream), &[]));
+    let deep = (0..9).fold(Shelf::of(&[b"a layer"]), |shelf, _| shelf.indexed());
+    let said = ask(move |head, stream| deep.serve(head, stream), &[]);
+    assert_eq!(codes(&said.json(), "could_not_tell"), ["manifest/index-in-index"], "{}", said.out);
+    // An index that names no platform leaves it to the config.
+    let other = Shelf::with(&[], r#""architecture":"arm","os":"linux","#).indexed();
+    let said = ask(move |head, stream| other.serve(head, stream), &[]);
+    fails(&said, "manifest/platform-no-match");
+}
+
+/// What containerd takes from the response to HEAD, and what it ignores there.
+#[test]
+fn the_headers_of_head() {
+    let with = |head_says: &'static str| {
+        let shelf = Shelf::of(&[b"a layer"]);
+        let size = shelf.size_of_top().to_string();
+        ask(
+            move |head, stream| {
+                if head.starts_with("HEAD") && path(head).contains("/manifests/") {
+                    let says = head_says.replace("DIGEST", shelf.top()).replace("SIZE", &size);
+                    return stream
+                        .write_all(format!("HTTP/1.1 200 OK\r\n{says}\r\n\r\n").as_bytes());
+                }
+                shelf.serve(head, stream)
+            },
+            &[],
+        )
+    };
+    pulls(&with(
+        "Content-Type: application/vnd.oci.image.manifest.v1+json\r\nContent-Length: SIZE\r\nDocker-Content-Digest: DIGEST",
+    ));
+    // Without a length, or without a digest, containerd goes by the response to GET.
+    pulls(&with(
+        "Docker-Content-Digest: sha256:0000000000000000000000000000000000000000000000000000000000000000\r\nX: x",
+    ));
+    pulls(&with("Content-Type: text/html\r\nContent-Length: 7"));
+    for head in [
+        "Content-Length: SIZE\r\nDocker-Content-Digest: DIGEST",
+        "Content-Type: application/vnd.oci.image.manifest.v1+json\r\nContent-Length: 7\r\nDocker-Content-Digest: DIGEST",
+        "Content-Type: application/vnd.oci.image.manifest.v1+json ; charset=utf-8\r\nContent-Length: SIZE\r\nDocker-Content-Digest: DIGEST",
+        "Content-Type: application/vnd.oci.image.manifest.v1+json\r\nContent-Length: SIZE\r\nDocker-Content-Digest: sha256:0000000000000000000000000000000000000000000000000000000000000000",
+    ] {
+        fails(&with(head), "manifest/head-differs");
+    }
+}
+
+/// containerd refuses a manifest that contradicts the media type it was served with, and takes one
+/// without layers for an image without layers.
+#[test]
+fn a_manifest_that_says_what_it_is() {
+    const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+    const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+    let with = |kind: &'static str, more: &'static str| {
+        let shelf =
+            Shelf::written(kind, |config| format!(r#"{{"schemaVersion":2,{config}{more}}}"#));
+        ask(move |head, stream| shelf.serve(head, stream), &[])
+    };
+    pulls(&with(MANIFEST, r#","layers":[]"#));
+    pulls(&with(MANIFEST, ""));
+    pulls(&with(MANIFEST, r#","mediaType":"anything""#));
+    for more in [
+        r#","manifests":null"#,
+        r#","Manifests":[]"#,
+        r#","layers":[],"mediaType":"application/vnd.oci.image.index.v1+json""#,
+    ] {
+        fails(&with(MANIFEST, more), "manifest/not-a-manifest");
+    }
+    fails(&with(MANIFEST, r#","fsLayers":[]"#), "manifest/manifest-schema1-unsigned");
+    fails(&with(INDEX, r#","manifests":[]"#), "manifest/not-a-manifest");
+    fails(&with("application/json", r#","layers":[]"#), "manifest/not-a-manifest");
+}
