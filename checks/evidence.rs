@@ -20,7 +20,7 @@ use crate::{
     proxy::Shown,
     registry::{AuthScheme, NoChallenge},
     role::Mode,
-    runtime::NotFollowed,
+    runtime::{NotFollowed, Seen},
     tls::{Leads, SelfSigned},
     token::{Access, AnonymousAnswer, ManagementToken, NoAnswer, NoTenant, Scopes, SignedIn},
 };
@@ -63,6 +63,7 @@ pub const WORDS: &[&[&str]] = &[
     Reach::VARIANTS,
     ReferenceError::VARIANTS,
     Scopes::VARIANTS,
+    Seen::VARIANTS,
     SelfSigned::VARIANTS,
     Shown::VARIANTS,
     SignInKind::VARIANTS,

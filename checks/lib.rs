@@ -36,7 +36,7 @@ use kit::{
 };
 use kubelet::Node;
 use steps::{
-    ACR, ARM, CHALLENGE, CLOCK, CLUSTER, CONTENT, CREDENTIAL, ConnectSteps, EXCHANGE, FIREWALL,
+    ACR, ARM, CHALLENGE, CLOCK, CLUSTER, CONTAINERD, CONTENT, CREDENTIAL, ConnectSteps, EXCHANGE, FIREWALL,
     FRONT, IDENTITY, IMAGE, KUBELET, LAYER, LAYER_HOST, MANIFEST, OUTBOUND, PLATFORM,
     PRIVATE_ENDPOINT, ROLE, RUNTIME, TOKEN,
 };
@@ -60,6 +60,7 @@ pub fn pull(plan: &mut Plan) {
     let platform  = plan.step(PLATFORM,  (&session, &manifest),                             manifest::choose);
     let layers    = connect(plan, &LAYER_HOST, &platform.part(manifest::data_host));
     let layer     = plan.step(LAYER,     (&session, &platform, &layers.connected.optional(), &layers.tls), layer::read);
+                    plan.step_if(plan.world().on_node, CONTAINERD, (&runtime, &front.tls.settled(), &layers.tls.settled(), &platform.optional()), runtime::needs);
     let observed  = Fact::gather(
         (&front.names.settled(), &challenge.settled(), &identity.settled(), &refresh.settled(), &session.settled(), &manifest.settled(), &platform.settled(), &layers.names.settled(), &layer.settled()),
         |(names, challenge, identity, exchange, session, manifest, platform, layer_names, layer)| DataPath { names, challenge, identity, exchange, session, manifest, platform, layer_names, layer },

@@ -59,6 +59,9 @@ pub const LAYER_HOST: ConnectSteps = ConnectSteps {
 /// Do the bytes of the image arrive? As long as it takes: each wait in the step is bounded, and
 /// `--timeout` bounds them all.
 pub const LAYER: Step = step("layer", 24 * 60 * 60);
+/// Does the running containerd have what this pull needs?
+pub const CONTAINERD: Step =
+    step("containerd", runtime::MAX_LOOKS as u64 * FILE_WAIT.as_secs() + SLACK);
 
 /// Who reads Azure's control plane? The Azure CLI is the slowest to answer of all that may be asked.
 pub const ARM: Step = step("arm", 2 * identity::AZ_WAIT.as_secs() + READ);
@@ -101,7 +104,7 @@ impl ConnectSteps {
 pub fn names() -> impl Iterator<Item = &'static str> {
     let sign_in = [CHALLENGE, CLOCK, KUBELET, IDENTITY, EXCHANGE, TOKEN, MANIFEST, PLATFORM];
     let steps = [IMAGE, RUNTIME].into_iter().chain(FRONT.all()).chain(sign_in);
-    let pull = steps.chain(LAYER_HOST.all()).chain([LAYER]);
+    let pull = steps.chain(LAYER_HOST.all()).chain([LAYER, CONTAINERD]);
     let azure =
         [ARM, CLUSTER, ACR, ROLE, FIREWALL, PRIVATE_ENDPOINT, OUTBOUND, CONTENT, CREDENTIAL];
     pull.chain(azure).map(|step| step.name)

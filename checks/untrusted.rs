@@ -15,7 +15,10 @@ pub use crate::{
         keyring::{DockerConfig, PullSecret, Stored},
         net::{ErrorBody, challenges, dns::read as read_dns_answer},
         redact::claims,
-        rules::{NoProxy, Pattern, Platform, ProxyUrl, environ, systemd_environment},
+        rules::{
+            ElfSections, GoBuild, NoProxy, Pattern, Platform, ProxyUrl, environ, environment_file,
+            proc, systemd_environment,
+        },
         target::RegistryOrImage,
         world::{toml, yaml, yaml_loosely},
     },

@@ -32,7 +32,7 @@ proptest! {
     ) {
         let text = lines.join("\n");
         if let Ok(read) = toml(text.as_bytes()) {
-            let _ = Config::read(&read, "contoso.azurecr.io");
+            let _ = Config::read(&read, None, "contoso.azurecr.io");
         }
         let _ = (HostsFile::read(text.as_bytes(), "/x"), environ(text.as_bytes()));
         systemd_environment(&text, "Environment", &mut vec![]);

@@ -51,6 +51,7 @@ fn world() -> World {
         proxies: checks::kit::world::Proxies::default(),
         docker_configs: vec![],
         files: std::collections::HashMap::new(),
+        fake_disk: None,
     }
 }
 

@@ -20,6 +20,7 @@ mod identity;
 mod images;
 mod imds;
 mod jwt;
+mod node;
 mod port;
 mod proxy;
 mod registry;
@@ -35,8 +36,9 @@ pub use azure::{
     RegistryResource, Zone,
 };
 pub use error::Error;
-pub use identity::{Entra, Identity, IdentityKind, Imds, ImdsAnswer, Node, Provider};
+pub use identity::{Entra, Identity, IdentityKind, Imds, ImdsAnswer};
 pub use jwt::is_signed;
+pub use node::{Disk, Node, Process, Provider};
 pub use scenario::{Ask, Clock, Expect, Scenario, SignIn, Story};
 pub use scenarios::{ScenarioFile, scenarios};
 pub use secrets::CANARY;

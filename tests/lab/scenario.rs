@@ -8,7 +8,8 @@ use toml::{Table, Value};
 
 use crate::azure::Azure;
 use crate::dns::Records;
-use crate::identity::{Entra, Imds, Node};
+use crate::identity::{Entra, Imds};
+use crate::node::Node;
 use crate::settings::{Answer, Data, Dns, Host, NameServer, Proxy, Registry};
 use crate::{Error, scenarios};
 

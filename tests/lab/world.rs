@@ -17,6 +17,7 @@ use crate::dns::{self, Faulty, Records, Source};
 use crate::held::Held;
 use crate::host::Listener;
 use crate::images::images;
+use crate::node::Disk;
 use crate::port::{ANYWHERE, bind, black_hole, refuse};
 use crate::proxy::Proxy;
 use crate::registry::World;
@@ -55,6 +56,8 @@ pub struct Lab {
     pub environment: BTreeMap<String, String>,
     /// More files of the client, by path.
     pub files: BTreeMap<String, String>,
+    /// The disks of the node that it runs on.
+    pub disk: Disk,
     /// Everything that no output may contain. Each entry contains [`CANARY`](crate::CANARY) (an
     /// encoded one once decoded), or is a signed token or the beginning of one.
     pub secrets: Vec<String>,
@@ -245,6 +248,7 @@ async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
         docker_config: docker_config(scenario, &world.secrets, &login_servers),
         environment: environment(scenario, &world.secrets),
         files: files(scenario, &world.secrets, &certificates.inspection_pem()),
+        disk: scenario.node.disk(),
         secrets: world.secrets.all(),
         registry,
         data,

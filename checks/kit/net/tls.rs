@@ -38,6 +38,8 @@ pub struct Certificate {
     pub not_before: Timestamp,
     /// When it expires.
     pub not_after: Timestamp,
+    /// Whether it is trusted only by an authority that somebody added to the trust store.
+    pub is_private: bool,
 }
 
 /// Why the TLS handshake failed.
@@ -111,7 +113,12 @@ pub async fn handshake(
     let began = Instant::now();
     let verifier = RecordingVerifier::new(roots, cx.now(), true);
     let got = shake(host, stream, &verifier).await;
-    let certificate = verifier.certificate();
+    // Only the trust store of a container runtime that has been running for long may be another one.
+    let is_private = cx.world.on_node
+        && got.is_ok()
+        && !verifier.is_trusted_by(cx.world.roots.public_for(host), host);
+    let certificate =
+        verifier.certificate().map(|certificate| Certificate { is_private, ..certificate });
     let heard = match &got {
         Ok(_) => "secured",
         Err(Refusal::Broken(fault)) => fault.word(),
@@ -201,7 +208,14 @@ struct RecordingVerifier {
     verifier: Option<Arc<WebPkiServerVerifier>>,
     now: UnixTime,
     enforcing: bool,
-    seen: Mutex<Option<CertificateDer<'static>>>,
+    seen: Mutex<Option<Chain>>,
+}
+
+/// The certificate of a server, and those that it sends along.
+#[derive(Debug)]
+struct Chain {
+    leaf: CertificateDer<'static>,
+    others: Vec<CertificateDer<'static>>,
 }
 
 impl RecordingVerifier {
@@ -227,7 +241,20 @@ impl RecordingVerifier {
 
     fn certificate(&self) -> Option<Certificate> {
         let seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        read(seen.as_ref()?)
+        read(&seen.as_ref()?.leaf)
+    }
+
+    /// Returns whether the certificate would be trusted by that trust store too.
+    fn is_trusted_by(&self, roots: Arc<RootCertStore>, host: &Host) -> bool {
+        let seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (Some(Chain { leaf, others }), Ok(name)) =
+            (seen.as_ref(), ServerName::try_from(host.name.as_str()))
+        else {
+            return false;
+        };
+        let now = Timestamp::from_second(self.now.as_secs().try_into().unwrap_or(i64::MAX));
+        let other = Self::new(roots, now.unwrap_or(Timestamp::MAX), true);
+        other.verify_server_cert(leaf, others, &name, &[], self.now).is_ok()
     }
 }
 
@@ -240,8 +267,10 @@ impl ServerCertVerifier for RecordingVerifier {
         ocsp: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        let (leaf_seen, others) = (leaf.clone().into_owned(), chain.iter());
+        let others = others.map(|one| one.clone().into_owned()).collect();
         *self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
-            Some(leaf.clone().into_owned());
+            Some(Chain { leaf: leaf_seen, others });
         if !self.enforcing {
             return Ok(ServerCertVerified::assertion());
         }
@@ -318,6 +347,7 @@ fn read(certificate: &CertificateDer<'_>) -> Option<Certificate> {
         names: names.unwrap_or_default(),
         not_before: time(parsed.validity().not_before.timestamp()),
         not_after: time(parsed.validity().not_after.timestamp()),
+        is_private: false,
     })
 }
 
