@@ -3,6 +3,7 @@
 
 pub use crate::{
     acr::{deleted_entries, lets_read, next_deleted_page, part_below, vault},
+    dns::Corefile,
     kit::{
         azure::{
             arm::{
@@ -15,13 +16,14 @@ pub use crate::{
         keyring::{DockerConfig, PullSecret, Stored},
         net::{ErrorBody, challenges, dns::read as read_dns_answer},
         redact::claims,
-        rules::{NoProxy, Pattern, Platform, ProxyUrl, environ, systemd_environment},
+        rules::{GoBuild, NoProxy, Pattern, Platform, ProxyUrl, environ, systemd_environment},
         target::RegistryOrImage,
         world::{toml, yaml, yaml_loosely},
     },
     kubelet::{
         azure_json::{AzureJson, SignInMethod},
-        provider::{Providers, is_known},
+        is_known,
+        provider::Providers,
     },
     manifest::{entry, named, read as read_manifest},
     role::{Condition, DenyAssignment, RoleAssignment, RoleDefinition},

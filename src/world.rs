@@ -52,6 +52,7 @@ pub(crate) fn real(roots: Roots, node_root: Option<&Path>) -> World {
         proxies: Proxies::read(|name| env::var(name).ok()),
         docker_configs,
         files: variable.into_iter().collect(),
+        paths: HashMap::new(),
     }
 }
 
@@ -209,6 +210,7 @@ pub(crate) fn of_lab(lab: &lab::Lab, asker: &lab::Ask) -> Result<World, String> 
             .chain(more)
             .map(|(path, text)| (path, Secret::new(text)))
             .collect(),
+        paths: lab.programs.iter().map(|(path, file)| (path.into(), file.clone())).collect(),
     })
 }
 

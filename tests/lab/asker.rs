@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, json};
 
 use crate::identity::{Node, Provider};
+use crate::program::provider;
 use crate::scenario::{Scenario, SignIn};
 use crate::secrets::{OLD_USER, Secrets, TOKEN_USER, UNKNOWN_APPLICATION, USER, admin};
 
@@ -16,6 +17,8 @@ const PROVIDER_CONFIG: &str = "/var/lib/kubelet/credential-provider-config.yaml"
 const CONTAINERD: &str = "/etc/containerd/config.toml";
 const PROVIDER: &str = "/var/lib/kubelet/credential-provider/acr-credential-provider";
 const OTHER_PROVIDER: &str = "/var/lib/kubelet/credential-provider/other-credential-provider";
+/// The number of the kubelet's process.
+const KUBELET: u32 = 2107;
 const SCRIPT: &str = "#!/bin/sh\n";
 /// The machine number of 32-bit ARM in an ELF header.
 const ARM: char = '\u{28}';
@@ -50,7 +53,7 @@ fn of_node(node: &Node) -> BTreeMap<String, String> {
         return files;
     }
     let (path, program) = match node.provider {
-        Provider::There => (PROVIDER, SCRIPT.to_owned()),
+        Provider::There | Provider::NotExecutable => ("", String::new()),
         Provider::Missing => (OTHER_PROVIDER, SCRIPT.to_owned()),
         Provider::OtherMachine => (PROVIDER, program_for_arm()),
         Provider::NoFolder => ("", String::new()),
@@ -65,7 +68,41 @@ fn of_node(node: &Node) -> BTreeMap<String, String> {
             files.insert(path.to_owned(), text);
         }
     }
+    files.extend(processes(node));
     files
+}
+
+/// Returns the files of the node's processes: the first one, and the kubelet.
+fn processes(node: &Node) -> BTreeMap<String, String> {
+    let stat = |pid, name, began| {
+        format!("{pid} ({name}) S 1 {pid} {pid} 0 -1 4194560 9 0 0 0 9 9 0 0 20 0 1 0 {began} 9 9\n")
+    };
+    let mut files = BTreeMap::from([
+        ("/proc/stat".to_owned(), "cpu 9 9 9 9\nbtime 1790000000\nprocesses 9\n".to_owned()),
+        ("/proc/1/comm".to_owned(), "systemd\n".to_owned()),
+        ("/proc/1/stat".to_owned(), stat(1, "systemd", 2)),
+    ]);
+    if !node.kubelet.is_empty() {
+        let args: String = node.kubelet.iter().map(|arg| format!("{arg}\0")).collect();
+        files.extend([
+            (format!("/proc/{KUBELET}/comm"), "kubelet\n".to_owned()),
+            (format!("/proc/{KUBELET}/cmdline"), args),
+            (format!("/proc/{KUBELET}/stat"), stat(KUBELET, "kubelet", 4100)),
+        ]);
+    }
+    files
+}
+
+/// Returns the node's programs that may be run: each path, and the bytes and permission of its file.
+pub(crate) fn programs(scenario: &Scenario, secrets: &Secrets) -> Vec<(&'static str, Vec<u8>, bool)> {
+    let node = &scenario.node;
+    let is_there = matches!(node.provider, Provider::There | Provider::NotExecutable);
+    if !node.on || !is_there {
+        return vec![];
+    }
+    let script = secrets.fill(&node.provider_script, &scenario.registry.login_server);
+    let bytes = if script.is_empty() { provider(&node.provider_version) } else { script.into_bytes() };
+    vec![(PROVIDER, bytes, node.provider == Provider::There)]
 }
 
 /// Returns the header of a 64-bit ELF program: its magic number, its type (2: executable), its

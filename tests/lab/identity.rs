@@ -20,6 +20,12 @@ pub struct Node {
     pub containerd: String,
     /// The credential provider's program.
     pub provider: Provider,
+    /// The version in its build information; if empty, it has none.
+    pub provider_version: String,
+    /// The text of a script that takes its place; if empty, the program does nothing.
+    pub provider_script: String,
+    /// The program and the arguments of the running kubelet; if empty, none can be seen.
+    pub kubelet: Vec<String>,
 }
 
 /// The contents of the folder of credential providers.
@@ -30,6 +36,7 @@ pub enum Provider {
     There,
     Missing,
     OtherMachine,
+    NotExecutable,
     NoFolder,
 }
 

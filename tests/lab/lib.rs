@@ -21,6 +21,7 @@ mod images;
 mod imds;
 mod jwt;
 mod port;
+mod program;
 mod proxy;
 mod registry;
 mod relay;

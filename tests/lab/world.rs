@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 use crate::Error;
-use crate::asker::{docker_config, environment, files};
+use crate::asker::{self, docker_config, environment, files};
 use crate::azure::{ControlPlane, Linked};
 use crate::certificates::Certificates;
 use crate::dns::{self, Faulty, Records, Source};
@@ -18,6 +19,7 @@ use crate::held::Held;
 use crate::host::Listener;
 use crate::images::images;
 use crate::port::{ANYWHERE, bind, black_hole, refuse};
+use crate::program::Folder;
 use crate::proxy::Proxy;
 use crate::registry::World;
 use crate::relay::Relay;
@@ -55,6 +57,8 @@ pub struct Lab {
     pub environment: BTreeMap<String, String>,
     /// More files of the client, by path.
     pub files: BTreeMap<String, String>,
+    /// The real files of programs, by the paths that the client sees.
+    pub programs: BTreeMap<String, PathBuf>,
     /// Everything that no output may contain. Each entry contains [`CANARY`](crate::CANARY) (an
     /// encoded one once decoded), or is a signed token or the beginning of one.
     pub secrets: Vec<String>,
@@ -237,6 +241,12 @@ async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
     if place == Where::AsSeen {
         routes.clear();
     }
+    let mut programs = BTreeMap::new();
+    for (path, bytes, is_executable) in asker::programs(scenario, &world.secrets) {
+        let folder = held.programs.insert(Folder::new()?);
+        let name = path.rsplit('/').next().unwrap_or_default();
+        programs.insert(path.to_owned(), folder.write(name, &bytes, is_executable)?);
+    }
     Ok(Lab {
         name_servers,
         routes,
@@ -244,6 +254,7 @@ async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
         clock_ahead: scenario.clock.ahead,
         docker_config: docker_config(scenario, &world.secrets, &login_servers),
         environment: environment(scenario, &world.secrets),
+        programs,
         files: files(scenario, &world.secrets, &certificates.inspection_pem()),
         secrets: world.secrets.all(),
         registry,

@@ -3,6 +3,8 @@
 
 mod files;
 pub mod process;
+mod processes;
+mod programs;
 mod proxies;
 mod roots;
 mod toml;
@@ -19,6 +21,8 @@ use jiff::SignedDuration;
 use crate::kit::redact::Secret;
 pub use files::{FILE_WAIT, FileError};
 pub use process::ProcessError;
+pub use processes::Process;
+pub use programs::Program;
 pub use proxies::{Proxies, Proxy, ProxyDecision};
 pub use roots::Roots;
 pub use toml::{Toml, toml};
@@ -59,6 +63,8 @@ pub struct World {
     pub docker_configs: Vec<PathBuf>,
     /// Files that replace those on disk: empty in the real world.
     pub files: HashMap<PathBuf, Secret>,
+    /// The real file behind a path, for programs: empty in the real world.
+    pub paths: HashMap<PathBuf, PathBuf>,
 }
 
 impl World {
