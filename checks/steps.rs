@@ -17,7 +17,7 @@ use crate::{
         },
         world::FILE_WAIT,
     },
-    runtime, tcp, token,
+    kubelet, runtime, tcp, token,
 };
 
 /// What was asked for?
@@ -34,7 +34,7 @@ pub const CHALLENGE: Step = step("challenge", 2 * REQUEST);
 /// Does this machine's clock agree with the registry's?
 pub const CLOCK: Step = step("clock", SLACK);
 /// What would this node's kubelet sign in with? The budget allows for each of its files.
-pub const KUBELET: Step = step("kubelet", 8 * FILE_WAIT.as_secs() + SLACK);
+pub const KUBELET: Step = step("kubelet", kubelet::MAX_READS * FILE_WAIT.as_secs() + SLACK);
 /// Which hosts does containerd on this node ask? The budget allows for each of its files, and then
 /// for each host that it asks besides the registry.
 pub const RUNTIME: Step = step("runtime", runtime::MAX_READS as u64 * FILE_WAIT.as_secs() + SLACK);

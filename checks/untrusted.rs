@@ -3,6 +3,7 @@
 
 pub use crate::{
     acr::{deleted_entries, lets_read, next_deleted_page, part_below, vault},
+    dns::Corefile,
     kit::{
         azure::{
             arm::{
@@ -16,15 +17,16 @@ pub use crate::{
         net::{ErrorBody, challenges, dns::read as read_dns_answer},
         redact::claims,
         rules::{
-            ElfSections, GoBuild, NoProxy, Pattern, Platform, ProxyUrl, environ, environment_file,
-            proc, systemd_environment,
+            GoBuild, NoProxy, Pattern, Platform, ProxyUrl, environ, environment_file,
+            flag, system_unit, systemd_environment,
         },
         target::RegistryOrImage,
         world::{toml, yaml, yaml_loosely},
     },
     kubelet::{
         azure_json::{AzureJson, SignInMethod},
-        provider::{Providers, is_known},
+        is_known,
+        provider::Providers,
     },
     manifest::{entry, named, read as read_manifest},
     role::{Condition, DenyAssignment, RoleAssignment, RoleDefinition},

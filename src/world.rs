@@ -55,6 +55,7 @@ pub(crate) fn real(roots: Roots, node_root: Option<&Path>) -> World {
         docker_configs,
         files: variable.into_iter().collect(),
         fake_disk: None,
+        paths: HashMap::new(),
     }
 }
 
@@ -215,6 +216,7 @@ pub(crate) fn of_lab(lab: &lab::Lab, asker: &lab::Ask) -> Result<World, String> 
             .map(|(path, text)| (path, Secret::new(text)))
             .collect(),
         fake_disk: Some(disk(&lab.disk, lab.clock_ahead)),
+        paths: lab.programs.iter().map(|(path, file)| (path.into(), file.clone())).collect(),
     })
 }
 
@@ -230,11 +232,6 @@ fn disk(disk: &lab::Disk, clock_ahead: i64) -> FakeDisk {
         changed: disk.changed.iter().map(|(path, age)| (PathBuf::from(path), ago(age))).collect(),
         free: disk.free.iter().map(by_path).collect(),
         lengths: disk.lengths.iter().map(by_path).collect(),
-        programs: disk
-            .programs
-            .iter()
-            .map(|(path, bytes)| (PathBuf::from(path), bytes.clone()))
-            .collect(),
     }
 }
 

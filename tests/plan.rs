@@ -52,6 +52,7 @@ fn world() -> World {
         docker_configs: vec![],
         files: std::collections::HashMap::new(),
         fake_disk: None,
+        paths: std::collections::HashMap::new(),
     }
 }
 

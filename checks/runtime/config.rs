@@ -186,14 +186,11 @@ mod tests {
     }
 
     fn read_by(version: Option<&str>, text: &str) -> Config {
-        let flags = |version| format!("-X x/version.Version={version}");
         let version = version.and_then(|version| {
             let module = if version.starts_with('1') { "" } else { "/v2" };
-            Version::of(&GoBuild {
-                package: format!("github.com/containerd/containerd{module}/cmd/containerd"),
-                version: String::new(),
-                settings: vec![("-ldflags".into(), flags(version))],
-            })
+            let module = format!("github.com/containerd/containerd{module}");
+            let lines = format!("path\t{module}/cmd/containerd\nmod\t{module}\tv{version}\t\n");
+            Version::of(&GoBuild::of(&lines))
         });
         Config::read(&toml(text.as_bytes()).unwrap(), version, "contoso.azurecr.io").unwrap()
     }

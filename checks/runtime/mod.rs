@@ -13,10 +13,8 @@ mod hosts_file;
 mod imports;
 mod mirrors;
 mod problem;
-mod process;
 mod proxies;
 mod resolver;
-mod seen;
 mod version;
 
 use serde::Serialize;
@@ -25,8 +23,8 @@ use crate::{
     image::ImageTarget,
     kit::{
         Cx, Host, HostPurpose, StepResult,
-        rules::proc::{arguments, flag},
-        world::FileError,
+        rules::flag,
+        world::{FileError, PROCESS_READS, Process, Seen},
     },
 };
 pub use config::Config;
@@ -37,8 +35,6 @@ use hosts_file::HostEntry;
 pub use hosts_file::HostsFile;
 use imports::{Loaded, Unloaded};
 pub use problem::{NotFollowed, Problem};
-use process::{Machine, Process};
-pub use seen::Seen;
 pub use version::Version;
 
 /// The configuration of containerd, unless its command line names another file.
@@ -51,7 +47,7 @@ const MAX_HOSTS: usize = 8;
 /// the names in a directory, the certificates of each host, and what each file here reads.
 pub(crate) const MAX_READS: usize = 12
     + MAX_HOSTS * certificates::MAX_FILES
-    + process::MAX_READS
+    + UNITS.len() * PROCESS_READS
     + environment::MAX_READS
     + proxies::MAX_READS
     + resolver::MAX_READS
@@ -91,7 +87,10 @@ pub struct Runtime {
 /// Reads how containerd on this node reaches the registry.
 pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
     let asked = &image_target.asked;
-    let Machine { containerd: process, kubelet, lacks_containerd } = process::find(cx).await;
+    let found = cx.world.process(UNITS[0]).await;
+    let lacks_containerd = matches!(found, Ok(None));
+    let process = found.ok().flatten();
+    let kubelet = cx.world.process(UNITS[1]).await.ok().flatten();
     let manager = environment::manager(cx).await;
     let mut unit = environment::of_unit(cx, &manager, UNITS[0]).await;
     compare_proxies(cx, &asked.host, process.as_ref(), &mut unit, kubelet.as_ref(), &manager).await;
@@ -162,8 +161,8 @@ async fn compare_proxies(
     proxies::compare(cx, host, process, unit).await;
     let Some(kubelet) = kubelet else { return };
     let configured = match kubelet.environment {
-        Some(_) => Environment::default(),
-        None => environment::of_unit(cx, manager, UNITS[1]).await,
+        Ok(_) => Environment::default(),
+        Err(_) => environment::of_unit(cx, manager, UNITS[1]).await,
     };
     // What is not known of either of them differs from nothing.
     if configured.odd.is_empty() && unit.odd.is_empty() {
@@ -179,18 +178,18 @@ fn command_line(
     unit: &Environment,
 ) -> Result<(String, Option<String>), String> {
     let words = match (process, &unit.command) {
-        (Some(process), _) => process.arguments.clone(),
+        (Some(process), _) => process.args.clone(),
         (None, Some(command)) => {
             let named = unit.value("CONTAINERD_CONFIG").unwrap_or_default();
             let command = command.replace("${CONTAINERD_CONFIG}", &named);
             let command = command.replace("$CONTAINERD_CONFIG", &named);
-            arguments(command.split_whitespace().collect::<Vec<_>>().join("\0").as_bytes())
+            command.split_whitespace().map(str::to_owned).collect()
         }
         (None, None) => {
             // Flatcar's unit takes the file of this variable.
             let named = unit.value("CONTAINERD_CONFIG");
-            let named = named.map(|file| format!("containerd\0--config\0{file}"));
-            arguments(named.unwrap_or_default().as_bytes())
+            let named = named.map(|file| vec![String::new(), "--config".into(), file]);
+            named.unwrap_or_default()
         }
     };
     let path = |names: &[&str]| match flag(&words, names) {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::seen::Seen;
+use crate::kit::world::Seen;
 
 /// What can be wrong with the way that containerd goes for an image.
 #[derive(Clone, Serialize, strum::VariantNames)]

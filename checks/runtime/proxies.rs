@@ -5,12 +5,10 @@
 use super::{
     environment::{Environment, last},
     problem::{NotFollowed, Problem},
-    process::Process,
-    seen::Seen,
 };
 use crate::kit::{
     Cx, Host,
-    world::{Proxies, ProxyDecision},
+    world::{Process, Proxies, ProxyDecision, Seen},
 };
 
 /// The variables that replace Go's lists of certificate files (`crypto/x509/root_unix.go`).
@@ -27,10 +25,10 @@ pub(super) struct Known {
 
 /// Returns the environment of a process where it can be read, else what systemd has for it.
 pub(super) fn known(process: Option<&Process>, configured: &Environment) -> Known {
-    let live = process.and_then(|process| Some((process, process.environment.clone()?)));
+    let live = process.and_then(|process| Some((process, process.environment.clone().ok()?)));
     match (live, &configured.file) {
         (Some((process, variables)), _) => {
-            Known { variables, file: format!("{}/environ", process.folder), seen: Seen::InEffect }
+            Known { variables, file: format!("/proc/{}/environ", process.pid), seen: Seen::InEffect }
         }
         (None, Some(file)) => Known {
             variables: configured.variables.clone(),

@@ -2,15 +2,14 @@
 
 use std::fmt;
 
-use super::process::Process;
-use crate::kit::{Cx, rules::GoBuild};
+use crate::kit::{Cx, rules::GoBuild, world::Process};
 
 /// The program on AKS nodes (Azure/AgentBaker).
 const PROGRAM: &str = "/usr/bin/containerd";
-/// The repository of containerd. From version 2 the paths of its packages name that.
-const REPOSITORY: &str = "github.com/containerd/containerd/";
+/// The repository of containerd. From version 2 on the paths of its packages name the number.
+const REPOSITORY: &str = "github.com/containerd/containerd";
 /// The most reads of the program, and a look at its time.
-pub(super) const MAX_READS: usize = 5;
+pub(super) const MAX_READS: usize = 2;
 
 /// A version, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,13 +20,18 @@ pub struct Version {
 }
 
 impl Version {
-    /// Reads the version out of the record of a build of containerd.
+    /// Reads the version out of the build information of containerd.
     pub fn of(build: &GoBuild) -> Option<Self> {
-        let inside = build.package.strip_prefix(REPOSITORY)?;
-        let linked = build.linked("/version.Version").and_then(Self::read);
-        let major = if inside.starts_with("v2/") { 2 } else { 1 };
-        let of_module = || Self::read(&build.version).filter(|version| version.major == major);
-        linked.or_else(of_module).or(Some(Self { major, minor: None }))
+        let inside = build.package()?.strip_prefix(REPOSITORY)?;
+        let (major, module) = match inside.starts_with("/v2/") {
+            true => (2, format!("{REPOSITORY}/v2")),
+            false => (1, REPOSITORY.to_owned()),
+        };
+        let linked = build.linked(&format!("{module}/version.Version"));
+        let known = [linked, build.version_of(&module)];
+        let known = known.into_iter().flatten().filter_map(Self::read);
+        let mut known = known.filter(|version| version.major == major);
+        known.next().or(Some(Self { major, minor: None }))
     }
 
     /// Reads `v2.2.4` and what distributions make of it. A version that was never released, such as
@@ -74,10 +78,11 @@ pub(super) fn is_at_least(version: Option<Version>, wanted: (u64, u64, u64)) -> 
 
 /// Reads the version of the running containerd, or of the one that would be started.
 pub(super) async fn read(cx: &Cx, process: Option<&Process>) -> Option<Version> {
-    let named = process.and_then(|process| process.arguments.first());
+    let named = process.and_then(|process| process.args.first());
     let program = named.filter(|path| path.starts_with('/')).map_or(PROGRAM, String::as_str);
     let program = cx.world.of_node(program);
-    let version = Version::of(&cx.world.go_build(&program).await.ok()??)?;
+    let found = cx.world.program(&program, &[], |_| true).await.ok()?;
+    let version = Version::of(&found.build?)?;
     let Some(process) = process else { return Some(version) };
     // A program that was replaced since is not the one that runs.
     let changed = cx.world.changed(&program).await.ok()?;
@@ -88,28 +93,25 @@ pub(super) async fn read(cx: &Cx, process: Option<&Process>) -> Option<Version> 
 mod tests {
     use super::*;
 
-    fn build(package: &str, version: &str, linked: &str) -> GoBuild {
-        let flags = format!("-X github.com/containerd/containerd/v2/version.Version={linked} -s");
-        let settings = vec![("-ldflags".to_owned(), flags)];
-        let settings = if linked.is_empty() { vec![] } else { settings };
-        GoBuild { package: package.into(), version: version.into(), settings }
-    }
-
     #[test]
     fn the_version_of_a_build() {
-        let v2 = "github.com/containerd/containerd/v2/cmd/containerd";
-        let v1 = "github.com/containerd/containerd/cmd/containerd";
-        let shown = |package, version, linked| {
-            Version::of(&build(package, version, linked)).map(|version| version.to_string())
+        let shown = |module: &str, version: &str, linked: &str| {
+            let flags = match linked {
+                "" => String::new(),
+                _ => format!("build\t-ldflags=\"-X {module}/version.Version={linked} -s\"\n"),
+            };
+            let lines = format!("path\t{module}/cmd/containerd\nmod\t{module}\t{version}\t\n{flags}");
+            Version::of(&GoBuild::of(&lines)).map(|version| version.to_string())
         };
+        let (v1, v2) = (REPOSITORY, "github.com/containerd/containerd/v2");
         assert_eq!(shown(v2, "(devel)", "v2.2.4").as_deref(), Some("2.2.4"));
         assert_eq!(shown(v1, "", "1.7.34+azure-ubuntu22.04u1").as_deref(), Some("1.7.34"));
         assert_eq!(shown(v2, "v2.1.0-rc.0", "").as_deref(), Some("2.1.0"));
         // Debian's build has no more than the path.
         assert_eq!(shown(v1, "", "").as_deref(), Some("1.x"));
-        assert_eq!(shown(v2, "v2.0.0-20240101000000-abcdefabcdef", "d0f1c").as_deref(), Some("2.0.0"));
+        assert_eq!(shown(v2, "v2.0.0", "d0f1c").as_deref(), Some("2.0.0"));
         assert_eq!(shown(v2, "v2.1.1-0.20250101000000-abcdefabcdef", "").as_deref(), Some("2.x"));
-        assert_eq!(shown("github.com/k3s-io/k3s/cmd/server", "", "v1.30.1"), None);
+        assert_eq!(shown("github.com/k3s-io/k3s", "", "v1.30.1"), None);
     }
 
     #[test]

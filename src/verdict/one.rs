@@ -194,6 +194,12 @@ fn lacks_maybe(verdict: &ViewVerdict<'_>) -> bool {
     verdict.could_not_tell.iter().any(|reason| reason.step == steps::CONTAINERD.name)
 }
 
+/// Returns whether it is not known that the node signs in as check-acr did.
+fn is_sign_in_open(verdict: &ViewVerdict<'_>) -> bool {
+    let decides = [steps::KUBELET.name, steps::EXCHANGE.name];
+    verdict.could_not_tell.iter().any(|reason| decides.contains(&reason.step))
+}
+
 fn is_of_runtime(reason: &Reason<'_>) -> bool {
     reason.step == steps::RUNTIME.name
 }
@@ -256,7 +262,7 @@ fn can(report: &Report, view: &View, verdict: &ViewVerdict<'_>) -> Outcome {
         // A recording may have lost its target, which may have been an image, or the finding with
         // which a step failed.
         Outcome::CouldNotTell
-    } else if is_way_unknown(verdict) || lacks_maybe(verdict) {
+    } else if is_way_unknown(verdict) || is_sign_in_open(verdict) || lacks_maybe(verdict) {
         Outcome::CouldNotTell
     } else if report.has_image() {
         if passed(steps::LAYER) { Outcome::Pull } else { Outcome::CouldNotTell }

@@ -22,6 +22,7 @@ mod imds;
 mod jwt;
 mod node;
 mod port;
+mod program;
 mod proxy;
 mod registry;
 mod relay;

@@ -5,6 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Deserialize;
 
+use crate::program;
+
 /// The files in which an AKS node keeps its sign-in configuration, and that of its runtime.
 const AZURE_JSON: &str = "/etc/kubernetes/azure.json";
 const PROVIDER_CONFIG: &str = "/var/lib/kubelet/credential-provider-config.yaml";
@@ -34,6 +36,12 @@ pub struct Node {
     pub containerd: String,
     /// The credential provider's program.
     pub provider: Provider,
+    /// The version in its build information; if empty, it has none.
+    pub provider_version: String,
+    /// The text of a script that takes its place; if empty, the program does nothing.
+    pub provider_script: String,
+    /// The program and the arguments of the running kubelet; if empty, none can be seen.
+    pub kubelet: Vec<String>,
     /// The version of containerd's program, or only `1` or `2`; if empty, there is no such file.
     pub containerd_version: String,
     /// Whether the node's processes can be seen.
@@ -58,7 +66,7 @@ pub struct Process {
     pub number: u32,
     /// How long ago it started, in seconds.
     pub started: i64,
-    /// Its arguments.
+    /// Its arguments. Those of the kubelet are in `kubelet`.
     pub arguments: Vec<String>,
     /// Its environment, which only root may read: as text, if the client may.
     #[serde(default)]
@@ -73,6 +81,7 @@ pub enum Provider {
     There,
     Missing,
     OtherMachine,
+    NotExecutable,
     NoFolder,
 }
 
@@ -85,8 +94,6 @@ pub struct Disk {
     pub free: BTreeMap<String, u64>,
     /// The lengths of files of which only that matters.
     pub lengths: BTreeMap<String, u64>,
-    /// Programs.
-    pub programs: BTreeMap<String, Vec<u8>>,
 }
 
 impl Node {
@@ -96,7 +103,7 @@ impl Node {
             return files;
         }
         let (path, program) = match self.provider {
-            Provider::There => (PROVIDER, SCRIPT.to_owned()),
+            Provider::There | Provider::NotExecutable => ("", String::new()),
             Provider::Missing => (OTHER_PROVIDER, SCRIPT.to_owned()),
             Provider::OtherMachine => (PROVIDER, program_for_arm()),
             Provider::NoFolder => ("", String::new()),
@@ -128,6 +135,10 @@ impl Node {
         ]);
         for (name, process) in self.processes.iter().filter(|(_, process)| process.number > 0) {
             let Process { number, started, arguments, environment } = process;
+            let arguments = if name == "kubelet" { &self.kubelet } else { arguments };
+            if arguments.is_empty() {
+                continue;
+            }
             let ticks = (BOOTED - started) * 100;
             let joined = |texts: Vec<String>| texts.iter().map(|text| format!("{text}\0")).collect();
             let zeros = "0 ".repeat(17);
@@ -147,20 +158,24 @@ impl Node {
         files
     }
 
+    /// Returns the programs that may be run: each path, and the bytes and permission of its file.
+    pub(crate) fn programs(&self, script: &str) -> Vec<(&'static str, Vec<u8>, bool)> {
+        let mut programs = vec![];
+        if self.on && !self.containerd_version.is_empty() {
+            programs.push((PROGRAM, program::containerd(&self.containerd_version), true));
+        }
+        if self.on && matches!(self.provider, Provider::There | Provider::NotExecutable) {
+            let is_script = !script.is_empty();
+            let version = &self.provider_version;
+            let bytes = if is_script { script.into() } else { program::provider(version) };
+            programs.push((PROVIDER, bytes, self.provider == Provider::There));
+        }
+        programs
+    }
+
     pub(crate) fn disk(&self) -> Disk {
-        if !self.on {
-            return Disk::default();
-        }
-        let mut programs = BTreeMap::new();
-        if !self.containerd_version.is_empty() {
-            programs.insert(PROGRAM.to_owned(), containerd(&self.containerd_version));
-        }
-        Disk {
-            changed: self.changed.clone(),
-            free: self.free.clone(),
-            lengths: self.lengths.clone(),
-            programs,
-        }
+        let (changed, free) = (self.changed.clone(), self.free.clone());
+        Disk { changed, free, lengths: self.lengths.clone() }
     }
 }
 
@@ -172,47 +187,4 @@ fn program_for_arm() -> String {
     header.extend(['\u{2}', '\0', ARM, '\0', '\u{1}', '\0', '\0', '\0']);
     header.extend(['\0'; 40]);
     header
-}
-
-/// Returns a program of Go with the record of a build of containerd, and nothing else: an ELF header,
-/// the record, the names of the sections, and the table of three sections.
-fn containerd(version: &str) -> Vec<u8> {
-    let module = if version.starts_with('1') { "" } else { "/v2" };
-    let module = format!("github.com/containerd/containerd{module}");
-    let mut text = format!("path\t{module}/cmd/containerd\nmod\t{module}\t(devel)\t\n");
-    if version.contains('.') {
-        let flags = format!("-X {module}/version.Version=v{version} -s -w");
-        text += &format!("build\t-ldflags=\"{flags}\"\n");
-    }
-    let text = format!("0123456789abcdef{text}0123456789abcdef");
-    let mut record = b"\xff Go buildinf:\x08\x02".to_vec();
-    record.resize(32, 0);
-    for text in ["go1.24.1", &text] {
-        // Two bytes of seven bits each.
-        let byte = |bits: usize| u8::try_from(bits & 0x7f).unwrap_or_default();
-        record.extend([byte(text.len()) | 0x80, byte(text.len() >> 7)]);
-        record.extend(text.as_bytes());
-    }
-    let names = b"\0.shstrtab\0.go.buildinfo\0";
-    let (at_record, at_names) = (64_u64, 64 + record.len() as u64);
-    let at_table = at_names + names.len() as u64;
-    let mut program = b"\x7fELF\x02\x01\x01".to_vec();
-    program.resize(40, 0);
-    program.extend(at_table.to_le_bytes());
-    program.resize(58, 0);
-    for number in [64_u16, 3, 1] {
-        program.extend(number.to_le_bytes());
-    }
-    program.extend(&record);
-    program.extend(names);
-    let sections = [(0_u32, 0, 0), (1, at_names, names.len()), (11, at_record, record.len())];
-    for (name, place, length) in sections {
-        let mut entry = name.to_le_bytes().to_vec();
-        entry.resize(24, 0);
-        entry.extend(place.to_le_bytes());
-        entry.extend((length as u64).to_le_bytes());
-        entry.resize(64, 0);
-        program.extend(entry);
-    }
-    program
 }

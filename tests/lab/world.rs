@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::host::Listener;
 use crate::images::images;
 use crate::node::Disk;
 use crate::port::{ANYWHERE, bind, black_hole, refuse};
+use crate::program::Folder;
 use crate::proxy::Proxy;
 use crate::registry::World;
 use crate::relay::Relay;
@@ -58,6 +60,8 @@ pub struct Lab {
     pub files: BTreeMap<String, String>,
     /// The disks of the node that it runs on.
     pub disk: Disk,
+    /// The real files of programs, by the paths that the client sees.
+    pub programs: BTreeMap<String, PathBuf>,
     /// Everything that no output may contain. Each entry contains [`CANARY`](crate::CANARY) (an
     /// encoded one once decoded), or is a signed token or the beginning of one.
     pub secrets: Vec<String>,
@@ -240,6 +244,17 @@ async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
     if place == Where::AsSeen {
         routes.clear();
     }
+    let mut programs = BTreeMap::new();
+    let node = &scenario.node;
+    let script = world.secrets.fill(&node.provider_script, &scenario.registry.login_server);
+    for (path, bytes, is_executable) in node.programs(&script) {
+        let folder = match &mut held.programs {
+            Some(folder) => folder,
+            none => none.insert(Folder::new()?),
+        };
+        let name = path.rsplit('/').next().unwrap_or_default();
+        programs.insert(path.to_owned(), folder.write(name, &bytes, is_executable)?);
+    }
     Ok(Lab {
         name_servers,
         routes,
@@ -247,6 +262,7 @@ async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
         clock_ahead: scenario.clock.ahead,
         docker_config: docker_config(scenario, &world.secrets, &login_servers),
         environment: environment(scenario, &world.secrets),
+        programs,
         files: files(scenario, &world.secrets, &certificates.inspection_pem()),
         disk: scenario.node.disk(),
         secrets: world.secrets.all(),

@@ -1,188 +1,214 @@
-//! What Go records of a build in a program: the main module and the settings.
+//! The build information that Go writes into a program: which version of which module it is.
 //!
-//! Where it is: the section `.go.buildinfo` of the ELF file (Go's `debug/buildinfo`, since Go 1.18).
+//! Source: Go's debug/buildinfo. Read are 64-bit little-endian ELF files, which all Linux nodes of
+//! AKS have, with the strings of Go 1.18 and later.
 
-/// The beginning of the record.
-const MAGIC: &[u8] = b"\xff Go buildinf:";
-/// The length of its header, which is followed by two texts.
-const HEADER: usize = 32;
-/// The bit of its flags that says that the texts follow the header.
-const INLINE: u8 = 2;
-/// The texts of the module information stand between two marks of this length.
-const MARK: usize = 16;
-/// The name of the section.
+use std::io::{Read, Seek, SeekFrom};
+
+/// The section of an ELF file that has it.
 const SECTION: &[u8] = b".go.buildinfo";
-/// The most sections of a program.
-const MAX_SECTIONS: u64 = 512;
+/// How it begins.
+const MAGIC: &[u8] = b"\xff Go buildinf:";
+/// The flag for strings that follow the header.
+const INLINE: u8 = 2;
+/// How long the header is.
+const HEADER: usize = 32;
+/// The length of a section's entry, and the most entries that are read.
+const ENTRY: usize = 64;
+const MAX_SECTIONS: usize = 512;
+/// The most bytes of names of sections, and of build information, that are read.
+const MAX_NAMES: u64 = 64 * 1024;
+const MAX_INFO: u64 = 1024 * 1024;
+/// What stands around the list of modules, on either side.
+const SENTINEL: usize = 16;
 
-/// The record of a build.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// The build information of a Go program.
+#[derive(Debug, Default, PartialEq)]
 pub struct GoBuild {
-    /// The path of the main package.
-    pub package: String,
-    /// The version of the main module; empty, or `(devel)`, where Go did not know it.
-    pub version: String,
-    /// The settings of the build.
-    pub settings: Vec<(String, String)>,
+    /// The version of Go.
+    pub go: String,
+    /// One line each: the modules, and the settings of the build.
+    lines: String,
 }
 
 impl GoBuild {
-    /// Reads a record. `None` for what is none, or one of Go before 1.18.
-    pub fn read(bytes: &[u8]) -> Option<Self> {
-        let flags = *bytes.strip_prefix(MAGIC)?.get(1)?;
-        if flags & INLINE == 0 {
+    /// Reads a program's build information; `None` where it is no such program.
+    pub fn read(file: &mut (impl Read + Seek)) -> Option<Self> {
+        let header = bytes_at(file, 0, ENTRY as u64)?;
+        if !header.starts_with(b"\x7fELF\x02\x01") {
             return None;
         }
-        let (_go, rest) = text(bytes.get(HEADER..)?)?;
-        let (module, _) = text(rest)?;
-        let inside = match module.len().checked_sub(MARK + 1).and_then(|at| module.get(at)) {
-            Some(b'\n') if module.len() > 2 * MARK => &module[MARK..module.len() - MARK],
-            _ => module,
-        };
-        let mut build = Self::default();
-        for line in String::from_utf8_lossy(inside).lines() {
-            let mut fields = line.split('\t');
-            match (fields.next(), fields.next(), fields.next()) {
-                (Some("path"), Some(package), _) => package.clone_into(&mut build.package),
-                (Some("mod"), Some(_), Some(version)) => version.clone_into(&mut build.version),
-                (Some("build"), Some(setting), _) => {
-                    if let Some((name, value)) = setting.split_once('=') {
-                        build.settings.push((unquoted(name), unquoted(value)));
-                    }
-                }
-                _ => {}
-            }
+        let count = usize::from(u16::from_le_bytes(array(&header, 0x3c)?));
+        let names = usize::from(u16::from_le_bytes(array(&header, 0x3e)?));
+        if u16::from_le_bytes(array(&header, 0x3a)?) as usize != ENTRY || count > MAX_SECTIONS {
+            return None;
         }
-        Some(build)
+        let entries = u64::from_le_bytes(array(&header, 0x28)?);
+        let entries = bytes_at(file, entries, (count * ENTRY) as u64)?;
+        let place = |entry: &[u8]| {
+            let number = |at| array(entry, at).map(u64::from_le_bytes);
+            Some((number(0x18)?, number(0x20)?))
+        };
+        let (offset, size) = place(entries.chunks_exact(ENTRY).nth(names)?)?;
+        let names = bytes_at(file, offset, size.min(MAX_NAMES))?;
+        let is_named = |entry: &&[u8]| {
+            let at = array(entry, 0).map(u32::from_le_bytes).unwrap_or_default() as usize;
+            let name = names.get(at..).unwrap_or_default();
+            name.strip_prefix(SECTION).is_some_and(|rest| rest.first() == Some(&0))
+        };
+        let (offset, size) = place(entries.chunks_exact(ENTRY).find(is_named)?)?;
+        Self::of_section(&bytes_at(file, offset, size.min(MAX_INFO))?)
     }
 
-    /// Returns the value that the linker gave to a variable whose name ends so (`-X NAME=VALUE`).
-    pub fn linked(&self, name: &str) -> Option<&str> {
-        let (_, flags) = self.settings.iter().find(|(setting, _)| setting == "-ldflags")?;
-        let mut words = flags.split_whitespace().map(|word| word.trim_matches(['\'', '"']));
-        words.find_map(|word| {
-            let (variable, value) = word.split_once('=')?;
-            let variable = variable.strip_prefix("-X").unwrap_or(variable);
-            Some(value).filter(|_| variable.ends_with(name))
+    /// Reads the section.
+    fn of_section(section: &[u8]) -> Option<Self> {
+        if !section.starts_with(MAGIC) || section.get(15)? & INLINE == 0 {
+            return None;
+        }
+        let (go, rest) = text(section.get(HEADER..)?)?;
+        let (lines, _) = text(rest)?;
+        // The list stands between two marks that are no text.
+        let inner = lines.len().checked_sub(SENTINEL).and_then(|end| lines.get(SENTINEL..end));
+        let inner = inner.filter(|inner| inner.last() == Some(&b'\n')).unwrap_or_default();
+        let plain = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        Some(Self { go: plain(go), lines: plain(inner) })
+    }
+
+    /// Returns build information with those lines.
+    #[cfg(test)]
+    pub(crate) fn of(lines: &str) -> Self {
+        Self { go: String::new(), lines: lines.to_owned() }
+    }
+
+    /// Returns the path of the main package.
+    pub fn package(&self) -> Option<&str> {
+        self.lines.lines().find_map(|line| line.strip_prefix("path\t"))
+    }
+
+    /// Returns the version of a module: the program's own or one that is built in.
+    pub fn version_of(&self, module: &str) -> Option<&str> {
+        self.lines.lines().find_map(|line| {
+            let mut words = line.split('\t');
+            let is_module = matches!(words.next(), Some("mod" | "dep"));
+            (is_module && words.next() == Some(module)).then(|| words.next()).flatten()
         })
+    }
+
+    /// Returns the value that the linker gave to a variable (`-ldflags "-X NAME=VALUE"`).
+    pub fn linked(&self, variable: &str) -> Option<&str> {
+        let flags = self.lines.lines().find_map(|line| line.strip_prefix("build\t-ldflags="))?;
+        let wanted = format!("{variable}=");
+        let mut words = flags.split(|c: char| c.is_whitespace() || "\"'\\".contains(c));
+        words.find_map(|word| word.strip_prefix(&wanted)).filter(|value| !value.is_empty())
     }
 }
 
-/// Returns a text with its length before it, and what follows it.
+/// Reads that many bytes, or those that there are.
+fn bytes_at(file: &mut (impl Read + Seek), offset: u64, length: u64) -> Option<Vec<u8>> {
+    file.seek(SeekFrom::Start(offset)).ok()?;
+    let mut bytes = vec![];
+    file.take(length).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+    bytes.get(at..at.checked_add(N)?)?.try_into().ok()
+}
+
+/// Splits off a text behind its length (a varint of `encoding/binary`).
 fn text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (mut length, mut shift) = (0_usize, 0_u32);
-    for (place, byte) in bytes.iter().enumerate().take(5) {
+    let (mut length, mut shift) = (0usize, 0);
+    for (at, byte) in bytes.iter().enumerate().take(5) {
         length |= usize::from(byte & 0x7f) << shift;
         shift += 7;
         if byte & 0x80 == 0 {
-            return bytes.get(place + 1..)?.split_at_checked(length);
+            return bytes.get(at + 1..)?.split_at_checked(length);
         }
     }
     None
 }
 
-/// Returns a value of a setting without Go's quotes. Only what the linker was given matters here, so
-/// no escape but that of a quote does.
-fn unquoted(written: &str) -> String {
-    let inside = written.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    inside.map_or_else(|| written.trim_matches('`').to_owned(), |text| text.replace("\\\"", "\""))
-}
-
-/// Where the sections of a 64-bit little-endian ELF program are described.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ElfSections {
-    /// The place of the table.
-    pub from: u64,
-    /// Its length.
-    pub length: u64,
-    names: usize,
-}
-
-/// The length of the description of a section.
-const ENTRY: usize = 64;
-
-impl ElfSections {
-    /// Reads the header of a program: its first 64 bytes.
-    pub fn of(header: &[u8]) -> Option<Self> {
-        if !header.starts_with(b"\x7fELF\x02\x01") {
-            return None;
-        }
-        let (entry, count) = (number(header, 58, 2)?, number(header, 60, 2)?);
-        let is_usual = entry == ENTRY as u64 && (1..=MAX_SECTIONS).contains(&count);
-        let names = usize::try_from(number(header, 62, 2)?).ok()?;
-        let from = number(header, 40, 8)?;
-        is_usual.then_some(Self { from, length: count * entry, names })
-    }
-
-    /// Returns where the names of the sections are, and their length, by the table.
-    pub fn names(&self, table: &[u8]) -> Option<(u64, u64)> {
-        place(table.chunks_exact(ENTRY).nth(self.names)?)
-    }
-
-    /// Returns where the record of the build is, and its length, by the table and the names.
-    pub fn build_info(table: &[u8], names: &[u8]) -> Option<(u64, u64)> {
-        let is_it = |entry: &&[u8]| {
-            let name = number(entry, 0, 4).and_then(|at| names.get(usize::try_from(at).ok()?..));
-            name.and_then(|name| name.split(|byte| *byte == 0).next()) == Some(SECTION)
-        };
-        place(table.chunks_exact(ENTRY).find(is_it)?)
-    }
-}
-
-/// Returns the place in the file and the length of a section.
-fn place(entry: &[u8]) -> Option<(u64, u64)> {
-    Some((number(entry, 24, 8)?, number(entry, 32, 8)?))
-}
-
-/// Returns a little-endian number of that many bytes.
-fn number(bytes: &[u8], at: usize, length: usize) -> Option<u64> {
-    let bytes = bytes.get(at..at + length)?;
-    Some(bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use super::*;
 
-    fn record(module: &str) -> Vec<u8> {
-        let mut bytes = MAGIC.to_vec();
-        bytes.extend([8, INLINE]);
-        bytes.resize(HEADER, 0);
-        let module = [b"0123456789abcdef", module.as_bytes(), b"fedcba9876543210"].concat();
-        for text in [b"go1.24.1".to_vec(), module] {
-            bytes.extend([(text.len() & 0x7f) as u8 | 0x80, (text.len() >> 7) as u8]);
-            bytes.extend(text);
+    const LINES: &str = "path\tsigs.k8s.io/p/cmd/x\nmod\tsigs.k8s.io/p\t(devel)\t\n\
+        dep\texample.com/q\tv1.2.3\th1:x=\n\
+        build\t-ldflags=\"-s -w -X sigs.k8s.io/p/pkg/version.gitVersion=v1.30.9 -X a.b=\"\n";
+
+    fn varint(mut length: usize) -> Vec<u8> {
+        let mut bytes = vec![];
+        while length > 0x7f {
+            bytes.push((length & 0x7f) as u8 | 0x80);
+            length >>= 7;
         }
+        bytes.push(length as u8);
         bytes
     }
 
-    #[test]
-    fn a_record_of_containerd() {
-        let build = GoBuild::read(&record(
-            "path\tgithub.com/containerd/containerd/v2/cmd/containerd\n\
-             mod\tgithub.com/containerd/containerd/v2\t(devel)\t\n\
-             dep\tgithub.com/x/y\tv1.0.0\th1:abc\n\
-             build\t-ldflags=\"-X github.com/containerd/containerd/v2/version.Version=v2.2.4 \
-             -X github.com/containerd/containerd/v2/version.Package=x -s -w \"\n\
-             build\tCGO_ENABLED=1\n",
-        ))
-        .unwrap();
-        assert_eq!(build.package, "github.com/containerd/containerd/v2/cmd/containerd");
-        assert_eq!(build.version, "(devel)");
-        assert_eq!(build.linked("/version.Version"), Some("v2.2.4"));
-        assert_eq!(build.linked("/version.Revision"), None);
-        assert!(build.settings.contains(&("CGO_ENABLED".into(), "1".into())));
+    fn section(lines: &str) -> Vec<u8> {
+        let mut section = MAGIC.to_vec();
+        section.extend([8, INLINE]);
+        section.resize(HEADER, 0);
+        for part in [b"go1.24.1".to_vec(), [&[1; 16], lines.as_bytes(), &[2; 16]].concat()] {
+            section.extend(varint(part.len()));
+            section.extend(part);
+        }
+        section
+    }
+
+    fn program(section: &[u8]) -> Vec<u8> {
+        let names = b"\0.go.buildinfo\0";
+        let mut file = b"\x7fELF\x02\x01".to_vec();
+        file.resize(ENTRY, 0);
+        file[0x28] = ENTRY as u8;
+        file[0x3a] = ENTRY as u8;
+        file[0x3c] = 2;
+        let (data, strings) = (3 * ENTRY as u64, 3 * ENTRY as u64 + section.len() as u64);
+        for (name, at, size) in
+            [(0u32, strings, names.len() as u64), (1, data, section.len() as u64)]
+        {
+            let mut entry = name.to_le_bytes().to_vec();
+            entry.resize(0x18, 0);
+            entry.extend(at.to_le_bytes());
+            entry.extend(size.to_le_bytes());
+            entry.resize(ENTRY, 0);
+            file.extend(entry);
+        }
+        [&file[..], section, names].concat()
     }
 
     #[test]
-    fn what_is_cut_is_no_record() {
-        let whole = record("path\tx\nmod\tx\tv1.0.0\t\n");
-        for length in 0..whole.len() {
-            assert_eq!(GoBuild::read(&whole[..length]), None, "{length}");
+    fn what_go_writes() {
+        let build = GoBuild::read(&mut Cursor::new(program(&section(LINES)))).unwrap();
+        assert_eq!(build.go, "go1.24.1");
+        assert_eq!(build.package(), Some("sigs.k8s.io/p/cmd/x"));
+        assert_eq!(build.version_of("sigs.k8s.io/p"), Some("(devel)"));
+        assert_eq!(build.version_of("example.com/q"), Some("v1.2.3"));
+        assert_eq!(build.version_of("example.com/r"), None);
+        assert_eq!(build.linked("sigs.k8s.io/p/pkg/version.gitVersion"), Some("v1.30.9"));
+        assert_eq!(build.linked("gitVersion"), None);
+        assert_eq!(build.linked("a.b"), None);
+    }
+
+    #[test]
+    fn what_is_no_go_program() {
+        let whole = program(&section(LINES));
+        for cut in 0..whole.len() {
+            let _ = GoBuild::read(&mut Cursor::new(&whole[..cut]));
         }
-        assert_eq!(GoBuild::read(b"\xff Go buildinf:\x08\x00"), None);
-        assert_eq!(ElfSections::of(b"\x7fELF\x02\x01"), None);
-        assert_eq!(ElfSections::of(&[0xff; 64]), None);
-        assert_eq!(ElfSections::build_info(&[0xff; 640], b"x"), None);
+        for odd in [&b""[..], b"#!/bin/sh\n", b"\x7fELF", &[0xff; 300]] {
+            assert_eq!(GoBuild::read(&mut Cursor::new(odd)), None);
+        }
+        let mut many = whole.clone();
+        many[0x3c..0x3e].copy_from_slice(&[0xff; 2]);
+        assert_eq!(GoBuild::read(&mut Cursor::new(many)), None);
+        let mut far = whole;
+        far[0x28..0x30].copy_from_slice(&[0xff; 8]);
+        assert_eq!(GoBuild::read(&mut Cursor::new(far)), None);
+        assert_eq!(GoBuild::of_section(&section("")[..40]), None);
+        assert_eq!(text(&[0xff; 9]), None);
     }
 }

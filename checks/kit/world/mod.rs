@@ -5,6 +5,7 @@ mod disk;
 mod files;
 pub mod process;
 mod processes;
+mod programs;
 mod proxies;
 mod roots;
 mod toml;
@@ -22,7 +23,8 @@ use crate::kit::redact::Secret;
 pub use disk::FakeDisk;
 pub use files::{FILE_WAIT, FileError};
 pub use process::ProcessError;
-pub use processes::Processes;
+pub use processes::{PROCESS_READS, Process, Seen};
+pub use programs::Program;
 pub use proxies::{Proxies, Proxy, ProxyDecision};
 pub use roots::{BUNDLES, CERTIFICATE_FOLDERS, Roots};
 pub use toml::{Toml, toml};
@@ -65,6 +67,8 @@ pub struct World {
     pub files: HashMap<PathBuf, Secret>,
     /// What stands in for the disks and processes of this machine: `None` in the real world.
     pub fake_disk: Option<FakeDisk>,
+    /// The real file behind a path, for programs: empty in the real world.
+    pub paths: HashMap<PathBuf, PathBuf>,
 }
 
 impl World {
