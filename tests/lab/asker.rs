@@ -53,10 +53,10 @@ fn of_node(node: &Node) -> BTreeMap<String, String> {
         return files;
     }
     let (path, program) = match node.provider {
-        Provider::There | Provider::NotExecutable => ("", String::new()),
         Provider::Missing => (OTHER_PROVIDER, SCRIPT.to_owned()),
         Provider::OtherMachine => (PROVIDER, program_for_arm()),
-        Provider::NoFolder => ("", String::new()),
+        // Programs that may be run are files of their own.
+        Provider::There | Provider::NotExecutable | Provider::NoFolder => ("", String::new()),
     };
     for (path, text) in [
         (AZURE_JSON, node.azure_json.clone()),
@@ -75,7 +75,9 @@ fn of_node(node: &Node) -> BTreeMap<String, String> {
 /// Returns the files of the node's processes: the first one, and the kubelet.
 fn processes(node: &Node) -> BTreeMap<String, String> {
     let stat = |pid, name, began| {
-        format!("{pid} ({name}) S 1 {pid} {pid} 0 -1 4194560 9 0 0 0 9 9 0 0 20 0 1 0 {began} 9 9\n")
+        format!(
+            "{pid} ({name}) S 1 {pid} {pid} 0 -1 4194560 9 0 0 0 9 9 0 0 20 0 1 0 {began} 9 9\n"
+        )
     };
     let mut files = BTreeMap::from([
         ("/proc/stat".to_owned(), "cpu 9 9 9 9\nbtime 1790000000\nprocesses 9\n".to_owned()),
@@ -83,7 +85,7 @@ fn processes(node: &Node) -> BTreeMap<String, String> {
         ("/proc/1/stat".to_owned(), stat(1, "systemd", 2)),
     ]);
     if !node.kubelet.is_empty() {
-        let args: String = node.kubelet.iter().map(|arg| format!("{arg}\0")).collect();
+        let args: String = node.kubelet.iter().flat_map(|arg| [arg.as_str(), "\0"]).collect();
         files.extend([
             (format!("/proc/{KUBELET}/comm"), "kubelet\n".to_owned()),
             (format!("/proc/{KUBELET}/cmdline"), args),
@@ -94,14 +96,18 @@ fn processes(node: &Node) -> BTreeMap<String, String> {
 }
 
 /// Returns the node's programs that may be run: each path, and the bytes and permission of its file.
-pub(crate) fn programs(scenario: &Scenario, secrets: &Secrets) -> Vec<(&'static str, Vec<u8>, bool)> {
+pub(crate) fn programs(
+    scenario: &Scenario,
+    secrets: &Secrets,
+) -> Vec<(&'static str, Vec<u8>, bool)> {
     let node = &scenario.node;
     let is_there = matches!(node.provider, Provider::There | Provider::NotExecutable);
     if !node.on || !is_there {
         return vec![];
     }
     let script = secrets.fill(&node.provider_script, &scenario.registry.login_server);
-    let bytes = if script.is_empty() { provider(&node.provider_version) } else { script.into_bytes() };
+    let bytes =
+        if script.is_empty() { provider(&node.provider_version) } else { script.into_bytes() };
     vec![(PROVIDER, bytes, node.provider == Provider::There)]
 }
 

@@ -1,6 +1,10 @@
 //! Passwords and tokens, in a type that cannot be printed, logged or serialised.
 
-use std::{cell::RefCell, collections::BTreeMap};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, HashMap},
+    ops::Range,
+};
 
 use base64::{
     Engine,
@@ -43,9 +47,13 @@ impl Secret {
 }
 
 thread_local! {
-    /// What must not be shown when a server echoes it, and how much of its beginning may be.
-    static KNOWN_SECRETS: RefCell<BTreeMap<String, usize>> = RefCell::default();
+    /// What must not be shown when a server echoes it.
+    static KNOWN_SECRETS: RefCell<KnownSecrets> = RefCell::default();
 }
+
+/// Texts that must not be shown, and how much of the beginning of each may be, by their first bytes:
+/// most texts hold none of them, and are read once.
+type KnownSecrets = HashMap<[u8; SHORTEST], BTreeMap<String, usize>>;
 
 /// The parts of a token are longer than this. Other secrets may contain dots with common words
 /// between them.
@@ -73,7 +81,13 @@ fn remember(text: &str) {
             |form: String| names.iter().map(move |name| (format!("{name}{form}"), name.len()));
         encodings(part).into_iter().flat_map(named)
     });
-    KNOWN_SECRETS.with_borrow_mut(|held| held.extend(forms));
+    KNOWN_SECRETS.with_borrow_mut(|held| {
+        for (form, shown) in forms {
+            if let Some(begin) = form.as_bytes().first_chunk() {
+                held.entry(*begin).or_default().insert(form, shown);
+            }
+        }
+    });
 }
 
 /// A shorter text is no secret worth the name.
@@ -123,15 +137,37 @@ fn lower_escapes(text: &str) -> String {
 
 /// Returns the text without the known secrets: a server may echo what it received.
 pub(super) fn redact_known_secrets(text: &str) -> String {
+    let mut redacted = String::new();
+    let mut from = 0;
+    for Range { start, end } in known_secrets(text) {
+        redacted += &text[from..start];
+        redacted += "***";
+        from = end;
+    }
+    redacted + &text[from..]
+}
+
+/// Returns where a text holds known secrets; those that touch are one.
+fn known_secrets(text: &str) -> Vec<Range<usize>> {
+    let mut found = vec![];
     KNOWN_SECRETS.with_borrow(|held| {
-        held.iter().fold(text.to_owned(), |text, (secret, shown)| {
-            if text.contains(secret.as_str()) {
-                text.replace(secret.as_str(), &format!("{}***", &secret[..*shown]))
-            } else {
-                text
-            }
-        })
-    })
+        for (at, begin) in text.as_bytes().windows(SHORTEST).enumerate() {
+            let begin: Option<&[u8; SHORTEST]> = begin.first_chunk();
+            let secrets = begin.and_then(|begin| held.get(begin)).into_iter().flatten();
+            let is_here = |secret: &str| text.as_bytes()[at..].starts_with(secret.as_bytes());
+            let here = secrets.filter(|(secret, _)| is_here(secret));
+            found.extend(here.map(|(secret, shown)| at + shown..at + secret.len()));
+        }
+    });
+    found.sort_by_key(|hidden| hidden.start);
+    found.dedup_by(|next, last| {
+        let touches = next.start <= last.end;
+        if touches {
+            last.end = last.end.max(next.end);
+        }
+        touches
+    });
+    found
 }
 
 impl std::fmt::Debug for Secret {
@@ -164,6 +200,15 @@ mod tests {
         let form: String = form_urlencoded::byte_serialize(secret.expose().as_bytes()).collect();
         let said = redact_known_secrets(&form.to_lowercase().replace('+', "%20"));
         assert!(said.contains("***"), "{said}");
+    }
+
+    #[test]
+    fn secrets_that_overlap_are_hidden_as_one() {
+        let _secrets =
+            ["first-half", "first-half-and", "half-and-second", "second"].map(Secret::new);
+        assert_eq!(redact_known_secrets("a first-half-and-second é"), "a *** é");
+        let _short = ["pass", "pass%3Aword", "%3Awordless"].map(Secret::new);
+        assert_eq!(redact_known_secrets("=pass%3Awordless!"), "=***!");
     }
 
     #[test]
