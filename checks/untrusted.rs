@@ -17,8 +17,8 @@ pub use crate::{
         net::{ErrorBody, challenges, dns::read as read_dns_answer},
         redact::claims,
         rules::{
-            GoBuild, NoProxy, Pattern, Platform, ProxyUrl, environ, environment_file,
-            flag, system_unit, systemd_environment,
+            GoBuild, NoProxy, Pattern, Platform, ProxyUrl, environ, environment_file, flag,
+            system_unit, systemd_environment,
         },
         target::RegistryOrImage,
         world::{toml, yaml, yaml_loosely},

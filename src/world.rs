@@ -10,12 +10,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+#[cfg(feature = "lab")]
+use checks::kit::world::FakeDisk;
 use checks::kit::{
     Secret, World,
     world::{AZURE_JSON, BUNDLES, CLIENT_SECRET, CREDENTIAL_PROVIDERS, Proxies, Roots, VARIABLES},
 };
-#[cfg(feature = "lab")]
-use checks::kit::world::FakeDisk;
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},

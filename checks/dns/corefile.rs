@@ -160,7 +160,9 @@ azurecr.io:53, example.com {
 
     #[test]
     fn what_is_no_corefile() {
-        for odd in ["", "}", "{", "} } {\n forward", "a {\n{\n{\n}\n", "\u{0}", "forward . 10.0.0.1"] {
+        for odd in
+            ["", "}", "{", "} } {\n forward", "a {\n{\n{\n}\n", "\u{0}", "forward . 10.0.0.1"]
+        {
             let address = "169.254.10.10".parse().unwrap();
             assert_eq!(Corefile::read(odd).upstream(address, "a"), None, "{odd:?}");
         }

@@ -146,8 +146,10 @@ fn failure(
     let host = host.name.clone();
     let server = ADDRESS;
     let answers = |answer: &Result<Reply, Fault>| answer.as_ref().is_ok_and(Reply::is_final);
-    let (by_udp, by_tcp) =
-        (others.iter().any(|said| answers(&said.udp)), others.iter().any(|said| answers(&said.tcp)));
+    let (by_udp, by_tcp) = (
+        others.iter().any(|said| answers(&said.udp)),
+        others.iter().any(|said| answers(&said.tcp)),
+    );
     let is_silent = local.answers().iter().all(|answer| answer.is_err());
     let said = match failed {
         Ok(reply) => reply.word().to_owned(),
@@ -168,8 +170,13 @@ fn failure(
         each.collect()
     };
     Some(match (by_udp, by_tcp) {
-        (false, false) => Problem::LocalDnsUpstreamUnreachable { host, server, said, tried: tried() },
-        (true, false) if is_tcp_only || matches!(failed, Ok(reply) if reply.code == ResponseCode::ServFail) => {
+        (false, false) => {
+            Problem::LocalDnsUpstreamUnreachable { host, server, said, tried: tried() }
+        }
+        (true, false)
+            if is_tcp_only
+                || matches!(failed, Ok(reply) if reply.code == ResponseCode::ServFail) =>
+        {
             Problem::LocalDnsTcpBlocked { host, server, said, tried: tried() }
         }
         _ => Problem::LocalDnsFails { host, server, said },
@@ -182,7 +189,14 @@ async fn stale(cx: &Cx, host: &Host, local: &Reply, others: &[Said]) -> Option<P
     let replies = others.iter().flat_map(Said::answers).filter_map(|answer| answer.as_ref().ok());
     let mut now: Vec<IpAddr> = vec![];
     for reply in replies.filter(|reply| reply.is_final()) {
-        now.extend(reply.addresses.iter().filter(|address| !now.contains(address)).copied().collect::<Vec<_>>());
+        now.extend(
+            reply
+                .addresses
+                .iter()
+                .filter(|address| !now.contains(address))
+                .copied()
+                .collect::<Vec<_>>(),
+        );
     }
     if now.is_empty() || now.iter().any(|address| local.addresses.contains(address)) {
         return None;

@@ -8,13 +8,12 @@
 
 use std::{path::Path, time::Duration};
 
-use serde::Serialize;
 use serde_json::{Value, json};
-use strum::VariantNames;
 
 use super::{
     problem::Problem,
     provider::{INTERFACE, Provider},
+    run_fault::RunFault,
     settings::Settings,
 };
 use crate::kit::{
@@ -34,33 +33,6 @@ const BUNDLES: [&str; 2] =
 const BUNDLE_FOLDERS: [&str; 2] = ["/etc/ssl/certs", "/etc/pki/tls/certs"];
 /// What a kubelet takes as the kind of key (`pkg/apis/credentialprovider/v1`).
 const CACHE_KEYS: [&str; 3] = ["Image", "Registry", "Global"];
-
-/// What is wrong with how the provider ran: a word of evidence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantNames)]
-#[serde(rename_all = "kebab-case")]
-#[strum(serialize_all = "kebab-case")]
-pub enum RunFault {
-    /// It cannot be started.
-    NotStarted,
-    /// It ends with an error.
-    EndsWithError,
-    /// It does not end in time.
-    DoesNotEnd,
-    /// It prints more than anybody reads.
-    PrintsTooMuch,
-    /// It prints nothing.
-    PrintsNothing,
-    /// It prints something else than the answer.
-    PrintsGarbage,
-    /// The kubelet does not take the kind of its cache key.
-    OddCacheKey,
-    /// It answers, but not for this image.
-    OtherImage,
-    /// The answer has no password for this image.
-    NoPasswordInAnswer,
-    /// It signs in with another user name than its files say.
-    OtherUser,
-}
 
 /// A run of the provider.
 pub(super) struct Run<'a> {
@@ -82,7 +54,10 @@ impl Run<'_> {
         let args: Vec<String> =
             args.map(|arg| if arg.starts_with('/') { below(arg) } else { arg.clone() }).collect();
         let mut environment = vec![
-            ("PATH".to_owned(), "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned()),
+            (
+                "PATH".to_owned(),
+                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
+            ),
             ("HOME".to_owned(), "/".to_owned()),
         ];
         let inherited = settings.environment.iter();

@@ -38,7 +38,8 @@ mod tests {
 
     #[test]
     fn flags_however_they_are_written() {
-        let args = ["kubelet", "--v=2", "--config", "/a", "--resolv_conf=/b", "--config=/c", "--x="];
+        let args =
+            ["kubelet", "--v=2", "--config", "/a", "--resolv_conf=/b", "--config=/c", "--x="];
         let flags = Flags::of(args.map(str::to_owned).to_vec());
         assert_eq!(flags.value("config"), Some("/c"));
         assert_eq!(flags.value("resolv-conf"), Some("/b"));

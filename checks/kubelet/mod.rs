@@ -10,6 +10,7 @@ mod names;
 mod node;
 mod problem;
 pub(crate) mod provider;
+mod run_fault;
 mod settings;
 mod version;
 
@@ -25,7 +26,6 @@ use crate::{
         world::{AZURE_JSON, CREDENTIAL_PROVIDERS, FileError, Seen, yaml, yaml_loosely},
     },
 };
-pub use answer::RunFault;
 use azure_json::{AzureJson, SignInMethod};
 pub use names::is_known;
 pub(crate) use node::{Application, AzureEnvironment, KubeletSignIn, TenantHint};
@@ -33,6 +33,7 @@ pub use node::{Node, NodeLocation, SignInKind};
 pub use problem::{MissedBy, Problem};
 pub use provider::{NotReplayed, ProviderFault};
 use provider::{Provider, Providers};
+pub use run_fault::RunFault;
 use settings::Settings;
 pub use version::Audience;
 pub(crate) use version::ProviderBuild;
@@ -187,9 +188,9 @@ fn runs(
     if let Some(said) = fault.or(newer) {
         return Err(cannot(Some(build.program.clone()), said));
     }
-    let unknown = rejects.is_none().then(|| {
-        (NotReplayed::ProviderVersionUnknown, provider.args.flags().join(" "))
-    });
+    let unknown = rejects
+        .is_none()
+        .then(|| (NotReplayed::ProviderVersionUnknown, provider.args.flags().join(" ")));
     let odd = provider.not_replayed(&image_target.asked.registry).or(unknown);
     if let Some((what, written)) = odd {
         cx.add_finding(Problem::ProviderNotReplayed { file: file.to_owned(), what, written });
@@ -297,7 +298,13 @@ async fn signs_in(
         }
     };
     let provider_version = version;
-    Ok(Node { pattern: asked.pattern, file: Some(file), cloud, provider_version, ..Node::new(signs_in) })
+    Ok(Node {
+        pattern: asked.pattern,
+        file: Some(file),
+        cloud,
+        provider_version,
+        ..Node::new(signs_in)
+    })
 }
 
 /// Returns the endpoints of the node's cloud, and whether they are certain.

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::{
-    answer::RunFault,
     provider::{NotReplayed, ProviderFault},
+    run_fault::RunFault,
 };
 
 /// What can be wrong with a node's files.

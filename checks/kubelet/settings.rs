@@ -130,7 +130,9 @@ async fn configured(cx: &Cx) -> Vec<String> {
     let defaults = text(cx, DEFAULTS).await.unwrap_or_default();
     let set = defaults.lines().filter_map(|line| line.trim().split_once('='));
     let set = set.filter(|(name, _)| *name == VARIABLE).map(|(_, value)| value);
-    words.extend(set.flat_map(|value| value.trim_matches('"').split_whitespace()).map(str::to_owned));
+    words.extend(
+        set.flat_map(|value| value.trim_matches('"').split_whitespace()).map(str::to_owned),
+    );
     words
 }
 

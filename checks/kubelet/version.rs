@@ -162,8 +162,7 @@ pub(super) fn fault(program: &Program) -> Option<ProviderFault> {
     if !program.is_executable {
         return Some(ProviderFault::NotExecutable);
     }
-    let is_other =
-        program.machine.zip(ours()).is_some_and(|(machine, ours)| machine != ours);
+    let is_other = program.machine.zip(ours()).is_some_and(|(machine, ours)| machine != ours);
     is_other.then_some(ProviderFault::OtherMachine)
 }
 
@@ -182,7 +181,11 @@ mod tests {
 
     fn build(version: &str) -> ProviderBuild {
         let number = number(version);
-        ProviderBuild { number, version: Some(version.to_owned()), ..ProviderBuild::unknown(String::new()) }
+        ProviderBuild {
+            number,
+            version: Some(version.to_owned()),
+            ..ProviderBuild::unknown(String::new())
+        }
     }
 
     /// As read in the source of each tag.
@@ -217,10 +220,43 @@ mod tests {
         }
     }
 
+    /// `tests/real/provider/record` reads the source of each tag.
+    #[test]
+    fn every_tag_does_what_its_source_says() {
+        let recorded = include_str!("../../tests/real/provider/recorded.json");
+        let recorded: serde_json::Value = serde_json::from_str(recorded).unwrap();
+        let tags = recorded["tags"].as_object().unwrap();
+        assert!(tags.len() > 120);
+        for (tag, facts) in tags {
+            let (build, is) = (build(tag), |name: &str| facts[name].as_bool().unwrap());
+            let is_registrys = build.audience() == Audience::RegistryAudience;
+            assert_eq!(is_registrys, is("registry_audience"), "{tag}");
+            assert_eq!(build.is_strict(), Some(is("strict")), "{tag}");
+            assert_eq!(build.rejects(&["-r"]), Some(!is("mirrors")), "{tag}");
+            assert_eq!(build.rejects(&["--ib-sni-name"]), Some(!is("bindings")), "{tag}");
+            assert_eq!(build.kept_minutes(), facts["minutes"].as_u64(), "{tag}");
+        }
+        for (built, facts) in recorded["built"].as_object().unwrap() {
+            let read = facts["version_read"].as_str();
+            // With -trimpath, Go leaves the flags of the linker out.
+            let is_trimmed = built.contains("-trimpath");
+            assert_eq!(read, built.split(' ').next().filter(|_| !is_trimmed), "{built}");
+        }
+    }
+
     #[test]
     fn what_is_no_version_tells_nothing() {
-        let odd = ["", "latest", "v2.0.0", "v1.36.0-rc.1", "v0.0.0-2025", "(devel)", "v1.x.1", "v1.3",
-            "v1.36.1-0.20260101000000-abcdef012345"];
+        let odd = [
+            "",
+            "latest",
+            "v2.0.0",
+            "v1.36.0-rc.1",
+            "v0.0.0-2025",
+            "(devel)",
+            "v1.x.1",
+            "v1.3",
+            "v1.36.1-0.20260101000000-abcdef012345",
+        ];
         for version in odd {
             let build = build(version);
             assert_eq!(build.audience(), Audience::UnknownAudience, "{version}");

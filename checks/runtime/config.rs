@@ -62,16 +62,14 @@ impl Config {
     }
 
     /// Reads the configuration of that version of containerd for a registry, as an image names it.
-    pub fn read(
-        file: &Toml,
-        version: Option<Version>,
-        registry: &str,
-    ) -> Result<Self, Malformed> {
+    pub fn read(file: &Toml, version: Option<Version>, registry: &str) -> Result<Self, Malformed> {
         let mut config = Self::without_file(version);
         if !file.is_plain {
             config.not_replayed.push((NotFollowed::TomlForm, "TOML 1.1".into()));
         }
-        if let Some(root) = file.table.get("root").and_then(Value::as_str).filter(|it| !it.is_empty()) {
+        if let Some(root) =
+            file.table.get("root").and_then(Value::as_str).filter(|it| !it.is_empty())
+        {
             root.clone_into(&mut config.root);
         }
         let format = file.table.get("version").and_then(Value::as_integer).unwrap_or(1);
@@ -119,12 +117,7 @@ impl Config {
 
     /// Reads the settings of a registry that are written in the configuration itself: deprecated,
     /// and removed in later versions of containerd.
-    fn inline(
-        &mut self,
-        settings: &Table,
-        counts: bool,
-        registry: &str,
-    ) -> Result<(), Malformed> {
+    fn inline(&mut self, settings: &Table, counts: bool, registry: &str) -> Result<(), Malformed> {
         let mirrors = table(settings, "mirrors")?.filter(|mirrors| !mirrors.is_empty());
         let names = |table: &Table| {
             [registry, "*"].into_iter().find(|name| table.contains_key(*name)).map(str::to_owned)
@@ -235,7 +228,8 @@ mod tests {
     fn the_version_decides() {
         let (old, new) = ("io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images");
         let folders = |version: &str, name: &str, format: &str| {
-            let text = format!("version = {format}\n[plugins.'{name}'.registry]\nconfig_path = '/x'");
+            let text =
+                format!("version = {format}\n[plugins.'{name}'.registry]\nconfig_path = '/x'");
             read_by(Some(version), &text).folders
         };
         assert_eq!(folders("1.7.34", old, "2"), ["/x"]);

@@ -7,7 +7,11 @@ use std::path::{Component, Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::{config::Config, problem::NotFollowed, version::{Version, is_at_least}};
+use super::{
+    config::Config,
+    problem::NotFollowed,
+    version::{Version, is_at_least},
+};
 use crate::kit::{
     Cx,
     rules::Malformed,
@@ -166,9 +170,13 @@ mod tests {
 
     #[test]
     fn paths_and_patterns_as_in_go() {
-        assert_eq!(clean(Path::new("/etc/containerd/./a/../conf.d//x.toml")), "/etc/containerd/conf.d/x.toml");
+        assert_eq!(
+            clean(Path::new("/etc/containerd/./a/../conf.d//x.toml")),
+            "/etc/containerd/conf.d/x.toml"
+        );
         assert_eq!(clean(Path::new("/../..")), "/");
-        for (pattern, name) in [("*.toml", "a.toml"), ("*", "x"), ("a*b*c", "a12b34c"), ("a*", "a")] {
+        for (pattern, name) in [("*.toml", "a.toml"), ("*", "x"), ("a*b*c", "a12b34c"), ("a*", "a")]
+        {
             assert!(fits(pattern, name), "{pattern} {name}");
         }
         for (pattern, name) in [("*.toml", "a.tom"), ("a*b*c", "acb"), ("a*a", "a"), ("x", "y")] {

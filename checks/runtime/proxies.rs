@@ -27,9 +27,11 @@ pub(super) struct Known {
 pub(super) fn known(process: Option<&Process>, configured: &Environment) -> Known {
     let live = process.and_then(|process| Some((process, process.environment.clone().ok()?)));
     match (live, &configured.file) {
-        (Some((process, variables)), _) => {
-            Known { variables, file: format!("/proc/{}/environ", process.pid), seen: Seen::InEffect }
-        }
+        (Some((process, variables)), _) => Known {
+            variables,
+            file: format!("/proc/{}/environ", process.pid),
+            seen: Seen::InEffect,
+        },
         (None, Some(file)) => Known {
             variables: configured.variables.clone(),
             file: file.clone(),

@@ -100,7 +100,8 @@ mod tests {
                 "" => String::new(),
                 _ => format!("build\t-ldflags=\"-X {module}/version.Version={linked} -s\"\n"),
             };
-            let lines = format!("path\t{module}/cmd/containerd\nmod\t{module}\t{version}\t\n{flags}");
+            let lines =
+                format!("path\t{module}/cmd/containerd\nmod\t{module}\t{version}\t\n{flags}");
             Version::of(&GoBuild::of(&lines)).map(|version| version.to_string())
         };
         let (v1, v2) = (REPOSITORY, "github.com/containerd/containerd/v2");

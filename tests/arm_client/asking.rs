@@ -53,6 +53,8 @@ pub fn world(server: &Server) -> World {
         proxies: Proxies::default(),
         docker_configs: vec![],
         files: std::collections::HashMap::new(),
+        fake_disk: None,
+        paths: std::collections::HashMap::new(),
     }
 }
 

@@ -103,10 +103,10 @@ impl Node {
             return files;
         }
         let (path, program) = match self.provider {
-            Provider::There | Provider::NotExecutable => ("", String::new()),
             Provider::Missing => (OTHER_PROVIDER, SCRIPT.to_owned()),
             Provider::OtherMachine => (PROVIDER, program_for_arm()),
-            Provider::NoFolder => ("", String::new()),
+            // Programs that may be run are files of their own.
+            Provider::There | Provider::NotExecutable | Provider::NoFolder => ("", String::new()),
         };
         for (path, text) in [
             (AZURE_JSON, self.azure_json.clone()),
@@ -140,7 +140,8 @@ impl Node {
                 continue;
             }
             let ticks = (BOOTED - started) * 100;
-            let joined = |texts: Vec<String>| texts.iter().map(|text| format!("{text}\0")).collect();
+            let joined =
+                |texts: Vec<String>| texts.iter().map(|text| format!("{text}\0")).collect();
             let zeros = "0 ".repeat(17);
             let folder = format!("/proc/{number}");
             let texts: [(&str, String); 4] = [

@@ -29,7 +29,12 @@ impl Folder {
     }
 
     /// Writes a program.
-    pub(crate) fn write(&self, name: &str, bytes: &[u8], is_executable: bool) -> io::Result<PathBuf> {
+    pub(crate) fn write(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        is_executable: bool,
+    ) -> io::Result<PathBuf> {
         let file = self.0.join(name);
         fs::write(&file, bytes)?;
         let mode = if is_executable { 0o755 } else { 0o644 };
@@ -98,8 +103,7 @@ fn go_program(lines: Option<&str>) -> Vec<u8> {
     file[0x3c..0x3e].copy_from_slice(&word(3));
     file[0x3e..0x40].copy_from_slice(&word(2));
     let data = 4 * ENTRY;
-    let sections =
-        [(0u32, 0, 0), (1, data, info.len()), (0, data + info.len(), names.len())];
+    let sections = [(0u32, 0, 0), (1, data, info.len()), (0, data + info.len(), names.len())];
     for (name, offset, size) in sections {
         let mut entry = name.to_le_bytes().to_vec();
         entry.resize(0x18, 0);

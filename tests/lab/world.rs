@@ -184,7 +184,6 @@ async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
         Ipv4Addr::LOCALHOST.to_string(),
     ]);
 
-    let mut name_servers = Vec::new();
     for (address, server) in scenario.name_servers()? {
         let records =
             Records::read(&scenario.dns.records, &server.records).map_err(Error::Scenario)?;
@@ -196,7 +195,6 @@ async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
         let faulty = Faulty { fault: server.fault, only: server.fault_for };
         let real = dns::listen(source, faulty, place.of(address), &mut held).await?;
         routes.insert(address, real);
-        name_servers.push(address);
     }
 
     let (nowhere, closed) = refuse(ANYWHERE)?;
@@ -256,7 +254,7 @@ async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
         programs.insert(path.to_owned(), folder.write(name, &bytes, is_executable)?);
     }
     Ok(Lab {
-        name_servers,
+        name_servers: scenario.client_servers()?,
         routes,
         ca_pem: certificates.ca_pem(),
         clock_ahead: scenario.clock.ahead,

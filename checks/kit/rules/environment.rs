@@ -137,8 +137,10 @@ mod tests {
         for odd in ["A=x\\", "A=\"x", "A='x'y'"] {
             assert!(!environment_file(odd, &mut vec![]), "{odd}");
         }
-        assert_eq!(systemd_value("[Service]\nExecStart=\nExecStart=/x -c y\n", "ExecStart"),
-            Some(Some("/x -c y")));
+        assert_eq!(
+            systemd_value("[Service]\nExecStart=\nExecStart=/x -c y\n", "ExecStart"),
+            Some(Some("/x -c y"))
+        );
         assert_eq!(systemd_value("ExecStart=/x\nExecStart=", "ExecStart"), Some(None));
         assert_eq!(systemd_value("[Service]", "ExecStart"), None);
     }

@@ -29,7 +29,8 @@ impl World {
         if let Some(disk) = &self.fake_disk {
             let is_there = self.files.keys().any(|file| file.starts_with(path));
             let is_there = is_there || self.paths.contains_key(path);
-            let missing = if is_there { Ok(Timestamp::UNIX_EPOCH) } else { Err(FileError::Missing) };
+            let missing =
+                if is_there { Ok(Timestamp::UNIX_EPOCH) } else { Err(FileError::Missing) };
             return disk.changed.get(path).copied().map_or(missing, Ok);
         }
         let found = self.metadata(path).await?;
@@ -53,7 +54,8 @@ impl World {
         }
         let folder = folder.to_owned();
         let asking = spawn_blocking(move || rustix::fs::statvfs(&folder));
-        let found = timeout(FILE_WAIT, asking).await.map_err(|_| FileError::Unfinished("timed-out"))?;
+        let found =
+            timeout(FILE_WAIT, asking).await.map_err(|_| FileError::Unfinished("timed-out"))?;
         let found = found.map_err(|error| FileError::Failed(error.to_string()))?;
         let found = found.map_err(|error| FileError::from(std::io::Error::from(error)))?;
         // Unlike `f_bavail`, this counts what is kept for root.

@@ -34,8 +34,14 @@ pub enum FileError {
 
 impl FileError {
     /// The words of evidence among its texts.
-    pub const WORDS: &[&str] =
-        &["no-such-file", "not-permitted", "leads-elsewhere", "not-a-file", "too-long", "timed-out"];
+    pub const WORDS: &[&str] = &[
+        "no-such-file",
+        "not-permitted",
+        "leads-elsewhere",
+        "not-a-file",
+        "too-long",
+        "timed-out",
+    ];
 }
 
 impl fmt::Display for FileError {

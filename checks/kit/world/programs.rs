@@ -117,7 +117,10 @@ fn machine(header: &[u8]) -> Option<u16> {
 }
 
 /// Returns which of the texts a file has; `None` if it was not read to its end.
-fn search(file: &mut (impl Read + Seek), texts: &'static [&'static str]) -> Option<Vec<&'static str>> {
+fn search(
+    file: &mut (impl Read + Seek),
+    texts: &'static [&'static str],
+) -> Option<Vec<&'static str>> {
     file.rewind().ok()?;
     let overlap = texts.iter().map(|text| text.len()).max().unwrap_or_default();
     let (mut found, mut bytes, mut total) = (vec![], vec![], 0);
