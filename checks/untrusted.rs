@@ -30,7 +30,7 @@ pub use crate::{
     },
     manifest::{entry, named, read as read_manifest},
     role::{Condition, DenyAssignment, RoleAssignment, RoleDefinition},
-    runtime::{Config, HostsFile},
+    runtime::{Config, HostsFile, Version},
     token::{
         endpoint::{GOT, POSTED, token_in},
         exchange::refresh_token,

@@ -10,7 +10,6 @@ use std::{
 };
 
 use futures::future::{join, join_all};
-use hickory_proto::op::ResponseCode;
 
 use super::{
     corefile::{Corefile, Upstream, server},
@@ -96,7 +95,7 @@ async fn side_by_side(cx: &Cx, host: &Host) {
     let (local, others) = join(ask(cx, local, host), others).await;
     let told = match &local.udp {
         Ok(reply) if reply.is_final() => stale(cx, host, reply, &others).await,
-        failed => failure(host, failed, &local, &others, upstream.is_tcp_only, unread),
+        failed => Some(failure(host, failed, &local, &others, upstream.is_tcp_only, unread)),
     };
     if let Some(problem) = told {
         cx.add_finding(problem);
@@ -142,7 +141,7 @@ fn failure(
     others: &[Said],
     is_tcp_only: bool,
     unread: Option<(String, String)>,
-) -> Option<Problem> {
+) -> Problem {
     let host = host.name.clone();
     let server = ADDRESS;
     let answers = |answer: &Result<Reply, Fault>| answer.as_ref().is_ok_and(Reply::is_final);
@@ -155,13 +154,14 @@ fn failure(
         Ok(reply) => reply.word().to_owned(),
         Err(fault) => fault.word().to_owned(),
     };
-    // A process that is not there refuses at once; one that hangs is told by what is behind it.
+    // A process that is not there refuses at once. One that only waits for its name servers is silent,
+    // too, so both ways to them must work.
     let is_refused = matches!(failed, Err(Fault::Refused));
-    if is_silent && (is_refused || by_udp || by_tcp) {
-        return Some(Problem::LocalDnsDown { host, server, said });
+    if is_silent && (is_refused || (by_udp && by_tcp)) {
+        return Problem::LocalDnsDown { host, server, said };
     }
     if let Some((file, why)) = unread {
-        return Some(Problem::LocalDnsUpstreamUnknown { host, server, said, file, why });
+        return Problem::LocalDnsUpstreamUnknown { host, server, said, file, why };
     }
     let tried = || {
         let each = others.iter().flat_map(|said| {
@@ -169,18 +169,20 @@ fn failure(
         });
         each.collect()
     };
-    Some(match (by_udp, by_tcp) {
+    match (by_udp, by_tcp) {
         (false, false) => {
             Problem::LocalDnsUpstreamUnreachable { host, server, said, tried: tried() }
         }
-        (true, false)
-            if is_tcp_only
-                || matches!(failed, Ok(reply) if reply.code == ResponseCode::ServFail) =>
-        {
+        (true, false) if is_tcp_only => {
             Problem::LocalDnsTcpBlocked { host, server, said, tried: tried() }
         }
-        _ => Problem::LocalDnsFails { host, server, said },
-    })
+        _ => {
+            let ways = [(by_udp, "UDP"), (by_tcp, "TCP")];
+            let ways = ways.into_iter().filter(|(answers, _)| *answers).map(|(_, way)| way);
+            let over = ways.collect::<Vec<_>>().join(", ");
+            Problem::LocalDnsFails { host, server, said, over }
+        }
+    }
 }
 
 /// Returns that LocalDNS gives an answer of before, if its name servers give another one that leads
@@ -189,14 +191,9 @@ async fn stale(cx: &Cx, host: &Host, local: &Reply, others: &[Said]) -> Option<P
     let replies = others.iter().flat_map(Said::answers).filter_map(|answer| answer.as_ref().ok());
     let mut now: Vec<IpAddr> = vec![];
     for reply in replies.filter(|reply| reply.is_final()) {
-        now.extend(
-            reply
-                .addresses
-                .iter()
-                .filter(|address| !now.contains(address))
-                .copied()
-                .collect::<Vec<_>>(),
-        );
+        let new = reply.addresses.iter().filter(|address| !now.contains(address));
+        let new: Vec<IpAddr> = new.copied().collect();
+        now.extend(new);
     }
     if now.is_empty() || now.iter().any(|address| local.addresses.contains(address)) {
         return None;

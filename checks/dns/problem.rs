@@ -98,6 +98,8 @@ pub enum Problem {
         server: IpAddr,
         /// How it fails.
         said: String,
+        /// Over what its name servers answer.
+        over: String,
     },
     /// LocalDNS has no answer, and it is not known which name servers it asks.
     LocalDnsUpstreamUnknown {

@@ -129,7 +129,8 @@ async fn asked_provider(
         (Some(provider), Some(pattern)) => {
             let pattern = Some(pattern.to_owned());
             let (build, fault) = program(cx, &folder, &provider.name).await;
-            let config_file = runs(cx, image_target, provider, &file, (&build, fault))?;
+            let config_file = runs(cx, image_target, provider, &file, (&build, fault));
+            let config_file = config_file.map_err(|stopped| *stopped)?;
             Ok(ProviderCall { pattern, file: config_file, provider: Some(provider.clone()), build })
         }
         // By its name, this is no Azure registry: a pull secret may exist for it.
@@ -173,15 +174,15 @@ fn runs(
     provider: &Provider,
     file: &str,
     (build, fault): (&ProviderBuild, Option<ProviderFault>),
-) -> Result<String, KubeletSignIn> {
+) -> Result<String, Box<KubeletSignIn>> {
     if provider.by_service_account {
         cx.add_finding(Problem::ServiceAccountDecides { file: file.to_owned() });
-        return Err(KubeletSignIn::Unknown);
+        return Err(Box::new(KubeletSignIn::Unknown));
     }
     let cannot = |program: Option<String>, said| {
         let file = program.is_none().then(|| file.to_owned());
         cx.add_finding(Problem::CredproviderMissingOrCrashing { program, file, said });
-        KubeletSignIn::Anonymous
+        Box::new(KubeletSignIn::Anonymous)
     };
     let rejects = build.rejects(&provider.args.flags());
     let newer = (rejects == Some(true)).then_some(ProviderFault::FlagOfNewerVersion);
@@ -194,7 +195,7 @@ fn runs(
     let odd = provider.not_replayed(&image_target.asked.registry).or(unknown);
     if let Some((what, written)) = odd {
         cx.add_finding(Problem::ProviderNotReplayed { file: file.to_owned(), what, written });
-        return Err(KubeletSignIn::Unknown);
+        return Err(Box::new(KubeletSignIn::Unknown));
     }
     provider.config_file().map(str::to_owned).map_err(|said| cannot(None, said))
 }

@@ -32,6 +32,8 @@ pub struct Config {
     pub not_replayed: Vec<(NotFollowed, String)>,
     /// Whether layers are streamed when they are needed instead of downloaded.
     pub streams: bool,
+    /// Whether a layer is removed once it is unpacked.
+    pub discards_layers: bool,
     /// Whether the plugin that pulls images does not start with this.
     pub stops_plugin: bool,
     /// The directory in which containerd keeps what it pulls.
@@ -45,6 +47,7 @@ impl Default for Config {
             are_default: true,
             not_replayed: vec![],
             streams: false,
+            discards_layers: false,
             stops_plugin: false,
             root: ROOT.to_owned(),
         }
@@ -82,10 +85,11 @@ impl Config {
                 continue;
             }
             let plugin = plugin.as_table().ok_or(Malformed::NotAnObject)?;
-            let snapshotter = [Some(plugin), table(plugin, "containerd")?];
-            let mut snapshotter =
-                snapshotter.into_iter().flatten().filter_map(|at| at.get("snapshotter"));
-            config.streams |= snapshotter.any(|name| name.as_str() == Some(STREAMING));
+            let both = [Some(plugin), table(plugin, "containerd")?];
+            let set = |name| both.iter().flatten().filter_map(move |at| at.get(name));
+            config.streams |= set("snapshotter").any(|name| name.as_str() == Some(STREAMING));
+            let mut discards = set("discard_unpacked_layers");
+            config.discards_layers |= discards.any(|is| is.as_bool() == Some(true));
             let Some(settings) = table(plugin, "registry")? else { continue };
             if let Some(odd) = settings.keys().find(|key| is_misspelled(key)) {
                 config.not_replayed.push((NotFollowed::TomlForm, odd.clone()));
@@ -243,6 +247,17 @@ mod tests {
         assert_eq!(read_by(Some("2.0.7"), &list).not_replayed, []);
         assert_eq!(read_by(Some("2.1.0"), &list).not_replayed.len(), 1);
         assert_eq!(read("root = '/data'").root, "/data");
+    }
+
+    #[test]
+    fn discarded_layers_are_seen_in_both_places() {
+        let discards = |at: &str| {
+            let text = format!("[plugins.'{at}]\ndiscard_unpacked_layers = ");
+            let of = |value| read(&format!("{text}{value}")).discards_layers;
+            (of("true"), of("false"))
+        };
+        assert_eq!(discards("io.containerd.grpc.v1.cri'.containerd"), (true, false));
+        assert_eq!(discards("io.containerd.cri.v1.images'"), (true, false));
     }
 
     #[test]

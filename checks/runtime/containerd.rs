@@ -7,7 +7,7 @@ use std::rc::Rc;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Runtime, problem::Problem};
+use super::{problem::Problem, way::Runtime};
 use crate::{
     kit::{
         Cx, StepResult,
@@ -54,7 +54,7 @@ pub async fn needs(
     trust(cx, runtime, &[registry, layers]).await;
     let mut needs = Needs { bytes: None, got: None, folder: runtime.root.clone() };
     if let Some(image) = image {
-        disk(cx, image, &mut needs).await;
+        disk(cx, image, runtime.keeps_layers, &mut needs).await;
     }
     Ok(needs)
 }
@@ -88,15 +88,15 @@ async fn trust(cx: &Cx, runtime: &Runtime, hosts: &[&Settled]) {
 }
 
 /// Compares the layers that are missing with the room for them.
-async fn disk(cx: &Cx, image: &PlatformImage, needs: &mut Needs) {
+async fn disk(cx: &Cx, image: &PlatformImage, keeps_layers: bool, needs: &mut Needs) {
     let folder = needs.folder.clone();
     let Ok(got) = cx.world.free_space(&cx.world.of_node(&folder)).await else { return };
     needs.got = Some(got);
     let Some((missing, is_known)) = missing(cx, &folder, &image.blobs).await else { return };
     needs.bytes = Some(missing);
     let bytes = missing;
-    // Where it is not known which layers are there already, they may all be.
-    if got < bytes && is_known {
+    // Where it is not known which layers are there already, or unpacked already, they may all be.
+    if got < bytes && is_known && keeps_layers {
         cx.add_finding(Problem::DiskFull { folder, got, bytes });
     } else if got < bytes.saturating_mul(UNPACKED) {
         cx.add_finding(Problem::DiskTight { folder, got, bytes });

@@ -16,8 +16,7 @@ mod problem;
 mod proxies;
 mod resolver;
 mod version;
-
-use serde::Serialize;
+mod way;
 
 use crate::{
     image::ImageTarget,
@@ -36,6 +35,7 @@ pub use hosts_file::HostsFile;
 use imports::{Loaded, Unloaded};
 pub use problem::{NotFollowed, Problem};
 pub use version::Version;
+pub use way::Runtime;
 
 /// The configuration of containerd, unless its command line names another file.
 const CONFIG: &str = "/etc/containerd/config.toml";
@@ -55,34 +55,6 @@ pub(crate) const MAX_READS: usize = 12
     + 2 * imports::MAX_FILES;
 /// The most looks at files of the step that compares a pull's needs.
 pub(crate) const MAX_LOOKS: usize = containerd::MAX_READS;
-
-/// The way that containerd goes for the image.
-#[derive(Serialize)]
-pub struct Runtime {
-    /// The registry, as containerd asks it.
-    #[serde(skip)]
-    host: Host,
-    /// How many other hosts it asks; `None` for none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    others: Option<usize>,
-    /// The file or directory that decides.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    file: Option<String>,
-    /// The configuration of containerd, if there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    config: Option<String>,
-    /// How the configuration was seen.
-    seen: Seen,
-    /// The version of containerd, if it is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<String>,
-    /// The directory in which containerd keeps what it pulls.
-    #[serde(skip)]
-    root: String,
-    /// The running containerd, if it was found.
-    #[serde(skip)]
-    process: Option<Process>,
-}
 
 /// Reads how containerd on this node reaches the registry.
 pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
@@ -104,6 +76,7 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
         seen: Seen::Assumed,
         version: version.map(|version| version.to_string()),
         root: Config::default().root,
+        keeps_layers: true,
         process,
     };
     let (file, root) = match command_line(way.process.as_ref(), &unit) {
@@ -114,14 +87,14 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
             return Ok(way);
         }
     };
-    let config = match load(cx, &file, version, &asked.registry, &mut way).await {
-        Some(config) => config,
-        None => return Ok(way),
+    let Some(config) = load(cx, &file, version, &asked.registry, &mut way).await else {
+        return Ok(way);
     };
     if lacks_containerd && (way.config.is_some() || unit.command.is_some()) {
         cx.add_finding(Problem::NotRunning { file: file.clone() });
     }
     way.root = root.unwrap_or(config.root.clone());
+    way.keeps_layers = !config.discards_layers;
     if config.streams {
         cx.add_finding(Problem::ArtifactStreaming { file: file.clone() });
     }

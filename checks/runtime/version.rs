@@ -23,9 +23,10 @@ impl Version {
     /// Reads the version out of the build information of containerd.
     pub fn of(build: &GoBuild) -> Option<Self> {
         let inside = build.package()?.strip_prefix(REPOSITORY)?;
-        let (major, module) = match inside.starts_with("/v2/") {
-            true => (2, format!("{REPOSITORY}/v2")),
-            false => (1, REPOSITORY.to_owned()),
+        let (major, module) = if inside.starts_with("/v2/") {
+            (2, format!("{REPOSITORY}/v2"))
+        } else {
+            (1, REPOSITORY.to_owned())
         };
         let linked = build.linked(&format!("{module}/version.Version"));
         let known = [linked, build.version_of(&module)];

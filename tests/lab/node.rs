@@ -140,20 +140,22 @@ impl Node {
                 continue;
             }
             let ticks = (BOOTED - started) * 100;
-            let joined =
-                |texts: Vec<String>| texts.iter().map(|text| format!("{text}\0")).collect();
+            let joined = |texts: &[String]| -> String {
+                texts.iter().flat_map(|text| [text.as_str(), "\0"]).collect()
+            };
             let zeros = "0 ".repeat(17);
             let folder = format!("/proc/{number}");
             let texts: [(&str, String); 4] = [
                 ("comm", format!("{name}\n")),
                 ("stat", format!("{number} ({name}) S 1 {zeros}{ticks} 0 0\n")),
-                ("cmdline", joined(arguments.clone())),
+                ("cmdline", joined(arguments)),
                 ("cgroup", format!("0::/system.slice/{name}.service\n")),
             ];
             files.extend(texts.map(|(file, text)| (format!("{folder}/{file}"), text)));
             if let Some(variables) = environment {
                 let pairs = variables.iter().map(|(name, value)| format!("{name}={value}"));
-                files.insert(format!("{folder}/environ"), joined(pairs.collect()));
+                let pairs: Vec<String> = pairs.collect();
+                files.insert(format!("{folder}/environ"), joined(&pairs));
             }
         }
         files

@@ -138,13 +138,17 @@ mod tests {
         dep\texample.com/q\tv1.2.3\th1:x=\n\
         build\t-ldflags=\"-s -w -X sigs.k8s.io/p/pkg/version.gitVersion=v1.30.9 -X a.b=\"\n";
 
+    fn byte(number: usize) -> u8 {
+        u8::try_from(number).unwrap()
+    }
+
     fn varint(mut length: usize) -> Vec<u8> {
         let mut bytes = vec![];
         while length > 0x7f {
-            bytes.push((length & 0x7f) as u8 | 0x80);
+            bytes.push(byte(length & 0x7f) | 0x80);
             length >>= 7;
         }
-        bytes.push(length as u8);
+        bytes.push(byte(length));
         bytes
     }
 
@@ -163,8 +167,8 @@ mod tests {
         let names = b"\0.go.buildinfo\0";
         let mut file = b"\x7fELF\x02\x01".to_vec();
         file.resize(ENTRY, 0);
-        file[0x28] = ENTRY as u8;
-        file[0x3a] = ENTRY as u8;
+        file[0x28] = byte(ENTRY);
+        file[0x3a] = byte(ENTRY);
         file[0x3c] = 2;
         let (data, strings) = (3 * ENTRY as u64, 3 * ENTRY as u64 + section.len() as u64);
         for (name, at, size) in

@@ -25,8 +25,9 @@ pub fn system_unit(cgroup: &str) -> Option<String> {
     let units = paths.filter_map(|path| {
         let parts = path.split('/').filter(|part| !part.is_empty() && *part != "..");
         match parts.collect::<Vec<_>>()[..] {
-            [slice, unit] if slice.ends_with(".slice") && unit.ends_with(".service") => {
-                Some(unit.to_owned())
+            [slice, unit] => {
+                let is_unit = slice.strip_suffix(".slice").and(unit.strip_suffix(".service"));
+                is_unit.map(|_| unit.to_owned())
             }
             _ => None,
         }

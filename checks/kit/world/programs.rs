@@ -72,11 +72,7 @@ impl World {
 /// Follows links as the node does: an absolute one is below the node's root.
 fn follow(mut file: PathBuf, root: &Path) -> Result<PathBuf, FileError> {
     for _ in 0..MAX_LINKS {
-        let about = match fs::symlink_metadata(&file) {
-            Err(error) => return Err(error.into()),
-            Ok(about) => about,
-        };
-        if !about.is_symlink() {
+        if !fs::symlink_metadata(&file)?.is_symlink() {
             return Ok(file);
         }
         let leads = fs::read_link(&file)?;

@@ -19,8 +19,8 @@ async fn a_node_has_files_and_others_have_not() {
     assert!(world("").await.files.is_empty());
     let files = world("node.on = true").await.files;
     let of_processes = files.keys().filter(|file| file.starts_with("/proc/")).count();
-    assert_eq!((files.len(), of_processes), (9, 6));
-    assert!(files["/proc/2107/cmdline"].contains("\0--image-credential-provider-config="));
+    assert_eq!((files.len(), of_processes), (13, 10));
+    assert!(files["/proc/9001399/cmdline"].contains("\0--image-credential-provider-config="));
     let config: Value = serde_json::from_str(&files[AZURE_JSON]).unwrap();
     assert_eq!(config["userAssignedIdentityID"], "2d9e4b76-18c3-4fa5-b0d7-63a1f8e5c942");
     assert!(files[CONFIG].contains("kind: CredentialProviderConfig"));
