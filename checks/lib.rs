@@ -37,9 +37,10 @@ use kit::{
 use kubelet::Node;
 use runtime::Proxied;
 use steps::{
-    ACR, ARM, CHALLENGE, CLOCK, CLUSTER, CONTENT, CREDENTIAL, ConnectSteps, DETECTORS, EXCHANGE,
-    FIREWALL, FRONT, IDENTITY, IMAGE, KUBELET, LAYER, LAYER_HOST, MANIFEST, MIRROR, MIRROR_LAYER,
-    MIRROR_MANIFEST, MIRROR_PLATFORM, OUTBOUND, PLATFORM, PRIVATE_ENDPOINT, ROLE, RUNTIME, TOKEN,
+    ACR, ARM, CHALLENGE, CLOCK, CLUSTER, CONTAINERD, CONTENT, CREDENTIAL, ConnectSteps, DETECTORS,
+    EXCHANGE, FIREWALL, FRONT, IDENTITY, IMAGE, KUBELET, LAYER, LAYER_HOST, MANIFEST, MIRROR,
+    MIRROR_LAYER, MIRROR_MANIFEST, MIRROR_PLATFORM, OUTBOUND, PLATFORM, PRIVATE_ENDPOINT, ROLE,
+    RUNTIME, TOKEN,
 };
 use token::RefreshToken;
 
@@ -69,6 +70,7 @@ pub fn pull(plan: &mut Plan) {
     let named     = plan.late_step(on_node, MIRROR_MANIFEST, (&way,),               manifest::fetch_on_way);
     let chosen    = plan.late_step(on_node, MIRROR_PLATFORM, (&hosts, &named),      manifest::choose);
                     plan.late_step(on_node, MIRROR_LAYER, (&hosts, &chosen),        layer::read_on_way);
+                    plan.step_if(plan.world().on_node, CONTAINERD, (&runtime, &front.tls.settled(), &layers.tls.settled(), &platform.optional()), runtime::needs);
     let observed  = Fact::gather(
         (&front.names.settled(), &front.connected.settled(), &challenge.settled(), &identity.settled(), &refresh.settled(), &session.settled(), &manifest.settled(), &platform.settled(), &layers.names.settled(), &layers.connected.settled(), &layer.settled()),
         |(names, connected, challenge, identity, exchange, session, manifest, platform, layer_names, layer_connected, layer)| DataPath { names, connected, challenge, identity, exchange, session, manifest, platform, layer_names, layer_connected, layer },

@@ -17,7 +17,7 @@ use crate::{
         },
         world::FILE_WAIT,
     },
-    runtime, tcp, token,
+    kubelet, runtime, tcp, token,
 };
 
 /// What was asked for?
@@ -34,7 +34,7 @@ pub const CHALLENGE: Step = step("challenge", 2 * REQUEST);
 /// Does this machine's clock agree with the registry's?
 pub const CLOCK: Step = step("clock", SLACK);
 /// What would this node's kubelet sign in with? The budget allows for each of its files.
-pub const KUBELET: Step = step("kubelet", 8 * FILE_WAIT.as_secs() + SLACK);
+pub const KUBELET: Step = step("kubelet", kubelet::MAX_READS * FILE_WAIT.as_secs() + SLACK);
 /// Which hosts does containerd on this node ask? The budget allows for each of its files, and then
 /// for each host that it asks besides the registry.
 pub const RUNTIME: Step = step("runtime", runtime::MAX_READS as u64 * FILE_WAIT.as_secs() + SLACK);
@@ -59,6 +59,9 @@ pub const LAYER_HOST: ConnectSteps = ConnectSteps {
 /// Do the bytes of the image arrive? As long as it takes: each wait in the step is bounded, and
 /// `--timeout` bounds them all.
 pub const LAYER: Step = step("layer", 24 * 60 * 60);
+/// Does the running containerd have what this pull needs?
+pub const CONTAINERD: Step =
+    step("containerd", runtime::MAX_LOOKS as u64 * FILE_WAIT.as_secs() + SLACK);
 
 /// Which of the hosts that containerd on this node asks has the image? All are asked at once, when
 /// the registry has been.
@@ -113,7 +116,7 @@ impl ConnectSteps {
 pub fn names() -> impl Iterator<Item = &'static str> {
     let sign_in = [CHALLENGE, CLOCK, KUBELET, IDENTITY, EXCHANGE, TOKEN, MANIFEST, PLATFORM];
     let steps = [IMAGE, RUNTIME].into_iter().chain(FRONT.all()).chain(sign_in);
-    let pull = steps.chain(LAYER_HOST.all()).chain([LAYER]);
+    let pull = steps.chain(LAYER_HOST.all()).chain([LAYER, CONTAINERD]);
     let mirrors = [MIRROR, MIRROR_MANIFEST, MIRROR_PLATFORM, MIRROR_LAYER];
     let azure = [ARM, CLUSTER, ACR, ROLE, FIREWALL, PRIVATE_ENDPOINT, OUTBOUND, DETECTORS, CONTENT];
     pull.chain(mirrors).chain(azure).chain([CREDENTIAL]).map(|step| step.name)

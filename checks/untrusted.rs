@@ -4,6 +4,7 @@
 pub use crate::{
     acr::{deleted_entries, lets_read, next_deleted_page, part_below, vault},
     cluster::{failures, objections},
+    dns::Corefile,
     kit::{
         azure::{
             arm::{
@@ -16,18 +17,22 @@ pub use crate::{
         keyring::{DockerConfig, PullSecret, Stored},
         net::{ErrorBody, challenges, dns::read as read_dns_answer},
         redact::claims,
-        rules::{NoProxy, Pattern, Platform, ProxyUrl, environ, request_url, systemd_environment},
+        rules::{
+            GoBuild, NoProxy, Pattern, Platform, ProxyUrl, environ, environment_file, flag,
+            request_url, system_unit, systemd_environment,
+        },
         target::RegistryOrImage,
         world::{toml, yaml, yaml_loosely},
     },
     kubelet::{
         azure_json::{AzureJson, SignInMethod},
-        provider::{Providers, is_known},
+        is_known,
+        provider::Providers,
     },
     layer::{Unpacked, Unpacker},
     manifest::{entry, named, read as read_manifest},
     role::{Condition, DenyAssignment, RoleAssignment, RoleDefinition},
-    runtime::{Config, HostsFile},
+    runtime::{Config, HostsFile, Version},
     token::{
         endpoint::{GOT, POSTED, token_in},
         exchange::refresh_token,

@@ -11,9 +11,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+#[cfg(feature = "lab")]
+use checks::kit::world::FakeDisk;
 use checks::kit::{
     Secret, World,
-    world::{AZURE_JSON, CLIENT_SECRET, CREDENTIAL_PROVIDERS, Proxies, Roots, VARIABLES},
+    world::{AZURE_JSON, BUNDLES, CLIENT_SECRET, CREDENTIAL_PROVIDERS, Proxies, Roots, VARIABLES},
 };
 use rustls::{
     RootCertStore,
@@ -57,6 +59,8 @@ pub(crate) fn real(roots: Roots, node_root: Option<&Path>) -> World {
         containerd_proxies: OnceCell::new(),
         docker_configs,
         files: variable.into_iter().collect(),
+        fake_disk: None,
+        paths: HashMap::new(),
     }
 }
 
@@ -154,15 +158,12 @@ fn hosts(file: &[u8]) -> HashMap<String, Vec<IpAddr>> {
     hosts
 }
 
-/// The files in which distributions keep the trusted authorities: the Debian family, and Azure
-/// Linux.
-const BUNDLES: [&str; 2] = ["etc/ssl/certs/ca-certificates.crt", "etc/pki/tls/certs/ca-bundle.crt"];
-
 /// Returns the trust store: that of the node if its files are below that root, else the system's,
 /// else Mozilla's; plus the certificates of `--ca-file`. It is read when TLS first needs it.
 pub(crate) fn roots(ca_file: Vec<CertificateDer<'static>>, node_root: Option<&Path>) -> Roots {
-    let bundles = node_root.map(|root| BUNDLES.map(|bundle| root.join(bundle)));
-    Roots::read_later(move || {
+    let bundles = node_root.map(|root| BUNDLES.map(|file| root.join(file.trim_start_matches('/'))));
+    let public = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
+    let read = move || {
         let mut roots = RootCertStore::empty();
         for bundle in bundles.iter().flatten() {
             // A bundle that is missing or cannot be read completely is skipped.
@@ -181,7 +182,8 @@ pub(crate) fn roots(ca_file: Vec<CertificateDer<'static>>, node_root: Option<&Pa
         }
         roots.add_parsable_certificates(ca_file.iter().cloned());
         roots
-    })
+    };
+    Roots::read_later(read, public)
 }
 
 /// Returns the certificates of the file that `--ca-file` names.
@@ -217,6 +219,10 @@ pub(crate) fn of_lab(lab: &lab::Lab, asker: &lab::Ask) -> Result<World, String> 
     let certificate = CertificateDer::from_pem_slice(lab.ca_pem.as_bytes());
     let certificate = certificate.map_err(|error| format!("the lab's authority: {error}"))?;
     roots.add(certificate).map_err(|error| format!("the lab's authority: {error}"))?;
+    let (public, bundle) = (roots.clone(), lab.files.get(BUNDLES[0]).cloned().unwrap_or_default());
+    let more = CertificateDer::pem_slice_iter(bundle.as_bytes()).filter_map(Result::ok);
+    roots.add_parsable_certificates(more);
+    let roots = Roots::read_later(move || roots.clone(), public);
     let config = PathBuf::from("~/.docker/config.json");
     let docker = lab.docker_config.clone().map(|text| (config.clone(), text));
     let more = lab.files.iter().map(|(path, text)| (PathBuf::from(path), text.clone()));
@@ -228,7 +234,7 @@ pub(crate) fn of_lab(lab: &lab::Lab, asker: &lab::Ask) -> Result<World, String> 
         ndots: 1,
         hosts: HashMap::new(),
         routes: lab.routes.clone(),
-        roots: roots.into(),
+        roots,
         clock_ahead: jiff::SignedDuration::from_secs(lab.clock_ahead),
         in_pod: asker.in_pod,
         on_node: [AZURE_JSON, CREDENTIAL_PROVIDERS]
@@ -246,7 +252,24 @@ pub(crate) fn of_lab(lab: &lab::Lab, asker: &lab::Ask) -> Result<World, String> 
             .chain(more)
             .map(|(path, text)| (path, Secret::new(text)))
             .collect(),
+        fake_disk: Some(disk(&lab.disk, lab.clock_ahead)),
+        paths: lab.programs.iter().map(|(path, file)| (path.into(), file.clone())).collect(),
     })
+}
+
+/// Returns what stands in for the disks of the lab's node. Its times count back from now.
+#[cfg(feature = "lab")]
+fn disk(disk: &lab::Disk, clock_ahead: i64) -> FakeDisk {
+    let now = jiff::Timestamp::now().as_second().saturating_add(clock_ahead);
+    let ago = |seconds: &i64| {
+        jiff::Timestamp::from_second(now.saturating_sub(*seconds)).unwrap_or_default()
+    };
+    let by_path = |(path, value): (&String, &u64)| (PathBuf::from(path), *value);
+    FakeDisk {
+        changed: disk.changed.iter().map(|(path, age)| (PathBuf::from(path), ago(age))).collect(),
+        free: disk.free.iter().map(by_path).collect(),
+        lengths: disk.lengths.iter().map(by_path).collect(),
+    }
 }
 
 #[cfg(test)]
@@ -282,7 +305,7 @@ mod tests {
         let healthy = lab::Scenario::named("healthy").unwrap().unwrap();
         let pem = lab::start(&healthy).await.unwrap().ca_pem;
         let root = tempfile::tempdir().unwrap();
-        let bundle = root.path().join(BUNDLES[0]);
+        let bundle = root.path().join(BUNDLES[0].trim_start_matches('/'));
         fs::create_dir_all(bundle.parent().unwrap()).unwrap();
         fs::write(&bundle, format!("{pem}nonsense\n")).unwrap();
         let trusted = async || roots(vec![], Some(root.path())).store().await.unwrap().len();

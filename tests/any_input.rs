@@ -8,7 +8,7 @@ use checks::kit::{
     rules::{Pattern, Platform, glob_matches},
     sanitize_text,
 };
-use checks::untrusted::{Config, HostsFile, environ, systemd_environment, toml};
+use checks::untrusted::{Config, Corefile, GoBuild, HostsFile, environ, systemd_environment, toml};
 use proptest::prelude::*;
 
 proptest! {
@@ -32,10 +32,50 @@ proptest! {
     ) {
         let text = lines.join("\n");
         if let Ok(read) = toml(text.as_bytes()) {
-            let _ = Config::read(&read, "contoso.azurecr.io");
+            let _ = Config::read(&read, None, "contoso.azurecr.io");
         }
         let _ = (HostsFile::read(text.as_bytes(), "/x"), environ(text.as_bytes()));
         systemd_environment(&text, "Environment", &mut vec![]);
+    }
+
+    #[test]
+    fn any_program_is_survived(
+        header in prop::collection::vec(any::<u8>(), 0..64),
+        place in 0u64..512,
+        rest in prop::collection::vec(any::<u8>(), 0..512),
+    ) {
+        let mut file = b"\x7fELF\x02\x01".to_vec();
+        file.extend(header);
+        file.resize(64, 0);
+        // Else no section would ever be found.
+        file[0x28..0x30].copy_from_slice(&place.to_le_bytes());
+        file[0x3a..0x3c].copy_from_slice(&64u16.to_le_bytes());
+        file[0x3c..0x3e].copy_from_slice(&4u16.to_le_bytes());
+        file[0x3e..0x40].copy_from_slice(&1u16.to_le_bytes());
+        file.extend(rest);
+        if let Some(build) = GoBuild::read(&mut std::io::Cursor::new(file)) {
+            let _ = (build.version_of("a"), build.linked("b"));
+        }
+    }
+
+    #[test]
+    fn any_corefile_is_survived(
+        lines in prop::collection::vec(
+            prop_oneof![
+                Just("}".to_owned()),
+                Just("bind 169.254.10.10".to_owned()),
+                "(\\.|azurecr.io):53 \\{",
+                "forward \\. \\PC{0,20}",
+                "\\PC{0,20}",
+            ],
+            0..12,
+        ),
+        name in "\\PC{0,20}",
+    ) {
+        let read = Corefile::read(&lines.join("\n"));
+        if let Some(upstream) = read.upstream("169.254.10.10".parse().unwrap(), &name) {
+            prop_assert!(!upstream.servers.is_empty());
+        }
     }
 
     #[test]

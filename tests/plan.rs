@@ -52,6 +52,8 @@ fn world() -> World {
         containerd_proxies: std::cell::OnceCell::new(),
         docker_configs: vec![],
         files: std::collections::HashMap::new(),
+        fake_disk: None,
+        paths: std::collections::HashMap::new(),
     }
 }
 

@@ -184,10 +184,23 @@ fn bytes_in_hand_outrank_the_control_plane() {
 
 #[test]
 fn what_could_not_be_told_beside_a_pull_has_its_title() {
-    let doubt = found("here", "kubelet", "kubelet/provider-not-replayed", Severity::CouldNotTell);
-    let page = present(&(told(&lines("healthy"), "a", "here") + &doubt));
+    let beside = |step, code| {
+        let doubt = found("here", step, code, Severity::CouldNotTell);
+        present(&(told(&lines("healthy"), "a", "here") + &doubt))
+    };
+    let page = beside("tls", "tls/trust-store-unreadable");
     assert_eq!(page.targets[0].can, Outcome::Pull);
     assert!(shown(&page).contains("could not tell: "), "{}", shown(&page));
+    // How the node signs in, and what its containerd has, decide.
+    for (step, code) in [
+        ("kubelet", "kubelet/provider-not-replayed"),
+        ("exchange", "token/provider-audience-unknown"),
+        ("containerd", "runtime/disk-tight"),
+    ] {
+        let page = beside(step, code);
+        assert_eq!(page.targets[0].can, Outcome::CouldNotTell, "{step}");
+        assert!(shown(&page).contains("could not tell"), "{}", shown(&page));
+    }
 }
 
 #[test]

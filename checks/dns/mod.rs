@@ -4,7 +4,9 @@
 //! resolver would get go to the next step at once; the answers of the other servers are checked in
 //! the background.
 
+mod corefile;
 mod diagnose;
+mod local_dns;
 mod names;
 mod problem;
 mod resolver;
@@ -21,6 +23,7 @@ use crate::kit::{
         dns::{all_queries, ask, search_candidates, static_addresses},
     },
 };
+pub use corefile::Corefile;
 use diagnose::{diagnose, warn_inconsistencies};
 pub use names::Names;
 pub(crate) use names::{Known, Reach};
@@ -45,6 +48,7 @@ pub async fn resolve(cx: &Cx, host: &Host, tunnel: &Option<Rc<Connected>>) -> St
     if cx.world.name_servers.is_empty() {
         return Err(Problem::NoNameServer { host: host.name.clone() }.into());
     }
+    local_dns::compare(cx, host);
     let mut denial = None;
     for name in search_candidates(&cx.world, &host.name) {
         let is_itself = name == host.name;

@@ -59,6 +59,75 @@ pub enum Problem {
         /// The server that knows the name.
         knows: String,
     },
+    /// LocalDNS does not answer at all.
+    LocalDnsDown {
+        /// The name.
+        host: String,
+        /// Its address.
+        server: IpAddr,
+        /// How it fails.
+        said: String,
+    },
+    /// LocalDNS has no answer, because none of its name servers can be reached.
+    LocalDnsUpstreamUnreachable {
+        /// The name.
+        host: String,
+        /// Its address.
+        server: IpAddr,
+        /// How it fails.
+        said: String,
+        /// Each of its name servers, and how that fails.
+        tried: Vec<Tried>,
+    },
+    /// LocalDNS has no answer, because its name servers answer over UDP only.
+    LocalDnsTcpBlocked {
+        /// The name.
+        host: String,
+        /// Its address.
+        server: IpAddr,
+        /// How it fails.
+        said: String,
+        /// Each of its name servers, and how that fails.
+        tried: Vec<Tried>,
+    },
+    /// LocalDNS has no answer, although its name servers have one.
+    LocalDnsFails {
+        /// The name.
+        host: String,
+        /// Its address.
+        server: IpAddr,
+        /// How it fails.
+        said: String,
+        /// Over what its name servers answer.
+        over: String,
+    },
+    /// LocalDNS has no answer, and it is not known which name servers it asks.
+    LocalDnsUpstreamUnknown {
+        /// The name.
+        host: String,
+        /// Its address.
+        server: IpAddr,
+        /// How it fails.
+        said: String,
+        /// The file that would tell.
+        file: String,
+        /// Why it does not.
+        why: String,
+    },
+    /// LocalDNS gives an answer that its name servers gave before; theirs of now leads to a host that
+    /// accepts connections.
+    LocalDnsStale {
+        /// The name.
+        host: String,
+        /// Its address.
+        server: IpAddr,
+        /// What it gives.
+        gives: String,
+        /// Its name servers.
+        upstream: Vec<IpAddr>,
+        /// What they give.
+        now: Vec<IpAddr>,
+    },
     /// A server gives a private address, another one a public one.
     ServersDiffer {
         /// The name.

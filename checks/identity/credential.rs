@@ -12,7 +12,7 @@ use crate::{
         keyring::Stored,
         target::ManagedIdentityId,
     },
-    kubelet::{Application, TenantHint},
+    kubelet::{Application, Audience, ProviderBuild, TenantHint},
 };
 
 /// The credentials that a candidate signs in with.
@@ -99,12 +99,21 @@ pub struct EntraToken {
     /// The identity for which IMDS can issue a token for Azure Resource Manager, and the endpoints
     /// of its cloud.
     pub(crate) machine: Option<(ManagedIdentityId, Rc<Endpoints>)>,
+    /// The credential provider of the node that signs in so.
+    pub(crate) provider: Option<ProviderBuild>,
 }
 
 impl EntraToken {
     /// Returns a token without a tenant hint and without a machine's identity.
     pub(super) fn of(token: Secret) -> Self {
-        Self { principal: Principal::of(&token), token, named: None, machine: None }
+        Self { principal: Principal::of(&token), token, named: None, machine: None, provider: None }
+    }
+}
+
+impl EntraToken {
+    /// Returns the audience that whoever signs in so asks for.
+    pub(crate) fn audience(&self) -> Audience {
+        self.provider.as_ref().map_or(Audience::RegistryAudience, ProviderBuild::audience)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
         },
         target::ManagedIdentityId,
     },
-    kubelet::{AzureEnvironment, NodeLocation},
+    kubelet::{Audience, AzureEnvironment, NodeLocation, ProviderBuild},
 };
 
 /// Signs in as that identity, or anonymously if there is no token.
@@ -35,7 +35,8 @@ pub(super) async fn sign_in(
         });
     }
     let machine = Some((which, around.endpoints.clone()));
-    let login = EntraToken { named: around.named(), machine, ..EntraToken::of(token) };
+    let provider = around.provider.clone();
+    let login = EntraToken { named: around.named(), machine, provider, ..EntraToken::of(token) };
     Ok(Candidate::by_token(login, CandidateKind::KubeletIdentity, &around.file))
 }
 
@@ -45,23 +46,28 @@ pub(super) async fn only_attached(cx: &Cx) -> Option<EntraToken> {
     issued.ok().map(|issued| EntraToken::of(issued.token))
 }
 
-/// Gets a token for registries. Returns `None` if there is certainly no token; the reason was then
+/// Gets the token that the node's provider asks for. Returns `None` if there is certainly no token; the reason was then
 /// reported.
 async fn token(
     cx: &Cx,
     which: &ManagedIdentityId,
     around: &AzureEnvironment,
 ) -> StepResult<Option<Issued>> {
+    // An older provider asks for the audience of Azure Resource Manager.
+    let audience = match around.provider.as_ref().map(ProviderBuild::audience) {
+        Some(Audience::ManagementAudience) => &around.endpoints.management,
+        Some(Audience::RegistryAudience | Audience::UnknownAudience) | None => REGISTRY_AUDIENCE,
+    };
     let refused = match imds::proxy(cx) {
-        None => match imds::token(cx, which, REGISTRY_AUDIENCE).await {
+        None => match imds::token(cx, which, audience).await {
             Ok(issued) => return Ok(Some(issued)),
             Err(refused) => refused,
         },
         // The environment sends the request to a proxy, and a kubelet with the same environment
         // does so too. A direct request tells whether the proxy is the cause.
         Some(proxy) => {
-            let straight = imds::token_straight(cx, which, REGISTRY_AUDIENCE);
-            let sent = imds::token(cx, which, REGISTRY_AUDIENCE);
+            let straight = imds::token_straight(cx, which, audience);
+            let sent = imds::token(cx, which, audience);
             match futures::future::join(sent, straight).await {
                 (Ok(issued), _) => return Ok(Some(issued)),
                 (Err(sent), Ok(_)) => {

@@ -1,13 +1,18 @@
 //! What credentials would this node's kubelet use?
 //!
-//! The files are those that AKS writes (Azure/AgentBaker). The kubelet's flags are not read, so a
-//! missing credential provider is only ever suspected.
+//! The flags of the running kubelet name its files, which AKS writes (Azure/AgentBaker); its
+//! credential provider's version decides how it signs in.
 
+mod answer;
 pub(crate) mod azure_json;
+mod flags;
+mod names;
 mod node;
 mod problem;
-mod program;
 pub(crate) mod provider;
+mod run_fault;
+mod settings;
+mod version;
 
 use std::rc::Rc;
 
@@ -18,18 +23,29 @@ use crate::{
         azure::Endpoints,
         rules::{Malformed, Pattern},
         target::{AcrHostKind, Who},
-        world::{AZURE_JSON, CREDENTIAL_PROVIDERS, FileError, yaml, yaml_loosely},
+        world::{AZURE_JSON, CREDENTIAL_PROVIDERS, FileError, Seen, yaml, yaml_loosely},
     },
 };
 use azure_json::{AzureJson, SignInMethod};
+pub use names::is_known;
 pub(crate) use node::{Application, AzureEnvironment, KubeletSignIn, TenantHint};
 pub use node::{Node, NodeLocation, SignInKind};
 pub use problem::{MissedBy, Problem};
 pub use provider::{NotReplayed, ProviderFault};
-use provider::{Provider, Providers, is_known};
+use provider::{Provider, Providers};
+pub use run_fault::RunFault;
+use settings::Settings;
+pub use version::Audience;
+pub(crate) use version::ProviderBuild;
 
 /// The file in which AKS writes the endpoints of a custom cloud.
 const ENVIRONMENT: &str = "/etc/kubernetes/akscustom.json";
+/// The name of the provider's program where no configuration names it.
+const PROGRAM: &str = "acr-credential-provider";
+/// The most files that are read.
+pub(crate) const MAX_READS: u64 = settings::MAX_READS + 9;
+/// The user name that goes with a refresh token.
+const TOKEN_USER: &str = "00000000-0000-0000-0000-000000000000";
 
 /// The provider that the kubelet asks for an image.
 struct ProviderCall {
@@ -37,41 +53,58 @@ struct ProviderCall {
     pattern: Option<String>,
     /// The file that holds the node's identity.
     file: String,
-    /// The file in which the provider is told to find the endpoints of its cloud.
-    environment: Option<String>,
-    patterns: Vec<String>,
+    /// How it is configured; `None` when the call is only assumed.
+    provider: Option<Provider>,
+    build: ProviderBuild,
 }
 
 /// Reads the node's files as the kubelet and its credential provider do.
 pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Node> {
+    let settings = Settings::read(cx).await;
     let image = as_written(cx, image_target);
     let mut others_may = false;
     let looked = async {
-        let asked = asked_provider(cx, image_target, &image, &mut others_may).await?;
+        let asked = asked_provider(cx, image_target, &settings, &image, &mut others_may).await?;
         let azure_json = azure_json(cx, &asked.file).await?;
-        signs_in(cx, image_target, asked, azure_json).await
+        let run = asked.provider.clone().map(|provider| (provider, asked.build.program.clone()));
+        let node = signs_in(cx, image_target, asked, azure_json).await?;
+        if let Some((provider, program)) = run.filter(|_| cx.target.sign_in.run_provider) {
+            let image = image.to_string();
+            let user = node.signs_in.user(TOKEN_USER);
+            answer::Run { provider: &provider, program, image, user }.start(cx, &settings);
+        }
+        Ok(node)
     };
     let node = looked.await.unwrap_or_else(Node::new);
-    Ok(Node { others_may, ..node })
+    Ok(Node { others_may, settings: settings.seen, limits: settings.limits(), ..node })
 }
 
 /// Returns the call of Azure's credential provider for the image, if the kubelet makes one.
 async fn asked_provider(
     cx: &Cx,
     image_target: &ImageTarget,
+    settings: &Settings,
     image: &Pattern,
     others_may: &mut bool,
 ) -> Result<ProviderCall, KubeletSignIn> {
-    let (file, is_azures) =
-        (CREDENTIAL_PROVIDERS.to_owned(), image_target.asked.host.azure().is_some());
-    let config = match cx.world.read(&cx.world.of_node(CREDENTIAL_PROVIDERS)).await {
+    let is_azures = image_target.asked.host.azure().is_some();
+    let Some((file, folder)) = settings.providers() else {
+        // Another registry may have a pull secret.
+        if !is_azures {
+            return Err(KubeletSignIn::Unknown);
+        }
+        cx.add_finding(Problem::CredproviderFlagsMissing {});
+        return Err(KubeletSignIn::Anonymous);
+    };
+    let config = match cx.world.read(&cx.world.of_node(&file)).await {
         Ok(bytes) => yaml(&bytes).map_err(|said| said.to_string()),
-        Err(FileError::Missing) => {
+        Err(FileError::Missing) if settings.seen != Seen::InEffect => {
             // A flag of the kubelet decides which file it reads. `--identity node` asserts that
             // Azure's provider is configured.
             if cx.target.sign_in.who == Who::Node {
-                let (file, environment) = (AZURE_JSON.to_owned(), None);
-                return Ok(ProviderCall { pattern: None, file, environment, patterns: vec![] });
+                let (build, _) = program(cx, &folder, PROGRAM).await;
+                let file = AZURE_JSON.to_owned();
+                return Ok(ProviderCall { pattern: None, file, provider: None, build });
             }
             if is_azures {
                 cx.add_finding(Problem::CredproviderNotConfigured { file });
@@ -94,45 +127,77 @@ async fn asked_provider(
     let pattern = provider.and_then(|provider| provider.matching(image));
     match (provider, pattern) {
         (Some(provider), Some(pattern)) => {
-            let file = runs(cx, image_target, provider, &file).await?;
-            let (pattern, patterns) = (Some(pattern.to_owned()), provider.patterns.clone());
-            let environment = provider.environment.clone();
-            Ok(ProviderCall { pattern, file, environment, patterns })
+            let pattern = Some(pattern.to_owned());
+            let (build, fault) = program(cx, &folder, &provider.name).await;
+            let config_file = runs(cx, image_target, provider, &file, (&build, fault));
+            let config_file = config_file.map_err(|stopped| *stopped)?;
+            Ok(ProviderCall { pattern, file: config_file, provider: Some(provider.clone()), build })
         }
         // By its name, this is no Azure registry: a pull secret may exist for it.
         _ if !is_azures => Err(KubeletSignIn::Unknown),
         (provider, _) => {
             let patterns = provider.map(|provider| provider.patterns.clone()).unwrap_or_default();
-            tell_missed(cx, image_target, MissedBy::Kubelet, patterns);
+            tell_missed(cx, image_target, MissedBy::Kubelet, file, patterns);
             Err(KubeletSignIn::Anonymous)
         }
     }
 }
 
+/// Reads a provider's program: its version, and why the kubelet cannot run it. Nothing is said of a
+/// program where its directory is not there: a flag may name another one.
+async fn program(cx: &Cx, folder: &str, name: &str) -> (ProviderBuild, Option<ProviderFault>) {
+    let (world, path) = (&cx.world, format!("{folder}/{name}"));
+    let read = world.program(&world.of_node(&path), version::TEXTS, version::is_told).await;
+    let fault = match read {
+        Ok(read) => {
+            let fault = version::fault(&read);
+            return (ProviderBuild::of(path, &read), fault);
+        }
+        Err(FileError::Missing) => {
+            let is_folder = world.has_folder(&world.of_node(folder)).await;
+            is_folder.then_some(ProviderFault::NoSuchFile)
+        }
+        Err(FileError::NotAFile) => Some(ProviderFault::NotExecutable),
+        Err(error) => {
+            let (file, said) = (path.clone(), error.to_string());
+            cx.add_finding(Problem::SettingsUnreadable { file, said });
+            None
+        }
+    };
+    (ProviderBuild::unknown(path), fault)
+}
+
 /// Returns the configuration file that the provider is given, if the provider runs as configured.
-async fn runs(
+fn runs(
     cx: &Cx,
     image_target: &ImageTarget,
     provider: &Provider,
     file: &str,
-) -> Result<String, KubeletSignIn> {
+    (build, fault): (&ProviderBuild, Option<ProviderFault>),
+) -> Result<String, Box<KubeletSignIn>> {
     if provider.by_service_account {
         cx.add_finding(Problem::ServiceAccountDecides { file: file.to_owned() });
-        return Err(KubeletSignIn::Unknown);
+        return Err(Box::new(KubeletSignIn::Unknown));
     }
-    if let Some((what, written)) = provider.not_replayed(&image_target.asked.registry) {
-        cx.add_finding(Problem::ProviderNotReplayed { file: file.to_owned(), what, written });
-        return Err(KubeletSignIn::Unknown);
-    }
-    let (program, file, said) = match provider.config_file() {
-        Err(said) => (None, Some(file.to_owned()), said),
-        Ok(config_file) => match program::cannot_run(cx, &provider.name).await {
-            Some((program, said)) => (Some(program), None, said),
-            None => return Ok(config_file.to_owned()),
-        },
+    let cannot = |program: Option<String>, said| {
+        let file = program.is_none().then(|| file.to_owned());
+        cx.add_finding(Problem::CredproviderMissingOrCrashing { program, file, said });
+        Box::new(KubeletSignIn::Anonymous)
     };
-    cx.add_finding(Problem::CredproviderMissingOrCrashing { program, file, said });
-    Err(KubeletSignIn::Anonymous)
+    let rejects = build.rejects(&provider.args.flags());
+    let newer = (rejects == Some(true)).then_some(ProviderFault::FlagOfNewerVersion);
+    if let Some(said) = fault.or(newer) {
+        return Err(cannot(Some(build.program.clone()), said));
+    }
+    let unknown = rejects
+        .is_none()
+        .then(|| (NotReplayed::ProviderVersionUnknown, provider.args.flags().join(" ")));
+    let odd = provider.not_replayed(&image_target.asked.registry).or(unknown);
+    if let Some((what, written)) = odd {
+        cx.add_finding(Problem::ProviderNotReplayed { file: file.to_owned(), what, written });
+        return Err(Box::new(KubeletSignIn::Unknown));
+    }
+    provider.config_file().map(str::to_owned).map_err(|said| cannot(None, said))
 }
 
 /// Reads the configuration file of the credential provider.
@@ -166,7 +231,11 @@ async fn signs_in(
         cx.add_finding(Problem::ProviderNotReplayed { file, what, written });
         return Err(KubeletSignIn::Unknown);
     }
-    let (endpoints, known) = endpoints(cx, &azure_json.cloud, asked.environment).await;
+    let (patterns, told) = match asked.provider {
+        Some(provider) => (provider.patterns, provider.environment),
+        None => (vec![], None),
+    };
+    let (endpoints, known) = endpoints(cx, &azure_json.cloud, told).await;
     let name = image_target.asked.host.azure();
     let other_cloud = name.is_some_and(|name| name.suffix != endpoints.suffix);
     if other_cloud {
@@ -174,9 +243,18 @@ async fn signs_in(
         let registry = image_target.asked.registry.clone();
         cx.add_finding(Problem::RegistryOtherCloud { registry, cloud, suffix });
     }
-    if !is_known(&image_target.asked.registry, &endpoints.suffix) {
+    let registry = &image_target.asked.registry;
+    let recognized = names::recognizes(&asked.build, registry, &endpoints.suffix);
+    if recognized.is_none() {
+        let (what, written) = (NotReplayed::ProviderVersionUnknown, registry.clone());
+        let file = asked.build.program;
+        cx.add_finding(Problem::ProviderNotReplayed { file, what, written });
+        return Err(KubeletSignIn::Unknown);
+    }
+    if recognized == Some(false) {
         if known && !other_cloud && asked.pattern.is_some() {
-            tell_missed(cx, image_target, MissedBy::Provider, asked.patterns);
+            let file = CREDENTIAL_PROVIDERS.to_owned();
+            tell_missed(cx, image_target, MissedBy::Provider, file, patterns);
         }
         return Err(if known && name.is_some() {
             KubeletSignIn::Anonymous
@@ -187,8 +265,14 @@ async fn signs_in(
     let cloud = Some(endpoints.cloud.clone());
     let place = NodeLocation { node_group: azure_json.group, pool: pool(cx).await };
     let tenant = Some(azure_json.tenant.unwrap_or_default());
-    let around =
-        AzureEnvironment { file: file.clone(), tenant, endpoints: Rc::new(endpoints), place };
+    let version = asked.build.version.clone();
+    let around = AzureEnvironment {
+        file: file.clone(),
+        tenant,
+        endpoints: Rc::new(endpoints),
+        place,
+        provider: Some(asked.build),
+    };
     let signs_in = match azure_json.names {
         SignInMethod::Managed(which) => KubeletSignIn::Managed(which, around),
         SignInMethod::Anonymous => {
@@ -214,7 +298,14 @@ async fn signs_in(
             KubeletSignIn::Placeholder { user, password, file: file.clone() }
         }
     };
-    Ok(Node { pattern: asked.pattern, file: Some(file), cloud, ..Node::new(signs_in) })
+    let provider_version = version;
+    Ok(Node {
+        pattern: asked.pattern,
+        file: Some(file),
+        cloud,
+        provider_version,
+        ..Node::new(signs_in)
+    })
 }
 
 /// Returns the endpoints of the node's cloud, and whether they are certain.
@@ -253,12 +344,18 @@ async fn pool(cx: &Cx) -> Option<String> {
     parts.next().filter(|pool| pool.chars().all(|c| c.is_ascii_alphanumeric())).map(str::to_owned)
 }
 
-fn tell_missed(cx: &Cx, image_target: &ImageTarget, by: MissedBy, patterns: Vec<String>) {
+fn tell_missed(
+    cx: &Cx,
+    image_target: &ImageTarget,
+    by: MissedBy,
+    file: String,
+    patterns: Vec<String>,
+) {
     if image_target.asked.host.azure().map(|name| name.kind) == Some(AcrHostKind::RegionalEndpoint)
     {
         return tell_regional(cx, image_target, by);
     }
-    let (registry, file) = (image_target.asked.registry.clone(), CREDENTIAL_PROVIDERS.to_owned());
+    let registry = image_target.asked.registry.clone();
     cx.add_finding(Problem::CredproviderMatchMiss { registry, by, file, patterns });
 }
 

@@ -5,10 +5,12 @@ use std::rc::Rc;
 use serde::Serialize;
 use strum::VariantNames;
 
+use super::{settings::PullLimits, version::ProviderBuild};
 use crate::kit::{
     Secret,
     azure::Endpoints,
     target::{Cloud, ManagedIdentityId},
+    world::Seen,
 };
 
 /// What this node's kubelet signs in with.
@@ -26,6 +28,13 @@ pub struct Node {
     /// As the node calls its cloud.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) cloud: Option<String>,
+    /// The version of the credential provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) provider_version: Option<String>,
+    /// How the kubelet's settings were seen.
+    pub(super) settings: Seen,
+    #[serde(flatten)]
+    pub(super) limits: PullLimits,
     /// Whether another provider is asked for the image as well.
     #[serde(skip)]
     pub(crate) others_may: bool,
@@ -65,6 +74,18 @@ pub(crate) enum KubeletSignIn {
     Unknown,
 }
 
+impl KubeletSignIn {
+    /// Returns the user name that the provider gives out; `of_token` goes with a refresh token.
+    pub(super) fn user(&self, of_token: &str) -> Option<String> {
+        match self {
+            KubeletSignIn::Managed(..) => Some(of_token.to_owned()),
+            KubeletSignIn::Application(application) => Some(application.client_id.clone()),
+            KubeletSignIn::Placeholder { user, .. } => Some(user.clone()),
+            KubeletSignIn::Anonymous | KubeletSignIn::Unknown => None,
+        }
+    }
+}
+
 /// An application that signs in with its password.
 #[derive(Clone, Debug)]
 pub(crate) struct Application {
@@ -82,6 +103,8 @@ pub(crate) struct AzureEnvironment {
     pub(crate) tenant: Option<String>,
     pub(crate) endpoints: Rc<Endpoints>,
     pub(crate) place: NodeLocation,
+    /// The node's credential provider; `None` elsewhere.
+    pub(crate) provider: Option<ProviderBuild>,
 }
 
 /// A tenant, and the file that names it.
@@ -106,7 +129,8 @@ impl AzureEnvironment {
     /// Not on a node.
     pub(crate) fn elsewhere(from: String) -> Self {
         let endpoints = Rc::new(Endpoints::of(Cloud::default()));
-        Self { file: from, tenant: None, endpoints, place: NodeLocation::default() }
+        let place = NodeLocation::default();
+        Self { file: from, tenant: None, endpoints, place, provider: None }
     }
 
     /// Returns the tenant to send with a token: a node's provider sends what its file has, even an
@@ -140,6 +164,16 @@ impl Node {
             KubeletSignIn::Anonymous => SignInKind::KubeletNoCredentials,
             KubeletSignIn::Unknown => SignInKind::KubeletUnknown,
         };
-        Self { signs_in, how, pattern: None, file: None, cloud: None, others_may: false }
+        Self {
+            signs_in,
+            how,
+            pattern: None,
+            file: None,
+            cloud: None,
+            provider_version: None,
+            settings: Seen::Assumed,
+            limits: PullLimits::default(),
+            others_may: false,
+        }
     }
 }

@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use super::provider::{NotReplayed, ProviderFault};
+use super::{
+    provider::{NotReplayed, ProviderFault},
+    run_fault::RunFault,
+};
 
 /// What can be wrong with a node's files.
 #[derive(Serialize, strum::VariantNames)]
@@ -18,6 +21,15 @@ pub enum Problem {
     CredproviderNotConfigured {
         /// The file where the configuration would be.
         file: String,
+    },
+    /// The running kubelet lacks one of the flags of a credential provider.
+    CredproviderFlagsMissing {},
+    /// A file with settings of the kubelet, or its provider's program, cannot be read.
+    SettingsUnreadable {
+        /// The file.
+        file: String,
+        /// Why not, without quoting it.
+        said: String,
     },
     /// The configuration does not parse; the kubelet keeps the one that it read at its start.
     CredproviderConfigUnreadable {
@@ -57,6 +69,17 @@ pub enum Problem {
         file: Option<String>,
         /// Why not.
         said: ProviderFault,
+    },
+    /// The provider fails when it is run as the kubelet runs it: could not tell, as this process may
+    /// lack what the kubelet has.
+    CredproviderRunFails {
+        /// The program.
+        program: String,
+        /// How it fails.
+        said: RunFault,
+        /// How it ended, as the system words it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        status: Option<String>,
     },
     /// The provider signs in as the pod's service account, which is unknown here: could not tell.
     ServiceAccountDecides {

@@ -6,10 +6,10 @@ use serde::Serialize;
 use serde_json::Value;
 use strum::VariantNames;
 
-use crate::kit::{
-    rules::{Fields, Malformed, Pattern},
-    target::suffixes,
-};
+use crate::kit::rules::{Fields, Malformed, Pattern};
+
+/// The version of the interface between the kubelet and the program that is replayed.
+pub(super) const INTERFACE: &str = "credentialprovider.kubelet.k8s.io/v1";
 
 /// The name of AKS's credential provider.
 const NAME: &str = "acr-credential-provider";
@@ -48,6 +48,7 @@ const STEERING: [&str; 5] = ["IDENTITY_", "MSI_", "IMDS_", "AZURE_", "_PROXY"];
 pub struct Providers(Vec<Provider>);
 
 /// One credential provider.
+#[derive(Clone)]
 pub struct Provider {
     /// The name, which is also the name of its program.
     pub name: String,
@@ -62,7 +63,7 @@ pub struct Provider {
     /// The version of the interface between the kubelet and the program.
     interface: String,
     /// The environment variables that the configuration sets.
-    variables: Vec<String>,
+    pub(super) variables: Vec<(String, String)>,
 }
 
 /// A set-up of the provider that is not replayed here: a word of evidence.
@@ -80,6 +81,8 @@ pub enum NotReplayed {
     UnknownFlag,
     /// This registry is mirrored.
     RegistryMirror,
+    /// What it does depends on its version, which is not known.
+    ProviderVersionUnknown,
 }
 
 /// Why the provider's program fails: a word of evidence.
@@ -95,11 +98,17 @@ pub enum ProviderFault {
     NoSuchFile,
     /// The program is for another processor.
     OtherMachine,
+    /// Nobody may run the program.
+    NotExecutable,
+    /// It is called with a flag that its version does not know.
+    FlagOfNewerVersion,
 }
 
 /// What a program is called with.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Args {
+    /// All of them, as they are written.
+    pub(super) written: Vec<String>,
     /// Arguments that are no flags: the configuration file.
     pub files: Vec<String>,
     /// The flags and their values.
@@ -176,7 +185,7 @@ impl Provider {
             by_service_account: fields.get("tokenAttributes").is_some(),
             environment: told.map(|(_, file)| file.clone()),
             interface: text("apiVersion")?,
-            variables: set.into_iter().map(|(name, _)| name).collect(),
+            variables: set,
         })
     }
 
@@ -190,15 +199,15 @@ impl Provider {
     /// What of its set-up is not replayed here, as a word, and how it is written.
     pub(super) fn not_replayed(&self, registry: &str) -> Option<(NotReplayed, String)> {
         // Which interfaces a program knows is its version's to say: today's know no other.
-        if self.interface != "credentialprovider.kubelet.k8s.io/v1" {
+        if self.interface != INTERFACE {
             return Some((NotReplayed::OtherInterface, self.interface.clone()));
         }
-        let steers = |name: &&String| {
+        let steers = |(name, _): &&(String, String)| {
             let name = name.to_uppercase();
             let steers = STEERING.iter().any(|part| name.starts_with(part) || name.ends_with(part));
             steers && name != "AZURE_ENVIRONMENT_FILEPATH"
         };
-        if let Some(name) = self.variables.iter().find(steers) {
+        if let Some((name, _)) = self.variables.iter().find(steers) {
             return Some((NotReplayed::SteeredByVariable, name.clone()));
         }
         let unknown = self.args.flags.iter().find(|(flag, _)| !VALUED.contains(&flag.as_str()));
@@ -226,7 +235,7 @@ impl Provider {
 impl Args {
     /// Parses the arguments as the program does (pflag).
     fn read(args: &[String]) -> Self {
-        let mut read = Self::default();
+        let mut read = Self { written: args.to_vec(), ..Self::default() };
         let mut rest = args.iter();
         while let Some(arg) = rest.next() {
             match arg.split_once('=') {
@@ -242,21 +251,15 @@ impl Args {
         read
     }
 
+    /// Returns the flags.
+    pub(super) fn flags(&self) -> Vec<&str> {
+        self.flags.iter().map(|(flag, _)| flag.as_str()).collect()
+    }
+
     fn values(&self, names: &'static [&str]) -> impl Iterator<Item = &str> {
         let flags = self.flags.iter().filter(|(flag, _)| names.contains(&flag.as_str()));
         flags.map(|(_, value)| value.as_str())
     }
-}
-
-/// Returns whether Azure's credential provider recognizes the registry as one of Azure's.
-///
-/// It recognizes a name without a hyphen in every cloud, other names only in the node's own cloud
-/// (`parseACRLoginServerFromImage`).
-pub fn is_known(registry: &str, own_suffix: &str) -> bool {
-    let label = registry.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(registry.len());
-    let rest = registry[label..].strip_prefix('.').filter(|_| label > 0);
-    let everywhere = rest.is_some_and(|rest| suffixes().any(|suffix| rest == suffix));
-    everywhere || (!own_suffix.is_empty() && registry.contains(own_suffix))
 }
 
 #[cfg(test)]
@@ -359,25 +362,6 @@ providers:
         ] {
             let provider = azures(&format!("{AKS}    env: [{{ name: {name}, value: /x }}]\n"));
             assert_eq!(not(&provider), wanted, "{name}");
-        }
-    }
-
-    #[test]
-    fn which_registries_are_known() {
-        for (registry, own, wanted) in [
-            ("contoso.azurecr.io", "azurecr.io", true),
-            ("contoso.azurecr.cn", "azurecr.io", true),
-            ("contoso-a1b2.azurecr.io", "azurecr.io", true),
-            ("contoso-a1b2.azurecr.cn", "azurecr.io", false),
-            ("contoso.eastus.geo.azurecr.io", "azurecr.io", true),
-            ("contoso.eastus.geo.azurecr.us", "azurecr.io", false),
-            ("contoso.azurecr.io.example", "azurecr.cn", false),
-            ("registry.contoso.example", "azurecr.io", false),
-            ("registry.contoso.example", "contoso.example", true),
-            (".azurecr.cn", "azurecr.io", false),
-            ("", "", false),
-        ] {
-            assert_eq!(is_known(registry, own), wanted, "{registry} on a node of {own}");
         }
     }
 }

@@ -3,16 +3,21 @@
 
 use toml::{Table, Value};
 
-use super::problem::NotFollowed;
+use super::{
+    problem::NotFollowed,
+    version::{Version, is_at_least},
+};
 use crate::kit::{rules::Malformed, world::Toml};
 
-/// The file of the configuration on AKS nodes (Azure/AgentBaker).
-pub(super) const CONFIG: &str = "/etc/containerd/config.toml";
 /// The names of the plugin that pulls images, from containerd 1 with configuration 1 to
 /// containerd 2. AKS writes `version = 2` for containerd 2 as well, so the version decides nothing.
 const PLUGINS: [&str; 3] = ["io.containerd.cri.v1.images", "io.containerd.grpc.v1.cri", "cri"];
 /// The directories of containerd 2.2 and later where none is configured. Older ones read none.
 const DEFAULT_FOLDERS: [&str; 2] = ["/etc/containerd/certs.d", "/etc/docker/certs.d"];
+/// The name since containerd 2.
+const IMAGES: &str = PLUGINS[0];
+/// Where containerd keeps what it pulls, unless the configuration says another place.
+const ROOT: &str = "/var/lib/containerd";
 /// The snapshotter of artifact streaming (Azure/AgentBaker).
 const STREAMING: &str = "overlaybd";
 
@@ -27,6 +32,12 @@ pub struct Config {
     pub not_replayed: Vec<(NotFollowed, String)>,
     /// Whether layers are streamed when they are needed instead of downloaded.
     pub streams: bool,
+    /// Whether a layer is removed once it is unpacked.
+    pub discards_layers: bool,
+    /// Whether the plugin that pulls images does not start with this.
+    pub stops_plugin: bool,
+    /// The directory in which containerd keeps what it pulls.
+    pub root: String,
 }
 
 impl Default for Config {
@@ -36,32 +47,49 @@ impl Default for Config {
             are_default: true,
             not_replayed: vec![],
             streams: false,
+            discards_layers: false,
+            stops_plugin: false,
+            root: ROOT.to_owned(),
         }
     }
 }
 
 impl Config {
-    /// Reads a configuration for that registry, as an image names it.
-    pub fn read(file: &Toml, registry: &str) -> Result<Self, Malformed> {
+    /// Returns the configuration of that version of containerd where there is no file.
+    pub fn without_file(version: Option<Version>) -> Self {
         let mut config = Self::default();
+        if is_at_least(version, (2, 2, 0)) == Some(false) {
+            (config.folders, config.are_default) = (vec![], false);
+        }
+        config
+    }
+
+    /// Reads the configuration of that version of containerd for a registry, as an image names it.
+    pub fn read(file: &Toml, version: Option<Version>, registry: &str) -> Result<Self, Malformed> {
+        let mut config = Self::without_file(version);
         if !file.is_plain {
             config.not_replayed.push((NotFollowed::TomlForm, "TOML 1.1".into()));
         }
-        if let Some(Value::Array(imports)) = file.table.get("imports") {
-            let imports = imports.iter().filter_map(Value::as_str).collect::<Vec<_>>();
-            if !imports.is_empty() {
-                config.not_replayed.push((NotFollowed::Imports, imports.join(" ")));
-            }
+        if let Some(root) =
+            file.table.get("root").and_then(Value::as_str).filter(|it| !it.is_empty())
+        {
+            root.clone_into(&mut config.root);
         }
+        let format = file.table.get("version").and_then(Value::as_integer).unwrap_or(1);
         let plugins = file.table.get("plugins").and_then(Value::as_table);
         let mut paths: Vec<&str> = vec![];
         for name in PLUGINS {
             let Some(plugin) = plugins.and_then(|plugins| plugins.get(name)) else { continue };
+            let counts = counts(name, format, version);
+            if counts == Some(false) {
+                continue;
+            }
             let plugin = plugin.as_table().ok_or(Malformed::NotAnObject)?;
-            let snapshotter = [Some(plugin), table(plugin, "containerd")?];
-            let mut snapshotter =
-                snapshotter.into_iter().flatten().filter_map(|at| at.get("snapshotter"));
-            config.streams |= snapshotter.any(|name| name.as_str() == Some(STREAMING));
+            let both = [Some(plugin), table(plugin, "containerd")?];
+            let set = |name| both.iter().flatten().filter_map(move |at| at.get(name));
+            config.streams |= set("snapshotter").any(|name| name.as_str() == Some(STREAMING));
+            let mut discards = set("discard_unpacked_layers");
+            config.discards_layers |= discards.any(|is| is.as_bool() == Some(true));
             let Some(settings) = table(plugin, "registry")? else { continue };
             if let Some(odd) = settings.keys().find(|key| is_misspelled(key)) {
                 config.not_replayed.push((NotFollowed::TomlForm, odd.clone()));
@@ -71,7 +99,7 @@ impl Config {
                 Some(Some("")) | None => {}
                 Some(Some(path)) => paths.push(path),
             }
-            config.inline(settings, registry)?;
+            config.inline(settings, counts.is_some(), registry)?;
         }
         paths.dedup();
         match paths[..] {
@@ -81,7 +109,8 @@ impl Config {
                 config.are_default = false;
                 // The transfer service of 2.1 and later takes the list as one directory
                 // (containerd#12415).
-                if config.folders.len() > 1 {
+                let is_one = is_at_least(version, (2, 1, 0)) != Some(false);
+                if config.folders.len() > 1 && is_one {
                     config.not_replayed.push((NotFollowed::SeveralFolders, path.to_owned()));
                 }
             }
@@ -92,7 +121,7 @@ impl Config {
 
     /// Reads the settings of a registry that are written in the configuration itself: deprecated,
     /// and removed in later versions of containerd.
-    fn inline(&mut self, settings: &Table, registry: &str) -> Result<(), Malformed> {
+    fn inline(&mut self, settings: &Table, counts: bool, registry: &str) -> Result<(), Malformed> {
         let mirrors = table(settings, "mirrors")?.filter(|mirrors| !mirrors.is_empty());
         let names = |table: &Table| {
             [registry, "*"].into_iter().find(|name| table.contains_key(*name)).map(str::to_owned)
@@ -102,7 +131,9 @@ impl Config {
             .get("config_path")
             .and_then(Value::as_str)
             .is_some_and(|path| !path.is_empty());
-        if let Some(mirrors) = mirrors
+        if with_path && mirrors.is_some() && counts {
+            self.stops_plugin = true;
+        } else if let Some(mirrors) = mirrors
             && let Some(name) =
                 names(mirrors).or_else(|| with_path.then(|| "config_path".to_owned()))
         {
@@ -115,6 +146,18 @@ impl Config {
             }
         }
         Ok(())
+    }
+}
+
+/// Returns whether the settings under a name of the plugin count, in a file of that format; `None`
+/// where the version decides. containerd 2 moves those of older formats to the new name, and those of
+/// format 3 since 2.4 (containerd, plugins/cri/images/plugin.go: `configMigration`).
+fn counts(name: &str, format: i64, version: Option<Version>) -> Option<bool> {
+    match (name == IMAGES, version) {
+        (true, version) => version.map(|version| !version.is_first()),
+        (false, _) if format < 3 => Some(true),
+        (false, Some(version)) if version.is_first() => Some(true),
+        (false, version) => is_at_least(version, (2, 4, 0)),
     }
 }
 
@@ -133,10 +176,20 @@ fn is_misspelled(key: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kit::world::toml;
+    use crate::kit::{rules::GoBuild, world::toml};
 
     fn read(text: &str) -> Config {
-        Config::read(&toml(text.as_bytes()).unwrap(), "contoso.azurecr.io").unwrap()
+        read_by(None, text)
+    }
+
+    fn read_by(version: Option<&str>, text: &str) -> Config {
+        let version = version.and_then(|version| {
+            let module = if version.starts_with('1') { "" } else { "/v2" };
+            let module = format!("github.com/containerd/containerd{module}");
+            let lines = format!("path\t{module}/cmd/containerd\nmod\t{module}\tv{version}\t\n");
+            Version::of(&GoBuild::of(&lines))
+        });
+        Config::read(&toml(text.as_bytes()).unwrap(), version, "contoso.azurecr.io").unwrap()
     }
 
     #[test]
@@ -158,8 +211,6 @@ mod tests {
             read(text).not_replayed.into_iter().map(|(what, _)| what).collect::<Vec<_>>()
         };
         let cri = "[plugins.'io.containerd.grpc.v1.cri'.registry";
-        assert_eq!(what("imports = ['/etc/containerd/conf.d/*.toml']"), [NotFollowed::Imports]);
-        assert_eq!(what("imports = []"), []);
         assert_eq!(what(&format!("{cri}]\nconfig_path = '/a:/b'")), [NotFollowed::SeveralFolders]);
         assert_eq!(what(&format!("{cri}.mirrors.'docker.io']\nendpoint = []")), []);
         assert_eq!(
@@ -167,10 +218,46 @@ mod tests {
             [NotFollowed::InlineMirrors]
         );
         let both = format!("{cri}]\nconfig_path = '/a'\n{cri}.mirrors.'docker.io']\nendpoint = []");
+        assert_eq!(what(&both), []);
+        assert!(read(&both).stops_plugin);
+        let both = both.replace("grpc.v1.cri", "cri.v1.images");
         assert_eq!(what(&both), [NotFollowed::InlineMirrors]);
+        assert!(!read(&both).stops_plugin && read_by(Some("2.0.0"), &both).stops_plugin);
         let auth = format!("{cri}.configs.'contoso.azurecr.io'.auth]\nusername = 'x'");
         assert_eq!(what(&auth), [NotFollowed::InlineConfig]);
         assert_eq!(what(&format!("{cri}]\nConfig_Path = '/a'")), [NotFollowed::TomlForm]);
+    }
+
+    #[test]
+    fn the_version_decides() {
+        let (old, new) = ("io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images");
+        let folders = |version: &str, name: &str, format: &str| {
+            let text =
+                format!("version = {format}\n[plugins.'{name}'.registry]\nconfig_path = '/x'");
+            read_by(Some(version), &text).folders
+        };
+        assert_eq!(folders("1.7.34", old, "2"), ["/x"]);
+        assert_eq!(folders("1.7.34", new, "2"), [""; 0]);
+        assert_eq!(folders("2.0.0", old, "2"), ["/x"]);
+        assert_eq!(folders("2.0.0", old, "3"), [""; 0]);
+        assert_eq!(folders("2.4.2", old, "3"), ["/x"]);
+        assert_eq!(read_by(Some("2.1.6"), "version = 3").folders, [""; 0]);
+        assert!(read_by(Some("2.2.4"), "version = 3").are_default);
+        let list = format!("[plugins.'{old}'.registry]\nconfig_path = '/a:/b'");
+        assert_eq!(read_by(Some("2.0.7"), &list).not_replayed, []);
+        assert_eq!(read_by(Some("2.1.0"), &list).not_replayed.len(), 1);
+        assert_eq!(read("root = '/data'").root, "/data");
+    }
+
+    #[test]
+    fn discarded_layers_are_seen_in_both_places() {
+        let discards = |at: &str| {
+            let text = format!("[plugins.'{at}]\ndiscard_unpacked_layers = ");
+            let of = |value| read(&format!("{text}{value}")).discards_layers;
+            (of("true"), of("false"))
+        };
+        assert_eq!(discards("io.containerd.grpc.v1.cri'.containerd"), (true, false));
+        assert_eq!(discards("io.containerd.cri.v1.images'"), (true, false));
     }
 
     #[test]

@@ -7,8 +7,9 @@ use std::path::Path;
 use super::{
     hosts_file::{HostEntry, HostsFile},
     problem::{NotFollowed, Problem},
+    version::{Version, is_at_least},
 };
-use crate::kit::{Cx, world::FileError};
+use crate::kit::{Cx, rules::Malformed, world::FileError};
 
 /// The directory for registries that have none of their own.
 const DEFAULT: &str = "_default";
@@ -66,11 +67,15 @@ fn names(registry: &str) -> Vec<String> {
 }
 
 /// Reads what a directory says.
-pub(super) async fn settings(cx: &Cx, folder: &RegistryFolder) -> Settings {
+pub(super) async fn settings(
+    cx: &Cx,
+    folder: &RegistryFolder,
+    version: Option<Version>,
+) -> Settings {
     let file = format!("{}/hosts.toml", folder.path);
     let text = cx.world.read(&cx.world.of_node(&file)).await;
     match text {
-        Ok(bytes) if !bytes.is_empty() => match HostsFile::read(&bytes, &folder.path) {
+        Ok(bytes) if !bytes.is_empty() => match read(&bytes, &folder.path, version) {
             Ok(HostsFile { hosts, not_replayed }) => return Settings { file, hosts, not_replayed },
             Err(said) => {
                 let said = said.to_string();
@@ -84,6 +89,35 @@ pub(super) async fn settings(cx: &Cx, folder: &RegistryFolder) -> Settings {
         }
     }
     of_certificates(cx, &folder.path).await
+}
+
+/// Reads a file of hosts as that version of containerd does.
+fn read(bytes: &[u8], folder: &str, version: Option<Version>) -> Result<HostsFile, Malformed> {
+    let mut file = HostsFile::read(bytes, folder)?;
+    let is_timeout_read = match is_at_least(version, (2, 1, 0)) {
+        Some(false) if is_at_least(version, (2, 0, 0)) == Some(true) => {
+            is_at_least(version, (2, 0, 7))
+        }
+        known => known,
+    };
+    let mut odd = vec![];
+    for (what, written) in file.not_replayed {
+        match what {
+            // The word `referrers` of `capabilities`, which older versions refuse.
+            NotFollowed::VersionDecides if written.eq_ignore_ascii_case("referrers") => {
+                match is_at_least(version, (2, 2, 0)) {
+                    Some(true) => {}
+                    Some(false) => return Err(Malformed::UnknownCapability),
+                    None => odd.push((what, written)),
+                }
+            }
+            // A bad `dial_timeout`, which older versions do not read.
+            NotFollowed::VersionDecides if is_timeout_read == Some(false) => {}
+            _ => odd.push((what, written)),
+        }
+    }
+    file.not_replayed = odd;
+    Ok(file)
 }
 
 /// Warns of a directory without hosts that hides the hosts for all registries.

@@ -1,111 +1,121 @@
 //! Which hosts does this node's containerd ask for the image?
 //!
 //! The files are those that containerd reads: its configuration, and for each registry a directory
-//! with `hosts.toml` or with certificates. What they say is configured; a process that runs since
-//! before a change of the first may not know of it.
+//! with `hosts.toml` or with certificates. What they say is configured; what the running process has
+//! is in effect: its environment, and files that are older than it is.
 
 mod asking;
 mod certificates;
 mod config;
+mod containerd;
+mod environment;
 mod folder;
+mod followed;
 mod hosts_file;
+mod imports;
 mod mirrors;
 mod problem;
 mod proxies;
 mod resolver;
+mod version;
 mod way;
 
 use std::rc::Rc;
-
-use serde::Serialize;
 
 use crate::{
     image::ImageTarget,
     kit::{
         Cx, Host, HostPurpose, NoFact, StepResult,
         engine::RunProblem,
-        world::{FileError, toml},
+        rules::flag,
+        world::{FileError, PROCESS_READS, Process, Seen},
     },
 };
-use config::CONFIG;
 pub use config::Config;
+pub use containerd::{Needs, needs};
+use environment::Environment;
 use folder::{RegistryFolder, Settings};
+pub use followed::Runtime;
 use hosts_file::HostEntry;
 pub use hosts_file::HostsFile;
+use imports::{Loaded, Unloaded};
 pub use mirrors::ask as ask_mirrors;
 use mirrors::{Link, List};
 pub use problem::{NotFollowed, Problem};
+pub use version::Version;
 pub use way::{Named, Way, session};
 
+/// The configuration of containerd, unless its command line names another file.
+const CONFIG: &str = "/etc/containerd/config.toml";
+/// The units of the two programs.
+const UNITS: [&str; 2] = ["containerd", "kubelet"];
 /// How many hosts of a file are followed.
 pub(crate) const MAX_HOSTS: usize = 8;
-/// The most files that are read before the next steps start: the configuration, the directories of
-/// two roots, the hosts, the names in a directory, the certificates of each host, what sets
-/// containerd's environment, and the node's name servers.
-pub(crate) const MAX_READS: usize =
-    12 + MAX_HOSTS * certificates::MAX_FILES + proxies::MAX_READS + resolver::MAX_READS;
-
-/// The way that containerd goes for the image.
-#[derive(Serialize)]
-pub struct Runtime {
-    /// The registry, as containerd asks it.
-    #[serde(skip)]
-    host: Host,
-    /// How many other hosts it asks; `None` for none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    others: Option<usize>,
-    /// The file or directory that decides.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    file: Option<String>,
-    /// The configuration of containerd, if there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    config: Option<&'static str>,
-    /// Whether containerd has proxies.
-    #[serde(skip)]
-    has_proxies: bool,
-    /// All hosts, where there are others than the registry.
-    #[serde(skip)]
-    list: Option<Rc<List>>,
-}
+/// The most files that are read before the next steps start: the directories of two roots, the hosts,
+/// the names in a directory, the certificates of each host, and what each file here reads.
+pub(crate) const MAX_READS: usize = 12
+    + MAX_HOSTS * certificates::MAX_FILES
+    + UNITS.len() * PROCESS_READS
+    + environment::MAX_READS
+    + proxies::MAX_READS
+    + resolver::MAX_READS
+    + version::MAX_READS
+    + 2 * imports::MAX_FILES;
+/// The most looks at files of the step that compares a pull's needs.
+pub(crate) const MAX_LOOKS: usize = containerd::MAX_READS;
 
 /// Reads how containerd on this node reaches the registry.
 pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
     let asked = &image_target.asked;
+    let found = cx.world.process(UNITS[0]).await;
+    let lacks_containerd = matches!(found, Ok(None));
+    let process = found.ok().flatten();
+    let kubelet = cx.world.process(UNITS[1]).await.ok().flatten();
+    let manager = environment::manager(cx).await;
+    let mut unit = environment::of_unit(cx, &manager, UNITS[0]).await;
+    compare_proxies(cx, &asked.host, process.as_ref(), &mut unit, kubelet.as_ref(), &manager).await;
+    resolver::compare(cx).await;
+    let version = version::read(cx, process.as_ref()).await;
     let mut way = Runtime {
         host: asked.host.clone(),
         others: None,
         file: None,
-        config: Some(CONFIG),
+        config: None,
+        seen: Seen::Assumed,
+        version: version.map(|version| version.to_string()),
+        root: Config::default().root,
+        keeps_layers: true,
+        process,
+        has_proxies: cx.world.pull_proxies().are_set(),
         list: None,
-        has_proxies: false,
     };
-    proxies::compare(cx, &asked.host).await;
-    way.has_proxies = cx.world.pull_proxies().are_set();
-    resolver::compare(cx).await;
-    let read = cx.world.read(&cx.world.of_node(CONFIG)).await;
-    let config = match read {
-        Ok(bytes) => {
-            let config = toml(&bytes).map_err(|said| said.to_string());
-            let read = |file| Config::read(&file, &asked.registry).map_err(|said| said.to_string());
-            config.and_then(read)
-        }
-        Err(FileError::Missing) => {
-            way.config = None;
-            Ok(Config::default())
-        }
-        Err(error) => Err(error.to_string()),
-    };
-    let config = match config {
-        Ok(config) => config,
-        Err(said) => {
-            cx.add_finding(Problem::ConfigUnreadable { file: CONFIG.into(), said });
+    let (file, root) = match command_line(way.process.as_ref(), &unit) {
+        Ok(named) => named,
+        Err(written) => {
+            let file = unit.sources.last().cloned().unwrap_or_default();
+            not_replayed(cx, &file, vec![(NotFollowed::OtherConfig, written)]);
             return Ok(way);
         }
     };
-    if config.streams {
-        cx.add_finding(Problem::ArtifactStreaming { file: CONFIG.into() });
+    let Some(config) = load(cx, &file, version, &asked.registry, &mut way).await else {
+        return Ok(way);
+    };
+    if lacks_containerd && (way.config.is_some() || unit.command.is_some()) {
+        cx.add_finding(Problem::NotRunning { file: file.clone() });
     }
-    not_replayed(cx, CONFIG, config.not_replayed.clone());
+    way.root = root.unwrap_or(config.root.clone());
+    way.keeps_layers = !config.discards_layers;
+    if config.streams {
+        cx.add_finding(Problem::ArtifactStreaming { file: file.clone() });
+    }
+    if config.stops_plugin {
+        match way.seen {
+            seen @ Seen::InEffect => cx.add_finding(Problem::PluginStops { file, seen }),
+            _ => not_replayed(cx, &file, vec![(NotFollowed::InlineMirrors, "config_path".into())]),
+        }
+    } else {
+        not_replayed(cx, &file, config.not_replayed.clone());
+    }
     let found = match folder::find(cx, &config.folders, &asked.registry).await {
         Ok(found) => found,
         Err((file, error)) => {
@@ -118,14 +128,118 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
     if config.are_default {
         not_replayed(cx, &found.path, vec![(NotFollowed::VersionDecides, "config_path".into())]);
     }
-    apply(cx, image_target, found, &mut way).await;
+    apply(cx, image_target, found, version, &mut way).await;
     Ok(way)
+}
+
+/// Compares the proxies of containerd with ours, with those of its files and with the kubelet's.
+async fn compare_proxies(
+    cx: &Cx,
+    host: &Host,
+    process: Option<&Process>,
+    unit: &mut Environment,
+    kubelet: Option<&Process>,
+    manager: &Environment,
+) {
+    proxies::compare(cx, host, process, unit).await;
+    let Some(kubelet) = kubelet else { return };
+    let configured = match kubelet.environment {
+        Ok(_) => Environment::default(),
+        Err(_) => environment::of_unit(cx, manager, UNITS[1]).await,
+    };
+    // What is not known of either of them differs from nothing.
+    if configured.odd.is_empty() && unit.odd.is_empty() {
+        let kubelet = proxies::known(Some(kubelet), &configured);
+        proxies::compare_with_kubelet(cx, host, &proxies::known(process, unit), &kubelet);
+    }
+}
+
+/// Returns the configuration that containerd's command line names, and the directory for what it
+/// pulls, if that is named too. An error quotes a command line that cannot be followed.
+fn command_line(
+    process: Option<&Process>,
+    unit: &Environment,
+) -> Result<(String, Option<String>), String> {
+    let words = match (process, &unit.command) {
+        (Some(process), _) => process.args.clone(),
+        (None, Some(command)) => {
+            let named = unit.value("CONTAINERD_CONFIG").unwrap_or_default();
+            let command = command.replace("${CONTAINERD_CONFIG}", &named);
+            let command = command.replace("$CONTAINERD_CONFIG", &named);
+            command.split_whitespace().map(str::to_owned).collect()
+        }
+        (None, None) => {
+            // Flatcar's unit takes the file of this variable.
+            let named = unit.value("CONTAINERD_CONFIG");
+            let named = named.map(|file| vec![String::new(), "--config".into(), file]);
+            named.unwrap_or_default()
+        }
+    };
+    let path = |names: &[&str]| match flag(&words, names) {
+        None | Some("") => Ok(None),
+        Some(file) if file.starts_with('/') && !file.contains(['$', '%', '"']) => {
+            Ok(Some(file.to_owned()))
+        }
+        Some(odd) => Err(odd.to_owned()),
+    };
+    Ok((path(&["config", "c"])?.unwrap_or_else(|| CONFIG.to_owned()), path(&["root"])?))
+}
+
+/// Loads the configuration; `None` where it is not known.
+async fn load(
+    cx: &Cx,
+    file: &str,
+    version: Option<Version>,
+    registry: &str,
+    way: &mut Runtime,
+) -> Option<Config> {
+    let Loaded { config, files } = match imports::load(cx, file, version, registry).await {
+        Ok(loaded) => loaded,
+        Err(Unloaded { file: named, error: Some(FileError::Missing), .. }) if named == file => {
+            return Some(Config::without_file(version));
+        }
+        Err(Unloaded { file, said, .. }) => {
+            way.config = Some(file.clone());
+            cx.add_finding(Problem::ConfigUnreadable { file, said });
+            return None;
+        }
+    };
+    way.config = Some(file.to_owned());
+    way.seen = Seen::Configured;
+    let Some(process) = &way.process else { return Some(config) };
+    let mut are_loaded = true;
+    for file in files {
+        let changed = cx.world.changed(&cx.world.of_node(&file)).await.ok();
+        let Some((changed, started)) = changed.zip(process.started) else {
+            are_loaded = false;
+            continue;
+        };
+        match process.started_after(changed) {
+            Some(true) => {}
+            Some(false) => {
+                cx.add_finding(Problem::ConfigChanged { file, changed, started });
+                return Some(config);
+            }
+            None => are_loaded = false,
+        }
+    }
+    if are_loaded {
+        way.seen = Seen::InEffect;
+    }
+    Some(config)
 }
 
 /// Follows what a registry's directory says: the settings for the registry itself are used from now
 /// on, other hosts are asked by steps of their own.
-async fn apply(cx: &Cx, image_target: &ImageTarget, found: RegistryFolder, way: &mut Runtime) {
-    let Settings { file, mut hosts, not_replayed: odd } = folder::settings(cx, &found).await;
+async fn apply(
+    cx: &Cx,
+    image_target: &ImageTarget,
+    found: RegistryFolder,
+    version: Option<Version>,
+    way: &mut Runtime,
+) {
+    let settings = folder::settings(cx, &found, version).await;
+    let Settings { file, mut hosts, not_replayed: odd } = settings;
     not_replayed(cx, &file, odd);
     if hosts.len() > MAX_HOSTS {
         not_replayed(cx, &file, vec![(NotFollowed::ManyHosts, hosts.len().to_string())]);

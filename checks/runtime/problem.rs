@@ -2,10 +2,13 @@
 
 use std::net::IpAddr;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::kit::world::Seen;
+
 /// What can be wrong with the way that containerd goes for an image.
-#[derive(Serialize, strum::VariantNames)]
+#[derive(Clone, Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Problem {
@@ -124,6 +127,111 @@ pub enum Problem {
         containerd: String,
         /// The proxy that is used here, or `none`.
         here: String,
+        /// How containerd's was seen.
+        seen: Seen,
+    },
+    /// A proxy was changed after containerd started, which still has the one of before.
+    ProxyNotRolledOut {
+        /// The file that has the change.
+        file: String,
+        /// The registry's host.
+        host: String,
+        /// The proxy of the running containerd for it, or `none`.
+        running: String,
+        /// The proxy that it has after a restart, or `none`.
+        configured: String,
+    },
+    /// What sets containerd's environment changed after it started, so its proxies are not known:
+    /// could not tell.
+    EnvironmentChanged {
+        /// The file or directory that changed.
+        file: String,
+        /// When it changed.
+        changed: Timestamp,
+        /// When containerd started.
+        started: Timestamp,
+    },
+    /// The kubelet and containerd have different proxies for the registry.
+    KubeletProxyDiffers {
+        /// The file that has containerd's.
+        file: String,
+        /// The file that has the kubelet's.
+        kubelet_file: String,
+        /// The registry's host.
+        host: String,
+        /// The proxy of containerd, or `none`.
+        containerd: String,
+        /// The proxy of the kubelet, or `none`.
+        kubelet: String,
+        /// How containerd's was seen.
+        seen: Seen,
+    },
+    /// The configuration changed after containerd started, which still has the one of before: could
+    /// not tell.
+    ConfigChanged {
+        /// The file that changed.
+        file: String,
+        /// When it changed.
+        changed: Timestamp,
+        /// When containerd started.
+        started: Timestamp,
+    },
+    /// containerd does not run on this node.
+    NotRunning {
+        /// Its configuration, which shows that it should.
+        file: String,
+    },
+    /// The part of containerd that pulls images does not start with its configuration.
+    PluginStops {
+        /// The configuration.
+        file: String,
+        /// How the configuration was seen.
+        seen: Seen,
+    },
+    /// A host is trusted through an authority that was added, perhaps after containerd read its trust
+    /// store: could not tell.
+    CaNotLoaded {
+        /// The file or directory of authorities that changed.
+        file: String,
+        /// When it changed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        changed: Option<Timestamp>,
+        /// When containerd started.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        started: Option<Timestamp>,
+        /// The host.
+        host: String,
+        /// The authority.
+        issuer: String,
+    },
+    /// The file system of containerd is too small for the layers that are missing.
+    DiskFull {
+        /// The directory in which containerd keeps images.
+        folder: String,
+        /// How many bytes are free.
+        got: u64,
+        /// How many bytes the layers have as they are sent.
+        bytes: u64,
+    },
+    /// The layers fit, but not certainly once they are unpacked: could not tell.
+    DiskTight {
+        /// The directory in which containerd keeps images.
+        folder: String,
+        /// How many bytes are free.
+        got: u64,
+        /// How many bytes the layers have as they are sent.
+        bytes: u64,
+    },
+    /// A layer that containerd has already is not as long as the manifest says: could not tell.
+    ContentDamaged {
+        /// The file.
+        file: String,
+        /// The digest of the layer.
+        digest: String,
+        /// How long it is.
+        got: u64,
+        /// How long it must be.
+        bytes: u64,
     },
     /// This process asks other name servers than the node: could not tell.
     ResolverDiffers {

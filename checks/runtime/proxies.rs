@@ -1,141 +1,131 @@
-//! Does containerd have the same proxies as this process?
+//! Does containerd have the same proxies as this process, as its files, and as the kubelet?
 //!
-//! Its environment is that of the running process, where it can be read; else what systemd gives it
-//! at its next start. On AKS that is the default of the manager (Azure/AgentBaker).
-
-use std::path::Path;
+//! Go reads the variables once, so a process keeps the proxies of its start.
 
 use super::{
-    config::CONFIG,
+    environment::{Environment, last},
     problem::{NotFollowed, Problem},
 };
 use crate::kit::{
     Cx, Host,
-    rules::{environ, systemd_environment},
-    world::{FileError, Proxies, ProxyDecision},
+    world::{Process, Proxies, ProxyDecision, Seen},
 };
 
-/// The slices that containerd's unit is in, on older and on newer node images.
-const SLICES: [&str; 2] = ["system.slice", "kubereserved.slice"];
-/// Where systemd sets the environment of all units, and that of containerd: the key, and the files and
-/// directories that have it.
-const SETTINGS: [(&str, &[&str]); 2] = [
-    ("DefaultEnvironment", &["/etc/systemd/system.conf", "/etc/systemd/system.conf.d"]),
-    (
-        "Environment",
-        &[
-            "/usr/lib/systemd/system/containerd.service",
-            "/etc/systemd/system/containerd.service",
-            "/etc/systemd/system/containerd.service.d",
-        ],
-    ),
-];
-/// How many processes of the unit and how many files of a directory are looked at. The unit's own
-/// process is the oldest; the others are its shims.
-const MAX_LOOKS: usize = 8;
-/// The most files that are read here.
-pub(super) const MAX_READS: usize = SLICES.len() * (1 + MAX_LOOKS) + 1 + 5 * (MAX_LOOKS + 1);
+/// The variables that replace Go's lists of certificate files (`crypto/x509/root_unix.go`).
+const CERTIFICATES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+/// The most looks at the time of a file.
+pub(super) const MAX_READS: usize = super::environment::MAX_READS;
 
-/// An environment, and the file that has it.
-struct Environment {
+/// The environment of a program, the file that has it, and how it was seen.
+pub(super) struct Known {
     variables: Vec<(String, String)>,
     file: String,
+    seen: Seen,
+}
+
+/// Returns the environment of a process where it can be read, else what systemd has for it.
+pub(super) fn known(process: Option<&Process>, configured: &Environment) -> Known {
+    let live = process.and_then(|process| Some((process, process.environment.clone().ok()?)));
+    match (live, &configured.file) {
+        (Some((process, variables)), _) => Known {
+            variables,
+            file: format!("/proc/{}/environ", process.pid),
+            seen: Seen::InEffect,
+        },
+        (None, Some(file)) => Known {
+            variables: configured.variables.clone(),
+            file: file.clone(),
+            seen: Seen::Configured,
+        },
+        (None, None) => {
+            Known { variables: vec![], file: "/etc/systemd".into(), seen: Seen::Assumed }
+        }
+    }
+}
+
+impl Known {
+    fn proxies(&self) -> Proxies {
+        Proxies::read(|name| last(&self.variables, name))
+    }
 }
 
 /// Warns where containerd's proxies are not those of this process: then containerd reaches the
-/// registry in another way than we do.
-pub(super) async fn compare(cx: &Cx, host: &Host) {
-    let Environment { variables, file } = match in_effect(cx).await {
-        Some(environment) => environment,
-        None => configured(cx).await,
-    };
-    let last = |name: &str| {
-        let mut all = variables.iter().rev();
-        all.find(|(known, _)| known == name).map(|(_, value)| value.clone())
-    };
-    // Flatcar's unit takes the file of this variable.
-    if let Some(written) = last("CONTAINERD_CONFIG").filter(|path| path != CONFIG) {
-        let (file, what) = (file.clone(), NotFollowed::OtherConfig);
-        cx.add_finding(Problem::NotReplayed { file, what, written });
+/// registry in another way than we do, and the pull follows it. Warns, too, where a restart would change them.
+pub(super) async fn compare(
+    cx: &Cx,
+    host: &Host,
+    process: Option<&Process>,
+    configured: &mut Environment,
+) {
+    let known = known(process, configured);
+    let theirs = known.proxies();
+    let Known { variables, file, seen } = known;
+    for name in CERTIFICATES {
+        if let Some(value) = last(&variables, name).filter(|value| !value.is_empty()) {
+            let (file, what) = (file.clone(), NotFollowed::Environment);
+            cx.add_finding(Problem::NotReplayed { file, what, written: format!("{name}={value}") });
+        }
     }
-    let theirs = Proxies::read(last);
-    if theirs.is_same(&cx.world.proxies) {
-        return;
+    let is_understood = configured.odd.is_empty();
+    if seen != Seen::InEffect {
+        for odd in configured.odd.drain(..) {
+            cx.add_finding(odd);
+        }
     }
-    let shown = |proxies: &Proxies| match proxies.route(host) {
+    let is_ours = theirs.is_same(&cx.world.proxies);
+    if !is_ours {
+        let (containerd, here) = (shown(&theirs, host), shown(&cx.world.proxies, host));
+        let host = host.name.clone();
+        cx.add_finding(Problem::ProxyDiffers { file: file.clone(), host, containerd, here, seen });
+        // The pull follows containerd's from now on.
+        let _ = cx.world.containerd_proxies.set(theirs.clone());
+    }
+    let Some(process) = process else { return };
+    if seen != Seen::InEffect {
+        return changed_since(cx, process, configured).await;
+    }
+    let next = Proxies::read(|name| configured.value(name));
+    let (now, next) = (shown(&theirs, host), shown(&next, host));
+    if is_understood && now != next {
+        let file = configured.file.clone().unwrap_or(file);
+        let host = host.name.clone();
+        cx.add_finding(Problem::ProxyNotRolledOut { file, host, running: now, configured: next });
+    }
+}
+
+/// Warns where what sets containerd's environment changed after it started, and the environment
+/// itself cannot be read.
+async fn changed_since(cx: &Cx, process: &Process, configured: &Environment) {
+    let Some(started) = process.started else { return };
+    for file in &configured.sources {
+        let Ok(changed) = cx.world.changed(&cx.world.of_node(file)).await else { continue };
+        if process.started_after(changed) == Some(false) {
+            let file = file.clone();
+            return cx.add_finding(Problem::EnvironmentChanged { file, changed, started });
+        }
+    }
+}
+
+/// Warns where the kubelet and containerd reach the registry in different ways: then one of the two
+/// halves of a pull works.
+pub(super) fn compare_with_kubelet(cx: &Cx, host: &Host, containerd: &Known, kubelet: &Known) {
+    let (ours, theirs) = (shown(&containerd.proxies(), host), shown(&kubelet.proxies(), host));
+    if ours != theirs {
+        cx.add_finding(Problem::KubeletProxyDiffers {
+            file: containerd.file.clone(),
+            kubelet_file: kubelet.file.clone(),
+            host: host.name.clone(),
+            containerd: ours,
+            kubelet: theirs,
+            seen: containerd.seen,
+        });
+    }
+}
+
+fn shown(proxies: &Proxies, host: &Host) -> String {
+    match proxies.route(host) {
         ProxyDecision::Through(proxy) => proxy.to_string(),
         ProxyDecision::Nowhere(variable) => variable.to_owned(),
         ProxyDecision::Direct | ProxyDecision::Exempt(_) => "none".to_owned(),
-    };
-    let (containerd, here) = (shown(&theirs), shown(&cx.world.proxies));
-    let host = host.name.clone();
-    cx.add_finding(Problem::ProxyDiffers { file, host, containerd, here });
-    // The pull follows containerd's from now on.
-    let _ = cx.world.containerd_proxies.set(theirs);
-}
-
-/// Reads the environment of the running containerd; `None` where that is not permitted.
-async fn in_effect(cx: &Cx) -> Option<Environment> {
-    let read = async |file: &str| cx.world.read(&cx.world.of_node(file)).await.ok();
-    for slice in SLICES {
-        let processes = format!("/sys/fs/cgroup/{slice}/containerd.service/cgroup.procs");
-        let Some(processes) = read(&processes).await else { continue };
-        let processes = String::from_utf8_lossy(&processes).into_owned();
-        for process in processes.lines().take(MAX_LOOKS) {
-            let is_number =
-                !process.is_empty() && process.bytes().all(|byte| byte.is_ascii_digit());
-            if is_number && read(&format!("/proc/{process}/comm")).await? == b"containerd\n" {
-                let file = format!("/proc/{process}/environ");
-                let variables = environ(&read(&file).await?);
-                return Some(Environment { variables, file });
-            }
-        }
     }
-    None
-}
-
-/// Reads what systemd gives to containerd when it starts.
-async fn configured(cx: &Cx) -> Environment {
-    let (mut variables, mut file) = (vec![], "/etc/systemd".to_owned());
-    for (key, paths) in SETTINGS {
-        let mut found = vec![];
-        for path in paths {
-            for path in files(cx, path).await {
-                let text = match cx.world.read(&cx.world.of_node(&path)).await {
-                    Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-                    Err(FileError::Missing) => continue,
-                    Err(error) => {
-                        let said = error.to_string();
-                        cx.add_finding(Problem::ConfigUnreadable { file: path, said });
-                        continue;
-                    }
-                };
-                let before = found.len();
-                let understood = systemd_environment(&text, key, &mut found);
-                let more = text.lines().find(|line| line.trim().starts_with("EnvironmentFile"));
-                if !understood || more.is_some() {
-                    let written = more.unwrap_or(key).trim().to_owned();
-                    let what = NotFollowed::Environment;
-                    cx.add_finding(Problem::NotReplayed { file: path.clone(), what, written });
-                }
-                if found.len() > before {
-                    file = path;
-                }
-            }
-        }
-        variables.extend(found);
-    }
-    Environment { variables, file }
-}
-
-/// Returns a file itself, or the `.conf` files of a directory.
-async fn files(cx: &Cx, path: &str) -> Vec<String> {
-    let has_extension =
-        |path: &str, wanted: &str| Path::new(path).extension().is_some_and(|it| it == wanted);
-    if !has_extension(path, "d") {
-        return vec![path.to_owned()];
-    }
-    let names = cx.world.names_in(&cx.world.of_node(path)).await.unwrap_or_default();
-    let settings = names.into_iter().filter(|name| has_extension(name, "conf"));
-    settings.take(MAX_LOOKS).map(|name| format!("{path}/{name}")).collect()
 }

@@ -41,9 +41,20 @@ pub struct Secured {
     stream: RefCell<Option<TlsStream<Stream>>>,
     issuer: String,
     not_after: Timestamp,
+    /// Whether only an authority that somebody added to the trust store vouches for the host.
+    #[serde(skip)]
+    is_private: bool,
+    #[serde(skip)]
+    host: String,
 }
 
 impl Secured {
+    /// Returns the host and its issuer where only an authority that somebody added to the trust store
+    /// vouches for it.
+    pub(crate) fn private_issuer(&self) -> Option<(&str, &str)> {
+        self.is_private.then_some((&self.host, &self.issuer))
+    }
+
     /// Takes the connection; `None` when it was taken before.
     pub(crate) fn take(&self) -> Option<TlsStream<Stream>> {
         self.stream.borrow_mut().take()
@@ -60,8 +71,9 @@ pub async fn secure(cx: &Cx, connected: &Connected) -> StepResult<Secured> {
         Err(fault) => Refusal::Broken(fault),
         Ok(stream) => match handshake(cx, host, stream).await {
             Err(refusal) => refusal,
-            Ok((stream, Certificate { issuer, not_after, .. })) => {
-                return Ok(Secured { stream: RefCell::new(Some(stream)), issuer, not_after });
+            Ok((stream, Certificate { issuer, not_after, is_private, .. })) => {
+                let (stream, host) = (RefCell::new(Some(stream)), host.name.clone());
+                return Ok(Secured { stream, issuer, not_after, is_private, host });
             }
         },
     };

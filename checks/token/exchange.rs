@@ -20,10 +20,11 @@ use crate::{
     identity::{Candidate, EntraToken},
     kit::{
         Cx, Host, NoFact, Secret, StepResult,
-        azure::imds,
+        azure::{REGISTRY_AUDIENCE, imds},
         net::{Challenge, Fault, Reply, Request, challenges},
         rules::{Fields, Malformed},
     },
+    kubelet::{Audience, ProviderBuild},
     registry::{NoChallenge, Refusal, RegistryClient},
 };
 
@@ -82,7 +83,9 @@ pub(super) async fn exchange_entra_token(
     let tenant = named.map_or(own, |named| Some(named.tenant.as_str()));
     let refusal = match exchange.ask(cx, login, &login.token, tenant).await {
         Ok(token) => {
-            cx.in_background(look_at_management(cx.clone(), exchange, login.clone()));
+            if login.audience() != Audience::ManagementAudience {
+                cx.in_background(look_at_management(cx.clone(), exchange, login.clone()));
+            }
             return Ok(token);
         }
         Err(ExchangeError::Unexpected(said)) => {
@@ -100,6 +103,14 @@ pub(super) async fn exchange_entra_token(
             if named.tenant.is_empty() { NoTenant::None.to_string() } else { named.tenant.clone() };
         return Err(not_exchanged(Problem::WrongTenantInAzurejson { host, file, named, own }));
     }
+    let is_management = login.audience() == Audience::ManagementAudience;
+    let by_registry = if is_management { exchange.takes_registrys(cx, login).await } else { None };
+    if let (Some(true), Some(provider)) = (by_registry, &login.provider) {
+        let (program, version) = (provider.program.clone(), provider.version.clone());
+        let version = version.unwrap_or_default();
+        let problem = Problem::ExchangeArmAudienceRefused { host, program, version };
+        return Err(not_exchanged(problem));
+    }
     let management = match exchange.takes_management(cx, login).await {
         Some(true) => ManagementToken::Taken,
         Some(false) => ManagementToken::Refused,
@@ -115,6 +126,7 @@ pub(super) async fn exchange_entra_token(
         principal_type: if principal.is_person { "User" } else { "ServicePrincipal" },
         tenant: tenant.filter(|tenant| !tenant.is_empty()).map(str::to_owned),
         management,
+        kept: login.provider.as_ref().and_then(ProviderBuild::kept_minutes),
         said: (!said.is_empty()).then_some(said),
         correlation,
     })))
@@ -141,7 +153,13 @@ fn providers_challenge(reply: &Reply) -> Result<Challenge, String> {
 async fn look_at_management(cx: Cx, exchange: Exchange, login: Rc<EntraToken>) {
     if exchange.takes_management(&cx, &login).await == Some(false) {
         let host = exchange.client.host.to_string();
-        cx.add_finding(Problem::ExchangeArmAudienceDisabled { host });
+        match &login.provider {
+            Some(provider) if provider.audience() == Audience::UnknownAudience => {
+                let program = provider.program.clone();
+                cx.add_finding(Problem::ProviderAudienceUnknown { host, program });
+            }
+            _ => cx.add_finding(Problem::ExchangeArmAudienceDisabled { host }),
+        }
     }
 }
 
@@ -209,8 +227,18 @@ impl Exchange {
     /// Returns whether a token for Azure Resource Manager is accepted. Returns `None` if that is
     /// unknown or was not tested: such a token is sent to Azure registries only.
     async fn takes_management(&self, cx: &Cx, login: &EntraToken) -> Option<bool> {
-        let (which, endpoints) = login.machine.as_ref().filter(|_| self.host.azure().is_some())?;
-        let issued = imds::token(cx, which, &endpoints.management).await.ok()?;
+        let (_, endpoints) = login.machine.as_ref().filter(|_| self.host.azure().is_some())?;
+        self.takes(cx, login, &endpoints.management).await
+    }
+
+    /// Returns whether a token for registries is accepted, as newer providers send it.
+    async fn takes_registrys(&self, cx: &Cx, login: &EntraToken) -> Option<bool> {
+        self.takes(cx, login, REGISTRY_AUDIENCE).await
+    }
+
+    async fn takes(&self, cx: &Cx, login: &EntraToken, audience: &str) -> Option<bool> {
+        let (which, _) = login.machine.as_ref()?;
+        let issued = imds::token(cx, which, audience).await.ok()?;
         let own = login.principal.tenant.as_deref();
         match self.ask(cx, login, &issued.token, own).await {
             Ok(_) => Some(true),

@@ -91,6 +91,24 @@ pub enum Problem {
         /// The registry.
         host: String,
     },
+    /// The registry accepts only tokens for registries, and this node's credential provider sends one
+    /// for Azure Resource Manager.
+    ExchangeArmAudienceRefused {
+        /// The registry.
+        host: String,
+        /// The provider's program.
+        program: String,
+        /// Its version.
+        version: String,
+    },
+    /// The registry accepts only tokens for registries, and it is not known which the provider of this
+    /// node sends: could not tell.
+    ProviderAudienceUnknown {
+        /// The registry.
+        host: String,
+        /// The provider's program.
+        program: String,
+    },
     /// The registry agrees to exchange a token but sends something other than a refresh token.
     ExchangeUnreadable {
         /// The registry.
@@ -286,6 +304,9 @@ pub struct RefusedIdentity {
     pub(super) tenant: Option<String>,
     /// Whether the registry accepts a token for Azure Resource Manager.
     pub(super) management: ManagementToken,
+    /// For how many minutes the kubelet keeps what its provider said before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) kept: Option<u64>,
     /// The error message from the registry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) said: Option<String>,

@@ -2,8 +2,7 @@
 #![no_main]
 
 use checks::untrusted::{
-    AzureJson, Config, HostsFile, Pattern, Providers, environ, is_known, systemd_environment, toml,
-    yaml,
+    AzureJson, Config, Corefile, GoBuild, HostsFile, Pattern, Providers, Version, environ, is_known, systemd_environment, toml, yaml,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -24,9 +23,15 @@ fuzz_target!(|input: (&[u8], &str, &str)| {
         Err(said) => assert!(said.to_string().len() < 60, "{said}"),
     }
     if let Ok(read) = toml(file) {
-        let _ = Config::read(&read, image);
+        let _ = Config::read(&read, None, image);
     }
     let _ = (HostsFile::read(file, suffix), environ(file));
+    if let Some(build) = GoBuild::read(&mut std::io::Cursor::new(file)) {
+        let _ = (build.version_of(image), build.linked(suffix), Version::of(&build));
+    }
+    if let Ok(address) = "169.254.10.10".parse() {
+        let _ = Corefile::read(image).upstream(address, suffix);
+    }
     systemd_environment(image, "Environment", &mut vec![]);
     assert!(!is_known(image, suffix) || image.contains("azurecr.") || image.contains(suffix));
 });

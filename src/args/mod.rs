@@ -155,6 +155,10 @@ pub struct CheckOptions {
     /// which its root file system is mounted
     #[arg(long, value_name = "DIR", help_heading = "Who signs in")]
     pub node_root: Option<PathBuf>,
+    /// Also run this node's credential provider, as its kubelet does, and compare its answer; only
+    /// on a node that you trust, as its program is started
+    #[arg(long, overrides_with = "run_provider", help_heading = "Who signs in")]
+    pub run_provider: bool,
     /// Trust the certificate authorities in this PEM file too
     #[arg(long, value_name = "FILE", help_heading = "What is asked")]
     pub ca_file: Option<PathBuf>,
@@ -203,6 +207,7 @@ impl CheckOptions {
             password_stdin: self.password_stdin || base.password_stdin,
             auth_file: self.auth_file.or(base.auth_file),
             node_root: self.node_root.or(base.node_root),
+            run_provider: self.run_provider || base.run_provider,
             ca_file: self.ca_file.or(base.ca_file),
             cloud: if self.cloud == Cloud::default() { base.cloud } else { self.cloud },
             plain_http: self.plain_http || base.plain_http,

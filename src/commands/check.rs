@@ -120,6 +120,7 @@ fn target(options: &CheckOptions, text: String, password: Option<Secret>) -> Tar
             who: options.identity.clone(),
             given: options.username.clone().zip(password),
             auth_file: options.auth_file.clone(),
+            run_provider: options.run_provider,
         },
         control_plane: options.azure.control_plane(),
     }
@@ -144,6 +145,7 @@ fn flags(options: &CheckOptions) -> Vec<String> {
     options.azure.flags().into_iter().for_each(|(flag, value)| add(flag, value));
     let switches = [
         (options.password_stdin, "--password-stdin"),
+        (options.run_provider, "--run-provider"),
         (options.plain_http, "--plain-http"),
         (options.full, "--full"),
     ];

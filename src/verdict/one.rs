@@ -233,6 +233,18 @@ pub(super) fn is_way_unknown(verdict: &ViewVerdict<'_>) -> bool {
     verdict.could_not_tell.iter().any(is_of_runtime)
 }
 
+/// Returns whether the running containerd may lack what the pull needs. What fails here fails there,
+/// too: only a success is in doubt.
+fn lacks_maybe(verdict: &ViewVerdict<'_>) -> bool {
+    verdict.could_not_tell.iter().any(|reason| reason.step == steps::CONTAINERD.name)
+}
+
+/// Returns whether it is not known that the node signs in as check-acr did.
+fn is_sign_in_open(verdict: &ViewVerdict<'_>) -> bool {
+    let decides = [steps::KUBELET.name, steps::EXCHANGE.name];
+    verdict.could_not_tell.iter().any(|reason| decides.contains(&reason.step))
+}
+
 fn is_of_runtime(reason: &Reason<'_>) -> bool {
     steps::is_of_way(reason.step)
 }
@@ -297,7 +309,7 @@ fn can(report: &Report, view: &View, verdict: &ViewVerdict<'_>) -> Outcome {
         // A recording may have lost its target, which may have been an image, or the finding with
         // which a step failed.
         Outcome::CouldNotTell
-    } else if is_way_unknown(verdict) {
+    } else if is_way_unknown(verdict) || is_sign_in_open(verdict) || lacks_maybe(verdict) {
         Outcome::CouldNotTell
     } else if report.has_image() {
         if passed(steps::LAYER) && !is_way_open(view, verdict) {

@@ -54,6 +54,8 @@ pub fn world(server: &Server) -> World {
         containerd_proxies: std::cell::OnceCell::new(),
         docker_configs: vec![],
         files: std::collections::HashMap::new(),
+        fake_disk: None,
+        paths: std::collections::HashMap::new(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the client has: its environment, its docker config, its other files, and those of its node.
+//! What the client has: its environment, its docker config, and its files.
 
 use std::collections::BTreeMap;
 
@@ -6,19 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, json};
 
-use crate::identity::{Node, Provider};
 use crate::scenario::{Scenario, SignIn};
 use crate::secrets::{OLD_USER, Secrets, TOKEN_USER, UNKNOWN_APPLICATION, USER, admin};
-
-/// The files in which an AKS node keeps its sign-in configuration, and that of its runtime.
-const AZURE_JSON: &str = "/etc/kubernetes/azure.json";
-const PROVIDER_CONFIG: &str = "/var/lib/kubelet/credential-provider-config.yaml";
-const CONTAINERD: &str = "/etc/containerd/config.toml";
-const PROVIDER: &str = "/var/lib/kubelet/credential-provider/acr-credential-provider";
-const OTHER_PROVIDER: &str = "/var/lib/kubelet/credential-provider/other-credential-provider";
-const SCRIPT: &str = "#!/bin/sh\n";
-/// The machine number of 32-bit ARM in an ELF header.
-const ARM: char = '\u{28}';
 
 pub(crate) fn environment(scenario: &Scenario, secrets: &Secrets) -> BTreeMap<String, String> {
     let filled = |value: &String| {
@@ -35,47 +24,13 @@ pub(crate) fn files(
     secrets: &Secrets,
     inspection_pem: &str,
 ) -> BTreeMap<String, String> {
-    let mut files = of_node(&scenario.node);
+    let mut files = scenario.node.files(scenario.clock.ahead);
     files.extend(scenario.ask.files.clone());
     for text in files.values_mut() {
         *text = secrets.fill(text, &scenario.registry.login_server);
         *text = text.replace("$INSPECTION_CA", inspection_pem);
     }
     files
-}
-
-fn of_node(node: &Node) -> BTreeMap<String, String> {
-    let mut files = BTreeMap::new();
-    if !node.on {
-        return files;
-    }
-    let (path, program) = match node.provider {
-        Provider::There => (PROVIDER, SCRIPT.to_owned()),
-        Provider::Missing => (OTHER_PROVIDER, SCRIPT.to_owned()),
-        Provider::OtherMachine => (PROVIDER, program_for_arm()),
-        Provider::NoFolder => ("", String::new()),
-    };
-    for (path, text) in [
-        (AZURE_JSON, node.azure_json.clone()),
-        (PROVIDER_CONFIG, node.credential_provider.clone()),
-        (CONTAINERD, node.containerd.clone()),
-        (path, program),
-    ] {
-        if !text.is_empty() {
-            files.insert(path.to_owned(), text);
-        }
-    }
-    files
-}
-
-/// Returns the header of a 64-bit ELF program: its magic number, its type (2: executable), its
-/// machine. All bytes are ASCII.
-fn program_for_arm() -> String {
-    let mut header = String::from("\u{7f}ELF\u{2}\u{1}\u{1}");
-    header.extend(['\0'; 9]);
-    header.extend(['\u{2}', '\0', ARM, '\0', '\u{1}', '\0', '\0', '\0']);
-    header.extend(['\0'; 40]);
-    header
 }
 
 /// Returns the docker config with the sign-in. A refresh token goes with the all-zero user name.

@@ -6,6 +6,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     port::{BlackHole, Closed},
+    program::Folder,
     relay::Relay,
 };
 
@@ -18,4 +19,6 @@ pub(crate) struct Held {
     /// The hosts that accept connections, by the addresses that the client sees.
     pub(crate) open: Vec<SocketAddr>,
     pub(crate) relays: BTreeMap<SocketAddr, Relay>,
+    /// The folder of the node's programs.
+    pub(crate) programs: Option<Folder>,
 }

@@ -1,37 +1,9 @@
-//! The settings of identities: Entra ID, the machine's metadata service, and the node that uses
-//! them. `healthy.toml` documents each value.
+//! The settings of identities: Entra ID and the machine's metadata service. `healthy.toml` documents
+//! each value.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-
-/// The node that the client runs on, if any.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Node {
-    /// Whether the client runs on a node; then it has the files below.
-    pub on: bool,
-    /// The text of `/etc/kubernetes/azure.json`; if empty, there is no such file.
-    pub azure_json: String,
-    /// The text of `/var/lib/kubelet/credential-provider-config.yaml`; if empty, there is no such
-    /// file.
-    pub credential_provider: String,
-    /// The text of `/etc/containerd/config.toml`; if empty, there is no such file.
-    pub containerd: String,
-    /// The credential provider's program.
-    pub provider: Provider,
-}
-
-/// The contents of the folder of credential providers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "healthy.toml says what they are")]
-pub enum Provider {
-    There,
-    Missing,
-    OtherMachine,
-    NoFolder,
-}
 
 /// Entra ID.
 #[derive(Debug, Clone, Deserialize)]

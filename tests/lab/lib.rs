@@ -21,7 +21,9 @@ mod identity;
 mod images;
 mod imds;
 mod jwt;
+mod node;
 mod port;
+mod program;
 mod proxy;
 mod registry;
 mod relay;
@@ -36,8 +38,9 @@ pub use azure::{
     RegistryResource, Snat, Zone,
 };
 pub use error::Error;
-pub use identity::{Entra, Identity, IdentityKind, Imds, ImdsAnswer, Node, Provider};
+pub use identity::{Entra, Identity, IdentityKind, Imds, ImdsAnswer};
 pub use jwt::is_signed;
+pub use node::{Disk, Node, Process, Provider};
 pub use scenario::{Ask, Clock, Expect, Scenario, SignIn, Story};
 pub use scenarios::{ScenarioFile, scenarios};
 pub use secrets::CANARY;

@@ -8,7 +8,8 @@ use toml::{Table, Value};
 
 use crate::azure::Azure;
 use crate::dns::Records;
-use crate::identity::{Entra, Imds, Node};
+use crate::identity::{Entra, Imds};
+use crate::node::Node;
 use crate::settings::{Answer, Data, Dns, Host, NameServer, Proxy, Registry};
 use crate::{Error, scenarios};
 
@@ -164,6 +165,7 @@ impl Scenario {
         for host in self.hosts.keys().chain(self.proxy.leads.values()) {
             address(host, 443)?;
         }
+        self.client_servers()?;
         for (server, told) in self.name_servers()? {
             Records::read(&self.dns.records, &told.records)
                 .map_err(|why| Error::Scenario(format!("{server}: {why}")))?;
@@ -193,22 +195,28 @@ impl Scenario {
         }
     }
 
-    /// Returns the client's name servers, in order.
+    /// Returns the addresses of the client's name servers, in order.
+    pub(crate) fn client_servers(&self) -> Result<Vec<SocketAddr>, Error> {
+        let Some(order) = &self.dns.order else {
+            return Ok(self.name_servers()?.into_iter().map(|(address, _)| address).collect());
+        };
+        let known = |name: &String| {
+            if self.dns.servers.contains_key(name) {
+                address(name, 53)
+            } else {
+                Err(Error::Scenario(format!("dns.order: no {name}")))
+            }
+        };
+        order.iter().map(known).collect()
+    }
+
+    /// Returns all name servers, the client's and those behind them, sorted.
     pub(crate) fn name_servers(&self) -> Result<Vec<(SocketAddr, &NameServer)>, Error> {
-        let mut found = Vec::new();
-        if let Some(order) = &self.dns.order {
-            for name in order {
-                let server = self.dns.servers.get(name);
-                let server =
-                    server.ok_or_else(|| Error::Scenario(format!("dns.order: no {name}")))?;
-                found.push((address(name, 53)?, server));
-            }
-        } else {
-            for (name, server) in &self.dns.servers {
-                found.push((address(name, 53)?, server));
-            }
-            found.sort_by_key(|(address, _)| *address);
-        }
+        let servers = self.dns.servers.iter();
+        let found: Result<Vec<_>, Error> =
+            servers.map(|(name, server)| Ok((address(name, 53)?, server))).collect();
+        let mut found = found?;
+        found.sort_by_key(|(address, _)| *address);
         Ok(found)
     }
 }

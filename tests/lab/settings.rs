@@ -64,6 +64,7 @@ pub enum DnsFault {
     Nxdomain,
     Garbage,
     WrongId,
+    NoTcp,
 }
 
 /// A host that listens at an address.

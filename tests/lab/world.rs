@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -16,7 +17,9 @@ use crate::gate::Port;
 use crate::held::Held;
 use crate::host::Listener;
 use crate::images::images;
+use crate::node::Disk;
 use crate::port::{ANYWHERE, bind, black_hole, refuse};
+use crate::program::Folder;
 use crate::proxy::Proxy;
 use crate::registry::World;
 use crate::relay::Relay;
@@ -54,6 +57,10 @@ pub struct Lab {
     pub environment: BTreeMap<String, String>,
     /// More files of the client, by path.
     pub files: BTreeMap<String, String>,
+    /// The disks of the node that it runs on.
+    pub disk: Disk,
+    /// The real files of programs, by the paths that the client sees.
+    pub programs: BTreeMap<String, PathBuf>,
     /// Everything that no output may contain. Each entry contains [`CANARY`](crate::CANARY) (an
     /// encoded one once decoded), or is a signed token or the beginning of one.
     pub secrets: Vec<String>,
@@ -179,7 +186,6 @@ async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
     // Where no name server knows a name, a proxy may.
     let known = Records::read(&scenario.dns.records, &BTreeMap::new()).map_err(Error::Scenario)?;
     names.extend(known.names().map(str::to_owned));
-    let mut name_servers = Vec::new();
     for (address, server) in scenario.name_servers()? {
         let records =
             Records::read(&scenario.dns.records, &server.records).map_err(Error::Scenario)?;
@@ -191,7 +197,6 @@ async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
         let faulty = Faulty { fault: server.fault, only: server.fault_for };
         let real = dns::listen(source, faulty, place.of(address), &mut held).await?;
         routes.insert(address, real);
-        name_servers.push(address);
     }
 
     let (nowhere, closed) = refuse(ANYWHERE)?;
@@ -241,14 +246,27 @@ async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
     if place == Where::AsSeen {
         routes.clear();
     }
+    let mut programs = BTreeMap::new();
+    let node = &scenario.node;
+    let script = world.secrets.fill(&node.provider_script, &scenario.registry.login_server);
+    for (path, bytes, is_executable) in node.programs(&script) {
+        let folder = match &mut held.programs {
+            Some(folder) => folder,
+            none => none.insert(Folder::new()?),
+        };
+        let name = path.rsplit('/').next().unwrap_or_default();
+        programs.insert(path.to_owned(), folder.write(name, &bytes, is_executable)?);
+    }
     Ok(Lab {
-        name_servers,
+        name_servers: scenario.client_servers()?,
         routes,
         ca_pem: certificates.ca_pem(),
         clock_ahead: scenario.clock.ahead,
         docker_config: docker_config(scenario, &world.secrets, &login_servers),
         environment: environment(scenario, &world.secrets),
+        programs,
         files: files(scenario, &world.secrets, &certificates.inspection_pem()),
+        disk: scenario.node.disk(),
         secrets: world.secrets.all(),
         registry,
         data,

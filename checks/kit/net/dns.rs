@@ -45,6 +45,15 @@ pub enum Family {
     V6,
 }
 
+/// How a name server is asked.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Transport {
+    /// Over UDP, and over TCP when the answer is truncated.
+    Udp,
+    /// Over TCP.
+    Tcp,
+}
+
 /// What one name server answered for one name and one address family.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -111,13 +120,24 @@ pub fn all_queries(world: &World) -> impl Iterator<Item = (SocketAddr, Family)> 
 
 /// Queries one server for the addresses of one name.
 pub async fn ask(cx: &Cx, server: SocketAddr, name: &str, family: Family) -> Answer {
+    ask_over(cx, server, name, family, Transport::Udp).await
+}
+
+/// Queries one server for the addresses of one name over that transport.
+pub async fn ask_over(
+    cx: &Cx,
+    server: SocketAddr,
+    name: &str,
+    family: Family,
+    transport: Transport,
+) -> Answer {
     let began = Instant::now();
     let kind = match family {
         Family::V4 => RecordType::A,
         Family::V6 => RecordType::AAAA,
     };
     let strays = Cell::new(false);
-    let asking = exchange(cx.world.route(server), name, kind, &strays);
+    let asking = exchange(cx.world.route(server), name, kind, transport, &strays);
     let heard = match timeout(DNS_WAIT, asking).await {
         Ok(heard) => heard,
         Err(_) if strays.get() => Err(Fault::NotDns),
@@ -143,7 +163,10 @@ pub async fn ask(cx: &Cx, server: SocketAddr, name: &str, family: Family) -> Ans
     };
     cx.exchanged(Exchange {
         to: &server.to_string(),
-        request: &format!("{kind} {name}"),
+        request: &match transport {
+            Transport::Udp => format!("{kind} {name}"),
+            Transport::Tcp => format!("{kind} {name} over TCP"),
+        },
         response: said,
         details,
         took: began.elapsed(),
@@ -155,6 +178,7 @@ async fn exchange(
     server: SocketAddr,
     name: &str,
     kind: RecordType,
+    transport: Transport,
     strays: &Cell<bool>,
 ) -> Result<Message, Fault> {
     let name = absolute(name).map_err(Fault::Other)?;
@@ -162,6 +186,9 @@ async fn exchange(
     question.metadata.recursion_desired = true;
     question.add_query(Query::query(name, kind));
     let bytes = question.to_vec().map_err(|error| Fault::Other(error.to_string()))?;
+    if transport == Transport::Tcp {
+        return over_tcp(server, &question, &bytes).await;
+    }
     let answer = over_udp(server, &question, &bytes, strays).await?;
     if answer.metadata.truncation { over_tcp(server, &question, &bytes).await } else { Ok(answer) }
 }

@@ -1,6 +1,7 @@
 //! The only code that opens a socket: DNS, TCP, TLS and HTTP at a low level, because high-level
 //! clients hide what a diagnosis needs. Every wait is bounded and every exchange is recorded.
 
+mod certificate;
 mod challenge;
 mod chunked_reader;
 pub mod dns;

@@ -19,43 +19,19 @@ use rustls::{
 use serde_json::{Map, json};
 use tokio::time::{Instant, timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
-use x509_parser::prelude::{FromDer, GeneralName, ParsedExtension, X509Certificate};
 
-use super::{ConnectError, Fault, Stage, Stream, TLS_WAIT, fault::alert_name};
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+pub use super::certificate::{Certificate, Link};
+use super::{
+    ConnectError, Fault, Stage, Stream, TLS_WAIT,
+    certificate::{link, read},
+    fault::alert_name,
+};
 use crate::kit::{
     engine::{Cx, Exchange},
     target::Host,
 };
-
-/// The parts of a certificate that a diagnosis needs.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Certificate {
-    /// The issuer.
-    pub issuer: String,
-    /// The names that it is valid for.
-    pub names: Vec<String>,
-    /// When it becomes valid.
-    pub not_before: Timestamp,
-    /// When it expires.
-    pub not_after: Timestamp,
-    /// Whether it names itself as its issuer.
-    pub is_self_issued: bool,
-    /// Whether it says where the certificate of its issuer is (RFC 5280 §4.2.2.1, `caIssuers`).
-    pub names_issuer_url: bool,
-    /// The certificates that the server sent with it.
-    pub chain: Vec<Link>,
-}
-
-/// A certificate that a server sends with its own.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Link {
-    /// Its subject.
-    pub subject: String,
-    /// When it becomes valid.
-    pub not_before: Timestamp,
-    /// When it expires.
-    pub not_after: Timestamp,
-}
 
 /// Why the TLS handshake failed.
 #[derive(Debug)]
@@ -147,7 +123,12 @@ pub async fn handshake(
     let began = Instant::now();
     let verifier = RecordingVerifier::new(roots, cx.now(), cx.world.roots.must_verify(host));
     let got = shake(host, stream, &verifier).await;
-    let certificate = verifier.certificate();
+    // Only the trust store of a container runtime that has been running for long may be another one.
+    let is_private = cx.world.on_node
+        && got.is_ok()
+        && !verifier.is_trusted_by(cx.world.roots.public_for(host), host);
+    let certificate =
+        verifier.certificate().map(|certificate| Certificate { is_private, ..certificate });
     let heard = match &got {
         Ok(_) => "secured",
         Err(Refusal::Broken(fault)) => fault.word(),
@@ -267,6 +248,19 @@ impl RecordingVerifier {
         let chain = chain.iter().filter_map(link).collect();
         Some(Certificate { chain, ..read(leaf)? })
     }
+
+    /// Returns whether the certificate would be trusted by that trust store too.
+    fn is_trusted_by(&self, roots: Arc<RootCertStore>, host: &Host) -> bool {
+        let seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (Some((leaf, others)), Ok(name)) =
+            (seen.split_first(), ServerName::try_from(host.name.as_str()))
+        else {
+            return false;
+        };
+        let now = Timestamp::from_second(self.now.as_secs().try_into().unwrap_or(i64::MAX));
+        let other = Self::new(roots, now.unwrap_or(Timestamp::MAX), true);
+        other.verify_server_cert(leaf, others, &name, &[], self.now).is_ok()
+    }
 }
 
 impl ServerCertVerifier for RecordingVerifier {
@@ -349,49 +343,4 @@ fn is_wild(leaf: &CertificateDer<'_>, name: &ServerName<'_>) -> bool {
     let Some((_, zone)) = name.split_once('.') else { return false };
     let names = read(leaf).map(|certificate| certificate.names).unwrap_or_default();
     names.iter().any(|name| name.strip_prefix("*.").is_some_and(|of| of.eq_ignore_ascii_case(zone)))
-}
-
-fn read(certificate: &CertificateDer<'_>) -> Option<Certificate> {
-    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
-    let time = |time: i64| Timestamp::from_second(time).unwrap_or_default();
-    let common_name = parsed.issuer().iter_common_name().next();
-    let issuer = common_name.and_then(|name| name.as_str().ok()).map(str::to_owned);
-    let names = parsed.subject_alternative_name().ok().flatten();
-    let names = names.map(|names| names.value.general_names.iter().filter_map(name).collect());
-    Some(Certificate {
-        issuer: issuer.unwrap_or_else(|| parsed.issuer().to_string()),
-        names: names.unwrap_or_default(),
-        not_before: time(parsed.validity().not_before.timestamp()),
-        not_after: time(parsed.validity().not_after.timestamp()),
-        is_self_issued: parsed.subject().as_raw() == parsed.issuer().as_raw(),
-        names_issuer_url: parsed.extensions().iter().any(|extension| {
-            let ParsedExtension::AuthorityInfoAccess(access) = extension.parsed_extension() else {
-                return false;
-            };
-            access.accessdescs.iter().any(|one| one.access_method.to_id_string() == CA_ISSUERS)
-        }),
-        chain: vec![],
-    })
-}
-
-/// The access method `caIssuers`.
-const CA_ISSUERS: &str = "1.3.6.1.5.5.7.48.2";
-
-fn link(certificate: &CertificateDer<'static>) -> Option<Link> {
-    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
-    let common_name = parsed.subject().iter_common_name().next();
-    let subject = common_name.and_then(|name| name.as_str().ok()).map(str::to_owned);
-    let Certificate { not_before, not_after, .. } = read(certificate)?;
-    let subject = subject.unwrap_or_else(|| parsed.subject().to_string());
-    Some(Link { subject, not_before, not_after })
-}
-
-fn name(name: &GeneralName<'_>) -> Option<String> {
-    match name {
-        GeneralName::DNSName(name) => Some((*name).to_owned()),
-        GeneralName::IPAddress([a, b, c, d]) => {
-            Some(std::net::Ipv4Addr::new(*a, *b, *c, *d).to_string())
-        }
-        _ => None,
-    }
 }

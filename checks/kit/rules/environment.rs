@@ -30,6 +30,40 @@ pub fn systemd_environment(text: &str, key: &str, found: &mut Vec<(String, Strin
     understood
 }
 
+/// Returns the last value of a key of a systemd file; `None` inside where it is assigned nothing,
+/// which resets it.
+pub fn systemd_value<'a>(text: &'a str, key: &str) -> Option<Option<&'a str>> {
+    let mut found = None;
+    for line in text.lines().map(str::trim) {
+        if let Some((name, value)) = line.split_once('=')
+            && name.trim_end() == key
+        {
+            found = Some(Some(value.trim()).filter(|value| !value.is_empty()));
+        }
+    }
+    found
+}
+
+/// Reads a file that systemd's `EnvironmentFile` names, and adds its variables to those of before.
+/// Returns whether all of it was understood: escapes and continued lines are not (systemd.exec(5)).
+pub fn environment_file(text: &str, found: &mut Vec<(String, String)>) -> bool {
+    let mut understood = true;
+    for line in text.lines().map(str::trim) {
+        if line.is_empty() || line.starts_with(['#', ';']) {
+            continue;
+        }
+        let Some((name, value)) = line.split_once('=') else { continue };
+        let (name, value) = (name.trim(), value.trim());
+        understood &= !value.contains('\\');
+        let quoted = ['"', '\''].iter().find_map(|quote| {
+            value.strip_prefix(*quote)?.strip_suffix(*quote).filter(|it| !it.contains(*quote))
+        });
+        understood &= quoted.is_some() || !value.starts_with(['"', '\'']);
+        found.push((name.to_owned(), quoted.unwrap_or(value).to_owned()));
+    }
+    understood
+}
+
 /// Splits a value into words, each of which may stand in quotes as a whole or in part; `None` when a
 /// quote does not end.
 fn words(value: &str) -> Option<Vec<String>> {
@@ -91,6 +125,24 @@ mod tests {
         for odd in ["\"A=b", "A=%h", "A=b \\", "A=\\x41"] {
             assert!(!read(&format!("DefaultEnvironment={odd}")).1, "{odd}");
         }
+    }
+
+    #[test]
+    fn a_file_of_variables_as_aks_writes_it() {
+        let mut found = vec![];
+        let text = "# proxies\nHTTPS_PROXY=\"http://p:3128\"\n; x=1\nNO_PROXY=a,b c\nnothing\n";
+        assert!(environment_file(text, &mut found));
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(found, [pair("HTTPS_PROXY", "http://p:3128"), pair("NO_PROXY", "a,b c")]);
+        for odd in ["A=x\\", "A=\"x", "A='x'y'"] {
+            assert!(!environment_file(odd, &mut vec![]), "{odd}");
+        }
+        assert_eq!(
+            systemd_value("[Service]\nExecStart=\nExecStart=/x -c y\n", "ExecStart"),
+            Some(Some("/x -c y"))
+        );
+        assert_eq!(systemd_value("ExecStart=/x\nExecStart=", "ExecStart"), Some(None));
+        assert_eq!(systemd_value("[Service]", "ExecStart"), None);
     }
 
     #[test]

@@ -93,6 +93,8 @@ pub struct SignIn {
     pub given: Option<(String, Secret)>,
     /// The value of `--auth-file`.
     pub auth_file: Option<PathBuf>,
+    /// Whether the node's credential provider is run as well (`--run-provider`).
+    pub run_provider: bool,
 }
 
 /// Where to look for credentials.

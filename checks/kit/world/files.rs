@@ -24,6 +24,8 @@ pub enum FileError {
     Forbidden,
     /// It is a link that leads nowhere below the root that we look at.
     LeadsElsewhere,
+    /// It is a pipe, a directory or a device.
+    NotAFile,
     /// The file is longer than the limit, or reading it timed out.
     Unfinished(&'static str),
     /// The operating system's error message.
@@ -32,8 +34,14 @@ pub enum FileError {
 
 impl FileError {
     /// The words of evidence among its texts.
-    pub const WORDS: &[&str] =
-        &["no-such-file", "not-permitted", "leads-elsewhere", "too-long", "timed-out"];
+    pub const WORDS: &[&str] = &[
+        "no-such-file",
+        "not-permitted",
+        "leads-elsewhere",
+        "not-a-file",
+        "too-long",
+        "timed-out",
+    ];
 }
 
 impl fmt::Display for FileError {
@@ -42,6 +50,7 @@ impl fmt::Display for FileError {
             FileError::Missing => "no-such-file",
             FileError::Forbidden => "not-permitted",
             FileError::LeadsElsewhere => "leads-elsewhere",
+            FileError::NotAFile => "not-a-file",
             FileError::Unfinished(said) => said,
             FileError::Failed(said) => said,
         })
@@ -62,14 +71,15 @@ impl World {
     /// Returns whether the file exists.
     pub async fn has_file(&self, file: &Path) -> bool {
         // A file system that hangs must not block the only thread.
-        let looking = timeout(FILE_WAIT, tokio::fs::try_exists(file));
+        let looking = timeout(FILE_WAIT, tokio::fs::try_exists(self.on_disk(file)));
         self.files.contains_key(file) || matches!(looking.await, Ok(Ok(true)))
     }
 
     /// Returns whether the directory exists.
     pub async fn has_folder(&self, folder: &Path) -> bool {
         let looking = timeout(FILE_WAIT, tokio::fs::metadata(folder));
-        self.files.keys().any(|file| file.parent() == Some(folder))
+        let mut of_lab = self.files.keys().chain(self.paths.keys());
+        of_lab.any(|file| file.parent() == Some(folder))
             || matches!(looking.await, Ok(Ok(found)) if found.is_dir())
     }
 
@@ -165,7 +175,12 @@ mod tests {
     #[test]
     fn the_words_are_those_of_the_errors() {
         let unfinished = ["too-long", "timed-out"].map(FileError::Unfinished);
-        let single = [FileError::Missing, FileError::Forbidden, FileError::LeadsElsewhere];
+        let single = [
+            FileError::Missing,
+            FileError::Forbidden,
+            FileError::LeadsElsewhere,
+            FileError::NotAFile,
+        ];
         let all = single.into_iter().chain(unfinished);
         let words: Vec<String> = all.map(|error| error.to_string()).collect();
         assert_eq!(words, FileError::WORDS);

@@ -1,8 +1,11 @@
 //! Everything outside this program, real or in the lab. This is the only point where the two
 //! differ.
 
+mod disk;
 mod files;
 pub mod process;
+mod processes;
+mod programs;
 mod proxies;
 mod roots;
 mod toml;
@@ -18,10 +21,13 @@ use std::{
 use jiff::SignedDuration;
 
 use crate::kit::redact::Secret;
+pub use disk::FakeDisk;
 pub use files::{FILE_WAIT, FileError};
 pub use process::ProcessError;
+pub use processes::{PROCESS_READS, Process, Seen};
+pub use programs::Program;
 pub use proxies::{Proxies, Proxy, ProxyDecision};
-pub use roots::Roots;
+pub use roots::{BUNDLES, CERTIFICATE_FOLDERS, Roots};
 pub use toml::{Toml, toml};
 pub use yaml::{yaml, yaml_loosely};
 
@@ -62,6 +68,10 @@ pub struct World {
     pub docker_configs: Vec<PathBuf>,
     /// Files that replace those on disk: empty in the real world.
     pub files: HashMap<PathBuf, Secret>,
+    /// What stands in for the disks and processes of this machine: `None` in the real world.
+    pub fake_disk: Option<FakeDisk>,
+    /// The real file behind a path, for programs: empty in the real world.
+    pub paths: HashMap<PathBuf, PathBuf>,
 }
 
 impl World {

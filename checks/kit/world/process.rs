@@ -1,6 +1,6 @@
 //! Runs the programs that provide credentials, with a timeout and a limit on their output.
 
-use std::{fmt, io, process::Stdio, time::Duration};
+use std::{fmt, io, path::Path, process::Stdio, time::Duration};
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
@@ -62,9 +62,31 @@ pub async fn run(
     input: &str,
     wait: Duration,
 ) -> Result<ProcessOutput, ProcessError> {
+    let mut command = Command::new(program);
+    command.args(args);
+    run_command(command, input, wait).await
+}
+
+/// Runs a program in an environment of its own with that on its standard input.
+pub async fn run_in(
+    environment: &[(String, String)],
+    program: &Path,
+    args: &[String],
+    input: &str,
+    wait: Duration,
+) -> Result<ProcessOutput, ProcessError> {
+    let mut command = Command::new(program);
+    command.args(args).env_clear().envs(environment.iter().cloned()).current_dir("/");
+    run_command(command, input, wait).await
+}
+
+async fn run_command(
+    mut command: Command,
+    input: &str,
+    wait: Duration,
+) -> Result<ProcessOutput, ProcessError> {
     let running = async {
-        let mut child = Command::new(program)
-            .args(args)
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -12,6 +12,19 @@ use tokio::{sync::OnceCell, task::spawn_blocking, time::timeout};
 use super::FILE_WAIT;
 use crate::kit::target::{Host, HostPurpose};
 
+/// The files in which Go looks for the authorities of a Linux system (`crypto/x509/root_linux.go`).
+/// It reads the first of them that is there.
+pub const BUNDLES: [&str; 6] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/tls/cacert.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+/// The directories of which it reads every file as well.
+pub const CERTIFICATE_FOLDERS: [&str; 2] = ["/etc/ssl/certs", "/etc/pki/tls/certs"];
+
 /// The certificate authorities that are trusted here.
 #[derive(Clone)]
 pub struct Roots(Arc<Inner>);
@@ -24,6 +37,8 @@ struct Inner {
     more: Mutex<HashMap<Whose, Vec<CertificateDer<'static>>>>,
     /// The mirrors whose certificates containerd does not verify.
     unverified: Mutex<HashSet<Whose>>,
+    /// The authorities that systems trust when they are installed.
+    public: Arc<RootCertStore>,
 }
 
 /// The hosts that an authority is trusted for.
@@ -49,9 +64,24 @@ impl Whose {
 
 impl Roots {
     /// Returns a trust store that `read` fills when it is first needed. `read` may block.
-    pub fn read_later(read: impl Fn() -> RootCertStore + Send + Sync + 'static) -> Self {
+    /// `public` are the authorities that systems trust when they are installed.
+    pub fn read_later(
+        read: impl Fn() -> RootCertStore + Send + Sync + 'static,
+        public: RootCertStore,
+    ) -> Self {
         let (store, more, unverified) = (OnceCell::new(), Mutex::default(), Mutex::default());
-        Self(Arc::new(Inner { read: Box::new(read), store, more, unverified }))
+        let public = Arc::new(public);
+        Self(Arc::new(Inner { read: Box::new(read), store, more, unverified, public }))
+    }
+
+    /// Returns the authorities that are trusted for that host wherever it is reached from: those that
+    /// systems trust when they are installed, and those that are trusted for the host only.
+    pub fn public_for(&self, host: &Host) -> Arc<RootCertStore> {
+        let trusted = self.0.more.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(more) = trusted.get(&Whose::of(host)) else { return self.0.public.clone() };
+        let mut store = RootCertStore::clone(&self.0.public);
+        store.add_parsable_certificates(more.iter().cloned());
+        Arc::new(store)
     }
 
     /// Trusts more authorities for that host, in addition to the trust store.
@@ -100,7 +130,8 @@ impl Roots {
 
 impl From<RootCertStore> for Roots {
     fn from(store: RootCertStore) -> Self {
-        Self::read_later(move || store.clone())
+        let public = store.clone();
+        Self::read_later(move || store.clone(), public)
     }
 }
 

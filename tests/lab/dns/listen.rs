@@ -88,7 +88,8 @@ fn respond(asked: &[u8], source: &Source, faulty: Faulty, udp: bool) -> Option<V
     let records = source.now();
     let question = Message::from_vec(asked).ok()?;
     let answer = match faulty.of(&question) {
-        DnsFault::None => records.answer(&question),
+        DnsFault::NoTcp if !udp => return None,
+        DnsFault::None | DnsFault::NoTcp => records.answer(&question),
         DnsFault::Silent | DnsFault::Closed => return None,
         DnsFault::Servfail => reply(&question, ResponseCode::ServFail),
         DnsFault::Refused => reply(&question, ResponseCode::Refused),
@@ -142,6 +143,9 @@ async fn converse(mut stream: TcpStream, source: &Source, faulty: Faulty) -> io:
     loop {
         let mut asked = vec![0; usize::from(stream.read_u16().await?)];
         stream.read_exact(&mut asked).await?;
+        if faulty.fault == DnsFault::NoTcp {
+            return Ok(());
+        }
         if let Some(answer) = respond(&asked, source, faulty, false) {
             let length = u16::try_from(answer.len()).unwrap_or(u16::MAX);
             let mut framed = length.to_be_bytes().to_vec();

@@ -23,10 +23,15 @@ pub async fn start(scenario: &Scenario, folder: &Path) -> Fallible<Lab> {
     fs::write(folder.join("ca.pem"), &lab.ca_pem)?;
     let servers = lab.name_servers.iter().map(|server| format!("nameserver {}\n", server.ip()));
     fs::write(folder.join("resolv.conf"), servers.collect::<String>())?;
-    for (path, text) in &lab.files {
+    let programs = lab.programs.iter().map(|(path, file)| Ok((path, fs::read(file)?)));
+    let programs: Vec<_> = programs.collect::<std::io::Result<_>>()?;
+    // The processes of the node are those of this machine.
+    let files = lab.files.iter().filter(|(path, _)| !path.starts_with("/proc/"));
+    let files = files.map(|(path, text)| (path, text.clone().into_bytes()));
+    for (path, bytes) in files.chain(programs) {
         let path = folder.join("root").join(path.trim_start_matches('/'));
         fs::create_dir_all(path.parent().unwrap_or(folder))?;
-        fs::write(&path, text)?;
+        fs::write(&path, bytes)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
     }
     Ok(lab)

@@ -2,6 +2,8 @@
 
 use lab::{CANARY, Lab, Scenario};
 use serde_json::Value;
+use std::os::unix::fs::PermissionsExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const AZURE_JSON: &str = "/etc/kubernetes/azure.json";
 const CONFIG: &str = "/var/lib/kubelet/credential-provider-config.yaml";
@@ -16,22 +18,22 @@ async fn world(text: &str) -> Lab {
 async fn a_node_has_files_and_others_have_not() {
     assert!(world("").await.files.is_empty());
     let files = world("node.on = true").await.files;
-    assert_eq!(files.len(), 4);
+    let of_processes = files.keys().filter(|file| file.starts_with("/proc/")).count();
+    assert_eq!((files.len(), of_processes), (13, 10));
+    assert!(files["/proc/9001399/cmdline"].contains("\0--image-credential-provider-config="));
     let config: Value = serde_json::from_str(&files[AZURE_JSON]).unwrap();
     assert_eq!(config["userAssignedIdentityID"], "2d9e4b76-18c3-4fa5-b0d7-63a1f8e5c942");
     assert!(files[CONFIG].contains("kind: CredentialProviderConfig"));
-    assert_eq!(files[PROVIDER], "#!/bin/sh\n");
-
     assert!(files[CONTAINERD].contains("config_path"));
 
-    let text =
-        "[node]\non = true\nazure_json = \"\"\ncredential_provider = \"\"\ncontainerd = \"\"\n";
+    let text = "[node]\non = true\nkubelet = []\nazure_json = \"\"\ncredential_provider = \"\"\ncontainerd = \"\"\n";
     for (provider, path) in [
         ("missing", Some("/var/lib/kubelet/credential-provider/other-credential-provider")),
         ("other-machine", Some(PROVIDER)),
         ("no-folder", None),
     ] {
-        let files = world(&format!("{text}provider = \"{provider}\"")).await.files;
+        let mut files = world(&format!("{text}provider = \"{provider}\"")).await.files;
+        files.retain(|file, _| !file.starts_with("/proc/"));
         assert_eq!(files.keys().next().map(String::as_str), path, "{provider}");
         assert!(files.len() <= 1);
         if provider == "other-machine" {
@@ -40,6 +42,47 @@ async fn a_node_has_files_and_others_have_not() {
             assert_eq!((header[16], header[18], header[19]), (2, 40, 0));
         }
     }
+}
+
+#[tokio::test]
+async fn programs_are_real_files_as_long_as_their_world() {
+    assert!(world("").await.programs.is_empty());
+    let mode = |lab: &Lab| {
+        let file = &lab.programs[PROVIDER];
+        (
+            std::fs::read(file).unwrap(),
+            std::fs::metadata(file).unwrap().permissions().mode() & 0o777,
+        )
+    };
+    let lab = world("node = { on = true, provider_version = \"v1.30.9\" }").await;
+    let (bytes, permissions) = mode(&lab);
+    let has = |text: &[u8]| bytes.windows(text.len()).any(|part| part == text);
+    assert!(bytes.starts_with(b"\x7fELF") && has(b"\xff Go buildinf:") && has(b"=v1.30.9"));
+    assert_eq!(permissions, 0o755);
+    let file = lab.programs[PROVIDER].clone();
+    drop(lab);
+    assert!(!file.exists());
+
+    let script =
+        "node = { on = true, provider = \"not-executable\", provider_script = \"$TOKEN\" }";
+    let lab = world(script).await;
+    let (bytes, permissions) = mode(&lab);
+    assert!(lab::is_signed(std::str::from_utf8(&bytes).unwrap()));
+    assert_eq!(permissions, 0o644);
+}
+
+#[tokio::test]
+async fn a_server_without_tcp_answers_over_udp_only() {
+    let lab =
+        world("dns.order = [\"10.0.0.5\"]\ndns.servers.\"10.0.0.4\" = { fault = \"no-tcp\" }")
+            .await;
+    assert_eq!(lab.name_servers, ["10.0.0.5:53".parse().unwrap()]);
+    let server = lab.routes[&"10.0.0.4:53".parse().unwrap()];
+    let mut stream = tokio::net::TcpStream::connect(server).await.unwrap();
+    stream.write_all(&[0, 1, 0]).await.unwrap();
+    let mut answer = vec![];
+    let read = stream.read_to_end(&mut answer).await;
+    assert!(read.is_err() || answer.is_empty(), "{answer:?}");
 }
 
 #[tokio::test]
@@ -79,6 +122,7 @@ const HERE: &str = r#"
 /// Removes the hosts of the healthy world, whose addresses this machine does not have.
 fn only_here(mut scenario: Scenario) -> Scenario {
     scenario.hosts.retain(|host, _| host.starts_with("127."));
+    scenario.dns.servers.retain(|server, _| server.starts_with("127."));
     scenario
 }
 

@@ -1,0 +1,65 @@
+//! The command line and the unit of a process.
+
+/// Returns the value of a flag that a program's arguments have last: `--name value` or
+/// `--name=value`, with one dash or two, as Go programs take both.
+pub fn flag<'a>(arguments: &'a [String], names: &[&str]) -> Option<&'a str> {
+    let mut found = None;
+    for (place, argument) in arguments.iter().enumerate().skip(1) {
+        let Some(written) = argument.strip_prefix('-') else { continue };
+        let written = written.strip_prefix('-').unwrap_or(written);
+        match written.split_once('=') {
+            Some((name, value)) if names.contains(&name) => found = Some(value),
+            None if names.contains(&written) => {
+                found = arguments.get(place + 1).map(String::as_str).or(found);
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Returns the systemd unit of a process by its `cgroup` file, with its slice: a unit of the system,
+/// not one inside a container. Seen from a container, the path begins with `/..`.
+pub fn system_unit(cgroup: &str) -> Option<String> {
+    let paths = cgroup.lines().filter_map(|line| line.splitn(3, ':').nth(2));
+    let units = paths.filter_map(|path| {
+        let parts = path.split('/').filter(|part| !part.is_empty() && *part != "..");
+        match parts.collect::<Vec<_>>()[..] {
+            [slice, unit] => {
+                let is_unit = slice.strip_suffix(".slice").and(unit.strip_suffix(".service"));
+                is_unit.map(|_| unit.to_owned())
+            }
+            _ => None,
+        }
+    });
+    units.into_iter().next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_as_go_programs_take_them() {
+        let read = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let run = read("/usr/bin/containerd --config /a.toml -l debug");
+        assert_eq!(flag(&run, &["config", "c"]), Some("/a.toml"));
+        assert_eq!(flag(&read("containerd -c=/b.toml"), &["config", "c"]), Some("/b.toml"));
+        assert_eq!(flag(&read("containerd --config"), &["config", "c"]), None);
+        assert_eq!(flag(&run, &["root"]), None);
+        assert_eq!(flag(&[], &["root"]), None);
+    }
+
+    #[test]
+    fn a_unit_of_the_system_is_no_unit_in_a_container() {
+        let unit = system_unit;
+        let containerd = Some("containerd.service".to_owned());
+        assert_eq!(unit("0::/system.slice/containerd.service\n"), containerd);
+        assert_eq!(unit("0::/../../../kubereserved.slice/containerd.service\n"), containerd);
+        let one = "12:cpu:/\n1:name=systemd:/system.slice/containerd.service\n";
+        assert_eq!(unit(one), containerd);
+        let nested = "0::/kubepods.slice/pod1.slice/x/system.slice/containerd.service\n";
+        assert_eq!(unit(nested), None);
+        assert_eq!(unit("garbage"), None);
+    }
+}

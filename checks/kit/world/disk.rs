@@ -1,0 +1,69 @@
+//! What the kernel says of files without reading them: of this machine or of the lab.
+
+use std::{
+    collections::HashMap,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
+use tokio::{task::spawn_blocking, time::timeout};
+
+use super::{FILE_WAIT, FileError, World};
+
+/// What stands in for the disks and processes of this machine. A file without a time is old.
+#[derive(Clone, Debug, Default)]
+pub struct FakeDisk {
+    /// When files and directories were changed.
+    pub changed: HashMap<PathBuf, Timestamp>,
+    /// How many bytes are free on the file system of a directory.
+    pub free: HashMap<PathBuf, u64>,
+    /// The lengths of files of which only that matters.
+    pub lengths: HashMap<PathBuf, u64>,
+}
+
+impl World {
+    /// Returns when a file or directory was changed last: its content, or for a file its name or
+    /// owner, because a file that was moved there has the time of its content.
+    pub async fn changed(&self, path: &Path) -> Result<Timestamp, FileError> {
+        if let Some(disk) = &self.fake_disk {
+            let is_there = self.files.keys().any(|file| file.starts_with(path));
+            let is_there = is_there || self.paths.contains_key(path);
+            let missing =
+                if is_there { Ok(Timestamp::UNIX_EPOCH) } else { Err(FileError::Missing) };
+            return disk.changed.get(path).copied().map_or(missing, Ok);
+        }
+        let found = self.metadata(path).await?;
+        let seconds = if found.is_dir() { found.mtime() } else { found.mtime().max(found.ctime()) };
+        Ok(Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX))
+    }
+
+    /// Returns the length of a file.
+    pub async fn length(&self, file: &Path) -> Result<u64, FileError> {
+        if let Some(disk) = &self.fake_disk {
+            return disk.lengths.get(file).copied().ok_or(FileError::Missing);
+        }
+        Ok(self.metadata(file).await?.len())
+    }
+
+    /// Returns how many bytes a program with root's rights can write to the file system of a
+    /// directory.
+    pub async fn free_space(&self, folder: &Path) -> Result<u64, FileError> {
+        if let Some(disk) = &self.fake_disk {
+            return disk.free.get(folder).copied().ok_or(FileError::Missing);
+        }
+        let folder = folder.to_owned();
+        let asking = spawn_blocking(move || rustix::fs::statvfs(&folder));
+        let found =
+            timeout(FILE_WAIT, asking).await.map_err(|_| FileError::Unfinished("timed-out"))?;
+        let found = found.map_err(|error| FileError::Failed(error.to_string()))?;
+        let found = found.map_err(|error| FileError::from(std::io::Error::from(error)))?;
+        // Unlike `f_bavail`, this counts what is kept for root.
+        Ok(found.f_bfree.saturating_mul(found.f_frsize))
+    }
+
+    async fn metadata(&self, path: &Path) -> Result<std::fs::Metadata, FileError> {
+        let looking = async { tokio::fs::metadata(path).await.map_err(FileError::from) };
+        timeout(FILE_WAIT, looking).await.unwrap_or(Err(FileError::Unfinished("timed-out")))
+    }
+}

@@ -1,0 +1,241 @@
+//! A process of the node: how it was started, when, and with which environment.
+//!
+//! The node's own `proc` is below its root where the whole root is mounted. Whoever may not read a
+//! process's environment may still read its arguments.
+
+use std::{
+    fs,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use strum::VariantNames;
+use tokio::{task::spawn_blocking, time::timeout};
+
+use super::{FILE_WAIT, FileError, World};
+use crate::kit::rules::{environ, system_unit};
+
+/// The most processes that are looked through, and the most of one name that are compared.
+const MAX_PROCESSES: usize = 65_536;
+const MAX_NAMESAKES: usize = 16;
+/// The longest file of a process that is read to find it.
+const MAX_BYTES: u64 = 4096;
+/// The ticks a second in which the system tells times; the same on every Linux that Azure runs.
+const TICKS: u64 = 100;
+/// The field of `stat` with the start time, counted from the one after the name.
+const STARTED: usize = 19;
+
+/// A step of the clock moves the time of a start against the times of files. Less is no difference.
+const CLOCK_STEP: SignedDuration = SignedDuration::from_mins(1);
+/// The most files that are read for a process, the search for it counted as one.
+pub const PROCESS_READS: usize = MAX_NAMESAKES + 5;
+/// The name of the first process of a machine, as opposed to that of a container.
+const FIRST: &str = "systemd";
+
+/// How a setting of a program was seen: a word of evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Seen {
+    /// In the running process, or in a file that is older than the process.
+    InEffect,
+    /// In files, which the next start will use.
+    Configured,
+    /// Not at all: as AKS sets it, or the program's default.
+    Assumed,
+}
+
+/// A running process of the node. It has no `Debug`: its environment may hold a password.
+pub struct Process {
+    /// Its number.
+    pub pid: u32,
+    /// Its program and arguments.
+    pub args: Vec<String>,
+    /// When it started, by the node's own clock; `None` where that is not known.
+    pub started: Option<Timestamp>,
+    /// Its environment, or why that cannot be read: it takes more permission than the rest.
+    pub environment: Result<Vec<(String, String)>, FileError>,
+}
+
+/// A process of some name: its number, and whether it is that of the system's unit of its name.
+/// A container may run a program of the same name.
+type Namesake = (u32, bool);
+
+impl Process {
+    /// Returns whether the process started after a change, and so knows of it; `None` where that
+    /// cannot be told.
+    pub fn started_after(&self, change: Timestamp) -> Option<bool> {
+        let started = self.started?;
+        if started >= change {
+            return Some(true);
+        }
+        (change.duration_since(started) > CLOCK_STEP).then_some(false)
+    }
+}
+
+impl World {
+    /// Returns the node's process of exactly that name: that of the system's unit, else the one that
+    /// started first if there are several; `None` only where certainly none runs.
+    pub async fn process(&self, name: &str) -> Result<Option<Process>, FileError> {
+        let proc = self.of_node("/proc");
+        let mut first: Option<(bool, u64, u32)> = None;
+        for (pid, is_unit) in self.namesakes(&proc, name).await? {
+            let stat = self.read(&proc.join(format!("{pid}/stat"))).await.unwrap_or_default();
+            let began = ticks(&String::from_utf8_lossy(&stat)).unwrap_or(u64::MAX);
+            first = first.into_iter().chain([(!is_unit, began, pid)]).min();
+        }
+        let Some((_, began, pid)) = first else {
+            // Only where the first process of the machine can be seen are these all of them.
+            let first = self.read(&proc.join("1/comm")).await?;
+            let is_machine = String::from_utf8_lossy(&first).trim_end() == FIRST;
+            return if is_machine { Ok(None) } else { Err(FileError::Missing) };
+        };
+        let of = |file: &str| proc.join(format!("{pid}/{file}"));
+        let args = self.read(&of("cmdline")).await?;
+        let args = String::from_utf8_lossy(&args);
+        let environment = self.read(&of("environ")).await.map(|bytes| environ(&bytes));
+        let booted = self.read(&proc.join("stat")).await.unwrap_or_default();
+        Ok(Some(Process {
+            pid,
+            args: args.split_terminator('\0').map(str::to_owned).collect(),
+            started: started(&String::from_utf8_lossy(&booted), began),
+            environment,
+        }))
+    }
+
+    /// Returns the processes of that name.
+    async fn namesakes(&self, proc: &Path, name: &str) -> Result<Vec<Namesake>, FileError> {
+        if self.fake_disk.is_some() {
+            let pids = self.files.keys().filter_map(|file| {
+                file.strip_prefix(proc).ok()?.to_str()?.strip_suffix("/comm")?.parse().ok()
+            });
+            let read = |file: &str| {
+                let text = self.files.get(&proc.join(file));
+                text.map(|text| text.expose().to_owned()).ok_or(io::ErrorKind::NotFound.into())
+            };
+            return Ok(look_through(pids, name, read)?);
+        }
+        let (proc, name) = (proc.to_owned(), name.to_owned());
+        let looking = spawn_blocking(move || {
+            let entries = fs::read_dir(&proc)?.take(MAX_PROCESSES);
+            let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+            look_through(pids, &name, |file| comm(&proc.join(file)))
+        });
+        match timeout(FILE_WAIT, looking).await {
+            Ok(Ok(found)) => Ok(found?),
+            Ok(Err(stopped)) => Err(FileError::Failed(stopped.to_string())),
+            Err(_) => Err(FileError::Unfinished("timed-out")),
+        }
+    }
+}
+
+/// Returns the processes of that name, in one go: there may be thousands of others. The search ends
+/// with the process of the unit; an error says that a name could not be read.
+fn look_through(
+    pids: impl Iterator<Item = u32>,
+    name: &str,
+    read: impl Fn(&str) -> io::Result<String>,
+) -> io::Result<Vec<Namesake>> {
+    let (mut found, mut hidden) = (vec![], None);
+    for pid in pids {
+        match read(&format!("{pid}/comm")) {
+            Ok(comm) if comm.trim_end_matches('\n') == name => {
+                let cgroup = read(&format!("{pid}/cgroup")).unwrap_or_default();
+                let unit = system_unit(&cgroup);
+                let is_unit = unit.is_some_and(|it| it.strip_suffix(".service") == Some(name));
+                found.push((pid, is_unit));
+                if is_unit || found.len() == MAX_NAMESAKES {
+                    return Ok(found);
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => hidden = Some(error),
+            // A process may have ended since.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    match hidden {
+        Some(error) if found.is_empty() => Err(error),
+        _ => Ok(found),
+    }
+}
+
+fn comm(file: &PathBuf) -> io::Result<String> {
+    let mut text = vec![];
+    if !fs::metadata(file)?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    fs::File::open(file)?.take(MAX_BYTES).read_to_end(&mut text)?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// Returns how long after the system a process started, in ticks. The name in the file is in
+/// parentheses and may hold any others.
+fn ticks(stat: &str) -> Option<u64> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_whitespace().nth(STARTED)?.parse().ok()
+}
+
+/// Returns the time at which a process started.
+fn started(booted: &str, ticks: u64) -> Option<Timestamp> {
+    let booted = booted.lines().find_map(|line| line.strip_prefix("btime "))?;
+    let after = i64::try_from(ticks / TICKS).ok()?;
+    Timestamp::from_second(booted.trim().parse::<i64>().ok()?.checked_add(after)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn when_a_process_started() {
+        let stat = "812 (a) b) S 1 812 812 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 11 0 6150 9 9\n";
+        assert_eq!(ticks(stat), Some(6150));
+        let booted = "cpu 1 2\nbtime 1700000000\nprocesses 9\n";
+        assert_eq!(started(booted, 6150), Timestamp::from_second(1_700_000_061).ok());
+        for odd in ["", "1 (x", "1 (x) S 1", ")"] {
+            assert_eq!(ticks(odd), None);
+        }
+        assert_eq!(started(booted, u64::MAX), None);
+        assert_eq!(started("btime 9223372036854775807", 6150), None);
+    }
+
+    fn found(files: &[(&str, &str)]) -> io::Result<Vec<Namesake>> {
+        let read = |file: &str| match files.iter().find(|(name, _)| *name == file) {
+            Some((_, "?")) => Err(io::ErrorKind::PermissionDenied.into()),
+            Some((_, text)) => Ok((*text).to_owned()),
+            None => Err(io::ErrorKind::NotFound.into()),
+        };
+        let pids = files.iter().filter_map(|(file, _)| file.strip_suffix("/comm")?.parse().ok());
+        look_through(pids, "containerd", read)
+    }
+
+    #[test]
+    fn the_process_of_the_unit_counts() {
+        let inner = "0::/kubepods.slice/x/system.slice/containerd.service\n";
+        let unit = "0::/../../system.slice/containerd.service\n";
+        let all = [
+            ("1/comm", "systemd\n"),
+            ("70/comm", "containerd\n"),
+            ("70/cgroup", inner),
+            ("812/comm", "containerd\n"),
+            ("812/cgroup", unit),
+            ("900/comm", "containerd\n"),
+        ];
+        assert_eq!(found(&all).unwrap(), [(70, false), (812, true)]);
+        assert_eq!(found(&[("1/comm", "containerd-shim\n")]).unwrap(), []);
+        // One that cannot be read may be it.
+        assert!(found(&[("1/comm", "systemd\n"), ("2/comm", "?")]).is_err());
+        assert!(found(&[("2/comm", "?"), all[1]]).is_ok());
+    }
+
+    #[test]
+    fn processes_of_a_real_system() {
+        let own = std::process::id();
+        let name = comm(&PathBuf::from(format!("/proc/{own}/comm"))).unwrap();
+        let read = |file: &str| comm(&Path::new("/proc").join(file));
+        let found = look_through([own].into_iter(), name.trim_end(), read).unwrap();
+        assert_eq!(found, [(own, false)]);
+    }
+}

@@ -1,0 +1,162 @@
+//! How the node's kubelet was started: its flags, and its configuration file.
+//!
+//! The arguments of the running process are the truth. Where they cannot be read, the files of its
+//! unit say what its next start will use; where these say nothing, AKS's own paths are assumed
+//! (Azure/AgentBaker, `kubelet.service`).
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{flags::Flags, problem::Problem};
+use crate::kit::{
+    Cx,
+    rules::{Fields, systemd_environment},
+    world::{CREDENTIAL_PROVIDERS, FileError, Seen, yaml},
+};
+
+/// The name of the process.
+const NAME: &str = "kubelet";
+/// The directory of AKS's credential providers.
+const FOLDER: &str = "/var/lib/kubelet/credential-provider";
+/// The file with the flags that AKS writes, and the variable in it.
+const DEFAULTS: &str = "/etc/default/kubelet";
+const VARIABLE: &str = "KUBELET_FLAGS";
+/// The unit, and the directory of its drop-ins.
+const UNIT: &str = "/etc/systemd/system/kubelet.service";
+const DROP_INS: &str = "/etc/systemd/system/kubelet.service.d";
+/// How many drop-ins are read.
+const MAX_DROP_INS: usize = 16;
+/// The most files that are read here: of the process, of the unit, and the configuration.
+pub(super) const MAX_READS: u64 = 28 + MAX_DROP_INS as u64;
+
+/// How the kubelet was started.
+pub(super) struct Settings {
+    /// How that was seen.
+    pub(super) seen: Seen,
+    flags: Flags,
+    /// The configuration file, if a flag names one that can be read.
+    config: Value,
+    /// The proxies and other variables that its provider inherits; empty where they are unknown.
+    pub(super) environment: Vec<(String, String)>,
+}
+
+/// What limits the pulls of a kubelet, as it is set; what is left out has the kubelet's own default.
+#[derive(Default, Serialize)]
+pub(super) struct PullLimits {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pulls_per_second: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pull_burst: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    serial_pulls: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_parallel_pulls: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credential_verification: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_timeout: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resolv_conf: Option<String>,
+}
+
+impl Settings {
+    /// Reads how the kubelet was started.
+    pub(super) async fn read(cx: &Cx) -> Self {
+        let (seen, flags, environment) = match cx.world.process(NAME).await {
+            Ok(Some(process)) => {
+                let environment = process.environment.unwrap_or_default();
+                (Seen::InEffect, Flags::of(process.args), environment)
+            }
+            _ => {
+                let flags = Flags::of(configured(cx).await);
+                let is_said = flags.value("image-credential-provider-config").is_some();
+                (if is_said { Seen::Configured } else { Seen::Assumed }, flags, vec![])
+            }
+        };
+        let config = match flags.value("config") {
+            Some(file) => config(cx, file).await,
+            None => Value::Null,
+        };
+        Self { seen, flags, config, environment }
+    }
+
+    /// Returns the configuration of credential providers, and the directory of their programs; `None`
+    /// where the running kubelet has no provider: it needs both.
+    pub(super) fn providers(&self) -> Option<(String, String)> {
+        let config = self.flags.value("image-credential-provider-config");
+        let folder = self.flags.value("image-credential-provider-bin-dir");
+        match (self.seen, config, folder) {
+            (Seen::InEffect, None, _) | (Seen::InEffect, _, None) => None,
+            _ => Some((
+                config.unwrap_or(CREDENTIAL_PROVIDERS).to_owned(),
+                folder.unwrap_or(FOLDER).trim_end_matches('/').to_owned(),
+            )),
+        }
+    }
+
+    /// Returns what limits its pulls. A flag counts more than the file.
+    pub(super) fn limits(&self) -> PullLimits {
+        let fields = Fields::of(&self.config);
+        let set = |flag: &str, field: &str| {
+            let in_file = || fields.as_ref()?.scalar(field).ok().flatten();
+            self.flags.value(flag).map(str::to_owned).or_else(in_file)
+        };
+        PullLimits {
+            pulls_per_second: set("registry-qps", "registryPullQPS"),
+            pull_burst: set("registry-burst", "registryBurst"),
+            serial_pulls: set("serialize-image-pulls", "serializeImagePulls"),
+            max_parallel_pulls: set("max-parallel-image-pulls", "maxParallelImagePulls"),
+            credential_verification: set("", "imagePullCredentialsVerificationPolicy"),
+            request_timeout: set("runtime-request-timeout", "runtimeRequestTimeout"),
+            resolv_conf: set("resolv-conf", "resolvConf"),
+        }
+    }
+}
+
+/// Returns the words of the unit and its files: what they set more than once, the last one counts.
+async fn configured(cx: &Cx) -> Vec<String> {
+    let names = cx.world.names_in(&cx.world.of_node(DROP_INS)).await.unwrap_or_default();
+    let drop_ins = names.iter().take(MAX_DROP_INS).map(|name| format!("{DROP_INS}/{name}"));
+    let mut words = vec![];
+    for file in [UNIT.to_owned()].into_iter().chain(drop_ins) {
+        let Some(text) = text(cx, &file).await else { continue };
+        let mut variables = vec![];
+        systemd_environment(&text, "Environment", &mut variables);
+        let started = text.replace("\\\n", " ");
+        let started = started.lines().filter_map(|line| line.trim().strip_prefix("ExecStart="));
+        let values = started.chain(variables.iter().map(|(_, value)| value.as_str()));
+        words.extend(values.flat_map(str::split_whitespace).map(str::to_owned));
+    }
+    let defaults = text(cx, DEFAULTS).await.unwrap_or_default();
+    let set = defaults.lines().filter_map(|line| line.trim().split_once('='));
+    let set = set.filter(|(name, _)| *name == VARIABLE).map(|(_, value)| value);
+    words.extend(
+        set.flat_map(|value| value.trim_matches('"').split_whitespace()).map(str::to_owned),
+    );
+    words
+}
+
+/// Reads a file of the unit; one that cannot be read is told.
+async fn text(cx: &Cx, file: &str) -> Option<String> {
+    match cx.world.read(&cx.world.of_node(file)).await {
+        Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(FileError::Missing) => None,
+        Err(error) => {
+            cx.add_finding(Problem::SettingsUnreadable {
+                file: file.to_owned(),
+                said: error.to_string(),
+            });
+            None
+        }
+    }
+}
+
+/// Reads the configuration file that a flag names.
+async fn config(cx: &Cx, file: &str) -> Value {
+    let read = cx.world.read(&cx.world.of_node(file)).await.map_err(|error| error.to_string());
+    let read = read.and_then(|bytes| yaml(&bytes).map_err(|said| said.to_string()));
+    read.unwrap_or_else(|said| {
+        cx.add_finding(Problem::SettingsUnreadable { file: file.to_owned(), said });
+        Value::Null
+    })
+}

@@ -1,0 +1,48 @@
+//! How containerd reaches the registry: what the step hands on.
+
+use std::rc::Rc;
+
+use serde::Serialize;
+
+use super::mirrors::List;
+use crate::kit::{
+    Host,
+    world::{Process, Seen},
+};
+
+/// The way that containerd goes for the image.
+#[derive(Serialize)]
+pub struct Runtime {
+    /// The registry, as containerd asks it.
+    #[serde(skip)]
+    pub(super) host: Host,
+    /// How many other hosts it asks; `None` for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) others: Option<usize>,
+    /// The file or directory that decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) file: Option<String>,
+    /// The configuration of containerd, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) config: Option<String>,
+    /// How the configuration was seen.
+    pub(super) seen: Seen,
+    /// The version of containerd, if it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) version: Option<String>,
+    /// The directory in which containerd keeps what it pulls.
+    #[serde(skip)]
+    pub(super) root: String,
+    /// Whether containerd keeps a layer that it has unpacked.
+    #[serde(skip)]
+    pub(super) keeps_layers: bool,
+    /// The running containerd, if it was found.
+    #[serde(skip)]
+    pub(super) process: Option<Process>,
+    /// Whether containerd has proxies.
+    #[serde(skip)]
+    pub(super) has_proxies: bool,
+    /// All hosts, where there are others than the registry.
+    #[serde(skip)]
+    pub(super) list: Option<Rc<List>>,
+}
