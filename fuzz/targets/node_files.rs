@@ -2,7 +2,8 @@
 #![no_main]
 
 use checks::untrusted::{
-    AzureJson, Config, Corefile, GoBuild, HostsFile, Pattern, Providers, Version, environ, is_known, systemd_environment, toml, yaml,
+    AzureJson, Config, Corefile, GoBuild, HostsFile, Pattern, Providers, Version, environ,
+    is_known, systemd_environment, toml, yaml,
 };
 use libfuzzer_sys::fuzz_target;
 
