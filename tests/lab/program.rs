@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The length of an ELF header and of a section's entry.
 const ENTRY: usize = 64;
+/// How many folders a process makes or passes over.
+const MAX_FOLDERS: usize = 1 << 20;
 /// The module of Azure's credential provider.
 const MODULE: &str = "sigs.k8s.io/cloud-provider-azure";
 
@@ -19,13 +21,17 @@ impl Folder {
     /// Makes a folder that only this user may enter.
     pub(crate) fn new() -> io::Result<Self> {
         static MADE: AtomicUsize = AtomicUsize::new(0);
-        let number = MADE.fetch_add(1, Ordering::Relaxed);
-        let name = format!("check-acr-lab-programs-{}-{number}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        // What a process of the same number left behind.
-        let _ = fs::remove_dir_all(&folder);
-        fs::DirBuilder::new().mode(0o700).create(&folder)?;
-        Ok(Self(folder))
+        loop {
+            let number = MADE.fetch_add(1, Ordering::Relaxed);
+            let name = format!("check-acr-lab-programs-{}-{number}", std::process::id());
+            let folder = std::env::temp_dir().join(name);
+            match fs::DirBuilder::new().mode(0o700).create(&folder) {
+                // A process of the same number has it, in a container or before.
+                Err(error)
+                    if error.kind() == io::ErrorKind::AlreadyExists && number < MAX_FOLDERS => {}
+                made => return made.map(|()| Self(folder)),
+            }
+        }
     }
 
     /// Writes a program.

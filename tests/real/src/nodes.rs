@@ -17,7 +17,7 @@ use tokio::process::Command;
 
 use crate::case::{Case, can, cannot};
 use crate::cri::Runtime;
-use crate::daemon::run;
+use crate::daemon::{run, until};
 use crate::judge::{Row, complaints};
 use crate::lanes::NODE;
 use crate::namespace::{bind, ip};
@@ -123,7 +123,9 @@ async fn one(folder: &Path, tool: Option<&Tool>, case: Case) -> Fallible<Row> {
     // Keeps the path short, because it becomes part of a socket's path.
     let own = folder.join(case.host);
     let mut command = Command::new("unshare");
-    command.args(["--net", "--mount"]).arg(std::env::current_exe()?);
+    // A node has one containerd: those of the others are not among its processes.
+    command.args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]);
+    command.arg(std::env::current_exe()?);
     command.args(["node", case.host]).arg(&own).arg(folder.join("etc"));
     command.arg(tool.map_or_else(PathBuf::new, |tool| tool.program.clone()));
     command.stdin(Stdio::null());
@@ -150,6 +152,13 @@ pub async fn stand(words: &[String]) -> Fallible<()> {
     }
     let lab = seen::start(&scenario, folder).await?;
     furnish(folder, etc).await?;
+    // Linux tells the start of a process to the second. A node's authorities are older than that.
+    let authorities = folder.join("ca.pem");
+    until("the authorities' age", Duration::from_secs(9), async || {
+        let changed = std::fs::metadata(&authorities).and_then(|file| file.modified());
+        changed.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > Duration::from_secs(2)))
+    })
+    .await?;
     std::fs::copy(folder.join("resolv.conf"), folder.join(NODE.resolv_conf(Path::new(""))))?;
 
     let image = scenario.ask.image.clone();
