@@ -15,12 +15,15 @@ use std::path::{Path, PathBuf};
 
 use lab::{Lab, Scenario};
 
+/// The seconds until the programs of a node start, as a time that has passed.
+const AFTER: i64 = -2;
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1).peekable();
     let how = args.next_if(|arg| arg.starts_with("--")).unwrap_or_default();
     let name = args.next().ok_or("which scenario?")?;
-    let scenario = match Scenario::named(&name) {
+    let mut scenario = match Scenario::named(&name) {
         Some(scenario) => scenario?,
         None => Scenario::parse(&fs::read_to_string(&name)?)?,
     };
@@ -34,7 +37,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(args.next().ok_or("which folder?")?);
     let lab = match &how[..] {
         "" => lab::serve(&scenario).await?,
-        "--as-seen" => lab::start_as_seen(&scenario).await?,
+        "--as-seen" => {
+            // The files are written now, and no program of the node is older than those it reads.
+            scenario.node.processes.values_mut().for_each(|one| one.started = AFTER);
+            lab::start_as_seen(&scenario).await?
+        }
         other => return Err(format!("what is {other}?").into()),
     };
     fs::create_dir_all(&folder)?;
@@ -44,6 +51,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     if how == "--as-seen" {
         write_as_seen(&lab, &folder)?;
+        if scenario.node.on {
+            let store = folder.join("root/etc/ssl/certs");
+            fs::create_dir_all(&store)?;
+            fs::write(store.join("ca-certificates.crt"), &lab.ca_pem)?;
+        }
         let arguments =
             [std::slice::from_ref(&scenario.ask.image), &scenario.ask.args[..]].concat();
         fs::write(folder.join("arguments"), arguments.join("\n") + "\n")?;

@@ -87,6 +87,11 @@ impl Due {
     pub fn cannot(cause: &str) -> Due {
         Due { exit: 1, causes: vec![cause.to_owned()], ..Due::default() }
     }
+
+    /// It could not be told, for this reason.
+    pub fn unclear(suspect: &str) -> Due {
+        Due { exit: 3, could_not_tell: vec![suspect.to_owned()], ..Due::default() }
+    }
 }
 
 impl From<Expect> for Due {
