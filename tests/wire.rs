@@ -12,7 +12,7 @@ mod shelf;
 use std::{io::Result, net::TcpStream};
 
 use program::{
-    codes, run,
+    Said, codes, program, run,
     server::{answer, serve_heads},
 };
 use shelf::{Shelf, ask, ask_as_user, fails, has_header, path, pulls};
@@ -284,4 +284,23 @@ fn a_refresh_token_is_offered_in_both_ways() {
         run(&[&asked, "--plain-http", "--identity", "docker", "--auth-file", config, "-o", "json"]);
     pulls(&said);
     assert!(!said.out.contains("canary-refresh"), "{}", said.out);
+}
+
+/// docker takes the sign-in from this variable, as in the jobs of GitLab CI (docker/cli#6156).
+#[test]
+fn the_sign_in_of_a_variable() {
+    let address = serve_heads(|head, stream| {
+        let wanted = "authorization: Basic dTpjYW5hcnktcGFzc3dvcmQ=";
+        if head.contains(wanted) {
+            return Shelf::of(&[b"a layer"]).serve(head, stream);
+        }
+        answer(stream, "401 No\r\nWWW-Authenticate: Basic realm=\"x\"", b"")
+    });
+    let entry = r#"{"auth":"dTpjYW5hcnktcGFzc3dvcmQ="}"#;
+    let config = format!(r#"{{"auths":{{"{address}":{entry}}}}}"#);
+    let asked = format!("{address}/team/app:v1");
+    let args = [&asked, "--plain-http", "--identity", "docker", "-o", "json"];
+    let said = Said::of(program(&args).env("DOCKER_AUTH_CONFIG", config).output().unwrap());
+    pulls(&said);
+    assert!(!said.out.contains("canary-password"), "{}", said.out);
 }

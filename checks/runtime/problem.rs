@@ -280,8 +280,6 @@ pub enum NotFollowed {
     OtherPath,
     /// The registry is asked without TLS. Credentials are sent so only where the user says so.
     PlainHttp,
-    /// TLS is tried first on a host that is written without it.
-    TlsBeforePlain,
     /// The configuration is in another file.
     OtherConfig,
     /// A way to set the environment that is not read here.
