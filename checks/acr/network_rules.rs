@@ -1,4 +1,4 @@
-//! The network rules of a registry: whom they let in at its public endpoint.
+//! The network rules of a registry: which clients they let in at its public endpoint.
 
 use std::net::IpAddr;
 
@@ -23,7 +23,7 @@ pub(super) struct NetworkRules {
     pub(super) subnets: Vec<String>,
 }
 
-/// Whom the public endpoint is for.
+/// The clients that the public endpoint is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Access {
     /// There is none.
@@ -43,7 +43,7 @@ pub(super) enum Admission {
     Listed,
     /// Everybody may come in.
     Open,
-    /// Nobody may come in at the public endpoint.
+    /// No client may come in at the public endpoint.
     NoPublicAccess,
     /// No rule allows it, or not all of them.
     NotListed,

@@ -74,7 +74,7 @@ pub enum Problem {
     FirewallClientIp(Blocked),
     /// The address that the registry saw is a private one, and no rule allows its subnet.
     ServiceEndpointRuleMissing {
-        /// The registry, and whom it blocks.
+        /// The registry, and the client that it blocks.
         #[serde(flatten)]
         blocked: Blocked,
         /// The subnets that a rule allows.
@@ -189,7 +189,7 @@ pub enum Problem {
     ScopeMapMissingRepo(ScopeMapActions),
 }
 
-/// A registry in Azure, and whom its network rules block.
+/// A registry in Azure, and the client that its network rules block.
 #[derive(Serialize)]
 pub struct Blocked {
     #[serde(flatten)]

@@ -1,7 +1,7 @@
 //! Does LocalDNS tell what its own name servers tell?
 //!
 //! LocalDNS is AKS's cache of DNS on each node. Where the node's resolver names it, containerd, the
-//! kubelet and its credential provider ask it and nobody else. It is asked here side by side with the
+//! kubelet and its credential provider ask it only. It is asked here side by side with the
 //! name servers that it forwards to (Azure/AgentBaker, `localdns.sh`).
 
 use std::{

@@ -111,7 +111,7 @@ impl EntraToken {
 }
 
 impl EntraToken {
-    /// Returns the audience that whoever signs in so asks for.
+    /// Returns the audience that this kind of sign-in asks for.
     pub(crate) fn audience(&self) -> Audience {
         self.provider.as_ref().map_or(Audience::RegistryAudience, ProviderBuild::audience)
     }

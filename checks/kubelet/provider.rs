@@ -98,7 +98,7 @@ pub enum ProviderFault {
     NoSuchFile,
     /// The program is for another processor.
     OtherMachine,
-    /// Nobody may run the program.
+    /// The program is not executable.
     NotExecutable,
     /// It is called with a flag that its version does not know.
     FlagOfNewerVersion,

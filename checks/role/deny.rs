@@ -1,7 +1,7 @@
-//! Deny assignments: what they block, and for whom.
+//! Deny assignments: what they block, and for which principals.
 //!
 //! Source: Microsoft Learn, "List Azure deny assignments". Azure creates them, for example for
-//! managed applications and deployment stacks; nobody can create one directly.
+//! managed applications and deployment stacks; users cannot create one directly.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -27,7 +27,7 @@ pub struct DenyAssignment {
     pub scope: String,
     /// Whether it applies only to the scope itself.
     pub only_this_scope: bool,
-    /// Whether Azure made it, so that nobody can change or delete it.
+    /// Whether Azure made it, so that users cannot change or delete it.
     pub is_system_protected: bool,
     permissions: Vec<Permissions>,
     principals: Vec<Principal>,

@@ -1,7 +1,8 @@
 //! May this identity pull from this registry, by the role assignments in force?
 //!
-//! `examine` asks for what is assigned (`assigned`); the evaluation itself is pure. Role *definitions* are evaluated, never role names. What cannot be determined is *unknown*, and
-//! makes the answer unknown only where it matters.
+//! `whose` says whose roles count, `examine` asks for what is assigned (`assigned`), and the evaluation
+//! itself is pure. Role *definitions* are evaluated, never role names. What cannot be determined is
+//! *unknown*, and makes the answer unknown only where it matters.
 //!
 //! Source of the evaluation order: Microsoft Learn, "How Azure RBAC determines if a user has access
 //! to a resource": a deny assignment that applies blocks; otherwise the role assignments add up,

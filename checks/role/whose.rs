@@ -15,7 +15,7 @@ use crate::{
 ///
 /// On a node it is the one that signs in there; only where that is not known, the kubelet
 /// identity of its cluster. Elsewhere it is the kubelet identity of the cluster that the user
-/// named, never the identity of whoever runs check-acr; without a cluster it is the one that signs in
+/// named, never the identity of the user who runs check-acr; without a cluster it is the one that signs in
 /// here, unless a node signs in for it.
 pub(super) fn whose(
     cx: &Cx,

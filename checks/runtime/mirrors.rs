@@ -136,7 +136,7 @@ fn name(
         let mirror = answer.host.clone();
         match std::mem::replace(&mut answer.said, Said::NotForTags) {
             Said::Has(by) if named.is_none() => named = Some((mirror, *by)),
-            // Whoever comes later is asked for content only.
+            // A host that comes later is asked for content only.
             Said::Ends(no_fact) if named.is_none() => return Err(no_fact),
             Said::Has(_) | Said::Ends(_) => {}
             Said::NotForTags => tried.push(format!("{mirror}: capabilities")),
@@ -170,11 +170,11 @@ fn name(
 
 /// Returns the session with the first host, which goes on to the others.
 fn chain(answers: Vec<Answer>, end: Option<NoFact>) -> StepResult<Session> {
-    let mut next = end.map(Next::Nobody);
+    let mut next = end.map(Next::NoHost);
     for answer in answers.into_iter().rev() {
         match answer.content {
             Content::None => {}
-            Content::NotReplayed(no_fact) => next = Some(Next::Nobody(no_fact)),
+            Content::NotReplayed(no_fact) => next = Some(Next::NoHost(no_fact)),
             Content::Asked(session) => {
                 next = Some(Next::Host(match next.take() {
                     Some(next) => Box::new(session.then(next)),
@@ -185,7 +185,7 @@ fn chain(answers: Vec<Answer>, end: Option<NoFact>) -> StepResult<Session> {
     }
     match next {
         Some(Next::Host(session)) => Ok(*session),
-        Some(Next::Nobody(no_fact)) => Err(no_fact),
+        Some(Next::NoHost(no_fact)) => Err(no_fact),
         None => Err(NoFact::skipped(RunProblem::LeftOut {})),
     }
 }

@@ -148,7 +148,7 @@ impl Server {
         let is_unencrypted = host.plain && !client.host.plain && !host.is_local();
         // An anonymous request contains nothing to protect.
         if is_unencrypted && !matches!(asker.credential, Credential::Anonymous) {
-            // A host that nobody reaches fails the pull, whatever would be sent there.
+            // A host that cannot be reached fails the pull, whatever would be sent there.
             client.reach(cx, &host).await?;
             return Err(Realm::not_safe(client, &url));
         }

@@ -72,7 +72,7 @@ impl Session {
             match host.next_after(cx, &answer) {
                 None => return answer,
                 Some(Next::Host(next)) => host = next,
-                Some(Next::Nobody(no_fact)) => return Err(no_fact.clone()),
+                Some(Next::NoHost(no_fact)) => return Err(no_fact.clone()),
             }
         }
     }
@@ -95,7 +95,7 @@ impl Session {
             match host.next_after(cx, &answer) {
                 None => return answer,
                 Some(Next::Host(next)) => host = next,
-                Some(Next::Nobody(no_fact)) => return Err(no_fact.clone()),
+                Some(Next::NoHost(no_fact)) => return Err(no_fact.clone()),
             }
         }
     }
@@ -125,7 +125,7 @@ impl Session {
         let ask = async || self.client.follow(cx, &host, &request, HostPurpose::Data).await;
         let reply = self.client.with_retries(cx, ask).await?;
         Ok(match reply.status {
-            // Whoever reads the last answer grades it.
+            // The reader of the last answer grades it.
             200 | 206 => Answer::Found(BlobResponse::Body(reply)),
             _ if self.next.is_none() => Answer::Found(BlobResponse::Body(reply)),
             _ => Answer::Missing(reply),

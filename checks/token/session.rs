@@ -77,7 +77,7 @@ pub enum Next {
     /// To this host.
     Host(Box<Session>),
     /// Nowhere, or to a host that is not asked here: then a request ends so.
-    Nobody(NoFact),
+    NoHost(NoFact),
 }
 
 impl Session {

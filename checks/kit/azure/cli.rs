@@ -27,7 +27,7 @@ pub enum CliError {
         codes: Vec<u64>,
         /// The line that says why.
         said: String,
-        /// Whether nobody is signed in.
+        /// Whether az is signed out.
         is_signed_out: bool,
     },
 }

@@ -88,7 +88,7 @@ impl Cx {
     }
 
     /// Returns that a step of the control plane could not tell as one that does not apply, unless the
-    /// user asked for the control plane: nobody misses what nobody asked for.
+    /// user asked for the control plane: what was not asked for is not missed.
     pub(super) fn unless_unasked(&self, no_fact: NoFact) -> NoFact {
         match no_fact {
             NoFact::CouldNotTell(why)

@@ -135,10 +135,7 @@ impl Plan {
         inputs: In,
         check: impl Check<In::Values, Out>,
     ) -> Fact<Out> {
-        if arises {
-            return self.step(step, inputs, check);
-        }
-        Fact::skipped(step.name)
+        self.add_if(arises, step, inputs, check, Shown::Always)
     }
 
     /// Adds a step of which only its inputs say whether it applies: it is shown when it runs.
@@ -149,8 +146,19 @@ impl Plan {
         inputs: In,
         check: impl Check<In::Values, Out>,
     ) -> Fact<Out> {
+        self.add_if(arises, step, inputs, check, Shown::IfItRuns)
+    }
+
+    fn add_if<In: Inputs, Out: Serialize + 'static>(
+        &mut self,
+        arises: bool,
+        step: Step,
+        inputs: In,
+        check: impl Check<In::Values, Out>,
+        shown: Shown,
+    ) -> Fact<Out> {
         if arises {
-            return self.add(step, inputs, check, Shown::IfItRuns);
+            return self.add(step, inputs, check, shown);
         }
         Fact::skipped(step.name)
     }

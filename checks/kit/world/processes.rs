@@ -1,6 +1,6 @@
 //! A process of the node: how it was started, when, and with which environment.
 //!
-//! The node's own `proc` is below its root where the whole root is mounted. Whoever may not read a
+//! The node's own `proc` is below its root where the whole root is mounted. A user who may not read a
 //! process's environment may still read its arguments.
 
 use std::{

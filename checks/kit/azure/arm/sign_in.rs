@@ -48,7 +48,7 @@ pub struct Caller {
     pub principal: Principal,
 }
 
-/// Why nobody is signed in.
+/// Why there is no sign-in.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SignInError {
     /// This machine has no credential.
