@@ -4,6 +4,7 @@
 mod certificate;
 mod challenge;
 mod chunked_reader;
+pub mod client;
 pub mod dns;
 mod fault;
 pub mod http;
@@ -12,6 +13,7 @@ mod oci_error;
 pub mod pool;
 mod reach;
 mod redirect;
+pub mod resolver;
 pub mod reply;
 mod route;
 mod signed_in;
