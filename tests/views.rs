@@ -5,6 +5,8 @@
 
 mod journeys;
 
+use std::collections::BTreeMap;
+
 use check_acr::{FixForm, Outcome, Presentation, Run, StepStatus, TextOptions, json, text};
 use checks::kit::{
     engine::{Event, EventKind, Finding, Severity, Vantage},
@@ -136,7 +138,10 @@ fn found(from: &str, step: &str, code: &str, severity: Severity) -> String {
 fn started(from: &str) -> String {
     let understood = serde_json::json!({ "asked": "a", "registry": "a", "image": "b:c" });
     let understood = understood.as_object().unwrap().clone();
-    line(from, EventKind::RunStarted { understood, tool: "0".into(), host: None })
+    line(
+        from,
+        EventKind::RunStarted { understood, tool: "0".into(), host: None, labels: BTreeMap::new() },
+    )
 }
 
 #[test]
