@@ -106,13 +106,19 @@ fn control_plane(plan: &mut Plan, image: &Fact<ImageTarget>, kubelet: &Fact<Node
 /// nodes look.
 #[rustfmt::skip]
 pub fn kubernetes(plan: &mut Plan, options: KubeOptions, request: NodeRequest) -> (Fact<Api>, Fact<Access>, Fact<Nodes>) {
-    plan.look_from(Vantage::Kubernetes);
     let rights    = request.clone();
-    let cluster   = plan.step(KUBECONFIG, (),              async move |cx: &Cx| kubeconfig::read(cx, &options).await);
-    let api       = plan.step(API,        (&cluster,),     kubernetes::reach);
+    let api       = kubernetes_api(plan, options);
     let access    = plan.step(ACCESS,     (&api,),         async move |cx: &Cx, api: &Api| kubernetes::review(cx, api, &rights).await);
     let nodes     = plan.step(NODES,      (&api, &access), async move |cx: &Cx, api: &Api, access: &Access| kubernetes::choose(cx, api, access, &request).await);
     (api, access, nodes)
+}
+
+/// Plans to reach a cluster's API.
+#[rustfmt::skip]
+pub fn kubernetes_api(plan: &mut Plan, options: KubeOptions) -> Fact<Api> {
+    plan.look_from(Vantage::Kubernetes);
+    let cluster   = plan.step(KUBECONFIG, (),              async move |cx: &Cx| kubeconfig::read(cx, &options).await);
+    plan.step(API, (&cluster,), kubernetes::reach)
 }
 
 /// A host that can be asked: a connection to it, straight or through a proxy, and its certificate.

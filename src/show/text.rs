@@ -78,7 +78,7 @@ impl Page<'_> {
             return;
         }
         self.header(target);
-        let is_azure = |view: &&ViewPage| view.from == Vantage::Azure;
+        let is_azure = |view: &&ViewPage| !view.from.pulls();
         match target.views.iter().filter(|view| !is_azure(view)).collect::<Vec<_>>()[..] {
             [view] => {
                 self.view(view);
@@ -108,7 +108,7 @@ impl Page<'_> {
             let line = Phrase::AssumedTag.say(self.lang, &[("tag", tag)]);
             self.paper.hang("", 0, &line, |line| line.normal());
         }
-        let mut pulling = target.views.iter().filter(|view| view.from != Vantage::Azure);
+        let mut pulling = target.views.iter().filter(|view| view.from.pulls());
         if let (Some(view), None) = (pulling.next(), pulling.next()) {
             self.from(view);
         }
@@ -153,6 +153,7 @@ impl Page<'_> {
         match vantage {
             Vantage::Here => self.say(Phrase::Here).to_owned(),
             Vantage::Azure => self.say(Phrase::ControlPlane).to_owned(),
+            Vantage::Kubernetes => self.say(Phrase::ClusterApi).to_owned(),
             other => other.to_string(),
         }
     }
@@ -173,7 +174,7 @@ impl Page<'_> {
     /// Writes several views: each finding once, with the vantages that saw it.
     fn views(&mut self, target: &TargetPage) {
         let good = |view: &&&ViewPage| matches!(view.can, Outcome::Pull | Outcome::SignIn);
-        let pulling = target.views.iter().filter(|view| view.from != Vantage::Azure);
+        let pulling = target.views.iter().filter(|view| view.from.pulls());
         let pulling: Vec<&ViewPage> = pulling.collect();
         let passed: Vec<&ViewPage> = pulling.iter().filter(good).copied().collect();
         if !passed.is_empty() {
@@ -202,7 +203,7 @@ impl Page<'_> {
     fn folded(&mut self, view: &ViewPage) {
         self.fold(view, StepStatus::Passed, &"✓".green(), Phrase::Passed);
         // What the control plane need not be asked is no news.
-        if view.from != Vantage::Azure {
+        if view.from.pulls() {
             self.fold(view, StepStatus::Skipped, &"–".dimmed(), Phrase::Skipped);
         }
         self.follow(view);

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{error::KubeError, refusal::Refusal};
 
 /// Problems with the Jobs that look from the nodes. None of them says anything about the registry.
-#[derive(Clone, Serialize, strum::VariantNames)]
+#[derive(Clone, Debug, Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum JobProblem {

@@ -1,0 +1,164 @@
+//! `check-acr node REF`: can the nodes of a Kubernetes cluster pull it?
+
+use std::{cell::RefCell, env, rc::Rc};
+
+use checks::kit::{
+    Target, World,
+    engine::{Event, Vantage},
+    kube::KubeOptions,
+};
+
+use super::{check, inputs};
+use crate::{
+    Exit, Run,
+    args::{CheckOptions, NodeArgs, When},
+    join::node::{Footprint, NodeRun, look, manifest::JobSettings},
+    phrases::Phrase,
+    show::{Outputs, Progress, print_note},
+    world,
+};
+
+/// Checks what was asked from the nodes of the cluster.
+pub(super) async fn run(args: NodeArgs) -> Result<Exit, String> {
+    let kube = args.kube.options(|name| env::var_os(name));
+    let wait = args.options.file_timeout();
+    let refs = inputs::refs(&args.asked, &args.options, wait).await?;
+    let targets = targets(&refs, &args)?;
+    if args.dry_run {
+        return super::manifests::print(&args, &targets).await;
+    }
+    let world = world::real(world::roots(vec![], None), None);
+    in_world(targets, world, kube, &args).await
+}
+
+/// Returns the targets, whose commands repeat this one.
+pub(super) fn targets(refs: &[String], args: &NodeArgs) -> Result<Vec<Target>, String> {
+    let options = &args.options;
+    let of_here = [
+        (options.username.is_some(), "--username"),
+        (options.auth_file.is_some(), "--auth-file"),
+        (options.ca_file.is_some(), "--ca-file"),
+        (options.node_root.is_some(), "--node-root"),
+        (options.wait.is_some(), "--wait"),
+    ];
+    if let Some((_, option)) = of_here.iter().find(|(is_given, _)| *is_given) {
+        return Err(format!("nodes look with their own files and credentials; leave {option} out"));
+    }
+    let mut targets = check::targets(refs, options, None)?;
+    for target in &mut targets {
+        let flags = std::mem::take(&mut target.flags);
+        target.flags = args.flags().into_iter().chain(flags).collect();
+    }
+    Ok(targets)
+}
+
+/// Runs the Jobs and shows the result.
+pub(super) async fn in_world(
+    targets: Vec<Target>,
+    world: World,
+    kube: KubeOptions,
+    args: &NodeArgs,
+) -> Result<Exit, String> {
+    let show = &args.options.show;
+    let outputs = Outputs::open(show, args.options.file_timeout()).await?;
+    let color = show.color != When::Never;
+    let progress = if show.quiet {
+        Progress::Quiet
+    } else {
+        Progress::new(outputs.messages(), outputs.lang(), false, color)
+    };
+    let progress = Rc::new(progress);
+    let (lines, folded) = (outputs.clone(), Rc::new(RefCell::new(outputs.new_run())));
+    let (into, board) = (folded.clone(), progress.clone());
+    let first = targets.first().map(Target::id);
+    let looking = look(prepare(targets, world, kube, args), move |event: Event| {
+        if event.from == Vantage::Kubernetes && first.as_ref() == Some(&event.target) {
+            board.take(&event);
+        }
+        lines.event(&event);
+        // What nodes tell is bounded where it is read.
+        into.borrow_mut().take(event).unwrap_or_default();
+    });
+    let footprint = tokio::select! {
+        footprint = looking => footprint,
+        () = progress.keep_drawn() => Footprint::default(),
+    };
+    drop(progress);
+    let run: Run = folded.take();
+    let exit = outputs.finish(&outputs.present(&run));
+    if footprint.created > 0 {
+        let numbers =
+            [footprint.created, footprint.deleted, footprint.requests].map(|n| n.to_string());
+        let [created, deleted, requests] = numbers.each_ref().map(String::as_str);
+        let values = [
+            ("created", created),
+            ("deleted", deleted),
+            ("requests", requests),
+            ("namespace", footprint.namespace.as_str()),
+        ];
+        print_note(&Phrase::CreatedAndDeleted.say(outputs.lang(), &values));
+    }
+    Ok(exit)
+}
+
+/// Returns the run that these arguments ask for.
+pub(super) fn prepare(
+    targets: Vec<Target>,
+    world: World,
+    kube: KubeOptions,
+    args: &NodeArgs,
+) -> NodeRun {
+    NodeRun {
+        settings: settings(&targets, &kube, args),
+        targets,
+        world,
+        kube,
+        keep: args.keep,
+        timeout: args.options.timeout(),
+    }
+}
+
+/// Returns what the Jobs of a run have in common.
+pub(super) fn settings(targets: &[Target], kube: &KubeOptions, args: &NodeArgs) -> JobSettings {
+    let timeout = args.options.timeout().as_secs();
+    JobSettings {
+        run: run_name(),
+        namespace: kube.namespace.clone().unwrap_or_else(|| "default".to_owned()),
+        request: args.request(),
+        pull_secret: args.pull_secret.clone(),
+        arguments: arguments(targets, &args.options),
+        // The pod starts before the agent does.
+        deadline: timeout + 60,
+    }
+}
+
+/// Returns what the agent is asked: no secrets, and no files of this machine.
+fn arguments(targets: &[Target], options: &CheckOptions) -> Vec<String> {
+    let mut arguments: Vec<String> = targets.iter().map(|target| target.text.clone()).collect();
+    let mut add = |flag: &str, value: Option<String>| {
+        if let Some(value) = value {
+            arguments.extend([flag.to_owned(), value]);
+        }
+    };
+    add("--timeout", Some(options.timeout().as_secs().to_string()));
+    add("--cloud", options.cloud.flag().map(str::to_owned));
+    add("--platform", options.platform.as_ref().map(ToString::to_string));
+    add("--identity", options.identity.flag());
+    options.only.iter().for_each(|step| add("--only", Some(step.clone())));
+    options.skip.iter().for_each(|step| add("--skip", Some(step.clone())));
+    let switches = [
+        (options.run_provider, "--run-provider"),
+        (options.plain_http, "--plain-http"),
+        (options.full, "--full"),
+    ];
+    arguments.extend(switches.iter().filter(|(on, _)| *on).map(|(_, flag)| (*flag).to_owned()));
+    arguments
+}
+
+/// Returns a name that no other run has: of the clock and of this process.
+fn run_name() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    // The standard library seeds it anew for each state.
+    let hash = RandomState::new().hash_one(std::process::id());
+    format!("{:08x}", hash & 0xffff_ffff)
+}

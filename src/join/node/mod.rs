@@ -1,0 +1,184 @@
+//! Looks from the nodes of a cluster: a Job on each of them runs the agent, whose events become
+//! those of this run.
+
+mod admission;
+mod cleanup;
+mod graft;
+mod jobs;
+pub(crate) mod manifest;
+mod reading;
+mod start;
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    time::Duration,
+};
+
+use checks::{
+    kit::{
+        Cx, Plan, Target, World,
+        engine::{Event, EventKind, Finding, RunProblem, VERSION, Vantage},
+        kube::{Access, Api, ChosenNode, JobProblem, KubeOptions, Nodes},
+    },
+    steps,
+};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout},
+};
+
+use crate::{run::ends, wait::interrupted};
+pub(crate) use cleanup::cleanup;
+use graft::Grafter;
+use jobs::{Jobs, Tell};
+use manifest::JobSettings;
+
+/// How long pods may take to start, besides what the agent may take.
+const START_WAIT: Duration = Duration::from_secs(60);
+/// How long a run that was interrupted may take to delete what it created.
+const STOP_WAIT: Duration = Duration::from_secs(25);
+
+/// A run from the nodes of a cluster.
+pub(crate) struct NodeRun {
+    pub(crate) targets: Vec<Target>,
+    pub(crate) world: World,
+    /// Which cluster.
+    pub(crate) kube: KubeOptions,
+    /// The Jobs. Their namespace is that of the cluster where none was named.
+    pub(crate) settings: JobSettings,
+    /// Whether the Jobs stay.
+    pub(crate) keep: bool,
+    /// How long the agent may take.
+    pub(crate) timeout: Duration,
+}
+
+/// What a run did in the cluster.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Footprint {
+    /// How many Jobs were created.
+    pub(crate) created: usize,
+    /// How many of them were deleted.
+    pub(crate) deleted: usize,
+    /// Where.
+    pub(crate) namespace: String,
+    /// How many requests the API was sent.
+    pub(crate) requests: usize,
+}
+
+/// What the step of the Jobs passes on.
+#[derive(Serialize)]
+struct Reported {
+    created: usize,
+    reported: usize,
+    requests: usize,
+}
+
+/// Runs the Jobs, and tells each event as it happens.
+pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footprint {
+    let NodeRun { targets, world, kube, settings, keep, timeout: agent_timeout } = run;
+    let Some(first) = targets.first().cloned() else { return Footprint::default() };
+    let tell: Tell = Rc::new(tell);
+    let grafter = Rc::new(Grafter::new(&targets, settings.request.pod_network));
+    let ids: Vec<String> = targets.iter().map(Target::id).collect();
+    for (id, understood) in &grafter.targets {
+        let kind = EventKind::RunStarted {
+            understood: understood.clone(),
+            tool: env!("CARGO_PKG_VERSION").to_owned(),
+            host: None,
+            labels: std::collections::BTreeMap::default(),
+        };
+        tell(of_cluster(id, kind));
+    }
+    // What is found of the cluster concerns every target.
+    let (told, last, kept) = (tell.clone(), tell.clone(), Rc::<RefCell<Vec<Event>>>::default());
+    let (all, remembered) = (ids.clone(), kept.clone());
+    let listener = Rc::new(move |event: Event| {
+        all.iter().for_each(|id| told(Event { target: id.clone(), ..event.clone() }));
+        if !matches!(event.kind, EventKind::Exchanged { .. }) {
+            remembered.borrow_mut().push(event);
+        }
+    });
+    let footprint = Rc::<RefCell<Footprint>>::default();
+    let (stop, is_creating) = (Rc::new(Notify::new()), Rc::new(Cell::new(false)));
+    let mut plan =
+        Plan::new(first, Vantage::Kubernetes, world, std::collections::BTreeSet::new(), listener);
+    let (api, access, nodes) = checks::kubernetes(&mut plan, kube, settings.request.clone());
+    let tried = settings.clone();
+    let admitted = plan.step(
+        steps::ADMISSION,
+        (&api, &access, &nodes),
+        async move |cx: &Cx, api: &Api, access: &Access, nodes: &Nodes| {
+            let settings = JobSettings { namespace: access.namespace.clone(), ..tried.clone() };
+            admission::try_out(cx, &settings, api, access, nodes).await
+        },
+    );
+    let (left, stopped, creating) = (footprint.clone(), stop.clone(), is_creating.clone());
+    let on_pod_network = settings.request.pod_network;
+    plan.step(
+        steps::JOBS,
+        (&api, &access, &nodes, &admitted),
+        async move |cx: &Cx, api: &Api, access: &Access, nodes: &Nodes, _: &admission::Admitted| {
+            creating.set(true);
+            if on_pod_network {
+                cx.add_finding(JobProblem::PodsOnly {});
+            }
+            let namespace = access.namespace.clone();
+            let settings = JobSettings { namespace: namespace.clone(), ..settings.clone() };
+            let jobs =
+                Jobs::new((cx, &api.kube), &settings, &nodes.chosen, &grafter, tell.clone());
+            let until = Instant::now() + agent_timeout + START_WAIT;
+            let outcome = jobs.run(until, &stopped, keep).await;
+            let (created, reported) = (outcome.created, outcome.reported);
+            let (deleted, requests) = (outcome.deleted, api.kube.requests());
+            *left.borrow_mut() = Footprint { created, deleted, namespace, requests };
+            Ok(Reported { created, reported, requests })
+        },
+    );
+    let mut running = Box::pin(plan.run(|_| true));
+    let was_interrupted = tokio::select! {
+        () = &mut running => false,
+        _ = interrupted() => true,
+    };
+    if was_interrupted {
+        if is_creating.get() {
+            // What was created is deleted before the end.
+            stop.notify_one();
+            let _ = timeout(STOP_WAIT, &mut running).await;
+        }
+        drop(running);
+        let why = Finding::from(RunProblem::Interrupted {});
+        let first = ids.first().cloned().unwrap_or_default();
+        let open = ends(&kept.borrow(), &first, &Vantage::Kubernetes, |_| true, &why);
+        let found = open.is_empty().then(|| EventKind::Found {
+            step: steps::JOBS.name.to_owned(),
+            finding: why.clone(),
+        });
+        for kind in open.into_iter().chain(found) {
+            ids.iter().for_each(|id| last(of_cluster(id, kind.clone())));
+        }
+    }
+    footprint.take()
+}
+
+/// Returns the Job of a node, for people to read.
+///
+/// # Errors
+/// Returns a sentence when nothing can be started there.
+pub(crate) fn manifest_of(
+    settings: &JobSettings,
+    number: usize,
+    node: &ChosenNode,
+) -> Result<Value, String> {
+    let start = start::start(settings, node);
+    let start = start.map_err(|_| "name an image of check-acr with --image".to_owned())?;
+    Ok(settings.job(number, node, &start))
+}
+
+fn of_cluster(target: &str, kind: EventKind) -> Event {
+    let (at, target) = (Timestamp::now(), target.to_owned());
+    Event { v: VERSION, at, target, from: Vantage::Kubernetes, kind }
+}
