@@ -146,7 +146,10 @@ mod tests {
         whole.add(Path::new("/x/one"), one.as_bytes()).unwrap();
         whole.add(Path::new("/y/two"), two.as_bytes()).unwrap();
         whole.add(Path::new("/empty"), b"").unwrap();
-        assert_eq!((whole.current_context.as_str(), whole.contexts()), ("a", vec!["a".into(), "b".into()]));
+        assert_eq!(
+            (whole.current_context.as_str(), whole.contexts()),
+            ("a", vec!["a".into(), "b".into()])
+        );
         let context = whole.context("a").unwrap();
         let cluster = whole.of_context(context, "cluster").unwrap().unwrap();
         assert_eq!(cluster.text("server").as_deref(), Some("https://one"));

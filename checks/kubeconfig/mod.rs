@@ -75,7 +75,8 @@ async fn server(cx: &Cx, cluster: &Entry) -> Result<Server, Problem> {
     let text = cluster.text("server").ok_or_else(|| unusable("server", EntryFault::NotAUrl))?;
     let url = if text.contains("://") { text } else { format!("http://{text}") };
     let url = url::Url::parse(&url).map_err(|_| unusable("server", EntryFault::NotAUrl))?;
-    let host = Host::of(&url, HostPurpose::Other).ok_or_else(|| unusable("server", EntryFault::NotAUrl))?;
+    let host = Host::of(&url, HostPurpose::Other)
+        .ok_or_else(|| unusable("server", EntryFault::NotAUrl))?;
     if !["http", "https"].contains(&url.scheme()) {
         return Err(unusable("server", EntryFault::NotAUrl));
     }

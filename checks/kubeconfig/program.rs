@@ -35,8 +35,7 @@ pub(super) async fn sign_in(
         fault: EntryFault::NoCommand,
     })?;
     let list = |name: &str| exec.get(name).and_then(Value::as_array).into_iter().flatten();
-    let args: Vec<String> =
-        list("args").filter_map(Value::as_str).map(str::to_owned).collect();
+    let args: Vec<String> = list("args").filter_map(Value::as_str).map(str::to_owned).collect();
     let environment: Vec<(String, String)> = list("env")
         .filter_map(|one| Some((text_of(one, "name")?, text_of(one, "value").unwrap_or_default())))
         .collect();
@@ -62,10 +61,9 @@ pub(super) async fn sign_in(
             hint: text_of(exec, "installHint").filter(|_| kubelogin.is_none()),
             kubelogin: kubelogin.clone(),
         },
-        error => Problem::ProgramFailed {
-            program: sanitize_text(&program),
-            said: error.to_string(),
-        },
+        error => {
+            Problem::ProgramFailed { program: sanitize_text(&program), said: error.to_string() }
+        }
     })?;
     let answer: Value = serde_json::from_slice(&printed.out).unwrap_or_default();
     let status = answer.get("status").cloned().unwrap_or_default();

@@ -73,13 +73,9 @@ pub(super) fn certificate(
     chain: &[u8],
     key: &Secret,
 ) -> Result<Rc<ClientCertificate>, Problem> {
-    let unusable = |field| Problem::EntryUnusable {
-        name: user.to_owned(),
-        field,
-        fault: EntryFault::NotPem,
-    };
-    let chain: Vec<_> =
-        CertificateDer::pem_slice_iter(chain).filter_map(Result::ok).collect();
+    let unusable =
+        |field| Problem::EntryUnusable { name: user.to_owned(), field, fault: EntryFault::NotPem };
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(chain).filter_map(Result::ok).collect();
     let key = PrivateKeyDer::from_pem_slice(key.expose().as_bytes());
     let key = key.map_err(|_| unusable("client-key"))?;
     let leaf = chain.first().ok_or_else(|| unusable("client-certificate"))?;

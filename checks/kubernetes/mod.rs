@@ -9,7 +9,8 @@ use serde_json::json;
 use crate::kit::{
     Cx, NoFact, StepResult,
     kube::{
-        Access, Api, Cluster, Kube, KubeError, KubeRequest, Loses, NodeRequest, PostParams, Right, rights,
+        Access, Api, Cluster, Kube, KubeError, KubeRequest, Loses, NodeRequest, PostParams, Right,
+        rights,
     },
     net::{ConnectError, Fault, Stage},
     sanitize_text,
@@ -65,7 +66,8 @@ fn unanswered(host: &Host, user: &str, error: &KubeError) -> Problem {
 /// ranges drop the packets of all others (learn.microsoft.com, api-server-authorized-ip-ranges).
 fn unreachable(host: &Host, error: &ConnectError) -> Problem {
     let (name, ConnectError { stage, fault, .. }) = (host.to_string(), error);
-    let is_aks = [".azmk8s.io", ".azmk8s.us", ".azk8s.cn"].iter().any(|end| host.name.ends_with(end));
+    let is_aks =
+        [".azmk8s.io", ".azmk8s.us", ".azk8s.cn"].iter().any(|end| host.name.ends_with(end));
     let is_private = is_aks && host.name.contains(".privatelink.");
     match (stage, fault) {
         (Stage::Dns, Fault::NoAddress) if is_private => Problem::PrivateName { host: name },

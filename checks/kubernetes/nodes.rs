@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{problem::{Problem, Unfit}, unanswered};
+use super::{
+    problem::{Problem, Unfit},
+    unanswered,
+};
 use crate::kit::{
     Cx, NoFact, StepResult,
     kube::{
-        Access, Api, ChosenNode, GetParams, KubeError, KubeRequest, List, ListParams, Node, NodeChoice, NodeImage,
-        NodeRequest, Nodes,
+        Access, Api, ChosenNode, GetParams, KubeError, KubeRequest, List, ListParams, Node,
+        NodeChoice, NodeImage, NodeRequest, Nodes,
     },
     sanitize_text,
 };
@@ -97,8 +100,7 @@ async fn listed(cx: &Cx, api: &Api, request: &NodeRequest) -> StepResult<Listed>
     }
     for _ in 0..MAX_PAGES {
         let page = path.list(&params).map_err(|error| failed(api, &error.into()))?;
-        let page: List<Node> =
-            api.kube.ask(cx, page).await.map_err(|error| failed(api, &error))?;
+        let page: List<Node> = api.kube.ask(cx, page).await.map_err(|error| failed(api, &error))?;
         for node in &page.items {
             match unfit(node) {
                 None => found.fit.push(chosen(node)),
@@ -120,8 +122,8 @@ async fn listed(cx: &Cx, api: &Api, request: &NodeRequest) -> StepResult<Listed>
 fn unfit(node: &Node) -> Option<Unfit> {
     let info = &node.status.node_info;
     // Azure/virtual-kubelet labels its nodes so, and has "vk" in its version.
-    let is_virtual = node.label("type") == Some("virtual-kubelet")
-        || info.kubelet_version.contains("-vk-");
+    let is_virtual =
+        node.label("type") == Some("virtual-kubelet") || info.kubelet_version.contains("-vk-");
     if is_virtual {
         Some(Unfit::Virtual)
     } else if info.operating_system == "windows" {
@@ -136,8 +138,7 @@ fn unfit(node: &Node) -> Option<Unfit> {
 }
 
 /// The labels that name a pool: of AKS, and of Karpenter, which node auto-provisioning is.
-const POOLS: [&str; 3] =
-    ["kubernetes.azure.com/agentpool", "karpenter.sh/nodepool", "agentpool"];
+const POOLS: [&str; 3] = ["kubernetes.azure.com/agentpool", "karpenter.sh/nodepool", "agentpool"];
 
 fn chosen(node: &Node) -> ChosenNode {
     let info = &node.status.node_info;

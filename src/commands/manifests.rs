@@ -23,7 +23,8 @@ pub(super) async fn print(args: &NodeArgs, targets: &[Target]) -> Result<Exit, S
         };
         let job = manifest_of(&settings, number, &node)?;
         // Plain data always serializes.
-        documents.push(format!("---\n{}\n", serde_json::to_string_pretty(&job).unwrap_or_default()));
+        documents
+            .push(format!("---\n{}\n", serde_json::to_string_pretty(&job).unwrap_or_default()));
     }
     show::print(&format!("{}", documents.concat()));
     Ok(Exit::Can)

@@ -8,6 +8,8 @@ mod explain;
 mod inputs;
 #[cfg(feature = "lab")]
 pub(crate) mod lab;
+#[cfg(feature = "lab")]
+mod lab_nodes;
 mod list;
 mod manifests;
 pub(crate) mod node;

@@ -52,12 +52,14 @@ fn manifests(args: &RbacArgs) -> Vec<Value> {
         }),
     ];
     let group = "rbac.authorization.k8s.io";
-    let users = args.users.iter().map(|name| json!({ "apiGroup": group, "kind": "User", "name": name }));
+    let users =
+        args.users.iter().map(|name| json!({ "apiGroup": group, "kind": "User", "name": name }));
     let groups =
         args.groups.iter().map(|name| json!({ "apiGroup": group, "kind": "Group", "name": name }));
-    let accounts = args.accounts.iter().map(|name| {
-        json!({ "kind": "ServiceAccount", "name": name, "namespace": namespace })
-    });
+    let accounts = args
+        .accounts
+        .iter()
+        .map(|name| json!({ "kind": "ServiceAccount", "name": name, "namespace": namespace }));
     let subjects: Vec<Value> = users.chain(groups).chain(accounts).collect();
     if !subjects.is_empty() {
         documents.push(json!({
@@ -98,9 +100,12 @@ mod tests {
         assert_eq!(documents.len(), 2, "nobody is named, nobody gets anything");
         let text = serde_json::to_string(&documents).unwrap();
         assert!(!text.contains('*') && !text.contains("secrets"), "{text}");
-        assert_eq!(documents[0]["rules"], json!([
-            { "apiGroups": [""], "resources": ["nodes"], "verbs": ["list", "get"] },
-        ]));
+        assert_eq!(
+            documents[0]["rules"],
+            json!([
+                { "apiGroups": [""], "resources": ["nodes"], "verbs": ["list", "get"] },
+            ])
+        );
         let bound = manifests(&args(&["dev@contoso.com"]));
         assert_eq!(bound.len(), 4);
         assert_eq!(bound[3]["subjects"][0]["name"], "dev@contoso.com");

@@ -4,11 +4,7 @@
 //! reqwest hides why a connection fails. Where one does, `kit::net` connects once more and says at
 //! which stage.
 
-use std::{
-    cell::Cell,
-    rc::Rc,
-    time::Duration,
-};
+use std::{cell::Cell, rc::Rc, time::Duration};
 
 use hyper::http;
 use reqwest::{Response, header};
@@ -99,9 +95,8 @@ struct Inner {
 impl Kube {
     /// Returns a client for that cluster. It connects when it is first used.
     pub async fn new(cx: &Cx, cluster: Cluster) -> Result<Self, KubeError> {
-        let at = |stage, fault| {
-            KubeError::Unreachable(ConnectError { stage, fault, certain: false })
-        };
+        let at =
+            |stage, fault| KubeError::Unreachable(ConnectError { stage, fault, certain: false });
         let server = &cluster.server;
         let roots = if server.authorities.is_empty() {
             let roots = cx.world.roots.store().await;
@@ -117,9 +112,10 @@ impl Kube {
             cluster.certificate.as_deref().map(|(chain, key)| (chain.clone(), key.clone_key()));
         let tls = tls::client_config_as(roots, cx.now(), certificate, server.verifies);
         let tls = tls.map_err(|error| at(Stage::Tls, Fault::Other(error.to_string())))?;
-        let proxies = server.proxy.as_ref().map(|url| {
-            Proxies::read(|name| name.ends_with("S_PROXY").then(|| url.clone()))
-        });
+        let proxies = server
+            .proxy
+            .as_ref()
+            .map(|url| Proxies::read(|name| name.ends_with("S_PROXY").then(|| url.clone())));
         let proxies = proxies.as_ref().unwrap_or(&cx.world.proxies);
         let name = server.certificate_name.as_deref().unwrap_or(&server.host.name);
         let client = WorldClient::new(&cx.world, (&server.host, name), proxies, tls);
@@ -182,11 +178,7 @@ impl Kube {
     }
 
     /// Sends a request, repeats it where it fails for a moment, and reads its response to the end.
-    async fn bytes(
-        &self,
-        cx: &Cx,
-        request: &http::Request<Vec<u8>>,
-    ) -> Result<Vec<u8>, KubeError> {
+    async fn bytes(&self, cx: &Cx, request: &http::Request<Vec<u8>>) -> Result<Vec<u8>, KubeError> {
         let mut tries = 0;
         loop {
             let began = Instant::now();
@@ -216,11 +208,7 @@ impl Kube {
     }
 
     /// Sends a request and returns the beginning of its response.
-    async fn open(
-        &self,
-        cx: &Cx,
-        request: &http::Request<Vec<u8>>,
-    ) -> Result<Response, KubeError> {
+    async fn open(&self, cx: &Cx, request: &http::Request<Vec<u8>>) -> Result<Response, KubeError> {
         let host = &self.0.cluster.server.host;
         match self.head(request).await {
             Ok(response) => Ok(response),

@@ -68,9 +68,7 @@ impl WorldClient {
             .user_agent(concat!("check-acr/", env!("CARGO_PKG_VERSION")));
         let built = match &proxy {
             None => builder.build(),
-            Some(proxy) => {
-                as_reqwest(world, proxy).and_then(|proxy| builder.proxy(proxy).build())
-            }
+            Some(proxy) => as_reqwest(world, proxy).and_then(|proxy| builder.proxy(proxy).build()),
         };
         let http = built.map_err(|error| at(Stage::Tls, Fault::Other(error.to_string())))?;
         Ok(Self { http, proxy, resolver })

@@ -70,12 +70,10 @@ impl WorldResolver {
         options.num_concurrent_reqs = world.name_servers.len().max(1);
         let resolver = Resolver::builder_with_config(config, TokioRuntimeProvider::default())
             .with_options(options);
-        let names = names
-            .iter()
-            .map(|(url, name, port)| {
-                let known = static_addresses(world, name);
-                ((*url).to_owned(), ((*name).to_owned(), *port, known))
-            });
+        let names = names.iter().map(|(url, name, port)| {
+            let known = static_addresses(world, name);
+            ((*url).to_owned(), ((*name).to_owned(), *port, known))
+        });
         Ok(Self(Arc::new(Inner {
             resolver: resolver.build().map_err(|error| other(&error))?,
             names: names.collect(),

@@ -49,9 +49,8 @@ pub(crate) async fn cleanup(
     let mut plan = Plan::new(cluster(), Vantage::Kubernetes, world, BTreeSet::new(), listener);
     let api = checks::kubernetes_api(&mut plan, kube);
     plan.step(steps::JOBS, (&api,), async move |cx: &Cx, api: &Api| {
-        let failed = |error: KubeError| {
-            NoFact::could_not_tell(JobProblem::Refused { said: error.said() })
-        };
+        let failed =
+            |error: KubeError| NoFact::could_not_tell(JobProblem::Refused { said: error.said() });
         let done = remove(cx, api, everywhere, dry_run).await.map_err(failed)?;
         *into.borrow_mut() = Some(done);
         Ok(Nothing {})
@@ -88,12 +87,7 @@ fn cluster() -> Target {
     }
 }
 
-async fn remove(
-    cx: &Cx,
-    api: &Api,
-    everywhere: bool,
-    dry_run: bool,
-) -> Result<Removed, KubeError> {
+async fn remove(cx: &Cx, api: &Api, everywhere: bool, dry_run: bool) -> Result<Removed, KubeError> {
     let namespace = &api.kube.cluster().namespace;
     let path = if everywhere {
         "/apis/batch/v1/jobs".to_owned()
@@ -131,8 +125,7 @@ async fn remove(
 
 async fn delete(cx: &Cx, api: &Api, job: &Job) -> Result<(), KubeError> {
     let path = format!("/apis/batch/v1/namespaces/{}/jobs", job.metadata.namespace);
-    let request =
-        KubeRequest::new(path).delete(&job.metadata.name, &DeleteParams::background())?;
+    let request = KubeRequest::new(path).delete(&job.metadata.name, &DeleteParams::background())?;
     match api.kube.ask::<Value>(cx, request).await {
         Ok(_) => Ok(()),
         Err(error) if error.status() == Some(404) => Ok(()),

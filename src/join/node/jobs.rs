@@ -306,8 +306,7 @@ impl<'a> Jobs<'a> {
         let events = match decode(message) {
             Ok(events) => events,
             Err(NoEvents::InLog) => {
-                let failed =
-                    |error: KubeError| JobProblem::NoResult { said: error.said() };
+                let failed = |error: KubeError| JobProblem::NoResult { said: error.said() };
                 let request = self.pods().logs(&pod.metadata.name, &LogParams::default());
                 let request = request.map_err(|error| failed(error.into()))?;
                 let log = self.kube.text(self.cx, request).await.map_err(failed)?;
@@ -389,7 +388,8 @@ impl<'a> Jobs<'a> {
 
     async fn delete(&self, number: usize) -> Result<(), KubeError> {
         // Without this, Jobs leave their pods behind (batch/v1 orphans by default).
-        let request = self.jobs().delete(&self.settings.name(number), &DeleteParams::background())?;
+        let request =
+            self.jobs().delete(&self.settings.name(number), &DeleteParams::background())?;
         match self.kube.ask::<Value>(self.cx, request).await {
             Ok(_) => Ok(()),
             Err(error) if error.status() == Some(404) => Ok(()),

@@ -128,8 +128,7 @@ pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footpr
             }
             let namespace = access.namespace.clone();
             let settings = JobSettings { namespace: namespace.clone(), ..settings.clone() };
-            let jobs =
-                Jobs::new((cx, &api.kube), &settings, &nodes.chosen, &grafter, tell.clone());
+            let jobs = Jobs::new((cx, &api.kube), &settings, &nodes.chosen, &grafter, tell.clone());
             let until = Instant::now() + agent_timeout + START_WAIT;
             let outcome = jobs.run(until, &stopped, keep).await;
             let (created, reported) = (outcome.created, outcome.reported);
@@ -153,10 +152,9 @@ pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footpr
         let why = Finding::from(RunProblem::Interrupted {});
         let first = ids.first().cloned().unwrap_or_default();
         let open = ends(&kept.borrow(), &first, &Vantage::Kubernetes, |_| true, &why);
-        let found = open.is_empty().then(|| EventKind::Found {
-            step: steps::JOBS.name.to_owned(),
-            finding: why.clone(),
-        });
+        let found = open
+            .is_empty()
+            .then(|| EventKind::Found { step: steps::JOBS.name.to_owned(), finding: why.clone() });
         for kind in open.into_iter().chain(found) {
             ids.iter().for_each(|id| last(of_cluster(id, kind.clone())));
         }

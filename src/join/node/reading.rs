@@ -51,10 +51,13 @@ pub(super) fn read_pod(pod: &Pod, may_pull: bool) -> Progress {
             "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" if may_pull => {
                 Progress::Fails(JobProblem::AgentImageNotPulled { image, said })
             }
-            "ImageInspectError" | "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName"
-            | "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
-                Progress::Fails(JobProblem::NotStarted { reason, said })
-            }
+            "ImageInspectError"
+            | "ErrImagePull"
+            | "ImagePullBackOff"
+            | "InvalidImageName"
+            | "CreateContainerConfigError"
+            | "CreateContainerError"
+            | "RunContainerError" => Progress::Fails(JobProblem::NotStarted { reason, said }),
             _ => Progress::Waits,
         };
     }

@@ -88,12 +88,7 @@ impl ArmClient {
         let tls = tls::client_config(roots, cx.now())
             .map_err(|error| at(Stage::Tls, Fault::Other(error.to_string())))?;
         let client = WorldClient::new(&cx.world, (host, &host.name), &cx.world.proxies, tls)?;
-        Ok(Self {
-            client,
-            host: host.clone(),
-            bearer: token.bearer(),
-            clock: Cell::new(None),
-        })
+        Ok(Self { client, host: host.clone(), bearer: token.bearer(), clock: Cell::new(None) })
     }
 
     /// Returns the host.
