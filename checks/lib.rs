@@ -105,9 +105,9 @@ fn control_plane(plan: &mut Plan, image: &Fact<ImageTarget>, kubelet: &Fact<Node
 /// Plans what comes before the nodes can look: the cluster's API, what we may do there, and which
 /// nodes look.
 #[rustfmt::skip]
-pub fn kubernetes(plan: &mut Plan, options: KubeOptions, request: NodeRequest) -> (Fact<Api>, Fact<Access>, Fact<Nodes>) {
+pub fn cluster_nodes(plan: &mut Plan, options: KubeOptions, request: NodeRequest) -> (Fact<Api>, Fact<Access>, Fact<Nodes>) {
     let rights    = request.clone();
-    let api       = kubernetes_api(plan, options);
+    let api       = cluster_api(plan, options);
     let access    = plan.step(ACCESS,     (&api,),         async move |cx: &Cx, api: &Api| kubernetes::review(cx, api, &rights).await);
     let nodes     = plan.step(NODES,      (&api, &access), async move |cx: &Cx, api: &Api, access: &Access| kubernetes::choose(cx, api, access, &request).await);
     (api, access, nodes)
@@ -115,7 +115,7 @@ pub fn kubernetes(plan: &mut Plan, options: KubeOptions, request: NodeRequest) -
 
 /// Plans to reach a cluster's API.
 #[rustfmt::skip]
-pub fn kubernetes_api(plan: &mut Plan, options: KubeOptions) -> Fact<Api> {
+pub fn cluster_api(plan: &mut Plan, options: KubeOptions) -> Fact<Api> {
     plan.look_from(Vantage::Kubernetes);
     let cluster   = plan.step(KUBECONFIG, (),              async move |cx: &Cx| kubeconfig::read(cx, &options).await);
     plan.step(API, (&cluster,), kubernetes::reach)

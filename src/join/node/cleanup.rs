@@ -47,7 +47,7 @@ pub(crate) async fn cleanup(
     let removed = Rc::<RefCell<Option<Removed>>>::default();
     let into = removed.clone();
     let mut plan = Plan::new(cluster(), Vantage::Kubernetes, world, BTreeSet::new(), listener);
-    let api = checks::kubernetes_api(&mut plan, kube);
+    let api = checks::cluster_api(&mut plan, kube);
     plan.step(steps::JOBS, (&api,), async move |cx: &Cx, api: &Api| {
         let failed =
             |error: KubeError| NoFact::could_not_tell(JobProblem::Refused { said: error.said() });

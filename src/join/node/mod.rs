@@ -106,7 +106,7 @@ pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footpr
     let (stop, is_creating) = (Rc::new(Notify::new()), Rc::new(Cell::new(false)));
     let mut plan =
         Plan::new(first, Vantage::Kubernetes, world, std::collections::BTreeSet::new(), listener);
-    let (api, access, nodes) = checks::kubernetes(&mut plan, kube, settings.request.clone());
+    let (api, access, nodes) = checks::cluster_nodes(&mut plan, kube, settings.request.clone());
     let tried = settings.clone();
     let admitted = plan.step(
         steps::ADMISSION,
