@@ -77,6 +77,7 @@ struct StepMessages {
     asks: Text,
     passed: List<Text>,
     shown: Option<String>,
+    head: Option<Text>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -5,6 +5,7 @@
 //! `checks`.
 
 mod args;
+pub mod carry;
 mod commands;
 mod exit;
 mod join;
