@@ -97,6 +97,10 @@ pub(crate) struct NodeArgs {
     /// needs no pull]
     #[arg(long, value_name = "IMAGE", help_heading = "How to look")]
     pub image: Option<String>,
+    /// A static build of check-acr for nodes with another processor than this machine's, to be
+    /// carried there
+    #[arg(long, value_name = "FILE", conflicts_with = "image", help_heading = "How to look")]
+    pub agent: Option<PathBuf>,
     /// The secret with which the nodes pull --image
     #[arg(long, value_name = "NAME", requires = "image", help_heading = "How to look")]
     pub pull_secret: Option<String>,
@@ -134,6 +138,9 @@ impl NodeArgs {
     pub(crate) fn flags(&self) -> Vec<String> {
         let mut flags = vec!["node".to_owned()];
         flags.extend(self.kube.flags());
+        if let Some(file) = &self.agent {
+            flags.extend(["--agent".to_owned(), file.display().to_string()]);
+        }
         let mut add = |flag: &str, value: &str| flags.extend([flag.to_owned(), value.to_owned()]);
         self.node.iter().for_each(|node| add("--node", node));
         self.selector.iter().for_each(|selector| add("-l", selector));

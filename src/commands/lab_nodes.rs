@@ -1,11 +1,15 @@
 //! The lab's nodes: the agent in each of their pods runs in a world of its own.
 
-use checks::kit::{World, kube::KubeOptions};
+use checks::kit::World;
 use clap::Parser;
 use lab::{Agent, AgentCall, AgentEnd, Lab, Scenario};
 
-use super::{check, node};
+use super::{
+    check,
+    node::{self, Cluster},
+};
 use crate::{
+    carry::{Architecture, NotCarried},
     args::{AgentArgs, Args, CheckArgs, Command, NodeArgs},
     join::termination,
     run::{Wanted, run as run_plans},
@@ -30,14 +34,24 @@ pub(super) fn world_of(
     scenario: &Scenario,
     lab: &Lab,
     args: &NodeArgs,
-) -> Result<(World, KubeOptions), String> {
+) -> Result<(World, Cluster), String> {
     lab.set_agent(Agent::new(run_agent));
     let home = |name: &str| (name == "HOME").then(|| "~".into());
     let mut kube = args.kube.options(home);
     if !kube.is_named {
         kube.files = vec![KUBECONFIG.into()];
     }
-    Ok((world::of_lab(lab, &scenario.ask)?, kube))
+    Ok((world::of_lab(lab, &scenario.ask)?, (kube, program)))
+}
+
+/// Returns what is carried in the lab: the header of a static program. Nothing loads it there.
+#[expect(clippy::unnecessary_wraps, reason = "the real one may fail")]
+fn program(architecture: Architecture) -> Result<Vec<u8>, NotCarried> {
+    let machine = if architecture == Architecture::Arm64 { 183 } else { 62 };
+    let mut header = b"\x7fELF\x02\x01\x01".to_vec();
+    header.resize(64, 0);
+    (header[16], header[18]) = (2, machine);
+    Ok(header)
 }
 
 /// Returns the targets of a scenario that looks from the nodes.

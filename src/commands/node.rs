@@ -12,7 +12,8 @@ use super::{check, inputs};
 use crate::{
     Exit, Run,
     args::{CheckOptions, NodeArgs, When},
-    join::node::{Footprint, NodeRun, look, manifest::JobSettings},
+    carry::{self, Architecture, NotCarried},
+    join::node::{Footprint, NodeRun, Programs, look, manifest::JobSettings},
     phrases::Phrase,
     show::{Outputs, Progress, print_note},
     world,
@@ -28,8 +29,11 @@ pub(super) async fn run(args: NodeArgs) -> Result<Exit, String> {
         return super::manifests::print(&args, &targets).await;
     }
     let world = world::real(world::roots(vec![], None), None);
-    in_world(targets, world, kube, &args).await
+    in_world(targets, world, (kube, |_| carry::this_program()), &args).await
 }
+
+/// Which cluster is asked, and what reads this program.
+pub(super) type Cluster = (KubeOptions, fn(Architecture) -> Result<Vec<u8>, NotCarried>);
 
 /// Returns the targets, whose commands repeat this one.
 pub(super) fn targets(refs: &[String], args: &NodeArgs) -> Result<Vec<Target>, String> {
@@ -56,7 +60,7 @@ pub(super) fn targets(refs: &[String], args: &NodeArgs) -> Result<Vec<Target>, S
 pub(super) async fn in_world(
     targets: Vec<Target>,
     world: World,
-    kube: KubeOptions,
+    cluster: Cluster,
     args: &NodeArgs,
 ) -> Result<Exit, String> {
     let show = &args.options.show;
@@ -71,7 +75,7 @@ pub(super) async fn in_world(
     let (lines, folded) = (outputs.clone(), Rc::new(RefCell::new(outputs.new_run())));
     let (into, board) = (folded.clone(), progress.clone());
     let first = targets.first().map(Target::id);
-    let looking = look(prepare(targets, world, kube, args), move |event: Event| {
+    let looking = look(prepare(targets, world, cluster, args), move |event: Event| {
         if event.from == Vantage::Kubernetes && first.as_ref() == Some(&event.target) {
             board.take(&event);
         }
@@ -105,7 +109,7 @@ pub(super) async fn in_world(
 pub(super) fn prepare(
     targets: Vec<Target>,
     world: World,
-    kube: KubeOptions,
+    (kube, own): Cluster,
     args: &NodeArgs,
 ) -> NodeRun {
     NodeRun {
@@ -113,6 +117,7 @@ pub(super) fn prepare(
         targets,
         world,
         kube,
+        programs: Programs { own, other: args.agent.clone() },
         keep: args.keep,
         timeout: args.options.timeout(),
     }

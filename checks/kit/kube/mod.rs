@@ -25,7 +25,7 @@ pub use objects::{
     NodeImage, Object, Pod, ResourceVersion,
 };
 pub use options::{Impersonate, KubeOptions, NodeChoice, NodeRequest};
-pub use problem::JobProblem;
+pub use problem::{CarryFault, JobProblem};
 pub use refusal::Refusal;
 pub use rights::{Loses, Right, rights};
 pub use watch::Watch;

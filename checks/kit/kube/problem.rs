@@ -76,6 +76,18 @@ pub enum JobProblem {
         /// The fields that it changed.
         fields: Vec<String>,
     },
+    /// check-acr cannot be carried to nodes of that architecture.
+    NotCarried {
+        /// The architecture.
+        architecture: String,
+        /// Why.
+        why: CarryFault,
+        /// What the system says.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        said: Option<String>,
+    },
+    /// The node names no image that the agent could start in.
+    NoImage {},
     /// The image is not on the node, and must not be pulled.
     ImageNotThere {
         /// The image.
@@ -118,6 +130,25 @@ pub enum JobProblem {
     },
     /// Pods looked, and not nodes.
     PodsOnly {},
+}
+
+/// Why check-acr cannot be carried to a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum CarryFault {
+    /// There is no loader for that architecture.
+    NoLoader,
+    /// The program cannot be read.
+    Unreadable,
+    /// It is no program for Linux.
+    NotForLinux,
+    /// It is built for another processor.
+    OtherArchitecture,
+    /// It needs libraries that the node's image may lack.
+    NotStatic,
+    /// It is too large.
+    TooLarge,
 }
 
 impl JobProblem {

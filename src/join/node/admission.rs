@@ -12,8 +12,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
+    carried::{Packages, start},
+    create::pulled,
     manifest::{JobSettings, rewritten},
-    start::start,
 };
 
 /// What the cluster said to a Job like those that will be created.
@@ -24,13 +25,20 @@ pub(super) struct Admitted {}
 pub(super) async fn try_out(
     cx: &Cx,
     settings: &JobSettings,
-    api: &Api,
-    access: &Access,
+    (api, access): (&Api, &Access),
     nodes: &Nodes,
+    packages: &Packages,
 ) -> StepResult<Admitted> {
     let Some(node) = nodes.chosen.first() else { return Ok(Admitted {}) };
     // A node that nothing can be started on says so itself.
-    let Ok(start) = start(settings, node) else { return Ok(Admitted {}) };
+    let start = match &settings.request.image {
+        Some(image) => Ok(pulled(image)),
+        None => match packages.of(&node.architecture).await {
+            Ok(package) => start(settings, node, 0, &package),
+            Err(why) => Err(why),
+        },
+    };
+    let Ok(start) = start else { return Ok(Admitted {}) };
     let (job, pod) = (settings.job(0, node, &start), settings.pod(0, node, &start));
     let jobs = format!("/apis/batch/v1/namespaces/{}/jobs", settings.namespace);
     let pods = format!("/api/v1/namespaces/{}/pods", settings.namespace);

@@ -11,7 +11,7 @@ use checks::kit::{
     engine::Event,
     kube::{
         ChosenNode, DeleteParams, JobProblem, Kube, KubeError, KubeEvent, KubeRequest, List,
-        ListParams, LogParams, Object, Pod, PostParams, Refusal, WatchEvent, WatchParams,
+        ListParams, LogParams, Pod, Refusal, WatchEvent, WatchParams,
     },
     sanitize_text,
 };
@@ -26,15 +26,15 @@ use tokio::{
 };
 
 use super::{
+    carried::Packages,
     graft::Grafter,
     manifest::{JobSettings, NUMBER},
     reading::{Progress, read_pod},
-    start::start,
 };
 use crate::join::termination::{NoEvents, decode, events_of_log};
 
 /// How many requests are under way at once.
-const AT_ONCE: usize = 16;
+pub(super) const AT_ONCE: usize = 16;
 /// How long a server may keep a watch open; kube allows less than five minutes.
 const WATCH_SECONDS: u32 = 280;
 /// The pause before a watch that broke is begun again.
@@ -59,7 +59,8 @@ pub(super) struct Jobs<'a> {
     pub(super) nodes: &'a [ChosenNode],
     pub(super) grafter: &'a Grafter,
     pub(super) tell: Tell,
-    states: Vec<Cell<State>>,
+    pub(super) packages: &'a Packages,
+    pub(super) states: Vec<Cell<State>>,
     /// What Kubernetes last said of a pod that has not started.
     said: RefCell<Vec<Option<(String, String)>>>,
     open: Cell<usize>,
@@ -70,7 +71,7 @@ pub(super) struct Jobs<'a> {
 
 /// How far a Job is.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum State {
+pub(super) enum State {
     /// It is not created.
     Planned,
     /// It was asked to be created, and may exist.
@@ -98,6 +99,7 @@ impl<'a> Jobs<'a> {
         settings: &'a JobSettings,
         nodes: &'a [ChosenNode],
         grafter: &'a Grafter,
+        packages: &'a Packages,
         tell: Tell,
     ) -> Self {
         Self {
@@ -106,6 +108,7 @@ impl<'a> Jobs<'a> {
             settings,
             nodes,
             grafter,
+            packages,
             tell,
             states: nodes.iter().map(|_| Cell::new(State::Planned)).collect(),
             said: RefCell::new(vec![None; nodes.len()]),
@@ -145,7 +148,7 @@ impl<'a> Jobs<'a> {
         Outcome { created, reported: self.reported.get(), deleted }
     }
 
-    fn jobs(&self) -> KubeRequest {
+    pub(super) fn jobs(&self) -> KubeRequest {
         KubeRequest::new(format!("/apis/batch/v1/namespaces/{}/jobs", self.settings.namespace))
     }
 
@@ -153,50 +156,8 @@ impl<'a> Jobs<'a> {
         KubeRequest::new(format!("/api/v1/namespaces/{}/pods", self.settings.namespace))
     }
 
-    async fn create_all(&self) {
-        let numbers = stream::iter(0..self.nodes.len());
-        numbers.map(|number| self.create(number)).buffer_unordered(AT_ONCE).collect::<()>().await;
-    }
-
-    async fn create(&self, number: usize) {
-        let node = &self.nodes[number];
-        let start = match start(self.settings, node) {
-            Ok(start) => start,
-            Err(why) => return self.settle(number, Err(why)),
-        };
-        let job = self.settings.job(number, node, &start).to_string().into_bytes();
-        let created: Result<Object, KubeError> =
-            match self.jobs().create(&PostParams::default(), job) {
-                Ok(request) => {
-                    self.states[number].set(State::Begun);
-                    self.kube.ask(self.cx, request).await
-                }
-                Err(error) => Err(error.into()),
-            };
-        match created {
-            // A request that was repeated may have done it the first time.
-            Ok(_) => self.created(number),
-            Err(error) if error.status() == Some(409) => self.created(number),
-            Err(error) => {
-                if Refusal::of(&error).is_some() {
-                    self.states[number].set(State::Planned);
-                }
-                let JobSettings { namespace, request, .. } = self.settings;
-                let why = JobProblem::refused(&error, namespace, request.pod_network);
-                self.settle(number, Err(why));
-            }
-        }
-    }
-
-    /// A pod may have reported before its Job's creation was answered.
-    fn created(&self, number: usize) {
-        if self.states[number].get() == State::Begun {
-            self.states[number].set(State::Created);
-        }
-    }
-
     /// Notes what came of a node, once.
-    fn settle(&self, number: usize, result: Result<Vec<Event>, JobProblem>) {
+    pub(super) fn settle(&self, number: usize, result: Result<Vec<Event>, JobProblem>) {
         let exists = match self.states[number].get() {
             State::Settled { .. } => return,
             State::Planned => false,

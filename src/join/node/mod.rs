@@ -2,12 +2,13 @@
 //! those of this run.
 
 mod admission;
+mod carried;
 mod cleanup;
+mod create;
 mod graft;
 mod jobs;
 pub(crate) mod manifest;
 mod reading;
-mod start;
 
 use std::{
     cell::{Cell, RefCell},
@@ -32,6 +33,8 @@ use tokio::{
 };
 
 use crate::{run::ends, wait::interrupted};
+use carried::Packages;
+pub(crate) use carried::Programs;
 pub(crate) use cleanup::cleanup;
 use graft::Grafter;
 use jobs::{Jobs, Tell};
@@ -50,6 +53,8 @@ pub(crate) struct NodeRun {
     pub(crate) kube: KubeOptions,
     /// The Jobs. Their namespace is that of the cluster where none was named.
     pub(crate) settings: JobSettings,
+    /// What is carried to the nodes, where no image is named.
+    pub(crate) programs: Programs,
     /// Whether the Jobs stay.
     pub(crate) keep: bool,
     /// How long the agent may take.
@@ -79,7 +84,8 @@ struct Reported {
 
 /// Runs the Jobs, and tells each event as it happens.
 pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footprint {
-    let NodeRun { targets, world, kube, settings, keep, timeout: agent_timeout } = run;
+    let NodeRun { targets, world, kube, settings, programs, keep, timeout: agent_timeout } = run;
+    let packages = Rc::new(Packages::new(programs, Rc::new(world.clone())));
     let Some(first) = targets.first().cloned() else { return Footprint::default() };
     let tell: Tell = Rc::new(tell);
     let grafter = Rc::new(Grafter::new(&targets, settings.request.pod_network));
@@ -107,17 +113,18 @@ pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footpr
     let mut plan =
         Plan::new(first, Vantage::Kubernetes, world, std::collections::BTreeSet::new(), listener);
     let (api, access, nodes) = checks::cluster_nodes(&mut plan, kube, settings.request.clone());
-    let tried = settings.clone();
+    let (tried, to_try) = (settings.clone(), packages.clone());
     let admitted = plan.step(
         steps::ADMISSION,
         (&api, &access, &nodes),
         async move |cx: &Cx, api: &Api, access: &Access, nodes: &Nodes| {
             let settings = JobSettings { namespace: access.namespace.clone(), ..tried.clone() };
-            admission::try_out(cx, &settings, api, access, nodes).await
+            admission::try_out(cx, &settings, (api, access), nodes, &to_try).await
         },
     );
     let (left, stopped, creating) = (footprint.clone(), stop.clone(), is_creating.clone());
-    let on_pod_network = settings.request.pod_network;
+    let (on_pod_network, packed) = (settings.request.pod_network, packages.clone());
+    let is_carried = settings.request.image.is_none();
     plan.step(
         steps::JOBS,
         (&api, &access, &nodes, &admitted),
@@ -128,7 +135,7 @@ pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footpr
             }
             let namespace = access.namespace.clone();
             let settings = JobSettings { namespace: namespace.clone(), ..settings.clone() };
-            let jobs = Jobs::new((cx, &api.kube), &settings, &nodes.chosen, &grafter, tell.clone());
+            let jobs = Jobs::new((cx, &api.kube), &settings, &nodes.chosen, &grafter, &packed, tell.clone());
             let until = Instant::now() + agent_timeout + START_WAIT;
             let outcome = jobs.run(until, &stopped, keep).await;
             let (created, reported) = (outcome.created, outcome.reported);
@@ -137,7 +144,19 @@ pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footpr
             Ok(Reported { created, reported, requests })
         },
     );
-    let mut running = Box::pin(plan.run(|_| true));
+    // Packing is begun at once: it takes a while, and so do the steps before the Jobs.
+    let packing = async {
+        if is_carried {
+            let _ = packages.of(THIS_PROCESSOR).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    let mut running = Box::pin(async {
+        tokio::select! {
+            () = plan.run(|_| true) => {}
+            () = packing => {}
+        }
+    });
     let was_interrupted = tokio::select! {
         () = &mut running => false,
         _ = interrupted() => true,
@@ -162,19 +181,38 @@ pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footpr
     footprint.take()
 }
 
-/// Returns the Job of a node, for people to read.
+/// Returns what a run would create for these nodes: their Jobs, and the ConfigMaps that carry the
+/// agent, whose owners get their ids when they are created.
 ///
 /// # Errors
-/// Returns a sentence when nothing can be started there.
-pub(crate) fn manifest_of(
+/// Returns why the agent cannot be carried.
+pub(crate) async fn manifests_of(
     settings: &JobSettings,
-    number: usize,
-    node: &ChosenNode,
-) -> Result<Value, String> {
-    let start = start::start(settings, node);
-    let start = start.map_err(|_| "name an image of check-acr with --image".to_owned())?;
-    Ok(settings.job(number, node, &start))
+    nodes: &[ChosenNode],
+    programs: Programs,
+    world: World,
+) -> Result<Vec<Value>, Finding> {
+    if let Some(image) = &settings.request.image {
+        let start = create::pulled(image);
+        let jobs = nodes.iter().enumerate().map(|(n, node)| settings.job(n, node, &start));
+        return Ok(jobs.collect());
+    }
+    let packages = Packages::new(programs, Rc::new(world));
+    let mut objects = vec![];
+    for (set, (architecture, numbers)) in create::sets(nodes).into_iter().enumerate() {
+        let package = packages.of(architecture).await.map_err(Finding::from)?;
+        for number in &numbers {
+            let start = carried::start(settings, &nodes[*number], set, &package);
+            objects.push(settings.job(*number, &nodes[*number], &start.map_err(Finding::from)?));
+        }
+        let owners: Vec<_> = numbers.iter().map(|n| (settings.name(*n), String::new())).collect();
+        objects.extend(carried::maps(settings, set, &package, &owners));
+    }
+    Ok(objects)
 }
+
+/// Kubernetes' name of the processor that this program is built for.
+const THIS_PROCESSOR: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
 
 fn of_cluster(target: &str, kind: EventKind) -> Event {
     let (at, target) = (Timestamp::now(), target.to_owned());

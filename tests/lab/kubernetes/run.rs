@@ -101,7 +101,7 @@ impl Cluster {
         };
         let image = text(&pod["spec"]["containers"][0]["image"]);
         let is_never = pod["spec"]["containers"][0]["imagePullPolicy"] == "Never";
-        if is_never && !node.images.contains(&image) {
+        if is_never && (node.gone || !node.images.contains(&image)) {
             let message =
                 format!("Container image \"{image}\" is not present with pull policy of Never");
             let waits = json!({ "reason": "ErrImageNeverPull", "message": message });

@@ -75,6 +75,9 @@ pub struct KubernetesNode {
     /// The images that it has.
     #[serde(default = "images")]
     pub images: Vec<String>,
+    /// Whether its images are gone since it listed them.
+    #[serde(default)]
+    pub gone: bool,
     /// The reason for which the container waits without end, and the message.
     #[serde(default)]
     pub waits: Option<(String, String)>,
