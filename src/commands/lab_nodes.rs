@@ -9,8 +9,8 @@ use super::{
     node::{self, Cluster},
 };
 use crate::{
-    carry::{Architecture, NotCarried},
     args::{AgentArgs, Args, CheckArgs, Command, NodeArgs},
+    carry::{Architecture, NotCarried},
     join::termination,
     run::{Wanted, run as run_plans},
     world,

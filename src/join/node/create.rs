@@ -59,7 +59,10 @@ impl Jobs<'_> {
         let create = async |number: usize| {
             let node = &self.nodes[number];
             match start(self.settings, node, set, package) {
-                Ok(start) => owners.borrow_mut().extend(self.create(number, &start).await),
+                Ok(start) => {
+                    let owner = self.create(number, &start).await;
+                    owners.borrow_mut().extend(owner);
+                }
                 Err(why) => self.settle(number, Err(why)),
             }
         };

@@ -135,7 +135,14 @@ pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footpr
             }
             let namespace = access.namespace.clone();
             let settings = JobSettings { namespace: namespace.clone(), ..settings.clone() };
-            let jobs = Jobs::new((cx, &api.kube), &settings, &nodes.chosen, &grafter, &packed, tell.clone());
+            let jobs = Jobs::new(
+                (cx, &api.kube),
+                &settings,
+                &nodes.chosen,
+                &grafter,
+                &packed,
+                tell.clone(),
+            );
             let until = Instant::now() + agent_timeout + START_WAIT;
             let outcome = jobs.run(until, &stopped, keep).await;
             let (created, reported) = (outcome.created, outcome.reported);
