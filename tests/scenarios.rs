@@ -78,6 +78,10 @@ fn every_format_agrees() {
                     assert!(text.contains(&cause.told.code), "{}: {text}", played.name);
                 }
             }
+            // Where several vantages pull, the text has their findings and not their steps.
+            if target.views.iter().filter(|view| view.from.pulls()).count() > 1 {
+                continue;
+            }
             // The symbol before a step corresponds to its status in JSON.
             let views = shown["views"].as_array().unwrap().iter();
             let steps: Vec<_> = views.flat_map(|it| it["steps"].as_array().unwrap()).collect();

@@ -1,5 +1,6 @@
 //! Which cluster is asked, and who asks it?
 
+mod credentials;
 mod file;
 mod problem;
 mod program;
@@ -14,9 +15,10 @@ use crate::kit::{
     kube::{Cluster, KUBE_WAIT, KubeOptions, Server},
     world::FILE_WAIT,
 };
+use credentials::Credentials;
 use file::{Entry, Kubeconfig};
 pub use problem::{EntryFault, Problem};
-use user::{Credentials, bytes, credentials};
+use user::{bytes, credentials};
 
 /// Where Kubernetes mounts the account of a pod.
 const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";

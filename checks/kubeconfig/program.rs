@@ -6,9 +6,9 @@ use std::{path::Path, time::Duration};
 use serde_json::{Value, json};
 
 use super::{
+    credentials::{Credentials, certificate},
     file::{Entry, text_of},
     problem::{EntryFault, Problem},
-    user::{Credentials, certificate},
 };
 use crate::kit::{
     Cx, Secret, sanitize_text,

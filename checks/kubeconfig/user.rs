@@ -1,25 +1,15 @@
 //! Who asks the cluster: the credentials of a user of a kubeconfig, as kubectl uses them.
 
-use std::rc::Rc;
-
 use base64::{Engine, prelude::BASE64_STANDARD};
 use jiff::Timestamp;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
-use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::{
+    credentials::{Credentials, certificate},
     file::Entry,
     problem::{EntryFault, Problem},
     program,
 };
-use crate::kit::{Cx, Secret, net::tls::ClientCertificate, redact::claims};
-
-/// The credentials of a user.
-#[derive(Default)]
-pub(super) struct Credentials {
-    pub(super) authorization: Option<Secret>,
-    pub(super) certificate: Option<Rc<ClientCertificate>>,
-}
+use crate::kit::{Cx, Secret, redact::claims};
 
 /// Returns the credentials of a user. kubectl takes a client certificate together with the first of
 /// a token, a password and a program.
@@ -64,28 +54,6 @@ fn expired(cx: &Cx, token: &Secret) -> Option<Timestamp> {
     let seconds = claims(token)?.get("exp")?.as_i64()?;
     let end = Timestamp::from_second(seconds).ok()?;
     (end < cx.now()).then_some(end)
-}
-
-/// Reads a client certificate and its key.
-pub(super) fn certificate(
-    cx: &Cx,
-    user: &str,
-    chain: &[u8],
-    key: &Secret,
-) -> Result<Rc<ClientCertificate>, Problem> {
-    let unusable =
-        |field| Problem::EntryUnusable { name: user.to_owned(), field, fault: EntryFault::NotPem };
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(chain).filter_map(Result::ok).collect();
-    let key = PrivateKeyDer::from_pem_slice(key.expose().as_bytes());
-    let key = key.map_err(|_| unusable("client-key"))?;
-    let leaf = chain.first().ok_or_else(|| unusable("client-certificate"))?;
-    if let Ok((_, leaf)) = X509Certificate::from_der(leaf) {
-        let end = Timestamp::from_second(leaf.validity().not_after.timestamp());
-        if let Some(expired) = end.ok().filter(|end| *end < cx.now()) {
-            return Err(Problem::CertificateExpired { user: user.to_owned(), expired });
-        }
-    }
-    Ok(Rc::new((chain, key)))
 }
 
 /// Returns the content of a field that holds base64 (`NAME-data`), or of the file that another names

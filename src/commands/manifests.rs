@@ -4,7 +4,7 @@ use std::env;
 
 use checks::kit::{Target, kube::ChosenNode, messages::Lang};
 
-use super::node::settings;
+use super::job_settings::settings;
 use crate::{
     Exit,
     args::NodeArgs,

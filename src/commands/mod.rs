@@ -6,6 +6,7 @@ mod cleanup;
 mod documents;
 mod explain;
 mod inputs;
+mod job_settings;
 #[cfg(feature = "lab")]
 pub(crate) mod lab;
 #[cfg(feature = "lab")]

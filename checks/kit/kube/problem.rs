@@ -17,9 +17,6 @@ pub enum JobProblem {
         level: String,
         /// What the API server says.
         said: String,
-        /// A command that looks from the pods' network, where that was not done.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        pods: Option<&'static str>,
     },
     /// A policy refuses it.
     PolicyRefused {
@@ -27,9 +24,6 @@ pub enum JobProblem {
         policy: String,
         /// What it says.
         said: String,
-        /// A command that looks from the pods' network, where that was not done.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        pods: Option<&'static str>,
     },
     /// A webhook refuses it.
     WebhookRefused {
@@ -153,23 +147,20 @@ pub enum CarryFault {
 
 impl JobProblem {
     /// Returns what a failed request to create a Job or a pod means.
-    pub fn refused(error: &KubeError, namespace: &str, on_pod_network: bool) -> Self {
+    pub fn refused(error: &KubeError, namespace: &str) -> Self {
         let said = error.said();
         match Refusal::of(error) {
-            Some(refusal) => Self::of(refusal, said, namespace, on_pod_network),
+            Some(refusal) => Self::of(refusal, said, namespace),
             None => JobProblem::Refused { said },
         }
     }
 
     /// Returns what a refusal means, in the words of an event.
-    pub fn of(refusal: Refusal, said: String, namespace: &str, on_pod_network: bool) -> Self {
+    pub fn of(refusal: Refusal, said: String, namespace: &str) -> Self {
         let namespace = namespace.to_owned();
-        let pods = (!on_pod_network).then_some("--pod-network");
         match refusal {
-            Refusal::PodSecurity { level } => {
-                JobProblem::PodSecurity { namespace, level, said, pods }
-            }
-            Refusal::Policy { policy } => JobProblem::PolicyRefused { policy, said, pods },
+            Refusal::PodSecurity { level } => JobProblem::PodSecurity { namespace, level, said },
+            Refusal::Policy { policy } => JobProblem::PolicyRefused { policy, said },
             Refusal::Webhook { webhook } => JobProblem::WebhookRefused { webhook, said },
             Refusal::WebhookSilent { webhook } => JobProblem::WebhookSilent { webhook, said },
             Refusal::Quota { quota } => JobProblem::QuotaExceeded { quota, namespace, said },

@@ -3,8 +3,7 @@
 use checks::kit::{
     Cx, NoFact, StepResult,
     kube::{
-        Access, Api, ChosenNode, JobProblem, Kube, KubeError, KubeRequest, Loses, Nodes,
-        PostParams, Refusal,
+        Access, Api, JobProblem, Kube, KubeError, KubeRequest, Loses, Nodes, PostParams, Refusal,
     },
 };
 use futures::future::join;
@@ -47,8 +46,8 @@ pub(super) async fn try_out(
         if may_try_pods { dry_run(cx, &api.kube, &pods, &pod).await.map(Some) } else { Ok(None) }
     };
     let (of_job, of_pod) = join(dry_run(cx, &api.kube, &jobs, &job), of_pod).await;
-    let of_job = answer(of_job.map(Some), settings, node)?;
-    let of_pod = answer(of_pod, settings, node)?;
+    let of_job = answer(of_job.map(Some), settings)?;
+    let of_pod = answer(of_pod, settings)?;
     let specs = [
         of_job.map(|job| job["spec"]["template"]["spec"].clone()),
         of_pod.map(|pod| pod["spec"].clone()),
@@ -77,16 +76,11 @@ async fn dry_run(cx: &Cx, kube: &Kube, path: &str, object: &Value) -> Result<Val
 fn answer(
     got: Result<Option<Value>, KubeError>,
     settings: &JobSettings,
-    _node: &ChosenNode,
 ) -> StepResult<Option<Value>> {
     match got {
         Ok(object) => Ok(object),
         // A webhook that takes no dry runs may take the Job.
         Err(error) if matches!(Refusal::of(&error), Some(Refusal::NoDryRun { .. })) => Ok(None),
-        Err(error) => Err(NoFact::could_not_tell(JobProblem::refused(
-            &error,
-            &settings.namespace,
-            settings.request.pod_network,
-        ))),
+        Err(error) => Err(NoFact::could_not_tell(JobProblem::refused(&error, &settings.namespace))),
     }
 }

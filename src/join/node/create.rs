@@ -5,12 +5,16 @@ use std::cell::RefCell;
 use checks::kit::kube::{
     ChosenNode, JobProblem, KubeError, KubeRequest, Object, PostParams, Refusal,
 };
-use futures::stream::{self, StreamExt};
+use futures::{
+    future::join_all,
+    stream::{self, StreamExt},
+};
+use serde_json::Value;
 
 use super::{
     carried::{MAX_OWNERS, maps, start},
     jobs::{AT_ONCE, Jobs, State},
-    manifest::{JobSettings, Start},
+    manifest::Start,
 };
 use crate::carry::Package;
 
@@ -73,13 +77,15 @@ impl Jobs<'_> {
             return;
         }
         let path = format!("/api/v1/namespaces/{}/configmaps", self.settings.namespace);
-        for map in maps(self.settings, set, package, &owners) {
-            let request =
-                KubeRequest::new(&path).create(&PostParams::default(), map.to_string().into());
-            let created = match request {
+        let create = async |map: Value| {
+            let map = map.to_string().into_bytes();
+            match KubeRequest::new(&path).create(&PostParams::default(), map) {
                 Ok(request) => self.kube.ask::<Object>(self.cx, request).await,
                 Err(error) => Err(error.into()),
-            };
+            }
+        };
+        let maps = maps(self.settings, set, package, &owners).into_iter().map(create);
+        for created in join_all(maps).await {
             if let Err(error) = created
                 && error.status() != Some(409)
             {
@@ -91,8 +97,7 @@ impl Jobs<'_> {
     }
 
     fn refused(&self, error: &KubeError) -> JobProblem {
-        let JobSettings { namespace, request, .. } = self.settings;
-        JobProblem::refused(error, namespace, request.pod_network)
+        JobProblem::refused(error, &self.settings.namespace)
     }
 
     /// Creates the Job of a node; returns its name and its id.

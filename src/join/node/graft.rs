@@ -39,7 +39,9 @@ impl Grafter {
         let grafted = events.into_iter().filter_map(|mut event| {
             let (_, ours) = self.targets.iter().find(|(id, _)| *id == event.target)?;
             event.from = from.clone();
-            if let EventKind::RunStarted { understood, .. } = &mut event.kind {
+            if let EventKind::RunStarted { understood, labels, .. } = &mut event.kind {
+                // What the cluster says of the node counts.
+                *labels = labels_of(node);
                 // The node knows its own processor.
                 understood.remove("assumed_platform");
                 // A command that repeats the run is one for here, not for the node.
@@ -66,11 +68,7 @@ impl Grafter {
     /// Returns the events that say that a node told nothing, and why.
     pub(super) fn silent(&self, node: &ChosenNode, why: &JobProblem) -> Vec<Event> {
         let from = self.vantage(node);
-        let labels: BTreeMap<String, String> = node
-            .attributes
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), value.clone()))
-            .collect();
+        let labels = labels_of(node);
         let step = steps::AGENT.name.to_owned();
         let mut events = vec![];
         for (target, understood) in &self.targets {
@@ -98,4 +96,9 @@ impl Grafter {
         }
         events
     }
+}
+
+fn labels_of(node: &ChosenNode) -> BTreeMap<String, String> {
+    let attributes = node.attributes.iter();
+    attributes.map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
 }

@@ -307,10 +307,9 @@ impl<'a> Jobs<'a> {
         let number = rest.split('-').next().and_then(|number| number.parse::<usize>().ok());
         let Some(number) = number.filter(|number| *number < self.nodes.len()) else { return };
         let said = sanitize_text(&event.message);
-        let JobSettings { namespace, request, .. } = self.settings;
         if event.involved_object.kind == "Job" && event.reason == "FailedCreate" {
             let refusal = Refusal::read(&event.message);
-            let why = JobProblem::of(refusal, said, namespace, request.pod_network);
+            let why = JobProblem::of(refusal, said, &self.settings.namespace);
             return self.settle(number, Err(why));
         }
         let reason = sanitize_text(&event.reason);
