@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 use crate::kit::world::FileError;
 
 /// Why no cluster can be asked.
-#[derive(Serialize, strum::VariantNames)]
+#[derive(Debug, Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Problem {

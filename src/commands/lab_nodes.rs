@@ -1,5 +1,10 @@
 //! The lab's nodes: the agent in each of their pods runs in a world of its own.
 
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
 use checks::kit::World;
 use clap::Parser;
 use lab::{Agent, AgentCall, AgentEnd, Lab, Scenario};
@@ -35,7 +40,13 @@ pub(super) fn world_of(
     lab: &Lab,
     args: &NodeArgs,
 ) -> Result<(World, Cluster), String> {
-    lab.set_agent(Agent::new(run_agent));
+    // Nodes with the same world see the same; each reports for itself all the same.
+    let known = Mutex::<HashMap<(String, Vec<String>), AgentEnd>>::default();
+    lab.set_agent(Agent::new(move |call| {
+        let key = (call.world.clone(), not_of_one_node(&call.arguments));
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(key).or_insert_with(|| run_agent(&call)).clone()
+    }));
     let home = |name: &str| (name == "HOME").then(|| "~".into());
     let mut kube = args.kube.options(home);
     if !kube.is_named {
@@ -59,12 +70,24 @@ pub(super) fn targets(args: &NodeArgs) -> Result<Vec<checks::kit::Target>, Strin
     node::targets(&args.asked, args)
 }
 
+/// Returns the arguments of an agent that do not say which node it looks from.
+fn not_of_one_node(arguments: &[String]) -> Vec<String> {
+    let (mut kept, mut arguments) = (vec![], arguments.iter());
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--vantage" | "--label" => drop(arguments.next()),
+            _ => kept.push(argument.clone()),
+        }
+    }
+    kept
+}
+
 /// Runs the agent in the world of a node, on a thread without a runtime.
-fn run_agent(call: AgentCall) -> AgentEnd {
+fn run_agent(call: &AgentCall) -> AgentEnd {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let ran = runtime
         .map_err(|error| error.to_string())
-        .and_then(|runtime| runtime.block_on(agent(&call)));
+        .and_then(|runtime| runtime.block_on(agent(call)));
     ran.unwrap_or_else(|log| AgentEnd { exit_code: 2, message: String::new(), log })
 }
 

@@ -13,7 +13,7 @@ pub(super) fn run(args: &RbacArgs) -> Exit {
         // Plain data always serializes.
         format!("---\n{}\n", serde_json::to_string_pretty(document).unwrap_or_default())
     });
-    show::print(&format!("{}", texts.collect::<String>()));
+    show::print(&texts.collect::<String>());
     Exit::Can
 }
 

@@ -35,7 +35,8 @@ impl KubeError {
         match serde_json::from_slice::<Status>(body) {
             Ok(mut said) if said.is_failure() => {
                 said.code = status;
-                said.message = said.message.trim().to_owned();
+                let message = said.message.trim().to_owned();
+                said.message = message;
                 KubeError::Refused(said.boxed())
             }
             _ => {

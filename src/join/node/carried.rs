@@ -78,12 +78,13 @@ async fn in_background(
 fn problem(architecture: &str, why: &NotCarried) -> JobProblem {
     let (why, said) = match why {
         NotCarried::NoLoader { .. } => (CarryFault::NoLoader, None),
-        NotCarried::Unreadable { why } => (CarryFault::Unreadable, Some(why.clone())),
+        NotCarried::Unreadable { why } | NotCarried::NotPacked { why } => {
+            (CarryFault::Unreadable, Some(why.clone()))
+        }
         NotCarried::NotForLinux {} => (CarryFault::NotForLinux, None),
         NotCarried::OtherArchitecture { .. } => (CarryFault::OtherArchitecture, None),
         NotCarried::NotStatic { linker } => (CarryFault::NotStatic, Some(linker.clone())),
         NotCarried::TooLong { bytes } => (CarryFault::TooLarge, Some(format!("{bytes} bytes"))),
-        NotCarried::NotPacked { why } => (CarryFault::Unreadable, Some(why.clone())),
     };
     JobProblem::NotCarried { architecture: architecture.to_owned(), why, said }
 }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use checks::kit::kube::{
-    ChosenNode, JobProblem, KubeError, KubeRequest, Object, PostParams, Refusal,
+    ChosenNode, GetParams, JobProblem, KubeError, KubeRequest, Object, PostParams, Refusal,
 };
 use futures::{
     future::join_all,
@@ -136,7 +136,7 @@ impl Jobs<'_> {
 
     async fn existing(&self, number: usize) -> Result<Object, KubeError> {
         let name = self.settings.name(number);
-        self.kube.ask(self.cx, self.jobs().get(&name, &Default::default())?).await
+        self.kube.ask(self.cx, self.jobs().get(&name, &GetParams::default())?).await
     }
 }
 
@@ -148,7 +148,7 @@ mod tests {
     fn a_set_is_of_one_architecture_and_not_too_large() {
         let node = |number: usize| ChosenNode {
             name: format!("n{number}"),
-            architecture: if number % 3 == 0 { "arm64" } else { "amd64" }.into(),
+            architecture: if number.is_multiple_of(3) { "arm64" } else { "amd64" }.into(),
             attributes: vec![],
             image: None,
             pool: String::new(),

@@ -192,12 +192,9 @@ impl<'a> Jobs<'a> {
             let params =
                 WatchParams::default().labels(&self.settings.selector()).timeout(WATCH_SECONDS);
             let Ok(request) = self.pods().watch(&params, &version) else { return };
-            let mut watch = match self.kube.watch::<Pod>(self.cx, request).await {
-                Ok(watch) => watch,
-                Err(_) => {
-                    sleep(WATCH_PAUSE).await;
-                    continue;
-                }
+            let Ok(mut watch) = self.kube.watch::<Pod>(self.cx, request).await else {
+                sleep(WATCH_PAUSE).await;
+                continue;
             };
             loop {
                 let change = tokio::select! {

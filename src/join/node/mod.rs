@@ -76,6 +76,7 @@ pub(crate) struct Footprint {
 
 /// What the step of the Jobs passes on.
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "they are the names in the step's text")]
 struct Reported {
     created: usize,
     reported: usize,
@@ -90,15 +91,7 @@ pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footpr
     let tell: Tell = Rc::new(tell);
     let grafter = Rc::new(Grafter::new(&targets, settings.request.pod_network));
     let ids: Vec<String> = targets.iter().map(Target::id).collect();
-    for (id, understood) in &grafter.targets {
-        let kind = EventKind::RunStarted {
-            understood: understood.clone(),
-            tool: env!("CARGO_PKG_VERSION").to_owned(),
-            host: None,
-            labels: std::collections::BTreeMap::default(),
-        };
-        tell(of_cluster(id, kind));
-    }
+    announce(&grafter, &tell);
     // What is found of the cluster concerns every target.
     let (told, last, kept) = (tell.clone(), tell.clone(), Rc::<RefCell<Vec<Event>>>::default());
     let (all, remembered) = (ids.clone(), kept.clone());
@@ -175,17 +168,35 @@ pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footpr
             let _ = timeout(STOP_WAIT, &mut running).await;
         }
         drop(running);
-        let why = Finding::from(RunProblem::Interrupted {});
-        let first = ids.first().cloned().unwrap_or_default();
-        let open = ends(&kept.borrow(), &first, &Vantage::Kubernetes, |_| true, &why);
-        let found = open
-            .is_empty()
-            .then(|| EventKind::Found { step: steps::JOBS.name.to_owned(), finding: why.clone() });
-        for kind in open.into_iter().chain(found) {
+        for kind in interrupted_ends(&kept.borrow(), ids.first()) {
             ids.iter().for_each(|id| last(of_cluster(id, kind.clone())));
         }
     }
     footprint.take()
+}
+
+/// Tells of each target that the cluster is asked about it.
+fn announce(grafter: &Grafter, tell: &Tell) {
+    for (id, understood) in &grafter.targets {
+        let kind = EventKind::RunStarted {
+            understood: understood.clone(),
+            tool: env!("CARGO_PKG_VERSION").to_owned(),
+            host: None,
+            labels: std::collections::BTreeMap::default(),
+        };
+        tell(of_cluster(id, kind));
+    }
+}
+
+/// Returns the events that say of a run that it was interrupted.
+fn interrupted_ends(events: &[Event], target: Option<&String>) -> Vec<EventKind> {
+    let why = Finding::from(RunProblem::Interrupted {});
+    let target = target.map(String::as_str).unwrap_or_default();
+    let open = ends(events, target, &Vantage::Kubernetes, |_| true, &why);
+    if !open.is_empty() {
+        return open;
+    }
+    vec![EventKind::Found { step: steps::JOBS.name.to_owned(), finding: why }]
 }
 
 /// Returns what a run would create for these nodes: their Jobs, and the ConfigMaps that carry the

@@ -80,13 +80,13 @@ mod tests {
 
     use super::*;
 
-    fn read(status: Value) -> Progress {
+    fn read(status: &Value) -> Progress {
         let pod = json!({ "metadata": { "name": "p" }, "status": status });
         read_pod(&serde_json::from_value(pod).unwrap(), true)
     }
 
     fn waits(reason: &str, message: &str) -> Progress {
-        read(json!({ "phase": "Pending", "containerStatuses": [
+        read(&json!({ "phase": "Pending", "containerStatuses": [
             { "name": "check-acr", "state": { "waiting": { "reason": reason, "message": message } } },
         ] }))
     }
@@ -104,9 +104,9 @@ mod tests {
         let read_back = waits("ImagePullBackOff", back);
         assert!(matches!(read_back, Progress::Fails(JobProblem::AgentImageNotPulled { .. })));
         assert!(matches!(waits("ContainerCreating", ""), Progress::Waits));
-        let out = read(json!({ "phase": "Failed", "reason": "OutOfcpu", "message": "no" }));
+        let out = read(&json!({ "phase": "Failed", "reason": "OutOfcpu", "message": "no" }));
         assert!(matches!(out, Progress::Fails(JobProblem::NotStarted { .. })));
-        assert!(matches!(read(json!({ "phase": "Running" })), Progress::Runs));
-        assert!(matches!(read(json!({})), Progress::Waits));
+        assert!(matches!(read(&json!({ "phase": "Running" })), Progress::Runs));
+        assert!(matches!(read(&json!({})), Progress::Waits));
     }
 }
