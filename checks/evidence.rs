@@ -4,6 +4,7 @@
 use strum::VariantNames;
 
 use crate::{
+    compared::Attribute,
     dns::{Known, Reach},
     identity::{Absent, Answered, CandidateKind, ManagementAudience},
     kit::{
@@ -36,6 +37,7 @@ pub const WORDS: &[&[&str]] = &[
     AnonymousAnswer::VARIANTS,
     Answered::VARIANTS,
     ArtifactKind::VARIANTS,
+    Attribute::VARIANTS,
     Audience::VARIANTS,
     AuthScheme::WORDS,
     CandidateKind::VARIANTS,

@@ -4,6 +4,7 @@ pub mod acr;
 pub mod arm;
 pub mod clock;
 pub mod cluster;
+pub mod compared;
 pub mod data_path;
 pub mod dns;
 pub mod evidence;
@@ -15,6 +16,7 @@ pub mod kubelet;
 pub mod kubernetes;
 pub mod layer;
 pub mod manifest;
+pub mod nodes;
 pub mod proxy;
 pub mod registry;
 pub mod role;
@@ -47,7 +49,7 @@ use steps::{
 };
 use token::RefreshToken;
 
-areas! { acr, arm, clock, cluster, dns, identity, image, kubeconfig, kubelet, kubernetes, layer, manifest, proxy, registry, role, runtime, tcp, tls, token }
+areas! { acr, arm, clock, cluster, dns, identity, image, kubeconfig, kubelet, kubernetes, layer, manifest, nodes, proxy, registry, role, runtime, tcp, tls, token }
 
 /// Plans a pull: from the name of an image to bytes of one of its layers.
 #[rustfmt::skip]

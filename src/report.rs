@@ -78,7 +78,7 @@ pub struct View {
     /// The host or pod on which the program ran.
     pub host: Option<String>,
     /// The labels of the node that it looked from.
-    pub labels: Rc<BTreeMap<String, String>>,
+    pub labels: BTreeMap<String, String>,
     /// The steps that ran or could have run, in plan order.
     pub steps: Vec<Step>,
     /// The number of findings in all steps.
@@ -143,9 +143,11 @@ impl Run {
         let taken = match kind {
             // Where a recording holds two runs from one vantage, the later one counts.
             EventKind::RunStarted { understood, host, labels, .. } => {
-                report.target = understood;
+                // Nodes may differ in their platform: the first view's is shown.
+                if view == 0 || report.target.is_empty() {
+                    report.target = understood;
+                }
                 let vantage = report.views[view].vantage.clone();
-                let labels = labels.into();
                 report.views[view] = View { host, labels, ..View::new(vantage) };
                 Ok(())
             }
@@ -186,7 +188,7 @@ impl Report {
 
 impl View {
     fn new(vantage: Vantage) -> Self {
-        Self { vantage, host: None, labels: Rc::default(), steps: vec![], findings: 0 }
+        Self { vantage, host: None, labels: BTreeMap::new(), steps: vec![], findings: 0 }
     }
 
     /// Returns the step with this name.

@@ -170,5 +170,7 @@ fn the_agent_leaves_its_events_in_both_places() {
         assert_eq!(event.from, Vantage::Node("one".into()), "the control plane is not its part");
     }
     let run = Run::of(&kept);
-    assert_eq!(run.reports[0].views[0].labels["agentpool"], "blue");
+    let labels = &run.reports[0].views[0].labels;
+    assert_eq!(labels["agentpool"], "blue");
+    assert!(!labels["resolver"].is_empty(), "{labels:?}");
 }

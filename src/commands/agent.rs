@@ -2,10 +2,13 @@
 //! compressed, to the termination message.
 
 use std::{
+    collections::BTreeMap,
     fs::OpenOptions,
     io::{self, Write},
     path::Path,
 };
+
+use checks::compared::RESOLVER;
 
 use crate::{
     Exit,
@@ -34,7 +37,9 @@ pub(super) async fn run(args: AgentArgs) -> Result<Exit, String> {
     let targets = check::targets(&refs, &options, password.as_ref())?;
     let node_root = options.node_root.as_deref();
     let world = world::real(world::roots(ca_file, node_root), node_root);
-    let labels = labels.into_iter().collect();
+    let mut labels: BTreeMap<String, String> = labels.into_iter().collect();
+    let servers: Vec<String> = world.name_servers.iter().map(|it| it.ip().to_string()).collect();
+    labels.entry(RESOLVER.to_owned()).or_insert_with(|| servers.join(", "));
     let wanted = Wanted { vantage, labels, ..options.wanted() };
     let outputs = Outputs::open(&options.show, wait).await?;
     let events = run_plans(targets, world, &wanted, move |event| outputs.event(event)).await;

@@ -43,7 +43,7 @@ pub use identity::{Entra, Identity, IdentityKind, Imds, ImdsAnswer};
 pub use jwt::is_signed;
 pub use kubernetes::{Agent, AgentCall, AgentEnd, ApiAnswer, Kubernetes, KubernetesNode, Refused};
 pub use node::{Disk, Node, Process, Provider};
-pub use scenario::{Ask, Clock, Expect, Scenario, SignIn, Story};
+pub use scenario::{Ask, Clock, Expect, Scenario, SignIn, Story, View};
 pub use scenarios::{ScenarioFile, scenarios};
 pub use secrets::CANARY;
 pub use settings::{

@@ -22,7 +22,7 @@ use jiff::SignedDuration;
 
 use crate::kit::redact::Secret;
 pub use disk::FakeDisk;
-pub use files::{FILE_WAIT, FileError};
+pub use files::{FILE_WAIT, FileError, NODE_FILES};
 pub use process::ProcessError;
 pub use processes::{PROCESS_READS, Process, Seen};
 pub use programs::Program;
