@@ -66,7 +66,7 @@ impl Page<'_> {
             let list = |values: &[String]| values.iter().map(word).collect::<Vec<_>>().join(", ");
             let (failing, passing) = (list(failing), list(passing));
             let values =
-                [("attribute", &*attribute), ("failing", &*failing), ("passing", &*passing)];
+                [("attribute", attribute), ("failing", &*failing), ("passing", &*passing)];
             let line = Phrase::Separates.say(self.lang, &values);
             self.below(&line);
         }
