@@ -13,6 +13,7 @@ pub mod kit;
 pub mod kubelet;
 pub mod layer;
 pub mod manifest;
+pub mod pod;
 pub mod proxy;
 pub mod registry;
 pub mod role;

@@ -83,6 +83,15 @@ pub(crate) enum Command {
         #[command(flatten)]
         show: ShowArgs,
     },
+    /// Read the kubelet's message of a failed pull: what it says, and which causes it may have
+    Why {
+        /// The message, as an event of the pod has it; - reads it from standard input
+        #[arg(long, value_name = "TEXT")]
+        message: String,
+        /// How to show it.
+        #[command(flatten)]
+        show: ReferenceArgs,
+    },
     /// Check in an embedded world of name servers, a registry and its data host
     #[cfg(feature = "lab")]
     Lab {

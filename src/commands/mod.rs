@@ -9,6 +9,7 @@ pub(crate) mod lab;
 mod list;
 pub(crate) mod show;
 mod watch;
+mod why;
 
 use crate::{
     Exit,
@@ -28,6 +29,7 @@ pub(crate) async fn run(args: Args) -> Exit {
         (Some(Command::Completions { shell }), _) => Ok(documents::completions(shell)),
         (Some(Command::Man), _) => Ok(documents::man()),
         (Some(Command::Show { file, show }), _) => show::run(&file, &show).await,
+        (Some(Command::Why { message, show }), _) => why::run(&message, &show).await,
         #[cfg(feature = "lab")]
         (Some(Command::Lab { scenario, list, serve, options }), _) => {
             lab::run(&scenario, list, serve, *options).await
