@@ -17,6 +17,7 @@ mod mirrors;
 mod problem;
 mod proxies;
 mod resolver;
+mod trust;
 mod version;
 mod way;
 
@@ -59,6 +60,7 @@ pub(crate) const MAX_READS: usize = 12
     + environment::MAX_READS
     + proxies::MAX_READS
     + resolver::MAX_READS
+    + trust::MAX_READS
     + version::MAX_READS
     + 2 * imports::MAX_FILES;
 /// The most looks at files of the step that compares a pull's needs.
@@ -74,6 +76,7 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
     let manager = environment::manager(cx).await;
     let mut unit = environment::of_unit(cx, &manager, UNITS[0]).await;
     compare_proxies(cx, &asked.host, process.as_ref(), &mut unit, kubelet.as_ref(), &manager).await;
+    let trust = trust::follow(cx, process.as_ref(), &proxies::known(process.as_ref(), &unit)).await;
     resolver::compare(cx).await;
     let version = version::read(cx, process.as_ref()).await;
     let mut way = Runtime {
@@ -86,6 +89,7 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
         root: Config::default().root,
         keeps_layers: true,
         process,
+        trust,
         has_proxies: cx.world.pull_proxies().are_set(),
         list: None,
     };

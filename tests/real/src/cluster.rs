@@ -20,8 +20,20 @@ const NODE: &str = "10.250.0.2";
 const CONFIG: &str = "credential-provider-config.yaml";
 const POD: &str = "app";
 const SECRET: &str = "acr-pull";
-/// The lab's placeholder for a credential provider: a stand-in that only has to exist.
-const STAND_IN: &[u8] = b"#!";
+/// What is in the lab's stand-in for a credential provider, which has a version and does nothing, but
+/// not in programs for other machines.
+const STAND_IN: &[u8] = b"Go buildinf";
+
+/// A line of shell that runs its arguments with another `/proc`. The processes of other clusters and
+/// tests on this machine are left out of it.
+const ALONE: &str = r#"set -e; of=$(readlink /proc/self/ns/mnt)
+exec unshare --mount sh -c 'set -e; of=$1; shift; new=$(mktemp -d); mount -t tmpfs tmpfs "$new"
+for pid in 1 $$ $(find /proc/[0-9]*/ns/mnt -maxdepth 0 -printf "%l %p
+" 2>/dev/null |
+  while read -r mounts path; do [ "$mounts" != "$of" ] || { path=${path#/proc/}; echo "${path%%/*}"; }; done)
+do mkdir -p "$new/$pid"; mount --bind "/proc/$pid" "$new/$pid" 2>/dev/null || rmdir "$new/$pid"; done
+ln -s $$ "$new/self"; ln -s self/net "$new/net"; : >"$new/stat"; mount --bind /proc/stat "$new/stat"
+mount --move "$new" /proc; rmdir "$new"; exec "$@"' sh "$of" "$@""#;
 
 pub struct Cluster {
     script: PathBuf,
@@ -50,6 +62,8 @@ impl Cluster {
         let mut command = Command::new(&self.script);
         command.args(words).env("REAL_CLUSTER_RUN", self.home());
         command.env("REAL_CLUSTER_NETNS", &self.network).env("REAL_CLUSTER_NODE_IP", NODE);
+        // What this shell trusts is not what a node trusts.
+        command.env_remove("SSL_CERT_FILE").env_remove("SSL_CERT_DIR");
         command
     }
 
@@ -57,6 +71,14 @@ impl Cluster {
     pub fn node(&self, program: &Path) -> Command {
         let mut command = self.script(&["node", "env", "-i"]);
         command.arg("PATH=/usr/sbin:/usr/bin:/sbin:/bin").arg("HOME=/nonexistent").arg(program);
+        command
+    }
+
+    /// Returns a command that runs on the node and sees only the node's processes, as on a machine of
+    /// its own: those that share its mounts.
+    pub fn alone(&self, program: &Path) -> Command {
+        let mut command = self.node(Path::new("sh"));
+        command.args(["-c", ALONE, "sh"]).arg(program);
         command
     }
 
@@ -170,7 +192,9 @@ impl Cluster {
         replace(&world.join("root/etc/kubernetes"), &node.join("etc-kubernetes"))?;
         replace(&world.join("root/var/lib/kubelet/credential-provider"), &providers)?;
         let provider = providers.join("acr-credential-provider");
-        if fs::read(&provider).is_ok_and(|program| program.starts_with(STAND_IN)) {
+        let is_stand_in =
+            |program: Vec<u8>| program.windows(STAND_IN.len()).any(|it| it == STAND_IN);
+        if fs::read(&provider).is_ok_and(is_stand_in) {
             fs::copy(self.folder.join("acr-credential-provider"), provider)?;
         }
         let own = world.join("root/var/lib/kubelet");

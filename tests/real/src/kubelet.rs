@@ -88,6 +88,12 @@ impl Due {
         Due { exit: 1, causes: vec![cause.to_owned()], ..Due::default() }
     }
 
+    /// The same with these warnings.
+    pub fn warns(mut self, warnings: &[&str]) -> Due {
+        self.warnings = warnings.iter().map(ToString::to_string).collect();
+        self
+    }
+
     /// It could not be told, for this reason.
     pub fn unclear(suspect: &str) -> Due {
         Due { exit: 3, could_not_tell: vec![suspect.to_owned()], ..Due::default() }
@@ -157,7 +163,7 @@ async fn one(cluster: &mut Cluster, tool: &Path, name: &'static str) -> Fallible
     let scenario = seen::scenario(name)?;
     let (pulled, words) = cluster.pull(name, &scenario).await?;
     cluster.anew(name).await?;
-    let mut command = cluster.node(tool);
+    let mut command = cluster.alone(tool);
     command.arg(&scenario.ask.image).args(["-o", "json"]);
     if let Some(file) = cluster.pull_secret(&scenario) {
         command.arg("--auth-file").arg(file);
