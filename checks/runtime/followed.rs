@@ -19,6 +19,9 @@ pub struct Runtime {
     /// How many other hosts it asks; `None` for none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) others: Option<usize>,
+    /// Where there are others, the hosts that it asks which image it is, in its order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) hosts: Vec<String>,
     /// The file or directory that decides.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) file: Option<String>,

@@ -59,6 +59,8 @@ pub struct Entry {
     pub retired: Option<&'static str>,
     /// Whether it may end without further action: by itself, or some time after its fix.
     pub heals: bool,
+    /// Whether it is about content, so that what a digest names has it wherever it is served.
+    pub any_host: bool,
     /// One plain fact.
     pub title: Text,
     /// What was seen, where the title does not say it all: the first that can be filled is used.

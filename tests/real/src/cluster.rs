@@ -281,6 +281,13 @@ impl Cluster {
         run(self.script(&["node", "sh", "-c", line])).await.map(drop)
     }
 
+    /// Returns what the node's containerd says of its version.
+    pub async fn containerd(&self) -> Fallible<String> {
+        let said = run(self.script(&["node", "containerd", "--version"])).await?;
+        let words: Vec<&str> = said.split_whitespace().take(3).collect();
+        Ok(words.join(" "))
+    }
+
     /// Ends the node's containerd and starts it again, with these variables besides its own.
     pub async fn restart_containerd(&self, environment: &[(&str, &str)]) -> Fallible<()> {
         let pid_file = self.home().join("containerd.pid");

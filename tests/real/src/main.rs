@@ -2,7 +2,8 @@
 //! `check-acr` reports.
 //!
 //! `real [--tool check-acr] [--only WORDS] [--all] [--proof docs/proof.md]`, as root; `real kubelet
-//! CLUSTER …` uses a kubelet instead. See README.md.
+//! CLUSTER …` uses a kubelet instead, and `real order CONTAINERD …` compares the order of hosts. See
+//! README.md.
 
 mod case;
 mod cases;
@@ -17,6 +18,7 @@ mod lab;
 mod lanes;
 mod namespace;
 mod nodes;
+mod order;
 mod peer;
 mod pki;
 mod places;
@@ -77,6 +79,8 @@ async fn main() -> ExitCode {
             println!("skipped: CHECK_ACR_REAL=skip");
             Ok(true)
         }
+        Some("order") => order::all(&words[1..]).await,
+        Some("order-world") if words.len() == 5 => order::stand(&words[1..]).await.map(|()| true),
         Some("kubelet") => match kubelet::script(&words[1..]) {
             Ok((script, options)) => kubelet::all(&script, &options).await,
             Err(e) => Err(e),
