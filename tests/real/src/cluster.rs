@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lab::Scenario;
 use serde_json::Value;
@@ -297,6 +297,10 @@ impl Cluster {
         run(kill).await?;
         let gone = async || !Path::new("/proc").join(&pid).exists();
         until("the end of containerd", Duration::from_secs(15), gone).await?;
+        // Linux tells the start of a process to the second: what was changed is older than that.
+        let since = Instant::now();
+        let older = async || since.elapsed() > Duration::from_secs(2);
+        until("a start after the changes", Duration::from_secs(9), older).await?;
         let log = fs::File::create(self.folder.join("containerd.log"))?;
         let mut start = self.script(&["node", "containerd", "-c", "/etc/containerd/config.toml"]);
         start.envs(environment.iter().copied());

@@ -2,8 +2,8 @@
 //! `check-acr` reports.
 //!
 //! `real [--tool check-acr] [--only WORDS] [--all] [--proof docs/proof.md]`, as root; `real kubelet
-//! CLUSTER …` uses a kubelet instead, and `real order CONTAINERD …` compares the order of hosts. See
-//! README.md.
+//! CLUSTER …` uses a kubelet instead, `real order CONTAINERD …` compares the order of hosts,
+//! `real providers FOLDER …` builds of the credential provider. See README.md.
 
 mod case;
 mod cases;
@@ -23,6 +23,7 @@ mod peer;
 mod pki;
 mod places;
 mod proof;
+mod providers;
 mod proxies;
 mod realm;
 mod refusals;
@@ -81,6 +82,10 @@ async fn main() -> ExitCode {
         }
         Some("order") => order::all(&words[1..]).await,
         Some("order-world") if words.len() == 5 => order::stand(&words[1..]).await.map(|()| true),
+        Some("providers") => providers::all(&words[1..]).await,
+        Some("provider-world") if words.len() == 6 => {
+            providers::stand(&words[1..]).await.map(|()| true)
+        }
         Some("kubelet") => match kubelet::script(&words[1..]) {
             Ok((script, options)) => kubelet::all(&script, &options).await,
             Err(e) => Err(e),
