@@ -82,7 +82,18 @@ impl Cluster {
         command
     }
 
+    /// Runs a command of the script.
+    pub async fn run(&self, words: &[String]) -> Fallible<()> {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        run(self.script(&words)).await.map(drop)
+    }
+
     async fn kubectl(&self, words: &[&str]) -> Fallible<String> {
+        run(self.kubectl_command(words)?).await
+    }
+
+    /// Returns a command of kubectl, as the cluster's administrator.
+    pub fn kubectl_command(&self, words: &[&str]) -> Fallible<Command> {
         let built = std::env::var("REAL_CLUSTER_HOME").map(PathBuf::from);
         let built = built.or_else(|_| {
             let home = std::env::var("XDG_CACHE_HOME").map(PathBuf::from);
@@ -91,7 +102,7 @@ impl Cluster {
         })?;
         let mut command = self.node(&built.join("bin/kubectl"));
         command.arg("--kubeconfig").arg(self.home().join("admin.kubeconfig")).args(words);
-        run(command).await
+        Ok(command)
     }
 
     /// Removes all images from the node's containerd, except those that pods consist of.

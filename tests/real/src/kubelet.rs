@@ -13,6 +13,7 @@ use lab::Expect;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cluster::Cluster;
+use crate::debug;
 use crate::proof;
 use crate::rollout;
 use crate::seen;
@@ -162,6 +163,11 @@ async fn ask(cluster: &mut Cluster, tool: &Path, options: &Options) -> Fallible<
         let rollout = rollout::all(cluster, tool).await.map_err(|e| format!("rollout: {e}"))?;
         rollout.iter().for_each(print);
         rows.extend(rollout);
+    }
+    if options.only.as_ref().is_none_or(|words| words == "debug") {
+        let debug = debug::all(cluster, tool).await.map_err(|e| format!("debug: {e}"))?;
+        debug.iter().for_each(print);
+        rows.extend(debug);
     }
     Ok(rows)
 }

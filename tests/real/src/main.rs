@@ -10,12 +10,14 @@ mod cases;
 mod cluster;
 mod cri;
 mod daemon;
+mod debug;
 mod dns;
 mod image;
 mod judge;
 mod kubelet;
 mod lab;
 mod lanes;
+mod localdns;
 mod namespace;
 mod nodes;
 mod order;
@@ -82,6 +84,8 @@ async fn main() -> ExitCode {
         }
         Some("order") => order::all(&words[1..]).await,
         Some("order-world") if words.len() == 5 => order::stand(&words[1..]).await.map(|()| true),
+        Some("localdns") => localdns::all(&words[1..]).await,
+        Some("localdns-node") if words.len() == 4 => localdns::stand(&words[1..]).await,
         Some("providers") => providers::all(&words[1..]).await,
         Some("provider-world") if words.len() == 6 => {
             providers::stand(&words[1..]).await.map(|()| true)

@@ -238,7 +238,8 @@ fn lay(case: &Case, inspection: &str) -> Fallible<()> {
     Ok(std::fs::write(folder.join("hosts.toml"), case.toml)?)
 }
 
-async fn start(home: &Path, containerd: &str) -> Fallible<Runtime> {
+/// Starts a containerd that has nothing yet.
+pub async fn start(home: &Path, containerd: &str) -> Fallible<Runtime> {
     std::fs::create_dir_all(home)?;
     let at = home.display();
     let machine = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
