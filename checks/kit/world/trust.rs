@@ -7,7 +7,8 @@
 use std::{
     fs::{self, File},
     io::Read,
-    path::Path,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -115,6 +116,7 @@ impl World {
         }
         let (root, wanted) = (self.node_root.clone(), places.clone());
         let reading = spawn_blocking(move || {
+            let root = Root::open(root);
             gather(&wanted, |folder| names(&root, folder), |file| content(&root, file))
         });
         match timeout(FILE_WAIT, reading).await {
@@ -198,15 +200,33 @@ impl TrustRead {
     }
 }
 
-/// Opens a file as the node does: an absolute link is below the node's root. A pipe does not block.
-fn open(root: &Path, path: &str, kind: OFlags) -> Result<File, Errno> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY | kind;
-    if root == Path::new("/") {
-        return Ok(openat(CWD, path, flags, Mode::empty())?.into());
+/// The root of the node's files.
+struct Root {
+    path: PathBuf,
+    /// It, opened; `None` where it is our own.
+    opened: Option<Result<OwnedFd, Errno>>,
+}
+
+impl Root {
+    fn open(path: PathBuf) -> Self {
+        let how = OFlags::PATH | OFlags::CLOEXEC;
+        let is_ours = path == Path::new("/");
+        let opened = (!is_ours).then(|| openat(CWD, &path, how, Mode::empty()));
+        Self { path, opened }
     }
-    let root = openat(CWD, root, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
-    let within = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-    Ok(openat2(root, path, flags, Mode::empty(), within)?.into())
+
+    /// Opens a file as the node does: an absolute link is below the node's root. A pipe does not
+    /// block.
+    fn file(&self, path: &str, kind: OFlags) -> Result<File, Errno> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY | kind;
+        let within = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        let file = match &self.opened {
+            None => openat(CWD, path, flags, Mode::empty())?,
+            Some(Ok(root)) => openat2(root, path, flags, Mode::empty(), within)?,
+            Some(Err(error)) => return Err(*error),
+        };
+        Ok(file.into())
+    }
 }
 
 /// Returns an error of ours; `None` for one that the program itself gets too.
@@ -218,8 +238,8 @@ fn ours(error: Errno) -> Option<FileError> {
     }
 }
 
-fn content(root: &Path, path: &str) -> Content {
-    let file = match open(root, path, OFlags::empty()) {
+fn content(root: &Root, path: &str) -> Content {
+    let file = match root.file(path, OFlags::empty()) {
         Ok(file) => file,
         Err(error) => return ours(error).map_or(Ok(None), Err),
     };
@@ -237,13 +257,13 @@ fn content(root: &Path, path: &str) -> Content {
         return Err(FileError::Unfinished("too-long"));
     }
     // A link may have come later than what it leads to.
-    let link = fs::symlink_metadata(root.join(path.trim_start_matches('/'))).ok();
+    let link = fs::symlink_metadata(root.path.join(path.trim_start_matches('/'))).ok();
     let link = link.filter(fs::Metadata::is_symlink).map_or(Timestamp::MIN, |it| changed(&it));
     Ok(Some((bytes, changed(&about).max(link))))
 }
 
-fn names(root: &Path, folder: &str) -> Names {
-    let opened = match open(root, folder, OFlags::DIRECTORY) {
+fn names(root: &Root, folder: &str) -> Names {
+    let opened = match root.file(folder, OFlags::DIRECTORY) {
         Ok(opened) => opened,
         Err(error) => return ours(error).map_or(Ok(None), Err),
     };
