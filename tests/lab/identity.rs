@@ -66,6 +66,7 @@ pub enum ImdsAnswer {
     ThrottledOnce,
     Outage,
     GoneOnce,
+    LateOnce,
     Html,
     Endless,
     Long,
