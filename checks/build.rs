@@ -79,6 +79,7 @@ struct StepMessages {
     asks: Text,
     passed: List<Text>,
     shown: Option<String>,
+    head: Option<Text>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -95,6 +96,8 @@ struct Mode {
 #[serde(deny_unknown_fields)]
 struct Lookup {
     run: String,
+    #[serde(default)]
+    changes: bool,
 }
 
 #[derive(Debug)]

@@ -129,7 +129,7 @@ impl Presenter<'_> {
             read.causes.iter().chain(verdict.causes_beyond(self.report, view)).collect();
         let steps = view.steps.iter().zip(&read.statuses);
         let signs_in = if view.vantage == Vantage::Azure { steps::ARM } else { steps::IDENTITY };
-        let identity = view.step(signs_in.name).map(|step| self.passed(step));
+        let identity = view.step(signs_in.name).map(|step| self.head(step));
         ViewPage {
             from: view.vantage.clone(),
             host: view.host.clone(),
@@ -195,6 +195,15 @@ impl Presenter<'_> {
         FindingPage {
             told: self.told(finding, severity),
             because: because.map(|cause| cause.finding.code.clone()),
+        }
+    }
+
+    fn head(&self, step: &Step) -> String {
+        match step.end.as_deref() {
+            Some(StepEnd::Passed { saw }) => {
+                self.messages.head(&step.name, saw, &self.values, self.lang)
+            }
+            _ => String::new(),
         }
     }
 

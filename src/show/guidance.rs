@@ -9,6 +9,8 @@ use crate::{args::output::FixForm, phrases::Phrase, present::Told};
 
 /// Where the texts begin, behind their labels.
 const INDENT: usize = 8;
+/// Where the command of an entry begins: below its label, as few lines are then too long.
+const COMMAND: usize = 2;
 
 /// Returns the entries that are shown at first: a check that comes before the first fix, and that
 /// fix; else the first entry.
@@ -65,7 +67,7 @@ pub(super) struct Shown {
     pub(super) all: bool,
 }
 
-/// Writes one entry, its texts in the column `indent`.
+/// Writes one entry, its text in the column `indent`.
 pub(super) fn entry(paper: &mut Paper, indent: usize, fix: &FilledFix, lang: Lang, shown: Shown) {
     let Shown { form, all } = shown;
     let terraform = fix.terraform.as_ref().filter(|_| form == FixForm::Terraform);
@@ -87,9 +89,9 @@ pub(super) fn entry(paper: &mut Paper, indent: usize, fix: &FilledFix, lang: Lan
     paper.hang(&bold(label, lang), indent, &text, |line| line.normal());
     if let Some(terraform) = terraform {
         // Its lines are the ones of a file, which are not wrapped.
-        paper.column("", indent, terraform.lines().map(Colorize::normal));
+        paper.column("", COMMAND, terraform.lines().map(Colorize::normal));
     } else if let Some(run) = &fix.run {
-        paper.command("", indent, run);
+        paper.command("", COMMAND, run);
     }
     if let (Some(docs), true) = (&fix.docs, all) {
         // A link that is broken in two leads nowhere.

@@ -1,6 +1,7 @@
 //! The only module that prints.
 
 mod board;
+mod glance;
 mod guidance;
 mod json_v1;
 mod outputs;

@@ -98,8 +98,10 @@ fn broken(command: &str, room: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for piece in pieces(command) {
         let line = lines.last_mut().map_or("", |line| line.as_str());
-        // Two columns for the backslash.
-        if !line.is_empty() && display_width(line) + 1 + display_width(piece) + 2 > room {
+        // Two columns for the backslash. What is wider than a line wraps in any place.
+        let is_full = display_width(line) + 1 + display_width(piece) + 2 > room;
+        let fits_alone = 2 + display_width(piece) <= room;
+        if !line.is_empty() && is_full && fits_alone {
             let operator = ["&&", "||", "|"].iter().any(|operator| line.ends_with(operator));
             let open = lines.len() - 1;
             if !operator {

@@ -77,6 +77,16 @@ pub(super) fn cut(text: &str, width: usize) -> String {
     kept + "…"
 }
 
+/// Cuts a text to a display width between two words; an ellipsis stands for those that are missing.
+pub(super) fn cut_at_word(text: &str, width: usize) -> String {
+    if display_width(text) <= width {
+        return text.to_owned();
+    }
+    let kept = cut(text, width.saturating_sub(1));
+    let kept = kept.rsplit_once(' ').map_or("", |(words, _)| words);
+    format!("{kept} …").trim_start().to_owned()
+}
+
 /// Cuts a text to a display width, but keeps its end: that is where an image has its tag.
 pub(super) fn cut_front(text: &str, width: usize) -> String {
     let mut kept = text;
@@ -100,7 +110,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn what_is_cut_fits(text in "\\PC{0,80}", width in 1usize..70) {
-            for shown in [cut(&text, width), cut_front(&text, width)] {
+            for shown in [cut(&text, width), cut_front(&text, width), cut_at_word(&text, width)] {
                 assert!(display_width(&shown) <= width, "{shown}");
             }
             assert!(display_width(&text) > width || cut(&text, width) == text);
@@ -112,5 +122,12 @@ mod tests {
     fn an_image_keeps_its_tag() {
         assert_eq!(cut_front("contoso.azurecr.io/team/app:v1", 12), "…team/app:v1");
         assert_eq!(cut("contoso.azurecr.io/team/app:v1", 8), "contoso…");
+    }
+
+    #[test]
+    fn names_stay_whole() {
+        assert_eq!(cut_at_word("image dns tcp", 12), "image dns …");
+        assert_eq!(cut_at_word("image dns tcp", 13), "image dns tcp");
+        assert_eq!(cut_at_word("challenge", 5), "…");
     }
 }

@@ -1,13 +1,12 @@
 //! The report as text, for people: what passed in a line, what failed with its evidence, the
 //! verdict, and under it what to do.
 
-use std::collections::BTreeSet;
-
 use checks::kit::{
     engine::{EventKind, Severity, Vantage},
     messages::{Lang, Messages},
 };
 use colored::{ColoredString, Colorize, control};
+use serde_json::Value;
 
 use super::{
     guidance::{Shown, first_fix, guidance},
@@ -23,7 +22,9 @@ use crate::{
 /// How many of the places that saw the same finding are named.
 const MAX_NAMED: usize = 5;
 /// Where the text of a row begins: behind its sign and the name of its step.
-const ROW: usize = 16;
+pub(super) const ROW: usize = 16;
+/// Where the evidence of a row stands at the first glance: most of it then takes one line.
+const BELOW: usize = 4;
 
 /// The options of the text format.
 #[derive(Clone, Copy, Debug)]
@@ -54,10 +55,10 @@ pub fn text(presentation: &Presentation, messages: &Messages, options: TextOptio
     page.paper.into_text()
 }
 
-struct Page<'a> {
+pub(super) struct Page<'a> {
     messages: &'a Messages,
-    lang: Lang,
-    options: TextOptions,
+    pub(super) lang: Lang,
+    pub(super) options: TextOptions,
     /// What was shown already: two steps may find the same.
     told: Vec<Told>,
     paper: Paper,
@@ -112,7 +113,6 @@ impl Page<'_> {
         if let (Some(view), None) = (pulling.next(), pulling.next()) {
             self.from(view);
         }
-        self.paper.gap();
     }
 
     fn from(&mut self, view: &ViewPage) {
@@ -128,7 +128,7 @@ impl Page<'_> {
     /// Writes the steps of one view.
     fn view(&mut self, view: &ViewPage) {
         if self.options.verbose > 0 {
-            view.steps.iter().for_each(|step| self.step(step));
+            view.steps.iter().for_each(|step| self.step(step, &[]));
         } else {
             self.folded(view);
         }
@@ -198,61 +198,17 @@ impl Page<'_> {
         }
     }
 
-    /// One view at the first glance: each way to end in a line, and in between what went wrong.
-    fn folded(&mut self, view: &ViewPage) {
-        self.fold(view, StepStatus::Passed, &"✓".green(), Phrase::Passed);
-        // What the control plane need not be asked is no news.
-        if view.from != Vantage::Azure {
-            self.fold(view, StepStatus::Skipped, &"–".dimmed(), Phrase::Skipped);
-        }
-        self.follow(view);
-        for step in view.steps.iter().filter(|step| followed(step).is_none()) {
-            let is_quiet = matches!(
-                step.status,
-                StepStatus::Skipped | StepStatus::Blocked | StepStatus::Unfinished
-            );
-            let is_passed = step.status == StepStatus::Passed && !step.is_news;
-            if is_passed || is_quiet {
-                self.findings(step, step.findings.iter());
-            } else {
-                self.step(step);
-            }
-        }
-        self.fold(view, StepStatus::Blocked, &"↑".dimmed(), Phrase::NotRun);
-    }
-
-    fn fold(&mut self, view: &ViewPage, status: StepStatus, sign: &ColoredString, phrase: Phrase) {
-        let names = view.steps.iter().filter(|step| step.status == status);
-        let names: Vec<&str> = names.map(|step| step.name.as_str()).collect();
-        if !names.is_empty() {
-            let count = phrase.say(self.lang, &[("count", &names.len().to_string())]);
-            self.row(sign, &count, &names.join(" "));
-        }
-    }
-
-    /// Writes the steps that failed only because of one and the same cause elsewhere.
-    fn follow(&mut self, view: &ViewPage) {
-        let following = view.steps.iter().filter_map(|step| Some((step, followed(step)?)));
-        let following: Vec<(&StepPage, &str)> = following.collect();
-        for cause in following.iter().map(|(_, cause)| cause).collect::<BTreeSet<_>>() {
-            let names = following.iter().filter(|(_, of)| of == cause);
-            let names: Vec<&str> = names.map(|(step, _)| step.name.as_str()).collect();
-            let count = names.len().to_string();
-            let count = Phrase::Failed.say(self.lang, &[("count", &count)]);
-            let because = Phrase::Because.say(self.lang, &[("code", cause)]);
-            self.row(&"✗".red().bold(), &count, &format!("{} ({because})", names.join(" ")));
-        }
-    }
-
-    fn row(&mut self, sign: &ColoredString, name: &str, text: &str) {
+    pub(super) fn row(&mut self, sign: &ColoredString, name: &str, text: &str) {
         self.paper.hang(&format!("  {sign} {name}"), ROW, text, |line| line.normal());
     }
 
     fn below(&mut self, text: &str) {
-        self.paper.hang("", ROW, text, |line| line.normal());
+        let indent = if self.options.verbose > 0 { ROW } else { BELOW };
+        self.paper.hang("", indent, text, |line| line.normal());
     }
 
-    fn step(&mut self, step: &StepPage) {
+    /// Writes a step, and behind its code the steps that fail only because of it.
+    pub(super) fn step(&mut self, step: &StepPage, followers: &[&str]) {
         let (sign, said) = match step.status {
             StepStatus::Unfinished => return,
             StepStatus::Failed => ("✗".red().bold(), String::new()),
@@ -274,7 +230,11 @@ impl Page<'_> {
         // A truncated recording may lack the finding.
         let failed = step.status == StepStatus::Failed && !findings.is_empty();
         let first = failed.then(|| findings.remove(0));
-        let said = first.map_or(said, |first| self.code_of(first));
+        let mut said = first.map_or(said, |first| self.code_of(first));
+        if !followers.is_empty() {
+            let steps = followers.join(" ");
+            said = Phrase::SoFails.say(self.lang, &[("code", &said), ("steps", &steps)]);
+        }
         self.row(&sign, &step.name, said.trim_end());
         if self.options.verbose > 0 {
             self.exchanges(step);
@@ -289,7 +249,11 @@ impl Page<'_> {
     }
 
     /// What a step found besides the reason of its end.
-    fn findings<'f>(&mut self, step: &StepPage, findings: impl Iterator<Item = &'f FindingPage>) {
+    pub(super) fn findings<'f>(
+        &mut self,
+        step: &StepPage,
+        findings: impl Iterator<Item = &'f FindingPage>,
+    ) {
         for finding in findings.filter(|found| found.told.severity != Severity::Hint) {
             self.row(&"!".yellow(), &step.name, &self.code_of(finding));
             if finding.because.is_none() {
@@ -319,6 +283,12 @@ impl Page<'_> {
         }
         if let Some(saw) = &told.saw {
             self.below(saw);
+        }
+        // Only for a support request.
+        let id = told.evidence.get("correlation").and_then(Value::as_str);
+        let is_new = |id: &&str| !told.saw.as_ref().is_some_and(|saw| saw.contains(id));
+        if let Some(id) = id.filter(is_new).filter(|_| self.options.verbose > 0) {
+            self.below(&Phrase::Correlation.say(self.lang, &[("id", id)]));
         }
     }
 
@@ -382,12 +352,4 @@ impl Page<'_> {
         let shown = Shown { form: self.options.fix_as, all: self.options.verbose > 0 };
         guidance(&mut self.paper, told, self.lang, shown);
     }
-}
-
-/// Returns the cause elsewhere from which all findings of a failed step follow.
-fn followed(step: &StepPage) -> Option<&str> {
-    let failed = step.status == StepStatus::Failed;
-    let mut causes = step.findings.iter().map(|found| found.because.as_deref());
-    let first = causes.next().filter(|_| failed)??;
-    causes.all(|cause| cause == Some(first)).then_some(first)
 }

@@ -7,7 +7,7 @@ use super::Table;
 
 /// A shell function that stops at a value that is empty, is more than one line, or ends in a carriage
 /// return, as programs of Windows write it. It names the value and never prints it.
-const ONE: &str = r#"one() { case $2 in ''|*[[:cntrl:]]*) ! echo "stopped: not exactly one $1" >&2;; esac; }
+const ONE: &str = r#"one() { case $2 in ''|*[[:cntrl:]]*) ! echo "not exactly one $1" >&2;; esac; }
 "#;
 
 /// A value that a command finds out, under the name of the shell variable that holds it.
@@ -15,6 +15,8 @@ const ONE: &str = r#"one() { case $2 in ''|*[[:cntrl:]]*) ! echo "stopped: not e
 pub struct Lookup {
     /// The command that prints it.
     pub run: &'static str,
+    /// Whether it changes something, such as one that makes a new password.
+    pub changes: bool,
 }
 
 /// Returns a command behind the look-ups of the variables that it uses, each with a guard.
@@ -48,18 +50,34 @@ pub(super) fn after(
         return lines.join("\n");
     }
     let mut script = ONE.to_owned();
+    let mut unguarded = vec![];
     for name in needed {
         let Some(lookup) = lookups.get(name) else { continue };
+        // A look-up that uses an earlier one stands behind its guard, and one that changes something
+        // behind all.
+        if lookup.changes || variables(lookup.run).any(|used| unguarded.contains(&used)) {
+            script += &guards(&mut unguarded);
+        }
         // Otherwise a pipe ends as its last program does, whatever became of the first.
         let pipefail = if lookup.run.contains(" | ") { "set -o pipefail; " } else { "" };
-        let run = format!("{pipefail}{}", lookup.run);
         // Writing to a String cannot fail.
-        let _ = writeln!(script, "{name}=$({run}) && one {name} \"${name}\" &&");
+        let _ = writeln!(script, "{name}=$({pipefail}{}) &&", lookup.run);
+        unguarded.push(name);
     }
+    script += &guards(&mut unguarded);
     // A pipe or an alternative of the command must not escape the guards.
     let is_compound = command.contains('\n') || command.contains("; ") || command.contains(" || ");
     let command = if is_compound { format!("{{ {command}; }}") } else { command.to_owned() };
     script + &command
+}
+
+/// Returns the line that stops at each of these values, and empties the list.
+fn guards(names: &mut Vec<&str>) -> String {
+    if names.is_empty() {
+        return String::new();
+    }
+    let guards: Vec<_> = names.drain(..).map(|name| format!("one {name} \"${name}\" &&")).collect();
+    guards.join(" ") + "\n"
 }
 
 /// Collects the look-ups of a command, those that others need before them.
@@ -85,9 +103,10 @@ mod tests {
     use super::*;
 
     const LOOKUPS: Table<Lookup> = Table(&[
-        ("id", Lookup { run: "az acr show -n {acr}" }),
-        ("nic", Lookup { run: "az nic --id \"$id\"" }),
-        ("password", Lookup { run: "az token | cut" }),
+        ("fresh", Lookup { run: "az token create", changes: true }),
+        ("id", Lookup { run: "az acr show -n {acr}", changes: false }),
+        ("nic", Lookup { run: "az nic --id \"$id\"", changes: false }),
+        ("password", Lookup { run: "az token | cut", changes: false }),
     ]);
 
     #[test]
@@ -96,10 +115,22 @@ mod tests {
         assert_eq!(
             guarded("az go --nic \"${nic##*/}\" \"$password\" $HOME", &LOOKUPS, true),
             format!(
-                "{ONE}id=$(az acr show -n {{acr}}) && one id \"$id\" &&\n\
-                 nic=$(az nic --id \"$id\") && one nic \"$nic\" &&\n\
-                 password=$(set -o pipefail; az token | cut) && one password \"$password\" &&\n\
+                "{ONE}id=$(az acr show -n {{acr}}) &&\none id \"$id\" &&\n\
+                 nic=$(az nic --id \"$id\") &&\n\
+                 password=$(set -o pipefail; az token | cut) &&\n\
+                 one nic \"$nic\" && one password \"$password\" &&\n\
                  az go --nic \"${{nic##*/}}\" \"$password\" $HOME"
+            )
+        );
+    }
+
+    #[test]
+    fn a_look_up_that_changes_something_comes_behind_every_guard() {
+        assert_eq!(
+            guarded("az go $id $fresh", &LOOKUPS, true),
+            format!(
+                "{ONE}id=$(az acr show -n {{acr}}) &&\none id \"$id\" &&\n\
+                 fresh=$(az token create) &&\none fresh \"$fresh\" &&\naz go $id $fresh"
             )
         );
     }

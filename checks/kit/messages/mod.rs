@@ -193,6 +193,8 @@ pub struct StepMessages {
     pub passed: &'static [Text],
     /// The value of a pass that is worth a line of its own on the first page, if it is there.
     pub shown: Option<&'static str>,
+    /// What the header of a page says of the pass instead, where it can be filled.
+    pub head: Option<Text>,
 }
 
 /// One known way in which a pull fails.
@@ -315,6 +317,19 @@ impl Messages {
         let mut filled =
             templates.iter().filter_map(|t| self.fill(t.of(lang), &[saw, target], lang));
         filled.next().unwrap_or_default()
+    }
+
+    /// Returns what the header of a page says of a step that passed.
+    pub fn head(
+        &self,
+        step: &str,
+        saw: &Map<String, Value>,
+        target: &Map<String, Value>,
+        lang: Lang,
+    ) -> String {
+        let head = self.steps.get(step).and_then(|messages| messages.head);
+        let head = head.and_then(|head| self.fill(head.of(lang), &[saw, target], lang));
+        head.unwrap_or_else(|| self.passed(step, saw, target, lang))
     }
 
     /// Returns a template with its values filled in; `None` when one outside `[…]` is unknown.
