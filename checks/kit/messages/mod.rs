@@ -1,8 +1,7 @@
 //! The messages: everything that people read, in each language, by code.
 //!
-//! The texts come from `findings.toml` of each area, `steps.toml`, `evidence.toml` and
-//! `modes.toml`. The build script (`checks/build.rs`) makes static tables of them: nothing is
-//! parsed at run time.
+//! The texts come from `findings.toml` of each area, `steps.toml`, `evidence.toml` and `modes.toml`. The
+//! build script (`checks/build.rs`) makes static tables of them: nothing is parsed at run time.
 
 mod lookup;
 mod table;
@@ -188,8 +187,7 @@ impl Place {
 pub struct StepMessages {
     /// The question that the step answers.
     pub asks: Text,
-    /// What to say when the step passed, the most detailed first: the first that can be filled is
-    /// used.
+    /// What to say when the step passed: the first that can be filled is used.
     pub passed: &'static [Text],
     /// The value of a pass that is worth a line of its own on the first page, if it is there.
     pub shown: Option<&'static str>,
