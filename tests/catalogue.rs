@@ -223,7 +223,7 @@ fn no_command_changes_anything_on_an_unsure_value() {
 #[test]
 fn a_look_up_says_whether_it_changes_something() {
     const LOOKS: [&str; 5] = [" show ", " list ", " rest ", "kubectl get ", "printf "];
-    for (name, lookup) in messages().lookups.iter() {
+    for (name, lookup) in &messages().lookups {
         let looks = LOOKS.iter().any(|word| lookup.run.contains(word));
         assert!(looks != lookup.changes, "{name}: {}", lookup.run);
     }

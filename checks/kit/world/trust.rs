@@ -112,7 +112,11 @@ impl World {
     /// Reads such places below the node's root.
     pub async fn trust(&self, places: &TrustPlaces) -> TrustRead {
         if let Some(disk) = &self.fake_disk {
-            return gather(places, |folder| self.fake_names(folder), |file| self.fake(disk, file));
+            return gather(
+                places,
+                |folder| Ok(self.fake_names(folder)),
+                |file| Ok(self.fake(disk, file)),
+            );
         }
         let (root, wanted) = (self.node_root.clone(), places.clone());
         let reading = spawn_blocking(move || {
@@ -130,18 +134,18 @@ impl World {
         }
     }
 
-    fn fake_names(&self, folder: &str) -> Names {
+    fn fake_names(&self, folder: &str) -> Option<Vec<String>> {
         let of_lab = self.files.keys().filter_map(|file| file.strip_prefix(folder).ok()?.to_str());
         let direct = of_lab.filter(|rest| !rest.is_empty() && !rest.contains('/'));
         let mut names: Vec<String> = direct.map(str::to_owned).collect();
         names.sort();
-        Ok((!names.is_empty()).then_some(names))
+        (!names.is_empty()).then_some(names)
     }
 
-    fn fake(&self, disk: &FakeDisk, file: &str) -> Content {
-        let Some(text) = self.files.get(Path::new(file)) else { return Ok(None) };
+    fn fake(&self, disk: &FakeDisk, file: &str) -> Option<(Vec<u8>, Timestamp)> {
+        let text = self.files.get(Path::new(file))?;
         let changed = disk.changed.get(Path::new(file)).copied().unwrap_or(Timestamp::UNIX_EPOCH);
-        Ok(Some((text.expose().as_bytes().to_vec(), changed)))
+        Some((text.expose().as_bytes().to_vec(), changed))
     }
 }
 
