@@ -17,18 +17,19 @@ pub(crate) fn environment(scenario: &Scenario, secrets: &Secrets) -> BTreeMap<St
     scenario.ask.environment.iter().map(|(name, value)| (name.clone(), filled(value))).collect()
 }
 
-/// Returns the client's files, with the credentials and the inspecting authority filled in. The scenario's own files take
+/// Returns the client's files, with the credentials and the authorities filled in. The scenario's own files take
 /// precedence over those of a node.
 pub(crate) fn files(
     scenario: &Scenario,
     secrets: &Secrets,
+    ca_pem: &str,
     inspection_pem: &str,
 ) -> BTreeMap<String, String> {
     let mut files = scenario.node.files(scenario.clock.ahead);
     files.extend(scenario.ask.files.clone());
     for text in files.values_mut() {
         *text = secrets.fill(text, &scenario.registry.login_server);
-        *text = text.replace("$INSPECTION_CA", inspection_pem);
+        *text = text.replace("$INSPECTION_CA", inspection_pem).replace("$WORLD_CA", ca_pem);
     }
     files
 }

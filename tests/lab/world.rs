@@ -265,7 +265,12 @@ async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
         docker_config: docker_config(scenario, &world.secrets, &login_servers),
         environment: environment(scenario, &world.secrets),
         programs,
-        files: files(scenario, &world.secrets, &certificates.inspection_pem()),
+        files: files(
+            scenario,
+            &world.secrets,
+            &certificates.ca_pem(),
+            &certificates.inspection_pem(),
+        ),
         disk: scenario.node.disk(),
         secrets: world.secrets.all(),
         registry,

@@ -119,14 +119,28 @@ pub async fn handshake(
     host: &Host,
     stream: Stream,
 ) -> Result<(TlsStream<Stream>, Certificate), Refusal> {
-    let roots = cx.world.roots.store_for(host).await.ok_or(Refusal::NoTrustStore)?;
+    let containerds = cx.world.containerds_trust(host);
+    let roots = match containerds {
+        Some(trust) => trust.now.clone(),
+        None => cx.world.roots.store().await.ok_or(Refusal::NoTrustStore)?,
+    };
+    let roots = cx.world.roots.with_those_of(host, roots);
     let began = Instant::now();
     let verifier = RecordingVerifier::new(roots, cx.now(), cx.world.roots.must_verify(host));
-    let got = shake(host, stream, &verifier).await;
+    let got = match shake(host, stream, &verifier).await {
+        // What could not be read may vouch for it.
+        Err(Refusal::Untrusted(CertificateError::UnknownIssuer, _))
+            if containerds.is_some_and(|trust| !trust.is_complete) =>
+        {
+            Err(Refusal::NoTrustStore)
+        }
+        got => got,
+    };
+    let before = containerds.map_or_else(|| cx.world.roots.public(), |it| it.before.clone());
     // Only the trust store of a container runtime that has been running for long may be another one.
     let is_private = cx.world.on_node
         && got.is_ok()
-        && !verifier.is_trusted_by(cx.world.roots.public_for(host), host);
+        && !verifier.is_trusted_by(cx.world.roots.with_those_of(host, before), host);
     let certificate =
         verifier.certificate().map(|certificate| Certificate { is_private, ..certificate });
     let heard = match &got {

@@ -2,25 +2,30 @@
 //! `check-acr` reports.
 //!
 //! `real [--tool check-acr] [--only WORDS] [--all] [--proof docs/proof.md]`, as root; `real kubelet
-//! CLUSTER …` uses a kubelet instead. See README.md.
+//! CLUSTER …` uses a kubelet instead, `real order CONTAINERD …` compares the order of hosts,
+//! `real providers FOLDER …` builds of the credential provider. See README.md.
 
 mod case;
 mod cases;
 mod cluster;
 mod cri;
 mod daemon;
+mod debug;
 mod dns;
 mod image;
 mod judge;
 mod kubelet;
 mod lab;
 mod lanes;
+mod localdns;
 mod namespace;
 mod nodes;
+mod order;
 mod peer;
 mod pki;
 mod places;
 mod proof;
+mod providers;
 mod proxies;
 mod realm;
 mod refusals;
@@ -76,6 +81,14 @@ async fn main() -> ExitCode {
         _ if std::env::var("CHECK_ACR_REAL").is_ok_and(|v| v == "skip") => {
             println!("skipped: CHECK_ACR_REAL=skip");
             Ok(true)
+        }
+        Some("order") => order::all(&words[1..]).await,
+        Some("order-world") if words.len() == 5 => order::stand(&words[1..]).await.map(|()| true),
+        Some("localdns") => localdns::all(&words[1..]).await,
+        Some("localdns-node") if words.len() == 4 => localdns::stand(&words[1..]).await,
+        Some("providers") => providers::all(&words[1..]).await,
+        Some("provider-world") if words.len() == 6 => {
+            providers::stand(&words[1..]).await.map(|()| true)
         }
         Some("kubelet") => match kubelet::script(&words[1..]) {
             Ok((script, options)) => kubelet::all(&script, &options).await,
