@@ -40,7 +40,7 @@ use server::Worlds;
 use world::World;
 
 /// How many worlds are asked about at the same time.
-const AT_ONCE: usize = 6;
+const AT_ONCE: usize = 16;
 
 /// Runs inside the namespaces.
 pub async fn inside(folder: &Path, words: &[String]) -> Fallible<bool> {

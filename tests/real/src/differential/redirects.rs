@@ -42,10 +42,10 @@ pub fn redirect(draft: &mut Draft, rng: &mut Rng) {
 /// Returns a host of the world, with a port if it is not the default.
 pub fn place(rng: &mut Rng, draft: &Draft) -> String {
     let (own, other) = (draft.host(), draft.other_host());
-    match rng.below(14) {
-        0..=2 => own,
+    match rng.below(20) {
+        0..=2 | 14..=15 => own,
         3 => format!("{own}:5443"),
-        4 | 5 => format!("data.{own}"),
+        4 | 5 | 16 => format!("data.{own}"),
         6 => format!("a.b.{own}"),
         7 => format!("data-{own}"),
         8 => format!("data.{own}:5443"),
@@ -65,7 +65,7 @@ pub fn write(rng: &mut Rng, at: &str, (host, path): &(String, String)) -> String
         return rng.pick(&[path.clone(), path.clone(), format!("{path}?sig=a%2Fb"), format!("{path}#x"), format!(".{path}"), path[1..].to_owned()]);
     }
     let whole = format!("{scheme}://{bare}{path}");
-    match rng.below(24) {
+    match rng.below(36) {
         0 => format!("//{bare}{path}"),
         1 => whole.replacen(scheme, &scheme.to_uppercase(), 1),
         2 => format!("{whole}?sig=a%2Fb&se=2026-01-01T00:00:00Z"),

@@ -117,7 +117,7 @@ pub async fn start(worlds: &Worlds, chains: Arc<Chains>) -> Fallible<()> {
                 let (worlds, chains) = (worlds.clone(), chains.clone());
                 tokio::spawn(async move {
                     if !is_tls {
-                        let _ = speak_http1(socket, &worlds).await;
+                        let _ = speak_http1(socket, &worlds, false).await;
                         return;
                     }
                     let acceptor = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), socket);
@@ -133,7 +133,7 @@ pub async fn start(worlds: &Worlds, chains: Arc<Chains>) -> Fallible<()> {
                     if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
                         speak_http2(stream, worlds).await;
                     } else {
-                        let _ = speak_http1(stream, &worlds).await;
+                        let _ = speak_http1(stream, &worlds, true).await;
                     }
                 });
             }
@@ -142,18 +142,25 @@ pub async fn start(worlds: &Worlds, chains: Arc<Chains>) -> Fallible<()> {
     Ok(())
 }
 
-async fn speak_http1<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, worlds: &Worlds) -> io::Result<()> {
+async fn speak_http1<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, worlds: &Worlds, is_tls: bool) -> io::Result<()> {
     let mut read = vec![];
     loop {
         let end = loop {
             if let Some(at) = read.windows(4).position(|four| four == b"\r\n\r\n") {
                 break at + 4;
             }
+            // A client that speaks TLS to a port without it would wait for ever.
+            if read.first() == Some(&0x16) {
+                let refusal = Answer::new(400, "text/plain", "Client sent an HTTPS request");
+                write(&mut stream, &refusal, false).await?;
+                return stream.shutdown().await;
+            }
             if read.len() > MAX_REQUEST || stream.read_buf(&mut read).await? == 0 {
                 return Ok(());
             }
         };
         let mut asked = head(&String::from_utf8_lossy(&read[..end]));
+        asked.host = bare(&asked.host, is_tls);
         let length = asked.form.parse::<usize>().unwrap_or(0).min(MAX_REQUEST);
         while read.len() < end + length {
             if stream.read_buf(&mut read).await? == 0 {
@@ -193,6 +200,18 @@ fn head(text: &str) -> Asked {
 fn parted(target: &str) -> (String, String) {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     (path.to_owned(), query.to_owned())
+}
+
+/// Returns the host as a server compares it: without the port that is the default, in small letters.
+fn bare(host: &str, is_tls: bool) -> String {
+    let host = host.to_ascii_lowercase();
+    let port = if is_tls { ":443" } else { ":80" };
+    let bare = host.strip_suffix(port).map(str::to_owned);
+    // Plain HTTP is told apart from HTTPS by its port.
+    match bare.unwrap_or(host) {
+        bare if is_tls || bare.contains(':') => bare,
+        bare => format!("{bare}:80"),
+    }
 }
 
 fn answered(worlds: &Worlds, asked: &Asked) -> Answer {
@@ -250,7 +269,8 @@ where
     let service = service_fn(move |request: Request<Incoming>| {
         let worlds = worlds.clone();
         async move {
-            let asked = read(request).await;
+            let mut asked = read(request).await;
+            asked.host = bare(&asked.host, true);
             Ok::<_, io::Error>(response(&answered(&worlds, &asked), asked.method == "HEAD"))
         }
     });
