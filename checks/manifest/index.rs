@@ -3,7 +3,7 @@
 use super::{
     descriptor::Descriptor,
     document::{Document, Manifest},
-    fetch::get,
+    fetch::{Known, get},
     kind,
     problem::{Build, Problem},
     words::{ArtifactKind, Flaw},
@@ -11,7 +11,7 @@ use super::{
 use crate::{
     kit::{
         Cx, NoFact, StepResult,
-        rules::{Fit, Platform},
+        rules::{Fit, Platform, is_storable},
     },
     token::{Answer, Session},
 };
@@ -51,7 +51,9 @@ pub(super) async fn child(cx: &Cx, session: &Session, index: &Manifest) -> StepR
         let index = inner.as_ref().unwrap_or(index);
         let Entry { digest, media_type, size, platform, is_unnamed, build } =
             entry(index, &cx.target.platform, tell)?;
-        let manifest = match get(cx, session, image, &digest, Some(&media_type)).await? {
+        let size = usize::try_from(size).unwrap_or(0);
+        let known = Some(Known { media_type: &media_type, size: Some(size) });
+        let manifest = match get(cx, session, image, &digest, known).await? {
             Answer::Found(manifest) => manifest,
             Answer::Missing(_) => {
                 let repository = image.repository.clone();
@@ -59,7 +61,7 @@ pub(super) async fn child(cx: &Cx, session: &Session, index: &Manifest) -> StepR
                 return Err(gone.into());
             }
         };
-        if usize::try_from(size) != Ok(manifest.size) {
+        if size != manifest.size {
             return Err(kind::broken(&manifest.media_type, Flaw::SizeMismatch));
         }
         match manifest.document {
@@ -84,6 +86,14 @@ pub fn entry(index: &Manifest, wanted: &Platform, tell: impl Fn(Problem)) -> Ste
     let best = choose(wanted, entries, tell).ok_or_else(|| nothing(wanted, index, entries))?;
     if kind::of(&best.media_type).is_none() {
         return Err(kind::broken(&best.media_type, Flaw::WrongType));
+    }
+    if !is_storable(&best.digest) {
+        return Err(kind::broken(&index.media_type, Flaw::DigestNotSha256));
+    }
+    // The CRI of containerd takes the size of the image from the first manifest whose platform is
+    // named (core/images/usage), which it did not fetch.
+    if best.platform().is_none() && entries.iter().any(|entry| entry.platform().is_some()) {
+        return Err(kind::broken(&index.media_type, Flaw::PlatformUnnamed));
     }
     Ok(Entry {
         digest: best.digest.clone(),

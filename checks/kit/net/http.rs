@@ -25,6 +25,7 @@ use tokio_rustls::client::TlsStream;
 use super::{
     Fault, RESPONSE_WAIT, Reply, Route, Stream,
     chunked_reader::ChunkedReader,
+    encoding::{self, Decoding},
     http1::{MAX_HEAD_BYTES, as_go_reads},
     signed_in::{Origin, SignedIn},
     tcp::Io,
@@ -151,6 +152,8 @@ pub struct Request {
     pub form: Option<Secret>,
     /// The first byte of the content to fetch (`Range`).
     pub from: u64,
+    /// Whether it fetches content by its digest: then containerd decompresses what a server compresses.
+    pub is_content: bool,
     /// One more header, which some services require.
     pub header: Option<(&'static str, &'static str)>,
     /// More headers, which a node's configuration adds.
@@ -178,6 +181,7 @@ impl Request {
             authorization: None,
             form: None,
             from: 0,
+            is_content: false,
             header: None,
             more: vec![],
             is_redirected: false,
@@ -275,6 +279,9 @@ impl Connection {
             if request.from > 0 {
                 built = built.header(header::RANGE, format!("bytes={}-", request.from));
             }
+            if let Some(accepted) = encoding::accepted(request) {
+                built = built.header(header::ACCEPT_ENCODING, accepted);
+            }
             let form = request.form.as_ref();
             if form.is_some() {
                 built = built.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
@@ -314,7 +321,12 @@ impl Connection {
         let (head, body) = response.into_parts();
         let (host, said) = (self.host.clone(), request.said_to(&self.host));
         let status = head.status.as_u16();
-        Ok(Reply { host, request: said, status, headers: head.headers, body })
+        let (decoding, unknown_encoding) = match Decoding::of(request, &head.headers) {
+            Ok(decoding) => (decoding, None),
+            Err(unknown) => (None, Some(unknown)),
+        };
+        let headers = head.headers;
+        Ok(Reply { host, request: said, status, headers, body, decoding, unknown_encoding })
     }
 
     /// Returns the open connection, or reopens it when the server has closed it.

@@ -60,7 +60,13 @@ impl Judge<'_> {
         let pulling = async {
             (self.runtime.pull(&world.image, world.login.as_ref()).await, start.elapsed())
         };
-        let ((pulled, took), told) = futures::join!(pulling, told(command));
+        let ((mut pulled, took), told) = futures::join!(pulling, told(command));
+        if matches!(pulled, Pulled::Yes) {
+            if told.can == "no" && !self.runtime.is_unpacked(&world.image).await? {
+                pulled = Pulled::No("pulled, and not unpacked: it is no image".to_owned());
+            }
+            self.runtime.remove(&world.image).await;
+        }
         self.worlds.close(&world.name);
         let agreement = match (&pulled, told.can.as_str(), told.exit) {
             (Pulled::Undecided, ..) => Agreement::Undecided,

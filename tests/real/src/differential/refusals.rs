@@ -125,7 +125,7 @@ fn odd_get(draft: &mut Draft, rng: &mut Rng) {
         0 => {
             let status = status_of_refusal(rng);
             draft.tell(format!("GET by tag answers {status}"));
-            draft.change(Target::ByTag, move |answer| answer.status = status);
+            draft.change(Target::ByTag, move |answer| *answer = Answer::json(status, BODIES[0]));
         }
         1 => {
             let media_type = odd_type(rng);

@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(40);
 
 pub struct Runtime {
     _daemon: Daemon,
+    /// `ctr`, which belongs to it, and its socket.
+    ctr: PathBuf,
+    socket: PathBuf,
     channel: Channel,
 }
 
@@ -59,7 +62,8 @@ impl Runtime {
         })
         .await
         .map_err(|e| format!("{e}\n{}", daemon.tail(10)))?;
-        Ok(Runtime { _daemon: daemon, channel })
+        let (ctr, socket) = (program.with_file_name("ctr"), home.join("cri.sock"));
+        Ok(Runtime { _daemon: daemon, ctr, socket, channel })
     }
 
     /// Returns containerd's name and version.
@@ -78,17 +82,28 @@ impl Runtime {
             ..Default::default()
         });
         let image = ImageSpec { image: image.to_owned(), ..Default::default() };
-        let request = PullImageRequest { image: Some(image.clone()), auth, sandbox_config: None };
+        let request = PullImageRequest { image: Some(image), auth, sandbox_config: None };
         let mut client = ImageServiceClient::new(self.channel.clone());
-        let pulled = match tokio::time::timeout(PATIENCE, client.pull_image(request)).await {
+        match tokio::time::timeout(PATIENCE, client.pull_image(request)).await {
             Ok(Ok(_)) => Pulled::Yes,
             Ok(Err(status)) => Pulled::No(status.message().to_owned()),
             Err(_) => Pulled::Undecided,
-        };
-        if matches!(pulled, Pulled::Yes) {
-            let _ = client.remove_image(RemoveImageRequest { image: Some(image) }).await;
         }
-        pulled
+    }
+
+    /// Returns whether an image that was pulled is unpacked. `PullImage` also succeeds for what it
+    /// takes for no image, and no container can be made of that.
+    pub async fn is_unpacked(&self, image: &str) -> Fallible<bool> {
+        let mut command = Command::new(&self.ctr);
+        command.arg("-a").arg(&self.socket).args(["-n", "k8s.io", "images", "check", "-q"]);
+        command.arg(format!("name=={image}"));
+        Ok(run(command).await?.contains(image))
+    }
+
+    pub async fn remove(&self, image: &str) {
+        let image = Some(ImageSpec { image: image.to_owned(), ..Default::default() });
+        let mut client = ImageServiceClient::new(self.channel.clone());
+        let _ = client.remove_image(RemoveImageRequest { image }).await;
     }
 }
 
