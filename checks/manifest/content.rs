@@ -41,6 +41,9 @@ pub struct PlatformImage {
     config_type: String,
     #[serde(skip)]
     pub(crate) blobs: Vec<Blob>,
+    /// The blobs of the index's other manifests for the platform.
+    #[serde(skip)]
+    pub(crate) also: Vec<Blob>,
     /// The response to the request for the first blob that is needed, until the layer step takes
     /// it.
     #[serde(skip)]
@@ -140,17 +143,23 @@ pub async fn choose(cx: &Cx, session: &Session, manifest: &Manifest) -> StepResu
 }
 
 async fn of_platform(cx: &Cx, session: &Session, manifest: &Manifest) -> StepResult<PlatformImage> {
-    let (child, platform, is_unnamed) = match manifest.document {
+    let (child, platform, is_unnamed, others) = match manifest.document {
         Document::Index(_) => {
-            let Child { manifest, platform, is_unnamed } =
+            let Child { manifest, platform, is_unnamed, also } =
                 index::child(cx, session, manifest).await?;
-            (Some(manifest), platform, is_unnamed)
+            (Some(manifest), platform, is_unnamed, also)
         }
-        _ => (None, Lone::LoneManifest.to_string(), false),
+        _ => (None, Lone::LoneManifest.to_string(), false, vec![]),
     };
+    let mut also = vec![];
+    for other in &others {
+        let ManifestContents { config, blobs, .. } = named(other, &cx.target.platform)?;
+        also.extend(config.into_iter().chain(blobs));
+    }
     let chosen = child.is_some();
     let manifest = child.as_ref().unwrap_or(manifest);
-    let ManifestContents { config, config_type, blobs, layers } = named(manifest, &cx.target.platform)?;
+    let ManifestContents { config, config_type, blobs, layers } =
+        named(manifest, &cx.target.platform)?;
     let first = config.as_ref().or(blobs.first());
     let first = first.ok_or_else(|| kind::broken(&manifest.media_type, Flaw::NoLayers))?;
     let source = first.ask(cx, session).await?;
@@ -168,6 +177,7 @@ async fn of_platform(cx: &Cx, session: &Session, manifest: &Manifest) -> StepRes
         config,
         config_type,
         blobs,
+        also,
         first_source: Cell::new(Some(source)),
         chosen,
         is_unnamed,
@@ -218,6 +228,10 @@ pub fn named(manifest: &Manifest, wanted: &Platform) -> StepResult<ManifestConte
         return Err(kind::broken(&manifest.media_type, flaw));
     }
     let config_type = image.config.media_type.clone();
+    // Nothing describes the layers then.
+    if kind::is_layer(&config_type) || kind::of(&config_type).is_some() {
+        return Err(kind::broken(&manifest.media_type, Flaw::WrongType));
+    }
     let is_odd = |media_type: &str| !kind::is_layer(media_type) || !kind::is_unpackable(media_type);
     if let Some(odd) = layers.iter().find(|layer| is_odd(&layer.media_type)) {
         let what = kind::what_is(&config_type, &odd.media_type);

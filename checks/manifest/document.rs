@@ -118,6 +118,17 @@ pub fn read(digest: String, content_type: &str, bytes: &[u8]) -> StepResult<Mani
     Ok(Manifest { digest, media_type, size: bytes.len(), document })
 }
 
+/// Returns a media type for a manifest, by what is in it.
+pub(super) fn guess(bytes: &[u8]) -> Option<&'static str> {
+    let found = go_json::decode(bytes, &shapes::UNKNOWN).ok()?;
+    let is_image = !found["config"].is_null() || !found["layers"].is_null();
+    match (is_image, !found["manifests"].is_null()) {
+        (true, false) => Some(Kind::Manifest.media_type()),
+        (false, true) => Some(Kind::Index.media_type()),
+        _ => None,
+    }
+}
+
 /// Reads the parts that are needed of what Go decodes. An error is what Go says.
 fn as_go<T: for<'de> Deserialize<'de>>(bytes: &[u8], shape: &Shape) -> Result<T, String> {
     let decoded = go_json::decode(bytes, shape).map_err(|error| error.to_string())?;

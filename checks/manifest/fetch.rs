@@ -59,6 +59,9 @@ pub(super) async fn get(
     if let Some(old) = schema1::read(cx, &media_type, &bytes, old)? {
         return Ok(Answer::Found(old));
     }
+    // What is asked by digest has the type that HEAD says, which is compared with this one later.
+    let guessed = (is_digest && known.is_none()).then(|| document::guess(&bytes)).flatten();
+    let media_type = guessed.map_or(media_type, str::to_owned);
     // containerd makes the digest itself of what a tag leads to.
     let got = digest(wanted.as_deref().unwrap_or("sha256:"), &bytes);
     if let Some(wanted) = wanted.filter(|wanted| *wanted != got) {

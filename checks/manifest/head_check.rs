@@ -29,11 +29,11 @@ impl Described {
 
 /// Returns the manifest that the response to HEAD describes; `None` where containerd looks at the
 /// response to GET, or fails.
-pub(super) fn described(head: &StepResult<Reply>, image: &Image) -> Option<Described> {
+pub(super) fn described(head: &StepResult<Reply>) -> Option<Described> {
     let head = head.as_ref().ok().filter(|head| head.status == 200)?;
     let size = head.header("content-length")?.parse().ok();
     let named = head.header("docker-content-digest").filter(|digest| !digest.is_empty());
-    let digest = if image.is_digest() { image.reference.clone() } else { named?.to_owned() };
+    let digest = named?.to_owned();
     // containerd fails where this is no digest.
     is_storable(&digest).then_some(())?;
     let media_type = kind::bare(head.header("content-type").unwrap_or_default()).to_owned();

@@ -73,16 +73,6 @@ pub(super) fn is_unpackable(media_type: &str) -> bool {
         )
 }
 
-/// Returns whether a container runtime takes a blob of this media type for the config of an image
-/// (`IsConfigType`). Without one it unpacks nothing.
-pub(super) fn is_config(media_type: &str) -> bool {
-    matches!(
-        media_type,
-        "application/vnd.oci.image.config.v1+json"
-            | "application/vnd.docker.container.image.v1+json"
-    )
-}
-
 fn base(media_type: &str) -> &str {
     media_type.split('+').next().unwrap_or_default()
 }

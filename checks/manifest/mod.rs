@@ -51,7 +51,8 @@ pub async fn fetch(cx: &Cx, session: &Session) -> StepResult<Manifest> {
     let (head, got) = (session.ask(cx, head), get(cx, session, image, &image.reference, None));
     let (head, got) =
         if session.client().is_http2() { join(head, got).await } else { (head.await, got.await) };
-    let Some(described) = head_check::described(&head, image) else {
+    let described = head_check::described(&head).filter(|_| !image.is_digest());
+    let Some(described) = described else {
         // The refusal of GET carries a reason. containerd still goes by HEAD.
         return match got? {
             Answer::Found(manifest) => head_check::compare(cx, session, head?, manifest).await,
@@ -71,8 +72,8 @@ pub async fn fetch(cx: &Cx, session: &Session) -> StepResult<Manifest> {
         Answer::Found(manifest) => head_check::compare(cx, session, head?, manifest).await,
         Answer::Missing(reply) => match by_tag {
             Some(manifest) => head_check::compare(cx, session, head?, manifest).await,
-            None if image.is_digest() => Err(missing(cx, session, image, reply).await),
             None => {
+                drop(reply);
                 let (repository, digest) = (image.repository.clone(), described.digest);
                 Err(Problem::NotServedByDigest { repository, digest }.into())
             }

@@ -1,7 +1,9 @@
 //! The Go types that containerd decodes manifests, indexes and configs into (opencontainers
 //! image-spec, specs-go/v1).
 
-use crate::kit::rules::go_json::Shape::{self, Bytes, Flag, Int, List, Map, Raw, Struct, Text, Time};
+use crate::kit::rules::go_json::Shape::{
+    self, Bytes, Flag, Int, List, Map, Raw, Struct, Text, Time,
+};
 
 const PLATFORM: Shape = Struct(&[
     ("architecture", Text),

@@ -1,7 +1,12 @@
 //! Fetches the manifest on the way that a node's containerd goes: one host names it, and the first
 //! that has it serves it.
 
-use super::{document::Manifest, fetch::{Known, get}, head_check, kind, problem::Problem};
+use super::{
+    document::Manifest,
+    fetch::{Known, get},
+    head_check, kind,
+    problem::Problem,
+};
 use crate::{
     kit::{Cx, NoFact, StepResult},
     runtime::{Named, Way},

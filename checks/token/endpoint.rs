@@ -90,7 +90,7 @@ async fn issued(server: &Server, reply: Reply, shape: &Shape) -> StepResult<Issu
     let no_token = |said: String| -> NoFact {
         Problem::NoToken { host: server.host.to_string(), status, said }.into()
     };
-    let body = reply.read(MAX_TOKEN_BYTES).await.map_err(|fault| match fault {
+    let body = reply.read_beginning(MAX_TOKEN_BYTES).await.map_err(|fault| match fault {
         Fault::TimedOut => RegistryClient::unfinished(&server.host, &request),
         fault => no_token(fault.to_string()),
     })?;
@@ -224,23 +224,24 @@ impl Server {
         let authorization = self.signed.clone();
         let mut request = Request { form, authorization, ..Request::new(Method::POST, target) };
         let asked = request.said_to(&self.host);
+        let mut host = self.host.clone();
         loop {
-            let mut reply = asker.client.send(cx, &self.host, &request).await?;
+            let mut reply = asker.client.send(cx, &host, &request).await?;
             let status = reply.status;
-            let Some((next, to)) = redirect(&self.host, &request, &reply, HostPurpose::Other)
-            else {
+            let Some((next, to)) = redirect(&host, &request, &reply, HostPurpose::Other) else {
                 reply.request = asked;
                 return self.past_firewall(cx, asker, &request, reply).await;
             };
-            // Go sends the form to whatever host it is redirected to. This program does not.
-            if next != self.host {
+            // Of these, only 307 and 308 keep the method and the form (net/http, redirectBehavior). Go
+            // sends the form to whatever host it is redirected to. This program does not.
+            let keeps_form = matches!(status, 307 | 308) && request.form.is_some();
+            if next != self.host && (keeps_form || to.authorization.is_some()) {
                 return Err(Realm::elsewhere(&asker.client.host, &next));
             }
             if request.redirects == MAX_REDIRECTS {
                 return Err(RegistryClient::redirect_loop(&self.host, asked));
             }
-            request = to;
-            // Of these, only 307 and 308 keep the method and the form (net/http, redirectBehavior).
+            (host, request) = (next, to);
             if !matches!(status, 307 | 308) {
                 (request.method, request.form) = (Method::GET, None);
             }

@@ -4,7 +4,11 @@ use url::Url;
 
 use super::problem::Problem;
 use crate::{
-    kit::{Host, HostPurpose, NoFact, StepResult, net::Challenge, rules::{request_path, request_url}},
+    kit::{
+        Host, HostPurpose, NoFact, StepResult,
+        net::Challenge,
+        rules::{request_path, request_url},
+    },
     registry::RegistryClient,
 };
 

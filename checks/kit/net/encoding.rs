@@ -4,10 +4,10 @@
 use std::io::{self, Write};
 
 use flate2::{Decompress, FlushDecompress, Status, write::MultiGzDecoder};
-use hyper::{HeaderMap, Method, body::Bytes, header::CONTENT_ENCODING};
+use hyper::{HeaderMap, body::Bytes, header::CONTENT_ENCODING};
 use zstd::stream::write::Decoder;
 
-use super::{Fault, Request};
+use super::Fault;
 
 /// What containerd accepts when it fetches content (core/remotes/docker/fetcher.go, `open`).
 const CONTENT: &str = "zstd;q=1.0, gzip;q=0.8, deflate;q=0.5";
@@ -17,12 +17,25 @@ const TRANSPORT: &str = "gzip";
 const PIECE: usize = 4 * 1024;
 const MAX_PIECE: usize = 16 * 1024 * 1024;
 
-/// Returns the value of `Accept-Encoding`, if the request has one.
-pub(super) fn accepted(request: &Request) -> Option<&'static str> {
-    match request.is_content {
-        true => Some(CONTENT),
-        false if request.method == Method::HEAD || request.from > 0 => None,
-        false => Some(TRANSPORT),
+/// Which encodings a request accepts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Accepts {
+    /// What containerd accepts for content.
+    Content,
+    /// What Go's transport accepts by itself.
+    Transport,
+    /// None: a request with HEAD, or for a part.
+    Nothing,
+}
+
+impl Accepts {
+    /// Returns the value of `Accept-Encoding`, if the request has one.
+    pub(super) fn header(self) -> Option<&'static str> {
+        match self {
+            Accepts::Content => Some(CONTENT),
+            Accepts::Transport => Some(TRANSPORT),
+            Accepts::Nothing => None,
+        }
     }
 }
 
@@ -38,11 +51,11 @@ enum Stage {
 impl Decoding {
     /// Returns how a response is to be decompressed; `None` if it is not. An error is an encoding that
     /// containerd does not know.
-    pub(super) fn of(request: &Request, headers: &HeaderMap) -> Result<Option<Self>, String> {
+    pub(super) fn of(accepts: Accepts, headers: &HeaderMap) -> Result<Option<Self>, String> {
         let named = headers.get(CONTENT_ENCODING).map(|value| value.as_bytes());
         let named = String::from_utf8_lossy(named.unwrap_or_default());
-        if !request.is_content {
-            let is_ours = accepted(request).is_some() && named.eq_ignore_ascii_case("gzip");
+        if accepts != Accepts::Content {
+            let is_ours = accepts == Accepts::Transport && named.eq_ignore_ascii_case("gzip");
             return Ok(is_ours.then(|| Self(vec![Stage::gzip()])));
         }
         let mut stages = vec![];
@@ -162,8 +175,7 @@ mod tests {
     fn decoding(encoding: &'static str) -> Result<Option<Decoding>, String> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
-        let request = Request { is_content: true, ..Request::new(Method::GET, "/") };
-        Decoding::of(&request, &headers)
+        Decoding::of(Accepts::Content, &headers)
     }
 
     fn decoded(encoding: &'static str, bytes: &[u8]) -> Result<Vec<u8>, Fault> {

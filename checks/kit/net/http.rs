@@ -25,7 +25,7 @@ use tokio_rustls::client::TlsStream;
 use super::{
     Fault, RESPONSE_WAIT, Reply, Route, Stream,
     chunked_reader::ChunkedReader,
-    encoding::{self, Decoding},
+    encoding::{Accepts, Decoding},
     http1::{MAX_HEAD_BYTES, as_go_reads},
     signed_in::{Origin, SignedIn},
     tcp::Io,
@@ -197,6 +197,14 @@ impl Request {
         Self { header: Some((name, value)), ..self }
     }
 
+    fn accepts(&self) -> Accepts {
+        match self.is_content {
+            true => Accepts::Content,
+            false if self.method == Method::HEAD || self.from > 0 => Accepts::Nothing,
+            false => Accepts::Transport,
+        }
+    }
+
     /// Returns the method and the path, as reports name the request. The query may hold a secret, and
     /// so may the path on a host that serves blobs.
     pub fn said_to(&self, host: &Host) -> String {
@@ -279,7 +287,7 @@ impl Connection {
             if request.from > 0 {
                 built = built.header(header::RANGE, format!("bytes={}-", request.from));
             }
-            if let Some(accepted) = encoding::accepted(request) {
+            if let Some(accepted) = request.accepts().header() {
                 built = built.header(header::ACCEPT_ENCODING, accepted);
             }
             let form = request.form.as_ref();
@@ -321,7 +329,7 @@ impl Connection {
         let (head, body) = response.into_parts();
         let (host, said) = (self.host.clone(), request.said_to(&self.host));
         let status = head.status.as_u16();
-        let (decoding, unknown_encoding) = match Decoding::of(request, &head.headers) {
+        let (decoding, unknown_encoding) = match Decoding::of(request.accepts(), &head.headers) {
             Ok(decoding) => (decoding, None),
             Err(unknown) => (None, Some(unknown)),
         };

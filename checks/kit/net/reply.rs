@@ -83,6 +83,28 @@ impl Reply {
         self.read_due(limit, None).await
     }
 
+    /// Reads the body as a decoder does that stops at the end of a document: it does not matter how the
+    /// connection ends.
+    pub async fn read_beginning(mut self, limit: usize) -> Result<Vec<u8>, Fault> {
+        let reading = async {
+            let mut read = vec![];
+            loop {
+                match self.piece().await {
+                    Ok(Some(piece)) if read.len() + piece.len() > limit => {
+                        return Err(Fault::TooLong);
+                    }
+                    Ok(Some(piece)) => read.extend_from_slice(&piece),
+                    Ok(None) => return Ok(read),
+                    Err(fault) if read.is_empty() || fault == Fault::TimedOut => {
+                        return Err(fault);
+                    }
+                    Err(_) => return Ok(read),
+                }
+            }
+        };
+        timeout(BODY_WAIT, reading).await.unwrap_or(Err(Fault::TimedOut))
+    }
+
     /// Reads the whole body, of which `due` bytes are known to belong to it: if they are there, it does
     /// not matter how the connection ends.
     pub async fn read_due(mut self, limit: usize, due: Option<usize>) -> Result<Vec<u8>, Fault> {
@@ -95,7 +117,7 @@ impl Reply {
                     }
                     Ok(Some(piece)) => whole.extend_from_slice(&piece),
                     Ok(None) => return Ok(whole),
-                    Err(Fault::ClosedByPeer | Fault::Reset) if due == Some(whole.len()) => {
+                    Err(fault) if due == Some(whole.len()) && fault != Fault::TimedOut => {
                         return Ok(whole);
                     }
                     Err(fault) => return Err(fault),

@@ -205,7 +205,8 @@ fn read_time(text: &str) -> Option<()> {
     let hour = after('T', &mut rest, 1)?;
     let minute = after(':', &mut rest, 2)?;
     let second = after(':', &mut rest, 2)?;
-    let fraction = rest.strip_prefix(['.', ',']).filter(|r| r.starts_with(|c: char| c.is_ascii_digit()));
+    let fraction =
+        rest.strip_prefix(['.', ',']).filter(|r| r.starts_with(|c: char| c.is_ascii_digit()));
     if let Some(fraction) = fraction {
         rest = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
     }

@@ -150,7 +150,11 @@ impl Parser<'_> {
             };
             if let Some(is_object) = opens {
                 self.rest = &self.rest[1..];
-                kind.get_or_insert(if is_object { Json::Object(vec![]) } else { Json::List(vec![]) });
+                kind.get_or_insert(if is_object {
+                    Json::Object(vec![])
+                } else {
+                    Json::List(vec![])
+                });
                 open.push(is_object);
                 (depth + open.len() <= MAX_DEPTH).then_some(())?;
                 self.skip_space();
@@ -294,7 +298,8 @@ mod tests {
 
     #[test]
     fn numbers() {
-        for (json, number) in [("0", 0), ("-0", 0), (" -5 ", -5), ("9223372036854775807", i64::MAX)] {
+        for (json, number) in [("0", 0), ("-0", 0), (" -5 ", -5), ("9223372036854775807", i64::MAX)]
+        {
             assert!(matches!(whole(json.as_bytes()), Some(Json::Int(n)) if n == number), "{json}");
         }
         for other in ["1.0", "1e3", "1E-2", "-0.5", "9223372036854775808"] {
@@ -314,7 +319,20 @@ mod tests {
         let mixed = r#"[{"a":"#.repeat(100) + "[1,2.5,\"x\",{},[]]" + &"}]".repeat(100);
         assert!(whole(mixed.as_bytes()).is_some());
         let broken = r#"[{"a":"#.repeat(100) + "[1,2.5,\"x\",{},[]" + &"}]".repeat(100);
-        for bad in ["", "{", "[1,]", "{\"a\"}", "{\"a\":1,}", "{a:1}", "[1 2]", "\u{feff}{}", "nul", "/**/1", &deep(MAX_DEPTH + 1), &broken] {
+        for bad in [
+            "",
+            "{",
+            "[1,]",
+            "{\"a\"}",
+            "{\"a\":1,}",
+            "{a:1}",
+            "[1 2]",
+            "\u{feff}{}",
+            "nul",
+            "/**/1",
+            &deep(MAX_DEPTH + 1),
+            &broken,
+        ] {
             assert!(whole(bad.as_bytes()).is_none(), "{}", &bad[..bad.len().min(20)]);
         }
         assert!(first(b"{} x").is_some() && whole(b"{} x").is_none());

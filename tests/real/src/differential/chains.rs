@@ -1,8 +1,8 @@
 //! The certificate chains that registries present: every way in which one can be odd or wrong.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::collections::HashMap;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DnType,
@@ -20,13 +20,52 @@ type Chain = (Vec<CertificateDer<'static>>, Vec<u8>);
 
 /// The names of all chains that are made here; `special` has more.
 pub const CHAINS: &[&str] = &[
-    "", "other-name", "expired", "not-yet", "untrusted", "self-signed", "self-signed-ca", "ca-leaf",
-    "common-name-only", "unchained", "chained", "chained-twice", "chain-reversed", "chain-with-stranger",
-    "chain-with-root", "chain-expired", "chain-not-yet", "chain-not-ca", "chain-too-long", "client-only",
-    "any-usage", "no-usage", "chain-client-only", "chain-server-only", "names-permitted",
-    "names-not-permitted", "names-excluded", "names-excluded-other", "address-permitted", "wildcard", "wildcard-deep",
-    "wildcard-partial", "uppercase", "address-only", "critical-unknown", "unknown", "p384", "ed25519",
-    "no-signing", "no-key-usage", "chain-no-cert-sign", "trailing-dot", "underscore-too", "email-too", "leaf-twice", "empty-subject",
+    "",
+    "other-name",
+    "expired",
+    "not-yet",
+    "untrusted",
+    "self-signed",
+    "self-signed-ca",
+    "ca-leaf",
+    "common-name-only",
+    "unchained",
+    "chained",
+    "chained-twice",
+    "chain-reversed",
+    "chain-with-stranger",
+    "chain-with-root",
+    "chain-expired",
+    "chain-not-yet",
+    "chain-not-ca",
+    "chain-too-long",
+    "client-only",
+    "any-usage",
+    "no-usage",
+    "chain-client-only",
+    "chain-server-only",
+    "names-permitted",
+    "names-not-permitted",
+    "names-excluded",
+    "names-excluded-other",
+    "address-permitted",
+    "wildcard",
+    "wildcard-deep",
+    "wildcard-partial",
+    "uppercase",
+    "address-only",
+    "critical-unknown",
+    "unknown",
+    "p384",
+    "ed25519",
+    "no-signing",
+    "no-key-usage",
+    "chain-no-cert-sign",
+    "trailing-dot",
+    "underscore-too",
+    "email-too",
+    "leaf-twice",
+    "empty-subject",
 ];
 
 pub struct Chains {
@@ -39,7 +78,9 @@ pub struct Chains {
 impl Chains {
     /// Makes the authorities, and `ca.pem`, the trust store of the clients.
     pub fn new(folder: &Path) -> Fallible<Chains> {
-        let make = |name| Ok::<_, crate::Failed>(Issuer::self_signed(authority(name), KeyPair::generate()?)?);
+        let make = |name| {
+            Ok::<_, crate::Failed>(Issuer::self_signed(authority(name), KeyPair::generate()?)?)
+        };
         let (trusted, foreign) = (make("Contoso root")?, make("Fabrikam root")?);
         let special = special::all(folder)?;
         let mut store = trusted.as_ref().pem();
@@ -49,7 +90,8 @@ impl Chains {
     }
 
     pub fn names(&self) -> Vec<&'static str> {
-        let mut names: Vec<_> = CHAINS.iter().copied().chain(self.special.keys().copied()).collect();
+        let mut names: Vec<_> =
+            CHAINS.iter().copied().chain(self.special.keys().copied()).collect();
         names.sort_unstable();
         names
     }
@@ -88,7 +130,9 @@ impl Chains {
             "other-name" => params.subject_alt_names = sans(&["registry.fabrikam.test"])?,
             "expired" => params.not_after = date_time_ymd(2025, 1, 1),
             "not-yet" => params.not_before = date_time_ymd(2073, 1, 1),
-            "self-signed-ca" | "ca-leaf" => params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained),
+            "self-signed-ca" | "ca-leaf" => {
+                params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained)
+            }
             "common-name-only" => params.subject_alt_names.clear(),
             "client-only" => params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth],
             "any-usage" => params.extended_key_usages = vec![ExtendedKeyUsagePurpose::Any],
@@ -101,10 +145,15 @@ impl Chains {
             "uppercase" => params.subject_alt_names = sans(&[&name.to_uppercase()])?,
             "trailing-dot" => params.subject_alt_names = sans(&[&format!("{name}.")])?,
             "underscore-too" => params.subject_alt_names.extend(sans(&["a_b.diff.test"])?),
-            "email-too" => params.subject_alt_names.push(SanType::Rfc822Name("a@diff.test".try_into()?)),
-            "address-only" => params.subject_alt_names = vec![SanType::IpAddress(super::server::ADDRESS.parse()?)],
+            "email-too" => {
+                params.subject_alt_names.push(SanType::Rfc822Name("a@diff.test".try_into()?))
+            }
+            "address-only" => {
+                params.subject_alt_names = vec![SanType::IpAddress(super::server::ADDRESS.parse()?)]
+            }
             "critical-unknown" | "unknown" => {
-                let mut odd = CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 99999, 1], vec![5, 0]);
+                let mut odd =
+                    CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 99999, 1], vec![5, 0]);
                 odd.set_criticality(chain == "critical-unknown");
                 params.custom_extensions.push(odd);
             }
@@ -126,41 +175,90 @@ impl Chains {
             Ok(Issuer::signed_by(params, KeyPair::generate()?, by)?)
         };
         let constraints = |permitted: &[&str], excluded: &[&str]| {
-            let trees = |names: &[&str]| names.iter().map(|n| GeneralSubtree::DnsName((*n).to_owned())).collect();
-            NameConstraints { permitted_subtrees: trees(permitted), excluded_subtrees: trees(excluded) }
+            let trees = |names: &[&str]| {
+                names.iter().map(|n| GeneralSubtree::DnsName((*n).to_owned())).collect()
+            };
+            NameConstraints {
+                permitted_subtrees: trees(permitted),
+                excluded_subtrees: trees(excluded),
+            }
         };
         let middle = match chain {
-            "chained" | "unchained" | "chain-reversed" | "chain-with-stranger" | "chain-with-root" | "leaf-twice" => Some(between(&|_| {}, issuer)?),
+            "chained"
+            | "unchained"
+            | "chain-reversed"
+            | "chain-with-stranger"
+            | "chain-with-root"
+            | "leaf-twice" => Some(between(&|_| {}, issuer)?),
             "chain-expired" => Some(between(&|p| p.not_after = date_time_ymd(2025, 1, 1), issuer)?),
-            "chain-not-yet" => Some(between(&|p| p.not_before = date_time_ymd(2073, 1, 1), issuer)?),
+            "chain-not-yet" => {
+                Some(between(&|p| p.not_before = date_time_ymd(2073, 1, 1), issuer)?)
+            }
             "chain-not-ca" => Some(between(&|p| p.is_ca = IsCa::ExplicitNoCa, issuer)?),
-            "chain-no-cert-sign" => Some(between(&|p| p.key_usages = vec![KeyUsagePurpose::DigitalSignature], issuer)?),
-            "chain-client-only" => Some(between(&|p| p.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth], issuer)?),
-            "chain-server-only" => Some(between(&|p| p.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth], issuer)?),
-            "names-permitted" => Some(between(&|p| p.name_constraints = Some(constraints(&["diff.test"], &[])), issuer)?),
-            "names-not-permitted" => Some(between(&|p| p.name_constraints = Some(constraints(&["fabrikam.test"], &[])), issuer)?),
-            "names-excluded" => Some(between(&|p| p.name_constraints = Some(constraints(&[], &["diff.test"])), issuer)?),
-            "names-excluded-other" => Some(between(&|p| p.name_constraints = Some(constraints(&[], &["fabrikam.test"])), issuer)?),
-            "address-permitted" => Some(between(&|p| {
-                let tree = GeneralSubtree::IpAddress(rcgen::CidrSubnet::V4([10, 0, 0, 0], [255, 0, 0, 0]));
-                p.name_constraints = Some(NameConstraints { permitted_subtrees: vec![tree], excluded_subtrees: vec![] });
-            }, issuer)?),
+            "chain-no-cert-sign" => {
+                Some(between(&|p| p.key_usages = vec![KeyUsagePurpose::DigitalSignature], issuer)?)
+            }
+            "chain-client-only" => Some(between(
+                &|p| p.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth],
+                issuer,
+            )?),
+            "chain-server-only" => Some(between(
+                &|p| p.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth],
+                issuer,
+            )?),
+            "names-permitted" => Some(between(
+                &|p| p.name_constraints = Some(constraints(&["diff.test"], &[])),
+                issuer,
+            )?),
+            "names-not-permitted" => Some(between(
+                &|p| p.name_constraints = Some(constraints(&["fabrikam.test"], &[])),
+                issuer,
+            )?),
+            "names-excluded" => Some(between(
+                &|p| p.name_constraints = Some(constraints(&[], &["diff.test"])),
+                issuer,
+            )?),
+            "names-excluded-other" => Some(between(
+                &|p| p.name_constraints = Some(constraints(&[], &["fabrikam.test"])),
+                issuer,
+            )?),
+            "address-permitted" => Some(between(
+                &|p| {
+                    let tree = GeneralSubtree::IpAddress(rcgen::CidrSubnet::V4(
+                        [10, 0, 0, 0],
+                        [255, 0, 0, 0],
+                    ));
+                    p.name_constraints = Some(NameConstraints {
+                        permitted_subtrees: vec![tree],
+                        excluded_subtrees: vec![],
+                    });
+                },
+                issuer,
+            )?),
             _ => None,
         };
         if matches!(chain, "chain-too-long" | "chained-twice") {
-            let upper = between(&|p| {
-                p.distinguished_name.push(DnType::OrganizationName, "upper");
-                if chain == "chain-too-long" {
-                    p.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-                }
-            }, issuer)?;
+            let upper = between(
+                &|p| {
+                    p.distinguished_name.push(DnType::OrganizationName, "upper");
+                    if chain == "chain-too-long" {
+                        p.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+                    }
+                },
+                issuer,
+            )?;
             let lower = between(&|_| {}, &upper)?;
             let leaf = params.signed_by(&key, &lower)?;
-            let sent = vec![leaf.der().clone(), lower.as_ref().der().clone(), upper.as_ref().der().clone()];
+            let sent = vec![
+                leaf.der().clone(),
+                lower.as_ref().der().clone(),
+                upper.as_ref().der().clone(),
+            ];
             return Ok((sent, own));
         }
         let leaf = params.signed_by(&key, middle.as_ref().unwrap_or(issuer))?.der().clone();
-        let (middle, root) = (middle.map(|m| m.as_ref().der().clone()), issuer.as_ref().der().clone());
+        let (middle, root) =
+            (middle.map(|m| m.as_ref().der().clone()), issuer.as_ref().der().clone());
         let stranger = self.foreign.as_ref().der().clone();
         let sent = match (chain, middle) {
             ("unchained", _) => vec![leaf],

@@ -26,7 +26,8 @@ pub fn challenge(draft: &mut Draft, rng: &mut Rng) {
             String::new(),
         ];
         draft.challenge = vec![rng.pick(&basic)];
-        let others = ["Negotiate", "Digest realm=\"x\", nonce=\"y\"", "NTLM", "Bearer", "Bearer realm=\"\""];
+        let others =
+            ["Negotiate", "Digest realm=\"x\", nonce=\"y\"", "NTLM", "Bearer", "Bearer realm=\"\""];
         if rng.chance(40) {
             let at = rng.below(2);
             draft.challenge.insert(at, rng.pick(&others).to_owned());
@@ -72,7 +73,14 @@ fn bearer(rng: &mut Rng, realm: &str, host: &str) -> Vec<String> {
         format!("'{realm}'"),
         format!("\"{realm}"),
     ];
-    let service = [quoted(host), quoted("registry"), host.to_owned(), quoted(""), quoted("a \\\"b\\\" c"), quoted("a,b=c")];
+    let service = [
+        quoted(host),
+        quoted("registry"),
+        host.to_owned(),
+        quoted(""),
+        quoted("a \\\"b\\\" c"),
+        quoted("a,b=c"),
+    ];
     let scopes = [
         quoted(&scope),
         quoted(&scope),

@@ -5,6 +5,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use super::blobs::Layer;
+use super::hops::{Hop, Takes, led};
 use super::parts::{self, Doc, Edit, written};
 use super::rng::Rng;
 use super::world::{Answer, OTHER_ZONE, Route, World, ZONE};
@@ -48,35 +50,6 @@ pub enum Target {
 }
 
 pub type Change = Box<dyn FnOnce(&mut Answer)>;
-
-pub struct Layer {
-    pub blob: Vec<u8>,
-    pub media_type: String,
-    pub diff_id: String,
-    /// By which algorithm the manifest names it.
-    pub is_sha512: bool,
-}
-
-/// One redirect on the way to the content.
-#[derive(Clone, Debug)]
-pub struct Hop {
-    pub status: u16,
-    /// With the port, if it is not the default.
-    pub host: String,
-    pub path: String,
-    /// As it is written.
-    pub location: String,
-}
-
-/// What the last host of a redirect takes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Takes {
-    Anything,
-    /// As presigned URLs do: two ways of signing in are one too many.
-    NoAuthorization,
-    /// The same as the registry.
-    TheToken,
-}
 
 pub struct Draft {
     pub name: String,
@@ -208,10 +181,6 @@ impl Draft {
         }
     }
 
-    pub fn manifest_type(&self) -> &'static str {
-        self.types()[usize::from(self.shape == Shape::Single)]
-    }
-
     fn edits_of(&self, doc: Doc) -> Vec<Edit> {
         self.edits.iter().filter(|(of, _)| *of == doc).map(|(_, edit)| edit.clone()).collect()
     }
@@ -251,7 +220,8 @@ impl Draft {
             chain.insert(0, (self.index(&chain[0], vec![], vec![]), index_type));
         }
         if self.shape != Shape::Single {
-            let (before, behind) = (std::mem::take(&mut self.before), std::mem::take(&mut self.behind));
+            let (before, behind) =
+                (std::mem::take(&mut self.before), std::mem::take(&mut self.behind));
             let index = self.index(&chain[0], before, behind);
             let index = written(&index_of(&index), &self.edits_of(Doc::Index));
             chain.insert(0, (index, index_type));
@@ -263,7 +233,8 @@ impl Draft {
         let described = |(bytes, media_type): &(Vec<u8>, &'static str)| {
             Answer::new(200, media_type, bytes).with("Docker-Content-Digest", &parts::sha256(bytes))
         };
-        let mut answers = vec![(Target::Head, "HEAD", at("manifests", &reference), described(&chain[0]))];
+        let mut answers =
+            vec![(Target::Head, "HEAD", at("manifests", &reference), described(&chain[0]))];
         if !self.by_digest {
             answers.push((Target::ByTag, "GET", at("manifests", "v1"), described(&chain[0])));
         }
@@ -274,7 +245,12 @@ impl Draft {
             _ => &[Target::Between, Target::Child],
         };
         for (target, content) in below.iter().zip(&chain[1..]) {
-            answers.push((*target, "GET", at("manifests", &parts::sha256(&content.0)), described(content)));
+            answers.push((
+                *target,
+                "GET",
+                at("manifests", &parts::sha256(&content.0)),
+                described(content),
+            ));
         }
         let octets = "application/octet-stream";
         let blob = |bytes: &[u8]| Answer::new(200, octets, bytes);
@@ -294,7 +270,8 @@ impl Draft {
         let inside = self.lets_in();
         for (target, method, path, answer) in answers {
             for (_, refusal, times) in self.refused.iter().filter(|(of, ..)| *of == target) {
-                let mut route = Route::new(&host, method, &path, refusal.clone()).given(inside.clone());
+                let mut route =
+                    Route::new(&host, method, &path, refusal.clone()).given(inside.clone());
                 route.times = *times;
                 routes.push(route);
             }
@@ -331,13 +308,19 @@ impl Draft {
         })
     }
 
-    fn index(&self, (bytes, media_type): &(Vec<u8>, &'static str), before: Vec<Value>, behind: Vec<Value>) -> Vec<u8> {
+    fn index(
+        &self,
+        (bytes, media_type): &(Vec<u8>, &'static str),
+        before: Vec<Value>,
+        behind: Vec<Value>,
+    ) -> Vec<u8> {
         let ours = json!({
             "mediaType": media_type, "digest": parts::sha256(bytes), "size": bytes.len(),
             "platform": { "os": "linux", "architecture": crate::image::here() },
         });
         let manifests: Vec<_> = before.into_iter().chain([ours]).chain(behind).collect();
-        let index = json!({ "schemaVersion": 2, "mediaType": self.types()[0], "manifests": manifests });
+        let index =
+            json!({ "schemaVersion": 2, "mediaType": self.types()[0], "manifests": manifests });
         index.to_string().into_bytes()
     }
 
@@ -359,7 +342,8 @@ impl Draft {
             routes.push(Route::new(realm, "", path, Answer::json(401, refused)));
         }
         if self.auth != Auth::Open {
-            let refused = r#"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}"#;
+            let refused =
+                r#"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}"#;
             let mut answer = Answer::json(401, refused);
             for line in &self.challenge {
                 answer = answer.with("WWW-Authenticate", line);
@@ -372,56 +356,4 @@ impl Draft {
 
 fn index_of(bytes: &[u8]) -> Value {
     serde_json::from_slice(bytes).unwrap_or_default()
-}
-
-impl Layer {
-    pub fn healthy(name: &str, number: usize, rng: &mut Rng) -> Layer {
-        let content = format!("{name} layer {number}\n").repeat(1 + rng.below(40));
-        let path = format!("etc/{name}-{number}");
-        Layer::of(&parts::tar(&[parts::file(&path, content.as_bytes())]), rng)
-    }
-
-    /// Returns an archive as a layer, compressed or not.
-    pub fn of(tar: &[u8], rng: &mut Rng) -> Layer {
-        let oci = "application/vnd.oci.image.layer.v1.tar";
-        let (blob, media_type) = match rng.below(6) {
-            0 => (tar.to_vec(), oci.to_owned()),
-            1 => (parts::zstd(tar), format!("{oci}+zstd")),
-            2 => (parts::gzip(tar), "application/vnd.docker.image.rootfs.diff.tar.gzip".to_owned()),
-            _ => (parts::gzip(tar), format!("{oci}+gzip")),
-        };
-        Layer { blob, media_type, diff_id: parts::sha256(tar), is_sha512: false }
-    }
-}
-
-/// Returns the routes of an answer that is found behind redirects.
-fn led(
-    host: &str,
-    method: &str,
-    path: &str,
-    answer: Answer,
-    hops: &[Hop],
-    takes: Takes,
-    inside: &Option<Vec<String>>,
-) -> Vec<Route> {
-    let mut routes = vec![];
-    let (mut at, mut asked) = ((host.to_owned(), path.to_owned()), inside.clone());
-    for hop in hops {
-        let page = format!("<a href=\"{}\">elsewhere</a>\n", hop.host);
-        let mut redirect = Answer::new(hop.status, "text/html; charset=utf-8", page);
-        if !hop.location.is_empty() {
-            redirect = redirect.with("Location", &hop.location);
-        }
-        routes.push(Route::new(&at.0, method, &at.1, redirect).given(asked));
-        (at, asked) = ((hop.host.clone(), hop.path.clone()), None);
-    }
-    let given = match takes {
-        Takes::Anything => None,
-        Takes::NoAuthorization => Some(vec![String::new()]),
-        Takes::TheToken => inside.clone().or(Some(vec![String::new()])),
-    };
-    routes.push(Route::new(&at.0, method, &at.1, answer).given(given));
-    let refused = "<?xml version=\"1.0\"?><Error><Code>InvalidArgument</Code><Message>Only one auth mechanism allowed</Message></Error>";
-    routes.push(Route::new(&at.0, method, &at.1, Answer::new(400, "application/xml", refused)));
-    routes
 }

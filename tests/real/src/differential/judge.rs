@@ -38,7 +38,10 @@ pub enum Agreement {
 
 impl Agreement {
     pub fn is_right(self) -> bool {
-        matches!(self, Agreement::Can | Agreement::Cannot | Agreement::CouldNotTell | Agreement::Undecided)
+        matches!(
+            self,
+            Agreement::Can | Agreement::Cannot | Agreement::CouldNotTell | Agreement::Undecided
+        )
     }
 }
 
@@ -92,7 +95,9 @@ impl Judge<'_> {
         std::fs::create_dir_all(&home)?;
         let host = world.image.split('/').next().unwrap_or_default();
         let auths = match &world.login {
-            Some((user, password)) => json!({ host: { "auth": STANDARD.encode(format!("{user}:{password}")) } }),
+            Some((user, password)) => {
+                json!({ host: { "auth": STANDARD.encode(format!("{user}:{password}")) } })
+            }
             None => json!({}),
         };
         std::fs::write(home.join("config.json"), json!({ "auths": auths }).to_string())?;
@@ -111,7 +116,10 @@ impl Verdict {
         let World { name, kind, story, full, .. } = &self.world;
         let (own, theirs) = (self.told.took.as_secs_f32(), self.took.as_secs_f32());
         let full = if *full { " --full" } else { "" };
-        println!("{:?}  {name} ({kind}){full}, containerd {theirs:.1} s, check-acr {own:.1} s", self.agreement);
+        println!(
+            "{:?}  {name} ({kind}){full}, containerd {theirs:.1} s, check-acr {own:.1} s",
+            self.agreement
+        );
         for line in story {
             println!("    {}", line.chars().take(600).collect::<String>());
         }
@@ -141,7 +149,11 @@ impl Verdict {
         let mut command = judge.bare(&self.world)?;
         command.args(["-v"]);
         let page = command.output().await?;
-        println!("{}{}", String::from_utf8_lossy(&page.stdout), String::from_utf8_lossy(&page.stderr));
+        println!(
+            "{}{}",
+            String::from_utf8_lossy(&page.stdout),
+            String::from_utf8_lossy(&page.stderr)
+        );
         judge.worlds.close(&self.world.name);
         Ok(())
     }

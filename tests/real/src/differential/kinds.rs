@@ -1,9 +1,10 @@
 //! The kinds of worlds, and the world of a number.
 
-use super::challenges;
 use super::chains::Chains;
+use super::challenges;
 use super::documents;
 use super::draft::{Draft, Shape};
+use super::indexes;
 use super::layers;
 use super::redirects;
 use super::refusals;
@@ -19,7 +20,7 @@ pub const KINDS: &[(&str, Make)] = &[
     ("token", tokens::token),
     ("realm", tokens::realm),
     ("manifest", documents::manifest),
-    ("index", documents::index),
+    ("index", indexes::index),
     ("config", documents::config),
     ("head", refusals::head),
     ("digest", refusals::by_digest),

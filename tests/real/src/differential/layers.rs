@@ -1,22 +1,43 @@
 //! Layers: media types, compression, archives, diff ids; and how blobs are transferred.
 
-use super::draft::{Draft, Layer, Target};
+use super::blobs::Layer;
+use super::draft::{Draft, Target};
 use super::parts::{self, Entry, file, tar};
 use super::rng::Rng;
 use super::world::{Answer, Body, Length};
 
 const TYPES: &[&str] = &[
-    "application/vnd.oci.image.layer.v1.tar", "application/vnd.oci.image.layer.v1.tar+gzip", "application/vnd.oci.image.layer.v1.tar+zstd",
-    "application/vnd.oci.image.layer.nondistributable.v1.tar", "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+    "application/vnd.oci.image.layer.v1.tar",
+    "application/vnd.oci.image.layer.v1.tar+gzip",
+    "application/vnd.oci.image.layer.v1.tar+zstd",
+    "application/vnd.oci.image.layer.nondistributable.v1.tar",
+    "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
     "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
-    "application/vnd.docker.image.rootfs.diff.tar", "application/vnd.docker.image.rootfs.diff.tar.gzip", "application/vnd.docker.image.rootfs.diff.tar.zstd",
-    "application/vnd.docker.image.rootfs.foreign.diff.tar", "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
-    "application/vnd.oci.image.layer.v1.tar+xz", "application/vnd.oci.image.layer.v1.tar+bzip2", "application/vnd.oci.image.layer.v1.tar+encrypted",
-    "application/vnd.oci.image.layer.v1.tar+gzip+encrypted", "application/vnd.oci.image.layer.v1.erofs", "application/vnd.oci.image.layer.nydus.blob.v1",
-    "application/octet-stream", "application/x-tar", "application/vnd.in-toto+json", "application/vnd.oci.image.layer.v1.tar+gzip; a=b",
-    "Application/vnd.oci.image.layer.v1.tar+gzip", "application/vnd.oci.image.layer.v1.tar.gzip", "application/vnd.docker.image.rootfs.diff.tar+gzip", "",
-    "application/vnd.oci.image.layer.v1.tar+GZIP", "application/vnd.cncf.helm.chart.content.v1.tar+gzip", "application/vnd.oci.image.config.v1+json",
-    "application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.image.rootfs.diff", "application/vnd.oci.image.layer.v1.tar+",
+    "application/vnd.docker.image.rootfs.diff.tar",
+    "application/vnd.docker.image.rootfs.diff.tar.gzip",
+    "application/vnd.docker.image.rootfs.diff.tar.zstd",
+    "application/vnd.docker.image.rootfs.foreign.diff.tar",
+    "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+    "application/vnd.oci.image.layer.v1.tar+xz",
+    "application/vnd.oci.image.layer.v1.tar+bzip2",
+    "application/vnd.oci.image.layer.v1.tar+encrypted",
+    "application/vnd.oci.image.layer.v1.tar+gzip+encrypted",
+    "application/vnd.oci.image.layer.v1.erofs",
+    "application/vnd.oci.image.layer.nydus.blob.v1",
+    "application/octet-stream",
+    "application/x-tar",
+    "application/vnd.in-toto+json",
+    "application/vnd.oci.image.layer.v1.tar+gzip; a=b",
+    "Application/vnd.oci.image.layer.v1.tar+gzip",
+    "application/vnd.oci.image.layer.v1.tar.gzip",
+    "application/vnd.docker.image.rootfs.diff.tar+gzip",
+    "",
+    "application/vnd.oci.image.layer.v1.tar+GZIP",
+    "application/vnd.cncf.helm.chart.content.v1.tar+gzip",
+    "application/vnd.oci.image.config.v1+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.image.rootfs.diff",
+    "application/vnd.oci.image.layer.v1.tar+",
 ];
 
 pub fn layer(draft: &mut Draft, rng: &mut Rng) {
@@ -39,10 +60,16 @@ pub fn layer(draft: &mut Draft, rng: &mut Rng) {
             let (what, blob) = packed(rng, &bytes);
             let media_type = rng.pick(&TYPES[..3]).to_owned();
             draft.tell(format!("layer {number} of type {media_type} is {what}"));
-            draft.layers[number] = Layer { blob, media_type, diff_id: parts::sha256(&bytes), is_sha512: false };
+            draft.layers[number] =
+                Layer { blob, media_type, diff_id: parts::sha256(&bytes), is_sha512: false };
         }
         6 => {
-            let diff_id = rng.pick(&[parts::sha256(b"other"), parts::sha256(&draft.layers[number].blob), String::new(), "sha256:".to_owned()]);
+            let diff_id = rng.pick(&[
+                parts::sha256(b"other"),
+                parts::sha256(&draft.layers[number].blob),
+                String::new(),
+                "sha256:".to_owned(),
+            ]);
             draft.tell(format!("the diff id of layer {number} is {diff_id:?}"));
             draft.layers[number].diff_id = diff_id;
         }
@@ -57,16 +84,25 @@ pub fn layer(draft: &mut Draft, rng: &mut Rng) {
         9 => {
             draft.tell("a layer is there twice");
             let layer = &draft.layers[number];
-            let again = Layer { blob: layer.blob.clone(), media_type: layer.media_type.clone(), diff_id: layer.diff_id.clone(), is_sha512: layer.is_sha512 };
+            let again = Layer {
+                blob: layer.blob.clone(),
+                media_type: layer.media_type.clone(),
+                diff_id: layer.diff_id.clone(),
+                is_sha512: layer.is_sha512,
+            };
             draft.layers.push(again);
         }
         10 => {
             let size = rng.pick(&["1", "0", "-1", "100000", "null"]);
             draft.tell(format!("layer {number} has the size {size}"));
-            draft.edit(parts::Doc::Manifest, parts::Edit::Set { path: format!("/layers/{number}/size"), raw: size.to_owned() });
+            draft.edit(
+                parts::Doc::Manifest,
+                parts::Edit::Set { path: format!("/layers/{number}/size"), raw: size.to_owned() },
+            );
         }
         _ => {
-            let (target, status) = (Target::HeadLayer(number), rng.pick(&[404, 405, 403, 401, 400, 500, 302, 501]));
+            let (target, status) =
+                (Target::HeadLayer(number), rng.pick(&[404, 405, 403, 401, 400, 500, 302, 501]));
             draft.full = false;
             draft.tell(format!("HEAD of layer {number} answers {status}"));
             draft.change(target, move |answer| answer.status = status);
@@ -74,28 +110,30 @@ pub fn layer(draft: &mut Draft, rng: &mut Rng) {
     }
 }
 
+/// Archives that can be unpacked: what is wrong inside one is neither read nor judged.
 fn archive(rng: &mut Rng, name: &str) -> (&'static str, Vec<u8>) {
     let own = format!("etc/{name}");
     let entry = |path, kind, link| Entry { path, kind, link, content: b"" };
     let all = [
         ("an archive without entries", tar(&[])),
-        ("no archive", name.repeat(300).into_bytes()),
         ("zero bytes", vec![]),
-        ("an archive that ends early", tar(&[file(&own, name.repeat(200).as_bytes())])[..700].to_vec()),
-        ("an archive without its end", { let t = tar(&[file(&own, b"x")]); t[..t.len() - 1024].to_vec() }),
-        ("an archive with text behind it", [tar(&[file(&own, b"x")]), name.as_bytes().to_vec()].concat()),
+        ("an archive without its end", {
+            let t = tar(&[file(&own, b"x")]);
+            t[..t.len() - 1024].to_vec()
+        }),
+        (
+            "an archive with text behind it",
+            [tar(&[file(&own, b"x")]), name.as_bytes().to_vec()].concat(),
+        ),
         ("an archive with a name that leads out", tar(&[file(&format!("../../{name}"), b"x")])),
         ("an archive with an absolute name", tar(&[file(&format!("/etc/{name}"), b"x")])),
         ("an archive with a whiteout", tar(&[file(&format!("etc/.wh.{name}"), b"")])),
         ("an archive with an opaque whiteout", tar(&[file(&format!("{name}/.wh..wh..opq"), b"")])),
-        ("an archive with a hard link to nothing", tar(&[entry(&own, b'1', "etc/absent")])),
         ("an archive with a symbolic link", tar(&[entry(&own, b'2', "../absent")])),
         ("an archive with a fifo", tar(&[entry(&own, b'6', "")])),
         ("an archive with a device", tar(&[entry(&own, b'3', "")])),
         ("an archive with an unknown entry", tar(&[entry(&own, b'Z', "")])),
-        ("an archive with a file that is a folder", tar(&[file(&own, b"x"), file(&format!("{own}/y"), b"x")])),
         ("an archive with a file twice", tar(&[file(&own, b"x"), file(&own, b"yy")])),
-        ("an archive with a wrong checksum", { let mut t = tar(&[file(&own, b"x")]); t[150] = b'7'; t }),
         ("an archive with a folder only", tar(&[entry("x/", b'5', "")])),
         ("an archive with an empty name", tar(&[file("", b"x")])),
         ("an archive with a dot", tar(&[entry("./", b'5', ""), file(&format!("./{name}"), b"x")])),
@@ -123,11 +161,18 @@ fn packed(rng: &mut Rng, bytes: &[u8]) -> (&'static str, Vec<u8>) {
         6 => ("gzip without its last bytes", gzip[..end - 4].to_vec()),
         7 => ("gzip with text behind it", [gzip, b"text".to_vec()].concat()),
         8 => ("gzip with zeros behind it", [gzip, vec![0; 512]].concat()),
-        9 => ("two gzip members", [parts::gzip(&bytes[..600]), parts::gzip(&bytes[600..])].concat()),
+        9 => {
+            ("two gzip members", [parts::gzip(&bytes[..600]), parts::gzip(&bytes[600..])].concat())
+        }
         10 => ("gzip in gzip", parts::gzip(&gzip)),
         11 => ("zstd that is cut", zstd[..zstd.len() / 2].to_vec()),
-        12 => ("two zstd frames", [parts::zstd(&bytes[..600]), parts::zstd(&bytes[600..])].concat()),
-        13 => ("zstd behind a skippable frame", [b"\x50\x2a\x4d\x18\x04\x00\x00\x00abcd".to_vec(), zstd].concat()),
+        12 => {
+            ("two zstd frames", [parts::zstd(&bytes[..600]), parts::zstd(&bytes[600..])].concat())
+        }
+        13 => (
+            "zstd behind a skippable frame",
+            [b"\x50\x2a\x4d\x18\x04\x00\x00\x00abcd".to_vec(), zstd].concat(),
+        ),
         14 => ("zlib", parts::zlib(bytes)),
         _ => ("zstd with text behind it", [zstd, b"text".to_vec()].concat()),
     }
@@ -136,7 +181,8 @@ fn packed(rng: &mut Rng, bytes: &[u8]) -> (&'static str, Vec<u8>) {
 /// How the bytes of a blob or a manifest are sent.
 pub fn encoding(draft: &mut Draft, rng: &mut Rng) {
     draft.full = true;
-    let targets: Vec<_> = draft.targets().into_iter().filter(|target| *target != Target::Head).collect();
+    let targets: Vec<_> =
+        draft.targets().into_iter().filter(|target| *target != Target::Head).collect();
     if targets.is_empty() {
         return;
     }
@@ -144,10 +190,24 @@ pub fn encoding(draft: &mut Draft, rng: &mut Rng) {
     match rng.below(10) {
         0..=4 => {
             let (name, pack): (&str, fn(&[u8]) -> Vec<u8>) = rng.pick(&[
-                ("gzip", parts::gzip as fn(&[u8]) -> Vec<u8>), ("zstd", parts::zstd), ("deflate", parts::deflate), ("deflate", parts::zlib), ("identity", <[u8]>::to_vec), ("br", <[u8]>::to_vec),
-                ("x-gzip", parts::gzip), ("GZIP", parts::gzip), ("gzip", <[u8]>::to_vec), ("zstd", <[u8]>::to_vec), ("aws-chunked", <[u8]>::to_vec), ("", <[u8]>::to_vec), ("compress", <[u8]>::to_vec),
-                ("gzip, gzip", |bytes: &[u8]| parts::gzip(&parts::gzip(bytes))), ("gzip, zstd", |bytes: &[u8]| parts::zstd(&parts::gzip(bytes))),
-                ("identity, gzip", parts::gzip), ("gzip, identity", parts::gzip), ("deflate", <[u8]>::to_vec),
+                ("gzip", parts::gzip as fn(&[u8]) -> Vec<u8>),
+                ("zstd", parts::zstd),
+                ("deflate", parts::deflate),
+                ("deflate", parts::zlib),
+                ("identity", <[u8]>::to_vec),
+                ("br", <[u8]>::to_vec),
+                ("x-gzip", parts::gzip),
+                ("GZIP", parts::gzip),
+                ("gzip", <[u8]>::to_vec),
+                ("zstd", <[u8]>::to_vec),
+                ("aws-chunked", <[u8]>::to_vec),
+                ("", <[u8]>::to_vec),
+                ("compress", <[u8]>::to_vec),
+                ("gzip, gzip", |bytes: &[u8]| parts::gzip(&parts::gzip(bytes))),
+                ("gzip, zstd", |bytes: &[u8]| parts::zstd(&parts::gzip(bytes))),
+                ("identity, gzip", parts::gzip),
+                ("gzip, identity", parts::gzip),
+                ("deflate", <[u8]>::to_vec),
             ]);
             let length = rng.pick(&[Length::True, Length::True, Length::Chunked]);
             draft.tell(format!("{target:?} has Content-Encoding {name:?} ({length:?})"));
@@ -174,7 +234,10 @@ pub fn encoding(draft: &mut Draft, rng: &mut Rng) {
         }
         7 => {
             let is_claimed = rng.chance(50);
-            draft.tell(format!("{target:?} ends early ({})", if is_claimed { "cut" } else { "as if it were whole" }));
+            draft.tell(format!(
+                "{target:?} ends early ({})",
+                if is_claimed { "cut" } else { "as if it were whole" }
+            ));
             draft.change(target, move |answer| {
                 let bytes = answer.body.bytes();
                 if is_claimed {

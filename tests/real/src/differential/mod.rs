@@ -5,10 +5,13 @@
 //! `real differential --tool check-acr --containerd containerd [--worlds N] [--seed S] [--kind K]
 //! [--at N] [--world FILE]… [--keep FOLDER] [--proof PAGE]`, as root.
 
+mod blobs;
 mod chains;
 mod challenges;
 mod documents;
 mod draft;
+mod hops;
+mod indexes;
 mod judge;
 mod kinds;
 mod layers;
@@ -33,7 +36,7 @@ use futures::stream;
 use crate::Fallible;
 use crate::namespace::furnish;
 use chains::Chains;
-use judge::Judge;
+use judge::{Agreement, Judge};
 use report::Report;
 use runtime::Runtime;
 use server::Worlds;
@@ -63,7 +66,7 @@ pub async fn inside(folder: &Path, words: &[String]) -> Fallible<bool> {
     while let Some(verdict) = verdicts.next().await {
         let verdict = verdict?;
         let is_wrong = !verdict.agreement.is_right();
-        if is_wrong || is_one || options.all {
+        if is_wrong || verdict.agreement == Agreement::CouldNotTell || is_one || options.all {
             verdict.print();
         }
         if let (true, Some(keep)) = (is_wrong, &options.keep) {
@@ -113,7 +116,8 @@ impl Options {
         };
         let mut words = words.iter();
         while let Some(word) = words.next() {
-            let mut value = || words.next().cloned().ok_or_else(|| format!("{word}: a value is missing"));
+            let mut value =
+                || words.next().cloned().ok_or_else(|| format!("{word}: a value is missing"));
             match word.as_str() {
                 "--tool" => options.tool = value()?.into(),
                 "--containerd" => options.containerd = value()?.into(),
@@ -130,7 +134,11 @@ impl Options {
         }
         for path in [&options.tool, &options.containerd] {
             if !path.is_file() {
-                return Err(format!("--tool and --containerd name programs: {:?} is none", path.display()).into());
+                return Err(format!(
+                    "--tool and --containerd name programs: {:?} is none",
+                    path.display()
+                )
+                .into());
             }
         }
         Ok(options)
@@ -144,7 +152,10 @@ impl Options {
         for word in words {
             let path = std::path::absolute(word)?.display().to_string();
             whole.push(if is_path { path } else { word.clone() });
-            is_path = matches!(word.as_str(), "--tool" | "--containerd" | "--world" | "--keep" | "--proof");
+            is_path = matches!(
+                word.as_str(),
+                "--tool" | "--containerd" | "--world" | "--keep" | "--proof"
+            );
         }
         Options::read(&whole)?;
         Ok(whole)
@@ -153,7 +164,8 @@ impl Options {
     fn worlds(&self, chains: &Chains) -> Fallible<Vec<World>> {
         if !self.files.is_empty() {
             let read = |file: &PathBuf| -> Fallible<World> {
-                let text = std::fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))?;
+                let text = std::fs::read_to_string(file)
+                    .map_err(|e| format!("{}: {e}", file.display()))?;
                 Ok(serde_json::from_str(&text).map_err(|e| format!("{}: {e}", file.display()))?)
             };
             return self.files.iter().map(read).collect();
@@ -163,7 +175,10 @@ impl Options {
             None => (0..self.count).collect(),
         };
         let is_wanted = |world: &World| self.kind.as_ref().is_none_or(|kind| *kind == world.kind);
-        Ok(numbers.into_iter().map(|number| kinds::world(self.seed, number, chains)).filter(is_wanted).collect())
+        Ok(numbers
+            .into_iter()
+            .map(|number| kinds::world(self.seed, number, chains))
+            .filter(is_wanted)
+            .collect())
     }
 }
-

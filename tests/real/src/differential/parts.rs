@@ -19,10 +19,18 @@ pub enum Doc {
 /// What is done to a document. A path is a JSON pointer; `raw` is put there as it is.
 #[derive(Clone, Debug)]
 pub enum Edit {
-    Set { path: String, raw: String },
-    Remove { path: String },
+    Set {
+        path: String,
+        raw: String,
+    },
+    Remove {
+        path: String,
+    },
     /// Another name for a field.
-    Rename { path: String, name: String },
+    Rename {
+        path: String,
+        name: String,
+    },
     /// The text of the document is changed as a whole.
     Whole(Whole),
 }
@@ -84,7 +92,11 @@ pub fn written(document: &Value, edits: &[Edit]) -> Vec<u8> {
         }
     }
     let is_pretty = edits.iter().any(|edit| matches!(edit, Edit::Whole(Whole::Pretty)));
-    let text = if is_pretty { serde_json::to_string_pretty(&document) } else { serde_json::to_string(&document) };
+    let text = if is_pretty {
+        serde_json::to_string_pretty(&document)
+    } else {
+        serde_json::to_string(&document)
+    };
     let mut text = text.unwrap_or_default();
     // Backwards: an edit may have put something into what another one has put.
     for (mark, raw) in raws.iter().rev().filter(|(mark, _)| !mark.is_empty()) {

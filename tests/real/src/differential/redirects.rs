@@ -1,7 +1,8 @@
 //! Redirects of manifests and blobs: to which host, by which status, how they are written, and what
 //! the last host takes.
 
-use super::draft::{Draft, Hop, Takes};
+use super::draft::Draft;
+use super::hops::{Hop, Takes};
 use super::rng::Rng;
 
 pub fn redirect(draft: &mut Draft, rng: &mut Rng) {
@@ -30,9 +31,18 @@ pub fn redirect(draft: &mut Draft, rng: &mut Rng) {
             at = host.clone();
             hops.push(Hop { status, host, path, location });
         }
-        let takes = rng.pick(&[Takes::Anything, Takes::NoAuthorization, Takes::NoAuthorization, Takes::TheToken]);
-        let written: Vec<_> = hops.iter().map(|hop| format!("{} {:?}", hop.status, hop.location)).collect();
-        draft.tell(format!("{target:?} is redirected: {}; the last takes {takes:?}", written.join(", ")));
+        let takes = rng.pick(&[
+            Takes::Anything,
+            Takes::NoAuthorization,
+            Takes::NoAuthorization,
+            Takes::TheToken,
+        ]);
+        let written: Vec<_> =
+            hops.iter().map(|hop| format!("{} {:?}", hop.status, hop.location)).collect();
+        draft.tell(format!(
+            "{target:?} is redirected: {}; the last takes {takes:?}",
+            written.join(", ")
+        ));
         draft.hops.push((target, hops, takes));
         // Only with --full does check-acr claim to have read every layer.
         draft.full = true;
@@ -62,7 +72,14 @@ pub fn write(rng: &mut Rng, at: &str, (host, path): &(String, String)) -> String
     let scheme = if is_plain { "http" } else { "https" };
     let bare = host.strip_suffix(":80").unwrap_or(host);
     if host == at && rng.chance(60) {
-        return rng.pick(&[path.clone(), path.clone(), format!("{path}?sig=a%2Fb"), format!("{path}#x"), format!(".{path}"), path[1..].to_owned()]);
+        return rng.pick(&[
+            path.clone(),
+            path.clone(),
+            format!("{path}?sig=a%2Fb"),
+            format!("{path}#x"),
+            format!(".{path}"),
+            path[1..].to_owned(),
+        ]);
     }
     let whole = format!("{scheme}://{bare}{path}");
     match rng.below(36) {

@@ -31,8 +31,8 @@ pub const BODIES: &[&str] = &[
 
 pub fn status_of_refusal(rng: &mut Rng) -> u16 {
     rng.pick(&[
-        400, 401, 401, 402, 403, 403, 404, 404, 404, 405, 406, 407, 408, 409, 410, 412, 413, 415, 416, 418, 421, 424, 428, 429, 431,
-        451, 499, 500, 501, 502, 503, 504, 505, 511, 520, 599,
+        400, 401, 401, 402, 403, 403, 404, 404, 404, 405, 406, 407, 408, 409, 410, 412, 413, 415,
+        416, 418, 421, 424, 428, 429, 431, 451, 499, 500, 501, 502, 503, 504, 505, 511, 520, 599,
     ])
 }
 
@@ -49,11 +49,13 @@ pub fn refusal(draft: &mut Draft, rng: &mut Rng) {
     }
     if status == 401 && rng.chance(60) {
         for line in &draft.challenge {
-            let error = rng.pick(&["", ",error=\"invalid_token\"", ",error=\"insufficient_scope\""]);
+            let error =
+                rng.pick(&["", ",error=\"invalid_token\"", ",error=\"insufficient_scope\""]);
             answer = answer.with("WWW-Authenticate", &format!("{line}{error}"));
         }
     }
-    let times = rng.pick(&[0, 0, 0, 1, 1, 1, 2, 4, 5, 6]);
+    // A token that is refused once only is renewed or not, by how containerd shares its tokens.
+    let times = if status == 401 { 0 } else { rng.pick(&[0, 0, 0, 1, 1, 1, 2, 4, 5, 6]) };
     let how_long = if times == 0 { "always".to_owned() } else { format!("{times} times") };
     draft.tell(format!("{target:?} answers {status} {how_long}: {body}"));
     draft.full = true;
@@ -72,7 +74,10 @@ pub fn head(draft: &mut Draft, rng: &mut Rng) {
     for _ in 0..1 + rng.below(2) {
         match rng.below(11) {
             0 => {
-                let status = rng.pick(&[201, 202, 203, 204, 206, 226, 300, 304, 400, 401, 403, 404, 405, 406, 410, 429, 500, 501, 503]);
+                let status = rng.pick(&[
+                    201, 202, 203, 204, 206, 226, 300, 304, 400, 401, 403, 404, 405, 406, 410, 429,
+                    500, 501, 503,
+                ]);
                 draft.tell(format!("HEAD answers {status}"));
                 draft.change(Target::Head, move |answer| answer.status = status);
             }
@@ -84,7 +89,9 @@ pub fn head(draft: &mut Draft, rng: &mut Rng) {
             3 => {
                 let digest = odd_digest(rng);
                 draft.tell(format!("HEAD has Docker-Content-Digest {digest:?}"));
-                draft.change(Target::Head, move |answer| answer.set("Docker-Content-Digest", &digest));
+                draft.change(Target::Head, move |answer| {
+                    answer.set("Docker-Content-Digest", &digest)
+                });
             }
             4 => {
                 draft.tell("HEAD has no Content-Length");
@@ -137,7 +144,9 @@ fn odd_get(draft: &mut Draft, rng: &mut Rng) {
         }
         2 => {
             draft.tell("GET by tag has another content");
-            draft.change(Target::ByTag, |answer| answer.body = Body::Text("{\"schemaVersion\":2}".to_owned()));
+            draft.change(Target::ByTag, |answer| {
+                answer.body = Body::Text("{\"schemaVersion\":2}".to_owned())
+            });
         }
         3 => {
             let digest = odd_digest(rng);
@@ -154,7 +163,11 @@ fn odd_get(draft: &mut Draft, rng: &mut Rng) {
 
 /// What is asked by its digest is answered otherwise.
 pub fn by_digest(draft: &mut Draft, rng: &mut Rng) {
-    let targets: Vec<_> = draft.targets().into_iter().filter(|t| !matches!(t, Target::Head | Target::Layer(_) | Target::Config)).collect();
+    let targets: Vec<_> = draft
+        .targets()
+        .into_iter()
+        .filter(|t| !matches!(t, Target::Head | Target::Layer(_) | Target::Config))
+        .collect();
     let target = rng.pick(&targets);
     match rng.below(9) {
         0 => {
@@ -185,7 +198,12 @@ pub fn by_digest(draft: &mut Draft, rng: &mut Rng) {
             });
         }
         5 => {
-            let length = rng.pick(&[Length::Chunked, Length::Closed, Length::Claimed(10), Length::Claimed(100_000)]);
+            let length = rng.pick(&[
+                Length::Chunked,
+                Length::Closed,
+                Length::Claimed(10),
+                Length::Claimed(100_000),
+            ]);
             draft.tell(format!("{target:?} has the length {length:?}"));
             draft.change(target, move |answer| answer.length = length);
         }
@@ -203,7 +221,13 @@ pub fn by_digest(draft: &mut Draft, rng: &mut Rng) {
             });
         }
         _ => {
-            let mut busy = Route::new(&draft.host(), "GET", "/v2/team/app/manifests/sha256:*", Answer::json(status_of_refusal(rng), "{}"));
+            let status = rng.pick(&[408, 429, 500, 503, 504]);
+            let mut busy = Route::new(
+                &draft.host(),
+                "GET",
+                "/v2/team/app/manifests/sha256:*",
+                Answer::json(status, "{}"),
+            );
             busy.times = 1;
             draft.tell(format!("the first GET by digest answers {}", busy.answer.status));
             draft.first.push(busy);
@@ -214,8 +238,16 @@ pub fn by_digest(draft: &mut Draft, rng: &mut Rng) {
 fn odd_digest(rng: &mut Rng) -> String {
     let good = "5eed".repeat(16);
     let odd = [
-        format!("sha256:{good}"), good.clone(), format!("SHA256:{good}"), format!("sha256:{}", good.to_uppercase()), "sha256:".to_owned(),
-        format!("sha512:{}", "5eed".repeat(32)), format!("sha256:{}", &good[..62]), format!("md5:{}", &good[..32]), "x".to_owned(), format!("sha256:{good}, sha256:{good}"),
+        format!("sha256:{good}"),
+        good.clone(),
+        format!("SHA256:{good}"),
+        format!("sha256:{}", good.to_uppercase()),
+        "sha256:".to_owned(),
+        format!("sha512:{}", "5eed".repeat(32)),
+        format!("sha256:{}", &good[..62]),
+        format!("md5:{}", &good[..32]),
+        "x".to_owned(),
+        format!("sha256:{good}, sha256:{good}"),
         String::new(),
     ];
     rng.pick(&odd)
@@ -223,13 +255,24 @@ fn odd_digest(rng: &mut Rng) -> String {
 
 pub fn odd_type(rng: &mut Rng) -> String {
     rng.pick(&[
-        "", "application/json", "text/plain", "text/plain; charset=utf-8", "application/octet-stream", "text/html",
-        "application/vnd.oci.image.index.v1+json", "application/vnd.oci.image.manifest.v1+json",
-        "application/vnd.docker.distribution.manifest.v2+json", "application/vnd.docker.distribution.manifest.list.v2+json",
-        "application/vnd.docker.distribution.manifest.v1+prettyjws", "application/vnd.docker.distribution.manifest.v1+json",
-        "application/vnd.oci.image.index.v1+json; charset=utf-8", "application/vnd.oci.image.manifest.v1+json;charset=utf-8",
-        "APPLICATION/VND.OCI.IMAGE.MANIFEST.V1+JSON", "application/vnd.oci.image.manifest.v1+json, application/json",
-        "application/vnd.oci.artifact.manifest.v1+json", "application/vnd.oci.image.manifest.v1+json ; a=b",
+        "",
+        "application/json",
+        "text/plain",
+        "text/plain; charset=utf-8",
+        "application/octet-stream",
+        "text/html",
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+        "application/vnd.docker.distribution.manifest.v1+prettyjws",
+        "application/vnd.docker.distribution.manifest.v1+json",
+        "application/vnd.oci.image.index.v1+json; charset=utf-8",
+        "application/vnd.oci.image.manifest.v1+json;charset=utf-8",
+        "APPLICATION/VND.OCI.IMAGE.MANIFEST.V1+JSON",
+        "application/vnd.oci.image.manifest.v1+json, application/json",
+        "application/vnd.oci.artifact.manifest.v1+json",
+        "application/vnd.oci.image.manifest.v1+json ; a=b",
         "application/vnd.oci.image.config.v1+json",
     ])
     .to_owned()

@@ -45,12 +45,30 @@ impl Counts {
     }
 
     fn row(&self) -> [usize; 8] {
-        let Counts { worlds, can, cannot, could_not_tell, false_green, false_alarm, undecided, broken } = *self;
+        let Counts {
+            worlds,
+            can,
+            cannot,
+            could_not_tell,
+            false_green,
+            false_alarm,
+            undecided,
+            broken,
+        } = *self;
         [worlds, can, cannot, could_not_tell, false_green, false_alarm, undecided, broken]
     }
 }
 
-const HEAD: [&str; 8] = ["worlds", "can", "cannot", "could not tell", "false green", "false alarm", "undecided", "broken"];
+const HEAD: [&str; 8] = [
+    "worlds",
+    "can",
+    "cannot",
+    "could not tell",
+    "false green",
+    "false alarm",
+    "undecided",
+    "broken",
+];
 
 impl Report {
     pub fn new(seed: u64) -> Report {
@@ -82,7 +100,11 @@ impl Report {
     fn complaints(&self) -> Vec<String> {
         let total = self.total();
         let mut wrong = vec![];
-        for (number, what) in [(total.false_green, "false green"), (total.false_alarm, "false alarm"), (total.broken, "broken")] {
+        for (number, what) in [
+            (total.false_green, "false green"),
+            (total.false_alarm, "false alarm"),
+            (total.broken, "broken"),
+        ] {
             if number > 0 {
                 wrong.push(format!("{number} {what}"));
             }
@@ -103,8 +125,13 @@ impl Report {
             wrong.push(format!("only {} of {} cannot be pulled", total.cannot, total.worlds));
         }
         if total.worlds >= MANY {
-            for (kind, counts) in self.kinds.iter().filter(|(_, c)| c.can < EITHER || c.cannot < EITHER) {
-                wrong.push(format!("{kind}: {} can and {} cannot be pulled: too few", counts.can, counts.cannot));
+            for (kind, counts) in
+                self.kinds.iter().filter(|(_, c)| c.can < EITHER || c.cannot < EITHER)
+            {
+                wrong.push(format!(
+                    "{kind}: {} can and {} cannot be pulled: too few",
+                    counts.can, counts.cannot
+                ));
             }
         }
         wrong
@@ -116,12 +143,17 @@ impl Report {
 
     pub fn print(&self, took: Duration) {
         println!("\n{:<12} {}", "kind", HEAD.map(|h| format!("{h:>14}")).join(" "));
-        for (kind, counts) in self.kinds.iter().map(|(k, c)| (k.as_str(), *c)).chain([("all", self.total())]) {
+        for (kind, counts) in
+            self.kinds.iter().map(|(k, c)| (k.as_str(), *c)).chain([("all", self.total())])
+        {
             println!("{kind:<12} {}", counts.row().map(|n| format!("{n:>14}")).join(" "));
         }
         println!("\nseed {}, {took:.0?}", self.seed);
         let complaints = self.complaints();
-        println!("{}", if complaints.is_empty() { "they agree".to_owned() } else { complaints.join("; ") });
+        println!(
+            "{}",
+            if complaints.is_empty() { "they agree".to_owned() } else { complaints.join("; ") }
+        );
     }
 
     /// Puts the table between the marks of a page.
@@ -130,8 +162,16 @@ impl Report {
         let (start, end) = ("<!-- table -->\n", "<!-- end -->");
         let (before, rest) = text.split_once(start).ok_or("the page has no <!-- table -->")?;
         let (_, behind) = rest.split_once(end).ok_or("the page has no <!-- end -->")?;
-        let mut table = format!("{judge}, seed {}, {} s:\n\n| kind | {} |\n|---|{}\n", self.seed, took.as_secs(), HEAD.join(" | "), "---:|".repeat(HEAD.len()));
-        for (kind, counts) in self.kinds.iter().map(|(k, c)| (k.as_str(), *c)).chain([("all", self.total())]) {
+        let mut table = format!(
+            "{judge}, seed {}, {} s:\n\n| kind | {} |\n|---|{}\n",
+            self.seed,
+            took.as_secs(),
+            HEAD.join(" | "),
+            "---:|".repeat(HEAD.len())
+        );
+        for (kind, counts) in
+            self.kinds.iter().map(|(k, c)| (k.as_str(), *c)).chain([("all", self.total())])
+        {
             table += &format!("| {kind} | {} |\n", counts.row().map(|n| n.to_string()).join(" | "));
         }
         Ok(std::fs::write(page, format!("{before}{start}{table}{end}{behind}"))?)

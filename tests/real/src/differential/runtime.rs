@@ -13,10 +13,10 @@ use tonic::transport::{Channel, Endpoint, Uri};
 
 use super::server::ADDRESS;
 use super::world::{OTHER_ZONE, ZONE};
+use crate::Fallible;
 use crate::daemon::{Daemon, run, until};
 use crate::namespace::bind;
 use crate::places::DNS_GOOD;
-use crate::Fallible;
 
 /// How long containerd may take; then the world is undecided.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -122,7 +122,8 @@ pub async fn names(folder: &Path) -> Fallible<Daemon> {
     let top = "$TTL 60\n@ IN SOA ns.dns.test. root.dns.test. 1 60 60 60 60\n@ IN NS ns.dns.test.\n";
     std::fs::write(home.join("all"), format!("{top}@ IN A {ADDRESS}\n* IN A {ADDRESS}\n"))?;
     std::fs::write(home.join("none"), top)?;
-    let zone = |name: &str, file: &str| format!("zone \"{name}\" {{ type master; file \"{file}\"; }};\n");
+    let zone =
+        |name: &str, file: &str| format!("zone \"{name}\" {{ type master; file \"{file}\"; }};\n");
     let config = format!(
         "options {{ directory \"{at}\"; pid-file \"{at}/pid\"; session-keyfile \"{at}/session.key\";\n\
          listen-on port 53 {{ {DNS_GOOD}; }}; listen-on-v6 {{ none; }}; recursion yes; dnssec-validation no; }};\n\

@@ -120,13 +120,15 @@ pub async fn start(worlds: &Worlds, chains: Arc<Chains>) -> Fallible<()> {
                         let _ = speak_http1(socket, &worlds, false).await;
                         return;
                     }
-                    let acceptor = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), socket);
+                    let acceptor =
+                        LazyConfigAcceptor::new(rustls::server::Acceptor::default(), socket);
                     let Ok(started) = acceptor.await else { return };
                     let name = started.client_hello().server_name().unwrap_or_default().to_owned();
                     let served = worlds.of(&name);
                     let world = served.as_ref().map(|served| &served.world);
                     let http2 = world.is_some_and(|world| world.http2);
-                    let own = world.filter(|world| name == format!("{}.{}", world.name, super::world::ZONE));
+                    let own = world
+                        .filter(|world| name == format!("{}.{}", world.name, super::world::ZONE));
                     let chain = own.map(|world| world.chain.clone()).unwrap_or_default();
                     let Some(config) = chains.config(&chain, &name, http2) else { return };
                     let Ok(stream) = started.into_stream(config).await else { return };
@@ -142,7 +144,11 @@ pub async fn start(worlds: &Worlds, chains: Arc<Chains>) -> Fallible<()> {
     Ok(())
 }
 
-async fn speak_http1<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, worlds: &Worlds, is_tls: bool) -> io::Result<()> {
+async fn speak_http1<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    worlds: &Worlds,
+    is_tls: bool,
+) -> io::Result<()> {
     let mut read = vec![];
     loop {
         let end = loop {
@@ -222,7 +228,11 @@ fn answered(worlds: &Worlds, asked: &Asked) -> Answer {
 }
 
 /// Writes an answer and returns whether it ends the connection.
-async fn write<S: AsyncWrite + Unpin>(stream: &mut S, answer: &Answer, is_head: bool) -> io::Result<bool> {
+async fn write<S: AsyncWrite + Unpin>(
+    stream: &mut S,
+    answer: &Answer,
+    is_head: bool,
+) -> io::Result<bool> {
     let body = answer.body.bytes();
     let has_none = is_head || matches!(answer.status, 100..=199 | 204 | 304);
     let mut head = format!("HTTP/1.1 {} {}\r\n", answer.status, reason(answer.status));
@@ -230,7 +240,9 @@ async fn write<S: AsyncWrite + Unpin>(stream: &mut S, answer: &Answer, is_head: 
         head += &format!("{name}: {value}\r\n");
     }
     match answer.length {
-        Length::True if !matches!(answer.status, 204 | 304) => head += &format!("Content-Length: {}\r\n", body.len()),
+        Length::True if !matches!(answer.status, 204 | 304) => {
+            head += &format!("Content-Length: {}\r\n", body.len())
+        }
         Length::Claimed(length) => head += &format!("Content-Length: {length}\r\n"),
         Length::Chunked => head += "Transfer-Encoding: chunked\r\n",
         Length::True | Length::Closed => {}
@@ -259,7 +271,10 @@ async fn write<S: AsyncWrite + Unpin>(stream: &mut S, answer: &Answer, is_head: 
 }
 
 fn reason(status: u16) -> &'static str {
-    hyper::StatusCode::from_u16(status).ok().and_then(|code| code.canonical_reason()).unwrap_or("Unknown")
+    hyper::StatusCode::from_u16(status)
+        .ok()
+        .and_then(|code| code.canonical_reason())
+        .unwrap_or("Unknown")
 }
 
 async fn speak_http2<S>(stream: S, worlds: Worlds)
@@ -271,16 +286,21 @@ where
         async move {
             let mut asked = read(request).await;
             asked.host = bare(&asked.host, true);
-            Ok::<_, io::Error>(response(&answered(&worlds, &asked), asked.method == "HEAD"))
+            let answer = answered(&worlds, &asked);
+            let has_none = asked.method == "HEAD" || matches!(answer.status, 204 | 304);
+            Ok::<_, io::Error>(response(&answer, has_none))
         }
     });
-    let _ = http2::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+    let _ = http2::Builder::new(TokioExecutor::new())
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }
 
 async fn read(request: Request<Incoming>) -> Asked {
     let (head, body) = request.into_parts();
-    let header =
-        |name: &str| head.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
+    let header = |name: &str| {
+        head.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned()
+    };
     let body = Limited::new(body, MAX_REQUEST).collect().await;
     let form = body.map(|body| body.to_bytes()).unwrap_or_default();
     Asked {
@@ -313,8 +333,16 @@ fn response(answer: &Answer, is_head: bool) -> Response<UnsyncBoxBody<Bytes, io:
     }
     let whole = Full::new(if is_head { Bytes::new() } else { body });
     let frames = futures::stream::once(async move {
-        whole.collect().await.map(|whole| Frame::data(whole.to_bytes())).map_err(|never| match never {})
+        whole
+            .collect()
+            .await
+            .map(|whole| Frame::data(whole.to_bytes()))
+            .map_err(|never| match never {})
     });
-    let body = if is_head { Full::new(Bytes::new()).map_err(|never| match never {}).boxed_unsync() } else { StreamBody::new(frames).boxed_unsync() };
+    let body = if is_head {
+        Full::new(Bytes::new()).map_err(|never| match never {}).boxed_unsync()
+    } else {
+        StreamBody::new(frames).boxed_unsync()
+    };
     response.body(body).unwrap_or_default()
 }

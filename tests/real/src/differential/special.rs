@@ -55,7 +55,8 @@ impl ResolvesServerCert for Fixed {
 
 impl Special {
     pub fn config(&self, http2: bool) -> Option<Arc<ServerConfig>> {
-        let mut config = ServerConfig::builder().with_no_client_auth().with_cert_resolver(self.0.clone());
+        let mut config =
+            ServerConfig::builder().with_no_client_auth().with_cert_resolver(self.0.clone());
         config.alpn_protocols = protocols(http2);
         Some(Arc::new(config))
     }
@@ -67,14 +68,22 @@ pub fn all(folder: &Path) -> Fallible<HashMap<&'static str, Special>> {
     std::fs::create_dir_all(&home)?;
     let ca = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n";
     std::fs::write(home.join("ca.ext"), ca)?;
-    let leaf = "subjectAltName=DNS:*.diff.test\nextendedKeyUsage=serverAuth\nkeyUsage=digitalSignature\n";
+    let leaf =
+        "subjectAltName=DNS:*.diff.test\nextendedKeyUsage=serverAuth\nkeyUsage=digitalSignature\n";
     std::fs::write(home.join("leaf.ext"), leaf)?;
-    script(&home, "openssl req -x509 -newkey rsa:2048 -nodes -keyout root.key -out root.pem -days 9000 -subj '/CN=Old root' -addext keyUsage=critical,keyCertSign")?;
-    for (name, size, digest) in [("middle-sha1", "2048", "sha1"), ("middle-1024", "1024", "sha256")] {
-        script(&home, &format!(
-            "openssl req -new -newkey rsa:{size} -nodes -keyout {name}.key -out {name}.csr -subj '/CN={name}' && \
+    script(
+        &home,
+        "openssl req -x509 -newkey rsa:2048 -nodes -keyout root.key -out root.pem -days 9000 -subj '/CN=Old root' -addext keyUsage=critical,keyCertSign",
+    )?;
+    for (name, size, digest) in [("middle-sha1", "2048", "sha1"), ("middle-1024", "1024", "sha256")]
+    {
+        script(
+            &home,
+            &format!(
+                "openssl req -new -newkey rsa:{size} -nodes -keyout {name}.key -out {name}.csr -subj '/CN={name}' && \
              openssl x509 -req -in {name}.csr -CA root.pem -CAkey root.key -days 8000 -{digest} -extfile ca.ext -out {name}.pem"
-        ))?;
+            ),
+        )?;
     }
     ROWS.iter().map(|row| Ok((row.0, special(&home, row)?))).collect()
 }
@@ -92,10 +101,13 @@ fn special(home: &Path, (name, key, digest, scheme): &Row) -> Fallible<Special> 
         "chain-1024" => ("middle-1024", "-sha256 -extfile leaf.ext".to_owned()),
         other => ("root", format!("-{other} -extfile leaf.ext")),
     };
-    script(home, &format!(
-        "openssl req -new -newkey {new} -nodes -keyout {name}.key -out {name}.csr -subj '/CN={name}' && \
+    script(
+        home,
+        &format!(
+            "openssl req -new -newkey {new} -nodes -keyout {name}.key -out {name}.csr -subj '/CN={name}' && \
          openssl x509 -req -in {name}.csr -CA {issuer}.pem -CAkey {issuer}.key -days 7000 {sign} -out {name}.pem"
-    ))?;
+        ),
+    )?;
     let mut chain = vec![CertificateDer::from_pem_file(home.join(format!("{name}.pem")))?];
     if issuer != "root" {
         chain.push(CertificateDer::from_pem_file(home.join(format!("{issuer}.pem")))?);
@@ -103,13 +115,20 @@ fn special(home: &Path, (name, key, digest, scheme): &Row) -> Fallible<Special> 
     let file = home.join(format!("{name}.key"));
     let key: Arc<dyn SigningKey> = match scheme {
         Some(scheme) => Arc::new(Openssl { file, scheme: *scheme }),
-        None => rustls::crypto::ring::sign::any_supported_type(&PrivateKeyDer::from_pem_file(file)?)?,
+        None => {
+            rustls::crypto::ring::sign::any_supported_type(&PrivateKeyDer::from_pem_file(file)?)?
+        }
     };
     Ok(Special(Arc::new(Fixed(Arc::new(CertifiedKey::new(chain, key))))))
 }
 
 fn script(home: &Path, script: &str) -> Fallible<()> {
-    let out = Command::new("sh").arg("-ec").arg(script).current_dir(home).stdin(Stdio::null()).output()?;
+    let out = Command::new("sh")
+        .arg("-ec")
+        .arg(script)
+        .current_dir(home)
+        .stdin(Stdio::null())
+        .output()?;
     if out.status.success() {
         return Ok(());
     }

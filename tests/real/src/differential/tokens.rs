@@ -12,11 +12,13 @@ pub fn token(draft: &mut Draft, rng: &mut Rng) {
     draft.auth = Auth::Bearer;
     if draft.challenge.iter().all(|line| !line.starts_with("Bearer")) {
         let host = draft.host();
-        draft.challenge = vec![format!("Bearer realm=\"https://{}/token\",service=\"{host}\"", draft.realm.0)];
+        draft.challenge =
+            vec![format!("Bearer realm=\"https://{}/token\",service=\"{host}\"", draft.realm.0)];
     }
     let token = draft.token();
     let name = if draft.login.is_some() && rng.chance(80) { "access_token" } else { "token" };
-    let mut body = serde_json::json!({ name: token, "expires_in": 300, "issued_at": "2026-11-01T08:00:00Z" });
+    let mut body =
+        serde_json::json!({ name: token, "expires_in": 300, "issued_at": "2026-11-01T08:00:00Z" });
     if rng.chance(20) {
         body["refresh_token"] = "r".into();
         body["scope"] = "a b".into();
@@ -24,8 +26,15 @@ pub fn token(draft: &mut Draft, rng: &mut Rng) {
     let mut edits = vec![];
     for _ in 0..1 + rng.below(2) {
         let (field, kind) = rng.pick(&[
-            ("expires_in", "int"), ("issued_at", "time"), ("refresh_token", "text"), ("scope", "text"),
-            ("token", "text"), ("access_token", "text"), ("unknown", "any"), ("expires_in", "int"), ("issued_at", "time"),
+            ("expires_in", "int"),
+            ("issued_at", "time"),
+            ("refresh_token", "text"),
+            ("scope", "text"),
+            ("token", "text"),
+            ("access_token", "text"),
+            ("unknown", "any"),
+            ("expires_in", "int"),
+            ("issued_at", "time"),
         ]);
         let raw = if matches!(field, "token" | "access_token") && rng.chance(60) {
             rng.pick(&[format!("\"{token}\""), "\"\"".to_owned(), "null".to_owned()])
@@ -35,7 +44,10 @@ pub fn token(draft: &mut Draft, rng: &mut Rng) {
         edits.push(Edit::Set { path: format!("/{field}"), raw });
     }
     match rng.below(8) {
-        0 => edits.push(Edit::Rename { path: format!("/{name}"), name: rng.pick(&["Access_Token", "TOKEN", "accessToken", "Token"]).to_owned() }),
+        0 => edits.push(Edit::Rename {
+            path: format!("/{name}"),
+            name: rng.pick(&["Access_Token", "TOKEN", "accessToken", "Token"]).to_owned(),
+        }),
         1 => edits.push(Edit::Whole(rng.pick(&WHOLE))),
         2 => edits.push(Edit::Remove { path: format!("/{name}") }),
         _ => {}
@@ -46,7 +58,10 @@ pub fn token(draft: &mut Draft, rng: &mut Rng) {
     match rng.below(12) {
         0 => answer.status = rng.pick(&[201, 202, 203, 204, 206, 226, 300, 304, 399]),
         1 => answer.status = status_of_refusal(rng),
-        2 => answer.set("Content-Type", rng.pick(&["text/plain", "text/html", "", "application/json; charset=utf-16"])),
+        2 => answer.set(
+            "Content-Type",
+            rng.pick(&["text/plain", "text/html", "", "application/json; charset=utf-16"]),
+        ),
         3 => answer.length = rng.pick(&[Length::Chunked, Length::Closed]),
         4 => answer.length = Length::Claimed(bytes.len() as u64 + 20),
         5 => {
@@ -73,7 +88,12 @@ pub fn token(draft: &mut Draft, rng: &mut Rng) {
         draft.tell(format!("GET of the token: {status} {text}"));
     }
     if rng.chance(8) {
-        let mut busy = Route::new(&draft.realm.0, "", &draft.realm.1, Answer::json(rng.pick(&[429, 503, 500, 502, 408]), "{}"));
+        let mut busy = Route::new(
+            &draft.realm.0,
+            "",
+            &draft.realm.1,
+            Answer::json(rng.pick(&[429, 503, 500, 502, 408]), "{}"),
+        );
         busy.times = 1;
         draft.first.push(busy);
         draft.tell("the first request for a token is not served");
@@ -81,8 +101,19 @@ pub fn token(draft: &mut Draft, rng: &mut Rng) {
 }
 
 const WHOLE: [Whole; 13] = [
-    Whole::Bom, Whole::Truncated, Whole::TrailingText, Whole::TrailingSpace, Whole::LeadingSpace, Whole::InvalidUtf8,
-    Whole::Comment, Whole::Empty, Whole::Null, Whole::List, Whole::Html, Whole::LoneSurrogate, Whole::ControlCharacter,
+    Whole::Bom,
+    Whole::Truncated,
+    Whole::TrailingText,
+    Whole::TrailingSpace,
+    Whole::LeadingSpace,
+    Whole::InvalidUtf8,
+    Whole::Comment,
+    Whole::Empty,
+    Whole::Null,
+    Whole::List,
+    Whole::Html,
+    Whole::LoneSurrogate,
+    Whole::ControlCharacter,
 ];
 
 /// Redirects of the request for a token: a form, or a query.
@@ -92,7 +123,8 @@ pub fn realm(draft: &mut Draft, rng: &mut Rng) {
     let (host, path) = (draft.realm.0.clone(), "/token".to_owned());
     let own = draft.host();
     let port = rng.pick(&["", "", "", ":5443", ":443", ":80", ":4499"]);
-    draft.challenge = vec![format!("Bearer realm=\"{scheme}://{host}{port}{path}\",service=\"{own}\"")];
+    draft.challenge =
+        vec![format!("Bearer realm=\"{scheme}://{host}{port}{path}\",service=\"{own}\"")];
     draft.tell(format!("{}", draft.challenge[0]));
     let mut at = (host.clone(), path);
     if !matches!(port, "" | ":443") {

@@ -135,10 +135,6 @@ impl Answer {
         Answer::new(status, "application/json", body)
     }
 
-    pub fn bare(status: u16) -> Answer {
-        Answer { status, headers: vec![], body: Body::default(), length: Length::True }
-    }
-
     pub fn with(mut self, name: &str, value: &str) -> Answer {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
