@@ -65,6 +65,10 @@ pub(super) fn is_layer(media_type: &str) -> bool {
 /// follows the first `+` only says how it is compressed.
 pub(super) fn is_unpackable(media_type: &str) -> bool {
     let base = base(media_type);
+    // containerd hands what is encrypted to a program, which no node has by default.
+    if media_type.ends_with("+encrypted") {
+        return false;
+    }
     is_docker_layer(base)
         || matches!(
             base,

@@ -2,7 +2,10 @@
 
 use url::form_urlencoded;
 
-use super::{Reply, Request, signed_in::Origin};
+use super::{
+    Reply, Request,
+    signed_in::{Origin, SignedIn},
+};
 use crate::kit::{
     redact::Secret,
     target::{Host, HostPurpose},
@@ -59,10 +62,12 @@ pub fn redirect(
     if !is_small || !is_at_or_below(&host.name, &origin.host.name) {
         origin.authorization = None;
     }
-    // containerd compares names and ports as they are written.
-    let is_as_named = is_small && !authority.ends_with(if host.plain { ":80" } else { ":443" });
-    let signed = request.signed_in.as_ref().filter(|_| is_as_named || authority.is_empty());
-    let signed = signed.filter(|signed| signed.host.is_same(&host));
+    // containerd compares names and ports as they are written, whatever the scheme.
+    let is_named = |signed: &&SignedIn| match authority {
+        "" => signed.host.is_same(&host),
+        authority => authority == signed.host.to_string(),
+    };
+    let signed = request.signed_in.as_ref().filter(is_named);
     let set_anew = signed.map(|signed| signed.authorization.clone());
     // Without another one, Go signs in with what the URL holds (net/http, `send`).
     next.authorization =

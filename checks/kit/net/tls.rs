@@ -58,6 +58,12 @@ impl Refusal {
             Refusal::Broken(fault) => !matches!(fault, Fault::Other(_)),
             Refusal::NoTrustStore => false,
             Refusal::Alert(alert) => !NO_COMMON_WAY.contains(&alert.as_str()),
+            // Version 1 has no names, and Go reads no others.
+            Refusal::Untrusted(Why::Other(other), certificate)
+                if other.0.downcast_ref() == Some(&webpki::Error::UnsupportedCertVersion) =>
+            {
+                certificate.names.is_empty()
+            }
             Refusal::Untrusted(why, _) => {
                 matches!(
                     why,

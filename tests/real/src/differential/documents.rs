@@ -211,11 +211,15 @@ pub fn manifest(draft: &mut Draft, rng: &mut Rng) {
             4 => {
                 let (name, kind) = rng.pick(DESCRIPTOR);
                 let raw = odd(rng, kind);
+                // Without --full, check-acr does not read every layer.
+                draft.full |= name == "size";
                 set(draft, Doc::Manifest, &format!("/config/{name}"), raw);
             }
             5 | 6 => {
                 let (name, kind) = rng.pick(DESCRIPTOR);
                 let raw = odd(rng, kind);
+                // Without --full, check-acr does not read every layer.
+                draft.full |= name == "size";
                 set(draft, Doc::Manifest, &format!("/layers/{layer}/{name}"), raw);
             }
             7 => {

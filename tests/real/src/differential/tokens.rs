@@ -119,7 +119,7 @@ const WHOLE: [Whole; 13] = [
 /// Redirects of the request for a token: a form, or a query.
 pub fn realm(draft: &mut Draft, rng: &mut Rng) {
     draft.auth = Auth::Bearer;
-    let scheme = if rng.chance(12) { "http" } else { "https" };
+    let scheme = if rng.chance(7) { "http" } else { "https" };
     let (host, path) = (draft.realm.0.clone(), "/token".to_owned());
     let own = draft.host();
     let port = rng.pick(&["", "", "", ":5443", ":443", ":80", ":4499"]);
