@@ -246,6 +246,7 @@ pub enum Answer {
     RedirectLoop,
     HeaderBomb,
     GzipBomb,
+    Brotli,
     Endless,
     NotJson,
     WrongDigest,
