@@ -100,7 +100,7 @@ impl Attribute {
     }
 
     /// Returns its value in a view: of the labels, else of what the steps saw.
-    fn value<'a>(self, look: &'a impl Look) -> Option<Cow<'a, str>> {
+    fn value(self, look: &impl Look) -> Option<Cow<'_, str>> {
         if let Some(label) = look.labels().get(self.name()) {
             return Some(label.into());
         }
