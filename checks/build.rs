@@ -94,6 +94,8 @@ struct Mode {
 #[serde(deny_unknown_fields)]
 struct Lookup {
     run: String,
+    #[serde(default)]
+    changes: bool,
 }
 
 #[derive(Debug)]

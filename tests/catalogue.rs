@@ -219,6 +219,16 @@ fn no_command_changes_anything_on_an_unsure_value() {
     assert!(said.is_empty(), "{said:#?}");
 }
 
+/// One that makes something waits for the guards of the others.
+#[test]
+fn a_look_up_says_whether_it_changes_something() {
+    const LOOKS: [&str; 5] = [" show ", " list ", " rest ", "kubectl get ", "printf "];
+    for (name, lookup) in messages().lookups.iter() {
+        let looks = LOOKS.iter().any(|word| lookup.run.contains(word));
+        assert!(looks != lookup.changes, "{name}: {}", lookup.run);
+    }
+}
+
 #[test]
 fn every_look_up_is_used() {
     let messages = messages();

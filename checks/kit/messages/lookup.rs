@@ -15,6 +15,8 @@ const ONE: &str = r#"one() { case $2 in ''|*[[:cntrl:]]*) ! echo "not exactly on
 pub struct Lookup {
     /// The command that prints it.
     pub run: &'static str,
+    /// Whether it changes something, such as one that makes a new password.
+    pub changes: bool,
 }
 
 /// Returns a command behind the look-ups of the variables that it uses, each with a guard.
@@ -51,8 +53,9 @@ pub(super) fn after(
     let mut unguarded = vec![];
     for name in needed {
         let Some(lookup) = lookups.get(name) else { continue };
-        // A look-up that uses an earlier one stands behind its guard.
-        if variables(lookup.run).any(|used| unguarded.contains(&used)) {
+        // A look-up that uses an earlier one stands behind its guard, and one that changes something
+        // behind all.
+        if lookup.changes || variables(lookup.run).any(|used| unguarded.contains(&used)) {
             script += &guards(&mut unguarded);
         }
         // Otherwise a pipe ends as its last program does, whatever became of the first.
@@ -70,6 +73,9 @@ pub(super) fn after(
 
 /// Returns the line that stops at each of these values, and empties the list.
 fn guards(names: &mut Vec<&str>) -> String {
+    if names.is_empty() {
+        return String::new();
+    }
     let guards: Vec<_> = names.drain(..).map(|name| format!("one {name} \"${name}\" &&")).collect();
     guards.join(" ") + "\n"
 }
@@ -97,9 +103,10 @@ mod tests {
     use super::*;
 
     const LOOKUPS: Table<Lookup> = Table(&[
-        ("id", Lookup { run: "az acr show -n {acr}" }),
-        ("nic", Lookup { run: "az nic --id \"$id\"" }),
-        ("password", Lookup { run: "az token | cut" }),
+        ("fresh", Lookup { run: "az token create", changes: true }),
+        ("id", Lookup { run: "az acr show -n {acr}", changes: false }),
+        ("nic", Lookup { run: "az nic --id \"$id\"", changes: false }),
+        ("password", Lookup { run: "az token | cut", changes: false }),
     ]);
 
     #[test]
@@ -113,6 +120,17 @@ mod tests {
                  password=$(set -o pipefail; az token | cut) &&\n\
                  one nic \"$nic\" && one password \"$password\" &&\n\
                  az go --nic \"${{nic##*/}}\" \"$password\" $HOME"
+            )
+        );
+    }
+
+    #[test]
+    fn a_look_up_that_changes_something_comes_behind_every_guard() {
+        assert_eq!(
+            guarded("az go $id $fresh", &LOOKUPS, true),
+            format!(
+                "{ONE}id=$(az acr show -n {{acr}}) &&\none id \"$id\" &&\n\
+                 fresh=$(az token create) &&\none fresh \"$fresh\" &&\naz go $id $fresh"
             )
         );
     }

@@ -10,7 +10,7 @@ import tempfile
 
 os.environ["AZURE_CONFIG_DIR"] = tempfile.mkdtemp()
 os.environ["AZURE_CORE_COLLECT_TELEMETRY"] = "false"
-from azure.cli.core.commands.events import EVENT_INVOKER_POST_LOAD_ARGUMENTS  # noqa: E402
+from azure.cli.core.commands.events import EVENT_INVOKER_POST_LOAD_ARGUMENTS, EVENT_INVOKER_PRE_LOAD_ARGUMENTS  # noqa: E402
 from knack.events import EVENT_INVOKER_POST_CMD_TBL_CREATE  # noqa: E402
 from azure.cli.core import get_default_cli  # noqa: E402
 
@@ -30,6 +30,8 @@ def parse(argv):
                 return f"no such command: {command}"
             invocation.data["command_string"] = command
             loader.command_table = {command: loader.command_table[command]}
+            # With this event azure-cli adds --subscription to every command.
+            cli.raise_event(EVENT_INVOKER_PRE_LOAD_ARGUMENTS, commands_loader=loader)
             loader.load_arguments(command)
             invocation.parser.cli_ctx = cli
             # With these events azure-cli adds --ids, which stands for --name and --resource-group.

@@ -15,8 +15,8 @@ MODES = ["fail", "fail-after-a-line", "nothing", "two-lines"]
 # Programs that a command may use as they are; every other one is a stub.
 REAL = "awk bash sh env echo printf grep cut sort sed cat base64 jq head tail tr wc xargs mktemp test seq sleep".split()
 STUBS = ("az kubectl docker check-acr curl nslookup openssl chronyc timedatectl journalctl pgrep ls sudo systemctl "
-         "iptables-save nft ip ss python3 containerd timeout time docker-credential-pass mv cp").split()
-READS = re.compile(r"^(show|list|list-.*|show-.*|check-health|get-access-token|rest)$")
+         "iptables-save nft ip ss python3 containerd timeout time docker-credential-pass mv cp ctr crictl").split()
+READS = re.compile(r"^(show|list|list-.*|show-.*|check-health|get-access-token|rest|query)$")
 
 
 def scenario(name):
@@ -73,7 +73,11 @@ def is_change(call):
     if program in ("mv", "cp", "mkdir", "rmdir"):
         return True
     if program == "systemctl":
-        return plain[:1] in (["restart"], ["daemon-reload"])
+        return plain[:1] in (["restart"], ["daemon-reload"], ["start"], ["stop"])
+    if program == "ctr":
+        return "rm" in plain
+    if program == "crictl":
+        return plain[:1] == ["rmi"]
     return "inspect" not in words and (program, *plain[:1]) in {("docker", "push"), ("docker", "login"), ("docker", "logout"), ("docker", "buildx"),
                                      ("docker", "tag"), ("docker", "pull"), ("chronyc", "makestep")}
 
@@ -111,7 +115,8 @@ def main():
             failed.extend(f"{where}: a command that only looks changes something: {call}" for call in healthy if is_change(call))
             continue
         runs += 1
-        if not any(is_change(call) for call in healthy):
+        # What changes the shell itself calls no program.
+        if not any(is_change(call) for call in healthy) and not re.fullmatch(r"unset \w+", command):
             failed.append(f"{where}: nothing is changed although every look-up is healthy: {command}")
         for at in range(1, len(lookups(healthy)) + 1):
             for mode in MODES:
@@ -120,6 +125,9 @@ def main():
                 failed.extend(f"{where}: look-up {at}: {mode}, and yet: {call}" for call in changed)
     parsed = {program: [call for call in calls if call[0] == program] for program in ("az", "kubectl")}
     python = VENV / "bin" / "python"
+    # Graph is an extension, which azure-cli fetches when it is first used.
+    extension = [call for call in parsed["az"] if call[1] == "graph"]
+    parsed["az"] = [call for call in parsed["az"] if call not in extension]
     lines = [f"distinct commands, in two languages: {len(commands)}", f"runs against stubs: {runs}"]
     if python.exists():
         asked = "".join(json.dumps(list(call[1:])) + "\n" for call in parsed["az"])
@@ -127,7 +135,7 @@ def main():
         said = said.splitlines()
         assert len(said) == len(parsed["az"]), "the parser of azure-cli ended early"
         failed.extend(f"{calls[call]}: az {' '.join(call[1:])}: {answer}" for call, answer in zip(parsed["az"], said) if answer != "ok")
-        lines.append(f"az calls, parsed by azure-cli: {len(said)}")
+        lines.append(f"az calls, parsed by azure-cli: {len(said)}; of an extension, not parsed: {len(extension)}")
     else:
         lines.append("az calls: not run: azure-cli could not be installed")
     kubectl = shutil.which("kubectl")
