@@ -4,6 +4,7 @@
 use strum::VariantNames;
 
 use crate::{
+    compared::Attribute,
     dns::{Known, Reach},
     identity::{Absent, Answered, CandidateKind, ManagementAudience},
     kit::{
@@ -34,6 +35,7 @@ pub const WORDS: &[&[&str]] = &[
     AnonymousAnswer::VARIANTS,
     Answered::VARIANTS,
     ArtifactKind::VARIANTS,
+    Attribute::VARIANTS,
     Audience::VARIANTS,
     AuthScheme::WORDS,
     CandidateKind::VARIANTS,

@@ -4,6 +4,7 @@ pub mod acr;
 pub mod arm;
 pub mod clock;
 pub mod cluster;
+pub mod compared;
 pub mod data_path;
 pub mod dns;
 pub mod evidence;
@@ -13,6 +14,7 @@ pub mod kit;
 pub mod kubelet;
 pub mod layer;
 pub mod manifest;
+pub mod nodes;
 pub mod pod;
 pub mod proxy;
 pub mod registry;
@@ -45,7 +47,7 @@ use steps::{
 };
 use token::RefreshToken;
 
-areas! { acr, arm, clock, cluster, dns, identity, image, kubelet, layer, manifest, proxy, registry, role, runtime, tcp, tls, token }
+areas! { acr, arm, clock, cluster, dns, identity, image, kubelet, layer, manifest, nodes, proxy, registry, role, runtime, tcp, tls, token }
 
 /// Plans a pull: from the name of an image to bytes of one of its layers.
 #[rustfmt::skip]

@@ -1,14 +1,16 @@
 //! The command line.
 
+pub(crate) mod agent;
 pub(crate) mod azure;
 pub(crate) mod output;
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use checks::kit::{Cloud, rules::Platform, target::Who};
+use checks::kit::{Cloud, engine::Vantage, rules::Platform, target::Who};
 use clap::{Args as ArgGroup, Parser, Subcommand};
 
 use crate::run::Wanted;
+pub(crate) use agent::AgentArgs;
 use azure::AzureArgs;
 pub(crate) use output::{FailOn, FixForm, Format, Output, ReferenceArgs, ShowArgs, When};
 
@@ -92,6 +94,9 @@ pub(crate) enum Command {
         #[command(flatten)]
         show: ReferenceArgs,
     },
+    /// Check from this node, for a run elsewhere: what `check-acr node` starts in its Jobs
+    #[command(hide = true)]
+    Agent(Box<AgentArgs>),
     /// Check in an embedded world of name servers, a registry and its data host
     #[cfg(feature = "lab")]
     Lab {
@@ -231,6 +236,8 @@ impl CheckOptions {
             only: self.only.iter().cloned().collect(),
             skip: self.skip.iter().cloned().collect(),
             timeout: self.timeout(),
+            vantage: Vantage::Here,
+            labels: BTreeMap::new(),
         }
     }
 }

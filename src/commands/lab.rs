@@ -1,7 +1,7 @@
 //! `check-acr lab`: the same checks in a built-in fake environment in which at most one thing is
 //! broken.
 
-use checks::kit::{Target, World, messages::Lang};
+use checks::kit::{Target, World, engine::Event, messages::Lang};
 use clap::Parser;
 use lab::{Lab, Scenario, ScenarioFile};
 
@@ -10,7 +10,8 @@ use crate::{
     Exit,
     args::{Args, CheckOptions, Format, Output, ShowArgs},
     present::reference::ScenarioLine,
-    show::{self, reference},
+    run::{Wanted, run as run_plans},
+    show::{self, Outputs, reference},
     wait::interrupted,
     world,
 };
@@ -51,9 +52,32 @@ pub(super) async fn run(
     if serve {
         return keep_up(&scenario, &lab::serve(&scenario).await.map_err(failed)?).await;
     }
+    if !scenario.views.is_empty() {
+        return from_views(&scenario, &options).await;
+    }
     let lab = lab::start(&scenario).await.map_err(failed)?;
     let (options, targets, world) = prepare_scenario(&scenario, &lab, |base| options.or(base))?;
     check::in_world(targets, world, &options).await
+}
+
+/// Looks from each vantage of a scenario with several, one after the other.
+async fn from_views(scenario: &Scenario, options: &CheckOptions) -> Result<Exit, String> {
+    let outputs = Outputs::open(&options.show, options.file_timeout()).await?;
+    let mut run = outputs.new_run();
+    for view in &scenario.views {
+        let failed = |error: &dyn std::fmt::Display| format!("the lab does not start: {error}");
+        let lab = lab::start(&view.world).await.map_err(|error| failed(&error))?;
+        let given = options.clone();
+        let (options, targets, world) = prepare_scenario(&view.world, &lab, |base| given.or(base))?;
+        let (vantage, labels) = (view.from.parse()?, view.labels.clone());
+        let wanted = Wanted { vantage, labels, ..options.wanted() };
+        let lines = outputs.clone();
+        let tell = move |event: &Event| lines.event(event);
+        for event in run_plans(targets, world, &wanted, tell).await {
+            run.take(event)?;
+        }
+    }
+    Ok(outputs.finish(&outputs.present(&run)))
 }
 
 /// Returns the options of a scenario, its targets and its world. `change` may change its options.

@@ -1,5 +1,6 @@
 //! The subcommands, one file each.
 
+mod agent;
 pub(crate) mod check;
 mod documents;
 mod explain;
@@ -28,6 +29,7 @@ pub(crate) async fn run(args: Args) -> Exit {
         (Some(Command::List { modes, show }), _) => Ok(list::run(modes, show.lang, show.as_json())),
         (Some(Command::Completions { shell }), _) => Ok(documents::completions(shell)),
         (Some(Command::Man), _) => Ok(documents::man()),
+        (Some(Command::Agent(agent)), _) => agent::run(*agent).await,
         (Some(Command::Show { file, show }), _) => show::run(&file, &show).await,
         (Some(Command::Why { message, show }), _) => why::run(&message, &show).await,
         #[cfg(feature = "lab")]

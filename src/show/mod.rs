@@ -12,6 +12,7 @@ mod progress;
 pub(crate) mod reference;
 mod terminal;
 mod text;
+mod views;
 
 pub use json_v1::json;
 pub(crate) use outputs::Outputs;

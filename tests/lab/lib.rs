@@ -41,7 +41,7 @@ pub use error::Error;
 pub use identity::{Entra, Identity, IdentityKind, Imds, ImdsAnswer};
 pub use jwt::is_signed;
 pub use node::{Disk, Node, Process, Provider};
-pub use scenario::{Ask, Clock, Expect, Scenario, SignIn, Story};
+pub use scenario::{Ask, Clock, Expect, Scenario, SignIn, Story, View};
 pub use scenarios::{ScenarioFile, scenarios};
 pub use secrets::CANARY;
 pub use settings::{

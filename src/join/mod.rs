@@ -1,0 +1,3 @@
+//! Events from elsewhere: the other sources from which a report is folded.
+
+pub mod termination;
