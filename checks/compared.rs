@@ -219,7 +219,7 @@ fn splits(looks: &[impl Look]) -> Vec<Compared> {
         match look.vantage() {
             Vantage::Node(name) => drop(nodes.insert(name, place)),
             Vantage::PodNetwork(name) => drop(pods.insert(name, place)),
-            Vantage::Here | Vantage::Azure => {}
+            Vantage::Here | Vantage::Azure | Vantage::Kubernetes => {}
         }
     }
     let mut found = vec![];

@@ -24,7 +24,7 @@ pub use args::{
     output::{FixForm, Format, ShowArgs},
 };
 #[cfg(feature = "lab")]
-pub use commands::lab::prepare_scenario;
+pub use commands::lab::{prepare_scenario, run_scenario};
 pub use commands::show::read_recording;
 pub use exit::Exit;
 pub use join::termination;

@@ -38,6 +38,8 @@ phrases! {
     From "from" "from {from}" "실행 위치: {from}"
     AssumedTag "assumed-tag" "no tag was given: {tag} is assumed" "지정한 태그가 없어 기본 태그를 사용함: {tag}"
     Here "here" "this machine" "이 컴퓨터"
+    ClusterApi "cluster-api" "the cluster's API" "클러스터 API"
+    CreatedAndDeleted "created-and-deleted" "Jobs in namespace {namespace}: {created} created, {deleted} deleted; requests to the cluster's API: {requests}" "네임스페이스 {namespace}: 만든 Job {created}개, 삭제한 Job {deleted}개, 클러스터 API 요청 {requests}건"
     ControlPlane "control-plane" "Azure's control plane" "Azure 컨트롤 플레인"
     ControlPlaneAs "control-plane-as" "Azure's control plane, as {who}" "컨트롤 플레인, 로그인: {who}"
     As "as" "as {who}" "로그인: {who}"

@@ -86,7 +86,7 @@ fn host() -> Option<String> {
 
 /// Returns the events that close what was seen of a target from one vantage when the run is cut
 /// short.
-fn ends(
+pub(crate) fn ends(
     events: &[Event],
     target: &str,
     from: &Vantage,

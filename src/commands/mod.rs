@@ -2,12 +2,19 @@
 
 mod agent;
 pub(crate) mod check;
+mod cleanup;
 mod documents;
 mod explain;
 mod inputs;
+mod job_settings;
 #[cfg(feature = "lab")]
 pub(crate) mod lab;
+#[cfg(feature = "lab")]
+mod lab_nodes;
 mod list;
+mod manifests;
+pub(crate) mod node;
+mod rbac;
 pub(crate) mod show;
 mod watch;
 mod why;
@@ -23,6 +30,9 @@ pub(crate) async fn run(args: Args) -> Exit {
     let done = match (args.command, args.check) {
         (Some(Command::Check(check)), _) => check::run(*check).await,
         (None, check) => check::run(check).await,
+        (Some(Command::Node(node)), _) => node::run(*node).await,
+        (Some(Command::Rbac(rbac)), _) => Ok(rbac::run(&rbac)),
+        (Some(Command::Cleanup(cleanup)), _) => cleanup::run(cleanup).await,
         (Some(Command::Explain { code, show }), _) => {
             explain::run(&code, show.lang, show.as_json())
         }

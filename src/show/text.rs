@@ -77,7 +77,7 @@ impl Page<'_> {
             return;
         }
         self.header(target);
-        let is_azure = |view: &&ViewPage| view.from == Vantage::Azure;
+        let is_azure = |view: &&ViewPage| !view.from.pulls();
         match target.views.iter().filter(|view| !is_azure(view)).collect::<Vec<_>>()[..] {
             [view] => {
                 self.view(view);
@@ -110,7 +110,7 @@ impl Page<'_> {
             let line = Phrase::AssumedTag.say(self.lang, &[("tag", tag)]);
             self.paper.hang("", 0, &line, |line| line.normal());
         }
-        let mut pulling = target.views.iter().filter(|view| view.from != Vantage::Azure);
+        let mut pulling = target.views.iter().filter(|view| view.from.pulls());
         if let (Some(view), None) = (pulling.next(), pulling.next()) {
             self.from(view);
         }
@@ -137,8 +137,12 @@ impl Page<'_> {
 
     /// Writes what the control plane told, if it was asked.
     fn azure(&mut self, view: &ViewPage) {
-        let idle =
-            |step: &StepPage| matches!(step.status, StepStatus::Skipped | StepStatus::Unfinished);
+        // That the cluster was asked, and let us in, is no news.
+        let is_cluster = view.from == Vantage::Kubernetes;
+        let idle = |step: &StepPage| {
+            matches!(step.status, StepStatus::Skipped | StepStatus::Unfinished)
+                || (is_cluster && step.status == StepStatus::Passed && step.findings.is_empty())
+        };
         if self.options.verbose == 0 && view.steps.iter().all(idle) {
             return;
         }
@@ -154,6 +158,7 @@ impl Page<'_> {
         match vantage {
             Vantage::Here => self.say(Phrase::Here).to_owned(),
             Vantage::Azure => self.say(Phrase::ControlPlane).to_owned(),
+            Vantage::Kubernetes => self.say(Phrase::ClusterApi).to_owned(),
             other => other.to_string(),
         }
     }

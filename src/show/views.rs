@@ -31,7 +31,7 @@ impl Page<'_> {
     /// Writes several views: each finding once, with the vantages that saw it.
     pub(super) fn views(&mut self, target: &TargetPage) {
         let good = |view: &&&ViewPage| matches!(view.can, Outcome::Pull | Outcome::SignIn);
-        let pulling = target.views.iter().filter(|view| view.from != Vantage::Azure);
+        let pulling = target.views.iter().filter(|view| view.from.pulls());
         let pulling: Vec<&ViewPage> = pulling.collect();
         let passed: Vec<&ViewPage> = pulling.iter().filter(good).copied().collect();
         if !passed.is_empty() {

@@ -111,7 +111,7 @@ impl<'a> Verdict<'a> {
 /// Returns the place, in the plan of those who pull, of the first step in which a cause shows itself;
 /// what shows itself nowhere comes last.
 fn first_symptom(report: &Report, cause: &Cause<'_>) -> usize {
-    let pulling = report.views.iter().filter(|view| view.vantage != Vantage::Azure);
+    let pulling = report.views.iter().filter(|view| view.vantage.pulls());
     let shows = |step: &Step| {
         let why = match step.end.as_deref() {
             Some(StepEnd::CouldNotTell { why }) => Some(why),
@@ -126,7 +126,7 @@ fn first_symptom(report: &Report, cause: &Cause<'_>) -> usize {
 
 /// Joins the outcomes. The control plane pulls nothing, so it can only say why a pull fails.
 fn can(report: &Report, views: &[ViewVerdict<'_>]) -> Outcome {
-    let pulls = |view: &View| view.vantage != Vantage::Azure;
+    let pulls = |view: &View| view.vantage.pulls();
     let outcomes = || report.views.iter().zip(views).map(|(view, read)| (pulls(view), read.can));
     let mut pulling = outcomes().filter_map(|(pulls, can)| pulls.then_some(can));
     let first = pulling.next();
@@ -200,7 +200,7 @@ fn contexts<'a>(report: &'a Report) -> Vec<Context<'a>> {
                 of_files.entry(node).or_default().extend(kubelet.iter().flat_map(|s| &s.findings));
             }
             Vantage::PodNetwork(node) => of_pods.entry(node).or_default().extend(findings(view)),
-            Vantage::Here | Vantage::Azure => {}
+            Vantage::Here | Vantage::Azure | Vantage::Kubernetes => {}
         }
     }
     let of = |map: &HashMap<&str, Vec<&'a Finding>>, node: &str| {
@@ -208,12 +208,13 @@ fn contexts<'a>(report: &'a Report) -> Vec<Context<'a>> {
     };
     let context = |view: &'a View| match &view.vantage {
         Vantage::Azure => {
-            let others = || report.views.iter().filter(|view| view.vantage != Vantage::Azure);
+            let others = || report.views.iter().filter(|view| view.vantage.pulls());
             let symptoms = others().flat_map(findings).chain(others().flat_map(undetermined));
             let symptoms = symptoms.collect();
             Context { causes: vec![], symptoms, explained_by: None }
         }
         Vantage::Here => Context { causes: azure.clone(), ..Context::default() },
+        Vantage::Kubernetes => Context::default(),
         Vantage::Node(node) => Context {
             causes: azure.clone(),
             symptoms: of(&of_pods, node),

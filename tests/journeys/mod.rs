@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use check_acr::{CheckOptions, Presentation, Wanted, prepare_scenario};
+use check_acr::{CheckOptions, Presentation, Wanted, prepare_scenario, run_scenario};
 use checks::kit::{
     engine::{Event, EventKind},
     messages::Lang,
@@ -152,8 +152,7 @@ pub async fn run(scenario: &Scenario, lab: &Lab, timeout: Option<Duration>) -> V
         timeout: timeout.or(base.timeout),
         ..base
     };
-    let (options, targets, world) = prepare_scenario(scenario, lab, change).unwrap();
-    check_acr::run(targets, world, &options.wanted(), |_| {}).await
+    run_scenario(scenario, lab, change).await.unwrap()
 }
 
 /// Runs a scenario from each of its vantages, one after the other.

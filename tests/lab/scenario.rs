@@ -9,6 +9,7 @@ use toml::{Table, Value};
 use crate::azure::Azure;
 use crate::dns::Records;
 use crate::identity::{Entra, Imds};
+use crate::kubernetes::Kubernetes;
 use crate::node::Node;
 use crate::settings::{Answer, Data, Dns, Host, NameServer, Proxy, Registry};
 use crate::{Error, scenarios};
@@ -43,6 +44,8 @@ pub struct Scenario {
     pub azure: Azure,
     /// The proxies.
     pub proxy: Proxy,
+    /// The Kubernetes cluster.
+    pub kubernetes: Kubernetes,
     /// The nodes and pods that look, each in a world of its own. Where none is named, the client looks
     /// from its own machine, into the world of this scenario.
     #[serde(skip)]
@@ -81,6 +84,9 @@ pub struct Story {
 pub struct Ask {
     /// The image, as typed.
     pub image: String,
+    /// The command; the check from here if empty.
+    #[serde(default)]
+    pub command: String,
     /// More arguments for the command line.
     #[serde(default)]
     pub args: Vec<String>,

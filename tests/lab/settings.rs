@@ -97,6 +97,7 @@ pub enum Role {
     Imds,
     Entra,
     Arm,
+    Kubernetes,
 }
 
 impl Role {

@@ -4,6 +4,7 @@
 mod certificate;
 mod challenge;
 mod chunked_reader;
+pub mod client;
 pub mod dns;
 mod encoding;
 mod fault;
@@ -14,6 +15,7 @@ pub mod pool;
 mod reach;
 mod redirect;
 pub mod reply;
+pub mod resolver;
 mod route;
 mod signed_in;
 pub mod tcp;

@@ -13,7 +13,7 @@ use rustls::{
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
     crypto::{CryptoProvider, ring},
-    pki_types::{CertificateDer, ServerName, UnixTime},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime},
     server::ParsedCertificate,
 };
 use serde_json::{Map, json};
@@ -208,7 +208,7 @@ async fn shake(
 ) -> Result<TlsStream<Stream>, Refusal> {
     let other = |error: &dyn std::fmt::Display| Refusal::Broken(Fault::Other(error.to_string()));
     let name = ServerName::try_from(host.name.clone()).map_err(|error| other(&error))?;
-    let config = config(verifier).map_err(|error| other(&error))?;
+    let config = config(verifier, None).map_err(|error| other(&error))?;
     let connecting = TlsConnector::from(Arc::new(config)).connect(name, stream);
     match timeout(TLS_WAIT, connecting).await {
         Ok(Ok(stream)) => Ok(stream),
@@ -225,12 +225,18 @@ async fn shake(
     }
 }
 
-fn config(verifier: &Arc<RecordingVerifier>) -> Result<ClientConfig, Error> {
-    let mut config = ClientConfig::builder_with_provider(verifier.provider.clone())
+fn config(
+    verifier: &Arc<RecordingVerifier>,
+    certificate: Option<ClientCertificate>,
+) -> Result<ClientConfig, Error> {
+    let builder = ClientConfig::builder_with_provider(verifier.provider.clone())
         .with_safe_default_protocol_versions()?
         .dangerous()
-        .with_custom_certificate_verifier(verifier.clone())
-        .with_no_client_auth();
+        .with_custom_certificate_verifier(verifier.clone());
+    let mut config = match certificate {
+        Some((chain, key)) => builder.with_client_auth_cert(chain, key)?,
+        None => builder.with_no_client_auth(),
+    };
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
 }
@@ -238,7 +244,21 @@ fn config(verifier: &Arc<RecordingVerifier>) -> Result<ClientConfig, Error> {
 /// Returns the configuration of a client that does its own handshakes. It accepts the certificates
 /// that [`handshake`] accepts.
 pub fn client_config(roots: Arc<RootCertStore>, now: Timestamp) -> Result<ClientConfig, Error> {
-    config(&RecordingVerifier::new(roots, now, true))
+    config(&RecordingVerifier::new(roots, now, true), None)
+}
+
+/// The certificate that a client presents, and its key.
+pub type ClientCertificate = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+/// Returns the same for a client that may have a certificate of its own, and that accepts every
+/// certificate of the host if it is told not to verify it.
+pub fn client_config_as(
+    roots: Arc<RootCertStore>,
+    now: Timestamp,
+    certificate: Option<ClientCertificate>,
+    verifies: bool,
+) -> Result<ClientConfig, Error> {
+    config(&RecordingVerifier::new(roots, now, verifies), certificate)
 }
 
 /// A verifier that records the certificate. It can be told to accept every certificate.
