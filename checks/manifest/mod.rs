@@ -64,14 +64,17 @@ pub async fn fetch(cx: &Cx, session: &Session) -> StepResult<Manifest> {
         Ok(Answer::Found(manifest)) if manifest.digest() == described.digest => {
             return head_check::compare(cx, session, head?, manifest).await;
         }
-        Ok(Answer::Found(manifest)) => Some(manifest),
-        _ => None,
+        Ok(Answer::Found(manifest)) => Some(Ok(manifest)),
+        Ok(Answer::Missing(_)) => None,
+        Err(no_fact) => Some(Err(no_fact)),
     };
     let known = Some(described.known());
     match get(cx, session, image, &described.digest, known).await? {
         Answer::Found(manifest) => head_check::compare(cx, session, head?, manifest).await,
         Answer::Missing(reply) => match by_tag {
-            Some(manifest) => head_check::compare(cx, session, head?, manifest).await,
+            Some(Ok(manifest)) => head_check::compare(cx, session, head?, manifest).await,
+            // What the tag leads to says more.
+            Some(Err(no_fact)) => Err(no_fact),
             None => {
                 drop(reply);
                 let (repository, digest) = (image.repository.clone(), described.digest);

@@ -115,6 +115,9 @@ fn set(into: &mut Value, value: &Json, shape: &Shape, path: &str) -> Result<(), 
         (Shape::Bytes, Json::Text(text)) if BASE64_STANDARD.decode(unbroken(text)).is_ok() => {
             *into = text.as_str().into();
         }
+        // Go also takes a list of bytes.
+        (Shape::Bytes, Json::List(items))
+            if items.iter().all(|item| matches!(item, Json::Null | Json::Int(0..=255))) => {}
         (Shape::List(of), Json::List(items)) => {
             let mut list = Vec::with_capacity(items.len());
             for item in items {
