@@ -171,6 +171,7 @@ fn main() {
 
 fn write_messages() -> Result<(), String> {
     let mut entries = read("run/", Path::new("kit/engine/findings.toml"))?;
+    entries.extend(read("job/", Path::new("kit/kube/findings.toml"))?);
     for area in fs::read_dir(".").map_err(|error| error.to_string())? {
         let area = area.map_err(|error| error.to_string())?;
         let file = Path::new(&area.file_name()).join("findings.toml");

@@ -4,15 +4,20 @@ pub mod acr;
 pub mod arm;
 pub mod clock;
 pub mod cluster;
+pub mod compared;
 pub mod data_path;
 pub mod dns;
 pub mod evidence;
 pub mod identity;
 pub mod image;
 pub mod kit;
+pub mod kubeconfig;
 pub mod kubelet;
+pub mod kubernetes;
 pub mod layer;
 pub mod manifest;
+pub mod nodes;
+pub mod pod;
 pub mod proxy;
 pub mod registry;
 pub mod role;
@@ -29,22 +34,23 @@ use data_path::DataPath;
 use identity::Identity;
 use image::ImageTarget;
 use kit::{
-    Fact, Host, Plan,
+    Cx, Fact, Host, Plan,
     engine::{Severity, Vantage},
+    kube::{Access, Api, KubeOptions, NodeRequest, Nodes},
     messages::Messages,
     net::Connected,
 };
 use kubelet::Node;
 use runtime::Proxied;
 use steps::{
-    ACR, ARM, CHALLENGE, CLOCK, CLUSTER, CONTAINERD, CONTENT, CREDENTIAL, ConnectSteps, DETECTORS,
-    EXCHANGE, FIREWALL, FRONT, IDENTITY, IMAGE, KUBELET, LAYER, LAYER_HOST, MANIFEST, MIRROR,
-    MIRROR_LAYER, MIRROR_MANIFEST, MIRROR_PLATFORM, OUTBOUND, PLATFORM, PRIVATE_ENDPOINT, ROLE,
-    RUNTIME, TOKEN,
+    ACCESS, ACR, API, ARM, CHALLENGE, CLOCK, CLUSTER, CONTAINERD, CONTENT, CREDENTIAL,
+    ConnectSteps, DETECTORS, EXCHANGE, FIREWALL, FRONT, IDENTITY, IMAGE, KUBECONFIG, KUBELET,
+    LAYER, LAYER_HOST, MANIFEST, MIRROR, MIRROR_LAYER, MIRROR_MANIFEST, MIRROR_PLATFORM, NODES,
+    OUTBOUND, PLATFORM, PRIVATE_ENDPOINT, ROLE, RUNTIME, TOKEN,
 };
 use token::RefreshToken;
 
-areas! { acr, arm, clock, cluster, dns, identity, image, kubelet, layer, manifest, proxy, registry, role, runtime, tcp, tls, token }
+areas! { acr, arm, clock, cluster, dns, identity, image, kubeconfig, kubelet, kubernetes, layer, manifest, nodes, proxy, registry, role, runtime, tcp, tls, token }
 
 /// Plans a pull: from the name of an image to bytes of one of its layers.
 #[rustfmt::skip]
@@ -97,6 +103,25 @@ fn control_plane(plan: &mut Plan, image: &Fact<ImageTarget>, kubelet: &Fact<Node
                     plan.step_if(wanted, DETECTORS, (&arm, &cluster, pull), cluster::detectors);
                     plan.step_if(wanted, CONTENT, (&arm, &registry, image, &cluster.settled(), pull), acr::content);
                     plan.step_if(wanted, CREDENTIAL, (&arm, &registry, image, pull), acr::credential);
+}
+
+/// Plans what comes before the nodes can look: the cluster's API, what we may do there, and which
+/// nodes look.
+#[rustfmt::skip]
+pub fn cluster_nodes(plan: &mut Plan, options: KubeOptions, request: NodeRequest) -> (Fact<Api>, Fact<Access>, Fact<Nodes>) {
+    let rights    = request.clone();
+    let api       = cluster_api(plan, options);
+    let access    = plan.step(ACCESS,     (&api,),         async move |cx: &Cx, api: &Api| kubernetes::review(cx, api, &rights).await);
+    let nodes     = plan.step(NODES,      (&api, &access), async move |cx: &Cx, api: &Api, access: &Access| kubernetes::choose(cx, api, access, &request).await);
+    (api, access, nodes)
+}
+
+/// Plans to reach a cluster's API.
+#[rustfmt::skip]
+pub fn cluster_api(plan: &mut Plan, options: KubeOptions) -> Fact<Api> {
+    plan.look_from(Vantage::Kubernetes);
+    let cluster   = plan.step(KUBECONFIG, (),              async move |cx: &Cx| kubeconfig::read(cx, &options).await);
+    plan.step(API, (&cluster,), kubernetes::reach)
 }
 
 /// A host that can be asked: a connection to it, straight or through a proxy, and its certificate.

@@ -11,13 +11,14 @@ use crate::{
     kit::{
         Step,
         azure::ARM_WAIT,
+        kube::KUBE_WAIT,
         net::{
             BODY_WAIT, DATE_WAIT, DNS_WAIT, FOLLOW_WAIT, HTTP_WAIT, OPEN_WAIT, RESPONSE_WAIT,
             SETTLE_WAIT, TCP_WAIT, TLS_WAIT,
         },
         world::FILE_WAIT,
     },
-    kubelet, runtime, tcp, token,
+    kubeconfig, kubelet, runtime, tcp, token,
 };
 
 /// What was asked for?
@@ -94,6 +95,21 @@ pub const CONTENT: Step = step("content", 5 * READ + 4 * REQUEST);
 /// Is the token or user behind the presented credentials usable?
 pub const CREDENTIAL: Step = step("credential", 2 * token::MAX_CANDIDATES as u64 * READ);
 
+/// Which cluster is asked, and who asks it?
+pub const KUBECONFIG: Step = step("kubeconfig", kubeconfig::READ_SECONDS + SLACK);
+/// Does the cluster's API answer?
+pub const API: Step = step("api", KUBE);
+/// What may we do there? All of it is asked at once.
+pub const ACCESS: Step = step("access", KUBE);
+/// Which of its nodes look? As long as the pages of them take: each wait is bounded.
+pub const NODES: Step = step("nodes", 60 * 60);
+/// Does the cluster take the Jobs that look from its nodes?
+pub const ADMISSION: Step = step("admission", KUBE);
+/// Do they look? As long as it takes; `--timeout` bounds it.
+pub const JOBS: Step = step("jobs", 24 * 60 * 60);
+/// Did the agent run on this node?
+pub const AGENT: Step = step("agent", SLACK);
+
 /// The steps that lead to one host.
 pub struct ConnectSteps {
     /// Does the proxy lead to the host?
@@ -119,7 +135,9 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     let pull = steps.chain(LAYER_HOST.all()).chain([LAYER, CONTAINERD]);
     let mirrors = [MIRROR, MIRROR_MANIFEST, MIRROR_PLATFORM, MIRROR_LAYER];
     let azure = [ARM, CLUSTER, ACR, ROLE, FIREWALL, PRIVATE_ENDPOINT, OUTBOUND, DETECTORS, CONTENT];
-    pull.chain(mirrors).chain(azure).chain([CREDENTIAL]).map(|step| step.name)
+    let cluster = [KUBECONFIG, API, ACCESS, NODES, ADMISSION, JOBS, AGENT];
+    let azure = azure.into_iter().chain([CREDENTIAL]);
+    pull.chain(mirrors).chain(azure).chain(cluster).map(|step| step.name)
 }
 
 /// Returns whether a step is about the hosts that containerd on a node asks.
@@ -132,6 +150,8 @@ pub fn is_of_way(step: &str) -> bool {
 const HOSTS: u64 = runtime::MAX_HOSTS as u64 + 1;
 /// For our own work between the waits.
 const SLACK: u64 = 5;
+/// One question to the Kubernetes API, with its connection and retries, and why it fails.
+const KUBE: u64 = 4 * (KUBE_WAIT.as_secs() + 12 + 5) + OPEN_WAIT.as_secs() + SLACK;
 /// One question to Azure Resource Manager, with its pages and retries.
 const READ: u64 = ARM_WAIT.as_secs() + SLACK;
 /// The connection to the proxy, and the proxy's answer.

@@ -31,6 +31,7 @@ pub use crate::{
     },
     layer::{Unpacked, Unpacker},
     manifest::{entry, named, read as read_manifest},
+    pod::Message,
     role::{Condition, DenyAssignment, RoleAssignment, RoleDefinition},
     runtime::{Config, HostsFile, Version},
     token::{

@@ -5,8 +5,10 @@
 //! `checks`.
 
 mod args;
+pub mod carry;
 mod commands;
 mod exit;
+mod join;
 mod phrases;
 mod present;
 mod report;
@@ -22,9 +24,10 @@ pub use args::{
     output::{FixForm, Format, ShowArgs},
 };
 #[cfg(feature = "lab")]
-pub use commands::lab::prepare_scenario;
+pub use commands::lab::{prepare_scenario, run_scenario};
 pub use commands::show::read_recording;
 pub use exit::Exit;
+pub use join::termination;
 pub use phrases::phrases;
 pub use present::{CausePage, Presentation, StepPage, TargetPage, ViewPage};
 pub use report::{Report, Run, Step, View};

@@ -1,7 +1,7 @@
 //! The report: events, folded into the views of each target.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     rc::Rc,
 };
 
@@ -77,6 +77,8 @@ pub struct View {
     pub vantage: Vantage,
     /// The host or pod on which the program ran.
     pub host: Option<String>,
+    /// The labels of the node that it looked from.
+    pub labels: BTreeMap<String, String>,
     /// The steps that ran or could have run, in plan order.
     pub steps: Vec<Step>,
     /// The number of findings in all steps.
@@ -140,10 +142,13 @@ impl Run {
         let (report, view) = self.place(&target, from);
         let taken = match kind {
             // Where a recording holds two runs from one vantage, the later one counts.
-            EventKind::RunStarted { understood, host, .. } => {
-                report.target = understood;
+            EventKind::RunStarted { understood, host, labels, .. } => {
+                // Nodes may differ in their platform: the first view's is shown.
+                if view == 0 || report.target.is_empty() {
+                    report.target = understood;
+                }
                 let vantage = report.views[view].vantage.clone();
-                report.views[view] = View { vantage, host, steps: vec![], findings: 0 };
+                report.views[view] = View { host, labels, ..View::new(vantage) };
                 Ok(())
             }
             kind => report.views[view].take(kind, keeps_exchanges, &mut shared),
@@ -165,12 +170,7 @@ impl Run {
         let view = match views.get(&from) {
             Some(view) => *view,
             None => {
-                report.views.push(View {
-                    vantage: from.clone(),
-                    host: None,
-                    steps: vec![],
-                    findings: 0,
-                });
+                report.views.push(View::new(from.clone()));
                 views.insert(from, report.views.len() - 1);
                 report.views.len() - 1
             }
@@ -193,6 +193,10 @@ impl Report {
 }
 
 impl View {
+    fn new(vantage: Vantage) -> Self {
+        Self { vantage, host: None, labels: BTreeMap::new(), steps: vec![], findings: 0 }
+    }
+
     /// Returns the step with this name.
     pub fn step(&self, name: &str) -> Option<&Step> {
         self.steps.iter().find(|step| step.name == name)

@@ -1,6 +1,11 @@
 //! Runs the plans of all targets with the selected steps, within the time limit, until interrupted.
 
-use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+    time::Duration,
+};
 
 use checks::kit::{
     Plan, Target, World,
@@ -20,9 +25,13 @@ pub struct Wanted {
     pub skip: BTreeSet<String>,
     /// The time limit for the whole run.
     pub timeout: Duration,
+    /// The vantage of the run.
+    pub vantage: Vantage,
+    /// The labels of the node that it looks from.
+    pub labels: BTreeMap<String, String>,
 }
 
-/// Runs the pull path of each target from here, side by side. Reports each event as it happens and
+/// Runs the pull path of each target from one vantage, side by side. Reports each event as it happens and
 /// returns all of them.
 pub async fn run(
     targets: Vec<Target>,
@@ -40,8 +49,9 @@ pub async fn run(
     let wants = |step: &str| wanted.only.is_empty() || wanted.only.contains(step);
     let plans = targets.into_iter().map(|target| {
         let skip = wanted.skip.clone();
-        let mut plan = Plan::new(target, Vantage::Here, world.clone(), skip, listener.clone());
-        plan.announce(env!("CARGO_PKG_VERSION"), host());
+        let mut plan =
+            Plan::new(target, wanted.vantage.clone(), world.clone(), skip, listener.clone());
+        plan.announce(env!("CARGO_PKG_VERSION"), host(), wanted.labels.clone());
         checks::pull(&mut plan);
         plan.run(wants)
     });
@@ -56,7 +66,7 @@ pub async fn run(
     if let Some(why) = cut_short {
         let why = Finding::from(why);
         for id in ids {
-            for from in [Vantage::Here, Vantage::Azure] {
+            for from in [wanted.vantage.clone(), Vantage::Azure] {
                 let ends = ends(&events.borrow(), &id, &from, wants, &why);
                 for kind in ends {
                     let (at, target, from) = (Timestamp::now(), id.clone(), from.clone());
@@ -76,7 +86,7 @@ fn host() -> Option<String> {
 
 /// Returns the events that close what was seen of a target from one vantage when the run is cut
 /// short.
-fn ends(
+pub(crate) fn ends(
     events: &[Event],
     target: &str,
     from: &Vantage,
@@ -87,7 +97,7 @@ fn ends(
     let events: Vec<&EventKind> = events.map(|event| &event.kind).collect();
     let finished = |(step, end)| EventKind::Finished { step, end, took_ms: 0 };
     let mut ends: Vec<EventKind> = open(&events, wants, why).into_iter().map(finished).collect();
-    if ends.is_empty() && *from == Vantage::Here {
+    if ends.is_empty() && *from != Vantage::Azure {
         // Every step has ended, but background checks have not.
         let step = events.iter().rev().find_map(|kind| kind.step().map(str::to_owned));
         ends.extend(step.map(|step| EventKind::Found { step, finding: why.clone() }));

@@ -19,7 +19,7 @@ const FLOORS: [&[&str]; 7] = [
     &["world"],
     &["engine", "keyring"],
     &["messages", "net"],
-    &["azure"],
+    &["azure", "kube"],
 ];
 
 /// A module: its path in the crate, such as `kit::net::tls`.

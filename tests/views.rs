@@ -5,6 +5,8 @@
 
 mod journeys;
 
+use std::collections::BTreeMap;
+
 use check_acr::{FixForm, Outcome, Presentation, Run, StepStatus, TextOptions, json, text};
 use checks::kit::{
     engine::{Event, EventKind, Finding, Severity, Vantage},
@@ -136,7 +138,10 @@ fn found(from: &str, step: &str, code: &str, severity: Severity) -> String {
 fn started(from: &str) -> String {
     let understood = serde_json::json!({ "asked": "a", "registry": "a", "image": "b:c" });
     let understood = understood.as_object().unwrap().clone();
-    line(from, EventKind::RunStarted { understood, tool: "0".into(), host: None })
+    line(
+        from,
+        EventKind::RunStarted { understood, tool: "0".into(), host: None, labels: BTreeMap::new() },
+    )
 }
 
 #[test]
@@ -176,7 +181,7 @@ fn bytes_in_hand_outrank_the_control_plane() {
     let page = present(&(told(&good, "a", "node/one") + &open + &of_azure));
     assert_eq!(page.targets[0].can, Outcome::No);
     assert!(
-        page.targets[0].headline.starts_with("cannot pull a/b:c"),
+        page.targets[0].headline.starts_with("cannot pull contoso.azurecr.io/team/app:v1"),
         "{}",
         page.targets[0].headline
     );
@@ -319,4 +324,72 @@ fn only_exchanges_are_skipped_unread() {
         let is_exchange = matches!(event.kind, EventKind::Exchanged { .. });
         assert_eq!(Event::is_exchange(line.as_bytes()), is_exchange, "{line}");
     }
+}
+
+/// Returns a recording of a healthy or failing node with these labels.
+fn labelled(lines: &[String], from: &str, labels: &serde_json::Value) -> String {
+    let moved = told(lines, "a", from);
+    let with = |line: &str| {
+        let mut event: serde_json::Value = serde_json::from_str(line).unwrap();
+        if event["event"] == "run-started" {
+            event["labels"] = labels.clone();
+        }
+        format!("{event}\n")
+    };
+    moved.lines().map(with).collect()
+}
+
+#[test]
+fn what_separates_failing_from_passing_nodes_is_named() {
+    let (good, bad) = (lines("node-healthy"), lines("node-localdns-down"));
+    let old = serde_json::json!({ "pool": "blue", "node-image": "old", "zone": "1" });
+    let new = serde_json::json!({ "pool": "green", "node-image": "new", "zone": "1" });
+    let recording = labelled(&bad, "node/a", &old)
+        + &labelled(&bad, "node/b", &old)
+        + &labelled(&good, "node/c", &new)
+        + &labelled(&good, "node/d", &new);
+    let page = present(&recording);
+    let separators = &page.targets[0].causes[0].separators;
+    let named: Vec<_> = separators.iter().map(|one| one.attribute.name()).collect();
+    assert_eq!(named, ["node-image", "pool"], "never the zone, which all share");
+    assert_eq!(
+        (&*separators[0].failing, &*separators[0].passing),
+        (&["old".to_owned()][..], &["new".to_owned()][..])
+    );
+    let document = json(&page);
+    let schema = serde_json::from_str(include_str!("../docs/report.schema.json")).unwrap();
+    jsonschema::validator_for(&schema).unwrap().validate(&document).unwrap();
+    // A node that passes with the same value, or whose value is not known: it separates nothing.
+    for other in [&old, &serde_json::json!({})] {
+        let page = present(&(recording.clone() + &labelled(&good, "node/e", other)));
+        let separators = &page.targets[0].causes[0].separators;
+        assert!(separators.is_empty(), "{separators:?}");
+        assert!(page.targets[0].warnings.is_empty());
+    }
+    // Where every node fails there is nothing to compare with.
+    let page = present(&(labelled(&bad, "node/a", &old) + &labelled(&bad, "node/c", &new)));
+    assert!(page.targets[0].causes[0].separators.is_empty());
+}
+
+#[test]
+fn this_machine_a_node_and_its_pods_are_laid_side_by_side() {
+    let (good, bad) = (lines("healthy"), lines("node-localdns-down"));
+    let recording = told(&good, "a", "here")
+        + &told(&good, "a", "node/one")
+        + &told(&bad, "a", "node/two")
+        + &told(&good, "a", "pod-network/two");
+    let page = present(&recording);
+    let target = &page.targets[0];
+    let side_by_side = target.side_by_side.as_ref().unwrap();
+    let places: Vec<String> =
+        side_by_side.views.iter().map(|at| target.views[*at].from.to_string()).collect();
+    assert_eq!(places, ["here", "node/two", "pod-network/two"], "the node that fails");
+    assert_eq!(side_by_side.first_difference.as_deref(), Some("dns"));
+    assert_eq!(json(&page)["targets"][0]["first_difference"], "dns");
+    let text = shown(&page);
+    let marked: Vec<&str> = text.lines().filter(|line| line.contains("first difference")).collect();
+    assert!(matches!(marked[..], [line] if line.contains("dns")), "{text}");
+    // Nodes alone are compared by what separates them.
+    let page = present(&(told(&good, "a", "node/one") + &told(&bad, "a", "node/two")));
+    assert!(page.targets[0].side_by_side.is_none());
 }

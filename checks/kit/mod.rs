@@ -17,6 +17,7 @@ pub mod messages;
 pub mod net;
 // Floor 7
 pub mod azure;
+pub mod kube;
 
 // What a check needs.
 pub use engine::{Cx, Fact, Feed, Findings, Local, NoFact, Plan, Step, StepResult};
@@ -37,7 +38,7 @@ pub struct Area {
 #[macro_export]
 macro_rules! areas {
     ($($area:ident),+ $(,)?) => {
-        $crate::areas!(@ run: $crate::kit::engine::RunProblem, $($area: $area::Problem),+);
+        $crate::areas!(@ run: $crate::kit::engine::RunProblem, job: $crate::kit::kube::JobProblem, $($area: $area::Problem),+);
     };
     (@ $($area:ident: $problem:path),+) => {
         $(impl $crate::kit::Findings for $problem {

@@ -205,7 +205,12 @@ async fn azure_json(cx: &Cx, file: &str) -> Result<AzureJson, KubeletSignIn> {
     let name = file.to_owned();
     let read = match cx.world.read(&cx.world.of_node(file)).await {
         Ok(bytes) => yaml_loosely(&bytes).map_err(|said| said.to_string()),
-        Err(FileError::Forbidden | FileError::LeadsElsewhere | FileError::Unfinished(_)) => {
+        Err(
+            FileError::Forbidden
+            | FileError::OffLimits
+            | FileError::LeadsElsewhere
+            | FileError::Unfinished(_),
+        ) => {
             cx.add_finding(Problem::FilesNotReadable { file: name });
             return Err(KubeletSignIn::Unknown);
         }

@@ -1,15 +1,19 @@
 //! The command line.
 
+pub(crate) mod agent;
 pub(crate) mod azure;
+pub(crate) mod cluster;
 pub(crate) mod output;
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use checks::kit::{Cloud, rules::Platform, target::Who};
+use checks::kit::{Cloud, engine::Vantage, rules::Platform, target::Who};
 use clap::{Args as ArgGroup, Parser, Subcommand};
 
 use crate::run::Wanted;
+pub(crate) use agent::AgentArgs;
 use azure::AzureArgs;
+pub(crate) use cluster::{CleanupArgs, NodeArgs, RbacArgs};
 pub(crate) use output::{FailOn, FixForm, Format, Output, ReferenceArgs, ShowArgs, When};
 
 /// What stands below the options.
@@ -18,6 +22,7 @@ Examples:
   check-acr contoso.azurecr.io/team/app:v1             can this machine pull it?
   check-acr --auth-file secret.yaml IMAGE              with a pull secret, as the kubelet reads it
   check-acr -g shop --cluster shop-aks IMAGE           and why may this cluster not pull it?
+  check-acr node --all-nodes IMAGE                     which nodes of this cluster can pull it?
   check-acr -q -o text -o json=report.json IMAGE       in CI: the verdict, and a report in a file
   kubectl get pods -A -o jsonpath='{..image}' | tr ' ' '\\n' | sort -u | check-acr -
   check-acr lab data-endpoint-record-missing           try it: no registry and no network needed
@@ -83,6 +88,25 @@ pub(crate) enum Command {
         #[command(flatten)]
         show: ShowArgs,
     },
+    /// Read the kubelet's message of a failed pull: what it says, and which causes it may have
+    Why {
+        /// The message, as an event of the pod has it; - reads it from standard input
+        #[arg(long, value_name = "TEXT")]
+        message: String,
+        /// How to show it.
+        #[command(flatten)]
+        show: ReferenceArgs,
+    },
+    /// Check REF from the nodes of a Kubernetes cluster, which pull with their own network, files
+    /// and identity: a Job on each
+    Node(Box<NodeArgs>),
+    /// Print the Kubernetes permissions that `check-acr node` needs, as manifests
+    Rbac(RbacArgs),
+    /// Remove what runs of `check-acr node` left in a cluster
+    Cleanup(CleanupArgs),
+    /// Check from this node, for a run elsewhere: what `check-acr node` starts in its Jobs
+    #[command(hide = true)]
+    Agent(Box<AgentArgs>),
     /// Check in an embedded world of name servers, a registry and its data host
     #[cfg(feature = "lab")]
     Lab {
@@ -222,6 +246,8 @@ impl CheckOptions {
             only: self.only.iter().cloned().collect(),
             skip: self.skip.iter().cloned().collect(),
             timeout: self.timeout(),
+            vantage: Vantage::Here,
+            labels: BTreeMap::new(),
         }
     }
 }

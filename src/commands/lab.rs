@@ -1,16 +1,20 @@
 //! `check-acr lab`: the same checks in a built-in fake environment in which at most one thing is
 //! broken.
 
-use checks::kit::{Target, World, messages::Lang};
+use std::{cell::RefCell, rc::Rc};
+
+use checks::kit::{Target, World, engine::Event, messages::Lang};
 use clap::Parser;
 use lab::{Lab, Scenario, ScenarioFile};
 
-use super::check;
+use super::{check, lab_nodes, node};
 use crate::{
     Exit,
     args::{Args, CheckOptions, Format, Output, ShowArgs},
+    join,
     present::reference::ScenarioLine,
-    show::{self, reference},
+    run::{Wanted, run as run_plans},
+    show::{self, Outputs, reference},
     wait::interrupted,
     world,
 };
@@ -51,9 +55,38 @@ pub(super) async fn run(
     if serve {
         return keep_up(&scenario, &lab::serve(&scenario).await.map_err(failed)?).await;
     }
+    if !scenario.views.is_empty() {
+        return from_views(&scenario, &options).await;
+    }
     let lab = lab::start(&scenario).await.map_err(failed)?;
+    if scenario.ask.command == "node" {
+        let mut args = lab_nodes::arguments(&scenario)?;
+        args.options = options.or(args.options);
+        let (world, kube) = lab_nodes::world_of(&scenario, &lab, &args)?;
+        return node::in_world(lab_nodes::targets(&args)?, world, kube, &args).await;
+    }
     let (options, targets, world) = prepare_scenario(&scenario, &lab, |base| options.or(base))?;
     check::in_world(targets, world, &options).await
+}
+
+/// Looks from each vantage of a scenario with several, one after the other.
+async fn from_views(scenario: &Scenario, options: &CheckOptions) -> Result<Exit, String> {
+    let outputs = Outputs::open(&options.show, options.file_timeout()).await?;
+    let mut run = outputs.new_run();
+    for view in &scenario.views {
+        let failed = |error: &dyn std::fmt::Display| format!("the lab does not start: {error}");
+        let lab = lab::start(&view.world).await.map_err(|error| failed(&error))?;
+        let given = options.clone();
+        let (options, targets, world) = prepare_scenario(&view.world, &lab, |base| given.or(base))?;
+        let (vantage, labels) = (view.from.parse()?, view.labels.clone());
+        let wanted = Wanted { vantage, labels, ..options.wanted() };
+        let lines = outputs.clone();
+        let tell = move |event: &Event| lines.event(event);
+        for event in run_plans(targets, world, &wanted, tell).await {
+            run.take(event)?;
+        }
+    }
+    Ok(outputs.finish(&outputs.present(&run)))
 }
 
 /// Returns the options of a scenario, its targets and its world. `change` may change its options.
@@ -71,6 +104,30 @@ pub fn prepare_scenario(
     let options = change(args.options);
     let targets = check::targets(&args.asked, &options, None)?;
     Ok((options, targets, world::of_lab(lab, &scenario.ask)?))
+}
+
+/// Runs a scenario, whatever its command is, and returns its events.
+///
+/// # Errors
+/// Returns a sentence for the user when the scenario's arguments or its world cannot be read.
+pub async fn run_scenario(
+    scenario: &Scenario,
+    lab: &Lab,
+    change: impl FnOnce(CheckOptions) -> CheckOptions,
+) -> Result<Vec<Event>, String> {
+    if scenario.ask.command != "node" {
+        let (options, targets, world) = prepare_scenario(scenario, lab, change)?;
+        return Ok(run_plans(targets, world, &options.wanted(), |_| {}).await);
+    }
+    let mut args = lab_nodes::arguments(scenario)?;
+    args.options = change(args.options);
+    let (world, kube) = lab_nodes::world_of(scenario, lab, &args)?;
+    let targets = lab_nodes::targets(&args)?;
+    let events = Rc::<RefCell<Vec<Event>>>::default();
+    let kept = events.clone();
+    let run = node::prepare(targets, world, kube, &args);
+    join::node::look(run, move |event| kept.borrow_mut().push(event)).await;
+    Ok(events.take())
 }
 
 fn list_all(show: &ShowArgs) -> Result<Exit, String> {

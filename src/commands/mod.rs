@@ -1,14 +1,23 @@
 //! The subcommands, one file each.
 
+mod agent;
 pub(crate) mod check;
+mod cleanup;
 mod documents;
 mod explain;
 mod inputs;
+mod job_settings;
 #[cfg(feature = "lab")]
 pub(crate) mod lab;
+#[cfg(feature = "lab")]
+mod lab_nodes;
 mod list;
+mod manifests;
+pub(crate) mod node;
+mod rbac;
 pub(crate) mod show;
 mod watch;
+mod why;
 
 use crate::{
     Exit,
@@ -21,13 +30,18 @@ pub(crate) async fn run(args: Args) -> Exit {
     let done = match (args.command, args.check) {
         (Some(Command::Check(check)), _) => check::run(*check).await,
         (None, check) => check::run(check).await,
+        (Some(Command::Node(node)), _) => node::run(*node).await,
+        (Some(Command::Rbac(rbac)), _) => Ok(rbac::run(&rbac)),
+        (Some(Command::Cleanup(cleanup)), _) => cleanup::run(cleanup).await,
         (Some(Command::Explain { code, show }), _) => {
             explain::run(&code, show.lang, show.as_json())
         }
         (Some(Command::List { modes, show }), _) => Ok(list::run(modes, show.lang, show.as_json())),
         (Some(Command::Completions { shell }), _) => Ok(documents::completions(shell)),
         (Some(Command::Man), _) => Ok(documents::man()),
+        (Some(Command::Agent(agent)), _) => agent::run(*agent).await,
         (Some(Command::Show { file, show }), _) => show::run(&file, &show).await,
+        (Some(Command::Why { message, show }), _) => why::run(&message, &show).await,
         #[cfg(feature = "lab")]
         (Some(Command::Lab { scenario, list, serve, options }), _) => {
             lab::run(&scenario, list, serve, *options).await

@@ -14,8 +14,7 @@ use crate::{
 /// Writes the headline of a target.
 pub(super) fn headline(page: &TargetPage, lang: Lang) -> String {
     // The control plane pulls nothing, so it does not count as a place.
-    let views: Vec<&ViewPage> =
-        page.views.iter().filter(|view| view.from != Vantage::Azure).collect();
+    let views: Vec<&ViewPage> = page.views.iter().filter(|view| view.from.pulls()).collect();
     match views[..] {
         [view] => of_one(page, view, lang),
         [] if page.views.len() == 1 => of_one(page, &page.views[0], lang),

@@ -2,9 +2,13 @@
 //! presentation.
 
 mod headline;
+pub(crate) mod message;
 pub(crate) mod reference;
 mod resolve;
 
+use std::collections::BTreeMap;
+
+use checks::compared::Separator;
 use checks::kit::{
     engine::{EventKind, Severity, Vantage},
     messages::{FilledFix, Lang},
@@ -14,7 +18,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     exit::Exit,
-    verdict::{Outcome, StepStatus},
+    verdict::{Outcome, SideBySide, StepStatus},
 };
 
 /// Everything that a format shows, in one language.
@@ -53,6 +57,8 @@ pub struct TargetPage {
     pub warnings: Vec<CausePage>,
     /// One page for each vantage.
     pub views: Vec<ViewPage>,
+    /// This machine, a node and a pod on it side by side, where several of these looked.
+    pub side_by_side: Option<SideBySide>,
 }
 
 /// A finding with its texts.
@@ -86,6 +92,8 @@ pub struct CausePage {
     pub seen: Vec<(Vantage, Map<String, Value>)>,
     /// The codes that it explains and the steps that it blocks.
     pub consequences: Vec<String>,
+    /// What separates the nodes that saw it from those that can pull.
+    pub separators: Vec<Separator>,
 }
 
 /// What is shown of one view.
@@ -96,6 +104,8 @@ pub struct ViewPage {
     pub host: Option<String>,
     /// The identity that signed in there, if known.
     pub identity: Option<String>,
+    /// The labels of the node.
+    pub labels: BTreeMap<String, String>,
     /// Whether that vantage can pull.
     pub can: Outcome,
     /// The steps of the view.

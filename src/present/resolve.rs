@@ -79,7 +79,8 @@ struct Presenter<'a> {
 
 impl Presenter<'_> {
     fn target(&self, fail_on_warning: bool) -> TargetPage {
-        let verdict = Verdict::of(self.report, self.messages);
+        let mut verdict = Verdict::of(self.report, self.messages);
+        let side_by_side = verdict.side_by_side.take();
         let views = self.report.views.iter().zip(&verdict.views);
         let pages = |causes: &[Cause<'_>], severity| {
             causes.iter().map(|cause| self.cause(cause, severity)).collect::<Vec<_>>()
@@ -94,6 +95,7 @@ impl Presenter<'_> {
             could_not_tell: pages(&verdict.could_not_tell, Severity::CouldNotTell),
             warnings: pages(&verdict.warnings, Severity::Warning),
             views: views.map(|(view, read)| self.view(view, read, &verdict)).collect(),
+            side_by_side,
         };
         page.headline = headline(&page, self.lang);
         page
@@ -121,6 +123,7 @@ impl Presenter<'_> {
             step: cause.step.to_owned(),
             seen: cause.seen.iter().map(seen).collect(),
             consequences: cause.consequences.iter().map(|&name| name.to_owned()).collect(),
+            separators: cause.separators.clone(),
         }
     }
 
@@ -133,6 +136,7 @@ impl Presenter<'_> {
         ViewPage {
             from: view.vantage.clone(),
             host: view.host.clone(),
+            labels: view.labels.clone(),
             identity: identity.filter(|identity| !identity.is_empty()),
             can: read.can,
             steps: steps.map(|(step, status)| self.step(step, *status, &causes)).collect(),

@@ -257,6 +257,7 @@ mod tests {
                 understood: serde_json::Map::default(),
                 tool,
                 host: None,
+                labels: std::collections::BTreeMap::new(),
             });
             for step in checks::steps::names() {
                 take(EventKind::Planned { step: step.into(), after: vec![] });

@@ -3,6 +3,9 @@
 //! These types are the wire format and nothing else, so that internal changes do not affect
 //! programs that read it.
 
+use std::collections::BTreeMap;
+
+use checks::compared::Separator;
 use checks::kit::{
     engine::{Severity, Vantage},
     messages::{FilledFix, Lang},
@@ -45,6 +48,10 @@ struct TargetPart<'a> {
     host: Option<&'a str>,
     identity: Option<&'a str>,
     verdict: Verdict<'a>,
+    /// The first step that passed in one of this machine, a node and a pod on it, and failed in
+    /// another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_difference: Option<&'a str>,
     views: Vec<View<'a>>,
 }
 
@@ -71,6 +78,8 @@ struct Cause<'a> {
     seen: Vec<Seen<'a>>,
     fixes: &'a [FilledFix],
     consequences: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    separators: &'a [Separator],
 }
 
 #[derive(Serialize)]
@@ -84,6 +93,8 @@ struct View<'a> {
     from: &'a Vantage,
     host: Option<&'a str>,
     identity: Option<&'a str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    labels: &'a BTreeMap<String, String>,
     can: Outcome,
     steps: Vec<Step<'a>>,
 }
@@ -154,6 +165,7 @@ fn target(page: &TargetPage) -> TargetPart<'_> {
             could_not_tell: page.could_not_tell.iter().map(cause).collect(),
             warnings: page.warnings.iter().map(cause).collect(),
         },
+        first_difference: page.side_by_side.as_ref().and_then(|it| it.first_difference.as_deref()),
         views: page.views.iter().map(view).collect(),
     }
 }
@@ -173,6 +185,7 @@ fn cause(page: &CausePage) -> Cause<'_> {
         seen: seen.collect(),
         fixes: &told.fixes,
         consequences: &page.consequences,
+        separators: &page.separators,
     }
 }
 
@@ -181,6 +194,7 @@ fn view(page: &ViewPage) -> View<'_> {
         from: &page.from,
         host: page.host.as_deref(),
         identity: page.identity.as_deref(),
+        labels: &page.labels,
         can: page.can,
         steps: page
             .steps

@@ -4,6 +4,7 @@ mod board;
 mod glance;
 mod guidance;
 mod json_v1;
+pub(crate) mod message;
 mod outputs;
 mod paper;
 mod print;
@@ -11,6 +12,7 @@ mod progress;
 pub(crate) mod reference;
 mod terminal;
 mod text;
+mod views;
 
 pub use json_v1::json;
 pub(crate) use outputs::Outputs;

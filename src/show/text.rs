@@ -19,8 +19,6 @@ use crate::{
     verdict::{Outcome, StepStatus},
 };
 
-/// How many of the places that saw the same finding are named.
-const MAX_NAMED: usize = 5;
 /// Where the text of a row begins: behind its sign and the name of its step.
 pub(super) const ROW: usize = 16;
 /// Where the evidence of a row stands at the first glance: most of it then takes one line.
@@ -56,16 +54,16 @@ pub fn text(presentation: &Presentation, messages: &Messages, options: TextOptio
 }
 
 pub(super) struct Page<'a> {
-    messages: &'a Messages,
+    pub(super) messages: &'a Messages,
     pub(super) lang: Lang,
     pub(super) options: TextOptions,
     /// What was shown already: two steps may find the same.
     told: Vec<Told>,
-    paper: Paper,
+    pub(super) paper: Paper,
 }
 
 impl Page<'_> {
-    fn say(&self, phrase: Phrase) -> &'static str {
+    pub(super) fn say(&self, phrase: Phrase) -> &'static str {
         phrase.text(self.lang)
     }
 
@@ -79,7 +77,7 @@ impl Page<'_> {
             return;
         }
         self.header(target);
-        let is_azure = |view: &&ViewPage| view.from == Vantage::Azure;
+        let is_azure = |view: &&ViewPage| !view.from.pulls();
         match target.views.iter().filter(|view| !is_azure(view)).collect::<Vec<_>>()[..] {
             [view] => {
                 self.view(view);
@@ -96,7 +94,10 @@ impl Page<'_> {
     fn header(&mut self, target: &TargetPage) {
         let asked = target.asked();
         let platform = target.text("platform").filter(|_| target.text("image").is_some());
-        let head = match (platform, target.text("assumed_platform")) {
+        // A node's platform is its own, whatever this machine's is.
+        let is_here = |view: &ViewPage| view.from == Vantage::Here;
+        let assumed = target.text("assumed_platform").filter(|_| target.views.iter().any(is_here));
+        let head = match (platform, assumed) {
             (Some(_), Some(platform)) => {
                 let assumed = Phrase::Assumed.say(self.lang, &[("platform", platform)]);
                 format!("{asked}   {assumed}")
@@ -109,7 +110,7 @@ impl Page<'_> {
             let line = Phrase::AssumedTag.say(self.lang, &[("tag", tag)]);
             self.paper.hang("", 0, &line, |line| line.normal());
         }
-        let mut pulling = target.views.iter().filter(|view| view.from != Vantage::Azure);
+        let mut pulling = target.views.iter().filter(|view| view.from.pulls());
         if let (Some(view), None) = (pulling.next(), pulling.next()) {
             self.from(view);
         }
@@ -136,8 +137,12 @@ impl Page<'_> {
 
     /// Writes what the control plane told, if it was asked.
     fn azure(&mut self, view: &ViewPage) {
-        let idle =
-            |step: &StepPage| matches!(step.status, StepStatus::Skipped | StepStatus::Unfinished);
+        // That the cluster was asked, and let us in, is no news.
+        let is_cluster = view.from == Vantage::Kubernetes;
+        let idle = |step: &StepPage| {
+            matches!(step.status, StepStatus::Skipped | StepStatus::Unfinished)
+                || (is_cluster && step.status == StepStatus::Passed && step.findings.is_empty())
+        };
         if self.options.verbose == 0 && view.steps.iter().all(idle) {
             return;
         }
@@ -149,52 +154,12 @@ impl Page<'_> {
         self.view(view);
     }
 
-    fn place(&self, vantage: &Vantage) -> String {
+    pub(super) fn place(&self, vantage: &Vantage) -> String {
         match vantage {
             Vantage::Here => self.say(Phrase::Here).to_owned(),
             Vantage::Azure => self.say(Phrase::ControlPlane).to_owned(),
+            Vantage::Kubernetes => self.say(Phrase::ClusterApi).to_owned(),
             other => other.to_string(),
-        }
-    }
-
-    /// Names the first of the places and counts the rest.
-    fn places<'v>(&self, vantages: impl Iterator<Item = &'v Vantage>) -> String {
-        let all: Vec<&Vantage> = vantages.collect();
-        let named: Vec<String> = all.iter().take(MAX_NAMED).map(|v| self.place(v)).collect();
-        let named = named.join(", ");
-        match all.len().saturating_sub(MAX_NAMED) {
-            0 => named,
-            more => {
-                Phrase::AndMore.say(self.lang, &[("list", &named), ("count", &more.to_string())])
-            }
-        }
-    }
-
-    /// Writes several views: each finding once, with the vantages that saw it.
-    fn views(&mut self, target: &TargetPage) {
-        let good = |view: &&&ViewPage| matches!(view.can, Outcome::Pull | Outcome::SignIn);
-        let pulling = target.views.iter().filter(|view| view.from != Vantage::Azure);
-        let pulling: Vec<&ViewPage> = pulling.collect();
-        let passed: Vec<&ViewPage> = pulling.iter().filter(good).copied().collect();
-        if !passed.is_empty() {
-            let from = self.places(passed.iter().map(|view| &view.from));
-            let (count, all) = (passed.len().to_string(), pulling.len().to_string());
-            let values = [("count", count.as_str()), ("all", &all), ("from", &from)];
-            let line = Phrase::ViewsPass.say(self.lang, &values);
-            self.paper.hang(&format!("  {}", "✓".green()), 4, &line, |line| line.normal());
-        }
-        for (sign, causes) in [
-            ("✗".red().bold(), &target.causes),
-            ("?".yellow(), &target.could_not_tell),
-            ("!".yellow(), &target.warnings),
-        ] {
-            for cause in causes {
-                let from = self.places(cause.seen.iter().map(|(vantage, _)| vantage));
-                let seen = Phrase::SeenFrom.say(self.lang, &[("from", &from)]);
-                self.row(&sign, &cause.step, &cause.told.code);
-                self.below(&seen);
-                self.evidence(&cause.told);
-            }
         }
     }
 
@@ -202,7 +167,7 @@ impl Page<'_> {
         self.paper.hang(&format!("  {sign} {name}"), ROW, text, |line| line.normal());
     }
 
-    fn below(&mut self, text: &str) {
+    pub(super) fn below(&mut self, text: &str) {
         let indent = if self.options.verbose > 0 { ROW } else { BELOW };
         self.paper.hang("", indent, text, |line| line.normal());
     }
@@ -272,7 +237,7 @@ impl Page<'_> {
     }
 
     /// What was seen, once; of what has no part in the verdict also the plain fact.
-    fn evidence(&mut self, told: &Told) {
+    pub(super) fn evidence(&mut self, told: &Told) {
         let same = |known: &Told| known.code == told.code && known.evidence == told.evidence;
         if self.told.iter().any(same) {
             return;

@@ -1,7 +1,7 @@
 //! Compares the views of one target: vantages with the same cause share it, and nothing is green
 //! unless it is green everywhere.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use checks::{
     kit::{
@@ -11,33 +11,13 @@ use checks::{
     steps,
 };
 
+use super::cause::{Cause, Sighting};
+use super::compare::{SideBySide, compare, side_by_side};
 use super::one::{Context, Outcome, Reason, ViewVerdict, is_way_unknown, read};
 use crate::{
     exit::Exit,
     report::{Report, Step, View},
 };
-
-/// One view's finding of a cause that others may share.
-#[derive(Clone, Debug)]
-pub struct Sighting<'a> {
-    /// The vantage of the view.
-    pub vantage: &'a Vantage,
-    /// The finding with its evidence.
-    pub finding: &'a Finding,
-}
-
-/// A finding that counts, with every view that saw it.
-#[derive(Clone, Debug)]
-pub struct Cause<'a> {
-    /// The code.
-    pub code: &'a str,
-    /// The step that found it.
-    pub step: &'a str,
-    /// One sighting for each view, in report order.
-    pub seen: Vec<Sighting<'a>>,
-    /// The codes that it explains and the steps that it blocks, in any view.
-    pub consequences: Vec<&'a str>,
-}
 
 /// The conclusions from the report of one target.
 #[derive(Debug)]
@@ -52,17 +32,12 @@ pub struct Verdict<'a> {
     pub warnings: Vec<Cause<'a>>,
     /// The reading of each view, in report order.
     pub views: Vec<ViewVerdict<'a>>,
+    /// This machine, a node and a pod on it side by side, where several of these looked.
+    pub side_by_side: Option<SideBySide>,
 }
 
 /// Selects one list of findings from a view's reading.
 type List = for<'v, 'a> fn(&'v ViewVerdict<'a>) -> &'v [Reason<'a>];
-
-impl<'a> Cause<'a> {
-    /// Returns the finding as the first view has it.
-    pub fn finding(&self) -> &'a Finding {
-        self.seen[0].finding
-    }
-}
 
 impl<'a> Verdict<'a> {
     /// Joins the views of a report.
@@ -82,6 +57,7 @@ impl<'a> Verdict<'a> {
         };
         let can = can(report, &views);
         let (mut causes, mut warnings) = (lists(|view| &view.causes), lists(|view| &view.warnings));
+        compare(report, &views, messages, &mut causes, &mut warnings);
         // Bytes in hand outrank what the control plane says: a role that is gone still works from a
         // cache, so what it reports will fail later.
         if matches!(can, Outcome::Pull | Outcome::SignIn) {
@@ -92,7 +68,8 @@ impl<'a> Verdict<'a> {
         if can == Outcome::CouldNotTell && views.iter().any(is_way_unknown) {
             could_not_tell.append(&mut causes);
         }
-        Self { can, causes, could_not_tell, warnings, views }
+        let side_by_side = side_by_side(report, &views);
+        Self { can, causes, could_not_tell, warnings, views, side_by_side }
     }
 
     /// Returns the causes in other views that explain a finding of this one: causes in the control
@@ -134,14 +111,14 @@ impl<'a> Verdict<'a> {
 /// Returns the place, in the plan of those who pull, of the first step in which a cause shows itself;
 /// what shows itself nowhere comes last.
 fn first_symptom(report: &Report, cause: &Cause<'_>) -> usize {
-    let pulling = report.views.iter().filter(|view| view.vantage != Vantage::Azure);
+    let pulling = report.views.iter().filter(|view| view.vantage.pulls());
     let shows = |step: &Step| {
         let why = match step.end.as_deref() {
             Some(StepEnd::CouldNotTell { why }) => Some(why),
             _ => None,
         };
         let mut codes = step.findings.iter().chain(why).map(|finding| finding.code.as_str());
-        codes.any(|code| code == cause.code || cause.consequences.contains(&code))
+        codes.any(|code| code == cause.code() || cause.consequences.contains(&code))
     };
     let places = pulling.filter_map(|view| view.steps.iter().position(shows));
     places.min().unwrap_or(usize::MAX)
@@ -149,7 +126,7 @@ fn first_symptom(report: &Report, cause: &Cause<'_>) -> usize {
 
 /// Joins the outcomes. The control plane pulls nothing, so it can only say why a pull fails.
 fn can(report: &Report, views: &[ViewVerdict<'_>]) -> Outcome {
-    let pulls = |view: &View| view.vantage != Vantage::Azure;
+    let pulls = |view: &View| view.vantage.pulls();
     let outcomes = || report.views.iter().zip(views).map(|(view, read)| (pulls(view), read.can));
     let mut pulling = outcomes().filter_map(|(pulls, can)| pulls.then_some(can));
     let first = pulling.next();
@@ -176,7 +153,8 @@ fn join<'a>(report: &'a Report, views: &[ViewVerdict<'a>], list: List) -> Vec<Ca
             let count = counts.entry((code, reason.step)).or_default();
             let key = (code, reason.step, *count);
             *count += 1;
-            let sighting = Sighting { vantage: &view.vantage, finding: reason.finding };
+            let sighting =
+                Sighting { vantage: &view.vantage, finding: Cow::Borrowed(reason.finding) };
             if let Some(place) = places.get(&key) {
                 let cause = &mut joined[*place];
                 cause.seen.push(sighting);
@@ -188,7 +166,8 @@ fn join<'a>(report: &'a Report, views: &[ViewVerdict<'a>], list: List) -> Vec<Ca
             } else {
                 places.insert(key, joined.len());
                 let consequences = reason.consequences.clone();
-                joined.push(Cause { code, step: reason.step, seen: vec![sighting], consequences });
+                let (step, seen) = (reason.step, vec![sighting]);
+                joined.push(Cause { step, seen, consequences, separators: vec![] });
             }
         }
     }
@@ -221,7 +200,7 @@ fn contexts<'a>(report: &'a Report) -> Vec<Context<'a>> {
                 of_files.entry(node).or_default().extend(kubelet.iter().flat_map(|s| &s.findings));
             }
             Vantage::PodNetwork(node) => of_pods.entry(node).or_default().extend(findings(view)),
-            Vantage::Here | Vantage::Azure => {}
+            Vantage::Here | Vantage::Azure | Vantage::Kubernetes => {}
         }
     }
     let of = |map: &HashMap<&str, Vec<&'a Finding>>, node: &str| {
@@ -229,12 +208,13 @@ fn contexts<'a>(report: &'a Report) -> Vec<Context<'a>> {
     };
     let context = |view: &'a View| match &view.vantage {
         Vantage::Azure => {
-            let others = || report.views.iter().filter(|view| view.vantage != Vantage::Azure);
+            let others = || report.views.iter().filter(|view| view.vantage.pulls());
             let symptoms = others().flat_map(findings).chain(others().flat_map(undetermined));
             let symptoms = symptoms.collect();
             Context { causes: vec![], symptoms, explained_by: None }
         }
         Vantage::Here => Context { causes: azure.clone(), ..Context::default() },
+        Vantage::Kubernetes => Context::default(),
         Vantage::Node(node) => Context {
             causes: azure.clone(),
             symptoms: of(&of_pods, node),

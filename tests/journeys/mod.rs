@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use check_acr::{CheckOptions, Presentation, prepare_scenario};
+use check_acr::{CheckOptions, Presentation, Wanted, prepare_scenario, run_scenario};
 use checks::kit::{
     engine::{Event, EventKind},
     messages::Lang,
@@ -152,8 +152,25 @@ pub async fn run(scenario: &Scenario, lab: &Lab, timeout: Option<Duration>) -> V
         timeout: timeout.or(base.timeout),
         ..base
     };
-    let (options, targets, world) = prepare_scenario(scenario, lab, change).unwrap();
-    check_acr::run(targets, world, &options.wanted(), |_| {}).await
+    run_scenario(scenario, lab, change).await.unwrap()
+}
+
+/// Runs a scenario from each of its vantages, one after the other.
+pub async fn run_views(scenario: &Scenario) -> Vec<Event> {
+    let mut events = vec![];
+    for view in &scenario.views {
+        let lab = lab::start(&view.world).await.unwrap();
+        let platform = "linux/amd64".parse().unwrap();
+        let change = |base: CheckOptions| CheckOptions {
+            platform: base.platform.or(Some(platform)),
+            ..base
+        };
+        let (options, targets, world) = prepare_scenario(&view.world, &lab, change).unwrap();
+        let (vantage, labels) = (view.from.parse().unwrap(), view.labels.clone());
+        let wanted = Wanted { vantage, labels, ..options.wanted() };
+        events.extend(check_acr::run(targets, world, &wanted, |_| {}).await);
+    }
+    events
 }
 
 /// Returns the requests of a step, in the words of a [`Leg`].

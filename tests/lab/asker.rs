@@ -6,6 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, json};
 
+use crate::certificates::Certificates;
+use crate::kubernetes;
 use crate::scenario::{Scenario, SignIn};
 use crate::secrets::{OLD_USER, Secrets, TOKEN_USER, UNKNOWN_APPLICATION, USER, admin};
 
@@ -22,14 +24,19 @@ pub(crate) fn environment(scenario: &Scenario, secrets: &Secrets) -> BTreeMap<St
 pub(crate) fn files(
     scenario: &Scenario,
     secrets: &Secrets,
-    ca_pem: &str,
-    inspection_pem: &str,
+    certificates: &Certificates,
 ) -> BTreeMap<String, String> {
     let mut files = scenario.node.files(scenario.clock.ahead);
+    if !scenario.kubernetes.kubeconfig.is_empty() {
+        files.insert("~/.kube/config".into(), scenario.kubernetes.kubeconfig.clone());
+    }
     files.extend(scenario.ask.files.clone());
+    let ca = STANDARD.encode(certificates.ca_pem());
     for text in files.values_mut() {
         *text = secrets.fill(text, &scenario.registry.login_server);
-        *text = text.replace("$INSPECTION_CA", inspection_pem).replace("$WORLD_CA", ca_pem);
+        *text = text.replace("$INSPECTION_CA", &certificates.inspection_pem());
+        *text = text.replace("$WORLD_CA", &certificates.ca_pem());
+        *text = text.replace("$LAB_CA", &ca).replace("$KUBE_CREDENTIAL", kubernetes::TOKEN);
     }
     files
 }

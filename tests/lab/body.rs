@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, Interval, Sleep, interval_at, sleep};
 
 /// How long a body waits before it breaks off, so that the bytes before are delivered.
@@ -25,6 +26,7 @@ enum End {
     Stop,
     Never,
     Trickle(Interval),
+    Feed(UnboundedReceiver<Bytes>),
 }
 
 /// The body of a response.
@@ -66,6 +68,11 @@ impl Body {
         Self::new(bytes, End::Trickle(interval_at(Instant::now() + PAUSE, PAUSE)), false)
     }
 
+    /// Returns a body of what arrives there, for as long as somebody sends.
+    pub(crate) fn feed(from: UnboundedReceiver<Bytes>) -> Self {
+        Self::new(Bytes::new(), End::Feed(from), false)
+    }
+
     /// Returns a body that repeats these bytes forever.
     pub(crate) fn endless(bytes: impl Into<Bytes>) -> Self {
         Self::new(bytes.into(), End::Never, false)
@@ -88,12 +95,16 @@ impl HttpBody for Body {
             let piece = bytes.split_to(bytes.len().min(TRICKLE));
             return Poll::Ready((!piece.is_empty()).then(|| Ok(Frame::data(piece))));
         }
+        if let End::Feed(from) = end {
+            let piece = ready!(from.poll_recv(cx));
+            return Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))));
+        }
         if !self.said && !self.bytes.is_empty() {
             self.said = !matches!(self.end, End::Never);
             return Poll::Ready(Some(Ok(Frame::data(self.bytes.clone()))));
         }
         match &mut self.end {
-            End::Whole | End::Trickle(_) => Poll::Ready(None),
+            End::Whole | End::Trickle(_) | End::Feed(_) => Poll::Ready(None),
             End::Break(wait) => {
                 ready!(wait.get_or_insert_with(|| Box::pin(sleep(FLUSH))).as_mut().poll(cx));
                 Poll::Ready(Some(Err(io::ErrorKind::ConnectionReset.into())))

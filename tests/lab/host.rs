@@ -20,6 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::body::Body;
 use crate::drip::Drip;
 use crate::gate::Port;
+use crate::kubernetes::Cluster;
 use crate::proxy::Proxy;
 use crate::registry::{World, date};
 use crate::settings::{Host, HostFault, Http, Role};
@@ -37,6 +38,7 @@ pub(crate) struct Listener {
     pub(crate) world: Arc<World>,
     pub(crate) tls: Arc<ServerConfig>,
     pub(crate) proxy: Arc<Proxy>,
+    pub(crate) cluster: Arc<Cluster>,
 }
 
 impl Listener {
@@ -149,6 +151,7 @@ impl Listener {
             Role::Imds => self.world.ask_imds(&request).await,
             Role::Entra => self.world.ask_entra(request).await,
             Role::Arm => self.world.ask_azure(scheme, request).await,
+            Role::Kubernetes => self.cluster.ask(request).await,
             Role::Portal | Role::Proxy | Role::SecureProxy => portal(),
         };
         if head {

@@ -21,6 +21,7 @@ mod identity;
 mod images;
 mod imds;
 mod jwt;
+mod kubernetes;
 mod node;
 mod port;
 mod program;
@@ -40,8 +41,9 @@ pub use azure::{
 pub use error::Error;
 pub use identity::{Entra, Identity, IdentityKind, Imds, ImdsAnswer};
 pub use jwt::is_signed;
+pub use kubernetes::{Agent, AgentCall, AgentEnd, ApiAnswer, Kubernetes, KubernetesNode, Refused};
 pub use node::{Disk, Node, Process, Provider};
-pub use scenario::{Ask, Clock, Expect, Scenario, SignIn, Story};
+pub use scenario::{Ask, Clock, Expect, Scenario, SignIn, Story, View};
 pub use scenarios::{ScenarioFile, scenarios};
 pub use secrets::CANARY;
 pub use settings::{

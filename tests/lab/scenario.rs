@@ -9,6 +9,7 @@ use toml::{Table, Value};
 use crate::azure::Azure;
 use crate::dns::Records;
 use crate::identity::{Entra, Imds};
+use crate::kubernetes::Kubernetes;
 use crate::node::Node;
 use crate::settings::{Answer, Data, Dns, Host, NameServer, Proxy, Registry};
 use crate::{Error, scenarios};
@@ -43,8 +44,25 @@ pub struct Scenario {
     pub azure: Azure,
     /// The proxies.
     pub proxy: Proxy,
+    /// The Kubernetes cluster.
+    pub kubernetes: Kubernetes,
+    /// The nodes and pods that look, each in a world of its own. Where none is named, the client looks
+    /// from its own machine, into the world of this scenario.
+    #[serde(skip)]
+    pub views: Vec<View>,
     /// The expected result.
     pub expect: Expect,
+}
+
+/// One vantage of a scenario with several.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// The vantage: `node/NAME`, `pod-network/NAME` or `here`.
+    pub from: String,
+    /// The labels of the node.
+    pub labels: BTreeMap<String, String>,
+    /// What the world is from there: a difference from this scenario, or from that which it extends.
+    pub world: Scenario,
 }
 
 /// One or two sentences for people.
@@ -55,6 +73,9 @@ pub struct Story {
     pub en: String,
     /// In Korean.
     pub ko: String,
+    /// The failure mode that this world is, if it is one.
+    #[serde(default)]
+    pub mode: Option<String>,
 }
 
 /// The target and how the client signs in.
@@ -63,6 +84,9 @@ pub struct Story {
 pub struct Ask {
     /// The image, as typed.
     pub image: String,
+    /// The command; the check from here if empty.
+    #[serde(default)]
+    pub command: String,
     /// More arguments for the command line.
     #[serde(default)]
     pub args: Vec<String>,
@@ -154,10 +178,38 @@ impl Scenario {
     /// Returns an error when the text is not TOML, names an unknown setting, or contradicts itself.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let mut settings = whole(text.parse()?, DEEPEST)?;
+        let views = settings.remove("views");
+        let mut scenario = Self::of(settings.clone())?;
+        for (from, view) in views.and_then(|views| views.as_table().cloned()).unwrap_or_default() {
+            scenario.views.push(Self::view(from, view, &settings)?);
+        }
+        Ok(scenario)
+    }
+
+    /// Makes a scenario of its complete settings.
+    fn of(mut settings: Table) -> Result<Self, Error> {
         complete_mirrors(&mut settings);
         let scenario: Self = Value::Table(settings).try_into()?;
         scenario.check()?;
         Ok(scenario)
+    }
+
+    /// Parses one of several views: its labels, and its world as a difference.
+    fn view(from: String, view: Value, settings: &Table) -> Result<View, Error> {
+        let Value::Table(mut own) = view else {
+            return Err(Error::Scenario(format!("views: {from} is no table")));
+        };
+        let labels = own.remove("labels").unwrap_or_else(|| Value::Table(Table::new()));
+        let settings = if own.contains_key("extends") {
+            let mut other = whole(own, DEEPEST)?;
+            other.remove("views");
+            other
+        } else {
+            let mut settings = settings.clone();
+            lay_over(&mut settings, own);
+            settings
+        };
+        Ok(View { from, labels: labels.try_into()?, world: Self::of(settings)? })
     }
 
     /// Finds typing errors here, where the message can name them, rather than in a running world.
@@ -239,7 +291,12 @@ fn whole(mut own: Table, deepest: usize) -> Result<Table, Error> {
         Some(Value::String(name)) if deepest > 0 => {
             let text = scenarios::text_of(&name)
                 .ok_or_else(|| Error::Scenario(format!("extends: there is no {name}")))?;
-            whole(text.parse()?, deepest - 1)?
+            let mut other = whole(text.parse()?, deepest - 1)?;
+            // What is changed may make it another failure mode.
+            if let Some(story) = other.get_mut("story").and_then(Value::as_table_mut) {
+                story.remove("mode");
+            }
+            other
         }
         Some(other) => return Err(Error::Scenario(format!("extends: not {other}"))),
     };

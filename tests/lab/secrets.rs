@@ -150,6 +150,7 @@ impl Secrets {
             self.client_secret.clone(),
             self.old_client_secret.clone(),
             self.assertion.clone(),
+            crate::kubernetes::TOKEN.to_owned(),
         ];
         all.extend(self.auths());
         all.extend(self.marks.clone());

@@ -97,6 +97,7 @@ pub enum Role {
     Imds,
     Entra,
     Arm,
+    Kubernetes,
 }
 
 impl Role {
@@ -246,6 +247,7 @@ pub enum Answer {
     RedirectLoop,
     HeaderBomb,
     GzipBomb,
+    Brotli,
     Endless,
     NotJson,
     WrongDigest,

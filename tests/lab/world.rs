@@ -17,6 +17,7 @@ use crate::gate::Port;
 use crate::held::Held;
 use crate::host::Listener;
 use crate::images::images;
+use crate::kubernetes::{Agent, Cluster};
 use crate::node::Disk;
 use crate::port::{ANYWHERE, bind, black_hole, refuse};
 use crate::program::Folder;
@@ -68,6 +69,7 @@ pub struct Lab {
     pub registry: SocketAddr,
     /// The address where the data host actually listens.
     pub data: SocketAddr,
+    cluster: Arc<Cluster>,
     held: Held,
 }
 
@@ -85,6 +87,23 @@ impl Lab {
             }
         }
         Ok(())
+    }
+
+    /// Sets what runs in the pods of the cluster.
+    pub fn set_agent(&self, agent: Agent) {
+        self.cluster.set_agent(agent);
+    }
+
+    /// Returns the names of the objects that are in the cluster: `jobs/NAME`.
+    #[must_use]
+    pub fn left_in_cluster(&self) -> Vec<String> {
+        self.cluster.left()
+    }
+
+    /// Returns every object that was ever created in the cluster, as text.
+    #[must_use]
+    pub fn created_in_cluster(&self) -> Vec<String> {
+        self.cluster.history()
     }
 
     /// Returns the number of connections to each address since it was moved away, by the addresses
@@ -227,6 +246,7 @@ async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
     let data_url = format!("{}://{data_host}", if plain { "http" } else { "https" });
     let world = Arc::new(World::new(scenario, data_url, azure));
     let mirrors = mirrors(scenario, &world)?;
+    let cluster = Cluster::new(&scenario.kubernetes);
     let proxy = Arc::new(proxy(scenario, &routes, &world.azure.zones(), &world.secrets)?);
     let certificates = Certificates::new(names.into_iter().collect())?;
     for Place { seen, host, port, .. } in places {
@@ -234,8 +254,8 @@ async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
         let tls = certificates.config(host.certificate, host.http)?;
         held.open.push(seen);
         let world = Arc::clone(mirrors.get(&seen).unwrap_or(&world));
-        let proxy = Arc::clone(&proxy);
-        Listener { seen, host, world, tls, proxy }.start(port, &mut held.tasks);
+        let (proxy, cluster) = (Arc::clone(&proxy), Arc::clone(&cluster));
+        Listener { seen, host, world, tls, proxy, cluster }.start(port, &mut held.tasks);
     }
 
     let login_servers = if real_clients {
@@ -265,16 +285,12 @@ async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
         docker_config: docker_config(scenario, &world.secrets, &login_servers),
         environment: environment(scenario, &world.secrets),
         programs,
-        files: files(
-            scenario,
-            &world.secrets,
-            &certificates.ca_pem(),
-            &certificates.inspection_pem(),
-        ),
+        files: files(scenario, &world.secrets, &certificates),
         disk: scenario.node.disk(),
         secrets: world.secrets.all(),
         registry,
         data,
+        cluster,
         held,
     })
 }

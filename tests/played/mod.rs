@@ -46,7 +46,11 @@ async fn play(file: &'static ScenarioFile) -> Played {
     let name = file.name;
     let scenario = Scenario::parse(file.text).unwrap_or_else(|error| panic!("{name}: {error}"));
     let lab = lab::start(&scenario).await.unwrap();
-    let events = journeys::run(&scenario, &lab, None).await;
+    let events = if scenario.views.is_empty() {
+        journeys::run(&scenario, &lab, None).await
+    } else {
+        journeys::run_views(&scenario).await
+    };
     let pages = present(&events);
     Played { name, area: file.area, scenario, events, pages, secrets: lab.secrets.clone() }
 }
@@ -84,9 +88,22 @@ impl Played {
         steps.filter(|step| step.status == status).map(|step| step.name.clone()).collect()
     }
 
-    /// Returns all findings and the reasons of steps without a fact, by code and evidence.
+    /// Returns all findings and the reasons of steps without a fact, by code and evidence; then what
+    /// only a comparison of views shows.
     pub fn findings(&self) -> Vec<Finding> {
-        self.events.iter().filter_map(|event| event.kind.finding().cloned()).collect()
+        let mut all: Vec<Finding> =
+            self.events.iter().filter_map(|event| event.kind.finding().cloned()).collect();
+        let target = self.target();
+        for cause in
+            [&target.causes, &target.warnings, &target.could_not_tell].into_iter().flatten()
+        {
+            let told = &cause.told;
+            if all.iter().all(|known| known.code != told.code) {
+                let (code, evidence) = (told.code.clone(), told.evidence.clone());
+                all.push(Finding { code, severity: told.severity, evidence });
+            }
+        }
+        all
     }
 }
 

@@ -1,5 +1,7 @@
 //! Events: the one stream that every output is made from. They hold codes and evidence, no prose.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -39,6 +41,9 @@ pub enum EventKind {
         /// The host or pod on which it ran.
         #[serde(skip_serializing_if = "Option::is_none")]
         host: Option<String>,
+        /// What is known of the node besides: its labels, such as its pool or its node image.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        labels: BTreeMap<String, String>,
     },
     /// A step will run once the steps before it have handed on their facts.
     Planned {

@@ -1,5 +1,7 @@
 //! A line of a recording, in a flat structure that parses hundreds of thousands of lines a second.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -23,6 +25,8 @@ struct Line {
     understood: Option<Map<String, Value>>,
     tool: Option<String>,
     host: Option<String>,
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
     after: Option<Vec<String>>,
     to: Option<String>,
     request: Option<String>,
@@ -68,6 +72,7 @@ impl Line {
                 understood: sanitized(due(self.understood, "understood")?),
                 tool: text(self.tool, "tool")?,
                 host: self.host.map(|host| sanitize_text(&host)),
+                labels: labels(self.labels),
             },
             Some("planned") => EventKind::Planned {
                 step: text(self.step, "step")?,
@@ -119,6 +124,11 @@ fn due<T>(field: Option<T>, name: &str) -> Result<T, String> {
 
 fn text(field: Option<String>, name: &str) -> Result<String, String> {
     due(field, name).map(|text| sanitize_text(&text))
+}
+
+fn labels(labels: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let label = |(key, value): (String, String)| (sanitize_text(&key), sanitize_text(&value));
+    labels.into_iter().map(label).collect()
 }
 
 fn sanitized(map: Map<String, Value>) -> Map<String, Value> {

@@ -179,11 +179,11 @@ impl Plan {
         &self.cx.target
     }
 
-    /// Emits the first event: the target, the version of the tool, and the host or pod that it runs
-    /// on.
-    pub fn announce(&self, tool: &str, host: Option<String>) {
+    /// Emits the first event: the target, the version of the tool, the host or pod that it runs on,
+    /// and the labels of that node.
+    pub fn announce(&self, tool: &str, host: Option<String>, labels: BTreeMap<String, String>) {
         let understood = self.cx.target.describe();
-        self.cx.emit(EventKind::RunStarted { understood, tool: tool.into(), host });
+        self.cx.emit(EventKind::RunStarted { understood, tool: tool.into(), host, labels });
     }
 
     /// Runs the wanted steps and the steps that they need, and no others.

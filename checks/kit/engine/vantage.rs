@@ -1,5 +1,5 @@
-//! The places from which a run looks: this process, a node, a pod on a node, or Azure's control
-//! plane.
+//! The places from which a run looks: this process, a node, a pod on a node, Azure's control plane,
+//! or the Kubernetes API.
 
 use std::{fmt, str::FromStr};
 
@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::kit::redact::sanitize_text;
 
-/// The place that an event was seen from. Serialized as `here`, `node/NAME`, `pod-network/NAME` or
-/// `azure`.
+/// The place that an event was seen from. Serialized as `here`, `node/NAME`, `pod-network/NAME`,
+/// `azure` or `kubernetes`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Vantage {
@@ -21,6 +21,8 @@ pub enum Vantage {
     PodNetwork(String),
     /// Azure's control plane.
     Azure,
+    /// The API of the Kubernetes cluster.
+    Kubernetes,
 }
 
 impl Vantage {
@@ -28,8 +30,14 @@ impl Vantage {
     pub fn node(&self) -> Option<&str> {
         match self {
             Vantage::Node(name) | Vantage::PodNetwork(name) => Some(name),
-            Vantage::Here | Vantage::Azure => None,
+            Vantage::Here | Vantage::Azure | Vantage::Kubernetes => None,
         }
+    }
+
+    /// Returns whether images are pulled from there. The others only say why a pull fails, or why
+    /// nothing was pulled.
+    pub fn pulls(&self) -> bool {
+        !matches!(self, Vantage::Azure | Vantage::Kubernetes)
     }
 }
 
@@ -40,6 +48,7 @@ impl fmt::Display for Vantage {
             Vantage::Node(name) => write!(f, "node/{name}"),
             Vantage::PodNetwork(name) => write!(f, "pod-network/{name}"),
             Vantage::Azure => f.write_str("azure"),
+            Vantage::Kubernetes => f.write_str("kubernetes"),
         }
     }
 }
@@ -52,6 +61,7 @@ impl FromStr for Vantage {
         match text.split_once('/') {
             None if text == "here" => Some(Vantage::Here),
             None if text == "azure" => Some(Vantage::Azure),
+            None if text == "kubernetes" => Some(Vantage::Kubernetes),
             Some(("node", name)) => named(name).map(Vantage::Node),
             Some(("pod-network", name)) => named(name).map(Vantage::PodNetwork),
             _ => None,
@@ -80,7 +90,7 @@ mod tests {
 
     #[test]
     fn every_vantage_is_read_as_it_is_written() {
-        for text in ["here", "azure", "node/aks-pool-1", "pod-network/aks-pool-1"] {
+        for text in ["here", "azure", "kubernetes", "node/aks-pool-1", "pod-network/aks-pool-1"] {
             assert_eq!(text.parse::<Vantage>().unwrap().to_string(), text);
         }
         for bad in ["", "node", "node/", "there", "pod/x", "here/x"] {

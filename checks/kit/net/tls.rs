@@ -13,7 +13,7 @@ use rustls::{
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
     crypto::{CryptoProvider, ring},
-    pki_types::{CertificateDer, ServerName, UnixTime},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime},
     server::ParsedCertificate,
 };
 use serde_json::{Map, json};
@@ -58,6 +58,12 @@ impl Refusal {
             Refusal::Broken(fault) => !matches!(fault, Fault::Other(_)),
             Refusal::NoTrustStore => false,
             Refusal::Alert(alert) => !NO_COMMON_WAY.contains(&alert.as_str()),
+            // Version 1 has no names, and Go reads no others.
+            Refusal::Untrusted(Why::Other(other), certificate)
+                if other.0.downcast_ref() == Some(&webpki::Error::UnsupportedCertVersion) =>
+            {
+                certificate.names.is_empty()
+            }
             Refusal::Untrusted(why, _) => {
                 matches!(
                     why,
@@ -78,18 +84,29 @@ impl Refusal {
 }
 
 /// Returns whether Go refuses a certificate for a reason for which this verifier has no word of its
-/// own: a name that the authority may not vouch for, and SHA-1 (crypto/x509).
+/// own: a name that the authority may not vouch for, and an old signature (crypto/x509).
 fn is_refused_by_go(why: &CertificateError) -> bool {
-    /// `sha1WithRSAEncryption` and `ecdsa-with-SHA1`.
-    const SHA1: [&[u8]; 2] =
-        [&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 5], &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 1]];
+    /// RSA with MD5, SHA-1 and SHA-224; ECDSA with SHA-1 and SHA-224.
+    const OLD: [&[u8]; 5] = [
+        &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 4],
+        &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 5],
+        &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 14],
+        &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 1],
+        &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 1],
+    ];
     match why {
         CertificateError::Other(other) => {
-            other.0.downcast_ref() == Some(&webpki::Error::NameConstraintViolation)
+            matches!(
+                other.0.downcast_ref(),
+                Some(
+                    webpki::Error::NameConstraintViolation
+                        | webpki::Error::PathLenConstraintViolated
+                )
+            )
         }
         CertificateError::UnsupportedSignatureAlgorithmContext {
             signature_algorithm_id, ..
-        } => SHA1.iter().any(|id| signature_algorithm_id.windows(id.len()).any(|part| part == *id)),
+        } => OLD.iter().any(|id| signature_algorithm_id.windows(id.len()).any(|part| part == *id)),
         _ => false,
     }
 }
@@ -191,7 +208,7 @@ async fn shake(
 ) -> Result<TlsStream<Stream>, Refusal> {
     let other = |error: &dyn std::fmt::Display| Refusal::Broken(Fault::Other(error.to_string()));
     let name = ServerName::try_from(host.name.clone()).map_err(|error| other(&error))?;
-    let config = config(verifier).map_err(|error| other(&error))?;
+    let config = config(verifier, None).map_err(|error| other(&error))?;
     let connecting = TlsConnector::from(Arc::new(config)).connect(name, stream);
     match timeout(TLS_WAIT, connecting).await {
         Ok(Ok(stream)) => Ok(stream),
@@ -208,12 +225,18 @@ async fn shake(
     }
 }
 
-fn config(verifier: &Arc<RecordingVerifier>) -> Result<ClientConfig, Error> {
-    let mut config = ClientConfig::builder_with_provider(verifier.provider.clone())
+fn config(
+    verifier: &Arc<RecordingVerifier>,
+    certificate: Option<ClientCertificate>,
+) -> Result<ClientConfig, Error> {
+    let builder = ClientConfig::builder_with_provider(verifier.provider.clone())
         .with_safe_default_protocol_versions()?
         .dangerous()
-        .with_custom_certificate_verifier(verifier.clone())
-        .with_no_client_auth();
+        .with_custom_certificate_verifier(verifier.clone());
+    let mut config = match certificate {
+        Some((chain, key)) => builder.with_client_auth_cert(chain, key)?,
+        None => builder.with_no_client_auth(),
+    };
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
 }
@@ -221,7 +244,21 @@ fn config(verifier: &Arc<RecordingVerifier>) -> Result<ClientConfig, Error> {
 /// Returns the configuration of a client that does its own handshakes. It accepts the certificates
 /// that [`handshake`] accepts.
 pub fn client_config(roots: Arc<RootCertStore>, now: Timestamp) -> Result<ClientConfig, Error> {
-    config(&RecordingVerifier::new(roots, now, true))
+    config(&RecordingVerifier::new(roots, now, true), None)
+}
+
+/// The certificate that a client presents, and its key.
+pub type ClientCertificate = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+/// Returns the same for a client that may have a certificate of its own, and that accepts every
+/// certificate of the host if it is told not to verify it.
+pub fn client_config_as(
+    roots: Arc<RootCertStore>,
+    now: Timestamp,
+    certificate: Option<ClientCertificate>,
+    verifies: bool,
+) -> Result<ClientConfig, Error> {
+    config(&RecordingVerifier::new(roots, now, verifies), certificate)
 }
 
 /// A verifier that records the certificate. It can be told to accept every certificate.
@@ -253,6 +290,17 @@ impl RecordingVerifier {
         let (subject, key) = (leaf.subject().as_raw(), leaf.public_key().raw);
         self.roots.roots.iter().any(|anchor| {
             subject.ends_with(&anchor.subject) && key.ends_with(&anchor.subject_public_key_info)
+        })
+    }
+
+    /// Returns whether a certificate is valid, and is for any usage (`anyExtendedKeyUsage`).
+    fn is_for_any_usage(&self, leaf: &CertificateDer<'_>, chain: &[CertificateDer<'_>]) -> bool {
+        const ANY: &[u8] = &[0x55, 0x1d, 0x25, 0];
+        let algorithms = self.provider.signature_verification_algorithms.all;
+        let usage = webpki::KeyUsage::required_if_present(ANY);
+        let roots = &self.roots.roots;
+        webpki::EndEntityCert::try_from(leaf).is_ok_and(|leaf| {
+            leaf.verify_for_usage(algorithms, roots, chain, self.now, usage, None, None).is_ok()
         })
     }
 
@@ -294,11 +342,20 @@ impl ServerCertVerifier for RecordingVerifier {
         let Some(verifier) = &self.verifier else {
             return Err(Error::InvalidCertificate(CertificateError::UnknownIssuer));
         };
-        match verifier.verify_server_cert(leaf, chain, name, ocsp, self.now) {
+        // To Go, what may not sign certificates vouches for none.
+        let chain: Vec<_> = chain.iter().filter(|one| may_vouch(one)).cloned().collect();
+        match verifier.verify_server_cert(leaf, &chain, name, ocsp, self.now) {
             // Go accepts `*.corp` for a host in that zone; this verifier does not.
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) if is_wild(leaf, name) => Ok(ServerCertVerified::assertion()),
+            // Go accepts a certificate for any usage; this verifier wants servers named.
+            Err(Error::InvalidCertificate(
+                CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. },
+            )) if self.is_for_any_usage(leaf, &chain) => {
+                rustls::client::verify_server_name(&ParsedCertificate::try_from(leaf)?, name)?;
+                Ok(ServerCertVerified::assertion())
+            }
             // Go, and so containerd, accepts a certificate that is itself in the trust store.
             Err(error) if self.is_trusted_itself(leaf) => {
                 rustls::client::verify_server_name(&ParsedCertificate::try_from(leaf)?, name)?;
@@ -348,6 +405,15 @@ impl ServerCertVerifier for RecordingVerifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
     }
+}
+
+/// Returns whether a certificate of a chain may sign others (crypto/x509, `CheckSignatureFrom`).
+fn may_vouch(certificate: &CertificateDer<'_>) -> bool {
+    let Ok((_, certificate)) = X509Certificate::from_der(certificate) else { return true };
+    let usage = certificate.key_usage().ok().flatten();
+    let constraints = certificate.basic_constraints().ok().flatten();
+    usage.is_none_or(|usage| usage.value.key_cert_sign())
+        && constraints.is_none_or(|constraints| constraints.value.ca)
 }
 
 /// Returns whether a wildcard in the certificate covers the name by Go's rule: it replaces the

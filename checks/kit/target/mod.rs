@@ -232,7 +232,7 @@ impl Target {
     }
 
     /// Returns the fields of the target that a report's header and the messages may use.
-    pub(crate) fn describe(&self) -> Map<String, Value> {
+    pub fn describe(&self) -> Map<String, Value> {
         let mut map = Map::new();
         let mut put = |name: &str, value: &str| map.insert(name.into(), json!(value));
         put("asked", &self.id());

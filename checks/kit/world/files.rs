@@ -1,8 +1,12 @@
 //! Files of this machine or of the lab: read with a size limit and a timeout.
 
-use std::{fmt, io, path::Path, time::Duration};
+use std::{
+    fmt, io,
+    path::{Component, Path, PathBuf},
+    time::Duration,
+};
 
-use tokio::{fs::File, io::AsyncReadExt, time::timeout};
+use tokio::{fs::File, io::AsyncReadExt, task::spawn_blocking, time::timeout};
 
 use super::World;
 
@@ -11,6 +15,42 @@ pub const FILE_WAIT: Duration = Duration::from_secs(3);
 
 /// The longest file that is read.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
+
+/// The folder of the volumes of a node's pods: their secrets and tokens are below it.
+const POD_VOLUMES: &str = "/var/lib/kubelet/pods";
+
+/// What is opened of a node whose root is mounted, besides the files that these name (authorities,
+/// client keys, imports, environment files, hosts files): `*` stands for one part of a path, or a
+/// part of it. A test traces what is opened. Nothing below the volumes of pods ever is.
+pub const NODE_FILES: &[&str] = &[
+    "/etc/containerd/*",
+    "/etc/containerd/certs.d/*/hosts.toml",
+    "/etc/default/kubelet",
+    "/etc/environment",
+    "/etc/hostname",
+    "/etc/hosts",
+    "/etc/kubernetes/*",
+    "/etc/localdns/*",
+    "/etc/resolv.conf",
+    "/etc/ssl/certs/*",
+    "/etc/systemd/system.conf",
+    "/etc/systemd/system.conf.d/*",
+    "/etc/systemd/system/*.service",
+    "/etc/systemd/system/*.service.d/*",
+    "/opt/azure/containers/localdns/*",
+    "/proc/*/comm",
+    "/proc/*/cgroup",
+    "/proc/*/cmdline",
+    "/proc/*/environ",
+    "/proc/*/stat",
+    "/proc/stat",
+    "/run/systemd/resolve/resolv.conf",
+    "/usr/bin/containerd",
+    "/usr/lib/systemd/system/*.service",
+    "/usr/local/bin/*",
+    "/var/lib/kubelet/credential-provider/*",
+    "/var/lib/kubelet/*",
+];
 
 /// The most names of a directory that are read.
 pub(super) const MAX_NAMES: usize = 1000;
@@ -26,6 +66,8 @@ pub enum FileError {
     LeadsElsewhere,
     /// It is a pipe, a directory or a device.
     NotAFile,
+    /// It is among the volumes of pods, which may hold anybody's secrets: it is never opened.
+    OffLimits,
     /// The file is longer than the limit, or reading it timed out.
     Unfinished(&'static str),
     /// The operating system's error message.
@@ -39,6 +81,7 @@ impl FileError {
         "not-permitted",
         "leads-elsewhere",
         "not-a-file",
+        "off-limits",
         "too-long",
         "timed-out",
     ];
@@ -51,6 +94,7 @@ impl fmt::Display for FileError {
             FileError::Forbidden => "not-permitted",
             FileError::LeadsElsewhere => "leads-elsewhere",
             FileError::NotAFile => "not-a-file",
+            FileError::OffLimits => "off-limits",
             FileError::Unfinished(said) => said,
             FileError::Failed(said) => said,
         })
@@ -108,6 +152,7 @@ impl World {
         let first = of_lab.filter_map(|rest| Some(rest.iter().next()?.to_str()?.to_owned()));
         let mut names: Vec<String> = first.collect();
         let listing = async {
+            self.refuse_pods(folder).await?;
             let mut entries = match tokio::fs::read_dir(folder).await.map_err(FileError::from) {
                 Err(FileError::Missing) if !names.is_empty() => return Ok(()),
                 entries => entries?,
@@ -147,12 +192,36 @@ impl World {
         Ok(bytes)
     }
 
+    /// Refuses what is below the volumes of the node's pods, whichever file of the node names it, and
+    /// whatever links lead there.
+    pub(super) async fn refuse_pods(&self, path: &Path) -> Result<(), FileError> {
+        // The lab has no such volumes.
+        if self.fake_disk.is_some() {
+            return Ok(());
+        }
+        let pods = self.of_node(POD_VOLUMES);
+        if plain(path).starts_with(&pods) {
+            return Err(FileError::OffLimits);
+        }
+        let path = path.to_owned();
+        let looking = spawn_blocking(move || {
+            let (path, pods) = (path.canonicalize().ok()?, pods.canonicalize().ok()?);
+            Some(path.starts_with(pods))
+        });
+        match timeout(FILE_WAIT, looking).await {
+            Ok(Ok(Some(true))) => Err(FileError::OffLimits),
+            Ok(_) => Ok(()),
+            Err(_) => Err(FileError::Unfinished("timed-out")),
+        }
+    }
+
     /// Reads the beginning of a file.
     pub async fn read_up_to(&self, file: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
         if let Some(text) = self.files.get(file) {
             return Ok(text.expose().as_bytes().to_vec());
         }
         let reading = async {
+            self.refuse_pods(file).await?;
             let mut bytes = vec![];
             let opened = match File::open(file).await.map_err(FileError::from) {
                 Err(FileError::Missing) if tokio::fs::symlink_metadata(file).await.is_ok() => {
@@ -168,6 +237,19 @@ impl World {
     }
 }
 
+/// Returns a path without the parts that lead back.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => drop(plain.pop()),
+            Component::CurDir => {}
+            part => plain.push(part),
+        }
+    }
+    plain
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,6 +262,7 @@ mod tests {
             FileError::Forbidden,
             FileError::LeadsElsewhere,
             FileError::NotAFile,
+            FileError::OffLimits,
         ];
         let all = single.into_iter().chain(unfinished);
         let words: Vec<String> = all.map(|error| error.to_string()).collect();

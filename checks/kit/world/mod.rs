@@ -26,7 +26,7 @@ use crate::kit::{
     target::{Host, HostPurpose},
 };
 pub use disk::FakeDisk;
-pub use files::{FILE_WAIT, FileError};
+pub use files::{FILE_WAIT, FileError, NODE_FILES};
 pub use process::ProcessError;
 pub use processes::{PROCESS_READS, Process, Seen};
 pub use programs::Program;

@@ -80,6 +80,18 @@ pub async fn run_in(
     run_command(command, input, wait).await
 }
 
+/// Runs a program in this environment with more variables, and with nothing on its standard input.
+pub async fn run_with(
+    more: &[(String, String)],
+    program: &Path,
+    args: &[String],
+    wait: Duration,
+) -> Result<ProcessOutput, ProcessError> {
+    let mut command = Command::new(program);
+    command.args(args).envs(more.iter().cloned());
+    run_command(command, "", wait).await
+}
+
 async fn run_command(
     mut command: Command,
     input: &str,

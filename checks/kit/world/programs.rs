@@ -51,6 +51,7 @@ impl World {
             let mut bytes = Cursor::new(text.expose().as_bytes().to_vec());
             return Ok(examine(&mut bytes, true, texts, unless));
         }
+        self.refuse_pods(file).await?;
         let (file, root) = (self.on_disk(file), self.node_root.clone());
         let reading = spawn_blocking(move || {
             let file = follow(file, &root)?;

@@ -11,6 +11,7 @@ mod cluster;
 mod cri;
 mod daemon;
 mod debug;
+mod differential;
 mod dns;
 mod image;
 mod judge;
@@ -74,6 +75,9 @@ async fn main() -> ExitCode {
             peer::pull(&words[1], Path::new(&words[2])).await.map(|()| true)
         }
         Some("inside") if words.len() >= 2 => inside(Path::new(&words[1]), &words[2..]).await,
+        Some("inside-differential") if words.len() >= 2 => {
+            differential::inside(Path::new(&words[1]), &words[2..]).await
+        }
         Some("node") if words.len() == 5 => nodes::stand(&words[1..]).await.map(|()| true),
         Some("stand") if words.len() == 3 => {
             seen::stand(&words[1], Path::new(&words[2])).await.map(|()| true)
@@ -94,7 +98,14 @@ async fn main() -> ExitCode {
             Ok((script, options)) => kubelet::all(&script, &options).await,
             Err(e) => Err(e),
         },
-        _ => outside(&words).await,
+        Some("differential") => match differential::Options::whole(&words[1..]) {
+            Ok(whole) => outside("inside-differential", &whole).await,
+            Err(e) => Err(e),
+        },
+        _ => match arguments(&words) {
+            Ok(arguments) => outside("inside", &arguments).await,
+            Err(e) => Err(e),
+        },
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -118,23 +129,30 @@ fn told(error: &dyn std::error::Error) -> String {
     words
 }
 
-/// Creates the namespaces, runs inside them, and removes the temporary folder afterwards in any
-/// case.
-async fn outside(words: &[String]) -> Fallible<bool> {
+/// Returns the arguments of the inside, with whole paths.
+fn arguments(words: &[String]) -> Fallible<Vec<String>> {
     let mut options = Options::read(words)?;
     for path in options.tool.iter_mut().chain(&mut options.proof) {
         *path = path.canonicalize().map_err(|e| format!("{}: {e}", path.display()))?;
     }
-    namespace::allowed().await?;
-    let folder = std::env::temp_dir().join(format!("check-acr-real-{}", std::process::id()));
-    std::fs::create_dir_all(&folder)?;
-    let mut arguments = vec!["inside".to_owned(), folder.display().to_string()];
+    let mut arguments = vec![];
     arguments
         .extend(options.tool.iter().flat_map(|t| ["--tool".to_owned(), t.display().to_string()]));
     arguments.extend(options.only.iter().flat_map(|o| ["--only".to_owned(), o.clone()]));
     arguments
         .extend(options.proof.iter().flat_map(|p| ["--proof".to_owned(), p.display().to_string()]));
     arguments.extend(options.all.then(|| "--all".to_owned()));
+    Ok(arguments)
+}
+
+/// Creates the namespaces, runs inside them, and removes the temporary folder afterwards in any
+/// case.
+async fn outside(inside: &str, arguments: &[String]) -> Fallible<bool> {
+    namespace::allowed().await?;
+    let folder = std::env::temp_dir().join(format!("check-acr-real-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let first = [inside.to_owned(), folder.display().to_string()];
+    let arguments: Vec<_> = first.into_iter().chain(arguments.iter().cloned()).collect();
 
     let mut terminate = signal(SignalKind::terminate())?;
     let mut inside = namespace::enter(&arguments, &folder)?;

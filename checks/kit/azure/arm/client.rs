@@ -4,29 +4,29 @@
 //! reqwest hides why a connection fails. Where one does, `kit::net` connects once more and says at
 //! which stage.
 
-use std::{cell::Cell, rc::Rc, time::Duration};
+use std::{cell::Cell, time::Duration};
 
 use hyper::Method;
 use jiff::{SignedDuration, Timestamp, fmt::rfc2822::DateTimeParser};
-use reqwest::{Client, Response, header};
+use reqwest::{Response, header};
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout};
 
 use super::{
     error::ErrorBody,
     patience::{quota_resets_after, retry_after},
-    resolver::WorldResolver,
 };
 use crate::kit::{
     engine::{Cx, Exchange},
-    net::{BODY_WAIT, ConnectError, Fault, HTTP_WAIT, OPEN_WAIT, Stage, pool, tls},
+    net::{
+        BODY_WAIT, ConnectError, Fault, HTTP_WAIT, OPEN_WAIT, Stage,
+        client::{CONNECT_WAIT, NoResponse, WorldClient},
+        pool, tls,
+    },
     redact::Secret,
     target::Host,
-    world::{Proxy, ProxyDecision},
 };
 
-/// How long connecting may take: name, address, proxy and TLS together.
-const CONNECT_WAIT: Duration = Duration::from_secs(12);
 /// How long one request may take until its response begins.
 const HEAD_WAIT: Duration = CONNECT_WAIT.saturating_add(HTTP_WAIT);
 /// The longest body that is read: a page has at most a few hundred resources.
@@ -71,10 +71,8 @@ pub(super) enum Failure {
 
 /// The connections to one host, as one caller.
 pub(super) struct ArmClient {
-    http: Client,
-    resolver: WorldResolver,
+    client: WorldClient,
     host: Host,
-    proxy: Option<Rc<Proxy>>,
     /// The value of `Authorization`.
     bearer: Secret,
     /// The latest `Date`, and when it came.
@@ -89,47 +87,8 @@ impl ArmClient {
         let roots = roots.ok_or_else(|| at(Stage::Tls, Fault::NoTrustStore))?;
         let tls = tls::client_config(roots, cx.now())
             .map_err(|error| at(Stage::Tls, Fault::Other(error.to_string())))?;
-        let proxy = match cx.world.proxies.route(host) {
-            ProxyDecision::Direct | ProxyDecision::Exempt(_) => None,
-            ProxyDecision::Nowhere(variable) => {
-                return Err(at(Stage::Proxy, Fault::Other(variable.to_owned())));
-            }
-            ProxyDecision::Through(proxy) if proxy.is_socks() => {
-                return Err(at(Stage::Proxy, Fault::Other("socks".to_owned())));
-            }
-            ProxyDecision::Through(proxy) => Some(proxy),
-        };
-        let mut names = vec![(host.name.as_str(), host.port)];
-        names.extend(proxy.iter().map(|proxy| (proxy.url.host.as_str(), proxy.url.port)));
-        let resolver = WorldResolver::new(&cx.world, &names);
-        let resolver = resolver.map_err(|fault| at(Stage::Dns, fault))?;
-        let builder = Client::builder()
-            .tls_backend_preconfigured(tls)
-            .dns_resolver(resolver.clone())
-            // Only the world says which proxy there is.
-            .no_proxy()
-            .no_gzip()
-            .no_brotli()
-            .no_deflate()
-            .no_zstd()
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .connect_timeout(CONNECT_WAIT)
-            .user_agent(concat!("check-acr/", env!("CARGO_PKG_VERSION")));
-        let built = match &proxy {
-            None => builder.build(),
-            Some(proxy) => as_reqwest(cx, proxy).and_then(|proxy| builder.proxy(proxy).build()),
-        };
-        let http = built.map_err(|error| at(Stage::Tls, Fault::Other(error.to_string())))?;
-        Ok(Self {
-            http,
-            resolver,
-            host: host.clone(),
-            proxy,
-            bearer: token.bearer(),
-            clock: Cell::new(None),
-        })
+        let client = WorldClient::new(&cx.world, (host, &host.name), &cx.world.proxies, tls)?;
+        Ok(Self { client, host: host.clone(), bearer: token.bearer(), clock: Cell::new(None) })
     }
 
     /// Returns the host.
@@ -157,23 +116,23 @@ impl ArmClient {
                 }
             }
             // A server may close a connection just as it is used again.
-            Err(NoAnswer { fault: Fault::ClosedByPeer | Fault::Reset, .. }) => {
+            Err(NoResponse { fault: Fault::ClosedByPeer | Fault::Reset, .. }) => {
                 self.exchange(cx, call).await.map_err(|error| self.failure(error))
             }
             Err(error) => Err(self.failure(error)),
         }
     }
 
-    fn failure(&self, NoAnswer { fault, is_connect }: NoAnswer) -> Failure {
+    fn failure(&self, NoResponse { fault, is_connect }: NoResponse) -> Failure {
         if !is_connect {
             return Failure::Broken(fault);
         }
-        let stage = if self.proxy.is_some() { Stage::Proxy } else { Stage::Tcp };
+        let stage = if self.client.proxy.is_some() { Stage::Proxy } else { Stage::Tcp };
         Failure::Unreachable(ConnectError { stage, fault, certain: false })
     }
 
     /// Sends a request once, and records it with its response.
-    async fn exchange(&self, cx: &Cx, call: &Call) -> Result<Answer, NoAnswer> {
+    async fn exchange(&self, cx: &Cx, call: &Call) -> Result<Answer, NoResponse> {
         let began = Instant::now();
         let mut details = Map::new();
         let got = match timeout(HEAD_WAIT, Box::pin(self.head(call))).await {
@@ -183,9 +142,9 @@ impl ArmClient {
                 self.whole(cx, response).await
             }
             Ok(Err(error)) => Err(error),
-            Err(_) => Err(NoAnswer { fault: Fault::TimedOut, is_connect: false }),
+            Err(_) => Err(NoResponse { fault: Fault::TimedOut, is_connect: false }),
         };
-        self.record_lookups(cx);
+        self.client.record_lookups(cx);
         let response = match &got {
             Ok(answer) => {
                 if let Some(error) = ErrorBody::read(&answer.body).filter(|_| answer.status >= 400)
@@ -208,10 +167,10 @@ impl ArmClient {
         got
     }
 
-    async fn head(&self, call: &Call) -> Result<Response, NoAnswer> {
+    async fn head(&self, call: &Call) -> Result<Response, NoResponse> {
         let scheme = if self.host.plain { "http" } else { "https" };
         let url = format!("{scheme}://{}{}", self.host, call.target);
-        let unfit = || NoAnswer {
+        let unfit = || NoResponse {
             fault: Fault::Other("the credentials do not fit a header".into()),
             is_connect: false,
         };
@@ -219,6 +178,7 @@ impl ArmClient {
         let mut bearer = bearer.map_err(|_| unfit())?;
         bearer.set_sensitive(true);
         let mut request = self
+            .client
             .http
             .request(call.method.clone(), url)
             .header(header::ACCEPT, "application/json")
@@ -226,10 +186,10 @@ impl ArmClient {
         if let Some(body) = &call.body {
             request = request.header(header::CONTENT_TYPE, "application/json").body(body.clone());
         }
-        request.send().await.map_err(|error| NoAnswer::of(&error))
+        request.send().await.map_err(|error| NoResponse::of(&error))
     }
 
-    async fn whole(&self, cx: &Cx, mut response: Response) -> Result<Answer, NoAnswer> {
+    async fn whole(&self, cx: &Cx, mut response: Response) -> Result<Answer, NoResponse> {
         let text = |name: &str| response.headers().get(name)?.to_str().ok().map(str::to_owned);
         let after = text("retry-after").and_then(|value| retry_after(&value, cx.now()));
         let quota = || text("x-ms-user-quota-resets-after").as_deref().and_then(quota_resets_after);
@@ -249,40 +209,8 @@ impl ArmClient {
             Ok(())
         };
         let read = timeout(BODY_WAIT, reading).await.unwrap_or(Err(Fault::TimedOut));
-        read.map_err(|fault| NoAnswer { fault, is_connect: false })?;
+        read.map_err(|fault| NoResponse { fault, is_connect: false })?;
         Ok(answer)
-    }
-
-    fn record_lookups(&self, cx: &Cx) {
-        let servers = cx.world.name_servers.iter().map(ToString::to_string);
-        let servers = servers.collect::<Vec<_>>().join(", ");
-        for lookup in self.resolver.take() {
-            let addresses = lookup.addresses.as_ref().ok().map(|found| json!(found));
-            cx.exchanged(Exchange {
-                to: &servers,
-                request: &format!("A, AAAA {}", lookup.name),
-                response: lookup.addresses.as_ref().map_or_else(Fault::word, |_| "NOERROR"),
-                details: addresses
-                    .map(|found| ("addresses".to_owned(), found))
-                    .into_iter()
-                    .collect(),
-                took: lookup.took,
-            });
-        }
-    }
-}
-
-/// Why one attempt gave no response.
-struct NoAnswer {
-    fault: Fault,
-    /// Whether there was no connection yet.
-    is_connect: bool,
-}
-
-impl NoAnswer {
-    fn of(error: &reqwest::Error) -> Self {
-        let fault = if error.is_timeout() { Fault::TimedOut } else { Fault::of(error) };
-        Self { fault, is_connect: error.is_connect() }
     }
 }
 
@@ -296,23 +224,4 @@ fn kept(response: &Response) -> Map<String, Value> {
 fn dated(response: &Response) -> Option<(Timestamp, Instant)> {
     let date = response.headers().get(header::DATE)?.to_str().ok()?;
     Some((DateTimeParser::new().parse_timestamp(date).ok()?, Instant::now()))
-}
-
-/// Returns the proxy as reqwest takes it. The URL of a proxy with a name has no port: the resolver
-/// returns it with the address.
-fn as_reqwest(cx: &Cx, proxy: &Proxy) -> reqwest::Result<reqwest::Proxy> {
-    let (scheme, host) = (proxy.url.scheme.as_str(), proxy.url.host.as_str());
-    let scheme = if scheme == "https" { "https" } else { "http" };
-    let url = match host.parse() {
-        Ok(address) => {
-            let address = std::net::SocketAddr::new(address, proxy.url.port);
-            format!("{scheme}://{}", cx.world.route(address))
-        }
-        Err(_) => format!("{scheme}://{host}"),
-    };
-    let made = reqwest::Proxy::all(url)?;
-    Ok(match proxy.header() {
-        Some(credentials) => made.custom_http_auth(credentials),
-        None => made,
-    })
 }

@@ -7,7 +7,6 @@ mod page;
 mod path;
 mod patience;
 mod permissions;
-mod resolver;
 mod sign_in;
 
 use std::{collections::BTreeSet, fmt, rc::Rc, time::Duration};

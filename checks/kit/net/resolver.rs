@@ -1,4 +1,5 @@
-//! Resolves the names of Azure Resource Manager and of the proxy to it, as the world says.
+//! Resolves names as the world says, for clients that connect by themselves: that of Azure Resource
+//! Manager and that of the Kubernetes API.
 
 use std::{
     collections::HashMap,
@@ -17,37 +18,37 @@ use hickory_resolver::{
 use reqwest::dns::{Addrs, Resolve, Resolving};
 use tokio::time::{Instant, timeout};
 
-use crate::kit::{
-    net::{DNS_WAIT, Fault, dns::static_addresses},
-    world::World,
-};
+use super::{DNS_WAIT, Fault, dns::static_addresses};
+use crate::kit::world::World;
 
 /// How long one name server may take before it is asked again.
 const SERVER_WAIT: Duration = Duration::from_secs(2);
 
 /// One name that was looked up, to be recorded as an event.
 #[derive(Debug)]
-pub(super) struct LookedUp {
-    pub(super) name: String,
-    pub(super) addresses: Result<Vec<IpAddr>, Fault>,
-    pub(super) took: Duration,
+pub(in crate::kit) struct LookedUp {
+    pub(in crate::kit) name: String,
+    pub(in crate::kit) addresses: Result<Vec<IpAddr>, Fault>,
+    pub(in crate::kit) took: Duration,
 }
 
 /// A resolver for the names of one client.
 #[derive(Clone)]
-pub(super) struct WorldResolver(Arc<Inner>);
+pub(in crate::kit) struct WorldResolver(Arc<Inner>);
 
 struct Inner {
     resolver: TokioResolver,
-    /// The port at which each name is connected to, and its addresses if they need no query.
-    names: HashMap<String, (u16, Option<Vec<IpAddr>>)>,
+    /// By the names in URLs: the name that is looked up, its port, and its addresses if they need no
+    /// query.
+    names: HashMap<String, (String, u16, Option<Vec<IpAddr>>)>,
     routes: HashMap<SocketAddr, SocketAddr>,
     lookups: Mutex<Vec<LookedUp>>,
 }
 
 impl WorldResolver {
-    /// Returns a resolver for these names, each with its port.
-    pub(super) fn new(world: &World, names: &[(&str, u16)]) -> Result<Self, Fault> {
+    /// Returns a resolver for these names of URLs, each with the name that is looked up for it and
+    /// its port.
+    pub(in crate::kit) fn new(world: &World, names: &[(&str, &str, u16)]) -> Result<Self, Fault> {
         let other = |error: &dyn std::fmt::Display| Fault::Other(error.to_string());
         let servers = world.name_servers.iter().map(|server| {
             let server = world.route(*server);
@@ -69,9 +70,10 @@ impl WorldResolver {
         options.num_concurrent_reqs = world.name_servers.len().max(1);
         let resolver = Resolver::builder_with_config(config, TokioRuntimeProvider::default())
             .with_options(options);
-        let names = names
-            .iter()
-            .map(|(name, port)| ((*name).to_owned(), (*port, static_addresses(world, name))));
+        let names = names.iter().map(|(url, name, port)| {
+            let known = static_addresses(world, name);
+            ((*url).to_owned(), ((*name).to_owned(), *port, known))
+        });
         Ok(Self(Arc::new(Inner {
             resolver: resolver.build().map_err(|error| other(&error))?,
             names: names.collect(),
@@ -81,7 +83,7 @@ impl WorldResolver {
     }
 
     /// Returns the lookups since the last call.
-    pub(super) fn take(&self) -> Vec<LookedUp> {
+    pub(in crate::kit) fn take(&self) -> Vec<LookedUp> {
         std::mem::take(&mut *self.0.lookups.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -89,7 +91,7 @@ impl WorldResolver {
 impl Inner {
     async fn addresses(&self, name: &str) -> Result<Vec<SocketAddr>, Fault> {
         // The client asks for the names of its own hosts only.
-        let (port, known) = self.names.get(name).ok_or(Fault::NoAddress)?;
+        let (name, port, known) = self.names.get(name).ok_or(Fault::NoAddress)?;
         let addresses = match known {
             Some(addresses) => addresses.clone(),
             None => self.look_up(name).await?,

@@ -1,0 +1,81 @@
+//! Why the Kubernetes API gives no answer.
+
+use kube::core::Status;
+
+use crate::kit::{
+    net::{ConnectError, Fault},
+    redact::sanitize_text,
+};
+
+/// Why there is no answer.
+#[derive(Clone, Debug)]
+pub enum KubeError {
+    /// There was no connection.
+    Unreachable(ConnectError),
+    /// The connection failed before the end of the response.
+    Broken(Fault),
+    /// The API refused, and said why as Kubernetes does.
+    Refused(Box<Status>),
+    /// What answered does not speak as Kubernetes does.
+    Unexpected {
+        /// The HTTP status.
+        status: u16,
+        /// The beginning of the body.
+        said: String,
+    },
+    /// The answer is not what was asked for.
+    Unreadable,
+    /// The request cannot be built: a name in it is none.
+    Unfit(String),
+}
+
+impl KubeError {
+    /// Reads a response that is no success.
+    pub(super) fn read(status: u16, body: &[u8]) -> Self {
+        match serde_json::from_slice::<Status>(body) {
+            Ok(mut said) if said.is_failure() => {
+                said.code = status;
+                let message = said.message.trim().to_owned();
+                said.message = message;
+                KubeError::Refused(said.boxed())
+            }
+            _ => {
+                let said = String::from_utf8_lossy(body);
+                KubeError::Unexpected { status, said: sanitize_text(said.trim()) }
+            }
+        }
+    }
+
+    /// Returns the HTTP status of a refusal.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            KubeError::Refused(said) => Some(said.code),
+            KubeError::Unexpected { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+
+    /// Returns the words of a refusal, or the word for what went wrong.
+    pub fn said(&self) -> String {
+        match self {
+            KubeError::Unreachable(error) => error.fault.word().to_owned(),
+            KubeError::Broken(fault) => fault.word().to_owned(),
+            KubeError::Refused(said) => sanitize_text(&said.message),
+            KubeError::Unexpected { status, said } if said.is_empty() => format!("HTTP {status}"),
+            KubeError::Unexpected { said, .. } => said.clone(),
+            KubeError::Unreadable => Fault::NotHttp.word().to_owned(),
+            KubeError::Unfit(said) => sanitize_text(said),
+        }
+    }
+
+    /// Returns whether the same request may be answered a moment later.
+    pub(super) fn is_passing(&self) -> bool {
+        matches!(self.status(), Some(429 | 502 | 503 | 504))
+    }
+}
+
+impl From<kube::core::request::Error> for KubeError {
+    fn from(error: kube::core::request::Error) -> Self {
+        KubeError::Unfit(error.to_string())
+    }
+}

@@ -1,0 +1,31 @@
+//! A thin client for the Kubernetes API: requests as the crate `kube` builds them, over connections
+//! that resolve, use proxies and trust as the world says.
+
+mod client;
+mod error;
+mod facts;
+mod objects;
+mod options;
+mod problem;
+mod refusal;
+mod rights;
+mod watch;
+
+pub use client::{Cluster, KUBE_WAIT, Kube, Server};
+pub use error::KubeError;
+pub use facts::{Access, Api, ChosenNode, Nodes};
+pub use kube::core::{
+    Status, WatchEvent,
+    params::{DeleteParams, GetParams, ListParams, PostParams, WatchParams},
+    request::Request as KubeRequest,
+    subresource::LogParams,
+};
+pub use objects::{
+    Condition, ConfigMap, ContainerState, ContainerStatus, Job, KubeEvent, List, Meta, Node,
+    NodeImage, Object, Pod, ResourceVersion,
+};
+pub use options::{Impersonate, KubeOptions, NodeChoice, NodeRequest};
+pub use problem::{CarryFault, JobProblem};
+pub use refusal::Refusal;
+pub use rights::{Loses, Right, rights};
+pub use watch::Watch;

@@ -1,0 +1,241 @@
+//! What we read of the objects of Kubernetes: a few fields each, so that thousands of nodes fit.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// A list of objects.
+#[derive(Debug, Deserialize)]
+pub struct List<T> {
+    /// Where the list goes on, and its version.
+    #[serde(default)]
+    pub metadata: ListMeta,
+    /// The objects.
+    #[serde(default = "Vec::new")]
+    pub items: Vec<T>,
+}
+
+/// What is known of a list.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ListMeta {
+    /// Where the next page begins.
+    pub r#continue: String,
+    /// The version that a watch goes on from.
+    pub resource_version: String,
+}
+
+/// The version of a list, to watch from.
+pub type ResourceVersion = String;
+
+/// What every object has.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Meta {
+    /// The name.
+    pub name: String,
+    /// The namespace.
+    pub namespace: String,
+    /// The id.
+    pub uid: String,
+    /// The version, to watch from.
+    pub resource_version: String,
+    /// The labels.
+    pub labels: BTreeMap<String, String>,
+    /// The annotations.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// An object of which only the name matters.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Object {
+    /// Its metadata.
+    pub metadata: Meta,
+}
+
+/// A ConfigMap, of which only the name matters.
+pub type ConfigMap = Object;
+
+/// A node.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Node {
+    /// Its metadata.
+    pub metadata: Meta,
+    /// Its state.
+    pub status: NodeStatus,
+}
+
+/// The state of a node.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct NodeStatus {
+    /// Its conditions: `Ready` and others.
+    pub conditions: Vec<Condition>,
+    /// What runs there.
+    pub node_info: NodeInfo,
+    /// The images that it has: the 50 largest (kubelet, `--node-status-max-images`).
+    pub images: Vec<NodeImage>,
+}
+
+/// What runs on a node.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct NodeInfo {
+    /// `amd64`, `arm64`.
+    pub architecture: String,
+    /// `linux`, `windows`.
+    pub operating_system: String,
+    /// Such as `Ubuntu 24.04.2 LTS`.
+    pub os_image: String,
+    /// Such as `v1.34.4`.
+    pub kubelet_version: String,
+    /// Such as `containerd://2.2.4`.
+    pub container_runtime_version: String,
+}
+
+/// An image that a node has.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct NodeImage {
+    /// Its names, by digest and by tag.
+    pub names: Vec<String>,
+    /// Its size.
+    pub size_bytes: u64,
+}
+
+/// A condition of a node, a Job or a pod.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Condition {
+    /// Which: `Ready`, `Failed`.
+    pub r#type: String,
+    /// `True`, `False`, `Unknown`.
+    pub status: String,
+    /// Why.
+    pub reason: String,
+    /// Why, in words.
+    pub message: String,
+}
+
+/// A Job.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Job {
+    /// Its metadata.
+    pub metadata: Meta,
+    /// Its state.
+    pub status: JobStatus,
+}
+
+/// The state of a Job.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct JobStatus {
+    /// `Complete`, `Failed`.
+    pub conditions: Vec<Condition>,
+}
+
+/// A pod.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Pod {
+    /// Its metadata.
+    pub metadata: Meta,
+    /// Its state.
+    pub status: PodStatus,
+}
+
+/// The state of a pod.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct PodStatus {
+    /// `Pending`, `Running`, `Succeeded`, `Failed`.
+    pub phase: String,
+    /// Why, where the kubelet refused it.
+    pub reason: String,
+    /// Why, in words.
+    pub message: String,
+    /// Its containers.
+    pub container_statuses: Vec<ContainerStatus>,
+}
+
+/// The state of a container.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ContainerStatus {
+    /// The container.
+    pub name: String,
+    /// How it is now.
+    pub state: ContainerState,
+}
+
+/// How a container is.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ContainerState {
+    /// It waits to start.
+    pub waiting: Option<Waiting>,
+    /// It has ended.
+    pub terminated: Option<Terminated>,
+}
+
+/// Why a container waits.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Waiting {
+    /// Such as `ErrImageNeverPull`.
+    pub reason: String,
+    /// In words.
+    pub message: String,
+}
+
+/// How a container ended.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Terminated {
+    /// Its exit code.
+    pub exit_code: i32,
+    /// Such as `Completed`, `Error`, `OOMKilled`.
+    pub reason: String,
+    /// What it wrote as its termination message.
+    pub message: String,
+}
+
+/// Something that happened to an object.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct KubeEvent {
+    /// The object.
+    pub involved_object: Reference,
+    /// Such as `FailedCreate`.
+    pub reason: String,
+    /// In words.
+    pub message: String,
+}
+
+/// Names an object.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Reference {
+    /// Such as `Job`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Its id.
+    pub uid: String,
+}
+
+impl Node {
+    /// Returns whether the kubelet says that pods can run there.
+    pub fn is_ready(&self) -> bool {
+        let mut conditions = self.status.conditions.iter();
+        conditions.any(|condition| condition.r#type == "Ready" && condition.status == "True")
+    }
+
+    /// Returns a label.
+    pub fn label(&self, name: &str) -> Option<&str> {
+        self.metadata.labels.get(name).map(String::as_str)
+    }
+}

@@ -1,0 +1,57 @@
+//! Which cluster is asked, and which of its nodes: the flags of kubectl, and ours.
+
+use std::{path::PathBuf, time::Duration};
+
+/// Which cluster is asked, and as whom.
+#[derive(Clone, Debug, Default)]
+pub struct KubeOptions {
+    /// The kubeconfig files, in the order in which kubectl merges them.
+    pub files: Vec<PathBuf>,
+    /// Whether the first of them was named on the command line: then it must be there.
+    pub is_named: bool,
+    /// `--context`.
+    pub context: Option<String>,
+    /// `--namespace`.
+    pub namespace: Option<String>,
+    /// `--as`, `--as-group`.
+    pub impersonate: Impersonate,
+    /// `--request-timeout`.
+    pub request_timeout: Option<Duration>,
+    /// The API server that Kubernetes tells the pods of a cluster (`KUBERNETES_SERVICE_HOST` and
+    /// `_PORT`).
+    pub in_cluster: Option<(String, u16)>,
+}
+
+/// Who the requests are made as, if not as the one who signs in.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Impersonate {
+    /// `--as`.
+    pub user: Option<String>,
+    /// `--as-group`.
+    pub groups: Vec<String>,
+}
+
+/// Which nodes look, and how.
+#[derive(Clone, Debug, Default)]
+pub struct NodeRequest {
+    /// Which nodes.
+    pub choice: NodeChoice,
+    /// `-l`: a selector on the labels of nodes.
+    pub selector: Option<String>,
+    /// Whether the pod keeps a network of its own, and sees no files of the node.
+    pub pod_network: bool,
+    /// The image that holds check-acr; without one it is carried to the nodes.
+    pub image: Option<String>,
+}
+
+/// Which nodes look.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum NodeChoice {
+    /// One ready node of each pool.
+    #[default]
+    EachPool,
+    /// Every ready node.
+    All,
+    /// These nodes.
+    Named(Vec<String>),
+}

@@ -1,0 +1,137 @@
+//! Which cluster is asked, and who asks it?
+
+mod credentials;
+mod file;
+mod problem;
+mod program;
+mod user;
+
+use std::path::PathBuf;
+
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+
+use crate::kit::{
+    Cx, Host, HostPurpose, NoFact, Secret, StepResult,
+    kube::{Cluster, KUBE_WAIT, KubeOptions, Server},
+    world::FILE_WAIT,
+};
+use credentials::Credentials;
+use file::{Entry, Kubeconfig};
+pub use problem::{EntryFault, Problem};
+use user::{bytes, credentials};
+
+/// Where Kubernetes mounts the account of a pod.
+const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/// How long reading may take: each of a few files, and the program that signs in.
+pub const READ_SECONDS: u64 = 12 * FILE_WAIT.as_secs() + program::PROGRAM_WAIT.as_secs();
+
+/// Reads which cluster is asked, and signs in to it.
+pub async fn read(cx: &Cx, options: &KubeOptions) -> StepResult<Cluster> {
+    let found = read_config(cx, options).await;
+    found.map_err(NoFact::could_not_tell)
+}
+
+async fn read_config(cx: &Cx, options: &KubeOptions) -> Result<Cluster, Problem> {
+    let Some(config) = Kubeconfig::read(cx, &options.files, options.is_named).await? else {
+        return in_cluster(cx, options).await;
+    };
+    let contexts = config.contexts();
+    let name = options.context.clone().unwrap_or_else(|| config.current_context.clone());
+    if name.is_empty() {
+        return Err(Problem::NoContext { contexts });
+    }
+    let Some(context) = config.context(&name) else {
+        return Err(Problem::ContextNotFound { context: name, contexts });
+    };
+    let unnamed = |list, name: &str| Problem::EntryNotFound {
+        context: context.name.clone(),
+        list,
+        name: name.to_owned(),
+    };
+    let cluster = config.of_context(context, "cluster")?;
+    let cluster = cluster.ok_or_else(|| unnamed("clusters", "(none)"))?;
+    let user = config.of_context(context, "user")?;
+    let server = server(cx, cluster).await?;
+    let Credentials { authorization, certificate } = match user {
+        Some(user) => credentials(cx, user).await?,
+        None => Credentials::default(),
+    };
+    let namespace = options.namespace.clone().or_else(|| context.text("namespace"));
+    Ok(Cluster {
+        server,
+        context: name,
+        namespace: namespace.unwrap_or_else(|| "default".to_owned()),
+        user: user.map_or_else(|| "system:anonymous".to_owned(), |user| user.name.clone()),
+        authorization,
+        certificate,
+        impersonate: options.impersonate.clone(),
+        request_timeout: options.request_timeout.unwrap_or(KUBE_WAIT),
+    })
+}
+
+/// Returns the API server of a cluster.
+async fn server(cx: &Cx, cluster: &Entry) -> Result<Server, Problem> {
+    let unusable =
+        |field, fault| Problem::EntryUnusable { name: cluster.name.clone(), field, fault };
+    let text = cluster.text("server").ok_or_else(|| unusable("server", EntryFault::NotAUrl))?;
+    let url = if text.contains("://") { text } else { format!("http://{text}") };
+    let url = url::Url::parse(&url).map_err(|_| unusable("server", EntryFault::NotAUrl))?;
+    let host = Host::of(&url, HostPurpose::Other)
+        .ok_or_else(|| unusable("server", EntryFault::NotAUrl))?;
+    if !["http", "https"].contains(&url.scheme()) {
+        return Err(unusable("server", EntryFault::NotAUrl));
+    }
+    let pem = bytes(cx, cluster, "certificate-authority").await?;
+    let authorities: Vec<_> = pem.iter().flat_map(|pem| authorities(pem)).collect();
+    if pem.is_some() && authorities.is_empty() {
+        return Err(unusable("certificate-authority", EntryFault::NotPem));
+    }
+    Ok(Server {
+        host,
+        path: url.path().trim_end_matches('/').to_owned(),
+        certificate_name: cluster.text("tls-server-name"),
+        authorities,
+        verifies: !cluster.is_true("insecure-skip-tls-verify"),
+        proxy: cluster.text("proxy-url"),
+    })
+}
+
+fn text_of(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim().to_owned()
+}
+
+fn authorities(pem: &[u8]) -> Vec<CertificateDer<'static>> {
+    CertificateDer::pem_slice_iter(pem).filter_map(Result::ok).collect()
+}
+
+/// Returns the cluster that this pod runs in, as the account that Kubernetes gives it.
+async fn in_cluster(cx: &Cx, options: &KubeOptions) -> Result<Cluster, Problem> {
+    let file = |name: &str| PathBuf::from(ACCOUNT).join(name);
+    let read = async |name: &str| cx.world.read(&file(name)).await.ok();
+    let nothing = || Problem::NoKubeconfig {
+        looked: options.files.iter().map(|file| file.display().to_string()).collect(),
+    };
+    let (name, port) = options.in_cluster.clone().ok_or_else(nothing)?;
+    let token = read("token").await.ok_or_else(nothing)?;
+    let authorities = read("ca.crt").await.map(|pem| authorities(&pem));
+    let own = read("namespace").await.map(|text| text_of(&text));
+    let namespace = options.namespace.clone().or(own);
+    Ok(Cluster {
+        server: Server {
+            host: Host { name, port, plain: false, purpose: HostPurpose::Other },
+            path: String::new(),
+            certificate_name: None,
+            authorities: authorities.unwrap_or_default(),
+            verifies: true,
+            proxy: None,
+        },
+        context: String::new(),
+        namespace: namespace.unwrap_or_else(|| "default".to_owned()),
+        user: "service account".to_owned(),
+        authorization: Some(Secret::new(text_of(&token)).bearer()),
+        certificate: None,
+        impersonate: options.impersonate.clone(),
+        request_timeout: options.request_timeout.unwrap_or(KUBE_WAIT),
+    })
+}

@@ -1,0 +1,155 @@
+//! What the area `kubeconfig` can find wrong: the cluster is not known here, or nothing signs in to
+//! it. None of it says anything about the registry.
+
+use serde::{Serialize, Serializer};
+
+use crate::kit::world::FileError;
+
+/// Why no cluster can be asked.
+#[derive(Debug, Serialize, strum::VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Problem {
+    /// There is no kubeconfig.
+    NoKubeconfig {
+        /// Where one was looked for.
+        looked: Vec<String>,
+    },
+    /// A kubeconfig cannot be read.
+    FileUnreadable {
+        /// The file.
+        file: String,
+        /// Why.
+        fault: String,
+    },
+    /// A kubeconfig does not parse.
+    Malformed {
+        /// The file.
+        file: String,
+        /// Where, or why.
+        fault: String,
+    },
+    /// No context is selected.
+    NoContext {
+        /// Those that there are.
+        contexts: Vec<String>,
+    },
+    /// There is no such context.
+    ContextNotFound {
+        /// The context.
+        context: String,
+        /// Those that there are.
+        contexts: Vec<String>,
+    },
+    /// The context names a cluster or a user that is not there.
+    EntryNotFound {
+        /// The context.
+        context: String,
+        /// The list that it should be in: `clusters`, `users`.
+        list: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// A field of a cluster or of a user is of no use.
+    EntryUnusable {
+        /// Its name.
+        name: String,
+        /// The field.
+        field: &'static str,
+        /// What is wrong with it.
+        fault: EntryFault,
+    },
+    /// The user's token has expired.
+    TokenExpired {
+        /// The user.
+        user: String,
+        /// When.
+        expired: jiff::Timestamp,
+    },
+    /// The user's client certificate has expired.
+    CertificateExpired {
+        /// The user.
+        user: String,
+        /// When.
+        expired: jiff::Timestamp,
+    },
+    /// The program that signs in is not installed.
+    ProgramMissing {
+        /// The program.
+        program: String,
+        /// The same, if it is kubelogin.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        kubelogin: Option<String>,
+        /// How to install it, as the kubeconfig says.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
+    },
+    /// The program that signs in fails.
+    ProgramFailed {
+        /// The program.
+        program: String,
+        /// What it says.
+        said: String,
+    },
+    /// Signing in needs a person: a device code or a browser.
+    Interactive {
+        /// The program.
+        program: String,
+        /// How it would ask.
+        mode: String,
+        /// The same, if it is kubelogin.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        kubelogin: Option<String>,
+    },
+    /// The user signs in by a way that kubectl no longer has.
+    ProviderRemoved {
+        /// Its name.
+        provider: String,
+    },
+}
+
+/// What is wrong with a field of a kubeconfig.
+#[derive(Clone, Debug, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub enum EntryFault {
+    /// It is no URL with a host.
+    NotAUrl,
+    /// It is not PEM, or holds nothing of the kind that is needed.
+    NotPem,
+    /// It is not base64.
+    NotBase64,
+    /// It names no program.
+    NoCommand,
+    /// The file that it names cannot be read.
+    #[strum(disabled)]
+    File(FileError),
+}
+
+impl EntryFault {
+    /// The words of evidence among its texts.
+    pub const WORDS: &[&str] = &["not-a-url", "not-pem", "not-base64", "no-command"];
+}
+
+impl Serialize for EntryFault {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            EntryFault::NotAUrl => to.serialize_str("not-a-url"),
+            EntryFault::NotPem => to.serialize_str("not-pem"),
+            EntryFault::NotBase64 => to.serialize_str("not-base64"),
+            EntryFault::NoCommand => to.serialize_str("no-command"),
+            EntryFault::File(error) => to.collect_str(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use strum::VariantNames;
+
+    use super::*;
+
+    #[test]
+    fn the_words_are_those_of_the_variants() {
+        assert_eq!(EntryFault::VARIANTS[..EntryFault::WORDS.len()], *EntryFault::WORDS);
+    }
+}

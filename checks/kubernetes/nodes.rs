@@ -1,0 +1,229 @@
+//! Which nodes look: one of each pool, all, or those that were named.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    problem::{Problem, Unfit},
+    unanswered,
+};
+use crate::kit::{
+    Cx, NoFact, StepResult,
+    kube::{
+        Access, Api, ChosenNode, GetParams, KubeError, KubeRequest, List, ListParams, Node,
+        NodeChoice, NodeImage, NodeRequest, Nodes,
+    },
+    sanitize_text,
+};
+
+/// How many nodes a page has: each may list fifty images.
+const PAGE: u32 = 250;
+/// The most pages that are read.
+const MAX_PAGES: usize = 200;
+/// How many names a finding shows.
+const MAX_SHOWN: usize = 10;
+
+/// Chooses the nodes.
+pub async fn choose(
+    cx: &Cx,
+    api: &Api,
+    _access: &Access,
+    request: &NodeRequest,
+) -> StepResult<Nodes> {
+    let listed = match &request.choice {
+        NodeChoice::Named(names) => named(cx, api, names).await?,
+        NodeChoice::EachPool | NodeChoice::All => listed(cx, api, request).await?,
+    };
+    let of = listed.fit.len() + listed.unfit.values().map(Vec::len).sum::<usize>();
+    if listed.fit.is_empty() {
+        let selector = request.selector.clone();
+        return Err(NoFact::could_not_tell(Problem::NoNodes { count: of, selector }));
+    }
+    for (unfit, nodes) in listed.unfit {
+        let (count, nodes) = (nodes.len(), nodes.into_iter().take(MAX_SHOWN).collect());
+        cx.add_finding(Problem::NotExamined { count, nodes, unfit });
+    }
+    let mut chosen = listed.fit;
+    if request.choice == NodeChoice::EachPool {
+        let mut seen = BTreeSet::new();
+        chosen.retain(|node| seen.insert(node.pool.clone()));
+    }
+    let pools = chosen.iter().map(|node| &node.pool).collect::<BTreeSet<_>>().len();
+    Ok(Nodes { count: chosen.len(), of, pools, chosen })
+}
+
+/// Nodes that can be looked from, and the names of those that cannot.
+#[derive(Default)]
+struct Listed {
+    fit: Vec<ChosenNode>,
+    unfit: BTreeMap<Unfit, Vec<String>>,
+}
+
+fn failed(api: &Api, error: &KubeError) -> NoFact {
+    let cluster = api.kube.cluster();
+    NoFact::could_not_tell(unanswered(&cluster.server.host, &cluster.user, error))
+}
+
+async fn named(cx: &Cx, api: &Api, names: &[String]) -> StepResult<Listed> {
+    let mut found = Listed::default();
+    let path = KubeRequest::new("/api/v1/nodes");
+    for name in names {
+        let request = path.get(name, &GetParams::default());
+        let got = match request.map_err(KubeError::from) {
+            Ok(request) => api.kube.ask::<Node>(cx, request).await,
+            Err(error) => Err(error),
+        };
+        let node = match got {
+            Ok(node) => node,
+            Err(error) if error.status() == Some(404) => {
+                let node = sanitize_text(name);
+                return Err(NoFact::could_not_tell(Problem::NodeNotFound { node }));
+            }
+            Err(error) => return Err(failed(api, &error)),
+        };
+        if let Some(unfit) = unfit(&node) {
+            let node = sanitize_text(name);
+            return Err(NoFact::could_not_tell(Problem::NodeUnfit { node, unfit }));
+        }
+        if found.fit.iter().all(|known| known.name != node.metadata.name) {
+            found.fit.push(chosen(&node));
+        }
+    }
+    Ok(found)
+}
+
+async fn listed(cx: &Cx, api: &Api, request: &NodeRequest) -> StepResult<Listed> {
+    let mut found = Listed::default();
+    let path = KubeRequest::new("/api/v1/nodes");
+    let mut params = ListParams::default().limit(PAGE);
+    if let Some(selector) = &request.selector {
+        params = params.labels(selector);
+    }
+    for _ in 0..MAX_PAGES {
+        let page = path.list(&params).map_err(|error| failed(api, &error.into()))?;
+        let page: List<Node> = api.kube.ask(cx, page).await.map_err(|error| failed(api, &error))?;
+        for node in &page.items {
+            match unfit(node) {
+                None => found.fit.push(chosen(node)),
+                Some(unfit) => {
+                    let name = sanitize_text(&node.metadata.name);
+                    found.unfit.entry(unfit).or_default().push(name);
+                }
+            }
+        }
+        if page.metadata.r#continue.is_empty() {
+            break;
+        }
+        params = params.continue_token(&page.metadata.r#continue);
+    }
+    Ok(found)
+}
+
+/// Returns why a node cannot be looked from.
+fn unfit(node: &Node) -> Option<Unfit> {
+    let info = &node.status.node_info;
+    // Azure/virtual-kubelet labels its nodes so, and has "vk" in its version.
+    let is_virtual =
+        node.label("type") == Some("virtual-kubelet") || info.kubelet_version.contains("-vk-");
+    if is_virtual {
+        Some(Unfit::Virtual)
+    } else if info.operating_system == "windows" {
+        Some(Unfit::Windows)
+    } else if !node.is_ready() {
+        Some(Unfit::NotReady)
+    } else if !["amd64", "arm64"].contains(&info.architecture.as_str()) {
+        Some(Unfit::OtherProcessor)
+    } else {
+        None
+    }
+}
+
+/// The labels that name a pool: of AKS, and of Karpenter, which node auto-provisioning is.
+const POOLS: [&str; 3] = ["kubernetes.azure.com/agentpool", "karpenter.sh/nodepool", "agentpool"];
+
+fn chosen(node: &Node) -> ChosenNode {
+    let info = &node.status.node_info;
+    let pool = POOLS.iter().find_map(|label| node.label(label)).map(str::to_owned);
+    let instance = node.label("node.kubernetes.io/instance-type").map(str::to_owned);
+    let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let label = |name: &str| node.label(name).map(str::to_owned);
+    let attributes = [
+        ("pool", pool.clone()),
+        ("architecture", text(&info.architecture)),
+        ("os", text(&info.os_image)),
+        ("node-image", label("kubernetes.azure.com/node-image-version")),
+        ("zone", label("topology.kubernetes.io/zone")),
+        ("subnet", label("kubernetes.azure.com/network-subnet")),
+        ("instance-type", instance.clone()),
+        ("kubelet", text(&info.kubelet_version)),
+        ("runtime", text(&info.container_runtime_version)),
+    ];
+    let attributes = attributes.into_iter();
+    let attributes: Vec<(&'static str, String)> =
+        attributes.filter_map(|(name, value)| Some((name, sanitize_text(&value?)))).collect();
+    let like = [&info.os_image, &info.architecture].map(String::as_str);
+    let pool = pool.unwrap_or_else(|| {
+        format!("{}/{}/{}", like[0], like[1], instance.as_deref().unwrap_or_default())
+    });
+    ChosenNode {
+        name: node.metadata.name.clone(),
+        architecture: info.architecture.clone(),
+        attributes,
+        image: carrier(&node.status.images),
+        pool,
+    }
+}
+
+/// Returns the name of an image that a pod can start from without credentials: the smallest of
+/// Microsoft's or Kubernetes' own, which need none, else the smallest of all. The kubelet may keep
+/// record of which pods may use an image that was pulled with credentials.
+fn carrier(images: &[NodeImage]) -> Option<String> {
+    const OPEN: [&str; 2] = ["mcr.microsoft.com/", "registry.k8s.io/"];
+    let is_open = |name: &str| OPEN.iter().any(|host| name.starts_with(host));
+    let best = images.iter().filter_map(|image| {
+        let tagged = image.names.iter().find(|name| !name.contains('@'));
+        let name = tagged.or_else(|| image.names.first())?;
+        Some((!is_open(name), image.size_bytes, name))
+    });
+    best.min().map(|(_, _, name)| name.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn image(name: &str, size_bytes: u64) -> NodeImage {
+        NodeImage { names: vec![format!("{name}@sha256:0"), name.to_owned()], size_bytes }
+    }
+
+    #[test]
+    fn a_small_image_without_need_of_credentials_is_chosen() {
+        let images = [
+            image("contoso.azurecr.io/tiny:1", 1),
+            image("mcr.microsoft.com/oss/kubernetes/azure-cni:1", 90),
+            image("mcr.microsoft.com/oss/kubernetes/pause:3.6", 7),
+        ];
+        let named = carrier(&images);
+        assert_eq!(named.as_deref(), Some("mcr.microsoft.com/oss/kubernetes/pause:3.6"));
+        assert_eq!(carrier(&images[..1]).as_deref(), Some("contoso.azurecr.io/tiny:1"));
+        assert_eq!(carrier(&[NodeImage::default()]), None);
+    }
+
+    #[test]
+    fn nodes_that_cannot_run_it_are_told_apart() {
+        let node = |os: &str, architecture: &str, ready: &str, kind: &str| {
+            let node = serde_json::json!({
+                "metadata": { "name": "n", "labels": { "type": kind } },
+                "status": {
+                    "conditions": [{ "type": "Ready", "status": ready }],
+                    "nodeInfo": { "operatingSystem": os, "architecture": architecture },
+                },
+            });
+            unfit(&serde_json::from_value(node).unwrap())
+        };
+        assert_eq!(node("linux", "amd64", "True", ""), None);
+        assert_eq!(node("linux", "arm64", "Unknown", ""), Some(Unfit::NotReady));
+        assert_eq!(node("windows", "amd64", "True", ""), Some(Unfit::Windows));
+        assert_eq!(node("linux", "amd64", "True", "virtual-kubelet"), Some(Unfit::Virtual));
+        assert_eq!(node("linux", "s390x", "True", ""), Some(Unfit::OtherProcessor));
+    }
+}

@@ -1,0 +1,5 @@
+//! What no single node can show: the same question, asked from several.
+
+mod problem;
+
+pub use problem::Problem;

@@ -1,0 +1,212 @@
+//! The options that name a Kubernetes cluster, as kubectl has them, and its nodes.
+
+use std::{env, ffi::OsString, path::PathBuf, time::Duration};
+
+use checks::kit::kube::{Impersonate, KubeOptions, NodeChoice, NodeRequest};
+use clap::Args as ArgGroup;
+
+use super::{CheckOptions, duration};
+
+/// Which cluster is asked, and as whom.
+#[derive(ArgGroup, Clone, Debug, Default)]
+pub(crate) struct KubeArgs {
+    /// The kubeconfig [default: $KUBECONFIG, else ~/.kube/config]
+    #[arg(long, value_name = "FILE", help_heading = "Which cluster")]
+    pub kubeconfig: Option<PathBuf>,
+    /// The context of the kubeconfig
+    #[arg(long, value_name = "NAME", help_heading = "Which cluster")]
+    pub context: Option<String>,
+    /// The namespace of the Jobs [default: that of the context]
+    #[arg(short, long, value_name = "NAME", help_heading = "Which cluster")]
+    pub namespace: Option<String>,
+    /// Ask as this user, if you may impersonate it
+    #[arg(long = "as", value_name = "USER", help_heading = "Which cluster")]
+    pub as_user: Option<String>,
+    /// Ask as this group (repeatable)
+    #[arg(
+        long = "as-group",
+        value_name = "GROUP",
+        requires = "as_user",
+        help_heading = "Which cluster"
+    )]
+    pub as_group: Vec<String>,
+    /// How long one request may take [default: 35s]
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Which cluster")]
+    pub request_timeout: Option<Duration>,
+}
+
+impl KubeArgs {
+    /// Returns which cluster is asked, in this environment.
+    pub(crate) fn options(&self, variable: impl Fn(&str) -> Option<OsString>) -> KubeOptions {
+        let set = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let listed = || Some(env::split_paths(&set("KUBECONFIG")?).collect());
+        let usual = || Some(vec![PathBuf::from(set("HOME")?).join(".kube/config")]);
+        let named = self.kubeconfig.clone().map(|file| vec![file]);
+        let text = |name: &str| set(name)?.into_string().ok();
+        let port = text("KUBERNETES_SERVICE_PORT").and_then(|port| port.parse().ok());
+        KubeOptions {
+            is_named: named.is_some(),
+            files: named.or_else(listed).or_else(usual).unwrap_or_default(),
+            context: self.context.clone(),
+            namespace: self.namespace.clone(),
+            impersonate: Impersonate { user: self.as_user.clone(), groups: self.as_group.clone() },
+            request_timeout: self.request_timeout,
+            in_cluster: text("KUBERNETES_SERVICE_HOST").zip(port),
+        }
+    }
+
+    /// Returns the arguments that repeat these options.
+    pub(crate) fn flags(&self) -> Vec<String> {
+        let file = self.kubeconfig.as_ref().map(|file| file.display().to_string());
+        let mut flags = vec![];
+        for (flag, value) in [
+            ("--kubeconfig", file),
+            ("--context", self.context.clone()),
+            ("--namespace", self.namespace.clone()),
+            ("--as", self.as_user.clone()),
+        ] {
+            flags.extend(value.into_iter().flat_map(|value| [flag.to_owned(), value]));
+        }
+        for group in &self.as_group {
+            flags.extend(["--as-group".to_owned(), group.clone()]);
+        }
+        flags
+    }
+}
+
+/// What is checked from the nodes, and how.
+#[derive(ArgGroup, Clone, Debug)]
+pub(crate) struct NodeArgs {
+    /// A registry's name, a login server, or an image; several are checked side by side
+    #[arg(value_name = "REF")]
+    pub asked: Vec<String>,
+    /// Look from this node (repeatable) [default: one ready node of each pool]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["all_nodes", "selector"], help_heading = "Which nodes")]
+    pub node: Vec<String>,
+    /// Look from every ready node
+    #[arg(long, help_heading = "Which nodes")]
+    pub all_nodes: bool,
+    /// Look only from nodes with these labels
+    #[arg(short = 'l', long, value_name = "SELECTOR", help_heading = "Which nodes")]
+    pub selector: Option<String>,
+    /// Look from pods with a network of their own, where the cluster allows nothing else: the files
+    /// and the network of the node are not seen
+    #[arg(long, help_heading = "How to look")]
+    pub pod_network: bool,
+    /// An image of check-acr that the nodes can pull [default: check-acr is carried to the nodes and
+    /// needs no pull]
+    #[arg(long, value_name = "IMAGE", help_heading = "How to look")]
+    pub image: Option<String>,
+    /// A static build of check-acr for nodes with another processor than this machine's, to be
+    /// carried there
+    #[arg(long, value_name = "FILE", conflicts_with = "image", help_heading = "How to look")]
+    pub agent: Option<PathBuf>,
+    /// The secret with which the nodes pull --image
+    #[arg(long, value_name = "NAME", requires = "image", help_heading = "How to look")]
+    pub pull_secret: Option<String>,
+    /// Print the manifests, and create nothing
+    #[arg(long, help_heading = "How to look")]
+    pub dry_run: bool,
+    /// Keep the Jobs at the end; they go by themselves some minutes later
+    #[arg(long, help_heading = "How to look")]
+    pub keep: bool,
+    /// Which cluster.
+    #[command(flatten)]
+    pub kube: KubeArgs,
+    /// How.
+    #[command(flatten)]
+    pub options: CheckOptions,
+}
+
+impl NodeArgs {
+    /// Returns which nodes look, and how.
+    pub(crate) fn request(&self) -> NodeRequest {
+        let choice = match (&self.node[..], self.all_nodes) {
+            ([], false) => NodeChoice::EachPool,
+            ([], true) => NodeChoice::All,
+            (names, _) => NodeChoice::Named(names.to_vec()),
+        };
+        NodeRequest {
+            choice,
+            selector: self.selector.clone(),
+            pod_network: self.pod_network,
+            image: self.image.clone(),
+        }
+    }
+
+    /// Returns the arguments that repeat this run for another image, the command included.
+    pub(crate) fn flags(&self) -> Vec<String> {
+        let mut flags = vec!["node".to_owned()];
+        flags.extend(self.kube.flags());
+        if let Some(file) = &self.agent {
+            flags.extend(["--agent".to_owned(), file.display().to_string()]);
+        }
+        let mut add = |flag: &str, value: &str| flags.extend([flag.to_owned(), value.to_owned()]);
+        self.node.iter().for_each(|node| add("--node", node));
+        self.selector.iter().for_each(|selector| add("-l", selector));
+        self.image.iter().for_each(|image| add("--image", image));
+        self.pull_secret.iter().for_each(|secret| add("--pull-secret", secret));
+        let switches = [(self.all_nodes, "--all-nodes"), (self.pod_network, "--pod-network")];
+        flags.extend(switches.iter().filter(|(on, _)| *on).map(|(_, flag)| (*flag).to_owned()));
+        flags
+    }
+}
+
+/// Whom the permissions are for, and which.
+#[derive(ArgGroup, Clone, Debug)]
+pub(crate) struct RbacArgs {
+    /// The namespace of the Jobs
+    #[arg(short, long, value_name = "NAME", default_value = "default")]
+    pub namespace: String,
+    /// The user that gets them (repeatable)
+    #[arg(long = "for", value_name = "USER")]
+    pub users: Vec<String>,
+    /// The group that gets them (repeatable)
+    #[arg(long = "for-group", value_name = "GROUP")]
+    pub groups: Vec<String>,
+    /// The service account of that namespace that gets them (repeatable)
+    #[arg(long = "for-service-account", value_name = "NAME")]
+    pub accounts: Vec<String>,
+    /// What a run with --image needs, which carries nothing
+    #[arg(long)]
+    pub image: bool,
+}
+
+/// Where to remove what runs left.
+#[derive(ArgGroup, Clone, Debug)]
+pub(crate) struct CleanupArgs {
+    /// In every namespace
+    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    pub all_namespaces: bool,
+    /// Only say what would be removed
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Which cluster.
+    #[command(flatten)]
+    pub kube: KubeArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_of_kubectl() {
+        let of = |args: &KubeArgs, set: &[(&str, &str)]| {
+            let options = args.options(|name| {
+                set.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
+            });
+            (options.files, options.is_named)
+        };
+        let home = ("HOME", "/home/me");
+        let usual = vec![PathBuf::from("/home/me/.kube/config")];
+        assert_eq!(of(&KubeArgs::default(), &[home]), (usual.clone(), false));
+        assert_eq!(of(&KubeArgs::default(), &[home, ("KUBECONFIG", "")]), (usual, false));
+        let two = vec![PathBuf::from("/a"), PathBuf::from("/b")];
+        assert_eq!(of(&KubeArgs::default(), &[home, ("KUBECONFIG", "/a:/b")]), (two, false));
+        let named = KubeArgs { kubeconfig: Some("/c".into()), ..KubeArgs::default() };
+        let one = vec![PathBuf::from("/c")];
+        assert_eq!(of(&named, &[home, ("KUBECONFIG", "/a")]), (one, true));
+        assert_eq!(of(&KubeArgs::default(), &[]), (vec![], false));
+    }
+}

@@ -1,0 +1,110 @@
+//! The lab's nodes: the agent in each of their pods runs in a world of its own.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+use checks::kit::World;
+use clap::Parser;
+use lab::{Agent, AgentCall, AgentEnd, Lab, Scenario};
+
+use super::{
+    check,
+    node::{self, Cluster},
+};
+use crate::{
+    args::{AgentArgs, Args, CheckArgs, Command, NodeArgs},
+    carry::{Architecture, NotCarried},
+    join::termination,
+    run::{Wanted, run as run_plans},
+    world,
+};
+
+/// The kubeconfig of the lab's client.
+const KUBECONFIG: &str = "~/.kube/config";
+
+/// Returns the arguments of a scenario that looks from the nodes.
+pub(super) fn arguments(scenario: &Scenario) -> Result<NodeArgs, String> {
+    let words = ["check-acr", "node", &scenario.ask.image].map(str::to_owned).into_iter();
+    let args = Args::try_parse_from(words.chain(scenario.ask.args.clone()));
+    match args.map_err(|error| format!("the scenario's arguments: {error}"))?.command {
+        Some(Command::Node(args)) => Ok(*args),
+        _ => Err("the scenario's arguments are not those of `node`".into()),
+    }
+}
+
+/// Returns the world of the client, and its cluster, in whose pods the agent runs.
+pub(super) fn world_of(
+    scenario: &Scenario,
+    lab: &Lab,
+    args: &NodeArgs,
+) -> Result<(World, Cluster), String> {
+    // Nodes with the same world see the same; each reports for itself all the same.
+    let known = Mutex::<HashMap<(String, Vec<String>), AgentEnd>>::default();
+    lab.set_agent(Agent::new(move |call| {
+        let key = (call.world.clone(), not_of_one_node(&call.arguments));
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(key).or_insert_with(|| run_agent(&call)).clone()
+    }));
+    let home = |name: &str| (name == "HOME").then(|| "~".into());
+    let mut kube = args.kube.options(home);
+    if !kube.is_named {
+        kube.files = vec![KUBECONFIG.into()];
+    }
+    Ok((world::of_lab(lab, &scenario.ask)?, (kube, program)))
+}
+
+/// Returns what is carried in the lab: the header of a static program. Nothing loads it there.
+#[expect(clippy::unnecessary_wraps, reason = "the real one may fail")]
+fn program(architecture: Architecture) -> Result<Vec<u8>, NotCarried> {
+    let machine = if architecture == Architecture::Arm64 { 183 } else { 62 };
+    let mut header = b"\x7fELF\x02\x01\x01".to_vec();
+    header.resize(64, 0);
+    (header[16], header[18]) = (2, machine);
+    Ok(header)
+}
+
+/// Returns the targets of a scenario that looks from the nodes.
+pub(super) fn targets(args: &NodeArgs) -> Result<Vec<checks::kit::Target>, String> {
+    node::targets(&args.asked, args)
+}
+
+/// Returns the arguments of an agent that do not say which node it looks from.
+fn not_of_one_node(arguments: &[String]) -> Vec<String> {
+    let (mut kept, mut arguments) = (vec![], arguments.iter());
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--vantage" | "--label" => drop(arguments.next()),
+            _ => kept.push(argument.clone()),
+        }
+    }
+    kept
+}
+
+/// Runs the agent in the world of a node, on a thread without a runtime.
+fn run_agent(call: &AgentCall) -> AgentEnd {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let ran = runtime
+        .map_err(|error| error.to_string())
+        .and_then(|runtime| runtime.block_on(agent(call)));
+    ran.unwrap_or_else(|log| AgentEnd { exit_code: 2, message: String::new(), log })
+}
+
+async fn agent(call: &AgentCall) -> Result<AgentEnd, String> {
+    let words = std::iter::once("check-acr").chain(call.arguments.iter().map(String::as_str));
+    let args = Args::try_parse_from(words).map_err(|error| error.to_string())?;
+    let Some(Command::Agent(args)) = args.command else { return Err("not an agent".into()) };
+    let AgentArgs { check: CheckArgs { asked, mut options }, vantage, labels, .. } = *args;
+    options.azure.no_azure = true;
+    let scenario = Scenario::named(&call.world).ok_or("the node has no world")?;
+    let scenario = scenario.map_err(|error| error.to_string())?;
+    let lab = lab::start(&scenario).await.map_err(|error| error.to_string())?;
+    let targets = check::targets(&asked, &options, None)?;
+    let world = world::of_lab(&lab, &scenario.ask)?;
+    let wanted = Wanted { vantage, labels: labels.into_iter().collect(), ..options.wanted() };
+    let events = run_plans(targets, world, &wanted, |_| {}).await;
+    // Plain data always serializes.
+    let lines = events.iter().map(|event| serde_json::to_string(event).unwrap_or_default() + "\n");
+    Ok(AgentEnd { exit_code: 0, message: termination::encode(&events), log: lines.collect() })
+}

@@ -1,0 +1,124 @@
+//! `check-acr node REF`: can the nodes of a Kubernetes cluster pull it?
+
+use std::{cell::RefCell, env, rc::Rc};
+
+use checks::kit::{
+    Target, World,
+    engine::{Event, Vantage},
+    kube::KubeOptions,
+};
+
+use super::{check, inputs, job_settings::settings};
+use crate::{
+    Exit, Run,
+    args::{NodeArgs, When},
+    carry::{self, Architecture, NotCarried},
+    join::node::{Footprint, NodeRun, Programs, look},
+    phrases::Phrase,
+    show::{Outputs, Progress, print_note},
+    world,
+};
+
+/// Checks what was asked from the nodes of the cluster.
+pub(super) async fn run(args: NodeArgs) -> Result<Exit, String> {
+    let kube = args.kube.options(|name| env::var_os(name));
+    let wait = args.options.file_timeout();
+    let refs = inputs::refs(&args.asked, &args.options, wait).await?;
+    let targets = targets(&refs, &args)?;
+    if args.dry_run {
+        return super::manifests::print(&args, &targets).await;
+    }
+    let world = world::real(world::roots(vec![], None), None);
+    in_world(targets, world, (kube, |_| carry::this_program()), &args).await
+}
+
+/// Which cluster is asked, and what reads this program.
+pub(super) type Cluster = (KubeOptions, fn(Architecture) -> Result<Vec<u8>, NotCarried>);
+
+/// Returns the targets, whose commands repeat this one.
+pub(super) fn targets(refs: &[String], args: &NodeArgs) -> Result<Vec<Target>, String> {
+    let options = &args.options;
+    let of_here = [
+        (options.username.is_some(), "--username"),
+        (options.auth_file.is_some(), "--auth-file"),
+        (options.ca_file.is_some(), "--ca-file"),
+        (options.node_root.is_some(), "--node-root"),
+        (options.wait.is_some(), "--wait"),
+    ];
+    if let Some((_, option)) = of_here.iter().find(|(is_given, _)| *is_given) {
+        return Err(format!("nodes look with their own files and credentials; leave {option} out"));
+    }
+    let mut targets = check::targets(refs, options, None)?;
+    for target in &mut targets {
+        let flags = std::mem::take(&mut target.flags);
+        target.flags = args.flags().into_iter().chain(flags).collect();
+    }
+    Ok(targets)
+}
+
+/// Runs the Jobs and shows the result.
+pub(super) async fn in_world(
+    targets: Vec<Target>,
+    world: World,
+    cluster: Cluster,
+    args: &NodeArgs,
+) -> Result<Exit, String> {
+    let show = &args.options.show;
+    let outputs = Outputs::open(show, args.options.file_timeout()).await?;
+    let color = show.color != When::Never;
+    let progress = if show.quiet {
+        Progress::Quiet
+    } else {
+        Progress::new(outputs.messages(), outputs.lang(), false, color)
+    };
+    let progress = Rc::new(progress);
+    let (lines, folded) = (outputs.clone(), Rc::new(RefCell::new(outputs.new_run())));
+    let (into, board) = (folded.clone(), progress.clone());
+    let first = targets.first().map(Target::id);
+    let looking = look(prepare(targets, world, cluster, args), move |event: Event| {
+        if event.from == Vantage::Kubernetes && first.as_ref() == Some(&event.target) {
+            board.take(&event);
+        }
+        lines.event(&event);
+        // What nodes tell is bounded where it is read.
+        into.borrow_mut().take(event).unwrap_or_default();
+    });
+    let footprint = tokio::select! {
+        footprint = looking => footprint,
+        () = progress.keep_drawn() => Footprint::default(),
+    };
+    drop(progress);
+    let run: Run = folded.take();
+    let exit = outputs.finish(&outputs.present(&run));
+    if footprint.created > 0 {
+        let numbers =
+            [footprint.created, footprint.deleted, footprint.requests].map(|n| n.to_string());
+        let [created, deleted, requests] = numbers.each_ref().map(String::as_str);
+        let values = [
+            ("created", created),
+            ("deleted", deleted),
+            ("requests", requests),
+            ("namespace", footprint.namespace.as_str()),
+        ];
+        print_note(&Phrase::CreatedAndDeleted.say(outputs.lang(), &values));
+    }
+    Ok(exit)
+}
+
+/// Returns the run that these arguments ask for.
+pub(super) fn prepare(
+    targets: Vec<Target>,
+    world: World,
+    (kube, own): Cluster,
+    args: &NodeArgs,
+) -> NodeRun {
+    NodeRun {
+        settings: settings(&targets, &kube, args),
+        targets,
+        world,
+        kube,
+        programs: Programs { own, other: args.agent.clone() },
+        keep: args.keep,
+        timeout: args.options.timeout(),
+    }
+}

@@ -1,0 +1,4 @@
+//! Events from elsewhere: the other sources from which a report is folded.
+
+pub(crate) mod node;
+pub mod termination;

@@ -1,0 +1,152 @@
+//! What carries the agent to the nodes: ConfigMaps, each owned by the Jobs that mount it, so that
+//! they go with the last of these.
+
+use std::{path::PathBuf, rc::Rc, sync::Arc};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use checks::kit::{
+    World,
+    kube::{CarryFault, ChosenNode, JobProblem},
+};
+use serde_json::{Map, Value, json};
+use tokio::{sync::OnceCell, task::spawn_blocking};
+
+use super::manifest::{JobSettings, OURS, RUN, Start};
+use crate::carry::{self, Architecture, COMMAND, MOUNT, NotCarried, Package};
+
+/// The most Jobs that own one ConfigMap: each owner is named in it.
+pub(super) const MAX_OWNERS: usize = 100;
+/// The longest program that is carried.
+const MAX_PROGRAM_BYTES: u64 = 64 * 1024 * 1024;
+
+type Packed = Result<Arc<Package>, JobProblem>;
+
+/// The programs that can be carried.
+#[derive(Clone)]
+pub(crate) struct Programs {
+    /// Returns this program.
+    pub(crate) own: fn(Architecture) -> Result<Vec<u8>, NotCarried>,
+    /// `--agent`: one for other nodes.
+    pub(crate) other: Option<PathBuf>,
+}
+
+/// The programs, packed when they are first needed.
+pub(super) struct Packages {
+    programs: Programs,
+    world: Rc<World>,
+    cells: [OnceCell<Packed>; 2],
+}
+
+impl Packages {
+    pub(super) fn new(programs: Programs, world: Rc<World>) -> Self {
+        Self { programs, world, cells: [OnceCell::new(), OnceCell::new()] }
+    }
+
+    /// Returns what is carried to nodes of that architecture.
+    pub(super) async fn of(&self, architecture: &str) -> Packed {
+        let unfit = |why: &NotCarried| problem(architecture, why);
+        let named = Architecture::named(architecture).map_err(|why| unfit(&why))?;
+        let cell = &self.cells[usize::from(named == Architecture::Arm64)];
+        let packed = async { self.pack(named).await.map(Arc::new).map_err(|why| unfit(&why)) };
+        cell.get_or_init(|| packed).await.clone()
+    }
+
+    async fn pack(&self, architecture: Architecture) -> Result<Package, NotCarried> {
+        if let Some(file) = &self.programs.other {
+            let read = self.world.read_up_to(file, MAX_PROGRAM_BYTES).await;
+            let program =
+                read.map_err(|error| NotCarried::Unreadable { why: error.to_string() })?;
+            match in_background(move || carry::pack(&program, architecture)).await {
+                // It is for other nodes than these.
+                Err(NotCarried::OtherArchitecture { .. }) => {}
+                packed => return packed,
+            }
+        }
+        let own = self.programs.own;
+        in_background(move || carry::pack(&own(architecture)?, architecture)).await
+    }
+}
+
+/// Packing takes a second of one processor, which must not keep the only thread.
+async fn in_background(
+    pack: impl FnOnce() -> Result<Package, NotCarried> + Send + 'static,
+) -> Result<Package, NotCarried> {
+    let packed = spawn_blocking(pack).await;
+    packed.unwrap_or_else(|error| Err(NotCarried::NotPacked { why: error.to_string() }))
+}
+
+fn problem(architecture: &str, why: &NotCarried) -> JobProblem {
+    let (why, said) = match why {
+        NotCarried::NoLoader { .. } => (CarryFault::NoLoader, None),
+        NotCarried::Unreadable { why } | NotCarried::NotPacked { why } => {
+            (CarryFault::Unreadable, Some(why.clone()))
+        }
+        NotCarried::NotForLinux {} => (CarryFault::NotForLinux, None),
+        NotCarried::OtherArchitecture { .. } => (CarryFault::OtherArchitecture, None),
+        NotCarried::NotStatic { linker } => (CarryFault::NotStatic, Some(linker.clone())),
+        NotCarried::TooLong { bytes } => (CarryFault::TooLarge, Some(format!("{bytes} bytes"))),
+    };
+    JobProblem::NotCarried { architecture: architecture.to_owned(), why, said }
+}
+
+/// Returns the name of one ConfigMap of a set of Jobs.
+fn map_name(settings: &JobSettings, set: usize, map: usize) -> String {
+    format!("check-acr-{}-set{set}-{map}", settings.run)
+}
+
+/// Returns what the container of a node starts from: the loader, in an image that the node has.
+pub(super) fn start(
+    settings: &JobSettings,
+    node: &ChosenNode,
+    set: usize,
+    package: &Package,
+) -> Result<Start, JobProblem> {
+    let image = node.image.clone().ok_or(JobProblem::NoImage {})?;
+    let sources = (0..package.maps.len())
+        .map(|map| json!({ "configMap": { "name": map_name(settings, set, map) } }));
+    let volume = json!({
+        "name": "check-acr",
+        "projected": { "defaultMode": 0o555, "sources": sources.collect::<Vec<_>>() },
+    });
+    let mount = json!({ "name": "check-acr", "mountPath": MOUNT, "readOnly": true });
+    Ok(Start {
+        image,
+        command: Some(vec![COMMAND.to_owned()]),
+        may_pull: false,
+        volumes: vec![(volume, mount)],
+    })
+}
+
+/// Returns the ConfigMaps of a set of Jobs, owned by those that were created: their names and ids.
+pub(super) fn maps(
+    settings: &JobSettings,
+    set: usize,
+    package: &Package,
+    owners: &[(String, String)],
+) -> Vec<Value> {
+    let owners: Vec<Value> = owners
+        .iter()
+        .map(|(name, uid)| {
+            json!({ "apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": uid })
+        })
+        .collect();
+    let map = |(number, files): (usize, &std::collections::BTreeMap<String, Vec<u8>>)| {
+        let files = files.iter();
+        let data: Map<String, Value> = files
+            .map(|(name, bytes)| (name.clone(), BASE64_STANDARD.encode(bytes).into()))
+            .collect();
+        json!({
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {
+                "name": map_name(settings, set, number),
+                "namespace": settings.namespace,
+                "labels": { OURS.0: OURS.1, RUN: settings.run },
+                "ownerReferences": owners,
+            },
+            "immutable": true,
+            "binaryData": data,
+        })
+    };
+    package.maps.iter().enumerate().map(map).collect()
+}

@@ -1,0 +1,134 @@
+//! Removes the Jobs that runs left in a cluster.
+
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
+
+use checks::{
+    kit::{
+        Cloud, Cx, NoFact, Plan, RegistryOrImage, Target, World,
+        engine::{Event, Finding, Vantage},
+        kube::{
+            Api, DeleteParams, Job, JobProblem, KubeError, KubeOptions, KubeRequest, List,
+            ListParams,
+        },
+        messages::Lang,
+        rules::Platform,
+        target::{ControlPlane, SignIn},
+    },
+    steps,
+};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::manifest::OURS;
+
+/// How many Jobs a page has.
+const PAGE: u32 = 500;
+/// The most pages that are read.
+const MAX_PAGES: usize = 40;
+
+/// What was removed, and what could not be.
+pub(crate) type Removed = (Vec<String>, Vec<String>);
+
+/// Deletes the Jobs of runs that are over. Those that still run are left to their run.
+///
+/// # Errors
+/// Returns a sentence when the cluster does not answer.
+pub(crate) async fn cleanup(
+    world: World,
+    kube: KubeOptions,
+    everywhere: bool,
+    dry_run: bool,
+) -> Result<Removed, String> {
+    let found = Rc::<RefCell<Vec<Finding>>>::default();
+    let kept = found.clone();
+    let listener = Rc::new(move |event: Event| {
+        kept.borrow_mut().extend(event.kind.finding().cloned());
+    });
+    let removed = Rc::<RefCell<Option<Removed>>>::default();
+    let into = removed.clone();
+    let mut plan = Plan::new(cluster(), Vantage::Kubernetes, world, BTreeSet::new(), listener);
+    let api = checks::cluster_api(&mut plan, kube);
+    plan.step(steps::JOBS, (&api,), async move |cx: &Cx, api: &Api| {
+        let failed =
+            |error: KubeError| NoFact::could_not_tell(JobProblem::Refused { said: error.said() });
+        let done = remove(cx, api, everywhere, dry_run).await.map_err(failed)?;
+        *into.borrow_mut() = Some(done);
+        Ok(Nothing {})
+    });
+    plan.run(|_| true).await;
+    let removed = removed.take();
+    removed.ok_or_else(|| {
+        let lang = Lang::En;
+        let found = found.borrow();
+        let told = found.first().map(|finding| {
+            let (title, nothing) = (checks::messages(), Map::new());
+            let saw = title.saw(finding, &nothing, lang).map(|saw| format!(": {saw}"));
+            title.title(finding, &nothing, lang) + &saw.unwrap_or_default()
+        });
+        told.unwrap_or_else(|| "the cluster was not asked".to_owned())
+    })
+}
+
+#[derive(Serialize)]
+struct Nothing {}
+
+/// Returns the target of a plan that checks no registry.
+fn cluster() -> Target {
+    let text = "cluster".to_owned();
+    Target {
+        asked: RegistryOrImage::read(&text, Cloud::default(), false),
+        text,
+        platform: Platform::here(),
+        is_platform_assumed: true,
+        full: false,
+        flags: vec![],
+        sign_in: SignIn::default(),
+        control_plane: ControlPlane::default(),
+    }
+}
+
+async fn remove(cx: &Cx, api: &Api, everywhere: bool, dry_run: bool) -> Result<Removed, KubeError> {
+    let namespace = &api.kube.cluster().namespace;
+    let path = if everywhere {
+        "/apis/batch/v1/jobs".to_owned()
+    } else {
+        format!("/apis/batch/v1/namespaces/{namespace}/jobs")
+    };
+    let mut params = ListParams::default().labels(&format!("{}={}", OURS.0, OURS.1)).limit(PAGE);
+    let (mut removed, mut failed) = (vec![], vec![]);
+    for _ in 0..MAX_PAGES {
+        let list = KubeRequest::new(&path).list(&params)?;
+        let list: List<Job> = api.kube.ask(cx, list).await?;
+        for job in &list.items {
+            let name = format!("job {}/{}", job.metadata.namespace, job.metadata.name);
+            let is_over = job.status.conditions.iter().any(|condition| {
+                ["Complete", "Failed"].contains(&condition.r#type.as_str())
+                    && condition.status == "True"
+            });
+            if !is_over {
+                failed.push(format!("{name} still runs; it goes by itself"));
+                continue;
+            }
+            let done = if dry_run { Ok(()) } else { delete(cx, api, job).await };
+            match done {
+                Ok(()) => removed.push(name),
+                Err(error) => failed.push(format!("{name}: {}", error.said())),
+            }
+        }
+        if list.metadata.r#continue.is_empty() {
+            break;
+        }
+        params = params.continue_token(&list.metadata.r#continue);
+    }
+    Ok((removed, failed))
+}
+
+async fn delete(cx: &Cx, api: &Api, job: &Job) -> Result<(), KubeError> {
+    let path = format!("/apis/batch/v1/namespaces/{}/jobs", job.metadata.namespace);
+    let request = KubeRequest::new(path).delete(&job.metadata.name, &DeleteParams::background())?;
+    match api.kube.ask::<Value>(cx, request).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.status() == Some(404) => Ok(()),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,104 @@
+//! Makes events of what a node reported, or of why it did not.
+
+use std::collections::BTreeMap;
+
+use checks::{
+    kit::{
+        Target,
+        engine::{Event, EventKind, StepEnd, VERSION, Vantage},
+        kube::{ChosenNode, JobProblem},
+    },
+    steps,
+};
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+/// What is known of a run before its nodes report.
+pub(super) struct Grafter {
+    /// The targets by their ids, as they were understood here.
+    pub(super) targets: Vec<(String, Map<String, Value>)>,
+    /// Whether pods look and not nodes.
+    pub(super) on_pod_network: bool,
+}
+
+impl Grafter {
+    pub(super) fn new(targets: &[Target], on_pod_network: bool) -> Self {
+        let understood = |target: &Target| (target.id(), target.describe());
+        Self { targets: targets.iter().map(understood).collect(), on_pod_network }
+    }
+
+    fn vantage(&self, node: &ChosenNode) -> Vantage {
+        let name = node.name.clone();
+        if self.on_pod_network { Vantage::PodNetwork(name) } else { Vantage::Node(name) }
+    }
+
+    /// Returns the events of a node as they belong to this run. A node can speak only for itself,
+    /// and only of what was asked.
+    pub(super) fn graft(&self, node: &ChosenNode, events: Vec<Event>) -> Vec<Event> {
+        let from = self.vantage(node);
+        let grafted = events.into_iter().filter_map(|mut event| {
+            let (_, ours) = self.targets.iter().find(|(id, _)| *id == event.target)?;
+            event.from = from.clone();
+            if let EventKind::RunStarted { understood, labels, .. } = &mut event.kind {
+                // What the cluster says of the node counts.
+                *labels = labels_of(node);
+                // The node knows its own processor.
+                understood.remove("assumed_platform");
+                // A command that repeats the run is one for here, not for the node.
+                for name in ["flags", "other_flags"] {
+                    match ours.get(name) {
+                        Some(value) => drop(understood.insert(name.to_owned(), value.clone())),
+                        None => drop(understood.remove(name)),
+                    }
+                }
+            }
+            Some(event)
+        });
+        grafted.collect()
+    }
+
+    /// Returns whether these events tell of every target.
+    pub(super) fn is_whole(&self, events: &[Event]) -> bool {
+        self.targets.iter().all(|(id, _)| {
+            let started = |event: &Event| matches!(event.kind, EventKind::RunStarted { .. });
+            events.iter().any(|event| event.target == *id && started(event))
+        })
+    }
+
+    /// Returns the events that say that a node told nothing, and why.
+    pub(super) fn silent(&self, node: &ChosenNode, why: &JobProblem) -> Vec<Event> {
+        let from = self.vantage(node);
+        let labels = labels_of(node);
+        let step = steps::AGENT.name.to_owned();
+        let mut events = vec![];
+        for (target, understood) in &self.targets {
+            let kinds = [
+                EventKind::RunStarted {
+                    understood: understood.clone(),
+                    tool: env!("CARGO_PKG_VERSION").to_owned(),
+                    host: None,
+                    labels: labels.clone(),
+                },
+                EventKind::Planned { step: step.clone(), after: vec![] },
+                EventKind::Finished {
+                    step: step.clone(),
+                    end: StepEnd::CouldNotTell { why: why.clone().into() },
+                    took_ms: 0,
+                },
+            ];
+            events.extend(kinds.map(|kind| Event {
+                v: VERSION,
+                at: Timestamp::now(),
+                target: target.clone(),
+                from: from.clone(),
+                kind,
+            }));
+        }
+        events
+    }
+}
+
+fn labels_of(node: &ChosenNode) -> BTreeMap<String, String> {
+    let attributes = node.attributes.iter();
+    attributes.map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+}

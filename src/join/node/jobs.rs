@@ -1,0 +1,356 @@
+//! Creates the Jobs, follows their pods, takes their results, and deletes them.
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    time::Duration,
+};
+
+use checks::kit::{
+    Cx,
+    engine::Event,
+    kube::{
+        ChosenNode, DeleteParams, JobProblem, Kube, KubeError, KubeEvent, KubeRequest, List,
+        ListParams, LogParams, Pod, Refusal, WatchEvent, WatchParams,
+    },
+    sanitize_text,
+};
+use futures::{
+    future::join3,
+    stream::{self, StreamExt},
+};
+use serde_json::Value;
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep, sleep_until},
+};
+
+use super::{
+    carried::Packages,
+    graft::Grafter,
+    manifest::{JobSettings, NUMBER},
+    reading::{Progress, read_pod},
+};
+use crate::join::termination::{NoEvents, decode, events_of_log};
+
+/// How many requests are under way at once.
+pub(super) const AT_ONCE: usize = 16;
+/// How long a server may keep a watch open; kube allows less than five minutes.
+const WATCH_SECONDS: u32 = 280;
+/// The pause before a watch that broke is begun again.
+const WATCH_PAUSE: Duration = Duration::from_millis(500);
+/// The pauses before events are looked at, while pods do not start.
+const EVENT_PAUSES: [u64; 6] = [2, 3, 5, 10, 15, 25];
+/// How long a pod may fail to start, where it may yet.
+const START_WAIT: Duration = Duration::from_secs(25);
+/// How many events are looked at.
+const MAX_EVENTS: u32 = 500;
+/// How long deleting may take.
+const DELETE_WAIT: Duration = Duration::from_secs(20);
+
+/// Whom each result is told.
+pub(super) type Tell = Rc<dyn Fn(Event)>;
+
+/// The Jobs of a run.
+pub(super) struct Jobs<'a> {
+    pub(super) cx: &'a Cx,
+    pub(super) kube: &'a Kube,
+    pub(super) settings: &'a JobSettings,
+    pub(super) nodes: &'a [ChosenNode],
+    pub(super) grafter: &'a Grafter,
+    pub(super) tell: Tell,
+    pub(super) packages: &'a Packages,
+    pub(super) states: Vec<Cell<State>>,
+    /// What Kubernetes last said of a pod that has not started.
+    said: RefCell<Vec<Option<(String, String)>>>,
+    open: Cell<usize>,
+    reported: Cell<usize>,
+    changed: Notify,
+    began: Instant,
+}
+
+/// How far a Job is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum State {
+    /// It is not created.
+    Planned,
+    /// It was asked to be created, and may exist.
+    Begun,
+    /// It exists.
+    Created,
+    /// Its node reported, or will not.
+    Settled {
+        /// Whether the Job may exist.
+        exists: bool,
+    },
+}
+
+/// What became of the Jobs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) created: usize,
+    pub(super) reported: usize,
+    pub(super) deleted: usize,
+}
+
+impl<'a> Jobs<'a> {
+    pub(super) fn new(
+        (cx, kube): (&'a Cx, &'a Kube),
+        settings: &'a JobSettings,
+        nodes: &'a [ChosenNode],
+        grafter: &'a Grafter,
+        packages: &'a Packages,
+        tell: Tell,
+    ) -> Self {
+        Self {
+            cx,
+            kube,
+            settings,
+            nodes,
+            grafter,
+            packages,
+            tell,
+            states: nodes.iter().map(|_| Cell::new(State::Planned)).collect(),
+            said: RefCell::new(vec![None; nodes.len()]),
+            open: Cell::new(nodes.len()),
+            reported: Cell::default(),
+            changed: Notify::new(),
+            began: Instant::now(),
+        }
+    }
+
+    /// Runs the Jobs until every node has reported or will not, until the time is up or `stop` is
+    /// notified; then deletes them.
+    pub(super) async fn run(&self, until: Instant, stop: &Notify, keep: bool) -> Outcome {
+        let working = join3(self.create_all(), self.follow(), self.look_at_events());
+        let is_stopped = tokio::select! {
+            _ = working => false,
+            () = sleep_until(until) => false,
+            () = stop.notified() => true,
+        };
+        if !is_stopped {
+            for number in 0..self.nodes.len() {
+                let why = self.said.borrow()[number].clone();
+                let why = why.map_or_else(
+                    || JobProblem::NoResult { said: "timed-out".to_owned() },
+                    |(reason, said)| JobProblem::NotStarted { reason, said },
+                );
+                self.settle(number, Err(why));
+            }
+        }
+        let exists = |state: &&Cell<State>| match state.get() {
+            State::Created | State::Begun => true,
+            State::Settled { exists } => exists,
+            State::Planned => false,
+        };
+        let created = self.states.iter().filter(exists).count();
+        let deleted = if keep { 0 } else { self.delete_all().await };
+        Outcome { created, reported: self.reported.get(), deleted }
+    }
+
+    pub(super) fn jobs(&self) -> KubeRequest {
+        KubeRequest::new(format!("/apis/batch/v1/namespaces/{}/jobs", self.settings.namespace))
+    }
+
+    fn pods(&self) -> KubeRequest {
+        KubeRequest::new(format!("/api/v1/namespaces/{}/pods", self.settings.namespace))
+    }
+
+    /// Notes what came of a node, once.
+    pub(super) fn settle(&self, number: usize, result: Result<Vec<Event>, JobProblem>) {
+        let exists = match self.states[number].get() {
+            State::Settled { .. } => return,
+            State::Planned => false,
+            State::Begun | State::Created => true,
+        };
+        self.states[number].set(State::Settled { exists });
+        let node = &self.nodes[number];
+        let events = match result {
+            Ok(events) => {
+                self.reported.set(self.reported.get() + 1);
+                self.grafter.graft(node, events)
+            }
+            Err(why) => self.grafter.silent(node, &why),
+        };
+        events.into_iter().for_each(|event| (self.tell)(event));
+        self.open.set(self.open.get() - 1);
+        if self.open.get() == 0 {
+            self.changed.notify_waiters();
+        }
+    }
+
+    async fn all_settled(&self) {
+        while self.open.get() > 0 {
+            self.changed.notified().await;
+        }
+    }
+
+    /// Follows the pods until all nodes have reported.
+    async fn follow(&self) {
+        let mut version = "0".to_owned();
+        while self.open.get() > 0 {
+            let params =
+                WatchParams::default().labels(&self.settings.selector()).timeout(WATCH_SECONDS);
+            let Ok(request) = self.pods().watch(&params, &version) else { return };
+            let Ok(mut watch) = self.kube.watch::<Pod>(self.cx, request).await else {
+                sleep(WATCH_PAUSE).await;
+                continue;
+            };
+            loop {
+                let change = tokio::select! {
+                    change = watch.next() => change,
+                    () = self.all_settled() => return,
+                };
+                match change {
+                    Ok(Some(WatchEvent::Added(pod) | WatchEvent::Modified(pod))) => {
+                        version.clone_from(&pod.metadata.resource_version);
+                        self.take(&pod).await;
+                    }
+                    Ok(Some(WatchEvent::Deleted(pod))) => {
+                        version.clone_from(&pod.metadata.resource_version);
+                        let reason = "Deleted".to_owned();
+                        let said = sanitize_text(&pod.status.message);
+                        if let Some(number) = self.number(&pod) {
+                            self.settle(number, Err(JobProblem::NotStarted { reason, said }));
+                        }
+                    }
+                    Ok(Some(WatchEvent::Bookmark(mark))) => {
+                        version = mark.metadata.resource_version;
+                    }
+                    // The version is too old: begin with what there is now.
+                    Ok(Some(WatchEvent::Error(_))) => {
+                        "0".clone_into(&mut version);
+                        break;
+                    }
+                    Ok(None) => break,
+                    Err(_) => {
+                        sleep(WATCH_PAUSE).await;
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    fn number(&self, pod: &Pod) -> Option<usize> {
+        let number = pod.metadata.labels.get(NUMBER)?.parse().ok()?;
+        (number < self.nodes.len()).then_some(number)
+    }
+
+    /// Takes the state of a pod.
+    async fn take(&self, pod: &Pod) {
+        let Some(number) = self.number(pod) else { return };
+        if matches!(self.states[number].get(), State::Settled { .. }) {
+            return;
+        }
+        match read_pod(pod, self.settings.request.image.is_some()) {
+            Progress::Waits => {}
+            Progress::Runs => self.said.borrow_mut()[number] = None,
+            Progress::Fails(why) => self.settle(number, Err(why)),
+            Progress::Ended { message, reason, exit_code } => {
+                let result = self.result(pod, &message, reason, exit_code).await;
+                self.settle(number, result);
+            }
+        }
+    }
+
+    async fn result(
+        &self,
+        pod: &Pod,
+        message: &str,
+        reason: String,
+        exit_code: i32,
+    ) -> Result<Vec<Event>, JobProblem> {
+        let events = match decode(message) {
+            Ok(events) => events,
+            Err(NoEvents::InLog) => {
+                let failed = |error: KubeError| JobProblem::NoResult { said: error.said() };
+                let request = self.pods().logs(&pod.metadata.name, &LogParams::default());
+                let request = request.map_err(|error| failed(error.into()))?;
+                let log = self.kube.text(self.cx, request).await.map_err(failed)?;
+                events_of_log(log.as_bytes())
+            }
+            Err(NoEvents::NotOurs(_)) => return Err(JobProblem::EndedEarly { reason, exit_code }),
+            Err(NoEvents::Damaged(said)) => return Err(JobProblem::NoResult { said }),
+        };
+        if self.grafter.is_whole(&events) {
+            return Ok(events);
+        }
+        Err(JobProblem::EndedEarly { reason, exit_code })
+    }
+
+    /// Looks at the events of Kubernetes now and then, while pods do not start: a Job whose pods are
+    /// refused says so nowhere else.
+    async fn look_at_events(&self) {
+        for pause in EVENT_PAUSES {
+            tokio::select! {
+                () = sleep(Duration::from_secs(pause)) => {}
+                () = self.all_settled() => return,
+            }
+            let path = format!("/api/v1/namespaces/{}/events", self.settings.namespace);
+            let params = ListParams::default().fields("type=Warning").limit(MAX_EVENTS);
+            let Ok(request) = KubeRequest::new(path).list(&params) else { return };
+            let Ok(list) = self.kube.ask::<List<KubeEvent>>(self.cx, request).await else {
+                return self.all_settled().await;
+            };
+            list.items.iter().for_each(|event| self.take_event(event));
+        }
+        self.all_settled().await;
+    }
+
+    fn take_event(&self, event: &KubeEvent) {
+        let prefix = format!("check-acr-{}-", self.settings.run);
+        let Some(rest) = event.involved_object.name.strip_prefix(&prefix) else { return };
+        let number = rest.split('-').next().and_then(|number| number.parse::<usize>().ok());
+        let Some(number) = number.filter(|number| *number < self.nodes.len()) else { return };
+        let said = sanitize_text(&event.message);
+        if event.involved_object.kind == "Job" && event.reason == "FailedCreate" {
+            let refusal = Refusal::read(&event.message);
+            let why = JobProblem::of(refusal, said, &self.settings.namespace);
+            return self.settle(number, Err(why));
+        }
+        let reason = sanitize_text(&event.reason);
+        if self.began.elapsed() > START_WAIT {
+            return self.settle(number, Err(JobProblem::NotStarted { reason, said }));
+        }
+        self.said.borrow_mut()[number] = Some((reason, said));
+    }
+
+    /// Deletes the Jobs, and their pods with them; returns how many.
+    async fn delete_all(&self) -> usize {
+        let may_exist = |number: &usize| {
+            matches!(
+                self.states[*number].get(),
+                State::Begun | State::Created | State::Settled { exists: true }
+            )
+        };
+        let numbers = (0..self.nodes.len()).filter(may_exist);
+        let (deleted, failed) = (Cell::new(0), RefCell::new(vec![]));
+        let deleting = stream::iter(numbers).map(|number| self.delete(number));
+        let deleting = deleting.buffer_unordered(AT_ONCE).for_each(|done| {
+            match done {
+                Ok(()) => deleted.set(deleted.get() + 1),
+                Err(error) => failed.borrow_mut().push(error.said()),
+            }
+            std::future::ready(())
+        });
+        let _ = tokio::time::timeout(DELETE_WAIT, deleting).await;
+        if let Some(said) = failed.borrow().first() {
+            let (count, said) = (failed.borrow().len(), said.clone());
+            let namespace = self.settings.namespace.clone();
+            self.cx.add_finding(JobProblem::LeftBehind { count, namespace, said });
+        }
+        deleted.get()
+    }
+
+    async fn delete(&self, number: usize) -> Result<(), KubeError> {
+        // Without this, Jobs leave their pods behind (batch/v1 orphans by default).
+        let request =
+            self.jobs().delete(&self.settings.name(number), &DeleteParams::background())?;
+        match self.kube.ask::<Value>(self.cx, request).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.status() == Some(404) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}

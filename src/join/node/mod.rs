@@ -1,0 +1,238 @@
+//! Looks from the nodes of a cluster: a Job on each of them runs the agent, whose events become
+//! those of this run.
+
+mod admission;
+mod carried;
+mod cleanup;
+mod create;
+mod graft;
+mod jobs;
+pub(crate) mod manifest;
+mod reading;
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    time::Duration,
+};
+
+use checks::{
+    kit::{
+        Cx, Plan, Target, World,
+        engine::{Event, EventKind, Finding, RunProblem, VERSION, Vantage},
+        kube::{Access, Api, ChosenNode, JobProblem, KubeOptions, Nodes},
+    },
+    steps,
+};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout},
+};
+
+use crate::{run::ends, wait::interrupted};
+use carried::Packages;
+pub(crate) use carried::Programs;
+pub(crate) use cleanup::cleanup;
+use graft::Grafter;
+use jobs::{Jobs, Tell};
+use manifest::JobSettings;
+
+/// How long pods may take to start, besides what the agent may take.
+const START_WAIT: Duration = Duration::from_secs(60);
+/// How long a run that was interrupted may take to delete what it created.
+const STOP_WAIT: Duration = Duration::from_secs(25);
+
+/// A run from the nodes of a cluster.
+pub(crate) struct NodeRun {
+    pub(crate) targets: Vec<Target>,
+    pub(crate) world: World,
+    /// Which cluster.
+    pub(crate) kube: KubeOptions,
+    /// The Jobs. Their namespace is that of the cluster where none was named.
+    pub(crate) settings: JobSettings,
+    /// What is carried to the nodes, where no image is named.
+    pub(crate) programs: Programs,
+    /// Whether the Jobs stay.
+    pub(crate) keep: bool,
+    /// How long the agent may take.
+    pub(crate) timeout: Duration,
+}
+
+/// What a run did in the cluster.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Footprint {
+    /// How many Jobs were created.
+    pub(crate) created: usize,
+    /// How many of them were deleted.
+    pub(crate) deleted: usize,
+    /// Where.
+    pub(crate) namespace: String,
+    /// How many requests the API was sent.
+    pub(crate) requests: usize,
+}
+
+/// What the step of the Jobs passes on.
+#[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "they are the names in the step's text")]
+struct Reported {
+    created: usize,
+    reported: usize,
+    requests: usize,
+}
+
+/// Runs the Jobs, and tells each event as it happens.
+pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footprint {
+    let NodeRun { targets, world, kube, settings, programs, keep, timeout: agent_timeout } = run;
+    let packages = Rc::new(Packages::new(programs, Rc::new(world.clone())));
+    let Some(first) = targets.first().cloned() else { return Footprint::default() };
+    let tell: Tell = Rc::new(tell);
+    let grafter = Rc::new(Grafter::new(&targets, settings.request.pod_network));
+    let ids: Vec<String> = targets.iter().map(Target::id).collect();
+    announce(&grafter, &tell);
+    // What is found of the cluster concerns every target.
+    let (told, last, kept) = (tell.clone(), tell.clone(), Rc::<RefCell<Vec<Event>>>::default());
+    let (all, remembered) = (ids.clone(), kept.clone());
+    let listener = Rc::new(move |event: Event| {
+        all.iter().for_each(|id| told(Event { target: id.clone(), ..event.clone() }));
+        if !matches!(event.kind, EventKind::Exchanged { .. }) {
+            remembered.borrow_mut().push(event);
+        }
+    });
+    let footprint = Rc::<RefCell<Footprint>>::default();
+    let (stop, is_creating) = (Rc::new(Notify::new()), Rc::new(Cell::new(false)));
+    let mut plan =
+        Plan::new(first, Vantage::Kubernetes, world, std::collections::BTreeSet::new(), listener);
+    let (api, access, nodes) = checks::cluster_nodes(&mut plan, kube, settings.request.clone());
+    let (tried, to_try) = (settings.clone(), packages.clone());
+    let admitted = plan.step(
+        steps::ADMISSION,
+        (&api, &access, &nodes),
+        async move |cx: &Cx, api: &Api, access: &Access, nodes: &Nodes| {
+            let settings = JobSettings { namespace: access.namespace.clone(), ..tried.clone() };
+            admission::try_out(cx, &settings, (api, access), nodes, &to_try).await
+        },
+    );
+    let (left, stopped, creating) = (footprint.clone(), stop.clone(), is_creating.clone());
+    let (on_pod_network, packed) = (settings.request.pod_network, packages.clone());
+    let is_carried = settings.request.image.is_none();
+    plan.step(
+        steps::JOBS,
+        (&api, &access, &nodes, &admitted),
+        async move |cx: &Cx, api: &Api, access: &Access, nodes: &Nodes, _: &admission::Admitted| {
+            creating.set(true);
+            if on_pod_network {
+                cx.add_finding(JobProblem::PodsOnly {});
+            }
+            let namespace = access.namespace.clone();
+            let settings = JobSettings { namespace: namespace.clone(), ..settings.clone() };
+            let jobs = Jobs::new(
+                (cx, &api.kube),
+                &settings,
+                &nodes.chosen,
+                &grafter,
+                &packed,
+                tell.clone(),
+            );
+            let until = Instant::now() + agent_timeout + START_WAIT;
+            let outcome = jobs.run(until, &stopped, keep).await;
+            let (created, reported) = (outcome.created, outcome.reported);
+            let (deleted, requests) = (outcome.deleted, api.kube.requests());
+            *left.borrow_mut() = Footprint { created, deleted, namespace, requests };
+            Ok(Reported { created, reported, requests })
+        },
+    );
+    // Packing is begun at once: it takes a while, and so do the steps before the Jobs.
+    let packing = async {
+        if is_carried {
+            let _ = packages.of(THIS_PROCESSOR).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    let mut running = Box::pin(async {
+        tokio::select! {
+            () = plan.run(|_| true) => {}
+            () = packing => {}
+        }
+    });
+    let was_interrupted = tokio::select! {
+        () = &mut running => false,
+        _ = interrupted() => true,
+    };
+    if was_interrupted {
+        if is_creating.get() {
+            // What was created is deleted before the end.
+            stop.notify_one();
+            let _ = timeout(STOP_WAIT, &mut running).await;
+        }
+        drop(running);
+        for kind in interrupted_ends(&kept.borrow(), ids.first()) {
+            ids.iter().for_each(|id| last(of_cluster(id, kind.clone())));
+        }
+    }
+    footprint.take()
+}
+
+/// Tells of each target that the cluster is asked about it.
+fn announce(grafter: &Grafter, tell: &Tell) {
+    for (id, understood) in &grafter.targets {
+        let kind = EventKind::RunStarted {
+            understood: understood.clone(),
+            tool: env!("CARGO_PKG_VERSION").to_owned(),
+            host: None,
+            labels: std::collections::BTreeMap::default(),
+        };
+        tell(of_cluster(id, kind));
+    }
+}
+
+/// Returns the events that say of a run that it was interrupted.
+fn interrupted_ends(events: &[Event], target: Option<&String>) -> Vec<EventKind> {
+    let why = Finding::from(RunProblem::Interrupted {});
+    let target = target.map(String::as_str).unwrap_or_default();
+    let open = ends(events, target, &Vantage::Kubernetes, |_| true, &why);
+    if !open.is_empty() {
+        return open;
+    }
+    vec![EventKind::Found { step: steps::JOBS.name.to_owned(), finding: why }]
+}
+
+/// Returns what a run would create for these nodes: their Jobs, and the ConfigMaps that carry the
+/// agent, whose owners get their ids when they are created.
+///
+/// # Errors
+/// Returns why the agent cannot be carried.
+pub(crate) async fn manifests_of(
+    settings: &JobSettings,
+    nodes: &[ChosenNode],
+    programs: Programs,
+    world: World,
+) -> Result<Vec<Value>, Finding> {
+    if let Some(image) = &settings.request.image {
+        let start = create::pulled(image);
+        let jobs = nodes.iter().enumerate().map(|(n, node)| settings.job(n, node, &start));
+        return Ok(jobs.collect());
+    }
+    let packages = Packages::new(programs, Rc::new(world));
+    let mut objects = vec![];
+    for (set, (architecture, numbers)) in create::sets(nodes).into_iter().enumerate() {
+        let package = packages.of(architecture).await.map_err(Finding::from)?;
+        for number in &numbers {
+            let start = carried::start(settings, &nodes[*number], set, &package);
+            objects.push(settings.job(*number, &nodes[*number], &start.map_err(Finding::from)?));
+        }
+        let owners: Vec<_> = numbers.iter().map(|n| (settings.name(*n), String::new())).collect();
+        objects.extend(carried::maps(settings, set, &package, &owners));
+    }
+    Ok(objects)
+}
+
+/// Kubernetes' name of the processor that this program is built for.
+const THIS_PROCESSOR: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+
+fn of_cluster(target: &str, kind: EventKind) -> Event {
+    let (at, target) = (Timestamp::now(), target.to_owned());
+    Event { v: VERSION, at, target, from: Vantage::Kubernetes, kind }
+}

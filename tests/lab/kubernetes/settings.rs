@@ -1,0 +1,118 @@
+//! The settings of a cluster. `healthy.toml` documents each value.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// A cluster.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kubernetes {
+    /// The text of `~/.kube/config`; empty for none.
+    pub kubeconfig: String,
+    /// How the API server responds to every request.
+    pub answer: ApiAnswer,
+    /// What RBAC refuses: `create jobs.batch`, `get pods/log`.
+    pub denied: Vec<String>,
+    /// The namespaces.
+    pub namespaces: Vec<String>,
+    /// How admission refuses an object, by its kind: `jobs`, `pods`.
+    pub refuses: BTreeMap<String, Refused>,
+    /// Whether a webhook refuses every dry run.
+    pub no_dry_runs: bool,
+    /// What admission changes in a pod: `sidecar`, `image`; nothing if empty.
+    pub rewrites: String,
+    /// Whether Jobs are deleted when they are asked to be.
+    pub deletes: bool,
+    /// The nodes by their names.
+    pub nodes: BTreeMap<String, KubernetesNode>,
+}
+
+/// How an API server responds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "healthy.toml says what they are")]
+pub enum ApiAnswer {
+    #[default]
+    Normal,
+    Forbidden,
+    Outage,
+    Html,
+}
+
+/// How admission refuses an object.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refused {
+    /// The HTTP status.
+    pub status: u16,
+    /// The message; `NAME` stands for that of the object.
+    pub message: String,
+    /// Whether only the Job's own attempts to create its pods are refused, and no dry run.
+    #[serde(default)]
+    pub late: bool,
+}
+
+/// A node.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KubernetesNode {
+    /// The scenario that is its world, for the agent in its pods.
+    #[serde(default)]
+    pub world: String,
+    /// Its operating system.
+    #[serde(default = "linux")]
+    pub os: String,
+    /// Its processor.
+    #[serde(default = "amd64")]
+    pub architecture: String,
+    /// Whether its kubelet reports.
+    #[serde(default = "yes")]
+    pub ready: bool,
+    /// More labels.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// The images that it has.
+    #[serde(default = "images")]
+    pub images: Vec<String>,
+    /// Whether its images are gone since it listed them.
+    #[serde(default)]
+    pub gone: bool,
+    /// The reason for which the container waits without end, and the message.
+    #[serde(default)]
+    pub waits: Option<(String, String)>,
+    /// The reason for which the kubelet takes no pod, and the message.
+    #[serde(default)]
+    pub rejects: Option<(String, String)>,
+    /// The reason and the exit code with which the container ends, without a message.
+    #[serde(default)]
+    pub ends: Option<(String, i32)>,
+    /// The termination message in place of the agent's.
+    #[serde(default)]
+    pub message: Option<String>,
+    /// How many nodes there are like this one: their names end in a number.
+    #[serde(default = "one")]
+    pub copies: usize,
+}
+
+fn linux() -> String {
+    "linux".into()
+}
+
+fn amd64() -> String {
+    "amd64".into()
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn one() -> usize {
+    1
+}
+
+fn images() -> Vec<String> {
+    ["mcr.microsoft.com/oss/v2/kubernetes/pause:3.10.1", "mcr.microsoft.com/aks/ip-masq-agent:v1"]
+        .map(str::to_owned)
+        .into()
+}

@@ -1,0 +1,148 @@
+//! The objects of a cluster, and those who watch them.
+
+use std::collections::BTreeMap;
+
+use hyper::body::Bytes;
+use serde_json::{Value, json};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::selector::labels_match;
+
+/// The kind of an object, its namespace and its name.
+pub(super) type Key = (String, String, String);
+
+/// All objects.
+#[derive(Default)]
+pub(super) struct Store {
+    objects: BTreeMap<Key, Value>,
+    watches: Vec<Watch>,
+    version: u64,
+    /// Every object that was ever created.
+    pub(super) history: Vec<String>,
+}
+
+struct Watch {
+    kind: String,
+    namespace: String,
+    selector: String,
+    to: UnboundedSender<Bytes>,
+}
+
+impl Store {
+    /// Puts an object there, or in place of what was there.
+    pub(super) fn put(&mut self, kind: &str, mut object: Value) -> Value {
+        self.version += 1;
+        let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        let namespace = object["metadata"]["namespace"].as_str().unwrap_or_default().to_owned();
+        let key = (kind.to_owned(), namespace, name);
+        object["metadata"]["resourceVersion"] = self.version.to_string().into();
+        if object["metadata"]["uid"].is_null() {
+            object["metadata"]["uid"] =
+                format!("00000000-0000-4000-8000-{:012x}", self.version).into();
+        }
+        let is_new = !self.objects.contains_key(&key);
+        if is_new {
+            self.history.push(object.to_string());
+        }
+        self.objects.insert(key.clone(), object.clone());
+        self.tell(if is_new { "ADDED" } else { "MODIFIED" }, &key, &object);
+        object
+    }
+
+    /// Changes an object that is there.
+    pub(super) fn change(&mut self, key: &Key, change: impl FnOnce(&mut Value)) {
+        if let Some(mut object) = self.objects.get(key).cloned() {
+            change(&mut object);
+            self.put(&key.0, object);
+        }
+    }
+
+    pub(super) fn get(&self, kind: &str, namespace: &str, name: &str) -> Option<&Value> {
+        self.objects.get(&(kind.to_owned(), namespace.to_owned(), name.to_owned()))
+    }
+
+    /// Removes an object and those that it owns.
+    pub(super) fn remove(&mut self, kind: &str, namespace: &str, name: &str) -> Option<Value> {
+        let key = (kind.to_owned(), namespace.to_owned(), name.to_owned());
+        let removed = self.objects.remove(&key)?;
+        self.version += 1;
+        self.tell("DELETED", &key, &removed);
+        let uid = removed["metadata"]["uid"].clone();
+        let is_owned = |object: &Value| {
+            let owners = object["metadata"]["ownerReferences"].as_array();
+            // An object goes with its last owner.
+            owners.is_some_and(|owners| {
+                let others = owners.iter().filter(|owner| owner["uid"] != uid);
+                let is_there = |owner: &Value| {
+                    self.objects.values().any(|object| object["metadata"]["uid"] == owner["uid"])
+                };
+                owners.iter().any(|owner| owner["uid"] == uid) && !others.into_iter().any(is_there)
+            })
+        };
+        let owned: Vec<Key> = self
+            .objects
+            .iter()
+            .filter(|(_, object)| is_owned(object))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for (kind, namespace, name) in owned {
+            self.remove(&kind, &namespace, &name);
+        }
+        Some(removed)
+    }
+
+    /// Returns the objects of a kind; an empty namespace is all of them.
+    pub(super) fn list(&self, kind: &str, namespace: &str, selector: &str) -> Vec<Value> {
+        let found = self.objects.iter().filter(|((of, place, _), object)| {
+            of == kind
+                && (namespace.is_empty() || place == namespace)
+                && labels_match(object, selector)
+        });
+        found.map(|(_, object)| object.clone()).collect()
+    }
+
+    pub(super) fn version(&self) -> String {
+        self.version.to_string()
+    }
+
+    /// Begins to watch: first come the objects that are newer than that version.
+    pub(super) fn watch(
+        &mut self,
+        kind: &str,
+        namespace: &str,
+        selector: &str,
+        after: u64,
+    ) -> UnboundedReceiver<Bytes> {
+        let (to, from) = unbounded_channel();
+        for object in self.list(kind, namespace, selector) {
+            let version = object["metadata"]["resourceVersion"].as_str().unwrap_or_default();
+            if version.parse::<u64>().unwrap_or_default() > after {
+                let _ = to.send(line("ADDED", &object));
+            }
+        }
+        let (kind, namespace, selector) = (kind.into(), namespace.into(), selector.into());
+        self.watches.push(Watch { kind, namespace, selector, to });
+        from
+    }
+
+    fn tell(&mut self, change: &str, key: &Key, object: &Value) {
+        self.watches.retain(|watch| {
+            let is_seen = watch.kind == key.0
+                && (watch.namespace.is_empty() || watch.namespace == key.1)
+                && labels_match(object, &watch.selector);
+            !watch.to.is_closed() && (!is_seen || watch.to.send(line(change, object)).is_ok())
+        });
+    }
+
+    /// Returns the names of the objects that are there.
+    pub(super) fn names(&self) -> Vec<String> {
+        let named = self.objects.keys().filter(|(kind, _, _)| kind != "events");
+        named.map(|(kind, _, name)| format!("{kind}/{name}")).collect()
+    }
+}
+
+fn line(change: &str, object: &Value) -> Bytes {
+    let mut line = json!({ "type": change, "object": object }).to_string();
+    line.push('\n');
+    Bytes::from(line)
+}

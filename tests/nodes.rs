@@ -1,0 +1,113 @@
+//! Runs from the nodes of the lab's cluster: what they create, ask for and leave behind.
+#![cfg(feature = "lab")]
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
+
+use check_acr::run_scenario;
+use checks::kit::engine::{Event, EventKind, Vantage};
+use lab::{Lab, Scenario};
+use serde_json::Value;
+
+/// Runs a scenario after a change of it.
+fn run(name: &str, change: impl FnOnce(&mut Scenario)) -> (Vec<Event>, Lab) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut scenario = Scenario::named(name).unwrap().unwrap();
+    change(&mut scenario);
+    runtime.block_on(async {
+        let lab = lab::start(&scenario).await.unwrap();
+        let events = run_scenario(&scenario, &lab, |options| options).await.unwrap();
+        (events, lab)
+    })
+}
+
+/// Returns the requests to the cluster's API that name such a path.
+fn requests(events: &[Event], path: &str) -> usize {
+    let is_one = |event: &&Event| match &event.kind {
+        EventKind::Exchanged { request, .. } => request.contains(path),
+        _ => false,
+    };
+    events.iter().filter(|event| event.from == Vantage::Kubernetes).filter(is_one).count()
+}
+
+#[test]
+fn nothing_is_left_and_nothing_secret_is_created() {
+    for name in ["cluster-healthy", "cluster-carried"] {
+        let (_, lab) = run(name, |_| {});
+        assert_eq!(lab.left_in_cluster(), Vec::<String>::new(), "{name}");
+        let created = lab.created_in_cluster();
+        assert!(created.iter().any(|object| object.contains("\"Job\"")), "{name}");
+        for secret in &lab.secrets {
+            let leaks = created.iter().find(|object| object.contains(secret.as_str()));
+            assert!(leaks.is_none(), "{name}: a secret in {leaks:?}");
+        }
+    }
+}
+
+/// If this program is killed after any of its requests, the cluster removes what is there.
+#[test]
+fn what_is_created_goes_by_itself() {
+    let (_, lab) = run("cluster-carried", |_| {});
+    let objects: Vec<Value> =
+        lab.created_in_cluster().iter().map(|text| serde_json::from_str(text).unwrap()).collect();
+    let jobs = objects.iter().filter(|object| object["kind"] == "Job");
+    let jobs: Vec<&Value> = jobs.collect();
+    assert!(!jobs.is_empty());
+    for job in &jobs {
+        assert!(job["spec"]["activeDeadlineSeconds"].is_u64(), "{job}");
+        assert!(job["spec"]["ttlSecondsAfterFinished"].is_u64(), "{job}");
+    }
+    for map in objects.iter().filter(|object| object["kind"] == "ConfigMap") {
+        let owners = map["metadata"]["ownerReferences"].as_array().unwrap();
+        assert!(!owners.is_empty() && owners.len() <= 100);
+        for owner in owners {
+            let is_there = jobs.iter().any(|job| job["metadata"]["uid"] == owner["uid"]);
+            assert!(is_there, "{owner}");
+        }
+    }
+    // Everything else belongs to the Jobs' pods.
+    let kinds = ["Job", "ConfigMap", "Pod", "Event"];
+    for object in &objects {
+        assert!(kinds.iter().any(|kind| object["kind"] == *kind), "{object}");
+    }
+}
+
+#[test]
+fn a_node_costs_at_most_three_requests() {
+    let nodes = 40;
+    let (events, _) = run("cluster-carried", |scenario| {
+        scenario.ask.args = vec!["--all-nodes".to_owned()];
+        let mut node = scenario.kubernetes.nodes["aks-blue-1"].clone();
+        node.copies = nodes;
+        scenario.kubernetes.nodes = [("aks-blue".to_owned(), node)].into();
+    });
+    // A dry run comes before.
+    assert_eq!(requests(&events, "POST /apis/batch/"), nodes + 1);
+    assert_eq!(requests(&events, "DELETE /apis/batch/"), nodes);
+    assert_eq!(requests(&events, "/log"), 0);
+    let all = requests(&events, " /");
+    assert!(all <= 3 * nodes + 40, "{all} requests");
+}
+
+#[test]
+fn what_is_to_be_kept_is_kept() {
+    let (_, lab) = run("cluster-healthy", |scenario| scenario.ask.args.push("--keep".into()));
+    let left = lab.left_in_cluster();
+    assert_eq!(left.iter().filter(|name| name.starts_with("jobs/")).count(), 2, "{left:?}");
+}
+
+/// Whatever a node says, it is told as its own.
+#[test]
+fn a_node_speaks_for_itself_alone() {
+    let (events, _) = run("cluster-one-node-cut-off", |_| {});
+    let mut nodes: Vec<String> =
+        events.iter().filter_map(|event| event.from.node().map(str::to_owned)).collect();
+    nodes.sort();
+    nodes.dedup();
+    assert_eq!(nodes, ["aks-blue-1", "aks-blue-2", "aks-green-1"]);
+    let labelled = events.iter().find_map(|event| match &event.kind {
+        EventKind::RunStarted { labels, .. } if event.from.node() == Some("aks-green-1") => {
+            Some(labels.clone())
+        }
+        _ => None,
+    });
+    assert_eq!(labelled.unwrap()["pool"], "green");
+}

@@ -1,0 +1,183 @@
+#!/usr/bin/env bash
+# Puts `check-acr node` to the proof against a real Kubernetes.
+#
+#   tests/real/cluster.sh PROGRAM [CASE…]
+#
+# PROGRAM is a static build of check-acr: it is carried to the nodes. KUBECONFIG names the cluster, as
+# an administrator. The API's cases run on any cluster, with REF, an image that its nodes can pull. The
+# nodes' cases need CLUSTER, the path of a script that starts a cluster of several nodes on this
+# machine; else they are listed as not run. PLAIN=1: REF's registry speaks HTTP.
+set -uo pipefail
+program=$(realpath "${1:?a static build of check-acr}"); shift
+[ -x "$program" ] || { echo "$program is not there" >&2; exit 2; }
+here=$(mktemp -d); namespace=check-acr-real-$$
+failed=0 passed=0
+asked=(${PLAIN:+--plain-http})
+trap 'finish' EXIT
+
+finish() {
+  kubectl delete namespace "$namespace" "$namespace-restricted" --wait=false >/dev/null 2>&1
+  kubectl delete clusterrole,clusterrolebinding -l check-acr-real=$$ >/dev/null 2>&1
+  [ -z "${registry_pid:-}" ] || kill "$registry_pid" 2>/dev/null
+  rm -rf "$here"
+}
+say() { printf '%s\n' "$*"; }
+ok() { passed=$((passed + 1)); say "ok    $1"; }
+wrong() { failed=$((failed + 1)); say "WRONG $1"; sed 's/^/      /' "$here/out" "$here/err" 2>/dev/null | tail -40; }
+# look CASE EXIT CODE ARGS…: the exit code, and the code of a finding (or -) that must be named.
+look() {
+  local name=$1 exit=$2 code=$3; shift 3
+  "$program" node -o "json=$here/json" -o text "$@" "${asked[@]}" "$REF" >"$here/out" 2>"$here/err"
+  local got=$?
+  local codes; codes=$(jq -r '.targets[].verdict | (.causes + .could_not_tell + .warnings)[].code' "$here/json" | sort -u | tr '\n' ' ')
+  if [ $got = "$exit" ] && { [ "$code" = - ] || [[ " $codes" == *" $code "* ]]; }; then ok "$name"; else wrong "$name: exit $got, $codes"; fi
+}
+nothing_left() {
+  local left; left=$(kubectl get jobs,configmaps,pods -n "$namespace" -l app.kubernetes.io/name=check-acr -o name 2>/dev/null)
+  [ -z "$left" ]
+}
+# user NAME: a service account of the namespace and a kubeconfig for it.
+user() {
+  kubectl create serviceaccount "$1" -n "$namespace" >/dev/null
+  local token; token=$(kubectl create token "$1" -n "$namespace")
+  kubectl config view --raw --minify --flatten -o json |
+    jq --arg t "$token" --arg n "$namespace" --arg u "$1" '.users = [{name: $u, user: {token: $t}}] | .contexts[0].context.user = $u | .contexts[0].context.namespace = $n' >"$here/$1.json"
+}
+
+case_healthy() {
+  look "healthy, carried" 0 - -n "$namespace" --all-nodes
+  nothing_left || sleep 3
+  nothing_left && ok "nothing is left" || wrong "something is left"
+}
+case_pod_security() {
+  kubectl create namespace "$namespace-restricted" >/dev/null
+  kubectl label namespace "$namespace-restricted" pod-security.kubernetes.io/enforce=restricted >/dev/null
+  look "Pod Security refuses" 3 job/pod-security -n "$namespace-restricted"
+  look "Pod Security lets pods with a network of their own in" 0 job/pods-only -n "$namespace-restricted" --pod-network
+}
+case_no_rights() {
+  user nobody
+  look "no permissions" 3 kubernetes/rights-missing --kubeconfig "$here/nobody.json"
+}
+case_rbac() {
+  user dev
+  "$program" rbac -n "$namespace" --for-service-account dev >"$here/rbac.yaml"
+  kubectl apply -f "$here/rbac.yaml" >/dev/null || wrong "the printed roles do not apply"
+  kubectl label clusterrole/check-acr-nodes "clusterrolebinding/check-acr-nodes-$namespace" check-acr-real=$$ >/dev/null
+  look "the printed permissions suffice" 0 - --kubeconfig "$here/dev.json"
+  kubectl get role check-acr -n "$namespace" -o json | jq 'del(.rules[] | select(.resources == ["jobs"])) | .rules += [{apiGroups: ["batch"], resources: ["jobs"], verbs: ["delete"]}]' | kubectl apply -f - >/dev/null
+  look "one verb less is named" 3 kubernetes/rights-missing --kubeconfig "$here/dev.json"
+  grep -q 'create jobs.batch' "$here/out" && ok "and it is the right one" || wrong "another verb is named"
+  kubectl apply -f "$here/rbac.yaml" >/dev/null
+  kubectl get role check-acr -n "$namespace" -o json | jq 'del(.rules[] | select(.resources == ["events"]))' | kubectl apply -f - >/dev/null
+  look "a verb that is not vital is a warning" 0 kubernetes/rights-lost --kubeconfig "$here/dev.json"
+}
+case_wrong_credentials() {
+  jq '.users[0].user.token = "not-a-token"' "$here/nobody.json" >"$here/wrong.json" 2>/dev/null || { user nobody2; jq '.users[0].user.token = "not-a-token"' "$here/nobody2.json" >"$here/wrong.json"; }
+  look "401" 3 kubernetes/unauthorized --kubeconfig "$here/wrong.json"
+  look "no such context" 3 kubeconfig/context-not-found --context nowhere
+  look "no such namespace" 3 job/namespace-missing -n nowhere
+}
+case_interrupted() {
+  "$program" node -n "$namespace" "${asked[@]}" "$REF" >"$here/out" 2>"$here/err" & local pid=$!
+  until kubectl get jobs -n "$namespace" -l app.kubernetes.io/name=check-acr -o name 2>/dev/null | grep -q . || ! kill -0 $pid 2>/dev/null; do :; done
+  kill -INT $pid 2>/dev/null; wait $pid; local got=$?
+  sleep 3
+  nothing_left && ok "Ctrl-C deletes what was created (exit $got)" || wrong "Ctrl-C leaves something"
+}
+case_killed() {
+  "$program" node -n "$namespace" "${asked[@]}" "$REF" >/dev/null 2>&1 & local pid=$!
+  until kubectl get jobs -n "$namespace" -l app.kubernetes.io/name=check-acr -o name 2>/dev/null | grep -q . || ! kill -0 $pid 2>/dev/null; do :; done
+  kill -9 $pid 2>/dev/null; wait $pid 2>/dev/null
+  if nothing_left; then say "      (it had ended before it was killed)"; fi
+  look "a second run is not disturbed by what the first left" 0 - -n "$namespace"
+  local second=0; until nothing_left || [ $second -ge 330 ]; do sleep 5; second=$((second + 5)); done
+  nothing_left && ok "killed: nothing is left after $second s" || wrong "killed: something is left"
+}
+
+# The nodes' cases, on a cluster that was started here.
+node() { "$CLUSTER" node -n "$@"; }
+pulls() {  # pulls NODE: whether the node's kubelet pulls the image, as a pod there says
+  kubectl run "pull-$1-$RANDOM" -n "$namespace" --image "$REF" --image-pull-policy Always --restart Never \
+    --overrides "{\"spec\":{\"nodeName\":\"$1\"}}" -o name >"$here/pod" || return 2
+  local pod; pod=$(cat "$here/pod") ; local said
+  for _ in $(seq 60); do
+    said=$(kubectl get -n "$namespace" "$pod" -o json | jq -r '.status.containerStatuses[0].state | (.waiting.reason? // (keys? | .[0])) // ""')
+    case ${said:-} in
+      terminated | running | CrashLoopBackOff | StartError | RunContainerError) kubectl delete -n "$namespace" "$pod" --wait=false >/dev/null; return 0 ;;
+      ErrImagePull | ImagePullBackOff) kubectl delete -n "$namespace" "$pod" --wait=false >/dev/null; return 1 ;;
+    esac
+    sleep 1
+  done
+  return 2
+}
+case_one_cut_off() {
+  local last; last=$(kubectl get nodes -o name | tail -1); last=${last#node/}
+  node "$last" nft -f - <<NFT
+table inet cut { chain out { type filter hook output priority 0; ip daddr ${REF%%:*} tcp dport 5000 drop; }; }
+NFT
+  look "one node of three is cut off" 1 tcp/tcp-egress-blocked -n "$namespace" --all-nodes
+  grep -q '^1 of 3 nodes' "$here/out" && ok "1 of 3 nodes" || wrong "the headline does not count"
+  look "and by --image" 1 tcp/tcp-egress-blocked -n "$namespace" --all-nodes --image "$AGENT_IMAGE"
+  pulls "$last" && wrong "its kubelet pulls nevertheless" || ok "its kubelet does not pull either"
+  pulls node-0 && ok "another's does" || wrong "another's does not either"
+  node "$last" nft delete table inet cut
+}
+case_by_image() { look "healthy, by --image" 0 - -n "$namespace" --all-nodes --image "$AGENT_IMAGE"; }
+case_wrong_tag() {
+  local good=$REF; REF=${REF%:*}:nowhere
+  look "a tag that is not there" 1 manifest/image-tag-not-found -n "$namespace" --all-nodes
+  pulls node-0 && wrong "the kubelet pulls it" || ok "the kubelet does not pull it"
+  REF=$good
+}
+case_refused() {
+  local last; last=$(kubectl get nodes -o name | tail -1); last=${last#node/}
+  node "$last" nft -f - <<NFT
+table inet cut { chain out { type filter hook output priority 0; ip daddr ${REF%%:*} tcp dport 5000 reject with tcp reset; }; }
+NFT
+  look "one node is refused" 1 - -n "$namespace" --all-nodes
+  pulls "$last" && wrong "its kubelet pulls nevertheless" || ok "its kubelet does not pull either"
+  node "$last" nft delete table inet cut
+}
+case_speed() {
+  local best=999999 empty=999999 i t
+  for i in 1 2 3; do
+    t=$(date +%s%N); kubectl create job "empty-$i" -n "$namespace" --image "$AGENT_IMAGE" --dry-run=client -o json -- /check-acr --version |
+      jq '.spec.template.spec += {nodeName: "node-0", hostNetwork: true} | .spec.template.spec.containers[0].imagePullPolicy = "Never"' | kubectl create -f - >/dev/null
+    until [ -n "$(kubectl get pods -n "$namespace" -l "job-name=empty-$i" -o jsonpath='{.items[0].status.containerStatuses[0].state.terminated.reason}' 2>/dev/null)" ]; do sleep 0.02; done
+    t=$((($(date +%s%N) - t) / 1000000)); [ $t -lt $empty ] && empty=$t
+    kubectl delete job "empty-$i" -n "$namespace" >/dev/null
+    t=$(date +%s%N); "$program" node -q -n "$namespace" --node node-0 "${asked[@]}" "$REF" >/dev/null 2>&1
+    t=$((($(date +%s%N) - t) / 1000000)); [ $t -lt $best ] && best=$t
+  done
+  say "      an empty Job, by kubectl: $empty ms; the whole run, carried: $best ms"
+}
+
+kubectl create namespace "$namespace" >/dev/null || exit 1
+if [ -n "${CLUSTER:-}" ]; then
+  if [ -z "${REF:-}" ]; then
+    mkdir -p "$here/registry"
+    printf 'version: 0.1\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: "10.250.0.1:5000"}\n' "$here/registry" >"$here/registry.yml"
+    docker-registry serve "$here/registry.yml" >"$here/registry.log" 2>&1 & registry_pid=$!
+    "$(dirname "$CLUSTER")/image" 10.250.0.1:5000/team/app:v1 "$here/app.tar" --entrypoint /check-acr "$program=/check-acr"
+    until curl -fs http://10.250.0.1:5000/v2/ >/dev/null; do sleep 0.2; done
+    skopeo copy -q --insecure-policy --dest-tls-verify=false "oci-archive:$here/app.tar" docker://10.250.0.1:5000/team/app:v1
+    REF=10.250.0.1:5000/team/app:v1
+    # Its nodes are not those of AKS, and their kubelets sign in to nothing.
+    asked=(--plain-http --identity anonymous)
+    for node in $(kubectl get nodes -o jsonpath='{.items[*].metadata.name}'); do
+      folder=/run/real-cluster/nodes/$node; [ "$node" != node-0 ] || folder=/run/real-cluster/node
+      mkdir -p "$folder/certs.d/10.250.0.1:5000"
+      printf 'server = "http://10.250.0.1:5000"\n' >"$folder/certs.d/10.250.0.1:5000/hosts.toml"
+      "$CLUSTER" image -n "$node" example.test/check-acr:1 --entrypoint /check-acr "$program=/check-acr" >/dev/null
+    done
+    AGENT_IMAGE=example.test/check-acr:1
+  fi
+  nodes="by_image one_cut_off wrong_tag refused speed"
+else
+  say "not run: by_image one_cut_off wrong_tag refused speed (they need CLUSTER)"; nodes=
+fi
+: "${REF:?an image that the nodes can pull}"
+for case in ${*:-healthy pod_security no_rights rbac wrong_credentials interrupted $nodes killed}; do "case_$case"; done
+say "$passed passed, $failed wrong"
+[ $failed = 0 ]
