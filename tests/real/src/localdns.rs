@@ -21,31 +21,45 @@ const UPSTREAM: &str = "/etc/localdns/upstream-dns";
 const IMAGE: &str = "contoso.azurecr.io/team/app:v1";
 /// Nobody listens there.
 const DEAD: &str = "10.1.0.9";
-/// What dnsmasq is told, the servers that LocalDNS is said to have, whether containerd can pull, and
-/// what check-acr says.
-const CASES: &[(&str, Option<&[&str]>, &str, bool, &str)] = &[
-    ("LocalDNS works", Some(BOTH), "10.0.0.4 10.0.0.5", true, "nothing"),
-    ("LocalDNS does not run", None, "10.0.0.4 10.0.0.5", false, "dns/local-dns-down"),
-    ("LocalDNS answers nothing", Some(&[]), "10.0.0.4 10.0.0.5", false, "dns/local-dns-fails"),
-    (
-        "LocalDNS reaches no name server",
-        Some(&["--server=10.1.0.9"]),
-        DEAD,
-        false,
-        "dns/local-dns-upstream-unreachable",
-    ),
-    (
+/// What stands in LocalDNS's place, and what must come of it.
+struct Case {
+    name: &'static str,
+    /// What dnsmasq is told; `None`: it does not run.
+    dnsmasq: Option<&'static [&'static str]>,
+    /// The name servers that LocalDNS is said to have.
+    upstream: &'static str,
+    /// What check-acr says; nothing where the image can be pulled.
+    cause: &'static str,
+}
+
+const fn case(
+    name: &'static str,
+    dnsmasq: Option<&'static [&'static str]>,
+    cause: &'static str,
+) -> Case {
+    Case { name, dnsmasq, upstream: "10.0.0.4 10.0.0.5", cause }
+}
+
+const CASES: &[Case] = &[
+    case("LocalDNS works", Some(BOTH), "nothing"),
+    case("LocalDNS does not run", None, "dns/local-dns-down"),
+    case("LocalDNS answers nothing", Some(&[]), "dns/local-dns-fails"),
+    Case {
+        upstream: DEAD,
+        ..case(
+            "LocalDNS reaches no name server",
+            Some(&["--server=10.1.0.9"]),
+            "dns/local-dns-upstream-unreachable",
+        )
+    },
+    case(
         "LocalDNS has an old address",
-        Some(&[BOTH[0], BOTH[1], "--address=/contoso.azurecr.io/10.1.0.9"]),
-        "10.0.0.4 10.0.0.5",
-        false,
+        Some(&["--server=10.0.0.4", "--server=10.0.0.5", "--address=/contoso.azurecr.io/10.1.0.9"]),
         "dns/local-dns-stale",
     ),
-    (
+    case(
         "LocalDNS denies the name",
-        Some(&[BOTH[0], BOTH[1], "--address=/contoso.azurecr.io/"]),
-        "10.0.0.4 10.0.0.5",
-        false,
+        Some(&["--server=10.0.0.4", "--server=10.0.0.5", "--address=/contoso.azurecr.io/"]),
         "dns/local-dns-stale",
     ),
 ];
@@ -96,19 +110,21 @@ pub async fn stand(words: &[String]) -> Fallible<bool> {
     let login = login.as_ref().map(|(user, password)| (user.as_str(), password.as_str()));
     std::fs::write("/etc/resolv.conf", format!("nameserver {ADDRESS}\n"))?;
     let mut wrong = 0;
-    for (number, (name, more, upstream, can, wanted)) in CASES.iter().enumerate() {
+    for (number, case) in CASES.iter().enumerate() {
+        let Case { name, upstream, cause, .. } = case;
         std::fs::write(UPSTREAM, format!("{upstream}\n"))?;
         let home = folder.join(format!("c{number}"));
         std::fs::create_dir_all(&home)?;
-        let dnsmasq = more.map(|more| dnsmasq(more, &home)).transpose()?;
+        let dnsmasq = case.dnsmasq.map(|more| dnsmasq(more, &home)).transpose()?;
         let runtime = order::start(&home, containerd).await?;
         let pulled = runtime.pull(IMAGE, login).await;
         let mut command = Command::new(tool);
         command.arg(IMAGE).args(["-o", "json"]);
         let told = told(command).await;
         drop((runtime, dnsmasq));
-        let exit = if *can { 0 } else { 1 };
-        let agrees = pulled.can == *can && told.exit == Some(exit) && told.found() == *wanted;
+        let can = *cause == "nothing";
+        let exit = if can { 0 } else { 1 };
+        let agrees = pulled.can == can && told.exit == Some(exit) && told.found() == *cause;
         wrong += usize::from(!agrees);
         let agree = if agrees { "agree" } else { "DIFFER" };
         println!("{agree} {name}: {}; {:?} {}", pulled.words, told.exit, told.found());
