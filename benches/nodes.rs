@@ -38,7 +38,7 @@ fn main() -> ExitCode {
             let lab = lab::start(&scenario).await.unwrap();
             let began = Instant::now();
             let events = run_scenario(&scenario, &lab, |options| options).await.unwrap();
-            assert!(lab.left_in_cluster().is_empty(), "{:?}", lab.left_in_cluster());
+            assert_eq!(lab.left_in_cluster().len(), 0, "objects are left");
             (events, began.elapsed())
         });
         let is_request = |kind: &EventKind| matches!(kind, EventKind::Exchanged { request, .. } if request.contains(" /"));

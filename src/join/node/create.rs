@@ -118,6 +118,7 @@ impl Jobs<'_> {
         };
         match created {
             Ok(job) => {
+                self.note_progress();
                 // A pod may have reported before its Job's creation was answered.
                 if self.states[number].get() == State::Begun {
                     self.states[number].set(State::Created);

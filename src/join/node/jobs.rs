@@ -45,8 +45,9 @@ const EVENT_PAUSES: [u64; 6] = [2, 3, 5, 10, 15, 25];
 const START_WAIT: Duration = Duration::from_secs(25);
 /// How many events are looked at.
 const MAX_EVENTS: u32 = 500;
-/// How long deleting may take.
+/// How long deleting may take, and how much longer with each Job.
 const DELETE_WAIT: Duration = Duration::from_secs(20);
+const EACH_DELETE_WAIT: Duration = Duration::from_millis(100);
 
 /// Whom each result is told.
 pub(super) type Tell = Rc<dyn Fn(Event)>;
@@ -67,6 +68,7 @@ pub(super) struct Jobs<'a> {
     reported: Cell<usize>,
     changed: Notify,
     began: Instant,
+    progressed: Cell<Instant>,
 }
 
 /// How far a Job is.
@@ -116,16 +118,17 @@ impl<'a> Jobs<'a> {
             reported: Cell::default(),
             changed: Notify::new(),
             began: Instant::now(),
+            progressed: Cell::new(Instant::now()),
         }
     }
 
-    /// Runs the Jobs until every node has reported or will not, until the time is up or `stop` is
-    /// notified; then deletes them.
-    pub(super) async fn run(&self, until: Instant, stop: &Notify, keep: bool) -> Outcome {
+    /// Runs the Jobs until every node has reported or will not, until nothing has happened for that
+    /// long, or until `stop` is notified; then deletes them.
+    pub(super) async fn run(&self, wait: Duration, stop: &Notify, keep: bool) -> Outcome {
         let working = join3(self.create_all(), self.follow(), self.look_at_events());
         let is_stopped = tokio::select! {
             _ = working => false,
-            () = sleep_until(until) => false,
+            () = self.stalled(wait) => false,
             () = stop.notified() => true,
         };
         if !is_stopped {
@@ -164,6 +167,7 @@ impl<'a> Jobs<'a> {
             State::Begun | State::Created => true,
         };
         self.states[number].set(State::Settled { exists });
+        self.note_progress();
         let node = &self.nodes[number];
         let events = match result {
             Ok(events) => {
@@ -176,6 +180,22 @@ impl<'a> Jobs<'a> {
         self.open.set(self.open.get() - 1);
         if self.open.get() == 0 {
             self.changed.notify_waiters();
+        }
+    }
+
+    /// Notes that something happened: a Job was created, or a node reported. Thousands of nodes take
+    /// long, and as long as they report nobody need give up.
+    pub(super) fn note_progress(&self) {
+        self.progressed.set(Instant::now());
+    }
+
+    async fn stalled(&self, wait: Duration) {
+        loop {
+            let until = self.progressed.get() + wait;
+            sleep_until(until).await;
+            if self.progressed.get() + wait <= until {
+                return;
+            }
         }
     }
 
@@ -334,7 +354,9 @@ impl<'a> Jobs<'a> {
             }
             std::future::ready(())
         });
-        let _ = tokio::time::timeout(DELETE_WAIT, deleting).await;
+        let count = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
+        let wait = DELETE_WAIT + EACH_DELETE_WAIT.saturating_mul(count);
+        let _ = tokio::time::timeout(wait, deleting).await;
         if let Some(said) = failed.borrow().first() {
             let (count, said) = (failed.borrow().len(), said.clone());
             let namespace = self.settings.namespace.clone();

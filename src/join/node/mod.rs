@@ -27,10 +27,7 @@ use checks::{
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
-use tokio::{
-    sync::Notify,
-    time::{Instant, timeout},
-};
+use tokio::{sync::Notify, time::timeout};
 
 use crate::{run::ends, wait::interrupted};
 use carried::Packages;
@@ -136,8 +133,7 @@ pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footpr
                 &packed,
                 tell.clone(),
             );
-            let until = Instant::now() + agent_timeout + START_WAIT;
-            let outcome = jobs.run(until, &stopped, keep).await;
+            let outcome = jobs.run(agent_timeout + START_WAIT, &stopped, keep).await;
             let (created, reported) = (outcome.created, outcome.reported);
             let (deleted, requests) = (outcome.deleted, api.kube.requests());
             *left.borrow_mut() = Footprint { created, deleted, namespace, requests };
