@@ -37,6 +37,8 @@ struct Entry {
     retired: Option<String>,
     #[serde(default)]
     heals: bool,
+    #[serde(default)]
+    any_host: bool,
     title: Text,
     /// One text or a list of them.
     #[serde(default, deserialize_with = "one_or_many")]

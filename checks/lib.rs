@@ -17,6 +17,7 @@ pub mod kubernetes;
 pub mod layer;
 pub mod manifest;
 pub mod nodes;
+pub mod pod;
 pub mod proxy;
 pub mod registry;
 pub mod role;

@@ -22,7 +22,7 @@ pub use crate::{
             request_url, system_unit, systemd_environment,
         },
         target::RegistryOrImage,
-        world::{toml, yaml, yaml_loosely},
+        world::{TrustPlaces, toml, yaml, yaml_loosely},
     },
     kubelet::{
         azure_json::{AzureJson, SignInMethod},
@@ -31,6 +31,7 @@ pub use crate::{
     },
     layer::{Unpacked, Unpacker},
     manifest::{entry, named, read as read_manifest},
+    pod::Message,
     role::{Condition, DenyAssignment, RoleAssignment, RoleDefinition},
     runtime::{Config, HostsFile, Version},
     token::{

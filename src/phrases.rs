@@ -117,6 +117,17 @@ phrases! {
     AllCanPull "all-can-pull" "all {all} {what} can pull" "{what} {all}곳 모두 끌어올 수 있음"
     AllCanSignIn "all-can-sign-in" "all {all} {what} can sign in to {registry}; no image was named, so nothing was pulled" "{what} {all}곳 모두 로그인 가능: {registry}. 이미지를 지정하지 않아 끌어오기는 확인하지 않음"
     Nodes "nodes" "nodes" "노드"
+    Says "says" "it says" "내용"
+    Image "image" "image" "이미지"
+    HowFar "how-far" "how far" "진행"
+    Host "host" "host" "호스트"
+    Status "status" "HTTP" "HTTP"
+    SignedInWith "signed-in-with" "signed in" "로그인"
+    Suspects "suspects" "could not tell from the words alone; they fit each of these, the likeliest first:" "메시지만으로는 판단할 수 없습니다. 아래 유형에서 같은 메시지가 나오며, 가능성이 높은 순서입니다."
+    OneSuspect "one-suspect" "could not tell from the words alone; they fit this:" "메시지만으로는 판단할 수 없습니다. 아래 유형에서 이런 메시지가 나옵니다."
+    NoSuspect "no-suspect" "could not tell: these words are not known" "판단 불가: 알려진 메시지가 아님"
+    Settle "settle" "settle it" "판별"
+    WhereThePodRuns "where-the-pod-runs" "check the image from where the pod runs, as on its node" "Pod가 실행되는 곳(예: 해당 노드)에서 이미지를 확인합니다."
     Vantages "vantages" "vantages" "위치"
 }
 

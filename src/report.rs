@@ -184,6 +184,12 @@ impl Report {
     pub fn has_image(&self) -> bool {
         self.target.contains_key("image")
     }
+
+    /// Returns whether the target is an image that a digest names: the same at each host.
+    pub fn is_by_digest(&self) -> bool {
+        let image = self.target.get("image").and_then(|image| image.as_str());
+        image.is_some_and(|image| image.contains('@'))
+    }
 }
 
 impl View {

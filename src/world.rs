@@ -57,6 +57,7 @@ pub(crate) fn real(roots: Roots, node_root: Option<&Path>) -> World {
         azure_cli: has_azure_cli(|name| env::var_os(name)),
         proxies: Proxies::read(|name| env::var(name).ok()),
         containerd_proxies: OnceCell::new(),
+        containerd_trust: OnceCell::new(),
         docker_configs,
         files: variable.into_iter().collect(),
         fake_disk: None,
@@ -161,8 +162,11 @@ fn hosts(file: &[u8]) -> HashMap<String, Vec<IpAddr>> {
 /// Returns the trust store: that of the node if its files are below that root, else the system's,
 /// else Mozilla's; plus the certificates of `--ca-file`. It is read when TLS first needs it.
 pub(crate) fn roots(ca_file: Vec<CertificateDer<'static>>, node_root: Option<&Path>) -> Roots {
+    // The variables of this shell are not those of the node's containerd.
+    let node_root = node_root.or(Some(Path::new("/")).filter(|root| is_node(root)));
     let bundles = node_root.map(|root| BUNDLES.map(|file| root.join(file.trim_start_matches('/'))));
     let public = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
+    let given = ca_file.clone();
     let read = move || {
         let mut roots = RootCertStore::empty();
         for bundle in bundles.iter().flatten() {
@@ -183,7 +187,7 @@ pub(crate) fn roots(ca_file: Vec<CertificateDer<'static>>, node_root: Option<&Pa
         roots.add_parsable_certificates(ca_file.iter().cloned());
         roots
     };
-    Roots::read_later(read, public)
+    Roots::read_later(read, public, given)
 }
 
 /// Returns the certificates of the file that `--ca-file` names.
@@ -222,7 +226,7 @@ pub(crate) fn of_lab(lab: &lab::Lab, asker: &lab::Ask) -> Result<World, String> 
     let (public, bundle) = (roots.clone(), lab.files.get(BUNDLES[0]).cloned().unwrap_or_default());
     let more = CertificateDer::pem_slice_iter(bundle.as_bytes()).filter_map(Result::ok);
     roots.add_parsable_certificates(more);
-    let roots = Roots::read_later(move || roots.clone(), public);
+    let roots = Roots::read_later(move || roots.clone(), public, vec![]);
     let config = PathBuf::from("~/.docker/config.json");
     let docker = lab.docker_config.clone().map(|text| (config.clone(), text));
     let more = lab.files.iter().map(|(path, text)| (PathBuf::from(path), text.clone()));
@@ -246,6 +250,7 @@ pub(crate) fn of_lab(lab: &lab::Lab, asker: &lab::Ask) -> Result<World, String> 
         azure_cli: false,
         proxies: Proxies::read(|name| lab.environment.get(name).cloned()),
         containerd_proxies: OnceCell::new(),
+        containerd_trust: OnceCell::new(),
         docker_configs: vec![config.clone()],
         files: docker
             .into_iter()

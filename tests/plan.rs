@@ -50,6 +50,7 @@ fn world() -> World {
         azure_cli: false,
         proxies: checks::kit::world::Proxies::default(),
         containerd_proxies: std::cell::OnceCell::new(),
+        containerd_trust: std::cell::OnceCell::new(),
         docker_configs: vec![],
         files: std::collections::HashMap::new(),
         fake_disk: None,

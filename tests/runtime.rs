@@ -106,3 +106,77 @@ fn the_nodes_name_servers_are_asked() {
     fs::write(resolved.join("resolv.conf"), "nameserver 127.0.0.252\n").unwrap();
     assert_eq!(asked(root.path()), ["127.0.0.252:53"]);
 }
+
+/// Returns a node whose containerd is process 7, with these variables.
+fn node_with(variables: &str) -> tempfile::TempDir {
+    let root = node(Some(CONFIG));
+    let environment = variables.replace(' ', "\0");
+    for (file, text) in [
+        ("proc/7/comm", "containerd\n"),
+        ("proc/7/cmdline", "/usr/bin/containerd\0"),
+        ("proc/7/environ", environment.as_str()),
+    ] {
+        let file = root.path().join(file);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    }
+    root
+}
+
+#[test]
+fn odd_files_of_authorities_hold_nobody_up() {
+    const UNREADABLE: [&str; 1] = ["runtime/trust-file-unreadable"];
+    let began = Instant::now();
+    let with = |change: &dyn Fn(&Path)| {
+        let root = node_with("SSL_CERT_FILE=/opt/ca.pem SSL_CERT_DIR=/opt/more:/opt/none");
+        fs::create_dir_all(root.path().join("opt/more")).unwrap();
+        change(&root.path().join("opt"));
+        told(root.path())
+    };
+    let pipe = |file: &Path| {
+        assert!(std::process::Command::new("mkfifo").arg(file).status().unwrap().success());
+    };
+    let long = "#".repeat(10 * 1024 * 1024);
+    // What containerd cannot read either is nothing to it.
+    assert_eq!(with(&|_| {}), [""; 0]);
+    assert_eq!(with(&|opt| fs::create_dir(opt.join("ca.pem")).unwrap()), [""; 0]);
+    assert_eq!(with(&|opt| symlink("ca.pem", opt.join("ca.pem")).unwrap()), [""; 0]);
+    assert_eq!(with(&|opt| symlink("/opt/more/loop", opt.join("more/loop")).unwrap()), [""; 0]);
+    assert_eq!(with(&|opt| fs::write(opt.join("ca.pem"), b"\0\xffgarbage").unwrap()), [""; 0]);
+    // What it may read.
+    assert_eq!(with(&|opt| pipe(&opt.join("ca.pem"))), UNREADABLE);
+    assert_eq!(with(&|opt| fs::write(opt.join("ca.pem"), &long).unwrap()), UNREADABLE);
+    // One line for a directory, however many of its files are odd.
+    let both = |opt: &Path| {
+        pipe(&opt.join("more/a"));
+        fs::write(opt.join("more/b"), &long).unwrap();
+    };
+    assert_eq!(with(&both), UNREADABLE);
+    let many = |opt: &Path| {
+        (0..1200).for_each(|it| fs::write(opt.join(format!("more/{it}")), "").unwrap());
+    };
+    assert_eq!(with(&many), UNREADABLE);
+    // A link within the directory is no file more, to Go.
+    assert_eq!(
+        with(&|opt| {
+            fs::write(opt.join("more/a"), "").unwrap();
+            (0..900).for_each(|it| symlink("a", opt.join(format!("more/{it}"))).unwrap());
+        }),
+        [""; 0]
+    );
+    assert!(began.elapsed().as_secs() < 60, "it hangs");
+}
+
+#[test]
+fn a_link_to_authorities_is_followed_below_the_root() {
+    let root = node_with("SSL_CERT_FILE=/opt/ca.pem SSL_CERT_DIR=/opt/none");
+    fs::create_dir_all(root.path().join("opt/real")).unwrap();
+    // Outside of the root this is no file to read, below it a pipe.
+    symlink("/opt/real/ca.pem", root.path().join("opt/ca.pem")).unwrap();
+    assert_eq!(told(root.path()), [""; 0]);
+    let pipe = root.path().join("opt/real/ca.pem");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    assert_eq!(told(root.path()), ["runtime/trust-file-unreadable"]);
+    let relative = node_with("SSL_CERT_FILE=ca.pem");
+    assert_eq!(told(relative.path()), ["runtime/not-replayed"]);
+}

@@ -258,8 +258,15 @@ async fn signs_in(
     }
     if recognized == Some(false) {
         if known && !other_cloud && asked.pattern.is_some() {
-            let file = CREDENTIAL_PROVIDERS.to_owned();
-            tell_missed(cx, image_target, MissedBy::Provider, file, patterns);
+            let is_regional = name.is_some_and(|name| name.kind == AcrHostKind::RegionalEndpoint);
+            if asked.build.knows_its_suffix() == Some(false) && !is_regional {
+                let (program, version) = (asked.build.program, asked.build.version);
+                let (registry, version) = (registry.clone(), version.unwrap_or_default());
+                cx.add_finding(Problem::ProviderTooOldForName { registry, program, version });
+            } else {
+                let file = CREDENTIAL_PROVIDERS.to_owned();
+                tell_missed(cx, image_target, MissedBy::Provider, file, patterns);
+            }
         }
         return Err(if known && name.is_some() {
             KubeletSignIn::Anonymous

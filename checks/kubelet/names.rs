@@ -13,10 +13,14 @@ pub(super) fn recognizes(build: &ProviderBuild, registry: &str, own_suffix: &str
         label.is_some_and(|label| !label.is_empty())
     };
     let loosely = strictly || suffixes().any(of_any_label);
-    match build.is_strict() {
-        Some(true) => Some(strictly),
-        Some(false) => Some(loosely),
-        None => (strictly == loosely).then_some(strictly),
+    // A few versions know the suffix of their own cloud only where a file names it.
+    let is_of_file = suffixes().all(|suffix| suffix != own_suffix);
+    let by_pattern = if is_of_file { strictly } else { is_known(registry, "") };
+    match (build.is_strict(), build.knows_its_suffix()) {
+        (Some(false), _) => Some(loosely),
+        (Some(true), Some(true)) => Some(strictly),
+        (Some(true), Some(false)) => Some(by_pattern),
+        _ => (by_pattern == loosely).then_some(loosely),
     }
 }
 
@@ -59,11 +63,23 @@ mod tests {
         for (registry, wanted) in [
             ("contoso.azurecr.io", Some(true)),
             ("contoso-a1b2.azurecr.cn", None),
+            ("contoso-a1b2.azurecr.io", None),
             ("contoso.eastus.geo.azurecr.us", None),
             ("registry.contoso.example", Some(false)),
             (".azurecr.cn", Some(false)),
         ] {
             assert_eq!(recognizes(&unknown, registry, "azurecr.io"), wanted, "{registry}");
+        }
+    }
+
+    #[test]
+    fn a_few_versions_do_not_know_their_own_suffix() {
+        for (version, labelled) in [("v1.30.8", true), ("v1.30.9", false), ("v1.30.10", true)] {
+            let build = ProviderBuild::numbered(version);
+            let known = |registry, own| recognizes(&build, registry, own);
+            assert_eq!(known("contoso.azurecr.io", "azurecr.io"), Some(true), "{version}");
+            assert_eq!(known("contoso-a1b2.azurecr.io", "azurecr.io"), Some(labelled), "{version}");
+            assert_eq!(known("a.contoso.example", "contoso.example"), Some(true), "{version}");
         }
     }
 }

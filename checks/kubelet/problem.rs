@@ -50,6 +50,15 @@ pub enum Problem {
         /// The patterns in that file.
         patterns: Vec<String>,
     },
+    /// The node's version of Azure's credential provider does not know such a name.
+    ProviderTooOldForName {
+        /// The image's registry.
+        registry: String,
+        /// The program.
+        program: String,
+        /// Its version.
+        version: String,
+    },
     /// The registry is a regional endpoint, which older node images do not recognize.
     ImageRefRegionalEndpointOldNode {
         /// The image's registry.

@@ -30,6 +30,9 @@ struct Change {
 
 /// Host names are matched from their beginning to the end of the suffix (#8255).
 const STRICT: Change = Change { patches: &[(29, 13), (30, 9), (31, 3), (32, 1)], branch: 33 };
+/// The patches that match whole host names and do not know the suffix of their own cloud: their client
+/// library reads it only from a file (`pkg/azclient/cloud.go`).
+const WITHOUT_SUFFIX: [(u32, u32); 4] = [(30, 9), (31, 3), (32, 1), (32, 2)];
 /// `--registry-mirror` (#7001).
 const MIRRORS: Change = Change { patches: &[(30, 8), (31, 2)], branch: 32 };
 /// The audience of registries (#8593).
@@ -70,6 +73,13 @@ impl ProviderBuild {
         Self { program, version: None, number: None, flags: None }
     }
 
+    /// Returns a program of that version.
+    #[cfg(test)]
+    pub(super) fn numbered(version: &str) -> Self {
+        let number = number(version);
+        Self { number, version: Some(version.to_owned()), ..Self::unknown(String::new()) }
+    }
+
     /// Reads the version of a program.
     pub(super) fn of(program: String, read: &Program) -> Self {
         let version = read.build.as_ref().and_then(version);
@@ -97,6 +107,12 @@ impl ProviderBuild {
     pub(super) fn is_strict(&self) -> Option<bool> {
         // Identity bindings came long after.
         self.has(&STRICT).or(self.has_flag(BINDINGS).filter(|has| *has))
+    }
+
+    /// Returns whether it knows the suffix of the registries of its own cloud, if that is one of Azure's.
+    pub(super) fn knows_its_suffix(&self) -> Option<bool> {
+        let by_number = self.number.map(|number| !WITHOUT_SUFFIX.contains(&number));
+        by_number.or(self.has_flag(BINDINGS).filter(|has| *has))
     }
 
     /// Returns whether it ends at once because it does not know a flag that it is called with; `None`
@@ -180,12 +196,7 @@ mod tests {
     use super::*;
 
     fn build(version: &str) -> ProviderBuild {
-        let number = number(version);
-        ProviderBuild {
-            number,
-            version: Some(version.to_owned()),
-            ..ProviderBuild::unknown(String::new())
-        }
+        ProviderBuild::numbered(version)
     }
 
     /// As read in the source of each tag.
@@ -232,6 +243,9 @@ mod tests {
             let is_registrys = build.audience() == Audience::RegistryAudience;
             assert_eq!(is_registrys, is("registry_audience"), "{tag}");
             assert_eq!(build.is_strict(), Some(is("strict")), "{tag}");
+            // Those that are not strict take any name with the suffix.
+            let knows = !is("strict") || is("own_suffix");
+            assert_eq!(build.knows_its_suffix(), Some(knows), "{tag}");
             assert_eq!(build.rejects(&["-r"]), Some(!is("mirrors")), "{tag}");
             assert_eq!(build.rejects(&["--ib-sni-name"]), Some(!is("bindings")), "{tag}");
             assert_eq!(build.kept_minutes(), facts["minutes"].as_u64(), "{tag}");

@@ -118,7 +118,7 @@ async fn download(
 ) -> StepResult<Downloaded> {
     let blobs = Blobs { cx, session, host };
     let wanted = wanted(&content.blobs, cx.target.full);
-    let others = others(&content.blobs, &wanted);
+    let others = others(content.blobs.iter().chain(&content.also), &wanted);
     let reading = Box::pin(blobs.sample(content, first, wanted));
     let present = presence::present(cx, session, &others);
     // Over HTTP/1.1 each question would need a connection of its own.
@@ -134,7 +134,7 @@ async fn download(
 }
 
 /// Returns the blobs that are not read, each once.
-fn others<'a>(all: &'a [Blob], wanted: &[&Blob]) -> Vec<&'a Blob> {
+fn others<'a>(all: impl Iterator<Item = &'a Blob>, wanted: &[&Blob]) -> Vec<&'a Blob> {
     let mut others: Vec<&Blob> = vec![];
     for blob in all {
         let is_same = |other: &&Blob| other.digest == blob.digest;

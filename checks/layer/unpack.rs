@@ -76,10 +76,14 @@ impl Unpacker {
     /// Returns an unpacker of a layer of this media type, which reads up to `limit` uncompressed
     /// bytes.
     pub fn of(media_type: &str, limit: u64) -> Self {
-        // Only this type says that there is nothing to decompress (`DiffCompression`).
-        let is_plain = media_type.starts_with("application/vnd.oci.image.layer.")
-            && !media_type.ends_with("+gzip")
-            && !media_type.ends_with("+zstd");
+        let mut parts = media_type.split('+');
+        let is_oci = parts.next().is_some_and(|base| base.starts_with("application/vnd.oci."));
+        // containerd sorts what follows, and goes by the last (`DiffCompression`).
+        let last = parts.max();
+        let is_plain = match is_oci {
+            true => !matches!(last, Some("gzip" | "zstd")),
+            false => last.is_some(),
+        };
         Self { state: State::Beginning(vec![]), may_be_compressed: !is_plain, limit }
     }
 

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     kit::{
         Cx, Host, NoFact, StepResult,
-        rules::{Platform, go_json},
+        rules::{Platform, go_json, is_storable},
     },
     token::{BlobResponse, Session},
 };
@@ -41,6 +41,9 @@ pub struct PlatformImage {
     config_type: String,
     #[serde(skip)]
     pub(crate) blobs: Vec<Blob>,
+    /// The blobs of the index's other manifests for the platform.
+    #[serde(skip)]
+    pub(crate) also: Vec<Blob>,
     /// The response to the request for the first blob that is needed, until the layer step takes
     /// it.
     #[serde(skip)]
@@ -140,17 +143,23 @@ pub async fn choose(cx: &Cx, session: &Session, manifest: &Manifest) -> StepResu
 }
 
 async fn of_platform(cx: &Cx, session: &Session, manifest: &Manifest) -> StepResult<PlatformImage> {
-    let (child, platform, is_unnamed) = match manifest.document {
+    let (child, platform, is_unnamed, others) = match manifest.document {
         Document::Index(_) => {
-            let Child { manifest, platform, is_unnamed } =
+            let Child { manifest, platform, is_unnamed, also } =
                 index::child(cx, session, manifest).await?;
-            (Some(manifest), platform, is_unnamed)
+            (Some(manifest), platform, is_unnamed, also)
         }
-        _ => (None, Lone::LoneManifest.to_string(), false),
+        _ => (None, Lone::LoneManifest.to_string(), false, vec![]),
     };
+    let mut also = vec![];
+    for other in &others {
+        let ManifestContents { config, blobs, .. } = named(other, &cx.target.platform)?;
+        also.extend(config.into_iter().chain(blobs));
+    }
     let chosen = child.is_some();
     let manifest = child.as_ref().unwrap_or(manifest);
-    let ManifestContents { config, config_type, blobs, layers } = named(manifest)?;
+    let ManifestContents { config, config_type, blobs, layers } =
+        named(manifest, &cx.target.platform)?;
     let first = config.as_ref().or(blobs.first());
     let first = first.ok_or_else(|| kind::broken(&manifest.media_type, Flaw::NoLayers))?;
     let source = first.ask(cx, session).await?;
@@ -168,6 +177,7 @@ async fn of_platform(cx: &Cx, session: &Session, manifest: &Manifest) -> StepRes
         config,
         config_type,
         blobs,
+        also,
         first_source: Cell::new(Some(source)),
         chosen,
         is_unnamed,
@@ -187,7 +197,7 @@ pub struct ManifestContents {
 }
 
 /// Reads the parts of a manifest that a pull needs. Public so that it can be fuzzed.
-pub fn named(manifest: &Manifest) -> StepResult<ManifestContents> {
+pub fn named(manifest: &Manifest, wanted: &Platform) -> StepResult<ManifestContents> {
     let image = match &manifest.document {
         Document::Image(Ok(image)) => image,
         Document::Image(Err(error)) => return Err(kind::broken(&manifest.media_type, error)),
@@ -198,28 +208,47 @@ pub fn named(manifest: &Manifest) -> StepResult<ManifestContents> {
             return Ok(ManifestContents { config: None, config_type, blobs, layers });
         }
     };
-    // A container runtime refuses a blob without a size, and a blob with a wrong size.
-    let sized = |descriptor: &Descriptor| descriptor.size > 0;
-    if !sized(&image.config) || !image.layers.iter().all(sized) {
-        return Err(kind::broken(&manifest.media_type, Flaw::NoSize));
+    // A container runtime leaves out what names another platform, and cannot do without the config.
+    let is_for = |descriptor: &Descriptor| {
+        let platform = descriptor.platform();
+        platform.is_none_or(|own| wanted.rank(&own).is_some_and(|fit| !fit.lesser))
+    };
+    if !is_for(&image.config) {
+        return Err(kind::broken(&manifest.media_type, Flaw::ForAnotherPlatform));
+    }
+    let layers: Vec<_> = image.layers.iter().filter(|layer| is_for(layer)).collect();
+    for descriptor in layers.iter().copied().chain([&image.config]) {
+        // A container runtime refuses a blob without a size, and a blob with a wrong size.
+        let flaw = match descriptor {
+            Descriptor { size: ..=0, .. } => Flaw::NoSize,
+            one if !is_storable(&one.digest) => Flaw::DigestNotSha256,
+            one if !one.fits_header() => Flaw::WrongType,
+            _ => continue,
+        };
+        return Err(kind::broken(&manifest.media_type, flaw));
     }
     let config_type = image.config.media_type.clone();
-    if let Some(odd) = image.layers.iter().find(|layer| !kind::is_layer(&layer.media_type)) {
+    // Nothing describes the layers then.
+    if kind::is_layer(&config_type) || kind::of(&config_type).is_some() {
+        return Err(kind::broken(&manifest.media_type, Flaw::WrongType));
+    }
+    let is_odd = |media_type: &str| !kind::is_layer(media_type) || !kind::is_unpackable(media_type);
+    if let Some(odd) = layers.iter().find(|layer| is_odd(&layer.media_type)) {
         let what = kind::what_is(&config_type, &odd.media_type);
         return Err(Problem::NotAnImage { what, media_type: odd.media_type.clone() }.into());
     }
     // The registry does not serve foreign layers.
     let is_ours = |layer: &&Descriptor| layer.urls.as_ref().is_none_or(Vec::is_empty);
-    let ours = image.layers.iter().enumerate().filter(|(_, layer)| is_ours(layer));
+    let ours = layers.iter().copied().enumerate().filter(|(_, layer)| is_ours(layer));
     let blobs = ours.map(|(place, layer)| {
         let media_type = layer.media_type.clone();
         Blob { layer: Some(Layer { place, media_type }), ..layer.blob() }
     });
     let blobs: Vec<_> = blobs.collect();
-    if blobs.is_empty() && !image.layers.is_empty() {
+    if blobs.is_empty() && !layers.is_empty() {
         return Err(NoFact::could_not_tell(Problem::ForeignLayers {}));
     }
-    let (config, layers) = (Some(image.config.blob()), image.layers.len());
+    let (config, layers) = (Some(image.config.blob()), layers.len());
     Ok(ManifestContents { config, config_type, blobs, layers })
 }
 

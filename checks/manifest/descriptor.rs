@@ -46,6 +46,11 @@ impl Descriptor {
         self.annotations["vnd.docker.reference.type"] == "attestation-manifest"
     }
 
+    /// Returns whether Go sends the media type in a header, as containerd does.
+    pub(super) fn fits_header(&self) -> bool {
+        self.media_type.chars().all(|c| c == '\t' || !c.is_ascii_control())
+    }
+
     pub(super) fn blob(&self) -> Blob {
         Blob { digest: self.digest.clone(), size: Some(self.size.unsigned_abs()), layer: None }
     }

@@ -14,7 +14,7 @@ use crate::kit::{
     StepResult,
     rules::{
         Malformed,
-        go_json::{self, Shape},
+        go_json::{self, DecodeError, Shape},
     },
 };
 
@@ -88,17 +88,19 @@ impl Serialize for Document {
 
 /// Parses a response as a manifest, or returns why it is not one. Public so that it can be fuzzed.
 pub fn read(digest: String, content_type: &str, bytes: &[u8]) -> StepResult<Manifest> {
-    let Ok(found) = lenient::<serde_json::Value>(bytes) else {
-        return Err(kind::broken(content_type, Malformed::NotJson));
+    let found = match go_json::decode(bytes, &shapes::UNKNOWN) {
+        Ok(found) => found,
+        Err(DecodeError::NotJson) => return Err(kind::broken(content_type, Malformed::NotJson)),
+        Err(mismatch) => return Err(kind::broken(content_type, mismatch)),
     };
-    // Go ignores the case of a name, and to it a field that is null is there (`json.RawMessage`).
-    let names = || found.as_object().into_iter().flat_map(serde_json::Map::keys);
-    let has = |name: &str| names().any(|own| own.eq_ignore_ascii_case(name));
+    // To Go, a field that is null is there (`json.RawMessage`).
+    let has = |name: &str| !found[name].is_null();
     // A container runtime goes by the media type from the registry, not by the one in the manifest,
     // and refuses a manifest that contradicts it (core/images/image.go, `validateMediaType`).
     let called = kind::bare(content_type).to_owned();
-    let own = found["mediaType"].as_str().and_then(kind::of);
-    let media_type = found["mediaType"].as_str().unwrap_or(content_type).to_owned();
+    let own_type = found["mediaType"].as_str().filter(|own| !own.is_empty());
+    let own = own_type.and_then(kind::of);
+    let media_type = own_type.unwrap_or(content_type).to_owned();
     let kind = match kind::of(&called) {
         Some(Kind::Manifest) if has("manifests") || own == Some(Kind::Index) => None,
         Some(Kind::Index) if has("config") || has("layers") || own == Some(Kind::Manifest) => None,
@@ -114,6 +116,17 @@ pub fn read(digest: String, content_type: &str, bytes: &[u8]) -> StepResult<Mani
         _ => Document::Image(as_go(bytes, &shapes::MANIFEST).map(Box::new)),
     };
     Ok(Manifest { digest, media_type, size: bytes.len(), document })
+}
+
+/// Returns a media type for a manifest, by what is in it.
+pub(super) fn guess(bytes: &[u8]) -> Option<&'static str> {
+    let found = go_json::decode(bytes, &shapes::UNKNOWN).ok()?;
+    let is_image = !found["config"].is_null() || !found["layers"].is_null();
+    match (is_image, !found["manifests"].is_null()) {
+        (true, false) => Some(Kind::Manifest.media_type()),
+        (false, true) => Some(Kind::Index.media_type()),
+        _ => None,
+    }
 }
 
 /// Reads the parts that are needed of what Go decodes. An error is what Go says.

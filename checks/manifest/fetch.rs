@@ -20,31 +20,49 @@ use crate::{
 /// The longest manifest that a registry accepts, and that is read.
 const MAX_MANIFEST_BYTES: usize = 4 * 1024 * 1024;
 
-/// Fetches the manifest with this tag or digest. `called` is its media type in the index.
+/// What is known of a manifest before it is fetched by its digest.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known<'a> {
+    /// The media type, from the response to HEAD or from the index. containerd ignores the one that
+    /// comes with the content.
+    pub(super) media_type: &'a str,
+    /// The size in bytes.
+    pub(super) size: Option<usize>,
+}
+
+/// Fetches the manifest with this tag or digest.
 pub(super) async fn get(
     cx: &Cx,
     session: &Session,
     image: &Image,
     reference: &str,
-    called: Option<&str>,
+    known: Option<Known<'_>>,
 ) -> StepResult<Answer<Manifest>> {
+    let is_digest = reference.contains(':');
     let request = Request::manifest(Method::GET, &image.repository, reference);
+    let request = Request { is_content: is_digest, ..request };
     let reply = match session.get(cx, request).await? {
         Answer::Found(reply) => reply,
         Answer::Missing(reply) => return Ok(Answer::Missing(reply)),
     };
-    // The media type in the index takes precedence over the one from the registry.
-    let media_type = called.or(reply.header("content-type")).unwrap_or_default().to_owned();
+    let called = known.map(|known| known.media_type).or(reply.header("content-type"));
+    let media_type = called.unwrap_or_default().to_owned();
     let claimed = reply.header("docker-content-digest").map(str::to_owned);
     let request = reply.request.clone();
-    let bytes = reply.read(MAX_MANIFEST_BYTES).await.map_err(|fault| match fault {
+    let due = known.and_then(|known| known.size);
+    let bytes = reply.read_due(MAX_MANIFEST_BYTES, due).await.map_err(|fault| match fault {
         Fault::TimedOut => RegistryClient::unfinished(&session.client().host, &request),
         fault => Problem::Unreadable { request, fault }.into(),
     })?;
-    let wanted = if reference.contains(':') { Some(reference.to_owned()) } else { claimed };
-    if let Some(old) = schema1::read(cx, &media_type, &bytes, wanted.as_deref())? {
+    let wanted = is_digest.then(|| reference.to_owned());
+    let old = wanted.as_deref().or(claimed.as_deref());
+    if let Some(old) = schema1::read(cx, &media_type, &bytes, old)? {
         return Ok(Answer::Found(old));
     }
+    // What is asked by digest has the type that HEAD says, which is compared with this one later.
+    let guessed = (is_digest && known.is_none()).then(|| document::guess(&bytes)).flatten();
+    let media_type = guessed.map_or(media_type, str::to_owned);
+    // containerd makes the digest itself of what a tag leads to.
     let got = digest(wanted.as_deref().unwrap_or("sha256:"), &bytes);
     if let Some(wanted) = wanted.filter(|wanted| *wanted != got) {
         return Err(Problem::DigestMismatch { wanted, got }.into());
@@ -59,7 +77,9 @@ pub(super) async fn by_digest(cx: &Cx, session: &Session, manifest: &Manifest) -
     if matches!(manifest.document, Document::Schema1(_)) {
         return Ok(());
     }
-    match get(cx, session, image, &manifest.digest, None).await? {
+    let media_type = manifest.document.kind().media_type();
+    let known = Some(Known { media_type, size: Some(manifest.size) });
+    match get(cx, session, image, &manifest.digest, known).await? {
         Answer::Found(_) => Ok(()),
         Answer::Missing(_) => {
             let (repository, digest) = (image.repository.clone(), manifest.digest.clone());

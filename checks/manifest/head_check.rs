@@ -4,14 +4,41 @@
 
 use super::{
     document::Manifest,
+    fetch::Known,
     kind::{self, Kind},
     problem::Problem,
     words::{HeadField, NoType},
 };
 use crate::{
-    kit::{Cx, Image, StepResult, net::Reply},
+    kit::{Cx, Image, StepResult, net::Reply, rules::is_storable},
     token::Session,
 };
+
+/// A manifest as the response to HEAD describes it.
+pub(super) struct Described {
+    pub(super) digest: String,
+    media_type: String,
+    size: Option<usize>,
+}
+
+impl Described {
+    pub(super) fn known(&self) -> Known<'_> {
+        Known { media_type: &self.media_type, size: self.size }
+    }
+}
+
+/// Returns the manifest that the response to HEAD describes; `None` where containerd looks at the
+/// response to GET, or fails.
+pub(super) fn described(head: &StepResult<Reply>) -> Option<Described> {
+    let head = head.as_ref().ok().filter(|head| head.status == 200)?;
+    let size = head.header("content-length")?.parse().ok();
+    let named = head.header("docker-content-digest").filter(|digest| !digest.is_empty());
+    let digest = named?.to_owned();
+    // containerd fails where this is no digest.
+    is_storable(&digest).then_some(())?;
+    let media_type = kind::bare(head.header("content-type").unwrap_or_default()).to_owned();
+    Some(Described { digest, media_type, size })
+}
 
 /// Returns the manifest if the response to HEAD describes the same one.
 pub(super) async fn compare(
@@ -29,7 +56,7 @@ pub(super) async fn compare(
     }
     let said = |name| head.header(name).map(str::to_owned);
     let is_digest = session.image().is_some_and(Image::is_digest);
-    let digest = said("docker-content-digest").filter(|_| !is_digest);
+    let digest = said("docker-content-digest").filter(|said| !is_digest && !said.is_empty());
     let Some(length) = said("content-length").filter(|_| is_digest || digest.is_some()) else {
         // containerd goes by the response to GET if one of them is missing.
         return Ok(manifest);

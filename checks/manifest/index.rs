@@ -3,15 +3,15 @@
 use super::{
     descriptor::Descriptor,
     document::{Document, Manifest},
-    fetch::get,
+    fetch::{Known, get},
     kind,
     problem::{Build, Problem},
     words::{ArtifactKind, Flaw},
 };
 use crate::{
     kit::{
-        Cx, NoFact, StepResult,
-        rules::{Fit, Platform},
+        Cx, Image, NoFact, StepResult,
+        rules::{Fit, Platform, is_storable},
     },
     token::{Answer, Session},
 };
@@ -26,6 +26,16 @@ pub struct Entry {
     is_unnamed: bool,
     /// How to rebuild the image for all platforms of the index.
     build: Build,
+    /// The others that fit as well: containerd's transfer service fetches them all.
+    also: Vec<Also>,
+}
+
+/// Another entry for the same platform.
+#[derive(Debug)]
+struct Also {
+    digest: String,
+    media_type: String,
+    size: i64,
 }
 
 /// The manifest that an index has for a platform.
@@ -34,6 +44,8 @@ pub(super) struct Child {
     pub(super) platform: String,
     /// Whether the index does not say for which platform it is.
     pub(super) is_unnamed: bool,
+    /// The other manifests for the platform.
+    pub(super) also: Vec<Manifest>,
 }
 
 /// How deep indexes are followed into indexes. containerd sets no limit.
@@ -45,25 +57,36 @@ pub(super) async fn child(cx: &Cx, session: &Session, index: &Manifest) -> StepR
     let Some(image) = session.image() else {
         return Err(NoFact::skipped(Problem::NoImageAsked {}));
     };
-    let (mut inner, mut named) = (None, String::new());
+    let (mut inner, mut named, mut others) = (None, String::new(), vec![]);
     for _ in 0..MAX_DEPTH {
         let tell = |problem| cx.add_finding(problem);
         let index = inner.as_ref().unwrap_or(index);
-        let Entry { digest, media_type, size, platform, is_unnamed, build } =
+        let Entry { digest, media_type, size, platform, is_unnamed, build, also } =
             entry(index, &cx.target.platform, tell)?;
-        let manifest = match get(cx, session, image, &digest, Some(&media_type)).await? {
-            Answer::Found(manifest) => manifest,
-            Answer::Missing(_) => {
-                let repository = image.repository.clone();
-                let gone = Problem::ChildManifestGone { repository, digest, platform, build };
-                return Err(gone.into());
+        let fetch = async |digest: &str, media_type: &str, size: i64| {
+            let size = usize::try_from(size).unwrap_or(0);
+            let known = Some(Known { media_type, size: Some(size) });
+            match get(cx, session, image, digest, known).await? {
+                Answer::Found(manifest) if size != manifest.size => {
+                    Err(kind::broken(&manifest.media_type, Flaw::SizeMismatch))
+                }
+                Answer::Found(manifest) => Ok(Some(manifest)),
+                Answer::Missing(_) => Ok(None),
             }
         };
-        if usize::try_from(size) != Ok(manifest.size) {
-            return Err(kind::broken(&manifest.media_type, Flaw::SizeMismatch));
+        for Also { digest, media_type, size } in also {
+            let Some(manifest) = fetch(&digest, &media_type, size).await? else {
+                return Err(gone(image, digest, platform, build));
+            };
+            others.push(manifest);
         }
+        let Some(manifest) = fetch(&digest, &media_type, size).await? else {
+            return Err(gone(image, digest, platform, build));
+        };
         match manifest.document {
-            Document::Image(_) => return Ok(Child { manifest, platform, is_unnamed }),
+            Document::Image(_) => {
+                return Ok(Child { manifest, platform, is_unnamed, also: others });
+            }
             Document::Index(_) => (inner, named) = (Some(manifest), platform),
             Document::Schema1(_) => {
                 return Err(kind::broken(&manifest.media_type, Flaw::WrongType));
@@ -71,6 +94,11 @@ pub(super) async fn child(cx: &Cx, session: &Session, index: &Manifest) -> StepR
         }
     }
     Err(NoFact::could_not_tell(Problem::IndexInIndex { platform: named }))
+}
+
+fn gone(image: &Image, digest: String, platform: String, build: Build) -> NoFact {
+    let repository = image.repository.clone();
+    Problem::ChildManifestGone { repository, digest, platform, build }.into()
 }
 
 /// Selects the entry that fits best, and reports what some container runtimes would not accept.
@@ -81,11 +109,32 @@ pub fn entry(index: &Manifest, wanted: &Platform, tell: impl Fn(Problem)) -> Ste
         Document::Index(Err(error)) => return Err(kind::broken(&index.media_type, error)),
         _ => return Err(kind::broken(&index.media_type, Flaw::WrongType)),
     };
-    let best = choose(wanted, entries, tell).ok_or_else(|| nothing(wanted, index, entries))?;
+    let best = choose(wanted, entries, tell)?.ok_or_else(|| nothing(wanted, index, entries))?;
     if kind::of(&best.media_type).is_none() {
         return Err(kind::broken(&best.media_type, Flaw::WrongType));
     }
+    if !is_storable(&best.digest) {
+        return Err(kind::broken(&index.media_type, Flaw::DigestNotSha256));
+    }
+    // The CRI of containerd takes the size of the image from the first manifest whose platform is
+    // named (core/images/usage), which it did not fetch.
+    if best.platform().is_none() && entries.iter().any(|entry| entry.platform().is_some()) {
+        return Err(kind::broken(&index.media_type, Flaw::PlatformUnnamed));
+    }
+    let is_equal = |entry: &&Descriptor| {
+        let platform = entry.platform();
+        let fits = platform.is_none_or(|own| wanted.rank(&own).is_some_and(|fit| !fit.lesser));
+        fits && !std::ptr::eq(*entry, best) && entry.digest != best.digest
+    };
+    // Of Windows images it takes the one for the right build.
+    let also = entries.iter().filter(is_equal).filter(|_| wanted.os != "windows");
+    let also = also.map(|entry| Also {
+        digest: entry.digest.clone(),
+        media_type: entry.media_type.clone(),
+        size: entry.size,
+    });
     Ok(Entry {
+        also: also.collect(),
         digest: best.digest.clone(),
         media_type: best.media_type.clone(),
         size: best.size,
@@ -99,24 +148,31 @@ fn choose<'a>(
     wanted: &Platform,
     entries: &'a [Descriptor],
     tell: impl Fn(Problem),
-) -> Option<&'a Descriptor> {
+) -> StepResult<Option<&'a Descriptor>> {
     // An entry that names no platform fits worst.
     let fits = entries.iter().filter_map(|entry| match entry.platform() {
         Some(platform) => Some(((false, Some(wanted.rank(&platform)?)), entry)),
         None => Some(((true, None::<Fit>), entry)),
     });
-    let ((_, fit), best) = fits.min_by_key(|(order, _)| *order)?;
+    let Some(((_, fit), best)) = fits.min_by_key(|(order, _)| *order) else { return Ok(None) };
     let chosen = best.platform();
     if let (Some(Fit { lesser: true, .. }), Some(chosen)) = (fit, &chosen) {
+        let is_processor = wanted.os != "windows";
         let (wanted, chosen) = (wanted.to_string(), chosen.to_string());
         let build = Build::of([vec![wanted.clone()], offered(entries)].concat());
-        tell(Problem::LesserPlatform { wanted, chosen, build });
+        let lesser = Problem::LesserPlatform { wanted, chosen, build };
+        // containerd's transfer service, which a kubelet's pulls use since 2.1, takes no other
+        // processor; versions before do.
+        if is_processor {
+            return Err(NoFact::could_not_tell(lesser));
+        }
+        tell(lesser);
     }
     let builds = builds(wanted, entries);
     if let (None, Some(chosen), false) = (&wanted.build, chosen, builds.is_empty()) {
         tell(Problem::WindowsBuildNotAsked { builds, chosen: chosen.to_string() });
     }
-    Some(best)
+    Ok(Some(best))
 }
 
 /// Returns the problem of an index that has no manifest for this platform.

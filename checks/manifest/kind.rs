@@ -21,6 +21,17 @@ pub(crate) enum Kind {
     Schema1,
 }
 
+impl Kind {
+    /// Returns a media type that stands for the format.
+    pub(super) fn media_type(self) -> &'static str {
+        match self {
+            Kind::Index => "application/vnd.oci.image.index.v1+json",
+            Kind::Manifest => "application/vnd.oci.image.manifest.v1+json",
+            Kind::Schema1 => "application/vnd.docker.distribution.manifest.v1+prettyjws",
+        }
+    }
+}
+
 /// Returns that the content is not a manifest, and why.
 pub(super) fn broken(media_type: &str, said: impl Display) -> NoFact {
     let (media_type, said) = (media_type.to_owned(), said.to_string());
@@ -44,22 +55,41 @@ pub(super) fn of(media_type: &str) -> Option<Kind> {
     }
 }
 
-/// Returns whether a container runtime can unpack a layer of this media type (containerd,
-/// core/images/mediatypes.go, `DiffCompression`).
+/// Returns whether a container runtime takes a blob of this media type for a layer
+/// (core/images/mediatypes.go, `IsLayerType`). It fetches others without unpacking them.
 pub(super) fn is_layer(media_type: &str) -> bool {
-    let (base, compression) = media_type.split_once('+').unwrap_or((media_type, ""));
-    match base {
-        "application/vnd.oci.image.layer.v1.tar"
-        | "application/vnd.oci.image.layer.nondistributable.v1.tar" => {
-            matches!(compression, "" | "gzip" | "zstd")
-        }
-        "application/vnd.docker.image.rootfs.diff.tar"
-        | "application/vnd.docker.image.rootfs.diff.tar.gzip"
-        | "application/vnd.docker.image.rootfs.diff.tar.zstd"
-        | "application/vnd.docker.image.rootfs.foreign.diff.tar"
-        | "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip" => compression.is_empty(),
-        _ => false,
+    media_type.starts_with("application/vnd.oci.image.layer.") || is_docker_layer(base(media_type))
+}
+
+/// Returns whether a container runtime can unpack a layer of this media type (`DiffCompression`). What
+/// follows the first `+` only says how it is compressed.
+pub(super) fn is_unpackable(media_type: &str) -> bool {
+    let base = base(media_type);
+    // containerd hands what is encrypted to a program, which no node has by default.
+    if media_type.ends_with("+encrypted") {
+        return false;
     }
+    is_docker_layer(base)
+        || matches!(
+            base,
+            "application/vnd.oci.image.layer.v1.tar"
+                | "application/vnd.oci.image.layer.nondistributable.v1.tar"
+        )
+}
+
+fn base(media_type: &str) -> &str {
+    media_type.split('+').next().unwrap_or_default()
+}
+
+fn is_docker_layer(base: &str) -> bool {
+    matches!(
+        base,
+        "application/vnd.docker.image.rootfs.diff.tar"
+            | "application/vnd.docker.image.rootfs.diff.tar.gzip"
+            | "application/vnd.docker.image.rootfs.diff.tar.zstd"
+            | "application/vnd.docker.image.rootfs.foreign.diff.tar"
+            | "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
+    )
 }
 
 /// Returns the kind of an artifact that is not an image, by the media types of its config and its

@@ -51,10 +51,36 @@ pub async fn fetch(cx: &Cx, session: &Session) -> StepResult<Manifest> {
     let (head, got) = (session.ask(cx, head), get(cx, session, image, &image.reference, None));
     let (head, got) =
         if session.client().is_http2() { join(head, got).await } else { (head.await, got.await) };
-    // The refusal of GET carries a reason. containerd still goes by HEAD.
-    match got? {
+    let described = head_check::described(&head).filter(|_| !image.is_digest());
+    let Some(described) = described else {
+        // The refusal of GET carries a reason. containerd still goes by HEAD.
+        return match got? {
+            Answer::Found(manifest) => head_check::compare(cx, session, head?, manifest).await,
+            Answer::Missing(reply) => Err(missing(cx, session, image, reply).await),
+        };
+    };
+    // From here on containerd asks by digest, and never for what the tag leads to.
+    let by_tag = match got {
+        Ok(Answer::Found(manifest)) if manifest.digest() == described.digest => {
+            return head_check::compare(cx, session, head?, manifest).await;
+        }
+        Ok(Answer::Found(manifest)) => Some(Ok(manifest)),
+        Ok(Answer::Missing(_)) => None,
+        Err(no_fact) => Some(Err(no_fact)),
+    };
+    let known = Some(described.known());
+    match get(cx, session, image, &described.digest, known).await? {
         Answer::Found(manifest) => head_check::compare(cx, session, head?, manifest).await,
-        Answer::Missing(reply) => Err(missing(cx, session, image, reply).await),
+        Answer::Missing(reply) => match by_tag {
+            Some(Ok(manifest)) => head_check::compare(cx, session, head?, manifest).await,
+            // What the tag leads to says more.
+            Some(Err(no_fact)) => Err(no_fact),
+            None => {
+                drop(reply);
+                let (repository, digest) = (image.repository.clone(), described.digest);
+                Err(Problem::NotServedByDigest { repository, digest }.into())
+            }
+        },
     }
 }
 

@@ -1,7 +1,9 @@
 //! The Go types that containerd decodes manifests, indexes and configs into (opencontainers
 //! image-spec, specs-go/v1).
 
-use crate::kit::rules::go_json::Shape::{self, Bytes, Flag, Int, List, Map, Struct, Text, Time};
+use crate::kit::rules::go_json::Shape::{
+    self, Bytes, Flag, Int, List, Map, Raw, Struct, Text, Time,
+};
 
 const PLATFORM: Shape = Struct(&[
     ("architecture", Text),
@@ -20,6 +22,15 @@ const DESCRIPTOR: Shape = Struct(&[
     ("data", Bytes),
     ("platform", PLATFORM),
     ("artifactType", Text),
+]);
+
+/// What tells a manifest from an index (core/images/image.go, `unknownDocument`).
+pub(super) const UNKNOWN: Shape = Struct(&[
+    ("mediaType", Text),
+    ("config", Raw),
+    ("layers", Raw),
+    ("manifests", Raw),
+    ("fsLayers", Raw),
 ]);
 
 /// The manifest of an image.

@@ -1,7 +1,12 @@
 //! Fetches the manifest on the way that a node's containerd goes: one host names it, and the first
 //! that has it serves it.
 
-use super::{document::Manifest, fetch::get, head_check, problem::Problem};
+use super::{
+    document::Manifest,
+    fetch::{Known, get},
+    head_check, kind,
+    problem::Problem,
+};
 use crate::{
     kit::{Cx, NoFact, StepResult},
     runtime::{Named, Way},
@@ -14,10 +19,11 @@ pub async fn fetch_on_way(cx: &Cx, way: &Way) -> StepResult<Manifest> {
     let (Some(image), Some(named)) = (session.image(), way.take_named()) else {
         return Err(NoFact::skipped(Problem::NoImageAsked {}));
     };
+    let known = |media_type| Some(Known { media_type, size: None });
     let header = |head: &crate::kit::net::Reply, name| head.header(name).map(str::to_owned);
     let (digest, got, head) = match named {
         Named::ByRegistry { digest, media_type } => {
-            let got = get(cx, session, image, &digest, Some(&media_type)).await?;
+            let got = get(cx, session, image, &digest, known(&media_type)).await?;
             (digest, got, None)
         }
         Named::ByMirror { mirror, head } => {
@@ -25,8 +31,9 @@ pub async fn fetch_on_way(cx: &Cx, way: &Way) -> StepResult<Manifest> {
             let sized = digest.filter(|_| head.header("content-length").is_some());
             match sized {
                 Some(digest) => {
-                    let media_type = header(&head, "content-type");
-                    let got = get(cx, session, image, &digest, media_type.as_deref()).await?;
+                    let media_type = header(&head, "content-type").unwrap_or_default();
+                    let known = known(kind::bare(&media_type));
+                    let got = get(cx, session, image, &digest, known).await?;
                     (digest, got, Some(head))
                 }
                 // containerd makes the digest of what GET returns from the same host.

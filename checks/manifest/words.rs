@@ -31,6 +31,12 @@ pub enum Flaw {
     NoLayers,
     /// A blob in the manifest has no size.
     NoSize,
+    /// The digest of a blob is not a SHA-256 digest.
+    DigestNotSha256,
+    /// A part of the manifest names another platform.
+    ForAnotherPlatform,
+    /// The index names no platform for its manifest, but one for another manifest.
+    PlatformUnnamed,
     /// The manifest's size is not the size in the index.
     SizeMismatch,
     /// The manifest's config describes another number of layers.

@@ -25,11 +25,9 @@ use crate::{
     tls::Secured,
 };
 
-/// How often a request is repeated that is throttled, times out at the server or meets a connection
-/// that ends: containerd makes five attempts (core/remotes/docker/resolver.go, `retryRequest`).
-const MAX_RETRIES: usize = 4;
-/// How often a request is repeated to which the server responds that it fails.
-const OUTAGE_RETRIES: usize = 2;
+/// How often a request is repeated to which the server responds that it is throttled, took too long or
+/// fails (core/remotes/docker/resolver.go, `retryRequest`).
+const MAX_RETRIES: usize = 5;
 /// How many connections show whether network rules refuse every one, and the pause before each.
 /// With fewer connections or shorter pauses, a single front end was seen to answer all of them.
 const SAMPLES: usize = 3;
@@ -114,9 +112,8 @@ impl RegistryClient {
         self.connections.is_http2(&self.host)
     }
 
-    /// Sends a request, and retries when the failure may be temporary. Such a failure is no reason
-    /// to report "cannot pull": containerd retries at once when it is rate limited, and the kubelet
-    /// retries later when a server fails.
+    /// Sends a request, and retries when containerd does: at once, when it is rate limited or the
+    /// server took too long, and when a server fails in another way than the last time.
     pub(crate) async fn with_retries(
         &self,
         cx: &Cx,
@@ -125,14 +122,17 @@ impl RegistryClient {
         let (mut seen, began) = (vec![], Instant::now());
         loop {
             let reply = ask().await?;
-            if !is_transient(reply.status) {
+            if !matches!(reply.status, 408 | 429 | 500 | 503 | 504) {
                 note_retries(cx, &reply.host, seen, &reply);
                 return Ok(reply);
             }
-            if seen.len() >= self.retries(reply.status) || began.elapsed() >= HTTP_WAIT {
+            let status = reply.status.to_string();
+            let is_tried = !matches!(reply.status, 408 | 429)
+                && (seen.last() == Some(&status) || self.mirror.is_some());
+            if is_tried || seen.len() >= MAX_RETRIES || began.elapsed() >= HTTP_WAIT {
                 return Ok(reply);
             }
-            seen.push(reply.status.to_string());
+            seen.push(status);
         }
     }
 
@@ -285,7 +285,7 @@ impl RegistryClient {
             match connection.ask(cx, request).await {
                 Ok(reply) => {
                     note_retries(cx, host, failed, &reply);
-                    return decoded(reply);
+                    return decoded(reply, request);
                 }
                 Err(fault @ (Fault::ClosedByPeer | Fault::Reset))
                     if failed.len() < MAX_RETRIES && self.mirror.is_none() =>
@@ -297,16 +297,6 @@ impl RegistryClient {
                 }
                 Err(fault) => return Err(no_answer(host, request.said_to(host), fault)),
             }
-        }
-    }
-
-    /// Returns how often a request with this response is repeated. containerd goes on from a mirror
-    /// that fails at once.
-    fn retries(&self, status: u16) -> usize {
-        match status {
-            408 | 429 => MAX_RETRIES,
-            _ if self.mirror.is_some() => 0,
-            _ => OUTAGE_RETRIES,
         }
     }
 
@@ -370,7 +360,7 @@ fn note_retries(cx: &Cx, host: &Host, failed: Vec<String>, reply: &Reply) {
     }
 }
 
-/// Returns whether a container runtime retries after this status.
+/// Returns whether a status says nothing about the request: the server fails, or is busy.
 fn is_transient(status: u16) -> bool {
     matches!(status, 408 | 429 | 500..)
 }

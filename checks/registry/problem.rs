@@ -152,7 +152,7 @@ pub enum Problem {
         /// How the request failed.
         fault: Fault,
     },
-    /// The response is compressed although no compression was requested: could not tell.
+    /// The content has an encoding that container runtimes do not decompress.
     Encoded {
         /// The host that sent the response.
         host: String,

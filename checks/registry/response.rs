@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Problem;
 use crate::kit::{
     Host, HostPurpose, NoFact, StepResult,
-    net::{Fault, Reply},
+    net::{Fault, Reply, Request},
 };
 
 /// Returns that a host sent no response.
@@ -20,17 +20,17 @@ pub(super) fn no_answer(host: &Host, request: String, fault: Fault) -> NoFact {
     }
 }
 
-/// Returns a response as a container runtime treats it: every success status counts as 200. A
-/// runtime also decompresses the body, which is not done here.
-pub(super) fn decoded(mut reply: Reply) -> StepResult<Reply> {
-    if matches!(reply.status, 201..=205 | 207..=299) {
+/// Returns a response as a container runtime treats it: every success status counts as 200, unless it
+/// is the rest of something. A runtime fails to read an encoding that it does not know.
+pub(super) fn decoded(mut reply: Reply, request: &Request) -> StepResult<Reply> {
+    let is_whole = request.from == 0;
+    if matches!(reply.status, 201..=205 | 207..=299) || (reply.status == 206 && is_whole) {
         reply.status = 200;
     }
-    let packed = reply.header("content-encoding").filter(|packed| *packed != "identity");
-    match packed.filter(|_| matches!(reply.status, 200 | 206)) {
-        Some(packed) => {
-            let (host, encoding) = (reply.host.to_string(), packed.to_owned());
-            Err(NoFact::could_not_tell(Problem::Encoded { host, encoding }))
+    match reply.unknown_encoding.take().filter(|_| matches!(reply.status, 200 | 206)) {
+        Some(encoding) => {
+            let host = reply.host.to_string();
+            Err(Problem::Encoded { host, encoding }.into())
         }
         None => Ok(reply),
     }

@@ -68,10 +68,14 @@ async fn trust(cx: &Cx, runtime: &Runtime, hosts: &[&Settled]) {
     let private = secured.iter().find_map(|secured| secured.private_issuer());
     let Some((host, issuer)) = private else { return };
     let (mut file, mut changed): (&str, Option<Timestamp>) = (BUNDLES[0], None);
-    for path in BUNDLES.into_iter().chain(CERTIFICATE_FOLDERS) {
-        let found = cx.world.changed(&cx.world.of_node(path)).await.ok();
-        if found > changed {
-            (file, changed) = (path, found);
+    if let Some(newest) = &runtime.trust {
+        (file, changed) = (&newest.file, Some(newest.changed));
+    } else {
+        for path in BUNDLES.into_iter().chain(CERTIFICATE_FOLDERS) {
+            let found = cx.world.changed(&cx.world.of_node(path)).await.ok();
+            if found > changed {
+                (file, changed) = (path, found);
+            }
         }
     }
     let process = runtime.process.as_ref();

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use serde::Serialize;
 
-use super::mirrors::List;
+use super::{mirrors::List, trust::Newest};
 use crate::kit::{
     Host,
     world::{Process, Seen},
@@ -19,6 +19,9 @@ pub struct Runtime {
     /// How many other hosts it asks; `None` for none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) others: Option<usize>,
+    /// Where there are others, the hosts that it asks which image it is, in its order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) hosts: Vec<String>,
     /// The file or directory that decides.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) file: Option<String>,
@@ -39,6 +42,9 @@ pub struct Runtime {
     /// The running containerd, if it was found.
     #[serde(skip)]
     pub(super) process: Option<Process>,
+    /// The newest file of the trust store that containerd's environment names.
+    #[serde(skip)]
+    pub(super) trust: Option<Newest>,
     /// Whether containerd has proxies.
     #[serde(skip)]
     pub(super) has_proxies: bool,

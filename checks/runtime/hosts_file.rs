@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use toml::{Table, Value};
-use url::Url;
+use url::{Position, Url};
 
 use super::problem::NotFollowed;
 use crate::kit::{
@@ -49,6 +49,12 @@ impl HostEntry {
     pub fn own() -> Self {
         let path = "/v2".to_owned();
         Self { path, resolves: true, pulls: true, ..Self::default() }
+    }
+
+    /// Returns the name of the host, and its port if that is unusual.
+    pub(super) fn name(&self, registry: &str) -> String {
+        let of = |url: &Url| url[Position::BeforeHost..Position::AfterPort].to_owned();
+        self.url.as_ref().map_or_else(|| registry.to_owned(), of)
     }
 
     /// Returns the names of the headers, without their values.

@@ -17,6 +17,7 @@ mod mirrors;
 mod problem;
 mod proxies;
 mod resolver;
+mod trust;
 mod version;
 mod way;
 
@@ -25,7 +26,7 @@ use std::rc::Rc;
 use crate::{
     image::ImageTarget,
     kit::{
-        Cx, Host, HostPurpose, NoFact, StepResult,
+        Cx, Host, HostPurpose, Image, NoFact, StepResult,
         engine::RunProblem,
         rules::flag,
         world::{FileError, PROCESS_READS, Process, Seen},
@@ -59,6 +60,7 @@ pub(crate) const MAX_READS: usize = 12
     + environment::MAX_READS
     + proxies::MAX_READS
     + resolver::MAX_READS
+    + trust::MAX_READS
     + version::MAX_READS
     + 2 * imports::MAX_FILES;
 /// The most looks at files of the step that compares a pull's needs.
@@ -74,11 +76,13 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
     let manager = environment::manager(cx).await;
     let mut unit = environment::of_unit(cx, &manager, UNITS[0]).await;
     compare_proxies(cx, &asked.host, process.as_ref(), &mut unit, kubelet.as_ref(), &manager).await;
+    let trust = trust::follow(cx, process.as_ref(), &proxies::known(process.as_ref(), &unit)).await;
     resolver::compare(cx).await;
     let version = version::read(cx, process.as_ref()).await;
     let mut way = Runtime {
         host: asked.host.clone(),
         others: None,
+        hosts: vec![],
         file: None,
         config: None,
         seen: Seen::Assumed,
@@ -86,6 +90,7 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
         root: Config::default().root,
         keeps_layers: true,
         process,
+        trust,
         has_proxies: cx.world.pull_proxies().are_set(),
         list: None,
     };
@@ -245,9 +250,12 @@ async fn apply(
         not_replayed(cx, &file, vec![(NotFollowed::ManyHosts, hosts.len().to_string())]);
         hosts.truncate(MAX_HOSTS);
     }
-    let mut links = vec![];
+    let (mut links, mut named) = (vec![], vec![]);
     let mut usable = true;
     for (number, entry) in (0..).zip(hosts) {
+        if asks_for(&entry, image_target) {
+            named.push(entry.name(&image_target.asked.registry));
+        }
         if is_own(&entry, &way.host) {
             usable &= of_registry(cx, &file, &entry, &mut way.host).await;
             links.push(Link::Registry);
@@ -267,8 +275,11 @@ async fn apply(
     }
     let others = links.iter().filter(|link| !matches!(link, Link::Registry)).count();
     way.others = Some(others).filter(|count| *count > 0);
-    way.file = Some(file.clone());
     // With a certificate file that it cannot use, containerd asks no host at all.
+    if usable && way.others.is_some() {
+        way.hosts = named;
+    }
+    way.file = Some(file.clone());
     let is_asked = usable && way.others.is_some() && image_target.asked.image.is_some();
     way.list = is_asked.then(|| Rc::new(List { file, links }));
 }
@@ -306,6 +317,12 @@ fn odd_of_registry(entry: &HostEntry) -> Vec<(NotFollowed, String)> {
         odd.push((NotFollowed::Capabilities, "capabilities".into()));
     }
     odd
+}
+
+/// Returns whether containerd asks a host which image that is.
+fn asks_for(entry: &HostEntry, image_target: &ImageTarget) -> bool {
+    let is_digest = image_target.asked.image.as_ref().is_some_and(Image::is_digest);
+    entry.pulls && (entry.resolves || is_digest)
 }
 
 /// Returns whether an entry is the image's own registry.

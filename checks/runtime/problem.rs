@@ -204,6 +204,22 @@ pub enum Problem {
         /// The authority.
         issuer: String,
     },
+    /// containerd's environment names other authorities than the system's.
+    TrustStoreReplaced {
+        /// The file that has the environment.
+        file: String,
+        /// The variables and their values.
+        written: Vec<String>,
+        /// How the environment was seen.
+        seen: Seen,
+    },
+    /// A file or directory of authorities cannot be read here, though containerd may read it.
+    TrustFileUnreadable {
+        /// The file or directory.
+        file: String,
+        /// Why not.
+        said: String,
+    },
     /// The file system of containerd is too small for the layers that are missing.
     DiskFull {
         /// The directory in which containerd keeps images.

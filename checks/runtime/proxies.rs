@@ -4,23 +4,21 @@
 
 use super::{
     environment::{Environment, last},
-    problem::{NotFollowed, Problem},
+    problem::Problem,
 };
 use crate::kit::{
     Cx, Host,
     world::{Process, Proxies, ProxyDecision, Seen},
 };
 
-/// The variables that replace Go's lists of certificate files (`crypto/x509/root_unix.go`).
-const CERTIFICATES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 /// The most looks at the time of a file.
 pub(super) const MAX_READS: usize = super::environment::MAX_READS;
 
 /// The environment of a program, the file that has it, and how it was seen.
 pub(super) struct Known {
     variables: Vec<(String, String)>,
-    file: String,
-    seen: Seen,
+    pub(super) file: String,
+    pub(super) seen: Seen,
 }
 
 /// Returns the environment of a process where it can be read, else what systemd has for it.
@@ -44,8 +42,13 @@ pub(super) fn known(process: Option<&Process>, configured: &Environment) -> Know
 }
 
 impl Known {
+    /// Returns the value of a variable.
+    pub(super) fn value(&self, name: &str) -> Option<String> {
+        last(&self.variables, name)
+    }
+
     fn proxies(&self) -> Proxies {
-        Proxies::read(|name| last(&self.variables, name))
+        Proxies::read(|name| self.value(name))
     }
 }
 
@@ -59,13 +62,7 @@ pub(super) async fn compare(
 ) {
     let known = known(process, configured);
     let theirs = known.proxies();
-    let Known { variables, file, seen } = known;
-    for name in CERTIFICATES {
-        if let Some(value) = last(&variables, name).filter(|value| !value.is_empty()) {
-            let (file, what) = (file.clone(), NotFollowed::Environment);
-            cx.add_finding(Problem::NotReplayed { file, what, written: format!("{name}={value}") });
-        }
-    }
+    let Known { file, seen, .. } = known;
     let is_understood = configured.odd.is_empty();
     if seen != Seen::InEffect {
         for odd in configured.odd.drain(..) {

@@ -79,8 +79,14 @@ pub(super) fn is_at_least(version: Option<Version>, wanted: (u64, u64, u64)) -> 
 
 /// Reads the version of the running containerd, or of the one that would be started.
 pub(super) async fn read(cx: &Cx, process: Option<&Process>) -> Option<Version> {
-    let named = process.and_then(|process| process.args.first());
-    let program = named.filter(|path| path.starts_with('/')).map_or(PROGRAM, String::as_str);
+    let program = match process {
+        None => PROGRAM,
+        // Started by a bare name, it may be any of the PATH.
+        Some(process) => {
+            let named = process.program.as_ref().or(process.args.first())?;
+            Some(named.as_str()).filter(|path| path.starts_with('/'))?
+        }
+    };
     let program = cx.world.of_node(program);
     let found = cx.world.program(&program, &[], |_| true).await.ok()?;
     let version = Version::of(&found.build?)?;

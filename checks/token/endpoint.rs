@@ -12,7 +12,7 @@ use crate::{
     identity::Credential,
     kit::{
         Cx, Host, HostPurpose, Image, NoFact, Secret, StepResult,
-        net::{Challenge, Fault, MAX_REDIRECTS, Reply, Request, redirect},
+        net::{Challenge, Fault, MAX_REDIRECTS, Reply, Request, redirect, userinfo},
         rules::{
             Malformed,
             go_json::{self, DecodeError, Shape},
@@ -90,7 +90,7 @@ async fn issued(server: &Server, reply: Reply, shape: &Shape) -> StepResult<Issu
     let no_token = |said: String| -> NoFact {
         Problem::NoToken { host: server.host.to_string(), status, said }.into()
     };
-    let body = reply.read(MAX_TOKEN_BYTES).await.map_err(|fault| match fault {
+    let body = reply.read_beginning(MAX_TOKEN_BYTES).await.map_err(|fault| match fault {
         Fault::TimedOut => RegistryClient::unfinished(&server.host, &request),
         fault => no_token(fault.to_string()),
     })?;
@@ -135,6 +135,8 @@ pub fn token_in(body: &[u8], shape: &Shape) -> Result<Secret, String> {
 struct Server {
     host: Host,
     path: String,
+    /// What the realm's own user and password make of `Authorization`.
+    signed: Option<Secret>,
     /// The parameters in the query of the realm, which stay in the URL.
     query: Vec<(String, String)>,
     /// The service and the scopes.
@@ -144,7 +146,8 @@ struct Server {
 impl Server {
     async fn read(cx: &Cx, asker: &Asker<'_>, wanted: &Challenge) -> StepResult<Self> {
         let client = asker.client;
-        let Realm { host, url } = Realm::read(client, wanted)?;
+        let Realm { host, url, path } = Realm::read(client, wanted)?;
+        let signed = userinfo(&url);
         let is_unencrypted = host.plain && !client.host.plain && !host.is_local();
         // An anonymous request contains nothing to protect.
         if is_unencrypted && !matches!(asker.credential, Credential::Anonymous) {
@@ -163,7 +166,7 @@ impl Server {
         scopes.sort();
         scopes.dedup();
         ask.extend(scopes.into_iter().map(|scope| ("scope".into(), scope)));
-        Ok(Self { host, path: url.path().to_owned(), query, ask })
+        Ok(Self { host, path, signed, query, ask })
     }
 
     async fn get(
@@ -173,6 +176,7 @@ impl Server {
         authorization: Option<Secret>,
     ) -> StepResult<Reply> {
         let target = self.target(self.query.iter().chain(&self.ask));
+        let authorization = authorization.or_else(|| self.signed.clone());
         let request = Request { authorization, ..Request::new(Method::GET, target) };
         let reply = asker.client.follow(cx, &self.host, &request, HostPurpose::Other).await?;
         self.past_firewall(cx, asker, &request, reply).await
@@ -217,25 +221,27 @@ impl Server {
         }
         let form = Some(Secret::new(body.finish()));
         let target = self.target(self.query.iter());
-        let mut request = Request { form, ..Request::new(Method::POST, target) };
+        let authorization = self.signed.clone();
+        let mut request = Request { form, authorization, ..Request::new(Method::POST, target) };
         let asked = request.said_to(&self.host);
+        let mut host = self.host.clone();
         loop {
-            let mut reply = asker.client.send(cx, &self.host, &request).await?;
+            let mut reply = asker.client.send(cx, &host, &request).await?;
             let status = reply.status;
-            let Some((next, to)) = redirect(&self.host, &request, &reply, HostPurpose::Other)
-            else {
+            let Some((next, to)) = redirect(&host, &request, &reply, HostPurpose::Other) else {
                 reply.request = asked;
                 return self.past_firewall(cx, asker, &request, reply).await;
             };
-            // Go sends the form to whatever host it is redirected to. This program does not.
-            if next != self.host {
+            // Of these, only 307 and 308 keep the method and the form (net/http, redirectBehavior). Go
+            // sends the form to whatever host it is redirected to. This program does not.
+            let keeps_form = matches!(status, 307 | 308) && request.form.is_some();
+            if next != self.host && (keeps_form || to.authorization.is_some()) {
                 return Err(Realm::elsewhere(&asker.client.host, &next));
             }
             if request.redirects == MAX_REDIRECTS {
                 return Err(RegistryClient::redirect_loop(&self.host, asked));
             }
-            request = to;
-            // Of these, only 307 and 308 keep the method and the form (net/http, redirectBehavior).
+            (host, request) = (next, to);
             if !matches!(status, 307 | 308) {
                 (request.method, request.form) = (Method::GET, None);
             }

@@ -167,7 +167,7 @@ impl Exchange {
     /// Returns the exchange endpoint at the host that the challenge names. An Entra token is sent
     /// to the registry only.
     fn at(client: &Rc<RegistryClient>, wanted: &Challenge) -> StepResult<Self> {
-        let Realm { host, url } = Realm::read(client, wanted)?;
+        let Realm { host, url, .. } = Realm::read(client, wanted)?;
         let registry = |host: &Host| host.azure().map(|name| (name.label.to_owned(), name.suffix));
         let same = registry(&host).is_some() && registry(&host) == registry(&client.host);
         if host != client.host && (host.plain || !same) {

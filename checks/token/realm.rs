@@ -4,7 +4,11 @@ use url::Url;
 
 use super::problem::Problem;
 use crate::{
-    kit::{Host, HostPurpose, NoFact, StepResult, net::Challenge, rules::request_url},
+    kit::{
+        Host, HostPurpose, NoFact, StepResult,
+        net::Challenge,
+        rules::{request_path, request_url},
+    },
     registry::RegistryClient,
 };
 
@@ -13,6 +17,8 @@ pub(super) struct Realm {
     /// The host of the URL, or the registry's own `Host` if it is the registry.
     pub(super) host: Host,
     pub(super) url: Url,
+    /// Its path as Go requests it.
+    pub(super) path: String,
 }
 
 impl Realm {
@@ -27,10 +33,11 @@ impl Realm {
         })?;
         let host = Host::of(&url, HostPurpose::Other);
         let mut host = host.ok_or_else(|| Self::not_safe(client, &url))?;
-        if host.is_same(&client.host) {
+        if host.is_same(&client.host) && host.plain == client.host.plain {
             host = client.host.clone();
         }
-        Ok(Self { host, url })
+        let path = request_path(realm).unwrap_or_else(|| url.path().to_owned());
+        Ok(Self { host, url, path })
     }
 
     /// Reports that nothing of value is sent to a host that the realm redirects to.

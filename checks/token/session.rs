@@ -265,7 +265,7 @@ impl Session {
     ) -> StepResult<Answer<BlobResponse>> {
         let repository = self.image.as_ref().map_or("", |image| &image.repository);
         let request = Request::new(Method::GET, format!("/v2/{repository}/blobs/{digest}"));
-        let request = self.client.own(Request { from, ..request });
+        let request = self.client.own(Request { from, is_content: true, ..request });
         let host = &self.client.host;
         let send = async |request: Request| {
             let ask = async || self.client.send(cx, host, &request).await;

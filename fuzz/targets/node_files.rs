@@ -2,8 +2,8 @@
 #![no_main]
 
 use checks::untrusted::{
-    AzureJson, Config, Corefile, GoBuild, HostsFile, Pattern, Providers, Version, environ,
-    is_known, systemd_environment, toml, yaml,
+    AzureJson, Config, Corefile, GoBuild, HostsFile, Pattern, Providers, TrustPlaces, Version,
+    environ, is_known, systemd_environment, toml, yaml,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -26,7 +26,13 @@ fuzz_target!(|input: (&[u8], &str, &str)| {
     if let Ok(read) = toml(file) {
         let _ = Config::read(&read, None, image);
     }
-    let _ = (HostsFile::read(file, suffix), environ(file));
+    let _ = HostsFile::read(file, suffix);
+    let variables = environ(file);
+    let value = |name: &str| variables.iter().find(|(known, _)| known == name);
+    let places = TrustPlaces::of(|name| value(name).map(|(_, value)| value.clone()));
+    let is_set = |name: &&str| value(name).is_some_and(|(_, value)| !value.is_empty());
+    assert_eq!(places.is_some(), TrustPlaces::VARIABLES.iter().any(is_set));
+    let _ = places.map(|places| places.are_absolute());
     if let Some(build) = GoBuild::read(&mut std::io::Cursor::new(file)) {
         let _ = (build.version_of(image), build.linked(suffix), Version::of(&build));
     }

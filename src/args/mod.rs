@@ -88,6 +88,15 @@ pub(crate) enum Command {
         #[command(flatten)]
         show: ShowArgs,
     },
+    /// Read the kubelet's message of a failed pull: what it says, and which causes it may have
+    Why {
+        /// The message, as an event of the pod has it; - reads it from standard input
+        #[arg(long, value_name = "TEXT")]
+        message: String,
+        /// How to show it.
+        #[command(flatten)]
+        show: ReferenceArgs,
+    },
     /// Check REF from the nodes of a Kubernetes cluster, which pull with their own network, files
     /// and identity: a Job on each
     Node(Box<NodeArgs>),

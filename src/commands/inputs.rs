@@ -44,6 +44,12 @@ pub(super) async fn password(
     }
 }
 
+/// Returns the message on standard input.
+pub(super) async fn message(wait: Duration) -> Result<String, String> {
+    const WHAT: &str = "--message -";
+    no_longer_than(wait, WHAT, || stdin(WHAT, MAX_REFS_BYTES)).await
+}
+
 /// Returns the REFs: the arguments, or the lines of standard input, without empty lines and comments.
 pub(super) async fn refs(
     asked: &[String],

@@ -2,6 +2,7 @@
 //! presentation.
 
 mod headline;
+pub(crate) mod message;
 pub(crate) mod reference;
 mod resolve;
 

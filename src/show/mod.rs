@@ -4,6 +4,7 @@ mod board;
 mod glance;
 mod guidance;
 mod json_v1;
+pub(crate) mod message;
 mod outputs;
 mod paper;
 mod print;

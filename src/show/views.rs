@@ -65,8 +65,7 @@ impl Page<'_> {
             let word = |value: &String| self.messages.word(value, self.lang).to_owned();
             let list = |values: &[String]| values.iter().map(word).collect::<Vec<_>>().join(", ");
             let (failing, passing) = (list(failing), list(passing));
-            let values =
-                [("attribute", attribute), ("failing", &*failing), ("passing", &*passing)];
+            let values = [("attribute", attribute), ("failing", &*failing), ("passing", &*passing)];
             let line = Phrase::Separates.say(self.lang, &values);
             self.below(&line);
         }

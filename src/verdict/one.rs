@@ -165,7 +165,7 @@ pub(super) fn read<'a>(
         is_here || (is_explained_elsewhere && elsewhere(finding))
     };
     verdict.statuses = view.steps.iter().map(|step| status(step, is_cause)).collect();
-    doubt_other_ways(&mut verdict);
+    doubt_other_ways(&mut verdict, report, messages);
     let by_way = is_pulled_on_way(view, &verdict);
     if by_way {
         excuse_registry(&mut verdict);
@@ -179,11 +179,17 @@ pub(super) fn read<'a>(
 }
 
 /// Keeps causes from being certain where it is not known which way containerd goes: what fails on
-/// our way may not be on its own.
-fn doubt_other_ways(verdict: &mut ViewVerdict<'_>) {
+/// our way may not be on its own. What a digest names is the same on each way.
+fn doubt_other_ways(verdict: &mut ViewVerdict<'_>, report: &Report, messages: &Messages) {
     if is_way_unknown(verdict) && verdict.causes.iter().all(|cause| !is_of_runtime(cause)) {
         let causes = std::mem::take(&mut verdict.causes);
-        verdict.could_not_tell.extend(causes);
+        let is_content = |reason: &Reason<'_>| {
+            let entry = messages.entries.get(&reason.finding.code);
+            report.is_by_digest() && entry.is_some_and(|entry| entry.any_host)
+        };
+        let (of_content, others): (Vec<_>, Vec<_>) = causes.into_iter().partition(is_content);
+        verdict.causes = of_content;
+        verdict.could_not_tell.extend(others);
     }
 }
 

@@ -52,6 +52,7 @@ pub fn world(server: &Server) -> World {
         azure_cli: false,
         proxies: Proxies::default(),
         containerd_proxies: std::cell::OnceCell::new(),
+        containerd_trust: std::cell::OnceCell::new(),
         docker_configs: vec![],
         files: std::collections::HashMap::new(),
         fake_disk: None,

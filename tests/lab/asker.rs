@@ -19,7 +19,7 @@ pub(crate) fn environment(scenario: &Scenario, secrets: &Secrets) -> BTreeMap<St
     scenario.ask.environment.iter().map(|(name, value)| (name.clone(), filled(value))).collect()
 }
 
-/// Returns the client's files, with the credentials and the inspecting authority filled in. The scenario's own files take
+/// Returns the client's files, with the credentials and the authorities filled in. The scenario's own files take
 /// precedence over those of a node.
 pub(crate) fn files(
     scenario: &Scenario,
@@ -35,6 +35,7 @@ pub(crate) fn files(
     for text in files.values_mut() {
         *text = secrets.fill(text, &scenario.registry.login_server);
         *text = text.replace("$INSPECTION_CA", &certificates.inspection_pem());
+        *text = text.replace("$WORLD_CA", &certificates.ca_pem());
         *text = text.replace("$LAB_CA", &ca).replace("$KUBE_CREDENTIAL", kubernetes::TOKEN);
     }
     files

@@ -148,7 +148,7 @@ impl Listener {
         let mut response = match self.host.role {
             Role::Registry => self.world.ask_registry(scheme, self.seen.ip(), request).await,
             Role::Data => self.world.ask_data(&request),
-            Role::Imds => self.world.ask_imds(&request),
+            Role::Imds => self.world.ask_imds(&request).await,
             Role::Entra => self.world.ask_entra(request).await,
             Role::Arm => self.world.ask_azure(scheme, request).await,
             Role::Kubernetes => self.cluster.ask(request).await,

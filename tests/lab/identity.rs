@@ -66,6 +66,7 @@ pub enum ImdsAnswer {
     ThrottledOnce,
     Outage,
     GoneOnce,
+    LateOnce,
     Html,
     Endless,
     Long,
@@ -74,9 +75,18 @@ pub enum ImdsAnswer {
 }
 
 impl Entra {
-    /// Returns whether it issues tokens for this audience; a trailing slash does not matter.
+    /// Returns whether it issues tokens for this audience; a trailing slash does not matter. Azure
+    /// Resource Manager has an old name in each cloud, which older credential providers use.
     pub(crate) fn knows(&self, audience: &str) -> bool {
-        let same = |known: &String| known.trim_end_matches('/') == audience.trim_end_matches('/');
+        const OLD: [(&str, &str); 3] = [
+            ("https://management.core.windows.net", "https://management.azure.com"),
+            ("https://management.core.chinacloudapi.cn", "https://management.chinacloudapi.cn"),
+            ("https://management.core.usgovcloudapi.net", "https://management.usgovcloudapi.net"),
+        ];
+        let plain = |audience: &str| audience.trim_end_matches('/').to_owned();
+        let asked = plain(audience);
+        let newer = OLD.iter().find(|(old, _)| *old == asked).map(|(_, new)| (*new).to_owned());
+        let same = |known: &String| plain(known) == asked || Some(plain(known)) == newer;
         self.audiences.iter().any(same)
     }
 

@@ -1,5 +1,7 @@
 //! The metadata service of a machine: tokens for the identities that are attached to it.
 
+use std::time::Duration;
+
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, DATE, SERVER};
 use hyper::http::response::Builder;
@@ -20,12 +22,17 @@ const JSON: &str = "application/json; charset=utf-8";
 /// The error of an interceptor that requests tokens on the machine's behalf.
 const INTERCEPTED: &str = "failed to refresh token, error: adal: Refresh request failed. Status Code = '400'. \
     Response body: Bad Request\n";
+/// Longer than the kubelet waits for its credential provider.
+const LATE: Duration = Duration::from_secs(70);
 /// More bytes than any real response.
 const LONG: usize = 10 << 20;
 
 impl World {
     /// Responds to a request to the metadata service.
-    pub(crate) fn ask_imds(&self, request: &Request<Incoming>) -> Response<Body> {
+    pub(crate) async fn ask_imds(&self, request: &Request<Incoming>) -> Response<Body> {
+        if self.imds.answer == ImdsAnswer::LateOnce && self.once_imds() {
+            tokio::time::sleep(LATE).await;
+        }
         if let Some(canned) = self.imds_canned() {
             return canned;
         }
@@ -119,7 +126,7 @@ impl World {
         let busy = json!({ "error": "invalid_request", "error_description": busy });
         Some(match self.imds.answer {
             ImdsAnswer::ThrottledOnce | ImdsAnswer::GoneOnce if !self.once_imds() => return None,
-            ImdsAnswer::Normal => return None,
+            ImdsAnswer::Normal | ImdsAnswer::LateOnce => return None,
             ImdsAnswer::Throttled | ImdsAnswer::ThrottledOnce => {
                 imds_says(StatusCode::TOO_MANY_REQUESTS, &busy)
             }

@@ -247,6 +247,7 @@ pub enum Answer {
     RedirectLoop,
     HeaderBomb,
     GzipBomb,
+    Brotli,
     Endless,
     NotJson,
     WrongDigest,

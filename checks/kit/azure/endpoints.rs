@@ -72,7 +72,7 @@ impl Endpoints {
 /// Returns the host in the URL of a service that is sent secrets; `None` when requests to it would
 /// not be encrypted.
 pub fn authority_of(url: &str) -> Option<Host> {
-    let host = Host::of(&url::Url::parse(url).ok()?, HostPurpose::Other)?;
+    let host = Host::of(&url::Url::parse(url).ok()?, HostPurpose::SignIn)?;
     (!host.plain).then_some(host)
 }
 

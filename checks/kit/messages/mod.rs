@@ -1,8 +1,7 @@
 //! The messages: everything that people read, in each language, by code.
 //!
-//! The texts come from `findings.toml` of each area, `steps.toml`, `evidence.toml` and
-//! `modes.toml`. The build script (`checks/build.rs`) makes static tables of them: nothing is
-//! parsed at run time.
+//! The texts come from `findings.toml` of each area, `steps.toml`, `evidence.toml` and `modes.toml`. The
+//! build script (`checks/build.rs`) makes static tables of them: nothing is parsed at run time.
 
 mod lookup;
 mod table;
@@ -59,6 +58,8 @@ pub struct Entry {
     pub retired: Option<&'static str>,
     /// Whether it may end without further action: by itself, or some time after its fix.
     pub heals: bool,
+    /// Whether it is about content, so that what a digest names has it wherever it is served.
+    pub any_host: bool,
     /// One plain fact.
     pub title: Text,
     /// What was seen, where the title does not say it all: the first that can be filled is used.
@@ -186,8 +187,7 @@ impl Place {
 pub struct StepMessages {
     /// The question that the step answers.
     pub asks: Text,
-    /// What to say when the step passed, the most detailed first: the first that can be filled is
-    /// used.
+    /// What to say when the step passed: the first that can be filled is used.
     pub passed: &'static [Text],
     /// The value of a pass that is worth a line of its own on the first page, if it is there.
     pub shown: Option<&'static str>,

@@ -30,7 +30,8 @@ const SCHEMES: [&str; 3] = ["bearer", "digest", "basic"];
 /// Returns the challenges of a response that containerd knows, the preferred one first.
 pub fn challenges(headers: &HeaderMap) -> Vec<Challenge> {
     let values = headers.get_all(hyper::header::WWW_AUTHENTICATE).iter();
-    let read = values.map(|value| parse(value.as_bytes()));
+    // Go trims what surrounds the value of a header.
+    let read = values.map(|value| parse(value.as_bytes().trim_ascii()));
     let preference = |one: &Challenge| SCHEMES.iter().position(|scheme| *scheme == one.scheme);
     let mut known: Vec<_> = read.filter(|one| preference(one).is_some()).collect();
     known.sort_by_key(preference);

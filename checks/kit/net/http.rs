@@ -25,6 +25,7 @@ use tokio_rustls::client::TlsStream;
 use super::{
     Fault, RESPONSE_WAIT, Reply, Route, Stream,
     chunked_reader::ChunkedReader,
+    encoding::{Accepts, Decoding},
     http1::{MAX_HEAD_BYTES, as_go_reads},
     signed_in::{Origin, SignedIn},
     tcp::Io,
@@ -151,6 +152,8 @@ pub struct Request {
     pub form: Option<Secret>,
     /// The first byte of the content to fetch (`Range`).
     pub from: u64,
+    /// Whether it fetches content by its digest: then containerd decompresses what a server compresses.
+    pub is_content: bool,
     /// One more header, which some services require.
     pub header: Option<(&'static str, &'static str)>,
     /// More headers, which a node's configuration adds.
@@ -178,6 +181,7 @@ impl Request {
             authorization: None,
             form: None,
             from: 0,
+            is_content: false,
             header: None,
             more: vec![],
             is_redirected: false,
@@ -191,6 +195,14 @@ impl Request {
     /// Adds the header that some services require.
     pub fn with(self, name: &'static str, value: &'static str) -> Self {
         Self { header: Some((name, value)), ..self }
+    }
+
+    fn accepts(&self) -> Accepts {
+        match self.is_content {
+            true => Accepts::Content,
+            false if self.method == Method::HEAD || self.from > 0 => Accepts::Nothing,
+            false => Accepts::Transport,
+        }
     }
 
     /// Returns the method and the path, as reports name the request. The query may hold a secret, and
@@ -275,6 +287,9 @@ impl Connection {
             if request.from > 0 {
                 built = built.header(header::RANGE, format!("bytes={}-", request.from));
             }
+            if let Some(accepted) = request.accepts().header() {
+                built = built.header(header::ACCEPT_ENCODING, accepted);
+            }
             let form = request.form.as_ref();
             if form.is_some() {
                 built = built.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
@@ -314,7 +329,12 @@ impl Connection {
         let (head, body) = response.into_parts();
         let (host, said) = (self.host.clone(), request.said_to(&self.host));
         let status = head.status.as_u16();
-        Ok(Reply { host, request: said, status, headers: head.headers, body })
+        let (decoding, unknown_encoding) = match Decoding::of(request.accepts(), &head.headers) {
+            Ok(decoding) => (decoding, None),
+            Err(unknown) => (None, Some(unknown)),
+        };
+        let headers = head.headers;
+        Ok(Reply { host, request: said, status, headers, body, decoding, unknown_encoding })
     }
 
     /// Returns the open connection, or reopens it when the server has closed it.

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
-use super::{BODY_WAIT, Fault};
+use super::{BODY_WAIT, Fault, encoding::Decoding};
 use crate::kit::target::Host;
 
 /// The headers that are kept as evidence. None of them is meant to hold a secret; if a server
@@ -39,6 +39,9 @@ pub struct Reply {
     /// All headers.
     pub headers: HeaderMap,
     pub(super) body: Incoming,
+    pub(super) decoding: Option<Decoding>,
+    /// An encoding of the body that containerd does not decompress.
+    pub unknown_encoding: Option<String>,
 }
 
 /// Returns the time in the `Date` header.
@@ -57,28 +60,69 @@ impl Reply {
     pub async fn piece(&mut self) -> Result<Option<Bytes>, Fault> {
         let next = async {
             while let Some(frame) = self.body.frame().await {
-                match frame.map_err(|error| Fault::of(&error))?.into_data() {
-                    // HTTP/2 may end a body with an empty frame, which is not a chunk.
-                    Ok(piece) if !piece.is_empty() => return Ok(Some(piece)),
-                    _ => {}
+                let Ok(piece) = frame.map_err(|error| Fault::of(&error))?.into_data() else {
+                    continue;
+                };
+                let piece = match &mut self.decoding {
+                    Some(decoding) => decoding.piece(&piece)?,
+                    None => piece,
+                };
+                // HTTP/2 may end a body with an empty frame, which is not a chunk.
+                if !piece.is_empty() {
+                    return Ok(Some(piece));
                 }
             }
-            Ok(None)
+            let Some(mut decoding) = self.decoding.take() else { return Ok(None) };
+            Ok(Some(decoding.end()?).filter(|last| !last.is_empty()))
         };
         timeout(BODY_WAIT, next).await.unwrap_or(Err(Fault::TimedOut))
     }
 
     /// Reads the whole body. Fails when it is longer than `limit` or takes too long.
-    pub async fn read(mut self, limit: usize) -> Result<Vec<u8>, Fault> {
+    pub async fn read(self, limit: usize) -> Result<Vec<u8>, Fault> {
+        self.read_due(limit, None).await
+    }
+
+    /// Reads the body as a decoder does that stops at the end of a document: it does not matter how the
+    /// connection ends.
+    pub async fn read_beginning(mut self, limit: usize) -> Result<Vec<u8>, Fault> {
+        let reading = async {
+            let mut read = vec![];
+            loop {
+                match self.piece().await {
+                    Ok(Some(piece)) if read.len() + piece.len() > limit => {
+                        return Err(Fault::TooLong);
+                    }
+                    Ok(Some(piece)) => read.extend_from_slice(&piece),
+                    Ok(None) => return Ok(read),
+                    Err(fault) if read.is_empty() || fault == Fault::TimedOut => {
+                        return Err(fault);
+                    }
+                    Err(_) => return Ok(read),
+                }
+            }
+        };
+        timeout(BODY_WAIT, reading).await.unwrap_or(Err(Fault::TimedOut))
+    }
+
+    /// Reads the whole body, of which `due` bytes are known to belong to it: if they are there, it does
+    /// not matter how the connection ends.
+    pub async fn read_due(mut self, limit: usize, due: Option<usize>) -> Result<Vec<u8>, Fault> {
         let reading = async {
             let mut whole = vec![];
-            while let Some(piece) = self.piece().await? {
-                if whole.len() + piece.len() > limit {
-                    return Err(Fault::TooLong);
+            loop {
+                match self.piece().await {
+                    Ok(Some(piece)) if whole.len() + piece.len() > limit => {
+                        return Err(Fault::TooLong);
+                    }
+                    Ok(Some(piece)) => whole.extend_from_slice(&piece),
+                    Ok(None) => return Ok(whole),
+                    Err(fault) if due == Some(whole.len()) && fault != Fault::TimedOut => {
+                        return Ok(whole);
+                    }
+                    Err(fault) => return Err(fault),
                 }
-                whole.extend_from_slice(&piece);
             }
-            Ok(whole)
         };
         timeout(BODY_WAIT, reading).await.unwrap_or(Err(Fault::TimedOut))
     }

@@ -58,6 +58,12 @@ impl Refusal {
             Refusal::Broken(fault) => !matches!(fault, Fault::Other(_)),
             Refusal::NoTrustStore => false,
             Refusal::Alert(alert) => !NO_COMMON_WAY.contains(&alert.as_str()),
+            // Version 1 has no names, and Go reads no others.
+            Refusal::Untrusted(Why::Other(other), certificate)
+                if other.0.downcast_ref() == Some(&webpki::Error::UnsupportedCertVersion) =>
+            {
+                certificate.names.is_empty()
+            }
             Refusal::Untrusted(why, _) => {
                 matches!(
                     why,
@@ -78,18 +84,29 @@ impl Refusal {
 }
 
 /// Returns whether Go refuses a certificate for a reason for which this verifier has no word of its
-/// own: a name that the authority may not vouch for, and SHA-1 (crypto/x509).
+/// own: a name that the authority may not vouch for, and an old signature (crypto/x509).
 fn is_refused_by_go(why: &CertificateError) -> bool {
-    /// `sha1WithRSAEncryption` and `ecdsa-with-SHA1`.
-    const SHA1: [&[u8]; 2] =
-        [&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 5], &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 1]];
+    /// RSA with MD5, SHA-1 and SHA-224; ECDSA with SHA-1 and SHA-224.
+    const OLD: [&[u8]; 5] = [
+        &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 4],
+        &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 5],
+        &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 14],
+        &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 1],
+        &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 1],
+    ];
     match why {
         CertificateError::Other(other) => {
-            other.0.downcast_ref() == Some(&webpki::Error::NameConstraintViolation)
+            matches!(
+                other.0.downcast_ref(),
+                Some(
+                    webpki::Error::NameConstraintViolation
+                        | webpki::Error::PathLenConstraintViolated
+                )
+            )
         }
         CertificateError::UnsupportedSignatureAlgorithmContext {
             signature_algorithm_id, ..
-        } => SHA1.iter().any(|id| signature_algorithm_id.windows(id.len()).any(|part| part == *id)),
+        } => OLD.iter().any(|id| signature_algorithm_id.windows(id.len()).any(|part| part == *id)),
         _ => false,
     }
 }
@@ -119,14 +136,28 @@ pub async fn handshake(
     host: &Host,
     stream: Stream,
 ) -> Result<(TlsStream<Stream>, Certificate), Refusal> {
-    let roots = cx.world.roots.store_for(host).await.ok_or(Refusal::NoTrustStore)?;
+    let containerds = cx.world.containerds_trust(host);
+    let roots = match containerds {
+        Some(trust) => trust.now.clone(),
+        None => cx.world.roots.store().await.ok_or(Refusal::NoTrustStore)?,
+    };
+    let roots = cx.world.roots.with_those_of(host, roots);
     let began = Instant::now();
     let verifier = RecordingVerifier::new(roots, cx.now(), cx.world.roots.must_verify(host));
-    let got = shake(host, stream, &verifier).await;
+    let got = match shake(host, stream, &verifier).await {
+        // What could not be read may vouch for it.
+        Err(Refusal::Untrusted(CertificateError::UnknownIssuer, _))
+            if containerds.is_some_and(|trust| !trust.is_complete) =>
+        {
+            Err(Refusal::NoTrustStore)
+        }
+        got => got,
+    };
+    let before = containerds.map_or_else(|| cx.world.roots.public(), |it| it.before.clone());
     // Only the trust store of a container runtime that has been running for long may be another one.
     let is_private = cx.world.on_node
         && got.is_ok()
-        && !verifier.is_trusted_by(cx.world.roots.public_for(host), host);
+        && !verifier.is_trusted_by(cx.world.roots.with_those_of(host, before), host);
     let certificate =
         verifier.certificate().map(|certificate| Certificate { is_private, ..certificate });
     let heard = match &got {
@@ -262,6 +293,17 @@ impl RecordingVerifier {
         })
     }
 
+    /// Returns whether a certificate is valid, and is for any usage (`anyExtendedKeyUsage`).
+    fn is_for_any_usage(&self, leaf: &CertificateDer<'_>, chain: &[CertificateDer<'_>]) -> bool {
+        const ANY: &[u8] = &[0x55, 0x1d, 0x25, 0];
+        let algorithms = self.provider.signature_verification_algorithms.all;
+        let usage = webpki::KeyUsage::required_if_present(ANY);
+        let roots = &self.roots.roots;
+        webpki::EndEntityCert::try_from(leaf).is_ok_and(|leaf| {
+            leaf.verify_for_usage(algorithms, roots, chain, self.now, usage, None, None).is_ok()
+        })
+    }
+
     fn certificate(&self) -> Option<Certificate> {
         let seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let (leaf, chain) = seen.split_first()?;
@@ -300,11 +342,20 @@ impl ServerCertVerifier for RecordingVerifier {
         let Some(verifier) = &self.verifier else {
             return Err(Error::InvalidCertificate(CertificateError::UnknownIssuer));
         };
-        match verifier.verify_server_cert(leaf, chain, name, ocsp, self.now) {
+        // To Go, what may not sign certificates vouches for none.
+        let chain: Vec<_> = chain.iter().filter(|one| may_vouch(one)).cloned().collect();
+        match verifier.verify_server_cert(leaf, &chain, name, ocsp, self.now) {
             // Go accepts `*.corp` for a host in that zone; this verifier does not.
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) if is_wild(leaf, name) => Ok(ServerCertVerified::assertion()),
+            // Go accepts a certificate for any usage; this verifier wants servers named.
+            Err(Error::InvalidCertificate(
+                CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. },
+            )) if self.is_for_any_usage(leaf, &chain) => {
+                rustls::client::verify_server_name(&ParsedCertificate::try_from(leaf)?, name)?;
+                Ok(ServerCertVerified::assertion())
+            }
             // Go, and so containerd, accepts a certificate that is itself in the trust store.
             Err(error) if self.is_trusted_itself(leaf) => {
                 rustls::client::verify_server_name(&ParsedCertificate::try_from(leaf)?, name)?;
@@ -354,6 +405,15 @@ impl ServerCertVerifier for RecordingVerifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
     }
+}
+
+/// Returns whether a certificate of a chain may sign others (crypto/x509, `CheckSignatureFrom`).
+fn may_vouch(certificate: &CertificateDer<'_>) -> bool {
+    let Ok((_, certificate)) = X509Certificate::from_der(certificate) else { return true };
+    let usage = certificate.key_usage().ok().flatten();
+    let constraints = certificate.basic_constraints().ok().flatten();
+    usage.is_none_or(|usage| usage.value.key_cert_sign())
+        && constraints.is_none_or(|constraints| constraints.value.ca)
 }
 
 /// Returns whether a wildcard in the certificate covers the name by Go's rule: it replaces the

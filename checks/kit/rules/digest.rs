@@ -11,6 +11,13 @@ pub fn digest(wanted: &str, bytes: &[u8]) -> String {
     hasher.finish()
 }
 
+/// Returns whether a container runtime can store content under this digest: it computes SHA-256 alone
+/// (containerd, plugins/content/local, `digest.Canonical`).
+pub fn is_storable(digest: &str) -> bool {
+    let hex = digest.strip_prefix("sha256:").unwrap_or_default();
+    hex.len() == 64 && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 /// Computes a digest while the bytes arrive.
 pub enum Hasher {
     /// The usual algorithm.

@@ -5,14 +5,12 @@
 //! A [`Shape`] stands for the Go type. [`decode`] returns the document with the names of the shape
 //! and without what the type does not have, so that the result can be read in any way.
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, SeqAccess, Visitor},
-};
 use serde_json::{Map, Number, Value};
+
+use super::go_parse::{self, Json};
 
 /// A Go type that JSON is decoded into.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +29,8 @@ pub enum Shape {
     List(&'static Shape),
     /// A map with strings as keys.
     Map(&'static Shape),
+    /// `json.RawMessage`: anything, and there even if it is null.
+    Raw,
     /// A struct with these fields.
     Struct(&'static [(&'static str, Shape)]),
 }
@@ -68,9 +68,7 @@ impl fmt::Display for DecodeError {
 /// # Errors
 /// Returns what Go would say.
 pub fn decode(bytes: &[u8], shape: &Shape) -> Result<Value, DecodeError> {
-    let text = String::from_utf8_lossy(bytes);
-    let value: Json = serde_json::from_str(&text).map_err(|_| DecodeError::NotJson)?;
-    whole(&value, shape)
+    whole(&go_parse::whole(bytes).ok_or(DecodeError::NotJson)?, shape)
 }
 
 /// Decodes the first value of a stream and ignores the rest (`json.NewDecoder(…).Decode`).
@@ -78,41 +76,13 @@ pub fn decode(bytes: &[u8], shape: &Shape) -> Result<Value, DecodeError> {
 /// # Errors
 /// Returns what Go would say.
 pub fn decode_first(bytes: &[u8], shape: &Shape) -> Result<Value, DecodeError> {
-    let text: Cow<'_, str> = String::from_utf8_lossy(bytes);
-    let mut values = serde_json::Deserializer::from_str(&text).into_iter::<Json>();
-    let Some(Ok(value)) = values.next() else { return Err(DecodeError::NotJson) };
-    whole(&value, shape)
+    whole(&go_parse::first(bytes).ok_or(DecodeError::NotJson)?, shape)
 }
 
 fn whole(value: &Json, shape: &Shape) -> Result<Value, DecodeError> {
     let mut into = Value::Object(Map::new());
     set(&mut into, value, shape, "")?;
     Ok(into)
-}
-
-/// JSON with its fields in their order, and with numbers apart that Go takes for integers.
-enum Json {
-    Null,
-    Flag(bool),
-    Int(i64),
-    OtherNumber,
-    Text(String),
-    List(Vec<Json>),
-    Object(Vec<(String, Json)>),
-}
-
-impl Json {
-    /// Returns the kind of the value, in Go's words.
-    fn kind(&self) -> &'static str {
-        match self {
-            Json::Null => "null",
-            Json::Flag(_) => "bool",
-            Json::Int(_) | Json::OtherNumber => "number",
-            Json::Text(_) => "string",
-            Json::List(_) => "array",
-            Json::Object(_) => "object",
-        }
-    }
 }
 
 impl Shape {
@@ -125,6 +95,7 @@ impl Shape {
             Shape::Bytes => "[]byte",
             Shape::List(_) => "slice",
             Shape::Map(_) => "map",
+            Shape::Raw => "json.RawMessage",
             Shape::Struct(_) => "struct",
         }
     }
@@ -135,6 +106,7 @@ fn set(into: &mut Value, value: &Json, shape: &Shape, path: &str) -> Result<(), 
     let mismatch =
         || DecodeError::Mismatch { field: path.to_owned(), got: value.kind(), want: shape.name() };
     match (shape, value) {
+        (Shape::Raw, _) => *into = true.into(),
         (_, Json::Null) => {}
         (Shape::Text, Json::Text(text)) => *into = text.as_str().into(),
         (Shape::Int, Json::Int(number)) => *into = Number::from(*number).into(),
@@ -143,6 +115,9 @@ fn set(into: &mut Value, value: &Json, shape: &Shape, path: &str) -> Result<(), 
         (Shape::Bytes, Json::Text(text)) if BASE64_STANDARD.decode(unbroken(text)).is_ok() => {
             *into = text.as_str().into();
         }
+        // Go also takes a list of bytes.
+        (Shape::Bytes, Json::List(items))
+            if items.iter().all(|item| matches!(item, Json::Null | Json::Int(0..=255))) => {}
         (Shape::List(of), Json::List(items)) => {
             let mut list = Vec::with_capacity(items.len());
             for item in items {
@@ -171,9 +146,9 @@ fn set(into: &mut Value, value: &Json, shape: &Shape, path: &str) -> Result<(), 
                 // A name that is written exactly so is preferred to one in other letters.
                 let exact = known.iter().find(|(known, _)| known == name);
                 let field =
-                    exact.or_else(|| known.iter().find(|(k, _)| k.eq_ignore_ascii_case(name)));
+                    exact.or_else(|| known.iter().find(|(known, _)| is_same_name(known, name)));
                 let Some((name, shape)) = field else { continue };
-                if matches!(value, Json::Null) {
+                if matches!(value, Json::Null) && !matches!(shape, Shape::Raw) {
                     // Null empties a slice or a map, and changes no other value.
                     if matches!(shape, Shape::List(_) | Shape::Map(_)) {
                         into.remove(*name);
@@ -202,91 +177,73 @@ fn zero(shape: &Shape) -> Value {
     }
 }
 
+/// Returns whether a name is a field's, as Go folds the case of both: two letters beyond ASCII count
+/// as `s` and `k` (encoding/json, `foldName`).
+fn is_same_name(field: &str, name: &str) -> bool {
+    let folded = |c: char| match c {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        other => other.to_ascii_lowercase(),
+    };
+    field.chars().map(folded).eq(name.chars().map(folded))
+}
+
 /// Go ignores line ends in base64.
 fn unbroken(text: &str) -> String {
     text.replace(['\r', '\n'], "")
 }
 
-/// Returns whether Go's `time.Time` accepts a text: `2026-11-28T08:49:51.5Z`, strictly.
+/// Returns whether Go's `time.Time` accepts a text such as `2026-11-28T08:49:51.5Z`. It is not as
+/// strict as RFC 3339: the hour may have one digit, a comma may begin the fraction (time,
+/// `parseStrictRFC3339`, which is lenient until go.dev/issue/54580 ends).
 fn is_rfc3339(text: &str) -> bool {
-    let Some((whole, zone)) = text.split_at_checked(19) else { return false };
-    let pattern = "dddd-dd-ddTdd:dd:dd";
-    let fits = whole.chars().zip(pattern.chars()).all(|(c, p)| match p {
-        'd' => c.is_ascii_digit(),
-        other => c == other,
-    });
-    let zone = match zone.strip_prefix('.') {
-        Some(fraction) => {
-            let rest = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
-            if rest.len() == fraction.len() {
-                return false;
-            }
-            rest
-        }
-        None => zone,
-    };
-    let is_offset = |zone: &str| {
-        let digits: Vec<char> = zone.chars().collect();
-        matches!(digits[..], ['+' | '-', a, b, ':', c, d] if [a, b, c, d].iter().all(char::is_ascii_digit))
-    };
-    // The numbers themselves, such as the month, are jiff's to judge.
-    fits && (zone == "Z" || is_offset(zone)) && text.parse::<jiff::Timestamp>().is_ok()
+    read_time(text).is_some()
 }
 
-impl<'de> Deserialize<'de> for Json {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(JsonVisitor)
+fn read_time(text: &str) -> Option<()> {
+    let mut rest = text;
+    let year = number(&mut rest, 4, 4)?;
+    let month = after('-', &mut rest, 2)?;
+    let day = after('-', &mut rest, 2)?;
+    let hour = after('T', &mut rest, 1)?;
+    let minute = after(':', &mut rest, 2)?;
+    let second = after(':', &mut rest, 2)?;
+    let fraction =
+        rest.strip_prefix(['.', ',']).filter(|r| r.starts_with(|c: char| c.is_ascii_digit()));
+    if let Some(fraction) = fraction {
+        rest = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
     }
+    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days = match month {
+        2 if is_leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    let is_date = (1..=12).contains(&month) && (1..=days).contains(&day);
+    (is_date && hour < 24 && minute < 60 && second < 60).then_some(())?;
+    if rest == "Z" {
+        return Some(());
+    }
+    rest = rest.strip_prefix(['+', '-'])?;
+    let hours = number(&mut rest, 2, 2)?;
+    rest = rest.strip_prefix(':')?;
+    let minutes = number(&mut rest, 2, 2)?;
+    (rest.is_empty() && hours <= 24 && minutes <= 60).then_some(())
 }
 
-struct JsonVisitor;
+/// Takes a separator, and a number of two digits, or of one where that suffices.
+fn after(separator: char, rest: &mut &str, least: usize) -> Option<u32> {
+    *rest = rest.strip_prefix(separator)?;
+    number(rest, least, 2)
+}
 
-impl<'de> Visitor<'de> for JsonVisitor {
-    type Value = Json;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_unit<E>(self) -> Result<Json, E> {
-        Ok(Json::Null)
-    }
-
-    fn visit_bool<E>(self, flag: bool) -> Result<Json, E> {
-        Ok(Json::Flag(flag))
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Json, E> {
-        Ok(Json::Int(number))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Json, E> {
-        Ok(i64::try_from(number).map_or(Json::OtherNumber, Json::Int))
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Json, E> {
-        Ok(Json::OtherNumber)
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Json, E> {
-        Ok(Json::Text(text.to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
-        let mut list = vec![];
-        while let Some(item) = items.next_element()? {
-            list.push(item);
-        }
-        Ok(Json::List(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Json, A::Error> {
-        let mut object = vec![];
-        while let Some(field) = fields.next_entry()? {
-            object.push(field);
-        }
-        Ok(Json::Object(object))
-    }
+/// Takes a number of as many digits.
+fn number(rest: &mut &str, least: usize, most: usize) -> Option<u32> {
+    let digits = rest.bytes().take(most).take_while(u8::is_ascii_digit).count();
+    let (number, behind) = rest.split_at_checked(digits).filter(|_| digits >= least)?;
+    *rest = behind;
+    number.parse().ok()
 }
 
 #[cfg(test)]
@@ -312,6 +269,8 @@ mod tests {
         assert_eq!(decoded(r#"{"Token":"a","TOKEN":"b","x":{}}"#).unwrap(), json!({"token": "b"}));
         assert_eq!(decoded(r#"{"token":"a","token":null} rest"#).unwrap(), json!({"token": "a"}));
         assert_eq!(decoded("null").unwrap(), json!({}));
+        assert_eq!(decoded("{\"to\u{212a}en\":\"a\"}").unwrap(), json!({"token": "a"}));
+        assert_eq!(decoded(r#"{"expires_in":-0,"token":"\ud800"}"#).unwrap()["token"], "\u{fffd}");
         let labels = decoded(r#"{"labels":{"a":"1"},"Labels":{"b":null}}"#).unwrap();
         assert_eq!(labels, json!({"labels": {"a": "1", "b": ""}}));
     }
@@ -326,6 +285,11 @@ mod tests {
             (r#"{"issued_at":"nonsense"}"#, "\"issued_at\" of type time.Time"),
             (r#"{"issued_at":"2026-11-28 08:00:00Z"}"#, "time.Time"),
             (r#"{"issued_at":"2026-13-28T08:00:00Z"}"#, "time.Time"),
+            (r#"{"issued_at":"2026-02-29T08:00:00Z"}"#, "time.Time"),
+            (r#"{"issued_at":"2026-11-28T08:00:00.Z"}"#, "time.Time"),
+            (r#"{"issued_at":"2026-11-28T08:00:60Z"}"#, "time.Time"),
+            (r#"{"issued_at":"2026-11-28T08:00:00+0900"}"#, "time.Time"),
+            (r#"{"issued_at":"2026-11-28t08:00:00z"}"#, "time.Time"),
             (r#"{"token":5}"#, "number into field \"token\" of type string"),
             (r#"{"list":{}}"#, "object into field \"list\" of type slice"),
             (r#"{"list":[{"size":"1"}]}"#, "\"list.size\""),
@@ -338,6 +302,9 @@ mod tests {
             assert!(error.contains(said), "{text}: {error}");
         }
         assert!(decoded(r#"{"issued_at":"2026-11-28T08:00:00.123456789+09:00"}"#).is_ok());
+        for time in ["2024-02-29T8:00:00,5Z", "0000-01-01T00:00:00.1234567890123-23:60"] {
+            assert!(decoded(&format!(r#"{{"issued_at":"{time}"}}"#)).is_ok(), "{time}");
+        }
         assert!(decode(b"{} x", &TOKEN).is_err());
     }
 }

@@ -33,6 +33,9 @@ pub enum HostPurpose {
     Mirror(u8),
     /// Something else that the registry named, such as a token server.
     Other,
+    /// What an identity signs in at. The kubelet's credential provider asks it, and containerd never
+    /// does.
+    SignIn,
 }
 
 impl Host {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fs::Metadata,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
@@ -22,9 +23,15 @@ pub struct FakeDisk {
     pub lengths: HashMap<PathBuf, u64>,
 }
 
+/// Returns when a file or directory was changed last: its content, or for a file its name or owner,
+/// because a file that was moved there has the time of its content.
+pub(super) fn changed(about: &Metadata) -> Timestamp {
+    let seconds = if about.is_dir() { about.mtime() } else { about.mtime().max(about.ctime()) };
+    Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX)
+}
+
 impl World {
-    /// Returns when a file or directory was changed last: its content, or for a file its name or
-    /// owner, because a file that was moved there has the time of its content.
+    /// Returns when a file or directory was changed last.
     pub async fn changed(&self, path: &Path) -> Result<Timestamp, FileError> {
         if let Some(disk) = &self.fake_disk {
             let is_there = self.files.keys().any(|file| file.starts_with(path));
@@ -33,9 +40,7 @@ impl World {
                 if is_there { Ok(Timestamp::UNIX_EPOCH) } else { Err(FileError::Missing) };
             return disk.changed.get(path).copied().map_or(missing, Ok);
         }
-        let found = self.metadata(path).await?;
-        let seconds = if found.is_dir() { found.mtime() } else { found.mtime().max(found.ctime()) };
-        Ok(Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX))
+        Ok(changed(&self.metadata(path).await?))
     }
 
     /// Returns the length of a file.
@@ -62,7 +67,7 @@ impl World {
         Ok(found.f_bfree.saturating_mul(found.f_frsize))
     }
 
-    async fn metadata(&self, path: &Path) -> Result<std::fs::Metadata, FileError> {
+    async fn metadata(&self, path: &Path) -> Result<Metadata, FileError> {
         let looking = async { tokio::fs::metadata(path).await.map_err(FileError::from) };
         timeout(FILE_WAIT, looking).await.unwrap_or(Err(FileError::Unfinished("timed-out")))
     }

@@ -9,6 +9,7 @@ mod programs;
 mod proxies;
 mod roots;
 mod toml;
+mod trust;
 mod yaml;
 
 use std::{
@@ -20,7 +21,10 @@ use std::{
 
 use jiff::SignedDuration;
 
-use crate::kit::redact::Secret;
+use crate::kit::{
+    redact::Secret,
+    target::{Host, HostPurpose},
+};
 pub use disk::FakeDisk;
 pub use files::{FILE_WAIT, FileError, NODE_FILES};
 pub use process::ProcessError;
@@ -29,6 +33,7 @@ pub use programs::Program;
 pub use proxies::{Proxies, Proxy, ProxyDecision};
 pub use roots::{BUNDLES, CERTIFICATE_FOLDERS, Roots};
 pub use toml::{Toml, toml};
+pub use trust::{TrustFile, TrustPlaces, TrustRead, TrustStore};
 pub use yaml::{yaml, yaml_loosely};
 
 /// What a check can know of its surroundings. The tests run the same checks as a release.
@@ -64,6 +69,8 @@ pub struct World {
     pub proxies: Proxies,
     /// The proxies that the node's containerd has, once they are known.
     pub containerd_proxies: OnceCell<Proxies>,
+    /// The trust store of the node's containerd, once it is known that its environment names one.
+    pub containerd_trust: OnceCell<TrustStore>,
     /// The places where docker's `config.json` may be; the first one that exists counts.
     pub docker_configs: Vec<PathBuf>,
     /// Files that replace those on disk: empty in the real world.
@@ -83,6 +90,11 @@ impl World {
     /// Returns the proxies of a pull: those of the node's containerd, or, where there is none, our own.
     pub fn pull_proxies(&self) -> &Proxies {
         self.containerd_proxies.get().unwrap_or(&self.proxies)
+    }
+
+    /// Returns the trust store by which containerd judges that host, where its environment names one.
+    pub fn containerds_trust(&self, host: &Host) -> Option<&TrustStore> {
+        self.containerd_trust.get().filter(|_| host.purpose != HostPurpose::SignIn)
     }
 
     /// Returns the path of one of the node's files.

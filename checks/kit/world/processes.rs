@@ -30,7 +30,7 @@ const STARTED: usize = 19;
 /// A step of the clock moves the time of a start against the times of files. Less is no difference.
 const CLOCK_STEP: SignedDuration = SignedDuration::from_mins(1);
 /// The most files that are read for a process, the search for it counted as one.
-pub const PROCESS_READS: usize = MAX_NAMESAKES + 5;
+pub const PROCESS_READS: usize = MAX_NAMESAKES + 6;
 /// The name of the first process of a machine, as opposed to that of a container.
 const FIRST: &str = "systemd";
 
@@ -53,6 +53,9 @@ pub struct Process {
     pub pid: u32,
     /// Its program and arguments.
     pub args: Vec<String>,
+    /// The file of its program, which takes more permission to see. Where it was replaced since, the
+    /// kernel adds a word to the name.
+    pub program: Option<String>,
     /// When it started, by the node's own clock; `None` where that is not known.
     pub started: Option<Timestamp>,
     /// Its environment, or why that cannot be read: it takes more permission than the rest.
@@ -96,9 +99,15 @@ impl World {
         let args = self.read(&of("cmdline")).await?;
         let args = String::from_utf8_lossy(&args);
         let environment = self.read(&of("environ")).await.map(|bytes| environ(&bytes));
+        let program = match self.fake_disk {
+            None => timeout(FILE_WAIT, tokio::fs::read_link(of("exe"))).await.ok(),
+            Some(_) => None,
+        };
+        let program = program.and_then(Result::ok);
         let booted = self.read(&proc.join("stat")).await.unwrap_or_default();
         Ok(Some(Process {
             pid,
+            program: program.and_then(|path| path.into_os_string().into_string().ok()),
             args: args.split_terminator('\0').map(str::to_owned).collect(),
             started: started(&String::from_utf8_lossy(&booted), began),
             environment,

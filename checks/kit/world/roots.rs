@@ -39,6 +39,8 @@ struct Inner {
     unverified: Mutex<HashSet<Whose>>,
     /// The authorities that systems trust when they are installed.
     public: Arc<RootCertStore>,
+    /// The authorities of `--ca-file`, which are part of the store already.
+    given: Vec<CertificateDer<'static>>,
 }
 
 /// The hosts that an authority is trusted for.
@@ -57,31 +59,33 @@ impl Whose {
         match host.purpose {
             HostPurpose::Registry | HostPurpose::Data => Whose::Registry,
             HostPurpose::Mirror(number) => Whose::Mirror(number),
-            HostPurpose::Other => Whose::Host(host.endpoint()),
+            HostPurpose::Other | HostPurpose::SignIn => Whose::Host(host.endpoint()),
         }
     }
 }
 
 impl Roots {
     /// Returns a trust store that `read` fills when it is first needed. `read` may block.
-    /// `public` are the authorities that systems trust when they are installed.
+    /// `public` are the authorities that systems trust when they are installed, `given` those that the
+    /// user named.
     pub fn read_later(
         read: impl Fn() -> RootCertStore + Send + Sync + 'static,
         public: RootCertStore,
+        given: Vec<CertificateDer<'static>>,
     ) -> Self {
         let (store, more, unverified) = (OnceCell::new(), Mutex::default(), Mutex::default());
         let public = Arc::new(public);
-        Self(Arc::new(Inner { read: Box::new(read), store, more, unverified, public }))
+        Self(Arc::new(Inner { read: Box::new(read), store, more, unverified, public, given }))
     }
 
-    /// Returns the authorities that are trusted for that host wherever it is reached from: those that
-    /// systems trust when they are installed, and those that are trusted for the host only.
-    pub fn public_for(&self, host: &Host) -> Arc<RootCertStore> {
-        let trusted = self.0.more.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(more) = trusted.get(&Whose::of(host)) else { return self.0.public.clone() };
-        let mut store = RootCertStore::clone(&self.0.public);
-        store.add_parsable_certificates(more.iter().cloned());
-        Arc::new(store)
+    /// Returns the authorities that systems trust when they are installed.
+    pub fn public(&self) -> Arc<RootCertStore> {
+        self.0.public.clone()
+    }
+
+    /// Returns the authorities that the user named.
+    pub fn given(&self) -> &[CertificateDer<'static>] {
+        &self.0.given
     }
 
     /// Trusts more authorities for that host, in addition to the trust store.
@@ -105,14 +109,13 @@ impl Roots {
         !unverified.contains(&Whose::of(host))
     }
 
-    /// Returns the authorities that are trusted for that host.
-    pub async fn store_for(&self, host: &Host) -> Option<Arc<RootCertStore>> {
-        let store = self.store().await?;
+    /// Returns that trust store with the authorities that are trusted for that host only.
+    pub fn with_those_of(&self, host: &Host, store: Arc<RootCertStore>) -> Arc<RootCertStore> {
         let trusted = self.0.more.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(more) = trusted.get(&Whose::of(host)) else { return Some(store) };
+        let Some(more) = trusted.get(&Whose::of(host)) else { return store };
         let mut store = RootCertStore::clone(&store);
         store.add_parsable_certificates(more.iter().cloned());
-        Some(Arc::new(store))
+        Arc::new(store)
     }
 
     /// Returns the trust store; `None` when reading it takes too long. That is final: no other
@@ -131,7 +134,7 @@ impl Roots {
 impl From<RootCertStore> for Roots {
     fn from(store: RootCertStore) -> Self {
         let public = store.clone();
-        Self::read_later(move || store.clone(), public)
+        Self::read_later(move || store.clone(), public, vec![])
     }
 }
 

@@ -204,6 +204,7 @@ impl World {
             Answer::GzipBomb => {
                 finish(ok(JSON).header(CONTENT_ENCODING, "gzip"), Body::whole(gzip_bomb()))
             }
+            Answer::Brotli => finish(ok(JSON).header(CONTENT_ENCODING, "br"), Body::whole("{}")),
             Answer::Endless => finish(ok(JSON), Body::endless(vec![b' '; 16 << 10])),
             Answer::Unset
             | Answer::OutageOnce

@@ -17,13 +17,15 @@ use crate::secrets::{Holder, refresh_token};
 use crate::settings::Answer;
 
 /// The audiences that a token may have. The second is Azure Resource Manager, by the names of its
-/// clouds and its old name.
+/// clouds and its old names.
 const OWN: &str = "https://containerregistry.azure.net";
-const RESOURCE_MANAGERS: [&str; 4] = [
+const RESOURCE_MANAGERS: [&str; 6] = [
     "https://management.azure.com",
     "https://management.core.windows.net",
     "https://management.chinacloudapi.cn",
+    "https://management.core.chinacloudapi.cn",
     "https://management.usgovcloudapi.net",
+    "https://management.core.usgovcloudapi.net",
 ];
 const KINDS: [&str; 3] = ["access_token", "access_token_refresh_token", "refresh_token"];
 

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lab::Scenario;
 use serde_json::Value;
@@ -20,8 +20,20 @@ const NODE: &str = "10.250.0.2";
 const CONFIG: &str = "credential-provider-config.yaml";
 const POD: &str = "app";
 const SECRET: &str = "acr-pull";
-/// The lab's placeholder for a credential provider: a stand-in that only has to exist.
-const STAND_IN: &[u8] = b"#!";
+/// What is in the lab's stand-in for a credential provider, which has a version and does nothing, but
+/// not in programs for other machines.
+const STAND_IN: &[u8] = b"Go buildinf";
+
+/// A line of shell that runs its arguments with another `/proc`. The processes of other clusters and
+/// tests on this machine are left out of it.
+const ALONE: &str = r#"set -e; of=$(readlink /proc/self/ns/mnt)
+exec unshare --mount sh -c 'set -e; of=$1; shift; new=$(mktemp -d); mount -t tmpfs tmpfs "$new"
+for pid in 1 $$ $(find /proc/[0-9]*/ns/mnt -maxdepth 0 -printf "%l %p
+" 2>/dev/null |
+  while read -r mounts path; do [ "$mounts" != "$of" ] || { path=${path#/proc/}; echo "${path%%/*}"; }; done)
+do mkdir -p "$new/$pid"; mount --bind "/proc/$pid" "$new/$pid" 2>/dev/null || rmdir "$new/$pid"; done
+ln -s $$ "$new/self"; ln -s self/net "$new/net"; : >"$new/stat"; mount --bind /proc/stat "$new/stat"
+mount --move "$new" /proc; rmdir "$new"; exec "$@"' sh "$of" "$@""#;
 
 pub struct Cluster {
     script: PathBuf,
@@ -50,6 +62,8 @@ impl Cluster {
         let mut command = Command::new(&self.script);
         command.args(words).env("REAL_CLUSTER_RUN", self.home());
         command.env("REAL_CLUSTER_NETNS", &self.network).env("REAL_CLUSTER_NODE_IP", NODE);
+        // What this shell trusts is not what a node trusts.
+        command.env_remove("SSL_CERT_FILE").env_remove("SSL_CERT_DIR");
         command
     }
 
@@ -60,7 +74,26 @@ impl Cluster {
         command
     }
 
+    /// Returns a command that runs on the node and sees only the node's processes, as on a machine of
+    /// its own: those that share its mounts.
+    pub fn alone(&self, program: &Path) -> Command {
+        let mut command = self.node(Path::new("sh"));
+        command.args(["-c", ALONE, "sh"]).arg(program);
+        command
+    }
+
+    /// Runs a command of the script.
+    pub async fn run(&self, words: &[String]) -> Fallible<()> {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        run(self.script(&words)).await.map(drop)
+    }
+
     async fn kubectl(&self, words: &[&str]) -> Fallible<String> {
+        run(self.kubectl_command(words)?).await
+    }
+
+    /// Returns a command of kubectl, as the cluster's administrator.
+    pub fn kubectl_command(&self, words: &[&str]) -> Fallible<Command> {
         let built = std::env::var("REAL_CLUSTER_HOME").map(PathBuf::from);
         let built = built.or_else(|_| {
             let home = std::env::var("XDG_CACHE_HOME").map(PathBuf::from);
@@ -69,7 +102,7 @@ impl Cluster {
         })?;
         let mut command = self.node(&built.join("bin/kubectl"));
         command.arg("--kubeconfig").arg(self.home().join("admin.kubeconfig")).args(words);
-        run(command).await
+        Ok(command)
     }
 
     /// Removes all images from the node's containerd, except those that pods consist of.
@@ -170,7 +203,9 @@ impl Cluster {
         replace(&world.join("root/etc/kubernetes"), &node.join("etc-kubernetes"))?;
         replace(&world.join("root/var/lib/kubelet/credential-provider"), &providers)?;
         let provider = providers.join("acr-credential-provider");
-        if fs::read(&provider).is_ok_and(|program| program.starts_with(STAND_IN)) {
+        let is_stand_in =
+            |program: Vec<u8>| program.windows(STAND_IN.len()).any(|it| it == STAND_IN);
+        if fs::read(&provider).is_ok_and(is_stand_in) {
             fs::copy(self.folder.join("acr-credential-provider"), provider)?;
         }
         let own = world.join("root/var/lib/kubelet");
@@ -257,6 +292,13 @@ impl Cluster {
         run(self.script(&["node", "sh", "-c", line])).await.map(drop)
     }
 
+    /// Returns what the node's containerd says of its version.
+    pub async fn containerd(&self) -> Fallible<String> {
+        let said = run(self.script(&["node", "containerd", "--version"])).await?;
+        let words: Vec<&str> = said.split_whitespace().take(3).collect();
+        Ok(words.join(" "))
+    }
+
     /// Ends the node's containerd and starts it again, with these variables besides its own.
     pub async fn restart_containerd(&self, environment: &[(&str, &str)]) -> Fallible<()> {
         let pid_file = self.home().join("containerd.pid");
@@ -266,6 +308,10 @@ impl Cluster {
         run(kill).await?;
         let gone = async || !Path::new("/proc").join(&pid).exists();
         until("the end of containerd", Duration::from_secs(15), gone).await?;
+        // Linux tells the start of a process to the second: what was changed is older than that.
+        let since = Instant::now();
+        let older = async || since.elapsed() > Duration::from_secs(2);
+        until("a start after the changes", Duration::from_secs(9), older).await?;
         let log = fs::File::create(self.folder.join("containerd.log"))?;
         let mut start = self.script(&["node", "containerd", "-c", "/etc/containerd/config.toml"]);
         start.envs(environment.iter().copied());

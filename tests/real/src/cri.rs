@@ -39,8 +39,19 @@ impl Runtime {
         std::fs::write(home.join("config.toml"), config)?;
         let mut command: Command = lane.command(folder, Path::new("containerd"));
         command.arg("--config").arg(home.join("config.toml"));
-        let daemon = Daemon::start(&format!("containerd-{}", lane.name), folder, command)?;
-        let channel = connect(home.join("cri.sock"));
+        let name = format!("containerd-{}", lane.name);
+        Runtime::by(&name, folder, command, home.join("cri.sock")).await
+    }
+
+    /// Starts a containerd by that command, and waits for it at its socket.
+    pub async fn by(
+        name: &str,
+        folder: &Path,
+        command: Command,
+        socket: PathBuf,
+    ) -> Fallible<Runtime> {
+        let daemon = Daemon::start(name, folder, command)?;
+        let channel = connect(socket);
         let mut client = RuntimeServiceClient::new(channel.clone());
         until(&daemon.name, Duration::from_secs(60), async || {
             client.version(VersionRequest { version: "v1".into() }).await.is_ok()

@@ -13,6 +13,7 @@ use lab::Expect;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cluster::Cluster;
+use crate::debug;
 use crate::proof;
 use crate::rollout;
 use crate::seen;
@@ -29,7 +30,6 @@ const LEFT_OUT: &[(&str, &str)] = &[
         "node-without-provider-folder",
         "it needs a kubelet with another provider folder, which this one does not have",
     ),
-    ("node-imds-through-proxy", "the kubelet would also use the proxy to reach its API server"),
     (
         "node-provider-of-others",
         "the kubelet requires the other provider's program, and does not start without it",
@@ -47,12 +47,14 @@ const LEFT_OUT: &[(&str, &str)] = &[
 /// The beginnings of the names of scenarios that are left out, and why.
 const GROUPS_LEFT_OUT: &[(&str, &str)] = &[
     ("node-kubelet-", "they are about a kubelet with other flags"),
+    ("node-imds-through-proxy", "the kubelet would also use the proxy to reach its API server"),
     ("node-localdns", "this node has no LocalDNS"),
     ("node-provider-run", "the kubelet runs its provider anyway, and check-acr is not asked to"),
     ("node-provider-flag-", "they are about the version of the provider"),
     ("node-provider-not-executable", "the kubelet does not start with such a program"),
     ("node-provider-too-old", "it is about the version of the provider"),
     ("node-old-provider", "they are about the version of the provider"),
+    ("node-labelled-old-provider", "it is about the version of the provider"),
     ("node-arm-audience-disabled-", "they are about the version of the provider"),
 ];
 
@@ -88,6 +90,12 @@ impl Due {
         Due { exit: 1, causes: vec![cause.to_owned()], ..Due::default() }
     }
 
+    /// The same with these warnings.
+    pub fn warns(mut self, warnings: &[&str]) -> Due {
+        self.warnings = warnings.iter().map(ToString::to_string).collect();
+        self
+    }
+
     /// It could not be told, for this reason.
     pub fn unclear(suspect: &str) -> Due {
         Due { exit: 3, could_not_tell: vec![suspect.to_owned()], ..Due::default() }
@@ -114,6 +122,10 @@ pub async fn all(script: &Path, options: &Options) -> Fallible<bool> {
         _ = tokio::signal::ctrl_c() => Err("interrupted".into()),
         _ = terminate.recv() => Err("interrupted".into()),
     };
+    let containerd = match &rows {
+        Ok(_) => cluster.containerd().await?,
+        Err(_) => String::new(),
+    };
     let down = cluster.down().await;
     let _ = std::fs::remove_dir_all(&folder);
     let rows = rows?;
@@ -125,7 +137,10 @@ pub async fn all(script: &Path, options: &Options) -> Fallible<bool> {
     }
     println!("all of it took {:.0?}\n{result}", start.elapsed());
     if let Some(page) = &options.proof {
-        proof::replace(page, &written(&rows, &result, start.elapsed(), tool).await?)?;
+        proof::replace(
+            page,
+            &written(&rows, &result, start.elapsed(), (tool, &containerd)).await?,
+        )?;
     }
     Ok(failed == 0 && !rows.is_empty())
 }
@@ -149,6 +164,11 @@ async fn ask(cluster: &mut Cluster, tool: &Path, options: &Options) -> Fallible<
         rollout.iter().for_each(print);
         rows.extend(rollout);
     }
+    if options.only.as_ref().is_none_or(|words| words == "debug") {
+        let debug = debug::all(cluster, tool).await.map_err(|e| format!("debug: {e}"))?;
+        debug.iter().for_each(print);
+        rows.extend(debug);
+    }
     Ok(rows)
 }
 
@@ -157,13 +177,18 @@ async fn one(cluster: &mut Cluster, tool: &Path, name: &'static str) -> Fallible
     let scenario = seen::scenario(name)?;
     let (pulled, words) = cluster.pull(name, &scenario).await?;
     cluster.anew(name).await?;
-    let mut command = cluster.node(tool);
+    let mut command = cluster.alone(tool);
     command.arg(&scenario.ask.image).args(["-o", "json"]);
     if let Some(file) = cluster.pull_secret(&scenario) {
         command.arg("--auth-file").arg(file);
     }
     let told = told(command).await;
-    let complaints = complaints(&scenario.expect.clone().into(), pulled, &told);
+    let due = match name {
+        // This kubelet has no flags for a provider where there is no configuration, which is certain.
+        "node-credprovider-not-configured" => Due::cannot("kubelet/credprovider-flags-missing"),
+        _ => scenario.expect.clone().into(),
+    };
+    let complaints = complaints(&due, pulled, &told);
     Ok(Row { name, pulled, words, told, complaints, took: start.elapsed() })
 }
 
@@ -223,18 +248,30 @@ fn short(words: &str) -> String {
     words[from..].to_owned()
 }
 
-async fn written(rows: &[Row], result: &str, took: Duration, tool: &Path) -> Fallible<String> {
+async fn written(
+    rows: &[Row],
+    result: &str,
+    took: Duration,
+    (tool, containerd): (&Path, &str),
+) -> Fallible<String> {
     let day = proof::said(&["date", "-u", "+%F"]).await?;
     let version = proof::said(&[&tool.to_string_lossy(), "--version"]).await?;
-    let containerd = proof::said(&["containerd", "--version"]).await?;
     let mut page = format!(
-        "{day}: {} nodes; {result}. It took {:.0} s. Tool under test: {version}. The node: kubelet 1.34.4, acr-credential-provider \
-         1.36.5, {containerd}.\n\n| scenario | kubelet | check-acr | agree | found | the kubelet's words |\n{}\n",
+        "{day}: {} pulls; {result}. It took {:.0} s. Tool under test: {version}. The node: kubelet 1.34.4, acr-credential-provider \
+         1.36.5, {containerd}.\n\n{}",
         rows.len(),
         took.as_secs_f32(),
-        "| --- ".repeat(6) + "|",
+        head("scenario"),
     );
+    let mut is_rollout = false;
     for row in rows {
+        if !is_rollout && !row.name.starts_with("node-") {
+            is_rollout = true;
+            page += &format!(
+                "\nWhat changes while the node runs, in this order:\n\n{}",
+                head("change")
+            );
+        }
         let can = if row.pulled { "pulled" } else { "could not" };
         let agree = if row.complaints.is_empty() { "yes" } else { "NO" };
         let words = short(&row.words).replace('|', "\\|");
@@ -246,7 +283,15 @@ async fn written(rows: &[Row], result: &str, took: Duration, tool: &Path) -> Fal
     for (name, why) in LEFT_OUT {
         page += &format!("* {name}: {why}.\n");
     }
+    for (name, why) in GROUPS_LEFT_OUT {
+        page += &format!("* {name}…: {why}.\n");
+    }
     Ok(page)
+}
+
+fn head(first: &str) -> String {
+    let rule = "| --- ".repeat(6) + "|";
+    format!("| {first} | kubelet | check-acr | agree | found | the kubelet's words |\n{rule}\n")
 }
 
 /// Splits the script from the remaining arguments.

@@ -2,25 +2,31 @@
 //! `check-acr` reports.
 //!
 //! `real [--tool check-acr] [--only WORDS] [--all] [--proof docs/proof.md]`, as root; `real kubelet
-//! CLUSTER …` uses a kubelet instead. See README.md.
+//! CLUSTER …` uses a kubelet instead, `real order CONTAINERD …` compares the order of hosts,
+//! `real providers FOLDER …` builds of the credential provider. See README.md.
 
 mod case;
 mod cases;
 mod cluster;
 mod cri;
 mod daemon;
+mod debug;
+mod differential;
 mod dns;
 mod image;
 mod judge;
 mod kubelet;
 mod lab;
 mod lanes;
+mod localdns;
 mod namespace;
 mod nodes;
+mod order;
 mod peer;
 mod pki;
 mod places;
 mod proof;
+mod providers;
 mod proxies;
 mod realm;
 mod refusals;
@@ -69,6 +75,9 @@ async fn main() -> ExitCode {
             peer::pull(&words[1], Path::new(&words[2])).await.map(|()| true)
         }
         Some("inside") if words.len() >= 2 => inside(Path::new(&words[1]), &words[2..]).await,
+        Some("inside-differential") if words.len() >= 2 => {
+            differential::inside(Path::new(&words[1]), &words[2..]).await
+        }
         Some("node") if words.len() == 5 => nodes::stand(&words[1..]).await.map(|()| true),
         Some("stand") if words.len() == 3 => {
             seen::stand(&words[1], Path::new(&words[2])).await.map(|()| true)
@@ -77,11 +86,26 @@ async fn main() -> ExitCode {
             println!("skipped: CHECK_ACR_REAL=skip");
             Ok(true)
         }
+        Some("order") => order::all(&words[1..]).await,
+        Some("order-world") if words.len() == 5 => order::stand(&words[1..]).await.map(|()| true),
+        Some("localdns") => localdns::all(&words[1..]).await,
+        Some("localdns-node") if words.len() == 4 => localdns::stand(&words[1..]).await,
+        Some("providers") => providers::all(&words[1..]).await,
+        Some("provider-world") if words.len() == 6 => {
+            providers::stand(&words[1..]).await.map(|()| true)
+        }
         Some("kubelet") => match kubelet::script(&words[1..]) {
             Ok((script, options)) => kubelet::all(&script, &options).await,
             Err(e) => Err(e),
         },
-        _ => outside(&words).await,
+        Some("differential") => match differential::Options::whole(&words[1..]) {
+            Ok(whole) => outside("inside-differential", &whole).await,
+            Err(e) => Err(e),
+        },
+        _ => match arguments(&words) {
+            Ok(arguments) => outside("inside", &arguments).await,
+            Err(e) => Err(e),
+        },
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -105,23 +129,30 @@ fn told(error: &dyn std::error::Error) -> String {
     words
 }
 
-/// Creates the namespaces, runs inside them, and removes the temporary folder afterwards in any
-/// case.
-async fn outside(words: &[String]) -> Fallible<bool> {
+/// Returns the arguments of the inside, with whole paths.
+fn arguments(words: &[String]) -> Fallible<Vec<String>> {
     let mut options = Options::read(words)?;
     for path in options.tool.iter_mut().chain(&mut options.proof) {
         *path = path.canonicalize().map_err(|e| format!("{}: {e}", path.display()))?;
     }
-    namespace::allowed().await?;
-    let folder = std::env::temp_dir().join(format!("check-acr-real-{}", std::process::id()));
-    std::fs::create_dir_all(&folder)?;
-    let mut arguments = vec!["inside".to_owned(), folder.display().to_string()];
+    let mut arguments = vec![];
     arguments
         .extend(options.tool.iter().flat_map(|t| ["--tool".to_owned(), t.display().to_string()]));
     arguments.extend(options.only.iter().flat_map(|o| ["--only".to_owned(), o.clone()]));
     arguments
         .extend(options.proof.iter().flat_map(|p| ["--proof".to_owned(), p.display().to_string()]));
     arguments.extend(options.all.then(|| "--all".to_owned()));
+    Ok(arguments)
+}
+
+/// Creates the namespaces, runs inside them, and removes the temporary folder afterwards in any
+/// case.
+async fn outside(inside: &str, arguments: &[String]) -> Fallible<bool> {
+    namespace::allowed().await?;
+    let folder = std::env::temp_dir().join(format!("check-acr-real-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let first = [inside.to_owned(), folder.display().to_string()];
+    let arguments: Vec<_> = first.into_iter().chain(arguments.iter().cloned()).collect();
 
     let mut terminate = signal(SignalKind::terminate())?;
     let mut inside = namespace::enter(&arguments, &folder)?;

@@ -184,7 +184,7 @@ pub async fn stand(words: &[String]) -> Fallible<()> {
 }
 
 /// Mounts the files of a node at their paths.
-async fn furnish(folder: &Path, etc: &Path) -> Fallible<()> {
+pub async fn furnish(folder: &Path, etc: &Path) -> Fallible<()> {
     bind(etc, Path::new("/etc")).await?;
     bind(&folder.join("ca.pem"), Path::new("/etc/ssl/certs/ca-certificates.crt")).await?;
     bind(&folder.join("resolv.conf"), Path::new("/etc/resolv.conf")).await?;
@@ -206,7 +206,7 @@ async fn furnish(folder: &Path, etc: &Path) -> Fallible<()> {
 /// Returns the credentials that Azure's credential provider would hand to the kubelet, obtained in
 /// its own order. Returns none if the provider fails, because the kubelet then goes on without
 /// credentials. (cloud-provider-azure, pkg/credentialprovider.)
-async fn as_the_provider(image: &str) -> Fallible<Option<(String, String)>> {
+pub async fn as_the_provider(image: &str) -> Fallible<Option<(String, String)>> {
     let Ok(text) = std::fs::read("/etc/kubernetes/azure.json") else { return Ok(None) };
     let Ok(file) = serde_json::from_slice::<Value>(&text) else { return Ok(None) };
     let field = |name: &str| file[name].as_str().unwrap_or_default().to_owned();

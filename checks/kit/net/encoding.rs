@@ -1,0 +1,222 @@
+//! Bodies that a server compresses for the transfer (`Content-Encoding`), decompressed where containerd
+//! and Go's transport do so.
+
+use std::io::{self, Write};
+
+use flate2::{Decompress, FlushDecompress, Status, write::MultiGzDecoder};
+use hyper::{HeaderMap, body::Bytes, header::CONTENT_ENCODING};
+use zstd::stream::write::Decoder;
+
+use super::Fault;
+
+/// What containerd accepts when it fetches content (core/remotes/docker/fetcher.go, `open`).
+const CONTENT: &str = "zstd;q=1.0, gzip;q=0.8, deflate;q=0.5";
+/// What Go's transport accepts for everything else.
+const TRANSPORT: &str = "gzip";
+/// The largest piece that is decompressed at once, and the most that may come of what arrives at once.
+const PIECE: usize = 4 * 1024;
+const MAX_PIECE: usize = 16 * 1024 * 1024;
+
+/// Which encodings a request accepts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Accepts {
+    /// What containerd accepts for content.
+    Content,
+    /// What Go's transport accepts by itself.
+    Transport,
+    /// None: a request with HEAD, or for a part.
+    Nothing,
+}
+
+impl Accepts {
+    /// Returns the value of `Accept-Encoding`, if the request has one.
+    pub(super) fn header(self) -> Option<&'static str> {
+        match self {
+            Accepts::Content => Some(CONTENT),
+            Accepts::Transport => Some(TRANSPORT),
+            Accepts::Nothing => None,
+        }
+    }
+}
+
+/// The decompression of a body, one encoding after the other.
+pub(super) struct Decoding(Vec<Stage>);
+
+enum Stage {
+    Gzip(Box<MultiGzDecoder<Vec<u8>>>),
+    Zstd(Box<Decoder<'static, Vec<u8>>>),
+    Deflate { inflate: Box<Decompress>, is_over: bool },
+}
+
+impl Decoding {
+    /// Returns how a response is to be decompressed; `None` if it is not. An error is an encoding that
+    /// containerd does not know.
+    pub(super) fn of(accepts: Accepts, headers: &HeaderMap) -> Result<Option<Self>, String> {
+        let named = headers.get(CONTENT_ENCODING).map(|value| value.as_bytes());
+        let named = String::from_utf8_lossy(named.unwrap_or_default());
+        if accepts != Accepts::Content {
+            let is_ours = accepts == Accepts::Transport && named.eq_ignore_ascii_case("gzip");
+            return Ok(is_ours.then(|| Self(vec![Stage::gzip()])));
+        }
+        let mut stages = vec![];
+        for name in named.split([' ', '\t', ',']).filter(|name| !name.is_empty()).rev() {
+            stages.push(match name.to_ascii_lowercase().as_str() {
+                "gzip" => Stage::gzip(),
+                "zstd" => Stage::Zstd(Box::new(Decoder::new(vec![]).map_err(|e| e.to_string())?)),
+                "deflate" => {
+                    let inflate = Box::new(Decompress::new(false));
+                    Stage::Deflate { inflate, is_over: false }
+                }
+                "identity" => continue,
+                _ => return Err(name.to_owned()),
+            });
+        }
+        Ok((!stages.is_empty()).then_some(Self(stages)))
+    }
+
+    /// Decompresses the next piece of the body.
+    pub(super) fn piece(&mut self, piece: &[u8]) -> Result<Bytes, Fault> {
+        self.through(piece, false)
+    }
+
+    /// Returns what is left at the end of the body.
+    pub(super) fn end(&mut self) -> Result<Bytes, Fault> {
+        self.through(&[], true)
+    }
+
+    fn through(&mut self, piece: &[u8], is_end: bool) -> Result<Bytes, Fault> {
+        let mut bytes = piece.to_vec();
+        for stage in &mut self.0 {
+            let mut out = vec![];
+            for part in bytes.chunks(PIECE) {
+                stage.write(part, &mut out).map_err(|error| failed(&error))?;
+                if out.len() > MAX_PIECE {
+                    return Err(Fault::TooLong);
+                }
+            }
+            if is_end {
+                stage.end(&mut out).map_err(|error| failed(&error))?;
+            }
+            bytes = out;
+        }
+        Ok(bytes.into())
+    }
+}
+
+impl Stage {
+    fn gzip() -> Self {
+        Stage::Gzip(Box::new(MultiGzDecoder::new(vec![])))
+    }
+
+    fn write(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
+        match self {
+            Stage::Gzip(decoder) => {
+                decoder.write_all(bytes)?;
+                out.append(decoder.get_mut());
+            }
+            Stage::Zstd(decoder) => {
+                decoder.write_all(bytes)?;
+                out.append(decoder.get_mut());
+            }
+            Stage::Deflate { inflate, is_over } => {
+                let mut rest = bytes;
+                // What follows the last block is never looked at.
+                while !*is_over {
+                    let (before, start) = (inflate.total_in(), out.len());
+                    out.reserve(PIECE);
+                    let status = inflate.decompress_vec(rest, out, FlushDecompress::None)?;
+                    let taken = usize::try_from(inflate.total_in() - before).unwrap_or(rest.len());
+                    rest = &rest[taken.min(rest.len())..];
+                    *is_over = status == Status::StreamEnd;
+                    if taken == 0 && out.len() == start {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
+        match self {
+            Stage::Gzip(decoder) => {
+                decoder.try_finish()?;
+                out.append(decoder.get_mut());
+            }
+            Stage::Zstd(decoder) => {
+                decoder.flush()?;
+                out.append(decoder.get_mut());
+            }
+            Stage::Deflate { is_over: false, .. } => {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            Stage::Deflate { .. } => {}
+        }
+        Ok(())
+    }
+}
+
+fn failed(error: &io::Error) -> Fault {
+    Fault::Other(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use flate2::{
+        Compression,
+        bufread::{DeflateEncoder, GzEncoder},
+    };
+    use hyper::header::HeaderValue;
+
+    use super::*;
+
+    fn decoding(encoding: &'static str) -> Result<Option<Decoding>, String> {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+        Decoding::of(Accepts::Content, &headers)
+    }
+
+    fn decoded(encoding: &'static str, bytes: &[u8]) -> Result<Vec<u8>, Fault> {
+        let mut decoding = decoding(encoding).unwrap().unwrap();
+        let mut out = vec![];
+        for piece in bytes.chunks(7) {
+            out.extend(decoding.piece(piece)?);
+        }
+        out.extend(decoding.end()?);
+        Ok(out)
+    }
+
+    #[test]
+    fn what_containerd_decompresses() {
+        let plain = b"some bytes, some more bytes".repeat(900);
+        let (mut gzip, mut deflate, mut twice) = (vec![], vec![], vec![]);
+        GzEncoder::new(&plain[..], Compression::fast()).read_to_end(&mut gzip).unwrap();
+        DeflateEncoder::new(&plain[..], Compression::fast()).read_to_end(&mut deflate).unwrap();
+        let zstd = zstd::encode_all(&plain[..], 1).unwrap();
+        GzEncoder::new(&zstd[..], Compression::fast()).read_to_end(&mut twice).unwrap();
+        for (encoding, bytes) in [
+            ("gzip", &gzip),
+            ("GZip, identity", &gzip),
+            ("deflate", &deflate),
+            ("zstd", &zstd),
+            ("zstd,gzip", &twice),
+        ] {
+            assert_eq!(decoded(encoding, bytes).unwrap(), plain, "{encoding}");
+            assert!(decoded(encoding, &bytes[..bytes.len() / 2]) != Ok(plain.clone()));
+        }
+        assert!(decoded("gzip", &plain).is_err());
+        assert!(decoding("identity").unwrap().is_none() && decoding("").unwrap().is_none());
+        assert!(decoding("br").is_err() && decoding("x-gzip").is_err());
+    }
+
+    #[test]
+    fn a_bomb_ends() {
+        let zeros = vec![0; 64 << 20];
+        let mut packed = vec![];
+        GzEncoder::new(&zeros[..], Compression::best()).read_to_end(&mut packed).unwrap();
+        let mut decoding = decoding("gzip").unwrap().unwrap();
+        assert_eq!(decoding.piece(&packed), Err(Fault::TooLong));
+    }
+}

@@ -1,0 +1,340 @@
+//! JSON as Go's `encoding/json` scans it: invalid UTF-8 and lone surrogates become U+FFFD, numbers keep
+//! their spelling, and a document may be 10,000 levels deep.
+
+/// How deep a document may be (encoding/json, `maxNestingDepth`).
+const MAX_DEPTH: usize = 10_000;
+/// From this depth on only the kind of a value is kept. No type that is decoded is so deep.
+const KEPT_DEPTH: usize = 24;
+
+/// JSON with its fields in their order.
+#[derive(Debug)]
+pub(super) enum Json {
+    Null,
+    Flag(bool),
+    /// A number that Go takes for an integer.
+    Int(i64),
+    OtherNumber,
+    Text(String),
+    List(Vec<Json>),
+    Object(Vec<(String, Json)>),
+}
+
+impl Json {
+    /// Returns the kind of the value, in Go's words.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Json::Null => "null",
+            Json::Flag(_) => "bool",
+            Json::Int(_) | Json::OtherNumber => "number",
+            Json::Text(_) => "string",
+            Json::List(_) => "array",
+            Json::Object(_) => "object",
+        }
+    }
+}
+
+/// Parses a whole document; `None` if it is not JSON.
+pub(super) fn whole(bytes: &[u8]) -> Option<Json> {
+    let mut parser = Parser { rest: bytes };
+    let value = parser.value(0)?;
+    parser.skip_space();
+    parser.rest.is_empty().then_some(value)
+}
+
+/// Parses the first value of a stream; `None` if it is not JSON.
+pub(super) fn first(bytes: &[u8]) -> Option<Json> {
+    Parser { rest: bytes }.value(0)
+}
+
+struct Parser<'a> {
+    rest: &'a [u8],
+}
+
+impl Parser<'_> {
+    fn skip_space(&mut self) {
+        while let [b' ' | b'\t' | b'\r' | b'\n', rest @ ..] = self.rest {
+            self.rest = rest;
+        }
+    }
+
+    /// Takes a byte, if it is next.
+    fn takes(&mut self, byte: u8) -> bool {
+        let is_next = self.rest.first() == Some(&byte);
+        if is_next {
+            self.rest = &self.rest[1..];
+        }
+        is_next
+    }
+
+    fn word(&mut self, word: &str) -> Option<()> {
+        self.rest = self.rest.strip_prefix(word.as_bytes())?;
+        Some(())
+    }
+
+    fn value(&mut self, depth: usize) -> Option<Json> {
+        if depth == KEPT_DEPTH {
+            return self.deep(depth);
+        }
+        self.skip_space();
+        Some(match self.rest.first()? {
+            b'{' => self.object(depth)?,
+            b'[' => self.list(depth)?,
+            _ => self.scalar()?,
+        })
+    }
+
+    fn scalar(&mut self) -> Option<Json> {
+        Some(match self.rest.first()? {
+            b'"' => Json::Text(self.text()?),
+            b't' => self.word("true").map(|()| Json::Flag(true))?,
+            b'f' => self.word("false").map(|()| Json::Flag(false))?,
+            b'n' => self.word("null").map(|()| Json::Null)?,
+            _ => self.number()?,
+        })
+    }
+
+    fn object(&mut self, depth: usize) -> Option<Json> {
+        self.takes(b'{');
+        let mut fields = vec![];
+        self.skip_space();
+        if self.takes(b'}') {
+            return Some(Json::Object(fields));
+        }
+        loop {
+            let name = self.name()?;
+            fields.push((name, self.value(depth + 1)?));
+            self.skip_space();
+            if self.takes(b'}') {
+                return Some(Json::Object(fields));
+            }
+            self.takes(b',').then_some(())?;
+        }
+    }
+
+    /// Takes the name of a field and its colon.
+    fn name(&mut self) -> Option<String> {
+        self.skip_space();
+        let name = self.text()?;
+        self.skip_space();
+        self.takes(b':').then_some(name)
+    }
+
+    fn list(&mut self, depth: usize) -> Option<Json> {
+        self.takes(b'[');
+        let mut items = vec![];
+        self.skip_space();
+        if self.takes(b']') {
+            return Some(Json::List(items));
+        }
+        loop {
+            items.push(self.value(depth + 1)?);
+            self.skip_space();
+            if self.takes(b']') {
+                return Some(Json::List(items));
+            }
+            self.takes(b',').then_some(())?;
+        }
+    }
+
+    /// Takes a value of any depth, without recursion, and keeps its kind.
+    fn deep(&mut self, depth: usize) -> Option<Json> {
+        // Whether each open value is an object.
+        let mut open: Vec<bool> = vec![];
+        let mut kind = None;
+        loop {
+            self.skip_space();
+            let opens = match self.rest.first()? {
+                b'{' => Some(true),
+                b'[' => Some(false),
+                _ => None,
+            };
+            if let Some(is_object) = opens {
+                self.rest = &self.rest[1..];
+                kind.get_or_insert(if is_object {
+                    Json::Object(vec![])
+                } else {
+                    Json::List(vec![])
+                });
+                open.push(is_object);
+                (depth + open.len() <= MAX_DEPTH).then_some(())?;
+                self.skip_space();
+                if !self.takes(if is_object { b'}' } else { b']' }) {
+                    if is_object {
+                        self.name()?;
+                    }
+                    continue;
+                }
+                open.pop();
+            } else {
+                let scalar = self.scalar()?;
+                kind.get_or_insert(scalar);
+            }
+            // What ends with this value, and what follows it.
+            loop {
+                let Some(is_object) = open.last().copied() else { return kind };
+                self.skip_space();
+                if self.takes(if is_object { b'}' } else { b']' }) {
+                    open.pop();
+                    continue;
+                }
+                self.takes(b',').then_some(())?;
+                if is_object {
+                    self.name()?;
+                }
+                break;
+            }
+        }
+    }
+
+    fn number(&mut self) -> Option<Json> {
+        let start = self.rest;
+        self.takes(b'-');
+        let whole = self.digits();
+        // A number does not begin with further zeros.
+        let begins = whole.first()?;
+        if *begins == b'0' && whole.len() > 1 {
+            // Go reads the zero, and the digit behind it is no valid end.
+            return None;
+        }
+        let mut is_integer = true;
+        if self.takes(b'.') {
+            is_integer = false;
+            self.digits().first()?;
+        }
+        if self.takes(b'e') || self.takes(b'E') {
+            is_integer = false;
+            let _ = self.takes(b'+') || self.takes(b'-');
+            self.digits().first()?;
+        }
+        let text = std::str::from_utf8(&start[..start.len() - self.rest.len()]).ok()?;
+        let integer = text.parse().ok().filter(|_| is_integer);
+        Some(integer.map_or(Json::OtherNumber, Json::Int))
+    }
+
+    fn digits(&mut self) -> &[u8] {
+        let count = self.rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let (digits, rest) = self.rest.split_at(count);
+        self.rest = rest;
+        digits
+    }
+
+    fn text(&mut self) -> Option<String> {
+        self.takes(b'"').then_some(())?;
+        let mut bytes = vec![];
+        loop {
+            let (byte, rest) = self.rest.split_first()?;
+            self.rest = rest;
+            match byte {
+                b'"' => return Some(String::from_utf8_lossy(&bytes).into_owned()),
+                b'\\' => {
+                    let mut buffer = [0; 4];
+                    bytes.extend_from_slice(self.escaped()?.encode_utf8(&mut buffer).as_bytes());
+                }
+                0..=0x1f => return None,
+                _ => bytes.push(*byte),
+            }
+        }
+    }
+
+    /// Takes what follows a backslash.
+    fn escaped(&mut self) -> Option<char> {
+        let (byte, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        Some(match byte {
+            b'"' | b'\\' | b'/' => char::from(*byte),
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => {
+                let unit = self.hex()?;
+                if !(0xd800..0xdc00).contains(&unit) {
+                    return Some(char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER));
+                }
+                // Half of a pair: with what is no other half it stands for nothing.
+                let before = self.rest;
+                let low = self.word("\\u").and_then(|()| self.hex());
+                let low = low.filter(|low| (0xdc00..0xe000).contains(low));
+                let Some(low) = low else {
+                    self.rest = before;
+                    return Some(char::REPLACEMENT_CHARACTER);
+                };
+                char::from_u32(0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00))?
+            }
+            _ => return None,
+        })
+    }
+
+    fn hex(&mut self) -> Option<u32> {
+        let (digits, rest) = self.rest.split_at_checked(4)?;
+        self.rest = rest;
+        let is_hex = digits.iter().all(u8::is_ascii_hexdigit);
+        let text = std::str::from_utf8(digits).ok().filter(|_| is_hex)?;
+        u32::from_str_radix(text, 16).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(json: &str) -> Option<String> {
+        match whole(json.as_bytes())? {
+            Json::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn texts() {
+        assert_eq!(text(r#""aé\n\u00e9\ud83d\ude00\/""#).unwrap(), "aé\né😀/");
+        assert_eq!(text(r#""a\ud800b\udc00\ud800\u0041""#).unwrap(), "a\u{fffd}b\u{fffd}\u{fffd}A");
+        assert!(matches!(whole(b"\"\xff\""), Some(Json::Text(text)) if text == "\u{fffd}"));
+        for bad in [r#""a"#, r#""\x""#, r#""\u12g4""#, r#""\u+123""#, "\"a\tb\"", r#""a" x"#] {
+            assert!(text(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn numbers() {
+        for (json, number) in [("0", 0), ("-0", 0), (" -5 ", -5), ("9223372036854775807", i64::MAX)]
+        {
+            assert!(matches!(whole(json.as_bytes()), Some(Json::Int(n)) if n == number), "{json}");
+        }
+        for other in ["1.0", "1e3", "1E-2", "-0.5", "9223372036854775808"] {
+            assert!(matches!(whole(other.as_bytes()), Some(Json::OtherNumber)), "{other}");
+        }
+        for bad in ["01", "-", ".5", "1.", "1e", "+1", "NaN", "0x1"] {
+            assert!(whole(bad.as_bytes()).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn documents() {
+        let deep = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
+        for good in ["{}", " [ 1 , {\"a\" : [ null , true ] } ] ", &deep(MAX_DEPTH), &deep(500)] {
+            assert!(whole(good.as_bytes()).is_some());
+        }
+        let mixed = r#"[{"a":"#.repeat(100) + "[1,2.5,\"x\",{},[]]" + &"}]".repeat(100);
+        assert!(whole(mixed.as_bytes()).is_some());
+        let broken = r#"[{"a":"#.repeat(100) + "[1,2.5,\"x\",{},[]" + &"}]".repeat(100);
+        for bad in [
+            "",
+            "{",
+            "[1,]",
+            "{\"a\"}",
+            "{\"a\":1,}",
+            "{a:1}",
+            "[1 2]",
+            "\u{feff}{}",
+            "nul",
+            "/**/1",
+            &deep(MAX_DEPTH + 1),
+            &broken,
+        ] {
+            assert!(whole(bad.as_bytes()).is_none(), "{}", &bad[..bad.len().min(20)]);
+        }
+        assert!(first(b"{} x").is_some() && whole(b"{} x").is_none());
+    }
+}

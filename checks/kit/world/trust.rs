@@ -1,0 +1,293 @@
+//! The trust store that the environment of a Go program names, read as Go reads it.
+//!
+//! `SSL_CERT_FILE` replaces Go's list of files, and `SSL_CERT_DIR` its list of directories; each by
+//! itself. Of the files the first that can be read counts, of the directories every file but links
+//! within the directory. Source: `crypto/x509` (`root_unix.go`, `root_linux.go`).
+
+use std::{
+    fs::{self, File},
+    io::Read,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+use rustix::{
+    fs::{CWD, Dir, Mode, OFlags, ResolveFlags, openat, openat2, readlinkat},
+    io::Errno,
+};
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+use tokio::{task::spawn_blocking, time::timeout};
+
+use super::{
+    BUNDLES, CERTIFICATE_FOLDERS, FILE_WAIT, FileError, World,
+    disk::{FakeDisk, changed},
+    files::MAX_NAMES,
+};
+
+/// The longest file of certificates that is read, and the most that is read of all.
+const MAX_BYTES: u64 = 4 * 1024 * 1024;
+const MAX_ALL_BYTES: usize = 16 * 1024 * 1024;
+/// How many directories are read.
+const MAX_FOLDERS: usize = 8;
+
+/// The authorities that a program trusts.
+#[derive(Clone, Debug)]
+pub struct TrustStore {
+    /// Those that its files hold now.
+    pub now: Arc<RootCertStore>,
+    /// Those of them that were there before the program started.
+    pub before: Arc<RootCertStore>,
+    /// Whether all of its files could be read.
+    pub is_complete: bool,
+}
+
+/// Where a program looks for authorities.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustPlaces {
+    files: Vec<String>,
+    folders: Vec<String>,
+}
+
+/// What was read of such places.
+#[derive(Debug, Default)]
+pub struct TrustRead {
+    /// The files.
+    pub files: Vec<TrustFile>,
+    /// The places that could not be read, although the program itself may be able to: each once.
+    pub unread: Vec<(String, FileError)>,
+}
+
+/// A file of authorities.
+#[derive(Debug)]
+pub struct TrustFile {
+    /// Its path on the node.
+    pub file: String,
+    /// When it was changed.
+    pub changed: Timestamp,
+    /// What is in it.
+    pub certificates: Vec<CertificateDer<'static>>,
+}
+
+impl TrustPlaces {
+    /// The variables that replace Go's lists.
+    pub const VARIABLES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+
+    /// Returns where a program with these variables looks; `None` where none of them is set. To Go,
+    /// an empty one is not set.
+    pub fn of(variable: impl Fn(&str) -> Option<String>) -> Option<Self> {
+        let [file, folders] =
+            Self::VARIABLES.map(|name| variable(name).filter(|it| !it.is_empty()));
+        if file.is_none() && folders.is_none() {
+            return None;
+        }
+        let all = |places: &[&str]| places.iter().map(|place| (*place).to_owned()).collect();
+        Some(Self {
+            files: file.map_or_else(|| all(&BUNDLES), |file| vec![file]),
+            folders: folders.map_or_else(
+                || all(&CERTIFICATE_FOLDERS),
+                |list| list.split(':').map(str::to_owned).collect(),
+            ),
+        })
+    }
+
+    /// Returns whether each place is named from the root, so that it does not depend on the directory
+    /// that the program was started in. To Go, an empty name is nothing.
+    pub fn are_absolute(&self) -> bool {
+        let mut all = self.files.iter().chain(&self.folders);
+        all.all(|place| place.is_empty() || place.starts_with('/'))
+    }
+}
+
+/// The names in a directory, and the content of a file with the time of its change; `None` where it is
+/// nothing to the program either.
+type Names = Result<Option<Vec<String>>, FileError>;
+type Content = Result<Option<(Vec<u8>, Timestamp)>, FileError>;
+
+impl World {
+    /// Reads such places below the node's root.
+    pub async fn trust(&self, places: &TrustPlaces) -> TrustRead {
+        if let Some(disk) = &self.fake_disk {
+            return gather(
+                places,
+                |folder| Ok(self.fake_names(folder)),
+                |file| Ok(self.fake(disk, file)),
+            );
+        }
+        let (root, wanted) = (self.node_root.clone(), places.clone());
+        let reading = spawn_blocking(move || {
+            let root = Root::open(root);
+            gather(&wanted, |folder| names(&root, folder), |file| content(&root, file))
+        });
+        match timeout(FILE_WAIT, reading).await {
+            Ok(Ok(read)) => read,
+            Ok(Err(_)) | Err(_) => {
+                let place = places.files.iter().chain(&places.folders).next();
+                let place = place.cloned().unwrap_or_default();
+                let unread = vec![(place, FileError::Unfinished("timed-out"))];
+                TrustRead { files: vec![], unread }
+            }
+        }
+    }
+
+    fn fake_names(&self, folder: &str) -> Option<Vec<String>> {
+        let of_lab = self.files.keys().filter_map(|file| file.strip_prefix(folder).ok()?.to_str());
+        let direct = of_lab.filter(|rest| !rest.is_empty() && !rest.contains('/'));
+        let mut names: Vec<String> = direct.map(str::to_owned).collect();
+        names.sort();
+        (!names.is_empty()).then_some(names)
+    }
+
+    fn fake(&self, disk: &FakeDisk, file: &str) -> Option<(Vec<u8>, Timestamp)> {
+        let text = self.files.get(Path::new(file))?;
+        let changed = disk.changed.get(Path::new(file)).copied().unwrap_or(Timestamp::UNIX_EPOCH);
+        Some((text.expose().as_bytes().to_vec(), changed))
+    }
+}
+
+/// Reads what Go reads.
+fn gather(
+    places: &TrustPlaces,
+    names: impl Fn(&str) -> Names,
+    content: impl Fn(&str) -> Content,
+) -> TrustRead {
+    let (mut read, mut left) = (TrustRead::default(), MAX_ALL_BYTES);
+    let mut add = |read: &mut TrustRead, place: &str, file: String| match content(&file) {
+        Ok(None) => false,
+        Ok(Some((bytes, changed))) => {
+            left = left.saturating_sub(bytes.len());
+            if left == 0 {
+                read.miss(place, FileError::Unfinished("too-long"));
+                return true;
+            }
+            let all = CertificateDer::pem_slice_iter(&bytes).filter_map(Result::ok);
+            read.files.push(TrustFile { file, changed, certificates: all.collect() });
+            true
+        }
+        Err(error) => {
+            read.miss(place, error);
+            true
+        }
+    };
+    for file in &places.files {
+        if add(&mut read, file, file.clone()) {
+            break;
+        }
+    }
+    for (count, folder) in places.folders.iter().enumerate().filter(|(_, it)| !it.is_empty()) {
+        if count >= MAX_FOLDERS {
+            read.miss(folder, FileError::Unfinished("too-long"));
+            break;
+        }
+        match names(folder) {
+            Ok(None) => {}
+            Ok(Some(names)) => {
+                for name in names {
+                    add(&mut read, folder, format!("{}/{name}", folder.trim_end_matches('/')));
+                }
+            }
+            Err(error) => read.miss(folder, error),
+        }
+    }
+    read
+}
+
+impl TrustRead {
+    fn miss(&mut self, place: &str, error: FileError) {
+        if self.unread.iter().all(|(known, _)| known != place) {
+            self.unread.push((place.to_owned(), error));
+        }
+    }
+}
+
+/// The root of the node's files.
+struct Root {
+    path: PathBuf,
+    /// It, opened; `None` where it is our own.
+    opened: Option<Result<OwnedFd, Errno>>,
+}
+
+impl Root {
+    fn open(path: PathBuf) -> Self {
+        let how = OFlags::PATH | OFlags::CLOEXEC;
+        let is_ours = path == Path::new("/");
+        let opened = (!is_ours).then(|| openat(CWD, &path, how, Mode::empty()));
+        Self { path, opened }
+    }
+
+    /// Opens a file as the node does: an absolute link is below the node's root. A pipe does not
+    /// block.
+    fn file(&self, path: &str, kind: OFlags) -> Result<File, Errno> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY | kind;
+        let within = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        let file = match &self.opened {
+            None => openat(CWD, path, flags, Mode::empty())?,
+            Some(Ok(root)) => openat2(root, path, flags, Mode::empty(), within)?,
+            Some(Err(error)) => return Err(*error),
+        };
+        Ok(file.into())
+    }
+}
+
+/// Returns an error of ours; `None` for one that the program itself gets too.
+fn ours(error: Errno) -> Option<FileError> {
+    match error {
+        // A socket, a loop of links, and a file where a directory should be.
+        Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NXIO | Errno::NAMETOOLONG => None,
+        error => Some(FileError::from(std::io::Error::from(error))),
+    }
+}
+
+fn content(root: &Root, path: &str) -> Content {
+    let file = match root.file(path, OFlags::empty()) {
+        Ok(file) => file,
+        Err(error) => return ours(error).map_or(Ok(None), Err),
+    };
+    let about = file.metadata()?;
+    if about.is_dir() {
+        return Ok(None);
+    }
+    // Go waits for a pipe, perhaps for ever.
+    if !about.is_file() {
+        return Err(FileError::NotAFile);
+    }
+    let mut bytes = vec![];
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(FileError::Unfinished("too-long"));
+    }
+    // A link may have come later than what it leads to.
+    let link = fs::symlink_metadata(root.path.join(path.trim_start_matches('/'))).ok();
+    let link = link.filter(fs::Metadata::is_symlink).map_or(Timestamp::MIN, |it| changed(&it));
+    Ok(Some((bytes, changed(&about).max(link))))
+}
+
+fn names(root: &Root, folder: &str) -> Names {
+    let opened = match root.file(folder, OFlags::DIRECTORY) {
+        Ok(opened) => opened,
+        Err(error) => return ours(error).map_or(Ok(None), Err),
+    };
+    let io = |error: Errno| FileError::from(std::io::Error::from(error));
+    let mut names = vec![];
+    for (count, entry) in Dir::read_from(&opened).map_err(io)?.enumerate() {
+        let entry = entry.map_err(io)?;
+        if count > MAX_NAMES {
+            return Err(FileError::Unfinished("too-long"));
+        }
+        let name = entry.file_name();
+        if [&b"."[..], b".."].contains(&name.to_bytes()) {
+            continue;
+        }
+        let leads = readlinkat(&opened, name, vec![]).ok();
+        if leads.is_some_and(|target| !target.to_bytes().contains(&b'/')) {
+            continue;
+        }
+        names.push(name.to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(Some(names))
+}

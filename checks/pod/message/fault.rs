@@ -1,0 +1,162 @@
+//! What the words of a message say went wrong, whoever wrote them: containerd 1.4 to 2.4, its
+//! transfer service, CRI-O, docker, the kubelet.
+
+use Fault::{
+    AddressUnreachable, Admission, BadReference, Canceled, CannotLookUp, CertificateTime, Cut,
+    Damaged, Denied, DiskFull, Forbidden, HandshakeSilent, MalformedSecret, NeverPull, NoPlatform,
+    NoSuchHost, NotAllowed, NotAnImage, NotFound, Outage, PlainHttp, ProxyDenies, ProxyDown,
+    PullQps, Refused, Reset, Schema1, SecretMissing, Signature, Throttled, TimedOut, Unauthorized,
+    UnknownAuthority, WrongName,
+};
+
+/// What went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    AddressUnreachable,
+    Admission,
+    BadReference,
+    Canceled,
+    CannotLookUp,
+    CertificateTime,
+    Cut,
+    Damaged,
+    Denied,
+    DiskFull,
+    Forbidden,
+    HandshakeSilent,
+    MalformedSecret,
+    NeverPull,
+    NoPlatform,
+    NoSuchHost,
+    NotAllowed,
+    NotAnImage,
+    NotFound,
+    Outage,
+    PlainHttp,
+    ProxyDenies,
+    ProxyDown,
+    PullQps,
+    Refused,
+    Reset,
+    Schema1,
+    SecretMissing,
+    Signature,
+    Throttled,
+    TimedOut,
+    Unauthorized,
+    UnknownAuthority,
+    WrongName,
+}
+
+impl Fault {
+    /// Returns whether the kubelet or the API server refused before anything was asked.
+    pub(super) fn is_local(self) -> bool {
+        matches!(
+            self,
+            BadReference | NeverPull | PullQps | SecretMissing | MalformedSecret | Admission
+        )
+    }
+}
+
+/// The words of each fault, in small letters. The first row that fits counts: what names its cause
+/// stands before what is only an ending.
+const WORDS: &[(&[&str], Fault)] = &[
+    (&["invalid reference format", "couldn't parse image", "invalidimagename"], BadReference),
+    (&["pull policy of never", "errimageneverpull"], NeverPull),
+    (&["pull qps exceeded"], PullQps),
+    (&["unable to retrieve some image pull secrets"], SecretMissing),
+    (&["admission webhook", "denied the request", "validatingadmissionpolicy"], Admission),
+    (&["no space left on device"], DiskFull),
+    (
+        &[
+            "signature verification",
+            "signatureverification",
+            "signature policy",
+            "signature required",
+        ],
+        Signature,
+    ),
+    (&["schema 1", "manifest.v1+"], Schema1),
+    (&["no match for platform", "no matching manifest for"], NoPlatform),
+    (&["unexpected commit digest", "failed size validation", "failed precondition"], Damaged),
+    (
+        &[
+            "encountered unknown type",
+            "unsupported media type",
+            "unknown media type",
+            "unsupported manifest",
+        ],
+        NotAnImage,
+    ),
+    (&["no such host"], NoSuchHost),
+    (
+        &[
+            "server misbehaving",
+            "read udp",
+            "temporary failure in name resolution",
+            ":53: i/o timeout",
+            ":53: connect: connection refused",
+        ],
+        CannotLookUp,
+    ),
+    (&["proxyconnect", "proxy authentication required", "socks connect"], ProxyDown),
+    (
+        &["unknown authority", "self-signed certificate", "self signed certificate"],
+        UnknownAuthority,
+    ),
+    (
+        &["certificate is valid for", "not valid for any names", "ip sans", "legacy common name"],
+        WrongName,
+    ),
+    (&["expired or is not yet valid", "has expired"], CertificateTime),
+    (&["gave http response to https client"], PlainHttp),
+    (&["tls handshake timeout"], HandshakeSilent),
+    (&["connection reset by peer"], Reset),
+    (&["network is unreachable", "no route to host"], AddressUnreachable),
+    (&["connection refused"], Refused),
+    (&["too many requests", "toomanyrequests", "status 429", "http 429"], Throttled),
+    (&["405 method not allowed"], NotAllowed),
+    (&["503 service", "502 bad gateway", "500 internal", "504 gateway"], Outage),
+    (
+        &["insufficient_scope", "requested access to the resource is denied", "no pull access"],
+        Denied,
+    ),
+    (&["no basic auth credentials"], Unauthorized),
+    (&["pull access denied"], Denied),
+    (
+        &[
+            "403 forbidden",
+            "http 403",
+            "403 (forbidden)",
+            "denied: permission",
+            "needed permissions",
+        ],
+        Forbidden,
+    ),
+    (&["manifest unknown", "name unknown", "manifest_unknown", "name_unknown"], NotFound),
+    (
+        &["401 unauthorized", "unauthorized", "authentication required", "authorization failed"],
+        Unauthorized,
+    ),
+    (
+        &["i/o timeout", "deadline exceeded", "while waiting for connection", "awaiting headers"],
+        TimedOut,
+    ),
+    (&["not found", "404"], NotFound),
+    (&["unexpected eof", ": eof"], Cut),
+    (&["context canceled"], Canceled),
+    (&["400 bad request"], Outage),
+    (&["invalid character"], MalformedSecret),
+];
+
+/// Returns what a message in small letters says went wrong.
+pub(super) fn of(lower: &str) -> Option<Fault> {
+    // A proxy that refuses a tunnel is quoted with its reason alone.
+    let denied = lower.contains("failed to do request")
+        && lower.trim_end_matches('"').ends_with(": forbidden");
+    if denied {
+        return Some(ProxyDenies);
+    }
+    let fits = |(words, _): &&(&[&str], Fault)| words.iter().any(|word| lower.contains(word));
+    WORDS.iter().find(fits).map(|(_, fault)| *fault)
+}

@@ -1,0 +1,115 @@
+//! The kubelet's message of a failed pull: what it quotes, how far the pull came, and whom it
+//! suspects.
+
+mod fault;
+mod suspects;
+mod words;
+
+use serde::Serialize;
+
+use fault::Fault;
+pub use words::{Parts, Phase, Presented};
+
+/// How much of a message is read. The kubelet's events hold 1 KiB, its status messages more.
+const MAX_BYTES: usize = 16 * 1024;
+
+/// What a message of a failed pull says.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Message {
+    /// The first error of the message: in a list, those behind it are what was tried next.
+    pub quoted: String,
+    /// The names and numbers in it.
+    #[serde(flatten)]
+    pub parts: Parts,
+    /// The failure modes that write these words, the likeliest first; at most four. Empty when the
+    /// words are not known.
+    pub suspects: Vec<&'static str>,
+}
+
+impl Message {
+    /// Reads a message. Any text is one; of what is not known, `suspects` is empty.
+    pub fn read(text: &str) -> Self {
+        let text = words::plain(text, MAX_BYTES);
+        let first = words::first_error(&text);
+        let lower = first.to_ascii_lowercase();
+        let fault = fault::of(&lower);
+        let mut parts = Parts::of(&text, first);
+        let suspects = fault.map(|fault| suspects::of(fault, &parts, first)).unwrap_or_default();
+        if fault.is_some_and(Fault::is_local) {
+            parts.phase = Phase::BeforeThePull;
+        }
+        Self { quoted: words::heart(first), parts, suspects }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn containerd(image: &str, rest: &str) -> Message {
+        Message::read(&format!(
+            r#"Failed to pull image "{image}": failed to pull and unpack image "{image}": {rest}"#
+        ))
+    }
+
+    #[test]
+    fn the_first_of_a_list_is_the_cause() {
+        let message = Message::read(
+            r#"Failed to pull image "contoso.azurecr.io/a:v1": [rpc error: code = NotFound desc = failed to pull and unpack image "contoso.azurecr.io/a:v1": failed to resolve reference "contoso.azurecr.io/a:v1": contoso.azurecr.io/a:v1: not found, failed to pull and unpack image "contoso.azurecr.io/a:v1": failed to resolve reference "contoso.azurecr.io/a:v1": failed to authorize: failed to fetch anonymous token: unexpected status from GET request to https://contoso.azurecr.io/oauth2/token: 401 Unauthorized]"#,
+        );
+        assert_eq!(message.suspects[0], "image-tag-not-found");
+        assert_eq!((message.parts.phase, message.parts.status), (Phase::AskingForManifest, None));
+    }
+
+    #[test]
+    fn who_was_asked_and_what_was_presented() {
+        let message = containerd(
+            "contoso.azurecr.io/a:v1",
+            "failed to resolve image: failed to authorize: failed to fetch oauth token: unexpected status from POST request to https://contoso.azurecr.io/oauth2/token: 401 Unauthorized",
+        );
+        assert_eq!(message.parts.image.as_deref(), Some("contoso.azurecr.io/a:v1"));
+        assert_eq!(message.parts.host.as_deref(), Some("contoso.azurecr.io"));
+        assert_eq!(message.parts.presented, Some(Presented::WithCredentials));
+        assert_eq!((message.parts.phase, message.parts.status), (Phase::AskingForToken, Some(401)));
+        assert_eq!(message.suspects[0], "pullsecret-stale-password");
+    }
+
+    #[test]
+    fn an_address_tells_a_private_endpoint_from_the_internet() {
+        let to = |address: &str| {
+            let rest = format!(
+                r#"failed to resolve image: failed to do request: Head "https://contoso.azurecr.io/v2/a/manifests/v1": dial tcp {address}:443: i/o timeout"#
+            );
+            containerd("contoso.azurecr.io/a:v1", &rest).suspects[0]
+        };
+        assert_eq!(to("10.1.0.5"), "tcp-private-endpoint-timeout");
+        assert_eq!(to("203.0.113.20"), "tcp-egress-blocked");
+        assert_eq!(to("[2001:db8::5]"), "tcp-egress-blocked");
+    }
+
+    #[test]
+    fn a_mirror_is_suspected_before_the_registry() {
+        let message = containerd(
+            "docker.io/library/nginx:1",
+            "failed to copy: httpReadSeeker: failed open: unexpected status from GET request to https://mirror.example/v2/library/nginx/blobs/sha256:0?ns=docker.io: 400 Bad Request",
+        );
+        assert!(message.parts.through_mirror);
+        assert_eq!(message.suspects[0], "containerd-mirror-misconfigured");
+    }
+
+    #[test]
+    fn words_that_are_not_known_suspect_nobody() {
+        for text in ["", "something else went wrong", "x: y: z"] {
+            assert!(Message::read(text).suspects.is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn escapes_and_prefixes_of_the_kubelet_are_taken_off() {
+        let message = Message::read(
+            r#"Error syncing pod, skipping: failed to "StartContainer" for "app" with ErrImagePull: "failed to pull and unpack image \"contoso.azurecr.io/a:v1\": failed to resolve image: contoso.azurecr.io/a:v1: not found""#,
+        );
+        assert_eq!(message.parts.image.as_deref(), Some("contoso.azurecr.io/a:v1"));
+        assert_eq!(message.suspects[0], "image-tag-not-found");
+    }
+}

@@ -1,0 +1,241 @@
+//! Which failure modes write such a message, the likeliest first.
+
+use std::net::IpAddr;
+
+use super::{
+    fault::Fault,
+    words::{Parts, Phase, Presented},
+};
+
+/// How many suspects are named: more would say nothing.
+const MAX: usize = 4;
+
+/// Returns the modes that a fault may be, where it was seen.
+pub(super) fn of(fault: Fault, parts: &Parts, error: &str) -> Vec<&'static str> {
+    let place = Place::of(parts);
+    // A mirror answers for the registry, whatever it answers.
+    let mirror = parts.through_mirror.then_some("containerd-mirror-misconfigured");
+    let modes = modes(fault, place, parts, error);
+    mirror.into_iter().chain(modes.iter().copied()).take(MAX).collect()
+}
+
+/// Whose host failed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Acr,
+    RegionalEndpoint,
+    DataHost,
+    Hub,
+    OnThisNode,
+    Other,
+    /// The message names neither a host nor an image.
+    Unknown,
+}
+
+impl Place {
+    fn of(parts: &Parts) -> Self {
+        if parts.image.is_none() && parts.host.is_none() && parts.address.is_none() {
+            return Self::Unknown;
+        }
+        let image = parts.image.as_deref().unwrap_or_default();
+        let registry = image.split_once('/').map_or("", |(host, _)| host);
+        let is_name = registry.contains(['.', ':']) || registry == "localhost";
+        let registry = if is_name { registry } else { "docker.io" };
+        let host = parts.host.as_deref().unwrap_or(registry);
+        let loopback = parts.address.is_some_and(|address| address.is_loopback());
+        if loopback || host.starts_with("localhost") {
+            Self::OnThisNode
+        } else if host.contains(".blob.core.") || host.contains(".data.azurecr.") {
+            Self::DataHost
+        } else if host.contains(".geo.azurecr.") {
+            Self::RegionalEndpoint
+        } else if host.contains(".azurecr.") || host.ends_with("azurecr.io") {
+            Self::Acr
+        } else if host.ends_with("docker.io") {
+            Self::Hub
+        } else {
+            Self::Other
+        }
+    }
+}
+
+fn modes(fault: Fault, place: Place, parts: &Parts, error: &str) -> &'static [&'static str] {
+    let private = parts.address.is_some_and(is_private);
+    match fault {
+        Fault::BadReference => &["image-ref-invalid"],
+        Fault::NeverPull => &["pull-policy-never", "cached-image-credential-check"],
+        Fault::PullQps => &["kubelet-pull-qps", "pull-queue-starved"],
+        Fault::SecretMissing => &["pullsecret-missing"],
+        Fault::MalformedSecret => &["pullsecret-malformed"],
+        Fault::Admission => &["admission-blocks-image"],
+        Fault::DiskFull => &["node-disk-full"],
+        Fault::Signature => &["signature-policy-failed"],
+        Fault::Schema1 => &["manifest-schema1"],
+        Fault::NoPlatform => &["platform-no-match", "platform-windows-build"],
+        Fault::Damaged => &["containerd-content-corrupt", "blob-unexpected-eof"],
+        Fault::NotAnImage => &["manifest-not-an-image", "manifest-schema1"],
+        Fault::NoSuchHost => no_such_host(place),
+        Fault::CannotLookUp => &["dns-server-unreachable"],
+        Fault::ProxyDown => &["proxy-unreachable", "proxy-config-not-rolled-out"],
+        Fault::ProxyDenies => &["proxy-denies-host"],
+        Fault::UnknownAuthority => &["tls-unknown-ca", "tls-ca-not-loaded"],
+        Fault::WrongName => &["tls-hostname-mismatch"],
+        Fault::CertificateTime => &["tls-clock-skew"],
+        Fault::PlainHttp => &["containerd-mirror-misconfigured"],
+        Fault::HandshakeSilent => {
+            &["tcp-snat-exhausted", "tls-reset", "tcp-egress-blocked", "proxy-required"]
+        }
+        Fault::Reset => &["tls-reset", "tcp-egress-blocked", "proxy-required"],
+        Fault::AddressUnreachable if parts.address.is_some_and(|address| address.is_ipv6()) => {
+            &["dns-ipv6-mismatch", "tcp-outbound-none"]
+        }
+        Fault::AddressUnreachable => &["tcp-outbound-none", "tcp-egress-blocked"],
+        Fault::Refused => refused(place, private),
+        Fault::TimedOut => timed_out(place, private),
+        Fault::Throttled if place == Place::Acr => &["acr-throttled-429"],
+        Fault::Throttled => &["mcr-or-dockerhub-429"],
+        Fault::NotAllowed => &["image-read-disabled"],
+        Fault::Outage => &["registry-outage", "acr-throttled-429"],
+        Fault::Denied => denied(place),
+        Fault::Forbidden => forbidden(place, parts),
+        Fault::Unauthorized => unauthorized(place, parts.presented),
+        Fault::NotFound => not_found(parts.phase, error),
+        Fault::Cut => &["blob-unexpected-eof", "containerd-mirror-misconfigured", "tls-reset"],
+        Fault::Canceled => &["pull-progress-timeout"],
+    }
+}
+
+fn no_such_host(place: Place) -> &'static [&'static str] {
+    match place {
+        Place::DataHost => &["dns-data-endpoint-record-missing", "blob-endpoint-blocked"],
+        Place::RegionalEndpoint => &["dns-regional-endpoint-record-missing"],
+        Place::Acr => &[
+            "dns-nxdomain-registry",
+            "image-ref-registry-typo",
+            "dns-zone-shadow-missing-record",
+            "image-ref-dnl-hash-missing",
+        ],
+        _ => &["dns-nxdomain-registry", "image-ref-registry-typo"],
+    }
+}
+
+fn refused(place: Place, private: bool) -> &'static [&'static str] {
+    match place {
+        Place::OnThisNode => &["containerd-mirror-misconfigured", "image-ref-registry-typo"],
+        _ if private => &["registry-outage", "dns-stale-private-ip", "tcp-egress-blocked"],
+        _ => &["tcp-egress-blocked", "registry-outage", "proxy-required"],
+    }
+}
+
+fn timed_out(place: Place, private: bool) -> &'static [&'static str] {
+    match place {
+        Place::DataHost if private => {
+            &["pe-not-in-region-path", "tcp-private-endpoint-timeout", "dns-stale-private-ip"]
+        }
+        Place::DataHost => &["blob-endpoint-blocked", "blob-data-endpoint-switched"],
+        _ if private => &[
+            "tcp-private-endpoint-timeout",
+            "dns-stale-private-ip",
+            "dns-pe-removed-zone-linked",
+            "pe-not-approved",
+        ],
+        _ => &["tcp-egress-blocked", "proxy-required", "tcp-outbound-none", "tcp-snat-exhausted"],
+    }
+}
+
+fn denied(place: Place) -> &'static [&'static str] {
+    match place {
+        Place::Acr => {
+            &["role-abac-condition-excludes-repo", "scopemap-missing-repo", "image-tag-not-found"]
+        }
+        Place::Hub | Place::Unknown => &[
+            "image-ref-wrong-default-registry",
+            "image-tag-not-found",
+            "pullsecret-not-attached",
+            "registry-outage",
+        ],
+        _ => &["pullsecret-not-attached", "image-tag-not-found", "pullsecret-stale-password"],
+    }
+}
+
+fn forbidden(place: Place, parts: &Parts) -> &'static [&'static str] {
+    match place {
+        Place::DataHost => &["blob-sas-rejected", "blob-service-endpoint-policy"],
+        Place::Acr | Place::RegionalEndpoint
+            if parts.presented.is_none() && parts.status.is_some() =>
+        {
+            &[
+                "cmk-key-unavailable",
+                "acr-firewall-client-ip",
+                "acr-public-access-disabled",
+                "dns-zone-not-linked",
+            ]
+        }
+        Place::Acr | Place::RegionalEndpoint => &[
+            "acr-firewall-client-ip",
+            "acr-public-access-disabled",
+            "dns-zone-not-linked",
+            "acr-service-endpoint-rule-missing",
+        ],
+        _ => &[
+            "registry-quota-other",
+            "pullsecret-not-attached",
+            "image-tag-not-found",
+            "proxy-denies-host",
+        ],
+    }
+}
+
+fn unauthorized(place: Place, presented: Option<Presented>) -> &'static [&'static str] {
+    let azure =
+        matches!(place, Place::Acr | Place::RegionalEndpoint | Place::DataHost | Place::Unknown);
+    match presented {
+        Some(Presented::WithCredentials) if azure => &[
+            "pullsecret-stale-password",
+            "acr-token-disabled-or-expired",
+            "sp-secret-expired",
+            "scopemap-missing-repo",
+        ],
+        Some(Presented::WithoutCredentials) if azure => &[
+            "exchange-no-role",
+            "pullsecret-not-attached",
+            "credprovider-not-configured",
+            "imds-unreachable",
+        ],
+        None if azure => &[
+            "exchange-no-role",
+            "pullsecret-not-attached",
+            "pullsecret-stale-password",
+            "imds-throttled-or-flaky",
+        ],
+        Some(Presented::WithCredentials) => {
+            &["pullsecret-stale-password", "anonymous-blocked-by-bad-creds"]
+        }
+        _ => &[
+            "pullsecret-not-attached",
+            "pullsecret-missing",
+            "pullsecret-stale-password",
+            "pullsecret-server-mismatch",
+        ],
+    }
+}
+
+fn not_found(phase: Phase, error: &str) -> &'static [&'static str] {
+    if phase == Phase::FetchingContent {
+        &["geo-replica-lag", "image-tag-not-found", "artifact-cache-upstream"]
+    } else if error.contains("@sha256:") {
+        &["image-digest-gone", "geo-replica-lag", "image-tag-not-found"]
+    } else {
+        &["image-tag-not-found", "geo-replica-lag", "image-quarantined"]
+    }
+}
+
+/// Returns whether an address is of a private network, as a private endpoint's is.
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            address.is_private() || address.octets()[0] == 100 && address.octets()[1] & 0xc0 == 64
+        }
+        IpAddr::V6(address) => address.is_unique_local(),
+    }
+}

@@ -1,0 +1,218 @@
+//! The parts of a message: its first error, and the names, addresses and numbers in it.
+
+use std::net::IpAddr;
+
+use serde::Serialize;
+use strum::{Display, VariantNames};
+
+use crate::kit::sanitize_text;
+
+/// The names and numbers in a message.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Parts {
+    /// The image that was to be pulled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// How far the pull came.
+    pub phase: Phase,
+    /// The host that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// The address that was connected to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<IpAddr>,
+    /// The HTTP status that came back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// The credential that was presented.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub presented: Option<Presented>,
+    /// Whether a mirror was asked: containerd names the registry to it in `ns`.
+    pub through_mirror: bool,
+}
+
+/// How far a pull came.
+#[derive(Clone, Copy, Debug, Display, PartialEq, Eq, Serialize, VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Phase {
+    /// Nothing was asked: the kubelet itself refused.
+    BeforeThePull,
+    /// The registry's token was asked for.
+    AskingForToken,
+    /// The manifest was asked for.
+    AskingForManifest,
+    /// A config or a layer was fetched.
+    FetchingContent,
+    /// A layer was unpacked onto the disk.
+    Unpacking,
+    /// The message does not say.
+    UnknownPhase,
+}
+
+/// The credential that the runtime presented for a token.
+#[derive(Clone, Copy, Debug, Display, PartialEq, Eq, Serialize, VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Presented {
+    /// A user name and a password, or a refresh token.
+    WithCredentials,
+    /// None: the kubelet had none for this image.
+    WithoutCredentials,
+}
+
+impl Parts {
+    /// Returns the parts of a message whose first error this is.
+    pub(super) fn of(text: &str, first: &str) -> Self {
+        let lower = first.to_ascii_lowercase();
+        Self {
+            image: image(text),
+            phase: phase(&lower),
+            host: host(first),
+            address: address(first),
+            status: status(first),
+            presented: presented(&lower),
+            through_mirror: first.contains("?ns=") || first.contains("&ns="),
+        }
+    }
+}
+
+/// What stands before an error of a list, in the kubelet's words: one error for each credential.
+const NEXT: [&str; 3] = [
+    ", rpc error: code = ",
+    ", failed to pull and unpack image ",
+    ", Error response from daemon: ",
+];
+
+/// Returns a message as plain text of bounded length, without the escapes of one that was quoted.
+pub(super) fn plain(text: &str, max: usize) -> String {
+    let end = (0..=max.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    let text = &text[..end.unwrap_or_default()];
+    let text = text.replace("\\\"", "\"").replace("\\n", " ").replace("\\t", " ");
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ")
+}
+
+/// Returns what an error says behind the names of those that passed it on, safe to print.
+pub(super) fn heart(error: &str) -> String {
+    /// What the kubelet, its runtime and gRPC put before an error; behind some, a name in quotes.
+    const BEFORE: [&str; 9] = [
+        "error syncing pod, skipping",
+        "failed to \"",
+        "failed to pull image",
+        "failed to pull and unpack image",
+        "back-off pulling image",
+        "rpc error",
+        "error response from daemon",
+        "errimagepull",
+        "pullimage",
+    ];
+    let mut rest = error;
+    while let Some((before, behind)) = rest.split_once(": ") {
+        // The name of an image has a colon, but no space behind it.
+        let before = before.trim_start_matches(['"', '[']).to_ascii_lowercase();
+        if !BEFORE.iter().any(|word| before.starts_with(word)) {
+            break;
+        }
+        rest = behind;
+    }
+    sanitize_text(rest.trim_matches('"'))
+}
+
+/// Returns the first error of a message. Where the kubelet had several credentials it lists what
+/// became of each; the last is often the attempt without any.
+pub(super) fn first_error(text: &str) -> &str {
+    let Some(begin) = text.find("[rpc error").or_else(|| text.find("[failed to pull")) else {
+        return text;
+    };
+    let list = &text[begin + 1..];
+    let end = NEXT.iter().filter_map(|next| list.find(next)).min();
+    list[..end.unwrap_or(list.len())].trim_end_matches(']')
+}
+
+/// Returns the image, which stands in quotes behind the word.
+fn image(text: &str) -> Option<String> {
+    let behind = |word: &str| {
+        let at = text.find(&format!("{word} \""))? + word.len() + 2;
+        let image = text[at..].split('"').next()?.trim();
+        (!image.is_empty() && !image.contains(' ')).then(|| sanitize_text(image))
+    };
+    ["image", "reference", "tag"].into_iter().find_map(behind)
+}
+
+/// Returns how far the pull came.
+fn phase(lower: &str) -> Phase {
+    let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    if has(&["failed to extract", "failed to register layer", "applylayer", "untar"]) {
+        Phase::Unpacking
+    } else if has(&["failed to authorize", " token", "no basic auth"]) {
+        Phase::AskingForToken
+    } else if has(&[
+        "failed to copy",
+        "httpreadseeker",
+        "failed commit",
+        "/blobs/",
+        "image configuration",
+    ]) {
+        Phase::FetchingContent
+    } else if has(&["failed to resolve", "manifest", "not found"]) {
+        Phase::AskingForManifest
+    } else {
+        Phase::UnknownPhase
+    }
+}
+
+/// Returns the host that was asked last: the one whose name was looked up, or that of the last URL.
+fn host(text: &str) -> Option<String> {
+    let word = |at: usize| {
+        let end = |c: char| c.is_whitespace() || "/\"'?,:;]".contains(c);
+        let host = text[at..].split(end).next().unwrap_or_default();
+        (!host.is_empty()).then(|| sanitize_text(host))
+    };
+    if let Some(at) = text.find("dial tcp: lookup ") {
+        return word(at + "dial tcp: lookup ".len());
+    }
+    let at = text.rmatch_indices("://").map(|(at, _)| at).next()?;
+    word(at + 3)
+}
+
+/// Returns the address that was connected to.
+fn address(text: &str) -> Option<IpAddr> {
+    let at = text.find("dial tcp ")? + "dial tcp ".len();
+    let word = text[at..].split_whitespace().next()?.trim_end_matches(':');
+    word.rsplit_once(':')?.0.trim_matches(['[', ']']).parse().ok()
+}
+
+/// Returns the HTTP status: three digits that a word for it stands before or that its reason stands
+/// behind.
+fn status(text: &str) -> Option<u16> {
+    let words: Vec<&str> = text
+        .split(|c: char| c.is_whitespace() || "()".contains(c))
+        .filter(|word| !word.is_empty())
+        .collect();
+    let is_reason = |word: &str| word.starts_with(|c: char| c.is_ascii_uppercase());
+    let is_named = |word: &str| {
+        let word = word.trim_end_matches(':').to_ascii_lowercase();
+        ["http", "status", "code", "registry", "response"].contains(&word.as_str())
+    };
+    words.iter().enumerate().find_map(|(at, word)| {
+        let digits = word.trim_matches([':', ',', ']', '"']);
+        let status: u16 = digits.parse().ok().filter(|_| digits.len() == 3)?;
+        let before = at.checked_sub(1).map(|before| words[before]);
+        let named = before.is_some_and(is_named);
+        let reason = words.get(at + 1).is_some_and(|word| is_reason(word));
+        ((400..600).contains(&status) && (named || reason)).then_some(status)
+    })
+}
+
+/// Returns which credential was presented, as containerd says it.
+fn presented(lower: &str) -> Option<Presented> {
+    if lower.contains("fetch oauth token") {
+        Some(Presented::WithCredentials)
+    } else if lower.contains("fetch anonymous token") || lower.contains("no basic auth credentials")
+    {
+        Some(Presented::WithoutCredentials)
+    } else {
+        None
+    }
+}
