@@ -305,7 +305,7 @@ impl Blobs<'_> {
         let (host, request) = match source {
             BlobResponse::Body(reply) => {
                 let host = reply.host.to_string();
-                return self.accept(host, reply, blob, None).await;
+                return self.accept(host, *reply, blob, None).await;
             }
             BlobResponse::Redirect(host, request) => (host, request),
         };

@@ -80,10 +80,7 @@ impl Unpacker {
         let is_oci = parts.next().is_some_and(|base| base.starts_with("application/vnd.oci."));
         // containerd sorts what follows, and goes by the last (`DiffCompression`).
         let last = parts.max();
-        let is_plain = match is_oci {
-            true => !matches!(last, Some("gzip" | "zstd")),
-            false => last.is_some(),
-        };
+        let is_plain = if is_oci { !matches!(last, Some("gzip" | "zstd")) } else { last.is_some() };
         Self { state: State::Beginning(vec![]), may_be_compressed: !is_plain, limit }
     }
 

@@ -40,7 +40,7 @@ impl Blob {
     ) -> StepResult<BlobResponse> {
         let missing = match session.blob(cx, &self.digest, from).await? {
             Answer::Found(response) => return Ok(response),
-            Answer::Missing(missing) => missing,
+            Answer::Missing(missing) => *missing,
         };
         let said = RegistryClient::missing(missing).await?.words();
         Err(Problem::BlobUnknown { digest: self.digest.clone(), said }.into())

@@ -56,7 +56,7 @@ pub async fn fetch(cx: &Cx, session: &Session) -> StepResult<Manifest> {
         // The refusal of GET carries a reason. containerd still goes by HEAD.
         return match got? {
             Answer::Found(manifest) => head_check::compare(cx, session, head?, manifest).await,
-            Answer::Missing(reply) => Err(missing(cx, session, image, reply).await),
+            Answer::Missing(reply) => Err(missing(cx, session, image, *reply).await),
         };
     };
     // From here on containerd asks by digest, and never for what the tag leads to.

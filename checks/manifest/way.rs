@@ -53,7 +53,7 @@ pub async fn fetch_on_way(cx: &Cx, way: &Way) -> StepResult<Manifest> {
     };
     way.compare(cx, manifest.digest());
     match head {
-        Some(head) => head_check::compare(cx, session, head, manifest).await,
+        Some(head) => head_check::compare(cx, session, *head, manifest).await,
         None => Ok(manifest),
     }
 }

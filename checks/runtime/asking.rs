@@ -153,7 +153,7 @@ impl Asking<'_> {
             Ok(head) => match head.status {
                 200..300 => {
                     let mirror = Box::new(session.clone());
-                    Said::Has(Box::new(Named::ByMirror { mirror, head }))
+                    Said::Has(Box::new(Named::ByMirror { mirror, head: Box::new(head) }))
                 }
                 401 => Said::Ends(NoFact::CouldNotTell(self.wants_credentials(self.host))),
                 404 => Said::GoesOn { said: "HTTP 404".into(), how: Miss::Missing },

@@ -34,7 +34,7 @@ pub enum Named {
         /// That mirror alone.
         mirror: Box<Session>,
         /// Its answer.
-        head: Reply,
+        head: Box<Reply>,
     },
     /// By the registry.
     ByRegistry {

@@ -11,7 +11,7 @@ pub enum Answer<T> {
     /// The registry has it.
     Found(T),
     /// A 404. Its meaning depends on what was requested.
-    Missing(Reply),
+    Missing(Box<Reply>),
 }
 
 /// The way in which a registry serves a blob.
@@ -19,7 +19,7 @@ pub enum BlobResponse {
     /// The registry redirects to another host, which gets this request. Its path holds a signature.
     Redirect(Host, Box<Request>),
     /// The registry sends the blob itself.
-    Body(Reply),
+    Body(Box<Reply>),
 }
 
 /// Returns the repositories that a token states it grants, and the actions on each. Returns `None`

@@ -222,7 +222,7 @@ impl Server {
         let form = Some(Secret::new(body.finish()));
         let target = self.target(self.query.iter());
         let authorization = self.signed.clone();
-        let mut request = Request { form, authorization, ..Request::new(Method::POST, target) };
+        let mut request = Request { authorization, form, ..Request::new(Method::POST, target) };
         let asked = request.said_to(&self.host);
         let mut host = self.host.clone();
         loop {

@@ -126,9 +126,9 @@ impl Session {
         let reply = self.client.with_retries(cx, ask).await?;
         Ok(match reply.status {
             // The reader of the last answer grades it.
-            200 | 206 => Answer::Found(BlobResponse::Body(reply)),
-            _ if self.next.is_none() => Answer::Found(BlobResponse::Body(reply)),
-            _ => Answer::Missing(reply),
+            200 | 206 => Answer::Found(BlobResponse::Body(Box::new(reply))),
+            _ if self.next.is_none() => Answer::Found(BlobResponse::Body(Box::new(reply))),
+            _ => Answer::Missing(Box::new(reply)),
         })
     }
 

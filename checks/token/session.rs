@@ -228,7 +228,7 @@ impl Session {
         let reply = self.ask(cx, request).await?;
         match reply.status {
             200 => Ok(Answer::Found(reply)),
-            404 => Ok(Answer::Missing(reply)),
+            404 => Ok(Answer::Missing(Box::new(reply))),
             401 => Err(self.refused(cx, reply).await),
             _ => Err(self.client.refuse(reply).await),
         }
@@ -290,9 +290,9 @@ impl Session {
             reply = self.client.send(cx, &at, &request).await?;
         }
         match reply.status {
-            200 | 206 => Ok(Answer::Found(BlobResponse::Body(reply))),
+            200 | 206 => Ok(Answer::Found(BlobResponse::Body(Box::new(reply)))),
             401 => Err(self.refused(cx, reply).await),
-            404 => Ok(Answer::Missing(reply)),
+            404 => Ok(Answer::Missing(Box::new(reply))),
             _ => Err(self.client.refuse(reply).await),
         }
     }

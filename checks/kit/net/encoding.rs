@@ -52,7 +52,7 @@ impl Decoding {
     /// Returns how a response is to be decompressed; `None` if it is not. An error is an encoding that
     /// containerd does not know.
     pub(super) fn of(accepts: Accepts, headers: &HeaderMap) -> Result<Option<Self>, String> {
-        let named = headers.get(CONTENT_ENCODING).map(|value| value.as_bytes());
+        let named = headers.get(CONTENT_ENCODING).map(hyper::header::HeaderValue::as_bytes);
         let named = String::from_utf8_lossy(named.unwrap_or_default());
         if accepts != Accepts::Content {
             let is_ours = accepts == Accepts::Transport && named.eq_ignore_ascii_case("gzip");

@@ -94,11 +94,10 @@ impl Reply {
                         return Err(Fault::TooLong);
                     }
                     Ok(Some(piece)) => read.extend_from_slice(&piece),
-                    Ok(None) => return Ok(read),
                     Err(fault) if read.is_empty() || fault == Fault::TimedOut => {
                         return Err(fault);
                     }
-                    Err(_) => return Ok(read),
+                    Ok(None) | Err(_) => return Ok(read),
                 }
             }
         };
