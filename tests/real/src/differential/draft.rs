@@ -262,9 +262,9 @@ impl Draft {
         }
         let mut routes = std::mem::take(&mut self.first);
         for (target, change) in std::mem::take(&mut self.changes) {
-            for (_, _, _, answer) in answers.iter_mut().filter(|(of, ..)| *of == target) {
+            let first = answers.iter_mut().find(|(of, ..)| *of == target);
+            if let Some((_, _, _, answer)) = first {
                 change(answer);
-                break;
             }
         }
         let inside = self.lets_in();

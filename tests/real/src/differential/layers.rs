@@ -188,7 +188,7 @@ pub fn encoding(draft: &mut Draft, rng: &mut Rng) {
     let target = rng.pick(&targets);
     match rng.below(10) {
         0..=4 => {
-            let (name, pack): (&str, fn(&[u8]) -> Vec<u8>) = rng.pick(&[
+            let (name, pack): (&str, Pack) = rng.pick(&[
                 ("gzip", parts::gzip as fn(&[u8]) -> Vec<u8>),
                 ("zstd", parts::zstd),
                 ("deflate", parts::deflate),
@@ -268,3 +268,6 @@ pub fn encoding(draft: &mut Draft, rng: &mut Rng) {
         }
     }
 }
+
+/// Packs bytes.
+type Pack = fn(&[u8]) -> Vec<u8>;

@@ -80,7 +80,7 @@ impl Served {
             host == asked.host && (method.is_empty() || method == asked.method) && is_path
         };
         for (number, route) in self.world.routes.iter().enumerate() {
-            let given = |all: &Vec<String>| all.iter().any(|one| *one == asked.authorization);
+            let given = |all: &Vec<String>| all.contains(&asked.authorization);
             if !fits(&route.host, &route.method, &route.path)
                 || !route.given.as_ref().is_none_or(given)
                 || !(asked.query.contains(&route.has) || asked.form.contains(&route.has))

@@ -125,7 +125,7 @@ pub fn realm(draft: &mut Draft, rng: &mut Rng) {
     let port = rng.pick(&["", "", "", ":5443", ":443", ":80", ":4499"]);
     draft.challenge =
         vec![format!("Bearer realm=\"{scheme}://{host}{port}{path}\",service=\"{own}\"")];
-    draft.tell(format!("{}", draft.challenge[0]));
+    draft.tell(draft.challenge[0].to_string());
     let mut at = (host.clone(), path);
     if !matches!(port, "" | ":443") {
         at.0 = format!("{host}{port}");
