@@ -21,6 +21,7 @@ mod signed_in;
 pub mod tcp;
 pub mod tls;
 pub mod tunnel;
+mod verifier;
 mod waits;
 
 pub use challenge::{Challenge, challenges, hides_bearer};
