@@ -13,6 +13,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Output},
+    sync::{Mutex, PoisonError},
 };
 
 use check_acr::carry::{Architecture, pack};
@@ -57,6 +58,9 @@ fn here() -> Architecture {
 
 /// Lays the loader and these parts into a folder, and runs it with these arguments.
 fn load(parts: &[&[u8]], arguments: &[&str]) -> Output {
+    /// One at a time: a process that another thread starts would hold the file open for writing.
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = tempfile::tempdir().unwrap();
     let loader = folder.path().join("loader");
     let package = pack(&counting_program(), here()).unwrap();

@@ -86,9 +86,10 @@ fn an_image_without_layers_is_its_config() {
 fn a_config_that_describes_other_layers() {
     cannot(
         |line, stream| {
-            let (config, layer) = (
-                r#"{"rootfs":{"diff_ids":[]}}"#,
-                r#"{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"sha256:x","size":2}"#,
+            let config = r#"{"rootfs":{"diff_ids":[]}}"#;
+            let layer = format!(
+                r#"{{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"sha256:{}","size":2}}"#,
+                "0".repeat(64)
             );
             let digest = "sha256:1af042414ee4ede82dfd34a3741d6a3de03264be0511e5fec59a7b15ad6cf625";
             let manifest = format!(
