@@ -1,6 +1,7 @@
 //! The presentation: report, verdict and messages, resolved once. Every format lays out the same
 //! presentation.
 
+mod cluster;
 mod headline;
 pub(crate) mod message;
 pub(crate) mod reference;

@@ -13,7 +13,8 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::{
-    CausePage, FindingPage, Presentation, StepPage, TargetPage, Told, ViewPage, headline::headline,
+    CausePage, FindingPage, Presentation, StepPage, TargetPage, Told, ViewPage,
+    cluster::ClusterFlags, headline::headline,
 };
 use crate::{
     exit::Exit,
@@ -104,6 +105,9 @@ impl Presenter<'_> {
     fn told(&self, finding: &Finding, severity: Severity) -> Told {
         let target = &self.values;
         let entry = self.messages.entries.get(&finding.code);
+        let mut fixes = self.messages.fixes(finding, target, self.lang);
+        let cluster = ClusterFlags::of(target);
+        fixes.iter_mut().for_each(|fix| cluster.add_to(fix));
         Told {
             code: finding.code.clone(),
             severity,
@@ -111,7 +115,7 @@ impl Presenter<'_> {
             title: self.messages.title(finding, target, self.lang),
             saw: self.messages.saw(finding, target, self.lang),
             why: self.messages.why(finding, target, self.lang),
-            fixes: self.messages.fixes(finding, target, self.lang),
+            fixes,
             evidence: finding.evidence.clone(),
         }
     }
