@@ -264,6 +264,7 @@ fn what_people_read() {
     settings.add_filter(r"\d+ ms\b", "N ms");
     settings.add_filter(r"\b\d+\.\d s\b", "N s");
     settings.add_filter(r"\bcheck-acr-\d{8}-\d{6}\b", "check-acr-DATE-TIME");
+    settings.add_filter(r"\bcheck-acr-[0-9a-f]{8}-", "check-acr-RUN-");
     settings.add_filter(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME");
     settings.add_filter(r"\d+/\d+/\d{4}\s+\d+:\d\d:\d\d [AP]M", "TIME");
     settings.add_filter(r"\b\d+ s apart", "N s apart");
