@@ -100,6 +100,10 @@ fn modes(fault: Fault, place: Place, parts: &Parts, error: &str) -> &'static [&'
         Fault::Forbidden => forbidden(place, parts),
         Fault::Unauthorized => unauthorized(place, parts.presented),
         Fault::NotFound => not_found(parts.phase, error),
+        // No byte of the content came: a firewall ends such connections.
+        Fault::Cut if place == Place::DataHost => {
+            &["blob-endpoint-blocked", "blob-unexpected-eof", "tls-reset"]
+        }
         Fault::Cut => &["blob-unexpected-eof", "containerd-mirror-misconfigured", "tls-reset"],
         Fault::Canceled => &["pull-progress-timeout"],
     }
