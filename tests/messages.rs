@@ -41,7 +41,7 @@ const FIRST: &[(&str, &str)] = &[
     ),
     (
         r#"Failed to pull image "contoso.azurecr.io/a:v1": rpc error: code = Unknown desc = failed to pull and unpack image "contoso.azurecr.io/a:v1": failed to resolve reference "contoso.azurecr.io/a:v1": pulling from host contoso.azurecr.io failed with status code [manifests v1]: 403 Forbidden"#,
-        "cmk-key-unavailable",
+        "acr-firewall-client-ip",
     ),
     (
         r#"Failed to pull image "mirror.example:5000/a:v1": rpc error: code = Unknown desc = failed to pull and unpack image "mirror.example:5000/a:v1": failed to resolve reference "mirror.example:5000/a:v1": failed to do request: Head "https://mirror.example:5000/v2/a/manifests/v1": http: server gave HTTP response to HTTPS client"#,
@@ -86,6 +86,10 @@ const FIRST: &[(&str, &str)] = &[
         "image-tag-not-found",
     ),
     // docker and CRI-O
+    (
+        r#"Error response from daemon: Get "https://contoso.azurecr.io/v2/": denied: client with IP '203.0.113.9' is not allowed access. Refer https://aka.ms/acr/firewall to grant access."#,
+        "acr-firewall-client-ip",
+    ),
     (
         r#"Failed to pull image "app": rpc error: code = Unknown desc = Error response from daemon: pull access denied for app, repository does not exist or may require 'docker login': denied: requested access to the resource is denied"#,
         "image-ref-wrong-default-registry",

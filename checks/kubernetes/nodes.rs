@@ -48,7 +48,7 @@ pub async fn choose(
         chosen.retain(|node| seen.insert(node.pool.clone()));
     }
     let pools = chosen.iter().map(|node| &node.pool).collect::<BTreeSet<_>>().len();
-    Ok(Nodes { count: chosen.len(), of, pools, chosen })
+    Ok(Nodes { count: chosen.len(), all: of, pools, chosen })
 }
 
 /// Nodes that can be looked from, and the names of those that cannot.

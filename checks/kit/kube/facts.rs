@@ -47,7 +47,7 @@ pub struct Nodes {
     /// How many.
     pub count: usize,
     /// How many there are, of whatever kind.
-    pub of: usize,
+    pub all: usize,
     /// How many pools they are of.
     pub pools: usize,
 }

@@ -117,6 +117,8 @@ const WORDS: &[(&[&str], Fault)] = &[
     (&["too many requests", "toomanyrequests", "status 429", "http 429"], Throttled),
     (&["405 method not allowed"], NotAllowed),
     (&["503 service", "502 bad gateway", "500 internal", "504 gateway"], Outage),
+    // A container registry of Azure, by its firewall.
+    (&["is not allowed access", "aka.ms/acr/firewall"], Forbidden),
     (
         &["insufficient_scope", "requested access to the resource is denied", "no pull access"],
         Denied,

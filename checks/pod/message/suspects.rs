@@ -169,10 +169,10 @@ fn forbidden(place: Place, parts: &Parts) -> &'static [&'static str] {
             if parts.presented.is_none() && parts.status.is_some() =>
         {
             &[
-                "cmk-key-unavailable",
                 "acr-firewall-client-ip",
                 "acr-public-access-disabled",
                 "dns-zone-not-linked",
+                "cmk-key-unavailable",
             ]
         }
         Place::Acr | Place::RegionalEndpoint => &[

@@ -84,6 +84,9 @@ const NEXT: [&str; 3] = [
     ", Error response from daemon: ",
 ];
 
+/// How much of an error is quoted, in letters.
+const MAX_QUOTED: usize = 290;
+
 /// Returns a message as plain text of bounded length, without the escapes of one that was quoted.
 pub(super) fn plain(text: &str, max: usize) -> String {
     let end = (0..=max.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
@@ -116,7 +119,12 @@ pub(super) fn heart(error: &str) -> String {
         }
         rest = behind;
     }
-    sanitize_text(rest.trim_matches('"'))
+    let rest = rest.trim_matches('"');
+    // Of a long one the end counts: there stands what went wrong.
+    match rest.char_indices().rev().nth(MAX_QUOTED - 1) {
+        Some((begin, _)) if begin > 0 => sanitize_text(&format!("…{}", &rest[begin..])),
+        _ => sanitize_text(rest),
+    }
 }
 
 /// Returns the first error of a message. Where the kubelet had several credentials it lists what
@@ -172,8 +180,9 @@ fn host(text: &str) -> Option<String> {
     if let Some(at) = text.find("dial tcp: lookup ") {
         return word(at + "dial tcp: lookup ".len());
     }
-    let at = text.rmatch_indices("://").map(|(at, _)| at).next()?;
-    word(at + 3)
+    // The registry's own words end in a link to a page of help.
+    let mut hosts = text.rmatch_indices("://").filter_map(|(at, _)| word(at + 3));
+    hosts.find(|host| host != "aka.ms")
 }
 
 /// Returns the address that was connected to.
