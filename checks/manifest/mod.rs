@@ -49,9 +49,16 @@ pub async fn fetch(cx: &Cx, session: &Session) -> StepResult<Manifest> {
     };
     let head = Request::manifest(Method::HEAD, &image.repository, &image.reference);
     let (head, got) = (session.ask(cx, head), get(cx, session, image, &image.reference, None));
-    let (head, got) =
+    let (head, mut got) =
         if session.client().is_http2() { join(head, got).await } else { (head.await, got.await) };
-    let described = head_check::described(&head).filter(|_| !image.is_digest());
+    let mut described = head_check::described(&head);
+    if image.is_digest() {
+        // containerd reads as many bytes as HEAD says, however the connection ends behind them.
+        let described = described.take().filter(|head| head.digest == image.reference);
+        if let (Err(NoFact::Failed(_)), Some(head)) = (&got, described) {
+            got = get(cx, session, image, &image.reference, Some(head.known())).await;
+        }
+    }
     let Some(described) = described else {
         // The refusal of GET carries a reason. containerd still goes by HEAD.
         return match got? {
