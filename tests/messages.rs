@@ -187,6 +187,36 @@ fn a_signed_url_is_not_repeated() {
 }
 
 #[test]
+fn no_credential_is_repeated() {
+    for (text, secret) in [
+        ("Get \"https://ghp_SECRETWORD@contoso.azurecr.io/v2/\": 401 Unauthorized", "SECRETWORD"),
+        ("Get https://x.example/y?se=2024\\u0026sig=SECRETWORD\\u0026sp=r: EOF", "SECRETWORD"),
+        ("Authorization: Bearer eyJSECRETWORD.abc.def failed", "SECRETWORD"),
+        ("authorization: Basic SECRETWORD= failed", "SECRETWORD"),
+        (r#"{"auths":{"a":{"password":"SECRETWORD"}}} not found"#, "SECRETWORD"),
+        ("refresh_token: \"SECRETWORD\" refused", "SECRETWORD"),
+        ("Failed to pull image \"user:SECRETWORD@contoso.azurecr.io/a:v1\": EOF", "SECRETWORD@"),
+    ] {
+        let shown = serde_json::to_string(&Message::read(text)).unwrap();
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
+/// What a name or a digest holds says nothing of what went wrong.
+#[test]
+fn a_name_is_no_fault() {
+    for text in [
+        r#"Back-off pulling image "contoso.azurecr.io/a:20240415.1""#,
+        r#"Back-off pulling image "contoso.azurecr.io/unauthorized:v1""#,
+        r#"Failed to pull image "a": dial unix /run/containerd/containerd.sock: connect: connection refused"#,
+    ] {
+        assert!(Message::read(text).suspects.is_empty(), "{text}");
+    }
+    let text = r#"Failed to pull image "contoso.azurecr.io/unauthorized/a:v1": failed to do request: Head "https://contoso.azurecr.io/v2/unauthorized/a/manifests/v1": dial tcp 203.0.113.9:443: connect: connection timed out"#;
+    assert_eq!(Message::read(text).suspects[0], "tcp-egress-blocked");
+}
+
+#[test]
 fn what_was_presented_and_how_far_the_pull_came() {
     let message = Message::read(FIRST[6].0);
     assert_eq!(message.parts.presented, Some(Presented::WithCredentials));

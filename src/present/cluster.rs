@@ -15,7 +15,12 @@ impl ClusterFlags {
     pub(super) fn of(target: &Map<String, Value>) -> Self {
         let flags = target.get("flags").and_then(Value::as_array).map(Vec::as_slice);
         let words: Vec<&str> = flags.unwrap_or_default().iter().filter_map(Value::as_str).collect();
+        // What a terminal would not show, or kubectl would take for a flag, is not put into a command.
+        let is_safe = |word: &str| {
+            !word.starts_with('-') && !word.contains(char::is_control) && !word.contains("\\u{")
+        };
         let named = words.windows(2).filter(|pair| matches!(pair[0], "--context" | "--kubeconfig"));
+        let named = named.filter(|pair| is_safe(pair[1]));
         Self(named.map(|pair| format!("{} {}", pair[0], quoted(pair[1]))).collect())
     }
 

@@ -88,6 +88,7 @@ const WORDS: &[(&[&str], Fault)] = &[
         ],
         NotAnImage,
     ),
+    (&["proxyconnect", "proxy authentication required", "socks connect"], ProxyDown),
     (&["no such host"], NoSuchHost),
     (
         &[
@@ -99,7 +100,6 @@ const WORDS: &[(&[&str], Fault)] = &[
         ],
         CannotLookUp,
     ),
-    (&["proxyconnect", "proxy authentication required", "socks connect"], ProxyDown),
     (
         &["unknown authority", "self-signed certificate", "self signed certificate"],
         UnknownAuthority,
@@ -141,10 +141,16 @@ const WORDS: &[(&[&str], Fault)] = &[
         Unauthorized,
     ),
     (
-        &["i/o timeout", "deadline exceeded", "while waiting for connection", "awaiting headers"],
+        &[
+            "i/o timeout",
+            "connection timed out",
+            "deadline exceeded",
+            "while waiting for connection",
+            "awaiting headers",
+        ],
         TimedOut,
     ),
-    (&["not found", "404"], NotFound),
+    (&["not found", "status code 404"], NotFound),
     (&["unexpected eof", ": eof"], Cut),
     (&["context canceled"], Canceled),
     (&["400 bad request"], Outage),
@@ -153,6 +159,10 @@ const WORDS: &[(&[&str], Fault)] = &[
 
 /// Returns what a message in small letters says went wrong.
 pub(super) fn of(lower: &str) -> Option<Fault> {
+    // The runtime itself is down, which is no fault of the network.
+    if lower.contains("dial unix") {
+        return None;
+    }
     // A proxy that refuses a tunnel is quoted with its reason alone.
     let denied = lower.contains("failed to do request")
         && lower.trim_end_matches('"').ends_with(": forbidden");

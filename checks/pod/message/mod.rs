@@ -31,7 +31,7 @@ impl Message {
     pub fn read(text: &str) -> Self {
         let text = words::plain(text, MAX_BYTES);
         let first = words::first_error(&text);
-        let lower = first.to_ascii_lowercase();
+        let lower = words::without_names(first);
         let fault = fault::of(&lower);
         let mut parts = Parts::of(&text, first);
         let suspects = fault.map(|fault| suspects::of(fault, &parts, first)).unwrap_or_default();

@@ -90,8 +90,23 @@ const MAX_QUOTED: usize = 290;
 /// Returns a message as plain text of bounded length, without the escapes of one that was quoted.
 pub(super) fn plain(text: &str, max: usize) -> String {
     let end = (0..=max.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
-    let text = &text[..end.unwrap_or_default()];
-    let text = text.replace("\\\"", "\"").replace("\\n", " ").replace("\\t", " ");
+    let cut = &text[..end.unwrap_or_default()];
+    // Of a word that is cut nobody can say whether it is a secret.
+    let cut = if cut.len() < text.len() {
+        cut.rsplit_once(' ').map_or("", |(kept, _)| kept)
+    } else {
+        cut
+    };
+    let escapes = [
+        ("\\\"", "\""),
+        ("\\n", " "),
+        ("\\t", " "),
+        ("\\u0026", "&"),
+        ("\\u003c", "<"),
+        ("\\u003e", ">"),
+    ];
+    let text =
+        escapes.iter().fold(cut.to_owned(), |text, (escape, plain)| text.replace(escape, plain));
     let words: Vec<&str> = text.split_whitespace().collect();
     words.join(" ")
 }
@@ -119,7 +134,7 @@ pub(super) fn heart(error: &str) -> String {
         }
         rest = behind;
     }
-    let rest = rest.trim_matches('"');
+    let rest = &without_secrets(rest.trim_matches('"'));
     // Of a long one the end counts: there stands what went wrong.
     match rest.char_indices().rev().nth(MAX_QUOTED - 1) {
         Some((begin, _)) if begin > 0 => sanitize_text(&format!("…{}", &rest[begin..])),
@@ -138,12 +153,39 @@ pub(super) fn first_error(text: &str) -> &str {
     list[..end.unwrap_or(list.len())].trim_end_matches(']')
 }
 
+/// Returns an error without the names and URLs in quotes, which say nothing of what went wrong, in
+/// small letters. Media types stay.
+pub(super) fn without_names(error: &str) -> String {
+    let is_name = |part: &str| !part.contains(' ') && !part.starts_with("application/");
+    let parts = error.split('"').enumerate();
+    let kept = parts.map(|(at, part)| if at % 2 == 1 && is_name(part) { "" } else { part });
+    kept.collect::<Vec<_>>().join("\"").to_ascii_lowercase()
+}
+
+/// Returns a text with a mark in the place of each word that may be a credential outside of a URL.
+fn without_secrets(text: &str) -> String {
+    const KEYS: [&str; 6] = ["password", "passwd", "_token", "identitytoken", "secret=", "\"auth"];
+    let (mut shown, mut is_next) = (vec![], false);
+    for word in text.split(' ') {
+        let lower = word.to_ascii_lowercase();
+        let named = KEYS.iter().any(|key| lower.contains(key));
+        let is_value = is_next && word.len() >= 8 && !lower.starts_with("realm");
+        let is_secret = named || is_value || word.contains("eyJ");
+        shown.push(if is_secret { "***" } else { word });
+        is_next = matches!(lower.trim_end_matches([':', '"', '\'']), "bearer" | "basic")
+            || named && word.ends_with([':', '='])
+            || is_next && named;
+    }
+    shown.join(" ")
+}
+
 /// Returns the image, which stands in quotes behind the word.
 fn image(text: &str) -> Option<String> {
     let behind = |word: &str| {
         let at = text.find(&format!("{word} \""))? + word.len() + 2;
         let image = text[at..].split('"').next()?.trim();
-        (!image.is_empty() && !image.contains(' ')).then(|| sanitize_text(image))
+        let is_signed = image.split_once('@').is_some_and(|(_, digest)| !digest.starts_with("sha"));
+        (!image.is_empty() && !image.contains(' ') && !is_signed).then(|| sanitize_text(image))
     };
     ["image", "reference", "tag"].into_iter().find_map(behind)
 }
@@ -173,8 +215,10 @@ fn phase(lower: &str) -> Phase {
 /// Returns the host that was asked last: the one whose name was looked up, or that of the last URL.
 fn host(text: &str) -> Option<String> {
     let word = |at: usize| {
-        let end = |c: char| c.is_whitespace() || "/\"'?,:;]".contains(c);
-        let host = text[at..].split(end).next().unwrap_or_default();
+        let end = |c: char| c.is_whitespace() || "/\"'?,;]".contains(c);
+        let authority = text[at..].split(end).next().unwrap_or_default();
+        let host = authority.rsplit('@').next().and_then(|host| host.split(':').next());
+        let host = host.unwrap_or_default();
         (!host.is_empty()).then(|| sanitize_text(host))
     };
     if let Some(at) = text.find("dial tcp: lookup ") {
