@@ -1,4 +1,4 @@
-//! The kubelet's messages of failed pulls, in the words of each runtime: whom they suspect.
+//! The kubelet's messages of failed pulls, in the words of each runtime: the suspects.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
 use std::process::Command;

@@ -26,7 +26,7 @@ struct Version {
     git_version: String,
 }
 
-/// Asks the API server for its version: whoever is signed in may.
+/// Asks the API server for its version: every user who is signed in may.
 pub async fn reach(cx: &Cx, cluster: &Cluster) -> StepResult<Api> {
     let (host, user) = (cluster.server.host.clone(), cluster.user.clone());
     let failed = |error: KubeError| NoFact::could_not_tell(unanswered(&host, &user, &error));
@@ -106,7 +106,7 @@ pub async fn review(cx: &Cx, api: &Api, request: &NodeRequest) -> StepResult<Acc
             Ok(true) => {}
             Ok(false) => missing.push(*right),
             Err(KubeError::Refused(said)) if said.code == 403 => {
-                // Reviews are open to whoever is signed in, unless somebody took that away: then the
+                // Reviews are open to every user who is signed in, unless that was taken away: then the
                 // requests themselves tell.
             }
             Err(error) => {

@@ -7,7 +7,7 @@ use clap::Args as ArgGroup;
 
 use super::{CheckOptions, duration};
 
-/// Which cluster is asked, and as whom.
+/// Which cluster is asked, and as which user.
 #[derive(ArgGroup, Clone, Debug, Default)]
 pub(crate) struct KubeArgs {
     /// The kubeconfig [default: $KUBECONFIG, else ~/.kube/config]

@@ -1,5 +1,5 @@
-//! `check-acr why --message TEXT`: what the kubelet's words say of a failed pull, and whom they
-//! suspect. No network is used, so nothing is proven.
+//! `check-acr why --message TEXT`: what the kubelet's words say of a failed pull, and which
+//! failure modes they suspect. No network is used, so nothing is proven.
 
 use checks::pod::Message;
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::reference::ModeLine;
 
-/// A message of a failed pull, and whom it suspects.
+/// A message of a failed pull, and the suspects.
 #[derive(Serialize)]
 pub(crate) struct MessagePage {
     /// What the message says.

@@ -207,20 +207,20 @@ impl Presenter<'_> {
     }
 
     fn head(&self, step: &Step) -> String {
-        match step.end.as_deref() {
-            Some(StepEnd::Passed { saw }) => {
-                self.messages.head(&step.name, saw, &self.values, self.lang)
-            }
-            _ => String::new(),
-        }
+        let say = |saw| self.messages.head(&step.name, &[saw, &self.values], self.lang);
+        proof(step).map(say).unwrap_or_default()
     }
 
     fn passed(&self, step: &Step) -> String {
-        match step.end.as_deref() {
-            Some(StepEnd::Passed { saw }) => {
-                self.messages.passed(&step.name, saw, &self.values, self.lang)
-            }
-            _ => String::new(),
-        }
+        let say = |saw| self.messages.passed(&step.name, &[saw, &self.values], self.lang);
+        proof(step).map(say).unwrap_or_default()
+    }
+}
+
+/// Returns what a step that passed saw.
+fn proof(step: &Step) -> Option<&Map<String, Value>> {
+    match step.end.as_deref() {
+        Some(StepEnd::Passed { saw }) => Some(saw),
+        _ => None,
     }
 }

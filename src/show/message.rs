@@ -1,4 +1,4 @@
-//! The page of a message: what it says, whom it suspects, and how to find out.
+//! The page of a message: what it says, the suspects, and how to find out.
 
 use checks::kit::messages::Lang;
 use colored::Colorize;

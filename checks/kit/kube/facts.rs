@@ -1,4 +1,4 @@
-//! What the steps that look at the cluster hand on, to whoever starts Jobs there.
+//! What the steps that look at the cluster hand on, to what starts Jobs there.
 
 use serde::Serialize;
 

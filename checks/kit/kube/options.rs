@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-/// Which cluster is asked, and as whom.
+/// Which cluster is asked, and as which user.
 #[derive(Clone, Debug, Default)]
 pub struct KubeOptions {
     /// The kubeconfig files, in the order in which kubectl merges them.

@@ -14,6 +14,7 @@ use crate::kit::engine::{Finding, Severity};
 pub use lookup::{Lookup, variables};
 use lookup::{after, guarded};
 pub use table::Table;
+pub use template::word;
 use template::{command, text};
 
 /// The languages.
@@ -303,31 +304,18 @@ impl Messages {
         }
     }
 
-    /// Returns what a step says when it passed.
-    pub fn passed(
-        &self,
-        step: &str,
-        saw: &Map<String, Value>,
-        target: &Map<String, Value>,
-        lang: Lang,
-    ) -> String {
+    /// Returns what a step says when it passed, of these values.
+    pub fn passed(&self, step: &str, values: &[&Map<String, Value>], lang: Lang) -> String {
         let templates = self.steps.get(step).map_or(&[][..], |messages| messages.passed);
-        let mut filled =
-            templates.iter().filter_map(|t| self.fill(t.of(lang), &[saw, target], lang));
+        let mut filled = templates.iter().filter_map(|t| self.fill(t.of(lang), values, lang));
         filled.next().unwrap_or_default()
     }
 
     /// Returns what the header of a page says of a step that passed.
-    pub fn head(
-        &self,
-        step: &str,
-        saw: &Map<String, Value>,
-        target: &Map<String, Value>,
-        lang: Lang,
-    ) -> String {
+    pub fn head(&self, step: &str, values: &[&Map<String, Value>], lang: Lang) -> String {
         let head = self.steps.get(step).and_then(|messages| messages.head);
-        let head = head.and_then(|head| self.fill(head.of(lang), &[saw, target], lang));
-        head.unwrap_or_else(|| self.passed(step, saw, target, lang))
+        let head = head.and_then(|head| self.fill(head.of(lang), values, lang));
+        head.unwrap_or_else(|| self.passed(step, values, lang))
     }
 
     /// Returns a template with its values filled in; `None` when one outside `[…]` is unknown.

@@ -56,11 +56,7 @@ pub(super) fn command(template: &str, values: &[&Map<String, Value>]) -> Option<
     fill(template, |name, alone| {
         let value = values.iter().find_map(|values| values.get(name))?;
         match value {
-            // What was cut or escaped names something else.
-            Value::String(text) if text.contains(['…', '\u{0}']) || text.contains("\\u{") => None,
-            // A program may take it for an option, or for the name of a file (az: `@FILE`).
-            Value::String(text) if text.starts_with(['-', '@']) => None,
-            Value::String(text) if alone || is_plain(text) => Some(quoted(text)),
+            Value::String(text) if alone || is_plain(text) => word(text),
             Value::Number(number) => Some(number.to_string()),
             Value::Array(words) if alone && words.is_empty() => Some(NOTHING.to_owned()),
             Value::Array(words) if alone => {
@@ -73,6 +69,16 @@ pub(super) fn command(template: &str, values: &[&Map<String, Value>]) -> Option<
     })
     // An empty list takes the space behind it along.
     .map(|command| command.replace(&format!("{NOTHING} "), "").replace(NOTHING, ""))
+}
+
+/// Returns a value as one word of a command; `None` where it cannot be one.
+pub fn word(value: &str) -> Option<String> {
+    // What was cut or escaped names something else, and a terminal does not show what it is.
+    let is_changed = value.contains('…') || value.contains("\\u{");
+    // A program may take it for an option, or for the name of a file (az: `@FILE`).
+    let is_more = value.starts_with(['-', '@']);
+    let is_hidden = value.contains(char::is_control);
+    (!is_changed && !is_more && !is_hidden).then(|| quoted(value))
 }
 
 /// Returns a value as one word of a POSIX shell.

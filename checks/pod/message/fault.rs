@@ -1,4 +1,4 @@
-//! What the words of a message say went wrong, whoever wrote them: containerd 1.4 to 2.4, its
+//! What the words of a message say went wrong, in the forms of containerd 1.4 to 2.4, its
 //! transfer service, CRI-O, docker, the kubelet.
 
 use Fault::{

@@ -1,5 +1,5 @@
-//! The kubelet's message of a failed pull: what it quotes, how far the pull came, and whom it
-//! suspects.
+//! The kubelet's message of a failed pull: what it quotes, how far the pull came, and which
+//! failure modes it suspects.
 
 mod fault;
 mod suspects;

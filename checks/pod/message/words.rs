@@ -91,7 +91,7 @@ const MAX_QUOTED: usize = 290;
 pub(super) fn plain(text: &str, max: usize) -> String {
     let end = (0..=max.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
     let cut = &text[..end.unwrap_or_default()];
-    // Of a word that is cut nobody can say whether it is a secret.
+    // A word that is cut may be a part of a secret.
     let cut = if cut.len() < text.len() {
         cut.rsplit_once(' ').map_or("", |(kept, _)| kept)
     } else {

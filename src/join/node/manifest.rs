@@ -10,7 +10,7 @@ pub(crate) const RUN: &str = "check-acr/run";
 /// The label that numbers the node of a run.
 pub(super) const NUMBER: &str = "check-acr/number";
 
-/// How long Kubernetes keeps a Job that has ended, if nobody deletes it.
+/// How long Kubernetes keeps a Job that has ended, if it is not deleted.
 const TIME_TO_LIVE: u64 = 120;
 /// The user of a pod that sees nothing of its node.
 const NOBODY: u64 = 65532;
@@ -190,7 +190,7 @@ impl JobSettings {
 }
 
 /// Returns the fields of a pod's spec that admission changed, of those that matter: what the pod
-/// sees, and as whom.
+/// sees, and as which user.
 pub(super) fn rewritten(ours: &Value, theirs: &Value) -> Vec<String> {
     const OF_POD: [&str; 4] = ["nodeName", "hostNetwork", "dnsPolicy", "dnsConfig"];
     const OF_CONTAINER: [&str; 5] = ["image", "command", "args", "env", "securityContext"];
