@@ -15,7 +15,8 @@ MODES = ["fail", "fail-after-a-line", "nothing", "two-lines"]
 # Programs that a command may use as they are; every other one is a stub.
 REAL = "awk bash sh env echo printf grep cut sort sed cat base64 jq head tail tr wc xargs mktemp test seq sleep".split()
 STUBS = ("az kubectl docker check-acr curl nslookup openssl chronyc timedatectl journalctl pgrep ls sudo systemctl "
-         "iptables-save nft ip ss python3 containerd timeout time docker-credential-pass mv cp ctr crictl").split()
+         "iptables-save nft ip ss python3 containerd timeout time docker-credential-pass mv cp rm ctr crictl kubelogin").split()
+KUBECTL_READS = re.compile(r"^(get|describe|config (view|get-contexts)|auth whoami)( |$)")
 READS = re.compile(r"^(show|list|list-.*|show-.*|check-health|get-access-token|rest|query)$")
 
 
@@ -67,10 +68,18 @@ def is_change(call):
     if program == "az":
         return not any(READS.match(word) for word in plain[:6]) or "--method" in words
     if program == "kubectl":
-        return plain[:1] != ["get"] and not any(word.startswith("--dry-run") for word in words)
+        # Which cluster is asked comes before the verb.
+        while words and words[0] in ("--context", "--kubeconfig"):
+            words = words[2:]
+        verb = " ".join(word for word in words if not word.startswith("-"))
+        return not KUBECTL_READS.match(verb) and not any(word.startswith("--dry-run") for word in words)
     if program == "sudo":
         return is_change(words)
-    if program in ("mv", "cp", "mkdir", "rmdir"):
+    if program == "check-acr":
+        return words[:1] == ["cleanup"]
+    if program == "kubelogin":
+        return plain[:1] == ["convert-kubeconfig"]
+    if program in ("mv", "cp", "rm", "mkdir", "rmdir"):
         return True
     if program == "systemctl":
         return plain[:1] in (["restart"], ["daemon-reload"], ["start"], ["stop"])
