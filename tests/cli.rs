@@ -10,7 +10,7 @@ use std::{
     process::Command,
 };
 
-use program::{codes, file, program, run, run_with};
+use program::{codes, executable, file, program, run, run_with};
 
 #[test]
 fn every_exit_code() {
@@ -313,12 +313,10 @@ fn a_bad_auth_file_is_one_clear_finding() {
 #[cfg(unix)]
 #[test]
 fn a_credential_helper_is_asked_and_never_trusted() {
-    use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     let helper = |name: &str, script: &str| {
-        let path = folder.path().join(format!("docker-credential-{name}"));
-        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        let script = format!("#!/bin/sh\n{script}\n");
+        executable(folder.path(), &format!("docker-credential-{name}"), script.as_bytes());
     };
     helper("good", r#"cat >/dev/null; echo '{"Username":"u","Secret":"canary"}'"#);
     helper("token", r#"cat >/dev/null; echo '{"Username":"<token>","Secret":"canary"}'"#);

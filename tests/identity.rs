@@ -11,7 +11,7 @@ use std::{fs, path::Path, time::Instant};
 use checks::kit::engine::EventKind;
 use futures::stream::{self, StreamExt};
 use lab::Scenario;
-use program::{Said, codes, program};
+use program::{Said, codes, executable, program};
 
 /// The image of all runs. The identity step needs no network, so no registry is contacted.
 const ASKED: &str = "contoso.azurecr.io/team/app:v1";
@@ -52,8 +52,8 @@ fn files_that_may_not_be_read_are_no_answer() {
     }
     // Copies the program and its files to a folder that every user can enter, because root can read
     // everything.
-    let copy = root.path().join("check-acr");
-    fs::copy(env!("CARGO_BIN_EXE_check-acr"), &copy).unwrap();
+    let ours = fs::read(env!("CARGO_BIN_EXE_check-acr")).unwrap();
+    let copy = executable(root.path(), "check-acr", &ours);
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     fs::set_permissions(root.path(), open).unwrap();
     let mut program = std::process::Command::new(&copy);
@@ -107,10 +107,7 @@ fn a_special_file_in_place_of_a_nodes_holds_nobody_up() {
 fn the_azure_cli_is_asked_and_never_trusted() {
     let folder = tempfile::tempdir().unwrap();
     let az = |script: &str| {
-        let file = folder.path().join("az");
-        fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
-        let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        fs::set_permissions(&file, open).unwrap();
+        executable(folder.path(), "az", format!("#!/bin/sh\n{script}\n").as_bytes());
         identity(&["--identity", "az"], Some(folder.path()))
     };
     // The script answers only for the audience that a registry accepts.
@@ -150,9 +147,8 @@ fn who_reads_the_control_plane_signs_in_again_where_it_signed_in() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "azure/azureProfile.json", "{}");
     let said = "ERROR: AADSTS700082: The refresh token has expired due to inactivity.";
-    write(folder.path(), "az", &format!("#!/bin/sh\necho '{said}' >&2; exit 1\n"));
-    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    fs::set_permissions(folder.path().join("az"), executable).unwrap();
+    let script = format!("#!/bin/sh\necho '{said}' >&2; exit 1\n");
+    executable(folder.path(), "az", script.as_bytes());
     let group = ["-g", "shop", "--cluster", "shop-aks"];
     let args = [&[ASKED, "--only", "arm", "-o", "json"], &group[..]].concat();
     let mut expired = program(&args);

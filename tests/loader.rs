@@ -8,12 +8,12 @@
     reason = "a test that panics has failed, and says where; what is not tested here is said"
 )]
 
+mod program;
+
 use std::{
     fs,
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Output},
-    sync::{Mutex, PoisonError},
 };
 
 use check_acr::carry::{Architecture, pack};
@@ -58,14 +58,9 @@ fn here() -> Architecture {
 
 /// Lays the loader and these parts into a folder, and runs it with these arguments.
 fn load(parts: &[&[u8]], arguments: &[&str]) -> Output {
-    /// One at a time: a process that another thread starts would hold the file open for writing.
-    static ALONE: Mutex<()> = Mutex::new(());
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = tempfile::tempdir().unwrap();
-    let loader = folder.path().join("loader");
     let package = pack(&counting_program(), here()).unwrap();
-    fs::write(&loader, &package.maps[0]["loader"]).unwrap();
-    fs::set_permissions(&loader, fs::Permissions::from_mode(0o555)).unwrap();
+    let loader = program::executable(folder.path(), "loader", &package.maps[0]["loader"]);
     for (number, part) in parts.iter().enumerate() {
         fs::write(folder.path().join(format!("part-{number:02}")), part).unwrap();
     }

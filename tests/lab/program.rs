@@ -1,9 +1,10 @@
 //! Programs of a node: real files in a folder of their own, as they may be run.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The length of an ELF header and of a section's entry.
@@ -34,7 +35,9 @@ impl Folder {
         }
     }
 
-    /// Writes a program.
+    /// Writes a program. A script is written by a process of its own: a file that this one has open for
+    /// writing, a process that another thread starts has open too for a moment, and what is open for
+    /// writing cannot be run (`ETXTBSY`).
     pub(crate) fn write(
         &self,
         name: &str,
@@ -42,7 +45,15 @@ impl Folder {
         is_executable: bool,
     ) -> io::Result<PathBuf> {
         let file = self.0.join(name);
-        fs::write(&file, bytes)?;
+        if bytes.starts_with(b"#!") {
+            let mut shell = Command::new("sh");
+            shell.args(["-c", r#"cat >"$0""#]).arg(&file).stdin(Stdio::piped());
+            let mut writer = shell.spawn()?;
+            writer.stdin.take().map_or(Ok(()), |mut input| input.write_all(bytes))?;
+            writer.wait()?;
+        } else {
+            fs::write(&file, bytes)?;
+        }
         let mode = if is_executable { 0o755 } else { 0o644 };
         fs::set_permissions(&file, fs::Permissions::from_mode(mode))?;
         Ok(file)

@@ -13,7 +13,7 @@ pub mod server;
 
 use std::{
     io::Write,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
 
@@ -30,6 +30,19 @@ pub fn file(folder: &Path, name: &str, content: &[u8]) -> String {
     let path = folder.join(name);
     std::fs::write(&path, content).unwrap();
     path.to_str().unwrap().to_owned()
+}
+
+/// Writes a program and returns its path. A process of its own writes it: a file that this one has open
+/// for writing, a process that another thread starts has open too for a moment, and what is open for
+/// writing cannot be run (`ETXTBSY`).
+pub fn executable(folder: &Path, name: &str, content: &[u8]) -> PathBuf {
+    let path = folder.join(name);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", r#"cat >"$0" && chmod 755 "$0""#]).arg(&path).stdin(Stdio::piped());
+    let mut writer = shell.spawn().unwrap();
+    writer.stdin.take().unwrap().write_all(content).unwrap();
+    assert!(writer.wait().unwrap().success(), "{}", path.display());
+    path
 }
 
 /// The exit code and the output of a run.
