@@ -127,6 +127,8 @@ phrases! {
     OneSuspect "one-suspect" "could not tell from the words alone; they fit this:" "메시지만으로는 판단할 수 없습니다. 아래 유형에서 이런 메시지가 나옵니다."
     NoSuspect "no-suspect" "could not tell: these words are not known" "판단 불가: 알려진 메시지가 아님"
     Settle "settle" "settle it" "판별"
+    NothingWaits "nothing-waits" "no pod waits for an image; looked at: {asked}, pods: {pods}" "이미지를 기다리는 Pod가 없음: {asked}, 확인한 Pod {pods}개"
+    PodsCouldNotTell "pods-could-not-tell" "could not tell which pods wait for an image ({asked}): {why}" "이미지를 기다리는 Pod 판단 불가({asked}). 이유: {why}"
     WhereThePodRuns "where-the-pod-runs" "check the image from where the pod runs, as on its node" "Pod가 실행되는 곳(예: 해당 노드)에서 이미지를 확인합니다."
     Vantages "vantages" "vantages" "위치"
 }

@@ -16,7 +16,7 @@ pub(crate) struct KubeArgs {
     /// The context of the kubeconfig
     #[arg(long, value_name = "NAME", help_heading = "Which cluster")]
     pub context: Option<String>,
-    /// The namespace of the Jobs [default: that of the context]
+    /// The namespace [default: that of the context]
     #[arg(short, long, value_name = "NAME", help_heading = "Which cluster")]
     pub namespace: Option<String>,
     /// Ask as this user, if you may impersonate it
@@ -130,6 +130,7 @@ impl NodeArgs {
             choice,
             selector: self.selector.clone(),
             pod_network: self.pod_network,
+            namespace: None,
             image: self.image.clone(),
         }
     }

@@ -4,6 +4,7 @@ pub(crate) mod agent;
 pub(crate) mod azure;
 pub(crate) mod cluster;
 pub(crate) mod output;
+pub(crate) mod why;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -13,8 +14,9 @@ use clap::{Args as ArgGroup, Parser, Subcommand};
 use crate::run::Wanted;
 pub(crate) use agent::AgentArgs;
 use azure::AzureArgs;
-pub(crate) use cluster::{CleanupArgs, NodeArgs, RbacArgs};
+pub(crate) use cluster::{CleanupArgs, KubeArgs, NodeArgs, RbacArgs};
 pub(crate) use output::{FailOn, FixForm, Format, Output, ReferenceArgs, ShowArgs, When};
+pub(crate) use why::WhyArgs;
 
 /// What stands below the options.
 const AFTER_HELP: &str = "\
@@ -88,15 +90,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         show: ShowArgs,
     },
-    /// Read the kubelet's message of a failed pull: what it says, and which causes it may have
-    Why {
-        /// The message, as an event of the pod has it; - reads it from standard input
-        #[arg(long, value_name = "TEXT")]
-        message: String,
-        /// How to show it.
-        #[command(flatten)]
-        show: ReferenceArgs,
-    },
+    /// Explain why pods wait for their images: which, by cause, as their nodes see it
+    Why(Box<WhyArgs>),
     /// Check REF from the nodes of a Kubernetes cluster, which pull with their own network, files
     /// and identity: a Job on each
     Node(Box<NodeArgs>),

@@ -174,6 +174,11 @@ impl TargetPage {
         self.text("registry").is_some() && self.text("image").is_none()
     }
 
+    /// Returns whether the target is what was looked at, and not an image.
+    pub fn is_scope(&self) -> bool {
+        self.target.contains_key("scope")
+    }
+
     /// Returns a text of the target: `registry`, `image`.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.target.get(name).and_then(Value::as_str)

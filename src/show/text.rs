@@ -277,7 +277,7 @@ impl Page<'_> {
 
     fn verdict(&mut self, target: &TargetPage) {
         let paint = |line: &str| match target.can {
-            Outcome::Pull | Outcome::SignIn => line.green().bold(),
+            Outcome::Pull | Outcome::SignIn | Outcome::NothingWaits => line.green().bold(),
             Outcome::No => line.red().bold(),
             Outcome::CouldNotTell => line.yellow().bold(),
         };
@@ -290,7 +290,7 @@ impl Page<'_> {
         let first = match target.can {
             Outcome::No => target.causes.first(),
             Outcome::CouldNotTell => target.could_not_tell.first(),
-            Outcome::Pull | Outcome::SignIn => None,
+            Outcome::Pull | Outcome::SignIn | Outcome::NothingWaits => None,
         };
         for cause in
             [&target.causes, &target.could_not_tell, &target.warnings].into_iter().flatten()

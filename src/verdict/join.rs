@@ -13,6 +13,7 @@ use checks::{
 
 use super::cause::{Cause, Sighting};
 use super::compare::{SideBySide, compare, side_by_side};
+use super::waiting::of_pods;
 use super::one::{Context, Outcome, Reason, ViewVerdict, is_way_unknown, read};
 use crate::{
     exit::Exit,
@@ -68,6 +69,11 @@ impl<'a> Verdict<'a> {
         if can == Outcome::CouldNotTell && views.iter().any(is_way_unknown) {
             could_not_tell.append(&mut causes);
         }
+        let of_pods = of_pods(report, &views);
+        let can = of_pods.can.unwrap_or(can);
+        causes.extend(of_pods.causes);
+        could_not_tell.extend(of_pods.could_not_tell);
+        warnings.extend(of_pods.warnings);
         let side_by_side = side_by_side(report, &views);
         Self { can, causes, could_not_tell, warnings, views, side_by_side }
     }
@@ -100,10 +106,12 @@ impl<'a> Verdict<'a> {
         match self.can {
             Outcome::No => Exit::Cannot,
             Outcome::CouldNotTell => Exit::CouldNotTell,
-            Outcome::Pull | Outcome::SignIn if fail_on_warning && !self.warnings.is_empty() => {
+            Outcome::Pull | Outcome::SignIn | Outcome::NothingWaits
+                if fail_on_warning && !self.warnings.is_empty() =>
+            {
                 Exit::Cannot
             }
-            Outcome::Pull | Outcome::SignIn => Exit::Can,
+            Outcome::Pull | Outcome::SignIn | Outcome::NothingWaits => Exit::Can,
         }
     }
 }
@@ -137,6 +145,7 @@ fn can(report: &Report, views: &[ViewVerdict<'_>]) -> Outcome {
         _ if outcomes().any(|(pulls, can)| can == Outcome::No && (pulls || !is_doubted)) => {
             Outcome::No
         }
+        None if outcomes().any(|(_, can)| can == Outcome::NothingWaits) => Outcome::NothingWaits,
         _ => Outcome::CouldNotTell,
     }
 }

@@ -71,7 +71,7 @@ const fn of_jobs(verb: &'static str, loses: Loses) -> Right {
 /// Returns the permissions that a run needs.
 pub fn rights(request: &NodeRequest) -> Vec<Right> {
     let nodes = match request.choice {
-        NodeChoice::Named(_) => of_nodes("get"),
+        NodeChoice::Named(_) | NodeChoice::OfPods(_) => of_nodes("get"),
         NodeChoice::EachPool | NodeChoice::All => of_nodes("list"),
     };
     let mut rights = vec![

@@ -1,0 +1,107 @@
+//! What the pods that wait for an image add to what their nodes saw: that the pull works by now, and
+//! which of them nobody looked from.
+
+use crate::{
+    compared::{Compared, Look},
+    kit::{
+        engine::{Finding, Vantage},
+        kube::{ImagePods, NotCreated, Refusal, WaitingWorkload},
+    },
+    pod::Problem,
+    steps,
+};
+
+/// How many nodes are named.
+const MAX_NAMED: usize = 5;
+
+/// Returns what is to be said of the pods of an image.
+pub fn read(pods: &ImagePods, looks: &[impl Look]) -> Vec<Compared> {
+    let place = |node: &str| {
+        looks.iter().position(|look| look.vantage().node().is_some_and(|name| name == node))
+    };
+    let cluster = looks.iter().position(|look| *look.vantage() == Vantage::Kubernetes);
+    let of_cluster: Vec<usize> = cluster.into_iter().collect();
+    let step = steps::POD.name;
+    if let Some(finding) = never_pulled(pods) {
+        return vec![Compared { finding, step, seen: of_cluster }];
+    }
+    let (mut passing, mut unseen, mut seen) = (vec![], vec![], vec![]);
+    for node in pods.nodes.keys() {
+        match place(node) {
+            Some(at) if looks[at].can() == Some(true) => {
+                passing.push(node.as_str());
+                seen.push(at);
+            }
+            Some(_) => {}
+            None => unseen.push(node.as_str()),
+        }
+    }
+    let count = |nodes: &[&str]| nodes.iter().filter_map(|node| pods.nodes.get(*node)).sum();
+    let mut found = vec![];
+    if let Some((namespace, pod)) = of_nodes(pods, &passing) {
+        let problem = Problem::PullsNow {
+            nodes: named(&passing),
+            count: count(&passing),
+            namespace,
+            pod,
+            said: pods.said.clone(),
+        };
+        found.push(Compared { finding: problem.into(), step, seen });
+    }
+    if let Some(node) = unseen.first() {
+        let problem = Problem::NotLooked {
+            count: count(&unseen),
+            nodes: named(&unseen),
+            node: (*node).to_owned(),
+            said: pods.said.clone(),
+            suspects: pods.suspects.join(", "),
+        };
+        found.push(Compared { finding: problem.into(), step, seen: of_cluster });
+    }
+    found
+}
+
+/// Returns what is wrong where every pod has the policy never to pull, and its node lacks the image:
+/// both stand in the pod itself, so no words of the kubelet are believed.
+fn never_pulled(pods: &ImagePods) -> Option<Finding> {
+    let is_one = |it: &&WaitingWorkload| it.reason == "ErrImageNeverPull" && it.policy == "Never";
+    let first = pods.workloads.first()?;
+    pods.workloads.iter().all(|it| is_one(&it)).then(|| {
+        Problem::NeverPulled {
+            count: pods.count,
+            image: pods.image.clone(),
+            nodes: named(&pods.nodes.keys().map(String::as_str).collect::<Vec<_>>()),
+            workload: first.workload.clone(),
+            namespace: first.namespace.clone(),
+        }
+        .into()
+    })
+}
+
+/// Returns the namespace and the name of a pod on one of these nodes.
+fn of_nodes(pods: &ImagePods, nodes: &[&str]) -> Option<(String, String)> {
+    let is_there = |node: &String| nodes.contains(&node.as_str());
+    let workload = pods.workloads.iter().find(|it| it.nodes.iter().any(is_there))?;
+    Some((workload.namespace.clone(), workload.pods.first()?.clone()))
+}
+
+fn named(nodes: &[&str]) -> String {
+    let more = nodes.len().saturating_sub(MAX_NAMED);
+    let named = nodes[..nodes.len() - more].join(", ");
+    if more == 0 { named } else { format!("{named}, … +{more}") }
+}
+
+/// Returns what is found of a workload without a pod.
+pub fn not_created(one: &NotCreated, workload: String) -> Finding {
+    let by = match Refusal::read(&one.said) {
+        Refusal::PodSecurity { level } => Some(level),
+        Refusal::Policy { policy } => Some(policy),
+        Refusal::Webhook { webhook }
+        | Refusal::WebhookSilent { webhook }
+        | Refusal::NoDryRun { webhook } => Some(webhook),
+        Refusal::Quota { quota } => Some(quota),
+        Refusal::NoNamespace | Refusal::NotPermitted | Refusal::Other => None,
+    };
+    let (namespace, said) = (one.namespace.clone(), one.said.clone());
+    Problem::NotCreated { workload, namespace, by, said }.into()
+}

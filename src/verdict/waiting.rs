@@ -1,0 +1,62 @@
+//! What the pods that wait for the image add to the verdict.
+
+use std::borrow::Cow;
+
+use checks::{compared::Compared, kit::engine::Severity, waiting};
+
+use super::{
+    cause::{Cause, Sighting},
+    compare::Read,
+    one::{Outcome, ViewVerdict},
+};
+use crate::report::Report;
+
+/// What they add.
+#[derive(Default)]
+pub(super) struct OfPods<'a> {
+    pub(super) causes: Vec<Cause<'a>>,
+    pub(super) could_not_tell: Vec<Cause<'a>>,
+    pub(super) warnings: Vec<Cause<'a>>,
+    /// The outcome, where it is another one because of them.
+    pub(super) can: Option<Outcome>,
+}
+
+/// Reads the pods of a report.
+pub(super) fn of_pods<'a>(report: &'a Report, views: &[ViewVerdict<'a>]) -> OfPods<'a> {
+    let mut added = OfPods::default();
+    // No node need look at a name that no runtime accepts.
+    let is_image = report.has_image();
+    let Some(pods) = report.pods().filter(|_| is_image) else { return added };
+    let looks: Vec<Read<'_>> = report
+        .views
+        .iter()
+        .zip(views)
+        .map(|(view, verdict)| Read { view, can: verdict.can })
+        .collect();
+    for Compared { finding, step, seen } in waiting::read(&pods, &looks) {
+        let vantages = seen.iter().filter_map(|place| Some(&report.views.get(*place)?.vantage));
+        let severity = finding.severity;
+        let seen: Vec<Sighting<'a>> = vantages
+            .map(|vantage| Sighting { vantage, finding: Cow::Owned(finding.clone()) })
+            .collect();
+        if seen.is_empty() {
+            continue;
+        }
+        let cause = Cause { step, seen, consequences: vec![], separators: vec![] };
+        match severity {
+            Severity::Error => {
+                added.can = Some(Outcome::No);
+                added.causes.push(cause);
+            }
+            Severity::CouldNotTell => {
+                // What is certain of some nodes stays so.
+                let fails = views.iter().any(|view| view.can == Outcome::No);
+                added.can = added.can.or((!fails).then_some(Outcome::CouldNotTell));
+                added.could_not_tell.push(cause);
+            }
+            Severity::Warning => added.warnings.push(cause),
+            Severity::Hint | Severity::Skip => {}
+        }
+    }
+    added
+}
