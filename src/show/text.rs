@@ -45,6 +45,13 @@ pub fn text(presentation: &Presentation, messages: &Messages, options: TextOptio
     let lang = presentation.lang;
     let paper = Paper::new(options.width);
     let mut page = Page { messages, lang, options, told: vec![], paper };
+    if let Some(groups) = presentation.groups.as_ref().filter(|page| !page.groups.is_empty()) {
+        page.groups(groups);
+        // What each node saw of each image comes behind.
+        if options.verbose == 0 {
+            return page.paper.into_text();
+        }
+    }
     for target in &presentation.targets {
         page.paper.gap();
         page.told.clear();

@@ -137,6 +137,9 @@ impl Cluster {
             );
             return failure(403, "Forbidden", &said);
         }
+        if self.settings.fails.contains(&permission(verb, resource, part, group)) {
+            return failure(500, "InternalError", "etcdserver: request timed out");
+        }
         match (verb, resource.as_str()) {
             ("list" | "get", "nodes") => self.nodes(name, &asked),
             ("create", "jobs" | "pods" | "configmaps") => self.create(place, asked),
