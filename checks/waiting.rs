@@ -38,23 +38,25 @@ pub fn read(pods: &ImagePods, looks: &[impl Look]) -> Vec<Compared> {
     }
     let count = |nodes: &[&str]| nodes.iter().filter_map(|node| pods.nodes.get(*node)).sum();
     let mut found = vec![];
-    if let Some((namespace, pod)) = of_nodes(pods, &passing) {
+    if let Some(first) = of_nodes(pods, &passing) {
         let problem = Problem::PullsNow {
             nodes: named(&passing),
             count: count(&passing),
-            namespace,
-            pod,
-            said: pods.said.clone(),
+            namespace: first.namespace.clone(),
+            pod: first.pods.first().cloned().unwrap_or_default(),
+            said: words(first).map(str::to_owned),
         };
         found.push(Compared { finding: problem.into(), step, seen });
     }
     if let Some(node) = unseen.first() {
+        let first = of_nodes(pods, &unseen);
+        let suspects = first.map(|it| it.suspects.join(", ")).filter(|said| !said.is_empty());
         let problem = Problem::NotLooked {
             count: count(&unseen),
             nodes: named(&unseen),
             node: (*node).to_owned(),
-            said: pods.said.clone(),
-            suspects: pods.suspects.join(", "),
+            said: first.and_then(words).map(str::to_owned),
+            suspects,
         };
         found.push(Compared { finding: problem.into(), step, seen: of_cluster });
     }
@@ -78,11 +80,14 @@ fn never_pulled(pods: &ImagePods) -> Option<Finding> {
     })
 }
 
-/// Returns the namespace and the name of a pod on one of these nodes.
-fn of_nodes(pods: &ImagePods, nodes: &[&str]) -> Option<(String, String)> {
-    let is_there = |node: &String| nodes.contains(&node.as_str());
-    let workload = pods.workloads.iter().find(|it| it.nodes.iter().any(is_there))?;
-    Some((workload.namespace.clone(), workload.pods.first()?.clone()))
+/// Returns the first workload on one of these nodes, preferably one of which the kubelet says more.
+fn of_nodes<'p>(pods: &'p ImagePods, nodes: &[&str]) -> Option<&'p WaitingWorkload> {
+    let there = pods.workloads.iter().filter(|it| nodes.contains(&it.node.as_str()));
+    there.max_by_key(|it| (!it.suspects.is_empty(), !it.said.is_empty()))
+}
+
+fn words(of: &WaitingWorkload) -> Option<&str> {
+    Some(of.said.as_str()).filter(|said| !said.is_empty())
 }
 
 fn named(nodes: &[&str]) -> String {

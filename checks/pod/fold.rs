@@ -8,12 +8,8 @@ use crate::kit::{
     sanitize_text,
 };
 
-/// How many workloads of an image are named.
-const MAX_WORKLOADS: usize = 50;
-/// How many pods and nodes of a workload are named.
+/// How many pods of a workload are named.
 const MAX_NAMED: usize = 3;
-/// How many nodes of an image are counted one by one.
-const MAX_NODES: usize = 5000;
 
 /// What waits, by image.
 #[derive(Debug, Default)]
@@ -23,9 +19,7 @@ pub(super) struct Folded(BTreeMap<String, OfImage>);
 struct OfImage {
     count: usize,
     nodes: BTreeMap<String, usize>,
-    workloads: HashMap<[String; 5], WaitingWorkload>,
-    /// The words, and of how many pods they are.
-    said: BTreeMap<String, (usize, Message)>,
+    workloads: HashMap<[String; 6], WaitingWorkload>,
 }
 
 impl Folded {
@@ -43,7 +37,7 @@ impl Folded {
     /// Returns the images, those that most pods wait for first.
     pub(super) fn images(self) -> Vec<ImagePods> {
         let mut images: Vec<ImagePods> =
-            self.0.into_iter().map(|(image, folded)| folded.images(&image)).collect();
+            self.0.into_iter().map(|(image, folded)| folded.image(image)).collect();
         images.sort_by_key(|image| std::cmp::Reverse(image.count));
         images
     }
@@ -54,16 +48,13 @@ impl OfImage {
         let node = sanitize_text(&pod.spec.node_name);
         if is_first {
             self.count += 1;
-            if self.nodes.len() < MAX_NODES || self.nodes.contains_key(&node) {
-                *self.nodes.entry(node.clone()).or_default() += 1;
-            }
+            *self.nodes.entry(node.clone()).or_default() += 1;
         }
-        let workload = workload(pod);
-        let namespace = sanitize_text(&pod.metadata.namespace);
-        let place = <&str>::from(symptom.place).to_owned();
-        let container = sanitize_text(symptom.container);
-        let reason = sanitize_text(symptom.reason);
-        let key = [namespace.clone(), workload.clone(), container.clone(), place, reason.clone()];
+        let place = <&str>::from(symptom.place);
+        let namespace = &pod.metadata.namespace;
+        let texts = [namespace, &workload(pod), symptom.container, place, symptom.reason, &node];
+        let key = texts.map(sanitize_text);
+        let [namespace, workload, container, _, reason, node] = key.clone();
         let entry = self.workloads.entry(key).or_insert_with(|| WaitingWorkload {
             namespace,
             workload,
@@ -71,42 +62,38 @@ impl OfImage {
             place: symptom.place,
             reason,
             policy: sanitize_text(symptom.policy),
+            node,
             ..WaitingWorkload::default()
         });
         entry.count += 1;
         if entry.pods.len() < MAX_NAMED {
             entry.pods.push(sanitize_text(symptom.pod));
         }
-        if entry.nodes.len() < MAX_NAMED && !entry.nodes.contains(&node) {
-            entry.nodes.push(node);
-        }
-        if !symptom.message.is_empty() {
-            let message = Message::read(&symptom.message);
-            let known = self.said.entry(message.quoted.clone());
-            known.or_insert((0, message)).0 += 1;
+        // Words that are known say more than others.
+        if !symptom.message.is_empty() && (entry.said.is_empty() || entry.suspects.is_empty()) {
+            let Message { quoted, suspects, .. } = Message::read(&symptom.message);
+            if entry.said.is_empty() || !suspects.is_empty() {
+                entry.said = quoted;
+                entry.suspects = suspects.into_iter().map(str::to_owned).collect();
+            }
         }
     }
 
-    fn images(self, image: &str) -> ImagePods {
+    fn image(self, image: String) -> ImagePods {
         let mut workloads: Vec<WaitingWorkload> = self.workloads.into_values().collect();
         workloads.sort_by(|one, other| {
-            let key = |it: &WaitingWorkload| (it.namespace.clone(), it.workload.clone());
+            let key = |it: &WaitingWorkload| {
+                [
+                    it.namespace.clone(),
+                    it.workload.clone(),
+                    it.node.clone(),
+                    it.container.clone(),
+                    it.reason.clone(),
+                ]
+            };
             other.count.cmp(&one.count).then_with(|| key(one).cmp(&key(other)))
         });
-        workloads.truncate(MAX_WORKLOADS);
-        // Words that are known say more than those that only repeat that it failed.
-        let most = self.said.into_values().max_by_key(|(count, message)| {
-            (!message.suspects.is_empty(), *count)
-        });
-        let (said, suspects) = most.map(|(_, said)| (said.quoted, said.suspects)).unwrap_or_default();
-        ImagePods {
-            image: image.to_owned(),
-            count: self.count,
-            nodes: self.nodes,
-            workloads,
-            said,
-            suspects: suspects.into_iter().map(str::to_owned).collect(),
-        }
+        ImagePods { image, count: self.count, nodes: self.nodes, workloads }
     }
 }
 
@@ -118,6 +105,8 @@ fn workload(pod: &Pod) -> String {
     let of_deployment = hash.and_then(|hash| owner.name.strip_suffix(hash)?.strip_suffix('-'));
     match of_deployment {
         Some(name) => format!("deployment/{}", sanitize_text(name)),
-        None => format!("{}/{}", sanitize_text(&owner.kind).to_lowercase(), sanitize_text(&owner.name)),
+        None => {
+            format!("{}/{}", sanitize_text(&owner.kind).to_lowercase(), sanitize_text(&owner.name))
+        }
     }
 }

@@ -72,7 +72,8 @@ pub enum Problem {
         /// Its name.
         pod: String,
         /// What the kubelet last said of it.
-        said: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        said: Option<String>,
     },
     /// Pods wait on nodes that were not looked from.
     NotLooked {
@@ -83,8 +84,10 @@ pub enum Problem {
         /// One of them.
         node: String,
         /// What the kubelet says, which is no more than a suspicion.
-        said: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        said: Option<String>,
         /// What its words fit.
-        suspects: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        suspects: Option<String>,
     },
 }

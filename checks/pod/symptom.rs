@@ -150,7 +150,8 @@ fn of_container<'a>(
         reason: &waiting.reason,
         message: waiting.message.clone(),
     };
-    let volumes = pod.spec.volumes.iter().filter_map(|volume| Some((volume, volume.image.as_ref()?)));
+    let volumes =
+        pod.spec.volumes.iter().filter_map(|volume| Some((volume, volume.image.as_ref()?)));
     let of_volume = volumes.map(|(volume, source)| Symptom {
         pod: &pod.metadata.name,
         place: ImagePlace::ImageVolume,
@@ -190,6 +191,8 @@ fn fuller(status: String, said: Option<&Said>) -> String {
     let failed = said.and_then(|said| said.failed.as_ref());
     match failed {
         Some((_, message)) if is_bare => message.clone(),
+        // That it waits is known already.
+        _ if is_bare => String::new(),
         _ => status,
     }
 }
@@ -248,7 +251,7 @@ mod tests {
         let told = events(&[("Failed", failed, NOW), ("Failed", "Error: ErrImagePull", NOW)]);
         let now = NOW.parse().unwrap();
         assert_eq!(of(&pod, &told, now)[0].message, failed);
-        assert!(of(&pod, &Events::default(), now)[0].message.starts_with("Back-off"));
+        assert_eq!(of(&pod, &Events::default(), now)[0].message, "");
     }
 
     #[test]
@@ -273,7 +276,10 @@ mod tests {
         let pod = pod(spec(), waits_for("ContainerCreating", ""));
         let pulling = "Pulling image \"c.io/a:1\"";
         let count = |list: &[(&str, &str, &str)]| {
-            of(&pod, &events(list), NOW.parse().unwrap()).iter().filter(|s| s.reason == PULLING).count()
+            of(&pod, &events(list), NOW.parse().unwrap())
+                .iter()
+                .filter(|s| s.reason == PULLING)
+                .count()
         };
         assert_eq!(count(&[("Pulling", pulling, "2026-11-29T00:50:00Z")]), 1);
         assert_eq!(count(&[("Pulling", pulling, "2026-11-29T00:59:30Z")]), 0);

@@ -18,7 +18,13 @@ pub(crate) struct WhyArgs {
     #[arg(short = 'A', long, conflicts_with_all = ["namespace", "message"], help_heading = "Which pods")]
     pub all_namespaces: bool,
     /// Look at the pods with these labels
-    #[arg(short = 'l', long, value_name = "SELECTOR", conflicts_with = "message", help_heading = "Which pods")]
+    #[arg(
+        short = 'l',
+        long,
+        value_name = "SELECTOR",
+        conflicts_with = "message",
+        help_heading = "Which pods"
+    )]
     pub selector: Option<String>,
     /// Only read this message of the kubelet, as an event of the pod has it; - reads it from standard
     /// input. No cluster and no registry is asked
@@ -146,10 +152,15 @@ mod tests {
         };
         let (pod, deploy) = (WorkloadKind::Pod, WorkloadKind::Deployment);
         assert_eq!(read(&["pod/a"]).unwrap(), [(pod, "a".to_owned())]);
-        assert_eq!(read(&["po", "a", "b"]).unwrap(), [(pod, "a".to_owned()), (pod, "b".to_owned())]);
+        assert_eq!(
+            read(&["po", "a", "b"]).unwrap(),
+            [(pod, "a".to_owned()), (pod, "b".to_owned())]
+        );
         let two = [(deploy, "a".to_owned()), (pod, "b".to_owned())];
         assert_eq!(read(&["deploy/a", "pods/b"]).unwrap(), two);
-        for bad in [&["web"][..], &["svc/a"], &["pod/"], &["pod/a?x=y"], &["pod/a/b"], &["a", "b/c"]] {
+        for bad in
+            [&["web"][..], &["svc/a"], &["pod/"], &["pod/a?x=y"], &["pod/a/b"], &["a", "b/c"]]
+        {
             assert!(read(bad).is_err(), "{bad:?}");
         }
     }

@@ -80,11 +80,17 @@ pub(super) async fn in_world(
     let progress = Rc::new(progress);
     let (lines, folded) = (outputs.clone(), Rc::new(RefCell::new(outputs.new_run())));
     let (into, board) = (folded.clone(), progress.clone());
-    let looking = look(world, cluster, args, move |event| board.take(event), move |event: Event| {
-        lines.event(&event);
-        // What a cluster tells is bounded where it is read.
-        into.borrow_mut().take(event).unwrap_or_default();
-    });
+    let looking = look(
+        world,
+        cluster,
+        args,
+        move |event| board.take(event),
+        move |event: Event| {
+            lines.event(&event);
+            // What a cluster tells is bounded where it is read.
+            into.borrow_mut().take(event).unwrap_or_default();
+        },
+    );
     let footprint = tokio::select! {
         footprint = looking => footprint?,
         () = progress.keep_drawn() => Footprint::default(),

@@ -17,6 +17,9 @@ use serde_json::{Map, Value, json};
 use super::node::manifest::Asked;
 use crate::{run::ends, wait::interrupted};
 
+/// How many workloads of an image travel with its target: a list of evidence has no more.
+const MAX_WORKLOADS: usize = 50;
+
 /// What was found in a cluster.
 pub(crate) struct Found {
     /// Its API, where that was reached.
@@ -118,12 +121,15 @@ impl Found {
                 chosen.pods.push(pods.clone());
             }
         }
-        let asks_nodes = |target: &Target, pods: &ImagePods| target.asked.is_ok() && is_pulled(pods);
+        let asks_nodes =
+            |target: &Target, pods: &ImagePods| target.asked.is_ok() && is_pulled(pods);
         let open: Vec<usize> = (0..chosen.targets.len())
             .filter(|place| asks_nodes(&chosen.targets[*place], &chosen.pods[*place]))
             .collect();
         // A node that many images wait on is worth more than one with a single image.
-        let uses = |node: &String| open.iter().filter(|at| chosen.pods[**at].nodes.contains_key(node)).count();
+        let uses = |node: &String| {
+            open.iter().filter(|at| chosen.pods[**at].nodes.contains_key(node)).count()
+        };
         let mut nodes: Vec<String> = vec![];
         let mut ranked: Vec<Vec<&String>> = vec![];
         for place in &open {
@@ -153,8 +159,12 @@ impl Found {
     pub(crate) fn announce(&self, chosen: &Chosen, flags: &[String], tell: impl Fn(Event)) {
         for (target, pods) in chosen.targets.iter().zip(&chosen.pods) {
             let mut understood = target.describe();
+            let mut pods = pods.clone();
+            // The nodes that look come first: what they see is about these pods.
+            pods.workloads.sort_by_key(|it| !chosen.asked.contains_key(&it.node));
+            pods.workloads.truncate(MAX_WORKLOADS);
             // Plain data always serializes.
-            let value = serde_json::to_value(pods).unwrap_or_default();
+            let value = serde_json::to_value(&pods).unwrap_or_default();
             understood.insert("pods".into(), value);
             self.of_target(&target.id(), understood, &tell);
         }
@@ -231,7 +241,12 @@ mod tests {
     fn pods(image: &str, nodes: &[(&str, usize)]) -> ImagePods {
         let nodes: BTreeMap<String, usize> =
             nodes.iter().map(|(node, count)| ((*node).to_owned(), *count)).collect();
-        ImagePods { image: image.into(), count: nodes.values().sum(), nodes, ..ImagePods::default() }
+        ImagePods {
+            image: image.into(),
+            count: nodes.values().sum(),
+            nodes,
+            ..ImagePods::default()
+        }
     }
 
     fn found(images: Vec<ImagePods>) -> Found {

@@ -15,6 +15,8 @@ use super::{CausePage, TargetPage, Told};
 
 /// How many images, workloads and nodes of a group are kept.
 const MAX_KEPT: usize = 100;
+/// How many pods of a workload are named.
+const MAX_PODS: usize = 3;
 
 /// The pods that wait, by cause.
 pub struct GroupsPage {
@@ -44,7 +46,7 @@ pub struct Group {
     pub seen_from: Vec<String>,
     /// On how many nodes the pods are.
     pub nodes: usize,
-    /// What the kubelet says of the first image.
+    /// What the kubelet says of one of the pods.
     pub said: String,
     /// The failure modes that its words fit: no more than a suspicion.
     pub suspects: Vec<String>,
@@ -107,11 +109,7 @@ fn add(open: &mut Vec<Open>, target: &TargetPage, pods: &ImagePods) {
 
 /// Returns the nodes whose pods a finding is about: those that saw it; where no node saw it, those
 /// that nobody looked from, or all.
-fn nodes_of<'p>(
-    target: &TargetPage,
-    cause: &CausePage,
-    pods: &'p ImagePods,
-) -> Vec<&'p String> {
+fn nodes_of<'p>(target: &TargetPage, cause: &CausePage, pods: &'p ImagePods) -> Vec<&'p String> {
     let seen: Vec<&str> = cause.seen.iter().filter_map(|(from, _)| from.node()).collect();
     let looked: Vec<&str> = target.views.iter().filter_map(|view| view.from.node()).collect();
     let is_one = |node: &&String| {
@@ -147,8 +145,8 @@ fn take(
             workloads: vec![],
             seen_from: vec![],
             nodes: 0,
-            said: pods.said.clone(),
-            suspects: pods.suspects.clone(),
+            said: String::new(),
+            suspects: vec![],
         };
         open.push(Open { key, nodes: BTreeSet::new(), group });
         open.len() - 1
@@ -157,16 +155,39 @@ fn take(
     known.extend(nodes.iter().map(|node| (*node).clone()));
     group.nodes = known.len();
     group.pods += nodes.iter().filter_map(|node| pods.nodes.get(*node)).sum::<usize>();
-    push(&mut group.images, target.asked());
-    let is_there = |workload: &&WaitingWorkload| {
-        workload.nodes.iter().any(|node| nodes.contains(&node))
-    };
-    for workload in pods.workloads.iter().filter(is_there) {
-        push(&mut group.workloads, workload.clone());
+    if target.text("image").is_some() || !pods.image.is_empty() {
+        push(&mut group.images, target.asked());
+    }
+    for workload in pods.workloads.iter().filter(|it| nodes.contains(&&it.node)) {
+        if group.suspects.is_empty() && !workload.said.is_empty() {
+            group.said.clone_from(&workload.said);
+            group.suspects.clone_from(&workload.suspects);
+        }
+        take_workload(&mut group.workloads, workload);
     }
     let seen = cause.seen.iter().map(|(from, _)| from).filter(|from| **from != Vantage::Kubernetes);
     for from in seen {
         push(&mut group.seen_from, from.to_string());
+    }
+}
+
+/// Adds the pods of a workload; those on several nodes are counted together.
+fn take_workload(list: &mut Vec<WaitingWorkload>, of: &WaitingWorkload) {
+    let key = |it: &WaitingWorkload| {
+        (
+            it.namespace.clone(),
+            it.workload.clone(),
+            it.container.clone(),
+            it.place,
+            it.reason.clone(),
+        )
+    };
+    if let Some(known) = list.iter_mut().find(|known| key(known) == key(of)) {
+        known.count += of.count;
+        known.pods.extend(of.pods.iter().cloned());
+        known.pods.truncate(MAX_PODS);
+    } else if list.len() < MAX_KEPT {
+        list.push(of.clone());
     }
 }
 

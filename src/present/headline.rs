@@ -30,7 +30,8 @@ fn of_scope(page: &TargetPage, lang: Lang) -> String {
     let asked = page.asked();
     let saw = |name: &str| {
         let steps = page.views.iter().flat_map(|view| &view.steps);
-        let mut saw = steps.filter(|step| step.name == steps::POD.name).filter_map(|s| s.saw.as_ref());
+        let mut saw =
+            steps.filter(|step| step.name == steps::POD.name).filter_map(|s| s.saw.as_ref());
         saw.find_map(|saw| saw.get(name)?.as_u64()).unwrap_or_default().to_string()
     };
     match page.can {

@@ -36,15 +36,21 @@ impl Page<'_> {
                 ("asked", &page.looked_at),
             ],
         );
-        for (severity, phrase) in
-            [(Severity::CouldNotTell, Phrase::WaitingOpen), (Severity::Warning, Phrase::WaitingGone)]
-        {
+        for (severity, phrase) in [
+            (Severity::CouldNotTell, Phrase::WaitingOpen),
+            (Severity::Warning, Phrase::WaitingGone),
+        ] {
             if count(severity) > 0 {
                 line += &phrase.say(self.lang, &[("pods", &of(severity).to_string())]);
             }
         }
         let fails = count(Severity::Error) > 0;
-        self.paper.hang("", 0, &line, |line| if fails { line.red().bold() } else { line.yellow().bold() });
+        self.paper.hang(
+            "",
+            0,
+            &line,
+            |line| if fails { line.red().bold() } else { line.yellow().bold() },
+        );
         for (place, group) in page.groups.iter().enumerate() {
             if !self.options.quiet {
                 self.paper.gap();
@@ -129,7 +135,9 @@ impl Page<'_> {
         let named = all.iter().take(shown).cloned().collect::<Vec<_>>().join(", ");
         match all.len().saturating_sub(shown) {
             0 => named,
-            more => Phrase::AndOthers.say(self.lang, &[("list", &named), ("count", &more.to_string())]),
+            more => {
+                Phrase::AndOthers.say(self.lang, &[("list", &named), ("count", &more.to_string())])
+            }
         }
     }
 }

@@ -16,7 +16,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::{
-    present::{CausePage, FindingPage, Group, GroupsPage, Presentation, StepPage, TargetPage, ViewPage},
+    present::{
+        CausePage, FindingPage, Group, GroupsPage, Presentation, StepPage, TargetPage, ViewPage,
+    },
     verdict::{Outcome, StepStatus},
 };
 

@@ -13,8 +13,8 @@ use checks::{
 
 use super::cause::{Cause, Sighting};
 use super::compare::{SideBySide, compare, side_by_side};
-use super::waiting::of_pods;
 use super::one::{Context, Outcome, Reason, ViewVerdict, is_way_unknown, read};
+use super::waiting::{not_of_nodes, of_pods};
 use crate::{
     exit::Exit,
     report::{Report, Step, View},
@@ -70,7 +70,14 @@ impl<'a> Verdict<'a> {
             could_not_tell.append(&mut causes);
         }
         let of_pods = of_pods(report, &views);
-        let can = of_pods.can.unwrap_or(can);
+        if report.pods().is_some() {
+            could_not_tell.extend(not_of_nodes(&mut causes, messages));
+        }
+        let can = match of_pods.can {
+            _ if !causes.is_empty() => can,
+            None if can == Outcome::No => Outcome::CouldNotTell,
+            of_pods => of_pods.unwrap_or(can),
+        };
         causes.extend(of_pods.causes);
         could_not_tell.extend(of_pods.could_not_tell);
         warnings.extend(of_pods.warnings);

@@ -2,7 +2,14 @@
 
 use std::borrow::Cow;
 
-use checks::{compared::Compared, kit::engine::Severity, waiting};
+use checks::{
+    compared::Compared,
+    kit::{
+        engine::{Severity, Vantage},
+        messages::Messages,
+    },
+    steps, waiting,
+};
 
 use super::{
     cause::{Cause, Sighting},
@@ -19,6 +26,20 @@ pub(super) struct OfPods<'a> {
     pub(super) warnings: Vec<Cause<'a>>,
     /// The outcome, where it is another one because of them.
     pub(super) can: Option<Outcome>,
+}
+
+/// Takes away the causes that only this machine saw, where the pods are on nodes: these have another
+/// network and sign in as somebody else. What is wrong with the image itself is so everywhere.
+pub(super) fn not_of_nodes<'a>(causes: &mut Vec<Cause<'a>>, messages: &Messages) -> Vec<Cause<'a>> {
+    let is_content = |code: &str| messages.entries.get(code).is_some_and(|entry| entry.any_host);
+    let is_of_node = |cause: &Cause<'_>| {
+        cause.step == steps::IMAGE.name
+            || is_content(cause.code())
+            || cause.seen.iter().any(|seen| *seen.vantage != Vantage::Here)
+    };
+    let (kept, open) = std::mem::take(causes).into_iter().partition(is_of_node);
+    *causes = kept;
+    open
 }
 
 /// Reads the pods of a report.

@@ -30,6 +30,7 @@ pub use problem::{CarryFault, JobProblem};
 pub use refusal::Refusal;
 pub use rights::{Loses, Right, rights};
 pub use waiting::{
-    ImagePlace, ImagePods, MAX_NAMED, NotCreated, PodScope, WaitingPods, WaitingWorkload, WorkloadKind,
+    ImagePlace, ImagePods, MAX_NAMED, NotCreated, PodScope, WaitingPods, WaitingWorkload,
+    WorkloadKind,
 };
 pub use watch::Watch;

@@ -121,15 +121,11 @@ pub struct ImagePods {
     pub count: usize,
     /// How many on each node.
     pub nodes: BTreeMap<String, usize>,
-    /// Their workloads, those with most pods first; not all if there are many.
+    /// Their workloads on each node, those with most pods first; not all where a target has many.
     pub workloads: Vec<WaitingWorkload>,
-    /// What the kubelet says.
-    pub said: String,
-    /// The failure modes that its words fit, the likeliest first.
-    pub suspects: Vec<String>,
 }
 
-/// The pods of a workload that wait for an image in the same container.
+/// The pods of a workload that wait for an image in the same container, on the same node.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct WaitingWorkload {
@@ -149,8 +145,12 @@ pub struct WaitingWorkload {
     pub count: usize,
     /// The names of the first of them.
     pub pods: Vec<String>,
-    /// The nodes of the first of them.
-    pub nodes: Vec<String>,
+    /// The node.
+    pub node: String,
+    /// What the kubelet says.
+    pub said: String,
+    /// The failure modes that its words fit, the likeliest first.
+    pub suspects: Vec<String>,
 }
 
 /// Where a pod names an image.

@@ -84,7 +84,8 @@ struct Reported {
 
 /// Runs the Jobs, and tells each event as it happens.
 pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footprint {
-    let NodeRun { targets, world, kube, api, settings, programs, keep, timeout: agent_timeout } = run;
+    let NodeRun { targets, world, kube, api, settings, programs, keep, timeout: agent_timeout } =
+        run;
     let packages = Rc::new(Packages::new(programs, Rc::new(world.clone())));
     let Some(first) = targets.first().cloned() else { return Footprint::default() };
     let tell: Tell = Rc::new(tell);

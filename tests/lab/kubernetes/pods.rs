@@ -126,8 +126,8 @@ pub(super) fn fill(
             "cronjobs" => "CronJob",
             _ => "Deployment",
         };
-        let selector = (!workload.selector.is_empty())
-            .then(|| json!({ "matchLabels": workload.selector }));
+        let selector =
+            (!workload.selector.is_empty()).then(|| json!({ "matchLabels": workload.selector }));
         let object = json!({
             "kind": kind,
             "metadata": { "name": name, "namespace": workload.namespace, "uid": uid(of) },
@@ -203,7 +203,9 @@ fn object(name: &str, namespace: &str, pod: &KubernetesPod) -> Value {
         }])
     });
     let mut labels = pod.labels.clone();
-    if let Some((_, hash)) = pod.owner.strip_prefix("ReplicaSet/").and_then(|it| it.rsplit_once('-')) {
+    if let Some((_, hash)) =
+        pod.owner.strip_prefix("ReplicaSet/").and_then(|it| it.rsplit_once('-'))
+    {
         labels.insert("pod-template-hash".into(), hash.into());
     }
     json!({

@@ -126,7 +126,8 @@ impl Store {
         });
         let mut found = found.skip(begin).map(|(_, object)| object.clone());
         let items: Vec<Value> = found.by_ref().take(limit).collect();
-        let next = if found.next().is_some() { (begin + items.len()).to_string() } else { String::new() };
+        let next =
+            if found.next().is_some() { (begin + items.len()).to_string() } else { String::new() };
         (items, next)
     }
 
