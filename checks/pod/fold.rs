@@ -97,7 +97,7 @@ impl OfImage {
     }
 }
 
-/// Returns what made a pod, as people know it: the Deployment behind its ReplicaSet.
+/// Returns what made a pod, as people know it: the Deployment behind its `ReplicaSet`.
 fn workload(pod: &Pod) -> String {
     let meta = &pod.metadata;
     let Some(owner) = meta.owner() else { return format!("pod/{}", sanitize_text(&meta.name)) };

@@ -27,7 +27,7 @@ pub(super) struct Meta {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Labels {
-    /// What a Deployment adds to the names of its ReplicaSets.
+    /// What a Deployment adds to the names of its replica sets.
     #[serde(rename = "pod-template-hash")]
     pub(super) template_hash: Option<String>,
 }
@@ -111,7 +111,8 @@ pub(super) struct Event {
     pub(super) message: String,
     metadata: EventMeta,
     last_timestamp: Option<Timestamp>,
-    event_time: Option<Timestamp>,
+    #[serde(rename = "eventTime")]
+    at: Option<Timestamp>,
     series: Option<Series>,
 }
 
@@ -171,7 +172,7 @@ impl Event {
     /// Returns when it last happened.
     pub(super) fn at(&self) -> Option<Timestamp> {
         let of_series = self.series.as_ref().and_then(|series| series.last_observed_time);
-        let times = [of_series, self.last_timestamp, self.event_time];
+        let times = [of_series, self.last_timestamp, self.at];
         times.into_iter().flatten().max().or(self.metadata.creation_timestamp)
     }
 }

@@ -211,7 +211,7 @@ mod tests {
 
     const NOW: &str = "2026-11-29T01:00:00Z";
 
-    fn pod(spec: Value, status: Value) -> Pod {
+    fn pod(spec: &Value, status: &Value) -> Pod {
         let pod = json!({
             "metadata": { "name": "web-1", "namespace": "shop", "uid": "u1" },
             "spec": spec, "status": status,
@@ -246,7 +246,8 @@ mod tests {
 
     #[test]
     fn a_status_without_the_error_takes_it_from_the_event() {
-        let pod = pod(spec(), waits_for("ImagePullBackOff", "Back-off pulling image \"c.io/a:1\""));
+        let pod =
+            pod(&spec(), &waits_for("ImagePullBackOff", "Back-off pulling image \"c.io/a:1\""));
         let failed = "Failed to pull image \"c.io/a:1\": not found";
         let told = events(&[("Failed", failed, NOW), ("Failed", "Error: ErrImagePull", NOW)]);
         let now = NOW.parse().unwrap();
@@ -257,7 +258,7 @@ mod tests {
     #[test]
     fn a_status_with_the_error_keeps_it() {
         let said = "Back-off pulling image \"c.io/a:1\": ErrImagePull: new";
-        let pod = pod(spec(), waits_for("ImagePullBackOff", said));
+        let pod = pod(&spec(), &waits_for("ImagePullBackOff", said));
         let told = events(&[("Failed", "Failed to pull image \"c.io/a:1\": old", NOW)]);
         assert_eq!(of(&pod, &told, NOW.parse().unwrap())[0].message, said);
     }
@@ -265,7 +266,7 @@ mod tests {
     #[test]
     fn a_volume_is_told_from_the_container_that_mounts_it() {
         let said = "Back-off pulling image \"c.io/model:2\": ErrImagePull: no";
-        let pod = pod(spec(), waits_for("ImagePullBackOff", said));
+        let pod = pod(&spec(), &waits_for("ImagePullBackOff", said));
         let found = of(&pod, &Events::default(), NOW.parse().unwrap());
         assert_eq!((found[0].place, found[0].container), (ImagePlace::ImageVolume, "model"));
         assert_eq!(found[0].image, "c.io/model:2");
@@ -273,7 +274,7 @@ mod tests {
 
     #[test]
     fn a_pull_that_has_not_ended_hangs_after_a_while() {
-        let pod = pod(spec(), waits_for("ContainerCreating", ""));
+        let pod = pod(&spec(), &waits_for("ContainerCreating", ""));
         let pulling = "Pulling image \"c.io/a:1\"";
         let count = |list: &[(&str, &str, &str)]| {
             of(&pod, &events(list), NOW.parse().unwrap())
@@ -289,7 +290,7 @@ mod tests {
 
     #[test]
     fn pods_that_end_or_run_wait_for_nothing() {
-        let mut pod = pod(spec(), waits_for("ImagePullBackOff", ""));
+        let mut pod = pod(&spec(), &waits_for("ImagePullBackOff", ""));
         assert!(waits(&pod));
         pod.metadata.deletion_timestamp = Some(NOW.into());
         assert!(!waits(&pod));

@@ -133,9 +133,12 @@ fn named(words: &[String]) -> Result<Vec<(WorkloadKind, String)>, String> {
     }
     pairs
         .into_iter()
-        .map(|(of, name)| match is_name(name) {
-            true => Ok((kind(of)?, name.to_owned())),
-            false => Err(format!("{} is no name", checks::kit::sanitize_text(name))),
+        .map(|(of, name)| {
+            if is_name(name) {
+                Ok((kind(of)?, name.to_owned()))
+            } else {
+                Err(format!("{} is no name", checks::kit::sanitize_text(name)))
+            }
         })
         .collect()
 }

@@ -67,7 +67,7 @@ impl Page<'_> {
             Severity::Warning => "!".yellow(),
             _ => "?".yellow(),
         };
-        self.paper.hang(&format!("  {sign} {number}"), 6, &title, |line| line.bold());
+        self.paper.hang(&format!("{number} {sign}"), 4, &title, |line| line.bold());
         if self.options.quiet {
             first_fix(&mut self.paper, told, self.lang, self.options.fix_as);
             return;

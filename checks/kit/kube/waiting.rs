@@ -28,15 +28,15 @@ pub enum WorkloadKind {
     Pod,
     /// A Deployment.
     Deployment,
-    /// A ReplicaSet.
+    /// A `ReplicaSet`.
     ReplicaSet,
-    /// A StatefulSet.
+    /// A `StatefulSet`.
     StatefulSet,
-    /// A DaemonSet.
+    /// A `DaemonSet`.
     DaemonSet,
     /// A Job.
     Job,
-    /// A CronJob.
+    /// A `CronJob`.
     CronJob,
 }
 
