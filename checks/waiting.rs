@@ -4,6 +4,7 @@
 use crate::{
     compared::{Compared, Look},
     kit::{
+        Step,
         engine::{Finding, Vantage},
         kube::{ImagePods, NotCreated, Refusal, WaitingWorkload},
     },
@@ -61,6 +62,27 @@ pub fn read(pods: &ImagePods, looks: &[impl Look]) -> Vec<Compared> {
         found.push(Compared { finding: problem.into(), step, seen: of_cluster });
     }
     found
+}
+
+/// The steps whose result depends on who signs in.
+const SIGN_IN: [Step; 4] = [steps::KUBELET, steps::IDENTITY, steps::EXCHANGE, steps::TOKEN];
+
+/// Returns why a cause that nodes saw at a step is not certain of their pods: who signs in decides, and
+/// all of these pods sign in otherwise first.
+pub fn doubt(pods: &ImagePods, step: &str, nodes: &[&str]) -> Option<Finding> {
+    let depends = SIGN_IN.iter().any(|one| one.name == step);
+    let there = |it: &&WaitingWorkload| nodes.contains(&it.node.as_str());
+    let mut of_nodes = pods.workloads.iter().filter(there);
+    let first = of_nodes.clone().next().filter(|_| depends)?;
+    of_nodes.all(|it| !it.secrets.is_empty()).then(|| {
+        Problem::SecretsNotTried {
+            workload: first.workload.clone(),
+            namespace: first.namespace.clone(),
+            secret: first.secrets.first().cloned().unwrap_or_default(),
+            secrets: first.secrets.join(", "),
+        }
+        .into()
+    })
 }
 
 /// Returns what is wrong where every pod has the policy never to pull, and its node lacks the image:

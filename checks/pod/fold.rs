@@ -11,6 +11,9 @@ use crate::kit::{
 /// How many pods of a workload are named.
 const MAX_NAMED: usize = 3;
 
+/// How many pull secrets of a pod are named.
+const MAX_SECRETS: usize = 20;
+
 /// What waits, by image.
 #[derive(Debug, Default)]
 pub(super) struct Folded(BTreeMap<String, OfImage>);
@@ -62,6 +65,7 @@ impl OfImage {
             place: symptom.place,
             reason,
             policy: sanitize_text(symptom.policy),
+            secrets: secrets(pod),
             node,
             ..WaitingWorkload::default()
         });
@@ -95,6 +99,12 @@ impl OfImage {
         });
         ImagePods { image, count: self.count, nodes: self.nodes, workloads }
     }
+}
+
+/// Returns the pull secrets that a pod names.
+fn secrets(pod: &Pod) -> Vec<String> {
+    let names = pod.spec.image_pull_secrets.iter().map(|secret| sanitize_text(&secret.name));
+    names.filter(|name| !name.is_empty()).take(MAX_SECRETS).collect()
 }
 
 /// Returns what made a pod, as people know it: the Deployment behind its `ReplicaSet`.

@@ -49,6 +49,14 @@ pub(super) struct PodSpec {
     pub(super) init_containers: Vec<Container>,
     pub(super) ephemeral_containers: Vec<Container>,
     pub(super) volumes: Vec<Volume>,
+    /// Its own, or those of its service account, which admission copies into it.
+    pub(super) image_pull_secrets: Vec<Named>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Named {
+    pub(super) name: String,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -75,6 +75,17 @@ pub enum Problem {
         #[serde(skip_serializing_if = "Option::is_none")]
         said: Option<String>,
     },
+    /// The pods present pull secrets of their own, which the node did not.
+    SecretsNotTried {
+        /// One of their workloads.
+        workload: String,
+        /// Its namespace.
+        namespace: String,
+        /// The first of its secrets.
+        secret: String,
+        /// All of them.
+        secrets: String,
+    },
     /// Pods wait on nodes that were not looked from.
     NotLooked {
         /// How many pods.

@@ -89,8 +89,11 @@ fn add(open: &mut Vec<Open>, target: &TargetPage, pods: &ImagePods) {
     }
     // Why nobody looked says more than that nobody did.
     let is_of_pods = |cause: &&CausePage| cause.step == steps::POD.name;
+    let is_late = |cause: &&CausePage| {
+        is_of_pods(cause) && cause.seen.iter().all(|(from, _)| *from == Vantage::Kubernetes)
+    };
     let (of_pods, others): (Vec<&CausePage>, Vec<&CausePage>) =
-        target.could_not_tell.iter().partition(is_of_pods);
+        target.could_not_tell.iter().partition(is_late);
     for cause in others.into_iter().chain(of_pods) {
         let mut nodes = nodes_of(target, cause, pods);
         nodes.retain(|node| !settled.contains(node));

@@ -14,7 +14,7 @@ use checks::{
 use super::cause::{Cause, Sighting};
 use super::compare::{SideBySide, compare, side_by_side};
 use super::one::{Context, Outcome, Reason, ViewVerdict, is_way_unknown, read};
-use super::waiting::{not_of_nodes, of_pods};
+use super::waiting::{not_of_nodes, not_of_pods, of_pods};
 use crate::{
     exit::Exit,
     report::{Report, Step, View},
@@ -70,8 +70,9 @@ impl<'a> Verdict<'a> {
             could_not_tell.append(&mut causes);
         }
         let of_pods = of_pods(report, &views);
-        if report.pods().is_some() {
+        if let Some(pods) = report.pods() {
             could_not_tell.extend(not_of_nodes(&mut causes, messages));
+            could_not_tell.splice(0..0, not_of_pods(&mut causes, &pods));
         }
         let can = match of_pods.can {
             _ if !causes.is_empty() => can,

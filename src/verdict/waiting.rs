@@ -6,6 +6,7 @@ use checks::{
     compared::Compared,
     kit::{
         engine::{Severity, Vantage},
+        kube::ImagePods,
         messages::Messages,
     },
     steps, waiting,
@@ -38,6 +39,27 @@ pub(super) fn not_of_nodes<'a>(causes: &mut Vec<Cause<'a>>, messages: &Messages)
             || cause.seen.iter().any(|seen| *seen.vantage != Vantage::Here)
     };
     let (kept, open) = std::mem::take(causes).into_iter().partition(is_of_node);
+    *causes = kept;
+    open
+}
+
+/// Takes away the causes that depend on who signs in, where the pods sign in otherwise than their node.
+pub(super) fn not_of_pods<'a>(causes: &mut Vec<Cause<'a>>, pods: &ImagePods) -> Vec<Cause<'a>> {
+    let (mut kept, mut open) = (vec![], vec![]);
+    for cause in std::mem::take(causes) {
+        let nodes: Vec<&str> = cause.seen.iter().filter_map(|seen| seen.vantage.node()).collect();
+        let Some(finding) = waiting::doubt(pods, cause.step, &nodes) else {
+            kept.push(cause);
+            continue;
+        };
+        let seen = cause.seen.iter().map(|seen| Sighting {
+            vantage: seen.vantage,
+            finding: Cow::Owned(finding.clone()),
+        });
+        let (step, seen) = (steps::POD.name, seen.collect());
+        open.push(Cause { step, seen, consequences: vec![], separators: vec![] });
+        open.push(cause);
+    }
     *causes = kept;
     open
 }

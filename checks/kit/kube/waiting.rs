@@ -141,6 +141,8 @@ pub struct WaitingWorkload {
     pub reason: String,
     /// Its pull policy.
     pub policy: String,
+    /// The pull secrets that its pods name, in their order.
+    pub secrets: Vec<String>,
     /// How many pods.
     pub count: usize,
     /// The names of the first of them.
