@@ -36,9 +36,6 @@ pub use show::{TextOptions, json, say_where_it_panics, text};
 pub use verdict::{Outcome, StepStatus, Verdict};
 pub use world::resolver;
 
-use args::Args;
-use clap::Parser;
-
 /// Runs the program.
 pub fn main() -> Exit {
     say_where_it_panics();
@@ -47,7 +44,7 @@ pub fn main() -> Exit {
 }
 
 fn start() -> Exit {
-    let args = match Args::try_parse() {
+    let args = match args::read() {
         Ok(args) => args,
         Err(error) => {
             // A closed pipe needs no error message.

@@ -2,6 +2,7 @@
 
 pub(crate) mod agent;
 pub(crate) mod azure;
+mod called;
 pub(crate) mod cluster;
 pub(crate) mod output;
 pub(crate) mod why;
@@ -14,7 +15,8 @@ use clap::{Args as ArgGroup, Parser, Subcommand};
 use crate::run::Wanted;
 pub(crate) use agent::AgentArgs;
 use azure::AzureArgs;
-pub(crate) use cluster::{CleanupArgs, KubeArgs, NodeArgs, RbacArgs};
+pub(crate) use called::read;
+pub(crate) use cluster::{CleanupArgs, KubeArgs, NodeArgs, RbacArgs, RbacOf};
 pub(crate) use output::{FailOn, FixForm, Format, Output, ReferenceArgs, ShowArgs, When};
 pub(crate) use why::WhyArgs;
 
@@ -25,6 +27,7 @@ Examples:
   check-acr --auth-file secret.yaml IMAGE              with a pull secret, as the kubelet reads it
   check-acr -g shop --cluster shop-aks IMAGE           and why may this cluster not pull it?
   check-acr node --all-nodes IMAGE                     which nodes of this cluster can pull it?
+  check-acr why -n shop                                why do pods there wait for their images?
   check-acr -q -o text -o json=report.json IMAGE       in CI: the verdict, and a report in a file
   kubectl get pods -A -o jsonpath='{..image}' | tr ' ' '\\n' | sort -u | check-acr -
   check-acr lab data-endpoint-record-missing           try it: no registry and no network needed
@@ -95,9 +98,9 @@ pub(crate) enum Command {
     /// Check REF from the nodes of a Kubernetes cluster, which pull with their own network, files
     /// and identity: a Job on each
     Node(Box<NodeArgs>),
-    /// Print the Kubernetes permissions that `check-acr node` needs, as manifests
+    /// Print the Kubernetes permissions that `check-acr node` and `why` need, as manifests
     Rbac(RbacArgs),
-    /// Remove what runs of `check-acr node` left in a cluster
+    /// Remove what runs of `check-acr node` and `why` left in a cluster
     Cleanup(CleanupArgs),
     /// Check from this node, for a run elsewhere: what `check-acr node` starts in its Jobs
     #[command(hide = true)]

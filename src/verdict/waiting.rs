@@ -52,10 +52,10 @@ pub(super) fn not_of_pods<'a>(causes: &mut Vec<Cause<'a>>, pods: &ImagePods) -> 
             kept.push(cause);
             continue;
         };
-        let seen = cause.seen.iter().map(|seen| Sighting {
-            vantage: seen.vantage,
-            finding: Cow::Owned(finding.clone()),
-        });
+        let seen = cause
+            .seen
+            .iter()
+            .map(|seen| Sighting { vantage: seen.vantage, finding: Cow::Owned(finding.clone()) });
         let (step, seen) = (steps::POD.name, seen.collect());
         open.push(Cause { step, seen, consequences: vec![], separators: vec![] });
         open.push(cause);
