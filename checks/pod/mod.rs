@@ -12,5 +12,6 @@ mod problem;
 mod symptom;
 
 pub use find::find;
+pub use fold::images_of;
 pub use message::{Message, Phase, Presented};
 pub use problem::Problem;
