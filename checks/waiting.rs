@@ -44,7 +44,8 @@ pub fn read(pods: &ImagePods, looks: &[impl Look]) -> Vec<Compared> {
             nodes: named(&passing),
             count: count(&passing),
             namespace: first.namespace.clone(),
-            pod: first.pods.first().cloned().unwrap_or_default(),
+            pod: first.pods.first().filter(|_| !first.workload.starts_with("pod/")).cloned(),
+            within: first.retried_in.map(|it| format!("{}m{:02}s", it / 60, it % 60)),
             said: words(first).map(str::to_owned),
         };
         found.push(Compared { finding: problem.into(), step, seen });

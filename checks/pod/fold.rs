@@ -76,6 +76,7 @@ impl OfImage {
             ..WaitingWorkload::default()
         });
         entry.count += 1;
+        entry.retried_in = entry.retried_in.max(symptom.retried_in);
         if entry.pods.len() < MAX_NAMED {
             entry.pods.push(sanitize_text(symptom.pod));
         }
