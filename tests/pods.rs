@@ -12,7 +12,7 @@ use checks::{
         engine::{Event, EventKind, Severity, Vantage},
         messages::Lang,
     },
-    untrusted::images_of,
+    untrusted::{images_of, named_images},
 };
 use lab::{Lab, Scenario};
 use proptest::prelude::*;
@@ -98,6 +98,21 @@ proptest! {
             prop_assert!(workload.suspects.len() <= 4);
         }
         prop_assert!(images_of(message_of(&pods).as_bytes(), b"", now).is_none());
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_as_manifests(lines in prop::collection::vec(prop_oneof![
+        Just("kind: Pod".to_owned()), Just("spec:".to_owned()), Just("  containers:".to_owned()),
+        Just("  - image: c.io/a:1".to_owned()), Just("---".to_owned()), "\\PC{0,20}", any::<String>(),
+    ], 0..12)) {
+        let text = lines.join("\n");
+        let Ok(found) = named_images(text.as_bytes()) else { return Ok(()) };
+        for one in found {
+            prop_assert!(!one.image.trim().is_empty() && !one.objects.is_empty());
+            prop_assert!(one.lines.iter().all(|line| (1..=text.lines().count()).contains(line)));
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod find;
 mod fold;
+mod manifests;
 pub mod message;
 mod objects;
 mod problem;
@@ -13,5 +14,6 @@ mod symptom;
 
 pub use find::find;
 pub use fold::images_of;
+pub use manifests::{NamedImage, named_images};
 pub use message::{Message, Phase, Presented};
 pub use problem::Problem;

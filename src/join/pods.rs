@@ -211,7 +211,7 @@ fn is_pulled(pods: &ImagePods) -> bool {
 }
 
 /// Returns an image as it is asked about: a bare word would be a registry's name.
-fn as_target(image: &str) -> String {
+pub(crate) fn as_target(image: &str) -> String {
     if image.contains(['/', ':', '.', '@']) {
         return image.to_owned();
     }
@@ -267,6 +267,7 @@ mod tests {
             is_platform_assumed: true,
             full: false,
             flags: vec![],
+            named_at: vec![],
             sign_in: checks::kit::target::SignIn::default(),
             control_plane: checks::kit::target::ControlPlane::default(),
         }
