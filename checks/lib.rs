@@ -27,6 +27,9 @@ pub mod tcp;
 pub mod tls;
 pub mod token;
 pub mod untrusted;
+pub mod waiting;
+
+pub use pod::{Message, NamedImage, named_images};
 
 use std::rc::Rc;
 
@@ -36,7 +39,7 @@ use image::ImageTarget;
 use kit::{
     Cx, Fact, Host, Plan,
     engine::{Severity, Vantage},
-    kube::{Access, Api, KubeOptions, NodeRequest, Nodes},
+    kube::{Access, Api, KubeOptions, NodeRequest, Nodes, PodScope, WaitingPods},
     messages::Messages,
     net::Connected,
 };
@@ -46,11 +49,11 @@ use steps::{
     ACCESS, ACR, API, ARM, CHALLENGE, CLOCK, CLUSTER, CONTAINERD, CONTENT, CREDENTIAL,
     ConnectSteps, DETECTORS, EXCHANGE, FIREWALL, FRONT, IDENTITY, IMAGE, KUBECONFIG, KUBELET,
     LAYER, LAYER_HOST, MANIFEST, MIRROR, MIRROR_LAYER, MIRROR_MANIFEST, MIRROR_PLATFORM, NODES,
-    OUTBOUND, PLATFORM, PRIVATE_ENDPOINT, ROLE, RUNTIME, TOKEN,
+    OUTBOUND, PLATFORM, POD, PRIVATE_ENDPOINT, ROLE, RUNTIME, TOKEN,
 };
 use token::RefreshToken;
 
-areas! { acr, arm, clock, cluster, dns, identity, image, kubeconfig, kubelet, kubernetes, layer, manifest, nodes, proxy, registry, role, runtime, tcp, tls, token }
+areas! { acr, arm, clock, cluster, dns, identity, image, kubeconfig, kubelet, kubernetes, layer, manifest, nodes, pod, proxy, registry, role, runtime, tcp, tls, token }
 
 /// Plans a pull: from the name of an image to bytes of one of its layers.
 #[rustfmt::skip]
@@ -105,15 +108,20 @@ fn control_plane(plan: &mut Plan, image: &Fact<ImageTarget>, kubelet: &Fact<Node
                     plan.step_if(wanted, CREDENTIAL, (&arm, &registry, image, pull), acr::credential);
 }
 
-/// Plans what comes before the nodes can look: the cluster's API, what we may do there, and which
-/// nodes look.
+/// Plans what comes before the nodes can look: what we may do in the cluster, and which of its nodes
+/// look.
 #[rustfmt::skip]
-pub fn cluster_nodes(plan: &mut Plan, options: KubeOptions, request: NodeRequest) -> (Fact<Api>, Fact<Access>, Fact<Nodes>) {
+pub fn cluster_nodes(plan: &mut Plan, api: &Fact<Api>, request: NodeRequest) -> (Fact<Access>, Fact<Nodes>) {
     let rights    = request.clone();
-    let api       = cluster_api(plan, options);
-    let access    = plan.step(ACCESS,     (&api,),         async move |cx: &Cx, api: &Api| kubernetes::review(cx, api, &rights).await);
-    let nodes     = plan.step(NODES,      (&api, &access), async move |cx: &Cx, api: &Api, access: &Access| kubernetes::choose(cx, api, access, &request).await);
-    (api, access, nodes)
+    let access    = plan.step(ACCESS,     (api,),          async move |cx: &Cx, api: &Api| kubernetes::review(cx, api, &rights).await);
+    let nodes     = plan.step(NODES,      (api, &access),  async move |cx: &Cx, api: &Api, access: &Access| kubernetes::choose(cx, api, access, &request).await);
+    (access, nodes)
+}
+
+/// Plans to find the pods that wait for an image.
+#[rustfmt::skip]
+pub fn waiting_pods(plan: &mut Plan, api: &Fact<Api>, scope: PodScope) -> Fact<WaitingPods> {
+    plan.step(POD,        (api,),          async move |cx: &Cx, api: &Api| pod::find(cx, api, &scope).await)
 }
 
 /// Plans to reach a cluster's API.

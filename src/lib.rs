@@ -29,15 +29,12 @@ pub use commands::show::read_recording;
 pub use exit::Exit;
 pub use join::termination;
 pub use phrases::phrases;
-pub use present::{CausePage, Presentation, StepPage, TargetPage, ViewPage};
+pub use present::{CausePage, Group, GroupsPage, Presentation, StepPage, TargetPage, ViewPage};
 pub use report::{Report, Run, Step, View};
 pub use run::{Wanted, run};
 pub use show::{TextOptions, json, say_where_it_panics, text};
 pub use verdict::{Outcome, StepStatus, Verdict};
 pub use world::resolver;
-
-use args::Args;
-use clap::Parser;
 
 /// Runs the program.
 pub fn main() -> Exit {
@@ -47,7 +44,7 @@ pub fn main() -> Exit {
 }
 
 fn start() -> Exit {
-    let args = match Args::try_parse() {
+    let args = match args::read() {
         Ok(args) => args,
         Err(error) => {
             // A closed pipe needs no error message.

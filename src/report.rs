@@ -5,7 +5,10 @@ use std::{
     rc::Rc,
 };
 
-use checks::kit::engine::{Event, EventKind, Finding, RunProblem, StepEnd, Vantage};
+use checks::kit::{
+    engine::{Event, EventKind, Finding, RunProblem, StepEnd, Vantage},
+    kube::ImagePods,
+};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -183,6 +186,17 @@ impl Report {
     /// Returns whether the target is an image, not only a login server.
     pub fn has_image(&self) -> bool {
         self.target.contains_key("image")
+    }
+
+    /// Returns the pods that wait for the image, where the run began from pods.
+    pub fn pods(&self) -> Option<ImagePods> {
+        serde_json::from_value(self.target.get("pods")?.clone()).ok()
+    }
+
+    /// Returns whether the target is what was looked at and not an image: no pod waits for one, or
+    /// that could not be seen.
+    pub fn is_scope(&self) -> bool {
+        self.target.contains_key("scope")
     }
 
     /// Returns whether the target is an image that a digest names: the same at each host.

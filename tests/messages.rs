@@ -258,7 +258,7 @@ fn the_check_that_settles_it_names_the_image_and_nothing_else() {
 
 #[test]
 fn a_message_that_is_missing_is_wrong_usage() {
-    for args in [&["--message", " "][..], &[]] {
+    for args in [&["--message", " "][..], &["--message"], &["--message", "x", "pod/a"]] {
         let (code, _, said) = why(args);
         assert_eq!(code, Some(2), "{said}");
     }

@@ -96,7 +96,8 @@ struct ReviewStatus {
 /// Asks which of the permissions that we need we have.
 pub async fn review(cx: &Cx, api: &Api, request: &NodeRequest) -> StepResult<Access> {
     let cluster = api.kube.cluster();
-    let (user, namespace) = (cluster.user.clone(), cluster.namespace.clone());
+    let user = cluster.user.clone();
+    let namespace = request.namespace.as_ref().unwrap_or(&cluster.namespace).clone();
     let asked = rights(request);
     let reviews = asked.iter().map(|right| is_granted(cx, &api.kube, right, &namespace));
     let answers = futures::future::join_all(reviews).await;

@@ -30,7 +30,8 @@ pub async fn choose(
     request: &NodeRequest,
 ) -> StepResult<Nodes> {
     let listed = match &request.choice {
-        NodeChoice::Named(names) => named(cx, api, names).await?,
+        NodeChoice::Named(names) => named(cx, api, names, true).await?,
+        NodeChoice::OfPods(names) => named(cx, api, names, false).await?,
         NodeChoice::EachPool | NodeChoice::All => listed(cx, api, request).await?,
     };
     let of = listed.fit.len() + listed.unfit.values().map(Vec::len).sum::<usize>();
@@ -63,7 +64,8 @@ fn failed(api: &Api, error: &KubeError) -> NoFact {
     NoFact::could_not_tell(unanswered(&cluster.server.host, &cluster.user, error))
 }
 
-async fn named(cx: &Cx, api: &Api, names: &[String]) -> StepResult<Listed> {
+/// Reads nodes by their names. `all` says that each of them must be there and fit.
+async fn named(cx: &Cx, api: &Api, names: &[String], all: bool) -> StepResult<Listed> {
     let mut found = Listed::default();
     let path = KubeRequest::new("/api/v1/nodes");
     for name in names {
@@ -74,6 +76,7 @@ async fn named(cx: &Cx, api: &Api, names: &[String]) -> StepResult<Listed> {
         };
         let node = match got {
             Ok(node) => node,
+            Err(error) if error.status() == Some(404) && !all => continue,
             Err(error) if error.status() == Some(404) => {
                 let node = sanitize_text(name);
                 return Err(NoFact::could_not_tell(Problem::NodeNotFound { node }));
@@ -82,6 +85,10 @@ async fn named(cx: &Cx, api: &Api, names: &[String]) -> StepResult<Listed> {
         };
         if let Some(unfit) = unfit(&node) {
             let node = sanitize_text(name);
+            if !all {
+                found.unfit.entry(unfit).or_default().push(node);
+                continue;
+            }
             return Err(NoFact::could_not_tell(Problem::NodeUnfit { node, unfit }));
         }
         if found.fit.iter().all(|known| known.name != node.metadata.name) {

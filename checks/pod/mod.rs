@@ -1,8 +1,19 @@
-//! Why does a pod not start? What the kubelet's words say of a failed pull, and what they leave open.
+//! Why does a pod not start? Which containers wait for an image, what the kubelet's words say of it,
+//! and what they leave open.
 //!
 //! The words are a symptom: on a real kubelet, sixteen different faults print the same line. They
 //! name suspects, and never more: what settles it is a pull from where the pod runs.
 
+mod find;
+mod fold;
+mod manifests;
 pub mod message;
+mod objects;
+mod problem;
+mod symptom;
 
+pub use find::find;
+pub use fold::images_of;
+pub use manifests::{NamedImage, named_images};
 pub use message::{Message, Phase, Presented};
+pub use problem::Problem;

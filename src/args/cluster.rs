@@ -3,7 +3,7 @@
 use std::{env, ffi::OsString, path::PathBuf, time::Duration};
 
 use checks::kit::kube::{Impersonate, KubeOptions, NodeChoice, NodeRequest};
-use clap::Args as ArgGroup;
+use clap::{Args as ArgGroup, ValueEnum};
 
 use super::{CheckOptions, duration};
 
@@ -16,7 +16,7 @@ pub(crate) struct KubeArgs {
     /// The context of the kubeconfig
     #[arg(long, value_name = "NAME", help_heading = "Which cluster")]
     pub context: Option<String>,
-    /// The namespace of the Jobs [default: that of the context]
+    /// The namespace [default: that of the context]
     #[arg(short, long, value_name = "NAME", help_heading = "Which cluster")]
     pub namespace: Option<String>,
     /// Ask as this user, if you may impersonate it
@@ -130,6 +130,7 @@ impl NodeArgs {
             choice,
             selector: self.selector.clone(),
             pod_network: self.pod_network,
+            namespace: None,
             image: self.image.clone(),
         }
     }
@@ -152,10 +153,29 @@ impl NodeArgs {
     }
 }
 
+/// The commands that need permissions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RbacOf {
+    /// `check-acr node`
+    #[default]
+    Node,
+    /// `check-acr why`
+    Why,
+}
+
 /// Whom the permissions are for, and which.
 #[derive(ArgGroup, Clone, Debug)]
 pub(crate) struct RbacArgs {
-    /// The namespace of the Jobs
+    /// The command that needs them
+    #[arg(value_name = "COMMAND", default_value = "node")]
+    pub of: RbacOf,
+    /// What `why` needs to see the pods of every namespace; its Jobs stay in one
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+    /// What `why --here` needs, which starts no Jobs
+    #[arg(long, conflicts_with = "image")]
+    pub here: bool,
+    /// The namespace of the pods and of the Jobs
     #[arg(short, long, value_name = "NAME", default_value = "default")]
     pub namespace: String,
     /// The user that gets them (repeatable)

@@ -2,8 +2,10 @@
 
 pub(crate) mod agent;
 pub(crate) mod azure;
+mod called;
 pub(crate) mod cluster;
 pub(crate) mod output;
+pub(crate) mod why;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -13,8 +15,10 @@ use clap::{Args as ArgGroup, Parser, Subcommand};
 use crate::run::Wanted;
 pub(crate) use agent::AgentArgs;
 use azure::AzureArgs;
-pub(crate) use cluster::{CleanupArgs, NodeArgs, RbacArgs};
+pub(crate) use called::read;
+pub(crate) use cluster::{CleanupArgs, KubeArgs, NodeArgs, RbacArgs, RbacOf};
 pub(crate) use output::{FailOn, FixForm, Format, Output, ReferenceArgs, ShowArgs, When};
+pub(crate) use why::WhyArgs;
 
 /// What stands below the options.
 const AFTER_HELP: &str = "\
@@ -23,6 +27,7 @@ Examples:
   check-acr --auth-file secret.yaml IMAGE              with a pull secret, as the kubelet reads it
   check-acr -g shop --cluster shop-aks IMAGE           and why may this cluster not pull it?
   check-acr node --all-nodes IMAGE                     which nodes of this cluster can pull it?
+  check-acr why -n shop                                why do pods there wait for their images?
   check-acr -q -o text -o json=report.json IMAGE       in CI: the verdict, and a report in a file
   kubectl get pods -A -o jsonpath='{..image}' | tr ' ' '\\n' | sort -u | check-acr -
   check-acr lab data-endpoint-record-missing           try it: no registry and no network needed
@@ -88,21 +93,14 @@ pub(crate) enum Command {
         #[command(flatten)]
         show: ShowArgs,
     },
-    /// Read the kubelet's message of a failed pull: what it says, and which causes it may have
-    Why {
-        /// The message, as an event of the pod has it; - reads it from standard input
-        #[arg(long, value_name = "TEXT")]
-        message: String,
-        /// How to show it.
-        #[command(flatten)]
-        show: ReferenceArgs,
-    },
+    /// Explain why pods wait for their images: which, by cause, as their nodes see it
+    Why(Box<WhyArgs>),
     /// Check REF from the nodes of a Kubernetes cluster, which pull with their own network, files
     /// and identity: a Job on each
     Node(Box<NodeArgs>),
-    /// Print the Kubernetes permissions that `check-acr node` needs, as manifests
+    /// Print the Kubernetes permissions that `check-acr node` and `why` need, as manifests
     Rbac(RbacArgs),
-    /// Remove what runs of `check-acr node` left in a cluster
+    /// Remove what runs of `check-acr node` and `why` left in a cluster
     Cleanup(CleanupArgs),
     /// Check from this node, for a run elsewhere: what `check-acr node` starts in its Jobs
     #[command(hide = true)]

@@ -4,7 +4,7 @@ use checks::kit::{Target, kube::KubeOptions};
 
 use crate::{
     args::{CheckOptions, NodeArgs},
-    join::node::manifest::JobSettings,
+    join::node::manifest::{Asked, JobSettings},
 };
 
 /// Returns what the Jobs of a run have in common.
@@ -15,15 +15,17 @@ pub(super) fn settings(targets: &[Target], kube: &KubeOptions, args: &NodeArgs) 
         namespace: kube.namespace.clone().unwrap_or_else(|| "default".to_owned()),
         request: args.request(),
         pull_secret: args.pull_secret.clone(),
-        arguments: arguments(targets, &args.options),
+        arguments: arguments(&args.options),
+        targets: targets.iter().map(|target| target.text.clone()).collect(),
+        asked: Asked::default(),
         // The pod starts before the agent does.
         deadline: timeout + 60,
     }
 }
 
 /// Returns what the agent is asked: no secrets, and no files of this machine.
-fn arguments(targets: &[Target], options: &CheckOptions) -> Vec<String> {
-    let mut arguments: Vec<String> = targets.iter().map(|target| target.text.clone()).collect();
+fn arguments(options: &CheckOptions) -> Vec<String> {
+    let mut arguments: Vec<String> = vec![];
     let mut add = |flag: &str, value: Option<String>| {
         if let Some(value) = value {
             arguments.extend([flag.to_owned(), value]);

@@ -7,7 +7,7 @@ use checks::kit::{Target, World, engine::Event, messages::Lang};
 use clap::Parser;
 use lab::{Lab, Scenario, ScenarioFile};
 
-use super::{check, lab_nodes, node};
+use super::{check, lab_nodes, node, why};
 use crate::{
     Exit,
     args::{Args, CheckOptions, Format, Output, ShowArgs},
@@ -62,8 +62,14 @@ pub(super) async fn run(
     if scenario.ask.command == "node" {
         let mut args = lab_nodes::arguments(&scenario)?;
         args.options = options.or(args.options);
-        let (world, kube) = lab_nodes::world_of(&scenario, &lab, &args)?;
+        let (world, kube) = lab_nodes::world_of(&scenario, &lab, &args.kube)?;
         return node::in_world(lab_nodes::targets(&args)?, world, kube, &args).await;
+    }
+    if scenario.ask.command == "why" {
+        let mut args = lab_nodes::why_arguments(&scenario)?;
+        args.options = options.or(args.options);
+        let (world, kube) = lab_nodes::world_of(&scenario, &lab, &args.kube)?;
+        return why::in_world(world, kube, &args).await;
     }
     let (options, targets, world) = prepare_scenario(&scenario, &lab, |base| options.or(base))?;
     check::in_world(targets, world, &options).await
@@ -115,16 +121,23 @@ pub async fn run_scenario(
     lab: &Lab,
     change: impl FnOnce(CheckOptions) -> CheckOptions,
 ) -> Result<Vec<Event>, String> {
+    let events = Rc::<RefCell<Vec<Event>>>::default();
+    let kept = events.clone();
+    if scenario.ask.command == "why" {
+        let mut args = lab_nodes::why_arguments(scenario)?;
+        args.options = change(args.options);
+        let (world, kube) = lab_nodes::world_of(scenario, lab, &args.kube)?;
+        why::look(world, kube, &args, |_| {}, move |event| kept.borrow_mut().push(event)).await?;
+        return Ok(events.take());
+    }
     if scenario.ask.command != "node" {
         let (options, targets, world) = prepare_scenario(scenario, lab, change)?;
         return Ok(run_plans(targets, world, &options.wanted(), |_| {}).await);
     }
     let mut args = lab_nodes::arguments(scenario)?;
     args.options = change(args.options);
-    let (world, kube) = lab_nodes::world_of(scenario, lab, &args)?;
+    let (world, kube) = lab_nodes::world_of(scenario, lab, &args.kube)?;
     let targets = lab_nodes::targets(&args)?;
-    let events = Rc::<RefCell<Vec<Event>>>::default();
-    let kept = events.clone();
     let run = node::prepare(targets, world, kube, &args);
     join::node::look(run, move |event| kept.borrow_mut().push(event)).await;
     Ok(events.take())

@@ -14,7 +14,7 @@ use super::{
     node::{self, Cluster},
 };
 use crate::{
-    args::{AgentArgs, Args, CheckArgs, Command, NodeArgs},
+    args::{AgentArgs, Args, CheckArgs, Command, KubeArgs, NodeArgs, WhyArgs},
     carry::{Architecture, NotCarried},
     join::termination,
     run::{Wanted, run as run_plans},
@@ -34,11 +34,21 @@ pub(super) fn arguments(scenario: &Scenario) -> Result<NodeArgs, String> {
     }
 }
 
+/// Returns the arguments of a scenario that starts from pods.
+pub(super) fn why_arguments(scenario: &Scenario) -> Result<WhyArgs, String> {
+    let words = ["check-acr", "why"].map(str::to_owned).into_iter();
+    let args = Args::try_parse_from(words.chain(scenario.ask.args.clone()));
+    match args.map_err(|error| format!("the scenario's arguments: {error}"))?.command {
+        Some(Command::Why(args)) => Ok(*args),
+        _ => Err("the scenario's arguments are not those of `why`".into()),
+    }
+}
+
 /// Returns the world of the client, and its cluster, in whose pods the agent runs.
 pub(super) fn world_of(
     scenario: &Scenario,
     lab: &Lab,
-    args: &NodeArgs,
+    args: &KubeArgs,
 ) -> Result<(World, Cluster), String> {
     // Nodes with the same world see the same; each reports for itself all the same.
     let known = Mutex::<HashMap<(String, Vec<String>), AgentEnd>>::default();
@@ -48,7 +58,7 @@ pub(super) fn world_of(
         known.entry(key).or_insert_with(|| run_agent(&call)).clone()
     }));
     let home = |name: &str| (name == "HOME").then(|| "~".into());
-    let mut kube = args.kube.options(home);
+    let mut kube = args.options(home);
     if !kube.is_named {
         kube.files = vec![KUBECONFIG.into()];
     }

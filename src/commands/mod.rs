@@ -14,6 +14,7 @@ mod lab_nodes;
 mod list;
 mod manifests;
 pub(crate) mod node;
+mod preflight;
 mod rbac;
 pub(crate) mod show;
 mod watch;
@@ -41,7 +42,7 @@ pub(crate) async fn run(args: Args) -> Exit {
         (Some(Command::Man), _) => Ok(documents::man()),
         (Some(Command::Agent(agent)), _) => agent::run(*agent).await,
         (Some(Command::Show { file, show }), _) => show::run(&file, &show).await,
-        (Some(Command::Why { message, show }), _) => why::run(&message, &show).await,
+        (Some(Command::Why(why)), _) => why::run(*why).await,
         #[cfg(feature = "lab")]
         (Some(Command::Lab { scenario, list, serve, options }), _) => {
             lab::run(&scenario, list, serve, *options).await

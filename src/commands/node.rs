@@ -6,6 +6,7 @@ use checks::kit::{
     Target, World,
     engine::{Event, Vantage},
     kube::KubeOptions,
+    messages::Lang,
 };
 
 use super::{check, inputs, job_settings::settings};
@@ -90,6 +91,12 @@ pub(super) async fn in_world(
     drop(progress);
     let run: Run = folded.take();
     let exit = outputs.finish(&outputs.present(&run));
+    note(&footprint, outputs.lang());
+    Ok(exit)
+}
+
+/// Says what a run did in the cluster.
+pub(super) fn note(footprint: &Footprint, lang: Lang) {
     if footprint.created > 0 {
         let numbers =
             [footprint.created, footprint.deleted, footprint.requests].map(|n| n.to_string());
@@ -100,9 +107,8 @@ pub(super) async fn in_world(
             ("requests", requests),
             ("namespace", footprint.namespace.as_str()),
         ];
-        print_note(&Phrase::CreatedAndDeleted.say(outputs.lang(), &values));
+        print_note(&Phrase::CreatedAndDeleted.say(lang, &values));
     }
-    Ok(exit)
 }
 
 /// Returns the run that these arguments ask for.
@@ -117,6 +123,7 @@ pub(super) fn prepare(
         targets,
         world,
         kube,
+        api: None,
         programs: Programs { own, other: args.agent.clone() },
         keep: args.keep,
         timeout: args.options.timeout(),

@@ -1,11 +1,15 @@
-//! `check-acr rbac`: the permissions that a run from the nodes needs, and no others.
+//! `check-acr rbac`: the permissions that a run needs, and no others.
 
 use std::collections::BTreeMap;
 
-use checks::kit::kube::{NodeRequest, Right, rights};
+use checks::kit::kube::{NodeRequest, Right, pod_rights, rights};
 use serde_json::{Value, json};
 
-use crate::{Exit, args::RbacArgs, show};
+use crate::{
+    Exit,
+    args::{RbacArgs, RbacOf},
+    show,
+};
 
 pub(super) fn run(args: &RbacArgs) -> Exit {
     let documents = manifests(args);
@@ -17,16 +21,39 @@ pub(super) fn run(args: &RbacArgs) -> Exit {
     Exit::Can
 }
 
+/// The API group of the roles, and its version.
+const GROUP: &str = "rbac.authorization.k8s.io";
+const VERSION: &str = "rbac.authorization.k8s.io/v1";
+
+/// Returns what a run may ask for.
+fn needed(args: &RbacArgs) -> Vec<Right> {
+    let image = args.image.then(|| "named".to_owned());
+    let mut needed = vec![];
+    if args.of == RbacOf::Why {
+        needed.extend(pod_rights(args.all_namespaces));
+    }
+    if args.of == RbacOf::Node || !args.here {
+        let of_nodes = rights(&NodeRequest { image, ..NodeRequest::default() });
+        // Nodes that are named are read one by one, and those of pods always are.
+        let get = Right { verb: "get", ..of_nodes[0] };
+        let lists = of_nodes
+            .into_iter()
+            .filter(|it| args.of == RbacOf::Node || (it.verb, it.resource) != ("list", "nodes"));
+        needed.extend(lists.chain([get]));
+    }
+    needed
+}
+
 /// Returns the roles, and their bindings where somebody was named.
 fn manifests(args: &RbacArgs) -> Vec<Value> {
-    let image = args.image.then(|| "named".to_owned());
-    let mut needed = rights(&NodeRequest { image, ..NodeRequest::default() });
-    // Nodes that are named are read one by one.
-    needed.push(Right { verb: "get", ..needed[0] });
+    let needed = needed(args);
     let rules = |in_namespace: bool| {
         let mut rules: BTreeMap<(&str, String), Vec<&str>> = BTreeMap::new();
         for right in needed.iter().filter(|right| right.in_namespace == in_namespace) {
-            rules.entry((right.group, right.named())).or_default().push(right.verb);
+            let verbs = rules.entry((right.group, right.named())).or_default();
+            if !verbs.contains(&right.verb) {
+                verbs.push(right.verb);
+            }
         }
         let rules = rules.into_iter().map(|((group, resource), verbs)| {
             json!({ "apiGroups": [group], "resources": [resource], "verbs": verbs })
@@ -34,50 +61,50 @@ fn manifests(args: &RbacArgs) -> Vec<Value> {
         rules.collect::<Vec<_>>()
     };
     let namespace = &args.namespace;
-    let role = "check-acr";
-    // Others may use the same names in other namespaces.
-    let cluster_role = "check-acr-nodes";
-    let mut documents = vec![
-        json!({
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "ClusterRole",
-            "metadata": { "name": cluster_role },
-            "rules": rules(false),
-        }),
-        json!({
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "Role",
-            "metadata": { "name": role, "namespace": namespace },
-            "rules": rules(true),
-        }),
+    // One is not to replace the other.
+    let (role, cluster_role) = match (args.of, args.all_namespaces) {
+        // Others may use the same names in other namespaces.
+        (RbacOf::Node, _) => ("check-acr", "check-acr-nodes"),
+        (RbacOf::Why, false) => ("check-acr-why", "check-acr-why-nodes"),
+        (RbacOf::Why, true) => ("check-acr-why", "check-acr-why-everywhere"),
+    };
+    let roles = [
+        ("ClusterRole", cluster_role, json!({ "name": cluster_role }), rules(false)),
+        ("Role", role, json!({ "name": role, "namespace": namespace }), rules(true)),
     ];
-    let group = "rbac.authorization.k8s.io";
-    let users =
-        args.users.iter().map(|name| json!({ "apiGroup": group, "kind": "User", "name": name }));
-    let groups =
-        args.groups.iter().map(|name| json!({ "apiGroup": group, "kind": "Group", "name": name }));
-    let accounts = args
-        .accounts
-        .iter()
-        .map(|name| json!({ "kind": "ServiceAccount", "name": name, "namespace": namespace }));
-    let subjects: Vec<Value> = users.chain(groups).chain(accounts).collect();
-    if !subjects.is_empty() {
-        documents.push(json!({
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": { "name": format!("{cluster_role}-{namespace}") },
-            "roleRef": { "apiGroup": group, "kind": "ClusterRole", "name": cluster_role },
-            "subjects": subjects,
-        }));
-        documents.push(json!({
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "RoleBinding",
-            "metadata": { "name": role, "namespace": namespace },
-            "roleRef": { "apiGroup": group, "kind": "Role", "name": role },
-            "subjects": subjects,
-        }));
+    let roles = || roles.iter().filter(|(_, _, _, rules)| !rules.is_empty());
+    let mut documents: Vec<Value> = roles()
+        .map(|(kind, _, metadata, rules)| {
+            json!({ "apiVersion": VERSION, "kind": kind, "metadata": metadata, "rules": rules })
+        })
+        .collect();
+    let subjects = subjects(args);
+    if subjects.is_empty() {
+        return documents;
     }
+    documents.extend(roles().map(|(kind, name, metadata, _)| {
+        let mut metadata = metadata.clone();
+        if *kind == "ClusterRole" {
+            metadata["name"] = format!("{name}-{namespace}").into();
+        }
+        json!({
+            "apiVersion": VERSION,
+            "kind": format!("{kind}Binding"),
+            "metadata": metadata,
+            "roleRef": { "apiGroup": GROUP, "kind": kind, "name": name },
+            "subjects": subjects,
+        })
+    }));
     documents
+}
+
+/// Returns who gets the permissions.
+fn subjects(args: &RbacArgs) -> Vec<Value> {
+    let named = |kind: &'static str| move |name: &String| json!({ "apiGroup": GROUP, "kind": kind, "name": name });
+    let account = |name: &String| json!({ "kind": "ServiceAccount", "name": name, "namespace": args.namespace });
+    let users = args.users.iter().map(named("User"));
+    let groups = args.groups.iter().map(named("Group"));
+    users.chain(groups).chain(args.accounts.iter().map(account)).collect()
 }
 
 #[cfg(test)]
@@ -91,6 +118,9 @@ mod tests {
             groups: vec![],
             accounts: vec![],
             image: false,
+            of: RbacOf::Node,
+            all_namespaces: false,
+            here: false,
         }
     }
 
@@ -106,6 +136,15 @@ mod tests {
                 { "apiGroups": [""], "resources": ["nodes"], "verbs": ["list", "get"] },
             ])
         );
+        let why = RbacArgs { of: RbacOf::Why, here: true, ..args(&[]) };
+        let here = serde_json::to_string(&manifests(&why)).unwrap();
+        assert!(!here.contains("create") && here.contains("cronjobs"), "{here}");
+        let why = RbacArgs { here: false, all_namespaces: true, ..why };
+        let all = manifests(&why);
+        let of_pods = json!({ "apiGroups": [""], "resources": ["pods"], "verbs": ["list"] });
+        assert!(all[0]["rules"].as_array().unwrap().contains(&of_pods), "{all:?}");
+        assert!(all[1]["rules"].to_string().contains("watch"), "its Jobs stay in a namespace");
+        assert!(!serde_json::to_string(&all).unwrap().contains("secrets"));
         let bound = manifests(&args(&["dev@contoso.com"]));
         assert_eq!(bound.len(), 4);
         assert_eq!(bound[3]["subjects"][0]["name"], "dev@contoso.com");

@@ -1,17 +1,51 @@
-//! `check-acr why --message TEXT`: what the kubelet's words say of a failed pull, and which
-//! failure modes they suspect. No network is used, so nothing is proven.
+//! `check-acr why`: why do pods wait for their images? Those of a cluster, or what a message of the
+//! kubelet says, for which no network is used, so that nothing is proven.
 
-use checks::pod::Message;
+use std::{cell::RefCell, env, rc::Rc};
 
-use super::inputs;
-use crate::{
-    Exit,
-    args::{DEFAULT_TIMEOUT, ReferenceArgs},
-    present::message::MessagePage,
-    show::{self, message, reference},
+use checks::{
+    Message,
+    kit::{Target, World, engine::Event, kube::ImagePods},
 };
 
-pub(super) async fn run(text: &str, show: &ReferenceArgs) -> Result<Exit, String> {
+use super::{
+    check, inputs,
+    node::{self, Cluster},
+    preflight,
+};
+use crate::{
+    Exit, Run,
+    args::{DEFAULT_TIMEOUT, Format, Output, When, WhyArgs},
+    carry,
+    join::{
+        self,
+        node::Footprint,
+        pods::{self, Chosen, Found, Limits},
+    },
+    present::message::MessagePage,
+    run::run as run_plans,
+    show::{self, Outputs, Progress, message, reference},
+    world,
+};
+
+/// The most images that are checked.
+const MAX_IMAGES: usize = 40;
+
+/// Explains why pods wait, or reads a message.
+pub(super) async fn run(args: WhyArgs) -> Result<Exit, String> {
+    if let Some(text) = &args.message {
+        return read(text, &args).await;
+    }
+    if !args.files.is_empty() {
+        return preflight::run(&args).await;
+    }
+    let kube = args.kube.options(|name| env::var_os(name));
+    let world = world::real(world::roots(vec![], None), None);
+    in_world(world, (kube, |_| carry::this_program()), &args).await
+}
+
+/// Says what the words of a message are, and which failure modes they suspect.
+async fn read(text: &str, args: &WhyArgs) -> Result<Exit, String> {
     let text = match text {
         "-" => inputs::message(DEFAULT_TIMEOUT).await?,
         text => text.to_owned(),
@@ -19,9 +53,114 @@ pub(super) async fn run(text: &str, show: &ReferenceArgs) -> Result<Exit, String
     if text.trim().is_empty() {
         return Err("--message is empty; copy it from the events of kubectl describe pod".into());
     }
+    let show = &args.options.show;
+    let as_json = match &show.output[..] {
+        [] | [Output { format: Format::Text, file: None }] => false,
+        [Output { format: Format::Json, file: None }] => true,
+        _ => return Err("--message prints to standard output, as text or json".into()),
+    };
     let (messages, lang) = (checks::messages(), show.lang.unwrap_or_else(show::locale));
     let page = MessagePage::of(&Message::read(&text), messages, lang);
-    reference::print_page(&page, show.as_json(), |page| message::text(page, lang));
+    reference::print_page(&page, as_json, |page| message::text(page, lang));
     // The words alone are never more than a suspicion.
     Ok(Exit::CouldNotTell)
+}
+
+/// Explains the pods of that cluster.
+pub(super) async fn in_world(
+    world: World,
+    cluster: Cluster,
+    args: &WhyArgs,
+) -> Result<Exit, String> {
+    let show = &args.options.show;
+    args.scope()?;
+    let outputs = Outputs::open(show, args.options.file_timeout()).await?;
+    let color = show.color != When::Never;
+    let progress = if show.quiet {
+        Progress::Quiet
+    } else {
+        Progress::new(outputs.messages(), outputs.lang(), false, color)
+    };
+    let progress = Rc::new(progress);
+    let (lines, folded) = (outputs.clone(), Rc::new(RefCell::new(outputs.new_run())));
+    let (into, board) = (folded.clone(), progress.clone());
+    let looking = look(
+        world,
+        cluster,
+        args,
+        move |event| board.take(event),
+        move |event: Event| {
+            lines.event(&event);
+            // What a cluster tells is bounded where it is read.
+            into.borrow_mut().take(event).unwrap_or_default();
+        },
+    );
+    let footprint = tokio::select! {
+        footprint = looking => footprint?,
+        () = progress.keep_drawn() => Footprint::default(),
+    };
+    drop(progress);
+    let run: Run = folded.take();
+    let exit = outputs.finish(&outputs.present(&run));
+    node::note(&footprint, outputs.lang());
+    Ok(exit)
+}
+
+/// Looks at the pods, and then at their images. `progress` is shown each event of the cluster once.
+pub(super) async fn look(
+    world: World,
+    (kube, own): Cluster,
+    args: &WhyArgs,
+    progress: impl Fn(&Event) + Clone + 'static,
+    tell: impl Fn(Event) + 'static,
+) -> Result<Footprint, String> {
+    let tell = Rc::new(tell);
+    let cluster = check::targets(&["cluster".to_owned()], &args.options, None)?.remove(0);
+    let shown = progress.clone();
+    let found = pods::find(cluster, world.clone(), kube.clone(), args.scope()?, move |event| {
+        shown(event);
+    })
+    .await;
+    let chosen = choose(&found, args)?;
+    found.announce(&chosen, &args.flags(), |event| tell(event));
+    let here = if args.here { chosen.targets.clone() } else { chosen.unreadable() };
+    if !here.is_empty() {
+        let told = tell.clone();
+        let mut wanted = args.options.wanted();
+        if !args.here {
+            wanted.only.insert("image".to_owned());
+        }
+        run_plans(here, world.clone(), &wanted, move |event| told(event.clone())).await;
+    }
+    let Some(api) = found.api.clone().filter(|_| !args.here && !chosen.nodes.is_empty()) else {
+        return Ok(Footprint::default());
+    };
+    let node_args = args.of_nodes(chosen.nodes.clone());
+    let mut run = node::prepare(chosen.targets, world, (kube, own), &node_args);
+    run.api = Some(api);
+    run.settings.asked = chosen.asked;
+    run.settings.request.choice = checks::kit::kube::NodeChoice::OfPods(chosen.nodes);
+    run.settings.request.namespace.clone_from(&args.jobs_namespace);
+    let told = tell.clone();
+    Ok(join::node::look(run, move |event| told(event)).await)
+}
+
+/// Chooses the images and the nodes. A command that repeats the check of an image names its nodes.
+fn choose(found: &Found, args: &WhyArgs) -> Result<Chosen, String> {
+    /// How many nodes such a command names.
+    const MAX_NAMED: usize = 3;
+    let limits = Limits { images: MAX_IMAGES, nodes: args.max_nodes.into() };
+    let template = check::targets(&["cluster".to_owned()], &args.options, None)?.remove(0);
+    let of_options = template.flags.clone();
+    Ok(found.choose(limits, |image, pods: &ImagePods| {
+        let options = &args.options;
+        let mut flags = vec![];
+        if !args.here {
+            let nodes = pods.nodes.keys().take(MAX_NAMED).cloned().collect();
+            flags = args.of_nodes(nodes).flags();
+        }
+        flags.extend(of_options.iter().cloned());
+        let asked = checks::kit::RegistryOrImage::read(image, options.cloud, options.plain_http);
+        Target { asked, text: image.to_owned(), flags, ..template.clone() }
+    }))
 }

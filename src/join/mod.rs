@@ -1,4 +1,5 @@
 //! Events from elsewhere: the other sources from which a report is folded.
 
 pub(crate) mod node;
+pub(crate) mod pods;
 pub mod termination;

@@ -13,12 +13,32 @@ use crate::{
 
 /// Writes the headline of a target.
 pub(super) fn headline(page: &TargetPage, lang: Lang) -> String {
+    if page.is_scope() {
+        return of_scope(page, lang);
+    }
     // The control plane pulls nothing, so it does not count as a place.
     let views: Vec<&ViewPage> = page.views.iter().filter(|view| view.from.pulls()).collect();
     match views[..] {
         [view] => of_one(page, view, lang),
         [] if page.views.len() == 1 => of_one(page, &page.views[0], lang),
         _ => of_many(page, &views, lang),
+    }
+}
+
+/// Says of what was looked at that no pod waits for an image, or why that could not be seen.
+fn of_scope(page: &TargetPage, lang: Lang) -> String {
+    let asked = page.asked();
+    let saw = |name: &str| {
+        let steps = page.views.iter().flat_map(|view| &view.steps);
+        let mut saw =
+            steps.filter(|step| step.name == steps::POD.name).filter_map(|s| s.saw.as_ref());
+        saw.find_map(|saw| saw.get(name)?.as_u64()).unwrap_or_default().to_string()
+    };
+    match page.can {
+        Outcome::NothingWaits => {
+            Phrase::NothingWaits.say(lang, &[("asked", &asked), ("pods", &saw("pods"))])
+        }
+        _ => Phrase::PodsCouldNotTell.say(lang, &[("asked", &asked), ("why", why(page))]),
     }
 }
 
@@ -49,7 +69,7 @@ fn of_one(page: &TargetPage, view: &ViewPage, lang: Lang) -> String {
             };
             phrase.say(lang, &[("asked", &asked), ("why", why(page))])
         }
-        Outcome::CouldNotTell => unfinished(view, lang),
+        Outcome::CouldNotTell | Outcome::NothingWaits => unfinished(view, lang),
     }
 }
 
@@ -96,7 +116,9 @@ fn of_many(page: &TargetPage, views: &[&ViewPage], lang: Lang) -> String {
         Outcome::No if count(Outcome::No) == "0" => cannot(page, lang),
         Outcome::No if page.only_sign_in() => say(Phrase::SomeCannotSignIn, &count(Outcome::No)),
         Outcome::No => say(Phrase::SomeCannotPull, &count(Outcome::No)),
-        Outcome::CouldNotTell => say(Phrase::SomeCouldNotTell, &count(Outcome::CouldNotTell)),
+        Outcome::CouldNotTell | Outcome::NothingWaits => {
+            say(Phrase::SomeCouldNotTell, &count(Outcome::CouldNotTell))
+        }
     }
 }
 

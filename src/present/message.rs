@@ -1,8 +1,8 @@
 //! What the kubelet's words say, resolved once for every format.
 
 use checks::{
+    Message,
     kit::messages::{Lang, Messages},
-    pod::Message,
 };
 use serde::Serialize;
 

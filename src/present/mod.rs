@@ -2,12 +2,15 @@
 //! presentation.
 
 mod cluster;
+mod groups;
 mod headline;
 pub(crate) mod message;
 pub(crate) mod reference;
 mod resolve;
 
 use std::collections::BTreeMap;
+
+pub use groups::{Group, GroupsPage};
 
 use checks::compared::Separator;
 use checks::kit::{
@@ -36,6 +39,8 @@ pub struct Presentation {
     pub took_ms: u64,
     /// One page for each target.
     pub targets: Vec<TargetPage>,
+    /// The pods that wait, by cause, where the run began from pods.
+    pub groups: Option<GroupsPage>,
 }
 
 /// What is shown of one target.
@@ -172,6 +177,11 @@ impl TargetPage {
     /// Returns whether a registry was named and no image, so that signing in is all that is asked.
     pub fn only_sign_in(&self) -> bool {
         self.text("registry").is_some() && self.text("image").is_none()
+    }
+
+    /// Returns whether the target is what was looked at, and not an image.
+    pub fn is_scope(&self) -> bool {
+        self.target.contains_key("scope")
     }
 
     /// Returns a text of the target: `registry`, `image`.

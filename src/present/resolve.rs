@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use super::{
     CausePage, FindingPage, Presentation, StepPage, TargetPage, Told, ViewPage,
-    cluster::ClusterFlags, headline::headline,
+    cluster::ClusterFlags, groups, headline::headline,
 };
 use crate::{
     exit::Exit,
@@ -44,6 +44,7 @@ impl Presentation {
             tool: run.tool.clone(),
             started_at,
             took_ms: u64::try_from(took).unwrap_or_default(),
+            groups: groups::of(&targets),
             targets,
         }
     }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use checks::compared::Separator;
 use checks::kit::{
     engine::{Severity, Vantage},
+    kube::WaitingWorkload,
     messages::{FilledFix, Lang},
 };
 use jiff::Timestamp;
@@ -15,7 +16,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::{
-    present::{CausePage, FindingPage, Presentation, StepPage, TargetPage, ViewPage},
+    present::{
+        CausePage, FindingPage, Group, GroupsPage, Presentation, StepPage, TargetPage, ViewPage,
+    },
     verdict::{Outcome, StepStatus},
 };
 
@@ -33,6 +36,31 @@ struct Document<'a> {
     took_ms: u64,
     exit_code: u8,
     targets: Vec<TargetPart<'a>>,
+    /// Where the run began from pods: those that wait, by cause.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pods: Option<Pods<'a>>,
+}
+
+#[derive(Serialize)]
+struct Pods<'a> {
+    looked_at: &'a str,
+    waiting: u64,
+    groups: Vec<GroupPart<'a>>,
+}
+
+#[derive(Serialize)]
+struct GroupPart<'a> {
+    severity: Severity,
+    code: &'a str,
+    title: &'a str,
+    step: &'a str,
+    pods: usize,
+    nodes: usize,
+    images: &'a [String],
+    workloads: &'a [WaitingWorkload],
+    seen_from: &'a [String],
+    said: &'a str,
+    suspects: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -145,9 +173,31 @@ pub fn json(page: &Presentation) -> Value {
         took_ms: page.took_ms,
         exit_code: page.exit as u8,
         targets: page.targets.iter().map(target).collect(),
+        pods: page.groups.as_ref().map(pods),
     };
     // Plain data always serializes.
     serde_json::to_value(document).unwrap_or_default()
+}
+
+fn pods(page: &GroupsPage) -> Pods<'_> {
+    let groups = page.groups.iter().map(group).collect();
+    Pods { looked_at: &page.looked_at, waiting: page.waiting, groups }
+}
+
+fn group(group: &Group) -> GroupPart<'_> {
+    GroupPart {
+        severity: group.severity,
+        code: &group.told.code,
+        title: &group.told.title,
+        step: &group.step,
+        pods: group.pods,
+        nodes: group.nodes,
+        images: &group.images,
+        workloads: &group.workloads,
+        seen_from: &group.seen_from,
+        said: &group.said,
+        suspects: &group.suspects,
+    }
 }
 
 fn target(page: &TargetPage) -> TargetPart<'_> {

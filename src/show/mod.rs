@@ -2,6 +2,7 @@
 
 mod board;
 mod glance;
+mod groups;
 mod guidance;
 mod json_v1;
 pub(crate) mod message;

@@ -45,6 +45,13 @@ pub fn text(presentation: &Presentation, messages: &Messages, options: TextOptio
     let lang = presentation.lang;
     let paper = Paper::new(options.width);
     let mut page = Page { messages, lang, options, told: vec![], paper };
+    if let Some(groups) = presentation.groups.as_ref().filter(|page| !page.groups.is_empty()) {
+        page.groups(groups);
+        // What each node saw of each image comes behind.
+        if options.verbose == 0 {
+            return page.paper.into_text();
+        }
+    }
     for target in &presentation.targets {
         page.paper.gap();
         page.told.clear();
@@ -108,6 +115,12 @@ impl Page<'_> {
         self.paper.hang("", 0, &head, |line| line.bold());
         if let Some(tag) = target.text("assumed_tag") {
             let line = Phrase::AssumedTag.say(self.lang, &[("tag", tag)]);
+            self.paper.hang("", 0, &line, |line| line.normal());
+        }
+        let places = target.target.get("named_at").and_then(Value::as_array);
+        let places: Vec<&str> = places.into_iter().flatten().filter_map(Value::as_str).collect();
+        if !places.is_empty() {
+            let line = Phrase::NamedAt.say(self.lang, &[("places", &places.join("; "))]);
             self.paper.hang("", 0, &line, |line| line.normal());
         }
         let mut pulling = target.views.iter().filter(|view| view.from.pulls());
@@ -277,7 +290,7 @@ impl Page<'_> {
 
     fn verdict(&mut self, target: &TargetPage) {
         let paint = |line: &str| match target.can {
-            Outcome::Pull | Outcome::SignIn => line.green().bold(),
+            Outcome::Pull | Outcome::SignIn | Outcome::NothingWaits => line.green().bold(),
             Outcome::No => line.red().bold(),
             Outcome::CouldNotTell => line.yellow().bold(),
         };
@@ -290,7 +303,7 @@ impl Page<'_> {
         let first = match target.can {
             Outcome::No => target.causes.first(),
             Outcome::CouldNotTell => target.could_not_tell.first(),
-            Outcome::Pull | Outcome::SignIn => None,
+            Outcome::Pull | Outcome::SignIn | Outcome::NothingWaits => None,
         };
         for cause in
             [&target.causes, &target.could_not_tell, &target.warnings].into_iter().flatten()

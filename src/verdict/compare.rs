@@ -21,9 +21,9 @@ use super::{
 use crate::report::{Report, View};
 
 /// A view and its reading.
-struct Read<'a> {
-    view: &'a View,
-    can: Outcome,
+pub(super) struct Read<'a> {
+    pub(super) view: &'a View,
+    pub(super) can: Outcome,
 }
 
 impl Look for Read<'_> {
@@ -39,7 +39,7 @@ impl Look for Read<'_> {
         match self.can {
             Outcome::Pull | Outcome::SignIn => Some(true),
             Outcome::No => Some(false),
-            Outcome::CouldNotTell => None,
+            Outcome::CouldNotTell | Outcome::NothingWaits => None,
         }
     }
 

@@ -14,6 +14,7 @@ use checks::{
 use super::cause::{Cause, Sighting};
 use super::compare::{SideBySide, compare, side_by_side};
 use super::one::{Context, Outcome, Reason, ViewVerdict, is_way_unknown, read};
+use super::waiting::{not_of_nodes, not_of_pods, of_pods};
 use crate::{
     exit::Exit,
     report::{Report, Step, View},
@@ -68,6 +69,19 @@ impl<'a> Verdict<'a> {
         if can == Outcome::CouldNotTell && views.iter().any(is_way_unknown) {
             could_not_tell.append(&mut causes);
         }
+        let of_pods = of_pods(report, &views);
+        if let Some(pods) = report.pods() {
+            could_not_tell.extend(not_of_nodes(&mut causes, messages));
+            could_not_tell.splice(0..0, not_of_pods(&mut causes, &pods));
+        }
+        let can = match of_pods.can {
+            _ if !causes.is_empty() => can,
+            None if can == Outcome::No => Outcome::CouldNotTell,
+            of_pods => of_pods.unwrap_or(can),
+        };
+        causes.extend(of_pods.causes);
+        could_not_tell.extend(of_pods.could_not_tell);
+        warnings.extend(of_pods.warnings);
         let side_by_side = side_by_side(report, &views);
         Self { can, causes, could_not_tell, warnings, views, side_by_side }
     }
@@ -100,10 +114,12 @@ impl<'a> Verdict<'a> {
         match self.can {
             Outcome::No => Exit::Cannot,
             Outcome::CouldNotTell => Exit::CouldNotTell,
-            Outcome::Pull | Outcome::SignIn if fail_on_warning && !self.warnings.is_empty() => {
+            Outcome::Pull | Outcome::SignIn | Outcome::NothingWaits
+                if fail_on_warning && !self.warnings.is_empty() =>
+            {
                 Exit::Cannot
             }
-            Outcome::Pull | Outcome::SignIn => Exit::Can,
+            Outcome::Pull | Outcome::SignIn | Outcome::NothingWaits => Exit::Can,
         }
     }
 }
@@ -137,6 +153,7 @@ fn can(report: &Report, views: &[ViewVerdict<'_>]) -> Outcome {
         _ if outcomes().any(|(pulls, can)| can == Outcome::No && (pulls || !is_doubted)) => {
             Outcome::No
         }
+        None if outcomes().any(|(_, can)| can == Outcome::NothingWaits) => Outcome::NothingWaits,
         _ => Outcome::CouldNotTell,
     }
 }

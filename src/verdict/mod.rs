@@ -4,6 +4,7 @@ mod cause;
 mod compare;
 mod join;
 mod one;
+mod waiting;
 
 pub(crate) use cause::{Cause, Sighting};
 pub(crate) use compare::SideBySide;

@@ -21,6 +21,8 @@ pub enum Outcome {
     SignIn,
     /// Definitely cannot pull.
     No,
+    /// No pod waits for an image: there is nothing to pull.
+    NothingWaits,
     /// Could not tell.
     CouldNotTell,
 }
@@ -32,6 +34,7 @@ impl Outcome {
             Outcome::Pull => "pull",
             Outcome::SignIn => "sign-in",
             Outcome::No => "no",
+            Outcome::NothingWaits => "nothing-waits",
             Outcome::CouldNotTell => "could-not-tell",
         }
     }
@@ -306,6 +309,8 @@ fn can(report: &Report, view: &View, verdict: &ViewVerdict<'_>) -> Outcome {
     let passed = |wanted| status_of(view, verdict, wanted) == Some(StepStatus::Passed);
     if !verdict.causes.is_empty() {
         Outcome::No
+    } else if report.is_scope() && passed(steps::POD) {
+        Outcome::NothingWaits
     } else if !report.target.is_empty()
         && !is_way_unknown(verdict)
         && is_pulled_on_way(view, verdict)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Puts `check-acr node` to the proof against a real Kubernetes.
+# Puts `check-acr node` and `check-acr why` to the proof against a real Kubernetes.
 #
 #   tests/real/cluster.sh PROGRAM [CASE…]
 #
@@ -139,6 +139,86 @@ NFT
   pulls "$last" && wrong "its kubelet pulls nevertheless" || ok "its kubelet does not pull either"
   node "$last" nft delete table inet cut
 }
+# pod NAME NODE IMAGE [MORE]: a pod of the namespace; MORE is laid over its spec.
+pod() {
+  local more=${4:-}; [ -n "$more" ] || more='{}'
+  jq -n --arg n "$1" --arg o "$2" --arg i "$3" --argjson more "$more" \
+    '{apiVersion: "v1", kind: "Pod", metadata: {name: $n, labels: {"check-acr-real": "why"}}, spec: ({nodeName: $o, restartPolicy: "Never", containers: [{name: "app", image: $i, imagePullPolicy: "Always"}]} + $more)}' |
+    kubectl create -n "$namespace" -f - >/dev/null
+}
+# why CASE EXIT CODE PODS ARGS…: the exit code, and a group of that code with so many pods.
+why() {
+  local name=$1 exit=$2 code=$3 pods=$4; shift 4
+  "$program" why -n "$namespace" -o "json=$here/json" -o text "$@" "${asked[@]}" >"$here/out" 2>"$here/err"
+  local got=$? groups; groups=$(jq -r '.pods.groups[] | "\(.severity):\(.code)=\(.pods)"' "$here/json" | tr '\n' ' ')
+  if [ $got = "$exit" ] && [[ " $groups" == *":$code=$pods "* ]]; then ok "$name"; else wrong "$name: exit $got, $groups"; fi
+}
+also() { local groups; groups=$(jq -r '.pods.groups[] | "\(.code)=\(.pods)"' "$here/json" | tr '\n' ' '); [[ " $groups" == *" $2=$3 "* ]] && ok "$1" || wrong "$1: $groups"; }
+waiting() {  # waiting NUMBER: until so many pods wait for an image, by their status
+  for _ in $(seq 120); do
+    [ "$(kubectl get pods -n "$namespace" -l check-acr-real=why -o json | jq '[.items[].status | [.containerStatuses[]?, .initContainerStatuses[]?][] | select(.state.waiting.reason // "" | IN("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"))] | length')" -ge "$1" ] && return
+    sleep 0.5
+  done
+  wrong "only some pods wait"
+}
+case_why() {
+  local last host=${REF%%/*}; last=$(kubectl get nodes -o name | tail -1); last=${last#node/}
+  "$program" why -n "$namespace" -o "json=$here/json" >"$here/out" 2>"$here/err"
+  [ "$?:$(jq -r '.targets[0].verdict.can' "$here/json")" = 0:nothing-waits ] && ok "nothing waits" || wrong "something waits"
+  node "$last" nft -f - <<NFT
+table inet cut { chain out { type filter hook output priority 0; ip daddr ${REF%%:*} tcp dport 5000 drop; }; }
+NFT
+  # An index with another processor alone, over the image that there is.
+  local accept="Accept: application/vnd.oci.image.manifest.v1+json" type="application/vnd.oci.image.index.v1+json"
+  curl -fs -H "$accept" "http://$host/v2/team/app/manifests/v1" >"$here/manifest"
+  jq -n --arg t "$type" --arg d "sha256:$(sha256sum "$here/manifest" | cut -d' ' -f1)" --argjson s "$(stat -c %s "$here/manifest")" \
+    '{schemaVersion: 2, mediaType: $t, manifests: [{mediaType: "application/vnd.oci.image.manifest.v1+json", digest: $d, size: $s, platform: {os: "linux", architecture: "s390x"}}]}' >"$here/index"
+  curl -fs -X PUT -H "Content-Type: $type" --data-binary "@$here/index" "http://$host/v2/team/app/manifests/other" || wrong "the image of another processor is not pushed"
+  for n in 1 2 3; do pod "tag-$n" node-0 "$host/team/app:nowhere"; done
+  pod "cut-1" "$last" "$REF"; pod "cut-2" "$last" "$host/team/app:nowhere"
+  pod "other-1" node-0 "$host/team/app:other"
+  pod "never-1" node-0 "$host/team/app:none" '{"containers": [{"name": "app", "image": "'"$host"'/team/app:none", "imagePullPolicy": "Never"}]}'
+  pod "init-1" node-0 "$REF" '{"initContainers": [{"name": "init", "image": "'"$host"'/team/gone:v1"}]}'
+  pod "name-1" node-0 "$host/Team/app:v1"
+  waiting 9
+  local began; began=$(date +%s%N)
+  why "three pods with a missing tag" 1 manifest/image-tag-not-found 3
+  say "      the run: $((($(date +%s%N) - began) / 1000000)) ms"
+  cp "$here/out" "${KEEP:-$here}/why.txt"
+  also "the node that is cut off" tcp/tcp-egress-blocked 2
+  also "a repository that is missing, in an init container" manifest/image-tag-not-found 1
+  also "the policy never to pull" pod/never-pulled 1
+  also "a name in capital letters" image/ref-invalid 1
+  also "an image of another processor" manifest/platform-no-match 1
+  nothing_left || sleep 3
+  nothing_left && ok "nothing is left" || wrong "something is left"
+  why "one pod" 1 tcp/tcp-egress-blocked 1 pod/cut-1
+  why "by labels" 1 manifest/image-tag-not-found 3 -l check-acr-real=why
+  # A quota refuses the pods of a Deployment.
+  kubectl create quota none -n "$namespace" --hard=count/pods=0,pods=0 >/dev/null
+  kubectl create deployment refused -n "$namespace" --image "$REF" >/dev/null
+  for _ in $(seq 60); do kubectl get events -n "$namespace" --field-selector reason=FailedCreate -o name | grep -q . && break; sleep 0.5; done
+  why "a workload without a pod" 1 pod/not-created 0 --here
+  kubectl delete quota none -n "$namespace" >/dev/null; kubectl delete deployment refused -n "$namespace" >/dev/null
+  # The cause is gone; the kubelet still waits.
+  node "$last" nft delete table inet cut
+  why "the cause is gone" 0 pod/pulls-now 1 pod/cut-1
+  user reader
+  "$program" rbac why -n "$namespace" --for-service-account reader >"$here/rbac.yaml"
+  kubectl apply -f "$here/rbac.yaml" >/dev/null || wrong "the printed roles do not apply"
+  kubectl label clusterrole/check-acr-why-nodes "clusterrolebinding/check-acr-why-nodes-$namespace" check-acr-real=$$ >/dev/null
+  why "the printed permissions suffice" 1 manifest/image-tag-not-found 4 --kubeconfig "$here/reader.json"
+  kubectl delete pods -n "$namespace" -l check-acr-real=why --wait=false >/dev/null
+}
+case_preflight() {
+  kubectl create deployment web --image "$REF" --dry-run=client -o yaml >"$here/web.yaml"
+  { echo ---; kubectl create cronjob nightly --image "${REF%:*}:nowhere" --schedule '0 0 * * *' --dry-run=client -o yaml; } >>"$here/web.yaml"
+  "$program" why -n "$namespace" -f - -o "json=$here/json" -o text "${asked[@]}" <"$here/web.yaml" >"$here/out" 2>"$here/err"
+  local got=$? said; said=$(jq -r '.targets[] | "\(.target.asked) \(.verdict.can) \(.target.named_at[0])"' "$here/json" | sort)
+  local lines; lines=$(grep -n "image:" "$here/web.yaml" | cut -d: -f1 | tr '\n' ' ')
+  set -- $lines
+  [ "$got:$said" = "1:$(printf '%s\n' "${REF%:*}:nowhere no -:$2 (cronjob/nightly)" "$REF pull -:$1 (deployment/web)" | sort)" ] && ok "manifests, from every pool" || wrong "manifests: exit $got, $said"
+}
 case_speed() {
   local best=999999 empty=999999 i t
   for i in 1 2 3; do
@@ -173,9 +253,9 @@ if [ -n "${CLUSTER:-}" ]; then
     done
     AGENT_IMAGE=example.test/check-acr:1
   fi
-  nodes="by_image one_cut_off wrong_tag refused speed"
+  nodes="by_image one_cut_off wrong_tag refused why preflight speed"
 else
-  say "not run: by_image one_cut_off wrong_tag refused speed (they need CLUSTER)"; nodes=
+  say "not run: by_image one_cut_off wrong_tag refused why preflight speed (they need CLUSTER)"; nodes=
 fi
 : "${REF:?an image that the nodes can pull}"
 for case in ${*:-healthy pod_security no_rights rbac wrong_credentials interrupted $nodes killed}; do "case_$case"; done

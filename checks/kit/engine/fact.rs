@@ -29,6 +29,16 @@ impl<T: 'static> Fact<T> {
         Self { step, value: std::future::ready(skipped).boxed_local().shared() }
     }
 
+    /// Returns a fact that a step of an earlier plan handed on.
+    pub fn known(step: &'static str, value: Rc<T>) -> Self {
+        Self { step, value: std::future::ready(Ok(value)).boxed_local().shared() }
+    }
+
+    /// Waits for the fact; `None` where the step handed on none.
+    pub async fn value(&self) -> Option<Rc<T>> {
+        self.value.clone().await.ok()
+    }
+
     /// Returns the fact as an option: `None` when its step was skipped because it does not apply.
     pub fn optional(&self) -> Fact<Option<Rc<T>>> {
         let value = self.value.clone().map(|got| match got {

@@ -9,6 +9,7 @@ mod options;
 mod problem;
 mod refusal;
 mod rights;
+mod waiting;
 mod watch;
 
 pub use client::{Cluster, KUBE_WAIT, Kube, Server};
@@ -27,5 +28,9 @@ pub use objects::{
 pub use options::{Impersonate, KubeOptions, NodeChoice, NodeRequest};
 pub use problem::{CarryFault, JobProblem};
 pub use refusal::Refusal;
-pub use rights::{Loses, Right, rights};
+pub use rights::{Loses, Right, pod_rights, rights};
+pub use waiting::{
+    ImagePlace, ImagePods, MAX_NAMED, NotCreated, PodScope, WaitingPods, WaitingWorkload,
+    WorkloadKind,
+};
 pub use watch::Watch;

@@ -40,6 +40,8 @@ pub struct NodeRequest {
     pub selector: Option<String>,
     /// Whether the pod keeps a network of its own, and sees no files of the node.
     pub pod_network: bool,
+    /// The namespace of the Jobs, if it is not that of the cluster.
+    pub namespace: Option<String>,
     /// The image that holds check-acr; without one it is carried to the nodes.
     pub image: Option<String>,
 }
@@ -54,4 +56,6 @@ pub enum NodeChoice {
     All,
     /// These nodes.
     Named(Vec<String>),
+    /// These nodes, as far as they can be looked from: pods run there.
+    OfPods(Vec<String>),
 }

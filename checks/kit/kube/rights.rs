@@ -1,9 +1,12 @@
 //! What check-acr asks of the Kubernetes API, verb by verb, and what is lost without each.
 
 use serde::Serialize;
-use strum::VariantNames;
+use strum::{IntoEnumIterator, VariantNames};
 
-use super::options::{NodeChoice, NodeRequest};
+use super::{
+    options::{NodeChoice, NodeRequest},
+    waiting::WorkloadKind,
+};
 
 /// One permission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +74,7 @@ const fn of_jobs(verb: &'static str, loses: Loses) -> Right {
 /// Returns the permissions that a run needs.
 pub fn rights(request: &NodeRequest) -> Vec<Right> {
     let nodes = match request.choice {
-        NodeChoice::Named(_) => of_nodes("get"),
+        NodeChoice::Named(_) | NodeChoice::OfPods(_) => of_nodes("get"),
         NodeChoice::EachPool | NodeChoice::All => of_nodes("list"),
     };
     let mut rights = vec![
@@ -90,6 +93,19 @@ pub fn rights(request: &NodeRequest) -> Vec<Right> {
         of_jobs("delete", Loses::Removal),
     ]);
     rights
+}
+
+/// Returns the permissions that finding the pods that wait for an image needs, besides those of looking
+/// from nodes.
+pub fn pod_rights(everywhere: bool) -> Vec<Right> {
+    let in_namespace = !everywhere;
+    let own =
+        [right("list", "pods", Loses::Everything), right("list", "events", Loses::PendingReasons)];
+    let of_workloads = WorkloadKind::iter().filter(|kind| *kind != WorkloadKind::Pod).map(|kind| {
+        let get = right("get", kind.resource(), Loses::PendingReasons);
+        Right { group: kind.group(), ..get }
+    });
+    own.into_iter().chain(of_workloads).map(|right| Right { in_namespace, ..right }).collect()
 }
 
 #[cfg(test)]

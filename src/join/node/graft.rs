@@ -13,18 +13,30 @@ use checks::{
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use super::manifest::Asked;
+
 /// What is known of a run before its nodes report.
 pub(super) struct Grafter {
     /// The targets by their ids, as they were understood here.
     pub(super) targets: Vec<(String, Map<String, Value>)>,
+    /// Which of them each node is asked for; all where a node is not named.
+    pub(super) asked: Asked,
     /// Whether pods look and not nodes.
     pub(super) on_pod_network: bool,
 }
 
 impl Grafter {
-    pub(super) fn new(targets: &[Target], on_pod_network: bool) -> Self {
+    pub(super) fn new(targets: &[Target], asked: Asked, on_pod_network: bool) -> Self {
         let understood = |target: &Target| (target.id(), target.describe());
-        Self { targets: targets.iter().map(understood).collect(), on_pod_network }
+        Self { targets: targets.iter().map(understood).collect(), asked, on_pod_network }
+    }
+
+    /// Returns the targets that a node is asked for.
+    fn targets_of(&self, node: &ChosenNode) -> Vec<&(String, Map<String, Value>)> {
+        match self.asked.get(&node.name) {
+            Some(places) => places.iter().filter_map(|place| self.targets.get(*place)).collect(),
+            None => self.targets.iter().collect(),
+        }
     }
 
     fn vantage(&self, node: &ChosenNode) -> Vantage {
@@ -36,8 +48,9 @@ impl Grafter {
     /// and only of what was asked.
     pub(super) fn graft(&self, node: &ChosenNode, events: Vec<Event>) -> Vec<Event> {
         let from = self.vantage(node);
+        let targets = self.targets_of(node);
         let grafted = events.into_iter().filter_map(|mut event| {
-            let (_, ours) = self.targets.iter().find(|(id, _)| *id == event.target)?;
+            let (_, ours) = targets.iter().find(|(id, _)| *id == event.target)?;
             event.from = from.clone();
             if let EventKind::RunStarted { understood, labels, .. } = &mut event.kind {
                 // What the cluster says of the node counts.
@@ -57,9 +70,9 @@ impl Grafter {
         grafted.collect()
     }
 
-    /// Returns whether these events tell of every target.
-    pub(super) fn is_whole(&self, events: &[Event]) -> bool {
-        self.targets.iter().all(|(id, _)| {
+    /// Returns whether these events of a node tell of every target that it was asked for.
+    pub(super) fn is_whole(&self, node: &ChosenNode, events: &[Event]) -> bool {
+        self.targets_of(node).into_iter().all(|(id, _)| {
             let started = |event: &Event| matches!(event.kind, EventKind::RunStarted { .. });
             events.iter().any(|event| event.target == *id && started(event))
         })
@@ -71,7 +84,7 @@ impl Grafter {
         let labels = labels_of(node);
         let step = steps::AGENT.name.to_owned();
         let mut events = vec![];
-        for (target, understood) in &self.targets {
+        for (target, understood) in self.targets_of(node) {
             let kinds = [
                 EventKind::RunStarted {
                     understood: understood.clone(),

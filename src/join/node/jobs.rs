@@ -293,7 +293,8 @@ impl<'a> Jobs<'a> {
             Err(NoEvents::NotOurs(_)) => return Err(JobProblem::EndedEarly { reason, exit_code }),
             Err(NoEvents::Damaged(said)) => return Err(JobProblem::NoResult { said }),
         };
-        if self.grafter.is_whole(&events) {
+        let node = self.number(pod).and_then(|number| self.nodes.get(number));
+        if node.is_some_and(|node| self.grafter.is_whole(node, &events)) {
             return Ok(events);
         }
         Err(JobProblem::EndedEarly { reason, exit_code })

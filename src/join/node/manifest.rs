@@ -1,5 +1,7 @@
 //! The Job that looks from one node.
 
+use std::collections::BTreeMap;
+
 use checks::kit::kube::{ChosenNode, NodeRequest};
 use serde_json::{Value, json};
 
@@ -15,6 +17,9 @@ const TIME_TO_LIVE: u64 = 120;
 /// The user of a pod that sees nothing of its node.
 const NOBODY: u64 = 65532;
 
+/// The places of the targets that each node is asked for.
+pub(crate) type Asked = BTreeMap<String, Vec<usize>>;
+
 /// What the Jobs of a run have in common.
 #[derive(Clone, Debug)]
 pub(crate) struct JobSettings {
@@ -26,8 +31,12 @@ pub(crate) struct JobSettings {
     pub(crate) request: NodeRequest,
     /// The secret with which the nodes pull the image.
     pub(crate) pull_secret: Option<String>,
-    /// What the agent is asked, without its vantage.
+    /// What the agent is asked, without its vantage and its targets.
     pub(crate) arguments: Vec<String>,
+    /// The targets, as they were typed.
+    pub(crate) targets: Vec<String>,
+    /// Which of the targets each node is asked for, by their places; all where a node is not named.
+    pub(crate) asked: Asked,
     /// How long the pod may take, in seconds.
     pub(crate) deadline: u64,
 }
@@ -92,6 +101,12 @@ impl JobSettings {
         pod
     }
 
+    /// Returns the targets that a node is asked for.
+    fn targets_of(&self, node: &str) -> Vec<String> {
+        let Some(places) = self.asked.get(node) else { return self.targets.clone() };
+        places.iter().filter_map(|place| self.targets.get(*place).cloned()).collect()
+    }
+
     fn labels(&self, number: usize) -> Value {
         json!({ OURS.0: OURS.1, RUN: self.run, NUMBER: number.to_string() })
     }
@@ -133,6 +148,7 @@ impl JobSettings {
         // Root without capabilities reads root's files, and nothing else that others could not.
         let user = if as_node { 0 } else { NOBODY };
         let mut arguments = vec!["agent".to_owned()];
+        arguments.extend(self.targets_of(&node.name));
         arguments.extend(self.arguments.iter().cloned());
         arguments.extend(["--vantage".to_owned(), self.vantage(&node.name)]);
         if as_node {
@@ -237,7 +253,9 @@ mod tests {
             namespace: "shop".into(),
             request: NodeRequest { pod_network, ..NodeRequest::default() },
             pull_secret: None,
-            arguments: vec!["contoso.azurecr.io/app:v1".into()],
+            arguments: vec![],
+            targets: vec!["contoso.azurecr.io/app:v1".into()],
+            asked: Asked::default(),
             deadline: 120,
         }
     }

@@ -18,7 +18,7 @@ use std::{
 
 use checks::{
     kit::{
-        Cx, Plan, Target, World,
+        Cx, Fact, Plan, Target, World,
         engine::{Event, EventKind, Finding, RunProblem, VERSION, Vantage},
         kube::{Access, Api, ChosenNode, JobProblem, KubeOptions, Nodes},
     },
@@ -48,6 +48,8 @@ pub(crate) struct NodeRun {
     pub(crate) world: World,
     /// Which cluster.
     pub(crate) kube: KubeOptions,
+    /// The API of the cluster, where it was reached before: then the targets are announced already.
+    pub(crate) api: Option<Rc<Api>>,
     /// The Jobs. Their namespace is that of the cluster where none was named.
     pub(crate) settings: JobSettings,
     /// What is carried to the nodes, where no image is named.
@@ -82,13 +84,17 @@ struct Reported {
 
 /// Runs the Jobs, and tells each event as it happens.
 pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footprint {
-    let NodeRun { targets, world, kube, settings, programs, keep, timeout: agent_timeout } = run;
+    let NodeRun { targets, world, kube, api, settings, programs, keep, timeout: agent_timeout } =
+        run;
     let packages = Rc::new(Packages::new(programs, Rc::new(world.clone())));
     let Some(first) = targets.first().cloned() else { return Footprint::default() };
     let tell: Tell = Rc::new(tell);
-    let grafter = Rc::new(Grafter::new(&targets, settings.request.pod_network));
+    let asked = settings.asked.clone();
+    let grafter = Rc::new(Grafter::new(&targets, asked, settings.request.pod_network));
     let ids: Vec<String> = targets.iter().map(Target::id).collect();
-    announce(&grafter, &tell);
+    if api.is_none() {
+        announce(&grafter, &tell);
+    }
     // What is found of the cluster concerns every target.
     let (told, last, kept) = (tell.clone(), tell.clone(), Rc::<RefCell<Vec<Event>>>::default());
     let (all, remembered) = (ids.clone(), kept.clone());
@@ -102,7 +108,11 @@ pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footpr
     let (stop, is_creating) = (Rc::new(Notify::new()), Rc::new(Cell::new(false)));
     let mut plan =
         Plan::new(first, Vantage::Kubernetes, world, std::collections::BTreeSet::new(), listener);
-    let (api, access, nodes) = checks::cluster_nodes(&mut plan, kube, settings.request.clone());
+    let api = match api {
+        Some(api) => Fact::known(steps::API.name, api),
+        None => checks::cluster_api(&mut plan, kube),
+    };
+    let (access, nodes) = checks::cluster_nodes(&mut plan, &api, settings.request.clone());
     let (tried, to_try) = (settings.clone(), packages.clone());
     let admitted = plan.step(
         steps::ADMISSION,

@@ -63,6 +63,12 @@ impl Asked {
     fn field(&self, name: &str) -> &str {
         value(&self.query, name).unwrap_or_default()
     }
+
+    /// Returns how many objects a page has, and how many come before it.
+    fn page(&self) -> (usize, usize) {
+        let limit = self.field("limit").parse().ok().filter(|limit| *limit > 0);
+        (limit.unwrap_or(usize::MAX), self.field("continue").parse().unwrap_or(0))
+    }
 }
 
 impl Cluster {
@@ -131,6 +137,9 @@ impl Cluster {
             );
             return failure(403, "Forbidden", &said);
         }
+        if self.settings.fails.contains(&permission(verb, resource, part, group)) {
+            return failure(500, "InternalError", "etcdserver: request timed out");
+        }
         match (verb, resource.as_str()) {
             ("list" | "get", "nodes") => self.nodes(name, &asked),
             ("create", "jobs" | "pods" | "configmaps") => self.create(place, asked),
@@ -141,15 +150,19 @@ impl Cluster {
                 respond(200, Body::feed(feed))
             }
             ("list", _) => {
-                let items = self.store().list(resource, namespace, asked.field("labelSelector"));
                 let fields = asked.field("fieldSelector");
-                let items = items.into_iter().filter(|object| fields_match(object, fields));
+                let fits = |object: &Value| fields_match(object, fields);
+                let (limit, begin) = asked.page();
+                let labels = asked.field("labelSelector");
+                let (items, next) =
+                    self.store().page(resource, namespace, labels, fits, (begin, limit));
                 let version = self.store().version();
                 success(
                     200,
                     &json!({
-                        "kind": "List", "metadata": { "resourceVersion": version },
-                        "items": items.collect::<Vec<_>>(),
+                        "kind": "List",
+                        "metadata": { "resourceVersion": version, "continue": next },
+                        "items": items,
                     }),
                 )
             }
@@ -244,8 +257,8 @@ impl Cluster {
         let nodes = named.map(|(name, node)| node_object(&name, node));
         let selector = asked.field("labelSelector");
         let nodes: Vec<Value> = nodes.filter(|node| labels_match(node, selector)).collect();
-        let limit = asked.field("limit").parse().unwrap_or(usize::MAX);
-        let begin = asked.field("continue").parse().unwrap_or(0).min(nodes.len());
+        let (limit, begin) = asked.page();
+        let begin = begin.min(nodes.len());
         let end = nodes.len().min(begin.saturating_add(limit));
         let next = if end < nodes.len() { end.to_string() } else { String::new() };
         success(

@@ -3,6 +3,7 @@
 //! its own, that of its node.
 
 mod api;
+mod pods;
 mod reviews;
 mod run;
 mod selector;
@@ -27,9 +28,12 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) fn new(settings: &Kubernetes) -> Arc<Self> {
+        let mut store = Store::default();
+        pods::fill(&mut store, &settings.pods, &settings.workloads);
+        store.is_filled();
         Arc::new(Self {
             settings: settings.clone(),
-            store: Mutex::new(Store::default()),
+            store: Mutex::new(store),
             agent: Mutex::default(),
         })
     }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::pods::{KubernetesPod, Workload};
+
 /// A cluster.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -14,6 +16,8 @@ pub struct Kubernetes {
     pub answer: ApiAnswer,
     /// What RBAC refuses: `create jobs.batch`, `get pods/log`.
     pub denied: Vec<String>,
+    /// What the API server fails to do, in the same words.
+    pub fails: Vec<String>,
     /// The namespaces.
     pub namespaces: Vec<String>,
     /// How admission refuses an object, by its kind: `jobs`, `pods`.
@@ -24,6 +28,10 @@ pub struct Kubernetes {
     pub rewrites: String,
     /// Whether Jobs are deleted when they are asked to be.
     pub deletes: bool,
+    /// The pods by their names.
+    pub pods: BTreeMap<String, KubernetesPod>,
+    /// The workloads by their resource and name.
+    pub workloads: BTreeMap<String, Workload>,
     /// The nodes by their names.
     pub nodes: BTreeMap<String, KubernetesNode>,
 }

@@ -1,6 +1,6 @@
 //! The objects of a cluster, and those who watch them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hyper::body::Bytes;
 use serde_json::{Value, json};
@@ -17,7 +17,9 @@ pub(super) struct Store {
     objects: BTreeMap<Key, Value>,
     watches: Vec<Watch>,
     version: u64,
-    /// Every object that was ever created.
+    /// The objects of the scenario.
+    of_scenario: BTreeSet<Key>,
+    /// Every object that was ever created, those of the scenario apart.
     pub(super) history: Vec<String>,
 }
 
@@ -55,6 +57,12 @@ impl Store {
             change(&mut object);
             self.put(&key.0, object);
         }
+    }
+
+    /// Takes what there is for the scenario's own.
+    pub(super) fn is_filled(&mut self) {
+        self.of_scenario = self.objects.keys().cloned().collect();
+        self.history.clear();
     }
 
     pub(super) fn get(&self, kind: &str, namespace: &str, name: &str) -> Option<&Value> {
@@ -101,6 +109,28 @@ impl Store {
         found.map(|(_, object)| object.clone()).collect()
     }
 
+    /// Returns a page of the objects of a kind, and where the next one begins; empty at the end.
+    pub(super) fn page(
+        &self,
+        kind: &str,
+        namespace: &str,
+        labels: &str,
+        fits: impl Fn(&Value) -> bool,
+        (begin, limit): (usize, usize),
+    ) -> (Vec<Value>, String) {
+        let found = self.objects.iter().filter(|((of, place, _), object)| {
+            of == kind
+                && (namespace.is_empty() || place == namespace)
+                && labels_match(object, labels)
+                && fits(object)
+        });
+        let mut found = found.skip(begin).map(|(_, object)| object.clone());
+        let items: Vec<Value> = found.by_ref().take(limit).collect();
+        let next =
+            if found.next().is_some() { (begin + items.len()).to_string() } else { String::new() };
+        (items, next)
+    }
+
     pub(super) fn version(&self) -> String {
         self.version.to_string()
     }
@@ -136,7 +166,8 @@ impl Store {
 
     /// Returns the names of the objects that are there.
     pub(super) fn names(&self) -> Vec<String> {
-        let named = self.objects.keys().filter(|(kind, _, _)| kind != "events");
+        let left = self.objects.keys().filter(|key| !self.of_scenario.contains(*key));
+        let named = left.filter(|(kind, _, _)| kind != "events");
         named.map(|(kind, _, name)| format!("{kind}/{name}")).collect()
     }
 }

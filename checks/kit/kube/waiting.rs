@@ -1,0 +1,217 @@
+//! The pods that wait for an image, as the cluster tells: what the step that finds them hands on, and
+//! what travels with a target.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use strum::{Display, EnumIter, IntoEnumIterator, IntoStaticStr, VariantNames};
+
+/// The most workloads that can be named.
+pub const MAX_NAMED: usize = 20;
+
+/// Which pods are looked at.
+#[derive(Clone, Debug, Default)]
+pub struct PodScope {
+    /// Whether those of every namespace are.
+    pub everywhere: bool,
+    /// `-l`: a selector on the labels of pods.
+    pub selector: Option<String>,
+    /// The pods and workloads that were named; all if there are none.
+    pub named: Vec<(WorkloadKind, String)>,
+}
+
+/// What has pods, or is one.
+#[derive(Clone, Copy, Debug, Display, PartialEq, Eq, EnumIter)]
+#[strum(serialize_all = "lowercase")]
+pub enum WorkloadKind {
+    /// A pod itself.
+    Pod,
+    /// A Deployment.
+    Deployment,
+    /// A `ReplicaSet`.
+    ReplicaSet,
+    /// A `StatefulSet`.
+    StatefulSet,
+    /// A `DaemonSet`.
+    DaemonSet,
+    /// A Job.
+    Job,
+    /// A `CronJob`.
+    CronJob,
+}
+
+impl WorkloadKind {
+    /// Reads the name of a kind as kubectl takes it: `deployment`, `deployments`, `deploy`,
+    /// `deployments.apps`.
+    pub fn read(text: &str) -> Option<Self> {
+        let lower = text.to_ascii_lowercase();
+        let name = lower.split('.').next().unwrap_or_default();
+        Self::iter().find(|kind| {
+            let long = kind.to_string();
+            name == long || name.strip_suffix('s') == Some(&long) || name == kind.short()
+        })
+    }
+
+    const fn short(self) -> &'static str {
+        match self {
+            WorkloadKind::Pod => "po",
+            WorkloadKind::Deployment => "deploy",
+            WorkloadKind::ReplicaSet => "rs",
+            WorkloadKind::StatefulSet => "sts",
+            WorkloadKind::DaemonSet => "ds",
+            WorkloadKind::Job => "job",
+            WorkloadKind::CronJob => "cj",
+        }
+    }
+
+    /// Returns its API group.
+    pub const fn group(self) -> &'static str {
+        match self {
+            WorkloadKind::Pod => "",
+            WorkloadKind::Job | WorkloadKind::CronJob => "batch",
+            _ => "apps",
+        }
+    }
+
+    /// Returns its resource, as RBAC and the paths of the API name it.
+    pub const fn resource(self) -> &'static str {
+        match self {
+            WorkloadKind::Pod => "pods",
+            WorkloadKind::Deployment => "deployments",
+            WorkloadKind::ReplicaSet => "replicasets",
+            WorkloadKind::StatefulSet => "statefulsets",
+            WorkloadKind::DaemonSet => "daemonsets",
+            WorkloadKind::Job => "jobs",
+            WorkloadKind::CronJob => "cronjobs",
+        }
+    }
+
+    /// Returns the path of its objects in a namespace.
+    pub fn path(self, namespace: &str) -> String {
+        let group = match self.group() {
+            "" => "/api/v1".to_owned(),
+            group => format!("/apis/{group}/v1"),
+        };
+        format!("{group}/namespaces/{namespace}/{}", self.resource())
+    }
+}
+
+/// The pods of a cluster that wait for images.
+#[derive(Debug, Default, Serialize)]
+pub struct WaitingPods {
+    /// How many pods were looked at.
+    pub pods: usize,
+    /// How many of them wait.
+    pub waiting: usize,
+    /// The images that they wait for, those of most pods first.
+    #[serde(skip)]
+    pub images: Vec<ImagePods>,
+    /// The workloads that have no pod, because none may be created.
+    #[serde(skip)]
+    pub not_created: Vec<NotCreated>,
+}
+
+/// The pods that wait for one image.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ImagePods {
+    /// The image, as the pods name it.
+    pub image: String,
+    /// How many pods.
+    pub count: usize,
+    /// How many on each node.
+    pub nodes: BTreeMap<String, usize>,
+    /// Their workloads on each node, those with most pods first; not all where a target has many.
+    pub workloads: Vec<WaitingWorkload>,
+}
+
+/// The pods of a workload that wait for an image in the same container, on the same node.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WaitingWorkload {
+    /// The namespace.
+    pub namespace: String,
+    /// The workload, such as `deployment/web`; a pod that none has made is named itself.
+    pub workload: String,
+    /// The container or the volume.
+    pub container: String,
+    /// Which it is.
+    pub place: ImagePlace,
+    /// Why it waits, in the kubelet's word: `ImagePullBackOff`.
+    pub reason: String,
+    /// Its pull policy.
+    pub policy: String,
+    /// The pull secrets that its pods name, in their order.
+    pub secrets: Vec<String>,
+    /// How many pods.
+    pub count: usize,
+    /// The names of the first of them.
+    pub pods: Vec<String>,
+    /// The node.
+    pub node: String,
+    /// What the kubelet says.
+    pub said: String,
+    /// The failure modes that its words fit, the likeliest first.
+    pub suspects: Vec<String>,
+    /// In how many seconds at most the kubelet tries again, where an event tells when it last failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retried_in: Option<i64>,
+}
+
+/// Where a pod names an image.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantNames,
+)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum ImagePlace {
+    /// In a container.
+    #[default]
+    Container,
+    /// In an init container.
+    InitContainer,
+    /// In an ephemeral container, as `kubectl debug` adds them.
+    EphemeralContainer,
+    /// In a volume.
+    ImageVolume,
+}
+
+/// A workload that has no pod.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NotCreated {
+    /// The namespace.
+    pub namespace: String,
+    /// Its kind, such as `ReplicaSet`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// What the API server said, as an event repeats it.
+    pub said: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_read_as_kubectl_reads_them() {
+        for (text, kind) in [
+            ("deploy", WorkloadKind::Deployment),
+            ("deployments.apps", WorkloadKind::Deployment),
+            ("Deployment", WorkloadKind::Deployment),
+            ("po", WorkloadKind::Pod),
+            ("pods", WorkloadKind::Pod),
+            ("sts", WorkloadKind::StatefulSet),
+            ("job", WorkloadKind::Job),
+            ("jobs.batch", WorkloadKind::Job),
+            ("cronjob", WorkloadKind::CronJob),
+        ] {
+            assert_eq!(WorkloadKind::read(text), Some(kind), "{text}");
+        }
+        for text in ["", "s", "node", "svc"] {
+            assert_eq!(WorkloadKind::read(text), None, "{text}");
+        }
+        let path = WorkloadKind::CronJob.path("shop");
+        assert_eq!(path, "/apis/batch/v1/namespaces/shop/cronjobs");
+    }
+}

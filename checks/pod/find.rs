@@ -1,0 +1,276 @@
+//! Lists pods and events once each, and finds what waits for an image.
+
+use std::collections::HashSet;
+
+use serde::de::DeserializeOwned;
+
+use super::{
+    fold::Folded,
+    objects::{Event, Pod, Workload},
+    problem::Problem,
+    symptom::{self, Events},
+};
+use crate::kit::{
+    Cx, NoFact, StepResult,
+    kube::{
+        Api, GetParams, KubeError, KubeRequest, List, ListParams, MAX_NAMED, NotCreated, PodScope,
+        WaitingPods, WorkloadKind,
+    },
+    sanitize_text,
+};
+
+/// How many objects a page has.
+const PAGE: u32 = 500;
+/// The most pages of a list that are read.
+const MAX_PAGES: usize = 400;
+/// The most workloads without a pod that are told.
+const MAX_NOT_CREATED: usize = 20;
+/// What the events that are listed are not about: the rest of a cluster's daily life.
+const OTHER_EVENTS: [&str; 12] = [
+    "Scheduled",
+    "Created",
+    "Started",
+    "Killing",
+    "Unhealthy",
+    "SuccessfulCreate",
+    "SuccessfulDelete",
+    "ScalingReplicaSet",
+    "Completed",
+    "FailedScheduling",
+    "BackOff",
+    "FailedMount",
+];
+
+/// Finds the containers and volumes that wait for an image, and the workloads without a pod.
+pub async fn find(cx: &Cx, api: &Api, scope: &PodScope) -> StepResult<WaitingPods> {
+    let lists = selections(cx, api, scope).await?;
+    let now = cx.now();
+    let (mut count, mut waiting, mut owners) = (0, vec![], HashSet::new());
+    let mut seen = HashSet::new();
+    for Selection { labels, fields, .. } in &lists {
+        let wanted = ListOf { what: "pods", path: path(api, scope, "pods"), labels, fields };
+        list(cx, api, &wanted, |pod: Pod| {
+            if !seen.insert(pod.metadata.uid.clone()) && !pod.metadata.uid.is_empty() {
+                return;
+            }
+            count += 1;
+            owners.extend(pod.metadata.owner().map(|owner| owner.uid.clone()));
+            if symptom::waits(&pod) {
+                waiting.push(pod);
+            }
+        })
+        .await
+        .map_err(|error| not_listed(api, scope, "pods", &error))?;
+    }
+    let of_pods: HashSet<&str> = waiting.iter().map(|pod| &*pod.metadata.uid).collect();
+    let (mut events, mut refused): (Events, Vec<Event>) = (Events::default(), vec![]);
+    let others: Vec<String> =
+        OTHER_EVENTS.iter().map(|reason| format!("reason!={reason}")).collect();
+    let fields = others.join(",");
+    let wanted =
+        ListOf { what: "events", path: path(api, scope, "events"), labels: "", fields: &fields };
+    let listed = list(cx, api, &wanted, |event: Event| {
+        if event.reason == "FailedCreate" {
+            refused.push(event);
+        } else if of_pods.contains(&*event.involved_object.uid) {
+            events.take(&event);
+        }
+    });
+    if let Err(error) = listed.await {
+        cx.add_finding(Problem::EventsNotRead { said: error.said() });
+    }
+    let mut folded = Folded::default();
+    let mut failing = 0;
+    for pod in &waiting {
+        let symptoms = symptom::of(pod, &events, now);
+        failing += usize::from(!symptoms.is_empty());
+        folded.take(pod, &symptoms);
+    }
+    let is_ours = |event: &Event| lists.iter().any(|list| list.made(&event.involved_object.name));
+    refused.retain(|event| !owners.contains(&event.involved_object.uid) && is_ours(event));
+    let not_created = still_refused(cx, api, refused).await;
+    Ok(WaitingPods { pods: count, waiting: failing, images: folded.images(), not_created })
+}
+
+/// What is listed: everything, or what belongs to one workload.
+struct Selection {
+    labels: String,
+    fields: String,
+    /// What made the pods, or how its name begins; empty for everything.
+    maker: String,
+}
+
+impl Selection {
+    /// Returns whether an object of that name makes pods of this selection.
+    fn made(&self, name: &str) -> bool {
+        self.maker.is_empty()
+            || name == self.maker
+            || name.strip_prefix(&self.maker).is_some_and(|rest| rest.starts_with('-'))
+    }
+}
+
+/// Returns what to list.
+async fn selections(cx: &Cx, api: &Api, scope: &PodScope) -> StepResult<Vec<Selection>> {
+    let labels = scope.selector.clone().unwrap_or_default();
+    if scope.named.is_empty() {
+        return Ok(vec![Selection { labels, fields: String::new(), maker: String::new() }]);
+    }
+    let mut lists = vec![];
+    for (kind, name) in scope.named.iter().take(MAX_NAMED) {
+        if *kind == WorkloadKind::Pod {
+            let fields = format!("metadata.name={name}");
+            lists.push(Selection { labels: String::new(), fields, maker: name.clone() });
+            continue;
+        }
+        let path = kind.path(&api.kube.cluster().namespace);
+        let workload = get::<Workload>(cx, api, &path, name).await;
+        let workload = workload.map_err(|error| not_found(api, *kind, name, &error))?;
+        let labels = match (kind, workload.spec.selector) {
+            (_, Some(selector)) => selector.text(),
+            // The pods of a CronJob's Jobs: each is named after it, with the time behind.
+            (WorkloadKind::CronJob, None) => "batch.kubernetes.io/job-name".to_owned(),
+            (_, None) => String::new(),
+        };
+        lists.push(Selection { labels, fields: String::new(), maker: name.clone() });
+    }
+    Ok(lists)
+}
+
+fn path(api: &Api, scope: &PodScope, resource: &str) -> String {
+    if scope.everywhere {
+        return format!("/api/v1/{resource}");
+    }
+    format!("/api/v1/namespaces/{}/{resource}", api.kube.cluster().namespace)
+}
+
+async fn get<T: DeserializeOwned>(
+    cx: &Cx,
+    api: &Api,
+    path: &str,
+    name: &str,
+) -> Result<T, KubeError> {
+    api.kube.ask(cx, KubeRequest::new(path).get(name, &GetParams::default())?).await
+}
+
+/// What is listed.
+struct ListOf<'a> {
+    what: &'static str,
+    path: String,
+    labels: &'a str,
+    fields: &'a str,
+}
+
+/// Reads a list page by page, so that it is never held whole.
+async fn list<T: DeserializeOwned>(
+    cx: &Cx,
+    api: &Api,
+    wanted: &ListOf<'_>,
+    mut take: impl FnMut(T),
+) -> Result<(), KubeError> {
+    let mut params = ListParams::default().limit(PAGE);
+    if !wanted.labels.is_empty() {
+        params = params.labels(wanted.labels);
+    }
+    if !wanted.fields.is_empty() {
+        params = params.fields(wanted.fields);
+    }
+    for _ in 0..MAX_PAGES {
+        let request = KubeRequest::new(&wanted.path).list(&params)?;
+        let page: List<T> = api.kube.ask(cx, request).await?;
+        page.items.into_iter().for_each(&mut take);
+        if page.metadata.r#continue.is_empty() {
+            return Ok(());
+        }
+        params = params.continue_token(&page.metadata.r#continue);
+    }
+    let many = MAX_PAGES * PAGE as usize;
+    Err(KubeError::Unfit(format!("more than {many} {}", wanted.what)))
+}
+
+/// Returns the workloads that the API server still gives no pod.
+async fn still_refused(cx: &Cx, api: &Api, mut refused: Vec<Event>) -> Vec<NotCreated> {
+    refused.sort_by_key(|event| std::cmp::Reverse(event.at()));
+    let mut told: Vec<NotCreated> = vec![];
+    for Event { involved_object: of, message, .. } in refused {
+        let is_known = |known: &NotCreated| {
+            (&*known.namespace, &*known.kind, &*known.name) == (&of.namespace, &of.kind, &of.name)
+        };
+        if told.len() >= MAX_NOT_CREATED || told.iter().any(is_known) {
+            continue;
+        }
+        told.push(NotCreated {
+            namespace: of.namespace,
+            kind: of.kind,
+            name: of.name,
+            said: message,
+        });
+    }
+    let mut kept = vec![];
+    for one in told {
+        let wants = match WorkloadKind::read(&one.kind) {
+            Some(kind) => wants_pods(cx, api, kind, &one).await,
+            None => false,
+        };
+        if wants {
+            kept.push(NotCreated {
+                namespace: sanitize_text(&one.namespace),
+                kind: sanitize_text(&one.kind),
+                name: sanitize_text(&one.name),
+                said: sanitize_text(one.said.strip_prefix("Error creating: ").unwrap_or(&one.said)),
+            });
+        }
+    }
+    kept
+}
+
+/// Returns whether a workload wants a pod and has none: an event of an hour ago may be over.
+async fn wants_pods(cx: &Cx, api: &Api, kind: WorkloadKind, of: &NotCreated) -> bool {
+    #[derive(Default, serde::Deserialize)]
+    #[serde(default)]
+    struct Counts {
+        spec: Spec,
+        status: Status,
+    }
+    #[derive(Default, serde::Deserialize)]
+    #[serde(default)]
+    struct Spec {
+        replicas: Option<u64>,
+    }
+    #[derive(Default, serde::Deserialize)]
+    #[serde(default, rename_all = "camelCase")]
+    struct Status {
+        replicas: u64,
+        active: u64,
+        current_number_scheduled: u64,
+        completion_time: Option<String>,
+    }
+    match get::<Counts>(cx, api, &kind.path(&of.namespace), &of.name).await {
+        Ok(Counts { spec, status }) => {
+            let has = status.replicas + status.active + status.current_number_scheduled;
+            spec.replicas != Some(0) && has == 0 && status.completion_time.is_none()
+        }
+        Err(error) if error.status() == Some(404) => false,
+        // What may not be read is told as the event tells it.
+        Err(_) => true,
+    }
+}
+
+fn not_listed(api: &Api, scope: &PodScope, what: &'static str, error: &KubeError) -> NoFact {
+    let cluster = api.kube.cluster();
+    let namespace = (!scope.everywhere).then(|| cluster.namespace.clone());
+    if error.status() == Some(403) {
+        let (user, what) = (cluster.user.clone(), what.to_owned());
+        return NoFact::could_not_tell(Problem::MayNotList { user, what, namespace });
+    }
+    NoFact::could_not_tell(Problem::NotListed { what: what.to_owned(), said: error.said() })
+}
+
+fn not_found(api: &Api, kind: WorkloadKind, name: &str, error: &KubeError) -> NoFact {
+    let cluster = api.kube.cluster();
+    let (workload, namespace) =
+        (format!("{kind}/{}", sanitize_text(name)), cluster.namespace.clone());
+    match error.status() {
+        Some(404) => NoFact::could_not_tell(Problem::NotThere { workload, namespace }),
+        _ => NoFact::could_not_tell(Problem::NotListed { what: workload, said: error.said() }),
+    }
+}

@@ -1,0 +1,142 @@
+//! Folds what many pods wait for: by image, and for each by workload.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+
+use super::{
+    message::Message,
+    objects::{Event, Pod},
+    symptom::{self, Events, Symptom},
+};
+use crate::kit::{
+    kube::{ImagePods, List, WaitingWorkload},
+    sanitize_text,
+};
+
+/// How many pods of a workload are named.
+const MAX_NAMED: usize = 3;
+
+/// How many pull secrets of a pod are named.
+const MAX_SECRETS: usize = 20;
+
+/// What waits, by image.
+#[derive(Debug, Default)]
+pub(super) struct Folded(BTreeMap<String, OfImage>);
+
+#[derive(Debug, Default)]
+struct OfImage {
+    count: usize,
+    nodes: BTreeMap<String, usize>,
+    workloads: HashMap<[String; 6], WaitingWorkload>,
+}
+
+impl Folded {
+    /// Takes what one pod waits for.
+    pub(super) fn take(&mut self, pod: &Pod, symptoms: &[Symptom<'_>]) {
+        let mut images: Vec<&str> = vec![];
+        for symptom in symptoms {
+            let of_image = self.0.entry(symptom.image.to_owned()).or_default();
+            let is_first = !images.contains(&symptom.image);
+            images.push(symptom.image);
+            of_image.take(pod, symptom, is_first);
+        }
+    }
+
+    /// Returns the images, those that most pods wait for first.
+    pub(super) fn images(self) -> Vec<ImagePods> {
+        let mut images: Vec<ImagePods> =
+            self.0.into_iter().map(|(image, folded)| folded.image(image)).collect();
+        images.sort_by_key(|image| std::cmp::Reverse(image.count));
+        images
+    }
+}
+
+impl OfImage {
+    fn take(&mut self, pod: &Pod, symptom: &Symptom<'_>, is_first: bool) {
+        let node = sanitize_text(&pod.spec.node_name);
+        if is_first {
+            self.count += 1;
+            *self.nodes.entry(node.clone()).or_default() += 1;
+        }
+        let place = <&str>::from(symptom.place);
+        let namespace = &pod.metadata.namespace;
+        let texts = [namespace, &workload(pod), symptom.container, place, symptom.reason, &node];
+        let key = texts.map(sanitize_text);
+        let [namespace, workload, container, _, reason, node] = key.clone();
+        let entry = self.workloads.entry(key).or_insert_with(|| WaitingWorkload {
+            namespace,
+            workload,
+            container,
+            place: symptom.place,
+            reason,
+            policy: sanitize_text(symptom.policy),
+            secrets: secrets(pod),
+            node,
+            ..WaitingWorkload::default()
+        });
+        entry.count += 1;
+        entry.retried_in = entry.retried_in.max(symptom.retried_in);
+        if entry.pods.len() < MAX_NAMED {
+            entry.pods.push(sanitize_text(symptom.pod));
+        }
+        // Words that are known say more than others.
+        if !symptom.message.is_empty() && (entry.said.is_empty() || entry.suspects.is_empty()) {
+            let Message { quoted, suspects, .. } = Message::read(&symptom.message);
+            if entry.said.is_empty() || !suspects.is_empty() {
+                entry.said = quoted;
+                entry.suspects = suspects.into_iter().map(str::to_owned).collect();
+            }
+        }
+    }
+
+    fn image(self, image: String) -> ImagePods {
+        let mut workloads: Vec<WaitingWorkload> = self.workloads.into_values().collect();
+        workloads.sort_by(|one, other| {
+            let key = |it: &WaitingWorkload| {
+                [
+                    it.namespace.clone(),
+                    it.workload.clone(),
+                    it.node.clone(),
+                    it.container.clone(),
+                    it.reason.clone(),
+                ]
+            };
+            other.count.cmp(&one.count).then_with(|| key(one).cmp(&key(other)))
+        });
+        ImagePods { image, count: self.count, nodes: self.nodes, workloads }
+    }
+}
+
+/// Returns the pull secrets that a pod names.
+fn secrets(pod: &Pod) -> Vec<String> {
+    let names = pod.spec.image_pull_secrets.iter().map(|secret| sanitize_text(&secret.name));
+    names.filter(|name| !name.is_empty()).take(MAX_SECRETS).collect()
+}
+
+/// Returns what made a pod, as people know it: the Deployment behind its `ReplicaSet`.
+fn workload(pod: &Pod) -> String {
+    let meta = &pod.metadata;
+    let Some(owner) = meta.owner() else { return format!("pod/{}", sanitize_text(&meta.name)) };
+    let hash = meta.labels.template_hash.as_deref().filter(|_| owner.kind == "ReplicaSet");
+    let of_deployment = hash.and_then(|hash| owner.name.strip_suffix(hash)?.strip_suffix('-'));
+    match of_deployment {
+        Some(name) => format!("deployment/{}", sanitize_text(name)),
+        None => {
+            format!("{}/{}", sanitize_text(&owner.kind).to_lowercase(), sanitize_text(&owner.name))
+        }
+    }
+}
+
+/// Returns the images that the pods of a list wait for, by the events of another, both as the API
+/// sends them; nothing where they are no lists.
+pub fn images_of(pods: &[u8], events: &[u8], now: Timestamp) -> Option<Vec<ImagePods>> {
+    let pods: List<Pod> = serde_json::from_slice(pods).ok()?;
+    let listed: List<Event> = serde_json::from_slice(events).ok()?;
+    let (mut events, mut folded) = (Events::default(), Folded::default());
+    listed.items.iter().for_each(|event| events.take(event));
+    for pod in pods.items.iter().filter(|pod| symptom::waits(pod)) {
+        folded.take(pod, &symptom::of(pod, &events, now));
+    }
+    Some(folded.images())
+}

@@ -1,0 +1,314 @@
+//! Which containers and image volumes of a pod wait for their image, from its status and its events.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use super::objects::{Container, ContainerStatus, Event, Pod, Waiting};
+use crate::kit::kube::ImagePlace;
+
+/// Why a container waits for its image, in the kubelet's words (kubernetes, pkg/kubelet/images/types.go
+/// and k8s.io/cri-api, pkg/errors).
+const REASONS: [&str; 7] = [
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "ErrImageNeverPull",
+    "InvalidImageName",
+    "ImageInspectError",
+    "RegistryUnavailable",
+    "SignatureValidationFailed",
+];
+/// What a container is said to wait for while its image is pulled, and long before.
+const BEFORE: [&str; 3] = ["ContainerCreating", "PodInitializing", ""];
+/// How long a pull may take before it is looked at, in seconds.
+const HANGS: i64 = 120;
+/// How long the kubelet waits between two pulls at most, in seconds (kubernetes, pkg/kubelet:
+/// `imageBackOffPeriod` doubles up to `MaxImageBackOff`).
+const MAX_BACK_OFF: i64 = 300;
+/// The word for a pull that has begun and not ended.
+pub(super) const PULLING: &str = "Pulling";
+
+/// One image that one pod waits for.
+#[derive(Debug, PartialEq)]
+pub(super) struct Symptom<'a> {
+    pub(super) pod: &'a str,
+    pub(super) place: ImagePlace,
+    pub(super) container: &'a str,
+    pub(super) image: &'a str,
+    pub(super) policy: &'a str,
+    pub(super) reason: &'a str,
+    pub(super) message: String,
+    /// In how many seconds at most the kubelet tries again, where an event tells when it last failed.
+    pub(super) retried_in: Option<i64>,
+}
+
+/// The last that was said of each image of a pod.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    /// The last failure.
+    failed: Option<(Option<Timestamp>, String)>,
+    /// When a pull last began, and when one last ended.
+    began: Option<Timestamp>,
+    ended: Option<Timestamp>,
+}
+
+/// What events say, by the id of the pod and the image.
+#[derive(Debug, Default)]
+pub(super) struct Events(HashMap<String, HashMap<String, Said>>);
+
+impl Events {
+    /// Takes an event of a pod.
+    pub(super) fn take(&mut self, event: &Event) {
+        let Some(image) = quoted(&event.message) else { return };
+        let at = event.at();
+        let of_pod = self.0.entry(event.involved_object.uid.clone()).or_default();
+        let said = of_pod.entry(image.to_owned()).or_default();
+        match event.reason.as_str() {
+            "Pulling" => said.began = said.began.max(at),
+            "Pulled" => said.ended = said.ended.max(at),
+            "Failed" if event.message.starts_with("Failed to pull image") => {
+                said.ended = said.ended.max(at);
+                if said.failed.as_ref().is_none_or(|(known, _)| *known <= at) {
+                    said.failed = Some((at, event.message.clone()));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn of(&self, pod: &Pod, image: &str) -> Option<&Said> {
+        self.0.get(&pod.metadata.uid)?.get(image)
+    }
+}
+
+impl Said {
+    /// Returns in how many seconds at most the kubelet tries again.
+    fn retried_in(&self, now: Timestamp) -> Option<i64> {
+        let (failed, _) = self.failed.as_ref()?;
+        let rest = (*failed)?.as_second() + MAX_BACK_OFF - now.as_second();
+        (1..=MAX_BACK_OFF).contains(&rest).then_some(rest)
+    }
+
+    /// Returns whether a pull began that long ago and has not ended.
+    fn hangs(&self, now: Timestamp) -> bool {
+        let Some(began) = self.began else { return false };
+        self.ended.is_none_or(|ended| ended < began) && now.as_second() - began.as_second() >= HANGS
+    }
+}
+
+/// Returns whether events may say more of a pod: it waits for something.
+pub(super) fn waits(pod: &Pod) -> bool {
+    let status = &pod.status;
+    let gone = pod.metadata.deletion_timestamp.is_some()
+        || ["Succeeded", "Failed"].contains(&status.phase.as_str());
+    let lists = [
+        &status.container_statuses,
+        &status.init_container_statuses,
+        &status.ephemeral_container_statuses,
+    ];
+    !gone
+        && !pod.spec.node_name.is_empty()
+        && lists.into_iter().flatten().any(|status| {
+            let waiting = status.state.waiting.as_ref();
+            waiting.is_some_and(|it| {
+                REASONS.contains(&it.reason.as_str()) || BEFORE.contains(&it.reason.as_str())
+            })
+        })
+}
+
+/// Returns the images that a pod waits for.
+pub(super) fn of<'a>(pod: &'a Pod, events: &Events, now: Timestamp) -> Vec<Symptom<'a>> {
+    use ImagePlace::{Container as C, EphemeralContainer, InitContainer};
+    let (spec, status) = (&pod.spec, &pod.status);
+    let lists = [
+        (C, &spec.containers, &status.container_statuses),
+        (InitContainer, &spec.init_containers, &status.init_container_statuses),
+        (EphemeralContainer, &spec.ephemeral_containers, &status.ephemeral_container_statuses),
+    ];
+    let mut found: Vec<Symptom<'a>> = vec![];
+    for (place, containers, statuses) in lists {
+        for container in containers {
+            let waiting = waiting(statuses, &container.name);
+            let Some(waiting) = waiting else { continue };
+            found.extend(of_container(pod, (place, container), waiting, (events, now)));
+        }
+    }
+    // A volume holds up every container that mounts it.
+    let mut seen: Vec<(ImagePlace, &str)> = vec![];
+    found.retain(|one| {
+        let is_new = !seen.contains(&(one.place, one.container));
+        seen.push((one.place, one.container));
+        is_new
+    });
+    found
+}
+
+fn waiting<'a>(statuses: &'a [ContainerStatus], name: &str) -> Option<&'a Waiting> {
+    statuses.iter().find(|status| status.name == name)?.state.waiting.as_ref()
+}
+
+fn of_container<'a>(
+    pod: &'a Pod,
+    (place, container): (ImagePlace, &'a Container),
+    waiting: &'a Waiting,
+    (events, now): (&Events, Timestamp),
+) -> Vec<Symptom<'a>> {
+    let of_container = Symptom {
+        pod: &pod.metadata.name,
+        place,
+        container: &container.name,
+        image: &container.image,
+        policy: &container.image_pull_policy,
+        reason: &waiting.reason,
+        message: waiting.message.clone(),
+        retried_in: None,
+    };
+    let volumes =
+        pod.spec.volumes.iter().filter_map(|volume| Some((volume, volume.image.as_ref()?)));
+    let of_volume = volumes.map(|(volume, source)| Symptom {
+        pod: &pod.metadata.name,
+        place: ImagePlace::ImageVolume,
+        container: &volume.name,
+        image: &source.reference,
+        policy: &source.pull_policy,
+        reason: &waiting.reason,
+        message: waiting.message.clone(),
+        retried_in: None,
+    });
+    if REASONS.contains(&waiting.reason.as_str()) {
+        // The kubelet puts the failure of a volume's image into the status of each container that
+        // mounts it (kubernetes, pkg/kubelet/kuberuntime, toKubeContainerImageVolumes).
+        let named = quoted(&waiting.message).filter(|image| *image != container.image);
+        let volume = named.and_then(|named| of_volume.into_iter().find(|one| one.image == named));
+        let mut symptom = volume.unwrap_or(of_container);
+        let said = events.of(pod, symptom.image);
+        symptom.message = fuller(symptom.message, said);
+        symptom.retried_in = said.and_then(|said| said.retried_in(now));
+        return vec![symptom];
+    }
+    if !BEFORE.contains(&waiting.reason.as_str()) {
+        return vec![];
+    }
+    let hangs = |one: &Symptom<'_>| events.of(pod, one.image).is_some_and(|said| said.hangs(now));
+    let mut hanging: Vec<Symptom<'a>> =
+        [of_container].into_iter().chain(of_volume).filter(hangs).collect();
+    for one in &mut hanging {
+        one.reason = PULLING;
+        one.message.clear();
+    }
+    hanging
+}
+
+/// Returns the message that says more: that of the status has the error behind the back-off on recent
+/// kubelets only; older ones say it in an event, which expires after an hour.
+fn fuller(status: String, said: Option<&Said>) -> String {
+    let is_bare = status.is_empty()
+        || (status.starts_with("Back-off pulling image") && !status.contains("\": "));
+    let failed = said.and_then(|said| said.failed.as_ref());
+    match failed {
+        Some((_, message)) if is_bare => message.clone(),
+        // That it waits is known already.
+        _ if is_bare => String::new(),
+        _ => status,
+    }
+}
+
+/// Returns the image that a message quotes.
+fn quoted(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once("image \"")?;
+    rest.split('"').next().filter(|image| !image.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const NOW: &str = "2026-11-29T01:00:00Z";
+
+    fn pod(spec: &Value, status: &Value) -> Pod {
+        let pod = json!({
+            "metadata": { "name": "web-1", "namespace": "shop", "uid": "u1" },
+            "spec": spec, "status": status,
+        });
+        serde_json::from_value(pod).unwrap()
+    }
+
+    fn events(list: &[(&str, &str, &str)]) -> Events {
+        let mut events = Events::default();
+        for (reason, message, at) in list {
+            let event = json!({
+                "involvedObject": { "kind": "Pod", "uid": "u1" }, "reason": reason,
+                "message": message, "lastTimestamp": at,
+            });
+            events.take(&serde_json::from_value(event).unwrap());
+        }
+        events
+    }
+
+    fn waits_for(reason: &str, message: &str) -> Value {
+        json!({ "phase": "Pending", "containerStatuses": [
+            { "name": "app", "state": { "waiting": { "reason": reason, "message": message } } },
+        ] })
+    }
+
+    fn spec() -> Value {
+        json!({
+            "nodeName": "n1", "containers": [{ "name": "app", "image": "c.io/a:1" }],
+            "volumes": [{ "name": "model", "image": { "reference": "c.io/model:2" } }, { "name": "tmp" }],
+        })
+    }
+
+    #[test]
+    fn a_status_without_the_error_takes_it_from_the_event() {
+        let pod =
+            pod(&spec(), &waits_for("ImagePullBackOff", "Back-off pulling image \"c.io/a:1\""));
+        let failed = "Failed to pull image \"c.io/a:1\": not found";
+        let told = events(&[("Failed", failed, NOW), ("Failed", "Error: ErrImagePull", NOW)]);
+        let now = NOW.parse().unwrap();
+        assert_eq!(of(&pod, &told, now)[0].message, failed);
+        assert_eq!(of(&pod, &Events::default(), now)[0].message, "");
+    }
+
+    #[test]
+    fn a_status_with_the_error_keeps_it() {
+        let said = "Back-off pulling image \"c.io/a:1\": ErrImagePull: new";
+        let pod = pod(&spec(), &waits_for("ImagePullBackOff", said));
+        let told = events(&[("Failed", "Failed to pull image \"c.io/a:1\": old", NOW)]);
+        assert_eq!(of(&pod, &told, NOW.parse().unwrap())[0].message, said);
+    }
+
+    #[test]
+    fn a_volume_is_told_from_the_container_that_mounts_it() {
+        let said = "Back-off pulling image \"c.io/model:2\": ErrImagePull: no";
+        let pod = pod(&spec(), &waits_for("ImagePullBackOff", said));
+        let found = of(&pod, &Events::default(), NOW.parse().unwrap());
+        assert_eq!((found[0].place, found[0].container), (ImagePlace::ImageVolume, "model"));
+        assert_eq!(found[0].image, "c.io/model:2");
+    }
+
+    #[test]
+    fn a_pull_that_has_not_ended_hangs_after_a_while() {
+        let pod = pod(&spec(), &waits_for("ContainerCreating", ""));
+        let pulling = "Pulling image \"c.io/a:1\"";
+        let count = |list: &[(&str, &str, &str)]| {
+            of(&pod, &events(list), NOW.parse().unwrap())
+                .iter()
+                .filter(|s| s.reason == PULLING)
+                .count()
+        };
+        assert_eq!(count(&[("Pulling", pulling, "2026-11-29T00:50:00Z")]), 1);
+        assert_eq!(count(&[("Pulling", pulling, "2026-11-29T00:59:30Z")]), 0);
+        let pulled = ("Pulled", "Successfully pulled image \"c.io/a:1\" in 1s", NOW);
+        assert_eq!(count(&[("Pulling", pulling, "2026-11-29T00:50:00Z"), pulled]), 0);
+    }
+
+    #[test]
+    fn pods_that_end_or_run_wait_for_nothing() {
+        let mut pod = pod(&spec(), &waits_for("ImagePullBackOff", ""));
+        assert!(waits(&pod));
+        pod.metadata.deletion_timestamp = Some(NOW.into());
+        assert!(!waits(&pod));
+    }
+}

@@ -1,0 +1,46 @@
+//! How the program was called: by its own name, or by kubectl, which starts a link named
+//! `kubectl-check_acr` as `kubectl check-acr` (kubernetes.io, "Extend kubectl with plugins").
+
+use std::{env, ffi::OsString, path::Path};
+
+use clap::{CommandFactory, FromArgMatches};
+
+use super::{AFTER_HELP, Args};
+
+/// The name of the link.
+const PLUGIN: &str = "kubectl-check_acr";
+/// What its user types.
+const CALLED: &str = "kubectl check-acr";
+
+/// Reads the command line.
+///
+/// # Errors
+/// Returns what clap prints: wrong usage, or the help that was asked for.
+pub(crate) fn read() -> Result<Args, clap::Error> {
+    let words: Vec<OsString> = env::args_os().collect();
+    let mut command = Args::command();
+    if is_plugin(words.first()) {
+        let help = AFTER_HELP.replace("  check-acr ", &format!("  {CALLED} "));
+        command = command.bin_name(CALLED).after_help(help);
+    }
+    let matches = command.try_get_matches_from_mut(words)?;
+    Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// Returns whether kubectl started this program.
+fn is_plugin(program: Option<&OsString>) -> bool {
+    let name = program.and_then(|program| Path::new(program).file_stem());
+    name.is_some_and(|name| name == PLUGIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_the_link_counts() {
+        let is = |program: &str| is_plugin(Some(&program.into()));
+        assert!(is("/usr/local/bin/kubectl-check_acr") && is("kubectl-check_acr.exe"));
+        assert!(!is("check-acr") && !is("/opt/kubectl-check_acr/check-acr") && !is_plugin(None));
+    }
+}

@@ -1,0 +1,174 @@
+//! The options of `check-acr why`: which pods, and from where to look.
+
+use std::path::PathBuf;
+
+use checks::kit::kube::{PodScope, WorkloadKind};
+use clap::Args as ArgGroup;
+
+use super::{CheckOptions, KubeArgs, NodeArgs};
+
+/// Which pods, and how to look.
+#[derive(ArgGroup, Clone, Debug)]
+pub(crate) struct WhyArgs {
+    /// pod/NAME, deploy/NAME, or a statefulset, daemonset, job, cronjob or replicaset; several are
+    /// looked at together [default: every pod of the namespace]
+    #[arg(value_name = "TYPE/NAME", conflicts_with_all = ["all_namespaces", "selector", "message"])]
+    pub named: Vec<String>,
+    /// Look at the pods of every namespace
+    #[arg(short = 'A', long, conflicts_with_all = ["namespace", "message"], help_heading = "Which pods")]
+    pub all_namespaces: bool,
+    /// Look at the pods with these labels
+    #[arg(
+        short = 'l',
+        long,
+        value_name = "SELECTOR",
+        conflicts_with = "message",
+        help_heading = "Which pods"
+    )]
+    pub selector: Option<String>,
+    /// Check every image that these manifests name, from one node of each pool: a file, a folder, or -
+    /// for standard input, such as of kustomize or helm template (repeatable)
+    #[arg(short = 'f', long = "filename", value_name = "FILE", conflicts_with_all = ["named", "all_namespaces", "selector", "message"], help_heading = "Which pods")]
+    pub files: Vec<PathBuf>,
+    /// Only read this message of the kubelet, as an event of the pod has it; - reads it from standard
+    /// input. No cluster and no registry is asked
+    #[arg(long, value_name = "TEXT", help_heading = "Which pods")]
+    pub message: Option<String>,
+    /// Check the images from this machine, and start nothing in the cluster
+    #[arg(long, help_heading = "How to look")]
+    pub here: bool,
+    /// Look from at most so many nodes
+    #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000), help_heading = "How to look")]
+    pub max_nodes: u16,
+    /// The namespace of the Jobs [default: that of the context, or --namespace]
+    #[arg(long, value_name = "NAME", help_heading = "How to look")]
+    pub jobs_namespace: Option<String>,
+    /// An image of check-acr that the nodes can pull [default: check-acr is carried to the nodes and
+    /// needs no pull]
+    #[arg(long, value_name = "IMAGE", help_heading = "How to look")]
+    pub image: Option<String>,
+    /// A static build of check-acr for nodes with another processor than this machine's, to be
+    /// carried there
+    #[arg(long, value_name = "FILE", conflicts_with = "image", help_heading = "How to look")]
+    pub agent: Option<PathBuf>,
+    /// The secret with which the nodes pull --image
+    #[arg(long, value_name = "NAME", requires = "image", help_heading = "How to look")]
+    pub pull_secret: Option<String>,
+    /// Which cluster.
+    #[command(flatten)]
+    pub kube: KubeArgs,
+    /// How.
+    #[command(flatten)]
+    pub options: CheckOptions,
+}
+
+impl WhyArgs {
+    /// Returns which pods are looked at.
+    pub(crate) fn scope(&self) -> Result<PodScope, String> {
+        let (everywhere, selector) = (self.all_namespaces, self.selector.clone());
+        Ok(PodScope { everywhere, selector, named: named(&self.named)? })
+    }
+
+    /// Returns the arguments of a run from these nodes.
+    pub(crate) fn of_nodes(&self, node: Vec<String>) -> NodeArgs {
+        NodeArgs {
+            asked: vec![],
+            node,
+            all_nodes: false,
+            selector: None,
+            pod_network: false,
+            image: self.image.clone(),
+            agent: self.agent.clone(),
+            pull_secret: self.pull_secret.clone(),
+            dry_run: false,
+            keep: false,
+            kube: self.kube.clone(),
+            options: self.options.clone(),
+        }
+    }
+
+    /// Returns the arguments that repeat this run, the command included.
+    pub(crate) fn flags(&self) -> Vec<String> {
+        let mut flags = vec!["why".to_owned()];
+        flags.extend(self.kube.flags());
+        if self.all_namespaces {
+            flags.push("-A".to_owned());
+        }
+        for (flag, value) in [("-l", &self.selector), ("--jobs-namespace", &self.jobs_namespace)] {
+            flags.extend(value.iter().flat_map(|value| [flag.to_owned(), value.clone()]));
+        }
+        if self.here {
+            flags.push("--here".to_owned());
+        }
+        flags
+    }
+}
+
+/// Reads the names of pods and workloads: `TYPE/NAME`, or a type and names behind it.
+fn named(words: &[String]) -> Result<Vec<(WorkloadKind, String)>, String> {
+    const LIKE: &str = "give pod/NAME, deploy/NAME or another workload";
+    let kind = |text: &str| {
+        let unknown = || {
+            let text = checks::kit::sanitize_text(text);
+            format!("{text} is no kind of pods or workloads; {LIKE}")
+        };
+        WorkloadKind::read(text).ok_or_else(unknown)
+    };
+    let is_name = |name: &str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);
+        !name.is_empty() && name.len() <= 253 && name.chars().all(plain)
+    };
+    let pairs: Vec<(&str, &str)> = match words {
+        [] => return Ok(vec![]),
+        words if words.iter().all(|word| word.contains('/')) => {
+            words.iter().filter_map(|word| word.split_once('/')).collect()
+        }
+        [of, names @ ..] if !of.contains('/') && !names.is_empty() => {
+            names.iter().map(|name| (of.as_str(), name.as_str())).collect()
+        }
+        [name] => {
+            let name = checks::kit::sanitize_text(name);
+            return Err(format!("did you mean pod/{name}? {LIKE}"));
+        }
+        _ => return Err(LIKE.to_owned()),
+    };
+    if pairs.len() > checks::kit::kube::MAX_NAMED {
+        return Err(format!("at most {} can be named", checks::kit::kube::MAX_NAMED));
+    }
+    pairs
+        .into_iter()
+        .map(|(of, name)| {
+            if is_name(name) {
+                Ok((kind(of)?, name.to_owned()))
+            } else {
+                Err(format!("{} is no name", checks::kit::sanitize_text(name)))
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_named_is_read_as_kubectl_reads_it() {
+        let read = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            named(&words)
+        };
+        let (pod, deploy) = (WorkloadKind::Pod, WorkloadKind::Deployment);
+        assert_eq!(read(&["pod/a"]).unwrap(), [(pod, "a".to_owned())]);
+        assert_eq!(
+            read(&["po", "a", "b"]).unwrap(),
+            [(pod, "a".to_owned()), (pod, "b".to_owned())]
+        );
+        let two = [(deploy, "a".to_owned()), (pod, "b".to_owned())];
+        assert_eq!(read(&["deploy/a", "pods/b"]).unwrap(), two);
+        for bad in
+            [&["web"][..], &["svc/a"], &["pod/"], &["pod/a?x=y"], &["pod/a/b"], &["a", "b/c"]]
+        {
+            assert!(read(bad).is_err(), "{bad:?}");
+        }
+    }
+}

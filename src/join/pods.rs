@@ -1,0 +1,304 @@
+//! Starts from the pods of a cluster: finds those that wait for an image, and makes a target of each
+//! image, with what its pods are.
+
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
+
+use checks::{
+    kit::{
+        Plan, Target, World,
+        engine::{Event, EventKind, Finding, RunProblem, VERSION, Vantage},
+        kube::{Api, ImagePods, KubeOptions, NotCreated, PodScope, WaitingPods},
+    },
+    steps,
+};
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::node::manifest::Asked;
+use crate::{run::ends, wait::interrupted};
+
+/// How many workloads of an image travel with its target: a list of evidence has no more.
+const MAX_WORKLOADS: usize = 50;
+
+/// What was found in a cluster.
+pub(crate) struct Found {
+    /// Its API, where that was reached.
+    pub(crate) api: Option<Rc<Api>>,
+    /// The pods that wait; nothing where they could not be listed.
+    pub(crate) waiting: Option<Rc<WaitingPods>>,
+    /// What happened meanwhile.
+    events: Vec<EventKind>,
+    /// The name of what was looked at.
+    scope: String,
+}
+
+/// What is asked about the images that pods wait for.
+#[derive(Default)]
+pub(crate) struct Chosen {
+    /// A target for each image that is checked.
+    pub(crate) targets: Vec<Target>,
+    /// The nodes that look.
+    pub(crate) nodes: Vec<String>,
+    /// Which targets each of them is asked for.
+    pub(crate) asked: Asked,
+    /// The pods of each target.
+    pods: Vec<ImagePods>,
+}
+
+/// How much is looked at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// The most images.
+    pub(crate) images: usize,
+    /// The most nodes.
+    pub(crate) nodes: usize,
+}
+
+/// Finds the pods that wait for an image. `cluster` is a target that no registry is asked about.
+pub(crate) async fn find(
+    cluster: Target,
+    world: World,
+    kube: KubeOptions,
+    scope: PodScope,
+    tell: impl Fn(&Event) + 'static,
+) -> Found {
+    let namespace = kube.namespace.clone();
+    let kept = Rc::<RefCell<Vec<Event>>>::default();
+    let into = kept.clone();
+    let id = cluster.id();
+    let listener = Rc::new(move |event: Event| {
+        tell(&event);
+        into.borrow_mut().push(event);
+    });
+    let mut plan = Plan::new(cluster, Vantage::Kubernetes, world, BTreeSet::new(), listener);
+    let api = checks::cluster_api(&mut plan, kube);
+    let waiting = checks::waiting_pods(&mut plan, &api, scope.clone());
+    let was_interrupted = tokio::select! {
+        () = plan.run(|_| true) => false,
+        _ = interrupted() => true,
+    };
+    let mut events: Vec<EventKind> = vec![];
+    if was_interrupted {
+        let why = Finding::from(RunProblem::Interrupted {});
+        events.extend(ends(&kept.borrow(), &id, &Vantage::Kubernetes, |_| true, &why));
+    }
+    events.splice(0..0, kept.take().into_iter().map(|event| event.kind));
+    let is_over = !was_interrupted;
+    let api = if is_over { api.value().await } else { None };
+    let waiting = if is_over { waiting.value().await } else { None };
+    let namespace = api.as_ref().map(|api| api.kube.cluster().namespace.clone()).or(namespace);
+    Found { api, waiting, events, scope: scope_name(&scope, namespace.as_deref()) }
+}
+
+/// Returns what was looked at, as kubectl would name it.
+fn scope_name(scope: &PodScope, namespace: Option<&str>) -> String {
+    let named: Vec<String> =
+        scope.named.iter().map(|(kind, name)| format!("{kind}/{name}")).collect();
+    let mut words = vec![if named.is_empty() { "pods".to_owned() } else { named.join(" ") }];
+    words.extend(scope.selector.iter().map(|selector| format!("-l {selector}")));
+    if scope.everywhere {
+        words.push("-A".to_owned());
+    } else {
+        words.extend(namespace.map(|namespace| format!("-n {namespace}")));
+    }
+    checks::kit::sanitize_text(&words.join(" "))
+}
+
+impl Found {
+    /// Chooses which images are checked, from which nodes: those that most pods wait for, so that
+    /// each image is looked at from at least one node before another is looked at from a second.
+    pub(crate) fn choose(
+        &self,
+        limits: Limits,
+        target: impl Fn(&str, &ImagePods) -> Target,
+    ) -> Chosen {
+        let mut chosen = Chosen::default();
+        let images = self.waiting.iter().flat_map(|waiting| &waiting.images);
+        for pods in images.take(limits.images) {
+            let target = target(&as_target(&pods.image), pods);
+            if chosen.targets.iter().all(|known| known.id() != target.id()) {
+                chosen.targets.push(target);
+                chosen.pods.push(pods.clone());
+            }
+        }
+        let asks_nodes =
+            |target: &Target, pods: &ImagePods| target.asked.is_ok() && is_pulled(pods);
+        let open: Vec<usize> = (0..chosen.targets.len())
+            .filter(|place| asks_nodes(&chosen.targets[*place], &chosen.pods[*place]))
+            .collect();
+        // A node that many images wait on is worth more than one with a single image.
+        let uses = |node: &String| {
+            open.iter().filter(|at| chosen.pods[**at].nodes.contains_key(node)).count()
+        };
+        let mut nodes: Vec<String> = vec![];
+        let mut ranked: Vec<Vec<&String>> = vec![];
+        for place in &open {
+            let mut of_image: Vec<&String> = chosen.pods[*place].nodes.keys().collect();
+            of_image.sort_by_key(|node| (std::cmp::Reverse(uses(node)), *node));
+            ranked.push(of_image);
+        }
+        let deepest = ranked.iter().map(Vec::len).max().unwrap_or_default();
+        for turn in 0..deepest {
+            for of_image in &ranked {
+                let Some(node) = of_image.get(turn) else { continue };
+                if nodes.len() < limits.nodes && !nodes.contains(node) {
+                    nodes.push((*node).clone());
+                }
+            }
+        }
+        for node in &nodes {
+            let places = open.iter().filter(|at| chosen.pods[**at].nodes.contains_key(node));
+            chosen.asked.insert(node.clone(), places.copied().collect());
+        }
+        chosen.nodes = nodes;
+        chosen
+    }
+
+    /// Tells of each target what the cluster said: of each image, of each workload without a pod, and
+    /// of what was looked at where there is none of these.
+    pub(crate) fn announce(&self, chosen: &Chosen, flags: &[String], tell: impl Fn(Event)) {
+        for (target, pods) in chosen.targets.iter().zip(&chosen.pods) {
+            let mut understood = target.describe();
+            let mut pods = pods.clone();
+            // The nodes that look come first: what they see is about these pods.
+            pods.workloads.sort_by_key(|it| !chosen.asked.contains_key(&it.node));
+            pods.workloads.truncate(MAX_WORKLOADS);
+            // Plain data always serializes.
+            let value = serde_json::to_value(&pods).unwrap_or_default();
+            understood.insert("pods".into(), value);
+            self.of_target(&target.id(), understood, &tell);
+        }
+        let not_created =
+            self.waiting.iter().flat_map(|waiting| &waiting.not_created).collect::<Vec<_>>();
+        for one in &not_created {
+            let workload = format!("{}/{}", one.kind.to_lowercase(), one.name);
+            let id = format!("{workload} -n {}", one.namespace);
+            self.of_target(&id, described(&id, flags), &tell);
+            let step = steps::POD.name.to_owned();
+            let finding = refusal(one, workload);
+            tell(of_cluster(&id, EventKind::Found { step, finding }));
+        }
+        if chosen.targets.is_empty() && not_created.is_empty() {
+            let mut understood = described(&self.scope, flags);
+            understood.insert("scope".into(), true.into());
+            self.of_target(&self.scope, understood, &tell);
+        }
+    }
+
+    fn of_target(&self, id: &str, mut understood: Map<String, Value>, tell: &impl Fn(Event)) {
+        understood.insert("looked_at".into(), self.scope.as_str().into());
+        let kind = EventKind::RunStarted {
+            understood,
+            tool: env!("CARGO_PKG_VERSION").to_owned(),
+            host: None,
+            labels: std::collections::BTreeMap::default(),
+        };
+        let kinds = [kind].into_iter().chain(self.events.iter().cloned());
+        kinds.for_each(|kind| tell(of_cluster(id, kind)));
+    }
+}
+
+impl Chosen {
+    /// Returns the targets whose names no runtime accepts: no node need be asked.
+    pub(crate) fn unreadable(&self) -> Vec<Target> {
+        self.targets.iter().filter(|target| target.asked.is_err()).cloned().collect()
+    }
+}
+
+/// Returns whether the kubelet would pull the image at all.
+fn is_pulled(pods: &ImagePods) -> bool {
+    pods.workloads.iter().any(|workload| workload.reason != "ErrImageNeverPull")
+}
+
+/// Returns an image as it is asked about: a bare word would be a registry's name.
+pub(crate) fn as_target(image: &str) -> String {
+    if image.contains(['/', ':', '.', '@']) {
+        return image.to_owned();
+    }
+    format!("docker.io/library/{image}")
+}
+
+fn refusal(one: &NotCreated, workload: String) -> Finding {
+    checks::waiting::not_created(one, workload)
+}
+
+fn described(id: &str, flags: &[String]) -> Map<String, Value> {
+    let value = json!({ "asked": id, "platform": "linux", "flags": flags, "other_flags": flags });
+    value.as_object().cloned().unwrap_or_default()
+}
+
+fn of_cluster(target: &str, kind: EventKind) -> Event {
+    let (at, target) = (Timestamp::now(), target.to_owned());
+    Event { v: VERSION, at, target, from: Vantage::Kubernetes, kind }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn pods(image: &str, nodes: &[(&str, usize)]) -> ImagePods {
+        let nodes: BTreeMap<String, usize> =
+            nodes.iter().map(|(node, count)| ((*node).to_owned(), *count)).collect();
+        ImagePods {
+            image: image.into(),
+            count: nodes.values().sum(),
+            nodes,
+            ..ImagePods::default()
+        }
+    }
+
+    fn found(images: Vec<ImagePods>) -> Found {
+        let mut images = images;
+        for image in &mut images {
+            image.workloads.push(checks::kit::kube::WaitingWorkload::default());
+        }
+        let waiting = WaitingPods { images, ..WaitingPods::default() };
+        Found { api: None, waiting: Some(Rc::new(waiting)), events: vec![], scope: String::new() }
+    }
+
+    fn target(text: &str) -> Target {
+        use checks::kit::{Cloud, RegistryOrImage, rules::Platform};
+        Target {
+            asked: RegistryOrImage::read(text, Cloud::default(), false),
+            text: text.to_owned(),
+            platform: Platform::here(),
+            is_platform_assumed: true,
+            full: false,
+            flags: vec![],
+            named_at: vec![],
+            sign_in: checks::kit::target::SignIn::default(),
+            control_plane: checks::kit::target::ControlPlane::default(),
+        }
+    }
+
+    #[test]
+    fn each_image_is_looked_at_before_one_is_looked_at_twice() {
+        let found = found(vec![
+            pods("c.io/a:1", &[("n1", 5), ("n2", 5), ("n3", 5)]),
+            pods("c.io/b:1", &[("n4", 1)]),
+            pods("c.io/c:1", &[("n2", 1)]),
+        ]);
+        let chosen = found.choose(Limits { images: 9, nodes: 2 }, |text, _| target(text));
+        assert_eq!(chosen.nodes, ["n2", "n4"]);
+        assert_eq!(chosen.asked["n2"], [0, 2]);
+        assert_eq!(chosen.asked["n4"], [1]);
+        let chosen = found.choose(Limits { images: 1, nodes: 9 }, |text, _| target(text));
+        assert_eq!((chosen.targets.len(), chosen.nodes.len()), (1, 3));
+    }
+
+    #[test]
+    fn an_image_that_no_runtime_accepts_needs_no_node() {
+        let found = found(vec![pods("c.io/A:1", &[("n1", 1)]), pods("--help", &[("n1", 1)])]);
+        let chosen = found.choose(Limits { images: 9, nodes: 9 }, |text, _| target(text));
+        assert_eq!(chosen.nodes, [""; 0]);
+        assert_eq!(chosen.unreadable().len(), 2);
+    }
+
+    #[test]
+    fn a_bare_word_is_an_image_of_docker_hub() {
+        assert_eq!(as_target("nginx"), "docker.io/library/nginx");
+        assert_eq!(as_target("nginx:1"), "nginx:1");
+    }
+}

@@ -1,0 +1,202 @@
+//! The pods that wait for an image, grouped by cause: what a run that began from pods shows first.
+
+use std::collections::BTreeSet;
+
+use checks::{
+    kit::{
+        engine::{Severity, Vantage},
+        kube::{ImagePods, WaitingWorkload},
+    },
+    steps,
+};
+use serde_json::Value;
+
+use super::{CausePage, TargetPage, Told};
+
+/// How many images, workloads and nodes of a group are kept.
+const MAX_KEPT: usize = 100;
+/// How many pods of a workload are named.
+const MAX_PODS: usize = 3;
+
+/// The pods that wait, by cause.
+pub struct GroupsPage {
+    /// What was looked at, as kubectl would name it.
+    pub looked_at: String,
+    /// How many pods wait.
+    pub waiting: u64,
+    /// The groups: causes first, those of most pods first.
+    pub groups: Vec<Group>,
+}
+
+/// Pods that wait for the same reason.
+pub struct Group {
+    /// Whether the reason is certain, open, or gone.
+    pub severity: Severity,
+    /// The finding of the first image.
+    pub told: Told,
+    /// The step that found it.
+    pub step: String,
+    /// How many pods: one that waits for two images counts twice.
+    pub pods: usize,
+    /// The images.
+    pub images: Vec<String>,
+    /// What made the pods.
+    pub workloads: Vec<WaitingWorkload>,
+    /// The nodes that saw it; none where no node looked.
+    pub seen_from: Vec<String>,
+    /// On how many nodes the pods are.
+    pub nodes: usize,
+    /// What the kubelet says of one of the pods.
+    pub said: String,
+    /// The failure modes that its words fit: no more than a suspicion.
+    pub suspects: Vec<String>,
+}
+
+/// A group that is being made: what it is known by, and its nodes so far.
+struct Open {
+    key: (Severity, String, String),
+    nodes: BTreeSet<String>,
+    group: Group,
+}
+
+/// Returns the groups of a run that began from pods; nothing where it began from an image.
+pub(super) fn of(targets: &[TargetPage]) -> Option<GroupsPage> {
+    let looked_at = targets.iter().find_map(|target| target.text("looked_at"))?.to_owned();
+    let saw = |target: &TargetPage| {
+        let steps = target.views.iter().flat_map(|view| &view.steps);
+        let mut saw = steps.filter(|step| step.name == steps::POD.name);
+        saw.find_map(|step| step.saw.as_ref()?.get("waiting").and_then(Value::as_u64))
+    };
+    let waiting = targets.iter().find_map(saw).unwrap_or_default();
+    let mut open: Vec<Open> = vec![];
+    for target in targets.iter().filter(|target| !target.is_scope()) {
+        let pods = target.target.get("pods").cloned();
+        let pods = pods.and_then(|pods| serde_json::from_value::<ImagePods>(pods).ok());
+        add(&mut open, target, &pods.unwrap_or_default());
+    }
+    let mut groups: Vec<Group> = open.into_iter().map(|open| open.group).collect();
+    groups.sort_by_key(|group| std::cmp::Reverse((group.severity, group.pods)));
+    Some(GroupsPage { looked_at, waiting, groups })
+}
+
+/// Adds what is known of one image to the groups.
+fn add(open: &mut Vec<Open>, target: &TargetPage, pods: &ImagePods) {
+    let mut settled: BTreeSet<&String> = BTreeSet::new();
+    for cause in &target.causes {
+        let nodes = nodes_of(target, cause, pods);
+        settled.extend(nodes.iter().copied());
+        take(open, (Severity::Error, cause), &nodes, (target, pods));
+    }
+    // Why nobody looked says more than that nobody did.
+    let is_of_pods = |cause: &&CausePage| cause.step == steps::POD.name;
+    let is_late = |cause: &&CausePage| {
+        is_of_pods(cause) && cause.seen.iter().all(|(from, _)| *from == Vantage::Kubernetes)
+    };
+    let (of_pods, others): (Vec<&CausePage>, Vec<&CausePage>) =
+        target.could_not_tell.iter().partition(is_late);
+    for cause in others.into_iter().chain(of_pods) {
+        let mut nodes = nodes_of(target, cause, pods);
+        nodes.retain(|node| !settled.contains(node));
+        settled.extend(nodes.iter().copied());
+        if !nodes.is_empty() || pods.nodes.is_empty() {
+            take(open, (Severity::CouldNotTell, cause), &nodes, (target, pods));
+        }
+    }
+    for cause in target.warnings.iter().filter(is_of_pods) {
+        let nodes = nodes_of(target, cause, pods);
+        if !nodes.is_empty() {
+            take(open, (Severity::Warning, cause), &nodes, (target, pods));
+        }
+    }
+}
+
+/// Returns the nodes whose pods a finding is about: those that saw it; where no node saw it, those
+/// that nobody looked from, or all.
+fn nodes_of<'p>(target: &TargetPage, cause: &CausePage, pods: &'p ImagePods) -> Vec<&'p String> {
+    let seen: Vec<&str> = cause.seen.iter().filter_map(|(from, _)| from.node()).collect();
+    let looked: Vec<&str> = target.views.iter().filter_map(|view| view.from.node()).collect();
+    let is_one = |node: &&String| {
+        if !seen.is_empty() {
+            return seen.contains(&node.as_str());
+        }
+        cause.told.severity == Severity::Error || !looked.contains(&node.as_str())
+    };
+    pods.nodes.keys().filter(is_one).collect()
+}
+
+fn take(
+    open: &mut Vec<Open>,
+    (severity, cause): (Severity, &CausePage),
+    nodes: &[&String],
+    (target, pods): (&TargetPage, &ImagePods),
+) {
+    let told = &cause.told;
+    // What is said of pods alone is the same for each image.
+    let title = if cause.step == steps::POD.name && severity != Severity::Error {
+        String::new()
+    } else {
+        told.title.clone()
+    };
+    let key = (severity, told.code.clone(), title);
+    let place = open.iter().position(|known| known.key == key).unwrap_or_else(|| {
+        let group = Group {
+            severity,
+            told: told.clone(),
+            step: cause.step.clone(),
+            pods: 0,
+            images: vec![],
+            workloads: vec![],
+            seen_from: vec![],
+            nodes: 0,
+            said: String::new(),
+            suspects: vec![],
+        };
+        open.push(Open { key, nodes: BTreeSet::new(), group });
+        open.len() - 1
+    });
+    let Open { nodes: known, group, .. } = &mut open[place];
+    known.extend(nodes.iter().map(|node| (*node).clone()));
+    group.nodes = known.len();
+    group.pods += nodes.iter().filter_map(|node| pods.nodes.get(*node)).sum::<usize>();
+    if target.text("image").is_some() || !pods.image.is_empty() {
+        push(&mut group.images, target.asked());
+    }
+    for workload in pods.workloads.iter().filter(|it| nodes.contains(&&it.node)) {
+        if group.suspects.is_empty() && !workload.said.is_empty() {
+            group.said.clone_from(&workload.said);
+            group.suspects.clone_from(&workload.suspects);
+        }
+        take_workload(&mut group.workloads, workload);
+    }
+    let seen = cause.seen.iter().map(|(from, _)| from).filter(|from| **from != Vantage::Kubernetes);
+    for from in seen {
+        push(&mut group.seen_from, from.to_string());
+    }
+}
+
+/// Adds the pods of a workload; those on several nodes are counted together.
+fn take_workload(list: &mut Vec<WaitingWorkload>, of: &WaitingWorkload) {
+    let key = |it: &WaitingWorkload| {
+        (
+            it.namespace.clone(),
+            it.workload.clone(),
+            it.container.clone(),
+            it.place,
+            it.reason.clone(),
+        )
+    };
+    if let Some(known) = list.iter_mut().find(|known| key(known) == key(of)) {
+        known.count += of.count;
+        known.pods.extend(of.pods.iter().cloned());
+        known.pods.truncate(MAX_PODS);
+    } else if list.len() < MAX_KEPT {
+        list.push(of.clone());
+    }
+}
+
+/// Adds what is not there yet, up to a bound.
+fn push<T: PartialEq>(list: &mut Vec<T>, one: T) {
+    if list.len() < MAX_KEPT && !list.contains(&one) {
+        list.push(one);
+    }
+}

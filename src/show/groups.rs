@@ -1,0 +1,143 @@
+//! The pods that wait for an image, by cause: one block for each.
+
+use checks::kit::{engine::Severity, kube::WaitingWorkload};
+use colored::Colorize;
+
+use super::{
+    guidance::{Shown, first_fix, guidance},
+    text::Page,
+};
+use crate::{
+    phrases::Phrase,
+    present::{Group, GroupsPage},
+};
+
+/// Where the texts of a block begin, behind their labels.
+const INDENT: usize = 10;
+/// How many names of a kind are shown.
+const MAX_SHOWN: usize = 5;
+
+impl Page<'_> {
+    /// Writes how many pods wait and for how many causes, and a block for each.
+    pub(super) fn groups(&mut self, page: &GroupsPage) {
+        if page.groups.is_empty() {
+            return;
+        }
+        let count = |severity| page.groups.iter().filter(|it| it.severity == severity).count();
+        let of = |severity| {
+            let groups = page.groups.iter().filter(|it| it.severity == severity);
+            groups.map(|group| group.pods).sum::<usize>()
+        };
+        let mut line = Phrase::Waiting.say(
+            self.lang,
+            &[
+                ("pods", &page.waiting.to_string()),
+                ("causes", &count(Severity::Error).to_string()),
+                ("asked", &page.looked_at),
+            ],
+        );
+        for (severity, phrase) in [
+            (Severity::CouldNotTell, Phrase::WaitingOpen),
+            (Severity::Warning, Phrase::WaitingGone),
+        ] {
+            if count(severity) > 0 {
+                line += &phrase.say(self.lang, &[("pods", &of(severity).to_string())]);
+            }
+        }
+        let fails = count(Severity::Error) > 0;
+        self.paper.hang(
+            "",
+            0,
+            &line,
+            |line| if fails { line.red().bold() } else { line.yellow().bold() },
+        );
+        for (place, group) in page.groups.iter().enumerate() {
+            if !self.options.quiet {
+                self.paper.gap();
+            }
+            self.group(place + 1, group);
+        }
+    }
+
+    fn group(&mut self, number: usize, group: &Group) {
+        let told = &group.told;
+        let title = format!("{} [{}]", told.title, told.code);
+        let sign = match group.severity {
+            Severity::Error => "✗".red().bold(),
+            Severity::Warning => "!".yellow(),
+            _ => "?".yellow(),
+        };
+        self.paper.hang(&format!("{number} {sign}"), 4, &title, |line| line.bold());
+        if self.options.quiet {
+            first_fix(&mut self.paper, told, self.lang, self.options.fix_as);
+            return;
+        }
+        let pods = self.workloads(group);
+        let images = self.some(&group.images);
+        let seen = self.seen(group);
+        let is_open = group.severity == Severity::CouldNotTell;
+        let suspects = if is_open { self.some(&group.suspects) } else { String::new() };
+        for (label, text) in [
+            (Phrase::Pods, &pods),
+            (Phrase::Image, &images),
+            (Phrase::LookedFrom, &seen),
+            (Phrase::KubeletSays, &group.said),
+            (Phrase::MayBe, &suspects),
+        ] {
+            if !text.is_empty() {
+                let label = format!("    {}", self.say(label));
+                self.paper.hang(&label, 4 + INDENT, text, |line| line.normal());
+            }
+        }
+        if let Some(saw) = told.saw.as_ref().filter(|_| group.severity == Severity::Error) {
+            let label = format!("    {}", self.say(Phrase::Proof));
+            self.paper.hang(&label, 4 + INDENT, saw, |line| line.normal());
+        }
+        if let Some(why) = &told.why {
+            self.paper.hang("", 4, why, |line| line.normal());
+        }
+        let shown = Shown { form: self.options.fix_as, all: self.options.verbose > 0 };
+        guidance(&mut self.paper, told, self.lang, shown);
+    }
+
+    /// Names the workloads, each with its pods.
+    fn workloads(&self, group: &Group) -> String {
+        let names = group.workloads.iter().map(|it| self.workload(it)).collect::<Vec<_>>();
+        let named = self.some(&names);
+        if group.pods == 0 {
+            return named;
+        }
+        let values = [("pods", group.pods.to_string()), ("nodes", group.nodes.to_string())];
+        let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let count = Phrase::PodsOnNodes.say(self.lang, &values);
+        if named.is_empty() { count } else { format!("{count}: {named}") }
+    }
+
+    fn workload(&self, it: &WaitingWorkload) -> String {
+        let place = self.messages.word(it.place.into(), self.lang);
+        let count = if it.count > 1 { format!(" ×{}", it.count) } else { String::new() };
+        let name = if it.workload.starts_with("pod/") || it.count > 1 {
+            it.workload.clone()
+        } else {
+            it.pods.first().map_or_else(|| it.workload.clone(), |pod| format!("pod/{pod}"))
+        };
+        format!("{}/{name}{count} ({place} {}, {})", it.namespace, it.container, it.reason)
+    }
+
+    /// Names the places that looked.
+    fn seen(&self, group: &Group) -> String {
+        self.some(&group.seen_from)
+    }
+
+    /// Names the first of a list and counts the rest.
+    fn some(&self, all: &[String]) -> String {
+        let shown = if self.options.verbose > 0 { all.len() } else { MAX_SHOWN };
+        let named = all.iter().take(shown).cloned().collect::<Vec<_>>().join(", ");
+        match all.len().saturating_sub(shown) {
+            0 => named,
+            more => {
+                Phrase::AndOthers.say(self.lang, &[("list", &named), ("count", &more.to_string())])
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What the pods that wait for the image add to the verdict.
+
+use std::borrow::Cow;
+
+use checks::{
+    compared::Compared,
+    kit::{
+        engine::{Severity, Vantage},
+        kube::ImagePods,
+        messages::Messages,
+    },
+    steps, waiting,
+};
+
+use super::{
+    cause::{Cause, Sighting},
+    compare::Read,
+    one::{Outcome, ViewVerdict},
+};
+use crate::report::Report;
+
+/// What they add.
+#[derive(Default)]
+pub(super) struct OfPods<'a> {
+    pub(super) causes: Vec<Cause<'a>>,
+    pub(super) could_not_tell: Vec<Cause<'a>>,
+    pub(super) warnings: Vec<Cause<'a>>,
+    /// The outcome, where it is another one because of them.
+    pub(super) can: Option<Outcome>,
+}
+
+/// Takes away the causes that only this machine saw, where the pods are on nodes: these have another
+/// network and sign in as somebody else. What is wrong with the image itself is so everywhere.
+pub(super) fn not_of_nodes<'a>(causes: &mut Vec<Cause<'a>>, messages: &Messages) -> Vec<Cause<'a>> {
+    let is_content = |code: &str| messages.entries.get(code).is_some_and(|entry| entry.any_host);
+    let is_of_node = |cause: &Cause<'_>| {
+        cause.step == steps::IMAGE.name
+            || is_content(cause.code())
+            || cause.seen.iter().any(|seen| *seen.vantage != Vantage::Here)
+    };
+    let (kept, open) = std::mem::take(causes).into_iter().partition(is_of_node);
+    *causes = kept;
+    open
+}
+
+/// Takes away the causes that depend on who signs in, where the pods sign in otherwise than their node.
+pub(super) fn not_of_pods<'a>(causes: &mut Vec<Cause<'a>>, pods: &ImagePods) -> Vec<Cause<'a>> {
+    let (mut kept, mut open) = (vec![], vec![]);
+    for cause in std::mem::take(causes) {
+        let nodes: Vec<&str> = cause.seen.iter().filter_map(|seen| seen.vantage.node()).collect();
+        let Some(finding) = waiting::doubt(pods, cause.step, &nodes) else {
+            kept.push(cause);
+            continue;
+        };
+        let seen = cause
+            .seen
+            .iter()
+            .map(|seen| Sighting { vantage: seen.vantage, finding: Cow::Owned(finding.clone()) });
+        let (step, seen) = (steps::POD.name, seen.collect());
+        open.push(Cause { step, seen, consequences: vec![], separators: vec![] });
+        open.push(cause);
+    }
+    *causes = kept;
+    open
+}
+
+/// Reads the pods of a report.
+pub(super) fn of_pods<'a>(report: &'a Report, views: &[ViewVerdict<'a>]) -> OfPods<'a> {
+    let mut added = OfPods::default();
+    // No node need look at a name that no runtime accepts.
+    let is_image = report.has_image();
+    let Some(pods) = report.pods().filter(|_| is_image) else { return added };
+    let looks: Vec<Read<'_>> = report
+        .views
+        .iter()
+        .zip(views)
+        .map(|(view, verdict)| Read { view, can: verdict.can })
+        .collect();
+    for Compared { finding, step, seen } in waiting::read(&pods, &looks) {
+        let vantages = seen.iter().filter_map(|place| Some(&report.views.get(*place)?.vantage));
+        let severity = finding.severity;
+        let seen: Vec<Sighting<'a>> = vantages
+            .map(|vantage| Sighting { vantage, finding: Cow::Owned(finding.clone()) })
+            .collect();
+        if seen.is_empty() {
+            continue;
+        }
+        let cause = Cause { step, seen, consequences: vec![], separators: vec![] };
+        match severity {
+            Severity::Error => {
+                added.can = Some(Outcome::No);
+                added.causes.push(cause);
+            }
+            Severity::CouldNotTell => {
+                // What is certain of some nodes stays so.
+                let fails = views.iter().any(|view| view.can == Outcome::No);
+                added.can = added.can.or((!fails).then_some(Outcome::CouldNotTell));
+                added.could_not_tell.push(cause);
+            }
+            Severity::Warning => added.warnings.push(cause),
+            Severity::Hint | Severity::Skip => {}
+        }
+    }
+    added
+}

@@ -1,0 +1,252 @@
+//! Runs that begin from the pods of the lab's cluster: how they are grouped, and what is asked for.
+#![cfg(feature = "lab")]
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
+
+mod journeys;
+
+use check_acr::{
+    Exit, FixForm, Group, Outcome, Presentation, Run, TextOptions, json as document_of, text,
+};
+use checks::{
+    kit::{
+        engine::{Event, EventKind, Severity, Vantage},
+        messages::Lang,
+    },
+    untrusted::{images_of, named_images},
+};
+use lab::{Lab, Scenario};
+use proptest::prelude::*;
+use serde_json::json;
+
+/// Runs a scenario after a change of it.
+fn run(name: &str, change: impl FnOnce(&mut Scenario)) -> (Vec<Event>, Lab) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut scenario = Scenario::named(name).unwrap().unwrap();
+    change(&mut scenario);
+    runtime.block_on(async {
+        let lab = lab::start(&scenario).await.unwrap();
+        (journeys::run(&scenario, &lab, None).await, lab)
+    })
+}
+
+fn page(events: &[Event]) -> Presentation {
+    Presentation::of(&Run::of(events), checks::messages(), Lang::En, false)
+}
+
+fn shown(page: &Presentation, verbose: u8) -> String {
+    let options =
+        TextOptions { verbose, quiet: false, fix_as: FixForm::Az, color: false, width: 100 };
+    text(page, checks::messages(), options)
+}
+
+fn groups(page: &Presentation) -> &[Group] {
+    &page.groups.as_ref().unwrap().groups
+}
+
+/// Returns how many times the cluster's API was asked for such a path.
+fn requests(events: &[Event], path: &str) -> usize {
+    let first = &events[0].target;
+    let is_one = |event: &&Event| match &event.kind {
+        EventKind::Exchanged { request, .. } => request.contains(path),
+        _ => false,
+    };
+    let of_cluster = events.iter().filter(|it| it.from == Vantage::Kubernetes);
+    of_cluster.filter(|event| event.target == *first).filter(is_one).count()
+}
+
+/// Returns how many Jobs were created.
+fn jobs(lab: &Lab) -> usize {
+    let objects = lab.created_in_cluster().into_iter();
+    let objects = objects.map(|text| serde_json::from_str::<serde_json::Value>(&text).unwrap());
+    objects.filter(|object| object["kind"] == "Job").count()
+}
+
+proptest! {
+    /// What a list holds is counted once, and safe to print.
+    #[test]
+    fn any_list_of_pods_is_read(
+        pods in prop::collection::vec(
+            (any::<String>(), "(ErrImagePull|ImagePullBackOff|x)", "\\PC{0,40}", any::<String>(), 0..3usize),
+            0..6,
+        ),
+        events in prop::collection::vec((0..6usize, "(Pulling|Pulled|Failed)", any::<String>()), 0..6),
+    ) {
+        let items = pods.iter().enumerate().map(|(number, (name, reason, image, message, place))| {
+            let state = json!({ "waiting": { "reason": reason, "message": message } });
+            let status = json!([{ "name": "app", "state": state }]);
+            let list = ["containers", "initContainers", "ephemeralContainers"][*place];
+            let statuses = ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"];
+            json!({
+                "metadata": { "name": name, "namespace": name, "uid": number.to_string() },
+                "spec": { "nodeName": "n", list: [{ "name": "app", "image": image }] },
+                "status": { statuses[*place]: status },
+            })
+        });
+        let list = json!({ "items": items.collect::<Vec<_>>() }).to_string();
+        let said = events.iter().map(|(of, reason, message)| json!({
+            "involvedObject": { "uid": of.to_string() }, "reason": reason, "message": message,
+        }));
+        let said = json!({ "items": said.collect::<Vec<_>>() }).to_string();
+        let now = "2026-11-29T00:00:00Z".parse().unwrap();
+        let images = images_of(list.as_bytes(), said.as_bytes(), now).unwrap();
+        let fail = pods.iter().filter(|(_, reason, ..)| reason != "x").count();
+        prop_assert_eq!(images.iter().map(|image| image.count).sum::<usize>(), fail);
+        for workload in images.iter().flat_map(|image| &image.workloads) {
+            for text in [&workload.namespace, &workload.workload, &workload.said, &workload.reason] {
+                prop_assert!(!text.contains(char::is_control), "{}", text.escape_debug());
+            }
+            prop_assert!(workload.suspects.len() <= 4);
+        }
+        prop_assert!(images_of(message_of(&pods).as_bytes(), b"", now).is_none());
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_as_manifests(lines in prop::collection::vec(prop_oneof![
+        Just("kind: Pod".to_owned()), Just("spec:".to_owned()), Just("  containers:".to_owned()),
+        Just("  - image: c.io/a:1".to_owned()), Just("---".to_owned()), "\\PC{0,20}", any::<String>(),
+    ], 0..12)) {
+        let text = lines.join("\n");
+        let Ok(found) = named_images(text.as_bytes()) else { return Ok(()) };
+        for one in found {
+            prop_assert!(!one.image.trim().is_empty() && !one.objects.is_empty());
+            prop_assert!(one.lines.iter().all(|line| (1..=text.lines().count()).contains(line)));
+        }
+    }
+}
+
+/// Returns a text that is no list.
+fn message_of(pods: &[(String, String, String, String, usize)]) -> String {
+    pods.first().map_or_else(String::new, |pod| format!("x{}", pod.3))
+}
+
+#[test]
+fn pods_are_grouped_by_cause() {
+    let (events, lab) = run("pod-two-causes", |_| {});
+    let page = page(&events);
+    let groups = groups(&page);
+    let codes: Vec<(&str, usize)> =
+        groups.iter().map(|group| (group.told.code.as_str(), group.pods)).collect();
+    let wanted = [("tcp/private-address-unreachable", 4), ("manifest/image-tag-not-found", 4)];
+    assert_eq!(codes, wanted);
+    assert_eq!((page.exit, page.groups.as_ref().unwrap().waiting), (Exit::Cannot, 8));
+    // One image fails for both: each node sees its own cause.
+    let images: Vec<usize> = groups.iter().map(|group| group.images.len()).collect();
+    assert_eq!(images, [2, 1]);
+    assert_eq!(groups[1].seen_from, ["node/aks-blue-1"]);
+    // One Job for each node, whatever the number of images.
+    assert_eq!(jobs(&lab), 2);
+    assert_eq!(lab.left_in_cluster(), Vec::<String>::new());
+}
+
+#[test]
+fn every_format_holds_the_groups_and_no_secret() {
+    let schema = serde_json::from_str(include_str!("../docs/report.schema.json")).unwrap();
+    let schema = jsonschema::validator_for(&schema).unwrap();
+    let (events, lab) = run("pod-two-causes", |_| {});
+    let page = page(&events);
+    let document = document_of(&page);
+    if let Err(error) = schema.validate(&document) {
+        panic!("{error} at {}", error.instance_path());
+    }
+    assert_eq!(document["pods"]["groups"].as_array().unwrap().len(), 2);
+    let text = shown(&page, 0);
+    assert!(text.contains("pods that wait for an image: 8; causes: 2 (pods -n shop)"), "{text}");
+    let lines = events.iter().map(|event| serde_json::to_string(event).unwrap());
+    let all = [text, shown(&page, 2), document.to_string()].into_iter().chain(lines);
+    for shown in all {
+        let leak = lab.secrets.iter().find(|secret| shown.contains(secret.as_str()));
+        assert!(leak.is_none(), "a secret in {shown}");
+    }
+}
+
+#[test]
+fn a_recording_has_the_same_groups() {
+    let (events, _) = run("pod-two-causes", |_| {});
+    let lines = events.iter().map(|event| serde_json::to_string(event).unwrap() + "\n");
+    let mut read = vec![];
+    check_acr::read_recording("memory", lines.collect::<String>().as_bytes(), true, |event| {
+        read.push(event);
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(shown(&page(&read), 1), shown(&page(&events), 1));
+}
+
+/// Whatever the kubelet says, what the node sees decides.
+#[test]
+fn the_words_alone_never_decide() {
+    for said in ["401 Unauthorized", "no such host", "zonk", ""] {
+        let (events, _) = run("pod-registry-unreachable", |scenario| {
+            for pod in scenario.kubernetes.pods.values_mut() {
+                if !pod.said.is_empty() {
+                    pod.said = format!("Failed to pull image \"IMAGE\": {said}");
+                }
+            }
+        });
+        let page = page(&events);
+        assert_eq!(groups(&page)[0].told.code, "tcp/private-address-unreachable", "{said}");
+    }
+    let (events, _) = run("pod-jobs-denied", |_| {});
+    let page = page(&events);
+    let group = &groups(&page)[0];
+    assert_eq!((group.severity, page.exit), (Severity::CouldNotTell, Exit::CouldNotTell));
+    assert_eq!(group.suspects[0], "tcp-private-endpoint-timeout");
+}
+
+#[test]
+fn nodes_beyond_the_limit_are_told_as_not_looked_at() {
+    let (events, lab) = run("pod-two-causes", |scenario| {
+        scenario.ask.args = ["--max-nodes", "1"].map(str::to_owned).into();
+    });
+    let page = page(&events);
+    let open: Vec<&Group> =
+        groups(&page).iter().filter(|it| it.severity == Severity::CouldNotTell).collect();
+    assert_eq!((open.len(), open[0].pods), (1, 4));
+    assert_eq!(page.exit, Exit::Cannot, "what one node saw is certain");
+    assert_eq!(jobs(&lab), 1);
+}
+
+#[test]
+fn from_here_nothing_is_created() {
+    let (events, lab) = run("pod-registry-unreachable", |scenario| {
+        scenario.ask.args = vec!["--here".to_owned()];
+    });
+    assert_eq!(lab.created_in_cluster(), Vec::<String>::new());
+    let page = page(&events);
+    // This machine can pull: that says nothing of the node.
+    assert!(page.targets[0].views.iter().any(|it| it.from == Vantage::Here));
+    assert_eq!(page.targets[0].can, Outcome::CouldNotTell);
+    assert!(groups(&page).iter().all(|group| group.severity == Severity::CouldNotTell));
+    // A node may ask a mirror that has the tag.
+    let (events, _) = run("pod-tag-missing", |scenario| {
+        scenario.ask.args = vec!["--here".to_owned()];
+        scenario.ask.sign_in = lab::SignIn::Password;
+    });
+    let page = self::page(&events);
+    assert_eq!(groups(&page)[0].told.code, "manifest/image-tag-not-found");
+    assert_eq!(
+        (groups(&page)[0].severity, page.exit),
+        (Severity::CouldNotTell, Exit::CouldNotTell)
+    );
+}
+
+#[test]
+fn a_large_cluster_takes_one_list_of_pods_and_one_of_events() {
+    let (events, _) = run("pod-large-cluster", |_| {});
+    let page = page(&events);
+    assert_eq!(page.groups.as_ref().unwrap().waiting, 41);
+    assert_eq!(groups(&page).iter().map(|group| group.pods).collect::<Vec<_>>(), [21, 20]);
+    // 5,000 pods in pages of 500; one page holds the events.
+    assert_eq!(requests(&events, "GET /api/v1/pods?"), 10);
+    assert_eq!(requests(&events, "GET /api/v1/events?"), 1);
+    let took = events.iter().find_map(|event| match &event.kind {
+        EventKind::Finished { step, took_ms, .. } if step == "pod" => Some(*took_ms),
+        _ => None,
+    });
+    assert!(took.unwrap() < 10_000, "{took:?} ms");
+    assert_eq!(requests(&events, "/replicasets"), 0);
+    let text = shown(&page, 0);
+    assert!(text.contains("pods that wait for an image: 41; causes: 2 (pods -A)"), "{text}");
+}
