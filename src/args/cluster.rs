@@ -33,6 +33,9 @@ pub(crate) struct KubeArgs {
     /// How long one request may take [default: 35s]
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Which cluster")]
     pub request_timeout: Option<Duration>,
+    /// Whether Azure says how the cluster is reached, and no kubeconfig.
+    #[arg(skip)]
+    pub in_azure: bool,
 }
 
 impl KubeArgs {
@@ -51,6 +54,7 @@ impl KubeArgs {
             namespace: self.namespace.clone(),
             impersonate: Impersonate { user: self.as_user.clone(), groups: self.as_group.clone() },
             request_timeout: self.request_timeout,
+            in_azure: self.in_azure,
             in_cluster: text("KUBERNETES_SERVICE_HOST").zip(port),
         }
     }
@@ -136,6 +140,9 @@ impl NodeArgs {
 
     /// Returns the arguments that repeat this run for another image, the command included.
     pub(crate) fn flags(&self) -> Vec<String> {
+        if self.kube.in_azure {
+            return super::aks::flags(self);
+        }
         let mut flags = vec!["node".to_owned()];
         flags.extend(self.kube.flags());
         if let Some(file) = &self.agent {

@@ -1,6 +1,7 @@
 //! The command line.
 
 pub(crate) mod agent;
+pub(crate) mod aks;
 pub(crate) mod azure;
 pub(crate) mod cluster;
 pub(crate) mod output;
@@ -12,6 +13,7 @@ use clap::{Args as ArgGroup, Parser, Subcommand};
 
 use crate::run::Wanted;
 pub(crate) use agent::AgentArgs;
+pub(crate) use aks::AksArgs;
 use azure::AzureArgs;
 pub(crate) use cluster::{CleanupArgs, NodeArgs, RbacArgs};
 pub(crate) use output::{FailOn, FixForm, Format, Output, ReferenceArgs, ShowArgs, When};
@@ -23,6 +25,7 @@ Examples:
   check-acr --auth-file secret.yaml IMAGE              with a pull secret, as the kubelet reads it
   check-acr -g shop --cluster shop-aks IMAGE           and why may this cluster not pull it?
   check-acr node --all-nodes IMAGE                     which nodes of this cluster can pull it?
+  check-acr aks -g shop -n shop-aks --acr IMAGE        the same of an AKS cluster, by its name
   check-acr -q -o text -o json=report.json IMAGE       in CI: the verdict, and a report in a file
   kubectl get pods -A -o jsonpath='{..image}' | tr ' ' '\\n' | sort -u | check-acr -
   check-acr lab data-endpoint-record-missing           try it: no registry and no network needed
@@ -100,6 +103,9 @@ pub(crate) enum Command {
     /// Check REF from the nodes of a Kubernetes cluster, which pull with their own network, files
     /// and identity: a Job on each
     Node(Box<NodeArgs>),
+    /// Check an Azure registry from the nodes of an AKS cluster, with the flags of `az aks check-acr`:
+    /// neither kubectl nor a kubeconfig is needed, only a sign-in to Azure
+    Aks(Box<AksArgs>),
     /// Print the Kubernetes permissions that `check-acr node` needs, as manifests
     Rbac(RbacArgs),
     /// Remove what runs of `check-acr node` left in a cluster

@@ -51,6 +51,8 @@ pub(super) fn targets(refs: &[String], args: &NodeArgs) -> Result<Vec<Target>, S
     let mut targets = check::targets(refs, options, None)?;
     for target in &mut targets {
         let flags = std::mem::take(&mut target.flags);
+        // Those of `aks` are all of them, and end with --acr.
+        let flags = if args.kube.in_azure { vec![] } else { flags };
         target.flags = args.flags().into_iter().chain(flags).collect();
     }
     Ok(targets)
@@ -89,7 +91,8 @@ pub(super) async fn in_world(
     };
     drop(progress);
     let run: Run = folded.take();
-    let exit = outputs.finish(&outputs.present(&run));
+    let page = outputs.present(&run);
+    let exit = outputs.finish(&page);
     if footprint.created > 0 {
         let numbers =
             [footprint.created, footprint.deleted, footprint.requests].map(|n| n.to_string());
@@ -101,6 +104,9 @@ pub(super) async fn in_world(
             ("namespace", footprint.namespace.as_str()),
         ];
         print_note(&Phrase::CreatedAndDeleted.say(outputs.lang(), &values));
+    }
+    if args.kube.in_azure {
+        outputs.last_sentence(&super::aks::sentence(&page, outputs.lang()));
     }
     Ok(exit)
 }

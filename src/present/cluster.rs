@@ -15,6 +15,10 @@ impl ClusterFlags {
     pub(super) fn of(target: &Map<String, Value>) -> Self {
         let flags = target.get("flags").and_then(Value::as_array).map(Vec::as_slice);
         let words: Vec<&str> = flags.unwrap_or_default().iter().filter_map(Value::as_str).collect();
+        // The kubeconfig of `aks` is in no file: what kubectl would ask is another cluster, perhaps.
+        if words.first() == Some(&"aks") {
+            return Self(None);
+        }
         let named = words.windows(2).filter(|pair| matches!(pair[0], "--context" | "--kubeconfig"));
         Self(named.map(|pair| Some(format!(" {} {}", pair[0], word(pair[1])?))).collect())
     }

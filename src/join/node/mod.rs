@@ -9,6 +9,7 @@ mod graft;
 mod jobs;
 pub(crate) mod manifest;
 mod reading;
+mod told;
 
 use std::{
     cell::{Cell, RefCell},
@@ -17,6 +18,7 @@ use std::{
 };
 
 use checks::{
+    data_path::FromNodes,
     kit::{
         Cx, Plan, Target, World,
         engine::{Event, EventKind, Finding, RunProblem, VERSION, Vantage},
@@ -36,6 +38,7 @@ pub(crate) use cleanup::cleanup;
 use graft::Grafter;
 use jobs::{Jobs, Tell};
 use manifest::JobSettings;
+use told::Told;
 
 /// How long pods may take to start, besides what the agent may take.
 const START_WAIT: Duration = Duration::from_secs(60);
@@ -78,6 +81,9 @@ struct Reported {
     created: usize,
     reported: usize,
     requests: usize,
+    /// What the nodes told.
+    #[serde(skip)]
+    told: FromNodes,
 }
 
 /// Runs the Jobs, and tells each event as it happens.
@@ -100,9 +106,18 @@ pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footpr
     });
     let footprint = Rc::<RefCell<Footprint>>::default();
     let (stop, is_creating) = (Rc::new(Notify::new()), Rc::new(Cell::new(false)));
+    let from_nodes = Told::of(&first);
+    let hearing = Told::listening(&from_nodes, tell.clone());
     let mut plan =
         Plan::new(first, Vantage::Kubernetes, world, std::collections::BTreeSet::new(), listener);
-    let (api, access, nodes) = checks::cluster_nodes(&mut plan, kube, settings.request.clone());
+    let (request, is_aks) = (settings.request.clone(), kube.in_azure);
+    let (api, access, nodes, aks) = if is_aks {
+        let (api, access, nodes, aks) = checks::aks_nodes(&mut plan, kube, request);
+        (api, access, nodes, Some(aks))
+    } else {
+        let (api, access, nodes) = checks::cluster_nodes(&mut plan, kube, request);
+        (api, access, nodes, None)
+    };
     let (tried, to_try) = (settings.clone(), packages.clone());
     let admitted = plan.step(
         steps::ADMISSION,
@@ -115,7 +130,7 @@ pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footpr
     let (left, stopped, creating) = (footprint.clone(), stop.clone(), is_creating.clone());
     let (on_pod_network, packed) = (settings.request.pod_network, packages.clone());
     let is_carried = settings.request.image.is_none();
-    plan.step(
+    let reported = plan.step(
         steps::JOBS,
         (&api, &access, &nodes, &admitted),
         async move |cx: &Cx, api: &Api, access: &Access, nodes: &Nodes, _: &admission::Admitted| {
@@ -131,15 +146,20 @@ pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footpr
                 &nodes.chosen,
                 &grafter,
                 &packed,
-                tell.clone(),
+                hearing.clone(),
             );
             let outcome = jobs.run(agent_timeout + START_WAIT, &stopped, keep).await;
             let (created, reported) = (outcome.created, outcome.reported);
             let (deleted, requests) = (outcome.deleted, api.kube.requests());
             *left.borrow_mut() = Footprint { created, deleted, namespace, requests };
-            Ok(Reported { created, reported, requests })
+            let told = from_nodes.borrow().from_nodes(nodes.chosen.len());
+            Ok(Reported { created, reported, requests, told })
         },
     );
+    if let Some(aks) = aks {
+        let told = reported.part(|reported| Ok(reported.told.clone()));
+        checks::explain_nodes(&mut plan, &aks, &told);
+    }
     // Packing is begun at once: it takes a while, and so do the steps before the Jobs.
     let packing = async {
         if is_carried {
