@@ -43,6 +43,7 @@ phrases! {
     AksCanPull "aks-can-pull" "Your cluster can pull images from {registry}! Proven with {asked} from nodes: {nodes}" "클러스터에서 {registry} 이미지를 가져올 수 있습니다! 확인한 이미지: {asked}, 노드: {nodes}"
     AksCanSignIn "aks-can-sign-in" "Your cluster can sign in to {registry}. No image was named, so no pull was tried; name one with --acr." "클러스터에서 로그인할 수 있습니다: {registry}. 이미지를 지정하지 않아 끌어오기는 확인하지 않았습니다. --acr에 이미지를 지정합니다."
     AksCannotPull "aks-cannot-pull" "Your cluster cannot pull images from {registry}." "클러스터에서 이미지를 가져올 수 없습니다: {registry}"
+    AksCannotSignIn "aks-cannot-sign-in" "Your cluster cannot sign in to {registry}." "클러스터에서 로그인할 수 없습니다: {registry}"
     AksCouldNotTell "aks-could-not-tell" "It could not be determined whether your cluster can pull images from {registry}." "클러스터에서 이미지를 가져올 수 있는지 판단하지 못했습니다: {registry}"
     ControlPlane "control-plane" "Azure's control plane" "Azure 컨트롤 플레인"
     ControlPlaneAs "control-plane-as" "Azure's control plane, as {who}" "컨트롤 플레인, 로그인: {who}"

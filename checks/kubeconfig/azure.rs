@@ -47,7 +47,8 @@ pub async fn of_azure(
     let listed = control_plane.act(cx, &path, API, &[("format", "exec")]).await;
     let listed = listed.map_err(|error| refused(control_plane, aks, &path, error))?;
     let text = kubeconfig(&listed);
-    let text = text.ok_or_else(|| NoFact::could_not_tell(Problem::NoCredentials { aks: name() }))?;
+    let text =
+        text.ok_or_else(|| NoFact::could_not_tell(Problem::NoCredentials { aks: name() }))?;
     let read = async {
         let config = Kubeconfig::of_text(Path::new("/"), text.expose().as_bytes())?;
         let sign_in = async |user: &Entry| match is_entras(user) {
@@ -124,7 +125,8 @@ mod tests {
 
     #[test]
     fn the_kubeconfig_in_an_answer() {
-        let of = |value: &str| json!({ "kubeconfigs": [{ "name": "clusterUser", "value": value }] });
+        let of =
+            |value: &str| json!({ "kubeconfigs": [{ "name": "clusterUser", "value": value }] });
         let text = kubeconfig(&of("YXBpVmVyc2lvbjogdjE=")).unwrap();
         assert_eq!(text.expose(), "apiVersion: v1");
         for odd in [json!(null), json!({}), json!({ "kubeconfigs": [] }), of("%"), of("/w==")] {

@@ -6,7 +6,6 @@ mod problem;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::{cluster::Cluster as AksCluster, kubeconfig::AksName};
 use crate::kit::{
     Cx, NoFact, StepResult,
     kube::{
@@ -17,6 +16,7 @@ use crate::kit::{
     sanitize_text,
     target::Host,
 };
+use crate::{cluster::Cluster as AksCluster, kubeconfig::AksName};
 pub use nodes::choose;
 pub use problem::{Problem, Unfit};
 

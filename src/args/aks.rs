@@ -132,31 +132,6 @@ impl AksArgs {
     }
 }
 
-/// Returns the arguments that repeat a run of `check-acr aks` for what follows them.
-pub(super) fn flags(args: &NodeArgs) -> Vec<String> {
-    let mut flags = vec!["aks".to_owned()];
-    let mut add = |flag: &str, value: &str| flags.extend([flag.to_owned(), value.to_owned()]);
-    let azure = &args.options.azure;
-    azure.resource_group.iter().for_each(|group| add("-g", group));
-    azure.cluster.iter().for_each(|name| add("-n", name));
-    azure.subscription.iter().for_each(|id| add("--subscription", id));
-    args.node.iter().for_each(|node| add("--node-name", node));
-    args.kube.namespace.iter().for_each(|namespace| add("--namespace", namespace));
-    args.image.iter().for_each(|image| add("--image", image));
-    args.pull_secret.iter().for_each(|secret| add("--pull-secret", secret));
-    args.agent.iter().for_each(|file| add("--agent", &file.display().to_string()));
-    args.options.cloud.flag().iter().for_each(|cloud| add("--cloud", cloud));
-    args.options.platform.iter().for_each(|platform| add("--platform", &platform.to_string()));
-    let switches = [
-        (args.all_nodes, "--all-nodes"),
-        (args.pod_network, "--pod-network"),
-        (args.options.full, "--full"),
-    ];
-    flags.extend(switches.iter().filter(|(on, _)| *on).map(|(_, flag)| (*flag).to_owned()));
-    flags.push("--acr".to_owned());
-    flags
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;

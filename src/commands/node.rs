@@ -106,7 +106,9 @@ pub(super) async fn in_world(
         print_note(&Phrase::CreatedAndDeleted.say(outputs.lang(), &values));
     }
     if args.kube.in_azure {
-        outputs.last_sentence(&super::aks::sentence(&page, outputs.lang()));
+        for target in &page.targets {
+            outputs.last_sentence(&target.last_sentence(outputs.lang()));
+        }
     }
     Ok(exit)
 }

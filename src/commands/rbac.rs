@@ -23,6 +23,10 @@ fn manifests(args: &RbacArgs) -> Vec<Value> {
     let mut needed = rights(&NodeRequest { image, ..NodeRequest::default() });
     // Nodes that are named are read one by one.
     needed.push(Right { verb: "get", ..needed[0] });
+    // `check-acr cleanup` looks for Jobs that a run left.
+    if let Some(jobs) = needed.iter().find(|right| right.resource == "jobs").copied() {
+        needed.push(Right { verb: "list", ..jobs });
+    }
     let rules = |in_namespace: bool| {
         let mut rules: BTreeMap<(&str, String), Vec<&str>> = BTreeMap::new();
         for right in needed.iter().filter(|right| right.in_namespace == in_namespace) {
@@ -106,6 +110,9 @@ mod tests {
                 { "apiGroups": [""], "resources": ["nodes"], "verbs": ["list", "get"] },
             ])
         );
+        let jobs = &documents[1]["rules"].as_array().unwrap();
+        let jobs = jobs.iter().find(|rule| rule["resources"][0] == "jobs").unwrap();
+        assert_eq!(jobs["verbs"], json!(["create", "delete", "list"]));
         let bound = manifests(&args(&["dev@contoso.com"]));
         assert_eq!(bound.len(), 4);
         assert_eq!(bound[3]["subjects"][0]["name"], "dev@contoso.com");

@@ -17,9 +17,25 @@ pub(super) fn headline(page: &TargetPage, lang: Lang) -> String {
     let views: Vec<&ViewPage> = page.views.iter().filter(|view| view.from.pulls()).collect();
     match views[..] {
         [view] => of_one(page, view, lang),
-        [] if page.views.len() == 1 => of_one(page, &page.views[0], lang),
+        // Nothing was pulled: the cluster or Azure says why.
+        [] if !page.views.is_empty() => of_one(page, &page.views[0], lang),
         _ => of_many(page, &views, lang),
     }
+}
+
+/// Writes the last sentence of `check-acr aks`, which az's users know. It says no more than was
+/// proven.
+pub(super) fn last_sentence(page: &TargetPage, lang: Lang) -> String {
+    let phrase = match page.can {
+        Outcome::Pull => Phrase::AksCanPull,
+        Outcome::SignIn => Phrase::AksCanSignIn,
+        Outcome::No if page.only_sign_in() => Phrase::AksCannotSignIn,
+        Outcome::No => Phrase::AksCannotPull,
+        Outcome::CouldNotTell => Phrase::AksCouldNotTell,
+    };
+    let nodes = page.views.iter().filter(|view| view.from.pulls()).count().to_string();
+    let registry = page.text("registry").unwrap_or_default();
+    phrase.say(lang, &[("registry", registry), ("asked", &page.asked()), ("nodes", &nodes)])
 }
 
 fn of_one(page: &TargetPage, view: &ViewPage, lang: Lang) -> String {

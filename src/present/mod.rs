@@ -169,6 +169,11 @@ impl TargetPage {
         }
     }
 
+    /// Returns the last sentence of `check-acr aks`.
+    pub(crate) fn last_sentence(&self, lang: Lang) -> String {
+        headline::last_sentence(self, lang)
+    }
+
     /// Returns whether a registry was named and no image, so that signing in is all that is asked.
     pub fn only_sign_in(&self) -> bool {
         self.text("registry").is_some() && self.text("image").is_none()

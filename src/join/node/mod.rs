@@ -216,7 +216,7 @@ fn interrupted_ends(events: &[Event], target: Option<&String>) -> Vec<EventKind>
 }
 
 /// Returns what a run would create for these nodes: their Jobs, and the ConfigMaps that carry the
-/// agent, whose owners get their ids when they are created.
+/// agent, whose owner gets its id when it is created.
 ///
 /// # Errors
 /// Returns why the agent cannot be carried.
@@ -233,14 +233,17 @@ pub(crate) async fn manifests_of(
     }
     let packages = Packages::new(programs, Rc::new(world));
     let mut objects = vec![];
-    for (set, (architecture, numbers)) in create::sets(nodes).into_iter().enumerate() {
+    for (architecture, numbers) in create::kinds(nodes) {
         let package = packages.of(architecture).await.map_err(Finding::from)?;
-        for number in &numbers {
-            let start = carried::start(settings, &nodes[*number], set, &package);
-            objects.push(settings.job(*number, &nodes[*number], &start.map_err(Finding::from)?));
+        for (place, number) in numbers.iter().enumerate() {
+            let node = &nodes[*number];
+            let start = carried::start(settings, node, &package).map_err(Finding::from)?;
+            if place == 0 {
+                objects.push(settings.carrier(node, &start, numbers.len()));
+                objects.extend(carried::maps(settings, architecture, &package, ""));
+            }
+            objects.push(settings.job(*number, node, &start));
         }
-        let owners: Vec<_> = numbers.iter().map(|n| (settings.name(*n), String::new())).collect();
-        objects.extend(carried::maps(settings, set, &package, &owners));
     }
     Ok(objects)
 }

@@ -91,7 +91,8 @@ impl ControlPlane {
             return Reply::error(StatusCode::BAD_REQUEST, "BadRequest", message);
         }
         let text = self.kubeconfig.get().filter(|text| !text.is_empty());
-        let entry = text.map(|text| json!({ "name": "clusterUser", "value": STANDARD.encode(text) }));
+        let entry =
+            text.map(|text| json!({ "name": "clusterUser", "value": STANDARD.encode(text) }));
         Reply::ok(json!({ "kubeconfigs": entry.into_iter().collect::<Vec<_>>() }))
     }
 
