@@ -15,6 +15,7 @@ use crate::{
     carry::{self, Architecture, NotCarried},
     join::node::{Footprint, NodeRun, Programs, look},
     phrases::Phrase,
+    present::last_sentence::last_sentence,
     show::{Outputs, Progress, print_note},
     world,
 };
@@ -107,7 +108,7 @@ pub(super) async fn in_world(
     }
     if args.kube.in_azure {
         for target in &page.targets {
-            outputs.last_sentence(&target.last_sentence(outputs.lang()));
+            outputs.last_sentence(&last_sentence(target, outputs.lang()));
         }
     }
     Ok(exit)

@@ -23,21 +23,6 @@ pub(super) fn headline(page: &TargetPage, lang: Lang) -> String {
     }
 }
 
-/// Writes the last sentence of `check-acr aks`, which az's users know. It says no more than was
-/// proven.
-pub(super) fn last_sentence(page: &TargetPage, lang: Lang) -> String {
-    let phrase = match page.can {
-        Outcome::Pull => Phrase::AksCanPull,
-        Outcome::SignIn => Phrase::AksCanSignIn,
-        Outcome::No if page.only_sign_in() => Phrase::AksCannotSignIn,
-        Outcome::No => Phrase::AksCannotPull,
-        Outcome::CouldNotTell => Phrase::AksCouldNotTell,
-    };
-    let nodes = page.views.iter().filter(|view| view.from.pulls()).count().to_string();
-    let registry = page.text("registry").unwrap_or_default();
-    phrase.say(lang, &[("registry", registry), ("asked", &page.asked()), ("nodes", &nodes)])
-}
-
 fn of_one(page: &TargetPage, view: &ViewPage, lang: Lang) -> String {
     let registry = page.text("registry");
     let asked = page.asked();

@@ -3,6 +3,7 @@
 
 mod cluster;
 mod headline;
+pub(crate) mod last_sentence;
 pub(crate) mod message;
 pub(crate) mod reference;
 mod resolve;
@@ -167,11 +168,6 @@ impl TargetPage {
             (Some(registry), None) => registry.to_owned(),
             _ => self.id.clone(),
         }
-    }
-
-    /// Returns the last sentence of `check-acr aks`.
-    pub(crate) fn last_sentence(&self, lang: Lang) -> String {
-        headline::last_sentence(self, lang)
     }
 
     /// Returns whether a registry was named and no image, so that signing in is all that is asked.
