@@ -149,7 +149,7 @@ pub fn explain_nodes(plan: &mut Plan, aks: &AksFacts, told: &Fact<FromNodes>) {
     let AksFacts { arm, cluster } = aks;
     let pull      = told.part(|told| if told.all_work { Err(NoFact::skipped(arm::Problem::NotNeeded {})) } else { Ok(DataPath::of_nodes(told)) });
     let registry  = plan.step(ACR, (arm, &pull), async |cx: &Cx, arm: &arm::ControlPlane, _: &DataPath| {
-        let image = image::of_target(cx).filter(|image| image.is_in_azure());
+        let image = image::of_target(cx).filter(image::ImageTarget::is_in_azure);
         acr::find(cx, arm, &image.ok_or_else(|| NoFact::skipped(arm::Problem::NotNeeded {}))?).await
     });
                     plan.step(ROLE, (arm, &registry, &cluster.settled()), async |cx: &Cx, arm: &arm::ControlPlane, registry: &acr::Registry, cluster: &StepResult<Rc<cluster::Cluster>>| {

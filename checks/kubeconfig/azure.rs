@@ -51,16 +51,14 @@ pub async fn of_azure(
         text.ok_or_else(|| NoFact::could_not_tell(Problem::NoCredentials { aks: name() }))?;
     let read = async {
         let config = Kubeconfig::of_text(Path::new("/"), text.expose().as_bytes())?;
-        let sign_in = async |user: &Entry| match is_entras(user) {
-            false => super::user::credentials(cx, user).await,
-            true => {
-                let token = control_plane.token_for(cx, SERVER_APPLICATION).await;
-                let token = token.map_err(|error| Problem::EntraTokenRefused {
-                    said: words(&error),
-                    aks: name(),
-                })?;
-                Ok(Credentials { authorization: Some(token.bearer()), certificate: None })
+        let sign_in = async |user: &Entry| {
+            if !is_entras(user) {
+                return super::user::credentials(cx, user).await;
             }
+            let token = control_plane.token_for(cx, SERVER_APPLICATION).await;
+            let refused = |error| Problem::EntraTokenRefused { said: words(&error), aks: name() };
+            let authorization = Some(token.map_err(refused)?.bearer());
+            Ok(Credentials { authorization, certificate: None })
         };
         select(cx, &config, options, sign_in).await
     };

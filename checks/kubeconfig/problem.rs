@@ -151,7 +151,11 @@ pub enum Problem {
 
 /// An AKS cluster, as the commands of az name it.
 #[derive(Clone, Debug, Serialize)]
-pub struct AksName {
+#[serde(transparent)]
+pub struct AksName(Box<Names>);
+
+#[derive(Clone, Debug, Serialize)]
+struct Names {
     cluster: String,
     cluster_group: String,
     cluster_id: String,
@@ -161,12 +165,12 @@ pub struct AksName {
 impl AksName {
     /// Returns the name of the cluster with this id.
     pub(crate) fn of(id: &ResourceId) -> Self {
-        Self {
+        Self(Box::new(Names {
             cluster: id.name().to_owned(),
             cluster_group: id.group().to_owned(),
             cluster_id: id.to_string(),
             subscription: id.subscription().to_owned(),
-        }
+        }))
     }
 }
 

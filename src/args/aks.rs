@@ -83,9 +83,10 @@ impl AksArgs {
     /// # Errors
     /// Returns a sentence when `--acr` is the id of something else.
     pub(crate) fn into_node(self) -> Result<NodeArgs, String> {
-        let id: Option<ResourceId> = match self.acr.starts_with('/') {
-            true => Some(registry(&self.acr).map_err(|sentence| format!("--acr: {sentence}"))?),
-            false => None,
+        let id: Option<ResourceId> = if self.acr.starts_with('/') {
+            Some(registry(&self.acr).map_err(|sentence| format!("--acr: {sentence}"))?)
+        } else {
+            None
         };
         let asked = id.as_ref().map_or(self.acr, |id| id.name().to_owned());
         let azure = AzureArgs {

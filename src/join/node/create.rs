@@ -39,7 +39,7 @@ impl Jobs<'_> {
             let numbers = stream::iter(0..self.nodes.len());
             let start = pulled(image);
             let creating = numbers.map(|number| self.create(number, &start));
-            creating.buffer_unordered(AT_ONCE).for_each(|_| std::future::ready(())).await;
+            creating.buffer_unordered(AT_ONCE).for_each(|()| std::future::ready(())).await;
             return;
         }
         for (architecture, numbers) in kinds(self.nodes) {
@@ -73,7 +73,7 @@ impl Jobs<'_> {
             return self.settle_all(numbers, &self.refused(&error));
         }
         let creating = stream::iter(&able).map(|(number, start)| self.create(*number, start));
-        creating.buffer_unordered(AT_ONCE).for_each(|_| std::future::ready(())).await;
+        creating.buffer_unordered(AT_ONCE).for_each(|()| std::future::ready(())).await;
     }
 
     /// Creates the Job without a pod, and the ConfigMaps that it owns.

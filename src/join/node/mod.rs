@@ -152,7 +152,7 @@ pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footpr
             let (created, reported) = (outcome.created, outcome.reported);
             let (deleted, requests) = (outcome.deleted, api.kube.requests());
             *left.borrow_mut() = Footprint { created, deleted, namespace, requests };
-            let told = from_nodes.borrow().from_nodes(nodes.chosen.len());
+            let told = from_nodes.borrow().of_nodes(nodes.chosen.len());
             Ok(Reported { created, reported, requests, told })
         },
     );

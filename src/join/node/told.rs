@@ -64,7 +64,7 @@ impl Told {
     }
 
     /// Returns what that many nodes told.
-    pub(super) fn from_nodes(&self, nodes: usize) -> FromNodes {
+    pub(super) fn of_nodes(&self, nodes: usize) -> FromNodes {
         FromNodes { all_work: self.works.len() == nodes, ..self.from_nodes.clone() }
     }
 }
