@@ -194,9 +194,40 @@ pub fn compare(looks: &[impl Look], causes: &[(&str, Vec<usize>)]) -> Vec<Compar
     let explains_better = |one: &Compared| one.finding.code == "nodes/proxy-differs";
     if found.iter().any(explains_better) {
         found.retain(explains_better);
+    } else {
+        found.extend(causes.iter().filter_map(|(code, seen)| reached(looks, code, seen)));
     }
     found.extend(splits(looks));
     found
+}
+
+/// Returns that other nodes reach the registry where these do not, at the same address: then it is
+/// the right one, and what stands behind it works.
+fn reached(looks: &[impl Look], code: &str, seen: &[usize]) -> Option<Compared> {
+    if !explains("nodes/reached-from-others", code) {
+        return None;
+    }
+    let tcp = steps::FRONT.tcp.name;
+    let of_node = |look: &&_| Look::vantage(*look).node().is_some();
+    let failing: Option<Vec<Answer>> = seen
+        .iter()
+        .map(|at| {
+            let look = looks.get(*at).filter(of_node)?;
+            matches!(look.end(tcp), Some(StepEnd::Failed)).then(|| answer(look))?
+        })
+        .collect();
+    let failing = failing?;
+    let first = failing.first()?;
+    let passing = looks.iter().filter(of_node);
+    let passing = passing.filter(|look| matches!(look.end(tcp), Some(StepEnd::Passed { .. })));
+    let is_same = |answer: &Answer| answer.addresses == first.addresses;
+    let others = passing.filter_map(answer).filter(is_same).count();
+    if others == 0 || !failing.iter().all(is_same) {
+        return None;
+    }
+    let (host, addresses) = (first.host.clone()?, first.addresses.clone());
+    let problem = Problem::ReachedFromOthers { host, addresses, others };
+    Some(Compared { finding: problem.into(), step: tcp, seen: seen.to_vec() })
 }
 
 fn explains(cause: &str, code: &str) -> bool {

@@ -62,7 +62,34 @@ pub struct DataPath {
     pub layer: Settled<Downloaded>,
 }
 
+/// What the nodes of a cluster told of their pulls.
+#[derive(Clone, Debug, Default)]
+pub struct FromNodes {
+    /// Whether all of them can pull.
+    pub all_work: bool,
+    /// What failed, with its step.
+    pub failed: Vec<(String, Finding)>,
+}
+
 impl DataPath {
+    /// Returns what is known of a pull that others tried: how it failed.
+    pub fn of_nodes(nodes: &FromNodes) -> Self {
+        let failed = &nodes.failed;
+        Self {
+            names: told(failed, "dns"),
+            connected: told(failed, "tcp"),
+            challenge: told(failed, "challenge"),
+            identity: told(failed, "identity"),
+            exchange: told(failed, "exchange"),
+            session: told(failed, "token"),
+            manifest: told(failed, "manifest"),
+            platform: told(failed, "platform"),
+            layer_names: told(failed, "layer-dns"),
+            layer_connected: told(failed, "layer-tcp"),
+            layer: told(failed, "layer"),
+        }
+    }
+
     /// Returns whether the pull works: bytes of a layer are here, or, where no image was named, the
     /// sign-in worked.
     pub fn works(&self) -> bool {
@@ -107,6 +134,12 @@ impl DataPath {
         let mut seen = failures.filter_map(|finding| finding.evidence.get("client_ip")?.as_str());
         seen.find_map(|address| address.parse().ok())
     }
+}
+
+/// Returns how a step of others ended, as far as they told it.
+fn told<T>(failed: &[(String, Finding)], step: &str) -> Settled<T> {
+    let found = failed.iter().find(|(of, _)| of == step);
+    Rc::new(Err(found.map_or(NoFact::LeftOut, |(_, finding)| NoFact::Failed(finding.clone()))))
 }
 
 /// Returns the finding with which a step failed.

@@ -33,11 +33,11 @@ pub use pod::{Message, NamedImage, named_images};
 
 use std::rc::Rc;
 
-use data_path::DataPath;
+use data_path::{DataPath, FromNodes};
 use identity::Identity;
 use image::ImageTarget;
 use kit::{
-    Cx, Fact, Host, Plan,
+    Cx, Fact, Host, NoFact, Plan, StepResult,
     engine::{Severity, Vantage},
     kube::{Access, Api, KubeOptions, NodeRequest, Nodes, PodScope, WaitingPods},
     messages::Messages,
@@ -113,8 +113,8 @@ fn control_plane(plan: &mut Plan, image: &Fact<ImageTarget>, kubelet: &Fact<Node
 #[rustfmt::skip]
 pub fn cluster_nodes(plan: &mut Plan, api: &Fact<Api>, request: NodeRequest) -> (Fact<Access>, Fact<Nodes>) {
     let rights    = request.clone();
-    let access    = plan.step(ACCESS,     (api,),          async move |cx: &Cx, api: &Api| kubernetes::review(cx, api, &rights).await);
-    let nodes     = plan.step(NODES,      (api, &access),  async move |cx: &Cx, api: &Api, access: &Access| kubernetes::choose(cx, api, access, &request).await);
+    let access    = plan.step(ACCESS,     (api,),         async move |cx: &Cx, api: &Api| kubernetes::review(cx, api, &rights).await);
+    let nodes     = plan.step(NODES,      (api, &access), async move |cx: &Cx, api: &Api, access: &Access| kubernetes::choose(cx, api, access, &request).await);
     (access, nodes)
 }
 
@@ -122,6 +122,42 @@ pub fn cluster_nodes(plan: &mut Plan, api: &Fact<Api>, request: NodeRequest) -> 
 #[rustfmt::skip]
 pub fn waiting_pods(plan: &mut Plan, api: &Fact<Api>, scope: PodScope) -> Fact<WaitingPods> {
     plan.step(POD,        (api,),          async move |cx: &Cx, api: &Api| pod::find(cx, api, &scope).await)
+}
+
+/// What Azure's control plane knows of an AKS cluster that is looked at from its nodes.
+pub struct AksFacts {
+    arm: Fact<arm::ControlPlane>,
+    cluster: Fact<cluster::Cluster>,
+}
+
+/// Plans the same for an AKS cluster that the user named: Azure says how it is reached.
+#[rustfmt::skip]
+pub fn aks_nodes(plan: &mut Plan, options: KubeOptions, request: NodeRequest) -> (Fact<Api>, Fact<Access>, Fact<Nodes>, AksFacts) {
+    plan.look_from(Vantage::Azure);
+    let arm       = plan.step(ARM,        (),              arm::sign_in_for_cluster);
+    let cluster   = plan.step(CLUSTER,    (&arm,),         cluster::named);
+    plan.look_from(Vantage::Kubernetes);
+    let config    = plan.step(KUBECONFIG, (&arm, &cluster), async move |cx: &Cx, arm: &arm::ControlPlane, aks: &cluster::Cluster| kubeconfig::of_azure(cx, arm, aks, &options).await);
+    let api       = plan.step(API,        (&config, &cluster), kubernetes::reach_aks);
+    let (access, nodes) = cluster_nodes(plan, &api, request);
+    (api, access, nodes, AksFacts { arm, cluster })
+}
+
+/// Plans what Azure's control plane can tell of a pull that failed on nodes: `told` is what they told.
+#[rustfmt::skip]
+pub fn explain_nodes(plan: &mut Plan, aks: &AksFacts, told: &Fact<FromNodes>) {
+    plan.look_from(Vantage::Azure);
+    let AksFacts { arm, cluster } = aks;
+    let pull      = told.part(|told| if told.all_work { Err(NoFact::skipped(arm::Problem::NotNeeded {})) } else { Ok(DataPath::of_nodes(told)) });
+    let registry  = plan.step(ACR, (arm, &pull), async |cx: &Cx, arm: &arm::ControlPlane, _: &DataPath| {
+        let image = image::of_target(cx).filter(image::ImageTarget::is_in_azure);
+        acr::find(cx, arm, &image.ok_or_else(|| NoFact::skipped(arm::Problem::NotNeeded {}))?).await
+    });
+                    plan.step(ROLE, (arm, &registry, &cluster.settled()), async |cx: &Cx, arm: &arm::ControlPlane, registry: &acr::Registry, cluster: &StepResult<Rc<cluster::Cluster>>| {
+        role::examine(cx, arm, registry, cluster, &Err(NoFact::LeftOut), &Err(NoFact::LeftOut)).await
+    });
+                    plan.step(FIREWALL, (arm, &registry, &cluster.settled(), &pull), acr::firewall);
+                    plan.step(DETECTORS, (arm, cluster, &pull), cluster::detectors);
 }
 
 /// Plans to reach a cluster's API.

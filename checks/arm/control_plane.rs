@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::{Problem, problem::SignInAgain};
 use crate::kit::{
-    Cx, NoFact, StepResult,
-    azure::{Arm, ArmError, ArmResource, TokenSource, resource::text},
+    Cx, NoFact, Secret, StepResult,
+    azure::{Arm, ArmError, ArmResource, Principal, SignInError, TokenSource, resource::text},
     rules::{Malformed, is_guid},
     target::ResourceId,
 };
@@ -118,6 +118,27 @@ impl ControlPlane {
         answer.map_err(|error| self.no_fact(path, error))
     }
 
+    /// Asks for an action that takes no body. What a refusal means is for the caller to say.
+    pub(crate) async fn act(
+        &self,
+        cx: &Cx,
+        path: &str,
+        api: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Value, ArmError> {
+        self.arm.act(cx, path, api, query).await
+    }
+
+    /// Returns a token for another service, from the same sign-in.
+    pub(crate) async fn token_for(&self, cx: &Cx, audience: &str) -> Result<Secret, SignInError> {
+        self.arm.token_for(cx, audience).await
+    }
+
+    /// Returns who is signed in.
+    pub(crate) fn principal(&self) -> &Principal {
+        &self.arm.caller().principal
+    }
+
     /// Returns whether the caller may do this there. An empty list is a fact only for a caller who
     /// may read what it lists (design rule 9).
     pub(crate) async fn may(&self, cx: &Cx, scope: &str, action: &str) -> StepResult<bool> {
@@ -156,14 +177,14 @@ impl ControlPlane {
         Problem::NotPermitted {
             who: self.who.clone(),
             caller_id: principal.object_id.clone(),
-            caller_type: if principal.is_person { "User" } else { "ServicePrincipal" },
+            caller_type: principal.kind(),
             action,
             scope,
         }
     }
 
     /// Returns why a request gave nothing.
-    fn no_fact(&self, path: &str, error: ArmError) -> NoFact {
+    pub(crate) fn no_fact(&self, path: &str, error: ArmError) -> NoFact {
         NoFact::could_not_tell(self.problem(path, error))
     }
 

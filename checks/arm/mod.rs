@@ -11,6 +11,7 @@ use crate::{
     kit::{
         Cloud, Cx, NoFact, StepResult, Target, World,
         azure::{Arm, arm::is_at_hand},
+        target::Host,
     },
 };
 pub use control_plane::ControlPlane;
@@ -41,7 +42,18 @@ pub async fn sign_in(
     if pull.as_ref().is_some_and(|pull| pull.works()) {
         return Err(NoFact::skipped(Problem::NotNeeded {}));
     }
-    let suffix = image_target.asked.host.azure().map(|name| name.suffix);
+    sign_in_to(cx, &image_target.asked.host).await
+}
+
+/// Signs in to the control plane of the cloud whose cluster is looked at from its nodes.
+pub async fn sign_in_for_cluster(cx: &Cx) -> StepResult<ControlPlane> {
+    let unread = || NoFact::skipped(Problem::NotNeeded {});
+    let asked = cx.target.asked.as_ref().map_err(|_| unread())?;
+    sign_in_to(cx, &asked.host).await
+}
+
+async fn sign_in_to(cx: &Cx, registry: &Host) -> StepResult<ControlPlane> {
+    let suffix = registry.azure().map(|name| name.suffix);
     let cloud = suffix.and_then(Cloud::of_suffix).unwrap_or_default();
     match Arm::sign_in(cx, cloud).await {
         Ok(arm) => Ok(ControlPlane::over(arm)),

@@ -60,6 +60,11 @@ pub async fn find(
     found.map(Cluster::of).ok_or_else(none)
 }
 
+/// Finds the cluster that the user named.
+pub async fn named(cx: &Cx, control_plane: &ControlPlane) -> StepResult<Cluster> {
+    find(cx, control_plane, &Err(NoFact::LeftOut)).await
+}
+
 /// Returns the id of the only cluster with these properties. `name` is what to call it.
 async fn only(
     cx: &Cx,

@@ -94,6 +94,16 @@ impl Cluster {
         &self.name
     }
 
+    /// Returns whether the API server has no public address.
+    pub(crate) fn is_private(&self) -> bool {
+        self.resource.flag("properties.apiServerAccessProfile.enablePrivateCluster") == Some(true)
+    }
+
+    /// Returns whether the cluster is stopped.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.resource.is("properties.powerState.code", "Stopped")
+    }
+
     /// Returns how the nodes reach the internet: `loadBalancer`, `none`, …
     pub(crate) fn outbound(&self) -> Option<&str> {
         self.outbound.as_deref()

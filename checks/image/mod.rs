@@ -29,6 +29,11 @@ impl ImageTarget {
         Pattern::image(&self.asked.registry, &path.unwrap_or_default())
     }
 
+    /// Returns whether Azure's control plane knows the registry.
+    pub(crate) fn is_in_azure(&self) -> bool {
+        self.asked.host.azure().is_some()
+    }
+
     /// Warns that the credentials in that file are for a login server whose name has a hash, which
     /// is missing from this host.
     pub(crate) fn report_missing_hash(&self, cx: &Cx, meant: &str, file: &str) {
@@ -69,6 +74,13 @@ pub async fn read(cx: &Cx) -> StepResult<ImageTarget> {
         cx.add_finding(Problem::RefWrongDefaultRegistry { written, qualified, short });
     }
     Ok(image_target)
+}
+
+/// Returns what was asked for, where a node has said already what is odd about its name.
+pub(crate) fn of_target(cx: &Cx) -> Option<ImageTarget> {
+    let asked = cx.target.asked.clone().ok()?;
+    let image = asked.image.as_ref().map(ToString::to_string);
+    Some(ImageTarget { registry: asked.registry.clone(), image, asked })
 }
 
 /// Returns the host that serves the registry.

@@ -56,6 +56,13 @@ impl Kubeconfig {
         Ok(found.then_some(whole))
     }
 
+    /// Reads one text.
+    pub(super) fn of_text(path: &Path, text: &[u8]) -> Result<Self, Problem> {
+        let mut whole = Self::default();
+        whole.add(path, text)?;
+        Ok(whole)
+    }
+
     fn add(&mut self, path: &Path, text: &[u8]) -> Result<(), Problem> {
         let malformed =
             |fault: String| Problem::Malformed { file: path.display().to_string(), fault };

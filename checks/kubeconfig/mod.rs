@@ -1,5 +1,6 @@
 //! Which cluster is asked, and who asks it?
 
+mod azure;
 mod credentials;
 mod file;
 mod problem;
@@ -15,9 +16,10 @@ use crate::kit::{
     kube::{Cluster, KUBE_WAIT, KubeOptions, Server},
     world::FILE_WAIT,
 };
+pub use azure::of_azure;
 use credentials::Credentials;
 use file::{Entry, Kubeconfig};
-pub use problem::{EntryFault, Problem};
+pub use problem::{AksName, EntryFault, Problem};
 use user::{bytes, credentials};
 
 /// Where Kubernetes mounts the account of a pod.
@@ -36,6 +38,16 @@ async fn read_config(cx: &Cx, options: &KubeOptions) -> Result<Cluster, Problem>
     let Some(config) = Kubeconfig::read(cx, &options.files, options.is_named).await? else {
         return in_cluster(cx, options).await;
     };
+    select(cx, &config, options, async |user: &Entry| credentials(cx, user).await).await
+}
+
+/// Returns the cluster of the selected context, and the credentials of its user.
+async fn select(
+    cx: &Cx,
+    config: &Kubeconfig,
+    options: &KubeOptions,
+    sign_in: impl AsyncFn(&Entry) -> Result<Credentials, Problem>,
+) -> Result<Cluster, Problem> {
     let contexts = config.contexts();
     let name = options.context.clone().unwrap_or_else(|| config.current_context.clone());
     if name.is_empty() {
@@ -54,7 +66,7 @@ async fn read_config(cx: &Cx, options: &KubeOptions) -> Result<Cluster, Problem>
     let user = config.of_context(context, "user")?;
     let server = server(cx, cluster).await?;
     let Credentials { authorization, certificate } = match user {
-        Some(user) => credentials(cx, user).await?,
+        Some(user) => sign_in(user).await?,
         None => Credentials::default(),
     };
     let namespace = options.namespace.clone().or_else(|| context.text("namespace"));

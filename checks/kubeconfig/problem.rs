@@ -3,7 +3,7 @@
 
 use serde::{Serialize, Serializer};
 
-use crate::kit::world::FileError;
+use crate::kit::{target::ResourceId, world::FileError};
 
 /// Why no cluster can be asked.
 #[derive(Debug, Serialize, strum::VariantNames)]
@@ -106,6 +106,72 @@ pub enum Problem {
         /// Its name.
         provider: String,
     },
+    /// An AKS cluster is stopped, so its API does not answer.
+    ClusterStopped {
+        /// The cluster.
+        #[serde(flatten)]
+        aks: AksName,
+    },
+    /// The caller may not get the credentials of an AKS cluster.
+    ClusterUserRoleMissing {
+        /// Who asked.
+        who: String,
+        /// The caller's object id.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        caller_id: Option<String>,
+        /// Whether the caller is a `User` or a `ServicePrincipal`.
+        caller_type: &'static str,
+        /// The cluster.
+        #[serde(flatten)]
+        aks: AksName,
+    },
+    /// An AKS cluster without Entra ID has its local accounts disabled: nobody can sign in.
+    LocalAccountsDisabled {
+        /// What Azure says.
+        said: String,
+        /// The cluster.
+        #[serde(flatten)]
+        aks: AksName,
+    },
+    /// The sign-in to Azure gives no token for the API servers of AKS clusters with Entra ID.
+    EntraTokenRefused {
+        /// Why.
+        said: String,
+        /// The cluster.
+        #[serde(flatten)]
+        aks: AksName,
+    },
+    /// Azure answers without credentials that can be read.
+    NoCredentials {
+        /// The cluster.
+        #[serde(flatten)]
+        aks: AksName,
+    },
+}
+
+/// An AKS cluster, as the commands of az name it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(transparent)]
+pub struct AksName(Box<Names>);
+
+#[derive(Clone, Debug, Serialize)]
+struct Names {
+    cluster: String,
+    cluster_group: String,
+    cluster_id: String,
+    subscription: String,
+}
+
+impl AksName {
+    /// Returns the name of the cluster with this id.
+    pub(crate) fn of(id: &ResourceId) -> Self {
+        Self(Box::new(Names {
+            cluster: id.name().to_owned(),
+            cluster_group: id.group().to_owned(),
+            cluster_id: id.to_string(),
+            subscription: id.subscription().to_owned(),
+        }))
+    }
 }
 
 /// What is wrong with a field of a kubeconfig.

@@ -11,7 +11,9 @@ use super::{
     problem::{EntryFault, Problem},
 };
 use crate::kit::{
-    Cx, Secret, sanitize_text,
+    Cx, Secret,
+    redact::without_secrets,
+    sanitize_text,
     world::{ProcessError, process},
 };
 
@@ -77,7 +79,8 @@ pub(super) async fn sign_in(
         let said = lines.next().unwrap_or(&printed.status);
         return Err(Problem::ProgramFailed {
             program: sanitize_text(&program),
-            said: sanitize_text(said),
+            // It may print what it was refused with.
+            said: sanitize_text(&without_secrets(said)),
         });
     }
     found.authorization = token.map(|token| token.bearer());

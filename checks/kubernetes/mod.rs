@@ -16,6 +16,7 @@ use crate::kit::{
     sanitize_text,
     target::Host,
 };
+use crate::{cluster::Cluster as AksCluster, kubeconfig::AksName};
 pub use nodes::choose;
 pub use problem::{Problem, Unfit};
 
@@ -31,11 +32,33 @@ pub async fn reach(cx: &Cx, cluster: &Cluster) -> StepResult<Api> {
     let (host, user) = (cluster.server.host.clone(), cluster.user.clone());
     let failed = |error: KubeError| NoFact::could_not_tell(unanswered(&host, &user, &error));
     let kube = Kube::new(cx, cluster.clone()).await.map_err(failed)?;
+    version(cx, kube).await.map_err(failed)
+}
+
+/// Asks the API server of an AKS cluster, of which Azure says whether it is private.
+pub async fn reach_aks(cx: &Cx, cluster: &Cluster, aks: &AksCluster) -> StepResult<Api> {
+    let kube = Kube::new(cx, cluster.clone()).await;
+    let (host, user) = (&cluster.server.host, &cluster.user);
+    let failed = |error: KubeError| {
+        NoFact::could_not_tell(match &error {
+            KubeError::Unreachable(error) if aks.is_private() => Problem::PrivateApiServer {
+                host: host.to_string(),
+                stage: error.stage,
+                fault: error.fault.clone(),
+                aks: AksName::of(aks.id()),
+            },
+            error => unanswered(host, user, error),
+        })
+    };
+    version(cx, kube.map_err(failed)?).await.map_err(failed)
+}
+
+async fn version(cx: &Cx, kube: Kube) -> Result<Api, KubeError> {
+    let host = kube.cluster().server.host.to_string();
     let request = hyper::Request::get("/version").body(vec![]);
-    let request = request.map_err(|error| failed(KubeError::Unfit(error.to_string())))?;
-    let version: Version = kube.ask(cx, request).await.map_err(failed)?;
-    let version = sanitize_text(&version.git_version);
-    Ok(Api { kube, host: host.to_string(), version })
+    let request = request.map_err(|error| KubeError::Unfit(error.to_string()))?;
+    let version: Version = kube.ask(cx, request).await?;
+    Ok(Api { kube, host, version: sanitize_text(&version.git_version) })
 }
 
 /// Returns why the API gives no answer.

@@ -3,9 +3,12 @@
 
 use serde::Serialize;
 
-use crate::kit::{
-    kube::Loses,
-    net::{Fault, Stage},
+use crate::{
+    kit::{
+        kube::Loses,
+        net::{Fault, Stage},
+    },
+    kubeconfig::AksName,
 };
 
 /// Why nothing can be looked at from the nodes.
@@ -22,6 +25,18 @@ pub enum Problem {
     PrivateName {
         /// The host.
         host: String,
+    },
+    /// The API server of a private AKS cluster cannot be reached from here.
+    PrivateApiServer {
+        /// The host.
+        host: String,
+        /// How far the connection came.
+        stage: Stage,
+        /// How it failed.
+        fault: Fault,
+        /// The cluster.
+        #[serde(flatten)]
+        aks: AksName,
     },
     /// Nothing gets through to the API server of an AKS cluster at its public address.
     AuthorizedRanges {

@@ -21,6 +21,15 @@ pub enum Problem {
         /// Those of the nodes that can pull.
         having: String,
     },
+    /// Other nodes reach the registry at the very address that these nodes do not.
+    ReachedFromOthers {
+        /// The registry's name.
+        host: String,
+        /// The addresses.
+        addresses: String,
+        /// How many nodes reach it there.
+        others: usize,
+    },
     /// A node and the pods on it get different answers for the registry's name.
     DnsSplitPodVsNode {
         /// The name.

@@ -80,7 +80,7 @@ fn cluster(text: &str) -> Result<ResourceId, String> {
     id_of(text, CLUSTERS)
 }
 
-fn registry(text: &str) -> Result<ResourceId, String> {
+pub(super) fn registry(text: &str) -> Result<ResourceId, String> {
     id_of(text, REGISTRIES)
 }
 
@@ -92,7 +92,7 @@ fn id_of(text: &str, kind: &str) -> Result<ResourceId, String> {
 }
 
 /// Parses a subscription's id. Its name is not accepted: names need not be unique.
-fn subscription(text: &str) -> Result<String, String> {
+pub(super) fn subscription(text: &str) -> Result<String, String> {
     let groups: Vec<&str> = text.split('-').collect();
     let is_hex = |group: &&str| group.chars().all(|c| c.is_ascii_hexdigit());
     let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();

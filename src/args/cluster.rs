@@ -33,6 +33,9 @@ pub(crate) struct KubeArgs {
     /// How long one request may take [default: 35s]
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Which cluster")]
     pub request_timeout: Option<Duration>,
+    /// Whether Azure says how the cluster is reached, and no kubeconfig.
+    #[arg(skip)]
+    pub in_azure: bool,
 }
 
 impl KubeArgs {
@@ -51,6 +54,7 @@ impl KubeArgs {
             namespace: self.namespace.clone(),
             impersonate: Impersonate { user: self.as_user.clone(), groups: self.as_group.clone() },
             request_timeout: self.request_timeout,
+            in_azure: self.in_azure,
             in_cluster: text("KUBERNETES_SERVICE_HOST").zip(port),
         }
     }
@@ -137,6 +141,9 @@ impl NodeArgs {
 
     /// Returns the arguments that repeat this run for another image, the command included.
     pub(crate) fn flags(&self) -> Vec<String> {
+        if self.kube.in_azure {
+            return flags_of_aks(self);
+        }
         let mut flags = vec!["node".to_owned()];
         flags.extend(self.kube.flags());
         if let Some(file) = &self.agent {
@@ -151,6 +158,31 @@ impl NodeArgs {
         flags.extend(switches.iter().filter(|(on, _)| *on).map(|(_, flag)| (*flag).to_owned()));
         flags
     }
+}
+
+/// Returns the arguments that repeat a run of `check-acr aks` for what follows them.
+fn flags_of_aks(args: &NodeArgs) -> Vec<String> {
+    let mut flags = vec!["aks".to_owned()];
+    let mut add = |flag: &str, value: &str| flags.extend([flag.to_owned(), value.to_owned()]);
+    let azure = &args.options.azure;
+    azure.resource_group.iter().for_each(|group| add("-g", group));
+    azure.cluster.iter().for_each(|name| add("-n", name));
+    azure.subscription.iter().for_each(|id| add("--subscription", id));
+    args.node.iter().for_each(|node| add("--node-name", node));
+    args.kube.namespace.iter().for_each(|namespace| add("--namespace", namespace));
+    args.image.iter().for_each(|image| add("--image", image));
+    args.pull_secret.iter().for_each(|secret| add("--pull-secret", secret));
+    args.agent.iter().for_each(|file| add("--agent", &file.display().to_string()));
+    args.options.cloud.flag().iter().for_each(|cloud| add("--cloud", cloud));
+    args.options.platform.iter().for_each(|platform| add("--platform", &platform.to_string()));
+    let switches = [
+        (args.all_nodes, "--all-nodes"),
+        (args.pod_network, "--pod-network"),
+        (args.options.full, "--full"),
+    ];
+    flags.extend(switches.iter().filter(|(on, _)| *on).map(|(_, flag)| (*flag).to_owned()));
+    flags.push("--acr".to_owned());
+    flags
 }
 
 /// The commands that need permissions.

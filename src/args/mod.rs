@@ -1,6 +1,7 @@
 //! The command line.
 
 pub(crate) mod agent;
+pub(crate) mod aks;
 pub(crate) mod azure;
 mod called;
 pub(crate) mod cluster;
@@ -14,6 +15,7 @@ use clap::{Args as ArgGroup, Parser, Subcommand};
 
 use crate::run::Wanted;
 pub(crate) use agent::AgentArgs;
+pub(crate) use aks::AksArgs;
 use azure::AzureArgs;
 pub(crate) use called::read;
 pub(crate) use cluster::{CleanupArgs, KubeArgs, NodeArgs, RbacArgs, RbacOf};
@@ -28,6 +30,7 @@ Examples:
   check-acr -g shop --cluster shop-aks IMAGE           and why may this cluster not pull it?
   check-acr node --all-nodes IMAGE                     which nodes of this cluster can pull it?
   check-acr why -n shop                                why do pods there wait for their images?
+  check-acr aks -g shop -n shop-aks --acr IMAGE        the same of an AKS cluster, by its name
   check-acr -q -o text -o json=report.json IMAGE       in CI: the verdict, and a report in a file
   kubectl get pods -A -o jsonpath='{..image}' | tr ' ' '\\n' | sort -u | check-acr -
   check-acr lab data-endpoint-record-missing           try it: no registry and no network needed
@@ -98,6 +101,9 @@ pub(crate) enum Command {
     /// Check REF from the nodes of a Kubernetes cluster, which pull with their own network, files
     /// and identity: a Job on each
     Node(Box<NodeArgs>),
+    /// Check an Azure registry from the nodes of an AKS cluster, with the flags of `az aks check-acr`:
+    /// neither kubectl nor a kubeconfig is needed, only a sign-in to Azure
+    Aks(Box<AksArgs>),
     /// Print the Kubernetes permissions that `check-acr node` and `why` need, as manifests
     Rbac(RbacArgs),
     /// Remove what runs of `check-acr node` and `why` left in a cluster

@@ -59,7 +59,7 @@ pub(super) async fn run(
         return from_views(&scenario, &options).await;
     }
     let lab = lab::start(&scenario).await.map_err(failed)?;
-    if scenario.ask.command == "node" {
+    if lab_nodes::is_from_nodes(&scenario) {
         let mut args = lab_nodes::arguments(&scenario)?;
         args.options = options.or(args.options);
         let (world, kube) = lab_nodes::world_of(&scenario, &lab, &args.kube)?;
@@ -130,7 +130,7 @@ pub async fn run_scenario(
         why::look(world, kube, &args, |_| {}, move |event| kept.borrow_mut().push(event)).await?;
         return Ok(events.take());
     }
-    if scenario.ask.command != "node" {
+    if !lab_nodes::is_from_nodes(scenario) {
         let (options, targets, world) = prepare_scenario(scenario, lab, change)?;
         return Ok(run_plans(targets, world, &options.wanted(), |_| {}).await);
     }

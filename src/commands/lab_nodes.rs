@@ -7,7 +7,7 @@ use std::{
 
 use checks::kit::World;
 use clap::Parser;
-use lab::{Agent, AgentCall, AgentEnd, Lab, Scenario};
+use lab::{Agent, AgentCall, AgentEnd, Ask, Lab, Scenario};
 
 use super::{
     check,
@@ -24,13 +24,21 @@ use crate::{
 /// The kubeconfig of the lab's client.
 const KUBECONFIG: &str = "~/.kube/config";
 
+/// Returns whether a scenario looks from the nodes of its cluster.
+pub(super) fn is_from_nodes(scenario: &Scenario) -> bool {
+    ["node", "aks"].contains(&scenario.ask.command.as_str())
+}
+
 /// Returns the arguments of a scenario that looks from the nodes.
 pub(super) fn arguments(scenario: &Scenario) -> Result<NodeArgs, String> {
-    let words = ["check-acr", "node", &scenario.ask.image].map(str::to_owned).into_iter();
-    let args = Args::try_parse_from(words.chain(scenario.ask.args.clone()));
+    let Ask { image, command, args, .. } = &scenario.ask;
+    let asked = if command == "aks" { vec!["--acr", image] } else { vec![image.as_str()] };
+    let words = ["check-acr", command].into_iter().chain(asked).map(str::to_owned);
+    let args = Args::try_parse_from(words.chain(args.clone()));
     match args.map_err(|error| format!("the scenario's arguments: {error}"))?.command {
         Some(Command::Node(args)) => Ok(*args),
-        _ => Err("the scenario's arguments are not those of `node`".into()),
+        Some(Command::Aks(args)) => args.into_node(),
+        _ => Err("the scenario's arguments are not those of `node` or `aks`".into()),
     }
 }
 

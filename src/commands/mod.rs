@@ -1,6 +1,7 @@
 //! The subcommands, one file each.
 
 mod agent;
+mod aks;
 pub(crate) mod check;
 mod cleanup;
 mod documents;
@@ -32,6 +33,7 @@ pub(crate) async fn run(args: Args) -> Exit {
         (Some(Command::Check(check)), _) => check::run(*check).await,
         (None, check) => check::run(check).await,
         (Some(Command::Node(node)), _) => node::run(*node).await,
+        (Some(Command::Aks(aks)), _) => aks::run(*aks).await,
         (Some(Command::Rbac(rbac)), _) => Ok(rbac::run(&rbac)),
         (Some(Command::Cleanup(cleanup)), _) => cleanup::run(cleanup).await,
         (Some(Command::Explain { code, show }), _) => {

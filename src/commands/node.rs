@@ -16,6 +16,7 @@ use crate::{
     carry::{self, Architecture, NotCarried},
     join::node::{Footprint, NodeRun, Programs, look},
     phrases::Phrase,
+    present::last_sentence::last_sentence,
     show::{Outputs, Progress, print_note},
     world,
 };
@@ -52,6 +53,8 @@ pub(super) fn targets(refs: &[String], args: &NodeArgs) -> Result<Vec<Target>, S
     let mut targets = check::targets(refs, options, None)?;
     for target in &mut targets {
         let flags = std::mem::take(&mut target.flags);
+        // Those of `aks` are all of them, and end with --acr.
+        let flags = if args.kube.in_azure { vec![] } else { flags };
         target.flags = args.flags().into_iter().chain(flags).collect();
     }
     Ok(targets)
@@ -90,8 +93,14 @@ pub(super) async fn in_world(
     };
     drop(progress);
     let run: Run = folded.take();
-    let exit = outputs.finish(&outputs.present(&run));
+    let page = outputs.present(&run);
+    let exit = outputs.finish(&page);
     note(&footprint, outputs.lang());
+    if args.kube.in_azure {
+        for target in &page.targets {
+            outputs.last_sentence(&last_sentence(target, outputs.lang()));
+        }
+    }
     Ok(exit)
 }
 

@@ -40,6 +40,10 @@ fn needed(args: &RbacArgs) -> Vec<Right> {
             .into_iter()
             .filter(|it| args.of == RbacOf::Node || (it.verb, it.resource) != ("list", "nodes"));
         needed.extend(lists.chain([get]));
+        // `check-acr cleanup` looks for Jobs that a run left.
+        if let Some(jobs) = needed.iter().find(|right| right.resource == "jobs").copied() {
+            needed.push(Right { verb: "list", ..jobs });
+        }
     }
     needed
 }
@@ -145,6 +149,9 @@ mod tests {
         assert!(all[0]["rules"].as_array().unwrap().contains(&of_pods), "{all:?}");
         assert!(all[1]["rules"].to_string().contains("watch"), "its Jobs stay in a namespace");
         assert!(!serde_json::to_string(&all).unwrap().contains("secrets"));
+        let jobs = &documents[1]["rules"].as_array().unwrap();
+        let jobs = jobs.iter().find(|rule| rule["resources"][0] == "jobs").unwrap();
+        assert_eq!(jobs["verbs"], json!(["create", "delete", "list"]));
         let bound = manifests(&args(&["dev@contoso.com"]));
         assert_eq!(bound.len(), 4);
         assert_eq!(bound[3]["subjects"][0]["name"], "dev@contoso.com");

@@ -16,6 +16,10 @@ impl ClusterFlags {
     pub(super) fn of(target: &Map<String, Value>) -> Self {
         let flags = target.get("flags").and_then(Value::as_array).map(Vec::as_slice);
         let words: Vec<&str> = flags.unwrap_or_default().iter().filter_map(Value::as_str).collect();
+        // The kubeconfig of `aks` is in no file: what kubectl would ask is another cluster, perhaps.
+        if words.first() == Some(&"aks") {
+            return Self(None);
+        }
         let named = words.windows(2).filter(|pair| matches!(pair[0], "--context" | "--kubeconfig"));
         Self(named.map(|pair| Some(format!(" {} {}", pair[0], word(pair[1])?))).collect())
     }
@@ -23,7 +27,7 @@ impl ClusterFlags {
     /// Adds them to the commands of a fix. A command that cannot name its cluster is left out.
     pub(super) fn add_to(&self, fix: &mut FilledFix) {
         for command in [&mut fix.run, &mut fix.verify, &mut fix.undo] {
-            *command = command.take().and_then(|command| self.added(&command));
+            *command = command.take().and_then(|command| self.added(&without_wait(&command)));
         }
     }
 
@@ -40,6 +44,18 @@ impl ClusterFlags {
             }
         }
         Some(text + rest)
+    }
+}
+
+/// Returns a command that looks from nodes without the option to look again, which is only for runs
+/// from here.
+fn without_wait(command: &str) -> String {
+    let rest = command.strip_prefix("check-acr --wait ").and_then(|rest| rest.split_once(' '));
+    match rest {
+        Some((_, rest)) if ["node ", "aks "].iter().any(|name| rest.starts_with(name)) => {
+            format!("check-acr {rest}")
+        }
+        _ => command.to_owned(),
     }
 }
 
@@ -104,6 +120,8 @@ mod tests {
     fn a_run_without_a_named_cluster_changes_no_command() {
         let flags = flags(&["--platform", "linux/amd64"]);
         assert_eq!(flags.added("kubectl get nodes").unwrap(), "kubectl get nodes");
+        assert_eq!(without_wait("check-acr --wait 15m aks -g a -n b"), "check-acr aks -g a -n b");
+        assert_eq!(without_wait("check-acr --wait 15m app:v1"), "check-acr --wait 15m app:v1");
     }
 
     #[test]

@@ -72,20 +72,39 @@ pub(super) fn of(targets: &[TargetPage]) -> Option<GroupsPage> {
     for target in targets.iter().filter(|target| !target.is_scope()) {
         let pods = target.target.get("pods").cloned();
         let pods = pods.and_then(|pods| serde_json::from_value::<ImagePods>(pods).ok());
-        add(&mut open, target, &pods.unwrap_or_default());
+        add(&mut open, targets, target, &pods.unwrap_or_default());
     }
     let mut groups: Vec<Group> = open.into_iter().map(|open| open.group).collect();
     groups.sort_by_key(|group| std::cmp::Reverse((group.severity, group.pods)));
     Some(GroupsPage { looked_at, waiting, groups })
 }
 
+/// Returns what says more of a cause: the finding of another image that explains this code, of the same
+/// host at the same addresses. One fault, seen by two images, is one group.
+fn better<'a>(targets: &'a [TargetPage], cause: &'a CausePage) -> &'a Told {
+    let place = |told: &Told| {
+        let addresses = match told.evidence.get("addresses") {
+            Some(Value::Array(list)) => {
+                list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+            }
+            other => other.and_then(Value::as_str).unwrap_or_default().to_owned(),
+        };
+        (told.evidence.get("host").cloned(), addresses)
+    };
+    let mut others = targets.iter().flat_map(|target| &target.causes);
+    let more = others.find(|other| {
+        other.consequences.contains(&cause.told.code) && place(&other.told) == place(&cause.told)
+    });
+    more.map_or(&cause.told, |other| &other.told)
+}
+
 /// Adds what is known of one image to the groups.
-fn add(open: &mut Vec<Open>, target: &TargetPage, pods: &ImagePods) {
+fn add(open: &mut Vec<Open>, targets: &[TargetPage], target: &TargetPage, pods: &ImagePods) {
     let mut settled: BTreeSet<&String> = BTreeSet::new();
     for cause in &target.causes {
         let nodes = nodes_of(target, cause, pods);
         settled.extend(nodes.iter().copied());
-        take(open, (Severity::Error, cause), &nodes, (target, pods));
+        take(open, (Severity::Error, cause, better(targets, cause)), &nodes, (target, pods));
     }
     // Why nobody looked says more than that nobody did.
     let is_of_pods = |cause: &&CausePage| cause.step == steps::POD.name;
@@ -99,13 +118,13 @@ fn add(open: &mut Vec<Open>, target: &TargetPage, pods: &ImagePods) {
         nodes.retain(|node| !settled.contains(node));
         settled.extend(nodes.iter().copied());
         if !nodes.is_empty() || pods.nodes.is_empty() {
-            take(open, (Severity::CouldNotTell, cause), &nodes, (target, pods));
+            take(open, (Severity::CouldNotTell, cause, &cause.told), &nodes, (target, pods));
         }
     }
     for cause in target.warnings.iter().filter(is_of_pods) {
         let nodes = nodes_of(target, cause, pods);
         if !nodes.is_empty() {
-            take(open, (Severity::Warning, cause), &nodes, (target, pods));
+            take(open, (Severity::Warning, cause, &cause.told), &nodes, (target, pods));
         }
     }
 }
@@ -126,11 +145,10 @@ fn nodes_of<'p>(target: &TargetPage, cause: &CausePage, pods: &'p ImagePods) -> 
 
 fn take(
     open: &mut Vec<Open>,
-    (severity, cause): (Severity, &CausePage),
+    (severity, cause, told): (Severity, &CausePage, &Told),
     nodes: &[&String],
     (target, pods): (&TargetPage, &ImagePods),
 ) {
-    let told = &cause.told;
     // What is said of pods alone is the same for each image.
     let title = if cause.step == steps::POD.name && severity != Severity::Error {
         String::new()

@@ -20,7 +20,8 @@ pub(super) fn headline(page: &TargetPage, lang: Lang) -> String {
     let views: Vec<&ViewPage> = page.views.iter().filter(|view| view.from.pulls()).collect();
     match views[..] {
         [view] => of_one(page, view, lang),
-        [] if page.views.len() == 1 => of_one(page, &page.views[0], lang),
+        // Nothing was pulled: the cluster or Azure says why.
+        [] if !page.views.is_empty() => of_one(page, &page.views[0], lang),
         _ => of_many(page, &views, lang),
     }
 }

@@ -4,6 +4,7 @@
 mod cluster;
 mod groups;
 mod headline;
+pub(crate) mod last_sentence;
 pub(crate) mod message;
 pub(crate) mod reference;
 mod resolve;

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::{
     json_v1::json,
-    print::{print_error, write},
+    print::{print_error, print_note, write},
     terminal::{WIDTH, ascii, colored, is_plain_ascii, locale, width},
     text::{TextOptions, text},
 };
@@ -151,6 +151,18 @@ impl Outputs {
             return Exit::CouldNotTell;
         }
         page.exit
+    }
+
+    /// Writes a sentence below the text on standard output, or to standard error where that is not
+    /// for people.
+    pub(crate) fn last_sentence(&self, sentence: &str) {
+        let is_text = |(format, sink): &&(Format, Sink)| {
+            *format == Format::Text && matches!(sink, Sink::Stdout)
+        };
+        match self.sinks.iter().find(is_text) {
+            Some((_, sink)) => self.write(sink, &format!("\n{sentence}\n")),
+            None => print_note(sentence),
+        }
     }
 
     fn write(&self, sink: &Sink, text: &str) {

@@ -121,9 +121,13 @@ fn broken(command: &str, room: usize) -> Vec<String> {
 /// The parts of a command between which a line may end.
 fn pieces(command: &str) -> Vec<&str> {
     let (mut pieces, mut begin, mut quote) = (vec![], 0, None);
-    let bytes = command.as_bytes();
+    let (bytes, mut is_escaped) = (command.as_bytes(), false);
     for (at, byte) in bytes.iter().enumerate() {
+        if std::mem::take(&mut is_escaped) {
+            continue;
+        }
         match (byte, quote) {
+            (b'\\', None | Some(b'"')) => is_escaped = true,
             (b'\'' | b'"', None) => quote = Some(*byte),
             (byte, Some(open)) if *byte == open => quote = None,
             (b' ', None) => {
@@ -158,6 +162,9 @@ mod tests {
             ]
         );
         assert_eq!(broken("short -a -b", 44), ["short -a -b"]);
+        // A quote inside of a quoted word.
+        let quoted = r"grep 'it'\''s -a -b' -c";
+        assert_eq!(pieces(quoted), [r"grep 'it'\''s -a -b'", "-c"]);
     }
 
     #[test]

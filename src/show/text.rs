@@ -90,7 +90,11 @@ impl Page<'_> {
                 self.view(view);
                 target.views.iter().filter(is_azure).for_each(|view| self.azure(view));
             }
-            [] if target.views.len() == 1 => self.view(&target.views[0]),
+            // Nobody pulled: the cluster or Azure says why.
+            [] if !target.views.is_empty() => {
+                self.view(&target.views[0]);
+                target.views.iter().skip(1).for_each(|view| self.azure(view));
+            }
             _ => self.views(target),
         }
         self.paper.gap();

@@ -17,7 +17,8 @@ const MAX_NAMED: usize = 5;
 impl Page<'_> {
     /// Names the first of the places and counts the rest.
     fn places<'v>(&self, vantages: impl Iterator<Item = &'v Vantage>) -> String {
-        let all: Vec<&Vantage> = vantages.collect();
+        let mut all: Vec<&Vantage> = vantages.collect();
+        all.sort_by_cached_key(|vantage| in_order(&vantage.to_string()));
         let named: Vec<String> = all.iter().take(MAX_NAMED).map(|v| self.place(v)).collect();
         let named = named.join(", ");
         match all.len().saturating_sub(MAX_NAMED) {
@@ -96,6 +97,20 @@ impl Page<'_> {
     }
 }
 
+/// Returns a name as people sort it: its numbers by their values.
+fn in_order(name: &str) -> Vec<(String, u64)> {
+    let is_digit = |c: char| c.is_ascii_digit();
+    let (mut parts, mut rest) = (vec![], name);
+    while !rest.is_empty() {
+        let text = rest.find(is_digit).unwrap_or(rest.len());
+        let (text, behind) = rest.split_at(text);
+        let end = behind.find(|c| !is_digit(c)).unwrap_or(behind.len());
+        parts.push((text.to_owned(), behind[..end].parse().unwrap_or(u64::MAX)));
+        rest = &behind[end..];
+    }
+    parts
+}
+
 /// Returns the sign of how a step ended.
 fn sign(status: Option<StepStatus>) -> &'static str {
     match status {
@@ -104,5 +119,17 @@ fn sign(status: Option<StepStatus>) -> &'static str {
         Some(StepStatus::CouldNotTell) => "?",
         Some(StepStatus::Blocked) => "↑",
         Some(StepStatus::Skipped | StepStatus::Unfinished) | None => "–",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_by_their_numbers() {
+        let mut names = ["node/blue-10", "node/blue-2", "node/azure", "node/blue-1", ""];
+        names.sort_by_cached_key(|name| in_order(name));
+        assert_eq!(names, ["", "node/azure", "node/blue-1", "node/blue-2", "node/blue-10"]);
     }
 }

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, json};
 
+use crate::Error;
 use crate::certificates::Certificates;
 use crate::kubernetes;
 use crate::scenario::{Scenario, SignIn};
@@ -39,6 +40,26 @@ pub(crate) fn files(
         *text = text.replace("$LAB_CA", &ca).replace("$KUBE_CREDENTIAL", kubernetes::TOKEN);
     }
     files
+}
+
+/// Returns the kubeconfig that Azure gives to the users of its cluster, and the secrets in it.
+pub(crate) fn cluster_config(
+    scenario: &Scenario,
+    certificates: &Certificates,
+) -> Result<(String, Vec<String>), Error> {
+    let text = &scenario.azure.cluster.kubeconfig;
+    if text.is_empty() {
+        return Ok((String::new(), vec![]));
+    }
+    let (certificate, key) = certificates.client()?;
+    let body = key.lines().filter(|line| !line.starts_with('-')).map(str::to_owned);
+    let secrets = body.chain([STANDARD.encode(&key)]).collect();
+    let text = text
+        .replace("$LAB_CA", &STANDARD.encode(certificates.ca_pem()))
+        .replace("$KUBE_CREDENTIAL", kubernetes::TOKEN)
+        .replace("$KUBE_CERTIFICATE", &STANDARD.encode(certificate))
+        .replace("$KUBE_KEY", &STANDARD.encode(&key));
+    Ok((text, secrets))
 }
 
 /// Returns the docker config with the sign-in. A refresh token goes with the all-zero user name.

@@ -48,6 +48,16 @@ impl Certificates {
         self.inspection.pem()
     }
 
+    /// Returns a certificate of a client and its key.
+    pub(crate) fn client(&self) -> Result<(String, String), Error> {
+        let key = KeyPair::generate()?;
+        let mut leaf = CertificateParams::new(vec![])?;
+        valid(&mut leaf, self.now, -30, 700);
+        leaf.distinguished_name.push(DnType::CommonName, "clusterUser");
+        leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        Ok((leaf.signed_by(&key, &self.trusted)?.pem(), key.serialize_pem()))
+    }
+
     /// Returns the TLS configuration of a host.
     pub(crate) fn config(
         &self,

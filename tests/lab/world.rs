@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::Error;
-use crate::asker::{docker_config, environment, files};
+use crate::asker::{cluster_config, docker_config, environment, files};
 use crate::azure::{ControlPlane, Linked};
 use crate::certificates::Certificates;
 use crate::dns::{self, Faulty, Records, Source};
@@ -249,6 +249,9 @@ async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
     let cluster = Cluster::new(&scenario.kubernetes);
     let proxy = Arc::new(proxy(scenario, &routes, &world.azure.zones(), &world.secrets)?);
     let certificates = Certificates::new(names.into_iter().collect())?;
+    let (kubeconfig, keys) = cluster_config(scenario, &certificates)?;
+    let secrets = world.secrets.all().into_iter().chain(keys).collect();
+    world.azure.set_kubeconfig(kubeconfig);
     for Place { seen, host, port, .. } in places {
         let Some(port) = port else { continue };
         let tls = certificates.config(host.certificate, host.http)?;
@@ -287,7 +290,7 @@ async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
         programs,
         files: files(scenario, &world.secrets, &certificates),
         disk: scenario.node.disk(),
-        secrets: world.secrets.all(),
+        secrets,
         registry,
         data,
         cluster,

@@ -56,6 +56,11 @@ impl Principal {
         }
     }
 
+    /// Returns the kind of principal as role assignments name it.
+    pub fn kind(&self) -> &'static str {
+        if self.is_person { "User" } else { "ServicePrincipal" }
+    }
+
     /// Returns the name, or else one of the ids.
     pub fn word(&self) -> Option<&str> {
         let ids = [&self.name, &self.client_id, &self.object_id];

@@ -284,7 +284,8 @@ impl Kube {
         };
         cx.exchanged(Exchange {
             to: &self.0.cluster.server.host.to_string(),
-            request: &format!("{} {}", request.method(), request.uri()),
+            // The crate writes the beginning of a query even where there is none.
+            request: format!("{} {}", request.method(), request.uri()).trim_end_matches('?'),
             response: &response,
             details: Map::new(),
             took: began.elapsed(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 /// A list of objects.
 #[derive(Debug, Deserialize)]
@@ -99,10 +99,15 @@ pub struct NodeInfo {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct NodeImage {
-    /// Its names, by digest and by tag.
+    /// Its names, by digest and by tag: `null` where a newer image took them.
+    #[serde(deserialize_with = "or_none")]
     pub names: Vec<String>,
     /// Its size.
     pub size_bytes: u64,
+}
+
+fn or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
 /// A condition of a node, a Job or a pod.
@@ -237,5 +242,18 @@ impl Node {
     /// Returns a label.
     pub fn label(&self, name: &str) -> Option<&str> {
         self.metadata.labels.get(name).map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_without_names() {
+        let read = |text: &str| serde_json::from_str::<NodeImage>(text).unwrap().names;
+        assert!(read(r#"{"names":null,"sizeBytes":5120350}"#).is_empty());
+        assert!(read(r#"{"sizeBytes":1}"#).is_empty());
+        assert_eq!(read(r#"{"names":["a"]}"#), ["a"]);
     }
 }

@@ -17,6 +17,8 @@ pub struct KubeOptions {
     pub impersonate: Impersonate,
     /// `--request-timeout`.
     pub request_timeout: Option<Duration>,
+    /// Whether Azure's control plane says how the cluster is reached, and no kubeconfig.
+    pub in_azure: bool,
     /// The API server that Kubernetes tells the pods of a cluster (`KUBERNETES_SERVICE_HOST` and
     /// `_PORT`).
     pub in_cluster: Option<(String, u16)>,

@@ -3,7 +3,9 @@
 mod sanitize;
 mod secret;
 mod urls;
+mod words;
 
 pub(crate) use sanitize::sanitize;
 pub use sanitize::sanitize_text;
 pub use secret::{Secret, claims};
+pub use words::without_secrets;

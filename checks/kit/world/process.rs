@@ -1,7 +1,15 @@
 //! Runs the programs that provide credentials, with a timeout and a limit on their output.
 
-use std::{fmt, io, path::Path, process::Stdio, time::Duration};
+use std::{
+    fmt, io,
+    path::Path,
+    process::Stdio,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
+use futures::future::join3;
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     process::Command,
@@ -92,25 +100,49 @@ pub async fn run_with(
     run_command(command, "", wait).await
 }
 
+/// How long what a program left running may still write, once the program itself has ended.
+const REST_WAIT: Duration = Duration::from_millis(500);
+
 async fn run_command(
     mut command: Command,
     input: &str,
     wait: Duration,
 ) -> Result<ProcessOutput, ProcessError> {
     let running = async {
+        // A group of its own, which ends as a whole: also what the program started, on Ctrl-C too.
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
-        if let Some(mut stdin) = child.stdin.take() {
-            // A program that ignores its input may have exited already.
-            let _ = stdin.write_all(input.as_bytes()).await;
-        }
-        let (out, err) = (child.stdout.take(), child.stderr.take());
-        let (out, err) = futures::future::try_join(all(out), all(err)).await?;
-        let status = child.wait().await?;
+        let _group = Group(child.id());
+        let stdin = child.stdin.take();
+        let writing = async move {
+            if let Some(mut stdin) = stdin {
+                // A program that ignores its input may have exited already.
+                let _ = stdin.write_all(input.as_bytes()).await;
+            }
+        };
+        let (out, err) = (Mutex::default(), Mutex::default());
+        let (from, from_err) = (child.stdout.take(), child.stderr.take());
+        let reading = async { join3(all(from, &out), all(from_err, &err), writing).await };
+        let mut reading = std::pin::pin!(reading);
+        let status = tokio::select! {
+            (read, read_err, ()) = &mut reading => {
+                read.and(read_err)?;
+                child.wait().await?
+            }
+            status = child.wait() => {
+                // Another process may hold the pipes open, for as long as it likes.
+                if let Ok((read, read_err, ())) = timeout(REST_WAIT, &mut reading).await {
+                    read.and(read_err)?;
+                }
+                status?
+            }
+        };
+        let [out, err] = [&out, &err].map(|read| std::mem::take(&mut *lock(read)));
         Ok(ProcessOutput { out, err, success: status.success(), status: status.to_string() })
     };
     let ran = timeout(wait, running).await.map_err(|_| ProcessError::TimedOut)?;
@@ -125,17 +157,67 @@ async fn run_command(
     }
 }
 
-async fn all(from: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
-    let mut read = vec![];
-    if let Some(from) = from {
-        from.take(MAX_OUTPUT_BYTES + 1).read_to_end(&mut read).await?;
+/// The processes that a program started, and itself: killed when it is dropped.
+struct Group(Option<u32>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let leader = self.0.and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
+        if let Some(leader) = leader {
+            // There may be none left.
+            let _ = kill_process_group(leader, Signal::KILL);
+        }
     }
-    Ok(read)
+}
+
+fn lock(read: &Mutex<Vec<u8>>) -> MutexGuard<'_, Vec<u8>> {
+    read.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Reads to the end, or as much as is read.
+async fn all(from: Option<impl AsyncRead + Unpin>, into: &Mutex<Vec<u8>>) -> io::Result<()> {
+    let Some(from) = from else { return Ok(()) };
+    let mut from = from.take(MAX_OUTPUT_BYTES + 1);
+    let mut piece = vec![0; 16 * 1024];
+    loop {
+        let read = from.read(&mut piece).await?;
+        if read == 0 {
+            return Ok(());
+        }
+        lock(into).extend_from_slice(&piece[..read]);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn shell(script: &str) -> (Result<ProcessOutput, ProcessError>, std::time::Duration) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let began = std::time::Instant::now();
+        let ran = runtime.block_on(run("sh", &["-c", script], "", Duration::from_secs(20)));
+        (ran, began.elapsed())
+    }
+
+    #[test]
+    fn a_pipe_that_another_process_holds_open_is_not_waited_for() {
+        let began = std::time::Instant::now();
+        let (ran, took) = shell("echo token; sleep 300 & echo $! >&2; exit 0");
+        let printed = ran.map_err(|error| error.to_string()).unwrap();
+        assert_eq!((printed.out.as_slice(), printed.success), (b"token\n".as_slice(), true));
+        assert!(took < Duration::from_secs(10), "{took:?}");
+        // What it left running was ended with it.
+        let pid = String::from_utf8(printed.err).unwrap();
+        let is_gone = || {
+            let state = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+            state.map_or(true, |stat| stat.contains(") Z ") || !stat.contains("(sleep)"))
+        };
+        // The system takes a moment to end it.
+        while !is_gone() && took < Duration::from_secs(10) && began.elapsed() < took * 10 {
+            std::thread::yield_now();
+        }
+        assert!(is_gone(), "a process was left: {pid}");
+    }
 
     #[test]
     fn the_words_are_those_of_the_errors() {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 use strum::{Display, VariantNames};
 
-use crate::kit::sanitize_text;
+use crate::kit::{redact::without_secrets, sanitize_text};
 
 /// The names and numbers in a message.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -169,23 +169,6 @@ pub(super) fn without_names(error: &str) -> String {
     let parts = error.split('"').enumerate();
     let kept = parts.map(|(at, part)| if at % 2 == 1 && is_name(part) { "" } else { part });
     kept.collect::<Vec<_>>().join("\"").to_ascii_lowercase()
-}
-
-/// Returns a text with a mark in the place of each word that may be a credential outside of a URL.
-fn without_secrets(text: &str) -> String {
-    const KEYS: [&str; 6] = ["password", "passwd", "_token", "identitytoken", "secret=", "\"auth"];
-    let (mut shown, mut is_next) = (vec![], false);
-    for word in text.split(' ') {
-        let lower = word.to_ascii_lowercase();
-        let named = KEYS.iter().any(|key| lower.contains(key));
-        let is_value = is_next && word.len() >= 8 && !lower.starts_with("realm");
-        let is_secret = named || is_value || word.contains("eyJ");
-        shown.push(if is_secret { "***" } else { word });
-        is_next = matches!(lower.trim_end_matches([':', '"', '\'']), "bearer" | "basic")
-            || named && word.ends_with([':', '='])
-            || is_next && named;
-    }
-    shown.join(" ")
 }
 
 /// Returns the image, which stands in quotes behind the word.

@@ -33,7 +33,7 @@ pub(super) async fn try_out(
     let start = match &settings.request.image {
         Some(image) => Ok(pulled(image)),
         None => match packages.of(&node.architecture).await {
-            Ok(package) => start(settings, node, 0, &package),
+            Ok(package) => start(settings, node, &package),
             Err(why) => Err(why),
         },
     };

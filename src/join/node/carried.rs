@@ -1,5 +1,5 @@
-//! What carries the agent to the nodes: ConfigMaps, each owned by the Jobs that mount it, so that
-//! they go with the last of these.
+//! What carries the agent to the nodes: ConfigMaps for each kind of processor, owned by a Job that has
+//! no pod. They are there before the first pod wants to mount them, and go with that Job.
 
 use std::{path::PathBuf, rc::Rc, sync::Arc};
 
@@ -14,8 +14,6 @@ use tokio::{sync::OnceCell, task::spawn_blocking};
 use super::manifest::{JobSettings, OURS, RUN, Start};
 use crate::carry::{self, Architecture, COMMAND, MOUNT, NotCarried, Package};
 
-/// The most Jobs that own one ConfigMap: each owner is named in it.
-pub(super) const MAX_OWNERS: usize = 100;
 /// The longest program that is carried.
 const MAX_PROGRAM_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -89,21 +87,20 @@ fn problem(architecture: &str, why: &NotCarried) -> JobProblem {
     JobProblem::NotCarried { architecture: architecture.to_owned(), why, said }
 }
 
-/// Returns the name of one ConfigMap of a set of Jobs.
-fn map_name(settings: &JobSettings, set: usize, map: usize) -> String {
-    format!("check-acr-{}-set{set}-{map}", settings.run)
+/// Returns the name of one of the ConfigMaps for that kind of processor.
+fn map_name(settings: &JobSettings, architecture: &str, map: usize) -> String {
+    format!("{}-{map}", settings.carrier_name(architecture))
 }
 
 /// Returns what the container of a node starts from: the loader, in an image that the node has.
 pub(super) fn start(
     settings: &JobSettings,
     node: &ChosenNode,
-    set: usize,
     package: &Package,
 ) -> Result<Start, JobProblem> {
     let image = node.image.clone().ok_or(JobProblem::NoImage {})?;
     let sources = (0..package.maps.len())
-        .map(|map| json!({ "configMap": { "name": map_name(settings, set, map) } }));
+        .map(|map| json!({ "configMap": { "name": map_name(settings, &node.architecture, map) } }));
     let volume = json!({
         "name": "check-acr",
         "projected": { "defaultMode": 0o555, "sources": sources.collect::<Vec<_>>() },
@@ -117,19 +114,15 @@ pub(super) fn start(
     })
 }
 
-/// Returns the ConfigMaps of a set of Jobs, owned by those that were created: their names and ids.
+/// Returns the ConfigMaps for that kind of processor, owned by the Job with this id.
 pub(super) fn maps(
     settings: &JobSettings,
-    set: usize,
+    architecture: &str,
     package: &Package,
-    owners: &[(String, String)],
+    uid: &str,
 ) -> Vec<Value> {
-    let owners: Vec<Value> = owners
-        .iter()
-        .map(|(name, uid)| {
-            json!({ "apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": uid })
-        })
-        .collect();
+    let name = settings.carrier_name(architecture);
+    let owner = json!({ "apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": uid });
     let map = |(number, files): (usize, &std::collections::BTreeMap<String, Vec<u8>>)| {
         let files = files.iter();
         let data: Map<String, Value> = files
@@ -139,10 +132,10 @@ pub(super) fn maps(
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": {
-                "name": map_name(settings, set, number),
+                "name": map_name(settings, architecture, number),
                 "namespace": settings.namespace,
                 "labels": { OURS.0: OURS.1, RUN: settings.run },
-                "ownerReferences": owners,
+                "ownerReferences": [owner],
             },
             "immutable": true,
             "binaryData": data,

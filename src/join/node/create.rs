@@ -1,6 +1,4 @@
-//! Creates the Jobs: in sets, whose agent is carried by the same ConfigMaps.
-
-use std::cell::RefCell;
+//! Creates the Jobs, and before them what carries the agent to their nodes.
 
 use checks::kit::kube::{
     ChosenNode, GetParams, JobProblem, KubeError, KubeRequest, Object, PostParams, Refusal,
@@ -12,25 +10,22 @@ use futures::{
 use serde_json::Value;
 
 use super::{
-    carried::{MAX_OWNERS, maps, start},
+    carried::{maps, start},
     jobs::{AT_ONCE, Jobs, State},
     manifest::Start,
 };
 use crate::carry::Package;
 
-/// Returns the sets of nodes whose Jobs mount the same: of one architecture, and not too many.
-pub(super) fn sets(nodes: &[ChosenNode]) -> Vec<(&str, Vec<usize>)> {
-    let mut sets: Vec<(&str, Vec<usize>)> = vec![];
+/// Returns the nodes by their kind of processor: those of a kind mount the same.
+pub(super) fn kinds(nodes: &[ChosenNode]) -> Vec<(&str, Vec<usize>)> {
+    let mut kinds: Vec<(&str, Vec<usize>)> = vec![];
     for (number, node) in nodes.iter().enumerate() {
-        let open = sets.iter_mut().find(|(architecture, set)| {
-            *architecture == node.architecture && set.len() < MAX_OWNERS
-        });
-        match open {
-            Some((_, set)) => set.push(number),
-            None => sets.push((&node.architecture, vec![number])),
+        match kinds.iter_mut().find(|(architecture, _)| *architecture == node.architecture) {
+            Some((_, kind)) => kind.push(number),
+            None => kinds.push((&node.architecture, vec![number])),
         }
     }
-    sets
+    kinds
 }
 
 /// Returns what a container starts from when its image holds check-acr.
@@ -44,64 +39,91 @@ impl Jobs<'_> {
             let numbers = stream::iter(0..self.nodes.len());
             let start = pulled(image);
             let creating = numbers.map(|number| self.create(number, &start));
-            creating.buffer_unordered(AT_ONCE).for_each(|_| std::future::ready(())).await;
+            creating.buffer_unordered(AT_ONCE).for_each(|()| std::future::ready(())).await;
             return;
         }
-        for (set, (architecture, numbers)) in sets(self.nodes).into_iter().enumerate() {
+        for (architecture, numbers) in kinds(self.nodes) {
             match self.packages.of(architecture).await {
-                Ok(package) => self.create_set(set, &numbers, &package).await,
-                Err(why) => {
-                    numbers.iter().for_each(|number| self.settle(*number, Err(why.clone())));
-                }
+                Ok(package) => self.create_kind(&numbers, &package).await,
+                Err(why) => self.settle_all(&numbers, &why),
             }
         }
     }
 
-    /// Creates the Jobs of a set, and then what they mount: it goes when they go.
-    async fn create_set(&self, set: usize, numbers: &[usize], package: &Package) {
-        let owners = RefCell::new(vec![]);
-        let create = async |number: usize| {
-            let node = &self.nodes[number];
-            match start(self.settings, node, set, package) {
-                Ok(start) => {
-                    let owner = self.create(number, &start).await;
-                    owners.borrow_mut().extend(owner);
-                }
+    fn settle_all(&self, numbers: &[usize], why: &JobProblem) {
+        numbers.iter().for_each(|number| self.settle(*number, Err(why.clone())));
+    }
+
+    /// Creates what the Jobs of one kind of nodes mount, and then the Jobs: a kubelet that finds it
+    /// missing looks again only after a pause, which grows.
+    async fn create_kind(&self, numbers: &[usize], package: &Package) {
+        let starts = numbers.iter().map(|number| {
+            let node = &self.nodes[*number];
+            (*number, start(self.settings, node, package))
+        });
+        let mut able = vec![];
+        for (number, start) in starts {
+            match start {
+                Ok(start) => able.push((number, start)),
                 Err(why) => self.settle(number, Err(why)),
             }
-        };
-        let creating = stream::iter(numbers.iter().copied()).map(create);
-        creating.buffer_unordered(AT_ONCE).for_each(|()| std::future::ready(())).await;
-        let owners = owners.take();
-        if owners.is_empty() {
-            return;
         }
+        let Some((first, start)) = able.first() else { return };
+        if let Err(error) = self.carry(&self.nodes[*first], start, able.len(), package).await {
+            return self.settle_all(numbers, &self.refused(&error));
+        }
+        let creating = stream::iter(&able).map(|(number, start)| self.create(*number, start));
+        creating.buffer_unordered(AT_ONCE).for_each(|()| std::future::ready(())).await;
+    }
+
+    /// Creates the Job without a pod, and the ConfigMaps that it owns.
+    async fn carry(
+        &self,
+        node: &ChosenNode,
+        start: &Start,
+        nodes: usize,
+        package: &Package,
+    ) -> Result<(), KubeError> {
+        let name = self.settings.carrier_name(&node.architecture);
+        let job = self.settings.carrier(node, start, nodes).to_string().into_bytes();
+        let request = self.jobs().create(&PostParams::default(), job)?;
+        self.carriers.borrow_mut().push(name.clone());
+        let owner = match self.kube.ask::<Object>(self.cx, request).await {
+            // A request that was repeated may have done it the first time.
+            Err(error) if error.status() == Some(409) => {
+                self.kube.ask(self.cx, self.jobs().get(&name, &GetParams::default())?).await?
+            }
+            Err(error) => {
+                if Refusal::of(&error).is_some() {
+                    self.carriers.borrow_mut().pop();
+                }
+                return Err(error);
+            }
+            Ok(owner) => owner,
+        };
         let path = format!("/api/v1/namespaces/{}/configmaps", self.settings.namespace);
         let create = async |map: Value| {
             let map = map.to_string().into_bytes();
-            match KubeRequest::new(&path).create(&PostParams::default(), map) {
-                Ok(request) => self.kube.ask::<Object>(self.cx, request).await,
-                Err(error) => Err(error.into()),
-            }
+            let request = KubeRequest::new(&path).create(&PostParams::default(), map)?;
+            self.kube.ask::<Object>(self.cx, request).await
         };
-        let maps = maps(self.settings, set, package, &owners).into_iter().map(create);
-        for created in join_all(maps).await {
-            if let Err(error) = created
-                && error.status() != Some(409)
-            {
-                let why = self.refused(&error);
-                numbers.iter().for_each(|number| self.settle(*number, Err(why.clone())));
-                return;
+        let maps = maps(self.settings, &node.architecture, package, &owner.metadata.uid);
+        for created in join_all(maps.into_iter().map(create)).await {
+            match created {
+                Err(error) if error.status() != Some(409) => return Err(error),
+                _ => {}
             }
         }
+        self.note_progress();
+        Ok(())
     }
 
     fn refused(&self, error: &KubeError) -> JobProblem {
         JobProblem::refused(error, &self.settings.namespace)
     }
 
-    /// Creates the Job of a node; returns its name and its id.
-    async fn create(&self, number: usize, start: &Start) -> Option<(String, String)> {
+    /// Creates the Job of a node.
+    async fn create(&self, number: usize, start: &Start) {
         let job = self.settings.job(number, &self.nodes[number], start).to_string().into_bytes();
         let request = self.jobs().create(&PostParams::default(), job);
         let created: Result<Object, KubeError> = match request {
@@ -117,20 +139,18 @@ impl Jobs<'_> {
             created => created,
         };
         match created {
-            Ok(job) => {
+            Ok(_) => {
                 self.note_progress();
                 // A pod may have reported before its Job's creation was answered.
                 if self.states[number].get() == State::Begun {
                     self.states[number].set(State::Created);
                 }
-                Some((job.metadata.name, job.metadata.uid))
             }
             Err(error) => {
                 if Refusal::of(&error).is_some() {
                     self.states[number].set(State::Planned);
                 }
                 self.settle(number, Err(self.refused(&error)));
-                None
             }
         }
     }
@@ -146,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_set_is_of_one_architecture_and_not_too_large() {
+    fn nodes_of_a_kind_are_together() {
         let node = |number: usize| ChosenNode {
             name: format!("n{number}"),
             architecture: if number.is_multiple_of(3) { "arm64" } else { "amd64" }.into(),
@@ -155,12 +175,9 @@ mod tests {
             pool: String::new(),
         };
         let nodes: Vec<ChosenNode> = (0..450).map(node).collect();
-        let sets = sets(&nodes);
-        assert_eq!(sets.iter().map(|(_, set)| set.len()).sum::<usize>(), 450);
-        for (architecture, set) in &sets {
-            assert!(set.len() <= MAX_OWNERS);
-            assert!(set.iter().all(|number| nodes[*number].architecture == *architecture));
-        }
-        assert_eq!(sets.len(), 5, "150 and 300 nodes");
+        let kinds = kinds(&nodes);
+        let counts: Vec<(&str, usize)> =
+            kinds.iter().map(|(kind, set)| (*kind, set.len())).collect();
+        assert_eq!(counts, [("arm64", 150), ("amd64", 300)]);
     }
 }

@@ -62,6 +62,8 @@ pub(super) struct Jobs<'a> {
     pub(super) tell: Tell,
     pub(super) packages: &'a Packages,
     pub(super) states: Vec<Cell<State>>,
+    /// The Jobs that own what carries the agent, as far as they may exist.
+    pub(super) carriers: RefCell<Vec<String>>,
     /// What Kubernetes last said of a pod that has not started.
     said: RefCell<Vec<Option<(String, String)>>>,
     open: Cell<usize>,
@@ -113,6 +115,7 @@ impl<'a> Jobs<'a> {
             packages,
             tell,
             states: nodes.iter().map(|_| Cell::new(State::Planned)).collect(),
+            carriers: RefCell::default(),
             said: RefCell::new(vec![None; nodes.len()]),
             open: Cell::new(nodes.len()),
             reported: Cell::default(),
@@ -146,7 +149,7 @@ impl<'a> Jobs<'a> {
             State::Settled { exists } => exists,
             State::Planned => false,
         };
-        let created = self.states.iter().filter(exists).count();
+        let created = self.states.iter().filter(exists).count() + self.carriers.borrow().len();
         let deleted = if keep { 0 } else { self.delete_all().await };
         Outcome { created, reported: self.reported.get(), deleted }
     }
@@ -345,9 +348,10 @@ impl<'a> Jobs<'a> {
                 State::Begun | State::Created | State::Settled { exists: true }
             )
         };
-        let numbers = (0..self.nodes.len()).filter(may_exist);
+        let names = (0..self.nodes.len()).filter(may_exist).map(|n| self.settings.name(n));
+        let names: Vec<String> = names.chain(self.carriers.borrow().iter().cloned()).collect();
         let (deleted, failed) = (Cell::new(0), RefCell::new(vec![]));
-        let deleting = stream::iter(numbers).map(|number| self.delete(number));
+        let deleting = stream::iter(&names).map(|name| self.delete(name));
         let deleting = deleting.buffer_unordered(AT_ONCE).for_each(|done| {
             match done {
                 Ok(()) => deleted.set(deleted.get() + 1),
@@ -366,10 +370,9 @@ impl<'a> Jobs<'a> {
         deleted.get()
     }
 
-    async fn delete(&self, number: usize) -> Result<(), KubeError> {
+    async fn delete(&self, name: &str) -> Result<(), KubeError> {
         // Without this, Jobs leave their pods behind (batch/v1 orphans by default).
-        let request =
-            self.jobs().delete(&self.settings.name(number), &DeleteParams::background())?;
+        let request = self.jobs().delete(name, &DeleteParams::background())?;
         match self.kube.ask::<Value>(self.cx, request).await {
             Ok(_) => Ok(()),
             Err(error) if error.status() == Some(404) => Ok(()),

@@ -9,6 +9,7 @@ mod graft;
 mod jobs;
 pub(crate) mod manifest;
 mod reading;
+mod told;
 
 use std::{
     cell::{Cell, RefCell},
@@ -17,10 +18,11 @@ use std::{
 };
 
 use checks::{
+    data_path::FromNodes,
     kit::{
         Cx, Fact, Plan, Target, World,
         engine::{Event, EventKind, Finding, RunProblem, VERSION, Vantage},
-        kube::{Access, Api, ChosenNode, JobProblem, KubeOptions, Nodes},
+        kube::{Access, Api, ChosenNode, JobProblem, KubeOptions, NodeRequest, Nodes},
     },
     steps,
 };
@@ -36,6 +38,7 @@ pub(crate) use cleanup::cleanup;
 use graft::Grafter;
 use jobs::{Jobs, Tell};
 use manifest::JobSettings;
+use told::Told;
 
 /// How long pods may take to start, besides what the agent may take.
 const START_WAIT: Duration = Duration::from_secs(60);
@@ -80,6 +83,9 @@ struct Reported {
     created: usize,
     reported: usize,
     requests: usize,
+    /// What the nodes told.
+    #[serde(skip)]
+    told: FromNodes,
 }
 
 /// Runs the Jobs, and tells each event as it happens.
@@ -106,13 +112,11 @@ pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footpr
     });
     let footprint = Rc::<RefCell<Footprint>>::default();
     let (stop, is_creating) = (Rc::new(Notify::new()), Rc::new(Cell::new(false)));
+    let from_nodes = Told::of(&first);
+    let hearing = Told::listening(&from_nodes, tell.clone());
     let mut plan =
         Plan::new(first, Vantage::Kubernetes, world, std::collections::BTreeSet::new(), listener);
-    let api = match api {
-        Some(api) => Fact::known(steps::API.name, api),
-        None => checks::cluster_api(&mut plan, kube),
-    };
-    let (access, nodes) = checks::cluster_nodes(&mut plan, &api, settings.request.clone());
+    let (api, access, nodes, aks) = reach(&mut plan, api, kube, settings.request.clone());
     let (tried, to_try) = (settings.clone(), packages.clone());
     let admitted = plan.step(
         steps::ADMISSION,
@@ -125,7 +129,7 @@ pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footpr
     let (left, stopped, creating) = (footprint.clone(), stop.clone(), is_creating.clone());
     let (on_pod_network, packed) = (settings.request.pod_network, packages.clone());
     let is_carried = settings.request.image.is_none();
-    plan.step(
+    let reported = plan.step(
         steps::JOBS,
         (&api, &access, &nodes, &admitted),
         async move |cx: &Cx, api: &Api, access: &Access, nodes: &Nodes, _: &admission::Admitted| {
@@ -141,15 +145,20 @@ pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footpr
                 &nodes.chosen,
                 &grafter,
                 &packed,
-                tell.clone(),
+                hearing.clone(),
             );
             let outcome = jobs.run(agent_timeout + START_WAIT, &stopped, keep).await;
             let (created, reported) = (outcome.created, outcome.reported);
             let (deleted, requests) = (outcome.deleted, api.kube.requests());
             *left.borrow_mut() = Footprint { created, deleted, namespace, requests };
-            Ok(Reported { created, reported, requests })
+            let told = from_nodes.borrow().of_nodes(nodes.chosen.len());
+            Ok(Reported { created, reported, requests, told })
         },
     );
+    if let Some(aks) = aks {
+        let told = reported.part(|reported| Ok(reported.told.clone()));
+        checks::explain_nodes(&mut plan, &aks, &told);
+    }
     // Packing is begun at once: it takes a while, and so do the steps before the Jobs.
     let packing = async {
         if is_carried {
@@ -181,6 +190,29 @@ pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footpr
     footprint.take()
 }
 
+/// What a plan knows of a cluster: its API, what we may do there, which nodes look, and what Azure knows
+/// of it where Azure says how it is reached.
+type Reached = (Fact<Api>, Fact<Access>, Fact<Nodes>, Option<checks::AksFacts>);
+
+/// Plans to reach the cluster; an API that an earlier plan reached is given.
+fn reach(
+    plan: &mut Plan,
+    given: Option<Rc<Api>>,
+    kube: KubeOptions,
+    request: NodeRequest,
+) -> Reached {
+    if given.is_none() && kube.in_azure {
+        let (api, access, nodes, aks) = checks::aks_nodes(plan, kube, request);
+        return (api, access, nodes, Some(aks));
+    }
+    let api = match given {
+        Some(api) => Fact::known(steps::API.name, api),
+        None => checks::cluster_api(plan, kube),
+    };
+    let (access, nodes) = checks::cluster_nodes(plan, &api, request);
+    (api, access, nodes, None)
+}
+
 /// Tells of each target that the cluster is asked about it.
 fn announce(grafter: &Grafter, tell: &Tell) {
     for (id, understood) in &grafter.targets {
@@ -206,7 +238,7 @@ fn interrupted_ends(events: &[Event], target: Option<&String>) -> Vec<EventKind>
 }
 
 /// Returns what a run would create for these nodes: their Jobs, and the ConfigMaps that carry the
-/// agent, whose owners get their ids when they are created.
+/// agent, whose owner gets its id when it is created.
 ///
 /// # Errors
 /// Returns why the agent cannot be carried.
@@ -223,14 +255,17 @@ pub(crate) async fn manifests_of(
     }
     let packages = Packages::new(programs, Rc::new(world));
     let mut objects = vec![];
-    for (set, (architecture, numbers)) in create::sets(nodes).into_iter().enumerate() {
+    for (architecture, numbers) in create::kinds(nodes) {
         let package = packages.of(architecture).await.map_err(Finding::from)?;
-        for number in &numbers {
-            let start = carried::start(settings, &nodes[*number], set, &package);
-            objects.push(settings.job(*number, &nodes[*number], &start.map_err(Finding::from)?));
+        for (place, number) in numbers.iter().enumerate() {
+            let node = &nodes[*number];
+            let start = carried::start(settings, node, &package).map_err(Finding::from)?;
+            if place == 0 {
+                objects.push(settings.carrier(node, &start, numbers.len()));
+                objects.extend(carried::maps(settings, architecture, &package, ""));
+            }
+            objects.push(settings.job(*number, node, &start));
         }
-        let owners: Vec<_> = numbers.iter().map(|n| (settings.name(*n), String::new())).collect();
-        objects.extend(carried::maps(settings, set, &package, &owners));
     }
     Ok(objects)
 }

@@ -30,7 +30,7 @@ mod writes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -76,6 +76,8 @@ pub(crate) struct ControlPlane {
     pub(crate) gates: Gates,
     /// The names of registries that resolve, whoever has them.
     taken: Vec<String>,
+    /// The kubeconfig of the cluster's users.
+    kubeconfig: OnceLock<String>,
 }
 
 impl ControlPlane {
@@ -96,8 +98,14 @@ impl ControlPlane {
             taken: taken(scenario),
             gates: Gates::default(),
             failed: AtomicBool::new(false),
+            kubeconfig: OnceLock::new(),
             settings,
         }
+    }
+
+    /// Sets the kubeconfig of the cluster's users.
+    pub(crate) fn set_kubeconfig(&self, text: String) {
+        let _ = self.kubeconfig.set(text);
     }
 
     /// Returns what a function reads from, or does to, the resources.

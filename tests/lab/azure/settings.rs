@@ -116,6 +116,8 @@ pub struct ClusterResource {
     pub principal: String,
     /// The name of the kubelet's identity in `entra.identities`; none if empty.
     pub kubelet: String,
+    /// The kubeconfig of its users; Azure gives none if empty.
+    pub kubeconfig: String,
     /// Properties that differ from those of a healthy cluster.
     pub properties: Value,
 }

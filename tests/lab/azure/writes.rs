@@ -1,5 +1,7 @@
 //! Changes to resources: what PUT, PATCH, DELETE and POST do.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hyper::{Method, StatusCode};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -15,6 +17,8 @@ use super::resources::{no_route, not_found, shown};
 use super::store::{Store, blank, id_of, merge, text};
 
 const REGISTRY: &str = "Microsoft.ContainerRegistry/registries";
+const CLUSTER_CREDENTIALS: &str =
+    "Microsoft.ContainerService/managedClusters/listClusterUserCredential";
 
 impl ControlPlane {
     /// Responds to a change of a resource. Everything happens at once: no operation is left to poll.
@@ -66,11 +70,30 @@ impl ControlPlane {
     /// Does what a POST names.
     fn act(&self, store: &mut Store, asked: &Asked, kind: &str) -> Reply {
         let registry = parent_of(&asked.path);
+        if kind.eq_ignore_ascii_case(CLUSTER_CREDENTIALS) {
+            return self.cluster_credentials(store, registry);
+        }
         match kind.strip_prefix(REGISTRY) {
             Some("/generateCredentials") => self.generate(store, asked, registry),
             Some("/listCredentials") => credentials(store, registry),
             _ => no_route(asked),
         }
+    }
+
+    /// Gives the kubeconfig of a cluster's users (`ManagedClusters_ListClusterUserCredentials` of
+    /// Azure/azure-rest-api-specs). The refusal is as public reports quote it; not recorded.
+    fn cluster_credentials(&self, store: &Store, cluster: &str) -> Reply {
+        let Some(one) = store.get(cluster) else { return not_found(cluster) };
+        let is_off = one.pointer("/properties/disableLocalAccounts") == Some(&Value::Bool(true));
+        if is_off && one.pointer("/properties/aadProfile").is_none() {
+            let message = "Getting static credential is not allowed because this cluster is set to \
+                           disable local accounts.";
+            return Reply::error(StatusCode::BAD_REQUEST, "BadRequest", message);
+        }
+        let text = self.kubeconfig.get().filter(|text| !text.is_empty());
+        let entry =
+            text.map(|text| json!({ "name": "clusterUser", "value": STANDARD.encode(text) }));
+        Reply::ok(json!({ "kubeconfigs": entry.into_iter().collect::<Vec<_>>() }))
     }
 
     /// Gives a token new passwords (`Registries_GenerateCredentials` of Azure/azure-rest-api-specs,

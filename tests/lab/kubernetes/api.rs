@@ -14,6 +14,7 @@ use super::settings::{ApiAnswer, KubernetesNode};
 use super::{Cluster, TOKEN};
 use crate::body::Body;
 use crate::form::{pairs, value};
+use crate::jwt::{Issuer, verify};
 use crate::registry::date;
 
 /// The longest object that is accepted: etcd takes 1.5 MiB, and JSON is longer.
@@ -82,7 +83,8 @@ impl Cluster {
             ApiAnswer::Html => return crate::host::portal(),
         }
         let bearer = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        if bearer != Some(&format!("Bearer {TOKEN}")) {
+        let token = bearer.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+        if token != TOKEN && !is_entras(token) {
             return failure(401, "Unauthorized", "Unauthorized");
         }
         if self.settings.answer == ApiAnswer::Forbidden {
@@ -270,6 +272,12 @@ impl Cluster {
             }),
         )
     }
+}
+
+/// Returns whether Entra ID issued a token for the application of every AKS API server.
+fn is_entras(token: &str) -> bool {
+    let claims = verify(Issuer::Entra, token).unwrap_or_default();
+    claims["aud"].as_str() == Some("6dae42f8-4368-4678-94ff-3960e28e3630")
 }
 
 fn node_object(name: &str, node: &KubernetesNode) -> Value {

@@ -56,6 +56,9 @@ pub struct AgentEnd {
 impl Cluster {
     /// Starts the pod of a Job.
     pub(super) fn start(self: &Arc<Self>, job: &Value) {
+        if job["spec"]["parallelism"] == 0 {
+            return;
+        }
         let name = job["metadata"]["name"].as_str().unwrap_or_default();
         let namespace = job["metadata"]["namespace"].as_str().unwrap_or_default();
         if let Some(refused) = self.settings.refuses.get("pods").filter(|refused| refused.late) {

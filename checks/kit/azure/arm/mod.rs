@@ -50,6 +50,7 @@ pub struct Arm(Rc<Inner>);
 struct Inner {
     client: ArmClient,
     caller: Caller,
+    endpoints: Endpoints,
 }
 
 impl Arm {
@@ -60,24 +61,20 @@ impl Arm {
         // Every cloud with a name has an encrypted one.
         let host = endpoints.resource_manager.as_ref().ok_or(SignInError::UnsafeAuthority)?;
         let (by, token) = Box::pin(sign_in::token(cx, &endpoints)).await?;
-        Self::with_token(cx, host, by, &token).await
-    }
-
-    /// Returns a client with a token that was issued before.
-    async fn with_token(
-        cx: &Cx,
-        host: &Host,
-        by: TokenSource,
-        token: &Secret,
-    ) -> Result<Self, SignInError> {
-        let client = ArmClient::new(cx, host, token).await;
+        let client = ArmClient::new(cx, host, &token).await;
         let client = client.map_err(|error| SignInError::Unreachable {
             by,
             host: host.to_string(),
             error,
         })?;
-        let caller = Caller { source: by, principal: Principal::of(token) };
-        Ok(Self(Rc::new(Inner { client, caller })))
+        let caller = Caller { source: by, principal: Principal::of(&token) };
+        Ok(Self(Rc::new(Inner { client, caller, endpoints })))
+    }
+
+    /// Returns a token for another service, from the same sign-in.
+    pub async fn token_for(&self, cx: &Cx, audience: &str) -> Result<Secret, SignInError> {
+        let at = Endpoints { management: audience.to_owned(), ..self.0.endpoints.clone() };
+        Box::pin(sign_in::token(cx, &at)).await.map(|(_, token)| token)
     }
 
     /// Returns who is signed in.
@@ -213,6 +210,23 @@ impl Arm {
         bounded(async {
             let target = target(path, api_version, &[])?;
             let call = Call { method: Method::POST, target, body: Some(body.to_string()) };
+            let answer = self.call(cx, &call, path).await?;
+            serde_json::from_slice(&answer.body).map_err(|_| unreadable())
+        })
+        .await
+    }
+
+    /// Asks for an action that only looks and takes no body, such as listing credentials.
+    pub async fn act(
+        &self,
+        cx: &Cx,
+        path: &str,
+        api_version: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Value, ArmError> {
+        bounded(async {
+            let target = target(path, api_version, query)?;
+            let call = Call { method: Method::POST, target, body: Some(String::new()) };
             let answer = self.call(cx, &call, path).await?;
             serde_json::from_slice(&answer.body).map_err(|_| unreadable())
         })

@@ -1,0 +1,51 @@
+//! Words that may be a credential, in the words of other programs.
+
+/// Returns a text with a mark in the place of each word that may be a credential outside of a URL.
+pub fn without_secrets(text: &str) -> String {
+    const KEYS: [&str; 6] = ["password", "passwd", "_token", "identitytoken", "secret=", "\"auth"];
+    const NAMES: [&str; 6] = ["token", "secret", "password", "passphrase", "credential", "key"];
+    let (mut shown, mut is_next, mut is_named) = (vec![], false, false);
+    for word in text.split(' ') {
+        let lower = word.to_ascii_lowercase();
+        let named = KEYS.iter().any(|key| lower.contains(key));
+        let is_value = is_next && word.len() >= 8 && !lower.starts_with("realm");
+        let is_secret = named || is_value || (is_named && is_opaque(word)) || word.contains("eyJ");
+        shown.push(if is_secret { "***" } else { word });
+        is_next = matches!(lower.trim_end_matches([':', '"', '\'']), "bearer" | "basic")
+            || named && word.ends_with([':', '='])
+            || is_next && named;
+        is_named = NAMES.contains(&lower.trim_end_matches([':', '"', '\'', ',']));
+    }
+    shown.join(" ")
+}
+
+/// Returns whether a word is no word of a language and no name of Kubernetes.
+fn is_opaque(word: &str) -> bool {
+    let is_hash = |word: &str| {
+        word.chars().all(|c| c.is_ascii_alphanumeric())
+            && word.contains(|c: char| c.is_ascii_digit())
+    };
+    word.len() >= 16 && (word.contains(|c: char| c.is_ascii_uppercase()) || is_hash(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_that_may_be_credentials() {
+        for (text, shown) in [
+            ("the token eyJhbGciOi.eyJzdWIi.c2ln is refused", "the token *** is refused"),
+            ("bad password: hunter2-hunter2 for me", "bad *** *** for me"),
+            ("the token 0a1b2c3d4e5f60718293 ended", "the token *** ended"),
+            (
+                "no token endpoint, no secret regcred-of-contoso-1",
+                "no token endpoint, no secret regcred-of-contoso-1",
+            ),
+            ("client_secret=hunter2 is wrong", "*** is wrong"),
+            ("Please run az login to setup account.", "Please run az login to setup account."),
+        ] {
+            assert_eq!(without_secrets(text), shown);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What the nodes told of their pulls, for the control plane: which failed, and whether all work.
+
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
+
+use checks::{
+    data_path::FromNodes,
+    kit::{
+        Target,
+        engine::{Event, EventKind, Severity, StepEnd, Vantage},
+    },
+    steps,
+};
+
+use super::jobs::Tell;
+
+/// What was told so far.
+#[derive(Default)]
+pub(super) struct Told {
+    /// The steps whose success is that of the pull.
+    last: Vec<&'static str>,
+    works: BTreeSet<Vantage>,
+    from_nodes: FromNodes,
+}
+
+impl Told {
+    /// Returns what is told of that target.
+    pub(super) fn of(target: &Target) -> Rc<RefCell<Self>> {
+        let is_image = target.asked.as_ref().is_ok_and(|asked| asked.image.is_some());
+        let last = if is_image {
+            vec![steps::LAYER.name, steps::MIRROR_LAYER.name]
+        } else {
+            vec![steps::TOKEN.name]
+        };
+        Rc::new(RefCell::new(Self { last, ..Self::default() }))
+    }
+
+    /// Returns what passes each event on, and keeps what it tells.
+    pub(super) fn listening(told: &Rc<RefCell<Self>>, tell: Tell) -> Tell {
+        let told = told.clone();
+        Rc::new(move |event: Event| {
+            told.borrow_mut().take(&event);
+            tell(event);
+        })
+    }
+
+    fn take(&mut self, event: &Event) {
+        if !event.from.pulls() {
+            return;
+        }
+        match &event.kind {
+            EventKind::Found { step, finding } if finding.severity == Severity::Error => {
+                let failed = &mut self.from_nodes.failed;
+                if failed.iter().all(|(known, _)| known != step) {
+                    failed.push((step.clone(), finding.clone()));
+                }
+            }
+            EventKind::Finished { step, end: StepEnd::Passed { .. }, .. }
+                if self.last.contains(&step.as_str()) =>
+            {
+                self.works.insert(event.from.clone());
+            }
+            _ => {}
+        }
+    }
+
+    /// Returns what that many nodes told.
+    pub(super) fn of_nodes(&self, nodes: usize) -> FromNodes {
+        FromNodes { all_work: self.works.len() == nodes, ..self.from_nodes.clone() }
+    }
+}
