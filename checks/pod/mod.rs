@@ -4,6 +4,7 @@
 //! The words are a symptom: on a real kubelet, sixteen different faults print the same line. They
 //! name suspects, and never more: what settles it is a pull from where the pod runs.
 
+mod credentials;
 mod find;
 mod fold;
 pub mod message;

@@ -2,6 +2,7 @@
 //! that resolve, use proxies and trust as the world says.
 
 mod client;
+mod credentials;
 mod error;
 mod facts;
 mod objects;
@@ -13,6 +14,9 @@ mod waiting;
 mod watch;
 
 pub use client::{Cluster, KUBE_WAIT, Kube, Server};
+pub use credentials::{
+    Attempt, CredentialRow, CredentialState, PodCredentials, RegistryAnswer, as_image,
+};
 pub use error::KubeError;
 pub use facts::{Access, Api, ChosenNode, Nodes};
 pub use kube::core::{
