@@ -9,6 +9,7 @@ mod find;
 mod fold;
 pub mod message;
 mod objects;
+pub mod own;
 mod problem;
 mod symptom;
 

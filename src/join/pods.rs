@@ -42,7 +42,7 @@ pub(crate) struct Chosen {
     /// Which targets each of them is asked for.
     pub(crate) asked: Asked,
     /// The pods of each target.
-    pub(super) pods: Vec<ImagePods>,
+    pub(crate) pods: Vec<ImagePods>,
 }
 
 /// How much is looked at.

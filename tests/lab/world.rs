@@ -246,7 +246,9 @@ async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
     let data_url = format!("{}://{data_host}", if plain { "http" } else { "https" });
     let world = Arc::new(World::new(scenario, data_url, azure));
     let mirrors = mirrors(scenario, &world)?;
-    let cluster = Cluster::new(&scenario.kubernetes);
+    let login_server = &scenario.registry.login_server;
+    let fill = |text: &str| world.secrets.fill(text, login_server);
+    let cluster = Cluster::new(&scenario.kubernetes, fill);
     let proxy = Arc::new(proxy(scenario, &routes, &world.azure.zones(), &world.secrets)?);
     let certificates = Certificates::new(names.into_iter().collect())?;
     for Place { seen, host, port, .. } in places {
