@@ -83,7 +83,9 @@ impl<'a> Verdict<'a> {
             None if can == Outcome::No => Outcome::CouldNotTell,
             of_pods => of_pods.unwrap_or(can),
         };
-        causes.extend(of_pods.causes);
+        let is_new = |cause: &Cause<'_>| causes.iter().all(|known| known.code() != cause.code());
+        let new: Vec<Cause<'a>> = of_pods.causes.into_iter().filter(is_new).collect();
+        causes.extend(new);
         could_not_tell.extend(of_pods.could_not_tell);
         warnings.extend(of_pods.warnings);
         let side_by_side = side_by_side(report, &views);
