@@ -29,7 +29,7 @@ pub mod token;
 pub mod untrusted;
 pub mod waiting;
 
-pub use pod::Message;
+pub use pod::{Message, NamedImage, named_images};
 
 use std::rc::Rc;
 

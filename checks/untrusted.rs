@@ -31,7 +31,7 @@ pub use crate::{
     },
     layer::{Unpacked, Unpacker},
     manifest::{entry, named, read as read_manifest},
-    pod::Message,
+    pod::{Message, images_of, named_images},
     role::{Condition, DenyAssignment, RoleAssignment, RoleDefinition},
     runtime::{Config, HostsFile, Version},
     token::{

@@ -160,7 +160,8 @@ fn while_it_works(pods: &ImagePods, nodes: &[&str], count: usize) -> Option<Prob
         nodes: named,
         count,
         namespace: first.namespace.clone(),
-        pod: first.pods.first().cloned().unwrap_or_default(),
+        pod: first.pods.first().filter(|_| !first.workload.starts_with("pod/")).cloned(),
+        within: first.retried_in.map(|it| format!("{}m{:02}s", it / 60, it % 60)),
         said: words(first).map(str::to_owned),
     })
 }

@@ -129,6 +129,7 @@ phrases! {
     Settle "settle" "settle it" "판별"
     NothingWaits "nothing-waits" "no pod waits for an image; looked at: {asked}, pods: {pods}" "이미지를 기다리는 Pod가 없음: {asked}, 확인한 Pod {pods}개"
     PodsCouldNotTell "pods-could-not-tell" "could not tell which pods wait for an image ({asked}): {why}" "이미지를 기다리는 Pod 판단 불가({asked}). 이유: {why}"
+    NamedAt "named-at" "named at {places}" "지정한 곳: {places}"
     Waiting "waiting" "pods that wait for an image: {pods}; causes: {causes} ({asked})" "이미지를 기다리는 Pod {pods}개, 원인 {causes}건({asked})"
     WaitingOpen "waiting-open" "; could not tell for: {pods}" ", 판단 불가 {pods}개"
     WaitingGone "waiting-gone" "; can be pulled by now: {pods}" ", 이제 끌어올 수 있는 것 {pods}개"

@@ -4,12 +4,19 @@
 
 mod journeys;
 
-use check_acr::{Exit, FixForm, Group, Outcome, Presentation, Run, TextOptions, json, text};
-use checks::kit::{
-    engine::{Event, EventKind, Severity, Vantage},
-    messages::Lang,
+use check_acr::{
+    Exit, FixForm, Group, Outcome, Presentation, Run, TextOptions, json as document_of, text,
+};
+use checks::{
+    kit::{
+        engine::{Event, EventKind, Severity, Vantage},
+        messages::Lang,
+    },
+    untrusted::{images_of, named_images},
 };
 use lab::{Lab, Scenario};
+use proptest::prelude::*;
+use serde_json::json;
 
 /// Runs a scenario after a change of it.
 fn run(name: &str, change: impl FnOnce(&mut Scenario)) -> (Vec<Event>, Lab) {
@@ -54,6 +61,66 @@ fn jobs(lab: &Lab) -> usize {
     objects.filter(|object| object["kind"] == "Job").count()
 }
 
+proptest! {
+    /// What a list holds is counted once, and safe to print.
+    #[test]
+    fn any_list_of_pods_is_read(
+        pods in prop::collection::vec(
+            (any::<String>(), "(ErrImagePull|ImagePullBackOff|x)", "\\PC{0,40}", any::<String>(), 0..3usize),
+            0..6,
+        ),
+        events in prop::collection::vec((0..6usize, "(Pulling|Pulled|Failed)", any::<String>()), 0..6),
+    ) {
+        let items = pods.iter().enumerate().map(|(number, (name, reason, image, message, place))| {
+            let state = json!({ "waiting": { "reason": reason, "message": message } });
+            let status = json!([{ "name": "app", "state": state }]);
+            let list = ["containers", "initContainers", "ephemeralContainers"][*place];
+            let statuses = ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"];
+            json!({
+                "metadata": { "name": name, "namespace": name, "uid": number.to_string() },
+                "spec": { "nodeName": "n", list: [{ "name": "app", "image": image }] },
+                "status": { statuses[*place]: status },
+            })
+        });
+        let list = json!({ "items": items.collect::<Vec<_>>() }).to_string();
+        let said = events.iter().map(|(of, reason, message)| json!({
+            "involvedObject": { "uid": of.to_string() }, "reason": reason, "message": message,
+        }));
+        let said = json!({ "items": said.collect::<Vec<_>>() }).to_string();
+        let now = "2026-11-29T00:00:00Z".parse().unwrap();
+        let images = images_of(list.as_bytes(), said.as_bytes(), now).unwrap();
+        let fail = pods.iter().filter(|(_, reason, ..)| reason != "x").count();
+        prop_assert_eq!(images.iter().map(|image| image.count).sum::<usize>(), fail);
+        for workload in images.iter().flat_map(|image| &image.workloads) {
+            for text in [&workload.namespace, &workload.workload, &workload.said, &workload.reason] {
+                prop_assert!(!text.contains(char::is_control), "{}", text.escape_debug());
+            }
+            prop_assert!(workload.suspects.len() <= 4);
+        }
+        prop_assert!(images_of(message_of(&pods).as_bytes(), b"", now).is_none());
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_as_manifests(lines in prop::collection::vec(prop_oneof![
+        Just("kind: Pod".to_owned()), Just("spec:".to_owned()), Just("  containers:".to_owned()),
+        Just("  - image: c.io/a:1".to_owned()), Just("---".to_owned()), "\\PC{0,20}", any::<String>(),
+    ], 0..12)) {
+        let text = lines.join("\n");
+        let Ok(found) = named_images(text.as_bytes()) else { return Ok(()) };
+        for one in found {
+            prop_assert!(!one.image.trim().is_empty() && !one.objects.is_empty());
+            prop_assert!(one.lines.iter().all(|line| (1..=text.lines().count()).contains(line)));
+        }
+    }
+}
+
+/// Returns a text that is no list.
+fn message_of(pods: &[(String, String, String, String, usize)]) -> String {
+    pods.first().map_or_else(String::new, |pod| format!("x{}", pod.3))
+}
+
 #[test]
 fn pods_are_grouped_by_cause() {
     let (events, lab) = run("pod-two-causes", |_| {});
@@ -79,7 +146,7 @@ fn every_format_holds_the_groups_and_no_secret() {
     let schema = jsonschema::validator_for(&schema).unwrap();
     let (events, lab) = run("pod-two-causes", |_| {});
     let page = page(&events);
-    let document = json(&page);
+    let document = document_of(&page);
     if let Err(error) = schema.validate(&document) {
         panic!("{error} at {}", error.instance_path());
     }

@@ -268,6 +268,7 @@ fn what_people_read() {
     settings.add_filter(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME");
     settings.add_filter(r"\d+/\d+/\d{4}\s+\d+:\d\d:\d\d [AP]M", "TIME");
     settings.add_filter(r"\b\d+ s apart", "N s apart");
+    settings.add_filter(r"\b\dm\d\ds\b", "NmNNs");
     settings.add_filter(r"차이 \d+초", "차이 N초");
     settings.add_filter(r"\d+ d \d+ h\b", "N d N h");
     settings.add_filter(r"\d+ min\b", "N min");

@@ -2,9 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{message::Message, objects::Pod, symptom::Symptom};
+use jiff::Timestamp;
+
+use super::{
+    message::Message,
+    objects::{Event, Pod},
+    symptom::{self, Events, Symptom},
+};
 use crate::kit::{
-    kube::{ImagePods, WaitingWorkload},
+    kube::{ImagePods, List, WaitingWorkload},
     sanitize_text,
 };
 
@@ -71,6 +77,7 @@ impl OfImage {
             ..WaitingWorkload::default()
         });
         entry.count += 1;
+        entry.retried_in = entry.retried_in.max(symptom.retried_in);
         if entry.pods.len() < MAX_NAMED {
             entry.pods.push(sanitize_text(symptom.pod));
         }
@@ -127,4 +134,17 @@ fn workload(pod: &Pod) -> String {
             format!("{}/{}", sanitize_text(&owner.kind).to_lowercase(), sanitize_text(&owner.name))
         }
     }
+}
+
+/// Returns the images that the pods of a list wait for, by the events of another, both as the API
+/// sends them; nothing where they are no lists.
+pub fn images_of(pods: &[u8], events: &[u8], now: Timestamp) -> Option<Vec<ImagePods>> {
+    let pods: List<Pod> = serde_json::from_slice(pods).ok()?;
+    let listed: List<Event> = serde_json::from_slice(events).ok()?;
+    let (mut events, mut folded) = (Events::default(), Folded::default());
+    listed.items.iter().for_each(|event| events.take(event));
+    for pod in pods.items.iter().filter(|pod| symptom::waits(pod)) {
+        folded.take(pod, &symptom::of(pod, &events, now));
+    }
+    Some(folded.images())
 }

@@ -7,6 +7,7 @@
 mod credentials;
 mod find;
 mod fold;
+mod manifests;
 pub mod message;
 mod objects;
 pub mod own;
@@ -14,5 +15,7 @@ mod problem;
 mod symptom;
 
 pub use find::find;
+pub use fold::images_of;
+pub use manifests::{NamedImage, named_images};
 pub use message::{Message, Phase, Presented};
 pub use problem::Problem;

@@ -69,8 +69,12 @@ pub enum Problem {
         count: usize,
         /// The namespace of one of them.
         namespace: String,
-        /// Its name.
-        pod: String,
+        /// Its name, where something makes a new one in its place.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pod: Option<String>,
+        /// How long the kubelet waits at most until it tries again.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        within: Option<String>,
         /// What the kubelet last said of it.
         #[serde(skip_serializing_if = "Option::is_none")]
         said: Option<String>,

@@ -22,6 +22,9 @@ const REASONS: [&str; 7] = [
 const BEFORE: [&str; 3] = ["ContainerCreating", "PodInitializing", ""];
 /// How long a pull may take before it is looked at, in seconds.
 const HANGS: i64 = 120;
+/// How long the kubelet waits between two pulls at most, in seconds (kubernetes, pkg/kubelet:
+/// `imageBackOffPeriod` doubles up to `MaxImageBackOff`).
+const MAX_BACK_OFF: i64 = 300;
 /// The word for a pull that has begun and not ended.
 pub(super) const PULLING: &str = "Pulling";
 
@@ -35,6 +38,8 @@ pub(super) struct Symptom<'a> {
     pub(super) policy: &'a str,
     pub(super) reason: &'a str,
     pub(super) message: String,
+    /// In how many seconds at most the kubelet tries again, where an event tells when it last failed.
+    pub(super) retried_in: Option<i64>,
 }
 
 /// The last that was said of each image of a pod.
@@ -77,6 +82,13 @@ impl Events {
 }
 
 impl Said {
+    /// Returns in how many seconds at most the kubelet tries again.
+    fn retried_in(&self, now: Timestamp) -> Option<i64> {
+        let (failed, _) = self.failed.as_ref()?;
+        let rest = (*failed)?.as_second() + MAX_BACK_OFF - now.as_second();
+        (1..=MAX_BACK_OFF).contains(&rest).then_some(rest)
+    }
+
     /// Returns whether a pull began that long ago and has not ended.
     fn hangs(&self, now: Timestamp) -> bool {
         let Some(began) = self.began else { return false };
@@ -149,6 +161,7 @@ fn of_container<'a>(
         policy: &container.image_pull_policy,
         reason: &waiting.reason,
         message: waiting.message.clone(),
+        retried_in: None,
     };
     let volumes =
         pod.spec.volumes.iter().filter_map(|volume| Some((volume, volume.image.as_ref()?)));
@@ -160,6 +173,7 @@ fn of_container<'a>(
         policy: &source.pull_policy,
         reason: &waiting.reason,
         message: waiting.message.clone(),
+        retried_in: None,
     });
     if REASONS.contains(&waiting.reason.as_str()) {
         // The kubelet puts the failure of a volume's image into the status of each container that
@@ -167,7 +181,9 @@ fn of_container<'a>(
         let named = quoted(&waiting.message).filter(|image| *image != container.image);
         let volume = named.and_then(|named| of_volume.into_iter().find(|one| one.image == named));
         let mut symptom = volume.unwrap_or(of_container);
-        symptom.message = fuller(symptom.message, events.of(pod, symptom.image));
+        let said = events.of(pod, symptom.image);
+        symptom.message = fuller(symptom.message, said);
+        symptom.retried_in = said.and_then(|said| said.retried_in(now));
         return vec![symptom];
     }
     if !BEFORE.contains(&waiting.reason.as_str()) {

@@ -26,6 +26,10 @@ pub(crate) struct WhyArgs {
         help_heading = "Which pods"
     )]
     pub selector: Option<String>,
+    /// Check every image that these manifests name, from one node of each pool: a file, a folder, or -
+    /// for standard input, such as of kustomize or helm template (repeatable)
+    #[arg(short = 'f', long = "filename", value_name = "FILE", conflicts_with_all = ["named", "all_namespaces", "selector", "message"], help_heading = "Which pods")]
+    pub files: Vec<PathBuf>,
     /// Only read this message of the kubelet, as an event of the pod has it; - reads it from standard
     /// input. No cluster and no registry is asked
     #[arg(long, value_name = "TEXT", help_heading = "Which pods")]

@@ -116,6 +116,7 @@ fn target(options: &CheckOptions, text: String, password: Option<Secret>) -> Tar
         is_platform_assumed: options.platform.is_none(),
         full: options.full,
         flags: flags(options),
+        named_at: vec![],
         sign_in: SignIn {
             who: options.identity.clone(),
             given: options.username.clone().zip(password),

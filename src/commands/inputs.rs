@@ -50,6 +50,12 @@ pub(super) async fn message(wait: Duration) -> Result<String, String> {
     no_longer_than(wait, WHAT, || stdin(WHAT, MAX_REFS_BYTES)).await
 }
 
+/// Returns the manifests on standard input.
+pub(super) async fn manifests(wait: Duration, most: u64) -> Result<String, String> {
+    const WHAT: &str = "-f -";
+    no_longer_than(wait, WHAT, move || stdin(WHAT, most)).await
+}
+
 /// Returns the REFs: the arguments, or the lines of standard input, without empty lines and comments.
 pub(super) async fn refs(
     asked: &[String],

@@ -14,6 +14,7 @@ mod lab_nodes;
 mod list;
 mod manifests;
 pub(crate) mod node;
+mod preflight;
 mod rbac;
 pub(crate) mod show;
 mod watch;

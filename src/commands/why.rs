@@ -11,6 +11,7 @@ use checks::{
 use super::{
     check, inputs,
     node::{self, Cluster},
+    preflight,
 };
 use crate::{
     Exit, Run,
@@ -34,6 +35,9 @@ const MAX_IMAGES: usize = 40;
 pub(super) async fn run(args: WhyArgs) -> Result<Exit, String> {
     if let Some(text) = &args.message {
         return read(text, &args).await;
+    }
+    if !args.files.is_empty() {
+        return preflight::run(&args).await;
     }
     let kube = args.kube.options(|name| env::var_os(name));
     let world = world::real(world::roots(vec![], None), None);

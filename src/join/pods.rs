@@ -259,6 +259,7 @@ mod tests {
             is_platform_assumed: true,
             full: false,
             flags: vec![],
+            named_at: vec![],
             sign_in: checks::kit::target::SignIn::default(),
             control_plane: checks::kit::target::ControlPlane::default(),
         }

@@ -5,7 +5,8 @@ use checks::kit::messages::{FilledFix, word};
 use serde_json::{Map, Value};
 
 /// What speaks to the cluster, at the beginning of a command. Each takes these flags.
-const CALLS: [&str; 3] = ["kubectl", "check-acr cleanup", "kubelogin convert-kubeconfig"];
+const CALLS: [&str; 4] =
+    ["kubectl", "check-acr node", "check-acr cleanup", "kubelogin convert-kubeconfig"];
 
 /// The flags of a run that say which cluster it asked; `None` where no command can hold them.
 pub(super) struct ClusterFlags(Option<String>);
@@ -31,8 +32,12 @@ impl ClusterFlags {
         while let Some((at, call)) = next_call(rest, text.is_empty()) {
             let end = at + call.len();
             text.push_str(&rest[..end]);
-            text.push_str(self.0.as_ref()?);
+            let flags = self.0.as_ref()?;
             rest = &rest[end..];
+            // What repeats the run has them already.
+            if !rest.starts_with(flags.as_str()) {
+                text.push_str(flags);
+            }
         }
         Some(text + rest)
     }
@@ -73,6 +78,14 @@ mod tests {
             (
                 "check-acr rbac | kubectl apply -f -",
                 "check-acr rbac | kubectl --context prod --kubeconfig '/a b' apply -f -",
+            ),
+            (
+                "check-acr node --node a b",
+                "check-acr node --context prod --kubeconfig '/a b' --node a b",
+            ),
+            (
+                "check-acr node --context prod --kubeconfig '/a b' c",
+                "check-acr node --context prod --kubeconfig '/a b' c",
             ),
             ("check-acr cleanup", "check-acr cleanup --context prod --kubeconfig '/a b'"),
             ("kubectl config view", "kubectl --context prod --kubeconfig '/a b' config view"),

@@ -117,6 +117,12 @@ impl Page<'_> {
             let line = Phrase::AssumedTag.say(self.lang, &[("tag", tag)]);
             self.paper.hang("", 0, &line, |line| line.normal());
         }
+        let places = target.target.get("named_at").and_then(Value::as_array);
+        let places: Vec<&str> = places.into_iter().flatten().filter_map(Value::as_str).collect();
+        if !places.is_empty() {
+            let line = Phrase::NamedAt.say(self.lang, &[("places", &places.join("; "))]);
+            self.paper.hang("", 0, &line, |line| line.normal());
+        }
         let mut pulling = target.views.iter().filter(|view| view.from.pulls());
         if let (Some(view), None) = (pulling.next(), pulling.next()) {
             self.from(view);

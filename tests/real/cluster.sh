@@ -168,14 +168,15 @@ case_why() {
   node "$last" nft -f - <<NFT
 table inet cut { chain out { type filter hook output priority 0; ip daddr ${REF%%:*} tcp dport 5000 drop; }; }
 NFT
-  skopeo copy -q --insecure-policy --src-tls-verify=false --dest-tls-verify=false --override-arch amd64 "docker://$REF" "dir:$here/image" >/dev/null
-  jq '.architecture = "arm64"' "$here/image/$(jq -r '.config.digest | sub("sha256:"; "")' "$here/image/manifest.json")" >"$here/config"
-  local digest; digest=$(sha256sum "$here/config" | cut -d' ' -f1); cp "$here/config" "$here/image/$digest"
-  jq --arg d "sha256:$digest" --argjson s "$(stat -c %s "$here/config")" '.config.digest = $d | .config.size = $s' "$here/image/manifest.json" >"$here/manifest" && cp "$here/manifest" "$here/image/manifest.json"
-  skopeo copy -q --insecure-policy --dest-tls-verify=false "dir:$here/image" "docker://$host/team/other:arm64" || wrong "the image of another processor is not pushed"
+  # An index with another processor alone, over the image that there is.
+  local accept="Accept: application/vnd.oci.image.manifest.v1+json" type="application/vnd.oci.image.index.v1+json"
+  curl -fs -H "$accept" "http://$host/v2/team/app/manifests/v1" >"$here/manifest"
+  jq -n --arg t "$type" --arg d "sha256:$(sha256sum "$here/manifest" | cut -d' ' -f1)" --argjson s "$(stat -c %s "$here/manifest")" \
+    '{schemaVersion: 2, mediaType: $t, manifests: [{mediaType: "application/vnd.oci.image.manifest.v1+json", digest: $d, size: $s, platform: {os: "linux", architecture: "s390x"}}]}' >"$here/index"
+  curl -fs -X PUT -H "Content-Type: $type" --data-binary "@$here/index" "http://$host/v2/team/app/manifests/other" || wrong "the image of another processor is not pushed"
   for n in 1 2 3; do pod "tag-$n" node-0 "$host/team/app:nowhere"; done
   pod "cut-1" "$last" "$REF"; pod "cut-2" "$last" "$host/team/app:nowhere"
-  pod "arm-1" node-0 "$host/team/other:arm64"
+  pod "other-1" node-0 "$host/team/app:other"
   pod "never-1" node-0 "$host/team/app:none" '{"containers": [{"name": "app", "image": "'"$host"'/team/app:none", "imagePullPolicy": "Never"}]}'
   pod "init-1" node-0 "$REF" '{"initContainers": [{"name": "init", "image": "'"$host"'/team/gone:v1"}]}'
   pod "name-1" node-0 "$host/Team/app:v1"
@@ -185,7 +186,7 @@ NFT
   say "      the run: $((($(date +%s%N) - began) / 1000000)) ms"
   cp "$here/out" "${KEEP:-$here}/why.txt"
   also "the node that is cut off" tcp/tcp-egress-blocked 2
-  also "a repository that is missing, in an init container" manifest/repository-not-found 1
+  also "a repository that is missing, in an init container" manifest/image-tag-not-found 1
   also "the policy never to pull" pod/never-pulled 1
   also "a name in capital letters" image/ref-invalid 1
   also "an image of another processor" manifest/platform-no-match 1

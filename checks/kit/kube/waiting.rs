@@ -162,6 +162,9 @@ pub struct WaitingWorkload {
     pub said: String,
     /// The failure modes that its words fit, the likeliest first.
     pub suspects: Vec<String>,
+    /// In how many seconds at most the kubelet tries again, where an event tells when it last failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retried_in: Option<i64>,
 }
 
 /// Where a pod names an image.

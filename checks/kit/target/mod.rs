@@ -43,6 +43,8 @@ pub struct Target {
     pub control_plane: ControlPlane,
     /// The arguments that repeat this run for another target.
     pub flags: Vec<String>,
+    /// Where manifests name it: files and lines.
+    pub named_at: Vec<String>,
 }
 
 /// A registry, and an image in it if one is named.
@@ -254,6 +256,9 @@ impl Target {
         }
         if self.is_platform_assumed {
             map.insert("assumed_platform".into(), json!(self.platform.to_string()));
+        }
+        if !self.named_at.is_empty() {
+            map.insert("named_at".into(), json!(self.named_at));
         }
         map.insert("flags".into(), json!(self.flags));
         map.insert("other_flags".into(), json!(without_sign_in(&self.flags)));

@@ -34,7 +34,7 @@ pub use proxies::{Proxies, Proxy, ProxyDecision};
 pub use roots::{BUNDLES, CERTIFICATE_FOLDERS, Roots};
 pub use toml::{Toml, toml};
 pub use trust::{TrustFile, TrustPlaces, TrustRead, TrustStore};
-pub use yaml::{yaml, yaml_loosely};
+pub use yaml::{yaml, yaml_documents, yaml_loosely};
 
 /// What a check can know of its surroundings. The tests run the same checks as a release.
 #[derive(Clone, Debug)]

@@ -81,6 +81,9 @@ fn modes(fault: Fault, place: Place, parts: &Parts, error: &str) -> &'static [&'
         Fault::UnknownAuthority => &["tls-unknown-ca", "tls-ca-not-loaded"],
         Fault::WrongName => &["tls-hostname-mismatch"],
         Fault::CertificateTime => &["tls-clock-skew"],
+        Fault::PortsUsed => &["tcp-snat-exhausted"],
+        Fault::SignatureOfUrl => &["blob-sas-rejected", "tls-clock-skew"],
+        Fault::StorageDenies => &["blob-service-endpoint-policy", "blob-endpoint-blocked"],
         Fault::PlainHttp => &["containerd-mirror-misconfigured"],
         Fault::HandshakeSilent => {
             &["tcp-snat-exhausted", "tls-reset", "tcp-egress-blocked", "proxy-required"]

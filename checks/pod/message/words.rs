@@ -132,13 +132,22 @@ pub(super) fn heart(error: &str) -> String {
         if !BEFORE.iter().any(|word| before.starts_with(word)) {
             break;
         }
-        rest = behind;
+        rest = after_status(behind);
     }
     let rest = &without_secrets(rest.trim_matches('"'));
     // Of a long one the end counts: there stands what went wrong.
     match rest.char_indices().rev().nth(MAX_QUOTED - 1) {
         Some((begin, _)) if begin > 0 => sanitize_text(&format!("…{}", &rest[begin..])),
         _ => sanitize_text(rest),
+    }
+}
+
+/// Returns an error without the status of gRPC before it: `code = NotFound desc = `.
+fn after_status(error: &str) -> &str {
+    let code = error.strip_prefix("code = ").and_then(|rest| rest.split_once(" desc = "));
+    match code {
+        Some((code, behind)) if !code.contains(' ') => behind,
+        _ => error,
     }
 }
 

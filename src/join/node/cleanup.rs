@@ -82,6 +82,7 @@ fn cluster() -> Target {
         is_platform_assumed: true,
         full: false,
         flags: vec![],
+        named_at: vec![],
         sign_in: SignIn::default(),
         control_plane: ControlPlane::default(),
     }

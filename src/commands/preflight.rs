@@ -1,0 +1,121 @@
+//! `check-acr why -f FILE`: can the cluster pull every image that these manifests name?
+
+use std::{env, fs, path::Path};
+
+use checks::{
+    NamedImage,
+    kit::{Target, sanitize_text},
+    named_images,
+};
+
+use super::{check, inputs, node};
+use crate::{Exit, args::WhyArgs, carry, wait::no_longer_than, world};
+
+/// The most that is read of all files.
+const MAX_BYTES: u64 = 16 * 1024 * 1024;
+/// The most files of a folder.
+const MAX_FILES: usize = 500;
+/// The most images.
+const MAX_IMAGES: usize = 100;
+/// How many places of an image are named.
+const MAX_PLACES: usize = 20;
+
+/// Checks the images of the files from one node of each pool, or from here.
+pub(super) async fn run(args: &WhyArgs) -> Result<Exit, String> {
+    let wait = args.options.file_timeout();
+    let (mut left, mut images) = (MAX_BYTES, vec![]);
+    for name in &args.files {
+        for (file, text) in texts(name, wait).await? {
+            left = left
+                .checked_sub(text.len() as u64)
+                .ok_or_else(|| format!("the manifests are longer than {MAX_BYTES} bytes"))?;
+            let named = named_images(text.as_bytes());
+            let named = named.map_err(|error| format!("{file}: no YAML: {error}"))?;
+            named.iter().for_each(|one| add(&mut images, &file, one));
+        }
+    }
+    if images.is_empty() {
+        return Err("these manifests name no image".into());
+    }
+    if images.len() > MAX_IMAGES {
+        return Err(format!(
+            "these manifests name more than {MAX_IMAGES} images; give fewer files"
+        ));
+    }
+    let node_args = args.of_nodes(vec![]);
+    let world = world::real(world::roots(vec![], None), None);
+    let targets = targets(images, args)?;
+    if args.here {
+        return check::in_world(targets, world, &args.options).await;
+    }
+    let kube = args.kube.options(|name| env::var_os(name));
+    node::in_world(targets, world, (kube, |_| carry::this_program()), &node_args).await
+}
+
+/// An image, and the places that name it.
+type Named = (String, Vec<String>);
+
+fn add(images: &mut Vec<Named>, file: &str, one: &NamedImage) {
+    let place = images.iter().position(|(image, _)| *image == one.image).unwrap_or_else(|| {
+        images.push((one.image.clone(), vec![]));
+        images.len() - 1
+    });
+    let places = &mut images[place].1;
+    let objects = one.objects.join(", ");
+    let lines: Vec<String> = one.lines.iter().map(|line| format!("{file}:{line}")).collect();
+    let at = if lines.is_empty() { file.to_owned() } else { lines.join(", ") };
+    if places.len() < MAX_PLACES {
+        places.push(sanitize_text(&format!("{at} ({objects})")));
+    }
+}
+
+fn targets(images: Vec<Named>, args: &WhyArgs) -> Result<Vec<Target>, String> {
+    let template = check::targets(&["cluster".to_owned()], &args.options, None)?.remove(0);
+    let of_node = if args.here { vec![] } else { args.of_nodes(vec![]).flags() };
+    let flags: Vec<String> = of_node.into_iter().chain(template.flags.iter().cloned()).collect();
+    let target = |(image, named_at): Named| {
+        let options = &args.options;
+        let text = checks::kit::kube::as_image(&image);
+        let asked = checks::kit::RegistryOrImage::read(&text, options.cloud, options.plain_http);
+        Target { asked, text, named_at, flags: flags.clone(), ..template.clone() }
+    };
+    Ok(images.into_iter().map(target).collect())
+}
+
+/// Returns the texts of a file, of the files of a folder, or of standard input, by their names.
+async fn texts(name: &Path, wait: std::time::Duration) -> Result<Vec<(String, String)>, String> {
+    if name.as_os_str() == "-" {
+        let text = inputs::manifests(wait, MAX_BYTES).await?;
+        return Ok(vec![("-".to_owned(), text)]);
+    }
+    let (what, name) = (name.display().to_string(), name.to_owned());
+    no_longer_than(wait, &what, move || {
+        if !name.is_dir() {
+            return Ok(vec![(sanitize_text(&name.display().to_string()), text_of(&name)?)]);
+        }
+        let failed = |error: std::io::Error| format!("{}: {error}", name.display());
+        let mut files = vec![];
+        for entry in fs::read_dir(&name).map_err(failed)? {
+            let file = entry.map_err(failed)?.path();
+            let kind = file.extension().and_then(|kind| kind.to_str()).unwrap_or_default();
+            if ["yaml", "yml", "json"].contains(&kind) && files.len() < MAX_FILES {
+                files.push(file);
+            }
+        }
+        files.sort();
+        files
+            .iter()
+            .map(|file| Ok((sanitize_text(&file.display().to_string()), text_of(file)?)))
+            .collect()
+    })
+    .await
+}
+
+fn text_of(file: &Path) -> Result<String, String> {
+    use std::io::Read;
+    let failed = |error: std::io::Error| format!("{}: {error}", file.display());
+    let mut bytes = vec![];
+    let opened = fs::File::open(file).map_err(failed)?;
+    opened.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    String::from_utf8(bytes).map_err(|_| format!("{}: this is not text (UTF-8)", file.display()))
+}
