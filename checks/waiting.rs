@@ -107,18 +107,15 @@ fn broken(pods: &ImagePods, looks: &[impl Look], of_cluster: &[usize]) -> Vec<Co
     let mut found: Vec<Compared> = vec![];
     for it in &pods.workloads {
         let look = looks.iter().position(|look| look.vantage().node() == Some(it.node.as_str()));
-        let is_anonymous = look.is_some_and(|at| {
-            looks[at].can() == Some(true) && signs_in_as_nobody(&looks[at])
-        });
-        let problem = malformed(pods, it).or_else(|| {
-            match Standing::of(pods, it, Behind::Node) {
-                Standing::Wrong(
-                    problem @ (Problem::AnonymousBlockedByBadCreds { .. }
-                    | Problem::PullsecretExpired { .. }
-                    | Problem::PullsecretRefused { .. }),
-                ) if is_anonymous => Some(problem),
-                _ => None,
-            }
+        let is_anonymous =
+            look.is_some_and(|at| looks[at].can() == Some(true) && signs_in_as_nobody(&looks[at]));
+        let problem = malformed(pods, it).or_else(|| match Standing::of(pods, it, Behind::Node) {
+            Standing::Wrong(
+                problem @ (Problem::AnonymousBlockedByBadCreds { .. }
+                | Problem::PullsecretExpired { .. }
+                | Problem::PullsecretRefused { .. }),
+            ) if is_anonymous => Some(problem),
+            _ => None,
         });
         let Some(problem) = problem else { continue };
         let finding = Finding::from(problem);

@@ -59,7 +59,11 @@ pub(super) fn not_of_pods<'a>(
         let of_pods = waiting::instead(pods, (cause.step, cause.code()), &nodes);
         let of_pods = of_pods.filter(|it| is_certain || it.severity == Severity::Error);
         let Some(finding) = of_pods else {
-            if is_certain { certain.push(cause) } else { open.push(cause) }
+            if is_certain {
+                certain.push(cause);
+            } else {
+                open.push(cause);
+            }
             continue;
         };
         let is_wrong = finding.severity == Severity::Error;

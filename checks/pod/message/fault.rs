@@ -4,8 +4,9 @@
 use Fault::{
     AddressUnreachable, Admission, BadReference, Canceled, CannotLookUp, CertificateTime, Cut,
     Damaged, Denied, DiskFull, Forbidden, HandshakeSilent, MalformedSecret, NeverPull, NoPlatform,
-    NoSuchHost, NotAllowed, NotAnImage, NotFound, Outage, PlainHttp, PortsUsed, ProxyDenies, ProxyDown, PullQps, Refused, Reset, Schema1, SecretMissing, Signature, SignatureOfUrl, StorageDenies, Throttled, TimedOut, Unauthorized,
-    UnknownAuthority, WrongName,
+    NoSuchHost, NotAllowed, NotAnImage, NotFound, Outage, PlainHttp, PortsUsed, ProxyDenies,
+    ProxyDown, PullQps, Refused, Reset, Schema1, SecretMissing, Signature, SignatureOfUrl,
+    StorageDenies, Throttled, TimedOut, Unauthorized, UnknownAuthority, WrongName,
 };
 
 /// What went wrong.
@@ -124,7 +125,7 @@ const WORDS: &[(&[&str], Fault)] = &[
     (&["server failed to authenticate the request"], SignatureOfUrl),
     (&["not authorized to perform this operation"], StorageDenies),
     // A container registry of Azure, by its firewall.
-    (&["is not allowed access", "aka.ms/acr/firewall"], Forbidden),
+    (&["is not allowed access", "aka.ms/acr/firewall", "client with ip"], Forbidden),
     (
         &["insufficient_scope", "requested access to the resource is denied", "no pull access"],
         Denied,

@@ -100,6 +100,7 @@ fn modes(fault: Fault, place: Place, parts: &Parts, error: &str) -> &'static [&'
         Fault::NotAllowed => &["image-read-disabled"],
         Fault::Outage => &["registry-outage", "acr-throttled-429"],
         Fault::Denied => denied(place),
+        Fault::Forbidden if error.contains("client with IP") => forbidden(Place::Acr, parts),
         Fault::Forbidden => forbidden(place, parts),
         Fault::Unauthorized => unauthorized(place, parts.presented),
         Fault::NotFound => not_found(parts.phase, error),

@@ -17,7 +17,10 @@ fn config(keys: &[&str]) -> Rc<Read> {
     secret("kubernetes.io/dockerconfigjson", ".dockerconfigjson", &payload)
 }
 
-fn told(image: &str, secrets: &[(&str, Rc<Read>)]) -> Vec<(String, CredentialState, Option<String>)> {
+fn told(
+    image: &str,
+    secrets: &[(&str, Rc<Read>)],
+) -> Vec<(String, CredentialState, Option<String>)> {
     let asked = RegistryOrImage::read(image, Cloud::default(), false).unwrap();
     let rows = rows(secrets, &asked).into_iter();
     rows.map(|(row, _)| (row.secret, row.state, row.key)).collect()

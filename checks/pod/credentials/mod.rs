@@ -3,7 +3,7 @@
 //!
 //! The kubelet puts the entries of all secrets into one keyring and tries those that match, the longest
 //! key first; then come its own. A secret that is missing or of another type is passed over; one that
-//! cannot be decoded ends the pull (kubernetes, pkg/kubelet/kubelet_pods.go, getPullSecretsForPod;
+//! cannot be decoded ends the pull (kubernetes, `getPullSecretsForPod` of pkg/kubelet;
 //! pkg/credentialprovider/secrets; pkg/credentialprovider/keyring.go).
 
 use std::{collections::HashMap, path::Path, rc::Rc};
@@ -70,7 +70,8 @@ pub(super) async fn examine(cx: &Cx, api: &Api, images: &mut [ImagePods]) -> Vec
         let Ok(asked) = RegistryOrImage::read(&text, Cloud::default(), false) else { continue };
         let mut sets: Vec<PodCredentials> = vec![];
         for it in &of_image.workloads {
-            let is_known = sets.iter().any(|set| set.is_of(&it.namespace, &it.account, &it.secrets));
+            let is_known =
+                sets.iter().any(|set| set.is_of(&it.namespace, &it.account, &it.secrets));
             if it.reason == "ErrImageNeverPull" || is_known || sets.len() >= MAX_SETS {
                 continue;
             }
@@ -128,11 +129,8 @@ fn rows(secrets: &[(&str, Rc<Read>)], asked: &RegistryOrImage) -> Vec<Held> {
     let mut presented: Vec<(String, Held)> = vec![];
     let mut others: Vec<Held> = vec![];
     for (name, read) in secrets {
-        let row = |state| CredentialRow {
-            secret: (*name).to_owned(),
-            state,
-            ..CredentialRow::default()
-        };
+        let row =
+            |state| CredentialRow { secret: (*name).to_owned(), state, ..CredentialRow::default() };
         let mut other = |state, key: Option<String>, said: Option<String>| {
             others.push((CredentialRow { key, said, ..row(state) }, None));
         };
@@ -220,7 +218,13 @@ impl Known {
         read
     }
 
-    async fn account(&mut self, cx: &Cx, api: &Api, namespace: &str, name: &str) -> Option<Account> {
+    async fn account(
+        &mut self,
+        cx: &Cx,
+        api: &Api,
+        namespace: &str,
+        name: &str,
+    ) -> Option<Account> {
         let key = (namespace.to_owned(), name.to_owned());
         if let Some(account) = self.accounts.get(&key) {
             return account.clone();
@@ -277,7 +281,10 @@ impl Known {
         }
         let listed = self.listed(cx, api, &set.namespace).await;
         let others = listed.iter().filter(|(name, _)| !set.secrets.contains(name));
-        others.into_iter().find(|(name, object)| fits(name, object)).map(|(name, _)| sanitize_text(name))
+        others
+            .into_iter()
+            .find(|(name, object)| fits(name, object))
+            .map(|(name, _)| sanitize_text(name))
     }
 
     /// Returns the pull secrets of a namespace, as far as they may be listed.
@@ -307,5 +314,4 @@ impl Known {
 }
 
 #[cfg(test)]
-#[path = "credentials_tests.rs"]
 mod tests;
