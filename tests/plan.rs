@@ -30,6 +30,7 @@ fn target() -> Target {
         sign_in: SignIn::default(),
         control_plane: ControlPlane::default(),
         flags: vec![],
+        named_at: vec![],
     }
 }
 

@@ -74,6 +74,7 @@ pub async fn run<T: std::fmt::Debug + 'static>(
         sign_in: SignIn::default(),
         control_plane: ControlPlane::default(),
         flags: vec![],
+        named_at: vec![],
     };
     let shown = format!("{world:?}");
     let (said, exchanges) = (Rc::new(RefCell::new(shown)), Rc::new(RefCell::new(vec![])));
