@@ -4,7 +4,6 @@
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
-use strum::VariantNames;
 
 use crate::kit::redact::Secret;
 
@@ -46,9 +45,8 @@ pub struct CredentialRow {
 
 /// What the kubelet makes of a pull secret (kubernetes, pkg/credentialprovider/secrets and
 /// keyring.go).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[strum(serialize_all = "kebab-case")]
 pub enum CredentialState {
     /// It presents this entry.
     Presented,
@@ -68,9 +66,8 @@ pub enum CredentialState {
 }
 
 /// What the registry answers to a credential.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[strum(serialize_all = "kebab-case")]
 pub enum RegistryAnswer {
     /// It gives the manifest.
     Accepted,
