@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 
 use check_acr::{Exit, Presentation, Run, StepStatus, json};
 use checks::kit::{engine::Severity, messages::Lang};
+use jiff::Timestamp;
 use played::{ELSEWHERE, codes, messages, page as shown_page, played, present};
 
 #[test]
@@ -199,8 +200,7 @@ fn every_fix_is_shown_somewhere() {
     let found: Vec<_> = played()
         .iter()
         .flat_map(|played| {
-            let mut values = played.target().target.clone();
-            values.insert("fresh".into(), "check-acr-20261128-051530".into());
+            let values = Presentation::values(&played.target().target, Some(Timestamp::UNIX_EPOCH));
             played.findings().into_iter().map(move |finding| (values.clone(), finding))
         })
         .collect();

@@ -28,7 +28,7 @@ impl Presentation {
     pub fn of(run: &Run, messages: &Messages, lang: Lang, fail_on_warning: bool) -> Self {
         let started_at = run.time.map(|(first, _)| first);
         let present = |report: &Report| {
-            let values = values(report, started_at);
+            let values = Self::values(&report.target, started_at);
             Presenter { report, values, messages, lang }.target(fail_on_warning)
         };
         let targets: Vec<TargetPage> = run.reports.iter().map(present).collect();
@@ -48,6 +48,36 @@ impl Presentation {
             targets,
         }
     }
+
+    /// Returns what texts and commands may name of a target: what was understood of it, a name that is not
+    /// in use yet, for what a fix creates, and where an image that is built again is pushed to.
+    pub fn values(
+        target: &Map<String, Value>,
+        started_at: Option<Timestamp>,
+    ) -> Map<String, Value> {
+        let mut values = target.clone();
+        let fresh = started_at.map(|at| at.strftime("check-acr-%Y%m%d-%H%M%S").to_string());
+        let text = |name: &str| target.get(name)?.as_str();
+        let mut more = vec![];
+        match (text("registry"), text("repository"), text("reference")) {
+            // A digest names one image for good: another can only be pushed beside it.
+            (Some(registry), Some(repository), Some(digest)) if digest.contains(':') => {
+                let pinned = format!("{}…", digest.chars().take(PINNED).collect::<String>());
+                let push_to = fresh.as_ref().map(|tag| format!("{registry}/{repository}:{tag}"));
+                more.extend([("pinned", Some(pinned)), ("push_to", push_to)]);
+            }
+            (_, _, Some(_)) => {
+                let asked = text("asked").map(str::to_owned);
+                more.extend([("push_to", asked.clone()), ("replaced", asked)]);
+            }
+            _ => {}
+        }
+        more.push(("fresh", fresh));
+        values.extend(
+            more.into_iter().filter_map(|(name, value)| Some((name.into(), value?.into()))),
+        );
+        values
+    }
 }
 
 /// Joins the exit codes of several targets: a definite failure outranks *could not tell*.
@@ -60,15 +90,8 @@ fn joined(exits: impl Iterator<Item = Exit>) -> Exit {
     worst.unwrap_or(Exit::CouldNotTell)
 }
 
-/// Returns what texts and commands may name of a target: what was understood of it, and a name that
-/// is not in use yet, for what a fix creates.
-fn values(report: &Report, started_at: Option<Timestamp>) -> Map<String, Value> {
-    let mut values = report.target.clone();
-    if let Some(at) = started_at {
-        values.insert("fresh".into(), at.strftime("check-acr-%Y%m%d-%H%M%S").to_string().into());
-    }
-    values
-}
+/// How much of a digest a text shows: its algorithm, and as much as `docker images` shows.
+const PINNED: usize = "sha256:".len() + 12;
 
 /// Resolves one report.
 struct Presenter<'a> {

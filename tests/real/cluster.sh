@@ -210,6 +210,15 @@ NFT
   why "the printed permissions suffice" 1 manifest/image-tag-not-found 4 --kubeconfig "$here/reader.json"
   kubectl delete pods -n "$namespace" -l check-acr-real=why --wait=false >/dev/null
 }
+case_preflight() {
+  kubectl create deployment web --image "$REF" --dry-run=client -o yaml >"$here/web.yaml"
+  { echo ---; kubectl create cronjob nightly --image "${REF%:*}:nowhere" --schedule '0 0 * * *' --dry-run=client -o yaml; } >>"$here/web.yaml"
+  "$program" why -n "$namespace" -f - -o "json=$here/json" -o text "${asked[@]}" <"$here/web.yaml" >"$here/out" 2>"$here/err"
+  local got=$? said; said=$(jq -r '.targets[] | "\(.target.asked) \(.verdict.can) \(.target.named_at[0])"' "$here/json" | sort)
+  local lines; lines=$(grep -n "image:" "$here/web.yaml" | cut -d: -f1 | tr '\n' ' ')
+  set -- $lines
+  [ "$got:$said" = "1:$(printf '%s\n' "${REF%:*}:nowhere no -:$2 (cronjob/nightly)" "$REF pull -:$1 (deployment/web)" | sort)" ] && ok "manifests, from every pool" || wrong "manifests: exit $got, $said"
+}
 case_speed() {
   local best=999999 empty=999999 i t
   for i in 1 2 3; do
@@ -244,9 +253,9 @@ if [ -n "${CLUSTER:-}" ]; then
     done
     AGENT_IMAGE=example.test/check-acr:1
   fi
-  nodes="by_image one_cut_off wrong_tag refused why speed"
+  nodes="by_image one_cut_off wrong_tag refused why preflight speed"
 else
-  say "not run: by_image one_cut_off wrong_tag refused why speed (they need CLUSTER)"; nodes=
+  say "not run: by_image one_cut_off wrong_tag refused why preflight speed (they need CLUSTER)"; nodes=
 fi
 : "${REF:?an image that the nodes can pull}"
 for case in ${*:-healthy pod_security no_rights rbac wrong_credentials interrupted $nodes killed}; do "case_$case"; done

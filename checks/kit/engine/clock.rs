@@ -31,7 +31,8 @@ const ALLOWED_SKEW: SignedDuration = SignedDuration::from_mins(10);
 /// Returns how far this clock is from the other one; `None` when the difference is small.
 pub(super) fn skew(here: Timestamp, there: Timestamp) -> Option<Skew> {
     let ahead = here.duration_since(there);
-    let minutes = ahead.abs().as_mins();
+    // The nearest minute: an answer takes a moment, and 120 days less a second are 120 days.
+    let minutes = (ahead.abs() + SignedDuration::from_secs(30)).as_mins();
     let (days, hours) = (minutes / (24 * 60), minutes / 60 % 24);
     let apart = match (days, hours) {
         (0, 0) => format!("{minutes} min"),
@@ -41,4 +42,24 @@ pub(super) fn skew(here: Timestamp, there: Timestamp) -> Option<Skew> {
     };
     let direction = if ahead.is_negative() { Direction::Behind } else { Direction::Ahead };
     (ahead.abs() > ALLOWED_SKEW).then_some(Skew { apart, direction })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_more_or_less_is_the_same_difference() {
+        let there = Timestamp::UNIX_EPOCH;
+        let apart = |seconds| {
+            skew(there + SignedDuration::from_secs(seconds), there).map(|skew| skew.apart)
+        };
+        let days = 120 * 24 * 60 * 60;
+        for moment in [-2, 0, 2] {
+            assert_eq!(apart(days + moment).as_deref(), Some("120 d"));
+            assert_eq!(apart(-days + moment).as_deref(), Some("120 d"));
+        }
+        assert_eq!(apart(11 * 60).as_deref(), Some("11 min"));
+        assert_eq!(apart(10 * 60), None);
+    }
 }
