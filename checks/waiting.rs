@@ -5,10 +5,13 @@ use crate::{
     compared::{Compared, Look},
     kit::{
         Step,
-        engine::{Finding, Vantage},
+        engine::{Finding, StepEnd, Vantage},
         kube::{ImagePods, NotCreated, Refusal, WaitingWorkload},
     },
-    pod::Problem,
+    pod::{
+        Problem,
+        own::{Behind, Standing, malformed},
+    },
     steps,
 };
 
@@ -23,7 +26,7 @@ pub fn read(pods: &ImagePods, looks: &[impl Look]) -> Vec<Compared> {
     let cluster = looks.iter().position(|look| *look.vantage() == Vantage::Kubernetes);
     let of_cluster: Vec<usize> = cluster.into_iter().collect();
     let step = steps::POD.name;
-    if let Some(finding) = never_pulled(pods) {
+    if let Some(finding) = never_pulled(pods).or_else(|| signature(pods)) {
         return vec![Compared { finding, step, seen: of_cluster }];
     }
     let (mut passing, mut unseen, mut seen) = (vec![], vec![], vec![]);
@@ -38,16 +41,11 @@ pub fn read(pods: &ImagePods, looks: &[impl Look]) -> Vec<Compared> {
         }
     }
     let count = |nodes: &[&str]| nodes.iter().filter_map(|node| pods.nodes.get(*node)).sum();
-    let mut found = vec![];
-    if let Some(first) = of_nodes(pods, &passing) {
-        let problem = Problem::PullsNow {
-            nodes: named(&passing),
-            count: count(&passing),
-            namespace: first.namespace.clone(),
-            pod: first.pods.first().filter(|_| !first.workload.starts_with("pod/")).cloned(),
-            within: first.retried_in.map(|it| format!("{}m{:02}s", it / 60, it % 60)),
-            said: words(first).map(str::to_owned),
-        };
+    let mut found = broken(pods, looks, &of_cluster);
+    let is_broken = |at: &usize| found.iter().any(|known| known.seen.contains(at));
+    passing.retain(|node| place(node).is_none_or(|at| !is_broken(&at)));
+    seen.retain(|at| !is_broken(at));
+    if let Some(problem) = while_it_works(pods, &passing, count(&passing)) {
         found.push(Compared { finding: problem.into(), step, seen });
     }
     if let Some(node) = unseen.first() {
@@ -68,19 +66,113 @@ pub fn read(pods: &ImagePods, looks: &[impl Look]) -> Vec<Compared> {
 /// The steps whose result depends on who signs in.
 const SIGN_IN: [Step; 4] = [steps::KUBELET, steps::IDENTITY, steps::EXCHANGE, steps::TOKEN];
 
-/// Returns why a cause that nodes saw at a step is not certain of their pods: who signs in decides, and
-/// all of these pods sign in otherwise first.
-pub fn doubt(pods: &ImagePods, step: &str, nodes: &[&str]) -> Option<Finding> {
-    let depends = SIGN_IN.iter().any(|one| one.name == step);
-    let there = |it: &&WaitingWorkload| nodes.contains(&it.node.as_str());
-    let mut of_nodes = pods.workloads.iter().filter(there);
-    let first = of_nodes.clone().next().filter(|_| depends)?;
-    of_nodes.all(|it| !it.secrets.is_empty()).then(|| {
-        Problem::SecretsNotTried {
-            workload: first.workload.clone(),
-            namespace: first.namespace.clone(),
-            secret: first.secrets.first().cloned().unwrap_or_default(),
-            secrets: first.secrets.join(", "),
+/// The finding that the kubelet signs in as the service account of the pod.
+const BY_ACCOUNT: &str = "kubelet/service-account-decides";
+
+/// Returns what the pods' own credentials make of a finding that nodes have at a step: who signs in
+/// decides there, and all of these pods present something else first. It is an error where that is
+/// wrong, and could-not-tell where it is open or would do. Nothing where the node's sign-in decides.
+pub fn instead(pods: &ImagePods, (step, code): (&str, &str), nodes: &[&str]) -> Option<Finding> {
+    if SIGN_IN.iter().all(|one| one.name != step) {
+        return None;
+    }
+    let behind = if code == BY_ACCOUNT { Behind::ServiceAccount } else { Behind::Node };
+    let (mut open, mut wrong) = (None, None);
+    for it in pods.workloads.iter().filter(|it| nodes.contains(&it.node.as_str())) {
+        let (workload, namespace) = (it.workload.clone(), it.namespace.clone());
+        match Standing::of(pods, it, behind) {
+            Standing::None => return None,
+            Standing::Wrong(problem) => wrong = wrong.or(Some(problem)),
+            Standing::Works { secret } => {
+                let pod = it.pods.first().cloned().unwrap_or_default();
+                open = open.or(Some(Problem::SecretAccepted { workload, namespace, secret, pod }));
+            }
+            Standing::Unknown { said } => {
+                open = open.or(Some(Problem::SecretsNotTried {
+                    workload,
+                    namespace,
+                    secret: it.secrets.first().cloned().unwrap_or_default(),
+                    secrets: it.secrets.join(", "),
+                    said: said.filter(|said| !said.is_empty()),
+                }));
+            }
+        }
+    }
+    wrong.or(open).map(Finding::from)
+}
+
+/// Returns the secrets that the kubelet cannot decode, which end the pull whatever the node can do; and
+/// those that the registry refuses, where the node pulls with nothing but them.
+fn broken(pods: &ImagePods, looks: &[impl Look], of_cluster: &[usize]) -> Vec<Compared> {
+    let mut found: Vec<Compared> = vec![];
+    for it in &pods.workloads {
+        let look = looks.iter().position(|look| look.vantage().node() == Some(it.node.as_str()));
+        let is_anonymous =
+            look.is_some_and(|at| looks[at].can() == Some(true) && signs_in_as_nobody(&looks[at]));
+        let problem = malformed(pods, it).or_else(|| match Standing::of(pods, it, Behind::Node) {
+            Standing::Wrong(
+                problem @ (Problem::AnonymousBlockedByBadCreds { .. }
+                | Problem::PullsecretExpired { .. }
+                | Problem::PullsecretRefused { .. }),
+            ) if is_anonymous => Some(problem),
+            _ => None,
+        });
+        let Some(problem) = problem else { continue };
+        let finding = Finding::from(problem);
+        let seen = look.map_or(of_cluster.to_vec(), |at| vec![at]);
+        match found.iter_mut().find(|known| known.finding.code == finding.code) {
+            Some(known) => {
+                known.seen.extend(seen);
+                known.seen.sort_unstable();
+                known.seen.dedup();
+            }
+            None => found.push(Compared { finding, step: steps::POD.name, seen }),
+        }
+    }
+    found
+}
+
+/// Returns whether the kubelet of a node has no credentials of its own for the image, so that those of
+/// a pod are the last that it tries.
+fn signs_in_as_nobody(look: &impl Look) -> bool {
+    match look.end(steps::IDENTITY.name) {
+        Some(StepEnd::Passed { saw }) => saw.values().any(|value| value == "kubelet-anonymous"),
+        _ => false,
+    }
+}
+
+/// Returns what is said of nodes that can pull while their pods wait: what the kubelet itself says of a
+/// limit of its own, where it does.
+fn while_it_works(pods: &ImagePods, nodes: &[&str], count: usize) -> Option<Problem> {
+    let first = of_nodes(pods, nodes)?;
+    let there = || pods.workloads.iter().filter(|it| nodes.contains(&it.node.as_str()));
+    let (named, node) = (named(nodes), first.node.clone());
+    if there().all(|it| it.reason == "Pulling") {
+        return Some(Problem::PullHangs { nodes: named, node, count });
+    }
+    if there().all(|it| it.suspects.first().is_some_and(|mode| mode == "kubelet-pull-qps")) {
+        return Some(Problem::KubeletPullQps { nodes: named, node, count });
+    }
+    Some(Problem::PullsNow {
+        nodes: named,
+        count,
+        namespace: first.namespace.clone(),
+        pod: first.pods.first().filter(|_| !first.workload.starts_with("pod/")).cloned(),
+        within: first.retried_in.map(|it| format!("{}m{:02}s", it / 60, it % 60)),
+        said: words(first).map(str::to_owned),
+    })
+}
+
+/// Returns that the runtime refuses the signature of the image: a reason of the CRI, not words.
+fn signature(pods: &ImagePods) -> Option<Finding> {
+    const REASON: &str = "SignatureValidationFailed";
+    let first = pods.workloads.first()?;
+    pods.workloads.iter().all(|it| it.reason == REASON).then(|| {
+        Problem::SignatureRefused {
+            nodes: named(&pods.nodes.keys().map(String::as_str).collect::<Vec<_>>()),
+            node: first.node.clone(),
+            count: pods.count,
+            said: words(first).map(str::to_owned),
         }
         .into()
     })

@@ -130,6 +130,7 @@ phrases! {
     SignedInWith "signed-in-with" "signed in" "로그인"
     Suspects "suspects" "could not tell from the words alone; they fit each of these, the likeliest first:" "메시지만으로는 판단할 수 없습니다. 아래 유형에서 같은 메시지가 나오며, 가능성이 높은 순서입니다."
     OneSuspect "one-suspect" "could not tell from the words alone; they fit this:" "메시지만으로는 판단할 수 없습니다. 아래 유형에서 이런 메시지가 나옵니다."
+    EarlierEvent "earlier-event" "could not tell: this says only that a pull failed; an earlier event of the pod (kubectl describe pod) says why" "판단 불가: 끌어오기가 실패했다는 내용뿐입니다. 이유는 Pod의 이전 이벤트에 있습니다(kubectl describe pod)."
     NoSuspect "no-suspect" "could not tell: these words are not known" "판단 불가: 알려진 메시지가 아님"
     Settle "settle" "settle it" "판별"
     NothingWaits "nothing-waits" "no pod waits for an image; looked at: {asked}, pods: {pods}" "이미지를 기다리는 Pod가 없음: {asked}, 확인한 Pod {pods}개"
@@ -145,7 +146,7 @@ phrases! {
     MayBe "may-be" "fits" "유사 유형"
     Proof "proof" "proof" "근거"
     AndOthers "and-others" "{list} and {count} more" "{list} 외 {count}개"
-    WhereThePodRuns "where-the-pod-runs" "check the image from where the pod runs, as on its node" "Pod가 실행되는 곳(예: 해당 노드)에서 이미지를 확인합니다."
+    WhereThePodRuns "where-the-pod-runs" "check the image from the nodes, where the pod runs; `check-acr why` starts from the pods" "Pod가 실행되는 노드에서 이미지를 확인합니다. Pod에서 시작하려면 `check-acr why`를 실행합니다."
     Vantages "vantages" "vantages" "위치"
 }
 

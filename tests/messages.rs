@@ -106,6 +106,36 @@ const FIRST: &[(&str, &str)] = &[
         r#"Failed to pull image "contoso.example/a:v1": RegistryUnavailable: pinging container registry contoso.example: Get "https://contoso.example/v2/": dial tcp 203.0.113.7:443: i/o timeout"#,
         "tcp-egress-blocked",
     ),
+    // Azure Blob Storage, and connections that end
+    (
+        r#"Failed to pull image "contoso.azurecr.io/a:v1": failed to copy: httpReadSeeker: failed open: unexpected status code https://eus1.blob.core.windows.net/l: 403 Server failed to authenticate the request. Make sure the value of Authorization header is formed correctly including the signature."#,
+        "blob-sas-rejected",
+    ),
+    (
+        r#"Failed to pull image "contoso.azurecr.io/a:v1": failed to copy: httpReadSeeker: failed open: unexpected status code https://eus1.blob.core.windows.net/l: 403 This request is not authorized to perform this operation."#,
+        "blob-service-endpoint-policy",
+    ),
+    (
+        r#"Failed to pull image "contoso.azurecr.io/a:v1": failed to resolve image: failed to do request: Head "https://contoso.azurecr.io/v2/a/manifests/v1": write tcp 10.0.0.4:5:->203.0.113.9:443: write: broken pipe"#,
+        "tls-reset",
+    ),
+    (
+        r#"Failed to pull image "contoso.azurecr.io/a:v1": failed to copy: httpReadSeeker: failed open: failed to do request: Get "https://contoso.azurecr.io/l": http2: server sent GOAWAY and closed the connection"#,
+        "tls-reset",
+    ),
+    (
+        r#"Failed to pull image "contoso.azurecr.io/a:v1": failed to resolve image: failed to do request: Head "https://contoso.azurecr.io/v2/a/manifests/v1": remote error: tls: handshake failure"#,
+        "tls-reset",
+    ),
+    (
+        r#"Failed to pull image "contoso.azurecr.io/a:v1": failed to resolve image: failed to do request: Head "https://contoso.azurecr.io/v2/a/manifests/v1": dial tcp 203.0.113.9:443: connect: cannot assign requested address"#,
+        "tcp-snat-exhausted",
+    ),
+    (
+        r#"Failed to pull image "contoso.azurecr.io/a:v1": failed to resolve image: failed to do request: Head "https://contoso.azurecr.io/v2/a/manifests/v1": dial tcp: lookup contoso.azurecr.io: i/o timeout"#,
+        "dns-server-unreachable",
+    ),
+    ("client with IP '203.0.113.9'", "acr-firewall-client-ip"),
     (
         r#"Error response from daemon: Get "https://registry-1.docker.io/v2/library/nginx/manifests/1": toomanyrequests: You have reached your pull rate limit."#,
         "mcr-or-dockerhub-429",
@@ -191,6 +221,10 @@ fn no_credential_is_repeated() {
     for (text, secret) in [
         ("Get \"https://ghp_SECRETWORD@contoso.azurecr.io/v2/\": 401 Unauthorized", "SECRETWORD"),
         ("Get https://x.example/y?se=2024\\u0026sig=SECRETWORD\\u0026sp=r: EOF", "SECRETWORD"),
+        (
+            "Get \"https://x.example/r?to=https%3A%2F%2Fy%2Fl%3Fse%3D1%26sig%3DSECRETWORD%253D\": EOF",
+            "SECRETWORD",
+        ),
         ("Authorization: Bearer eyJSECRETWORD.abc.def failed", "SECRETWORD"),
         ("authorization: Basic SECRETWORD= failed", "SECRETWORD"),
         (r#"{"auths":{"a":{"password":"SECRETWORD"}}} not found"#, "SECRETWORD"),
@@ -199,6 +233,23 @@ fn no_credential_is_repeated() {
     ] {
         let shown = serde_json::to_string(&Message::read(text)).unwrap();
         assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
+/// What is at the end of the line where a message only repeats that a pull failed.
+#[test]
+fn a_bare_failure_points_to_the_earlier_event() {
+    for text in [
+        r#"Back-off pulling image "contoso.azurecr.io/a:v1""#,
+        "Error: ErrImagePull",
+        "ImagePullBackOff",
+    ] {
+        assert!(Message::read(text).is_bare(), "{text}");
+        let (code, said, _) = why(&["--message", text, "--lang", "en"]);
+        assert_eq!((code, said.contains("an earlier event")), (Some(3), true), "{said}");
+    }
+    for text in ["zonk", r#"Back-off pulling image "a": ErrImagePull: a: not found"#] {
+        assert!(!Message::read(text).is_bare(), "{text}");
     }
 }
 
@@ -247,7 +298,9 @@ fn the_check_that_settles_it_names_the_image_and_nothing_else() {
     let image = |image: &str| {
         why(&["--message", &format!("Failed to pull image \"{image}\": pull QPS exceeded")]).1
     };
-    assert!(image("contoso.azurecr.io/a:v1").contains("\n  check-acr contoso.azurecr.io/a:v1\n"));
+    assert!(
+        image("contoso.azurecr.io/a:v1").contains("\n  check-acr node contoso.azurecr.io/a:v1\n")
+    );
     for hostile in ["$(reboot)", "a;reboot", "a`reboot`", "--help", "a|b"] {
         assert!(
             !image(hostile).contains("check-acr $") && !image(hostile).contains("\n  check-acr"),

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde::de::DeserializeOwned;
 
 use super::{
+    credentials,
     fold::Folded,
     objects::{Event, Pod, Workload},
     problem::Problem,
@@ -89,7 +90,9 @@ pub async fn find(cx: &Cx, api: &Api, scope: &PodScope) -> StepResult<WaitingPod
     let is_ours = |event: &Event| lists.iter().any(|list| list.made(&event.involved_object.name));
     refused.retain(|event| !owners.contains(&event.involved_object.uid) && is_ours(event));
     let not_created = still_refused(cx, api, refused).await;
-    Ok(WaitingPods { pods: count, waiting: failing, images: folded.images(), not_created })
+    let mut images = folded.images();
+    let attempts = credentials::examine(cx, api, &mut images).await;
+    Ok(WaitingPods { pods: count, waiting: failing, images, not_created, attempts })
 }
 
 /// What is listed: everything, or what belongs to one workload.

@@ -71,6 +71,7 @@ impl OfImage {
             place: symptom.place,
             reason,
             policy: sanitize_text(symptom.policy),
+            account: account(pod),
             secrets: secrets(pod),
             node,
             ..WaitingWorkload::default()
@@ -104,8 +105,15 @@ impl OfImage {
             };
             other.count.cmp(&one.count).then_with(|| key(one).cmp(&key(other)))
         });
-        ImagePods { image, count: self.count, nodes: self.nodes, workloads }
+        let (count, nodes) = (self.count, self.nodes);
+        ImagePods { image, count, nodes, workloads, ..ImagePods::default() }
     }
+}
+
+/// Returns the service account of a pod.
+fn account(pod: &Pod) -> String {
+    let name = sanitize_text(&pod.spec.service_account_name);
+    if name.is_empty() { "default".to_owned() } else { name }
 }
 
 /// Returns the pull secrets that a pod names.

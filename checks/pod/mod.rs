@@ -4,11 +4,13 @@
 //! The words are a symptom: on a real kubelet, sixteen different faults print the same line. They
 //! name suspects, and never more: what settles it is a pull from where the pod runs.
 
+mod credentials;
 mod find;
 mod fold;
 mod manifests;
 pub mod message;
 mod objects;
+pub mod own;
 mod problem;
 mod symptom;
 

@@ -51,9 +51,10 @@ pub(super) struct PodSpec {
     pub(super) volumes: Vec<Volume>,
     /// Its own, or those of its service account, which admission copies into it.
     pub(super) image_pull_secrets: Vec<Named>,
+    pub(super) service_account_name: String,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Named {
     pub(super) name: String,

@@ -79,6 +79,138 @@ pub enum Problem {
         #[serde(skip_serializing_if = "Option::is_none")]
         said: Option<String>,
     },
+    /// The pods name a pull secret that their namespace does not have.
+    PullsecretMissing {
+        /// The secret, and who names it.
+        #[serde(flatten)]
+        of: OwnSecret,
+        /// A secret of the namespace that would fit.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        fits: Option<String>,
+    },
+    /// A pull secret for the image is there, and the pods do not name it.
+    PullsecretNotAttached {
+        /// The secret, and who names it.
+        #[serde(flatten)]
+        of: OwnSecret,
+        /// Their service account.
+        account: String,
+    },
+    /// The kubelet ignores a secret of that type.
+    PullsecretWrongType {
+        /// The secret, and who names it.
+        #[serde(flatten)]
+        of: OwnSecret,
+        /// Its type.
+        kind: String,
+    },
+    /// The kubelet cannot decode the secret, and does not pull.
+    PullsecretMalformed {
+        /// The secret, and who names it.
+        #[serde(flatten)]
+        of: OwnSecret,
+        /// What is wrong with it.
+        said: String,
+    },
+    /// The secret is of the right type and has no credentials.
+    PullsecretHoldsNothing {
+        /// The secret, and who names it.
+        #[serde(flatten)]
+        of: OwnSecret,
+    },
+    /// No key of the secret matches the image.
+    PullsecretServerMismatch {
+        /// The secret, and who names it.
+        #[serde(flatten)]
+        of: OwnSecret,
+        /// The key that nearly matches, or the first few.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        key: Option<String>,
+    },
+    /// The registry refuses what the secret holds.
+    PullsecretRefused {
+        /// The secret, and who names it.
+        #[serde(flatten)]
+        of: OwnSecret,
+        /// The key of the entry.
+        key: String,
+    },
+    /// The secret holds a token that has expired.
+    PullsecretExpired {
+        /// The secret, and who names it.
+        #[serde(flatten)]
+        of: OwnSecret,
+        /// The key of the entry.
+        key: String,
+    },
+    /// The registry refuses what the secret holds, and would serve the image without.
+    AnonymousBlockedByBadCreds {
+        /// The secret, and who names it.
+        #[serde(flatten)]
+        of: OwnSecret,
+        /// The key of the entry.
+        key: String,
+    },
+    /// The registry accepts what the secret holds, but not for this repository.
+    PullsecretNotForRepository {
+        /// The secret, and who names it.
+        #[serde(flatten)]
+        of: OwnSecret,
+        /// The key of the entry.
+        key: String,
+    },
+    /// The kubelet signs in as the pods' service account, which does not say as whom.
+    SaTokenAnnotationMissing {
+        /// One of their workloads.
+        workload: String,
+        /// Its namespace.
+        namespace: String,
+        /// Its service account.
+        account: String,
+        /// The first annotation that is missing.
+        annotation: &'static str,
+    },
+    /// A pull secret of the pods gets the image, which their node's identity does not.
+    SecretAccepted {
+        /// One of their workloads.
+        workload: String,
+        /// Its namespace.
+        namespace: String,
+        /// The secret.
+        secret: String,
+        /// One of the pods.
+        pod: String,
+    },
+    /// The kubelet itself limits how fast it begins pulls.
+    KubeletPullQps {
+        /// The nodes.
+        nodes: String,
+        /// One of them.
+        node: String,
+        /// How many pods wait there.
+        count: usize,
+    },
+    /// A pull of the kubelet has not ended, and the node can pull the image.
+    PullHangs {
+        /// The nodes.
+        nodes: String,
+        /// One of them.
+        node: String,
+        /// How many pods wait there.
+        count: usize,
+    },
+    /// The runtime's policy refuses the signature of the image.
+    SignatureRefused {
+        /// The nodes.
+        nodes: String,
+        /// One of them.
+        node: String,
+        /// How many pods wait there.
+        count: usize,
+        /// What the runtime says.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        said: Option<String>,
+    },
     /// The pods present pull secrets of their own, which the node did not.
     SecretsNotTried {
         /// One of their workloads.
@@ -89,6 +221,9 @@ pub enum Problem {
         secret: String,
         /// All of them.
         secrets: String,
+        /// Why they were not read, where the API server says it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        said: Option<String>,
     },
     /// Pods wait on nodes that were not looked from.
     NotLooked {
@@ -105,4 +240,15 @@ pub enum Problem {
         #[serde(skip_serializing_if = "Option::is_none")]
         suspects: Option<String>,
     },
+}
+
+/// A pull secret of pods.
+#[derive(Serialize)]
+pub struct OwnSecret {
+    /// One of their workloads.
+    pub workload: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// The secret.
+    pub secret: String,
 }

@@ -222,6 +222,9 @@ pub(crate) struct RbacArgs {
     /// What a run with --image needs, which carries nothing
     #[arg(long)]
     pub image: bool,
+    /// With the right to read the pull secrets and service accounts of pods, which `why` tries
+    #[arg(long)]
+    pub secrets: bool,
 }
 
 /// Where to remove what runs left.

@@ -38,6 +38,17 @@ pub(super) fn run(asked: &str, lang: Option<Lang>, as_json: bool) -> Result<Exit
             reference::print_page(&speaking[..], as_json, |lines| reference::codes(lines, lang));
             return Ok(Exit::Can);
         }
+        // What a kubelet would write: the codes of what it may be.
+        let suspects = checks::Message::read(asked).suspects;
+        let of_suspect = |code: &str| {
+            let entry = messages.entries.get(code);
+            entry.is_some_and(|entry| entry.modes.iter().any(|mode| suspects.contains(mode)))
+        };
+        let suspected = pages.codes(of_suspect);
+        if !suspected.is_empty() {
+            reference::print_page(&suspected[..], as_json, |lines| reference::codes(lines, lang));
+            return Ok(Exit::Can);
+        }
         let near = |known: &&str| strsim::jaro_winkler(known, code) > 0.85;
         let near: Vec<_> = messages.entries.keys().filter(near).collect();
         let hint = if near.is_empty() {

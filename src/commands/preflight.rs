@@ -75,7 +75,7 @@ fn targets(images: Vec<Named>, args: &WhyArgs) -> Result<Vec<Target>, String> {
     let flags: Vec<String> = of_node.into_iter().chain(template.flags.iter().cloned()).collect();
     let target = |(image, named_at): Named| {
         let options = &args.options;
-        let text = crate::join::pods::as_target(&image);
+        let text = checks::kit::kube::as_image(&image);
         let asked = checks::kit::RegistryOrImage::read(&text, options.cloud, options.plain_http);
         Target { asked, text, named_at, flags: flags.clone(), ..template.clone() }
     };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use checks::kit::kube::{NodeRequest, Right, pod_rights, rights};
+use checks::kit::kube::{NodeRequest, Right, pod_rights, rights, secret_rights};
 use serde_json::{Value, json};
 
 use crate::{
@@ -31,6 +31,7 @@ fn needed(args: &RbacArgs) -> Vec<Right> {
     let mut needed = vec![];
     if args.of == RbacOf::Why {
         needed.extend(pod_rights(args.all_namespaces));
+        needed.extend(secret_rights(args.all_namespaces).into_iter().filter(|_| args.secrets));
     }
     if args.of == RbacOf::Node || !args.here {
         let of_nodes = rights(&NodeRequest { image, ..NodeRequest::default() });
@@ -125,6 +126,7 @@ mod tests {
             of: RbacOf::Node,
             all_namespaces: false,
             here: false,
+            secrets: false,
         }
     }
 
@@ -143,6 +145,11 @@ mod tests {
         let why = RbacArgs { of: RbacOf::Why, here: true, ..args(&[]) };
         let here = serde_json::to_string(&manifests(&why)).unwrap();
         assert!(!here.contains("create") && here.contains("cronjobs"), "{here}");
+        let secrets = RbacArgs { here: true, secrets: true, ..why.clone() };
+        let of_secrets =
+            json!({ "apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list"] });
+        let documents = manifests(&secrets);
+        assert!(documents[0]["rules"].as_array().unwrap().contains(&of_secrets), "{documents:?}");
         let why = RbacArgs { here: false, all_namespaces: true, ..why };
         let all = manifests(&why);
         let of_pods = json!({ "apiGroups": [""], "resources": ["pods"], "verbs": ["list"] });

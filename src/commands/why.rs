@@ -18,7 +18,7 @@ use crate::{
     args::{DEFAULT_TIMEOUT, Format, Output, When, WhyArgs},
     carry,
     join::{
-        self,
+        self, credentials,
         node::Footprint,
         pods::{self, Chosen, Found, Limits},
     },
@@ -121,7 +121,10 @@ pub(super) async fn look(
         shown(event);
     })
     .await;
-    let chosen = choose(&found, args)?;
+    let mut chosen = choose(&found, args)?;
+    if let Some(waiting) = &found.waiting {
+        credentials::try_each(waiting, &chosen.targets, &mut chosen.pods, &world).await;
+    }
     found.announce(&chosen, &args.flags(), |event| tell(event));
     let here = if args.here { chosen.targets.clone() } else { chosen.unreadable() };
     if !here.is_empty() {

@@ -7,7 +7,7 @@ use checks::{
     kit::{
         Plan, Target, World,
         engine::{Event, EventKind, Finding, RunProblem, VERSION, Vantage},
-        kube::{Api, ImagePods, KubeOptions, NotCreated, PodScope, WaitingPods},
+        kube::{Api, ImagePods, KubeOptions, NotCreated, PodScope, WaitingPods, as_image},
     },
     steps,
 };
@@ -42,7 +42,7 @@ pub(crate) struct Chosen {
     /// Which targets each of them is asked for.
     pub(crate) asked: Asked,
     /// The pods of each target.
-    pods: Vec<ImagePods>,
+    pub(crate) pods: Vec<ImagePods>,
 }
 
 /// How much is looked at.
@@ -115,7 +115,7 @@ impl Found {
         let mut chosen = Chosen::default();
         let images = self.waiting.iter().flat_map(|waiting| &waiting.images);
         for pods in images.take(limits.images) {
-            let target = target(&as_target(&pods.image), pods);
+            let target = target(&as_image(&pods.image), pods);
             if chosen.targets.iter().all(|known| known.id() != target.id()) {
                 chosen.targets.push(target);
                 chosen.pods.push(pods.clone());
@@ -210,14 +210,6 @@ fn is_pulled(pods: &ImagePods) -> bool {
     pods.workloads.iter().any(|workload| workload.reason != "ErrImageNeverPull")
 }
 
-/// Returns an image as it is asked about: a bare word would be a registry's name.
-pub(crate) fn as_target(image: &str) -> String {
-    if image.contains(['/', ':', '.', '@']) {
-        return image.to_owned();
-    }
-    format!("docker.io/library/{image}")
-}
-
 fn refusal(one: &NotCreated, workload: String) -> Finding {
     checks::waiting::not_created(one, workload)
 }
@@ -298,7 +290,7 @@ mod tests {
 
     #[test]
     fn a_bare_word_is_an_image_of_docker_hub() {
-        assert_eq!(as_target("nginx"), "docker.io/library/nginx");
-        assert_eq!(as_target("nginx:1"), "nginx:1");
+        assert_eq!(as_image("nginx"), "docker.io/library/nginx");
+        assert_eq!(as_image("nginx:1"), "nginx:1");
     }
 }

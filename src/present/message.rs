@@ -45,10 +45,10 @@ impl MessagePage {
     }
 }
 
-/// Returns the check of that image; nothing where the text could be more than an image to a shell.
+/// Returns the check of that image from the nodes, as the words are a kubelet's; nothing where the text could be more than an image to a shell.
 fn command(image: &str) -> Option<String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-/:@".contains(c);
     let plain =
         image.chars().all(is_plain) && image.starts_with(|c: char| c.is_ascii_alphanumeric());
-    plain.then(|| format!("check-acr {image}"))
+    plain.then(|| format!("check-acr node {image}"))
 }

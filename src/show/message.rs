@@ -32,6 +32,7 @@ pub(crate) fn text(page: &MessagePage, lang: Lang) -> String {
     }
     paper.gap();
     let verdict = match page.modes.as_slice() {
+        [] if page.message.is_bare() => Phrase::EarlierEvent,
         [] => Phrase::NoSuspect,
         [_] => Phrase::OneSuspect,
         _ => Phrase::Suspects,

@@ -70,16 +70,22 @@ impl<'a> Verdict<'a> {
             could_not_tell.append(&mut causes);
         }
         let of_pods = of_pods(report, &views);
+        let mut is_settled = false;
         if let Some(pods) = report.pods() {
             could_not_tell.extend(not_of_nodes(&mut causes, messages));
-            could_not_tell.splice(0..0, not_of_pods(&mut causes, &pods));
+            let had = causes.len();
+            not_of_pods(&mut causes, &mut could_not_tell, &pods);
+            is_settled = causes.len() > had;
         }
         let can = match of_pods.can {
+            _ if is_settled => Outcome::No,
             _ if !causes.is_empty() => can,
             None if can == Outcome::No => Outcome::CouldNotTell,
             of_pods => of_pods.unwrap_or(can),
         };
-        causes.extend(of_pods.causes);
+        let is_new = |cause: &Cause<'_>| causes.iter().all(|known| known.code() != cause.code());
+        let new: Vec<Cause<'a>> = of_pods.causes.into_iter().filter(is_new).collect();
+        causes.extend(new);
         could_not_tell.extend(of_pods.could_not_tell);
         warnings.extend(of_pods.warnings);
         let side_by_side = side_by_side(report, &views);

@@ -43,25 +43,54 @@ pub(super) fn not_of_nodes<'a>(causes: &mut Vec<Cause<'a>>, messages: &Messages)
     open
 }
 
-/// Takes away the causes that depend on who signs in, where the pods sign in otherwise than their node.
-pub(super) fn not_of_pods<'a>(causes: &mut Vec<Cause<'a>>, pods: &ImagePods) -> Vec<Cause<'a>> {
-    let (mut kept, mut open) = (vec![], vec![]);
-    for cause in std::mem::take(causes) {
+/// Puts what is known of the pods' own credentials in the place of what depends on who signs in, where
+/// the pods sign in otherwise than their node: a credential that is wrong is the cause, and where one is
+/// not known or would do, nothing is certain.
+pub(super) fn not_of_pods<'a>(
+    causes: &mut Vec<Cause<'a>>,
+    could_not_tell: &mut Vec<Cause<'a>>,
+    pods: &ImagePods,
+) {
+    let (mut certain, mut open): (Vec<Cause<'a>>, Vec<Cause<'a>>) = (vec![], vec![]);
+    let known = std::mem::take(causes).into_iter().map(|cause| (true, cause));
+    let known = known.chain(std::mem::take(could_not_tell).into_iter().map(|one| (false, one)));
+    for (is_certain, cause) in known.collect::<Vec<_>>() {
         let nodes: Vec<&str> = cause.seen.iter().filter_map(|seen| seen.vantage.node()).collect();
-        let Some(finding) = waiting::doubt(pods, cause.step, &nodes) else {
-            kept.push(cause);
+        let of_pods = waiting::instead(pods, (cause.step, cause.code()), &nodes);
+        let of_pods = of_pods.filter(|it| is_certain || it.severity == Severity::Error);
+        let Some(finding) = of_pods else {
+            if is_certain {
+                certain.push(cause);
+            } else {
+                open.push(cause);
+            }
             continue;
         };
-        let seen = cause
-            .seen
-            .iter()
-            .map(|seen| Sighting { vantage: seen.vantage, finding: Cow::Owned(finding.clone()) });
-        let (step, seen) = (steps::POD.name, seen.collect());
-        open.push(Cause { step, seen, consequences: vec![], separators: vec![] });
-        open.push(cause);
+        let is_wrong = finding.severity == Severity::Error;
+        let code = match &cause.seen[0].finding {
+            Cow::Borrowed(finding) => Some(finding.code.as_str()),
+            Cow::Owned(_) => None,
+        };
+        let mut consequences = cause.consequences.clone();
+        consequences.splice(0..0, code.filter(|_| is_wrong));
+        let into = if is_wrong { &mut certain } else { &mut open };
+        match into.iter_mut().find(|known| known.code() == finding.code) {
+            Some(known) => known.consequences.extend(consequences),
+            None => {
+                let sighting = |seen: &Sighting<'a>| Sighting {
+                    vantage: seen.vantage,
+                    finding: Cow::Owned(finding.clone()),
+                };
+                let (step, seen) = (steps::POD.name, cause.seen.iter().map(sighting).collect());
+                into.push(Cause { step, seen, consequences, separators: vec![] });
+            }
+        }
+        if !is_wrong {
+            open.push(cause);
+        }
     }
-    *causes = kept;
-    open
+    *causes = certain;
+    *could_not_tell = open;
 }
 
 /// Reads the pods of a report.

@@ -1,5 +1,6 @@
 //! Programs of a node: real files in a folder of their own, as they may be run.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
@@ -69,6 +70,24 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(self.path());
     }
+}
+
+/// Writes programs, each with the path where its world has it and whether it may be run, into a folder
+/// that is made for the first. Returns where each is.
+pub(crate) fn write<'a>(
+    folder: &mut Option<Folder>,
+    programs: impl IntoIterator<Item = (&'a str, Vec<u8>, bool)>,
+) -> io::Result<BTreeMap<String, PathBuf>> {
+    let mut written = BTreeMap::new();
+    for (path, bytes, is_executable) in programs {
+        let folder = match &mut *folder {
+            Some(folder) => folder,
+            none => none.insert(Folder::new()?),
+        };
+        let name = path.rsplit('/').next().unwrap_or_default();
+        written.insert(path.to_owned(), folder.write(name, &bytes, is_executable)?);
+    }
+    Ok(written)
 }
 
 /// Returns a program for this machine with the build information of that version of Azure's

@@ -88,6 +88,7 @@ impl Secrets {
             .replace("$TWICE", &twice)
             .replace("$WRONG", &wrong)
             .replace("$TOKEN", &self.identity_token)
+            .replace("$STALE_TOKEN", &self.stale_identity_token)
             .replace("$CLIENT_SECRET", &self.client_secret)
             .replace("$OLD_CLIENT_SECRET", &self.old_client_secret)
             .replace("$ASSERTION", &self.assertion)

@@ -20,7 +20,7 @@ use crate::images::images;
 use crate::kubernetes::{Agent, Cluster};
 use crate::node::Disk;
 use crate::port::{ANYWHERE, bind, black_hole, refuse};
-use crate::program::Folder;
+use crate::program;
 use crate::proxy::Proxy;
 use crate::registry::World;
 use crate::relay::Relay;
@@ -246,7 +246,9 @@ async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
     let data_url = format!("{}://{data_host}", if plain { "http" } else { "https" });
     let world = Arc::new(World::new(scenario, data_url, azure));
     let mirrors = mirrors(scenario, &world)?;
-    let cluster = Cluster::new(&scenario.kubernetes);
+    let login_server = &scenario.registry.login_server;
+    let fill = |text: &str| world.secrets.fill(text, login_server);
+    let cluster = Cluster::new(&scenario.kubernetes, fill);
     let proxy = Arc::new(proxy(scenario, &routes, &world.azure.zones(), &world.secrets)?);
     let certificates = Certificates::new(names.into_iter().collect())?;
     let (kubeconfig, keys) = cluster_config(scenario, &certificates)?;
@@ -269,17 +271,8 @@ async fn build(scenario: &Scenario, place: Where) -> Result<Lab, Error> {
     if place == Where::AsSeen {
         routes.clear();
     }
-    let mut programs = BTreeMap::new();
-    let node = &scenario.node;
-    let script = world.secrets.fill(&node.provider_script, &scenario.registry.login_server);
-    for (path, bytes, is_executable) in node.programs(&script) {
-        let folder = match &mut held.programs {
-            Some(folder) => folder,
-            none => none.insert(Folder::new()?),
-        };
-        let name = path.rsplit('/').next().unwrap_or_default();
-        programs.insert(path.to_owned(), folder.write(name, &bytes, is_executable)?);
-    }
+    let script = world.secrets.fill(&scenario.node.provider_script, login_server);
+    let programs = program::write(&mut held.programs, scenario.node.programs(&script))?;
     Ok(Lab {
         name_servers: scenario.client_servers()?,
         routes,

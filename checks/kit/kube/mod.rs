@@ -2,6 +2,7 @@
 //! that resolve, use proxies and trust as the world says.
 
 mod client;
+mod credentials;
 mod error;
 mod facts;
 mod objects;
@@ -13,6 +14,9 @@ mod waiting;
 mod watch;
 
 pub use client::{Cluster, KUBE_WAIT, Kube, Server};
+pub use credentials::{
+    Attempt, CredentialRow, CredentialState, PodCredentials, RegistryAnswer, as_image,
+};
 pub use error::KubeError;
 pub use facts::{Access, Api, ChosenNode, Nodes};
 pub use kube::core::{
@@ -28,7 +32,7 @@ pub use objects::{
 pub use options::{Impersonate, KubeOptions, NodeChoice, NodeRequest};
 pub use problem::{CarryFault, JobProblem};
 pub use refusal::Refusal;
-pub use rights::{Loses, Right, pod_rights, rights};
+pub use rights::{Loses, Right, pod_rights, rights, secret_rights};
 pub use waiting::{
     ImagePlace, ImagePods, MAX_NAMED, NotCreated, PodScope, WaitingPods, WaitingWorkload,
     WorkloadKind,

@@ -108,6 +108,17 @@ pub fn pod_rights(everywhere: bool) -> Vec<Right> {
     own.into_iter().chain(of_workloads).map(|right| Right { in_namespace, ..right }).collect()
 }
 
+/// Returns the permissions that reading the pull secrets of pods needs. Without them it is not told
+/// what the pods present.
+pub fn secret_rights(everywhere: bool) -> [Right; 3] {
+    let rights = [
+        right("get", "secrets", Loses::PendingReasons),
+        right("list", "secrets", Loses::PendingReasons),
+        right("get", "serviceaccounts", Loses::PendingReasons),
+    ];
+    rights.map(|right| Right { in_namespace: !everywhere, ..right })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

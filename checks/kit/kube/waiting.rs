@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumIter, IntoEnumIterator, IntoStaticStr, VariantNames};
 
+use super::credentials::{Attempt, PodCredentials};
+
 /// The most workloads that can be named.
 pub const MAX_NAMED: usize = 20;
 
@@ -109,6 +111,9 @@ pub struct WaitingPods {
     /// The workloads that have no pod, because none may be created.
     #[serde(skip)]
     pub not_created: Vec<NotCreated>,
+    /// The credentials that the pods present, to be tried.
+    #[serde(skip)]
+    pub attempts: Vec<Attempt>,
 }
 
 /// The pods that wait for one image.
@@ -123,6 +128,8 @@ pub struct ImagePods {
     pub nodes: BTreeMap<String, usize>,
     /// Their workloads on each node, those with most pods first; not all where a target has many.
     pub workloads: Vec<WaitingWorkload>,
+    /// The credentials that they present.
+    pub credentials: Vec<PodCredentials>,
 }
 
 /// The pods of a workload that wait for an image in the same container, on the same node.
@@ -141,6 +148,8 @@ pub struct WaitingWorkload {
     pub reason: String,
     /// Its pull policy.
     pub policy: String,
+    /// The service account of its pods.
+    pub account: String,
     /// The pull secrets that its pods name, in their order.
     pub secrets: Vec<String>,
     /// How many pods.

@@ -4,9 +4,9 @@
 use Fault::{
     AddressUnreachable, Admission, BadReference, Canceled, CannotLookUp, CertificateTime, Cut,
     Damaged, Denied, DiskFull, Forbidden, HandshakeSilent, MalformedSecret, NeverPull, NoPlatform,
-    NoSuchHost, NotAllowed, NotAnImage, NotFound, Outage, PlainHttp, ProxyDenies, ProxyDown,
-    PullQps, Refused, Reset, Schema1, SecretMissing, Signature, Throttled, TimedOut, Unauthorized,
-    UnknownAuthority, WrongName,
+    NoSuchHost, NotAllowed, NotAnImage, NotFound, Outage, PlainHttp, PortsUsed, ProxyDenies,
+    ProxyDown, PullQps, Refused, Reset, Schema1, SecretMissing, Signature, SignatureOfUrl,
+    StorageDenies, Throttled, TimedOut, Unauthorized, UnknownAuthority, WrongName,
 };
 
 /// What went wrong.
@@ -33,6 +33,7 @@ pub(super) enum Fault {
     NotFound,
     Outage,
     PlainHttp,
+    PortsUsed,
     ProxyDenies,
     ProxyDown,
     PullQps,
@@ -41,6 +42,8 @@ pub(super) enum Fault {
     Schema1,
     SecretMissing,
     Signature,
+    SignatureOfUrl,
+    StorageDenies,
     Throttled,
     TimedOut,
     Unauthorized,
@@ -111,14 +114,18 @@ const WORDS: &[(&[&str], Fault)] = &[
     (&["expired or is not yet valid", "has expired"], CertificateTime),
     (&["gave http response to https client"], PlainHttp),
     (&["tls handshake timeout"], HandshakeSilent),
-    (&["connection reset by peer"], Reset),
+    (&["connection reset by peer", "broken pipe", "goaway", "tls: handshake failure"], Reset),
+    (&["cannot assign requested address"], PortsUsed),
     (&["network is unreachable", "no route to host"], AddressUnreachable),
     (&["connection refused"], Refused),
     (&["too many requests", "toomanyrequests", "status 429", "http 429"], Throttled),
     (&["405 method not allowed"], NotAllowed),
     (&["503 service", "502 bad gateway", "500 internal", "504 gateway"], Outage),
+    // Azure Blob Storage, of a signed URL and of its network rules.
+    (&["server failed to authenticate the request"], SignatureOfUrl),
+    (&["not authorized to perform this operation"], StorageDenies),
     // A container registry of Azure, by its firewall.
-    (&["is not allowed access", "aka.ms/acr/firewall"], Forbidden),
+    (&["is not allowed access", "aka.ms/acr/firewall", "client with ip"], Forbidden),
     (
         &["insufficient_scope", "requested access to the resource is denied", "no pull access"],
         Denied,
@@ -168,6 +175,11 @@ pub(super) fn of(lower: &str) -> Option<Fault> {
         && lower.trim_end_matches('"').ends_with(": forbidden");
     if denied {
         return Some(ProxyDenies);
+    }
+    // Go quotes the resolver's own timeout without a name server where it asks through the C library.
+    let behind = lower.split_once("dial tcp: lookup ").map_or("", |(_, behind)| behind);
+    if behind.split(": ").nth(1).is_some_and(|said| said.starts_with("i/o timeout")) {
+        return Some(CannotLookUp);
     }
     let fits = |(words, _): &&(&[&str], Fault)| words.iter().any(|word| lower.contains(word));
     WORDS.iter().find(fits).map(|(_, fault)| *fault)

@@ -40,6 +40,15 @@ impl Message {
         }
         Self { quoted: words::heart(first), parts, suspects }
     }
+
+    /// Returns whether it says no more than that a pull failed: an earlier event says why.
+    pub fn is_bare(&self) -> bool {
+        let lower = self.quoted.to_ascii_lowercase();
+        let said = lower.trim_start_matches("error: ");
+        self.suspects.is_empty()
+            && (["errimagepull", "imagepullbackoff"].contains(&said)
+                || said.starts_with("back-off pulling image"))
+    }
 }
 
 #[cfg(test)]

@@ -81,6 +81,9 @@ fn modes(fault: Fault, place: Place, parts: &Parts, error: &str) -> &'static [&'
         Fault::UnknownAuthority => &["tls-unknown-ca", "tls-ca-not-loaded"],
         Fault::WrongName => &["tls-hostname-mismatch"],
         Fault::CertificateTime => &["tls-clock-skew"],
+        Fault::PortsUsed => &["tcp-snat-exhausted"],
+        Fault::SignatureOfUrl => &["blob-sas-rejected", "tls-clock-skew"],
+        Fault::StorageDenies => &["blob-service-endpoint-policy", "blob-endpoint-blocked"],
         Fault::PlainHttp => &["containerd-mirror-misconfigured"],
         Fault::HandshakeSilent => {
             &["tcp-snat-exhausted", "tls-reset", "tcp-egress-blocked", "proxy-required"]
@@ -97,6 +100,7 @@ fn modes(fault: Fault, place: Place, parts: &Parts, error: &str) -> &'static [&'
         Fault::NotAllowed => &["image-read-disabled"],
         Fault::Outage => &["registry-outage", "acr-throttled-429"],
         Fault::Denied => denied(place),
+        Fault::Forbidden if error.contains("client with IP") => forbidden(Place::Acr, parts),
         Fault::Forbidden => forbidden(place, parts),
         Fault::Unauthorized => unauthorized(place, parts.presented),
         Fault::NotFound => not_found(parts.phase, error),

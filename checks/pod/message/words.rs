@@ -105,8 +105,16 @@ pub(super) fn plain(text: &str, max: usize) -> String {
         ("\\u003c", "<"),
         ("\\u003e", ">"),
     ];
-    let text =
+    let mut text =
         escapes.iter().fold(cut.to_owned(), |text, (escape, plain)| text.replace(escape, plain));
+    // A signed URL within another: its signature is to be known as one.
+    if text.to_ascii_lowercase().contains("sig%3d") {
+        for (escape, plain) in
+            [("%26", "&"), ("%3D", "="), ("%3d", "="), ("%3F", "?"), ("%3f", "?")]
+        {
+            text = text.replace(escape, plain);
+        }
+    }
     let words: Vec<&str> = text.split_whitespace().collect();
     words.join(" ")
 }

@@ -6,6 +6,7 @@ mod api;
 mod pods;
 mod reviews;
 mod run;
+mod secrets;
 mod selector;
 mod settings;
 mod store;
@@ -27,9 +28,11 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    pub(crate) fn new(settings: &Kubernetes) -> Arc<Self> {
+    /// Fills a cluster; `fill` puts credentials in the place of their names.
+    pub(crate) fn new(settings: &Kubernetes, fill: impl Fn(&str) -> String) -> Arc<Self> {
         let mut store = Store::default();
         pods::fill(&mut store, &settings.pods, &settings.workloads);
+        secrets::fill(&mut store, &settings.secrets, &settings.accounts, fill);
         store.is_filled();
         Arc::new(Self {
             settings: settings.clone(),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::pods::{KubernetesPod, Workload};
+use super::secrets::{KubernetesSecret, ServiceAccount};
 
 /// A cluster.
 #[derive(Debug, Clone, Deserialize)]
@@ -32,6 +33,10 @@ pub struct Kubernetes {
     pub pods: BTreeMap<String, KubernetesPod>,
     /// The workloads by their resource and name.
     pub workloads: BTreeMap<String, Workload>,
+    /// The pull secrets by namespace and name.
+    pub secrets: BTreeMap<String, KubernetesSecret>,
+    /// The service accounts by namespace and name.
+    pub accounts: BTreeMap<String, ServiceAccount>,
     /// The nodes by their names.
     pub nodes: BTreeMap<String, KubernetesNode>,
 }

@@ -1,0 +1,114 @@
+//! The credentials that pods present for an image, as the kubelet lists them: what travels with a
+//! target. None of it is a secret.
+
+use std::rc::Rc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::kit::redact::Secret;
+
+/// What the pods of a namespace with the same service account and the same pull secrets present.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PodCredentials {
+    /// The namespace.
+    pub namespace: String,
+    /// The service account.
+    pub account: String,
+    /// The pull secrets that the pods name, in their order.
+    pub secrets: Vec<String>,
+    /// What each of them holds for the image: the entries that match in the order in which the kubelet
+    /// tries them, then the secrets of which it uses nothing.
+    pub rows: Vec<CredentialRow>,
+    /// A secret with credentials for the image that the pods do not name.
+    pub unattached: Option<String>,
+    /// The names of the service account's annotations for Azure's provider; nothing where the account
+    /// could not be read.
+    pub annotations: Option<Vec<String>>,
+}
+
+/// One credential, or why there is none.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CredentialRow {
+    /// The pull secret.
+    pub secret: String,
+    /// What the kubelet makes of it.
+    pub state: CredentialState,
+    /// The key of the entry, or the key that nearly matches.
+    pub key: Option<String>,
+    /// What is wrong with the secret: its type, the place in it, the words of a refusal to read it.
+    pub said: Option<String>,
+    /// What the registry answers, where the credential was tried.
+    pub answer: Option<RegistryAnswer>,
+}
+
+/// What the kubelet makes of a pull secret (kubernetes, pkg/credentialprovider/secrets and
+/// keyring.go).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CredentialState {
+    /// It presents this entry.
+    Presented,
+    /// There is no such secret: it logs that and goes on.
+    Missing,
+    /// Its type is none of a pull secret: it is passed over in silence.
+    WrongType,
+    /// It cannot be decoded: the pull fails, whatever else there is.
+    Malformed,
+    /// It holds no entry.
+    Empty,
+    /// None of its entries is for this image.
+    NoMatch,
+    /// We may not read it.
+    #[default]
+    NotRead,
+}
+
+/// What the registry answers to a credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RegistryAnswer {
+    /// It gives the manifest.
+    Accepted,
+    /// It refuses the credential.
+    Refused,
+    /// It refuses a token that has expired.
+    Expired,
+    /// It refuses the credential and would serve the image without any.
+    RefusedButAnonymous,
+    /// It accepts the credential, but not for this repository.
+    NotForRepository,
+    /// Nobody can tell from here.
+    NotTried,
+}
+
+/// A credential that can be tried.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// The image, as the pods name it.
+    pub image: String,
+    /// The place of what the pods present among the credentials of the image.
+    pub set: usize,
+    /// The place of the row in it.
+    pub row: usize,
+    /// The user name.
+    pub user: String,
+    /// The password.
+    pub password: Rc<Secret>,
+}
+
+impl PodCredentials {
+    /// Returns whether these are what pods with that namespace, account and secrets present.
+    pub fn is_of(&self, namespace: &str, account: &str, secrets: &[String]) -> bool {
+        (&*self.namespace, &*self.account, &*self.secrets) == (namespace, account, secrets)
+    }
+}
+
+/// Returns an image as it is asked about: a bare word would be a registry's name.
+pub fn as_image(image: &str) -> String {
+    if image.contains(['/', ':', '.', '@']) {
+        return image.to_owned();
+    }
+    format!("docker.io/library/{image}")
+}

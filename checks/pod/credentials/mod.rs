@@ -1,0 +1,317 @@
+//! Which credentials the kubelet has for an image: the pull secrets that the pods name, as it reads
+//! them, and what it makes of each.
+//!
+//! The kubelet puts the entries of all secrets into one keyring and tries those that match, the longest
+//! key first; then come its own. A secret that is missing or of another type is passed over; one that
+//! cannot be decoded ends the pull (kubernetes, `getPullSecretsForPod` of pkg/kubelet;
+//! pkg/credentialprovider/secrets; pkg/credentialprovider/keyring.go).
+
+use std::{collections::HashMap, path::Path, rc::Rc};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::objects::Named;
+use crate::kit::{
+    Cloud, Cx, RegistryOrImage, Secret,
+    keyring::{Entries, Near, PullSecret, Reader, Stored, near, shown},
+    kube::{
+        Api, Attempt, CredentialRow, CredentialState, GetParams, ImagePods, KubeRequest, List,
+        ListParams, PodCredentials, as_image,
+    },
+    rules::Pattern,
+    sanitize_text,
+};
+
+/// How many secrets and accounts of a cluster are read.
+const MAX_READ: usize = 60;
+/// How many different credentials of the pods of one image are looked at.
+const MAX_SETS: usize = 10;
+/// How many credentials are tried in all.
+const MAX_ATTEMPTS: usize = 20;
+/// How many secrets of a namespace are looked through for one that fits.
+const MAX_LISTED: u32 = 50;
+/// How many keys are told of a secret of which none matches.
+const MAX_KEYS: usize = 3;
+/// What the annotations for Azure's credential provider begin with.
+const ANNOTATIONS: &str = "kubernetes.azure.com/acr-";
+
+/// A Secret as the API server gives it, or why it does not.
+type Read = Result<Value, (bool, String)>;
+
+/// What is read of a service account.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Account {
+    metadata: AccountMeta,
+    image_pull_secrets: Vec<Named>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct AccountMeta {
+    annotations: HashMap<String, String>,
+}
+
+/// What was read so far: each object once.
+#[derive(Default)]
+struct Known {
+    secrets: HashMap<(String, String), Rc<Read>>,
+    accounts: HashMap<(String, String), Option<Account>>,
+    namespaces: HashMap<String, Rc<Vec<(String, Value)>>>,
+    asked: usize,
+}
+
+/// Finds out what the pods of each image present, and returns the credentials that can be tried.
+pub(super) async fn examine(cx: &Cx, api: &Api, images: &mut [ImagePods]) -> Vec<Attempt> {
+    let (mut known, mut attempts) = (Known::default(), vec![]);
+    for of_image in images {
+        let text = as_image(&of_image.image);
+        let Ok(asked) = RegistryOrImage::read(&text, Cloud::default(), false) else { continue };
+        let mut sets: Vec<PodCredentials> = vec![];
+        for it in &of_image.workloads {
+            let is_known =
+                sets.iter().any(|set| set.is_of(&it.namespace, &it.account, &it.secrets));
+            if it.reason == "ErrImageNeverPull" || is_known || sets.len() >= MAX_SETS {
+                continue;
+            }
+            let mut set = PodCredentials {
+                namespace: it.namespace.clone(),
+                account: it.account.clone(),
+                secrets: it.secrets.clone(),
+                ..PodCredentials::default()
+            };
+            let mut found = vec![];
+            for name in &it.secrets {
+                let read = known.secret(cx, api, &it.namespace, name).await;
+                found.push((name.as_str(), read));
+            }
+            let held = rows(&found, &asked);
+            for (place, (row, stored)) in held.into_iter().enumerate() {
+                set.rows.push(row);
+                if let (Some((user, password)), true) = (stored, attempts.len() < MAX_ATTEMPTS) {
+                    let (image, password) = (of_image.image.clone(), Rc::new(password));
+                    let (set, row) = (sets.len(), place);
+                    attempts.push(Attempt { image, set, row, user, password });
+                }
+            }
+            let account = known.account(cx, api, &it.namespace, &it.account).await;
+            set.annotations = account.as_ref().map(annotations);
+            if set.rows.iter().all(|row| row.state != CredentialState::Presented) {
+                let names = account.map(|account| account.image_pull_secrets).unwrap_or_default();
+                set.unattached = known.unattached(cx, api, &set, &names, &asked).await;
+            }
+            sets.push(set);
+        }
+        of_image.credentials = sets;
+    }
+    attempts
+}
+
+fn annotations(account: &Account) -> Vec<String> {
+    let given = account.metadata.annotations.iter().filter(|(_, value)| !value.is_empty());
+    let mut names: Vec<String> = given
+        .filter(|(name, _)| name.starts_with(ANNOTATIONS))
+        .map(|(name, _)| sanitize_text(name))
+        .collect();
+    names.sort();
+    names
+}
+
+/// A row, and what the kubelet presents for it.
+type Held = (CredentialRow, Option<(String, Secret)>);
+
+/// Returns what the secrets of a pod hold for an image: what is presented, in the kubelet's order, then
+/// the rest.
+fn rows(secrets: &[(&str, Rc<Read>)], asked: &RegistryOrImage) -> Vec<Held> {
+    let path = asked.image.as_ref().map(|image| format!("/{}", image.repository));
+    let image = Pattern::image(&asked.registry, &path.unwrap_or_default());
+    let mut presented: Vec<(String, Held)> = vec![];
+    let mut others: Vec<Held> = vec![];
+    for (name, read) in secrets {
+        let row =
+            |state| CredentialRow { secret: (*name).to_owned(), state, ..CredentialRow::default() };
+        let mut other = |state, key: Option<String>, said: Option<String>| {
+            others.push((CredentialRow { key, said, ..row(state) }, None));
+        };
+        let object = match &**read {
+            Ok(object) => object,
+            Err((true, _)) => {
+                other(CredentialState::Missing, None, None);
+                continue;
+            }
+            Err((false, said)) => {
+                other(CredentialState::NotRead, None, Some(said.clone()));
+                continue;
+            }
+        };
+        match held(object) {
+            Err((said, key)) => other(CredentialState::Malformed, key, Some(said)),
+            Ok(PullSecret::WrongType { kind }) => {
+                other(CredentialState::WrongType, None, Some(sanitize_text(&kind)));
+            }
+            Ok(PullSecret::Empty | PullSecret::WithoutAuths { .. }) => {
+                other(CredentialState::Empty, None, None);
+            }
+            Ok(PullSecret::Entries(entries)) => {
+                let matching = entries.matching(&image);
+                if matching.is_empty() {
+                    other(CredentialState::NoMatch, nearest(&entries, asked), keys(&entries));
+                }
+                for entry in matching {
+                    let key = Pattern::of_key(&entry.key).map(|key| key.to_string());
+                    let stored = match entry.stored.clone() {
+                        Some(Stored::Password { user, password }) => Some((user, password)),
+                        _ => None,
+                    };
+                    let state = if stored.is_some() {
+                        CredentialState::Presented
+                    } else {
+                        CredentialState::Empty
+                    };
+                    let row = CredentialRow { key: Some(shown(&entry.key)), ..row(state) };
+                    presented.push((key.unwrap_or_default(), (row, stored)));
+                }
+            }
+        }
+    }
+    // One keyring for all secrets: the longest key first, and of equal keys the first secret's.
+    presented.sort_by(|(one, _), (other, _)| other.cmp(one));
+    presented.into_iter().map(|(_, held)| held).chain(others).collect()
+}
+
+/// Reads a Secret as the kubelet does. What is wrong is told without any of its content.
+fn held(object: &Value) -> Result<PullSecret, (String, Option<String>)> {
+    let bytes = serde_json::to_vec(object).unwrap_or_default();
+    PullSecret::read(&bytes, Path::new("secret.json"))
+        .map_err(|broken| (broken.said.to_string(), broken.key))
+}
+
+/// Returns the key that is nearly that of the image.
+fn nearest(entries: &Entries, asked: &RegistryOrImage) -> Option<String> {
+    match near(&entries.keys(), asked, Reader::Kubelet)? {
+        Near::Key { key, .. } => Some(key),
+        Near::Hash { login_server } => Some(sanitize_text(&login_server)),
+    }
+}
+
+fn keys(entries: &Entries) -> Option<String> {
+    let keys: Vec<String> = entries.keys().into_iter().take(MAX_KEYS).map(shown).collect();
+    (!keys.is_empty()).then(|| keys.join(", "))
+}
+
+impl Known {
+    async fn secret(&mut self, cx: &Cx, api: &Api, namespace: &str, name: &str) -> Rc<Read> {
+        let key = (namespace.to_owned(), name.to_owned());
+        if let Some(read) = self.secrets.get(&key) {
+            return read.clone();
+        }
+        let read = Rc::new(match self.get::<Value>(cx, api, namespace, "secrets", name).await {
+            Some(Ok(mut object)) => {
+                object["kind"] = "Secret".into();
+                Ok(object)
+            }
+            Some(Err(error)) => Err(error),
+            None => Err((false, String::new())),
+        });
+        self.secrets.insert(key, read.clone());
+        read
+    }
+
+    async fn account(
+        &mut self,
+        cx: &Cx,
+        api: &Api,
+        namespace: &str,
+        name: &str,
+    ) -> Option<Account> {
+        let key = (namespace.to_owned(), name.to_owned());
+        if let Some(account) = self.accounts.get(&key) {
+            return account.clone();
+        }
+        let read = self.get::<Account>(cx, api, namespace, "serviceaccounts", name).await;
+        let account = read.and_then(Result::ok);
+        self.accounts.insert(key, account.clone());
+        account
+    }
+
+    /// Reads an object; an error says whether there is none. Nothing where it is not asked for.
+    async fn get<T: serde::de::DeserializeOwned>(
+        &mut self,
+        cx: &Cx,
+        api: &Api,
+        namespace: &str,
+        resource: &str,
+        name: &str,
+    ) -> Option<Result<T, (bool, String)>> {
+        let is_plain = |text: &str| {
+            let of_name = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);
+            text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(of_name)
+        };
+        if self.asked >= MAX_READ || !is_plain(namespace) || !is_plain(name) {
+            return None;
+        }
+        self.asked += 1;
+        let path = format!("/api/v1/namespaces/{namespace}/{resource}");
+        let request = KubeRequest::new(&path).get(name, &GetParams::default()).ok()?;
+        let read = api.kube.ask::<T>(cx, request).await;
+        Some(read.map_err(|error| (error.status() == Some(404), error.said())))
+    }
+
+    /// Returns a secret that holds credentials for the image and that the pods do not name: one of
+    /// their service account's, which was given to it after they were made, else one of the namespace.
+    async fn unattached(
+        &mut self,
+        cx: &Cx,
+        api: &Api,
+        set: &PodCredentials,
+        of_account: &[Named],
+        asked: &RegistryOrImage,
+    ) -> Option<String> {
+        let fits = |name: &str, object: &Value| {
+            let read = Rc::new(Ok(object.clone()));
+            let held = rows(&[(name, read)], asked);
+            held.iter().any(|(row, _)| row.state == CredentialState::Presented)
+        };
+        for Named { name } in of_account.iter().filter(|it| !set.secrets.contains(&it.name)) {
+            let read = self.secret(cx, api, &set.namespace, name).await;
+            if read.as_ref().as_ref().is_ok_and(|object| fits(name, object)) {
+                return Some(sanitize_text(name));
+            }
+        }
+        let listed = self.listed(cx, api, &set.namespace).await;
+        let others = listed.iter().filter(|(name, _)| !set.secrets.contains(name));
+        others
+            .into_iter()
+            .find(|(name, object)| fits(name, object))
+            .map(|(name, _)| sanitize_text(name))
+    }
+
+    /// Returns the pull secrets of a namespace, as far as they may be listed.
+    async fn listed(&mut self, cx: &Cx, api: &Api, namespace: &str) -> Rc<Vec<(String, Value)>> {
+        if let Some(listed) = self.namespaces.get(namespace) {
+            return listed.clone();
+        }
+        let mut named = vec![];
+        let of_type = "type=kubernetes.io/dockerconfigjson";
+        let params = ListParams::default().fields(of_type).limit(MAX_LISTED);
+        let path = format!("/api/v1/namespaces/{namespace}/secrets");
+        if self.asked < MAX_READ
+            && let Ok(request) = KubeRequest::new(&path).list(&params)
+        {
+            self.asked += 1;
+            let list = api.kube.ask::<List<Value>>(cx, request).await;
+            for mut object in list.map(|list| list.items).unwrap_or_default() {
+                object["kind"] = "Secret".into();
+                let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+                named.push((name, object));
+            }
+        }
+        let named = Rc::new(named);
+        self.namespaces.insert(namespace.to_owned(), named.clone());
+        named
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+//! Tries the credentials that pods present, from here: what the registry answers to each. Nothing of
+//! them goes anywhere else, and of the run only its result is kept.
+
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
+
+use checks::{
+    kit::{
+        Plan, Target, World,
+        engine::{Event, EventKind, Severity, StepEnd, Vantage},
+        kube::{Attempt, ImagePods, RegistryAnswer, WaitingPods},
+        target::{ControlPlane, SignIn, Who},
+    },
+    steps,
+};
+use futures::future::join_all;
+
+/// How long the credentials may take, all of them side by side.
+const WAIT: Duration = Duration::from_secs(15);
+
+/// Tries each credential for the image of its target, and writes down what the registry answers.
+pub(crate) async fn try_each(
+    waiting: &WaitingPods,
+    targets: &[Target],
+    pods: &mut [ImagePods],
+    world: &World,
+) {
+    let place = |attempt: &Attempt| pods.iter().position(|of| of.image == attempt.image);
+    let open = waiting.attempts.iter().filter_map(|attempt| Some((place(attempt)?, attempt)));
+    let open: Vec<(usize, &Attempt)> =
+        open.filter(|(place, _)| targets[*place].asked.is_ok()).collect();
+    let tries = open.iter().map(|(place, attempt)| {
+        let answer = answer(&targets[*place], attempt, world.clone());
+        async move { tokio::time::timeout(WAIT, answer).await.unwrap_or(RegistryAnswer::NotTried) }
+    });
+    let answers = join_all(tries.collect::<Vec<_>>()).await;
+    for ((place, attempt), answer) in open.into_iter().zip(answers) {
+        let set = pods[place].credentials.get_mut(attempt.set);
+        if let Some(row) = set.and_then(|set| set.rows.get_mut(attempt.row)) {
+            row.answer = Some(answer);
+        }
+    }
+}
+
+async fn answer(target: &Target, attempt: &Attempt, world: World) -> RegistryAnswer {
+    let given = Some((attempt.user.clone(), (*attempt.password).clone()));
+    let sign_in = SignIn { who: Who::Auto, given, ..SignIn::default() };
+    let control_plane = ControlPlane { off: true, ..ControlPlane::default() };
+    let target = Target { sign_in, control_plane, ..target.clone() };
+    let kept = Rc::<RefCell<Vec<Event>>>::default();
+    let into = kept.clone();
+    let listener = Rc::new(move |event: Event| into.borrow_mut().push(event));
+    let mut plan = Plan::new(target, Vantage::Here, world, BTreeSet::new(), listener);
+    checks::pull(&mut plan);
+    plan.run(|step| step == steps::MANIFEST.name).await;
+    read(&kept.take())
+}
+
+/// Returns what the registry answered, from the events of a run with that credential.
+fn read(events: &[Event]) -> RegistryAnswer {
+    let signs_in = [steps::EXCHANGE.name, steps::TOKEN.name];
+    for event in events {
+        if let EventKind::Found { step, finding } = &event.kind {
+            let is_sign_in = signs_in.contains(&step.as_str());
+            let (_, name) = finding.code.split_once('/').unwrap_or_default();
+            let answer = match name {
+                "anonymous-blocked-by-bad-creds" => RegistryAnswer::RefusedButAnonymous,
+                "pullsecret-short-lived-token" => RegistryAnswer::Expired,
+                "scope-not-granted" => RegistryAnswer::NotForRepository,
+                "credentials-refused" | "admin-user-disabled" | "application-not-registered" => {
+                    RegistryAnswer::Refused
+                }
+                // Whoever is told that there is no such image has signed in.
+                _ if step == steps::MANIFEST.name
+                    && finding.code.starts_with("manifest/image-")
+                    && finding.severity == Severity::Error =>
+                {
+                    RegistryAnswer::Accepted
+                }
+                _ if is_sign_in && finding.severity == Severity::Error => RegistryAnswer::NotTried,
+                _ => continue,
+            };
+            return answer;
+        }
+    }
+    let passed = events.iter().any(|event| match &event.kind {
+        EventKind::Finished { step, end: StepEnd::Passed { .. }, .. } => {
+            step == steps::MANIFEST.name
+        }
+        _ => false,
+    });
+    if passed { RegistryAnswer::Accepted } else { RegistryAnswer::NotTried }
+}
