@@ -156,7 +156,8 @@ mod tests {
         assert!(all[0]["rules"].as_array().unwrap().contains(&of_pods), "{all:?}");
         assert!(all[1]["rules"].to_string().contains("watch"), "its Jobs stay in a namespace");
         assert!(!serde_json::to_string(&all).unwrap().contains("secrets"));
-        let jobs = &documents[1]["rules"].as_array().unwrap();
+        let of_nodes = manifests(&args(&[]));
+        let jobs = of_nodes[1]["rules"].as_array().unwrap();
         let jobs = jobs.iter().find(|rule| rule["resources"][0] == "jobs").unwrap();
         assert_eq!(jobs["verbs"], json!(["create", "delete", "list"]));
         let bound = manifests(&args(&["dev@contoso.com"]));
