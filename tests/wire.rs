@@ -9,7 +9,14 @@
 mod program;
 mod shelf;
 
-use std::{io::Result, net::TcpStream};
+use std::{
+    io::Result,
+    net::TcpStream,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use program::{
     Said, codes, program, run,
@@ -130,6 +137,26 @@ fn a_registry_that_redirects_everything() {
     let said = ask_as_user(elsewhere(false));
     assert_eq!(said.code, Some(3), "{}", said.out);
     assert_eq!(codes(&said.json(), "could_not_tell"), ["registry/sign-in-elsewhere"]);
+}
+
+/// containerd sends a request six times at most, and counts the 401 that asks for the sign-in
+/// (core/remotes/docker/resolver.go, `doWithRetriesInner`).
+#[test]
+fn a_registry_that_throttles_head() {
+    for (times, is_served) in [(4, true), (5, false)] {
+        let (shelf, throttled) = (Shelf::of(&[b"a layer"]), Arc::new(AtomicUsize::new(0)));
+        let registry = move |head: &str, stream: &mut TcpStream| {
+            if let Some(asked) = wants_token(head, stream) {
+                return asked;
+            }
+            if head.starts_with("HEAD") && throttled.fetch_add(1, Ordering::Relaxed) < times {
+                return answer(stream, "429 Too Many Requests", b"");
+            }
+            shelf.serve(head, stream)
+        };
+        let said = ask(registry, &[]);
+        if is_served { pulls(&said) } else { fails(&said, "registry/throttled") }
+    }
 }
 
 /// GitHub's registry answers 403 to an expired token, and serves the public image without it.

@@ -98,10 +98,14 @@ impl RegistryClient {
     /// the network rules are diagnosed here; the caller reads every other response.
     pub(crate) async fn ask(&self, cx: &Cx, request: &Request) -> StepResult<Reply> {
         let ask = async || self.follow(cx, &self.host, request, HostPurpose::Other).await;
-        let reply = self.with_retries(cx, ask).await?;
+        // HEAD is the first request of containerd, and the 401 that asked for the sign-in is one of
+        // its attempts (`doWithRetriesInner` passes all responses on).
+        let is_head = request.method == hyper::Method::HEAD;
+        let spent = usize::from(is_head && request.authorization.is_some());
+        let reply = self.with_retries_left(cx, MAX_RETRIES - spent, ask).await?;
         // The response to HEAD has no body, so the caller repeats the request with GET.
         let refusal = is_transient(reply.status) || reply.status == 403;
-        if !refusal || request.method == hyper::Method::HEAD {
+        if !refusal || is_head {
             return Ok(reply);
         }
         self.grade_refusal(cx, request, reply).await
@@ -119,6 +123,15 @@ impl RegistryClient {
         cx: &Cx,
         ask: impl AsyncFn() -> StepResult<Reply>,
     ) -> StepResult<Reply> {
+        self.with_retries_left(cx, MAX_RETRIES, ask).await
+    }
+
+    async fn with_retries_left(
+        &self,
+        cx: &Cx,
+        left: usize,
+        ask: impl AsyncFn() -> StepResult<Reply>,
+    ) -> StepResult<Reply> {
         let (mut seen, began) = (vec![], Instant::now());
         loop {
             let reply = ask().await?;
@@ -129,7 +142,7 @@ impl RegistryClient {
             let status = reply.status.to_string();
             let is_tried = !matches!(reply.status, 408 | 429)
                 && (seen.last() == Some(&status) || self.mirror.is_some());
-            if is_tried || seen.len() >= MAX_RETRIES || began.elapsed() >= HTTP_WAIT {
+            if is_tried || seen.len() >= left || began.elapsed() >= HTTP_WAIT {
                 return Ok(reply);
             }
             seen.push(status);
