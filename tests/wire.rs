@@ -159,6 +159,27 @@ fn a_registry_that_throttles_head() {
     }
 }
 
+/// containerd asks for a manifest by its digest once: a refusal that another request would not meet ends
+/// the pull.
+#[test]
+fn a_digest_that_is_refused_once() {
+    for refusals in [0, 1] {
+        let (shelf, asked) = (Shelf::of(&[b"a layer"]), Arc::new(AtomicUsize::new(0)));
+        let reference = format!("team/app@{}", shelf.top());
+        let registry = move |head: &str, stream: &mut TcpStream| {
+            let is_manifest = head.starts_with("GET") && path(head).contains("/manifests/");
+            if is_manifest && asked.fetch_add(1, Ordering::Relaxed) < refusals {
+                return answer(stream, "403 Forbidden", b"<html>503</html>");
+            }
+            shelf.serve(head, stream)
+        };
+        let asked = format!("{}/{reference}", serve_heads(registry));
+        let args = [&asked, "--plain-http", "--identity", "anonymous", "-o", "json"];
+        let said = run(&[&args[..], &["--platform", "linux/amd64"]].concat());
+        if refusals == 0 { pulls(&said) } else { fails(&said, "registry/forbidden") }
+    }
+}
+
 /// GitHub's registry answers 403 to an expired token, and serves the public image without it.
 #[test]
 fn a_token_server_that_denies() {

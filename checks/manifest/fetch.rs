@@ -10,7 +10,7 @@ use super::{
 use crate::{
     kit::{
         Cx, Image, StepResult,
-        net::{Fault, Request},
+        net::{Fault, Reply, Request},
         rules::digest,
     },
     registry::RegistryClient,
@@ -21,11 +21,11 @@ use crate::{
 const MAX_MANIFEST_BYTES: usize = 4 * 1024 * 1024;
 
 /// What is known of a manifest before it is fetched by its digest.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Known<'a> {
     /// The media type, from the response to HEAD or from the index. containerd ignores the one that
     /// comes with the content.
-    pub(super) media_type: &'a str,
+    pub(super) media_type: Option<&'a str>,
     /// The size in bytes.
     pub(super) size: Option<usize>,
 }
@@ -36,38 +36,58 @@ pub(super) async fn get(
     session: &Session,
     image: &Image,
     reference: &str,
-    known: Option<Known<'_>>,
+    known: Known<'_>,
 ) -> StepResult<Answer<Manifest>> {
-    let is_digest = reference.contains(':');
+    match open(cx, session, image, reference).await? {
+        Answer::Found(reply) => read(cx, session, reference, reply, known).await.map(Answer::Found),
+        Answer::Missing(reply) => Ok(Answer::Missing(reply)),
+    }
+}
+
+/// Asks for the manifest with this tag or digest.
+pub(super) async fn open(
+    cx: &Cx,
+    session: &Session,
+    image: &Image,
+    reference: &str,
+) -> StepResult<Answer<Reply>> {
     let request = Request::manifest(Method::GET, &image.repository, reference);
-    let request = Request { is_content: is_digest, ..request };
-    let reply = match session.get(cx, request).await? {
-        Answer::Found(reply) => reply,
-        Answer::Missing(reply) => return Ok(Answer::Missing(reply)),
-    };
-    let called = known.map(|known| known.media_type).or(reply.header("content-type"));
+    session.get(cx, Request { is_content: reference.contains(':'), ..request }).await
+}
+
+/// Reads the manifest that was asked for by this tag or digest.
+pub(super) async fn read(
+    cx: &Cx,
+    session: &Session,
+    reference: &str,
+    reply: Reply,
+    known: Known<'_>,
+) -> StepResult<Manifest> {
+    let is_digest = reference.contains(':');
+    let called = known.media_type.or(reply.header("content-type"));
     let media_type = called.unwrap_or_default().to_owned();
     let claimed = reply.header("docker-content-digest").map(str::to_owned);
     let request = reply.request.clone();
-    let due = known.and_then(|known| known.size);
-    let bytes = reply.read_due(MAX_MANIFEST_BYTES, due).await.map_err(|fault| match fault {
-        Fault::TimedOut => RegistryClient::unfinished(&session.client().host, &request),
-        fault => Problem::Unreadable { request, fault }.into(),
-    })?;
+    let bytes =
+        reply.read_due(MAX_MANIFEST_BYTES, known.size).await.map_err(|fault| match fault {
+            Fault::TimedOut => RegistryClient::unfinished(&session.client().host, &request),
+            fault => Problem::Unreadable { request, fault }.into(),
+        })?;
     let wanted = is_digest.then(|| reference.to_owned());
     let old = wanted.as_deref().or(claimed.as_deref());
     if let Some(old) = schema1::read(cx, &media_type, &bytes, old)? {
-        return Ok(Answer::Found(old));
+        return Ok(old);
     }
     // What is asked by digest has the type that HEAD says, which is compared with this one later.
-    let guessed = (is_digest && known.is_none()).then(|| document::guess(&bytes)).flatten();
+    let guessed =
+        (is_digest && known.media_type.is_none()).then(|| document::guess(&bytes)).flatten();
     let media_type = guessed.map_or(media_type, str::to_owned);
     // containerd makes the digest itself of what a tag leads to.
     let got = digest(wanted.as_deref().unwrap_or("sha256:"), &bytes);
     if let Some(wanted) = wanted.filter(|wanted| *wanted != got) {
         return Err(Problem::DigestMismatch { wanted, got }.into());
     }
-    document::read(got, &media_type, &bytes).map(Answer::Found)
+    document::read(got, &media_type, &bytes)
 }
 
 /// Fetches a manifest once more by its digest, if it was fetched by a tag.
@@ -78,7 +98,7 @@ pub(super) async fn by_digest(cx: &Cx, session: &Session, manifest: &Manifest) -
         return Ok(());
     }
     let media_type = manifest.document.kind().media_type();
-    let known = Some(Known { media_type, size: Some(manifest.size) });
+    let known = Known { media_type: Some(media_type), size: Some(manifest.size) };
     match get(cx, session, image, &manifest.digest, known).await? {
         Answer::Found(_) => Ok(()),
         Answer::Missing(_) => {

@@ -65,7 +65,7 @@ pub(super) async fn child(cx: &Cx, session: &Session, index: &Manifest) -> StepR
             entry(index, &cx.target.platform, tell)?;
         let fetch = async |digest: &str, media_type: &str, size: i64| {
             let size = usize::try_from(size).unwrap_or(0);
-            let known = Some(Known { media_type, size: Some(size) });
+            let known = Known { media_type: Some(media_type), size: Some(size) };
             match get(cx, session, image, digest, known).await? {
                 Answer::Found(manifest) if size != manifest.size => {
                     Err(kind::broken(&manifest.media_type, Flaw::SizeMismatch))

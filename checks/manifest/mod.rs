@@ -32,7 +32,7 @@ use crate::{
 pub use blob::Blob;
 pub use content::{ImageConfig, ManifestContents, PlatformImage, choose, data_host, named};
 pub use document::{Manifest, read};
-use fetch::get;
+use fetch::{Known, get};
 pub use index::{Entry, entry};
 pub(crate) use kind::Kind;
 pub use problem::{Build, Problem};
@@ -48,17 +48,23 @@ pub async fn fetch(cx: &Cx, session: &Session) -> StepResult<Manifest> {
         return Err(NoFact::skipped(Problem::NoImageAsked {}));
     };
     let head = Request::manifest(Method::HEAD, &image.repository, &image.reference);
-    let (head, got) = (session.ask(cx, head), get(cx, session, image, &image.reference, None));
-    let (head, mut got) =
+    let (head, got) = (session.ask(cx, head), fetch::open(cx, session, image, &image.reference));
+    let (head, got) =
         if session.client().is_http2() { join(head, got).await } else { (head.await, got.await) };
     let mut described = head_check::described(&head);
+    let mut known = Known::default();
     if image.is_digest() {
         // containerd reads as many bytes as HEAD says, however the connection ends behind them.
         let described = described.take().filter(|head| head.digest == image.reference);
-        if let (Err(NoFact::Failed(_)), Some(head)) = (&got, described) {
-            got = get(cx, session, image, &image.reference, Some(head.known())).await;
-        }
+        known.size = described.and_then(|head| head.known().size);
     }
+    let got = match got {
+        Ok(Answer::Found(reply)) => {
+            fetch::read(cx, session, &image.reference, reply, known).await.map(Answer::Found)
+        }
+        Ok(Answer::Missing(reply)) => Ok(Answer::Missing(reply)),
+        Err(no_fact) => Err(no_fact),
+    };
     let Some(described) = described else {
         // The refusal of GET carries a reason. containerd still goes by HEAD.
         return match got? {
@@ -75,7 +81,7 @@ pub async fn fetch(cx: &Cx, session: &Session) -> StepResult<Manifest> {
         Ok(Answer::Missing(_)) => None,
         Err(no_fact) => Some(Err(no_fact)),
     };
-    let known = Some(described.known());
+    let known = described.known();
     match get(cx, session, image, &described.digest, known).await? {
         Answer::Found(manifest) => head_check::compare(cx, session, head?, manifest).await,
         Answer::Missing(reply) => match by_tag {
