@@ -107,14 +107,14 @@ fn broken(pods: &ImagePods, looks: &[impl Look], of_cluster: &[usize]) -> Vec<Co
     let mut found: Vec<Compared> = vec![];
     for it in &pods.workloads {
         let look = looks.iter().position(|look| look.vantage().node() == Some(it.node.as_str()));
-        let is_anonymous =
-            look.is_some_and(|at| looks[at].can() == Some(true) && signs_in_as_nobody(&looks[at]));
+        let pulls_anonymously =
+            look.is_some_and(|at| looks[at].can() == Some(true) && is_anonymous(&looks[at]));
         let problem = malformed(pods, it).or_else(|| match Standing::of(pods, it, Behind::Node) {
             Standing::Wrong(
                 problem @ (Problem::AnonymousBlockedByBadCreds { .. }
                 | Problem::PullsecretExpired { .. }
                 | Problem::PullsecretRefused { .. }),
-            ) if is_anonymous => Some(problem),
+            ) if pulls_anonymously => Some(problem),
             _ => None,
         });
         let Some(problem) = problem else { continue };
@@ -134,7 +134,7 @@ fn broken(pods: &ImagePods, looks: &[impl Look], of_cluster: &[usize]) -> Vec<Co
 
 /// Returns whether the kubelet of a node has no credentials of its own for the image, so that those of
 /// a pod are the last that it tries.
-fn signs_in_as_nobody(look: &impl Look) -> bool {
+fn is_anonymous(look: &impl Look) -> bool {
     match look.end(steps::IDENTITY.name) {
         Some(StepEnd::Passed { saw }) => saw.values().any(|value| value == "kubelet-anonymous"),
         _ => false,

@@ -2,22 +2,11 @@
 #![cfg(feature = "lab")]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
-use check_acr::run_scenario;
-use checks::kit::engine::{Event, EventKind, Vantage};
-use lab::{Lab, Scenario};
-use serde_json::Value;
+mod journeys;
 
-/// Runs a scenario after a change of it.
-fn run(name: &str, change: impl FnOnce(&mut Scenario)) -> (Vec<Event>, Lab) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let mut scenario = Scenario::named(name).unwrap().unwrap();
-    change(&mut scenario);
-    runtime.block_on(async {
-        let lab = lab::start(&scenario).await.unwrap();
-        let events = run_scenario(&scenario, &lab, |options| options).await.unwrap();
-        (events, lab)
-    })
-}
+use checks::kit::engine::{Event, EventKind, Vantage};
+use journeys::run_changed as run;
+use serde_json::Value;
 
 /// Returns the requests to the cluster's API that name such a path.
 fn requests(events: &[Event], path: &str) -> usize {
@@ -30,7 +19,7 @@ fn requests(events: &[Event], path: &str) -> usize {
 
 #[test]
 fn nothing_is_left_and_nothing_secret_is_created() {
-    for name in ["cluster-healthy", "cluster-carried"] {
+    for name in ["cluster-healthy", "cluster-carried", "aks-healthy", "aks-entra"] {
         let (_, lab) = run(name, |_| {});
         assert_eq!(lab.left_in_cluster(), Vec::<String>::new(), "{name}");
         let created = lab.created_in_cluster();

@@ -6,18 +6,8 @@ mod journeys;
 
 use check_acr::{FixForm, Presentation, Run, TextOptions, json, text};
 use checks::kit::{engine::Event, messages::Lang};
-use lab::{Lab, Scenario};
+use journeys::run_changed as run;
 use serde_json::Value;
-
-fn run(name: &str, change: impl FnOnce(&mut Scenario)) -> (Vec<Event>, Lab) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let mut scenario = Scenario::named(name).unwrap().unwrap();
-    change(&mut scenario);
-    runtime.block_on(async {
-        let lab = lab::start(&scenario).await.unwrap();
-        (journeys::run(&scenario, &lab, None).await, lab)
-    })
-}
 
 /// Returns what the pods present, from the events.
 fn rows(events: &[Event]) -> Vec<Value> {

@@ -14,20 +14,10 @@ use checks::{
     },
     untrusted::{images_of, named_images},
 };
-use lab::{Lab, Scenario};
+use journeys::run_changed as run;
+use lab::Lab;
 use proptest::prelude::*;
 use serde_json::json;
-
-/// Runs a scenario after a change of it.
-fn run(name: &str, change: impl FnOnce(&mut Scenario)) -> (Vec<Event>, Lab) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let mut scenario = Scenario::named(name).unwrap().unwrap();
-    change(&mut scenario);
-    runtime.block_on(async {
-        let lab = lab::start(&scenario).await.unwrap();
-        (journeys::run(&scenario, &lab, None).await, lab)
-    })
-}
 
 fn page(events: &[Event]) -> Presentation {
     Presentation::of(&Run::of(events), checks::messages(), Lang::En, false)

@@ -125,7 +125,7 @@ pub enum Problem {
         #[serde(flatten)]
         aks: AksName,
     },
-    /// An AKS cluster without Entra ID has its local accounts disabled: nobody can sign in.
+    /// An AKS cluster without Entra ID has its local accounts disabled, so that there is no way to sign in.
     LocalAccountsDisabled {
         /// What Azure says.
         said: String,

@@ -48,10 +48,12 @@ pub async fn find(cx: &Cx, api: &Api, scope: &PodScope) -> StepResult<WaitingPod
     let now = cx.now();
     let (mut count, mut waiting, mut owners) = (0, vec![], HashSet::new());
     let mut seen = HashSet::new();
-    for Selection { labels, fields, .. } in &lists {
+    for selection in &lists {
+        let Selection { labels, fields, .. } = selection;
         let wanted = ListOf { what: "pods", path: path(api, scope, "pods"), labels, fields };
         list(cx, api, &wanted, |pod: Pod| {
-            if !seen.insert(pod.metadata.uid.clone()) && !pod.metadata.uid.is_empty() {
+            let is_known = !seen.insert(pod.metadata.uid.clone()) && !pod.metadata.uid.is_empty();
+            if is_known || !selection.has(&pod) {
                 return;
             }
             count += 1;
@@ -96,19 +98,28 @@ pub async fn find(cx: &Cx, api: &Api, scope: &PodScope) -> StepResult<WaitingPod
 }
 
 /// What is listed: everything, or what belongs to one workload.
+#[derive(Default)]
 struct Selection {
     labels: String,
     fields: String,
-    /// What made the pods, or how its name begins; empty for everything.
+    /// What made the pods; empty for everything.
     maker: String,
+    /// Whether the labels fit the pods of others, too, so that what owns them decides.
+    by_owner: bool,
 }
 
 impl Selection {
-    /// Returns whether an object of that name makes pods of this selection.
+    /// Returns whether an object of that name makes pods of this selection: the workload itself, or what
+    /// it makes, which has one more word behind a hyphen (a Deployment's hash, a `CronJob`'s time).
     fn made(&self, name: &str) -> bool {
+        let rest = name.strip_prefix(&self.maker).and_then(|rest| rest.strip_prefix('-'));
         self.maker.is_empty()
             || name == self.maker
-            || name.strip_prefix(&self.maker).is_some_and(|rest| rest.starts_with('-'))
+            || rest.is_some_and(|rest| !rest.is_empty() && !rest.contains('-'))
+    }
+
+    fn has(&self, pod: &Pod) -> bool {
+        !self.by_owner || pod.metadata.owner().is_some_and(|owner| self.made(&owner.name))
     }
 }
 
@@ -116,13 +127,13 @@ impl Selection {
 async fn selections(cx: &Cx, api: &Api, scope: &PodScope) -> StepResult<Vec<Selection>> {
     let labels = scope.selector.clone().unwrap_or_default();
     if scope.named.is_empty() {
-        return Ok(vec![Selection { labels, fields: String::new(), maker: String::new() }]);
+        return Ok(vec![Selection { labels, ..Selection::default() }]);
     }
     let mut lists = vec![];
     for (kind, name) in scope.named.iter().take(MAX_NAMED) {
         if *kind == WorkloadKind::Pod {
             let fields = format!("metadata.name={name}");
-            lists.push(Selection { labels: String::new(), fields, maker: name.clone() });
+            lists.push(Selection { fields, maker: name.clone(), ..Selection::default() });
             continue;
         }
         let path = kind.path(&api.kube.cluster().namespace);
@@ -130,11 +141,12 @@ async fn selections(cx: &Cx, api: &Api, scope: &PodScope) -> StepResult<Vec<Sele
         let workload = workload.map_err(|error| not_found(api, *kind, name, &error))?;
         let labels = match (kind, workload.spec.selector) {
             (_, Some(selector)) => selector.text(),
-            // The pods of a CronJob's Jobs: each is named after it, with the time behind.
+            // The pods of every Job: those of the CronJob's are chosen by their owner.
             (WorkloadKind::CronJob, None) => "batch.kubernetes.io/job-name".to_owned(),
             (_, None) => String::new(),
         };
-        lists.push(Selection { labels, fields: String::new(), maker: name.clone() });
+        let by_owner = *kind == WorkloadKind::CronJob;
+        lists.push(Selection { labels, maker: name.clone(), by_owner, ..Selection::default() });
     }
     Ok(lists)
 }
@@ -275,5 +287,39 @@ fn not_found(api: &Api, kind: WorkloadKind, name: &str, error: &KubeError) -> No
     match error.status() {
         Some(404) => NoFact::could_not_tell(Problem::NotThere { workload, namespace }),
         _ => NoFact::could_not_tell(Problem::NotListed { what: workload, said: error.said() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_workload_makes_what_is_named_after_it_and_one_word() {
+        let web = Selection { maker: "web".into(), ..Selection::default() };
+        for (name, is_made) in [
+            ("web", true),
+            ("web-5f6d8c7b9", true),
+            ("web-29401440", true),
+            ("web-front-5f6d8c7b9", false),
+            ("web-", false),
+            ("webs", false),
+            ("api-5f6d8c7b9", false),
+        ] {
+            assert_eq!(web.made(name), is_made, "{name}");
+        }
+        assert!(Selection::default().made("anything"));
+    }
+
+    #[test]
+    fn the_pods_of_a_cron_job_are_those_of_its_jobs() {
+        let nightly = Selection { maker: "nightly".into(), by_owner: true, ..Selection::default() };
+        let has = |job: &str| {
+            let owner = serde_json::json!({ "kind": "Job", "name": job, "controller": true });
+            let pod = serde_json::json!({ "metadata": { "ownerReferences": [owner] } });
+            nightly.has(&serde_json::from_value(pod).unwrap())
+        };
+        assert!(has("nightly-29401440") && !has("weekly-29401440") && !has("nightly-x-29401440"));
+        assert!(!nightly.has(&Pod::default()));
     }
 }

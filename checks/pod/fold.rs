@@ -10,7 +10,7 @@ use super::{
     symptom::{self, Events, Symptom},
 };
 use crate::kit::{
-    kube::{ImagePods, List, WaitingWorkload},
+    kube::{ImagePods, List, WaitingWorkload, as_image},
     sanitize_text,
 };
 
@@ -34,11 +34,12 @@ struct OfImage {
 impl Folded {
     /// Takes what one pod waits for.
     pub(super) fn take(&mut self, pod: &Pod, symptoms: &[Symptom<'_>]) {
-        let mut images: Vec<&str> = vec![];
+        let mut images: Vec<String> = vec![];
         for symptom in symptoms {
-            let of_image = self.0.entry(symptom.image.to_owned()).or_default();
-            let is_first = !images.contains(&symptom.image);
-            images.push(symptom.image);
+            let image = as_image(symptom.image);
+            let of_image = self.0.entry(image.clone()).or_default();
+            let is_first = !images.contains(&image);
+            images.push(image);
             of_image.take(pod, symptom, is_first);
         }
     }
@@ -147,4 +148,28 @@ pub fn images_of(pods: &[u8], events: &[u8], now: Timestamp) -> Option<Vec<Image
         folded.take(pod, &symptom::of(pod, &events, now));
     }
     Some(folded.images())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_word_and_its_long_name_are_one_image() {
+        let pod = |name: &str, image: &str| {
+            serde_json::json!({
+                "metadata": { "name": name, "namespace": "shop", "uid": name },
+                "spec": { "nodeName": "n1", "containers": [{ "name": "app", "image": image }] },
+                "status": { "containerStatuses": [
+                    { "name": "app", "state": { "waiting": { "reason": "ErrImagePull" } } },
+                ] },
+            })
+        };
+        let pods = [pod("a", "nginx"), pod("b", "docker.io/library/nginx"), pod("c", "nginx:1")];
+        let list = serde_json::json!({ "items": pods }).to_string();
+        let images = images_of(list.as_bytes(), b"{}", Timestamp::UNIX_EPOCH).unwrap();
+        let counts: Vec<(&str, usize)> =
+            images.iter().map(|image| (&*image.image, image.count)).collect();
+        assert_eq!(counts, [("docker.io/library/nginx", 2), ("nginx:1", 1)]);
+    }
 }

@@ -1,6 +1,6 @@
 //! The options of `check-acr aks`: those of `az aks check-acr`, and how to look.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use checks::kit::{
     Cloud,
@@ -13,7 +13,7 @@ use super::{
     CheckOptions, ShowArgs,
     azure::{AzureArgs, registry, subscription},
     cloud,
-    cluster::{KubeArgs, NodeArgs},
+    cluster::{KubeArgs, NodeArgs, ProgramArgs},
     duration,
 };
 
@@ -46,17 +46,9 @@ pub(crate) struct AksArgs {
     /// and the network of the node are not seen
     #[arg(long, help_heading = "How to look")]
     pub pod_network: bool,
-    /// An image of check-acr that the nodes can pull [default: check-acr is carried to the nodes and
-    /// needs no pull]
-    #[arg(long, value_name = "IMAGE", help_heading = "How to look")]
-    pub image: Option<String>,
-    /// A static build of check-acr for nodes with another processor than this machine's, to be
-    /// carried there
-    #[arg(long, value_name = "FILE", conflicts_with = "image", help_heading = "How to look")]
-    pub agent: Option<PathBuf>,
-    /// The secret with which the nodes pull --image
-    #[arg(long, value_name = "NAME", requires = "image", help_heading = "How to look")]
-    pub pull_secret: Option<String>,
+    /// What runs on the nodes.
+    #[command(flatten)]
+    pub program: ProgramArgs,
     /// Keep the Jobs at the end; they go by themselves some minutes later
     #[arg(long, help_heading = "How to look")]
     pub keep: bool,
@@ -122,9 +114,7 @@ impl AksArgs {
             all_nodes: self.all_nodes,
             selector: None,
             pod_network: self.pod_network,
-            image: self.image,
-            agent: self.agent,
-            pull_secret: self.pull_secret,
+            program: self.program,
             dry_run: false,
             keep: self.keep,
             kube: KubeArgs { namespace: self.namespace, in_azure: true, ..KubeArgs::default() },

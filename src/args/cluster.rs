@@ -78,6 +78,33 @@ impl KubeArgs {
     }
 }
 
+/// What runs on the nodes.
+#[derive(ArgGroup, Clone, Debug, Default)]
+pub(crate) struct ProgramArgs {
+    /// An image of check-acr that the nodes can pull [default: check-acr is carried to the nodes and
+    /// needs no pull]
+    #[arg(long, value_name = "IMAGE", help_heading = "How to look")]
+    pub image: Option<String>,
+    /// A static build of check-acr for nodes with another processor than this machine's, to be
+    /// carried there
+    #[arg(long, value_name = "FILE", conflicts_with = "image", help_heading = "How to look")]
+    pub agent: Option<PathBuf>,
+    /// The secret with which the nodes pull --image
+    #[arg(long, value_name = "NAME", requires = "image", help_heading = "How to look")]
+    pub pull_secret: Option<String>,
+}
+
+impl ProgramArgs {
+    /// Returns the arguments that repeat these.
+    fn flags(&self) -> Vec<String> {
+        let agent = self.agent.as_ref().map(|file| file.display().to_string());
+        let given =
+            [("--agent", &agent), ("--image", &self.image), ("--pull-secret", &self.pull_secret)];
+        let given = given.into_iter().filter_map(|(flag, value)| Some((flag, value.clone()?)));
+        given.flat_map(|(flag, value)| [flag.to_owned(), value]).collect()
+    }
+}
+
 /// What is checked from the nodes, and how.
 #[derive(ArgGroup, Clone, Debug)]
 pub(crate) struct NodeArgs {
@@ -97,17 +124,9 @@ pub(crate) struct NodeArgs {
     /// and the network of the node are not seen
     #[arg(long, help_heading = "How to look")]
     pub pod_network: bool,
-    /// An image of check-acr that the nodes can pull [default: check-acr is carried to the nodes and
-    /// needs no pull]
-    #[arg(long, value_name = "IMAGE", help_heading = "How to look")]
-    pub image: Option<String>,
-    /// A static build of check-acr for nodes with another processor than this machine's, to be
-    /// carried there
-    #[arg(long, value_name = "FILE", conflicts_with = "image", help_heading = "How to look")]
-    pub agent: Option<PathBuf>,
-    /// The secret with which the nodes pull --image
-    #[arg(long, value_name = "NAME", requires = "image", help_heading = "How to look")]
-    pub pull_secret: Option<String>,
+    /// What runs on the nodes.
+    #[command(flatten)]
+    pub program: ProgramArgs,
     /// Print the manifests, and create nothing
     #[arg(long, help_heading = "How to look")]
     pub dry_run: bool,
@@ -135,7 +154,7 @@ impl NodeArgs {
             selector: self.selector.clone(),
             pod_network: self.pod_network,
             namespace: None,
-            image: self.image.clone(),
+            image: self.program.image.clone(),
         }
     }
 
@@ -146,14 +165,10 @@ impl NodeArgs {
         }
         let mut flags = vec!["node".to_owned()];
         flags.extend(self.kube.flags());
-        if let Some(file) = &self.agent {
-            flags.extend(["--agent".to_owned(), file.display().to_string()]);
-        }
+        flags.extend(self.program.flags());
         let mut add = |flag: &str, value: &str| flags.extend([flag.to_owned(), value.to_owned()]);
         self.node.iter().for_each(|node| add("--node", node));
         self.selector.iter().for_each(|selector| add("-l", selector));
-        self.image.iter().for_each(|image| add("--image", image));
-        self.pull_secret.iter().for_each(|secret| add("--pull-secret", secret));
         let switches = [(self.all_nodes, "--all-nodes"), (self.pod_network, "--pod-network")];
         flags.extend(switches.iter().filter(|(on, _)| *on).map(|(_, flag)| (*flag).to_owned()));
         flags
@@ -170,11 +185,9 @@ fn flags_of_aks(args: &NodeArgs) -> Vec<String> {
     azure.subscription.iter().for_each(|id| add("--subscription", id));
     args.node.iter().for_each(|node| add("--node-name", node));
     args.kube.namespace.iter().for_each(|namespace| add("--namespace", namespace));
-    args.image.iter().for_each(|image| add("--image", image));
-    args.pull_secret.iter().for_each(|secret| add("--pull-secret", secret));
-    args.agent.iter().for_each(|file| add("--agent", &file.display().to_string()));
     args.options.cloud.flag().iter().for_each(|cloud| add("--cloud", cloud));
     args.options.platform.iter().for_each(|platform| add("--platform", &platform.to_string()));
+    flags.extend(args.program.flags());
     let switches = [
         (args.all_nodes, "--all-nodes"),
         (args.pod_network, "--pod-network"),

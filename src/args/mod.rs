@@ -18,7 +18,7 @@ pub(crate) use agent::AgentArgs;
 pub(crate) use aks::AksArgs;
 use azure::AzureArgs;
 pub(crate) use called::read;
-pub(crate) use cluster::{CleanupArgs, KubeArgs, NodeArgs, RbacArgs, RbacOf};
+pub(crate) use cluster::{CleanupArgs, KubeArgs, NodeArgs, ProgramArgs, RbacArgs, RbacOf};
 pub(crate) use output::{FailOn, FixForm, Format, Output, ReferenceArgs, ShowArgs, When};
 pub(crate) use why::WhyArgs;
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use checks::kit::kube::{PodScope, WorkloadKind};
 use clap::Args as ArgGroup;
 
-use super::{CheckOptions, KubeArgs, NodeArgs};
+use super::{CheckOptions, KubeArgs, NodeArgs, ProgramArgs};
 
 /// Which pods, and how to look.
 #[derive(ArgGroup, Clone, Debug)]
@@ -43,17 +43,9 @@ pub(crate) struct WhyArgs {
     /// The namespace of the Jobs [default: that of the context, or --namespace]
     #[arg(long, value_name = "NAME", help_heading = "How to look")]
     pub jobs_namespace: Option<String>,
-    /// An image of check-acr that the nodes can pull [default: check-acr is carried to the nodes and
-    /// needs no pull]
-    #[arg(long, value_name = "IMAGE", help_heading = "How to look")]
-    pub image: Option<String>,
-    /// A static build of check-acr for nodes with another processor than this machine's, to be
-    /// carried there
-    #[arg(long, value_name = "FILE", conflicts_with = "image", help_heading = "How to look")]
-    pub agent: Option<PathBuf>,
-    /// The secret with which the nodes pull --image
-    #[arg(long, value_name = "NAME", requires = "image", help_heading = "How to look")]
-    pub pull_secret: Option<String>,
+    /// What runs on the nodes.
+    #[command(flatten)]
+    pub program: ProgramArgs,
     /// Which cluster.
     #[command(flatten)]
     pub kube: KubeArgs,
@@ -77,9 +69,7 @@ impl WhyArgs {
             all_nodes: false,
             selector: None,
             pod_network: false,
-            image: self.image.clone(),
-            agent: self.agent.clone(),
-            pull_secret: self.pull_secret.clone(),
+            program: self.program.clone(),
             dry_run: false,
             keep: false,
             kube: self.kube.clone(),

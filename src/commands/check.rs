@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Exit, Run,
-    args::{CheckArgs, CheckOptions, When},
+    args::{CheckArgs, CheckOptions},
     run::run as run_plans,
     show::{Outputs, Progress},
     world,
@@ -56,15 +56,8 @@ pub(super) async fn in_world(
 
 /// Runs the checks once.
 async fn look(targets: &[Target], world: &World, options: &CheckOptions, outputs: &Outputs) -> Run {
-    let show = &options.show;
     let wanted = options.wanted();
-    let color = show.color != When::Never;
-    let progress = if show.quiet {
-        Progress::Quiet
-    } else {
-        Progress::new(outputs.messages(), outputs.lang(), targets.len() > 1, color)
-    };
-    let progress = Rc::new(progress);
+    let progress = Rc::new(Progress::of(&options.show, outputs, targets.len() > 1));
     let (lines, folded) = (outputs.clone(), Rc::new(RefCell::new(outputs.new_run())));
     let (run, board) = (folded.clone(), progress.clone());
     let events = run_plans(targets.to_vec(), world.clone(), &wanted, move |event| {
@@ -108,7 +101,8 @@ pub(super) fn targets(
     Ok(targets)
 }
 
-fn target(options: &CheckOptions, text: String, password: Option<Secret>) -> Target {
+/// Returns the target that a text names.
+pub(super) fn target(options: &CheckOptions, text: String, password: Option<Secret>) -> Target {
     Target {
         asked: RegistryOrImage::read(&text, options.cloud, options.plain_http),
         text,

@@ -14,7 +14,7 @@ pub(super) fn settings(targets: &[Target], kube: &KubeOptions, args: &NodeArgs) 
         run: run_name(),
         namespace: kube.namespace.clone().unwrap_or_else(|| "default".to_owned()),
         request: args.request(),
-        pull_secret: args.pull_secret.clone(),
+        pull_secret: args.program.pull_secret.clone(),
         arguments: arguments(&args.options),
         targets: targets.iter().map(|target| target.text.clone()).collect(),
         asked: Asked::default(),

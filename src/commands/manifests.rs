@@ -26,7 +26,7 @@ pub(super) async fn print(args: &NodeArgs, targets: &[Target]) -> Result<Exit, S
         pool: String::new(),
     };
     let nodes: Vec<ChosenNode> = names.into_iter().map(node).collect();
-    let programs = Programs { own: |_| carry::this_program(), other: args.agent.clone() };
+    let programs = Programs { own: |_| carry::this_program(), other: args.program.agent.clone() };
     let world = world::real(world::roots(vec![], None), None);
     let objects = manifests_of(&settings, &nodes, programs, world).await.map_err(|finding| {
         let (messages, nothing) = (checks::messages(), serde_json::Map::new());

@@ -12,7 +12,7 @@ use checks::kit::{
 use super::{check, inputs, job_settings::settings};
 use crate::{
     Exit, Run,
-    args::{NodeArgs, When},
+    args::NodeArgs,
     carry::{self, Architecture, NotCarried},
     join::node::{Footprint, NodeRun, Programs, look},
     phrases::Phrase,
@@ -69,13 +69,7 @@ pub(super) async fn in_world(
 ) -> Result<Exit, String> {
     let show = &args.options.show;
     let outputs = Outputs::open(show, args.options.file_timeout()).await?;
-    let color = show.color != When::Never;
-    let progress = if show.quiet {
-        Progress::Quiet
-    } else {
-        Progress::new(outputs.messages(), outputs.lang(), false, color)
-    };
-    let progress = Rc::new(progress);
+    let progress = Rc::new(Progress::of(show, &outputs, false));
     let (lines, folded) = (outputs.clone(), Rc::new(RefCell::new(outputs.new_run())));
     let (into, board) = (folded.clone(), progress.clone());
     let first = targets.first().map(Target::id);
@@ -133,7 +127,7 @@ pub(super) fn prepare(
         world,
         kube,
         api: None,
-        programs: Programs { own, other: args.agent.clone() },
+        programs: Programs { own, other: args.program.agent.clone() },
         keep: args.keep,
         timeout: args.options.timeout(),
     }

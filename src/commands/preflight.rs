@@ -4,7 +4,7 @@ use std::{env, fs, path::Path};
 
 use checks::{
     NamedImage,
-    kit::{Target, sanitize_text},
+    kit::{Target, kube::as_image, sanitize_text},
     named_images,
 };
 
@@ -44,7 +44,7 @@ pub(super) async fn run(args: &WhyArgs) -> Result<Exit, String> {
     }
     let node_args = args.of_nodes(vec![]);
     let world = world::real(world::roots(vec![], None), None);
-    let targets = targets(images, args)?;
+    let targets = targets(images, args);
     if args.here {
         return check::in_world(targets, world, &args.options).await;
     }
@@ -69,17 +69,14 @@ fn add(images: &mut Vec<Named>, file: &str, one: &NamedImage) {
     }
 }
 
-fn targets(images: Vec<Named>, args: &WhyArgs) -> Result<Vec<Target>, String> {
-    let template = check::targets(&["cluster".to_owned()], &args.options, None)?.remove(0);
-    let of_node = if args.here { vec![] } else { args.of_nodes(vec![]).flags() };
-    let flags: Vec<String> = of_node.into_iter().chain(template.flags.iter().cloned()).collect();
+fn targets(images: Vec<Named>, args: &WhyArgs) -> Vec<Target> {
+    let of_nodes = if args.here { vec![] } else { args.of_nodes(vec![]).flags() };
     let target = |(image, named_at): Named| {
-        let options = &args.options;
-        let text = checks::kit::kube::as_image(&image);
-        let asked = checks::kit::RegistryOrImage::read(&text, options.cloud, options.plain_http);
-        Target { asked, text, named_at, flags: flags.clone(), ..template.clone() }
+        let target = check::target(&args.options, as_image(&image), None);
+        let flags = of_nodes.iter().cloned().chain(target.flags).collect();
+        Target { named_at, flags, ..target }
     };
-    Ok(images.into_iter().map(target).collect())
+    images.into_iter().map(target).collect()
 }
 
 /// Returns the texts of a file, of the files of a folder, or of standard input, by their names.
@@ -98,8 +95,11 @@ async fn texts(name: &Path, wait: std::time::Duration) -> Result<Vec<(String, St
         for entry in fs::read_dir(&name).map_err(failed)? {
             let file = entry.map_err(failed)?.path();
             let kind = file.extension().and_then(|kind| kind.to_str()).unwrap_or_default();
-            if ["yaml", "yml", "json"].contains(&kind) && files.len() < MAX_FILES {
+            if ["yaml", "yml", "json"].contains(&kind) {
                 files.push(file);
+            }
+            if files.len() > MAX_FILES {
+                return Err(format!("{}: more than {MAX_FILES} manifests", name.display()));
             }
         }
         files.sort();

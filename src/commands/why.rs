@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     Exit, Run,
-    args::{DEFAULT_TIMEOUT, Format, Output, When, WhyArgs},
+    args::{DEFAULT_TIMEOUT, Format, Output, WhyArgs},
     carry,
     join::{
         self, credentials,
@@ -75,13 +75,7 @@ pub(super) async fn in_world(
     let show = &args.options.show;
     args.scope()?;
     let outputs = Outputs::open(show, args.options.file_timeout()).await?;
-    let color = show.color != When::Never;
-    let progress = if show.quiet {
-        Progress::Quiet
-    } else {
-        Progress::new(outputs.messages(), outputs.lang(), false, color)
-    };
-    let progress = Rc::new(progress);
+    let progress = Rc::new(Progress::of(show, &outputs, false));
     let (lines, folded) = (outputs.clone(), Rc::new(RefCell::new(outputs.new_run())));
     let (into, board) = (folded.clone(), progress.clone());
     let looking = look(
@@ -115,18 +109,22 @@ pub(super) async fn look(
     tell: impl Fn(Event) + 'static,
 ) -> Result<Footprint, String> {
     let tell = Rc::new(tell);
-    let cluster = check::targets(&["cluster".to_owned()], &args.options, None)?.remove(0);
+    let cluster = check::target(&args.options, "cluster".to_owned(), None);
     let shown = progress.clone();
     let found = pods::find(cluster, world.clone(), kube.clone(), args.scope()?, move |event| {
         shown(event);
     })
     .await;
-    let mut chosen = choose(&found, args)?;
+    let mut chosen = choose(&found, args);
     if let Some(waiting) = &found.waiting {
         credentials::try_each(waiting, &chosen.targets, &mut chosen.pods, &world).await;
     }
     found.announce(&chosen, &args.flags(), |event| tell(event));
-    let here = if args.here { chosen.targets.clone() } else { chosen.unreadable() };
+    let here = if args.here {
+        chosen.targets.iter().take(MAX_IMAGES).cloned().collect()
+    } else {
+        chosen.unreadable()
+    };
     if !here.is_empty() {
         let told = tell.clone();
         let mut wanted = args.options.wanted();
@@ -149,21 +147,17 @@ pub(super) async fn look(
 }
 
 /// Chooses the images and the nodes. A command that repeats the check of an image names its nodes.
-fn choose(found: &Found, args: &WhyArgs) -> Result<Chosen, String> {
+fn choose(found: &Found, args: &WhyArgs) -> Chosen {
     /// How many nodes such a command names.
     const MAX_NAMED: usize = 3;
     let limits = Limits { images: MAX_IMAGES, nodes: args.max_nodes.into() };
-    let template = check::targets(&["cluster".to_owned()], &args.options, None)?.remove(0);
-    let of_options = template.flags.clone();
-    Ok(found.choose(limits, |image, pods: &ImagePods| {
-        let options = &args.options;
-        let mut flags = vec![];
-        if !args.here {
-            let nodes = pods.nodes.keys().take(MAX_NAMED).cloned().collect();
-            flags = args.of_nodes(nodes).flags();
+    found.choose(limits, |image, pods: &ImagePods| {
+        let target = check::target(&args.options, image.to_owned(), None);
+        if args.here {
+            return target;
         }
-        flags.extend(of_options.iter().cloned());
-        let asked = checks::kit::RegistryOrImage::read(image, options.cloud, options.plain_http);
-        Target { asked, text: image.to_owned(), flags, ..template.clone() }
-    }))
+        let nodes = pods.nodes.keys().take(MAX_NAMED).cloned().collect();
+        let flags = args.of_nodes(nodes).flags().into_iter().chain(target.flags).collect();
+        Target { flags, ..target }
+    })
 }

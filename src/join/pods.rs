@@ -7,7 +7,7 @@ use checks::{
     kit::{
         Plan, Target, World,
         engine::{Event, EventKind, Finding, RunProblem, VERSION, Vantage},
-        kube::{Api, ImagePods, KubeOptions, NotCreated, PodScope, WaitingPods, as_image},
+        kube::{Api, ImagePods, KubeOptions, PodScope, WaitingPods},
     },
     steps,
 };
@@ -35,7 +35,7 @@ pub(crate) struct Found {
 /// What is asked about the images that pods wait for.
 #[derive(Default)]
 pub(crate) struct Chosen {
-    /// A target for each image that is checked.
+    /// A target for each image.
     pub(crate) targets: Vec<Target>,
     /// The nodes that look.
     pub(crate) nodes: Vec<String>,
@@ -48,7 +48,7 @@ pub(crate) struct Chosen {
 /// How much is looked at.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// The most images.
+    /// The most images that are checked.
     pub(crate) images: usize,
     /// The most nodes.
     pub(crate) nodes: usize,
@@ -113,9 +113,8 @@ impl Found {
         target: impl Fn(&str, &ImagePods) -> Target,
     ) -> Chosen {
         let mut chosen = Chosen::default();
-        let images = self.waiting.iter().flat_map(|waiting| &waiting.images);
-        for pods in images.take(limits.images) {
-            let target = target(&as_image(&pods.image), pods);
+        for pods in self.waiting.iter().flat_map(|waiting| &waiting.images) {
+            let target = target(&pods.image, pods);
             if chosen.targets.iter().all(|known| known.id() != target.id()) {
                 chosen.targets.push(target);
                 chosen.pods.push(pods.clone());
@@ -123,8 +122,10 @@ impl Found {
         }
         let asks_nodes =
             |target: &Target, pods: &ImagePods| target.asked.is_ok() && is_pulled(pods);
+        // Of the rest it is only told that no node looked.
         let open: Vec<usize> = (0..chosen.targets.len())
             .filter(|place| asks_nodes(&chosen.targets[*place], &chosen.pods[*place]))
+            .take(limits.images)
             .collect();
         // A node that many images wait on is worth more than one with a single image.
         let uses = |node: &String| {
@@ -175,7 +176,7 @@ impl Found {
             let id = format!("{workload} -n {}", one.namespace);
             self.of_target(&id, described(&id, flags), &tell);
             let step = steps::POD.name.to_owned();
-            let finding = refusal(one, workload);
+            let finding = checks::waiting::not_created(one, workload);
             tell(of_cluster(&id, EventKind::Found { step, finding }));
         }
         if chosen.targets.is_empty() && not_created.is_empty() {
@@ -208,10 +209,6 @@ impl Chosen {
 /// Returns whether the kubelet would pull the image at all.
 fn is_pulled(pods: &ImagePods) -> bool {
     pods.workloads.iter().any(|workload| workload.reason != "ErrImageNeverPull")
-}
-
-fn refusal(one: &NotCreated, workload: String) -> Finding {
-    checks::waiting::not_created(one, workload)
 }
 
 fn described(id: &str, flags: &[String]) -> Map<String, Value> {
@@ -276,21 +273,20 @@ mod tests {
         assert_eq!(chosen.nodes, ["n2", "n4"]);
         assert_eq!(chosen.asked["n2"], [0, 2]);
         assert_eq!(chosen.asked["n4"], [1]);
+        // Of those that are too many it is told that no node looked.
         let chosen = found.choose(Limits { images: 1, nodes: 9 }, |text, _| target(text));
-        assert_eq!((chosen.targets.len(), chosen.nodes.len()), (1, 3));
+        assert_eq!((chosen.targets.len(), chosen.nodes.len()), (3, 3));
+        assert!(chosen.asked.values().all(|places| places == &[0]));
     }
 
     #[test]
     fn an_image_that_no_runtime_accepts_needs_no_node() {
-        let found = found(vec![pods("c.io/A:1", &[("n1", 1)]), pods("--help", &[("n1", 1)])]);
+        let found = found(vec![
+            pods("c.io/A:1", &[("n1", 1)]),
+            pods("docker.io/library/--help", &[("n1", 1)]),
+        ]);
         let chosen = found.choose(Limits { images: 9, nodes: 9 }, |text, _| target(text));
         assert_eq!(chosen.nodes, [""; 0]);
         assert_eq!(chosen.unreadable().len(), 2);
-    }
-
-    #[test]
-    fn a_bare_word_is_an_image_of_docker_hub() {
-        assert_eq!(as_image("nginx"), "docker.io/library/nginx");
-        assert_eq!(as_image("nginx:1"), "nginx:1");
     }
 }

@@ -62,12 +62,7 @@ struct Open {
 /// Returns the groups of a run that began from pods; nothing where it began from an image.
 pub(super) fn of(targets: &[TargetPage]) -> Option<GroupsPage> {
     let looked_at = targets.iter().find_map(|target| target.text("looked_at"))?.to_owned();
-    let saw = |target: &TargetPage| {
-        let steps = target.views.iter().flat_map(|view| &view.steps);
-        let mut saw = steps.filter(|step| step.name == steps::POD.name);
-        saw.find_map(|step| step.saw.as_ref()?.get("waiting").and_then(Value::as_u64))
-    };
-    let waiting = targets.iter().find_map(saw).unwrap_or_default();
+    let waiting = targets.iter().find_map(|target| target.count_of_pods("waiting"));
     let mut open: Vec<Open> = vec![];
     for target in targets.iter().filter(|target| !target.is_scope()) {
         let pods = target.target.get("pods").cloned();
@@ -76,7 +71,7 @@ pub(super) fn of(targets: &[TargetPage]) -> Option<GroupsPage> {
     }
     let mut groups: Vec<Group> = open.into_iter().map(|open| open.group).collect();
     groups.sort_by_key(|group| std::cmp::Reverse((group.severity, group.pods)));
-    Some(GroupsPage { looked_at, waiting, groups })
+    Some(GroupsPage { looked_at, waiting: waiting.unwrap_or_default(), groups })
 }
 
 /// Returns what says more of a cause: the finding of another image that explains this code, of the same

@@ -29,15 +29,10 @@ pub(super) fn headline(page: &TargetPage, lang: Lang) -> String {
 /// Says of what was looked at that no pod waits for an image, or why that could not be seen.
 fn of_scope(page: &TargetPage, lang: Lang) -> String {
     let asked = page.asked();
-    let saw = |name: &str| {
-        let steps = page.views.iter().flat_map(|view| &view.steps);
-        let mut saw =
-            steps.filter(|step| step.name == steps::POD.name).filter_map(|s| s.saw.as_ref());
-        saw.find_map(|saw| saw.get(name)?.as_u64()).unwrap_or_default().to_string()
-    };
     match page.can {
         Outcome::NothingWaits => {
-            Phrase::NothingWaits.say(lang, &[("asked", &asked), ("pods", &saw("pods"))])
+            let pods = page.count_of_pods("pods").unwrap_or_default().to_string();
+            Phrase::NothingWaits.say(lang, &[("asked", &asked), ("pods", &pods)])
         }
         _ => Phrase::PodsCouldNotTell.say(lang, &[("asked", &asked), ("why", why(page))]),
     }

@@ -18,6 +18,7 @@ use checks::kit::{
     engine::{EventKind, Severity, Vantage},
     messages::{FilledFix, Lang},
 };
+use checks::steps;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -183,6 +184,13 @@ impl TargetPage {
     /// Returns whether the target is what was looked at, and not an image.
     pub fn is_scope(&self) -> bool {
         self.target.contains_key("scope")
+    }
+
+    /// Returns a number that was seen of the pods: how many `pods` there are, how many are `waiting`.
+    fn count_of_pods(&self, name: &str) -> Option<u64> {
+        let steps = self.views.iter().flat_map(|view| &view.steps);
+        let mut saw = steps.filter(|step| step.name == steps::POD.name);
+        saw.find_map(|step| step.saw.as_ref()?.get(name)?.as_u64())
     }
 
     /// Returns a text of the target: `registry`, `image`.

@@ -74,7 +74,7 @@ impl Page<'_> {
         }
         let pods = self.workloads(group);
         let images = self.some(&group.images);
-        let seen = self.seen(group);
+        let seen = self.some(&group.seen_from);
         let is_open = group.severity == Severity::CouldNotTell;
         let suspects = if is_open { self.some(&group.suspects) } else { String::new() };
         for (label, text) in [
@@ -122,11 +122,6 @@ impl Page<'_> {
             it.pods.first().map_or_else(|| it.workload.clone(), |pod| format!("pod/{pod}"))
         };
         format!("{}/{name}{count} ({place} {}, {})", it.namespace, it.container, it.reason)
-    }
-
-    /// Names the places that looked.
-    fn seen(&self, group: &Group) -> String {
-        self.some(&group.seen_from)
     }
 
     /// Names the first of a list and counts the rest.

@@ -6,16 +6,15 @@ use std::{
     time::Duration,
 };
 
-use checks::kit::{
-    engine::{Event, EventKind, StepEnd},
-    messages::{Lang, Messages},
-};
+use checks::kit::engine::{Event, EventKind, StepEnd};
 
 use super::{
     board::{Board, sign},
+    outputs::Outputs,
     paper::time,
     terminal::{ascii, is_dumb, is_plain_ascii},
 };
+use crate::args::{ShowArgs, When};
 
 /// How often the board is drawn.
 const REDRAWN: Duration = Duration::from_millis(100);
@@ -35,7 +34,12 @@ pub(crate) enum Progress {
 
 impl Progress {
     /// Returns the progress that suits standard error. `many` says that there are several targets.
-    pub(crate) fn new(messages: &'static Messages, lang: Lang, many: bool, color: bool) -> Self {
+    pub(crate) fn of(show: &ShowArgs, outputs: &Outputs, many: bool) -> Self {
+        if show.quiet {
+            return Progress::Quiet;
+        }
+        let (messages, lang, color) =
+            (outputs.messages(), outputs.lang(), show.color != When::Never);
         if stderr().is_terminal() && !is_dumb() {
             return Progress::Board(Box::new(Board::new(messages, lang, many, color)));
         }

@@ -155,6 +155,17 @@ pub async fn run(scenario: &Scenario, lab: &Lab, timeout: Option<Duration>) -> V
     run_scenario(scenario, lab, change).await.unwrap()
 }
 
+/// Runs a scenario after a change of it.
+pub fn run_changed(name: &str, change: impl FnOnce(&mut Scenario)) -> (Vec<Event>, Lab) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut scenario = Scenario::named(name).unwrap().unwrap();
+    change(&mut scenario);
+    runtime.block_on(async {
+        let lab = lab::start(&scenario).await.unwrap();
+        (run(&scenario, &lab, None).await, lab)
+    })
+}
+
 /// Runs a scenario from each of its vantages, one after the other.
 pub async fn run_views(scenario: &Scenario) -> Vec<Event> {
     let mut events = vec![];

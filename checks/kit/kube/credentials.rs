@@ -79,14 +79,14 @@ pub enum RegistryAnswer {
     RefusedButAnonymous,
     /// It accepts the credential, but not for this repository.
     NotForRepository,
-    /// Nobody can tell from here.
+    /// That cannot be told from here.
     NotTried,
 }
 
 /// A credential that can be tried.
 #[derive(Clone, Debug)]
 pub struct Attempt {
-    /// The image, as the pods name it.
+    /// The image, as its pods are folded.
     pub image: String,
     /// The place of what the pods present among the credentials of the image.
     pub set: usize,

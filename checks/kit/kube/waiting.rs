@@ -120,7 +120,7 @@ pub struct WaitingPods {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ImagePods {
-    /// The image, as the pods name it.
+    /// The image, as the pods name it; a bare word as a runtime reads it.
     pub image: String,
     /// How many pods.
     pub count: usize,

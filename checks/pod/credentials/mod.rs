@@ -17,7 +17,7 @@ use crate::kit::{
     keyring::{Entries, Near, PullSecret, Reader, Stored, near, shown},
     kube::{
         Api, Attempt, CredentialRow, CredentialState, GetParams, ImagePods, KubeRequest, List,
-        ListParams, PodCredentials, as_image,
+        ListParams, PodCredentials,
     },
     rules::Pattern,
     sanitize_text,
@@ -66,8 +66,8 @@ struct Known {
 pub(super) async fn examine(cx: &Cx, api: &Api, images: &mut [ImagePods]) -> Vec<Attempt> {
     let (mut known, mut attempts) = (Known::default(), vec![]);
     for of_image in images {
-        let text = as_image(&of_image.image);
-        let Ok(asked) = RegistryOrImage::read(&text, Cloud::default(), false) else { continue };
+        let asked = RegistryOrImage::read(&of_image.image, Cloud::default(), false);
+        let Ok(asked) = asked else { continue };
         let mut sets: Vec<PodCredentials> = vec![];
         for it in &of_image.workloads {
             let is_known =

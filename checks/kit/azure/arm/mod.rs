@@ -207,13 +207,7 @@ impl Arm {
         api_version: &str,
         body: &Value,
     ) -> Result<Value, ArmError> {
-        bounded(async {
-            let target = target(path, api_version, &[])?;
-            let call = Call { method: Method::POST, target, body: Some(body.to_string()) };
-            let answer = self.call(cx, &call, path).await?;
-            serde_json::from_slice(&answer.body).map_err(|_| unreadable())
-        })
-        .await
+        self.send(cx, path, (api_version, &[]), body.to_string()).await
     }
 
     /// Asks for an action that only looks and takes no body, such as listing credentials.
@@ -224,9 +218,19 @@ impl Arm {
         api_version: &str,
         query: &[(&str, &str)],
     ) -> Result<Value, ArmError> {
+        self.send(cx, path, (api_version, query), String::new()).await
+    }
+
+    async fn send(
+        &self,
+        cx: &Cx,
+        path: &str,
+        (api_version, query): (&str, &[(&str, &str)]),
+        body: String,
+    ) -> Result<Value, ArmError> {
         bounded(async {
             let target = target(path, api_version, query)?;
-            let call = Call { method: Method::POST, target, body: Some(String::new()) };
+            let call = Call { method: Method::POST, target, body: Some(body) };
             let answer = self.call(cx, &call, path).await?;
             serde_json::from_slice(&answer.body).map_err(|_| unreadable())
         })
