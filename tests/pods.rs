@@ -5,7 +5,8 @@
 mod journeys;
 
 use check_acr::{
-    Exit, FixForm, Group, Outcome, Presentation, Run, TextOptions, json as document_of, text,
+    Exit, FixForm, Group, Outcome, Presentation, Run, TargetPage, TextOptions, json as document_of,
+    text,
 };
 use checks::{
     kit::{
@@ -199,6 +200,32 @@ fn nodes_beyond_the_limit_are_told_as_not_looked_at() {
     assert_eq!((open.len(), open[0].pods), (1, 4));
     assert_eq!(page.exit, Exit::Cannot, "what one node saw is certain");
     assert_eq!(jobs(&lab), 1);
+}
+
+#[test]
+fn images_beyond_the_limit_are_told_as_not_looked_at() {
+    for here in [false, true] {
+        let (events, _) = run("pod-cause-gone", |scenario| {
+            scenario.ask.args.extend(here.then(|| "--here".to_owned()));
+            let pods = &mut scenario.kubernetes.pods;
+            let pod = pods.values().find(|pod| pod.waits.is_some()).unwrap().clone();
+            for number in 0..45 {
+                let mut pod = pod.clone();
+                pod.copies = 1;
+                pod.image = format!("contoso.azurecr.io/team/app:x{number}");
+                pods.insert(format!("more-{number}"), pod);
+            }
+        });
+        let page = page(&events);
+        assert_eq!(page.targets.len(), 46, "every image has an answer");
+        let looked = |target: &&TargetPage| target.views.iter().any(|view| view.from.pulls());
+        assert_eq!(page.targets.iter().filter(looked).count(), 40);
+        let not_looked = page.targets.iter().filter(|target| !looked(target));
+        for target in not_looked {
+            assert_eq!(target.exit, Exit::CouldNotTell);
+            assert_eq!(target.could_not_tell[0].told.code, "pod/not-looked");
+        }
+    }
 }
 
 #[test]

@@ -111,8 +111,8 @@ def inside(case, tool, serve, venv, folder):
             return fail(name, f"{what}: exit {done.returncode}: {done.stderr.strip()}")
         verdict, code = check()
         if code != wanted:
-            left = [cause["code"] for cause in verdict["causes"]]
-            return fail(name, f"after the {what}: exit {code}, wanted {wanted}; causes {left}")
+            left = {kind: [it["code"] for it in verdict[kind]] for kind in ("causes", "could_not_tell")}
+            return fail(name, f"after the {what}: exit {code}, wanted {wanted}; {left}")
         if wanted == 1 and [cause["code"] for cause in verdict["causes"]] != causes:
             return fail(name, f"after the {what}: another cause, {verdict['causes']}")
     undone = "; undone, red" if len(steps) == 2 else ""
