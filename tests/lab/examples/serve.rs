@@ -89,6 +89,12 @@ fn write_as_seen(lab: &Lab, folder: &Path) -> Result<(), Box<dyn Error>> {
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
         }
     }
+    // The node's programs as they are, with their build information: it tells their version.
+    for (path, file) in &lab.programs {
+        let path = folder.join("root").join(path.trim_start_matches('/'));
+        fs::create_dir_all(path.parent().unwrap_or(folder))?;
+        fs::copy(file, &path)?;
+    }
     Ok(())
 }
 
