@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use serde::Serialize;
 
-use super::{mirrors::List, trust::Newest};
+use super::mirrors::List;
 use crate::kit::{
     Host,
     world::{Process, Seen},
@@ -42,9 +42,6 @@ pub struct Runtime {
     /// The running containerd, if it was found.
     #[serde(skip)]
     pub(super) process: Option<Process>,
-    /// The newest file of the trust store that containerd's environment names.
-    #[serde(skip)]
-    pub(super) trust: Option<Newest>,
     /// Whether containerd has proxies.
     #[serde(skip)]
     pub(super) has_proxies: bool,

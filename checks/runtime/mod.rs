@@ -8,7 +8,6 @@ mod asking;
 mod certificates;
 mod config;
 mod containerd;
-mod environment;
 mod folder;
 mod followed;
 mod hosts_file;
@@ -29,12 +28,13 @@ use crate::{
         Cx, Host, HostPurpose, Image, NoFact, StepResult,
         engine::RunProblem,
         rules::flag,
-        world::{FileError, PROCESS_READS, Process, Seen},
+        world::{
+            FileError, PROCESS_READS, Process, Seen, UNIT_READS, Unit, UnitEnvironment, Variables,
+        },
     },
 };
 pub use config::Config;
 pub use containerd::{Needs, needs};
-use environment::Environment;
 use folder::{RegistryFolder, Settings};
 pub use followed::Runtime;
 use hosts_file::HostEntry;
@@ -48,16 +48,14 @@ pub use way::{Named, Way, session};
 
 /// The configuration of containerd, unless its command line names another file.
 const CONFIG: &str = "/etc/containerd/config.toml";
-/// The units of the two programs.
-const UNITS: [&str; 2] = ["containerd", "kubelet"];
 /// How many hosts of a file are followed.
 pub(crate) const MAX_HOSTS: usize = 8;
 /// The most files that are read before the next steps start: the directories of two roots, the hosts,
 /// the names in a directory, the certificates of each host, and what each file here reads.
 pub(crate) const MAX_READS: usize = 12
     + MAX_HOSTS * certificates::MAX_FILES
-    + UNITS.len() * PROCESS_READS
-    + environment::MAX_READS
+    + 2 * PROCESS_READS
+    + UNIT_READS
     + proxies::MAX_READS
     + resolver::MAX_READS
     + trust::MAX_READS
@@ -69,14 +67,13 @@ pub(crate) const MAX_LOOKS: usize = containerd::MAX_READS;
 /// Reads how containerd on this node reaches the registry.
 pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
     let asked = &image_target.asked;
-    let found = cx.world.process(UNITS[0]).await;
+    let found = cx.world.process(Unit::Containerd.name()).await;
     let lacks_containerd = matches!(found, Ok(None));
     let process = found.ok().flatten();
-    let kubelet = cx.world.process(UNITS[1]).await.ok().flatten();
-    let manager = environment::manager(cx).await;
-    let mut unit = environment::of_unit(cx, &manager, UNITS[0]).await;
-    compare_proxies(cx, &asked.host, process.as_ref(), &mut unit, kubelet.as_ref(), &manager).await;
-    let trust = trust::follow(cx, process.as_ref(), &proxies::known(process.as_ref(), &unit)).await;
+    let kubelet = cx.world.process(Unit::Kubelet.name()).await.ok().flatten();
+    let unit = cx.world.unit(Unit::Containerd).await;
+    compare_proxies(cx, &asked.host, process.as_ref(), unit, kubelet.as_ref()).await;
+    trust::follow(cx, process.as_ref(), &Variables::of(process.as_ref(), unit)).await;
     resolver::compare(cx).await;
     let version = version::read(cx, process.as_ref()).await;
     let mut way = Runtime {
@@ -90,11 +87,10 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
         root: Config::default().root,
         keeps_layers: true,
         process,
-        trust,
         has_proxies: cx.world.pull_proxies().are_set(),
         list: None,
     };
-    let (file, root) = match command_line(way.process.as_ref(), &unit) {
+    let (file, root) = match command_line(way.process.as_ref(), unit) {
         Ok(named) => named,
         Err(written) => {
             let file = unit.sources.last().cloned().unwrap_or_default();
@@ -142,20 +138,21 @@ async fn compare_proxies(
     cx: &Cx,
     host: &Host,
     process: Option<&Process>,
-    unit: &mut Environment,
+    unit: &UnitEnvironment,
     kubelet: Option<&Process>,
-    manager: &Environment,
 ) {
     proxies::compare(cx, host, process, unit).await;
     let Some(kubelet) = kubelet else { return };
+    let none = UnitEnvironment::default();
     let configured = match kubelet.environment {
-        Ok(_) => Environment::default(),
-        Err(_) => environment::of_unit(cx, manager, UNITS[1]).await,
+        Ok(_) => &none,
+        Err(_) => cx.world.unit(Unit::Kubelet).await,
     };
+    let is_known = process.is_some_and(|process| process.environment.is_ok());
     // What is not known of either of them differs from nothing.
-    if configured.odd.is_empty() && unit.odd.is_empty() {
-        let kubelet = proxies::known(Some(kubelet), &configured);
-        proxies::compare_with_kubelet(cx, host, &proxies::known(process, unit), &kubelet);
+    if configured.odd.is_empty() && (is_known || unit.odd.is_empty()) {
+        let kubelet = Variables::of(Some(kubelet), configured);
+        proxies::compare_with_kubelet(cx, host, &Variables::of(process, unit), &kubelet);
     }
 }
 
@@ -163,7 +160,7 @@ async fn compare_proxies(
 /// pulls, if that is named too. An error quotes a command line that cannot be followed.
 fn command_line(
     process: Option<&Process>,
-    unit: &Environment,
+    unit: &UnitEnvironment,
 ) -> Result<(String, Option<String>), String> {
     let words = match (process, &unit.command) {
         (Some(process), _) => process.args.clone(),
