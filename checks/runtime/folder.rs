@@ -85,7 +85,8 @@ pub(super) async fn settings(
         Ok(_) | Err(FileError::Missing) => hides_default(cx, folder).await,
         Err(error) => {
             let said = error.to_string();
-            cx.add_finding(Problem::ConfigUnreadable { file, said });
+            cx.add_finding(Problem::ConfigUnreadable { file: file.clone(), said });
+            return Settings { file, hosts: vec![HostEntry::own()], not_replayed: vec![] };
         }
     }
     of_certificates(cx, &folder.path).await

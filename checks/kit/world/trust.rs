@@ -197,11 +197,7 @@ fn gather(
             true
         }
     };
-    for file in &places.files {
-        if add(&mut read, file, file.clone()) {
-            break;
-        }
-    }
+    let first = places.files.iter().find(|file| add(&mut read, file, (*file).clone()));
     for (count, folder) in places.folders.iter().enumerate().filter(|(_, it)| !it.is_empty()) {
         if count >= MAX_FOLDERS {
             read.miss(folder, FileError::Unfinished("too-long"));
@@ -211,14 +207,25 @@ fn gather(
             Ok(None) => {}
             Ok(Some((names, changed))) => {
                 read.folders.push((folder.clone(), changed));
-                for name in names {
-                    add(&mut read, folder, format!("{}/{name}", folder.trim_end_matches('/')));
+                let paths = names.iter().map(|name| join(folder, name));
+                // The file of before is often in the first directory.
+                for path in paths.filter(|path| first != Some(path)) {
+                    add(&mut read, folder, path);
                 }
             }
-            Err(error) => read.miss(folder, error),
+            Err(error) => {
+                // One line for a directory and what is in it.
+                let within = join(folder, "");
+                read.unread.retain(|(known, _)| !known.starts_with(&within));
+                read.miss(folder, error);
+            }
         }
     }
     read
+}
+
+fn join(folder: &str, name: &str) -> String {
+    format!("{}/{name}", folder.trim_end_matches('/'))
 }
 
 impl TrustRead {
