@@ -121,6 +121,12 @@ fn odd_files_are_one_line_each() {
         for file in [BUNDLE, BESIDE] {
             assert_eq!(with(file), of_trust, "{odd:?} {file}");
         }
+        let of_hosts: &[&str] = match odd {
+            Odd::Folder => &["runtime/hosts-path-unusable"],
+            Odd::Garbage => &["runtime/not-replayed"],
+            Odd::Pipe | Odd::Long | Odd::Loop => UNREADABLE,
+        };
+        assert_eq!(with(HOSTS), of_hosts, "{odd:?}");
         let of_authority: &[&str] =
             if odd == Odd::Garbage { &["runtime/certificate-file-unusable"] } else { UNREADABLE };
         assert_eq!(with(AUTHORITY), of_authority, "{odd:?}");

@@ -53,6 +53,17 @@ pub async fn needs(
     trust(cx, runtime, &[registry, layers]);
     let mut needs = Needs { bytes: None, got: None, folder: runtime.root.clone() };
     if let Some(image) = image {
+        // Only schema 1 has no config.
+        if image.config.is_none() {
+            let version = runtime.version.clone();
+            match (runtime.takes_schema1, version) {
+                (Some(true), _) => {}
+                (Some(false), Some(version)) => {
+                    cx.add_finding(Problem::FormatNotSupported { version });
+                }
+                (_, version) => cx.add_finding(Problem::FormatUnclear { version }),
+            }
+        }
         disk(cx, image, runtime.keeps_layers, &mut needs).await;
     }
     Ok(needs)

@@ -39,6 +39,9 @@ pub struct Runtime {
     /// Whether containerd keeps a layer that it has unpacked.
     #[serde(skip)]
     pub(super) keeps_layers: bool,
+    /// Whether containerd can pull images of schema 1, if that is known.
+    #[serde(skip)]
+    pub(super) takes_schema1: Option<bool>,
     /// The running containerd, if it was found.
     #[serde(skip)]
     pub(super) process: Option<Process>,

@@ -10,6 +10,8 @@ mod config;
 mod containerd;
 mod folder;
 mod followed;
+mod forms;
+mod host_url;
 mod hosts_file;
 mod imports;
 mod mirrors;
@@ -17,10 +19,11 @@ mod problem;
 mod proxies;
 mod resolver;
 mod trust;
+mod verifiers;
 mod version;
 mod way;
 
-use std::rc::Rc;
+use std::{rc::Rc, time::Duration};
 
 use crate::{
     image::ImageTarget,
@@ -44,15 +47,19 @@ pub use mirrors::ask as ask_mirrors;
 use mirrors::{Link, List};
 pub use problem::{NotFollowed, Problem};
 pub use version::Version;
+use version::takes_schema1;
 pub use way::{Named, Way, session};
 
 /// The configuration of containerd, unless its command line names another file.
 const CONFIG: &str = "/etc/containerd/config.toml";
+/// A connection that may take less is opened in this time only where no packet is lost twice.
+const SHORT_DIAL: Duration = Duration::from_secs(3);
 /// How many hosts of a file are followed.
 pub(crate) const MAX_HOSTS: usize = 8;
 /// The most files that are read before the next steps start: the directories of two roots, the hosts,
 /// the names in a directory, the certificates of each host, and what each file here reads.
-pub(crate) const MAX_READS: usize = 12
+pub(crate) const MAX_READS: usize = 16
+    + certificates::MAX_FILES
     + MAX_HOSTS * certificates::MAX_FILES
     + 2 * PROCESS_READS
     + UNIT_READS
@@ -86,6 +93,7 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
         version: version.map(|version| version.to_string()),
         root: Config::default().root,
         keeps_layers: true,
+        takes_schema1: takes_schema1(version, &Variables::of(process.as_ref(), unit)),
         process,
         has_proxies: cx.world.pull_proxies().are_set(),
         list: None,
@@ -106,8 +114,17 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
     }
     way.root = root.unwrap_or(config.root.clone());
     way.keeps_layers = !config.discards_layers;
+    verifiers::warn(cx, &config, version).await;
     if config.streams {
         cx.add_finding(Problem::ArtifactStreaming { file: file.clone() });
+    }
+    if let Some(plugin) = config.disables.clone() {
+        match way.seen {
+            seen @ Seen::InEffect => {
+                cx.add_finding(Problem::PluginDisabled { file: file.clone(), plugin, seen });
+            }
+            _ => not_replayed(cx, &file, vec![(NotFollowed::DisabledPlugins, plugin)]),
+        }
     }
     if config.stops_plugin {
         match way.seen {
@@ -121,7 +138,12 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
         Ok(found) => found,
         Err((file, error)) => {
             let said = error.to_string();
-            cx.add_finding(Problem::ConfigUnreadable { file, said });
+            cx.add_finding(match error {
+                FileError::NotAFolder if way.seen == Seen::InEffect => {
+                    Problem::HostsPathUnusable { file, said }
+                }
+                _ => Problem::ConfigUnreadable { file, said },
+            });
             return Ok(way);
         }
     };
@@ -309,6 +331,9 @@ fn odd_of_registry(entry: &HostEntry) -> Vec<(NotFollowed, String)> {
     }
     if entry.path != "/v2" {
         odd.push((NotFollowed::OtherPath, entry.path.clone()));
+    }
+    if let Some(wait) = entry.dial_timeout.filter(|wait| *wait < SHORT_DIAL) {
+        odd.push((NotFollowed::DialTimeout, format!("dial_timeout = {wait:?}")));
     }
     if !(entry.resolves && entry.pulls) {
         odd.push((NotFollowed::Capabilities, "capabilities".into()));

@@ -3,21 +3,28 @@
 //! On AKS the proxies are in the default of the manager, and for the kubelet also in a file of
 //! variables (Azure/AgentBaker).
 
-use std::{fmt, path::Path};
+use std::{collections::BTreeMap, fmt};
 
 use tokio::sync::OnceCell;
 
 use super::{FileError, Process, Seen, World};
 use crate::kit::rules::{environment_file, systemd_environment, systemd_value};
 
-/// The files and directories of the manager.
-const MANAGER: [&str; 2] = ["/etc/systemd/system.conf", "/etc/systemd/system.conf.d"];
-/// The directories of units.
-const UNITS: [&str; 2] = ["/usr/lib/systemd/system", "/etc/systemd/system"];
+/// The file of the manager, and the directory of its drop-ins in each of the directories below.
+const MANAGER: &str = "/etc/systemd/system.conf";
+const MANAGER_FOLDER: &str = "system.conf.d";
+/// Where systemd looks: what is in a later one counts more (systemd.unit(5), systemd-system.conf(5)).
+const PLACES: [&str; 4] =
+    ["/usr/lib/systemd", "/usr/local/lib/systemd", "/run/systemd", "/etc/systemd"];
+/// The directory of drop-ins for all services.
+const ALL_SERVICES: &str = "service.d";
+/// What takes variables out again, or takes them from the manager, which may have others than its files.
+const REMOVING: [&str; 2] = ["UnsetEnvironment", "PassEnvironment"];
 /// How many files of a directory are looked at, and how many files of variables.
 const MAX_FILES: usize = 8;
 /// The most files that are read for the manager and two units.
-pub const UNIT_READS: usize = (2 + MAX_FILES) + 2 * (3 + 2 * MAX_FILES);
+pub const UNIT_READS: usize =
+    (1 + PLACES.len() + MAX_FILES) + 2 * (3 * PLACES.len() + 2 * MAX_FILES);
 
 /// A unit of the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,25 +165,27 @@ impl UnitEnvironment {
         }
     }
 
-    /// Returns the `.conf` files of a directory.
-    async fn files(&mut self, world: &World, folder: &str) -> Vec<String> {
-        let names = match world.names_in(&world.of_node(folder)).await {
-            Ok(names) => names,
-            Err(FileError::Missing) => return vec![],
-            Err(error) => {
-                self.odd.push(OddSetting::Unreadable { file: folder.to_owned(), error });
-                return vec![];
+    /// Returns the `.conf` files of directories, by their names. Of files with the same name, that of
+    /// the last directory counts.
+    async fn files(&mut self, world: &World, folders: &[String]) -> Vec<String> {
+        let mut files = BTreeMap::new();
+        for folder in folders {
+            match world.names_in(&world.of_node(folder)).await {
+                Ok(names) => {
+                    if !names.is_empty() {
+                        self.sources.push(folder.clone());
+                    }
+                    let settings = names.into_iter().filter(|name| name.ends_with(".conf"));
+                    files.extend(settings.map(|name| (name.clone(), format!("{folder}/{name}"))));
+                }
+                Err(FileError::Missing) => {}
+                Err(error) => self.odd.push(OddSetting::Unreadable { file: folder.clone(), error }),
             }
-        };
-        if !names.is_empty() {
-            self.sources.push(folder.to_owned());
         }
-        let is_setting = |name: &String| Path::new(name).extension().is_some_and(|it| it == "conf");
-        let settings: Vec<String> = names.into_iter().filter(is_setting).collect();
-        if settings.len() > MAX_FILES {
-            self.not_understood(folder, settings.len().to_string());
+        if files.len() > MAX_FILES {
+            self.not_understood(&folders.join(" "), files.len().to_string());
         }
-        settings.iter().take(MAX_FILES).map(|name| format!("{folder}/{name}")).collect()
+        files.into_values().take(MAX_FILES).collect()
     }
 
     fn not_understood(&mut self, file: &str, written: String) {
@@ -216,8 +225,9 @@ impl World {
 /// Reads what the manager gives to each unit.
 async fn manager(world: &World) -> UnitEnvironment {
     let mut environment = UnitEnvironment::default();
-    let mut files = vec![MANAGER[0].to_owned()];
-    files.extend(environment.files(world, MANAGER[1]).await);
+    let mut files = vec![MANAGER.to_owned()];
+    let folders = PLACES.map(|place| format!("{place}/{MANAGER_FOLDER}"));
+    files.extend(environment.files(world, &folders).await);
     let mut found = vec![];
     for file in files {
         if let Some(text) = environment.read(world, &file).await {
@@ -231,14 +241,21 @@ async fn manager(world: &World) -> UnitEnvironment {
 /// Reads what a unit gets in addition to that.
 async fn of_unit(world: &World, manager: &UnitEnvironment, unit: &str) -> UnitEnvironment {
     let mut environment = manager.clone();
-    let mut files: Vec<String> = UNITS.map(|folder| format!("{folder}/{unit}.service")).to_vec();
-    files.extend(environment.files(world, &format!("{}/{unit}.service.d", UNITS[1])).await);
+    let units = PLACES.map(|place| format!("{place}/system/{unit}.service"));
+    let drop_ins = |name: &str| PLACES.map(|place| format!("{place}/system/{name}"));
+    let mut files = units.to_vec();
+    // Of the same name, the drop-in of the unit itself counts.
+    let folders = [drop_ins(ALL_SERVICES), drop_ins(&format!("{unit}.service.d"))].concat();
+    files.extend(environment.files(world, &folders).await);
     let (mut found, mut more): (_, Vec<(String, String)>) = (vec![], vec![]);
     for file in files {
         let Some(text) = environment.read(world, &file).await else { continue };
         // A unit of the administrator replaces that of the distribution.
-        if file == format!("{}/{unit}.service", UNITS[1]) {
+        if units.contains(&file) {
             (found, more, environment.command) = (vec![], vec![], None);
+        }
+        if let Some(written) = REMOVING.iter().find(|key| systemd_value(&text, key).is_some()) {
+            environment.not_understood(&file, (*written).to_owned());
         }
         environment.take(&mut found, &file, &text, "Environment");
         for line in text.lines().map(str::trim).filter(|line| line.starts_with("EnvironmentFile")) {

@@ -29,7 +29,7 @@ use crate::kit::{
 };
 pub use disk::FakeDisk;
 pub use environment::{OddSetting, UNIT_READS, Unit, UnitEnvironment, Units, Variables};
-pub use files::{FILE_WAIT, FileError, NODE_FILES};
+pub use files::{FILE_WAIT, FileError, FileKind, NODE_FILES};
 pub use process::ProcessError;
 pub use processes::{PROCESS_READS, Process, Seen};
 pub use programs::Program;
