@@ -156,9 +156,9 @@ async fn of_certificates(cx: &Cx, folder: &str) -> Settings {
         Ok(names) => {
             for name in names {
                 let path = format!("{folder}/{name}");
-                let list = if name.ends_with(".crt") {
+                let list = if name.strip_suffix(".crt").is_some() {
                     &mut own.ca
-                } else if name.ends_with(".cert") {
+                } else if name.strip_suffix(".cert").is_some() {
                     &mut own.client
                 } else {
                     continue;

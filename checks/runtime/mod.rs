@@ -290,7 +290,7 @@ async fn apply(
         if entry.skip_verify == Some(true) {
             cx.world.roots.accept_any_for(&host);
         }
-        links.push(Link::Mirror { host, entry });
+        links.push(Link::Mirror { host, entry: Box::new(entry) });
     }
     let others = links.iter().filter(|link| !matches!(link, Link::Registry)).count();
     way.others = Some(others).filter(|count| *count > 0);

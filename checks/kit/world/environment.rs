@@ -3,7 +3,7 @@
 //! On AKS the proxies are in the default of the manager, and for the kubelet also in a file of
 //! variables (Azure/AgentBaker).
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, path::Path};
 
 use tokio::sync::OnceCell;
 
@@ -175,7 +175,9 @@ impl UnitEnvironment {
                     if !names.is_empty() {
                         self.sources.push(folder.clone());
                     }
-                    let settings = names.into_iter().filter(|name| name.ends_with(".conf"));
+                    let settings = names
+                        .into_iter()
+                        .filter(|name| Path::new(name).extension().is_some_and(|it| it == "conf"));
                     files.extend(settings.map(|name| (name.clone(), format!("{folder}/{name}"))));
                 }
                 Err(FileError::Missing) => {}
