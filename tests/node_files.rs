@@ -182,7 +182,7 @@ fn is_root() -> bool {
 fn what_may_not_be_read_is_one_line_each() {
     let without = |file: &str| {
         let root = node();
-        fs::set_permissions(root.path().join(file), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(root.path().join(file), fs::Permissions::from_mode(0o000)).unwrap();
         told(as_nobody(root.path()), root.path(), "runtime")
     };
     let root = node();
