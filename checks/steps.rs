@@ -41,9 +41,10 @@ pub const KUBELET: Step = step("kubelet", kubelet::MAX_READS * FILE_WAIT.as_secs
 pub const RUNTIME: Step = step("runtime", runtime::MAX_READS as u64 * FILE_WAIT.as_secs() + SLACK);
 /// Who signs in? The Azure CLI is the slowest to answer of all that may be asked.
 pub const IDENTITY: Step = step("identity", 2 * identity::AZ_WAIT.as_secs() + SLACK);
-/// Does the registry accept that identity? The challenge that the credential provider asks for, the
-/// exchange, and the same once more with another tenant and with another audience.
-pub const EXCHANGE: Step = step("exchange", 5 * REQUEST);
+/// Does the registry accept that identity? The connection of the credential provider and the challenge
+/// that it asks for, the exchange, and the same once more with another tenant and with another audience.
+pub const EXCHANGE: Step =
+    step("exchange", OPEN_WAIT.as_secs() + FILE_WAIT.as_secs() + 5 * REQUEST);
 /// Does the registry issue an access token, and for what?
 pub const TOKEN: Step = step("token", token::MAX_CANDIDATES as u64 * 3 * REQUEST);
 /// Is the image there?

@@ -15,7 +15,9 @@ use std::{
 use checks::kit::world::FakeDisk;
 use checks::kit::{
     Secret, World,
-    world::{AZURE_JSON, BUNDLES, CLIENT_SECRET, CREDENTIAL_PROVIDERS, Proxies, Roots, VARIABLES},
+    world::{
+        AZURE_JSON, BUNDLES, CLIENT_SECRET, CREDENTIAL_PROVIDERS, Proxies, Roots, Units, VARIABLES,
+    },
 };
 use rustls::{
     RootCertStore,
@@ -58,6 +60,8 @@ pub(crate) fn real(roots: Roots, node_root: Option<&Path>) -> World {
         proxies: Proxies::read(|name| env::var(name).ok()),
         containerd_proxies: OnceCell::new(),
         containerd_trust: OnceCell::new(),
+        provider: OnceCell::new(),
+        units: Units::default(),
         docker_configs,
         files: variable.into_iter().collect(),
         fake_disk: None,
@@ -251,6 +255,8 @@ pub(crate) fn of_lab(lab: &lab::Lab, asker: &lab::Ask) -> Result<World, String> 
         proxies: Proxies::read(|name| lab.environment.get(name).cloned()),
         containerd_proxies: OnceCell::new(),
         containerd_trust: OnceCell::new(),
+        provider: OnceCell::new(),
+        units: Units::default(),
         docker_configs: vec![config.clone()],
         files: docker
             .into_iter()

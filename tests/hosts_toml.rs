@@ -35,9 +35,7 @@ fn ours(text: &str) -> Option<Vec<String>> {
         let own = || "https://contoso.azurecr.io".to_owned();
         let url = host.url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned());
         let (mut url, mut skips) = (url.unwrap_or_else(own), host.skip_verify == Some(true));
-        if host.sets_tls()
-            && host.url.as_ref().is_some_and(|url| url.scheme() == "http" && url.port().is_some())
-        {
+        if host.tries_tls() {
             (url, skips) = (url.replace("http://", "https://"), false);
         }
         let path = if host.path.is_empty() { "/" } else { &host.path };
@@ -50,12 +48,18 @@ fn ours(text: &str) -> Option<Vec<String>> {
         let flags: String = flags.iter().filter(|(on, _)| *on).map(|(_, flag)| *flag).collect();
         format!("{url}{path}{flags}")
     });
-    Some(shown.collect())
+    Some(normal(&shown.collect::<Vec<_>>()))
 }
 
 /// Returns an answer with hosts as URLs normalize them.
 fn normal(answer: &[String]) -> Vec<String> {
-    let lower = |line: &String| line.replace("MIRROR", "mirror");
+    let lower = |line: &String| match line.split_once("://") {
+        Some((scheme, rest)) => {
+            let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+            format!("{scheme}://{}/{path}", host.to_lowercase())
+        }
+        None => line.clone(),
+    };
     let without = |line: String| match line.split_once("://") {
         Some(("https", _)) => line.replacen(":443/", "/", 1),
         Some(_) => line.replacen(":80/", "/", 1),

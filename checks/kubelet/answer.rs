@@ -19,7 +19,7 @@ use super::{
 use crate::kit::{
     Cx, Secret,
     rules::{Fields, Pattern},
-    world::{ProcessError, process},
+    world::{BUNDLES, CERTIFICATE_FOLDERS, ProcessError, TrustPlaces, process},
 };
 
 /// How long the provider may take. The kubelet waits for a minute.
@@ -27,10 +27,9 @@ const RUN_WAIT: Duration = Duration::from_secs(20);
 /// The variables of the kubelet that the provider inherits and that decide how it reaches hosts.
 const INHERITED: [&str; 6] =
     ["HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy"];
-/// Where the node keeps the authorities that it trusts: what Go reads in place of its own lists.
-const BUNDLES: [&str; 2] =
-    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
-const BUNDLE_FOLDERS: [&str; 2] = ["/etc/ssl/certs", "/etc/pki/tls/certs"];
+/// The variables that name its authorities.
+const TRUST_FILE: &str = TrustPlaces::VARIABLES[0];
+const TRUST_FOLDERS: &str = TrustPlaces::VARIABLES[1];
 /// What a kubelet takes as the kind of key (`pkg/apis/credentialprovider/v1`).
 const CACHE_KEYS: [&str; 3] = ["Image", "Registry", "Global"];
 
@@ -60,9 +59,14 @@ impl Run<'_> {
             ),
             ("HOME".to_owned(), "/".to_owned()),
         ];
-        let inherited = settings.environment.iter();
-        environment
-            .extend(inherited.filter(|(name, _)| INHERITED.contains(&name.as_str())).cloned());
+        let inherited = settings.environment().unwrap_or_default();
+        let all = inherited.iter().chain(&self.provider.variables);
+        let trust: Vec<(String, String)> = all
+            .filter(|(name, _)| TrustPlaces::VARIABLES.contains(&name.as_str()))
+            .cloned()
+            .collect();
+        let of_proxies = inherited.iter().filter(|(name, _)| INHERITED.contains(&name.as_str()));
+        environment.extend(of_proxies.cloned());
         for (name, value) in &self.provider.variables {
             let value = if value.starts_with('/') { below(value) } else { value.clone() };
             environment.push((name.clone(), value));
@@ -76,9 +80,7 @@ impl Run<'_> {
         });
         let (cx, user, shown) = (cx.clone(), self.user, self.program);
         cx.clone().in_background(async move {
-            if world.node_root != Path::new("/") {
-                environment.extend(trust(&cx).await);
-            }
+            environment.extend(authorities(&cx, &trust).await);
             let request = request.to_string();
             let ran = process::run_in(&environment, &program, &args, &request, RUN_WAIT);
             let said = match ran.await {
@@ -99,15 +101,34 @@ impl Run<'_> {
     }
 }
 
-/// Returns the variables by which a Go program trusts the node's authorities.
-async fn trust(cx: &Cx) -> Vec<(String, String)> {
+/// Returns the variables by which the provider trusts the authorities that it trusts on the node: those
+/// that its environment names, else those of the system, each below the node's root.
+async fn authorities(cx: &Cx, named: &[(String, String)]) -> Vec<(String, String)> {
     let world = &cx.world;
-    let below = |file: &str| world.of_node(file).display().to_string();
-    let folders = BUNDLE_FOLDERS.map(below).join(":");
-    let mut variables = vec![("SSL_CERT_DIR".to_owned(), folders)];
+    let value = |name: &str| {
+        let last = named.iter().rev().find(|(known, _)| known == name);
+        last.map(|(_, value)| value.clone()).filter(|value| !value.is_empty())
+    };
+    if world.node_root == Path::new("/") {
+        return TrustPlaces::VARIABLES
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), value(name)?)))
+            .collect();
+    }
+    let below = |place: &str| match place.starts_with('/') {
+        true => world.of_node(place).display().to_string(),
+        false => place.to_owned(),
+    };
+    let folders = value(TRUST_FOLDERS).unwrap_or_else(|| CERTIFICATE_FOLDERS.join(":"));
+    let folders: Vec<String> = folders.split(':').map(below).collect();
+    let mut variables = vec![(TRUST_FOLDERS.to_owned(), folders.join(":"))];
+    if let Some(file) = value(TRUST_FILE) {
+        variables.push((TRUST_FILE.to_owned(), below(&file)));
+        return variables;
+    }
     for bundle in BUNDLES {
         if world.has_file(&world.of_node(bundle)).await {
-            variables.push(("SSL_CERT_FILE".to_owned(), below(bundle)));
+            variables.push((TRUST_FILE.to_owned(), below(bundle)));
             break;
         }
     }

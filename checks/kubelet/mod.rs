@@ -53,6 +53,8 @@ struct ProviderCall {
     pattern: Option<String>,
     /// The file that holds the node's identity.
     file: String,
+    /// The file that configures the call.
+    config: String,
     /// How it is configured; `None` when the call is only assumed.
     provider: Option<Provider>,
     build: ProviderBuild,
@@ -65,6 +67,9 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Node> {
     let mut others_may = false;
     let looked = async {
         let asked = asked_provider(cx, image_target, &settings, &image, &mut others_may).await?;
+        let own = asked.provider.as_ref().map(|provider| provider.variables.as_slice());
+        let way = settings.way(cx, own.unwrap_or_default(), &asked.config).await;
+        let _ = cx.world.provider.set(way);
         let azure_json = azure_json(cx, &asked.file).await?;
         let run = asked.provider.clone().map(|provider| (provider, asked.build.program.clone()));
         let node = signs_in(cx, image_target, asked, azure_json).await?;
@@ -103,8 +108,8 @@ async fn asked_provider(
             // Azure's provider is configured.
             if cx.target.sign_in.who == Who::Node {
                 let (build, _) = program(cx, &folder, PROGRAM).await;
-                let file = AZURE_JSON.to_owned();
-                return Ok(ProviderCall { pattern: None, file, provider: None, build });
+                let (config, file) = (file, AZURE_JSON.to_owned());
+                return Ok(ProviderCall { pattern: None, file, config, provider: None, build });
             }
             if is_azures {
                 cx.add_finding(Problem::CredproviderNotConfigured { file });
@@ -130,8 +135,9 @@ async fn asked_provider(
             let pattern = Some(pattern.to_owned());
             let (build, fault) = program(cx, &folder, &provider.name).await;
             let config_file = runs(cx, image_target, provider, &file, (&build, fault));
-            let config_file = config_file.map_err(|stopped| *stopped)?;
-            Ok(ProviderCall { pattern, file: config_file, provider: Some(provider.clone()), build })
+            let identity = config_file.map_err(|stopped| *stopped)?;
+            let provider = Some(provider.clone());
+            Ok(ProviderCall { pattern, file: identity, config: file, provider, build })
         }
         // By its name, this is no Azure registry: a pull secret may exist for it.
         _ if !is_azures => Err(KubeletSignIn::Unknown),

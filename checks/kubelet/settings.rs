@@ -11,11 +11,12 @@ use super::{flags::Flags, problem::Problem};
 use crate::kit::{
     Cx,
     rules::{Fields, systemd_environment},
-    world::{CREDENTIAL_PROVIDERS, FileError, Seen, yaml},
+    world::{
+        CREDENTIAL_PROVIDERS, FileError, Process, ProviderWay, Seen, UNIT_READS, Unit, Variables,
+        yaml,
+    },
 };
 
-/// The name of the process.
-const NAME: &str = "kubelet";
 /// The directory of AKS's credential providers.
 const FOLDER: &str = "/var/lib/kubelet/credential-provider";
 /// The file with the flags that AKS writes, and the variable in it.
@@ -26,8 +27,9 @@ const UNIT: &str = "/etc/systemd/system/kubelet.service";
 const DROP_INS: &str = "/etc/systemd/system/kubelet.service.d";
 /// How many drop-ins are read.
 const MAX_DROP_INS: usize = 16;
-/// The most files that are read here: of the process, of the unit, and the configuration.
-pub(super) const MAX_READS: u64 = 28 + MAX_DROP_INS as u64;
+/// The most files that are read here: of the process, of the unit, and the configuration; and the
+/// times of those that set the environment.
+pub(super) const MAX_READS: u64 = 28 + MAX_DROP_INS as u64 + 2 * UNIT_READS as u64;
 
 /// How the kubelet was started.
 pub(super) struct Settings {
@@ -36,8 +38,8 @@ pub(super) struct Settings {
     flags: Flags,
     /// The configuration file, if a flag names one that can be read.
     config: Value,
-    /// The proxies and other variables that its provider inherits; empty where they are unknown.
-    pub(super) environment: Vec<(String, String)>,
+    /// The running kubelet, if it was found.
+    process: Option<Process>,
 }
 
 /// What limits the pulls of a kubelet, as it is set; what is left out has the kubelet's own default.
@@ -62,22 +64,46 @@ pub(super) struct PullLimits {
 impl Settings {
     /// Reads how the kubelet was started.
     pub(super) async fn read(cx: &Cx) -> Self {
-        let (seen, flags, environment) = match cx.world.process(NAME).await {
-            Ok(Some(process)) => {
-                let environment = process.environment.unwrap_or_default();
-                (Seen::InEffect, Flags::of(process.args), environment)
-            }
-            _ => {
+        let process = cx.world.process(Unit::Kubelet.name()).await.ok().flatten();
+        let (seen, flags) = match &process {
+            Some(process) => (Seen::InEffect, Flags::of(process.args.clone())),
+            None => {
                 let flags = Flags::of(configured(cx).await);
                 let is_said = flags.value("image-credential-provider-config").is_some();
-                (if is_said { Seen::Configured } else { Seen::Assumed }, flags, vec![])
+                (if is_said { Seen::Configured } else { Seen::Assumed }, flags)
             }
         };
         let config = match flags.value("config") {
             Some(file) => config(cx, file).await,
             None => Value::Null,
         };
-        Self { seen, flags, config, environment }
+        Self { seen, flags, config, process }
+    }
+
+    /// Returns how a provider reaches hosts that has these variables besides those that it inherits.
+    pub(super) async fn way(&self, cx: &Cx, more: &[(String, String)], file: &str) -> ProviderWay {
+        let process = self.process.as_ref();
+        let unit = cx.world.unit(Unit::Kubelet).await;
+        let inherited = Variables::of(process, unit);
+        let is_certain = match process {
+            _ if inherited.seen == Seen::InEffect => true,
+            Some(process) if unit.odd.is_empty() && !unit.sources.is_empty() => {
+                let mut all_older = true;
+                for file in &unit.sources {
+                    let changed = cx.world.changed(&cx.world.of_node(file)).await.ok();
+                    let is_older = changed.and_then(|changed| process.started_after(changed));
+                    all_older &= is_older == Some(true);
+                }
+                all_older
+            }
+            _ => false,
+        };
+        ProviderWay::of(&inherited.with(more, file), is_certain)
+    }
+
+    /// Returns the environment of the running kubelet; `None` where it cannot be read.
+    pub(super) fn environment(&self) -> Option<&[(String, String)]> {
+        self.process.as_ref()?.environment.as_deref().ok()
     }
 
     /// Returns the configuration of credential providers, and the directory of their programs; `None`

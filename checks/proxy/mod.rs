@@ -110,7 +110,7 @@ fn look_at_the_variables(cx: &Cx, host: &Host) {
     // a similar one.
     if (cx.world.in_pod || cx.world.on_node)
         && host.acr().is_some()
-        && let Some(proxy) = imds::proxy(cx)
+        && let Some(proxy) = imds::proxy_of(&cx.world.proxies)
     {
         let variable = proxy.variable;
         cx.add_finding(Problem::ImdsNotBypassed { proxy, variable });

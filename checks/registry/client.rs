@@ -75,6 +75,16 @@ impl RegistryClient {
         }
     }
 
+    /// Returns a client of the same registry over another connection.
+    pub(crate) fn on(&self, connection: Connection) -> Self {
+        let client = Self {
+            past_private_endpoint: self.past_private_endpoint,
+            ..Self::at(connection.host.clone())
+        };
+        client.connections.keep(connection);
+        client
+    }
+
     /// Returns a client for a mirror of the registry, over a connection that is open already, if
     /// there is one.
     pub(crate) fn of_mirror(host: Host, path: MirrorPath, open: Option<Connection>) -> Self {

@@ -1,7 +1,7 @@
 //! Asks one mirror which image it has, as containerd does, but without credentials.
 
 use hyper::Method;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::{
     hosts_file::HostEntry,
@@ -111,14 +111,37 @@ impl Asking<'_> {
     /// (`NewHTTPFallback`).
     async fn open(&self) -> (Result<Connection, ConnectError>, Host) {
         let host = self.host.clone();
-        if host.plain && host.port != 80 && self.entry.sets_tls() {
-            let secure = Host { plain: false, ..host.clone() };
-            match connect(self.cx, &secure).await {
+        if self.entry.tries_tls() {
+            let port = self.entry.port.unwrap_or(443);
+            let secure = Host { plain: false, port, ..host.clone() };
+            match self.connect(&secure).await {
                 Err(ConnectError { stage: Stage::Tls, fault: Fault::NotTls, .. }) => {}
+                // Without a port in the URL, the other one may answer.
+                Err(ConnectError { stage: Stage::Tcp, .. }) if self.entry.port.is_none() => {}
                 opened => return (opened, secure),
             }
         }
-        (connect(self.cx, &host).await, host)
+        (self.connect(&host).await, host)
+    }
+
+    async fn connect(&self, host: &Host) -> Result<Connection, ConnectError> {
+        let began = Instant::now();
+        let opened = connect(self.cx, host).await;
+        let Some(most) = self.entry.dial_timeout else { return opened };
+        match opened {
+            // TLS is not part of what containerd waits for.
+            Ok(_) if began.elapsed() > most => {
+                Err(ConnectError { stage: Stage::Tcp, fault: Fault::TimedOut, certain: false })
+            }
+            Err(error)
+                if error.stage == Stage::Tcp
+                    && error.fault == Fault::TimedOut
+                    && began.elapsed() > most =>
+            {
+                Err(ConnectError { certain: true, ..error })
+            }
+            opened => opened,
+        }
     }
 
     /// Returns why the mirror is not asked as containerd asks it.

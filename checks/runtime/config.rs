@@ -20,6 +20,13 @@ const IMAGES: &str = PLUGINS[0];
 const ROOT: &str = "/var/lib/containerd";
 /// The snapshotter of artifact streaming (Azure/AgentBaker).
 const STREAMING: &str = "overlaybd";
+/// The snapshotters that need no other program.
+const SNAPSHOTTERS: [&str; 3] = ["", "overlayfs", "native"];
+/// The plugins without which the kubelet cannot pull, besides those above.
+const NEEDED: [&str; 2] = ["io.containerd.cri.v1.runtime", "io.containerd.transfer.v1.local"];
+/// The plugin that asks programs whether an image may be pulled, and where these are unless it is said.
+const VERIFIER: &str = "io.containerd.image-verifier.v1.bindir";
+const VERIFIERS: &str = "/opt/containerd/image-verifier/bin";
 
 /// The part of a configuration that matters to a registry.
 #[derive(Debug, PartialEq)]
@@ -36,6 +43,10 @@ pub struct Config {
     pub discards_layers: bool,
     /// Whether the plugin that pulls images does not start with this.
     pub stops_plugin: bool,
+    /// The plugin that pulls need and that is disabled.
+    pub disables: Option<String>,
+    /// The directory of programs that decide which images may be pulled.
+    pub verifiers: String,
     /// The directory in which containerd keeps what it pulls.
     pub root: String,
 }
@@ -49,6 +60,8 @@ impl Default for Config {
             streams: false,
             discards_layers: false,
             stops_plugin: false,
+            disables: None,
+            verifiers: VERIFIERS.to_owned(),
             root: ROOT.to_owned(),
         }
     }
@@ -75,8 +88,18 @@ impl Config {
         {
             root.clone_into(&mut config.root);
         }
+        let disabled = file.table.get("disabled_plugins").and_then(Value::as_array);
+        config.disables =
+            disabled.into_iter().flatten().filter_map(Value::as_str).find_map(|name| {
+                let is_needed = PLUGINS.contains(&name) || NEEDED.contains(&name);
+                is_needed.then(|| name.to_owned())
+            });
         let format = file.table.get("version").and_then(Value::as_integer).unwrap_or(1);
         let plugins = file.table.get("plugins").and_then(Value::as_table);
+        let verifier = plugins.and_then(|plugins| plugins.get(VERIFIER)?.get("bin_dir")?.as_str());
+        if let Some(folder) = verifier.filter(|folder| !folder.is_empty()) {
+            folder.clone_into(&mut config.verifiers);
+        }
         let mut paths: Vec<&str> = vec![];
         for name in PLUGINS {
             let Some(plugin) = plugins.and_then(|plugins| plugins.get(name)) else { continue };
@@ -88,6 +111,11 @@ impl Config {
             let both = [Some(plugin), table(plugin, "containerd")?];
             let set = |name| both.iter().flatten().filter_map(move |at| at.get(name));
             config.streams |= set("snapshotter").any(|name| name.as_str() == Some(STREAMING));
+            let other = set("snapshotter")
+                .filter_map(Value::as_str)
+                .find(|name| *name != STREAMING && !SNAPSHOTTERS.contains(name));
+            let other = other.map(|name| (NotFollowed::Snapshotter, name.to_owned()));
+            config.not_replayed.extend(other);
             let mut discards = set("discard_unpacked_layers");
             config.discards_layers |= discards.any(|is| is.as_bool() == Some(true));
             let Some(settings) = table(plugin, "registry")? else { continue };

@@ -4,14 +4,13 @@
 
 use std::rc::Rc;
 
-use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{followed::Runtime, problem::Problem};
 use crate::{
     kit::{
         Cx, StepResult,
-        world::{BUNDLES, CERTIFICATE_FOLDERS, FileError},
+        world::{BUNDLES, FileError},
     },
     manifest::{Blob, PlatformImage},
     tls::Secured,
@@ -28,7 +27,7 @@ const MAX_LAYERS: usize = 256;
 /// every layer does.
 const UNPACKED: u64 = 2;
 /// The most looks at files here.
-pub(crate) const MAX_READS: usize = MAX_LAYERS + 1 + BUNDLES.len() + CERTIFICATE_FOLDERS.len();
+pub(crate) const MAX_READS: usize = MAX_LAYERS + 1;
 
 /// What a pull needs of the disk.
 #[derive(Serialize)]
@@ -51,9 +50,20 @@ pub async fn needs(
     layers: &Settled,
     image: &Option<Rc<PlatformImage>>,
 ) -> StepResult<Needs> {
-    trust(cx, runtime, &[registry, layers]).await;
+    trust(cx, runtime, &[registry, layers]);
     let mut needs = Needs { bytes: None, got: None, folder: runtime.root.clone() };
     if let Some(image) = image {
+        // Only schema 1 has no config.
+        if image.config.is_none() {
+            let version = runtime.version.clone();
+            match (runtime.takes_schema1, version) {
+                (Some(true), _) => {}
+                (Some(false), Some(version)) => {
+                    cx.add_finding(Problem::FormatNotSupported { version });
+                }
+                (_, version) => cx.add_finding(Problem::FormatUnclear { version }),
+            }
+        }
         disk(cx, image, runtime.keeps_layers, &mut needs).await;
     }
     Ok(needs)
@@ -62,33 +72,25 @@ pub async fn needs(
 /// Doubts a certificate that only an added authority vouches for, unless the trust store is older than
 /// containerd. Go reads it once, at the first use of TLS: it may have been read before the change or
 /// after it.
-async fn trust(cx: &Cx, runtime: &Runtime, hosts: &[&Settled]) {
+fn trust(cx: &Cx, runtime: &Runtime, hosts: &[&Settled]) {
     let secured = hosts.iter().filter_map(|host| host.as_ref().as_ref().ok()?.as_ref().clone());
     let secured: Vec<Rc<Secured>> = secured.collect();
     let private = secured.iter().find_map(|secured| secured.private_issuer());
     let Some((host, issuer)) = private else { return };
-    let (mut file, mut changed): (&str, Option<Timestamp>) = (BUNDLES[0], None);
-    if let Some(newest) = &runtime.trust {
-        (file, changed) = (&newest.file, Some(newest.changed));
-    } else {
-        for path in BUNDLES.into_iter().chain(CERTIFICATE_FOLDERS) {
-            let found = cx.world.changed(&cx.world.of_node(path)).await.ok();
-            if found > changed {
-                (file, changed) = (path, found);
-            }
-        }
-    }
-    let process = runtime.process.as_ref();
-    let is_loaded = process.zip(changed).and_then(|(process, at)| process.started_after(at));
-    if is_loaded != Some(true) {
-        cx.add_finding(Problem::CaNotLoaded {
-            file: file.to_owned(),
-            changed,
-            started: process.and_then(|process| process.started),
-            host: host.to_owned(),
-            issuer: issuer.to_owned(),
-        });
-    }
+    let followed = cx.world.containerd_trust.get();
+    let (file, changed) = match followed.map(|trust| &trust.unknown) {
+        // Everything is older than containerd.
+        Some(None) => return,
+        Some(Some(change)) => (change.file.clone(), Some(change.changed)),
+        None => (BUNDLES[0].to_owned(), None),
+    };
+    cx.add_finding(Problem::CaNotLoaded {
+        file,
+        changed,
+        started: runtime.process.as_ref().and_then(|process| process.started),
+        host: host.to_owned(),
+        issuer: issuer.to_owned(),
+    });
 }
 
 /// Compares the layers that are missing with the room for them.

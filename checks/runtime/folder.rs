@@ -2,14 +2,16 @@
 //!
 //! Source: containerd, core/remotes/docker/config: `hostPaths`, `loadHostDir`, `loadCertFiles`.
 
-use std::path::Path;
-
 use super::{
     hosts_file::{HostEntry, HostsFile},
     problem::{NotFollowed, Problem},
     version::{Version, is_at_least},
 };
-use crate::kit::{Cx, rules::Malformed, world::FileError};
+use crate::kit::{
+    Cx,
+    rules::Malformed,
+    world::{FileError, FileKind},
+};
 
 /// The directory for registries that have none of their own.
 const DEFAULT: &str = "_default";
@@ -35,15 +37,19 @@ pub(super) async fn find(
     roots: &[String],
     registry: &str,
 ) -> Result<Option<RegistryFolder>, (String, FileError)> {
-    let exists = async |path: &str| {
-        let found = cx.world.finds_folder(&cx.world.of_node(path)).await;
-        found.map_err(|error| (path.to_owned(), error))
+    let exists = async |path: &str| match cx.world.finds(&cx.world.of_node(path)).await {
+        Ok(found) => Ok(found.is_some()),
+        Err(error) => Err((path.to_owned(), error)),
     };
     for root in roots.iter().map(|root| root.trim_end_matches('/')).filter(|root| !root.is_empty())
     {
         // A link below another root leads nowhere; then nothing below it can be told.
-        if !exists(root).await? {
-            continue;
+        match cx.world.finds(&cx.world.of_node(root)).await {
+            Ok(Some(FileKind::Folder)) => {}
+            Ok(None) => continue,
+            // Below a file, containerd gets another error than that nothing is there.
+            Ok(Some(FileKind::Other)) => return Err((root.to_owned(), FileError::NotAFolder)),
+            Err(error) => return Err((root.to_owned(), error)),
         }
         let default = format!("{root}/{DEFAULT}");
         for name in names(registry) {
@@ -73,6 +79,15 @@ pub(super) async fn settings(
     version: Option<Version>,
 ) -> Settings {
     let file = format!("{}/hosts.toml", folder.path);
+    let unusable = |file: &str, error: FileError| {
+        let said = error.to_string();
+        cx.add_finding(Problem::HostsPathUnusable { file: file.to_owned(), said });
+        let hosts = vec![HostEntry::own()];
+        Settings { file: file.to_owned(), hosts, not_replayed: vec![] }
+    };
+    if cx.world.finds(&cx.world.of_node(&folder.path)).await == Ok(Some(FileKind::Other)) {
+        return unusable(&folder.path, FileError::NotAFolder);
+    }
     let text = cx.world.read(&cx.world.of_node(&file)).await;
     match text {
         Ok(bytes) if !bytes.is_empty() => match read(&bytes, &folder.path, version) {
@@ -83,9 +98,11 @@ pub(super) async fn settings(
             }
         },
         Ok(_) | Err(FileError::Missing) => hides_default(cx, folder).await,
+        Err(error @ FileError::NotAFile) => return unusable(&file, error),
         Err(error) => {
             let said = error.to_string();
-            cx.add_finding(Problem::ConfigUnreadable { file, said });
+            cx.add_finding(Problem::ConfigUnreadable { file: file.clone(), said });
+            return Settings { file, hosts: vec![HostEntry::own()], not_replayed: vec![] };
         }
     }
     of_certificates(cx, &folder.path).await
@@ -100,6 +117,9 @@ fn read(bytes: &[u8], folder: &str, version: Option<Version>) -> Result<HostsFil
         }
         known => known,
     };
+    if is_timeout_read == Some(false) {
+        file.hosts.iter_mut().for_each(|entry| entry.dial_timeout = None);
+    }
     let mut odd = vec![];
     for (what, written) in file.not_replayed {
         match what {
@@ -135,11 +155,17 @@ async fn of_certificates(cx: &Cx, folder: &str) -> Settings {
     match cx.world.names_in(&cx.world.of_node(folder)).await {
         Ok(names) => {
             for name in names {
-                let extension = Path::new(&name).extension().and_then(|it| it.to_str());
-                match extension {
-                    Some("crt") => own.ca.push(format!("{folder}/{name}")),
-                    Some("cert") => own.client.push(format!("{folder}/{name}")),
-                    _ => {}
+                let path = format!("{folder}/{name}");
+                let list = if name.strip_suffix(".crt").is_some() {
+                    &mut own.ca
+                } else if name.strip_suffix(".cert").is_some() {
+                    &mut own.client
+                } else {
+                    continue;
+                };
+                // containerd leaves out directories, but not links to them.
+                if cx.world.finds(&cx.world.of_node(&path)).await != Ok(Some(FileKind::Folder)) {
+                    list.push(path);
                 }
             }
         }

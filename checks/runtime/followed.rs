@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use serde::Serialize;
 
-use super::{mirrors::List, trust::Newest};
+use super::mirrors::List;
 use crate::kit::{
     Host,
     world::{Process, Seen},
@@ -39,12 +39,12 @@ pub struct Runtime {
     /// Whether containerd keeps a layer that it has unpacked.
     #[serde(skip)]
     pub(super) keeps_layers: bool,
+    /// Whether containerd can pull images of schema 1, if that is known.
+    #[serde(skip)]
+    pub(super) takes_schema1: Option<bool>,
     /// The running containerd, if it was found.
     #[serde(skip)]
     pub(super) process: Option<Process>,
-    /// The newest file of the trust store that containerd's environment names.
-    #[serde(skip)]
-    pub(super) trust: Option<Newest>,
     /// Whether containerd has proxies.
     #[serde(skip)]
     pub(super) has_proxies: bool,

@@ -2,12 +2,16 @@
 //!
 //! Source: containerd, core/remotes/docker/config/hosts.go.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use toml::{Table, Value};
 use url::{Position, Url};
 
-use super::problem::NotFollowed;
+use super::{
+    forms::{is_misspelled, is_odd_header, table_for_a_value},
+    host_url::address,
+    problem::NotFollowed,
+};
 use crate::kit::{
     Secret,
     rules::Malformed,
@@ -28,6 +32,8 @@ pub struct HostsFile {
 pub struct HostEntry {
     /// Its URL without a path; `None` for the image's own registry.
     pub url: Option<Url>,
+    /// The port, if its URL has one.
+    pub port: Option<u16>,
     /// The path of the API.
     pub path: String,
     /// Whether tags are looked up there.
@@ -42,6 +48,10 @@ pub struct HostEntry {
     pub skip_verify: Option<bool>,
     /// More headers to send. Their values may be secrets.
     pub headers: Vec<(String, Secret)>,
+    /// Whether it names authorities, even none.
+    names_ca: bool,
+    /// How long opening a connection may take; `None` for as long as containerd waits.
+    pub dial_timeout: Option<Duration>,
 }
 
 impl HostEntry {
@@ -57,6 +67,12 @@ impl HostEntry {
         self.url.as_ref().map_or_else(|| registry.to_owned(), of)
     }
 
+    /// Returns whether TLS is tried first although the URL has none (`NewHTTPFallback`).
+    pub fn tries_tls(&self) -> bool {
+        let is_plain = self.url.as_ref().is_some_and(|url| url.scheme() == "http");
+        is_plain && self.sets_tls() && self.port != Some(80)
+    }
+
     /// Returns the names of the headers, without their values.
     pub fn header_names(&self) -> String {
         self.headers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(" ")
@@ -64,7 +80,7 @@ impl HostEntry {
 
     /// Returns whether the file says anything of TLS.
     pub fn sets_tls(&self) -> bool {
-        !self.ca.is_empty() || !self.client.is_empty() || self.skip_verify.is_some()
+        self.names_ca || !self.client.is_empty() || self.skip_verify.is_some()
     }
 }
 
@@ -81,22 +97,45 @@ impl HostsFile {
                 return Ok(file);
             }
         };
+        let text = String::from_utf8_lossy(bytes);
+        let mut odd = vec![];
         if !is_plain {
-            file.not_replayed.push((NotFollowed::TomlForm, "TOML 1.1".into()));
+            odd.push((NotFollowed::TomlForm, "TOML 1.1".into()));
         }
+        let header = text.lines().find(|line| is_odd_header(line));
+        odd.extend(header.map(|line| (NotFollowed::TomlForm, line.trim().to_owned())));
+        let hosts = root.get("host").and_then(Value::as_table).into_iter().flatten();
+        let hosts = hosts.filter_map(|(_, settings)| settings.as_table()).chain([&root]);
+        let table = hosts.into_iter().find_map(table_for_a_value);
+        odd.extend(table.map(|name| (NotFollowed::TomlForm, name.to_owned())));
+        match Self::of_table(&root, &text, folder) {
+            Ok(file) => {
+                odd.extend(file.not_replayed);
+                Ok(Self { not_replayed: odd, ..file })
+            }
+            // Of such a file, versions differ.
+            Err(_) if !odd.is_empty() => {
+                Ok(Self { hosts: vec![HostEntry::own()], not_replayed: odd })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn of_table(root: &Table, text: &str, folder: &str) -> Result<Self, Malformed> {
+        let mut file = Self::default();
         let none = Table::new();
         let named = match root.get("host") {
             None => &none,
             Some(named) => named.as_table().ok_or(Malformed::NotAnObject)?,
         };
-        let order = in_order(&String::from_utf8_lossy(bytes));
+        let order = in_order(text);
         for (name, settings) in named {
             types(settings.as_table().ok_or(Malformed::EntryNotAnObject)?)?;
             if !order.contains(name) {
                 file.not_replayed.push((NotFollowed::TomlForm, name.clone()));
             }
         }
-        types(&root)?;
+        types(root)?;
         for name in &order {
             if name.is_empty() {
                 file.not_replayed.push((NotFollowed::OddUrl, "\"\"".into()));
@@ -109,7 +148,7 @@ impl HostsFile {
             None => "",
             Some(server) => server.as_str().ok_or(Malformed::EntryNotTexts)?,
         };
-        file.add(server, &root, folder)?;
+        file.add(server, root, folder)?;
         Ok(file)
     }
 
@@ -120,7 +159,9 @@ impl HostsFile {
         if !server.is_empty() {
             let keeps_path = settings.get("override_path").and_then(Value::as_bool) == Some(true);
             match address(server, keeps_path) {
-                Some((url, path)) => (entry.url, entry.path) = (Some(url), path),
+                Some((url, port, path)) => {
+                    (entry.url, entry.port, entry.path) = (Some(url), port, path);
+                }
                 // What stands before an @ may be a password.
                 None => {
                     let shown = server.rsplit('@').next().unwrap_or_default();
@@ -146,6 +187,7 @@ impl HostsFile {
         if server.is_empty() {
             (entry.resolves, entry.pulls) = (true, true);
         }
+        entry.names_ca = settings.contains_key("ca");
         entry.ca = paths(settings.get("ca"), folder, false)?;
         entry.client = paths(settings.get("client"), folder, true)?;
         entry.skip_verify = settings.get("skip_verify").and_then(Value::as_bool);
@@ -158,8 +200,13 @@ impl HostsFile {
             entry.headers.extend(values.into_iter().map(|it| (name.clone(), Secret::new(it))));
         }
         // Since 2.0.7 and 2.1.0. Before, the key is unknown and ignored.
-        if let Some(wait) = settings.get("dial_timeout").filter(|wait| !is_duration(wait)) {
-            self.not_replayed.push((NotFollowed::VersionDecides, wait.to_string()));
+        match settings.get("dial_timeout").map(duration) {
+            Some(Some(wait)) => entry.dial_timeout = Some(wait).filter(|wait| !wait.is_zero()),
+            Some(None) => {
+                let written = settings.get("dial_timeout").map(Value::to_string);
+                self.not_replayed.push((NotFollowed::VersionDecides, written.unwrap_or_default()));
+            }
+            None => {}
         }
         self.hosts.push(entry);
         Ok(())
@@ -199,26 +246,6 @@ fn in_order(text: &str) -> Vec<String> {
     order
 }
 
-/// Returns the URL of a host and the path of its API; `None` for what Go may read differently.
-fn address(written: &str, keeps_path: bool) -> Option<(Url, String)> {
-    let with_scheme =
-        if written.starts_with("http") { written.to_owned() } else { format!("https://{written}") };
-    let mut url = Url::parse(&with_scheme).ok()?;
-    let after = with_scheme.split_once("://").map_or("", |(_, rest)| rest);
-    let is_http = with_scheme.starts_with("http://") || with_scheme.starts_with("https://");
-    let has_more = url.query().is_some() || url.fragment().is_some() || after.contains('@');
-    let changes = ["..", "/./", "//", "%", "\\"];
-    if !is_http || has_more || changes.iter().any(|form| after.contains(form)) {
-        return None;
-    }
-    let mut path = url.path().trim_end_matches('/').to_owned();
-    if !keeps_path && !path.ends_with("/v2") {
-        path.push_str("/v2");
-    }
-    url.set_path("");
-    Some((url, path))
-}
-
 /// Returns the texts of a list.
 fn texts(value: &Value) -> Result<Vec<String>, Malformed> {
     let items = value.as_array().ok_or(Malformed::EntryNotAList)?;
@@ -249,29 +276,22 @@ fn paths(value: Option<&Value>, folder: &str, pairs: bool) -> Result<Vec<String>
     Ok(found)
 }
 
-/// Returns whether this is a duration that Go's `time.ParseDuration` certainly takes.
-fn is_duration(value: &Value) -> bool {
-    let Some(text) = value.as_str() else { return false };
-    let number = ["ms", "s", "m", "h"].iter().find_map(|unit| text.strip_suffix(unit));
-    text.is_empty()
-        || number.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
-}
-
-/// Returns whether a key differs from one that counts in upper and lower case only. go-toml v2
-/// takes such a key, older versions do not.
-fn is_misspelled(key: &str) -> bool {
-    const KNOWN: [&str; 9] = [
-        "server",
-        "host",
-        "capabilities",
-        "ca",
-        "client",
-        "skip_verify",
-        "header",
-        "override_path",
-        "dial_timeout",
-    ];
-    KNOWN.iter().any(|known| key != *known && key.eq_ignore_ascii_case(known))
+/// Returns a duration that Go's `time.ParseDuration` certainly takes.
+fn duration(value: &Value) -> Option<Duration> {
+    /// More hours do not fit into Go's durations.
+    const MAX_DIGITS: usize = 6;
+    let text = value.as_str()?;
+    if text.is_empty() || text == "0" {
+        return Some(Duration::ZERO);
+    }
+    let units = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
+    let (number, unit) =
+        units.iter().find_map(|(name, unit)| Some((text.strip_suffix(name)?, *unit)))?;
+    let is_number = !number.is_empty()
+        && number.len() <= MAX_DIGITS
+        && number.bytes().all(|b| b.is_ascii_digit());
+    let number: u64 = number.parse().ok().filter(|_| is_number)?;
+    Some(Duration::from_millis(number.saturating_mul(unit)))
 }
 
 #[cfg(test)]

@@ -143,6 +143,9 @@ fn fits(pattern: &str, name: &str) -> bool {
     name.ends_with(end)
 }
 
+/// The key that lists plugins which are not started.
+const DISABLED: &str = "disabled_plugins";
+
 /// How deep the settings of a file are laid over those of before.
 #[derive(Clone, Copy, PartialEq)]
 enum Depth {
@@ -159,6 +162,10 @@ fn merge(to: &mut Table, from: &Table, depth: Depth) {
                 merge(to, from, depth);
             }
             (Some(Value::Table(to)), Value::Table(from)) => to.extend(from.clone()),
+            // What one file disables, no other enables.
+            (Some(Value::Array(to)), Value::Array(from)) if name == DISABLED => {
+                to.extend(from.iter().cloned());
+            }
             _ => drop(to.insert(name.clone(), value.clone())),
         }
     }

@@ -33,7 +33,7 @@ pub(super) enum Link {
     /// The registry itself.
     Registry,
     /// Another host.
-    Mirror { host: Host, entry: HostEntry },
+    Mirror { host: Host, entry: Box<HostEntry> },
     /// A host with a URL that containerd may read in another way.
     Odd { written: String },
 }

@@ -8,9 +8,10 @@ mod asking;
 mod certificates;
 mod config;
 mod containerd;
-mod environment;
 mod folder;
 mod followed;
+mod forms;
+mod host_url;
 mod hosts_file;
 mod imports;
 mod mirrors;
@@ -18,10 +19,11 @@ mod problem;
 mod proxies;
 mod resolver;
 mod trust;
+mod verifiers;
 mod version;
 mod way;
 
-use std::rc::Rc;
+use std::{rc::Rc, time::Duration};
 
 use crate::{
     image::ImageTarget,
@@ -29,12 +31,13 @@ use crate::{
         Cx, Host, HostPurpose, Image, NoFact, StepResult,
         engine::RunProblem,
         rules::flag,
-        world::{FileError, PROCESS_READS, Process, Seen},
+        world::{
+            FileError, PROCESS_READS, Process, Seen, UNIT_READS, Unit, UnitEnvironment, Variables,
+        },
     },
 };
 pub use config::Config;
 pub use containerd::{Needs, needs};
-use environment::Environment;
 use folder::{RegistryFolder, Settings};
 pub use followed::Runtime;
 use hosts_file::HostEntry;
@@ -44,20 +47,22 @@ pub use mirrors::ask as ask_mirrors;
 use mirrors::{Link, List};
 pub use problem::{NotFollowed, Problem};
 pub use version::Version;
+use version::takes_schema1;
 pub use way::{Named, Way, session};
 
 /// The configuration of containerd, unless its command line names another file.
 const CONFIG: &str = "/etc/containerd/config.toml";
-/// The units of the two programs.
-const UNITS: [&str; 2] = ["containerd", "kubelet"];
+/// A connection that may take less is opened in this time only where no packet is lost twice.
+const SHORT_DIAL: Duration = Duration::from_secs(3);
 /// How many hosts of a file are followed.
 pub(crate) const MAX_HOSTS: usize = 8;
 /// The most files that are read before the next steps start: the directories of two roots, the hosts,
 /// the names in a directory, the certificates of each host, and what each file here reads.
-pub(crate) const MAX_READS: usize = 12
+pub(crate) const MAX_READS: usize = 16
+    + certificates::MAX_FILES
     + MAX_HOSTS * certificates::MAX_FILES
-    + UNITS.len() * PROCESS_READS
-    + environment::MAX_READS
+    + 2 * PROCESS_READS
+    + UNIT_READS
     + proxies::MAX_READS
     + resolver::MAX_READS
     + trust::MAX_READS
@@ -69,14 +74,13 @@ pub(crate) const MAX_LOOKS: usize = containerd::MAX_READS;
 /// Reads how containerd on this node reaches the registry.
 pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
     let asked = &image_target.asked;
-    let found = cx.world.process(UNITS[0]).await;
+    let found = cx.world.process(Unit::Containerd.name()).await;
     let lacks_containerd = matches!(found, Ok(None));
     let process = found.ok().flatten();
-    let kubelet = cx.world.process(UNITS[1]).await.ok().flatten();
-    let manager = environment::manager(cx).await;
-    let mut unit = environment::of_unit(cx, &manager, UNITS[0]).await;
-    compare_proxies(cx, &asked.host, process.as_ref(), &mut unit, kubelet.as_ref(), &manager).await;
-    let trust = trust::follow(cx, process.as_ref(), &proxies::known(process.as_ref(), &unit)).await;
+    let kubelet = cx.world.process(Unit::Kubelet.name()).await.ok().flatten();
+    let unit = cx.world.unit(Unit::Containerd).await;
+    compare_proxies(cx, &asked.host, process.as_ref(), unit, kubelet.as_ref()).await;
+    trust::follow(cx, process.as_ref(), &Variables::of(process.as_ref(), unit)).await;
     resolver::compare(cx).await;
     let version = version::read(cx, process.as_ref()).await;
     let mut way = Runtime {
@@ -89,12 +93,12 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
         version: version.map(|version| version.to_string()),
         root: Config::default().root,
         keeps_layers: true,
+        takes_schema1: takes_schema1(version, &Variables::of(process.as_ref(), unit)),
         process,
-        trust,
         has_proxies: cx.world.pull_proxies().are_set(),
         list: None,
     };
-    let (file, root) = match command_line(way.process.as_ref(), &unit) {
+    let (file, root) = match command_line(way.process.as_ref(), unit) {
         Ok(named) => named,
         Err(written) => {
             let file = unit.sources.last().cloned().unwrap_or_default();
@@ -110,8 +114,17 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
     }
     way.root = root.unwrap_or(config.root.clone());
     way.keeps_layers = !config.discards_layers;
+    verifiers::warn(cx, &config, version).await;
     if config.streams {
         cx.add_finding(Problem::ArtifactStreaming { file: file.clone() });
+    }
+    if let Some(plugin) = config.disables.clone() {
+        match way.seen {
+            seen @ Seen::InEffect => {
+                cx.add_finding(Problem::PluginDisabled { file: file.clone(), plugin, seen });
+            }
+            _ => not_replayed(cx, &file, vec![(NotFollowed::DisabledPlugins, plugin)]),
+        }
     }
     if config.stops_plugin {
         match way.seen {
@@ -125,7 +138,12 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
         Ok(found) => found,
         Err((file, error)) => {
             let said = error.to_string();
-            cx.add_finding(Problem::ConfigUnreadable { file, said });
+            cx.add_finding(match error {
+                FileError::NotAFolder if way.seen == Seen::InEffect => {
+                    Problem::HostsPathUnusable { file, said }
+                }
+                _ => Problem::ConfigUnreadable { file, said },
+            });
             return Ok(way);
         }
     };
@@ -142,20 +160,21 @@ async fn compare_proxies(
     cx: &Cx,
     host: &Host,
     process: Option<&Process>,
-    unit: &mut Environment,
+    unit: &UnitEnvironment,
     kubelet: Option<&Process>,
-    manager: &Environment,
 ) {
     proxies::compare(cx, host, process, unit).await;
     let Some(kubelet) = kubelet else { return };
+    let none = UnitEnvironment::default();
     let configured = match kubelet.environment {
-        Ok(_) => Environment::default(),
-        Err(_) => environment::of_unit(cx, manager, UNITS[1]).await,
+        Ok(_) => &none,
+        Err(_) => cx.world.unit(Unit::Kubelet).await,
     };
+    let is_known = process.is_some_and(|process| process.environment.is_ok());
     // What is not known of either of them differs from nothing.
-    if configured.odd.is_empty() && unit.odd.is_empty() {
-        let kubelet = proxies::known(Some(kubelet), &configured);
-        proxies::compare_with_kubelet(cx, host, &proxies::known(process, unit), &kubelet);
+    if configured.odd.is_empty() && (is_known || unit.odd.is_empty()) {
+        let kubelet = Variables::of(Some(kubelet), configured);
+        proxies::compare_with_kubelet(cx, host, &Variables::of(process, unit), &kubelet);
     }
 }
 
@@ -163,7 +182,7 @@ async fn compare_proxies(
 /// pulls, if that is named too. An error quotes a command line that cannot be followed.
 fn command_line(
     process: Option<&Process>,
-    unit: &Environment,
+    unit: &UnitEnvironment,
 ) -> Result<(String, Option<String>), String> {
     let words = match (process, &unit.command) {
         (Some(process), _) => process.args.clone(),
@@ -271,7 +290,7 @@ async fn apply(
         if entry.skip_verify == Some(true) {
             cx.world.roots.accept_any_for(&host);
         }
-        links.push(Link::Mirror { host, entry });
+        links.push(Link::Mirror { host, entry: Box::new(entry) });
     }
     let others = links.iter().filter(|link| !matches!(link, Link::Registry)).count();
     way.others = Some(others).filter(|count| *count > 0);
@@ -312,6 +331,9 @@ fn odd_of_registry(entry: &HostEntry) -> Vec<(NotFollowed, String)> {
     }
     if entry.path != "/v2" {
         odd.push((NotFollowed::OtherPath, entry.path.clone()));
+    }
+    if let Some(wait) = entry.dial_timeout.filter(|wait| *wait < SHORT_DIAL) {
+        odd.push((NotFollowed::DialTimeout, format!("dial_timeout = {wait:?}")));
     }
     if !(entry.resolves && entry.pulls) {
         odd.push((NotFollowed::Capabilities, "capabilities".into()));

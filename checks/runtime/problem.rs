@@ -51,6 +51,13 @@ pub enum Problem {
         /// Why it cannot be used.
         said: String,
     },
+    /// What should be a directory is none, or what should be a file is one: every pull fails.
+    HostsPathUnusable {
+        /// The path.
+        file: String,
+        /// What it is.
+        said: String,
+    },
     /// A mirror fails, and containerd goes on to the next host.
     MirrorFails {
         /// The file that names the mirror.
@@ -181,6 +188,26 @@ pub enum Problem {
         /// Its configuration, which shows that it should.
         file: String,
     },
+    /// The configuration disables the part of containerd that pulls images.
+    PluginDisabled {
+        /// The configuration.
+        file: String,
+        /// The name of the part.
+        plugin: String,
+        /// How the configuration was seen.
+        seen: Seen,
+    },
+    /// The image is of a format that this version of containerd cannot pull.
+    FormatNotSupported {
+        /// The version of containerd.
+        version: String,
+    },
+    /// Whether this containerd can pull an image of this format is not known: could not tell.
+    FormatUnclear {
+        /// The version of containerd, if it is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        version: Option<String>,
+    },
     /// The part of containerd that pulls images does not start with its configuration.
     PluginStops {
         /// The configuration.
@@ -300,6 +327,14 @@ pub enum NotFollowed {
     OtherConfig,
     /// A way to set the environment that is not read here.
     Environment,
+    /// A connection must be open within a short time.
+    DialTimeout,
+    /// The configuration disables plugins that pulls need.
+    DisabledPlugins,
+    /// Layers are unpacked by another snapshotter.
+    Snapshotter,
+    /// Programs decide which images may be pulled.
+    ImageVerifier,
     /// No host may be asked to look up or to fetch.
     Capabilities,
     /// More hosts than are tested here.

@@ -2,54 +2,20 @@
 //!
 //! Go reads the variables once, so a process keeps the proxies of its start.
 
-use super::{
-    environment::{Environment, last},
-    problem::Problem,
-};
+use super::problem::{NotFollowed, Problem};
 use crate::kit::{
     Cx, Host,
-    world::{Process, Proxies, ProxyDecision, Seen},
+    world::{
+        OddSetting, Process, Proxies, ProxyDecision, Seen, UNIT_READS, UnitEnvironment, Variables,
+    },
 };
 
 /// The most looks at the time of a file.
-pub(super) const MAX_READS: usize = super::environment::MAX_READS;
+pub(super) const MAX_READS: usize = UNIT_READS;
 
-/// The environment of a program, the file that has it, and how it was seen.
-pub(super) struct Known {
-    variables: Vec<(String, String)>,
-    pub(super) file: String,
-    pub(super) seen: Seen,
-}
-
-/// Returns the environment of a process where it can be read, else what systemd has for it.
-pub(super) fn known(process: Option<&Process>, configured: &Environment) -> Known {
-    let live = process.and_then(|process| Some((process, process.environment.clone().ok()?)));
-    match (live, &configured.file) {
-        (Some((process, variables)), _) => Known {
-            variables,
-            file: format!("/proc/{}/environ", process.pid),
-            seen: Seen::InEffect,
-        },
-        (None, Some(file)) => Known {
-            variables: configured.variables.clone(),
-            file: file.clone(),
-            seen: Seen::Configured,
-        },
-        (None, None) => {
-            Known { variables: vec![], file: "/etc/systemd".into(), seen: Seen::Assumed }
-        }
-    }
-}
-
-impl Known {
-    /// Returns the value of a variable.
-    pub(super) fn value(&self, name: &str) -> Option<String> {
-        last(&self.variables, name)
-    }
-
-    fn proxies(&self) -> Proxies {
-        Proxies::read(|name| self.value(name))
-    }
+/// Returns the proxies in an environment.
+fn proxies(variables: &Variables) -> Proxies {
+    Proxies::read(|name| variables.value(name))
 }
 
 /// Warns where containerd's proxies are not those of this process: then containerd reaches the
@@ -58,15 +24,22 @@ pub(super) async fn compare(
     cx: &Cx,
     host: &Host,
     process: Option<&Process>,
-    configured: &mut Environment,
+    configured: &UnitEnvironment,
 ) {
-    let known = known(process, configured);
-    let theirs = known.proxies();
-    let Known { file, seen, .. } = known;
+    let known = Variables::of(process, configured);
+    let theirs = proxies(&known);
+    let Variables { file, seen, .. } = known;
     let is_understood = configured.odd.is_empty();
     if seen != Seen::InEffect {
-        for odd in configured.odd.drain(..) {
-            cx.add_finding(odd);
+        for odd in &configured.odd {
+            cx.add_finding(match odd.clone() {
+                OddSetting::Unreadable { file, error } => {
+                    Problem::ConfigUnreadable { file, said: error.to_string() }
+                }
+                OddSetting::NotUnderstood { file, written } => {
+                    Problem::NotReplayed { file, what: NotFollowed::Environment, written }
+                }
+            });
         }
     }
     let is_ours = theirs.is_same(&cx.world.proxies);
@@ -92,7 +65,7 @@ pub(super) async fn compare(
 
 /// Warns where what sets containerd's environment changed after it started, and the environment
 /// itself cannot be read.
-async fn changed_since(cx: &Cx, process: &Process, configured: &Environment) {
+async fn changed_since(cx: &Cx, process: &Process, configured: &UnitEnvironment) {
     let Some(started) = process.started else { return };
     for file in &configured.sources {
         let Ok(changed) = cx.world.changed(&cx.world.of_node(file)).await else { continue };
@@ -105,8 +78,13 @@ async fn changed_since(cx: &Cx, process: &Process, configured: &Environment) {
 
 /// Warns where the kubelet and containerd reach the registry in different ways: then one of the two
 /// halves of a pull works.
-pub(super) fn compare_with_kubelet(cx: &Cx, host: &Host, containerd: &Known, kubelet: &Known) {
-    let (ours, theirs) = (shown(&containerd.proxies(), host), shown(&kubelet.proxies(), host));
+pub(super) fn compare_with_kubelet(
+    cx: &Cx,
+    host: &Host,
+    containerd: &Variables,
+    kubelet: &Variables,
+) {
+    let (ours, theirs) = (shown(&proxies(containerd), host), shown(&proxies(kubelet), host));
     if ours != theirs {
         cx.add_finding(Problem::KubeletProxyDiffers {
             file: containerd.file.clone(),

@@ -1,64 +1,57 @@
-//! Which authorities does containerd trust, where its environment names them?
+//! Which authorities does containerd trust: those of the system, or those that its environment names?
 //!
 //! Go reads them once, at the first use of TLS: what a file had before containerd started is certainly
 //! among them.
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use rustls::RootCertStore;
 
-use super::{
-    problem::{NotFollowed, Problem},
-    proxies::Known,
-};
+use super::problem::{NotFollowed, Problem};
 use crate::kit::{
     Cx,
-    world::{Process, TrustFile, TrustPlaces, TrustStore},
+    world::{Process, TrustChange, TrustFile, TrustPlaces, TrustRead, TrustStore, Variables},
 };
 
 /// The most looks at files: all of them in one go.
 pub(super) const MAX_READS: usize = 1;
 
-/// The file of a trust store that was changed last.
-pub(super) struct Newest {
-    pub(super) file: String,
-    pub(super) changed: Timestamp,
-}
-
-/// Follows the trust store that containerd's environment names: the pull is judged by it from now on.
-/// Returns its newest file, if there is any.
-pub(super) async fn follow(cx: &Cx, process: Option<&Process>, known: &Known) -> Option<Newest> {
-    let places = TrustPlaces::of(|name| known.value(name))?;
+/// Follows the trust store of containerd: the pull is judged by it from now on. Nothing is followed
+/// where the node has none at all.
+pub(super) async fn follow(cx: &Cx, process: Option<&Process>, known: &Variables) {
+    let named = TrustPlaces::of(|name| known.value(name));
     let set = TrustPlaces::VARIABLES.into_iter().filter_map(|name| {
         let value = known.value(name).filter(|value| !value.is_empty())?;
         Some(format!("{name}={value}"))
     });
     let written: Vec<String> = set.collect();
     let file = known.file.clone();
-    if !places.are_absolute() {
+    if named.as_ref().is_some_and(|named| !named.are_absolute()) {
         let (what, written) = (NotFollowed::Environment, written.join(" "));
         cx.add_finding(Problem::NotReplayed { file, what, written });
-        return None;
+        return;
     }
+    let is_system = named.is_none();
+    let places = named.unwrap_or_else(TrustPlaces::system);
     let read = cx.world.trust(&places).await;
-    let is_complete = read.unread.is_empty();
-    for (file, error) in read.unread {
-        cx.add_finding(Problem::TrustFileUnreadable { file, said: error.to_string() });
+    if is_system && !read.is_there() {
+        return;
     }
-    let is_older =
-        |file: &&TrustFile| process.and_then(|it| it.started_after(file.changed)) == Some(true);
-    let is_start_known = process.is_some_and(|process| process.started.is_some());
-    let before = if is_start_known {
-        store(cx, &mut read.files.iter().filter(is_older))
-    } else {
-        cx.world.roots.public()
+    for (file, error) in &read.unread {
+        let (file, said) = (file.clone(), error.to_string());
+        cx.add_finding(Problem::TrustFileUnreadable { file, said });
+    }
+    let store = TrustStore {
+        now: store(cx, &mut read.files.iter()),
+        before: before(cx, is_system, process, &read),
+        is_complete: read.unread.is_empty(),
+        unknown: unknown(process, &read),
+        places,
     };
-    let now = store(cx, &mut read.files.iter());
-    let _ = cx.world.containerd_trust.set(TrustStore { now, before, is_complete });
-    cx.add_finding(Problem::TrustStoreReplaced { file, written, seen: known.seen });
-    let newest = read.files.into_iter().max_by_key(|file| file.changed)?;
-    Some(Newest { file: newest.file, changed: newest.changed })
+    let _ = cx.world.containerd_trust.set(store);
+    if !is_system {
+        cx.add_finding(Problem::TrustStoreReplaced { file, written, seen: known.seen });
+    }
 }
 
 /// Returns the authorities of these files, and those that the user named.
@@ -67,4 +60,36 @@ fn store(cx: &Cx, files: &mut dyn Iterator<Item = &TrustFile>) -> Arc<RootCertSt
     store.add_parsable_certificates(files.flat_map(|file| file.certificates.iter().cloned()));
     store.add_parsable_certificates(cx.world.roots.given().iter().cloned());
     Arc::new(store)
+}
+
+/// Returns the authorities that containerd certainly has.
+fn before(
+    cx: &Cx,
+    is_system: bool,
+    process: Option<&Process>,
+    read: &TrustRead,
+) -> Arc<RootCertStore> {
+    if process.is_none_or(|process| process.started.is_none()) {
+        return cx.world.roots.public();
+    }
+    let is_older =
+        |file: &&TrustFile| process.and_then(|it| it.started_after(file.changed)) == Some(true);
+    let before = store(cx, &mut read.files.iter().filter(is_older));
+    if !is_system {
+        return before;
+    }
+    // A bundle that was made again had the public ones before.
+    let mut before = RootCertStore::clone(&before);
+    before.extend(cx.world.roots.public().roots.iter().cloned());
+    Arc::new(before)
+}
+
+/// Returns the newest change that containerd may not know of.
+fn unknown(process: Option<&Process>, read: &TrustRead) -> Option<TrustChange> {
+    let (file, changed) = read.newest()?;
+    if process.and_then(|process| process.started_after(changed)) == Some(true) {
+        return None;
+    }
+    let started = process.and_then(|process| process.started);
+    Some(TrustChange { file: file.to_owned(), changed, started })
 }

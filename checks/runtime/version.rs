@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use crate::kit::{Cx, rules::GoBuild, world::Process};
+use crate::kit::{
+    Cx,
+    rules::GoBuild,
+    world::{Process, Seen, Variables},
+};
 
 /// The program on AKS nodes (Azure/AgentBaker).
 const PROGRAM: &str = "/usr/bin/containerd";
@@ -94,6 +98,21 @@ pub(super) async fn read(cx: &Cx, process: Option<&Process>) -> Option<Version> 
     // A program that was replaced since is not the one that runs.
     let changed = cx.world.changed(&program).await.ok()?;
     Some(version).filter(|_| process.started_after(changed) != Some(false))
+}
+
+/// Returns whether containerd can pull images of schema 1: containerd 1 can, 2.0 only where a variable
+/// says so, later ones cannot. `None` where that is not known.
+pub(super) fn takes_schema1(version: Option<Version>, known: &Variables) -> Option<bool> {
+    const VARIABLE: &str = "CONTAINERD_ENABLE_DEPRECATED_PULL_SCHEMA_1_IMAGE";
+    let version = version?;
+    if version.is_first() {
+        return Some(true);
+    }
+    match is_at_least(Some(version), (2, 1, 0))? {
+        true => Some(false),
+        false if known.seen == Seen::InEffect && known.value(VARIABLE).is_none() => Some(false),
+        false => None,
+    }
 }
 
 #[cfg(test)]

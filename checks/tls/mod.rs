@@ -18,6 +18,7 @@ use crate::kit::{
         tls::{Certificate, Refusal, handshake},
     },
     target::AcrHostName,
+    world::TrustChange,
 };
 pub(crate) use problem::At;
 pub use problem::{Leads, Problem, SelfSigned};
@@ -84,6 +85,11 @@ pub async fn secure(cx: &Cx, connected: &Connected) -> StepResult<Secured> {
         Refusal::NoTrustStore => {
             let at = At::of(connected);
             Err(NoFact::could_not_tell(Problem::TrustStoreUnreadable { at }))
+        }
+        Refusal::MayBeTrusted(TrustChange { file, changed, started }, seen) => {
+            let (at, issuer) = (At::of(connected), seen.issuer);
+            let may = Problem::CaMayBeLoaded { at, issuer, file, changed, started };
+            Err(NoFact::could_not_tell(may))
         }
         refusal if !refusal.is_certain() => {
             let said = match &refusal {

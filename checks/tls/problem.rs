@@ -22,6 +22,22 @@ pub enum Problem {
         #[serde(skip_serializing_if = "Option::is_none")]
         self_signed: Option<SelfSigned>,
     },
+    /// The issuer is not in the trust store of this node, which changed after containerd started: the
+    /// running containerd may have loaded it. Could not tell.
+    CaMayBeLoaded {
+        /// The host that presented the certificate.
+        #[serde(flatten)]
+        at: At,
+        /// The issuer of the certificate.
+        issuer: String,
+        /// The file or directory of authorities that changed last.
+        file: String,
+        /// When it changed.
+        changed: Timestamp,
+        /// When containerd started.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        started: Option<Timestamp>,
+    },
     /// The certificate is valid only for other names.
     HostnameMismatch {
         /// The host that was asked.

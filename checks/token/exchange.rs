@@ -12,6 +12,7 @@ use url::form_urlencoded;
 
 use super::{
     problem::{Problem, RefusedIdentity},
+    provider,
     realm::Realm,
     refresh_token::MAX_TOKEN_BYTES,
     words::{ManagementToken, NoAnswer, NoTenant},
@@ -64,6 +65,8 @@ pub(super) async fn exchange_entra_token(
         cx.add_finding(problem);
         NoFact::skipped(Problem::NotExchanged {})
     };
+    let as_provider = provider::reach(cx, client, login, not_exchanged).await?;
+    let client = &as_provider;
     let host = client.host.to_string();
     let providers = match &login.named {
         Some(_) => {

@@ -6,6 +6,7 @@ pub(crate) mod endpoint;
 pub(crate) mod exchange;
 mod hosts;
 mod problem;
+mod provider;
 mod realm;
 mod refresh_token;
 mod refused;

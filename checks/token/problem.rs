@@ -4,6 +4,26 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::words::{AnonymousAnswer, ManagementToken};
+use crate::kit::{net::Fault, world::Seen};
+
+/// How the node's credential provider fails to reach the registry.
+#[derive(Serialize)]
+pub struct ProviderPlace {
+    /// The registry.
+    pub(super) host: String,
+    /// Why the connection fails.
+    pub(super) fault: Fault,
+    /// The proxy that it uses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) through: Option<String>,
+    /// The variables that name its authorities, and their values.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) written: Vec<String>,
+    /// The file that has its environment.
+    pub(super) file: String,
+    /// How the environment was seen.
+    pub(super) seen: Seen,
+}
 
 /// A problem with signing in to the registry.
 #[derive(Serialize, strum::VariantNames)]
@@ -62,6 +82,12 @@ pub enum Problem {
     },
     /// The registry does not accept the identity, so the pull is anonymous.
     NotExchanged {},
+    /// The node's credential provider does not trust the registry, although containerd may.
+    ProviderDoesNotTrust(ProviderPlace),
+    /// The node's credential provider cannot connect to the registry, although containerd can.
+    ProviderCannotConnect(ProviderPlace),
+    /// Whether the node's credential provider can connect to the registry is not known: could not tell.
+    ProviderConnectionUnclear(ProviderPlace),
     /// The kubelet's credential provider finds no challenge in the registry's response.
     ProviderTakesNoChallenge {
         /// The registry.

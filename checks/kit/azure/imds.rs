@@ -17,7 +17,7 @@ use crate::kit::{
     net::{ConnectError, Connection, Fault, Request, pool},
     redact::Secret,
     target::{Host, HostPurpose, ManagedIdentityId},
-    world::{Proxy, ProxyDecision},
+    world::{Proxies, Proxy, ProxyDecision},
 };
 
 /// How long getting a token may take in total. IMDS is on the machine's own link.
@@ -112,12 +112,17 @@ impl Refused {
 
 /// Returns the host of IMDS: the same link-local address on every Azure machine.
 pub fn host() -> Host {
-    Host { name: "169.254.169.254".to_owned(), port: 80, plain: true, purpose: HostPurpose::Other }
+    Host { name: "169.254.169.254".to_owned(), port: 80, plain: true, purpose: HostPurpose::SignIn }
 }
 
-/// Returns the proxy that the environment sets for IMDS; there should be none.
+/// Returns the proxy through which an identity signs in at IMDS; there should be none.
 pub fn proxy(cx: &Cx) -> Option<std::rc::Rc<Proxy>> {
-    match cx.world.proxies.route(&host()) {
+    proxy_of(cx.world.sign_in_proxies())
+}
+
+/// Returns the proxy that these set for IMDS.
+pub fn proxy_of(proxies: &Proxies) -> Option<std::rc::Rc<Proxy>> {
+    match proxies.route(&host()) {
         ProxyDecision::Through(proxy) => Some(proxy),
         ProxyDecision::Direct | ProxyDecision::Exempt(_) | ProxyDecision::Nowhere(_) => None,
     }

@@ -10,7 +10,11 @@ use super::{
     ConnectError, Connected, Connection, Fault, OPEN_WAIT, Route, Stage, Stream, http::Transport,
     reach, tls, tunnel,
 };
-use crate::kit::{engine::Cx, target::Host, world::ProxyDecision};
+use crate::kit::{
+    engine::Cx,
+    target::{Host, HostPurpose},
+    world::ProxyDecision,
+};
 
 /// The open connections of a run, one for each host.
 #[derive(Default)]
@@ -64,14 +68,19 @@ pub async fn opened(
     Connection::over(host, connected.route.clone(), transport).await
 }
 
-/// Opens a connection to that host, through the proxy if one is set here for it.
+/// Opens a connection to that host, through the proxy if one is set here for it; to one at which an
+/// identity signs in, as the node's credential provider does.
 pub async fn once(cx: &Cx, host: &Host) -> Result<Connection, ConnectError> {
-    by(cx, host, cx.world.proxies.route(host)).await
+    let proxies = match host.purpose {
+        HostPurpose::SignIn => cx.world.sign_in_proxies(),
+        _ => &cx.world.proxies,
+    };
+    by(cx, host, proxies.route(host)).await
 }
 
 /// Opens a connection to that host, through the proxy if a pull uses one for it.
 pub async fn as_containerd(cx: &Cx, host: &Host) -> Result<Connection, ConnectError> {
-    by(cx, host, cx.world.pull_proxies().route(host)).await
+    by(cx, host, cx.world.proxies_for(host).route(host)).await
 }
 
 async fn by(cx: &Cx, host: &Host, decision: ProxyDecision) -> Result<Connection, ConnectError> {

@@ -39,9 +39,10 @@ pub fn redirect(
     if !matches!(url.scheme(), "http" | "https") {
         return None;
     }
-    // containerd has one client for a mirror and for all hosts that it redirects to.
+    // containerd has one client for a mirror and for all hosts that it redirects to; the credential
+    // provider has one for everything.
     let purpose = match from.purpose {
-        mirror @ HostPurpose::Mirror(_) => mirror,
+        same @ (HostPurpose::Mirror(_) | HostPurpose::SignIn) => same,
         _ => purpose,
     };
     let mut host = Host::of(&url, purpose)?;

@@ -17,7 +17,8 @@ use super::{
 };
 use crate::kit::{
     engine::{Cx, Exchange},
-    target::Host,
+    target::{Host, HostPurpose},
+    world::TrustChange,
 };
 
 /// Why the TLS handshake failed.
@@ -31,6 +32,9 @@ pub enum Refusal {
     Untrusted(CertificateError, Certificate),
     /// This machine's trust store cannot be read, so no certificate can be verified.
     NoTrustStore,
+    /// The certificate is not trusted, but the running containerd may have loaded a trust store of
+    /// before.
+    MayBeTrusted(TrustChange, Certificate),
 }
 
 impl Refusal {
@@ -43,7 +47,7 @@ impl Refusal {
             ["handshake_failure", "protocol_version", "insufficient_security"];
         match self {
             Refusal::Broken(fault) => !matches!(fault, Fault::Other(_)),
-            Refusal::NoTrustStore => false,
+            Refusal::NoTrustStore | Refusal::MayBeTrusted(..) => false,
             Refusal::Alert(alert) => !NO_COMMON_WAY.contains(&alert.as_str()),
             // Version 1 has no names, and Go reads no others.
             Refusal::Untrusted(Why::Other(other), certificate)
@@ -110,7 +114,7 @@ impl From<Refusal> for Fault {
         match refusal {
             Refusal::Broken(fault) => fault,
             Refusal::Alert(alert) => Fault::Alert(alert),
-            Refusal::Untrusted(..) => Fault::Certificate,
+            Refusal::Untrusted(..) | Refusal::MayBeTrusted(..) => Fault::Certificate,
             Refusal::NoTrustStore => Fault::NoTrustStore,
         }
     }
@@ -123,7 +127,7 @@ pub async fn handshake(
     host: &Host,
     stream: Stream,
 ) -> Result<(TlsStream<Stream>, Certificate), Refusal> {
-    let containerds = cx.world.containerds_trust(host);
+    let containerds = cx.world.trust_for(host).await;
     let roots = match containerds {
         Some(trust) => trust.now.clone(),
         None => cx.world.roots.store().await.ok_or(Refusal::NoTrustStore)?,
@@ -138,6 +142,16 @@ pub async fn handshake(
         {
             Err(Refusal::NoTrustStore)
         }
+        // Go reads its trust store once, so what was taken out since may still vouch for it.
+        Err(Refusal::Untrusted(CertificateError::UnknownIssuer, seen)) => {
+            // The credential provider is started for each call.
+            let unknown = containerds.filter(|_| host.purpose != HostPurpose::SignIn);
+            let unknown = unknown.and_then(|trust| trust.unknown.clone());
+            Err(match unknown {
+                Some(change) => Refusal::MayBeTrusted(change, seen),
+                None => Refusal::Untrusted(CertificateError::UnknownIssuer, seen),
+            })
+        }
         got => got,
     };
     let before = containerds.map_or_else(|| cx.world.roots.public(), |it| it.before.clone());
@@ -151,7 +165,7 @@ pub async fn handshake(
         Ok(_) => "secured",
         Err(Refusal::Broken(fault)) => fault.word(),
         Err(Refusal::Alert(alert)) => alert,
-        Err(Refusal::Untrusted(..)) => Fault::Certificate.word(),
+        Err(Refusal::Untrusted(..) | Refusal::MayBeTrusted(..)) => Fault::Certificate.word(),
         Err(Refusal::NoTrustStore) => Fault::NoTrustStore.word(),
     };
     let mut details = Map::new();
@@ -177,6 +191,9 @@ pub async fn handshake(
         Ok(stream) => Ok((stream, certificate.unwrap_or_default())),
         Err(Refusal::Untrusted(error, _)) => {
             Err(Refusal::Untrusted(error, certificate.unwrap_or_default()))
+        }
+        Err(Refusal::MayBeTrusted(change, _)) => {
+            Err(Refusal::MayBeTrusted(change, certificate.unwrap_or_default()))
         }
         Err(refusal) => Err(refusal),
     }

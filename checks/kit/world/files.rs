@@ -32,11 +32,12 @@ pub const NODE_FILES: &[&str] = &[
     "/etc/kubernetes/*",
     "/etc/localdns/*",
     "/etc/resolv.conf",
+    "/etc/pki/tls/certs/*",
     "/etc/ssl/certs/*",
     "/etc/systemd/system.conf",
     "/etc/systemd/system.conf.d/*",
     "/etc/systemd/system/*.service",
-    "/etc/systemd/system/*.service.d/*",
+    "/etc/systemd/system/*service.d/*",
     "/opt/azure/containers/localdns/*",
     "/proc/*/comm",
     "/proc/*/cgroup",
@@ -45,15 +46,32 @@ pub const NODE_FILES: &[&str] = &[
     "/proc/*/stat",
     "/proc/stat",
     "/run/systemd/resolve/resolv.conf",
+    "/run/systemd/system.conf.d/*",
+    "/run/systemd/system/*.service",
+    "/run/systemd/system/*service.d/*",
     "/usr/bin/containerd",
+    "/usr/lib/systemd/system.conf.d/*",
     "/usr/lib/systemd/system/*.service",
+    "/usr/lib/systemd/system/*service.d/*",
     "/usr/local/bin/*",
+    "/usr/local/lib/systemd/system.conf.d/*",
+    "/usr/local/lib/systemd/system/*.service",
+    "/usr/local/lib/systemd/system/*service.d/*",
     "/var/lib/kubelet/credential-provider/*",
     "/var/lib/kubelet/*",
 ];
 
 /// The most names of a directory that are read.
 pub(super) const MAX_NAMES: usize = 1000;
+
+/// What exists at a path.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum FileKind {
+    /// A directory.
+    Folder,
+    /// Anything else.
+    Other,
+}
 
 /// Why a file was not read.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,6 +84,8 @@ pub enum FileError {
     LeadsElsewhere,
     /// It is a pipe, a directory or a device.
     NotAFile,
+    /// It is no directory.
+    NotAFolder,
     /// It is among the volumes of pods, which may hold anybody's secrets: it is never opened.
     OffLimits,
     /// The file is longer than the limit, or reading it timed out.
@@ -81,6 +101,7 @@ impl FileError {
         "not-permitted",
         "leads-elsewhere",
         "not-a-file",
+        "not-a-folder",
         "off-limits",
         "too-long",
         "timed-out",
@@ -94,6 +115,7 @@ impl fmt::Display for FileError {
             FileError::Forbidden => "not-permitted",
             FileError::LeadsElsewhere => "leads-elsewhere",
             FileError::NotAFile => "not-a-file",
+            FileError::NotAFolder => "not-a-folder",
             FileError::OffLimits => "off-limits",
             FileError::Unfinished(said) => said,
             FileError::Failed(said) => said,
@@ -106,6 +128,7 @@ impl From<io::Error> for FileError {
         match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => FileError::Missing,
             io::ErrorKind::PermissionDenied => FileError::Forbidden,
+            io::ErrorKind::IsADirectory => FileError::NotAFile,
             _ => FileError::Failed(error.to_string()),
         }
     }
@@ -127,19 +150,23 @@ impl World {
             || matches!(looking.await, Ok(Ok(found)) if found.is_dir())
     }
 
-    /// Returns whether a directory exists there; an error where that cannot be told. A link that
-    /// leads nowhere may lead somewhere on the node itself, whose root is another.
-    pub async fn finds_folder(&self, folder: &Path) -> Result<bool, FileError> {
-        if self.files.keys().any(|file| file.starts_with(folder) && file != folder) {
-            return Ok(true);
+    /// Returns what exists there, if anything; an error where that cannot be told. A link that leads
+    /// nowhere may lead somewhere on the node itself, whose root is another.
+    pub async fn finds(&self, path: &Path) -> Result<Option<FileKind>, FileError> {
+        if self.files.keys().any(|file| file.starts_with(path) && file != path) {
+            return Ok(Some(FileKind::Folder));
+        }
+        if self.fake_disk.is_some() {
+            return Ok(self.files.contains_key(path).then_some(FileKind::Other));
         }
         let looking = async {
-            match tokio::fs::metadata(folder).await.map_err(FileError::from) {
-                Ok(found) => Ok(found.is_dir()),
-                Err(FileError::Missing) if tokio::fs::symlink_metadata(folder).await.is_ok() => {
+            match tokio::fs::metadata(path).await.map_err(FileError::from) {
+                Ok(found) if found.is_dir() => Ok(Some(FileKind::Folder)),
+                Ok(_) => Ok(Some(FileKind::Other)),
+                Err(FileError::Missing) if tokio::fs::symlink_metadata(path).await.is_ok() => {
                     Err(FileError::LeadsElsewhere)
                 }
-                Err(FileError::Missing) => Ok(false),
+                Err(FileError::Missing) => Ok(None),
                 Err(error) => Err(error),
             }
         };
@@ -152,6 +179,9 @@ impl World {
         let first = of_lab.filter_map(|rest| Some(rest.iter().next()?.to_str()?.to_owned()));
         let mut names: Vec<String> = first.collect();
         let listing = async {
+            if self.fake_disk.is_some() {
+                return if names.is_empty() { Err(FileError::Missing) } else { Ok(()) };
+            }
             self.refuse_pods(folder).await?;
             let mut entries = match tokio::fs::read_dir(folder).await.map_err(FileError::from) {
                 Err(FileError::Missing) if !names.is_empty() => return Ok(()),
@@ -220,6 +250,10 @@ impl World {
         if let Some(text) = self.files.get(file) {
             return Ok(text.expose().as_bytes().to_vec());
         }
+        // The lab's machine has no other files.
+        if self.fake_disk.is_some() {
+            return Err(FileError::Missing);
+        }
         let reading = async {
             self.refuse_pods(file).await?;
             let mut bytes = vec![];
@@ -262,6 +296,7 @@ mod tests {
             FileError::Forbidden,
             FileError::LeadsElsewhere,
             FileError::NotAFile,
+            FileError::NotAFolder,
             FileError::OffLimits,
         ];
         let all = single.into_iter().chain(unfinished);

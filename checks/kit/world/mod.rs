@@ -2,10 +2,12 @@
 //! differ.
 
 mod disk;
+mod environment;
 mod files;
 pub mod process;
 mod processes;
 mod programs;
+mod provider;
 mod proxies;
 mod roots;
 mod toml;
@@ -26,14 +28,16 @@ use crate::kit::{
     target::{Host, HostPurpose},
 };
 pub use disk::FakeDisk;
-pub use files::{FILE_WAIT, FileError, NODE_FILES};
+pub use environment::{OddSetting, UNIT_READS, Unit, UnitEnvironment, Units, Variables};
+pub use files::{FILE_WAIT, FileError, FileKind, NODE_FILES};
 pub use process::ProcessError;
 pub use processes::{PROCESS_READS, Process, Seen};
 pub use programs::Program;
+pub use provider::ProviderWay;
 pub use proxies::{Proxies, Proxy, ProxyDecision};
 pub use roots::{BUNDLES, CERTIFICATE_FOLDERS, Roots};
 pub use toml::{Toml, toml};
-pub use trust::{TrustFile, TrustPlaces, TrustRead, TrustStore};
+pub use trust::{TrustChange, TrustFile, TrustPlaces, TrustRead, TrustStore};
 pub use yaml::{yaml, yaml_documents, yaml_loosely};
 
 /// What a check can know of its surroundings. The tests run the same checks as a release.
@@ -69,8 +73,12 @@ pub struct World {
     pub proxies: Proxies,
     /// The proxies that the node's containerd has, once they are known.
     pub containerd_proxies: OnceCell<Proxies>,
-    /// The trust store of the node's containerd, once it is known that its environment names one.
+    /// The trust store of the node's containerd, once it is known.
     pub containerd_trust: OnceCell<TrustStore>,
+    /// How the node's credential provider reaches hosts, once it is known that it signs in.
+    pub provider: OnceCell<ProviderWay>,
+    /// What systemd has in store for the node's units.
+    pub units: Units,
     /// The places where docker's `config.json` may be; the first one that exists counts.
     pub docker_configs: Vec<PathBuf>,
     /// Files that replace those on disk: empty in the real world.
@@ -92,9 +100,29 @@ impl World {
         self.containerd_proxies.get().unwrap_or(&self.proxies)
     }
 
-    /// Returns the trust store by which containerd judges that host, where its environment names one.
-    pub fn containerds_trust(&self, host: &Host) -> Option<&TrustStore> {
-        self.containerd_trust.get().filter(|_| host.purpose != HostPurpose::SignIn)
+    /// Returns the proxies with which that host is asked by what pulls on this node: the credential
+    /// provider signs in, and containerd does everything else.
+    pub fn proxies_for(&self, host: &Host) -> &Proxies {
+        match host.purpose {
+            HostPurpose::SignIn => self.sign_in_proxies(),
+            _ => self.pull_proxies(),
+        }
+    }
+
+    /// Returns the proxies with which an identity signs in: those of the node's credential provider,
+    /// or, where there is none, our own.
+    pub fn sign_in_proxies(&self) -> &Proxies {
+        self.provider.get().map_or(&self.proxies, |provider| &provider.proxies)
+    }
+
+    /// Returns the trust store by which that host is judged by what pulls on this node, where it is
+    /// known.
+    pub async fn trust_for(&self, host: &Host) -> Option<&TrustStore> {
+        let containerds = self.containerd_trust.get();
+        if host.purpose != HostPurpose::SignIn {
+            return containerds;
+        }
+        self.provider.get()?.trust(self).await
     }
 
     /// Returns the path of one of the node's files.

@@ -81,13 +81,7 @@ impl Proxies {
     pub fn is_same(&self, other: &Self) -> bool {
         let same = |one: &Option<Set>, other: &Option<Set>| match (one, other) {
             (None, None) | (Some(Err(_)), Some(Err(_))) => true,
-            (Some(Ok(one)), Some(Ok(other))) => {
-                let secret = |proxy: &Proxy| proxy.url.credentials.clone();
-                let secrets = (secret(one), secret(other));
-                one.to_string() == other.to_string()
-                    && secrets.0.as_ref().map(Secret::expose)
-                        == secrets.1.as_ref().map(Secret::expose)
-            }
+            (Some(Ok(one)), Some(Ok(other))) => one.is_same(other),
             _ => false,
         };
         let is_direct = self.https.is_none() && self.http.is_none();
@@ -126,7 +120,30 @@ impl Proxies {
     }
 }
 
+impl ProxyDecision {
+    /// Returns whether both lead to a host in the same way.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (ProxyDecision::Through(one), ProxyDecision::Through(other)) => one.is_same(other),
+            (ProxyDecision::Nowhere(_), ProxyDecision::Nowhere(_)) => true,
+            (one, other) => one.is_direct() && other.is_direct(),
+        }
+    }
+
+    fn is_direct(&self) -> bool {
+        matches!(self, ProxyDecision::Direct | ProxyDecision::Exempt(_))
+    }
+}
+
 impl Proxy {
+    /// Returns whether both are the same proxy, asked with the same password.
+    fn is_same(&self, other: &Self) -> bool {
+        let secret = |proxy: &Self| proxy.url.credentials.clone();
+        let (one, two) = (secret(self), secret(other));
+        self.to_string() == other.to_string()
+            && one.as_ref().map(Secret::expose) == two.as_ref().map(Secret::expose)
+    }
+
     /// Returns the proxy as a host to connect to: over plain HTTP unless its scheme is `https`.
     pub fn host(&self) -> Host {
         let ProxyUrl { scheme, host, port, .. } = &self.url;

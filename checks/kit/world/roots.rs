@@ -94,6 +94,12 @@ impl Roots {
         trusted.entry(Whose::of(host)).or_default().extend(more);
     }
 
+    /// Returns whether more authorities are trusted for that host than the trust store has.
+    pub fn has_more_for(&self, host: &Host) -> bool {
+        let trusted = self.0.more.lock().unwrap_or_else(PoisonError::into_inner);
+        trusted.contains_key(&Whose::of(host))
+    }
+
     /// Accepts any certificate of a mirror from now on, as containerd does with `skip_verify`. No
     /// other host can be excepted: only mirrors get no credentials.
     pub fn accept_any_for(&self, host: &Host) {

@@ -1,6 +1,6 @@
-//! The trust store that the environment of a Go program names, read as Go reads it.
+//! The trust store of a Go program on the node, read as Go reads it.
 //!
-//! `SSL_CERT_FILE` replaces Go's list of files, and `SSL_CERT_DIR` its list of directories; each by
+//! Without variables, Go takes it from the system's lists of files and of directories. `SSL_CERT_FILE` replaces Go's list of files, and `SSL_CERT_DIR` its list of directories; each by
 //! itself. Of the files the first that can be read counts, of the directories every file but links
 //! within the directory. Source: `crypto/x509` (`root_unix.go`, `root_linux.go`).
 
@@ -44,6 +44,22 @@ pub struct TrustStore {
     pub before: Arc<RootCertStore>,
     /// Whether all of its files could be read.
     pub is_complete: bool,
+    /// The newest change that the running program may not know of, if there is one: it may still
+    /// trust what was taken out.
+    pub unknown: Option<TrustChange>,
+    /// Where they are from.
+    pub places: TrustPlaces,
+}
+
+/// A change of a trust store.
+#[derive(Clone, Debug)]
+pub struct TrustChange {
+    /// The file or directory that was changed last.
+    pub file: String,
+    /// When it was changed.
+    pub changed: Timestamp,
+    /// When the program started, if that is known.
+    pub started: Option<Timestamp>,
 }
 
 /// Where a program looks for authorities.
@@ -58,6 +74,8 @@ pub struct TrustPlaces {
 pub struct TrustRead {
     /// The files.
     pub files: Vec<TrustFile>,
+    /// The directories, and when names in them were added or removed.
+    pub folders: Vec<(String, Timestamp)>,
     /// The places that could not be read, although the program itself may be able to: each once.
     pub unread: Vec<(String, FileError)>,
 }
@@ -77,6 +95,12 @@ impl TrustPlaces {
     /// The variables that replace Go's lists.
     pub const VARIABLES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
+    /// Returns where a program looks that has none of them.
+    pub fn system() -> Self {
+        let all = |places: &[&str]| places.iter().map(|place| (*place).to_owned()).collect();
+        Self { files: all(&BUNDLES), folders: all(&CERTIFICATE_FOLDERS) }
+    }
+
     /// Returns where a program with these variables looks; `None` where none of them is set. To Go,
     /// an empty one is not set.
     pub fn of(variable: impl Fn(&str) -> Option<String>) -> Option<Self> {
@@ -85,13 +109,11 @@ impl TrustPlaces {
         if file.is_none() && folders.is_none() {
             return None;
         }
-        let all = |places: &[&str]| places.iter().map(|place| (*place).to_owned()).collect();
+        let system = Self::system();
+        let list = |list: String| list.split(':').map(str::to_owned).collect();
         Some(Self {
-            files: file.map_or_else(|| all(&BUNDLES), |file| vec![file]),
-            folders: folders.map_or_else(
-                || all(&CERTIFICATE_FOLDERS),
-                |list| list.split(':').map(str::to_owned).collect(),
-            ),
+            files: file.map_or(system.files, |file| vec![file]),
+            folders: folders.map_or(system.folders, list),
         })
     }
 
@@ -103,9 +125,9 @@ impl TrustPlaces {
     }
 }
 
-/// The names in a directory, and the content of a file with the time of its change; `None` where it is
-/// nothing to the program either.
-type Names = Result<Option<Vec<String>>, FileError>;
+/// The names in a directory, and the content of a file, each with the time of its change; `None` where
+/// it is nothing to the program either.
+type Names = Result<Option<(Vec<String>, Timestamp)>, FileError>;
 type Content = Result<Option<(Vec<u8>, Timestamp)>, FileError>;
 
 impl World {
@@ -114,7 +136,7 @@ impl World {
         if let Some(disk) = &self.fake_disk {
             return gather(
                 places,
-                |folder| Ok(self.fake_names(folder)),
+                |folder| Ok(self.fake_names(disk, folder)),
                 |file| Ok(self.fake(disk, file)),
             );
         }
@@ -129,17 +151,19 @@ impl World {
                 let place = places.files.iter().chain(&places.folders).next();
                 let place = place.cloned().unwrap_or_default();
                 let unread = vec![(place, FileError::Unfinished("timed-out"))];
-                TrustRead { files: vec![], unread }
+                TrustRead { unread, ..TrustRead::default() }
             }
         }
     }
 
-    fn fake_names(&self, folder: &str) -> Option<Vec<String>> {
+    fn fake_names(&self, disk: &FakeDisk, folder: &str) -> Option<(Vec<String>, Timestamp)> {
         let of_lab = self.files.keys().filter_map(|file| file.strip_prefix(folder).ok()?.to_str());
         let direct = of_lab.filter(|rest| !rest.is_empty() && !rest.contains('/'));
         let mut names: Vec<String> = direct.map(str::to_owned).collect();
         names.sort();
-        (!names.is_empty()).then_some(names)
+        let changed = disk.changed.get(Path::new(folder)).copied();
+        let is_there = !names.is_empty() || changed.is_some();
+        is_there.then_some((names, changed.unwrap_or(Timestamp::UNIX_EPOCH)))
     }
 
     fn fake(&self, disk: &FakeDisk, file: &str) -> Option<(Vec<u8>, Timestamp)> {
@@ -173,11 +197,7 @@ fn gather(
             true
         }
     };
-    for file in &places.files {
-        if add(&mut read, file, file.clone()) {
-            break;
-        }
-    }
+    let first = places.files.iter().find(|file| add(&mut read, file, (*file).clone()));
     for (count, folder) in places.folders.iter().enumerate().filter(|(_, it)| !it.is_empty()) {
         if count >= MAX_FOLDERS {
             read.miss(folder, FileError::Unfinished("too-long"));
@@ -185,18 +205,43 @@ fn gather(
         }
         match names(folder) {
             Ok(None) => {}
-            Ok(Some(names)) => {
-                for name in names {
-                    add(&mut read, folder, format!("{}/{name}", folder.trim_end_matches('/')));
+            Ok(Some((names, changed))) => {
+                read.folders.push((folder.clone(), changed));
+                let paths = names.iter().map(|name| join(folder, name));
+                // The file of before is often in the first directory.
+                for path in paths.filter(|path| first != Some(path)) {
+                    add(&mut read, folder, path);
                 }
             }
-            Err(error) => read.miss(folder, error),
+            Err(error) => {
+                // One line for a directory and what is in it.
+                let within = join(folder, "");
+                read.unread.retain(|(known, _)| !known.starts_with(&within));
+                read.miss(folder, error);
+            }
         }
     }
     read
 }
 
+fn join(folder: &str, name: &str) -> String {
+    format!("{}/{name}", folder.trim_end_matches('/'))
+}
+
 impl TrustRead {
+    /// Returns whether there is any of these places.
+    pub fn is_there(&self) -> bool {
+        !(self.files.is_empty() && self.unread.is_empty())
+    }
+
+    /// Returns the newest change of a file or directory. A removed file changes its directory only.
+    pub fn newest(&self) -> Option<(&str, Timestamp)> {
+        let files = self.files.iter().map(|file| (file.file.as_str(), file.changed));
+        let folders = self.folders.iter().map(|(folder, changed)| (folder.as_str(), *changed));
+        // Of equal times, that of a file says more.
+        folders.chain(files).max_by_key(|(_, changed)| *changed)
+    }
+
     fn miss(&mut self, place: &str, error: FileError) {
         if self.unread.iter().all(|(known, _)| known != place) {
             self.unread.push((place.to_owned(), error));
@@ -272,6 +317,7 @@ fn names(root: &Root, folder: &str) -> Names {
         Err(error) => return ours(error).map_or(Ok(None), Err),
     };
     let io = |error: Errno| FileError::from(std::io::Error::from(error));
+    let changed = changed(&opened.metadata()?);
     let mut names = vec![];
     for (count, entry) in Dir::read_from(&opened).map_err(io)?.enumerate() {
         let entry = entry.map_err(io)?;
@@ -289,5 +335,5 @@ fn names(root: &Root, folder: &str) -> Names {
         names.push(name.to_string_lossy().into_owned());
     }
     names.sort();
-    Ok(Some(names))
+    Ok(Some((names, changed)))
 }

@@ -51,10 +51,26 @@ pub async fn all(cluster: &mut Cluster, program: &Path) -> Fallible<Vec<Row>> {
     fs::write(&authorities, fs::read("/etc/ssl/certs/ca-certificates.crt")?)?;
     cluster.restart_containerd(&[]).await?;
     step("authority not on the node", Due::cannot("tls/unknown-ca")).await?;
-    fs::write(&authorities, lab)?;
+    fs::write(&authorities, &lab)?;
     step("authority added, containerd runs on", Due::unclear("runtime/ca-not-loaded")).await?;
     cluster.restart_containerd(&[]).await?;
     step("authority added, containerd started again", Due::can(&[])).await?;
+    fs::write(&authorities, fs::read("/etc/ssl/certs/ca-certificates.crt")?)?;
+    step("authority removed, containerd runs on", Due::unclear("tls/ca-may-be-loaded")).await?;
+    cluster.restart_containerd(&[]).await?;
+    step("authority removed, containerd started again", Due::cannot("tls/unknown-ca")).await?;
+
+    // hosts.toml counts for containerd, not for the credential provider.
+    let own = node.join("lab.pem");
+    fs::write(&own, &lab)?;
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join("hosts.toml"), format!("ca = \"{}\"\n", own.display()))?;
+    let due = Due::cannot("token/provider-does-not-trust");
+    step("authority in hosts.toml only", due).await?;
+    fs::write(&authorities, lab)?;
+    step("authority in hosts.toml, and added for the provider", Due::can(&[])).await?;
+    fs::remove_dir_all(&folder)?;
+    cluster.restart_containerd(&[]).await?;
 
     // A drop-in counts from containerd's next start.
     let drop_ins = Path::new(UNITS).join("containerd.service.d");

@@ -1,0 +1,187 @@
+//! Measures the step that reads a node's files against one plain read of each of them:
+//! `cargo bench --bench node_files`.
+//!
+//! Both are measured in turn in one process, so that other work on the machine slows down both. The
+//! benchmark fails when the step takes longer than so many plain reads, or more than so much in all.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_macros,
+    missing_docs,
+    reason = "it is for people to read, and what panics has failed"
+)]
+
+use std::{
+    fs, hint,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use check_acr::{Wanted, prepare_scenario, run};
+use checks::kit::{Target, World, engine::StepEnd};
+use lab::Scenario;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
+
+/// How many authorities the system trusts, each in a file of its own and in the bundle.
+const AUTHORITIES: usize = 146;
+/// How many processes run.
+const PROCESSES: u32 = 400;
+const RUNS: usize = 41;
+/// The most that the step may take: in plain reads of the same files, and in all.
+const MOST_READS: f64 = 15.0;
+const MOST: Duration = Duration::from_millis(50);
+
+fn main() -> ExitCode {
+    println!(
+        "node                         files    reads     step   step/reads   certificates/step"
+    );
+    let bare = ("without settings", 0, vec![]);
+    let usual = ("with all of them", AUTHORITIES, settings());
+    let mut is_good = true;
+    for (name, authorities, files) in [bare, usual] {
+        let root = tempfile::tempdir().unwrap();
+        let files = lay(root.path(), authorities, files);
+        let (mut reads, mut steps, mut parses) = (vec![], vec![], vec![]);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (target, world) = runtime.block_on(prepared(root.path()));
+        for _ in 0..RUNS {
+            let began = Instant::now();
+            let read: Vec<Vec<u8>> = files.iter().map(|file| fs::read(file).unwrap()).collect();
+            reads.push(began.elapsed());
+            let began = Instant::now();
+            parses.push(parse(&read, began));
+            let began = Instant::now();
+            runtime.block_on(step(target.clone(), world.clone()));
+            steps.push(began.elapsed());
+        }
+        let quickest = |all: &[Duration]| *all.iter().min().unwrap();
+        let (read, step, parse) = (quickest(&reads), quickest(&steps), quickest(&parses));
+        let ratio = step.as_secs_f64() / read.as_secs_f64();
+        let share = parse.as_secs_f64() / step.as_secs_f64();
+        println!(
+            "{name:26} {:7} {read:8.1?} {step:8.1?}   {ratio:10.2}   {share:17.2}",
+            files.len()
+        );
+        is_good &= ratio <= MOST_READS && step <= MOST;
+    }
+    println!("\nat most {MOST_READS} plain reads and {MOST:?}: {is_good}");
+    ExitCode::from(u8::from(!is_good))
+}
+
+/// Returns how long it takes to parse the certificates alone.
+fn parse(files: &[Vec<u8>], began: Instant) -> Duration {
+    use rustls::pki_types::{CertificateDer, pem::PemObject};
+    let mut store = rustls::RootCertStore::empty();
+    for file in files {
+        let all = CertificateDer::pem_slice_iter(file).filter_map(Result::ok);
+        store.add_parsable_certificates(all);
+    }
+    hint::black_box(store);
+    began.elapsed()
+}
+
+/// Returns an image, and the real world below that root.
+async fn prepared(root: &Path) -> (Target, World) {
+    let scenario = Scenario::named("node-healthy").unwrap().unwrap();
+    let lab = lab::start(&scenario).await.unwrap();
+    let (_, mut targets, world) = prepare_scenario(&scenario, &lab, |options| options).unwrap();
+    let world = World {
+        node_root: root.to_owned(),
+        files: [].into(),
+        paths: [].into(),
+        fake_disk: None,
+        name_servers: vec!["10.0.0.4:53".parse().unwrap()],
+        ..world
+    };
+    (targets.remove(0), world)
+}
+
+async fn step(target: Target, world: World) {
+    let wanted = Wanted {
+        only: ["runtime".to_owned()].into(),
+        skip: [].into(),
+        timeout: Duration::from_secs(60),
+        vantage: checks::kit::engine::Vantage::Here,
+        labels: [].into(),
+    };
+    let events = run(vec![target], world, &wanted, |_| {}).await;
+    let ended = events.iter().find_map(|event| match &event.kind {
+        checks::kit::engine::EventKind::Finished { step, end, .. } if step == "runtime" => {
+            Some(end)
+        }
+        _ => None,
+    });
+    assert!(matches!(ended, Some(StepEnd::Passed { .. })), "{events:#?}");
+    let found = events
+        .iter()
+        .find(|event| matches!(event.kind, checks::kit::engine::EventKind::Found { .. }));
+    assert!(found.is_none(), "{found:#?}");
+}
+
+/// Returns the files of a node on which nothing is wrong.
+fn settings() -> Vec<(&'static str, String)> {
+    let unit = |name: &str| format!("[Service]\nExecStart=/usr/bin/{name}\nRestart=always\n");
+    let hosts = "server = 'https://contoso.azurecr.io'\nca = 'ca.crt'\n".to_owned();
+    vec![
+        ("etc/containerd/config.toml", "version = 2\nimports = ['/etc/containerd/more.toml']\n\
+            [plugins.'io.containerd.cri.v1.images'.registry]\nconfig_path = '/etc/containerd/certs.d'\n".to_owned()),
+        ("etc/containerd/more.toml", "version = 2\n".to_owned()),
+        ("etc/containerd/certs.d/contoso.azurecr.io/hosts.toml", hosts),
+        ("etc/containerd/certs.d/contoso.azurecr.io/ca.crt", authority(0)),
+        ("etc/systemd/system.conf", "[Manager]\n".to_owned()),
+        ("etc/systemd/system.conf.d/proxy.conf", "[Manager]\n".to_owned()),
+        ("etc/systemd/system/containerd.service", unit("containerd")),
+        ("etc/systemd/system/containerd.service.d/limits.conf", "[Service]\nTasksMax=infinity\n".to_owned()),
+        ("etc/systemd/system/kubelet.service", unit("kubelet")),
+        ("etc/systemd/system/kubelet.service.d/10.conf", "[Service]\nEnvironmentFile=/etc/environment\n".to_owned()),
+        ("etc/environment", "PATH=/usr/bin\n".to_owned()),
+    ]
+}
+
+/// Writes the files of a node and returns them.
+fn lay(root: &Path, authorities: usize, settings: Vec<(&str, String)>) -> Vec<PathBuf> {
+    let mut files: Vec<(String, String)> = vec![
+        ("etc/kubernetes/azure.json".into(), "{}".into()),
+        ("etc/resolv.conf".into(), "nameserver 10.0.0.4\n".into()),
+        ("proc/1/comm".into(), "systemd\n".into()),
+        ("proc/stat".into(), "btime 1700000000\n".into()),
+    ];
+    files.extend(settings.into_iter().map(|(file, text)| (file.to_owned(), text)));
+    let programs = [(812, "containerd"), (1399, "kubelet")];
+    for (pid, name) in programs {
+        let stat = format!("{pid} ({name}) S 1 {}9000000000 0 0\n", "0 ".repeat(17));
+        files.push((format!("proc/{pid}/stat"), stat));
+        files.push((format!("proc/{pid}/cmdline"), format!("/usr/bin/{name}\0")));
+        files.push((format!("proc/{pid}/cgroup"), format!("0::/system.slice/{name}.service\n")));
+        files.push((format!("proc/{pid}/environ"), "PATH=/usr/bin\0".into()));
+        files.push((format!("proc/{pid}/comm"), format!("{name}\n")));
+    }
+    files.extend((2..PROCESSES).map(|pid| (format!("proc/{pid}/comm"), "other\n".to_owned())));
+    let mut bundle = String::new();
+    for number in 0..authorities {
+        let pem = authority(number);
+        bundle.push_str(&pem);
+        files.push((format!("etc/ssl/certs/{number}.pem"), pem));
+    }
+    if !bundle.is_empty() {
+        files.push(("etc/ssl/certs/ca-certificates.crt".into(), bundle));
+    }
+    let laid = files.into_iter().map(|(file, text)| {
+        let path = root.join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        path
+    });
+    let laid: Vec<PathBuf> = laid.collect();
+    // The step `kubelet` reads this one.
+    laid.into_iter().filter(|file| !file.ends_with("azure.json")).collect()
+}
+
+fn authority(number: usize) -> String {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(DnType::CommonName, format!("Contoso Root {number}"));
+    let key = KeyPair::generate().unwrap();
+    params.self_signed(&key).unwrap().pem()
+}
