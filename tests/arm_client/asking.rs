@@ -53,6 +53,8 @@ pub fn world(server: &Server) -> World {
         proxies: Proxies::default(),
         containerd_proxies: std::cell::OnceCell::new(),
         containerd_trust: std::cell::OnceCell::new(),
+        provider: std::cell::OnceCell::new(),
+        units: checks::kit::world::Units::default(),
         docker_configs: vec![],
         files: std::collections::HashMap::new(),
         fake_disk: None,
