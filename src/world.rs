@@ -16,7 +16,8 @@ use checks::kit::world::FakeDisk;
 use checks::kit::{
     Secret, World,
     world::{
-        AZURE_JSON, BUNDLES, CLIENT_SECRET, CREDENTIAL_PROVIDERS, Proxies, Roots, Units, VARIABLES,
+        AZURE_JSON, BUNDLES, CLIENT_SECRET, CREDENTIAL_PROVIDERS, Namesakes, Proxies, Roots, Units,
+        VARIABLES,
     },
 };
 use rustls::{
@@ -61,6 +62,7 @@ pub(crate) fn real(roots: Roots, node_root: Option<&Path>) -> World {
         containerd_proxies: OnceCell::new(),
         containerd_trust: OnceCell::new(),
         provider: OnceCell::new(),
+        namesakes: Namesakes::default(),
         units: Units::default(),
         docker_configs,
         files: variable.into_iter().collect(),
@@ -256,6 +258,7 @@ pub(crate) fn of_lab(lab: &lab::Lab, asker: &lab::Ask) -> Result<World, String> 
         containerd_proxies: OnceCell::new(),
         containerd_trust: OnceCell::new(),
         provider: OnceCell::new(),
+        namesakes: Namesakes::default(),
         units: Units::default(),
         docker_configs: vec![config.clone()],
         files: docker

@@ -134,7 +134,7 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
     } else {
         not_replayed(cx, &file, config.not_replayed.clone());
     }
-    let found = match folder::find(cx, &config.folders, &asked.registry).await {
+    let found = match folder::find(cx, &config.folders, as_written(cx, &asked.registry)).await {
         Ok(found) => found,
         Err((file, error)) => {
             let said = error.to_string();
@@ -352,6 +352,12 @@ fn is_own(entry: &HostEntry, registry: &Host) -> bool {
     let Some(url) = &entry.url else { return true };
     let host = Host::of(url, HostPurpose::Registry);
     host.is_some_and(|host| host.name == registry.name && host.port == registry.port)
+}
+
+/// Returns the registry as the image names it: upper and lower case differ in the name of a directory.
+fn as_written<'a>(cx: &'a Cx, registry: &'a str) -> &'a str {
+    let written = cx.target.text.split('/').next().unwrap_or_default();
+    if written.eq_ignore_ascii_case(registry) { written } else { registry }
 }
 
 fn not_replayed(cx: &Cx, file: &str, odd: Vec<(NotFollowed, String)>) {

@@ -13,8 +13,8 @@ use crate::kit::{
     world::{Process, TrustChange, TrustFile, TrustPlaces, TrustRead, TrustStore, Variables},
 };
 
-/// The most looks at files: all of them in one go.
-pub(super) const MAX_READS: usize = 1;
+/// The most looks at files: all of a store in one go.
+pub(super) const MAX_READS: usize = 2;
 
 /// Follows the trust store of containerd: the pull is judged by it from now on. Nothing is followed
 /// where the node has none at all.
@@ -41,8 +41,11 @@ pub(super) async fn follow(cx: &Cx, process: Option<&Process>, known: &Variables
         let (file, said) = (file.clone(), error.to_string());
         cx.add_finding(Problem::TrustFileUnreadable { file, said });
     }
+    let delivered = cx.world.trust(&TrustPlaces::delivered()).await;
+    let all = || read.files.iter().chain(&delivered.files);
     let store = TrustStore {
         now: store(cx, &mut read.files.iter()),
+        delivered: (!delivered.files.is_empty()).then(|| store(cx, &mut all())),
         before: before(cx, is_system, process, &read),
         is_complete: read.unread.is_empty(),
         unknown: unknown(process, &read),

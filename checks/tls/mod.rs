@@ -18,7 +18,7 @@ use crate::kit::{
         tls::{Certificate, Refusal, handshake},
     },
     target::AcrHostName,
-    world::TrustChange,
+    world::{DELIVERED, TrustChange},
 };
 pub(crate) use problem::At;
 pub use problem::{Leads, Problem, SelfSigned};
@@ -123,6 +123,9 @@ async fn diagnose(
     use CertificateError as Why;
     let at = At::of(connected);
     match why {
+        Why::UnknownIssuer if seen.is_delivered => {
+            Problem::CaNotInstalled { at, issuer: seen.issuer, folder: DELIVERED.to_owned() }
+        }
         // A server that has a chain to send, and sends none of it. A private authority may issue
         // certificates directly, but rarely says where its own is.
         Why::UnknownIssuer

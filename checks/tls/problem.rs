@@ -38,6 +38,17 @@ pub enum Problem {
         #[serde(skip_serializing_if = "Option::is_none")]
         started: Option<Timestamp>,
     },
+    /// The issuer is among the authorities that AKS delivered to this node, but was not installed into
+    /// its trust store.
+    CaNotInstalled {
+        /// The host that presented the certificate.
+        #[serde(flatten)]
+        at: At,
+        /// The issuer of the certificate.
+        issuer: String,
+        /// Where the authority was delivered.
+        folder: String,
+    },
     /// The certificate is valid only for other names.
     HostnameMismatch {
         /// The host that was asked.

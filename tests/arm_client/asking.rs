@@ -55,6 +55,7 @@ pub fn world(server: &Server) -> World {
         containerd_trust: std::cell::OnceCell::new(),
         provider: std::cell::OnceCell::new(),
         units: checks::kit::world::Units::default(),
+        namesakes: checks::kit::world::Namesakes::default(),
         docker_configs: vec![],
         files: std::collections::HashMap::new(),
         fake_disk: None,

@@ -23,6 +23,8 @@ pub struct Certificate {
     pub chain: Vec<Link>,
     /// Whether it is trusted only by an authority that somebody added to the trust store.
     pub is_private: bool,
+    /// Whether an authority vouches for it that AKS delivered to this node, but did not install.
+    pub is_delivered: bool,
 }
 
 /// A certificate that a server sends with its own.
@@ -58,6 +60,7 @@ pub(super) fn read(certificate: &CertificateDer<'_>) -> Option<Certificate> {
         }),
         chain: vec![],
         is_private: false,
+        is_delivered: false,
     })
 }
 

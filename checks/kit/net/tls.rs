@@ -159,8 +159,15 @@ pub async fn handshake(
     let is_private = cx.world.on_node
         && got.is_ok()
         && !verifier.is_trusted_by(cx.world.roots.with_those_of(host, before), host);
-    let certificate =
-        verifier.certificate().map(|certificate| Certificate { is_private, ..certificate });
+    let delivered = containerds.and_then(|trust| trust.delivered.clone());
+    let is_delivered = got.is_err()
+        && host.purpose != HostPurpose::SignIn
+        && delivered.is_some_and(|store| verifier.is_trusted_by(store, host));
+    let certificate = verifier.certificate().map(|certificate| Certificate {
+        is_private,
+        is_delivered,
+        ..certificate
+    });
     let heard = match &got {
         Ok(_) => "secured",
         Err(Refusal::Broken(fault)) => fault.word(),

@@ -39,6 +39,7 @@ pub const NODE_FILES: &[&str] = &[
     "/etc/systemd/system/*.service",
     "/etc/systemd/system/*service.d/*",
     "/opt/azure/containers/localdns/*",
+    "/opt/certs/*",
     "/proc/*/comm",
     "/proc/*/cgroup",
     "/proc/*/cmdline",

@@ -31,13 +31,13 @@ pub use disk::FakeDisk;
 pub use environment::{OddSetting, UNIT_READS, Unit, UnitEnvironment, Units, Variables};
 pub use files::{FILE_WAIT, FileError, FileKind, NODE_FILES};
 pub use process::ProcessError;
-pub use processes::{PROCESS_READS, Process, Seen};
+pub use processes::{Namesakes, PROCESS_READS, Process, Seen};
 pub use programs::Program;
 pub use provider::ProviderWay;
 pub use proxies::{Proxies, Proxy, ProxyDecision};
 pub use roots::{BUNDLES, CERTIFICATE_FOLDERS, Roots};
 pub use toml::{Toml, toml};
-pub use trust::{TrustChange, TrustFile, TrustPlaces, TrustRead, TrustStore};
+pub use trust::{DELIVERED, TrustChange, TrustFile, TrustPlaces, TrustRead, TrustStore};
 pub use yaml::{yaml, yaml_documents, yaml_loosely};
 
 /// What a check can know of its surroundings. The tests run the same checks as a release.
@@ -77,6 +77,8 @@ pub struct World {
     pub containerd_trust: OnceCell<TrustStore>,
     /// How the node's credential provider reaches hosts, once it is known that it signs in.
     pub provider: OnceCell<ProviderWay>,
+    /// The processes of the node that matter.
+    pub namesakes: Namesakes,
     /// What systemd has in store for the node's units.
     pub units: Units,
     /// The places where docker's `config.json` may be; the first one that exists counts.

@@ -12,7 +12,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use strum::VariantNames;
-use tokio::{task::spawn_blocking, time::timeout};
+use tokio::{sync::OnceCell, task::spawn_blocking, time::timeout};
 
 use super::{FILE_WAIT, FileError, World};
 use crate::kit::rules::{environ, system_unit};
@@ -62,9 +62,19 @@ pub struct Process {
     pub environment: Result<Vec<(String, String)>, FileError>,
 }
 
-/// A process of some name: its number, and whether it is that of the system's unit of its name.
-/// A container may run a program of the same name.
-type Namesake = (u32, bool);
+/// A process of some name: the name, its number, and whether it is that of the system's unit of its
+/// name. A container may run a program of the same name.
+type Namesake = (&'static str, u32, bool);
+
+/// The processes that matter: they are looked for once, all in one go.
+#[derive(Clone, Debug, Default)]
+pub struct Namesakes(OnceCell<Result<Looked, FileError>>);
+
+/// What a look through the processes found, and whether one of them hid its name.
+type Looked = (Vec<Namesake>, bool);
+
+/// The names of processes that matter.
+const NAMES: [&str; 2] = ["containerd", "kubelet"];
 
 impl Process {
     /// Returns whether the process started after a change, and so knows of it; `None` where that
@@ -84,12 +94,17 @@ impl World {
     pub async fn process(&self, name: &str) -> Result<Option<Process>, FileError> {
         let proc = self.of_node("/proc");
         let mut first: Option<(bool, u64, u32)> = None;
-        for (pid, is_unit) in self.namesakes(&proc, name).await? {
+        let all = self.namesakes.0.get_or_init(|| self.look_for(&proc)).await.as_ref();
+        let (all, one_is_hidden) = all.map_err(FileError::clone)?;
+        for (_, pid, is_unit) in all.iter().copied().filter(|(known, ..)| *known == name) {
             let stat = self.read(&proc.join(format!("{pid}/stat"))).await.unwrap_or_default();
             let began = ticks(&String::from_utf8_lossy(&stat)).unwrap_or(u64::MAX);
             first = first.into_iter().chain([(!is_unit, began, pid)]).min();
         }
         let Some((_, began, pid)) = first else {
+            if *one_is_hidden {
+                return Err(FileError::Forbidden);
+            }
             // Only where the first process of the machine can be seen are these all of them.
             let first = self.read(&proc.join("1/comm")).await?;
             let is_machine = String::from_utf8_lossy(&first).trim_end() == FIRST;
@@ -114,8 +129,8 @@ impl World {
         }))
     }
 
-    /// Returns the processes of that name.
-    async fn namesakes(&self, proc: &Path, name: &str) -> Result<Vec<Namesake>, FileError> {
+    /// Returns the processes of these names.
+    async fn look_for(&self, proc: &Path) -> Result<Looked, FileError> {
         if self.fake_disk.is_some() {
             let pids = self.files.keys().filter_map(|file| {
                 file.strip_prefix(proc).ok()?.to_str()?.strip_suffix("/comm")?.parse().ok()
@@ -124,13 +139,13 @@ impl World {
                 let text = self.files.get(&proc.join(file));
                 text.map(|text| text.expose().to_owned()).ok_or(io::ErrorKind::NotFound.into())
             };
-            return Ok(look_through(pids, name, read)?);
+            return Ok(look_through(pids, read));
         }
-        let (proc, name) = (proc.to_owned(), name.to_owned());
+        let proc = proc.to_owned();
         let looking = spawn_blocking(move || {
             let entries = fs::read_dir(&proc)?.take(MAX_PROCESSES);
             let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-            look_through(pids, &name, |file| comm(&proc.join(file)))
+            io::Result::Ok(look_through(pids, |file| comm(&proc.join(file))))
         });
         match timeout(FILE_WAIT, looking).await {
             Ok(Ok(found)) => Ok(found?),
@@ -140,34 +155,39 @@ impl World {
     }
 }
 
-/// Returns the processes of that name, in one go: there may be thousands of others. The search ends
-/// with the process of the unit; an error says that a name could not be read.
+/// Returns the processes of these names, in one go: there may be thousands of others. The search ends
+/// with the processes of the units.
 fn look_through(
     pids: impl Iterator<Item = u32>,
-    name: &str,
     read: impl Fn(&str) -> io::Result<String>,
-) -> io::Result<Vec<Namesake>> {
-    let (mut found, mut hidden) = (vec![], None);
+) -> Looked {
+    let (mut found, mut one_is_hidden): Looked = (vec![], false);
     for pid in pids {
-        match read(&format!("{pid}/comm")) {
-            Ok(comm) if comm.trim_end_matches('\n') == name => {
-                let cgroup = read(&format!("{pid}/cgroup")).unwrap_or_default();
-                let unit = system_unit(&cgroup);
-                let is_unit = unit.is_some_and(|it| it.strip_suffix(".service") == Some(name));
-                found.push((pid, is_unit));
-                if is_unit || found.len() == MAX_NAMESAKES {
-                    return Ok(found);
-                }
+        let comm = match read(&format!("{pid}/comm")) {
+            Ok(comm) => comm,
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                one_is_hidden = true;
+                continue;
             }
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => hidden = Some(error),
             // A process may have ended since.
-            Ok(_) | Err(_) => {}
+            Err(_) => continue,
+        };
+        let comm = comm.trim_end_matches('\n');
+        let Some(name) = NAMES.into_iter().find(|name| *name == comm) else { continue };
+        let namesakes = found.iter().filter(|(known, ..)| *known == name).count();
+        if namesakes == MAX_NAMESAKES {
+            continue;
+        }
+        let cgroup = read(&format!("{pid}/cgroup")).unwrap_or_default();
+        let unit = system_unit(&cgroup);
+        let is_unit = unit.is_some_and(|it| it.strip_suffix(".service") == Some(name));
+        found.push((name, pid, is_unit));
+        let has_unit = |name: &&str| found.iter().any(|(known, _, is)| known == name && *is);
+        if NAMES.iter().all(has_unit) {
+            break;
         }
     }
-    match hidden {
-        Some(error) if found.is_empty() => Err(error),
-        _ => Ok(found),
-    }
+    (found, one_is_hidden)
 }
 
 fn comm(file: &PathBuf) -> io::Result<String> {
@@ -210,14 +230,14 @@ mod tests {
         assert_eq!(started("btime 9223372036854775807", 6150), None);
     }
 
-    fn found(files: &[(&str, &str)]) -> io::Result<Vec<Namesake>> {
+    fn found(files: &[(&str, &str)]) -> Looked {
         let read = |file: &str| match files.iter().find(|(name, _)| *name == file) {
             Some((_, "?")) => Err(io::ErrorKind::PermissionDenied.into()),
             Some((_, text)) => Ok((*text).to_owned()),
             None => Err(io::ErrorKind::NotFound.into()),
         };
         let pids = files.iter().filter_map(|(file, _)| file.strip_suffix("/comm")?.parse().ok());
-        look_through(pids, "containerd", read)
+        look_through(pids, read)
     }
 
     #[test]
@@ -232,19 +252,30 @@ mod tests {
             ("812/cgroup", unit),
             ("900/comm", "containerd\n"),
         ];
-        assert_eq!(found(&all).unwrap(), [(70, false), (812, true)]);
-        assert_eq!(found(&[("1/comm", "containerd-shim\n")]).unwrap(), []);
+        let name = "containerd";
+        let wanted = [(name, 70, false), (name, 812, true), (name, 900, false)];
+        assert_eq!(found(&all), (wanted.to_vec(), false));
+        let kubelet = [all[1], ("71/comm", "kubelet\n"), all[3], all[4], ("9/comm", "kubelet\n")];
+        assert_eq!(found(&kubelet).0.len(), 4);
+        let both = [
+            all[3],
+            all[4],
+            ("71/comm", "kubelet\n"),
+            ("71/cgroup", "0::/system.slice/kubelet.service\n"),
+            all[1],
+        ];
+        // Nobody else is looked at then.
+        assert_eq!(found(&both).0, [(name, 812, true), ("kubelet", 71, true)]);
+        assert_eq!(found(&[("1/comm", "containerd-shim\n")]), (vec![], false));
         // One that cannot be read may be it.
-        assert!(found(&[("1/comm", "systemd\n"), ("2/comm", "?")]).is_err());
-        assert!(found(&[("2/comm", "?"), all[1]]).is_ok());
+        assert_eq!(found(&[("1/comm", "systemd\n"), ("2/comm", "?")]), (vec![], true));
     }
 
     #[test]
     fn processes_of_a_real_system() {
         let own = std::process::id();
-        let name = comm(&PathBuf::from(format!("/proc/{own}/comm"))).unwrap();
+        assert!(!comm(&PathBuf::from(format!("/proc/{own}/comm"))).unwrap().is_empty());
         let read = |file: &str| comm(&Path::new("/proc").join(file));
-        let found = look_through([own].into_iter(), name.trim_end(), read).unwrap();
-        assert_eq!(found, [(own, false)]);
+        assert_eq!(look_through([own].into_iter(), read), (vec![], false));
     }
 }

@@ -87,6 +87,7 @@ impl ProviderWay {
                 now,
                 is_complete: read.unread.is_empty(),
                 unknown: None,
+                delivered: None,
                 places: self.places.clone(),
             })
         };

@@ -32,6 +32,8 @@ use super::{
 /// The longest file of certificates that is read, and the most that is read of all.
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
 const MAX_ALL_BYTES: usize = 16 * 1024 * 1024;
+/// Where AKS delivers authorities.
+pub const DELIVERED: &str = "/opt/certs";
 /// How many directories are read.
 const MAX_FOLDERS: usize = 8;
 
@@ -47,6 +49,8 @@ pub struct TrustStore {
     /// The newest change that the running program may not know of, if there is one: it may still
     /// trust what was taken out.
     pub unknown: Option<TrustChange>,
+    /// Those of now, with those that AKS delivered to the node.
+    pub delivered: Option<Arc<RootCertStore>>,
     /// Where they are from.
     pub places: TrustPlaces,
 }
@@ -99,6 +103,12 @@ impl TrustPlaces {
     pub fn system() -> Self {
         let all = |places: &[&str]| places.iter().map(|place| (*place).to_owned()).collect();
         Self { files: all(&BUNDLES), folders: all(&CERTIFICATE_FOLDERS) }
+    }
+
+    /// Returns where AKS delivers authorities that are installed from there (Azure/AgentBaker,
+    /// `update_certs`).
+    pub fn delivered() -> Self {
+        Self { files: vec![], folders: vec![DELIVERED.to_owned()] }
     }
 
     /// Returns where a program with these variables looks; `None` where none of them is set. To Go,
