@@ -115,9 +115,12 @@ async fn authorities(cx: &Cx, named: &[(String, String)]) -> Vec<(String, String
             .filter_map(|name| Some(((*name).to_owned(), value(name)?)))
             .collect();
     }
-    let below = |place: &str| match place.starts_with('/') {
-        true => world.of_node(place).display().to_string(),
-        false => place.to_owned(),
+    let below = |place: &str| {
+        if place.starts_with('/') {
+            world.of_node(place).display().to_string()
+        } else {
+            place.to_owned()
+        }
     };
     let folders = value(TRUST_FOLDERS).unwrap_or_else(|| CERTIFICATE_FOLDERS.join(":"));
     let folders: Vec<String> = folders.split(':').map(below).collect();

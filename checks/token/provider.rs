@@ -40,9 +40,10 @@ pub(super) async fn reach(
         Err(error) => {
             let at = place(way, &host, &error);
             let is_untrusted = error.stage == Stage::Tls && error.fault == Fault::Certificate;
-            Err(not_exchanged(match is_untrusted {
-                true => Problem::ProviderDoesNotTrust(at),
-                false => Problem::ProviderCannotConnect(at),
+            Err(not_exchanged(if is_untrusted {
+                Problem::ProviderDoesNotTrust(at)
+            } else {
+                Problem::ProviderCannotConnect(at)
             }))
         }
     }

@@ -44,10 +44,10 @@ pub(crate) async fn run(args: Args) -> Exit {
         (Some(Command::Man), _) => Ok(documents::man()),
         (Some(Command::Agent(agent)), _) => agent::run(*agent).await,
         (Some(Command::Show { file, show }), _) => show::run(&file, &show).await,
-        (Some(Command::Why(why)), _) => why::run(*why).await,
+        (Some(Command::Why(why)), _) => Box::pin(why::run(*why)).await,
         #[cfg(feature = "lab")]
         (Some(Command::Lab { scenario, list, serve, options }), _) => {
-            lab::run(&scenario, list, serve, *options).await
+            Box::pin(lab::run(&scenario, list, serve, *options)).await
         }
     };
     done.unwrap_or_else(|sentence| {

@@ -100,7 +100,7 @@ async fn another_authority_issued_its_certificate() {
         (get_at(other.address).await, other)
     };
     // The other server runs as long as the question is asked.
-    let (asked, other) = tokio::task::LocalSet::new().run_until(asking).await;
+    let (asked, other) = Box::pin(tokio::task::LocalSet::new().run_until(asking)).await;
     assert_eq!(unreachable(&asked), (Stage::Tls, Fault::Certificate));
     assert!(other.requests.lock().unwrap().is_empty(), "no token on an untrusted connection");
 }

@@ -117,10 +117,8 @@ impl Variables {
                 seen: Seen::Configured,
             },
             (None, None) => {
-                let seen = match configured.sources.is_empty() {
-                    true => Seen::Assumed,
-                    false => Seen::Configured,
-                };
+                let seen =
+                    if configured.sources.is_empty() { Seen::Assumed } else { Seen::Configured };
                 let file = configured.sources.last();
                 let file = file.cloned().unwrap_or_else(|| "/etc/systemd".to_owned());
                 Self { all: vec![], file, seen }
