@@ -127,7 +127,9 @@ pub async fn run_scenario(
         let mut args = lab_nodes::why_arguments(scenario)?;
         args.options = change(args.options);
         let (world, kube) = lab_nodes::world_of(scenario, lab, &args.kube)?;
-        why::look(world, kube, &args, |_| {}, move |event| kept.borrow_mut().push(event)).await?;
+        let look =
+            why::look(world, kube, &args, |_| {}, move |event| kept.borrow_mut().push(event));
+        Box::pin(look).await?;
         return Ok(events.take());
     }
     if !lab_nodes::is_from_nodes(scenario) {
@@ -139,7 +141,7 @@ pub async fn run_scenario(
     let (world, kube) = lab_nodes::world_of(scenario, lab, &args.kube)?;
     let targets = lab_nodes::targets(&args)?;
     let run = node::prepare(targets, world, kube, &args);
-    join::node::look(run, move |event| kept.borrow_mut().push(event)).await;
+    Box::pin(join::node::look(run, move |event| kept.borrow_mut().push(event))).await;
     Ok(events.take())
 }
 
