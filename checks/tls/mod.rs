@@ -82,6 +82,9 @@ pub async fn secure(cx: &Cx, connected: &Connected) -> StepResult<Secured> {
         Refusal::Broken(Fault::NotTls) if host.may_be_plain() => {
             Err(NoFact::skipped(Problem::PlainHttpHere {}))
         }
+        Refusal::UnsupportedKey(key) => {
+            Err(NoFact::could_not_tell(Problem::KeyNotSupported { at: At::of(connected), key }))
+        }
         Refusal::NoTrustStore => {
             let at = At::of(connected);
             Err(NoFact::could_not_tell(Problem::TrustStoreUnreadable { at }))

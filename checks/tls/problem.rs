@@ -163,6 +163,15 @@ pub enum Problem {
         /// The reason, as the TLS library words it.
         said: String,
     },
+    /// The certificate has a key that a container runtime supports and this client does not: could not
+    /// tell.
+    KeyNotSupported {
+        /// The host that was asked.
+        #[serde(flatten)]
+        at: At,
+        /// The kind of key.
+        key: String,
+    },
     /// Reading this machine's trust store timed out.
     TrustStoreUnreadable {
         /// The host that was not verified.

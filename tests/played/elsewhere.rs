@@ -1,7 +1,7 @@
 //! What no scenario produces.
 
 /// The codes that no lab world can produce, and the tests that do.
-pub const ELSEWHERE: [&str; 31] = [
+pub const ELSEWHERE: [&str; 32] = [
     "arm/sign-in-refused", // tests/identity.rs
     "arm/token-refused",
     "identity/auth-file-unreadable", // tests/cli.rs
@@ -32,5 +32,6 @@ pub const ELSEWHERE: [&str; 31] = [
     "run/panicked",
     "tls/plain-http", // tests/hostile_servers.rs
     "tls/plain-http-here",
+    "tls/key-not-supported",      // tests/unsupported_keys.rs
     "tls/trust-store-unreadable", // tests/blocked_pipes.rs
 ];

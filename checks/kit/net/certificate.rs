@@ -2,7 +2,11 @@
 
 use jiff::Timestamp;
 use rustls::pki_types::CertificateDer;
-use x509_parser::prelude::{FromDer, GeneralName, ParsedExtension, X509Certificate};
+use x509_parser::{
+    prelude::{FromDer, GeneralName, ParsedExtension, X509Certificate},
+    public_key::PublicKey,
+    x509::SubjectPublicKeyInfo,
+};
 
 /// The parts of a certificate that a diagnosis needs.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,6 +23,9 @@ pub struct Certificate {
     pub is_self_issued: bool,
     /// Whether it says where the certificate of its issuer is (RFC 5280 §4.2.2.1, `caIssuers`).
     pub names_issuer_url: bool,
+    /// A key of it or of those that were sent with it, if Go verifies its signatures and this client does
+    /// not.
+    pub unsupported_key: Option<String>,
     /// The certificates that the server sent with it.
     pub chain: Vec<Link>,
     /// Whether it is trusted only by an authority that somebody added to the trust store.
@@ -58,10 +65,26 @@ pub(super) fn read(certificate: &CertificateDer<'_>) -> Option<Certificate> {
             };
             access.accessdescs.iter().any(|one| one.access_method.to_id_string() == CA_ISSUERS)
         }),
+        unsupported_key: unsupported_key(parsed.public_key()),
         chain: vec![],
         is_private: false,
         is_delivered: false,
     })
+}
+
+/// Returns the kind of a key that Go supports (crypto/x509, crypto/tls) and this client does not.
+fn unsupported_key(key: &SubjectPublicKeyInfo<'_>) -> Option<String> {
+    const P521: &str = "1.3.132.0.35";
+    match key.parsed().ok()? {
+        PublicKey::RSA(rsa) => {
+            Some(rsa.key_size()).filter(|bits| *bits < 2048).map(|bits| format!("RSA {bits}"))
+        }
+        PublicKey::EC(_) => {
+            let curve = key.algorithm.parameters.as_ref()?.as_oid().ok()?;
+            (curve.to_id_string() == P521).then(|| "ECDSA P-521".to_owned())
+        }
+        _ => None,
+    }
 }
 
 /// The access method `caIssuers`.

@@ -30,6 +30,8 @@ pub enum Refusal {
     Alert(String),
     /// The certificate is not trusted.
     Untrusted(CertificateError, Certificate),
+    /// The certificate has a key of a kind that only other clients support.
+    UnsupportedKey(String),
     /// This machine's trust store cannot be read, so no certificate can be verified.
     NoTrustStore,
     /// The certificate is not trusted, but the running containerd may have loaded a trust store of
@@ -47,7 +49,7 @@ impl Refusal {
             ["handshake_failure", "protocol_version", "insufficient_security"];
         match self {
             Refusal::Broken(fault) => !matches!(fault, Fault::Other(_)),
-            Refusal::NoTrustStore | Refusal::MayBeTrusted(..) => false,
+            Refusal::NoTrustStore | Refusal::MayBeTrusted(..) | Refusal::UnsupportedKey(_) => false,
             Refusal::Alert(alert) => !NO_COMMON_WAY.contains(&alert.as_str()),
             // Version 1 has no names, and Go reads no others.
             Refusal::Untrusted(Why::Other(other), certificate)
@@ -71,6 +73,14 @@ impl Refusal {
                 ) || is_refused_by_go(why)
             }
         }
+    }
+}
+
+impl Refusal {
+    /// Returns whether a key that this client does not support leads to it: a signature could not be
+    /// verified.
+    fn is_about_keys(&self) -> bool {
+        !self.is_certain() && matches!(self, Refusal::Broken(_) | Refusal::Untrusted(..))
     }
 }
 
@@ -115,6 +125,7 @@ impl From<Refusal> for Fault {
             Refusal::Broken(fault) => fault,
             Refusal::Alert(alert) => Fault::Alert(alert),
             Refusal::Untrusted(..) | Refusal::MayBeTrusted(..) => Fault::Certificate,
+            Refusal::UnsupportedKey(key) => Fault::Other(key),
             Refusal::NoTrustStore => Fault::NoTrustStore,
         }
     }
@@ -168,11 +179,18 @@ pub async fn handshake(
         is_delivered,
         ..certificate
     });
+    let key = certificate.as_ref().and_then(|it| it.unsupported_key.clone());
+    let got = match (got, key) {
+        (Err(refusal), Some(key)) if refusal.is_about_keys() => Err(Refusal::UnsupportedKey(key)),
+        (got, _) => got,
+    };
     let heard = match &got {
         Ok(_) => "secured",
         Err(Refusal::Broken(fault)) => fault.word(),
         Err(Refusal::Alert(alert)) => alert,
-        Err(Refusal::Untrusted(..) | Refusal::MayBeTrusted(..)) => Fault::Certificate.word(),
+        Err(Refusal::Untrusted(..) | Refusal::MayBeTrusted(..) | Refusal::UnsupportedKey(_)) => {
+            Fault::Certificate.word()
+        }
         Err(Refusal::NoTrustStore) => Fault::NoTrustStore.word(),
     };
     let mut details = Map::new();

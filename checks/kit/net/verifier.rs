@@ -68,8 +68,11 @@ impl RecordingVerifier {
     pub(super) fn certificate(&self) -> Option<Certificate> {
         let seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let (leaf, chain) = seen.split_first()?;
+        let leaf = read(leaf)?;
+        let of_chain = || chain.iter().find_map(|one| read(one)?.unsupported_key);
+        let unsupported_key = leaf.unsupported_key.clone().or_else(of_chain);
         let chain = chain.iter().filter_map(link).collect();
-        Some(Certificate { chain, ..read(leaf)? })
+        Some(Certificate { chain, unsupported_key, ..leaf })
     }
 
     /// Returns whether the certificate would be trusted by that trust store too.
@@ -164,7 +167,11 @@ impl ServerCertVerifier for RecordingVerifier {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        let mut schemes = self.provider.signature_verification_algorithms.supported_schemes();
+        // Go offers it, too. It is not verified here, but without it a server that has no other key
+        // does not show its certificate.
+        schemes.push(SignatureScheme::ECDSA_NISTP521_SHA512);
+        schemes
     }
 }
 
