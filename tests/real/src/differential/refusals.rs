@@ -40,7 +40,13 @@ pub fn status_of_refusal(rng: &mut Rng) -> u16 {
 pub fn refusal(draft: &mut Draft, rng: &mut Rng) {
     let targets = draft.targets();
     let target = rng.pick(&targets);
-    let status = status_of_refusal(rng);
+    // containerd asks again after a few of them only, which are most of those that end.
+    let ends = rng.chance(60);
+    let status = if ends && rng.chance(60) {
+        rng.pick(&[408, 429, 500, 502, 503, 504])
+    } else {
+        status_of_refusal(rng)
+    };
     let body = rng.pick(BODIES).to_owned();
     let media_type = if body.starts_with('{') { "application/json" } else { "text/plain" };
     let mut answer = Answer::new(status, media_type, &body);
@@ -55,7 +61,7 @@ pub fn refusal(draft: &mut Draft, rng: &mut Rng) {
         }
     }
     // A token that is refused once only is renewed or not, by how containerd shares its tokens.
-    let times = if status == 401 { 0 } else { rng.pick(&[0, 0, 0, 1, 1, 1, 2, 4, 5, 6]) };
+    let times = if !ends || status == 401 { 0 } else { rng.pick(&[1, 1, 1, 2, 3, 4, 5, 6]) };
     let how_long = if times == 0 { "always".to_owned() } else { format!("{times} times") };
     draft.tell(format!("{target:?} answers {status} {how_long}: {body}"));
     draft.full = true;
