@@ -47,7 +47,7 @@ fn main() -> ExitCode {
     {
         let (files, read, step) = measure(&runtime, PROCESSES, authorities, all);
         let added = step.saturating_sub(least_step).as_secs_f64();
-        let ratio = added / (read - least_read).as_secs_f64();
+        let ratio = added / read.saturating_sub(least_read).as_secs_f64();
         println!("{name:21} {files:6} {read:8.1?} {step:8.1?}   {ratio:11.2}");
         is_good &= ratio <= MOST_READS && step <= MOST;
     }

@@ -29,8 +29,8 @@ use rustls::{
 const MAX_CA_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Returns the real world, as this process sees it.
-pub(crate) fn real(roots: Roots, node_root: Option<&Path>) -> World {
-    let node_root = node_root.unwrap_or(Path::new("/")).to_owned();
+pub(crate) fn real(roots: Roots, given_root: Option<&Path>) -> World {
+    let node_root = given_root.unwrap_or(Path::new("/")).to_owned();
     let in_pod = env::var_os("KUBERNETES_SERVICE_HOST").is_some();
     // A pod with a network of its own may not reach the name servers of its node.
     let network_root = Some(&*node_root).filter(|root| !in_pod || is_of_node_network(root));
@@ -53,7 +53,7 @@ pub(crate) fn real(roots: Roots, node_root: Option<&Path>) -> World {
         roots,
         clock_ahead: jiff::SignedDuration::ZERO,
         in_pod,
-        on_node: is_node(&node_root),
+        on_node: is_node(given_root),
         node_root,
         variables: variables(|name| env::var(name).ok()),
         client_secret: client_secret(|name| env::var(name).ok()),
@@ -101,10 +101,12 @@ fn is_of_node_network(root: &Path) -> bool {
 }
 
 /// Returns whether AKS wrote its files there. Other clusters have a folder of that name, but not
-/// with these files.
-fn is_node(root: &Path) -> bool {
-    let is_there =
-        |file: &str| root.join(file.trim_start_matches('/')).try_exists().unwrap_or_default();
+/// with these files. Below a root that was given, what this user may not look for may be there.
+pub(crate) fn is_node(given_root: Option<&Path>) -> bool {
+    let root = given_root.unwrap_or(Path::new("/"));
+    let is_there = |file: &str| {
+        root.join(file.trim_start_matches('/')).try_exists().unwrap_or(given_root.is_some())
+    };
     [AZURE_JSON, CREDENTIAL_PROVIDERS].into_iter().any(is_there)
 }
 
@@ -169,7 +171,7 @@ fn hosts(file: &[u8]) -> HashMap<String, Vec<IpAddr>> {
 /// else Mozilla's; plus the certificates of `--ca-file`. It is read when TLS first needs it.
 pub(crate) fn roots(ca_file: Vec<CertificateDer<'static>>, node_root: Option<&Path>) -> Roots {
     // The variables of this shell are not those of the node's containerd.
-    let node_root = node_root.or(Some(Path::new("/")).filter(|root| is_node(root)));
+    let node_root = node_root.or(Some(Path::new("/")).filter(|_| is_node(None)));
     let bundles = node_root.map(|root| BUNDLES.map(|file| root.join(file.trim_start_matches('/'))));
     let public = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
     let given = ca_file.clone();

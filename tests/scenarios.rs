@@ -113,6 +113,7 @@ fn every_code_is_brought_about() {
         include_str!("hostile_servers.rs"),
         include_str!("identity.rs"),
         include_str!("plan.rs"),
+        include_str!("unsupported_keys.rs"),
         include_str!("unusual_images.rs"),
         include_str!("wire.rs"),
         include_str!("wire_images.rs"),

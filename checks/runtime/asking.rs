@@ -13,6 +13,7 @@ use crate::{
         Cx, Host, Image, NoFact,
         engine::Finding,
         net::{ConnectError, Connection, Fault, OPEN_WAIT, Request, Stage, pool},
+        redact::without_logins,
     },
     registry::{MirrorPath, RegistryClient},
     token::Session,
@@ -202,9 +203,9 @@ impl Asking<'_> {
 
 /// Returns that a host would have to be asked in a way that is not replayed.
 pub(super) fn not_asked(file: &str, what: NotFollowed, written: &str) -> Answer {
-    let (file, host) = (file.to_owned(), written.to_owned());
-    let no_fact =
-        NoFact::could_not_tell(Problem::NotReplayed { file, what, written: host.clone() });
+    let (file, written) = (file.to_owned(), written.to_owned());
+    let host = without_logins(&written);
+    let no_fact = NoFact::could_not_tell(Problem::NotReplayed { file, what, written });
     Answer { host, said: Said::Ends(no_fact.clone()), content: Content::NotReplayed(no_fact) }
 }
 

@@ -21,9 +21,27 @@ const ROOT: &str = "/var/lib/containerd";
 /// The snapshotter of artifact streaming (Azure/AgentBaker).
 const STREAMING: &str = "overlaybd";
 /// The snapshotters that need no other program.
-const SNAPSHOTTERS: [&str; 3] = ["", "overlayfs", "native"];
-/// The plugins without which the kubelet cannot pull, besides those above.
-const NEEDED: [&str; 2] = ["io.containerd.cri.v1.runtime", "io.containerd.transfer.v1.local"];
+const SNAPSHOTTERS: [&str; 2] = ["", "overlayfs"];
+/// The same, before images were pulled by the transfer service, which does not unpack for it.
+const NATIVE: &str = "native";
+/// The plugins without which containerd 2.1 and later cannot pull, besides those above. containerd 1 does
+/// not have them, or does not need them.
+const NEEDED: [&str; 3] =
+    [IMAGES, "io.containerd.cri.v1.runtime", "io.containerd.transfer.v1.local"];
+/// Plugins that no pull needs, by the ends of their names.
+const NOT_NEEDED: [&str; 11] = [
+    "v1.images",
+    "v1.aufs",
+    "v1.btrfs",
+    "v1.zfs",
+    "v1.devmapper",
+    "v1.blockfile",
+    "v1.native",
+    "v1.erofs",
+    "v1.otlp",
+    "v1.tracing",
+    "v1.opt",
+];
 /// The plugin that asks programs whether an image may be pulled, and where these are unless it is said.
 const VERIFIER: &str = "io.containerd.image-verifier.v1.bindir";
 const VERIFIERS: &str = "/opt/containerd/image-verifier/bin";
@@ -89,11 +107,13 @@ impl Config {
             root.clone_into(&mut config.root);
         }
         let disabled = file.table.get("disabled_plugins").and_then(Value::as_array);
-        config.disables =
-            disabled.into_iter().flatten().filter_map(Value::as_str).find_map(|name| {
-                let is_needed = PLUGINS.contains(&name) || NEEDED.contains(&name);
-                is_needed.then(|| name.to_owned())
-            });
+        for name in disabled.into_iter().flatten().filter_map(Value::as_str) {
+            match needs(name, version) {
+                Some(true) => _ = config.disables.get_or_insert_with(|| name.to_owned()),
+                Some(false) => {}
+                None => config.not_replayed.push((NotFollowed::DisabledPlugins, name.to_owned())),
+            }
+        }
         let format = file.table.get("version").and_then(Value::as_integer).unwrap_or(1);
         let plugins = file.table.get("plugins").and_then(Value::as_table);
         let verifier = plugins.and_then(|plugins| plugins.get(VERIFIER)?.get("bin_dir")?.as_str());
@@ -111,9 +131,11 @@ impl Config {
             let both = [Some(plugin), table(plugin, "containerd")?];
             let set = |name| both.iter().flatten().filter_map(move |at| at.get(name));
             config.streams |= set("snapshotter").any(|name| name.as_str() == Some(STREAMING));
-            let other = set("snapshotter")
-                .filter_map(Value::as_str)
-                .find(|name| *name != STREAMING && !SNAPSHOTTERS.contains(name));
+            let other = set("snapshotter").filter_map(Value::as_str).find(|name| {
+                let is_simple = SNAPSHOTTERS.contains(name)
+                    || (*name == NATIVE && is_at_least(version, (2, 1, 0)) == Some(false));
+                *name != STREAMING && !is_simple
+            });
             let other = other.map(|name| (NotFollowed::Snapshotter, name.to_owned()));
             config.not_replayed.extend(other);
             let mut discards = set("discard_unpacked_layers");
@@ -179,6 +201,22 @@ impl Config {
 
 /// Returns whether the settings under a name of the plugin count, in a file of that format; `None`
 /// where the version decides. containerd 2 moves those of older formats to the new name, and those of
+/// Returns whether pulls need a plugin; `None` where that is not known.
+fn needs(name: &str, version: Option<Version>) -> Option<bool> {
+    if NEEDED.contains(&name) {
+        let is_first = version.is_some_and(Version::is_first);
+        return if is_first {
+            Some(false)
+        } else {
+            is_at_least(version, (2, 1, 0)).filter(|is| *is)
+        };
+    }
+    if PLUGINS.contains(&name) {
+        return Some(true);
+    }
+    NOT_NEEDED.iter().any(|end| name.ends_with(end)).then_some(false)
+}
+
 /// format 3 since 2.4 (containerd, plugins/cri/images/plugin.go: `configMigration`).
 fn counts(name: &str, format: i64, version: Option<Version>) -> Option<bool> {
     match (name == IMAGES, version) {

@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use crate::kit::world::Seen;
+use crate::kit::{redact::without_logins, world::Seen};
 
 /// What can be wrong with the way that containerd goes for an image.
 #[derive(Clone, Serialize, strum::VariantNames)]
@@ -25,7 +25,8 @@ pub enum Problem {
         file: String,
         /// What it is.
         what: NotFollowed,
-        /// How it is written there.
+        /// How it is written there. An address may have a password.
+        #[serde(serialize_with = "masked")]
         written: String,
     },
     /// containerd ignores a file of hosts that it cannot parse.
@@ -197,6 +198,13 @@ pub enum Problem {
         /// How the configuration was seen.
         seen: Seen,
     },
+    /// Programs on the node decide which images containerd may pull, or may be there: could not tell.
+    ImageVerifiers {
+        /// Their directory.
+        folder: String,
+        /// Their names, or why they cannot be listed.
+        said: String,
+    },
     /// The image is of a format that this version of containerd cannot pull.
     FormatNotSupported {
         /// The version of containerd.
@@ -333,12 +341,14 @@ pub enum NotFollowed {
     DisabledPlugins,
     /// Layers are unpacked by another snapshotter.
     Snapshotter,
-    /// Programs decide which images may be pulled.
-    ImageVerifier,
     /// No host may be asked to look up or to fetch.
     Capabilities,
     /// More hosts than are tested here.
     ManyHosts,
     /// More certificate files than are read here.
     ManyFiles,
+}
+
+fn masked<S: Serializer>(written: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&without_logins(written))
 }

@@ -42,10 +42,11 @@ pub(super) async fn follow(cx: &Cx, process: Option<&Process>, known: &Variables
         cx.add_finding(Problem::TrustFileUnreadable { file, said });
     }
     let delivered = cx.world.trust(&TrustPlaces::delivered()).await;
+    let may_be_installed = !delivered.files.is_empty() && places.have_system_folders();
     let all = || read.files.iter().chain(&delivered.files);
     let store = TrustStore {
         now: store(cx, &mut read.files.iter()),
-        delivered: (!delivered.files.is_empty()).then(|| store(cx, &mut all())),
+        delivered: may_be_installed.then(|| store(cx, &mut all())),
         before: before(cx, is_system, process, &read),
         is_complete: read.unread.is_empty(),
         unknown: unknown(process, &read),

@@ -26,6 +26,7 @@ pub(super) async fn run(CheckArgs { asked, options }: CheckArgs) -> Result<Exit,
     let refs = inputs::refs(&asked, &options, wait).await?;
     inputs::look_at_files(&options, wait).await?;
     let targets = targets(&refs, &options, password.as_ref())?;
+    inputs::look_for_node(&options, wait).await?;
     let node_root = options.node_root.as_deref();
     let world = world::real(world::roots(ca_file, node_root), node_root);
     in_world(targets, world, &options).await

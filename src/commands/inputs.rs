@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use checks::kit::Secret;
+use checks::kit::{
+    Secret,
+    world::{AZURE_JSON, CREDENTIAL_PROVIDERS},
+};
 use rustls::pki_types::CertificateDer;
 
 use crate::{args::CheckOptions, show::print_note, typed, wait::no_longer_than, world};
@@ -105,6 +108,21 @@ pub(super) async fn look_at_files(options: &CheckOptions, wait: Duration) -> Res
         no_longer_than(wait, "--node-root", move || node_folder(&folder)).await?;
     }
     Ok(())
+}
+
+/// Says that the folder of the node is not the root of a node: then this machine's own files would be
+/// used in their place.
+pub(super) async fn look_for_node(options: &CheckOptions, wait: Duration) -> Result<(), String> {
+    let Some(folder) = options.node_root.clone() else { return Ok(()) };
+    let what = format!("--node-root {}", folder.display());
+    let is_node = move || Ok(world::is_node(Some(&folder)));
+    if no_longer_than(wait, "--node-root", is_node).await? {
+        return Ok(());
+    }
+    Err(format!(
+        "{what}: this is not the root of an AKS node: neither {AZURE_JSON} nor {CREDENTIAL_PROVIDERS} is below \
+         it (in a kubectl debug pod the root is /host)"
+    ))
 }
 
 fn credentials_file(file: &Path) -> Result<(), String> {

@@ -38,12 +38,12 @@ pub(super) fn ascii(text: &str) -> String {
     SIGNS.iter().fold(text.to_owned(), |text, (sign, ascii)| text.replace(*sign, ascii))
 }
 
-/// Returns the width of prose: that of the terminal, within readable limits.
+/// Returns the width of prose: that of the terminal, else what `COLUMNS` says, within readable limits.
 pub(super) fn width() -> usize {
-    if !io::stdout().is_terminal() {
-        return WIDTH;
-    }
-    textwrap::termwidth().clamp(60, 120)
+    let columns = || env::var("COLUMNS").ok()?.parse().ok();
+    let width =
+        if io::stdout().is_terminal() { textwrap::termwidth() } else { columns().unwrap_or(WIDTH) };
+    width.clamp(60, 120)
 }
 
 /// Returns whether the terminal cannot move its cursor: `TERM=dumb`, or no `TERM`.

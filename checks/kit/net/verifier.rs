@@ -72,7 +72,7 @@ impl RecordingVerifier {
         let of_chain = || chain.iter().find_map(|one| read(one)?.unsupported_key);
         let unsupported_key = leaf.unsupported_key.clone().or_else(of_chain);
         let chain = chain.iter().filter_map(link).collect();
-        Some(Certificate { chain, unsupported_key, ..leaf })
+        Some(Certificate { unsupported_key, chain, ..leaf })
     }
 
     /// Returns whether the certificate would be trusted by that trust store too.

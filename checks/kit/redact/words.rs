@@ -19,6 +19,23 @@ pub fn without_secrets(text: &str) -> String {
     shown.join(" ")
 }
 
+/// Returns what somebody wrote, with a mark in the place of what stands before an `@` or behind a `?` of
+/// each word: the login and the query of an address, however its scheme is written.
+pub fn without_logins(text: &str) -> String {
+    let is_end = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`');
+    let mut shown = String::new();
+    for word in text.split_inclusive(is_end) {
+        let (word, end) = match word.char_indices().last() {
+            Some((at, end)) if is_end(end) => word.split_at(at),
+            _ => (word, ""),
+        };
+        let (login, word) = word.rsplit_once('@').map_or(("", word), |(_, word)| ("***@", word));
+        let (word, query) = word.split_once('?').map_or((word, ""), |(word, _)| (word, "?***"));
+        shown.extend([login, word, query, end]);
+    }
+    shown
+}
+
 /// Returns whether a word is no word of a language and no name of Kubernetes.
 fn is_opaque(word: &str) -> bool {
     let is_hash = |word: &str| {
@@ -31,6 +48,21 @@ fn is_opaque(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn logins_and_queries_of_addresses() {
+        for (text, shown) in [
+            ("[host.\"u:hunter2@m.example\"]\t# ours", "[host.\"***@m.example\"]\t# ours"),
+            (r#""https:\u002f\u002fu:hunter2@m.example""#, r#""***@m.example""#),
+            ("host = { \"u:hun@ter2@m.example\" = {} }", "host = { \"***@m.example\" = {} }"),
+            ("https://m.example/v2?access_key=hunter2", "https://m.example/v2?***"),
+            ("u:hunter2@m.example:5000?hunter2@", "***@"),
+            ("overlaybd", "overlaybd"),
+            ("", ""),
+        ] {
+            assert_eq!(without_logins(text), shown);
+        }
+    }
 
     #[test]
     fn words_that_may_be_credentials() {

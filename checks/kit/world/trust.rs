@@ -127,6 +127,11 @@ impl TrustPlaces {
         })
     }
 
+    /// Returns whether the system's directories are among them, into which authorities are installed.
+    pub fn have_system_folders(&self) -> bool {
+        self.folders.iter().any(|folder| CERTIFICATE_FOLDERS.contains(&folder.as_str()))
+    }
+
     /// Returns whether each place is named from the root, so that it does not depend on the directory
     /// that the program was started in. To Go, an empty name is nothing.
     pub fn are_absolute(&self) -> bool {
