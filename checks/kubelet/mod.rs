@@ -120,8 +120,18 @@ async fn asked_provider(
             cx.add_finding(Problem::FilesNotReadable { file });
             return Err(KubeletSignIn::Unknown);
         }
+        // The kubelet merges the files of a directory since 1.34.
+        Err(error) if cx.world.has_folder(&cx.world.of_node(&file)).await => {
+            cx.add_finding(Problem::SettingsUnreadable { file, said: error.to_string() });
+            return Err(KubeletSignIn::Unknown);
+        }
         Err(error) => Err(error.to_string()),
     };
+    if let Some((changed, started)) = settings.missed_change(cx, &file).await.filter(|_| is_azures)
+    {
+        cx.add_finding(Problem::CredproviderConfigChanged { file, changed, started });
+        return Err(KubeletSignIn::Unknown);
+    }
     let read = config.and_then(|config| Providers::read(&config).map_err(|said| said.to_string()));
     let providers = read.map_err(|said| {
         cx.add_finding(Problem::CredproviderConfigUnreadable { file: file.clone(), said });

@@ -1,5 +1,6 @@
 //! The problems of the area `kubelet`.
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
@@ -37,6 +38,16 @@ pub enum Problem {
         file: String,
         /// What is wrong with it, without quoting it.
         said: String,
+    },
+    /// The configuration of the credential providers was changed after the kubelet started: could not
+    /// tell.
+    CredproviderConfigChanged {
+        /// The file.
+        file: String,
+        /// When it was changed.
+        changed: Timestamp,
+        /// When the kubelet started.
+        started: Timestamp,
     },
     /// The kubelet has Azure's credential provider but does not call it for this image, or the
     /// provider does not recognize the registry as Azure's.

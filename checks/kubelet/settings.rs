@@ -4,6 +4,7 @@
 //! unit say what its next start will use; where these say nothing, AKS's own paths are assumed
 //! (Azure/AgentBaker, `kubelet.service`).
 
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -29,7 +30,7 @@ const DROP_INS: &str = "/etc/systemd/system/kubelet.service.d";
 const MAX_DROP_INS: usize = 16;
 /// The most files that are read here: of the process, of the unit, and the configuration; and the
 /// times of those that set the environment.
-pub(super) const MAX_READS: u64 = 28 + MAX_DROP_INS as u64 + 2 * UNIT_READS as u64;
+pub(super) const MAX_READS: u64 = 29 + MAX_DROP_INS as u64 + 2 * UNIT_READS as u64;
 
 /// How the kubelet was started.
 pub(super) struct Settings {
@@ -62,6 +63,19 @@ pub(super) struct PullLimits {
 }
 
 impl Settings {
+    /// Returns when a file was changed and when the kubelet started, if the running kubelet certainly does
+    /// not know of the change.
+    pub(super) async fn missed_change(
+        &self,
+        cx: &Cx,
+        file: &str,
+    ) -> Option<(Timestamp, Timestamp)> {
+        let process = self.process.as_ref()?;
+        let changed = cx.world.changed(&cx.world.of_node(file)).await.ok()?;
+        let is_missed = process.started_after(changed) == Some(false);
+        Some((changed, process.started?)).filter(|_| is_missed)
+    }
+
     /// Reads how the kubelet was started.
     pub(super) async fn read(cx: &Cx) -> Self {
         let process = cx.world.process(Unit::Kubelet.name()).await.ok().flatten();
