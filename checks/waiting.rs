@@ -1,5 +1,5 @@
 //! What the pods that wait for an image add to what their nodes saw: that the pull works by now, and
-//! which of them nobody looked from.
+//! which of them were not looked from.
 
 use crate::{
     compared::{Compared, Look},

@@ -357,11 +357,9 @@ async fn endpoints(cx: &Cx, cloud: &str, told: Option<String>) -> (Endpoints, bo
 
 /// Returns the image as the kubelet matches it against patterns: upper and lower case differ.
 fn as_written(cx: &Cx, image_target: &ImageTarget) -> Pattern {
-    let registry = &image_target.asked.registry;
-    let written = cx.target.text.split('/').next().unwrap_or_default();
-    let same = written.eq_ignore_ascii_case(registry);
+    let registry = cx.target.registry_as_written(&image_target.asked.registry);
     let path = image_target.asked.image.as_ref().map(|image| format!("/{}", image.repository));
-    Pattern::image(if same { written } else { registry }, &path.unwrap_or_default())
+    Pattern::image(registry, &path.unwrap_or_default())
 }
 
 /// Returns the node pool: AKS names its nodes `aks-POOL-NUMBER-vmss…`.

@@ -201,6 +201,16 @@ impl Config {
 
 /// Returns whether the settings under a name of the plugin count, in a file of that format; `None`
 /// where the version decides. containerd 2 moves those of older formats to the new name, and those of
+/// format 3 since 2.4 (containerd, plugins/cri/images/plugin.go: `configMigration`).
+fn counts(name: &str, format: i64, version: Option<Version>) -> Option<bool> {
+    match (name == IMAGES, version) {
+        (true, version) => version.map(|version| !version.is_first()),
+        (false, _) if format < 3 => Some(true),
+        (false, Some(version)) if version.is_first() => Some(true),
+        (false, version) => is_at_least(version, (2, 4, 0)),
+    }
+}
+
 /// Returns whether pulls need a plugin; `None` where that is not known.
 fn needs(name: &str, version: Option<Version>) -> Option<bool> {
     if NEEDED.contains(&name) {
@@ -215,16 +225,6 @@ fn needs(name: &str, version: Option<Version>) -> Option<bool> {
         return Some(true);
     }
     NOT_NEEDED.iter().any(|end| name.ends_with(end)).then_some(false)
-}
-
-/// format 3 since 2.4 (containerd, plugins/cri/images/plugin.go: `configMigration`).
-fn counts(name: &str, format: i64, version: Option<Version>) -> Option<bool> {
-    match (name == IMAGES, version) {
-        (true, version) => version.map(|version| !version.is_first()),
-        (false, _) if format < 3 => Some(true),
-        (false, Some(version)) if version.is_first() => Some(true),
-        (false, version) => is_at_least(version, (2, 4, 0)),
-    }
 }
 
 /// Returns a table in a table.

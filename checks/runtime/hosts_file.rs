@@ -2,7 +2,7 @@
 //!
 //! Source: containerd, core/remotes/docker/config/hosts.go.
 
-use std::{path::Path, time::Duration};
+use std::{collections::HashSet, path::Path, time::Duration};
 
 use toml::{Table, Value};
 use url::{Position, Url};
@@ -129,9 +129,10 @@ impl HostsFile {
             Some(named) => named.as_table().ok_or(Malformed::NotAnObject)?,
         };
         let order = in_order(text);
+        let known: HashSet<&String> = order.iter().collect();
         for (name, settings) in named {
             types(settings.as_table().ok_or(Malformed::EntryNotAnObject)?)?;
-            if !order.contains(name) {
+            if !known.contains(name) {
                 file.not_replayed.push((NotFollowed::TomlForm, name.clone()));
             }
         }
@@ -232,14 +233,14 @@ fn types(settings: &Table) -> Result<(), Malformed> {
 /// is how containerd finds them. Each is parsed by itself. containerd 2 asks a host twice whose
 /// settings stand apart, which changes nothing.
 fn in_order(text: &str) -> Vec<String> {
-    let mut order: Vec<String> = vec![];
+    let (mut order, mut known) = (vec![], HashSet::new());
     for line in text.lines().map(str::trim) {
         if !line.starts_with('[') || line.starts_with("[[") {
             continue;
         }
         let header: Option<Table> = toml::from_str(line).ok();
         let host = header.as_ref().and_then(|header| header.get("host")?.as_table()?.keys().next());
-        if let Some(host) = host.filter(|host| !order.contains(host)) {
+        if let Some(host) = host.filter(|host| known.insert((*host).clone())) {
             order.push(host.clone());
         }
     }

@@ -62,8 +62,21 @@ pub(super) async fn load(
         is_plain &= read.is_plain;
         for pattern in imports(&read.table).map_err(|error| said(error.to_string()))? {
             match matches(cx, &file, &pattern).await {
-                Some(found) => pending.extend(found),
+                Some(found) => {
+                    for found in found {
+                        if !files.contains(&found) && !pending.contains(&found) {
+                            pending.push(found);
+                        }
+                        if files.len() + pending.len() > MAX_FILES {
+                            break;
+                        }
+                    }
+                }
                 None => more.push((NotFollowed::Imports, pattern)),
+            }
+            // What waits is more than is read: the rest changes nothing.
+            if files.len() + pending.len() > MAX_FILES || more.len() > MAX_FILES {
+                break;
             }
         }
         merge(&mut whole, &read.table, Depth::Plugins);

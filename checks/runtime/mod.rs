@@ -134,19 +134,22 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
     } else {
         not_replayed(cx, &file, config.not_replayed.clone());
     }
-    let found = match folder::find(cx, &config.folders, as_written(cx, &asked.registry)).await {
-        Ok(found) => found,
-        Err((file, error)) => {
-            let said = error.to_string();
-            cx.add_finding(match error {
-                FileError::NotAFolder if way.seen == Seen::InEffect => {
-                    Problem::HostsPathUnusable { file, said }
-                }
-                _ => Problem::ConfigUnreadable { file, said },
-            });
-            return Ok(way);
-        }
-    };
+    let found =
+        match folder::find(cx, &config.folders, cx.target.registry_as_written(&asked.registry))
+            .await
+        {
+            Ok(found) => found,
+            Err((file, error)) => {
+                let said = error.to_string();
+                cx.add_finding(match error {
+                    FileError::NotAFolder if way.seen == Seen::InEffect => {
+                        Problem::HostsPathUnusable { file, said }
+                    }
+                    _ => Problem::ConfigUnreadable { file, said },
+                });
+                return Ok(way);
+            }
+        };
     let Some(found) = found else { return Ok(way) };
     if config.are_default {
         not_replayed(cx, &found.path, vec![(NotFollowed::VersionDecides, "config_path".into())]);
@@ -352,12 +355,6 @@ fn is_own(entry: &HostEntry, registry: &Host) -> bool {
     let Some(url) = &entry.url else { return true };
     let host = Host::of(url, HostPurpose::Registry);
     host.is_some_and(|host| host.name == registry.name && host.port == registry.port)
-}
-
-/// Returns the registry as the image names it: upper and lower case differ in the name of a directory.
-fn as_written<'a>(cx: &'a Cx, registry: &'a str) -> &'a str {
-    let written = cx.target.text.split('/').next().unwrap_or_default();
-    if written.eq_ignore_ascii_case(registry) { written } else { registry }
 }
 
 fn not_replayed(cx: &Cx, file: &str, odd: Vec<(NotFollowed, String)>) {

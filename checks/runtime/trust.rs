@@ -20,11 +20,7 @@ pub(super) const MAX_READS: usize = 2;
 /// where the node has none at all.
 pub(super) async fn follow(cx: &Cx, process: Option<&Process>, known: &Variables) {
     let named = TrustPlaces::of(|name| known.value(name));
-    let set = TrustPlaces::VARIABLES.into_iter().filter_map(|name| {
-        let value = known.value(name).filter(|value| !value.is_empty())?;
-        Some(format!("{name}={value}"))
-    });
-    let written: Vec<String> = set.collect();
+    let written = TrustPlaces::written(|name| known.value(name));
     let file = known.file.clone();
     if named.as_ref().is_some_and(|named| !named.are_absolute()) {
         let (what, written) = (NotFollowed::Environment, written.join(" "));

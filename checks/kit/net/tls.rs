@@ -74,9 +74,7 @@ impl Refusal {
             }
         }
     }
-}
 
-impl Refusal {
     /// Returns whether a key that this client does not support leads to it: a signature could not be
     /// verified.
     fn is_about_keys(&self) -> bool {

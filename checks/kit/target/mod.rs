@@ -233,6 +233,13 @@ impl Target {
         sanitize_text(&without_password(&self.text))
     }
 
+    /// Returns the registry as the image names it: to the kubelet and to containerd, upper and lower case
+    /// differ.
+    pub fn registry_as_written<'a>(&'a self, registry: &'a str) -> &'a str {
+        let written = self.text.split('/').next().unwrap_or_default();
+        if written.eq_ignore_ascii_case(registry) { written } else { registry }
+    }
+
     /// Returns the fields of the target that a report's header and the messages may use.
     pub fn describe(&self) -> Map<String, Value> {
         let mut map = Map::new();

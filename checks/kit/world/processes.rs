@@ -264,7 +264,7 @@ mod tests {
             ("71/cgroup", "0::/system.slice/kubelet.service\n"),
             all[1],
         ];
-        // Nobody else is looked at then.
+        // The others are not looked at then.
         assert_eq!(found(&both).0, [(name, 812, true), ("kubelet", 71, true)]);
         assert_eq!(found(&[("1/comm", "containerd-shim\n")]), (vec![], false));
         // One that cannot be read may be it.

@@ -38,15 +38,11 @@ impl fmt::Debug for ProviderWay {
 impl ProviderWay {
     /// Returns the way of a provider with that environment.
     pub fn of(variables: &Variables, is_certain: bool) -> Self {
-        let set = TrustPlaces::VARIABLES.into_iter().filter_map(|name| {
-            let value = variables.value(name).filter(|value| !value.is_empty())?;
-            Some(format!("{name}={value}"))
-        });
         let named = TrustPlaces::of(|name| variables.value(name));
         Self {
             proxies: Proxies::read(|name| variables.value(name)),
             places: named.unwrap_or_else(TrustPlaces::system),
-            written: set.collect(),
+            written: TrustPlaces::written(|name| variables.value(name)),
             file: variables.file.clone(),
             seen: variables.seen,
             is_certain,

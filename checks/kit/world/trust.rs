@@ -127,6 +127,15 @@ impl TrustPlaces {
         })
     }
 
+    /// Returns those of the variables that are set, each with its value.
+    pub fn written(variable: impl Fn(&str) -> Option<String>) -> Vec<String> {
+        let set = |name| {
+            let value = variable(name).filter(|value| !value.is_empty())?;
+            Some(format!("{name}={value}"))
+        };
+        Self::VARIABLES.into_iter().filter_map(set).collect()
+    }
+
     /// Returns whether the system's directories are among them, into which authorities are installed.
     pub fn have_system_folders(&self) -> bool {
         self.folders.iter().any(|folder| CERTIFICATE_FOLDERS.contains(&folder.as_str()))
