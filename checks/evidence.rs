@@ -25,7 +25,7 @@ use crate::{
     proxy::Shown,
     registry::{AuthScheme, NoChallenge},
     role::Mode,
-    runtime::NotFollowed,
+    runtime::{NotFollowed, StopsBy},
     tls::{Leads, SelfSigned},
     token::{Access, AnonymousAnswer, ManagementToken, NoAnswer, NoTenant, Scopes, SignedIn},
 };
@@ -77,6 +77,7 @@ pub const WORDS: &[&[&str]] = &[
     Reach::VARIANTS,
     ReferenceError::VARIANTS,
     RunFault::VARIANTS,
+    StopsBy::VARIANTS,
     Scopes::VARIANTS,
     Seen::VARIANTS,
     SelfSigned::VARIANTS,

@@ -127,8 +127,10 @@ fn odd_files_are_one_line_each() {
             Odd::Pipe | Odd::Long | Odd::Loop => UNREADABLE,
         };
         assert_eq!(with(HOSTS), of_hosts, "{odd:?}");
-        let of_authority: &[&str] =
-            if odd == Odd::Garbage { &["runtime/certificate-file-unusable"] } else { UNREADABLE };
+        let of_authority: &[&str] = match odd {
+            Odd::Garbage | Odd::Folder => &["runtime/certificate-file-unusable"],
+            Odd::Pipe | Odd::Long | Odd::Loop => UNREADABLE,
+        };
         assert_eq!(with(AUTHORITY), of_authority, "{odd:?}");
     }
 }

@@ -1,16 +1,22 @@
 //! Which files an agent opens on a node: those of a list in the code and those that they name, and never
 //! one among the volumes of pods, whatever names it.
 #![cfg(target_os = "linux")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    clippy::disallowed_macros,
-    reason = "a test that panics has failed, and says where; what is not tested here is said"
-)]
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
-use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
+use std::{
+    collections::{BTreeSet, HashMap},
+    fs,
+    mem::MaybeUninit,
+    os::{fd::OwnedFd, unix::fs::symlink},
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use checks::kit::world::NODE_FILES;
+use rustix::{
+    fs::inotify::{CreateFlags, ReadFlags, Reader, WatchFlags, add_watch, init},
+    io::Errno,
+};
 
 /// What stands in each file among the volumes of pods.
 const CANARY: &str = "canary-of-a-pod";
@@ -29,7 +35,7 @@ const FILES: &[(&str, &str)] = &[
     ),
     (
         "etc/containerd/config.toml",
-        "version = 2\nimports = [\"/var/lib/kubelet/pods/*.toml\", \"/etc/containerd/more.toml\"]\n\
+        "version = 2\nimports = [\"/var/lib/kubelet/pods/*.toml\", \"/etc/containerd/more.toml\", \"/etc/containerd/linked.toml\"]\n\
          [plugins.\"io.containerd.grpc.v1.cri\".registry]\nconfig_path = \"/etc/containerd/certs.d\"\n",
     ),
     ("etc/containerd/more.toml", "version = 2\n"),
@@ -39,6 +45,8 @@ const FILES: &[(&str, &str)] = &[
          \"/etc/../var/lib/kubelet/pods/secret\", \"/etc/ssl/link.pem\", \"/srv/named.pem\"]\n",
     ),
     ("srv/named.pem", ""),
+    ("srv/linked.pem", ""),
+    ("srv/linked.toml", "version = 2\n"),
     (
         "etc/systemd/system/containerd.service",
         "[Service]\nEnvironmentFile=-/var/lib/kubelet/pods/secret\nExecStart=/usr/bin/containerd\n",
@@ -53,17 +61,74 @@ const FILES: &[(&str, &str)] = &[
 ];
 
 /// Files that others of the node name.
-const NAMED: &[&str] = &["/srv/named.pem"];
+const NAMED: &[&str] = &["/srv/named.pem", "/srv/linked.pem", "/srv/linked.toml"];
+
+/// The links of a node, as they are there.
+const LINKS: &[(&str, &str)] = &[
+    ("etc/ssl/link.pem", "../../var/lib/kubelet/pods/secret"),
+    ("etc/ssl/certs/relative.pem", "../../../var/lib/kubelet/pods/secret"),
+    ("etc/ssl/certs/absolute.pem", "/var/lib/kubelet/pods/secret"),
+    ("etc/ssl/certs/other.pem", "/srv/linked.pem"),
+    ("etc/pki/tls/certs", "/var/lib/kubelet/pods"),
+    ("etc/environment", "../var/lib/kubelet/pods/secret"),
+    ("etc/containerd/linked.toml", "/srv/linked.toml"),
+    ("etc/systemd/system/containerd.service.d/a.conf", "/var/lib/kubelet/pods/secret"),
+    ("opt/certs/a.crt", "/var/lib/kubelet/pods/secret"),
+];
 
 fn lay(root: &Path) {
-    for (file, text) in FILES {
+    let at = |file: &str| {
         let path = root.join(file);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
+        path
+    };
+    for (file, text) in FILES {
+        fs::write(at(file), text).unwrap();
     }
-    fs::create_dir_all(root.join("etc/ssl")).unwrap();
-    symlink("../../var/lib/kubelet/pods/secret", root.join("etc/ssl/link.pem")).unwrap();
-    symlink("../var/lib/kubelet/pods/secret", root.join("etc/environment")).unwrap();
+    for (link, target) in LINKS {
+        symlink(target, at(link)).unwrap();
+    }
+}
+
+/// Watches what is opened below a directory. The system tells it of what is opened to be read or run,
+/// not of what is only named.
+struct Watch {
+    notices: OwnedFd,
+    folders: HashMap<i32, PathBuf>,
+}
+
+impl Watch {
+    fn below(root: &Path) -> Self {
+        let notices = init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).unwrap();
+        let (mut folders, mut left) = (HashMap::new(), vec![root.to_owned()]);
+        while let Some(folder) = left.pop() {
+            let entries = fs::read_dir(&folder).unwrap().map(Result::unwrap);
+            left.extend(entries.filter(|it| it.file_type().unwrap().is_dir()).map(|it| it.path()));
+            let number = add_watch(&notices, &folder, WatchFlags::OPEN).unwrap();
+            folders.insert(number, folder);
+        }
+        Self { notices, folders }
+    }
+
+    /// Returns the files that were opened since.
+    fn opened(&self) -> BTreeSet<PathBuf> {
+        let mut space = [MaybeUninit::uninit(); 16 * 1024];
+        let mut reader = Reader::new(&self.notices, &mut space);
+        let mut opened = BTreeSet::new();
+        loop {
+            let event = match reader.next() {
+                Ok(event) => event,
+                Err(Errno::AGAIN) => return opened,
+                Err(error) => panic!("{error}"),
+            };
+            assert!(!event.events().contains(ReadFlags::QUEUE_OVERFLOW), "some were lost");
+            if event.events().contains(ReadFlags::ISDIR) {
+                continue;
+            }
+            let name = event.file_name().map(|name| name.to_str().unwrap()).unwrap_or_default();
+            opened.insert(self.folders[&event.wd()].join(name));
+        }
+    }
 }
 
 /// Returns whether a pattern of the list is this path.
@@ -91,36 +156,35 @@ fn an_agent_opens_what_is_listed_and_nothing_of_pods() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().canonicalize().unwrap().join("host");
     lay(&root);
-    let trace = folder.path().join("trace");
-    let mut strace = Command::new("strace");
-    strace.args(["-f", "-y", "-e", "trace=open,openat,openat2,creat,execve", "-o"]).arg(&trace);
-    strace.arg(env!("CARGO_BIN_EXE_check-acr")).args(["agent", "contoso.azurecr.io/team/app:v1"]);
-    strace.arg("--node-root").arg(&root).arg("--termination").arg(folder.path().join("message"));
-    strace.args(["--vantage", "node/one", "--timeout", "20s"]).env_clear();
-    let Ok(output) = strace.output() else {
-        return eprintln!("not traced: strace is not installed");
-    };
+    let watch = Watch::below(&root);
+    let output = Command::new(env!("CARGO_BIN_EXE_check-acr"))
+        .args(["agent", "contoso.azurecr.io/team/app:v1", "--node-root"])
+        .arg(&root)
+        .arg("--termination")
+        .arg(folder.path().join("message"))
+        .args(["--vantage", "node/one", "--timeout", "20s"])
+        .env_clear()
+        .output()
+        .unwrap();
+    let opened = watch.opened();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success() && said.contains("\"runtime\""), "{output:?}");
     let message = fs::read_to_string(folder.path().join("message")).unwrap();
     assert!(message.starts_with("check-acr/1:"), "{message}");
     assert!(!said.contains(CANARY), "{said}");
-    let trace = fs::read_to_string(trace).unwrap();
-    let pods = root.join("var/lib/kubelet/pods");
-    let mut opened = vec![];
-    for line in trace.lines() {
-        // What was opened, as the kernel has it: links are followed.
-        let Some((_, result)) = line.rsplit_once(" = ") else { continue };
-        let real = result.split_once('<').and_then(|(_, path)| path.strip_suffix('>'));
-        let Some(real) = real.filter(|real| Path::new(real).starts_with(&root)) else { continue };
-        assert!(!Path::new(real).starts_with(&pods), "{line}");
-        let path = real.strip_prefix(root.to_str().unwrap()).unwrap();
-        let is_folder = Path::new(real).is_dir();
+    let opened: BTreeSet<&str> = opened
+        .iter()
+        .map(|path| path.to_str().unwrap()[root.as_os_str().len()..].as_ref())
+        .collect();
+    for path in &opened {
+        assert!(!path.starts_with("/var/lib/kubelet/pods"), "{path}");
         let is_listed = NODE_FILES.iter().any(|pattern| is(pattern, path));
-        assert!(is_folder || is_listed || NAMED.contains(&path), "not on the list: {path}");
-        opened.push(path.to_owned());
+        assert!(is_listed || NAMED.contains(path), "not on the list: {path}");
     }
-    for wanted in ["/etc/kubernetes/azure.json", "/etc/containerd/more.toml", "/srv/named.pem"] {
-        assert!(opened.iter().any(|path| path == wanted), "{wanted} in {opened:?}");
+    for wanted in ["/etc/kubernetes/azure.json", "/etc/containerd/more.toml"] {
+        assert!(opened.contains(wanted), "{wanted} in {opened:?}");
+    }
+    for wanted in NAMED {
+        assert!(opened.contains(wanted), "{wanted} in {opened:?}");
     }
 }

@@ -19,7 +19,7 @@ use super::{
 use crate::kit::{
     Cx, Secret,
     rules::{Fields, Pattern},
-    world::{BUNDLES, CERTIFICATE_FOLDERS, ProcessError, TrustPlaces, process},
+    world::{BUNDLES, CERTIFICATE_FOLDERS, ProcessError, TrustPlaces, World, process},
 };
 
 /// How long the provider may take. The kubelet waits for a minute.
@@ -47,11 +47,6 @@ pub(super) struct Run<'a> {
 impl Run<'_> {
     /// Runs the provider beside the next steps, and tells where it fails.
     pub(super) fn start(self, cx: &Cx, settings: &Settings) {
-        let world = cx.world.clone();
-        let below = |file: &str| world.of_node(file).display().to_string();
-        let args = self.provider.args.written.iter();
-        let args: Vec<String> =
-            args.map(|arg| if arg.starts_with('/') { below(arg) } else { arg.clone() }).collect();
         let mut environment = vec![
             (
                 "PATH".to_owned(),
@@ -67,11 +62,7 @@ impl Run<'_> {
             .collect();
         let of_proxies = inherited.iter().filter(|(name, _)| INHERITED.contains(&name.as_str()));
         environment.extend(of_proxies.cloned());
-        for (name, value) in &self.provider.variables {
-            let value = if value.starts_with('/') { below(value) } else { value.clone() };
-            environment.push((name.clone(), value));
-        }
-        let program = world.on_disk(&world.of_node(&self.program));
+        let (own, args) = (self.provider.variables.clone(), self.provider.args.written.clone());
         let pattern = Pattern::read(&self.image);
         let request = json!({
             "kind": "CredentialProviderRequest",
@@ -80,10 +71,23 @@ impl Run<'_> {
         });
         let (cx, user, shown) = (cx.clone(), self.user, self.program);
         cx.clone().in_background(async move {
+            let world = &cx.world;
+            for (name, value) in own {
+                environment.push((name, below(world, value).await));
+            }
             environment.extend(authorities(&cx, &trust).await);
+            let mut files = vec![];
+            for arg in args {
+                files.push(below(world, arg).await);
+            }
             let request = request.to_string();
-            let ran = process::run_in(&environment, &program, &args, &request, RUN_WAIT);
-            let said = match ran.await {
+            let ran = match world.real_path(&world.of_node(&shown)).await {
+                Ok(program) => {
+                    process::run_in(&environment, &program, &files, &request, RUN_WAIT).await
+                }
+                Err(error) => Err(ProcessError::Failed(error.to_string())),
+            };
+            let said = match ran {
                 Ok(ran) if !ran.success => Some((RunFault::EndsWithError, Some(ran.status))),
                 Ok(ran) => {
                     let fault = compare(&ran.out, pattern.as_ref(), user.as_deref()).err();
@@ -101,6 +105,15 @@ impl Run<'_> {
     }
 }
 
+/// Returns a word of the node with the path of a file replaced by where that file is here.
+async fn below(world: &World, word: String) -> String {
+    if !word.starts_with('/') {
+        return word;
+    }
+    let path = world.of_node(&word);
+    world.real_path(&path).await.unwrap_or(path).display().to_string()
+}
+
 /// Returns the variables by which the provider trusts the authorities that it trusts on the node: those
 /// that its environment names, else those of the system, each below the node's root.
 async fn authorities(cx: &Cx, named: &[(String, String)]) -> Vec<(String, String)> {
@@ -115,23 +128,18 @@ async fn authorities(cx: &Cx, named: &[(String, String)]) -> Vec<(String, String
             .filter_map(|name| Some(((*name).to_owned(), value(name)?)))
             .collect();
     }
-    let below = |place: &str| {
-        if place.starts_with('/') {
-            world.of_node(place).display().to_string()
-        } else {
-            place.to_owned()
-        }
-    };
-    let folders = value(TRUST_FOLDERS).unwrap_or_else(|| CERTIFICATE_FOLDERS.join(":"));
-    let folders: Vec<String> = folders.split(':').map(below).collect();
+    let mut folders = vec![];
+    for folder in value(TRUST_FOLDERS).unwrap_or_else(|| CERTIFICATE_FOLDERS.join(":")).split(':') {
+        folders.push(below(world, folder.to_owned()).await);
+    }
     let mut variables = vec![(TRUST_FOLDERS.to_owned(), folders.join(":"))];
     if let Some(file) = value(TRUST_FILE) {
-        variables.push((TRUST_FILE.to_owned(), below(&file)));
+        variables.push((TRUST_FILE.to_owned(), below(world, file).await));
         return variables;
     }
     for bundle in BUNDLES {
         if world.has_file(&world.of_node(bundle)).await {
-            variables.push((TRUST_FILE.to_owned(), below(bundle)));
+            variables.push((TRUST_FILE.to_owned(), below(world, bundle.to_owned()).await));
             break;
         }
     }

@@ -107,7 +107,7 @@ async fn asked_provider(
             // A flag of the kubelet decides which file it reads. `--identity node` asserts that
             // Azure's provider is configured.
             if cx.target.sign_in.who == Who::Node {
-                let (build, _) = program(cx, &folder, PROGRAM).await;
+                let (build, _) = program(cx, &folder, PROGRAM, settings.seen).await;
                 let (config, file) = (file, AZURE_JSON.to_owned());
                 return Ok(ProviderCall { pattern: None, file, config, provider: None, build });
             }
@@ -143,7 +143,7 @@ async fn asked_provider(
     match (provider, pattern) {
         (Some(provider), Some(pattern)) => {
             let pattern = Some(pattern.to_owned());
-            let (build, fault) = program(cx, &folder, &provider.name).await;
+            let (build, fault) = program(cx, &folder, &provider.name, settings.seen).await;
             let config_file = runs(cx, image_target, provider, &file, (&build, fault));
             let identity = config_file.map_err(|stopped| *stopped)?;
             let provider = Some(provider.clone());
@@ -160,8 +160,14 @@ async fn asked_provider(
 }
 
 /// Reads a provider's program: its version, and why the kubelet cannot run it. Nothing is said of a
-/// program where its directory is not there: a flag may name another one.
-async fn program(cx: &Cx, folder: &str, name: &str) -> (ProviderBuild, Option<ProviderFault>) {
+/// program where its directory is not there, unless the running kubelet certainly has this one: a flag
+/// may name another.
+async fn program(
+    cx: &Cx,
+    folder: &str,
+    name: &str,
+    seen: Seen,
+) -> (ProviderBuild, Option<ProviderFault>) {
     let (world, path) = (&cx.world, format!("{folder}/{name}"));
     let read = world.program(&world.of_node(&path), version::TEXTS, version::is_told).await;
     let fault = match read {
@@ -169,11 +175,11 @@ async fn program(cx: &Cx, folder: &str, name: &str) -> (ProviderBuild, Option<Pr
             let fault = version::fault(&read);
             return (ProviderBuild::of(path, &read), fault);
         }
-        Err(FileError::Missing) => {
+        Err(FileError::Missing | FileError::NotAFolder) => {
             let is_folder = world.has_folder(&world.of_node(folder)).await;
-            is_folder.then_some(ProviderFault::NoSuchFile)
+            (is_folder || seen == Seen::InEffect).then_some(ProviderFault::NoSuchFile)
         }
-        Err(FileError::NotAFile) => Some(ProviderFault::NotExecutable),
+        Err(FileError::AFolder | FileError::NotAFile) => Some(ProviderFault::NotExecutable),
         Err(error) => {
             let (file, said) = (path.clone(), error.to_string());
             cx.add_finding(Problem::SettingsUnreadable { file, said });

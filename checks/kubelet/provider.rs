@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use strum::VariantNames;
 
-use crate::kit::rules::{Fields, Malformed, Pattern};
+use crate::kit::rules::{Fields, Malformed, Pattern, go_duration};
 
 /// The version of the interface between the kubelet and the program that is replayed.
 pub(super) const INTERFACE: &str = "credentialprovider.kubelet.k8s.io/v1";
@@ -158,7 +158,9 @@ impl Provider {
         }
         let text = |name| fields.text(name)?.map(str::to_owned).ok_or(Malformed::FieldMissing);
         let patterns = fields.texts("matchImages")?;
-        text("defaultCacheDuration")?;
+        if go_duration(&text("defaultCacheDuration")?).is_none_or(i64::is_negative) {
+            return Err(Malformed::NotADuration);
+        }
         if patterns.is_empty() || patterns.iter().any(|pattern| Pattern::read(pattern).is_none()) {
             return Err(Malformed::FieldMissing);
         }
@@ -312,6 +314,8 @@ providers:
             (with("kubelet.config.k8s.io/v1", "v1"), Malformed::WrongKind),
             (with("    defaultCacheDuration: '10m'\n", ""), Malformed::FieldMissing),
             (with("['*.azurecr.io', '*.*.geo.azurecr.io']", "[]"), Malformed::FieldMissing),
+            (with("'10m'", "'10'"), Malformed::NotADuration),
+            (with("'10m'", "'-1s'"), Malformed::NotADuration),
             (with("    args:", "    arguments:"), Malformed::UnknownField),
             (with("['*.azurecr.io', '*.*.geo.azurecr.io']", "1"), Malformed::EntryNotAList),
             (format!("{AKS}{}", &AKS[AKS.find("  - name").unwrap()..]), Malformed::NamedTwiceOrNotAtAll),

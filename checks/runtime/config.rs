@@ -4,18 +4,15 @@
 use toml::{Table, Value};
 
 use super::{
+    plugins::{PULLING, RUNNING, TRANSFER, counts, needs},
     problem::NotFollowed,
+    stops::StopsBy,
     version::{Version, is_at_least},
 };
 use crate::kit::{rules::Malformed, world::Toml};
 
-/// The names of the plugin that pulls images, from containerd 1 with configuration 1 to
-/// containerd 2. AKS writes `version = 2` for containerd 2 as well, so the version decides nothing.
-const PLUGINS: [&str; 3] = ["io.containerd.cri.v1.images", "io.containerd.grpc.v1.cri", "cri"];
 /// The directories of containerd 2.2 and later where none is configured. Older ones read none.
 const DEFAULT_FOLDERS: [&str; 2] = ["/etc/containerd/certs.d", "/etc/docker/certs.d"];
-/// The name since containerd 2.
-const IMAGES: &str = PLUGINS[0];
 /// Where containerd keeps what it pulls, unless the configuration says another place.
 const ROOT: &str = "/var/lib/containerd";
 /// The snapshotter of artifact streaming (Azure/AgentBaker).
@@ -24,24 +21,6 @@ const STREAMING: &str = "overlaybd";
 const SNAPSHOTTERS: [&str; 2] = ["", "overlayfs"];
 /// The same, before images were pulled by the transfer service, which does not unpack for it.
 const NATIVE: &str = "native";
-/// The plugins without which containerd 2.1 and later cannot pull, besides those above. containerd 1 does
-/// not have them, or does not need them.
-const NEEDED: [&str; 3] =
-    [IMAGES, "io.containerd.cri.v1.runtime", "io.containerd.transfer.v1.local"];
-/// Plugins that no pull needs, by the ends of their names.
-const NOT_NEEDED: [&str; 11] = [
-    "v1.images",
-    "v1.aufs",
-    "v1.btrfs",
-    "v1.zfs",
-    "v1.devmapper",
-    "v1.blockfile",
-    "v1.native",
-    "v1.erofs",
-    "v1.otlp",
-    "v1.tracing",
-    "v1.opt",
-];
 /// The plugin that asks programs whether an image may be pulled, and where these are unless it is said.
 const VERIFIER: &str = "io.containerd.image-verifier.v1.bindir";
 const VERIFIERS: &str = "/opt/containerd/image-verifier/bin";
@@ -59,8 +38,8 @@ pub struct Config {
     pub streams: bool,
     /// Whether a layer is removed once it is unpacked.
     pub discards_layers: bool,
-    /// Whether the plugin that pulls images does not start with this.
-    pub stops_plugin: bool,
+    /// With what of it nothing can be pulled.
+    pub stops: Option<StopsBy>,
     /// The plugin that pulls need and that is disabled.
     pub disables: Option<String>,
     /// The directory of programs that decide which images may be pulled.
@@ -77,7 +56,7 @@ impl Default for Config {
             not_replayed: vec![],
             streams: false,
             discards_layers: false,
-            stops_plugin: false,
+            stops: None,
             disables: None,
             verifiers: VERIFIERS.to_owned(),
             root: ROOT.to_owned(),
@@ -120,14 +99,23 @@ impl Config {
         if let Some(folder) = verifier.filter(|folder| !folder.is_empty()) {
             folder.clone_into(&mut config.verifiers);
         }
+        for name in RUNNING {
+            let plugin = plugins.and_then(|plugins| plugins.get(name)?.as_table());
+            let counts = counts(name, format, version);
+            config.stop(counts, name, plugin.and_then(StopsBy::of_runtimes));
+        }
+        if let Some(odd) = plugins.and_then(|plugins| odd_unpacking(plugins.get(TRANSFER)?)) {
+            config.not_replayed.push((NotFollowed::Snapshotter, odd));
+        }
         let mut paths: Vec<&str> = vec![];
-        for name in PLUGINS {
+        for name in PULLING {
             let Some(plugin) = plugins.and_then(|plugins| plugins.get(name)) else { continue };
             let counts = counts(name, format, version);
             if counts == Some(false) {
                 continue;
             }
             let plugin = plugin.as_table().ok_or(Malformed::NotAnObject)?;
+            config.stop(counts, name, StopsBy::of_images(plugin));
             let both = [Some(plugin), table(plugin, "containerd")?];
             let set = |name| both.iter().flatten().filter_map(move |at| at.get(name));
             config.streams |= set("snapshotter").any(|name| name.as_str() == Some(STREAMING));
@@ -169,6 +157,18 @@ impl Config {
         Ok(config)
     }
 
+    /// Takes a setting with which nothing can be pulled, under a name of the plugin that counts; `None`
+    /// where the version decides that.
+    fn stop(&mut self, counts: Option<bool>, name: &str, stops: Option<StopsBy>) {
+        match (stops, counts) {
+            (None, _) | (_, Some(false)) => {}
+            (Some(_), Some(true)) => self.stops = self.stops.or(stops),
+            (Some(_), None) => {
+                self.not_replayed.push((NotFollowed::VersionDecides, name.to_owned()));
+            }
+        }
+    }
+
     /// Reads the settings of a registry that are written in the configuration itself: deprecated,
     /// and removed in later versions of containerd.
     fn inline(&mut self, settings: &Table, counts: bool, registry: &str) -> Result<(), Malformed> {
@@ -182,7 +182,7 @@ impl Config {
             .and_then(Value::as_str)
             .is_some_and(|path| !path.is_empty());
         if with_path && mirrors.is_some() && counts {
-            self.stops_plugin = true;
+            self.stops = Some(StopsBy::MirrorsBesideConfigPath);
         } else if let Some(mirrors) = mirrors
             && let Some(name) =
                 names(mirrors).or_else(|| with_path.then(|| "config_path".to_owned()))
@@ -199,32 +199,18 @@ impl Config {
     }
 }
 
-/// Returns whether the settings under a name of the plugin count, in a file of that format; `None`
-/// where the version decides. containerd 2 moves those of older formats to the new name, and those of
-/// format 3 since 2.4 (containerd, plugins/cri/images/plugin.go: `configMigration`).
-fn counts(name: &str, format: i64, version: Option<Version>) -> Option<bool> {
-    match (name == IMAGES, version) {
-        (true, version) => version.map(|version| !version.is_first()),
-        (false, _) if format < 3 => Some(true),
-        (false, Some(version)) if version.is_first() => Some(true),
-        (false, version) => is_at_least(version, (2, 4, 0)),
-    }
-}
-
-/// Returns whether pulls need a plugin; `None` where that is not known.
-fn needs(name: &str, version: Option<Version>) -> Option<bool> {
-    if NEEDED.contains(&name) {
-        let is_first = version.is_some_and(Version::is_first);
-        return if is_first {
-            Some(false)
-        } else {
-            is_at_least(version, (2, 1, 0)).filter(|is| *is)
-        };
-    }
-    if PLUGINS.contains(&name) {
-        return Some(true);
-    }
-    NOT_NEEDED.iter().any(|end| name.ends_with(end)).then_some(false)
+/// Returns how it is written that layers are not unpacked as by default: by nothing, or by another
+/// snapshotter or program.
+fn odd_unpacking(plugin: &Value) -> Option<String> {
+    let listed = plugin.get("unpack_config")?;
+    let is_usual = |one: &Value| {
+        one.get("snapshotter").and_then(Value::as_str) == Some(SNAPSHOTTERS[1])
+            && one
+                .get("differ")
+                .is_none_or(|it| it.as_str() == Some("") || it.as_str() == Some("walking"))
+    };
+    let is_usual = listed.as_array().is_some_and(|all| !all.is_empty() && all.iter().all(is_usual));
+    (!is_usual).then(|| "unpack_config".to_owned())
 }
 
 /// Returns a table in a table.
@@ -260,7 +246,7 @@ mod tests {
 
     #[test]
     fn the_folder_is_found_under_each_name_of_the_plugin() {
-        for name in PLUGINS {
+        for name in PULLING {
             let config =
                 read(&format!("version = 2\n[plugins.'{name}'.registry]\nconfig_path = '/x'"));
             assert_eq!((config.folders, config.are_default), (vec!["/x".to_owned()], false));
@@ -285,13 +271,37 @@ mod tests {
         );
         let both = format!("{cri}]\nconfig_path = '/a'\n{cri}.mirrors.'docker.io']\nendpoint = []");
         assert_eq!(what(&both), []);
-        assert!(read(&both).stops_plugin);
+        assert!(read(&both).stops.is_some());
         let both = both.replace("grpc.v1.cri", "cri.v1.images");
         assert_eq!(what(&both), [NotFollowed::InlineMirrors]);
-        assert!(!read(&both).stops_plugin && read_by(Some("2.0.0"), &both).stops_plugin);
+        assert!(read(&both).stops.is_none() && read_by(Some("2.0.0"), &both).stops.is_some());
         let auth = format!("{cri}.configs.'contoso.azurecr.io'.auth]\nusername = 'x'");
         assert_eq!(what(&auth), [NotFollowed::InlineConfig]);
         assert_eq!(what(&format!("{cri}]\nConfig_Path = '/a'")), [NotFollowed::TomlForm]);
+    }
+
+    #[test]
+    fn layers_are_unpacked_as_by_default() {
+        let odd = |text: &str| {
+            let text = format!("[plugins.'{TRANSFER}']\nunpack_config = {text}");
+            read(&text).not_replayed
+        };
+        let of = |snapshotter| format!("[{{ platform = 'linux', snapshotter = '{snapshotter}' }}]");
+        assert_eq!(odd(&of("overlayfs")), []);
+        let wanted = [(NotFollowed::Snapshotter, "unpack_config".to_owned())];
+        for text in ["[]", "'x'", &of("native"), "[{ snapshotter = 'overlayfs', differ = 'x' }]"] {
+            assert_eq!(odd(text), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_version_decides_what_stops() {
+        let text = "version = 3\n[plugins.'io.containerd.cri.v1.images']\n\
+            image_pull_progress_timeout = '5'";
+        assert_eq!(read_by(Some("2.2.0"), text).stops, Some(StopsBy::ProgressTimeout));
+        assert_eq!(read_by(Some("1.7.30"), text).stops, None);
+        let unknown = read(text);
+        assert_eq!((unknown.stops, unknown.not_replayed.len()), (None, 1));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Source: containerd, core/remotes/docker/config: `hostPaths`, `loadHostDir`, `loadCertFiles`.
 
 use super::{
+    client::ClientPair,
     hosts_file::{HostEntry, HostsFile},
     problem::{NotFollowed, Problem},
     version::{Version, is_at_least},
@@ -98,7 +99,7 @@ pub(super) async fn settings(
             }
         },
         Ok(_) | Err(FileError::Missing) => hides_default(cx, folder).await,
-        Err(error @ FileError::NotAFile) => return unusable(&file, error),
+        Err(error @ FileError::AFolder) => return unusable(&file, error),
         Err(error) => {
             let said = error.to_string();
             cx.add_finding(Problem::ConfigUnreadable { file: file.clone(), said });
@@ -156,16 +157,18 @@ async fn of_certificates(cx: &Cx, folder: &str) -> Settings {
         Ok(names) => {
             for name in names {
                 let path = format!("{folder}/{name}");
-                let list = if name.strip_suffix(".crt").is_some() {
-                    &mut own.ca
-                } else if name.strip_suffix(".cert").is_some() {
-                    &mut own.client
-                } else {
-                    continue;
-                };
                 // containerd leaves out directories, but not links to them.
-                if cx.world.finds(&cx.world.of_node(&path)).await != Ok(Some(FileKind::Folder)) {
-                    list.push(path);
+                let is_left_out =
+                    cx.world.finds(&cx.world.of_node(&path)).await == Ok(Some(FileKind::Folder));
+                if is_left_out {
+                    continue;
+                }
+                if name.strip_suffix(".crt").is_some() {
+                    own.ca.push(path);
+                } else if let Some(pair) = path.strip_suffix(".cert") {
+                    let key = format!("{pair}.key");
+                    let is_apart = cx.world.finds(&cx.world.of_node(&key)).await != Ok(None);
+                    own.client.push(ClientPair { certificate: path, key: is_apart.then_some(key) });
                 }
             }
         }

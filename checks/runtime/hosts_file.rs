@@ -8,13 +8,14 @@ use toml::{Table, Value};
 use url::{Position, Url};
 
 use super::{
+    client::ClientPair,
     forms::{is_misspelled, is_odd_header, table_for_a_value},
     host_url::address,
     problem::NotFollowed,
 };
 use crate::kit::{
     Secret,
-    rules::Malformed,
+    rules::{Malformed, go_duration},
     world::{Toml, toml},
 };
 
@@ -42,8 +43,8 @@ pub struct HostEntry {
     pub pulls: bool,
     /// The files of more certificate authorities.
     pub ca: Vec<String>,
-    /// The files of client certificates and their keys.
-    pub client: Vec<String>,
+    /// The certificates that are shown to it.
+    pub client: Vec<ClientPair>,
     /// Whether certificates are not verified; `None` where the file does not say.
     pub skip_verify: Option<bool>,
     /// More headers to send. Their values may be secrets.
@@ -189,8 +190,8 @@ impl HostsFile {
             (entry.resolves, entry.pulls) = (true, true);
         }
         entry.names_ca = settings.contains_key("ca");
-        entry.ca = paths(settings.get("ca"), folder, false)?;
-        entry.client = paths(settings.get("client"), folder, true)?;
+        entry.ca = paths(settings.get("ca"), folder)?;
+        entry.client = ClientPair::all(settings.get("client"), folder)?;
         entry.skip_verify = settings.get("skip_verify").and_then(Value::as_bool);
         let headers = settings.get("header").and_then(Value::as_table);
         for (name, value) in headers.into_iter().flatten() {
@@ -201,13 +202,17 @@ impl HostsFile {
             entry.headers.extend(values.into_iter().map(|it| (name.clone(), Secret::new(it))));
         }
         // Since 2.0.7 and 2.1.0. Before, the key is unknown and ignored.
-        match settings.get("dial_timeout").map(duration) {
-            Some(Some(wait)) => entry.dial_timeout = Some(wait).filter(|wait| !wait.is_zero()),
-            Some(None) => {
-                let written = settings.get("dial_timeout").map(Value::to_string);
-                self.not_replayed.push((NotFollowed::VersionDecides, written.unwrap_or_default()));
+        if let Some(written) = settings.get("dial_timeout") {
+            let wait = match written.as_str() {
+                Some("") => Some(0),
+                Some(text) => go_duration(text),
+                None => None,
+            };
+            match wait.map(u64::try_from) {
+                Some(Ok(0)) => {}
+                Some(Ok(wait)) => entry.dial_timeout = Some(Duration::from_nanos(wait)),
+                _ => self.not_replayed.push((NotFollowed::VersionDecides, written.to_string())),
             }
-            None => {}
         }
         self.hosts.push(entry);
         Ok(())
@@ -254,45 +259,15 @@ fn texts(value: &Value) -> Result<Vec<String>, Malformed> {
     items.iter().map(text).collect()
 }
 
-/// Returns paths, relative to a directory: one, a list, or, where `pairs` may be, a list of pairs.
-fn paths(value: Option<&Value>, folder: &str, pairs: bool) -> Result<Vec<String>, Malformed> {
+/// Returns paths, relative to a directory: one, or a list.
+fn paths(value: Option<&Value>, folder: &str) -> Result<Vec<String>, Malformed> {
     let path = |written: &str| Path::new(folder).join(written).to_string_lossy().into_owned();
-    let mut found = vec![];
     match value {
-        None => {}
-        Some(Value::String(one)) => found.push(path(one)),
-        Some(Value::Array(items)) => {
-            for item in items {
-                match item {
-                    Value::String(one) => found.push(path(one)),
-                    Value::Array(pair) if pairs && pair.len() == 2 => {
-                        found.extend(texts(item)?.iter().map(|one| path(one)));
-                    }
-                    _ => return Err(Malformed::EntryNotTexts),
-                }
-            }
-        }
-        Some(_) => return Err(Malformed::EntryNotTexts),
+        None => Ok(vec![]),
+        Some(Value::String(one)) => Ok(vec![path(one)]),
+        Some(list @ Value::Array(_)) => Ok(texts(list)?.iter().map(|one| path(one)).collect()),
+        Some(_) => Err(Malformed::EntryNotTexts),
     }
-    Ok(found)
-}
-
-/// Returns a duration that Go's `time.ParseDuration` certainly takes.
-fn duration(value: &Value) -> Option<Duration> {
-    /// More hours do not fit into Go's durations.
-    const MAX_DIGITS: usize = 6;
-    let text = value.as_str()?;
-    if text.is_empty() || text == "0" {
-        return Some(Duration::ZERO);
-    }
-    let units = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
-    let (number, unit) =
-        units.iter().find_map(|(name, unit)| Some((text.strip_suffix(name)?, *unit)))?;
-    let is_number = !number.is_empty()
-        && number.len() <= MAX_DIGITS
-        && number.bytes().all(|b| b.is_ascii_digit());
-    let number: u64 = number.parse().ok().filter(|_| is_number)?;
-    Some(Duration::from_millis(number.saturating_mul(unit)))
 }
 
 #[cfg(test)]
@@ -382,7 +357,8 @@ mod tests {
         let file = read(text).unwrap();
         let entry = &file.hosts[0];
         assert_eq!(entry.ca, ["/certs.d/x/ca.crt"]);
-        assert_eq!(entry.client, ["/k.pem", "/certs.d/x/c", "/certs.d/x/k"]);
+        let client: Vec<String> = entry.client.iter().map(ToString::to_string).collect();
+        assert_eq!(client, ["/k.pem", "/certs.d/x/c /certs.d/x/k"]);
         assert_eq!((entry.resolves, entry.pulls, entry.skip_verify), (true, false, Some(false)));
         assert_eq!(entry.headers[0].0, "authorization");
         assert!(entry.sets_tls() && !format!("{file:?}").contains("hunter2"));

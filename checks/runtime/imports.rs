@@ -123,7 +123,8 @@ async fn matches(cx: &Cx, by: &str, pattern: &str) -> Option<Vec<String>> {
     }
     let names = match cx.world.names_in(&cx.world.of_node(folder)).await {
         Ok(names) => names,
-        Err(FileError::Missing) => vec![],
+        // Go finds nothing to match in a file.
+        Err(FileError::Missing | FileError::NotAFolder) => vec![],
         Err(_) => return None,
     };
     let fitting = names.iter().filter(|known| fits(name, known));

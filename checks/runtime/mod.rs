@@ -6,6 +6,7 @@
 
 mod asking;
 mod certificates;
+mod client;
 mod config;
 mod containerd;
 mod folder;
@@ -15,9 +16,11 @@ mod host_url;
 mod hosts_file;
 mod imports;
 mod mirrors;
+mod plugins;
 mod problem;
 mod proxies;
 mod resolver;
+mod stops;
 mod trust;
 mod verifiers;
 mod version;
@@ -46,6 +49,7 @@ use imports::{Loaded, Unloaded};
 pub use mirrors::ask as ask_mirrors;
 use mirrors::{Link, List};
 pub use problem::{NotFollowed, Problem};
+pub use stops::StopsBy;
 pub use version::Version;
 use version::takes_schema1;
 pub use way::{Named, Way, session};
@@ -126,10 +130,10 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
             _ => not_replayed(cx, &file, vec![(NotFollowed::DisabledPlugins, plugin)]),
         }
     }
-    if config.stops_plugin {
+    if let Some(said) = config.stops {
         match way.seen {
-            seen @ Seen::InEffect => cx.add_finding(Problem::PluginStops { file, seen }),
-            _ => not_replayed(cx, &file, vec![(NotFollowed::InlineMirrors, "config_path".into())]),
+            seen @ Seen::InEffect => cx.add_finding(Problem::PluginStops { file, said, seen }),
+            _ => not_replayed(cx, &file, vec![(NotFollowed::MayStop, said.to_string())]),
         }
     } else {
         not_replayed(cx, &file, config.not_replayed.clone());
@@ -327,7 +331,8 @@ fn odd_of_registry(entry: &HostEntry) -> Vec<(NotFollowed, String)> {
         odd.push((NotFollowed::SkipVerify, "skip_verify".into()));
     }
     if !entry.client.is_empty() {
-        odd.push((NotFollowed::ClientCertificate, entry.client.join(" ")));
+        let pairs: Vec<String> = entry.client.iter().map(ToString::to_string).collect();
+        odd.push((NotFollowed::ClientCertificate, pairs.join(" ")));
     }
     if !entry.headers.is_empty() {
         odd.push((NotFollowed::ExtraHeaders, entry.header_names()));

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
+use super::stops::StopsBy;
 use crate::kit::{redact::without_logins, world::Seen};
 
 /// What can be wrong with the way that containerd goes for an image.
@@ -216,10 +217,12 @@ pub enum Problem {
         #[serde(skip_serializing_if = "Option::is_none")]
         version: Option<String>,
     },
-    /// The part of containerd that pulls images does not start with its configuration.
+    /// The part of containerd that pulls images does not start with its configuration, or ends each pull.
     PluginStops {
         /// The configuration.
         file: String,
+        /// What of it.
+        said: StopsBy,
         /// How the configuration was seen.
         seen: Seen,
     },
@@ -339,6 +342,8 @@ pub enum NotFollowed {
     DialTimeout,
     /// The configuration disables plugins that pulls need.
     DisabledPlugins,
+    /// A setting with which nothing can be pulled.
+    MayStop,
     /// Layers are unpacked by another snapshotter.
     Snapshotter,
     /// No host may be asked to look up or to fetch.

@@ -18,6 +18,10 @@ pub enum Malformed {
     NotJson,
     /// The file has no certificate.
     NoCertificate,
+    /// The file has no private key.
+    NoPrivateKey,
+    /// The key is that of another certificate.
+    KeyOfAnother,
     /// The file is not YAML, and the parser gives no position.
     NotYaml,
     /// The file, or the whole of it, is not an object.
@@ -54,6 +58,8 @@ pub enum Malformed {
     UnknownField,
     /// A capability of a host is unknown to containerd.
     UnknownCapability,
+    /// A field that must be a duration is not.
+    NotADuration,
     /// A required field is missing or invalid.
     FieldMissing,
     /// No entry is named, or two have the same name.

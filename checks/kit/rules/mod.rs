@@ -2,6 +2,7 @@
 
 mod digest;
 pub mod docker_hub;
+mod duration;
 mod environment;
 mod fields;
 mod go_build;
@@ -18,6 +19,7 @@ mod proxy_url;
 mod reference;
 
 pub use digest::{Hasher, digest, is_storable};
+pub use duration::go_duration;
 pub use environment::{environ, environment_file, systemd_environment, systemd_value};
 pub use fields::Fields;
 pub use go_build::GoBuild;

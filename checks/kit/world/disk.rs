@@ -8,9 +8,8 @@ use std::{
 };
 
 use jiff::Timestamp;
-use tokio::{task::spawn_blocking, time::timeout};
 
-use super::{FILE_WAIT, FileError, World};
+use super::{FileError, World};
 
 /// What stands in for the disks and processes of this machine. A file without a time is old.
 #[derive(Clone, Debug, Default)]
@@ -58,17 +57,14 @@ impl World {
             return disk.free.get(folder).copied().ok_or(FileError::Missing);
         }
         let folder = folder.to_owned();
-        let asking = spawn_blocking(move || rustix::fs::statvfs(&folder));
-        let found =
-            timeout(FILE_WAIT, asking).await.map_err(|_| FileError::Unfinished("timed-out"))?;
-        let found = found.map_err(|error| FileError::Failed(error.to_string()))?;
-        let found = found.map_err(|error| FileError::from(std::io::Error::from(error)))?;
+        let found = self.with_files(move |root| Ok(rustix::fs::fstatvfs(root.folder(&folder)?.0)?));
+        let found = found.await?;
         // Unlike `f_bavail`, this counts what is kept for root.
         Ok(found.f_bfree.saturating_mul(found.f_frsize))
     }
 
     async fn metadata(&self, path: &Path) -> Result<Metadata, FileError> {
-        let looking = async { tokio::fs::metadata(path).await.map_err(FileError::from) };
-        timeout(FILE_WAIT, looking).await.unwrap_or(Err(FileError::Unfinished("timed-out")))
+        let path = path.to_owned();
+        self.with_files(move |root| root.about(&path)).await
     }
 }

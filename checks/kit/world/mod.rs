@@ -3,12 +3,14 @@
 
 mod disk;
 mod environment;
+mod file_error;
 mod files;
 pub mod process;
 mod processes;
 mod programs;
 mod provider;
 mod proxies;
+mod root;
 mod roots;
 mod toml;
 mod trust;
@@ -29,12 +31,14 @@ use crate::kit::{
 };
 pub use disk::FakeDisk;
 pub use environment::{OddSetting, UNIT_READS, Unit, UnitEnvironment, Units, Variables};
-pub use files::{FILE_WAIT, FileError, FileKind, NODE_FILES};
+pub use file_error::FileError;
+pub use files::{FileKind, NODE_FILES};
 pub use process::ProcessError;
 pub use processes::{Namesakes, PROCESS_READS, Process, Seen};
 pub use programs::Program;
 pub use provider::ProviderWay;
 pub use proxies::{Proxies, Proxy, ProxyDecision};
+pub use root::FILE_WAIT;
 pub use roots::{BUNDLES, CERTIFICATE_FOLDERS, Roots};
 pub use toml::{Toml, toml};
 pub use trust::{DELIVERED, TrustChange, TrustFile, TrustPlaces, TrustRead, TrustStore};

@@ -1,20 +1,16 @@
 //! A program of the node, as far as its file tells: what it is built for, and from which version.
 
 use std::{
-    fs::{self, File},
     io::{Cursor, Read, Seek},
     os::unix::fs::PermissionsExt,
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
 };
 
 use memchr::memmem;
-use tokio::{task::spawn_blocking, time::timeout};
 
-use super::{FILE_WAIT, FileError, World};
+use super::{FileError, World};
 use crate::kit::rules::GoBuild;
 
-/// How many links to a program are followed.
-const MAX_LINKS: usize = 8;
 /// The most bytes of a program that are searched, and how many at a time.
 const MAX_SEARCHED: usize = 256 * 1024 * 1024;
 const CHUNK: usize = 256 * 1024;
@@ -51,40 +47,14 @@ impl World {
             let mut bytes = Cursor::new(text.expose().as_bytes().to_vec());
             return Ok(examine(&mut bytes, true, texts, unless));
         }
-        self.refuse_pods(file).await?;
-        let (file, root) = (self.on_disk(file), self.node_root.clone());
-        let reading = spawn_blocking(move || {
-            let file = follow(file, &root)?;
-            let about = fs::metadata(&file)?;
-            if !about.is_file() {
-                return Err(FileError::NotAFile);
-            }
+        let file = self.on_disk(file);
+        self.with_files(move |root| {
+            let (mut file, about) = root.file(&file)?;
             let is_executable = about.permissions().mode() & 0o111 != 0;
-            Ok(examine(&mut File::open(&file)?, is_executable, texts, unless))
-        });
-        match timeout(FILE_WAIT, reading).await {
-            Ok(Ok(read)) => read,
-            Ok(Err(stopped)) => Err(FileError::Failed(stopped.to_string())),
-            Err(_) => Err(FileError::Unfinished("timed-out")),
-        }
+            Ok(examine(&mut file, is_executable, texts, unless))
+        })
+        .await
     }
-}
-
-/// Follows links as the node does: an absolute one is below the node's root.
-fn follow(mut file: PathBuf, root: &Path) -> Result<PathBuf, FileError> {
-    for _ in 0..MAX_LINKS {
-        if !fs::symlink_metadata(&file)?.is_symlink() {
-            return Ok(file);
-        }
-        let leads = fs::read_link(&file)?;
-        let up = leads.components().any(|part| part == Component::ParentDir);
-        file = match leads.strip_prefix("/") {
-            Ok(below) => root.join(below),
-            Err(_) if up => return Err(FileError::LeadsElsewhere),
-            Err(_) => file.with_file_name(leads),
-        };
-    }
-    Err(FileError::LeadsElsewhere)
 }
 
 fn examine(
@@ -168,24 +138,5 @@ mod tests {
         let found = search(&mut Cursor::new(bytes), &["registry-mirror", "audience", "rest"]);
         assert_eq!(found, Some(vec!["registry-mirror", "rest"]));
         assert_eq!(search(&mut Cursor::new(vec![]), &["a"]), Some(vec![]));
-    }
-
-    #[test]
-    fn links_are_followed_below_the_root() {
-        let root = std::env::temp_dir().join(format!("check-acr-links-{}", std::process::id()));
-        let of = |name: &str| root.join(name);
-        fs::create_dir_all(of("usr/bin")).unwrap();
-        fs::write(of("usr/bin/program"), "x").unwrap();
-        for (link, target) in
-            [("one", "/usr/bin/program"), ("two", "one"), ("loop", "loop"), ("out", "../../x")]
-        {
-            let _ = fs::remove_file(of(link));
-            std::os::unix::fs::symlink(target, of(link)).unwrap();
-        }
-        assert_eq!(follow(of("two"), &root), Ok(of("usr/bin/program")));
-        assert_eq!(follow(of("loop"), &root), Err(FileError::LeadsElsewhere));
-        assert_eq!(follow(of("out"), &root), Err(FileError::LeadsElsewhere));
-        assert_eq!(follow(of("none"), &root), Err(FileError::Missing));
-        fs::remove_dir_all(root).unwrap();
     }
 }

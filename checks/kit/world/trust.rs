@@ -4,29 +4,20 @@
 //! itself. Of the files the first that can be read counts, of the directories every file but links
 //! within the directory. Source: `crypto/x509` (`root_unix.go`, `root_linux.go`).
 
-use std::{
-    fs::{self, File},
-    io::Read,
-    os::fd::OwnedFd,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{ffi::CStr, fs::Metadata, io::Read, os::unix::fs::FileTypeExt, path::Path, sync::Arc};
 
 use jiff::Timestamp;
-use rustix::{
-    fs::{CWD, Dir, Mode, OFlags, ResolveFlags, openat, openat2, readlinkat},
-    io::Errno,
-};
+use rustix::fs::readlinkat;
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
 };
-use tokio::{task::spawn_blocking, time::timeout};
 
 use super::{
-    BUNDLES, CERTIFICATE_FOLDERS, FILE_WAIT, FileError, World,
+    BUNDLES, CERTIFICATE_FOLDERS, FileError, World,
     disk::{FakeDisk, changed},
-    files::MAX_NAMES,
+    files::names_of,
+    root::Root,
 };
 
 /// The longest file of certificates that is read, and the most that is read of all.
@@ -164,20 +155,16 @@ impl World {
                 |file| Ok(self.fake(disk, file)),
             );
         }
-        let (root, wanted) = (self.node_root.clone(), places.clone());
-        let reading = spawn_blocking(move || {
-            let root = Root::open(root);
-            gather(&wanted, |folder| names(&root, folder), |file| content(&root, file))
+        let (node, wanted) = (self.node_root.clone(), places.clone());
+        let read = self.with_files(move |root| {
+            let at = |path: &str| node.join(path.trim_start_matches('/'));
+            Ok(gather(&wanted, |folder| names(root, &at(folder)), |file| content(root, &at(file))))
         });
-        match timeout(FILE_WAIT, reading).await {
-            Ok(Ok(read)) => read,
-            Ok(Err(_)) | Err(_) => {
-                let place = places.files.iter().chain(&places.folders).next();
-                let place = place.cloned().unwrap_or_default();
-                let unread = vec![(place, FileError::Unfinished("timed-out"))];
-                TrustRead { unread, ..TrustRead::default() }
-            }
-        }
+        read.await.unwrap_or_else(|error| {
+            let place = places.files.iter().chain(&places.folders).next();
+            let unread = vec![(place.cloned().unwrap_or_default(), error)];
+            TrustRead { unread, ..TrustRead::default() }
+        })
     }
 
     fn fake_names(&self, disk: &FakeDisk, folder: &str) -> Option<(Vec<String>, Timestamp)> {
@@ -273,91 +260,45 @@ impl TrustRead {
     }
 }
 
-/// The root of the node's files.
-struct Root {
-    path: PathBuf,
-    /// It, opened; `None` where it is our own.
-    opened: Option<Result<OwnedFd, Errno>>,
-}
-
-impl Root {
-    fn open(path: PathBuf) -> Self {
-        let how = OFlags::PATH | OFlags::CLOEXEC;
-        let is_ours = path == Path::new("/");
-        let opened = (!is_ours).then(|| openat(CWD, &path, how, Mode::empty()));
-        Self { path, opened }
-    }
-
-    /// Opens a file as the node does: an absolute link is below the node's root. A pipe does not
-    /// block.
-    fn file(&self, path: &str, kind: OFlags) -> Result<File, Errno> {
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY | kind;
-        let within = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        let file = match &self.opened {
-            None => openat(CWD, path, flags, Mode::empty())?,
-            Some(Ok(root)) => openat2(root, path, flags, Mode::empty(), within)?,
-            Some(Err(error)) => return Err(*error),
-        };
-        Ok(file.into())
-    }
-}
-
 /// Returns an error of ours; `None` for one that the program itself gets too.
-fn ours(error: Errno) -> Option<FileError> {
+fn ours(error: FileError) -> Option<FileError> {
     match error {
-        // A socket, a loop of links, and a file where a directory should be.
-        Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NXIO | Errno::NAMETOOLONG => None,
-        error => Some(FileError::from(std::io::Error::from(error))),
+        FileError::Missing
+        | FileError::AFolder
+        | FileError::NotAFolder
+        | FileError::LeadsElsewhere => None,
+        error => Some(error),
     }
 }
 
-fn content(root: &Root, path: &str) -> Content {
-    let file = match root.file(path, OFlags::empty()) {
-        Ok(file) => file,
+fn content(root: &Root, path: &Path) -> Content {
+    let (file, about) = match root.file(path) {
+        Ok(opened) => opened,
+        // Go waits for a pipe, perhaps for ever; it passes over sockets.
+        Err(FileError::NotAFile) if root.about(path)?.file_type().is_socket() => return Ok(None),
         Err(error) => return ours(error).map_or(Ok(None), Err),
     };
-    let about = file.metadata()?;
-    if about.is_dir() {
-        return Ok(None);
-    }
-    // Go waits for a pipe, perhaps for ever.
-    if !about.is_file() {
-        return Err(FileError::NotAFile);
-    }
     let mut bytes = vec![];
     file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(FileError::Unfinished("too-long"));
     }
     // A link may have come later than what it leads to.
-    let link = fs::symlink_metadata(root.path.join(path.trim_start_matches('/'))).ok();
-    let link = link.filter(fs::Metadata::is_symlink).map_or(Timestamp::MIN, |it| changed(&it));
+    let link = root.link(path).ok();
+    let link = link.filter(Metadata::is_symlink).map_or(Timestamp::MIN, |it| changed(&it));
     Ok(Some((bytes, changed(&about).max(link))))
 }
 
-fn names(root: &Root, folder: &str) -> Names {
-    let opened = match root.file(folder, OFlags::DIRECTORY) {
+fn names(root: &Root, folder: &Path) -> Names {
+    let (opened, about) = match root.folder(folder) {
         Ok(opened) => opened,
         Err(error) => return ours(error).map_or(Ok(None), Err),
     };
-    let io = |error: Errno| FileError::from(std::io::Error::from(error));
-    let changed = changed(&opened.metadata()?);
-    let mut names = vec![];
-    for (count, entry) in Dir::read_from(&opened).map_err(io)?.enumerate() {
-        let entry = entry.map_err(io)?;
-        if count > MAX_NAMES {
-            return Err(FileError::Unfinished("too-long"));
-        }
-        let name = entry.file_name();
-        if [&b"."[..], b".."].contains(&name.to_bytes()) {
-            continue;
-        }
+    let within = |name: &CStr| {
         let leads = readlinkat(&opened, name, vec![]).ok();
-        if leads.is_some_and(|target| !target.to_bytes().contains(&b'/')) {
-            continue;
-        }
-        names.push(name.to_string_lossy().into_owned());
-    }
+        leads.is_some_and(|target| !target.to_bytes().contains(&b'/'))
+    };
+    let mut names = names_of(&opened, |name| !within(name))?;
     names.sort();
-    Ok(Some((names, changed)))
+    Ok(Some((names, changed(&about))))
 }

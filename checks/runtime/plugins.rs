@@ -1,0 +1,58 @@
+//! containerd's plugins that take part in a pull, and which of their names counts by its version.
+
+use super::version::{Version, is_at_least};
+
+/// The names of the plugin that pulls images, from containerd 1 with configuration 1 to
+/// containerd 2. AKS writes `version = 2` for containerd 2 as well, so the version decides nothing.
+pub(super) const PULLING: [&str; 3] =
+    ["io.containerd.cri.v1.images", "io.containerd.grpc.v1.cri", "cri"];
+/// The name since containerd 2.
+const IMAGES: &str = PULLING[0];
+/// The plugins without which containerd 2.1 and later cannot pull, besides those above. containerd 1 does
+/// not have them, or does not need them.
+const NEEDED: [&str; 3] = [IMAGES, RUNNING[0], TRANSFER];
+/// The names of the plugin that runs containers.
+pub(super) const RUNNING: [&str; 3] = ["io.containerd.cri.v1.runtime", PULLING[1], PULLING[2]];
+/// The plugin that unpacks what is pulled, since containerd 2.1.
+pub(super) const TRANSFER: &str = "io.containerd.transfer.v1.local";
+/// Plugins that no pull needs, by the ends of their names.
+const NOT_NEEDED: [&str; 11] = [
+    "v1.images",
+    "v1.aufs",
+    "v1.btrfs",
+    "v1.zfs",
+    "v1.devmapper",
+    "v1.blockfile",
+    "v1.native",
+    "v1.erofs",
+    "v1.otlp",
+    "v1.tracing",
+    "v1.opt",
+];
+/// Returns whether the settings under a name of the plugin count, in a file of that format; `None`
+/// where the version decides. containerd 2 moves those of older formats to the new name, and those of
+/// format 3 since 2.4 (containerd, plugins/cri/images/plugin.go: `configMigration`).
+pub(super) fn counts(name: &str, format: i64, version: Option<Version>) -> Option<bool> {
+    match (name == IMAGES || name == RUNNING[0], version) {
+        (true, version) => version.map(|version| !version.is_first()),
+        (false, _) if format < 3 => Some(true),
+        (false, Some(version)) if version.is_first() => Some(true),
+        (false, version) => is_at_least(version, (2, 4, 0)),
+    }
+}
+
+/// Returns whether pulls need a plugin; `None` where that is not known.
+pub(super) fn needs(name: &str, version: Option<Version>) -> Option<bool> {
+    if NEEDED.contains(&name) {
+        let is_first = version.is_some_and(Version::is_first);
+        return if is_first {
+            Some(false)
+        } else {
+            is_at_least(version, (2, 1, 0)).filter(|is| *is)
+        };
+    }
+    if PULLING.contains(&name) {
+        return Some(true);
+    }
+    NOT_NEEDED.iter().any(|end| name.ends_with(end)).then_some(false)
+}
