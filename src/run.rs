@@ -47,11 +47,12 @@ pub async fn run(
     });
     let ids: Vec<String> = targets.iter().map(Target::id).collect();
     let wants = |step: &str| wanted.only.is_empty() || wanted.only.contains(step);
+    let host = host(&world).await;
     let plans = targets.into_iter().map(|target| {
         let skip = wanted.skip.clone();
         let mut plan =
             Plan::new(target, wanted.vantage.clone(), world.clone(), skip, listener.clone());
-        plan.announce(env!("CARGO_PKG_VERSION"), host(), wanted.labels.clone());
+        plan.announce(env!("CARGO_PKG_VERSION"), host.clone(), wanted.labels.clone());
         checks::pull(&mut plan);
         plan.run(wants)
     });
@@ -78,9 +79,14 @@ pub async fn run(
     events.take()
 }
 
-/// Returns the name of this host; in a pod, the pod's name.
-fn host() -> Option<String> {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+/// Returns the name of this host: of the node, where its files are seen; in a pod, the pod's name.
+async fn host(world: &World) -> Option<String> {
+    let nodes =
+        if world.on_node { world.read(&world.of_node("/etc/hostname")).await.ok() } else { None };
+    let name = match nodes {
+        Some(name) => String::from_utf8_lossy(&name).into_owned(),
+        None => std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?,
+    };
     Some(checks::kit::sanitize_text(name.trim())).filter(|name| !name.is_empty())
 }
 

@@ -145,6 +145,12 @@ fn a_kubelet_that_cannot_be_seen_leaves_its_files() {
     assert_eq!(told(root.path()), [""; 0]);
     let defaults = root.path().join(DEFAULTS);
     fs::create_dir_all(defaults.parent().unwrap()).unwrap();
+    let unit = root.path().join("usr/lib/systemd/system/kubelet.service");
+    fs::create_dir_all(unit.parent().unwrap()).unwrap();
+    write(
+        &unit,
+        "[Service]\nEnvironmentFile=/etc/default/kubelet\nExecStart=/usr/bin/kubelet \\\n$KUBELET_FLAGS\n",
+    );
     pipe(&defaults);
     assert_eq!(told(root.path()), ["kubelet/settings-unreadable"]);
     fs::remove_file(&defaults).unwrap();

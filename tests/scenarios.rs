@@ -201,7 +201,11 @@ fn every_fix_is_shown_somewhere() {
     let found: Vec<_> = played()
         .iter()
         .flat_map(|played| {
-            let values = Presentation::values(&played.target().target, Some(Timestamp::UNIX_EPOCH));
+            let target = played.target();
+            let mut values = Presentation::values(&target.target, Some(Timestamp::UNIX_EPOCH));
+            let node =
+                target.views.iter().find_map(|view| view.from.node().or(view.host.as_deref()));
+            values.extend(node.map(|node| ("node".to_owned(), node.into())));
             played.findings().into_iter().map(move |finding| (values.clone(), finding))
         })
         .collect();

@@ -11,26 +11,18 @@ use serde_json::Value;
 use super::{flags::Flags, problem::Problem};
 use crate::kit::{
     Cx,
-    rules::{Fields, systemd_environment},
+    rules::Fields,
     world::{
-        CREDENTIAL_PROVIDERS, FileError, Process, ProviderWay, Seen, UNIT_READS, Unit, Variables,
+        CREDENTIAL_PROVIDERS, OddSetting, Process, ProviderWay, Seen, UNIT_READS, Unit, Variables,
         yaml,
     },
 };
 
 /// The directory of AKS's credential providers.
 const FOLDER: &str = "/var/lib/kubelet/credential-provider";
-/// The file with the flags that AKS writes, and the variable in it.
-const DEFAULTS: &str = "/etc/default/kubelet";
-const VARIABLE: &str = "KUBELET_FLAGS";
-/// The unit, and the directory of its drop-ins.
-const UNIT: &str = "/etc/systemd/system/kubelet.service";
-const DROP_INS: &str = "/etc/systemd/system/kubelet.service.d";
-/// How many drop-ins are read.
-const MAX_DROP_INS: usize = 16;
 /// The most files that are read here: of the process, of the unit, and the configuration; and the
 /// times of those that set the environment.
-pub(super) const MAX_READS: u64 = 29 + MAX_DROP_INS as u64 + 2 * UNIT_READS as u64;
+pub(super) const MAX_READS: u64 = 29 + 2 * UNIT_READS as u64;
 
 /// How the kubelet was started.
 pub(super) struct Settings {
@@ -101,7 +93,9 @@ impl Settings {
         let inherited = Variables::of(process, unit);
         let is_certain = match process {
             _ if inherited.seen == Seen::InEffect => true,
-            Some(process) if unit.odd.is_empty() && !unit.sources.is_empty() => {
+            Some(process)
+                if unit.odd.is_empty() && unit.isolated.is_empty() && !unit.sources.is_empty() =>
+            {
                 let mut all_older = true;
                 for file in &unit.sources {
                     let changed = cx.world.changed(&cx.world.of_node(file)).await.ok();
@@ -153,40 +147,27 @@ impl Settings {
     }
 }
 
-/// Returns the words of the unit and its files: what they set more than once, the last one counts.
+/// Returns the words of the command line that systemd has for the next start; what of it cannot be read
+/// is told.
 async fn configured(cx: &Cx) -> Vec<String> {
-    let names = cx.world.names_in(&cx.world.of_node(DROP_INS)).await.unwrap_or_default();
-    let drop_ins = names.iter().take(MAX_DROP_INS).map(|name| format!("{DROP_INS}/{name}"));
-    let mut words = vec![];
-    for file in [UNIT.to_owned()].into_iter().chain(drop_ins) {
-        let Some(text) = text(cx, &file).await else { continue };
-        let mut variables = vec![];
-        systemd_environment(&text, "Environment", &mut variables);
-        let started = text.replace("\\\n", " ");
-        let started = started.lines().filter_map(|line| line.trim().strip_prefix("ExecStart="));
-        let values = started.chain(variables.iter().map(|(_, value)| value.as_str()));
-        words.extend(values.flat_map(str::split_whitespace).map(str::to_owned));
+    let unit = cx.world.unit(Unit::Kubelet).await;
+    let unreadable = |file: String, said: String| {
+        cx.add_finding(Problem::SettingsUnreadable { file, said });
+    };
+    for odd in unit.odd.iter().cloned() {
+        match odd {
+            OddSetting::Unreadable { file, error } => unreadable(file, error.to_string()),
+            OddSetting::NotUnderstood { file, written } => unreadable(file, written),
+        }
     }
-    let defaults = text(cx, DEFAULTS).await.unwrap_or_default();
-    let set = defaults.lines().filter_map(|line| line.trim().split_once('='));
-    let set = set.filter(|(name, _)| *name == VARIABLE).map(|(_, value)| value);
-    words.extend(
-        set.flat_map(|value| value.trim_matches('"').split_whitespace()).map(str::to_owned),
-    );
-    words
-}
-
-/// Reads a file of the unit; one that cannot be read is told.
-async fn text(cx: &Cx, file: &str) -> Option<String> {
-    match cx.world.read(&cx.world.of_node(file)).await {
-        Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
-        Err(FileError::Missing) => None,
-        Err(error) => {
-            cx.add_finding(Problem::SettingsUnreadable {
-                file: file.to_owned(),
-                said: error.to_string(),
-            });
-            None
+    match unit.words(Unit::Kubelet.name()) {
+        None => vec![],
+        Some(Ok(words)) => words,
+        Some(Err(written)) => {
+            if unit.odd.is_empty() {
+                unreadable(unit.sources.last().cloned().unwrap_or_default(), written);
+            }
+            vec![]
         }
     }
 }

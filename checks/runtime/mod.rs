@@ -9,6 +9,7 @@ mod certificates;
 mod client;
 mod config;
 mod containerd;
+mod endpoint;
 mod folder;
 mod followed;
 mod forms;
@@ -62,7 +63,7 @@ const SHORT_DIAL: Duration = Duration::from_secs(3);
 pub(crate) const MAX_HOSTS: usize = 8;
 /// The most files that are read before the next steps start: the directories of two roots, the hosts,
 /// the names in a directory, the certificates of each host, and what each file here reads.
-pub(crate) const MAX_READS: usize = 16
+pub(crate) const MAX_READS: usize = 17
     + certificates::MAX_FILES
     + MAX_HOSTS * certificates::MAX_FILES
     + 2 * PROCESS_READS
@@ -83,6 +84,9 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
     let process = found.ok().flatten();
     let kubelet = cx.world.process(Unit::Kubelet.name()).await.ok().flatten();
     let unit = cx.world.unit(Unit::Containerd).await;
+    for (file, written) in unit.isolated.values().cloned() {
+        not_replayed(cx, &file, vec![(NotFollowed::Isolated, written)]);
+    }
     compare_proxies(cx, &asked.host, process.as_ref(), unit, kubelet.as_ref()).await;
     trust::follow(cx, process.as_ref(), &Variables::of(process.as_ref(), unit)).await;
     resolver::compare(cx).await;
@@ -102,6 +106,10 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
         has_proxies: cx.world.pull_proxies().are_set(),
         list: None,
     };
+    if let Some((file, socket)) = endpoint::other(cx, kubelet.as_ref()).await {
+        not_replayed(cx, &file, vec![(NotFollowed::OtherRuntime, socket)]);
+        return Ok(way);
+    }
     let (file, root) = match command_line(way.process.as_ref(), unit) {
         Ok(named) => named,
         Err(written) => {
@@ -191,14 +199,9 @@ fn command_line(
     process: Option<&Process>,
     unit: &UnitEnvironment,
 ) -> Result<(String, Option<String>), String> {
-    let words = match (process, &unit.command) {
+    let words = match (process, unit.words(Unit::Containerd.name())) {
         (Some(process), _) => process.args.clone(),
-        (None, Some(command)) => {
-            let named = unit.value("CONTAINERD_CONFIG").unwrap_or_default();
-            let command = command.replace("${CONTAINERD_CONFIG}", &named);
-            let command = command.replace("$CONTAINERD_CONFIG", &named);
-            command.split_whitespace().map(str::to_owned).collect()
-        }
+        (None, Some(words)) => words?,
         (None, None) => {
             // Flatcar's unit takes the file of this variable.
             let named = unit.value("CONTAINERD_CONFIG");
@@ -208,9 +211,7 @@ fn command_line(
     };
     let path = |names: &[&str]| match flag(&words, names) {
         None | Some("") => Ok(None),
-        Some(file) if file.starts_with('/') && !file.contains(['$', '%', '"']) => {
-            Ok(Some(file.to_owned()))
-        }
+        Some(file) if file.starts_with('/') => Ok(Some(file.to_owned())),
         Some(odd) => Err(odd.to_owned()),
     };
     Ok((path(&["config", "c"])?.unwrap_or_else(|| CONFIG.to_owned()), path(&["root"])?))

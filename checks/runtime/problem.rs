@@ -338,6 +338,10 @@ pub enum NotFollowed {
     OtherConfig,
     /// A way to set the environment that is not read here.
     Environment,
+    /// The unit of containerd has another network, or other files, than the system.
+    Isolated,
+    /// The kubelet is told to use another runtime.
+    OtherRuntime,
     /// A connection must be open within a short time.
     DialTimeout,
     /// The configuration disables plugins that pulls need.

@@ -126,8 +126,11 @@ impl Presenter<'_> {
         page
     }
 
-    fn told(&self, finding: &Finding, severity: Severity) -> Told {
-        let target = &self.values;
+    /// Returns what is told of a finding that was made on a node of that name, if on any.
+    fn told(&self, finding: &Finding, severity: Severity, node: Option<&str>) -> Told {
+        let mut target = self.values.clone();
+        target.extend(node.map(|node| ("node".to_owned(), node.into())));
+        let target = &target;
         let entry = self.messages.entries.get(&finding.code);
         let mut fixes = self.messages.fixes(finding, target, self.lang);
         let cluster = ClusterFlags::of(target);
@@ -147,12 +150,19 @@ impl Presenter<'_> {
     fn cause(&self, cause: &Cause<'_>, severity: Severity) -> CausePage {
         let seen = |seen: &Sighting<'_>| (seen.vantage.clone(), seen.finding.evidence.clone());
         CausePage {
-            told: self.told(cause.finding(), severity),
+            told: self.told(cause.finding(), severity, self.node_of(cause)),
             step: cause.step.to_owned(),
             seen: cause.seen.iter().map(seen).collect(),
             consequences: cause.consequences.iter().map(|&name| name.to_owned()).collect(),
             separators: cause.separators.clone(),
         }
+    }
+
+    /// Returns the name of the first node that has a cause.
+    fn node_of(&self, cause: &Cause<'_>) -> Option<&str> {
+        let mut views = self.report.views.iter();
+        let first = cause.seen.first()?;
+        views.find(|view| view.vantage == *first.vantage).and_then(node)
     }
 
     fn view(&self, view: &View, read: &ViewVerdict<'_>, verdict: &Verdict<'_>) -> ViewPage {
@@ -167,11 +177,19 @@ impl Presenter<'_> {
             labels: view.labels.clone(),
             identity: identity.filter(|identity| !identity.is_empty()),
             can: read.can,
-            steps: steps.map(|(step, status)| self.step(step, *status, &causes)).collect(),
+            steps: steps
+                .map(|(step, status)| self.step(step, *status, &causes, node(view)))
+                .collect(),
         }
     }
 
-    fn step(&self, step: &Step, status: StepStatus, causes: &[&Reason<'_>]) -> StepPage {
+    fn step(
+        &self,
+        step: &Step,
+        status: StepStatus,
+        causes: &[&Reason<'_>],
+        node: Option<&str>,
+    ) -> StepPage {
         let (mut reason, mut by, mut saw, mut said) = (None, None, None, String::new());
         match step.end.as_deref() {
             Some(StepEnd::Passed { saw: proof }) if status == StepStatus::Passed => {
@@ -182,9 +200,9 @@ impl Presenter<'_> {
                 said = Phrase::Waits.say(self.lang, &[("by", step)]);
                 by = Some(step.clone());
             }
-            Some(StepEnd::Skipped { why }) => reason = Some(self.told(why, Severity::Skip)),
+            Some(StepEnd::Skipped { why }) => reason = Some(self.told(why, Severity::Skip, node)),
             Some(StepEnd::CouldNotTell { why }) => {
-                reason = Some(self.told(why, Severity::CouldNotTell));
+                reason = Some(self.told(why, Severity::CouldNotTell, node));
             }
             Some(StepEnd::Passed { .. } | StepEnd::Failed) | None => {}
         }
@@ -192,7 +210,7 @@ impl Presenter<'_> {
             said.clone_from(&reason.title);
         }
         let mut findings: Vec<FindingPage> =
-            step.findings.iter().map(|finding| self.finding(finding, causes)).collect();
+            step.findings.iter().map(|finding| self.finding(finding, causes, node)).collect();
         // The step's own line already shows its worst finding.
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.told.severity));
         let asks = self.messages.steps.get(&step.name);
@@ -215,7 +233,12 @@ impl Presenter<'_> {
         }
     }
 
-    fn finding(&self, finding: &Finding, causes: &[&Reason<'_>]) -> FindingPage {
+    fn finding(
+        &self,
+        finding: &Finding,
+        causes: &[&Reason<'_>],
+        node: Option<&str>,
+    ) -> FindingPage {
         let is_cause = causes.iter().any(|cause| cause.finding == finding);
         let severity = if is_cause { Severity::Error } else { finding.severity };
         let explains = |cause: &&&Reason<'_>| {
@@ -225,7 +248,7 @@ impl Presenter<'_> {
         // One of two findings with the same code may be about another host: then it is a cause itself.
         let because = causes.iter().filter(|_| !is_cause).find(explains);
         FindingPage {
-            told: self.told(finding, severity),
+            told: self.told(finding, severity, node),
             because: because.map(|cause| cause.finding.code.clone()),
         }
     }
@@ -239,6 +262,11 @@ impl Presenter<'_> {
         let say = |saw| self.messages.passed(&step.name, &[saw, &self.values], self.lang);
         proof(step).map(say).unwrap_or_default()
     }
+}
+
+/// Returns the name of the node that a view is from: the name of its host, where a check runs on one.
+fn node(view: &View) -> Option<&str> {
+    view.vantage.node().or(view.host.as_deref())
 }
 
 /// Returns what a step that passed saw.

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::program;
 
 /// The files in which an AKS node keeps its sign-in configuration, and that of its runtime.
+const HOSTNAME: &str = "/etc/hostname";
 const AZURE_JSON: &str = "/etc/kubernetes/azure.json";
 const PROVIDER_CONFIG: &str = "/var/lib/kubelet/credential-provider-config.yaml";
 const CONTAINERD: &str = "/etc/containerd/config.toml";
@@ -109,6 +110,7 @@ impl Node {
             Provider::There | Provider::NotExecutable | Provider::NoFolder => ("", String::new()),
         };
         for (path, text) in [
+            (HOSTNAME, "aks-system-12345678-vmss000000\n".to_owned()),
             (AZURE_JSON, self.azure_json.clone()),
             (PROVIDER_CONFIG, self.credential_provider.clone()),
             (CONTAINERD, self.containerd.clone()),

@@ -6,42 +6,60 @@ pub fn environ(bytes: &[u8]) -> Vec<(String, String)> {
     text.split('\0').filter_map(assignment).collect()
 }
 
-/// Reads the assignments of one key (`Environment`, `DefaultEnvironment`) in a systemd file, and adds
-/// them to those of earlier files. Returns whether all of them were understood: escapes, specifiers
-/// and continued lines are not (systemd.exec(5), systemd.syntax(7)).
-pub fn systemd_environment(text: &str, key: &str, found: &mut Vec<(String, String)>) -> bool {
-    let mut understood = true;
+/// Returns the lines of a systemd file: one that ends in a backslash goes on in the next one that is no
+/// comment (systemd.syntax(7)).
+fn lines(text: &str) -> Vec<String> {
+    let (mut lines, mut open) = (vec![], None::<String>);
     for line in text.lines().map(str::trim) {
-        let Some((name, value)) = line.split_once('=') else { continue };
-        if name.trim_end() != key {
+        let is_comment = line.starts_with(['#', ';']);
+        if is_comment || (line.is_empty() && open.is_none()) {
             continue;
         }
-        if value.trim().is_empty() {
+        let mut whole = open.take().unwrap_or_default();
+        match line.strip_suffix('\\') {
+            Some(part) => {
+                whole.push_str(part);
+                whole.push(' ');
+                open = Some(whole);
+            }
+            None => {
+                whole.push_str(line);
+                lines.push(whole);
+            }
+        }
+    }
+    lines.extend(open);
+    lines
+}
+
+/// Returns the values that a systemd file assigns to a key, in order; an empty one resets those before.
+pub fn systemd_values(text: &str, key: &str) -> Vec<String> {
+    let all = lines(text).into_iter();
+    let values = all.filter_map(|line| {
+        let (name, value) = line.split_once('=')?;
+        (name.trim_end() == key).then(|| value.trim().to_owned())
+    });
+    values.collect()
+}
+
+/// Reads the assignments of one key (`Environment`, `DefaultEnvironment`) in a systemd file, and adds
+/// them to those of earlier files. Returns whether all of them were understood: escapes and specifiers
+/// are not (systemd.exec(5)).
+pub fn systemd_environment(text: &str, key: &str, found: &mut Vec<(String, String)>) -> bool {
+    let mut understood = true;
+    for value in systemd_values(text, key) {
+        if value.is_empty() {
             // An empty assignment resets the list.
             found.clear();
             continue;
         }
         understood &= !value.contains('\\') && !value.replace("%%", "").contains('%');
-        match words(value) {
+        match words(&value) {
             Some(words) => found.extend(words.iter().filter_map(|word| assignment(word))),
             None => understood = false,
         }
     }
     understood
-}
-
-/// Returns the last value of a key of a systemd file; `None` inside where it is assigned nothing,
-/// which resets it.
-pub fn systemd_value<'a>(text: &'a str, key: &str) -> Option<Option<&'a str>> {
-    let mut found = None;
-    for line in text.lines().map(str::trim) {
-        if let Some((name, value)) = line.split_once('=')
-            && name.trim_end() == key
-        {
-            found = Some(Some(value.trim()).filter(|value| !value.is_empty()));
-        }
-    }
-    found
 }
 
 /// Reads a file that systemd's `EnvironmentFile` names, and adds its variables to those of before.
@@ -122,7 +140,7 @@ mod tests {
 
     #[test]
     fn what_systemd_expands_is_not_understood() {
-        for odd in ["\"A=b", "A=%h", "A=b \\", "A=\\x41"] {
+        for odd in ["\"A=b", "A=%h", "A=\\x41"] {
             assert!(!read(&format!("DefaultEnvironment={odd}")).1, "{odd}");
         }
     }
@@ -137,12 +155,19 @@ mod tests {
         for odd in ["A=x\\", "A=\"x", "A='x'y'"] {
             assert!(!environment_file(odd, &mut vec![]), "{odd}");
         }
-        assert_eq!(
-            systemd_value("[Service]\nExecStart=\nExecStart=/x -c y\n", "ExecStart"),
-            Some(Some("/x -c y"))
-        );
-        assert_eq!(systemd_value("ExecStart=/x\nExecStart=", "ExecStart"), Some(None));
-        assert_eq!(systemd_value("[Service]", "ExecStart"), None);
+    }
+
+    #[test]
+    fn a_line_goes_on_behind_a_backslash() {
+        let values = |text: &str| systemd_values(text, "ExecStart");
+        assert_eq!(values("[Service]\nExecStart=\nExecStart = /x -c y\n"), ["", "/x -c y"]);
+        let long = "ExecStart=/x \\\n  -a \\\n# why\n;why\n  -b\n-c\nExecStart=/y \\";
+        let spread: Vec<Vec<String>> = values(long)
+            .iter()
+            .map(|line| line.split_whitespace().map(str::to_owned).collect())
+            .collect();
+        assert_eq!(spread, [vec!["/x", "-a", "-b"], vec!["/y"]]);
+        assert_eq!(values("Exec=1\nExecStart"), [""; 0]);
     }
 
     #[test]

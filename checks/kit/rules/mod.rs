@@ -20,7 +20,7 @@ mod reference;
 
 pub use digest::{Hasher, digest, is_storable};
 pub use duration::go_duration;
-pub use environment::{environ, environment_file, systemd_environment, systemd_value};
+pub use environment::{environ, environment_file, systemd_environment, systemd_values};
 pub use fields::Fields;
 pub use go_build::GoBuild;
 pub use go_url::{request_path, request_url};
@@ -29,7 +29,7 @@ pub use malformed::{Malformed, Unusable};
 pub use no_proxy::NoProxy;
 pub use pattern::{Differs, Pattern, glob_matches};
 pub use platform::{Fit, Platform};
-pub use process::{flag, system_unit};
+pub use process::{command_line, flag, system_unit};
 pub use proxy_url::{ProxyUrl, ProxyUrlError};
 pub use reference::ReferenceError;
 pub(crate) use reference::{is_tag, read as read_reference};

@@ -18,6 +18,51 @@ pub fn flag<'a>(arguments: &'a [String], names: &[&str]) -> Option<&'a str> {
     found
 }
 
+/// Splits the command line of a systemd unit into its words (systemd.service(5)): `$NAME` as a word of
+/// its own is split, `${NAME}` is not. `value` is `None` where a variable is not known. Returns `None`
+/// for what is not read here: quotes, escapes, specifiers, and the prefixes that change more than
+/// rights.
+pub fn command_line(written: &str, value: impl Fn(&str) -> Option<String>) -> Option<Vec<String>> {
+    let written = written.trim_start_matches(['-', '+', '!']);
+    if written.starts_with(['@', ':', '|']) || written.contains(['"', '\'', '\\', '%']) {
+        return None;
+    }
+    let mut words = vec![];
+    for word in written.split_whitespace() {
+        match word.strip_prefix('$') {
+            Some(name) if is_name(name) => {
+                let value = value(name)?;
+                if value.contains(['"', '\'', '\\']) {
+                    return None;
+                }
+                words.extend(value.split_whitespace().map(str::to_owned));
+            }
+            _ => words.push(with_values(word, &value)?),
+        }
+    }
+    Some(words)
+}
+
+/// Returns a word with the variables in braces replaced.
+fn with_values(word: &str, value: &impl Fn(&str) -> Option<String>) -> Option<String> {
+    let (mut whole, mut rest) = (String::new(), word);
+    while let Some((before, after)) = rest.split_once('$') {
+        let (name, after) = after.strip_prefix('{')?.split_once('}')?;
+        if !is_name(name) {
+            return None;
+        }
+        whole.push_str(before);
+        whole.push_str(&value(name)?);
+        rest = after;
+    }
+    whole.push_str(rest);
+    Some(whole)
+}
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_')
+}
+
 /// Returns the systemd unit of a process by its `cgroup` file, with its slice: a unit of the system,
 /// not one inside a container. Seen from a container, the path begins with `/..`.
 pub fn system_unit(cgroup: &str) -> Option<String> {
@@ -48,6 +93,37 @@ mod tests {
         assert_eq!(flag(&read("containerd --config"), &["config", "c"]), None);
         assert_eq!(flag(&run, &["root"]), None);
         assert_eq!(flag(&[], &["root"]), None);
+    }
+
+    #[test]
+    fn a_command_line_as_systemd_splits_it() {
+        let read = |written: &str| {
+            command_line(written, |name| match name {
+                "OPTS" => Some("--config  /a.toml".into()),
+                "FILE" => Some("/b c".into()),
+                "NONE" => Some(String::new()),
+                _ => None,
+            })
+        };
+        let words = |all: &[&str]| Some(all.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>());
+        assert_eq!(
+            read("-/x $OPTS -l debug"),
+            words(&["/x", "--config", "/a.toml", "-l", "debug"])
+        );
+        assert_eq!(read("/x -c ${FILE}"), words(&["/x", "-c", "/b c"]));
+        assert_eq!(read("/x --config=${FILE} $NONE ${NONE}"), words(&["/x", "--config=/b c", ""]));
+        for odd in [
+            "/x $OTHER",
+            "/x a$OPTS",
+            "/x $$OPTS",
+            "/x ${OPTS",
+            "/x 'a b'",
+            "@/x y",
+            "/x %n",
+            ":/x $OPTS",
+        ] {
+            assert_eq!(read(odd), None, "{odd}");
+        }
     }
 
     #[test]

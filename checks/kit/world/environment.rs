@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fmt, path::Path};
 use tokio::sync::OnceCell;
 
 use super::{FileError, Process, Seen, World};
-use crate::kit::rules::{environment_file, systemd_environment, systemd_value};
+use crate::kit::rules::{command_line, environment_file, systemd_environment, systemd_values};
 
 /// The file of the manager, and the directory of its drop-ins in each of the directories below.
 const MANAGER: &str = "/etc/systemd/system.conf";
@@ -20,8 +20,26 @@ const PLACES: [&str; 4] =
 const ALL_SERVICES: &str = "service.d";
 /// What takes variables out again, or takes them from the manager, which may have others than its files.
 const REMOVING: [&str; 2] = ["UnsetEnvironment", "PassEnvironment"];
+/// What gives a unit another network, or other files, than those of the system (systemd.exec(5),
+/// systemd.resource-control(5)), and the values that do not.
+const ISOLATING: [&str; 13] = [
+    "BindPaths",
+    "BindReadOnlyPaths",
+    "IPAddressDeny",
+    "IPEgressFilterPath",
+    "IPIngressFilterPath",
+    "InaccessiblePaths",
+    "NetworkNamespacePath",
+    "PrivateNetwork",
+    "RestrictAddressFamilies",
+    "RestrictNetworkInterfaces",
+    "RootDirectory",
+    "RootImage",
+    "TemporaryFileSystem",
+];
+const NOT_ISOLATING: [&str; 6] = ["", "/", "0", "false", "no", "off"];
 /// How many files of a directory are looked at, and how many files of variables.
-const MAX_FILES: usize = 8;
+const MAX_FILES: usize = 16;
 /// The most files that are read for the manager and two units.
 pub const UNIT_READS: usize =
     (1 + PLACES.len() + MAX_FILES) + 2 * (3 * PLACES.len() + 2 * MAX_FILES);
@@ -73,6 +91,9 @@ pub struct UnitEnvironment {
     pub command: Option<String>,
     /// What could not be read or understood.
     pub odd: Vec<OddSetting>,
+    /// What gives it another network or other files than the system's: the key, its file, and how it is
+    /// written.
+    pub isolated: BTreeMap<&'static str, (String, String)>,
 }
 
 /// What of a unit's files could not be read or understood.
@@ -188,6 +209,41 @@ impl UnitEnvironment {
         files.into_values().take(MAX_FILES).collect()
     }
 
+    /// Notes what a file says of another network or other files.
+    fn isolate(&mut self, file: &str, text: &str) {
+        for key in ISOLATING {
+            match systemd_values(text, key).pop() {
+                Some(value) if NOT_ISOLATING.contains(&value.as_str()) => {
+                    self.isolated.remove(key);
+                }
+                Some(value) => {
+                    self.isolated.insert(key, (file.to_owned(), format!("{key}={value}")));
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// Returns the words of its command line as systemd splits it: `None` where no file has one, an
+    /// error, which is the name of the setting, where it cannot be followed. What starts another program
+    /// than that one cannot; `env` can.
+    pub fn words(&self, program: &str) -> Option<Result<Vec<String>, String>> {
+        let command = self.command.as_ref()?;
+        let words = command_line(command, |name| {
+            self.odd.is_empty().then(|| self.value(name).unwrap_or_default())
+        });
+        let is_it = |word: &String| Path::new(word).file_name().is_some_and(|it| it == program);
+        let words = words.and_then(|words| {
+            let is_env = words.first().is_some_and(|word| word.ends_with("/env"));
+            let skipped = words
+                .iter()
+                .take_while(|word| is_env && (word.contains('=') || word.ends_with("/env")));
+            let words = words[skipped.count()..].to_vec();
+            words.first().is_some_and(is_it).then_some(words)
+        });
+        Some(words.ok_or_else(|| "ExecStart".to_owned()))
+    }
+
     fn not_understood(&mut self, file: &str, written: String) {
         self.odd.push(OddSetting::NotUnderstood { file: file.to_owned(), written });
     }
@@ -253,21 +309,23 @@ async fn of_unit(world: &World, manager: &UnitEnvironment, unit: &str) -> UnitEn
         // A unit of the administrator replaces that of the distribution.
         if units.contains(&file) {
             (found, more, environment.command) = (vec![], vec![], None);
+            environment.isolated.clear();
         }
-        if let Some(written) = REMOVING.iter().find(|key| systemd_value(&text, key).is_some()) {
+        if let Some(written) = REMOVING.iter().find(|key| !systemd_values(&text, key).is_empty()) {
             environment.not_understood(&file, (*written).to_owned());
         }
         environment.take(&mut found, &file, &text, "Environment");
-        for line in text.lines().map(str::trim).filter(|line| line.starts_with("EnvironmentFile")) {
-            match systemd_value(line, "EnvironmentFile") {
-                Some(Some(named)) => more.push((file.clone(), named.to_owned())),
-                Some(None) => more.clear(),
-                None => {}
+        for named in systemd_values(&text, "EnvironmentFile") {
+            if named.is_empty() {
+                more.clear();
+            } else {
+                more.push((file.clone(), named));
             }
         }
-        if let Some(command) = systemd_value(&text, "ExecStart") {
-            environment.command = command.map(str::to_owned);
+        if let Some(command) = systemd_values(&text, "ExecStart").pop() {
+            environment.command = Some(command).filter(|command| !command.is_empty());
         }
+        environment.isolate(&file, &text);
     }
     environment.variables.extend(found);
     for (place, (by, named)) in more.into_iter().enumerate() {

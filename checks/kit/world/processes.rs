@@ -73,6 +73,9 @@ pub struct Namesakes(OnceCell<Result<Looked, FileError>>);
 /// What a look through the processes found, and whether one of them hid its name.
 type Looked = (Vec<Namesake>, bool);
 
+/// The processes of containers that stay in the unit of containerd when it has ended, as far as the
+/// kernel keeps the name.
+const SHIM: &str = "containerd-shim";
 /// The names of processes that matter.
 const NAMES: [&str; 2] = ["containerd", "kubelet"];
 
@@ -162,6 +165,7 @@ fn look_through(
     read: impl Fn(&str) -> io::Result<String>,
 ) -> Looked {
     let (mut found, mut one_is_hidden): Looked = (vec![], false);
+    let mut others = vec![];
     for pid in pids {
         let comm = match read(&format!("{pid}/comm")) {
             Ok(comm) => comm,
@@ -173,7 +177,12 @@ fn look_through(
             Err(_) => continue,
         };
         let comm = comm.trim_end_matches('\n');
-        let Some(name) = NAMES.into_iter().find(|name| *name == comm) else { continue };
+        let Some(name) = NAMES.into_iter().find(|name| *name == comm) else {
+            if comm != SHIM {
+                others.push(pid);
+            }
+            continue;
+        };
         let namesakes = found.iter().filter(|(known, ..)| *known == name).count();
         if namesakes == MAX_NAMESAKES {
             continue;
@@ -186,6 +195,17 @@ fn look_through(
         if NAMES.iter().all(has_unit) {
             break;
         }
+    }
+    // The unit may run its program under another name.
+    let lacks = |name: &&str| found.iter().all(|(known, ..)| known != name);
+    let lacking: Vec<&str> = NAMES.into_iter().filter(lacks).collect();
+    if !lacking.is_empty() {
+        one_is_hidden |= others.into_iter().any(|pid| {
+            let unit = system_unit(&read(&format!("{pid}/cgroup")).unwrap_or_default());
+            unit.is_some_and(|unit| {
+                lacking.iter().any(|name| unit.strip_suffix(".service") == Some(name))
+            })
+        });
     }
     (found, one_is_hidden)
 }
@@ -238,6 +258,18 @@ mod tests {
         };
         let pids = files.iter().filter_map(|(file, _)| file.strip_suffix("/comm")?.parse().ok());
         look_through(pids, read)
+    }
+
+    #[test]
+    fn a_unit_may_run_under_another_name() {
+        let cgroup = "0::/system.slice/containerd.service\n";
+        let kubelet = ("71/comm", "kubelet\n");
+        let shims = [kubelet, ("5/comm", "containerd-shim\n"), ("5/cgroup", cgroup)];
+        assert!(!found(&shims).1);
+        let wrapped = [kubelet, ("5/comm", "wrapped\n"), ("5/cgroup", cgroup)];
+        assert!(found(&wrapped).1);
+        let elsewhere = [kubelet, ("5/comm", "bash\n"), ("5/cgroup", "0::/user.slice/x.service\n")];
+        assert!(!found(&elsewhere).1);
     }
 
     #[test]
