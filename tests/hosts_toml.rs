@@ -89,5 +89,6 @@ fn each_file_is_read_as_containerd_reads_it() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
-    assert!(told >= 50, "only {told} of {} cases are told", cases.len());
+    // The versions differ in most of the others; the rest are URLs and TOML that nobody writes.
+    assert!(told >= 61, "only {told} of {} cases are told", cases.len());
 }

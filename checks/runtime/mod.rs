@@ -363,9 +363,16 @@ fn is_own(entry: &HostEntry, registry: &Host) -> bool {
     host.is_some_and(|host| host.name == registry.name && host.port == registry.port)
 }
 
+/// Tells what of a file is not replayed: each kind once, however often it is in the file.
 fn not_replayed(cx: &Cx, file: &str, odd: Vec<(NotFollowed, String)>) {
-    for (what, written) in odd {
-        cx.add_finding(Problem::NotReplayed { file: file.to_owned(), what, written });
+    for (place, (what, first)) in odd.iter().enumerate() {
+        if odd[..place].iter().any(|(known, _)| known == what) {
+            continue;
+        }
+        let more = odd.iter().filter(|(other, _)| other == what).count() - 1;
+        let more = if more == 0 { String::new() } else { format!(" (+{more})") };
+        let (file, written) = (file.to_owned(), format!("{first}{more}"));
+        cx.add_finding(Problem::NotReplayed { file, what: *what, written });
     }
 }
 

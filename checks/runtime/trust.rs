@@ -41,8 +41,8 @@ pub(super) async fn follow(cx: &Cx, process: Option<&Process>, known: &Variables
     let may_be_installed = !delivered.files.is_empty() && places.have_system_folders();
     let all = || read.files.iter().chain(&delivered.files);
     let store = TrustStore {
-        now: store(cx, &mut read.files.iter()),
-        delivered: may_be_installed.then(|| store(cx, &mut all())),
+        now: cx.world.store_of(read.files.iter()),
+        delivered: may_be_installed.then(|| cx.world.store_of(all())),
         before: before(cx, is_system, process, &read),
         is_complete: read.unread.is_empty(),
         unknown: unknown(process, &read),
@@ -52,14 +52,6 @@ pub(super) async fn follow(cx: &Cx, process: Option<&Process>, known: &Variables
     if !is_system {
         cx.add_finding(Problem::TrustStoreReplaced { file, written, seen: known.seen });
     }
-}
-
-/// Returns the authorities of these files, and those that the user named.
-fn store(cx: &Cx, files: &mut dyn Iterator<Item = &TrustFile>) -> Arc<RootCertStore> {
-    let mut store = RootCertStore::empty();
-    store.add_parsable_certificates(files.flat_map(|file| file.certificates.iter().cloned()));
-    store.add_parsable_certificates(cx.world.roots.given().iter().cloned());
-    Arc::new(store)
 }
 
 /// Returns the authorities that containerd certainly has.
@@ -74,7 +66,7 @@ fn before(
     }
     let is_older =
         |file: &&TrustFile| process.and_then(|it| it.started_after(file.changed)) == Some(true);
-    let before = store(cx, &mut read.files.iter().filter(is_older));
+    let before = cx.world.store_of(read.files.iter().filter(is_older));
     if !is_system {
         return before;
     }

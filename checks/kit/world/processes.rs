@@ -12,7 +12,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use strum::VariantNames;
-use tokio::{sync::OnceCell, task::spawn_blocking, time::timeout};
+use tokio::{sync::OnceCell, time::timeout};
 
 use super::{FILE_WAIT, FileError, World};
 use crate::kit::rules::{environ, system_unit};
@@ -145,16 +145,13 @@ impl World {
             return Ok(look_through(pids, read));
         }
         let proc = proc.to_owned();
-        let looking = spawn_blocking(move || {
+        self.with_files(move |_| {
+            // The kernel has no links to other places there.
             let entries = fs::read_dir(&proc)?.take(MAX_PROCESSES);
             let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-            io::Result::Ok(look_through(pids, |file| comm(&proc.join(file))))
-        });
-        match timeout(FILE_WAIT, looking).await {
-            Ok(Ok(found)) => Ok(found?),
-            Ok(Err(stopped)) => Err(FileError::Failed(stopped.to_string())),
-            Err(_) => Err(FileError::Unfinished("timed-out")),
-        }
+            Ok(look_through(pids, |file| comm(&proc.join(file))))
+        })
+        .await
     }
 }
 

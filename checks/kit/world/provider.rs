@@ -1,9 +1,8 @@
 //! How the node's credential provider reaches hosts. It is a child of the kubelet and has its
 //! environment, so its proxies and authorities may be others than containerd's.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
-use rustls::RootCertStore;
 use tokio::sync::OnceCell;
 
 use super::{Proxies, Seen, TrustPlaces, TrustStore, Variables, World};
@@ -73,11 +72,7 @@ impl ProviderWay {
             if self.places == TrustPlaces::system() && !read.is_there() {
                 return None;
             }
-            let mut now = RootCertStore::empty();
-            let files = read.files.iter().flat_map(|file| file.certificates.iter().cloned());
-            now.add_parsable_certificates(files);
-            now.add_parsable_certificates(world.roots.given().iter().cloned());
-            let now = Arc::new(now);
+            let now = world.store_of(read.files.iter());
             Some(TrustStore {
                 before: now.clone(),
                 now,

@@ -146,6 +146,14 @@ type Names = Result<Option<(Vec<String>, Timestamp)>, FileError>;
 type Content = Result<Option<(Vec<u8>, Timestamp)>, FileError>;
 
 impl World {
+    /// Returns the authorities of files, and those that the user named.
+    pub fn store_of<'a>(&self, files: impl Iterator<Item = &'a TrustFile>) -> Arc<RootCertStore> {
+        let mut store = RootCertStore::empty();
+        store.add_parsable_certificates(files.flat_map(|file| file.certificates.iter().cloned()));
+        store.add_parsable_certificates(self.roots.given().iter().cloned());
+        Arc::new(store)
+    }
+
     /// Reads such places below the node's root.
     pub async fn trust(&self, places: &TrustPlaces) -> TrustRead {
         if let Some(disk) = &self.fake_disk {
