@@ -6,6 +6,7 @@ use toml::{Table, Value};
 use super::{
     plugins::{PULLING, RUNNING, TRANSFER, counts, needs},
     problem::NotFollowed,
+    snapshotter,
     stops::StopsBy,
     version::{Version, is_at_least},
 };
@@ -17,10 +18,6 @@ const DEFAULT_FOLDERS: [&str; 2] = ["/etc/containerd/certs.d", "/etc/docker/cert
 const ROOT: &str = "/var/lib/containerd";
 /// The snapshotter of artifact streaming (Azure/AgentBaker).
 const STREAMING: &str = "overlaybd";
-/// The snapshotters that need no other program.
-const SNAPSHOTTERS: [&str; 2] = ["", "overlayfs"];
-/// The same, before images were pulled by the transfer service, which does not unpack for it.
-const NATIVE: &str = "native";
 /// The plugin that asks programs whether an image may be pulled, and where these are unless it is said.
 const VERIFIER: &str = "io.containerd.image-verifier.v1.bindir";
 const VERIFIERS: &str = "/opt/containerd/image-verifier/bin";
@@ -104,10 +101,7 @@ impl Config {
             let counts = counts(name, format, version);
             config.stop(counts, name, plugin.and_then(StopsBy::of_runtimes));
         }
-        if let Some(odd) = plugins.and_then(|plugins| odd_unpacking(plugins.get(TRANSFER)?)) {
-            config.not_replayed.push((NotFollowed::Snapshotter, odd));
-        }
-        let mut paths: Vec<&str> = vec![];
+        let (mut paths, mut snapshotters): (Vec<&str>, Vec<&str>) = (vec![], vec![]);
         for name in PULLING {
             let Some(plugin) = plugins.and_then(|plugins| plugins.get(name)) else { continue };
             let counts = counts(name, format, version);
@@ -119,13 +113,8 @@ impl Config {
             let both = [Some(plugin), table(plugin, "containerd")?];
             let set = |name| both.iter().flatten().filter_map(move |at| at.get(name));
             config.streams |= set("snapshotter").any(|name| name.as_str() == Some(STREAMING));
-            let other = set("snapshotter").filter_map(Value::as_str).find(|name| {
-                let is_simple = SNAPSHOTTERS.contains(name)
-                    || (*name == NATIVE && is_at_least(version, (2, 1, 0)) == Some(false));
-                *name != STREAMING && !is_simple
-            });
-            let other = other.map(|name| (NotFollowed::Snapshotter, name.to_owned()));
-            config.not_replayed.extend(other);
+            let named = set("snapshotter").filter_map(Value::as_str);
+            snapshotters.extend(named.filter(|name| *name != STREAMING && !name.is_empty()));
             let mut discards = set("discard_unpacked_layers");
             config.discards_layers |= discards.any(|is| is.as_bool() == Some(true));
             let Some(settings) = table(plugin, "registry")? else { continue };
@@ -139,6 +128,9 @@ impl Config {
             }
             config.inline(settings, counts.is_some(), registry)?;
         }
+        let transfer = plugins.and_then(|plugins| plugins.get(TRANSFER));
+        let odd = snapshotter::odd(&snapshotters, transfer, version);
+        config.not_replayed.extend(odd.map(|odd| (NotFollowed::Snapshotter, odd)));
         paths.dedup();
         match paths[..] {
             [] => {}
@@ -197,20 +189,6 @@ impl Config {
         }
         Ok(())
     }
-}
-
-/// Returns how it is written that layers are not unpacked as by default: by nothing, or by another
-/// snapshotter or program.
-fn odd_unpacking(plugin: &Value) -> Option<String> {
-    let listed = plugin.get("unpack_config")?;
-    let is_usual = |one: &Value| {
-        one.get("snapshotter").and_then(Value::as_str) == Some(SNAPSHOTTERS[1])
-            && one
-                .get("differ")
-                .is_none_or(|it| it.as_str() == Some("") || it.as_str() == Some("walking"))
-    };
-    let is_usual = listed.as_array().is_some_and(|all| !all.is_empty() && all.iter().all(is_usual));
-    (!is_usual).then(|| "unpack_config".to_owned())
 }
 
 /// Returns a table in a table.
@@ -278,20 +256,6 @@ mod tests {
         let auth = format!("{cri}.configs.'contoso.azurecr.io'.auth]\nusername = 'x'");
         assert_eq!(what(&auth), [NotFollowed::InlineConfig]);
         assert_eq!(what(&format!("{cri}]\nConfig_Path = '/a'")), [NotFollowed::TomlForm]);
-    }
-
-    #[test]
-    fn layers_are_unpacked_as_by_default() {
-        let odd = |text: &str| {
-            let text = format!("[plugins.'{TRANSFER}']\nunpack_config = {text}");
-            read(&text).not_replayed
-        };
-        let of = |snapshotter| format!("[{{ platform = 'linux', snapshotter = '{snapshotter}' }}]");
-        assert_eq!(odd(&of("overlayfs")), []);
-        let wanted = [(NotFollowed::Snapshotter, "unpack_config".to_owned())];
-        for text in ["[]", "'x'", &of("native"), "[{ snapshotter = 'overlayfs', differ = 'x' }]"] {
-            assert_eq!(odd(text), wanted, "{text}");
-        }
     }
 
     #[test]

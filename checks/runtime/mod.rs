@@ -21,6 +21,7 @@ mod plugins;
 mod problem;
 mod proxies;
 mod resolver;
+mod snapshotter;
 mod stops;
 mod trust;
 mod verifiers;

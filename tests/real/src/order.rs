@@ -112,6 +112,9 @@ pub async fn all(words: &[String]) -> Fallible<bool> {
         let complaints = row.complaints();
         let agree = if complaints.is_empty() { "agree" } else { "DIFFER" };
         println!("{agree} {}: {}, {}", row.name, row.told.can, row.named[0].join(" → "));
+        if row.told.exit == Some(3) {
+            println!("    {}", row.told.found());
+        }
         for complaint in complaints {
             println!("    {complaint}\n    {}\n    {}", row.pulled.words, row.told.found());
         }
