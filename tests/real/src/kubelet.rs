@@ -28,8 +28,9 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ),
     (
         "node-without-provider-folder",
-        "it needs a kubelet with another provider folder, which this one does not have",
+        "the kubelet does not start without that directory; the case is one that is removed later",
     ),
+    ("node-provider-folder-unknown", "it needs a kubelet with flags that cannot be seen"),
     (
         "node-provider-of-others",
         "the kubelet requires the other provider's program, and does not start without it",
