@@ -74,7 +74,7 @@ pub fn pull(plan: &mut Plan) {
     let layers    = connect(plan, &LAYER_HOST, &platform.part(manifest::data_host), &proxied);
     let layer     = plan.step(LAYER,     (&session, &platform, &layers.connected.optional(), &layers.tls), layer::read);
     let on_node   = plan.world().on_node;
-    let way       = plan.late_step(on_node, MIRROR, (&runtime.part(runtime::hosts), &image, &session.settled(), &manifest.settled()), runtime::ask_mirrors);
+    let way       = plan.late_step(on_node, MIRROR, (&runtime.part(runtime::hosts), &image, &identity.settled(), &session.settled(), &manifest.settled()), runtime::ask_mirrors);
     let hosts     = way.part(runtime::session);
     let named     = plan.late_step(on_node, MIRROR_MANIFEST, (&way,),               manifest::fetch_on_way);
     let chosen    = plan.late_step(on_node, MIRROR_PLATFORM, (&hosts, &named),      manifest::choose);

@@ -15,6 +15,9 @@ pub struct Identity {
     /// The sources that come before the first candidate's but are absent.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) instead_of: Vec<Absent>,
+    /// Who signs in at a mirror of the registry, and its login server.
+    #[serde(skip)]
+    pub(crate) at_mirror: Option<(String, Candidate)>,
 }
 
 /// A source of credentials that is absent, so that a later one was used: a word of evidence.
@@ -34,7 +37,7 @@ pub enum Absent {
 
 impl From<Candidate> for Identity {
     fn from(first: Candidate) -> Self {
-        Self { first, rest: vec![], instead_of: vec![] }
+        Self { first, rest: vec![], instead_of: vec![], at_mirror: None }
     }
 }
 

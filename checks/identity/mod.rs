@@ -149,7 +149,15 @@ async fn from_provider(cx: &Cx, image_target: &ImageTarget, node: &Node) -> Step
     let candidate = match node.signs_in.clone() {
         KubeletSignIn::Anonymous => {
             let anonymous = Candidate::anonymous().called(CandidateKind::KubeletAnonymous);
-            return Ok(Identity::from(anonymous).others_may(node.others_may));
+            let at_mirror = match &node.at_mirror {
+                None => None,
+                Some(at) => {
+                    let who = managed::sign_in(cx, at.identity.clone(), &at.around).await?;
+                    Some((at.host.clone(), who))
+                }
+            };
+            let identity = Identity { at_mirror, ..Identity::from(anonymous) };
+            return Ok(identity.others_may(node.others_may));
         }
         KubeletSignIn::Unknown => {
             let anonymous = Candidate::anonymous().called(CandidateKind::KubeletUnknown);

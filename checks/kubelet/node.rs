@@ -38,6 +38,17 @@ pub struct Node {
     /// Whether another provider is asked for the image as well.
     #[serde(skip)]
     pub(crate) others_may: bool,
+    /// Who signs in at a mirror of the registry instead, which wants no credentials itself.
+    #[serde(skip)]
+    pub(crate) at_mirror: Option<MirrorSignIn>,
+}
+
+/// Who signs in at a mirror.
+pub(crate) struct MirrorSignIn {
+    /// The login server.
+    pub(crate) host: String,
+    pub(crate) identity: ManagedIdentityId,
+    pub(crate) around: AzureEnvironment,
 }
 
 /// What a kubelet signs in with: a word of evidence.
@@ -174,6 +185,7 @@ impl Node {
             settings: Seen::Assumed,
             limits: PullLimits::default(),
             others_may: false,
+            at_mirror: None,
         }
     }
 }

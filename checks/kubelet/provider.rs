@@ -11,6 +11,8 @@ use crate::kit::rules::{Fields, Malformed, Pattern, go_duration};
 /// The version of the interface between the kubelet and the program that is replayed.
 pub(super) const INTERFACE: &str = "credentialprovider.kubelet.k8s.io/v1";
 
+/// The registry of Microsoft, which a network-isolated cluster mirrors.
+const MICROSOFTS: &str = "mcr.microsoft.com";
 /// The name of AKS's credential provider.
 const NAME: &str = "acr-credential-provider";
 
@@ -216,11 +218,28 @@ impl Provider {
         if let Some((flag, _)) = unknown {
             return Some((NotReplayed::UnknownFlag, flag.clone()));
         }
-        let mirrors = self.args.values(&["--registry-mirror", "-r"]);
-        let pairs = mirrors.flat_map(|mirror| mirror.split(','));
-        let mut sources = pairs.filter_map(|pair| pair.trim().split(':').next());
-        let mirrored = sources.find(|source| !source.is_empty() && registry.starts_with(source));
-        mirrored.map(|source| (NotReplayed::RegistryMirror, source.to_owned()))
+        // Microsoft's registry takes no credentials, so those for a mirror change nothing there.
+        let is_harmless = registry == MICROSOFTS && self.mirror(registry).is_some();
+        let mirrored = self.mirrors().find(|(source, _)| registry.starts_with(source));
+        let mirrored = mirrored.filter(|_| !is_harmless);
+        mirrored.map(|(source, _)| (NotReplayed::RegistryMirror, source.to_owned()))
+    }
+
+    /// Returns where the program signs in instead, for an image of that registry: the first part of the
+    /// target, if exactly one of the mirrors fits (`processImageWithRegistryMirror`).
+    pub(super) fn mirror(&self, registry: &str) -> Option<&str> {
+        let mut fitting = self.mirrors().filter(|(source, _)| registry.starts_with(source));
+        let (_, target) = fitting.next().filter(|(source, _)| *source == registry)?;
+        fitting.next().is_none().then(|| target.split('/').next().unwrap_or_default())
+    }
+
+    /// Returns the mirrors that are configured (`parseRegistryMirror`): the last flag counts, and a pair
+    /// that is none is left out.
+    fn mirrors(&self) -> impl Iterator<Item = (&str, &str)> {
+        let written = self.args.values(&["--registry-mirror", "-r"]).last().unwrap_or_default();
+        let pairs = written.split(',').filter_map(|pair| pair.split_once(':'));
+        let pairs = pairs.map(|(source, target)| (source.trim(), target.trim()));
+        pairs.filter(|(source, target)| !source.is_empty() && !target.contains(':'))
     }
 
     /// The one file its program is given, or why it fails before it asks anybody, as a word.
@@ -333,6 +352,10 @@ providers:
             |provider: &Provider| provider.not_replayed("contoso.azurecr.io").map(|(what, _)| what);
         for (written, wanted) in [
             ("      - --registry-mirror=mcr.microsoft.com:contoso.azurecr.io\n      - f\n", None),
+            (
+                "      - --registry-mirror=contoso:fabrikam.azurecr.io\n      - f\n",
+                Some(NotReplayed::RegistryMirror),
+            ),
             (
                 "      - -r\n      - contoso.azurecr.io:fabrikam.azurecr.io\n      - f\n",
                 Some(NotReplayed::RegistryMirror),

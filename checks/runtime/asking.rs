@@ -1,4 +1,4 @@
-//! Asks one mirror which image it has, as containerd does, but without credentials.
+//! Asks one mirror which image it has, as containerd does, but without the credentials of the registry.
 
 use hyper::Method;
 use tokio::time::{Instant, timeout};
@@ -9,10 +9,11 @@ use super::{
     way::Named,
 };
 use crate::{
+    identity::Candidate,
     kit::{
-        Cx, Host, Image, NoFact,
+        Cx, Host, Image, NoFact, StepResult,
         engine::Finding,
-        net::{ConnectError, Connection, Fault, OPEN_WAIT, Request, Stage, pool},
+        net::{ConnectError, Connection, Fault, OPEN_WAIT, Reply, Request, Stage, pool},
         redact::without_logins,
     },
     registry::{MirrorPath, RegistryClient},
@@ -31,6 +32,8 @@ pub(super) struct Asking<'a> {
     pub(super) entry: &'a HostEntry,
     pub(super) image: &'a Image,
     pub(super) registry: &'a str,
+    /// The login server at which the node's credential provider signs in instead, and as whom.
+    pub(super) login: Option<&'a (String, Candidate)>,
 }
 
 /// A host, and what it said.
@@ -99,10 +102,10 @@ impl Asking<'_> {
         let client = RegistryClient::of_mirror(host.clone(), path, open);
         let session = Session::with_mirror(client, self.image, wants);
         let is_asked = self.entry.pulls && (self.entry.resolves || self.image.is_digest());
-        let said = match unclear {
-            _ if !is_asked => Said::NotForTags,
-            Some(no_fact) => Said::Ends(no_fact),
-            None => self.head(&name, &session).await,
+        let (said, session) = match unclear {
+            _ if !is_asked => (Said::NotForTags, session),
+            Some(no_fact) => (Said::Ends(no_fact), session),
+            None => self.head(&name, session).await,
         };
         Answer { host: name, said, content: Content::Asked(Box::new(session)) }
     }
@@ -158,16 +161,36 @@ impl Asking<'_> {
         }
     }
 
-    async fn head(&self, mirror: &str, session: &Session) -> Said {
+    /// Asks which image it has. Returns the session as well: with a sign-in, where the kubelet has a
+    /// credential for this host.
+    async fn head(&self, mirror: &str, session: Session) -> (Said, Session) {
+        let reply = self.heads(&session).await;
+        let login = self.login.filter(|(host, _)| *host == self.host.name && !self.host.plain);
+        let (reply, session) = match (reply, login) {
+            (Ok(reply), Some((_, who))) if reply.status == 401 => {
+                match session.clone().signed_in_at_mirror(self.cx, reply, who).await {
+                    Ok(signed) => (self.heads(&signed).await, signed),
+                    Err(no_fact) => (Err(no_fact), session),
+                }
+            }
+            (reply, _) => (reply, session),
+        };
+        (self.said(mirror, reply, &session), session)
+    }
+
+    async fn heads(&self, session: &Session) -> StepResult<Reply> {
         let Image { repository, reference } = self.image;
         let ask = async |method: Method| {
             let request = Request::manifest(method, repository, reference);
             session.ask(self.cx, request).await
         };
-        let mut reply = ask(Method::HEAD).await;
-        if reply.as_ref().is_ok_and(|reply| reply.status == 405) {
-            reply = ask(Method::GET).await;
+        match ask(Method::HEAD).await {
+            Ok(reply) if reply.status == 405 => ask(Method::GET).await,
+            reply => reply,
         }
+    }
+
+    fn said(&self, mirror: &str, reply: StepResult<Reply>, session: &Session) -> Said {
         match reply {
             Err(NoFact::Failed(finding)) => {
                 Said::GoesOn { said: words(&finding), how: Miss::MayRecover }

@@ -1,6 +1,7 @@
 //! Which of containerd's hosts says what the image is, and which may serve it?
 //!
-//! Mirrors are asked without credentials, over containerd's proxies. containerd goes on to the next
+//! Mirrors are asked over containerd's proxies and without credentials, but for the one at which the
+//! kubelet's credential provider signs in: `--registry-mirror` names it. containerd goes on to the next
 //! host after a failed connection and after each status from 400, but for a 401, which it answers
 //! with the credentials of the registry. Source: containerd, core/remotes/docker: `resolver.go`,
 //! `fetcher.go`.
@@ -16,6 +17,7 @@ use super::{
     way::{AtRegistry, Named, Way},
 };
 use crate::{
+    identity::Identity,
     image::ImageTarget,
     kit::{Cx, Host, NoFact, StepResult, engine::RunProblem},
     manifest::Manifest,
@@ -44,6 +46,7 @@ pub async fn ask(
     cx: &Cx,
     list: &Rc<List>,
     image_target: &ImageTarget,
+    identity: &StepResult<Rc<Identity>>,
     session: &StepResult<Rc<Session>>,
     manifest: &StepResult<Rc<Manifest>>,
 ) -> StepResult<Way> {
@@ -52,11 +55,12 @@ pub async fn ask(
         return Err(NoFact::skipped(RunProblem::LeftOut {}));
     };
     let (file, registry) = (list.file.as_str(), asked.registry.as_str());
+    let login = identity.as_ref().ok().and_then(|identity| identity.at_mirror.as_ref());
     let asking = list.links.iter().map(|link| async move {
         match link {
             Link::Registry => of_registry(registry, session, manifest),
             Link::Mirror { host, entry } => {
-                Asking { cx, file, host, entry, image, registry }.ask().await
+                Asking { cx, file, host, entry, image, registry, login }.ask().await
             }
             Link::Odd { written } => not_asked(file, NotFollowed::OddUrl, written),
         }

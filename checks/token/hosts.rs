@@ -1,5 +1,5 @@
 //! The hosts that containerd asks for the content of an image, one after the other: mirrors, which get
-//! no credentials here, and the registry.
+//! no credentials of the registry here, and the registry.
 //!
 //! containerd goes on to the next host after a failed connection and after each status from 400
 //! (core/remotes/docker/fetcher.go). It answers a 401 with the credentials of the registry, which is
@@ -11,12 +11,14 @@ use std::{
 };
 
 use super::{
+    TOKEN_USER,
     answers::{Answer, BlobResponse},
+    exchange::exchange_entra_token,
     session::{Mirror, Next, Session},
     words::SignedIn,
 };
 use crate::{
-    identity::Candidate,
+    identity::{Candidate, Credential},
     kit::{
         Cx, HostPurpose, Image, NoFact, StepResult,
         engine::Finding,
@@ -48,6 +50,37 @@ impl Session {
             mirror: Some(Rc::new(mirror)),
             next: None,
         }
+    }
+
+    /// Returns the session with the sign-in of the node's identity at this mirror itself, which its 401
+    /// asked for: the kubelet has such a credential where its provider is told of the mirror.
+    pub(crate) async fn signed_in_at_mirror(
+        self,
+        cx: &Cx,
+        reply: Reply,
+        who: &Candidate,
+    ) -> StepResult<Self> {
+        let wants_credentials = || self.mirror.as_ref().map(|it| it.wants_credentials.clone());
+        let not_replayed = || wants_credentials().map_or(NoFact::LeftOut, NoFact::CouldNotTell);
+        let scheme = AuthScheme::of(&reply).filter(|_| reply.host.is_same(&self.asked_by));
+        // The response body is still on the connection that the next request may need.
+        drop(reply);
+        let (Some(AuthScheme::Bearer(wanted)), Credential::Entra(login)) =
+            (scheme, &who.credential)
+        else {
+            return Err(not_replayed());
+        };
+        // Its sign-in is where that of any registry is, wherever it mirrors.
+        let registry = Rc::new(RegistryClient::at(self.client.host.clone()));
+        // Where that fails, containerd asks as anonymous, which some registries allow.
+        let refresh = exchange_entra_token(cx, &registry, &wanted, who, login).await;
+        let refresh = refresh.map_err(|_| not_replayed())?;
+        let identity = who.with_refresh_token(TOKEN_USER, Some(refresh.clone()));
+        let auth_scheme = AuthScheme::Bearer(wanted.clone());
+        let session = Self { identity, auth_scheme, refresh: Some(refresh), ..self };
+        let token = session.token(cx, &wanted).await?;
+        // Its repository is below another name there.
+        Ok(Self { covers_pull: None, ..session.with_token(&token) })
     }
 
     /// Returns the session, followed by what containerd asks next.
