@@ -35,7 +35,7 @@ proptest! {
             let _ = Config::read(&read, None, "contoso.azurecr.io");
         }
         let _ = (HostsFile::read(text.as_bytes(), "/x"), environ(text.as_bytes()));
-        systemd_environment(&text, "Environment", &mut vec![]);
+        systemd_environment(&text, "Service", "Environment", &mut vec![]);
     }
 
     #[test]

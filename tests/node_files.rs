@@ -25,7 +25,7 @@ const FILES: [(&str, &str); 8] = [
     ("proc/7/cmdline", "/usr/bin/containerd\0"),
     (
         CONFIG,
-        "[plugins.'io.containerd.cri.v1.images'.registry]\nconfig_path = '/etc/containerd/certs.d'\n",
+        "version = 2\n[plugins.'io.containerd.cri.v1.images'.registry]\nconfig_path = '/etc/containerd/certs.d'\n",
     ),
     (HOSTS, "server = 'https://contoso.azurecr.io'\nca = 'ca.crt'\n"),
     (UNIT, "[Service]\nEnvironmentFile=/etc/environment\n"),

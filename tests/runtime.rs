@@ -9,7 +9,7 @@ use std::{fs, os::unix::fs::symlink, path::Path, time::Instant};
 
 use program::{Said, codes, program};
 
-const CONFIG: &str = "[plugins.'io.containerd.cri.v1.images'.registry]\n\
+const CONFIG: &str = "version = 2\n[plugins.'io.containerd.cri.v1.images'.registry]\n\
     config_path = '/etc/containerd/certs.d'\n";
 
 /// Returns a node's root with that configuration of containerd.
@@ -171,9 +171,12 @@ fn odd_files_of_authorities_hold_nobody_up() {
 fn a_link_to_authorities_is_followed_below_the_root() {
     let root = node_with("SSL_CERT_FILE=/opt/ca.pem SSL_CERT_DIR=/opt/none");
     fs::create_dir_all(root.path().join("opt/real")).unwrap();
-    // Outside of the root this is no file to read, below it a pipe.
+    // Not everything of the node may be mounted below its root.
     symlink("/opt/real/ca.pem", root.path().join("opt/ca.pem")).unwrap();
+    assert_eq!(told(root.path()), ["runtime/trust-file-unreadable"]);
+    fs::write(root.path().join("opt/real/ca.pem"), "").unwrap();
     assert_eq!(told(root.path()), [""; 0]);
+    fs::remove_file(root.path().join("opt/real/ca.pem")).unwrap();
     let pipe = root.path().join("opt/real/ca.pem");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     assert_eq!(told(root.path()), ["runtime/trust-file-unreadable"]);

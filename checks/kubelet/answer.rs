@@ -19,7 +19,7 @@ use super::{
 use crate::kit::{
     Cx, Secret,
     rules::{Fields, Pattern},
-    world::{BUNDLES, CERTIFICATE_FOLDERS, ProcessError, TrustPlaces, World, process},
+    world::{BUNDLES, CERTIFICATE_FOLDERS, FileError, ProcessError, TrustPlaces, World, process},
 };
 
 /// How long the provider may take. The kubelet waits for a minute.
@@ -30,6 +30,8 @@ const INHERITED: [&str; 6] =
 /// The variables that name its authorities.
 const TRUST_FILE: &str = TrustPlaces::VARIABLES[0];
 const TRUST_FOLDERS: &str = TrustPlaces::VARIABLES[1];
+/// What stands for a file that is never opened.
+const OFF_LIMITS: &str = "/dev/null";
 /// What a kubelet takes as the kind of key (`pkg/apis/credentialprovider/v1`).
 const CACHE_KEYS: [&str; 3] = ["Image", "Registry", "Global"];
 
@@ -107,11 +109,16 @@ impl Run<'_> {
 
 /// Returns a word of the node with the path of a file replaced by where that file is here.
 async fn below(world: &World, word: String) -> String {
-    if !word.starts_with('/') {
+    if !word.starts_with('/') || world.node_root == Path::new("/") {
         return word;
     }
     let path = world.of_node(&word);
-    world.real_path(&path).await.unwrap_or(path).display().to_string()
+    match world.real_path(&path).await {
+        Ok(real) => real.display().to_string(),
+        // The program is led to nothing that is not opened here.
+        Err(FileError::OffLimits) => OFF_LIMITS.to_owned(),
+        Err(_) => path.display().to_string(),
+    }
 }
 
 /// Returns the variables by which the provider trusts the authorities that it trusts on the node: those

@@ -215,6 +215,8 @@ async fn azure_json(cx: &Cx, file: &str) -> Result<AzureJson, KubeletSignIn> {
             FileError::Forbidden
             | FileError::OffLimits
             | FileError::LeadsElsewhere
+            | FileError::Loop
+            | FileError::Failed(_)
             | FileError::Unfinished(_),
         ) => {
             cx.add_finding(Problem::FilesNotReadable { file: name });

@@ -1,17 +1,18 @@
 //! The certificate files of a host: containerd reads them before each pull, which fails when one of
 //! them cannot be used.
 
-use rustls::{
-    RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject},
-};
+use rustls::{RootCertStore, pki_types::CertificateDer};
 
 use super::{
     client::{self, ClientPair},
     hosts_file::HostEntry,
     problem::{NotFollowed, Problem},
 };
-use crate::kit::{Cx, Host, Secret, rules::Malformed, world::FileError};
+use crate::kit::{
+    Cx, Host, Secret,
+    rules::{Malformed, authorities_in},
+    world::FileError,
+};
 
 /// How many files of an entry are read.
 pub(crate) const MAX_FILES: usize = 8;
@@ -30,15 +31,15 @@ pub(super) async fn trust(cx: &Cx, file: &str, entry: &HostEntry, host: &Host) -
         are_usable &= tell(cx, file, path, authorities(cx, path, host).await);
     }
     for pair in &entry.client {
-        are_usable &= tell(cx, file, &pair.certificate, shown(cx, pair).await);
+        are_usable &= tell(cx, file, &pair.certificate, client_pair(cx, pair).await);
     }
     are_usable
 }
 
 /// Why a certificate file cannot be used.
 enum Fault {
-    /// containerd cannot use it either.
-    Certain(String),
+    /// containerd cannot use that file either.
+    Certain(String, String),
     /// It cannot be read here.
     Unreadable(String, FileError),
     /// Go may be able to read what cannot be read here.
@@ -49,7 +50,7 @@ impl Fault {
     fn of(path: &str, error: FileError) -> Self {
         match error {
             FileError::Missing | FileError::AFolder | FileError::NotAFolder => {
-                Fault::Certain(error.to_string())
+                Fault::Certain(path.to_owned(), error.to_string())
             }
             error => Fault::Unreadable(path.to_owned(), error),
         }
@@ -61,7 +62,9 @@ fn tell(cx: &Cx, file: &str, certificate: &str, read: Result<(), Fault>) -> bool
     let (file, certificate) = (file.to_owned(), certificate.to_owned());
     let problem = match read {
         Ok(()) => return true,
-        Err(Fault::Certain(said)) => Problem::CertificateFileUnusable { file, certificate, said },
+        Err(Fault::Certain(certificate, said)) => {
+            Problem::CertificateFileUnusable { file, certificate, said }
+        }
         Err(Fault::Unreadable(file, error)) => {
             Problem::ConfigUnreadable { file, said: error.to_string() }
         }
@@ -77,20 +80,19 @@ fn tell(cx: &Cx, file: &str, certificate: &str, read: Result<(), Fault>) -> bool
 async fn authorities(cx: &Cx, path: &str, host: &Host) -> Result<(), Fault> {
     let bytes = cx.world.read(&cx.world.of_node(path)).await;
     let bytes = bytes.map_err(|error| Fault::of(path, error))?;
-    let all: Vec<CertificateDer<'static>> =
-        CertificateDer::pem_slice_iter(&bytes).filter_map(Result::ok).collect();
+    let all: Vec<CertificateDer<'static>> = authorities_in(&bytes).collect();
     let (count, _) = RootCertStore::empty().add_parsable_certificates(all.iter().cloned());
     cx.world.roots.trust_for(host, all.clone());
     match (all.len(), count) {
         // Go's AppendCertsFromPEM fails on a file without any certificate.
-        (0, _) => Err(Fault::Certain(Malformed::NoCertificate.to_string())),
+        (0, _) => Err(Fault::Certain(path.to_owned(), Malformed::NoCertificate.to_string())),
         (_, 0) => Err(Fault::Unknown),
         _ => Ok(()),
     }
 }
 
 /// Reads a certificate that is shown to a host, and its key. Neither is kept.
-async fn shown(cx: &Cx, pair: &ClientPair) -> Result<(), Fault> {
+async fn client_pair(cx: &Cx, pair: &ClientPair) -> Result<(), Fault> {
     let read = async |path: &str| {
         let bytes = cx.world.read(&cx.world.of_node(path)).await;
         bytes.map_err(|error| Fault::of(path, error))
@@ -103,7 +105,11 @@ async fn shown(cx: &Cx, pair: &ClientPair) -> Result<(), Fault> {
     let key = Secret::new(String::from_utf8_lossy(&key).into_owned());
     match client::fits(&certificate, &key) {
         Some(Ok(())) => Ok(()),
-        Some(Err(said)) => Err(Fault::Certain(said.to_string())),
+        Some(Err(said)) => {
+            let of_key = pair.key.as_ref().filter(|_| said != Malformed::NoCertificate);
+            let path = of_key.unwrap_or(&pair.certificate).clone();
+            Err(Fault::Certain(path, said.to_string()))
+        }
         None => Err(Fault::Unknown),
     }
 }

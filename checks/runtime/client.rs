@@ -8,12 +8,20 @@ use std::{fmt, path::Path};
 use rustls::{
     Error, InconsistentKeys,
     crypto::ring::default_provider,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    pki_types::{
+        CertificateDer, PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer,
+    },
     sign::CertifiedKey,
 };
 use toml::Value;
 
-use crate::kit::{Secret, rules::Malformed};
+use crate::kit::{
+    Secret,
+    rules::{Malformed, pem_blocks},
+};
+
+/// What a block of a key is called, at least in the end.
+const KEY: &str = "PRIVATE KEY";
 
 /// The files of a certificate and of its key.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,30 +72,34 @@ impl fmt::Display for ClientPair {
 /// Returns whether Go takes that certificate and key for a pair: `None` where it may read what cannot
 /// be read here, or the opposite.
 pub(super) fn fits(certificate: &[u8], key: &Secret) -> Option<Result<(), Malformed>> {
-    let key = key.expose().as_bytes();
-    if !has_block(certificate, "CERTIFICATE-----") {
+    let chain = certificates(certificate);
+    if chain.is_empty() {
         return Some(Err(Malformed::NoCertificate));
     }
-    if !has_block(key, "PRIVATE KEY-----") {
-        return Some(Err(Malformed::NoPrivateKey));
-    }
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate).collect();
-    let chain = chain.ok().filter(|chain| !chain.is_empty())?;
-    let key = PrivateKeyDer::from_pem_slice(key).ok()?;
-    match CertifiedKey::from_der(chain, key, &default_provider()) {
-        Ok(pair) if pair.keys_match().is_ok() => Some(Ok(())),
+    let blocks = pem_blocks(key.expose().as_bytes()).into_iter();
+    let mut keys = blocks.filter(|it| it.kind == KEY || it.kind.ends_with(&format!(" {KEY}")));
+    let Some(key) = keys.next() else { return Some(Err(Malformed::NoPrivateKey)) };
+    // Go tries each form, whatever the block is called.
+    let forms: [PrivateKeyDer<'_>; 3] = [
+        PrivatePkcs8KeyDer::from(&key.bytes[..]).into(),
+        PrivatePkcs1KeyDer::from(&key.bytes[..]).into(),
+        PrivateSec1KeyDer::from(&key.bytes[..]).into(),
+    ];
+    let provider = default_provider().key_provider;
+    let read = forms.into_iter().find_map(|it| provider.load_private_key(it.clone_key()).ok())?;
+    match CertifiedKey::new(chain, read).keys_match() {
+        Ok(()) => Some(Ok(())),
         Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
             Some(Err(Malformed::KeyOfAnother))
         }
-        _ => None,
+        Err(_) => None,
     }
 }
 
-/// Returns whether a block of that kind begins anywhere.
-fn has_block(pem: &[u8], kind: &str) -> bool {
-    String::from_utf8_lossy(pem)
-        .lines()
-        .any(|line| line.contains("-----BEGIN ") && line.contains(kind))
+/// Returns the certificates of a file as Go reads it for a pair.
+fn certificates(pem: &[u8]) -> Vec<CertificateDer<'static>> {
+    let blocks = pem_blocks(pem).into_iter().filter(|block| block.kind == "CERTIFICATE");
+    blocks.map(|block| block.bytes.into()).collect()
 }
 
 #[cfg(test)]
@@ -112,9 +124,17 @@ mod tests {
         assert_eq!(fits(&key, &key), Some(Err(Malformed::NoCertificate)));
         assert_eq!(fits("", &key), Some(Err(Malformed::NoCertificate)));
         let cut = certificate.replace("-----END CERTIFICATE-----", "");
-        assert_eq!(fits(&cut, &key), None);
-        let odd = key.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
-        assert_eq!(fits(&certificate, &odd), None);
+        assert_eq!(fits(&cut, &key), Some(Err(Malformed::NoCertificate)));
+        // The first key counts, whatever it is called.
+        let named = other.replace("PRIVATE KEY", "X PRIVATE KEY");
+        assert_eq!(
+            fits(&certificate, &format!("{named}{key}")),
+            Some(Err(Malformed::KeyOfAnother))
+        );
+        let glued = format!("{}{certificate}", certificate.trim_end());
+        assert_eq!(fits(&glued, &key), Some(Err(Malformed::NoCertificate)));
+        let unread = "-----BEGIN PRIVATE KEY-----\nYQ==\n-----END PRIVATE KEY-----\n";
+        assert_eq!(fits(&certificate, unread), None);
     }
 
     #[test]

@@ -71,6 +71,12 @@ impl Config {
         config
     }
 
+    /// Returns whether all of it is known that may decide whether containerd starts.
+    pub(super) fn is_sure(&self) -> bool {
+        let unsure = [NotFollowed::Imports, NotFollowed::VersionDecides, NotFollowed::TomlForm];
+        self.not_replayed.iter().all(|(what, _)| !unsure.contains(what))
+    }
+
     /// Reads the configuration of that version of containerd for a registry, as an image names it.
     pub fn read(file: &Toml, version: Option<Version>, registry: &str) -> Result<Self, Malformed> {
         let mut config = Self::without_file(version);
@@ -96,10 +102,30 @@ impl Config {
         if let Some(folder) = verifier.filter(|folder| !folder.is_empty()) {
             folder.clone_into(&mut config.verifiers);
         }
-        for name in RUNNING {
-            let plugin = plugins.and_then(|plugins| plugins.get(name)?.as_table());
-            let counts = counts(name, format, version);
-            config.stop(counts, name, plugin.and_then(StopsBy::of_runtimes));
+        let counting = |names: [&'static str; 3]| {
+            let tables = names.into_iter().filter_map(|name| {
+                let plugin = plugins.and_then(|plugins| plugins.get(name)?.as_table())?;
+                Some((name, plugin, counts(name, format, version)))
+            });
+            tables.filter(|(.., counts)| *counts != Some(false)).collect::<Vec<_>>()
+        };
+        let running = counting(RUNNING);
+        for (name, plugin, counts) in &running {
+            // Of two tables containerd makes one.
+            let counts = counts.filter(|_| running.len() == 1);
+            config.stop(counts, name, StopsBy::of_runtimes(plugin));
+        }
+        let pulling = counting(PULLING);
+        if let Some((name, ..)) = pulling.iter().find(|(.., counts)| format < 2 && counts.is_none())
+        {
+            config.not_replayed.push((NotFollowed::VersionDecides, (*name).to_owned()));
+        }
+        let registries = pulling.iter().filter(|(_, plugin, _)| plugin.contains_key("registry"));
+        if registries.count() > 1 {
+            config.not_replayed.push((NotFollowed::VersionDecides, "registry".into()));
+        }
+        if !(0..=3).contains(&format) {
+            config.not_replayed.push((NotFollowed::VersionDecides, format!("version = {format}")));
         }
         let (mut paths, mut snapshotters): (Vec<&str>, Vec<&str>) = (vec![], vec![]);
         for name in PULLING {
@@ -109,12 +135,15 @@ impl Config {
                 continue;
             }
             let plugin = plugin.as_table().ok_or(Malformed::NotAnObject)?;
+            if let Some(odd) = plugin.keys().find(|key| is_misspelled(key)) {
+                config.not_replayed.push((NotFollowed::TomlForm, odd.clone()));
+            }
             config.stop(counts, name, StopsBy::of_images(plugin));
             let both = [Some(plugin), table(plugin, "containerd")?];
             let set = |name| both.iter().flatten().filter_map(move |at| at.get(name));
             config.streams |= set("snapshotter").any(|name| name.as_str() == Some(STREAMING));
             let named = set("snapshotter").filter_map(Value::as_str);
-            snapshotters.extend(named.filter(|name| *name != STREAMING && !name.is_empty()));
+            snapshotters.extend(named.filter(|name| *name != STREAMING));
             let mut discards = set("discard_unpacked_layers");
             config.discards_layers |= discards.any(|is| is.as_bool() == Some(true));
             let Some(settings) = table(plugin, "registry")? else { continue };
@@ -199,7 +228,17 @@ fn table<'a>(of: &'a Table, name: &str) -> Result<Option<&'a Table>, Malformed> 
 /// Returns whether a key differs from one that counts in upper and lower case only. go-toml v2
 /// takes such a key, older versions do not.
 fn is_misspelled(key: &str) -> bool {
-    let known = ["config_path", "mirrors", "configs", "auths"];
+    let known = [
+        "auths",
+        "config_path",
+        "configs",
+        "containerd",
+        "discard_unpacked_layers",
+        "image_pull_progress_timeout",
+        "mirrors",
+        "registry",
+        "snapshotter",
+    ];
     known.iter().any(|known| key != *known && key.eq_ignore_ascii_case(known))
 }
 
@@ -219,20 +258,66 @@ mod tests {
             let lines = format!("path\t{module}/cmd/containerd\nmod\t{module}\tv{version}\t\n");
             Version::of(&GoBuild::of(&lines))
         });
+        let text = if text.contains("version = ") {
+            text.to_owned()
+        } else {
+            format!("version = 2\n{text}")
+        };
         Config::read(&toml(text.as_bytes()).unwrap(), version, "contoso.azurecr.io").unwrap()
     }
 
     #[test]
     fn the_folder_is_found_under_each_name_of_the_plugin() {
         for name in PULLING {
-            let config =
-                read(&format!("version = 2\n[plugins.'{name}'.registry]\nconfig_path = '/x'"));
+            let (format, of) = if name == "cri" { (1, Some("1.7.30")) } else { (2, None) };
+            let text =
+                format!("version = {format}\n[plugins.'{name}'.registry]\nconfig_path = '/x'");
+            let config = read_by(of, &text);
             assert_eq!((config.folders, config.are_default), (vec!["/x".to_owned()], false));
             assert_eq!(config.not_replayed, []);
         }
         let dotted = read("plugins.'io.containerd.cri.v1.images'.registry.config_path = \"/y\"");
         assert_eq!(dotted.folders, ["/y"]);
         assert_eq!(read("version = 3"), Config::default());
+    }
+
+    #[test]
+    fn a_file_without_a_version_has_other_names() {
+        let read = |name: &str, of| {
+            let text = format!("version = 1\n[plugins.'{name}'.registry]\nconfig_path = '/x'");
+            let config = read_by(of, &text);
+            (config.folders == ["/x"], config.not_replayed.is_empty())
+        };
+        let [new, old, short] = PULLING;
+        for (name, of, wanted) in [
+            (new, Some("2.2.9"), (true, true)),
+            (old, Some("2.2.9"), (false, true)),
+            (short, Some("2.2.9"), (false, true)),
+            (new, Some("1.7.30"), (false, true)),
+            (short, Some("1.7.30"), (true, true)),
+        ] {
+            assert_eq!(read(name, of), wanted, "{name} {of:?}");
+        }
+        for (name, of) in [(old, Some("1.7.30")), (short, Some("2.0.1")), (old, None), (new, None)]
+        {
+            assert!(!read(name, of).1, "{name} {of:?}");
+        }
+        let short = "version = 2\n[plugins.cri.registry]\nconfig_path = '/x'";
+        assert!(read_by(Some("2.2.9"), short).are_default);
+    }
+
+    #[test]
+    fn of_two_tables_one_is_made() {
+        let text = "[plugins.'io.containerd.grpc.v1.cri'.containerd]\ndefault_runtime_name = 'nv'\n\
+            [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.nv]";
+        let config = read_by(Some("2.2.9"), text);
+        assert_eq!((config.stops, config.is_sure()), (None, false));
+        let text = "[plugins.'io.containerd.cri.v1.images'.registry]\nconfig_path = '/x'\n\
+            [plugins.'io.containerd.grpc.v1.cri'.registry.headers]\nX-A = ['b']";
+        assert!(!read_by(Some("2.2.9"), text).is_sure());
+        let misspelled = "[plugins.'io.containerd.cri.v1.images']\nSnapshotter = 'x'";
+        assert!(!read(misspelled).is_sure());
+        assert!(!read_by(Some("2.2.9"), "version = 4").is_sure());
     }
 
     #[test]

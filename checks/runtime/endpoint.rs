@@ -9,18 +9,25 @@ use crate::kit::{
     world::{Process, Unit, yaml},
 };
 
-/// The name of containerd's socket, wherever it is.
-const SOCKET: &str = "containerd.sock";
+/// containerd's socket, where its command line names no other.
+const SOCKETS: [&str; 2] =
+    ["/run/containerd/containerd.sock", "/var/run/containerd/containerd.sock"];
+/// The flag, however it is written: the kubelet takes a line in place of a dash.
+const FLAG: [&str; 2] = ["container-runtime-endpoint", "container_runtime_endpoint"];
 
 /// Returns the socket of another runtime than containerd, if the kubelet is told to use one, and what
 /// says so.
-pub(super) async fn other(cx: &Cx, kubelet: Option<&Process>) -> Option<(String, String)> {
+pub(super) async fn other(
+    cx: &Cx,
+    kubelet: Option<&Process>,
+    containerd: Option<&Process>,
+) -> Option<(String, String)> {
     let unit = cx.world.unit(Unit::Kubelet).await;
     let (words, file) = match kubelet {
         Some(process) => (process.args.clone(), format!("/proc/{}/cmdline", process.pid)),
         None => (unit.words(Unit::Kubelet.name())?.ok()?, unit.sources.last()?.clone()),
     };
-    let by_flag = flag(&words, &["container-runtime-endpoint"]).map(str::to_owned);
+    let by_flag = flag(&words, &FLAG).map(str::to_owned);
     let (endpoint, file) = match by_flag.filter(|endpoint| !endpoint.is_empty()) {
         Some(endpoint) => (endpoint, file),
         None => {
@@ -32,6 +39,8 @@ pub(super) async fn other(cx: &Cx, kubelet: Option<&Process>) -> Option<(String,
             (endpoint, file.to_owned())
         }
     };
-    let is_containerd = endpoint.is_empty() || endpoint.rsplit('/').next() == Some(SOCKET);
-    (!is_containerd).then_some((file, endpoint))
+    let own = containerd.and_then(|containerd| flag(&containerd.args, &["address", "a"]));
+    let path = endpoint.strip_prefix("unix://").unwrap_or(&endpoint);
+    let is_containerds = path.is_empty() || SOCKETS.contains(&path) || own == Some(path);
+    (!is_containerds).then_some((file, endpoint))
 }

@@ -158,12 +158,12 @@ async fn of_certificates(cx: &Cx, folder: &str) -> Settings {
             for name in names {
                 let path = format!("{folder}/{name}");
                 // containerd leaves out directories, but not links to them.
-                let is_left_out =
-                    cx.world.finds(&cx.world.of_node(&path)).await == Ok(Some(FileKind::Folder));
-                if is_left_out {
+                let here = cx.world.of_node(&path);
+                let is_folder = cx.world.finds(&here).await == Ok(Some(FileKind::Folder));
+                if is_folder && !cx.world.is_link(&here).await {
                     continue;
                 }
-                if name.strip_suffix(".crt").is_some() {
+                if name.ends_with(".crt") {
                     own.ca.push(path);
                 } else if let Some(pair) = path.strip_suffix(".cert") {
                     let key = format!("{pair}.key");

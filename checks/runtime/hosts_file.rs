@@ -15,6 +15,7 @@ use super::{
 };
 use crate::kit::{
     Secret,
+    redact::without_logins,
     rules::{Malformed, go_duration},
     world::{Toml, toml},
 };
@@ -164,11 +165,7 @@ impl HostsFile {
                 Some((url, port, path)) => {
                     (entry.url, entry.port, entry.path) = (Some(url), port, path);
                 }
-                // What stands before an @ may be a password.
-                None => {
-                    let shown = server.rsplit('@').next().unwrap_or_default();
-                    self.not_replayed.push((NotFollowed::OddUrl, shown.to_owned()));
-                }
+                None => self.not_replayed.push((NotFollowed::OddUrl, without_logins(server))),
             }
         }
         let words = settings.get("capabilities").map(texts).transpose()?.unwrap_or_default();
@@ -341,6 +338,7 @@ mod tests {
             ("server = ", NotFollowed::NotToml),
             ("server = 'httpbin.example'", NotFollowed::OddUrl),
             ("server = 'https://u:hunter2@m.example'", NotFollowed::OddUrl),
+            ("server = 'https://m.example/?a=@hunter2'", NotFollowed::OddUrl),
         ] {
             let found = read(text).unwrap().not_replayed;
             assert_eq!(found.first().map(|(what, _)| *what), Some(what), "{text}");

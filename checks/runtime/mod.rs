@@ -84,6 +84,10 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
     let lacks_containerd = matches!(found, Ok(None));
     let process = found.ok().flatten();
     let kubelet = cx.world.process(Unit::Kubelet.name()).await.ok().flatten();
+    if let Some((file, socket)) = endpoint::other(cx, kubelet.as_ref(), process.as_ref()).await {
+        not_replayed(cx, &file, vec![(NotFollowed::OtherRuntime, socket)]);
+        return Err(NoFact::skipped(RunProblem::LeftOut {}));
+    }
     let unit = cx.world.unit(Unit::Containerd).await;
     for (file, written) in unit.isolated.values().cloned() {
         not_replayed(cx, &file, vec![(NotFollowed::Isolated, written)]);
@@ -107,10 +111,6 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
         has_proxies: cx.world.pull_proxies().are_set(),
         list: None,
     };
-    if let Some((file, socket)) = endpoint::other(cx, kubelet.as_ref()).await {
-        not_replayed(cx, &file, vec![(NotFollowed::OtherRuntime, socket)]);
-        return Ok(way);
-    }
     let (file, root) = match command_line(way.process.as_ref(), unit) {
         Ok(named) => named,
         Err(written) => {
@@ -141,12 +141,13 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
     }
     if let Some(said) = config.stops {
         match way.seen {
-            seen @ Seen::InEffect => cx.add_finding(Problem::PluginStops { file, said, seen }),
+            seen @ Seen::InEffect if config.is_sure() => {
+                cx.add_finding(Problem::PluginStops { file: file.clone(), said, seen });
+            }
             _ => not_replayed(cx, &file, vec![(NotFollowed::MayStop, said.to_string())]),
         }
-    } else {
-        not_replayed(cx, &file, config.not_replayed.clone());
     }
+    not_replayed(cx, &file, config.not_replayed.clone());
     let found =
         match folder::find(cx, &config.folders, cx.target.registry_as_written(&asked.registry))
             .await

@@ -3,13 +3,15 @@
 use super::version::{Version, is_at_least};
 
 /// The names of the plugin that pulls images, from containerd 1 with configuration 1 to
-/// containerd 2. AKS writes `version = 2` for containerd 2 as well, so the version decides nothing.
+/// containerd 2. AKS writes `version = 2` for containerd 2 as well, so it does not tell old from new.
 pub(super) const PULLING: [&str; 3] =
-    ["io.containerd.cri.v1.images", "io.containerd.grpc.v1.cri", "cri"];
+    ["io.containerd.cri.v1.images", "io.containerd.grpc.v1.cri", SHORT];
+/// The short name.
+const SHORT: &str = "cri";
 /// The name since containerd 2.
 const IMAGES: &str = PULLING[0];
-/// The plugins without which containerd 2.1 and later cannot pull, besides those above. containerd 1 does
-/// not have them, or does not need them.
+/// The plugins without which containerd 2.1 and later cannot pull. containerd 1 does not have them, or does
+/// not need them.
 const NEEDED: [&str; 3] = [IMAGES, RUNNING[0], TRANSFER];
 /// The names of the plugin that runs containers.
 pub(super) const RUNNING: [&str; 3] = ["io.containerd.cri.v1.runtime", PULLING[1], PULLING[2]];
@@ -29,10 +31,21 @@ const NOT_NEEDED: [&str; 11] = [
     "v1.tracing",
     "v1.opt",
 ];
+
 /// Returns whether the settings under a name of the plugin count, in a file of that format; `None`
 /// where the version decides. containerd 2 moves those of older formats to the new name, and those of
 /// format 3 since 2.4 (containerd, plugins/cri/images/plugin.go: `configMigration`).
 pub(super) fn counts(name: &str, format: i64, version: Option<Version>) -> Option<bool> {
+    if name == SHORT && format > 1 {
+        return Some(false);
+    }
+    // containerd 2.2 takes a file of format 1 for one of format 3 whose short names are old ones
+    // (cmd/containerd/server/config/config.go: `LoadConfig`, `v1Migrate`).
+    if format < 2 && name != IMAGES && name != RUNNING[0] {
+        let is_first = version.is_some_and(Version::is_first) && name == SHORT;
+        let is_moved = is_at_least(version, (2, 2, 0)) == Some(true);
+        return if is_moved { Some(false) } else { is_first.then_some(true) };
+    }
     match (name == IMAGES || name == RUNNING[0], version) {
         (true, version) => version.map(|version| !version.is_first()),
         (false, _) if format < 3 => Some(true),

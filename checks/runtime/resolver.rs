@@ -36,7 +36,7 @@ pub(super) async fn compare(cx: &Cx) {
                 }
                 return;
             }
-            Err(FileError::Missing | FileError::LeadsElsewhere) => {}
+            Err(FileError::Missing | FileError::LeadsElsewhere | FileError::Loop) => {}
             Err(error) => {
                 let said = error.to_string();
                 return cx.add_finding(Problem::ConfigUnreadable { file, said });

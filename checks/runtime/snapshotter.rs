@@ -11,6 +11,8 @@ use super::version::{Version, is_at_least};
 const DEFAULT: &str = "overlayfs";
 /// Those that need no other program.
 const OWN: [&str; 2] = [DEFAULT, "native"];
+/// The processor of this machine, and so of the node, as Go calls it.
+const PROCESSOR: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
 /// The differ by default.
 const DIFFER: &str = "walking";
 
@@ -30,7 +32,12 @@ pub(super) fn odd(
     }
     let unpacked = match transfer.and_then(|plugin| plugin.get("unpack_config")) {
         None => vec![DEFAULT],
-        Some(listed) => listed.as_array().into_iter().flatten().filter_map(snapshotter).collect(),
+        Some(listed) => {
+            let entries = listed.as_array().into_iter().flatten();
+            // With one entry that containerd cannot use, the service does not start.
+            let read: Option<Vec<&str>> = entries.map(snapshotter).collect();
+            read.unwrap_or_default()
+        }
     };
     let lacking = used.iter().find(|name| !unpacked.contains(name));
     lacking.map(|name| format!("{name}, unpack_config"))
@@ -40,7 +47,10 @@ pub(super) fn odd(
 fn snapshotter(entry: &Value) -> Option<&str> {
     let differ = entry.get("differ").map_or(Some(""), Value::as_str)?;
     let is_usual = differ.is_empty() || differ == DIFFER;
-    entry.get("snapshotter")?.as_str().filter(|_| is_usual)
+    let platform = entry.get("platform")?.as_str()?;
+    let is_ours = platform == "linux" || platform.strip_prefix("linux/") == Some(PROCESSOR);
+    let snapshotter = entry.get("snapshotter")?.as_str()?;
+    (is_usual && is_ours && OWN.contains(&snapshotter)).then_some(snapshotter)
 }
 
 #[cfg(test)]
@@ -72,8 +82,23 @@ mod tests {
             (&[], list("native"), true),
             (&[], "unpack_config = []".into(), true),
             (&[], "unpack_config = 'x'".into(), true),
-            (&[], "unpack_config = [{ snapshotter = 'overlayfs', differ = 'x' }]".into(), true),
+            (&[], "unpack_config = [{ snapshotter = 'overlayfs' }]".into(), true),
+            (&[], format!("unpack_config = [{{ platform = 'linux/{PROCESSOR}', snapshotter = 'overlayfs', differ = 'x' }}]"), true),
+            (&[], "unpack_config = [{ platform = 'linux', snapshotter = 'overlayfs' }, { platform = 'linux', snapshotter = 'nydus' }]".into(), true),
+            (&[""], String::new(), true),
             (&["nydus"], list("nydus"), true),
+            (
+                &[],
+                format!(
+                    "unpack_config = [{{ platform = 'linux/{PROCESSOR}', snapshotter = 'overlayfs' }}]"
+                ),
+                false,
+            ),
+            (
+                &[],
+                "unpack_config = [{ platform = 'linux/s390x', snapshotter = 'overlayfs' }]".into(),
+                true,
+            ),
         ] {
             for of in [Some("2.1.0"), Some("2.2.9"), None] {
                 assert_eq!(told(named, &transfer, of).is_some(), is_odd, "{named:?} {transfer}");

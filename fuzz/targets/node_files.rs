@@ -39,6 +39,6 @@ fuzz_target!(|input: (&[u8], &str, &str)| {
     if let Ok(address) = "169.254.10.10".parse() {
         let _ = Corefile::read(image).upstream(address, suffix);
     }
-    systemd_environment(image, "Environment", &mut vec![]);
+    systemd_environment(image, "Service", "Environment", &mut vec![]);
     assert!(!is_known(image, suffix) || image.contains("azurecr.") || image.contains(suffix));
 });

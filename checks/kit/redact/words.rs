@@ -29,9 +29,14 @@ pub fn without_logins(text: &str) -> String {
             Some((at, end)) if is_end(end) => word.split_at(at),
             _ => (word, ""),
         };
+        let (word, query) = word.split_once('?').unwrap_or((word, ""));
+        // Before which `?` the login ends is not known where an `@` stands behind one.
+        if query.contains('@') {
+            shown.extend(["***", end]);
+            continue;
+        }
         let (login, word) = word.rsplit_once('@').map_or(("", word), |(_, word)| ("***@", word));
-        let (word, query) = word.split_once('?').map_or((word, ""), |(word, _)| (word, "?***"));
-        shown.extend([login, word, query, end]);
+        shown.extend([login, word, if query.is_empty() { "" } else { "?***" }, end]);
     }
     shown
 }
@@ -56,7 +61,9 @@ mod tests {
             (r#""https:\u002f\u002fu:hunter2@m.example""#, r#""***@m.example""#),
             ("host = { \"u:hun@ter2@m.example\" = {} }", "host = { \"***@m.example\" = {} }"),
             ("https://m.example/v2?access_key=hunter2", "https://m.example/v2?***"),
-            ("u:hunter2@m.example:5000?hunter2@", "***@"),
+            ("u:hunter2@m.example:5000?hunter2@", "***"),
+            ("https://m.example/?a=@hunter2", "***"),
+            ("https://u:hun?ter2@m.example", "***"),
             ("overlaybd", "overlaybd"),
             ("", ""),
         ] {

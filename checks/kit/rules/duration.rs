@@ -11,7 +11,7 @@ const UNITS: [(&str, u64); 8] = [
     ("m", 60_000_000_000),
     ("h", 3_600_000_000_000),
 ];
-/// One more nanosecond than a positive duration has at most.
+/// The longest positive duration in nanoseconds, plus one.
 const LIMIT: u128 = 1 << 63;
 
 /// Returns the nanoseconds that a text stands for; `None` where Go refuses it.

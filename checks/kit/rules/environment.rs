@@ -6,35 +6,38 @@ pub fn environ(bytes: &[u8]) -> Vec<(String, String)> {
     text.split('\0').filter_map(assignment).collect()
 }
 
-/// Returns the lines of a systemd file: one that ends in a backslash goes on in the next one that is no
-/// comment (systemd.syntax(7)).
-fn lines(text: &str) -> Vec<String> {
-    let (mut lines, mut open) = (vec![], None::<String>);
-    for line in text.lines().map(str::trim) {
-        let is_comment = line.starts_with(['#', ';']);
-        if is_comment || (line.is_empty() && open.is_none()) {
+/// Returns the lines of a section of a systemd file: one that ends in a backslash which is not escaped goes
+/// on in the next one that is no comment (systemd.syntax(7)).
+fn lines(text: &str, section: &str) -> Vec<String> {
+    let (mut lines, mut open, mut is_within) = (vec![], None::<String>, false);
+    for line in text.lines() {
+        let line = line.trim_start();
+        if line.starts_with(['#', ';']) || (line.is_empty() && open.is_none()) {
             continue;
         }
+        let slashes = line.bytes().rev().take_while(|it| *it == b'\\').count();
         let mut whole = open.take().unwrap_or_default();
-        match line.strip_suffix('\\') {
-            Some(part) => {
-                whole.push_str(part);
-                whole.push(' ');
-                open = Some(whole);
-            }
-            None => {
-                whole.push_str(line);
-                lines.push(whole);
-            }
+        if slashes % 2 == 1 {
+            whole.push_str(&line[..line.len() - 1]);
+            whole.push(' ');
+            open = Some(whole);
+            continue;
+        }
+        whole.push_str(line.trim_end());
+        match whole.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
+            Some(name) => is_within = name == section,
+            None if is_within => lines.push(whole),
+            None => {}
         }
     }
-    lines.extend(open);
+    lines.extend(open.filter(|_| is_within));
     lines
 }
 
-/// Returns the values that a systemd file assigns to a key, in order; an empty one resets those before.
-pub fn systemd_values(text: &str, key: &str) -> Vec<String> {
-    let all = lines(text).into_iter();
+/// Returns the values that a section of a systemd file assigns to a key, in order; an empty one resets those
+/// before.
+pub fn systemd_values(text: &str, section: &str, key: &str) -> Vec<String> {
+    let all = lines(text, section).into_iter();
     let values = all.filter_map(|line| {
         let (name, value) = line.split_once('=')?;
         (name.trim_end() == key).then(|| value.trim().to_owned())
@@ -45,9 +48,14 @@ pub fn systemd_values(text: &str, key: &str) -> Vec<String> {
 /// Reads the assignments of one key (`Environment`, `DefaultEnvironment`) in a systemd file, and adds
 /// them to those of earlier files. Returns whether all of them were understood: escapes and specifiers
 /// are not (systemd.exec(5)).
-pub fn systemd_environment(text: &str, key: &str, found: &mut Vec<(String, String)>) -> bool {
+pub fn systemd_environment(
+    text: &str,
+    section: &str,
+    key: &str,
+    found: &mut Vec<(String, String)>,
+) -> bool {
     let mut understood = true;
-    for value in systemd_values(text, key) {
+    for value in systemd_values(text, section, key) {
         if value.is_empty() {
             // An empty assignment resets the list.
             found.clear();
@@ -119,7 +127,7 @@ mod tests {
 
     fn read(text: &str) -> (Vec<(String, String)>, bool) {
         let mut found = vec![];
-        let understood = systemd_environment(text, "DefaultEnvironment", &mut found);
+        let understood = systemd_environment(text, "Manager", "DefaultEnvironment", &mut found);
         (found, understood)
     }
 
@@ -141,7 +149,7 @@ mod tests {
     #[test]
     fn what_systemd_expands_is_not_understood() {
         for odd in ["\"A=b", "A=%h", "A=\\x41"] {
-            assert!(!read(&format!("DefaultEnvironment={odd}")).1, "{odd}");
+            assert!(!read(&format!("[Manager]\nDefaultEnvironment={odd}")).1, "{odd}");
         }
     }
 
@@ -159,15 +167,20 @@ mod tests {
 
     #[test]
     fn a_line_goes_on_behind_a_backslash() {
-        let values = |text: &str| systemd_values(text, "ExecStart");
-        assert_eq!(values("[Service]\nExecStart=\nExecStart = /x -c y\n"), ["", "/x -c y"]);
-        let long = "ExecStart=/x \\\n  -a \\\n# why\n;why\n  -b\n-c\nExecStart=/y \\";
+        let values = |text: &str| systemd_values(text, "Service", "ExecStart");
+        let two =
+            "ExecStart=/z\n[Service]\nExecStart=\nExecStart = /x -c y\n[Unit]\nExecStart=/z\n";
+        assert_eq!(values(two), ["", "/x -c y"]);
+        let long = "[Service]\nExecStart=/x \\\n  -a \\\n# why\n;why\n  -b\n-c\nExecStart=/y \\";
         let spread: Vec<Vec<String>> = values(long)
             .iter()
             .map(|line| line.split_whitespace().map(str::to_owned).collect())
             .collect();
         assert_eq!(spread, [vec!["/x", "-a", "-b"], vec!["/y"]]);
-        assert_eq!(values("Exec=1\nExecStart"), [""; 0]);
+        assert_eq!(values("[Service]\nExec=1\nExecStart"), [""; 0]);
+        // Neither goes on.
+        assert_eq!(values("[Service]\nA=x\\\\\nExecStart=/x"), ["/x"]);
+        assert_eq!(values("[Service]\nA=x\\ \nExecStart=/x"), ["/x"]);
     }
 
     #[test]

@@ -18,6 +18,9 @@ pub fn flag<'a>(arguments: &'a [String], names: &[&str]) -> Option<&'a str> {
     found
 }
 
+/// The most bytes of a command line (`MAX_ARG_STRLEN` times sixteen), and the most words.
+const MAX_LENGTH: usize = 2 * 1024 * 1024;
+
 /// Splits the command line of a systemd unit into its words (systemd.service(5)): `$NAME` as a word of
 /// its own is split, `${NAME}` is not. `value` is `None` where a variable is not known. Returns `None`
 /// for what is not read here: quotes, escapes, specifiers, and the prefixes that change more than
@@ -27,7 +30,7 @@ pub fn command_line(written: &str, value: impl Fn(&str) -> Option<String>) -> Op
     if written.starts_with(['@', ':', '|']) || written.contains(['"', '\'', '\\', '%']) {
         return None;
     }
-    let mut words = vec![];
+    let (mut words, mut length) = (vec![], 0_usize);
     for word in written.split_whitespace() {
         match word.strip_prefix('$') {
             Some(name) if is_name(name) => {
@@ -35,9 +38,18 @@ pub fn command_line(written: &str, value: impl Fn(&str) -> Option<String>) -> Op
                 if value.contains(['"', '\'', '\\']) {
                     return None;
                 }
+                length += value.len();
                 words.extend(value.split_whitespace().map(str::to_owned));
             }
-            _ => words.push(with_values(word, &value)?),
+            _ => {
+                let word = with_values(word, &value)?;
+                length += word.len();
+                words.push(word);
+            }
+        }
+        // The kernel takes no more either.
+        if length > MAX_LENGTH || words.len() > MAX_LENGTH {
+            return None;
         }
     }
     Some(words)
@@ -53,6 +65,9 @@ fn with_values(word: &str, value: &impl Fn(&str) -> Option<String>) -> Option<St
         }
         whole.push_str(before);
         whole.push_str(&value(name)?);
+        if whole.len() > MAX_LENGTH {
+            return None;
+        }
         rest = after;
     }
     whole.push_str(rest);

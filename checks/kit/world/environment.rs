@@ -16,19 +16,34 @@ const MANAGER_FOLDER: &str = "system.conf.d";
 /// Where systemd looks: what is in a later one counts more (systemd.unit(5), systemd-system.conf(5)).
 const PLACES: [&str; 4] =
     ["/usr/lib/systemd", "/usr/local/lib/systemd", "/run/systemd", "/etc/systemd"];
+/// Where systemd looks for units, in the same order (`systemd-analyze unit-paths`).
+const UNIT_PLACES: [&str; 7] = [
+    "/usr/lib/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/run/systemd/system",
+    "/etc/systemd/system",
+    "/run/systemd/transient",
+    "/run/systemd/system.control",
+    "/etc/systemd/system.control",
+];
+/// The section of a unit that counts here.
+const SERVICE: &str = "Service";
 /// The directory of drop-ins for all services.
 const ALL_SERVICES: &str = "service.d";
 /// What takes variables out again, or takes them from the manager, which may have others than its files.
 const REMOVING: [&str; 2] = ["UnsetEnvironment", "PassEnvironment"];
 /// What gives a unit another network, or other files, than those of the system (systemd.exec(5),
-/// systemd.resource-control(5)), and the values that do not.
-const ISOLATING: [&str; 13] = [
+/// systemd.resource-control(5)).
+const ISOLATING: [&str; 16] = [
     "BindPaths",
     "BindReadOnlyPaths",
+    "ExtensionDirectories",
+    "ExtensionImages",
     "IPAddressDeny",
     "IPEgressFilterPath",
     "IPIngressFilterPath",
     "InaccessiblePaths",
+    "MountImages",
     "NetworkNamespacePath",
     "PrivateNetwork",
     "RestrictAddressFamilies",
@@ -37,12 +52,13 @@ const ISOLATING: [&str; 13] = [
     "RootImage",
     "TemporaryFileSystem",
 ];
-const NOT_ISOLATING: [&str; 6] = ["", "/", "0", "false", "no", "off"];
+/// No, as systemd reads it.
+const NO: [&str; 6] = ["0", "f", "false", "n", "no", "off"];
 /// How many files of a directory are looked at, and how many files of variables.
 const MAX_FILES: usize = 16;
 /// The most files that are read for the manager and two units.
 pub const UNIT_READS: usize =
-    (1 + PLACES.len() + MAX_FILES) + 2 * (3 * PLACES.len() + 2 * MAX_FILES);
+    (1 + PLACES.len() + MAX_FILES) + 2 * (4 * UNIT_PLACES.len() + 2 * MAX_FILES);
 
 /// A unit of the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -212,8 +228,8 @@ impl UnitEnvironment {
     /// Notes what a file says of another network or other files.
     fn isolate(&mut self, file: &str, text: &str) {
         for key in ISOLATING {
-            match systemd_values(text, key).pop() {
-                Some(value) if NOT_ISOLATING.contains(&value.as_str()) => {
+            match systemd_values(text, SERVICE, key).pop() {
+                Some(value) if isolates_nothing(key, &value) => {
                     self.isolated.remove(key);
                 }
                 Some(value) => {
@@ -235,9 +251,9 @@ impl UnitEnvironment {
         let is_it = |word: &String| Path::new(word).file_name().is_some_and(|it| it == program);
         let words = words.and_then(|words| {
             let is_env = words.first().is_some_and(|word| word.ends_with("/env"));
-            let skipped = words
-                .iter()
-                .take_while(|word| is_env && (word.contains('=') || word.ends_with("/env")));
+            // Of the variables that env sets, only this one changes nothing here.
+            let is_skipped = |word: &&String| word.starts_with("PATH=") || word.ends_with("/env");
+            let skipped = words.iter().take_while(|word| is_env && is_skipped(word));
             let words = words[skipped.count()..].to_vec();
             words.first().is_some_and(is_it).then_some(words)
         });
@@ -249,14 +265,30 @@ impl UnitEnvironment {
     }
 
     /// Takes the assignments of a key of a file.
-    fn take(&mut self, found: &mut Vec<(String, String)>, file: &str, text: &str, key: &str) {
+    fn take(
+        &mut self,
+        found: &mut Vec<(String, String)>,
+        file: &str,
+        text: &str,
+        (section, key): (&str, &str),
+    ) {
         let before = found.len();
-        if !systemd_environment(text, key, found) {
+        if !systemd_environment(text, section, key, found) {
             self.not_understood(file, key.to_owned());
         }
         if found.len() > before {
             self.file = Some(file.to_owned());
         }
+    }
+}
+
+/// Returns whether a value of such a key takes nothing away.
+fn isolates_nothing(key: &str, value: &str) -> bool {
+    match key {
+        _ if value.is_empty() => true,
+        "PrivateNetwork" => NO.contains(&value.to_lowercase().as_str()),
+        "RootDirectory" => value == "/",
+        _ => false,
     }
 }
 
@@ -287,7 +319,7 @@ async fn manager(world: &World) -> UnitEnvironment {
     let mut found = vec![];
     for file in files {
         if let Some(text) = environment.read(world, &file).await {
-            environment.take(&mut found, &file, &text, "DefaultEnvironment");
+            environment.take(&mut found, &file, &text, ("Manager", "DefaultEnvironment"));
         }
     }
     environment.variables = found;
@@ -297,32 +329,36 @@ async fn manager(world: &World) -> UnitEnvironment {
 /// Reads what a unit gets in addition to that.
 async fn of_unit(world: &World, manager: &UnitEnvironment, unit: &str) -> UnitEnvironment {
     let mut environment = manager.clone();
-    let units = PLACES.map(|place| format!("{place}/system/{unit}.service"));
-    let drop_ins = |name: &str| PLACES.map(|place| format!("{place}/system/{name}"));
-    let mut files = units.to_vec();
+    let units = UNIT_PLACES.map(|place| format!("{place}/{unit}.service"));
+    let drop_ins = |name: &str| UNIT_PLACES.map(|place| format!("{place}/{name}"));
+    // A unit of the administrator replaces that of the distribution.
+    let mut files = vec![];
+    for file in units.into_iter().rev() {
+        if !matches!(world.finds(&world.of_node(&file)).await, Ok(None)) {
+            files.push(file);
+            break;
+        }
+    }
     // Of the same name, the drop-in of the unit itself counts.
     let folders = [drop_ins(ALL_SERVICES), drop_ins(&format!("{unit}.service.d"))].concat();
     files.extend(environment.files(world, &folders).await);
     let (mut found, mut more): (_, Vec<(String, String)>) = (vec![], vec![]);
     for file in files {
         let Some(text) = environment.read(world, &file).await else { continue };
-        // A unit of the administrator replaces that of the distribution.
-        if units.contains(&file) {
-            (found, more, environment.command) = (vec![], vec![], None);
-            environment.isolated.clear();
-        }
-        if let Some(written) = REMOVING.iter().find(|key| !systemd_values(&text, key).is_empty()) {
+        if let Some(written) =
+            REMOVING.iter().find(|key| !systemd_values(&text, SERVICE, key).is_empty())
+        {
             environment.not_understood(&file, (*written).to_owned());
         }
-        environment.take(&mut found, &file, &text, "Environment");
-        for named in systemd_values(&text, "EnvironmentFile") {
+        environment.take(&mut found, &file, &text, (SERVICE, "Environment"));
+        for named in systemd_values(&text, SERVICE, "EnvironmentFile") {
             if named.is_empty() {
                 more.clear();
             } else {
                 more.push((file.clone(), named));
             }
         }
-        if let Some(command) = systemd_values(&text, "ExecStart").pop() {
+        if let Some(command) = systemd_values(&text, SERVICE, "ExecStart").pop() {
             environment.command = Some(command).filter(|command| !command.is_empty());
         }
         environment.isolate(&file, &text);

@@ -11,9 +11,11 @@ pub enum FileError {
     Missing,
     /// We lack the permission to read it.
     Forbidden,
-    /// It is a link that leads nowhere here: in a loop, or to what is not there. Below a mounted root
-    /// not everything of the node may be mounted.
+    /// It is, or is below, a link that leads nowhere here. Below a mounted root not everything of the node
+    /// may be mounted.
     LeadsElsewhere,
+    /// It is, or is below, a link that leads in a loop.
+    Loop,
     /// It is a directory.
     AFolder,
     /// It is a pipe, a socket or a device.
@@ -34,6 +36,7 @@ impl FileError {
         "no-such-file",
         "not-permitted",
         "leads-elsewhere",
+        "link-loop",
         "a-folder",
         "not-a-file",
         "not-a-folder",
@@ -49,6 +52,7 @@ impl fmt::Display for FileError {
             FileError::Missing => "no-such-file",
             FileError::Forbidden => "not-permitted",
             FileError::LeadsElsewhere => "leads-elsewhere",
+            FileError::Loop => "link-loop",
             FileError::AFolder => "a-folder",
             FileError::NotAFile => "not-a-file",
             FileError::NotAFolder => "not-a-folder",
@@ -67,9 +71,7 @@ impl From<io::Error> for FileError {
             io::ErrorKind::NotADirectory => FileError::NotAFolder,
             io::ErrorKind::PermissionDenied => FileError::Forbidden,
             io::ErrorKind::IsADirectory => FileError::AFolder,
-            _ if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
-                FileError::LeadsElsewhere
-            }
+            _ if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => FileError::Loop,
             _ => FileError::Failed(error.to_string()),
         }
     }
@@ -92,6 +94,7 @@ mod tests {
             FileError::Missing,
             FileError::Forbidden,
             FileError::LeadsElsewhere,
+            FileError::Loop,
             FileError::AFolder,
             FileError::NotAFile,
             FileError::NotAFolder,

@@ -33,6 +33,8 @@ pub const NODE_FILES: &[&str] = &[
     "/etc/systemd/system.conf.d/*",
     "/etc/systemd/system/*.service",
     "/etc/systemd/system/*service.d/*",
+    "/etc/systemd/system.control/*.service",
+    "/etc/systemd/system.control/*service.d/*",
     "/opt/azure/containers/localdns/*",
     "/opt/certs/*",
     "/proc/*/comm",
@@ -45,6 +47,10 @@ pub const NODE_FILES: &[&str] = &[
     "/run/systemd/system.conf.d/*",
     "/run/systemd/system/*.service",
     "/run/systemd/system/*service.d/*",
+    "/run/systemd/system.control/*.service",
+    "/run/systemd/system.control/*service.d/*",
+    "/run/systemd/transient/*.service",
+    "/run/systemd/transient/*service.d/*",
     "/usr/bin/containerd",
     "/usr/lib/systemd/system.conf.d/*",
     "/usr/lib/systemd/system/*.service",
@@ -100,6 +106,13 @@ impl World {
             Err(error) => Err(error),
         })
         .await
+    }
+
+    /// Returns whether a link stands there, wherever it leads.
+    pub async fn is_link(&self, path: &Path) -> bool {
+        let path = self.on_disk(path);
+        let about = self.with_files(move |root| root.link(&path)).await;
+        self.fake_disk.is_none() && about.is_ok_and(|about| about.is_symlink())
     }
 
     /// Returns the path of our own system at which a file really is, without links.
@@ -168,7 +181,13 @@ impl World {
 
 fn beginning(root: &Root, file: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
     let mut bytes = vec![];
-    root.file(file)?.0.take(limit).read_to_end(&mut bytes)?;
+    let (opened, _) = match root.file(file) {
+        Err(FileError::NotAFile | FileError::LeadsElsewhere) if root.is_masked(file) => {
+            return Ok(bytes);
+        }
+        opened => opened?,
+    };
+    opened.take(limit).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -14,7 +14,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2},
+    fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2, readlinkat},
     io::Errno,
 };
 use tokio::{task::spawn_blocking, time::timeout};
@@ -23,6 +23,8 @@ use super::{FileError, World};
 
 /// How long reading a file may take: its file system may hang.
 pub const FILE_WAIT: Duration = Duration::from_secs(3);
+/// How often a path is looked up that other work on the machine interferes with.
+const MAX_TRIES: usize = 16;
 /// The directory of the volumes of a node's pods: their secrets and tokens are below it.
 const POD_VOLUMES: &str = "var/lib/kubelet/pods";
 
@@ -35,9 +37,9 @@ pub(super) struct Root {
     /// It, opened; `None` where it is our own.
     opened: Option<Result<OwnedFd, Errno>>,
     /// The directory of the volumes of pods, if there is one.
-    pods: Option<Identity>,
+    pods: Result<Option<Identity>, Errno>,
     /// The directories that are known not to be below it.
-    apart: RefCell<HashSet<PathBuf>>,
+    outside_pods: RefCell<HashSet<PathBuf>>,
 }
 
 impl Root {
@@ -45,9 +47,13 @@ impl Root {
         let is_ours = path == Path::new("/");
         let how = OFlags::PATH | OFlags::CLOEXEC;
         let opened = (!is_ours).then(|| openat(CWD, &path, how, Mode::empty()));
-        let mut root = Self { path, opened, pods: None, apart: RefCell::default() };
-        let pods = root.at(&root.path.join(POD_VOLUMES), OFlags::PATH);
-        root.pods = pods.ok().and_then(|pods| Some(identity(&File::from(pods).metadata().ok()?)));
+        let mut root = Self { path, opened, pods: Ok(None), outside_pods: RefCell::default() };
+        root.pods = match root.at(&root.path.join(POD_VOLUMES), OFlags::PATH) {
+            Ok(pods) => Ok(File::from(pods).metadata().ok().as_ref().map(identity)),
+            // Whoever may not look there may open nothing there either.
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::ACCESS | Errno::LOOP) => Ok(None),
+            Err(error) => Err(error),
+        };
         root
     }
 
@@ -106,11 +112,28 @@ impl Root {
     fn find(&self, path: &Path) -> Result<(File, Metadata), FileError> {
         match self.at(path, OFlags::PATH) {
             Ok(found) => self.checked(found),
-            Err(Errno::NOENT) if self.opened.is_some() && self.link(path).is_ok() => {
-                Err(FileError::LeadsElsewhere)
-            }
+            Err(Errno::NOENT) if self.is_behind_a_link(path) => Err(FileError::LeadsElsewhere),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Returns whether a path below a mounted root that is not there is a link, or below one.
+    fn is_behind_a_link(&self, path: &Path) -> bool {
+        let is_mounted = self.opened.is_some() && path.starts_with(&self.path);
+        let above = path.ancestors().take_while(|above| *above != self.path);
+        is_mounted
+            && above
+                .filter_map(|above| self.link(above).ok())
+                .next()
+                .is_some_and(|it| it.is_symlink())
+    }
+
+    /// Returns whether a path is a link to the file of each system that is always empty: so a drop-in of a
+    /// unit is masked.
+    pub(super) fn is_masked(&self, path: &Path) -> bool {
+        let link = self.at(path, OFlags::PATH | OFlags::NOFOLLOW).ok();
+        let target = link.and_then(|link| readlinkat(link, "", vec![]).ok());
+        target.is_some_and(|target| target.to_bytes() == b"/dev/null")
     }
 
     fn checked(&self, found: OwnedFd) -> Result<(File, Metadata), FileError> {
@@ -127,7 +150,10 @@ impl Root {
         match (&self.opened, path.strip_prefix(&self.path)) {
             (Some(Ok(root)), Ok(below)) => {
                 let below = if below.as_os_str().is_empty() { Path::new(".") } else { below };
-                openat2(root, below, flags, Mode::empty(), within)
+                let open = || openat2(root, below, flags, Mode::empty(), within);
+                // A way back while anything is mounted or renamed on this machine: openat2(2).
+                let mut tries = (0..MAX_TRIES).map(|_| open());
+                tries.find(|got| !matches!(got, Err(Errno::AGAIN))).unwrap_or(Err(Errno::AGAIN))
             }
             (Some(Err(error)), Ok(_)) => Err(*error),
             _ => openat(CWD, path, flags, Mode::empty()),
@@ -135,12 +161,13 @@ impl Root {
     }
 
     /// Refuses what is among the volumes of pods, whichever file of the node names it, and whatever
-    /// links and mounts lead there.
+    /// links lead there, or mounts of that directory or of one above it.
     fn refuse_pods(&self, found: &File, about: &Metadata) -> Result<(), FileError> {
-        let Some(pods) = self.pods else { return Ok(()) };
+        let Some(pods) = self.pods? else { return Ok(()) };
         let real = fs::read_link(by_number(found))?;
         let folder = if about.is_dir() { Some(real.as_path()) } else { real.parent() };
-        let Some(folder) = folder.filter(|folder| !self.apart.borrow().contains(*folder)) else {
+        let Some(folder) = folder.filter(|folder| !self.outside_pods.borrow().contains(*folder))
+        else {
             return Ok(());
         };
         for above in folder.ancestors() {
@@ -148,7 +175,7 @@ impl Root {
                 return Err(FileError::OffLimits);
             }
         }
-        self.apart.borrow_mut().insert(folder.to_owned());
+        self.outside_pods.borrow_mut().insert(folder.to_owned());
         Ok(())
     }
 }
@@ -199,6 +226,8 @@ mod tests {
             ("etc/twice", "absolute"),
             ("etc/loop", "loop"),
             ("etc/nowhere", "/usr/bin/none"),
+            ("etc/unmounted", "/mnt/none"),
+            ("etc/masked", "/dev/null"),
             ("etc/pods", "/var/lib/kubelet/pods"),
             ("etc/secret", "/var/lib/kubelet/pods/secret"),
             ("etc/ours", "/proc/self/exe"),
@@ -219,8 +248,10 @@ mod tests {
         assert_eq!(at("etc/above-the-root"), None);
         assert_eq!(at("etc/../../../usr/bin/program"), None);
         for (bad, error) in [
-            ("etc/loop", FileError::LeadsElsewhere),
+            ("etc/loop", FileError::Loop),
             ("etc/nowhere", FileError::LeadsElsewhere),
+            ("etc/unmounted/file", FileError::LeadsElsewhere),
+            ("etc/unmounted/deeper/file", FileError::LeadsElsewhere),
             ("etc/ours", FileError::LeadsElsewhere),
             ("etc/pods", FileError::OffLimits),
             ("etc/secret", FileError::OffLimits),
@@ -232,6 +263,8 @@ mod tests {
         ] {
             assert_eq!(at(bad), Some(error), "{bad}");
         }
+        assert!(root.is_masked(&folder.path().join("etc/masked")));
+        assert!(!root.is_masked(&folder.path().join("etc/nowhere")));
         let ours = Root::open("/".into());
         let nowhere = ours.file(&folder.path().join("etc/nowhere"));
         assert_eq!(nowhere.map(|_| ()), Err(FileError::Missing));

@@ -1,17 +1,14 @@
 //! The trust store of a Go program on the node, read as Go reads it.
 //!
-//! Without variables, Go takes it from the system's lists of files and of directories. `SSL_CERT_FILE` replaces Go's list of files, and `SSL_CERT_DIR` its list of directories; each by
-//! itself. Of the files the first that can be read counts, of the directories every file but links
+//! Without variables, Go takes it from the system's lists of files and of directories. `SSL_CERT_FILE`
+//! replaces Go's list of files, and `SSL_CERT_DIR` its list of directories; each by itself. Of the files the first that can be read counts, of the directories every file but links
 //! within the directory. Source: `crypto/x509` (`root_unix.go`, `root_linux.go`).
 
 use std::{ffi::CStr, fs::Metadata, io::Read, os::unix::fs::FileTypeExt, path::Path, sync::Arc};
 
 use jiff::Timestamp;
 use rustix::fs::readlinkat;
-use rustls::{
-    RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject},
-};
+use rustls::{RootCertStore, pki_types::CertificateDer};
 
 use super::{
     BUNDLES, CERTIFICATE_FOLDERS, FileError, World,
@@ -19,6 +16,7 @@ use super::{
     files::names_of,
     root::Root,
 };
+use crate::kit::rules::authorities_in;
 
 /// The longest file of certificates that is read, and the most that is read of all.
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
@@ -207,10 +205,12 @@ fn gather(
                 read.miss(place, FileError::Unfinished("too-long"));
                 return true;
             }
-            let all = CertificateDer::pem_slice_iter(&bytes).filter_map(Result::ok);
-            read.files.push(TrustFile { file, changed, certificates: all.collect() });
+            let certificates = authorities_in(&bytes).collect();
+            read.files.push(TrustFile { file, changed, certificates });
             true
         }
+        // Links to what was removed stay in such directories.
+        Err(FileError::LeadsElsewhere) if place != file => false,
         Err(error) => {
             read.miss(place, error);
             true
@@ -271,10 +271,7 @@ impl TrustRead {
 /// Returns an error of ours; `None` for one that the program itself gets too.
 fn ours(error: FileError) -> Option<FileError> {
     match error {
-        FileError::Missing
-        | FileError::AFolder
-        | FileError::NotAFolder
-        | FileError::LeadsElsewhere => None,
+        FileError::Missing | FileError::AFolder | FileError::NotAFolder | FileError::Loop => None,
         error => Some(error),
     }
 }

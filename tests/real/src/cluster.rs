@@ -210,9 +210,16 @@ impl Cluster {
         }
         let own = world.join("root/var/lib/kubelet");
         for name in [CONFIG, "config.json"] {
-            let _ = fs::remove_file(kubelet.join(name));
-            if let Ok(text) = fs::read_to_string(own.join(name)) {
-                fs::write(kubelet.join(name), if name == CONFIG { complete(&text) } else { text })?;
+            let file = kubelet.join(name);
+            let text = fs::read_to_string(own.join(name)).ok();
+            let text = text.map(|text| if name == CONFIG { complete(&text) } else { text });
+            // The running kubelet knows the file that is older than it.
+            if fs::read_to_string(&file).ok() == text {
+                continue;
+            }
+            let _ = fs::remove_file(&file);
+            if let Some(text) = text {
+                fs::write(file, text)?;
             }
         }
         Ok(())

@@ -31,6 +31,8 @@ const LEFT_OUT: &[(&str, &str)] = &[
         "the kubelet does not start without that directory; the case is one that is removed later",
     ),
     ("node-provider-folder-unknown", "it needs a kubelet with flags that cannot be seen"),
+    ("node-provider-config-changed", "its file changes after the kubelet has started"),
+    ("node-match-miss-config-changed", "its file changes after the kubelet has started"),
     (
         "node-provider-of-others",
         "the kubelet requires the other provider's program, and does not start without it",
