@@ -7,8 +7,11 @@ mod shelf;
 
 use std::io::Write;
 
-use program::codes;
-use shelf::{Shelf, ask, fails, path, pulls};
+use program::{
+    codes,
+    server::{self, answer, serve_heads},
+};
+use shelf::{Shelf, ask, fails, has_header, path, pulls};
 
 /// A layer of a media type that containerd has no processor for.
 #[test]
@@ -43,6 +46,42 @@ fn the_diff_ids_of_the_config() {
     // An image for another platform is fetched and not unpacked.
     let other = r#""architecture":"s390x","os":"linux","#;
     pulls(&asked(Shelf::with(&[(GZIP, PACKED, None)], other)));
+}
+
+/// containerd asks the servers that a manifest names for a layer before the registry, and turns to the
+/// next one after a 404 alone.
+#[test]
+fn a_layer_that_is_elsewhere() {
+    let shelf = Shelf::of(&[b"a layer"]);
+    let digest = shelf.layers[0].clone();
+    let served = shelf.clone();
+    let store = serve_heads(move |head, stream| {
+        assert!(!has_header(head, "authorization"), "{head}");
+        match path(head) {
+            "/there?x=y" => served.serve(&format!("GET /{digest} HTTP/1.1"), stream),
+            "/gone" => answer(stream, "404 No", b""),
+            _ => answer(stream, "503 No", br#"{"errors":[{"code":"X","message":"closed"}]}"#),
+        }
+    });
+    let with = |urls: &[&str], gone: bool| {
+        let at = |path: &&str| path.replace("STORE", &format!("http://{store}"));
+        let shelf = shelf.clone().elsewhere(&urls.iter().map(at).collect::<Vec<_>>());
+        let script = move |head: &str, stream: &mut std::net::TcpStream| {
+            if gone && path(head).ends_with(&shelf.layers[0]) {
+                return answer(stream, server::REGISTRYS, b"");
+            }
+            shelf.serve(head, stream)
+        };
+        ask(script, &[])
+    };
+    pulls(&with(&["STORE/there?x=y"], true));
+    pulls(&with(&["ftp://a.example/", "/here", "STORE/gone", "STORE/there?x=y"], true));
+    pulls(&with(&["STORE/gone"], false));
+    fails(&with(&["STORE/gone"], true), "manifest/blob-unknown");
+    let said = with(&["STORE/closed", "STORE/there?x=y"], false);
+    fails(&said, "manifest/refused-elsewhere");
+    assert!(said.out.contains("X: closed"), "{}", said.out);
+    fails(&with(&["http://127.0.0.1:1/"], false), "registry/other-host-unreachable");
 }
 
 /// containerd follows an index in an index (moby#43675).

@@ -9,6 +9,7 @@ mod mirror;
 mod problem;
 mod refusal;
 mod response;
+mod retries;
 
 use std::{fmt, rc::Rc};
 
@@ -29,6 +30,7 @@ pub use mirror::MirrorPath;
 pub use problem::{NoChallenge, Problem};
 pub(crate) use problem::{Refused, Rules};
 pub use refusal::Refusal;
+pub(crate) use retries::{MAX_RETRIES, retried};
 
 /// How the registry wants clients to sign in.
 #[derive(Clone, Debug, PartialEq)]

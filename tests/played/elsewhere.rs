@@ -19,8 +19,8 @@ pub const ELSEWHERE: [&str; 32] = [
     "registry/denied",
     "registry/password-expired",
     "token/issued-token-rejected",
-    "manifest/foreign-layers", // tests/unusual_images.rs, tests/hostile_servers.rs
-    "manifest/index-in-index",
+    "manifest/refused-elsewhere",
+    "manifest/index-in-index", // tests/unusual_images.rs, tests/hostile_servers.rs
     "registry/data-host-no-answer",
     "registry/sign-in-elsewhere",
     "tls/incompatible",

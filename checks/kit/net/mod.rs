@@ -17,6 +17,7 @@ mod redirect;
 pub mod reply;
 pub mod resolver;
 mod route;
+mod signatures;
 mod signed_in;
 pub mod tcp;
 pub mod tls;
