@@ -56,6 +56,9 @@ pub enum Problem {
         /// The object id of the identity whose token the registry did not exchange.
         #[serde(skip_serializing_if = "Option::is_none")]
         object_id: Option<String>,
+        /// The registry's message.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        said: Option<String>,
         /// The correlation id, for a support request.
         #[serde(skip_serializing_if = "Option::is_none")]
         correlation: Option<String>,
@@ -305,6 +308,9 @@ pub struct Ungranted {
     /// The user name, if the credentials have one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) user: Option<String>,
+    /// The registry's message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) said: Option<String>,
     /// The correlation id, for a support request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) correlation: Option<String>,

@@ -340,7 +340,7 @@ impl Session {
         match self.ask_for_token(cx, wanted).await? {
             Issued::Token(token) => Ok(token),
             Issued::Refused(refusal) => Err(match self.identity.credential {
-                Credential::Anonymous => self.anonymous(cx, refusal.correlation),
+                Credential::Anonymous => self.anonymous(cx, Some(&refusal)),
                 _ => self.credentials_refused(cx, refusal).await,
             }),
         }

@@ -30,7 +30,7 @@ pub use fault::{ConnectError, Fault, Stage, Tried};
 pub use http::{Connection, Request};
 pub use oci_error::ErrorBody;
 pub use reach::reach;
-pub use redirect::{MAX_REDIRECTS, redirect, userinfo};
+pub use redirect::{MAX_REDIRECTS, redirect, redirected, userinfo};
 pub use reply::Reply;
 pub use route::{AddressKind, Connected, ProxyUse, Route};
 pub use signed_in::SignedIn;

@@ -29,12 +29,21 @@ pub fn redirect(
     if !matches!(reply.status, 301 | 302 | 303 | 307 | 308) {
         return None;
     }
+    let location = String::from_utf8_lossy(reply.headers.get("location")?.as_bytes());
+    redirected(from, request, &location, purpose)
+}
+
+/// The same for a location. Public so that it can be fuzzed.
+pub fn redirected(
+    from: &Host,
+    request: &Request,
+    location: &str,
+    purpose: HostPurpose,
+) -> Option<(Host, Request)> {
     let scheme = if from.plain { "http" } else { "https" };
     let base = url::Url::parse(&format!("{scheme}://{from}{}", request.target)).ok()?;
-    let location = reply.headers.get("location")?;
-    let location = String::from_utf8_lossy(location.as_bytes());
-    let url = base.join(&location).ok()?;
-    let authority = authority(&location)?;
+    let url = base.join(location).ok()?;
+    let authority = authority(location)?;
     // Go requests nothing else.
     if !matches!(url.scheme(), "http" | "https") {
         return None;
