@@ -48,6 +48,25 @@ fn the_diff_ids_of_the_config() {
     pulls(&asked(Shelf::with(&[(GZIP, PACKED, None)], other)));
 }
 
+/// A layer that needs more memory than is spent on it: only its diff id stays unknown.
+#[test]
+fn a_layer_with_a_large_window() {
+    const ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
+    let diff_id = checks::kit::rules::digest("sha256:", b"layer");
+    let with = |window: u32| {
+        let mut encoder = zstd::Encoder::new(vec![], 1).unwrap();
+        encoder.window_log(window).unwrap();
+        encoder.write_all(b"layer").unwrap();
+        encoder.flush().unwrap();
+        let shelf = Shelf::with(&[(ZSTD, &encoder.finish().unwrap(), Some(&diff_id))], "");
+        let said = ask(move |head, stream| shelf.serve(head, stream), &["--full"]);
+        pulls(&said);
+        codes(&said.json(), "could_not_tell")
+    };
+    assert_eq!(with(26), Vec::<String>::new());
+    assert_eq!(with(27), ["layer/diff-id-unknown"]);
+}
+
 /// containerd asks the servers that a manifest names for a layer before the registry, and turns to the
 /// next one after a 404 alone.
 #[test]

@@ -1,14 +1,15 @@
 //! What no scenario produces.
 
 /// The codes that no lab world can produce, and the tests that do.
-pub const ELSEWHERE: [&str; 29] = [
+pub const ELSEWHERE: [&str; 30] = [
     "arm/sign-in-refused", // tests/identity.rs
     "arm/token-refused",
     "identity/auth-file-unreadable", // tests/cli.rs
     "identity/helper-failed",
     "identity/az-failed", // tests/identity.rs
     "kubelet/files-not-readable",
-    "layer/not-unpackable", // tests/wire.rs
+    "layer/diff-id-unknown", // tests/wire_images.rs
+    "layer/not-unpackable",  // tests/wire.rs
     "layer/signature-mismatch",
     "layer/signed-url-expired",
     "layer/signer-rejected",
