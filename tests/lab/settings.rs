@@ -61,6 +61,7 @@ pub enum DnsFault {
     Servfail,
     Refused,
     Truncate,
+    Long,
     Nxdomain,
     Garbage,
     WrongId,
