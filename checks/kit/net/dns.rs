@@ -35,7 +35,8 @@ const SUFFIXES: usize = 6;
 /// about a dozen names. An answer can hold thousands of records, and each step searches all of
 /// them.
 const MAX_CHAIN: usize = 64;
-/// The longest answer that is taken over UDP: as Go takes it (net/dnsclient_unix.go, `maxDNSPacketSize`).
+/// The longest answer that is taken over UDP: as Go takes it (`net/dnsclient_unix.go`,
+/// `maxDNSPacketSize`).
 const MAX_PAYLOAD: u16 = 1232;
 
 /// An address family.

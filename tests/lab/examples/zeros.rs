@@ -4,6 +4,7 @@
 
 use std::convert::Infallible;
 use std::error::Error;
+use std::fmt::Write;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -121,9 +122,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         Some(file) => {
             let bytes = std::fs::read(file)?;
             let digest = Sha256::digest(&bytes);
-            let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-            let digest = format!("sha256:{digest}");
-            Layer { digest, packed: Some(bytes.into()) }
+            let mut named = "sha256:".to_owned();
+            digest.iter().try_for_each(|byte| write!(named, "{byte:02x}"))?;
+            Layer { digest: named, packed: Some(bytes.into()) }
         }
         None => Layer { digest: DIGEST.to_owned(), packed: None },
     };
