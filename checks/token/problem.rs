@@ -63,6 +63,16 @@ pub enum Problem {
         #[serde(skip_serializing_if = "Option::is_none")]
         correlation: Option<String>,
     },
+    /// The registry refuses anonymous access, and IMDS may still issue a token: could not tell.
+    TokenMayCome {
+        /// The registry.
+        host: String,
+        /// What was requested.
+        wanted: String,
+        /// The registry's message.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        said: Option<String>,
+    },
     /// The registry refuses this pod, but the kubelet of its node may have other credentials: could
     /// not tell.
     NodeMaySignIn {

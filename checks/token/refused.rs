@@ -130,6 +130,9 @@ impl Session {
         let object_id = refused.and_then(|principal| principal.object_id.clone());
         let said = refusal.and_then(Refusal::said);
         let correlation = refusal.and_then(|refusal| refusal.correlation.clone());
+        if self.identity.is_late {
+            return NoFact::could_not_tell(Problem::TokenMayCome { host, wanted, said });
+        }
         Problem::AnonymousPullDisabled { host, wanted, object_id, said, correlation }.into()
     }
 
