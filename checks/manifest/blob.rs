@@ -9,7 +9,7 @@ use crate::{
         net::Request,
         rules::{request_path, request_url},
     },
-    registry::{MAX_RETRIES, Refusal, RegistryClient, retried},
+    registry::{Refusal, RegistryClient},
     token::{Answer, BlobResponse, Session},
 };
 
@@ -78,8 +78,7 @@ impl Blob {
         let request = Request { from, is_content: true, ..request };
         let client = session.client();
         let ask = async || client.follow(cx, &host, &request, HostPurpose::Data).await;
-        // containerd has others to ask after this one, and repeats no failure of it.
-        let reply = retried(cx, MAX_RETRIES, false, ask).await?;
+        let reply = client.with_retries_before_another(cx, ask).await?;
         match reply.status {
             404 => Ok(None),
             200 | 206 => Ok(Some(BlobResponse::Body(Box::new(reply)))),

@@ -40,7 +40,7 @@ pub struct RegistryClient {
     /// but leads to that address.
     past_private_endpoint: Option<IpAddr>,
     /// How it is asked, if it is a mirror of the registry.
-    pub(super) mirror: Option<MirrorPath>,
+    mirror: Option<MirrorPath>,
     /// Whether the network rules have both refused and allowed requests from here.
     pub(super) settling: Cell<bool>,
 }
@@ -122,6 +122,30 @@ impl RegistryClient {
     /// Returns whether the connection to the registry can carry several requests at once.
     pub(crate) fn is_http2(&self) -> bool {
         self.connections.is_http2(&self.host)
+    }
+
+    /// Sends a request, and retries when containerd does: at once, when it is rate limited or the
+    /// server took too long, and when a server fails in another way than the last time.
+    pub(crate) async fn with_retries(
+        &self,
+        cx: &Cx,
+        ask: impl AsyncFn() -> StepResult<Reply>,
+    ) -> StepResult<Reply> {
+        retried(cx, MAX_RETRIES, self.is_last(), ask).await
+    }
+
+    /// Sends a request to a host after which containerd asks another one: it repeats no failure of it.
+    pub(crate) async fn with_retries_before_another(
+        &self,
+        cx: &Cx,
+        ask: impl AsyncFn() -> StepResult<Reply>,
+    ) -> StepResult<Reply> {
+        retried(cx, MAX_RETRIES, false, ask).await
+    }
+
+    /// Returns whether containerd asks no other host after this one.
+    fn is_last(&self) -> bool {
+        self.mirror.is_none()
     }
 
     /// Returns the response, unless network rules refuse the request with a 403.

@@ -30,7 +30,6 @@ pub use mirror::MirrorPath;
 pub use problem::{NoChallenge, Problem};
 pub(crate) use problem::{Refused, Rules};
 pub use refusal::Refusal;
-pub(crate) use retries::{MAX_RETRIES, retried};
 
 /// How the registry wants clients to sign in.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::{Problem, RegistryClient};
+use super::Problem;
 use crate::kit::{
     Cx, Host, StepResult,
     net::{HTTP_WAIT, Reply},
@@ -10,28 +10,11 @@ use crate::kit::{
 
 /// How often a request is repeated to which the server responds that it is throttled, took too long or
 /// fails.
-pub(crate) const MAX_RETRIES: usize = 5;
-
-impl RegistryClient {
-    /// Sends a request, and retries when containerd does: at once, when it is rate limited or the
-    /// server took too long, and when a server fails in another way than the last time.
-    pub(crate) async fn with_retries(
-        &self,
-        cx: &Cx,
-        ask: impl AsyncFn() -> StepResult<Reply>,
-    ) -> StepResult<Reply> {
-        retried(cx, MAX_RETRIES, self.is_last(), ask).await
-    }
-
-    /// Returns whether containerd asks no other host after this one.
-    pub(super) fn is_last(&self) -> bool {
-        self.mirror.is_none()
-    }
-}
+pub(super) const MAX_RETRIES: usize = 5;
 
 /// Sends a request up to `left` more times. A host that fails is asked again only if it is the last
 /// one.
-pub(crate) async fn retried(
+pub(super) async fn retried(
     cx: &Cx,
     left: usize,
     is_last: bool,
