@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::{
-    cluster, identity,
+    clock, cluster, identity,
     kit::{
         Step,
         azure::ARM_WAIT,
@@ -33,7 +33,7 @@ pub const FRONT: ConnectSteps = ConnectSteps {
 /// How does the registry want to be signed in to?
 pub const CHALLENGE: Step = step("challenge", 2 * REQUEST);
 /// Does this machine's clock agree with the registry's?
-pub const CLOCK: Step = step("clock", SLACK);
+pub const CLOCK: Step = step("clock", clock::THIRDS * clock::THIRD_WAIT.as_secs() + SLACK);
 /// What would this node's kubelet sign in with? The budget allows for each of its files.
 pub const KUBELET: Step = step("kubelet", kubelet::MAX_READS * FILE_WAIT.as_secs() + SLACK);
 /// Which hosts does containerd on this node ask? The budget allows for each of its files, and then

@@ -15,7 +15,7 @@ pub use crate::{
         },
         engine::Event,
         keyring::{DockerConfig, PullSecret, Stored},
-        net::{ErrorBody, challenges, dns::read as read_dns_answer},
+        net::{ErrorBody, challenges, dns::read as read_dns_answer, redirected},
         redact::claims,
         rules::{
             GoBuild, NoProxy, Pattern, Platform, ProxyUrl, environ, environment_file, flag,

@@ -147,3 +147,51 @@ fn only_the_net_opens_sockets_and_only_show_prints() {
         assert!(may_print || !prints, "{} prints", path.display());
     }
 }
+
+#[test]
+fn every_fuzz_target_has_a_dictionary_and_a_corpus() {
+    let name = |path: &Path| path.file_stem().unwrap().to_string_lossy().into_owned();
+    let targets: Vec<_> = std::fs::read_dir("fuzz/targets").unwrap().collect();
+    for target in targets {
+        let target = name(&target.unwrap().path());
+        assert!(Path::new("fuzz/dictionaries").join(&target).is_file(), "{target}");
+        let corpus = std::fs::read_dir(Path::new("fuzz/corpus").join(&target));
+        assert!(corpus.is_ok_and(|mut files| files.next().is_some()), "{target}");
+    }
+}
+
+#[test]
+fn what_the_table_of_reports_names_exists() {
+    let table = read(Path::new("docs/proof-reports.md"));
+    let has = |folder: &str, name: &str| {
+        let files = walk(Path::new(folder));
+        files.iter().any(|file| file.file_name().is_some_and(|own| own == name))
+    };
+    let mut held = 0;
+    for row in table.lines().filter(|line| line.starts_with("| ")) {
+        let cell = row.trim_end_matches(" |").rsplit(" | ").next().unwrap_or_default();
+        for name in cell.split('`').skip(1).step_by(2) {
+            let exists = match name.split_once('/') {
+                Some(("scenario", name)) => has("tests/scenarios", &format!("{name}.toml")),
+                Some(("world", name)) => has("tests/real/worlds", &format!("{name}.json")),
+                Some(("kind", name)) => {
+                    let kinds = read(Path::new("tests/real/src/differential/kinds.rs"));
+                    kinds.contains(&format!("(\"{name}\", "))
+                }
+                _ => name.split_once("::").is_some_and(|(file, function)| {
+                    read(Path::new(&format!("tests/{file}.rs")))
+                        .contains(&format!("#[test]\nfn {function}() {{"))
+                }),
+            };
+            assert!(exists, "{name}: {row}");
+            held += 1;
+        }
+    }
+    assert!(held > 60, "{held}");
+}
+
+/// Returns all files below a folder.
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}

@@ -1,15 +1,21 @@
-//! Certificates with keys that a container runtime supports and check-acr does not: could not tell, with
-//! the kind of key by name.
+//! Certificates with unusual keys and signatures. With keys that a container runtime supports and
+//! check-acr does not: could not tell, with the kind of key by name.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
 mod program;
 
-use std::{io::Read as _, net::TcpListener, path::Path, sync::Arc, thread};
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+};
 
 use program::{Said, codes, program};
 use rustls::{
     Error, ServerConfig, ServerConnection, SignatureAlgorithm, SignatureScheme, StreamOwned,
-    pki_types::{CertificateDer, pem::PemObject as _},
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
     server::{ClientHello, ResolvesServerCert},
     sign::{CertifiedKey, Signer, SigningKey},
 };
@@ -29,11 +35,45 @@ fn the_kind_of_key_is_named() {
     }
 }
 
-/// Asks a server with that certificate, which is in the trust store.
+/// Go verifies what an authority with a short RSA key signed, and RSA-PSS with a salt as long as the hash
+/// alone. Each file holds the server's certificate, its authority and the key.
+#[test]
+fn signatures_as_go_verifies_them() {
+    let with = |file: &str| {
+        let path = path(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let end = "-----END CERTIFICATE-----\n";
+        let [own, authority, _] = text.split_inclusive(end).collect::<Vec<_>>()[..] else {
+            panic!("{file}")
+        };
+        let own = CertificateDer::from_pem_slice(own.as_bytes()).unwrap();
+        let key = PrivateKeyDer::from_pem_file(&path).unwrap();
+        let key = rustls::crypto::ring::sign::any_supported_type(&key).unwrap();
+        let mut store = tempfile::NamedTempFile::new().unwrap();
+        store.write_all(authority.as_bytes()).unwrap();
+        ask_with(store.path(), CertifiedKey::new(vec![own], key))
+    };
+    for trusted in ["short_authority.pem", "pss.pem"] {
+        // The server ends the connection behind the handshake.
+        assert_eq!(with(trusted).causes(), ["registry/no-answer"], "{trusted}");
+    }
+    let said = with("pss_long_salt.pem");
+    assert_eq!((said.code, said.causes()), (Some(1), vec!["tls/certificate-invalid".to_owned()]));
+}
+
+fn path(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/unsupported_keys").join(file)
+}
+
+/// Asks a server with that certificate, which is in the trust store, and with a key that signs so.
 fn ask(file: &str, scheme: SignatureScheme) -> Said {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/unsupported_keys").join(file);
+    let file = path(file);
     let certificate = CertificateDer::from_pem_file(&file).unwrap();
-    let key = CertifiedKey::new(vec![certificate], Arc::new(Key(scheme)));
+    ask_with(&file, CertifiedKey::new(vec![certificate], Arc::new(Key(scheme))))
+}
+
+/// Asks a server with that key. What the file holds is the trust store.
+fn ask_with(file: &Path, key: CertifiedKey) -> Said {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

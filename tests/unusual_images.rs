@@ -15,7 +15,6 @@ use std::{
 
 use program::{
     ask::{ask, cannot},
-    codes,
     server::{self, MANIFEST, answer},
 };
 
@@ -103,22 +102,6 @@ fn a_config_that_describes_other_layers() {
         },
         "manifest/not-an-image",
     );
-}
-
-#[test]
-fn layers_that_are_elsewhere() {
-    let said = ask(|line, stream| {
-        let digest = format!("sha256:{}", "0".repeat(64));
-        let layer = format!(
-            r#"{{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"{digest}","size":2,"urls":["https://a.example/"]}}"#
-        );
-        let manifest = format!(
-            r#"{{"schemaVersion":2,"config":{{"mediaType":"x","digest":"{digest}","size":2}},"layers":[{layer}]}}"#
-        );
-        server::manifest(stream, line, manifest.as_bytes())
-    });
-    assert_eq!(said.code, Some(3), "{}", said.out);
-    assert_eq!(codes(&said.json(), "could_not_tell"), ["manifest/foreign-layers"]);
 }
 
 #[test]

@@ -1,14 +1,21 @@
 //! Manifests, indexes and layers as public bug reports describe them: check-acr must read their bytes
 //! as containerd and Go read them.
-#![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_types,
+    reason = "a test that panics has failed, and says where; its servers may block"
+)]
 
 mod program;
 mod shelf;
 
 use std::io::Write;
 
-use program::codes;
-use shelf::{Shelf, ask, fails, path, pulls};
+use program::{
+    codes,
+    server::{self, answer, serve_heads},
+};
+use shelf::{Shelf, ask, fails, has_header, path, pulls};
 
 /// A layer of a media type that containerd has no processor for.
 #[test]
@@ -43,6 +50,61 @@ fn the_diff_ids_of_the_config() {
     // An image for another platform is fetched and not unpacked.
     let other = r#""architecture":"s390x","os":"linux","#;
     pulls(&asked(Shelf::with(&[(GZIP, PACKED, None)], other)));
+}
+
+/// A layer that needs more memory than is spent on it: only its diff id stays unknown.
+#[test]
+fn a_layer_with_a_large_window() {
+    const ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
+    let diff_id = checks::kit::rules::digest("sha256:", b"layer");
+    let with = |window: u32| {
+        let mut encoder = zstd::Encoder::new(vec![], 1).unwrap();
+        encoder.window_log(window).unwrap();
+        encoder.write_all(b"layer").unwrap();
+        encoder.flush().unwrap();
+        let shelf = Shelf::with(&[(ZSTD, &encoder.finish().unwrap(), Some(&diff_id))], "");
+        let said = ask(move |head, stream| shelf.serve(head, stream), &["--full"]);
+        pulls(&said);
+        codes(&said.json(), "could_not_tell")
+    };
+    assert_eq!(with(26), Vec::<String>::new());
+    assert_eq!(with(27), ["layer/diff-id-unknown"]);
+}
+
+/// containerd asks the servers that a manifest names for a layer before the registry, and turns to the
+/// next one after a 404 alone.
+#[test]
+fn a_layer_that_is_elsewhere() {
+    let shelf = Shelf::of(&[b"a layer"]);
+    let digest = shelf.layers[0].clone();
+    let served = shelf.clone();
+    let store = serve_heads(move |head, stream| {
+        assert!(!has_header(head, "authorization"), "{head}");
+        match path(head) {
+            "/there?x=y" => served.serve(&format!("GET /{digest} HTTP/1.1"), stream),
+            "/gone" => answer(stream, "404 No", b""),
+            _ => answer(stream, "503 No", br#"{"errors":[{"code":"X","message":"closed"}]}"#),
+        }
+    });
+    let with = |urls: &[&str], gone: bool| {
+        let at = |path: &&str| path.replace("STORE", &format!("http://{store}"));
+        let shelf = shelf.clone().elsewhere(&urls.iter().map(at).collect::<Vec<_>>());
+        let script = move |head: &str, stream: &mut std::net::TcpStream| {
+            if gone && path(head).ends_with(&shelf.layers[0]) {
+                return answer(stream, server::REGISTRYS, b"");
+            }
+            shelf.serve(head, stream)
+        };
+        ask(script, &[])
+    };
+    pulls(&with(&["STORE/there?x=y"], true));
+    pulls(&with(&["ftp://a.example/", "/here", "STORE/gone", "STORE/there?x=y"], true));
+    pulls(&with(&["STORE/gone"], false));
+    fails(&with(&["STORE/gone"], true), "manifest/blob-unknown");
+    let said = with(&["STORE/closed", "STORE/there?x=y"], false);
+    fails(&said, "manifest/refused-elsewhere");
+    assert!(said.out.contains("X: closed"), "{}", said.out);
+    fails(&with(&["http://127.0.0.1:1/"], false), "registry/other-host-unreachable");
 }
 
 /// containerd follows an index in an index (moby#43675).

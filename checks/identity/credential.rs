@@ -137,6 +137,9 @@ pub struct Candidate {
     /// Whether another identity, unknown here, may sign in for this image.
     #[serde(skip)]
     pub(crate) others_may: bool,
+    /// Whether IMDS may still issue the token that the node signs in with.
+    #[serde(skip)]
+    pub(crate) is_late: bool,
     /// The service principal whose client id and password the credentials are.
     #[serde(skip)]
     pub(crate) application: Option<Rc<Application>>,
@@ -167,6 +170,7 @@ impl Candidate {
             from,
             key: None,
             others_may: false,
+            is_late: false,
             application: None,
         }
     }

@@ -25,8 +25,13 @@ pub(super) async fn sign_in(
     which: ManagedIdentityId,
     around: &AzureEnvironment,
 ) -> StepResult<Candidate> {
-    let Some(Issued { token, busy }) = token(cx, &which, around).await? else {
-        return Ok(Candidate::anonymous().called(CandidateKind::KubeletWithoutToken));
+    let Issued { token, busy } = match token(cx, &which, around).await? {
+        Got::Token(issued) => issued,
+        // What the registry says to an anonymous client is asked meanwhile.
+        none => {
+            let anonymous = Candidate::anonymous().called(CandidateKind::KubeletWithoutToken);
+            return Ok(Candidate { is_late: matches!(none, Got::NoneYet), ..anonymous });
+        }
     };
     if !busy.is_empty() {
         cx.add_finding(Problem::ImdsThrottledOrFlaky {
@@ -46,13 +51,17 @@ pub(super) async fn only_attached(cx: &Cx) -> Option<EntraToken> {
     issued.ok().map(|issued| EntraToken::of(issued.token))
 }
 
-/// Gets the token that the node's provider asks for. Returns `None` if there is certainly no token; the reason was then
-/// reported.
-async fn token(
-    cx: &Cx,
-    which: &ManagedIdentityId,
-    around: &AzureEnvironment,
-) -> StepResult<Option<Issued>> {
+/// What IMDS gave; the reason why there is no token was reported.
+enum Got {
+    Token(Issued),
+    /// There is certainly no token.
+    None,
+    /// IMDS may answer after our timeout: the credential provider waits up to a minute.
+    NoneYet,
+}
+
+/// Gets the token that the node's provider asks for.
+async fn token(cx: &Cx, which: &ManagedIdentityId, around: &AzureEnvironment) -> StepResult<Got> {
     // An older provider asks for the audience of Azure Resource Manager.
     let audience = match around.provider.as_ref().map(ProviderBuild::audience) {
         Some(Audience::ManagementAudience) => &around.endpoints.management,
@@ -60,7 +69,7 @@ async fn token(
     };
     let refused = match imds::proxy(cx) {
         None => match imds::token(cx, which, audience).await {
-            Ok(issued) => return Ok(Some(issued)),
+            Ok(issued) => return Ok(Got::Token(issued)),
             Err(refused) => refused,
         },
         // The environment sends the request to a proxy, and a kubelet with the same environment
@@ -69,11 +78,11 @@ async fn token(
             let straight = imds::token_straight(cx, which, audience);
             let sent = imds::token(cx, which, audience);
             match futures::future::join(sent, straight).await {
-                (Ok(issued), _) => return Ok(Some(issued)),
+                (Ok(issued), _) => return Ok(Got::Token(issued)),
                 (Err(sent), Ok(_)) => {
                     let (variable, said) = (proxy.variable, sent.word());
                     cx.add_finding(Problem::ProxyImdsNotBypassed { proxy, variable, said });
-                    return Ok(None);
+                    return Ok(Got::None);
                 }
                 (Err(_), Err(straight)) if straight.is_its_own() => straight,
                 (Err(sent), Err(_)) => sent,
@@ -91,10 +100,9 @@ async fn token(
             return Err(NoFact::could_not_tell(Problem::ImdsIntercepted { status, said }));
         }
         Refused::Unreachable(fault) => Problem::ImdsUnreachable { fault },
-        // IMDS may answer after our timeout: the credential provider waits up to a minute.
         Refused::Silent => {
-            let seconds = imds::IMDS_WAIT.as_secs();
-            return Err(NoFact::could_not_tell(Problem::ImdsSilent { seconds }));
+            cx.add_finding(Problem::ImdsSilent { seconds: imds::IMDS_WAIT.as_secs() });
+            return Ok(Got::NoneYet);
         }
         // The credential provider retries for longer than we do.
         Refused::Busy(statuses) => {
@@ -114,7 +122,7 @@ async fn token(
         Refused::NotFound => not_found(cx, which, around.place.clone()).await,
     };
     cx.add_finding(problem);
-    Ok(None)
+    Ok(Got::None)
 }
 
 /// Reports an identity that is not attached, and whether another identity with a kubelet identity's

@@ -146,14 +146,18 @@ fn others<'a>(all: impl Iterator<Item = &'a Blob>, wanted: &[&Blob]) -> Vec<&'a 
 }
 
 /// Compares the uncompressed bytes of a layer with the config. A runtime does so as it unpacks them.
-fn compare(blob: &Blob, wanted: &str, unpacked: Option<Unpacked>) -> StepResult<()> {
+fn compare(cx: &Cx, blob: &Blob, wanted: &str, unpacked: Option<Unpacked>) -> StepResult<()> {
     let (digest, wanted) = (blob.digest.clone(), wanted.to_owned());
     match unpacked {
         Some(Unpacked::DiffId(got)) if got != wanted => {
             Err(Problem::WrongDiffId { digest, wanted, got }.into())
         }
         Some(Unpacked::Broken(said)) => Err(Problem::NotUnpackable { digest, said }.into()),
-        _ => Ok(()),
+        Some(Unpacked::TooLarge) => {
+            cx.add_finding(Problem::DiffIdUnknown { digest });
+            Ok(())
+        }
+        Some(Unpacked::DiffId(_)) | None => Ok(()),
     }
 }
 
@@ -225,7 +229,7 @@ impl Blobs<'_> {
             if let (true, Some(layer)) = (taken.whole, &blob.layer)
                 && let Some(wanted) = diff_ids.get(layer.place)
             {
-                compare(blob, wanted, taken.unpacked)?;
+                compare(self.cx, blob, wanted, taken.unpacked)?;
             }
             *in_hand.bytes.get_or_insert(0) += taken.bytes;
             in_hand.host.clone_from(&taken.host);

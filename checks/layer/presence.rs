@@ -21,7 +21,13 @@ pub(super) async fn present(
 ) -> StepResult<Option<usize>> {
     let at_once = if session.client().is_http2() { AT_ONCE } else { 1 };
     let asks = blobs.iter().map(|blob| async move {
-        match session.has_blob(cx, &blob.digest).await {
+        // The servers that a manifest names for a blob are asked as containerd asks them.
+        let known = if blob.urls.is_empty() {
+            session.has_blob(cx, &blob.digest).await
+        } else {
+            Some(false)
+        };
+        match known {
             Some(false) => blob.ask(cx, session).await.map(|_| Some(())),
             Some(true) => Ok(Some(())),
             None => Ok(None),

@@ -72,6 +72,11 @@ pub enum Problem {
         /// What the decompressor says.
         said: String,
     },
+    /// A layer was not decompressed to its end: could not tell.
+    DiffIdUnknown {
+        /// The digest of the layer.
+        digest: String,
+    },
     /// A host serves the layer, but not to the credentials that a runtime sends along.
     AuthorizationUnwanted {
         /// The registry.

@@ -1,9 +1,15 @@
 //! A blob that a manifest names, and the request for it.
 
+use hyper::Method;
+
 use super::problem::Problem;
 use crate::{
-    kit::{Cx, StepResult},
-    registry::RegistryClient,
+    kit::{
+        Cx, Host, HostPurpose, StepResult,
+        net::Request,
+        rules::{request_path, request_url},
+    },
+    registry::{Refusal, RegistryClient},
     token::{Answer, BlobResponse, Session},
 };
 
@@ -15,6 +21,8 @@ pub struct Blob {
     pub(crate) size: Option<u64>,
     /// What is known of the layer that it is; unknown in schema 1.
     pub(crate) layer: Option<Layer>,
+    /// Where the manifest says that it is also served, as of the foreign layers of Windows images.
+    pub(crate) urls: Vec<String>,
 }
 
 /// A layer of an image.
@@ -26,23 +34,60 @@ pub(crate) struct Layer {
 }
 
 impl Blob {
-    /// Requests the blob from the registry.
+    /// Requests the blob from where a container runtime gets it.
     pub(crate) async fn ask(&self, cx: &Cx, session: &Session) -> StepResult<BlobResponse> {
         self.ask_from(cx, session, 0).await
     }
 
-    /// Requests the blob from the registry, starting at the byte `from`.
+    /// Requests the blob from where a container runtime gets it, starting at the byte `from`.
     pub(crate) async fn ask_from(
         &self,
         cx: &Cx,
         session: &Session,
         from: u64,
     ) -> StepResult<BlobResponse> {
+        for url in &self.urls {
+            if let Some(response) = self.ask_elsewhere(cx, session, url, from).await? {
+                return Ok(response);
+            }
+        }
         let missing = match session.blob(cx, &self.digest, from).await? {
             Answer::Found(response) => return Ok(response),
             Answer::Missing(missing) => *missing,
         };
         let said = RegistryClient::missing(missing).await?.words();
         Err(Problem::BlobUnknown { digest: self.digest.clone(), said }.into())
+    }
+
+    /// Requests the blob from a server that the manifest names for it; `None` where it is asked for
+    /// elsewhere then. containerd asks these servers first, without credentials, and goes on after a 404
+    /// alone (core/remotes/docker/fetcher.go, `Fetch`).
+    async fn ask_elsewhere(
+        &self,
+        cx: &Cx,
+        session: &Session,
+        url: &str,
+        from: u64,
+    ) -> StepResult<Option<BlobResponse>> {
+        // It leaves out what Go does not parse, and every other scheme.
+        let Ok(parsed) = request_url(url) else { return Ok(None) };
+        let Some(host) = Host::of(&parsed, HostPurpose::Data) else { return Ok(None) };
+        let query = parsed.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let path = request_path(url).unwrap_or_else(|| parsed.path().to_owned());
+        let request = Request::new(Method::GET, path + &query);
+        let request = Request { from, is_content: true, ..request };
+        let client = session.client();
+        let ask = async || client.follow(cx, &host, &request, HostPurpose::Data).await;
+        let reply = client.with_retries_before_another(cx, ask).await?;
+        match reply.status {
+            404 => Ok(None),
+            200 | 206 => Ok(Some(BlobResponse::Body(Box::new(reply)))),
+            status => {
+                let host = reply.host.to_string();
+                let said = Refusal::read(reply).await.body.words();
+                let digest = self.digest.clone();
+                Err(Problem::RefusedElsewhere { host, digest, status, said }.into())
+            }
+        }
     }
 }

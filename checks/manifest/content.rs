@@ -158,8 +158,7 @@ async fn of_platform(cx: &Cx, session: &Session, manifest: &Manifest) -> StepRes
     }
     let chosen = child.is_some();
     let manifest = child.as_ref().unwrap_or(manifest);
-    let ManifestContents { config, config_type, blobs, layers } =
-        named(manifest, &cx.target.platform)?;
+    let ManifestContents { config, config_type, blobs } = named(manifest, &cx.target.platform)?;
     let first = config.as_ref().or(blobs.first());
     let first = first.ok_or_else(|| kind::broken(&manifest.media_type, Flaw::NoLayers))?;
     let source = first.ask(cx, session).await?;
@@ -171,7 +170,7 @@ async fn of_platform(cx: &Cx, session: &Session, manifest: &Manifest) -> StepRes
     Ok(PlatformImage {
         platform,
         digest: manifest.digest.clone(),
-        layers,
+        layers: blobs.len(),
         bytes: sizes.map(|sizes| sizes.into_iter().fold(0, u64::saturating_add)),
         served_by,
         config,
@@ -190,10 +189,8 @@ pub struct ManifestContents {
     /// The config; schema 1 has none.
     config: Option<Blob>,
     config_type: String,
-    /// The blobs that the registry serves.
+    /// The layers.
     blobs: Vec<Blob>,
-    /// The number of all layers, including those that other servers serve.
-    layers: usize,
 }
 
 /// Reads the parts of a manifest that a pull needs. Public so that it can be fuzzed.
@@ -203,9 +200,8 @@ pub fn named(manifest: &Manifest, wanted: &Platform) -> StepResult<ManifestConte
         Document::Image(Err(error)) => return Err(kind::broken(&manifest.media_type, error)),
         Document::Index(_) => return Err(kind::broken(&manifest.media_type, Flaw::WrongType)),
         Document::Schema1(blobs) => {
-            let (config_type, layers) = (String::new(), blobs.len());
-            let blobs = blobs.clone();
-            return Ok(ManifestContents { config: None, config_type, blobs, layers });
+            let (config_type, blobs) = (String::new(), blobs.clone());
+            return Ok(ManifestContents { config: None, config_type, blobs });
         }
     };
     // A container runtime leaves out what names another platform, and cannot do without the config.
@@ -237,19 +233,12 @@ pub fn named(manifest: &Manifest, wanted: &Platform) -> StepResult<ManifestConte
         let what = kind::what_is(&config_type, &odd.media_type);
         return Err(Problem::NotAnImage { what, media_type: odd.media_type.clone() }.into());
     }
-    // The registry does not serve foreign layers.
-    let is_ours = |layer: &&Descriptor| layer.urls.as_ref().is_none_or(Vec::is_empty);
-    let ours = layers.iter().copied().enumerate().filter(|(_, layer)| is_ours(layer));
-    let blobs = ours.map(|(place, layer)| {
+    let blobs = layers.iter().enumerate().map(|(place, layer)| {
         let media_type = layer.media_type.clone();
         Blob { layer: Some(Layer { place, media_type }), ..layer.blob() }
     });
-    let blobs: Vec<_> = blobs.collect();
-    if blobs.is_empty() && !layers.is_empty() {
-        return Err(NoFact::could_not_tell(Problem::ForeignLayers {}));
-    }
-    let (config, layers) = (Some(image.config.blob()), layers.len());
-    Ok(ManifestContents { config, config_type, blobs, layers })
+    let blobs = blobs.collect();
+    Ok(ManifestContents { config: Some(image.config.blob()), config_type, blobs })
 }
 
 /// Returns the host that serves the blobs, if it is not the registry.

@@ -15,8 +15,8 @@ pub(super) struct Descriptor {
     #[serde(default)]
     pub(super) size: i64,
     platform: Option<Described>,
-    /// The servers of a foreign layer, which the registry does not serve.
-    pub(super) urls: Option<Vec<String>>,
+    /// Where it is also served.
+    urls: Option<Vec<String>>,
     #[serde(default)]
     annotations: serde_json::Value,
 }
@@ -52,6 +52,7 @@ impl Descriptor {
     }
 
     pub(super) fn blob(&self) -> Blob {
-        Blob { digest: self.digest.clone(), size: Some(self.size.unsigned_abs()), layer: None }
+        let (digest, urls) = (self.digest.clone(), self.urls.clone().unwrap_or_default());
+        Blob { digest, size: Some(self.size.unsigned_abs()), layer: None, urls }
     }
 }

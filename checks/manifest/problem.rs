@@ -70,8 +70,18 @@ pub enum Problem {
         #[serde(skip_serializing_if = "Option::is_none")]
         said: Option<String>,
     },
-    /// Only other servers serve the layers: could not tell.
-    ForeignLayers {},
+    /// A server that the manifest names for a blob refuses it.
+    RefusedElsewhere {
+        /// The server.
+        host: String,
+        /// The digest of the blob.
+        digest: String,
+        /// The HTTP status of its response.
+        status: u16,
+        /// Its message.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        said: Option<String>,
+    },
     /// The index exists, but its manifest for this platform does not.
     ChildManifestGone {
         /// The repository of the index.

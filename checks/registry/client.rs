@@ -3,20 +3,21 @@
 
 use std::{cell::Cell, net::IpAddr, rc::Rc, time::Duration};
 
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::{
     Problem, Refusal,
     mirror::MirrorPath,
     problem::{Elsewhere, NoChallenge},
     response::{decoded, no_answer, silent},
+    retries::{MAX_RETRIES, is_transient, note_retries, retried},
 };
 use crate::{
     kit::{
         Cx, Host, HostPurpose, NoFact, StepResult,
         net::{
-            BODY_WAIT, Connected, Connection, ErrorBody, FOLLOW_WAIT, Fault, HTTP_WAIT,
-            MAX_REDIRECTS, RESPONSE_WAIT, Reply, Request, SETTLE_WAIT, Stage,
+            BODY_WAIT, Connected, Connection, ErrorBody, FOLLOW_WAIT, Fault, MAX_REDIRECTS,
+            RESPONSE_WAIT, Reply, Request, SETTLE_WAIT, Stage,
             pool::{self, ConnectionPool},
             redirect,
         },
@@ -25,9 +26,6 @@ use crate::{
     tls::Secured,
 };
 
-/// How often a request is repeated to which the server responds that it is throttled, took too long or
-/// fails (core/remotes/docker/resolver.go, `retryRequest`).
-const MAX_RETRIES: usize = 5;
 /// How many connections show whether network rules refuse every one, and the pause before each.
 /// With fewer connections or shorter pauses, a single front end was seen to answer all of them.
 const SAMPLES: usize = 3;
@@ -112,7 +110,7 @@ impl RegistryClient {
         // its attempts (`doWithRetriesInner` passes all responses on).
         let is_head = request.method == hyper::Method::HEAD;
         let spent = usize::from(is_head && request.authorization.is_some());
-        let reply = self.with_retries_left(cx, MAX_RETRIES - spent, ask).await?;
+        let reply = retried(cx, MAX_RETRIES - spent, self.is_last(), ask).await?;
         // The response to HEAD has no body, so the caller repeats the request with GET.
         let refusal = is_transient(reply.status) || reply.status == 403;
         if !refusal || is_head {
@@ -133,30 +131,21 @@ impl RegistryClient {
         cx: &Cx,
         ask: impl AsyncFn() -> StepResult<Reply>,
     ) -> StepResult<Reply> {
-        self.with_retries_left(cx, MAX_RETRIES, ask).await
+        retried(cx, MAX_RETRIES, self.is_last(), ask).await
     }
 
-    async fn with_retries_left(
+    /// Sends a request to a host after which containerd asks another one: it repeats no failure of it.
+    pub(crate) async fn with_retries_before_another(
         &self,
         cx: &Cx,
-        left: usize,
         ask: impl AsyncFn() -> StepResult<Reply>,
     ) -> StepResult<Reply> {
-        let (mut seen, began) = (vec![], Instant::now());
-        loop {
-            let reply = ask().await?;
-            if !matches!(reply.status, 408 | 429 | 500 | 503 | 504) {
-                note_retries(cx, &reply.host, seen, &reply);
-                return Ok(reply);
-            }
-            let status = reply.status.to_string();
-            let is_tried = !matches!(reply.status, 408 | 429)
-                && (seen.last() == Some(&status) || self.mirror.is_some());
-            if is_tried || seen.len() >= left || began.elapsed() >= HTTP_WAIT {
-                return Ok(reply);
-            }
-            seen.push(status);
-        }
+        retried(cx, MAX_RETRIES, false, ask).await
+    }
+
+    /// Returns whether containerd asks no other host after this one.
+    fn is_last(&self) -> bool {
+        self.mirror.is_none()
     }
 
     /// Returns the response, unless network rules refuse the request with a 403.
@@ -274,7 +263,7 @@ impl RegistryClient {
                 return Ok(reply);
             };
             (host, request) = next;
-            Self::unexposed(first, &host, &request)?;
+            Box::pin(self.unexposed(cx, first, &host, &request)).await?;
         }
         Err(Self::redirect_loop(first, asked))
     }
@@ -311,7 +300,7 @@ impl RegistryClient {
                     return decoded(reply, request);
                 }
                 Err(fault @ (Fault::ClosedByPeer | Fault::Reset))
-                    if failed.len() < MAX_RETRIES && self.mirror.is_none() =>
+                    if failed.len() < MAX_RETRIES && self.is_last() =>
                 {
                     failed.push(fault.to_string());
                 }
@@ -350,12 +339,33 @@ impl RegistryClient {
     }
 
     /// Refuses a redirect that would send credentials without TLS, as containerd sends them.
-    pub(crate) fn unexposed(first: &Host, next: &Host, request: &Request) -> StepResult<()> {
+    pub(crate) async fn unexposed(
+        &self,
+        cx: &Cx,
+        first: &Host,
+        next: &Host,
+        request: &Request,
+    ) -> StepResult<()> {
         if !request.is_exposed {
             return Ok(());
         }
+        self.can_be_asked(cx, next).await?;
         let (host, elsewhere) = (first.to_string(), format!("http://{next}"));
         Err(NoFact::could_not_tell(Problem::RedirectNotSafe { host, elsewhere }))
+    }
+
+    /// Fails where a host cannot be reached, or where one that is asked without TLS answers with
+    /// something else than HTTP, such as TLS: then it does not matter what would be sent to it.
+    pub(crate) async fn can_be_asked(&self, cx: &Cx, host: &Host) -> StepResult<()> {
+        let connection = self.reach(cx, host).await?;
+        let request = Request::new(hyper::Method::HEAD, "/");
+        if !host.plain {
+            return Ok(());
+        }
+        match connection.ask(cx, &request).await {
+            Err(fault @ Fault::NotHttp) => Err(no_answer(host, request.said_to(host), fault)),
+            _ => Ok(()),
+        }
     }
 
     /// Returns that a host redirects again and again.
@@ -373,17 +383,4 @@ impl RegistryClient {
 async fn join(cx: &Cx, connected: &Connected, secured: Option<&Secured>) -> StepResult<Connection> {
     let opened = pool::opened(cx, connected, secured.and_then(Secured::take)).await;
     opened.map_err(|fault| no_answer(&connected.host, "HTTP".to_owned(), fault))
-}
-
-/// Warns that a host responded only after retries.
-fn note_retries(cx: &Cx, host: &Host, failed: Vec<String>, reply: &Reply) {
-    if !failed.is_empty() {
-        let (host, then) = (host.to_string(), reply.status);
-        cx.add_finding(Problem::Unsteady { host, failed, then });
-    }
-}
-
-/// Returns whether a status says nothing about the request: the server fails, or is busy.
-fn is_transient(status: u16) -> bool {
-    matches!(status, 408 | 429 | 500..)
 }

@@ -9,6 +9,7 @@ mod mirror;
 mod problem;
 mod refusal;
 mod response;
+mod retries;
 
 use std::{fmt, rc::Rc};
 

@@ -64,6 +64,8 @@ pub enum Problem {
     },
     /// The registry denies access to the image, or says that there is none.
     Denied(Refused),
+    /// A policy of the registry forbids that the image is pulled.
+    PolicyForbids(Refused),
     /// The registry says that the password has expired.
     PasswordExpired(Refused),
     /// The registry refuses the request. It neither asks for a sign-in nor names its network rules.

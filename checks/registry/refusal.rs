@@ -60,6 +60,12 @@ impl Refusal {
         if self.body.message.contains("authorization token has expired") {
             return Some(Problem::PasswordExpired(self.refused()));
         }
+        // Harbor says so with 412, Artifactory with 403.
+        if self.body.code == "PROJECTPOLICYVIOLATION"
+            || self.body.message.contains("blocking policy configured in Xray")
+        {
+            return Some(Problem::PolicyForbids(self.refused()));
+        }
         let rule = self.host.acr().and_then(|_| after(&self.body.message, "cache rule '", "'"));
         if let Some(rule) = rule {
             return Some(Problem::ArtifactCacheUpstream { rule, refused: self.refused() });
@@ -72,6 +78,12 @@ impl Refusal {
     pub(crate) fn is_denied(&self) -> bool {
         let is_registrys = ["DENIED", "UNAUTHORIZED"].contains(&self.body.code.as_str());
         self.status == 403 && is_registrys && self.host.acr().is_none()
+    }
+
+    /// Returns the registry's message, where it says more than that a sign-in is needed: Azure's says
+    /// that to everybody.
+    pub(crate) fn said(&self) -> Option<String> {
+        self.body.words().filter(|_| self.host.acr().is_none())
     }
 
     /// Returns the refusal by the network rules; `None` when they are not the reason.

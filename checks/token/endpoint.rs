@@ -151,8 +151,7 @@ impl Server {
         let is_unencrypted = host.plain && !client.host.plain && !host.is_local();
         // An anonymous request contains nothing to protect.
         if is_unencrypted && !matches!(asker.credential, Credential::Anonymous) {
-            // A host that cannot be reached fails the pull, whatever would be sent there.
-            client.reach(cx, &host).await?;
+            client.can_be_asked(cx, &host).await?;
             return Err(Realm::not_safe(client, &url));
         }
         let query = url.query_pairs().into_owned().collect();
@@ -236,6 +235,7 @@ impl Server {
             // sends the form to whatever host it is redirected to. This program does not.
             let keeps_form = matches!(status, 307 | 308) && request.form.is_some();
             if next != self.host && (keeps_form || to.authorization.is_some()) {
+                asker.client.can_be_asked(cx, &next).await?;
                 return Err(Realm::elsewhere(&asker.client.host, &next));
             }
             if request.redirects == MAX_REDIRECTS {

@@ -56,9 +56,22 @@ pub enum Problem {
         /// The object id of the identity whose token the registry did not exchange.
         #[serde(skip_serializing_if = "Option::is_none")]
         object_id: Option<String>,
+        /// The registry's message.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        said: Option<String>,
         /// The correlation id, for a support request.
         #[serde(skip_serializing_if = "Option::is_none")]
         correlation: Option<String>,
+    },
+    /// The registry refuses anonymous access, and IMDS may still issue a token: could not tell.
+    TokenMayCome {
+        /// The registry.
+        host: String,
+        /// What was requested.
+        wanted: String,
+        /// The registry's message.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        said: Option<String>,
     },
     /// The registry refuses this pod, but the kubelet of its node may have other credentials: could
     /// not tell.
@@ -305,6 +318,9 @@ pub struct Ungranted {
     /// The user name, if the credentials have one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) user: Option<String>,
+    /// The registry's message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) said: Option<String>,
     /// The correlation id, for a support request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) correlation: Option<String>,

@@ -33,7 +33,7 @@ impl Realm {
         })?;
         let host = Host::of(&url, HostPurpose::Other);
         let mut host = host.ok_or_else(|| Self::not_safe(client, &url))?;
-        if host.is_same(&client.host) && host.plain == client.host.plain {
+        if host.is_same_server(&client.host) {
             host = client.host.clone();
         }
         let path = request_path(realm).unwrap_or_else(|| url.path().to_owned());

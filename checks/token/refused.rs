@@ -63,7 +63,7 @@ impl Session {
             .into();
         }
         match (&self.identity.credential, &authorization) {
-            (Credential::Anonymous, _) => self.anonymous(cx, refusal.correlation),
+            (Credential::Anonymous, _) => self.anonymous(cx, Some(&refusal)),
             (_, Some(Authorization::Password(_))) => self.credentials_refused(cx, refusal).await,
             (_, Some(Authorization::Token(_))) if error == "invalid_token" => {
                 self.credentials_refused(cx, refusal).await
@@ -75,6 +75,7 @@ impl Session {
                     granted: self.granted.clone().unwrap_or_else(|| Scopes::NotSaid.to_string()),
                     who: self.identity.name(),
                     user: self.identity.user.clone(),
+                    said: refusal.said(),
                     correlation: refusal.correlation,
                 };
                 self.unless_others_may(
@@ -119,7 +120,7 @@ impl Session {
     }
 
     /// Returns the result when the registry requires credentials and there are none.
-    pub(super) fn anonymous(&self, cx: &Cx, correlation: Option<String>) -> NoFact {
+    pub(super) fn anonymous(&self, cx: &Cx, refusal: Option<&Refusal>) -> NoFact {
         let (host, wanted) = (self.client.host.to_string(), self.wanted());
         // The node pulls a pod's image and may have an identity of its own, which is unknown here.
         if self.identity.others_may {
@@ -127,7 +128,12 @@ impl Session {
         }
         let refused = self.identity.principal.as_ref();
         let object_id = refused.and_then(|principal| principal.object_id.clone());
-        Problem::AnonymousPullDisabled { host, wanted, object_id, correlation }.into()
+        let said = refusal.and_then(Refusal::said);
+        let correlation = refusal.and_then(|refusal| refusal.correlation.clone());
+        if self.identity.is_late {
+            return NoFact::could_not_tell(Problem::TokenMayCome { host, wanted, said });
+        }
+        Problem::AnonymousPullDisabled { host, wanted, object_id, said, correlation }.into()
     }
 
     /// Returns why the credentials were refused.

@@ -276,8 +276,9 @@ impl Session {
         let (asked, mut at, mut request) =
             (reply.request.clone(), host.clone(), self.sign(request));
         while let Some((next, on)) = redirect(&at, &request, &reply, HostPurpose::Data) {
-            RegistryClient::unexposed(host, &next, &on)?;
-            let registrys = [host, &self.asked_by].into_iter().find(|own| own.is_same(&next));
+            self.client.unexposed(cx, host, &next, &on).await?;
+            let registrys =
+                [host, &self.asked_by].into_iter().find(|own| own.is_same_server(&next));
             let Some(own) = registrys else {
                 // A server may echo the signature later.
                 let _remembered = Secret::new(on.target.as_str());
@@ -307,7 +308,7 @@ impl Session {
         let mut reply = self.client.send(cx, host, &request).await.ok()?;
         if let Some((next, request)) = redirect(host, &request, &reply, HostPurpose::Other)
             && !self.asked_by.is_same(host)
-            && next.is_same(&self.asked_by)
+            && next.is_same_server(&self.asked_by)
         {
             reply = self.client.send(cx, &next, &request).await.ok()?;
         }
@@ -339,7 +340,7 @@ impl Session {
         match self.ask_for_token(cx, wanted).await? {
             Issued::Token(token) => Ok(token),
             Issued::Refused(refusal) => Err(match self.identity.credential {
-                Credential::Anonymous => self.anonymous(cx, refusal.correlation),
+                Credential::Anonymous => self.anonymous(cx, Some(&refusal)),
                 _ => self.credentials_refused(cx, refusal).await,
             }),
         }
@@ -362,7 +363,9 @@ impl Session {
         let host = self.asked_by.clone();
         let authorization = host.is_same(&self.client.host).then(|| value.clone());
         let signed_in = Some(HostSignIn { host, authorization: value });
-        Request { authorization, signed_in, ..request }
+        // Everybody gets a token like the one that an anonymous client got.
+        let is_public = matches!(self.identity.credential, Credential::Anonymous);
+        Request { authorization, signed_in, is_public, ..request }
     }
 
     /// Returns whether the registry serves a manifest to the password that it never asked for.

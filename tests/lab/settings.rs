@@ -61,6 +61,7 @@ pub enum DnsFault {
     Servfail,
     Refused,
     Truncate,
+    Long,
     Nxdomain,
     Garbage,
     WrongId,
@@ -203,8 +204,39 @@ pub struct Registry {
     pub answer: Answer,
     /// The same for one kind of request.
     pub only: Only,
+    /// Refusals in the words of other registries, by the kind of request: `token`, `manifest` or `blob`.
+    pub refuses: BTreeMap<String, Vec<Refuses>>,
     /// The repositories by name.
     pub images: BTreeMap<String, Image>,
+}
+
+/// A refusal in the words of another registry.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refuses {
+    /// The status.
+    pub status: u16,
+    /// The body.
+    pub body: String,
+    /// The value of `WWW-Authenticate`; none if empty.
+    #[serde(default)]
+    pub challenge: String,
+    /// Who is refused: everybody, or those with or without a password or a token.
+    #[serde(default)]
+    pub who: Whom,
+}
+
+/// Who is refused.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Whom {
+    /// Everybody.
+    #[default]
+    Everybody,
+    /// Those with a password or a token.
+    SignedIn,
+    /// Those without.
+    Anonymous,
 }
 
 /// What the valid credential may do.

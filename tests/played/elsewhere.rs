@@ -1,26 +1,24 @@
 //! What no scenario produces.
 
 /// The codes that no lab world can produce, and the tests that do.
-pub const ELSEWHERE: [&str; 32] = [
+pub const ELSEWHERE: [&str; 30] = [
     "arm/sign-in-refused", // tests/identity.rs
     "arm/token-refused",
     "identity/auth-file-unreadable", // tests/cli.rs
     "identity/helper-failed",
     "identity/az-failed", // tests/identity.rs
     "kubelet/files-not-readable",
-    "layer/authorization-unwanted", // tests/wire.rs
-    "layer/not-unpackable",
+    "layer/diff-id-unknown", // tests/wire_images.rs
+    "layer/not-unpackable",  // tests/wire.rs
     "layer/signature-mismatch",
     "layer/signed-url-expired",
     "layer/signer-rejected",
     "layer/wrong-diff-id",
     "manifest/hidden-without-sign-in",
     "registry/challenges-on-one-line",
-    "registry/denied",
-    "registry/password-expired",
     "token/issued-token-rejected",
-    "manifest/foreign-layers", // tests/unusual_images.rs, tests/hostile_servers.rs
-    "manifest/index-in-index",
+    "manifest/refused-elsewhere",
+    "manifest/index-in-index", // tests/unusual_images.rs, tests/hostile_servers.rs
     "registry/data-host-no-answer",
     "registry/sign-in-elsewhere",
     "tls/incompatible",

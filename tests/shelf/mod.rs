@@ -77,6 +77,16 @@ impl Shelf {
         shelf
     }
 
+    /// Returns the image with servers at which its first layer is as well.
+    pub fn elsewhere(mut self, urls: &[String]) -> Self {
+        let manifest = String::from_utf8(self.content[&self.top].1.clone()).unwrap();
+        let digest = format!(r#""digest":"{}","#, self.layers[0]);
+        let manifest = manifest.replace(&digest, &format!(r#"{digest}"urls":{urls:?},"#));
+        self.top = checks::kit::rules::digest("sha256:", manifest.as_bytes());
+        self.content.insert(self.top.clone(), (MANIFEST.to_owned(), manifest.into_bytes()));
+        self
+    }
+
     /// Returns the digest of what the tag names.
     pub fn top(&self) -> &str {
         &self.top

@@ -29,7 +29,7 @@ pub struct Skew {
 const ALLOWED_SKEW: SignedDuration = SignedDuration::from_mins(10);
 
 /// Returns how far this clock is from the other one; `None` when the difference is small.
-pub(super) fn skew(here: Timestamp, there: Timestamp) -> Option<Skew> {
+pub fn skew(here: Timestamp, there: Timestamp) -> Option<Skew> {
     let ahead = here.duration_since(there);
     // The nearest minute: an answer takes a moment, and 120 days less a second are 120 days.
     let minutes = (ahead.abs() + SignedDuration::from_secs(30)).as_mins();

@@ -11,7 +11,7 @@ mod plan;
 mod problem;
 mod vantage;
 
-pub use clock::{Direction, Skew};
+pub use clock::{Direction, Skew, skew};
 pub(in crate::kit) use cx::Exchange;
 pub use cx::{Cx, Listener, Local};
 pub use event::{Event, EventKind, StepEnd, VERSION, VerdictLine};

@@ -13,7 +13,7 @@ use std::{
 };
 
 use hickory_proto::{
-    op::{Message, Query, ResponseCode},
+    op::{Edns, Message, Query, ResponseCode},
     rr::{Name, RData, RecordType},
 };
 use serde_json::{Map, json};
@@ -35,6 +35,9 @@ const SUFFIXES: usize = 6;
 /// about a dozen names. An answer can hold thousands of records, and each step searches all of
 /// them.
 const MAX_CHAIN: usize = 64;
+/// The longest answer that is taken over UDP: as Go takes it (`net/dnsclient_unix.go`,
+/// `maxDNSPacketSize`).
+const MAX_PAYLOAD: u16 = 1232;
 
 /// An address family.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -185,6 +188,9 @@ async fn exchange(
     let mut question = Message::query();
     question.metadata.recursion_desired = true;
     question.add_query(Query::query(name, kind));
+    let mut edns = Edns::new();
+    edns.set_max_payload(MAX_PAYLOAD);
+    question.set_edns(edns);
     let bytes = question.to_vec().map_err(|error| Fault::Other(error.to_string()))?;
     if transport == Transport::Tcp {
         return over_tcp(server, &question, &bytes).await;

@@ -166,7 +166,9 @@ pub struct Request {
     pub signed_in: Option<SignedIn>,
     /// The request that was redirected first.
     pub origin: Option<Origin>,
-    /// Whether containerd would send `Authorization` without TLS after a redirect.
+    /// Whether `Authorization` is no secret: a token that everybody gets.
+    pub is_public: bool,
+    /// Whether containerd would send a secret `Authorization` without TLS after a redirect.
     pub is_exposed: bool,
 }
 
@@ -188,6 +190,7 @@ impl Request {
             redirects: 0,
             signed_in: None,
             origin: None,
+            is_public: false,
             is_exposed: false,
         }
     }

@@ -33,6 +33,14 @@ struct Envelope {
     errors: Vec<ErrorBody>,
 }
 
+/// The error of a server that issues tokens, which need not be a registry's: Docker Hub's has
+/// `details`, Quay's `error`, others a `message`.
+#[derive(Deserialize)]
+struct Plain {
+    #[serde(alias = "details", alias = "error_description", alias = "error")]
+    message: String,
+}
+
 impl Reply {
     /// Returns whether the response came from a registry and not from some other web server: its
     /// headers or its content type are those of a registry.
@@ -60,6 +68,9 @@ impl ErrorBody {
         let envelope = serde_json::from_slice::<Envelope>(body).ok();
         if let Some(error) = envelope.and_then(|envelope| envelope.errors.into_iter().next()) {
             return error;
+        }
+        if let Ok(Plain { message }) = serde_json::from_slice(body) {
+            return ErrorBody { message, ..ErrorBody::default() };
         }
         let text = String::from_utf8_lossy(body);
         if plain {

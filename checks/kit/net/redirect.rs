@@ -29,12 +29,21 @@ pub fn redirect(
     if !matches!(reply.status, 301 | 302 | 303 | 307 | 308) {
         return None;
     }
+    let location = String::from_utf8_lossy(reply.headers.get("location")?.as_bytes());
+    redirected(from, request, &location, purpose)
+}
+
+/// The same for a location. Public so that it can be fuzzed.
+pub fn redirected(
+    from: &Host,
+    request: &Request,
+    location: &str,
+    purpose: HostPurpose,
+) -> Option<(Host, Request)> {
     let scheme = if from.plain { "http" } else { "https" };
     let base = url::Url::parse(&format!("{scheme}://{from}{}", request.target)).ok()?;
-    let location = reply.headers.get("location")?;
-    let location = String::from_utf8_lossy(location.as_bytes());
-    let url = base.join(&location).ok()?;
-    let authority = authority(&location)?;
+    let url = base.join(location).ok()?;
+    let authority = authority(location)?;
     // Go requests nothing else.
     if !matches!(url.scheme(), "http" | "https") {
         return None;
@@ -46,7 +55,7 @@ pub fn redirect(
         _ => purpose,
     };
     let mut host = Host::of(&url, purpose)?;
-    if host.is_same(from) && host.plain == from.plain {
+    if host.is_same_server(from) {
         host = from.clone();
     }
     let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
@@ -70,12 +79,16 @@ pub fn redirect(
     };
     let signed = request.signed_in.as_ref().filter(is_named);
     let set_anew = signed.map(|signed| signed.authorization.clone());
+    let kept = set_anew.or_else(|| origin.authorization.clone());
+    let is_secret = !(request.is_public && kept.is_some());
     // Without another one, Go signs in with what the URL holds (net/http, `send`).
-    next.authorization =
-        set_anew.or_else(|| origin.authorization.clone()).or_else(|| userinfo(&url));
+    next.authorization = kept.or_else(|| userinfo(&url));
     // Without TLS anybody on the way could read it.
-    next.is_exposed =
-        next.authorization.is_some() && host.plain && !host.is_local() && !origin.host.plain;
+    next.is_exposed = next.authorization.is_some()
+        && is_secret
+        && host.plain
+        && !host.is_local()
+        && !origin.host.plain;
     next.origin = Some(origin);
     Some((host, next))
 }

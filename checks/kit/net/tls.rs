@@ -13,7 +13,8 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 pub use super::certificate::{Certificate, Link};
 use super::{
-    ConnectError, Fault, Stage, Stream, TLS_WAIT, fault::alert_name, verifier::RecordingVerifier,
+    ConnectError, Fault, Stage, Stream, TLS_WAIT, fault::alert_name, signatures::is_unusual_pss,
+    verifier::RecordingVerifier,
 };
 use crate::kit::{
     engine::{Cx, Exchange},
@@ -105,7 +106,11 @@ fn is_refused_by_go(why: &CertificateError) -> bool {
         }
         CertificateError::UnsupportedSignatureAlgorithmContext {
             signature_algorithm_id, ..
-        } => OLD.iter().any(|id| signature_algorithm_id.windows(id.len()).any(|part| part == *id)),
+        } => {
+            let is_old =
+                |id: &&[u8]| signature_algorithm_id.windows(id.len()).any(|part| part == *id);
+            OLD.iter().any(is_old) || is_unusual_pss(signature_algorithm_id)
+        }
         _ => false,
     }
 }

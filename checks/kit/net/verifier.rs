@@ -19,7 +19,10 @@ use rustls::{
 };
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::certificate::{Certificate, link, read};
+use super::{
+    certificate::{Certificate, link, read},
+    signatures::with_short_keys,
+};
 use crate::kit::target::Host;
 
 /// A verifier that records the certificate. It can be told to accept every certificate.
@@ -36,8 +39,13 @@ pub(super) struct RecordingVerifier {
 impl RecordingVerifier {
     pub(super) fn new(roots: Arc<RootCertStore>, now: Timestamp, enforcing: bool) -> Arc<Self> {
         let provider = Arc::new(ring::default_provider());
+        let of_certificates = with_short_keys(&provider.signature_verification_algorithms);
+        let verifying = Arc::new(CryptoProvider {
+            signature_verification_algorithms: of_certificates,
+            ..ring::default_provider()
+        });
         // No verifier can be built from an empty trust store; then nothing is trusted.
-        let verifier = WebPkiServerVerifier::builder_with_provider(roots.clone(), provider.clone());
+        let verifier = WebPkiServerVerifier::builder_with_provider(roots.clone(), verifying);
         let seconds = u64::try_from(now.as_second()).unwrap_or_default();
         let now = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
         let verifier = verifier.build().ok();
@@ -57,7 +65,7 @@ impl RecordingVerifier {
     /// Returns whether a certificate is valid, and is for any usage (`anyExtendedKeyUsage`).
     fn is_for_any_usage(&self, leaf: &CertificateDer<'_>, chain: &[CertificateDer<'_>]) -> bool {
         const ANY: &[u8] = &[0x55, 0x1d, 0x25, 0];
-        let algorithms = self.provider.signature_verification_algorithms.all;
+        let algorithms = with_short_keys(&self.provider.signature_verification_algorithms).all;
         let usage = webpki::KeyUsage::required_if_present(ANY);
         let roots = &self.roots.roots;
         webpki::EndEntityCert::try_from(leaf).is_ok_and(|leaf| {

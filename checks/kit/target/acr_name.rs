@@ -90,8 +90,9 @@ pub(super) fn misspelled(name: &str) -> Option<String> {
     let labels: Vec<_> = name.split('.').collect();
     let (front, domain) = labels.split_at_checked(labels.len().checked_sub(2)?)?;
     let (front, domain) = (front.join("."), domain.join("."));
-    if let Some(suffix) = suffixes().find(|suffix| domain == *suffix) {
-        return Some(format!("{}.{suffix}", before(&front, suffix)?));
+    if suffixes().any(|suffix| domain == suffix) {
+        // The suffix of a cloud was put behind a name that had one already.
+        return suffixes().find_map(|own| Some(format!("{}.{own}", before(&front, own)?)));
     }
     let near = suffixes().find(|suffix| strsim::damerau_levenshtein(&domain, suffix) <= 2)?;
     (!front.is_empty() && domain != "azure.io").then(|| format!("{front}.{near}"))

@@ -69,6 +69,11 @@ impl Host {
         (&self.name, self.port) == (&other.name, other.port)
     }
 
+    /// Returns whether both are asked in the same way: a name, a port, and TLS or none.
+    pub fn is_same_server(&self, other: &Host) -> bool {
+        self.is_same(other) && self.plain == other.plain
+    }
+
     /// Returns whether HTTP without TLS is acceptable: when the user chose it, and where containerd
     /// falls back to it, on this machine.
     pub fn may_be_plain(&self) -> bool {

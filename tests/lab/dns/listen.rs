@@ -88,14 +88,15 @@ fn respond(asked: &[u8], source: &Source, faulty: Faulty, udp: bool) -> Option<V
     let records = source.now();
     let question = Message::from_vec(asked).ok()?;
     let answer = match faulty.of(&question) {
-        DnsFault::NoTcp if !udp => return None,
+        DnsFault::NoTcp | DnsFault::Long if !udp => return None,
+        DnsFault::Long if question.edns.is_some() => records.answer(&question),
         DnsFault::None | DnsFault::NoTcp => records.answer(&question),
         DnsFault::Silent | DnsFault::Closed => return None,
         DnsFault::Servfail => reply(&question, ResponseCode::ServFail),
         DnsFault::Refused => reply(&question, ResponseCode::Refused),
         DnsFault::Nxdomain => denial(&question),
         DnsFault::Garbage => return Some(b"this is no message".to_vec()),
-        DnsFault::Truncate => {
+        DnsFault::Truncate | DnsFault::Long => {
             let mut answer = records.answer(&question);
             if udp {
                 answer.answers.clear();
@@ -143,7 +144,7 @@ async fn converse(mut stream: TcpStream, source: &Source, faulty: Faulty) -> io:
     loop {
         let mut asked = vec![0; usize::from(stream.read_u16().await?)];
         stream.read_exact(&mut asked).await?;
-        if faulty.fault == DnsFault::NoTcp {
+        if matches!(faulty.fault, DnsFault::NoTcp | DnsFault::Long) {
             return Ok(());
         }
         if let Some(answer) = respond(&asked, source, faulty, false) {

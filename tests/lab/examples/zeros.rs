@@ -1,9 +1,10 @@
 //! A registry of one image with one layer of two gibibytes of zeros, generated while they are sent.
-//! `cargo run --release -p lab --example zeros -- FOLDER [1.1]` writes its authority into the
-//! folder and prints the image to pull; with 1.1 it does not offer HTTP/2.
+//! `cargo run -p lab --example zeros -- FOLDER [1.1|2 [FILE]]` writes its authority and the image to pull
+//! into the folder; with 1.1 it does not offer HTTP/2. FILE is the layer, compressed with gzip or zstd.
 
 use std::convert::Infallible;
 use std::error::Error;
+use std::fmt::Write;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -15,6 +16,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
+use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
@@ -25,8 +27,14 @@ const LENGTH: u64 = 2 << 30;
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 /// `printf %s CONFIG | sha256sum`
 const CONFIG_DIGEST: &str =
-    "sha256:c0a741ecc307f8fb61a6effb69407410ac45781ade3384f9e6d6e53e1ff9f293";
-const CONFIG: &str = r#"{"architecture":"amd64","os":"linux","rootfs":{"diff_ids":["x"]}}"#;
+    "sha256:de058eb7185b755501dc3cb93f2a86160ff1249bed4172c680d2d14e5e335faa";
+const CONFIG: &str = r#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":["sha256:a7c744c13cc101ed66c29f672f92455547889cc586ce6d44fe76ae824958ea51"]}}"#;
+
+/// The layer: its digest, and its bytes if it is compressed.
+struct Layer {
+    digest: String,
+    packed: Option<Bytes>,
+}
 
 /// A body of some bytes, then zeros.
 struct Answer {
@@ -60,19 +68,23 @@ impl Body for Answer {
     }
 }
 
-fn answer(request: &Request<Incoming>) -> Response<Answer> {
+fn answer(request: &Request<Incoming>, layer: &Layer) -> Response<Answer> {
+    let length = layer.packed.as_ref().map_or(LENGTH, |packed| packed.len() as u64);
     let path = request.uri().path();
     let (status, text, zeros) = if path.contains("/manifests/") {
-        let layer = "application/vnd.oci.image.layer.v1.tar";
+        let (kind, digest) = ("application/vnd.oci.image.layer.v1.tar+gzip", &layer.digest);
         let manifest = format!(
-            r#"{{"schemaVersion":2,"mediaType":"{MANIFEST}","config":{{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{CONFIG_DIGEST}","size":{}}},"layers":[{{"mediaType":"{layer}","digest":"{DIGEST}","size":{LENGTH}}}]}}"#,
+            r#"{{"schemaVersion":2,"mediaType":"{MANIFEST}","config":{{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{CONFIG_DIGEST}","size":{}}},"layers":[{{"mediaType":"{kind}","digest":"{digest}","size":{length}}}]}}"#,
             CONFIG.len()
         );
         (StatusCode::OK, manifest.into(), 0)
     } else if path.ends_with(CONFIG_DIGEST) {
         (StatusCode::OK, Bytes::from_static(CONFIG.as_bytes()), 0)
-    } else if path.ends_with(DIGEST) {
-        (StatusCode::OK, Bytes::new(), LENGTH)
+    } else if path.ends_with(&layer.digest) {
+        match &layer.packed {
+            Some(packed) => (StatusCode::OK, packed.clone(), 0),
+            None => (StatusCode::OK, Bytes::new(), LENGTH),
+        }
     } else {
         (StatusCode::NOT_FOUND, Bytes::new(), 0)
     };
@@ -106,6 +118,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
         Some("1.1") => vec![b"http/1.1".to_vec()],
         _ => vec![b"h2".to_vec()],
     };
+    let layer = match args.next() {
+        Some(file) => {
+            let bytes = std::fs::read(file)?;
+            let digest = Sha256::digest(&bytes);
+            let mut named = "sha256:".to_owned();
+            digest.iter().try_for_each(|byte| write!(named, "{byte:02x}"))?;
+            Layer { digest: named, packed: Some(bytes.into()) }
+        }
+        None => Layer { digest: DIGEST.to_owned(), packed: None },
+    };
+    let layer = Arc::new(layer);
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     std::fs::create_dir_all(&folder)?;
@@ -114,12 +137,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     std::fs::write(folder.join("image"), image)?;
     loop {
         let (stream, _) = listener.accept().await?;
-        let acceptor = acceptor.clone();
+        let (acceptor, layer) = (acceptor.clone(), layer.clone());
         tokio::spawn(async move {
             // Errors of client connections do not matter.
             let Ok(stream) = acceptor.accept(stream).await else { return };
-            let service =
-                hyper::service::service_fn(async |request| Ok::<_, Infallible>(answer(&request)));
+            let service = hyper::service::service_fn(|request| {
+                let answer = answer(&request, &layer);
+                async { Ok::<_, Infallible>(answer) }
+            });
             let builder = auto::Builder::new(TokioExecutor::new());
             let _ = builder.serve_connection(TokioIo::new(stream), service).await;
         });

@@ -4,6 +4,7 @@ mod answers;
 mod content;
 mod deleted;
 mod exchange;
+mod refusal;
 mod token;
 
 pub(crate) use answers::{date, finish};
@@ -179,6 +180,9 @@ impl World {
             return self.no_such_page(&asked);
         };
         let path = path.as_str();
+        if let Some(refused) = self.refused(&asked, path, authorization) {
+            return refused;
+        }
         let tokens = if self.registry.hub { "/token" } else { "/oauth2/token" };
         match path {
             path if path == tokens => {
