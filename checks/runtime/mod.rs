@@ -84,16 +84,15 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
     let lacks_containerd = matches!(found, Ok(None));
     let process = found.ok().flatten();
     let kubelet = cx.world.process(Unit::Kubelet.name()).await.ok().flatten();
-    if let Some((file, socket)) = endpoint::other(cx, kubelet.as_ref(), process.as_ref()).await {
-        not_replayed(cx, &file, vec![(NotFollowed::OtherRuntime, socket)]);
-        return Err(NoFact::skipped(RunProblem::LeftOut {}));
-    }
+    let other = endpoint::other(cx, kubelet.as_ref(), process.as_ref()).await;
     let unit = cx.world.unit(Unit::Containerd).await;
-    for (file, written) in unit.isolated.values().cloned() {
-        not_replayed(cx, &file, vec![(NotFollowed::Isolated, written)]);
+    if other.is_none() {
+        for (file, written) in unit.isolated.values().cloned() {
+            not_replayed(cx, &file, vec![(NotFollowed::Isolated, written)]);
+        }
+        compare_proxies(cx, &asked.host, process.as_ref(), unit, kubelet.as_ref()).await;
+        trust::follow(cx, process.as_ref(), &Variables::of(process.as_ref(), unit)).await;
     }
-    compare_proxies(cx, &asked.host, process.as_ref(), unit, kubelet.as_ref()).await;
-    trust::follow(cx, process.as_ref(), &Variables::of(process.as_ref(), unit)).await;
     resolver::compare(cx).await;
     let version = version::read(cx, process.as_ref()).await;
     let mut way = Runtime {
@@ -111,6 +110,10 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
         has_proxies: cx.world.pull_proxies().are_set(),
         list: None,
     };
+    if let Some((file, socket)) = other {
+        not_replayed(cx, &file, vec![(NotFollowed::OtherRuntime, socket)]);
+        return Ok(way);
+    }
     let (file, root) = match command_line(way.process.as_ref(), unit) {
         Ok(named) => named,
         Err(written) => {
