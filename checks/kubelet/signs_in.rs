@@ -148,12 +148,14 @@ async fn at_mirror(
     let told = asked.provider.and_then(|provider| provider.environment);
     let (endpoints, _) = endpoints(cx, &azure_json.cloud, told).await;
     let is_known = names::recognizes(&asked.build, &host, &endpoints.suffix) == Some(true);
-    let SignInMethod::Managed(identity) = azure_json.names else {
-        return tell_not_replayed(cx, asked.config, NotReplayed::RegistryMirror, host);
+    let identity = match azure_json.names {
+        SignInMethod::Managed(identity) if is_known => identity,
+        _ => {
+            let (file, what) = (asked.config, NotReplayed::RegistryMirror);
+            cx.add_finding(Problem::ProviderNotReplayed { file, what, written: host });
+            return Err(KubeletSignIn::Unknown);
+        }
     };
-    if !is_known {
-        return tell_not_replayed(cx, asked.config, NotReplayed::RegistryMirror, host);
-    }
     let cloud = Some(endpoints.cloud.clone());
     let provider_version = asked.build.version.clone();
     let around = AzureEnvironment {
@@ -171,16 +173,6 @@ async fn at_mirror(
         at_mirror: Some(MirrorSignIn { host, identity, around }),
         ..Node::new(KubeletSignIn::Anonymous)
     })
-}
-
-fn tell_not_replayed(
-    cx: &Cx,
-    file: String,
-    what: NotReplayed,
-    written: String,
-) -> Result<Node, KubeletSignIn> {
-    cx.add_finding(Problem::ProviderNotReplayed { file, what, written });
-    Err(KubeletSignIn::Unknown)
 }
 
 /// Returns the endpoints of the node's cloud, and whether they are certain.

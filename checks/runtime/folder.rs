@@ -163,7 +163,7 @@ async fn of_certificates(cx: &Cx, folder: &str) -> Settings {
                 if is_folder && !cx.world.is_link(&here).await {
                     continue;
                 }
-                if name.ends_with(".crt") {
+                if name.strip_suffix(".crt").is_some() {
                     own.ca.push(path);
                 } else if let Some(pair) = path.strip_suffix(".cert") {
                     let key = format!("{pair}.key");

@@ -88,7 +88,7 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
     let unit = cx.world.unit(Unit::Containerd).await;
     if other.is_none() {
         for (file, written) in unit.isolated.values().cloned() {
-            not_replayed(cx, &file, vec![(NotFollowed::Isolated, written)]);
+            not_replayed(cx, &file, &[(NotFollowed::Isolated, written)]);
         }
         compare_proxies(cx, &asked.host, process.as_ref(), unit, kubelet.as_ref()).await;
         trust::follow(cx, process.as_ref(), &Variables::of(process.as_ref(), unit)).await;
@@ -111,14 +111,14 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
         list: None,
     };
     if let Some((file, socket)) = other {
-        not_replayed(cx, &file, vec![(NotFollowed::OtherRuntime, socket)]);
+        not_replayed(cx, &file, &[(NotFollowed::OtherRuntime, socket)]);
         return Ok(way);
     }
     let (file, root) = match command_line(way.process.as_ref(), unit) {
         Ok(named) => named,
         Err(written) => {
             let file = unit.sources.last().cloned().unwrap_or_default();
-            not_replayed(cx, &file, vec![(NotFollowed::OtherConfig, written)]);
+            not_replayed(cx, &file, &[(NotFollowed::OtherConfig, written)]);
             return Ok(way);
         }
     };
@@ -139,7 +139,7 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
             seen @ Seen::InEffect => {
                 cx.add_finding(Problem::PluginDisabled { file: file.clone(), plugin, seen });
             }
-            _ => not_replayed(cx, &file, vec![(NotFollowed::DisabledPlugins, plugin)]),
+            _ => not_replayed(cx, &file, &[(NotFollowed::DisabledPlugins, plugin)]),
         }
     }
     if let Some(said) = config.stops {
@@ -147,10 +147,10 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
             seen @ Seen::InEffect if config.is_sure() => {
                 cx.add_finding(Problem::PluginStops { file: file.clone(), said, seen });
             }
-            _ => not_replayed(cx, &file, vec![(NotFollowed::MayStop, said.to_string())]),
+            _ => not_replayed(cx, &file, &[(NotFollowed::MayStop, said.to_string())]),
         }
     }
-    not_replayed(cx, &file, config.not_replayed.clone());
+    not_replayed(cx, &file, &config.not_replayed);
     let found =
         match folder::find(cx, &config.folders, cx.target.registry_as_written(&asked.registry))
             .await
@@ -169,7 +169,7 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
         };
     let Some(found) = found else { return Ok(way) };
     if config.are_default {
-        not_replayed(cx, &found.path, vec![(NotFollowed::VersionDecides, "config_path".into())]);
+        not_replayed(cx, &found.path, &[(NotFollowed::VersionDecides, "config_path".into())]);
     }
     apply(cx, image_target, found, version, &mut way).await;
     Ok(way)
@@ -277,9 +277,9 @@ async fn apply(
 ) {
     let settings = folder::settings(cx, &found, version).await;
     let Settings { file, mut hosts, not_replayed: odd } = settings;
-    not_replayed(cx, &file, odd);
+    not_replayed(cx, &file, &odd);
     if hosts.len() > MAX_HOSTS {
-        not_replayed(cx, &file, vec![(NotFollowed::ManyHosts, hosts.len().to_string())]);
+        not_replayed(cx, &file, &[(NotFollowed::ManyHosts, hosts.len().to_string())]);
         hosts.truncate(MAX_HOSTS);
     }
     let (mut links, mut named) = (vec![], vec![]);
@@ -321,12 +321,12 @@ async fn apply(
 async fn of_registry(cx: &Cx, file: &str, entry: &HostEntry, host: &mut Host) -> bool {
     match entry.url.as_ref().map(url::Url::scheme) {
         Some("http") if !host.plain && !host.is_local() => {
-            not_replayed(cx, file, vec![(NotFollowed::PlainHttp, host.to_string())]);
+            not_replayed(cx, file, &[(NotFollowed::PlainHttp, host.to_string())]);
         }
         Some(scheme) => host.plain = scheme == "http",
         None => {}
     }
-    not_replayed(cx, file, odd_of_registry(entry));
+    not_replayed(cx, file, &odd_of_registry(entry));
     certificates::trust(cx, file, entry, host).await
 }
 
@@ -369,7 +369,7 @@ fn is_own(entry: &HostEntry, registry: &Host) -> bool {
 }
 
 /// Tells what of a file is not replayed: each kind once, however often it is in the file.
-fn not_replayed(cx: &Cx, file: &str, odd: Vec<(NotFollowed, String)>) {
+fn not_replayed(cx: &Cx, file: &str, odd: &[(NotFollowed, String)]) {
     for (place, (what, first)) in odd.iter().enumerate() {
         if odd[..place].iter().any(|(known, _)| known == what) {
             continue;

@@ -1,7 +1,7 @@
 //! Settings with which containerd pulls no image at all.
 //!
-//! Source: containerd, internal/cri/config/config.go: `ValidateImageConfig`, `ValidateRuntimeConfig`;
-//! internal/cri/server/images/image_pull.go: `PullImage`.
+//! Source: containerd, `internal/cri/config/config.go`: `ValidateImageConfig`, `ValidateRuntimeConfig`;
+//! `internal/cri/server/images/image_pull.go`: `PullImage`.
 
 use serde::Serialize;
 use toml::{Table, Value};

@@ -69,7 +69,7 @@ pub(super) async fn run(
         let mut args = lab_nodes::why_arguments(&scenario)?;
         args.options = options.or(args.options);
         let (world, kube) = lab_nodes::world_of(&scenario, &lab, &args.kube)?;
-        return why::in_world(world, kube, &args).await;
+        return Box::pin(why::in_world(world, kube, &args)).await;
     }
     let (options, targets, world) = prepare_scenario(&scenario, &lab, |base| options.or(base))?;
     check::in_world(targets, world, &options).await

@@ -41,7 +41,7 @@ pub(super) async fn run(args: WhyArgs) -> Result<Exit, String> {
     }
     let kube = args.kube.options(|name| env::var_os(name));
     let world = world::real(world::roots(vec![], None), None);
-    in_world(world, (kube, |_| carry::this_program()), &args).await
+    Box::pin(in_world(world, (kube, |_| carry::this_program()), &args)).await
 }
 
 /// Says what the words of a message are, and which failure modes they suspect.

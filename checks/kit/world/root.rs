@@ -120,12 +120,9 @@ impl Root {
     /// Returns whether a path below a mounted root that is not there is a link, or below one.
     fn is_behind_a_link(&self, path: &Path) -> bool {
         let is_mounted = self.opened.is_some() && path.starts_with(&self.path);
-        let above = path.ancestors().take_while(|above| *above != self.path);
-        is_mounted
-            && above
-                .filter_map(|above| self.link(above).ok())
-                .next()
-                .is_some_and(|it| it.is_symlink())
+        let mut above = path.ancestors().take_while(|above| *above != self.path);
+        let first = above.find_map(|above| self.link(above).ok());
+        is_mounted && first.is_some_and(|it| it.is_symlink())
     }
 
     /// Returns whether a path is a link to the file of each system that is always empty: so a drop-in of a
