@@ -29,7 +29,7 @@ pub mod token;
 pub mod untrusted;
 pub mod waiting;
 
-pub use pod::{Message, NamedImage, named_images};
+pub use pod::{Message, NamedImage, PodTemplate, TriedAdmission, named_images, pod_templates};
 
 use std::rc::Rc;
 
@@ -49,7 +49,7 @@ use steps::{
     ACCESS, ACR, API, ARM, CHALLENGE, CLOCK, CLUSTER, CONTAINERD, CONTENT, CREDENTIAL,
     ConnectSteps, DETECTORS, EXCHANGE, FIREWALL, FRONT, IDENTITY, IMAGE, KUBECONFIG, KUBELET,
     LAYER, LAYER_HOST, MANIFEST, MIRROR, MIRROR_LAYER, MIRROR_MANIFEST, MIRROR_PLATFORM, NODES,
-    OUTBOUND, PLATFORM, POD, PRIVATE_ENDPOINT, ROLE, RUNTIME, TOKEN,
+    OUTBOUND, PLATFORM, POD, POLICY, PRIVATE_ENDPOINT, ROLE, RUNTIME, TOKEN,
 };
 use token::RefreshToken;
 
@@ -122,6 +122,12 @@ pub fn cluster_nodes(plan: &mut Plan, api: &Fact<Api>, request: NodeRequest) -> 
 #[rustfmt::skip]
 pub fn waiting_pods(plan: &mut Plan, api: &Fact<Api>, scope: PodScope) -> Fact<WaitingPods> {
     plan.step(POD,        (api,),          async move |cx: &Cx, api: &Api| pod::find(cx, api, &scope).await)
+}
+
+/// Plans the question whether admission takes the pods that manifests describe.
+#[rustfmt::skip]
+pub fn manifest_admission(plan: &mut Plan, api: &Fact<Api>, templates: Vec<PodTemplate>) -> Fact<TriedAdmission> {
+    plan.step(POLICY,     (api,),          async move |cx: &Cx, api: &Api| Ok(pod::try_admission(cx, api, &templates).await))
 }
 
 /// What Azure's control plane knows of an AKS cluster that is looked at from its nodes.

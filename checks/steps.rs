@@ -102,6 +102,8 @@ pub const KUBECONFIG: Step = step("kubeconfig", kubeconfig::READ_SECONDS + SLACK
 pub const API: Step = step("api", KUBE);
 /// Which pods wait for an image? As long as the pages of them take: each wait is bounded.
 pub const POD: Step = step("pod", 60 * 60);
+/// Would admission take the pods that manifests describe? Each wait is bounded.
+pub const POLICY: Step = step("policy", 60 * 60);
 /// What may we do there? All of it is asked at once.
 pub const ACCESS: Step = step("access", KUBE);
 /// Which of its nodes look? As long as the pages of them take: each wait is bounded.
@@ -138,7 +140,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     let pull = steps.chain(LAYER_HOST.all()).chain([LAYER, CONTAINERD]);
     let mirrors = [MIRROR, MIRROR_MANIFEST, MIRROR_PLATFORM, MIRROR_LAYER];
     let azure = [ARM, CLUSTER, ACR, ROLE, FIREWALL, PRIVATE_ENDPOINT, OUTBOUND, DETECTORS, CONTENT];
-    let cluster = [KUBECONFIG, API, POD, ACCESS, NODES, ADMISSION, JOBS, AGENT];
+    let cluster = [KUBECONFIG, API, POD, POLICY, ACCESS, NODES, ADMISSION, JOBS, AGENT];
     let azure = azure.into_iter().chain([CREDENTIAL]);
     pull.chain(mirrors).chain(azure).chain(cluster).map(|step| step.name)
 }

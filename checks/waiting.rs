@@ -42,6 +42,8 @@ pub fn read(pods: &ImagePods, looks: &[impl Look]) -> Vec<Compared> {
     }
     let count = |nodes: &[&str]| nodes.iter().filter_map(|node| pods.nodes.get(*node)).sum();
     let mut found = broken(pods, looks, &of_cluster);
+    let rewritten =
+        rewritten(pods).map(|finding| Compared { finding, step, seen: of_cluster.clone() });
     let is_broken = |at: &usize| found.iter().any(|known| known.seen.contains(at));
     passing.retain(|node| place(node).is_none_or(|at| !is_broken(&at)));
     seen.retain(|at| !is_broken(at));
@@ -60,7 +62,20 @@ pub fn read(pods: &ImagePods, looks: &[impl Look]) -> Vec<Compared> {
         };
         found.push(Compared { finding: problem.into(), step, seen: of_cluster });
     }
+    found.extend(rewritten);
     found
+}
+
+/// Returns that the pods have another image than their template names.
+fn rewritten(pods: &ImagePods) -> Option<Finding> {
+    let (it, template) = pods.workloads.iter().find_map(|it| Some((it, it.asked.clone()?)))?;
+    let problem = Problem::ImageRewritten {
+        workload: it.workload.clone(),
+        namespace: it.namespace.clone(),
+        template,
+        image: pods.image.clone(),
+    };
+    Some(problem.into())
 }
 
 /// The steps whose result depends on who signs in.

@@ -205,8 +205,8 @@ fn what_may_not_be_read_is_one_line_each() {
 fn many_odd_lines_of_a_file_are_one_line() {
     let root = node();
     let hosts = root.path().join(HOSTS);
-    let odd: String =
-        (0..500).map(|it| format!("[host.\"https://u:hunter2-{it}@m.example\"]\n")).collect();
+    let odd = (0..500).map(|it| format!("[host.\"https://u:hunter2-{it}@m.example\"]"));
+    let odd = odd.collect::<Vec<_>>().join("\n");
     fs::write(&hosts, odd).unwrap();
     let told = told(program(&[]), root.path(), "runtime");
     assert!(told.iter().all(|code| code == "runtime/not-replayed") && told.len() <= 3, "{told:?}");

@@ -31,6 +31,23 @@ fn its_help_says_what_is_typed() {
 }
 
 #[test]
+fn its_commands_are_those_that_are_typed() {
+    let (_, said) = plugin("commands", &["lab", "pod-role-missing", "--lang", "en", "-v"]);
+    assert!(said.contains("kubectl check-acr node "), "{said}");
+    assert!(said.contains("kubectl check-acr explain "), "{said}");
+    let rest = said.replace("kubectl check-acr ", "");
+    assert!(!rest.contains("check-acr node") && !rest.contains("check-acr explain"), "{said}");
+    let (_, said) = plugin("message", &["why", "--lang", "en", "--message", MESSAGE]);
+    assert!(said.contains("kubectl check-acr node contoso.azurecr.io/a:1"), "{said}");
+    assert!(said.contains("kubectl check-acr explain "), "{said}");
+    let (_, said) = plugin("explain", &["explain", "pod/may-not-list", "--lang", "en"]);
+    assert!(said.contains("kubectl check-acr rbac why "), "{said}");
+}
+
+const MESSAGE: &str = "Failed to pull image \"contoso.azurecr.io/a:1\": failed to pull and unpack \
+    image \"contoso.azurecr.io/a:1\": failed to resolve image: contoso.azurecr.io/a:1: not found";
+
+#[test]
 fn it_is_the_same_program() {
     let (code, said) = plugin("run", &["lab", "pod-tag-missing", "--lang", "en"]);
     assert_eq!(code, Some(1), "{said}");

@@ -34,6 +34,16 @@ fn each_credential_is_told_with_the_answer_of_the_registry() {
         assert_eq!(rows.len(), 1, "{name}");
         assert_eq!(rows[0]["state"], state, "{name}");
         assert_eq!(rows[0]["answer"].as_str().unwrap_or_default(), answer, "{name}");
+        // The same in the group of the pods, and behind it what their node signs in with.
+        let page = Presentation::of(&Run::of(&events), checks::messages(), Lang::En, false);
+        let groups = &json(&page)["pods"]["groups"];
+        let lines = groups[0]["credentials"].as_array().unwrap();
+        assert_eq!(
+            (&lines[0]["state"], &lines[0]["secret"]),
+            (&rows[0]["state"], &"shop/contoso-pull".into())
+        );
+        assert_eq!(lines[0]["answer"], rows[0]["answer"], "{name}");
+        assert_eq!(lines[1]["node"], "aks-green-1", "{name}");
     }
 }
 

@@ -266,7 +266,8 @@ fn a_large_cluster_takes_one_list_of_pods_and_one_of_events() {
         _ => None,
     });
     assert!(took.unwrap() < 10_000, "{took:?} ms");
-    assert_eq!(requests(&events, "/replicasets"), 0);
+    // The template of each maker whose pods wait, once.
+    assert_eq!(requests(&events, "/replicasets"), 3);
     let text = shown(&page, 0);
     assert!(text.contains("pods that wait for an image: 41; causes: 2 (pods -A)"), "{text}");
 }

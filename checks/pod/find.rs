@@ -10,6 +10,7 @@ use super::{
     objects::{Event, Pod, Workload},
     problem::Problem,
     symptom::{self, Events},
+    template::Templates,
 };
 use crate::kit::{
     Cx, NoFact, StepResult,
@@ -82,7 +83,8 @@ pub async fn find(cx: &Cx, api: &Api, scope: &PodScope) -> StepResult<WaitingPod
     if let Err(error) = listed.await {
         cx.add_finding(Problem::EventsNotRead { said: error.said() });
     }
-    let mut folded = Folded::default();
+    let templates = Templates::read(cx, api, &waiting).await;
+    let mut folded = Folded::of(templates);
     let mut failing = 0;
     for pod in &waiting {
         let symptoms = symptom::of(pod, &events, now);

@@ -8,6 +8,7 @@ use super::{
     message::Message,
     objects::{Event, Pod},
     symptom::{self, Events, Symptom},
+    template::Templates,
 };
 use crate::kit::{
     kube::{ImagePods, List, WaitingWorkload, as_image},
@@ -22,7 +23,10 @@ const MAX_SECRETS: usize = 20;
 
 /// What waits, by image.
 #[derive(Debug, Default)]
-pub(super) struct Folded(BTreeMap<String, OfImage>);
+pub(super) struct Folded {
+    images: BTreeMap<String, OfImage>,
+    templates: Templates,
+}
 
 #[derive(Debug, Default)]
 struct OfImage {
@@ -32,29 +36,34 @@ struct OfImage {
 }
 
 impl Folded {
+    /// Returns nothing yet, with the templates of those that made the pods.
+    pub(super) fn of(templates: Templates) -> Self {
+        Self { templates, ..Self::default() }
+    }
+
     /// Takes what one pod waits for.
     pub(super) fn take(&mut self, pod: &Pod, symptoms: &[Symptom<'_>]) {
         let mut images: Vec<String> = vec![];
         for symptom in symptoms {
             let image = as_image(symptom.image);
-            let of_image = self.0.entry(image.clone()).or_default();
+            let of_image = self.images.entry(image.clone()).or_default();
             let is_first = !images.contains(&image);
             images.push(image);
-            of_image.take(pod, symptom, is_first);
+            of_image.take(pod, symptom, &self.templates, is_first);
         }
     }
 
     /// Returns the images, those that most pods wait for first.
     pub(super) fn images(self) -> Vec<ImagePods> {
         let mut images: Vec<ImagePods> =
-            self.0.into_iter().map(|(image, folded)| folded.image(image)).collect();
+            self.images.into_iter().map(|(image, folded)| folded.image(image)).collect();
         images.sort_by_key(|image| std::cmp::Reverse(image.count));
         images
     }
 }
 
 impl OfImage {
-    fn take(&mut self, pod: &Pod, symptom: &Symptom<'_>, is_first: bool) {
+    fn take(&mut self, pod: &Pod, symptom: &Symptom<'_>, templates: &Templates, is_first: bool) {
         let node = sanitize_text(&pod.spec.node_name);
         if is_first {
             self.count += 1;
@@ -74,6 +83,7 @@ impl OfImage {
             policy: sanitize_text(symptom.policy),
             account: account(pod),
             secrets: secrets(pod),
+            asked: templates.asked(pod, symptom.place, symptom.container),
             node,
             ..WaitingWorkload::default()
         });

@@ -1,6 +1,6 @@
 //! The images that manifests name, and where: the line, and the object.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::kit::{rules::Unusable, sanitize_text, world::yaml_documents};
 
@@ -22,6 +22,81 @@ pub struct NamedImage {
     pub objects: Vec<String>,
 }
 
+/// A pod that manifests describe: itself, or the template of a workload.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PodTemplate {
+    /// The object, such as `deployment/web`.
+    pub object: String,
+    /// Its namespace, where the manifest names one.
+    pub namespace: Option<String>,
+    /// The pod.
+    pub pod: Value,
+    /// Its containers and their images.
+    pub images: Vec<(String, String)>,
+    /// Where its images are named, for people.
+    pub at: String,
+}
+
+/// Returns the pods that the documents of a text describe; none where it does not parse.
+pub fn pod_templates(bytes: &[u8]) -> Vec<PodTemplate> {
+    let documents = yaml_documents(bytes).unwrap_or_default();
+    documents.iter().flat_map(objects).filter_map(template).collect()
+}
+
+/// Returns the objects of a document: those of a list, else itself.
+fn objects(document: &Value) -> &[Value] {
+    let list = document.get("items").and_then(Value::as_array).map(Vec::as_slice);
+    list.unwrap_or(std::slice::from_ref(document))
+}
+
+/// Returns the pod that an object describes.
+fn template(object: &Value) -> Option<PodTemplate> {
+    let kind = object["kind"].as_str()?;
+    let of = match kind {
+        "Pod" => object,
+        "CronJob" => &object["spec"]["jobTemplate"]["spec"]["template"],
+        "Deployment"
+        | "ReplicaSet"
+        | "StatefulSet"
+        | "DaemonSet"
+        | "Job"
+        | "ReplicationController" => &object["spec"]["template"],
+        _ => return None,
+    };
+    let name = object["metadata"]["name"].as_str().unwrap_or_default();
+    let mut metadata =
+        json!({ "labels": of["metadata"]["labels"], "annotations": of["metadata"]["annotations"] });
+    // The controllers name the pods of a workload so.
+    let (key, value) = if kind == "Pod" {
+        ("name", name.to_owned())
+    } else {
+        ("generateName", format!("{name}-"))
+    };
+    metadata[key] = value.into();
+    let members =
+        ["containers", "initContainers"].iter().filter_map(|list| of["spec"][list].as_array());
+    let images = members.flatten().filter_map(|one| {
+        Some((one["name"].as_str()?.to_owned(), one["image"].as_str()?.to_owned()))
+    });
+    Some(PodTemplate {
+        object: sanitize_text(&format!("{}/{name}", kind.to_lowercase())),
+        namespace: object["metadata"]["namespace"]
+            .as_str()
+            .filter(|it| is_name(it))
+            .map(str::to_owned),
+        images: images.collect(),
+        pod: json!({ "apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": of["spec"] }),
+        at: String::new(),
+    })
+}
+
+/// Returns whether a text can stand in a path of the API as a namespace.
+fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 63
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}
+
 /// Returns the images of all documents of a text.
 ///
 /// # Errors
@@ -29,8 +104,7 @@ pub struct NamedImage {
 pub fn named_images(bytes: &[u8]) -> Result<Vec<NamedImage>, Unusable> {
     let mut found: Vec<NamedImage> = vec![];
     for document in yaml_documents(bytes)? {
-        let list = document.get("items").and_then(Value::as_array).map(Vec::as_slice);
-        for object in list.unwrap_or(std::slice::from_ref(&document)) {
+        for object in objects(&document) {
             let Some(kind) = object["kind"].as_str() else { continue };
             let name = object["metadata"]["name"].as_str().unwrap_or_default();
             let object_name = sanitize_text(&format!("{}/{name}", kind.to_lowercase()));
@@ -149,6 +223,35 @@ image: c.io/values:1
         assert_eq!(shown, wanted);
         let json = r#"{"kind":"Pod","metadata":{"name":"a"},"spec":{"containers":[{"image":"c.io/a:1"}]}}"#;
         assert_eq!(named_images(json.as_bytes()).unwrap()[0].lines, [1]);
+    }
+
+    #[test]
+    fn a_pod_is_that_of_the_workload() {
+        let text = "\
+kind: Deployment
+metadata: { name: web, namespace: shop }
+spec:
+  template:
+    metadata: { labels: { app: web } }
+    spec: { containers: [{ name: app, image: c.io/app:1 }] }
+---
+kind: Service
+metadata: { name: web }
+---
+kind: CronJob
+metadata: { name: nightly, namespace: ../nodes }
+spec: { jobTemplate: { spec: { template: { spec: { containers: [{ name: a, image: c.io/a:1 }] } } } } }
+";
+        let templates = pod_templates(text.as_bytes());
+        assert_eq!(templates.len(), 2);
+        let [web, nightly] = &templates[..] else { panic!() };
+        assert_eq!((&*web.object, web.namespace.as_deref()), ("deployment/web", Some("shop")));
+        assert_eq!(web.images, [("app".to_owned(), "c.io/app:1".to_owned())]);
+        assert_eq!(web.pod["metadata"]["generateName"], "web-");
+        assert_eq!(web.pod["metadata"]["labels"]["app"], "web");
+        assert_eq!(web.pod["spec"]["containers"][0]["image"], "c.io/app:1");
+        assert_eq!(nightly.namespace, None, "that is no namespace");
+        assert_eq!(pod_templates(b"a: ["), []);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! The words are a symptom: on a real kubelet, sixteen different faults print the same line. They
 //! name suspects, and never more: what settles it is a pull from where the pod runs.
 
+mod admission;
 mod credentials;
 mod find;
 mod fold;
@@ -13,9 +14,11 @@ mod objects;
 pub mod own;
 mod problem;
 mod symptom;
+mod template;
 
+pub use admission::{TriedAdmission, try_admission};
 pub use find::find;
 pub use fold::images_of;
-pub use manifests::{NamedImage, named_images};
+pub use manifests::{NamedImage, PodTemplate, named_images, pod_templates};
 pub use message::{Message, Phase, Presented};
 pub use problem::Problem;

@@ -181,6 +181,56 @@ pub enum Problem {
         /// One of the pods.
         pod: String,
     },
+    /// The pods have another image than the template of their workload names.
+    ImageRewritten {
+        /// One of their workloads.
+        workload: String,
+        /// Its namespace.
+        namespace: String,
+        /// The image of the template.
+        template: String,
+        /// The image of the pods.
+        image: String,
+    },
+    /// Admission refuses a pod that manifests describe.
+    AdmissionRefuses {
+        /// Its kind and name.
+        object: String,
+        /// The namespace.
+        namespace: String,
+        /// The policy or webhook.
+        by: String,
+        /// Where the manifests name its images.
+        at: String,
+        /// What the API server said.
+        said: String,
+    },
+    /// Admission puts another image into a pod that manifests describe.
+    AdmissionRewrites {
+        /// Its kind and name.
+        object: String,
+        /// The namespace.
+        namespace: String,
+        /// Where the manifests name its images.
+        at: String,
+        /// The image of the manifest.
+        image: String,
+        /// The image that the pod would have.
+        admitted: String,
+    },
+    /// Whether admission takes a pod was not seen.
+    AdmissionNotTried {
+        /// Its kind and name.
+        object: String,
+        /// The namespace.
+        namespace: String,
+        /// The caller.
+        user: String,
+        /// Where the manifests name its images.
+        at: String,
+        /// What the API server said.
+        said: String,
+    },
     /// The kubelet itself limits how fast it begins pulls.
     KubeletPullQps {
         /// The nodes.

@@ -20,6 +20,9 @@ const REASONS: [&str; 7] = [
 ];
 /// What a container is said to wait for while its image is pulled, and long before.
 const BEFORE: [&str; 3] = ["ContainerCreating", "PodInitializing", ""];
+/// What a container is said to wait for where the kubelet gives the words of an error as the reason: it
+/// cannot decode a pull secret (kubernetes 1.34, pkg/kubelet/images, `EnsureImageExists`).
+const UNTYPED: &str = "Failed";
 /// How long a pull may take before it is looked at, in seconds.
 const HANGS: i64 = 120;
 /// How long the kubelet waits between two pulls at most, in seconds (kubernetes, pkg/kubelet:
@@ -111,7 +114,8 @@ pub(super) fn waits(pod: &Pod) -> bool {
         && lists.into_iter().flatten().any(|status| {
             let waiting = status.state.waiting.as_ref();
             waiting.is_some_and(|it| {
-                REASONS.contains(&it.reason.as_str()) || BEFORE.contains(&it.reason.as_str())
+                let reason = it.reason.as_str();
+                REASONS.contains(&reason) || BEFORE.contains(&reason) || is_untyped(reason)
             })
         })
 }
@@ -141,6 +145,11 @@ pub(super) fn of<'a>(pod: &'a Pod, events: &Events, now: Timestamp) -> Vec<Sympt
         is_new
     });
     found
+}
+
+/// Returns whether a reason is no word of the kubelet's but the text of an error.
+fn is_untyped(reason: &str) -> bool {
+    reason.contains(' ')
 }
 
 fn waiting<'a>(statuses: &'a [ContainerStatus], name: &str) -> Option<&'a Waiting> {
@@ -175,13 +184,17 @@ fn of_container<'a>(
         message: waiting.message.clone(),
         retried_in: None,
     });
-    if REASONS.contains(&waiting.reason.as_str()) {
+    let is_untyped = is_untyped(&waiting.reason);
+    if REASONS.contains(&waiting.reason.as_str()) || is_untyped {
         // The kubelet puts the failure of a volume's image into the status of each container that
         // mounts it (kubernetes, pkg/kubelet/kuberuntime, toKubeContainerImageVolumes).
         let named = quoted(&waiting.message).filter(|image| *image != container.image);
         let volume = named.and_then(|named| of_volume.into_iter().find(|one| one.image == named));
         let mut symptom = volume.unwrap_or(of_container);
         let said = events.of(pod, symptom.image);
+        if is_untyped {
+            symptom.reason = UNTYPED;
+        }
         symptom.message = fuller(symptom.message, said);
         symptom.retried_in = said.and_then(|said| said.retried_in(now));
         return vec![symptom];
@@ -277,6 +290,16 @@ mod tests {
         let pod = pod(&spec(), &waits_for("ImagePullBackOff", said));
         let told = events(&[("Failed", "Failed to pull image \"c.io/a:1\": old", NOW)]);
         assert_eq!(of(&pod, &told, NOW.parse().unwrap())[0].message, said);
+    }
+
+    #[test]
+    fn the_text_of_an_error_is_no_reason_and_still_one_to_look() {
+        let text = "unable to parse auth field, must be formatted as base64(username:password)";
+        let pod = pod(&spec(), &waits_for(text, text));
+        assert!(waits(&pod));
+        let found = of(&pod, &Events::default(), NOW.parse().unwrap());
+        assert_eq!((found[0].reason, &*found[0].message), (UNTYPED, text));
+        assert!(!waits(&self::pod(&spec(), &waits_for("CrashLoopBackOff", "back-off 5m0s"))));
     }
 
     #[test]

@@ -118,6 +118,7 @@ impl AksArgs {
             dry_run: false,
             keep: self.keep,
             kube: KubeArgs { namespace: self.namespace, in_azure: true, ..KubeArgs::default() },
+            jobs_namespace: None,
             options,
         })
     }

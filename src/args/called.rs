@@ -6,11 +6,17 @@ use std::{env, ffi::OsString, path::Path};
 use clap::{CommandFactory, FromArgMatches};
 
 use super::{AFTER_HELP, Args};
+use crate::present::OWN_NAME;
 
 /// The name of the link.
 const PLUGIN: &str = "kubectl-check_acr";
 /// What its user types.
 const CALLED: &str = "kubectl check-acr";
+
+/// Returns what the user types to call this program: what the commands that it prints begin with.
+pub(crate) fn name() -> &'static str {
+    if is_plugin(env::args_os().next().as_ref()) { CALLED } else { OWN_NAME }
+}
 
 /// Reads the command line.
 ///

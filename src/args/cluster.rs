@@ -136,6 +136,9 @@ pub(crate) struct NodeArgs {
     /// Which cluster.
     #[command(flatten)]
     pub kube: KubeArgs,
+    /// The namespace of the Jobs, where that is another.
+    #[arg(skip)]
+    pub jobs_namespace: Option<String>,
     /// How.
     #[command(flatten)]
     pub options: CheckOptions,
@@ -153,7 +156,7 @@ impl NodeArgs {
             choice,
             selector: self.selector.clone(),
             pod_network: self.pod_network,
-            namespace: None,
+            namespace: self.jobs_namespace.clone(),
             image: self.program.image.clone(),
         }
     }
@@ -164,7 +167,9 @@ impl NodeArgs {
             return flags_of_aks(self);
         }
         let mut flags = vec!["node".to_owned()];
-        flags.extend(self.kube.flags());
+        // `node` has one namespace, which is that of its Jobs.
+        let of_jobs = self.jobs_namespace.clone().or_else(|| self.kube.namespace.clone());
+        flags.extend(KubeArgs { namespace: of_jobs, ..self.kube.clone() }.flags());
         flags.extend(self.program.flags());
         let mut add = |flag: &str, value: &str| flags.extend([flag.to_owned(), value.to_owned()]);
         self.node.iter().for_each(|node| add("--node", node));

@@ -17,7 +17,7 @@ use crate::run::Wanted;
 pub(crate) use agent::AgentArgs;
 pub(crate) use aks::AksArgs;
 use azure::AzureArgs;
-pub(crate) use called::read;
+pub(crate) use called::{name as called, read};
 pub(crate) use cluster::{CleanupArgs, KubeArgs, NodeArgs, ProgramArgs, RbacArgs, RbacOf};
 pub(crate) use output::{FailOn, FixForm, Format, Output, ReferenceArgs, ShowArgs, When};
 pub(crate) use why::WhyArgs;

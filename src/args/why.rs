@@ -73,6 +73,7 @@ impl WhyArgs {
             dry_run: false,
             keep: false,
             kube: self.kube.clone(),
+            jobs_namespace: self.jobs_namespace.clone(),
             options: self.options.clone(),
         }
     }
@@ -140,6 +141,22 @@ fn named(words: &[String]) -> Result<Vec<(WorkloadKind, String)>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn commands_for_nodes_name_the_namespace_of_the_jobs() {
+        use clap::Parser;
+        let flags = |words: &[&str]| {
+            let words = ["check-acr", "why"].iter().chain(words);
+            match crate::args::Args::try_parse_from(words).unwrap().command {
+                Some(crate::args::Command::Why(args)) => args.of_nodes(vec!["n1".into()]).flags(),
+                _ => vec![],
+            }
+        };
+        let of_jobs = flags(&["-n", "shop", "--jobs-namespace", "tools"]);
+        assert_eq!(of_jobs, ["node", "--namespace", "tools", "--node", "n1"]);
+        assert_eq!(flags(&["-n", "shop"]), ["node", "--namespace", "shop", "--node", "n1"]);
+        assert_eq!(flags(&["-A"]), ["node", "--node", "n1"]);
+    }
 
     #[test]
     fn what_is_named_is_read_as_kubectl_reads_it() {

@@ -9,5 +9,5 @@ pub(super) async fn run(args: AksArgs) -> Result<Exit, String> {
     let kube = args.kube.options(|_| None);
     let targets = node::targets(&args.asked, &args)?;
     let world = world::real(world::roots(vec![], None), None);
-    node::in_world(targets, world, (kube, |_| carry::this_program()), &args).await
+    node::in_world(targets, world, (kube, |_| carry::this_program()), &args, vec![]).await
 }

@@ -4,13 +4,14 @@ use checks::kit::messages::Lang;
 
 use crate::{
     Exit,
+    args::called,
     present::reference::Reference,
     show::{self, reference},
 };
 
 pub(super) fn run(asked: &str, lang: Option<Lang>, as_json: bool) -> Result<Exit, String> {
     let (messages, lang) = (checks::messages(), lang.unwrap_or_else(show::locale));
-    let pages = Reference { messages, lang };
+    let pages = Reference { messages, lang, called: called() };
     // Accepts the form in which a code is printed: error[dns/nxdomain-registry]
     let asked = asked.split_once('[').map_or(asked, |(_, rest)| rest.trim_end_matches(']'));
     if let Some((slug, mode)) = messages.modes.row(asked) {

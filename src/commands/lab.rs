@@ -7,7 +7,7 @@ use checks::kit::{Target, World, engine::Event, messages::Lang};
 use clap::Parser;
 use lab::{Lab, Scenario, ScenarioFile};
 
-use super::{check, lab_nodes, node, why};
+use super::{check, lab_nodes, node, preflight, why};
 use crate::{
     Exit,
     args::{Args, CheckOptions, Format, Output, ShowArgs},
@@ -63,12 +63,16 @@ pub(super) async fn run(
         let mut args = lab_nodes::arguments(&scenario)?;
         args.options = options.or(args.options);
         let (world, kube) = lab_nodes::world_of(&scenario, &lab, &args.kube)?;
-        return node::in_world(lab_nodes::targets(&args)?, world, kube, &args).await;
+        return node::in_world(lab_nodes::targets(&args)?, world, kube, &args, vec![]).await;
     }
     if scenario.ask.command == "why" {
         let mut args = lab_nodes::why_arguments(&scenario)?;
         args.options = options.or(args.options);
         let (world, kube) = lab_nodes::world_of(&scenario, &lab, &args.kube)?;
+        if !args.files.is_empty() {
+            let asked = preflight::read(&lab_nodes::manifests(&scenario, &args), &args)?;
+            return Box::pin(preflight::in_world(asked, world, kube, &args)).await;
+        }
         return Box::pin(why::in_world(world, kube, &args)).await;
     }
     let (options, targets, world) = prepare_scenario(&scenario, &lab, |base| options.or(base))?;
@@ -127,6 +131,12 @@ pub async fn run_scenario(
         let mut args = lab_nodes::why_arguments(scenario)?;
         args.options = change(args.options);
         let (world, kube) = lab_nodes::world_of(scenario, lab, &args.kube)?;
+        if !args.files.is_empty() {
+            let asked = preflight::read(&lab_nodes::manifests(scenario, &args), &args)?;
+            let tell = move |event| kept.borrow_mut().push(event);
+            Box::pin(preflight::look(asked, world, kube, &args, tell)).await;
+            return Ok(events.take());
+        }
         let look =
             why::look(world, kube, &args, |_| {}, move |event| kept.borrow_mut().push(event));
         Box::pin(look).await?;

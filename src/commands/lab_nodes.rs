@@ -52,6 +52,14 @@ pub(super) fn why_arguments(scenario: &Scenario) -> Result<WhyArgs, String> {
     }
 }
 
+/// Returns the manifests that a scenario names, from its files.
+pub(super) fn manifests(scenario: &Scenario, args: &WhyArgs) -> Vec<(String, String)> {
+    let names = args.files.iter().map(|file| file.display().to_string());
+    names
+        .filter_map(|name| scenario.ask.files.get(&name).cloned().map(|text| (name, text)))
+        .collect()
+}
+
 /// Returns the world of the client, and its cluster, in whose pods the agent runs.
 pub(super) fn world_of(
     scenario: &Scenario,

@@ -2,11 +2,14 @@
 
 use std::{cell::RefCell, env, rc::Rc};
 
-use checks::kit::{
-    Target, World,
-    engine::{Event, Vantage},
-    kube::KubeOptions,
-    messages::Lang,
+use checks::{
+    PodTemplate,
+    kit::{
+        Target, World,
+        engine::{Event, Vantage},
+        kube::KubeOptions,
+        messages::Lang,
+    },
 };
 
 use super::{check, inputs, job_settings::settings};
@@ -14,7 +17,10 @@ use crate::{
     Exit, Run,
     args::NodeArgs,
     carry::{self, Architecture, NotCarried},
-    join::node::{Footprint, NodeRun, Programs, look},
+    join::{
+        node::{Footprint, NodeRun, Programs, look},
+        preview,
+    },
     phrases::Phrase,
     present::last_sentence::last_sentence,
     show::{Outputs, Progress, print_note},
@@ -31,7 +37,7 @@ pub(super) async fn run(args: NodeArgs) -> Result<Exit, String> {
         return super::manifests::print(&args, &targets).await;
     }
     let world = world::real(world::roots(vec![], None), None);
-    in_world(targets, world, (kube, |_| carry::this_program()), &args).await
+    in_world(targets, world, (kube, |_| carry::this_program()), &args, vec![]).await
 }
 
 /// Which cluster is asked, and what reads this program.
@@ -60,12 +66,13 @@ pub(super) fn targets(refs: &[String], args: &NodeArgs) -> Result<Vec<Target>, S
     Ok(targets)
 }
 
-/// Runs the Jobs and shows the result.
+/// Runs the Jobs and shows the result. Admission is asked about the pods of manifests first.
 pub(super) async fn in_world(
     targets: Vec<Target>,
     world: World,
     cluster: Cluster,
     args: &NodeArgs,
+    pods: Vec<PodTemplate>,
 ) -> Result<Exit, String> {
     let show = &args.options.show;
     let outputs = Outputs::open(show, args.options.file_timeout()).await?;
@@ -73,7 +80,7 @@ pub(super) async fn in_world(
     let (lines, folded) = (outputs.clone(), Rc::new(RefCell::new(outputs.new_run())));
     let (into, board) = (folded.clone(), progress.clone());
     let first = targets.first().map(Target::id);
-    let looking = look(prepare(targets, world, cluster, args), move |event: Event| {
+    let looking = look_with(pods, targets, world, cluster, args, move |event: Event| {
         if event.from == Vantage::Kubernetes && first.as_ref() == Some(&event.target) {
             board.take(&event);
         }
@@ -96,6 +103,23 @@ pub(super) async fn in_world(
         }
     }
     Ok(exit)
+}
+
+/// Looks from the nodes, and before asks admission about the pods of manifests.
+pub(super) async fn look_with(
+    pods: Vec<PodTemplate>,
+    targets: Vec<Target>,
+    world: World,
+    cluster: Cluster,
+    args: &NodeArgs,
+    tell: impl Fn(Event) + 'static,
+) -> Footprint {
+    let tell = Rc::new(tell);
+    let asked =
+        preview::try_out(&targets, world.clone(), cluster.0.clone(), pods, |event| tell(event));
+    let api = Box::pin(asked).await;
+    let run = NodeRun { api, ..prepare(targets, world, cluster, args) };
+    look(run, move |event| tell(event)).await
 }
 
 /// Says what a run did in the cluster.

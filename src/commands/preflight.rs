@@ -2,13 +2,18 @@
 
 use std::{env, fs, path::Path};
 
+#[cfg(feature = "lab")]
+use checks::kit::engine::Event;
 use checks::{
-    NamedImage,
-    kit::{Target, kube::as_image, sanitize_text},
-    named_images,
+    NamedImage, PodTemplate,
+    kit::{Target, World, kube::as_image, sanitize_text},
+    named_images, pod_templates,
 };
 
-use super::{check, inputs, node};
+use super::{
+    check, inputs,
+    node::{self, Cluster},
+};
 use crate::{Exit, args::WhyArgs, carry, wait::no_longer_than, world};
 
 /// The most that is read of all files.
@@ -17,22 +22,71 @@ const MAX_BYTES: u64 = 16 * 1024 * 1024;
 const MAX_FILES: usize = 500;
 /// The most images.
 const MAX_IMAGES: usize = 100;
+/// The most pods that admission is asked about.
+const MAX_PODS: usize = 100;
 /// How many places of an image are named.
 const MAX_PLACES: usize = 20;
+
+/// What manifests ask for.
+pub(super) struct Preflight {
+    targets: Vec<Target>,
+    pods: Vec<PodTemplate>,
+}
 
 /// Checks the images of the files from one node of each pool, or from here.
 pub(super) async fn run(args: &WhyArgs) -> Result<Exit, String> {
     let wait = args.options.file_timeout();
-    let (mut left, mut images) = (MAX_BYTES, vec![]);
+    let (mut left, mut read_so_far) = (MAX_BYTES, vec![]);
     for name in &args.files {
         for (file, text) in texts(name, wait).await? {
             left = left
                 .checked_sub(text.len() as u64)
                 .ok_or_else(|| format!("the manifests are longer than {MAX_BYTES} bytes"))?;
-            let named = named_images(text.as_bytes());
-            let named = named.map_err(|error| format!("{file}: no YAML: {error}"))?;
-            named.iter().for_each(|one| add(&mut images, &file, one));
+            read_so_far.push((file, text));
         }
+    }
+    let asked = read(&read_so_far, args)?;
+    let kube = args.kube.options(|name| env::var_os(name));
+    let world = world::real(world::roots(vec![], None), None);
+    in_world(asked, world, (kube, |_| carry::this_program()), args).await
+}
+
+/// Checks what manifests ask for in this world.
+pub(super) async fn in_world(
+    asked: Preflight,
+    world: World,
+    cluster: Cluster,
+    args: &WhyArgs,
+) -> Result<Exit, String> {
+    if args.here {
+        return check::in_world(asked.targets, world, &args.options).await;
+    }
+    let node_args = args.of_nodes(vec![]);
+    Box::pin(node::in_world(asked.targets, world, cluster, &node_args, asked.pods)).await
+}
+
+/// Looks from the nodes at what manifests ask for.
+#[cfg(feature = "lab")]
+pub(super) async fn look(
+    asked: Preflight,
+    world: World,
+    cluster: Cluster,
+    args: &WhyArgs,
+    tell: impl Fn(Event) + 'static,
+) {
+    let node_args = args.of_nodes(vec![]);
+    node::look_with(asked.pods, asked.targets, world, cluster, &node_args, tell).await;
+}
+
+/// Reads manifests, each with the name of its file.
+pub(super) fn read(texts: &[(String, String)], args: &WhyArgs) -> Result<Preflight, String> {
+    let (mut images, mut pods) = (vec![], vec![]);
+    for (file, text) in texts {
+        let named = named_images(text.as_bytes());
+        let named = named.map_err(|error| format!("{file}: no YAML: {error}"))?;
+        named.iter().for_each(|one| add(&mut images, file, one));
+        let of_file = pod_templates(text.as_bytes()).into_iter();
+        pods.extend(of_file.map(|pod| PodTemplate { at: places(file, &named, &pod), ..pod }));
     }
     if images.is_empty() {
         return Err("these manifests name no image".into());
@@ -42,14 +96,16 @@ pub(super) async fn run(args: &WhyArgs) -> Result<Exit, String> {
             "these manifests name more than {MAX_IMAGES} images; give fewer files"
         ));
     }
-    let node_args = args.of_nodes(vec![]);
-    let world = world::real(world::roots(vec![], None), None);
-    let targets = targets(images, args);
-    if args.here {
-        return check::in_world(targets, world, &args.options).await;
-    }
-    let kube = args.kube.options(|name| env::var_os(name));
-    node::in_world(targets, world, (kube, |_| carry::this_program()), &node_args).await
+    pods.truncate(MAX_PODS);
+    Ok(Preflight { targets: targets(images, args), pods })
+}
+
+/// Returns the lines that name the images of a pod.
+fn places(file: &str, named: &[NamedImage], pod: &PodTemplate) -> String {
+    let is_its = |one: &&NamedImage| pod.images.iter().any(|(_, image)| *image == one.image);
+    let lines = named.iter().filter(is_its).flat_map(|one| &one.lines);
+    let lines: Vec<String> = lines.take(MAX_PLACES).map(|line| format!("{file}:{line}")).collect();
+    sanitize_text(&if lines.is_empty() { file.to_owned() } else { lines.join(", ") })
 }
 
 /// An image, and the places that name it.

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     Exit, Run,
-    args::{DEFAULT_TIMEOUT, Format, Output, WhyArgs},
+    args::{DEFAULT_TIMEOUT, Format, Output, WhyArgs, called},
     carry,
     join::{
         self, credentials,
@@ -59,8 +59,8 @@ async fn read(text: &str, args: &WhyArgs) -> Result<Exit, String> {
         [Output { format: Format::Json, file: None }] => true,
         _ => return Err("--message prints to standard output, as text or json".into()),
     };
-    let (messages, lang) = (checks::messages(), show.lang.unwrap_or_else(show::locale));
-    let page = MessagePage::of(&Message::read(&text), messages, lang);
+    let lang = show.lang.unwrap_or_else(show::locale);
+    let page = MessagePage::of(&Message::read(&text), (checks::messages(), lang), called());
     reference::print_page(&page, as_json, |page| message::text(page, lang));
     // The words alone are never more than a suspicion.
     Ok(Exit::CouldNotTell)
@@ -141,7 +141,6 @@ pub(super) async fn look(
     run.api = Some(api);
     run.settings.asked = chosen.asked;
     run.settings.request.choice = checks::kit::kube::NodeChoice::OfPods(chosen.nodes);
-    run.settings.request.namespace.clone_from(&args.jobs_namespace);
     let told = tell.clone();
     Ok(join::node::look(run, move |event| told(event)).await)
 }

@@ -3,4 +3,5 @@
 pub(crate) mod credentials;
 pub(crate) mod node;
 pub(crate) mod pods;
+pub(crate) mod preview;
 pub mod termination;

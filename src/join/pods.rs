@@ -216,7 +216,8 @@ fn described(id: &str, flags: &[String]) -> Map<String, Value> {
     value.as_object().cloned().unwrap_or_default()
 }
 
-fn of_cluster(target: &str, kind: EventKind) -> Event {
+/// Returns an event that the cluster's API brought.
+pub(super) fn of_cluster(target: &str, kind: EventKind) -> Event {
     let (at, target) = (Timestamp::now(), target.to_owned());
     Event { v: VERSION, at, target, from: Vantage::Kubernetes, kind }
 }

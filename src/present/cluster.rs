@@ -1,8 +1,11 @@
 //! The cluster in commands: where a run names its kubeconfig or its context, so does every call of
 //! kubectl that the report shows. Without them it would ask, or change, whichever cluster is selected.
+//! Where kubectl started this program, the commands call it so.
 
 use checks::kit::messages::{FilledFix, word};
 use serde_json::{Map, Value};
+
+use super::OWN_NAME;
 
 /// What speaks to the cluster, at the beginning of a command. Each takes these flags.
 const CALLS: [&str; 4] =
@@ -33,7 +36,7 @@ impl ClusterFlags {
 
     fn added(&self, command: &str) -> Option<String> {
         let (mut text, mut rest) = (String::new(), command);
-        while let Some((at, call)) = next_call(rest, text.is_empty()) {
+        while let Some((at, call)) = next_call(rest, text.is_empty(), &CALLS) {
             let end = at + call.len();
             text.push_str(&rest[..end]);
             let flags = self.0.as_ref()?;
@@ -59,14 +62,33 @@ fn without_wait(command: &str) -> String {
     }
 }
 
-/// Returns where the next call begins, and which it is.
-fn next_call(text: &str, is_begin: bool) -> Option<(usize, &str)> {
+/// Writes the calls of this program in a fix as its user types them.
+pub(super) fn call_by(called: &str, fix: &mut FilledFix) {
+    if called != OWN_NAME {
+        for command in [&mut fix.run, &mut fix.verify, &mut fix.undo].into_iter().flatten() {
+            *command = called_by(called, command);
+        }
+    }
+}
+
+fn called_by(called: &str, command: &str) -> String {
+    let (mut text, mut rest) = (String::new(), command);
+    while let Some((at, call)) = next_call(rest, text.is_empty(), &[OWN_NAME]) {
+        text.push_str(&rest[..at]);
+        text.push_str(called);
+        rest = &rest[at + call.len()..];
+    }
+    text + rest
+}
+
+/// Returns where the next call of one of these begins, and which it is.
+fn next_call<'t>(text: &'t str, is_begin: bool, of: &[&'t str]) -> Option<(usize, &'t str)> {
     let begins = |at: usize| match text[..at].trim_end_matches(' ').chars().last() {
         None => is_begin,
         Some(before) => "(|&;{\n".contains(before),
     };
     let ends = |end: usize| text[end..].starts_with(' ') || end == text.len();
-    let calls = CALLS.iter().flat_map(|call| text.match_indices(call));
+    let calls = of.iter().flat_map(|call| text.match_indices(call));
     let calls = calls.filter(|(at, call)| begins(*at) && ends(at + call.len()));
     calls.min_by_key(|(at, _)| *at)
 }
@@ -122,6 +144,22 @@ mod tests {
         assert_eq!(flags.added("kubectl get nodes").unwrap(), "kubectl get nodes");
         assert_eq!(without_wait("check-acr --wait 15m aks -g a -n b"), "check-acr aks -g a -n b");
         assert_eq!(without_wait("check-acr --wait 15m app:v1"), "check-acr --wait 15m app:v1");
+    }
+
+    #[test]
+    fn a_plugin_is_called_by_its_name() {
+        for (command, wanted) in [
+            ("check-acr why -n a", "kubectl check-acr why -n a"),
+            ("check-acr rbac | kubectl apply -f -", "kubectl check-acr rbac | kubectl apply -f -"),
+            (
+                "kubectl get secret a -o yaml | check-acr --auth-file /dev/stdin app:v1",
+                "kubectl get secret a -o yaml | kubectl check-acr --auth-file /dev/stdin app:v1",
+            ),
+            ("az acr token delete -n check-acr-1", "az acr token delete -n check-acr-1"),
+            ("kubectl delete pod check-acr x", "kubectl delete pod check-acr x"),
+        ] {
+            assert_eq!(called_by("kubectl check-acr", command), wanted);
+        }
     }
 
     #[test]

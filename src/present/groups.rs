@@ -11,7 +11,7 @@ use checks::{
 };
 use serde_json::Value;
 
-use super::{CausePage, TargetPage, Told};
+use super::{CausePage, CredentialLine, TargetPage, Told, credentials};
 
 /// How many images, workloads and nodes of a group are kept.
 const MAX_KEPT: usize = 100;
@@ -46,6 +46,8 @@ pub struct Group {
     pub seen_from: Vec<String>,
     /// On how many nodes the pods are.
     pub nodes: usize,
+    /// What the kubelet presents for them, in its order, and what the registry answers.
+    pub credentials: Vec<CredentialLine>,
     /// What the kubelet says of one of the pods.
     pub said: String,
     /// The failure modes that its words fit: no more than a suspicion.
@@ -116,7 +118,8 @@ fn add(open: &mut Vec<Open>, targets: &[TargetPage], target: &TargetPage, pods: 
             take(open, (Severity::CouldNotTell, cause, &cause.told), &nodes, (target, pods));
         }
     }
-    for cause in target.warnings.iter().filter(is_of_pods) {
+    // What only the cluster tells of pods is no reason to say that their cause is gone.
+    for cause in target.warnings.iter().filter(|it| is_of_pods(it) && !is_late(it)) {
         let nodes = nodes_of(target, cause, pods);
         if !nodes.is_empty() {
             take(open, (Severity::Warning, cause, &cause.told), &nodes, (target, pods));
@@ -161,6 +164,7 @@ fn take(
             workloads: vec![],
             seen_from: vec![],
             nodes: 0,
+            credentials: vec![],
             said: String::new(),
             suspects: vec![],
         };
@@ -174,7 +178,11 @@ fn take(
     if target.text("image").is_some() || !pods.image.is_empty() {
         push(&mut group.images, target.asked());
     }
-    for workload in pods.workloads.iter().filter(|it| nodes.contains(&&it.node)) {
+    let there = || pods.workloads.iter().filter(|it| nodes.contains(&&it.node));
+    for line in credentials::of(target, pods, there()) {
+        push(&mut group.credentials, line);
+    }
+    for workload in there() {
         if group.suspects.is_empty() && !workload.said.is_empty() {
             group.said.clone_from(&workload.said);
             group.suspects.clone_from(&workload.suspects);

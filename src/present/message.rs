@@ -26,11 +26,18 @@ pub(crate) struct MessagePage {
     /// The command that settles it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settle: Option<String>,
+    /// What the user types to call this program.
+    #[serde(skip)]
+    pub called: &'static str,
 }
 
 impl MessagePage {
     /// Resolves a message in that language.
-    pub(crate) fn of(message: &Message, messages: &'static Messages, lang: Lang) -> Self {
+    pub(crate) fn of(
+        message: &Message,
+        (messages, lang): (&'static Messages, Lang),
+        called: &'static str,
+    ) -> Self {
         let line = |slug: &&'static str| {
             Some(ModeLine { mode: slug, text: messages.modes.get(slug)?.text.of(lang) })
         };
@@ -39,16 +46,17 @@ impl MessagePage {
             phase: word(message.parts.phase.to_string()),
             presented: message.parts.presented.map(|presented| word(presented.to_string())),
             modes: message.suspects.iter().filter_map(line).collect(),
-            settle: message.parts.image.as_deref().and_then(command),
+            settle: message.parts.image.as_deref().and_then(|image| command(called, image)),
+            called,
             message: Message { suspects: vec![], ..message.clone() },
         }
     }
 }
 
 /// Returns the check of that image from the nodes, as the words are a kubelet's; nothing where the text could be more than an image to a shell.
-fn command(image: &str) -> Option<String> {
+fn command(called: &str, image: &str) -> Option<String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-/:@".contains(c);
     let plain =
         image.chars().all(is_plain) && image.starts_with(|c: char| c.is_ascii_alphanumeric());
-    plain.then(|| format!("check-acr node {image}"))
+    plain.then(|| format!("{called} node {image}"))
 }

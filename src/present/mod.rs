@@ -2,6 +2,7 @@
 //! presentation.
 
 mod cluster;
+mod credentials;
 mod groups;
 mod headline;
 pub(crate) mod last_sentence;
@@ -11,6 +12,7 @@ mod resolve;
 
 use std::collections::BTreeMap;
 
+pub(crate) use credentials::CredentialLine;
 pub use groups::{Group, GroupsPage};
 
 use checks::compared::Separator;
@@ -27,8 +29,13 @@ use crate::{
     verdict::{Outcome, SideBySide, StepStatus},
 };
 
+/// What commands call this program, where nobody calls it otherwise.
+pub(crate) const OWN_NAME: &str = "check-acr";
+
 /// Everything that a format shows, in one language.
 pub struct Presentation {
+    /// What the user types to call this program: `check-acr`, or `kubectl check-acr`.
+    pub called: &'static str,
     /// The language of the texts.
     pub lang: Lang,
     /// How the program exits.

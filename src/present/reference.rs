@@ -2,9 +2,11 @@
 
 use checks::kit::{
     engine::Severity,
-    messages::{Entry, FilledFix, Lang, Messages, Mode},
+    messages::{Entry, FilledFix, Fix, Lang, Messages, Mode},
 };
 use serde::Serialize;
+
+use super::cluster::call_by;
 
 /// A code: what it means, how it shows, how it is fixed. Placeholders stay unfilled.
 #[derive(Serialize)]
@@ -85,6 +87,8 @@ pub(crate) struct ScenarioLine {
 pub(crate) struct Reference {
     pub messages: &'static Messages,
     pub lang: Lang,
+    /// What the user types to call this program.
+    pub called: &'static str,
 }
 
 impl Reference {
@@ -97,13 +101,18 @@ impl Reference {
     ) -> CodePage {
         let modes = || entry.modes.iter().filter_map(|slug| self.messages.modes.get(slug));
         let line = |slug: &&'static str| Some(self.mode_line(slug, self.messages.modes.get(slug)?));
+        let fix = |fix: &'static Fix| {
+            let mut fix = self.messages.unfilled(fix, self.lang);
+            call_by(self.called, &mut fix);
+            fix
+        };
         CodePage {
             code,
             severity: entry.severity,
             title: entry.title.of(self.lang),
             why: entry.why.map(|why| why.of(self.lang)),
             kubelet: modes().find_map(|mode| mode.kubelet),
-            fixes: entry.fix.iter().map(|fix| self.messages.unfilled(fix, self.lang)).collect(),
+            fixes: entry.fix.iter().map(fix).collect(),
             modes: entry.modes.iter().filter_map(line).collect(),
             explains: entry.explains,
             scenarios,

@@ -13,8 +13,10 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::{
-    CausePage, FindingPage, Presentation, StepPage, TargetPage, Told, ViewPage,
-    cluster::ClusterFlags, groups, headline::headline,
+    CausePage, FindingPage, OWN_NAME, Presentation, StepPage, TargetPage, Told, ViewPage,
+    cluster::{ClusterFlags, call_by},
+    groups,
+    headline::headline,
 };
 use crate::{
     exit::Exit,
@@ -26,10 +28,20 @@ use crate::{
 impl Presentation {
     /// Resolves a run. A warning counts as a failure if `--fail-on warning` asks for it.
     pub fn of(run: &Run, messages: &Messages, lang: Lang, fail_on_warning: bool) -> Self {
+        Self::called(OWN_NAME, run, (messages, lang), fail_on_warning)
+    }
+
+    /// Resolves a run for a user who calls this program by that name.
+    pub fn called(
+        called: &'static str,
+        run: &Run,
+        (messages, lang): (&Messages, Lang),
+        fail_on_warning: bool,
+    ) -> Self {
         let started_at = run.time.map(|(first, _)| first);
         let present = |report: &Report| {
             let values = Self::values(&report.target, started_at);
-            Presenter { report, values, messages, lang }.target(fail_on_warning)
+            Presenter { report, called, values, messages, lang }.target(fail_on_warning)
         };
         let targets: Vec<TargetPage> = run.reports.iter().map(present).collect();
         let exit = if run.interrupted {
@@ -39,6 +51,7 @@ impl Presentation {
         };
         let took = run.time.map_or(0, |(first, last)| last.duration_since(first).as_millis());
         Self {
+            called,
             lang,
             exit,
             tool: run.tool.clone(),
@@ -96,6 +109,7 @@ const PINNED: usize = "sha256:".len() + 12;
 /// Resolves one report.
 struct Presenter<'a> {
     report: &'a Report,
+    called: &'static str,
     /// What texts and commands may name.
     values: Map<String, Value>,
     messages: &'a Messages,
@@ -134,7 +148,10 @@ impl Presenter<'_> {
         let entry = self.messages.entries.get(&finding.code);
         let mut fixes = self.messages.fixes(finding, target, self.lang);
         let cluster = ClusterFlags::of(target);
-        fixes.iter_mut().for_each(|fix| cluster.add_to(fix));
+        for fix in &mut fixes {
+            cluster.add_to(fix);
+            call_by(self.called, fix);
+        }
         Told {
             code: finding.code.clone(),
             severity,

@@ -1,15 +1,18 @@
 //! The pods that wait for an image, by cause: one block for each.
 
-use checks::kit::{engine::Severity, kube::WaitingWorkload};
+use checks::kit::{
+    engine::Severity,
+    kube::{CredentialState, RegistryAnswer, WaitingWorkload},
+};
 use colored::Colorize;
 
 use super::{
-    guidance::{Shown, first_fix, guidance},
+    guidance::{first_fix, guidance},
     text::Page,
 };
 use crate::{
     phrases::Phrase,
-    present::{Group, GroupsPage},
+    present::{CredentialLine, Group, GroupsPage},
 };
 
 /// Where the texts of a block begin, behind their labels.
@@ -74,12 +77,20 @@ impl Page<'_> {
         }
         let pods = self.workloads(group);
         let images = self.some(&group.images);
+        let mut asked: Vec<String> = vec![];
+        for image in group.workloads.iter().filter_map(|it| it.asked.as_ref()) {
+            if !asked.contains(image) {
+                asked.push(image.clone());
+            }
+        }
+        let templates = self.some(&asked);
         let seen = self.some(&group.seen_from);
         let is_open = group.severity == Severity::CouldNotTell;
         let suspects = if is_open { self.some(&group.suspects) } else { String::new() };
         for (label, text) in [
             (Phrase::Pods, &pods),
             (Phrase::Image, &images),
+            (Phrase::InTemplate, &templates),
             (Phrase::LookedFrom, &seen),
             (Phrase::KubeletSays, &group.said),
             (Phrase::MayBe, &suspects),
@@ -89,6 +100,7 @@ impl Page<'_> {
                 self.paper.hang(&label, 4 + INDENT, text, |line| line.normal());
             }
         }
+        self.credentials(group);
         if let Some(saw) = told.saw.as_ref().filter(|_| group.severity == Severity::Error) {
             let label = format!("    {}", self.say(Phrase::Proof));
             self.paper.hang(&label, 4 + INDENT, saw, |line| line.normal());
@@ -96,8 +108,58 @@ impl Page<'_> {
         if let Some(why) = &told.why {
             self.paper.hang("", 4, why, |line| line.normal());
         }
-        let shown = Shown { form: self.options.fix_as, all: self.options.verbose > 0 };
+        let shown = self.shown();
         guidance(&mut self.paper, told, self.lang, shown);
+    }
+
+    /// Writes what the pods and their nodes present, where the pods have credentials of their own.
+    fn credentials(&mut self, group: &Group) {
+        let of_pods = group.credentials.iter().any(|line| line.secret.is_some());
+        if !of_pods && self.options.verbose == 0 {
+            return;
+        }
+        let shown = if self.options.verbose > 0 { usize::MAX } else { MAX_SHOWN };
+        for (place, line) in group.credentials.iter().take(shown).enumerate() {
+            let label = if place == 0 { self.say(Phrase::Presents) } else { "" };
+            let text = self.credential(line);
+            self.paper.hang(&format!("    {label}"), 4 + INDENT, &text, |line| line.normal());
+        }
+    }
+
+    fn credential(&self, line: &CredentialLine) -> String {
+        let who = match (&line.secret, &line.node) {
+            (Some(secret), _) => match &line.key {
+                Some(key) => format!("{secret} ({key})"),
+                None => secret.clone(),
+            },
+            (None, node) => {
+                let identity = line.identity.as_deref().unwrap_or_default();
+                format!("{}: {identity}", node.as_deref().unwrap_or_default())
+            }
+        };
+        let outcome = match (line.state, line.answer) {
+            (CredentialState::Missing, _) => Phrase::CredentialMissing,
+            (CredentialState::WrongType, _) => Phrase::CredentialWrongType,
+            (CredentialState::Malformed, _) => Phrase::CredentialMalformed,
+            (CredentialState::Empty, _) => Phrase::CredentialEmpty,
+            (CredentialState::NoMatch, _) => Phrase::CredentialNoMatch,
+            (CredentialState::NotRead, _) => Phrase::CredentialNotRead,
+            // A node signs in by itself; whether the kubelet comes so far is another question.
+            (_, Some(RegistryAnswer::Accepted)) if line.node.is_some() => Phrase::CredentialGets,
+            (_, Some(RegistryAnswer::Accepted)) => Phrase::CredentialAccepted,
+            (_, Some(RegistryAnswer::Refused)) => Phrase::CredentialRefused,
+            (_, Some(RegistryAnswer::Expired)) => Phrase::CredentialExpired,
+            (_, Some(RegistryAnswer::RefusedButAnonymous)) => Phrase::CredentialNotNeeded,
+            (_, Some(RegistryAnswer::NotForRepository)) => Phrase::CredentialElsewhere,
+            (_, None) if !line.codes.is_empty() => Phrase::CredentialInVain,
+            (_, Some(RegistryAnswer::NotTried)) if line.node.is_some() => Phrase::CredentialNotSeen,
+            (_, Some(RegistryAnswer::NotTried) | None) => Phrase::CredentialNotTried,
+        };
+        let codes = match line.codes.as_slice() {
+            [] => String::new(),
+            codes => format!(" [{}]", codes.join(", ")),
+        };
+        format!("{who} → {}{codes}", self.say(outcome))
     }
 
     /// Names the workloads, each with its pods.

@@ -5,7 +5,11 @@ use checks::kit::messages::{FilledFix, Lang, Place};
 use colored::Colorize;
 
 use super::paper::Paper;
-use crate::{args::output::FixForm, phrases::Phrase, present::Told};
+use crate::{
+    args::output::FixForm,
+    phrases::Phrase,
+    present::{OWN_NAME, Told},
+};
 
 /// Where the texts begin, behind their labels.
 const INDENT: usize = 8;
@@ -46,7 +50,8 @@ pub(super) fn guidance(paper: &mut Paper, told: &Told, lang: Lang, shown: Shown)
         (false, true) => Some(Phrase::OnlyUndo),
         (false, false) => None,
     };
-    let explain = Phrase::Explain.say(lang, &[("code", &told.code)]);
+    let values = [("called", shown.called), ("code", told.code.as_str())];
+    let explain = Phrase::Explain.say(lang, &values);
     let line = explain + more.map(|more| more.text(lang)).unwrap_or_default();
     paper.hang(&bold(Phrase::More, lang), INDENT, &line, |line| line.dimmed());
 }
@@ -54,7 +59,7 @@ pub(super) fn guidance(paper: &mut Paper, told: &Told, lang: Lang, shown: Shown)
 /// Writes the first fix alone, else the first check.
 pub(super) fn first_fix(paper: &mut Paper, told: &Told, lang: Lang, form: FixForm) {
     if let Some(fix) = first_entries(told).last() {
-        entry(paper, INDENT, fix, lang, Shown { form, all: false });
+        entry(paper, INDENT, fix, lang, Shown { form, all: false, called: OWN_NAME });
     }
 }
 
@@ -65,11 +70,13 @@ pub(super) struct Shown {
     pub(super) form: FixForm,
     /// Whether to add the further entries, where to read on, and how to undo each.
     pub(super) all: bool,
+    /// What the user types to call this program.
+    pub(super) called: &'static str,
 }
 
 /// Writes one entry, its text in the column `indent`.
 pub(super) fn entry(paper: &mut Paper, indent: usize, fix: &FilledFix, lang: Lang, shown: Shown) {
-    let Shown { form, all } = shown;
+    let Shown { form, all, .. } = shown;
     let terraform = fix.terraform.as_ref().filter(|_| form == FixForm::Terraform);
     let label = match (fix.changes, &fix.run) {
         (true, Some(_)) => Phrase::Fix,

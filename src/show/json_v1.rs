@@ -17,7 +17,8 @@ use serde_json::{Map, Value};
 
 use crate::{
     present::{
-        CausePage, FindingPage, Group, GroupsPage, Presentation, StepPage, TargetPage, ViewPage,
+        CausePage, CredentialLine, FindingPage, Group, GroupsPage, Presentation, StepPage,
+        TargetPage, ViewPage,
     },
     verdict::{Outcome, StepStatus},
 };
@@ -59,6 +60,7 @@ struct GroupPart<'a> {
     images: &'a [String],
     workloads: &'a [WaitingWorkload],
     seen_from: &'a [String],
+    credentials: &'a [CredentialLine],
     said: &'a str,
     suspects: &'a [String],
 }
@@ -195,6 +197,7 @@ fn group(group: &Group) -> GroupPart<'_> {
         images: &group.images,
         workloads: &group.workloads,
         seen_from: &group.seen_from,
+        credentials: &group.credentials,
         said: &group.said,
         suspects: &group.suspects,
     }

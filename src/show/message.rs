@@ -42,14 +42,14 @@ pub(crate) fn text(page: &MessagePage, lang: Lang) -> String {
         paper.hang(&format!("  {}", line.mode.bold()), 2 + WIDEST, line.text, |line| line.normal());
     }
     paper.gap();
-    paper.hang(&bold(Phrase::Settle, lang), INDENT, Phrase::WhereThePodRuns.text(lang), |line| {
-        line.normal()
-    });
+    let called = [("called", page.called)];
+    let where_it_runs = Phrase::WhereThePodRuns.say(lang, &called);
+    paper.hang(&bold(Phrase::Settle, lang), INDENT, &where_it_runs, |line| line.normal());
     if let Some(settle) = &page.settle {
         paper.command("", 2, settle);
     }
     if let Some(first) = page.modes.first() {
-        let explain = Phrase::Explain.say(lang, &[("code", first.mode)]);
+        let explain = Phrase::Explain.say(lang, &[("called", page.called), ("code", first.mode)]);
         paper.hang(&bold(Phrase::More, lang), INDENT, &explain, |line| line.dimmed());
     }
     paper.into_text()

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     Exit,
-    args::{FailOn, FixForm, Format, Output, ShowArgs, When},
+    args::{FailOn, FixForm, Format, Output, ShowArgs, When, called},
     present::{CausePage, Presentation, TargetPage},
     report::Run,
     wait::no_longer_than,
@@ -116,7 +116,8 @@ impl Outputs {
     /// Resolves a run into what these outputs show.
     pub(crate) fn present(&self, run: &Run) -> Presentation {
         let fail_on_warning = self.fail_on == Some(FailOn::Warning);
-        Presentation::of(run, self.messages, self.lang, fail_on_warning)
+        let texts = (self.messages, self.lang);
+        Presentation::called(called(), run, texts, fail_on_warning)
     }
 
     /// Writes the result and returns how the program exits.

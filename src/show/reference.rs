@@ -13,7 +13,7 @@ use super::{
     terminal::{colored, pad, width},
 };
 use crate::{
-    args::{FixForm, When},
+    args::{FixForm, When, called},
     phrases::Phrase,
     present::reference::{CodeLine, CodePage, Listing, ModePage},
 };
@@ -58,7 +58,7 @@ pub(crate) fn code(page: &CodePage, lang: Lang) -> String {
     }
     if !page.scenarios.is_empty() {
         let all: Vec<String> =
-            page.scenarios.iter().map(|name| format!("check-acr lab {name}")).collect();
+            page.scenarios.iter().map(|name| format!("{} lab {name}", called())).collect();
         labelled(&mut paper, Phrase::Try, &all.join(" · "), lang);
     }
     for mode in &page.modes {
@@ -73,7 +73,13 @@ pub(crate) fn code(page: &CodePage, lang: Lang) -> String {
     }
     for fix in &page.fixes {
         paper.gap();
-        entry(&mut paper, INDENT, fix, lang, Shown { form: FixForm::Az, all: true });
+        entry(
+            &mut paper,
+            INDENT,
+            fix,
+            lang,
+            Shown { form: FixForm::Az, all: true, called: called() },
+        );
         if let Some(verify) = &fix.verify {
             paper.command(&bold(Phrase::Verify, lang), INDENT, verify);
         }

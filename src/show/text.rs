@@ -44,7 +44,8 @@ pub fn text(presentation: &Presentation, messages: &Messages, options: TextOptio
     control::set_override(options.color);
     let lang = presentation.lang;
     let paper = Paper::new(options.width);
-    let mut page = Page { messages, lang, options, told: vec![], paper };
+    let called = presentation.called;
+    let mut page = Page { messages, lang, called, options, told: vec![], paper };
     if let Some(groups) = presentation.groups.as_ref().filter(|page| !page.groups.is_empty()) {
         page.groups(groups);
         // What each node saw of each image comes behind.
@@ -63,6 +64,8 @@ pub fn text(presentation: &Presentation, messages: &Messages, options: TextOptio
 pub(super) struct Page<'a> {
     pub(super) messages: &'a Messages,
     pub(super) lang: Lang,
+    /// What the user types to call this program.
+    called: &'static str,
     pub(super) options: TextOptions,
     /// What was shown already: two steps may find the same.
     told: Vec<Told>,
@@ -72,6 +75,12 @@ pub(super) struct Page<'a> {
 impl Page<'_> {
     pub(super) fn say(&self, phrase: Phrase) -> &'static str {
         phrase.text(self.lang)
+    }
+
+    /// Returns what is shown of each entry of a fix.
+    pub(super) fn shown(&self) -> Shown {
+        let (form, all) = (self.options.fix_as, self.options.verbose > 0);
+        Shown { form, all, called: self.called }
     }
 
     fn target(&mut self, target: &TargetPage) {
@@ -331,7 +340,7 @@ impl Page<'_> {
         if !told.fixes.is_empty() && (told.why.is_some() || !is_first) {
             self.paper.gap();
         }
-        let shown = Shown { form: self.options.fix_as, all: self.options.verbose > 0 };
+        let shown = self.shown();
         guidance(&mut self.paper, told, self.lang, shown);
     }
 }

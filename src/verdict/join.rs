@@ -146,16 +146,21 @@ fn first_symptom(report: &Report, cause: &Cause<'_>) -> usize {
     places.min().unwrap_or(usize::MAX)
 }
 
-/// Joins the outcomes. The control plane pulls nothing, so it can only say why a pull fails.
+/// Joins the outcomes. The control plane pulls nothing, so it can only say why a pull fails; but where
+/// admission refuses the pods of an image, no node is ever asked to pull it for them.
 fn can(report: &Report, views: &[ViewVerdict<'_>]) -> Outcome {
     let pulls = |view: &View| view.vantage.pulls();
     let outcomes = || report.views.iter().zip(views).map(|(view, read)| (pulls(view), read.can));
     let mut pulling = outcomes().filter_map(|(pulls, can)| pulls.then_some(can));
     let first = pulling.next();
     let is_doubted = views.iter().any(is_way_unknown);
+    // Refused, or given another image than the one that was looked at.
+    let is_of_policy = |reason: &Reason<'_>| reason.step == steps::POLICY.name;
+    let is_refused =
+        views.iter().any(|view| view.causes.iter().chain(&view.could_not_tell).any(is_of_policy));
     let are_alike = pulling.all(|can| Some(can) == first);
     match first {
-        Some(green @ (Outcome::Pull | Outcome::SignIn)) if are_alike => green,
+        Some(green @ (Outcome::Pull | Outcome::SignIn)) if are_alike && !is_refused => green,
         _ if outcomes().any(|(pulls, can)| can == Outcome::No && (pulls || !is_doubted)) => {
             Outcome::No
         }

@@ -152,6 +152,9 @@ pub struct WaitingWorkload {
     pub account: String,
     /// The pull secrets that its pods name, in their order.
     pub secrets: Vec<String>,
+    /// The image that the template of the workload names, where the pods have another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
     /// How many pods.
     pub count: usize,
     /// The names of the first of them.

@@ -161,7 +161,15 @@ const WORDS: &[(&[&str], Fault)] = &[
     (&["unexpected eof", ": eof"], Cut),
     (&["context canceled"], Canceled),
     (&["400 bad request"], Outage),
-    (&["invalid character"], MalformedSecret),
+    (
+        &[
+            "invalid character",
+            "unexpected end of json input",
+            "must be formatted as base64(username:password)",
+            "illegal base64 data",
+        ],
+        MalformedSecret,
+    ),
 ];
 
 /// Returns what a message in small letters says went wrong.

@@ -199,7 +199,9 @@ impl Cluster {
             let said = "admission webhook \"mutate.contoso.com\" does not support dry run";
             return failure(400, "BadRequest", said);
         }
-        if let Some(refused) = self.settings.refuses.get(resource).filter(|refused| !refused.late) {
+        if let Some(refused) = self.settings.refuses.get(resource).filter(|refused| {
+            !refused.late && (refused.image.is_empty() || names(&object, &refused.image))
+        }) {
             let reason = if refused.status == 403 { "Forbidden" } else { "" };
             return failure(refused.status, reason, &refused.message.replace("NAME", &name));
         }
@@ -209,6 +211,12 @@ impl Cluster {
         } else {
             &mut object["spec"]
         };
+        for container in spec["containers"].as_array_mut().into_iter().flatten() {
+            let image = container["image"].as_str().unwrap_or_default();
+            if let Some(other) = self.settings.mirrors.get(image) {
+                container["image"] = other.as_str().into();
+            }
+        }
         match self.settings.rewrites.as_str() {
             "sidecar" => {
                 if let Some(containers) = spec["containers"].as_array_mut() {
@@ -331,4 +339,9 @@ fn respond(status: u16, body: Body) -> Response<Body> {
         headers.insert(DATE, date);
     }
     response
+}
+
+/// Returns whether a container or a volume of an object names an image.
+fn names(object: &Value, image: &str) -> bool {
+    object.to_string().contains(&format!("\"image\":\"{image}\""))
 }

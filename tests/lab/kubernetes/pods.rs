@@ -79,6 +79,9 @@ pub struct Workload {
     /// The labels of its pods.
     #[serde(default)]
     pub selector: BTreeMap<String, String>,
+    /// The image of the container `app` in its template; there is no template if empty.
+    #[serde(default)]
+    pub image: String,
     /// Why the API server creates none of its pods, as an event says it; there is none if empty.
     #[serde(default)]
     pub refused: String,
@@ -128,12 +131,16 @@ pub(super) fn fill(
         };
         let selector =
             (!workload.selector.is_empty()).then(|| json!({ "matchLabels": workload.selector }));
-        let object = json!({
+        let mut object = json!({
             "kind": kind,
             "metadata": { "name": name, "namespace": workload.namespace, "uid": uid(of) },
             "spec": { "replicas": workload.replicas, "selector": selector },
             "status": { "replicas": workload.has },
         });
+        if !workload.image.is_empty() {
+            let container = json!({ "name": "app", "image": workload.image });
+            object["spec"]["template"] = json!({ "spec": { "containers": [container] } });
+        }
         let involved = involved(&object, "");
         store.put(resource, object);
         if !workload.refused.is_empty() {

@@ -27,6 +27,8 @@ pub struct Kubernetes {
     pub no_dry_runs: bool,
     /// What admission changes in a pod: `sidecar`, `image`; nothing if empty.
     pub rewrites: String,
+    /// The images that admission replaces in pods.
+    pub mirrors: BTreeMap<String, String>,
     /// Whether Jobs are deleted when they are asked to be.
     pub deletes: bool,
     /// The pods by their names.
@@ -64,6 +66,9 @@ pub struct Refused {
     /// Whether only the Job's own attempts to create its pods are refused, and no dry run.
     #[serde(default)]
     pub late: bool,
+    /// The image that is refused; every one if empty.
+    #[serde(default)]
+    pub image: String,
 }
 
 /// A node.
