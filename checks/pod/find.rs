@@ -233,11 +233,17 @@ async fn still_refused(cx: &Cx, api: &Api, mut refused: Vec<Event>) -> Vec<NotCr
                 namespace: sanitize_text(&one.namespace),
                 kind: sanitize_text(&one.kind),
                 name: sanitize_text(&one.name),
-                said: sanitize_text(one.said.strip_prefix("Error creating: ").unwrap_or(&one.said)),
+                said: sanitize_text(without_head(&one.said)),
             });
         }
     }
     kept
+}
+
+/// Returns what the API server said, without the words of the controller that repeats it, and of the
+/// events that were combined.
+fn without_head(said: &str) -> &str {
+    said.split_once("Error creating: ").map_or(said, |(_, said)| said)
 }
 
 /// Returns whether a workload wants a pod and has none: an event of an hour ago may be over.
@@ -295,6 +301,14 @@ fn not_found(api: &Api, kind: WorkloadKind, name: &str, error: &KubeError) -> No
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_words_of_the_api_server_are_told() {
+        let said = "(combined from similar events): Error creating: pods \"a\" is forbidden: no";
+        assert_eq!(without_head(said), "pods \"a\" is forbidden: no");
+        assert_eq!(without_head("Error creating: no"), "no");
+        assert_eq!(without_head("no"), "no");
+    }
 
     #[test]
     fn a_workload_makes_what_is_named_after_it_and_one_word() {

@@ -8,8 +8,13 @@ use serde_json::{Map, Value};
 use super::OWN_NAME;
 
 /// What speaks to the cluster, at the beginning of a command. Each takes these flags.
-const CALLS: [&str; 4] =
-    ["kubectl", "check-acr node", "check-acr cleanup", "kubelogin convert-kubeconfig"];
+const CALLS: [&str; 5] = [
+    "kubectl",
+    "check-acr node",
+    "check-acr why",
+    "check-acr cleanup",
+    "kubelogin convert-kubeconfig",
+];
 
 /// The flags of a run that say which cluster it asked; `None` where no command can hold them.
 pub(super) struct ClusterFlags(Option<String>);
@@ -125,6 +130,7 @@ mod tests {
                 "check-acr node --context prod --kubeconfig '/a b' c",
                 "check-acr node --context prod --kubeconfig '/a b' c",
             ),
+            ("check-acr why -n a", "check-acr why --context prod --kubeconfig '/a b' -n a"),
             ("check-acr cleanup", "check-acr cleanup --context prod --kubeconfig '/a b'"),
             ("kubectl config view", "kubectl --context prod --kubeconfig '/a b' config view"),
             (
