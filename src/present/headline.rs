@@ -112,6 +112,11 @@ fn of_many(page: &TargetPage, views: &[&ViewPage], lang: Lang) -> String {
         Outcome::No if count(Outcome::No) == "0" => cannot(page, lang),
         Outcome::No if page.only_sign_in() => say(Phrase::SomeCannotSignIn, &count(Outcome::No)),
         Outcome::No => say(Phrase::SomeCannotPull, &count(Outcome::No)),
+        // The doubt is about all of them.
+        Outcome::CouldNotTell if count(Outcome::CouldNotTell) == "0" => {
+            let asked = page.asked();
+            Phrase::VerdictCouldNotTell.say(lang, &[("asked", &asked), ("why", why(page))])
+        }
         Outcome::CouldNotTell | Outcome::NothingWaits => {
             say(Phrase::SomeCouldNotTell, &count(Outcome::CouldNotTell))
         }
