@@ -43,6 +43,8 @@ pub struct Config {
     pub verifiers: String,
     /// The directory in which containerd keeps what it pulls.
     pub root: String,
+    /// Its socket, if that is set.
+    pub address: Option<String>,
 }
 
 impl Default for Config {
@@ -57,6 +59,7 @@ impl Default for Config {
             disables: None,
             verifiers: VERIFIERS.to_owned(),
             root: ROOT.to_owned(),
+            address: None,
         }
     }
 }
@@ -88,6 +91,8 @@ impl Config {
         {
             root.clone_into(&mut config.root);
         }
+        let address = file.table.get("grpc").and_then(|grpc| grpc.get("address")?.as_str());
+        config.address = address.filter(|it| !it.is_empty()).map(str::to_owned);
         let disabled = file.table.get("disabled_plugins").and_then(Value::as_array);
         for name in disabled.into_iter().flatten().filter_map(Value::as_str) {
             match needs(name, version) {

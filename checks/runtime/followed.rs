@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::mirrors::List;
 use crate::kit::{
-    Host,
+    Host, NoFact, StepResult,
+    engine::RunProblem,
     world::{Process, Seen},
 };
 
@@ -51,4 +52,22 @@ pub struct Runtime {
     /// All hosts, where there are others than the registry.
     #[serde(skip)]
     pub(super) list: Option<Rc<List>>,
+}
+
+/// Returns the registry as containerd asks it.
+pub fn host(runtime: &Runtime) -> StepResult<Host> {
+    Ok(runtime.host.clone())
+}
+
+/// That a pull on this node may need a proxy.
+pub struct Proxied;
+
+/// Returns that a pull on this node may need a proxy, if containerd has any.
+pub fn proxied(runtime: &Runtime) -> StepResult<Proxied> {
+    runtime.has_proxies.then_some(Proxied).ok_or_else(|| NoFact::skipped(RunProblem::LeftOut {}))
+}
+
+/// Returns the hosts that containerd asks, if there are others than the registry.
+pub fn hosts(runtime: &Runtime) -> StepResult<Rc<List>> {
+    runtime.list.clone().ok_or_else(|| NoFact::skipped(RunProblem::LeftOut {}))
 }

@@ -1,8 +1,7 @@
 //! Which hosts does this node's containerd ask for the image?
 //!
-//! The files are those that containerd reads: its configuration, and for each registry a directory
-//! with `hosts.toml` or with certificates. What they say is configured; what the running process has
-//! is in effect: its environment, and files that are older than it is.
+//! Its files are its configuration, and for each registry a directory with `hosts.toml` or certificates.
+//! They are configured; in effect is what the running process has, and files that are older than it.
 
 mod asking;
 mod certificates;
@@ -33,8 +32,7 @@ use std::{rc::Rc, time::Duration};
 use crate::{
     image::ImageTarget,
     kit::{
-        Cx, Host, HostPurpose, Image, NoFact, StepResult,
-        engine::RunProblem,
+        Cx, Host, HostPurpose, Image, StepResult,
         rules::flag,
         world::{
             FileError, PROCESS_READS, Process, Seen, UNIT_READS, Unit, UnitEnvironment, Variables,
@@ -43,8 +41,9 @@ use crate::{
 };
 pub use config::Config;
 pub use containerd::{Needs, needs};
+use endpoint::Endpoint;
 use folder::{RegistryFolder, Settings};
-pub use followed::Runtime;
+pub use followed::{Proxied, Runtime, host, hosts, proxied};
 use hosts_file::HostEntry;
 pub use hosts_file::HostsFile;
 use imports::{Loaded, Unloaded};
@@ -84,7 +83,8 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
     let lacks_containerd = matches!(found, Ok(None));
     let process = found.ok().flatten();
     let kubelet = cx.world.process(Unit::Kubelet.name()).await.ok().flatten();
-    let other = endpoint::other(cx, kubelet.as_ref(), process.as_ref()).await;
+    let endpoint = Endpoint::read(cx, kubelet.as_ref()).await;
+    let other = endpoint.as_ref().filter(|it| !it.may_be_containerds());
     let unit = cx.world.unit(Unit::Containerd).await;
     if other.is_none() {
         for (file, written) in unit.isolated.values().cloned() {
@@ -110,8 +110,8 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
         has_proxies: cx.world.pull_proxies().are_set(),
         list: None,
     };
-    if let Some((file, socket)) = other {
-        not_replayed(cx, &file, &[(NotFollowed::OtherRuntime, socket)]);
+    if let Some(Endpoint { file, socket }) = other {
+        not_replayed(cx, file, &[(NotFollowed::OtherRuntime, socket.clone())]);
         return Ok(way);
     }
     let (file, root) = match command_line(way.process.as_ref(), unit) {
@@ -125,6 +125,10 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
     let Some(config) = load(cx, &file, version, &asked.registry, &mut way).await else {
         return Ok(way);
     };
+    let (process, address) = (way.process.as_ref(), config.address.as_deref());
+    if let Some(other) = endpoint.filter(|it| !it.is_of(process, address)) {
+        not_replayed(cx, &other.file, &[(NotFollowed::OtherRuntime, other.socket)]);
+    }
     if lacks_containerd && (way.config.is_some() || unit.command.is_some()) {
         cx.add_finding(Problem::NotRunning { file: file.clone() });
     }
@@ -379,22 +383,4 @@ fn not_replayed(cx: &Cx, file: &str, odd: &[(NotFollowed, String)]) {
         let (file, written) = (file.to_owned(), format!("{first}{more}"));
         cx.add_finding(Problem::NotReplayed { file, what: *what, written });
     }
-}
-
-/// Returns the registry as containerd asks it.
-pub fn host(runtime: &Runtime) -> StepResult<Host> {
-    Ok(runtime.host.clone())
-}
-
-/// That a pull on this node may need a proxy.
-pub struct Proxied;
-
-/// Returns that a pull on this node may need a proxy, if containerd has any.
-pub fn proxied(runtime: &Runtime) -> StepResult<Proxied> {
-    runtime.has_proxies.then_some(Proxied).ok_or_else(|| NoFact::skipped(RunProblem::LeftOut {}))
-}
-
-/// Returns the hosts that containerd asks, if there are others than the registry.
-pub fn hosts(runtime: &Runtime) -> StepResult<Rc<List>> {
-    runtime.list.clone().ok_or_else(|| NoFact::skipped(RunProblem::LeftOut {}))
 }
