@@ -4,7 +4,7 @@
 use toml::{Table, Value};
 
 use super::{
-    plugins::{PULLING, RUNNING, TRANSFER, counts, needs},
+    plugins::{PULLING, RUNNING, TRANSFER, counts, is_misspelled, needs},
     problem::NotFollowed,
     snapshotter,
     stops::StopsBy,
@@ -228,23 +228,6 @@ impl Config {
 /// Returns a table in a table.
 fn table<'a>(of: &'a Table, name: &str) -> Result<Option<&'a Table>, Malformed> {
     of.get(name).map(|value| value.as_table().ok_or(Malformed::NotAnObject)).transpose()
-}
-
-/// Returns whether a key differs from one that counts in upper and lower case only. go-toml v2
-/// takes such a key, older versions do not.
-fn is_misspelled(key: &str) -> bool {
-    let known = [
-        "auths",
-        "config_path",
-        "configs",
-        "containerd",
-        "discard_unpacked_layers",
-        "image_pull_progress_timeout",
-        "mirrors",
-        "registry",
-        "snapshotter",
-    ];
-    known.iter().any(|known| key != *known && key.eq_ignore_ascii_case(known))
 }
 
 #[cfg(test)]

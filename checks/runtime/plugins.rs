@@ -69,3 +69,20 @@ pub(super) fn needs(name: &str, version: Option<Version>) -> Option<bool> {
     }
     NOT_NEEDED.iter().any(|end| name.ends_with(end)).then_some(false)
 }
+
+/// Returns whether a key differs from one that counts in upper and lower case only. go-toml v2
+/// takes such a key, older versions do not.
+pub(super) fn is_misspelled(key: &str) -> bool {
+    let known = [
+        "auths",
+        "config_path",
+        "configs",
+        "containerd",
+        "discard_unpacked_layers",
+        "image_pull_progress_timeout",
+        "mirrors",
+        "registry",
+        "snapshotter",
+    ];
+    known.iter().any(|known| key != *known && key.eq_ignore_ascii_case(known))
+}
