@@ -138,22 +138,7 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
     if config.streams {
         cx.add_finding(Problem::ArtifactStreaming { file: file.clone() });
     }
-    if let Some(plugin) = config.disables.clone() {
-        match way.seen {
-            seen @ Seen::InEffect => {
-                cx.add_finding(Problem::PluginDisabled { file: file.clone(), plugin, seen });
-            }
-            _ => not_replayed(cx, &file, &[(NotFollowed::DisabledPlugins, plugin)]),
-        }
-    }
-    if let Some(said) = config.stops {
-        match way.seen {
-            seen @ Seen::InEffect if config.is_sure() => {
-                cx.add_finding(Problem::PluginStops { file: file.clone(), said, seen });
-            }
-            _ => not_replayed(cx, &file, &[(NotFollowed::MayStop, said.to_string())]),
-        }
-    }
+    tell_what_stops(cx, &file, &config, way.seen);
     not_replayed(cx, &file, &config.not_replayed);
     let found =
         match folder::find(cx, &config.folders, cx.target.registry_as_written(&asked.registry))
@@ -177,6 +162,25 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
     }
     apply(cx, image_target, found, version, &mut way).await;
     Ok(way)
+}
+
+/// Tells with what of its configuration containerd pulls nothing.
+fn tell_what_stops(cx: &Cx, file: &str, config: &Config, seen: Seen) {
+    let in_effect = seen == Seen::InEffect;
+    if let Some(plugin) = config.disables.clone() {
+        if in_effect {
+            cx.add_finding(Problem::PluginDisabled { file: file.to_owned(), plugin, seen });
+        } else {
+            not_replayed(cx, file, &[(NotFollowed::DisabledPlugins, plugin)]);
+        }
+    }
+    if let Some(said) = config.stops {
+        if in_effect && config.is_sure() {
+            cx.add_finding(Problem::PluginStops { file: file.to_owned(), said, seen });
+        } else {
+            not_replayed(cx, file, &[(NotFollowed::MayStop, said.to_string())]);
+        }
+    }
 }
 
 /// Compares the proxies of containerd with ours, with those of its files and with the kubelet's.
