@@ -18,8 +18,8 @@ pub use crate::{
         net::{ErrorBody, challenges, dns::read as read_dns_answer, redirected},
         redact::claims,
         rules::{
-            GoBuild, NoProxy, Pattern, Platform, ProxyUrl, environ, environment_file, flag,
-            request_url, system_unit, systemd_environment,
+            GoBuild, NoProxy, Pattern, Platform, ProxyUrl, SystemdSection, environ,
+            environment_file, flag, request_url, system_unit,
         },
         target::RegistryOrImage,
         world::{TrustPlaces, toml, yaml, yaml_loosely},

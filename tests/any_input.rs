@@ -8,7 +8,7 @@ use checks::kit::{
     rules::{Pattern, Platform, glob_matches},
     sanitize_text,
 };
-use checks::untrusted::{Config, Corefile, GoBuild, HostsFile, environ, systemd_environment, toml};
+use checks::untrusted::{Config, Corefile, GoBuild, HostsFile, SystemdSection, environ, toml};
 use proptest::prelude::*;
 
 proptest! {
@@ -35,7 +35,7 @@ proptest! {
             let _ = Config::read(&read, None, "contoso.azurecr.io");
         }
         let _ = (HostsFile::read(text.as_bytes(), "/x"), environ(text.as_bytes()));
-        systemd_environment(&text, "Service", "Environment", &mut vec![]);
+        SystemdSection::read(&text, "Service").environment("Environment", &mut vec![]);
     }
 
     #[test]

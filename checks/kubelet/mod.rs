@@ -5,7 +5,6 @@
 
 mod answer;
 pub(crate) mod azure_json;
-mod flags;
 mod names;
 mod node;
 mod problem;
@@ -143,9 +142,8 @@ async fn asked_provider(
     }
 }
 
-/// Reads a provider's program: its version, and why the kubelet cannot run it. Nothing is said of a
-/// program where its directory is not there, unless the running kubelet certainly has this one: a flag
-/// may name another.
+/// Reads a provider's program: its version, and why the kubelet cannot run it. Where its directory is not
+/// there, that is certain only if the running kubelet has this one: a flag may name another.
 async fn program(
     cx: &Cx,
     folder: &str,
@@ -161,6 +159,10 @@ async fn program(
         }
         Err(FileError::Missing | FileError::NotAFolder) => {
             let is_folder = world.has_folder(&world.of_node(folder)).await;
+            if !is_folder && seen != Seen::InEffect {
+                let (file, said) = (folder.to_owned(), FileError::Missing.to_string());
+                cx.add_finding(Problem::SettingsUnreadable { file, said });
+            }
             (is_folder || seen == Seen::InEffect).then_some(ProviderFault::NoSuchFile)
         }
         Err(FileError::AFolder | FileError::NotAFile) => Some(ProviderFault::NotExecutable),

@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{flags::Flags, problem::Problem};
+use super::problem::Problem;
 use crate::kit::{
     Cx,
-    rules::Fields,
+    rules::{Fields, KubeletFlags},
     world::{
         CREDENTIAL_PROVIDERS, OddSetting, Process, ProviderWay, Seen, UNIT_READS, Unit, Variables,
         yaml,
@@ -28,7 +28,7 @@ pub(super) const MAX_READS: u64 = 29 + 2 * UNIT_READS as u64;
 pub(super) struct Settings {
     /// How that was seen.
     pub(super) seen: Seen,
-    flags: Flags,
+    flags: KubeletFlags,
     /// The configuration file, if a flag names one that can be read.
     config: Value,
     /// The running kubelet, if it was found.
@@ -72,9 +72,9 @@ impl Settings {
     pub(super) async fn read(cx: &Cx) -> Self {
         let process = cx.world.process(Unit::Kubelet.name()).await.ok().flatten();
         let (seen, flags) = match &process {
-            Some(process) => (Seen::InEffect, Flags::of(process.args.clone())),
+            Some(process) => (Seen::InEffect, KubeletFlags::of(process.args.clone())),
             None => {
-                let flags = Flags::of(configured(cx).await);
+                let flags = KubeletFlags::of(configured(cx).await);
                 let is_said = flags.value("image-credential-provider-config").is_some();
                 (if is_said { Seen::Configured } else { Seen::Assumed }, flags)
             }

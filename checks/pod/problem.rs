@@ -159,7 +159,7 @@ pub enum Problem {
         /// The key of the entry.
         key: String,
     },
-    /// The kubelet signs in as the pods' service account, which does not say as whom.
+    /// The kubelet signs in as the pods' service account, whose identity is not known.
     SaTokenAnnotationMissing {
         /// One of their workloads.
         workload: String,

@@ -32,7 +32,7 @@ pub(super) struct Asking<'a> {
     pub(super) entry: &'a HostEntry,
     pub(super) image: &'a Image,
     pub(super) registry: &'a str,
-    /// The login server at which the node's credential provider signs in instead, and as whom.
+    /// The login server at which the node's credential provider signs in instead, and its identity.
     pub(super) login: Option<&'a (String, Candidate)>,
 }
 

@@ -36,7 +36,7 @@ impl ClientPair {
     /// Reads the pairs of a setting: one file, or a list of files and of pairs of them. Paths may be
     /// relative to a directory.
     pub(super) fn all(value: Option<&Value>, folder: &str) -> Result<Vec<Self>, Malformed> {
-        let path = |written: &str| Path::new(folder).join(written).to_string_lossy().into_owned();
+        let path = |written: &str| beside(folder, written);
         let single = |written: &str| Self { certificate: path(written), key: None };
         let pair = |item: &Value| match item {
             Value::String(one) => Ok(single(one)),
@@ -67,6 +67,11 @@ impl fmt::Display for ClientPair {
         f.write_str(&self.certificate)?;
         self.key.as_ref().map_or(Ok(()), |key| write!(f, " {key}"))
     }
+}
+
+/// Returns a path that a file in that directory names.
+pub(super) fn beside(folder: &str, written: &str) -> String {
+    Path::new(folder).join(written).to_string_lossy().into_owned()
 }
 
 /// Returns whether Go takes that certificate and key for a pair: `None` where it may read what cannot

@@ -5,7 +5,7 @@
 
 use crate::kit::{
     Cx,
-    rules::{Fields, flag},
+    rules::{Fields, KubeletFlags, flag},
     world::{Process, Unit, yaml},
 };
 
@@ -14,8 +14,6 @@ const NAME: &str = "containerd.sock";
 /// Where it is unless containerd is told otherwise.
 const SOCKETS: [&str; 2] =
     ["/run/containerd/containerd.sock", "/var/run/containerd/containerd.sock"];
-/// The flag, however it is written: the kubelet takes a line in place of a dash.
-const FLAG: [&str; 2] = ["container-runtime-endpoint", "container_runtime_endpoint"];
 
 /// The socket that the kubelet is told to use.
 pub(super) struct Endpoint {
@@ -33,11 +31,11 @@ impl Endpoint {
             Some(process) => (process.args.clone(), format!("/proc/{}/cmdline", process.pid)),
             None => (unit.words(Unit::Kubelet.name())?.ok()?, unit.sources.last()?.clone()),
         };
-        let by_flag = flag(&words, &FLAG).map(str::to_owned);
-        let (endpoint, file) = match by_flag.filter(|endpoint| !endpoint.is_empty()) {
-            Some(endpoint) => (endpoint, file),
+        let flags = KubeletFlags::of(words);
+        let (endpoint, file) = match flags.value("container-runtime-endpoint") {
+            Some(endpoint) => (endpoint.to_owned(), file),
             None => {
-                let file = flag(&words, &["config"])?;
+                let file = flags.value("config")?;
                 // One that cannot be read is told where the kubelet's settings are.
                 let bytes = cx.world.read(&cx.world.of_node(file)).await.ok()?;
                 let read = yaml(&bytes).ok()?;

@@ -2,13 +2,13 @@
 //!
 //! Source: containerd, core/remotes/docker/config/hosts.go.
 
-use std::{collections::HashSet, path::Path, time::Duration};
+use std::{collections::HashSet, time::Duration};
 
 use toml::{Table, Value};
 use url::{Position, Url};
 
 use super::{
-    client::ClientPair,
+    client::{ClientPair, beside},
     forms::{is_misspelled, is_odd_header, table_for_a_value},
     host_url::address,
     problem::NotFollowed,
@@ -258,11 +258,12 @@ fn texts(value: &Value) -> Result<Vec<String>, Malformed> {
 
 /// Returns paths, relative to a directory: one, or a list.
 fn paths(value: Option<&Value>, folder: &str) -> Result<Vec<String>, Malformed> {
-    let path = |written: &str| Path::new(folder).join(written).to_string_lossy().into_owned();
     match value {
         None => Ok(vec![]),
-        Some(Value::String(one)) => Ok(vec![path(one)]),
-        Some(list @ Value::Array(_)) => Ok(texts(list)?.iter().map(|one| path(one)).collect()),
+        Some(Value::String(one)) => Ok(vec![beside(folder, one)]),
+        Some(list @ Value::Array(_)) => {
+            Ok(texts(list)?.iter().map(|one| beside(folder, one)).collect())
+        }
         Some(_) => Err(Malformed::EntryNotTexts),
     }
 }

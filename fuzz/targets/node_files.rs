@@ -3,7 +3,7 @@
 
 use checks::untrusted::{
     AzureJson, Config, Corefile, GoBuild, HostsFile, Pattern, Providers, TrustPlaces, Version,
-    environ, is_known, systemd_environment, toml, yaml,
+    SystemdSection, environ, is_known, toml, yaml,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -39,6 +39,6 @@ fuzz_target!(|input: (&[u8], &str, &str)| {
     if let Ok(address) = "169.254.10.10".parse() {
         let _ = Corefile::read(image).upstream(address, suffix);
     }
-    systemd_environment(image, "Service", "Environment", &mut vec![]);
+    SystemdSection::read(image, "Service").environment("Environment", &mut vec![]);
     assert!(!is_known(image, suffix) || image.contains("azurecr.") || image.contains(suffix));
 });

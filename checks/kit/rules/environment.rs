@@ -6,68 +6,68 @@ pub fn environ(bytes: &[u8]) -> Vec<(String, String)> {
     text.split('\0').filter_map(assignment).collect()
 }
 
-/// Returns the lines of a section of a systemd file: one that ends in a backslash which is not escaped goes
-/// on in the next one that is no comment (systemd.syntax(7)).
-fn lines(text: &str, section: &str) -> Vec<String> {
-    let (mut lines, mut open, mut is_within) = (vec![], None::<String>, false);
-    for line in text.lines() {
-        let line = line.trim_start();
-        if line.starts_with(['#', ';']) || (line.is_empty() && open.is_none()) {
-            continue;
-        }
-        let slashes = line.bytes().rev().take_while(|it| *it == b'\\').count();
-        let mut whole = open.take().unwrap_or_default();
-        if slashes % 2 == 1 {
-            whole.push_str(&line[..line.len() - 1]);
-            whole.push(' ');
-            open = Some(whole);
-            continue;
-        }
-        whole.push_str(line.trim_end());
-        match whole.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
-            Some(name) => is_within = name == section,
-            None if is_within => lines.push(whole),
-            None => {}
-        }
-    }
-    lines.extend(open.filter(|_| is_within));
-    lines
-}
+/// The settings of a section of a systemd file, in order.
+pub struct SystemdSection(Vec<(String, String)>);
 
-/// Returns the values that a section of a systemd file assigns to a key, in order; an empty one resets those
-/// before.
-pub fn systemd_values(text: &str, section: &str, key: &str) -> Vec<String> {
-    let all = lines(text, section).into_iter();
-    let values = all.filter_map(|line| {
-        let (name, value) = line.split_once('=')?;
-        (name.trim_end() == key).then(|| value.trim().to_owned())
-    });
-    values.collect()
-}
-
-/// Reads the assignments of one key (`Environment`, `DefaultEnvironment`) in a systemd file, and adds
-/// them to those of earlier files. Returns whether all of them were understood: escapes and specifiers
-/// are not (systemd.exec(5)).
-pub fn systemd_environment(
-    text: &str,
-    section: &str,
-    key: &str,
-    found: &mut Vec<(String, String)>,
-) -> bool {
-    let mut understood = true;
-    for value in systemd_values(text, section, key) {
-        if value.is_empty() {
-            // An empty assignment resets the list.
-            found.clear();
-            continue;
+impl SystemdSection {
+    /// Reads a section: a line that ends in a backslash which is not escaped goes on in the next one that is
+    /// no comment (systemd.syntax(7)).
+    pub fn read(text: &str, section: &str) -> Self {
+        let (mut settings, mut open, mut is_within) = (vec![], None::<String>, false);
+        let mut add =
+            |whole: &str| match whole.strip_prefix('[').and_then(|it| it.strip_suffix(']')) {
+                Some(name) => is_within = name == section,
+                None if is_within => settings.extend(
+                    whole
+                        .split_once('=')
+                        .map(|(name, value)| (name.trim_end().to_owned(), value.trim().to_owned())),
+                ),
+                None => {}
+            };
+        for line in text.lines() {
+            let line = line.trim_start();
+            if line.starts_with(['#', ';']) || (line.is_empty() && open.is_none()) {
+                continue;
+            }
+            let slashes = line.bytes().rev().take_while(|it| *it == b'\\').count();
+            let mut whole = open.take().unwrap_or_default();
+            if slashes % 2 == 1 {
+                whole.push_str(line.strip_suffix('\\').unwrap_or(line));
+                whole.push(' ');
+                open = Some(whole);
+                continue;
+            }
+            whole.push_str(line.trim_end());
+            add(&whole);
         }
-        understood &= !value.contains('\\') && !value.replace("%%", "").contains('%');
-        match words(&value) {
-            Some(words) => found.extend(words.iter().filter_map(|word| assignment(word))),
-            None => understood = false,
-        }
+        open.iter().for_each(|whole| add(whole));
+        Self(settings)
     }
-    understood
+
+    /// Returns the values that it assigns to a key, in order; an empty one resets those before.
+    pub fn values<'a>(&'a self, key: &'a str) -> impl DoubleEndedIterator<Item = &'a str> {
+        self.0.iter().filter(move |(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+
+    /// Reads the assignments of one key (`Environment`, `DefaultEnvironment`), and adds them to those of
+    /// earlier files. Returns whether all of them were understood: escapes and specifiers are not
+    /// (systemd.exec(5)).
+    pub fn environment(&self, key: &str, found: &mut Vec<(String, String)>) -> bool {
+        let mut understood = true;
+        for value in self.values(key) {
+            if value.is_empty() {
+                // An empty assignment resets the list.
+                found.clear();
+                continue;
+            }
+            understood &= !value.contains('\\') && !value.replace("%%", "").contains('%');
+            match words(value) {
+                Some(words) => found.extend(words.iter().filter_map(|word| assignment(word))),
+                None => understood = false,
+            }
+        }
+        understood
+    }
 }
 
 /// Reads a file that systemd's `EnvironmentFile` names, and adds its variables to those of before.
@@ -127,7 +127,8 @@ mod tests {
 
     fn read(text: &str) -> (Vec<(String, String)>, bool) {
         let mut found = vec![];
-        let understood = systemd_environment(text, "Manager", "DefaultEnvironment", &mut found);
+        let understood =
+            SystemdSection::read(text, "Manager").environment("DefaultEnvironment", &mut found);
         (found, understood)
     }
 
@@ -167,7 +168,10 @@ mod tests {
 
     #[test]
     fn a_line_goes_on_behind_a_backslash() {
-        let values = |text: &str| systemd_values(text, "Service", "ExecStart");
+        let values = |text: &str| -> Vec<String> {
+            let section = SystemdSection::read(text, "Service");
+            section.values("ExecStart").map(str::to_owned).collect()
+        };
         let two =
             "ExecStart=/z\n[Service]\nExecStart=\nExecStart = /x -c y\n[Unit]\nExecStart=/z\n";
         assert_eq!(values(two), ["", "/x -c y"]);

@@ -5,6 +5,7 @@ pub mod docker_hub;
 mod duration;
 mod environment;
 mod fields;
+mod flags;
 mod go_build;
 pub mod go_json;
 mod go_parse;
@@ -21,8 +22,9 @@ mod reference;
 
 pub use digest::{Hasher, digest, is_storable};
 pub use duration::go_duration;
-pub use environment::{environ, environment_file, systemd_environment, systemd_values};
+pub use environment::{SystemdSection, environ, environment_file};
 pub use fields::Fields;
+pub use flags::KubeletFlags;
 pub use go_build::GoBuild;
 pub use go_url::{request_path, request_url};
 pub use guid::is_guid;

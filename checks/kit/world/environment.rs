@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fmt, path::Path};
 use tokio::sync::OnceCell;
 
 use super::{FileError, Process, Seen, World};
-use crate::kit::rules::{command_line, environment_file, systemd_environment, systemd_values};
+use crate::kit::rules::{SystemdSection, command_line, environment_file};
 
 /// The file of the manager, and the directory of its drop-ins in each of the directories below.
 const MANAGER: &str = "/etc/systemd/system.conf";
@@ -26,8 +26,6 @@ const UNIT_PLACES: [&str; 7] = [
     "/run/systemd/system.control",
     "/etc/systemd/system.control",
 ];
-/// The section of a unit that counts here.
-const SERVICE: &str = "Service";
 /// The directory of drop-ins for all services.
 const ALL_SERVICES: &str = "service.d";
 /// What takes variables out again, or takes them from the manager, which may have others than its files.
@@ -226,10 +224,10 @@ impl UnitEnvironment {
     }
 
     /// Notes what a file says of another network or other files.
-    fn isolate(&mut self, file: &str, text: &str) {
+    fn isolate(&mut self, file: &str, service: &SystemdSection) {
         for key in ISOLATING {
-            match systemd_values(text, SERVICE, key).pop() {
-                Some(value) if isolates_nothing(key, &value) => {
+            match service.values(key).next_back() {
+                Some(value) if isolates_nothing(key, value) => {
                     self.isolated.remove(key);
                 }
                 Some(value) => {
@@ -269,11 +267,11 @@ impl UnitEnvironment {
         &mut self,
         found: &mut Vec<(String, String)>,
         file: &str,
-        text: &str,
-        (section, key): (&str, &str),
+        section: &SystemdSection,
+        key: &str,
     ) {
         let before = found.len();
-        if !systemd_environment(text, section, key, found) {
+        if !section.environment(key, found) {
             self.not_understood(file, key.to_owned());
         }
         if found.len() > before {
@@ -319,7 +317,8 @@ async fn manager(world: &World) -> UnitEnvironment {
     let mut found = vec![];
     for file in files {
         if let Some(text) = environment.read(world, &file).await {
-            environment.take(&mut found, &file, &text, ("Manager", "DefaultEnvironment"));
+            let manager = SystemdSection::read(&text, "Manager");
+            environment.take(&mut found, &file, &manager, "DefaultEnvironment");
         }
     }
     environment.variables = found;
@@ -345,23 +344,23 @@ async fn of_unit(world: &World, manager: &UnitEnvironment, unit: &str) -> UnitEn
     let (mut found, mut more): (_, Vec<(String, String)>) = (vec![], vec![]);
     for file in files {
         let Some(text) = environment.read(world, &file).await else { continue };
-        if let Some(written) =
-            REMOVING.iter().find(|key| !systemd_values(&text, SERVICE, key).is_empty())
-        {
+        let service = SystemdSection::read(&text, "Service");
+        let removing = REMOVING.iter().find(|key| service.values(key).next().is_some());
+        if let Some(written) = removing {
             environment.not_understood(&file, (*written).to_owned());
         }
-        environment.take(&mut found, &file, &text, (SERVICE, "Environment"));
-        for named in systemd_values(&text, SERVICE, "EnvironmentFile") {
+        environment.take(&mut found, &file, &service, "Environment");
+        for named in service.values("EnvironmentFile") {
             if named.is_empty() {
                 more.clear();
             } else {
-                more.push((file.clone(), named));
+                more.push((file.clone(), named.to_owned()));
             }
         }
-        if let Some(command) = systemd_values(&text, SERVICE, "ExecStart").pop() {
-            environment.command = Some(command).filter(|command| !command.is_empty());
+        if let Some(command) = service.values("ExecStart").next_back() {
+            environment.command = Some(command.to_owned()).filter(|command| !command.is_empty());
         }
-        environment.isolate(&file, &text);
+        environment.isolate(&file, &service);
     }
     environment.variables.extend(found);
     for (place, (by, named)) in more.into_iter().enumerate() {

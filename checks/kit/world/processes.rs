@@ -145,8 +145,9 @@ impl World {
             return Ok(look_through(pids, read));
         }
         let proc = proc.to_owned();
-        self.with_files(move |_| {
-            // The kernel has no links to other places there.
+        self.with_files(move |root| {
+            // Below it, what is read is the kernel's own.
+            let proc = root.real(&proc)?;
             let entries = fs::read_dir(&proc)?.take(MAX_PROCESSES);
             let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
             Ok(look_through(pids, |file| comm(&proc.join(file))))

@@ -50,7 +50,7 @@ impl Root {
         let mut root = Self { path, opened, pods: Ok(None), outside_pods: RefCell::default() };
         root.pods = match root.at(&root.path.join(POD_VOLUMES), OFlags::PATH) {
             Ok(pods) => Ok(File::from(pods).metadata().ok().as_ref().map(identity)),
-            // Whoever may not look there may open nothing there either.
+            // Without permission to look there, nothing there can be opened either.
             Err(Errno::NOENT | Errno::NOTDIR | Errno::ACCESS | Errno::LOOP) => Ok(None),
             Err(error) => Err(error),
         };

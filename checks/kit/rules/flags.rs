@@ -2,17 +2,17 @@
 
 /// The arguments of a kubelet.
 #[derive(Debug, Default)]
-pub(super) struct Flags(Vec<String>);
+pub struct KubeletFlags(Vec<String>);
 
-impl Flags {
+impl KubeletFlags {
     /// Returns the flags among arguments.
-    pub(super) fn of(args: Vec<String>) -> Self {
+    pub fn of(args: Vec<String>) -> Self {
         Self(args)
     }
 
     /// Returns the value of a flag that takes one. The last one counts; `_` in a name is as good as
     /// `-` (`WordSepNormalizeFunc`).
-    pub(super) fn value(&self, name: &str) -> Option<&str> {
+    pub fn value(&self, name: &str) -> Option<&str> {
         let mut value = None;
         let mut args = self.0.iter();
         while let Some(arg) = args.next() {
@@ -40,11 +40,11 @@ mod tests {
     fn flags_however_they_are_written() {
         let args =
             ["kubelet", "--v=2", "--config", "/a", "--resolv_conf=/b", "--config=/c", "--x="];
-        let flags = Flags::of(args.map(str::to_owned).to_vec());
+        let flags = KubeletFlags::of(args.map(str::to_owned).to_vec());
         assert_eq!(flags.value("config"), Some("/c"));
         assert_eq!(flags.value("resolv-conf"), Some("/b"));
         assert_eq!(flags.value("x"), None);
         assert_eq!(flags.value("kubelet"), None);
-        assert_eq!(Flags::of(vec!["--config".into()]).value("config"), None);
+        assert_eq!(KubeletFlags::of(vec!["--config".into()]).value("config"), None);
     }
 }
