@@ -127,6 +127,11 @@ async fn asked_provider(
         (Some(provider), Some(pattern)) => {
             let pattern = Some(pattern.to_owned());
             let (build, fault) = program(cx, &folder, &provider.name, settings.seen).await;
+            let is_certain = settings.seen == Seen::InEffect;
+            if !is_certain && !cx.world.has_folder(&cx.world.of_node(&folder)).await {
+                let (file, said) = (folder, FileError::Missing.to_string());
+                cx.add_finding(Problem::SettingsUnreadable { file, said });
+            }
             let config_file = runs(cx, image_target, provider, &file, (&build, fault));
             let identity = config_file.map_err(|stopped| *stopped)?;
             let provider = Some(provider.clone());
@@ -159,10 +164,6 @@ async fn program(
         }
         Err(FileError::Missing | FileError::NotAFolder) => {
             let is_folder = world.has_folder(&world.of_node(folder)).await;
-            if !is_folder && seen != Seen::InEffect {
-                let (file, said) = (folder.to_owned(), FileError::Missing.to_string());
-                cx.add_finding(Problem::SettingsUnreadable { file, said });
-            }
             (is_folder || seen == Seen::InEffect).then_some(ProviderFault::NoSuchFile)
         }
         Err(FileError::AFolder | FileError::NotAFile) => Some(ProviderFault::NotExecutable),
