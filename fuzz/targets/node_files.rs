@@ -2,8 +2,8 @@
 #![no_main]
 
 use checks::untrusted::{
-    AzureJson, Config, Corefile, GoBuild, HostsFile, Pattern, Providers, TrustPlaces, Version,
-    SystemdSection, environ, is_known, toml, yaml,
+    AzureJson, Config, Corefile, GoBuild, HostsFile, Pattern, Providers, SystemdSection,
+    TrustPlaces, Version, environ, is_known, toml, yaml,
 };
 use libfuzzer_sys::fuzz_target;
 
