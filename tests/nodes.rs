@@ -76,6 +76,31 @@ fn a_node_costs_at_most_three_requests() {
     assert!(all <= 3 * nodes + 40, "{all} requests");
 }
 
+/// A cluster that has thousands of nodes need not hold thousands of Jobs at once.
+#[test]
+fn a_job_goes_when_its_node_has_reported() {
+    let nodes = 200;
+    let (events, lab) = run("cluster-carried", |scenario| {
+        scenario.ask.args = vec!["--all-nodes".to_owned()];
+        let mut node = scenario.kubernetes.nodes["aks-blue-1"].clone();
+        (node.copies, node.ends) = (nodes, Some(("Error".to_owned(), 1)));
+        scenario.kubernetes.nodes = [("aks-blue".to_owned(), node)].into();
+    });
+    let places = |path: &str| {
+        let is_one = |event: &Event| matches!(&event.kind, EventKind::Exchanged { request, .. } if request.contains(path));
+        events
+            .iter()
+            .enumerate()
+            .filter(|(_, event)| is_one(event))
+            .map(|(place, _)| place)
+            .collect::<Vec<_>>()
+    };
+    let (created, deleted) = (places("POST /apis/batch/"), places("DELETE /apis/batch/"));
+    assert_eq!((created.len(), deleted.len()), (nodes + 2, nodes + 1));
+    assert!(deleted.first() < created.last(), "the first goes before the last has come");
+    assert_eq!(lab.left_in_cluster(), Vec::<String>::new());
+}
+
 #[test]
 fn what_is_to_be_kept_is_kept() {
     let (_, lab) = run("cluster-healthy", |scenario| scenario.ask.args.push("--keep".into()));

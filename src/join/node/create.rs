@@ -11,10 +11,13 @@ use serde_json::Value;
 
 use super::{
     carried::{maps, start},
-    jobs::{AT_ONCE, Jobs, State},
+    jobs::{Jobs, Left, State},
     manifest::Start,
 };
 use crate::carry::Package;
+
+/// How many requests of a kind are under way at once.
+pub(super) const AT_ONCE: usize = 16;
 
 /// Returns the nodes by their kind of processor: those of a kind mount the same.
 pub(super) fn kinds(nodes: &[ChosenNode]) -> Vec<(&str, Vec<usize>)> {
@@ -141,9 +144,13 @@ impl Jobs<'_> {
         match created {
             Ok(_) => {
                 self.note_progress();
-                // A pod may have reported before its Job's creation was answered.
-                if self.states[number].get() == State::Begun {
-                    self.states[number].set(State::Created);
+                match self.states[number].get() {
+                    // A pod may have reported before its Job's creation was answered.
+                    State::Settled(_) => {
+                        self.states[number].set(State::Settled(Left::Created));
+                        self.be_done_with(number);
+                    }
+                    _ => self.states[number].set(State::Created),
                 }
             }
             Err(error) => {

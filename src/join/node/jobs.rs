@@ -1,4 +1,4 @@
-//! Creates the Jobs, follows their pods, takes their results, and deletes them.
+//! The Jobs of a run: follows their pods, and takes their results.
 
 use std::{
     cell::{Cell, RefCell},
@@ -10,16 +10,12 @@ use checks::kit::{
     Cx,
     engine::Event,
     kube::{
-        ChosenNode, DeleteParams, JobProblem, Kube, KubeError, KubeEvent, KubeRequest, List,
-        ListParams, LogParams, Pod, Refusal, WatchEvent, WatchParams,
+        ChosenNode, JobProblem, Kube, KubeError, KubeEvent, KubeRequest, List, ListParams,
+        LogParams, Pod, Refusal, WatchEvent, WatchParams,
     },
     sanitize_text,
 };
-use futures::{
-    future::join3,
-    stream::{self, StreamExt},
-};
-use serde_json::Value;
+use futures::future::join3;
 use tokio::{
     sync::Notify,
     time::{Instant, sleep, sleep_until},
@@ -33,8 +29,6 @@ use super::{
 };
 use crate::join::termination::{NoEvents, decode, events_of_log};
 
-/// How many requests are under way at once.
-pub(super) const AT_ONCE: usize = 16;
 /// How long a server may keep a watch open; kube allows less than five minutes.
 const WATCH_SECONDS: u32 = 280;
 /// The pause before a watch that broke is begun again.
@@ -45,9 +39,6 @@ const EVENT_PAUSES: [u64; 6] = [2, 3, 5, 10, 15, 25];
 const START_WAIT: Duration = Duration::from_secs(25);
 /// How many events are looked at.
 const MAX_EVENTS: u32 = 500;
-/// How long deleting may take, and how much longer with each Job.
-const DELETE_WAIT: Duration = Duration::from_secs(20);
-const EACH_DELETE_WAIT: Duration = Duration::from_millis(100);
 
 /// Whom each result is told.
 pub(super) type Tell = Rc<dyn Fn(Event)>;
@@ -68,6 +59,10 @@ pub(super) struct Jobs<'a> {
     said: RefCell<Vec<Option<(String, String)>>>,
     open: Cell<usize>,
     reported: Cell<usize>,
+    pub(super) deleted: Cell<usize>,
+    /// Those that are not needed any more, and what waits for them.
+    pub(super) done_with: RefCell<Vec<usize>>,
+    pub(super) is_done_with: Notify,
     changed: Notify,
     began: Instant,
     progressed: Cell<Instant>,
@@ -83,10 +78,27 @@ pub(super) enum State {
     /// It exists.
     Created,
     /// Its node reported, or will not.
-    Settled {
-        /// Whether the Job may exist.
-        exists: bool,
-    },
+    Settled(Left),
+}
+
+/// What there is of a Job whose node has reported, or will not.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Left {
+    /// It was not created.
+    Nothing,
+    /// Its creation was not answered yet.
+    Begun,
+    /// It exists.
+    Created,
+    /// It was deleted.
+    Deleted,
+}
+
+impl State {
+    /// Returns whether the Job was, as far as is known, or may have been, created.
+    fn was_begun(self) -> bool {
+        !matches!(self, Self::Planned | Self::Settled(Left::Nothing))
+    }
 }
 
 /// What became of the Jobs.
@@ -119,6 +131,9 @@ impl<'a> Jobs<'a> {
             said: RefCell::new(vec![None; nodes.len()]),
             open: Cell::new(nodes.len()),
             reported: Cell::default(),
+            deleted: Cell::default(),
+            done_with: RefCell::default(),
+            is_done_with: Notify::new(),
             changed: Notify::new(),
             began: Instant::now(),
             progressed: Cell::new(Instant::now()),
@@ -131,6 +146,7 @@ impl<'a> Jobs<'a> {
         let working = join3(self.create_all(), self.follow(), self.look_at_events());
         let is_stopped = tokio::select! {
             _ = working => false,
+            () = self.delete_each(), if !keep => false,
             () = self.stalled(wait) => false,
             () = stop.notified() => true,
         };
@@ -144,14 +160,12 @@ impl<'a> Jobs<'a> {
                 self.settle(number, Err(why));
             }
         }
-        let exists = |state: &&Cell<State>| match state.get() {
-            State::Created | State::Begun => true,
-            State::Settled { exists } => exists,
-            State::Planned => false,
-        };
-        let created = self.states.iter().filter(exists).count() + self.carriers.borrow().len();
-        let deleted = if keep { 0 } else { self.delete_all().await };
-        Outcome { created, reported: self.reported.get(), deleted }
+        let created = self.states.iter().filter(|state| state.get().was_begun()).count();
+        let created = created + self.carriers.borrow().len();
+        if !keep {
+            self.delete_rest().await;
+        }
+        Outcome { created, reported: self.reported.get(), deleted: self.deleted.get() }
     }
 
     pub(super) fn jobs(&self) -> KubeRequest {
@@ -164,12 +178,16 @@ impl<'a> Jobs<'a> {
 
     /// Notes what came of a node, once.
     pub(super) fn settle(&self, number: usize, result: Result<Vec<Event>, JobProblem>) {
-        let exists = match self.states[number].get() {
-            State::Settled { .. } => return,
-            State::Planned => false,
-            State::Begun | State::Created => true,
+        let left = match self.states[number].get() {
+            State::Settled(_) => return,
+            State::Planned => Left::Nothing,
+            State::Begun => Left::Begun,
+            State::Created => Left::Created,
         };
-        self.states[number].set(State::Settled { exists });
+        self.states[number].set(State::Settled(left));
+        if left == Left::Created {
+            self.be_done_with(number);
+        }
         self.note_progress();
         let node = &self.nodes[number];
         let events = match result {
@@ -263,7 +281,7 @@ impl<'a> Jobs<'a> {
     /// Takes the state of a pod.
     async fn take(&self, pod: &Pod) {
         let Some(number) = self.number(pod) else { return };
-        if matches!(self.states[number].get(), State::Settled { .. }) {
+        if matches!(self.states[number].get(), State::Settled(_)) {
             return;
         }
         match read_pod(pod, self.settings.request.image.is_some()) {
@@ -338,45 +356,5 @@ impl<'a> Jobs<'a> {
             return self.settle(number, Err(JobProblem::NotStarted { reason, said }));
         }
         self.said.borrow_mut()[number] = Some((reason, said));
-    }
-
-    /// Deletes the Jobs, and their pods with them; returns how many.
-    async fn delete_all(&self) -> usize {
-        let may_exist = |number: &usize| {
-            matches!(
-                self.states[*number].get(),
-                State::Begun | State::Created | State::Settled { exists: true }
-            )
-        };
-        let names = (0..self.nodes.len()).filter(may_exist).map(|n| self.settings.name(n));
-        let names: Vec<String> = names.chain(self.carriers.borrow().iter().cloned()).collect();
-        let (deleted, failed) = (Cell::new(0), RefCell::new(vec![]));
-        let deleting = stream::iter(&names).map(|name| self.delete(name));
-        let deleting = deleting.buffer_unordered(AT_ONCE).for_each(|done| {
-            match done {
-                Ok(()) => deleted.set(deleted.get() + 1),
-                Err(error) => failed.borrow_mut().push(error.said()),
-            }
-            std::future::ready(())
-        });
-        let count = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
-        let wait = DELETE_WAIT + EACH_DELETE_WAIT.saturating_mul(count);
-        let _ = tokio::time::timeout(wait, deleting).await;
-        if let Some(said) = failed.borrow().first() {
-            let (count, said) = (failed.borrow().len(), said.clone());
-            let namespace = self.settings.namespace.clone();
-            self.cx.add_finding(JobProblem::LeftBehind { count, namespace, said });
-        }
-        deleted.get()
-    }
-
-    async fn delete(&self, name: &str) -> Result<(), KubeError> {
-        // Without this, Jobs leave their pods behind (batch/v1 orphans by default).
-        let request = self.jobs().delete(name, &DeleteParams::background())?;
-        match self.kube.ask::<Value>(self.cx, request).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.status() == Some(404) => Ok(()),
-            Err(error) => Err(error),
-        }
     }
 }

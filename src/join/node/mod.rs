@@ -5,6 +5,7 @@ mod admission;
 mod carried;
 mod cleanup;
 mod create;
+mod delete;
 mod graft;
 mod jobs;
 pub(crate) mod manifest;

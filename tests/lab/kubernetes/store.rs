@@ -15,6 +15,10 @@ pub(super) type Key = (String, String, String);
 #[derive(Default)]
 pub(super) struct Store {
     objects: BTreeMap<Key, Value>,
+    /// The ids of all objects.
+    ids: BTreeSet<String>,
+    /// What each id owns.
+    owned: BTreeMap<String, BTreeSet<Key>>,
     watches: Vec<Watch>,
     version: u64,
     /// The objects of the scenario.
@@ -45,6 +49,10 @@ impl Store {
         let is_new = !self.objects.contains_key(&key);
         if is_new {
             self.history.push(object.to_string());
+            self.ids.insert(id_of(&object["metadata"]));
+            for owner in owners_of(&object) {
+                self.owned.entry(owner).or_default().insert(key.clone());
+            }
         }
         self.objects.insert(key.clone(), object.clone());
         self.tell(if is_new { "ADDED" } else { "MODIFIED" }, &key, &object);
@@ -75,26 +83,21 @@ impl Store {
         let removed = self.objects.remove(&key)?;
         self.version += 1;
         self.tell("DELETED", &key, &removed);
-        let uid = removed["metadata"]["uid"].clone();
-        let is_owned = |object: &Value| {
-            let owners = object["metadata"]["ownerReferences"].as_array();
+        let id = id_of(&removed["metadata"]);
+        self.ids.remove(&id);
+        for owner in owners_of(&removed) {
+            if let Some(owned) = self.owned.get_mut(&owner) {
+                owned.remove(&key);
+            }
+        }
+        for owned in self.owned.remove(&id).unwrap_or_default() {
             // An object goes with its last owner.
-            owners.is_some_and(|owners| {
-                let others = owners.iter().filter(|owner| owner["uid"] != uid);
-                let is_there = |owner: &Value| {
-                    self.objects.values().any(|object| object["metadata"]["uid"] == owner["uid"])
-                };
-                owners.iter().any(|owner| owner["uid"] == uid) && !others.into_iter().any(is_there)
-            })
-        };
-        let owned: Vec<Key> = self
-            .objects
-            .iter()
-            .filter(|(_, object)| is_owned(object))
-            .map(|(key, _)| key.clone())
-            .collect();
-        for (kind, namespace, name) in owned {
-            self.remove(&kind, &namespace, &name);
+            let is_last =
+                |object: &Value| owners_of(object).all(|owner| !self.ids.contains(&owner));
+            if self.objects.get(&owned).is_some_and(is_last) {
+                let (kind, namespace, name) = owned;
+                self.remove(&kind, &namespace, &name);
+            }
         }
         Some(removed)
     }
@@ -170,6 +173,16 @@ impl Store {
         let named = left.filter(|(kind, _, _)| kind != "events");
         named.map(|(kind, _, name)| format!("{kind}/{name}")).collect()
     }
+}
+
+/// Returns the id of an object or of an owner.
+fn id_of(named: &Value) -> String {
+    named["uid"].as_str().unwrap_or_default().to_owned()
+}
+
+/// Returns the ids of those that own an object.
+fn owners_of(object: &Value) -> impl Iterator<Item = String> {
+    object["metadata"]["ownerReferences"].as_array().into_iter().flatten().map(id_of)
 }
 
 fn line(change: &str, object: &Value) -> Bytes {
