@@ -85,13 +85,23 @@ case_interrupted() {
   sleep 3
   nothing_left && ok "Ctrl-C deletes what was created (exit $got)" || wrong "Ctrl-C leaves something"
 }
-case_killed() {
+# killed_at WHAT RESOURCE COUNT: a run that is killed as soon as so many of these are there.
+killed_at() {
+  local before; before=$(kubectl get "$2" -n "$namespace" -l app.kubernetes.io/name=check-acr -o name 2>/dev/null | wc -l)
   "$program" node -n "$namespace" "${asked[@]}" "$REF" >/dev/null 2>&1 & local pid=$!
-  until kubectl get jobs -n "$namespace" -l app.kubernetes.io/name=check-acr -o name 2>/dev/null | grep -q . || ! kill -0 $pid 2>/dev/null; do :; done
-  kill -9 $pid 2>/dev/null; wait $pid 2>/dev/null
-  if nothing_left; then say "      (it had ended before it was killed)"; fi
-  look "a second run is not disturbed by what the first left" 0 - -n "$namespace"
-  local second=0; until nothing_left || [ $second -ge 330 ]; do sleep 5; second=$((second + 5)); done
+  until [ "$(kubectl get "$2" -n "$namespace" -l app.kubernetes.io/name=check-acr -o name 2>/dev/null | wc -l)" -ge $((before + $3)) ] || ! kill -0 $pid 2>/dev/null; do :; done
+  if kill -9 $pid 2>/dev/null; then say "      killed with $1"; else say "      (it had ended before it was killed with $1)"; fi
+  wait $pid 2>/dev/null
+}
+case_killed() {
+  killed_at "its first Job" jobs 1
+  killed_at "its first ConfigMap" configmaps 1
+  killed_at "its last ConfigMap" configmaps 6
+  killed_at "the Job of a node" jobs 2
+  killed_at "a pod" pods 1
+  if nothing_left; then wrong "every run had ended before it was killed"; fi
+  look "a second run is not disturbed by what others left" 0 - -n "$namespace"
+  local second=0; until nothing_left || [ $second -ge 600 ]; do sleep 5; second=$((second + 5)); done
   nothing_left && ok "killed: nothing is left after $second s" || wrong "killed: something is left"
 }
 

@@ -18,6 +18,8 @@ use crate::daemon::{run, until};
 const NODE: &str = "10.250.0.2";
 /// The kubelet's configuration of credential providers.
 const CONFIG: &str = "credential-provider-config.yaml";
+/// An image with check-acr in it, which the node may have.
+pub const AGENT_IMAGE: &str = "example.test/check-acr:1";
 const POD: &str = "app";
 const SECRET: &str = "acr-pull";
 /// What is in the lab's stand-in for a credential provider, which has a version and does nothing, but
@@ -88,6 +90,11 @@ impl Cluster {
         run(self.script(&words)).await.map(drop)
     }
 
+    /// Returns the kubeconfig of the cluster's administrator.
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.home().join("admin.kubeconfig")
+    }
+
     async fn kubectl(&self, words: &[&str]) -> Fallible<String> {
         run(self.kubectl_command(words)?).await
     }
@@ -101,11 +108,11 @@ impl Cluster {
                 .map(|cache| cache.join("real-cluster"))
         })?;
         let mut command = self.node(&built.join("bin/kubectl"));
-        command.arg("--kubeconfig").arg(self.home().join("admin.kubeconfig")).args(words);
+        command.arg("--kubeconfig").arg(self.kubeconfig()).args(words);
         Ok(command)
     }
 
-    /// Removes all images from the node's containerd, except those that pods consist of.
+    /// Removes all images from the node's containerd, except those that our own pods consist of.
     async fn forget_images(&self) -> Fallible<()> {
         let ctr = || {
             let mut command = Command::new("ctr");
@@ -115,7 +122,8 @@ impl Cluster {
         };
         let mut list = ctr();
         list.args(["ls", "-q"]);
-        for image in run(list).await?.lines().filter(|image| !image.contains("pause")) {
+        let ours = |image: &&str| image.contains("pause") || image.starts_with(AGENT_IMAGE);
+        for image in run(list).await?.lines().filter(|image| !ours(image)) {
             let mut remove = ctr();
             remove.args(["rm", "--sync", image]);
             run(remove).await?;

@@ -114,25 +114,11 @@ impl From<Expect> for Due {
 pub async fn all(script: &Path, options: &Options) -> Fallible<bool> {
     let start = Instant::now();
     let tool = options.tool.as_deref().ok_or("--tool: which check-acr?")?;
-    let folder = std::env::temp_dir().join(format!("check-acr-kubelet-{}", std::process::id()));
-    std::fs::create_dir_all(&folder)?;
-    let mut cluster = Cluster::new(script, &folder);
-    let mut terminate = signal(SignalKind::terminate())?;
-    // Stops the cluster in any case, even if the output is closed.
-    let asked = AssertUnwindSafe(ask(&mut cluster, tool, options)).catch_unwind();
-    let rows = tokio::select! {
-        rows = asked => rows.unwrap_or_else(|_| Err("ended by a panic".into())),
-        _ = tokio::signal::ctrl_c() => Err("interrupted".into()),
-        _ = terminate.recv() => Err("interrupted".into()),
+    let asking = async |cluster: &mut Cluster| {
+        let rows = ask(cluster, tool, options).await?;
+        Ok((rows, cluster.containerd().await?))
     };
-    let containerd = match &rows {
-        Ok(_) => cluster.containerd().await?,
-        Err(_) => String::new(),
-    };
-    let down = cluster.down().await;
-    let _ = std::fs::remove_dir_all(&folder);
-    let rows = rows?;
-    down?;
+    let (rows, containerd) = in_cluster(script, asking).await?;
     let failed = rows.iter().filter(|row| !row.complaints.is_empty()).count();
     let result = format!("{} agree, {failed} do not", rows.len() - failed);
     for (name, why) in LEFT_OUT.iter().chain(GROUPS_LEFT_OUT) {
@@ -146,6 +132,28 @@ pub async fn all(script: &Path, options: &Options) -> Fallible<bool> {
         )?;
     }
     Ok(failed == 0 && !rows.is_empty())
+}
+
+/// Does something with a cluster, and stops it in any case: also after a panic, or when the output is
+/// closed.
+pub async fn in_cluster<T>(
+    script: &Path,
+    work: impl AsyncFnOnce(&mut Cluster) -> Fallible<T>,
+) -> Fallible<T> {
+    let folder = std::env::temp_dir().join(format!("check-acr-kubelet-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let mut cluster = Cluster::new(script, &folder);
+    let mut terminate = signal(SignalKind::terminate())?;
+    let working = AssertUnwindSafe(work(&mut cluster)).catch_unwind();
+    let done = tokio::select! {
+        done = working => done.unwrap_or_else(|_| Err("ended by a panic".into())),
+        _ = tokio::signal::ctrl_c() => Err("interrupted".into()),
+        _ = terminate.recv() => Err("interrupted".into()),
+    };
+    let down = cluster.down().await;
+    let _ = std::fs::remove_dir_all(&folder);
+    let done = done?;
+    down.map(|()| done)
 }
 
 async fn ask(cluster: &mut Cluster, tool: &Path, options: &Options) -> Fallible<Vec<Row>> {
@@ -241,7 +249,7 @@ fn print(row: &Row) {
 
 /// Returns the end of a message, which states the error; the part before it repeats the image
 /// several times.
-fn short(words: &str) -> String {
+pub fn short(words: &str) -> String {
     let words = words.trim().replace('\n', " ");
     if let Some((head, _)) = words.split_once(" in ").filter(|_| words.starts_with("Successfully"))
     {

@@ -13,6 +13,7 @@ mod daemon;
 mod debug;
 mod differential;
 mod dns;
+mod faults;
 mod image;
 mod judge;
 mod kubelet;
@@ -96,6 +97,10 @@ async fn main() -> ExitCode {
         }
         Some("kubelet") => match kubelet::script(&words[1..]) {
             Ok((script, options)) => kubelet::all(&script, &options).await,
+            Err(e) => Err(e),
+        },
+        Some("faults") => match kubelet::script(&words[1..]) {
+            Ok((script, options)) => faults::all(&script, &options).await,
             Err(e) => Err(e),
         },
         Some("differential") => match differential::Options::whole(&words[1..]) {
