@@ -8,6 +8,8 @@ mod program;
 
 use std::collections::BTreeMap;
 
+use base64::{Engine, prelude::BASE64_STANDARD};
+
 pub use program::{Architecture, NotCarried};
 
 /// Where the volume with all maps is mounted.
@@ -19,8 +21,8 @@ pub const COMMAND: &str = "/check-acr/loader";
 const MAX_MAP_BYTES: usize = 1_000_000;
 /// The most parts that the loader reads.
 const MAX_PARTS: usize = 100;
-/// How hard the program is compressed. Harder levels take seconds and save no map.
-const LEVEL: i32 = 9;
+/// How hard the program is compressed. Harder levels take half a second and save no map.
+const LEVEL: i32 = 3;
 
 /// The loaders, as `loader/build` made them. A test builds them again.
 const LOADERS: [(Architecture, &[u8]); 2] = [
@@ -33,8 +35,8 @@ const LOADERS: [(Architecture, &[u8]); 2] = [
 pub struct Package {
     /// The architecture of those nodes.
     pub architecture: Architecture,
-    /// The `binaryData` of each `ConfigMap`: the names of files, and their bytes.
-    pub maps: Vec<BTreeMap<String, Vec<u8>>>,
+    /// The `binaryData` of each `ConfigMap`: the names of files, and their bytes in base64.
+    pub maps: Vec<BTreeMap<String, String>>,
 }
 
 /// Packs a program, such as this one, for nodes of one architecture.
@@ -45,18 +47,19 @@ pub fn pack(program: &[u8], architecture: Architecture) -> Result<Package, NotCa
     program::examine(program, architecture)?;
     let packed = zstd::bulk::compress(program, LEVEL);
     let packed = packed.map_err(|error| NotCarried::NotPacked { why: error.to_string() })?;
-    let mut maps: Vec<BTreeMap<String, Vec<u8>>> = vec![];
+    let mut maps: Vec<BTreeMap<String, String>> = vec![];
     for (number, part) in packed.chunks(MAX_MAP_BYTES).enumerate() {
-        maps.push(BTreeMap::from([(format!("part-{number:02}"), part.to_vec())]));
+        let part = BASE64_STANDARD.encode(part);
+        maps.push(BTreeMap::from([(format!("part-{number:02}"), part)]));
     }
     if maps.len() > MAX_PARTS {
         return Err(NotCarried::TooLong { bytes: program.len() });
     }
     let loader = LOADERS.iter().find(|(of, _)| *of == architecture).map(|(_, loader)| *loader);
-    let loader = loader.unwrap_or_default().to_vec();
-    let has_room = |map: &&mut BTreeMap<String, Vec<u8>>| {
-        map.values().map(Vec::len).sum::<usize>() + loader.len() <= MAX_MAP_BYTES
-    };
+    let loader = loader.unwrap_or_default();
+    let last = packed.len() % MAX_MAP_BYTES;
+    let has_room = |_: &&mut _| last > 0 && last + loader.len() <= MAX_MAP_BYTES;
+    let loader = BASE64_STANDARD.encode(loader);
     match maps.last_mut().filter(has_room) {
         Some(map) => map.insert("loader".into(), loader).map_or((), drop),
         None => maps.push(BTreeMap::from([("loader".into(), loader)])),
@@ -98,15 +101,16 @@ mod tests {
             let program = [program::tests::static_program(62), noise(length)].concat();
             let package = pack(&program, Architecture::Amd64).unwrap();
             let mut packed = vec![];
+            let bytes = |text: &String| BASE64_STANDARD.decode(text).unwrap();
             for map in &package.maps {
-                assert!(map.values().map(Vec::len).sum::<usize>() <= MAX_MAP_BYTES);
+                assert!(map.values().map(|text| bytes(text).len()).sum::<usize>() <= MAX_MAP_BYTES);
                 let parts = map.iter().filter(|(name, _)| name.starts_with("part-"));
-                parts.for_each(|(_, part)| packed.extend(part));
+                parts.for_each(|(_, part)| packed.extend(bytes(part)));
             }
             assert_eq!(zstd::bulk::decompress(&packed, program.len()).unwrap(), program);
             let loaders = package.maps.iter().filter_map(|map| map.get("loader"));
             let loaders: Vec<_> = loaders.collect();
-            assert!(matches!(loaders[..], [loader] if loader.starts_with(b"\x7fELF")));
+            assert!(matches!(loaders[..], [loader] if bytes(loader).starts_with(b"\x7fELF")));
         }
     }
 }

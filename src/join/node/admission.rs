@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    carried::{Packages, start},
+    carried::start,
     create::pulled,
     manifest::{JobSettings, rewritten},
 };
@@ -26,16 +26,13 @@ pub(super) async fn try_out(
     settings: &JobSettings,
     (api, access): (&Api, &Access),
     nodes: &Nodes,
-    packages: &Packages,
 ) -> StepResult<Admitted> {
     let Some(node) = nodes.chosen.first() else { return Ok(Admitted {}) };
-    // A node that nothing can be started on says so itself.
+    // Packing goes on meanwhile: how many ConfigMaps there will be makes no difference here. A node that
+    // nothing can be started on says so itself.
     let start = match &settings.request.image {
         Some(image) => Ok(pulled(image)),
-        None => match packages.of(&node.architecture).await {
-            Ok(package) => start(settings, node, &package),
-            Err(why) => Err(why),
-        },
+        None => start(settings, node, 1),
     };
     let Ok(start) = start else { return Ok(Admitted {}) };
     let (job, pod) = (settings.job(0, node, &start), settings.pod(0, node, &start));

@@ -1,14 +1,13 @@
 //! What carries the agent to the nodes: ConfigMaps for each kind of processor, owned by a Job that has
 //! no pod. They are there before the first pod wants to mount them, and go with that Job.
 
-use std::{path::PathBuf, rc::Rc, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, rc::Rc, sync::Arc};
 
-use base64::{Engine, prelude::BASE64_STANDARD};
 use checks::kit::{
     World,
     kube::{CarryFault, ChosenNode, JobProblem},
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::{sync::OnceCell, task::spawn_blocking};
 
 use super::manifest::{JobSettings, OURS, RUN, Start};
@@ -65,7 +64,7 @@ impl Packages {
     }
 }
 
-/// Packing takes a second of one processor, which must not keep the only thread.
+/// Packing takes a moment of one processor, which must not keep the only thread.
 async fn in_background(
     pack: impl FnOnce() -> Result<Package, NotCarried> + Send + 'static,
 ) -> Result<Package, NotCarried> {
@@ -92,14 +91,15 @@ fn map_name(settings: &JobSettings, architecture: &str, map: usize) -> String {
     format!("{}-{map}", settings.carrier_name(architecture))
 }
 
-/// Returns what the container of a node starts from: the loader, in an image that the node has.
+/// Returns what the container of a node starts from: the loader, which so many ConfigMaps hold with the
+/// program, in an image that the node has.
 pub(super) fn start(
     settings: &JobSettings,
     node: &ChosenNode,
-    package: &Package,
+    maps: usize,
 ) -> Result<Start, JobProblem> {
     let image = node.image.clone().ok_or(JobProblem::NoImage {})?;
-    let sources = (0..package.maps.len())
+    let sources = (0..maps)
         .map(|map| json!({ "configMap": { "name": map_name(settings, &node.architecture, map) } }));
     let volume = json!({
         "name": "check-acr",
@@ -123,11 +123,7 @@ pub(super) fn maps(
 ) -> Vec<Value> {
     let name = settings.carrier_name(architecture);
     let owner = json!({ "apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": uid });
-    let map = |(number, files): (usize, &std::collections::BTreeMap<String, Vec<u8>>)| {
-        let files = files.iter();
-        let data: Map<String, Value> = files
-            .map(|(name, bytes)| (name.clone(), BASE64_STANDARD.encode(bytes).into()))
-            .collect();
+    let map = |(number, files): (usize, &BTreeMap<String, String>)| {
         json!({
             "apiVersion": "v1",
             "kind": "ConfigMap",
@@ -138,7 +134,7 @@ pub(super) fn maps(
                 "ownerReferences": [owner],
             },
             "immutable": true,
-            "binaryData": data,
+            "binaryData": files,
         })
     };
     package.maps.iter().enumerate().map(map).collect()

@@ -62,7 +62,7 @@ impl Jobs<'_> {
     async fn create_kind(&self, numbers: &[usize], package: &Package) {
         let starts = numbers.iter().map(|number| {
             let node = &self.nodes[*number];
-            (*number, start(self.settings, node, package))
+            (*number, start(self.settings, node, package.maps.len()))
         });
         let mut able = vec![];
         for (number, start) in starts {

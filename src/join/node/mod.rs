@@ -118,13 +118,13 @@ pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footpr
     let mut plan =
         Plan::new(first, Vantage::Kubernetes, world, std::collections::BTreeSet::new(), listener);
     let (api, access, nodes, aks) = reach(&mut plan, api, kube, settings.request.clone());
-    let (tried, to_try) = (settings.clone(), packages.clone());
+    let tried = settings.clone();
     let admitted = plan.step(
         steps::ADMISSION,
         (&api, &access, &nodes),
         async move |cx: &Cx, api: &Api, access: &Access, nodes: &Nodes| {
             let settings = JobSettings { namespace: access.namespace.clone(), ..tried.clone() };
-            admission::try_out(cx, &settings, (api, access), nodes, &to_try).await
+            admission::try_out(cx, &settings, (api, access), nodes).await
         },
     );
     let (left, stopped, creating) = (footprint.clone(), stop.clone(), is_creating.clone());
@@ -260,7 +260,8 @@ pub(crate) async fn manifests_of(
         let package = packages.of(architecture).await.map_err(Finding::from)?;
         for (place, number) in numbers.iter().enumerate() {
             let node = &nodes[*number];
-            let start = carried::start(settings, node, &package).map_err(Finding::from)?;
+            let start = carried::start(settings, node, package.maps.len());
+            let start = start.map_err(Finding::from)?;
             if place == 0 {
                 objects.push(settings.carrier(node, &start, numbers.len()));
                 objects.extend(carried::maps(settings, architecture, &package, ""));
