@@ -16,6 +16,7 @@ use std::{
     process::{Command, Output},
 };
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use check_acr::carry::{Architecture, pack};
 use sha2::{Digest, Sha256};
 
@@ -56,11 +57,16 @@ fn here() -> Architecture {
     if cfg!(target_arch = "x86_64") { Architecture::Amd64 } else { Architecture::Arm64 }
 }
 
+/// Returns a file that is carried with the program.
+fn carried(file: &str) -> Vec<u8> {
+    let package = pack(&counting_program(), here()).unwrap();
+    BASE64_STANDARD.decode(&package.maps[0][file]).unwrap()
+}
+
 /// Lays the loader and these parts into a folder, and runs it with these arguments.
 fn load(parts: &[&[u8]], arguments: &[&str]) -> Output {
     let folder = tempfile::tempdir().unwrap();
-    let package = pack(&counting_program(), here()).unwrap();
-    let loader = program::executable(folder.path(), "loader", &package.maps[0]["loader"]);
+    let loader = program::executable(folder.path(), "loader", &carried("loader"));
     for (number, part) in parts.iter().enumerate() {
         fs::write(folder.path().join(format!("part-{number:02}")), part).unwrap();
     }
@@ -69,8 +75,7 @@ fn load(parts: &[&[u8]], arguments: &[&str]) -> Output {
 
 #[test]
 fn it_becomes_the_program_with_its_arguments() {
-    let package = pack(&counting_program(), here()).unwrap();
-    let whole = package.maps[0]["part-00"].clone();
+    let whole = carried("part-00");
     assert_eq!(load(&[&whole], &["agent", "--x"]).status.code(), Some(3));
     // Wherever it is cut, and in up to a hundred parts.
     for cut in 1..whole.len() {
@@ -83,7 +88,7 @@ fn it_becomes_the_program_with_its_arguments() {
 
 #[test]
 fn it_says_in_a_line_why_not() {
-    let whole = pack(&counting_program(), here()).unwrap().maps[0]["part-00"].clone();
+    let whole = carried("part-00");
     let text = zstd::bulk::compress(b"no program", 3).unwrap();
     for (parts, code) in [
         (vec![], 121),

@@ -1,8 +1,11 @@
 //! The control plane, signed in to: its answers as facts of a step, its errors as findings.
 
+use std::rc::Rc;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
 use super::{Problem, problem::SignInAgain};
 use crate::kit::{
@@ -24,13 +27,16 @@ pub struct ControlPlane {
     source: TokenSource,
     #[serde(skip)]
     arm: Arm,
+    /// The subscription in which names are looked up.
+    #[serde(skip)]
+    named: Rc<OnceCell<Option<String>>>,
 }
 
 impl ControlPlane {
     pub(super) fn over(arm: Arm) -> Self {
         let principal = &arm.caller().principal;
         let who = principal.word().unwrap_or_default().to_owned();
-        Self { who, source: arm.caller().source, arm }
+        Self { who, source: arm.caller().source, arm, named: Rc::default() }
     }
 
     /// Returns a resource; `None` if there is none with this id.
@@ -159,11 +165,36 @@ impl ControlPlane {
             filter += &format!(" and {property} =~ {}", quoted(value));
         }
         let kql = format!("Resources | where {filter} | project id");
-        let within: Vec<String> = cx.target.control_plane.subscription.iter().cloned().collect();
+        let within: Vec<String> = self.subscription(cx).await?.into_iter().collect();
         let rows = self.arm.query(cx, &within, &kql).await;
         let rows = rows.map_err(|error| self.no_fact("Resource Graph", error))?;
         let ids = rows.iter().filter_map(|row| row.get("id")?.as_str()?.parse().ok());
         Ok(ids.collect())
+    }
+
+    /// Returns the id of the subscription in which names are looked up: the one that the user named, by
+    /// its id or, as `az` takes it, by its name; `None` for all.
+    pub(crate) async fn subscription(&self, cx: &Cx) -> StepResult<Option<String>> {
+        self.named.get_or_try_init(|| self.named_subscription(cx)).await.cloned()
+    }
+
+    async fn named_subscription(&self, cx: &Cx) -> StepResult<Option<String>> {
+        let Some(named) = &cx.target.control_plane.subscription else { return Ok(None) };
+        if is_guid(named) {
+            return Ok(Some(named.clone()));
+        }
+        let listed = self.list(cx, "/subscriptions", SUBSCRIPTION_API, None).await?;
+        let is_it = |one: &&Value| {
+            text(one, "displayName").is_some_and(|name| name.eq_ignore_ascii_case(named))
+        };
+        let ids = listed.iter().filter(is_it).filter_map(|one| text(one, "subscriptionId"));
+        let ids: Vec<String> = ids.filter(|id| is_guid(id)).map(str::to_owned).collect();
+        let name = named.clone();
+        match &ids[..] {
+            [] => Err(NoFact::could_not_tell(Problem::SubscriptionNotFound { name })),
+            [id] => Ok(Some(id.clone())),
+            _ => Err(NoFact::could_not_tell(Problem::SubscriptionAmbiguous { name, ids })),
+        }
     }
 
     /// Returns that the caller may not read something that an empty list hides.

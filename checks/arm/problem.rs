@@ -94,6 +94,18 @@ pub enum Problem {
         #[serde(skip_serializing_if = "Option::is_none")]
         retry_after: Option<u64>,
     },
+    /// The caller can read no subscription with this name.
+    SubscriptionNotFound {
+        /// The name.
+        name: String,
+    },
+    /// Several subscriptions have this name.
+    SubscriptionAmbiguous {
+        /// The name.
+        name: String,
+        /// Their ids.
+        ids: Vec<String>,
+    },
     /// Azure Resource Manager itself fails.
     Outage {
         /// The HTTP status.

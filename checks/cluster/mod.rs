@@ -40,8 +40,8 @@ pub async fn find(
 ) -> StepResult<Cluster> {
     let id = match &cx.target.control_plane.cluster {
         Some(ClusterName::Id(id)) => id.clone(),
-        Some(ClusterName::Named { group, name }) => match &cx.target.control_plane.subscription {
-            Some(subscription) => ResourceId::of(subscription, group, KIND, name)
+        Some(ClusterName::Named { group, name }) => match control_plane.subscription(cx).await? {
+            Some(subscription) => ResourceId::of(&subscription, group, KIND, name)
                 .ok_or_else(|| not_seen(control_plane, name))?,
             None => {
                 let wanted = [("name", name.as_str()), ("resourceGroup", group)];

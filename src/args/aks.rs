@@ -7,11 +7,11 @@ use checks::kit::{
     rules::Platform,
     target::{ResourceId, Who},
 };
-use clap::Args as ArgGroup;
+use clap::{Args as ArgGroup, builder::NonEmptyStringValueParser};
 
 use super::{
     CheckOptions, ShowArgs,
-    azure::{AzureArgs, registry, subscription},
+    azure::{AzureArgs, registry},
     cloud,
     cluster::{KubeArgs, NodeArgs, ProgramArgs},
     duration,
@@ -26,8 +26,8 @@ pub(crate) struct AksArgs {
     /// The cluster
     #[arg(short = 'n', long, value_name = "NAME", help_heading = "Which cluster")]
     pub name: String,
-    /// The subscription of the cluster, by its id [default: all that the caller can read]
-    #[arg(long, value_name = "ID", value_parser = subscription, help_heading = "Which cluster")]
+    /// The subscription of the cluster, by its id or its name [default: all that the caller can read]
+    #[arg(long, value_name = "ID|NAME", value_parser = NonEmptyStringValueParser::new(), help_heading = "Which cluster")]
     pub subscription: Option<String>,
     /// The registry: its name, its login server or its resource id. Or an image in it: only then is
     /// anything pulled
@@ -44,7 +44,7 @@ pub(crate) struct AksArgs {
     pub namespace: Option<String>,
     /// Look from pods with a network of their own, where the cluster allows nothing else: the files
     /// and the network of the node are not seen
-    #[arg(long, help_heading = "How to look")]
+    #[arg(long, conflicts_with = "live", help_heading = "How to look")]
     pub pod_network: bool,
     /// What runs on the nodes.
     #[command(flatten)]

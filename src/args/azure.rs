@@ -1,7 +1,7 @@
 //! The options that name a cluster and a registry in Azure's control plane.
 
 use checks::kit::target::{ClusterName, ControlPlane, ResourceId};
-use clap::Args as ArgGroup;
+use clap::{Args as ArgGroup, builder::NonEmptyStringValueParser};
 
 /// The kinds of resources that the options name.
 const CLUSTERS: &str = "Microsoft.ContainerService/managedClusters";
@@ -34,8 +34,9 @@ pub struct AzureArgs {
     /// The registry's resource id, where it is in another subscription
     #[arg(long, value_name = "ID", value_parser = registry, help_heading = "Azure's control plane")]
     pub registry_id: Option<ResourceId>,
-    /// The subscription in which names are looked up [default: all that the caller can read]
-    #[arg(long, value_name = "ID", value_parser = subscription, help_heading = "Azure's control plane")]
+    /// The subscription in which names are looked up, by its id or its name [default: all that the
+    /// caller can read]
+    #[arg(long, value_name = "ID|NAME", value_parser = NonEmptyStringValueParser::new(), help_heading = "Azure's control plane")]
     pub subscription: Option<String>,
     /// Do not ask Azure's control plane. Without any of these options it is asked where a pull fails
     /// and an Azure sign-in is at hand
@@ -91,17 +92,6 @@ fn id_of(text: &str, kind: &str) -> Result<ResourceId, String> {
     })
 }
 
-/// Parses a subscription's id. Its name is not accepted: names need not be unique.
-pub(super) fn subscription(text: &str) -> Result<String, String> {
-    let groups: Vec<&str> = text.split('-').collect();
-    let is_hex = |group: &&str| group.chars().all(|c| c.is_ascii_hexdigit());
-    let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
-    if lengths == [8, 4, 4, 4, 12] && groups.iter().all(is_hex) {
-        return Ok(text.to_owned());
-    }
-    Err("give the id of a subscription; `az account list -o table` shows it".into())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,9 +103,5 @@ mod tests {
         assert!(cluster(&id(REGISTRIES)).is_err());
         assert!(registry(&id(REGISTRIES)).is_ok());
         assert!(registry("contoso").is_err());
-        assert!(subscription("b84a2c17-95de-4f60-8c3b-1d6e7f90a2c5").is_ok());
-        for bad in ["", "prod", "b84a2c17-95de-4f60-8c3b-1d6e7f90a2cg", "b84a2c17"] {
-            assert!(subscription(bad).is_err(), "{bad}");
-        }
     }
 }

@@ -92,6 +92,10 @@ pub(crate) struct ProgramArgs {
     /// The secret with which the nodes pull --image
     #[arg(long, value_name = "NAME", requires = "image", help_heading = "How to look")]
     pub pull_secret: Option<String>,
+    /// Read the environment that containerd and the kubelet run with, and not only what is configured:
+    /// the pods get the capability SYS_PTRACE, and no AppArmor profile
+    #[arg(long, help_heading = "How to look")]
+    pub live: bool,
 }
 
 impl ProgramArgs {
@@ -101,7 +105,10 @@ impl ProgramArgs {
         let given =
             [("--agent", &agent), ("--image", &self.image), ("--pull-secret", &self.pull_secret)];
         let given = given.into_iter().filter_map(|(flag, value)| Some((flag, value.clone()?)));
-        given.flat_map(|(flag, value)| [flag.to_owned(), value]).collect()
+        let mut flags: Vec<String> =
+            given.flat_map(|(flag, value)| [flag.to_owned(), value]).collect();
+        flags.extend(self.live.then(|| "--live".to_owned()));
+        flags
     }
 }
 
@@ -122,7 +129,7 @@ pub(crate) struct NodeArgs {
     pub selector: Option<String>,
     /// Look from pods with a network of their own, where the cluster allows nothing else: the files
     /// and the network of the node are not seen
-    #[arg(long, help_heading = "How to look")]
+    #[arg(long, conflicts_with = "live", help_heading = "How to look")]
     pub pod_network: bool,
     /// What runs on the nodes.
     #[command(flatten)]
@@ -158,6 +165,7 @@ impl NodeArgs {
             pod_network: self.pod_network,
             namespace: self.jobs_namespace.clone(),
             image: self.program.image.clone(),
+            live: self.program.live,
         }
     }
 

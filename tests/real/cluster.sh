@@ -134,6 +134,13 @@ NFT
   node "$last" nft delete table inet cut
 }
 case_by_image() { look "healthy, by --image" 0 - -n "$namespace" --all-nodes --image "$AGENT_IMAGE"; }
+case_live() {
+  seen() { jq -r '[.. | objects | select(.name? == "runtime") | .saw.seen] | unique | join(" ")' "$here/json"; }
+  look "containerd's environment, as configured" 0 - -n "$namespace" --node node-0
+  [ "$(seen)" = configured ] && ok "it is not said to be in effect" || wrong "it is seen as: $(seen)"
+  look "containerd's environment, in effect" 0 - -n "$namespace" --node node-0 --live
+  [ "$(seen)" = in-effect ] && ok "it is seen in effect" || wrong "it is seen as: $(seen)"
+}
 case_wrong_tag() {
   local good=$REF; REF=${REF%:*}:nowhere
   look "a tag that is not there" 1 manifest/image-tag-not-found -n "$namespace" --all-nodes
@@ -295,9 +302,9 @@ if [ -n "${CLUSTER:-}" ]; then
     done
     AGENT_IMAGE=example.test/check-acr:1
   fi
-  nodes="by_image one_cut_off wrong_tag refused why preflight speed"
+  nodes="by_image live one_cut_off wrong_tag refused why preflight speed"
 else
-  say "not run: by_image one_cut_off wrong_tag refused why preflight speed (they need CLUSTER)"; nodes=
+  say "not run: by_image live one_cut_off wrong_tag refused why preflight speed (they need CLUSTER)"; nodes=
 fi
 : "${REF:?an image that the nodes can pull}"
 for case in ${*:-healthy pod_security no_rights rbac wrong_credentials interrupted $nodes killed}; do "case_$case"; done

@@ -46,6 +46,8 @@ pub struct NodeRequest {
     pub namespace: Option<String>,
     /// The image that holds check-acr; without one it is carried to the nodes.
     pub image: Option<String>,
+    /// Whether the pod may read the environment of the node's processes.
+    pub live: bool,
 }
 
 /// Which nodes look.

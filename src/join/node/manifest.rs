@@ -203,6 +203,13 @@ impl JobSettings {
         if let Some(command) = &start.command {
             container["command"] = json!(command);
         }
+        if self.request.live {
+            // Linux shows the environment of another user's process, or of one with more capabilities,
+            // to those who may trace it; the usual profile of AppArmor forbids that.
+            let security = &mut container["securityContext"];
+            security["capabilities"]["add"] = json!(["SYS_PTRACE"]);
+            security["appArmorProfile"] = json!({ "type": "Unconfined" });
+        }
         let mut spec = json!({
             "nodeName": node.name,
             "hostNetwork": as_node,
@@ -312,6 +319,22 @@ mod tests {
         assert_eq!(job["spec"]["backoffLimit"], 0);
         assert!(job["spec"]["ttlSecondsAfterFinished"].is_u64());
         assert!(job["spec"].get("suspend").is_none());
+    }
+
+    #[test]
+    fn only_a_live_look_may_trace_processes() {
+        let security = |live| {
+            let mut settings = settings(false);
+            settings.request.live = live;
+            let pod = settings.pod(0, &node(), &start());
+            pod["spec"]["containers"][0]["securityContext"].clone()
+        };
+        assert_eq!(
+            security(true)["capabilities"],
+            json!({ "drop": ["ALL"], "add": ["SYS_PTRACE"] })
+        );
+        assert_eq!(security(true)["appArmorProfile"]["type"], "Unconfined");
+        assert!(security(false)["appArmorProfile"].is_null());
     }
 
     /// The levels of Pod Security: kubernetes.io, "Pod Security Standards".
