@@ -27,6 +27,7 @@ fn target() -> Target {
         is_platform_assumed: false,
         platform: Platform::here(),
         full: false,
+        response_wait: None,
         sign_in: SignIn::default(),
         control_plane: ControlPlane::default(),
         flags: vec![],

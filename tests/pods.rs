@@ -189,6 +189,43 @@ fn the_words_alone_never_decide() {
     assert_eq!(group.suspects[0], "tcp-private-endpoint-timeout");
 }
 
+/// One registry that never answers must not keep what is known of the others: it is waited for less
+/// long than containerd waits, which would prove nothing either.
+#[test]
+fn a_registry_that_never_answers_does_not_make_the_wait() {
+    let (events, lab) = run("pod-registry-never-answers", |_| {});
+    let page = page(&events);
+    let codes: Vec<(Severity, &str)> =
+        groups(&page).iter().map(|group| (group.severity, group.told.code.as_str())).collect();
+    let wanted = [
+        (Severity::Error, "nodes/reached-from-others"),
+        (Severity::Error, "manifest/image-tag-not-found"),
+        (Severity::CouldNotTell, "registry/silent"),
+    ];
+    assert_eq!(codes, wanted);
+    let open = &groups(&page)[2];
+    assert_eq!((&*open.images[0], open.pods), ("fabrikam.example/team/app:v1", 1));
+    assert_eq!(open.told.evidence["seconds"], 8);
+    // Each agent is told so, and with --timeout it waits as containerd does.
+    let is_told = |lab: &Lab| lab.created_in_cluster().join("\n").contains("--response-wait");
+    assert!(is_told(&lab));
+    let (_, lab) = run("pod-two-causes", |scenario| {
+        scenario.ask.args = ["--timeout", "40s"].map(str::to_owned).into();
+    });
+    assert!(jobs(&lab) == 2 && !is_told(&lab));
+}
+
+/// What the nodes see comes after what it is about, however long the credentials take.
+#[test]
+fn an_image_is_announced_before_anything_is_told_of_it() {
+    let (events, _) = run("pod-pullsecret-stale", |_| {});
+    let first = |wanted: fn(&Event) -> bool| events.iter().position(wanted).unwrap();
+    let is_announced = first(|it| {
+        it.from == Vantage::Kubernetes && matches!(it.kind, EventKind::RunStarted { .. })
+    });
+    assert!(is_announced < first(|it| it.from.pulls()));
+}
+
 #[test]
 fn nodes_beyond_the_limit_are_told_as_not_looked_at() {
     let (events, lab) = run("pod-two-causes", |scenario| {

@@ -16,10 +16,10 @@ use crate::{
     kit::{
         Cx, Host, HostPurpose, NoFact, StepResult,
         net::{
-            BODY_WAIT, Connected, Connection, ErrorBody, FOLLOW_WAIT, Fault, MAX_REDIRECTS,
-            RESPONSE_WAIT, Reply, Request, SETTLE_WAIT, Stage,
+            BODY_WAIT, Connected, Connection, ErrorBody, FOLLOW_WAIT, Fault, MAX_REDIRECTS, Reply,
+            Request, SETTLE_WAIT, Stage,
             pool::{self, ConnectionPool},
-            redirect,
+            redirect, response_wait,
         },
         target::is_private,
     },
@@ -305,7 +305,7 @@ impl RegistryClient {
                     failed.push(fault.to_string());
                 }
                 Err(Fault::TimedOut) => {
-                    return Err(silent(host, request.said_to(host), RESPONSE_WAIT));
+                    return Err(silent(host, request.said_to(host), response_wait(cx)));
                 }
                 Err(fault) => return Err(no_answer(host, request.said_to(host), fault)),
             }

@@ -16,6 +16,9 @@ pub(crate) struct AgentArgs {
     /// The vantage of the events: node/NAME or pod-network/NAME
     #[arg(long, value_name = "VANTAGE", value_parser = vantage)]
     pub vantage: Vantage,
+    /// How many seconds a host may take to begin its response [default: as long as containerd waits]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=30))]
+    pub response_wait: Option<u64>,
     /// A label of the node, for the report (repeatable)
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
     pub labels: Vec<(String, String)>,

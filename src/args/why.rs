@@ -7,6 +7,10 @@ use clap::Args as ArgGroup;
 
 use super::{CheckOptions, KubeArgs, NodeArgs, ProgramArgs};
 
+/// How many seconds a host may take to begin its response. It is longer than what any other step of a
+/// pull waits for a host that takes no connection.
+const RESPONSE_SECONDS: u64 = 8;
+
 /// Which pods, and how to look.
 #[derive(ArgGroup, Clone, Debug)]
 pub(crate) struct WhyArgs {
@@ -59,6 +63,13 @@ impl WhyArgs {
     pub(crate) fn scope(&self) -> Result<PodScope, String> {
         let (everywhere, selector) = (self.all_namespaces, self.selector.clone());
         Ok(PodScope { everywhere, selector, named: named(&self.named)? })
+    }
+
+    /// Returns how many seconds a host may take to begin its response: where many pods wait, one that
+    /// never answers must not keep what is known of the others. Nothing is proven of it, however long
+    /// it is waited for; with `--timeout` it gets as long as containerd gives it.
+    pub(crate) fn response_wait(&self) -> Option<u64> {
+        self.options.timeout.is_none().then_some(RESPONSE_SECONDS)
     }
 
     /// Returns the arguments of a run from these nodes.

@@ -6,9 +6,10 @@ use std::{
     fs::OpenOptions,
     io::{self, Write},
     path::Path,
+    time::Duration,
 };
 
-use checks::compared::RESOLVER;
+use checks::{compared::RESOLVER, kit::Target};
 
 use crate::{
     Exit,
@@ -25,7 +26,8 @@ use super::{check, inputs};
 /// Checks what was asked from this node. Whether the image can be pulled is for the run elsewhere to
 /// say: the agent succeeds when its events are written.
 pub(super) async fn run(args: AgentArgs) -> Result<Exit, String> {
-    let AgentArgs { check: CheckArgs { asked, mut options }, vantage, labels, termination } = args;
+    let AgentArgs { check, vantage, labels, termination, response_wait } = args;
+    let CheckArgs { asked, mut options } = check;
     // Whoever started it asks the control plane, once.
     options.azure.no_azure = true;
     options.show.output = vec![Output { format: Format::Events, file: None }];
@@ -34,7 +36,8 @@ pub(super) async fn run(args: AgentArgs) -> Result<Exit, String> {
     let password = inputs::password(&options, wait).await?;
     let refs = inputs::refs(&asked, &options, wait).await?;
     inputs::look_at_files(&options, wait).await?;
-    let targets = check::targets(&refs, &options, password.as_ref())?;
+    let mut targets = check::targets(&refs, &options, password.as_ref())?;
+    answer_within(&mut targets, response_wait);
     let node_root = options.node_root.as_deref();
     let world = world::real(world::roots(ca_file, node_root), node_root);
     let mut labels: BTreeMap<String, String> = labels.into_iter().collect();
@@ -54,6 +57,12 @@ pub(super) async fn run(args: AgentArgs) -> Result<Exit, String> {
         return Ok(Exit::CouldNotTell);
     }
     Ok(Exit::Can)
+}
+
+/// Gives the hosts of these targets that many seconds to begin a response.
+pub(super) fn answer_within(targets: &mut [Target], seconds: Option<u64>) {
+    let wait = seconds.map(Duration::from_secs);
+    targets.iter_mut().for_each(|target| target.response_wait = wait);
 }
 
 /// Writes the message over what stands in the file.

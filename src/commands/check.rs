@@ -110,6 +110,7 @@ pub(super) fn target(options: &CheckOptions, text: String, password: Option<Secr
         platform: options.platform.clone().unwrap_or_else(Platform::here),
         is_platform_assumed: options.platform.is_none(),
         full: options.full,
+        response_wait: None,
         flags: flags(options),
         named_at: vec![],
         sign_in: SignIn {

@@ -10,7 +10,7 @@ use clap::Parser;
 use lab::{Agent, AgentCall, AgentEnd, Ask, Lab, Scenario};
 
 use super::{
-    check,
+    agent, check,
     node::{self, Cluster},
 };
 use crate::{
@@ -121,12 +121,14 @@ async fn agent(call: &AgentCall) -> Result<AgentEnd, String> {
     let words = std::iter::once("check-acr").chain(call.arguments.iter().map(String::as_str));
     let args = Args::try_parse_from(words).map_err(|error| error.to_string())?;
     let Some(Command::Agent(args)) = args.command else { return Err("not an agent".into()) };
-    let AgentArgs { check: CheckArgs { asked, mut options }, vantage, labels, .. } = *args;
+    let AgentArgs { check, vantage, labels, response_wait, .. } = *args;
+    let CheckArgs { asked, mut options } = check;
     options.azure.no_azure = true;
     let scenario = Scenario::named(&call.world).ok_or("the node has no world")?;
     let scenario = scenario.map_err(|error| error.to_string())?;
     let lab = lab::start(&scenario).await.map_err(|error| error.to_string())?;
-    let targets = check::targets(&asked, &options, None)?;
+    let mut targets = check::targets(&asked, &options, None)?;
+    agent::answer_within(&mut targets, response_wait);
     let world = world::of_lab(&lab, &scenario.ask)?;
     let wanted = Wanted { vantage, labels: labels.into_iter().collect(), ..options.wanted() };
     let events = run_plans(targets, world, &wanted, |_| {}).await;

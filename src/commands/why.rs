@@ -1,12 +1,17 @@
 //! `check-acr why`: why do pods wait for their images? Those of a cluster, or what a message of the
 //! kubelet says, for which no network is used, so that nothing is proven.
 
-use std::{cell::RefCell, env, rc::Rc};
+use std::{cell::RefCell, env, rc::Rc, time::Duration};
 
 use checks::{
     Message,
-    kit::{Target, World, engine::Event, kube::ImagePods},
+    kit::{
+        Target, World,
+        engine::Event,
+        kube::{Api, ImagePods, NodeChoice},
+    },
 };
+use futures::future::join3;
 
 use super::{
     check, inputs,
@@ -108,7 +113,6 @@ pub(super) async fn look(
     progress: impl Fn(&Event) + Clone + 'static,
     tell: impl Fn(Event) + 'static,
 ) -> Result<Footprint, String> {
-    let tell = Rc::new(tell);
     let cluster = check::target(&args.options, "cluster".to_owned(), None);
     let shown = progress.clone();
     let found = pods::find(cluster, world.clone(), kube.clone(), args.scope()?, move |event| {
@@ -116,33 +120,91 @@ pub(super) async fn look(
     })
     .await;
     let mut chosen = choose(&found, args);
-    if let Some(waiting) = &found.waiting {
-        credentials::try_each(waiting, &chosen.targets, &mut chosen.pods, &world).await;
+    let gate = Rc::new(Gate::new(tell));
+    let (from_here, from_nodes) = (gate.clone(), gate.clone());
+    let here = look_from_here(&chosen, &world, args, move |event| from_here.pass(event));
+    let api = found.api.clone().filter(|_| !args.here);
+    let nodes = look_from_nodes(api, &chosen, world.clone(), (kube, own), args, move |event| {
+        from_nodes.pass(event);
+    });
+    // The credentials are tried meanwhile, so that no host is waited for twice.
+    let announce = async {
+        if let Some(waiting) = &found.waiting {
+            credentials::try_each(waiting, &chosen.targets, &mut chosen.pods, &world).await;
+        }
+        found.announce(&chosen, &args.flags(), |event| (gate.tell)(event));
+        gate.open();
+    };
+    let (footprint, (), ()) = Box::pin(join3(nodes, here, announce)).await;
+    Ok(footprint)
+}
+
+/// Holds back what is seen of images until they were announced, with the credentials of their pods.
+struct Gate<T> {
+    tell: T,
+    held: RefCell<Option<Vec<Event>>>,
+}
+
+impl<T: Fn(Event)> Gate<T> {
+    const fn new(tell: T) -> Self {
+        Self { tell, held: RefCell::new(Some(vec![])) }
     }
-    found.announce(&chosen, &args.flags(), |event| tell(event));
+
+    fn pass(&self, event: Event) {
+        if let Some(held) = self.held.borrow_mut().as_mut() {
+            held.push(event);
+            return;
+        }
+        (self.tell)(event);
+    }
+
+    fn open(&self) {
+        self.held.take().into_iter().flatten().for_each(&self.tell);
+    }
+}
+
+/// Checks images from here: all, or those whose names no runtime accepts.
+fn look_from_here<T: Fn(Event) + 'static>(
+    chosen: &Chosen,
+    world: &World,
+    args: &WhyArgs,
+    tell: T,
+) -> impl Future<Output = ()> + use<T> {
     let here = if args.here {
         chosen.targets.iter().take(MAX_IMAGES).cloned().collect()
     } else {
         chosen.unreadable()
     };
-    if !here.is_empty() {
-        let told = tell.clone();
-        let mut wanted = args.options.wanted();
-        if !args.here {
-            wanted.only.insert("image".to_owned());
-        }
-        run_plans(here, world.clone(), &wanted, move |event| told(event.clone())).await;
+    let (world, mut wanted) = (world.clone(), args.options.wanted());
+    if !args.here {
+        wanted.only.insert("image".to_owned());
     }
-    let Some(api) = found.api.clone().filter(|_| !args.here && !chosen.nodes.is_empty()) else {
-        return Ok(Footprint::default());
-    };
+    async move {
+        if !here.is_empty() {
+            run_plans(here, world, &wanted, move |event| tell(event.clone())).await;
+        }
+    }
+}
+
+/// Checks images from the nodes that were chosen.
+fn look_from_nodes<T: Fn(Event) + 'static>(
+    api: Option<Rc<Api>>,
+    chosen: &Chosen,
+    world: World,
+    cluster: Cluster,
+    args: &WhyArgs,
+    tell: T,
+) -> impl Future<Output = Footprint> + use<T> {
     let node_args = args.of_nodes(chosen.nodes.clone());
-    let mut run = node::prepare(chosen.targets, world, (kube, own), &node_args);
-    run.api = Some(api);
-    run.settings.asked = chosen.asked;
-    run.settings.request.choice = checks::kit::kube::NodeChoice::OfPods(chosen.nodes);
-    let told = tell.clone();
-    Ok(join::node::look(run, move |event| told(event)).await)
+    let mut run = node::prepare(chosen.targets.clone(), world, cluster, &node_args);
+    run.settings.asked = chosen.asked.clone();
+    run.settings.request.choice = NodeChoice::OfPods(chosen.nodes.clone());
+    let wait = args.response_wait().map(|seconds| seconds.to_string());
+    let wait = wait.into_iter().flat_map(|seconds| ["--response-wait".to_owned(), seconds]);
+    run.settings.arguments.extend(wait);
+    let is_needed = api.is_some() && !chosen.nodes.is_empty();
+    run.api = api;
+    async move { if is_needed { join::node::look(run, tell).await } else { Footprint::default() } }
 }
 
 /// Chooses the images and the nodes. A command that repeats the check of an image names its nodes.
@@ -151,7 +213,8 @@ fn choose(found: &Found, args: &WhyArgs) -> Chosen {
     const MAX_NAMED: usize = 3;
     let limits = Limits { images: MAX_IMAGES, nodes: args.max_nodes.into() };
     found.choose(limits, |image, pods: &ImagePods| {
-        let target = check::target(&args.options, image.to_owned(), None);
+        let mut target = check::target(&args.options, image.to_owned(), None);
+        target.response_wait = args.response_wait().map(Duration::from_secs);
         if args.here {
             return target;
         }

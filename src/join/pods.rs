@@ -256,6 +256,7 @@ mod tests {
             platform: Platform::here(),
             is_platform_assumed: true,
             full: false,
+            response_wait: None,
             flags: vec![],
             named_at: vec![],
             sign_in: checks::kit::target::SignIn::default(),

@@ -74,6 +74,7 @@ pub async fn run<T: std::fmt::Debug + 'static>(
         is_platform_assumed: false,
         platform: Platform::here(),
         full: false,
+        response_wait: None,
         sign_in: SignIn::default(),
         control_plane: ControlPlane::default(),
         flags: vec![],

@@ -23,10 +23,11 @@ use tokio::{
 use tokio_rustls::client::TlsStream;
 
 use super::{
-    Fault, RESPONSE_WAIT, Reply, Route, Stream,
+    Fault, Reply, Route, Stream,
     chunked_reader::ChunkedReader,
     encoding::{Accepts, Decoding},
     http1::{MAX_HEAD_BYTES, as_go_reads},
+    response_wait,
     signed_in::{Origin, SignedIn},
     tcp::Io,
     tls,
@@ -249,7 +250,8 @@ impl Connection {
                 reply => reply,
             }
         };
-        let reply = timeout(RESPONSE_WAIT, Box::pin(asking)).await.unwrap_or(Err(Fault::TimedOut));
+        let reply =
+            timeout(response_wait(cx), Box::pin(asking)).await.unwrap_or(Err(Fault::TimedOut));
         let status = reply.as_ref().map(|reply| reply.status.to_string());
         let said = request.said_to(&self.host);
         cx.exchanged(Exchange {

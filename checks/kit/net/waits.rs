@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::kit::engine::Cx;
+
 /// How long a name server may take. The query is repeated every second.
 pub const DNS_WAIT: Duration = Duration::from_secs(5);
 /// How long connecting may take: enough for two lost packets.
@@ -26,3 +28,8 @@ pub const FOLLOW_WAIT: Duration = Duration::from_secs(70);
 pub const BODY_WAIT: Duration = Duration::from_secs(15);
 /// How long it may take to check whether every connection is refused.
 pub const SETTLE_WAIT: Duration = Duration::from_secs(12);
+
+/// Returns how long a host may take to begin its response to this run.
+pub fn response_wait(cx: &Cx) -> Duration {
+    cx.target.response_wait.unwrap_or(RESPONSE_WAIT)
+}

@@ -7,7 +7,7 @@ mod host;
 mod managed_identity;
 mod resource_id;
 
-use std::{fmt, net::IpAddr, path::PathBuf};
+use std::{fmt, net::IpAddr, path::PathBuf, time::Duration};
 
 use serde_json::{Map, Value, json};
 
@@ -37,6 +37,8 @@ pub struct Target {
     pub is_platform_assumed: bool,
     /// Whether to read every layer to its end.
     pub full: bool,
+    /// How long a host may take to begin its response; as long as containerd waits if not given.
+    pub response_wait: Option<Duration>,
     /// Which credentials to use.
     pub sign_in: SignIn,
     /// What of the control plane is examined.

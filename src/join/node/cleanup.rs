@@ -81,6 +81,7 @@ fn cluster() -> Target {
         platform: Platform::here(),
         is_platform_assumed: true,
         full: false,
+        response_wait: None,
         flags: vec![],
         named_at: vec![],
         sign_in: SignIn::default(),
