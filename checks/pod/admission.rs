@@ -1,18 +1,21 @@
-//! Would admission take the pods that manifests describe? Asked by dry runs, so that nothing is
-//! created.
+//! Would admission take the workloads that manifests describe, and their pods? Asked by dry runs, so
+//! that nothing is created.
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{manifests::PodTemplate, problem::Problem};
+use super::{
+    manifests::{PodTemplate, template_of},
+    problem::{Problem, Tried},
+};
 use crate::kit::{
     Cx,
     engine::Finding,
-    kube::{Api, KubeError, KubeRequest, PostParams, Refusal},
+    kube::{Api, KubeError, KubeRequest, PostParams, Refusal, WorkloadKind},
     sanitize_text,
 };
 
-/// What admission said to pods like those of manifests.
+/// What admission said to workloads and pods like those of manifests.
 #[derive(Debug, Default, Serialize)]
 pub struct TriedAdmission {
     /// How many were tried.
@@ -22,80 +25,138 @@ pub struct TriedAdmission {
     pub found: Vec<(Vec<String>, Finding)>,
 }
 
-/// Tries to create a pod of each template, as a dry run.
+/// Tries to create each workload and a pod of its template, as dry runs. A webhook may be there for
+/// either: the pod is that of the workload as admission leaves it.
 pub async fn try_admission(cx: &Cx, api: &Api, templates: &[PodTemplate]) -> TriedAdmission {
     let mut seen = TriedAdmission::default();
     for template in templates {
-        let cluster = api.kube.cluster();
-        let namespace = template.namespace.clone().unwrap_or_else(|| cluster.namespace.clone());
         seen.tried += 1;
-        let of_pod = match dry_run(cx, api, &namespace, template).await {
-            Ok(admitted) => rewritten(template, &namespace, &admitted),
-            // What exists already was admitted first.
-            Err(error) if error.status() == Some(409) => vec![],
-            Err(error) => {
-                let problem = refused(template, &namespace, &cluster.user, &error);
-                let images = template.images.iter().map(|(_, image)| image.clone()).collect();
-                vec![(images, problem.into())]
+        let trial = Trial::of(api, template);
+        let (mut pod, mut unseen) = (template.pod.clone(), None);
+        if let Some((kind, object)) = &template.workload {
+            match trial.run(cx, &kind.path(&trial.namespace), object).await {
+                Ok(admitted) => take_template(&mut pod, &admitted),
+                Err(error) => match trial.failed(Tried::TheWorkload, *kind, &error) {
+                    Some((finding, true)) => {
+                        // Nothing will make its pod.
+                        seen.found.push((trial.images(), finding));
+                        continue;
+                    }
+                    failed => unseen = failed.map(|(finding, _)| finding),
+                },
             }
-        };
-        seen.found.extend(of_pod);
+        }
+        let path = WorkloadKind::Pod.path(&trial.namespace);
+        match trial.run(cx, &path, &pod).await {
+            Ok(admitted) => seen.found.extend(trial.rewritten(&admitted)),
+            Err(error) => {
+                let failed = trial.failed(Tried::ItsPod, WorkloadKind::Pod, &error);
+                let finding = failed.map(|(finding, is_refused)| {
+                    // Why neither was seen is the same, and told once.
+                    unseen = unseen.take().filter(|_| is_refused);
+                    finding
+                });
+                seen.found.extend(finding.map(|finding| (trial.images(), finding)));
+            }
+        }
+        seen.found.extend(unseen.map(|finding| (trial.images(), finding)));
     }
     seen
 }
 
-async fn dry_run(
-    cx: &Cx,
-    api: &Api,
-    namespace: &str,
-    template: &PodTemplate,
-) -> Result<Value, KubeError> {
-    let mut pod = template.pod.clone();
-    pod["metadata"]["namespace"] = json!(namespace);
-    let path = format!("/api/v1/namespaces/{namespace}/pods");
-    let params = PostParams { dry_run: true, ..PostParams::default() };
-    let request = KubeRequest::new(&path).create(&params, pod.to_string().into_bytes())?;
-    api.kube.ask(cx, request).await
-}
-
-/// Returns what is said of a refusal: only the words of a policy or a webhook are one of the pod.
-fn refused(template: &PodTemplate, namespace: &str, user: &str, error: &KubeError) -> Problem {
-    let (object, namespace) = (template.object.clone(), namespace.to_owned());
-    let (at, said) = (template.at.clone(), error.said());
-    let by = match Refusal::of(error) {
-        Some(Refusal::PodSecurity { level }) => format!("Pod Security, {level}"),
-        Some(Refusal::Policy { policy }) => policy,
-        Some(Refusal::Webhook { webhook }) => webhook,
-        _ => {
-            let user = user.to_owned();
-            return Problem::AdmissionNotTried { object, namespace, user, at, said };
-        }
-    };
-    Problem::AdmissionRefuses { object, namespace, by, at, said }
-}
-
-/// Returns the images that admission replaced.
-fn rewritten(
-    template: &PodTemplate,
-    namespace: &str,
-    admitted: &Value,
-) -> Vec<(Vec<String>, Finding)> {
-    let mut found = vec![];
-    for (container, image) in &template.images {
-        let members = ["containers", "initContainers"];
-        let mut all = members.iter().filter_map(|list| admitted["spec"][list].as_array()).flatten();
-        let is_it = |one: &&Value| one["name"].as_str() == Some(container);
-        let theirs = all.find(is_it).and_then(|one| one["image"].as_str());
-        if let Some(theirs) = theirs.filter(|theirs| theirs != image) {
-            let problem = Problem::AdmissionRewrites {
-                object: template.object.clone(),
-                namespace: namespace.to_owned(),
-                at: template.at.clone(),
-                image: sanitize_text(image),
-                admitted: sanitize_text(theirs),
-            };
-            found.push((vec![image.clone()], problem.into()));
-        }
+/// Puts the template of a workload as it was admitted into a pod.
+fn take_template(pod: &mut Value, admitted: &Value) {
+    let Some(template) = template_of(admitted) else { return };
+    pod["spec"] = template["spec"].clone();
+    for key in ["labels", "annotations"] {
+        pod["metadata"][key] = template["metadata"][key].clone();
     }
-    found
+}
+
+/// The dry runs of one template.
+struct Trial<'a> {
+    api: &'a Api,
+    template: &'a PodTemplate,
+    namespace: String,
+}
+
+impl<'a> Trial<'a> {
+    fn of(api: &'a Api, template: &'a PodTemplate) -> Self {
+        let namespace = template.namespace.clone();
+        let namespace = namespace.unwrap_or_else(|| api.kube.cluster().namespace.clone());
+        Self { api, template, namespace }
+    }
+
+    fn images(&self) -> Vec<String> {
+        self.template.images.iter().map(|(_, image)| image.clone()).collect()
+    }
+
+    async fn run(&self, cx: &Cx, path: &str, object: &Value) -> Result<Value, KubeError> {
+        let mut object = object.clone();
+        object["metadata"]["namespace"] = json!(self.namespace);
+        let params = PostParams { dry_run: true, ..PostParams::default() };
+        let request = KubeRequest::new(path).create(&params, object.to_string().into_bytes())?;
+        self.api.kube.ask(cx, request).await
+    }
+
+    /// Returns what is said of a dry run that failed, and whether it is a refusal: only the words of a
+    /// policy or a webhook are one. Nothing of what exists already: it was admitted first.
+    fn failed(
+        &self,
+        tried: Tried,
+        kind: WorkloadKind,
+        error: &KubeError,
+    ) -> Option<(Finding, bool)> {
+        if error.status() == Some(409) {
+            return None;
+        }
+        let (object, namespace) = (self.template.object.clone(), self.namespace.clone());
+        let (at, said) = (self.template.at.clone(), error.said());
+        let by = match Refusal::of(error) {
+            Some(Refusal::PodSecurity { level }) => format!("Pod Security, {level}"),
+            Some(Refusal::Policy { policy }) => policy,
+            Some(Refusal::Webhook { webhook }) => webhook,
+            _ => {
+                let user = self.api.kube.cluster().user.clone();
+                let group = kind.group();
+                let dot = if group.is_empty() { "" } else { "." };
+                let resource = format!("{}{dot}{group}", kind.resource());
+                let problem = Problem::AdmissionNotTried {
+                    object,
+                    tried,
+                    resource,
+                    namespace,
+                    user,
+                    at,
+                    said,
+                };
+                return Some((problem.into(), false));
+            }
+        };
+        let problem = Problem::AdmissionRefuses { object, tried, namespace, by, at, said };
+        Some((problem.into(), true))
+    }
+
+    /// Returns the images that admission replaced.
+    fn rewritten(&self, admitted: &Value) -> Vec<(Vec<String>, Finding)> {
+        let mut found = vec![];
+        for (container, image) in &self.template.images {
+            let members = ["containers", "initContainers"];
+            let mut all =
+                members.iter().filter_map(|list| admitted["spec"][list].as_array()).flatten();
+            let is_it = |one: &&Value| one["name"].as_str() == Some(container);
+            let theirs = all.find(is_it).and_then(|one| one["image"].as_str());
+            if let Some(theirs) = theirs.filter(|theirs| theirs != image) {
+                let problem = Problem::AdmissionRewrites {
+                    object: self.template.object.clone(),
+                    namespace: self.namespace.clone(),
+                    at: self.template.at.clone(),
+                    image: sanitize_text(image),
+                    admitted: sanitize_text(theirs),
+                };
+                found.push((vec![image.clone()], problem.into()));
+            }
+        }
+        found
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::kit::{rules::Unusable, sanitize_text, world::yaml_documents};
+use crate::kit::{kube::WorkloadKind, rules::Unusable, sanitize_text, world::yaml_documents};
 
 /// How deep a manifest is read.
 const MAX_DEPTH: usize = 40;
@@ -31,6 +31,8 @@ pub struct PodTemplate {
     pub namespace: Option<String>,
     /// The pod.
     pub pod: Value,
+    /// The workload that makes it, where the API's own kinds have it.
+    pub workload: Option<(WorkloadKind, Value)>,
     /// Its containers and their images.
     pub images: Vec<(String, String)>,
     /// Where its images are named, for people.
@@ -52,17 +54,7 @@ fn objects(document: &Value) -> &[Value] {
 /// Returns the pod that an object describes.
 fn template(object: &Value) -> Option<PodTemplate> {
     let kind = object["kind"].as_str()?;
-    let of = match kind {
-        "Pod" => object,
-        "CronJob" => &object["spec"]["jobTemplate"]["spec"]["template"],
-        "Deployment"
-        | "ReplicaSet"
-        | "StatefulSet"
-        | "DaemonSet"
-        | "Job"
-        | "ReplicationController" => &object["spec"]["template"],
-        _ => return None,
-    };
+    let of = template_of(object)?;
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
     let mut metadata =
         json!({ "labels": of["metadata"]["labels"], "annotations": of["metadata"]["annotations"] });
@@ -86,8 +78,26 @@ fn template(object: &Value) -> Option<PodTemplate> {
             .map(str::to_owned),
         images: images.collect(),
         pod: json!({ "apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": of["spec"] }),
+        workload: WorkloadKind::read(kind)
+            .filter(|kind| object["apiVersion"] == format!("{}/v1", kind.group()))
+            .map(|kind| (kind, object.clone())),
         at: String::new(),
     })
+}
+
+/// Returns what the pods of an object are made after: itself, or its template.
+pub(super) fn template_of(object: &Value) -> Option<&Value> {
+    match object["kind"].as_str()? {
+        "Pod" => Some(object),
+        "CronJob" => Some(&object["spec"]["jobTemplate"]["spec"]["template"]),
+        "Deployment"
+        | "ReplicaSet"
+        | "StatefulSet"
+        | "DaemonSet"
+        | "Job"
+        | "ReplicationController" => Some(&object["spec"]["template"]),
+        _ => None,
+    }
 }
 
 /// Returns whether a text can stand in a path of the API as a namespace.
@@ -251,6 +261,13 @@ spec: { jobTemplate: { spec: { template: { spec: { containers: [{ name: a, image
         assert_eq!(web.pod["metadata"]["labels"]["app"], "web");
         assert_eq!(web.pod["spec"]["containers"][0]["image"], "c.io/app:1");
         assert_eq!(nightly.namespace, None, "that is no namespace");
+        // Of the version that it names the API knows it, or not.
+        let versioned = format!("apiVersion: apps/v1\n{text}");
+        let kinds = |text: &str| -> Vec<_> {
+            let templates = pod_templates(text.as_bytes()).into_iter();
+            templates.map(|it| it.workload.map(|(kind, _)| kind)).collect()
+        };
+        assert_eq!(kinds(&versioned), [Some(WorkloadKind::Deployment), None]);
         assert_eq!(pod_templates(b"a: ["), []);
     }
 

@@ -21,4 +21,4 @@ pub use find::find;
 pub use fold::images_of;
 pub use manifests::{NamedImage, PodTemplate, named_images, pod_templates};
 pub use message::{Message, Phase, Presented};
-pub use problem::Problem;
+pub use problem::{Problem, Tried};

@@ -192,10 +192,12 @@ pub enum Problem {
         /// The image of the pods.
         image: String,
     },
-    /// Admission refuses a pod that manifests describe.
+    /// Admission refuses a workload that manifests describe, or its pod.
     AdmissionRefuses {
-        /// Its kind and name.
+        /// The kind and name of the workload.
         object: String,
+        /// Which of the two.
+        tried: Tried,
         /// The namespace.
         namespace: String,
         /// The policy or webhook.
@@ -218,10 +220,14 @@ pub enum Problem {
         /// The image that the pod would have.
         admitted: String,
     },
-    /// Whether admission takes a pod was not seen.
+    /// Whether admission takes a workload or its pod was not seen.
     AdmissionNotTried {
-        /// Its kind and name.
+        /// The kind and name of the workload.
         object: String,
+        /// Which of the two.
+        tried: Tried,
+        /// Its resource, as RBAC names it.
+        resource: String,
         /// The namespace.
         namespace: String,
         /// The caller.
@@ -290,6 +296,17 @@ pub enum Problem {
         #[serde(skip_serializing_if = "Option::is_none")]
         suspects: Option<String>,
     },
+}
+
+/// What a dry run tries to create.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Tried {
+    /// A pod of the workload.
+    ItsPod,
+    /// The workload itself.
+    TheWorkload,
 }
 
 /// A pull secret of pods.

@@ -144,7 +144,9 @@ impl Cluster {
         }
         match (verb, resource.as_str()) {
             ("list" | "get", "nodes") => self.nodes(name, &asked),
-            ("create", "jobs" | "pods" | "configmaps") => self.create(place, asked),
+            ("create", "jobs" | "pods" | "configmaps" | "deployments" | "cronjobs") => {
+                self.create(place, asked)
+            }
             ("watch", _) => {
                 let after = asked.field("resourceVersion").parse().unwrap_or_default();
                 let selector = asked.field("labelSelector");
@@ -206,10 +208,10 @@ impl Cluster {
             return failure(refused.status, reason, &refused.message.replace("NAME", &name));
         }
         object["metadata"]["namespace"] = namespace.as_str().into();
-        let spec = if resource == "jobs" {
-            &mut object["spec"]["template"]["spec"]
-        } else {
-            &mut object["spec"]
+        let spec = match resource.as_str() {
+            "jobs" | "deployments" => &mut object["spec"]["template"]["spec"],
+            "cronjobs" => &mut object["spec"]["jobTemplate"]["spec"]["template"]["spec"],
+            _ => &mut object["spec"],
         };
         for container in spec["containers"].as_array_mut().into_iter().flatten() {
             let image = container["image"].as_str().unwrap_or_default();
