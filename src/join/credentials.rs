@@ -34,16 +34,22 @@ pub(crate) async fn try_each(
     });
     let answers = join_all(tries.collect::<Vec<_>>()).await;
     for ((place, attempt), answer) in open.into_iter().zip(answers) {
-        let set = pods[place].credentials.get_mut(attempt.set);
-        if let Some(row) = set.and_then(|set| set.rows.get_mut(attempt.row)) {
+        let of = &mut pods[place];
+        let Some(presented) = &attempt.presented else {
+            of.anonymous = Some(answer);
+            continue;
+        };
+        let set = of.credentials.get_mut(presented.set);
+        if let Some(row) = set.and_then(|set| set.rows.get_mut(presented.row)) {
             row.answer = Some(answer);
         }
     }
 }
 
 async fn answer(target: &Target, attempt: &Attempt, world: World) -> RegistryAnswer {
-    let given = Some((attempt.user.clone(), (*attempt.password).clone()));
-    let sign_in = SignIn { who: Who::Auto, given, ..SignIn::default() };
+    let given = attempt.presented.as_ref().map(|it| (it.user.clone(), (*it.password).clone()));
+    let who = if given.is_some() { Who::Auto } else { Who::Anonymous };
+    let sign_in = SignIn { who, given, ..SignIn::default() };
     let control_plane = ControlPlane { off: true, ..ControlPlane::default() };
     let target = Target { sign_in, control_plane, ..target.clone() };
     let kept = Rc::<RefCell<Vec<Event>>>::default();
@@ -66,9 +72,10 @@ fn read(events: &[Event]) -> RegistryAnswer {
                 "anonymous-blocked-by-bad-creds" => RegistryAnswer::RefusedButAnonymous,
                 "pullsecret-short-lived-token" => RegistryAnswer::Expired,
                 "scope-not-granted" => RegistryAnswer::NotForRepository,
-                "credentials-refused" | "admin-user-disabled" | "application-not-registered" => {
-                    RegistryAnswer::Refused
-                }
+                "credentials-refused"
+                | "admin-user-disabled"
+                | "application-not-registered"
+                | "anonymous-pull-disabled" => RegistryAnswer::Refused,
                 // Whoever is told that there is no such image has signed in.
                 _ if step == steps::MANIFEST.name
                     && finding.code.starts_with("manifest/image-")

@@ -25,6 +25,9 @@ pub struct CredentialLine {
     /// As whom it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<String>,
+    /// Whether it is the anonymous client.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub anonymous: bool,
     /// The key of the secret's entry, or the one that nearly matches.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
@@ -41,13 +44,14 @@ pub struct CredentialLine {
     pub codes: Vec<String>,
 }
 
-/// Returns what these pods present for an image: their pull secrets, then what their nodes have.
+/// Returns what these pods present for an image: their pull secrets, then what their nodes
+/// have, and the anonymous client.
 pub(super) fn of<'p>(
     target: &TargetPage,
     pods: &'p ImagePods,
     workloads: impl Iterator<Item = &'p WaitingWorkload>,
 ) -> Vec<CredentialLine> {
-    let (mut of_pods, mut of_nodes) = (vec![], vec![]);
+    let (mut of_pods, mut of_nodes, mut views) = (vec![], vec![], vec![]);
     for it in workloads {
         let is_theirs = |set: &&checks::kit::kube::PodCredentials| {
             set.is_of(&it.namespace, &it.account, &it.secrets)
@@ -57,11 +61,76 @@ pub(super) fn of<'p>(
             add(&mut of_pods, of_row(&it.namespace, row));
         }
         let view = target.views.iter().find(|view| view.from.node() == Some(it.node.as_str()));
-        if let Some(line) = view.and_then(|view| of_node(&it.node, view)) {
+        if let Some((view, line)) = view.and_then(|view| Some((view, of_node(&it.node, view)?))) {
             add(&mut of_nodes, line);
+            views.push(view);
         }
     }
-    of_pods.into_iter().chain(of_nodes).collect()
+    let anonymous = anonymous(target, pods, &of_pods, &views);
+    of_pods.into_iter().chain(of_nodes).chain(anonymous).collect()
+}
+
+/// The finding that an anonymous client gets no image.
+const REFUSES_ANONYMOUS: &str = "token/anonymous-pull-disabled";
+
+/// Returns what an anonymous client gets, and whether the kubelet is one at last: where it has no
+/// credentials for the image (kubernetes, `PullImage` of pkg/kubelet/kuberuntime), or where Azure's
+/// provider gives out an empty entry behind its own (cloud-provider-azure). What the nodes saw counts
+/// before what was tried from here.
+fn anonymous(
+    target: &TargetPage,
+    pods: &ImagePods,
+    of_pods: &[CredentialLine],
+    views: &[&ViewPage],
+) -> Option<CredentialLine> {
+    let signs_in = |view: &&&ViewPage| !is_anonymous(view);
+    let has_others = of_pods.iter().any(|line| line.state == CredentialState::Presented)
+        || views.iter().any(|view| signs_in(&view));
+    let found = |view: &ViewPage| {
+        let mut findings = view.steps.iter().flat_map(|step| &step.findings);
+        findings.any(|finding| finding.told.code == REFUSES_ANONYMOUS)
+    };
+    let gets = |view: &&&ViewPage| is_anonymous(view) && is_accepted(view);
+    let (answer, codes) = if views.iter().any(|view| gets(&view)) {
+        (RegistryAnswer::Accepted, vec![])
+    } else if views.iter().any(|view| found(view)) {
+        (RegistryAnswer::Refused, vec![REFUSES_ANONYMOUS.to_owned()])
+    } else {
+        (pods.anonymous?, vec![])
+    };
+    let state = match (has_others, target.text("acr")) {
+        (false, _) => CredentialState::Presented,
+        (true, Some(_)) => CredentialState::Last,
+        (true, None) => CredentialState::PassedOver,
+    };
+    Some(CredentialLine {
+        secret: None,
+        node: None,
+        identity: None,
+        anonymous: true,
+        key: None,
+        state,
+        said: None,
+        answer: Some(answer),
+        codes,
+    })
+}
+
+/// Returns whether the kubelet of a node presents nothing of its own.
+fn is_anonymous(view: &ViewPage) -> bool {
+    const WORDS: [&str; 3] = ["kubelet-anonymous", "kubelet-without-token", "anonymous-as-asked"];
+    let step = view.steps.iter().find(|step| step.name == steps::IDENTITY.name);
+    let saw = step.and_then(|step| step.saw.as_ref());
+    saw.is_some_and(|saw| saw.values().any(|it| WORDS.iter().any(|word| it == word)))
+}
+
+/// Returns whether a node got the image, or at least its manifest.
+fn is_accepted(view: &ViewPage) -> bool {
+    // A node that fails before it signs in has shown nothing of its credentials.
+    let passed = |step: &StepPage| {
+        step.name == steps::MANIFEST.name && step.status == crate::verdict::StepStatus::Passed
+    };
+    view.can == Outcome::Pull || view.steps.iter().any(passed)
 }
 
 fn add(lines: &mut Vec<CredentialLine>, line: CredentialLine) {
@@ -75,6 +144,7 @@ fn of_row(namespace: &str, row: &CredentialRow) -> CredentialLine {
         secret: Some(format!("{namespace}/{}", row.secret)),
         node: None,
         identity: None,
+        anonymous: false,
         key: row.key.clone(),
         state: row.state,
         said: row.said.clone(),
@@ -96,14 +166,8 @@ fn of_node(node: &str, view: &ViewPage) -> Option<CredentialLine> {
             codes.push(finding.told.code.clone());
         }
     }
-    // A node that fails before it signs in has shown nothing of its credentials.
-    let passed = |name: &str| {
-        let is_passed = |step: &StepPage| step.status == crate::verdict::StepStatus::Passed;
-        view.steps.iter().any(|step| step.name == name && is_passed(step))
-    };
-    let is_accepted = view.can == Outcome::Pull || passed(steps::MANIFEST.name);
     let answer = match codes.as_slice() {
-        _ if is_accepted => Some(RegistryAnswer::Accepted),
+        _ if is_accepted(view) => Some(RegistryAnswer::Accepted),
         [] => Some(RegistryAnswer::NotTried),
         // What was found says more than one word, and not all of it is a refusal.
         _ => None,
@@ -112,6 +176,7 @@ fn of_node(node: &str, view: &ViewPage) -> Option<CredentialLine> {
         secret: None,
         node: Some(node.to_owned()),
         identity: Some(identity),
+        anonymous: false,
         key: None,
         state: CredentialState::Presented,
         said: None,

@@ -126,7 +126,25 @@ impl Page<'_> {
         }
     }
 
+    /// Says of the anonymous client whether the kubelet is one, and what it gets.
+    fn anonymous(&self, line: &CredentialLine) -> String {
+        let tried = match line.state {
+            CredentialState::Last => format!(" ({})", self.say(Phrase::AnonymousLast)),
+            CredentialState::PassedOver => format!(" ({})", self.say(Phrase::AnonymousPassedOver)),
+            _ => String::new(),
+        };
+        let answer = match line.answer {
+            Some(RegistryAnswer::Accepted) => Phrase::AnonymousServed,
+            Some(RegistryAnswer::Refused) => Phrase::AnonymousRefused,
+            _ => Phrase::CredentialNotSeen,
+        };
+        format!("{}{tried} → {}{}", self.say(Phrase::Anonymous), self.say(answer), codes(line))
+    }
+
     fn credential(&self, line: &CredentialLine) -> String {
+        if line.anonymous {
+            return self.anonymous(line);
+        }
         let who = match (&line.secret, &line.node) {
             (Some(secret), _) => match &line.key {
                 Some(key) => format!("{secret} ({key})"),
@@ -155,11 +173,7 @@ impl Page<'_> {
             (_, Some(RegistryAnswer::NotTried)) if line.node.is_some() => Phrase::CredentialNotSeen,
             (_, Some(RegistryAnswer::NotTried) | None) => Phrase::CredentialNotTried,
         };
-        let codes = match line.codes.as_slice() {
-            [] => String::new(),
-            codes => format!(" [{}]", codes.join(", ")),
-        };
-        format!("{who} → {}{codes}", self.say(outcome))
+        format!("{who} → {}{}", self.say(outcome), codes(line))
     }
 
     /// Names the workloads, each with its pods.
@@ -196,5 +210,13 @@ impl Page<'_> {
                 Phrase::AndOthers.say(self.lang, &[("list", &named), ("count", &more.to_string())])
             }
         }
+    }
+}
+
+/// Returns what was found when a node signed in, for the end of its line.
+fn codes(line: &CredentialLine) -> String {
+    match line.codes.as_slice() {
+        [] => String::new(),
+        codes => format!(" [{}]", codes.join(", ")),
     }
 }

@@ -63,6 +63,10 @@ pub enum CredentialState {
     /// We may not read it.
     #[default]
     NotRead,
+    /// It tries this last: Azure's provider adds the anonymous client behind what it gives out.
+    Last,
+    /// It does not try this: it is anonymous only where it has no credentials for the image.
+    PassedOver,
 }
 
 /// What the registry answers to a credential.
@@ -83,11 +87,18 @@ pub enum RegistryAnswer {
     NotTried,
 }
 
-/// A credential that can be tried.
+/// A credential that can be tried, or the anonymous client.
 #[derive(Clone, Debug)]
 pub struct Attempt {
     /// The image, as its pods are folded.
     pub image: String,
+    /// What is presented; nothing as the anonymous client.
+    pub presented: Option<PresentedRow>,
+}
+
+/// A credential of pods, and where it stands.
+#[derive(Clone, Debug)]
+pub struct PresentedRow {
     /// The place of what the pods present among the credentials of the image.
     pub set: usize,
     /// The place of the row in it.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumIter, IntoEnumIterator, IntoStaticStr, VariantNames};
 
-use super::credentials::{Attempt, PodCredentials};
+use super::credentials::{Attempt, PodCredentials, RegistryAnswer};
 
 /// The most workloads that can be named.
 pub const MAX_NAMED: usize = 20;
@@ -130,6 +130,9 @@ pub struct ImagePods {
     pub workloads: Vec<WaitingWorkload>,
     /// The credentials that they present.
     pub credentials: Vec<PodCredentials>,
+    /// What the registry answers to an anonymous client, where that was tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub anonymous: Option<RegistryAnswer>,
 }
 
 /// The pods of a workload that wait for an image in the same container, on the same node.

@@ -17,7 +17,7 @@ use crate::kit::{
     keyring::{Entries, Near, PullSecret, Reader, Stored, near, shown},
     kube::{
         Api, Attempt, CredentialRow, CredentialState, GetParams, ImagePods, KubeRequest, List,
-        ListParams, PodCredentials,
+        ListParams, PodCredentials, PresentedRow,
     },
     rules::Pattern,
     sanitize_text,
@@ -90,9 +90,9 @@ pub(super) async fn examine(cx: &Cx, api: &Api, images: &mut [ImagePods]) -> Vec
             for (place, (row, stored)) in held.into_iter().enumerate() {
                 set.rows.push(row);
                 if let (Some((user, password)), true) = (stored, attempts.len() < MAX_ATTEMPTS) {
-                    let (image, password) = (of_image.image.clone(), Rc::new(password));
-                    let (set, row) = (sets.len(), place);
-                    attempts.push(Attempt { image, set, row, user, password });
+                    let (set, row, password) = (sets.len(), place, Rc::new(password));
+                    let presented = Some(PresentedRow { set, row, user, password });
+                    attempts.push(Attempt { image: of_image.image.clone(), presented });
                 }
             }
             let account = known.account(cx, api, &it.namespace, &it.account).await;
@@ -102,6 +102,10 @@ pub(super) async fn examine(cx: &Cx, api: &Api, images: &mut [ImagePods]) -> Vec
                 set.unattached = known.unattached(cx, api, &set, &names, &asked).await;
             }
             sets.push(set);
+        }
+        // What the anonymous client gets is of interest beside what others get.
+        if sets.iter().any(|set| !set.rows.is_empty()) && attempts.len() < MAX_ATTEMPTS {
+            attempts.push(Attempt { image: of_image.image.clone(), presented: None });
         }
         of_image.credentials = sets;
     }
