@@ -251,6 +251,9 @@ pub(crate) struct RbacArgs {
     /// With the right to read the pull secrets and service accounts of pods, which `why` tries
     #[arg(long)]
     pub secrets: bool,
+    /// With the right to create pods and workloads, which the dry runs of `why -f` ask for
+    #[arg(long)]
+    pub manifests: bool,
 }
 
 /// Where to remove what runs left.

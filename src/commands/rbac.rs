@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use checks::kit::kube::{NodeRequest, Right, pod_rights, rights, secret_rights};
+use checks::kit::kube::{NodeRequest, Right, manifest_rights, pod_rights, rights, secret_rights};
 use serde_json::{Value, json};
 
 use crate::{
@@ -32,6 +32,7 @@ fn needed(args: &RbacArgs) -> Vec<Right> {
     if args.of == RbacOf::Why {
         needed.extend(pod_rights(args.all_namespaces));
         needed.extend(secret_rights(args.all_namespaces).into_iter().filter(|_| args.secrets));
+        needed.extend(manifest_rights(args.all_namespaces).into_iter().filter(|_| args.manifests));
     }
     if args.of == RbacOf::Node || !args.here {
         let of_nodes = rights(&NodeRequest { image, ..NodeRequest::default() });
@@ -127,6 +128,7 @@ mod tests {
             all_namespaces: false,
             here: false,
             secrets: false,
+            manifests: false,
         }
     }
 
@@ -145,6 +147,9 @@ mod tests {
         let why = RbacArgs { of: RbacOf::Why, here: true, ..args(&[]) };
         let here = serde_json::to_string(&manifests(&why)).unwrap();
         assert!(!here.contains("create") && here.contains("cronjobs"), "{here}");
+        let manifests = RbacArgs { manifests: true, ..why.clone() };
+        let dry_runs = serde_json::to_string(&self::manifests(&manifests)).unwrap();
+        assert!(dry_runs.contains(r#""resources":["deployments"],"verbs":["get","create"]"#));
         let secrets = RbacArgs { here: true, secrets: true, ..why.clone() };
         let of_secrets =
             json!({ "apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list"] });

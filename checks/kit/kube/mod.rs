@@ -32,7 +32,7 @@ pub use objects::{
 pub use options::{Impersonate, KubeOptions, NodeChoice, NodeRequest};
 pub use problem::{CarryFault, JobProblem};
 pub use refusal::Refusal;
-pub use rights::{Loses, Right, pod_rights, rights, secret_rights};
+pub use rights::{Loses, Right, manifest_rights, pod_rights, rights, secret_rights};
 pub use waiting::{
     ImagePlace, ImagePods, MAX_NAMED, NotCreated, PodScope, WaitingPods, WaitingWorkload,
     WorkloadKind,

@@ -108,6 +108,17 @@ pub fn pod_rights(everywhere: bool) -> Vec<Right> {
     own.into_iter().chain(of_workloads).map(|right| Right { in_namespace, ..right }).collect()
 }
 
+/// Returns the permissions that the dry runs of manifests need: to create what they describe, though
+/// nothing is created.
+pub fn manifest_rights(everywhere: bool) -> Vec<Right> {
+    let create = |kind: WorkloadKind| Right {
+        group: kind.group(),
+        in_namespace: !everywhere,
+        ..right("create", kind.resource(), Loses::EarlyRefusals)
+    };
+    WorkloadKind::iter().map(create).collect()
+}
+
 /// Returns the permissions that reading the pull secrets of pods needs. Without them it is not told
 /// what the pods present.
 pub fn secret_rights(everywhere: bool) -> [Right; 3] {
