@@ -1,6 +1,8 @@
 //! What the pods that wait for an image add to what their nodes saw: that the pull works by now, and
 //! which of them were not looked from.
 
+use std::collections::BTreeSet;
+
 use crate::{
     compared::{Compared, Look},
     kit::{
@@ -10,6 +12,7 @@ use crate::{
     },
     pod::{
         Problem,
+        on_node::asks_who,
         own::{Behind, Standing, malformed},
     },
     steps,
@@ -26,6 +29,9 @@ pub fn read(pods: &ImagePods, looks: &[impl Look]) -> Vec<Compared> {
     let cluster = looks.iter().position(|look| *look.vantage() == Vantage::Kubernetes);
     let of_cluster: Vec<usize> = cluster.into_iter().collect();
     let step = steps::POD.name;
+    if pods.run() {
+        return of_running(pods, looks, &of_cluster);
+    }
     if let Some(finding) = never_pulled(pods).or_else(|| signature(pods)) {
         return vec![Compared { finding, step, seen: of_cluster }];
     }
@@ -60,10 +66,101 @@ pub fn read(pods: &ImagePods, looks: &[impl Look]) -> Vec<Compared> {
             said: first.and_then(words).map(str::to_owned),
             suspects,
         };
-        found.push(Compared { finding: problem.into(), step, seen: of_cluster });
+        found.push(Compared { finding: problem.into(), step, seen: of_cluster.clone() });
     }
     found.extend(rewritten);
+    found.extend(present(pods, looks).map(|finding| Compared { finding, step, seen: of_cluster }));
     found
+}
+
+/// What the kubelet's own files on a node say of who may use the image.
+struct OfKubelet {
+    /// Its policy.
+    policy: String,
+    /// Whether every pod may use the image.
+    is_for_all: bool,
+    /// With what it was pulled.
+    recorded: Option<String>,
+}
+
+impl OfKubelet {
+    /// Returns what was seen of them from that node.
+    fn on(looks: &[impl Look], node: &str) -> Option<Self> {
+        /// The policy of a kubelet that is given none (kubernetes 1.35,
+        /// `ImagePullCredentialsVerificationPolicy` of its configuration).
+        const DEFAULT: &str = "NeverVerifyPreloadedImages";
+        let look = looks.iter().find(|look| look.vantage().node() == Some(node))?;
+        let Some(StepEnd::Passed { saw }) = look.end(steps::KUBELET.name) else { return None };
+        let text = |name: &str| saw.get(name).and_then(|value| value.as_str()).map(str::to_owned);
+        Some(Self {
+            policy: text("credential_verification").unwrap_or_else(|| DEFAULT.to_owned()),
+            is_for_all: saw.get("pulled_for_all").is_some_and(|value| *value == true),
+            recorded: text("pulled_with"),
+        })
+    }
+
+    /// Returns whether it may keep the image from a pod.
+    fn may_withhold(&self) -> bool {
+        self.policy != "NeverVerify" && !self.is_for_all
+    }
+}
+
+/// Returns that nodes have the image that their pods wait for, and why it is pulled all the same.
+fn present(pods: &ImagePods, looks: &[impl Look]) -> Option<Finding> {
+    let held = |policy: &str| {
+        let there = pods.workloads.iter().filter(|it| it.held_by.is_some());
+        there.filter(|it| it.policy == policy).collect::<Vec<_>>()
+    };
+    let count = |list: &[&WaitingWorkload]| list.iter().map(|it| it.count).sum::<usize>();
+    let nodes = |list: &[&WaitingWorkload]| {
+        let nodes: BTreeSet<&str> = list.iter().map(|it| it.node.as_str()).collect();
+        named(&nodes.into_iter().collect::<Vec<_>>())
+    };
+    let mut checked = held("IfNotPresent");
+    checked.retain(|it| it.held_by.as_deref().is_some_and(asks_who));
+    // What the kubelet's own files rule out is not said.
+    checked.retain(|it| OfKubelet::on(looks, &it.node).is_none_or(|own| own.may_withhold()));
+    if let Some(first) = checked.first() {
+        let own = OfKubelet::on(looks, &first.node);
+        let (policy, recorded) = own.map(|own| (own.policy, own.recorded)).unzip();
+        let problem = Problem::CachedImageChecked {
+            count: count(&checked),
+            nodes: nodes(&checked),
+            node: first.node.clone(),
+            version: first.held_by.clone().unwrap_or_default(),
+            policy,
+            recorded: recorded.flatten(),
+            workload: first.workload.clone(),
+            namespace: first.namespace.clone(),
+        };
+        return Some(problem.into());
+    }
+    let always = held("Always");
+    let first = always.first()?;
+    let problem = Problem::PulledThoughPresent {
+        count: count(&always),
+        nodes: nodes(&always),
+        workload: first.workload.clone(),
+        namespace: first.namespace.clone(),
+    };
+    Some(problem.into())
+}
+
+/// Returns what is to be said of pods that run: that nobody looked, or what of their own ends a pull.
+fn of_running(pods: &ImagePods, looks: &[impl Look], of_cluster: &[usize]) -> Vec<Compared> {
+    let looked = |look: &&_| {
+        let vantage = Look::vantage(*look);
+        *vantage == Vantage::Here || vantage.node().is_some_and(|it| pods.nodes.contains_key(it))
+    };
+    let Some((node, _)) =
+        pods.nodes.first_key_value().filter(|_| !looks.iter().any(|it| looked(&it)))
+    else {
+        return broken(pods, looks, of_cluster);
+    };
+    let (count, node) = (pods.count, node.clone());
+    let nodes = named(&pods.nodes.keys().map(String::as_str).collect::<Vec<_>>());
+    let finding = Problem::RunningNotLooked { count, nodes, node }.into();
+    vec![Compared { finding, step: steps::POD.name, seen: of_cluster.to_vec() }]
 }
 
 /// Returns that the pods have another image than their template names.
@@ -198,16 +295,21 @@ fn signature(pods: &ImagePods) -> Option<Finding> {
 fn never_pulled(pods: &ImagePods) -> Option<Finding> {
     let is_one = |it: &&WaitingWorkload| it.reason == "ErrImageNeverPull" && it.policy == "Never";
     let first = pods.workloads.first()?;
-    pods.workloads.iter().all(|it| is_one(&it)).then(|| {
-        Problem::NeverPulled {
-            count: pods.count,
-            image: pods.image.clone(),
-            nodes: named(&pods.nodes.keys().map(String::as_str).collect::<Vec<_>>()),
-            workload: first.workload.clone(),
-            namespace: first.namespace.clone(),
-        }
-        .into()
-    })
+    if !pods.workloads.iter().all(|it| is_one(&it)) {
+        return None;
+    }
+    let (count, image) = (pods.count, pods.image.clone());
+    let nodes = named(&pods.nodes.keys().map(String::as_str).collect::<Vec<_>>());
+    let (workload, namespace) = (first.workload.clone(), first.namespace.clone());
+    let keeps = |it: &WaitingWorkload| it.held_by.as_deref().is_some_and(asks_who);
+    if !pods.workloads.iter().all(keeps) {
+        let problem = Problem::NeverPulled { count, image, nodes, workload, namespace };
+        return Some(problem.into());
+    }
+    let (node, version) = (first.node.clone(), first.held_by.clone().unwrap_or_default());
+    let problem =
+        Problem::CachedImageWithheld { count, image, nodes, node, version, workload, namespace };
+    Some(problem.into())
 }
 
 /// Returns the first workload on one of these nodes, preferably one of which the kubelet says more.

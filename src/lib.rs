@@ -29,7 +29,9 @@ pub use commands::show::read_recording;
 pub use exit::Exit;
 pub use join::termination;
 pub use phrases::phrases;
-pub use present::{CausePage, Group, GroupsPage, Presentation, StepPage, TargetPage, ViewPage};
+pub use present::{
+    CausePage, Group, GroupsPage, Presentation, Running, StepPage, TargetPage, ViewPage,
+};
 pub use report::{Report, Run, Step, View};
 pub use run::{Wanted, run};
 pub use show::{TextOptions, json, say_where_it_panics, text};

@@ -215,6 +215,37 @@ fn a_registry_that_never_answers_does_not_make_the_wait() {
     assert!(jobs(&lab) == 2 && !is_told(&lab));
 }
 
+/// What of the images of running pods could not be pulled today, each from one node that has it.
+#[test]
+fn running_images_are_tried_where_they_run() {
+    let (events, lab) = run("pod-running-images", |_| {});
+    let page = page(&events);
+    let groups = groups(&page);
+    let codes: Vec<(Severity, &str, usize)> =
+        groups.iter().map(|it| (it.severity, it.told.code.as_str(), it.pods)).collect();
+    assert_eq!(codes, [(Severity::Error, "manifest/image-tag-not-found", 3)]);
+    assert_eq!(groups[0].images, ["contoso.azurecr.io/team/app:v9"]);
+    let running = page.groups.as_ref().unwrap().running.unwrap();
+    assert_eq!((running.images, running.can, page.exit), (2, 1, Exit::Cannot));
+    let text = shown(&page, 0);
+    assert!(text.contains("images of running pods: 2; can be pulled today: 1;"), "{text}");
+    // Both run on one of the nodes, which is enough; the pods are listed once and no events.
+    assert_eq!(jobs(&lab), 1);
+    assert_eq!(requests(&events, "/shop/pods?&limit=500"), 1);
+    assert_eq!(requests(&events, "/events?"), 0);
+    let schema = serde_json::from_str(include_str!("../docs/report.schema.json")).unwrap();
+    let document = document_of(&page);
+    assert!(jsonschema::validator_for(&schema).unwrap().is_valid(&document), "{document}");
+    let (events, lab) = run("pod-running-images", |scenario| {
+        scenario.ask.args.push("--here".to_owned());
+        scenario.ask.sign_in = lab::SignIn::Password;
+    });
+    let page = self::page(&events);
+    assert_eq!(lab.created_in_cluster(), Vec::<String>::new());
+    let can = page.targets.iter().filter(|target| target.can == Outcome::Pull).count();
+    assert_eq!(can, 1, "{}", shown(&page, 0));
+}
+
 /// What the nodes see comes after what it is about, however long the credentials take.
 #[test]
 fn an_image_is_announced_before_anything_is_told_of_it() {

@@ -9,6 +9,7 @@ mod names;
 mod node;
 mod problem;
 pub(crate) mod provider;
+mod records;
 mod run_fault;
 mod settings;
 mod signs_in;
@@ -39,7 +40,7 @@ pub(crate) use version::ProviderBuild;
 /// The name of the provider's program where no configuration names it.
 const PROGRAM: &str = "acr-credential-provider";
 /// The most files that are read.
-pub(crate) const MAX_READS: u64 = settings::MAX_READS + 9;
+pub(crate) const MAX_READS: u64 = settings::MAX_READS + 10 + records::MAX_RECORDS as u64;
 /// The user name that goes with a refresh token.
 const TOKEN_USER: &str = "00000000-0000-0000-0000-000000000000";
 
@@ -64,7 +65,8 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Node> {
         Ok(node)
     };
     let node = looked.await.unwrap_or_else(Node::new);
-    Ok(Node { others_may, settings: settings.seen, limits: settings.limits(), ..node })
+    let record = records::read(cx, image_target).await;
+    Ok(Node { others_may, settings: settings.seen, limits: settings.limits(), record, ..node })
 }
 
 /// Returns the call of Azure's credential provider for the image, if the kubelet makes one.

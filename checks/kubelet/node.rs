@@ -5,7 +5,7 @@ use std::rc::Rc;
 use serde::Serialize;
 use strum::VariantNames;
 
-use super::{settings::PullLimits, version::ProviderBuild};
+use super::{records::PullRecord, settings::PullLimits, version::ProviderBuild};
 use crate::kit::{
     Secret,
     azure::Endpoints,
@@ -35,6 +35,8 @@ pub struct Node {
     pub(super) settings: Seen,
     #[serde(flatten)]
     pub(super) limits: PullLimits,
+    #[serde(flatten)]
+    pub(super) record: PullRecord,
     /// Whether another provider is asked for the image as well.
     #[serde(skip)]
     pub(crate) others_may: bool,
@@ -184,6 +186,7 @@ impl Node {
             provider_version: None,
             settings: Seen::Assumed,
             limits: PullLimits::default(),
+            record: PullRecord::default(),
             others_may: false,
             at_mirror: None,
         }

@@ -8,6 +8,7 @@ use super::{
     credentials,
     fold::Folded,
     objects::{Event, Pod, Workload},
+    on_node,
     problem::Problem,
     symptom::{self, Events},
     template::Templates,
@@ -46,26 +47,18 @@ const OTHER_EVENTS: [&str; 12] = [
 /// Finds the containers and volumes that wait for an image, and the workloads without a pod.
 pub async fn find(cx: &Cx, api: &Api, scope: &PodScope) -> StepResult<WaitingPods> {
     let lists = selections(cx, api, scope).await?;
-    let now = cx.now();
-    let (mut count, mut waiting, mut owners) = (0, vec![], HashSet::new());
-    let mut seen = HashSet::new();
-    for selection in &lists {
-        let Selection { labels, fields, .. } = selection;
-        let wanted = ListOf { what: "pods", path: path(api, scope, "pods"), labels, fields };
-        list(cx, api, &wanted, |pod: Pod| {
-            let is_known = !seen.insert(pod.metadata.uid.clone()) && !pod.metadata.uid.is_empty();
-            if is_known || !selection.has(&pod) {
-                return;
-            }
-            count += 1;
-            owners.extend(pod.metadata.owner().map(|owner| owner.uid.clone()));
-            if symptom::waits(&pod) {
-                waiting.push(pod);
-            }
-        })
-        .await
-        .map_err(|error| not_listed(api, scope, "pods", &error))?;
+    if scope.running {
+        return running(cx, api, scope, &lists).await;
     }
+    let now = cx.now();
+    let (mut waiting, mut owners) = (vec![], HashSet::new());
+    let count = each_pod(cx, api, scope, &lists, |pod| {
+        owners.extend(pod.metadata.owner().map(|owner| owner.uid.clone()));
+        if symptom::waits(&pod) {
+            waiting.push(pod);
+        }
+    })
+    .await?;
     let of_pods: HashSet<&str> = waiting.iter().map(|pod| &*pod.metadata.uid).collect();
     let (mut events, mut refused): (Events, Vec<Event>) = (Events::default(), vec![]);
     let others: Vec<String> =
@@ -95,8 +88,56 @@ pub async fn find(cx: &Cx, api: &Api, scope: &PodScope) -> StepResult<WaitingPod
     refused.retain(|event| !owners.contains(&event.involved_object.uid) && is_ours(event));
     let not_created = still_refused(cx, api, refused).await;
     let mut images = folded.images();
+    let node_group = on_node::examine(cx, api, &mut images).await;
     let attempts = credentials::examine(cx, api, &mut images).await;
-    Ok(WaitingPods { pods: count, waiting: failing, images, not_created, attempts })
+    let waiting = Some(failing);
+    let running = None;
+    Ok(WaitingPods { pods: count, waiting, running, images, not_created, attempts, node_group })
+}
+
+/// Finds the images of the pods that run.
+async fn running(
+    cx: &Cx,
+    api: &Api,
+    scope: &PodScope,
+    lists: &[Selection],
+) -> StepResult<WaitingPods> {
+    let (mut folded, mut running) = (Folded::default(), 0);
+    let pods = each_pod(cx, api, scope, lists, |pod| {
+        let images = symptom::running(&pod);
+        running += usize::from(!images.is_empty());
+        folded.take(&pod, &images);
+    })
+    .await?;
+    let mut images = folded.images();
+    let attempts = credentials::examine(cx, api, &mut images).await;
+    let running = Some(running);
+    Ok(WaitingPods { pods, running, images, attempts, ..WaitingPods::default() })
+}
+
+/// Hands on each pod of the lists once, page by page, and returns how many there are.
+async fn each_pod(
+    cx: &Cx,
+    api: &Api,
+    scope: &PodScope,
+    lists: &[Selection],
+    mut take: impl FnMut(Pod),
+) -> StepResult<usize> {
+    let (mut count, mut seen) = (0, HashSet::new());
+    for selection in lists {
+        let Selection { labels, fields, .. } = selection;
+        let wanted = ListOf { what: "pods", path: path(api, scope, "pods"), labels, fields };
+        list(cx, api, &wanted, |pod: Pod| {
+            let is_known = !seen.insert(pod.metadata.uid.clone()) && !pod.metadata.uid.is_empty();
+            if !is_known && selection.has(&pod) {
+                count += 1;
+                take(pod);
+            }
+        })
+        .await
+        .map_err(|error| not_listed(api, scope, "pods", &error))?;
+    }
+    Ok(count)
 }
 
 /// What is listed: everything, or what belongs to one workload.

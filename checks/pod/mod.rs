@@ -11,6 +11,7 @@ mod fold;
 mod manifests;
 pub mod message;
 mod objects;
+pub mod on_node;
 pub mod own;
 mod problem;
 mod symptom;

@@ -237,6 +237,55 @@ pub enum Problem {
         /// What the API server said.
         said: String,
     },
+    /// The pull policy is Never, and the kubelet keeps an image that is there from these pods.
+    CachedImageWithheld {
+        /// How many pods.
+        count: usize,
+        /// The image.
+        image: String,
+        /// The nodes.
+        nodes: String,
+        /// One of them.
+        node: String,
+        /// The version of its kubelet.
+        version: String,
+        /// One of the workloads.
+        workload: String,
+        /// Its namespace.
+        namespace: String,
+    },
+    /// The node has the image, and the kubelet pulls it all the same, to see whether these pods may.
+    CachedImageChecked {
+        /// How many pods.
+        count: usize,
+        /// The nodes.
+        nodes: String,
+        /// One of them.
+        node: String,
+        /// The version of its kubelet.
+        version: String,
+        /// Its imagePullCredentialsVerificationPolicy, where its files were read.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        policy: Option<String>,
+        /// The secrets and accounts with which it pulled the image, by its records.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        recorded: Option<String>,
+        /// One of the workloads.
+        workload: String,
+        /// Its namespace.
+        namespace: String,
+    },
+    /// The node has the image, and the pull policy asks the registry all the same.
+    PulledThoughPresent {
+        /// How many pods.
+        count: usize,
+        /// The nodes.
+        nodes: String,
+        /// One of the workloads.
+        workload: String,
+        /// Its namespace.
+        namespace: String,
+    },
     /// The kubelet itself limits how fast it begins pulls.
     KubeletPullQps {
         /// The nodes.
@@ -280,6 +329,15 @@ pub enum Problem {
         /// Why they were not read, where the API server says it.
         #[serde(skip_serializing_if = "Option::is_none")]
         said: Option<String>,
+    },
+    /// No node was looked from on which pods with this image run.
+    RunningNotLooked {
+        /// How many pods.
+        count: usize,
+        /// The nodes, the first few.
+        nodes: String,
+        /// One of them.
+        node: String,
     },
     /// Pods wait on nodes that were not looked from.
     NotLooked {

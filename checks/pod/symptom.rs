@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use super::objects::{Container, ContainerStatus, Event, Pod, Waiting};
-use crate::kit::kube::ImagePlace;
+use crate::kit::kube::{ImagePlace, RUNNING};
 
 /// Why a container waits for its image, in the kubelet's words (kubernetes, pkg/kubelet/images/types.go
 /// and k8s.io/cri-api, pkg/errors).
@@ -118,6 +118,38 @@ pub(super) fn waits(pod: &Pod) -> bool {
                 REASONS.contains(&reason) || BEFORE.contains(&reason) || is_untyped(reason)
             })
         })
+}
+
+/// Returns the images of a pod that runs: what it would need on another node.
+pub(super) fn running(pod: &Pod) -> Vec<Symptom<'_>> {
+    let spec = &pod.spec;
+    let is_one = pod.status.phase == RUNNING && pod.metadata.deletion_timestamp.is_none();
+    if !is_one || spec.node_name.is_empty() {
+        return vec![];
+    }
+    let symptom = |place, container, image, policy| Symptom {
+        pod: &pod.metadata.name,
+        place,
+        container,
+        image,
+        policy,
+        reason: RUNNING,
+        message: String::new(),
+        retried_in: None,
+    };
+    let lists = [
+        (ImagePlace::Container, &spec.containers),
+        (ImagePlace::InitContainer, &spec.init_containers),
+    ];
+    let of_containers = lists.into_iter().flat_map(|(place, list)| {
+        list.iter().map(move |it| symptom(place, &it.name, &it.image, &it.image_pull_policy))
+    });
+    let of_volumes = spec.volumes.iter().filter_map(|volume| {
+        let source = volume.image.as_ref()?;
+        let (image, policy) = (&source.reference, &source.pull_policy);
+        Some(symptom(ImagePlace::ImageVolume, &volume.name, image, policy))
+    });
+    of_containers.chain(of_volumes).filter(|it| !it.image.is_empty()).collect()
 }
 
 /// Returns the images that a pod waits for.

@@ -30,6 +30,10 @@ pub(crate) struct WhyArgs {
         help_heading = "Which pods"
     )]
     pub selector: Option<String>,
+    /// Look at the images of the pods that run, and not at those that pods wait for: which of them
+    /// could not be pulled today, where another node needs them. Each is tried from one node that has it
+    #[arg(long, conflicts_with_all = ["message", "files"], help_heading = "Which pods")]
+    pub all_images: bool,
     /// Check every image that these manifests name, from one node of each pool: a file, a folder, or -
     /// for standard input, such as of kustomize or helm template (repeatable)
     #[arg(short = 'f', long = "filename", value_name = "FILE", conflicts_with_all = ["named", "all_namespaces", "selector", "message"], help_heading = "Which pods")]
@@ -61,8 +65,9 @@ pub(crate) struct WhyArgs {
 impl WhyArgs {
     /// Returns which pods are looked at.
     pub(crate) fn scope(&self) -> Result<PodScope, String> {
-        let (everywhere, selector) = (self.all_namespaces, self.selector.clone());
-        Ok(PodScope { everywhere, selector, named: named(&self.named)? })
+        let (everywhere, running) = (self.all_namespaces, self.all_images);
+        let (selector, named) = (self.selector.clone(), named(&self.named)?);
+        Ok(PodScope { everywhere, running, selector, named })
     }
 
     /// Returns how many seconds a host may take to begin its response: where many pods wait, one that
@@ -95,6 +100,9 @@ impl WhyArgs {
         flags.extend(self.kube.flags());
         if self.all_namespaces {
             flags.push("-A".to_owned());
+        }
+        if self.all_images {
+            flags.push("--all-images".to_owned());
         }
         for (flag, value) in [("-l", &self.selector), ("--jobs-namespace", &self.jobs_namespace)] {
             flags.extend(value.iter().flat_map(|value| [flag.to_owned(), value.clone()]));

@@ -35,6 +35,8 @@ use crate::{
 
 /// The most images that are checked.
 const MAX_IMAGES: usize = 40;
+/// The most images of running pods that are checked, each from one node.
+const MAX_RUNNING: usize = 100;
 
 /// Explains why pods wait, or reads a message.
 pub(super) async fn run(args: WhyArgs) -> Result<Exit, String> {
@@ -171,7 +173,7 @@ fn look_from_here<T: Fn(Event) + 'static>(
     tell: T,
 ) -> impl Future<Output = ()> + use<T> {
     let here = if args.here {
-        chosen.targets.iter().take(MAX_IMAGES).cloned().collect()
+        chosen.targets.iter().take(max_images(args)).cloned().collect()
     } else {
         chosen.unreadable()
     };
@@ -207,11 +209,16 @@ fn look_from_nodes<T: Fn(Event) + 'static>(
     async move { if is_needed { join::node::look(run, tell).await } else { Footprint::default() } }
 }
 
+const fn max_images(args: &WhyArgs) -> usize {
+    if args.all_images { MAX_RUNNING } else { MAX_IMAGES }
+}
+
 /// Chooses the images and the nodes. A command that repeats the check of an image names its nodes.
 fn choose(found: &Found, args: &WhyArgs) -> Chosen {
     /// How many nodes such a command names.
     const MAX_NAMED: usize = 3;
-    let limits = Limits { images: MAX_IMAGES, nodes: args.max_nodes.into() };
+    let (images, nodes) = (max_images(args), args.max_nodes.into());
+    let limits = Limits { images, nodes, once: args.all_images };
     found.choose(limits, |image, pods: &ImagePods| {
         let mut target = check::target(&args.options, image.to_owned(), None);
         target.response_wait = args.response_wait().map(Duration::from_secs);

@@ -52,6 +52,8 @@ pub(crate) struct Limits {
     pub(crate) images: usize,
     /// The most nodes.
     pub(crate) nodes: usize,
+    /// Whether one node is enough for an image.
+    pub(crate) once: bool,
 }
 
 /// Finds the pods that wait for an image. `cluster` is a target that no registry is asked about.
@@ -147,10 +149,16 @@ impl Found {
                 }
             }
         }
+        let mut done = BTreeSet::new();
         for node in &nodes {
-            let places = open.iter().filter(|at| chosen.pods[**at].nodes.contains_key(node));
-            chosen.asked.insert(node.clone(), places.copied().collect());
+            let is_there = |at: &&usize| chosen.pods[**at].nodes.contains_key(node);
+            let places = open.iter().filter(is_there).copied();
+            let places: Vec<usize> = places.filter(|at| done.insert(*at) || !limits.once).collect();
+            if !places.is_empty() {
+                chosen.asked.insert(node.clone(), places);
+            }
         }
+        nodes.retain(|node| chosen.asked.contains_key(node));
         chosen.nodes = nodes;
         chosen
     }
@@ -271,12 +279,21 @@ mod tests {
             pods("c.io/b:1", &[("n4", 1)]),
             pods("c.io/c:1", &[("n2", 1)]),
         ]);
-        let chosen = found.choose(Limits { images: 9, nodes: 2 }, |text, _| target(text));
+        let chosen =
+            found.choose(Limits { images: 9, nodes: 2, once: false }, |text, _| target(text));
         assert_eq!(chosen.nodes, ["n2", "n4"]);
         assert_eq!(chosen.asked["n2"], [0, 2]);
         assert_eq!(chosen.asked["n4"], [1]);
+        // Where one node is enough for an image, no other is asked for it.
+        let chosen =
+            found.choose(Limits { images: 9, nodes: 9, once: true }, |text, _| target(text));
+        let asked: Vec<(&str, &[usize])> =
+            chosen.asked.iter().map(|(node, places)| (&**node, &**places)).collect();
+        assert_eq!(asked, [("n2", &[0, 2][..]), ("n4", &[1])]);
+        assert_eq!(chosen.nodes, ["n2", "n4"]);
         // Of those that are too many it is told that no node looked.
-        let chosen = found.choose(Limits { images: 1, nodes: 9 }, |text, _| target(text));
+        let chosen =
+            found.choose(Limits { images: 1, nodes: 9, once: false }, |text, _| target(text));
         assert_eq!((chosen.targets.len(), chosen.nodes.len()), (3, 3));
         assert!(chosen.asked.values().all(|places| places == &[0]));
     }
@@ -287,7 +304,8 @@ mod tests {
             pods("c.io/A:1", &[("n1", 1)]),
             pods("docker.io/library/--help", &[("n1", 1)]),
         ]);
-        let chosen = found.choose(Limits { images: 9, nodes: 9 }, |text, _| target(text));
+        let chosen =
+            found.choose(Limits { images: 9, nodes: 9, once: false }, |text, _| target(text));
         assert_eq!(chosen.nodes, [""; 0]);
         assert_eq!(chosen.unreadable().len(), 2);
     }

@@ -66,7 +66,7 @@ pub(super) fn of<'p>(
             views.push(view);
         }
     }
-    let anonymous = anonymous(target, pods, &of_pods, &views);
+    let anonymous = anonymous(pods, &of_pods, &views);
     of_pods.into_iter().chain(of_nodes).chain(anonymous).collect()
 }
 
@@ -78,7 +78,6 @@ const REFUSES_ANONYMOUS: &str = "token/anonymous-pull-disabled";
 /// provider gives out an empty entry behind its own (cloud-provider-azure). What the nodes saw counts
 /// before what was tried from here.
 fn anonymous(
-    target: &TargetPage,
     pods: &ImagePods,
     of_pods: &[CredentialLine],
     views: &[&ViewPage],
@@ -98,10 +97,12 @@ fn anonymous(
     } else {
         (pods.anonymous?, vec![])
     };
-    let state = match (has_others, target.text("acr")) {
-        (false, _) => CredentialState::Presented,
-        (true, Some(_)) => CredentialState::Last,
-        (true, None) => CredentialState::PassedOver,
+    let state = if !has_others {
+        CredentialState::Presented
+    } else if views.iter().any(|view| asks_provider(view)) {
+        CredentialState::Last
+    } else {
+        CredentialState::PassedOver
     };
     Some(CredentialLine {
         secret: None,
@@ -114,6 +115,12 @@ fn anonymous(
         answer: Some(answer),
         codes,
     })
+}
+
+/// Returns whether the kubelet of a node asks Azure's provider for the image.
+fn asks_provider(view: &ViewPage) -> bool {
+    let step = view.steps.iter().find(|step| step.name == steps::KUBELET.name);
+    step.and_then(|step| step.saw.as_ref()).is_some_and(|saw| saw.contains_key("pattern"))
 }
 
 /// Returns whether the kubelet of a node presents nothing of its own.

@@ -9,9 +9,11 @@ use checks::{
     },
     steps,
 };
+use serde::Serialize;
 use serde_json::Value;
 
 use super::{CausePage, CredentialLine, TargetPage, Told, credentials};
+use crate::verdict::Outcome;
 
 /// How many images, workloads and nodes of a group are kept.
 const MAX_KEPT: usize = 100;
@@ -24,8 +26,20 @@ pub struct GroupsPage {
     pub looked_at: String,
     /// How many pods wait.
     pub waiting: u64,
+    /// How many images running pods have, and how many of these can be pulled, where those are looked
+    /// at and not what pods wait for.
+    pub running: Option<Running>,
     /// The groups: causes first, those of most pods first.
     pub groups: Vec<Group>,
+}
+
+/// The images of running pods.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Running {
+    /// How many there are.
+    pub images: usize,
+    /// How many of them can be pulled today.
+    pub can: usize,
 }
 
 /// Pods that wait for the same reason.
@@ -54,6 +68,13 @@ pub struct Group {
     pub suspects: Vec<String>,
 }
 
+impl GroupsPage {
+    /// Returns whether it says something that the targets alone do not.
+    pub fn is_shown(&self) -> bool {
+        !self.groups.is_empty() || self.running.is_some_and(|running| running.images > 0)
+    }
+}
+
 /// A group that is being made: what it is known by, and its nodes so far.
 struct Open {
     key: (Severity, String, String),
@@ -73,7 +94,13 @@ pub(super) fn of(targets: &[TargetPage]) -> Option<GroupsPage> {
     }
     let mut groups: Vec<Group> = open.into_iter().map(|open| open.group).collect();
     groups.sort_by_key(|group| std::cmp::Reverse((group.severity, group.pods)));
-    Some(GroupsPage { looked_at, waiting: waiting.unwrap_or_default(), groups })
+    let images = || targets.iter().filter(|target| !target.is_scope());
+    let count = targets.iter().find_map(|target| target.count_of_pods("running"));
+    let running = count.map(|_| Running {
+        images: images().count(),
+        can: images().filter(|it| it.can == Outcome::Pull).count(),
+    });
+    Some(GroupsPage { looked_at, waiting: waiting.unwrap_or_default(), running, groups })
 }
 
 /// Returns what says more of a cause: the finding of another image that explains this code, of the same
@@ -133,6 +160,10 @@ fn nodes_of<'p>(target: &TargetPage, cause: &CausePage, pods: &'p ImagePods) -> 
     let seen: Vec<&str> = cause.seen.iter().filter_map(|(from, _)| from.node()).collect();
     let looked: Vec<&str> = target.views.iter().filter_map(|view| view.from.node()).collect();
     let is_one = |node: &&String| {
+        // One node is asked for all of them.
+        if pods.run() {
+            return true;
+        }
         if !seen.is_empty() {
             return seen.contains(&node.as_str());
         }

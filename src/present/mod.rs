@@ -13,7 +13,7 @@ mod resolve;
 use std::collections::BTreeMap;
 
 pub(crate) use credentials::CredentialLine;
-pub use groups::{Group, GroupsPage};
+pub use groups::{Group, GroupsPage, Running};
 
 use checks::compared::Separator;
 use checks::kit::{

@@ -23,18 +23,20 @@ const MAX_SHOWN: usize = 5;
 impl Page<'_> {
     /// Writes how many pods wait and for how many causes, and a block for each.
     pub(super) fn groups(&mut self, page: &GroupsPage) {
-        if page.groups.is_empty() {
-            return;
-        }
         let count = |severity| page.groups.iter().filter(|it| it.severity == severity).count();
         let of = |severity| {
             let groups = page.groups.iter().filter(|it| it.severity == severity);
             groups.map(|group| group.pods).sum::<usize>()
         };
-        let mut line = Phrase::Waiting.say(
+        let (phrase, pods, can) = match page.running {
+            Some(running) => (Phrase::RunningImages, running.images as u64, running.can),
+            None => (Phrase::Waiting, page.waiting, 0),
+        };
+        let mut line = phrase.say(
             self.lang,
             &[
-                ("pods", &page.waiting.to_string()),
+                ("pods", &pods.to_string()),
+                ("can", &can.to_string()),
                 ("causes", &count(Severity::Error).to_string()),
                 ("asked", &page.looked_at),
             ],
@@ -48,12 +50,15 @@ impl Page<'_> {
             }
         }
         let fails = count(Severity::Error) > 0;
-        self.paper.hang(
-            "",
-            0,
-            &line,
-            |line| if fails { line.red().bold() } else { line.yellow().bold() },
-        );
+        self.paper.hang("", 0, &line, |line| {
+            if fails {
+                line.red().bold()
+            } else if page.groups.is_empty() {
+                line.green().bold()
+            } else {
+                line.yellow().bold()
+            }
+        });
         for (place, group) in page.groups.iter().enumerate() {
             if !self.options.quiet {
                 self.paper.gap();
@@ -84,6 +89,15 @@ impl Page<'_> {
             }
         }
         let templates = self.some(&asked);
+        let mut held: Vec<String> = vec![];
+        for it in group.workloads.iter().filter(|it| it.held_by.is_some()) {
+            let policy = [("node", it.node.as_str()), ("policy", it.policy.as_str())];
+            let text = Phrase::HeldBy.say(self.lang, &policy);
+            if !held.contains(&text) {
+                held.push(text);
+            }
+        }
+        let held = self.some(&held);
         let seen = self.some(&group.seen_from);
         let is_open = group.severity == Severity::CouldNotTell;
         let suspects = if is_open { self.some(&group.suspects) } else { String::new() };
@@ -91,6 +105,7 @@ impl Page<'_> {
             (Phrase::Pods, &pods),
             (Phrase::Image, &images),
             (Phrase::InTemplate, &templates),
+            (Phrase::OnNode, &held),
             (Phrase::LookedFrom, &seen),
             (Phrase::KubeletSays, &group.said),
             (Phrase::MayBe, &suspects),

@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     present::{
-        CausePage, CredentialLine, FindingPage, Group, GroupsPage, Presentation, StepPage,
+        CausePage, CredentialLine, FindingPage, Group, GroupsPage, Presentation, Running, StepPage,
         TargetPage, ViewPage,
     },
     verdict::{Outcome, StepStatus},
@@ -46,6 +46,8 @@ struct Document<'a> {
 struct Pods<'a> {
     looked_at: &'a str,
     waiting: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    running: Option<Running>,
     groups: Vec<GroupPart<'a>>,
 }
 
@@ -183,7 +185,8 @@ pub fn json(page: &Presentation) -> Value {
 
 fn pods(page: &GroupsPage) -> Pods<'_> {
     let groups = page.groups.iter().map(group).collect();
-    Pods { looked_at: &page.looked_at, waiting: page.waiting, groups }
+    let GroupsPage { looked_at, waiting, running, .. } = page;
+    Pods { looked_at, waiting: *waiting, running: *running, groups }
 }
 
 fn group(group: &Group) -> GroupPart<'_> {

@@ -46,7 +46,7 @@ pub fn text(presentation: &Presentation, messages: &Messages, options: TextOptio
     let paper = Paper::new(options.width);
     let called = presentation.called;
     let mut page = Page { messages, lang, called, options, told: vec![], paper };
-    if let Some(groups) = presentation.groups.as_ref().filter(|page| !page.groups.is_empty()) {
+    if let Some(groups) = presentation.groups.as_ref().filter(|page| page.is_shown()) {
         page.groups(groups);
         // What each node saw of each image comes behind.
         if options.verbose == 0 {

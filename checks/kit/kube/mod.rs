@@ -34,7 +34,7 @@ pub use problem::{CarryFault, JobProblem};
 pub use refusal::Refusal;
 pub use rights::{Loses, Right, manifest_rights, pod_rights, rights, secret_rights};
 pub use waiting::{
-    ImagePlace, ImagePods, MAX_NAMED, NotCreated, PodScope, WaitingPods, WaitingWorkload,
+    ImagePlace, ImagePods, MAX_NAMED, NotCreated, PodScope, RUNNING, WaitingPods, WaitingWorkload,
     WorkloadKind,
 };
 pub use watch::Watch;

@@ -8,6 +8,8 @@ use strum::{Display, EnumIter, IntoEnumIterator, IntoStaticStr, VariantNames};
 
 use super::credentials::{Attempt, PodCredentials, RegistryAnswer};
 
+/// The reason of a container that runs and does not wait.
+pub const RUNNING: &str = "Running";
 /// The most workloads that can be named.
 pub const MAX_NAMED: usize = 20;
 
@@ -16,6 +18,8 @@ pub const MAX_NAMED: usize = 20;
 pub struct PodScope {
     /// Whether those of every namespace are.
     pub everywhere: bool,
+    /// Whether the images of the pods that run are looked at, and not those that pods wait for.
+    pub running: bool,
     /// `-l`: a selector on the labels of pods.
     pub selector: Option<String>,
     /// The pods and workloads that were named; all if there are none.
@@ -103,8 +107,12 @@ impl WorkloadKind {
 pub struct WaitingPods {
     /// How many pods were looked at.
     pub pods: usize,
-    /// How many of them wait.
-    pub waiting: usize,
+    /// How many of them wait, where those are looked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<usize>,
+    /// How many of them run, where those are looked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub running: Option<usize>,
     /// The images that they wait for, those of most pods first.
     #[serde(skip)]
     pub images: Vec<ImagePods>,
@@ -114,6 +122,9 @@ pub struct WaitingPods {
     /// The credentials that the pods present, to be tried.
     #[serde(skip)]
     pub attempts: Vec<Attempt>,
+    /// The resource group of the cluster's nodes in Azure, where one of them names it.
+    #[serde(skip)]
+    pub node_group: Option<String>,
 }
 
 /// The pods that wait for one image.
@@ -133,6 +144,13 @@ pub struct ImagePods {
     /// What the registry answers to an anonymous client, where that was tried.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub anonymous: Option<RegistryAnswer>,
+}
+
+impl ImagePods {
+    /// Returns whether the pods run: nobody waits for the image.
+    pub fn run(&self) -> bool {
+        !self.workloads.is_empty() && self.workloads.iter().all(|it| it.reason == RUNNING)
+    }
 }
 
 /// The pods of a workload that wait for an image in the same container, on the same node.
@@ -158,6 +176,9 @@ pub struct WaitingWorkload {
     /// The image that the template of the workload names, where the pods have another.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asked: Option<String>,
+    /// The version of the node's kubelet, where the node has the image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_by: Option<String>,
     /// How many pods.
     pub count: usize,
     /// The names of the first of them.

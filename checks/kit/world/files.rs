@@ -61,6 +61,7 @@ pub const NODE_FILES: &[&str] = &[
     "/usr/local/lib/systemd/system/*service.d/*",
     "/var/lib/kubelet/credential-provider/*",
     "/var/lib/kubelet/*",
+    "/var/lib/kubelet/image_manager/pulled/*",
 ];
 
 /// The most names of a directory that are read.

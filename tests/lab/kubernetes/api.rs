@@ -296,11 +296,8 @@ fn node_object(name: &str, node: &KubernetesNode) -> Value {
     let images: Vec<Value> = images
         .map(|(place, name)| json!({ "names": [name], "sizeBytes": 700_000 * (place + 1) }))
         .collect();
-    let (os_image, kubelet) = if node.os == "windows" {
-        ("Windows Server 2022 Datacenter", "v1.34.4")
-    } else {
-        ("Ubuntu 24.04.3 LTS", "v1.34.4")
-    };
+    let os_image =
+        if node.os == "windows" { "Windows Server 2022 Datacenter" } else { "Ubuntu 24.04.3 LTS" };
     json!({
         "kind": "Node", "apiVersion": "v1",
         "metadata": { "name": name, "labels": node.labels },
@@ -308,7 +305,7 @@ fn node_object(name: &str, node: &KubernetesNode) -> Value {
             "conditions": [{ "type": "Ready", "status": ready }],
             "nodeInfo": {
                 "architecture": node.architecture, "operatingSystem": node.os,
-                "osImage": os_image, "kubeletVersion": kubelet,
+                "osImage": os_image, "kubeletVersion": node.version,
                 "containerRuntimeVersion": "containerd://2.2.4",
             },
             "images": images,

@@ -84,6 +84,9 @@ pub struct KubernetesNode {
     /// Its processor.
     #[serde(default = "amd64")]
     pub architecture: String,
+    /// The version of its kubelet.
+    #[serde(default = "version")]
+    pub version: String,
     /// Whether its kubelet reports.
     #[serde(default = "yes")]
     pub ready: bool,
@@ -115,6 +118,10 @@ pub struct KubernetesNode {
 
 fn linux() -> String {
     "linux".into()
+}
+
+fn version() -> String {
+    "v1.34.4".into()
 }
 
 fn amd64() -> String {

@@ -1,0 +1,100 @@
+//! Is a pull needed at all? Which of the images that pods wait for their node has already, as its status
+//! lists them: then it is the pull policy that asks for a pull, or the kubelet keeps the image from this
+//! pod.
+
+use std::collections::{BTreeMap, HashSet};
+
+use crate::kit::{
+    Cloud, Cx, RegistryOrImage,
+    kube::{Api, GetParams, ImagePods, KubeRequest, Node},
+    sanitize_text,
+};
+
+/// The most nodes that are read.
+const MAX_NODES: usize = 10;
+/// The most names of a node that are compared: it lists fifty images at most.
+const MAX_NAMES: usize = 500;
+
+/// The label by which a node of AKS names the resource group that it is in.
+const GROUP: &str = "kubernetes.azure.com/cluster";
+
+/// What a node tells of itself.
+struct OnNode {
+    /// The version of its kubelet.
+    version: String,
+    /// The images that it lists.
+    images: HashSet<String>,
+    /// Its resource group.
+    group: Option<String>,
+}
+
+/// Notes of each workload whether its node has the image, and returns the resource group of the nodes.
+/// What may not be read is not known.
+pub(super) async fn examine(cx: &Cx, api: &Api, images: &mut [ImagePods]) -> Option<String> {
+    let mut nodes: BTreeMap<String, Option<OnNode>> = BTreeMap::new();
+    for of_image in images {
+        let Some(wanted) = normal(&of_image.image) else { continue };
+        for it in &mut of_image.workloads {
+            if !nodes.contains_key(&it.node) && nodes.len() < MAX_NODES {
+                nodes.insert(it.node.clone(), node(cx, api, &it.node).await);
+            }
+            let Some(Some(node)) = nodes.get(&it.node) else { continue };
+            it.held_by = node.images.contains(&wanted).then(|| node.version.clone());
+        }
+    }
+    nodes.into_values().flatten().find_map(|node| node.group)
+}
+
+async fn node(cx: &Cx, api: &Api, name: &str) -> Option<OnNode> {
+    let request = KubeRequest::new("/api/v1/nodes").get(name, &GetParams::default()).ok()?;
+    let node = api.kube.ask::<Node>(cx, request).await.ok()?;
+    let names = node.status.images.iter().flat_map(|image| &image.names).take(MAX_NAMES);
+    Some(OnNode {
+        version: sanitize_text(&node.status.node_info.kubelet_version),
+        images: names.filter_map(|name| normal(name)).collect(),
+        group: node.label(GROUP).map(sanitize_text),
+    })
+}
+
+/// Returns an image as every other name of it reads.
+fn normal(image: &str) -> Option<String> {
+    let asked = RegistryOrImage::read(image, Cloud::default(), false).ok()?;
+    let image = asked.image?;
+    Some(format!("{}/{} {}", asked.registry, image.repository, image.reference))
+}
+
+/// Returns whether a kubelet of this version asks who may use an image that is there: from 1.35 on
+/// (KEP-2535; before, only where a feature gate is on).
+pub fn asks_who(version: &str) -> bool {
+    let mut parts = version.trim_start_matches('v').split('.').map(str::parse::<u32>);
+    match (parts.next(), parts.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= (1, 35),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_known_by_each_of_its_names() {
+        assert_eq!(normal("docker.io/library/nginx:1.27"), normal("nginx:1.27"));
+        assert_eq!(normal("docker.io/library/nginx"), normal("docker.io/library/nginx:latest"));
+        assert_ne!(normal("c.io/a:1"), normal("c.io/a:2"));
+        assert_eq!(normal("c.io"), None);
+    }
+
+    #[test]
+    fn kubelets_ask_who_since_1_35() {
+        for (version, asks) in [
+            ("v1.34.4", false),
+            ("v1.35.0", true),
+            ("v1.36.1-aks", true),
+            ("v2.0.0", true),
+            ("", false),
+        ] {
+            assert_eq!(asks_who(version), asks, "{version}");
+        }
+    }
+}
