@@ -149,6 +149,20 @@ pub fn aks_nodes(plan: &mut Plan, options: KubeOptions, request: NodeRequest) ->
     (api, access, nodes, AksFacts { arm, cluster })
 }
 
+/// Plans what Azure's control plane can tell of a pull that failed where pods run: `told` is what their
+/// nodes told. Returns whether it is asked at all.
+#[rustfmt::skip]
+pub fn explain_pods(plan: &mut Plan, told: FromNodes) -> bool {
+    if told.failed.is_empty() || !arm::is_wanted(plan.target(), plan.world()) {
+        return false;
+    }
+    plan.look_from(Vantage::Azure);
+    let arm       = plan.step(ARM,        (),              arm::sign_in_for_cluster);
+    let cluster   = plan.step(CLUSTER,    (&arm,),         cluster::named);
+    explain_nodes(plan, &AksFacts { arm, cluster }, &Fact::known(steps::JOBS.name, Rc::new(told)));
+    true
+}
+
 /// Plans what Azure's control plane can tell of a pull that failed on nodes: `told` is what they told.
 #[rustfmt::skip]
 pub fn explain_nodes(plan: &mut Plan, aks: &AksFacts, told: &Fact<FromNodes>) {

@@ -48,10 +48,11 @@ pub async fn find(
                 only(cx, control_plane, &wanted, name).await?
             }
         },
+        Some(ClusterName::OfNodes { group }) => of_nodes(cx, control_plane, group).await?,
         None => {
             let group = node.as_ref().ok().and_then(|node| node.node_group());
             let group = group.ok_or_else(|| NoFact::skipped(Problem::NotNamed {}))?;
-            only(cx, control_plane, &[("properties.nodeResourceGroup", group)], group).await?
+            of_nodes(cx, control_plane, group).await?
         }
     };
     let found = control_plane.get(cx, &id, API).await?;
@@ -63,6 +64,11 @@ pub async fn find(
 /// Finds the cluster that the user named.
 pub async fn named(cx: &Cx, control_plane: &ControlPlane) -> StepResult<Cluster> {
     find(cx, control_plane, &Err(NoFact::LeftOut)).await
+}
+
+/// Returns the id of the cluster whose nodes are in that resource group.
+async fn of_nodes(cx: &Cx, control_plane: &ControlPlane, group: &str) -> StepResult<ResourceId> {
+    only(cx, control_plane, &[("properties.nodeResourceGroup", group)], group).await
 }
 
 /// Returns the id of the only cluster with these properties. `name` is what to call it.

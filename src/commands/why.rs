@@ -23,7 +23,9 @@ use crate::{
     args::{DEFAULT_TIMEOUT, Format, Output, WhyArgs, called},
     carry,
     join::{
-        self, credentials,
+        self,
+        control_plane::OfImages,
+        credentials,
         node::Footprint,
         pods::{self, Chosen, Found, Limits},
     },
@@ -124,9 +126,14 @@ pub(super) async fn look(
     let mut chosen = choose(&found, args);
     let gate = Rc::new(Gate::new(tell));
     let (from_here, from_nodes) = (gate.clone(), gate.clone());
+    let told = Rc::new(RefCell::new(Some(OfImages::new(&chosen.targets))));
+    let of_nodes = told.clone();
     let here = look_from_here(&chosen, &world, args, move |event| from_here.pass(event));
     let api = found.api.clone().filter(|_| !args.here);
     let nodes = look_from_nodes(api, &chosen, world.clone(), (kube, own), args, move |event| {
+        if let Some(told) = of_nodes.borrow_mut().as_mut() {
+            told.take(&event);
+        }
         from_nodes.pass(event);
     });
     // The credentials are tried meanwhile, so that no host is waited for twice.
@@ -138,6 +145,12 @@ pub(super) async fn look(
         gate.open();
     };
     let (footprint, (), ()) = Box::pin(join3(nodes, here, announce)).await;
+    let group = found.waiting.as_ref().and_then(|waiting| waiting.node_group.clone());
+    if let Some(told) = told.take() {
+        let wait = args.options.timeout();
+        let tell = move |event| (gate.tell)(event);
+        Box::pin(told.explain(group.as_deref(), &world, wait, tell)).await;
+    }
     Ok(footprint)
 }
 

@@ -27,12 +27,17 @@ pub enum ClusterName {
         /// The name.
         name: String,
     },
+    /// By the resource group of its nodes, which they name: nobody did.
+    OfNodes {
+        /// The resource group.
+        group: String,
+    },
 }
 
 impl ControlPlane {
     /// Returns whether the user asked for the control plane by naming something in it.
     pub fn is_asked(&self) -> bool {
-        !self.off
-            && (self.cluster.is_some() || self.registry.is_some() || self.subscription.is_some())
+        let cluster = self.cluster.as_ref().filter(|it| !matches!(it, ClusterName::OfNodes { .. }));
+        !self.off && (cluster.is_some() || self.registry.is_some() || self.subscription.is_some())
     }
 }

@@ -10,7 +10,7 @@ mod graft;
 mod jobs;
 pub(crate) mod manifest;
 mod reading;
-mod told;
+pub(crate) mod told;
 
 use std::{
     cell::{Cell, RefCell},

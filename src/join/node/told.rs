@@ -15,7 +15,7 @@ use super::jobs::Tell;
 
 /// What was told so far.
 #[derive(Default)]
-pub(super) struct Told {
+pub(crate) struct Told {
     /// The steps whose success is that of the pull.
     last: Vec<&'static str>,
     works: BTreeSet<Vantage>,
@@ -24,14 +24,19 @@ pub(super) struct Told {
 
 impl Told {
     /// Returns what is told of that target.
-    pub(super) fn of(target: &Target) -> Rc<RefCell<Self>> {
+    pub(crate) fn new(target: &Target) -> Self {
         let is_image = target.asked.as_ref().is_ok_and(|asked| asked.image.is_some());
         let last = if is_image {
             vec![steps::LAYER.name, steps::MIRROR_LAYER.name]
         } else {
             vec![steps::TOKEN.name]
         };
-        Rc::new(RefCell::new(Self { last, ..Self::default() }))
+        Self { last, ..Self::default() }
+    }
+
+    /// Returns what is told of that target, to be shared.
+    pub(super) fn of(target: &Target) -> Rc<RefCell<Self>> {
+        Rc::new(RefCell::new(Self::new(target)))
     }
 
     /// Returns what passes each event on, and keeps what it tells.
@@ -43,7 +48,7 @@ impl Told {
         })
     }
 
-    fn take(&mut self, event: &Event) {
+    pub(crate) fn take(&mut self, event: &Event) {
         if !event.from.pulls() {
             return;
         }
@@ -64,7 +69,7 @@ impl Told {
     }
 
     /// Returns what that many nodes told.
-    pub(super) fn of_nodes(&self, nodes: usize) -> FromNodes {
+    pub(crate) fn of_nodes(&self, nodes: usize) -> FromNodes {
         FromNodes { all_work: self.works.len() == nodes, ..self.from_nodes.clone() }
     }
 }

@@ -1,0 +1,84 @@
+//! Asks Azure's control plane why the nodes of pods cannot pull, where a sign-in to Azure is at hand.
+
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
+
+use checks::kit::{
+    Plan, Target, World,
+    engine::{Event, Finding, RunProblem, Vantage},
+    target::ClusterName,
+};
+use futures::future::join_all;
+use jiff::Timestamp;
+
+use super::node::told::Told;
+use crate::{run::ends, wait::interrupted};
+
+/// The most registries that are asked about.
+const MAX_REGISTRIES: usize = 4;
+
+/// What the nodes tell of each image.
+pub(crate) struct OfImages(Vec<(Target, Told)>);
+
+impl OfImages {
+    /// Returns what is told of these images: nothing yet.
+    pub(crate) fn new(targets: &[Target]) -> Self {
+        Self(targets.iter().map(|target| (target.clone(), Told::new(target))).collect())
+    }
+
+    /// Takes what a node tells.
+    pub(crate) fn take(&mut self, event: &Event) {
+        let of_image = self.0.iter_mut().find(|(target, _)| target.id() == event.target);
+        if let Some((_, told)) = of_image {
+            told.take(event);
+        }
+    }
+
+    /// Asks about the first image of each registry that a node failed to pull. `node_group` is the
+    /// resource group of the nodes, by which their cluster is found where nobody named it.
+    pub(crate) async fn explain(
+        self,
+        node_group: Option<&str>,
+        world: &World,
+        wait: Duration,
+        tell: impl Fn(Event) + 'static,
+    ) {
+        let kept = Rc::<RefCell<Vec<Event>>>::default();
+        let into = kept.clone();
+        let tell = Rc::new(tell);
+        let told = tell.clone();
+        let listener = Rc::new(move |event: Event| {
+            into.borrow_mut().push(event.clone());
+            told(event);
+        });
+        let (mut registries, mut plans, mut ids) = (BTreeSet::new(), vec![], vec![]);
+        for (mut target, told) in self.0 {
+            let Ok(registry) = target.asked.as_ref().map(|it| it.registry.clone()) else {
+                continue;
+            };
+            if registries.len() >= MAX_REGISTRIES || registries.contains(&registry) {
+                continue;
+            }
+            let group = node_group.map(|group| ClusterName::OfNodes { group: group.to_owned() });
+            target.control_plane.cluster = target.control_plane.cluster.or(group);
+            let (id, skip) = (target.id(), BTreeSet::new());
+            let mut plan = Plan::new(target, Vantage::Azure, world.clone(), skip, listener.clone());
+            if checks::explain_pods(&mut plan, told.of_nodes(usize::MAX)) {
+                registries.insert(registry);
+                ids.push(id);
+                plans.push(plan.run(|_| true));
+            }
+        }
+        let why = tokio::select! {
+            _ = join_all(plans) => return,
+            () = tokio::time::sleep(wait) => RunProblem::TimeUp { seconds: wait.as_secs() },
+            _ = interrupted() => RunProblem::Interrupted {},
+        };
+        let why = Finding::from(why);
+        for id in ids {
+            for kind in ends(&kept.borrow(), &id, &Vantage::Azure, |_| true, &why) {
+                let (at, target, from) = (Timestamp::now(), id.clone(), Vantage::Azure);
+                tell(Event { v: checks::kit::engine::VERSION, at, target, from, kind });
+            }
+        }
+    }
+}
