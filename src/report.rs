@@ -256,6 +256,6 @@ impl View {
 }
 
 /// Returns whether the event says that the run was interrupted.
-fn is_interruption(kind: &EventKind) -> bool {
+pub(crate) fn is_interruption(kind: &EventKind) -> bool {
     kind.finding().is_some_and(|found| *found == Finding::from(RunProblem::Interrupted {}))
 }

@@ -11,23 +11,29 @@ use futures::future::join_all;
 use jiff::Timestamp;
 
 use super::node::told::Told;
-use crate::{run::ends, wait::interrupted};
+use crate::{report::is_interruption, run::ends, wait::interrupted};
 
 /// The most registries that are asked about.
 const MAX_REGISTRIES: usize = 4;
 
 /// What the nodes tell of each image.
-pub(crate) struct OfImages(Vec<(Target, Told)>);
+pub(crate) struct OfImages {
+    images: Vec<(Target, Told)>,
+    /// Whether the user ended the run.
+    is_interrupted: bool,
+}
 
 impl OfImages {
     /// Returns what is told of these images: nothing yet.
     pub(crate) fn new(targets: &[Target]) -> Self {
-        Self(targets.iter().map(|target| (target.clone(), Told::new(target))).collect())
+        let images = targets.iter().map(|target| (target.clone(), Told::new(target))).collect();
+        Self { images, is_interrupted: false }
     }
 
     /// Takes what a node tells.
     pub(crate) fn take(&mut self, event: &Event) {
-        let of_image = self.0.iter_mut().find(|(target, _)| target.id() == event.target);
+        self.is_interrupted |= is_interruption(&event.kind);
+        let of_image = self.images.iter_mut().find(|(target, _)| target.id() == event.target);
         if let Some((_, told)) = of_image {
             told.take(event);
         }
@@ -42,6 +48,9 @@ impl OfImages {
         wait: Duration,
         tell: impl Fn(Event) + 'static,
     ) {
+        if self.is_interrupted {
+            return;
+        }
         let kept = Rc::<RefCell<Vec<Event>>>::default();
         let into = kept.clone();
         let tell = Rc::new(tell);
@@ -51,7 +60,7 @@ impl OfImages {
             told(event);
         });
         let (mut registries, mut plans, mut ids) = (BTreeSet::new(), vec![], vec![]);
-        for (mut target, told) in self.0 {
+        for (mut target, told) in self.images {
             let Ok(registry) = target.asked.as_ref().map(|it| it.registry.clone()) else {
                 continue;
             };
