@@ -147,8 +147,8 @@ mod tests {
         let why = RbacArgs { of: RbacOf::Why, here: true, ..args(&[]) };
         let here = serde_json::to_string(&manifests(&why)).unwrap();
         assert!(!here.contains("create") && here.contains("cronjobs"), "{here}");
-        let manifests = RbacArgs { manifests: true, ..why.clone() };
-        let dry_runs = serde_json::to_string(&self::manifests(&manifests)).unwrap();
+        let with_dry_runs = RbacArgs { manifests: true, ..why.clone() };
+        let dry_runs = serde_json::to_string(&manifests(&with_dry_runs)).unwrap();
         assert!(dry_runs.contains(r#""resources":["deployments"],"verbs":["get","create"]"#));
         let secrets = RbacArgs { here: true, secrets: true, ..why.clone() };
         let of_secrets =
