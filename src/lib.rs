@@ -23,9 +23,12 @@ pub use args::{
     CheckOptions,
     output::{FixForm, Format, ShowArgs},
 };
-#[cfg(feature = "lab")]
-pub use commands::lab::{prepare_scenario, run_scenario};
 pub use commands::show::read_recording;
+#[cfg(feature = "lab")]
+pub use commands::{
+    lab::{prepare_scenario, run_scenario},
+    lab_nodes::run_agents,
+};
 pub use exit::Exit;
 pub use join::termination;
 pub use phrases::phrases;

@@ -60,12 +60,8 @@ pub(super) fn manifests(scenario: &Scenario, args: &WhyArgs) -> Vec<(String, Str
         .collect()
 }
 
-/// Returns the world of the client, and its cluster, in whose pods the agent runs.
-pub(super) fn world_of(
-    scenario: &Scenario,
-    lab: &Lab,
-    args: &KubeArgs,
-) -> Result<(World, Cluster), String> {
+/// Lets the agent run in the pods of the lab's cluster.
+pub fn run_agents(lab: &Lab) {
     // Nodes with the same world see the same; each reports for itself all the same.
     let known = Mutex::<HashMap<(String, Vec<String>), AgentEnd>>::default();
     lab.set_agent(Agent::new(move |call| {
@@ -73,6 +69,15 @@ pub(super) fn world_of(
         let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
         known.entry(key).or_insert_with(|| run_agent(&call)).clone()
     }));
+}
+
+/// Returns the world of the client, and its cluster, in whose pods the agent runs.
+pub(super) fn world_of(
+    scenario: &Scenario,
+    lab: &Lab,
+    args: &KubeArgs,
+) -> Result<(World, Cluster), String> {
+    run_agents(lab);
     let home = |name: &str| (name == "HOME").then(|| "~".into());
     let mut kube = args.options(home);
     if !kube.is_named {
