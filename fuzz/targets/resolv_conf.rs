@@ -27,11 +27,9 @@ fuzz_target!(|file: &[u8]| {
         options.timeout.as_secs(),
         options.attempts
     );
-    for (is_set, word) in [
-        (options.rotate, "rotate"),
-        (options.use_tcp, "use-vc"),
-        (options.no_aaaa, "no-aaaa"),
-    ] {
+    for (is_set, word) in
+        [(options.rotate, "rotate"), (options.use_tcp, "use-vc"), (options.no_aaaa, "no-aaaa")]
+    {
         if is_set {
             written += &format!(" {word}");
         }
