@@ -31,7 +31,6 @@ use super::{
     signed_in::{Origin, SignedIn},
     tcp::Io,
     tls,
-    waits::response_wait,
 };
 use crate::kit::{
     engine::{Cx, Exchange},
