@@ -161,8 +161,8 @@ const KUBE: u64 = 4 * (KUBE_WAIT.as_secs() + 12 + 5) + OPEN_WAIT.as_secs() + SLA
 const READ: u64 = ARM_WAIT.as_secs() + SLACK;
 /// The connection to the proxy, and the proxy's answer.
 const PROXY: u64 = OPEN_WAIT.as_secs() + HTTP_WAIT.as_secs() + SLACK;
-/// The name itself and six suffixes of a search list.
-const DNS: u64 = 7 * DNS_WAIT.as_secs() + SLACK;
+/// The name itself and six suffixes of a search list; and each asked otherwise.
+const DNS: u64 = 14 * DNS_WAIT.as_secs() + SLACK;
 /// The last address may become known when the last name server answers; then two probes follow.
 const TCP: u64 = DNS_WAIT.as_secs() + TCP_WAIT.as_secs() + 2 * tcp::AROUND_WAIT.as_secs() + SLACK;
 /// A handshake, for which a new connection may be needed; and a look at the host's clock.

@@ -15,10 +15,10 @@ pub use crate::{
         },
         engine::Event,
         keyring::{DockerConfig, PullSecret, Stored},
-        net::{ErrorBody, challenges, dns::read as read_dns_answer, redirected},
+        net::{DnsAnswer, ErrorBody, NoAnswer, Question, challenges, read_dns_answer, redirected},
         redact::claims,
         rules::{
-            GoBuild, NoProxy, Pattern, Platform, ProxyUrl, SystemdSection, environ,
+            GoBuild, NoProxy, Pattern, Platform, ProxyUrl, ResolvConf, SystemdSection, environ,
             environment_file, flag, request_url, system_unit,
         },
         target::RegistryOrImage,

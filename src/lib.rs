@@ -39,7 +39,6 @@ pub use report::{Report, Run, Step, View};
 pub use run::{Wanted, run};
 pub use show::{TextOptions, json, say_where_it_panics, text};
 pub use verdict::{Outcome, StepStatus, Verdict};
-pub use world::resolver;
 
 /// Runs the program.
 pub fn main() -> Exit {

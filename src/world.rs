@@ -7,7 +7,7 @@ use std::{
     ffi::OsString,
     fs,
     io::Read,
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     path::{Path, PathBuf},
 };
 
@@ -15,6 +15,7 @@ use std::{
 use checks::kit::world::FakeDisk;
 use checks::kit::{
     Secret, World,
+    rules::ResolvConf,
     world::{
         AZURE_JSON, BUNDLES, CLIENT_SECRET, CREDENTIAL_PROVIDERS, Namesakes, Proxies, Roots, Units,
         VARIABLES,
@@ -34,7 +35,7 @@ pub(crate) fn real(roots: Roots, given_root: Option<&Path>) -> World {
     let in_pod = env::var_os("KUBERNETES_SERVICE_HOST").is_some();
     // A pod with a network of its own may not reach the name servers of its node.
     let network_root = Some(&*node_root).filter(|root| !in_pod || is_of_node_network(root));
-    let (name_servers, search, ndots) = resolver(&of_network(network_root, &RESOLVER_FILES));
+    let resolver = ResolvConf::read(&of_network(network_root, &RESOLVER_FILES));
     // docker takes what this variable holds before its file.
     let inline = env::var("DOCKER_AUTH_CONFIG").ok().filter(|text| !text.is_empty());
     let variable = inline.map(|text| (PathBuf::from("DOCKER_AUTH_CONFIG"), Secret::new(text)));
@@ -45,9 +46,10 @@ pub(crate) fn real(roots: Roots, given_root: Option<&Path>) -> World {
     };
     let docker_configs = variable.iter().map(|(name, _)| name.clone()).chain(in_file).collect();
     World {
-        name_servers,
-        search,
-        ndots,
+        name_servers: resolver.servers,
+        search: resolver.search,
+        ndots: resolver.ndots,
+        resolver: resolver.options,
         hosts: hosts(&of_network(network_root, &["etc/hosts"])),
         routes: HashMap::new(),
         roots,
@@ -127,30 +129,6 @@ fn has_azure_cli(variable: impl Fn(&str) -> Option<OsString>) -> bool {
     let folder = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let folder = folder("AZURE_CONFIG_DIR").or_else(|| Some(folder("HOME")?.join(".azure")));
     folder.is_some_and(|folder| folder.join("azureProfile.json").try_exists().unwrap_or_default())
-}
-
-/// Parses the name servers, search list and ndots of a resolv.conf the way resolvers do: they
-/// ignore invalid lines, use the first three servers, and fall back to this machine if none is
-/// usable. It is public for the fuzz target.
-pub fn resolver(file: &[u8]) -> (Vec<SocketAddr>, Vec<String>, usize) {
-    let (mut servers, mut search, mut ndots) = (vec![], vec![], 1);
-    for line in file.split(|byte| *byte == b'\n') {
-        let Ok(read) = resolv_conf::Config::parse(line) else { continue };
-        servers.extend(read.nameservers.iter().map(|server| SocketAddr::new(server.into(), 53)));
-        let suffixes: Vec<String> = read.get_last_search_or_domain().cloned().collect();
-        if !suffixes.is_empty() {
-            search = suffixes;
-        }
-        if line.starts_with(b"options") {
-            // Resolvers limit ndots to this value.
-            ndots = read.ndots.min(15) as usize;
-        }
-    }
-    servers.truncate(3);
-    if servers.is_empty() {
-        servers.push(SocketAddr::from(([127, 0, 0, 1], 53)));
-    }
-    (servers, search, ndots)
 }
 
 /// Returns the names of a hosts file, in lower case.
@@ -239,11 +217,12 @@ pub(crate) fn of_lab(lab: &lab::Lab, asker: &lab::Ask) -> Result<World, String> 
     let docker = lab.docker_config.clone().map(|text| (config.clone(), text));
     let more = lab.files.iter().map(|(path, text)| (PathBuf::from(path), text.clone()));
     let of_node = lab.files.get("/etc/resolv.conf").filter(|_| !asker.in_pod);
-    let name_servers = of_node.map(|text| resolver(text.as_bytes()).0);
+    let resolver = of_node.map(|text| ResolvConf::read(text.as_bytes()));
     Ok(World {
-        name_servers: name_servers.unwrap_or_else(|| lab.name_servers.clone()),
         search: vec![],
         ndots: 1,
+        resolver: resolver.as_ref().map(|read| read.options).unwrap_or_default(),
+        name_servers: resolver.map_or_else(|| lab.name_servers.clone(), |read| read.servers),
         hosts: HashMap::new(),
         routes: lab.routes.clone(),
         roots,
@@ -291,19 +270,6 @@ fn disk(disk: &lab::Disk, clock_ahead: i64) -> FakeDisk {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_resolv_conf_with_everything_in_it() {
-        let file =
-            b"garbage\nnameserver 10.0.0.4\nnameserver nonsense\nsearch a.example b.example\n\
-            options ndots:5\nnameserver 10.0.0.5\nnameserver ::1\nnameserver 10.0.0.6\n";
-        let (servers, search, ndots) = resolver(file);
-        assert_eq!(servers.len(), 3);
-        assert_eq!(servers[1].to_string(), "10.0.0.5:53");
-        assert_eq!((search.len(), ndots), (2, 5));
-        assert_eq!(resolver(b"").0[0].to_string(), "127.0.0.1:53");
-        assert_eq!(resolver(b"options ndots:99\n").2, 15);
-    }
 
     #[test]
     fn a_hosts_file_with_everything_in_it() {

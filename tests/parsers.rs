@@ -6,14 +6,15 @@ use checks::{
     kit::{Cloud, Host, HostPurpose, Secret, sanitize_text},
     untrusted::{
         ArmError, AzureJson, DockerConfig, ErrorBody, GOT, NoProxy, POSTED, Page, Platform,
-        RegistryOrImage, Rows, SignInMethod, Stored, allow, az_refusal, challenges, claims, covers,
-        deleted_entries, encoded, entry, lets_read, next_deleted_page, next_target, part_below,
-        quota_resets_after, read_dns_answer, read_manifest, retry_after, token_in, vault, yaml,
+        Question, RegistryOrImage, ResolvConf, Rows, SignInMethod, Stored, allow, az_refusal,
+        challenges, claims, covers, deleted_entries, encoded, entry, lets_read, next_deleted_page,
+        next_target, part_below, quota_resets_after, read_dns_answer, read_manifest, retry_after,
+        token_in, vault, yaml,
     },
 };
 use hickory_proto::{
-    op::Message,
-    rr::{Name, RData, Record, rdata},
+    op::{Message, MessageType, OpCode, Query},
+    rr::{Name, RData, Record, RecordType, rdata},
 };
 use hyper::{
     HeaderMap,
@@ -84,8 +85,9 @@ proptest! {
     fn a_resolv_conf_is_read_line_by_line(servers in prop::collection::vec(any::<[u8; 4]>(), 1..6), ndots in 0_usize..30) {
         let address = |a: &[u8; 4]| std::net::Ipv4Addr::from(*a).to_string();
         let lines: Vec<_> = servers.iter().map(|a| format!("nonsense\nnameserver {}\n", address(a))).collect();
-        let (read, _, dots) = check_acr::resolver(format!("{}options ndots:{ndots}\n", lines.concat()).as_bytes());
-        let read: Vec<_> = read.iter().map(|server| server.ip().to_string()).collect();
+        let read = ResolvConf::read(format!("{}options ndots:{ndots}\n", lines.concat()).as_bytes());
+        let dots = read.ndots;
+        let read: Vec<_> = read.servers.iter().map(|server| server.ip().to_string()).collect();
         prop_assert_eq!(read, servers.iter().take(3).map(address).collect::<Vec<_>>());
         prop_assert_eq!(dots, ndots.min(15));
     }
@@ -229,7 +231,9 @@ proptest! {
     #[test]
     fn a_chain_is_followed_whatever_the_order(order in Just((0..6_u8).collect::<Vec<_>>()).prop_shuffle()) {
         let name = |number: u8| Name::from_ascii(format!("n{number}.example.")).unwrap();
-        let mut message = Message::query();
+        let asked = Question { id: 7, name: name(0), kind: RecordType::A };
+        let mut message = Message::new(asked.id, MessageType::Response, OpCode::Query);
+        message.add_query(Query::query(asked.name.clone(), asked.kind));
         for number in order {
             let data = match number {
                 5 => RData::A(rdata::A::new(10, 0, 0, 4)),
@@ -237,7 +241,7 @@ proptest! {
             };
             message.add_answer(Record::from_rdata(name(number), 60, data));
         }
-        let reply = read_dns_answer(&message, "n0.example");
+        let reply = read_dns_answer(&message.to_vec().unwrap(), &asked, false).unwrap().reply;
         prop_assert_eq!(reply.chain, (1..6).map(|n| format!("n{n}.example")).collect::<Vec<_>>());
         prop_assert_eq!(reply.addresses.len(), 1);
     }

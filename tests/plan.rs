@@ -6,6 +6,7 @@
 
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
+use checks::kit::rules::ResolverOptions;
 use checks::kit::{
     Cloud, Cx, NoFact, Plan, RegistryOrImage, Step, StepResult, Target, World,
     engine::{Event, EventKind, RunProblem, StepEnd, Vantage},
@@ -40,6 +41,7 @@ fn world() -> World {
         name_servers: vec![],
         search: vec![],
         ndots: 1,
+        resolver: ResolverOptions::default(),
         hosts: std::collections::HashMap::new(),
         routes: std::collections::HashMap::new(),
         roots: rustls::RootCertStore::empty().into(),

@@ -151,6 +151,14 @@ fn a_scenario_that_is_a_mode_settles_it() {
         "node-disk-full",
         "proxy-config-not-rolled-out",
         "image-ref-regional-endpoint-old-node",
+        "tls-ca-not-loaded",
+        "exchange-arm-audience-disabled",
+        "credprovider-missing-or-crashing",
+        "geo-replica-lag",
+        "acr-service-endpoint-rule-missing",
+        "artifact-cache-upstream",
+        "pe-not-in-region-path",
+        "first-pull-slow",
     ] {
         assert!(modes.contains(compared), "no scenario is {compared}");
     }

@@ -31,7 +31,7 @@ fn zones_above(name: &str) -> String {
 /// Returns what it proves that no server returned an address.
 pub(super) fn diagnose(cx: &Cx, host: &Host, heard: &[ServerAnswer]) -> Problem {
     let Some((server, reply)) = denial(cx, heard) else {
-        let tried = failures(cx, heard).into_iter().map(Failure::tried).collect();
+        let tried = failed(cx, heard);
         let server = cx.world.name_servers.first().map(SocketAddr::ip);
         return Problem::ServerUnreachable { host: host.name.clone(), server, tried };
     };
@@ -74,6 +74,11 @@ pub(super) fn warn_inconsistencies(cx: &Cx, names: &Names, name: &str, heard: &[
     }
     let host = names.host.name.clone();
     let servers = &cx.world.name_servers;
+    if cx.world.resolver.rotate
+        && let Some(rotated) = rotation(&host, servers, heard)
+    {
+        return cx.add_finding(rotated);
+    }
     let lanes = families().map(|family| believed(servers, heard, family));
     let known = lanes.iter().flatten().find_map(|heard| Some((heard, heard.addresses()?)));
     let Some((first, reply)) = known else {
@@ -116,6 +121,23 @@ pub(super) fn warn_inconsistencies(cx: &Cx, names: &Names, name: &str, heard: &[
             others: others.addresses.clone(),
         });
     }
+}
+
+/// Returns that a lookup has an address or none, depending on the server that it starts at. Those of A
+/// and of AAAA start at different ones (net/dnsconfig.go, `serverOffset`).
+fn rotation(host: &str, servers: &[SocketAddr], heard: &[ServerAnswer]) -> Option<Problem> {
+    let knows = heard.iter().find(|heard| heard.addresses().is_some())?;
+    let without = |family: Family| {
+        let mut starts = (0..servers.len()).map(|start| {
+            let order = [&servers[start..], &servers[..start]].concat();
+            believed(&order, heard, family).filter(|heard| heard.addresses().is_none())
+        });
+        starts.find_map(|denial| denial)
+    };
+    let [denies, _] = [without(Family::V4)?, without(Family::V6)?];
+    let answer = denies.last_word()?.word();
+    let (denies, knows) = (address(denies.answer.server), address(knows.answer.server));
+    Some(Problem::RotatesToDenial { host: host.to_owned(), denies, answer, knows })
 }
 
 /// Returns the answer that leaves a resolver without an address: NXDOMAIN, or NODATA for either
@@ -214,8 +236,13 @@ fn failures(cx: &Cx, heard: &[ServerAnswer]) -> Vec<Failure> {
     failed
 }
 
+/// Returns each server that gave no address, and how.
+pub(super) fn failed(cx: &Cx, heard: &[ServerAnswer]) -> Vec<Tried> {
+    failures(cx, heard).into_iter().map(Failure::tried).collect()
+}
+
 /// Returns a server's address as it is usually written.
-fn address(server: SocketAddr) -> String {
+pub(super) fn address(server: SocketAddr) -> String {
     if server.port() == 53 { server.ip().to_string() } else { server.to_string() }
 }
 

@@ -22,6 +22,7 @@ use crate::kit::{
         dns::{Answer, Family, Reply, Transport, ask_over},
         tcp,
     },
+    rules::ResolvConf,
 };
 
 /// The address at which LocalDNS answers the node itself.
@@ -57,9 +58,7 @@ async fn is_used(cx: &Cx) -> bool {
     }
     for file in RESOLVERS {
         if let Ok(bytes) = cx.world.read(&cx.world.of_node(file)).await {
-            let text = String::from_utf8_lossy(&bytes).into_owned();
-            let mut lines = text.lines().map(|line| line.split_whitespace().take(2));
-            return lines.any(|words| words.eq(["nameserver", &ADDRESS.to_string()]));
+            return ResolvConf::read(&bytes).servers.iter().any(|server| server.ip() == ADDRESS);
         }
     }
     false

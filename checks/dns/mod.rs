@@ -8,6 +8,7 @@ mod corefile;
 mod diagnose;
 mod local_dns;
 mod names;
+mod otherwise;
 mod problem;
 mod resolver;
 
@@ -24,7 +25,7 @@ use crate::kit::{
     },
 };
 pub use corefile::Corefile;
-use diagnose::{diagnose, warn_inconsistencies};
+use diagnose::warn_inconsistencies;
 pub use names::Names;
 pub(crate) use names::{Known, Reach};
 pub use problem::Problem;
@@ -92,7 +93,7 @@ async fn look_up(cx: &Cx, host: &Host, name: String) -> StepResult<Names> {
                 cx.in_background(hear_the_rest(cx.clone(), names.clone(), name, heard, asks));
                 return Ok(names);
             }
-            None if !more => return Err(diagnose(cx, host, &heard).into()),
+            None if !more => return Err(otherwise::explain(cx, host, &name, &heard).await.into()),
             None if anybody.is_some() => {
                 patience = patience.or(Some(Instant::now() + EARLIER_WAIT));
             }

@@ -54,6 +54,11 @@ pub(crate) enum Known {
 }
 
 impl Names {
+    /// Returns whether a name server gave the addresses.
+    pub(crate) fn is_looked_up(&self) -> bool {
+        self.known.is_none()
+    }
+
     pub(super) fn new(host: &Host, name: &str, chain: &[String], first: Vec<IpAddr>) -> Self {
         let addresses = Rc::new(Feed::default());
         first.iter().for_each(|address| addresses.add(*address));

@@ -31,6 +31,39 @@ pub enum Problem {
         /// Each server and how it failed.
         tried: Vec<Tried>,
     },
+    /// `use-vc` is set, and the servers answer over UDP only.
+    UseVcUnanswered {
+        /// The name.
+        host: String,
+        /// A server that answers over UDP.
+        server: String,
+        /// Each server and how it failed.
+        tried: Vec<Tried>,
+        /// The error of Go's resolver.
+        go: String,
+    },
+    /// A server gives an address only where it is asked without EDNS, which Go always sends.
+    EdnsMishandled {
+        /// The name.
+        host: String,
+        /// The server.
+        server: String,
+        /// What it answers with EDNS.
+        said: String,
+        /// The error of Go's resolver.
+        go: String,
+    },
+    /// `rotate` is set, and some servers deny a name that others know: could not tell.
+    RotatesToDenial {
+        /// The name.
+        host: String,
+        /// A server that denies it.
+        denies: String,
+        /// What that one said.
+        answer: &'static str,
+        /// A server that knows it.
+        knows: String,
+    },
     /// No name server is configured.
     NoNameServer {
         /// The name.

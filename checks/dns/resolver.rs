@@ -7,7 +7,10 @@
 
 use std::net::SocketAddr;
 
-use crate::kit::net::dns::{Answer, Family, Reply};
+use crate::kit::net::{
+    Fault,
+    dns::{Answer, Family, Reply},
+};
 
 /// What one server answered for one address family.
 pub(super) struct ServerAnswer {
@@ -29,6 +32,19 @@ impl ServerAnswer {
     /// Returns the answer if it has addresses.
     pub(super) fn addresses(&self) -> Option<&Reply> {
         self.last_word().filter(|reply| !reply.addresses.is_empty())
+    }
+}
+
+/// Returns the error of Go's resolver where a server says this (`net/dnsclient_unix.go`, `tryOneName`).
+pub(super) fn go_error(heard: &Result<Reply, Fault>) -> &str {
+    match heard {
+        Ok(reply) if reply.is_final() => "no such host",
+        Ok(_) => "server misbehaving",
+        Err(Fault::Refused) => "connect: connection refused",
+        Err(Fault::Reset) => "read: connection reset by peer",
+        Err(Fault::ClosedByPeer) => "EOF",
+        Err(Fault::TimedOut | Fault::NotDns) => "i/o timeout",
+        Err(fault) => fault.word(),
     }
 }
 

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use serde::Serialize;
 use strum::{Display, VariantNames};
 
+use super::late::{Came, Late};
 use crate::{
     kit::{
         Secret,
@@ -78,6 +79,8 @@ pub enum CandidateKind {
     KubeletUnknown,
     /// The kubelet gets no token for its managed identity.
     KubeletWithoutToken,
+    /// IMDS has not issued the token of the managed identity yet.
+    UntilTokenComes,
     /// Entra issues no token for the workload identity.
     WorkloadWithoutToken,
     /// IMDS issues no token for the managed identity.
@@ -137,9 +140,9 @@ pub struct Candidate {
     /// Whether another identity, unknown here, may sign in for this image.
     #[serde(skip)]
     pub(crate) others_may: bool,
-    /// Whether IMDS may still issue the token that the node signs in with.
+    /// The token that the node signs in with, where IMDS has not issued it yet.
     #[serde(skip)]
-    pub(crate) is_late: bool,
+    pub(crate) late: Option<Late<Rc<Candidate>>>,
     /// The service principal whose client id and password the credentials are.
     #[serde(skip)]
     pub(crate) application: Option<Rc<Application>>,
@@ -170,7 +173,7 @@ impl Candidate {
             from,
             key: None,
             others_may: false,
-            is_late: false,
+            late: None,
             application: None,
         }
     }
@@ -198,6 +201,17 @@ impl Candidate {
     /// Returns the candidate with another kind.
     pub(super) fn called(self, kind: CandidateKind) -> Self {
         Self { kind, ..self }
+    }
+
+    /// Returns the candidate with the token, once it came.
+    pub(super) async fn when_it_came(self) -> Self {
+        match &self.late {
+            Some(late) => match late.came().await {
+                Came::Token(candidate) => Self::clone(&candidate),
+                Came::Nothing | Came::NotYet => self,
+            },
+            None => self,
+        }
     }
 
     /// Returns the candidate with the refresh token that its Entra token was exchanged for, or an

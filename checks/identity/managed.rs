@@ -3,35 +3,86 @@
 //! If a kubelet's credential provider gets no token, it fails, and the kubelet pulls anonymously.
 //! So these problems are a cause only if the registry refuses anonymous pulls.
 
+use std::rc::Rc;
+
+use tokio::time::{Instant, timeout};
+
 use super::{
-    Candidate, CandidateKind, EntraToken, Problem,
+    Candidate, CandidateKind, Credential, EntraToken, Problem,
+    late::{Came, Late},
     problem::{Answered, ManagementAudience},
 };
 use crate::{
     kit::{
-        Cx, NoFact, StepResult,
+        Cx, Local, NoFact, StepResult,
         azure::{
             Endpoints, Principal, REGISTRY_AUDIENCE,
-            imds::{self, Issued, Refused},
+            imds::{self, IMDS_WAIT, Issued, Refused},
         },
         target::ManagedIdentityId,
     },
     kubelet::{Audience, AzureEnvironment, NodeLocation, ProviderBuild},
 };
 
-/// Signs in as that identity, or anonymously if there is no token.
+/// Signs in as that identity, or anonymously if there is no token. What the registry says to an
+/// anonymous client is asked while IMDS does not answer.
 pub(super) async fn sign_in(
     cx: &Cx,
     which: ManagedIdentityId,
     around: &AzureEnvironment,
 ) -> StepResult<Candidate> {
-    let Issued { token, busy } = match token(cx, &which, around).await? {
-        Got::Token(issued) => issued,
-        // What the registry says to an anonymous client is asked meanwhile.
-        none => {
-            let anonymous = Candidate::anonymous().called(CandidateKind::KubeletWithoutToken);
-            return Ok(Candidate { is_late: matches!(none, Got::NoneYet), ..anonymous });
+    let began = Instant::now();
+    let mut asking: Local<StepResult<(Candidate, Ending)>> =
+        Box::pin(asked(cx.clone(), which, around.clone()));
+    let late = match timeout(IMDS_WAIT, &mut asking).await {
+        Ok(Ok((candidate, Ending::Certain))) => return Ok(candidate),
+        Ok(Ok((_, Ending::Open))) => Late::ended(),
+        Ok(Err(no_fact)) => return Err(no_fact),
+        Err(_) => Late::waiting(cx, Box::pin(later(cx.clone(), began, asking))),
+    };
+    let anonymous = Candidate::anonymous().called(CandidateKind::UntilTokenComes);
+    Ok(Candidate { late: Some(late), ..anonymous })
+}
+
+/// Reports what comes of the wait.
+async fn later(
+    cx: Cx,
+    began: Instant,
+    asking: Local<StepResult<(Candidate, Ending)>>,
+) -> Came<Rc<Candidate>> {
+    match asking.await {
+        Ok((candidate, _)) if matches!(candidate.credential, Credential::Entra(_)) => {
+            cx.add_finding(Problem::ImdsSlow { seconds: began.elapsed().as_secs() });
+            Came::Token(Rc::new(candidate))
         }
+        Ok((_, Ending::Certain)) => Came::Nothing,
+        Ok((_, Ending::Open)) => Came::NotYet,
+        Err(no_fact) => {
+            cx.add_not_read(no_fact);
+            Came::NotYet
+        }
+    }
+}
+
+/// How asking for a token ends.
+enum Ending {
+    /// With a token, or certainly without one.
+    Certain,
+    /// IMDS may answer later.
+    Open,
+}
+
+/// Gets the identity's token, however long IMDS takes in this run.
+async fn asked(
+    cx: Cx,
+    which: ManagedIdentityId,
+    around: AzureEnvironment,
+) -> StepResult<(Candidate, Ending)> {
+    let anonymous = || Candidate::anonymous().called(CandidateKind::KubeletWithoutToken);
+    let Issued { token, busy } = match token(&cx, &which, &around).await? {
+        Got::Token(issued) => issued,
+        Got::None => return Ok((anonymous(), Ending::Certain)),
+        Got::NoneYet => return Ok((anonymous(), Ending::Open)),
     };
     if !busy.is_empty() {
         cx.add_finding(Problem::ImdsThrottledOrFlaky {
@@ -42,7 +93,8 @@ pub(super) async fn sign_in(
     let machine = Some((which, around.endpoints.clone()));
     let provider = around.provider.clone();
     let login = EntraToken { named: around.named(), machine, provider, ..EntraToken::of(token) };
-    Ok(Candidate::by_token(login, CandidateKind::KubeletIdentity, &around.file))
+    let candidate = Candidate::by_token(login, CandidateKind::KubeletIdentity, &around.file);
+    Ok((candidate, Ending::Certain))
 }
 
 /// Returns the token of the single identity that is attached to this machine, if IMDS issues one.
@@ -56,7 +108,7 @@ enum Got {
     Token(Issued),
     /// There is certainly no token.
     None,
-    /// IMDS may answer after our timeout: the credential provider waits up to a minute.
+    /// IMDS may answer later.
     NoneYet,
 }
 
@@ -67,8 +119,9 @@ async fn token(cx: &Cx, which: &ManagedIdentityId, around: &AzureEnvironment) ->
         Some(Audience::ManagementAudience) => &around.endpoints.management,
         Some(Audience::RegistryAudience | Audience::UnknownAudience) | None => REGISTRY_AUDIENCE,
     };
+    let began = Instant::now();
     let refused = match imds::proxy(cx) {
-        None => match imds::token(cx, which, audience).await {
+        None => match imds::token(cx, which, audience, imds::patience(cx)).await {
             Ok(issued) => return Ok(Got::Token(issued)),
             Err(refused) => refused,
         },
@@ -76,7 +129,7 @@ async fn token(cx: &Cx, which: &ManagedIdentityId, around: &AzureEnvironment) ->
         // does so too. A direct request tells whether the proxy is the cause.
         Some(proxy) => {
             let straight = imds::token_straight(cx, which, audience);
-            let sent = imds::token(cx, which, audience);
+            let sent = imds::token(cx, which, audience, IMDS_WAIT);
             match futures::future::join(sent, straight).await {
                 (Ok(issued), _) => return Ok(Got::Token(issued)),
                 (Err(sent), Ok(_)) => {
@@ -101,7 +154,7 @@ async fn token(cx: &Cx, which: &ManagedIdentityId, around: &AzureEnvironment) ->
         }
         Refused::Unreachable(fault) => Problem::ImdsUnreachable { fault },
         Refused::Silent => {
-            cx.add_finding(Problem::ImdsSilent { seconds: imds::IMDS_WAIT.as_secs() });
+            cx.add_finding(Problem::ImdsSilent { seconds: began.elapsed().as_secs() });
             return Ok(Got::NoneYet);
         }
         // The credential provider retries for longer than we do.

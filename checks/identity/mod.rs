@@ -7,6 +7,7 @@ mod credential;
 mod credential_file;
 mod docker;
 mod helper;
+mod late;
 mod managed;
 mod problem;
 mod pull_secret;
@@ -22,6 +23,7 @@ pub(crate) use az::AZ_WAIT;
 pub use candidates::{Absent, Identity};
 pub use credential::{Candidate, CandidateKind, Credential, EntraToken};
 use credential_file::Found;
+pub(crate) use late::{Came, Late};
 pub use problem::{Answered, ManagementAudience, Problem};
 
 /// Chooses the identity. With `--identity auto`, the first of these that is available signs in:
@@ -50,6 +52,7 @@ pub async fn choose(
             let identity = managed::sign_in(cx, which.clone(), &around).await;
             for_azure(identity.map(|identity| match identity.credential {
                 Credential::Entra(_) => identity.called(CandidateKind::ManagedIdentity),
+                _ if identity.late.is_some() => identity,
                 _ => identity.called(CandidateKind::MachineWithoutToken),
             }))
         }
@@ -152,8 +155,9 @@ async fn from_provider(cx: &Cx, image_target: &ImageTarget, node: &Node) -> Step
             let at_mirror = match &node.at_mirror {
                 None => None,
                 Some(at) => {
+                    // No other host is asked with it, so nothing can be asked meanwhile.
                     let who = managed::sign_in(cx, at.identity.clone(), &at.around).await?;
-                    Some((at.host.clone(), who))
+                    Some((at.host.clone(), who.when_it_came().await))
                 }
             };
             let identity = Identity { at_mirror, ..Identity::from(anonymous) };
@@ -187,7 +191,7 @@ fn only_for_azure(
 ) -> StepResult<Candidate> {
     let identity = signing?;
     let registry = image_target.asked.registry.clone();
-    let by_token = matches!(identity.credential, Credential::Entra(_));
+    let by_token = matches!(identity.credential, Credential::Entra(_)) || identity.late.is_some();
     if by_token && image_target.asked.host.azure().is_none() {
         cx.add_finding(Problem::NotAnAzureRegistry { registry, who: identity.name() });
         return Ok(Candidate::anonymous());

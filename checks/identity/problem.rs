@@ -146,6 +146,11 @@ pub enum Problem {
         /// How many seconds we waited.
         seconds: u64,
     },
+    /// IMDS issues the token, but so late that the registry was asked without it first.
+    ImdsSlow {
+        /// How many seconds it took.
+        seconds: u64,
+    },
     /// Something other than IMDS answers at its address.
     ImdsIntercepted {
         /// The HTTP status, if the response is HTTP at all.

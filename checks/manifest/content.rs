@@ -19,7 +19,7 @@ use super::{
 use crate::{
     kit::{
         Cx, Host, NoFact, StepResult,
-        rules::{Platform, go_json, is_storable},
+        rules::{Platform, go_json, is_storable, is_storable_by_newer},
     },
     token::{BlobResponse, Session},
 };
@@ -217,6 +217,10 @@ pub fn named(manifest: &Manifest, wanted: &Platform) -> StepResult<ManifestConte
         // A container runtime refuses a blob without a size, and a blob with a wrong size.
         let flaw = match descriptor {
             Descriptor { size: ..=0, .. } => Flaw::NoSize,
+            one if is_storable_by_newer(&one.digest) => {
+                let digest = one.digest.clone();
+                return Err(NoFact::could_not_tell(Problem::DigestBySha512 { digest }));
+            }
             one if !is_storable(&one.digest) => Flaw::DigestNotSha256,
             one if !one.fits_header() => Flaw::WrongType,
             _ => continue,

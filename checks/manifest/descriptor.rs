@@ -31,13 +31,21 @@ struct Described {
     variant: Option<String>,
     #[serde(rename = "os.version")]
     build: Option<String>,
+    #[serde(rename = "os.features")]
+    features: Option<Vec<String>>,
 }
 
 impl Descriptor {
     /// Returns the platform, if the descriptor names one.
     pub(super) fn platform(&self) -> Option<Platform> {
-        let Described { os, architecture, variant, build } = self.platform.as_ref()?;
+        let Described { os, architecture, variant, build, .. } = self.platform.as_ref()?;
         Some(Platform::normal(os, architecture, variant.as_deref(), build.as_deref()))
+    }
+
+    /// Returns whether the platform needs features of the operating system.
+    pub(super) fn has_features(&self) -> bool {
+        let features = self.platform.as_ref().and_then(|platform| platform.features.as_ref());
+        features.is_some_and(|features| !features.is_empty())
     }
 
     /// Returns whether the manifest is an attestation about an image, which `BuildKit` puts beside

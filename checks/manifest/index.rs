@@ -11,7 +11,7 @@ use super::{
 use crate::{
     kit::{
         Cx, Image, NoFact, StepResult,
-        rules::{Fit, Platform, is_storable},
+        rules::{Fit, Platform, is_storable, is_storable_by_newer},
     },
     token::{Answer, Session},
 };
@@ -109,9 +109,24 @@ pub fn entry(index: &Manifest, wanted: &Platform, tell: impl Fn(Problem)) -> Ste
         Document::Index(Err(error)) => return Err(kind::broken(&index.media_type, error)),
         _ => return Err(kind::broken(&index.media_type, Flaw::WrongType)),
     };
+    let needs_features = |entry: &&Descriptor| {
+        let is_fit = |own: Platform| wanted.rank(&own).is_some_and(|fit| !fit.lesser);
+        entry.has_features() && entry.platform().is_some_and(is_fit)
+    };
+    // Windows images name features that no version looks at.
+    if wanted.os != "windows"
+        && let Some(entry) = entries.iter().find(needs_features)
+    {
+        let digest = entry.digest.clone();
+        return Err(NoFact::could_not_tell(Problem::OsFeatures { digest }));
+    }
     let best = choose(wanted, entries, tell)?.ok_or_else(|| nothing(wanted, index, entries))?;
     if kind::of(&best.media_type).is_none() {
         return Err(kind::broken(&best.media_type, Flaw::WrongType));
+    }
+    if is_storable_by_newer(&best.digest) {
+        let digest = best.digest.clone();
+        return Err(NoFact::could_not_tell(Problem::DigestBySha512 { digest }));
     }
     if !is_storable(&best.digest) {
         return Err(kind::broken(&index.media_type, Flaw::DigestNotSha256));

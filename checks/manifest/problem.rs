@@ -137,6 +137,17 @@ pub enum Problem {
         #[serde(flatten)]
         build: Build,
     },
+    /// Content has a SHA-512 digest, which containerd takes since 2.3: could not tell.
+    DigestBySha512 {
+        /// The digest.
+        digest: String,
+    },
+    /// An entry for the platform needs features of the operating system, which containerd compares since
+    /// 2.3: could not tell.
+    OsFeatures {
+        /// The digest of that entry.
+        digest: String,
+    },
     /// The content is not a manifest, or it is one that contradicts itself.
     NotAManifest {
         /// The media type of the content.

@@ -305,7 +305,7 @@ impl RegistryClient {
                     failed.push(fault.to_string());
                 }
                 Err(Fault::TimedOut) => {
-                    return Err(silent(host, request.said_to(host), response_wait(cx)));
+                    return Err(silent(host, request.said_to(host), response_wait(cx, host)));
                 }
                 Err(fault) => return Err(no_answer(host, request.said_to(host), fault)),
             }

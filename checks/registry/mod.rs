@@ -58,7 +58,7 @@ impl fmt::Display for AuthScheme {
 }
 
 /// The client of the registry, and the challenge that the registry sent.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 pub struct RegistryChallenge {
     #[serde(skip)]
     pub(crate) client: Rc<RegistryClient>,

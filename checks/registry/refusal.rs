@@ -80,6 +80,13 @@ impl Refusal {
         self.status == 403 && is_registrys && self.host.acr().is_none()
     }
 
+    /// Returns whether a refusal is about a permission of who signed in, and not about the sign-in: Google
+    /// says so where it issues tokens.
+    pub(crate) fn is_about_permission(&self) -> bool {
+        let said = &self.body.message;
+        self.is_denied() && said.starts_with("Permission ") && said.contains("denied on resource")
+    }
+
     /// Returns the registry's message, where it says more than that a sign-in is needed: Azure's says
     /// that to everybody.
     pub(crate) fn said(&self) -> Option<String> {

@@ -42,7 +42,8 @@ pub async fn reach(cx: &Cx, names: &Names) -> StepResult<Connected> {
                 // A reset is no refusal: the connection was accepted, then cut. The next step will
                 // see it cut again.
                 Ok(_) | Err(Fault::Reset) => {
-                    cx.in_background(try_the_rest(cx.clone(), names.clone(), next, attempts, tried));
+                    let rest = try_the_rest(cx.clone(), names.clone(), next, attempts, tried, address);
+                    cx.in_background(rest);
                     let stream = got.ok().map(|stream| -> Stream { Box::new(stream) });
                     let (host, route) = (names.host.clone(), Route::to(address));
                     return Ok(Connected::new(host, route, names.private_link, stream));
@@ -61,13 +62,21 @@ async fn try_the_rest(
     mut next: usize,
     mut attempts: FuturesUnordered<Local<Attempt>>,
     mut tried: Vec<(SocketAddr, Fault)>,
+    reached: SocketAddr,
 ) {
+    let mut is_v4_reached = reached.is_ipv4();
     while let Some(address) = names.addresses.get(next).await {
         next += 1;
         attempts.push(attempt(&cx, SocketAddr::new(address, names.host.port)));
     }
     while let Some((address, got)) = attempts.next().await {
+        is_v4_reached |= address.is_ipv4() && got.is_ok();
         tried.extend(got.err().map(|fault| (address, fault)));
+    }
+    // glibc does not ask for IPv6 addresses then; Go does not know the option (`net/dnsconfig_unix.go`).
+    if cx.world.resolver.no_aaaa && names.is_looked_up() && !is_v4_reached {
+        let (host, address) = (names.host.name.clone(), reached.ip());
+        cx.add_finding(Problem::NoAaaa { host, address });
     }
     // Clients skip IPv6 addresses on a machine without IPv6, so these do no harm.
     tried.retain(|(address, fault)| address.is_ipv4() || *fault != Fault::NoRoute);

@@ -28,6 +28,15 @@ pub enum Problem {
     },
     /// There are only IPv6 addresses, and this machine has no way to any.
     Ipv6Unusable(Unreached),
+    /// There are only IPv4 addresses, and this machine has IPv6 alone.
+    Ipv4Unusable(Unreached),
+    /// `no-aaaa` is set in `resolv.conf`, and only IPv6 addresses are reached: could not tell.
+    NoAaaa {
+        /// The host.
+        host: String,
+        /// The IPv6 address that was reached.
+        address: IpAddr,
+    },
     /// Not directly, but through a proxy that is set and not for this host.
     ProxyRequired {
         /// The host.

@@ -24,11 +24,19 @@ pub(super) async fn diagnose(cx: &Cx, host: &Host, tried: Vec<(SocketAddr, Fault
     let no_ipv6 =
         |(address, fault): &(SocketAddr, Fault)| address.is_ipv6() && *fault == Fault::NoRoute;
     let unusable = !tried.is_empty() && tried.iter().all(no_ipv6);
+    let no_ipv4 =
+        |(address, fault): &(SocketAddr, Fault)| address.is_ipv4() && *fault == Fault::NoRoute;
+    let is_v4_unusable = !tried.is_empty() && tried.iter().all(no_ipv4);
     let private = tried.iter().all(|(address, _)| is_private(address.ip()));
     let refused = tried.iter().any(|(_, fault)| *fault == Fault::Refused);
     let unreached = list(host, tried);
     if unusable {
         return Problem::Ipv6Unusable(unreached);
+    }
+    // Its name servers are reached, so it is not without any network.
+    let servers = &cx.world.name_servers;
+    if is_v4_unusable && !servers.is_empty() && servers.iter().all(SocketAddr::is_ipv6) {
+        return Problem::Ipv4Unusable(unreached);
     }
     // Only Azure registries are known to have private endpoints; elsewhere a private address means
     // little.

@@ -21,7 +21,10 @@ use crate::{
     identity::{Candidate, EntraToken},
     kit::{
         Cx, Host, NoFact, Secret, StepResult,
-        azure::{REGISTRY_AUDIENCE, imds},
+        azure::{
+            REGISTRY_AUDIENCE,
+            imds::{self, IMDS_WAIT},
+        },
         net::{Challenge, Fault, Reply, Request, challenges},
         rules::{Fields, Malformed},
     },
@@ -241,7 +244,7 @@ impl Exchange {
 
     async fn takes(&self, cx: &Cx, login: &EntraToken, audience: &str) -> Option<bool> {
         let (which, _) = login.machine.as_ref()?;
-        let issued = imds::token(cx, which, audience).await.ok()?;
+        let issued = imds::token(cx, which, audience, IMDS_WAIT).await.ok()?;
         let own = login.principal.tenant.as_deref();
         match self.ask(cx, login, &issued.token, own).await {
             Ok(_) => Some(true),

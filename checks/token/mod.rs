@@ -5,19 +5,21 @@ mod authorization;
 pub(crate) mod endpoint;
 pub(crate) mod exchange;
 mod hosts;
+mod late;
 mod problem;
 mod provider;
 mod realm;
 mod refresh_token;
 mod refused;
 mod session;
+mod sign_in;
 mod words;
 
 use std::rc::Rc;
 
 use crate::{
     identity::{Candidate, Credential, Identity},
-    kit::{Cx, Host, NoFact, StepResult, net::Request},
+    kit::{Cx, Host, NoFact, StepResult},
     registry::{AuthScheme, RegistryChallenge},
 };
 pub use answers::{Answer, BlobResponse};
@@ -25,6 +27,7 @@ pub use problem::Problem;
 pub use refresh_token::RefreshToken;
 use refresh_token::{TOKEN_USER, expired, expires};
 pub use session::{Next, Session};
+use sign_in::{authenticate, is_authorized};
 pub use words::{Access, AnonymousAnswer, ManagementToken, NoAnswer, NoTenant, Scopes, SignedIn};
 
 /// A token that lives shorter than this is not meant to be kept.
@@ -44,6 +47,10 @@ pub async fn exchange(
     if challenge.asked_elsewhere().is_some() {
         return Err(NoFact::skipped(Problem::NothingToExchange {}));
     }
+    let late = identity.candidates().find(|one| one.late.is_some());
+    if let (Some(late), AuthScheme::Bearer(wanted)) = (late, &challenge.auth_scheme) {
+        return late::exchange(cx, challenge, late, wanted).await;
+    }
     let login = identity.candidates().find_map(|one| match &one.credential {
         Credential::Entra(login) => Some((one, login)),
         _ => None,
@@ -62,7 +69,7 @@ pub async fn exchange(
         }
         _ => return Err(NoFact::skipped(Problem::NothingToExchange {})),
     };
-    Ok(RefreshToken { expires: expires(&token), token })
+    Ok(RefreshToken { expires: expires(&token), token, late: None })
 }
 
 /// Gets the session whose authorization each further request carries.
@@ -88,7 +95,16 @@ pub async fn fetch(
             Credential::Entra(_) => {
                 one.with_refresh_token(TOKEN_USER, grant.as_ref().map(|grant| grant.token.clone()))
             }
-            _ => one.clone(),
+            _ => match grant
+                .as_ref()
+                .filter(|_| one.late.is_some())
+                .map(|grant| (grant, &grant.late))
+            {
+                Some((grant, Some(came))) => {
+                    came.with_refresh_token(TOKEN_USER, Some(grant.token.clone()))
+                }
+                _ => one.clone(),
+            },
         };
         let got = authenticate(cx, challenge, &signing, grant).await;
         if got.is_ok() {
@@ -138,71 +154,5 @@ fn refused_first(host: &Host, first: &Candidate, used: &Candidate) -> Problem {
             who: first.name(),
             from: first.source(),
         },
-    }
-}
-
-/// Returns whether the result of a sign-in is sufficient for the image.
-async fn is_authorized(cx: &Cx, got: &StepResult<Session>) -> bool {
-    match got {
-        Ok(session) => session.is_authorized(cx).await,
-        Err(_) => false,
-    }
-}
-
-async fn authenticate(
-    cx: &Cx,
-    challenge: &RegistryChallenge,
-    identity: &Candidate,
-    grant: &Option<Rc<RefreshToken>>,
-) -> StepResult<Session> {
-    let holds = matches!(identity.credential, Credential::Refresh(_));
-    let refresh = grant.as_ref().filter(|_| holds).map(|grant| grant.token.clone());
-    let session = Session::new(challenge, identity, refresh);
-    let host = || challenge.client.host.to_string();
-    let is_anonymous = matches!(identity.credential, Credential::Anonymous);
-    if let Some(elsewhere) = challenge.asked_elsewhere().filter(|_| !is_anonymous) {
-        return Err(elsewhere);
-    }
-    let session = match (&challenge.auth_scheme, &identity.credential) {
-        (AuthScheme::None, Credential::Anonymous) => session,
-        (AuthScheme::None, _) => {
-            // An image can be pulled without the credentials. Without an image, it is the sign-in
-            // that was to be tested.
-            if challenge.image.is_none() {
-                let (who, from) = (identity.name(), identity.source());
-                cx.add_finding(Problem::CredentialsNotAsked { host: host(), who, from });
-            }
-            session
-        }
-        (AuthScheme::Basic, Credential::Password { user, password }) => {
-            session.with_password(password.basic(user))
-        }
-        (AuthScheme::Basic, Credential::Anonymous) => return Err(session.anonymous(cx, None)),
-        (AuthScheme::Basic, _) => {
-            let (kind, from) = (identity.name(), identity.source());
-            return Err(Problem::CredentialsDoNotFit { host: host(), kind, from }.into());
-        }
-        (AuthScheme::Bearer(wanted), _) => {
-            let token = session.token(cx, wanted).await?;
-            session.with_token(&token)
-        }
-    };
-    if challenge.image.is_none() {
-        prove_signed_in(cx, &session).await?;
-        // A response to an anonymous request proves no sign-in.
-        if !session.is_signed_in() {
-            return Err(NoFact::could_not_tell(Problem::SignInNotTested { host: host() }));
-        }
-    }
-    Ok(session)
-}
-
-/// Proves the sign-in with `GET /v2/`, because without an image no manifest request can prove it.
-async fn prove_signed_in(cx: &Cx, session: &Session) -> StepResult<()> {
-    let reply = session.ask(cx, Request::new(hyper::Method::GET, "/v2/")).await?;
-    match reply.status {
-        200 => Ok(()),
-        401 => Err(session.refused(cx, reply).await),
-        _ => Err(session.client().refuse(reply).await),
     }
 }

@@ -1,9 +1,14 @@
 //! A refresh token: the exchange returns it, and access tokens are issued for it.
 
+use std::rc::Rc;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::kit::{Secret, redact::claims};
+use crate::{
+    identity::Candidate,
+    kit::{Secret, redact::claims},
+};
 
 /// The size of the largest token response that is read.
 pub(super) const MAX_TOKEN_BYTES: usize = 1024 * 1024;
@@ -18,6 +23,9 @@ pub struct RefreshToken {
     pub(super) token: Secret,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) expires: Option<Timestamp>,
+    /// Who signs in with it, where that was known only when IMDS answered.
+    #[serde(skip)]
+    pub(super) late: Option<Rc<Candidate>>,
 }
 
 /// Returns when a token expires, if it states that.

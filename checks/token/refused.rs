@@ -14,7 +14,7 @@ use super::{
     words::{Access, AnonymousAnswer, Scopes},
 };
 use crate::{
-    identity::Credential,
+    identity::{Credential, Late},
     kit::{
         Cx, NoFact,
         net::{Reply, Request, challenges},
@@ -130,7 +130,7 @@ impl Session {
         let object_id = refused.and_then(|principal| principal.object_id.clone());
         let said = refusal.and_then(Refusal::said);
         let correlation = refusal.and_then(|refusal| refusal.correlation.clone());
-        if self.identity.is_late {
+        if self.identity.late.as_ref().is_some_and(Late::may_come) {
             return NoFact::could_not_tell(Problem::TokenMayCome { host, wanted, said });
         }
         Problem::AnonymousPullDisabled { host, wanted, object_id, said, correlation }.into()
@@ -151,6 +151,9 @@ impl Session {
         }
         let anonymous =
             timeout(ANONYMOUS_WAIT, Box::pin(self.anonymous_answer(cx))).await.ok().flatten();
+        if refusal.is_about_permission() && anonymous != Some(AnonymousAnswer::Served) {
+            return refusal.grade();
+        }
         let said = refusal.body.message;
         let (user, acr) = (self.identity.user.as_deref(), self.client.host.acr());
         let (application_id, token_name) = match user {

@@ -118,6 +118,7 @@ pub(super) fn target(options: &CheckOptions, text: String, password: Option<Secr
             given: options.username.clone().zip(password),
             auth_file: options.auth_file.clone(),
             run_provider: options.run_provider,
+            time_limit: options.timeout(),
         },
         control_plane: options.azure.control_plane(),
     }

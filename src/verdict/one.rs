@@ -248,6 +248,13 @@ fn lacks_maybe(verdict: &ViewVerdict<'_>) -> bool {
     verdict.could_not_tell.iter().any(|reason| reason.step == steps::CONTAINERD.name)
 }
 
+/// Returns whether it is not known that the node's resolver gives the addresses that were used here.
+fn is_lookup_open(verdict: &ViewVerdict<'_>) -> bool {
+    let hosts = [&steps::FRONT, &steps::LAYER_HOST];
+    let decides = hosts.map(|of| [of.dns.name, of.tcp.name]).concat();
+    verdict.could_not_tell.iter().any(|reason| decides.contains(&reason.step))
+}
+
 /// Returns whether it is not known that the node signs in as check-acr did.
 fn is_sign_in_open(verdict: &ViewVerdict<'_>) -> bool {
     let decides = [steps::KUBELET.name, steps::IDENTITY.name, steps::EXCHANGE.name];
@@ -320,7 +327,11 @@ fn can(report: &Report, view: &View, verdict: &ViewVerdict<'_>) -> Outcome {
         // A recording may have lost its target, which may have been an image, or the finding with
         // which a step failed.
         Outcome::CouldNotTell
-    } else if is_way_unknown(verdict) || is_sign_in_open(verdict) || lacks_maybe(verdict) {
+    } else if is_way_unknown(verdict)
+        || is_sign_in_open(verdict)
+        || is_lookup_open(verdict)
+        || lacks_maybe(verdict)
+    {
         Outcome::CouldNotTell
     } else if report.has_image() {
         if passed(steps::LAYER) && !is_way_open(view, verdict) {

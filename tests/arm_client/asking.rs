@@ -2,6 +2,7 @@
 
 use std::{cell::RefCell, collections::BTreeSet, net::SocketAddr, rc::Rc, time::Duration};
 
+use checks::kit::rules::ResolverOptions;
 use checks::kit::{
     Cloud, Cx, Plan, RegistryOrImage, Secret, Step, Target, World,
     azure::arm::{Arm, SignInError},
@@ -40,6 +41,7 @@ pub fn world(server: &Server) -> World {
         name_servers: vec![],
         search: vec![],
         ndots: 1,
+        resolver: ResolverOptions::default(),
         hosts: NAMES.iter().map(|name| ((*name).to_owned(), vec![ADDRESS.into()])).collect(),
         routes: [route].into(),
         roots: roots.into(),

@@ -67,6 +67,7 @@ pub enum ImdsAnswer {
     Outage,
     GoneOnce,
     LateOnce,
+    SlowOnce,
     Html,
     Endless,
     Long,

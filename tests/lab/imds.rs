@@ -24,14 +24,21 @@ const INTERCEPTED: &str = "failed to refresh token, error: adal: Refresh request
     Response body: Bad Request\n";
 /// Longer than the kubelet waits for its credential provider.
 const LATE: Duration = Duration::from_secs(70);
+/// Longer than `check-acr` asks nothing else meanwhile, and shorter than the kubelet waits.
+const SLOW: Duration = Duration::from_secs(7);
 /// More bytes than any real response.
 const LONG: usize = 10 << 20;
 
 impl World {
     /// Responds to a request to the metadata service.
     pub(crate) async fn ask_imds(&self, request: &Request<Incoming>) -> Response<Body> {
-        if self.imds.answer == ImdsAnswer::LateOnce && self.once_imds() {
-            tokio::time::sleep(LATE).await;
+        let late = match self.imds.answer {
+            ImdsAnswer::LateOnce => Some(LATE),
+            ImdsAnswer::SlowOnce => Some(SLOW),
+            _ => None,
+        };
+        if let Some(late) = late.filter(|_| self.once_imds()) {
+            tokio::time::sleep(late).await;
         }
         if let Some(canned) = self.imds_canned() {
             return canned;
@@ -126,7 +133,7 @@ impl World {
         let busy = json!({ "error": "invalid_request", "error_description": busy });
         Some(match self.imds.answer {
             ImdsAnswer::ThrottledOnce | ImdsAnswer::GoneOnce if !self.once_imds() => return None,
-            ImdsAnswer::Normal | ImdsAnswer::LateOnce => return None,
+            ImdsAnswer::Normal | ImdsAnswer::LateOnce | ImdsAnswer::SlowOnce => return None,
             ImdsAnswer::Throttled | ImdsAnswer::ThrottledOnce => {
                 imds_says(StatusCode::TOO_MANY_REQUESTS, &busy)
             }

@@ -66,6 +66,9 @@ pub enum DnsFault {
     Garbage,
     WrongId,
     NoTcp,
+    EdnsFormerr,
+    EdnsEmpty,
+    EdnsGarbled,
 }
 
 /// A host that listens at an address.

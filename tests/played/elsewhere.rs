@@ -1,7 +1,7 @@
 //! What no scenario produces.
 
 /// The codes that no lab world can produce, and the tests that do.
-pub const ELSEWHERE: [&str; 30] = [
+pub const ELSEWHERE: [&str; 32] = [
     "arm/sign-in-refused", // tests/identity.rs
     "arm/token-refused",
     "identity/auth-file-unreadable", // tests/cli.rs
@@ -9,7 +9,9 @@ pub const ELSEWHERE: [&str; 30] = [
     "identity/az-failed", // tests/identity.rs
     "kubelet/files-not-readable",
     "layer/diff-id-unknown", // tests/wire_images.rs
-    "layer/not-unpackable",  // tests/wire.rs
+    "manifest/digest-by-sha512",
+    "manifest/os-features",
+    "layer/not-unpackable", // tests/wire.rs
     "layer/signature-mismatch",
     "layer/signed-url-expired",
     "layer/signer-rejected",

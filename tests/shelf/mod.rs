@@ -77,6 +77,17 @@ impl Shelf {
         shelf
     }
 
+    /// Returns the image with another text in the place of one in what the tag names.
+    pub fn rewritten(mut self, old: &str, new: &str) -> Self {
+        let (kind, bytes) = self.content[&self.top].clone();
+        let text = String::from_utf8(bytes).unwrap();
+        assert!(text.contains(old), "{text}");
+        let text = text.replacen(old, new, 1).into_bytes();
+        self.top = digest("sha256:", &text);
+        self.content.insert(self.top.clone(), (kind, text));
+        self
+    }
+
     /// Returns the image with servers at which its first layer is as well.
     pub fn elsewhere(mut self, urls: &[String]) -> Self {
         let manifest = String::from_utf8(self.content[&self.top].1.clone()).unwrap();

@@ -16,12 +16,18 @@ use crate::kit::{
     engine::Cx,
     net::{ConnectError, Connection, Fault, Request, pool},
     redact::Secret,
-    target::{Host, HostPurpose, ManagedIdentityId},
+    target::{Host, HostPurpose, IMDS, ManagedIdentityId},
     world::{Proxies, Proxy, ProxyDecision},
 };
 
-/// How long getting a token may take in total. IMDS is on the machine's own link.
+/// How long a token is waited for before the registry is asked without one. IMDS is on the machine's
+/// own link.
 pub const IMDS_WAIT: Duration = Duration::from_secs(5);
+/// How long a token may take in total: as long as the kubelet gives its credential provider
+/// (pkg/credentialprovider/plugin, `execPluginTimeout`), whose library waits without end (azidentity).
+pub const PROVIDER_WAIT: Duration = Duration::from_secs(60);
+/// The time that is left of a run when it stops waiting.
+const RESERVE: Duration = Duration::from_secs(2);
 /// How long connecting may take. The connection crosses no network, so this allows for one lost
 /// packet.
 const CONNECT_WAIT: Duration = Duration::from_secs(3);
@@ -112,7 +118,7 @@ impl Refused {
 
 /// Returns the host of IMDS: the same link-local address on every Azure machine.
 pub fn host() -> Host {
-    Host { name: "169.254.169.254".to_owned(), port: 80, plain: true, purpose: HostPurpose::SignIn }
+    Host { name: IMDS.to_owned(), port: 80, plain: true, purpose: HostPurpose::SignIn }
 }
 
 /// Returns the proxy through which an identity signs in at IMDS; there should be none.
@@ -128,9 +134,20 @@ pub fn proxy_of(proxies: &Proxies) -> Option<std::rc::Rc<Proxy>> {
     }
 }
 
+/// Returns how long a token may take in this run.
+pub fn patience(cx: &Cx) -> Duration {
+    let left = cx.target.sign_in.time_limit.saturating_sub(RESERVE);
+    left.clamp(IMDS_WAIT, PROVIDER_WAIT)
+}
+
 /// Gets a token through the proxy if the environment sets one, as the credential provider does.
-pub async fn token(cx: &Cx, which: &ManagedIdentityId, audience: &str) -> Result<Issued, Refused> {
-    bounded(token_over(cx, which, audience, pool::once(cx, &host()))).await
+pub async fn token(
+    cx: &Cx,
+    which: &ManagedIdentityId,
+    audience: &str,
+    patience: Duration,
+) -> Result<Issued, Refused> {
+    bounded(patience, token_over(cx, which, audience, pool::once(cx, &host()))).await
 }
 
 /// Gets a token directly, even if a proxy is set.
@@ -139,13 +156,14 @@ pub async fn token_straight(
     which: &ManagedIdentityId,
     audience: &str,
 ) -> Result<Issued, Refused> {
-    bounded(token_over(cx, which, audience, pool::straight(cx, &host()))).await
+    bounded(IMDS_WAIT, token_over(cx, which, audience, pool::straight(cx, &host()))).await
 }
 
 async fn bounded(
+    patience: Duration,
     getting: impl Future<Output = Result<Issued, Refused>>,
 ) -> Result<Issued, Refused> {
-    timeout(IMDS_WAIT, Box::pin(getting)).await.unwrap_or(Err(Refused::Silent))
+    timeout(patience, Box::pin(getting)).await.unwrap_or(Err(Refused::Silent))
 }
 
 async fn token_over(

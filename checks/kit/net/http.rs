@@ -250,8 +250,8 @@ impl Connection {
                 reply => reply,
             }
         };
-        let reply =
-            timeout(response_wait(cx), Box::pin(asking)).await.unwrap_or(Err(Fault::TimedOut));
+        let patience = response_wait(cx, &self.host);
+        let reply = timeout(patience, Box::pin(asking)).await.unwrap_or(Err(Fault::TimedOut));
         let status = reply.as_ref().map(|reply| reply.status.to_string());
         let said = request.said_to(&self.host);
         cx.exchanged(Exchange {

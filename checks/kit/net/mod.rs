@@ -6,6 +6,7 @@ mod challenge;
 mod chunked_reader;
 pub mod client;
 pub mod dns;
+mod dns_answer;
 mod encoding;
 mod fault;
 pub mod http;
@@ -26,6 +27,7 @@ mod verifier;
 mod waits;
 
 pub use challenge::{Challenge, challenges, hides_bearer};
+pub use dns_answer::{DnsAnswer, NoAnswer, Question, read as read_dns_answer};
 pub use fault::{ConnectError, Fault, Stage, Tried};
 pub use http::{Connection, Request};
 pub use oci_error::ErrorBody;

@@ -52,12 +52,10 @@ impl WorldResolver {
         let other = |error: &dyn std::fmt::Display| Fault::Other(error.to_string());
         let servers = world.name_servers.iter().map(|server| {
             let server = world.route(*server);
-            let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()];
-            let connections = connections.map(|mut connection| {
-                connection.port = server.port();
-                connection
-            });
-            NameServerConfig::new(server.ip(), true, connections.into())
+            let mut connections = vec![ConnectionConfig::udp(), ConnectionConfig::tcp()];
+            connections.drain(..usize::from(world.resolver.use_tcp));
+            connections.iter_mut().for_each(|connection| connection.port = server.port());
+            NameServerConfig::new(server.ip(), true, connections)
         });
         let search = world.search.iter().filter_map(|suffix| Name::from_utf8(suffix).ok());
         let config = ResolverConfig::from_parts(None, search.collect(), servers.collect());

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::kit::engine::Cx;
+use crate::kit::{
+    engine::Cx,
+    target::{Host, IMDS},
+};
 
 /// How long a name server may take. The query is repeated every second.
 pub const DNS_WAIT: Duration = Duration::from_secs(5);
@@ -30,6 +33,13 @@ pub const BODY_WAIT: Duration = Duration::from_secs(15);
 pub const SETTLE_WAIT: Duration = Duration::from_secs(12);
 
 /// Returns how long a host may take to begin its response to this run.
-pub fn response_wait(cx: &Cx) -> Duration {
+pub fn response_wait(cx: &Cx, host: &Host) -> Duration {
+    // Who waits for it has a limit of its own.
+    if host.name == IMDS {
+        return METADATA_WAIT;
+    }
     cx.target.response_wait.unwrap_or(RESPONSE_WAIT)
 }
+
+/// Longer than anything waits for IMDS.
+const METADATA_WAIT: Duration = Duration::from_secs(90);

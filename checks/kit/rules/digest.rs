@@ -11,11 +11,19 @@ pub fn digest(wanted: &str, bytes: &[u8]) -> String {
     hasher.finish()
 }
 
-/// Returns whether a container runtime can store content under this digest: it computes SHA-256 alone
-/// (containerd, plugins/content/local, `digest.Canonical`).
+/// Returns whether every container runtime can store content under this digest: before 2.3 containerd
+/// computes SHA-256 alone (plugins/content/local, `digest.Canonical`).
 pub fn is_storable(digest: &str) -> bool {
-    let hex = digest.strip_prefix("sha256:").unwrap_or_default();
-    hex.len() == 64 && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    digest.strip_prefix("sha256:").is_some_and(|hex| is_hex(hex, 64))
+}
+
+/// Returns whether only newer ones can: containerd 2.3.
+pub fn is_storable_by_newer(digest: &str) -> bool {
+    digest.strip_prefix("sha512:").is_some_and(|hex| is_hex(hex, 128))
+}
+
+fn is_hex(text: &str, length: usize) -> bool {
+    text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Computes a digest while the bytes arrive.

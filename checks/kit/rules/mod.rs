@@ -19,8 +19,9 @@ mod platform;
 mod process;
 mod proxy_url;
 mod reference;
+mod resolv_conf;
 
-pub use digest::{Hasher, digest, is_storable};
+pub use digest::{Hasher, digest, is_storable, is_storable_by_newer};
 pub use duration::go_duration;
 pub use environment::{SystemdSection, environ, environment_file};
 pub use fields::Fields;
@@ -37,3 +38,4 @@ pub use process::{command_line, flag, system_unit};
 pub use proxy_url::{ProxyUrl, ProxyUrlError};
 pub use reference::ReferenceError;
 pub(crate) use reference::{is_tag, read as read_reference};
+pub use resolv_conf::{ResolvConf, ResolverOptions};

@@ -7,6 +7,9 @@ use serde::Serialize;
 use super::acr_name::{AcrHostKind, AcrHostName, misspelled};
 use crate::kit::rules::docker_hub;
 
+/// The address of the instance metadata service, the same on every Azure machine.
+pub const IMDS: &str = "169.254.169.254";
+
 /// A host to connect to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Host {

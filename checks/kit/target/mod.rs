@@ -20,7 +20,7 @@ pub use acr_name::{AcrHostKind, AcrHostName};
 pub use cloud::{Cloud, suffixes};
 pub use control_plane::{ClusterName, ControlPlane};
 use host::split_port;
-pub use host::{Host, HostPurpose, is_private};
+pub use host::{Host, HostPurpose, IMDS, is_private};
 pub use managed_identity::ManagedIdentityId;
 pub use resource_id::{ResourceId, is_plain_id};
 
@@ -99,6 +99,8 @@ pub struct SignIn {
     pub auth_file: Option<PathBuf>,
     /// Whether the node's credential provider is run as well (`--run-provider`).
     pub run_provider: bool,
+    /// How long the whole run may take: an answer that is late is waited for no longer.
+    pub time_limit: Duration,
 }
 
 /// Where to look for credentials.

@@ -27,6 +27,7 @@ use jiff::SignedDuration;
 
 use crate::kit::{
     redact::Secret,
+    rules::ResolverOptions,
     target::{Host, HostPurpose},
 };
 pub use disk::FakeDisk;
@@ -53,6 +54,8 @@ pub struct World {
     pub search: Vec<String>,
     /// The suffixes are tried first for a name with fewer dots than this.
     pub ndots: usize,
+    /// How the name servers are queried.
+    pub resolver: ResolverOptions,
     /// The hosts file: its names are never sent to a name server.
     pub hosts: HashMap<String, Vec<IpAddr>>,
     /// The real address behind an address: empty in the real world; all on loopback in the lab.

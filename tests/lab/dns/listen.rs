@@ -105,6 +105,21 @@ fn respond(asked: &[u8], source: &Source, faulty: Faulty, udp: bool) -> Option<V
             }
             answer
         }
+        DnsFault::EdnsFormerr | DnsFault::EdnsEmpty | DnsFault::EdnsGarbled
+            if question.edns.is_none() =>
+        {
+            records.answer(&question)
+        }
+        DnsFault::EdnsFormerr => reply(&question, ResponseCode::FormErr),
+        // As forwarders do that send what they do not understand back as a response.
+        DnsFault::EdnsEmpty => reply(&question, ResponseCode::NoError),
+        DnsFault::EdnsGarbled => {
+            let mut bytes = reply(&question, ResponseCode::NoError).to_vec().ok()?;
+            // One answer more than there is: the OPT record cut off is read as one.
+            bytes[7] = 1;
+            bytes.truncate(bytes.len() - 4);
+            return Some(bytes);
+        }
         DnsFault::WrongId => {
             let mut answer = records.answer(&question);
             answer.metadata.id ^= 0x5a5a;

@@ -1,4 +1,4 @@
-//! The judge: one containerd 2 in its default configuration, and the name server of its node.
+//! The judge: one containerd in its default configuration, and the name server of its node.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -47,8 +47,12 @@ impl Runtime {
         mount.args(["-t", "tmpfs", "tmpfs"]).arg(&home);
         run(mount).await?;
         let at = home.display();
+        let mut asked = Command::new(program);
+        asked.arg("--version");
+        // The format of its file; the names of these plugins are the same.
+        let format = if run(asked).await?.contains(" v1.") { 2 } else { 3 };
         let config = format!(
-            "version = 3\nroot = \"{at}/root\"\nstate = \"{at}/state\"\n[grpc]\naddress = \"{at}/cri.sock\"\n[ttrpc]\naddress = \"{at}/ttrpc.sock\"\n\
+            "version = {format}\nroot = \"{at}/root\"\nstate = \"{at}/state\"\n[grpc]\naddress = \"{at}/cri.sock\"\n[ttrpc]\naddress = \"{at}/ttrpc.sock\"\n\
              [plugins.\"io.containerd.internal.v1.opt\"]\npath = \"{at}/opt\"\n[plugins.\"io.containerd.nri.v1.nri\"]\ndisable = true\n"
         );
         std::fs::write(home.join("config.toml"), config)?;
