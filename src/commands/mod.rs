@@ -11,7 +11,7 @@ mod job_settings;
 #[cfg(feature = "lab")]
 pub(crate) mod lab;
 #[cfg(feature = "lab")]
-pub mod lab_nodes;
+pub(crate) mod lab_nodes;
 mod list;
 mod manifests;
 pub(crate) mod node;
