@@ -68,14 +68,41 @@ impl KubeError {
         }
     }
 
-    /// Returns whether the same request may be answered a moment later.
+    /// Returns whether there is an object of that name: a request that was repeated may have created it
+    /// the first time.
+    pub fn is_already_there(&self) -> bool {
+        matches!(self, KubeError::Refused(said) if said.code == 409 && said.reason == "AlreadyExists")
+    }
+
+    /// Returns whether the same request may be answered a moment later. Two who create at once in a
+    /// namespace with a quota are in conflict over its count.
     pub(super) fn is_passing(&self) -> bool {
-        matches!(self.status(), Some(429 | 502 | 503 | 504))
+        let is_conflict = matches!(self, KubeError::Refused(said) if said.code == 409 && said.reason == "Conflict");
+        is_conflict || matches!(self.status(), Some(429 | 502 | 503 | 504))
     }
 }
 
 impl From<kube::core::request::Error> for KubeError {
     fn from(error: kube::core::request::Error) -> Self {
         KubeError::Unfit(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conflict_is_not_an_object_that_is_there() {
+        let read = |reason: &str| {
+            let body = format!(
+                r#"{{"kind":"Status","status":"Failure","code":409,"reason":"{reason}","message":"no"}}"#
+            );
+            KubeError::read(409, body.as_bytes())
+        };
+        let (exists, conflict) = (read("AlreadyExists"), read("Conflict"));
+        assert!(exists.is_already_there() && !exists.is_passing());
+        assert!(conflict.is_passing() && !conflict.is_already_there());
+        assert!(!KubeError::read(409, b"<html>").is_already_there());
     }
 }

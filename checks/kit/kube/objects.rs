@@ -44,6 +44,8 @@ pub struct Meta {
     pub labels: BTreeMap<String, String>,
     /// The annotations.
     pub annotations: BTreeMap<String, String>,
+    /// Those that it belongs to.
+    pub owner_references: Vec<Reference>,
 }
 
 /// An object of which only the name matters.
@@ -148,8 +150,18 @@ pub struct JobStatus {
 pub struct Pod {
     /// Its metadata.
     pub metadata: Meta,
+    /// What it is to be.
+    pub spec: PodSpec,
     /// Its state.
     pub status: PodStatus,
+}
+
+/// What a pod is to be.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct PodSpec {
+    /// The node.
+    pub node_name: String,
 }
 
 /// The state of a pod.

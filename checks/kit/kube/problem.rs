@@ -18,6 +18,11 @@ pub enum JobProblem {
         /// What the API server says.
         said: String,
     },
+    /// Admission changed what the pod would see, or what it is asked.
+    ViewRewritten {
+        /// The fields.
+        fields: Vec<String>,
+    },
     /// A policy refuses it.
     PolicyRefused {
         /// Its name.

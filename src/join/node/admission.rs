@@ -16,6 +16,9 @@ use super::{
     manifest::{JobSettings, rewritten},
 };
 
+/// What decides where a pod looks from, and for what: where it is changed, nothing is told of the node.
+const OF_VIEW: [&str; 6] = ["nodeName", "hostNetwork", "dnsPolicy", "dnsConfig", "command", "args"];
+
 /// What the cluster said to a Job like those that will be created.
 #[derive(Debug, Serialize)]
 pub(super) struct Admitted {}
@@ -57,8 +60,13 @@ pub(super) async fn try_out(
             fields.push(field);
         }
     }
-    if !fields.is_empty() {
-        cx.add_finding(JobProblem::Rewritten { fields });
+    let (view, others): (Vec<String>, Vec<String>) =
+        fields.into_iter().partition(|field| OF_VIEW.contains(&field.as_str()));
+    if !view.is_empty() {
+        return Err(NoFact::could_not_tell(JobProblem::ViewRewritten { fields: view }));
+    }
+    if !others.is_empty() {
+        cx.add_finding(JobProblem::Rewritten { fields: others });
     }
     Ok(Admitted {})
 }

@@ -1,7 +1,7 @@
 //! Creates the Jobs, and before them what carries the agent to their nodes.
 
 use checks::kit::kube::{
-    ChosenNode, GetParams, JobProblem, KubeError, KubeRequest, Object, PostParams, Refusal,
+    ChosenNode, JobProblem, KubeError, KubeRequest, List, ListParams, Object, PostParams, Refusal,
 };
 use futures::{
     future::join_all,
@@ -92,10 +92,7 @@ impl Jobs<'_> {
         let request = self.jobs().create(&PostParams::default(), job)?;
         self.carriers.borrow_mut().push(name.clone());
         let owner = match self.kube.ask::<Object>(self.cx, request).await {
-            // A request that was repeated may have done it the first time.
-            Err(error) if error.status() == Some(409) => {
-                self.kube.ask(self.cx, self.jobs().get(&name, &GetParams::default())?).await?
-            }
+            Err(error) if error.is_already_there() => self.existing(&name).await?,
             Err(error) => {
                 if Refusal::of(&error).is_some() {
                     self.carriers.borrow_mut().pop();
@@ -113,7 +110,7 @@ impl Jobs<'_> {
         let maps = maps(self.settings, &node.architecture, package, &owner.metadata.uid);
         for created in join_all(maps.into_iter().map(create)).await {
             match created {
-                Err(error) if error.status() != Some(409) => return Err(error),
+                Err(error) if !error.is_already_there() => return Err(error),
                 _ => {}
             }
         }
@@ -136,23 +133,16 @@ impl Jobs<'_> {
             }
             Err(error) => Err(error.into()),
         };
-        // A request that was repeated may have done it the first time.
-        let created = match created {
-            Err(error) if error.status() == Some(409) => self.existing(number).await,
-            created => created,
-        };
         match created {
-            Ok(_) => {
-                self.note_progress();
-                match self.states[number].get() {
-                    // A pod may have reported before its Job's creation was answered.
-                    State::Settled(_) => {
-                        self.states[number].set(State::Settled(Left::Created));
-                        self.be_done_with(number);
-                    }
-                    _ => self.states[number].set(State::Created),
+            Err(error) if error.is_already_there() => {
+                let existing = self.existing(&self.settings.name(number)).await;
+                match existing {
+                    Ok(job) => self.is_created(number, &job).await,
+                    // It exists all the same.
+                    Err(error) => self.settle(number, Err(self.refused(&error))),
                 }
             }
+            Ok(job) => self.is_created(number, &job).await,
             Err(error) => {
                 if Refusal::of(&error).is_some() {
                     self.states[number].set(State::Planned);
@@ -162,9 +152,27 @@ impl Jobs<'_> {
         }
     }
 
-    async fn existing(&self, number: usize) -> Result<Object, KubeError> {
-        let name = self.settings.name(number);
-        self.kube.ask(self.cx, self.jobs().get(&name, &GetParams::default())?).await
+    /// Notes that a Job exists. Its pod may have reported before.
+    async fn is_created(&self, number: usize, job: &Object) {
+        self.note_progress();
+        if let State::Settled(_) = self.states[number].get() {
+            self.states[number].set(State::Settled(Left::Created));
+            return self.be_done_with(number);
+        }
+        self.states[number].set(State::Created);
+        self.ids.borrow_mut()[number] = Some(job.metadata.uid.clone());
+        let early = self.early.borrow_mut().remove(&number);
+        if let Some(pod) = early {
+            self.take(&pod).await;
+        }
+    }
+
+    /// Returns the Job of this run with that name. It is listed, which we may: not to read one alone.
+    async fn existing(&self, name: &str) -> Result<Object, KubeError> {
+        let params = ListParams::default().labels(&self.settings.selector());
+        let listed = self.kube.ask::<List<Object>>(self.cx, self.jobs().list(&params)?).await?;
+        let found = listed.items.into_iter().find(|job| job.metadata.name == name);
+        found.ok_or(KubeError::Unreadable)
     }
 }
 

@@ -1,14 +1,20 @@
 //! Deletes the Jobs: each as soon as its node has reported, the rest at the end.
 
-use std::{cell::RefCell, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    time::Duration,
+};
 
-use checks::kit::kube::{DeleteParams, JobProblem, KubeError};
+use checks::kit::{
+    kube::{DeleteParams, JobProblem, KubeError},
+    net::Fault,
+};
 use futures::{
     StreamExt,
     stream::{self, FuturesUnordered},
 };
 use serde_json::Value;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::{
     create::AT_ONCE,
@@ -18,6 +24,9 @@ use super::{
 /// How long deleting may take at the end, and how much longer with each Job.
 const DELETE_WAIT: Duration = Duration::from_secs(20);
 const EACH_DELETE_WAIT: Duration = Duration::from_millis(100);
+/// How often a Job is looked for whose creation was not answered, and the pause between.
+const LOOKS_FOR_OPEN: u32 = 6;
+const LOOK_PAUSE: Duration = Duration::from_secs(1);
 
 impl Jobs<'_> {
     /// Notes that a Job, which exists, is not needed any more. One whose creation is not answered yet
@@ -52,8 +61,9 @@ impl Jobs<'_> {
         };
         let left: Vec<usize> = (0..self.nodes.len()).filter(is_left).collect();
         let carriers = self.carriers.borrow().clone();
-        let failed = RefCell::new(vec![]);
+        let (ended, failed) = (Cell::new(0), RefCell::new(vec![]));
         let note = |done: Result<(), KubeError>| {
+            ended.set(ended.get() + 1);
             if let Err(error) = done {
                 failed.borrow_mut().push(error.said());
             }
@@ -62,11 +72,16 @@ impl Jobs<'_> {
         let deleting = async {
             let jobs = stream::iter(&left).map(|number| self.delete_job(*number));
             jobs.buffer_unordered(AT_ONCE).for_each(note).await;
-            let carriers = stream::iter(&carriers).map(|name| self.delete(name));
+            let carriers =
+                stream::iter(&carriers).map(async |name| self.delete(name).await.map(drop));
             carriers.buffer_unordered(AT_ONCE).for_each(note).await;
         };
         let count = u32::try_from(left.len()).unwrap_or(u32::MAX);
         let _ = timeout(DELETE_WAIT + EACH_DELETE_WAIT.saturating_mul(count), deleting).await;
+        let unanswered = left.len() + carriers.len() - ended.get();
+        if unanswered > 0 {
+            failed.borrow_mut().extend(vec![Fault::TimedOut.word().to_owned(); unanswered]);
+        }
         if let Some(said) = failed.borrow().first() {
             let (count, said) = (failed.borrow().len(), said.clone());
             let namespace = self.settings.namespace.clone();
@@ -75,20 +90,35 @@ impl Jobs<'_> {
     }
 
     async fn delete_job(&self, number: usize) -> Result<(), KubeError> {
-        self.delete(&self.settings.name(number)).await?;
-        self.states[number].set(State::Settled(Left::Deleted));
+        let name = self.settings.name(number);
+        // A creation that was not answered may still be done.
+        let is_open =
+            matches!(self.states[number].get(), State::Begun | State::Settled(Left::Begun));
+        let looks = if is_open { LOOKS_FOR_OPEN } else { 1 };
+        for look in 0..looks {
+            if look > 0 {
+                sleep(LOOK_PAUSE).await;
+            }
+            if self.delete(&name).await? {
+                self.states[number].set(State::Settled(Left::Deleted));
+                return Ok(());
+            }
+        }
+        let left = if is_open { Left::Nothing } else { Left::Deleted };
+        self.states[number].set(State::Settled(left));
         Ok(())
     }
 
-    /// Deletes a Job, and its pods with it.
-    async fn delete(&self, name: &str) -> Result<(), KubeError> {
+    /// Deletes a Job, and its pods with it. Returns whether it was there.
+    async fn delete(&self, name: &str) -> Result<bool, KubeError> {
         // Without this, Jobs leave their pods behind (batch/v1 orphans by default).
         let request = self.jobs().delete(name, &DeleteParams::background())?;
         match self.kube.ask::<Value>(self.cx, request).await {
-            Err(error) if error.status() != Some(404) => Err(error),
-            _ => {
+            Err(error) if error.status() == Some(404) => Ok(false),
+            Err(error) => Err(error),
+            Ok(_) => {
                 self.deleted.set(self.deleted.get() + 1);
-                Ok(())
+                Ok(true)
             }
         }
     }

@@ -15,6 +15,9 @@ use serde_json::{Map, Value};
 
 use super::manifest::Asked;
 
+/// The label that the agent gives by itself.
+const RESOLVER: &str = "resolver";
+
 /// What is known of a run before its nodes report.
 pub(super) struct Grafter {
     /// The targets by their ids, as they were understood here.
@@ -53,8 +56,10 @@ impl Grafter {
             let (_, ours) = targets.iter().find(|(id, _)| *id == event.target)?;
             event.from = from.clone();
             if let EventKind::RunStarted { understood, labels, .. } = &mut event.kind {
-                // What the cluster says of the node counts.
+                // What the cluster says of the node counts; its name servers the node alone knows.
+                let resolver = labels.remove(RESOLVER);
                 *labels = labels_of(node);
+                labels.extend(resolver.map(|servers| (RESOLVER.to_owned(), servers)));
                 // The node knows its own processor.
                 understood.remove("assumed_platform");
                 // A command that repeats the run is one for here, not for the node.

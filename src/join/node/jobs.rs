@@ -2,6 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeMap,
     rc::Rc,
     time::Duration,
 };
@@ -10,15 +11,16 @@ use checks::kit::{
     Cx,
     engine::Event,
     kube::{
-        ChosenNode, JobProblem, Kube, KubeError, KubeEvent, KubeRequest, List, ListParams,
-        LogParams, Pod, Refusal, WatchEvent, WatchParams,
+        ChosenNode, JobProblem, Kube, KubeError, KubeRequest, LogParams, Pod, WatchEvent,
+        WatchParams,
     },
+    net::Fault,
     sanitize_text,
 };
 use futures::future::join3;
 use tokio::{
     sync::Notify,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 
 use super::{
@@ -33,13 +35,8 @@ use crate::join::termination::{NoEvents, decode, events_of_log};
 const WATCH_SECONDS: u32 = 280;
 /// The pause before a watch that broke is begun again.
 const WATCH_PAUSE: Duration = Duration::from_millis(500);
-/// The pauses before events are looked at, while pods do not start.
-const EVENT_PAUSES: [u64; 6] = [2, 3, 5, 10, 15, 25];
-/// How long a pod may fail to start, where it may yet.
-const START_WAIT: Duration = Duration::from_secs(25);
-/// How many events are looked at.
-const MAX_EVENTS: u32 = 500;
-
+/// How long a log may take.
+const LOG_WAIT: Duration = Duration::from_secs(30);
 /// Whom each result is told.
 pub(super) type Tell = Rc<dyn Fn(Event)>;
 
@@ -55,8 +52,14 @@ pub(super) struct Jobs<'a> {
     pub(super) states: Vec<Cell<State>>,
     /// The Jobs that own what carries the agent, as far as they may exist.
     pub(super) carriers: RefCell<Vec<String>>,
+    /// The ids of the Jobs that exist.
+    pub(super) ids: RefCell<Vec<Option<String>>>,
+    /// The pods that were seen before the creation of their Jobs was answered.
+    pub(super) early: RefCell<BTreeMap<usize, Pod>>,
+    /// Whether pods have started.
+    pub(super) has_run: Vec<Cell<bool>>,
     /// What Kubernetes last said of a pod that has not started.
-    said: RefCell<Vec<Option<(String, String)>>>,
+    pub(super) said: RefCell<Vec<Option<(String, String)>>>,
     open: Cell<usize>,
     reported: Cell<usize>,
     pub(super) deleted: Cell<usize>,
@@ -64,7 +67,7 @@ pub(super) struct Jobs<'a> {
     pub(super) done_with: RefCell<Vec<usize>>,
     pub(super) is_done_with: Notify,
     changed: Notify,
-    began: Instant,
+    pub(super) began: Instant,
     progressed: Cell<Instant>,
 }
 
@@ -128,6 +131,9 @@ impl<'a> Jobs<'a> {
             tell,
             states: nodes.iter().map(|_| Cell::new(State::Planned)).collect(),
             carriers: RefCell::default(),
+            ids: RefCell::new(vec![None; nodes.len()]),
+            early: RefCell::default(),
+            has_run: vec![Cell::new(false); nodes.len()],
             said: RefCell::new(vec![None; nodes.len()]),
             open: Cell::new(nodes.len()),
             reported: Cell::default(),
@@ -160,11 +166,11 @@ impl<'a> Jobs<'a> {
                 self.settle(number, Err(why));
             }
         }
-        let created = self.states.iter().filter(|state| state.get().was_begun()).count();
-        let created = created + self.carriers.borrow().len();
         if !keep {
             self.delete_rest().await;
         }
+        let created = self.states.iter().filter(|state| state.get().was_begun()).count();
+        let created = created + self.carriers.borrow().len();
         Outcome { created, reported: self.reported.get(), deleted: self.deleted.get() }
     }
 
@@ -220,7 +226,7 @@ impl<'a> Jobs<'a> {
         }
     }
 
-    async fn all_settled(&self) {
+    pub(super) async fn all_settled(&self) {
         while self.open.get() > 0 {
             self.changed.notified().await;
         }
@@ -249,11 +255,7 @@ impl<'a> Jobs<'a> {
                     }
                     Ok(Some(WatchEvent::Deleted(pod))) => {
                         version.clone_from(&pod.metadata.resource_version);
-                        let reason = "Deleted".to_owned();
-                        let said = sanitize_text(&pod.status.message);
-                        if let Some(number) = self.number(&pod) {
-                            self.settle(number, Err(JobProblem::NotStarted { reason, said }));
-                        }
+                        self.is_gone(&pod);
                     }
                     Ok(Some(WatchEvent::Bookmark(mark))) => {
                         version = mark.metadata.resource_version;
@@ -263,30 +265,38 @@ impl<'a> Jobs<'a> {
                         "0".clone_into(&mut version);
                         break;
                     }
-                    Ok(None) => break,
-                    Err(_) => {
-                        sleep(WATCH_PAUSE).await;
-                        break;
-                    }
+                    Ok(None) | Err(_) => break,
                 }
             }
+            sleep(WATCH_PAUSE).await;
         }
     }
 
+    /// Returns the number of the Job that made this pod. Anybody may give a pod our labels.
     fn number(&self, pod: &Pod) -> Option<usize> {
         let number = pod.metadata.labels.get(NUMBER)?.parse().ok()?;
-        (number < self.nodes.len()).then_some(number)
+        let ids = self.ids.borrow();
+        let id = ids.get::<usize>(number)?.as_ref()?;
+        pod.metadata.owner_references.iter().any(|owner| owner.uid == *id).then_some(number)
     }
 
     /// Takes the state of a pod.
-    async fn take(&self, pod: &Pod) {
-        let Some(number) = self.number(pod) else { return };
+    pub(super) async fn take(&self, pod: &Pod) {
+        let Some(number) = self.number(pod) else { return self.keep_early(pod) };
         if matches!(self.states[number].get(), State::Settled(_)) {
             return;
         }
+        let (node, placed) = (&self.nodes[number].name, &pod.spec.node_name);
+        if !placed.is_empty() && placed != node {
+            let fields = vec!["nodeName".to_owned()];
+            return self.settle(number, Err(JobProblem::ViewRewritten { fields }));
+        }
         match read_pod(pod, self.settings.request.image.is_some()) {
             Progress::Waits => {}
-            Progress::Runs => self.said.borrow_mut()[number] = None,
+            Progress::Runs => {
+                self.has_run[number].set(true);
+                self.said.borrow_mut()[number] = None;
+            }
             Progress::Fails(why) => self.settle(number, Err(why)),
             Progress::Ended { message, reason, exit_code } => {
                 let result = self.result(pod, &message, reason, exit_code).await;
@@ -308,7 +318,9 @@ impl<'a> Jobs<'a> {
                 let failed = |error: KubeError| JobProblem::NoResult { said: error.said() };
                 let request = self.pods().logs(&pod.metadata.name, &LogParams::default());
                 let request = request.map_err(|error| failed(error.into()))?;
-                let log = self.kube.text(self.cx, request).await.map_err(failed)?;
+                // The other nodes' pods wait meanwhile.
+                let log = timeout(LOG_WAIT, self.kube.text(self.cx, request)).await;
+                let log = log.unwrap_or(Err(KubeError::Broken(Fault::TimedOut))).map_err(failed)?;
                 events_of_log(log.as_bytes())
             }
             Err(NoEvents::NotOurs(_)) => return Err(JobProblem::EndedEarly { reason, exit_code }),
@@ -321,40 +333,26 @@ impl<'a> Jobs<'a> {
         Err(JobProblem::EndedEarly { reason, exit_code })
     }
 
-    /// Looks at the events of Kubernetes now and then, while pods do not start: a Job whose pods are
-    /// refused says so nowhere else.
-    async fn look_at_events(&self) {
-        for pause in EVENT_PAUSES {
-            tokio::select! {
-                () = sleep(Duration::from_secs(pause)) => {}
-                () = self.all_settled() => return,
-            }
-            let path = format!("/api/v1/namespaces/{}/events", self.settings.namespace);
-            let params = ListParams::default().fields("type=Warning").limit(MAX_EVENTS);
-            let Ok(request) = KubeRequest::new(path).list(&params) else { return };
-            let Ok(list) = self.kube.ask::<List<KubeEvent>>(self.cx, request).await else {
-                return self.all_settled().await;
-            };
-            list.items.iter().for_each(|event| self.take_event(event));
+    /// Keeps a pod that says that it is of a Job whose creation is not answered yet.
+    fn keep_early(&self, pod: &Pod) {
+        let number = pod.metadata.labels.get(NUMBER).and_then(|number| number.parse().ok());
+        let is_begun = |number: &usize| {
+            self.states.get(*number).is_some_and(|state| state.get() == State::Begun)
+        };
+        if let Some(number) = number.filter(is_begun) {
+            self.early.borrow_mut().insert(number, pod.clone());
         }
-        self.all_settled().await;
     }
 
-    fn take_event(&self, event: &KubeEvent) {
-        let prefix = format!("check-acr-{}-", self.settings.run);
-        let Some(rest) = event.involved_object.name.strip_prefix(&prefix) else { return };
-        let number = rest.split('-').next().and_then(|number| number.parse::<usize>().ok());
-        let Some(number) = number.filter(|number| *number < self.nodes.len()) else { return };
-        let said = sanitize_text(&event.message);
-        if event.involved_object.kind == "Job" && event.reason == "FailedCreate" {
-            let refusal = Refusal::read(&event.message);
-            let why = JobProblem::of(refusal, said, &self.settings.namespace);
-            return self.settle(number, Err(why));
-        }
-        let reason = sanitize_text(&event.reason);
-        if self.began.elapsed() > START_WAIT {
-            return self.settle(number, Err(JobProblem::NotStarted { reason, said }));
-        }
-        self.said.borrow_mut()[number] = Some((reason, said));
+    /// Notes that a pod was deleted before it reported.
+    fn is_gone(&self, pod: &Pod) {
+        let Some(number) = self.number(pod) else { return };
+        let (reason, said) = ("Deleted".to_owned(), sanitize_text(&pod.status.message));
+        let why = if self.has_run[number].get() {
+            JobProblem::EndedEarly { reason, exit_code: 137 }
+        } else {
+            JobProblem::NotStarted { reason, said }
+        };
+        self.settle(number, Err(why));
     }
 }

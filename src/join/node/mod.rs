@@ -6,6 +6,7 @@ mod carried;
 mod cleanup;
 mod create;
 mod delete;
+mod events;
 mod graft;
 mod jobs;
 pub(crate) mod manifest;

@@ -225,6 +225,7 @@ impl Cluster {
                     containers.push(json!({ "name": "istio-proxy", "image": "istio/proxyv2" }));
                 }
             }
+            "network" => spec["hostNetwork"] = false.into(),
             "image" => spec["containers"][0]["image"] = "mirror.contoso.com/check-acr:1".into(),
             _ => {}
         }

@@ -27,6 +27,9 @@ pub struct Kubernetes {
     pub no_dry_runs: bool,
     /// What admission changes in a pod: `sidecar`, `image`; nothing if empty.
     pub rewrites: String,
+    /// Whether somebody makes a pod with the labels of each of ours, which reports before it that all is
+    /// well.
+    pub forges: bool,
     /// The images that admission replaces in pods.
     pub mirrors: BTreeMap<String, String>,
     /// Whether Jobs are deleted when they are asked to be.

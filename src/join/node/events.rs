@@ -1,0 +1,69 @@
+//! What the events of Kubernetes say of pods that do not start.
+
+use std::time::Duration;
+
+use checks::kit::{
+    kube::{JobProblem, KubeEvent, KubeRequest, List, ListParams, Refusal},
+    sanitize_text,
+};
+use tokio::time::sleep;
+
+use super::jobs::Jobs;
+
+/// The pauses before events are looked at, while pods do not start.
+const EVENT_PAUSES: [u64; 6] = [2, 3, 5, 10, 15, 25];
+/// How long a pod may fail to start, where it may yet.
+const START_WAIT: Duration = Duration::from_secs(25);
+/// The reasons of events for which a pod does not start, where they go on: kubernetes,
+/// pkg/kubelet/events/event.go. Others warn of something else.
+const KEEPS_FROM_STARTING: [&str; 5] = [
+    "FailedMount",
+    "FailedAttachVolume",
+    "FailedCreatePodSandBox",
+    "FailedCreatePodContainer",
+    "NetworkNotReady",
+];
+/// How many events are looked at.
+const MAX_EVENTS: u32 = 500;
+
+impl Jobs<'_> {
+    /// Looks at the events of Kubernetes now and then, while pods do not start: a Job whose pods are
+    /// refused says so nowhere else.
+    pub(super) async fn look_at_events(&self) {
+        for pause in EVENT_PAUSES {
+            tokio::select! {
+                () = sleep(Duration::from_secs(pause)) => {}
+                () = self.all_settled() => return,
+            }
+            let path = format!("/api/v1/namespaces/{}/events", self.settings.namespace);
+            let params = ListParams::default().fields("type=Warning").limit(MAX_EVENTS);
+            let Ok(request) = KubeRequest::new(path).list(&params) else { return };
+            let Ok(list) = self.kube.ask::<List<KubeEvent>>(self.cx, request).await else {
+                return self.all_settled().await;
+            };
+            list.items.iter().for_each(|event| self.take_event(event));
+        }
+        self.all_settled().await;
+    }
+
+    fn take_event(&self, event: &KubeEvent) {
+        let prefix = format!("check-acr-{}-", self.settings.run);
+        let Some(rest) = event.involved_object.name.strip_prefix(&prefix) else { return };
+        let number = rest.split('-').next().and_then(|number| number.parse::<usize>().ok());
+        let Some(number) = number.filter(|number| *number < self.nodes.len()) else { return };
+        let said = sanitize_text(&event.message);
+        if event.involved_object.kind == "Job" && event.reason == "FailedCreate" {
+            let refusal = Refusal::read(&event.message);
+            let why = JobProblem::of(refusal, said, &self.settings.namespace);
+            return self.settle(number, Err(why));
+        }
+        if self.has_run[number].get() {
+            return;
+        }
+        let reason = sanitize_text(&event.reason);
+        if self.began.elapsed() > START_WAIT && KEEPS_FROM_STARTING.contains(&reason.as_str()) {
+            return self.settle(number, Err(JobProblem::NotStarted { reason, said }));
+        }
+        self.said.borrow_mut()[number] = Some((reason, said));
+    }
+}
