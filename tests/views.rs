@@ -82,7 +82,7 @@ fn three_targets_at_two_vantages() {
     assert_eq!(seen, ["one", "two"].map(|name| Vantage::Node(name.to_owned())));
     let text = shown(&page);
     for wanted in [
-        "all 2 nodes can pull",
+        "each of the 2 nodes checked can pull",
         "1 of 2 nodes cannot pull",
         "2 of 2 nodes cannot pull",
         "1 of 2 passed: node/one",

@@ -46,7 +46,7 @@ fn arguments(options: &CheckOptions) -> Vec<String> {
     arguments
 }
 
-/// Returns a name that no other run has: of the clock and of this process.
+/// Returns a random name for a run.
 fn run_name() -> String {
     use std::hash::{BuildHasher, RandomState};
     // The standard library seeds it anew for each state.

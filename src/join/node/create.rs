@@ -144,12 +144,17 @@ impl Jobs<'_> {
             }
             Ok(job) => self.is_created(number, &job).await,
             Err(error) => {
-                if Refusal::of(&error).is_some() {
-                    self.states[number].set(State::Planned);
-                }
-                self.settle(number, Err(self.refused(&error)));
+                self.is_refused(number, &error);
             }
         }
+    }
+
+    /// Notes that the API did not take a Job, or did not answer. A pod that reported says that it exists.
+    fn is_refused(&self, number: usize, error: &KubeError) {
+        if Refusal::of(error).is_some() && self.states[number].get() == State::Begun {
+            self.states[number].set(State::Planned);
+        }
+        self.settle(number, Err(self.refused(error)));
     }
 
     /// Notes that a Job exists. Its pod may have reported before.
