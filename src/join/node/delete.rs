@@ -104,7 +104,9 @@ impl Jobs<'_> {
                 return Ok(());
             }
         }
+        // One that existed was deleted by a request whose answer was not waited for.
         let left = if is_open { Left::Nothing } else { Left::Deleted };
+        self.deleted.set(self.deleted.get() + usize::from(!is_open));
         self.states[number].set(State::Settled(left));
         Ok(())
     }
