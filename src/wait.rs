@@ -18,18 +18,37 @@ pub(crate) async fn no_longer_than<T: Send + 'static>(
     }
 }
 
-/// Waits for Ctrl-C, or for SIGTERM where there are such signals: a pod that is deleted gets it, and a
-/// command that `timeout` ends.
+/// Waits for Ctrl-C, or where there are such signals for SIGTERM, which a pod that is deleted gets and a
+/// command that `timeout` ends, or for SIGHUP, of a terminal that is closed.
 pub(crate) async fn interrupted() -> std::io::Result<()> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
         let mut terminated = signal(SignalKind::terminate())?;
+        let mut hung_up =
+            if survives_its_terminal() { None } else { Some(signal(SignalKind::hangup())?) };
+        let closed = async {
+            match &mut hung_up {
+                Some(hung_up) => hung_up.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             ended = tokio::signal::ctrl_c() => ended,
             _ = terminated.recv() => Ok(()),
+            _ = closed => Ok(()),
         }
     }
     #[cfg(not(unix))]
     tokio::signal::ctrl_c().await
+}
+
+/// Returns whether `nohup` started this program: who listens to SIGHUP would end with its terminal. Only
+/// Linux tells it in a file.
+#[cfg(unix)]
+fn survives_its_terminal() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & 1 == 1)
 }

@@ -22,16 +22,20 @@ fn every_exit_code() {
 }
 
 #[test]
-fn ctrl_c_ends_it_with_what_is_known() {
-    let mut child = program(&["lab", "registry-mute", "-o", "events"]).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let started = |line: &String| line.contains("\"started\"") && line.contains("\"challenge\"");
-    assert!(lines.by_ref().map(Result::unwrap).any(|line| started(&line)));
-    let id = child.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
-    let rest: Vec<_> = lines.map(Result::unwrap).collect();
-    assert_eq!(child.wait().unwrap().code(), Some(130));
-    assert!(rest.iter().any(|line| line.contains("run/interrupted")), "{rest:?}");
+fn a_signal_ends_it_with_what_is_known() {
+    // A terminal that is closed sends the last.
+    for signal in ["-INT", "-TERM", "-HUP"] {
+        let mut child = program(&["lab", "registry-mute", "-o", "events"]).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let started =
+            |line: &String| line.contains("\"started\"") && line.contains("\"challenge\"");
+        assert!(lines.by_ref().map(Result::unwrap).any(|line| started(&line)));
+        let id = child.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+        let rest: Vec<_> = lines.map(Result::unwrap).collect();
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{signal}");
+        assert!(rest.iter().any(|line| line.contains("run/interrupted")), "{signal}: {rest:?}");
+    }
 }
 
 #[test]

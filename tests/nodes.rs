@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
 mod journeys;
+mod program;
 
 use checks::kit::engine::{Event, EventKind, Vantage};
 use journeys::run_changed as run;
@@ -124,4 +125,18 @@ fn a_node_speaks_for_itself_alone() {
         _ => None,
     });
     assert_eq!(labelled.unwrap()["pool"], "green");
+}
+
+#[test]
+fn a_dry_run_names_the_namespace_of_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "current-context: c\ncontexts: [{name: c, context: {namespace: shop}}]";
+    let path = program::file(folder.path(), "config", text.as_bytes());
+    let run_in = |more: &[&str]| {
+        let plain = ["node", "contoso.azurecr.io/a:1", "--image", "mcr.microsoft.com/x:1"];
+        program::run(&[&plain[..], &["--dry-run", "--kubeconfig", &path], more].concat())
+    };
+    assert!(run_in(&[]).out.contains(r#""namespace": "shop""#));
+    let named = run_in(&["--namespace", "other"]).out;
+    assert!(named.contains(r#""namespace": "other""#) && !named.contains("shop"), "{named}");
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::problem::Problem;
 use crate::kit::{
-    Cx,
+    World,
     rules::Malformed,
     world::{FileError, yaml_loosely},
 };
@@ -35,14 +35,14 @@ pub(super) struct Entry {
 impl Kubeconfig {
     /// Reads the files. One that was named must be there; of the others, one at least.
     pub(super) async fn read(
-        cx: &Cx,
+        world: &World,
         files: &[PathBuf],
         is_named: bool,
     ) -> Result<Option<Self>, Problem> {
         let (mut whole, mut found) = (Self::default(), false);
         for path in files.iter().take(MAX_FILES) {
             let file = path.display().to_string();
-            match cx.world.read(path).await {
+            match world.read(path).await {
                 Ok(text) => {
                     whole.add(path, &text)?;
                     found = true;

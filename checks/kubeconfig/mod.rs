@@ -7,14 +7,16 @@ mod problem;
 mod program;
 mod user;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, rc::Rc};
 
 use rustls::pki_types::{CertificateDer, pem::PemObject};
+use serde_json::Value;
 
 use crate::kit::{
-    Cx, Host, HostPurpose, NoFact, Secret, StepResult,
-    kube::{Cluster, KUBE_WAIT, KubeOptions, Server},
-    world::FILE_WAIT,
+    Cx, Host, HostPurpose, NoFact, Secret, StepResult, World,
+    kube::{Cluster, Impersonate, KUBE_WAIT, KubeOptions, Server},
+    rules::ProxyUrl,
+    world::{FILE_WAIT, Proxy},
 };
 pub use azure::of_azure;
 use credentials::Credentials;
@@ -34,8 +36,35 @@ pub async fn read(cx: &Cx, options: &KubeOptions) -> StepResult<Cluster> {
     found.map_err(NoFact::could_not_tell)
 }
 
+/// Returns the namespace that a run uses, without asking the cluster or signing in.
+///
+/// # Errors
+/// Returns why the kubeconfig does not tell.
+pub async fn namespace(world: &World, options: &KubeOptions) -> Result<String, Problem> {
+    const USUAL: &str = "default";
+    if let Some(namespace) = &options.namespace {
+        return Ok(namespace.clone());
+    }
+    // No kubeconfig of this machine has a part in a run that Azure leads to its cluster.
+    if options.in_azure {
+        return Ok(USUAL.to_owned());
+    }
+    let own = match Kubeconfig::read(world, &options.files, options.is_named).await? {
+        Some(config) => {
+            let name = options.context.as_ref().unwrap_or(&config.current_context);
+            config.context(name).and_then(|context| context.text("namespace"))
+        }
+        None if options.in_cluster.is_some() => {
+            let text = world.read(&PathBuf::from(ACCOUNT).join("namespace")).await.ok();
+            text.map(|text| text_of(&text))
+        }
+        None => None,
+    };
+    Ok(own.unwrap_or_else(|| USUAL.to_owned()))
+}
+
 async fn read_config(cx: &Cx, options: &KubeOptions) -> Result<Cluster, Problem> {
-    let Some(config) = Kubeconfig::read(cx, &options.files, options.is_named).await? else {
+    let Some(config) = Kubeconfig::read(&cx.world, &options.files, options.is_named).await? else {
         return in_cluster(cx, options).await;
     };
     select(cx, &config, options, async |user: &Entry| credentials(cx, user).await).await
@@ -77,7 +106,7 @@ async fn select(
         user: user.map_or_else(|| "system:anonymous".to_owned(), |user| user.name.clone()),
         authorization,
         certificate,
-        impersonate: options.impersonate.clone(),
+        impersonate: options.impersonate.or(user.map(impersonate).unwrap_or_default()),
         request_timeout: options.request_timeout.unwrap_or(KUBE_WAIT),
     })
 }
@@ -105,8 +134,44 @@ async fn server(cx: &Cx, cluster: &Entry) -> Result<Server, Problem> {
         certificate_name: cluster.text("tls-server-name"),
         authorities,
         verifies: !cluster.is_true("insecure-skip-tls-verify"),
-        proxy: cluster.text("proxy-url"),
+        proxy: proxy(cluster)?,
     })
+}
+
+/// Returns the proxy of a cluster, which client-go uses for every host (`parseProxyURL`).
+fn proxy(cluster: &Entry) -> Result<Option<Rc<Proxy>>, Problem> {
+    let Some(text) = cluster.text("proxy-url") else { return Ok(None) };
+    let url = ProxyUrl::read(&text).ok();
+    let is_usable = |url: &ProxyUrl| {
+        let scheme = url.scheme.as_str();
+        let begins = text.to_ascii_lowercase().starts_with(&format!("{scheme}://"));
+        // What Go's variables take without a scheme is none here, nor a port that is no number.
+        begins && url::Url::parse(&text).is_ok() && ["http", "https", "socks5"].contains(&scheme)
+    };
+    let url = url.filter(is_usable).ok_or_else(|| Problem::EntryUnusable {
+        name: cluster.name.clone(),
+        field: "proxy-url",
+        fault: EntryFault::NotAUrl,
+    })?;
+    Ok(Some(Rc::new(Proxy { variable: "proxy-url", url })))
+}
+
+/// Returns whom a user of a kubeconfig impersonates.
+fn impersonate(user: &Entry) -> Impersonate {
+    let texts = |of: Option<&Value>| -> Vec<String> {
+        let list = of.and_then(Value::as_array).into_iter().flatten();
+        list.filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let extra = user.fields.get("as-user-extra").and_then(Value::as_object).into_iter().flatten();
+    let extra = extra.flat_map(|(key, values)| {
+        texts(Some(values)).into_iter().map(|value| (key.clone(), value))
+    });
+    Impersonate {
+        user: user.text("as"),
+        groups: texts(user.fields.get("as-groups")),
+        uid: user.text("as-uid"),
+        extra: extra.collect(),
+    }
 }
 
 fn text_of(bytes: &[u8]) -> String {
@@ -146,4 +211,42 @@ async fn in_cluster(cx: &Cx, options: &KubeOptions) -> Result<Cluster, Problem> 
         impersonate: options.impersonate.clone(),
         request_timeout: options.request_timeout.unwrap_or(KUBE_WAIT),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn entry(fields: Value) -> Entry {
+        Entry { name: "one".into(), fields, folder: PathBuf::from("/") }
+    }
+
+    #[test]
+    fn a_user_impersonates_as_its_entry_says() {
+        let user = entry(json!({
+            "as": "jane", "as-groups": ["dev"], "as-uid": "7",
+            "as-user-extra": { "acme.com/team": ["a", "b"] },
+        }));
+        let found = Impersonate::default().or(impersonate(&user));
+        assert_eq!((found.user.as_deref(), &found.groups[..]), (Some("jane"), &["dev".into()][..]));
+        assert_eq!((found.uid.as_deref(), found.extra.len()), (Some("7"), 2));
+        let asked = Impersonate { user: Some("root".into()), ..Impersonate::default() };
+        let found = asked.or(impersonate(&user));
+        assert_eq!((found.user.as_deref(), found.groups.len()), (Some("root"), 1));
+        // Groups without a name impersonate nobody.
+        let nobody = impersonate(&entry(json!({ "as-groups": ["dev"] })));
+        assert_eq!(Impersonate::default().or(nobody), Impersonate::default());
+    }
+
+    #[test]
+    fn a_proxy_has_one_of_three_schemes() {
+        let of = |url: &str| proxy(&entry(json!({ "proxy-url": url })));
+        assert_eq!(of("http://proxy:3128").unwrap().unwrap().to_string(), "http://proxy:3128");
+        assert!(of("SOCKS5://proxy").unwrap().is_some() && of("").unwrap().is_none());
+        for bad in ["proxy:3128", "10.0.0.1:3128", "ftp://proxy", "not a url", "http://proxy:x"] {
+            assert!(matches!(of(bad), Err(Problem::EntryUnusable { .. })), "{bad}");
+        }
+    }
 }

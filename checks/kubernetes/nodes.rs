@@ -105,10 +105,11 @@ async fn listed(cx: &Cx, api: &Api, request: &NodeRequest) -> StepResult<Listed>
     if let Some(selector) = &request.selector {
         params = params.labels(selector);
     }
+    let (mut names, mut tokens) = (BTreeSet::new(), BTreeSet::new());
     for _ in 0..MAX_PAGES {
         let page = path.list(&params).map_err(|error| failed(api, &error.into()))?;
         let page: List<Node> = api.kube.ask(cx, page).await.map_err(|error| failed(api, &error))?;
-        for node in &page.items {
+        for node in page.items.iter().filter(|node| names.insert(node.metadata.name.clone())) {
             match unfit(node) {
                 None => found.fit.push(chosen(node)),
                 Some(unfit) => {
@@ -117,10 +118,12 @@ async fn listed(cx: &Cx, api: &Api, request: &NodeRequest) -> StepResult<Listed>
                 }
             }
         }
-        if page.metadata.r#continue.is_empty() {
+        let next = page.metadata.r#continue;
+        // A list that leads back to one of its pages never ends.
+        if next.is_empty() || !tokens.insert(next.clone()) {
             break;
         }
-        params = params.continue_token(&page.metadata.r#continue);
+        params = params.continue_token(&next);
     }
     Ok(found)
 }

@@ -52,7 +52,11 @@ impl KubeArgs {
             files: named.or_else(listed).or_else(usual).unwrap_or_default(),
             context: self.context.clone(),
             namespace: self.namespace.clone(),
-            impersonate: Impersonate { user: self.as_user.clone(), groups: self.as_group.clone() },
+            impersonate: Impersonate {
+                user: self.as_user.clone(),
+                groups: self.as_group.clone(),
+                ..Impersonate::default()
+            },
             request_timeout: self.request_timeout,
             in_azure: self.in_azure,
             in_cluster: text("KUBERNETES_SERVICE_HOST").zip(port),

@@ -16,7 +16,8 @@ pub(super) fn settings(targets: &[Target], kube: &KubeOptions, args: &NodeArgs) 
         request: args.request(),
         pull_secret: args.program.pull_secret.clone(),
         arguments: arguments(&args.options),
-        targets: targets.iter().map(|target| target.text.clone()).collect(),
+        // Whoever may read Jobs reads these.
+        targets: targets.iter().map(Target::id).collect(),
         asked: Asked::default(),
         // The pod starts before the agent does.
         deadline: timeout + 60,

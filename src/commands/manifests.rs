@@ -2,21 +2,28 @@
 
 use std::env;
 
-use checks::kit::{Target, kube::ChosenNode, messages::Lang};
+use checks::kit::{Target, engine::Finding, kube::ChosenNode, messages::Lang};
 
 use super::job_settings::settings;
 use crate::{
     Exit,
     args::NodeArgs,
     carry,
-    join::node::{Programs, manifests_of},
+    join::node::{Programs, manifest::JobSettings, manifests_of},
     show, world,
 };
 
 /// Prints the objects as YAML, which JSON is.
 pub(super) async fn print(args: &NodeArgs, targets: &[Target]) -> Result<Exit, String> {
     let kube = args.kube.options(|name| env::var_os(name));
-    let settings = settings(targets, &kube, args);
+    let world = world::real(world::roots(vec![], None), None);
+    let said = |finding: Finding| {
+        let (messages, nothing) = (checks::messages(), serde_json::Map::new());
+        messages.title(&finding, &nothing, Lang::En)
+    };
+    let namespace = checks::kubeconfig::namespace(&world, &kube).await;
+    let namespace = namespace.map_err(|problem| said(problem.into()))?;
+    let settings = JobSettings { namespace, ..settings(targets, &kube, args) };
     let names = if args.node.is_empty() { vec!["NODE".to_owned()] } else { args.node.clone() };
     let node = |name| ChosenNode {
         name,
@@ -27,11 +34,7 @@ pub(super) async fn print(args: &NodeArgs, targets: &[Target]) -> Result<Exit, S
     };
     let nodes: Vec<ChosenNode> = names.into_iter().map(node).collect();
     let programs = Programs { own: |_| carry::this_program(), other: args.program.agent.clone() };
-    let world = world::real(world::roots(vec![], None), None);
-    let objects = manifests_of(&settings, &nodes, programs, world).await.map_err(|finding| {
-        let (messages, nothing) = (checks::messages(), serde_json::Map::new());
-        messages.title(&finding, &nothing, Lang::En)
-    })?;
+    let objects = manifests_of(&settings, &nodes, programs, world).await.map_err(said)?;
     let texts = objects.iter().map(|object| {
         // Plain data always serializes.
         format!("---\n{}\n", serde_json::to_string_pretty(object).unwrap_or_default())

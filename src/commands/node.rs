@@ -57,6 +57,13 @@ pub(super) fn targets(refs: &[String], args: &NodeArgs) -> Result<Vec<Target>, S
         return Err(format!("nodes look with their own files and credentials; leave {option} out"));
     }
     let mut targets = check::targets(refs, options, None)?;
+    let is_hidden = |target: &&Target| target.asked.is_err() && target.id() != target.text;
+    if let Some(target) = targets.iter().find(is_hidden) {
+        return Err(format!(
+            "{} is no image; nothing is created for it, as whoever may read Jobs would read the rest of it",
+            target.id()
+        ));
+    }
     for target in &mut targets {
         let flags = std::mem::take(&mut target.flags);
         // Those of `aks` are all of them, and end with --acr.
@@ -154,5 +161,29 @@ pub(super) fn prepare(
         programs: Programs { own, other: args.program.agent.clone() },
         keep: args.keep,
         timeout: args.options.timeout(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::args::{Args, Command};
+
+    #[test]
+    fn nothing_secret_gets_into_a_job() {
+        for secret in [
+            "https://me:hunter2@contoso.azurecr.io/a:1",
+            "https://contoso.azurecr.io/a?sig=hunter2",
+        ] {
+            let args = Args::parse_from(["check-acr", "node", secret, "--dry-run"]);
+            let Some(Command::Node(args)) = args.command else { panic!() };
+            let said = targets(&[secret.to_owned()], &args).unwrap_err();
+            assert!(said.contains("***") && !said.contains("hunter2"), "{said}");
+            let target = check::target(&args.options, secret.to_owned(), None);
+            let settings = settings(&[target], &KubeOptions::default(), &args);
+            assert!(!settings.targets[0].contains("hunter2"), "{:?}", settings.targets);
+        }
     }
 }

@@ -50,6 +50,10 @@ pub(super) fn guidance(paper: &mut Paper, told: &Told, lang: Lang, shown: Shown)
         (false, true) => Some(Phrase::OnlyUndo),
         (false, false) => None,
     };
+    // A node may name a code that this program does not know.
+    if checks::messages().entries.row(&told.code).is_none() {
+        return;
+    }
     let values = [("called", shown.called), ("code", told.code.as_str())];
     let explain = Phrase::Explain.say(lang, &values);
     let line = explain + more.map(|more| more.text(lang)).unwrap_or_default();

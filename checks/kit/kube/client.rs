@@ -26,7 +26,7 @@ use crate::kit::{
     },
     redact::Secret,
     target::Host,
-    world::Proxies,
+    world::{Proxy, ProxyDecision},
 };
 
 /// How long a request may take until its response begins, unless `--request-timeout` says: an
@@ -76,8 +76,8 @@ pub struct Server {
     pub authorities: Vec<CertificateDer<'static>>,
     /// Whether its certificate is verified.
     pub verifies: bool,
-    /// The proxy that the kubeconfig sets.
-    pub proxy: Option<String>,
+    /// The proxy that the kubeconfig sets: for every host, this machine included.
+    pub proxy: Option<Rc<Proxy>>,
 }
 
 /// The connections to one API server.
@@ -112,13 +112,12 @@ impl Kube {
             cluster.certificate.as_deref().map(|(chain, key)| (chain.clone(), key.clone_key()));
         let tls = tls::client_config_as(roots, cx.now(), certificate, server.verifies);
         let tls = tls.map_err(|error| at(Stage::Tls, Fault::Other(error.to_string())))?;
-        let proxies = server
-            .proxy
-            .as_ref()
-            .map(|url| Proxies::read(|name| name.ends_with("S_PROXY").then(|| url.clone())));
-        let proxies = proxies.as_ref().unwrap_or(&cx.world.proxies);
+        let route = match &server.proxy {
+            Some(proxy) => ProxyDecision::Through(proxy.clone()),
+            None => cx.world.proxies.route(&server.host),
+        };
         let name = server.certificate_name.as_deref().unwrap_or(&server.host.name);
-        let client = WorldClient::new(&cx.world, (&server.host, name), proxies, tls);
+        let client = WorldClient::new(&cx.world, (&server.host, name), route, tls);
         let client = client.map_err(KubeError::Unreachable)?;
         let scheme = if server.host.plain { "http" } else { "https" };
         let as_named = Host { name: name.to_owned(), ..server.host.clone() };
@@ -212,7 +211,8 @@ impl Kube {
         let host = &self.0.cluster.server.host;
         match self.head(request).await {
             Ok(response) => Ok(response),
-            Err(error) if error.is_connect => {
+            // What connects once more goes by the environment.
+            Err(error) if error.is_connect && self.0.cluster.server.proxy.is_none() => {
                 let opening = Box::pin(pool::once(cx, host));
                 match timeout(OPEN_WAIT, opening).await {
                     Ok(Err(error)) => Err(KubeError::Unreachable(error)),
@@ -256,9 +256,13 @@ impl Kube {
             value.set_sensitive(true);
             sent = sent.header(header::AUTHORIZATION, value);
         }
-        let Impersonate { user, groups } = &cluster.impersonate;
+        let Impersonate { user, groups, uid, extra } = &cluster.impersonate;
         sent = user.iter().fold(sent, |sent, user| sent.header("Impersonate-User", user));
         sent = groups.iter().fold(sent, |sent, group| sent.header("Impersonate-Group", group));
+        sent = uid.iter().fold(sent, |sent, uid| sent.header("Impersonate-Uid", uid));
+        sent = extra.iter().fold(sent, |sent, (key, value)| {
+            sent.header(format!("Impersonate-Extra-{}", header_key(key)), value)
+        });
         if !request.body().is_empty() {
             sent = sent.body(request.body().clone());
         }
@@ -291,6 +295,17 @@ impl Kube {
             took: began.elapsed(),
         });
     }
+}
+
+/// Returns a key as the name of a header: what may not stand there is escaped as in a URL (client-go,
+/// `headerKeyEscape`).
+fn header_key(key: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&'*+-.^_`|~".contains(&byte);
+    let escaped = |byte: u8| match byte {
+        byte if plain(byte) => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    key.bytes().map(escaped).collect()
 }
 
 /// Returns the pause that the server asks for, in seconds.
@@ -329,5 +344,16 @@ impl Serialize for Cluster {
 impl std::fmt::Debug for Kube {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Kube").field("server", &self.0.cluster.server.host).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_becomes_the_name_of_a_header() {
+        assert_eq!(header_key("scopes"), "scopes");
+        assert_eq!(header_key("acme.com/a%b c"), "acme.com%2Fa%25b%20c");
     }
 }

@@ -31,6 +31,21 @@ pub struct Impersonate {
     pub user: Option<String>,
     /// `--as-group`.
     pub groups: Vec<String>,
+    /// The id of that user, which only a kubeconfig gives.
+    pub uid: Option<String>,
+    /// What else is said of that user, which only a kubeconfig gives.
+    pub extra: Vec<(String, String)>,
+}
+
+impl Impersonate {
+    /// Returns what the options say, and for the rest what the kubeconfig says of its user. Nobody is
+    /// impersonated without a name (client-go, `tools/clientcmd/client_config.go`).
+    #[must_use]
+    pub fn or(&self, of_user: Self) -> Self {
+        let Some(user) = self.user.clone().or(of_user.user) else { return self.clone() };
+        let groups = if self.groups.is_empty() { of_user.groups } else { self.groups.clone() };
+        Self { user: Some(user), groups, ..of_user }
+    }
 }
 
 /// Which nodes look, and how.

@@ -11,7 +11,7 @@ use super::{ConnectError, Fault, Stage, resolver::WorldResolver};
 use crate::kit::{
     engine::{Cx, Exchange},
     target::Host,
-    world::{Proxies, Proxy, ProxyDecision, World},
+    world::{Proxy, ProxyDecision, World},
 };
 
 /// How long connecting may take: name, address, proxy and TLS together.
@@ -31,11 +31,11 @@ impl WorldClient {
     pub(in crate::kit) fn new(
         world: &World,
         (host, as_name): (&Host, &str),
-        proxies: &Proxies,
+        route: ProxyDecision,
         tls: ClientConfig,
     ) -> Result<Self, ConnectError> {
         let at = |stage, fault| ConnectError { stage, fault, certain: false };
-        let proxy = match proxies.route(host) {
+        let proxy = match route {
             ProxyDecision::Direct | ProxyDecision::Exempt(_) => None,
             ProxyDecision::Nowhere(variable) => {
                 return Err(at(Stage::Proxy, Fault::Other(variable.to_owned())));

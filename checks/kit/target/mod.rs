@@ -234,7 +234,7 @@ impl fmt::Display for Image {
 impl Target {
     /// Returns the name of this target in events and reports: the user's text, made safe to print.
     pub fn id(&self) -> String {
-        sanitize_text(&without_password(&self.text))
+        sanitize_text(&without_query(&without_password(&self.text)))
     }
 
     /// Returns the registry as the image names it: to the kubelet and to containerd, upper and lower case
@@ -301,6 +301,14 @@ fn without_password(text: &str) -> String {
     }
     let scheme = if scheme.is_empty() { String::new() } else { format!("{scheme}://") };
     format!("{scheme}***@{after}{}", &rest[host_end..])
+}
+
+/// Removes the query of a URL: a link to a blob is signed there.
+fn without_query(text: &str) -> String {
+    match text.split_once('?') {
+        Some((path, query)) if query.contains('=') => format!("{path}?***"),
+        _ => text.to_owned(),
+    }
 }
 
 /// Parses a registry name as `az acr -n` takes it: letters, digits, and the hyphen of a domain name

@@ -8,7 +8,7 @@ use checks::{
         engine::{Event, Finding, Vantage},
         kube::{
             Api, DeleteParams, Job, JobProblem, KubeError, KubeOptions, KubeRequest, List,
-            ListParams,
+            ListParams, Meta,
         },
         messages::Lang,
         rules::Platform,
@@ -19,7 +19,7 @@ use checks::{
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::manifest::OURS;
+use super::manifest::{OURS, RUN};
 
 /// How many Jobs a page has.
 const PAGE: u32 = 500;
@@ -96,12 +96,18 @@ async fn remove(cx: &Cx, api: &Api, everywhere: bool, dry_run: bool) -> Result<R
     } else {
         format!("/apis/batch/v1/namespaces/{namespace}/jobs")
     };
-    let mut params = ListParams::default().labels(&format!("{}={}", OURS.0, OURS.1)).limit(PAGE);
+    // A chart called check-acr gives its objects the first label too.
+    let of_runs = format!("{}={},{RUN}", OURS.0, OURS.1);
+    let mut params = ListParams::default().labels(&of_runs).limit(PAGE);
     let (mut removed, mut failed) = (vec![], vec![]);
+    let (mut seen, mut tokens) = (BTreeSet::new(), BTreeSet::new());
     for _ in 0..MAX_PAGES {
         let list = KubeRequest::new(&path).list(&params)?;
         let list: List<Job> = api.kube.ask(cx, list).await?;
-        for job in &list.items {
+        for job in list.items.iter().filter(|job| is_ours(&job.metadata)) {
+            if !seen.insert((job.metadata.namespace.clone(), job.metadata.name.clone())) {
+                continue;
+            }
             let name = format!("job {}/{}", job.metadata.namespace, job.metadata.name);
             let is_over = job.status.conditions.iter().any(|condition| {
                 ["Complete", "Failed"].contains(&condition.r#type.as_str())
@@ -117,12 +123,31 @@ async fn remove(cx: &Cx, api: &Api, everywhere: bool, dry_run: bool) -> Result<R
                 Err(error) => failed.push(format!("{name}: {}", error.said())),
             }
         }
-        if list.metadata.r#continue.is_empty() {
+        let next = list.metadata.r#continue;
+        if next.is_empty() || !tokens.insert(next.clone()) {
             break;
         }
-        params = params.continue_token(&list.metadata.r#continue);
+        params = params.continue_token(&next);
     }
     Ok((removed, failed))
+}
+
+/// Returns whether a run created it, as its labels and its name say. What has no name of a domain
+/// would change the path of a request.
+fn is_ours(of: &Meta) -> bool {
+    let run = of.labels.get(RUN).map(String::as_str).unwrap_or_default();
+    let has_our_label = of.labels.get(OURS.0).is_some_and(|value| value == OURS.1);
+    let is_domain = |name: &str| {
+        !name.is_empty()
+            && name.bytes().all(|byte| {
+                byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte)
+            })
+    };
+    has_our_label
+        && is_domain(run)
+        && of.name.starts_with(&format!("check-acr-{run}-"))
+        && is_domain(&of.name)
+        && is_domain(&of.namespace)
 }
 
 async fn delete(cx: &Cx, api: &Api, job: &Job) -> Result<(), KubeError> {
@@ -132,5 +157,36 @@ async fn delete(cx: &Cx, api: &Api, job: &Job) -> Result<(), KubeError> {
         Ok(_) => Ok(()),
         Err(error) if error.status() == Some(404) => Ok(()),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_others_is_deleted() {
+        let meta = |name: &str, namespace: &str, labels: &[(&str, &str)]| Meta {
+            name: name.to_owned(),
+            namespace: namespace.to_owned(),
+            labels: labels.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect(),
+            ..Meta::default()
+        };
+        let ours = [OURS, (RUN, "0a1b2c3d")];
+        assert!(is_ours(&meta("check-acr-0a1b2c3d-0", "shop", &ours)));
+        assert!(is_ours(&meta("check-acr-0a1b2c3d-amd64", "shop", &ours)));
+        for (name, namespace, labels) in [
+            // The chart of somebody who calls it check-acr.
+            ("check-acr-migrate", "shop", &ours[..1]),
+            ("nightly-backup", "shop", &ours[..]),
+            ("check-acr-ffffffff-0", "shop", &ours[..]),
+            ("check-acr-0a1b2c3d-0", "shop", &ours[1..]),
+            ("check-acr--0", "shop", &[OURS, (RUN, "")][..]),
+            ("check-acr-0a1b2c3d-/../../../namespaces/shop", "shop", &ours[..]),
+            ("check-acr-0a1b2c3d-0?x=%2e", "shop", &ours[..]),
+            ("check-acr-0a1b2c3d-0", "shop/../kube-system", &ours[..]),
+        ] {
+            assert!(!is_ours(&meta(name, namespace, labels)), "{namespace}/{name}");
+        }
     }
 }

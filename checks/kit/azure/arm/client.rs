@@ -87,7 +87,8 @@ impl ArmClient {
         let roots = roots.ok_or_else(|| at(Stage::Tls, Fault::NoTrustStore))?;
         let tls = tls::client_config(roots, cx.now())
             .map_err(|error| at(Stage::Tls, Fault::Other(error.to_string())))?;
-        let client = WorldClient::new(&cx.world, (host, &host.name), &cx.world.proxies, tls)?;
+        let route = cx.world.proxies.route(host);
+        let client = WorldClient::new(&cx.world, (host, &host.name), route, tls)?;
         Ok(Self { client, host: host.clone(), bearer: token.bearer(), clock: Cell::new(None) })
     }
 
