@@ -152,6 +152,6 @@ async fn creates(servers: &Runtime, scenario: &Scenario, before: &Lab) -> Durati
         response.bytes().await.unwrap();
     };
     let creating = stream::iter(jobs).map(create).buffer_unordered(AT_ONCE);
-    creating.for_each(|_| std::future::ready(())).await;
+    creating.for_each(|()| std::future::ready(())).await;
     began.elapsed()
 }

@@ -18,8 +18,6 @@ use crate::daemon::{run, until};
 const NODE: &str = "10.250.0.2";
 /// The kubelet's configuration of credential providers.
 const CONFIG: &str = "credential-provider-config.yaml";
-/// An image with check-acr in it, which the node may have.
-pub const AGENT_IMAGE: &str = "example.test/check-acr:1";
 const POD: &str = "app";
 const SECRET: &str = "acr-pull";
 /// What is in the lab's stand-in for a credential provider, which has a version and does nothing, but
@@ -112,7 +110,7 @@ impl Cluster {
         Ok(command)
     }
 
-    /// Removes all images from the node's containerd, except those that our own pods consist of.
+    /// Removes all images from the node's containerd, except those that pods consist of.
     async fn forget_images(&self) -> Fallible<()> {
         let ctr = || {
             let mut command = Command::new("ctr");
@@ -122,8 +120,7 @@ impl Cluster {
         };
         let mut list = ctr();
         list.args(["ls", "-q"]);
-        let ours = |image: &&str| image.contains("pause") || image.starts_with(AGENT_IMAGE);
-        for image in run(list).await?.lines().filter(|image| !ours(image)) {
+        for image in run(list).await?.lines().filter(|image| !image.contains("pause")) {
             let mut remove = ctr();
             remove.args(["rm", "--sync", image]);
             run(remove).await?;
