@@ -29,6 +29,7 @@ pub mod token;
 pub mod untrusted;
 pub mod waiting;
 
+pub use kubeconfig::namespace as cluster_namespace;
 pub use pod::{Message, NamedImage, PodTemplate, TriedAdmission, named_images, pod_templates};
 
 use std::rc::Rc;

@@ -21,7 +21,7 @@ pub(super) async fn print(args: &NodeArgs, targets: &[Target]) -> Result<Exit, S
         let (messages, nothing) = (checks::messages(), serde_json::Map::new());
         messages.title(&finding, &nothing, Lang::En)
     };
-    let namespace = checks::kubeconfig::namespace(&world, &kube).await;
+    let namespace = checks::cluster_namespace(&world, &kube).await;
     let namespace = namespace.map_err(|problem| said(problem.into()))?;
     let settings = JobSettings { namespace, ..settings(targets, &kube, args) };
     let names = if args.node.is_empty() { vec!["NODE".to_owned()] } else { args.node.clone() };

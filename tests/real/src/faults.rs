@@ -175,7 +175,7 @@ fn row(
 /// Lays an image with check-acr on the node, which forgets its images before each pull, and asks the same
 /// from there.
 async fn look_by_image(cluster: &Cluster, tool: &Path, scenario: &Scenario) -> Fallible<Told> {
-    let program = format!("/check-acr={}", tool.display());
+    let program = format!("{}=/check-acr", tool.display());
     let image = ["image", AGENT_IMAGE, "--entrypoint", "/check-acr", &program];
     cluster.run(&image.map(str::to_owned)).await?;
     look(cluster, tool, scenario, &["--image", AGENT_IMAGE]).await
