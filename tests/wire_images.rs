@@ -47,9 +47,10 @@ fn the_diff_ids_of_the_config() {
         &asked(Shelf::with(&[(GZIP, &PACKED[..18], Some(&diff_id))], "")),
         "layer/not-unpackable",
     );
-    // An image for another platform is fetched and not unpacked.
+    // An image for another platform is unpacked all the same.
     let other = r#""architecture":"s390x","os":"linux","#;
-    pulls(&asked(Shelf::with(&[(GZIP, PACKED, None)], other)));
+    pulls(&asked(Shelf::with(&[(GZIP, PACKED, Some(&diff_id))], other)));
+    fails(&asked(Shelf::with(&[(GZIP, PACKED, None)], other)), "layer/wrong-diff-id");
 }
 
 /// A layer that needs more memory than is spent on it: only its diff id stays unknown.

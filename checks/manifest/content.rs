@@ -75,13 +75,14 @@ impl PlatformImage {
     }
 
     /// Reads the config. A container runtime unpacks the layers one by one along the config, and
-    /// refuses a different number, and a config that it does not decode. It fetches an image for
-    /// another platform, but does not unpack it (core/unpack/unpacker.go).
+    /// refuses a different number, and a config that it does not decode. Of another platform or kind of
+    /// root file system it unpacks them all the same: where the unpacker does not, the client does
+    /// (containerd 2.2, client/pull.go).
     pub(crate) fn read_config(&self, bytes: &[u8], wanted: &Platform) -> StepResult<ImageConfig> {
         let config = go_json::decode(bytes, &shapes::CONFIG).map_err(|error| error.to_string());
         let described = match config {
             Ok(config) => {
-                let read = ImageConfig::of(&config, wanted);
+                let read = ImageConfig::of(&config);
                 if config["rootfs"]["diff_ids"].as_array().map_or(0, Vec::len) == self.layers {
                     return self.of_platform(read, wanted);
                 }
@@ -112,16 +113,13 @@ impl PlatformImage {
 }
 
 impl ImageConfig {
-    fn of(config: &serde_json::Value, wanted: &Platform) -> Self {
+    fn of(config: &serde_json::Value) -> Self {
         let text = |name: &str| config[name].as_str().filter(|text| !text.is_empty());
         let built_for = text("os").zip(text("architecture")).map(|(os, architecture)| {
             Platform::normal(os, architecture, text("variant"), text("os.version"))
         });
-        let rootfs = &config["rootfs"];
-        let is_unpacked = built_for.as_ref().is_some_and(|own| wanted.rank(own).is_some())
-            && matches!(rootfs["type"].as_str().unwrap_or_default(), "" | "layers");
-        let ids = rootfs["diff_ids"].as_array().filter(|_| is_unpacked);
-        let ids = ids.into_iter().flatten().map(|id| id.as_str().unwrap_or_default().to_owned());
+        let ids = config["rootfs"]["diff_ids"].as_array().into_iter().flatten();
+        let ids = ids.map(|id| id.as_str().unwrap_or_default().to_owned());
         Self { diff_ids: ids.collect(), built_for }
     }
 }
