@@ -7,7 +7,7 @@ mod program;
 use std::{
     fs,
     io::{BufRead, BufReader, Read},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use program::{codes, executable, file, program, run, run_with};
@@ -25,7 +25,11 @@ fn every_exit_code() {
 fn a_signal_ends_it_with_what_is_known() {
     // A terminal that is closed sends the last.
     for signal in ["-INT", "-TERM", "-HUP"] {
-        let mut child = program(&["lab", "registry-mute", "-o", "events"]).spawn().unwrap();
+        let asked = program(&["lab", "registry-mute", "-o", "events"]);
+        // Below `nohup` every program ignores the last, ours as well.
+        let mut heard = Command::new("env");
+        heard.arg("--default-signal=HUP").arg(asked.get_program()).args(asked.get_args());
+        let mut child = heard.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let started =
             |line: &String| line.contains("\"started\"") && line.contains("\"challenge\"");
