@@ -87,7 +87,6 @@ pub async fn all(script: &Path, options: &Options) -> Fallible<bool> {
 /// The faults that come while the node runs: mirrors, authorities and proxies.
 async fn changes(cluster: &mut Cluster, tool: &Path, rows: &mut Vec<Row>) -> Fallible<()> {
     let scenario = seen::scenario(HEALTHY)?;
-    let healthy = (HEALTHY, &scenario);
     cluster.anew(HEALTHY).await?;
     let node = cluster.node_files();
     let (hosts, authorities) = (node.join("certs.d").join(REGISTRY), node.join("ca.pem"));
@@ -95,7 +94,7 @@ async fn changes(cluster: &mut Cluster, tool: &Path, rows: &mut Vec<Row>) -> Fal
     fs::write(hosts.join("hosts.toml"), format!("server = \"{DEAD}\"\n"))?;
     cluster.restart_containerd(&[]).await?;
     let due = Due::cannot("runtime/registry-not-asked");
-    rows.push(here(cluster, tool, "dead mirror in the registry's place", healthy, due).await?);
+    rows.push(here(cluster, tool, "dead mirror in the registry's place", &scenario, due).await?);
     fs::remove_dir_all(&hosts)?;
 
     let lab = fs::read(&authorities)?;
@@ -103,11 +102,11 @@ async fn changes(cluster: &mut Cluster, tool: &Path, rows: &mut Vec<Row>) -> Fal
     fs::write(&authorities, fs::read(OTHERS)?)?;
     cluster.restart_containerd(&[]).await?;
     let due = Due::cannot("tls/unknown-ca");
-    rows.push(here(cluster, tool, "unknown authority", healthy, due).await?);
+    rows.push(here(cluster, tool, "unknown authority", &scenario, due).await?);
     fs::write(&authorities, lab)?;
     let due = Due::unclear("runtime/ca-not-loaded");
     let fault = "authority added, containerd runs on";
-    rows.push(here(cluster, tool, fault, healthy, due).await?);
+    rows.push(here(cluster, tool, fault, &scenario, due).await?);
     cluster.restart_containerd(&[]).await?;
 
     let units = "/etc/systemd/system";
@@ -125,7 +124,7 @@ async fn changes(cluster: &mut Cluster, tool: &Path, rows: &mut Vec<Row>) -> Fal
         ask: lab::Ask { args: vec!["--live".to_owned()], ..scenario.ask.clone() },
         ..scenario.clone()
     };
-    rows.push(here(cluster, tool, fault, (HEALTHY, &live), due).await?);
+    rows.push(here(cluster, tool, fault, &live, due).await?);
     cluster.shell(&format!("umount {units}")).await
 }
 
@@ -152,7 +151,7 @@ async fn here(
     cluster: &mut Cluster,
     tool: &Path,
     fault: &'static str,
-    (_, scenario): (&str, &Scenario),
+    scenario: &Scenario,
     due: Due,
 ) -> Fallible<Row> {
     let began = Instant::now();
