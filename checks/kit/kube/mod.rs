@@ -30,7 +30,7 @@ pub use objects::{
     NodeImage, Object, Pod, ResourceVersion,
 };
 pub use options::{Impersonate, KubeOptions, NodeChoice, NodeRequest};
-pub use problem::{CarryFault, JobProblem};
+pub use problem::{CarryFault, JobProblem, PodStage};
 pub use refusal::Refusal;
 pub use rights::{Loses, Right, manifest_rights, pod_rights, rights, secret_rights};
 pub use waiting::{

@@ -113,6 +113,14 @@ pub enum JobProblem {
         /// The exit code.
         exit_code: i32,
     },
+    /// The node did not report in time.
+    Stalled {
+        /// How far its pod was seen to be.
+        stage: PodStage,
+        /// Why the pods could not be seen.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        said: Option<String>,
+    },
     /// The result cannot be read.
     NoResult {
         /// Why.
@@ -129,6 +137,20 @@ pub enum JobProblem {
     },
     /// Pods looked, and not nodes.
     PodsOnly {},
+}
+
+/// How far the pod of a Job was seen to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, strum::VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum PodStage {
+    /// It was not seen.
+    #[default]
+    PodNotSeen,
+    /// It has not started.
+    PodPending,
+    /// It runs.
+    PodRunning,
 }
 
 /// Why check-acr cannot be carried to a node.

@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::{
     carried::start,
-    create::pulled,
     manifest::{JobSettings, rewritten},
+    starts::pulled,
 };
 
 /// What decides where a pod looks from, and for what: where it is changed, nothing is told of the node.

@@ -1,5 +1,4 @@
-//! What carries the agent to the nodes: ConfigMaps for each kind of processor, owned by a Job that has
-//! no pod. They are there before the first pod wants to mount them, and go with that Job.
+//! What carries the agent to the nodes: ConfigMaps for each kind of processor.
 
 use std::{collections::BTreeMap, path::PathBuf, rc::Rc, sync::Arc};
 
@@ -88,7 +87,7 @@ fn problem(architecture: &str, why: &NotCarried) -> JobProblem {
 
 /// Returns the name of one of the ConfigMaps for that kind of processor.
 fn map_name(settings: &JobSettings, architecture: &str, map: usize) -> String {
-    format!("{}-{map}", settings.carrier_name(architecture))
+    format!("check-acr-{}-{architecture}-{map}", settings.run)
 }
 
 /// Returns what the container of a node starts from: the loader, which so many ConfigMaps hold with the
@@ -114,15 +113,8 @@ pub(super) fn start(
     })
 }
 
-/// Returns the ConfigMaps for that kind of processor, owned by the Job with this id.
-pub(super) fn maps(
-    settings: &JobSettings,
-    architecture: &str,
-    package: &Package,
-    uid: &str,
-) -> Vec<Value> {
-    let name = settings.carrier_name(architecture);
-    let owner = json!({ "apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": uid });
+/// Returns the ConfigMaps for that kind of processor.
+pub(super) fn maps(settings: &JobSettings, architecture: &str, package: &Package) -> Vec<Value> {
     let map = |(number, files): (usize, &BTreeMap<String, String>)| {
         json!({
             "apiVersion": "v1",
@@ -131,7 +123,6 @@ pub(super) fn maps(
                 "name": map_name(settings, architecture, number),
                 "namespace": settings.namespace,
                 "labels": { OURS.0: OURS.1, RUN: settings.run },
-                "ownerReferences": [owner],
             },
             "immutable": true,
             "binaryData": files,

@@ -1,113 +1,65 @@
-//! Creates the Jobs, and before them what carries the agent to their nodes.
+//! Creates the Jobs, after one that owns all the others and what carries the agent; deletes that one.
 
-use checks::kit::kube::{
-    ChosenNode, JobProblem, KubeError, KubeRequest, List, ListParams, Object, PostParams, Refusal,
+use std::time::Duration;
+
+use checks::kit::{
+    kube::{
+        DeleteParams, JobProblem, KubeError, KubeRequest, List, ListParams, Object, PostParams,
+    },
+    net::Fault,
 };
 use futures::{
     future::join_all,
     stream::{self, StreamExt},
 };
 use serde_json::Value;
+use tokio::time::{sleep, timeout};
 
 use super::{
-    carried::{maps, start},
-    jobs::{Jobs, Left, State},
+    jobs::Jobs,
     manifest::Start,
+    starts::Starts,
 };
-use crate::carry::Package;
 
-/// How many requests of a kind are under way at once.
-pub(super) const AT_ONCE: usize = 16;
-
-/// Returns the nodes by their kind of processor: those of a kind mount the same.
-pub(super) fn kinds(nodes: &[ChosenNode]) -> Vec<(&str, Vec<usize>)> {
-    let mut kinds: Vec<(&str, Vec<usize>)> = vec![];
-    for (number, node) in nodes.iter().enumerate() {
-        match kinds.iter_mut().find(|(architecture, _)| *architecture == node.architecture) {
-            Some((_, kind)) => kind.push(number),
-            None => kinds.push((&node.architecture, vec![number])),
-        }
-    }
-    kinds
-}
-
-/// Returns what a container starts from when its image holds check-acr.
-pub(super) fn pulled(image: &str) -> Start {
-    Start { image: image.to_owned(), command: None, may_pull: true, volumes: vec![] }
-}
+/// How many requests are under way at once.
+const AT_ONCE: usize = 16;
+/// How long deleting may take.
+const DELETE_WAIT: Duration = Duration::from_secs(20);
+/// How often the owner is looked for where its creation was not answered, and the pause between.
+const LOOKS_FOR_OWNER: u32 = 6;
+const LOOK_PAUSE: Duration = Duration::from_secs(1);
 
 impl Jobs<'_> {
+    /// Creates everything. What a kubelet finds missing it looks for again only after a pause, which
+    /// grows: so what the pods mount is there before them.
     pub(super) async fn create_all(&self) {
-        if let Some(image) = &self.settings.request.image {
-            let numbers = stream::iter(0..self.nodes.len());
-            let start = pulled(image);
-            let creating = numbers.map(|number| self.create(number, &start));
-            creating.buffer_unordered(AT_ONCE).for_each(|()| std::future::ready(())).await;
-            return;
+        let starts = Starts::of(self.settings, self.nodes, self.packages).await;
+        for (number, why) in &starts.unable {
+            self.settle(*number, Err(why.clone()));
         }
-        for (architecture, numbers) in kinds(self.nodes) {
-            match self.packages.of(architecture).await {
-                Ok(package) => self.create_kind(&numbers, &package).await,
-                Err(why) => self.settle_all(&numbers, &why),
+        let Some(owner) = starts.owner(self.settings, self.nodes) else { return };
+        let owner = match self.create_owner(owner, starts.maps(self.settings)).await {
+            Ok(owner) => owner,
+            Err(error) => {
+                let refused = || Err(self.refused(&error));
+                return starts.able.iter().for_each(|(number, _)| self.settle(*number, refused()));
             }
-        }
-    }
-
-    fn settle_all(&self, numbers: &[usize], why: &JobProblem) {
-        numbers.iter().for_each(|number| self.settle(*number, Err(why.clone())));
-    }
-
-    /// Creates what the Jobs of one kind of nodes mount, and then the Jobs: a kubelet that finds it
-    /// missing looks again only after a pause, which grows.
-    async fn create_kind(&self, numbers: &[usize], package: &Package) {
-        let starts = numbers.iter().map(|number| {
-            let node = &self.nodes[*number];
-            (*number, start(self.settings, node, package.maps.len()))
-        });
-        let mut able = vec![];
-        for (number, start) in starts {
-            match start {
-                Ok(start) => able.push((number, start)),
-                Err(why) => self.settle(number, Err(why)),
-            }
-        }
-        let Some((first, start)) = able.first() else { return };
-        if let Err(error) = self.carry(&self.nodes[*first], start, able.len(), package).await {
-            return self.settle_all(numbers, &self.refused(&error));
-        }
-        let creating = stream::iter(&able).map(|(number, start)| self.create(*number, start));
+        };
+        let jobs = stream::iter(&starts.able);
+        let creating = jobs.map(|(number, start)| self.create(*number, start, &owner));
         creating.buffer_unordered(AT_ONCE).for_each(|()| std::future::ready(())).await;
     }
 
-    /// Creates the Job without a pod, and the ConfigMaps that it owns.
-    async fn carry(
-        &self,
-        node: &ChosenNode,
-        start: &Start,
-        nodes: usize,
-        package: &Package,
-    ) -> Result<(), KubeError> {
-        let name = self.settings.carrier_name(&node.architecture);
-        let job = self.settings.carrier(node, start, nodes).to_string().into_bytes();
-        let request = self.jobs().create(&PostParams::default(), job)?;
-        self.carriers.borrow_mut().push(name.clone());
-        let owner = match self.kube.ask::<Object>(self.cx, request).await {
-            Err(error) if error.is_already_there() => self.existing(&name).await?,
-            Err(error) => {
-                if Refusal::of(&error).is_some() {
-                    self.carriers.borrow_mut().pop();
-                }
-                return Err(error);
-            }
-            Ok(owner) => owner,
-        };
+    /// Creates the Job without a pod, and the ConfigMaps that it owns. Returns its id.
+    async fn create_owner(&self, owner: Value, maps: Vec<Value>) -> Result<String, KubeError> {
+        self.may_own.set(true);
+        let owner = self.create_job(&self.settings.owner_name(), &owner).await?.metadata.uid;
         let path = format!("/api/v1/namespaces/{}/configmaps", self.settings.namespace);
         let create = async |map: Value| {
-            let map = map.to_string().into_bytes();
+            let map = self.settings.owned(map, &owner).to_string().into_bytes();
             let request = KubeRequest::new(&path).create(&PostParams::default(), map)?;
             self.kube.ask::<Object>(self.cx, request).await
         };
-        let maps = maps(self.settings, &node.architecture, package, &owner.metadata.uid);
         for created in join_all(maps.into_iter().map(create)).await {
             match created {
                 Err(error) if !error.is_already_there() => return Err(error),
@@ -115,7 +67,7 @@ impl Jobs<'_> {
             }
         }
         self.note_progress();
-        Ok(())
+        Ok(owner)
     }
 
     fn refused(&self, error: &KubeError) -> JobProblem {
@@ -123,53 +75,24 @@ impl Jobs<'_> {
     }
 
     /// Creates the Job of a node.
-    async fn create(&self, number: usize, start: &Start) {
-        let job = self.settings.job(number, &self.nodes[number], start).to_string().into_bytes();
-        let request = self.jobs().create(&PostParams::default(), job);
-        let created: Result<Object, KubeError> = match request {
-            Ok(request) => {
-                self.states[number].set(State::Begun);
-                self.kube.ask(self.cx, request).await
-            }
-            Err(error) => Err(error.into()),
+    async fn create(&self, number: usize, start: &Start, owner: &str) {
+        let job = self.settings.job(number, &self.nodes[number], start);
+        let job = self.settings.owned(job, owner);
+        match self.create_job(&self.settings.name(number), &job).await {
+            Ok(job) => self.is_created(number, job.metadata.uid).await,
+            Err(error) => self.settle(number, Err(self.refused(&error))),
+        }
+    }
+
+    /// Creates a Job, or finds the one that a request made whose answer did not arrive.
+    async fn create_job(&self, name: &str, job: &Value) -> Result<Object, KubeError> {
+        let request = self.jobs().create(&PostParams::default(), job.to_string().into_bytes())?;
+        let created = match self.kube.ask(self.cx, request).await {
+            Err(error) if error.is_already_there() => self.existing(name).await,
+            created => created,
         };
-        match created {
-            Err(error) if error.is_already_there() => {
-                let existing = self.existing(&self.settings.name(number)).await;
-                match existing {
-                    Ok(job) => self.is_created(number, &job).await,
-                    // It exists all the same.
-                    Err(error) => self.settle(number, Err(self.refused(&error))),
-                }
-            }
-            Ok(job) => self.is_created(number, &job).await,
-            Err(error) => {
-                self.is_refused(number, &error);
-            }
-        }
-    }
-
-    /// Notes that the API did not take a Job, or did not answer. A pod that reported says that it exists.
-    fn is_refused(&self, number: usize, error: &KubeError) {
-        if Refusal::of(error).is_some() && self.states[number].get() == State::Begun {
-            self.states[number].set(State::Planned);
-        }
-        self.settle(number, Err(self.refused(error)));
-    }
-
-    /// Notes that a Job exists. Its pod may have reported before.
-    async fn is_created(&self, number: usize, job: &Object) {
-        self.note_progress();
-        if let State::Settled(_) = self.states[number].get() {
-            self.states[number].set(State::Settled(Left::Created));
-            return self.be_done_with(number);
-        }
-        self.states[number].set(State::Created);
-        self.ids.borrow_mut()[number] = Some(job.metadata.uid.clone());
-        let early = self.early.borrow_mut().remove(&number);
-        if let Some(pod) = early {
-            self.take(&pod).await;
-        }
+        self.created.set(self.created.get() + usize::from(created.is_ok()));
+        created
     }
 
     /// Returns the Job of this run with that name. It is listed, which we may: not to read one alone.
@@ -179,25 +102,38 @@ impl Jobs<'_> {
         let found = listed.items.into_iter().find(|job| job.metadata.name == name);
         found.ok_or(KubeError::Unreadable)
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    /// Deletes the Job that owns everything else, which goes with it: Kubernetes' garbage collector
+    /// sees to that, also for what a request creates that was under way. Returns how many Jobs that are.
+    pub(super) async fn delete_all(&self) -> usize {
+        if !self.may_own.get() {
+            return 0;
+        }
+        let deleted = timeout(DELETE_WAIT, self.delete_owner()).await;
+        let deleted = deleted.unwrap_or(Err(KubeError::Broken(Fault::TimedOut)));
+        let Err(error) = deleted else { return self.created.get() };
+        let (count, said) = (self.created.get(), error.said());
+        let namespace = self.settings.namespace.clone();
+        self.cx.add_finding(JobProblem::LeftBehind { count, namespace, said });
+        0
+    }
 
-    #[test]
-    fn nodes_of_a_kind_are_together() {
-        let node = |number: usize| ChosenNode {
-            name: format!("n{number}"),
-            architecture: if number.is_multiple_of(3) { "arm64" } else { "amd64" }.into(),
-            attributes: vec![],
-            image: None,
-            pool: String::new(),
-        };
-        let nodes: Vec<ChosenNode> = (0..450).map(node).collect();
-        let kinds = kinds(&nodes);
-        let counts: Vec<(&str, usize)> =
-            kinds.iter().map(|(kind, set)| (*kind, set.len())).collect();
-        assert_eq!(counts, [("arm64", 150), ("amd64", 300)]);
+    async fn delete_owner(&self) -> Result<(), KubeError> {
+        // Jobs orphan what they own unless this is asked for (batch/v1).
+        let params = DeleteParams::background();
+        for look in 0..LOOKS_FOR_OWNER {
+            if look > 0 {
+                sleep(LOOK_PAUSE).await;
+            }
+            let request = self.jobs().delete(&self.settings.owner_name(), &params)?;
+            match self.kube.ask::<Value>(self.cx, request).await {
+                // Where its creation was not answered, it may still come.
+                Err(error) if error.status() == Some(404) && self.created.get() == 0 => {}
+                Err(error) if error.status() == Some(404) => return Ok(()),
+                Err(error) => return Err(error),
+                Ok(_) => return Ok(()),
+            }
+        }
+        Ok(())
     }
 }

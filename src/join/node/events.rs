@@ -57,13 +57,13 @@ impl Jobs<'_> {
             let why = JobProblem::of(refusal, said, &self.settings.namespace);
             return self.settle(number, Err(why));
         }
-        if self.has_run[number].get() {
+        if self.has_run(number) {
             return;
         }
         let reason = sanitize_text(&event.reason);
         if self.began.elapsed() > START_WAIT && KEEPS_FROM_STARTING.contains(&reason.as_str()) {
             return self.settle(number, Err(JobProblem::NotStarted { reason, said }));
         }
-        self.said.borrow_mut()[number] = Some((reason, said));
+        self.note_said(number, reason, said);
     }
 }

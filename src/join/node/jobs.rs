@@ -2,7 +2,6 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeMap,
     rc::Rc,
     time::Duration,
 };
@@ -11,8 +10,8 @@ use checks::kit::{
     Cx,
     engine::Event,
     kube::{
-        ChosenNode, JobProblem, Kube, KubeError, KubeRequest, LogParams, Pod, WatchEvent,
-        WatchParams,
+        ChosenNode, JobProblem, Kube, KubeError, KubeRequest, List, ListParams, LogParams, Pod, PodStage,
+        WatchEvent, WatchParams,
     },
     net::Fault,
     sanitize_text,
@@ -37,6 +36,10 @@ const WATCH_SECONDS: u32 = 280;
 const WATCH_PAUSE: Duration = Duration::from_millis(500);
 /// How long a log may take.
 const LOG_WAIT: Duration = Duration::from_secs(30);
+/// How long the last list of the pods may take.
+const LIST_WAIT: Duration = Duration::from_secs(20);
+/// The most pods that are kept of a Job whose creation is not answered yet: others may have our labels.
+const MAX_EARLY: usize = 8;
 /// Whom each result is told.
 pub(super) type Tell = Rc<dyn Fn(Event)>;
 
@@ -49,59 +52,34 @@ pub(super) struct Jobs<'a> {
     pub(super) grafter: &'a Grafter,
     pub(super) tell: Tell,
     pub(super) packages: &'a Packages,
-    pub(super) states: Vec<Cell<State>>,
-    /// The Jobs that own what carries the agent, as far as they may exist.
-    pub(super) carriers: RefCell<Vec<String>>,
-    /// The ids of the Jobs that exist.
-    pub(super) ids: RefCell<Vec<Option<String>>>,
-    /// The pods that were seen before the creation of their Jobs was answered.
-    pub(super) early: RefCell<BTreeMap<usize, Pod>>,
-    /// Whether pods have started.
-    pub(super) has_run: Vec<Cell<bool>>,
-    /// What Kubernetes last said of a pod that has not started.
-    pub(super) said: RefCell<Vec<Option<(String, String)>>>,
+    /// What is known of each node's Job.
+    pub(super) slots: RefCell<Vec<Slot>>,
+    /// Whether the Job that owns the others was asked to be created, and may exist.
+    pub(super) may_own: Cell<bool>,
+    /// How many Jobs exist.
+    pub(super) created: Cell<usize>,
     open: Cell<usize>,
     reported: Cell<usize>,
-    pub(super) deleted: Cell<usize>,
-    /// Those that are not needed any more, and what waits for them.
-    pub(super) done_with: RefCell<Vec<usize>>,
-    pub(super) is_done_with: Notify,
+    /// Why the pods cannot be followed.
+    unseen: RefCell<Option<String>>,
     changed: Notify,
     pub(super) began: Instant,
     progressed: Cell<Instant>,
 }
 
-/// How far a Job is.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum State {
-    /// It is not created.
-    Planned,
-    /// It was asked to be created, and may exist.
-    Begun,
-    /// It exists.
-    Created,
-    /// Its node reported, or will not.
-    Settled(Left),
-}
-
-/// What there is of a Job whose node has reported, or will not.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Left {
-    /// It was not created.
-    Nothing,
-    /// Its creation was not answered yet.
-    Begun,
-    /// It exists.
-    Created,
-    /// It was deleted.
-    Deleted,
-}
-
-impl State {
-    /// Returns whether the Job was, as far as is known, or may have been, created.
-    fn was_begun(self) -> bool {
-        !matches!(self, Self::Planned | Self::Settled(Left::Nothing))
-    }
+/// What is known of the Job of a node.
+#[derive(Debug, Default)]
+pub(super) struct Slot {
+    /// Its id, once it exists.
+    id: Option<String>,
+    /// The pods that were seen before its creation was answered.
+    early: Vec<Pod>,
+    /// How far its pod is.
+    stage: PodStage,
+    /// What Kubernetes last said of its pod, which has not started.
+    said: Option<(String, String)>,
+    /// Whether its node reported, or will not.
+    is_settled: bool,
 }
 
 /// What became of the Jobs.
@@ -129,17 +107,12 @@ impl<'a> Jobs<'a> {
             grafter,
             packages,
             tell,
-            states: nodes.iter().map(|_| Cell::new(State::Planned)).collect(),
-            carriers: RefCell::default(),
-            ids: RefCell::new(vec![None; nodes.len()]),
-            early: RefCell::default(),
-            has_run: vec![Cell::new(false); nodes.len()],
-            said: RefCell::new(vec![None; nodes.len()]),
+            slots: RefCell::new(nodes.iter().map(|_| Slot::default()).collect()),
+            may_own: Cell::default(),
+            created: Cell::default(),
             open: Cell::new(nodes.len()),
             reported: Cell::default(),
-            deleted: Cell::default(),
-            done_with: RefCell::default(),
-            is_done_with: Notify::new(),
+            unseen: RefCell::default(),
             changed: Notify::new(),
             began: Instant::now(),
             progressed: Cell::new(Instant::now()),
@@ -150,28 +123,13 @@ impl<'a> Jobs<'a> {
     /// long, or until `stop` is notified; then deletes them.
     pub(super) async fn run(&self, wait: Duration, stop: &Notify, keep: bool) -> Outcome {
         let working = join3(self.create_all(), self.follow(), self.look_at_events());
-        let is_stopped = tokio::select! {
-            _ = working => false,
-            () = self.delete_each(), if !keep => false,
-            () = self.stalled(wait) => false,
-            () = stop.notified() => true,
+        tokio::select! {
+            _ = working => {}
+            () = self.stalled(wait) => self.give_up().await,
+            () = stop.notified() => {}
         };
-        if !is_stopped {
-            for number in 0..self.nodes.len() {
-                let why = self.said.borrow()[number].clone();
-                let why = why.map_or_else(
-                    || JobProblem::NoResult { said: "timed-out".to_owned() },
-                    |(reason, said)| JobProblem::NotStarted { reason, said },
-                );
-                self.settle(number, Err(why));
-            }
-        }
-        if !keep {
-            self.delete_rest().await;
-        }
-        let created = self.states.iter().filter(|state| state.get().was_begun()).count();
-        let created = created + self.carriers.borrow().len();
-        Outcome { created, reported: self.reported.get(), deleted: self.deleted.get() }
+        let deleted = if keep { 0 } else { self.delete_all().await };
+        Outcome { created: self.created.get(), reported: self.reported.get(), deleted }
     }
 
     pub(super) fn jobs(&self) -> KubeRequest {
@@ -184,15 +142,12 @@ impl<'a> Jobs<'a> {
 
     /// Notes what came of a node, once.
     pub(super) fn settle(&self, number: usize, result: Result<Vec<Event>, JobProblem>) {
-        let left = match self.states[number].get() {
-            State::Settled(_) => return,
-            State::Planned => Left::Nothing,
-            State::Begun => Left::Begun,
-            State::Created => Left::Created,
+        let was_settled = {
+            let slot = &mut self.slots.borrow_mut()[number];
+            std::mem::replace(&mut slot.is_settled, true)
         };
-        self.states[number].set(State::Settled(left));
-        if left == Left::Created {
-            self.be_done_with(number);
+        if was_settled {
+            return;
         }
         self.note_progress();
         let node = &self.nodes[number];
@@ -239,15 +194,20 @@ impl<'a> Jobs<'a> {
             let params =
                 WatchParams::default().labels(&self.settings.selector()).timeout(WATCH_SECONDS);
             let Ok(request) = self.pods().watch(&params, &version) else { return };
-            let Ok(mut watch) = self.kube.watch::<Pod>(self.cx, request).await else {
-                sleep(WATCH_PAUSE).await;
-                continue;
+            let mut watch = match self.kube.watch::<Pod>(self.cx, request).await {
+                Ok(watch) => watch,
+                Err(error) => {
+                    *self.unseen.borrow_mut() = Some(error.said());
+                    sleep(WATCH_PAUSE).await;
+                    continue;
+                }
             };
             loop {
                 let change = tokio::select! {
                     change = watch.next() => change,
                     () = self.all_settled() => return,
                 };
+                *self.unseen.borrow_mut() = None;
                 match change {
                     Ok(Some(WatchEvent::Added(pod) | WatchEvent::Modified(pod))) => {
                         version.clone_from(&pod.metadata.resource_version);
@@ -265,25 +225,59 @@ impl<'a> Jobs<'a> {
                         "0".clone_into(&mut version);
                         break;
                     }
-                    Ok(None) | Err(_) => break,
+                    Ok(None) => break,
+                    Err(error) => {
+                        *self.unseen.borrow_mut() = Some(error.said());
+                        break;
+                    }
                 }
             }
             sleep(WATCH_PAUSE).await;
         }
     }
 
+    /// Lists the pods once more, as a watch may have broken or fallen silent; then says of each node
+    /// that has not reported how far its pod was seen to be.
+    async fn give_up(&self) {
+        let listing = async {
+            let params = ListParams::default().labels(&self.settings.selector());
+            self.kube.ask::<List<Pod>>(self.cx, self.pods().list(&params)?).await
+        };
+        let listed = timeout(LIST_WAIT, listing).await;
+        match listed.unwrap_or(Err(KubeError::Broken(Fault::TimedOut))) {
+            Ok(pods) => {
+                for pod in &pods.items {
+                    self.take(pod).await;
+                }
+                *self.unseen.borrow_mut() = None;
+            }
+            Err(error) => *self.unseen.borrow_mut() = Some(error.said()),
+        }
+        for number in 0..self.nodes.len() {
+            let (said, stage) = {
+                let slot = &mut self.slots.borrow_mut()[number];
+                (slot.said.take(), slot.stage)
+            };
+            let why = match said {
+                Some((reason, said)) => JobProblem::NotStarted { reason, said },
+                None => JobProblem::Stalled { stage, said: self.unseen.borrow().clone() },
+            };
+            self.settle(number, Err(why));
+        }
+    }
+
     /// Returns the number of the Job that made this pod. Anybody may give a pod our labels.
     fn number(&self, pod: &Pod) -> Option<usize> {
-        let number = pod.metadata.labels.get(NUMBER)?.parse().ok()?;
-        let ids = self.ids.borrow();
-        let id = ids.get::<usize>(number)?.as_ref()?;
+        let number = numbered(pod)?;
+        let slots = self.slots.borrow();
+        let id = slots.get(number)?.id.as_ref()?;
         pod.metadata.owner_references.iter().any(|owner| owner.uid == *id).then_some(number)
     }
 
     /// Takes the state of a pod.
-    pub(super) async fn take(&self, pod: &Pod) {
+    async fn take(&self, pod: &Pod) {
         let Some(number) = self.number(pod) else { return self.keep_early(pod) };
-        if matches!(self.states[number].get(), State::Settled(_)) {
+        if self.slots.borrow()[number].is_settled {
             return;
         }
         let (node, placed) = (&self.nodes[number].name, &pod.spec.node_name);
@@ -292,10 +286,10 @@ impl<'a> Jobs<'a> {
             return self.settle(number, Err(JobProblem::ViewRewritten { fields }));
         }
         match read_pod(pod, self.settings.request.image.is_some()) {
-            Progress::Waits => {}
+            Progress::Waits => self.slots.borrow_mut()[number].stage = PodStage::PodPending,
             Progress::Runs => {
-                self.has_run[number].set(true);
-                self.said.borrow_mut()[number] = None;
+                let slot = &mut self.slots.borrow_mut()[number];
+                (slot.stage, slot.said) = (PodStage::PodRunning, None);
             }
             Progress::Fails(why) => self.settle(number, Err(why)),
             Progress::Ended { message, reason, exit_code } => {
@@ -303,6 +297,53 @@ impl<'a> Jobs<'a> {
                 self.settle(number, result);
             }
         }
+    }
+
+    /// Notes that a Job exists. Its pod may have been seen before.
+    pub(super) async fn is_created(&self, number: usize, id: String) {
+        self.note_progress();
+        let early = {
+            let slot = &mut self.slots.borrow_mut()[number];
+            slot.id = Some(id);
+            std::mem::take(&mut slot.early)
+        };
+        for pod in &early {
+            self.take(pod).await;
+        }
+    }
+
+    /// Keeps a pod that says that it is of a Job whose creation is not answered yet.
+    fn keep_early(&self, pod: &Pod) {
+        let Some(number) = numbered(pod) else { return };
+        let mut slots = self.slots.borrow_mut();
+        let Some(slot) = slots.get_mut(number).filter(|slot| slot.id.is_none()) else { return };
+        // The newest state of a pod counts.
+        slot.early.retain(|known| known.metadata.uid != pod.metadata.uid);
+        if !slot.is_settled && slot.early.len() < MAX_EARLY {
+            slot.early.push(pod.clone());
+        }
+    }
+
+    /// Notes what an event of Kubernetes says of a pod that has not started.
+    pub(super) fn note_said(&self, number: usize, reason: String, said: String) {
+        self.slots.borrow_mut()[number].said = Some((reason, said));
+    }
+
+    /// Returns whether the pod of a Job was seen to run.
+    pub(super) fn has_run(&self, number: usize) -> bool {
+        self.slots.borrow()[number].stage == PodStage::PodRunning
+    }
+
+    /// Notes that a pod was deleted before it reported.
+    fn is_gone(&self, pod: &Pod) {
+        let Some(number) = self.number(pod) else { return };
+        let (reason, said) = ("Deleted".to_owned(), sanitize_text(&pod.status.message));
+        let why = if self.has_run(number) {
+            JobProblem::EndedEarly { reason, exit_code: 137 }
+        } else {
+            JobProblem::NotStarted { reason, said }
+        };
+        self.settle(number, Err(why));
     }
 
     async fn result(
@@ -332,27 +373,9 @@ impl<'a> Jobs<'a> {
         }
         Err(JobProblem::EndedEarly { reason, exit_code })
     }
+}
 
-    /// Keeps a pod that says that it is of a Job whose creation is not answered yet.
-    fn keep_early(&self, pod: &Pod) {
-        let number = pod.metadata.labels.get(NUMBER).and_then(|number| number.parse().ok());
-        let is_begun = |number: &usize| {
-            self.states.get(*number).is_some_and(|state| state.get() == State::Begun)
-        };
-        if let Some(number) = number.filter(is_begun) {
-            self.early.borrow_mut().insert(number, pod.clone());
-        }
-    }
-
-    /// Notes that a pod was deleted before it reported.
-    fn is_gone(&self, pod: &Pod) {
-        let Some(number) = self.number(pod) else { return };
-        let (reason, said) = ("Deleted".to_owned(), sanitize_text(&pod.status.message));
-        let why = if self.has_run[number].get() {
-            JobProblem::EndedEarly { reason, exit_code: 137 }
-        } else {
-            JobProblem::NotStarted { reason, said }
-        };
-        self.settle(number, Err(why));
-    }
+/// Returns the number that a pod's labels name.
+fn numbered(pod: &Pod) -> Option<usize> {
+    pod.metadata.labels.get(NUMBER)?.parse().ok()
 }

@@ -14,7 +14,7 @@ pub(super) const NUMBER: &str = "check-acr/number";
 
 /// How long Kubernetes keeps a Job that has ended, if it is not deleted.
 const TIME_TO_LIVE: u64 = 120;
-/// How much longer what carries the agent stays for each node, in milliseconds.
+/// How much longer the owner of a run's objects stays for each node, in milliseconds.
 const EACH_NODE: u64 = 200;
 /// The user of a pod that sees nothing of its node.
 const NOBODY: u64 = 65532;
@@ -93,23 +93,30 @@ impl JobSettings {
         })
     }
 
-    /// Returns the name of the Job that owns what carries the agent to one kind of node.
-    pub(super) fn carrier_name(&self, architecture: &str) -> String {
-        format!("check-acr-{}-{architecture}", self.run)
+    /// Returns the name of the Job that owns everything else of a run.
+    pub(super) fn owner_name(&self) -> String {
+        format!("check-acr-{}-owner", self.run)
     }
 
-    /// Returns the Job that owns what carries the agent to that many nodes: like that of a node, but
+    /// Returns the Job that owns everything else of a run on that many nodes: like that of a node, but
     /// without a pod. Its deadline and its time to live run all the same, and what it owns goes with
     /// it. Creating and starting thousands of others takes a while.
-    pub(super) fn carrier(&self, node: &ChosenNode, start: &Start, nodes: usize) -> Value {
+    pub(super) fn owner(&self, node: &ChosenNode, start: &Start, nodes: usize) -> Value {
         let mut job = self.job(0, node, start);
-        job["metadata"]["name"] = self.carrier_name(&node.architecture).into();
+        job["metadata"]["name"] = self.owner_name().into();
         job["metadata"]["annotations"] = json!({});
         job["spec"]["parallelism"] = 0.into();
         let seconds =
             2 * self.deadline + EACH_NODE * u64::try_from(nodes).unwrap_or_default() / 1000;
         job["spec"]["activeDeadlineSeconds"] = seconds.into();
         job
+    }
+
+    /// Returns the object as one that goes with the owner of this id.
+    pub(super) fn owned(&self, mut object: Value, uid: &str) -> Value {
+        let owner = json!({ "apiVersion": "batch/v1", "kind": "Job", "name": self.owner_name(), "uid": uid });
+        object["metadata"]["ownerReferences"] = json!([owner]);
+        object
     }
 
     /// Returns a pod like that of the Job. Pod Security enforces on pods only.

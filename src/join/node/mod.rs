@@ -5,12 +5,12 @@ mod admission;
 mod carried;
 mod cleanup;
 mod create;
-mod delete;
 mod events;
 mod graft;
 mod jobs;
 pub(crate) mod manifest;
 mod reading;
+mod starts;
 pub(crate) mod told;
 
 use std::{
@@ -40,6 +40,7 @@ pub(crate) use cleanup::cleanup;
 use graft::Grafter;
 use jobs::{Jobs, Tell};
 use manifest::JobSettings;
+use starts::Starts;
 use told::Told;
 
 /// How long pods may take to start, besides what the agent may take.
@@ -239,8 +240,8 @@ fn interrupted_ends(events: &[Event], target: Option<&String>) -> Vec<EventKind>
     vec![EventKind::Found { step: steps::JOBS.name.to_owned(), finding: why }]
 }
 
-/// Returns what a run would create for these nodes: their Jobs, and the ConfigMaps that carry the
-/// agent, whose owner gets its id when it is created.
+/// Returns what a run would create for these nodes: their Jobs, the ConfigMaps that carry the agent, and
+/// the Job that owns them all, whose id it gets when it is created.
 ///
 /// # Errors
 /// Returns why the agent cannot be carried.
@@ -250,27 +251,16 @@ pub(crate) async fn manifests_of(
     programs: Programs,
     world: World,
 ) -> Result<Vec<Value>, Finding> {
-    if let Some(image) = &settings.request.image {
-        let start = create::pulled(image);
-        let jobs = nodes.iter().enumerate().map(|(n, node)| settings.job(n, node, &start));
-        return Ok(jobs.collect());
+    let starts = Starts::of(settings, nodes, &Packages::new(programs, Rc::new(world))).await;
+    if let Some((_, why)) = starts.unable.first() {
+        return Err(why.clone().into());
     }
-    let packages = Packages::new(programs, Rc::new(world));
-    let mut objects = vec![];
-    for (architecture, numbers) in create::kinds(nodes) {
-        let package = packages.of(architecture).await.map_err(Finding::from)?;
-        for (place, number) in numbers.iter().enumerate() {
-            let node = &nodes[*number];
-            let start = carried::start(settings, node, package.maps.len());
-            let start = start.map_err(Finding::from)?;
-            if place == 0 {
-                objects.push(settings.carrier(node, &start, numbers.len()));
-                objects.extend(carried::maps(settings, architecture, &package, ""));
-            }
-            objects.push(settings.job(*number, node, &start));
-        }
-    }
-    Ok(objects)
+    let owned = |object: Value| settings.owned(object, "");
+    let owner = starts.owner(settings, nodes);
+    let maps = starts.maps(settings).into_iter().map(owned);
+    let jobs = starts.able.iter();
+    let jobs = jobs.map(|(number, start)| owned(settings.job(*number, &nodes[*number], start)));
+    Ok(owner.into_iter().chain(maps).chain(jobs).collect())
 }
 
 /// Kubernetes' name of the processor that this program is built for.
