@@ -256,6 +256,8 @@ empty() {
 }
 # Side by side: a Job that does nothing, a run that carries the agent, a run by --image; from the start
 # to the end of the program, and from the creation of the node's Job until its result is told.
+# A kubelet looks once a second which containers have ended (its PLEG), so how long a Job takes depends on
+# where in that second it begins: each way begins at parts of a second that are spread evenly.
 case_speed() {
   local i; : >"$here/times"
   kubectl config view --raw --minify --flatten -o json >"$here/config.json"
@@ -263,6 +265,8 @@ case_speed() {
   jq -r '.clusters[0].cluster["certificate-authority-data"]' "$here/config.json" | base64 -d >"$here/ca.crt"
   jq -r '.users[0].user["client-certificate-data"]' "$here/config.json" | base64 -d >"$here/client.crt"
   jq -r '.users[0].user["client-key-data"]' "$here/config.json" | base64 -d >"$here/client.key"
+  local runs=${RUNS:-20}
+  await() { awk -v part="$1" -v runs="$runs" -v now="$(date +%s.%N)" 'BEGIN { w = part / runs - (now - int(now)); print w < 0 ? w + 1 : w }' | xargs sleep; }
   run() {  # run WAY ARGS…
     local way=$1; shift
     local began; began=$(date +%s%N)
@@ -272,15 +276,16 @@ case_speed() {
       (map(select(.event == "exchanged" and (.request | test("POST /apis/batch/.*/jobs$")))) | last | (at - .took_ms)) as $began
       | (map(select(.event == "exchanged" and (.request | startswith("DELETE ")))) | first | (at - .took_ms)) as $ended | "\($w)-job \($ended - $began)"' "$here/events" >>"$here/times"
   }
-  for i in $(seq "${RUNS:-9}"); do
-    echo "empty $(empty "empty-$i")" >>"$here/times"
-    run carried
-    run image --image "$AGENT_IMAGE"
+  for i in $(seq "$runs"); do
+    await "$i"; echo "empty $(empty "empty-$i")" >>"$here/times"
+    await "$i"; run carried
+    await "$i"; run image --image "$AGENT_IMAGE"
   done
-  middle() { awk -v w="$1" '$1 == w { print $2 }' "$here/times" | sort -n | awk '{ a[NR] = $1 } END { print a[int((NR + 1) / 2)] }'; }
-  local empty; empty=$(middle empty)
-  say "      an empty Job: $empty ms (the middle of ${RUNS:-9})"
-  for i in carried-job image-job carried image; do say "      $i: $(middle $i) ms, $(($(middle $i) * 100 / empty)) %"; done
+  mean() { awk -v w="$1" '$1 == w { sum += $2; n++ } END { printf "%d", sum / n }' "$here/times"; }
+  local empty; empty=$(mean empty)
+  [ -z "${KEEP:-}" ] || cp "$here/times" "$KEEP/times"
+  say "      an empty Job: $empty ms (the mean of $runs)"
+  for i in carried-job image-job carried image; do say "      $i: $(mean $i) ms, $(($(mean $i) * 100 / empty)) %"; done
 }
 
 kubectl create namespace "$namespace" >/dev/null || exit 1
