@@ -72,6 +72,8 @@ fn unanswered(host: &Host, user: &str, error: &KubeError) -> Problem {
         KubeError::Refused(said) => match said.code {
             401 => Problem::Unauthorized { host: name, user },
             403 => Problem::Forbidden { user, said: error.said() },
+            // A selector that it cannot read; more requests than it takes.
+            400..500 => Problem::RequestRefused { host: name, said: error.said() },
             _ => Problem::ServerFails { host: name, said: error.said() },
         },
         KubeError::Unexpected { status: 401, .. } => Problem::Unauthorized { host: name, user },
@@ -142,6 +144,7 @@ pub async fn review(cx: &Cx, api: &Api, request: &NodeRequest) -> StepResult<Acc
     let shown = |of: &[&Right]| of.iter().map(|right| right.shown()).collect::<Vec<_>>();
     let (vital, others): (Vec<&Right>, Vec<&Right>) =
         missing.iter().partition(|right| right.loses == Loses::Everything);
+    let user = if missing.is_empty() { user } else { api.kube.user(cx).await };
     if !vital.is_empty() {
         let rights = shown(&vital);
         return Err(NoFact::could_not_tell(Problem::RightsMissing { user, rights, namespace }));

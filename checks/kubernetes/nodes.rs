@@ -12,6 +12,7 @@ use crate::kit::{
         Access, Api, ChosenNode, GetParams, KubeError, KubeRequest, List, ListParams, Node,
         NodeChoice, NodeImage, NodeRequest, Nodes,
     },
+    rules::is_object_name,
     sanitize_text,
 };
 
@@ -68,7 +69,7 @@ fn failed(api: &Api, error: &KubeError) -> NoFact {
 async fn named(cx: &Cx, api: &Api, names: &[String], all: bool) -> StepResult<Listed> {
     let mut found = Listed::default();
     let path = KubeRequest::new("/api/v1/nodes");
-    for name in names {
+    for name in names.iter().filter(|name| is_object_name(name)) {
         let request = path.get(name, &GetParams::default());
         let got = match request.map_err(KubeError::from) {
             Ok(request) => api.kube.ask::<Node>(cx, request).await,
@@ -109,7 +110,9 @@ async fn listed(cx: &Cx, api: &Api, request: &NodeRequest) -> StepResult<Listed>
     for _ in 0..MAX_PAGES {
         let page = path.list(&params).map_err(|error| failed(api, &error.into()))?;
         let page: List<Node> = api.kube.ask(cx, page).await.map_err(|error| failed(api, &error))?;
-        for node in page.items.iter().filter(|node| names.insert(node.metadata.name.clone())) {
+        // A name that is none would be told, and be a part of the path of a request.
+        let named = page.items.iter().filter(|node| is_object_name(&node.metadata.name));
+        for node in named.filter(|node| names.insert(node.metadata.name.clone())) {
             match unfit(node) {
                 None => found.fit.push(chosen(node)),
                 Some(unfit) => {

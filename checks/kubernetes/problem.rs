@@ -80,6 +80,13 @@ pub enum Problem {
         /// What it says.
         said: String,
     },
+    /// It does not take the request.
+    RequestRefused {
+        /// The host.
+        host: String,
+        /// What it says.
+        said: String,
+    },
     /// It fails.
     ServerFails {
         /// The host.

@@ -36,7 +36,7 @@ pub async fn try_admission(cx: &Cx, api: &Api, templates: &[PodTemplate]) -> Tri
         if let Some((kind, object)) = &template.workload {
             match trial.run(cx, &kind.path(&trial.namespace), object).await {
                 Ok(admitted) => take_template(&mut pod, &admitted),
-                Err(error) => match trial.failed(Tried::TheWorkload, *kind, &error) {
+                Err(error) => match trial.failed(cx, Tried::TheWorkload, *kind, &error).await {
                     Some((finding, true)) => {
                         // Nothing will make its pod.
                         seen.found.push((trial.images(), finding));
@@ -50,7 +50,7 @@ pub async fn try_admission(cx: &Cx, api: &Api, templates: &[PodTemplate]) -> Tri
         match trial.run(cx, &path, &pod).await {
             Ok(admitted) => seen.found.extend(trial.rewritten(&admitted)),
             Err(error) => {
-                let failed = trial.failed(Tried::ItsPod, WorkloadKind::Pod, &error);
+                let failed = trial.failed(cx, Tried::ItsPod, WorkloadKind::Pod, &error).await;
                 let finding = failed.map(|(finding, is_refused)| {
                     // Why neither was seen is the same, and told once.
                     unseen = unseen.take().filter(|_| is_refused);
@@ -101,8 +101,9 @@ impl<'a> Trial<'a> {
 
     /// Returns what is said of a dry run that failed, and whether it is a refusal: only the words of a
     /// policy or a webhook are one. Nothing of what exists already: it was admitted first.
-    fn failed(
+    async fn failed(
         &self,
+        cx: &Cx,
         tried: Tried,
         kind: WorkloadKind,
         error: &KubeError,
@@ -117,7 +118,7 @@ impl<'a> Trial<'a> {
             Some(Refusal::Policy { policy }) => policy,
             Some(Refusal::Webhook { webhook }) => webhook,
             _ => {
-                let user = self.api.kube.cluster().user.clone();
+                let user = self.api.kube.user(cx).await;
                 let group = kind.group();
                 let dot = if group.is_empty() { "" } else { "." };
                 let resource = format!("{}{dot}{group}", kind.resource());

@@ -127,15 +127,17 @@ async fn each_pod(
     for selection in lists {
         let Selection { labels, fields, .. } = selection;
         let wanted = ListOf { what: "pods", path: path(api, scope, "pods"), labels, fields };
-        list(cx, api, &wanted, |pod: Pod| {
+        let listed = list(cx, api, &wanted, |pod: Pod| {
             let is_known = !seen.insert(pod.metadata.uid.clone()) && !pod.metadata.uid.is_empty();
             if !is_known && selection.has(&pod) {
                 count += 1;
                 take(pod);
             }
         })
-        .await
-        .map_err(|error| not_listed(api, scope, "pods", &error))?;
+        .await;
+        if let Err(error) = listed {
+            return Err(not_listed(cx, api, scope, "pods", &error).await);
+        }
     }
     Ok(count)
 }
@@ -319,11 +321,16 @@ async fn wants_pods(cx: &Cx, api: &Api, kind: WorkloadKind, of: &NotCreated) -> 
     }
 }
 
-fn not_listed(api: &Api, scope: &PodScope, what: &'static str, error: &KubeError) -> NoFact {
-    let cluster = api.kube.cluster();
-    let namespace = (!scope.everywhere).then(|| cluster.namespace.clone());
+async fn not_listed(
+    cx: &Cx,
+    api: &Api,
+    scope: &PodScope,
+    what: &'static str,
+    error: &KubeError,
+) -> NoFact {
+    let namespace = (!scope.everywhere).then(|| api.kube.cluster().namespace.clone());
     if error.status() == Some(403) {
-        let (user, what) = (cluster.user.clone(), what.to_owned());
+        let (user, what) = (api.kube.user(cx).await, what.to_owned());
         return NoFact::could_not_tell(Problem::MayNotList { user, what, namespace });
     }
     NoFact::could_not_tell(Problem::NotListed { what: what.to_owned(), said: error.said() })

@@ -14,7 +14,7 @@ use super::{
     azure::{AzureArgs, registry},
     cloud,
     cluster::{KubeArgs, NodeArgs, ProgramArgs},
-    duration,
+    duration, object_name,
 };
 
 /// Which cluster pulls from which registry, and how to look.
@@ -34,13 +34,13 @@ pub(crate) struct AksArgs {
     #[arg(long, value_name = "REF", help_heading = "What is asked")]
     pub acr: String,
     /// Look from this node [default: one ready node of each pool]
-    #[arg(long, value_name = "NAME", conflicts_with = "all_nodes", help_heading = "Which nodes")]
+    #[arg(long, value_name = "NAME", value_parser = object_name, conflicts_with = "all_nodes", help_heading = "Which nodes")]
     pub node_name: Option<String>,
     /// Look from every ready node
     #[arg(long, help_heading = "Which nodes")]
     pub all_nodes: bool,
     /// The namespace of the Jobs [default: default]
-    #[arg(long, value_name = "NAMESPACE", help_heading = "How to look")]
+    #[arg(long, value_name = "NAMESPACE", value_parser = object_name, help_heading = "How to look")]
     pub namespace: Option<String>,
     /// Look from pods with a network of their own, where the cluster allows nothing else: the files
     /// and the network of the node are not seen

@@ -5,7 +5,7 @@ use std::{env, ffi::OsString, path::PathBuf, time::Duration};
 use checks::kit::kube::{Impersonate, KubeOptions, NodeChoice, NodeRequest};
 use clap::{Args as ArgGroup, ValueEnum};
 
-use super::{CheckOptions, duration};
+use super::{CheckOptions, duration, object_name};
 
 /// Which cluster is asked, and as which user.
 #[derive(ArgGroup, Clone, Debug, Default)]
@@ -17,7 +17,7 @@ pub(crate) struct KubeArgs {
     #[arg(long, value_name = "NAME", help_heading = "Which cluster")]
     pub context: Option<String>,
     /// The namespace [default: that of the context]
-    #[arg(short, long, value_name = "NAME", help_heading = "Which cluster")]
+    #[arg(short, long, value_name = "NAME", value_parser = object_name, help_heading = "Which cluster")]
     pub namespace: Option<String>,
     /// Ask as this user, if you may impersonate it
     #[arg(long = "as", value_name = "USER", help_heading = "Which cluster")]
@@ -94,7 +94,7 @@ pub(crate) struct ProgramArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "image", help_heading = "How to look")]
     pub agent: Option<PathBuf>,
     /// The secret with which the nodes pull --image
-    #[arg(long, value_name = "NAME", requires = "image", help_heading = "How to look")]
+    #[arg(long, value_name = "NAME", value_parser = object_name, requires = "image", help_heading = "How to look")]
     pub pull_secret: Option<String>,
     /// Read the environment that containerd and the kubelet run with, and not only what is configured:
     /// the pods get the capability SYS_PTRACE, and no AppArmor profile
@@ -123,7 +123,7 @@ pub(crate) struct NodeArgs {
     #[arg(value_name = "REF")]
     pub asked: Vec<String>,
     /// Look from this node (repeatable) [default: one ready node of each pool]
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["all_nodes", "selector"], help_heading = "Which nodes")]
+    #[arg(long, value_name = "NAME", value_parser = object_name, conflicts_with_all = ["all_nodes", "selector"], help_heading = "Which nodes")]
     pub node: Vec<String>,
     /// Look from every ready node
     #[arg(long, help_heading = "Which nodes")]
@@ -238,7 +238,7 @@ pub(crate) struct RbacArgs {
     #[arg(long, conflicts_with = "image")]
     pub here: bool,
     /// The namespace of the pods and of the Jobs
-    #[arg(short, long, value_name = "NAME", default_value = "default")]
+    #[arg(short, long, value_name = "NAME", value_parser = object_name, default_value = "default")]
     pub namespace: String,
     /// The user that gets them (repeatable)
     #[arg(long = "for", value_name = "USER")]
@@ -247,7 +247,7 @@ pub(crate) struct RbacArgs {
     #[arg(long = "for-group", value_name = "GROUP")]
     pub groups: Vec<String>,
     /// The service account of that namespace that gets them (repeatable)
-    #[arg(long = "for-service-account", value_name = "NAME")]
+    #[arg(long = "for-service-account", value_name = "NAME", value_parser = object_name)]
     pub accounts: Vec<String>,
     /// What a run with --image needs, which carries nothing
     #[arg(long)]

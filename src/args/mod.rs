@@ -10,7 +10,12 @@ pub(crate) mod why;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use checks::kit::{Cloud, engine::Vantage, rules::Platform, target::Who};
+use checks::kit::{
+    Cloud,
+    engine::Vantage,
+    rules::{Platform, is_object_name},
+    target::Who,
+};
 use clap::{Args as ArgGroup, Parser, Subcommand};
 
 use crate::run::Wanted;
@@ -288,6 +293,14 @@ fn duration(text: &str) -> Result<Duration, String> {
         return Ok(duration);
     }
     Err("a run takes at least 1s and at most a day".into())
+}
+
+/// Parses the name of an object of Kubernetes. Another would change the path of a request.
+fn object_name(text: &str) -> Result<String, String> {
+    if is_object_name(text) {
+        return Ok(text.to_owned());
+    }
+    Err("names in Kubernetes consist of lower-case letters, digits, - and .".into())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use checks::kit::kube::{PodScope, WorkloadKind};
 use clap::Args as ArgGroup;
 
-use super::{CheckOptions, KubeArgs, NodeArgs, ProgramArgs};
+use super::{CheckOptions, KubeArgs, NodeArgs, ProgramArgs, object_name};
 
 /// How many seconds a host may take to begin its response. It is longer than what any other step of a
 /// pull waits for a host that takes no connection.
@@ -49,7 +49,7 @@ pub(crate) struct WhyArgs {
     #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000), help_heading = "How to look")]
     pub max_nodes: u16,
     /// The namespace of the Jobs [default: that of the context, or --namespace]
-    #[arg(long, value_name = "NAME", help_heading = "How to look")]
+    #[arg(long, value_name = "NAME", value_parser = object_name, help_heading = "How to look")]
     pub jobs_namespace: Option<String>,
     /// What runs on the nodes.
     #[command(flatten)]

@@ -8,6 +8,7 @@ use checks::{
     steps,
 };
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::report::{Report, Step, View};
 
@@ -200,7 +201,16 @@ fn doubt_other_ways(verdict: &mut ViewVerdict<'_>, report: &Report, messages: &M
 /// before the registry.
 fn is_pulled_on_way(view: &View, verdict: &ViewVerdict<'_>) -> bool {
     let passed = |step| status_of(view, verdict, step) == Some(StepStatus::Passed);
-    passed(steps::RUNTIME) && passed(steps::MIRROR_LAYER)
+    passed(steps::RUNTIME) && passed(steps::MIRROR_LAYER) && has_bytes(view, steps::MIRROR_LAYER)
+}
+
+/// Returns whether the evidence of a step has bytes of the image: of a layer, or of the config where there
+/// is none. What another program reported may say that it passed and no more.
+fn has_bytes(view: &View, step: checks::kit::Step) -> bool {
+    let end = view.step(step.name).and_then(|step| step.end.as_deref());
+    let Some(StepEnd::Passed { saw }) = end else { return false };
+    let number = |field: &str| saw.get(field).and_then(Value::as_u64).unwrap_or_default();
+    number("bytes") > 0 || (number("layers") == 0 && number("config") > 0)
 }
 
 /// Makes warnings of what fails at the registry itself: the image came without it.
@@ -334,7 +344,7 @@ fn can(report: &Report, view: &View, verdict: &ViewVerdict<'_>) -> Outcome {
     {
         Outcome::CouldNotTell
     } else if report.has_image() {
-        if passed(steps::LAYER) && !is_way_open(view, verdict) {
+        if passed(steps::LAYER) && has_bytes(view, steps::LAYER) && !is_way_open(view, verdict) {
             Outcome::Pull
         } else {
             Outcome::CouldNotTell

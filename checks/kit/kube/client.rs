@@ -13,10 +13,13 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer},
 };
 use serde::{Serialize, Serializer, de::DeserializeOwned};
-use serde_json::Map;
-use tokio::time::{Instant, sleep, timeout};
+use serde_json::{Map, Value, json};
+use tokio::{
+    sync::OnceCell,
+    time::{Instant, sleep, timeout},
+};
 
-use super::{error::KubeError, options::Impersonate, watch::Watch};
+use super::{KubeRequest, PostParams, error::KubeError, options::Impersonate, watch::Watch};
 use crate::kit::{
     engine::{Cx, Exchange},
     net::{
@@ -24,7 +27,7 @@ use crate::kit::{
         client::{CONNECT_WAIT, NoResponse, WorldClient},
         pool, tls,
     },
-    redact::Secret,
+    redact::{Secret, sanitize_text},
     target::Host,
     world::{Proxy, ProxyDecision},
 };
@@ -90,6 +93,8 @@ struct Inner {
     /// The beginning of every URL.
     base: String,
     requests: Cell<usize>,
+    /// By which name the cluster knows us, once it was asked.
+    user: OnceCell<String>,
 }
 
 impl Kube {
@@ -122,7 +127,13 @@ impl Kube {
         let scheme = if server.host.plain { "http" } else { "https" };
         let as_named = Host { name: name.to_owned(), ..server.host.clone() };
         let base = format!("{scheme}://{}{}", as_named.endpoint(), server.path);
-        Ok(Self(Rc::new(Inner { client, cluster, base, requests: Cell::new(0) })))
+        Ok(Self(Rc::new(Inner {
+            client,
+            cluster,
+            base,
+            requests: Cell::new(0),
+            user: OnceCell::new(),
+        })))
     }
 
     /// Returns the cluster.
@@ -231,6 +242,26 @@ impl Kube {
         }
     }
 
+    /// Returns the name by which the cluster knows us, or impersonates us: RBAC binds that one. Kubernetes
+    /// tells it since 1.28; else it is the name in the kubeconfig, which need not be the same.
+    pub async fn user(&self, cx: &Cx) -> String {
+        self.0.user.get_or_init(|| self.reviewed_user(cx)).await.clone()
+    }
+
+    async fn reviewed_user(&self, cx: &Cx) -> String {
+        let path = KubeRequest::new("/apis/authentication.k8s.io/v1/selfsubjectreviews");
+        let body = json!({ "apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview" });
+        let request = path.create(&PostParams::default(), body.to_string().into_bytes());
+        let review: Option<Value> = match request {
+            Ok(request) => self.ask(cx, request).await.ok(),
+            Err(_) => None,
+        };
+        let name =
+            review.as_ref().and_then(|review| review["status"]["userInfo"]["username"].as_str());
+        let name = name.map(sanitize_text).filter(|name| !name.is_empty());
+        name.unwrap_or_else(|| self.cluster().user.clone())
+    }
+
     fn failure(&self, NoResponse { fault, is_connect }: NoResponse) -> KubeError {
         if !is_connect {
             return KubeError::Broken(fault);
@@ -240,7 +271,7 @@ impl Kube {
     }
 
     async fn head(&self, request: &http::Request<Vec<u8>>) -> Result<Response, NoResponse> {
-        let Inner { client, cluster, base, requests } = &*self.0;
+        let Inner { client, cluster, base, requests, .. } = &*self.0;
         let url = format!("{base}{}", request.uri());
         let mut sent = client
             .http

@@ -1,6 +1,10 @@
 //! Removes the Jobs that runs left in a cluster.
 
-use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 use checks::{
     kit::{
@@ -11,7 +15,7 @@ use checks::{
             ListParams, Meta,
         },
         messages::Lang,
-        rules::Platform,
+        rules::{Platform, is_object_name},
         target::{ControlPlane, SignIn},
     },
     steps,
@@ -19,7 +23,7 @@ use checks::{
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::manifest::{OURS, RUN};
+use super::manifest::{OURS, OWNER, RUN};
 
 /// How many Jobs a page has.
 const PAGE: u32 = 500;
@@ -29,7 +33,7 @@ const MAX_PAGES: usize = 40;
 /// What was removed, and what could not be.
 pub(crate) type Removed = (Vec<String>, Vec<String>);
 
-/// Deletes the Jobs of runs that are over. Those that still run are left to their run.
+/// Deletes the Jobs of runs that are over. Those of others are left to their run.
 ///
 /// # Errors
 /// Returns a sentence when the cluster does not answer.
@@ -99,22 +103,29 @@ async fn remove(cx: &Cx, api: &Api, everywhere: bool, dry_run: bool) -> Result<R
     // A chart called check-acr gives its objects the first label too.
     let of_runs = format!("{}={},{RUN}", OURS.0, OURS.1);
     let mut params = ListParams::default().labels(&of_runs).limit(PAGE);
-    let (mut removed, mut failed) = (vec![], vec![]);
-    let (mut seen, mut tokens) = (BTreeSet::new(), BTreeSet::new());
+    let mut runs: BTreeMap<(String, String), BTreeMap<String, Job>> = BTreeMap::new();
+    let mut tokens = BTreeSet::new();
     for _ in 0..MAX_PAGES {
         let list = KubeRequest::new(&path).list(&params)?;
         let list: List<Job> = api.kube.ask(cx, list).await?;
-        for job in list.items.iter().filter(|job| is_ours(&job.metadata)) {
-            if !seen.insert((job.metadata.namespace.clone(), job.metadata.name.clone())) {
-                continue;
-            }
-            let name = format!("job {}/{}", job.metadata.namespace, job.metadata.name);
-            let is_over = job.status.conditions.iter().any(|condition| {
-                ["Complete", "Failed"].contains(&condition.r#type.as_str())
-                    && condition.status == "True"
-            });
-            if !is_over {
-                failed.push(format!("{name} still runs; it goes by itself"));
+        for job in list.items.into_iter().filter(|job| is_ours(&job.metadata)) {
+            let run = job.metadata.labels.get(RUN).cloned().unwrap_or_default();
+            let jobs = runs.entry((job.metadata.namespace.clone(), run)).or_default();
+            jobs.insert(job.metadata.name.clone(), job);
+        }
+        let next = list.metadata.r#continue;
+        if next.is_empty() || !tokens.insert(next.clone()) {
+            break;
+        }
+        params = params.continue_token(&next);
+    }
+    let (mut removed, mut failed) = (vec![], vec![]);
+    for ((namespace, _), jobs) in &runs {
+        let run_is_over = is_over(jobs);
+        for job in jobs.values() {
+            let name = format!("job {namespace}/{}", job.metadata.name);
+            if !run_is_over {
+                failed.push(format!("{name} is of a run that goes on, or goes by itself"));
                 continue;
             }
             let done = if dry_run { Ok(()) } else { delete(cx, api, job).await };
@@ -123,13 +134,23 @@ async fn remove(cx: &Cx, api: &Api, everywhere: bool, dry_run: bool) -> Result<R
                 Err(error) => failed.push(format!("{name}: {}", error.said())),
             }
         }
-        let next = list.metadata.r#continue;
-        if next.is_empty() || !tokens.insert(next.clone()) {
-            break;
-        }
-        params = params.continue_token(&next);
     }
     Ok((removed, failed))
+}
+
+/// Returns whether a run is over: the Jobs of its nodes have ended, whatever that of the one that owns them
+/// says, which has no pod.
+fn is_over(jobs: &BTreeMap<String, Job>) -> bool {
+    let has_ended = |job: &&Job| {
+        job.status.conditions.iter().any(|condition| {
+            ["Complete", "Failed"].contains(&condition.r#type.as_str())
+                && condition.status == "True"
+        })
+    };
+    let (owners, of_nodes): (Vec<&Job>, Vec<&Job>) =
+        jobs.values().partition(|job| job.metadata.name.ends_with(OWNER));
+    let deciding = if of_nodes.is_empty() { owners } else { of_nodes };
+    deciding.iter().all(has_ended)
 }
 
 /// Returns whether a run created it, as its labels and its name say. What has no name of a domain
@@ -137,17 +158,11 @@ async fn remove(cx: &Cx, api: &Api, everywhere: bool, dry_run: bool) -> Result<R
 fn is_ours(of: &Meta) -> bool {
     let run = of.labels.get(RUN).map(String::as_str).unwrap_or_default();
     let has_our_label = of.labels.get(OURS.0).is_some_and(|value| value == OURS.1);
-    let is_domain = |name: &str| {
-        !name.is_empty()
-            && name.bytes().all(|byte| {
-                byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte)
-            })
-    };
     has_our_label
-        && is_domain(run)
+        && is_object_name(run)
         && of.name.starts_with(&format!("check-acr-{run}-"))
-        && is_domain(&of.name)
-        && is_domain(&of.namespace)
+        && is_object_name(&of.name)
+        && is_object_name(&of.namespace)
 }
 
 async fn delete(cx: &Cx, api: &Api, job: &Job) -> Result<(), KubeError> {

@@ -15,11 +15,7 @@ use futures::{
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
-use super::{
-    jobs::Jobs,
-    manifest::Start,
-    starts::Starts,
-};
+use super::{jobs::Jobs, manifest::Start, starts::Starts};
 
 /// How many requests are under way at once.
 const AT_ONCE: usize = 16;

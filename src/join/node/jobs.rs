@@ -10,13 +10,13 @@ use checks::kit::{
     Cx,
     engine::Event,
     kube::{
-        ChosenNode, JobProblem, Kube, KubeError, KubeRequest, List, ListParams, LogParams, Pod, PodStage,
-        WatchEvent, WatchParams,
+        ChosenNode, JobProblem, Kube, KubeError, KubeRequest, List, ListParams, LogParams, Pod,
+        PodStage, Watch, WatchEvent, WatchParams,
     },
     net::Fault,
     sanitize_text,
 };
-use futures::future::join3;
+use futures::future::join;
 use tokio::{
     sync::Notify,
     time::{Instant, sleep, sleep_until, timeout},
@@ -34,6 +34,10 @@ use crate::join::termination::{NoEvents, decode, events_of_log};
 const WATCH_SECONDS: u32 = 280;
 /// The pause before a watch that broke is begun again.
 const WATCH_PAUSE: Duration = Duration::from_millis(500);
+/// The pause between lists of the pods, where they cannot be watched.
+const LIST_PAUSE: Duration = Duration::from_secs(2);
+/// How often in a row the API may refuse to tell of the pods.
+const MAX_REFUSED: usize = 3;
 /// How long a log may take.
 const LOG_WAIT: Duration = Duration::from_secs(30);
 /// How long the last list of the pods may take.
@@ -60,8 +64,6 @@ pub(super) struct Jobs<'a> {
     pub(super) created: Cell<usize>,
     open: Cell<usize>,
     reported: Cell<usize>,
-    /// Why the pods cannot be followed.
-    unseen: RefCell<Option<String>>,
     changed: Notify,
     pub(super) began: Instant,
     progressed: Cell<Instant>,
@@ -112,7 +114,6 @@ impl<'a> Jobs<'a> {
             created: Cell::default(),
             open: Cell::new(nodes.len()),
             reported: Cell::default(),
-            unseen: RefCell::default(),
             changed: Notify::new(),
             began: Instant::now(),
             progressed: Cell::new(Instant::now()),
@@ -122,9 +123,10 @@ impl<'a> Jobs<'a> {
     /// Runs the Jobs until every node has reported or will not, until nothing has happened for that
     /// long, or until `stop` is notified; then deletes them.
     pub(super) async fn run(&self, wait: Duration, stop: &Notify, keep: bool) -> Outcome {
-        let working = join3(self.create_all(), self.follow(), self.look_at_events());
+        let working = join(self.create_all(), self.follow());
         tokio::select! {
-            _ = working => {}
+            _ = working => self.give_up().await,
+            () = self.look_at_events() => {}
             () = self.stalled(wait) => self.give_up().await,
             () = stop.notified() => {}
         };
@@ -187,72 +189,73 @@ impl<'a> Jobs<'a> {
         }
     }
 
-    /// Follows the pods until all nodes have reported.
+    /// Follows the pods until all nodes have reported, or the API refuses to tell of them.
     async fn follow(&self) {
-        let mut version = "0".to_owned();
-        while self.open.get() > 0 {
+        let (mut version, mut refused) = ("0".to_owned(), 0);
+        while self.open.get() > 0 && refused < MAX_REFUSED {
             let params =
                 WatchParams::default().labels(&self.settings.selector()).timeout(WATCH_SECONDS);
             let Ok(request) = self.pods().watch(&params, &version) else { return };
-            let mut watch = match self.kube.watch::<Pod>(self.cx, request).await {
-                Ok(watch) => watch,
-                Err(error) => {
-                    *self.unseen.borrow_mut() = Some(error.said());
-                    sleep(WATCH_PAUSE).await;
-                    continue;
-                }
+            let Ok(watch) = self.kube.watch::<Pod>(self.cx, request).await else {
+                // Some servers between tell no changes, but answer.
+                refused =
+                    if self.look_once().await.is_err_and(is_refusal) { refused + 1 } else { 0 };
+                sleep(LIST_PAUSE).await;
+                continue;
             };
-            loop {
-                let change = tokio::select! {
-                    change = watch.next() => change,
-                    () = self.all_settled() => return,
-                };
-                *self.unseen.borrow_mut() = None;
-                match change {
-                    Ok(Some(WatchEvent::Added(pod) | WatchEvent::Modified(pod))) => {
-                        version.clone_from(&pod.metadata.resource_version);
-                        self.take(&pod).await;
-                    }
-                    Ok(Some(WatchEvent::Deleted(pod))) => {
-                        version.clone_from(&pod.metadata.resource_version);
-                        self.is_gone(&pod);
-                    }
-                    Ok(Some(WatchEvent::Bookmark(mark))) => {
-                        version = mark.metadata.resource_version;
-                    }
-                    // The version is too old: begin with what there is now.
-                    Ok(Some(WatchEvent::Error(_))) => {
-                        "0".clone_into(&mut version);
-                        break;
-                    }
-                    Ok(None) => break,
-                    Err(error) => {
-                        *self.unseen.borrow_mut() = Some(error.said());
-                        break;
-                    }
-                }
+            self.take_changes(watch, &mut version).await;
+            if self.open.get() > 0 {
+                sleep(WATCH_PAUSE).await;
             }
-            sleep(WATCH_PAUSE).await;
         }
     }
 
-    /// Lists the pods once more, as a watch may have broken or fallen silent; then says of each node
-    /// that has not reported how far its pod was seen to be.
-    async fn give_up(&self) {
+    /// Takes the changes of a watch until it ends, or until all nodes have reported.
+    async fn take_changes(&self, mut watch: Watch<Pod>, version: &mut String) {
+        loop {
+            let change = tokio::select! {
+                change = watch.next() => change,
+                () = self.all_settled() => return,
+            };
+            match change {
+                Ok(Some(WatchEvent::Added(pod) | WatchEvent::Modified(pod))) => {
+                    version.clone_from(&pod.metadata.resource_version);
+                    self.take(&pod).await;
+                }
+                Ok(Some(WatchEvent::Deleted(pod))) => {
+                    version.clone_from(&pod.metadata.resource_version);
+                    self.is_gone(&pod);
+                }
+                Ok(Some(WatchEvent::Bookmark(mark))) => {
+                    *version = mark.metadata.resource_version;
+                }
+                // The version is too old: begin with what there is now.
+                Ok(Some(WatchEvent::Error(_))) => return "0".clone_into(version),
+                Ok(None) | Err(_) => return,
+            }
+        }
+    }
+
+    /// Lists the pods, and takes the state of each.
+    async fn look_once(&self) -> Result<(), KubeError> {
         let listing = async {
             let params = ListParams::default().labels(&self.settings.selector());
             self.kube.ask::<List<Pod>>(self.cx, self.pods().list(&params)?).await
         };
         let listed = timeout(LIST_WAIT, listing).await;
-        match listed.unwrap_or(Err(KubeError::Broken(Fault::TimedOut))) {
-            Ok(pods) => {
-                for pod in &pods.items {
-                    self.take(pod).await;
-                }
-                *self.unseen.borrow_mut() = None;
-            }
-            Err(error) => *self.unseen.borrow_mut() = Some(error.said()),
+        for pod in &listed.unwrap_or(Err(KubeError::Broken(Fault::TimedOut)))?.items {
+            self.take(pod).await;
         }
+        Ok(())
+    }
+
+    /// Lists the pods once more, as a watch may have fallen silent; then says of each node that has not
+    /// reported how far its pod was seen to be.
+    async fn give_up(&self) {
+        if self.open.get() == 0 {
+            return;
+        }
+        let unseen = self.look_once().await.err().map(|error| error.said());
         for number in 0..self.nodes.len() {
             let (said, stage) = {
                 let slot = &mut self.slots.borrow_mut()[number];
@@ -260,7 +263,7 @@ impl<'a> Jobs<'a> {
             };
             let why = match said {
                 Some((reason, said)) => JobProblem::NotStarted { reason, said },
-                None => JobProblem::Stalled { stage, said: self.unseen.borrow().clone() },
+                None => JobProblem::Stalled { stage, said: unseen.clone() },
             };
             self.settle(number, Err(why));
         }
@@ -373,6 +376,11 @@ impl<'a> Jobs<'a> {
         }
         Err(JobProblem::EndedEarly { reason, exit_code })
     }
+}
+
+/// Returns whether the API refuses, and will again.
+fn is_refusal(error: KubeError) -> bool {
+    error.status().is_some_and(|status| (400..500).contains(&status) && status != 429)
 }
 
 /// Returns the number that a pod's labels name.

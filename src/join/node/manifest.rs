@@ -12,6 +12,9 @@ pub(crate) const RUN: &str = "check-acr/run";
 /// The label that numbers the node of a run.
 pub(super) const NUMBER: &str = "check-acr/number";
 
+/// How the name of the Job ends that owns the others of a run.
+pub(super) const OWNER: &str = "-owner";
+
 /// How long Kubernetes keeps a Job that has ended, if it is not deleted.
 const TIME_TO_LIVE: u64 = 120;
 /// How much longer the owner of a run's objects stays for each node, in milliseconds.
@@ -95,7 +98,7 @@ impl JobSettings {
 
     /// Returns the name of the Job that owns everything else of a run.
     pub(super) fn owner_name(&self) -> String {
-        format!("check-acr-{}-owner", self.run)
+        format!("check-acr-{}{OWNER}", self.run)
     }
 
     /// Returns the Job that owns everything else of a run on that many nodes: like that of a node, but

@@ -19,6 +19,8 @@ use crate::registry::date;
 
 /// The longest object that is accepted: etcd takes 1.5 MiB, and JSON is longer.
 const MAX_OBJECT: usize = 3 << 20;
+/// By which name the cluster knows whoever asks.
+const USER: &str = "dev@contoso.com";
 
 /// A resource in a path.
 struct Place {
@@ -88,8 +90,8 @@ impl Cluster {
             return failure(401, "Unauthorized", "Unauthorized");
         }
         if self.settings.answer == ApiAnswer::Forbidden {
-            let said = "forbidden: User \"dev@contoso.com\" cannot get path \"/version\"";
-            return failure(403, "Forbidden", said);
+            let said = format!("forbidden: User \"{USER}\" cannot get path \"/version\"");
+            return failure(403, "Forbidden", &said);
         }
         let (parts, body) = request.into_parts();
         let bytes = body.collect().await.map(http_body_util::Collected::to_bytes);
@@ -115,6 +117,11 @@ impl Cluster {
             Some(place) if place.resource == "selfsubjectaccessreviews" => {
                 success(201, &review(&self.settings, asked.body))
             }
+            Some(place) if place.resource == "selfsubjectreviews" => {
+                let mut review = asked.body;
+                review["status"] = json!({ "userInfo": { "username": USER } });
+                success(201, &review)
+            }
             Some(place) => self.resource(&place, asked),
             None => failure(404, "NotFound", "the server could not find the requested resource"),
         }
@@ -134,13 +141,23 @@ impl Cluster {
         if self.settings.denied.contains(&permission(verb, resource, part, group)) {
             let group = if group.is_empty() { "" } else { group };
             let said = format!(
-                "{resource} is forbidden: User \"dev@contoso.com\" cannot {verb} resource \
+                "{resource} is forbidden: User \"{USER}\" cannot {verb} resource \
                  \"{resource}\" in API group \"{group}\" in the namespace \"{namespace}\""
             );
             return failure(403, "Forbidden", &said);
         }
-        if self.settings.fails.contains(&permission(verb, resource, part, group)) {
-            return failure(500, "InternalError", "etcdserver: request timed out");
+        let failing = self.settings.fails.get(&permission(verb, resource, part, group));
+        if let Some(status) = failing.copied() {
+            let (reason, said) = match status {
+                400 => (
+                    "BadRequest",
+                    "unable to parse requirement: found ',', expected: identifier after ','",
+                ),
+                401 => ("Unauthorized", "Unauthorized"),
+                429 => ("TooManyRequests", "Too many requests, please try again later."),
+                _ => ("InternalError", "etcdserver: request timed out"),
+            };
+            return failure(status, reason, said);
         }
         match (verb, resource.as_str()) {
             ("list" | "get", "nodes") => self.nodes(name, &asked),

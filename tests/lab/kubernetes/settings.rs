@@ -17,8 +17,8 @@ pub struct Kubernetes {
     pub answer: ApiAnswer,
     /// What RBAC refuses: `create jobs.batch`, `get pods/log`.
     pub denied: Vec<String>,
-    /// What the API server fails to do, in the same words.
-    pub fails: Vec<String>,
+    /// What the API server fails to do, in the same words, and with which status.
+    pub fails: BTreeMap<String, u16>,
     /// The namespaces.
     pub namespaces: Vec<String>,
     /// How admission refuses an object, by its kind: `jobs`, `pods`.
