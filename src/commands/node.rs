@@ -140,6 +140,7 @@ pub(super) fn note(footprint: &Footprint, lang: Lang) {
             ("deleted", deleted),
             ("requests", requests),
             ("namespace", footprint.namespace.as_str()),
+            ("cluster", footprint.cluster.as_str()),
         ];
         print_note(&Phrase::CreatedAndDeleted.say(lang, &values));
     }

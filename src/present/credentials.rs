@@ -120,14 +120,14 @@ fn anonymous(
 /// Returns whether the kubelet of a node asks Azure's provider for the image.
 fn asks_provider(view: &ViewPage) -> bool {
     let step = view.steps.iter().find(|step| step.name == steps::KUBELET.name);
-    step.and_then(|step| step.saw.as_ref()).is_some_and(|saw| saw.contains_key("pattern"))
+    step.and_then(StepPage::saw).is_some_and(|saw| saw.contains_key("pattern"))
 }
 
 /// Returns whether the kubelet of a node presents nothing of its own.
 fn is_anonymous(view: &ViewPage) -> bool {
     const WORDS: [&str; 3] = ["kubelet-anonymous", "kubelet-without-token", "anonymous-as-asked"];
     let step = view.steps.iter().find(|step| step.name == steps::IDENTITY.name);
-    let saw = step.and_then(|step| step.saw.as_ref());
+    let saw = step.and_then(StepPage::saw);
     saw.is_some_and(|saw| saw.values().any(|it| WORDS.iter().any(|word| it == word)))
 }
 

@@ -10,14 +10,14 @@ pub(crate) mod message;
 pub(crate) mod reference;
 mod resolve;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, rc::Rc};
 
 pub(crate) use credentials::CredentialLine;
 pub use groups::{Group, GroupsPage, Running};
 
 use checks::compared::Separator;
 use checks::kit::{
-    engine::{EventKind, Severity, Vantage},
+    engine::{EventKind, Severity, StepEnd, Vantage},
     messages::{FilledFix, Lang},
 };
 use checks::steps;
@@ -134,8 +134,10 @@ pub struct StepPage {
     /// The step's question.
     pub asks: Option<String>,
     /// The steps whose facts it uses.
-    pub after: Vec<String>,
-    /// How the step ended.
+    pub after: Rc<[String]>,
+    /// How the step ended, as it was told; thousands of views share what they saw.
+    pub end: Option<Rc<StepEnd>>,
+    /// How that is judged.
     pub status: StepStatus,
     /// Whether the step began but the recording stops before its end.
     pub is_cut_short: bool,
@@ -145,12 +147,10 @@ pub struct StepPage {
     pub is_news: bool,
     /// The duration in milliseconds; 0 for a step that did not run.
     pub took_ms: u64,
-    /// For a passed step, the evidence of the pass.
-    pub saw: Option<Map<String, Value>>,
     /// For a blocked step, the step that returned no fact.
     pub by: Option<String>,
     /// For a skipped or undetermined step, the reason.
-    pub reason: Option<Told>,
+    pub reason: Option<Box<Told>>,
     /// The step's findings, the worst first.
     pub findings: Vec<FindingPage>,
     /// The step's requests and responses.
@@ -163,6 +163,16 @@ pub struct FindingPage {
     pub told: Told,
     /// The code of the cause that explains it.
     pub because: Option<String>,
+}
+
+impl StepPage {
+    /// Returns what a step that passed saw.
+    pub fn saw(&self) -> Option<&Map<String, Value>> {
+        match self.end.as_deref() {
+            Some(StepEnd::Passed { saw }) if self.status == StepStatus::Passed => Some(saw),
+            _ => None,
+        }
+    }
 }
 
 impl ViewPage {
@@ -197,7 +207,7 @@ impl TargetPage {
     fn count_of_pods(&self, name: &str) -> Option<u64> {
         let steps = self.views.iter().flat_map(|view| &view.steps);
         let mut saw = steps.filter(|step| step.name == steps::POD.name);
-        saw.find_map(|step| step.saw.as_ref()?.get(name)?.as_u64())
+        saw.find_map(|step| step.saw()?.get(name)?.as_u64())
     }
 
     /// Returns a text of the target: `registry`, `image`.

@@ -207,19 +207,20 @@ impl Presenter<'_> {
         causes: &[&Reason<'_>],
         node: Option<&str>,
     ) -> StepPage {
-        let (mut reason, mut by, mut saw, mut said) = (None, None, None, String::new());
+        let (mut reason, mut by, mut said) = (None, None, String::new());
         match step.end.as_deref() {
-            Some(StepEnd::Passed { saw: proof }) if status == StepStatus::Passed => {
-                said = self.passed(step);
-                saw = Some(proof.clone());
+            Some(StepEnd::Passed { .. }) if status == StepStatus::Passed => {
+                said = self.passed(step)
             }
             Some(StepEnd::Blocked { by: step }) => {
                 said = Phrase::Waits.say(self.lang, &[("by", step)]);
                 by = Some(step.clone());
             }
-            Some(StepEnd::Skipped { why }) => reason = Some(self.told(why, Severity::Skip, node)),
+            Some(StepEnd::Skipped { why }) => {
+                reason = Some(Box::new(self.told(why, Severity::Skip, node)));
+            }
             Some(StepEnd::CouldNotTell { why }) => {
-                reason = Some(self.told(why, Severity::CouldNotTell, node));
+                reason = Some(Box::new(self.told(why, Severity::CouldNotTell, node)));
             }
             Some(StepEnd::Passed { .. } | StepEnd::Failed) | None => {}
         }
@@ -231,23 +232,24 @@ impl Presenter<'_> {
         // The step's own line already shows its worst finding.
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.told.severity));
         let asks = self.messages.steps.get(&step.name);
-        let news = asks.and_then(|asks| asks.shown).zip(saw.as_ref());
-        let is_news = news.is_some_and(|(name, saw)| saw.contains_key(name));
-        StepPage {
+        let mut page = StepPage {
             name: step.name.clone(),
             asks: asks.map(|step| step.asks.of(self.lang).to_owned()),
-            after: step.after.to_vec(),
+            after: step.after.clone(),
+            end: step.end.clone(),
             status,
             is_cut_short: step.started && step.end.is_none(),
             said,
-            is_news,
+            is_news: false,
             took_ms: step.took_ms,
-            saw,
             by,
             reason,
             findings,
             exchanges: step.exchanges.clone(),
-        }
+        };
+        let news = asks.and_then(|asks| asks.shown).zip(page.saw());
+        page.is_news = news.is_some_and(|(name, saw)| saw.contains_key(name));
+        page
     }
 
     fn finding(

@@ -269,7 +269,7 @@ fn step(page: &StepPage) -> Step<'_> {
         end: page.status,
         took_ms: page.took_ms,
         findings: page.findings.iter().map(finding).collect(),
-        saw: page.saw.as_ref(),
+        saw: page.saw(),
         by: page.by.as_deref(),
         why: page.reason.as_ref().map(|why| Reason {
             code: &why.code,

@@ -75,6 +75,8 @@ pub(crate) struct Footprint {
     pub(crate) deleted: usize,
     /// Where.
     pub(crate) namespace: String,
+    /// In which cluster: the host of its API.
+    pub(crate) cluster: String,
     /// How many requests the API was sent.
     pub(crate) requests: usize,
 }
@@ -153,7 +155,8 @@ pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footpr
             let outcome = jobs.run(agent_timeout + START_WAIT, &stopped, keep).await;
             let (created, reported) = (outcome.created, outcome.reported);
             let (deleted, requests) = (outcome.deleted, api.kube.requests());
-            *left.borrow_mut() = Footprint { created, deleted, namespace, requests };
+            let cluster = api.host.clone();
+            *left.borrow_mut() = Footprint { created, deleted, namespace, cluster, requests };
             let told = from_nodes.borrow().of_nodes(nodes.chosen.len());
             Ok(Reported { created, reported, requests, told })
         },

@@ -332,7 +332,7 @@ fn node_object(name: &str, node: &KubernetesNode) -> Value {
 }
 
 fn success(status: u16, object: &Value) -> Response<Body> {
-    respond(status, Body::whole(object.to_string()))
+    respond(status, Body::whole(serde_json::to_string(object).unwrap_or_default()))
 }
 
 fn missing(resource: &str, name: &str) -> Response<Body> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hyper::body::Bytes;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::selector::labels_match;
@@ -48,7 +48,7 @@ impl Store {
         }
         let is_new = !self.objects.contains_key(&key);
         if is_new {
-            self.history.push(object.to_string());
+            self.history.push(serde_json::to_string(&object).unwrap_or_default());
             self.ids.insert(id_of(&object["metadata"]));
             for owner in owners_of(&object) {
                 self.owned.entry(owner).or_default().insert(key.clone());
@@ -61,7 +61,7 @@ impl Store {
 
     /// Changes an object that is there.
     pub(super) fn change(&mut self, key: &Key, change: impl FnOnce(&mut Value)) {
-        if let Some(mut object) = self.objects.get(key).cloned() {
+        if let Some(mut object) = self.objects.get_mut(key).map(Value::take) {
             change(&mut object);
             self.put(&key.0, object);
         }
@@ -185,8 +185,15 @@ fn owners_of(object: &Value) -> impl Iterator<Item = String> {
     object["metadata"]["ownerReferences"].as_array().into_iter().flatten().map(id_of)
 }
 
+/// Returns the line that tells a watch of a change. Thousands of pods change: no copy is made of the object.
 fn line(change: &str, object: &Value) -> Bytes {
-    let mut line = json!({ "type": change, "object": object }).to_string();
-    line.push('\n');
+    #[derive(serde::Serialize)]
+    struct Line<'a> {
+        r#type: &'a str,
+        object: &'a Value,
+    }
+    // Plain data always serializes.
+    let mut line = serde_json::to_vec(&Line { r#type: change, object }).unwrap_or_default();
+    line.push(b'\n');
     Bytes::from(line)
 }
