@@ -51,9 +51,32 @@ thread_local! {
     static KNOWN_SECRETS: RefCell<KnownSecrets> = RefCell::default();
 }
 
-/// Texts that must not be shown, and how much of the beginning of each may be, by their first bytes:
-/// most texts hold none of them, and are read once.
-type KnownSecrets = HashMap<[u8; SHORTEST], BTreeMap<String, usize>>;
+/// Texts that must not be shown. Most texts hold none of them, and are read once.
+struct KnownSecrets {
+    /// Whether one begins with these two bytes.
+    begins: Vec<bool>,
+    /// Each, and how much of its beginning may be shown, by its first bytes.
+    held: HashMap<[u8; SHORTEST], BTreeMap<String, usize>>,
+}
+
+impl Default for KnownSecrets {
+    fn default() -> Self {
+        Self { begins: vec![false; 1 << 16], held: HashMap::default() }
+    }
+}
+
+impl KnownSecrets {
+    fn hold(&mut self, secret: String, shown: usize) {
+        let Some(begin) = secret.as_bytes().first_chunk::<SHORTEST>() else { return };
+        self.begins[pair(begin)] = true;
+        self.held.entry(*begin).or_default().insert(secret, shown);
+    }
+}
+
+/// Returns the first two bytes as a number.
+fn pair([first, second, ..]: &[u8; SHORTEST]) -> usize {
+    usize::from(*first) << 8 | usize::from(*second)
+}
 
 /// The parts of a token are longer than this. Other secrets may contain dots with common words
 /// between them.
@@ -82,11 +105,7 @@ fn remember(text: &str) {
         encodings(part).into_iter().flat_map(named)
     });
     KNOWN_SECRETS.with_borrow_mut(|held| {
-        for (form, shown) in forms {
-            if let Some(begin) = form.as_bytes().first_chunk() {
-                held.entry(*begin).or_default().insert(form, shown);
-            }
-        }
+        forms.for_each(|(form, shown)| held.hold(form, shown));
     });
 }
 
@@ -152,8 +171,10 @@ fn known_secrets(text: &str) -> Vec<Range<usize>> {
     let mut found = vec![];
     KNOWN_SECRETS.with_borrow(|held| {
         for (at, begin) in text.as_bytes().windows(SHORTEST).enumerate() {
-            let begin: Option<&[u8; SHORTEST]> = begin.first_chunk();
-            let secrets = begin.and_then(|begin| held.get(begin)).into_iter().flatten();
+            let Some(begin) = begin.first_chunk().filter(|begin| held.begins[pair(begin)]) else {
+                continue;
+            };
+            let secrets = held.held.get(begin).into_iter().flatten();
             let is_here = |secret: &str| text.as_bytes()[at..].starts_with(secret.as_bytes());
             let here = secrets.filter(|(secret, _)| is_here(secret));
             found.extend(here.map(|(secret, shown)| at + shown..at + secret.len()));

@@ -82,7 +82,8 @@ impl Jobs<'_> {
 
     /// Creates a Job, or finds the one that a request made whose answer did not arrive.
     async fn create_job(&self, name: &str, job: &Value) -> Result<Object, KubeError> {
-        let request = self.jobs().create(&PostParams::default(), job.to_string().into_bytes())?;
+        let job = serde_json::to_vec(job).unwrap_or_default();
+        let request = self.jobs().create(&PostParams::default(), job)?;
         let created = match self.kube.ask(self.cx, request).await {
             Err(error) if error.is_already_there() => self.existing(name).await,
             created => created,
