@@ -53,6 +53,7 @@ fn world() -> World {
         client_secret: None,
         azure_cli: false,
         proxies: checks::kit::world::Proxies::default(),
+        containerd: std::cell::OnceCell::new(),
         containerd_proxies: std::cell::OnceCell::new(),
         containerd_trust: std::cell::OnceCell::new(),
         provider: std::cell::OnceCell::new(),

@@ -112,6 +112,7 @@ fn every_code_is_brought_about() {
         include_str!("cli.rs"),
         include_str!("hostile_servers.rs"),
         include_str!("identity.rs"),
+        include_str!("containerd_versions.rs"),
         include_str!("plan.rs"),
         include_str!("unsupported_keys.rs"),
         include_str!("unusual_images.rs"),

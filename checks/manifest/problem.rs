@@ -148,6 +148,12 @@ pub enum Problem {
         /// The digest of that entry.
         digest: String,
     },
+    /// Another manifest of the index for the same platform cannot be pulled, which only newer versions of
+    /// containerd fetch: could not tell.
+    SecondManifest {
+        /// The code of what is wrong with it.
+        found: String,
+    },
     /// The content is not a manifest, or it is one that contradicts itself.
     NotAManifest {
         /// The media type of the content.
@@ -205,7 +211,7 @@ pub enum Problem {
 }
 
 /// How to build an image for several platforms.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Build {
     /// The platforms as the argument of a single build.
     #[serde(skip_serializing_if = "Option::is_none")]
