@@ -16,7 +16,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use program::{Said, codes, server::answer};
+use program::{Said, codes, run, server::answer};
 use shelf::{Shelf, ask, fails, path, pulls};
 
 const FIRST: &[&str] = &["--containerd", "containerd://1.7.35-1"];
@@ -135,6 +135,14 @@ fn a_failure_that_passes() {
         assert_eq!(codes(&said.json(), "warnings"), ["registry/unsteady"], "{}", said.out);
     }
     assert_eq!(with(FIRST).code, Some(1));
+}
+
+/// containerd pulls no images of schema 1 since 2.0.
+#[test]
+fn schema1() {
+    let with = |version| run(&[&["lab", "manifest-schema1", "-o", "json"][..], version].concat());
+    pulls(&with(FIRST));
+    fails(&with(SECOND), "manifest/manifest-schema1-refused");
 }
 
 /// A config of another kind describes no layers, whatever the version.

@@ -172,9 +172,7 @@ impl Asking<'_> {
                 (self.tell)(differs);
                 Ok(entry)
             }
-            (Err(NoFact::Failed(_)), Err(no_fact)) | (Err(no_fact), _) | (_, Err(no_fact)) => {
-                Err(no_fact)
-            }
+            (Ok(_) | Err(NoFact::Failed(_)), Err(no_fact)) | (Err(no_fact), _) => Err(no_fact),
         }
     }
 

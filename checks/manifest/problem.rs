@@ -182,6 +182,13 @@ pub enum Problem {
         /// Whether the digest was verified.
         verified: DigestProof,
     },
+    /// The manifest is in the schema 1 format, which the containerd that pulls refuses.
+    #[serde(rename = "manifest-schema1-refused")]
+    #[strum(serialize = "manifest-schema1-refused")]
+    ManifestSchema1Refused {
+        /// The version of containerd.
+        version: String,
+    },
     /// The manifest is in the schema 1 format, but lacks the signature or the media type that older
     /// container runtimes require.
     #[serde(rename = "manifest-schema1-unsigned")]

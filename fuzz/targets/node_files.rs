@@ -2,8 +2,8 @@
 #![no_main]
 
 use checks::untrusted::{
-    AzureJson, Config, ContainerdVersion, Corefile, GoBuild, HostsFile, Pattern, Providers, SystemdSection,
-    TrustPlaces, environ, is_known, toml, yaml,
+    AzureJson, Config, ContainerdVersion, Corefile, GoBuild, HostsFile, Pattern, Providers,
+    SystemdSection, TrustPlaces, environ, is_known, toml, yaml,
 };
 use libfuzzer_sys::fuzz_target;
 

@@ -12,7 +12,7 @@ pub const ELSEWHERE: [&str; 34] = [
     "manifest/digest-by-sha512", // tests/containerd_versions.rs
     "manifest/os-features",
     "manifest/second-manifest",
-    "registry/encoded-for-newer",
+    "manifest/manifest-schema1-refused",
     "layer/not-unpackable", // tests/wire.rs
     "layer/signature-mismatch",
     "layer/signed-url-expired",

@@ -10,6 +10,8 @@ const REPOSITORY: &str = "github.com/containerd/containerd";
 /// What containerd reads or does differently, with the first version that does so. Each was measured
 /// with 1.7.35, 2.2.9 and 2.3.7 (docs/proof-differential.md); what is between is read in its source.
 pub mod since {
+    /// It pulls no images of schema 1; 2.0 does where a variable in its environment says so.
+    pub const REFUSES_SCHEMA1: (u64, u64, u64) = (2, 0, 0);
     /// It decompresses what a server compresses for the transfer (core/remotes/docker/fetcher.go). Before,
     /// Go's transport does, which knows gzip alone.
     pub const DECOMPRESSES: (u64, u64, u64) = (2, 0, 0);

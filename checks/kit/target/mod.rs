@@ -170,8 +170,7 @@ impl Who {
 }
 
 impl RegistryOrImage {
-    /// Parses a text by the kubelet's rules, except for a bare registry name and a login server
-    /// alone.
+    /// Parses a text by the kubelet's rules, except for a bare name and a login server alone.
     pub fn read(text: &str, cloud: Cloud, plain_http: bool) -> Result<Self, InvalidReference> {
         Self::parse(text, cloud, plain_http).map_err(|invalid| match invalid {
             InvalidReference::Invalid { reason, repaired: None } => {
