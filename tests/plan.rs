@@ -27,6 +27,7 @@ fn target() -> Target {
         asked: RegistryOrImage::read("contoso", Cloud::Public, false),
         is_platform_assumed: false,
         platform: Platform::here(),
+        containerd: None,
         full: false,
         response_wait: None,
         sign_in: SignIn::default(),
