@@ -18,8 +18,8 @@ pub use crate::{
         net::{DnsAnswer, ErrorBody, NoAnswer, Question, challenges, read_dns_answer, redirected},
         redact::claims,
         rules::{
-            GoBuild, NoProxy, Pattern, Platform, ProxyUrl, ResolvConf, SystemdSection, environ,
-            environment_file, flag, request_url, system_unit,
+            ContainerdVersion, GoBuild, NoProxy, Pattern, Platform, ProxyUrl, Puller, ResolvConf,
+            SystemdSection, environ, environment_file, flag, request_url, system_unit,
         },
         target::RegistryOrImage,
         world::{TrustPlaces, toml, yaml, yaml_loosely},
@@ -33,7 +33,7 @@ pub use crate::{
     manifest::{entry, named, read as read_manifest},
     pod::{Message, images_of, named_images},
     role::{Condition, DenyAssignment, RoleAssignment, RoleDefinition},
-    runtime::{Config, HostsFile, Version},
+    runtime::{Config, HostsFile},
     token::{
         endpoint::{GOT, POSTED, token_in},
         exchange::refresh_token,

@@ -5,7 +5,7 @@ use base64::{Engine, prelude::*};
 use checks::{
     kit::{Cloud, Host, HostPurpose, Secret, sanitize_text},
     untrusted::{
-        ArmError, AzureJson, DockerConfig, ErrorBody, GOT, NoProxy, POSTED, Page, Platform,
+        ArmError, AzureJson, DockerConfig, ErrorBody, GOT, NoProxy, POSTED, Page, Platform, Puller,
         Question, RegistryOrImage, ResolvConf, Rows, SignInMethod, Stored, allow, az_refusal,
         challenges, claims, covers, deleted_entries, encoded, entry, lets_read, next_deleted_page,
         next_target, part_below, quota_resets_after, read_dns_answer, read_manifest, retry_after,
@@ -222,10 +222,10 @@ proptest! {
         let index = json!({ "schemaVersion": 2, "manifests": entries }).to_string().into_bytes();
         let index = read_manifest("sha256:0".into(), "application/vnd.oci.image.index.v1+json", &index).unwrap();
         let wanted: Platform = "linux/amd64".parse().unwrap();
-        let found = format!("{:?}", entry(&index, &wanted, |_| ()).unwrap());
+        let found = format!("{:?}", entry(&index, &wanted, Puller::default(), |_| ()).unwrap());
         prop_assert!(found.contains(&digest("amd64")), "{found}");
         let missing: Platform = "linux/mips64le".parse().unwrap();
-        prop_assert!(entry(&index, &missing, |_| ()).is_err());
+        prop_assert!(entry(&index, &missing, Puller::default(), |_| ()).is_err());
     }
 
     #[test]

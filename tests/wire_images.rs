@@ -183,21 +183,3 @@ fn a_manifest_that_says_what_it_is() {
     fails(&with(INDEX, r#","manifests":[]"#), "manifest/not-a-manifest");
     fails(&with("application/json", r#","layers":[]"#), "manifest/not-a-manifest");
 }
-
-/// What containerd 2.3 reads otherwise than older versions.
-#[test]
-fn versions_of_containerd_differ() {
-    let told = |shelf: Shelf| {
-        let said =
-            ask(move |head, stream| shelf.serve(head, stream), &["--platform", "linux/amd64"]);
-        assert_eq!(said.code, Some(3), "{}", said.out);
-        codes(&said.json(), "could_not_tell")
-    };
-    let shelf = Shelf::of(&[b"a layer"]);
-    let by_sha512 = checks::kit::rules::digest("sha512:", b"a layer");
-    let layer = shelf.layers[0].clone();
-    assert_eq!(told(shelf.rewritten(&layer, &by_sha512)), ["manifest/digest-by-sha512"]);
-    let index = Shelf::of(&[b"a layer"]).indexed();
-    let needs = r#""platform":{"os":"linux","architecture":"amd64","os.features":["x"]},"digest""#;
-    assert_eq!(told(index.rewritten(r#""digest""#, needs)), ["manifest/os-features"]);
-}

@@ -118,15 +118,21 @@ async fn download(
 ) -> StepResult<Downloaded> {
     let blobs = Blobs { cx, session, host };
     let wanted = wanted(&content.blobs, cx.target.full);
-    let others = others(content.blobs.iter().chain(&content.also), &wanted);
+    let all: Vec<&Blob> = content.blobs.iter().collect();
+    let (needed, also) = (others(&content.blobs, &wanted), others(&content.also, &all));
     let reading = Box::pin(blobs.sample(content, first, wanted));
-    let present = presence::present(cx, session, &others);
+    let present = async || -> StepResult<Option<usize>> {
+        let present = presence::present(cx, session, &needed).await?;
+        let also = presence::present(cx, session, &also).await;
+        let also = also.map_err(|no_fact| PlatformImage::of_second(cx, no_fact))?;
+        Ok(present.zip(also).map(|(present, also)| present + also))
+    };
     // Over HTTP/1.1 each question would need a connection of its own.
     let (read, present) = if session.client().is_http2() {
-        join(reading, present).await
+        join(reading, present()).await
     } else {
         let read = reading.await;
-        (read, present.await)
+        (read, present().await)
     };
     let read = read?;
     let present = present?.filter(|present| *present > 0);
@@ -134,7 +140,7 @@ async fn download(
 }
 
 /// Returns the blobs that are not read, each once.
-fn others<'a>(all: impl Iterator<Item = &'a Blob>, wanted: &[&Blob]) -> Vec<&'a Blob> {
+fn others<'a>(all: &'a [Blob], wanted: &[&Blob]) -> Vec<&'a Blob> {
     let mut others: Vec<&Blob> = vec![];
     for blob in all {
         let is_same = |other: &&Blob| other.digest == blob.digest;

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     kit::{
         Cx, Host, NoFact, StepResult,
-        rules::{Platform, go_json, is_storable, is_storable_by_newer},
+        rules::{Platform, Puller, go_json, is_storable},
     },
     token::{BlobResponse, Session},
 };
@@ -74,6 +74,11 @@ impl PlatformImage {
         }
     }
 
+    /// Returns what it means that a blob of the index's other manifests is not there.
+    pub(crate) fn of_second(cx: &Cx, no_fact: NoFact) -> NoFact {
+        index::of_second(cx, no_fact)
+    }
+
     /// Reads the config. A container runtime unpacks the layers one by one along the config, and
     /// refuses a different number, and a config that it does not decode. Of another platform or kind of
     /// root file system it unpacks them all the same: where the unpacker does not, the client does
@@ -90,13 +95,8 @@ impl PlatformImage {
             }
             Err(error) => Err(error),
         };
-        let media_type = self.config_type.clone();
-        if media_type.contains("image.config") || media_type.contains("container.image") {
-            let flaw = described.err().unwrap_or_else(|| Flaw::LayersDiffer.to_string());
-            return Err(kind::broken(&media_type, flaw));
-        }
-        let what = kind::what_is(&media_type, "");
-        Err(Problem::NotAnImage { what, media_type }.into())
+        let flaw = described.err().unwrap_or_else(|| Flaw::LayersDiffer.to_string());
+        Err(kind::broken(&self.config_type, flaw))
     }
 
     /// Refuses a config for another platform where the index does not say for which one the manifest
@@ -149,14 +149,20 @@ async fn of_platform(cx: &Cx, session: &Session, manifest: &Manifest) -> StepRes
         }
         _ => (None, Lone::LoneManifest.to_string(), false, vec![]),
     };
+    let (containerd, tell) = (cx.containerd(), |problem| cx.add_finding(problem));
     let mut also = vec![];
     for other in &others {
-        let ManifestContents { config, blobs, .. } = named(other, &cx.target.platform)?;
-        also.extend(config.into_iter().chain(blobs));
+        match named(other, &cx.target.platform, containerd, tell) {
+            Ok(ManifestContents { config, blobs, .. }) => {
+                also.extend(config.into_iter().chain(blobs));
+            }
+            Err(no_fact) => index::go_on_without(cx, no_fact)?,
+        }
     }
     let chosen = child.is_some();
     let manifest = child.as_ref().unwrap_or(manifest);
-    let ManifestContents { config, config_type, blobs } = named(manifest, &cx.target.platform)?;
+    let ManifestContents { config, config_type, blobs } =
+        named(manifest, &cx.target.platform, containerd, tell)?;
     let first = config.as_ref().or(blobs.first());
     let first = first.ok_or_else(|| kind::broken(&manifest.media_type, Flaw::NoLayers))?;
     let source = first.ask(cx, session).await?;
@@ -192,7 +198,12 @@ pub struct ManifestContents {
 }
 
 /// Reads the parts of a manifest that a pull needs. Public so that it can be fuzzed.
-pub fn named(manifest: &Manifest, wanted: &Platform) -> StepResult<ManifestContents> {
+pub fn named(
+    manifest: &Manifest,
+    wanted: &Platform,
+    containerd: Puller,
+    tell: impl Fn(Problem),
+) -> StepResult<ManifestContents> {
     let image = match &manifest.document {
         Document::Image(Ok(image)) => image,
         Document::Image(Err(error)) => return Err(kind::broken(&manifest.media_type, error)),
@@ -211,19 +222,23 @@ pub fn named(manifest: &Manifest, wanted: &Platform) -> StepResult<ManifestConte
         return Err(kind::broken(&manifest.media_type, Flaw::ForAnotherPlatform));
     }
     let layers: Vec<_> = image.layers.iter().filter(|layer| is_for(layer)).collect();
+    let mut newer = None;
     for descriptor in layers.iter().copied().chain([&image.config]) {
+        let is_stored = is_storable(&descriptor.digest, containerd);
+        if is_stored.is_none() {
+            newer.get_or_insert(&descriptor.digest);
+        }
         // A container runtime refuses a blob without a size, and a blob with a wrong size.
         let flaw = match descriptor {
             Descriptor { size: ..=0, .. } => Flaw::NoSize,
-            one if is_storable_by_newer(&one.digest) => {
-                let digest = one.digest.clone();
-                return Err(NoFact::could_not_tell(Problem::DigestBySha512 { digest }));
-            }
-            one if !is_storable(&one.digest) => Flaw::DigestNotSha256,
+            _ if is_stored == Some(false) => Flaw::DigestNotSha256,
             one if !one.fits_header() => Flaw::WrongType,
             _ => continue,
         };
         return Err(kind::broken(&manifest.media_type, flaw));
+    }
+    if let Some(digest) = newer.cloned() {
+        tell(Problem::DigestBySha512 { digest });
     }
     let config_type = image.config.media_type.clone();
     // Nothing describes the layers then.
@@ -234,6 +249,12 @@ pub fn named(manifest: &Manifest, wanted: &Platform) -> StepResult<ManifestConte
     if let Some(odd) = layers.iter().find(|layer| is_odd(&layer.media_type)) {
         let what = kind::what_is(&config_type, &odd.media_type);
         return Err(Problem::NotAnImage { what, media_type: odd.media_type.clone() }.into());
+    }
+    // Of another config containerd knows no layers: from 2.1 on it fetches none of them, and older
+    // versions fail (core/unpack/unpacker.go).
+    if !layers.is_empty() && !kind::is_config(&config_type) {
+        let what = kind::what_is(&config_type, "");
+        return Err(Problem::NotAnImage { what, media_type: config_type }.into());
     }
     let blobs = layers.iter().enumerate().map(|(place, layer)| {
         let media_type = layer.media_type.clone();

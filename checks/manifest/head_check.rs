@@ -10,7 +10,11 @@ use super::{
     words::{HeadField, NoType},
 };
 use crate::{
-    kit::{Cx, Image, StepResult, net::Reply, rules::is_storable},
+    kit::{
+        Cx, Image, StepResult,
+        net::Reply,
+        rules::{Puller, is_storable},
+    },
     token::Session,
 };
 
@@ -29,13 +33,13 @@ impl Described {
 
 /// Returns the manifest that the response to HEAD describes; `None` where containerd looks at the
 /// response to GET, or fails.
-pub(super) fn described(head: &StepResult<Reply>) -> Option<Described> {
+pub(super) fn described(head: &StepResult<Reply>, containerd: Puller) -> Option<Described> {
     let head = head.as_ref().ok().filter(|head| head.status == 200)?;
     let size = head.header("content-length")?.parse().ok();
     let named = head.header("docker-content-digest").filter(|digest| !digest.is_empty());
     let digest = named?.to_owned();
     // containerd fails where this is no digest.
-    is_storable(&digest).then_some(())?;
+    is_storable(&digest, containerd).filter(|is| *is)?;
     let media_type = kind::bare(head.header("content-type").unwrap_or_default()).to_owned();
     Some(Described { digest, media_type, size })
 }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     kit::{
         Cx, Image, NoFact, StepResult,
-        rules::{Fit, Platform, is_storable, is_storable_by_newer},
+        rules::{Fit, Platform, Puller, is_storable, since},
     },
     token::{Answer, Session},
 };
@@ -62,7 +62,7 @@ pub(super) async fn child(cx: &Cx, session: &Session, index: &Manifest) -> StepR
         let tell = |problem| cx.add_finding(problem);
         let index = inner.as_ref().unwrap_or(index);
         let Entry { digest, media_type, size, platform, is_unnamed, build, also } =
-            entry(index, &cx.target.platform, tell)?;
+            entry(index, &cx.target.platform, cx.containerd(), tell)?;
         let fetch = async |digest: &str, media_type: &str, size: i64| {
             let size = usize::try_from(size).unwrap_or(0);
             let known = Known { media_type: Some(media_type), size: Some(size) };
@@ -70,19 +70,19 @@ pub(super) async fn child(cx: &Cx, session: &Session, index: &Manifest) -> StepR
                 Answer::Found(manifest) if size != manifest.size => {
                     Err(kind::broken(&manifest.media_type, Flaw::SizeMismatch))
                 }
-                Answer::Found(manifest) => Ok(Some(manifest)),
-                Answer::Missing(_) => Ok(None),
+                Answer::Found(manifest) => Ok(manifest),
+                Answer::Missing(_) => {
+                    Err(gone(image, digest.to_owned(), platform.clone(), build.clone()))
+                }
             }
         };
         for Also { digest, media_type, size } in also {
-            let Some(manifest) = fetch(&digest, &media_type, size).await? else {
-                return Err(gone(image, digest, platform, build));
-            };
-            others.push(manifest);
+            match fetch(&digest, &media_type, size).await {
+                Ok(manifest) => others.push(manifest),
+                Err(no_fact) => go_on_without(cx, no_fact)?,
+            }
         }
-        let Some(manifest) = fetch(&digest, &media_type, size).await? else {
-            return Err(gone(image, digest, platform, build));
-        };
+        let manifest = fetch(&digest, &media_type, size).await?;
         match manifest.document {
             Document::Image(_) => {
                 return Ok(Child { manifest, platform, is_unnamed, also: others });
@@ -96,6 +96,28 @@ pub(super) async fn child(cx: &Cx, session: &Session, index: &Manifest) -> StepR
     Err(NoFact::could_not_tell(Problem::IndexInIndex { platform: named }))
 }
 
+/// Goes on without another manifest for the platform where it is not known what that means.
+pub(super) fn go_on_without(cx: &Cx, no_fact: NoFact) -> StepResult<()> {
+    match of_second(cx, no_fact) {
+        NoFact::CouldNotTell(why) => {
+            cx.add_finding(why);
+            Ok(())
+        }
+        no_fact => Err(no_fact),
+    }
+}
+
+/// Returns what it means that another manifest for the platform, or a blob of it, is not there: nothing
+/// certain, unless it is known that containerd fetches it.
+pub(super) fn of_second(cx: &Cx, no_fact: NoFact) -> NoFact {
+    match no_fact {
+        NoFact::Failed(finding) if cx.containerd().transfers().is_none() => {
+            NoFact::could_not_tell(Problem::SecondManifest { found: finding.code })
+        }
+        no_fact => no_fact,
+    }
+}
+
 fn gone(image: &Image, digest: String, platform: String, build: Build) -> NoFact {
     let repository = image.repository.clone();
     Problem::ChildManifestGone { repository, digest, platform, build }.into()
@@ -103,99 +125,144 @@ fn gone(image: &Image, digest: String, platform: String, build: Build) -> NoFact
 
 /// Selects the entry that fits best, and reports what some container runtimes would not accept.
 /// Public so that it can be fuzzed.
-pub fn entry(index: &Manifest, wanted: &Platform, tell: impl Fn(Problem)) -> StepResult<Entry> {
+pub fn entry(
+    index: &Manifest,
+    wanted: &Platform,
+    containerd: Puller,
+    tell: impl Fn(Problem),
+) -> StepResult<Entry> {
     let entries = match &index.document {
         Document::Index(Ok(index)) => &index.manifests,
         Document::Index(Err(error)) => return Err(kind::broken(&index.media_type, error)),
         _ => return Err(kind::broken(&index.media_type, Flaw::WrongType)),
     };
-    let needs_features = |entry: &&Descriptor| {
-        let is_fit = |own: Platform| wanted.rank(&own).is_some_and(|fit| !fit.lesser);
-        entry.has_features() && entry.platform().is_some_and(is_fit)
-    };
+    let all: Vec<&Descriptor> = entries.iter().collect();
+    let mut without = all.clone();
     // Windows images name features that no version looks at.
-    if wanted.os != "windows"
-        && let Some(entry) = entries.iter().find(needs_features)
-    {
-        let digest = entry.digest.clone();
-        return Err(NoFact::could_not_tell(Problem::OsFeatures { digest }));
-    }
-    let best = choose(wanted, entries, tell)?.ok_or_else(|| nothing(wanted, index, entries))?;
-    if kind::of(&best.media_type).is_none() {
-        return Err(kind::broken(&best.media_type, Flaw::WrongType));
-    }
-    if is_storable_by_newer(&best.digest) {
-        let digest = best.digest.clone();
-        return Err(NoFact::could_not_tell(Problem::DigestBySha512 { digest }));
-    }
-    if !is_storable(&best.digest) {
-        return Err(kind::broken(&index.media_type, Flaw::DigestNotSha256));
-    }
-    // The CRI of containerd takes the size of the image from the first manifest whose platform is
-    // named (core/images/usage), which it did not fetch.
-    if best.platform().is_none() && entries.iter().any(|entry| entry.platform().is_some()) {
-        return Err(kind::broken(&index.media_type, Flaw::PlatformUnnamed));
-    }
-    let is_equal = |entry: &&Descriptor| {
-        let platform = entry.platform();
-        let fits = platform.is_none_or(|own| wanted.rank(&own).is_some_and(|fit| !fit.lesser));
-        fits && !std::ptr::eq(*entry, best) && entry.digest != best.digest
+    without.retain(|entry| wanted.os == "windows" || !entry.has_features());
+    let asking = Asking { index, wanted, containerd, tell: &tell };
+    let compares = match containerd.is_at_least(since::COMPARES_FEATURES) {
+        _ if all.len() == without.len() => false,
+        Some(compares) => compares,
+        None => return asking.of_either(&all, &without),
     };
-    // Of Windows images it takes the one for the right build.
-    let also = entries.iter().filter(is_equal).filter(|_| wanted.os != "windows");
-    let also = also.map(|entry| Also {
-        digest: entry.digest.clone(),
-        media_type: entry.media_type.clone(),
-        size: entry.size,
-    });
-    Ok(Entry {
-        also: also.collect(),
-        digest: best.digest.clone(),
-        media_type: best.media_type.clone(),
-        size: best.size,
-        is_unnamed: best.platform().is_none(),
-        platform: best.platform().map_or_else(|| wanted.to_string(), |found| found.to_string()),
-        build: Build::of(offered(entries)),
-    })
+    asking.select(if compares { &without } else { &all })
 }
 
-fn choose<'a>(
-    wanted: &Platform,
-    entries: &'a [Descriptor],
-    tell: impl Fn(Problem),
-) -> StepResult<Option<&'a Descriptor>> {
-    // An entry that names no platform fits worst.
-    let fits = entries.iter().filter_map(|entry| match entry.platform() {
-        Some(platform) => Some(((false, Some(wanted.rank(&platform)?)), entry)),
-        None => Some(((true, None::<Fit>), entry)),
-    });
-    let Some(((_, fit), best)) = fits.min_by_key(|(order, _)| *order) else { return Ok(None) };
-    let chosen = best.platform();
-    if let (Some(Fit { lesser: true, .. }), Some(chosen)) = (fit, &chosen) {
-        let is_processor = wanted.os != "windows";
-        let (wanted, chosen) = (wanted.to_string(), chosen.to_string());
-        let build = Build::of([vec![wanted.clone()], offered(entries)].concat());
-        let lesser = Problem::LesserPlatform { wanted, chosen, build };
-        // containerd's transfer service, which a kubelet's pulls use since 2.1, takes no other
-        // processor; versions before do.
-        if is_processor {
-            return Err(NoFact::could_not_tell(lesser));
+/// The question which entry of an index that containerd fetches.
+struct Asking<'a> {
+    index: &'a Manifest,
+    wanted: &'a Platform,
+    containerd: Puller,
+    tell: &'a dyn Fn(Problem),
+}
+
+impl Asking<'_> {
+    /// Selects what older versions take from all entries, and newer ones from those without
+    /// features, if that is the same.
+    fn of_either(&self, all: &[&Descriptor], without: &[&Descriptor]) -> StepResult<Entry> {
+        let features = all.iter().find(|entry| entry.has_features());
+        let digest = features.map(|entry| entry.digest.clone()).unwrap_or_default();
+        let differs = Problem::OsFeatures { digest };
+        match (self.select(all), self.select(without)) {
+            (Ok(older), Ok(newer)) if older.is_same(&newer) => Ok(older),
+            (Ok(_), Ok(_)) => Err(NoFact::could_not_tell(differs)),
+            // Some versions fail here. If the pull fails for the others as well, that is certain.
+            (Ok(entry), Err(NoFact::Failed(_))) | (Err(NoFact::Failed(_)), Ok(entry)) => {
+                (self.tell)(differs);
+                Ok(entry)
+            }
+            (Ok(_) | Err(NoFact::Failed(_)), Err(no_fact)) | (Err(no_fact), _) => Err(no_fact),
         }
-        tell(lesser);
     }
-    let builds = builds(wanted, entries);
-    if let (None, Some(chosen), false) = (&wanted.build, chosen, builds.is_empty()) {
-        tell(Problem::WindowsBuildNotAsked { builds, chosen: chosen.to_string() });
+
+    fn select(&self, entries: &[&Descriptor]) -> StepResult<Entry> {
+        let Asking { index, wanted, containerd, tell } = *self;
+        let best = self.choose(entries)?.ok_or_else(|| nothing(wanted, index, entries))?;
+        if kind::of(&best.media_type).is_none() {
+            return Err(kind::broken(&best.media_type, Flaw::WrongType));
+        }
+        match is_storable(&best.digest, containerd) {
+            Some(true) => {}
+            Some(false) => return Err(kind::broken(&index.media_type, Flaw::DigestNotSha256)),
+            None => tell(Problem::DigestBySha512 { digest: best.digest.clone() }),
+        }
+        // The CRI of containerd takes the size of the image from the first manifest whose platform is
+        // named (core/images/usage), which it did not fetch.
+        if best.platform().is_none() && entries.iter().any(|entry| entry.platform().is_some()) {
+            return Err(kind::broken(&index.media_type, Flaw::PlatformUnnamed));
+        }
+        let is_equal = |entry: &&&Descriptor| {
+            let platform = entry.platform();
+            let fits = platform.is_none_or(|own| wanted.rank(&own).is_some_and(|fit| !fit.lesser));
+            fits && !std::ptr::eq(**entry, best) && entry.digest != best.digest
+        };
+        // Of Windows images it takes the one for the right build.
+        let is_one = wanted.os == "windows" || containerd.transfers() == Some(false);
+        let also = entries.iter().filter(is_equal).filter(|_| !is_one);
+        let also = also.map(|entry| Also {
+            digest: entry.digest.clone(),
+            media_type: entry.media_type.clone(),
+            size: entry.size,
+        });
+        Ok(Entry {
+            also: also.collect(),
+            digest: best.digest.clone(),
+            media_type: best.media_type.clone(),
+            size: best.size,
+            is_unnamed: best.platform().is_none(),
+            platform: best.platform().map_or_else(|| wanted.to_string(), |found| found.to_string()),
+            build: Build::of(offered(entries)),
+        })
     }
-    Ok(Some(best))
+
+    fn choose<'a>(&self, entries: &[&'a Descriptor]) -> StepResult<Option<&'a Descriptor>> {
+        let Asking { wanted, containerd, tell, .. } = *self;
+        let is_processor = wanted.os != "windows";
+        let is_exact = containerd.transfers().filter(|_| is_processor);
+        // An entry that names no platform fits worst.
+        let fits = entries.iter().filter_map(|entry| match entry.platform() {
+            Some(platform) => Some(((false, Some(wanted.rank(&platform)?)), *entry)),
+            None => Some(((true, None::<Fit>), *entry)),
+        });
+        let is_taken =
+            |fit: &Option<Fit>| !fit.is_some_and(|fit| fit.lesser) || is_exact != Some(true);
+        let fits = fits.filter(|((_, fit), _)| is_taken(fit));
+        let Some(((_, fit), best)) = fits.min_by_key(|(order, _)| *order) else { return Ok(None) };
+        let chosen = best.platform();
+        if let (Some(Fit { lesser: true, .. }), Some(chosen)) = (fit, &chosen) {
+            let (asked, chosen) = (wanted.to_string(), chosen.to_string());
+            let build = Build::of([vec![asked.clone()], offered(entries)].concat());
+            let lesser = Problem::LesserPlatform { wanted: asked, chosen, build };
+            if is_processor && is_exact.is_none() {
+                return Err(NoFact::could_not_tell(lesser));
+            }
+            tell(lesser);
+        }
+        let builds = builds(wanted, entries);
+        if let (None, Some(chosen), false) = (&wanted.build, chosen, builds.is_empty()) {
+            tell(Problem::WindowsBuildNotAsked { builds, chosen: chosen.to_string() });
+        }
+        Ok(Some(best))
+    }
+}
+
+impl Entry {
+    /// Returns whether the same is fetched.
+    fn is_same(&self, other: &Self) -> bool {
+        let also = |entry: &Self| -> Vec<String> {
+            entry.also.iter().map(|also| also.digest.clone()).collect()
+        };
+        self.digest == other.digest && also(self) == also(other)
+    }
 }
 
 /// Returns the problem of an index that has no manifest for this platform.
-fn nothing(wanted: &Platform, index: &Manifest, entries: &[Descriptor]) -> NoFact {
+fn nothing(wanted: &Platform, index: &Manifest, entries: &[&Descriptor]) -> NoFact {
     let offered = offered(entries);
     // Tools put entries that are not meant to run beside images. This index has no image.
     if offered.is_empty() && !entries.is_empty() {
-        let attests = entries.iter().any(Descriptor::attests);
+        let attests = entries.iter().any(|entry| entry.attests());
         let what = if attests { ArtifactKind::Attestation } else { ArtifactKind::Artifact };
         let media_type = format!("{}: unknown/unknown", index.media_type);
         return Problem::NotAnImage { what, media_type }.into();
@@ -210,15 +277,15 @@ fn nothing(wanted: &Platform, index: &Manifest, entries: &[Descriptor]) -> NoFac
 }
 
 /// Returns the Windows builds that the index has for the processor that is needed.
-fn builds(wanted: &Platform, entries: &[Descriptor]) -> Vec<String> {
+fn builds(wanted: &Platform, entries: &[&Descriptor]) -> Vec<String> {
     let any_build = Platform { build: None, ..wanted.clone() };
-    let windows = entries.iter().filter_map(Descriptor::platform);
+    let windows = entries.iter().filter_map(|entry| entry.platform());
     let windows = windows.filter(|found| any_build.rank(found).is_some_and(|fit| !fit.lesser));
     windows.filter_map(|found| found.build).collect()
 }
 
 /// Returns all platforms of an index.
-fn offered(entries: &[Descriptor]) -> Vec<String> {
-    let platforms = entries.iter().filter_map(Descriptor::platform);
+fn offered(entries: &[&Descriptor]) -> Vec<String> {
+    let platforms = entries.iter().filter_map(|entry| entry.platform());
     platforms.filter(|found| found.os != "unknown").map(|found| found.to_string()).collect()
 }

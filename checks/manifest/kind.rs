@@ -55,6 +55,16 @@ pub(super) fn of(media_type: &str) -> Option<Kind> {
     }
 }
 
+/// Returns whether a container runtime unpacks the layers of a config of this media type
+/// (core/images/mediatypes.go, `IsConfigType`).
+pub(super) fn is_config(media_type: &str) -> bool {
+    matches!(
+        media_type,
+        "application/vnd.oci.image.config.v1+json"
+            | "application/vnd.docker.container.image.v1+json"
+    )
+}
+
 /// Returns whether a container runtime takes a blob of this media type for a layer
 /// (core/images/mediatypes.go, `IsLayerType`). It fetches others without unpacking them.
 pub(super) fn is_layer(media_type: &str) -> bool {

@@ -51,7 +51,7 @@ pub async fn fetch(cx: &Cx, session: &Session) -> StepResult<Manifest> {
     let (head, got) = (session.ask(cx, head), fetch::open(cx, session, image, &image.reference));
     let (head, got) =
         if session.client().is_http2() { join(head, got).await } else { (head.await, got.await) };
-    let mut described = head_check::described(&head);
+    let mut described = head_check::described(&head, cx.containerd());
     let mut known = Known::default();
     if image.is_digest() {
         // containerd reads as many bytes as HEAD says, however the connection ends behind them.

@@ -148,6 +148,12 @@ pub enum Problem {
         /// The digest of that entry.
         digest: String,
     },
+    /// Another manifest of the index for the same platform cannot be pulled, which only newer versions of
+    /// containerd fetch: could not tell.
+    SecondManifest {
+        /// The code of what is wrong with it.
+        found: String,
+    },
     /// The content is not a manifest, or it is one that contradicts itself.
     NotAManifest {
         /// The media type of the content.
@@ -175,6 +181,13 @@ pub enum Problem {
         media_type: String,
         /// Whether the digest was verified.
         verified: DigestProof,
+    },
+    /// The manifest is in the schema 1 format, which the containerd that pulls refuses.
+    #[serde(rename = "manifest-schema1-refused")]
+    #[strum(serialize = "manifest-schema1-refused")]
+    ManifestSchema1Refused {
+        /// The version of containerd.
+        version: String,
     },
     /// The manifest is in the schema 1 format, but lacks the signature or the media type that older
     /// container runtimes require.
@@ -205,7 +218,7 @@ pub enum Problem {
 }
 
 /// How to build an image for several platforms.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Build {
     /// The platforms as the argument of a single build.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -15,7 +15,10 @@ use super::{
     problem::Problem,
     words::{DigestProof, Flaw},
 };
-use crate::kit::{Cx, StepResult, rules::digest};
+use crate::kit::{
+    Cx, StepResult,
+    rules::{digest, since},
+};
 
 /// The media type that the registry must send for a signed manifest.
 const SIGNED: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
@@ -67,6 +70,12 @@ pub(super) fn read(
     };
     if old.history.is_empty() || old.history.len() != old.fs_layers.len() {
         return Err(kind::broken(&media_type, Flaw::HistoryDiffers));
+    }
+    let (containerd, on_node) = (cx.containerd(), cx.world.on_node);
+    let refuses = containerd.is_at_least(since::REFUSES_SCHEMA1) == Some(true);
+    // On a node a later step compares it with the running containerd and its environment.
+    if let Some(version) = containerd.version.filter(|_| refuses && !on_node) {
+        return Err(Problem::ManifestSchema1Refused { version: version.to_string() }.into());
     }
     let got = digest(wanted.unwrap_or("sha256:"), &payload);
     let proven = wanted.is_some_and(|wanted| wanted == got);

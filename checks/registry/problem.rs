@@ -161,6 +161,13 @@ pub enum Problem {
         /// The encoding of the response.
         encoding: String,
     },
+    /// The content has an encoding that containerd decompresses since 2.0: could not tell.
+    EncodedForNewer {
+        /// The host that sent the response.
+        host: String,
+        /// The encoding of the response.
+        encoding: String,
+    },
     /// The redirects do not end.
     RedirectLoop {
         /// The host that was asked first.

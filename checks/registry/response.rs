@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Problem;
 use crate::kit::{
     Host, HostPurpose, NoFact, StepResult,
-    net::{Fault, Reply, Request},
+    net::{Fault, OddEncoding, Reply, Request},
 };
 
 /// Returns that a host sent no response.
@@ -27,10 +27,11 @@ pub(super) fn decoded(mut reply: Reply, request: &Request) -> StepResult<Reply> 
     if matches!(reply.status, 201..=205 | 207..=299) || (reply.status == 206 && is_whole) {
         reply.status = 200;
     }
-    match reply.unknown_encoding.take().filter(|_| matches!(reply.status, 200 | 206)) {
-        Some(encoding) => {
-            let host = reply.host.to_string();
-            Err(Problem::Encoded { host, encoding }.into())
+    let host = reply.host.to_string();
+    match reply.odd_encoding.take().filter(|_| matches!(reply.status, 200 | 206)) {
+        Some(OddEncoding::Unknown(encoding)) => Err(Problem::Encoded { host, encoding }.into()),
+        Some(OddEncoding::ByVersion(encoding)) => {
+            Err(NoFact::could_not_tell(Problem::EncodedForNewer { host, encoding }))
         }
         None => Ok(reply),
     }

@@ -6,6 +6,7 @@ use super::Problem;
 use crate::kit::{
     Cx, Host, StepResult,
     net::{HTTP_WAIT, Reply},
+    rules::since,
 };
 
 /// How often a request is repeated to which the server responds that it is throttled, took too long or
@@ -13,7 +14,8 @@ use crate::kit::{
 pub(super) const MAX_RETRIES: usize = 5;
 
 /// Sends a request up to `left` more times. A host that fails is asked again only if it is the last
-/// one.
+/// one. Older versions repeat no request to it; where the version is not known, the kubelet tries again in
+/// any case.
 pub(super) async fn retried(
     cx: &Cx,
     left: usize,
@@ -28,8 +30,9 @@ pub(super) async fn retried(
             return Ok(reply);
         }
         let status = reply.status.to_string();
-        let is_tried =
-            !matches!(reply.status, 408 | 429) && (seen.last() == Some(&status) || !is_last);
+        let repeats = cx.containerd().is_at_least(since::REPEATS) != Some(false);
+        let is_tried = !matches!(reply.status, 408 | 429)
+            && (seen.last() == Some(&status) || !is_last || !repeats);
         if is_tried || seen.len() >= left || began.elapsed() >= HTTP_WAIT {
             return Ok(reply);
         }

@@ -8,9 +8,11 @@ use super::{
     problem::NotFollowed,
     snapshotter,
     stops::StopsBy,
-    version::{Version, is_at_least},
 };
-use crate::kit::{rules::Malformed, world::Toml};
+use crate::kit::{
+    rules::{ContainerdVersion, Malformed, is_at_least},
+    world::Toml,
+};
 
 /// The directories of containerd 2.2 and later where none is configured. Older ones read none.
 const DEFAULT_FOLDERS: [&str; 2] = ["/etc/containerd/certs.d", "/etc/docker/certs.d"];
@@ -66,7 +68,7 @@ impl Default for Config {
 
 impl Config {
     /// Returns the configuration of that version of containerd where there is no file.
-    pub fn without_file(version: Option<Version>) -> Self {
+    pub fn without_file(version: Option<ContainerdVersion>) -> Self {
         let mut config = Self::default();
         if is_at_least(version, (2, 2, 0)) == Some(false) {
             (config.folders, config.are_default) = (vec![], false);
@@ -81,7 +83,11 @@ impl Config {
     }
 
     /// Reads the configuration of that version of containerd for a registry, as an image names it.
-    pub fn read(file: &Toml, version: Option<Version>, registry: &str) -> Result<Self, Malformed> {
+    pub fn read(
+        file: &Toml,
+        version: Option<ContainerdVersion>,
+        registry: &str,
+    ) -> Result<Self, Malformed> {
         let mut config = Self::without_file(version);
         if !file.is_plain {
             config.not_replayed.push((NotFollowed::TomlForm, "TOML 1.1".into()));
@@ -244,7 +250,7 @@ mod tests {
             let module = if version.starts_with('1') { "" } else { "/v2" };
             let module = format!("github.com/containerd/containerd{module}");
             let lines = format!("path\t{module}/cmd/containerd\nmod\t{module}\tv{version}\t\n");
-            Version::of(&GoBuild::of(&lines))
+            ContainerdVersion::of(&GoBuild::of(&lines))
         });
         let text = if text.contains("version = ") {
             text.to_owned()

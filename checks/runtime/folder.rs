@@ -6,11 +6,10 @@ use super::{
     client::ClientPair,
     hosts_file::{HostEntry, HostsFile},
     problem::{NotFollowed, Problem},
-    version::{Version, is_at_least},
 };
 use crate::kit::{
     Cx,
-    rules::Malformed,
+    rules::{ContainerdVersion, Malformed, is_at_least},
     world::{FileError, FileKind},
 };
 
@@ -77,7 +76,7 @@ fn names(registry: &str) -> Vec<String> {
 pub(super) async fn settings(
     cx: &Cx,
     folder: &RegistryFolder,
-    version: Option<Version>,
+    version: Option<ContainerdVersion>,
 ) -> Settings {
     let file = format!("{}/hosts.toml", folder.path);
     let unusable = |file: &str, error: FileError| {
@@ -110,7 +109,11 @@ pub(super) async fn settings(
 }
 
 /// Reads a file of hosts as that version of containerd does.
-fn read(bytes: &[u8], folder: &str, version: Option<Version>) -> Result<HostsFile, Malformed> {
+fn read(
+    bytes: &[u8],
+    folder: &str,
+    version: Option<ContainerdVersion>,
+) -> Result<HostsFile, Malformed> {
     let mut file = HostsFile::read(bytes, folder)?;
     let is_timeout_read = match is_at_least(version, (2, 1, 0)) {
         Some(false) if is_at_least(version, (2, 0, 0)) == Some(true) => {

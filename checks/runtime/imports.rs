@@ -7,14 +7,10 @@ use std::path::{Component, Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::{
-    config::Config,
-    problem::NotFollowed,
-    version::{Version, is_at_least},
-};
+use super::{config::Config, problem::NotFollowed};
 use crate::kit::{
     Cx,
-    rules::Malformed,
+    rules::{ContainerdVersion, Malformed, is_at_least},
     world::{FileError, Toml, toml},
 };
 
@@ -38,7 +34,7 @@ pub(super) struct Unloaded {
 pub(super) async fn load(
     cx: &Cx,
     first: &str,
-    version: Option<Version>,
+    version: Option<ContainerdVersion>,
     registry: &str,
 ) -> Result<Loaded, Unloaded> {
     let (mut pending, mut files, mut more) = (vec![first.to_owned()], vec![], vec![]);
@@ -93,7 +89,7 @@ pub(super) async fn load(
     };
     let (whole, deep) = (read(whole)?, read(deep)?);
     // containerd 1.7 replaces all settings of a plugin, 2.2 each of them.
-    let is_whole = version.is_some_and(Version::is_first);
+    let is_whole = version.is_some_and(ContainerdVersion::is_first);
     if whole != deep && !is_whole && is_at_least(version, (2, 2, 0)) != Some(true) {
         more.push((NotFollowed::VersionDecides, files[1..].join(" ")));
     }

@@ -33,7 +33,7 @@ use crate::{
     image::ImageTarget,
     kit::{
         Cx, Host, HostPurpose, Image, StepResult,
-        rules::flag,
+        rules::{ContainerdVersion, flag},
         world::{
             FileError, PROCESS_READS, Process, Seen, UNIT_READS, Unit, UnitEnvironment, Variables,
         },
@@ -51,7 +51,6 @@ pub use mirrors::ask as ask_mirrors;
 use mirrors::{Link, List};
 pub use problem::{NotFollowed, Problem};
 pub use stops::StopsBy;
-pub use version::Version;
 use version::takes_schema1;
 pub use way::{Named, Way, session};
 
@@ -95,6 +94,10 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
     }
     resolver::compare(cx).await;
     let version = version::read(cx, process.as_ref()).await;
+    if let Some(version) = version {
+        // Several targets of a run are looked at on the same node.
+        let _ = cx.world.containerd.set(version);
+    }
     let mut way = Runtime {
         host: asked.host.clone(),
         others: None,
@@ -234,7 +237,7 @@ fn command_line(
 async fn load(
     cx: &Cx,
     file: &str,
-    version: Option<Version>,
+    version: Option<ContainerdVersion>,
     registry: &str,
     way: &mut Runtime,
 ) -> Option<Config> {
@@ -280,7 +283,7 @@ async fn apply(
     cx: &Cx,
     image_target: &ImageTarget,
     found: RegistryFolder,
-    version: Option<Version>,
+    version: Option<ContainerdVersion>,
     way: &mut Runtime,
 ) {
     let settings = folder::settings(cx, &found, version).await;

@@ -1,6 +1,6 @@
 //! containerd's plugins that take part in a pull, and which of their names counts by its version.
 
-use super::version::{Version, is_at_least};
+use crate::kit::rules::{ContainerdVersion, is_at_least};
 
 /// The names of the plugin that pulls images, from containerd 1 with configuration 1 to
 /// containerd 2. AKS writes `version = 2` for containerd 2 as well, so it does not tell old from new.
@@ -35,14 +35,14 @@ const NOT_NEEDED: [&str; 11] = [
 /// Returns whether the settings under a name of the plugin count, in a file of that format; `None`
 /// where the version decides. containerd 2 moves those of older formats to the new name, and those of
 /// format 3 since 2.4 (containerd, plugins/cri/images/plugin.go: `configMigration`).
-pub(super) fn counts(name: &str, format: i64, version: Option<Version>) -> Option<bool> {
+pub(super) fn counts(name: &str, format: i64, version: Option<ContainerdVersion>) -> Option<bool> {
     if name == SHORT && format > 1 {
         return Some(false);
     }
     // containerd 2.2 takes a file of format 1 for one of format 3 whose short names are old ones
     // (cmd/containerd/server/config/config.go: `LoadConfig`, `v1Migrate`).
     if format < 2 && name != IMAGES && name != RUNNING[0] {
-        let is_first = version.is_some_and(Version::is_first) && name == SHORT;
+        let is_first = version.is_some_and(ContainerdVersion::is_first) && name == SHORT;
         let is_moved = is_at_least(version, (2, 2, 0)) == Some(true);
         return if is_moved { Some(false) } else { is_first.then_some(true) };
     }
@@ -55,9 +55,9 @@ pub(super) fn counts(name: &str, format: i64, version: Option<Version>) -> Optio
 }
 
 /// Returns whether pulls need a plugin; `None` where that is not known.
-pub(super) fn needs(name: &str, version: Option<Version>) -> Option<bool> {
+pub(super) fn needs(name: &str, version: Option<ContainerdVersion>) -> Option<bool> {
     if NEEDED.contains(&name) {
-        let is_first = version.is_some_and(Version::is_first);
+        let is_first = version.is_some_and(ContainerdVersion::is_first);
         return if is_first {
             Some(false)
         } else {

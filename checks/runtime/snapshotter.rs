@@ -5,7 +5,7 @@
 
 use toml::Value;
 
-use super::version::{Version, is_at_least};
+use crate::kit::rules::{ContainerdVersion, is_at_least};
 
 /// The snapshotter by default.
 const DEFAULT: &str = "overlayfs";
@@ -21,7 +21,7 @@ const DIFFER: &str = "walking";
 pub(super) fn odd(
     named: &[&str],
     transfer: Option<&Value>,
-    version: Option<Version>,
+    version: Option<ContainerdVersion>,
 ) -> Option<String> {
     let used = if named.is_empty() { &[DEFAULT][..] } else { named };
     if let Some(other) = used.iter().find(|name| !OWN.contains(name)) {
@@ -58,10 +58,10 @@ mod tests {
     use super::*;
     use crate::kit::rules::GoBuild;
 
-    fn version(of: &str) -> Option<Version> {
+    fn version(of: &str) -> Option<ContainerdVersion> {
         let module = "github.com/containerd/containerd/v2";
         let lines = format!("path\t{module}/cmd/containerd\nmod\t{module}\tv{of}\t\n");
-        Version::of(&GoBuild::of(&lines))
+        ContainerdVersion::of(&GoBuild::of(&lines))
     }
 
     fn told(named: &[&str], transfer: &str, of: Option<&str>) -> Option<String> {

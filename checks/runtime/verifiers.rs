@@ -1,11 +1,11 @@
 //! Programs on the node that decide which images containerd may pull.
 
-use super::{config::Config, problem::Problem, version::Version};
-use crate::kit::{Cx, world::FileError};
+use super::{config::Config, problem::Problem};
+use crate::kit::{Cx, rules::ContainerdVersion, world::FileError};
 
 /// Warns of programs that decide which images may be pulled (containerd 2, `docs/image-verification.md`).
-pub(super) async fn warn(cx: &Cx, config: &Config, version: Option<Version>) {
-    if version.is_some_and(Version::is_first) {
+pub(super) async fn warn(cx: &Cx, config: &Config, version: Option<ContainerdVersion>) {
+    if version.is_some_and(ContainerdVersion::is_first) {
         return;
     }
     let folder = config.verifiers.clone();

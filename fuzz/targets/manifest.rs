@@ -4,7 +4,7 @@
 
 use checks::{
     kit::NoFact,
-    untrusted::{Platform, entry, named, read_manifest},
+    untrusted::{Platform, Puller, entry, named, read_manifest},
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -21,11 +21,11 @@ fuzz_target!(|sent: &[u8]| {
     let shown = serde_json::to_value(&manifest).expect("it is plain data");
     let wanted = Platform { os: "linux".into(), arch: "amd64".into(), variant: None, build: None };
     match shown["kind"].as_str() {
-        Some("index") => match entry(&manifest, &wanted, |_| {}) {
+        Some("index") => match entry(&manifest, &wanted, Puller::default(), |_| {}) {
             Ok(entry) => assert!(format!("{entry:?}").len() < 20 * body.len() + 1000),
             Err(no_fact) => fit_to_print(&no_fact),
         },
-        Some("manifest") => match named(&manifest, &wanted) {
+        Some("manifest") => match named(&manifest, &wanted, Puller::default(), |_| {}) {
             Ok(named) => assert!(!format!("{named:?}").contains("size: Some(0)"), "{named:?}"),
             Err(no_fact) => fit_to_print(&no_fact),
         },

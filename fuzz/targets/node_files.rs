@@ -2,8 +2,8 @@
 #![no_main]
 
 use checks::untrusted::{
-    AzureJson, Config, Corefile, GoBuild, HostsFile, Pattern, Providers, SystemdSection,
-    TrustPlaces, Version, environ, is_known, toml, yaml,
+    AzureJson, Config, ContainerdVersion, Corefile, GoBuild, HostsFile, Pattern, Providers,
+    SystemdSection, TrustPlaces, environ, is_known, toml, yaml,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -34,7 +34,7 @@ fuzz_target!(|input: (&[u8], &str, &str)| {
     assert_eq!(places.is_some(), TrustPlaces::VARIABLES.iter().any(is_set));
     let _ = places.map(|places| places.are_absolute());
     if let Some(build) = GoBuild::read(&mut std::io::Cursor::new(file)) {
-        let _ = (build.version_of(image), build.linked(suffix), Version::of(&build));
+        let _ = (build.version_of(image), build.linked(suffix), ContainerdVersion::of(&build));
     }
     if let Ok(address) = "169.254.10.10".parse() {
         let _ = Corefile::read(image).upstream(address, suffix);

@@ -96,6 +96,7 @@ impl AksArgs {
             wait: None,
             full: self.full,
             platform: self.platform,
+            containerd: None,
             identity: Who::default(),
             username: None,
             password_stdin: false,

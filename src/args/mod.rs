@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use checks::kit::{
     Cloud,
     engine::Vantage,
-    rules::{Platform, is_object_name},
+    rules::{ContainerdVersion, Platform, is_object_name},
     target::Who,
 };
 use clap::{Args as ArgGroup, Parser, Subcommand};
@@ -167,6 +167,11 @@ pub struct CheckOptions {
     /// The platform that the image must have [default: linux and this machine's processor]
     #[arg(long, value_name = "OS/ARCH", help_heading = "What is asked")]
     pub platform: Option<Platform>,
+    /// Which containerd pulls, as `kubectl get nodes -o wide` shows it. Versions read some registries
+    /// differently; where that matters and it is not known, the result is could-not-tell. On a node
+    /// it is read from its files
+    #[arg(long, value_name = "VERSION", help_heading = "What is asked")]
+    pub containerd: Option<ContainerdVersion>,
     /// Who signs in: node (as this node's kubelet does), managed-identity[=ID] (of this machine; by
     /// client id or resource id), workload (this pod's identity), az (who is signed in to the Azure
     /// CLI), docker (the docker config), anonymous, or auto: --username, else --auth-file, else on
@@ -235,6 +240,7 @@ impl CheckOptions {
             wait: self.wait.or(base.wait),
             full: self.full || base.full,
             platform: self.platform.or(base.platform),
+            containerd: self.containerd.or(base.containerd),
             identity: if self.identity == Who::default() { base.identity } else { self.identity },
             username: self.username.or(base.username),
             password_stdin: self.password_stdin || base.password_stdin,

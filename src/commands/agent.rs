@@ -41,6 +41,7 @@ pub(super) async fn run(args: AgentArgs) -> Result<Exit, String> {
     let node_root = options.node_root.as_deref();
     let world = world::real(world::roots(ca_file, node_root), node_root);
     let mut labels: BTreeMap<String, String> = labels.into_iter().collect();
+    pulled_by(&mut targets, &labels);
     let servers: Vec<String> = world.name_servers.iter().map(|it| it.ip().to_string()).collect();
     labels.entry(RESOLVER.to_owned()).or_insert_with(|| servers.join(", "));
     let wanted = Wanted { vantage, labels, ..options.wanted() };
@@ -63,6 +64,13 @@ pub(super) async fn run(args: AgentArgs) -> Result<Exit, String> {
 pub(super) fn answer_within(targets: &mut [Target], seconds: Option<u64>) {
     let wait = seconds.map(Duration::from_secs);
     targets.iter_mut().for_each(|target| target.response_wait = wait);
+}
+
+/// Lets these targets know what the cluster says of the node's containerd: it counts where the node's
+/// files say nothing.
+pub(super) fn pulled_by(targets: &mut [Target], labels: &BTreeMap<String, String>) {
+    let runtime = labels.get("runtime").and_then(|text| text.parse().ok());
+    targets.iter_mut().for_each(|target| target.containerd = target.containerd.or(runtime));
 }
 
 /// Writes the message over what stands in the file.

@@ -109,6 +109,7 @@ pub(super) fn target(options: &CheckOptions, text: String, password: Option<Secr
         text,
         platform: options.platform.clone().unwrap_or_else(Platform::here),
         is_platform_assumed: options.platform.is_none(),
+        containerd: options.containerd,
         full: options.full,
         response_wait: None,
         flags: flags(options),
@@ -135,6 +136,7 @@ fn flags(options: &CheckOptions) -> Vec<String> {
     let path = |path: &Option<std::path::PathBuf>| path.as_ref().map(|p| p.display().to_string());
     add("--cloud", options.cloud.flag().map(str::to_owned));
     add("--platform", options.platform.as_ref().map(ToString::to_string));
+    add("--containerd", options.containerd.as_ref().map(ToString::to_string));
     add("--ca-file", path(&options.ca_file));
     add("--auth-file", path(&options.auth_file));
     add("--node-root", path(&options.node_root));

@@ -35,6 +35,7 @@ fn arguments(options: &CheckOptions) -> Vec<String> {
     add("--timeout", Some(options.timeout().as_secs().to_string()));
     add("--cloud", options.cloud.flag().map(str::to_owned));
     add("--platform", options.platform.as_ref().map(ToString::to_string));
+    add("--containerd", options.containerd.as_ref().map(ToString::to_string));
     add("--identity", options.identity.flag());
     options.only.iter().for_each(|step| add("--only", Some(step.clone())));
     options.skip.iter().for_each(|step| add("--skip", Some(step.clone())));

@@ -134,8 +134,10 @@ async fn agent(call: &AgentCall) -> Result<AgentEnd, String> {
     let lab = lab::start(&scenario).await.map_err(|error| error.to_string())?;
     let mut targets = check::targets(&asked, &options, None)?;
     agent::answer_within(&mut targets, response_wait);
+    let labels = labels.into_iter().collect();
+    agent::pulled_by(&mut targets, &labels);
     let world = world::of_lab(&lab, &scenario.ask)?;
-    let wanted = Wanted { vantage, labels: labels.into_iter().collect(), ..options.wanted() };
+    let wanted = Wanted { vantage, labels, ..options.wanted() };
     let events = run_plans(targets, world, &wanted, |_| {}).await;
     // Plain data always serializes.
     let lines = events.iter().map(|event| serde_json::to_string(event).unwrap_or_default() + "\n");

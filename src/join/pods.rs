@@ -263,6 +263,7 @@ mod tests {
             text: text.to_owned(),
             platform: Platform::here(),
             is_platform_assumed: true,
+            containerd: None,
             full: false,
             response_wait: None,
             flags: vec![],

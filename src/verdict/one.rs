@@ -271,6 +271,12 @@ fn is_sign_in_open(verdict: &ViewVerdict<'_>) -> bool {
     verdict.could_not_tell.iter().any(|reason| decides.contains(&reason.step))
 }
 
+/// Returns whether it is not known that containerd reads what names the image as check-acr did.
+fn is_reading_open(verdict: &ViewVerdict<'_>) -> bool {
+    let decides = [steps::MANIFEST.name, steps::PLATFORM.name];
+    verdict.could_not_tell.iter().any(|reason| decides.contains(&reason.step))
+}
+
 fn is_of_runtime(reason: &Reason<'_>) -> bool {
     steps::is_of_way(reason.step)
 }
@@ -340,6 +346,7 @@ fn can(report: &Report, view: &View, verdict: &ViewVerdict<'_>) -> Outcome {
     } else if is_way_unknown(verdict)
         || is_sign_in_open(verdict)
         || is_lookup_open(verdict)
+        || is_reading_open(verdict)
         || lacks_maybe(verdict)
     {
         Outcome::CouldNotTell

@@ -1,16 +1,18 @@
 //! What no scenario produces.
 
 /// The codes that no lab world can produce, and the tests that do.
-pub const ELSEWHERE: [&str; 32] = [
+pub const ELSEWHERE: [&str; 34] = [
     "arm/sign-in-refused", // tests/identity.rs
     "arm/token-refused",
     "identity/auth-file-unreadable", // tests/cli.rs
     "identity/helper-failed",
     "identity/az-failed", // tests/identity.rs
     "kubelet/files-not-readable",
-    "layer/diff-id-unknown", // tests/wire_images.rs
-    "manifest/digest-by-sha512",
+    "layer/diff-id-unknown",     // tests/wire_images.rs
+    "manifest/digest-by-sha512", // tests/containerd_versions.rs
     "manifest/os-features",
+    "manifest/second-manifest",
+    "manifest/manifest-schema1-refused",
     "layer/not-unpackable", // tests/wire.rs
     "layer/signature-mismatch",
     "layer/signed-url-expired",

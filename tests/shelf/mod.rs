@@ -88,6 +88,19 @@ impl Shelf {
         self
     }
 
+    /// Returns the image with content under another name as well.
+    pub fn also_named(mut self, name: &str, content: &str) -> Self {
+        self.content.insert(name.to_owned(), self.content[content].clone());
+        self
+    }
+
+    /// Returns the image without what an index names.
+    pub fn without_children(&self) -> Self {
+        let mut shelf = self.clone();
+        shelf.content.retain(|name, (kind, _)| *name == self.top || kind != MANIFEST);
+        shelf
+    }
+
     /// Returns the image with servers at which its first layer is as well.
     pub fn elsewhere(mut self, urls: &[String]) -> Self {
         let manifest = String::from_utf8(self.content[&self.top].1.clone()).unwrap();

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::kit::{
     redact::{sanitize, sanitize_text},
+    rules::Puller,
     target::Target,
     world::World,
 };
@@ -41,6 +42,12 @@ impl Cx {
     /// Reports a finding that does not stop this step.
     pub fn add_finding(&self, problem: impl Into<Finding>) {
         self.found(problem.into());
+    }
+
+    /// Returns the containerd that pulls: the node's, else the one that was given.
+    pub fn containerd(&self) -> Puller {
+        let version = self.world.containerd.get().copied().or(self.target.containerd);
+        Puller { version, is_of_node: self.world.on_node }
     }
 
     /// Reports why something could not be read, and goes on: this step's end does not depend on it

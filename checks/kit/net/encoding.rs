@@ -8,6 +8,7 @@ use hyper::{HeaderMap, body::Bytes, header::CONTENT_ENCODING};
 use zstd::stream::write::Decoder;
 
 use super::Fault;
+use crate::kit::rules::{Puller, since};
 
 /// What containerd accepts when it fetches content (core/remotes/docker/fetcher.go, `open`).
 const CONTENT: &str = "zstd;q=1.0, gzip;q=0.8, deflate;q=0.5";
@@ -37,6 +38,14 @@ impl Accepts {
             Accepts::Nothing => None,
         }
     }
+}
+
+/// An encoding of content that not every containerd decompresses.
+pub enum OddEncoding {
+    /// None does.
+    Unknown(String),
+    /// Its version decides, which is not known.
+    ByVersion(String),
 }
 
 /// The decompression of a body, one encoding after the other.
@@ -72,6 +81,26 @@ impl Decoding {
             });
         }
         Ok((!stages.is_empty()).then_some(Self(stages)))
+    }
+
+    /// Returns how that containerd decompresses a response, and what of the encoding it does not know, or
+    /// only some of its versions.
+    pub(super) fn read(
+        accepts: Accepts,
+        headers: &HeaderMap,
+        containerd: Puller,
+    ) -> (Option<Self>, Option<OddEncoding>) {
+        let named = headers.get(CONTENT_ENCODING).map(hyper::header::HeaderValue::as_bytes);
+        let named = String::from_utf8_lossy(named.unwrap_or_default());
+        let is_same = ["", "gzip", "identity"].iter().any(|one| named.eq_ignore_ascii_case(one));
+        let is_open = containerd.is_at_least(since::DECOMPRESSES).is_none();
+        if accepts == Accepts::Content && is_open && !is_same {
+            return (None, Some(OddEncoding::ByVersion(named.into_owned())));
+        }
+        match Self::of(accepts, headers) {
+            Ok(decoding) => (decoding, None),
+            Err(unknown) => (None, Some(OddEncoding::Unknown(unknown))),
+        }
     }
 
     /// Decompresses the next piece of the body.

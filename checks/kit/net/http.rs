@@ -35,6 +35,7 @@ use super::{
 use crate::kit::{
     engine::{Cx, Exchange},
     redact::Secret,
+    rules::{Puller, since},
     target::{Host, HostPurpose},
 };
 
@@ -201,8 +202,8 @@ impl Request {
         Self { header: Some((name, value)), ..self }
     }
 
-    fn accepts(&self) -> Accepts {
-        match self.is_content {
+    fn accepts(&self, containerd: Puller) -> Accepts {
+        match self.is_content && containerd.is_at_least(since::DECOMPRESSES) != Some(false) {
             true => Accepts::Content,
             false if self.method == Method::HEAD || self.from > 0 => Accepts::Nothing,
             false => Accepts::Transport,
@@ -292,7 +293,7 @@ impl Connection {
             if request.from > 0 {
                 built = built.header(header::RANGE, format!("bytes={}-", request.from));
             }
-            if let Some(accepted) = request.accepts().header() {
+            if let Some(accepted) = request.accepts(cx.containerd()).header() {
                 built = built.header(header::ACCEPT_ENCODING, accepted);
             }
             let form = request.form.as_ref();
@@ -334,12 +335,10 @@ impl Connection {
         let (head, body) = response.into_parts();
         let (host, said) = (self.host.clone(), request.said_to(&self.host));
         let status = head.status.as_u16();
-        let (decoding, unknown_encoding) = match Decoding::of(request.accepts(), &head.headers) {
-            Ok(decoding) => (decoding, None),
-            Err(unknown) => (None, Some(unknown)),
-        };
+        let accepts = request.accepts(cx.containerd());
+        let (decoding, odd_encoding) = Decoding::read(accepts, &head.headers, cx.containerd());
         let headers = head.headers;
-        Ok(Reply { host, request: said, status, headers, body, decoding, unknown_encoding })
+        Ok(Reply { host, request: said, status, headers, body, decoding, odd_encoding })
     }
 
     /// Returns the open connection, or reopens it when the server has closed it.

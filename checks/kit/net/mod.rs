@@ -28,6 +28,7 @@ mod waits;
 
 pub use challenge::{Challenge, challenges, hides_bearer};
 pub use dns_answer::{DnsAnswer, NoAnswer, Question, read as read_dns_answer};
+pub use encoding::OddEncoding;
 pub use fault::{ConnectError, Fault, Stage, Tried};
 pub use http::{Connection, Request};
 pub use oci_error::ErrorBody;

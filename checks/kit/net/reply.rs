@@ -10,7 +10,10 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
-use super::{BODY_WAIT, Fault, encoding::Decoding};
+use super::{
+    BODY_WAIT, Fault,
+    encoding::{Decoding, OddEncoding},
+};
 use crate::kit::target::Host;
 
 /// The headers that are kept as evidence. None of them is meant to hold a secret; if a server
@@ -40,8 +43,8 @@ pub struct Reply {
     pub headers: HeaderMap,
     pub(super) body: Incoming,
     pub(super) decoding: Option<Decoding>,
-    /// An encoding of the body that containerd does not decompress.
-    pub unknown_encoding: Option<String>,
+    /// An encoding of the body that not every containerd decompresses.
+    pub odd_encoding: Option<OddEncoding>,
 }
 
 /// Returns the time in the `Date` header.

@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use sha2::{Digest, Sha256, Sha512};
 
+use super::containerd::{Puller, since};
+
 /// Returns the digest of the bytes, computed with the algorithm of the expected digest.
 pub fn digest(wanted: &str, bytes: &[u8]) -> String {
     let mut hasher = Hasher::like(wanted);
@@ -11,15 +13,14 @@ pub fn digest(wanted: &str, bytes: &[u8]) -> String {
     hasher.finish()
 }
 
-/// Returns whether every container runtime can store content under this digest: before 2.3 containerd
-/// computes SHA-256 alone (plugins/content/local, `digest.Canonical`).
-pub fn is_storable(digest: &str) -> bool {
-    digest.strip_prefix("sha256:").is_some_and(|hex| is_hex(hex, 64))
-}
-
-/// Returns whether only newer ones can: containerd 2.3.
-pub fn is_storable_by_newer(digest: &str) -> bool {
-    digest.strip_prefix("sha512:").is_some_and(|hex| is_hex(hex, 128))
+/// Returns whether that containerd can store content under this digest, where its version does not
+/// leave that open (plugins/content/local, `digest.Canonical`).
+pub fn is_storable(digest: &str, containerd: Puller) -> Option<bool> {
+    match digest.split_once(':') {
+        Some(("sha256", hex)) => Some(is_hex(hex, 64)),
+        Some(("sha512", hex)) if is_hex(hex, 128) => containerd.is_at_least(since::STORES_SHA512),
+        _ => Some(false),
+    }
 }
 
 fn is_hex(text: &str, length: usize) -> bool {

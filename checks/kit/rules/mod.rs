@@ -1,5 +1,6 @@
 //! The grammars of containerd, Go and the kubelet, as pure functions.
 
+mod containerd;
 mod digest;
 pub mod docker_hub;
 mod duration;
@@ -22,7 +23,8 @@ mod proxy_url;
 mod reference;
 mod resolv_conf;
 
-pub use digest::{Hasher, digest, is_storable, is_storable_by_newer};
+pub use containerd::{ContainerdVersion, Puller, is_at_least, since};
+pub use digest::{Hasher, digest, is_storable};
 pub use duration::go_duration;
 pub use environment::{SystemdSection, environ, environment_file};
 pub use fields::Fields;

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::kit::{
     redact::{Secret, sanitize_text},
-    rules::{self, Platform, ReferenceError},
+    rules::{self, ContainerdVersion, Platform, ReferenceError},
 };
 
 pub use acr_name::{AcrHostKind, AcrHostName};
@@ -35,6 +35,8 @@ pub struct Target {
     pub platform: Platform,
     /// Whether the platform was not given, so that it is the one of this machine.
     pub is_platform_assumed: bool,
+    /// Which containerd pulls, if that was given; on a node it is known better.
+    pub containerd: Option<ContainerdVersion>,
     /// Whether to read every layer to its end.
     pub full: bool,
     /// How long a host may take to begin its response; as long as containerd waits if not given.
@@ -168,8 +170,7 @@ impl Who {
 }
 
 impl RegistryOrImage {
-    /// Parses a text by the kubelet's rules, except for a bare registry name and a login server
-    /// alone.
+    /// Parses a text by the kubelet's rules, except for a bare name and a login server alone.
     pub fn read(text: &str, cloud: Cloud, plain_http: bool) -> Result<Self, InvalidReference> {
         Self::parse(text, cloud, plain_http).map_err(|invalid| match invalid {
             InvalidReference::Invalid { reason, repaired: None } => {

@@ -27,7 +27,7 @@ use jiff::SignedDuration;
 
 use crate::kit::{
     redact::Secret,
-    rules::ResolverOptions,
+    rules::{ContainerdVersion, ResolverOptions},
     target::{Host, HostPurpose},
 };
 pub use disk::FakeDisk;
@@ -78,6 +78,8 @@ pub struct World {
     pub azure_cli: bool,
     /// The proxies set in the environment.
     pub proxies: Proxies,
+    /// The version of the node's containerd, once it is known.
+    pub containerd: OnceCell<ContainerdVersion>,
     /// The proxies that the node's containerd has, once they are known.
     pub containerd_proxies: OnceCell<Proxies>,
     /// The trust store of the node's containerd, once it is known.

@@ -84,6 +84,7 @@ fn cluster() -> Target {
         text,
         platform: Platform::here(),
         is_platform_assumed: true,
+        containerd: None,
         full: false,
         response_wait: None,
         flags: vec![],

@@ -18,6 +18,8 @@ pub struct Judge<'a> {
     pub folder: &'a Path,
     pub runtime: &'a Runtime,
     pub tool: &'a Path,
+    /// The version of containerd that check-acr is told.
+    pub told: Option<&'a str>,
     pub worlds: &'a Worlds,
 }
 
@@ -105,6 +107,9 @@ impl Judge<'_> {
         command.arg(&world.image).args(["--timeout", "40s"]).env("DOCKER_CONFIG", home);
         if world.full {
             command.arg("--full");
+        }
+        if let Some(version) = self.told {
+            command.args(["--containerd", version]);
         }
         Ok(command)
     }

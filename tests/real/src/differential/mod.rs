@@ -3,7 +3,8 @@
 //! pulled.
 //!
 //! `real differential --tool check-acr --containerd containerd [--worlds N] [--seed S] [--kind K]
-//! [--at N] [--world FILE]… [--keep FOLDER] [--proof PAGE]`, as root.
+//! [--at N] [--world FILE]… [--keep FOLDER] [--proof PAGE] [--untold]`, as root. check-acr is told which
+//! version judges, as one names that of a cluster's nodes, unless `--untold` says not to.
 
 mod blobs;
 mod chains;
@@ -57,8 +58,9 @@ pub async fn inside(folder: &Path, words: &[String]) -> Fallible<bool> {
     let runtime = Runtime::start(folder, &options.containerd).await?;
     let version = runtime.version().await;
     println!("{version} is the judge");
-    let judge = Judge { folder, runtime: &runtime, tool: &options.tool, worlds: &worlds };
-    let mut report = Report::new(options.seed);
+    let told = version.rsplit(' ').next().filter(|_| !options.untold);
+    let judge = Judge { folder, runtime: &runtime, tool: &options.tool, told, worlds: &worlds };
+    let mut report = Report::new(options.seed, told.is_some());
 
     let all = options.worlds(&chains)?;
     let is_one = all.len() == 1;
@@ -98,6 +100,7 @@ pub struct Options {
     keep: Option<PathBuf>,
     proof: Option<PathBuf>,
     all: bool,
+    untold: bool,
 }
 
 impl Options {
@@ -113,6 +116,7 @@ impl Options {
             keep: None,
             proof: None,
             all: false,
+            untold: false,
         };
         let mut words = words.iter();
         while let Some(word) = words.next() {
@@ -129,6 +133,7 @@ impl Options {
                 "--keep" => options.keep = Some(value()?.into()),
                 "--proof" => options.proof = Some(value()?.into()),
                 "--all" => options.all = true,
+                "--untold" => options.untold = true,
                 other => return Err(format!("real differential: {other}: no such option").into()),
             }
         }

@@ -1,0 +1,157 @@
+//! What versions of containerd read differently: predicted for the version that is named, and otherwise
+//! certain only where they all do the same.
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_types,
+    reason = "a test that panics has failed, and says where; its servers may block"
+)]
+
+mod program;
+mod shelf;
+
+use std::{
+    io::{Result, Write},
+    net::TcpStream,
+    sync::Arc,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use program::{Said, codes, run, server::answer};
+use shelf::{Shelf, ask, fails, path, pulls};
+
+const FIRST: &[&str] = &["--containerd", "containerd://1.7.35-1"];
+const SECOND: &[&str] = &["--containerd", "2.2.9"];
+const NEWER: &[&str] = &["--containerd", "2.3.7"];
+
+/// Asserts that it is left open for this reason alone.
+fn is_open(said: &Said, code: &str) {
+    assert_eq!(said.code, Some(3), "{}", said.out);
+    assert_eq!(codes(&said.json(), "could_not_tell"), [code], "{}", said.out);
+}
+
+fn asked(shelf: &Shelf, version: &[&str]) -> Said {
+    let shelf = shelf.clone();
+    ask(move |head, stream| shelf.serve(head, stream), version)
+}
+
+/// containerd stores content by SHA-512 digests since 2.3.
+#[test]
+fn a_layer_by_sha512() {
+    let plain = Shelf::of(&[b"a layer"]);
+    let by_sha512 = checks::kit::rules::digest("sha512:", b"a layer");
+    let gone = plain.clone().rewritten(&plain.layers[0], &by_sha512);
+    let shelf = gone.clone().also_named(&by_sha512, &plain.layers[0]);
+    is_open(&asked(&shelf, &[]), "manifest/digest-by-sha512");
+    fails(&asked(&shelf, FIRST), "manifest/not-a-manifest");
+    fails(&asked(&shelf, SECOND), "manifest/not-a-manifest");
+    pulls(&asked(&shelf, NEWER));
+    // Without the layer no version can pull it.
+    fails(&asked(&gone, &[]), "manifest/blob-unknown");
+}
+
+/// containerd compares `os.features` since 2.3.
+#[test]
+fn features_of_the_system() {
+    let index = |features: &str, architecture: &str| {
+        let platform = format!(
+            r#""platform":{{"os":"linux","architecture":"{architecture}","os.features":{features}}},"digest""#
+        );
+        Shelf::of(&[b"a layer"]).indexed().rewritten(r#""digest""#, &platform)
+    };
+    let named = index(r#"["x"]"#, "amd64");
+    is_open(&asked(&named, &[]), "manifest/os-features");
+    pulls(&asked(&named, SECOND));
+    fails(&asked(&named, NEWER), "manifest/platform-no-match");
+    // The same is chosen without them.
+    pulls(&asked(&index("[]", "amd64"), &[]));
+    fails(&asked(&index(r#"["x"]"#, "arm64"), &[]), "manifest/platform-no-match");
+    // What older versions take is not there, and newer ones take nothing.
+    fails(&asked(&named.without_children(), &[]), "manifest/child-manifest-gone");
+}
+
+/// Since 2.1 containerd fetches every manifest for the platform, and takes no other processor.
+#[test]
+fn two_manifests_for_a_platform() {
+    let other = "0".repeat(64);
+    let own = r#""platform":{"os":"linux","architecture":"amd64"}"#;
+    let one =
+        Shelf::of(&[b"a layer"]).indexed().rewritten(r#""digest""#, &format!(r#"{own},"digest""#));
+    let entry = format!(
+        r#",{{"mediaType":"application/vnd.oci.image.manifest.v1+json","size":7,{own},"digest":"sha256:{other}"}}]}}"#
+    );
+    let two = one.rewritten("]}", &entry);
+    is_open(&asked(&two, &[]), "manifest/second-manifest");
+    pulls(&asked(&two, FIRST));
+    fails(&asked(&two, SECOND), "manifest/child-manifest-gone");
+    fails(&asked(&two.without_children(), &[]), "manifest/child-manifest-gone");
+
+    let lesser = r#""platform":{"os":"linux","architecture":"386"},"digest""#;
+    let lesser = Shelf::of(&[b"a layer"]).indexed().rewritten(r#""digest""#, lesser);
+    is_open(&asked(&lesser, &[]), "manifest/lesser-platform");
+    pulls(&asked(&lesser, FIRST));
+    fails(&asked(&lesser, SECOND), "manifest/platform-no-match");
+}
+
+/// containerd decompresses what a server compresses since 2.0. Before, Go does, which knows gzip alone.
+#[test]
+fn an_encoding_of_content() {
+    let with = |encoding: &'static str, version| {
+        let shelf = Shelf::of(&[b"a layer"]);
+        let script = move |head: &str, stream: &mut TcpStream| -> Result<()> {
+            if !head.starts_with("GET") || !path(head).ends_with(&shelf.layers[0]) {
+                return shelf.serve(head, stream);
+            }
+            write!(stream, "HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\n")?;
+            write!(stream, "Content-Length: 7\r\n\r\na layer")
+        };
+        ask(script, version)
+    };
+    pulls(&with("identity", &[]));
+    for encoding in ["deflate", "zstd", "br", "gzip, gzip"] {
+        is_open(&with(encoding, &[]), "registry/encoded-for-newer");
+        pulls(&with(encoding, FIRST));
+        assert_eq!(with(encoding, SECOND).code, Some(1), "{encoding}");
+    }
+    assert_eq!(with("gzip", &[]).code, Some(1));
+}
+
+/// containerd repeats a request to a server that fails since 2.1. The kubelet tries again in any case.
+#[test]
+fn a_failure_that_passes() {
+    let with = |version| {
+        let (shelf, failed) = (Shelf::of(&[b"a layer"]), Arc::new(AtomicUsize::new(0)));
+        let script = move |head: &str, stream: &mut TcpStream| {
+            let is_layer = head.starts_with("GET") && path(head).ends_with(&shelf.layers[0]);
+            if is_layer && failed.fetch_add(1, Ordering::Relaxed) == 0 {
+                return answer(stream, "503 No", b"");
+            }
+            shelf.serve(head, stream)
+        };
+        ask(script, version)
+    };
+    for version in [&[], SECOND] {
+        let said = with(version);
+        pulls(&said);
+        assert_eq!(codes(&said.json(), "warnings"), ["registry/unsteady"], "{}", said.out);
+    }
+    assert_eq!(with(FIRST).code, Some(1));
+}
+
+/// containerd pulls no images of schema 1 since 2.0.
+#[test]
+fn schema1() {
+    let with = |version| run(&[&["lab", "manifest-schema1", "-o", "json"][..], version].concat());
+    pulls(&with(FIRST));
+    fails(&with(SECOND), "manifest/manifest-schema1-refused");
+}
+
+/// A config of another kind describes no layers, whatever the version.
+#[test]
+fn a_config_of_another_kind() {
+    let shelf = Shelf::of(&[b"a layer"]);
+    let helm = "application/vnd.cncf.helm.config.v1+json";
+    let shelf = shelf.rewritten("application/vnd.oci.image.config.v1+json", helm);
+    for version in [&[], FIRST, SECOND, NEWER] {
+        fails(&asked(&shelf, version), "manifest/not-an-image");
+    }
+}
