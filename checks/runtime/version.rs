@@ -41,7 +41,7 @@ impl Version {
 
     /// Reads `v2.2.4` and what distributions make of it. A version that was never released, such as
     /// that of a revision between two, says nothing.
-    fn read(text: &str) -> Option<Self> {
+    pub(super) fn read(text: &str) -> Option<Self> {
         let text = text.strip_prefix('v').unwrap_or(text);
         if text.starts_with("0.0.0") || text.contains("-0.") {
             return None;
