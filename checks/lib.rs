@@ -2,6 +2,7 @@
 
 pub mod acr;
 pub mod arm;
+mod cached;
 pub mod clock;
 pub mod cluster;
 pub mod compared;

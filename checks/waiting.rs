@@ -1,25 +1,20 @@
 //! What the pods that wait for an image add to what their nodes saw: that the pull works by now, and
 //! which of them were not looked from.
 
-use std::collections::BTreeSet;
-
 use crate::{
+    cached::{self, named},
     compared::{Compared, Look},
     kit::{
         Step,
-        engine::{Finding, StepEnd, Vantage},
+        engine::{Finding, Severity, StepEnd, Vantage},
         kube::{ImagePods, NotCreated, Refusal, WaitingWorkload},
     },
     pod::{
-        Problem,
-        on_node::asks_who,
+        Measured, Problem,
         own::{Behind, Standing, malformed},
     },
     steps,
 };
-
-/// How many nodes are named.
-const MAX_NAMED: usize = 5;
 
 /// Returns what is to be said of the pods of an image.
 pub fn read(pods: &ImagePods, looks: &[impl Look]) -> Vec<Compared> {
@@ -32,7 +27,7 @@ pub fn read(pods: &ImagePods, looks: &[impl Look]) -> Vec<Compared> {
     if pods.run() {
         return of_running(pods, looks, &of_cluster);
     }
-    if let Some(finding) = never_pulled(pods).or_else(|| signature(pods)) {
+    if let Some(finding) = cached::never_pulled(pods, looks).or_else(|| signature(pods)) {
         return vec![Compared { finding, step, seen: of_cluster }];
     }
     let (mut passing, mut unseen, mut seen) = (vec![], vec![], vec![]);
@@ -53,7 +48,7 @@ pub fn read(pods: &ImagePods, looks: &[impl Look]) -> Vec<Compared> {
     let is_broken = |at: &usize| found.iter().any(|known| known.seen.contains(at));
     passing.retain(|node| place(node).is_none_or(|at| !is_broken(&at)));
     seen.retain(|at| !is_broken(at));
-    if let Some(problem) = while_it_works(pods, &passing, count(&passing)) {
+    if let Some(problem) = while_it_works((pods, looks), &passing, count(&passing)) {
         found.push(Compared { finding: problem.into(), step, seen });
     }
     if let Some(node) = unseen.first() {
@@ -69,81 +64,12 @@ pub fn read(pods: &ImagePods, looks: &[impl Look]) -> Vec<Compared> {
         found.push(Compared { finding: problem.into(), step, seen: of_cluster.clone() });
     }
     found.extend(rewritten);
-    found.extend(present(pods, looks).map(|finding| Compared { finding, step, seen: of_cluster }));
+    found.extend(cached::present(pods, looks).map(|finding| Compared {
+        finding,
+        step,
+        seen: of_cluster,
+    }));
     found
-}
-
-/// What the kubelet's own files on a node say of who may use the image.
-struct OfKubelet {
-    /// Its policy.
-    policy: String,
-    /// Whether every pod may use the image.
-    is_for_all: bool,
-    /// With what it was pulled.
-    recorded: Option<String>,
-}
-
-impl OfKubelet {
-    /// Returns what was seen of them from that node.
-    fn on(looks: &[impl Look], node: &str) -> Option<Self> {
-        /// The policy of a kubelet that is given none (kubernetes 1.35,
-        /// `ImagePullCredentialsVerificationPolicy` of its configuration).
-        const DEFAULT: &str = "NeverVerifyPreloadedImages";
-        let look = looks.iter().find(|look| look.vantage().node() == Some(node))?;
-        let Some(StepEnd::Passed { saw }) = look.end(steps::KUBELET.name) else { return None };
-        let text = |name: &str| saw.get(name).and_then(|value| value.as_str()).map(str::to_owned);
-        Some(Self {
-            policy: text("credential_verification").unwrap_or_else(|| DEFAULT.to_owned()),
-            is_for_all: saw.get("pulled_for_all").is_some_and(|value| *value == true),
-            recorded: text("pulled_with"),
-        })
-    }
-
-    /// Returns whether it may keep the image from a pod.
-    fn may_withhold(&self) -> bool {
-        self.policy != "NeverVerify" && !self.is_for_all
-    }
-}
-
-/// Returns that nodes have the image that their pods wait for, and why it is pulled all the same.
-fn present(pods: &ImagePods, looks: &[impl Look]) -> Option<Finding> {
-    let held = |policy: &str| {
-        let there = pods.workloads.iter().filter(|it| it.held_by.is_some());
-        there.filter(|it| it.policy == policy).collect::<Vec<_>>()
-    };
-    let count = |list: &[&WaitingWorkload]| list.iter().map(|it| it.count).sum::<usize>();
-    let nodes = |list: &[&WaitingWorkload]| {
-        let nodes: BTreeSet<&str> = list.iter().map(|it| it.node.as_str()).collect();
-        named(&nodes.into_iter().collect::<Vec<_>>())
-    };
-    let mut checked = held("IfNotPresent");
-    checked.retain(|it| it.held_by.as_deref().is_some_and(asks_who));
-    // What the kubelet's own files rule out is not said.
-    checked.retain(|it| OfKubelet::on(looks, &it.node).is_none_or(|own| own.may_withhold()));
-    if let Some(first) = checked.first() {
-        let own = OfKubelet::on(looks, &first.node);
-        let (policy, recorded) = own.map(|own| (own.policy, own.recorded)).unzip();
-        let problem = Problem::CachedImageChecked {
-            count: count(&checked),
-            nodes: nodes(&checked),
-            node: first.node.clone(),
-            version: first.held_by.clone().unwrap_or_default(),
-            policy,
-            recorded: recorded.flatten(),
-            workload: first.workload.clone(),
-            namespace: first.namespace.clone(),
-        };
-        return Some(problem.into());
-    }
-    let always = held("Always");
-    let first = always.first()?;
-    let problem = Problem::PulledThoughPresent {
-        count: count(&always),
-        nodes: nodes(&always),
-        workload: first.workload.clone(),
-        namespace: first.namespace.clone(),
-    };
-    Some(problem.into())
 }
 
 /// Returns what is to be said of pods that run: that nobody looked, or what of their own ends a pull.
@@ -178,23 +104,35 @@ fn rewritten(pods: &ImagePods) -> Option<Finding> {
 /// The steps whose result depends on who signs in.
 const SIGN_IN: [Step; 4] = [steps::KUBELET, steps::IDENTITY, steps::EXCHANGE, steps::TOKEN];
 
+/// The mode of a pull that its runtime ends because no bytes come.
+const STALLED: &str = "pull-progress-timeout";
+
 /// The finding that the kubelet signs in as the service account of the pod.
 const BY_ACCOUNT: &str = "kubelet/service-account-decides";
 
 /// Returns what the pods' own credentials make of a finding that nodes have at a step: who signs in
 /// decides there, and all of these pods present something else first. It is an error where that is
 /// wrong, and could-not-tell where it is open or would do. Nothing where the node's sign-in decides.
-pub fn instead(pods: &ImagePods, (step, code): (&str, &str), nodes: &[&str]) -> Option<Finding> {
+pub fn instead(
+    pods: &ImagePods,
+    (step, of_node): (&str, &Finding),
+    nodes: &[&str],
+) -> Option<Finding> {
     if SIGN_IN.iter().all(|one| one.name != step) {
         return None;
     }
-    let behind = if code == BY_ACCOUNT { Behind::ServiceAccount } else { Behind::Node };
+    let by_account = of_node.code == BY_ACCOUNT;
+    let behind = if by_account { Behind::ServiceAccount(of_node) } else { Behind::Node };
     let (mut open, mut wrong) = (None, None);
     for it in pods.workloads.iter().filter(|it| nodes.contains(&it.node.as_str())) {
         let (workload, namespace) = (it.workload.clone(), it.namespace.clone());
         match Standing::of(pods, it, behind) {
             Standing::None => return None,
             Standing::Wrong(problem) => wrong = wrong.or(Some(problem)),
+            Standing::ByAccount(problem) => match problem {
+                Problem::FederationNotSeen { .. } => open = open.or(Some(problem)),
+                _ => wrong = wrong.or(Some(problem)),
+            },
             Standing::Works { secret } => {
                 let pod = it.pods.first().cloned().unwrap_or_default();
                 open = open.or(Some(Problem::SecretAccepted { workload, namespace, secret, pod }));
@@ -211,6 +149,11 @@ pub fn instead(pods: &ImagePods, (step, code): (&str, &str), nodes: &[&str]) -> 
         }
     }
     wrong.or(open).map(Finding::from)
+}
+
+/// Returns whether a finding of pods says all that one of their nodes says, and more.
+pub fn takes_over(finding: &Finding) -> bool {
+    finding.severity == Severity::Error || finding.code == "pod/federation-not-seen"
 }
 
 /// Returns the secrets that the kubelet cannot decode, which end the pull whatever the node can do; and
@@ -255,12 +198,28 @@ fn is_anonymous(look: &impl Look) -> bool {
 
 /// Returns what is said of nodes that can pull while their pods wait: what the kubelet itself says of a
 /// limit of its own, where it does.
-fn while_it_works(pods: &ImagePods, nodes: &[&str], count: usize) -> Option<Problem> {
+fn while_it_works(
+    (pods, looks): (&ImagePods, &[impl Look]),
+    nodes: &[&str],
+    count: usize,
+) -> Option<Problem> {
     let first = of_nodes(pods, nodes)?;
     let there = || pods.workloads.iter().filter(|it| nodes.contains(&it.node.as_str()));
     let (named, node) = (named(nodes), first.node.clone());
-    if there().all(|it| it.reason == "Pulling") {
-        return Some(Problem::PullHangs { nodes: named, node, count });
+    let look = looks.iter().find(|look| look.vantage().node() == Some(node.as_str()));
+    let measured = look.and_then(|look| measured(look, first.pulling_for));
+    let stalls = |it: &WaitingWorkload| it.suspects.first().is_some_and(|mode| mode == STALLED);
+    let is_pulling = there().all(|it| it.reason == "Pulling");
+    if is_pulling || there().all(stalls) {
+        let slow = measured.as_ref().and_then(Measured::slow);
+        if let Some((pace, shortest)) = slow {
+            let said = words(first).map(str::to_owned);
+            return Some(Problem::PullSlow { nodes: named, node, count, pace, shortest, said });
+        }
+    }
+    if is_pulling {
+        let pace = measured.and_then(|measured| measured.overdue());
+        return Some(Problem::PullHangs { nodes: named, node, count, pace });
     }
     if there().all(|it| it.suspects.first().is_some_and(|mode| mode == "kubelet-pull-qps")) {
         return Some(Problem::KubeletPullQps { nodes: named, node, count });
@@ -272,6 +231,24 @@ fn while_it_works(pods: &ImagePods, nodes: &[&str], count: usize) -> Option<Prob
         pod: first.pods.first().filter(|_| !first.workload.starts_with("pod/")).cloned(),
         within: first.retried_in.map(|it| format!("{}m{:02}s", it / 60, it % 60)),
         said: words(first).map(str::to_owned),
+    })
+}
+
+/// Returns what a look from a node measured, where it read bytes and knows which are missing.
+fn measured(look: &impl Look, pulling_for: Option<i64>) -> Option<Measured> {
+    let saw = |step: Step, name: &str| match look.end(step.name)? {
+        StepEnd::Passed { saw } => saw.get(name),
+        _ => None,
+    };
+    let number = |step, name| saw(step, name).and_then(serde_json::Value::as_u64);
+    let version = saw(steps::RUNTIME, "version").and_then(serde_json::Value::as_str);
+    Some(Measured {
+        missing: number(steps::CONTAINERD, "bytes").filter(|bytes| *bytes > 0)?,
+        sample: number(steps::LAYER, "bytes").filter(|bytes| *bytes > 0)?,
+        took: number(steps::LAYER, "took_ms")?.max(1),
+        pulling_for: pulling_for.and_then(|it| u64::try_from(it).ok()),
+        limit: number(steps::RUNTIME, "stall_limit"),
+        version: version.map(str::to_owned),
     })
 }
 
@@ -290,28 +267,6 @@ fn signature(pods: &ImagePods) -> Option<Finding> {
     })
 }
 
-/// Returns what is wrong where every pod has the policy never to pull, and its node lacks the image:
-/// both stand in the pod itself, so no words of the kubelet are believed.
-fn never_pulled(pods: &ImagePods) -> Option<Finding> {
-    let is_one = |it: &&WaitingWorkload| it.reason == "ErrImageNeverPull" && it.policy == "Never";
-    let first = pods.workloads.first()?;
-    if !pods.workloads.iter().all(|it| is_one(&it)) {
-        return None;
-    }
-    let (count, image) = (pods.count, pods.image.clone());
-    let nodes = named(&pods.nodes.keys().map(String::as_str).collect::<Vec<_>>());
-    let (workload, namespace) = (first.workload.clone(), first.namespace.clone());
-    let keeps = |it: &WaitingWorkload| it.held_by.as_deref().is_some_and(asks_who);
-    if !pods.workloads.iter().all(keeps) {
-        let problem = Problem::NeverPulled { count, image, nodes, workload, namespace };
-        return Some(problem.into());
-    }
-    let (node, version) = (first.node.clone(), first.held_by.clone().unwrap_or_default());
-    let problem =
-        Problem::CachedImageWithheld { count, image, nodes, node, version, workload, namespace };
-    Some(problem.into())
-}
-
 /// Returns the first workload on one of these nodes, preferably one of which the kubelet says more.
 fn of_nodes<'p>(pods: &'p ImagePods, nodes: &[&str]) -> Option<&'p WaitingWorkload> {
     let there = pods.workloads.iter().filter(|it| nodes.contains(&it.node.as_str()));
@@ -320,12 +275,6 @@ fn of_nodes<'p>(pods: &'p ImagePods, nodes: &[&str]) -> Option<&'p WaitingWorklo
 
 fn words(of: &WaitingWorkload) -> Option<&str> {
     Some(of.said.as_str()).filter(|said| !said.is_empty())
-}
-
-fn named(nodes: &[&str]) -> String {
-    let more = nodes.len().saturating_sub(MAX_NAMED);
-    let named = nodes[..nodes.len() - more].join(", ");
-    if more == 0 { named } else { format!("{named}, … +{more}") }
 }
 
 /// Returns what is found of a workload without a pod.

@@ -1,6 +1,9 @@
 //! The kubelet's messages of failed pulls, in the words of each runtime: the suspects.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
+#[path = "messages/seen.rs"]
+mod seen;
+
 use std::process::Command;
 
 use checks::pod::{Message, Phase, Presented};

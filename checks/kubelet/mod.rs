@@ -3,6 +3,7 @@
 //! The flags of the running kubelet name its files, which AKS writes (Azure/AgentBaker); its
 //! credential provider's version decides how it signs in.
 
+mod account;
 mod answer;
 pub(crate) mod azure_json;
 mod names;
@@ -24,6 +25,8 @@ use crate::{
         world::{AZURE_JSON, FileError, Seen, yaml, yaml_loosely},
     },
 };
+pub use account::AccountMode;
+use account::ByAccount;
 use azure_json::AzureJson;
 pub use names::is_known;
 pub(crate) use node::{Application, AzureEnvironment, KubeletSignIn, TenantHint};
@@ -186,10 +189,6 @@ fn runs(
     file: &str,
     (build, fault): (&ProviderBuild, Option<ProviderFault>),
 ) -> Result<String, Box<KubeletSignIn>> {
-    if provider.by_service_account {
-        cx.add_finding(Problem::ServiceAccountDecides { file: file.to_owned() });
-        return Err(Box::new(KubeletSignIn::Unknown));
-    }
     let cannot = |program: Option<String>, said| {
         let file = program.is_none().then(|| file.to_owned());
         cx.add_finding(Problem::CredproviderMissingOrCrashing { program, file, said });
@@ -199,6 +198,23 @@ fn runs(
     let newer = (rejects == Some(true)).then_some(ProviderFault::FlagOfNewerVersion);
     if let Some(said) = fault.or(newer) {
         return Err(cannot(Some(build.program.clone()), said));
+    }
+    let by_account = provider.by_account.as_ref();
+    let needs = by_account.and_then(|it| Some((it, it.by_account(build, provider.bindings())?)));
+    if let Some((attributes, ByAccount { mode, needs, lost })) = needs {
+        let (file, audience) = (file.to_owned(), attributes.audience().to_owned());
+        let (problem, signs_in) = match lost {
+            // The provider fails, and the kubelet has no credentials.
+            Some(annotation) => {
+                (Problem::AnnotationNotPassed { file, annotation, mode }, KubeletSignIn::Anonymous)
+            }
+            None => (
+                Problem::ServiceAccountDecides { file, audience, mode, needs },
+                KubeletSignIn::Unknown,
+            ),
+        };
+        cx.add_finding(problem);
+        return Err(Box::new(signs_in));
     }
     let unknown = rejects
         .is_none()

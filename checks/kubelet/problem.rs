@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
+    account::AccountMode,
     provider::{NotReplayed, ProviderFault},
     run_fault::RunFault,
 };
@@ -105,6 +106,22 @@ pub enum Problem {
     ServiceAccountDecides {
         /// The file that configures this.
         file: String,
+        /// Whom its tokens are for.
+        audience: String,
+        /// How it signs in.
+        mode: AccountMode,
+        /// The annotations that it needs, if it needs any.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        needs: Vec<&'static str>,
+    },
+    /// The provider needs an annotation of the pod's service account that the kubelet does not hand on.
+    AnnotationNotPassed {
+        /// The file that configures this.
+        file: String,
+        /// The annotation.
+        annotation: &'static str,
+        /// How it signs in.
+        mode: AccountMode,
     },
     /// The file that holds the node's identity cannot be read.
     AzurejsonMissingOrCorrupt {

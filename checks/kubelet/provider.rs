@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use strum::VariantNames;
 
+use super::account::TokenAttributes;
 use crate::kit::rules::{Fields, Malformed, Pattern, go_duration};
 
 /// The version of the interface between the kubelet and the program that is replayed.
@@ -17,16 +18,8 @@ const MICROSOFTS: &str = "mcr.microsoft.com";
 const NAME: &str = "acr-credential-provider";
 
 /// The kubelet parses its configuration strictly, and does not start when there is any other field.
-const FIELDS: [&str; 8] = [
-    "name",
-    "matchImages",
-    "defaultCacheDuration",
-    "apiVersion",
-    "args",
-    "env",
-    "tokenAttributes",
-    "cacheType",
-];
+const FIELDS: [&str; 7] =
+    ["name", "matchImages", "defaultCacheDuration", "apiVersion", "args", "env", "tokenAttributes"];
 
 /// The flags of the provider's program that take a value.
 const VALUED: [&str; 11] = [
@@ -58,8 +51,8 @@ pub struct Provider {
     pub patterns: Vec<String>,
     /// The arguments of its program.
     pub args: Args,
-    /// Whether it receives the token of the pod's service account.
-    pub by_service_account: bool,
+    /// How it receives the token of the pod's service account, if it does.
+    pub(super) by_account: Option<TokenAttributes>,
     /// The file in which it is told to find the endpoints of its cloud.
     pub environment: Option<String>,
     /// The version of the interface between the kubelet and the program.
@@ -186,7 +179,7 @@ impl Provider {
             name: text("name")?,
             patterns,
             args: Args::read(&fields.texts("args")?),
-            by_service_account: fields.get("tokenAttributes").is_some(),
+            by_account: TokenAttributes::read(&fields, text("apiVersion")? == INTERFACE)?,
             environment: told.map(|(_, file)| file.clone()),
             interface: text("apiVersion")?,
             variables: set,
@@ -240,6 +233,12 @@ impl Provider {
         let pairs = written.split(',').filter_map(|pair| pair.split_once(':'));
         let pairs = pairs.map(|(source, target)| (source.trim(), target.trim()));
         pairs.filter(|(source, target)| !source.is_empty() && !target.contains(':'))
+    }
+
+    /// Returns the name of the cluster's identity bindings, and of the identity without an annotation.
+    pub(super) fn bindings(&self) -> (Option<&str>, Option<&str>) {
+        let last = |name: &'static [&str]| self.args.values(name).last();
+        (last(&["--ib-sni-name"]), last(&["--ib-default-client-id"]))
     }
 
     /// The one file its program is given, or why it fails before it asks anybody, as a word.
@@ -309,7 +308,7 @@ providers:
     fn what_aks_writes() {
         let azure = azures(AKS);
         assert_eq!(azure.args.files, ["/etc/kubernetes/azure.json"]);
-        assert!(!azure.by_service_account && azure.config_file().is_ok());
+        assert!(azure.by_account.is_none() && azure.config_file().is_ok());
         assert_eq!(azure.not_replayed("contoso.azurecr.io"), None);
         for (image, pattern) in [
             ("contoso.azurecr.io/app", Some("*.azurecr.io")),

@@ -19,8 +19,10 @@ const LINKED: [&str; 2] = [
 /// A flag of the newer programs, by which they are known where their version is not.
 const MIRROR: &str = "registry-mirror";
 const BINDINGS: &str = "ib-sni-name";
+/// An annotation of service accounts, which only programs that take their tokens look for.
+const ACCOUNTS: &str = "kubernetes.azure.com/acr-client-id";
 /// The texts that are looked for in a program of unknown version.
-pub(super) const TEXTS: &[&str] = &[MIRROR, BINDINGS];
+pub(super) const TEXTS: &[&str] = &[MIRROR, BINDINGS, ACCOUNTS];
 
 /// Since which patch of a branch a change is in, and since which branch it is in all.
 struct Change {
@@ -39,6 +41,8 @@ const MIRRORS: Change = Change { patches: &[(30, 8), (31, 2)], branch: 32 };
 const AUDIENCE: Change = Change { patches: &[(29, 14), (30, 11), (31, 5), (32, 4)], branch: 33 };
 /// `--ib-sni-name` and its like (#9907).
 const IDENTITY_BINDINGS: Change = Change { patches: &[(34, 7), (35, 2)], branch: 36 };
+/// Tokens of service accounts.
+const ACCOUNT_TOKENS: Change = Change { patches: &[(34, 7)], branch: 35 };
 /// An answer is kept for an hour instead of five minutes (#9974).
 const LONG: Change = Change { patches: &[(34, 7)], branch: 36 };
 
@@ -113,6 +117,11 @@ impl ProviderBuild {
     pub(super) fn knows_its_suffix(&self) -> Option<bool> {
         let by_number = self.number.map(|number| !WITHOUT_SUFFIX.contains(&number));
         by_number.or(self.has_flag(BINDINGS).filter(|has| *has))
+    }
+
+    /// Returns whether it signs in with the token of a service account, where it is given one.
+    pub(super) fn takes_account_tokens(&self) -> Option<bool> {
+        self.has(&ACCOUNT_TOKENS).or(self.has_flag(ACCOUNTS))
     }
 
     /// Returns whether it ends at once because it does not know a flag that it is called with; `None`

@@ -28,6 +28,8 @@ pub(super) struct BlobRead {
     pub whole: bool,
     /// The bytes, if they were to be kept.
     pub kept: Vec<u8>,
+    /// How long they took to arrive.
+    pub took: Duration,
     /// The host that sent them.
     pub host: String,
     /// What came of decompressing it, if it is a layer that was read to its end.
@@ -55,7 +57,14 @@ impl<'a> BlobReader<'a> {
     pub(super) fn of(cx: &'a Cx, blob: &'a Blob, host: String, most: u64, keep: bool) -> Self {
         let (hasher, began) = (Hasher::like(&blob.digest), Instant::now());
         let from = host.clone();
-        let taken = BlobRead { bytes: 0, whole: false, kept: vec![], host: from, unpacked: None };
+        let taken = BlobRead {
+            bytes: 0,
+            whole: false,
+            kept: vec![],
+            took: Duration::ZERO,
+            host: from,
+            unpacked: None,
+        };
         // Of a layer that is not read to its end, the diff id stays unknown.
         let is_whole = most == u64::MAX || blob.size.is_some_and(|size| size <= most);
         let limit = if most == u64::MAX { u64::MAX } else { MAX_UNPACKED_SAMPLE };
@@ -92,6 +101,7 @@ impl<'a> BlobReader<'a> {
                 }
             }
             self.taken.bytes += piece.len() as u64;
+            self.taken.took = self.began.elapsed();
             if self.keep {
                 self.taken.kept.extend_from_slice(&piece);
                 if self.began.elapsed() > BODY_WAIT {

@@ -62,6 +62,9 @@ pub struct Downloaded {
     /// The number of layer bytes that were read; `None` if the image has no layers.
     #[serde(skip_serializing_if = "Option::is_none")]
     bytes: Option<u64>,
+    /// How many milliseconds these bytes took to arrive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    took_ms: Option<u64>,
     /// The number of layers that these bytes belong to.
     layers_read: usize,
     layers: usize,
@@ -220,6 +223,7 @@ impl Blobs<'_> {
             host: self.host.clone(),
             config: config_size,
             bytes: None,
+            took_ms: None,
             layers_read: 0,
             layers: content.blobs.len(),
             present: None,
@@ -238,6 +242,8 @@ impl Blobs<'_> {
                 compare(self.cx, blob, wanted, taken.unpacked)?;
             }
             *in_hand.bytes.get_or_insert(0) += taken.bytes;
+            *in_hand.took_ms.get_or_insert(0) +=
+                u64::try_from(taken.took.as_millis()).unwrap_or(u64::MAX);
             in_hand.host.clone_from(&taken.host);
             in_hand.layers_read += 1;
             if !taken.whole {

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::{
     manifests::{PodTemplate, template_of},
-    problem::{Problem, Tried},
+    parts::Tried,
+    problem::Problem,
 };
 use crate::kit::{
     Cx,

@@ -110,9 +110,10 @@ async fn running(
     })
     .await?;
     let mut images = folded.images();
+    let node_group = on_node::group(cx, api, &images).await;
     let attempts = credentials::examine(cx, api, &mut images).await;
     let running = Some(running);
-    Ok(WaitingPods { pods, running, images, attempts, ..WaitingPods::default() })
+    Ok(WaitingPods { pods, running, images, attempts, node_group, ..WaitingPods::default() })
 }
 
 /// Hands on each pod of the lists once, page by page, and returns how many there are.

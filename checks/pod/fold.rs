@@ -89,6 +89,7 @@ impl OfImage {
         });
         entry.count += 1;
         entry.retried_in = entry.retried_in.max(symptom.retried_in);
+        entry.pulling_for = entry.pulling_for.max(symptom.pulling_for);
         if entry.pods.len() < MAX_NAMED {
             entry.pods.push(sanitize_text(symptom.pod));
         }

@@ -4,6 +4,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use serde::Serialize;
+
 use crate::kit::{
     Cloud, Cx, RegistryOrImage,
     kube::{Api, GetParams, ImagePods, KubeRequest, Node},
@@ -17,6 +19,29 @@ const MAX_NAMES: usize = 500;
 
 /// The label by which a node of AKS names the resource group that it is in.
 const GROUP: &str = "kubernetes.azure.com/cluster";
+
+/// An image that nodes have, for the pods that wait for it there.
+#[derive(Serialize)]
+pub struct HeldImage {
+    /// How many pods.
+    pub count: usize,
+    /// The nodes.
+    pub nodes: String,
+    /// One of them.
+    pub node: String,
+    /// The version of its kubelet.
+    pub version: String,
+    /// Its imagePullCredentialsVerificationPolicy, where its files were read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// The secrets and accounts with which it pulled the image, by its records.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<String>,
+    /// One of the workloads.
+    pub workload: String,
+    /// Its namespace.
+    pub namespace: String,
+}
 
 /// What a node tells of itself.
 struct OnNode {
@@ -43,6 +68,12 @@ pub(super) async fn examine(cx: &Cx, api: &Api, images: &mut [ImagePods]) -> Opt
         }
     }
     nodes.into_values().flatten().find_map(|node| node.group)
+}
+
+/// Returns the resource group of the nodes, by the first of them: those of a cluster have one.
+pub(super) async fn group(cx: &Cx, api: &Api, images: &[ImagePods]) -> Option<String> {
+    let first = images.first()?.nodes.keys().next()?;
+    node(cx, api, first).await?.group
 }
 
 async fn node(cx: &Cx, api: &Api, name: &str) -> Option<OnNode> {

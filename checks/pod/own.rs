@@ -1,23 +1,23 @@
 //! What the credentials of pods decide, where their node signs in otherwise: which of them is wrong, or
 //! that one of them does.
 
-use super::problem::{OwnSecret, Problem};
-use crate::kit::kube::{
-    CredentialRow, CredentialState, ImagePods, PodCredentials, RegistryAnswer, WaitingWorkload,
+use serde_json::Value;
+
+use super::{parts::OwnSecret, problem::Problem};
+use crate::kit::{
+    engine::Finding,
+    kube::{
+        CredentialRow, CredentialState, ImagePods, PodCredentials, RegistryAnswer, WaitingWorkload,
+    },
 };
 
-/// The annotations that Azure's provider needs where it signs in as a service account
-/// (cloud-provider-azure, docs, acr-credential-provider).
-const NEEDED: [&str; 2] =
-    ["kubernetes.azure.com/acr-client-id", "kubernetes.azure.com/acr-tenant-id"];
-
 /// Whose credentials come behind those of the pods.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Behind {
+#[derive(Clone, Copy)]
+pub enum Behind<'f> {
     /// The node's own.
     Node,
-    /// Those of the pods' service account.
-    ServiceAccount,
+    /// Those of the pods' service account, which this finding of the node is about.
+    ServiceAccount(&'f Finding),
 }
 
 /// What is known of the credentials of a workload.
@@ -36,11 +36,13 @@ pub enum Standing {
     },
     /// All of them are wrong, for this reason.
     Wrong(Problem),
+    /// It has none of its own, and this is known of those of its service account.
+    ByAccount(Problem),
 }
 
 impl Standing {
     /// Returns what is known of a workload's credentials.
-    pub fn of(pods: &ImagePods, it: &WaitingWorkload, behind: Behind) -> Self {
+    pub fn of(pods: &ImagePods, it: &WaitingWorkload, behind: Behind<'_>) -> Self {
         let set =
             pods.credentials.iter().find(|set| set.is_of(&it.namespace, &it.account, &it.secrets));
         let Some(set) = set else {
@@ -66,18 +68,8 @@ impl Standing {
         if let Some(row) = set.rows.first() {
             return Self::Wrong(of_row(row, set, it));
         }
-        if behind == Behind::ServiceAccount
-            && let Some(given) = &set.annotations
-        {
-            let missing = NEEDED.iter().find(|name| given.iter().all(|known| known != *name));
-            if let Some(annotation) = missing {
-                return Self::Wrong(Problem::SaTokenAnnotationMissing {
-                    workload: it.workload.clone(),
-                    namespace: it.namespace.clone(),
-                    account: it.account.clone(),
-                    annotation,
-                });
-            }
+        if let Behind::ServiceAccount(finding) = behind {
+            return Self::ByAccount(by_account(finding, set, it));
         }
         match &set.unattached {
             Some(secret) => Self::Wrong(Problem::PullsecretNotAttached {
@@ -96,6 +88,40 @@ pub fn malformed(pods: &ImagePods, it: &WaitingWorkload) -> Option<Problem> {
     let row = set.rows.iter().find(|row| row.state == CredentialState::Malformed)?;
     let said = row.said.clone().unwrap_or_default();
     Some(Problem::PullsecretMalformed { of: OwnSecret::of(it, &row.secret), said })
+}
+
+/// Returns that a service account lacks an annotation that its node needs, or else what Azure has to
+/// know of it.
+fn by_account(finding: &Finding, set: &PodCredentials, it: &WaitingWorkload) -> Problem {
+    let (workload, namespace) = (it.workload.clone(), it.namespace.clone());
+    let account = it.account.clone();
+    let text = |name: &str| finding.evidence.get(name).and_then(Value::as_str).map(str::to_owned);
+    let needs = finding.evidence.get("needs").and_then(Value::as_array);
+    let needs: Vec<String> =
+        needs.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+    if let Some(given) = &set.annotations
+        && let Some(annotation) = needs.iter().find(|name| !given.contains(name)).cloned()
+    {
+        return Problem::SaTokenAnnotationMissing {
+            workload,
+            namespace,
+            account,
+            annotation,
+            needs,
+        };
+    }
+    let subject = format!("system:serviceaccount:{namespace}:{account}");
+    let named =
+        |mode: &str| set.client_id.clone().filter(|_| text("mode").as_deref() == Some(mode));
+    Problem::FederationNotSeen {
+        workload,
+        namespace,
+        account,
+        subject,
+        audience: text("audience"),
+        client_id: named("federated-credential"),
+        bound: named("identity-binding"),
+    }
 }
 
 /// Returns what is wrong with the first row of several that are all wrong.

@@ -2,6 +2,12 @@
 
 use serde::Serialize;
 
+use super::{
+    on_node::HeldImage,
+    pace::Pace,
+    parts::{OwnSecret, Tried},
+};
+
 /// What pods that wait for an image show, and why it cannot be seen.
 #[derive(Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
@@ -168,7 +174,29 @@ pub enum Problem {
         /// Its service account.
         account: String,
         /// The first annotation that is missing.
-        annotation: &'static str,
+        annotation: String,
+        /// All that the node needs.
+        needs: Vec<String>,
+    },
+    /// The kubelet signs in as the pods' service account. Whether Azure accepts that was not seen.
+    FederationNotSeen {
+        /// One of their workloads.
+        workload: String,
+        /// Its namespace.
+        namespace: String,
+        /// Its service account.
+        account: String,
+        /// Its name in a token.
+        subject: String,
+        /// Whom the token is for.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        audience: Option<String>,
+        /// The identity that it names, where a federated credential has to connect the two.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        client_id: Option<String>,
+        /// The identity that it or its node names, where an identity binding has to.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        bound: Option<String>,
     },
     /// A pull secret of the pods gets the image, which their node's identity does not.
     SecretAccepted {
@@ -239,41 +267,23 @@ pub enum Problem {
     },
     /// The pull policy is Never, and the kubelet keeps an image that is there from these pods.
     CachedImageWithheld {
-        /// How many pods.
-        count: usize,
+        /// The image on the node.
+        #[serde(flatten)]
+        held: HeldImage,
         /// The image.
         image: String,
-        /// The nodes.
-        nodes: String,
-        /// One of them.
-        node: String,
-        /// The version of its kubelet.
-        version: String,
-        /// One of the workloads.
-        workload: String,
-        /// Its namespace.
-        namespace: String,
+    },
+    /// The pull policy is Never, and by the files of the kubelet the pods may use the image that it has.
+    NeverPulledUnclear {
+        /// The image on the node.
+        #[serde(flatten)]
+        held: HeldImage,
     },
     /// The node has the image, and the kubelet pulls it all the same, to see whether these pods may.
     CachedImageChecked {
-        /// How many pods.
-        count: usize,
-        /// The nodes.
-        nodes: String,
-        /// One of them.
-        node: String,
-        /// The version of its kubelet.
-        version: String,
-        /// Its imagePullCredentialsVerificationPolicy, where its files were read.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        policy: Option<String>,
-        /// The secrets and accounts with which it pulled the image, by its records.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        recorded: Option<String>,
-        /// One of the workloads.
-        workload: String,
-        /// Its namespace.
-        namespace: String,
+        /// The image on the node.
+        #[serde(flatten)]
+        held: HeldImage,
     },
     /// The node has the image, and the pull policy asks the registry all the same.
     PulledThoughPresent {
@@ -303,6 +313,26 @@ pub enum Problem {
         node: String,
         /// How many pods wait there.
         count: usize,
+        /// What its rate makes of the bytes that it is missing, where they should be there by now.
+        #[serde(flatten)]
+        pace: Option<Pace>,
+    },
+    /// At the rate that the node measures, the missing bytes take longer than the pull has so far.
+    PullSlow {
+        /// The nodes.
+        nodes: String,
+        /// One of them.
+        node: String,
+        /// How many pods wait there.
+        count: usize,
+        /// What its rate makes of the bytes that it is missing.
+        #[serde(flatten)]
+        pace: Pace,
+        /// How long they take at least.
+        shortest: String,
+        /// What the kubelet last said of it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        said: Option<String>,
     },
     /// The runtime's policy refuses the signature of the image.
     SignatureRefused {
@@ -354,26 +384,4 @@ pub enum Problem {
         #[serde(skip_serializing_if = "Option::is_none")]
         suspects: Option<String>,
     },
-}
-
-/// What a dry run tries to create.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::VariantNames)]
-#[serde(rename_all = "kebab-case")]
-#[strum(serialize_all = "kebab-case")]
-pub enum Tried {
-    /// A pod of the workload.
-    ItsPod,
-    /// The workload itself.
-    TheWorkload,
-}
-
-/// A pull secret of pods.
-#[derive(Serialize)]
-pub struct OwnSecret {
-    /// One of their workloads.
-    pub workload: String,
-    /// Its namespace.
-    pub namespace: String,
-    /// The secret.
-    pub secret: String,
 }

@@ -43,6 +43,8 @@ pub(super) struct Symptom<'a> {
     pub(super) message: String,
     /// In how many seconds at most the kubelet tries again, where an event tells when it last failed.
     pub(super) retried_in: Option<i64>,
+    /// For how many seconds it has been pulled.
+    pub(super) pulling_for: Option<i64>,
 }
 
 /// The last that was said of each image of a pod.
@@ -92,10 +94,10 @@ impl Said {
         (1..=MAX_BACK_OFF).contains(&rest).then_some(rest)
     }
 
-    /// Returns whether a pull began that long ago and has not ended.
-    fn hangs(&self, now: Timestamp) -> bool {
-        let Some(began) = self.began else { return false };
-        self.ended.is_none_or(|ended| ended < began) && now.as_second() - began.as_second() >= HANGS
+    /// Returns for how many seconds a pull hangs that began long ago and has not ended.
+    fn hangs(&self, now: Timestamp) -> Option<i64> {
+        let began = self.began.filter(|began| self.ended.is_none_or(|ended| ended < *began))?;
+        Some(now.as_second() - began.as_second()).filter(|it| *it >= HANGS)
     }
 }
 
@@ -136,6 +138,7 @@ pub(super) fn running(pod: &Pod) -> Vec<Symptom<'_>> {
         reason: RUNNING,
         message: String::new(),
         retried_in: None,
+        pulling_for: None,
     };
     let lists = [
         (ImagePlace::Container, &spec.containers),
@@ -203,6 +206,7 @@ fn of_container<'a>(
         reason: &waiting.reason,
         message: waiting.message.clone(),
         retried_in: None,
+        pulling_for: None,
     };
     let volumes =
         pod.spec.volumes.iter().filter_map(|volume| Some((volume, volume.image.as_ref()?)));
@@ -215,6 +219,7 @@ fn of_container<'a>(
         reason: &waiting.reason,
         message: waiting.message.clone(),
         retried_in: None,
+        pulling_for: None,
     });
     let is_untyped = is_untyped(&waiting.reason);
     if REASONS.contains(&waiting.reason.as_str()) || is_untyped {
@@ -234,14 +239,11 @@ fn of_container<'a>(
     if !BEFORE.contains(&waiting.reason.as_str()) {
         return vec![];
     }
-    let hangs = |one: &Symptom<'_>| events.of(pod, one.image).is_some_and(|said| said.hangs(now));
-    let mut hanging: Vec<Symptom<'a>> =
-        [of_container].into_iter().chain(of_volume).filter(hangs).collect();
-    for one in &mut hanging {
-        one.reason = PULLING;
-        one.message.clear();
-    }
-    hanging
+    let hanging = [of_container].into_iter().chain(of_volume).filter_map(|one| {
+        let pulling_for = Some(events.of(pod, one.image)?.hangs(now)?);
+        Some(Symptom { reason: PULLING, message: String::new(), pulling_for, ..one })
+    });
+    hanging.collect()
 }
 
 /// Returns the message that says more: that of the status has the error behind the back-off on recent

@@ -7,7 +7,7 @@ use super::{
     plugins::{PULLING, RUNNING, TRANSFER, counts, is_misspelled, needs},
     problem::NotFollowed,
     snapshotter,
-    stops::StopsBy,
+    stops::{StopsBy, stall_limit},
 };
 use crate::kit::{
     rules::{ContainerdVersion, Malformed, is_at_least},
@@ -37,6 +37,8 @@ pub struct Config {
     pub streams: bool,
     /// Whether a layer is removed once it is unpacked.
     pub discards_layers: bool,
+    /// After how many seconds without a byte a pull ends: 0 for never, `None` if that is not known.
+    pub stall_limit: Option<u64>,
     /// With what of it nothing can be pulled.
     pub stops: Option<StopsBy>,
     /// The plugin that pulls need and that is disabled.
@@ -57,6 +59,7 @@ impl Default for Config {
             not_replayed: vec![],
             streams: false,
             discards_layers: false,
+            stall_limit: None,
             stops: None,
             disables: None,
             verifiers: VERIFIERS.to_owned(),
@@ -69,7 +72,7 @@ impl Default for Config {
 impl Config {
     /// Returns the configuration of that version of containerd where there is no file.
     pub fn without_file(version: Option<ContainerdVersion>) -> Self {
-        let mut config = Self::default();
+        let mut config = Self { stall_limit: stall_limit(None, version), ..Self::default() };
         if is_at_least(version, (2, 2, 0)) == Some(false) {
             (config.folders, config.are_default) = (vec![], false);
         }
@@ -150,6 +153,7 @@ impl Config {
                 config.not_replayed.push((NotFollowed::TomlForm, odd.clone()));
             }
             config.stop(counts, name, StopsBy::of_images(plugin));
+            config.stall_limit = counts.and_then(|_| stall_limit(Some(plugin), version));
             let both = [Some(plugin), table(plugin, "containerd")?];
             let set = |name| both.iter().flatten().filter_map(move |at| at.get(name));
             config.streams |= set("snapshotter").any(|name| name.as_str() == Some(STREAMING));

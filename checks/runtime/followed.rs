@@ -34,6 +34,9 @@ pub struct Runtime {
     /// The version of containerd, if it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) version: Option<String>,
+    /// After how many seconds without a byte it ends a pull: 0 for never, `None` if that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) stall_limit: Option<u64>,
     /// The directory in which containerd keeps what it pulls.
     #[serde(skip)]
     pub(super) root: String,

@@ -106,6 +106,7 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
         config: None,
         seen: Seen::Assumed,
         version: version.map(|version| version.to_string()),
+        stall_limit: None,
         root: Config::default().root,
         keeps_layers: true,
         takes_schema1: takes_schema1(version, &Variables::of(process.as_ref(), unit)),
@@ -137,6 +138,7 @@ pub async fn read(cx: &Cx, image_target: &ImageTarget) -> StepResult<Runtime> {
     }
     way.root = root.unwrap_or(config.root.clone());
     way.keeps_layers = !config.discards_layers;
+    way.stall_limit = config.stall_limit;
     verifiers::warn(cx, &config, version).await;
     if config.streams {
         cx.add_finding(Problem::ArtifactStreaming { file: file.clone() });

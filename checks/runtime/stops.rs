@@ -6,7 +6,7 @@
 use serde::Serialize;
 use toml::{Table, Value};
 
-use crate::kit::rules::go_duration;
+use crate::kit::rules::{ContainerdVersion, go_duration, is_at_least};
 
 /// The runtime that is always configured, and the default.
 const RUNC: &str = "runc";
@@ -42,6 +42,23 @@ impl StopsBy {
     }
 }
 
+/// After how many seconds without a byte containerd ends a pull, by the settings of the plugin that
+/// pulls: 0 for never. `None` where that is not known.
+///
+/// Source: containerd, `image_pull.go`, `pullProgressReporter`: each byte of any layer begins the time
+/// anew, so that a slow pull is not ended. Versions before 1.7 have no such limit; it is a minute by
+/// default up to 1.7.9 (`config_unix.go`), and five from then on.
+pub(super) fn stall_limit(plugin: Option<&Table>, version: Option<ContainerdVersion>) -> Option<u64> {
+    if !is_at_least(version, (1, 7, 0))? {
+        return Some(0);
+    }
+    match plugin.and_then(|plugin| plugin.get("image_pull_progress_timeout")) {
+        Some(set) => Some(go_duration(set.as_str()?)?.unsigned_abs() / 1_000_000_000),
+        None if is_at_least(version, (1, 7, 10))? => Some(300),
+        None => Some(60),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,6 +78,27 @@ mod tests {
         for good in ["'5m'", "'0'", "'1h30m'"] {
             assert_eq!(stops(good), None, "{good}");
         }
+    }
+
+    #[test]
+    fn the_version_decides_how_long_no_byte_may_come() {
+        let of = |version: &str, text: &str| {
+            stall_limit(Some(&table(text)), Some(version.parse::<ContainerdVersion>().unwrap()))
+        };
+        let set = "image_pull_progress_timeout = '10m0s'";
+        for (version, text, wanted) in [
+            ("1.6.33", "", Some(0)),
+            ("1.6.33", set, Some(0)),
+            ("1.7.9", "", Some(60)),
+            ("1.7.10", "", Some(300)),
+            ("2.2.4", "", Some(300)),
+            ("2.2.4", set, Some(600)),
+            ("2.2.4", "image_pull_progress_timeout = '0s'", Some(0)),
+            ("2.2.4", "image_pull_progress_timeout = '5'", None),
+        ] {
+            assert_eq!(of(version, text), wanted, "{version} {text}");
+        }
+        assert_eq!(stall_limit(None, None), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use checks::{
     kit::{
         Plan, Target, World,
         engine::{Event, EventKind, Finding, RunProblem, VERSION, Vantage},
-        kube::{Api, ImagePods, KubeOptions, PodScope, WaitingPods},
+        kube::{Api, ImagePods, KubeOptions, PodScope, WaitingPods, WaitingWorkload},
     },
     steps,
 };
@@ -123,7 +123,7 @@ impl Found {
             }
         }
         let asks_nodes =
-            |target: &Target, pods: &ImagePods| target.asked.is_ok() && is_pulled(pods);
+            |target: &Target, pods: &ImagePods| target.asked.is_ok() && is_worth_a_look(pods);
         // Of the rest it is only told that no node looked.
         let open: Vec<usize> = (0..chosen.targets.len())
             .filter(|place| asks_nodes(&chosen.targets[*place], &chosen.pods[*place]))
@@ -214,9 +214,11 @@ impl Chosen {
     }
 }
 
-/// Returns whether the kubelet would pull the image at all.
-fn is_pulled(pods: &ImagePods) -> bool {
-    pods.workloads.iter().any(|workload| workload.reason != "ErrImageNeverPull")
+/// Returns whether a node can tell more: the kubelet would pull the image, or it has one and keeps it
+/// from the pods, by its own files.
+fn is_worth_a_look(pods: &ImagePods) -> bool {
+    let can_tell = |it: &WaitingWorkload| it.reason != "ErrImageNeverPull" || it.held_by.is_some();
+    pods.workloads.iter().any(can_tell)
 }
 
 fn described(id: &str, flags: &[String]) -> Map<String, Value> {

@@ -72,6 +72,10 @@ impl<'a> Verdict<'a> {
         let of_pods = of_pods(report, &views);
         let mut is_settled = false;
         if let Some(pods) = report.pods() {
+            if pods.are_never_pulled() {
+                // Whether a pull would work is nothing to pods that never pull.
+                (causes, could_not_tell, warnings) = (vec![], vec![], vec![]);
+            }
             could_not_tell.extend(not_of_nodes(&mut causes, messages));
             let had = causes.len();
             not_of_pods(&mut causes, &mut could_not_tell, &pods);

@@ -56,8 +56,8 @@ pub(super) fn not_of_pods<'a>(
     let known = known.chain(std::mem::take(could_not_tell).into_iter().map(|one| (false, one)));
     for (is_certain, cause) in known.collect::<Vec<_>>() {
         let nodes: Vec<&str> = cause.seen.iter().filter_map(|seen| seen.vantage.node()).collect();
-        let of_pods = waiting::instead(pods, (cause.step, cause.code()), &nodes);
-        let of_pods = of_pods.filter(|it| is_certain || it.severity == Severity::Error);
+        let of_pods = waiting::instead(pods, (cause.step, &cause.seen[0].finding), &nodes);
+        let of_pods = of_pods.filter(|it| is_certain || waiting::takes_over(it));
         let Some(finding) = of_pods else {
             if is_certain {
                 certain.push(cause);
@@ -72,7 +72,8 @@ pub(super) fn not_of_pods<'a>(
             Cow::Owned(_) => None,
         };
         let mut consequences = cause.consequences.clone();
-        consequences.splice(0..0, code.filter(|_| is_wrong));
+        let takes_over = waiting::takes_over(&finding);
+        consequences.splice(0..0, code.filter(|_| takes_over));
         let into = if is_wrong { &mut certain } else { &mut open };
         match into.iter_mut().find(|known| known.code() == finding.code) {
             Some(known) => known.consequences.extend(consequences),
@@ -85,7 +86,7 @@ pub(super) fn not_of_pods<'a>(
                 into.push(Cause { step, seen, consequences, separators: vec![] });
             }
         }
-        if !is_wrong {
+        if !takes_over {
             open.push(cause);
         }
     }

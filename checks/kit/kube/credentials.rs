@@ -25,6 +25,8 @@ pub struct PodCredentials {
     /// The names of the service account's annotations for Azure's provider; nothing where the account
     /// could not be read.
     pub annotations: Option<Vec<String>>,
+    /// The client id that one of them names.
+    pub client_id: Option<String>,
 }
 
 /// One credential, or why there is none.

@@ -151,6 +151,14 @@ impl ImagePods {
     pub fn run(&self) -> bool {
         !self.workloads.is_empty() && self.workloads.iter().all(|it| it.reason == RUNNING)
     }
+
+    /// Returns whether the kubelet pulls for none of the pods: it lacks an image that they may use, and
+    /// their policy is Never.
+    pub fn are_never_pulled(&self) -> bool {
+        let is_one =
+            |it: &WaitingWorkload| it.reason == "ErrImageNeverPull" && it.policy == "Never";
+        !self.workloads.is_empty() && self.workloads.iter().all(is_one)
+    }
 }
 
 /// The pods of a workload that wait for an image in the same container, on the same node.
@@ -192,6 +200,9 @@ pub struct WaitingWorkload {
     /// In how many seconds at most the kubelet tries again, where an event tells when it last failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retried_in: Option<i64>,
+    /// For how many seconds the kubelet has been pulling at most, where it has not ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pulling_for: Option<i64>,
 }
 
 /// Where a pod names an image.

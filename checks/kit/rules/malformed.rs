@@ -64,6 +64,8 @@ pub enum Malformed {
     FieldMissing,
     /// No entry is named, or two have the same name.
     NamedTwiceOrNotAtAll,
+    /// `tokenAttributes` contradict themselves, or name what there is not.
+    OddTokenAttributes,
     /// The file names no identity that could sign in.
     NamesNoIdentity,
 }

@@ -19,7 +19,7 @@ use crate::kit::{
         Api, Attempt, CredentialRow, CredentialState, GetParams, ImagePods, KubeRequest, List,
         ListParams, PodCredentials, PresentedRow,
     },
-    rules::Pattern,
+    rules::{Pattern, is_guid},
     sanitize_text,
 };
 
@@ -97,6 +97,7 @@ pub(super) async fn examine(cx: &Cx, api: &Api, images: &mut [ImagePods]) -> Vec
             }
             let account = known.account(cx, api, &it.namespace, &it.account).await;
             set.annotations = account.as_ref().map(annotations);
+            set.client_id = account.as_ref().and_then(client_id);
             if set.rows.iter().all(|row| row.state != CredentialState::Presented) {
                 let names = account.map(|account| account.image_pull_secrets).unwrap_or_default();
                 set.unattached = known.unattached(cx, api, &set, &names, &asked).await;
@@ -110,6 +111,12 @@ pub(super) async fn examine(cx: &Cx, api: &Api, images: &mut [ImagePods]) -> Vec
         of_image.credentials = sets;
     }
     attempts
+}
+
+/// Returns the client id that a service account names.
+fn client_id(account: &Account) -> Option<String> {
+    let named = account.metadata.annotations.get("kubernetes.azure.com/acr-client-id");
+    named.filter(|id| is_guid(id)).cloned()
 }
 
 fn annotations(account: &Account) -> Vec<String> {

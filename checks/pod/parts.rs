@@ -1,0 +1,25 @@
+//! What several of the problems of pods name.
+
+use serde::Serialize;
+
+/// A pull secret of pods.
+#[derive(Serialize)]
+pub struct OwnSecret {
+    /// One of their workloads.
+    pub workload: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// The secret.
+    pub secret: String,
+}
+
+/// What a dry run tries to create.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Tried {
+    /// A pod of the workload.
+    ItsPod,
+    /// The workload itself.
+    TheWorkload,
+}
