@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    rc::Rc,
+    sync::Arc,
 };
 
 use checks::kit::{
@@ -38,13 +38,13 @@ pub struct Run {
 /// Stores each distinct step end and each distinct list of input steps once.
 #[derive(Debug, Default)]
 struct Shared {
-    ends: HashSet<Rc<StepEnd>>,
-    lists: HashSet<Rc<[String]>>,
+    ends: HashSet<Arc<StepEnd>>,
+    lists: HashSet<Arc<[String]>>,
 }
 
 impl Shared {
-    fn end(&mut self, end: StepEnd) -> Rc<StepEnd> {
-        let end = Rc::new(end);
+    fn end(&mut self, end: StepEnd) -> Arc<StepEnd> {
+        let end = Arc::new(end);
         if let Some(known) = self.ends.get(&end) {
             return known.clone();
         }
@@ -52,8 +52,8 @@ impl Shared {
         end
     }
 
-    fn list(&mut self, list: Vec<String>) -> Rc<[String]> {
-        let list: Rc<[String]> = list.into();
+    fn list(&mut self, list: Vec<String>) -> Arc<[String]> {
+        let list: Arc<[String]> = list.into();
         if let Some(known) = self.lists.get(&list) {
             return known.clone();
         }
@@ -94,11 +94,11 @@ pub struct Step {
     /// The step's name.
     pub name: String,
     /// The steps whose facts it uses.
-    pub after: Rc<[String]>,
+    pub after: Arc<[String]>,
     /// Whether the step began.
     pub started: bool,
     /// How the step ended; `None` while it has not.
-    pub end: Option<Rc<StepEnd>>,
+    pub end: Option<Arc<StepEnd>>,
     /// The duration in milliseconds.
     pub took_ms: u64,
     /// The step's findings.

@@ -48,7 +48,10 @@ impl StopsBy {
 /// Source: containerd, `image_pull.go`, `pullProgressReporter`: each byte of any layer begins the time
 /// anew, so that a slow pull is not ended. Versions before 1.7 have no such limit; it is a minute by
 /// default up to 1.7.9 (`config_unix.go`), and five from then on.
-pub(super) fn stall_limit(plugin: Option<&Table>, version: Option<ContainerdVersion>) -> Option<u64> {
+pub(super) fn stall_limit(
+    plugin: Option<&Table>,
+    version: Option<ContainerdVersion>,
+) -> Option<u64> {
     if !is_at_least(version, (1, 7, 0))? {
         return Some(0);
     }

@@ -10,7 +10,7 @@ pub(crate) mod message;
 pub(crate) mod reference;
 mod resolve;
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{collections::BTreeMap, sync::Arc};
 
 pub(crate) use credentials::CredentialLine;
 pub use groups::{Group, GroupsPage, Running};
@@ -134,9 +134,9 @@ pub struct StepPage {
     /// The step's question.
     pub asks: Option<String>,
     /// The steps whose facts it uses.
-    pub after: Rc<[String]>,
+    pub after: Arc<[String]>,
     /// How the step ended, as it was told; thousands of views share what they saw.
-    pub end: Option<Rc<StepEnd>>,
+    pub end: Option<Arc<StepEnd>>,
     /// How that is judged.
     pub status: StepStatus,
     /// Whether the step began but the recording stops before its end.
