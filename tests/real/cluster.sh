@@ -96,7 +96,7 @@ killed_at() {
 case_killed() {
   killed_at "its first Job" jobs 1
   killed_at "its first ConfigMap" configmaps 1
-  killed_at "its last ConfigMap" configmaps 6
+  killed_at "a later ConfigMap" configmaps 4
   killed_at "the Job of a node" jobs 2
   killed_at "a pod" pods 1
   if nothing_left; then wrong "every run had ended before it was killed"; fi
