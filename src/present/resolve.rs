@@ -210,7 +210,7 @@ impl Presenter<'_> {
         let (mut reason, mut by, mut said) = (None, None, String::new());
         match step.end.as_deref() {
             Some(StepEnd::Passed { .. }) if status == StepStatus::Passed => {
-                said = self.passed(step)
+                said = self.passed(step);
             }
             Some(StepEnd::Blocked { by: step }) => {
                 said = Phrase::Waits.say(self.lang, &[("by", step)]);

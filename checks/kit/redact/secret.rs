@@ -68,14 +68,14 @@ impl Default for KnownSecrets {
 impl KnownSecrets {
     fn hold(&mut self, secret: String, shown: usize) {
         let Some(begin) = secret.as_bytes().first_chunk::<SHORTEST>() else { return };
-        self.begins[pair(begin)] = true;
+        self.begins[pair(*begin)] = true;
         self.held.entry(*begin).or_default().insert(secret, shown);
     }
 }
 
 /// Returns the first two bytes as a number.
-fn pair([first, second, ..]: &[u8; SHORTEST]) -> usize {
-    usize::from(*first) << 8 | usize::from(*second)
+fn pair([first, second, ..]: [u8; SHORTEST]) -> usize {
+    usize::from(first) << 8 | usize::from(second)
 }
 
 /// The parts of a token are longer than this. Other secrets may contain dots with common words
@@ -171,7 +171,7 @@ fn known_secrets(text: &str) -> Vec<Range<usize>> {
     let mut found = vec![];
     KNOWN_SECRETS.with_borrow(|held| {
         for (at, begin) in text.as_bytes().windows(SHORTEST).enumerate() {
-            let Some(begin) = begin.first_chunk().filter(|begin| held.begins[pair(begin)]) else {
+            let Some(begin) = begin.first_chunk().filter(|begin| held.begins[pair(**begin)]) else {
                 continue;
             };
             let secrets = held.held.get(begin).into_iter().flatten();

@@ -198,8 +198,11 @@ impl<'a> Jobs<'a> {
             let Ok(request) = self.pods().watch(&params, &version) else { return };
             let Ok(watch) = self.kube.watch::<Pod>(self.cx, request).await else {
                 // Some servers between tell no changes, but answer.
-                refused =
-                    if self.look_once().await.is_err_and(is_refusal) { refused + 1 } else { 0 };
+                refused = if self.look_once().await.is_err_and(|error| is_refusal(&error)) {
+                    refused + 1
+                } else {
+                    0
+                };
                 sleep(LIST_PAUSE).await;
                 continue;
             };
@@ -379,7 +382,7 @@ impl<'a> Jobs<'a> {
 }
 
 /// Returns whether the API refuses, and will again.
-fn is_refusal(error: KubeError) -> bool {
+fn is_refusal(error: &KubeError) -> bool {
     error.status().is_some_and(|status| (400..500).contains(&status) && status != 429)
 }
 
