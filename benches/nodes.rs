@@ -136,7 +136,7 @@ fn door<'a>(scenario: &Scenario, lab: &'a Lab) -> (&'a str, SocketAddr, &'a str)
 async fn creates(servers: &Runtime, scenario: &Scenario, before: &Lab) -> Duration {
     let fresh = scenario.clone();
     let lab = servers.spawn(async move { lab::start(&fresh).await.unwrap() }).await.unwrap();
-    // Its pods end as those of the run did: that is the server's work, whoever created the Jobs.
+    // Its pods end as those of the run did: that is work of both servers.
     check_acr::run_agents(&lab);
     let (name, address, token) = door(scenario, &lab);
     let client =

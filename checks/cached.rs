@@ -55,6 +55,7 @@ impl OfKubelet {
     fn may_withhold(&self) -> bool {
         self.policy != "NeverVerify" && !self.is_for_all
     }
+
     /// Returns whether it keeps the image from the pods of a workload, as far as that is known: by name,
     /// for a secret is also known by its id and its content.
     fn withholds(&self, it: &WaitingWorkload) -> Option<bool> {

@@ -178,7 +178,30 @@ async fn delete(cx: &Cx, api: &Api, job: &Job) -> Result<(), KubeError> {
 
 #[cfg(test)]
 mod tests {
+    use checks::kit::kube::Condition;
+
     use super::*;
+
+    #[test]
+    fn a_run_is_over_when_the_jobs_of_its_nodes_have_ended() {
+        let is_over = |jobs: &[(&str, &str)]| {
+            let job = |(name, condition): &(&str, &str)| {
+                let (name, r#type) = ((*name).to_owned(), (*condition).to_owned());
+                let mut job = Job::default();
+                job.metadata.name.clone_from(&name);
+                let condition = Condition { r#type, status: "True".into(), ..Condition::default() };
+                job.status.conditions.push(condition);
+                (name, job)
+            };
+            is_over(&jobs.iter().map(job).collect())
+        };
+        let (owner, one, other) = ("check-acr-0a-owner", "check-acr-0a-0", "check-acr-0a-1");
+        assert!(is_over(&[(owner, ""), (one, "Complete"), (other, "Failed")]));
+        assert!(!is_over(&[(owner, ""), (one, "Complete"), (other, "")]));
+        // Nothing else may have been created yet.
+        assert!(!is_over(&[(owner, "")]));
+        assert!(is_over(&[(owner, "Failed")]));
+    }
 
     #[test]
     fn nothing_of_others_is_deleted() {

@@ -37,7 +37,9 @@ impl Jobs<'_> {
             }
             let path = format!("/api/v1/namespaces/{}/events", self.settings.namespace);
             let params = ListParams::default().fields("type=Warning").limit(MAX_EVENTS);
-            let Ok(request) = KubeRequest::new(path).list(&params) else { return };
+            let Ok(request) = KubeRequest::new(path).list(&params) else {
+                return self.all_settled().await;
+            };
             let Ok(list) = self.kube.ask::<List<KubeEvent>>(self.cx, request).await else {
                 return self.all_settled().await;
             };
