@@ -12,6 +12,7 @@ use crate::{
     pod::{
         Measured, Problem,
         own::{Behind, Standing, malformed},
+        spelled,
     },
     steps,
 };
@@ -229,7 +230,7 @@ fn while_it_works(
         count,
         namespace: first.namespace.clone(),
         pod: first.pods.first().filter(|_| !first.workload.starts_with("pod/")).cloned(),
-        within: first.retried_in.map(|it| format!("{}m{:02}s", it / 60, it % 60)),
+        within: first.retried_in.and_then(|it| u64::try_from(it).ok()).map(spelled),
         said: words(first).map(str::to_owned),
     })
 }

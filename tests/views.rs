@@ -221,11 +221,7 @@ fn a_step_that_failed_without_a_finding_is_never_green() {
 
 #[test]
 fn a_layer_that_passed_without_bytes_is_never_green() {
-    let healthy = lines("healthy").join("\n");
-    let bytes = r#""bytes":"#;
-    assert_eq!(present(&healthy).targets[0].can, Outcome::Pull);
-    let without = healthy.replace(bytes, r#""of":"#);
-    assert_ne!(without, healthy);
+    let without = lines("healthy").join("\n").replace(r#""bytes":"#, r#""of":"#);
     assert_eq!(present(&without).targets[0].can, Outcome::CouldNotTell);
 }
 

@@ -18,7 +18,7 @@ use crate::kit::{
 };
 
 /// The annotation that names the identity.
-const CLIENT: &str = "kubernetes.azure.com/acr-client-id";
+pub const CLIENT: &str = "kubernetes.azure.com/acr-client-id";
 /// The annotation that names its tenant.
 const TENANT: &str = "kubernetes.azure.com/acr-tenant-id";
 /// The fields of `tokenAttributes`, which is read strictly.

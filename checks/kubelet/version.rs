@@ -6,7 +6,7 @@
 use serde::Serialize;
 use strum::VariantNames;
 
-use super::provider::ProviderFault;
+use super::{account::CLIENT, provider::ProviderFault};
 use crate::kit::{rules::GoBuild, world::Program};
 
 /// The module that the provider is part of, and the variable that its makefile writes the version to.
@@ -19,10 +19,9 @@ const LINKED: [&str; 2] = [
 /// A flag of the newer programs, by which they are known where their version is not.
 const MIRROR: &str = "registry-mirror";
 const BINDINGS: &str = "ib-sni-name";
-/// An annotation of service accounts, which only programs that take their tokens look for.
-const ACCOUNTS: &str = "kubernetes.azure.com/acr-client-id";
-/// The texts that are looked for in a program of unknown version.
-pub(super) const TEXTS: &[&str] = &[MIRROR, BINDINGS, ACCOUNTS];
+/// The texts that are looked for in a program of unknown version: only programs that take the tokens of
+/// service accounts name their annotation.
+pub(super) const TEXTS: &[&str] = &[MIRROR, BINDINGS, CLIENT];
 
 /// Since which patch of a branch a change is in, and since which branch it is in all.
 struct Change {
@@ -121,7 +120,7 @@ impl ProviderBuild {
 
     /// Returns whether it signs in with the token of a service account, where it is given one.
     pub(super) fn takes_account_tokens(&self) -> Option<bool> {
-        self.has(&ACCOUNT_TOKENS).or(self.has_flag(ACCOUNTS))
+        self.has(&ACCOUNT_TOKENS).or(self.has_flag(CLIENT))
     }
 
     /// Returns whether it ends at once because it does not know a flag that it is called with; `None`

@@ -24,6 +24,6 @@ pub use find::find;
 pub use fold::images_of;
 pub use manifests::{NamedImage, PodTemplate, named_images, pod_templates};
 pub use message::{Message, Phase, Presented};
-pub use pace::Measured;
+pub use pace::{Measured, spelled};
 pub use parts::Tried;
 pub use problem::Problem;

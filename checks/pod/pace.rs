@@ -84,7 +84,7 @@ impl Measured {
 }
 
 /// Returns a number of seconds as Go writes a duration, without seconds from an hour on.
-fn spelled(seconds: u64) -> String {
+pub fn spelled(seconds: u64) -> String {
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, minutes, seconds) => format!("{minutes}m{seconds:02}s"),
         (hours, minutes, _) => format!("{hours}h{minutes:02}m"),

@@ -22,6 +22,7 @@ use crate::kit::{
     rules::{Pattern, is_guid},
     sanitize_text,
 };
+use crate::kubelet::CLIENT_ANNOTATION;
 
 /// How many secrets and accounts of a cluster are read.
 const MAX_READ: usize = 60;
@@ -115,7 +116,7 @@ pub(super) async fn examine(cx: &Cx, api: &Api, images: &mut [ImagePods]) -> Vec
 
 /// Returns the client id that a service account names.
 fn client_id(account: &Account) -> Option<String> {
-    let named = account.metadata.annotations.get("kubernetes.azure.com/acr-client-id");
+    let named = account.metadata.annotations.get(CLIENT_ANNOTATION);
     named.filter(|id| is_guid(id)).cloned()
 }
 
