@@ -209,7 +209,7 @@ fn what_could_not_be_told_beside_a_pull_has_its_title() {
 }
 
 #[test]
-fn a_step_that_failed_without_a_finding_is_never_green() {
+fn what_failed_without_a_finding_or_passed_without_bytes_is_never_green() {
     let failed = EventKind::Finished {
         step: "token".into(),
         end: checks::kit::engine::StepEnd::Failed,
@@ -217,10 +217,6 @@ fn a_step_that_failed_without_a_finding_is_never_green() {
     };
     let page = present(&(told(&lines("healthy"), "a", "here") + &line("here", failed)));
     assert_eq!((page.targets[0].can, page.exit as u8), (Outcome::CouldNotTell, 3));
-}
-
-#[test]
-fn a_layer_that_passed_without_bytes_is_never_green() {
     let without = lines("healthy").join("\n").replace(r#""bytes":"#, r#""of":"#);
     assert_eq!(present(&without).targets[0].can, Outcome::CouldNotTell);
 }

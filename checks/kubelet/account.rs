@@ -13,12 +13,13 @@ use strum::VariantNames;
 
 use super::version::ProviderBuild;
 use crate::kit::{
+    kube::CLIENT_ANNOTATION,
     rules::{Fields, Malformed},
     sanitize_text,
 };
 
 /// The annotation that names the identity.
-pub const CLIENT: &str = "kubernetes.azure.com/acr-client-id";
+const CLIENT: &str = CLIENT_ANNOTATION;
 /// The annotation that names its tenant.
 const TENANT: &str = "kubernetes.azure.com/acr-tenant-id";
 /// The fields of `tokenAttributes`, which is read strictly.

@@ -25,8 +25,8 @@ use crate::{
         world::{AZURE_JSON, FileError, Seen, yaml, yaml_loosely},
     },
 };
+pub use account::AccountMode;
 use account::ByAccount;
-pub use account::{AccountMode, CLIENT as CLIENT_ANNOTATION};
 use azure_json::AzureJson;
 pub use names::is_known;
 pub(crate) use node::{Application, AzureEnvironment, KubeletSignIn, TenantHint};

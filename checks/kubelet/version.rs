@@ -6,8 +6,8 @@
 use serde::Serialize;
 use strum::VariantNames;
 
-use super::{account::CLIENT, provider::ProviderFault};
-use crate::kit::{rules::GoBuild, world::Program};
+use super::provider::ProviderFault;
+use crate::kit::{kube::CLIENT_ANNOTATION, rules::GoBuild, world::Program};
 
 /// The module that the provider is part of, and the variable that its makefile writes the version to.
 const MODULE: &str = "sigs.k8s.io/cloud-provider-azure";
@@ -21,7 +21,7 @@ const MIRROR: &str = "registry-mirror";
 const BINDINGS: &str = "ib-sni-name";
 /// The texts that are looked for in a program of unknown version: only programs that take the tokens of
 /// service accounts name their annotation.
-pub(super) const TEXTS: &[&str] = &[MIRROR, BINDINGS, CLIENT];
+pub(super) const TEXTS: &[&str] = &[MIRROR, BINDINGS, CLIENT_ANNOTATION];
 
 /// Since which patch of a branch a change is in, and since which branch it is in all.
 struct Change {
@@ -120,7 +120,7 @@ impl ProviderBuild {
 
     /// Returns whether it signs in with the token of a service account, where it is given one.
     pub(super) fn takes_account_tokens(&self) -> Option<bool> {
-        self.has(&ACCOUNT_TOKENS).or(self.has_flag(CLIENT))
+        self.has(&ACCOUNT_TOKENS).or(self.has_flag(CLIENT_ANNOTATION))
     }
 
     /// Returns whether it ends at once because it does not know a flag that it is called with; `None`

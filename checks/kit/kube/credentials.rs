@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::kit::redact::Secret;
 
+/// The annotation of a service account that names the identity with which Azure's credential provider signs
+/// in for its pods (cloud-provider-azure, `pkg/credentialprovider`).
+pub const CLIENT_ANNOTATION: &str = "kubernetes.azure.com/acr-client-id";
+
 /// What the pods of a namespace with the same service account and the same pull secrets present.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

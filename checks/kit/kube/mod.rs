@@ -15,7 +15,8 @@ mod watch;
 
 pub use client::{Cluster, KUBE_WAIT, Kube, Server};
 pub use credentials::{
-    Attempt, CredentialRow, CredentialState, PodCredentials, PresentedRow, RegistryAnswer, as_image,
+    Attempt, CLIENT_ANNOTATION, CredentialRow, CredentialState, PodCredentials, PresentedRow,
+    RegistryAnswer, as_image,
 };
 pub use error::KubeError;
 pub use facts::{Access, Api, ChosenNode, Nodes};

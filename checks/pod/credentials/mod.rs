@@ -16,13 +16,12 @@ use crate::kit::{
     Cloud, Cx, RegistryOrImage, Secret,
     keyring::{Entries, Near, PullSecret, Reader, Stored, near, shown},
     kube::{
-        Api, Attempt, CredentialRow, CredentialState, GetParams, ImagePods, KubeRequest, List,
-        ListParams, PodCredentials, PresentedRow,
+        Api, Attempt, CLIENT_ANNOTATION, CredentialRow, CredentialState, GetParams, ImagePods,
+        KubeRequest, List, ListParams, PodCredentials, PresentedRow,
     },
     rules::{Pattern, is_guid},
     sanitize_text,
 };
-use crate::kubelet::CLIENT_ANNOTATION;
 
 /// How many secrets and accounts of a cluster are read.
 const MAX_READ: usize = 60;
