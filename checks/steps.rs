@@ -12,10 +12,7 @@ use crate::{
         Step,
         azure::ARM_WAIT,
         kube::KUBE_WAIT,
-        net::{
-            BODY_WAIT, DATE_WAIT, DNS_WAIT, FOLLOW_WAIT, HTTP_WAIT, OPEN_WAIT, RESPONSE_WAIT,
-            SETTLE_WAIT, TCP_WAIT, TLS_WAIT,
-        },
+        net::{DATE_WAIT, DNS_WAIT, HTTP_WAIT, OPEN_WAIT, TCP_WAIT, TLS_WAIT},
         world::FILE_WAIT,
     },
     kubeconfig, kubelet, runtime, tcp, token,
@@ -31,7 +28,7 @@ pub const FRONT: ConnectSteps = ConnectSteps {
     tls: step("tls", TLS),
 };
 /// How does the registry want to be signed in to?
-pub const CHALLENGE: Step = step("challenge", 2 * REQUEST);
+pub const CHALLENGE: Step = step("challenge", UNLIMITED);
 /// Does this machine's clock agree with the registry's?
 pub const CLOCK: Step = step("clock", clock::THIRDS * clock::THIRD_WAIT.as_secs() + SLACK);
 /// What would this node's kubelet sign in with? The budget allows for each of its files.
@@ -43,14 +40,13 @@ pub const RUNTIME: Step = step("runtime", runtime::MAX_READS as u64 * FILE_WAIT.
 pub const IDENTITY: Step = step("identity", 2 * identity::AZ_WAIT.as_secs() + SLACK);
 /// Does the registry accept that identity? The connection of the credential provider and the challenge
 /// that it asks for, the exchange, and the same once more with another tenant and with another audience.
-pub const EXCHANGE: Step =
-    step("exchange", OPEN_WAIT.as_secs() + FILE_WAIT.as_secs() + 5 * REQUEST);
+pub const EXCHANGE: Step = step("exchange", UNLIMITED);
 /// Does the registry issue an access token, and for what?
-pub const TOKEN: Step = step("token", token::MAX_CANDIDATES as u64 * 3 * REQUEST);
+pub const TOKEN: Step = step("token", UNLIMITED);
 /// Is the image there?
-pub const MANIFEST: Step = step("manifest", 2 * REQUEST);
+pub const MANIFEST: Step = step("manifest", UNLIMITED);
 /// Is there an image for this platform, and which host serves its layers?
-pub const PLATFORM: Step = step("platform", 3 * REQUEST);
+pub const PLATFORM: Step = step("platform", UNLIMITED);
 /// The way to the host that serves the layers.
 pub const LAYER_HOST: ConnectSteps = ConnectSteps {
     proxy: step("layer-proxy", PROXY),
@@ -58,22 +54,21 @@ pub const LAYER_HOST: ConnectSteps = ConnectSteps {
     tcp: step("layer-tcp", TCP),
     tls: step("layer-tls", TLS),
 };
-/// Do the bytes of the image arrive? As long as it takes: each wait in the step is bounded, and
-/// `--timeout` bounds them all.
-pub const LAYER: Step = step("layer", 24 * 60 * 60);
+/// Do the bytes of the image arrive?
+pub const LAYER: Step = step("layer", UNLIMITED);
 /// Does the running containerd have what this pull needs?
 pub const CONTAINERD: Step =
     step("containerd", runtime::MAX_LOOKS as u64 * FILE_WAIT.as_secs() + SLACK);
 
 /// Which of the hosts that containerd on this node asks has the image? All are asked at once, when
 /// the registry has been.
-pub const MIRROR: Step = step("mirror", 2 * OPEN_WAIT.as_secs() + 2 * REQUEST);
+pub const MIRROR: Step = step("mirror", UNLIMITED);
 /// Do these hosts serve its manifest? Each of them may be asked.
-pub const MIRROR_MANIFEST: Step = step("mirror-manifest", HOSTS * REQUEST);
+pub const MIRROR_MANIFEST: Step = step("mirror-manifest", UNLIMITED);
 /// Do they have it for this platform?
-pub const MIRROR_PLATFORM: Step = step("mirror-platform", 3 * HOSTS * REQUEST);
-/// Do the bytes of the image arrive from them? As long as it takes.
-pub const MIRROR_LAYER: Step = step("mirror-layer", 24 * 60 * 60);
+pub const MIRROR_PLATFORM: Step = step("mirror-platform", UNLIMITED);
+/// Do the bytes of the image arrive from them?
+pub const MIRROR_LAYER: Step = step("mirror-layer", UNLIMITED);
 
 /// Who reads Azure's control plane? The Azure CLI is the slowest to answer of all that may be asked.
 pub const ARM: Step = step("arm", 2 * identity::AZ_WAIT.as_secs() + READ);
@@ -92,7 +87,7 @@ pub const OUTBOUND: Step = step("outbound", 5 * READ);
 /// What do AKS's own detectors say?
 pub const DETECTORS: Step = step("detectors", cluster::DETECTOR_WAIT.as_secs() + SLACK);
 /// Why would the registry not give this image?
-pub const CONTENT: Step = step("content", 5 * READ + 4 * REQUEST);
+pub const CONTENT: Step = step("content", UNLIMITED);
 /// Is the token or user behind the presented credentials usable?
 pub const CREDENTIAL: Step = step("credential", 2 * token::MAX_CANDIDATES as u64 * READ);
 
@@ -110,8 +105,8 @@ pub const ACCESS: Step = step("access", KUBE);
 pub const NODES: Step = step("nodes", 60 * 60);
 /// Does the cluster take the Jobs that look from its nodes?
 pub const ADMISSION: Step = step("admission", KUBE);
-/// Do they look? As long as it takes; `--timeout` bounds it.
-pub const JOBS: Step = step("jobs", 24 * 60 * 60);
+/// Do they look?
+pub const JOBS: Step = step("jobs", UNLIMITED);
 /// Did the agent run on this node?
 pub const AGENT: Step = step("agent", SLACK);
 
@@ -151,8 +146,6 @@ pub fn is_of_way(step: &str) -> bool {
     way.iter().any(|one| one.name == step)
 }
 
-/// The most hosts that containerd may ask for the same.
-const HOSTS: u64 = runtime::MAX_HOSTS as u64 + 1;
 /// For our own work between the waits.
 const SLACK: u64 = 5;
 /// One question to the Kubernetes API, with its connection and retries, and why it fails.
@@ -167,13 +160,9 @@ const DNS: u64 = 14 * DNS_WAIT.as_secs() + SLACK;
 const TCP: u64 = DNS_WAIT.as_secs() + TCP_WAIT.as_secs() + 2 * tcp::AROUND_WAIT.as_secs() + SLACK;
 /// A handshake, for which a new connection may be needed; and a look at the host's clock.
 const TLS: u64 = PROXY + TLS_WAIT.as_secs() + DATE_WAIT.as_secs() + SLACK;
-/// One request to the registry with its retries, the body of the answer, the check whether a
-/// firewall refuses every connection, and what else a refusal makes us look at.
-const REQUEST: u64 = RESPONSE_WAIT.as_secs()
-    + 2 * FOLLOW_WAIT.as_secs()
-    + 2 * BODY_WAIT.as_secs()
-    + SETTLE_WAIT.as_secs()
-    + SLACK;
+/// As long as it takes: each wait in such a step is bounded, and `--timeout` bounds them all. containerd
+/// before 2.3 waits for a response without end.
+const UNLIMITED: u64 = 24 * 60 * 60;
 
 const fn step(name: &'static str, seconds: u64) -> Step {
     Step { name, budget: Duration::from_secs(seconds) }

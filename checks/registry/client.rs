@@ -3,23 +3,23 @@
 
 use std::{cell::Cell, net::IpAddr, rc::Rc, time::Duration};
 
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{
     Problem, Refusal,
     mirror::MirrorPath,
     problem::{Elsewhere, NoChallenge},
-    response::{decoded, no_answer, silent},
+    response::{Silence, decoded, no_answer, silent, waits},
     retries::{MAX_RETRIES, is_transient, note_retries, retried},
 };
 use crate::{
     kit::{
         Cx, Host, HostPurpose, NoFact, StepResult,
         net::{
-            BODY_WAIT, Connected, Connection, ErrorBody, FOLLOW_WAIT, Fault, MAX_REDIRECTS, Reply,
-            Request, SETTLE_WAIT, Stage,
+            BODY_WAIT, Connected, Connection, ErrorBody, Fault, MAX_REDIRECTS, Reply, Request,
+            SETTLE_WAIT, Stage,
             pool::{self, ConnectionPool},
-            redirect, response_wait,
+            redirect,
         },
         target::is_private,
     },
@@ -213,13 +213,22 @@ impl RegistryClient {
     pub(crate) async fn follow(
         &self,
         cx: &Cx,
-        host: &Host,
+        first: &Host,
         request: &Request,
         purpose: HostPurpose,
     ) -> StepResult<Reply> {
-        let following = self.follow_redirects(cx, host, request, purpose);
-        let following = timeout(FOLLOW_WAIT, following).await;
-        following.map_err(|_| silent(host, request.said_to(host), FOLLOW_WAIT))?
+        let asked = request.said_to(first);
+        let (mut host, mut request) = (first.clone(), request.clone());
+        for _ in request.redirects..=MAX_REDIRECTS {
+            let mut reply = self.send(cx, &host, &request).await?;
+            let Some(next) = redirect(&host, &request, &reply, purpose) else {
+                reply.request = asked;
+                return Ok(reply);
+            };
+            (host, request) = next;
+            Box::pin(self.unexposed(cx, first, &host, &request)).await?;
+        }
+        Err(Self::redirect_loop(first, asked))
     }
 
     /// Returns that the response does not come from a registry.
@@ -247,32 +256,34 @@ impl RegistryClient {
         Ok(refusal.body)
     }
 
-    async fn follow_redirects(
-        &self,
-        cx: &Cx,
-        first: &Host,
-        request: &Request,
-        purpose: HostPurpose,
-    ) -> StepResult<Reply> {
-        let asked = request.said_to(first);
-        let (mut host, mut request) = (first.clone(), request.clone());
-        for _ in request.redirects..=MAX_REDIRECTS {
-            let mut reply = self.send(cx, &host, &request).await?;
-            let Some(next) = redirect(&host, &request, &reply, purpose) else {
-                reply.request = asked;
-                return Ok(reply);
-            };
-            (host, request) = next;
-            Box::pin(self.unexposed(cx, first, &host, &request)).await?;
-        }
-        Err(Self::redirect_loop(first, asked))
-    }
-
     /// Sends a request to a host, and retries when the host closes the connection instead of
     /// responding. The newest containerd retries at once, the kubelet after a while.
     pub(crate) async fn send(&self, cx: &Cx, host: &Host, request: &Request) -> StepResult<Reply> {
-        let sending = timeout(FOLLOW_WAIT, self.send_on(cx, host, request)).await;
-        sending.map_err(|_| silent(host, request.said_to(host), FOLLOW_WAIT))?
+        let connection = self.reach(cx, host).await?;
+        let (mut failed, mut unanswered, began) = (vec![], 0, Instant::now());
+        loop {
+            match connection.ask(cx, request).await {
+                Ok(reply) => {
+                    note_retries(cx, host, failed, &reply);
+                    return decoded(reply, request);
+                }
+                Err(fault @ (Fault::ClosedByPeer | Fault::Reset))
+                    if failed.len() < MAX_RETRIES && self.is_last() =>
+                {
+                    failed.push(fault.to_string());
+                }
+                Err(Fault::TimedOut) => {
+                    unanswered += 1;
+                    let silence = Silence { waited: began.elapsed(), times: unanswered };
+                    let most = waits(cx.containerd(), request, self.is_last());
+                    if !silence.is_borne(most) {
+                        return Err(silence.graded(host, request.said_to(host), most));
+                    }
+                    failed.push(Fault::TimedOut.to_string());
+                }
+                Err(fault) => return Err(no_answer(host, request.said_to(host), fault)),
+            }
+        }
     }
 
     /// Connects to a host that the registry names, or says why a runtime would not.
@@ -288,28 +299,6 @@ impl RegistryClient {
                 Stage::Tls => Problem::OtherHostUntrusted(elsewhere).into(),
             }
         })
-    }
-
-    async fn send_on(&self, cx: &Cx, host: &Host, request: &Request) -> StepResult<Reply> {
-        let connection = self.reach(cx, host).await?;
-        let mut failed = vec![];
-        loop {
-            match connection.ask(cx, request).await {
-                Ok(reply) => {
-                    note_retries(cx, host, failed, &reply);
-                    return decoded(reply, request);
-                }
-                Err(fault @ (Fault::ClosedByPeer | Fault::Reset))
-                    if failed.len() < MAX_RETRIES && self.is_last() =>
-                {
-                    failed.push(fault.to_string());
-                }
-                Err(Fault::TimedOut) => {
-                    return Err(silent(host, request.said_to(host), response_wait(cx, host)));
-                }
-                Err(fault) => return Err(no_answer(host, request.said_to(host), fault)),
-            }
-        }
     }
 
     /// Keeps the connection that the earlier steps opened to another host of the registry.

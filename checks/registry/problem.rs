@@ -122,6 +122,22 @@ pub enum Problem {
         /// How many seconds the response was awaited.
         seconds: u64,
     },
+    /// No response began in the time that the containerd in use waits.
+    TooSlow {
+        /// The host that was asked.
+        host: String,
+        /// The request's method and path.
+        request: String,
+        /// How often one was awaited for 30 seconds.
+        times: usize,
+    },
+    /// The host that serves layers began no response in the time that the containerd in use waits.
+    DataHostTooSlow {
+        /// The host that serves layers.
+        host: String,
+        /// How often one was awaited for 30 seconds.
+        times: usize,
+    },
     /// The response of the host that serves layers timed out. A container runtime waits longer:
     /// could not tell.
     DataHostSilent {

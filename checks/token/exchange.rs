@@ -73,7 +73,9 @@ pub(super) async fn exchange_entra_token(
     let host = client.host.to_string();
     let providers = match &login.named {
         Some(_) => {
-            let reply = client.ask(cx, &Request::new(Method::GET, "/v2/")).await?;
+            let reply = client
+                .ask(cx, &Request { is_ours: true, ..Request::new(Method::GET, "/v2/") })
+                .await?;
             let status = reply.status;
             let read = providers_challenge(&reply).map_err(|said| {
                 let host = host.clone();
@@ -203,7 +205,9 @@ impl Exchange {
         form.append_pair("service", &self.service)
             .append_pair("tenant", tenant.unwrap_or_default());
         let form = Some(Secret::new(form.finish()));
-        let request = Request { form, ..Request::new(Method::POST, "/oauth2/exchange") };
+        let request = Request::new(Method::POST, "/oauth2/exchange");
+        // The kubelet's credential provider waits in its own way.
+        let request = Request { form, is_ours: true, ..request };
         let ask = async || self.client.send(cx, &self.host, &request).await;
         let reply = self.client.with_retries(cx, ask).await?;
         let reply = self.client.past_firewall(cx, &request, reply).await?;

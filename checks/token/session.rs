@@ -304,6 +304,7 @@ impl Session {
     pub(super) async fn has_blob_here(&self, cx: &Cx, digest: &str) -> Option<bool> {
         let repository = &self.image.as_ref()?.repository;
         let request = Request::new(Method::HEAD, format!("/v2/{repository}/blobs/{digest}"));
+        let request = Request { is_ours: true, ..request };
         let (host, request) = (&self.client.host, self.sign(self.client.own(request)));
         let mut reply = self.client.send(cx, host, &request).await.ok()?;
         if let Some((next, request)) = redirect(host, &request, &reply, HostPurpose::Other)
@@ -375,7 +376,8 @@ impl Session {
         else {
             return false;
         };
-        let request = Request { authorization: Some(password.basic(user)), ..request };
+        let authorization = Some(password.basic(user));
+        let request = Request { authorization, is_ours: true, ..request };
         // Not beyond the registry itself, for which the password is.
         let reply = self.client.send(cx, &self.client.host, &request).await;
         reply.is_ok_and(|reply| reply.status == 200 && reply.is_registrys())

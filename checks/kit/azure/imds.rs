@@ -26,8 +26,6 @@ pub const IMDS_WAIT: Duration = Duration::from_secs(5);
 /// How long a token may take in total: as long as the kubelet gives its credential provider
 /// (pkg/credentialprovider/plugin, `execPluginTimeout`), whose library waits without end (azidentity).
 pub const PROVIDER_WAIT: Duration = Duration::from_secs(60);
-/// The time that is left of a run when it stops waiting.
-const RESERVE: Duration = Duration::from_secs(2);
 /// How long connecting may take. The connection crosses no network, so this allows for one lost
 /// packet.
 const CONNECT_WAIT: Duration = Duration::from_secs(3);
@@ -136,8 +134,7 @@ pub fn proxy_of(proxies: &Proxies) -> Option<std::rc::Rc<Proxy>> {
 
 /// Returns how long a token may take in this run.
 pub fn patience(cx: &Cx) -> Duration {
-    let left = cx.target.sign_in.time_limit.saturating_sub(RESERVE);
-    left.clamp(IMDS_WAIT, PROVIDER_WAIT)
+    cx.left().clamp(IMDS_WAIT, PROVIDER_WAIT)
 }
 
 /// Gets a token through the proxy if the environment sets one, as the credential provider does.

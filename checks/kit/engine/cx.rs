@@ -4,6 +4,7 @@ use std::{cell::RefCell, future::Future, pin::Pin, rc::Rc, time::Duration};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
+use tokio::time::Instant;
 
 use super::{
     clock::{Skew, skew},
@@ -36,7 +37,13 @@ pub struct Cx {
     pub(super) step: &'static str,
     pub(super) background: Rc<RefCell<Vec<Local<()>>>>,
     pub(super) listener: Listener,
+    /// When waiting has no use any more: shortly before the run is cut short, so that who is waited for
+    /// is still named.
+    pub(super) until: Instant,
 }
+
+/// The time that is left of a run when a wait ends; a short run leaves less.
+const RESERVE: Duration = Duration::from_secs(2);
 
 impl Cx {
     /// Reports a finding that does not stop this step.
@@ -78,6 +85,17 @@ impl Cx {
             details,
             took_ms: millis(exchange.took),
         });
+    }
+
+    /// Returns how long something may be waited for within this run. It is never nothing: the run's
+    /// own end comes then.
+    pub fn left(&self) -> Duration {
+        self.until.saturating_duration_since(Instant::now()).max(RESERVE)
+    }
+
+    /// Returns when a run with this limit waits no more.
+    pub(super) fn until(limit: Duration) -> Instant {
+        Instant::now() + limit.saturating_sub(RESERVE.min(limit / 20))
     }
 
     /// Returns this machine's time in whole seconds: as exact as the `Date` header of a server.

@@ -63,6 +63,7 @@ impl Plan {
         listener: Listener,
     ) -> Self {
         let cx = Cx {
+            until: Cx::until(target.sign_in.time_limit),
             target_id: target.id().into(),
             vantage: Rc::new(vantage),
             target: Rc::new(target),

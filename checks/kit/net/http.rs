@@ -172,6 +172,8 @@ pub struct Request {
     pub is_public: bool,
     /// Whether containerd would send a secret `Authorization` without TLS after a redirect.
     pub is_exposed: bool,
+    /// Whether we ask and containerd would not, so that its waits do not count.
+    pub is_ours: bool,
 }
 
 impl Request {
@@ -194,6 +196,7 @@ impl Request {
             origin: None,
             is_public: false,
             is_exposed: false,
+            is_ours: false,
         }
     }
 
@@ -251,7 +254,7 @@ impl Connection {
                 reply => reply,
             }
         };
-        let patience = response_wait(cx, &self.host);
+        let patience = response_wait(cx, &self.host, request);
         let reply = timeout(patience, Box::pin(asking)).await.unwrap_or(Err(Fault::TimedOut));
         let status = reply.as_ref().map(|reply| reply.status.to_string());
         let said = request.said_to(&self.host);

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use super::Request;
 use crate::kit::{
     engine::Cx,
+    rules::since,
     target::{Host, IMDS},
 };
 
@@ -22,24 +24,29 @@ pub const DATE_WAIT: Duration = Duration::from_secs(15);
 /// How long a proxy or Azure Resource Manager may take to begin its response.
 pub const HTTP_WAIT: Duration = Duration::from_secs(15);
 /// How long a registry, or a host that it names, may take to begin its response: as long as
-/// containerd waits since 2.3. Older ones wait without end.
+/// containerd waits since 2.3.
 pub const RESPONSE_WAIT: Duration = Duration::from_secs(30);
-/// How long a request may take in total, with all its redirects. It is longer than connecting to one
-/// more host and waiting for its response, so that the part that times out is known.
-pub const FOLLOW_WAIT: Duration = Duration::from_secs(70);
 /// How long a body may send nothing, and how long a small body may take in total.
 pub const BODY_WAIT: Duration = Duration::from_secs(15);
 /// How long it may take to check whether every connection is refused.
 pub const SETTLE_WAIT: Duration = Duration::from_secs(12);
 
-/// Returns how long a host may take to begin its response to this run.
-pub fn response_wait(cx: &Cx, host: &Host) -> Duration {
+/// Returns how long a host may take to begin its response to this request: as long as containerd
+/// waits, which has no limit before 2.3, and no longer than the run may take.
+pub fn response_wait(cx: &Cx, host: &Host, request: &Request) -> Duration {
     // Who waits for it has a limit of its own.
     if host.name == IMDS {
         return METADATA_WAIT;
     }
-    cx.target.response_wait.unwrap_or(RESPONSE_WAIT)
+    let is_limited =
+        request.is_ours || cx.containerd().is_at_least(since::LIMITS_RESPONSES) == Some(true);
+    let most = cx.target.response_wait.unwrap_or(Duration::MAX);
+    let most = if is_limited { most.min(RESPONSE_WAIT) } else { most.min(UNLIMITED) };
+    cx.left().min(most)
 }
+
+/// How long a response is waited for where containerd has no limit, and the run has almost none.
+const UNLIMITED: Duration = Duration::from_secs(15 * 60);
 
 /// Longer than anything waits for IMDS.
 const METADATA_WAIT: Duration = Duration::from_secs(90);
