@@ -139,6 +139,38 @@ const FIRST: &[(&str, &str)] = &[
         "dns-server-unreachable",
     ),
     ("client with IP '203.0.113.9'", "acr-firewall-client-ip"),
+    // verification policies, the kubelet's and CRI-O's
+    (
+        r#"Failed to pull image "contoso.azurecr.io/a:v1": SignatureValidationFailed: Source image rejected: A signature was required, but no signature exists"#,
+        "signature-policy-failed",
+    ),
+    (
+        r#"image pull failed for contoso.azurecr.io/a:v1 because the signature validation failed: Source image rejected"#,
+        "signature-policy-failed",
+    ),
+    (
+        r#"image pull failed for contoso.example/a:v1 because the registry is unavailable: 503"#,
+        "registry-outage",
+    ),
+    // what the node itself has is not whole
+    (
+        r#"Failed to pull image "contoso.azurecr.io/a:v1": failed to pull and unpack image "contoso.azurecr.io/a:v1": failed to extract layer sha256:00: failed to prepare extraction snapshot: parent snapshot sha256:11 does not exist: not found"#,
+        "containerd-content-corrupt",
+    ),
+    (
+        r#"Failed to pull image "contoso.azurecr.io/a:v1": failed to pull and unpack image "contoso.azurecr.io/a:v1": failed to unpack image on snapshotter overlayfs: content digest sha256:00: not found"#,
+        "containerd-content-corrupt",
+    ),
+    // what a lookup fails of is the resolver's, whatever kept it from its server
+    (
+        r#"Failed to pull image "contoso.azurecr.io/a:v1": failed to do request: Head "https://contoso.azurecr.io/v2/a/manifests/v1": dial tcp: lookup contoso.azurecr.io on 169.254.10.11:53: dial udp 169.254.10.11:53: connect: network is unreachable"#,
+        "dns-server-unreachable",
+    ),
+    // a repository whose name is a fault
+    (
+        r#"Failed to pull image "contoso.azurecr.io/unauthorized:v1": failed to resolve image: contoso.azurecr.io/unauthorized:v1: not found"#,
+        "image-tag-not-found",
+    ),
     (
         r#"Error response from daemon: Get "https://registry-1.docker.io/v2/library/nginx/manifests/1": toomanyrequests: You have reached your pull rate limit."#,
         "mcr-or-dockerhub-429",
@@ -268,6 +300,44 @@ fn a_name_is_no_fault() {
     }
     let text = r#"Failed to pull image "contoso.azurecr.io/unauthorized/a:v1": failed to do request: Head "https://contoso.azurecr.io/v2/unauthorized/a/manifests/v1": dial tcp 203.0.113.9:443: connect: connection timed out"#;
     assert_eq!(Message::read(text).suspects[0], "tcp-egress-blocked");
+}
+
+/// Other events of a pod are no failed pulls, though they say "not found" and "refused".
+#[test]
+fn what_is_about_no_pull_suspects_nobody() {
+    for text in [
+        r#"Error: secret "app-config" not found"#,
+        r#"Error: configmap "app" not found"#,
+        r#"configmap "app" not found"#,
+        r#"MountVolume.SetUp failed for volume "tls" : secret "tls" not found"#,
+        r#"Readiness probe failed: Get "http://10.1.2.3:8080/": dial tcp 10.1.2.3:8080: connect: connection refused"#,
+        r#"Error: failed to create containerd task: failed to create shim task: OCI runtime create failed: exec: "app": executable file not found in $PATH"#,
+        "Back-off restarting failed container app in pod app-1",
+    ] {
+        assert_eq!(Message::read(text).suspects, [""; 0], "{text}");
+    }
+    let pull = "Unable to retrieve some image pull secrets (app); attempting to pull the image may not succeed.";
+    assert_eq!(Message::read(pull).suspects, ["pullsecret-missing"]);
+}
+
+#[test]
+fn the_words_that_decide_are_named_with_who_writes_them() {
+    let cited = |text: &str| {
+        let cited = Message::read(text).cites.unwrap();
+        (cited.words, cited.writer.to_string())
+    };
+    assert_eq!(cited(FIRST[0].0), ("invalid reference format", "the-kubelet".to_owned()));
+    assert_eq!(cited(FIRST[4].0), ("not found", "the-registry".to_owned()));
+    let (_, said, _) = why(&["--message", FIRST[4].0, "--lang", "en"]);
+    assert!(said.contains("words       “not found”, as the registry writes it"), "{said}");
+    assert!(Message::read("zonk").cites.is_none());
+}
+
+#[test]
+fn a_quotation_mark_keeps_its_other_half() {
+    let quoted = |text: &str| Message::read(text).quoted;
+    assert_eq!(quoted(r#"Back-off pulling image "a:1""#), r#"Back-off pulling image "a:1""#);
+    assert_eq!(quoted(r#"failed to "StartContainer": "a: not found""#), "a: not found");
 }
 
 #[test]

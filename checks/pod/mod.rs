@@ -23,7 +23,7 @@ pub use admission::{TriedAdmission, try_admission};
 pub use find::find;
 pub use fold::images_of;
 pub use manifests::{NamedImage, PodTemplate, named_images, pod_templates};
-pub use message::{Message, Phase, Presented};
+pub use message::{Cited, Message, Phase, Presented, Writer};
 pub use pace::{Measured, spelled};
 pub use parts::Tried;
 pub use problem::Problem;

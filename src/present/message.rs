@@ -20,6 +20,9 @@ pub(crate) struct MessagePage {
     /// The credential that was presented, in words.
     #[serde(skip)]
     pub presented: Option<&'static str>,
+    /// The words that decide, and who writes them, in words.
+    #[serde(skip)]
+    pub cites: Option<(&'static str, &'static str)>,
     /// The suspects, each with what it means.
     #[serde(rename = "suspects")]
     pub modes: Vec<ModeLine>,
@@ -45,6 +48,7 @@ impl MessagePage {
         Self {
             phase: word(message.parts.phase.to_string()),
             presented: message.parts.presented.map(|presented| word(presented.to_string())),
+            cites: message.cites.map(|cited| (cited.words, word(cited.writer.to_string()))),
             modes: message.suspects.iter().filter_map(line).collect(),
             settle: message.parts.image.as_deref().and_then(|image| command(called, image)),
             called,

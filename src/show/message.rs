@@ -30,6 +30,10 @@ pub(crate) fn text(page: &MessagePage, lang: Lang) -> String {
         let Some(text) = text.filter(|text| !text.is_empty()) else { continue };
         paper.hang(&bold(label, lang), INDENT, text, |line| line.normal());
     }
+    if let Some((words, writer)) = page.cites {
+        let from = Phrase::WordsOf.say(lang, &[("words", words.trim()), ("writer", writer)]);
+        paper.hang(&bold(Phrase::Words, lang), INDENT, &from, |line| line.normal());
+    }
     paper.gap();
     let verdict = match page.modes.as_slice() {
         [] if page.message.is_bare() => Phrase::EarlierEvent,

@@ -1,12 +1,15 @@
 //! What the words of a message say went wrong, in the forms of containerd 1.4 to 2.4, its
-//! transfer service, CRI-O, docker, the kubelet.
+//! transfer service, CRI-O, docker, the kubelet; and who writes such words.
+
+use serde::Serialize;
+use strum::{Display, VariantNames};
 
 use Fault::{
     AddressUnreachable, Admission, BadReference, Canceled, CannotLookUp, CertificateTime, Cut,
     Damaged, Denied, DiskFull, Forbidden, HandshakeSilent, MalformedSecret, NeverPull, NoPlatform,
     NoSuchHost, NotAllowed, NotAnImage, NotFound, Outage, PlainHttp, PortsUsed, ProxyDenies,
     ProxyDown, PullQps, Refused, Reset, Schema1, SecretMissing, Signature, SignatureOfUrl,
-    StorageDenies, Throttled, TimedOut, Unauthorized, UnknownAuthority, WrongName,
+    StorageDenies, StoreIncomplete, Throttled, TimedOut, Unauthorized, UnknownAuthority, WrongName,
 };
 
 /// What went wrong.
@@ -44,6 +47,7 @@ pub(super) enum Fault {
     Signature,
     SignatureOfUrl,
     StorageDenies,
+    StoreIncomplete,
     Throttled,
     TimedOut,
     Unauthorized,
@@ -59,7 +63,76 @@ impl Fault {
             BadReference | NeverPull | PullQps | SecretMissing | MalformedSecret | Admission
         )
     }
+
+    /// Returns who writes the words of this fault.
+    fn writer(self) -> Writer {
+        match self {
+            BadReference | NeverPull | PullQps | SecretMissing | MalformedSecret => {
+                Writer::TheKubelet
+            }
+            Admission => Writer::TheApiServer,
+            Signature | Schema1 | NoPlatform | Damaged | NotAnImage | Canceled
+            | StoreIncomplete => Writer::TheRuntime,
+            NoSuchHost | CannotLookUp => Writer::TheResolver,
+            ProxyDown | ProxyDenies | PlainHttp | Reset | Refused | TimedOut | Cut
+            | HandshakeSilent => Writer::TheNetwork,
+            UnknownAuthority | WrongName | CertificateTime => Writer::TheTls,
+            DiskFull | PortsUsed | AddressUnreachable => Writer::TheKernel,
+            Throttled | NotAllowed | Outage | Forbidden | Denied | Unauthorized | NotFound => {
+                Writer::TheRegistry
+            }
+            SignatureOfUrl | StorageDenies => Writer::TheStorage,
+        }
+    }
 }
+
+/// Who writes such words.
+#[derive(Clone, Copy, Debug, Display, PartialEq, Eq, Serialize, VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Writer {
+    /// The kubelet, before it asks the runtime.
+    TheKubelet,
+    /// The API server, for its admission.
+    TheApiServer,
+    /// The runtime, of what it read or has.
+    TheRuntime,
+    /// The resolver that the runtime was built with: Go's.
+    TheResolver,
+    /// The network code that the runtime was built with: Go's.
+    TheNetwork,
+    /// The TLS code that the runtime was built with: Go's.
+    TheTls,
+    /// The node's kernel.
+    TheKernel,
+    /// The registry, by a status or its own words.
+    TheRegistry,
+    /// The storage behind the registry.
+    TheStorage,
+}
+
+/// The words that decide, and who writes them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Cited {
+    /// The words, in small letters.
+    pub words: &'static str,
+    /// Who writes them.
+    pub writer: Writer,
+}
+
+/// Words of events that are about no pull: of volumes, probes, and of containers whose image is there.
+const NO_PULL: &[&str] = &[
+    "mountvolume.",
+    "attachvolume.",
+    "probe failed",
+    "probe errored",
+    "executable file not found",
+    "back-off restarting failed container",
+    "failed to create containerd task",
+    "failed to start container",
+    "failed to create pod sandbox",
+    "couldn't find key ",
+];
 
 /// The words of each fault, in small letters. The first row that fits counts: what names its cause
 /// stands before what is only an ending.
@@ -76,11 +149,18 @@ const WORDS: &[(&[&str], Fault)] = &[
             "signatureverification",
             "signature policy",
             "signature required",
+            "signature was required",
+            "signature validation failed",
+            "signaturevalidationfailed",
         ],
         Signature,
     ),
     (&["schema 1", "manifest.v1+"], Schema1),
     (&["no match for platform", "no matching manifest for"], NoPlatform),
+    (
+        &["parent snapshot", "content digest", "snapshotter", "failed to get reader from content"],
+        StoreIncomplete,
+    ),
     (&["unexpected commit digest", "failed size validation", "failed precondition"], Damaged),
     (
         &[
@@ -170,25 +250,41 @@ const WORDS: &[(&[&str], Fault)] = &[
         ],
         MalformedSecret,
     ),
+    // The kubelet's name for any of the above, where nothing follows that says more.
+    (&["the registry is unavailable", "registryunavailable"], Outage),
 ];
 
-/// Returns what a message in small letters says went wrong.
-pub(super) fn of(lower: &str) -> Option<Fault> {
+/// Returns what a message in small letters says went wrong, and by which words.
+pub(super) fn of(lower: &str) -> Option<(Fault, Cited)> {
+    let (fault, words) = decisive(lower)?;
+    Some((fault, Cited { words, writer: fault.writer() }))
+}
+
+fn decisive(lower: &str) -> Option<(Fault, &'static str)> {
     // The runtime itself is down, which is no fault of the network.
-    if lower.contains("dial unix") {
+    if lower.contains("dial unix") || is_of_no_pull(lower) {
         return None;
     }
     // A proxy that refuses a tunnel is quoted with its reason alone.
     let denied = lower.contains("failed to do request")
         && lower.trim_end_matches('"').ends_with(": forbidden");
     if denied {
-        return Some(ProxyDenies);
+        return Some((ProxyDenies, ": forbidden"));
     }
-    // Go quotes the resolver's own timeout without a name server where it asks through the C library.
-    let behind = lower.split_once("dial tcp: lookup ").map_or("", |(_, behind)| behind);
-    if behind.split(": ").nth(1).is_some_and(|said| said.starts_with("i/o timeout")) {
-        return Some(CannotLookUp);
+    // What failed in a lookup is the resolver's, whatever kept it from its server. Go quotes its own
+    // timeout without a name server where it asks through the C library.
+    if lower.contains("dial tcp: lookup ") && !lower.contains("no such host") {
+        return Some((CannotLookUp, "dial tcp: lookup "));
     }
-    let fits = |(words, _): &&(&[&str], Fault)| words.iter().any(|word| lower.contains(word));
-    WORDS.iter().find(fits).map(|(_, fault)| *fault)
+    WORDS.iter().find_map(|(words, fault)| {
+        words.iter().find(|word| lower.contains(**word)).map(|word| (*fault, *word))
+    })
+}
+
+/// Returns whether a message is about something else than pulling an image. A secret that is missing
+/// is one of the pod's environment or volumes: of pull secrets the kubelet speaks otherwise.
+fn is_of_no_pull(lower: &str) -> bool {
+    let begins = lower.trim_start_matches("error: ");
+    NO_PULL.iter().any(|words| lower.contains(words))
+        || ["secret \"", "configmap \""].iter().any(|word| begins.starts_with(word))
 }

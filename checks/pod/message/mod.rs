@@ -8,6 +8,7 @@ mod words;
 use serde::Serialize;
 
 use fault::Fault;
+pub use fault::{Cited, Writer};
 pub use words::{Parts, Phase, Presented};
 
 /// How much of a message is read. The kubelet's events hold 1 KiB, its status messages more.
@@ -21,6 +22,9 @@ pub struct Message {
     /// The names and numbers in it.
     #[serde(flatten)]
     pub parts: Parts,
+    /// The words that decide, and who writes them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cites: Option<Cited>,
     /// The failure modes that write these words, the likeliest first; at most four. Empty when the
     /// words are not known.
     pub suspects: Vec<&'static str>,
@@ -32,13 +36,13 @@ impl Message {
         let text = words::plain(text, MAX_BYTES);
         let first = words::first_error(&text);
         let lower = words::without_names(first);
-        let fault = fault::of(&lower);
+        let (fault, cites) = fault::of(&lower).unzip();
         let mut parts = Parts::of(&text, first);
         let suspects = fault.map(|fault| suspects::of(fault, &parts, first)).unwrap_or_default();
         if fault.is_some_and(Fault::is_local) {
             parts.phase = Phase::BeforeThePull;
         }
-        Self { quoted: words::heart(first), parts, suspects }
+        Self { quoted: words::heart(first), parts, cites, suspects }
     }
 
     /// Returns whether it says no more than that a pull failed: an earlier event says why.

@@ -73,6 +73,8 @@ fn modes(fault: Fault, place: Place, parts: &Parts, error: &str) -> &'static [&'
         Fault::Schema1 => &["manifest-schema1"],
         Fault::NoPlatform => &["platform-no-match", "platform-windows-build"],
         Fault::Damaged => &["containerd-content-corrupt", "blob-unexpected-eof"],
+        // What the node has of other images is not whole.
+        Fault::StoreIncomplete => &["containerd-content-corrupt"],
         Fault::NotAnImage => &["manifest-not-an-image", "manifest-schema1"],
         Fault::NoSuchHost => no_such_host(place),
         Fault::CannotLookUp => &["dns-server-unreachable"],

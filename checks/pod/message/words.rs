@@ -142,7 +142,11 @@ pub(super) fn heart(error: &str) -> String {
         }
         rest = after_status(behind);
     }
-    let rest = &without_secrets(rest.trim_matches('"'));
+    // A quotation mark may be half of a pair that began before.
+    let is_odd = rest.matches('"').count() % 2 == 1;
+    let rest = if is_odd { rest.trim_matches('"') } else { rest };
+    let inner = rest.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let rest = &without_secrets(inner.filter(|inner| !inner.contains('"')).unwrap_or(rest));
     // Of a long one the end counts: there stands what went wrong.
     match rest.char_indices().rev().nth(MAX_QUOTED - 1) {
         Some((begin, _)) if begin > 0 => sanitize_text(&format!("…{}", &rest[begin..])),
@@ -170,13 +174,22 @@ pub(super) fn first_error(text: &str) -> &str {
     list[..end.unwrap_or(list.len())].trim_end_matches(']')
 }
 
-/// Returns an error without the names and URLs in quotes, which say nothing of what went wrong, in
-/// small letters. Media types stay.
+/// Returns an error without its names and URLs, which say nothing of what went wrong, in small letters.
+/// Media types stay, and the page of Azure's help that tells its firewall.
 pub(super) fn without_names(error: &str) -> String {
     let is_name = |part: &str| !part.contains(' ') && !part.starts_with("application/");
     let parts = error.split('"').enumerate();
     let kept = parts.map(|(at, part)| if at % 2 == 1 && is_name(part) { "" } else { part });
-    kept.collect::<Vec<_>>().join("\"").to_ascii_lowercase()
+    let kept = kept.collect::<Vec<_>>().join("\"");
+    let words = kept.split(' ').map(|word| if is_unquoted_name(word) { "" } else { word });
+    words.collect::<Vec<_>>().join(" ").to_ascii_lowercase()
+}
+
+/// Returns whether a word is a URL, or an image with a tag or a digest.
+fn is_unquoted_name(word: &str) -> bool {
+    let word = word.trim_end_matches([':', ',', ';', ']']);
+    let is_image = word.rsplit_once('/').is_some_and(|(_, last)| last.contains([':', '@']));
+    (is_image || word.contains("://")) && !word.contains("aka.ms/")
 }
 
 /// Returns the image, which stands in quotes behind the word.
