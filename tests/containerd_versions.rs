@@ -140,8 +140,17 @@ fn a_failure_that_passes() {
 /// containerd pulls no images of schema 1 since 2.0.
 #[test]
 fn schema1() {
-    let with = |version| run(&[&["lab", "manifest-schema1", "-o", "json"][..], version].concat());
+    let with =
+        |world, version: &[&str]| run(&[&["lab", world, "-o", "json"][..], version].concat());
+    pulls(&with("manifest-schema1", &[]));
+    let with = |version| with("manifest-schema1-undecided", version);
     pulls(&with(FIRST));
+    let said = with(&[]);
+    let codes = codes(&said.json(), "could_not_tell");
+    assert_eq!(
+        (said.code, &codes[..]),
+        (Some(3), &["manifest/manifest-schema1-undecided".to_owned()][..])
+    );
     fails(&with(SECOND), "manifest/manifest-schema1-refused");
 }
 

@@ -182,6 +182,15 @@ pub enum Problem {
         /// Whether the digest was verified.
         verified: DigestProof,
     },
+    /// The same, where it is not known whether the containerd that pulls is that old: could not tell.
+    #[serde(rename = "manifest-schema1-undecided")]
+    #[strum(serialize = "manifest-schema1-undecided")]
+    ManifestSchema1Undecided {
+        /// The media type of the manifest.
+        media_type: String,
+        /// Whether the digest was verified.
+        verified: DigestProof,
+    },
     /// The manifest is in the schema 1 format, which the containerd that pulls refuses.
     #[serde(rename = "manifest-schema1-refused")]
     #[strum(serialize = "manifest-schema1-refused")]

@@ -72,16 +72,21 @@ pub(super) fn read(
         return Err(kind::broken(&media_type, Flaw::HistoryDiffers));
     }
     let (containerd, on_node) = (cx.containerd(), cx.world.on_node);
-    let refuses = containerd.is_at_least(since::REFUSES_SCHEMA1) == Some(true);
+    let refuses = containerd.is_at_least(since::REFUSES_SCHEMA1);
     // On a node a later step compares it with the running containerd and its environment.
-    if let Some(version) = containerd.version.filter(|_| refuses && !on_node) {
+    if let Some(version) = containerd.version.filter(|_| refuses == Some(true) && !on_node) {
         return Err(Problem::ManifestSchema1Refused { version: version.to_string() }.into());
     }
     let got = digest(wanted.unwrap_or("sha256:"), &payload);
     let proven = wanted.is_some_and(|wanted| wanted == got);
     let verified =
         if proven { DigestProof::DigestVerified } else { DigestProof::DigestNotVerified };
-    cx.add_finding(Problem::ManifestSchema1 { media_type: media_type.clone(), verified });
+    let kind = media_type.clone();
+    cx.add_finding(if refuses.is_none() && !on_node {
+        Problem::ManifestSchema1Undecided { media_type: kind, verified }
+    } else {
+        Problem::ManifestSchema1 { media_type: kind, verified }
+    });
     let digest = wanted.map_or(got, str::to_owned);
     let document = Document::Schema1(blobs(old));
     Ok(Some(Manifest { digest, media_type, size: bytes.len(), document }))

@@ -187,7 +187,7 @@ async fn inside(folder: &Path, words: &[String]) -> Fallible<bool> {
     let nodes: Vec<_> = NODES.iter().copied().filter(wanted).collect();
     let world = World::build(folder, &cases).await?;
     let cases: Vec<_> = cases.into_iter().filter(|case| world.ipv6 || !case.needs_ipv6).collect();
-    let tool = options.tool.map(|program| Tool::new(&program, folder)).transpose()?;
+    let mut tool = options.tool.map(|program| Tool::new(&program, folder)).transpose()?;
     if !world.ipv6 {
         println!("no IPv6 here: the cases that need it are left out");
     }
@@ -199,6 +199,10 @@ async fn inside(folder: &Path, words: &[String]) -> Fallible<bool> {
         None if nodes.is_empty() => return Err("no such case".into()),
         None => "containerd".to_owned(),
     };
+    if let Some(tool) = &mut tool {
+        let version = judge.rsplit(' ').next().filter(|version| version.contains('.'));
+        tool.told = version.map(str::to_owned);
+    }
     println!("{judge} is the judge; the world took {:.1?} to build", start.elapsed());
     let (mut rows, on_nodes) = futures::try_join!(
         judge::all(&world, tool.as_ref(), &cases),

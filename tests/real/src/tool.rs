@@ -47,12 +47,14 @@ pub struct Tool {
     folder: PathBuf,
     /// Further secrets that must not appear.
     pub secrets: Vec<String>,
+    /// The version of containerd that it is told.
+    pub told: Option<String>,
 }
 
 impl Tool {
     pub fn new(program: &Path, folder: &Path) -> Fallible<Tool> {
         let program = program.canonicalize().map_err(|e| format!("{}: {e}", program.display()))?;
-        Ok(Tool { program, folder: folder.to_owned(), secrets: vec![] })
+        Ok(Tool { program, folder: folder.to_owned(), secrets: vec![], told: None })
     }
 
     pub async fn ask(&self, slug: &str, lane: Lane, image: &str, login: Option<Login<'_>>) -> Told {
@@ -101,6 +103,9 @@ impl Tool {
     ) -> Fallible<Command> {
         let mut command = lane.command(&self.folder, &self.program);
         command.arg(image);
+        if let Some(version) = &self.told {
+            command.args(["--containerd", version]);
+        }
         if let Some(config) = self.docker_config(slug, image, login)? {
             command.env("DOCKER_CONFIG", config);
         }
