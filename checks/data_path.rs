@@ -69,6 +69,21 @@ pub struct FromNodes {
     pub all_work: bool,
     /// What failed, with its step.
     pub failed: Vec<(String, Finding)>,
+    /// The service account that signs in for a pod in place of its node, where one does.
+    pub account: Option<AccountSignIn>,
+}
+
+/// A service account whose token is exchanged for one of an Azure identity.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AccountSignIn {
+    /// The client id of the identity that it names.
+    pub client_id: String,
+    /// Its name in a token: `system:serviceaccount:NAMESPACE:NAME`.
+    pub subject: String,
+    /// Whom the token is for.
+    pub audience: String,
+    /// Its namespace.
+    pub namespace: String,
 }
 
 impl DataPath {

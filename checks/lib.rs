@@ -49,9 +49,9 @@ use kubelet::Node;
 use runtime::Proxied;
 use steps::{
     ACCESS, ACR, API, ARM, CHALLENGE, CLOCK, CLUSTER, CONTAINERD, CONTENT, CREDENTIAL,
-    ConnectSteps, DETECTORS, EXCHANGE, FIREWALL, FRONT, IDENTITY, IMAGE, KUBECONFIG, KUBELET,
-    LAYER, LAYER_HOST, MANIFEST, MIRROR, MIRROR_LAYER, MIRROR_MANIFEST, MIRROR_PLATFORM, NODES,
-    OUTBOUND, PLATFORM, POD, POLICY, PRIVATE_ENDPOINT, ROLE, RUNTIME, TOKEN,
+    ConnectSteps, DETECTORS, EXCHANGE, FEDERATION, FIREWALL, FRONT, IDENTITY, IMAGE, KUBECONFIG,
+    KUBELET, LAYER, LAYER_HOST, MANIFEST, MIRROR, MIRROR_LAYER, MIRROR_MANIFEST, MIRROR_PLATFORM,
+    NODES, OUTBOUND, PLATFORM, POD, POLICY, PRIVATE_ENDPOINT, ROLE, RUNTIME, TOKEN,
 };
 use token::RefreshToken;
 
@@ -155,19 +155,32 @@ pub fn aks_nodes(plan: &mut Plan, options: KubeOptions, request: NodeRequest) ->
 /// nodes told. Returns whether it is asked at all.
 #[rustfmt::skip]
 pub fn explain_pods(plan: &mut Plan, told: FromNodes) -> bool {
-    if told.failed.is_empty() || !arm::is_wanted(plan.target(), plan.world()) {
+    if (told.failed.is_empty() && told.account.is_none()) || !arm::is_wanted(plan.target(), plan.world()) {
         return false;
     }
     plan.look_from(Vantage::Azure);
     let arm       = plan.step(ARM,        (),              arm::sign_in_for_cluster);
     let cluster   = plan.step(CLUSTER,    (&arm,),         cluster::named);
-    explain_nodes(plan, &AksFacts { arm, cluster }, &Fact::known(steps::JOBS.name, Rc::new(told)));
+    let account   = told.account.clone();
+    let is_by_account = account.is_some();
+    let federated = plan.step_if(is_by_account, FEDERATION, (&arm, &cluster), async move |cx: &Cx, arm: &arm::ControlPlane, cluster: &cluster::Cluster| {
+        let account = account.as_ref().ok_or_else(|| NoFact::skipped(arm::Problem::NotNeeded {}))?;
+        role::federation(cx, arm, cluster, account).await
+    });
+    let federated = is_by_account.then_some(federated);
+    explain(plan, &AksFacts { arm, cluster }, &Fact::known(steps::JOBS.name, Rc::new(told)), federated.as_ref());
     true
 }
 
 /// Plans what Azure's control plane can tell of a pull that failed on nodes: `told` is what they told.
-#[rustfmt::skip]
 pub fn explain_nodes(plan: &mut Plan, aks: &AksFacts, told: &Fact<FromNodes>) {
+    explain(plan, aks, told, None);
+}
+
+/// Plans the same where the service account of a pod may sign in in place of its node: `federated` is the
+/// identity that it signs in as.
+#[rustfmt::skip]
+fn explain(plan: &mut Plan, aks: &AksFacts, told: &Fact<FromNodes>, federated: Option<&Fact<role::FederatedIdentity>>) {
     plan.look_from(Vantage::Azure);
     let AksFacts { arm, cluster } = aks;
     let pull      = told.part(|told| if told.all_work { Err(NoFact::skipped(arm::Problem::NotNeeded {})) } else { Ok(DataPath::of_nodes(told)) });
@@ -175,9 +188,12 @@ pub fn explain_nodes(plan: &mut Plan, aks: &AksFacts, told: &Fact<FromNodes>) {
         let image = image::of_target(cx).filter(image::ImageTarget::is_in_azure);
         acr::find(cx, arm, &image.ok_or_else(|| NoFact::skipped(arm::Problem::NotNeeded {}))?).await
     });
-                    plan.step(ROLE, (arm, &registry, &cluster.settled()), async |cx: &Cx, arm: &arm::ControlPlane, registry: &acr::Registry, cluster: &StepResult<Rc<cluster::Cluster>>| {
-        role::examine(cx, arm, registry, cluster, &Err(NoFact::LeftOut), &Err(NoFact::LeftOut)).await
-    });
+    match federated {
+        Some(federated) => plan.step(ROLE, (arm, &registry, federated), role::examine_federated),
+        None => plan.step(ROLE, (arm, &registry, &cluster.settled()), async |cx: &Cx, arm: &arm::ControlPlane, registry: &acr::Registry, cluster: &StepResult<Rc<cluster::Cluster>>| {
+            role::examine(cx, arm, registry, cluster, &Err(NoFact::LeftOut), &Err(NoFact::LeftOut)).await
+        }),
+    };
                     plan.step(FIREWALL, (arm, &registry, &cluster.settled(), &pull), acr::firewall);
                     plan.step(DETECTORS, (arm, cluster, &pull), cluster::detectors);
 }

@@ -78,6 +78,8 @@ pub const CLUSTER: Step = step("cluster", 3 * READ);
 pub const ACR: Step = step("acr", 4 * READ);
 /// May the identity that pulls do so, by the control plane?
 pub const ROLE: Step = step("role", 4 * READ);
+/// Does the identity that a pod's service account names let it sign in?
+pub const FEDERATION: Step = step("federation", 5 * READ);
 /// Do the registry's network rules let this client and the cluster in?
 pub const FIREWALL: Step = step("firewall", 4 * READ);
 /// Do the private endpoints lead where DNS says?
@@ -134,7 +136,18 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     let steps = [IMAGE, RUNTIME].into_iter().chain(FRONT.all()).chain(sign_in);
     let pull = steps.chain(LAYER_HOST.all()).chain([LAYER, CONTAINERD]);
     let mirrors = [MIRROR, MIRROR_MANIFEST, MIRROR_PLATFORM, MIRROR_LAYER];
-    let azure = [ARM, CLUSTER, ACR, ROLE, FIREWALL, PRIVATE_ENDPOINT, OUTBOUND, DETECTORS, CONTENT];
+    let azure = [
+        ARM,
+        CLUSTER,
+        ACR,
+        FEDERATION,
+        ROLE,
+        FIREWALL,
+        PRIVATE_ENDPOINT,
+        OUTBOUND,
+        DETECTORS,
+        CONTENT,
+    ];
     let cluster = [KUBECONFIG, API, POD, POLICY, ACCESS, NODES, ADMISSION, JOBS, AGENT];
     let azure = azure.into_iter().chain([CREDENTIAL]);
     pull.chain(mirrors).chain(azure).chain(cluster).map(|step| step.name)

@@ -4,6 +4,7 @@
 use crate::{
     cached::{self, named},
     compared::{Compared, Look},
+    data_path::AccountSignIn,
     kit::{
         Step,
         engine::{Finding, Severity, StepEnd, Vantage},
@@ -150,6 +151,26 @@ pub fn instead(
         }
     }
     wrong.or(open).map(Finding::from)
+}
+
+/// Returns the service account that signs in for a pod of that node, where the node leaves that to its
+/// pods: `of_node` is what it says of it.
+pub fn account(pods: &ImagePods, of_node: &Finding, node: &str) -> Option<AccountSignIn> {
+    if of_node.code != BY_ACCOUNT {
+        return None;
+    }
+    pods.workloads.iter().filter(|it| it.node == node).find_map(|it| {
+        match Standing::of(pods, it, Behind::ServiceAccount(of_node)) {
+            Standing::ByAccount(Problem::FederationNotSeen {
+                client_id: Some(client_id),
+                audience: Some(audience),
+                subject,
+                namespace,
+                ..
+            }) => Some(AccountSignIn { client_id, subject, audience, namespace }),
+            _ => None,
+        }
+    })
 }
 
 /// Returns whether a finding of pods says all that one of their nodes says, and more.

@@ -129,7 +129,7 @@ phrases! {
     Status "status" "HTTP" "HTTP"
     SignedInWith "signed-in-with" "signed in" "로그인"
     Words "words" "words" "근거"
-    WordsOf "words-of" "“{words}”, as {writer} writes it" "“{words}”: {writer}의 표현"
+    WordsOf "words-of" "“{words}”, as {writer} writes it" "“{words}”(작성: {writer})"
     Suspects "suspects" "could not tell from the words alone; they fit each of these, the likeliest first:" "메시지만으로는 판단할 수 없습니다. 아래 유형에서 같은 메시지가 나오며, 가능성이 높은 순서입니다."
     OneSuspect "one-suspect" "could not tell from the words alone; they fit this:" "메시지만으로는 판단할 수 없습니다. 아래 유형에서 이런 메시지가 나옵니다."
     EarlierEvent "earlier-event" "could not tell: this says only that a pull failed; an earlier event of the pod (kubectl describe pod) says why" "판단 불가: 끌어오기가 실패했다는 내용뿐입니다. 이유는 Pod의 이전 이벤트에 있습니다(kubectl describe pod)."

@@ -10,9 +10,11 @@ use super::{
     Access, Advice, Change, Evaluation, Judged, LookAlike, LookAlikeKind, MistakenIds, Mode,
     Problem, Question, Refusal, RoleDefinition, Unclear, Verdict, advise,
     assigned::{Assigned, READ_ASSIGNMENTS},
-    evaluate, look_alikes,
+    evaluate,
+    federation::FederatedIdentity,
+    look_alikes,
     problem::Assignment,
-    subject::Subject,
+    subject::{Known, Subject},
     whose::whose,
 };
 use crate::{
@@ -49,13 +51,50 @@ pub async fn examine(
     identity: &StepResult<Rc<Identity>>,
     exchange: &StepResult<Rc<RefreshToken>>,
 ) -> StepResult<Authorized> {
-    let unknown_mode = || NoFact::could_not_tell(Problem::ModeUnknown {});
-    let mode = registry.mode().ok_or_else(unknown_mode)?;
+    let mode = mode_of(registry)?;
+    let subject = whose(cx, registry, mode, cluster, identity)?;
+    let is_refuted = subject.is_presented() && exchange.is_ok();
+    judge(cx, control_plane, registry, cluster, (subject, mode), is_refuted).await
+}
+
+/// Examines those of the identity that a pod's service account signs in as.
+pub async fn examine_federated(
+    cx: &Cx,
+    control_plane: &ControlPlane,
+    registry: &Registry,
+    identity: &FederatedIdentity,
+) -> StepResult<Authorized> {
+    let mode = mode_of(registry)?;
+    // What AKS offers for the identity of its nodes is of no use here.
+    let cluster = &Err(NoFact::LeftOut);
+    let known = Known {
+        who: Some(identity.name.clone()),
+        object_id: identity.object_id.clone(),
+        client_id: Some(identity.client_id.clone()),
+        tenant: identity.tenant.clone(),
+        is_person: false,
+    };
+    let subject = Subject::with(registry, mode, cluster, known, None);
+    judge(cx, control_plane, registry, cluster, (subject, mode), false).await
+}
+
+/// Returns how the registry follows roles, unless it needs none.
+fn mode_of(registry: &Registry) -> StepResult<Mode> {
     if registry.resource.flag("properties.anonymousPullEnabled") == Some(true) {
         return Err(NoFact::skipped(Problem::AnonymousAllowed {}));
     }
-    let subject = whose(cx, registry, mode, cluster, identity)?;
-    let is_refuted = subject.is_presented() && exchange.is_ok();
+    registry.mode().ok_or_else(|| NoFact::could_not_tell(Problem::ModeUnknown {}))
+}
+
+/// Judges the role assignments of an identity. `is_refuted` says that the registry took its token.
+async fn judge(
+    cx: &Cx,
+    control_plane: &ControlPlane,
+    registry: &Registry,
+    cluster: &StepResult<Rc<Cluster>>,
+    (subject, mode): (Subject, Mode),
+    is_refuted: bool,
+) -> StepResult<Authorized> {
     let (tenants, assigned) = join(
         tenants(cx, control_plane, registry, cluster, &subject),
         Assigned::list(cx, control_plane, &subject),

@@ -16,6 +16,7 @@ pub mod definition;
 pub mod deny;
 pub mod evaluate;
 mod examine;
+mod federation;
 mod grammar;
 pub mod listing;
 pub mod look_alikes;
@@ -36,7 +37,8 @@ pub use deny::DenyAssignment;
 pub use evaluate::{
     Access, Evaluation, Judged, Listed, Question, Refusal, Unclear, Verdict, evaluate,
 };
-pub use examine::{Authorized, examine};
+pub use examine::{Authorized, examine, examine_federated};
+pub use federation::{FederatedIdentity, federation};
 pub use listing::Listing;
 pub use look_alikes::{LookAlike, LookAlikeKind, MistakenIds, look_alikes};
 pub use problem::Problem;

@@ -24,6 +24,31 @@ pub enum Problem {
         #[serde(skip_serializing_if = "Option::is_none")]
         application: Option<String>,
     },
+    /// The cluster issues no tokens that Entra can check.
+    NoIssuer {
+        /// The cluster.
+        cluster: String,
+        /// Its resource group.
+        group: String,
+        /// Its subscription.
+        subscription: String,
+        /// The service account that would sign in.
+        subject: String,
+    },
+    /// No federated credential of the identity fits the service account.
+    NotFederated(NotFederated),
+    /// The caller sees no identity with that client id: could not tell.
+    FederatedIdentityNotSeen {
+        /// The client id.
+        client_id: String,
+        /// Who asked.
+        who: String,
+    },
+    /// A federated credential matches tokens by an expression, which is not read here: could not tell.
+    FederatedByExpression {
+        /// The identity.
+        identity: String,
+    },
     /// The registry is in another tenant than the identity.
     OtherTenant {
         /// The identity.
@@ -232,4 +257,29 @@ impl Assignment {
             group_id: judged.via_group.then(|| assignment.principal_id.clone()),
         }
     }
+}
+
+/// An identity for which no federated credential fits, with what a command needs to add one.
+#[derive(Serialize)]
+pub struct NotFederated {
+    /// The name of the identity.
+    pub(super) identity: String,
+    /// Its resource group.
+    pub(super) group: String,
+    /// Its subscription.
+    pub(super) subscription: String,
+    /// The issuer of the cluster's tokens.
+    pub(super) issuer: String,
+    /// The service account.
+    pub(super) subject: String,
+    /// Whom the tokens are for.
+    pub(super) audience: String,
+    /// Its namespace.
+    pub(super) namespace: String,
+    /// The federated credential that differs in one thing alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) nearest: Option<String>,
+    /// What that says instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) instead: Option<String>,
 }

@@ -149,7 +149,7 @@ pub(super) async fn look(
     if let Some(told) = told.take() {
         let wait = args.options.timeout();
         let tell = move |event| (gate.tell)(event);
-        Box::pin(told.explain(group.as_deref(), &world, wait, tell)).await;
+        Box::pin(told.explain(group.as_deref(), &chosen.pods, &world, wait, tell)).await;
     }
     Ok(footprint)
 }

@@ -5,6 +5,7 @@ use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 use checks::kit::{
     Plan, Target, World,
     engine::{Event, Finding, RunProblem, Vantage},
+    kube::ImagePods,
     target::ClusterName,
 };
 use futures::future::join_all;
@@ -40,10 +41,11 @@ impl OfImages {
     }
 
     /// Asks about the first image of each registry that a node failed to pull. `node_group` is the
-    /// resource group of the nodes, by which their cluster is found where nobody named it.
+    /// resource group of the nodes, by which their cluster is found where nobody named it; `pods` are those of each image.
     pub(crate) async fn explain(
         self,
         node_group: Option<&str>,
+        pods: &[ImagePods],
         world: &World,
         wait: Duration,
         tell: impl Fn(Event) + 'static,
@@ -60,7 +62,7 @@ impl OfImages {
             told(event);
         });
         let (mut registries, mut plans, mut ids) = (BTreeSet::new(), vec![], vec![]);
-        for (mut target, told) in self.images {
+        for (at, (mut target, told)) in self.images.into_iter().enumerate() {
             let Ok(registry) = target.asked.as_ref().map(|it| it.registry.clone()) else {
                 continue;
             };
@@ -71,7 +73,7 @@ impl OfImages {
             target.control_plane.cluster = target.control_plane.cluster.or(group);
             let (id, skip) = (target.id(), BTreeSet::new());
             let mut plan = Plan::new(target, Vantage::Azure, world.clone(), skip, listener.clone());
-            if checks::explain_pods(&mut plan, told.of_nodes(usize::MAX)) {
+            if checks::explain_pods(&mut plan, told.of_pods(pods.get(at))) {
                 registries.insert(registry);
                 ids.push(id);
                 plans.push(plan.run(|_| true));

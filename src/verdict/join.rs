@@ -13,7 +13,7 @@ use checks::{
 
 use super::cause::{Cause, Sighting};
 use super::compare::{SideBySide, compare, side_by_side};
-use super::one::{Context, Outcome, Reason, ViewVerdict, is_way_unknown, read};
+use super::one::{Context, Outcome, Reason, ViewVerdict, explains, is_way_unknown, read};
 use super::waiting::{not_of_nodes, not_of_pods, of_pods};
 use crate::{
     exit::Exit,
@@ -80,6 +80,13 @@ impl<'a> Verdict<'a> {
             let had = causes.len();
             not_of_pods(&mut causes, &mut could_not_tell, &pods);
             is_settled = causes.len() > had;
+        }
+        // What the control plane knows settles what was open from the cluster.
+        for cause in &mut causes {
+            let is_explained =
+                |open: &mut Cause<'_>| explains(messages, cause.finding(), open.finding());
+            let explained: Vec<Cause<'a>> = could_not_tell.extract_if(.., is_explained).collect();
+            cause.consequences.extend(explained.into_iter().flat_map(|open| open.consequences));
         }
         let can = match of_pods.can {
             _ if is_settled => Outcome::No,

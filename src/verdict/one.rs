@@ -284,7 +284,7 @@ fn is_of_runtime(reason: &Reason<'_>) -> bool {
 /// Returns whether one finding is the cause of another. A finding about one host explains nothing
 /// about another host, and one about an identity nothing about another identity; areas store them in
 /// the evidence `host` and `object_id`.
-fn explains(messages: &Messages, cause: &Finding, other: &Finding) -> bool {
+pub(super) fn explains(messages: &Messages, cause: &Finding, other: &Finding) -> bool {
     let same = |name: &str| {
         let of = |finding: &Finding| finding.evidence.get(name).cloned();
         of(cause).zip(of(other)).is_none_or(|(one, two)| one == two)

@@ -282,7 +282,7 @@ pub(crate) fn address(text: &str, port: u16) -> Result<SocketAddr, Error> {
 }
 
 /// The longest chain of scenarios that extend each other: a longer one is a loop.
-const DEEPEST: usize = 4;
+const DEEPEST: usize = 6;
 
 /// Returns a scenario's table with all inherited settings.
 fn whole(mut own: Table, deepest: usize) -> Result<Table, Error> {

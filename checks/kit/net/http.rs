@@ -172,7 +172,7 @@ pub struct Request {
     pub is_public: bool,
     /// Whether containerd would send a secret `Authorization` without TLS after a redirect.
     pub is_exposed: bool,
-    /// Whether we ask and containerd would not, so that its waits do not count.
+    /// Whether containerd would not ask this, so that its waits do not count.
     pub is_ours: bool,
 }
 

@@ -6,7 +6,8 @@ use checks::{
     data_path::FromNodes,
     kit::{
         Target,
-        engine::{Event, EventKind, Severity, StepEnd, Vantage},
+        engine::{Event, EventKind, Finding, Severity, StepEnd, Vantage},
+        kube::ImagePods,
     },
     steps,
 };
@@ -19,6 +20,8 @@ pub(crate) struct Told {
     /// The steps whose success is that of the pull.
     last: Vec<&'static str>,
     works: BTreeSet<Vantage>,
+    /// What leaves open who signs in, with the node that says so.
+    open: Vec<(Finding, Vantage)>,
     from_nodes: FromNodes,
 }
 
@@ -59,6 +62,12 @@ impl Told {
                     failed.push((step.clone(), finding.clone()));
                 }
             }
+            EventKind::Finished { end: StepEnd::CouldNotTell { why }, .. } => {
+                self.open.push((why.clone(), event.from.clone()));
+            }
+            EventKind::Found { finding, .. } if finding.severity == Severity::CouldNotTell => {
+                self.open.push((finding.clone(), event.from.clone()));
+            }
             EventKind::Finished { step, end: StepEnd::Passed { .. }, .. }
                 if self.last.contains(&step.as_str()) =>
             {
@@ -66,6 +75,15 @@ impl Told {
             }
             _ => {}
         }
+    }
+
+    /// Returns what the nodes of these pods told, none of which is known to work.
+    pub(crate) fn of_pods(&self, pods: Option<&ImagePods>) -> FromNodes {
+        let account = self
+            .open
+            .iter()
+            .find_map(|(finding, from)| checks::waiting::account(pods?, finding, from.node()?));
+        FromNodes { account, ..self.from_nodes.clone() }
     }
 
     /// Returns what that many nodes told.
