@@ -4,7 +4,10 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::{secret::redact_known_secrets, urls::redact_urls};
+use super::{
+    secret::{holds_secrets, redact_known_secrets},
+    urls::redact_urls,
+};
 
 /// The longest text that is shown, in characters; longer ones are cut.
 const MAX_TEXT_CHARS: usize = 300;
@@ -44,6 +47,11 @@ fn is_plain(text: &str) -> bool {
         && text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'@' | b'='))
 }
 
+/// Returns whether the text is shown as it is. Most are, and are not copied for it.
+fn is_clean(text: &str) -> bool {
+    is_plain(text) && !holds_secrets(text)
+}
+
 /// Returns the text without its invisible characters, if a secret is only recognized without them:
 /// a server may echo one split up, and a terminal would show it whole.
 fn redact_split_secrets(text: &str) -> Cow<'_, str> {
@@ -65,10 +73,14 @@ fn is_invisible(c: char) -> bool {
 /// Sanitizes every text in a value: evidence may hold the words of a server.
 pub(crate) fn sanitize(value: &mut Value) {
     match value {
+        Value::String(text) if is_clean(text) => {}
         Value::String(text) => *text = sanitize_text(text),
         Value::Array(items) => {
             items.truncate(50);
             items.iter_mut().for_each(sanitize);
+        }
+        Value::Object(fields) if fields.keys().all(|name| is_clean(name)) => {
+            fields.values_mut().for_each(sanitize);
         }
         Value::Object(fields) => {
             // In a recording, the names are untrusted as well.
@@ -107,6 +119,21 @@ mod tests {
             assert_eq!(shown, "it was ***, no", "{split:?}");
         }
         assert_eq!(sanitize_text("a\u{200b}b"), "a\\u{200b}b");
+    }
+
+    #[test]
+    fn a_value_is_sanitized_like_its_texts() {
+        let _secret = Secret::new("canary-of-values");
+        let mut value = serde_json::json!({
+            "plain": ["a", "canary-of-values", { "in\u{1b}name": "x\u{1b}y" }],
+            "canary-of-values": 1,
+        });
+        sanitize(&mut value);
+        let wanted = serde_json::json!({
+            "plain": ["a", "***", { "in\\u{1b}name": "x\\u{1b}y" }],
+            "***": 1,
+        });
+        assert_eq!(value, wanted);
     }
 
     #[test]

@@ -53,7 +53,7 @@ thread_local! {
 
 /// Texts that must not be shown. Most texts hold none of them, and are read once.
 struct KnownSecrets {
-    /// Whether one begins with these two bytes.
+    /// Whether one begins with bytes that have this slot.
     begins: Vec<bool>,
     /// Each, and how much of its beginning may be shown, by its first bytes.
     held: HashMap<[u8; SHORTEST], BTreeMap<String, usize>>,
@@ -68,14 +68,16 @@ impl Default for KnownSecrets {
 impl KnownSecrets {
     fn hold(&mut self, secret: String, shown: usize) {
         let Some(begin) = secret.as_bytes().first_chunk::<SHORTEST>() else { return };
-        self.begins[pair(*begin)] = true;
+        self.begins[slot(*begin)] = true;
         self.held.entry(*begin).or_default().insert(secret, shown);
     }
 }
 
-/// Returns the first two bytes as a number.
-fn pair([first, second, ..]: [u8; SHORTEST]) -> usize {
-    usize::from(first) << 8 | usize::from(second)
+/// Returns a number below 2^16 for the first bytes of a text: others rarely have the same, and it costs
+/// less than the map's hash, which every position of every text that is read would pay for.
+fn slot(begin: [u8; SHORTEST]) -> usize {
+    let [high, low, ..] = u32::from_ne_bytes(begin).wrapping_mul(0x9E37_79B1).to_be_bytes();
+    usize::from(u16::from_be_bytes([high, low]))
 }
 
 /// The parts of a token are longer than this. Other secrets may contain dots with common words
@@ -166,12 +168,17 @@ pub(super) fn redact_known_secrets(text: &str) -> String {
     redacted + &text[from..]
 }
 
+/// Returns whether a text holds a known secret.
+pub(super) fn holds_secrets(text: &str) -> bool {
+    !known_secrets(text).is_empty()
+}
+
 /// Returns where a text holds known secrets; those that touch are one.
 fn known_secrets(text: &str) -> Vec<Range<usize>> {
     let mut found = vec![];
     KNOWN_SECRETS.with_borrow(|held| {
         for (at, begin) in text.as_bytes().windows(SHORTEST).enumerate() {
-            let Some(begin) = begin.first_chunk().filter(|begin| held.begins[pair(**begin)]) else {
+            let Some(begin) = begin.first_chunk().filter(|begin| held.begins[slot(**begin)]) else {
                 continue;
             };
             let secrets = held.held.get(begin).into_iter().flatten();
