@@ -57,7 +57,7 @@ pub struct Group {
     /// What made the pods.
     pub workloads: Vec<WaitingWorkload>,
     /// The nodes that saw it; none where no node looked.
-    pub seen_from: Vec<String>,
+    pub seen_from: Vec<Vantage>,
     /// On how many nodes the pods are.
     pub nodes: usize,
     /// What the kubelet presents for them, in its order, and what the registry answers.
@@ -222,7 +222,7 @@ fn take(
     }
     let seen = cause.seen.iter().map(|(from, _)| from).filter(|from| **from != Vantage::Kubernetes);
     for from in seen {
-        push(&mut group.seen_from, from.to_string());
+        push(&mut group.seen_from, from.clone());
     }
 }
 

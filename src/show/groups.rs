@@ -98,7 +98,7 @@ impl Page<'_> {
             }
         }
         let held = self.some(&held);
-        let seen = self.some(&group.seen_from);
+        let seen = self.places(group.seen_from.iter());
         let is_open = group.severity == Severity::CouldNotTell;
         let suspects = if is_open { self.some(&group.suspects) } else { String::new() };
         for (label, text) in [

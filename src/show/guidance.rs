@@ -31,8 +31,9 @@ pub(super) fn guidance(paper: &mut Paper, told: &Told, lang: Lang, shown: Shown)
     let all = shown.all;
     let entries = if all { told.fixes.iter().collect() } else { first_entries(told) };
     // What verifies an entry stands below it; the last one without a command of its own takes what
-    // verifies another.
-    let any = told.fixes.iter().find_map(|fix| fix.verify.as_ref());
+    // verifies another, unless that asks for what the other makes.
+    let is_own = |verify: &&String| !verify.starts_with("kubectl get secret ");
+    let any = told.fixes.iter().filter_map(|fix| fix.verify.as_ref()).find(is_own);
     for (place, fix) in entries.iter().enumerate() {
         entry(paper, INDENT, fix, lang, shown);
         let is_last = place + 1 == entries.len();

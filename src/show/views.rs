@@ -16,7 +16,7 @@ const MAX_NAMED: usize = 5;
 
 impl Page<'_> {
     /// Names the first of the places and counts the rest.
-    fn places<'v>(&self, vantages: impl Iterator<Item = &'v Vantage>) -> String {
+    pub(super) fn places<'v>(&self, vantages: impl Iterator<Item = &'v Vantage>) -> String {
         let mut all: Vec<&Vantage> = vantages.collect();
         all.sort_by_cached_key(|vantage| in_order(&vantage.to_string()));
         let named: Vec<String> = all.iter().take(MAX_NAMED).map(|v| self.place(v)).collect();
