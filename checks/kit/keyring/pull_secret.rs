@@ -9,7 +9,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::{
-    Stored,
+    Reader, Stored,
     entry::password,
     secret_manifest::{Payload, open},
     shown,
@@ -87,7 +87,7 @@ impl PullSecret {
 
 impl Entry {
     fn read(key: &str, entry: &Value) -> Result<Self, BrokenPullSecret> {
-        let password = password(entry)
+        let password = password(entry, Reader::Kubelet)
             .map_err(|said| BrokenPullSecret { said: said.into(), key: Some(shown(key)) })?;
         let has = |name: &&str| Fields::of(entry).is_some_and(|fields| fields.get(name).is_some());
         Ok(Self {
