@@ -40,8 +40,10 @@ pub(super) fn password(
         let again = decode_auth(text.trim(), reader).is_ok_and(|text| text.contains(':'));
         return Err(if again { Malformed::AuthEncodedTwice } else { Malformed::AuthWithoutColon });
     };
-    let is_empty = user.is_empty() && password.is_empty();
-    Ok((!is_empty).then(|| pair((user, password))))
+    // Without either of the two a container runtime signs nobody in (internal/cri/server/images,
+    // `ParseAuth`; core/remotes/docker/authorizer.go, `doBearerAuth`).
+    let is_whole = !user.is_empty() && !password.is_empty();
+    Ok(is_whole.then(|| pair((user, password))))
 }
 
 /// Decodes an `auth`. The kubelet also takes one without padding: whether the text ends with `=`
@@ -93,6 +95,9 @@ mod tests {
             (json!({ "auth": "dTpwOnF=" }), Ok(Some("u|p:q"))),
             (json!({ "auth": "", "username": "u", "password": "p" }), Ok(Some("u|p"))),
             (json!({ "auth": "Og==" }), Ok(None)),
+            (json!({ "auth": "OnA=" }), Ok(None)),
+            (json!({ "auth": "dTo=" }), Ok(None)),
+            (json!({ "username": "", "password": "p" }), Ok(None)),
             (json!({ "auth": null, "username": "u" }), Ok(None)),
             (json!({}), Ok(None)),
             (json!({ "auth": " dTpwOnE=" }), Err("auth-not-base64")),
