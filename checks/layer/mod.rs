@@ -8,6 +8,7 @@ mod bytes;
 mod presence;
 mod problem;
 mod refusal;
+mod second;
 mod unpack;
 
 use std::rc::Rc;
@@ -122,8 +123,12 @@ async fn download(
     let blobs = Blobs { cx, session, host };
     let wanted = wanted(&content.blobs, cx.target.full);
     let all: Vec<&Blob> = content.blobs.iter().collect();
-    let (needed, also) = (others(&content.blobs, &wanted), others(&content.also, &all));
-    let reading = Box::pin(blobs.sample(content, first, wanted));
+    let also = second::not_read(&content.also, cx.target.full);
+    let (needed, also) = (others(&content.blobs, &wanted), others(&also, &all));
+    let reading = Box::pin(async {
+        let read = blobs.sample(content, first, wanted).await?;
+        blobs.seconds(content).await.map(|()| read)
+    });
     let present = async || -> StepResult<Option<usize>> {
         let present = presence::present(cx, session, &needed).await?;
         let also = presence::present(cx, session, &also).await;

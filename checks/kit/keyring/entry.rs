@@ -19,10 +19,8 @@ const CONFIG: GeneralPurposeConfig =
 /// `base64.StdEncoding`: padded.
 const PADDED: GeneralPurpose = GeneralPurpose::new(&STANDARD, CONFIG);
 /// `base64.RawStdEncoding`: not padded.
-const BARE: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    CONFIG.with_decode_padding_mode(DecodePaddingMode::RequireNone),
-);
+const BARE: GeneralPurpose =
+    GeneralPurpose::new(&STANDARD, CONFIG.with_decode_padding_mode(DecodePaddingMode::RequireNone));
 
 /// Reads the user and the password of an entry, as docker or the kubelet does: `auth` wins over the
 /// two fields.

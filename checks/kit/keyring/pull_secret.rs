@@ -20,10 +20,8 @@ use crate::kit::rules::{
 };
 
 /// The type of a `.dockerconfigjson` (kubernetes, `DockerConfigJSON`), but for its entries.
-const CONFIG: Shape = Shape::Struct(&[
-    ("auths", Shape::Map(&Shape::Raw)),
-    ("HttpHeaders", Shape::Map(&Shape::Text)),
-]);
+const CONFIG: Shape =
+    Shape::Struct(&[("auths", Shape::Map(&Shape::Raw)), ("HttpHeaders", Shape::Map(&Shape::Text))]);
 
 /// The type of an entry (kubernetes, `dockerConfigEntryWithAuth`). A token in it is not read.
 const ENTRY: Shape = Shape::Struct(&[
@@ -105,10 +103,8 @@ impl PullSecret {
 
 impl Entry {
     fn read(key: &str, entry: &Value) -> Result<Self, BrokenPullSecret> {
-        let malformed = |said: Malformed| BrokenPullSecret {
-            said: said.into(),
-            key: Some(shown(key)),
-        };
+        let malformed =
+            |said: Malformed| BrokenPullSecret { said: said.into(), key: Some(shown(key)) };
         if !(entry.is_object() || entry.is_null()) {
             return Err(malformed(Malformed::EntryNotAnObject));
         }
