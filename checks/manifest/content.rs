@@ -163,10 +163,13 @@ async fn of_platform(cx: &Cx, session: &Session, manifest: &Manifest) -> StepRes
         named(manifest, &cx.target.platform, containerd, tell)?;
     let first = config.as_ref().or(blobs.first());
     let first = first.ok_or_else(|| kind::broken(&manifest.media_type, Flaw::NoLayers))?;
-    let source = first.ask(cx, session).await?;
+    let source = match first.data {
+        Some(_) => None,
+        None => Some(first.ask(cx, session).await?),
+    };
     let served_by = match &source {
-        BlobResponse::Redirect(host, _) => Some(host.clone()),
-        BlobResponse::Body(_) => None,
+        Some(BlobResponse::Redirect(host, _)) => Some(host.clone()),
+        Some(BlobResponse::Body(_)) | None => None,
     };
     let sizes: Option<Vec<u64>> = blobs.iter().map(|blob| blob.size).collect();
     Ok(PlatformImage {
@@ -179,7 +182,7 @@ async fn of_platform(cx: &Cx, session: &Session, manifest: &Manifest) -> StepRes
         config_type,
         blobs,
         also,
-        first_source: Cell::new(Some(source)),
+        first_source: Cell::new(source),
         chosen,
         is_unnamed,
     })

@@ -1,26 +1,12 @@
 //! An entry: a user name and a password, in one field or in two.
 
-use base64::{
-    DecodeError, Engine,
-    alphabet::STANDARD,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-};
 use serde_json::Value;
 
 use super::near_miss::Reader;
 use crate::kit::{
     redact::Secret,
-    rules::{Fields, Malformed},
+    rules::{Fields, Malformed, go_base64},
 };
-
-/// Go's base64 is careless about the last bits.
-const CONFIG: GeneralPurposeConfig =
-    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true);
-/// `base64.StdEncoding`: padded.
-const PADDED: GeneralPurpose = GeneralPurpose::new(&STANDARD, CONFIG);
-/// `base64.RawStdEncoding`: not padded.
-const BARE: GeneralPurpose =
-    GeneralPurpose::new(&STANDARD, CONFIG.with_decode_padding_mode(DecodePaddingMode::RequireNone));
 
 /// Reads the user and the password of an entry, as docker or the kubelet does: `auth` wins over the
 /// two fields.
@@ -48,21 +34,16 @@ pub(super) fn password(
 /// tells it which of the two it reads (kubernetes, `decodeDockerConfigFieldAuth`).
 fn decode_auth(auth: &str, reader: Reader) -> Result<String, Malformed> {
     let is_bare = reader == Reader::Kubelet && !auth.trim().ends_with('=');
-    text(bytes(auth, if is_bare { &BARE } else { &PADDED }))
+    text(if is_bare { go_base64::bare(auth) } else { go_base64::padded(auth) })
 }
 
 /// Decodes padded base64 of a text.
 pub(super) fn decode(encoded: &str) -> Result<String, Malformed> {
-    text(bytes(encoded, &PADDED))
+    text(go_base64::padded(encoded))
 }
 
-/// Decodes base64. Go's decoder ignores line ends within it.
-fn bytes(encoded: &str, engine: &GeneralPurpose) -> Result<Vec<u8>, DecodeError> {
-    engine.decode(encoded.replace(['\r', '\n'], ""))
-}
-
-fn text(decoded: Result<Vec<u8>, DecodeError>) -> Result<String, Malformed> {
-    let bytes = decoded.map_err(|_| Malformed::AuthNotBase64)?;
+fn text(decoded: Option<Vec<u8>>) -> Result<String, Malformed> {
+    let bytes = decoded.ok_or(Malformed::AuthNotBase64)?;
     String::from_utf8(bytes).map_err(|_| Malformed::AuthNotText)
 }
 

@@ -7,10 +7,12 @@
 
 use std::fmt;
 
-use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Map, Number, Value};
 
-use super::go_parse::{self, Json};
+use super::{
+    go_base64,
+    go_parse::{self, Json},
+};
 
 /// A Go type that JSON is decoded into.
 #[derive(Clone, Copy, Debug)]
@@ -112,7 +114,7 @@ fn set(into: &mut Value, value: &Json, shape: &Shape, path: &str) -> Result<(), 
         (Shape::Int, Json::Int(number)) => *into = Number::from(*number).into(),
         (Shape::Flag, Json::Flag(flag)) => *into = (*flag).into(),
         (Shape::Time, Json::Text(text)) if is_rfc3339(text) => *into = text.as_str().into(),
-        (Shape::Bytes, Json::Text(text)) if BASE64_STANDARD.decode(unbroken(text)).is_ok() => {
+        (Shape::Bytes, Json::Text(text)) if go_base64::padded(text).is_some() => {
             *into = text.as_str().into();
         }
         // Go also takes a list of bytes.
@@ -186,11 +188,6 @@ fn is_same_name(field: &str, name: &str) -> bool {
         other => other.to_ascii_lowercase(),
     };
     field.chars().map(folded).eq(name.chars().map(folded))
-}
-
-/// Go ignores line ends in base64.
-fn unbroken(text: &str) -> String {
-    text.replace(['\r', '\n'], "")
 }
 
 /// Returns whether Go's `time.Time` accepts a text such as `2026-11-28T08:49:51.5Z`. It is not as
