@@ -1,6 +1,6 @@
 //! JSON as Go's `encoding/json` decodes it into a struct: a field of the wrong type fails the whole
 //! document, the case of a name does not matter, of two fields with the same name the last one
-//! counts, and null changes nothing.
+//! counts, or what it changes in an object or a list, and null changes nothing.
 //!
 //! A [`Shape`] stands for the Go type. [`decode`] returns the document with the names of the shape
 //! and without what the type does not have, so that the result can be read in any way.
@@ -121,11 +121,14 @@ fn set(into: &mut Value, value: &Json, shape: &Shape, path: &str) -> Result<(), 
         (Shape::Bytes, Json::List(items))
             if items.iter().all(|item| matches!(item, Json::Null | Json::Int(0..=255))) => {}
         (Shape::List(of), Json::List(items)) => {
-            let mut list = Vec::with_capacity(items.len());
-            for item in items {
-                let mut one = zero(of);
-                set(&mut one, item, of, path)?;
-                list.push(one);
+            // Of a list that is there already, each element is decoded into the old one.
+            let mut list = match into.take() {
+                Value::Array(list) => list,
+                _ => vec![],
+            };
+            list.resize_with(items.len(), || zero(of));
+            for (one, item) in list.iter_mut().zip(items) {
+                set(one, item, of, path)?;
             }
             *into = list.into();
         }
@@ -270,6 +273,25 @@ mod tests {
         assert_eq!(decoded(r#"{"expires_in":-0,"token":"\ud800"}"#).unwrap()["token"], "\u{fffd}");
         let labels = decoded(r#"{"labels":{"a":"1"},"Labels":{"b":null}}"#).unwrap();
         assert_eq!(labels, json!({"labels": {"a": "1", "b": ""}}));
+    }
+
+    #[test]
+    fn a_second_list_changes_the_elements_of_the_first() {
+        for (second, list) in [
+            (r#"[{},{}]"#, json!([{"size": 1, "data": "YQ=="}, {"size": 2}])),
+            (r#"[{"size":3}]"#, json!([{"size": 3, "data": "YQ=="}])),
+            (
+                r#"[null,null,{"size":3}]"#,
+                json!([{"size": 1, "data": "YQ=="}, {"size": 2}, {"size": 3}]),
+            ),
+            ("[]", json!([])),
+            ("null", Value::Null),
+            (r#"null,"list":[{}]"#, json!([{}])),
+        ] {
+            let first = r#""list":[{"size":1,"data":"YQ=="},{"size":2}]"#;
+            let read = decoded(&format!(r#"{{{first},"LIST":{second}}}"#)).unwrap();
+            assert_eq!(read["list"], list, "{second}");
+        }
     }
 
     #[test]
