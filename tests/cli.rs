@@ -312,6 +312,9 @@ fn a_bad_auth_file_is_one_clear_finding() {
         );
         assert!(!said.out.contains("canary"), "{name}: {}", said.out);
     }
+    // The kubelet needs no padding.
+    let bare = identity(&file(folder.path(), "bare", &entry("dTpwOnE")));
+    assert_eq!((bare.code, bare.causes()), (Some(3), vec![]), "{}", bare.out);
     let endless = identity("/dev/zero");
     assert_eq!(endless.causes(), ["identity/auth-file-unreadable"]);
     let endless = run(&["127.0.0.1:1/a:b", "--ca-file", "/dev/zero"]);

@@ -92,6 +92,35 @@ fn two_manifests_for_a_platform() {
     fails(&asked(&lesser, SECOND), "manifest/platform-no-match");
 }
 
+/// The second of two manifests for a platform is unpacked like the first.
+#[test]
+fn the_second_manifest_for_a_platform() {
+    const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+    let wrong = checks::kit::rules::digest("sha256:", b"another layer");
+    let beside = |second: Shelf| Shelf::of(&[b"a layer"]).beside(second);
+    let full = |version: &[&'static str]| [version, &["--full"]].concat();
+    let broken = beside(Shelf::with(&[(LAYER, b"a second", Some(&wrong))], ""));
+    is_open(&asked(&broken, &full(&[])), "manifest/second-manifest");
+    pulls(&asked(&broken, &full(FIRST)));
+    fails(&asked(&broken, &full(SECOND)), "layer/wrong-diff-id");
+    pulls(&asked(&beside(Shelf::of(&[b"a second"])), &full(SECOND)));
+    // Of another platform it is only fetched.
+    let other = r#""architecture":"s390x","os":"linux","#;
+    let other = beside(Shelf::with(&[(LAYER, b"a second", Some(&wrong))], other));
+    pulls(&asked(&other, &full(SECOND)));
+
+    let undecoded = beside(Shelf::with(&[(LAYER, b"a second", None)], r#""os":5,"#));
+    is_open(&asked(&undecoded, &[]), "manifest/second-manifest");
+    pulls(&asked(&undecoded, FIRST));
+    fails(&asked(&undecoded, SECOND), "manifest/not-a-manifest");
+    // Without a layer nothing is unpacked along it.
+    pulls(&asked(&beside(Shelf::with(&[], r#""os":5,"#)), SECOND));
+    let helm = "application/vnd.cncf.helm.config.v1+json";
+    let chart = Shelf::of(&[b"a chart"]);
+    let chart = chart.rewritten("application/vnd.oci.image.config.v1+json", helm);
+    pulls(&asked(&beside(chart), SECOND));
+}
+
 /// containerd decompresses what a server compresses since 2.0. Before, Go does, which knows gzip alone.
 #[test]
 fn an_encoding_of_content() {

@@ -108,6 +108,31 @@ fn a_layer_that_is_elsewhere() {
     fails(&with(&["http://127.0.0.1:1/"], false), "registry/other-host-unreachable");
 }
 
+/// containerd takes content that its descriptor holds whole from there, and asks nobody for it.
+#[test]
+fn content_in_a_descriptor() {
+    use base64::{Engine, prelude::BASE64_STANDARD};
+    let shelf = Shelf::of(&[b"a layer"]);
+    let with = |data: &[u8]| {
+        let named = format!(r#""digest":"{}""#, shelf.layers[0]);
+        let data = BASE64_STANDARD.encode(data);
+        let shelf = shelf.clone().rewritten(&named, &format!(r#"{named},"data":"{data}""#));
+        ask(
+            move |head, stream| {
+                if path(head).ends_with(&shelf.layers[0]) {
+                    return answer(stream, server::REGISTRYS, b"");
+                }
+                shelf.serve(head, stream)
+            },
+            &[],
+        )
+    };
+    pulls(&with(b"a layer"));
+    fails(&with(b"a liver"), "layer/blob-digest-mismatch");
+    // As long as it says otherwise, the blob is asked for.
+    fails(&with(b"a longer layer"), "manifest/blob-unknown");
+}
+
 /// containerd follows an index in an index (moby#43675).
 #[test]
 fn an_index_in_an_index_in_an_index() {

@@ -61,6 +61,13 @@ pub enum Problem {
         /// The name of the field.
         holds: &'static str,
     },
+    /// The pull secret's entry for the image lacks a user name or a password.
+    PullsecretEntryIncomplete {
+        /// The path of the pull secret.
+        file: String,
+        /// The key of the entry.
+        key: String,
+    },
     /// The pull secret has credentials under a key that is similar to the registry's.
     PullsecretServerMismatch {
         /// The path of the pull secret.

@@ -57,9 +57,13 @@ fn is_named(cx: &Cx) -> bool {
 fn matching(cx: &Cx, name: &str, entries: &Entries, image_target: &ImageTarget) -> Vec<Found> {
     let matching = entries.matching(&image_target.pattern());
     for entry in &matching {
-        if let Some(holds) = entry.unread_token {
-            let (file, key) = (name.to_owned(), shown(&entry.key));
-            cx.add_finding(Problem::PullsecretHoldsToken { file, key, holds });
+        let (file, key) = (name.to_owned(), shown(&entry.key));
+        match entry.unread_token {
+            Some(holds) => cx.add_finding(Problem::PullsecretHoldsToken { file, key, holds }),
+            None if entry.stored.is_none() => {
+                cx.add_finding(Problem::PullsecretEntryIncomplete { file, key });
+            }
+            None => {}
         }
     }
     if matching.is_empty() {

@@ -129,13 +129,32 @@ impl<'a> BlobReader<'a> {
                 return Ok(true);
             }
         }
+        self.finish().map(|()| true)
+    }
+
+    /// Reads a blob whose bytes are all here.
+    pub(super) fn all(mut self, bytes: &[u8]) -> StepResult<BlobRead> {
+        self.hasher.update(bytes);
+        if let Some(unpacker) = &mut self.unpacker {
+            bytes.chunks(PIECE).for_each(|part| unpacker.write(part));
+        }
+        self.taken.bytes = bytes.len() as u64;
+        if self.keep {
+            self.taken.kept.extend_from_slice(bytes);
+        }
+        self.finish()?;
+        Ok(self.taken)
+    }
+
+    /// Verifies the digest, now that the blob was read to its end.
+    fn finish(&mut self) -> StepResult<()> {
         let got = std::mem::replace(&mut self.hasher, Hasher::like("")).finish();
         if got != self.blob.digest {
             return Err(self.other_bytes(Some(got)));
         }
         self.taken.whole = true;
         self.taken.unpacked = self.unpacker.take().map(Unpacker::finish);
-        Ok(true)
+        Ok(())
     }
 
     /// Returns whether a response continues the blob: it holds either the requested rest or the

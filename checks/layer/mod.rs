@@ -8,6 +8,7 @@ mod bytes;
 mod presence;
 mod problem;
 mod refusal;
+mod second;
 mod unpack;
 
 use std::rc::Rc;
@@ -122,8 +123,12 @@ async fn download(
     let blobs = Blobs { cx, session, host };
     let wanted = wanted(&content.blobs, cx.target.full);
     let all: Vec<&Blob> = content.blobs.iter().collect();
-    let (needed, also) = (others(&content.blobs, &wanted), others(&content.also, &all));
-    let reading = Box::pin(blobs.sample(content, first, wanted));
+    let also = second::not_read(&content.also, cx.target.full);
+    let (needed, also) = (others(&content.blobs, &wanted), others(&also, &all));
+    let reading = Box::pin(async {
+        let read = blobs.sample(content, first, wanted).await?;
+        blobs.seconds(content).await.map(|()| read)
+    });
     let present = async || -> StepResult<Option<usize>> {
         let present = presence::present(cx, session, &needed).await?;
         let also = presence::present(cx, session, &also).await;
@@ -147,7 +152,7 @@ fn others<'a>(all: &'a [Blob], wanted: &[&Blob]) -> Vec<&'a Blob> {
     let mut others: Vec<&Blob> = vec![];
     for blob in all {
         let is_same = |other: &&Blob| other.digest == blob.digest;
-        if !wanted.iter().any(is_same) && !others.iter().any(is_same) {
+        if blob.data.is_none() && !wanted.iter().any(is_same) && !others.iter().any(is_same) {
             others.push(blob);
         }
     }
@@ -190,7 +195,11 @@ fn wanted(blobs: &[Blob], full: bool) -> Vec<&Blob> {
     }
     let whole = blobs.iter().filter(|blob| blob.size.is_some_and(|size| size <= SAMPLE));
     let largest = whole.max_by_key(|blob| blob.size);
-    largest.or_else(|| blobs.iter().min_by_key(|blob| blob.size)).into_iter().collect()
+    let one = largest.or_else(|| blobs.iter().min_by_key(|blob| blob.size));
+    // What the manifest holds costs nothing to read.
+    let held = blobs.iter().filter(|blob| blob.data.is_some());
+    let held = held.filter(|blob| one.is_none_or(|one| !std::ptr::eq(*blob, one)));
+    one.into_iter().chain(held).collect()
 }
 
 impl Blobs<'_> {
@@ -206,8 +215,9 @@ impl Blobs<'_> {
         if let Some(blob) = &content.config {
             let source = first.take();
             // While another host sends the config, the registry can already answer where the layer is.
-            let next =
-                wanted.first().filter(|_| matches!(source, Some(BlobResponse::Redirect(..))));
+            let next = wanted.first().filter(|blob| {
+                blob.data.is_none() && matches!(source, Some(BlobResponse::Redirect(..)))
+            });
             let next = OptionFuture::from(next.map(|blob| blob.ask(self.cx, self.session)));
             let (config, next) = join(Box::pin(self.config(blob, source)), next).await;
             let config = config?;
@@ -273,6 +283,9 @@ impl Blobs<'_> {
         most: u64,
         keep: bool,
     ) -> StepResult<BlobRead> {
+        if let Some(data) = &blob.data {
+            return BlobReader::of(self.cx, blob, self.host.clone(), u64::MAX, keep).all(data);
+        }
         let source = match source {
             Some(source) => source,
             None => blob.ask(self.cx, self.session).await?,

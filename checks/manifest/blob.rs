@@ -23,6 +23,8 @@ pub struct Blob {
     pub(crate) layer: Option<Layer>,
     /// Where the manifest says that it is also served, as of the foreign layers of Windows images.
     pub(crate) urls: Vec<String>,
+    /// Its bytes, where the manifest holds them as well: then containerd asks nobody for it.
+    pub(crate) data: Option<Vec<u8>>,
 }
 
 /// A layer of an image.

@@ -12,14 +12,16 @@ use super::{
     fetch,
     index::{self, Child},
     kind,
+    parts::Parts,
     problem::{Build, Problem},
+    second::Second,
     shapes,
     words::{Flaw, Lone},
 };
 use crate::{
     kit::{
         Cx, Host, NoFact, StepResult,
-        rules::{Platform, Puller, go_json, is_storable},
+        rules::{Platform, Puller, go_json},
     },
     token::{BlobResponse, Session},
 };
@@ -41,9 +43,9 @@ pub struct PlatformImage {
     config_type: String,
     #[serde(skip)]
     pub(crate) blobs: Vec<Blob>,
-    /// The blobs of the index's other manifests for the platform.
+    /// The index's other manifests for the platform.
     #[serde(skip)]
-    pub(crate) also: Vec<Blob>,
+    pub(crate) also: Vec<Second>,
     /// The response to the request for the first blob that is needed, until the layer step takes
     /// it.
     #[serde(skip)]
@@ -63,6 +65,8 @@ pub struct ImageConfig {
     pub(crate) diff_ids: Vec<String>,
     /// The platform that the image is built for, if the config names it.
     pub(crate) built_for: Option<Platform>,
+    /// Whether its root file system is one of layers.
+    pub(super) has_layers: bool,
 }
 
 impl PlatformImage {
@@ -79,24 +83,11 @@ impl PlatformImage {
         index::of_second(cx, no_fact)
     }
 
-    /// Reads the config. A container runtime unpacks the layers one by one along the config, and
-    /// refuses a different number, and a config that it does not decode. Of another platform or kind of
-    /// root file system it unpacks them all the same: where the unpacker does not, the client does
-    /// (containerd 2.2, client/pull.go).
+    /// Reads the config. Of another platform or kind of root file system a container runtime unpacks
+    /// the layers all the same: where the unpacker does not, the client does (containerd 2.2,
+    /// client/pull.go).
     pub(crate) fn read_config(&self, bytes: &[u8], wanted: &Platform) -> StepResult<ImageConfig> {
-        let config = go_json::decode(bytes, &shapes::CONFIG).map_err(|error| error.to_string());
-        let described = match config {
-            Ok(config) => {
-                let read = ImageConfig::of(&config);
-                if config["rootfs"]["diff_ids"].as_array().map_or(0, Vec::len) == self.layers {
-                    return self.of_platform(read, wanted);
-                }
-                Ok(())
-            }
-            Err(error) => Err(error),
-        };
-        let flaw = described.err().unwrap_or_else(|| Flaw::LayersDiffer.to_string());
-        Err(kind::broken(&self.config_type, flaw))
+        self.of_platform(ImageConfig::read(bytes, &self.config_type, self.layers)?, wanted)
     }
 
     /// Refuses a config for another platform where the index does not say for which one the manifest
@@ -113,14 +104,23 @@ impl PlatformImage {
 }
 
 impl ImageConfig {
-    fn of(config: &serde_json::Value) -> Self {
+    /// Reads the config of so many layers. A container runtime unpacks the layers one by one along the
+    /// config, and refuses a different number, and a config that it does not decode.
+    pub(super) fn read(bytes: &[u8], config_type: &str, layers: usize) -> StepResult<Self> {
+        let config = go_json::decode(bytes, &shapes::CONFIG)
+            .map_err(|error| kind::broken(config_type, error))?;
+        let ids = config["rootfs"]["diff_ids"].as_array().into_iter().flatten();
+        let ids = ids.map(|id| id.as_str().unwrap_or_default().to_owned());
+        let diff_ids: Vec<_> = ids.collect();
+        if diff_ids.len() != layers {
+            return Err(kind::broken(config_type, Flaw::LayersDiffer));
+        }
         let text = |name: &str| config[name].as_str().filter(|text| !text.is_empty());
         let built_for = text("os").zip(text("architecture")).map(|(os, architecture)| {
             Platform::normal(os, architecture, text("variant"), text("os.version"))
         });
-        let ids = config["rootfs"]["diff_ids"].as_array().into_iter().flatten();
-        let ids = ids.map(|id| id.as_str().unwrap_or_default().to_owned());
-        Self { diff_ids: ids.collect(), built_for }
+        let has_layers = matches!(config["rootfs"]["type"].as_str(), None | Some("" | "layers"));
+        Ok(Self { diff_ids, built_for, has_layers })
     }
 }
 
@@ -152,10 +152,8 @@ async fn of_platform(cx: &Cx, session: &Session, manifest: &Manifest) -> StepRes
     let (containerd, tell) = (cx.containerd(), |problem| cx.add_finding(problem));
     let mut also = vec![];
     for other in &others {
-        match named(other, &cx.target.platform, containerd, tell) {
-            Ok(ManifestContents { config, blobs, .. }) => {
-                also.extend(config.into_iter().chain(blobs));
-            }
+        match Second::of(other, &cx.target.platform, containerd, tell) {
+            Ok(second) => also.push(second),
             Err(no_fact) => index::go_on_without(cx, no_fact)?,
         }
     }
@@ -165,10 +163,13 @@ async fn of_platform(cx: &Cx, session: &Session, manifest: &Manifest) -> StepRes
         named(manifest, &cx.target.platform, containerd, tell)?;
     let first = config.as_ref().or(blobs.first());
     let first = first.ok_or_else(|| kind::broken(&manifest.media_type, Flaw::NoLayers))?;
-    let source = first.ask(cx, session).await?;
+    let source = match first.data {
+        Some(_) => None,
+        None => Some(first.ask(cx, session).await?),
+    };
     let served_by = match &source {
-        BlobResponse::Redirect(host, _) => Some(host.clone()),
-        BlobResponse::Body(_) => None,
+        Some(BlobResponse::Redirect(host, _)) => Some(host.clone()),
+        Some(BlobResponse::Body(_)) | None => None,
     };
     let sizes: Option<Vec<u64>> = blobs.iter().map(|blob| blob.size).collect();
     Ok(PlatformImage {
@@ -181,7 +182,7 @@ async fn of_platform(cx: &Cx, session: &Session, manifest: &Manifest) -> StepRes
         config_type,
         blobs,
         also,
-        first_source: Cell::new(Some(source)),
+        first_source: Cell::new(source),
         chosen,
         is_unnamed,
     })
@@ -204,47 +205,12 @@ pub fn named(
     containerd: Puller,
     tell: impl Fn(Problem),
 ) -> StepResult<ManifestContents> {
-    let image = match &manifest.document {
-        Document::Image(Ok(image)) => image,
-        Document::Image(Err(error)) => return Err(kind::broken(&manifest.media_type, error)),
-        Document::Index(_) => return Err(kind::broken(&manifest.media_type, Flaw::WrongType)),
-        Document::Schema1(blobs) => {
-            let (config_type, blobs) = (String::new(), blobs.clone());
-            return Ok(ManifestContents { config: None, config_type, blobs });
-        }
-    };
-    // A container runtime leaves out what names another platform, and cannot do without the config.
-    let is_for = |descriptor: &Descriptor| {
-        let platform = descriptor.platform();
-        platform.is_none_or(|own| wanted.rank(&own).is_some_and(|fit| !fit.lesser))
-    };
-    if !is_for(&image.config) {
-        return Err(kind::broken(&manifest.media_type, Flaw::ForAnotherPlatform));
+    if let Document::Schema1(blobs) = &manifest.document {
+        let (config_type, blobs) = (String::new(), blobs.clone());
+        return Ok(ManifestContents { config: None, config_type, blobs });
     }
-    let layers: Vec<_> = image.layers.iter().filter(|layer| is_for(layer)).collect();
-    let mut newer = None;
-    for descriptor in layers.iter().copied().chain([&image.config]) {
-        let is_stored = is_storable(&descriptor.digest, containerd);
-        if is_stored.is_none() {
-            newer.get_or_insert(&descriptor.digest);
-        }
-        // A container runtime refuses a blob without a size, and a blob with a wrong size.
-        let flaw = match descriptor {
-            Descriptor { size: ..=0, .. } => Flaw::NoSize,
-            _ if is_stored == Some(false) => Flaw::DigestNotSha256,
-            one if !one.fits_header() => Flaw::WrongType,
-            _ => continue,
-        };
-        return Err(kind::broken(&manifest.media_type, flaw));
-    }
-    if let Some(digest) = newer.cloned() {
-        tell(Problem::DigestBySha512 { digest });
-    }
-    let config_type = image.config.media_type.clone();
-    // Nothing describes the layers then.
-    if kind::is_layer(&config_type) || kind::of(&config_type).is_some() {
-        return Err(kind::broken(&manifest.media_type, Flaw::WrongType));
-    }
+    let Parts { config, layers } = Parts::of(manifest, wanted, containerd, tell)?;
+    let config_type = config.media_type.clone();
     let is_odd = |media_type: &str| !kind::is_layer(media_type) || !kind::is_unpackable(media_type);
     if let Some(odd) = layers.iter().find(|layer| is_odd(&layer.media_type)) {
         let what = kind::what_is(&config_type, &odd.media_type);
@@ -256,12 +222,17 @@ pub fn named(
         let what = kind::what_is(&config_type, "");
         return Err(Problem::NotAnImage { what, media_type: config_type }.into());
     }
-    let blobs = layers.iter().enumerate().map(|(place, layer)| {
+    let blobs = in_order(&layers);
+    Ok(ManifestContents { config: Some(config.blob()), config_type, blobs })
+}
+
+/// Returns layers, each with its place.
+pub(super) fn in_order(layers: &[&Descriptor]) -> Vec<Blob> {
+    let layers = layers.iter().enumerate().map(|(place, layer)| {
         let media_type = layer.media_type.clone();
         Blob { layer: Some(Layer { place, media_type }), ..layer.blob() }
     });
-    let blobs = blobs.collect();
-    Ok(ManifestContents { config: Some(image.config.blob()), config_type, blobs })
+    layers.collect()
 }
 
 /// Returns the host that serves the blobs, if it is not the registry.

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::blob::Blob;
-use crate::kit::rules::Platform;
+use crate::kit::rules::{Platform, go_base64};
 
 /// The parts of a descriptor in a manifest or an index that are needed.
 #[derive(Default, Deserialize)]
@@ -19,6 +19,8 @@ pub(super) struct Descriptor {
     urls: Option<Vec<String>>,
     #[serde(default)]
     annotations: serde_json::Value,
+    /// The content itself, in base64.
+    data: Option<String>,
 }
 
 /// The platform of an entry in an index.
@@ -61,6 +63,14 @@ impl Descriptor {
 
     pub(super) fn blob(&self) -> Blob {
         let (digest, urls) = (self.digest.clone(), self.urls.clone().unwrap_or_default());
-        Blob { digest, size: Some(self.size.unsigned_abs()), layer: None, urls }
+        let size = Some(self.size.unsigned_abs());
+        Blob { digest, size, layer: None, urls, data: self.data() }
+    }
+
+    /// Returns the content, if the descriptor holds as many bytes as it says: then containerd takes
+    /// them, and asks for nothing (core/remotes/handlers.go, `Fetch`).
+    pub(super) fn data(&self) -> Option<Vec<u8>> {
+        let data = go_base64::padded(self.data.as_deref()?)?;
+        (i64::try_from(data.len()) == Ok(self.size)).then_some(data)
     }
 }

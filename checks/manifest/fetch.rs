@@ -83,11 +83,16 @@ pub(super) async fn read(
         (is_digest && known.media_type.is_none()).then(|| document::guess(&bytes)).flatten();
     let media_type = guessed.map_or(media_type, str::to_owned);
     // containerd makes the digest itself of what a tag leads to.
-    let got = digest(wanted.as_deref().unwrap_or("sha256:"), &bytes);
-    if let Some(wanted) = wanted.filter(|wanted| *wanted != got) {
-        return Err(Problem::DigestMismatch { wanted, got }.into());
+    of_bytes(wanted.as_deref().unwrap_or("sha256:"), &media_type, &bytes)
+}
+
+/// Reads a manifest from bytes that must have that digest, if it is more than an algorithm.
+pub(super) fn of_bytes(wanted: &str, media_type: &str, bytes: &[u8]) -> StepResult<Manifest> {
+    let got = digest(wanted, bytes);
+    if !wanted.ends_with(':') && wanted != got {
+        return Err(Problem::DigestMismatch { wanted: wanted.to_owned(), got }.into());
     }
-    document::read(got, &media_type, &bytes)
+    document::read(got, media_type, bytes)
 }
 
 /// Fetches a manifest once more by its digest, if it was fetched by a tag.

@@ -3,7 +3,7 @@
 use super::{
     descriptor::Descriptor,
     document::{Document, Manifest},
-    fetch::{Known, get},
+    fetch::{Known, get, of_bytes},
     kind,
     problem::{Build, Problem},
     words::{ArtifactKind, Flaw},
@@ -22,6 +22,7 @@ pub struct Entry {
     digest: String,
     media_type: String,
     size: i64,
+    data: Option<Vec<u8>>,
     platform: String,
     is_unnamed: bool,
     /// How to rebuild the image for all platforms of the index.
@@ -36,6 +37,7 @@ struct Also {
     digest: String,
     media_type: String,
     size: i64,
+    data: Option<Vec<u8>>,
 }
 
 /// The manifest that an index has for a platform.
@@ -61,9 +63,12 @@ pub(super) async fn child(cx: &Cx, session: &Session, index: &Manifest) -> StepR
     for _ in 0..MAX_DEPTH {
         let tell = |problem| cx.add_finding(problem);
         let index = inner.as_ref().unwrap_or(index);
-        let Entry { digest, media_type, size, platform, is_unnamed, build, also } =
+        let Entry { digest, media_type, size, data, platform, is_unnamed, build, also } =
             entry(index, &cx.target.platform, cx.containerd(), tell)?;
-        let fetch = async |digest: &str, media_type: &str, size: i64| {
+        let fetch = async |digest: &str, media_type: &str, size: i64, data: Option<Vec<u8>>| {
+            if let Some(bytes) = data {
+                return of_bytes(digest, media_type, &bytes);
+            }
             let size = usize::try_from(size).unwrap_or(0);
             let known = Known { media_type: Some(media_type), size: Some(size) };
             match get(cx, session, image, digest, known).await? {
@@ -76,13 +81,13 @@ pub(super) async fn child(cx: &Cx, session: &Session, index: &Manifest) -> StepR
                 }
             }
         };
-        for Also { digest, media_type, size } in also {
-            match fetch(&digest, &media_type, size).await {
+        for Also { digest, media_type, size, data } in also {
+            match fetch(&digest, &media_type, size, data).await {
                 Ok(manifest) => others.push(manifest),
                 Err(no_fact) => go_on_without(cx, no_fact)?,
             }
         }
-        let manifest = fetch(&digest, &media_type, size).await?;
+        let manifest = fetch(&digest, &media_type, size, data).await?;
         match manifest.document {
             Document::Image(_) => {
                 return Ok(Child { manifest, platform, is_unnamed, also: others });
@@ -204,12 +209,14 @@ impl Asking<'_> {
             digest: entry.digest.clone(),
             media_type: entry.media_type.clone(),
             size: entry.size,
+            data: entry.data(),
         });
         Ok(Entry {
             also: also.collect(),
             digest: best.digest.clone(),
             media_type: best.media_type.clone(),
             size: best.size,
+            data: best.data(),
             is_unnamed: best.platform().is_none(),
             platform: best.platform().map_or_else(|| wanted.to_string(), |found| found.to_string()),
             build: Build::of(offered(entries)),

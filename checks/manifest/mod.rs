@@ -8,8 +8,10 @@ mod fetch;
 mod head_check;
 mod index;
 mod kind;
+mod parts;
 mod problem;
 mod schema1;
+mod second;
 mod shapes;
 mod tags;
 mod way;
@@ -36,6 +38,7 @@ use fetch::{Known, get};
 pub use index::{Entry, entry};
 pub(crate) use kind::Kind;
 pub use problem::{Build, Problem};
+pub(crate) use second::Second;
 pub use way::fetch_on_way;
 pub use words::{ArtifactKind, DigestProof, Flaw, HeadField, Lone, NoType};
 

@@ -87,9 +87,7 @@ async fn issued(server: &Server, reply: Reply, shape: &Shape) -> StepResult<Issu
             _ => Err(refusal.grade()),
         };
     }
-    let no_token = |said: String| -> NoFact {
-        Problem::NoToken { host: server.host.to_string(), status, said }.into()
-    };
+    let no_token = |said: String| server.without_token(status, said);
     let body = reply.read_beginning(MAX_TOKEN_BYTES).await.map_err(|fault| match fault {
         Fault::TimedOut => RegistryClient::unfinished(&server.host, &request),
         fault => no_token(fault.to_string()),
@@ -194,6 +192,21 @@ impl Server {
             return Ok(reply);
         }
         asker.client.past_firewall(cx, request, reply).await
+    }
+
+    /// Returns the problem that a response contains no token, with what it takes to ask again.
+    fn without_token(&self, status: u16, said: String) -> NoFact {
+        let scheme = if self.host.plain { "http" } else { "https" };
+        let url = format!("{scheme}://{}{}", self.host, self.path);
+        let pairs = self.ask.iter().map(|(name, value)| format!("{name}={value}"));
+        Problem::NoToken {
+            host: self.host.to_string(),
+            status,
+            said,
+            realm: Some(url).filter(|_| self.query.is_empty()),
+            parameters: pairs.flat_map(|pair| ["--data-urlencode".to_owned(), pair]).collect(),
+        }
+        .into()
     }
 
     fn target<'p>(&self, parameters: impl Iterator<Item = &'p (String, String)>) -> String {

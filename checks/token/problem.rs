@@ -204,6 +204,11 @@ pub enum Problem {
         status: u16,
         /// What the server sent instead.
         said: String,
+        /// The URL that was asked; unknown where it has a query, which may hold anything.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        realm: Option<String>,
+        /// The service and the scopes that were asked for, as curl takes them.
+        parameters: Vec<String>,
     },
     /// The pull secret has several entries for the image: the registry refuses one and accepts a
     /// later one.

@@ -132,6 +132,21 @@ impl Shelf {
         self
     }
 
+    /// Returns an index of both images, each for linux/amd64.
+    pub fn beside(mut self, other: Self) -> Self {
+        let entry = |shelf: &Self| {
+            let (name, size) = (&shelf.top, shelf.size_of_top());
+            let platform = r#""platform":{"os":"linux","architecture":"amd64"}"#;
+            format!(r#"{{"mediaType":"{MANIFEST}","digest":"{name}","size":{size},{platform}}}"#)
+        };
+        let entries = [entry(&self), entry(&other)].join(",");
+        let index = format!(r#"{{"schemaVersion":2,"manifests":[{entries}]}}"#).into_bytes();
+        self.content.extend(other.content);
+        self.top = digest("sha256:", &index);
+        self.content.insert(self.top.clone(), (INDEX.to_owned(), index));
+        self
+    }
+
     /// Answers a request for a manifest or a blob.
     pub fn serve(&self, head: &str, stream: &mut TcpStream) -> Result<()> {
         let name = path(head).split('?').next().unwrap().rsplit('/').next().unwrap();

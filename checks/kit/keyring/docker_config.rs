@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{Stored, entry::password, shown};
+use super::{Reader, Stored, entry::password, shown};
 use crate::kit::{
     redact::Secret,
     rules::{Fields, Malformed, Unusable, docker_hub},
@@ -78,7 +78,7 @@ fn stored(entry: &Value) -> Result<Option<Stored>, Malformed> {
     let token = |name| fields.text(name).map(|text| text.map(Secret::new));
     let (registry, identity) = (token("registrytoken")?, token("identitytoken")?);
     // Older versions of docker padded what they encoded with NULs.
-    let password = password(entry)?.map(|(user, password)| Stored::Password {
+    let password = password(entry, Reader::Docker)?.map(|(user, password)| Stored::Password {
         user,
         password: Secret::new(password.expose().trim_matches('\0')),
     });

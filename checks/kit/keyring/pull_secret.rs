@@ -9,12 +9,27 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::{
-    Stored,
+    Reader, Stored,
     entry::password,
     secret_manifest::{Payload, open},
     shown,
 };
-use crate::kit::rules::{Fields, Malformed, Pattern, Unusable, docker_hub};
+use crate::kit::rules::{
+    Fields, Malformed, Pattern, Unusable, docker_hub,
+    go_json::{self, Shape},
+};
+
+/// The type of a `.dockerconfigjson` (kubernetes, `DockerConfigJSON`), but for its entries.
+const CONFIG: Shape =
+    Shape::Struct(&[("auths", Shape::Map(&Shape::Raw)), ("HttpHeaders", Shape::Map(&Shape::Text))]);
+
+/// The type of an entry (kubernetes, `dockerConfigEntryWithAuth`). A token in it is not read.
+const ENTRY: Shape = Shape::Struct(&[
+    ("username", Shape::Text),
+    ("password", Shape::Text),
+    ("email", Shape::Text),
+    ("auth", Shape::Text),
+]);
 
 /// What a pull secret's file holds.
 pub enum PullSecret {
@@ -72,6 +87,7 @@ impl PullSecret {
             }
             Payload::Config(config) => {
                 let fields = Fields::of(config).ok_or(Malformed::NotAnObject)?;
+                decoded(config, &CONFIG).ok_or(Malformed::EntryNotTexts)?;
                 let auths = fields.map("auths")?;
                 if fields.get("auths").is_none() {
                     return Ok(PullSecret::WithoutAuths { keys: lone_keys(&fields) });
@@ -87,8 +103,13 @@ impl PullSecret {
 
 impl Entry {
     fn read(key: &str, entry: &Value) -> Result<Self, BrokenPullSecret> {
-        let password = password(entry)
-            .map_err(|said| BrokenPullSecret { said: said.into(), key: Some(shown(key)) })?;
+        let malformed =
+            |said: Malformed| BrokenPullSecret { said: said.into(), key: Some(shown(key)) };
+        if !(entry.is_object() || entry.is_null()) {
+            return Err(malformed(Malformed::EntryNotAnObject));
+        }
+        let read = decoded(entry, &ENTRY).ok_or_else(|| malformed(Malformed::EntryNotTexts))?;
+        let password = password(&read, Reader::Kubelet).map_err(malformed)?;
         let has = |name: &&str| Fields::of(entry).is_some_and(|fields| fields.get(name).is_some());
         Ok(Self {
             key: key.to_owned(),
@@ -109,6 +130,11 @@ impl Entries {
         let entry = |key: &str| self.0.iter().find(|entry| entry.key == key);
         matching(&self.keys(), image).into_iter().filter_map(entry).collect()
     }
+}
+
+/// Returns a value as the kubelet decodes it; `None` where it refuses to.
+fn decoded(value: &Value, shape: &Shape) -> Option<Value> {
+    go_json::decode(value.to_string().as_bytes(), shape).ok()
 }
 
 fn matching<'a>(keys: &[&'a str], image: &Pattern) -> Vec<&'a str> {
@@ -140,6 +166,25 @@ fn lone_keys(fields: &Fields<'_>) -> Option<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_field_that_the_kubelet_decodes_must_be_of_its_type() {
+        for (text, wanted) in [
+            (r#"{"auths":{"a":{"auth":"dTpw","email":"e","identitytoken":5}}}"#, None),
+            (r#"{"auths":{"a":null},"HttpHeaders":{"a":"b"},"psFormat":5}"#, None),
+            (r#"{"auths":{"a":{"auth":"dTpw","email":5}}}"#, Some("entry-not-texts a")),
+            (r#"{"auths":{"a":{"auth":"dTpw","EMAIL":{}}}}"#, Some("entry-not-texts a")),
+            (r#"{"auths":{"a":{"username":[],"auth":"dTpw"}}}"#, Some("entry-not-texts a")),
+            (r#"{"auths":{"a":[]}}"#, Some("entry-not-an-object a")),
+            (r#"{"auths":{},"HttpHeaders":{"a":5}}"#, Some("entry-not-texts ")),
+            (r#"{"auths":{},"httpheaders":[]}"#, Some("entry-not-texts ")),
+            (r#"{"auths":5}"#, Some("entry-not-texts ")),
+        ] {
+            let said = PullSecret::read(text.as_bytes(), Path::new("config.json")).err();
+            let said = said.map(|it| format!("{} {}", it.said, it.key.unwrap_or_default()));
+            assert_eq!(said.as_deref(), wanted, "{text}");
+        }
+    }
 
     #[test]
     fn every_match_counts_the_longest_key_first() {

@@ -1,16 +1,18 @@
 //! JSON as Go's `encoding/json` decodes it into a struct: a field of the wrong type fails the whole
 //! document, the case of a name does not matter, of two fields with the same name the last one
-//! counts, and null changes nothing.
+//! counts, or what it changes in an object or a list, and null changes nothing.
 //!
 //! A [`Shape`] stands for the Go type. [`decode`] returns the document with the names of the shape
 //! and without what the type does not have, so that the result can be read in any way.
 
 use std::fmt;
 
-use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Map, Number, Value};
 
-use super::go_parse::{self, Json};
+use super::{
+    go_base64,
+    go_parse::{self, Json},
+};
 
 /// A Go type that JSON is decoded into.
 #[derive(Clone, Copy, Debug)]
@@ -112,18 +114,21 @@ fn set(into: &mut Value, value: &Json, shape: &Shape, path: &str) -> Result<(), 
         (Shape::Int, Json::Int(number)) => *into = Number::from(*number).into(),
         (Shape::Flag, Json::Flag(flag)) => *into = (*flag).into(),
         (Shape::Time, Json::Text(text)) if is_rfc3339(text) => *into = text.as_str().into(),
-        (Shape::Bytes, Json::Text(text)) if BASE64_STANDARD.decode(unbroken(text)).is_ok() => {
+        (Shape::Bytes, Json::Text(text)) if go_base64::padded(text).is_some() => {
             *into = text.as_str().into();
         }
         // Go also takes a list of bytes.
         (Shape::Bytes, Json::List(items))
             if items.iter().all(|item| matches!(item, Json::Null | Json::Int(0..=255))) => {}
         (Shape::List(of), Json::List(items)) => {
-            let mut list = Vec::with_capacity(items.len());
-            for item in items {
-                let mut one = zero(of);
-                set(&mut one, item, of, path)?;
-                list.push(one);
+            // Of a list that is there already, each element is decoded into the old one.
+            let mut list = match into.take() {
+                Value::Array(list) => list,
+                _ => vec![],
+            };
+            list.resize_with(items.len(), || zero(of));
+            for (one, item) in list.iter_mut().zip(items) {
+                set(one, item, of, path)?;
             }
             *into = list.into();
         }
@@ -186,11 +191,6 @@ fn is_same_name(field: &str, name: &str) -> bool {
         other => other.to_ascii_lowercase(),
     };
     field.chars().map(folded).eq(name.chars().map(folded))
-}
-
-/// Go ignores line ends in base64.
-fn unbroken(text: &str) -> String {
-    text.replace(['\r', '\n'], "")
 }
 
 /// Returns whether Go's `time.Time` accepts a text such as `2026-11-28T08:49:51.5Z`. It is not as
@@ -273,6 +273,25 @@ mod tests {
         assert_eq!(decoded(r#"{"expires_in":-0,"token":"\ud800"}"#).unwrap()["token"], "\u{fffd}");
         let labels = decoded(r#"{"labels":{"a":"1"},"Labels":{"b":null}}"#).unwrap();
         assert_eq!(labels, json!({"labels": {"a": "1", "b": ""}}));
+    }
+
+    #[test]
+    fn a_second_list_changes_the_elements_of_the_first() {
+        for (second, list) in [
+            (r#"[{},{}]"#, json!([{"size": 1, "data": "YQ=="}, {"size": 2}])),
+            (r#"[{"size":3}]"#, json!([{"size": 3, "data": "YQ=="}])),
+            (
+                r#"[null,null,{"size":3}]"#,
+                json!([{"size": 1, "data": "YQ=="}, {"size": 2}, {"size": 3}]),
+            ),
+            ("[]", json!([])),
+            ("null", Value::Null),
+            (r#"null,"list":[{}]"#, json!([{}])),
+        ] {
+            let first = r#""list":[{"size":1,"data":"YQ=="},{"size":2}]"#;
+            let read = decoded(&format!(r#"{{{first},"LIST":{second}}}"#)).unwrap();
+            assert_eq!(read["list"], list, "{second}");
+        }
     }
 
     #[test]

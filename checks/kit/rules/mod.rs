@@ -7,6 +7,7 @@ mod duration;
 mod environment;
 mod fields;
 mod flags;
+pub mod go_base64;
 mod go_build;
 pub mod go_json;
 mod go_parse;

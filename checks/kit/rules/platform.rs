@@ -62,13 +62,20 @@ impl Platform {
                     return Some(0);
                 }
                 match (self.version(), offered.version()) {
-                    (Some(ours), Some(theirs)) => ours.checked_sub(theirs),
+                    // Each 9.N is an 8.(N + 5) as well.
+                    (Some((9, minor)), Some((8, theirs))) if ours == "arm64" => {
+                        Some(minor + 1 + (minor + 5).min(9).checked_sub(theirs)?)
+                    }
+                    (Some((ours, minor)), Some((theirs, other))) if ours == theirs => {
+                        minor.checked_sub(other)
+                    }
+                    (Some((ours, 0)), Some((theirs, 0))) => ours.checked_sub(theirs),
                     (_, None) if offered.variant.is_none() => Some(0),
                     _ => None,
                 }
             }
-            ("amd64", "386") => Some(100),
-            ("arm64", "arm") => Some(100 + 8_u64.checked_sub(offered.version()?)?),
+            ("amd64", "386") if offered.variant.is_none() => Some(100),
+            ("arm64", "arm") => Some(100 + 8_u64.checked_sub(offered.version()?.0)?),
             _ => None,
         }
     }
@@ -101,29 +108,40 @@ impl Platform {
             "macos" => "darwin",
             os => os,
         };
-        let (arch, implied) = match arch.as_str() {
-            "x86_64" | "x86-64" => ("amd64", None),
-            "aarch64" => ("arm64", None),
+        let variant = variant.filter(|variant| !variant.is_empty());
+        let (arch, variant) = match arch.as_str() {
+            "x86_64" | "x86-64" => ("amd64", variant),
+            "aarch64" => ("arm64", variant),
             "i386" => ("386", None),
             "armhf" => ("arm", Some("v7")),
             "armel" => ("arm", Some("v6")),
-            arch => (arch, None),
+            arch => (arch, variant),
         };
-        let variant = variant.filter(|variant| !variant.is_empty()).or(implied);
         let variant = variant.map(str::to_lowercase);
         let build = build.filter(|build| os == "windows" && !build.is_empty());
         Platform { os: os.into(), build: build.map(str::to_owned), arch: arch.into(), variant }
     }
 
-    /// Returns the variant as a number, or the default of the processor when it has none.
-    fn version(&self) -> Option<u64> {
-        if let Some(variant) = &self.variant {
-            return variant.trim_start_matches('v').parse().ok();
-        }
-        match self.arch.as_str() {
-            "arm" => Some(7),
-            "arm64" => Some(8),
-            "amd64" => Some(1),
+    /// Returns the variant as numbers, or the default of the processor when it has none. containerd
+    /// compares texts, and knows no other spelling of a variant than these (containerd/platforms,
+    /// `normalizeArch` and `platformVector`).
+    fn version(&self) -> Option<(u64, u64)> {
+        let variant = self.variant.as_deref();
+        let number = |text: &str| text.parse().ok().filter(|n: &u64| n.to_string() == text);
+        let of = |variant: &str| number(variant.strip_prefix('v')?);
+        match (self.arch.as_str(), variant) {
+            ("amd64", None) => Some((1, 0)),
+            ("amd64", Some(variant)) => Some((of(variant).filter(|n| *n >= 1)?, 0)),
+            ("arm", None) => Some((7, 0)),
+            ("arm", Some(bare @ ("5" | "6" | "7" | "8"))) => Some((number(bare)?, 0)),
+            ("arm", Some(variant)) => Some((of(variant).filter(|n| *n >= 5)?, 0)),
+            ("arm64", None | Some("8" | "v8" | "v8.0")) => Some((8, 0)),
+            ("arm64", Some("9" | "9.0" | "v9" | "v9.0")) => Some((9, 0)),
+            ("arm64", Some(variant)) => {
+                let (major, minor) = variant.strip_prefix('v')?.split_once('.')?;
+                let (major, minor) = (number(major)?, number(minor)?);
+                matches!((major, minor), (8, 1..=9) | (9, 1..=7)).then_some((major, minor))
+            }
             _ => None,
         }
     }
@@ -220,6 +238,35 @@ mod tests {
         assert_eq!(all("linux/amd64", "windows/amd64"), None);
         assert_eq!(all("linux/amd64", "linux/amd64/nonsense"), None);
         assert_eq!(all("linux/amd64", "linux/amd64/v2"), None);
+    }
+
+    #[test]
+    fn a_variant_is_spelled_in_one_way() {
+        let all = |ours: &str, arch: &str, variant: &str| {
+            let offered = Platform::normal("linux", arch, Some(variant), None);
+            ours.parse::<Platform>().unwrap().rank(&offered).map(|fit| !fit.lesser)
+        };
+        for variant in ["1", "vv1", "v01", "v+1", "v1.0", "v0", "0", "v"] {
+            assert_eq!(all("linux/amd64", "amd64", variant), None, "{variant}");
+        }
+        assert_eq!(all("linux/amd64", "amd64", "V1"), Some(true));
+        assert_eq!(all("linux/amd64/v3", "amd64", "v2"), Some(false));
+        assert_eq!(all("linux/amd64", "i386", "x"), Some(false));
+        assert_eq!(all("linux/amd64", "386", "x"), None);
+        for variant in ["8", "v8", "v8.0"] {
+            assert_eq!(all("linux/arm64", "arm64", variant), Some(true), "{variant}");
+        }
+        for variant in ["8.0", "vv8", "v08", "v8.1", "v7", "v9"] {
+            assert_eq!(all("linux/arm64", "arm64", variant), None, "{variant}");
+        }
+        assert_eq!(all("linux/arm64/v9", "arm64", "v8.5"), Some(false));
+        assert_eq!(all("linux/arm64/v9", "arm64", "v8.6"), None);
+        assert_eq!(all("linux/arm64", "arm", "8"), Some(false));
+        assert_eq!(all("linux/arm/v7", "arm", "7"), Some(true));
+        assert_eq!(all("linux/arm/v7", "armhf", "v6"), Some(true));
+        for variant in ["v4", "v07", "vv7", "07"] {
+            assert_eq!(all("linux/arm/v7", "arm", variant), None, "{variant}");
+        }
     }
 
     #[test]

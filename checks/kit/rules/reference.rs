@@ -31,6 +31,8 @@ pub enum ReferenceError {
     TooLong,
     /// The digest is of no known algorithm, or has the wrong length.
     BadDigest,
+    /// The digest has capital letters.
+    DigestUpperCase,
     /// A placeholder in it was not filled in.
     Placeholder,
     /// Nothing follows the colon of the tag.
@@ -66,7 +68,7 @@ pub(crate) fn read(text: &str) -> Result<Reference, ReferenceError> {
         } else if tag_chars > MAX_TAG_CHARS {
             ReferenceError::TagTooLong
         } else if tag.is_none_or(is_tag) {
-            ReferenceError::BadDigest
+            bad_digest(digest)
         } else {
             ReferenceError::BadFormat
         });
@@ -76,7 +78,7 @@ pub(crate) fn read(text: &str) -> Result<Reference, ReferenceError> {
         return Err(ReferenceError::TooLong);
     }
     if !digest.is_none_or(is_known) {
-        return Err(ReferenceError::BadDigest);
+        return Err(bad_digest(digest));
     }
     let (tag, digest) = (tag.map(str::to_owned), digest.map(str::to_owned));
     Ok(match (tag, digest) {
@@ -137,11 +139,21 @@ fn is_digest(digest: &str) -> bool {
     hexadecimal && algorithm.split(['-', '_', '+', '.']).all(word)
 }
 
-/// Returns whether the algorithm is a registered one and the hash has its length.
+/// Returns what is wrong with a digest.
+fn bad_digest(digest: Option<&str>) -> ReferenceError {
+    match digest {
+        Some(digest) if is_known(&digest.to_ascii_lowercase()) => ReferenceError::DigestUpperCase,
+        _ => ReferenceError::BadDigest,
+    }
+}
+
+/// Returns whether the algorithm is a registered one and the hash has its length, in the lower case that
+/// it is written in (opencontainers/go-digest, `Validate`).
 fn is_known(digest: &str) -> bool {
     let lengths = [("sha256:", 64), ("sha384:", 96), ("sha512:", 128)];
     lengths.iter().any(|(algorithm, length)| {
-        digest.strip_prefix(algorithm).is_some_and(|hash| hash.len() == *length)
+        let hash = digest.strip_prefix(algorithm).filter(|hash| hash.len() == *length);
+        hash.is_some_and(|hash| !hash.bytes().any(|byte| byte.is_ascii_uppercase()))
     })
 }
 
@@ -251,6 +263,19 @@ mod tests {
     fn a_capital_makes_a_host() {
         assert_eq!(read("Team/app").unwrap().registry(), "Team");
         assert_eq!(read("team/App"), Err(ReferenceError::UpperCase));
+    }
+
+    /// The crate takes capital letters in a digest. Go does not.
+    #[test]
+    fn a_digest_is_lower_case() {
+        for digest in
+            ["sha256:".to_owned() + &"A0".repeat(32), "SHA256:".to_owned() + &"a0".repeat(32)]
+        {
+            let read = read(&format!("a.example/app@{digest}"));
+            assert_eq!(read, Err(ReferenceError::DigestUpperCase), "{digest}");
+        }
+        let short = format!("a.example/app@sha256:{}", "A0".repeat(20));
+        assert_eq!(read(&short), Err(ReferenceError::BadDigest));
     }
 
     /// The crate accepts letters of any script in a tag. Go and registries do not.

@@ -204,7 +204,12 @@ impl RegistryOrImage {
             });
         }
         let reference = rules::read_reference(text).map_err(|reason| {
-            let lower = text.to_lowercase();
+            let lower = match text.split_once('@') {
+                Some((name, digest)) if reason == ReferenceError::DigestUpperCase => {
+                    format!("{name}@{}", digest.to_lowercase())
+                }
+                _ => text.to_lowercase(),
+            };
             invalid(reason, (lower != text).then_some(lower.as_str()))
         })?;
         let host = Host::registry(reference.registry(), plain_http);
