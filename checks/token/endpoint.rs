@@ -14,7 +14,7 @@ use crate::{
         Cx, Host, HostPurpose, Image, NoFact, Secret, StepResult,
         net::{Challenge, Fault, MAX_REDIRECTS, Reply, Request, redirect, userinfo},
         rules::{
-            Malformed,
+            GoUrl, Malformed,
             go_json::{self, DecodeError, Shape},
         },
     },
@@ -75,8 +75,10 @@ pub(super) async fn token(cx: &Cx, asker: &Asker<'_>, wanted: &Challenge) -> Ste
 async fn issued(server: &Server, reply: Reply, shape: &Shape) -> StepResult<Issued> {
     let status = reply.status;
     let request = reply.request.clone();
-    // containerd decodes a redirect that leads nowhere, too.
-    if !(200..400).contains(&status) {
+    // containerd decodes a redirect without a location, too. One that Go does not follow fails.
+    let leads = reply.headers.get("location").is_some_and(|location| !location.is_empty());
+    let is_followed = matches!(status, 301 | 302 | 303 | 307 | 308) && leads;
+    if !(200..400).contains(&status) || is_followed {
         let refusal = Refusal::read_unexplained(reply).await?;
         return match status {
             // A refusal is HTTP 401, with or without a body. The servers of docker-registry use 400
@@ -134,11 +136,9 @@ pub fn token_in(body: &[u8], shape: &Shape) -> Result<Secret, String> {
 /// The token server, and the parameters of a request to it.
 struct Server {
     host: Host,
-    path: String,
+    url: GoUrl,
     /// What the realm's own user and password make of `Authorization`.
     signed: Option<Secret>,
-    /// The parameters in the query of the realm, which stay in the URL.
-    query: Vec<(String, String)>,
     /// The service and the scopes.
     ask: Vec<(String, String)>,
 }
@@ -146,7 +146,7 @@ struct Server {
 impl Server {
     async fn read(cx: &Cx, asker: &Asker<'_>, wanted: &Challenge) -> StepResult<Self> {
         let client = asker.client;
-        let Realm { host, url, path } = Realm::read(client, wanted)?;
+        let Realm { host, url } = Realm::read(client, wanted)?;
         let signed = userinfo(&url);
         let is_unencrypted = host.plain && !client.host.plain && !host.is_local();
         // An anonymous request contains nothing to protect.
@@ -154,7 +154,6 @@ impl Server {
             client.can_be_asked(cx, &host).await?;
             return Err(Realm::not_safe(client, &url));
         }
-        let query = url.query_pairs().into_owned().collect();
         let service = wanted.param("service").map(|service| ("service".into(), service.into()));
         let mut ask: Vec<(String, String)> = service.into_iter().collect();
         // containerd requests the scope that it needs and also those that the challenge names.
@@ -165,7 +164,7 @@ impl Server {
         scopes.sort();
         scopes.dedup();
         ask.extend(scopes.into_iter().map(|scope| ("scope".into(), scope)));
-        Ok(Self { host, path, signed, query, ask })
+        Ok(Self { host, url, signed, ask })
     }
 
     async fn get(
@@ -174,7 +173,7 @@ impl Server {
         asker: &Asker<'_>,
         authorization: Option<Secret>,
     ) -> StepResult<Reply> {
-        let target = self.target(self.query.iter().chain(&self.ask));
+        let target = self.target();
         let authorization = authorization.or_else(|| self.signed.clone());
         let request = Request { authorization, ..Request::new(Method::GET, target) };
         let reply = asker.client.follow(cx, &self.host, &request, HostPurpose::Other).await?;
@@ -196,14 +195,13 @@ impl Server {
         asker.client.past_firewall(cx, request, reply).await
     }
 
-    fn target<'p>(&self, parameters: impl Iterator<Item = &'p (String, String)>) -> String {
+    /// Returns what is requested with GET: the parameters are added to those of the realm.
+    fn target(&self) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
-        parameters.for_each(|(name, value)| {
-            query.append_pair(name, value);
-        });
+        query.extend_pairs(self.url.parameters().iter().chain(&self.ask));
         match query.finish().as_str() {
-            "" => self.path.clone(),
-            query => format!("{}?{query}", self.path),
+            "" => self.url.path().to_owned(),
+            query => format!("{}?{query}", self.url.path()),
         }
     }
 
@@ -219,7 +217,7 @@ impl Server {
             body.append_pair("scope", &scopes.join(" "));
         }
         let form = Some(Secret::new(body.finish()));
-        let target = self.target(self.query.iter());
+        let target = self.url.target();
         let authorization = self.signed.clone();
         let mut request = Request { authorization, form, ..Request::new(Method::POST, target) };
         let asked = request.said_to(&self.host);

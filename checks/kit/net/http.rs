@@ -306,7 +306,8 @@ impl Connection {
             let body = form.map(|form| Bytes::copy_from_slice(form.expose().as_bytes()));
             Ok((built, Full::new(body.unwrap_or_default())))
         };
-        let unbuilt = |error: hyper::http::Error| Fault::Other(error.to_string());
+        // All but the URL is ours, or was read as a header.
+        let unbuilt = |_: hyper::http::Error| Fault::Unsendable;
         let response = match &mut sender.to {
             Version::One(one) => {
                 let proxy = self.route.proxy().filter(|_| self.host.plain);

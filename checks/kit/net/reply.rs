@@ -14,7 +14,10 @@ use super::{
     BODY_WAIT, Fault,
     encoding::{Decoding, OddEncoding},
 };
-use crate::kit::target::Host;
+use crate::kit::{
+    rules::{GoUrl, request_url},
+    target::Host,
+};
 
 /// The headers that are kept as evidence. None of them is meant to hold a secret; if a server
 /// echoes one of ours, it is redacted.
@@ -135,8 +138,8 @@ impl Reply {
             .filter_map(|name| Some(((*name).replace('-', "_"), json!(self.header(name)?))));
         let mut kept: Map<_, _> = kept.collect();
         // A redirect's URL may contain a signature, so only its host is kept.
-        let location = self.header("location").and_then(|url| url::Url::parse(url).ok());
-        let host = location.as_ref().and_then(url::Url::host_str);
+        let location = self.header("location").and_then(|url| request_url(url).ok());
+        let host = location.as_ref().map(GoUrl::host);
         kept.extend(host.map(|host| ("redirected_to".to_owned(), json!(host))));
         kept
     }

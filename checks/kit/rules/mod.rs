@@ -30,7 +30,7 @@ pub use environment::{SystemdSection, environ, environment_file};
 pub use fields::Fields;
 pub use flags::KubeletFlags;
 pub use go_build::GoBuild;
-pub use go_url::{request_path, request_url};
+pub use go_url::{GoUrl, request_url};
 pub use guid::is_guid;
 pub use malformed::{Malformed, Unusable};
 pub use name::is_object_name;
