@@ -94,6 +94,7 @@ async fn issued(server: &Server, reply: Reply, shape: &Shape) -> StepResult<Issu
     };
     let body = reply.read_beginning(MAX_TOKEN_BYTES).await.map_err(|fault| match fault {
         Fault::TimedOut => RegistryClient::unfinished(&server.host, &request),
+        fault if fault.is_ours() => RegistryClient::not_replayed(&server.host, &request, fault),
         fault => no_token(fault.to_string()),
     })?;
     token_in(&body, shape).map(Issued::Token).map_err(no_token)

@@ -141,6 +141,8 @@ impl From<&io::Error> for Fault {
             Kind::ConnectionRefused => Fault::Refused,
             Kind::ConnectionReset | Kind::BrokenPipe => Fault::Reset,
             Kind::ConnectionAborted | Kind::UnexpectedEof => Fault::ClosedByPeer,
+            // What hyper says of chunks that are none.
+            Kind::InvalidInput => Fault::NotHttp,
             Kind::NetworkUnreachable | Kind::HostUnreachable | Kind::AddrNotAvailable => {
                 Fault::NoRoute
             }

@@ -110,8 +110,8 @@ impl Reply {
         timeout(BODY_WAIT, reading).await.unwrap_or(Err(Fault::TimedOut))
     }
 
-    /// Reads the whole body, of which `due` bytes are known to belong to it: if they are there, it does
-    /// not matter how the connection ends.
+    /// Reads the whole body, of which `due` bytes are known to belong to it: if they are there, the
+    /// connection may end early.
     pub async fn read_due(mut self, limit: usize, due: Option<usize>) -> Result<Vec<u8>, Fault> {
         let reading = async {
             let mut whole = vec![];
@@ -122,9 +122,7 @@ impl Reply {
                     }
                     Ok(Some(piece)) => whole.extend_from_slice(&piece),
                     Ok(None) => return Ok(whole),
-                    Err(fault) if due == Some(whole.len()) && fault != Fault::TimedOut => {
-                        return Ok(whole);
-                    }
+                    Err(Fault::ClosedByPeer) if due == Some(whole.len()) => return Ok(whole),
                     Err(fault) => return Err(fault),
                 }
             }
