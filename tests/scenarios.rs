@@ -117,6 +117,7 @@ fn every_code_is_brought_about() {
         include_str!("unsupported_keys.rs"),
         include_str!("unusual_images.rs"),
         include_str!("wire.rs"),
+        include_str!("wire_http.rs"),
         include_str!("wire_images.rs"),
     ]
     .concat();

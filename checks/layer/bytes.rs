@@ -86,7 +86,7 @@ impl<'a> BlobReader<'a> {
                     return Err(self.cut(Fault::ClosedByPeer));
                 }
                 Ok(None) => break,
-                Err(Fault::ClosedByPeer | Fault::Reset) => return Ok(false),
+                Err(Fault::ClosedByPeer) => return Ok(false),
                 Err(fault) => return Err(self.cut(fault)),
             };
             let known = usize::try_from(self.skip).unwrap_or(usize::MAX).min(piece.len());
@@ -111,9 +111,10 @@ impl<'a> BlobReader<'a> {
             if self.taken.bytes == due {
                 match reply.piece().await {
                     Ok(Some(_)) => self.taken.bytes += 1,
-                    Err(Fault::TimedOut) => return Err(self.cut(Fault::TimedOut)),
-                    // The blob is complete, so it does not matter how the connection ends.
-                    Ok(None) | Err(_) => break,
+                    // There is nothing to resume behind the end of the blob.
+                    Ok(None) | Err(Fault::ClosedByPeer) => break,
+                    // containerd reads on to the end of the body, and fails there.
+                    Err(fault) => return Err(self.cut(fault)),
                 }
             }
             if self.taken.bytes > due {

@@ -3,10 +3,9 @@
 
 use std::io::{self, Write};
 
-use flate2::write::MultiGzDecoder;
 use zstd::stream::write::Decoder;
 
-use crate::kit::rules::Hasher;
+use crate::kit::rules::{Gunzip, Hasher};
 
 /// The base-two logarithm of the largest zstd window that is decompressed: 64 MiB.
 const MAX_WINDOW_LOG: u32 = 26;
@@ -42,7 +41,7 @@ enum State {
     /// The first bytes, until there are enough of them.
     Beginning(Vec<u8>),
     Plain(Box<Sink>),
-    Gzip(Box<MultiGzDecoder<Sink>>),
+    Gzip(Box<Gunzip<Sink>>),
     Zstd(Box<Decoder<'static, Sink>>),
     Ended(Unpacked),
 }
@@ -129,7 +128,7 @@ impl Unpacker {
         let first = std::mem::take(first);
         let sink = Sink { hasher: Hasher::like("sha256:"), left: self.limit };
         self.state = if self.may_be_compressed && first.starts_with(&[0x1f, 0x8b, 8]) {
-            State::Gzip(Box::new(MultiGzDecoder::new(sink)))
+            State::Gzip(Box::new(Gunzip::new(sink)))
         } else if self.may_be_compressed && is_zstd(&first) {
             let decoder = Decoder::new(sink).and_then(|mut decoder| {
                 decoder.window_log_max(MAX_WINDOW_LOG)?;

@@ -4,11 +4,7 @@ use hyper::Method;
 
 use super::problem::Problem;
 use crate::{
-    kit::{
-        Cx, Host, HostPurpose, StepResult,
-        net::Request,
-        rules::{request_path, request_url},
-    },
+    kit::{Cx, Host, HostPurpose, StepResult, net::Request, rules::request_url},
     registry::{Refusal, RegistryClient},
     token::{Answer, BlobResponse, Session},
 };
@@ -73,10 +69,8 @@ impl Blob {
     ) -> StepResult<Option<BlobResponse>> {
         // It leaves out what Go does not parse, and every other scheme.
         let Ok(parsed) = request_url(url) else { return Ok(None) };
-        let Some(host) = Host::of(&parsed, HostPurpose::Data) else { return Ok(None) };
-        let query = parsed.query().map(|query| format!("?{query}")).unwrap_or_default();
-        let path = request_path(url).unwrap_or_else(|| parsed.path().to_owned());
-        let request = Request::new(Method::GET, path + &query);
+        let Some(host) = Host::requested(&parsed, HostPurpose::Data) else { return Ok(None) };
+        let request = Request::new(Method::GET, parsed.target());
         let request = Request { from, is_content: true, ..request };
         let client = session.client();
         let ask = async || client.follow(cx, &host, &request, HostPurpose::Data).await;

@@ -17,8 +17,9 @@ use crate::{
     token::{Answer, Session},
 };
 
-/// The longest manifest that a registry accepts, and that is read.
-const MAX_MANIFEST_BYTES: usize = 4 * 1024 * 1024;
+/// The longest manifest that containerd takes by its tag (core/remotes/docker/resolver.go,
+/// `MaxManifestSize`), and that is read here.
+pub(super) const MAX_MANIFEST_BYTES: usize = 4 * 1048 * 1048;
 
 /// What is known of a manifest before it is fetched by its digest.
 #[derive(Clone, Copy, Debug, Default)]
@@ -71,6 +72,13 @@ pub(super) async fn read(
     let bytes =
         reply.read_due(MAX_MANIFEST_BYTES, known.size).await.map_err(|fault| match fault {
             Fault::TimedOut => RegistryClient::unfinished(&session.client().host, &request),
+            // What an index names may be longer. containerd never takes more than was announced, nor more
+            // than that by a tag, whether it ends or not.
+            Fault::TooLong
+                if is_digest && known.size.is_none_or(|size| size > MAX_MANIFEST_BYTES) =>
+            {
+                RegistryClient::not_replayed(&session.client().host, &request, Fault::TooLong)
+            }
             fault => Problem::Unreadable { request, fault }.into(),
         })?;
     let wanted = is_digest.then(|| reference.to_owned());

@@ -362,6 +362,11 @@ impl RegistryClient {
         Problem::RedirectLoop { host: host.to_string(), request, hops: MAX_REDIRECTS }.into()
     }
 
+    /// Returns that a response is beyond what this program handles.
+    pub(crate) fn not_replayed(host: &Host, request: &str, fault: Fault) -> NoFact {
+        no_answer(host, request.to_owned(), fault)
+    }
+
     /// Returns that a host did not finish its response in time.
     pub(crate) fn unfinished(host: &Host, request: &str) -> NoFact {
         silent(host, request.to_owned(), BODY_WAIT)

@@ -22,6 +22,7 @@ use crate::{
     kit::{
         Cx, Host, Image, NoFact, RegistryOrImage, StepResult,
         net::{self, Connected, Reply, Request, challenges, hides_bearer},
+        rules::request_url,
     },
     tls::Secured,
 };
@@ -138,7 +139,7 @@ pub async fn challenge(
         AuthScheme::Bearer(challenge) => challenge.param("realm").map(str::to_owned),
         _ => None,
     };
-    let realm = realm.and_then(|realm| url::Url::parse(&realm).ok()?.host_str().map(str::to_owned));
+    let realm = realm.and_then(|realm| Some(request_url(&realm).ok()?.host().to_owned()));
     let (image, asked_by) = (asked.image.clone(), reply.host);
     Ok(RegistryChallenge { client, asked_by, image, auth_scheme, realm, dated, status })
 }

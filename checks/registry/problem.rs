@@ -170,6 +170,15 @@ pub enum Problem {
         /// How the request failed.
         fault: Fault,
     },
+    /// A request or its response is beyond what this program handles: could not tell.
+    NotReplayed {
+        /// The host that was asked.
+        host: String,
+        /// The request's method and path.
+        request: String,
+        /// What it does not handle.
+        fault: Fault,
+    },
     /// The content has an encoding that container runtimes do not decompress.
     Encoded {
         /// The host that sent the response.

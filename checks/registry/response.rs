@@ -14,6 +14,9 @@ use crate::kit::{
 /// Returns that a host sent no response.
 pub(super) fn no_answer(host: &Host, request: String, fault: Fault) -> NoFact {
     let name = host.to_string();
+    if fault.is_ours() {
+        return NoFact::could_not_tell(Problem::NotReplayed { host: name, request, fault });
+    }
     if let Fault::Alert(alert) = fault {
         return Problem::EndedByAlert { host: name, alert }.into();
     }

@@ -14,7 +14,7 @@ use crate::{
         Cx, Host, HostPurpose, Image, NoFact, Secret, StepResult,
         net::{Challenge, Fault, MAX_REDIRECTS, Reply, Request, redirect, userinfo},
         rules::{
-            Malformed,
+            GoUrl, Malformed,
             go_json::{self, DecodeError, Shape},
         },
     },
@@ -75,8 +75,10 @@ pub(super) async fn token(cx: &Cx, asker: &Asker<'_>, wanted: &Challenge) -> Ste
 async fn issued(server: &Server, reply: Reply, shape: &Shape) -> StepResult<Issued> {
     let status = reply.status;
     let request = reply.request.clone();
-    // containerd decodes a redirect that leads nowhere, too.
-    if !(200..400).contains(&status) {
+    // containerd decodes a redirect without a location, too. One that Go does not follow fails.
+    let leads = reply.headers.get("location").is_some_and(|location| !location.is_empty());
+    let is_followed = matches!(status, 301 | 302 | 303 | 307 | 308) && leads;
+    if !(200..400).contains(&status) || is_followed {
         let refusal = Refusal::read_unexplained(reply).await?;
         return match status {
             // A refusal is HTTP 401, with or without a body. The servers of docker-registry use 400
@@ -90,6 +92,7 @@ async fn issued(server: &Server, reply: Reply, shape: &Shape) -> StepResult<Issu
     let no_token = |said: String| server.without_token(status, said);
     let body = reply.read_beginning(MAX_TOKEN_BYTES).await.map_err(|fault| match fault {
         Fault::TimedOut => RegistryClient::unfinished(&server.host, &request),
+        fault if fault.is_ours() => RegistryClient::not_replayed(&server.host, &request, fault),
         fault => no_token(fault.to_string()),
     })?;
     token_in(&body, shape).map(Issued::Token).map_err(no_token)
@@ -132,11 +135,9 @@ pub fn token_in(body: &[u8], shape: &Shape) -> Result<Secret, String> {
 /// The token server, and the parameters of a request to it.
 struct Server {
     host: Host,
-    path: String,
+    url: GoUrl,
     /// What the realm's own user and password make of `Authorization`.
     signed: Option<Secret>,
-    /// The parameters in the query of the realm, which stay in the URL.
-    query: Vec<(String, String)>,
     /// The service and the scopes.
     ask: Vec<(String, String)>,
 }
@@ -144,7 +145,7 @@ struct Server {
 impl Server {
     async fn read(cx: &Cx, asker: &Asker<'_>, wanted: &Challenge) -> StepResult<Self> {
         let client = asker.client;
-        let Realm { host, url, path } = Realm::read(client, wanted)?;
+        let Realm { host, url } = Realm::read(client, wanted)?;
         let signed = userinfo(&url);
         let is_unencrypted = host.plain && !client.host.plain && !host.is_local();
         // An anonymous request contains nothing to protect.
@@ -152,7 +153,6 @@ impl Server {
             client.can_be_asked(cx, &host).await?;
             return Err(Realm::not_safe(client, &url));
         }
-        let query = url.query_pairs().into_owned().collect();
         let service = wanted.param("service").map(|service| ("service".into(), service.into()));
         let mut ask: Vec<(String, String)> = service.into_iter().collect();
         // containerd requests the scope that it needs and also those that the challenge names.
@@ -163,7 +163,7 @@ impl Server {
         scopes.sort();
         scopes.dedup();
         ask.extend(scopes.into_iter().map(|scope| ("scope".into(), scope)));
-        Ok(Self { host, path, signed, query, ask })
+        Ok(Self { host, url, signed, ask })
     }
 
     async fn get(
@@ -172,7 +172,7 @@ impl Server {
         asker: &Asker<'_>,
         authorization: Option<Secret>,
     ) -> StepResult<Reply> {
-        let target = self.target(self.query.iter().chain(&self.ask));
+        let target = self.target();
         let authorization = authorization.or_else(|| self.signed.clone());
         let request = Request { authorization, ..Request::new(Method::GET, target) };
         let reply = asker.client.follow(cx, &self.host, &request, HostPurpose::Other).await?;
@@ -197,26 +197,25 @@ impl Server {
     /// Returns the problem that a response contains no token, with what it takes to ask again.
     fn without_token(&self, status: u16, said: String) -> NoFact {
         let scheme = if self.host.plain { "http" } else { "https" };
-        let url = format!("{scheme}://{}{}", self.host, self.path);
+        let url = format!("{scheme}://{}{}", self.host, self.url.path());
         let pairs = self.ask.iter().map(|(name, value)| format!("{name}={value}"));
         Problem::NoToken {
             host: self.host.to_string(),
             status,
             said,
-            realm: Some(url).filter(|_| self.query.is_empty()),
+            realm: Some(url).filter(|_| self.url.parameters().is_empty()),
             parameters: pairs.flat_map(|pair| ["--data-urlencode".to_owned(), pair]).collect(),
         }
         .into()
     }
 
-    fn target<'p>(&self, parameters: impl Iterator<Item = &'p (String, String)>) -> String {
+    /// Returns what is requested with GET: the parameters are added to those of the realm.
+    fn target(&self) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
-        parameters.for_each(|(name, value)| {
-            query.append_pair(name, value);
-        });
+        query.extend_pairs(self.url.parameters().iter().chain(&self.ask));
         match query.finish().as_str() {
-            "" => self.path.clone(),
-            query => format!("{}?{query}", self.path),
+            "" => self.url.path().to_owned(),
+            query => format!("{}?{query}", self.url.path()),
         }
     }
 
@@ -232,7 +231,7 @@ impl Server {
             body.append_pair("scope", &scopes.join(" "));
         }
         let form = Some(Secret::new(body.finish()));
-        let target = self.target(self.query.iter());
+        let target = self.url.target();
         let authorization = self.signed.clone();
         let mut request = Request { authorization, form, ..Request::new(Method::POST, target) };
         let asked = request.said_to(&self.host);

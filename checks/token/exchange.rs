@@ -230,6 +230,9 @@ impl Exchange {
         match reply.read(MAX_TOKEN_BYTES).await {
             Ok(body) => refresh_token(&body).map_err(ExchangeError::Unexpected),
             Err(Fault::TimedOut) => Err(RegistryClient::unfinished(&self.host, &request).into()),
+            Err(fault) if fault.is_ours() => {
+                Err(RegistryClient::not_replayed(&self.host, &request, fault).into())
+            }
             Err(fault) => Err(ExchangeError::Unexpected(fault.to_string())),
         }
     }

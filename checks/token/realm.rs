@@ -1,13 +1,11 @@
 //! The realm of a challenge: the URL at which tokens are issued.
 
-use url::Url;
-
 use super::problem::Problem;
 use crate::{
     kit::{
         Host, HostPurpose, NoFact, StepResult,
         net::Challenge,
-        rules::{request_path, request_url},
+        rules::{GoUrl, request_url},
     },
     registry::RegistryClient,
 };
@@ -16,9 +14,7 @@ use crate::{
 pub(super) struct Realm {
     /// The host of the URL, or the registry's own `Host` if it is the registry.
     pub(super) host: Host,
-    pub(super) url: Url,
-    /// Its path as Go requests it.
-    pub(super) path: String,
+    pub(super) url: GoUrl,
 }
 
 impl Realm {
@@ -31,13 +27,12 @@ impl Realm {
             let realm = (!realm.is_empty()).then(|| realm.to_owned());
             Problem::RealmUnusable { host: client.host.to_string(), realm, said }
         })?;
-        let host = Host::of(&url, HostPurpose::Other);
+        let host = Host::requested(&url, HostPurpose::Other);
         let mut host = host.ok_or_else(|| Self::not_safe(client, &url))?;
         if host.is_same_server(&client.host) {
             host = client.host.clone();
         }
-        let path = request_path(realm).unwrap_or_else(|| url.path().to_owned());
-        Ok(Self { host, url, path })
+        Ok(Self { host, url })
     }
 
     /// Reports that nothing of value is sent to a host that the realm redirects to.
@@ -48,10 +43,10 @@ impl Realm {
     }
 
     /// Reports that nothing of value is sent to the realm.
-    pub(super) fn not_safe(client: &RegistryClient, url: &Url) -> NoFact {
+    pub(super) fn not_safe(client: &RegistryClient, url: &GoUrl) -> NoFact {
         // Only the scheme and the host are printed. The registry sets the rest, which may contain
         // anything.
-        let realm = format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default());
+        let realm = format!("{}://{}", url.scheme(), url.host());
         NoFact::could_not_tell(Problem::RealmNotSafe { host: client.host.to_string(), realm })
     }
 }

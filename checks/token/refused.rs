@@ -18,6 +18,7 @@ use crate::{
     kit::{
         Cx, NoFact,
         net::{Reply, Request, challenges},
+        rules::request_url,
         target::Who,
     },
     registry::{AuthScheme, Refusal},
@@ -51,8 +52,7 @@ impl Session {
                 AuthScheme::Bearer(wanted) => wanted.param("realm").unwrap_or_default(),
                 _ => "",
             };
-            let realm =
-                url::Url::parse(realm).ok().and_then(|url| Some(url.host_str()?.to_owned()));
+            let realm = request_url(realm).ok().map(|url| url.host().to_owned());
             let host = self.client.host.to_string();
             return Problem::IssuedTokenRejected {
                 realm: realm.unwrap_or_else(|| host.clone()),

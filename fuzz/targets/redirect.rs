@@ -10,13 +10,13 @@ use libfuzzer_sys::fuzz_target;
 
 const OURS: &str = "Bearer canary-canary";
 
-fuzz_target!(|location: &str| {
+fuzz_target!(|location: &[u8]| {
     // Known secrets are stored per thread.
     let done = std::thread::scope(|scope| scope.spawn(|| follow(location)).join());
     done.expect("what panics has ended the program already");
 });
 
-fn follow(location: &str) {
+fn follow(location: &[u8]) {
     let name = "registry.example".to_owned();
     let from = Host { name, port: 443, plain: false, purpose: HostPurpose::Registry };
     let request = Request::new(Method::GET, "/v2/team/app/blobs/sha256:0?x=y");
@@ -24,7 +24,7 @@ fn follow(location: &str) {
     let Some((next, to)) = redirected(&from, &request, location, HostPurpose::Data) else { return };
     assert_eq!(to.redirects, 1);
     assert!(
-        to.target.starts_with('/') && !to.target.contains(['\r', '\n', ' ']),
+        to.target.starts_with('/') && !to.target.contains(['\r', '\n']),
         "{:?}",
         to.target
     );

@@ -1,7 +1,7 @@
 //! What no scenario produces.
 
 /// The codes that no lab world can produce, and the tests that do.
-pub const ELSEWHERE: [&str; 34] = [
+pub const ELSEWHERE: [&str; 35] = [
     "arm/sign-in-refused", // tests/identity.rs
     "arm/token-refused",
     "identity/auth-file-unreadable", // tests/cli.rs
@@ -25,6 +25,7 @@ pub const ELSEWHERE: [&str; 34] = [
     "manifest/index-in-index", // tests/unusual_images.rs, tests/hostile_servers.rs
     "registry/data-host-no-answer",
     "registry/sign-in-elsewhere",
+    "registry/not-replayed", // tests/wire_http.rs
     "tls/incompatible",
     "token/credentials-do-not-fit",
     "run/interrupted", // tests/cli.rs

@@ -3,12 +3,12 @@
 
 use std::io::{self, Write};
 
-use flate2::{Decompress, FlushDecompress, Status, write::MultiGzDecoder};
+use flate2::{Decompress, FlushDecompress, Status};
 use hyper::{HeaderMap, body::Bytes, header::CONTENT_ENCODING};
-use zstd::stream::write::Decoder;
+use zstd::stream::{raw::Decoder, zio::Writer};
 
 use super::Fault;
-use crate::kit::rules::{Puller, since};
+use crate::kit::rules::{Gunzip, Puller, since};
 
 /// What containerd accepts when it fetches content (core/remotes/docker/fetcher.go, `open`).
 const CONTENT: &str = "zstd;q=1.0, gzip;q=0.8, deflate;q=0.5";
@@ -52,8 +52,8 @@ pub enum OddEncoding {
 pub(super) struct Decoding(Vec<Stage>);
 
 enum Stage {
-    Gzip(Box<MultiGzDecoder<Vec<u8>>>),
-    Zstd(Box<Decoder<'static, Vec<u8>>>),
+    Gzip(Box<Gunzip<Vec<u8>>>),
+    Zstd(Box<Writer<Vec<u8>, Decoder<'static>>>),
     Deflate { inflate: Box<Decompress>, is_over: bool },
 }
 
@@ -71,7 +71,10 @@ impl Decoding {
         for name in named.split([' ', '\t', ',']).filter(|name| !name.is_empty()).rev() {
             stages.push(match name.to_ascii_lowercase().as_str() {
                 "gzip" => Stage::gzip(),
-                "zstd" => Stage::Zstd(Box::new(Decoder::new(vec![]).map_err(|e| e.to_string())?)),
+                "zstd" => {
+                    let decoder = Decoder::new().map_err(|error| error.to_string())?;
+                    Stage::Zstd(Box::new(Writer::new(vec![], decoder)))
+                }
                 "deflate" => {
                     let inflate = Box::new(Decompress::new(false));
                     Stage::Deflate { inflate, is_over: false }
@@ -134,7 +137,7 @@ impl Decoding {
 
 impl Stage {
     fn gzip() -> Self {
-        Stage::Gzip(Box::new(MultiGzDecoder::new(vec![])))
+        Stage::Gzip(Box::new(Gunzip::new(vec![])))
     }
 
     fn write(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
@@ -145,7 +148,8 @@ impl Stage {
             }
             Stage::Zstd(decoder) => {
                 decoder.write_all(bytes)?;
-                out.append(decoder.get_mut());
+                decoder.flush()?;
+                out.append(decoder.writer_mut());
             }
             Stage::Deflate { inflate, is_over } => {
                 let mut rest = bytes;
@@ -168,13 +172,10 @@ impl Stage {
 
     fn end(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
         match self {
-            Stage::Gzip(decoder) => {
-                decoder.try_finish()?;
-                out.append(decoder.get_mut());
-            }
+            Stage::Gzip(decoder) => decoder.ends()?,
             Stage::Zstd(decoder) => {
-                decoder.flush()?;
-                out.append(decoder.get_mut());
+                decoder.finish()?;
+                out.append(decoder.writer_mut());
             }
             Stage::Deflate { is_over: false, .. } => {
                 return Err(io::ErrorKind::UnexpectedEof.into());
@@ -185,8 +186,13 @@ impl Stage {
     }
 }
 
+/// Returns the fault of a body that does not decompress. One that ends early is resumed, as one whose
+/// connection ends (core/remotes/docker/httpreadseeker.go).
 fn failed(error: &io::Error) -> Fault {
-    Fault::Other(error.to_string())
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => Fault::ClosedByPeer,
+        _ => Fault::Other(error.to_string()),
+    }
 }
 
 #[cfg(test)]
@@ -233,9 +239,10 @@ mod tests {
             ("zstd,gzip", &twice),
         ] {
             assert_eq!(decoded(encoding, bytes).unwrap(), plain, "{encoding}");
-            assert!(decoded(encoding, &bytes[..bytes.len() / 2]) != Ok(plain.clone()));
+            let half = decoded(encoding, &bytes[..bytes.len() / 2]);
+            assert_eq!(half, Err(Fault::ClosedByPeer), "{encoding}");
         }
-        assert!(decoded("gzip", &plain).is_err());
+        assert!(matches!(decoded("gzip", &plain), Err(Fault::Other(_))));
         assert!(decoding("identity").unwrap().is_none() && decoding("").unwrap().is_none());
         assert!(decoding("br").is_err() && decoding("x-gzip").is_err());
     }

@@ -6,6 +6,9 @@ use rustls::AlertDescription;
 use serde::{Serialize, Serializer};
 use strum::VariantNames;
 
+/// What hyper says of more headers than it was told to read.
+const TOO_LARGE: &str = "message head is too large";
+
 /// How a connection failed. Its text is an evidence word that `evidence.toml` translates, or text
 /// from elsewhere.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,10 +25,14 @@ pub enum Fault {
     NoRoute,
     /// The other end does not speak TLS.
     NotTls,
-    /// The other end does not speak HTTP, or sends more headers than can be read.
+    /// The other end does not speak HTTP.
     NotHttp,
     /// The content is longer than the limit.
     TooLong,
+    /// There are more headers than this program reads.
+    HeadTooLong,
+    /// The URL holds what this program cannot send as it is written, and Go can.
+    Unsendable,
     /// The certificate is not trusted.
     Certificate,
     /// This machine's trust store cannot be read.
@@ -58,6 +65,10 @@ impl Fault {
             if let Some(hyper) = error.downcast_ref::<hyper::Error>() {
                 http = true;
                 if hyper.is_parse() {
+                    // hyper tells servers alone which error of parsing this is.
+                    if hyper.to_string() == TOO_LARGE {
+                        return Fault::HeadTooLong;
+                    }
                     return Fault::NotHttp;
                 }
                 if hyper.is_incomplete_message() || hyper.is_canceled() || hyper.is_closed() {
@@ -83,11 +94,18 @@ impl Fault {
         "not-tls",
         "not-http",
         "too-long",
+        "head-too-long",
+        "url-not-sendable",
         "certificate-not-trusted",
         "trust-store-unreadable",
         "not-dns",
         "no-address",
     ];
+
+    /// Returns whether it is a limit of this program, and says nothing about a container runtime.
+    pub fn is_ours(&self) -> bool {
+        matches!(self, Fault::TooLong | Fault::HeadTooLong | Fault::Unsendable)
+    }
 
     /// The word.
     pub fn word(&self) -> &str {
@@ -100,6 +118,8 @@ impl Fault {
             Fault::NotTls => "not-tls",
             Fault::NotHttp => "not-http",
             Fault::TooLong => "too-long",
+            Fault::HeadTooLong => "head-too-long",
+            Fault::Unsendable => "url-not-sendable",
             Fault::Certificate => "certificate-not-trusted",
             Fault::NoTrustStore => "trust-store-unreadable",
             Fault::NotDns => "not-dns",
@@ -121,6 +141,8 @@ impl From<&io::Error> for Fault {
             Kind::ConnectionRefused => Fault::Refused,
             Kind::ConnectionReset | Kind::BrokenPipe => Fault::Reset,
             Kind::ConnectionAborted | Kind::UnexpectedEof => Fault::ClosedByPeer,
+            // What hyper says of chunks that are none.
+            Kind::InvalidInput => Fault::NotHttp,
             Kind::NetworkUnreachable | Kind::HostUnreachable | Kind::AddrNotAvailable => {
                 Fault::NoRoute
             }
@@ -206,8 +228,8 @@ mod tests {
     #[test]
     fn the_words_are_those_of_the_faults() {
         use Fault::{
-            Certificate, ClosedByPeer, NoAddress, NoRoute, NoTrustStore, NotDns, NotHttp, NotTls,
-            Refused, Reset, TimedOut, TooLong,
+            Certificate, ClosedByPeer, HeadTooLong, NoAddress, NoRoute, NoTrustStore, NotDns,
+            NotHttp, NotTls, Refused, Reset, TimedOut, TooLong, Unsendable,
         };
         let all = [
             TimedOut,
@@ -218,6 +240,8 @@ mod tests {
             NotTls,
             NotHttp,
             TooLong,
+            HeadTooLong,
+            Unsendable,
             Certificate,
             NoTrustStore,
             NotDns,

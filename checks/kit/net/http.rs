@@ -26,7 +26,7 @@ use super::{
     Fault, Reply, Route, Stream,
     chunked_reader::ChunkedReader,
     encoding::{Accepts, Decoding},
-    http1::{MAX_HEAD_BYTES, as_go_reads},
+    http1::{MAX_HEAD_BYTES, as_go_reads, is_refused},
     response_wait,
     signed_in::{Origin, SignedIn},
     tcp::Io,
@@ -306,7 +306,8 @@ impl Connection {
             let body = form.map(|form| Bytes::copy_from_slice(form.expose().as_bytes()));
             Ok((built, Full::new(body.unwrap_or_default())))
         };
-        let unbuilt = |error: hyper::http::Error| Fault::Other(error.to_string());
+        // All but the URL is ours, or was read as a header.
+        let unbuilt = |_: hyper::http::Error| Fault::Unsendable;
         let response = match &mut sender.to {
             Version::One(one) => {
                 let proxy = self.route.proxy().filter(|_| self.host.plain);
@@ -334,6 +335,9 @@ impl Connection {
             }
         };
         let response = response.map_err(|error| sender.fault(&error))?;
+        if is_refused(response.version(), response.headers()) {
+            return Err(Fault::NotHttp);
+        }
         *self.sender.borrow_mut() = Some(sender);
         let (head, body) = response.into_parts();
         let (host, said) = (self.host.clone(), request.said_to(&self.host));

@@ -1,13 +1,12 @@
 //! The target of a redirect, and whether `Authorization` goes along.
 
-use url::form_urlencoded;
-
 use super::{
     Reply, Request,
     signed_in::{Origin, SignedIn},
 };
 use crate::kit::{
     redact::Secret,
+    rules::{GoUrl, request_url},
     target::{Host, HostPurpose},
 };
 
@@ -16,7 +15,7 @@ use crate::kit::{
 pub const MAX_REDIRECTS: usize = 9;
 
 /// Returns the host and the request that a redirect leads to; `None` when the response is no
-/// redirect.
+/// redirect, or one that Go does not follow: then its request fails.
 ///
 /// Go sends the first request's `Authorization` on to the same host name, whatever the port, and to
 /// every name below it (net/http, `shouldCopyHeaderOnRedirect`).
@@ -29,38 +28,39 @@ pub fn redirect(
     if !matches!(reply.status, 301 | 302 | 303 | 307 | 308) {
         return None;
     }
-    let location = String::from_utf8_lossy(reply.headers.get("location")?.as_bytes());
-    redirected(from, request, &location, purpose)
+    let location = reply.headers.get("location")?.as_bytes();
+    // Go takes an empty one for none.
+    if location.is_empty() {
+        return None;
+    }
+    redirected(from, request, location, purpose)
 }
 
 /// The same for a location. Public so that it can be fuzzed.
 pub fn redirected(
     from: &Host,
     request: &Request,
-    location: &str,
+    location: &[u8],
     purpose: HostPurpose,
 ) -> Option<(Host, Request)> {
     let scheme = if from.plain { "http" } else { "https" };
-    let base = url::Url::parse(&format!("{scheme}://{from}{}", request.target)).ok()?;
+    let base = request_url(&format!("{scheme}://{from}{}", request.target)).ok()?;
     let url = base.join(location).ok()?;
-    let authority = authority(location)?;
-    // Go requests nothing else.
-    if !matches!(url.scheme(), "http" | "https") {
-        return None;
-    }
+    // What it says of the host; empty if it is relative.
+    let written = GoUrl::parse(location).ok()?;
+    let authority = written.authority();
     // containerd has one client for a mirror and for all hosts that it redirects to; the credential
     // provider has one for everything.
     let purpose = match from.purpose {
         same @ (HostPurpose::Mirror(_) | HostPurpose::SignIn) => same,
         _ => purpose,
     };
-    let mut host = Host::of(&url, purpose)?;
+    let mut host = Host::requested(&url, purpose)?;
     if host.is_same_server(from) {
         host = from.clone();
     }
-    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
     let mut next = request.clone();
-    next.target = format!("{}{query}", url.path());
+    next.target = url.target();
     next.redirects += 1;
     next.is_redirected |= host != *from;
     let mut origin = request.origin.clone().unwrap_or_else(|| Origin {
@@ -93,33 +93,10 @@ pub fn redirected(
     Some((host, next))
 }
 
-/// Returns the host and the port as a URL has them; empty if it is relative. Returns `None` if it has a
-/// scheme and no host, or a port where Go sees none.
-fn authority(location: &str) -> Option<&str> {
-    let before = location.split(['/', '?', '#']).next().unwrap_or_default();
-    let rest = match before.split_once(':') {
-        Some((scheme, "")) => location[scheme.len() + 1..].strip_prefix("//")?,
-        Some(_) => return None,
-        None => match location.strip_prefix("//") {
-            Some(rest) => rest,
-            None => return Some(""),
-        },
-    };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let authority = authority.rsplit('@').next().unwrap_or_default();
-    (!authority.is_empty()).then_some(authority)
-}
-
 /// Returns `Authorization` with the user and the password that a URL holds.
-pub fn userinfo(url: &url::Url) -> Option<Secret> {
-    // Of what a form has, only `+` means something else in a URL.
-    let plain = |text: &str| -> String {
-        let text = format!("a={}", text.replace('+', "%2B").replace('&', "%26"));
-        form_urlencoded::parse(text.as_bytes()).map(|(_, value)| value.into_owned()).collect()
-    };
-    let password = Secret::new(plain(url.password().unwrap_or_default()));
-    let is_there = !url.username().is_empty() || url.password().is_some();
-    is_there.then(|| password.basic(&plain(url.username())))
+pub fn userinfo(url: &GoUrl) -> Option<Secret> {
+    let (user, password) = url.user()?;
+    Some(Secret::new(password).basic(user))
 }
 
 /// Returns whether a name is another one or below it, as Go compares host names. An IPv6 address is
@@ -133,24 +110,6 @@ fn is_at_or_below(name: &str, above: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::is_at_or_below;
-
-    #[test]
-    fn hosts_as_they_are_written() {
-        for (location, expected) in [
-            ("/x:y", Some("")),
-            ("x/y", Some("")),
-            ("//a.example/x", Some("a.example")),
-            ("HTTPS://u:p@A.example:443?x", Some("A.example:443")),
-            ("https:/a.example/x", None),
-            ("https:a.example", None),
-            ("https:///x", None),
-        ] {
-            assert_eq!(super::authority(location), expected, "{location}");
-        }
-        let url = url::Url::parse("https://u%40x:a+b%26@a.example/").unwrap();
-        assert_eq!(super::userinfo(&url).unwrap().expose(), "Basic dUB4OmErYiY=");
-        assert!(super::userinfo(&url::Url::parse("https://a.example/").unwrap()).is_none());
-    }
 
     #[test]
     fn names_below_another() {

@@ -14,7 +14,10 @@ use super::{
     BODY_WAIT, Fault,
     encoding::{Decoding, OddEncoding},
 };
-use crate::kit::target::Host;
+use crate::kit::{
+    rules::{GoUrl, request_url},
+    target::Host,
+};
 
 /// The headers that are kept as evidence. None of them is meant to hold a secret; if a server
 /// echoes one of ours, it is redacted.
@@ -107,8 +110,8 @@ impl Reply {
         timeout(BODY_WAIT, reading).await.unwrap_or(Err(Fault::TimedOut))
     }
 
-    /// Reads the whole body, of which `due` bytes are known to belong to it: if they are there, it does
-    /// not matter how the connection ends.
+    /// Reads the whole body, of which `due` bytes are known to belong to it: if they are there, the
+    /// connection may end early.
     pub async fn read_due(mut self, limit: usize, due: Option<usize>) -> Result<Vec<u8>, Fault> {
         let reading = async {
             let mut whole = vec![];
@@ -119,9 +122,7 @@ impl Reply {
                     }
                     Ok(Some(piece)) => whole.extend_from_slice(&piece),
                     Ok(None) => return Ok(whole),
-                    Err(fault) if due == Some(whole.len()) && fault != Fault::TimedOut => {
-                        return Ok(whole);
-                    }
+                    Err(Fault::ClosedByPeer) if due == Some(whole.len()) => return Ok(whole),
                     Err(fault) => return Err(fault),
                 }
             }
@@ -135,8 +136,8 @@ impl Reply {
             .filter_map(|name| Some(((*name).replace('-', "_"), json!(self.header(name)?))));
         let mut kept: Map<_, _> = kept.collect();
         // A redirect's URL may contain a signature, so only its host is kept.
-        let location = self.header("location").and_then(|url| url::Url::parse(url).ok());
-        let host = location.as_ref().and_then(url::Url::host_str);
+        let location = self.header("location").and_then(|url| request_url(url).ok());
+        let host = location.as_ref().map(GoUrl::host);
         kept.extend(host.map(|host| ("redirected_to".to_owned(), json!(host))));
         kept
     }

@@ -5,7 +5,7 @@ use std::{fmt, net::IpAddr};
 use serde::Serialize;
 
 use super::acr_name::{AcrHostKind, AcrHostName, misspelled};
-use crate::kit::rules::docker_hub;
+use crate::kit::rules::{GoUrl, docker_hub};
 
 /// The address of the instance metadata service, the same on every Azure machine.
 pub const IMDS: &str = "169.254.169.254";
@@ -55,16 +55,30 @@ impl Host {
         host
     }
 
-    /// Returns the host of a URL that a registry sent.
+    /// Returns the host of a URL in a file of this machine, or of a service.
     pub fn of(url: &url::Url, purpose: HostPurpose) -> Option<Self> {
         let plain = url.scheme() == "http";
         let name = url.host_str()?.trim_matches(['[', ']']).to_owned();
+        Self::named(name, url.port_or_known_default()?, plain, purpose)
+    }
+
+    /// Returns the host of a URL that a registry sent, which Go requests.
+    pub fn requested(url: &GoUrl, purpose: HostPurpose) -> Option<Self> {
+        let name = url.host().to_ascii_lowercase();
+        // Only a name in another script is another one in DNS.
+        let name = if name.is_ascii() {
+            name
+        } else {
+            let Ok(url::Host::Domain(name)) = url::Host::parse(&name) else { return None };
+            name
+        };
+        Self::named(name, url.port()?, url.scheme() == "http", purpose)
+    }
+
+    fn named(name: String, port: u16, plain: bool, purpose: HostPurpose) -> Option<Self> {
         // A URL's host may contain characters that a shell interprets; no real host does.
         let is_host = name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:".contains(c));
-        if !is_host {
-            return None;
-        }
-        Some(Host { name, port: url.port_or_known_default()?, plain, purpose })
+        (is_host && !name.is_empty()).then_some(Host { name, port, plain, purpose })
     }
 
     /// Returns whether both are the same name and port.

@@ -1,0 +1,182 @@
+//! HTTP as Go's client reads and writes it: what it takes and what it refuses decides whether an image
+//! can be pulled.
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_types,
+    reason = "a test that panics has failed, and says where; its servers may block"
+)]
+
+mod program;
+mod shelf;
+
+use std::{
+    io::{Result, Write},
+    net::TcpStream,
+};
+
+use program::{Said, codes, server::answer};
+use shelf::{Shelf, ask, fails, path, pulls};
+
+const BYTES: &[u8] = b"the bytes of a layer, and some more of them";
+
+/// Asserts that it could not be told, and why.
+fn could_not_tell(said: &Said, code: &str) {
+    assert_eq!(said.code, Some(3), "{}", said.out);
+    assert_eq!(codes(&said.json(), "could_not_tell"), [code], "{}", said.out);
+}
+
+/// Checks an image whose layer is served by that script.
+fn layer(
+    script: impl Fn(&str, &mut TcpStream) -> Result<()> + Clone + Send + 'static,
+    more: &[&str],
+) -> Said {
+    let shelf = Shelf::of(&[BYTES]);
+    ask(
+        move |head, stream| {
+            let is_layer = path(head).ends_with(&shelf.layers[0]) && head.starts_with("GET");
+            if is_layer { script(head, stream) } else { shelf.serve(head, stream) }
+        },
+        more,
+    )
+}
+
+/// Checks an image whose layer is served in these bytes, after which the connection ends. A request for
+/// a part of it is answered with the rest.
+fn served(response: Vec<u8>) -> Said {
+    served_to(&[], response)
+}
+
+/// The same for a program with more options.
+fn served_to(more: &[&str], response: Vec<u8>) -> Said {
+    let script = move |head: &str, stream: &mut TcpStream| {
+        let from = head.lines().find_map(|line| line.strip_prefix("range: bytes="));
+        if let Some(from) = from.and_then(|from| from.trim_end_matches('-').parse::<usize>().ok()) {
+            let range = format!("Content-Range: bytes {from}-{}/{}", BYTES.len() - 1, BYTES.len());
+            return answer(stream, &format!("206 Part\r\n{range}"), &BYTES[from..]);
+        }
+        stream.write_all(&response)?;
+        Err(std::io::ErrorKind::ConnectionAborted.into())
+    };
+    layer(script, more)
+}
+
+/// Returns a response with these headers and this body.
+fn response(head: &str, body: &[u8]) -> Vec<u8> {
+    [format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n").as_bytes(), body].concat()
+}
+
+fn chunked(end: &str) -> Vec<u8> {
+    let size = format!("{:x}\r\n", BYTES.len());
+    let body = [size.as_bytes(), BYTES, b"\r\n", end.as_bytes()].concat();
+    response("Transfer-Encoding: chunked", &body)
+}
+
+/// What a response says of its length, and how its body ends (net/http, `readTransfer`).
+#[test]
+fn lengths_and_ends_as_go_reads_them() {
+    let length = BYTES.len();
+    pulls(&served(response(
+        &format!("Content-Length: {length}\r\nContent-Length: {length}"),
+        BYTES,
+    )));
+    pulls(&served(response("X: y", BYTES)));
+    pulls(&served(chunked("0\r\n\r\n")));
+    // There is nothing to resume behind the last byte.
+    pulls(&served(chunked("")));
+    for head in [
+        "Transfer-Encoding: identity".to_owned(),
+        "Transfer-Encoding: gzip, chunked".to_owned(),
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked".to_owned(),
+        format!("Content-Length: {length}, {length}"),
+        format!("Content-Length: +{length}"),
+    ] {
+        fails(&served(response(&head, BYTES)), "registry/no-answer");
+    }
+    for end in ["zz\r\n", "0\r\ngarbage without a colon\r\n\r\n"] {
+        fails(&served(chunked(end)), "layer/blob-unexpected-eof");
+    }
+}
+
+/// An encoded body that ends early is resumed where its content ends, which may be behind the last byte
+/// (core/remotes/docker/httpreadseeker.go).
+#[test]
+fn an_encoded_body_that_is_cut() {
+    let mut encoder = flate2::write::GzEncoder::new(vec![], flate2::Compression::fast());
+    encoder.write_all(BYTES).unwrap();
+    let gzip = encoder.finish().unwrap();
+    let zstd = zstd::encode_all(BYTES, 1).unwrap();
+    let with = |encoding: &str, body: &[u8], length: usize| {
+        served(response(&format!("Content-Encoding: {encoding}\r\nContent-Length: {length}"), body))
+    };
+    pulls(&with("gzip", &gzip, gzip.len()));
+    pulls(&with("gzip", &gzip, 999_999));
+    let cut = gzip.len() - 8;
+    pulls(&with("gzip", &gzip[..cut], cut));
+    pulls(&with("gzip", &gzip[..cut - 20], cut));
+    pulls(&with("gzip", &gzip[..cut - 20], cut - 20));
+    let mut wrong = gzip.clone();
+    wrong[cut] ^= 1;
+    fails(&with("gzip", &wrong, wrong.len()), "layer/blob-unexpected-eof");
+    let cut = &zstd[..zstd.len() - 9];
+    let head = format!("Content-Encoding: zstd\r\nContent-Length: {}", cut.len());
+    pulls(&served_to(&["--containerd", "2.2.9"], response(&head, cut)));
+}
+
+/// Where this program reads less than Go, or takes less, it does not blame the server.
+#[test]
+fn more_than_this_program_reads() {
+    let length = format!("Content-Length: {}", BYTES.len());
+    let many = format!("{length}{}", "\r\nX-Many: yes".repeat(5000));
+    pulls(&served(response(&many, BYTES)));
+    let long = format!("{length}\r\nX-Long: {}", "y".repeat(600 << 10));
+    pulls(&served(response(&long, BYTES)));
+    let more = format!("{length}{}", "\r\nX-Many: yes".repeat(30_000));
+    could_not_tell(&served(response(&more, BYTES)), "registry/not-replayed");
+    for version in ["HTTP/1.2", "HTTP/2.0"] {
+        let later = String::from_utf8(response(&length, BYTES)).unwrap();
+        pulls(&served(later.replace("HTTP/1.1", version).into_bytes()));
+    }
+    let token = |head: &str, stream: &mut TcpStream| {
+        if path(head).starts_with("/token") {
+            let token = format!(r#"{{"x":"{}","token":"t"}}"#, "y".repeat(1 << 20));
+            return answer(stream, "200 OK", token.as_bytes());
+        }
+        let port = stream.local_addr().unwrap().port();
+        let challenge = format!("Bearer realm=\"http://127.0.0.1:{port}/token\",service=\"x\"");
+        answer(stream, &format!("401 No\r\nWWW-Authenticate: {challenge}"), b"")
+    };
+    could_not_tell(&ask(token, &[]), "registry/not-replayed");
+}
+
+/// Go keeps a path and a query as they are written, which a signature may depend on, and takes no other
+/// spelling of an address for one (net/url).
+#[test]
+fn locations_as_go_reads_them() {
+    let with = |location: &'static str, wanted: &'static str| {
+        let shelf = Shelf::of(&[BYTES]);
+        ask(
+            move |head, stream| {
+                let port = stream.local_addr().unwrap().port();
+                if path(head) == wanted {
+                    return answer(stream, "200 OK", BYTES);
+                }
+                if path(head).ends_with(&shelf.layers[0]) && head.starts_with("GET") {
+                    let to = location.replace("STORE", &format!("127.0.0.2:{port}"));
+                    return answer(stream, &format!("307 On\r\nLocation: {to}"), b"");
+                }
+                shelf.serve(head, stream)
+            },
+            &[],
+        )
+    };
+    pulls(&with("http://STORE/x/%2e%2e/y?a='b'&c={d}|e^f`", "/x/%2e%2e/y?a='b'&c={d}|e^f`"));
+    pulls(&with("//STORE/x/../y(z)", "/y(z)"));
+    pulls(&with("http://STORE/%2fy{", "//y%7B"));
+    // This program has no way to send these as Go does.
+    for location in ["http://STORE/y?a=\"b\"", "http://STORE/y?a b"] {
+        could_not_tell(&with(location, "/y"), "registry/not-replayed");
+    }
+    for location in ["http://STORE/\tx", "http://127.0.0.%32/x", "http:\\\\STORE\\x", "/x%zz"] {
+        fails(&with(location, "/x"), "registry/unexpected");
+    }
+}
