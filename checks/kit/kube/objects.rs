@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 /// A list of objects.
 #[derive(Debug, Deserialize)]
@@ -150,18 +151,10 @@ pub struct JobStatus {
 pub struct Pod {
     /// Its metadata.
     pub metadata: Meta,
-    /// What it is to be.
-    pub spec: PodSpec,
+    /// What it is to be, whole: admission may have changed any part of what was asked for.
+    pub spec: Value,
     /// Its state.
     pub status: PodStatus,
-}
-
-/// What a pod is to be.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct PodSpec {
-    /// The node.
-    pub node_name: String,
 }
 
 /// The state of a pod.
