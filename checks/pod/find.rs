@@ -19,6 +19,7 @@ use crate::kit::{
         Api, GetParams, KubeError, KubeRequest, List, ListParams, MAX_NAMED, NotCreated, PodScope,
         WaitingPods, WorkloadKind,
     },
+    redact::foreign_words,
     sanitize_text,
 };
 
@@ -277,7 +278,7 @@ async fn still_refused(cx: &Cx, api: &Api, mut refused: Vec<Event>) -> Vec<NotCr
                 namespace: sanitize_text(&one.namespace),
                 kind: sanitize_text(&one.kind),
                 name: sanitize_text(&one.name),
-                said: sanitize_text(without_head(&one.said)),
+                said: foreign_words(without_head(&one.said)),
             });
         }
     }

@@ -7,7 +7,7 @@ use checks::kit::{
     engine::Event,
     kube::{JobProblem, KubeError, LogParams, Pod, PodStage},
     net::Fault,
-    sanitize_text,
+    redact::foreign_words,
 };
 use tokio::time::timeout;
 
@@ -110,7 +110,7 @@ impl Jobs<'_> {
     pub(super) async fn is_gone(&self, pod: &Pod) {
         self.take(pod).await;
         let Some(number) = self.number(pod) else { return };
-        let (reason, said) = ("Deleted".to_owned(), sanitize_text(&pod.status.message));
+        let (reason, said) = ("Deleted".to_owned(), foreign_words(&pod.status.message));
         let why = if self.stage(number) == PodStage::PodRunning {
             JobProblem::EndedEarly { reason, exit_code: None }
         } else {
