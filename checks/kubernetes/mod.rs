@@ -80,9 +80,10 @@ fn unanswered(host: &Host, user: &str, error: &KubeError) -> Problem {
         KubeError::Unexpected { status, .. } if *status >= 500 => {
             Problem::ServerFails { host: name, said: error.said() }
         }
-        KubeError::Unexpected { .. } | KubeError::Unreadable | KubeError::Unfit(_) => {
-            Problem::NotKubernetes { host: name, said: error.said() }
-        }
+        KubeError::Unexpected { .. }
+        | KubeError::Unreadable
+        | KubeError::Endless(_)
+        | KubeError::Unfit(_) => Problem::NotKubernetes { host: name, said: error.said() },
     }
 }
 
@@ -126,10 +127,10 @@ pub async fn review(cx: &Cx, api: &Api, request: &NodeRequest) -> StepResult<Acc
     let asked = rights(request);
     let reviews = asked.iter().map(|right| is_granted(cx, &api.kube, right, &namespace));
     let answers = futures::future::join_all(reviews).await;
-    let mut missing = vec![];
+    let (mut missing, mut granted) = (vec![], 0);
     for (right, answer) in asked.iter().zip(answers) {
         match answer {
-            Ok(true) => {}
+            Ok(true) => granted += 1,
             Ok(false) => missing.push(*right),
             Err(KubeError::Refused(said)) if said.code == 403 => {
                 // Reviews are open to every user who is signed in, unless that was taken away: then the
@@ -141,6 +142,7 @@ pub async fn review(cx: &Cx, api: &Api, request: &NodeRequest) -> StepResult<Acc
             }
         }
     }
+    let not_asked = Some(asked.len() - granted - missing.len()).filter(|count| *count > 0);
     let shown = |of: &[&Right]| of.iter().map(|right| right.shown()).collect::<Vec<_>>();
     let (vital, others): (Vec<&Right>, Vec<&Right>) =
         missing.iter().partition(|right| right.loses == Loses::Everything);
@@ -155,7 +157,7 @@ pub async fn review(cx: &Cx, api: &Api, request: &NodeRequest) -> StepResult<Acc
         let namespace = namespace.clone();
         cx.add_finding(Problem::RightsLost { user, rights: shown(&others), namespace, loses });
     }
-    Ok(Access { namespace, granted: asked.len() - missing.len(), missing })
+    Ok(Access { namespace, granted, not_asked, missing })
 }
 
 async fn is_granted(

@@ -25,6 +25,8 @@ pub enum KubeError {
     },
     /// The answer is not what was asked for.
     Unreadable,
+    /// The list does not end.
+    Endless(String),
     /// The request cannot be built: a name in it is none.
     Unfit(String),
 }
@@ -64,6 +66,7 @@ impl KubeError {
             KubeError::Unexpected { status, said } if said.is_empty() => format!("HTTP {status}"),
             KubeError::Unexpected { said, .. } => said.clone(),
             KubeError::Unreadable => Fault::NotHttp.word().to_owned(),
+            KubeError::Endless(said) => said.clone(),
             KubeError::Unfit(said) => foreign_words(said),
         }
     }

@@ -7,6 +7,7 @@ mod error;
 mod facts;
 mod objects;
 mod options;
+mod pages;
 mod problem;
 mod refusal;
 mod rights;

@@ -12,6 +12,8 @@ pub(crate) const RUN: &str = "check-acr/run";
 /// The label that numbers the node of a run.
 pub(super) const NUMBER: &str = "check-acr/number";
 
+/// The annotation of the Job that owns the others, with the number of the nodes that get one.
+pub(super) const NODES: &str = "check-acr/nodes";
 /// How the name of the Job ends that owns the others of a run.
 pub(super) const OWNER: &str = "-owner";
 
@@ -107,7 +109,7 @@ impl JobSettings {
     pub(super) fn owner(&self, node: &ChosenNode, start: &Start, nodes: usize) -> Value {
         let mut job = self.job(0, node, start);
         job["metadata"]["name"] = self.owner_name().into();
-        job["metadata"]["annotations"] = json!({});
+        job["metadata"]["annotations"] = json!({ NODES: nodes.to_string() });
         job["spec"]["parallelism"] = 0.into();
         let seconds =
             2 * self.deadline + EACH_NODE * u64::try_from(nodes).unwrap_or_default() / 1000;
