@@ -9,8 +9,8 @@ use serde_json::json;
 use crate::kit::{
     Cx, NoFact, StepResult,
     kube::{
-        Access, Api, Cluster, Kube, KubeError, KubeRequest, Loses, NodeRequest, PostParams, Right,
-        rights,
+        Access, Api, Cluster, Kube, KubeError, KubeRequest, Loses, NodeChoice, NodeRequest,
+        PostParams, Right, rights,
     },
     net::{ConnectError, Fault, Stage},
     sanitize_text,
@@ -146,16 +146,24 @@ pub async fn review(cx: &Cx, api: &Api, request: &NodeRequest) -> StepResult<Acc
     let shown = |of: &[&Right]| of.iter().map(|right| right.shown()).collect::<Vec<_>>();
     let (vital, others): (Vec<&Right>, Vec<&Right>) =
         missing.iter().partition(|right| right.loses == Loses::Everything);
+    let of_pods = matches!(request.choice, NodeChoice::OfPods(_));
+    let command = if of_pods { "why" } else { "node" };
     let user = if missing.is_empty() { user } else { api.kube.user(cx).await };
     if !vital.is_empty() {
         let rights = shown(&vital);
-        return Err(NoFact::could_not_tell(Problem::RightsMissing { user, rights, namespace }));
+        return Err(NoFact::could_not_tell(Problem::RightsMissing {
+            user,
+            rights,
+            namespace,
+            command,
+        }));
     }
     if !others.is_empty() {
         let mut loses: Vec<Loses> = others.iter().map(|right| right.loses).collect();
         loses.dedup();
         let namespace = namespace.clone();
-        cx.add_finding(Problem::RightsLost { user, rights: shown(&others), namespace, loses });
+        let rights = shown(&others);
+        cx.add_finding(Problem::RightsLost { user, rights, namespace, command, loses });
     }
     Ok(Access { namespace, granted, not_asked, missing })
 }

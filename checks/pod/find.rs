@@ -16,8 +16,8 @@ use super::{
 use crate::kit::{
     Cx, NoFact, StepResult,
     kube::{
-        Api, GetParams, KubeError, KubeRequest, ListParams, MAX_NAMED, NotCreated, PodScope,
-        WaitingPods, WorkloadKind,
+        Api, Condition, GetParams, KubeError, KubeRequest, ListParams, MAX_NAMED, NotCreated,
+        PodScope, WaitingPods, WorkloadKind,
     },
     redact::foreign_words,
     sanitize_text,
@@ -283,7 +283,8 @@ async fn still_refused(cx: &Cx, api: &Api, mut refused: Vec<Event>) -> Vec<NotCr
     for one in told {
         let wants = match WorkloadKind::read(&one.kind) {
             Some(kind) => wants_pods(cx, api, kind, &one).await,
-            None => false,
+            // What is not known of another kind is told as the event tells it.
+            None => true,
         };
         if wants {
             kept.push(NotCreated {
@@ -315,6 +316,8 @@ async fn wants_pods(cx: &Cx, api: &Api, kind: WorkloadKind, of: &NotCreated) -> 
     #[serde(default)]
     struct Spec {
         replicas: Option<u64>,
+        parallelism: Option<u64>,
+        suspend: bool,
     }
     #[derive(Default, serde::Deserialize)]
     #[serde(default, rename_all = "camelCase")]
@@ -322,12 +325,17 @@ async fn wants_pods(cx: &Cx, api: &Api, kind: WorkloadKind, of: &NotCreated) -> 
         replicas: u64,
         active: u64,
         current_number_scheduled: u64,
-        completion_time: Option<String>,
+        desired_number_scheduled: Option<u64>,
+        conditions: Vec<Condition>,
     }
+    const ENDS: [&str; 3] = ["Complete", "Failed", "SuccessCriteriaMet"];
     match get::<Counts>(cx, api, &kind.path(&of.namespace), &of.name).await {
         Ok(Counts { spec, status }) => {
             let has = status.replicas + status.active + status.current_number_scheduled;
-            spec.replicas != Some(0) && has == 0 && status.completion_time.is_none()
+            let wanted = [spec.replicas, spec.parallelism, status.desired_number_scheduled];
+            let ends = |it: &Condition| ENDS.contains(&it.r#type.as_str()) && it.status == "True";
+            let is_over = kind == WorkloadKind::Job && status.conditions.iter().any(ends);
+            has == 0 && !wanted.contains(&Some(0)) && !spec.suspend && !is_over
         }
         Err(error) if error.status() == Some(404) => false,
         // What may not be read is told as the event tells it.
