@@ -135,6 +135,7 @@ phrases! {
     EarlierEvent "earlier-event" "could not tell: this says only that a pull failed; an earlier event of the pod (kubectl describe pod) says why" "판단 불가: 끌어오기가 실패했다는 내용뿐입니다. 이유는 Pod의 이전 이벤트에 있습니다(kubectl describe pod)."
     NoSuspect "no-suspect" "could not tell: these words are not known" "판단 불가: 알려진 메시지가 아님"
     Settle "settle" "settle it" "판별"
+    NothingRuns "nothing-runs" "no pod runs, so no image was tried; looked at: {asked}, pods: {pods}" "실행 중인 Pod가 없어 확인한 이미지가 없음: {asked}, 확인한 Pod {pods}개"
     NothingWaits "nothing-waits" "no pod waits for an image; looked at: {asked}, pods: {pods}" "이미지를 기다리는 Pod가 없음: {asked}, 확인한 Pod {pods}개"
     PodsCouldNotTell "pods-could-not-tell" "could not tell which pods wait for an image ({asked}): {why}" "이미지를 기다리는 Pod 판단 불가({asked}). 이유: {why}"
     NamedAt "named-at" "named at {places}" "지정한 곳: {places}"

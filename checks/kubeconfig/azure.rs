@@ -51,9 +51,9 @@ pub async fn of_azure(
         text.ok_or_else(|| NoFact::could_not_tell(Problem::NoCredentials { aks: name() }))?;
     let read = async {
         let config = Kubeconfig::of_text(Path::new("/"), text.expose().as_bytes())?;
-        let sign_in = async |user: &Entry| {
+        let sign_in = async |user: &Entry, cluster: &Value| {
             if !is_entras(user) {
-                return super::user::credentials(cx, user).await;
+                return super::user::credentials(cx, user, cluster).await;
             }
             let token = control_plane.token_for(cx, SERVER_APPLICATION).await;
             let refused = |error| Problem::EntraTokenRefused { said: words(&error), aks: name() };

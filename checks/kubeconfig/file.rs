@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::problem::Problem;
+use super::problem::{EntryFault, Problem};
 use crate::kit::{
     World,
     rules::Malformed,
@@ -14,6 +14,31 @@ use crate::kit::{
 
 /// The most files that are merged.
 const MAX_FILES: usize = 32;
+
+/// The fields of contexts, clusters and users that are texts, those of a program that signs in, and the
+/// flags (client-go, `tools/clientcmd/api/v1/types.go`).
+const TEXTS: [&str; 18] = [
+    "cluster",
+    "user",
+    "namespace",
+    "server",
+    "tls-server-name",
+    "certificate-authority",
+    "certificate-authority-data",
+    "proxy-url",
+    "client-certificate",
+    "client-certificate-data",
+    "client-key",
+    "client-key-data",
+    "token",
+    "tokenFile",
+    "as",
+    "as-uid",
+    "username",
+    "password",
+];
+const EXEC_TEXTS: [&str; 4] = ["command", "apiVersion", "installHint", "interactiveMode"];
+const FLAGS: [&str; 2] = ["insecure-skip-tls-verify", "disable-compression"];
 
 /// What the files say together.
 #[derive(Debug, Default)]
@@ -82,9 +107,11 @@ impl Kubeconfig {
             let entries = read.get(list).and_then(Value::as_array);
             for entry in entries.into_iter().flatten() {
                 let Some(name) = text_of(entry, "name") else { continue };
-                if into.iter().all(|known: &Entry| known.name != name) {
-                    let fields = entry.get(inner).cloned().unwrap_or_default();
-                    into.push(Entry { name, fields, folder: folder.to_owned() });
+                let fields = entry.get(inner).cloned().unwrap_or_default();
+                let entry = Entry { name, fields, folder: folder.to_owned() };
+                entry.has_right_types()?;
+                if into.iter().all(|known: &Entry| known.name != entry.name) {
+                    into.push(entry);
                 }
             }
         }
@@ -120,6 +147,25 @@ impl Kubeconfig {
 }
 
 impl Entry {
+    /// kubectl reads no file in which one of these has another type.
+    fn has_right_types(&self) -> Result<(), Problem> {
+        let is_text = |value: &Value| value.is_string() || value.is_null();
+        let is_flag = |value: &Value| value.is_boolean() || value.is_null();
+        let exec = self.fields.get("exec");
+        let of_exec = EXEC_TEXTS.iter().map(|name| (name, exec.and_then(|exec| exec.get(name))));
+        let texts = TEXTS.iter().map(|name| (name, self.fields.get(name))).chain(of_exec);
+        let flags = FLAGS.iter().map(|name| (name, self.fields.get(name)));
+        let texts = texts.filter(|(_, value)| !value.is_none_or(is_text));
+        let mut wrong = texts.chain(flags.filter(|(_, value)| !value.is_none_or(is_flag)));
+        match wrong.next() {
+            Some((field, _)) => {
+                let (name, fault) = (self.name.clone(), EntryFault::OtherType);
+                Err(Problem::EntryUnusable { name, field, fault })
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Returns a text that is not empty.
     pub(super) fn text(&self, name: &str) -> Option<String> {
         text_of(&self.fields, name)
@@ -170,6 +216,14 @@ mod tests {
         for bad in ["- a", "{", "text"] {
             let read = Kubeconfig::default().add(Path::new("/x"), bad.as_bytes());
             assert!(matches!(read, Err(Problem::Malformed { .. })), "{bad}");
+        }
+        for number in [
+            "users: [{name: u, user: {token: 12345}}]",
+            "users: [{name: u, user: {exec: {command: 7}}}]",
+            "clusters: [{name: c, cluster: {insecure-skip-tls-verify: \"true\"}}]",
+        ] {
+            let read = Kubeconfig::default().add(Path::new("/x"), number.as_bytes());
+            assert!(matches!(read, Err(Problem::EntryUnusable { .. })), "{number}");
         }
         // Lists of the wrong kind hold no entries.
         Kubeconfig::default().add(Path::new("/x"), b"contexts: 1\nusers: [1, {}]").unwrap();

@@ -9,13 +9,14 @@ mod user;
 
 use std::{path::PathBuf, rc::Rc};
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::kit::{
     Cx, Host, HostPurpose, NoFact, Secret, StepResult, World,
     kube::{Cluster, Impersonate, KUBE_WAIT, KubeOptions, Server},
-    rules::ProxyUrl,
+    rules::{ProxyUrl, is_object_name},
     world::{FILE_WAIT, Proxy},
 };
 pub use azure::of_azure;
@@ -26,6 +27,10 @@ use user::{bytes, credentials};
 
 /// Where Kubernetes mounts the account of a pod.
 const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/// The field of a cluster's extensions that is for the programs that sign in (client-go,
+/// `tools/clientcmd/client_config.go`).
+const FOR_PROGRAMS: &str = "client.authentication.k8s.io/exec";
 
 /// How long reading may take: each of a few files, and the program that signs in.
 pub const READ_SECONDS: u64 = 12 * FILE_WAIT.as_secs() + program::PROGRAM_WAIT.as_secs();
@@ -52,7 +57,7 @@ pub async fn namespace(world: &World, options: &KubeOptions) -> Result<String, P
     let own = match Kubeconfig::read(world, &options.files, options.is_named).await? {
         Some(config) => {
             let name = options.context.as_ref().unwrap_or(&config.current_context);
-            config.context(name).and_then(|context| context.text("namespace"))
+            config.context(name).map(namespace_of).transpose()?.flatten()
         }
         None if options.in_cluster.is_some() => {
             let text = world.read(&PathBuf::from(ACCOUNT).join("namespace")).await.ok();
@@ -67,7 +72,8 @@ async fn read_config(cx: &Cx, options: &KubeOptions) -> Result<Cluster, Problem>
     let Some(config) = Kubeconfig::read(&cx.world, &options.files, options.is_named).await? else {
         return in_cluster(cx, options).await;
     };
-    select(cx, &config, options, async |user: &Entry| credentials(cx, user).await).await
+    let sign_in = async |user: &Entry, cluster: &Value| credentials(cx, user, cluster).await;
+    select(cx, &config, options, sign_in).await
 }
 
 /// Returns the cluster of the selected context, and the credentials of its user.
@@ -75,7 +81,7 @@ async fn select(
     cx: &Cx,
     config: &Kubeconfig,
     options: &KubeOptions,
-    sign_in: impl AsyncFn(&Entry) -> Result<Credentials, Problem>,
+    sign_in: impl AsyncFn(&Entry, &Value) -> Result<Credentials, Problem>,
 ) -> Result<Cluster, Problem> {
     let contexts = config.contexts();
     let name = options.context.clone().unwrap_or_else(|| config.current_context.clone());
@@ -93,17 +99,20 @@ async fn select(
     let cluster = config.of_context(context, "cluster")?;
     let cluster = cluster.ok_or_else(|| unnamed("clusters", "(none)"))?;
     let user = config.of_context(context, "user")?;
+    let namespace = options.namespace.clone().or(namespace_of(context)?);
     let server = server(cx, cluster).await?;
-    let Credentials { authorization, certificate } = match user {
-        Some(user) => sign_in(user).await?,
+    // kubectl reads and sends credentials only where the URL says https (client-go,
+    // `tools/clientcmd/client_config.go`, before it looks at certificates).
+    let signs_in = user.filter(|_| !server.host.plain);
+    let Credentials { authorization, certificate } = match signs_in {
+        Some(user) => sign_in(user, &for_programs(cx, cluster).await?).await?,
         None => Credentials::default(),
     };
-    let namespace = options.namespace.clone().or_else(|| context.text("namespace"));
     Ok(Cluster {
         server,
         context: name,
         namespace: namespace.unwrap_or_else(|| "default".to_owned()),
-        user: user.map_or_else(|| "system:anonymous".to_owned(), |user| user.name.clone()),
+        user: signs_in.map_or_else(|| "system:anonymous".to_owned(), |user| user.name.clone()),
         authorization,
         certificate,
         impersonate: options.impersonate.or(user.map(impersonate).unwrap_or_default()),
@@ -111,11 +120,42 @@ async fn select(
     })
 }
 
+/// Returns the namespace of a context. It becomes a part of paths.
+fn namespace_of(context: &Entry) -> Result<Option<String>, Problem> {
+    let namespace = context.text("namespace");
+    match namespace.filter(|name| !is_object_name(name)) {
+        Some(_) => Err(Problem::EntryUnusable {
+            name: context.name.clone(),
+            field: "namespace",
+            fault: EntryFault::NotAName,
+        }),
+        None => Ok(context.text("namespace")),
+    }
+}
+
+/// Returns what a program that signs in may be told of a cluster (client-go, `rest/exec.go`).
+async fn for_programs(cx: &Cx, cluster: &Entry) -> Result<Value, Problem> {
+    let mut told = Map::new();
+    let fields = ["server", "tls-server-name", "insecure-skip-tls-verify", "proxy-url"];
+    let fields = fields.into_iter().chain(["disable-compression"]);
+    for field in fields.filter(|field| cluster.is_true(field) || cluster.text(field).is_some()) {
+        told.insert(field.to_owned(), cluster.fields[field].clone());
+    }
+    if let Some(pem) = bytes(cx, cluster, "certificate-authority").await? {
+        told.insert("certificate-authority-data".to_owned(), BASE64_STANDARD.encode(pem).into());
+    }
+    let extensions = cluster.fields.get("extensions").and_then(Value::as_array);
+    let own = extensions.into_iter().flatten().find(|one| one["name"] == FOR_PROGRAMS);
+    told.extend(own.map(|one| ("config".to_owned(), one["extension"].clone())));
+    Ok(told.into())
+}
+
 /// Returns the API server of a cluster.
 async fn server(cx: &Cx, cluster: &Entry) -> Result<Server, Problem> {
     let unusable =
         |field, fault| Problem::EntryUnusable { name: cluster.name.clone(), field, fault };
     let text = cluster.text("server").ok_or_else(|| unusable("server", EntryFault::NotAUrl))?;
+    // kubectl takes plain HTTP where no scheme is named, whatever else the cluster has.
     let url = if text.contains("://") { text } else { format!("http://{text}") };
     let url = url::Url::parse(&url).map_err(|_| unusable("server", EntryFault::NotAUrl))?;
     let host = Host::of(&url, HostPurpose::Other)

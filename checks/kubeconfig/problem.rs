@@ -186,6 +186,14 @@ pub enum EntryFault {
     NotBase64,
     /// It names no program.
     NoCommand,
+    /// It has another type than kubectl takes, such as a number in the place of a text.
+    OtherType,
+    /// It is no name of an object of Kubernetes.
+    NotAName,
+    /// There is none beside a client certificate.
+    NoKey,
+    /// The file that it names is empty.
+    EmptyCredential,
     /// The file that it names cannot be read.
     #[strum(disabled)]
     File(FileError),
@@ -193,7 +201,16 @@ pub enum EntryFault {
 
 impl EntryFault {
     /// The words of evidence among its texts.
-    pub const WORDS: &[&str] = &["not-a-url", "not-pem", "not-base64", "no-command"];
+    pub const WORDS: &[&str] = &[
+        "not-a-url",
+        "not-pem",
+        "not-base64",
+        "no-command",
+        "other-type",
+        "not-a-name",
+        "no-key",
+        "empty-credential",
+    ];
 }
 
 impl Serialize for EntryFault {
@@ -203,6 +220,10 @@ impl Serialize for EntryFault {
             EntryFault::NotPem => to.serialize_str("not-pem"),
             EntryFault::NotBase64 => to.serialize_str("not-base64"),
             EntryFault::NoCommand => to.serialize_str("no-command"),
+            EntryFault::OtherType => to.serialize_str("other-type"),
+            EntryFault::NotAName => to.serialize_str("not-a-name"),
+            EntryFault::NoKey => to.serialize_str("no-key"),
+            EntryFault::EmptyCredential => to.serialize_str("empty-credential"),
             EntryFault::File(error) => to.collect_str(error),
         }
     }

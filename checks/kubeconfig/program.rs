@@ -12,13 +12,16 @@ use super::{
 };
 use crate::kit::{
     Cx, Secret,
-    redact::without_secrets,
+    redact::foreign_words,
     sanitize_text,
     world::{ProcessError, process},
 };
 
 /// How long a program may take: kubelogin may start the Azure CLI.
 pub(super) const PROGRAM_WAIT: Duration = Duration::from_secs(45);
+
+/// A shorter value in the environment of a program is no secret.
+const SHORTEST_SECRET: usize = 4;
 
 /// The ways of kubelogin that ask a person; the first is its default (Azure/kubelogin,
 /// `pkg/internal/token/options.go`).
@@ -28,7 +31,7 @@ const INTERACTIVE: [&str; 3] = ["devicecode", "interactive", "ropc"];
 pub(super) async fn sign_in(
     cx: &Cx,
     user: &Entry,
-    exec: &Value,
+    (exec, cluster): (&Value, &Value),
     found: &mut Credentials,
 ) -> Result<(), Problem> {
     let command = text_of(exec, "command").ok_or_else(|| Problem::EntryUnusable {
@@ -49,11 +52,16 @@ pub(super) async fn sign_in(
         return Err(Problem::Interactive { program: sanitize_text(&program), mode, kubelogin });
     }
     let version = text_of(exec, "apiVersion").unwrap_or_default();
-    let info = json!({
+    let mut info = json!({
         "apiVersion": version,
         "kind": "ExecCredential",
         "spec": { "interactive": false },
     });
+    if exec.get("provideClusterInfo").and_then(Value::as_bool).unwrap_or_default() {
+        info["spec"]["cluster"] = cluster.clone();
+    }
+    // What they hold is known to the program, which may print it.
+    let given: Vec<String> = environment.iter().map(|(_, value)| value.clone()).collect();
     // A name without a slash is looked for in the PATH; a relative path starts from the kubeconfig.
     let path = if command.contains('/') { user.folder.join(&command) } else { command.into() };
     let printed = run(cx, &path, &args, environment, &info).await;
@@ -77,10 +85,12 @@ pub(super) async fn sign_in(
         let words = String::from_utf8_lossy(&printed.err);
         let mut lines = words.lines().map(str::trim).filter(|line| !line.is_empty());
         let said = lines.next().unwrap_or(&printed.status);
+        let given = given.iter().filter(|value| value.len() >= SHORTEST_SECRET);
+        let said = given.fold(said.to_owned(), |said, value| said.replace(value, "***"));
         return Err(Problem::ProgramFailed {
             program: sanitize_text(&program),
             // It may print what it was refused with.
-            said: sanitize_text(&without_secrets(said)),
+            said: foreign_words(&said),
         });
     }
     found.authorization = token.map(|token| token.bearer());

@@ -2,6 +2,7 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::{
     credentials::{Credentials, certificate},
@@ -13,7 +14,13 @@ use crate::kit::{Cx, Secret, redact::claims};
 
 /// Returns the credentials of a user. kubectl takes a client certificate together with the first of
 /// a token, a password and a program.
-pub(super) async fn credentials(cx: &Cx, user: &Entry) -> Result<Credentials, Problem> {
+///
+/// `cluster` is what a program is told of the cluster where the user says so.
+pub(super) async fn credentials(
+    cx: &Cx,
+    user: &Entry,
+    cluster: &Value,
+) -> Result<Credentials, Problem> {
     if let Some(provider) = user.fields.get("auth-provider") {
         let provider = super::file::text_of(provider, "name").unwrap_or_default();
         return Err(Problem::ProviderRemoved { provider });
@@ -21,22 +28,15 @@ pub(super) async fn credentials(cx: &Cx, user: &Entry) -> Result<Credentials, Pr
     let mut found = Credentials::default();
     let chain = bytes(cx, user, "client-certificate").await?;
     let key = bytes(cx, user, "client-key").await?;
+    if chain.is_some() && key.is_none() {
+        let (name, field, fault) = (user.name.clone(), "client-key", EntryFault::NoKey);
+        return Err(Problem::EntryUnusable { name, field, fault });
+    }
     if let (Some(chain), Some(key)) = (chain, key) {
         let key = Secret::new(String::from_utf8_lossy(&key));
         found.certificate = Some(certificate(cx, &user.name, &chain, &key)?);
     }
-    let token = match user.text("token") {
-        Some(token) => Some(Secret::new(token)),
-        None => match user.path("tokenFile") {
-            Some(path) => {
-                let bytes = read(cx, user, "tokenFile", &path).await?;
-                Some(Secret::new(String::from_utf8_lossy(&bytes)))
-            }
-            None => None,
-        },
-    };
-    if let Some(token) = token {
-        let token = Secret::new(token.expose().trim());
+    if let Some(token) = token(cx, user).await? {
         if let Some(expired) = expired(cx, &token) {
             return Err(Problem::TokenExpired { user: user.name.clone(), expired });
         }
@@ -44,9 +44,26 @@ pub(super) async fn credentials(cx: &Cx, user: &Entry) -> Result<Credentials, Pr
     } else if let (Some(name), Some(password)) = (user.text("username"), user.text("password")) {
         found.authorization = Some(Secret::new(password).basic(&name));
     } else if let Some(exec) = user.fields.get("exec") {
-        program::sign_in(cx, user, exec, &mut found).await?;
+        program::sign_in(cx, user, (exec, cluster), &mut found).await?;
     }
     Ok(found)
+}
+
+/// Returns the token of a user. The file counts, where it can be read and holds one, as it is renewed
+/// (client-go, `transport/round_trippers.go`, `NewBearerAuthWithRefreshRoundTripper`).
+async fn token(cx: &Cx, user: &Entry) -> Result<Option<Secret>, Problem> {
+    let written = user.text("token").map(Secret::new);
+    let Some(path) = user.path("tokenFile") else { return Ok(written) };
+    let in_file = read(cx, user, "tokenFile", &path).await.and_then(|bytes| {
+        let token = Secret::new(String::from_utf8_lossy(&bytes).trim());
+        let (name, field, fault) = (user.name.clone(), "tokenFile", EntryFault::EmptyCredential);
+        let is_empty = token.expose().is_empty();
+        if is_empty { Err(Problem::EntryUnusable { name, field, fault }) } else { Ok(token) }
+    });
+    match (in_file, written) {
+        (Ok(token), _) | (Err(_), Some(token)) => Ok(Some(token)),
+        (Err(why), None) => Err(why),
+    }
 }
 
 /// Returns when a token expired; `None` if it has not, or does not say.

@@ -9,8 +9,8 @@ use serde_json::json;
 use crate::kit::{
     Cx, NoFact, StepResult,
     kube::{
-        Access, Api, Cluster, Kube, KubeError, KubeRequest, Loses, NodeRequest, PostParams, Right,
-        rights,
+        Access, Api, Cluster, Kube, KubeError, KubeRequest, Loses, NodeChoice, NodeRequest,
+        PostParams, Right, rights,
     },
     net::{ConnectError, Fault, Stage},
     sanitize_text,
@@ -80,9 +80,10 @@ fn unanswered(host: &Host, user: &str, error: &KubeError) -> Problem {
         KubeError::Unexpected { status, .. } if *status >= 500 => {
             Problem::ServerFails { host: name, said: error.said() }
         }
-        KubeError::Unexpected { .. } | KubeError::Unreadable | KubeError::Unfit(_) => {
-            Problem::NotKubernetes { host: name, said: error.said() }
-        }
+        KubeError::Unexpected { .. }
+        | KubeError::Unreadable
+        | KubeError::Endless(_)
+        | KubeError::Unfit(_) => Problem::NotKubernetes { host: name, said: error.said() },
     }
 }
 
@@ -126,10 +127,10 @@ pub async fn review(cx: &Cx, api: &Api, request: &NodeRequest) -> StepResult<Acc
     let asked = rights(request);
     let reviews = asked.iter().map(|right| is_granted(cx, &api.kube, right, &namespace));
     let answers = futures::future::join_all(reviews).await;
-    let mut missing = vec![];
+    let (mut missing, mut granted) = (vec![], 0);
     for (right, answer) in asked.iter().zip(answers) {
         match answer {
-            Ok(true) => {}
+            Ok(true) => granted += 1,
             Ok(false) => missing.push(*right),
             Err(KubeError::Refused(said)) if said.code == 403 => {
                 // Reviews are open to every user who is signed in, unless that was taken away: then the
@@ -141,21 +142,30 @@ pub async fn review(cx: &Cx, api: &Api, request: &NodeRequest) -> StepResult<Acc
             }
         }
     }
+    let not_asked = Some(asked.len() - granted - missing.len()).filter(|count| *count > 0);
     let shown = |of: &[&Right]| of.iter().map(|right| right.shown()).collect::<Vec<_>>();
     let (vital, others): (Vec<&Right>, Vec<&Right>) =
         missing.iter().partition(|right| right.loses == Loses::Everything);
+    let of_pods = matches!(request.choice, NodeChoice::OfPods(_));
+    let command = if of_pods { "why" } else { "node" };
     let user = if missing.is_empty() { user } else { api.kube.user(cx).await };
     if !vital.is_empty() {
         let rights = shown(&vital);
-        return Err(NoFact::could_not_tell(Problem::RightsMissing { user, rights, namespace }));
+        return Err(NoFact::could_not_tell(Problem::RightsMissing {
+            user,
+            rights,
+            namespace,
+            command,
+        }));
     }
     if !others.is_empty() {
         let mut loses: Vec<Loses> = others.iter().map(|right| right.loses).collect();
         loses.dedup();
         let namespace = namespace.clone();
-        cx.add_finding(Problem::RightsLost { user, rights: shown(&others), namespace, loses });
+        let rights = shown(&others);
+        cx.add_finding(Problem::RightsLost { user, rights, namespace, command, loses });
     }
-    Ok(Access { namespace, granted: asked.len() - missing.len(), missing })
+    Ok(Access { namespace, granted, not_asked, missing })
 }
 
 async fn is_granted(

@@ -9,8 +9,8 @@ use super::{
 use crate::kit::{
     Cx, NoFact, StepResult,
     kube::{
-        Access, Api, ChosenNode, GetParams, KubeError, KubeRequest, List, ListParams, Node,
-        NodeChoice, NodeImage, NodeRequest, Nodes,
+        Access, Api, ChosenNode, GetParams, KubeError, KubeRequest, ListParams, Node, NodeChoice,
+        NodeImage, NodeRequest, Nodes,
     },
     rules::is_object_name,
     sanitize_text,
@@ -18,8 +18,6 @@ use crate::kit::{
 
 /// How many nodes a page has: each may list fifty images.
 const PAGE: u32 = 250;
-/// The most pages that are read.
-const MAX_PAGES: usize = 200;
 /// How many names a finding shows.
 const MAX_SHOWN: usize = 10;
 
@@ -101,33 +99,23 @@ async fn named(cx: &Cx, api: &Api, names: &[String], all: bool) -> StepResult<Li
 
 async fn listed(cx: &Cx, api: &Api, request: &NodeRequest) -> StepResult<Listed> {
     let mut found = Listed::default();
-    let path = KubeRequest::new("/api/v1/nodes");
     let mut params = ListParams::default().limit(PAGE);
     if let Some(selector) = &request.selector {
         params = params.labels(selector);
     }
-    let (mut names, mut tokens) = (BTreeSet::new(), BTreeSet::new());
-    for _ in 0..MAX_PAGES {
-        let page = path.list(&params).map_err(|error| failed(api, &error.into()))?;
-        let page: List<Node> = api.kube.ask(cx, page).await.map_err(|error| failed(api, &error))?;
+    let mut names = BTreeSet::new();
+    let taking = api.kube.each(cx, "/api/v1/nodes", params, |node: Node| {
+        let name = &node.metadata.name;
         // A name that is none would be told, and be a part of the path of a request.
-        let named = page.items.iter().filter(|node| is_object_name(&node.metadata.name));
-        for node in named.filter(|node| names.insert(node.metadata.name.clone())) {
-            match unfit(node) {
-                None => found.fit.push(chosen(node)),
-                Some(unfit) => {
-                    let name = sanitize_text(&node.metadata.name);
-                    found.unfit.entry(unfit).or_default().push(name);
-                }
-            }
+        if !is_object_name(name) || !names.insert(name.clone()) {
+            return;
         }
-        let next = page.metadata.r#continue;
-        // A list that leads back to one of its pages never ends.
-        if next.is_empty() || !tokens.insert(next.clone()) {
-            break;
+        match unfit(&node) {
+            None => found.fit.push(chosen(&node)),
+            Some(unfit) => found.unfit.entry(unfit).or_default().push(sanitize_text(name)),
         }
-        params = params.continue_token(&next);
-    }
+    });
+    taking.await.map_err(|error| failed(api, &error))?;
     Ok(found)
 }
 

@@ -102,6 +102,8 @@ pub enum Problem {
         rights: Vec<String>,
         /// The namespace.
         namespace: String,
+        /// The command that needs them.
+        command: &'static str,
     },
     /// Permissions are missing whose lack can be borne.
     RightsLost {
@@ -111,6 +113,8 @@ pub enum Problem {
         rights: Vec<String>,
         /// The namespace.
         namespace: String,
+        /// The command that needs them.
+        command: &'static str,
         /// What is lost.
         loses: Vec<Loses>,
     },

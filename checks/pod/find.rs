@@ -16,16 +16,15 @@ use super::{
 use crate::kit::{
     Cx, NoFact, StepResult,
     kube::{
-        Api, GetParams, KubeError, KubeRequest, List, ListParams, MAX_NAMED, NotCreated, PodScope,
-        WaitingPods, WorkloadKind,
+        Api, Condition, GetParams, KubeError, KubeRequest, ListParams, MAX_NAMED, NotCreated,
+        PodScope, WaitingPods, WorkloadKind,
     },
+    redact::foreign_words,
     sanitize_text,
 };
 
 /// How many objects a page has.
 const PAGE: u32 = 500;
-/// The most pages of a list that are read.
-const MAX_PAGES: usize = 400;
 /// The most workloads without a pod that are told.
 const MAX_NOT_CREATED: usize = 20;
 /// What the events that are listed are not about: the rest of a cluster's daily life.
@@ -64,8 +63,7 @@ pub async fn find(cx: &Cx, api: &Api, scope: &PodScope) -> StepResult<WaitingPod
     let others: Vec<String> =
         OTHER_EVENTS.iter().map(|reason| format!("reason!={reason}")).collect();
     let fields = others.join(",");
-    let wanted =
-        ListOf { what: "events", path: path(api, scope, "events"), labels: "", fields: &fields };
+    let wanted = ListOf { path: path(api, scope, "events"), labels: "", fields: &fields };
     let listed = list(cx, api, &wanted, |event: Event| {
         if event.reason == "FailedCreate" {
             refused.push(event);
@@ -87,6 +85,9 @@ pub async fn find(cx: &Cx, api: &Api, scope: &PodScope) -> StepResult<WaitingPod
     let is_ours = |event: &Event| lists.iter().any(|list| list.made(&event.involved_object.name));
     refused.retain(|event| !owners.contains(&event.involved_object.uid) && is_ours(event));
     let not_created = still_refused(cx, api, refused).await;
+    if count == 0 && not_created.is_empty() {
+        selects_any(api, scope)?;
+    }
     let mut images = folded.images();
     let node_group = on_node::examine(cx, api, &mut images).await;
     let attempts = credentials::examine(cx, api, &mut images).await;
@@ -109,6 +110,9 @@ async fn running(
         folded.take(&pod, &images);
     })
     .await?;
+    if pods == 0 {
+        selects_any(api, scope)?;
+    }
     let mut images = folded.images();
     let node_group = on_node::group(cx, api, &images).await;
     let attempts = credentials::examine(cx, api, &mut images).await;
@@ -127,7 +131,8 @@ async fn each_pod(
     let (mut count, mut seen) = (0, HashSet::new());
     for selection in lists {
         let Selection { labels, fields, .. } = selection;
-        let wanted = ListOf { what: "pods", path: path(api, scope, "pods"), labels, fields };
+        let before = count;
+        let wanted = ListOf { path: path(api, scope, "pods"), labels, fields };
         let listed = list(cx, api, &wanted, |pod: Pod| {
             let is_known = !seen.insert(pod.metadata.uid.clone()) && !pod.metadata.uid.is_empty();
             if !is_known && selection.has(&pod) {
@@ -139,8 +144,22 @@ async fn each_pod(
         if let Err(error) = listed {
             return Err(not_listed(cx, api, scope, "pods", &error).await);
         }
+        if selection.is_pod() && count == before {
+            return Err(no_pod(api, scope, format!("pod/{}", selection.maker)));
+        }
     }
     Ok(count)
+}
+
+/// Says of a selector that no pod has its labels: nothing was looked at.
+fn selects_any(api: &Api, scope: &PodScope) -> StepResult<()> {
+    let Some(selector) = &scope.selector else { return Ok(()) };
+    Err(no_pod(api, scope, format!("pod -l {selector}")))
+}
+
+fn no_pod(api: &Api, scope: &PodScope, workload: String) -> NoFact {
+    let namespace = (!scope.everywhere).then(|| api.kube.cluster().namespace.clone());
+    NoFact::could_not_tell(Problem::NotThere { workload, namespace })
 }
 
 /// What is listed: everything, or what belongs to one workload.
@@ -162,6 +181,11 @@ impl Selection {
         self.maker.is_empty()
             || name == self.maker
             || rest.is_some_and(|rest| !rest.is_empty() && !rest.contains('-'))
+    }
+
+    /// Returns whether a single pod was named.
+    fn is_pod(&self) -> bool {
+        !self.fields.is_empty()
     }
 
     fn has(&self, pod: &Pod) -> bool {
@@ -215,18 +239,17 @@ async fn get<T: DeserializeOwned>(
 
 /// What is listed.
 struct ListOf<'a> {
-    what: &'static str,
     path: String,
     labels: &'a str,
     fields: &'a str,
 }
 
-/// Reads a list page by page, so that it is never held whole.
+/// Reads a list.
 async fn list<T: DeserializeOwned>(
     cx: &Cx,
     api: &Api,
     wanted: &ListOf<'_>,
-    mut take: impl FnMut(T),
+    take: impl FnMut(T),
 ) -> Result<(), KubeError> {
     let mut params = ListParams::default().limit(PAGE);
     if !wanted.labels.is_empty() {
@@ -235,17 +258,7 @@ async fn list<T: DeserializeOwned>(
     if !wanted.fields.is_empty() {
         params = params.fields(wanted.fields);
     }
-    for _ in 0..MAX_PAGES {
-        let request = KubeRequest::new(&wanted.path).list(&params)?;
-        let page: List<T> = api.kube.ask(cx, request).await?;
-        page.items.into_iter().for_each(&mut take);
-        if page.metadata.r#continue.is_empty() {
-            return Ok(());
-        }
-        params = params.continue_token(&page.metadata.r#continue);
-    }
-    let many = MAX_PAGES * PAGE as usize;
-    Err(KubeError::Unfit(format!("more than {many} {}", wanted.what)))
+    api.kube.each(cx, &wanted.path, params, take).await
 }
 
 /// Returns the workloads that the API server still gives no pod.
@@ -270,14 +283,15 @@ async fn still_refused(cx: &Cx, api: &Api, mut refused: Vec<Event>) -> Vec<NotCr
     for one in told {
         let wants = match WorkloadKind::read(&one.kind) {
             Some(kind) => wants_pods(cx, api, kind, &one).await,
-            None => false,
+            // What is not known of another kind is told as the event tells it.
+            None => true,
         };
         if wants {
             kept.push(NotCreated {
                 namespace: sanitize_text(&one.namespace),
                 kind: sanitize_text(&one.kind),
                 name: sanitize_text(&one.name),
-                said: sanitize_text(without_head(&one.said)),
+                said: foreign_words(without_head(&one.said)),
             });
         }
     }
@@ -302,6 +316,8 @@ async fn wants_pods(cx: &Cx, api: &Api, kind: WorkloadKind, of: &NotCreated) -> 
     #[serde(default)]
     struct Spec {
         replicas: Option<u64>,
+        parallelism: Option<u64>,
+        suspend: bool,
     }
     #[derive(Default, serde::Deserialize)]
     #[serde(default, rename_all = "camelCase")]
@@ -309,12 +325,17 @@ async fn wants_pods(cx: &Cx, api: &Api, kind: WorkloadKind, of: &NotCreated) -> 
         replicas: u64,
         active: u64,
         current_number_scheduled: u64,
-        completion_time: Option<String>,
+        desired_number_scheduled: Option<u64>,
+        conditions: Vec<Condition>,
     }
+    const ENDS: [&str; 3] = ["Complete", "Failed", "SuccessCriteriaMet"];
     match get::<Counts>(cx, api, &kind.path(&of.namespace), &of.name).await {
         Ok(Counts { spec, status }) => {
             let has = status.replicas + status.active + status.current_number_scheduled;
-            spec.replicas != Some(0) && has == 0 && status.completion_time.is_none()
+            let wanted = [spec.replicas, spec.parallelism, status.desired_number_scheduled];
+            let ends = |it: &Condition| ENDS.contains(&it.r#type.as_str()) && it.status == "True";
+            let is_over = kind == WorkloadKind::Job && status.conditions.iter().any(ends);
+            has == 0 && !wanted.contains(&Some(0)) && !spec.suspend && !is_over
         }
         Err(error) if error.status() == Some(404) => false,
         // What may not be read is told as the event tells it.
@@ -330,7 +351,8 @@ async fn not_listed(
     error: &KubeError,
 ) -> NoFact {
     let namespace = (!scope.everywhere).then(|| api.kube.cluster().namespace.clone());
-    if error.status() == Some(403) {
+    // Only the API server speaks of permissions: a proxy may answer 403, too.
+    if matches!(error, KubeError::Refused(said) if said.code == 403) {
         let (user, what) = (api.kube.user(cx).await, what.to_owned());
         return NoFact::could_not_tell(Problem::MayNotList { user, what, namespace });
     }
@@ -340,7 +362,7 @@ async fn not_listed(
 fn not_found(api: &Api, kind: WorkloadKind, name: &str, error: &KubeError) -> NoFact {
     let cluster = api.kube.cluster();
     let (workload, namespace) =
-        (format!("{kind}/{}", sanitize_text(name)), cluster.namespace.clone());
+        (format!("{kind}/{}", sanitize_text(name)), Some(cluster.namespace.clone()));
     match error.status() {
         Some(404) => NoFact::could_not_tell(Problem::NotThere { workload, namespace }),
         _ => NoFact::could_not_tell(Problem::NotListed { what: workload, said: error.said() }),

@@ -11,8 +11,9 @@ use super::{
     template::Templates,
 };
 use crate::kit::{
-    kube::{ImagePods, List, WaitingWorkload, as_image},
+    kube::{ImagePods, List, WaitingWorkload},
     sanitize_text,
+    target::image_of_pod,
 };
 
 /// How many pods of a workload are named.
@@ -45,7 +46,7 @@ impl Folded {
     pub(super) fn take(&mut self, pod: &Pod, symptoms: &[Symptom<'_>]) {
         let mut images: Vec<String> = vec![];
         for symptom in symptoms {
-            let image = as_image(symptom.image);
+            let image = image_of_pod(symptom.image);
             let of_image = self.images.entry(image.clone()).or_default();
             let is_first = !images.contains(&image);
             images.push(image);

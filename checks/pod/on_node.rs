@@ -10,6 +10,7 @@ use crate::kit::{
     Cloud, Cx, RegistryOrImage,
     kube::{Api, GetParams, ImagePods, KubeRequest, Node},
     sanitize_text,
+    target::image_of_pod,
 };
 
 /// The most nodes that are read.
@@ -89,7 +90,7 @@ async fn node(cx: &Cx, api: &Api, name: &str) -> Option<OnNode> {
 
 /// Returns an image as every other name of it reads.
 fn normal(image: &str) -> Option<String> {
-    let asked = RegistryOrImage::read(image, Cloud::default(), false).ok()?;
+    let asked = RegistryOrImage::read(&image_of_pod(image), Cloud::default(), false).ok()?;
     let image = asked.image?;
     Some(format!("{}/{} {}", asked.registry, image.repository, image.reference))
 }
@@ -113,7 +114,7 @@ mod tests {
         assert_eq!(normal("docker.io/library/nginx:1.27"), normal("nginx:1.27"));
         assert_eq!(normal("docker.io/library/nginx"), normal("docker.io/library/nginx:latest"));
         assert_ne!(normal("c.io/a:1"), normal("c.io/a:2"));
-        assert_eq!(normal("c.io"), None);
+        assert_eq!(normal("c.io"), normal("docker.io/library/c.io"));
     }
 
     #[test]

@@ -32,10 +32,11 @@ pub enum Problem {
     },
     /// There is no such workload.
     NotThere {
-        /// Its kind and name.
+        /// Its kind and name, or the labels of pods.
         workload: String,
-        /// The namespace.
-        namespace: String,
+        /// The namespace; none where all were looked at.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        namespace: Option<String>,
     },
     /// Events could not be read.
     EventsNotRead {

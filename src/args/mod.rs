@@ -105,6 +105,7 @@ pub(crate) enum Command {
     Why(Box<WhyArgs>),
     /// Check REF from the nodes of a Kubernetes cluster, which pull with their own network, files
     /// and identity: a Job on each
+    #[command(mut_args(|arg| of_nodes(arg)))]
     Node(Box<NodeArgs>),
     /// Check an Azure registry from the nodes of an AKS cluster, with the flags of `az aks check-acr`:
     /// neither kubectl nor a kubeconfig is needed, only a sign-in to Azure
@@ -265,6 +266,14 @@ impl CheckOptions {
             labels: BTreeMap::new(),
         }
     }
+}
+
+/// Hides what nodes cannot use: they look with their own files and credentials.
+fn of_nodes(arg: clap::Arg) -> clap::Arg {
+    const OF_HERE: [&str; 6] =
+        ["username", "password_stdin", "auth_file", "node_root", "ca_file", "wait"];
+    let is_of_here = OF_HERE.contains(&arg.get_id().as_str());
+    if is_of_here { arg.hide(true) } else { arg }
 }
 
 fn who(text: &str) -> Result<Who, String> {

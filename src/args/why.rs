@@ -110,6 +110,7 @@ impl WhyArgs {
         if self.here {
             flags.push("--here".to_owned());
         }
+        flags.extend(self.named.iter().cloned());
         flags
     }
 }

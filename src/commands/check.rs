@@ -21,15 +21,20 @@ use crate::{
 /// Checks what was asked from this host.
 pub(super) async fn run(CheckArgs { asked, options }: CheckArgs) -> Result<Exit, String> {
     let wait = options.file_timeout();
-    let ca_file = inputs::ca_file(&options, wait).await?;
     let password = inputs::password(&options, wait).await?;
     let refs = inputs::refs(&asked, &options, wait).await?;
-    inputs::look_at_files(&options, wait).await?;
     let targets = targets(&refs, &options, password.as_ref())?;
-    inputs::look_for_node(&options, wait).await?;
+    in_world(targets, world_of(&options).await?, &options).await
+}
+
+/// Returns the world that is looked at from here, with the files that were named.
+pub(super) async fn world_of(options: &CheckOptions) -> Result<World, String> {
+    let wait = options.file_timeout();
+    let ca_file = inputs::ca_file(options, wait).await?;
+    inputs::look_at_files(options, wait).await?;
+    inputs::look_for_node(options, wait).await?;
     let node_root = options.node_root.as_deref();
-    let world = world::real(world::roots(ca_file, node_root), node_root);
-    in_world(targets, world, &options).await
+    Ok(world::real(world::roots(ca_file, node_root), node_root))
 }
 
 /// Runs the checks in that world and shows the result.

@@ -15,7 +15,7 @@ use checks::{
 use super::{check, inputs, job_settings::settings};
 use crate::{
     Exit, Run,
-    args::NodeArgs,
+    args::{CheckOptions, NodeArgs},
     carry::{self, Architecture, NotCarried},
     join::{
         node::{Footprint, NodeRun, Programs, look},
@@ -36,7 +36,7 @@ pub(super) async fn run(args: NodeArgs) -> Result<Exit, String> {
     if args.dry_run {
         return super::manifests::print(&args, &targets).await;
     }
-    let world = world::real(world::roots(vec![], None), None);
+    let world = world_of(&args.options)?;
     in_world(targets, world, (kube, |_| carry::this_program()), &args, vec![]).await
 }
 
@@ -46,16 +46,7 @@ pub(super) type Cluster = (KubeOptions, fn(Architecture) -> Result<Vec<u8>, NotC
 /// Returns the targets, whose commands repeat this one.
 pub(super) fn targets(refs: &[String], args: &NodeArgs) -> Result<Vec<Target>, String> {
     let options = &args.options;
-    let of_here = [
-        (options.username.is_some(), "--username"),
-        (options.auth_file.is_some(), "--auth-file"),
-        (options.ca_file.is_some(), "--ca-file"),
-        (options.node_root.is_some(), "--node-root"),
-        (options.wait.is_some(), "--wait"),
-    ];
-    if let Some((_, option)) = of_here.iter().find(|(is_given, _)| *is_given) {
-        return Err(format!("nodes look with their own files and credentials; leave {option} out"));
-    }
+    refuse_what_is_of_here(options)?;
     let mut targets = check::targets(refs, options, None)?;
     let is_hidden = |target: &&Target| target.asked.is_err() && target.id() != target.text;
     if let Some(target) = targets.iter().find(is_hidden) {
@@ -71,6 +62,27 @@ pub(super) fn targets(refs: &[String], args: &NodeArgs) -> Result<Vec<Target>, S
         target.flags = args.flags().into_iter().chain(flags).collect();
     }
     Ok(targets)
+}
+
+/// Refuses the options that only a look from here can use: `args` hides them from the help of `node`.
+pub(super) fn refuse_what_is_of_here(options: &CheckOptions) -> Result<(), String> {
+    let of_here = [
+        (options.username.is_some(), "--username"),
+        (options.auth_file.is_some(), "--auth-file"),
+        (options.ca_file.is_some(), "--ca-file"),
+        (options.node_root.is_some(), "--node-root"),
+        (options.wait.is_some(), "--wait"),
+    ];
+    if let Some((_, option)) = of_here.iter().find(|(is_given, _)| *is_given) {
+        return Err(format!("nodes look with their own files and credentials; leave {option} out"));
+    }
+    Ok(())
+}
+
+/// Returns the world of a run that looks from nodes: of here, it has only the way to the cluster.
+pub(super) fn world_of(options: &CheckOptions) -> Result<World, String> {
+    refuse_what_is_of_here(options)?;
+    Ok(world::real(world::roots(vec![], None), None))
 }
 
 /// Runs the Jobs and shows the result. Admission is asked about the pods of manifests first.

@@ -6,7 +6,7 @@ use std::{env, fs, path::Path};
 use checks::kit::engine::Event;
 use checks::{
     NamedImage, PodTemplate,
-    kit::{Target, World, kube::as_image, sanitize_text},
+    kit::{Target, World, sanitize_text, target::image_of_pod},
     named_images, pod_templates,
 };
 
@@ -14,7 +14,7 @@ use super::{
     check, inputs,
     node::{self, Cluster},
 };
-use crate::{Exit, args::WhyArgs, carry, wait::no_longer_than, world};
+use crate::{Exit, args::WhyArgs, carry, wait::no_longer_than};
 
 /// The most that is read of all files.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
@@ -47,7 +47,7 @@ pub(super) async fn run(args: &WhyArgs) -> Result<Exit, String> {
     }
     let asked = read(&read_so_far, args)?;
     let kube = args.kube.options(|name| env::var_os(name));
-    let world = world::real(world::roots(vec![], None), None);
+    let world = super::why::world_of(args).await?;
     in_world(asked, world, (kube, |_| carry::this_program()), args).await
 }
 
@@ -128,7 +128,7 @@ fn add(images: &mut Vec<Named>, file: &str, one: &NamedImage) {
 fn targets(images: Vec<Named>, args: &WhyArgs) -> Vec<Target> {
     let of_nodes = if args.here { vec![] } else { args.of_nodes(vec![]).flags() };
     let target = |(image, named_at): Named| {
-        let target = check::target(&args.options, as_image(&image), None);
+        let target = check::target(&args.options, image_of_pod(&image), None);
         let flags = of_nodes.iter().cloned().chain(target.flags).collect();
         Target { named_at, flags, ..target }
     };

@@ -32,7 +32,6 @@ use crate::{
     present::message::MessagePage,
     run::run as run_plans,
     show::{self, Outputs, Progress, message, reference},
-    world,
 };
 
 /// The most images that are checked.
@@ -49,8 +48,29 @@ pub(super) async fn run(args: WhyArgs) -> Result<Exit, String> {
         return preflight::run(&args).await;
     }
     let kube = args.kube.options(|name| env::var_os(name));
-    let world = world::real(world::roots(vec![], None), None);
+    let world = world_of(&args).await?;
     Box::pin(in_world(world, (kube, |_| carry::this_program()), &args)).await
+}
+
+/// Returns the world of a look at pods or at manifests: what is of here can be used where here looks.
+pub(super) async fn world_of(args: &WhyArgs) -> Result<World, String> {
+    let options = &args.options;
+    if !args.here {
+        return node::world_of(options);
+    }
+    // Each of the registries would receive the password.
+    let mut unused = vec![(options.username.is_some(), "--username")];
+    if args.files.is_empty() {
+        // The pods are looked at once, and the kubeconfig is this machine's.
+        unused.extend([
+            (options.wait.is_some(), "--wait"),
+            (options.node_root.is_some(), "--node-root"),
+        ]);
+    }
+    if let Some((_, option)) = unused.iter().find(|(is_given, _)| *is_given) {
+        return Err(format!("why cannot use {option}; leave it out"));
+    }
+    check::world_of(options).await
 }
 
 /// Says what the words of a message are, and which failure modes they suspect.

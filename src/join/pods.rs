@@ -175,14 +175,14 @@ impl Found {
             // Plain data always serializes.
             let value = serde_json::to_value(&pods).unwrap_or_default();
             understood.insert("pods".into(), value);
-            self.of_target(&target.id(), understood, &tell);
+            self.of_target(&target.id(), understood, flags, &tell);
         }
         let not_created =
             self.waiting.iter().flat_map(|waiting| &waiting.not_created).collect::<Vec<_>>();
         for one in &not_created {
             let workload = format!("{}/{}", one.kind.to_lowercase(), one.name);
             let id = format!("{workload} -n {}", one.namespace);
-            self.of_target(&id, described(&id, flags), &tell);
+            self.of_target(&id, described(&id, flags), flags, &tell);
             let step = steps::POD.name.to_owned();
             let finding = checks::waiting::not_created(one, workload);
             tell(of_cluster(&id, EventKind::Found { step, finding }));
@@ -190,11 +190,18 @@ impl Found {
         if chosen.targets.is_empty() && not_created.is_empty() {
             let mut understood = described(&self.scope, flags);
             understood.insert("scope".into(), true.into());
-            self.of_target(&self.scope, understood, &tell);
+            self.of_target(&self.scope, understood, flags, &tell);
         }
     }
 
-    fn of_target(&self, id: &str, mut understood: Map<String, Value>, tell: &impl Fn(Event)) {
+    fn of_target(
+        &self,
+        id: &str,
+        mut understood: Map<String, Value>,
+        flags: &[String],
+        tell: &impl Fn(Event),
+    ) {
+        understood.insert("cluster_flags".into(), flags.into());
         understood.insert("looked_at".into(), self.scope.as_str().into());
         let kind = EventKind::RunStarted {
             understood,

@@ -44,7 +44,7 @@ pub(crate) async fn try_out(
             labels: std::collections::BTreeMap::default(),
         };
         let is_about = |images: &[String]| {
-            images.iter().any(|image| checks::kit::kube::as_image(image) == target.text)
+            images.iter().any(|image| checks::kit::target::image_of_pod(image) == target.text)
         };
         let found = tried.found.iter().filter(|(images, _)| is_about(images));
         let found = found.map(|(_, finding)| EventKind::Found {

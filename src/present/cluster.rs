@@ -17,19 +17,21 @@ const CALLS: [&str; 5] = [
 ];
 
 /// The flags of a run that say which cluster it asked; `None` where no command can hold them.
-pub(super) struct ClusterFlags(Option<String>);
+pub(super) struct ClusterFlags(Option<Vec<(String, String)>>);
 
 impl ClusterFlags {
     /// Returns the flags of a target; nothing where it names no cluster.
     pub(super) fn of(target: &Map<String, Value>) -> Self {
-        let flags = target.get("flags").and_then(Value::as_array).map(Vec::as_slice);
+        // A look from here at the images of a cluster does not repeat how the cluster was reached.
+        let flags = target.get("cluster_flags").or_else(|| target.get("flags"));
+        let flags = flags.and_then(Value::as_array).map(Vec::as_slice);
         let words: Vec<&str> = flags.unwrap_or_default().iter().filter_map(Value::as_str).collect();
         // The kubeconfig of `aks` is in no file: what kubectl would ask is another cluster, perhaps.
         if words.first() == Some(&"aks") {
             return Self(None);
         }
         let named = words.windows(2).filter(|pair| matches!(pair[0], "--context" | "--kubeconfig"));
-        Self(named.map(|pair| Some(format!(" {} {}", pair[0], word(pair[1])?))).collect())
+        Self(named.map(|pair| Some((pair[0].to_owned(), word(pair[1])?))).collect())
     }
 
     /// Adds them to the commands of a fix. A command that cannot name its cluster is left out.
@@ -46,9 +48,12 @@ impl ClusterFlags {
             text.push_str(&rest[..end]);
             let flags = self.0.as_ref()?;
             rest = &rest[end..];
-            // What repeats the run has them already.
-            if !rest.starts_with(flags.as_str()) {
-                text.push_str(flags);
+            let own = rest.split(['|', '&', ';', '\n']).next().unwrap_or_default();
+            for (flag, value) in flags {
+                // What repeats the run has them already, or names another file.
+                if !own.split(' ').any(|word| word == flag) {
+                    text.push_str(&format!(" {flag} {value}"));
+                }
             }
         }
         Some(text + rest)
@@ -129,6 +134,10 @@ mod tests {
             (
                 "check-acr node --context prod --kubeconfig '/a b' c",
                 "check-acr node --context prod --kubeconfig '/a b' c",
+            ),
+            (
+                "kubectl config view --kubeconfig /c",
+                "kubectl --context prod config view --kubeconfig /c",
             ),
             ("check-acr why -n a", "check-acr why --context prod --kubeconfig '/a b' -n a"),
             ("check-acr cleanup", "check-acr cleanup --context prod --kubeconfig '/a b'"),

@@ -32,7 +32,9 @@ fn of_scope(page: &TargetPage, lang: Lang) -> String {
     match page.can {
         Outcome::NothingWaits => {
             let pods = page.count_of_pods("pods").unwrap_or_default().to_string();
-            Phrase::NothingWaits.say(lang, &[("asked", &asked), ("pods", &pods)])
+            let is_of_running = page.count_of_pods("running").is_some();
+            let phrase = if is_of_running { Phrase::NothingRuns } else { Phrase::NothingWaits };
+            phrase.say(lang, &[("asked", &asked), ("pods", &pods)])
         }
         _ => Phrase::PodsCouldNotTell.say(lang, &[("asked", &asked), ("why", why(page))]),
     }

@@ -62,7 +62,7 @@ pub struct Cluster {
     pub certificate: Option<Rc<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>>,
     /// Who the requests are made as.
     pub impersonate: Impersonate,
-    /// How long a request may take until its response begins.
+    /// How long a request may take until its response begins, and how long its body may.
     pub request_timeout: Duration,
 }
 
@@ -178,7 +178,7 @@ impl Kube {
             Ok(response) if response.status().as_u16() == 200 => Ok(response),
             Ok(response) => {
                 let status = response.status().as_u16();
-                let body = whole(response).await.unwrap_or_default();
+                let body = self.whole(response).await.unwrap_or_default();
                 Err(KubeError::read(status, &body))
             }
             Err(error) => Err(error),
@@ -197,7 +197,7 @@ impl Kube {
                 Ok(response) => {
                     let status = response.status().as_u16();
                     pause = asked_pause(&response).unwrap_or(pause).min(MAX_PAUSE);
-                    match whole(response).await {
+                    match self.whole(response).await {
                         Ok(body) if (200..300).contains(&status) => Ok((status, body)),
                         Ok(body) => Err(KubeError::read(status, &body)),
                         Err(fault) => Err(KubeError::Broken(fault)),
@@ -260,6 +260,12 @@ impl Kube {
             review.as_ref().and_then(|review| review["status"]["userInfo"]["username"].as_str());
         let name = name.map(sanitize_text).filter(|name| !name.is_empty());
         name.unwrap_or_else(|| self.cluster().user.clone())
+    }
+
+    /// Reads a body to its end. It may take as long as its response may: what drips would never end.
+    async fn whole(&self, response: Response) -> Result<Vec<u8>, Fault> {
+        let read = timeout(self.0.cluster.request_timeout, whole(response)).await;
+        read.unwrap_or(Err(Fault::TimedOut))
     }
 
     fn failure(&self, NoResponse { fault, is_connect }: NoResponse) -> KubeError {

@@ -121,11 +121,3 @@ impl PodCredentials {
         (&*self.namespace, &*self.account, &*self.secrets) == (namespace, account, secrets)
     }
 }
-
-/// Returns an image as it is asked about: a bare word would be a registry's name.
-pub fn as_image(image: &str) -> String {
-    if image.contains(['/', ':', '.', '@']) {
-        return image.to_owned();
-    }
-    format!("docker.io/library/{image}")
-}

@@ -4,7 +4,7 @@ use kube::core::Status;
 
 use crate::kit::{
     net::{ConnectError, Fault},
-    redact::sanitize_text,
+    redact::foreign_words,
 };
 
 /// Why there is no answer.
@@ -25,6 +25,8 @@ pub enum KubeError {
     },
     /// The answer is not what was asked for.
     Unreadable,
+    /// The list does not end.
+    Endless(String),
     /// The request cannot be built: a name in it is none.
     Unfit(String),
 }
@@ -41,7 +43,7 @@ impl KubeError {
             }
             _ => {
                 let said = String::from_utf8_lossy(body);
-                KubeError::Unexpected { status, said: sanitize_text(said.trim()) }
+                KubeError::Unexpected { status, said: foreign_words(&said) }
             }
         }
     }
@@ -60,11 +62,12 @@ impl KubeError {
         match self {
             KubeError::Unreachable(error) => error.fault.word().to_owned(),
             KubeError::Broken(fault) => fault.word().to_owned(),
-            KubeError::Refused(said) => sanitize_text(&said.message),
+            KubeError::Refused(said) => foreign_words(&said.message),
             KubeError::Unexpected { status, said } if said.is_empty() => format!("HTTP {status}"),
             KubeError::Unexpected { said, .. } => said.clone(),
             KubeError::Unreadable => Fault::NotHttp.word().to_owned(),
-            KubeError::Unfit(said) => sanitize_text(said),
+            KubeError::Endless(said) => said.clone(),
+            KubeError::Unfit(said) => foreign_words(said),
         }
     }
 

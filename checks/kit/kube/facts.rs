@@ -26,6 +26,9 @@ pub struct Access {
     pub namespace: String,
     /// How many of the permissions that are needed are granted.
     pub granted: usize,
+    /// How many could not be asked for: then the requests themselves tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_asked: Option<usize>,
     /// The permissions that are missing.
     #[serde(skip)]
     pub missing: Vec<Right>,

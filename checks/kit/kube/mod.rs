@@ -7,6 +7,7 @@ mod error;
 mod facts;
 mod objects;
 mod options;
+mod pages;
 mod problem;
 mod refusal;
 mod rights;
@@ -16,7 +17,7 @@ mod watch;
 pub use client::{Cluster, KUBE_WAIT, Kube, Server};
 pub use credentials::{
     Attempt, CLIENT_ANNOTATION, CredentialRow, CredentialState, PodCredentials, PresentedRow,
-    RegistryAnswer, as_image,
+    RegistryAnswer,
 };
 pub use error::KubeError;
 pub use facts::{Access, Api, ChosenNode, Nodes};

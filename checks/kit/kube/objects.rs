@@ -3,16 +3,38 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 /// A list of objects.
 #[derive(Debug, Deserialize)]
+#[serde(try_from = "AnyKind<T>", bound = "T: Deserialize<'de>")]
 pub struct List<T> {
     /// Where the list goes on, and its version.
-    #[serde(default)]
     pub metadata: ListMeta,
     /// The objects.
-    #[serde(default = "Vec::new")]
     pub items: Vec<T>,
+}
+
+/// What may be a list. What holds no items, or says that it is something else, is no empty one.
+#[derive(Deserialize)]
+#[serde(bound = "T: Deserialize<'de>")]
+struct AnyKind<T> {
+    #[serde(default)]
+    kind: String,
+    #[serde(default)]
+    metadata: ListMeta,
+    items: Vec<T>,
+}
+
+impl<T> TryFrom<AnyKind<T>> for List<T> {
+    type Error = &'static str;
+
+    fn try_from(AnyKind { kind, metadata, items }: AnyKind<T>) -> Result<Self, Self::Error> {
+        if !kind.is_empty() && !kind.ends_with("List") {
+            return Err("not a list");
+        }
+        Ok(Self { metadata, items })
+    }
 }
 
 /// What is known of a list.
@@ -150,18 +172,10 @@ pub struct JobStatus {
 pub struct Pod {
     /// Its metadata.
     pub metadata: Meta,
-    /// What it is to be.
-    pub spec: PodSpec,
+    /// What it is to be, whole: admission may have changed any part of what was asked for.
+    pub spec: Value,
     /// Its state.
     pub status: PodStatus,
-}
-
-/// What a pod is to be.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct PodSpec {
-    /// The node.
-    pub node_name: String,
 }
 
 /// The state of a pod.
@@ -260,6 +274,17 @@ impl Node {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_list_is_no_empty_one() {
+        let read =
+            |text: &str| serde_json::from_str::<List<Object>>(text).map(|list| list.items.len());
+        assert_eq!(read(r#"{"kind":"PodList","items":[{"metadata":{"name":"a"}}]}"#).unwrap(), 1);
+        assert_eq!(read(r#"{"items":[]}"#).unwrap(), 0);
+        for bad in ["{}", r#"{"kind":"Status","code":500}"#, r#"{"kind":"Pod","items":[]}"#, "[]"] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn an_image_without_names() {

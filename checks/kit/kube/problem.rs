@@ -110,8 +110,9 @@ pub enum JobProblem {
     EndedEarly {
         /// The reason that Kubernetes gives.
         reason: String,
-        /// The exit code.
-        exit_code: i32,
+        /// The exit code, where there is one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        exit_code: Option<i32>,
     },
     /// The node did not report in time.
     Stalled {

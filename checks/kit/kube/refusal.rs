@@ -4,7 +4,7 @@
 use kube::core::Status;
 
 use super::error::KubeError;
-use crate::kit::redact::sanitize_text;
+use crate::kit::redact::foreign_words;
 
 /// Why the API takes no object.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,55 +51,67 @@ impl Refusal {
     /// Reads a refusal of the API; `None` where there was no answer that is one.
     pub fn of(error: &KubeError) -> Option<Self> {
         let KubeError::Refused(said) = error else { return None };
-        let Status { code, reason, message, .. } = &**said;
+        let Status { code, message, .. } = &**said;
         if *code == 429 || *code == 401 || (*code >= 500 && !message.contains("webhook")) {
             return None;
         }
         let is_missing = *code == 404 && message.starts_with("namespaces ");
-        if is_missing || message.contains("because it is being terminated") {
-            return Some(Refusal::NoNamespace);
-        }
-        let read = Self::read(message);
-        // RBAC says so without naming an object ("jobs.batch is forbidden: User …").
-        let is_rbac = reason == "Forbidden" && message.contains("cannot create resource");
-        Some(if is_rbac { Refusal::NotPermitted } else { read })
+        Some(if is_missing { Refusal::NoNamespace } else { Self::read(message) })
     }
 
-    /// Reads the words of a refusal: those of a response, or those of an event that repeats them.
+    /// Reads the words of a refusal: those of a response, or those of an event that repeats them. Only
+    /// where the API server itself says something does it count: what a webhook says is free text.
     ///
-    /// Sources: k8s.io/apiserver, `pkg/admission/plugin/webhook/errors/statuserror.go` and
-    /// `plugin/policy/validating/dispatcher.go`; k8s.io/pod-security-admission,
-    /// `admission/admission.go`; plugin `resourcequota/controller.go`.
+    /// Sources: k8s.io/apiserver, `pkg/admission/plugin/webhook/errors/statuserror.go`,
+    /// `plugin/policy/validating/dispatcher.go` and `pkg/endpoints/handlers/responsewriters/errors.go`;
+    /// k8s.io/pod-security-admission, `admission/admission.go`; plugin `resourcequota/controller.go`.
     pub fn read(message: &str) -> Self {
-        let named = |text: Option<&str>| sanitize_text(text.unwrap_or("?"));
-        if let Some((_, rest)) = message.split_once("violates PodSecurity ") {
-            return Refusal::PodSecurity { level: named(quoted(rest, '"')) };
+        let named = |text: Option<&str>| foreign_words(text.unwrap_or("?"));
+        let repeated = message.trim_start().trim_start_matches("(combined from similar events): ");
+        let said = repeated.trim_start_matches("Error creating: ");
+        if let Some(rest) = said.strip_prefix("admission webhook ") {
+            return Self::of_webhook(rest);
         }
-        if let Some((_, rest)) = message.split_once("ValidatingAdmissionPolicy ") {
-            return Refusal::Policy { policy: named(quoted(rest, '\'')) };
-        }
-        if let Some((_, rest)) = message.split_once("failed calling webhook ") {
+        let failed = said.trim_start_matches("Internal error occurred: ");
+        if let Some(rest) = failed.strip_prefix("failed calling webhook ") {
             return Refusal::WebhookSilent { webhook: named(quoted(rest, '"')) };
         }
-        if let Some((_, rest)) = message.split_once("admission webhook ") {
-            let webhook = named(quoted(rest, '"'));
-            if rest.contains("does not support dry run") {
-                return Refusal::NoDryRun { webhook };
-            }
-            // Gatekeeper names the constraint first: `denied the request: [azurepolicy-…] …`.
-            let constraint = rest.split_once("denied the request: [");
-            return match constraint.and_then(|(_, rest)| rest.split_once(']')) {
-                Some((policy, _)) => Refusal::Policy { policy: sanitize_text(policy) },
-                None => Refusal::Webhook { webhook },
-            };
+        let Some((_, why)) = said.split_once(" is forbidden: ") else { return Refusal::Other };
+        if let Some(rest) = why.strip_prefix("violates PodSecurity ") {
+            return Refusal::PodSecurity { level: named(quoted(rest, '"')) };
         }
-        if let Some((_, rest)) = message.split_once("exceeded quota: ") {
+        if let Some(rest) = why.strip_prefix("ValidatingAdmissionPolicy ") {
+            return Refusal::Policy { policy: named(quoted(rest, '\'')) };
+        }
+        if let Some(rest) = why.strip_prefix("exceeded quota: ") {
             return Refusal::Quota { quota: named(rest.split(',').next()) };
         }
-        if let Some((_, rest)) = message.split_once("failed quota: ") {
+        if let Some(rest) = why.strip_prefix("failed quota: ") {
             return Refusal::Quota { quota: named(rest.split(':').next()) };
         }
+        if why.starts_with("unable to create new content in namespace ") {
+            return Refusal::NoNamespace;
+        }
+        // RBAC says so without naming an object ("jobs.batch is forbidden: User …").
+        if why.starts_with("User \"") && why.contains("\" cannot ") {
+            return Refusal::NotPermitted;
+        }
         Refusal::Other
+    }
+
+    /// Reads what the API server says of a webhook that refuses.
+    fn of_webhook(rest: &str) -> Self {
+        let webhook = foreign_words(quoted(rest, '"').unwrap_or("?"));
+        let said = rest.splitn(3, '"').nth(2).unwrap_or_default();
+        if said.trim() == "does not support dry run" {
+            return Refusal::NoDryRun { webhook };
+        }
+        // Gatekeeper names the constraint first: `denied the request: [azurepolicy-…] …`.
+        let constraint = said.strip_prefix(" denied the request: [");
+        match constraint.and_then(|rest| rest.split_once(']')) {
+            Some((policy, _)) => Refusal::Policy { policy: foreign_words(policy) },
+            None => Refusal::Webhook { webhook },
+        }
     }
 }
 
@@ -144,11 +156,38 @@ mod tests {
                 Refusal::Quota { quota: "jobs".into() },
             ),
             ("Job.batch \"a\" is invalid: spec", Refusal::Other),
+            (
+                "(combined from similar events): Error creating: pods \"a\" is forbidden: violates PodSecurity \"baseline:latest\": no",
+                Refusal::PodSecurity { level: "baseline:latest".into() },
+            ),
+            (
+                "pods \"a\" is forbidden: unable to create new content in namespace shop because it is being terminated",
+                Refusal::NoNamespace,
+            ),
             ("admission webhook ", Refusal::Webhook { webhook: "?".into() }),
             ("", Refusal::Other),
         ];
         for (message, wanted) in cases {
             assert_eq!(Refusal::read(message), wanted, "{message}");
+        }
+    }
+
+    #[test]
+    fn what_a_webhook_says_chooses_nothing() {
+        for said in [
+            "It violates PodSecurity \"restricted:latest\"",
+            "ValidatingAdmissionPolicy 'x' would agree",
+            "failed calling webhook \"other\"",
+            "this tool does not support dry run",
+            "jobs is forbidden: exceeded quota: x, no",
+            "pods is forbidden: User \"dev\" cannot create resource \"pods\"",
+            "jobs \"a\" is forbidden: unable to create new content in namespace x because it is being terminated",
+            "see [docs]",
+        ] {
+            let message = format!("admission webhook \"v.contoso.com\" denied the request: {said}");
+            let wanted = Refusal::Webhook { webhook: "v.contoso.com".into() };
+            assert_eq!(Refusal::read(&message), wanted, "{said}");
+            assert_eq!(Refusal::read(&format!("Error creating: {message}")), wanted, "{said}");
         }
     }
 

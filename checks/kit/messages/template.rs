@@ -69,6 +69,7 @@ pub(super) fn command(template: &str, values: &[&Map<String, Value>]) -> Option<
     })
     // An empty list takes the space behind it along.
     .map(|command| command.replace(&format!("{NOTHING} "), "").replace(NOTHING, ""))
+    .map(|command| command.trim_end().to_owned())
 }
 
 /// Returns a value as one word of a command; `None` where it cannot be one.

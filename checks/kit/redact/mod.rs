@@ -8,4 +8,4 @@ mod words;
 pub(crate) use sanitize::sanitize;
 pub use sanitize::sanitize_text;
 pub use secret::{Secret, claims};
-pub use words::{without_logins, without_secrets};
+pub use words::{foreign_words, without_logins, without_secrets};

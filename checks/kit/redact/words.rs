@@ -1,22 +1,65 @@
 //! Words that may be a credential, in the words of other programs.
 
+use super::sanitize::sanitize_text;
+
+/// Returns what a cluster, its webhooks or a program say, on one line, fit to print and without what may
+/// be a credential: a policy may quote the object that it refuses.
+pub fn foreign_words(text: &str) -> String {
+    let line: Vec<&str> = text.split_whitespace().collect();
+    sanitize_text(&without_secrets(&line.join(" ")))
+}
+
 /// Returns a text with a mark in the place of each word that may be a credential outside of a URL.
 pub fn without_secrets(text: &str) -> String {
-    const KEYS: [&str; 6] = ["password", "passwd", "_token", "identitytoken", "secret=", "\"auth"];
+    const KEYS: [&str; 13] = [
+        "password",
+        "passwd",
+        "_token",
+        "identitytoken",
+        "token=",
+        "token\":",
+        "secret=",
+        "\"auth",
+        "api-key",
+        "api_key",
+        "apikey",
+        "access-key",
+        "access_key",
+    ];
     const NAMES: [&str; 6] = ["token", "secret", "password", "passphrase", "credential", "key"];
-    let (mut shown, mut is_next, mut is_named) = (vec![], false, false);
+    let (mut shown, mut is_next, mut is_named) = (vec![], Next::Other, false);
     for word in text.split(' ') {
         let lower = word.to_ascii_lowercase();
         let named = KEYS.iter().any(|key| lower.contains(key));
-        let is_value = is_next && word.len() >= 8 && !lower.starts_with("realm");
+        let is_value = match is_next {
+            Next::Named => !word.is_empty(),
+            Next::Scheme => word.len() >= 8 && !lower.starts_with("realm"),
+            Next::Other => false,
+        };
         let is_secret = named || is_value || (is_named && is_opaque(word)) || word.contains("eyJ");
         shown.push(if is_secret { "***" } else { word });
-        is_next = matches!(lower.trim_end_matches([':', '"', '\'']), "bearer" | "basic")
-            || named && word.ends_with([':', '='])
-            || is_next && named;
+        let is_scheme = matches!(lower.trim_matches([':', '"', '\'']), "bearer" | "basic");
+        is_next =
+            if named && word.ends_with([':', '=']) || is_next == Next::Named && word.is_empty() {
+                Next::Named
+            } else if is_scheme || is_next == Next::Scheme && named {
+                Next::Scheme
+            } else {
+                Next::Other
+            };
         is_named = NAMES.contains(&lower.trim_end_matches([':', '"', '\'', ',']));
     }
     shown.join(" ")
+}
+
+/// What the word behind a word is.
+#[derive(Clone, Copy, PartialEq)]
+enum Next {
+    /// The value of what that word names.
+    Named,
+    /// A credential, if it is long: that word is the name of a scheme, or one of a language.
+    Scheme,
+    Other,
 }
 
 /// Returns what somebody wrote, with a mark in the place of what stands before an `@` or behind a `?` of
@@ -82,6 +125,14 @@ mod tests {
                 "no token endpoint, no secret regcred-of-contoso-1",
             ),
             ("client_secret=hunter2 is wrong", "*** is wrong"),
+            (
+                "token=hunter2 and x-api-key: hunter2 and password: h2, no",
+                "*** and *** *** and *** *** no",
+            ),
+            ("env \"API_KEY\": \"hunter2\"", "env *** ***"),
+            ("{\"token\":\"hunter2\"}", "***"),
+            ("Bearer hunter2-hunter2", "Bearer ***"),
+            ("no basic auth credentials", "no basic auth credentials"),
             ("Please run az login to setup account.", "Please run az login to setup account."),
         ] {
             assert_eq!(without_secrets(text), shown);

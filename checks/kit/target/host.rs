@@ -168,3 +168,12 @@ pub fn is_private(address: IpAddr) -> bool {
         IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
     }
 }
+
+/// Returns whether the text is only a host, with or without a port. `app:v1` is an image,
+/// `localhost:5000` is a host.
+pub(super) fn is_host_alone(text: &str) -> bool {
+    let (name, port) = split_port(text);
+    let looks_like_host = name.contains('.') || name.starts_with('[') || name == "localhost";
+    let clean = name.chars().all(|c| c.is_ascii_alphanumeric() || ".-[]:".contains(c));
+    looks_like_host && clean && (port.is_some() || !text.contains(':'))
+}

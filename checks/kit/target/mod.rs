@@ -5,6 +5,7 @@ mod cloud;
 mod control_plane;
 mod host;
 mod managed_identity;
+mod pod_image;
 mod resource_id;
 
 use std::{fmt, net::IpAddr, path::PathBuf, time::Duration};
@@ -19,9 +20,10 @@ use crate::kit::{
 pub use acr_name::{AcrHostKind, AcrHostName};
 pub use cloud::{Cloud, suffixes};
 pub use control_plane::{ClusterName, ControlPlane};
-use host::split_port;
+use host::is_host_alone;
 pub use host::{Host, HostPurpose, IMDS, is_private};
 pub use managed_identity::ManagedIdentityId;
+pub use pod_image::image_of_pod;
 pub use resource_id::{ResourceId, is_plain_id};
 
 /// What this run examines, and how to sign in.
@@ -333,15 +335,6 @@ fn bare_name(text: &str, cloud: Cloud) -> Result<RegistryOrImage, InvalidReferen
     let host = Host::registry(&registry, false);
     accept(&host, None)?;
     Ok(RegistryOrImage { host, registry, image: None })
-}
-
-/// Returns whether the text is only a host, with or without a port. `app:v1` is an image,
-/// `localhost:5000` is a host.
-fn is_host_alone(text: &str) -> bool {
-    let (name, port) = split_port(text);
-    let looks_like_host = name.contains('.') || name.starts_with('[') || name == "localhost";
-    let clean = name.chars().all(|c| c.is_ascii_alphanumeric() || ".-[]:".contains(c));
-    looks_like_host && clean && (port.is_some() || !text.contains(':'))
 }
 
 /// Rejects a host that cannot be a registry's: an invalid host name, or a data endpoint.

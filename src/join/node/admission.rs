@@ -10,18 +10,15 @@ use futures::future::join;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{
-    carried::start,
-    manifest::{JobSettings, rewritten},
-    starts::pulled,
-};
-
-/// What decides where a pod looks from, and for what: where it is changed, nothing is told of the node.
-const OF_VIEW: [&str; 6] = ["nodeName", "hostNetwork", "dnsPolicy", "dnsConfig", "command", "args"];
+use super::{carried::start, manifest::JobSettings, rewritten::changes, starts::pulled};
 
 /// What the cluster said to a Job like those that will be created.
-#[derive(Debug, Serialize)]
-pub(super) struct Admitted {}
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Admitted {
+    /// The fields that it changes, and which leave the view as it is.
+    #[serde(skip)]
+    pub(super) changed: Vec<String>,
+}
 
 /// Tries to create the Job of the first node, and a pod like that of the Job.
 pub(super) async fn try_out(
@@ -30,14 +27,14 @@ pub(super) async fn try_out(
     (api, access): (&Api, &Access),
     nodes: &Nodes,
 ) -> StepResult<Admitted> {
-    let Some(node) = nodes.chosen.first() else { return Ok(Admitted {}) };
+    let Some(node) = nodes.chosen.first() else { return Ok(Admitted::default()) };
     // Packing goes on meanwhile: how many ConfigMaps there will be makes no difference here. A node that
     // nothing can be started on says so itself.
     let start = match &settings.request.image {
         Some(image) => Ok(pulled(image)),
         None => start(settings, node, 1),
     };
-    let Ok(start) = start else { return Ok(Admitted {}) };
+    let Ok(start) = start else { return Ok(Admitted::default()) };
     let (job, pod) = (settings.job(0, node, &start), settings.pod(0, node, &start));
     let jobs = format!("/apis/batch/v1/namespaces/{}/jobs", settings.namespace);
     let pods = format!("/api/v1/namespaces/{}/pods", settings.namespace);
@@ -53,22 +50,19 @@ pub(super) async fn try_out(
         of_pod.map(|pod| pod["spec"].clone()),
     ];
     let ours = &pod["spec"];
-    let changed = specs.iter().flatten().flat_map(|theirs| rewritten(ours, theirs));
-    let mut fields: Vec<String> = vec![];
-    for field in changed {
-        if !fields.contains(&field) {
-            fields.push(field);
+    let mut changed: Vec<String> = vec![];
+    for theirs in specs.iter().flatten() {
+        let others = changes(ours, theirs).map_err(NoFact::could_not_tell)?;
+        for field in others {
+            if !changed.contains(&field) {
+                changed.push(field);
+            }
         }
     }
-    let (view, others): (Vec<String>, Vec<String>) =
-        fields.into_iter().partition(|field| OF_VIEW.contains(&field.as_str()));
-    if !view.is_empty() {
-        return Err(NoFact::could_not_tell(JobProblem::ViewRewritten { fields: view }));
+    if !changed.is_empty() {
+        cx.add_finding(JobProblem::Rewritten { fields: changed.clone() });
     }
-    if !others.is_empty() {
-        cx.add_finding(JobProblem::Rewritten { fields: others });
-    }
-    Ok(Admitted {})
+    Ok(Admitted { changed })
 }
 
 async fn dry_run(cx: &Cx, kube: &Kube, path: &str, object: &Value) -> Result<Value, KubeError> {

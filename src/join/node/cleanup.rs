@@ -11,8 +11,8 @@ use checks::{
         Cloud, Cx, NoFact, Plan, RegistryOrImage, Target, World,
         engine::{Event, Finding, Vantage},
         kube::{
-            Api, DeleteParams, Job, JobProblem, KubeError, KubeOptions, KubeRequest, List,
-            ListParams, Meta,
+            Api, DeleteParams, Job, JobProblem, KubeError, KubeOptions, KubeRequest, ListParams,
+            Meta,
         },
         messages::Lang,
         rules::{Platform, is_object_name},
@@ -23,12 +23,10 @@ use checks::{
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::manifest::{OURS, OWNER, RUN};
+use super::manifest::{NODES, OURS, OWNER, RUN};
 
 /// How many Jobs a page has.
 const PAGE: u32 = 500;
-/// The most pages that are read.
-const MAX_PAGES: usize = 40;
 
 /// What was removed, and what could not be.
 pub(crate) type Removed = (Vec<String>, Vec<String>);
@@ -103,23 +101,16 @@ async fn remove(cx: &Cx, api: &Api, everywhere: bool, dry_run: bool) -> Result<R
     };
     // A chart called check-acr gives its objects the first label too.
     let of_runs = format!("{}={},{RUN}", OURS.0, OURS.1);
-    let mut params = ListParams::default().labels(&of_runs).limit(PAGE);
+    let params = ListParams::default().labels(&of_runs).limit(PAGE);
     let mut runs: BTreeMap<(String, String), BTreeMap<String, Job>> = BTreeMap::new();
-    let mut tokens = BTreeSet::new();
-    for _ in 0..MAX_PAGES {
-        let list = KubeRequest::new(&path).list(&params)?;
-        let list: List<Job> = api.kube.ask(cx, list).await?;
-        for job in list.items.into_iter().filter(|job| is_ours(&job.metadata)) {
+    let taking = api.kube.each(cx, &path, params, |job: Job| {
+        if is_ours(&job.metadata) {
             let run = job.metadata.labels.get(RUN).cloned().unwrap_or_default();
             let jobs = runs.entry((job.metadata.namespace.clone(), run)).or_default();
             jobs.insert(job.metadata.name.clone(), job);
         }
-        let next = list.metadata.r#continue;
-        if next.is_empty() || !tokens.insert(next.clone()) {
-            break;
-        }
-        params = params.continue_token(&next);
-    }
+    });
+    taking.await?;
     let (mut removed, mut failed) = (vec![], vec![]);
     for ((namespace, _), jobs) in &runs {
         let run_is_over = is_over(jobs);
@@ -139,10 +130,10 @@ async fn remove(cx: &Cx, api: &Api, everywhere: bool, dry_run: bool) -> Result<R
     Ok((removed, failed))
 }
 
-/// Returns whether a run is over: the Jobs of its nodes have ended, whatever that of the one that owns them
-/// says, which has no pod.
+/// Returns whether a run is over: the one that owns its Jobs has ended, or those of all its nodes have. Of a
+/// run that is creating them not all are there yet.
 fn is_over(jobs: &BTreeMap<String, Job>) -> bool {
-    let has_ended = |job: &&Job| {
+    let has_ended = |job: &Job| {
         job.status.conditions.iter().any(|condition| {
             ["Complete", "Failed"].contains(&condition.r#type.as_str())
                 && condition.status == "True"
@@ -150,8 +141,10 @@ fn is_over(jobs: &BTreeMap<String, Job>) -> bool {
     };
     let (owners, of_nodes): (Vec<&Job>, Vec<&Job>) =
         jobs.values().partition(|job| job.metadata.name.ends_with(OWNER));
-    let deciding = if of_nodes.is_empty() { owners } else { of_nodes };
-    deciding.iter().all(has_ended)
+    let [owner] = owners[..] else { return of_nodes.into_iter().all(has_ended) };
+    let nodes = owner.metadata.annotations.get(NODES).and_then(|count| count.parse::<usize>().ok());
+    let has_all = nodes.is_some_and(|nodes| of_nodes.len() >= nodes.max(1));
+    has_ended(owner) || (has_all && of_nodes.into_iter().all(has_ended))
 }
 
 /// Returns whether a run created it, as its labels and its name say. What has no name of a domain
@@ -191,6 +184,7 @@ mod tests {
                 job.metadata.name.clone_from(&name);
                 let condition = Condition { r#type, status: "True".into(), ..Condition::default() };
                 job.status.conditions.push(condition);
+                job.metadata.annotations.insert(NODES.to_owned(), "2".to_owned());
                 (name, job)
             };
             is_over(&jobs.iter().map(job).collect())
@@ -198,9 +192,11 @@ mod tests {
         let (owner, one, other) = ("check-acr-0a-owner", "check-acr-0a-0", "check-acr-0a-1");
         assert!(is_over(&[(owner, ""), (one, "Complete"), (other, "Failed")]));
         assert!(!is_over(&[(owner, ""), (one, "Complete"), (other, "")]));
-        // Nothing else may have been created yet.
+        // The others are not created yet.
+        assert!(!is_over(&[(owner, ""), (one, "Complete")]));
         assert!(!is_over(&[(owner, "")]));
-        assert!(is_over(&[(owner, "Failed")]));
+        assert!(is_over(&[(owner, "Failed")]) && is_over(&[(owner, "Failed"), (one, "")]));
+        assert!(is_over(&[(one, "Failed")]) && !is_over(&[(one, "")]));
     }
 
     #[test]

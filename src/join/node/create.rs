@@ -41,6 +41,9 @@ impl Jobs<'_> {
                 return starts.able.iter().for_each(|(number, _)| self.settle(*number, refused()));
             }
         };
+        for (number, start) in &starts.able {
+            self.slots.borrow_mut()[*number].start = Some(start.clone());
+        }
         let jobs = stream::iter(&starts.able);
         let creating = jobs.map(|(number, start)| self.create(*number, start, &owner));
         creating.buffer_unordered(AT_ONCE).for_each(|()| std::future::ready(())).await;

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use checks::kit::{
-    kube::{JobProblem, KubeEvent, KubeRequest, List, ListParams, Refusal},
+    kube::{JobProblem, KubeEvent, KubeRequest, List, ListParams, PodStage, Refusal},
+    redact::foreign_words,
     sanitize_text,
 };
 use tokio::time::sleep;
@@ -53,13 +54,18 @@ impl Jobs<'_> {
         let Some(rest) = event.involved_object.name.strip_prefix(&prefix) else { return };
         let number = rest.split('-').next().and_then(|number| number.parse::<usize>().ok());
         let Some(number) = number.filter(|number| *number < self.nodes.len()) else { return };
-        let said = sanitize_text(&event.message);
+        let said = foreign_words(&event.message);
+        let stage = self.stage(number);
         if event.involved_object.kind == "Job" && event.reason == "FailedCreate" {
+            // The Job tries again, and a pod that is there counts.
+            if stage != PodStage::PodNotSeen {
+                return;
+            }
             let refusal = Refusal::read(&event.message);
             let why = JobProblem::of(refusal, said, &self.settings.namespace);
             return self.settle(number, Err(why));
         }
-        if self.has_run(number) {
+        if stage == PodStage::PodRunning {
             return;
         }
         let reason = sanitize_text(&event.reason);

@@ -10,11 +10,10 @@ use checks::kit::{
     Cx,
     engine::Event,
     kube::{
-        ChosenNode, JobProblem, Kube, KubeError, KubeRequest, List, ListParams, LogParams, Pod,
-        PodStage, Watch, WatchEvent, WatchParams,
+        ChosenNode, JobProblem, Kube, KubeError, KubeRequest, List, ListParams, Pod, PodStage,
+        Watch, WatchEvent, WatchParams,
     },
     net::Fault,
-    sanitize_text,
 };
 use futures::future::join;
 use tokio::{
@@ -25,10 +24,8 @@ use tokio::{
 use super::{
     carried::Packages,
     graft::Grafter,
-    manifest::{JobSettings, NUMBER},
-    reading::{Progress, read_pod},
+    manifest::{JobSettings, Start},
 };
-use crate::join::termination::{NoEvents, decode, events_of_log};
 
 /// How long a server may keep a watch open; kube allows less than five minutes.
 const WATCH_SECONDS: u32 = 280;
@@ -38,12 +35,8 @@ const WATCH_PAUSE: Duration = Duration::from_millis(500);
 const LIST_PAUSE: Duration = Duration::from_secs(2);
 /// How often in a row the API may refuse to tell of the pods.
 const MAX_REFUSED: usize = 3;
-/// How long a log may take.
-const LOG_WAIT: Duration = Duration::from_secs(30);
 /// How long the last list of the pods may take.
 const LIST_WAIT: Duration = Duration::from_secs(20);
-/// The most pods that are kept of a Job whose creation is not answered yet: others may have our labels.
-const MAX_EARLY: usize = 8;
 /// Whom each result is told.
 pub(super) type Tell = Rc<dyn Fn(Event)>;
 
@@ -56,6 +49,8 @@ pub(super) struct Jobs<'a> {
     pub(super) grafter: &'a Grafter,
     pub(super) tell: Tell,
     pub(super) packages: &'a Packages,
+    /// The fields of a pod of which it was said that the cluster changes them.
+    pub(super) rewritten: RefCell<Vec<String>>,
     /// What is known of each node's Job.
     pub(super) slots: RefCell<Vec<Slot>>,
     /// Whether the Job that owns the others was asked to be created, and may exist.
@@ -73,15 +68,17 @@ pub(super) struct Jobs<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Slot {
     /// Its id, once it exists.
-    id: Option<String>,
+    pub(super) id: Option<String>,
+    /// What starts the agent in its pod.
+    pub(super) start: Option<Rc<Start>>,
     /// The pods that were seen before its creation was answered.
-    early: Vec<Pod>,
+    pub(super) early: Vec<Pod>,
     /// How far its pod is.
-    stage: PodStage,
+    pub(super) stage: PodStage,
     /// What Kubernetes last said of its pod, which has not started.
-    said: Option<(String, String)>,
+    pub(super) said: Option<(String, String)>,
     /// Whether its node reported, or will not.
-    is_settled: bool,
+    pub(super) is_settled: bool,
 }
 
 /// What became of the Jobs.
@@ -99,6 +96,7 @@ impl<'a> Jobs<'a> {
         nodes: &'a [ChosenNode],
         grafter: &'a Grafter,
         packages: &'a Packages,
+        rewritten: &[String],
         tell: Tell,
     ) -> Self {
         Self {
@@ -108,6 +106,7 @@ impl<'a> Jobs<'a> {
             nodes,
             grafter,
             packages,
+            rewritten: RefCell::new(rewritten.to_vec()),
             tell,
             slots: RefCell::new(nodes.iter().map(|_| Slot::default()).collect()),
             may_own: Cell::default(),
@@ -138,7 +137,7 @@ impl<'a> Jobs<'a> {
         KubeRequest::new(format!("/apis/batch/v1/namespaces/{}/jobs", self.settings.namespace))
     }
 
-    fn pods(&self) -> KubeRequest {
+    pub(super) fn pods(&self) -> KubeRequest {
         KubeRequest::new(format!("/api/v1/namespaces/{}/pods", self.settings.namespace))
     }
 
@@ -227,7 +226,7 @@ impl<'a> Jobs<'a> {
                 }
                 Ok(Some(WatchEvent::Deleted(pod))) => {
                     version.clone_from(&pod.metadata.resource_version);
-                    self.is_gone(&pod);
+                    self.is_gone(&pod).await;
                 }
                 Ok(Some(WatchEvent::Bookmark(mark))) => {
                     *version = mark.metadata.resource_version;
@@ -271,122 +270,9 @@ impl<'a> Jobs<'a> {
             self.settle(number, Err(why));
         }
     }
-
-    /// Returns the number of the Job that made this pod. Anybody may give a pod our labels.
-    fn number(&self, pod: &Pod) -> Option<usize> {
-        let number = numbered(pod)?;
-        let slots = self.slots.borrow();
-        let id = slots.get(number)?.id.as_ref()?;
-        pod.metadata.owner_references.iter().any(|owner| owner.uid == *id).then_some(number)
-    }
-
-    /// Takes the state of a pod.
-    async fn take(&self, pod: &Pod) {
-        let Some(number) = self.number(pod) else { return self.keep_early(pod) };
-        if self.slots.borrow()[number].is_settled {
-            return;
-        }
-        let (node, placed) = (&self.nodes[number].name, &pod.spec.node_name);
-        if !placed.is_empty() && placed != node {
-            let fields = vec!["nodeName".to_owned()];
-            return self.settle(number, Err(JobProblem::ViewRewritten { fields }));
-        }
-        match read_pod(pod, self.settings.request.image.is_some()) {
-            Progress::Waits => self.slots.borrow_mut()[number].stage = PodStage::PodPending,
-            Progress::Runs => {
-                let slot = &mut self.slots.borrow_mut()[number];
-                (slot.stage, slot.said) = (PodStage::PodRunning, None);
-            }
-            Progress::Fails(why) => self.settle(number, Err(why)),
-            Progress::Ended { message, reason, exit_code } => {
-                let result = self.result(pod, &message, reason, exit_code).await;
-                self.settle(number, result);
-            }
-        }
-    }
-
-    /// Notes that a Job exists. Its pod may have been seen before.
-    pub(super) async fn is_created(&self, number: usize, id: String) {
-        self.note_progress();
-        let early = {
-            let slot = &mut self.slots.borrow_mut()[number];
-            slot.id = Some(id);
-            std::mem::take(&mut slot.early)
-        };
-        for pod in &early {
-            self.take(pod).await;
-        }
-    }
-
-    /// Keeps a pod that says that it is of a Job whose creation is not answered yet.
-    fn keep_early(&self, pod: &Pod) {
-        let Some(number) = numbered(pod) else { return };
-        let mut slots = self.slots.borrow_mut();
-        let Some(slot) = slots.get_mut(number).filter(|slot| slot.id.is_none()) else { return };
-        // The newest state of a pod counts.
-        slot.early.retain(|known| known.metadata.uid != pod.metadata.uid);
-        if !slot.is_settled && slot.early.len() < MAX_EARLY {
-            slot.early.push(pod.clone());
-        }
-    }
-
-    /// Notes what an event of Kubernetes says of a pod that has not started.
-    pub(super) fn note_said(&self, number: usize, reason: String, said: String) {
-        self.slots.borrow_mut()[number].said = Some((reason, said));
-    }
-
-    /// Returns whether the pod of a Job was seen to run.
-    pub(super) fn has_run(&self, number: usize) -> bool {
-        self.slots.borrow()[number].stage == PodStage::PodRunning
-    }
-
-    /// Notes that a pod was deleted before it reported.
-    fn is_gone(&self, pod: &Pod) {
-        let Some(number) = self.number(pod) else { return };
-        let (reason, said) = ("Deleted".to_owned(), sanitize_text(&pod.status.message));
-        let why = if self.has_run(number) {
-            JobProblem::EndedEarly { reason, exit_code: 137 }
-        } else {
-            JobProblem::NotStarted { reason, said }
-        };
-        self.settle(number, Err(why));
-    }
-
-    async fn result(
-        &self,
-        pod: &Pod,
-        message: &str,
-        reason: String,
-        exit_code: i32,
-    ) -> Result<Vec<Event>, JobProblem> {
-        let events = match decode(message) {
-            Ok(events) => events,
-            Err(NoEvents::InLog) => {
-                let failed = |error: KubeError| JobProblem::NoResult { said: error.said() };
-                let request = self.pods().logs(&pod.metadata.name, &LogParams::default());
-                let request = request.map_err(|error| failed(error.into()))?;
-                // The other nodes' pods wait meanwhile.
-                let log = timeout(LOG_WAIT, self.kube.text(self.cx, request)).await;
-                let log = log.unwrap_or(Err(KubeError::Broken(Fault::TimedOut))).map_err(failed)?;
-                events_of_log(log.as_bytes())
-            }
-            Err(NoEvents::NotOurs(_)) => return Err(JobProblem::EndedEarly { reason, exit_code }),
-            Err(NoEvents::Damaged(said)) => return Err(JobProblem::NoResult { said }),
-        };
-        let node = self.number(pod).and_then(|number| self.nodes.get(number));
-        if node.is_some_and(|node| self.grafter.is_whole(node, &events)) {
-            return Ok(events);
-        }
-        Err(JobProblem::EndedEarly { reason, exit_code })
-    }
 }
 
 /// Returns whether the API refuses, and will again.
 fn is_refusal(error: &KubeError) -> bool {
     error.status().is_some_and(|status| (400..500).contains(&status) && status != 429)
-}
-
-/// Returns the number that a pod's labels name.
-fn numbered(pod: &Pod) -> Option<usize> {
-    pod.metadata.labels.get(NUMBER)?.parse().ok()
 }

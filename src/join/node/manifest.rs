@@ -12,6 +12,8 @@ pub(crate) const RUN: &str = "check-acr/run";
 /// The label that numbers the node of a run.
 pub(super) const NUMBER: &str = "check-acr/number";
 
+/// The annotation of the Job that owns the others, with the number of the nodes that get one.
+pub(super) const NODES: &str = "check-acr/nodes";
 /// How the name of the Job ends that owns the others of a run.
 pub(super) const OWNER: &str = "-owner";
 
@@ -107,7 +109,7 @@ impl JobSettings {
     pub(super) fn owner(&self, node: &ChosenNode, start: &Start, nodes: usize) -> Value {
         let mut job = self.job(0, node, start);
         job["metadata"]["name"] = self.owner_name().into();
-        job["metadata"]["annotations"] = json!({});
+        job["metadata"]["annotations"] = json!({ NODES: nodes.to_string() });
         job["spec"]["parallelism"] = 0.into();
         let seconds =
             2 * self.deadline + EACH_NODE * u64::try_from(nodes).unwrap_or_default() / 1000;
@@ -243,44 +245,6 @@ impl JobSettings {
     }
 }
 
-/// Returns the fields of a pod's spec that admission changed, of those that matter: what the pod
-/// sees, and as which user.
-pub(super) fn rewritten(ours: &Value, theirs: &Value) -> Vec<String> {
-    const OF_POD: [&str; 4] = ["nodeName", "hostNetwork", "dnsPolicy", "dnsConfig"];
-    const OF_CONTAINER: [&str; 5] = ["image", "command", "args", "env", "securityContext"];
-    let mut changed = vec![];
-    let differs = |field: &str, ours: &Value, theirs: &Value| {
-        // Defaults are added where we said nothing; what we said must stay.
-        let is_default = |value: &Value| value.is_null() || *value == Value::Bool(false);
-        let (one, other) = (&ours[field], &theirs[field]);
-        let same = match (one, other) {
-            (Value::Object(one), Value::Object(other)) => {
-                one.iter().all(|(name, value)| other.get(name).unwrap_or(&Value::Null) == value)
-            }
-            _ => one == other,
-        };
-        !(same || (is_default(one) && is_default(other)))
-    };
-    changed.extend(OF_POD.iter().filter(|field| differs(field, ours, theirs)).map(|f| (*f).into()));
-    let names = |of: &Value, list: &str| -> Vec<String> {
-        let items = of[list].as_array().into_iter().flatten();
-        items.filter_map(|item| Some(item["name"].as_str()?.to_owned())).collect()
-    };
-    for list in ["containers", "initContainers"] {
-        let known = names(ours, list);
-        let added = names(theirs, list).into_iter().filter(|name| !known.contains(name));
-        changed.extend(added.map(|name| format!("{list}: {name}")));
-    }
-    let container = |of: &'_ Value| {
-        let mut containers = of["containers"].as_array().cloned().unwrap_or_default().into_iter();
-        containers.find(|container| container["name"] == "check-acr").unwrap_or_default()
-    };
-    let (ours, theirs) = (container(ours), container(theirs));
-    let fields = OF_CONTAINER.iter().filter(|field| differs(field, &ours, &theirs));
-    changed.extend(fields.map(|field| (*field).to_owned()));
-    changed
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -359,20 +323,5 @@ mod tests {
         assert_ne!(security["runAsUser"], 0);
         assert_eq!(security["allowPrivilegeEscalation"], false);
         assert_eq!(security["seccompProfile"]["type"], "RuntimeDefault");
-    }
-
-    #[test]
-    fn what_admission_changes_is_named() {
-        let ours = settings(false).pod(0, &node(), &start())["spec"].clone();
-        assert_eq!(rewritten(&ours, &ours), Vec::<String>::new());
-        let mut theirs = ours.clone();
-        theirs["serviceAccountName"] = "default".into();
-        theirs["containers"][0]["securityContext"]["procMount"] = "Default".into();
-        assert_eq!(rewritten(&ours, &theirs), Vec::<String>::new(), "defaults are no changes");
-        theirs["hostNetwork"] = false.into();
-        theirs["containers"][0]["image"] = "mirror.contoso.com/check-acr:1".into();
-        theirs["containers"].as_array_mut().unwrap().push(json!({ "name": "istio-proxy" }));
-        let wanted = ["hostNetwork", "containers: istio-proxy", "image"];
-        assert_eq!(rewritten(&ours, &theirs), wanted);
     }
 }

@@ -9,7 +9,9 @@ mod events;
 mod graft;
 mod jobs;
 pub(crate) mod manifest;
+mod pods;
 mod reading;
+mod rewritten;
 mod starts;
 pub(crate) mod told;
 
@@ -137,7 +139,11 @@ pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footpr
     let reported = plan.step(
         steps::JOBS,
         (&api, &access, &nodes, &admitted),
-        async move |cx: &Cx, api: &Api, access: &Access, nodes: &Nodes, _: &admission::Admitted| {
+        async move |cx: &Cx,
+                    api: &Api,
+                    access: &Access,
+                    nodes: &Nodes,
+                    admitted: &admission::Admitted| {
             creating.set(true);
             if on_pod_network {
                 cx.add_finding(JobProblem::PodsOnly {});
@@ -150,6 +156,7 @@ pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footpr
                 &nodes.chosen,
                 &grafter,
                 &packed,
+                &admitted.changed,
                 hearing.clone(),
             );
             let outcome = jobs.run(agent_timeout + START_WAIT, &stopped, keep).await;

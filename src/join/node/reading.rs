@@ -2,6 +2,7 @@
 
 use checks::kit::{
     kube::{JobProblem, Pod},
+    redact::foreign_words,
     sanitize_text,
 };
 
@@ -32,7 +33,7 @@ pub(super) fn read_pod(pod: &Pod, may_pull: bool) -> Progress {
     if let Some(ended) = container.and_then(|container| container.state.terminated.as_ref()) {
         // containerd's words on a program that cannot be started stand where its message would.
         if ["StartError", "ContainerCannotRun"].contains(&ended.reason.as_str()) {
-            let (reason, said) = (sanitize_text(&ended.reason), sanitize_text(&ended.message));
+            let (reason, said) = (sanitize_text(&ended.reason), foreign_words(&ended.message));
             return Progress::Fails(JobProblem::NotStarted { reason, said });
         }
         return Progress::Ended {
@@ -42,7 +43,7 @@ pub(super) fn read_pod(pod: &Pod, may_pull: bool) -> Progress {
         };
     }
     if let Some(waiting) = container.and_then(|container| container.state.waiting.as_ref()) {
-        let (reason, said) = (sanitize_text(&waiting.reason), sanitize_text(&waiting.message));
+        let (reason, said) = (sanitize_text(&waiting.reason), foreign_words(&waiting.message));
         let image = image_in(&waiting.message);
         // The reasons of the kubelet: kubernetes, pkg/kubelet/images/types.go and
         // pkg/kubelet/kuberuntime/kuberuntime_container.go.
@@ -63,7 +64,7 @@ pub(super) fn read_pod(pod: &Pod, may_pull: bool) -> Progress {
     }
     if status.phase == "Failed" {
         // The kubelet did not take the pod, or evicted it.
-        let (reason, said) = (sanitize_text(&status.reason), sanitize_text(&status.message));
+        let (reason, said) = (sanitize_text(&status.reason), foreign_words(&status.message));
         return Progress::Fails(JobProblem::NotStarted { reason, said });
     }
     if status.phase == "Running" { Progress::Runs } else { Progress::Waits }

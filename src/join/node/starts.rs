@@ -1,6 +1,6 @@
 //! What starts the agent on each of the nodes, and what carries it there.
 
-use std::sync::Arc;
+use std::{rc::Rc, sync::Arc};
 
 use checks::kit::kube::{ChosenNode, JobProblem};
 use serde_json::Value;
@@ -14,7 +14,7 @@ use crate::carry::Package;
 /// What starts the agent on the nodes, by their numbers.
 pub(super) struct Starts {
     /// The nodes on which it can be started.
-    pub(super) able: Vec<(usize, Start)>,
+    pub(super) able: Vec<(usize, Rc<Start>)>,
     /// The others.
     pub(super) unable: Vec<(usize, JobProblem)>,
     /// What is carried, for each kind of processor.
@@ -31,7 +31,7 @@ impl Starts {
         let mut starts = Self { able: vec![], unable: vec![], packages: vec![] };
         for (number, node) in nodes.iter().enumerate() {
             match starts.find(settings, node, packages).await {
-                Ok(start) => starts.able.push((number, start)),
+                Ok(start) => starts.able.push((number, Rc::new(start))),
                 Err(why) => starts.unable.push((number, why)),
             }
         }

@@ -236,16 +236,7 @@ impl Cluster {
                 container["image"] = other.as_str().into();
             }
         }
-        match self.settings.rewrites.as_str() {
-            "sidecar" => {
-                if let Some(containers) = spec["containers"].as_array_mut() {
-                    containers.push(json!({ "name": "istio-proxy", "image": "istio/proxyv2" }));
-                }
-            }
-            "network" => spec["hostNetwork"] = false.into(),
-            "image" => spec["containers"][0]["image"] = "mirror.contoso.com/check-acr:1".into(),
-            _ => {}
-        }
+        rewrite(spec, &self.settings.rewrites);
         if is_dry {
             return success(201, &object);
         }
@@ -299,6 +290,20 @@ impl Cluster {
                 "items": &nodes[begin..end],
             }),
         )
+    }
+}
+
+/// Changes the spec of a pod as admission does.
+pub(super) fn rewrite(spec: &mut Value, how: &str) {
+    match how {
+        "sidecar" => {
+            if let Some(containers) = spec["containers"].as_array_mut() {
+                containers.push(json!({ "name": "istio-proxy", "image": "istio/proxyv2" }));
+            }
+        }
+        "network" => spec["hostNetwork"] = false.into(),
+        "image" => spec["containers"][0]["image"] = "mirror.contoso.com/check-acr:1".into(),
+        _ => {}
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::Cluster;
+use super::api::rewrite;
 use super::settings::KubernetesNode;
 
 /// How long the kubelet takes to look again whether what a pod mounts is there.
@@ -77,6 +78,7 @@ impl Cluster {
         pod["metadata"]["name"] = format!("{name}-x7k2p").into();
         pod["metadata"]["namespace"] = namespace.into();
         pod["metadata"]["ownerReferences"] = json!([owner]);
+        rewrite(&mut pod["spec"], &self.settings.rewrites_late);
         pod["status"] = json!({ "phase": "Pending" });
         let pod = self.store().put("pods", pod);
         let (own, job) = (Arc::clone(self), job.clone());

@@ -27,6 +27,8 @@ pub struct Kubernetes {
     pub no_dry_runs: bool,
     /// What admission changes in a pod: `sidecar`, `image`; nothing if empty.
     pub rewrites: String,
+    /// What a webhook for pods that takes no dry runs changes in those that Jobs create.
+    pub rewrites_late: String,
     /// Whether somebody makes a pod with the labels of each of ours, which reports before it that all is
     /// well.
     pub forges: bool,

@@ -1,0 +1,43 @@
+//! Lists, page by page, so that they are never held whole.
+
+use std::collections::BTreeSet;
+
+use serde::de::DeserializeOwned;
+
+use super::{Kube, KubeRequest, List, ListParams, error::KubeError};
+use crate::kit::engine::Cx;
+
+/// The most pages of a list that are read.
+const MAX_PAGES: usize = 400;
+
+impl Kube {
+    /// Hands on each object of a list.
+    ///
+    /// # Errors
+    /// Returns an error when a page cannot be read, and when the list does not end: what was seen of it is
+    /// not all of it.
+    pub async fn each<T: DeserializeOwned>(
+        &self,
+        cx: &Cx,
+        path: &str,
+        mut params: ListParams,
+        mut take: impl FnMut(T),
+    ) -> Result<(), KubeError> {
+        let mut tokens = BTreeSet::new();
+        for _ in 0..MAX_PAGES {
+            let page: List<T> = self.ask(cx, KubeRequest::new(path).list(&params)?).await?;
+            page.items.into_iter().for_each(&mut take);
+            let next = page.metadata.r#continue;
+            if next.is_empty() {
+                return Ok(());
+            }
+            if !tokens.insert(next.clone()) {
+                return Err(KubeError::Endless(
+                    "the list leads back to one of its own pages".into(),
+                ));
+            }
+            params = params.continue_token(&next);
+        }
+        Err(KubeError::Endless(format!("the list has more than {MAX_PAGES} pages")))
+    }
+}

@@ -1,0 +1,156 @@
+//! What the pods of the Jobs are and say: each of them is compared with what was asked for, and its result
+//! is taken.
+
+use std::time::Duration;
+
+use checks::kit::{
+    engine::Event,
+    kube::{JobProblem, KubeError, LogParams, Pod, PodStage},
+    net::Fault,
+    redact::foreign_words,
+};
+use tokio::time::timeout;
+
+use super::{
+    jobs::Jobs,
+    manifest::NUMBER,
+    reading::{Progress, read_pod},
+    rewritten::changes,
+};
+use crate::join::termination::{NoEvents, decode, events_of_log};
+
+/// How long a log may take.
+const LOG_WAIT: Duration = Duration::from_secs(30);
+/// The most pods that are kept of a Job whose creation is not answered yet: others may have our labels.
+const MAX_EARLY: usize = 8;
+
+impl Jobs<'_> {
+    /// Returns the number of the Job that made this pod. Anybody may give a pod our labels.
+    fn number(&self, pod: &Pod) -> Option<usize> {
+        let number = numbered(pod)?;
+        let slots = self.slots.borrow();
+        let id = slots.get(number)?.id.as_ref()?;
+        pod.metadata.owner_references.iter().any(|owner| owner.uid == *id).then_some(number)
+    }
+
+    /// Takes the state of a pod.
+    pub(super) async fn take(&self, pod: &Pod) {
+        let Some(number) = self.number(pod) else { return self.keep_early(pod) };
+        if self.slots.borrow()[number].is_settled {
+            return;
+        }
+        if let Err(why) = self.compare(number, pod) {
+            return self.settle(number, Err(why));
+        }
+        match read_pod(pod, self.settings.request.image.is_some()) {
+            Progress::Waits => self.slots.borrow_mut()[number].stage = PodStage::PodPending,
+            Progress::Runs => {
+                let slot = &mut self.slots.borrow_mut()[number];
+                (slot.stage, slot.said) = (PodStage::PodRunning, None);
+            }
+            Progress::Fails(why) => self.settle(number, Err(why)),
+            Progress::Ended { message, reason, exit_code } => {
+                let result = self.result(pod, &message, reason, exit_code).await;
+                self.settle(number, result);
+            }
+        }
+    }
+
+    /// Compares a pod with the one that was asked for: webhooks for pods do not see the Job, and may take no
+    /// dry runs.
+    fn compare(&self, number: usize, pod: &Pod) -> Result<(), JobProblem> {
+        let Some(start) = self.slots.borrow()[number].start.clone() else { return Ok(()) };
+        let ours = self.settings.pod(number, &self.nodes[number], &start);
+        let mut others = changes(&ours["spec"], &pod.spec)?;
+        let mut known = self.rewritten.borrow_mut();
+        others.retain(|field| !known.contains(field));
+        if !others.is_empty() {
+            known.extend(others.iter().cloned());
+            self.cx.add_finding(JobProblem::Rewritten { fields: others });
+        }
+        Ok(())
+    }
+
+    /// Notes that a Job exists. Its pod may have been seen before.
+    pub(super) async fn is_created(&self, number: usize, id: String) {
+        self.note_progress();
+        let early = {
+            let slot = &mut self.slots.borrow_mut()[number];
+            slot.id = Some(id);
+            std::mem::take(&mut slot.early)
+        };
+        for pod in &early {
+            self.take(pod).await;
+        }
+    }
+
+    /// Keeps a pod that says that it is of a Job whose creation is not answered yet.
+    fn keep_early(&self, pod: &Pod) {
+        let Some(number) = numbered(pod) else { return };
+        let mut slots = self.slots.borrow_mut();
+        let Some(slot) = slots.get_mut(number).filter(|slot| slot.id.is_none()) else { return };
+        // The newest state of a pod counts.
+        slot.early.retain(|known| known.metadata.uid != pod.metadata.uid);
+        if !slot.is_settled && slot.early.len() < MAX_EARLY {
+            slot.early.push(pod.clone());
+        }
+    }
+
+    /// Notes what an event of Kubernetes says of a pod that has not started.
+    pub(super) fn note_said(&self, number: usize, reason: String, said: String) {
+        self.slots.borrow_mut()[number].said = Some((reason, said));
+    }
+
+    /// Returns how far the pod of a Job was seen to be.
+    pub(super) fn stage(&self, number: usize) -> PodStage {
+        self.slots.borrow()[number].stage
+    }
+
+    /// Notes that a pod was deleted. It may have reported before.
+    pub(super) async fn is_gone(&self, pod: &Pod) {
+        self.take(pod).await;
+        let Some(number) = self.number(pod) else { return };
+        let (reason, said) = ("Deleted".to_owned(), foreign_words(&pod.status.message));
+        let why = if self.stage(number) == PodStage::PodRunning {
+            JobProblem::EndedEarly { reason, exit_code: None }
+        } else {
+            JobProblem::NotStarted { reason, said }
+        };
+        self.settle(number, Err(why));
+    }
+
+    async fn result(
+        &self,
+        pod: &Pod,
+        message: &str,
+        reason: String,
+        exit_code: i32,
+    ) -> Result<Vec<Event>, JobProblem> {
+        let events = match decode(message) {
+            Ok(events) => events,
+            Err(NoEvents::InLog) => {
+                let failed = |error: KubeError| JobProblem::NoResult { said: error.said() };
+                let request = self.pods().logs(&pod.metadata.name, &LogParams::default());
+                let request = request.map_err(|error| failed(error.into()))?;
+                // The other nodes' pods wait meanwhile.
+                let log = timeout(LOG_WAIT, self.kube.text(self.cx, request)).await;
+                let log = log.unwrap_or(Err(KubeError::Broken(Fault::TimedOut))).map_err(failed)?;
+                events_of_log(log.as_bytes())
+            }
+            Err(NoEvents::NotOurs(_)) => {
+                return Err(JobProblem::EndedEarly { reason, exit_code: Some(exit_code) });
+            }
+            Err(NoEvents::Damaged(said)) => return Err(JobProblem::NoResult { said }),
+        };
+        let node = self.number(pod).and_then(|number| self.nodes.get(number));
+        if node.is_some_and(|node| self.grafter.is_whole(node, &events)) {
+            return Ok(events);
+        }
+        Err(JobProblem::EndedEarly { reason, exit_code: Some(exit_code) })
+    }
+}
+
+/// Returns the number that a pod's labels name.
+fn numbered(pod: &Pod) -> Option<usize> {
+    pod.metadata.labels.get(NUMBER)?.parse().ok()
+}
