@@ -128,7 +128,7 @@ fn pods_are_grouped_by_cause() {
     // One image fails for both: each node sees its own cause.
     let images: Vec<usize> = groups.iter().map(|group| group.images.len()).collect();
     assert_eq!(images, [2, 1]);
-    assert_eq!(groups[1].seen_from, ["node/aks-blue-1"]);
+    assert_eq!(groups[1].seen_from, [Vantage::Node("aks-blue-1".to_owned())]);
     // One Job for each node, whatever the number of images.
     assert_eq!(jobs(&lab), 2);
     assert_eq!(lab.left_in_cluster(), Vec::<String>::new());
