@@ -169,7 +169,7 @@ phrases! {
     CredentialEmpty "credential-empty" "not presented: it holds no credentials" "제시하지 않음(자격 증명이 없음)"
     CredentialNoMatch "credential-no-match" "not presented: none of its keys is for this image" "제시하지 않음(이 이미지에 맞는 키가 없음)"
     CredentialNotRead "credential-not-read" "not known: it was not read" "알 수 없음(읽지 못함)"
-    OnNode "on-node" "on node" "노드에 있음"
+    OnNode "on-node" "on node" "노드"
     HeldBy "held-by" "{node} has the image already; pull policy {policy}" "이미지가 이미 있는 노드: {node}, 끌어오기 정책: {policy}"
     InTemplate "in-template" "template" "템플릿"
     Proof "proof" "proof" "근거"
