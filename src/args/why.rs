@@ -121,7 +121,7 @@ fn named(words: &[String]) -> Result<Vec<(WorkloadKind, String)>, String> {
     let kind = |text: &str| {
         let unknown = || {
             let text = checks::kit::sanitize_text(text);
-            format!("{text} is no kind of pods or workloads; {LIKE}")
+            format!("“{text}” is no kind of pods or workloads; {LIKE}")
         };
         WorkloadKind::read(text).ok_or_else(unknown)
     };
@@ -136,6 +136,9 @@ fn named(words: &[String]) -> Result<Vec<(WorkloadKind, String)>, String> {
         }
         [of, names @ ..] if !of.contains('/') && !names.is_empty() => {
             names.iter().map(|name| (of.as_str(), name.as_str())).collect()
+        }
+        [of] if WorkloadKind::read(of).is_some() => {
+            return Err(format!("{of} needs a name behind it: {of}/NAME"));
         }
         [name] => {
             let name = checks::kit::sanitize_text(name);
@@ -152,7 +155,7 @@ fn named(words: &[String]) -> Result<Vec<(WorkloadKind, String)>, String> {
             if is_name(name) {
                 Ok((kind(of)?, name.to_owned()))
             } else {
-                Err(format!("{} is no name", checks::kit::sanitize_text(name)))
+                Err(format!("“{}” is no name; {LIKE}", checks::kit::sanitize_text(name)))
             }
         })
         .collect()

@@ -57,7 +57,7 @@ pub(super) fn run(asked: &str, lang: Option<Lang>, as_json: bool) -> Result<Exit
         } else {
             format!("is it {}?", near.join(" or "))
         };
-        return Err(format!("there is no code {}; {hint}", checks::kit::sanitize_text(code)));
+        return Err(format!("there is no code “{}”; {hint}", checks::kit::sanitize_text(code)));
     };
     let page = pages.code(code, entry, scenarios(code));
     reference::print_page(&page, as_json, |page| reference::code(page, lang));

@@ -47,7 +47,7 @@ pub(super) async fn run(
             near.max_by(|a, b| like(a).total_cmp(&like(b))).filter(|known| like(known) > 0.8);
         let near = near.map(|near| format!(" (is it {near}?)")).unwrap_or_default();
         let name = checks::kit::sanitize_text(name);
-        format!("there is no scenario {name}{near}; `check-acr lab --list` has them all")
+        format!("there is no scenario “{name}”{near}; `check-acr lab --list` has them all")
     };
     let scenario = Scenario::named(name).ok_or_else(unknown)?;
     let scenario = scenario.map_err(|error| format!("the scenario {name}: {error}"))?;
