@@ -9,7 +9,7 @@ use super::{
     Problem, Refusal,
     mirror::MirrorPath,
     problem::{Elsewhere, NoChallenge},
-    response::{Silence, decoded, no_answer, silent, waits},
+    response::{decoded, no_answer, silent, unanswered},
     retries::{MAX_RETRIES, is_transient, note_retries, retried},
 };
 use crate::{
@@ -260,8 +260,9 @@ impl RegistryClient {
     /// responding. The newest containerd retries at once, the kubelet after a while.
     pub(crate) async fn send(&self, cx: &Cx, host: &Host, request: &Request) -> StepResult<Reply> {
         let connection = self.reach(cx, host).await?;
-        let (mut failed, mut unanswered, began) = (vec![], 0, Instant::now());
+        let mut failed = vec![];
         loop {
+            let began = Instant::now();
             match connection.ask(cx, request).await {
                 Ok(reply) => {
                     note_retries(cx, host, failed, &reply);
@@ -273,13 +274,7 @@ impl RegistryClient {
                     failed.push(fault.to_string());
                 }
                 Err(Fault::TimedOut) => {
-                    unanswered += 1;
-                    let silence = Silence { waited: began.elapsed(), times: unanswered };
-                    let most = waits(cx.containerd(), request, self.is_last());
-                    if !silence.is_borne(most) {
-                        return Err(silence.graded(host, request.said_to(host), most));
-                    }
-                    failed.push(Fault::TimedOut.to_string());
+                    return Err(unanswered(cx, host, request, began.elapsed()));
                 }
                 Err(fault) => return Err(no_answer(host, request.said_to(host), fault)),
             }

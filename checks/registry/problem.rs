@@ -128,15 +128,15 @@ pub enum Problem {
         host: String,
         /// The request's method and path.
         request: String,
-        /// How often one was awaited for 30 seconds.
-        times: usize,
+        /// How many seconds containerd waits for it.
+        seconds: u64,
     },
     /// The host that serves layers began no response in the time that the containerd in use waits.
     DataHostTooSlow {
         /// The host that serves layers.
         host: String,
-        /// How often one was awaited for 30 seconds.
-        times: usize,
+        /// How many seconds containerd waits for it.
+        seconds: u64,
     },
     /// The response of the host that serves layers timed out. A container runtime waits longer:
     /// could not tell.

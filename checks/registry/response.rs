@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
-use hyper::Method;
-
 use super::Problem;
 use crate::kit::{
-    Host, HostPurpose, NoFact, StepResult,
-    net::{Fault, OddEncoding, RESPONSE_WAIT, Reply, Request},
-    rules::{Puller, since},
+    Cx, Host, HostPurpose, NoFact, StepResult,
+    net::{Fault, OddEncoding, RESPONSE_WAIT, Reply, Request, has_limit},
 };
 
 /// Returns that a host sent no response.
@@ -43,52 +40,18 @@ pub(super) fn decoded(mut reply: Reply, request: &Request) -> StepResult<Reply> 
     }
 }
 
-/// How often the newest containerd asks in all (core/remotes/docker/resolver.go, `maxAttempts`).
-const MAX_ATTEMPTS: usize = 5;
-
-/// Returns how often containerd waits for this response to begin before it gives up; `None` where it has
-/// no limit, or is not known to have one.
-pub(super) fn waits(containerd: Puller, request: &Request, is_last: bool) -> Option<usize> {
-    let does = |since| containerd.is_at_least(since) == Some(true);
-    if request.is_ours || !does(since::LIMITS_RESPONSES) {
-        return None;
+/// Returns that a host began no response. A pull fails where containerd has given up by now; it does not
+/// ask again, because Go counts the error as a deadline (core/remotes/docker/resolver.go,
+/// `isTransientTransportErr`).
+pub(super) fn unanswered(cx: &Cx, host: &Host, request: &Request, waited: Duration) -> NoFact {
+    let said = request.said_to(host);
+    if !has_limit(cx, request) || waited < RESPONSE_WAIT {
+        return silent(host, said, waited);
     }
-    // The 401 that asked for the sign-in was the response to an attempt.
-    let spent = usize::from(request.method == Method::HEAD && request.authorization.is_some());
-    let repeats = does(since::REPEATS_SILENCE) && is_last;
-    Some(if repeats { MAX_ATTEMPTS - spent } else { 1 })
-}
-
-/// How long a host did not begin its response.
-pub(super) struct Silence {
-    pub(super) waited: Duration,
-    /// How often it was asked.
-    pub(super) times: usize,
-}
-
-impl Silence {
-    /// Returns whether each response was waited for as long as containerd does that has a limit.
-    fn is_whole(&self) -> bool {
-        let times = u32::try_from(self.times).unwrap_or(u32::MAX);
-        self.waited >= RESPONSE_WAIT.saturating_mul(times)
-    }
-
-    /// Returns whether containerd, which waits that often, asks once more.
-    pub(super) fn is_borne(&self, most: Option<usize>) -> bool {
-        self.is_whole() && most.is_some_and(|most| self.times < most)
-    }
-
-    /// Returns that a pull fails where containerd has given up by now. Else it would wait longer than we
-    /// did, and nothing is proven.
-    pub(super) fn graded(&self, host: &Host, request: String, most: Option<usize>) -> NoFact {
-        if most.is_none() || !self.is_whole() {
-            return silent(host, request, self.waited);
-        }
-        let (name, times) = (host.to_string(), self.times);
-        match host.purpose {
-            HostPurpose::Data => Problem::DataHostTooSlow { host: name, times }.into(),
-            _ => Problem::TooSlow { host: name, request, times }.into(),
-        }
+    let (name, seconds) = (host.to_string(), RESPONSE_WAIT.as_secs());
+    match host.purpose {
+        HostPurpose::Data => Problem::DataHostTooSlow { host: name, seconds }.into(),
+        _ => Problem::TooSlow { host: name, request: said, seconds }.into(),
     }
 }
 
@@ -100,44 +63,4 @@ pub(super) fn silent(host: &Host, request: String, waited: Duration) -> NoFact {
         HostPurpose::Data => Problem::DataHostSilent { host: name, seconds },
         _ => Problem::Silent { host: name, request, seconds },
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn puller(version: &str) -> Puller {
-        Puller { version: version.parse().ok(), is_of_node: false }
-    }
-
-    #[test]
-    fn how_often_containerd_waits() {
-        let get = Request::new(Method::GET, "/v2/");
-        let head = Request::new(Method::HEAD, "/v2/");
-        let signed = Request { authorization: Some(crate::kit::Secret::new("x")), ..head };
-        let ours = Request { is_ours: true, ..get.clone() };
-        for (version, request, is_last, most) in [
-            ("", &get, true, None),
-            ("2.2.9", &get, true, None),
-            ("2.3.0", &get, true, Some(1)),
-            ("2.3.1", &get, true, Some(1)),
-            ("2.3.2", &get, true, Some(5)),
-            ("2.3.2", &get, false, Some(1)),
-            ("2.3.2", &signed, true, Some(4)),
-            ("2.3.2", &ours, true, None),
-        ] {
-            assert_eq!(waits(puller(version), request, is_last), most, "{version} {is_last}");
-        }
-    }
-
-    #[test]
-    fn only_whole_waits_count() {
-        let silence = |waited, times| Silence { waited: Duration::from_secs(waited), times };
-        assert!(silence(30, 1).is_borne(Some(5)));
-        assert!(silence(120, 4).is_borne(Some(5)));
-        assert!(!silence(150, 5).is_borne(Some(5)));
-        assert!(!silence(29, 1).is_borne(Some(5)));
-        assert!(!silence(31, 2).is_borne(Some(5)));
-        assert!(!silence(300, 1).is_borne(None));
-    }
 }

@@ -38,11 +38,13 @@ pub fn response_wait(cx: &Cx, host: &Host, request: &Request) -> Duration {
     if host.name == IMDS {
         return METADATA_WAIT;
     }
-    let is_limited =
-        request.is_ours || cx.containerd().is_at_least(since::LIMITS_RESPONSES) == Some(true);
-    let most = cx.target.response_wait.unwrap_or(Duration::MAX);
-    let most = if is_limited { most.min(RESPONSE_WAIT) } else { most.min(UNLIMITED) };
-    cx.left().min(most)
+    let limit = if request.is_ours || has_limit(cx, request) { RESPONSE_WAIT } else { UNLIMITED };
+    cx.left().min(limit).min(cx.target.response_wait.unwrap_or(limit))
+}
+
+/// Returns whether containerd is known to give up after [`RESPONSE_WAIT`] where no response begins.
+pub fn has_limit(cx: &Cx, request: &Request) -> bool {
+    !request.is_ours && cx.containerd().is_at_least(since::LIMITS_RESPONSES) == Some(true)
 }
 
 /// How long a response is waited for where containerd has no limit, and the run has almost none.

@@ -23,9 +23,6 @@ pub mod since {
     /// It waits 30 s for a response to begin (core/remotes/docker/registry.go, `ResponseHeaderTimeout`);
     /// before, without end.
     pub const LIMITS_RESPONSES: (u64, u64, u64) = (2, 3, 0);
-    /// It repeats a request that it waited for in vain (core/remotes/docker/resolver.go,
-    /// `doWithTransportRetries`).
-    pub const REPEATS_SILENCE: (u64, u64, u64) = (2, 3, 2);
     /// It compares the `os.features` of an index's entries.
     pub const COMPARES_FEATURES: (u64, u64, u64) = (2, 3, 0);
     /// Its content store takes SHA-512 digests.
