@@ -256,10 +256,10 @@ pub fn named(
         let what = kind::what_is(&config_type, "");
         return Err(Problem::NotAnImage { what, media_type: config_type }.into());
     }
-    let blobs = layers.iter().enumerate().map(|(place, layer)| {
-        let media_type = layer.media_type.clone();
-        Blob { layer: Some(Layer { place, media_type }), ..layer.blob() }
-    });
+    let blobs = layers
+        .iter()
+        .enumerate()
+        .map(|(place, layer)| Blob { layer: Some(Layer { place }), ..layer.blob() });
     let blobs = blobs.collect();
     Ok(ManifestContents { config: Some(image.config.blob()), config_type, blobs })
 }

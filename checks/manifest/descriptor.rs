@@ -61,6 +61,7 @@ impl Descriptor {
 
     pub(super) fn blob(&self) -> Blob {
         let (digest, urls) = (self.digest.clone(), self.urls.clone().unwrap_or_default());
-        Blob { digest, size: Some(self.size.unsigned_abs()), layer: None, urls }
+        let media_type = self.media_type.clone();
+        Blob { digest, size: Some(self.size.unsigned_abs()), media_type, layer: None, urls }
     }
 }
