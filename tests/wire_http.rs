@@ -10,8 +10,9 @@ mod program;
 mod shelf;
 
 use std::{
-    io::{Result, Write},
+    io::{Read, Result, Write},
     net::TcpStream,
+    time::Instant,
 };
 
 use program::{Said, codes, server::answer};
@@ -179,4 +180,87 @@ fn locations_as_go_reads_them() {
     for location in ["http://STORE/\tx", "http://127.0.0.%32/x", "http:\\\\STORE\\x", "/x%zz"] {
         fails(&with(location, "/x"), "registry/unexpected");
     }
+}
+
+/// containerd asks for content by its digest with the media type that names it (core/remotes/docker,
+/// `fetcher.go`).
+#[test]
+fn what_is_accepted_for_content() {
+    let shelf = Shelf::of(&[BYTES]).indexed();
+    let said = ask(
+        move |head, stream| {
+            let is_layer = path(head).ends_with(&shelf.layers[0]);
+            let kind = match path(head) {
+                blob if blob.contains("/blobs/") && is_layer => "layer.v1.tar",
+                blob if blob.contains("/blobs/") => "config.v1+json",
+                top if top.ends_with(shelf.top()) => "index.v1+json",
+                child if child.contains("sha256:") => "manifest.v1+json",
+                _ => return shelf.serve(head, stream),
+            };
+            let wanted = format!("accept: application/vnd.oci.image.{kind}, */*");
+            let is_asked = head.lines().any(|line| line == wanted);
+            if is_asked { shelf.serve(head, stream) } else { answer(stream, "406 No", b"") }
+        },
+        &[],
+    );
+    pulls(&said);
+}
+
+/// What containerd never asks for holds up no verdict.
+#[test]
+fn probes_that_are_never_answered() {
+    let shelf = Shelf::of(&[BYTES, b"another layer", b"a third layer"]);
+    let began = Instant::now();
+    let said = ask(
+        move |head, stream| {
+            let is_blob = path(head).contains("/blobs/") && head.starts_with("HEAD");
+            let is_tag = path(head).ends_with("/v1") && head.starts_with("GET");
+            if is_blob || is_tag {
+                // The client hangs up.
+                stream.read_exact(&mut [0]).ok();
+                return Ok(());
+            }
+            shelf.serve(head, stream)
+        },
+        &["--timeout", "60s"],
+    );
+    pulls(&said);
+    assert!(began.elapsed().as_secs() < 15, "{:?}", began.elapsed());
+    assert!(!said.out.contains("\"present\""), "{}", said.out);
+}
+
+/// A firewall that lets containerd through and nobody else.
+#[test]
+fn a_firewall_that_goes_by_the_user_agent() {
+    let shelf = Shelf::of(&[BYTES, b"another layer"]);
+    let said = ask(
+        move |head, stream| {
+            if head.lines().any(|line| line.starts_with("user-agent: containerd/")) {
+                return shelf.serve(head, stream);
+            }
+            answer(stream, "403 Forbidden", b"<html>no</html>")
+        },
+        &[],
+    );
+    pulls(&said);
+    assert!(said.out.contains("registry/user-agent-refused"), "{}", said.out);
+    assert!(said.out.contains("containerd/v"), "{}", said.out);
+}
+
+/// A manifest that never ends: containerd takes none above its limit by a tag, whether it ends or not.
+#[test]
+fn a_manifest_without_end() {
+    let said = ask(
+        |head, stream| {
+            let kind = "Content-Type: application/vnd.oci.image.manifest.v1+json";
+            write!(stream, "HTTP/1.1 200 OK\r\n{kind}\r\nTransfer-Encoding: chunked\r\n\r\n")?;
+            let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
+            while head.starts_with("GET") {
+                stream.write_all(chunk.as_bytes())?;
+            }
+            Ok(())
+        },
+        &[],
+    );
+    fails(&said, "manifest/unreadable");
 }

@@ -1,9 +1,10 @@
 //! Asks the registry for the layers that are not read: one that is missing fails the pull.
 
 use futures::stream::{self, StreamExt};
+use tokio::time::Instant;
 
 use crate::{
-    kit::{Cx, StepResult},
+    kit::{Cx, StepResult, net::PROBE_WAIT},
     manifest::Blob,
     token::Session,
 };
@@ -34,9 +35,15 @@ pub(super) async fn present(
         }
     });
     let mut asks = stream::iter(asks).buffered(at_once);
-    let mut all = Some(0);
+    let (mut all, mut began) = (Some(0), Instant::now());
     while let Some(answer) = asks.next().await {
-        all = answer?.and(all).map(|count| count + 1);
+        let answer = answer?;
+        // A registry that does not answer HEAD is not asked for each of many layers.
+        if answer.is_none() && began.elapsed() >= PROBE_WAIT {
+            return Ok(None);
+        }
+        began = Instant::now();
+        all = answer.and(all).map(|count| count + 1);
     }
     Ok(all)
 }

@@ -6,7 +6,7 @@ use super::problem::Problem;
 use crate::{
     kit::{Cx, Host, HostPurpose, StepResult, net::Request, rules::request_url},
     registry::{Refusal, RegistryClient},
-    token::{Answer, BlobResponse, Session},
+    token::{Answer, BlobResponse, Session, WantedBlob},
 };
 
 /// A blob that a manifest names.
@@ -15,6 +15,8 @@ pub struct Blob {
     pub(crate) digest: String,
     /// The size in bytes; unknown in schema 1.
     pub(crate) size: Option<u64>,
+    /// The media type in the manifest; empty in schema 1.
+    pub(crate) media_type: String,
     /// What is known of the layer that it is; unknown in schema 1.
     pub(crate) layer: Option<Layer>,
     /// Where the manifest says that it is also served, as of the foreign layers of Windows images.
@@ -28,7 +30,6 @@ pub struct Blob {
 pub(crate) struct Layer {
     /// Its place among all layers of the manifest.
     pub(crate) place: usize,
-    pub(crate) media_type: String,
 }
 
 impl Blob {
@@ -49,7 +50,8 @@ impl Blob {
                 return Ok(response);
             }
         }
-        let missing = match session.blob(cx, &self.digest, from).await? {
+        let wanted = WantedBlob { digest: &self.digest, media_type: &self.media_type, from };
+        let missing = match session.blob(cx, wanted).await? {
             Answer::Found(response) => return Ok(response),
             Answer::Missing(missing) => *missing,
         };
@@ -71,7 +73,7 @@ impl Blob {
         let Ok(parsed) = request_url(url) else { return Ok(None) };
         let Some(host) = Host::requested(&parsed, HostPurpose::Data) else { return Ok(None) };
         let request = Request::new(Method::GET, parsed.target());
-        let request = Request { from, is_content: true, ..request };
+        let request = Request { from, ..request.for_content(&self.media_type) };
         let client = session.client();
         let ask = async || client.follow(cx, &host, &request, HostPurpose::Data).await;
         let reply = client.with_retries_before_another(cx, ask).await?;

@@ -228,10 +228,10 @@ pub fn named(
 
 /// Returns layers, each with its place.
 pub(super) fn in_order(layers: &[&Descriptor]) -> Vec<Blob> {
-    let layers = layers.iter().enumerate().map(|(place, layer)| {
-        let media_type = layer.media_type.clone();
-        Blob { layer: Some(Layer { place, media_type }), ..layer.blob() }
-    });
+    let layers = layers
+        .iter()
+        .enumerate()
+        .map(|(place, layer)| Blob { layer: Some(Layer { place }), ..layer.blob() });
     layers.collect()
 }
 

@@ -64,7 +64,8 @@ impl Descriptor {
     pub(super) fn blob(&self) -> Blob {
         let (digest, urls) = (self.digest.clone(), self.urls.clone().unwrap_or_default());
         let size = Some(self.size.unsigned_abs());
-        Blob { digest, size, layer: None, urls, data: self.data() }
+        let media_type = self.media_type.clone();
+        Blob { digest, size, media_type, layer: None, urls, data: self.data() }
     }
 
     /// Returns the content, if the descriptor holds as many bytes as it says: then containerd takes

@@ -39,21 +39,24 @@ pub(super) async fn get(
     reference: &str,
     known: Known<'_>,
 ) -> StepResult<Answer<Manifest>> {
-    match open(cx, session, image, reference).await? {
+    let media_type = known.media_type.unwrap_or_default();
+    match open(cx, session, image, (reference, media_type)).await? {
         Answer::Found(reply) => read(cx, session, reference, reply, known).await.map(Answer::Found),
         Answer::Missing(reply) => Ok(Answer::Missing(reply)),
     }
 }
 
-/// Asks for the manifest with this tag or digest.
+/// Asks for the manifest with this tag or digest, and of this media type, if it is known.
 pub(super) async fn open(
     cx: &Cx,
     session: &Session,
     image: &Image,
-    reference: &str,
+    (reference, media_type): (&str, &str),
 ) -> StepResult<Answer<Reply>> {
     let request = Request::manifest(Method::GET, &image.repository, reference);
-    session.get(cx, Request { is_content: reference.contains(':'), ..request }).await
+    let is_digest = reference.contains(':');
+    let request = if is_digest { request.for_content(media_type) } else { request };
+    session.get(cx, request).await
 }
 
 /// Reads the manifest that was asked for by this tag or digest.

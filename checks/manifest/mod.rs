@@ -19,14 +19,14 @@ mod words;
 
 use std::time::Duration;
 
-use futures::future::join;
+use futures::future::{Either, select};
 use hyper::Method;
 use tokio::time::timeout;
 
 use crate::{
     kit::{
         Cx, Image, NoFact, StepResult,
-        net::{Reply, Request},
+        net::{Fault, PROBE_WAIT, Reply, Request},
     },
     registry::RegistryClient,
     token::{Answer, Session},
@@ -50,39 +50,48 @@ pub async fn fetch(cx: &Cx, session: &Session) -> StepResult<Manifest> {
     let Some(image) = session.image() else {
         return Err(NoFact::skipped(Problem::NoImageAsked {}));
     };
-    let head = Request::manifest(Method::HEAD, &image.repository, &image.reference);
-    let (head, got) = (session.ask(cx, head), fetch::open(cx, session, image, &image.reference));
-    let (head, got) =
-        if session.client().is_http2() { join(head, got).await } else { (head.await, got.await) };
+    let (head, early) = head_and_get(cx, session, image).await;
     let mut described = head_check::described(&head, cx.containerd());
+    if let (Ok(head), Some(size)) = (&head, described.as_ref().and_then(|head| head.known().size))
+        && size > fetch::MAX_MANIFEST_BYTES
+    {
+        let request = head.request.clone();
+        return Err(Problem::Unreadable { request, fault: Fault::TooLong }.into());
+    }
     let mut known = Known::default();
     if image.is_digest() {
         // containerd reads as many bytes as HEAD says, however the connection ends behind them.
         let described = described.take().filter(|head| head.digest == image.reference);
         known.size = described.and_then(|head| head.known().size);
     }
-    let got = match got {
-        Ok(Answer::Found(reply)) => {
-            fetch::read(cx, session, &image.reference, reply, known).await.map(Answer::Found)
+    let got = async {
+        let got = match early {
+            Early::Answered(answer) => answer,
+            Early::Asked(asking) => asking.await,
+        };
+        match got? {
+            Answer::Found(reply) => {
+                let manifest = fetch::read(cx, session, &image.reference, reply, known).await;
+                manifest.map(Answer::Found)
+            }
+            Answer::Missing(reply) => Ok(Answer::Missing(reply)),
         }
-        Ok(Answer::Missing(reply)) => Ok(Answer::Missing(reply)),
-        Err(no_fact) => Err(no_fact),
     };
     let Some(described) = described else {
         // The refusal of GET carries a reason. containerd still goes by HEAD.
-        return match got? {
+        return match got.await? {
             Answer::Found(manifest) => head_check::compare(cx, session, head?, manifest).await,
             Answer::Missing(reply) => Err(missing(cx, session, image, *reply).await),
         };
     };
     // From here on containerd asks by digest, and never for what the tag leads to.
-    let by_tag = match got {
-        Ok(Answer::Found(manifest)) if manifest.digest() == described.digest => {
+    let by_tag = match timeout(PROBE_WAIT, got).await {
+        Ok(Ok(Answer::Found(manifest))) if manifest.digest() == described.digest => {
             return head_check::compare(cx, session, head?, manifest).await;
         }
-        Ok(Answer::Found(manifest)) => Some(Ok(manifest)),
-        Ok(Answer::Missing(_)) => None,
-        Err(no_fact) => Some(Err(no_fact)),
+        Ok(Ok(Answer::Found(manifest))) => Some(Ok(manifest)),
+        Ok(Ok(Answer::Missing(_))) | Err(_) => None,
+        Ok(Err(no_fact)) => Some(Err(no_fact)),
     };
     let known = described.known();
     match get(cx, session, image, &described.digest, known).await? {
@@ -97,6 +106,35 @@ pub async fn fetch(cx: &Cx, session: &Session) -> StepResult<Manifest> {
                 Err(Problem::NotServedByDigest { repository, digest }.into())
             }
         },
+    }
+}
+
+/// A request that HEAD did not wait for.
+enum Early<T, A> {
+    /// It was answered first.
+    Answered(T),
+    /// It is under way, or not sent yet.
+    Asked(A),
+}
+
+/// Asks with HEAD and with GET, at once where one connection carries both.
+async fn head_and_get(
+    cx: &Cx,
+    session: &Session,
+    image: &Image,
+) -> (
+    StepResult<Reply>,
+    Early<StepResult<Answer<Reply>>, impl Future<Output = StepResult<Answer<Reply>>>>,
+) {
+    let head = Request::manifest(Method::HEAD, &image.repository, &image.reference);
+    let head = session.ask(cx, head);
+    let got = Box::pin(fetch::open(cx, session, image, (&image.reference, "")));
+    if !session.client().is_http2() {
+        return (head.await, Early::Asked(got));
+    }
+    match select(Box::pin(head), got).await {
+        Either::Left((head, got)) => (head, Early::Asked(got)),
+        Either::Right((got, head)) => (head.await, Early::Answered(got)),
     }
 }
 

@@ -116,7 +116,14 @@ fn blobs(old: Schema1) -> Vec<Blob> {
         if !blobs.iter().any(|(_, blob)| blob.digest == layer.blob_sum) {
             blobs.push((
                 is_empty(history),
-                Blob { digest: layer.blob_sum, size: None, layer: None, urls: vec![], data: None },
+                Blob {
+                    digest: layer.blob_sum,
+                    size: None,
+                    media_type: String::new(),
+                    layer: None,
+                    urls: vec![],
+                    data: None,
+                },
             ));
         }
     }

@@ -35,7 +35,7 @@ const SAMPLE_PAUSE: Duration = Duration::from_secs(2);
 pub struct RegistryClient {
     /// The registry's host.
     pub host: Host,
-    connections: ConnectionPool,
+    pub(super) connections: ConnectionPool,
     /// The registry's public address, if the CNAME chain goes through the private endpoint's name
     /// but leads to that address.
     past_private_endpoint: Option<IpAddr>,
@@ -43,6 +43,8 @@ pub struct RegistryClient {
     mirror: Option<MirrorPath>,
     /// Whether the network rules have both refused and allowed requests from here.
     pub(super) settling: Cell<bool>,
+    /// Whether it is asked under the name of containerd, once a refusal raised the question.
+    pub(super) as_containerd: Cell<Option<bool>>,
 }
 
 impl RegistryClient {
@@ -70,6 +72,7 @@ impl RegistryClient {
             past_private_endpoint: None,
             mirror: None,
             settling: Cell::new(false),
+            as_containerd: Cell::new(None),
         }
     }
 
@@ -261,10 +264,18 @@ impl RegistryClient {
     pub(crate) async fn send(&self, cx: &Cx, host: &Host, request: &Request) -> StepResult<Reply> {
         let connection = self.reach(cx, host).await?;
         let mut failed = vec![];
+        let as_containerd = self.as_containerd.get() == Some(true);
+        let request = &Request { as_containerd, ..request.clone() };
         loop {
             let began = Instant::now();
             match connection.ask(cx, request).await {
                 Ok(reply) => {
+                    let is_refused = reply.status == 403 && *host == self.host;
+                    let reply = if is_refused && !reply.is_registrys() {
+                        self.past_agent_rules(cx, &connection, request, reply).await
+                    } else {
+                        reply
+                    };
                     note_retries(cx, host, failed, &reply);
                     return decoded(reply, request);
                 }

@@ -4,6 +4,7 @@
 //! response. A firewall or an outage shows there, before anyone signs in, so this check does the
 //! same.
 
+mod agent;
 mod client;
 mod mirror;
 mod problem;

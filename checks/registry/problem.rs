@@ -170,6 +170,13 @@ pub enum Problem {
         /// How the request failed.
         fault: Fault,
     },
+    /// The registry refuses this program by its name, and serves containerd.
+    UserAgentRefused {
+        /// The registry.
+        host: String,
+        /// The name under which it serves.
+        agent: String,
+    },
     /// A request or its response is beyond what this program handles: could not tell.
     NotReplayed {
         /// The host that was asked.

@@ -14,6 +14,16 @@ pub enum Answer<T> {
     Missing(Box<Reply>),
 }
 
+/// What is asked for of a blob.
+#[derive(Clone, Copy)]
+pub(crate) struct WantedBlob<'a> {
+    pub(crate) digest: &'a str,
+    /// Its media type in the manifest; empty if that has none.
+    pub(crate) media_type: &'a str,
+    /// The first byte.
+    pub(crate) from: u64,
+}
+
 /// The way in which a registry serves a blob.
 pub enum BlobResponse {
     /// The registry redirects to another host, which gets this request. Its path holds a signature.

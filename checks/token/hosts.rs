@@ -12,7 +12,7 @@ use std::{
 
 use super::{
     TOKEN_USER,
-    answers::{Answer, BlobResponse},
+    answers::{Answer, BlobResponse, WantedBlob},
     exchange::exchange_entra_token,
     session::{Mirror, Next, Session},
     words::SignedIn,
@@ -116,15 +116,14 @@ impl Session {
     pub(crate) async fn blob(
         &self,
         cx: &Cx,
-        digest: &str,
-        from: u64,
+        wanted: WantedBlob<'_>,
     ) -> StepResult<Answer<BlobResponse>> {
         if !self.is_on_the_way() {
-            return self.blob_here(cx, digest, from).await;
+            return self.blob_here(cx, wanted).await;
         }
         let mut host = self;
         loop {
-            let answer = Box::pin(host.blob_to_its_end(cx, digest, from)).await;
+            let answer = Box::pin(host.blob_to_its_end(cx, wanted)).await;
             match host.next_after(cx, &answer) {
                 None => return answer,
                 Some(Next::Host(next)) => host = next,
@@ -148,10 +147,9 @@ impl Session {
     async fn blob_to_its_end(
         &self,
         cx: &Cx,
-        digest: &str,
-        from: u64,
+        wanted: WantedBlob<'_>,
     ) -> StepResult<Answer<BlobResponse>> {
-        let (host, request) = match self.blob_here(cx, digest, from).await? {
+        let (host, request) = match self.blob_here(cx, wanted).await? {
             Answer::Found(BlobResponse::Redirect(host, request)) => (host, *request),
             answer => return Ok(answer),
         };

@@ -22,6 +22,7 @@ use crate::{
     kit::{Cx, Host, NoFact, StepResult},
     registry::{AuthScheme, RegistryChallenge},
 };
+pub(crate) use answers::WantedBlob;
 pub use answers::{Answer, BlobResponse};
 pub use problem::Problem;
 pub use refresh_token::RefreshToken;

@@ -8,9 +8,10 @@ use std::{
 use hyper::Method;
 use jiff::Timestamp;
 use serde::Serialize;
+use tokio::time::timeout;
 
 use super::{
-    answers::{Answer, BlobResponse, grants},
+    answers::{Answer, BlobResponse, WantedBlob, grants},
     authorization::Authorization,
     endpoint::{self, Asker, Issued},
     words::{Scopes, SignedIn},
@@ -20,7 +21,9 @@ use crate::{
     kit::{
         Cx, Host, HostPurpose, Image, NoFact, Secret, StepResult,
         engine::Finding,
-        net::{Challenge, MAX_REDIRECTS, Reply, Request, SignedIn as HostSignIn, redirect},
+        net::{
+            Challenge, MAX_REDIRECTS, PROBE_WAIT, Reply, Request, SignedIn as HostSignIn, redirect,
+        },
     },
     registry::{AuthScheme, RegistryChallenge, RegistryClient},
 };
@@ -260,12 +263,11 @@ impl Session {
     pub(super) async fn blob_here(
         &self,
         cx: &Cx,
-        digest: &str,
-        from: u64,
+        WantedBlob { digest, media_type, from }: WantedBlob<'_>,
     ) -> StepResult<Answer<BlobResponse>> {
         let repository = self.image.as_ref().map_or("", |image| &image.repository);
         let request = Request::new(Method::GET, format!("/v2/{repository}/blobs/{digest}"));
-        let request = self.client.own(Request { from, is_content: true, ..request });
+        let request = self.client.own(Request { from, ..request.for_content(media_type) });
         let host = &self.client.host;
         let send = async |request: Request| {
             let ask = async || self.client.send(cx, host, &request).await;
@@ -306,14 +308,18 @@ impl Session {
         let request = Request::new(Method::HEAD, format!("/v2/{repository}/blobs/{digest}"));
         let request = Request { is_ours: true, ..request };
         let (host, request) = (&self.client.host, self.sign(self.client.own(request)));
-        let mut reply = self.client.send(cx, host, &request).await.ok()?;
-        if let Some((next, request)) = redirect(host, &request, &reply, HostPurpose::Other)
-            && !self.asked_by.is_same(host)
-            && next.is_same_server(&self.asked_by)
-        {
-            reply = self.client.send(cx, &next, &request).await.ok()?;
-        }
-        match reply.status {
+        let asking = async {
+            let reply = self.client.send(cx, host, &request).await?;
+            match redirect(host, &request, &reply, HostPurpose::Other) {
+                Some((next, request))
+                    if !self.asked_by.is_same(host) && next.is_same_server(&self.asked_by) =>
+                {
+                    self.client.send(cx, &next, &request).await
+                }
+                _ => Ok(reply),
+            }
+        };
+        match timeout(PROBE_WAIT, asking).await.ok()?.ok()?.status {
             200..=399 => Some(true),
             404 => Some(false),
             _ => None,

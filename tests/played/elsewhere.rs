@@ -1,7 +1,7 @@
 //! What no scenario produces.
 
 /// The codes that no lab world can produce, and the tests that do.
-pub const ELSEWHERE: [&str; 35] = [
+pub const ELSEWHERE: [&str; 36] = [
     "arm/sign-in-refused", // tests/identity.rs
     "arm/token-refused",
     "identity/auth-file-unreadable", // tests/cli.rs
@@ -26,6 +26,7 @@ pub const ELSEWHERE: [&str; 35] = [
     "registry/data-host-no-answer",
     "registry/sign-in-elsewhere",
     "registry/not-replayed", // tests/wire_http.rs
+    "registry/user-agent-refused",
     "tls/incompatible",
     "token/credentials-do-not-fit",
     "run/interrupted", // tests/cli.rs

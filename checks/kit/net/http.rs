@@ -10,7 +10,6 @@ use std::{
 
 use http_body_util::Full;
 use hyper::{
-    Method,
     body::Bytes,
     client::conn::{http1, http2},
     header::{self, HeaderValue},
@@ -23,29 +22,21 @@ use tokio::{
 use tokio_rustls::client::TlsStream;
 
 use super::{
-    Fault, Reply, Route, Stream,
+    Fault, Reply, Request, Route, Stream,
     chunked_reader::ChunkedReader,
-    encoding::{Accepts, Decoding},
+    encoding::Decoding,
     http1::{MAX_HEAD_BYTES, as_go_reads, is_refused},
     response_wait,
-    signed_in::{Origin, SignedIn},
     tcp::Io,
     tls,
 };
 use crate::kit::{
     engine::{Cx, Exchange},
-    redact::Secret,
-    rules::{Puller, since},
-    target::{Host, HostPurpose},
+    target::Host,
 };
 
 /// How many informational (1xx) responses Go's client accepts.
 const PRELIMINARIES: usize = 5;
-
-/// The manifest types we can read, as containerd lists them in `Accept`.
-const MANIFESTS: &str = "application/vnd.docker.distribution.manifest.v2+json, \
-    application/vnd.docker.distribution.manifest.list.v2+json, \
-    application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, */*";
 
 /// The byte stream under HTTP.
 pub(super) enum Transport {
@@ -139,96 +130,6 @@ pub struct Connection {
     asked: Cell<bool>,
 }
 
-/// A request to send.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// The method.
-    pub method: Method,
-    /// The path and the query.
-    pub target: String,
-    /// The value of the `Accept` header.
-    pub accept: &'static str,
-    /// The value of the `Authorization` header.
-    pub authorization: Option<Secret>,
-    /// A URL-encoded form to post. It is a [`Secret`] because it may contain one.
-    pub form: Option<Secret>,
-    /// The first byte of the content to fetch (`Range`).
-    pub from: u64,
-    /// Whether it fetches content by its digest: then containerd decompresses what a server compresses.
-    pub is_content: bool,
-    /// One more header, which some services require.
-    pub header: Option<(&'static str, &'static str)>,
-    /// More headers, which a node's configuration adds.
-    pub more: Vec<(String, Secret)>,
-    /// Whether a redirect from another host led here: then the path may hold a signature.
-    pub is_redirected: bool,
-    /// How many redirects were followed before.
-    pub redirects: usize,
-    /// The host that is signed in to, if it is not only the one that gets this request.
-    pub signed_in: Option<SignedIn>,
-    /// The request that was redirected first.
-    pub origin: Option<Origin>,
-    /// Whether `Authorization` is no secret: a token that everybody gets.
-    pub is_public: bool,
-    /// Whether containerd would send a secret `Authorization` without TLS after a redirect.
-    pub is_exposed: bool,
-    /// Whether containerd would not ask this, so that its waits do not count.
-    pub is_ours: bool,
-}
-
-impl Request {
-    /// Returns a request without credentials.
-    pub fn new(method: Method, target: impl Into<String>) -> Self {
-        let target = target.into();
-        Self {
-            method,
-            target,
-            accept: "*/*",
-            authorization: None,
-            form: None,
-            from: 0,
-            is_content: false,
-            header: None,
-            more: vec![],
-            is_redirected: false,
-            redirects: 0,
-            signed_in: None,
-            origin: None,
-            is_public: false,
-            is_exposed: false,
-            is_ours: false,
-        }
-    }
-
-    /// Adds the header that some services require.
-    pub fn with(self, name: &'static str, value: &'static str) -> Self {
-        Self { header: Some((name, value)), ..self }
-    }
-
-    fn accepts(&self, containerd: Puller) -> Accepts {
-        match self.is_content && containerd.is_at_least(since::DECOMPRESSES) != Some(false) {
-            true => Accepts::Content,
-            false if self.method == Method::HEAD || self.from > 0 => Accepts::Nothing,
-            false => Accepts::Transport,
-        }
-    }
-
-    /// Returns the method and the path, as reports name the request. The query may hold a secret, and
-    /// so may the path on a host that serves blobs.
-    pub fn said_to(&self, host: &Host) -> String {
-        let path = self.target.split('?').next().unwrap_or_default();
-        let is_hidden = self.is_redirected || host.purpose == HostPurpose::Data;
-        let path = if is_hidden { "/…" } else { path };
-        format!("{} {path}", self.method)
-    }
-
-    /// Returns a request for a manifest, with containerd's `Accept` header.
-    pub fn manifest(method: Method, repository: &str, reference: &str) -> Self {
-        let target = format!("/v2/{repository}/manifests/{reference}");
-        Self { accept: MANIFESTS, ..Self::new(method, target) }
-    }
-}
-
 impl Connection {
     /// Returns an HTTP connection on a transport that is already open.
     pub(super) async fn over(
@@ -276,11 +177,13 @@ impl Connection {
             *self.sender.borrow_mut() = Some(Sender { to, ended });
         }
         let build = |target: String| -> Result<_, Fault> {
+            // A media type in a manifest may be any text.
+            let accept = HeaderValue::from_bytes(request.accept.as_bytes());
             let mut built = hyper::Request::builder()
                 .method(&request.method)
                 .uri(target)
-                .header(header::ACCEPT, request.accept)
-                .header(header::USER_AGENT, concat!("check-acr/", env!("CARGO_PKG_VERSION")));
+                .header(header::ACCEPT, accept.map_err(|_| Fault::Unsendable)?)
+                .header(header::USER_AGENT, &*request.agent(cx.containerd()));
             if let Some(secret) = &request.authorization {
                 let mut value = HeaderValue::from_str(secret.expose())
                     .map_err(|_| Fault::Other("the credentials do not fit a header".into()))?;

@@ -26,6 +26,8 @@ pub const HTTP_WAIT: Duration = Duration::from_secs(15);
 /// How long a registry, or a host that it names, may take to begin its response: as long as
 /// containerd waits since 2.3.
 pub const RESPONSE_WAIT: Duration = Duration::from_secs(30);
+/// How long an answer is waited for that a container runtime never asks for, where others are enough.
+pub const PROBE_WAIT: Duration = Duration::from_secs(5);
 /// How long a body may send nothing, and how long a small body may take in total.
 pub const BODY_WAIT: Duration = Duration::from_secs(15);
 /// How long it may take to check whether every connection is refused.

@@ -81,6 +81,9 @@ impl ContainerdVersion {
     }
 }
 
+/// A recent version, where none is known.
+const RECENT: &str = "2.2.9";
+
 /// The containerd that pulls, as far as it is known.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Puller {
@@ -94,6 +97,13 @@ impl Puller {
     /// Returns whether it has that version or a later one; `None` where that is not known.
     pub fn is_at_least(self, wanted: (u64, u64, u64)) -> Option<bool> {
         is_at_least(self.version, wanted)
+    }
+
+    /// Returns what it calls itself in requests (core/remotes/docker/resolver.go).
+    pub fn user_agent(self) -> String {
+        let exact = self.version.filter(|version| version.minor.is_some());
+        let version = exact.map_or_else(|| RECENT.to_owned(), |version| version.to_string());
+        format!("containerd/v{version}")
     }
 
     /// Returns whether it pulls through the transfer service. Some settings turn that off

@@ -24,6 +24,7 @@ mod process;
 mod proxy_url;
 mod reference;
 mod resolv_conf;
+mod url_parts;
 
 pub use containerd::{ContainerdVersion, Puller, is_at_least, since};
 pub use digest::{Hasher, digest, is_storable};
