@@ -253,6 +253,17 @@ pub enum Problem {
         #[serde(skip_serializing_if = "Option::is_none")]
         correlation: Option<String>,
     },
+    /// The registry asks for a token of another token server than at first, which containerd ignores.
+    SecondTokenServer {
+        /// The registry.
+        host: String,
+        /// The request that it refuses.
+        request: String,
+        /// The token server that containerd asks, without a query.
+        kept: String,
+        /// The token server that the registry names now, without a query.
+        realm: String,
+    },
     /// The challenge names a token server that Go cannot ask.
     RealmUnusable {
         /// The registry.
