@@ -7,6 +7,7 @@
 )]
 
 mod program;
+mod shelf;
 
 use std::{
     io::{Read, Write},
@@ -210,6 +211,30 @@ fn a_server_that_hangs_up_twice_and_then_answers() {
         "{}",
         said.out
     );
+}
+
+/// containerd asks for a token twice: for the tag, and for the content.
+#[test]
+fn a_token_server_that_answers_once() {
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
+    let shelf = shelf::Shelf::of(&[b"a layer"]);
+    let said = shelf::ask(
+        move |head, stream| {
+            if head.starts_with("GET /token") {
+                let is_first = ASKED.fetch_add(1, Ordering::Relaxed) == 0;
+                let status = if is_first { "200 OK" } else { "503 No" };
+                return answer(stream, status, b"{\"token\":\"canary\"}");
+            }
+            if head.contains("Bearer canary") {
+                return shelf.serve(head, stream);
+            }
+            let port = stream.local_addr()?.port();
+            let challenge = format!("Bearer realm=\"http://127.0.0.1:{port}/token\",service=\"x\"");
+            answer(stream, &format!("401 No\r\nWWW-Authenticate: {challenge}"), b"")
+        },
+        &[],
+    );
+    shelf::fails(&said, "registry/outage");
 }
 
 /// Go repeats no POST on another connection.

@@ -62,6 +62,20 @@ impl Session {
         }
     }
 
+    /// Asks for a token once more, and goes on with it: containerd does before it fetches content, for
+    /// which it has another authorizer than for the tag (core/remotes/docker/resolver.go, `Fetcher`).
+    pub(crate) async fn renew(&self, cx: &Cx) -> StepResult<()> {
+        let is_issued = matches!(*self.authorization.borrow(), Some(Authorization::Token(_)))
+            && !matches!(self.identity.credential, Credential::Access(_));
+        if let (AuthScheme::Bearer(wanted), true, None) =
+            (&self.auth_scheme, is_issued, &self.mirror)
+        {
+            let token = self.token(cx, wanted).await?;
+            self.authorization.replace(Some(Authorization::Token(token)));
+        }
+        Ok(())
+    }
+
     /// Returns whether containerd goes on with its token after such a challenge.
     fn keeps_token(&self, wanted: &Challenge, is_content: bool) -> bool {
         let names_error = wanted.param("error").is_some_and(|error| !error.is_empty());

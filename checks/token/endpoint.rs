@@ -213,13 +213,16 @@ impl Server {
     fn without_token(&self, status: u16, said: String) -> NoFact {
         let scheme = if self.host.plain { "http" } else { "https" };
         let url = format!("{scheme}://{}{}", self.host, self.path);
-        let pairs = self.ask.iter().map(|(name, value)| format!("{name}={value}"));
+        let (scopes, others): (Vec<_>, Vec<_>) =
+            self.ask.iter().partition(|(name, _)| name == "scope");
+        let scopes = scopes.iter().map(|(name, value)| format!("{name}={value}"));
         Problem::NoToken {
             host: self.host.to_string(),
             status,
             said,
             realm: Some(url).filter(|_| self.query.is_empty()),
-            parameters: pairs.flat_map(|pair| ["--data-urlencode".to_owned(), pair]).collect(),
+            service: others.first().map(|(_, service)| service.clone()),
+            scopes: scopes.flat_map(|scope| ["--data-urlencode".to_owned(), scope]).collect(),
         }
         .into()
     }

@@ -207,8 +207,11 @@ pub enum Problem {
         /// The URL that was asked; unknown where it has a query, which may hold anything.
         #[serde(skip_serializing_if = "Option::is_none")]
         realm: Option<String>,
-        /// The service and the scopes that were asked for, as curl takes them.
-        parameters: Vec<String>,
+        /// The service that was asked for, if the registry names one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        service: Option<String>,
+        /// The scopes that were asked for, as curl takes them.
+        scopes: Vec<String>,
     },
     /// The pull secret has several entries for the image: the registry refuses one and accepts a
     /// later one.
