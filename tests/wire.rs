@@ -245,6 +245,35 @@ fn a_token_that_was_just_issued() {
     fails(&ask_as_user(script), "token/issued-token-rejected");
 }
 
+/// containerd keeps the token server that a registry names first, unless a challenge names an error.
+#[test]
+fn a_second_token_server() {
+    let with = |error: &'static str, accepts_first: bool| {
+        let shelf = Shelf::of(&[b"a layer"]);
+        let script = move |head: &str, stream: &mut TcpStream| {
+            let port = stream.local_addr().unwrap().port();
+            let is_blob = path(head).contains("/blobs/");
+            for name in ["first", "second"] {
+                if path(head).contains(&format!("/{name}?")) {
+                    let said = format!(r#"{{"token":"{name}"}}"#);
+                    return answer(stream, "200 OK", said.as_bytes());
+                }
+            }
+            let due = if is_blob { "second" } else { "first" };
+            let is_first = accepts_first && head.contains("Bearer first");
+            if is_first || head.contains(&format!("Bearer {due}")) {
+                return shelf.serve(head, stream);
+            }
+            let realm = format!("Bearer realm=\"http://127.0.0.1:{port}/{due}\",service=\"x\"");
+            answer(stream, &format!("401 No\r\nWWW-Authenticate: {realm}{error}"), b"")
+        };
+        ask(script, &[])
+    };
+    fails(&with("", false), "token/second-token-server");
+    pulls(&with(",error=\"insufficient_scope\"", false));
+    pulls(&with("", true));
+}
+
 /// A registry that hides what an anonymous client may not see, and never asks for a sign-in.
 #[test]
 fn an_image_that_is_hidden_without_a_challenge() {

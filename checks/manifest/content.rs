@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use futures::future::join;
+use futures::future::join3;
 use serde::Serialize;
 
 use super::{
@@ -129,13 +129,15 @@ impl ImageConfig {
 /// Meanwhile the manifest itself is fetched by its digest: a container runtime takes the digest of a
 /// tag from the response to HEAD, and asks for everything by digest from then on.
 pub async fn choose(cx: &Cx, session: &Session, manifest: &Manifest) -> StepResult<PlatformImage> {
-    let (served, chosen) =
-        (fetch::by_digest(cx, session, manifest), Box::pin(of_platform(cx, session, manifest)));
-    let (served, chosen) = if session.client().is_http2() {
-        join(Box::pin(served), chosen).await
+    let served = Box::pin(fetch::by_digest(cx, session, manifest));
+    let chosen = Box::pin(of_platform(cx, session, manifest));
+    let renewed = Box::pin(session.renew(cx));
+    let (renewed, served, chosen) = if session.client().is_http2() {
+        join3(renewed, served, chosen).await
     } else {
-        (served.await, chosen.await)
+        (renewed.await, served.await, chosen.await)
     };
+    renewed?;
     served?;
     chosen
 }

@@ -4,10 +4,16 @@
 //! back to GET with Basic authentication (containerd, core/remotes/docker/auth/fetch.go and
 //! authorizer.go, `doBearerAuth`). An anonymous client uses GET.
 
+use std::time::Duration;
+
 use hyper::Method;
+use tokio::time::Instant;
 use url::form_urlencoded;
 
-use super::{problem::Problem, realm::Realm, refresh_token::MAX_TOKEN_BYTES, words::NoAnswer};
+use super::{
+    authorization::AccessToken, problem::Problem, realm::Realm, refresh_token::MAX_TOKEN_BYTES,
+    words::NoAnswer,
+};
 use crate::{
     identity::Credential,
     kit::{
@@ -33,7 +39,7 @@ pub(super) struct Asker<'a> {
 /// The answer of a token server to a request for a token.
 pub(super) enum Issued {
     /// An access token.
-    Token(Secret),
+    Token(AccessToken),
     /// No token: the server refuses the credentials or requires some.
     Refused(Refusal),
 }
@@ -41,7 +47,7 @@ pub(super) enum Issued {
 /// Gets an access token.
 pub(super) async fn token(cx: &Cx, asker: &Asker<'_>, wanted: &Challenge) -> StepResult<Issued> {
     if let Credential::Access(token) = asker.credential {
-        return Ok(Issued::Token(token.clone()));
+        return Ok(Issued::Token(AccessToken { secret: token.clone(), ends: None }));
     }
     let server = Server::read(cx, asker, wanted).await?;
     let (reply, shape) = match (asker.credential, asker.refresh) {
@@ -95,7 +101,8 @@ async fn issued(server: &Server, reply: Reply, shape: &Shape) -> StepResult<Issu
         fault if fault.is_ours() => RegistryClient::not_replayed(&server.host, &request, fault),
         fault => no_token(fault.to_string()),
     })?;
-    token_in(&body, shape).map(Issued::Token).map_err(no_token)
+    let secret = token_in(&body, shape).map_err(no_token)?;
+    Ok(Issued::Token(AccessToken { secret, ends: ends_in(&body, shape) }))
 }
 
 /// What containerd decodes the response to a form into (core/remotes/docker/auth/fetch.go,
@@ -130,6 +137,14 @@ pub fn token_in(body: &[u8], shape: &Shape) -> Result<Secret, String> {
     // containerd prefers `access_token` if both are present; `token` is not in an answer to a form.
     let token = text("access_token").or_else(|| text("token"));
     token.map(Secret::new).ok_or_else(|| NoAnswer::NoTokenInIt.to_string())
+}
+
+/// Returns when a token ends, if the token server says so (core/remotes/docker/authorizer.go,
+/// `getExpirationTime`).
+fn ends_in(body: &[u8], shape: &Shape) -> Option<Instant> {
+    let issued = go_json::decode_first(body, shape).ok()?;
+    let seconds = issued["expires_in"].as_u64().filter(|seconds| *seconds > 0)?;
+    Instant::now().checked_add(Duration::from_secs(seconds))
 }
 
 /// The token server, and the parameters of a request to it.
@@ -198,13 +213,16 @@ impl Server {
     fn without_token(&self, status: u16, said: String) -> NoFact {
         let scheme = if self.host.plain { "http" } else { "https" };
         let url = format!("{scheme}://{}{}", self.host, self.url.path());
-        let pairs = self.ask.iter().map(|(name, value)| format!("{name}={value}"));
+        let (scopes, others): (Vec<_>, Vec<_>) =
+            self.ask.iter().partition(|(name, _)| name == "scope");
+        let scopes = scopes.iter().map(|(name, value)| format!("{name}={value}"));
         Problem::NoToken {
             host: self.host.to_string(),
             status,
             said,
             realm: Some(url).filter(|_| self.url.parameters().is_empty()),
-            parameters: pairs.flat_map(|pair| ["--data-urlencode".to_owned(), pair]).collect(),
+            service: others.first().map(|(_, service)| service.clone()),
+            scopes: scopes.flat_map(|scope| ["--data-urlencode".to_owned(), scope]).collect(),
         }
         .into()
     }

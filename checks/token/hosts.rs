@@ -40,6 +40,7 @@ impl Session {
             client: Rc::new(client),
             identity: Candidate::anonymous(),
             authorization: RefCell::default(),
+            has_content: Cell::default(),
             signed_in: SignedIn::NotNeeded,
             granted: None,
             covers_pull: None,

@@ -2,6 +2,7 @@
 
 mod answers;
 mod authorization;
+mod challenged;
 pub(crate) mod endpoint;
 pub(crate) mod exchange;
 mod hosts;

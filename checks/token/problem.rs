@@ -207,8 +207,11 @@ pub enum Problem {
         /// The URL that was asked; unknown where it has a query, which may hold anything.
         #[serde(skip_serializing_if = "Option::is_none")]
         realm: Option<String>,
-        /// The service and the scopes that were asked for, as curl takes them.
-        parameters: Vec<String>,
+        /// The service that was asked for, if the registry names one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        service: Option<String>,
+        /// The scopes that were asked for, as curl takes them.
+        scopes: Vec<String>,
     },
     /// The pull secret has several entries for the image: the registry refuses one and accepts a
     /// later one.
@@ -252,6 +255,17 @@ pub enum Problem {
         /// The correlation id, for a support request.
         #[serde(skip_serializing_if = "Option::is_none")]
         correlation: Option<String>,
+    },
+    /// The registry asks for a token of another token server than at first, which containerd ignores.
+    SecondTokenServer {
+        /// The registry.
+        host: String,
+        /// The request that it refuses.
+        request: String,
+        /// The token server that containerd asks, without a query.
+        kept: String,
+        /// The token server that the registry names now, without a query.
+        realm: String,
     },
     /// The challenge names a token server that Go cannot ask.
     RealmUnusable {

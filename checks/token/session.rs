@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::{
     answers::{Answer, BlobResponse, WantedBlob, grants},
-    authorization::Authorization,
+    authorization::{AccessToken, Authorization},
     endpoint::{self, Asker, Issued},
     words::{Scopes, SignedIn},
 };
@@ -40,6 +40,9 @@ pub struct Session {
     pub(super) identity: Candidate,
     #[serde(skip)]
     pub(super) authorization: RefCell<Option<Authorization>>,
+    /// Whether content was asked for with that authorization.
+    #[serde(skip)]
+    pub(super) has_content: Cell<bool>,
     /// How each request is authenticated, never the credentials themselves.
     pub(super) signed_in: SignedIn,
     /// What the token states that it grants; `None` if the token is opaque.
@@ -94,6 +97,7 @@ impl Session {
             asked_by: challenge.asked_by.clone(),
             identity: identity.clone(),
             authorization: RefCell::default(),
+            has_content: Cell::default(),
             signed_in: SignedIn::NotNeeded,
             granted: None,
             covers_pull: None,
@@ -109,9 +113,10 @@ impl Session {
     /// Returns an anonymous session with the same registry.
     pub(super) fn as_anonymous(&self) -> Self {
         let (granted, covers_pull, refresh) = (None, None, None);
-        let authorization = RefCell::default();
+        let (authorization, has_content) = (RefCell::default(), Cell::default());
         let identity = Candidate::anonymous();
-        Self { identity, authorization, granted, covers_pull, refresh, ..self.clone() }
+        let session = self.clone();
+        Self { identity, authorization, has_content, granted, covers_pull, refresh, ..session }
     }
 
     /// Returns the session with a password, which each request then carries.
@@ -124,8 +129,8 @@ impl Session {
     }
 
     /// Returns the session with an access token, which each request then carries.
-    pub(super) fn with_token(self, token: &Secret) -> Self {
-        let grants = grants(token);
+    pub(super) fn with_token(self, token: &AccessToken) -> Self {
+        let grants = grants(&token.secret);
         let covers_pull = self.image.as_ref().and_then(|image| {
             let is_pull = |(name, actions): &(String, String)| {
                 *name == image.repository && actions.split(',').any(|a| a == "pull" || a == "*")
@@ -142,7 +147,7 @@ impl Session {
         let anonymous = matches!(self.identity.credential, Credential::Anonymous);
         let signed_in = if anonymous { SignedIn::AsAnonymous } else { SignedIn::Yes };
         Self {
-            authorization: RefCell::new(Some(Authorization::Token(token.bearer()))),
+            authorization: RefCell::new(Some(Authorization::Token(token.clone()))),
             signed_in,
             granted,
             covers_pull,
@@ -192,37 +197,6 @@ impl Session {
         let request = self.client.own(request);
         let send = async |request: Request| self.client.ask(cx, &request).await;
         Box::pin(self.authorized(cx, request, send)).await
-    }
-
-    /// Sends a request, and once more with a new authorization if the registry then asks for one: a
-    /// token may have expired, and a registry may ask for another one for its blobs. containerd
-    /// follows the challenge of every 401, too (core/remotes/docker/authorizer.go, `AddResponses`).
-    async fn authorized(
-        &self,
-        cx: &Cx,
-        request: Request,
-        send: impl AsyncFn(Request) -> StepResult<Reply>,
-    ) -> StepResult<Reply> {
-        let reply = send(self.sign(request.clone())).await?;
-        let is_mirror = self.mirror.is_some();
-        if reply.status != 401 || !reply.host.is_same(&self.asked_by) || is_mirror {
-            return Ok(reply);
-        }
-        let renewed = match (AuthScheme::of(&reply), &self.identity.credential) {
-            (Some(AuthScheme::Bearer(wanted)), _) => {
-                // The response body is still on the connection that the token request may need.
-                drop(reply);
-                Authorization::Token(self.token(cx, &wanted).await?.bearer())
-            }
-            (Some(AuthScheme::Basic), Credential::Password { user, password })
-                if !matches!(*self.authorization.borrow(), Some(Authorization::Password(_))) =>
-            {
-                Authorization::Password(password.basic(user))
-            }
-            _ => return Ok(reply),
-        };
-        self.authorization.replace(Some(renewed));
-        send(self.sign(request)).await
     }
 
     /// Requests something that may not exist. Grades a refusal and every other response that has no
@@ -343,7 +317,7 @@ impl Session {
     }
 
     /// Gets an access token for what a challenge names.
-    pub(super) async fn token(&self, cx: &Cx, wanted: &Challenge) -> StepResult<Secret> {
+    pub(super) async fn token(&self, cx: &Cx, wanted: &Challenge) -> StepResult<AccessToken> {
         match self.ask_for_token(cx, wanted).await? {
             Issued::Token(token) => Ok(token),
             Issued::Refused(refusal) => Err(match self.identity.credential {
@@ -363,7 +337,7 @@ impl Session {
         endpoint::token(cx, &asker, wanted).await
     }
 
-    fn sign(&self, request: Request) -> Request {
+    pub(super) fn sign(&self, request: Request) -> Request {
         let Some(value) = self.authorization.borrow().as_ref().map(Authorization::header) else {
             return Request { authorization: None, signed_in: None, ..request };
         };

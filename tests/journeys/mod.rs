@@ -54,9 +54,12 @@ const ANONYMOUS: Leg = leg("token", 1, &["GET token"]);
 const MANIFEST: Leg = leg("manifest", 1, &["GET manifest", "HEAD manifest"]);
 const MANIFEST_ONE: Leg = leg("manifest", 2, MANIFEST.asks);
 /// The manifest of this platform and, in parallel, the index by its digest; then the location of the
-/// config, which the manifest names.
-const PLATFORM: Leg = leg("platform", 2, &["GET manifest", "GET manifest", "GET blob"]);
-const PLATFORM_ONE: Leg = leg("platform", 3, PLATFORM.asks);
+/// config, which the manifest names. Beside that a second token, which containerd gets for content.
+const PLATFORM: Leg =
+    leg("platform", 2, &["POST token", "GET token", "GET manifest", "GET manifest", "GET blob"]);
+const PLATFORM_ANONYMOUS: Leg =
+    leg("platform", 2, &["GET token", "GET manifest", "GET manifest", "GET blob"]);
+const PLATFORM_ONE: Leg = leg("platform", 5, PLATFORM.asks);
 const DATA_DNS: Leg = leg("layer-dns", 1, DNS.asks);
 const DATA_TCP: Leg = leg("layer-tcp", 1, TCP.asks);
 const DATA_TLS: Leg = leg("layer-tls", 1, TLS.asks);
@@ -76,7 +79,7 @@ pub fn journeys() -> Vec<Journey> {
     vec![
         Journey {
             scenario: "anonymous-pull",
-            legs: pull(ANONYMOUS, MANIFEST, PLATFORM, LAYER),
+            legs: pull(ANONYMOUS, MANIFEST, PLATFORM_ANONYMOUS, LAYER),
             needed: 12,
         },
         Journey {
@@ -87,7 +90,7 @@ pub fn journeys() -> Vec<Journey> {
         Journey {
             scenario: "registry-http-1",
             legs: pull(PASSWORD, MANIFEST_ONE, PLATFORM_ONE, LAYER_ONE),
-            needed: 16,
+            needed: 18,
         },
         Journey {
             scenario: "registry-serves-layers",

@@ -1,7 +1,7 @@
 //! What no scenario produces.
 
 /// The codes that no lab world can produce, and the tests that do.
-pub const ELSEWHERE: [&str; 36] = [
+pub const ELSEWHERE: [&str; 37] = [
     "arm/sign-in-refused", // tests/identity.rs
     "arm/token-refused",
     "identity/auth-file-unreadable", // tests/cli.rs
@@ -21,6 +21,7 @@ pub const ELSEWHERE: [&str; 36] = [
     "manifest/hidden-without-sign-in",
     "registry/challenges-on-one-line",
     "token/issued-token-rejected",
+    "token/second-token-server",
     "manifest/refused-elsewhere",
     "manifest/index-in-index", // tests/unusual_images.rs, tests/hostile_servers.rs
     "registry/data-host-no-answer",

@@ -148,8 +148,10 @@ impl Connection {
             let reused = self.sender.borrow().is_some() && self.asked.replace(true);
             match self.send(cx, request).await {
                 // A server may close a connection just as it is reused, or send more on it than was
-                // requested, such as a body after HEAD. Go retries on a new connection.
-                Err(Fault::ClosedByPeer | Fault::Reset | Fault::NotHttp) if reused => {
+                // requested, such as a body after HEAD. Go retries on a new connection, but no POST.
+                Err(Fault::ClosedByPeer | Fault::Reset | Fault::NotHttp)
+                    if reused && request.form.is_none() =>
+                {
                     self.send(cx, request).await
                 }
                 reply => reply,

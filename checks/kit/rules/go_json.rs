@@ -278,7 +278,7 @@ mod tests {
     #[test]
     fn a_second_list_changes_the_elements_of_the_first() {
         for (second, list) in [
-            (r#"[{},{}]"#, json!([{"size": 1, "data": "YQ=="}, {"size": 2}])),
+            ("[{},{}]", json!([{"size": 1, "data": "YQ=="}, {"size": 2}])),
             (r#"[{"size":3}]"#, json!([{"size": 3, "data": "YQ=="}])),
             (
                 r#"[null,null,{"size":3}]"#,
