@@ -12,12 +12,13 @@ use super::{
     problem::Problem,
     symptom::{self, Events},
     template::Templates,
+    without_pods::is_without_pods,
 };
 use crate::kit::{
     Cx, NoFact, StepResult,
     kube::{
-        Api, Condition, GetParams, KubeError, KubeRequest, ListParams, MAX_NAMED, NotCreated,
-        PodScope, WaitingPods, WorkloadKind,
+        Api, GetParams, KubeError, KubeRequest, ListParams, MAX_NAMED, NotCreated, PodScope,
+        WaitingPods, WorkloadKind,
     },
     redact::foreign_words,
     sanitize_text,
@@ -228,7 +229,7 @@ fn path(api: &Api, scope: &PodScope, resource: &str) -> String {
     format!("/api/v1/namespaces/{}/{resource}", api.kube.cluster().namespace)
 }
 
-async fn get<T: DeserializeOwned>(
+pub(super) async fn get<T: DeserializeOwned>(
     cx: &Cx,
     api: &Api,
     path: &str,
@@ -282,7 +283,7 @@ async fn still_refused(cx: &Cx, api: &Api, mut refused: Vec<Event>) -> Vec<NotCr
     let mut kept = vec![];
     for one in told {
         let wants = match WorkloadKind::read(&one.kind) {
-            Some(kind) => wants_pods(cx, api, kind, &one).await,
+            Some(kind) => is_without_pods(cx, api, kind, &one).await,
             // What is not known of another kind is told as the event tells it.
             None => true,
         };
@@ -302,45 +303,6 @@ async fn still_refused(cx: &Cx, api: &Api, mut refused: Vec<Event>) -> Vec<NotCr
 /// events that were combined.
 fn without_head(said: &str) -> &str {
     said.split_once("Error creating: ").map_or(said, |(_, said)| said)
-}
-
-/// Returns whether a workload wants a pod and has none: an event of an hour ago may be over.
-async fn wants_pods(cx: &Cx, api: &Api, kind: WorkloadKind, of: &NotCreated) -> bool {
-    #[derive(Default, serde::Deserialize)]
-    #[serde(default)]
-    struct Counts {
-        spec: Spec,
-        status: Status,
-    }
-    #[derive(Default, serde::Deserialize)]
-    #[serde(default)]
-    struct Spec {
-        replicas: Option<u64>,
-        parallelism: Option<u64>,
-        suspend: bool,
-    }
-    #[derive(Default, serde::Deserialize)]
-    #[serde(default, rename_all = "camelCase")]
-    struct Status {
-        replicas: u64,
-        active: u64,
-        current_number_scheduled: u64,
-        desired_number_scheduled: Option<u64>,
-        conditions: Vec<Condition>,
-    }
-    const ENDS: [&str; 3] = ["Complete", "Failed", "SuccessCriteriaMet"];
-    match get::<Counts>(cx, api, &kind.path(&of.namespace), &of.name).await {
-        Ok(Counts { spec, status }) => {
-            let has = status.replicas + status.active + status.current_number_scheduled;
-            let wanted = [spec.replicas, spec.parallelism, status.desired_number_scheduled];
-            let ends = |it: &Condition| ENDS.contains(&it.r#type.as_str()) && it.status == "True";
-            let is_over = kind == WorkloadKind::Job && status.conditions.iter().any(ends);
-            has == 0 && !wanted.contains(&Some(0)) && !spec.suspend && !is_over
-        }
-        Err(error) if error.status() == Some(404) => false,
-        // What may not be read is told as the event tells it.
-        Err(_) => true,
-    }
 }
 
 async fn not_listed(
