@@ -12,22 +12,19 @@ use super::{
     problem::Problem,
     symptom::{self, Events},
     template::Templates,
-    without_pods::is_without_pods,
+    without_pods::still_refused,
 };
 use crate::kit::{
     Cx, NoFact, StepResult,
     kube::{
-        Api, GetParams, KubeError, KubeRequest, ListParams, MAX_NAMED, NotCreated, PodScope,
-        WaitingPods, WorkloadKind,
+        Api, GetParams, KubeError, KubeRequest, ListParams, MAX_NAMED, PodScope, WaitingPods,
+        WorkloadKind,
     },
-    redact::foreign_words,
     sanitize_text,
 };
 
 /// How many objects a page has.
 const PAGE: u32 = 500;
-/// The most workloads without a pod that are told.
-const MAX_NOT_CREATED: usize = 20;
 /// What the events that are listed are not about: the rest of a cluster's daily life.
 const OTHER_EVENTS: [&str; 12] = [
     "Scheduled",
@@ -262,49 +259,6 @@ async fn list<T: DeserializeOwned>(
     api.kube.each(cx, &wanted.path, params, take).await
 }
 
-/// Returns the workloads that the API server still gives no pod.
-async fn still_refused(cx: &Cx, api: &Api, mut refused: Vec<Event>) -> Vec<NotCreated> {
-    refused.sort_by_key(|event| std::cmp::Reverse(event.at()));
-    let mut told: Vec<NotCreated> = vec![];
-    for Event { involved_object: of, message, .. } in refused {
-        let is_known = |known: &NotCreated| {
-            (&*known.namespace, &*known.kind, &*known.name) == (&of.namespace, &of.kind, &of.name)
-        };
-        if told.len() >= MAX_NOT_CREATED || told.iter().any(is_known) {
-            continue;
-        }
-        told.push(NotCreated {
-            namespace: of.namespace,
-            kind: of.kind,
-            name: of.name,
-            said: message,
-        });
-    }
-    let mut kept = vec![];
-    for one in told {
-        let wants = match WorkloadKind::read(&one.kind) {
-            Some(kind) => is_without_pods(cx, api, kind, &one).await,
-            // What is not known of another kind is told as the event tells it.
-            None => true,
-        };
-        if wants {
-            kept.push(NotCreated {
-                namespace: sanitize_text(&one.namespace),
-                kind: sanitize_text(&one.kind),
-                name: sanitize_text(&one.name),
-                said: foreign_words(without_head(&one.said)),
-            });
-        }
-    }
-    kept
-}
-
-/// Returns what the API server said, without the words of the controller that repeats it, and of the
-/// events that were combined.
-fn without_head(said: &str) -> &str {
-    said.split_once("Error creating: ").map_or(said, |(_, said)| said)
-}
-
 async fn not_listed(
     cx: &Cx,
     api: &Api,
@@ -334,14 +288,6 @@ fn not_found(api: &Api, kind: WorkloadKind, name: &str, error: &KubeError) -> No
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_the_words_of_the_api_server_are_told() {
-        let said = "(combined from similar events): Error creating: pods \"a\" is forbidden: no";
-        assert_eq!(without_head(said), "pods \"a\" is forbidden: no");
-        assert_eq!(without_head("Error creating: no"), "no");
-        assert_eq!(without_head("no"), "no");
-    }
 
     #[test]
     fn a_workload_makes_what_is_named_after_it_and_one_word() {
