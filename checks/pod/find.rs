@@ -16,10 +16,7 @@ use super::{
 };
 use crate::kit::{
     Cx, NoFact, StepResult,
-    kube::{
-        Api, GetParams, KubeError, KubeRequest, ListParams, MAX_NAMED, PodScope, WaitingPods,
-        WorkloadKind,
-    },
+    kube::{Api, KubeError, ListParams, MAX_NAMED, PodScope, WaitingPods, WorkloadKind},
     sanitize_text,
 };
 
@@ -205,7 +202,7 @@ async fn selections(cx: &Cx, api: &Api, scope: &PodScope) -> StepResult<Vec<Sele
             continue;
         }
         let path = kind.path(&api.kube.cluster().namespace);
-        let workload = get::<Workload>(cx, api, &path, name).await;
+        let workload = api.kube.named::<Workload>(cx, &path, name).await;
         let workload = workload.map_err(|error| not_found(api, *kind, name, &error))?;
         let labels = match (kind, workload.spec.selector) {
             (_, Some(selector)) => selector.text(),
@@ -224,15 +221,6 @@ fn path(api: &Api, scope: &PodScope, resource: &str) -> String {
         return format!("/api/v1/{resource}");
     }
     format!("/api/v1/namespaces/{}/{resource}", api.kube.cluster().namespace)
-}
-
-pub(super) async fn get<T: DeserializeOwned>(
-    cx: &Cx,
-    api: &Api,
-    path: &str,
-    name: &str,
-) -> Result<T, KubeError> {
-    api.kube.ask(cx, KubeRequest::new(path).get(name, &GetParams::default())?).await
 }
 
 /// What is listed.

@@ -3,10 +3,7 @@
 
 use serde::Deserialize;
 
-use super::{
-    find::get,
-    objects::{Event, Involved},
-};
+use super::objects::{Event, Involved};
 use crate::kit::{
     Cx,
     kube::{Api, Condition, NotCreated, WorkloadKind},
@@ -87,7 +84,7 @@ struct Status {
 
 /// Returns whether a workload wants a pod and has none.
 async fn is_without_pods(cx: &Cx, api: &Api, kind: WorkloadKind, of: &Involved) -> bool {
-    match get::<Counts>(cx, api, &kind.path(&of.namespace), &of.name).await {
+    match api.kube.named::<Counts>(cx, &kind.path(&of.namespace), &of.name).await {
         Ok(counts) => counts.lack_pods(kind),
         Err(error) if error.status() == Some(404) => false,
         // What may not be read is told as the event tells it.

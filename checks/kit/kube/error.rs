@@ -67,9 +67,8 @@ impl KubeError {
             KubeError::Broken(fault) => fault.word().to_owned(),
             KubeError::Refused(said) => foreign_words(&said.message),
             KubeError::Unexpected { status, said } if said.is_empty() => format!("HTTP {status}"),
-            KubeError::Unexpected { said, .. } => said.clone(),
+            KubeError::Unexpected { said, .. } | KubeError::Endless(said) => said.clone(),
             KubeError::Unreadable => Self::WORDS[0].to_owned(),
-            KubeError::Endless(said) => said.clone(),
             KubeError::Unfit(said) => foreign_words(said),
         }
     }
