@@ -12,21 +12,16 @@ use super::{
     problem::Problem,
     symptom::{self, Events},
     template::Templates,
+    without_pods::still_refused,
 };
 use crate::kit::{
     Cx, NoFact, StepResult,
-    kube::{
-        Api, Condition, GetParams, KubeError, KubeRequest, ListParams, MAX_NAMED, NotCreated,
-        PodScope, WaitingPods, WorkloadKind,
-    },
-    redact::foreign_words,
+    kube::{Api, KubeError, ListParams, MAX_NAMED, PodScope, WaitingPods, WorkloadKind},
     sanitize_text,
 };
 
 /// How many objects a page has.
 const PAGE: u32 = 500;
-/// The most workloads without a pod that are told.
-const MAX_NOT_CREATED: usize = 20;
 /// What the events that are listed are not about: the rest of a cluster's daily life.
 const OTHER_EVENTS: [&str; 12] = [
     "Scheduled",
@@ -207,7 +202,7 @@ async fn selections(cx: &Cx, api: &Api, scope: &PodScope) -> StepResult<Vec<Sele
             continue;
         }
         let path = kind.path(&api.kube.cluster().namespace);
-        let workload = get::<Workload>(cx, api, &path, name).await;
+        let workload = api.kube.named::<Workload>(cx, &path, name).await;
         let workload = workload.map_err(|error| not_found(api, *kind, name, &error))?;
         let labels = match (kind, workload.spec.selector) {
             (_, Some(selector)) => selector.text(),
@@ -226,15 +221,6 @@ fn path(api: &Api, scope: &PodScope, resource: &str) -> String {
         return format!("/api/v1/{resource}");
     }
     format!("/api/v1/namespaces/{}/{resource}", api.kube.cluster().namespace)
-}
-
-async fn get<T: DeserializeOwned>(
-    cx: &Cx,
-    api: &Api,
-    path: &str,
-    name: &str,
-) -> Result<T, KubeError> {
-    api.kube.ask(cx, KubeRequest::new(path).get(name, &GetParams::default())?).await
 }
 
 /// What is listed.
@@ -259,88 +245,6 @@ async fn list<T: DeserializeOwned>(
         params = params.fields(wanted.fields);
     }
     api.kube.each(cx, &wanted.path, params, take).await
-}
-
-/// Returns the workloads that the API server still gives no pod.
-async fn still_refused(cx: &Cx, api: &Api, mut refused: Vec<Event>) -> Vec<NotCreated> {
-    refused.sort_by_key(|event| std::cmp::Reverse(event.at()));
-    let mut told: Vec<NotCreated> = vec![];
-    for Event { involved_object: of, message, .. } in refused {
-        let is_known = |known: &NotCreated| {
-            (&*known.namespace, &*known.kind, &*known.name) == (&of.namespace, &of.kind, &of.name)
-        };
-        if told.len() >= MAX_NOT_CREATED || told.iter().any(is_known) {
-            continue;
-        }
-        told.push(NotCreated {
-            namespace: of.namespace,
-            kind: of.kind,
-            name: of.name,
-            said: message,
-        });
-    }
-    let mut kept = vec![];
-    for one in told {
-        let wants = match WorkloadKind::read(&one.kind) {
-            Some(kind) => wants_pods(cx, api, kind, &one).await,
-            // What is not known of another kind is told as the event tells it.
-            None => true,
-        };
-        if wants {
-            kept.push(NotCreated {
-                namespace: sanitize_text(&one.namespace),
-                kind: sanitize_text(&one.kind),
-                name: sanitize_text(&one.name),
-                said: foreign_words(without_head(&one.said)),
-            });
-        }
-    }
-    kept
-}
-
-/// Returns what the API server said, without the words of the controller that repeats it, and of the
-/// events that were combined.
-fn without_head(said: &str) -> &str {
-    said.split_once("Error creating: ").map_or(said, |(_, said)| said)
-}
-
-/// Returns whether a workload wants a pod and has none: an event of an hour ago may be over.
-async fn wants_pods(cx: &Cx, api: &Api, kind: WorkloadKind, of: &NotCreated) -> bool {
-    #[derive(Default, serde::Deserialize)]
-    #[serde(default)]
-    struct Counts {
-        spec: Spec,
-        status: Status,
-    }
-    #[derive(Default, serde::Deserialize)]
-    #[serde(default)]
-    struct Spec {
-        replicas: Option<u64>,
-        parallelism: Option<u64>,
-        suspend: bool,
-    }
-    #[derive(Default, serde::Deserialize)]
-    #[serde(default, rename_all = "camelCase")]
-    struct Status {
-        replicas: u64,
-        active: u64,
-        current_number_scheduled: u64,
-        desired_number_scheduled: Option<u64>,
-        conditions: Vec<Condition>,
-    }
-    const ENDS: [&str; 3] = ["Complete", "Failed", "SuccessCriteriaMet"];
-    match get::<Counts>(cx, api, &kind.path(&of.namespace), &of.name).await {
-        Ok(Counts { spec, status }) => {
-            let has = status.replicas + status.active + status.current_number_scheduled;
-            let wanted = [spec.replicas, spec.parallelism, status.desired_number_scheduled];
-            let ends = |it: &Condition| ENDS.contains(&it.r#type.as_str()) && it.status == "True";
-            let is_over = kind == WorkloadKind::Job && status.conditions.iter().any(ends);
-            has == 0 && !wanted.contains(&Some(0)) && !spec.suspend && !is_over
-        }
-        Err(error) if error.status() == Some(404) => false,
-        // What may not be read is told as the event tells it.
-        Err(_) => true,
-    }
 }
 
 async fn not_listed(
@@ -372,14 +276,6 @@ fn not_found(api: &Api, kind: WorkloadKind, name: &str, error: &KubeError) -> No
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_the_words_of_the_api_server_are_told() {
-        let said = "(combined from similar events): Error creating: pods \"a\" is forbidden: no";
-        assert_eq!(without_head(said), "pods \"a\" is forbidden: no");
-        assert_eq!(without_head("Error creating: no"), "no");
-        assert_eq!(without_head("no"), "no");
-    }
 
     #[test]
     fn a_workload_makes_what_is_named_after_it_and_one_word() {

@@ -179,7 +179,7 @@ mod tests {
         };
         let pods = [pod("a", "nginx"), pod("b", "docker.io/library/nginx"), pod("c", "nginx:1")];
         let list = serde_json::json!({ "items": pods }).to_string();
-        let images = images_of(list.as_bytes(), b"{}", Timestamp::UNIX_EPOCH).unwrap();
+        let images = images_of(list.as_bytes(), br#"{"items":[]}"#, Timestamp::UNIX_EPOCH).unwrap();
         let counts: Vec<(&str, usize)> =
             images.iter().map(|image| (&*image.image, image.count)).collect();
         assert_eq!(counts, [("docker.io/library/nginx", 2), ("nginx:1", 1)]);

@@ -18,6 +18,7 @@ mod parts;
 mod problem;
 mod symptom;
 mod template;
+mod without_pods;
 
 pub use admission::{TriedAdmission, try_admission};
 pub use find::find;

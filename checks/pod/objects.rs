@@ -140,12 +140,23 @@ struct Series {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Involved {
+    /// Its API group and version; not every event has them.
+    pub(super) api_version: String,
     pub(super) kind: String,
     pub(super) namespace: String,
     pub(super) name: String,
     pub(super) uid: String,
     /// Such as `spec.containers{app}`; empty where the event is about the whole pod.
     pub(super) field_path: String,
+}
+
+impl Involved {
+    /// Returns whether both name the same object.
+    pub(super) fn is_the_same(&self, other: &Self) -> bool {
+        let Self { api_version, kind, namespace, name, .. } = self;
+        (api_version, kind, namespace, name)
+            == (&other.api_version, &other.kind, &other.namespace, &other.name)
+    }
 }
 
 /// A workload, as far as it says which pods are its own.

@@ -34,7 +34,7 @@ pub(super) struct Preflight {
 }
 
 /// Checks the images of the files from one node of each pool, or from here.
-pub(super) async fn run(args: &WhyArgs) -> Result<Exit, String> {
+pub(super) async fn run(world: World, args: &WhyArgs) -> Result<Exit, String> {
     let wait = args.options.file_timeout();
     let (mut left, mut read_so_far) = (MAX_BYTES, vec![]);
     for name in &args.files {
@@ -47,7 +47,6 @@ pub(super) async fn run(args: &WhyArgs) -> Result<Exit, String> {
     }
     let asked = read(&read_so_far, args)?;
     let kube = args.kube.options(|name| env::var_os(name));
-    let world = super::why::world_of(args).await?;
     in_world(asked, world, (kube, |_| carry::this_program()), args).await
 }
 

@@ -44,16 +44,16 @@ pub(super) async fn run(args: WhyArgs) -> Result<Exit, String> {
     if let Some(text) = &args.message {
         return read(text, &args).await;
     }
+    let world = world_of(&args).await?;
     if !args.files.is_empty() {
-        return preflight::run(&args).await;
+        return preflight::run(world, &args).await;
     }
     let kube = args.kube.options(|name| env::var_os(name));
-    let world = world_of(&args).await?;
     Box::pin(in_world(world, (kube, |_| carry::this_program()), &args)).await
 }
 
 /// Returns the world of a look at pods or at manifests: what is of here can be used where here looks.
-pub(super) async fn world_of(args: &WhyArgs) -> Result<World, String> {
+async fn world_of(args: &WhyArgs) -> Result<World, String> {
     let options = &args.options;
     if !args.here {
         return node::world_of(options);

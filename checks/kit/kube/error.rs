@@ -32,6 +32,9 @@ pub enum KubeError {
 }
 
 impl KubeError {
+    /// The words of evidence among its texts.
+    pub const WORDS: &[&str] = &["not-as-asked"];
+
     /// Reads a response that is no success.
     pub(super) fn read(status: u16, body: &[u8]) -> Self {
         match serde_json::from_slice::<Status>(body) {
@@ -64,9 +67,8 @@ impl KubeError {
             KubeError::Broken(fault) => fault.word().to_owned(),
             KubeError::Refused(said) => foreign_words(&said.message),
             KubeError::Unexpected { status, said } if said.is_empty() => format!("HTTP {status}"),
-            KubeError::Unexpected { said, .. } => said.clone(),
-            KubeError::Unreadable => Fault::NotHttp.word().to_owned(),
-            KubeError::Endless(said) => said.clone(),
+            KubeError::Unexpected { said, .. } | KubeError::Endless(said) => said.clone(),
+            KubeError::Unreadable => Self::WORDS[0].to_owned(),
             KubeError::Unfit(said) => foreign_words(said),
         }
     }

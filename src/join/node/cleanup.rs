@@ -8,12 +8,9 @@ use std::{
 
 use checks::{
     kit::{
-        Cloud, Cx, NoFact, Plan, RegistryOrImage, Target, World,
+        Cloud, Cx, Plan, RegistryOrImage, Target, World,
         engine::{Event, Finding, Vantage},
-        kube::{
-            Api, DeleteParams, Job, JobProblem, KubeError, KubeOptions, KubeRequest, ListParams,
-            Meta,
-        },
+        kube::{Api, DeleteParams, Job, KubeError, KubeOptions, KubeRequest, ListParams, Meta},
         messages::Lang,
         rules::{Platform, is_object_name},
         target::{ControlPlane, SignIn},
@@ -46,20 +43,21 @@ pub(crate) async fn cleanup(
     let listener = Rc::new(move |event: Event| {
         kept.borrow_mut().extend(event.kind.finding().cloned());
     });
-    let removed = Rc::<RefCell<Option<Removed>>>::default();
+    let removed = Rc::<RefCell<Option<Result<Removed, String>>>>::default();
     let into = removed.clone();
     let mut plan = Plan::new(cluster(), Vantage::Kubernetes, world, BTreeSet::new(), listener);
     let api = checks::cluster_api(&mut plan, kube);
     plan.step(steps::JOBS, (&api,), async move |cx: &Cx, api: &Api| {
-        let failed =
-            |error: KubeError| NoFact::could_not_tell(JobProblem::Refused { said: error.said() });
-        let done = remove(cx, api, everywhere, dry_run).await.map_err(failed)?;
+        let done = remove(cx, api, everywhere, dry_run).await.map_err(|error| {
+            let said = error.said();
+            format!("the Jobs could not be listed: {}", checks::messages().word(&said, Lang::En))
+        });
         *into.borrow_mut() = Some(done);
         Ok(Nothing {})
     });
     plan.run(|_| true).await;
     let removed = removed.take();
-    removed.ok_or_else(|| {
+    removed.unwrap_or_else(|| {
         let lang = Lang::En;
         let found = found.borrow();
         let told = found.first().map(|finding| {
@@ -67,7 +65,7 @@ pub(crate) async fn cleanup(
             let saw = title.saw(finding, &nothing, lang).map(|saw| format!(": {saw}"));
             title.title(finding, &nothing, lang) + &saw.unwrap_or_default()
         });
-        told.unwrap_or_else(|| "the cluster was not asked".to_owned())
+        Err(told.unwrap_or_else(|| "the cluster was not asked".to_owned()))
     })
 }
 

@@ -36,6 +36,7 @@ use serde_json::Value;
 use tokio::{sync::Notify, time::timeout};
 
 use crate::{run::ends, wait::interrupted};
+use admission::Admitted;
 use carried::Packages;
 pub(crate) use carried::Programs;
 pub(crate) use cleanup::cleanup;
@@ -139,11 +140,7 @@ pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footpr
     let reported = plan.step(
         steps::JOBS,
         (&api, &access, &nodes, &admitted),
-        async move |cx: &Cx,
-                    api: &Api,
-                    access: &Access,
-                    nodes: &Nodes,
-                    admitted: &admission::Admitted| {
+        async move |cx: &Cx, api: &Api, access: &Access, nodes: &Nodes, admitted: &Admitted| {
             creating.set(true);
             if on_pod_network {
                 cx.add_finding(JobProblem::PodsOnly {});

@@ -19,6 +19,8 @@ use crate::registry::date;
 
 /// The longest object that is accepted: etcd takes 1.5 MiB, and JSON is longer.
 const MAX_OBJECT: usize = 3 << 20;
+/// The permission to ask for one's permissions.
+const MAY_ASK: &str = "create selfsubjectaccessreviews.authorization.k8s.io";
 /// By which name the cluster knows whoever asks.
 const USER: &str = "dev@contoso.com";
 
@@ -114,7 +116,10 @@ impl Cluster {
             return success(200, &version);
         }
         match Place::read(path) {
-            Some(place) if place.resource == "selfsubjectaccessreviews" => {
+            Some(place)
+                if place.resource == "selfsubjectaccessreviews"
+                    && !self.settings.denied.contains(&MAY_ASK.to_owned()) =>
+            {
                 success(201, &review(&self.settings, asked.body))
             }
             Some(place) if place.resource == "selfsubjectreviews" => {

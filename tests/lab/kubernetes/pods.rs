@@ -127,6 +127,7 @@ pub(super) fn fill(
             "daemonsets" => "DaemonSet",
             "jobs" => "Job",
             "cronjobs" => "CronJob",
+            "clonesets" => "CloneSet",
             _ => "Deployment",
         };
         let selector =

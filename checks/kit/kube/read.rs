@@ -1,16 +1,29 @@
-//! Lists, page by page, so that they are never held whole.
+//! Reads objects: one by its name, and lists page by page, so that they are never held whole.
 
 use std::collections::BTreeSet;
 
 use serde::de::DeserializeOwned;
 
-use super::{Kube, KubeRequest, List, ListParams, error::KubeError};
+use super::{GetParams, Kube, KubeRequest, List, ListParams, error::KubeError};
 use crate::kit::engine::Cx;
 
 /// The most pages of a list that are read.
 const MAX_PAGES: usize = 400;
 
 impl Kube {
+    /// Returns the object of that name.
+    ///
+    /// # Errors
+    /// Returns an error when there is none, or when it cannot be read.
+    pub async fn named<T: DeserializeOwned>(
+        &self,
+        cx: &Cx,
+        path: &str,
+        name: &str,
+    ) -> Result<T, KubeError> {
+        self.ask(cx, KubeRequest::new(path).get(name, &GetParams::default())?).await
+    }
+
     /// Hands on each object of a list.
     ///
     /// # Errors

@@ -1,0 +1,165 @@
+//! The workloads that the API server gives no pod: those that want pods, and have none. An event of an hour
+//! ago may be over.
+
+use serde::Deserialize;
+
+use super::objects::{Event, Involved};
+use crate::kit::{
+    Cx,
+    kube::{Api, Condition, NotCreated, WorkloadKind},
+    redact::foreign_words,
+    sanitize_text,
+};
+
+/// The most workloads without a pod that are told.
+const MAX_NOT_CREATED: usize = 20;
+
+/// Returns the workloads that the API server still gives no pod.
+pub(super) async fn still_refused(cx: &Cx, api: &Api, mut refused: Vec<Event>) -> Vec<NotCreated> {
+    refused.sort_by_key(|event| std::cmp::Reverse(event.at()));
+    let mut newest: Vec<Event> = vec![];
+    for event in refused {
+        let is_known = |known: &Event| known.involved_object.is_the_same(&event.involved_object);
+        if newest.len() < MAX_NOT_CREATED && !newest.iter().any(is_known) {
+            newest.push(event);
+        }
+    }
+    let mut kept = vec![];
+    for Event { involved_object: of, message, .. } in newest {
+        let wants = match kind_of(&of) {
+            Some(kind) => is_without_pods(cx, api, kind, &of).await,
+            // What is not known of another kind is told as the event tells it.
+            None => true,
+        };
+        if wants {
+            kept.push(NotCreated {
+                namespace: sanitize_text(&of.namespace),
+                kind: sanitize_text(&of.kind),
+                name: sanitize_text(&of.name),
+                said: foreign_words(without_head(&message)),
+            });
+        }
+    }
+    kept
+}
+
+/// Returns the kind of a workload of Kubernetes' own: others have a Job, too (`batch.volcano.sh`).
+fn kind_of(of: &Involved) -> Option<WorkloadKind> {
+    let group = of.api_version.split_once('/').map_or("", |(group, _)| group);
+    let kind = WorkloadKind::read(&of.kind)?;
+    (of.api_version.is_empty() || group == kind.group()).then_some(kind)
+}
+
+/// Returns what the API server said, without the words of the controller that repeats it, and of the
+/// events that were combined.
+fn without_head(said: &str) -> &str {
+    said.split_once("Error creating: ").map_or(said, |(_, said)| said)
+}
+
+/// How many pods a workload is to have, and has.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Counts {
+    spec: Spec,
+    status: Status,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Spec {
+    replicas: Option<u64>,
+    parallelism: Option<u64>,
+    suspend: Option<bool>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Status {
+    replicas: u64,
+    active: u64,
+    current_number_scheduled: u64,
+    desired_number_scheduled: Option<u64>,
+    conditions: Vec<Condition>,
+}
+
+/// Returns whether a workload wants a pod and has none.
+async fn is_without_pods(cx: &Cx, api: &Api, kind: WorkloadKind, of: &Involved) -> bool {
+    match api.kube.named::<Counts>(cx, &kind.path(&of.namespace), &of.name).await {
+        Ok(counts) => counts.lack_pods(kind),
+        Err(error) if error.status() == Some(404) => false,
+        // What may not be read is told as the event tells it.
+        Err(_) => true,
+    }
+}
+
+impl Counts {
+    fn lack_pods(&self, kind: WorkloadKind) -> bool {
+        let Counts { spec, status } = self;
+        let has = status.replicas + status.active + status.current_number_scheduled;
+        let wanted = [spec.replicas, spec.parallelism, status.desired_number_scheduled];
+        let is_suspended = spec.suspend.unwrap_or_default();
+        let is_over = kind == WorkloadKind::Job && status.conditions.iter().any(ends);
+        has == 0 && !wanted.contains(&Some(0)) && !is_suspended && !is_over
+    }
+}
+
+/// Returns whether a Job with this condition makes no more pods (batch/v1, `JobConditionType`).
+fn ends(condition: &Condition) -> bool {
+    const ENDS: [&str; 4] = ["Complete", "Failed", "SuccessCriteriaMet", "FailureTarget"];
+    ENDS.contains(&condition.r#type.as_str()) && condition.status == "True"
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn only_the_words_of_the_api_server_are_told() {
+        let said = "(combined from similar events): Error creating: pods \"a\" is forbidden: no";
+        assert_eq!(without_head(said), "pods \"a\" is forbidden: no");
+        assert_eq!(without_head("Error creating: no"), "no");
+        assert_eq!(without_head("no"), "no");
+    }
+
+    #[test]
+    fn a_job_may_be_of_others() {
+        let kind = |kind: &str, api_version: &str| {
+            let of = json!({ "kind": kind, "apiVersion": api_version });
+            kind_of(&serde_json::from_value(of).unwrap())
+        };
+        assert_eq!(kind("Job", "batch/v1"), Some(WorkloadKind::Job));
+        assert_eq!(kind("ReplicaSet", ""), Some(WorkloadKind::ReplicaSet));
+        assert_eq!(kind("Job", "batch.volcano.sh/v1alpha1"), None);
+        assert_eq!(kind("CloneSet", "apps.kruise.io/v1alpha1"), None);
+    }
+
+    #[test]
+    fn what_is_over_lacks_no_pods() {
+        let lacks = |kind, workload: Value| {
+            serde_json::from_value::<Counts>(workload).unwrap().lack_pods(kind)
+        };
+        let ends =
+            |end: &str| json!({ "status": { "conditions": [{ "type": end, "status": "True" }] } });
+        let (job, set) = (WorkloadKind::Job, WorkloadKind::ReplicaSet);
+        assert!(lacks(job, json!({ "spec": { "parallelism": 2 }, "status": {} })));
+        assert!(lacks(set, json!({ "spec": { "replicas": 2 }, "status": { "replicas": 0 } })));
+        assert!(lacks(set, ends("Failed")), "another kind's condition says something else");
+        let scheduled = json!({ "status": { "desiredNumberScheduled": 2 } });
+        assert!(lacks(WorkloadKind::DaemonSet, scheduled));
+        for (kind, workload) in [
+            (job, ends("Failed")),
+            (job, ends("Complete")),
+            (job, json!({ "spec": { "suspend": true } })),
+            (job, json!({ "spec": { "parallelism": 0 } })),
+            (job, json!({ "status": { "active": 1 } })),
+            (set, json!({ "spec": { "replicas": 0 } })),
+            (set, json!({ "spec": { "replicas": 2 }, "status": { "replicas": 1 } })),
+            (WorkloadKind::DaemonSet, json!({ "status": { "desiredNumberScheduled": 0 } })),
+            (WorkloadKind::CronJob, json!({ "spec": { "suspend": true } })),
+        ] {
+            assert!(!lacks(kind, workload.clone()), "{workload}");
+        }
+    }
+}
