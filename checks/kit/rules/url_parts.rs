@@ -65,9 +65,9 @@ pub(super) fn host_and_port(host: &[u8]) -> Result<String, String> {
         [b':', digits @ ..] => digits.iter().all(u8::is_ascii_digit),
         _ => false,
     };
-    let port_after = |port: &[u8]| match is_port(port) {
-        true => Ok(()),
-        false => Err(format!("invalid port {:?} after host", text(port))),
+    let port_after = |port: &[u8]| {
+        let invalid = || format!("invalid port {:?} after host", text(port));
+        is_port(port).then_some(()).ok_or_else(invalid)
     };
     let literal = "invalid IP-literal".to_owned();
     match host.iter().rposition(|byte| *byte == b'[') {

@@ -193,10 +193,12 @@ impl World {
             }
             Answer::HeaderBomb => {
                 let mut response = finish(ok(JSON), Body::whole("{}"));
+                // All together they are more than the 10 MiB that Go reads.
+                let filler = "filler".repeat(200);
                 for count in 0..HEADERS {
                     let name = format!("x-filler-{count:05}");
-                    if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
-                        response.headers_mut().insert(name, HeaderValue::from_static("filler"));
+                    if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), filler.parse()) {
+                        response.headers_mut().insert(name, value);
                     }
                 }
                 response
