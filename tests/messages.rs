@@ -145,11 +145,11 @@ const FIRST: &[(&str, &str)] = &[
         "signature-policy-failed",
     ),
     (
-        r#"image pull failed for contoso.azurecr.io/a:v1 because the signature validation failed: Source image rejected"#,
+        "image pull failed for contoso.azurecr.io/a:v1 because the signature validation failed: Source image rejected",
         "signature-policy-failed",
     ),
     (
-        r#"image pull failed for contoso.example/a:v1 because the registry is unavailable: 503"#,
+        "image pull failed for contoso.example/a:v1 because the registry is unavailable: 503",
         "registry-outage",
     ),
     // what the node itself has is not whole
