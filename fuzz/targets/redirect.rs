@@ -23,11 +23,7 @@ fn follow(location: &[u8]) {
     let request = Request { authorization: Some(Secret::new(OURS)), ..request };
     let Some((next, to)) = redirected(&from, &request, location, HostPurpose::Data) else { return };
     assert_eq!(to.redirects, 1);
-    assert!(
-        to.target.starts_with('/') && !to.target.contains(['\r', '\n']),
-        "{:?}",
-        to.target
-    );
+    assert!(to.target.starts_with('/') && !to.target.contains(['\r', '\n']), "{:?}", to.target);
     let is_ours = to.authorization.as_ref().is_some_and(|value| value.expose() == OURS);
     let is_below = next.name == from.name || next.name.ends_with(".registry.example");
     assert!(!is_ours || is_below, "{next}");
