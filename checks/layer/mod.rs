@@ -123,7 +123,8 @@ async fn download(
     let blobs = Blobs { cx, session, host };
     let wanted = wanted(&content.blobs, cx.target.full);
     let all: Vec<&Blob> = content.blobs.iter().collect();
-    let also = second::not_read(&content.also, cx.target.full);
+    let also = content.also.iter().flat_map(|second| second.not_read(cx.target.full));
+    let also: Vec<Blob> = also.cloned().collect();
     let (needed, also) = (others(&content.blobs, &wanted), others(&also, &all));
     let reading = Box::pin(async {
         let read = blobs.sample(content, first, wanted).await?;

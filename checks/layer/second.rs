@@ -6,12 +6,6 @@ use crate::{
     manifest::{Blob, PlatformImage, Second},
 };
 
-/// Returns the blobs of other manifests that are not read.
-pub(super) fn not_read(also: &[Second], full: bool) -> Vec<Blob> {
-    let layers = |second: &Second| if full { vec![] } else { second.layers.clone() };
-    also.iter().flat_map(|second| [layers(second), second.fetched.clone()].concat()).collect()
-}
-
 impl Blobs<'_> {
     /// Reads the configs of the other manifests, and with `--full` their layers.
     pub(super) async fn seconds(&self, content: &PlatformImage) -> StepResult<()> {

@@ -6,22 +6,21 @@ use futures::future::join3;
 use serde::Serialize;
 
 use super::{
-    blob::{Blob, Layer},
-    descriptor::Descriptor,
+    blob::Blob,
+    config::ImageConfig,
     document::{Document, Manifest},
     fetch,
     index::{self, Child},
     kind,
-    parts::Parts,
+    parts::{Parts, in_order},
     problem::{Build, Problem},
     second::Second,
-    shapes,
     words::{Flaw, Lone},
 };
 use crate::{
     kit::{
         Cx, Host, NoFact, StepResult,
-        rules::{Platform, Puller, go_json},
+        rules::{Platform, Puller},
     },
     token::{BlobResponse, Session},
 };
@@ -59,16 +58,6 @@ pub struct PlatformImage {
     is_unnamed: bool,
 }
 
-/// What a pull needs of an image's config.
-pub struct ImageConfig {
-    /// The diff ids of all layers; none if a container runtime does not unpack them.
-    pub(crate) diff_ids: Vec<String>,
-    /// The platform that the image is built for, if the config names it.
-    pub(crate) built_for: Option<Platform>,
-    /// Whether its root file system is one of layers.
-    pub(super) has_layers: bool,
-}
-
 impl PlatformImage {
     /// Warns that the Windows build of the image was not compared with the node's build.
     pub(crate) fn warn_of_build(cx: &Cx, built_for: &Platform) {
@@ -100,27 +89,6 @@ impl PlatformImage {
         let offered: Vec<_> = config.built_for.iter().map(ToString::to_string).collect();
         let build = Build::of([offered.clone(), vec![wanted.to_string()]].concat());
         Err(Problem::PlatformNoMatch { wanted: wanted.to_string(), offered, build }.into())
-    }
-}
-
-impl ImageConfig {
-    /// Reads the config of so many layers. A container runtime unpacks the layers one by one along the
-    /// config, and refuses a different number, and a config that it does not decode.
-    pub(super) fn read(bytes: &[u8], config_type: &str, layers: usize) -> StepResult<Self> {
-        let config = go_json::decode(bytes, &shapes::CONFIG)
-            .map_err(|error| kind::broken(config_type, error))?;
-        let ids = config["rootfs"]["diff_ids"].as_array().into_iter().flatten();
-        let ids = ids.map(|id| id.as_str().unwrap_or_default().to_owned());
-        let diff_ids: Vec<_> = ids.collect();
-        if diff_ids.len() != layers {
-            return Err(kind::broken(config_type, Flaw::LayersDiffer));
-        }
-        let text = |name: &str| config[name].as_str().filter(|text| !text.is_empty());
-        let built_for = text("os").zip(text("architecture")).map(|(os, architecture)| {
-            Platform::normal(os, architecture, text("variant"), text("os.version"))
-        });
-        let has_layers = matches!(config["rootfs"]["type"].as_str(), None | Some("" | "layers"));
-        Ok(Self { diff_ids, built_for, has_layers })
     }
 }
 
@@ -226,15 +194,6 @@ pub fn named(
     }
     let blobs = in_order(&layers);
     Ok(ManifestContents { config: Some(config.blob()), config_type, blobs })
-}
-
-/// Returns layers, each with its place.
-pub(super) fn in_order(layers: &[&Descriptor]) -> Vec<Blob> {
-    let layers = layers
-        .iter()
-        .enumerate()
-        .map(|(place, layer)| Blob { layer: Some(Layer { place }), ..layer.blob() });
-    layers.collect()
 }
 
 /// Returns the host that serves the blobs, if it is not the registry.

@@ -1,6 +1,7 @@
 //! Does the image exist, and does it exist for this platform?
 
 mod blob;
+mod config;
 mod content;
 mod descriptor;
 mod document;
@@ -32,7 +33,8 @@ use crate::{
     token::{Answer, Session},
 };
 pub use blob::Blob;
-pub use content::{ImageConfig, ManifestContents, PlatformImage, choose, data_host, named};
+pub use config::ImageConfig;
+pub use content::{ManifestContents, PlatformImage, choose, data_host, named};
 pub use document::{Manifest, read};
 use fetch::{Known, get};
 pub use index::{Entry, entry};

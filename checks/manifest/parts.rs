@@ -2,6 +2,7 @@
 //! store.
 
 use super::{
+    blob::{Blob, Layer},
     descriptor::Descriptor,
     document::{Document, Manifest},
     kind,
@@ -66,4 +67,13 @@ impl<'a> Parts<'a> {
         }
         Ok(Self { config: &image.config, layers })
     }
+}
+
+/// Returns layers, each with its place.
+pub(super) fn in_order(layers: &[&Descriptor]) -> Vec<Blob> {
+    let layers = layers
+        .iter()
+        .enumerate()
+        .map(|(place, layer)| Blob { layer: Some(Layer { place }), ..layer.blob() });
+    layers.collect()
 }

@@ -3,10 +3,10 @@
 
 use super::{
     blob::Blob,
-    content::{ImageConfig, in_order},
+    config::ImageConfig,
     document::Manifest,
     kind,
-    parts::Parts,
+    parts::{Parts, in_order},
     problem::Problem,
 };
 use crate::kit::{
@@ -46,6 +46,11 @@ impl Second {
         }
         let fetched = others.iter().map(|other| other.blob()).collect();
         Ok(Self { config: config.blob(), config_type, layers: in_order(&layers), fetched })
+    }
+
+    /// Returns the blobs that are not read: with `--full` all layers are.
+    pub(crate) fn not_read(&self, full: bool) -> impl Iterator<Item = &Blob> {
+        self.layers.iter().filter(move |_| !full).chain(&self.fetched)
     }
 
     /// Returns the diff ids of the layers, as far as they are unpacked: those of another platform are

@@ -143,27 +143,23 @@ impl Connection {
 
     /// Sends a request and waits for the response to begin.
     pub async fn ask(&self, cx: &Cx, request: &Request) -> Result<Reply, Fault> {
-        let began = Instant::now();
+        let (began, is_safe) = (Instant::now(), request.form.is_none());
         let asking = async {
-            let reused = self.sender.borrow().is_some() && self.asked.replace(true);
+            let is_new = self.sender.borrow().is_none() || !self.asked.replace(true);
             match self.send(cx, request).await {
-                // A server may close a connection just as it is reused, or send more on it than was
-                // requested, such as a body after HEAD. Go retries on a new connection, but no POST.
-                Err(Fault::ClosedByPeer | Fault::Reset | Fault::NotHttp)
-                    if reused && request.form.is_none() =>
-                {
+                // A server may close it just now, or send more on it. Go repeats all but a POST.
+                Err(Fault::ClosedByPeer | Fault::Reset | Fault::NotHttp) if !is_new && is_safe => {
                     self.send(cx, request).await
                 }
                 reply => reply,
             }
         };
-        let patience = response_wait(cx, &self.host, request);
-        let reply = timeout(patience, Box::pin(asking)).await.unwrap_or(Err(Fault::TimedOut));
+        let reply = timeout(response_wait(cx, &self.host, request), Box::pin(asking)).await;
+        let reply = reply.unwrap_or(Err(Fault::TimedOut));
         let status = reply.as_ref().map(|reply| reply.status.to_string());
-        let said = request.said_to(&self.host);
         cx.exchanged(Exchange {
             to: &self.host.to_string(),
-            request: &said,
+            request: &request.said_to(&self.host),
             response: status.as_deref().unwrap_or_else(|fault| fault.word()),
             details: reply.as_ref().map(Reply::kept).unwrap_or_default(),
             took: began.elapsed(),

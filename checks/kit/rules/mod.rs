@@ -45,5 +45,5 @@ pub use platform::{Fit, Platform};
 pub use process::{command_line, flag, system_unit};
 pub use proxy_url::{ProxyUrl, ProxyUrlError};
 pub use reference::ReferenceError;
-pub(crate) use reference::{is_tag, read as read_reference};
+pub(crate) use reference::{in_lower_case, is_tag, read as read_reference};
 pub use resolv_conf::{ResolvConf, ResolverOptions};

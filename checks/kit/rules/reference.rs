@@ -90,6 +90,17 @@ pub(crate) fn read(text: &str) -> Result<Reference, ReferenceError> {
     })
 }
 
+/// Returns what was probably meant, if that has other letters.
+pub(crate) fn in_lower_case(text: &str, reason: ReferenceError) -> Option<String> {
+    let lower = match text.split_once('@') {
+        Some((name, digest)) if reason == ReferenceError::DigestUpperCase => {
+            format!("{name}@{}", digest.to_lowercase())
+        }
+        _ => text.to_lowercase(),
+    };
+    (lower != text).then_some(lower)
+}
+
 fn split<'a>(parts: Option<(&'a str, &'a str)>, whole: &'a str) -> (&'a str, Option<&'a str>) {
     parts.map_or((whole, None), |(before, after)| (before, Some(after)))
 }

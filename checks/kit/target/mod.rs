@@ -205,15 +205,8 @@ impl RegistryOrImage {
                 image: None,
             });
         }
-        let reference = rules::read_reference(text).map_err(|reason| {
-            let lower = match text.split_once('@') {
-                Some((name, digest)) if reason == ReferenceError::DigestUpperCase => {
-                    format!("{name}@{}", digest.to_lowercase())
-                }
-                _ => text.to_lowercase(),
-            };
-            invalid(reason, (lower != text).then_some(lower.as_str()))
-        })?;
+        let reference = rules::read_reference(text)
+            .map_err(|reason| invalid(reason, rules::in_lower_case(text, reason).as_deref()))?;
         let host = Host::registry(reference.registry(), plain_http);
         let image = Image {
             repository: reference.repository().to_owned(),
