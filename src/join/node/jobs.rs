@@ -10,12 +10,13 @@ use checks::kit::{
     Cx,
     engine::Event,
     kube::{
-        ChosenNode, JobProblem, Kube, KubeError, KubeRequest, List, ListParams, Pod, PodStage,
-        Watch, WatchEvent, WatchParams,
+        ChosenNode, JobProblem, Kube, KubeError, KubeRequest, ListParams, Pod, PodStage, Watch,
+        WatchEvent, WatchParams,
     },
     net::Fault,
 };
 use futures::future::join;
+use serde_json::Value;
 use tokio::{
     sync::Notify,
     time::{Instant, sleep, sleep_until, timeout},
@@ -35,6 +36,8 @@ const WATCH_PAUSE: Duration = Duration::from_millis(500);
 const LIST_PAUSE: Duration = Duration::from_secs(2);
 /// How often in a row the API may refuse to tell of the pods.
 const MAX_REFUSED: usize = 3;
+/// How many pods a page of them has.
+const PAGE: u32 = 500;
 /// How long the last list of the pods may take.
 const LIST_WAIT: Duration = Duration::from_secs(20);
 /// Whom each result is told.
@@ -238,15 +241,21 @@ impl<'a> Jobs<'a> {
         }
     }
 
-    /// Lists the pods, and takes the state of each.
+    /// Lists the pods, and takes the state of each. Their specs are not held: there may be thousands.
     async fn look_once(&self) -> Result<(), KubeError> {
-        let listing = async {
-            let params = ListParams::default().labels(&self.settings.selector());
-            self.kube.ask::<List<Pod>>(self.cx, self.pods().list(&params)?).await
-        };
+        let path = format!("/api/v1/namespaces/{}/pods", self.settings.namespace);
+        let params = ListParams::default().labels(&self.settings.selector()).limit(PAGE);
+        let mut seen = vec![];
+        let listing = self.kube.each(self.cx, &path, params, |mut pod: Pod| {
+            if let Some(number) = self.see(&pod) {
+                pod.spec = Value::Null;
+                seen.push((number, pod));
+            }
+        });
         let listed = timeout(LIST_WAIT, listing).await;
-        for pod in &listed.unwrap_or(Err(KubeError::Broken(Fault::TimedOut)))?.items {
-            self.take(pod).await;
+        listed.unwrap_or(Err(KubeError::Broken(Fault::TimedOut)))?;
+        for (number, pod) in &seen {
+            self.take_state(*number, pod).await;
         }
         Ok(())
     }

@@ -35,13 +35,28 @@ impl Jobs<'_> {
 
     /// Takes the state of a pod.
     pub(super) async fn take(&self, pod: &Pod) {
-        let Some(number) = self.number(pod) else { return self.keep_early(pod) };
+        if let Some(number) = self.see(pod) {
+            self.take_state(number, pod).await;
+        }
+    }
+
+    /// Returns the number of a pod whose state matters: it is what was asked for, and its node has not reported.
+    pub(super) fn see(&self, pod: &Pod) -> Option<usize> {
+        let Some(number) = self.number(pod) else {
+            self.keep_early(pod);
+            return None;
+        };
         if self.slots.borrow()[number].is_settled {
-            return;
+            return None;
         }
         if let Err(why) = self.compare(number, pod) {
-            return self.settle(number, Err(why));
+            self.settle(number, Err(why));
+            return None;
         }
+        Some(number)
+    }
+
+    pub(super) async fn take_state(&self, number: usize, pod: &Pod) {
         match read_pod(pod, self.settings.request.image.is_some()) {
             Progress::Waits => self.slots.borrow_mut()[number].stage = PodStage::PodPending,
             Progress::Runs => {

@@ -41,16 +41,24 @@ fn rewritten(ours: &Value, theirs: &Value) -> Vec<String> {
         };
         !(same || (is_default(one) && is_default(other)))
     };
-    let lacks = |list: &str, ours: &Value, theirs: &Value| {
-        let mut of_ours = items(ours, list);
-        !of_ours.all(|item| items(theirs, list).any(|other| holds(other, item)))
+    let lacks_volumes = |ours: &Value, theirs: &Value| {
+        let mut of_ours = items(ours, "volumes");
+        !of_ours.all(|item| items(theirs, "volumes").any(|other| holds(other, item)))
+    };
+    // API servers drop what they do not know, such as `recursiveReadOnly` before 1.30.
+    let unmounted = |ours: &Value, theirs: &Value| {
+        let is_at = |one: &Value, other: &Value| {
+            ["name", "mountPath", "subPath"].iter().all(|field| one[field] == other[field])
+        };
+        let mut of_ours = items(ours, "volumeMounts");
+        !of_ours.all(|item| items(theirs, "volumeMounts").any(|other| is_at(other, item)))
     };
     let mut changed = vec![];
     let mut add = |field: &str, is_changed: bool| {
         changed.extend(is_changed.then(|| field.to_owned()));
     };
     OF_POD.iter().for_each(|field| add(field, differs(field, ours, theirs)));
-    add("volumes", lacks("volumes", ours, theirs));
+    add("volumes", lacks_volumes(ours, theirs));
     for list in ["containers", "initContainers"] {
         let is_known = |name: &Value| items(ours, list).any(|known| known["name"] == *name);
         let names = items(theirs, list).map(|item| &item["name"]);
@@ -63,7 +71,7 @@ fn rewritten(ours: &Value, theirs: &Value) -> Vec<String> {
     let (ours, theirs) =
         (container(ours).unwrap_or(&nothing), container(theirs).unwrap_or(&nothing));
     OF_CONTAINER.iter().for_each(|field| add(field, differs(field, ours, theirs)));
-    add("volumeMounts", lacks("volumeMounts", ours, theirs));
+    add("volumeMounts", unmounted(ours, theirs));
     changed
 }
 
@@ -98,7 +106,7 @@ mod tests {
             "containers": [{
                 "name": "check-acr", "image": "contoso.azurecr.io/check-acr:1", "args": ["agent"],
                 "securityContext": { "runAsUser": 0 },
-                "volumeMounts": [{ "name": "host", "mountPath": "/host", "readOnly": true }],
+                "volumeMounts": [{ "name": "host", "mountPath": "/host", "recursiveReadOnly": "IfPossible" }],
             }],
             "volumes": [{ "name": "host", "hostPath": { "path": "/" } }],
         })
@@ -111,6 +119,8 @@ mod tests {
         let mut theirs = ours.clone();
         theirs["serviceAccountName"] = "default".into();
         theirs["volumes"][0]["hostPath"]["type"] = "".into();
+        let mount = &mut theirs["containers"][0]["volumeMounts"][0];
+        mount.as_object_mut().unwrap().remove("recursiveReadOnly");
         theirs["volumes"].as_array_mut().unwrap().insert(0, json!({ "name": "ca" }));
         theirs["containers"][0]["securityContext"]["procMount"] = "Default".into();
         assert_eq!(rewritten(&ours, &theirs), Vec::<String>::new(), "defaults are no changes");
