@@ -102,7 +102,7 @@ async fn noise_instead_of_an_answer() {
     let asked = get(|_, _, _| {
         Reply::Endless([b"HTTP/1.1 200 OK\r\nX-More: x".as_slice(), &[b'x'; 4000]].concat())
     });
-    assert_eq!(asked.await.got, broken(Fault::NotHttp));
+    assert_eq!(asked.await.got, broken(Fault::HeadTooLong));
 }
 
 #[tokio::test]
