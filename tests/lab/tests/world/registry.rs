@@ -246,7 +246,8 @@ async fn the_registry_has_bad_days() {
     }
     let lab = world("registry.answer = \"header-bomb\"").await;
     let said = ask(&lab, "GET", V1, "", "").await;
-    assert!(said.headers.lines().count() > 10_000);
+    assert!(said.headers.lines().count() > 500, "{}", said.headers.len());
+    assert_eq!(said.text(), "", "the head does not end");
     let lab = world("registry.answer = \"no-auth\"\nregistry.redirect = false").await;
     assert_eq!(ask(&lab, "GET", V1, ANY, "").await.status, 200);
 }
