@@ -28,7 +28,8 @@ pub fn redirect(
     if !matches!(reply.status, 301 | 302 | 303 | 307 | 308) {
         return None;
     }
-    let location = reply.headers.get("location")?.as_bytes();
+    // HTTP/1, which a kubelet's containerd speaks, has no spaces around a value; HTTP/2 may.
+    let location = reply.headers.get("location")?.as_bytes().trim_ascii();
     // Go takes an empty one for none.
     if location.is_empty() {
         return None;

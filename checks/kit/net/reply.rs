@@ -66,7 +66,7 @@ impl Reply {
     pub async fn piece(&mut self) -> Result<Option<Bytes>, Fault> {
         let next = async {
             while let Some(frame) = self.body.frame().await {
-                let Ok(piece) = frame.map_err(|error| Fault::of(&error))?.into_data() else {
+                let Ok(piece) = frame.map_err(|error| body_fault(&error))?.into_data() else {
                     continue;
                 };
                 let piece = match &mut self.decoding {
@@ -140,5 +140,15 @@ impl Reply {
         let host = location.as_ref().map(GoUrl::host);
         kept.extend(host.map(|host| ("redirected_to".to_owned(), json!(host))));
         kept
+    }
+}
+
+/// Returns why a body broke off. A length that is not kept is found by HTTP/2 itself, without a reset from
+/// the server: HTTP/1, which a kubelet's containerd speaks, sees a connection that ends.
+fn body_fault(error: &hyper::Error) -> Fault {
+    let inner = std::error::Error::source(error).map(ToString::to_string);
+    match inner {
+        Some(said) if said.starts_with("stream error detected: ") => Fault::ClosedByPeer,
+        _ => Fault::of(error),
     }
 }
