@@ -80,7 +80,7 @@ pub struct AccountSignIn {
     pub client_id: String,
     /// Its name in a token: `system:serviceaccount:NAMESPACE:NAME`.
     pub subject: String,
-    /// Whom the token is for.
+    /// The audience of the token.
     pub audience: String,
     /// Its namespace.
     pub namespace: String,

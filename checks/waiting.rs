@@ -123,8 +123,8 @@ pub fn instead(
     if SIGN_IN.iter().all(|one| one.name != step) {
         return None;
     }
-    let by_account = of_node.code == BY_ACCOUNT;
-    let behind = if by_account { Behind::ServiceAccount(of_node) } else { Behind::Node };
+    let behind =
+        if is_by_account(of_node) { Behind::ServiceAccount(of_node) } else { Behind::Node };
     let (mut open, mut wrong) = (None, None);
     for it in pods.workloads.iter().filter(|it| nodes.contains(&it.node.as_str())) {
         let (workload, namespace) = (it.workload.clone(), it.namespace.clone());
@@ -153,12 +153,14 @@ pub fn instead(
     wrong.or(open).map(Finding::from)
 }
 
-/// Returns the service account that signs in for a pod of that node, where the node leaves that to its
-/// pods: `of_node` is what it says of it.
+/// Returns whether a node says that its pods' service accounts sign in.
+pub fn is_by_account(of_node: &Finding) -> bool {
+    of_node.code == BY_ACCOUNT
+}
+
+/// Returns the service account that signs in for a pod of that node, which leaves that to its pods:
+/// `of_node` is what it says of it.
 pub fn account(pods: &ImagePods, of_node: &Finding, node: &str) -> Option<AccountSignIn> {
-    if of_node.code != BY_ACCOUNT {
-        return None;
-    }
     pods.workloads.iter().filter(|it| it.node == node).find_map(|it| {
         match Standing::of(pods, it, Behind::ServiceAccount(of_node)) {
             Standing::ByAccount(Problem::FederationNotSeen {

@@ -161,6 +161,20 @@ const FIRST: &[(&str, &str)] = &[
         r#"Failed to pull image "contoso.azurecr.io/a:v1": failed to pull and unpack image "contoso.azurecr.io/a:v1": failed to unpack image on snapshotter overlayfs: content digest sha256:00: not found"#,
         "containerd-content-corrupt",
     ),
+    (
+        r#"Failed to pull image "contoso.azurecr.io/a:v1": failed to pull and unpack image "contoso.azurecr.io/a:v1": snapshotter stargz was not found: not found"#,
+        "containerd-content-corrupt",
+    ),
+    // where a layer is unpacked says nothing of what is wrong with it
+    (
+        r#"Failed to pull image "contoso.azurecr.io/a:v1": failed to pull and unpack image "contoso.azurecr.io/a:v1": failed to unpack image on snapshotter overlayfs: encountered unknown type text/html; children may not be fetched"#,
+        "manifest-not-an-image",
+    ),
+    // the image of a pod's sandbox is pulled, too
+    (
+        r#"Failed to create pod sandbox: rpc error: code = Unknown desc = failed to get sandbox image "contoso.azurecr.io/pause:3.9": failed to pull image "contoso.azurecr.io/pause:3.9": failed to do request: Head "https://contoso.azurecr.io/v2/pause/manifests/3.9": dial tcp 203.0.113.9:443: i/o timeout"#,
+        "tcp-egress-blocked",
+    ),
     // what a lookup fails of is the resolver's, whatever kept it from its server
     (
         r#"Failed to pull image "contoso.azurecr.io/a:v1": failed to do request: Head "https://contoso.azurecr.io/v2/a/manifests/v1": dial tcp: lookup contoso.azurecr.io on 169.254.10.11:53: dial udp 169.254.10.11:53: connect: network is unreachable"#,
@@ -313,6 +327,7 @@ fn what_is_about_no_pull_suspects_nobody() {
         r#"Readiness probe failed: Get "http://10.1.2.3:8080/": dial tcp 10.1.2.3:8080: connect: connection refused"#,
         r#"Error: failed to create containerd task: failed to create shim task: OCI runtime create failed: exec: "app": executable file not found in $PATH"#,
         "Back-off restarting failed container app in pod app-1",
+        r#"Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox "00": plugin type="azure-vnet" failed: dial tcp 127.0.0.1:10090: connect: connection refused"#,
     ] {
         assert_eq!(Message::read(text).suspects, [""; 0], "{text}");
     }

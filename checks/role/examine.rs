@@ -80,10 +80,11 @@ pub async fn examine_federated(
 
 /// Returns how the registry follows roles, unless it needs none.
 fn mode_of(registry: &Registry) -> StepResult<Mode> {
+    let mode = registry.mode().ok_or_else(|| NoFact::could_not_tell(Problem::ModeUnknown {}))?;
     if registry.resource.flag("properties.anonymousPullEnabled") == Some(true) {
         return Err(NoFact::skipped(Problem::AnonymousAllowed {}));
     }
-    registry.mode().ok_or_else(|| NoFact::could_not_tell(Problem::ModeUnknown {}))
+    Ok(mode)
 }
 
 /// Judges the role assignments of an identity. `is_refuted` says that the registry took its token.

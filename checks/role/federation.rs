@@ -13,8 +13,10 @@ use crate::{
     cluster::Cluster,
     data_path::AccountSignIn,
     kit::{
-        Cx, NoFact, StepResult, azure::resource::text, rules::is_guid, sanitize_text,
-        target::ResourceId,
+        Cx, NoFact, StepResult,
+        azure::{ArmResource, resource::text},
+        rules::is_guid,
+        sanitize_text,
     },
 };
 
@@ -61,7 +63,8 @@ pub async fn federation(
         }
         .into());
     };
-    let (id, identity) = identity(cx, control_plane, &account.client_id).await?;
+    let resource = identity(cx, control_plane, &account.client_id).await?;
+    let id = &resource.id;
     let path = format!("{id}/federatedIdentityCredentials");
     let listed = control_plane.list(cx, &path, API, None).await?;
     let credentials: Vec<Credential> = listed.iter().map(Credential::of).collect();
@@ -69,11 +72,16 @@ pub async fn federation(
         credentials.iter().find(|one| field(&one.differs(issuer, account)))
     };
     if let Some(credential) = fits(|it| !it.issuer && !it.subject && !it.audience) {
+        let owned = |field: &str| resource.text(field).map(str::to_owned);
+        // It goes into commands.
+        let object_id = owned("properties.principalId").filter(|id| is_guid(id));
         return Ok(FederatedIdentity {
             name: id.name().to_owned(),
             credential: credential.name.clone(),
             subject: account.subject.clone(),
-            ..identity
+            object_id: object_id.ok_or_else(|| ControlPlane::unreadable(id.as_str()))?,
+            client_id: account.client_id.clone(),
+            tenant: owned("properties.tenantId"),
         });
     }
     if credentials.iter().any(|one| one.is_expression) {
@@ -110,7 +118,7 @@ async fn identity(
     cx: &Cx,
     control_plane: &ControlPlane,
     client_id: &str,
-) -> StepResult<(ResourceId, FederatedIdentity)> {
+) -> StepResult<ArmResource> {
     let not_found = || {
         let (client_id, who) = (client_id.to_owned(), control_plane.who.clone());
         NoFact::could_not_tell(Problem::FederatedIdentityNotSeen { client_id, who })
@@ -121,19 +129,7 @@ async fn identity(
     }
     let found = control_plane.find(cx, KIND, &[("properties.clientId", client_id)]).await?;
     let id = found.into_iter().next().ok_or_else(not_found)?;
-    let resource = control_plane.get(cx, &id, API).await?.ok_or_else(not_found)?;
-    let owned = |field: &str| resource.text(field).map(str::to_owned);
-    let object_id =
-        owned("properties.principalId").filter(|id| is_guid(id)).ok_or_else(not_found)?;
-    let identity = FederatedIdentity {
-        name: String::new(),
-        credential: String::new(),
-        subject: String::new(),
-        object_id,
-        client_id: client_id.to_owned(),
-        tenant: owned("properties.tenantId"),
-    };
-    Ok((id, identity))
+    control_plane.get(cx, &id, API).await?.ok_or_else(not_found)
 }
 
 /// A federated credential.

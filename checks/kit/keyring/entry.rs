@@ -24,7 +24,7 @@ pub(super) fn password(
         let again = decode_auth(text.trim(), reader).is_ok_and(|text| text.contains(':'));
         return Err(if again { Malformed::AuthEncodedTwice } else { Malformed::AuthWithoutColon });
     };
-    // Without either of the two a container runtime signs nobody in (internal/cri/server/images,
+    // Without either of the two a container runtime does not sign in (internal/cri/server/images,
     // `ParseAuth`; core/remotes/docker/authorizer.go, `doBearerAuth`).
     let is_whole = !user.is_empty() && !password.is_empty();
     Ok(is_whole.then(|| pair((user, password))))

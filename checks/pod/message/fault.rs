@@ -130,7 +130,8 @@ const NO_PULL: &[&str] = &[
     "back-off restarting failed container",
     "failed to create containerd task",
     "failed to start container",
-    "failed to create pod sandbox",
+    // The image of the sandbox is pulled, too; its network is not.
+    "failed to setup network for sandbox",
     "couldn't find key ",
 ];
 
@@ -158,7 +159,12 @@ const WORDS: &[(&[&str], Fault)] = &[
     (&["schema 1", "manifest.v1+"], Schema1),
     (&["no match for platform", "no matching manifest for"], NoPlatform),
     (
-        &["parent snapshot", "content digest", "snapshotter", "failed to get reader from content"],
+        &[
+            "parent snapshot",
+            "content digest",
+            " was not found: not found",
+            "failed to get reader from content",
+        ],
         StoreIncomplete,
     ),
     (&["unexpected commit digest", "failed size validation", "failed precondition"], Damaged),

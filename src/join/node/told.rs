@@ -20,8 +20,8 @@ pub(crate) struct Told {
     /// The steps whose success is that of the pull.
     last: Vec<&'static str>,
     works: BTreeSet<Vantage>,
-    /// What leaves open who signs in, with the node that says so.
-    open: Vec<(Finding, Vantage)>,
+    /// What the nodes say that leave the sign-in to their pods.
+    by_account: Vec<(Finding, Vantage)>,
     from_nodes: FromNodes,
 }
 
@@ -62,11 +62,11 @@ impl Told {
                     failed.push((step.clone(), finding.clone()));
                 }
             }
-            EventKind::Finished { end: StepEnd::CouldNotTell { why }, .. } => {
-                self.open.push((why.clone(), event.from.clone()));
-            }
-            EventKind::Found { finding, .. } if finding.severity == Severity::CouldNotTell => {
-                self.open.push((finding.clone(), event.from.clone()));
+            EventKind::Finished { end: StepEnd::CouldNotTell { why: finding }, .. }
+            | EventKind::Found { finding, .. }
+                if checks::waiting::is_by_account(finding) =>
+            {
+                self.by_account.push((finding.clone(), event.from.clone()));
             }
             EventKind::Finished { step, end: StepEnd::Passed { .. }, .. }
                 if self.last.contains(&step.as_str()) =>
@@ -80,7 +80,7 @@ impl Told {
     /// Returns what the nodes of these pods told, none of which is known to work.
     pub(crate) fn of_pods(&self, pods: Option<&ImagePods>) -> FromNodes {
         let account = self
-            .open
+            .by_account
             .iter()
             .find_map(|(finding, from)| checks::waiting::account(pods?, finding, from.node()?));
         FromNodes { account, ..self.from_nodes.clone() }
