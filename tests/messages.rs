@@ -139,7 +139,6 @@ const FIRST: &[(&str, &str)] = &[
         "dns-server-unreachable",
     ),
     ("client with IP '203.0.113.9'", "acr-firewall-client-ip"),
-    // verification policies, the kubelet's and CRI-O's
     (
         r#"Failed to pull image "contoso.azurecr.io/a:v1": SignatureValidationFailed: Source image rejected: A signature was required, but no signature exists"#,
         "signature-policy-failed",
@@ -152,7 +151,6 @@ const FIRST: &[(&str, &str)] = &[
         "image pull failed for contoso.example/a:v1 because the registry is unavailable: 503",
         "registry-outage",
     ),
-    // what the node itself has is not whole
     (
         r#"Failed to pull image "contoso.azurecr.io/a:v1": failed to pull and unpack image "contoso.azurecr.io/a:v1": failed to extract layer sha256:00: failed to prepare extraction snapshot: parent snapshot sha256:11 does not exist: not found"#,
         "containerd-content-corrupt",
@@ -165,22 +163,18 @@ const FIRST: &[(&str, &str)] = &[
         r#"Failed to pull image "contoso.azurecr.io/a:v1": failed to pull and unpack image "contoso.azurecr.io/a:v1": snapshotter stargz was not found: not found"#,
         "containerd-content-corrupt",
     ),
-    // where a layer is unpacked says nothing of what is wrong with it
     (
         r#"Failed to pull image "contoso.azurecr.io/a:v1": failed to pull and unpack image "contoso.azurecr.io/a:v1": failed to unpack image on snapshotter overlayfs: encountered unknown type text/html; children may not be fetched"#,
         "manifest-not-an-image",
     ),
-    // the image of a pod's sandbox is pulled, too
     (
         r#"Failed to create pod sandbox: rpc error: code = Unknown desc = failed to get sandbox image "contoso.azurecr.io/pause:3.9": failed to pull image "contoso.azurecr.io/pause:3.9": failed to do request: Head "https://contoso.azurecr.io/v2/pause/manifests/3.9": dial tcp 203.0.113.9:443: i/o timeout"#,
         "tcp-egress-blocked",
     ),
-    // what a lookup fails of is the resolver's, whatever kept it from its server
     (
         r#"Failed to pull image "contoso.azurecr.io/a:v1": failed to do request: Head "https://contoso.azurecr.io/v2/a/manifests/v1": dial tcp: lookup contoso.azurecr.io on 169.254.10.11:53: dial udp 169.254.10.11:53: connect: network is unreachable"#,
         "dns-server-unreachable",
     ),
-    // a repository whose name is a fault
     (
         r#"Failed to pull image "contoso.azurecr.io/unauthorized:v1": failed to resolve image: contoso.azurecr.io/unauthorized:v1: not found"#,
         "image-tag-not-found",
