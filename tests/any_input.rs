@@ -8,10 +8,47 @@ use checks::kit::{
     rules::{Pattern, Platform, glob_matches},
     sanitize_text,
 };
-use checks::untrusted::{Config, Corefile, GoBuild, HostsFile, SystemdSection, environ, toml};
+use checks::untrusted::{
+    Config, Corefile, GoBuild, HostsFile, SystemdSection, Unpacker, environ, toml,
+};
 use proptest::prelude::*;
 
+/// Returns a header of an archive, and what follows it.
+fn header(kind: u8, data: &[u8]) -> Vec<u8> {
+    let mut block = vec![0; 512];
+    block[0] = b'a';
+    block[124..136].copy_from_slice(format!("{:011o}\0", data.len()).as_bytes());
+    block[156] = kind;
+    block[148..156].fill(b' ');
+    let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
+    block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    block.extend_from_slice(data);
+    block
+}
+
 proptest! {
+    /// How its bytes arrive is nothing to a layer.
+    #[test]
+    fn any_layer_is_unpacked_or_refused(
+        parts in prop::collection::vec(
+            prop_oneof![
+                (any::<u8>(), prop::collection::vec(any::<u8>(), 0..600)).prop_map(|(kind, data)| header(kind, &data)),
+                prop::collection::vec(any::<u8>(), 0..600),
+                Just(vec![0; 512]),
+            ],
+            0..5,
+        ),
+        piece in 1..600_usize,
+    ) {
+        let bytes = parts.concat();
+        let read = |piece: usize| {
+            let mut unpacker = Unpacker::of("application/vnd.oci.image.layer.v1.tar", u64::MAX);
+            bytes.chunks(piece).for_each(|part| unpacker.write(part));
+            unpacker.finish()
+        };
+        prop_assert_eq!(read(piece), read(1 << 20));
+    }
+
     #[test]
     fn any_text_is_read_as_an_image_or_refused(text in "\\PC{0,80}") {
         let _ = RegistryOrImage::read(&text, Cloud::Public, false);

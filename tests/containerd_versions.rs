@@ -17,7 +17,7 @@ use std::{
 };
 
 use program::{Said, codes, run, server::answer};
-use shelf::{Shelf, ask, fails, path, pulls};
+use shelf::{Shelf, archive, ask, fails, path, pulls};
 
 const FIRST: &[&str] = &["--containerd", "containerd://1.7.35-1"];
 const SECOND: &[&str] = &["--containerd", "2.2.9"];
@@ -38,7 +38,7 @@ fn asked(shelf: &Shelf, version: &[&str]) -> Said {
 #[test]
 fn a_layer_by_sha512() {
     let plain = Shelf::of(&[b"a layer"]);
-    let by_sha512 = checks::kit::rules::digest("sha512:", b"a layer");
+    let by_sha512 = checks::kit::rules::digest("sha512:", &archive(b"a layer"));
     let gone = plain.clone().rewritten(&plain.layers[0], &by_sha512);
     let shelf = gone.clone().also_named(&by_sha512, &plain.layers[0]);
     is_open(&asked(&shelf, &[]), "manifest/digest-by-sha512");
@@ -99,17 +99,17 @@ fn the_second_manifest_for_a_platform() {
     let wrong = checks::kit::rules::digest("sha256:", b"another layer");
     let beside = |second: Shelf| Shelf::of(&[b"a layer"]).beside(second);
     let full = |version: &[&'static str]| [version, &["--full"]].concat();
-    let broken = beside(Shelf::with(&[(LAYER, b"a second", Some(&wrong))], ""));
+    let broken = beside(Shelf::with(&[(LAYER, &archive(b"a second"), Some(&wrong))], ""));
     is_open(&asked(&broken, &full(&[])), "manifest/second-manifest");
     pulls(&asked(&broken, &full(FIRST)));
     fails(&asked(&broken, &full(SECOND)), "layer/wrong-diff-id");
     pulls(&asked(&beside(Shelf::of(&[b"a second"])), &full(SECOND)));
     // Of another platform it is only fetched.
     let other = r#""architecture":"s390x","os":"linux","#;
-    let other = beside(Shelf::with(&[(LAYER, b"a second", Some(&wrong))], other));
+    let other = beside(Shelf::with(&[(LAYER, &archive(b"a second"), Some(&wrong))], other));
     pulls(&asked(&other, &full(SECOND)));
 
-    let undecoded = beside(Shelf::with(&[(LAYER, b"a second", None)], r#""os":5,"#));
+    let undecoded = beside(Shelf::with(&[(LAYER, &archive(b"a second"), None)], r#""os":5,"#));
     is_open(&asked(&undecoded, &[]), "manifest/second-manifest");
     pulls(&asked(&undecoded, FIRST));
     fails(&asked(&undecoded, SECOND), "manifest/not-a-manifest");
@@ -131,7 +131,9 @@ fn an_encoding_of_content() {
                 return shelf.serve(head, stream);
             }
             write!(stream, "HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\n")?;
-            write!(stream, "Content-Length: 7\r\n\r\na layer")
+            let bytes = archive(b"a layer");
+            write!(stream, "Content-Length: {}\r\n\r\n", bytes.len())?;
+            stream.write_all(&bytes)
         };
         ask(script, version)
     };

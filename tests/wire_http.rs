@@ -18,7 +18,16 @@ use std::{
 use program::{Said, codes, server::answer};
 use shelf::{Shelf, ask, fails, path, pulls};
 
-const BYTES: &[u8] = b"the bytes of a layer, and some more of them";
+const TEXT: &[u8; 43] = b"the bytes of a layer, and some more of them";
+/// The archive with that text.
+const BYTES: &[u8] = &{
+    let (mut bytes, mut at) = ([0; 1024 + TEXT.len()], 0);
+    while at < TEXT.len() {
+        bytes[1024 + at] = TEXT[at];
+        at += 1;
+    }
+    bytes
+};
 
 /// Asserts that it could not be told, and why.
 fn could_not_tell(said: &Said, code: &str) {
@@ -31,7 +40,7 @@ fn layer(
     script: impl Fn(&str, &mut TcpStream) -> Result<()> + Clone + Send + 'static,
     more: &[&str],
 ) -> Said {
-    let shelf = Shelf::of(&[BYTES]);
+    let shelf = Shelf::of(&[TEXT]);
     ask(
         move |head, stream| {
             let is_layer = path(head).ends_with(&shelf.layers[0]) && head.starts_with("GET");
@@ -154,7 +163,7 @@ fn more_than_this_program_reads() {
 #[test]
 fn locations_as_go_reads_them() {
     let with = |location: &'static str, wanted: &'static str| {
-        let shelf = Shelf::of(&[BYTES]);
+        let shelf = Shelf::of(&[TEXT]);
         ask(
             move |head, stream| {
                 let port = stream.local_addr().unwrap().port();
@@ -186,7 +195,7 @@ fn locations_as_go_reads_them() {
 /// `fetcher.go`).
 #[test]
 fn what_is_accepted_for_content() {
-    let shelf = Shelf::of(&[BYTES]).indexed();
+    let shelf = Shelf::of(&[TEXT]).indexed();
     let said = ask(
         move |head, stream| {
             let is_layer = path(head).ends_with(&shelf.layers[0]);
@@ -209,7 +218,7 @@ fn what_is_accepted_for_content() {
 /// What containerd never asks for holds up no verdict.
 #[test]
 fn probes_that_are_never_answered() {
-    let shelf = Shelf::of(&[BYTES, b"another layer", b"a third layer"]);
+    let shelf = Shelf::of(&[TEXT, b"another layer", b"a third layer"]);
     let began = Instant::now();
     let said = ask(
         move |head, stream| {
@@ -232,7 +241,7 @@ fn probes_that_are_never_answered() {
 /// A firewall that lets containerd through and nobody else.
 #[test]
 fn a_firewall_that_goes_by_the_user_agent() {
-    let shelf = Shelf::of(&[BYTES, b"another layer"]);
+    let shelf = Shelf::of(&[TEXT, b"another layer"]);
     let said = ask(
         move |head, stream| {
             if head.lines().any(|line| line.starts_with("user-agent: containerd/")) {

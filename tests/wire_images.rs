@@ -15,7 +15,7 @@ use program::{
     codes,
     server::{self, answer, serve_heads},
 };
-use shelf::{Shelf, ask, fails, has_header, path, pulls};
+use shelf::{Shelf, archive, ask, fails, has_header, path, pulls};
 
 /// A layer of a media type that containerd has no processor for.
 #[test]
@@ -30,38 +30,45 @@ fn a_layer_of_another_kind() {
 fn the_diff_ids_of_the_config() {
     const GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
     const PLAIN: &str = "application/vnd.oci.image.layer.v1.tar";
-    // printf layer | gzip -n
-    const PACKED: &[u8] = &[
-        0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xcb, 0x49, 0xac, 0x4c, 0x2d, 2, 0, 0x1a, 0x21, 0xdb,
-        0xe4, 5, 0, 0, 0,
-    ];
-    let diff_id = checks::kit::rules::digest("sha256:", b"layer");
+    let layer = archive(b"layer");
+    let (packed, diff_id) = (gzip(&layer), checks::kit::rules::digest("sha256:", &layer));
     let asked = |shelf: Shelf| ask(move |head, stream| shelf.serve(head, stream), &[]);
-    pulls(&asked(Shelf::with(&[(GZIP, PACKED, Some(&diff_id))], "")));
-    pulls(&asked(Shelf::with(&[(PLAIN, b"layer", None)], "")));
-    let said = asked(Shelf::with(&[(GZIP, PACKED, None)], ""));
+    pulls(&asked(Shelf::with(&[(GZIP, &packed, Some(&diff_id))], "")));
+    pulls(&asked(Shelf::with(&[(PLAIN, &layer, None)], "")));
+    let said = asked(Shelf::with(&[(GZIP, &packed, None)], ""));
     fails(&said, "layer/wrong-diff-id");
     assert!(said.out.contains(&diff_id), "{}", said.out);
-    fails(&asked(Shelf::with(&[(PLAIN, PACKED, Some(&diff_id))], "")), "layer/wrong-diff-id");
-    fails(
-        &asked(Shelf::with(&[(GZIP, &PACKED[..18], Some(&diff_id))], "")),
-        "layer/not-unpackable",
-    );
+    let cut = &packed[..packed.len() - 9];
+    fails(&asked(Shelf::with(&[(GZIP, cut, Some(&diff_id))], "")), "layer/not-unpackable");
+    // What another tool pushed with the media type of a layer; and one that is compressed, and says that
+    // it is not.
+    for (kind, bytes) in [(PLAIN, &b"a chart"[..]), (GZIP, &gzip(b"a chart")), (PLAIN, &packed)] {
+        let said = asked(Shelf::with(&[(kind, bytes, Some(&diff_id))], ""));
+        fails(&said, "layer/no-archive");
+        assert!(said.out.contains("unexpected EOF"), "{}", said.out);
+    }
     // An image for another platform is unpacked all the same.
     let other = r#""architecture":"s390x","os":"linux","#;
-    pulls(&asked(Shelf::with(&[(GZIP, PACKED, Some(&diff_id))], other)));
-    fails(&asked(Shelf::with(&[(GZIP, PACKED, None)], other)), "layer/wrong-diff-id");
+    pulls(&asked(Shelf::with(&[(GZIP, &packed, Some(&diff_id))], other)));
+    fails(&asked(Shelf::with(&[(GZIP, &packed, None)], other)), "layer/wrong-diff-id");
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(vec![], flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
 }
 
 /// A layer that needs more memory than is spent on it: only its diff id stays unknown.
 #[test]
 fn a_layer_with_a_large_window() {
     const ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
-    let diff_id = checks::kit::rules::digest("sha256:", b"layer");
+    let layer = archive(b"layer");
+    let diff_id = checks::kit::rules::digest("sha256:", &layer);
     let with = |window: u32| {
         let mut encoder = zstd::Encoder::new(vec![], 1).unwrap();
         encoder.window_log(window).unwrap();
-        encoder.write_all(b"layer").unwrap();
+        encoder.write_all(&layer).unwrap();
         encoder.flush().unwrap();
         let shelf = Shelf::with(&[(ZSTD, &encoder.finish().unwrap(), Some(&diff_id))], "");
         let said = ask(move |head, stream| shelf.serve(head, stream), &["--full"]);
@@ -127,7 +134,7 @@ fn content_in_a_descriptor() {
             &[],
         )
     };
-    pulls(&with(b"a layer"));
+    pulls(&with(&archive(b"a layer")));
     fails(&with(b"a liver"), "layer/blob-digest-mismatch");
     // As long as it says otherwise, the blob is asked for.
     fails(&with(b"a longer layer"), "manifest/blob-unknown");

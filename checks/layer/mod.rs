@@ -4,6 +4,7 @@
 //! follows the registry's redirect without the registry's credentials. The check passes only if
 //! bytes arrive.
 
+mod archive;
 mod bytes;
 mod presence;
 mod problem;
@@ -168,6 +169,7 @@ fn compare(cx: &Cx, blob: &Blob, wanted: &str, unpacked: Option<Unpacked>) -> St
             Err(Problem::WrongDiffId { digest, wanted, got }.into())
         }
         Some(Unpacked::Broken(said)) => Err(Problem::NotUnpackable { digest, said }.into()),
+        Some(Unpacked::NoArchive(said)) => Err(Problem::NoArchive { digest, said }.into()),
         Some(Unpacked::TooLarge) => {
             cx.add_finding(Problem::DiffIdUnknown { digest });
             Ok(())

@@ -72,6 +72,13 @@ pub enum Problem {
         /// What the decompressor says.
         said: String,
     },
+    /// A layer decompresses, and containerd cannot extract the archive.
+    NoArchive {
+        /// The digest of the layer.
+        digest: String,
+        /// What Go says of it.
+        said: String,
+    },
     /// A layer was not decompressed to its end: could not tell.
     DiffIdUnknown {
         /// The digest of the layer.

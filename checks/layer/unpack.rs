@@ -1,10 +1,11 @@
-//! The diff id of a layer: the digest of its uncompressed bytes. containerd computes it as it unpacks
-//! a layer and compares it with the config (core/unpack/unpacker.go, "wrong diff id").
+//! The archive in a layer, and its diff id: the digest of its uncompressed bytes. containerd computes it as it
+//! unpacks a layer and compares it with the config (core/unpack/unpacker.go, "wrong diff id").
 
 use std::io::{self, Write};
 
 use zstd::stream::write::Decoder;
 
+use super::archive::Archive;
 use crate::kit::rules::{Gunzip, Hasher};
 
 /// The base-two logarithm of the largest zstd window that is decompressed: 64 MiB.
@@ -33,6 +34,8 @@ pub enum Unpacked {
     DiffId(String),
     /// The layer does not decompress, in the words of the decompressor.
     Broken(String),
+    /// What decompresses is no archive that containerd extracts, in Go's words.
+    NoArchive(String),
     /// The layer is larger, or needs more memory, than is decompressed here.
     TooLarge,
 }
@@ -46,15 +49,19 @@ enum State {
     Ended(Unpacked),
 }
 
-/// Hashes the uncompressed bytes.
+/// Hashes the uncompressed bytes, and walks the archive that they are.
 struct Sink {
     hasher: Hasher,
+    archive: Archive,
     left: u64,
 }
 
 impl Sink {
-    fn diff_id(self) -> Unpacked {
-        Unpacked::DiffId(self.hasher.finish())
+    fn end(self) -> Unpacked {
+        match self.archive.finish() {
+            Some(why) => Unpacked::NoArchive(why),
+            None => Unpacked::DiffId(self.hasher.finish()),
+        }
     }
 }
 
@@ -63,6 +70,7 @@ impl Write for Sink {
         let left = self.left.checked_sub(bytes.len() as u64);
         self.left = left.ok_or_else(|| io::Error::from(io::ErrorKind::FileTooLarge))?;
         self.hasher.update(bytes);
+        self.archive.write(bytes);
         Ok(bytes.len())
     }
 
@@ -110,13 +118,13 @@ impl Unpacker {
         }
         match self.state {
             State::Beginning(_) => Unpacked::TooLarge,
-            State::Plain(sink) => sink.diff_id(),
+            State::Plain(sink) => sink.end(),
             State::Gzip(decoder) => match decoder.finish() {
-                Ok(sink) => sink.diff_id(),
+                Ok(sink) => sink.end(),
                 Err(error) => ended(&error),
             },
             State::Zstd(mut decoder) => match decoder.flush() {
-                Ok(()) => decoder.into_inner().diff_id(),
+                Ok(()) => decoder.into_inner().end(),
                 Err(error) => ended(&error),
             },
             State::Ended(unpacked) => unpacked,
@@ -126,7 +134,8 @@ impl Unpacker {
     fn begin(&mut self) {
         let State::Beginning(first) = &mut self.state else { return };
         let first = std::mem::take(first);
-        let sink = Sink { hasher: Hasher::like("sha256:"), left: self.limit };
+        let hasher = Hasher::like("sha256:");
+        let sink = Sink { hasher, archive: Archive::new(), left: self.limit };
         self.state = if self.may_be_compressed && first.starts_with(&[0x1f, 0x8b, 8]) {
             State::Gzip(Box::new(Gunzip::new(sink)))
         } else if self.may_be_compressed && is_zstd(&first) {
@@ -186,7 +195,8 @@ mod tests {
 
     #[test]
     fn the_bytes_decide_how_a_layer_is_compressed() {
-        let plain = b"a layer, of some length".repeat(500);
+        // An archive ends with its blocks of zeros, and what follows is only hashed.
+        let plain = [vec![0; 1024], b"a layer, of some length".repeat(500)].concat();
         let diff_id = Unpacked::DiffId(digest("sha256:", &plain));
         let zstd = zstd::encode_all(&plain[..], 1).unwrap();
         for packed in [&plain, &gzip(&plain), &zstd] {
@@ -199,6 +209,15 @@ mod tests {
         assert_eq!(unpacked(LAYER, &plain, u64::MAX), diff_id);
         let empty = Unpacked::DiffId(digest("sha256:", b""));
         assert_eq!(unpacked(&format!("{LAYER}+gzip"), b"", u64::MAX), empty);
+    }
+
+    #[test]
+    fn what_is_no_archive() {
+        let text = b"a chart, or whatever people push";
+        for bytes in [&text[..], &gzip(text)] {
+            let unpacked = unpacked(&format!("{LAYER}+gzip"), bytes, u64::MAX);
+            assert_eq!(unpacked, Unpacked::NoArchive("unexpected EOF".to_owned()));
+        }
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! What no scenario produces.
 
 /// The codes that no lab world can produce, and the tests that do.
-pub const ELSEWHERE: [&str; 37] = [
+pub const ELSEWHERE: [&str; 38] = [
     "arm/sign-in-refused", // tests/identity.rs
     "arm/token-refused",
     "identity/auth-file-unreadable", // tests/cli.rs
     "identity/helper-failed",
     "identity/az-failed", // tests/identity.rs
     "kubelet/files-not-readable",
-    "layer/diff-id-unknown",     // tests/wire_images.rs
+    "layer/diff-id-unknown", // tests/wire_images.rs
+    "layer/no-archive",
     "manifest/digest-by-sha512", // tests/containerd_versions.rs
     "manifest/os-features",
     "manifest/second-manifest",

@@ -24,6 +24,11 @@ const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 /// A layer: its media type, its bytes and its diff id, if that is not the digest of the bytes.
 pub type Layer<'a> = (&'a str, &'a [u8], Option<&'a str>);
 
+/// Returns an archive without files, and a text behind its end, which nobody reads.
+pub fn archive(text: &[u8]) -> Vec<u8> {
+    [&[0; 1024], text].concat()
+}
+
 /// The content of a registry: one image under the tag `v1`.
 #[derive(Clone)]
 pub struct Shelf {
@@ -35,9 +40,11 @@ pub struct Shelf {
 }
 
 impl Shelf {
-    /// Returns an image with layers that are not compressed.
-    pub fn of(layers: &[&[u8]]) -> Self {
-        let layers: Vec<Layer<'_>> = layers.iter().map(|bytes| (LAYER, *bytes, None)).collect();
+    /// Returns an image with layers that are not compressed: archives with these texts.
+    pub fn of(texts: &[&[u8]]) -> Self {
+        let archives: Vec<Vec<u8>> = texts.iter().map(|text| archive(text)).collect();
+        let layers: Vec<Layer<'_>> =
+            archives.iter().map(|bytes| (LAYER, &bytes[..], None)).collect();
         Self::with(&layers, "")
     }
 

@@ -15,17 +15,21 @@ use checks::kit::{
     },
     net::Fault,
 };
-use futures::future::join;
+use futures::{
+    channel::mpsc::{Receiver, Sender, channel},
+    future::join,
+};
 use serde_json::Value;
 use tokio::{
     sync::Notify,
-    time::{Instant, sleep, sleep_until, timeout},
+    time::{Instant, sleep_until, timeout},
 };
 
 use super::{
     carried::Packages,
     graft::Grafter,
     manifest::{JobSettings, Start},
+    results::Ended,
 };
 
 /// How long a server may keep a watch open; kube allows less than five minutes.
@@ -40,6 +44,8 @@ const MAX_REFUSED: usize = 3;
 const PAGE: u32 = 500;
 /// How long the last list of the pods may take.
 const LIST_WAIT: Duration = Duration::from_secs(20);
+/// How many pods may have ended whose results are not read yet, before the next one waits.
+const MAX_UNREAD: usize = 64;
 /// Whom each result is told.
 pub(super) type Tell = Rc<dyn Fn(Event)>;
 
@@ -60,6 +66,9 @@ pub(super) struct Jobs<'a> {
     pub(super) may_own: Cell<bool>,
     /// How many Jobs exist.
     pub(super) created: Cell<usize>,
+    /// Where pods that ended go.
+    pub(super) ended: Sender<Ended>,
+    unread: Cell<Option<Receiver<Ended>>>,
     open: Cell<usize>,
     reported: Cell<usize>,
     changed: Notify,
@@ -76,10 +85,14 @@ pub(super) struct Slot {
     pub(super) start: Option<Rc<Start>>,
     /// The pods that were seen before its creation was answered.
     pub(super) early: Vec<Pod>,
+    /// The id of its pod that was compared with what was asked for.
+    pub(super) compared: Option<String>,
     /// How far its pod is.
     pub(super) stage: PodStage,
     /// What Kubernetes last said of its pod, which has not started.
     pub(super) said: Option<(String, String)>,
+    /// Whether its pod ended, and what it left is being read.
+    pub(super) is_read: bool,
     /// Whether its node reported, or will not.
     pub(super) is_settled: bool,
 }
@@ -102,6 +115,7 @@ impl<'a> Jobs<'a> {
         rewritten: &[String],
         tell: Tell,
     ) -> Self {
+        let (ended, unread) = channel(MAX_UNREAD);
         Self {
             cx,
             kube,
@@ -114,6 +128,8 @@ impl<'a> Jobs<'a> {
             slots: RefCell::new(nodes.iter().map(|_| Slot::default()).collect()),
             may_own: Cell::default(),
             created: Cell::default(),
+            ended,
+            unread: Cell::new(Some(unread)),
             open: Cell::new(nodes.len()),
             reported: Cell::default(),
             changed: Notify::new(),
@@ -126,12 +142,18 @@ impl<'a> Jobs<'a> {
     /// long, or until `stop` is notified; then deletes them.
     pub(super) async fn run(&self, wait: Duration, stop: &Notify, keep: bool) -> Outcome {
         let working = join(self.create_all(), self.follow());
-        tokio::select! {
-            _ = working => self.give_up().await,
-            () = self.look_at_events() => {}
-            () = self.stalled(wait) => self.give_up().await,
-            () = stop.notified() => {}
+        let looking = async {
+            tokio::select! {
+                _ = working => self.give_up().await,
+                () = self.look_at_events() => {}
+                () = self.stalled(wait) => self.give_up().await,
+                () = stop.notified() => {}
+            }
         };
+        tokio::select! {
+            () = looking => {}
+            () = self.read_results(self.unread.take()) => {}
+        }
         let deleted = if keep { 0 } else { self.delete_all().await };
         Outcome { created: self.created.get(), reported: self.reported.get(), deleted }
     }
@@ -164,9 +186,7 @@ impl<'a> Jobs<'a> {
         };
         events.into_iter().for_each(|event| (self.tell)(event));
         self.open.set(self.open.get() - 1);
-        if self.open.get() == 0 {
-            self.changed.notify_waiters();
-        }
+        self.changed.notify_waiters();
     }
 
     /// Notes that something happened: a Job was created, or a node reported. Thousands of nodes take
@@ -191,6 +211,14 @@ impl<'a> Jobs<'a> {
         }
     }
 
+    /// Waits until every result is read of the pods that were seen to end.
+    async fn all_read(&self) {
+        let is_open = |slot: &Slot| slot.is_read && !slot.is_settled;
+        while self.slots.borrow().iter().any(is_open) {
+            self.changed.notified().await;
+        }
+    }
+
     /// Follows the pods until all nodes have reported, or the API refuses to tell of them.
     async fn follow(&self) {
         let (mut version, mut refused) = ("0".to_owned(), 0);
@@ -198,29 +226,34 @@ impl<'a> Jobs<'a> {
             let params =
                 WatchParams::default().labels(&self.settings.selector()).timeout(WATCH_SECONDS);
             let Ok(request) = self.pods().watch(&params, &version) else { return };
-            let Ok(watch) = self.kube.watch::<Pod>(self.cx, request).await else {
-                // Some servers between tell no changes, but answer.
-                refused = if self.look_once().await.is_err_and(|error| is_refusal(&error)) {
-                    refused + 1
-                } else {
-                    0
-                };
-                sleep(LIST_PAUSE).await;
-                continue;
+            let told = match self.kube.watch::<Pod>(self.cx, request).await {
+                Ok(watch) => self.take_changes(watch, &mut version).await,
+                Err(_) => false,
             };
-            self.take_changes(watch, &mut version).await;
-            if self.open.get() > 0 {
-                sleep(WATCH_PAUSE).await;
+            if told {
+                self.pause(WATCH_PAUSE).await;
+                continue;
             }
+            // Some servers between tell no changes, but answer.
+            let is_refused = self.look_once().await.is_err_and(|error| is_refusal(&error));
+            refused = if is_refused { refused + 1 } else { 0 };
+            self.pause(LIST_PAUSE).await;
         }
     }
 
-    /// Takes the changes of a watch until it ends, or until all nodes have reported.
-    async fn take_changes(&self, mut watch: Watch<Pod>, version: &mut String) {
+    /// Waits that long, or until all nodes have reported.
+    async fn pause(&self, pause: Duration) {
+        let _ = timeout(pause, self.all_settled()).await;
+    }
+
+    /// Takes the changes of a watch until it ends, or until all nodes have reported. Returns whether it
+    /// told any.
+    async fn take_changes(&self, mut watch: Watch<Pod>, version: &mut String) -> bool {
+        let mut told = false;
         loop {
             let change = tokio::select! {
                 change = watch.next() => change,
-                () = self.all_settled() => return,
+                () = self.all_settled() => return told,
             };
             match change {
                 Ok(Some(WatchEvent::Added(pod) | WatchEvent::Modified(pod))) => {
@@ -235,9 +268,13 @@ impl<'a> Jobs<'a> {
                     *version = mark.metadata.resource_version;
                 }
                 // The version is too old: begin with what there is now.
-                Ok(Some(WatchEvent::Error(_))) => return "0".clone_into(version),
-                Ok(None) | Err(_) => return,
+                Ok(Some(WatchEvent::Error(_))) => {
+                    "0".clone_into(version);
+                    return false;
+                }
+                Ok(None) | Err(_) => return told,
             }
+            told = true;
         }
     }
 
@@ -267,6 +304,7 @@ impl<'a> Jobs<'a> {
             return;
         }
         let unseen = self.look_once().await.err().map(|error| error.said());
+        self.all_read().await;
         for number in 0..self.nodes.len() {
             let (said, stage) = {
                 let slot = &mut self.slots.borrow_mut()[number];

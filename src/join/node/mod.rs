@@ -11,6 +11,7 @@ mod jobs;
 pub(crate) mod manifest;
 mod pods;
 mod reading;
+mod results;
 mod rewritten;
 mod starts;
 pub(crate) mod told;

@@ -1,26 +1,20 @@
-//! What the pods of the Jobs are and say: each of them is compared with what was asked for, and its result
-//! is taken.
-
-use std::time::Duration;
+//! What the pods of the Jobs are and say: each of them is compared with what was asked for, and how far it
+//! is is noted.
 
 use checks::kit::{
-    engine::Event,
-    kube::{JobProblem, KubeError, LogParams, Pod, PodStage},
-    net::Fault,
+    kube::{JobProblem, Pod, PodStage},
     redact::foreign_words,
 };
-use tokio::time::timeout;
+use futures::SinkExt;
 
 use super::{
-    jobs::Jobs,
+    jobs::{Jobs, Slot},
     manifest::NUMBER,
     reading::{Progress, read_pod},
+    results::Ended,
     rewritten::changes,
 };
-use crate::join::termination::{NoEvents, decode, events_of_log};
 
-/// How long a log may take.
-const LOG_WAIT: Duration = Duration::from_secs(30);
 /// The most pods that are kept of a Job whose creation is not answered yet: others may have our labels.
 const MAX_EARLY: usize = 8;
 
@@ -46,7 +40,8 @@ impl Jobs<'_> {
             self.keep_early(pod);
             return None;
         };
-        if self.slots.borrow()[number].is_settled {
+        let is_known = |slot: &Slot| slot.is_settled || slot.is_read;
+        if is_known(&self.slots.borrow()[number]) {
             return None;
         }
         if let Err(why) = self.compare(number, pod) {
@@ -65,16 +60,27 @@ impl Jobs<'_> {
             }
             Progress::Fails(why) => self.settle(number, Err(why)),
             Progress::Ended { message, reason, exit_code } => {
-                let result = self.result(pod, &message, reason, exit_code).await;
-                self.settle(number, result);
+                self.slots.borrow_mut()[number].is_read = true;
+                let pod = pod.metadata.name.clone();
+                let ended = Ended { number, pod, message, reason, exit_code };
+                // Its other end lives as long as the run.
+                let _ = self.ended.clone().send(ended).await;
             }
         }
     }
 
-    /// Compares a pod with the one that was asked for: webhooks for pods do not see the Job, and may take no
-    /// dry runs.
+    /// Compares a pod with the one that was asked for, once: webhooks for pods do not see the Job, and may
+    /// take no dry runs.
     fn compare(&self, number: usize, pod: &Pod) -> Result<(), JobProblem> {
-        let Some(start) = self.slots.borrow()[number].start.clone() else { return Ok(()) };
+        let start = {
+            let slot = &mut self.slots.borrow_mut()[number];
+            if slot.compared.as_ref() == Some(&pod.metadata.uid) {
+                return Ok(());
+            }
+            let Some(start) = slot.start.clone() else { return Ok(()) };
+            slot.compared = Some(pod.metadata.uid.clone());
+            start
+        };
         let ours = self.settings.pod(number, &self.nodes[number], &start);
         let mut others = changes(&ours["spec"], &pod.spec)?;
         let mut known = self.rewritten.borrow_mut();
@@ -125,6 +131,9 @@ impl Jobs<'_> {
     pub(super) async fn is_gone(&self, pod: &Pod) {
         self.take(pod).await;
         let Some(number) = self.number(pod) else { return };
+        if self.slots.borrow()[number].is_read {
+            return;
+        }
         let (reason, said) = ("Deleted".to_owned(), foreign_words(&pod.status.message));
         let why = if self.stage(number) == PodStage::PodRunning {
             JobProblem::EndedEarly { reason, exit_code: None }
@@ -132,36 +141,6 @@ impl Jobs<'_> {
             JobProblem::NotStarted { reason, said }
         };
         self.settle(number, Err(why));
-    }
-
-    async fn result(
-        &self,
-        pod: &Pod,
-        message: &str,
-        reason: String,
-        exit_code: i32,
-    ) -> Result<Vec<Event>, JobProblem> {
-        let events = match decode(message) {
-            Ok(events) => events,
-            Err(NoEvents::InLog) => {
-                let failed = |error: KubeError| JobProblem::NoResult { said: error.said() };
-                let request = self.pods().logs(&pod.metadata.name, &LogParams::default());
-                let request = request.map_err(|error| failed(error.into()))?;
-                // The other nodes' pods wait meanwhile.
-                let log = timeout(LOG_WAIT, self.kube.text(self.cx, request)).await;
-                let log = log.unwrap_or(Err(KubeError::Broken(Fault::TimedOut))).map_err(failed)?;
-                events_of_log(log.as_bytes())
-            }
-            Err(NoEvents::NotOurs(_)) => {
-                return Err(JobProblem::EndedEarly { reason, exit_code: Some(exit_code) });
-            }
-            Err(NoEvents::Damaged(said)) => return Err(JobProblem::NoResult { said }),
-        };
-        let node = self.number(pod).and_then(|number| self.nodes.get(number));
-        if node.is_some_and(|node| self.grafter.is_whole(node, &events)) {
-            return Ok(events);
-        }
-        Err(JobProblem::EndedEarly { reason, exit_code: Some(exit_code) })
     }
 }
 

@@ -110,7 +110,7 @@ pub fn layer(draft: &mut Draft, rng: &mut Rng) {
     }
 }
 
-/// Archives that can be unpacked: what is wrong inside one is neither read nor judged.
+/// Archives, and what is none. Whether the files of one fit together is not judged.
 fn archive(rng: &mut Rng, name: &str) -> (&'static str, Vec<u8>) {
     let own = format!("etc/{name}");
     let entry = |path, kind, link| Entry { path, kind, link, content: b"" };
@@ -136,6 +136,30 @@ fn archive(rng: &mut Rng, name: &str) -> (&'static str, Vec<u8>) {
         ("an archive with a folder only", tar(&[entry("x/", b'5', "")])),
         ("an archive with an empty name", tar(&[file("", b"x")])),
         ("an archive with a dot", tar(&[entry("./", b'5', ""), file(&format!("./{name}"), b"x")])),
+        ("text", name.repeat(80).into_bytes()),
+        ("few bytes of text", name.as_bytes().to_vec()),
+        ("an archive that is cut in a file", tar(&[file(&own, &[b'x'; 600])])[..900].to_vec()),
+        ("an archive that is cut in a header", tar(&[file(&own, b"x")])[..300].to_vec()),
+        ("an archive with a wrong sum", {
+            let mut t = tar(&[file(&own, b"x")]);
+            t[3] ^= 1;
+            t
+        }),
+        ("one block of zeros before an archive", [vec![0; 512], tar(&[file(&own, b"x")])].concat()),
+        ("an archive with text in its end", {
+            let t = tar(&[file(&own, b"x")]);
+            [&t[..t.len() - 512], name.as_bytes()].concat()
+        }),
+        ("an archive with a file of another kind", tar(&[entry(&own, b'7', "")])),
+        ("an archive with an old sparse file", tar(&[entry(&own, b'S', "")])),
+        (
+            "an archive with broken records",
+            tar(&[Entry { content: b"9 a=b", ..entry("x", b'x', "") }]),
+        ),
+        ("an archive with another size in records", {
+            let records = Entry { content: b"10 size=2\n", ..entry("x", b'x', "") };
+            [tar(&[records]).split_at(1024).0, &tar(&[file(&own, b"x")])].concat()
+        }),
     ];
     let at = rng.below(all.len());
     let mut all = all;

@@ -1,0 +1,72 @@
+//! What the pods left at their end: each result is read beside the others, so that a slow log holds nobody up.
+
+use std::time::Duration;
+
+use checks::kit::{
+    engine::Event,
+    kube::{JobProblem, KubeError, LogParams},
+    net::Fault,
+};
+use futures::{StreamExt, channel::mpsc::Receiver, stream};
+use tokio::{task::spawn_blocking, time::timeout};
+
+use super::jobs::Jobs;
+use crate::join::termination::{NoEvents, decode, events_of_log};
+
+/// How many results are read at once.
+const AT_ONCE: usize = 8;
+/// How long a log may take.
+const LOG_WAIT: Duration = Duration::from_secs(30);
+
+/// The pod of a node that ended.
+pub(super) struct Ended {
+    /// The node's number.
+    pub(super) number: usize,
+    /// The pod's name.
+    pub(super) pod: String,
+    /// Its termination message.
+    pub(super) message: String,
+    /// Why it ended, in Kubernetes' words.
+    pub(super) reason: String,
+    pub(super) exit_code: i32,
+}
+
+impl Jobs<'_> {
+    /// Reads the results of pods as they end.
+    pub(super) async fn read_results(&self, unread: Option<Receiver<Ended>>) {
+        let read = async |ended: Ended| {
+            let number = ended.number;
+            let result = self.result(ended).await;
+            self.settle(number, result);
+        };
+        stream::iter(unread).flatten().for_each_concurrent(AT_ONCE, read).await;
+    }
+
+    async fn result(&self, ended: Ended) -> Result<Vec<Event>, JobProblem> {
+        let Ended { number, pod, message, reason, exit_code } = ended;
+        // Thousands of messages take seconds to read, while this thread creates the next Jobs.
+        let decoded = spawn_blocking(move || decode(&message)).await;
+        let decoded = decoded.unwrap_or_else(|error| Err(NoEvents::Damaged(error.to_string())));
+        let events = match decoded {
+            Ok(events) => events,
+            Err(NoEvents::InLog) => self.log_of(&pod).await?,
+            Err(NoEvents::NotOurs(_)) => vec![],
+            Err(NoEvents::Damaged(said)) => return Err(JobProblem::NoResult { said }),
+        };
+        let node = &self.nodes[number];
+        if !events.is_empty() && self.grafter.is_whole(node, &events) {
+            return Ok(events);
+        }
+        Err(JobProblem::EndedEarly { reason, exit_code: Some(exit_code) })
+    }
+
+    /// Reads the events in the log of a pod.
+    async fn log_of(&self, pod: &str) -> Result<Vec<Event>, JobProblem> {
+        let failed = |error: KubeError| JobProblem::NoResult { said: error.said() };
+        let request = self.pods().logs(pod, &LogParams::default());
+        let request = request.map_err(|error| failed(error.into()))?;
+        let log = timeout(LOG_WAIT, self.kube.text(self.cx, request)).await;
+        let log = log.unwrap_or(Err(KubeError::Broken(Fault::TimedOut))).map_err(failed)?;
+        Ok(events_of_log(log.as_bytes()))
+    }
+}

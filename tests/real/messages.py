@@ -1,0 +1,329 @@
+#!/usr/bin/env python3
+"""Makes the kubelets of a real cluster say why they cannot pull, and puts each message to `check-acr why --message`.
+
+    tests/real/messages.py PROGRAM CLUSTER [--keep tests/messages/made.jsonl]
+
+Three nodes: containerd 2.2 (its transfer service), containerd 1.6, and containerd 2.2 as a node with artifact
+streaming has it. Each fault is made, so what the message comes from is certain. It counts how often the reader
+names it, and fails below the bounds of tests/messages/seen.rs. PROGRAM is check-acr; CLUSTER is the path of a
+script that starts a cluster (see README.md). It needs root, openssl and dnsmasq. `--keep` writes the messages.
+"""
+
+import gzip, hashlib, io, json, os, socket, ssl, subprocess, sys, tarfile, tempfile, threading, time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+US = "10.250.0.1"
+NODES = {"node-0": "2.2, transfer service", "node-1": "1.6", "node-2": "2.2, local pull"}
+PLAIN, DEAD, MUTE, HTTPS, OTHER_NAME, RESETS, NO_TLS = 5000, 5009, 5010, 5443, 5444, 5445, 5446
+INDEX, MANIFEST = "application/vnd.oci.image.index.v1+json", "application/vnd.oci.image.manifest.v1+json"
+
+# Each fault: the image, and the modes that its message may come from. The first part of a repository's name
+# says what the registry does.
+FAULTS = {
+    "tag": (f"{US}:{PLAIN}/whole/app:v9", ["image-tag-not-found"]),
+    "repository": (f"{US}:{PLAIN}/nowhere/app:v1", ["image-tag-not-found"]),
+    "digest": (f"{US}:{PLAIN}/whole/app@sha256:{'0' * 64}", ["image-digest-gone"]),
+    "connection-refused": (f"{US}:{DEAD}/whole/app:v1", ["tcp-egress-blocked"]),
+    "no-such-name": ("absent.gone.test/app:v1", ["dns-nxdomain-registry", "image-ref-registry-typo"]),
+    "name-server-refuses": ("registry.refused.test/app:v1", ["dns-server-unreachable"]),
+    "no-password": (f"{US}:{PLAIN}/basic/app:v1", ["pullsecret-not-attached", "pullsecret-missing"]),
+    "wrong-password": (f"{US}:{PLAIN}/basic/app:v1", ["pullsecret-stale-password"]),
+    "token-401": (f"{US}:{PLAIN}/token/app:v1", ["exchange-no-role"]),
+    "token-401-password": (f"{US}:{PLAIN}/token/app:v1", ["pullsecret-stale-password"]),
+    "no-permission": (f"{US}:{PLAIN}/denied/app:v1", ["role-missing", "pullsecret-not-attached"]),
+    "firewall": (f"{US}:{PLAIN}/firewall/app:v1", ["acr-firewall-client-ip"]),
+    "throttled": (f"{US}:{PLAIN}/throttled/app:v1", ["acr-throttled-429", "mcr-or-dockerhub-429"]),
+    "outage": (f"{US}:{PLAIN}/outage/app:v1", ["registry-outage"]),
+    "unknown-authority": (f"{US}:{HTTPS}/whole/app:v1", ["tls-unknown-ca"]),
+    "another-name": (f"{US}:{OTHER_NAME}/whole/app:v1", ["tls-hostname-mismatch"]),
+    "reset": (f"{US}:{RESETS}/whole/app:v1", ["tls-reset"]),
+    "no-tls": (f"{US}:{NO_TLS}/whole/app:v1", ["containerd-mirror-misconfigured"]),
+    "dead-mirror": ("mirrored.contoso.test/whole/app:v1", ["containerd-mirror-misconfigured"]),
+    "docker-hub": ("team/app:v1", ["image-ref-wrong-default-registry"]),
+    "platform": (f"{US}:{PLAIN}/arm64/app:v1", ["platform-no-match"]),
+    "html": (f"{US}:{PLAIN}/html/app:v1", ["manifest-not-an-image"]),
+    "blob-name": (f"{US}:{PLAIN}/blob-name/app:v1", ["dns-data-endpoint-record-missing"]),
+    "blob-refused": (f"{US}:{PLAIN}/blob-refused/app:v1", ["blob-endpoint-blocked"]),
+    "blob-signature": (f"{US}:{PLAIN}/blob-signature/app:v1", ["blob-sas-rejected"]),
+    "blob-policy": (f"{US}:{PLAIN}/blob-policy/app:v1", ["blob-service-endpoint-policy"]),
+    "blob-cut": (f"{US}:{PLAIN}/blob-cut/app:v1", ["blob-unexpected-eof"]),
+    "blob-other": (f"{US}:{PLAIN}/blob-other/app:v1", ["containerd-content-corrupt"]),
+    "never": (f"{US}:{PLAIN}/whole/never:v1", ["pull-policy-never"]),
+    "capitals": (f"{US}:{PLAIN}/Team/app:v1", ["image-ref-invalid"]),
+    "no-secret": (f"{US}:{PLAIN}/basic/other:v1", ["pullsecret-missing"]),
+    "dropped": (f"{US}:{MUTE}/whole/app:v1", ["tcp-egress-blocked"]),
+}
+# Made last, when the others are over: the whole node has no name server.
+LAST = {"no-name-server": ("registry.contoso.test/app:v1", ["dns-server-unreachable"])}
+SECRETS = {"wrong-password": "stale", "token-401-password": "stale", "no-secret": "nowhere"}
+
+
+def digest(data):
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def image():
+    """Returns blobs and manifests of a small image."""
+    tar = io.BytesIO()
+    with tarfile.open(fileobj=tar, mode="w") as archive:
+        entry = tarfile.TarInfo("hello")
+        entry.size = 6
+        archive.addfile(entry, io.BytesIO(b"hello\n"))
+    layer = gzip.compress(tar.getvalue(), mtime=0)
+    rootfs = {"type": "layers", "diff_ids": [digest(tar.getvalue())]}
+    config = json.dumps({"os": "linux", "architecture": "amd64", "rootfs": rootfs}).encode()
+    of = lambda kind, data: {"mediaType": f"application/vnd.oci.image.{kind}", "digest": digest(data), "size": len(data)}
+    manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": of("config.v1+json", config)}
+    manifest = json.dumps(manifest | {"layers": [of("layer.v1.tar+gzip", layer)]}).encode()
+    platform = {"os": "linux", "architecture": "arm64"}
+    only_arm64 = [{"mediaType": MANIFEST, "digest": digest(manifest), "size": len(manifest), "platform": platform}]
+    index = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": only_arm64}).encode()
+    return {digest(layer): layer, digest(config): config}, manifest, index, digest(layer)
+
+
+BLOBS, ONE, INDEX_OF_ARM64, LAYER = image()
+
+
+class Registry(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def say(self, status, body=b"", kind="application/json", headers=()):
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in headers:
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def refuse(self, status, code, message, headers=()):
+        self.say(status, json.dumps({"errors": [{"code": code, "message": message}]}).encode(), headers=headers)
+
+    def do_HEAD(self):
+        self.do_GET()
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.refuse(401, "UNAUTHORIZED", "authentication required")
+
+    def do_GET(self):
+        path = self.path.split("?")[0]
+        if path == "/token-401":
+            return self.refuse(401, "UNAUTHORIZED", "authentication required")
+        if path == "/token":
+            return self.say(200, b'{"token": "t"}')
+        if path.startswith("/sas/"):
+            code = "AuthenticationFailed" if "signature" in path else "AuthorizationFailure"
+            text = {
+                "AuthenticationFailed": "Server failed to authenticate the request. Make sure the value of Authorization header is formed correctly including the signature.",
+                "AuthorizationFailure": "This request is not authorized to perform this operation.",
+            }[code]
+            body = f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{code}</Code><Message>{text}</Message></Error>'
+            return self.say(403, body.encode(), "application/xml", [("x-ms-error-code", code)])
+        parts = path.split("/")
+        if parts[1:2] != ["v2"] or len(parts) < 5:
+            return self.say(200, b"{}")
+        fault, kind, name = parts[2], parts[-2], parts[-1]
+        bearer = lambda realm: [("WWW-Authenticate", f'Bearer realm="http://{US}:{PLAIN}/{realm}",service="real"')]
+        if fault == "basic":
+            return self.refuse(401, "UNAUTHORIZED", "authentication required", [("WWW-Authenticate", 'Basic realm="real"')])
+        if fault == "token":
+            return self.refuse(401, "UNAUTHORIZED", "authentication required", bearer("token-401"))
+        if fault == "denied":
+            if "Authorization" not in self.headers:
+                return self.refuse(401, "UNAUTHORIZED", "authentication required", bearer("token"))
+            return self.refuse(403, "DENIED", "requested access to the resource is denied")
+        if fault == "firewall":
+            said = "client with IP '203.0.113.9' is not allowed access. Refer https://aka.ms/acr/firewall to grant access."
+            return self.refuse(403, "DENIED", said)
+        if fault == "throttled":
+            return self.refuse(429, "TOOMANYREQUESTS", "too many requests")
+        if fault == "outage":
+            return self.refuse(503, "UNAVAILABLE", "service unavailable")
+        if fault == "html":
+            return self.say(200, b"<html>portal</html>", "text/html")
+        if fault == "nowhere":
+            return self.refuse(404, "NAME_UNKNOWN", "repository name not known to registry")
+        if kind == "manifests":
+            body, kind = (INDEX_OF_ARM64, INDEX) if fault == "arm64" else (ONE, MANIFEST)
+            if name in ("v1", digest(body)):
+                return self.say(200, body, kind, [("Docker-Content-Digest", digest(body))])
+            if fault == "arm64" and name == digest(ONE):
+                return self.say(200, ONE, MANIFEST)
+            return self.refuse(404, "MANIFEST_UNKNOWN", "manifest unknown")
+        blob = BLOBS.get(name)
+        if blob is None:
+            return self.refuse(404, "BLOB_UNKNOWN", "blob unknown to registry")
+        if name != LAYER or not fault.startswith("blob-"):
+            return self.say(200, blob, "application/octet-stream")
+        to = {
+            "blob-name": "https://data.gone.test/l",
+            "blob-refused": f"https://{US}:{DEAD}/l",
+            "blob-signature": f"http://{US}:{PLAIN}/sas/signature",
+            "blob-policy": f"http://{US}:{PLAIN}/sas/policy",
+        }.get(fault)
+        if to:
+            return self.say(307, headers=[("Location", to)])
+        if fault == "blob-other":
+            return self.say(200, bytes(byte ^ 1 for byte in blob), "application/octet-stream")
+        # Cut: fewer bytes than were promised, each time that it is asked to go on.
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(blob)))
+        self.end_headers()
+        self.wfile.write(blob[: len(blob) // 2] if "Range" not in self.headers else b"")
+        self.close_connection = True
+
+
+def certificate(folder, name, alternative):
+    key, cert = f"{folder}/{name}.key", f"{folder}/{name}.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}",
+                    "-addext", f"subjectAltName={alternative}", "-keyout", key, "-out", cert], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    return context
+
+
+class Server(ThreadingHTTPServer):
+    def handle_error(self, *_):
+        """Clients that do not trust us are what is asked for."""
+
+
+def serve(port, tls=None):
+    server = Server((US, port), Registry)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+
+def reset_all(port):
+    """Takes connections, and resets each when its first bytes have come."""
+    server = socket.create_server((US, port))
+
+    def run():
+        while True:
+            one, _ = server.accept()
+            one.recv(1)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            one.close()
+
+    threading.Thread(target=run, daemon=True).start()
+
+
+def main():
+    program, cluster = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+    keep = sys.argv[4] if sys.argv[3:4] == ["--keep"] else None
+    folder = tempfile.mkdtemp()
+    dns = None
+    try:
+        up = subprocess.run([cluster, "up"], check=True, capture_output=True, text=True).stdout
+        config = up.split("KUBECONFIG=")[1].split()[0].strip("'\";")
+        os.environ["KUBECONFIG"] = config
+        os.makedirs("/run/real-cluster/nodes/node-2", exist_ok=True)
+        with open("/run/real-cluster/nodes/node-2/containerd-more.toml", "w") as more:
+            more.write('[plugins."io.containerd.cri.v1.images"]\ndisable_snapshot_annotations = false\n')
+        add = lambda node, **more: subprocess.run([cluster, "add-node", node, "agentpool=b"], check=True, env=os.environ | more)
+        add("node-1", REAL_CLUSTER_CONTAINERD="1")
+        add("node-2")
+        serve(PLAIN)
+        serve(NO_TLS)
+        serve(HTTPS, certificate(folder, "unknown", f"IP:{US}"))
+        serve(OTHER_NAME, certificate(folder, "other", "DNS:other.contoso.test"))
+        reset_all(RESETS)
+        dns = subprocess.Popen(["dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts", "--bind-interfaces", f"--listen-address={US}",
+                                "--except-interface=lo", "--pid-file=", "--conf-file=/dev/null", f"--address=/contoso.test/{US}",
+                                "--local=/gone.test/", "--local=/docker.io/"])
+        for node in NODES:
+            at = "/run/real-cluster/node" if node == "node-0" else f"/run/real-cluster/nodes/{node}"
+            with open(f"{at}/resolv.conf", "w") as resolv:
+                resolv.write(f"nameserver {US}\n")
+            for host, server in [(f"{US}:{PLAIN}", f"{US}:{PLAIN}"), (f"{US}:{DEAD}", f"{US}:{DEAD}"), (f"{US}:{MUTE}", f"{US}:{MUTE}"),
+                                 ("mirrored.contoso.test", f"{US}:{DEAD}")]:
+                os.makedirs(f"{at}/certs.d/{host}", exist_ok=True)
+                with open(f"{at}/certs.d/{host}/hosts.toml", "w") as hosts:
+                    hosts.write(f'server = "http://{server}"\n')
+            rule = f"table inet cut {{ chain out {{ type filter hook output priority 0; ip daddr {US} tcp dport {MUTE} drop; }}; }}"
+            subprocess.run([cluster, "node", "-n", node, "nft", rule], check=True)
+        kubectl("create", "secret", "docker-registry", "stale", f"--docker-server={US}:{PLAIN}", "--docker-username=puller", "--docker-password=old")
+        while subprocess.run(["kubectl", "get", "serviceaccount", "default"], capture_output=True).returncode:
+            time.sleep(0.2)
+        said = look(FAULTS)
+        for node in NODES:
+            at = "/run/real-cluster/node" if node == "node-0" else f"/run/real-cluster/nodes/{node}"
+            with open(f"{at}/resolv.conf", "w") as resolv:
+                resolv.write("nameserver 10.250.0.1\noptions timeout:1 attempts:1\n")
+        dns.terminate()
+        dns.wait()
+        said |= look(LAST)
+    finally:
+        if dns and dns.poll() is None:
+            dns.terminate()
+        subprocess.run([cluster, "down"], capture_output=True)
+    return judge(program, said, keep)
+
+
+def kubectl(*args, **more):
+    return subprocess.run(["kubectl", *args], check=True, capture_output=True, text=True, **more).stdout
+
+
+def look(faults):
+    """Makes a pod for each fault on each node, and returns what is said of it once a pull has failed."""
+    for node in NODES:
+        for fault, (reference, _) in faults.items():
+            container = {"name": "app", "image": reference, "imagePullPolicy": "Never" if fault == "never" else "Always"}
+            spec = {"nodeName": node, "containers": [container], "automountServiceAccountToken": False}
+            if fault in SECRETS:
+                spec["imagePullSecrets"] = [{"name": SECRETS[fault]}]
+            pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": f"{fault}-{node}"}, "spec": spec}
+            kubectl("create", "-f", "-", input=json.dumps(pod))
+    wanted = {(fault, node) for fault in faults for node in NODES}
+    said, until = {}, time.monotonic() + 300
+    while wanted - said.keys() and time.monotonic() < until:
+        time.sleep(2)
+        events = json.loads(kubectl("get", "events", "-o", "json"))["items"]
+        for event in events:
+            name = event["involvedObject"]["name"]
+            fault, node = name.rsplit("-node-", 1)[0], "node-" + name.rsplit("-", 1)[1]
+            message, reason = event.get("message", ""), event.get("reason")
+            decides = reason == "FailedToRetrieveImagePullSecret" if fault == "no-secret" else (
+                message.startswith(("Failed to pull image", "Failed to apply default")) or "pull policy of Never" in message)
+            if (fault, node) in wanted and decides:
+                said.setdefault((fault, node), message)
+    for missing in sorted(wanted - said.keys()):
+        print("nothing was said of", *missing)
+    for fault in faults:
+        for node in NODES:
+            kubectl("delete", "pod", f"{fault}-{node}", "--wait=false", "--grace-period=0", "--force")
+    return said
+
+
+def judge(program, said, keep):
+    among = first = silent = certain = 0
+    kept = []
+    for (fault, node), message in sorted(said.items()):
+        means = (FAULTS | LAST)[fault][1]
+        done = subprocess.run([program, "why", "--message", message, "--json"], capture_output=True, text=True)
+        suspects = json.loads(done.stdout)["suspects"]
+        is_among, is_first = any(mode in means for mode in suspects), bool(suspects) and suspects[0] in means
+        among += is_among
+        first += is_first
+        silent += not suspects
+        certain += done.returncode != 3
+        mark = "first" if is_first else "among" if is_among else "MISSED"
+        print(f"{mark:6}  {fault:20} {NODES[node]:22} {', '.join(suspects) or 'nobody'}")
+        if not is_first:
+            print("        ", message)
+        kept.append({"cause": fault, "runtime": NODES[node], "means": means, "message": message})
+    if keep:
+        with open(keep, "w") as file:
+            file.writelines(json.dumps(one, ensure_ascii=False) + "\n" for one in kept)
+    count = len(said)
+    print(f"{count} messages: the mode is among the suspects of {among}, first of {first}; {silent} without a suspect, {certain} certain")
+    return count == len(NODES) * len(FAULTS | LAST) and among * 100 >= 85 * count and first * 100 >= 65 * count and silent * 100 <= 5 * count and not certain
+
+
+if __name__ == "__main__":
+    sys.exit(0 if main() else 1)
