@@ -157,7 +157,8 @@ impl Archive {
             return Place::Ended;
         }
         if !(b'0'..=b'6').contains(&header.kind) {
-            return match header.is_written() {
+            // Go itself refuses old sparse files of most formats, whatever their name.
+            return match header.is_written() || header.kind == b'S' {
                 true => Place::Broken(format!("unhandled tar header type {}", header.kind)),
                 false => Place::Ended,
             };

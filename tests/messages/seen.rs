@@ -1,9 +1,11 @@
-//! Messages as people met them, with the cause that they found in the end: how often the reader names it.
+//! Messages with a cause that is known: how often the reader names it. The words alone never settle anything;
+//! here it is counted how good a suspicion they are.
 //!
-//! Each line of `seen.jsonl` has the words of a kubelet or a runtime, with invented names, and the cause that
-//! was proven. The words alone never settle anything; here it is counted how good a suspicion they are.
+//! Each line of `seen.jsonl` has the words of a kubelet or a runtime as people met them, with invented names,
+//! and the cause that they proved in the end. Those of `made.jsonl` are of kubelets for which the fault was
+//! made (tests/real/messages.py).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use checks::pod::Message;
 use serde::Deserialize;
@@ -56,31 +58,72 @@ const MEANS: &[(&str, &[&str])] = &[
     ("tls-unknown-authority", &["tls-unknown-ca"]),
 ];
 
+/// How often the reader names the mode of a message.
+#[derive(Default)]
+struct Count {
+    all: usize,
+    among: usize,
+    first: usize,
+    silent: usize,
+}
+
+impl Count {
+    fn take<'a>(&mut self, message: &str, means: impl IntoIterator<Item = &'a str> + Clone) {
+        let suspects = Message::read(message).suspects;
+        assert!(suspects.len() <= 4, "{message}: {suspects:?}");
+        let is_meant = |mode: &&&str| means.clone().into_iter().any(|meant| meant == **mode);
+        self.all += 1;
+        self.among += usize::from(suspects.iter().any(|mode| is_meant(&mode)));
+        self.first += usize::from(suspects.first().is_some_and(|mode| is_meant(&mode)));
+        self.silent += usize::from(suspects.is_empty());
+    }
+
+    fn is_good(&self) {
+        let Self { all, among, first, silent } = self;
+        assert!(among * 100 >= all * 85, "among the suspects of {among} of {all}");
+        assert!(first * 100 >= all * 65, "first of {first} of {all}");
+        assert!(silent * 100 <= all * 5, "{silent} of {all} without a suspect");
+    }
+}
+
 #[test]
 fn the_true_mode_is_among_the_suspects() {
-    let seen: Vec<Seen> = include_str!("seen.jsonl")
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    let (mut among, mut first, mut silent) = (0, 0, 0);
-    let mut met = BTreeSet::new();
-    for one in &seen {
-        let suspects = Message::read(&one.message).suspects;
-        let means = MEANS.iter().find(|(cause, _)| *cause == one.cause);
-        let means = means.unwrap_or_else(|| panic!("{}", one.cause)).1;
-        assert!(suspects.len() <= 4, "{}: {suspects:?}", one.message);
-        met.insert(one.cause.as_str());
-        among += usize::from(suspects.iter().any(|mode| means.contains(mode)));
-        first += usize::from(suspects.first().is_some_and(|mode| means.contains(mode)));
-        silent += usize::from(suspects.is_empty());
-    }
-    let all = seen.len();
-    assert!(among * 100 >= all * 85, "among the suspects of {among} of {all}");
-    assert!(first * 100 >= all * 65, "first of {first} of {all}");
-    assert!(silent * 100 <= all * 5, "{silent} of {all} without a suspect");
+    let (mut count, mut met) = (Count::default(), BTreeSet::new());
     let modes = &checks::messages().modes;
+    let lines = include_str!("seen.jsonl").lines();
+    for one in lines.map(|line| serde_json::from_str::<Seen>(line).unwrap()) {
+        let means = MEANS.iter().find(|(cause, _)| *cause == one.cause);
+        let (cause, means) = means.unwrap_or_else(|| panic!("{}", one.cause));
+        met.insert(cause);
+        count.take(&one.message, means.iter().copied());
+    }
+    count.is_good();
     for (cause, means) in MEANS {
         assert!(met.contains(cause), "{cause} is never met");
         assert!(means.iter().all(|mode| modes.get(mode).is_some()), "{cause}");
     }
+}
+
+/// A message that was made by a fault, of which runtime, and the modes that the fault may be taken for.
+#[derive(Deserialize)]
+struct Made {
+    cause: String,
+    runtime: String,
+    means: Vec<String>,
+    message: String,
+}
+
+#[test]
+fn the_mode_that_was_made_is_among_the_suspects() {
+    let mut counts = BTreeMap::<String, Count>::new();
+    let modes = &checks::messages().modes;
+    let lines = include_str!("made.jsonl").lines();
+    for one in lines.map(|line| serde_json::from_str::<Made>(line).unwrap()) {
+        assert!(one.means.iter().all(|mode| modes.get(mode).is_some()), "{}", one.cause);
+        let means = one.means.iter().map(String::as_str);
+        counts.entry(one.runtime).or_default().take(&one.message, means);
+    }
+    let runtimes: Vec<_> = counts.keys().map(String::as_str).collect();
+    assert_eq!(runtimes, ["1.6", "2.2, local pull", "2.2, transfer service"]);
+    counts.values().for_each(Count::is_good);
 }

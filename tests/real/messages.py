@@ -9,52 +9,58 @@ names it, and fails below the bounds of tests/messages/seen.rs. PROGRAM is check
 script that starts a cluster (see README.md). It needs root, openssl and dnsmasq. `--keep` writes the messages.
 """
 
-import gzip, hashlib, io, json, os, socket, ssl, subprocess, sys, tarfile, tempfile, threading, time
+import base64, gzip, hashlib, io, json, os, socket, ssl, subprocess, sys, tarfile, tempfile, threading, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 US = "10.250.0.1"
 NODES = {"node-0": "2.2, transfer service", "node-1": "1.6", "node-2": "2.2, local pull"}
-PLAIN, DEAD, MUTE, HTTPS, OTHER_NAME, RESETS, NO_TLS = 5000, 5009, 5010, 5443, 5444, 5445, 5446
+# Where a registry of Azure answers, where nothing listens, and to where the nodes drop what they send.
+SERVES, REFUSES, DROPS, OTHER_NAME, RESETS, UNKNOWN = (f"203.0.113.{last}" for last in (20, 21, 22, 23, 24, 25))
+PLAIN, NO_TLS = 5000, 5446
+REGISTRY, DATA, BLOBS_AT = "contoso.azurecr.io", "contoso.eastus.data.azurecr.io", "eus1.blob.core.windows.net"
+NAMES = {REGISTRY: SERVES, BLOBS_AT: SERVES, "refused.azurecr.io": REFUSES, "dropped.azurecr.io": DROPS,
+         "other.azurecr.io": OTHER_NAME, "reset.azurecr.io": RESETS, "unknown.azurecr.io": UNKNOWN, DATA: REFUSES}
 INDEX, MANIFEST = "application/vnd.oci.image.index.v1+json", "application/vnd.oci.image.manifest.v1+json"
 
 # Each fault: the image, and the modes that its message may come from. The first part of a repository's name
 # says what the registry does.
 FAULTS = {
-    "tag": (f"{US}:{PLAIN}/whole/app:v9", ["image-tag-not-found"]),
-    "repository": (f"{US}:{PLAIN}/nowhere/app:v1", ["image-tag-not-found"]),
-    "digest": (f"{US}:{PLAIN}/whole/app@sha256:{'0' * 64}", ["image-digest-gone"]),
-    "connection-refused": (f"{US}:{DEAD}/whole/app:v1", ["tcp-egress-blocked"]),
-    "no-such-name": ("absent.gone.test/app:v1", ["dns-nxdomain-registry", "image-ref-registry-typo"]),
+    "tag": (f"{REGISTRY}/whole/app:v9", ["image-tag-not-found"]),
+    "repository": (f"{REGISTRY}/nowhere/app:v1", ["image-tag-not-found"]),
+    "digest": (f"{REGISTRY}/whole/app@sha256:{'0' * 64}", ["image-digest-gone"]),
+    "connection-refused": ("refused.azurecr.io/whole/app:v1", ["tcp-egress-blocked"]),
+    "no-such-name": ("absent.azurecr.io/whole/app:v1", ["dns-nxdomain-registry", "image-ref-registry-typo"]),
     "name-server-refuses": ("registry.refused.test/app:v1", ["dns-server-unreachable"]),
     "no-password": (f"{US}:{PLAIN}/basic/app:v1", ["pullsecret-not-attached", "pullsecret-missing"]),
     "wrong-password": (f"{US}:{PLAIN}/basic/app:v1", ["pullsecret-stale-password"]),
-    "token-401": (f"{US}:{PLAIN}/token/app:v1", ["exchange-no-role"]),
-    "token-401-password": (f"{US}:{PLAIN}/token/app:v1", ["pullsecret-stale-password"]),
+    "token-401": (f"{REGISTRY}/token/app:v1", ["exchange-no-role"]),
+    "token-401-password": (f"{REGISTRY}/token/app:v1", ["pullsecret-stale-password"]),
     "no-permission": (f"{US}:{PLAIN}/denied/app:v1", ["role-missing", "pullsecret-not-attached"]),
-    "firewall": (f"{US}:{PLAIN}/firewall/app:v1", ["acr-firewall-client-ip"]),
-    "throttled": (f"{US}:{PLAIN}/throttled/app:v1", ["acr-throttled-429", "mcr-or-dockerhub-429"]),
-    "outage": (f"{US}:{PLAIN}/outage/app:v1", ["registry-outage"]),
-    "unknown-authority": (f"{US}:{HTTPS}/whole/app:v1", ["tls-unknown-ca"]),
-    "another-name": (f"{US}:{OTHER_NAME}/whole/app:v1", ["tls-hostname-mismatch"]),
-    "reset": (f"{US}:{RESETS}/whole/app:v1", ["tls-reset"]),
+    "firewall": (f"{REGISTRY}/firewall/app:v1", ["acr-firewall-client-ip"]),
+    "throttled": (f"{REGISTRY}/throttled/app:v1", ["acr-throttled-429"]),
+    "outage": (f"{REGISTRY}/outage/app:v1", ["registry-outage"]),
+    "unknown-authority": ("unknown.azurecr.io/whole/app:v1", ["tls-unknown-ca"]),
+    "another-name": ("other.azurecr.io/whole/app:v1", ["tls-hostname-mismatch"]),
+    "reset": ("reset.azurecr.io/whole/app:v1", ["tls-reset"]),
     "no-tls": (f"{US}:{NO_TLS}/whole/app:v1", ["containerd-mirror-misconfigured"]),
-    "dead-mirror": ("mirrored.contoso.test/whole/app:v1", ["containerd-mirror-misconfigured"]),
+    "dead-mirror": ("mirrored.azurecr.io/whole/app:v1", ["containerd-mirror-misconfigured"]),
     "docker-hub": ("team/app:v1", ["image-ref-wrong-default-registry"]),
-    "platform": (f"{US}:{PLAIN}/arm64/app:v1", ["platform-no-match"]),
-    "html": (f"{US}:{PLAIN}/html/app:v1", ["manifest-not-an-image"]),
-    "blob-name": (f"{US}:{PLAIN}/blob-name/app:v1", ["dns-data-endpoint-record-missing"]),
-    "blob-refused": (f"{US}:{PLAIN}/blob-refused/app:v1", ["blob-endpoint-blocked"]),
-    "blob-signature": (f"{US}:{PLAIN}/blob-signature/app:v1", ["blob-sas-rejected"]),
-    "blob-policy": (f"{US}:{PLAIN}/blob-policy/app:v1", ["blob-service-endpoint-policy"]),
-    "blob-cut": (f"{US}:{PLAIN}/blob-cut/app:v1", ["blob-unexpected-eof"]),
-    "blob-other": (f"{US}:{PLAIN}/blob-other/app:v1", ["containerd-content-corrupt"]),
-    "never": (f"{US}:{PLAIN}/whole/never:v1", ["pull-policy-never"]),
-    "capitals": (f"{US}:{PLAIN}/Team/app:v1", ["image-ref-invalid"]),
+    "platform": (f"{REGISTRY}/arm64/app:v1", ["platform-no-match"]),
+    "html": (f"{REGISTRY}/html/app:v1", ["manifest-not-an-image"]),
+    "blob-name": (f"{REGISTRY}/blob-name/app:v1", ["dns-data-endpoint-record-missing"]),
+    "blob-refused": (f"{REGISTRY}/blob-refused/app:v1", ["blob-endpoint-blocked"]),
+    "blob-signature": (f"{REGISTRY}/blob-signature/app:v1", ["blob-sas-rejected"]),
+    "blob-policy": (f"{REGISTRY}/blob-policy/app:v1", ["blob-service-endpoint-policy"]),
+    "blob-elsewhere": (f"{US}:{PLAIN}/blob-refused/app:v1", ["blob-endpoint-blocked"]),
+    "blob-cut": (f"{REGISTRY}/blob-cut/app:v1", ["blob-unexpected-eof"]),
+    "blob-other": (f"{REGISTRY}/blob-other/app:v1", ["containerd-content-corrupt"]),
+    "never": (f"{REGISTRY}/whole/never:v1", ["pull-policy-never"]),
+    "capitals": (f"{REGISTRY}/Team/app:v1", ["image-ref-invalid"]),
     "no-secret": (f"{US}:{PLAIN}/basic/other:v1", ["pullsecret-missing"]),
-    "dropped": (f"{US}:{MUTE}/whole/app:v1", ["tcp-egress-blocked"]),
+    "dropped": ("dropped.azurecr.io/whole/app:v1", ["tcp-egress-blocked"]),
 }
 # Made last, when the others are over: the whole node has no name server.
-LAST = {"no-name-server": ("registry.contoso.test/app:v1", ["dns-server-unreachable"])}
+LAST = {"no-name-server": (f"{REGISTRY}/whole/app:v1", ["dns-server-unreachable"])}
 SECRETS = {"wrong-password": "stale", "token-401-password": "stale", "no-secret": "nowhere"}
 
 
@@ -103,6 +109,9 @@ class Registry(BaseHTTPRequestHandler):
     def refuse(self, status, code, message, headers=()):
         self.say(status, json.dumps({"errors": [{"code": code, "message": message}]}).encode(), headers=headers)
 
+    def here(self):
+        return ("https" if self.server.is_tls else "http") + "://" + self.headers["Host"]
+
     def do_HEAD(self):
         self.do_GET()
 
@@ -128,7 +137,7 @@ class Registry(BaseHTTPRequestHandler):
         if parts[1:2] != ["v2"] or len(parts) < 5:
             return self.say(200, b"{}")
         fault, kind, name = parts[2], parts[-2], parts[-1]
-        bearer = lambda realm: [("WWW-Authenticate", f'Bearer realm="http://{US}:{PLAIN}/{realm}",service="real"')]
+        bearer = lambda realm: [("WWW-Authenticate", f'Bearer realm="{self.here()}/{realm}",service="real"')]
         if fault == "basic":
             return self.refuse(401, "UNAUTHORIZED", "authentication required", [("WWW-Authenticate", 'Basic realm="real"')])
         if fault == "token":
@@ -161,10 +170,10 @@ class Registry(BaseHTTPRequestHandler):
         if name != LAYER or not fault.startswith("blob-"):
             return self.say(200, blob, "application/octet-stream")
         to = {
-            "blob-name": "https://data.gone.test/l",
-            "blob-refused": f"https://{US}:{DEAD}/l",
-            "blob-signature": f"http://{US}:{PLAIN}/sas/signature",
-            "blob-policy": f"http://{US}:{PLAIN}/sas/policy",
+            "blob-name": "https://contoso.westus.data.azurecr.io/l",
+            "blob-refused": f"https://{DATA}/l",
+            "blob-signature": f"https://{BLOBS_AT}/sas/signature",
+            "blob-policy": f"https://{BLOBS_AT}/sas/policy",
         }.get(fault)
         if to:
             return self.say(307, headers=[("Location", to)])
@@ -178,13 +187,24 @@ class Registry(BaseHTTPRequestHandler):
         self.close_connection = True
 
 
-def certificate(folder, name, alternative):
+def authority(folder):
+    """Makes an authority that the nodes are to trust."""
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=authority", "-keyout", f"{folder}/ca.key", "-out", f"{folder}/ca.pem")
+
+
+def certificate(folder, name, names, known=True):
+    """Returns the TLS of a server with a certificate for these names."""
     key, cert = f"{folder}/{name}.key", f"{folder}/{name}.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}",
-                    "-addext", f"subjectAltName={alternative}", "-keyout", key, "-out", cert], check=True, capture_output=True)
+    by = ["-CA", f"{folder}/ca.pem", "-CAkey", f"{folder}/ca.key"] if known else []
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}", *by, "-addext", "basicConstraints=critical,CA:FALSE",
+            "-addext", "subjectAltName=" + ",".join(f"DNS:{one}" for one in names), "-keyout", key, "-out", cert)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
     return context
+
+
+def openssl(*args):
+    subprocess.run(["openssl", *args], check=True, capture_output=True)
 
 
 class Server(ThreadingHTTPServer):
@@ -192,16 +212,17 @@ class Server(ThreadingHTTPServer):
         """Clients that do not trust us are what is asked for."""
 
 
-def serve(port, tls=None):
-    server = Server((US, port), Registry)
+def serve(address, port, tls=None):
+    server = Server((address, port), Registry)
+    server.is_tls = tls is not None
     if tls:
         server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
 
-def reset_all(port):
+def reset_all(address):
     """Takes connections, and resets each when its first bytes have come."""
-    server = socket.create_server((US, port))
+    server = socket.create_server((address, 443))
 
     def run():
         while True:
@@ -219,6 +240,12 @@ def main():
     folder = tempfile.mkdtemp()
     dns = None
     try:
+        authority(folder)
+        # containerd reads the authorities at its start.
+        os.makedirs("/run/real-cluster/node", exist_ok=True)
+        with open("/run/real-cluster/node/ca.pem", "w") as trusted:
+            for known in ("/etc/ssl/certs/ca-certificates.crt", f"{folder}/ca.pem"):
+                trusted.write(open(known).read())
         up = subprocess.run([cluster, "up"], check=True, capture_output=True, text=True).stdout
         config = up.split("KUBECONFIG=")[1].split()[0].strip("'\";")
         os.environ["KUBECONFIG"] = config
@@ -228,26 +255,32 @@ def main():
         add = lambda node, **more: subprocess.run([cluster, "add-node", node, "agentpool=b"], check=True, env=os.environ | more)
         add("node-1", REAL_CLUSTER_CONTAINERD="1")
         add("node-2")
-        serve(PLAIN)
-        serve(NO_TLS)
-        serve(HTTPS, certificate(folder, "unknown", f"IP:{US}"))
-        serve(OTHER_NAME, certificate(folder, "other", "DNS:other.contoso.test"))
+        for address in (SERVES, REFUSES, DROPS, OTHER_NAME, RESETS, UNKNOWN):
+            subprocess.run(["ip", "address", "add", f"{address}/32", "dev", "br-kube"], check=True)
+        serve(US, PLAIN)
+        serve(US, NO_TLS)
+        serve(SERVES, 443, certificate(folder, "registry", [REGISTRY, BLOBS_AT]))
+        serve(OTHER_NAME, 443, certificate(folder, "other", ["portal.contoso.test"]))
+        serve(UNKNOWN, 443, certificate(folder, "unknown", ["unknown.azurecr.io"], known=False))
         reset_all(RESETS)
         dns = subprocess.Popen(["dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts", "--bind-interfaces", f"--listen-address={US}",
-                                "--except-interface=lo", "--pid-file=", "--conf-file=/dev/null", f"--address=/contoso.test/{US}",
-                                "--local=/gone.test/", "--local=/docker.io/"])
+                                "--except-interface=lo", "--pid-file=", "--conf-file=/dev/null", "--local=/azurecr.io/", "--local=/docker.io/",
+                                *(f"--address=/{name}/{address}" for name, address in NAMES.items())])
         for node in NODES:
             at = "/run/real-cluster/node" if node == "node-0" else f"/run/real-cluster/nodes/{node}"
             with open(f"{at}/resolv.conf", "w") as resolv:
                 resolv.write(f"nameserver {US}\n")
-            for host, server in [(f"{US}:{PLAIN}", f"{US}:{PLAIN}"), (f"{US}:{DEAD}", f"{US}:{DEAD}"), (f"{US}:{MUTE}", f"{US}:{MUTE}"),
-                                 ("mirrored.contoso.test", f"{US}:{DEAD}")]:
+            for host, server in [(f"{US}:{PLAIN}", f"{US}:{PLAIN}"), ("mirrored.azurecr.io", REFUSES)]:
                 os.makedirs(f"{at}/certs.d/{host}", exist_ok=True)
                 with open(f"{at}/certs.d/{host}/hosts.toml", "w") as hosts:
-                    hosts.write(f'server = "http://{server}"\n')
-            rule = f"table inet cut {{ chain out {{ type filter hook output priority 0; ip daddr {US} tcp dport {MUTE} drop; }}; }}"
+                    # containerd 1.6 wants the table.
+                    hosts.write(f'server = "http://{server}"\n[host]\n')
+            rule = f"table inet cut {{ chain out {{ type filter hook output priority 0; ip daddr {DROPS} drop; }}; }}"
             subprocess.run([cluster, "node", "-n", node, "nft", rule], check=True)
-        kubectl("create", "secret", "docker-registry", "stale", f"--docker-server={US}:{PLAIN}", "--docker-username=puller", "--docker-password=old")
+        login = {"username": "puller", "password": "old"}
+        auths = base64.b64encode(json.dumps({"auths": {f"{US}:{PLAIN}": login, REGISTRY: login}}).encode()).decode()
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "stale"}, "type": "kubernetes.io/dockerconfigjson"}
+        kubectl("create", "-f", "-", input=json.dumps(secret | {"data": {".dockerconfigjson": auths}}))
         while subprocess.run(["kubectl", "get", "serviceaccount", "default"], capture_output=True).returncode:
             time.sleep(0.2)
         said = look(FAULTS)
@@ -302,11 +335,15 @@ def look(faults):
 
 def judge(program, said, keep):
     among = first = silent = certain = 0
-    kept = []
+    if keep:
+        with open(keep, "w") as file:
+            for (fault, node), message in sorted(said.items()):
+                one = {"cause": fault, "runtime": NODES[node], "means": (FAULTS | LAST)[fault][1], "message": message}
+                file.write(json.dumps(one, ensure_ascii=False) + "\n")
     for (fault, node), message in sorted(said.items()):
         means = (FAULTS | LAST)[fault][1]
-        done = subprocess.run([program, "why", "--message", message, "--json"], capture_output=True, text=True)
-        suspects = json.loads(done.stdout)["suspects"]
+        done = subprocess.run([program, "why", f"--message={message}", "-o", "json"], capture_output=True, text=True)
+        suspects = [suspect["mode"] for suspect in json.loads(done.stdout)["suspects"]]
         is_among, is_first = any(mode in means for mode in suspects), bool(suspects) and suspects[0] in means
         among += is_among
         first += is_first
@@ -316,10 +353,6 @@ def judge(program, said, keep):
         print(f"{mark:6}  {fault:20} {NODES[node]:22} {', '.join(suspects) or 'nobody'}")
         if not is_first:
             print("        ", message)
-        kept.append({"cause": fault, "runtime": NODES[node], "means": means, "message": message})
-    if keep:
-        with open(keep, "w") as file:
-            file.writelines(json.dumps(one, ensure_ascii=False) + "\n" for one in kept)
     count = len(said)
     print(f"{count} messages: the mode is among the suspects of {among}, first of {first}; {silent} without a suspect, {certain} certain")
     return count == len(NODES) * len(FAULTS | LAST) and among * 100 >= 85 * count and first * 100 >= 65 * count and silent * 100 <= 5 * count and not certain

@@ -171,6 +171,7 @@ const WORDS: &[(&[&str], Fault)] = &[
     (
         &[
             "encountered unknown type",
+            "unexpected media type",
             "unsupported media type",
             "unknown media type",
             "unsupported manifest",
@@ -198,7 +199,10 @@ const WORDS: &[(&[&str], Fault)] = &[
         WrongName,
     ),
     (&["expired or is not yet valid", "has expired"], CertificateTime),
-    (&["gave http response to https client"], PlainHttp),
+    (
+        &["gave http response to https client", "first record does not look like a tls handshake"],
+        PlainHttp,
+    ),
     (&["tls handshake timeout"], HandshakeSilent),
     (&["connection reset by peer", "broken pipe", "goaway", "tls: handshake failure"], Reset),
     (&["cannot assign requested address"], PortsUsed),

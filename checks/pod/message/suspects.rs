@@ -45,7 +45,10 @@ impl Place {
         let loopback = parts.address.is_some_and(|address| address.is_loopback());
         if loopback || host.starts_with("localhost") {
             Self::OnThisNode
-        } else if host.contains(".blob.core.") || host.contains(".data.azurecr.") {
+        } else if host.contains(".blob.core.")
+            || host.contains(".data.azurecr.")
+            || is_elsewhere(parts, host, registry)
+        {
             Self::DataHost
         } else if host.contains(".geo.azurecr.") {
             Self::RegionalEndpoint
@@ -57,6 +60,13 @@ impl Place {
             Self::Other
         }
     }
+}
+
+/// Returns whether content was to come from another host than the registry, which is no mirror.
+fn is_elsewhere(parts: &Parts, host: &str, registry: &str) -> bool {
+    let name = registry.split(':').next().unwrap_or_default();
+    let is_hub = host.ends_with("docker.io") && name == "docker.io";
+    parts.phase == Phase::FetchingContent && !parts.through_mirror && !is_hub && host != name
 }
 
 fn modes(fault: Fault, place: Place, parts: &Parts, error: &str) -> &'static [&'static str] {
@@ -125,6 +135,7 @@ fn no_such_host(place: Place) -> &'static [&'static str] {
             "dns-zone-shadow-missing-record",
             "image-ref-dnl-hash-missing",
         ],
+        Place::Hub => &["dns-nxdomain-registry", "image-ref-wrong-default-registry"],
         _ => &["dns-nxdomain-registry", "image-ref-registry-typo"],
     }
 }
@@ -132,6 +143,10 @@ fn no_such_host(place: Place) -> &'static [&'static str] {
 fn refused(place: Place, private: bool) -> &'static [&'static str] {
     match place {
         Place::OnThisNode => &["containerd-mirror-misconfigured", "image-ref-registry-typo"],
+        Place::DataHost if private => {
+            &["blob-endpoint-blocked", "dns-stale-private-ip", "registry-outage"]
+        }
+        Place::DataHost => &["blob-endpoint-blocked", "registry-outage", "proxy-required"],
         _ if private => &["registry-outage", "dns-stale-private-ip", "tcp-egress-blocked"],
         _ => &["tcp-egress-blocked", "registry-outage", "proxy-required"],
     }
@@ -171,6 +186,14 @@ fn denied(place: Place) -> &'static [&'static str] {
 fn forbidden(place: Place, parts: &Parts) -> &'static [&'static str] {
     match place {
         Place::DataHost => &["blob-sas-rejected", "blob-service-endpoint-policy"],
+        // containerd before 2 names the registry where the storage behind it refused. The registry itself gave
+        // the manifest.
+        Place::Acr if parts.phase == Phase::FetchingContent => &[
+            "blob-sas-rejected",
+            "blob-service-endpoint-policy",
+            "acr-firewall-client-ip",
+            "acr-public-access-disabled",
+        ],
         Place::Acr | Place::RegionalEndpoint
             if parts.presented.is_none() && parts.status.is_some() =>
         {
