@@ -17,7 +17,6 @@ mod watch;
 pub use client::{Cluster, KUBE_WAIT, Kube, Server};
 pub use credentials::{
     Attempt, CLIENT_ANNOTATION, CredentialRow, CredentialState, PodCredentials, PresentedRow,
-    RegistryAnswer,
 };
 pub use error::KubeError;
 pub use facts::{Access, Api, ChosenNode, Nodes};

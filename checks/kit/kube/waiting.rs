@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumIter, IntoEnumIterator, IntoStaticStr, VariantNames};
 
-use super::credentials::{Attempt, PodCredentials, RegistryAnswer};
+use super::credentials::{Attempt, PodCredentials};
+use crate::kit::keyring::RegistryAnswer;
 
 /// The reason of a container that runs and does not wait.
 pub const RUNNING: &str = "Running";
