@@ -19,7 +19,7 @@ use crate::kit::{
         Api, Attempt, CLIENT_ANNOTATION, CredentialRow, CredentialState, GetParams, ImagePods,
         KubeRequest, List, ListParams, PodCredentials, PresentedRow,
     },
-    rules::{Pattern, is_guid},
+    rules::{Pattern, is_guid, is_object_name},
     sanitize_text,
 };
 
@@ -255,11 +255,7 @@ impl Known {
         resource: &str,
         name: &str,
     ) -> Option<Result<T, (bool, String)>> {
-        let is_plain = |text: &str| {
-            let of_name = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);
-            text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(of_name)
-        };
-        if self.asked >= MAX_READ || !is_plain(namespace) || !is_plain(name) {
+        if self.asked >= MAX_READ || !is_object_name(namespace) || !is_object_name(name) {
             return None;
         }
         self.asked += 1;
