@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::objects::{Container, ContainerStatus, Event, Pod, Waiting};
-use crate::kit::kube::{ImagePlace, RUNNING};
+use super::objects::{Container, Event, Pod};
+use crate::kit::kube::{ContainerStatus, ImagePlace, RUNNING, Waiting};
 
 /// Why a container waits for its image, in the kubelet's words (kubernetes, pkg/kubelet/images/types.go
 /// and k8s.io/cri-api, pkg/errors).

@@ -28,7 +28,7 @@ pub use kube::core::{
 };
 pub use objects::{
     Condition, ConfigMap, ContainerState, ContainerStatus, Job, KubeEvent, List, Meta, Node,
-    NodeImage, Object, Pod, ResourceVersion,
+    NodeImage, Object, Pod, Reference, ResourceVersion, Waiting,
 };
 pub use options::{Impersonate, KubeOptions, NodeChoice, NodeRequest};
 pub use problem::{CarryFault, JobProblem, PodStage};
