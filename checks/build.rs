@@ -39,6 +39,7 @@ struct Entry {
     heals: bool,
     #[serde(default)]
     any_host: bool,
+    answer: Option<RegistryAnswer>,
     title: Text,
     /// One text or a list of them.
     #[serde(default, deserialize_with = "one_or_many")]
@@ -56,6 +57,17 @@ enum Severity {
     Warning,
     CouldNotTell,
     Error,
+}
+
+/// All but `NotTried`: of that an entry says nothing.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum RegistryAnswer {
+    Accepted,
+    Refused,
+    Expired,
+    RefusedButAnonymous,
+    NotForRepository,
 }
 
 #[derive(Debug, Deserialize)]

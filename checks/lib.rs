@@ -237,6 +237,9 @@ pub fn messages() -> &'static Messages {
 /// All messages, as `build.rs` read them from the TOML files.
 static MESSAGES: Messages = {
     use Severity::{CouldNotTell, Error, Hint, Skip, Warning};
+    use kit::keyring::RegistryAnswer::{
+        Accepted, Expired, NotForRepository, Refused, RefusedButAnonymous,
+    };
     use kit::messages::{Entry, Fix, Lookup, Mode, StepMessages, Table, Text};
     include!(concat!(env!("OUT_DIR"), "/messages.rs"))
 };

@@ -148,6 +148,52 @@ fn only_the_net_opens_sockets_and_only_show_prints() {
     }
 }
 
+/// Where a rule names a finding of another area, a renamed code would end it in silence.
+#[test]
+fn every_code_that_the_source_names_exists() {
+    let is_area = |name: &str| checks::AREAS.iter().any(|area| area.name == name);
+    let is_name = |name: &str| {
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+    };
+    let mut named = 0;
+    for path in files("src").into_iter().chain(files("checks")) {
+        let text = read(&path);
+        let own = text.split("#[cfg(test)]").next().unwrap();
+        for literal in own.split('"').filter(|_| !path.ends_with("tests.rs")) {
+            let Some((area, name)) = literal.split_once('/') else { continue };
+            if is_area(area) && is_name(name) {
+                let entry = checks::messages().entries.get(literal);
+                assert!(entry.is_some(), "{}: {literal}", path.display());
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 20, "{named}");
+}
+
+#[test]
+fn the_page_on_the_architecture_names_every_area() {
+    let page = read(Path::new("docs/architecture.md"));
+    let (_, list) = page.split_once("Each area (").unwrap();
+    let (list, _) = list.split_once(')').unwrap();
+    let mut named: Vec<&str> = list.split('`').skip(1).step_by(2).collect();
+    named.sort_unstable();
+    let own = |name: &&str| Path::new("checks").join(name).is_dir();
+    let areas: Vec<&str> = checks::AREAS.iter().map(|area| area.name).filter(own).collect();
+    assert_eq!(named, areas);
+}
+
+#[test]
+fn no_two_rows_of_the_glossary_have_one_name() {
+    let page = read(Path::new("docs/glossary.md"));
+    let mut names: Vec<&str> = page.lines().filter_map(|line| line.split('|').nth(1)).collect();
+    names.retain(|name| !name.contains("---"));
+    let count = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), count);
+}
+
 #[test]
 fn every_fuzz_target_has_a_dictionary_and_a_corpus() {
     let name = |path: &Path| path.file_stem().unwrap().to_string_lossy().into_owned();

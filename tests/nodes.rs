@@ -5,9 +5,9 @@
 mod journeys;
 mod program;
 
-use checks::kit::engine::{Event, EventKind, Vantage};
+use checks::kit::engine::{Event, EventKind, StepEnd, Vantage};
 use journeys::run_changed as run;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Returns the requests to the cluster's API that name such a path.
 fn requests(events: &[Event], path: &str) -> usize {
@@ -32,15 +32,19 @@ fn nothing_is_left_and_nothing_secret_is_created() {
     }
 }
 
-/// If this program is killed after any of its requests, the cluster removes what is there.
+/// The lab removes nothing by itself, so the manifests tell, in the order in which they were created:
+/// whenever this program is killed, all that is there is a Job that ends and goes, and what it owns.
 #[test]
-fn what_is_created_goes_by_itself() {
+fn all_that_is_created_has_a_job_that_ends_and_takes_it_along() {
     let (_, lab) = run("cluster-carried", |_| {});
     let objects: Vec<Value> =
         lab.created_in_cluster().iter().map(|text| serde_json::from_str(text).unwrap()).collect();
     let jobs = objects.iter().filter(|object| object["kind"] == "Job");
     let jobs: Vec<&Value> = jobs.collect();
     assert!(!jobs.is_empty());
+    // The owner is there before anything that it owns.
+    let is_of_node = |object: &&Value| object["metadata"]["ownerReferences"].is_array();
+    assert!(objects[0]["kind"] == "Job" && !is_of_node(&&objects[0]), "{}", objects[0]);
     for job in &jobs {
         assert!(job["spec"]["activeDeadlineSeconds"].is_u64(), "{job}");
         assert!(job["spec"]["ttlSecondsAfterFinished"].is_u64(), "{job}");
@@ -63,6 +67,26 @@ fn what_is_created_goes_by_itself() {
     for object in &objects {
         assert!(kinds.iter().any(|kind| object["kind"] == *kind), "{object}");
     }
+}
+
+/// A namespace full of warnings of others hides none about a Job of ours.
+#[test]
+fn the_last_page_of_events_is_read() {
+    let (events, _) = run("job-pod-security-late", |scenario| {
+        for number in 0..1100 {
+            let other = json!({ "namespace": "shop", "refused": "exceeded quota: pods" });
+            let other = serde_json::from_value(other).unwrap();
+            let name = format!("replicasets/another-{number}");
+            scenario.kubernetes.workloads.insert(name, other);
+        }
+    });
+    let is_refused = |event: &Event| match &event.kind {
+        EventKind::Finished { end: StepEnd::CouldNotTell { why }, .. } => {
+            why.code == "job/pod-security"
+        }
+        _ => false,
+    };
+    assert!(events.iter().any(is_refused));
 }
 
 #[test]

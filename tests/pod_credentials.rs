@@ -88,3 +88,27 @@ fn each_secret_is_read_once() {
     };
     assert_eq!(events.iter().filter(reads).count(), 1);
 }
+
+/// In the middle of a rollout the pods of a Deployment name different secrets.
+#[test]
+fn each_secret_of_a_workload_is_tried() {
+    let (events, _) = run("pod-pullsecret-stale", |scenario| {
+        let cluster = &mut scenario.kubernetes;
+        let mut pod = cluster.pods["web-7d9c6b5f48-x2k4p"].clone();
+        let secrets = serde_json::json!([{ "name": "contoso-other" }]);
+        pod.spec.insert("imagePullSecrets".into(), serde_json::from_value(secrets).unwrap());
+        cluster.pods.insert("web-7d9c6b5f48-a2k4p".into(), pod);
+        let mut secret = cluster.secrets["shop/contoso-pull"].clone();
+        secret.payload = secret.payload.replace("$WRONG", "$AUTH");
+        cluster.secrets.insert("shop/contoso-other".into(), secret);
+    });
+    let rows = rows(&events);
+    let mut told: Vec<(&str, &str)> = rows
+        .iter()
+        .map(|row| (row["secret"].as_str().unwrap(), row["answer"].as_str().unwrap()))
+        .collect();
+    told.sort_unstable();
+    assert_eq!(told, [("contoso-other", "accepted"), ("contoso-pull", "refused")]);
+    let page = Presentation::of(&Run::of(&events), checks::messages(), Lang::En, false);
+    assert_eq!(json(&page)["pods"]["groups"][0]["code"], "pod/pullsecret-refused");
+}

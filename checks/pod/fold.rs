@@ -1,6 +1,6 @@
 //! Folds what many pods wait for: by image, and for each by workload.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
@@ -33,7 +33,8 @@ pub(super) struct Folded {
 struct OfImage {
     count: usize,
     nodes: BTreeMap<String, usize>,
-    workloads: HashMap<[String; 6], WaitingWorkload>,
+    /// By what the pods that are told of together have in common: all that can decide why they wait.
+    workloads: BTreeMap<WaitingWorkload, WaitingWorkload>,
 }
 
 impl Folded {
@@ -70,24 +71,20 @@ impl OfImage {
             self.count += 1;
             *self.nodes.entry(node.clone()).or_default() += 1;
         }
-        let place = <&str>::from(symptom.place);
-        let namespace = &pod.metadata.namespace;
-        let texts = [namespace, &workload(pod), symptom.container, place, symptom.reason, &node];
-        let key = texts.map(sanitize_text);
-        let [namespace, workload, container, _, reason, node] = key.clone();
-        let entry = self.workloads.entry(key).or_insert_with(|| WaitingWorkload {
-            namespace,
-            workload,
-            container,
+        let alike = WaitingWorkload {
+            namespace: sanitize_text(&pod.metadata.namespace),
+            workload: workload(pod),
+            container: sanitize_text(symptom.container),
             place: symptom.place,
-            reason,
+            reason: sanitize_text(symptom.reason),
             policy: sanitize_text(symptom.policy),
             account: account(pod),
             secrets: secrets(pod),
             asked: templates.asked(pod, symptom.place, symptom.container),
             node,
             ..WaitingWorkload::default()
-        });
+        };
+        let entry = self.workloads.entry(alike.clone()).or_insert(alike);
         entry.count += 1;
         entry.retried_in = entry.retried_in.max(symptom.retried_in);
         entry.pulling_for = entry.pulling_for.max(symptom.pulling_for);
@@ -106,21 +103,18 @@ impl OfImage {
 
     fn image(self, image: String) -> ImagePods {
         let mut workloads: Vec<WaitingWorkload> = self.workloads.into_values().collect();
+        // A stable sort, which leaves the rest to the order of the map.
         workloads.sort_by(|one, other| {
-            let key = |it: &WaitingWorkload| {
-                [
-                    it.namespace.clone(),
-                    it.workload.clone(),
-                    it.node.clone(),
-                    it.container.clone(),
-                    it.reason.clone(),
-                ]
-            };
-            other.count.cmp(&one.count).then_with(|| key(one).cmp(&key(other)))
+            other.count.cmp(&one.count).then_with(|| texts(one).cmp(&texts(other)))
         });
         let (count, nodes) = (self.count, self.nodes);
         ImagePods { image, count, nodes, workloads, ..ImagePods::default() }
     }
+}
+
+/// Returns the texts by which workloads are ordered.
+fn texts(it: &WaitingWorkload) -> [&str; 5] {
+    [&it.namespace, &it.workload, &it.node, &it.container, &it.reason]
 }
 
 /// Returns the service account of a pod.
@@ -183,5 +177,43 @@ mod tests {
         let counts: Vec<(&str, usize)> =
             images.iter().map(|image| (&*image.image, image.count)).collect();
         assert_eq!(counts, [("docker.io/library/nginx", 2), ("nginx:1", 1)]);
+    }
+
+    /// In the middle of a rollout a Deployment has pods of two templates.
+    #[test]
+    fn pods_of_a_workload_that_differ_in_what_decides_are_not_one() {
+        let pod = |name: &str, changes: serde_json::Value| {
+            let mut container = serde_json::json!({ "name": "app", "image": "c.io/a:1" });
+            let mut spec = serde_json::json!({ "nodeName": "n1" });
+            for (key, value) in changes.as_object().unwrap() {
+                let is_of_container = key == "imagePullPolicy";
+                let place = if is_of_container { &mut container } else { &mut spec };
+                place[key] = value.clone();
+            }
+            spec["containers"] = serde_json::json!([container]);
+            let owner =
+                serde_json::json!({ "kind": "ReplicaSet", "name": "web-1", "controller": true });
+            serde_json::json!({
+                "metadata": { "name": name, "namespace": "shop", "uid": name,
+                    "ownerReferences": [owner], "labels": { "pod-template-hash": "1" } },
+                "spec": spec,
+                "status": { "containerStatuses": [
+                    { "name": "app", "state": { "waiting": { "reason": "ErrImagePull" } } },
+                ] },
+            })
+        };
+        for changes in [
+            serde_json::json!({ "imagePullSecrets": [{ "name": "pull" }] }),
+            serde_json::json!({ "serviceAccountName": "web" }),
+            serde_json::json!({ "imagePullPolicy": "Always" }),
+        ] {
+            let same = serde_json::json!({});
+            let pods = [pod("a", same.clone()), pod("b", changes.clone()), pod("c", same)];
+            let list = serde_json::json!({ "items": pods }).to_string();
+            let images =
+                images_of(list.as_bytes(), br#"{"items":[]}"#, Timestamp::UNIX_EPOCH).unwrap();
+            let counts: Vec<usize> = images[0].workloads.iter().map(|it| it.count).collect();
+            assert_eq!(counts, [2, 1], "{changes}");
+        }
     }
 }

@@ -2,7 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::kit::{kube::WorkloadKind, rules::Unusable, sanitize_text, world::yaml_documents};
+use crate::kit::{
+    kube::WorkloadKind,
+    rules::{Unusable, is_object_name},
+    sanitize_text,
+    world::yaml_documents,
+};
 
 /// How deep a manifest is read.
 const MAX_DEPTH: usize = 40;
@@ -74,7 +79,7 @@ fn template(object: &Value) -> Option<PodTemplate> {
         object: sanitize_text(&format!("{}/{name}", kind.to_lowercase())),
         namespace: object["metadata"]["namespace"]
             .as_str()
-            .filter(|it| is_name(it))
+            .filter(|it| is_object_name(it))
             .map(str::to_owned),
         images: images.collect(),
         pod: json!({ "apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": of["spec"] }),
@@ -98,13 +103,6 @@ pub(super) fn template_of(object: &Value) -> Option<&Value> {
         | "ReplicationController" => Some(&object["spec"]["template"]),
         _ => None,
     }
-}
-
-/// Returns whether a text can stand in a path of the API as a namespace.
-fn is_name(text: &str) -> bool {
-    !text.is_empty()
-        && text.len() <= 63
-        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
 /// Returns the images of all documents of a text.

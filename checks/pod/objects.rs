@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use crate::kit::kube::{ContainerStatus, Reference};
+
 /// A pod.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -19,7 +21,7 @@ pub(super) struct Meta {
     pub(super) namespace: String,
     pub(super) uid: String,
     pub(super) labels: Labels,
-    pub(super) owner_references: Vec<Owner>,
+    pub(super) owner_references: Vec<Reference>,
     /// Set while the pod is being deleted.
     pub(super) deletion_timestamp: Option<String>,
 }
@@ -30,15 +32,6 @@ pub(super) struct Labels {
     /// What a Deployment adds to the names of its replica sets.
     #[serde(rename = "pod-template-hash")]
     pub(super) template_hash: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Owner {
-    pub(super) kind: String,
-    pub(super) name: String,
-    pub(super) uid: String,
-    pub(super) controller: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -89,26 +82,6 @@ pub(super) struct PodStatus {
     pub(super) container_statuses: Vec<ContainerStatus>,
     pub(super) init_container_statuses: Vec<ContainerStatus>,
     pub(super) ephemeral_container_statuses: Vec<ContainerStatus>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct ContainerStatus {
-    pub(super) name: String,
-    pub(super) state: State,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct State {
-    pub(super) waiting: Option<Waiting>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Waiting {
-    pub(super) reason: String,
-    pub(super) message: String,
 }
 
 /// Something that happened to a pod or to a workload.
@@ -199,7 +172,7 @@ impl Event {
 
 impl Meta {
     /// Returns what made the object.
-    pub(super) fn owner(&self) -> Option<&Owner> {
+    pub(super) fn owner(&self) -> Option<&Reference> {
         self.owner_references.iter().find(|owner| owner.controller)
     }
 }

@@ -95,6 +95,11 @@ fn normal(image: &str) -> Option<String> {
     Some(format!("{}/{} {}", asked.registry, image.repository, image.reference))
 }
 
+/// Returns whether two names are of one image.
+pub(super) fn is_same(one: &str, other: &str) -> bool {
+    one == other || normal(one).is_some_and(|one| normal(other) == Some(one))
+}
+
 /// Returns whether a kubelet of this version asks who may use an image that is there: from 1.35 on
 /// (KEP-2535; before, only where a feature gate is on).
 pub fn asks_who(version: &str) -> bool {

@@ -6,9 +6,8 @@ use serde_json::Value;
 use super::{parts::OwnSecret, problem::Problem};
 use crate::kit::{
     engine::Finding,
-    kube::{
-        CredentialRow, CredentialState, ImagePods, PodCredentials, RegistryAnswer, WaitingWorkload,
-    },
+    keyring::RegistryAnswer,
+    kube::{CredentialRow, CredentialState, ImagePods, PodCredentials, WaitingWorkload},
 };
 
 /// Whose credentials come behind those of the pods.

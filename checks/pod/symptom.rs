@@ -4,8 +4,11 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::objects::{Container, ContainerStatus, Event, Pod, Waiting};
-use crate::kit::kube::{ImagePlace, RUNNING};
+use super::{
+    objects::{Container, Event, Pod},
+    on_node::is_same,
+};
+use crate::kit::kube::{ContainerStatus, ImagePlace, RUNNING, Waiting};
 
 /// Why a container waits for its image, in the kubelet's words (kubernetes, pkg/kubelet/images/types.go
 /// and k8s.io/cri-api, pkg/errors).
@@ -225,8 +228,10 @@ fn of_container<'a>(
     if REASONS.contains(&waiting.reason.as_str()) || is_untyped {
         // The kubelet puts the failure of a volume's image into the status of each container that
         // mounts it (kubernetes, pkg/kubelet/kuberuntime, toKubeContainerImageVolumes).
-        let named = quoted(&waiting.message).filter(|image| *image != container.image);
-        let volume = named.and_then(|named| of_volume.into_iter().find(|one| one.image == named));
+        // The runtime's own words have the whole name of an image.
+        let named = quoted(&waiting.message).filter(|image| !is_same(image, &container.image));
+        let volume =
+            named.and_then(|named| of_volume.into_iter().find(|one| is_same(one.image, named)));
         let mut symptom = volume.unwrap_or(of_container);
         let said = events.of(pod, symptom.image);
         if is_untyped {
@@ -343,6 +348,21 @@ mod tests {
         let found = of(&pod, &Events::default(), NOW.parse().unwrap());
         assert_eq!((found[0].place, found[0].container), (ImagePlace::ImageVolume, "model"));
         assert_eq!(found[0].image, "c.io/model:2");
+    }
+
+    #[test]
+    fn a_volume_is_known_by_its_image_s_whole_name() {
+        let mut spec = spec();
+        spec["volumes"][0]["image"]["reference"] = "model".into();
+        for (named, place) in [("model", ImagePlace::ImageVolume), ("app", ImagePlace::Container)] {
+            spec["containers"][0]["image"] = "app".into();
+            let said = format!(
+                "failed to pull and unpack image \"docker.io/library/{named}:latest\": not found"
+            );
+            let pod = pod(&spec, &waits_for("ErrImagePull", &said));
+            let found = of(&pod, &Events::default(), NOW.parse().unwrap());
+            assert_eq!((found[0].place, found[0].image), (place, named));
+        }
     }
 
     #[test]

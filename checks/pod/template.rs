@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
-use super::objects::{Container, Meta, Owner, Pod, PodSpec};
+use super::objects::{Container, Meta, Pod, PodSpec};
 use crate::kit::{
     Cx,
-    kube::{Api, GetParams, ImagePlace, KubeRequest, WorkloadKind},
+    kube::{Api, GetParams, ImagePlace, KubeRequest, Reference, WorkloadKind},
     sanitize_text,
 };
 
@@ -71,7 +71,7 @@ impl Templates {
 
 /// Returns what made a pod, where its template is not changed in place: a rollout makes a new
 /// `ReplicaSet`, and the template of a Job stays as it is.
-fn maker(pod: &Pod) -> Option<(&Owner, WorkloadKind)> {
+fn maker(pod: &Pod) -> Option<(&Reference, WorkloadKind)> {
     let owner = pod.metadata.owner()?;
     let kind = WorkloadKind::read(&owner.kind)?;
     let stays = matches!(kind, WorkloadKind::ReplicaSet | WorkloadKind::Job);

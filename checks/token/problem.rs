@@ -375,9 +375,3 @@ pub struct RefusedIdentity {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) correlation: Option<String>,
 }
-
-/// Returns whether a text is a GUID, as the client ids of service principals are.
-pub(super) fn is_guid(text: &str) -> bool {
-    let lengths = text.split('-').map(str::len);
-    lengths.eq([8, 4, 4, 4, 12]) && text.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
-}

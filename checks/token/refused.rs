@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use super::{
     authorization::Authorization,
     endpoint::Issued,
-    problem::{Presented, Problem, Ungranted, is_guid},
+    problem::{Presented, Problem, Ungranted},
     refresh_token::{TOKEN_USER, expired},
     session::Session,
     words::{Access, AnonymousAnswer, Scopes},
@@ -18,7 +18,7 @@ use crate::{
     kit::{
         Cx, NoFact,
         net::{Reply, Request, challenges},
-        rules::request_url,
+        rules::{is_guid, request_url},
         target::Who,
     },
     registry::{AuthScheme, Refusal},

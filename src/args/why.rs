@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use checks::kit::kube::{PodScope, WorkloadKind};
+use checks::kit::{
+    kube::{PodScope, WorkloadKind},
+    rules::is_object_name,
+};
 use clap::Args as ArgGroup;
 
 use super::{CheckOptions, KubeArgs, NodeArgs, ProgramArgs, object_name};
@@ -125,10 +128,6 @@ fn named(words: &[String]) -> Result<Vec<(WorkloadKind, String)>, String> {
         };
         WorkloadKind::read(text).ok_or_else(unknown)
     };
-    let is_name = |name: &str| {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);
-        !name.is_empty() && name.len() <= 253 && name.chars().all(plain)
-    };
     let pairs: Vec<(&str, &str)> = match words {
         [] => return Ok(vec![]),
         words if words.iter().all(|word| word.contains('/')) => {
@@ -152,7 +151,7 @@ fn named(words: &[String]) -> Result<Vec<(WorkloadKind, String)>, String> {
     pairs
         .into_iter()
         .map(|(of, name)| {
-            if is_name(name) {
+            if is_object_name(name) {
                 Ok((kind(of)?, name.to_owned()))
             } else {
                 Err(format!("“{}” is no name; {LIKE}", checks::kit::sanitize_text(name)))

@@ -34,10 +34,7 @@ impl OfImages {
     /// Takes what a node tells.
     pub(crate) fn take(&mut self, event: &Event) {
         self.is_interrupted |= is_interruption(&event.kind);
-        let of_image = self.images.iter_mut().find(|(target, _)| target.id() == event.target);
-        if let Some((_, told)) = of_image {
-            told.take(event);
-        }
+        self.images.iter_mut().for_each(|(_, told)| told.take(event));
     }
 
     /// Asks about the first image of each registry that a node failed to pull. `node_group` is the

@@ -7,7 +7,8 @@ use checks::{
     kit::{
         Plan, Target, World,
         engine::{Event, EventKind, Severity, StepEnd, Vantage},
-        kube::{Attempt, ImagePods, RegistryAnswer, WaitingPods},
+        keyring::RegistryAnswer,
+        kube::{Attempt, ImagePods, WaitingPods},
         target::{ControlPlane, SignIn, Who},
     },
     steps,
@@ -65,28 +66,13 @@ async fn answer(target: &Target, attempt: &Attempt, world: World) -> RegistryAns
 fn read(events: &[Event]) -> RegistryAnswer {
     let signs_in = [steps::EXCHANGE.name, steps::TOKEN.name];
     for event in events {
-        if let EventKind::Found { step, finding } = &event.kind {
-            let is_sign_in = signs_in.contains(&step.as_str());
-            let (_, name) = finding.code.split_once('/').unwrap_or_default();
-            let answer = match name {
-                "anonymous-blocked-by-bad-creds" => RegistryAnswer::RefusedButAnonymous,
-                "pullsecret-short-lived-token" => RegistryAnswer::Expired,
-                "scope-not-granted" => RegistryAnswer::NotForRepository,
-                "credentials-refused"
-                | "admin-user-disabled"
-                | "application-not-registered"
-                | "anonymous-pull-disabled" => RegistryAnswer::Refused,
-                // Whoever is told that there is no such image has signed in.
-                _ if step == steps::MANIFEST.name
-                    && finding.code.starts_with("manifest/image-")
-                    && finding.severity == Severity::Error =>
-                {
-                    RegistryAnswer::Accepted
-                }
-                _ if is_sign_in && finding.severity == Severity::Error => RegistryAnswer::NotTried,
-                _ => continue,
-            };
+        let EventKind::Found { step, finding } = &event.kind else { continue };
+        let entry = checks::messages().entries.get(&finding.code);
+        if let Some(answer) = entry.and_then(|entry| entry.answer) {
             return answer;
+        }
+        if signs_in.contains(&step.as_str()) && finding.severity == Severity::Error {
+            return RegistryAnswer::NotTried;
         }
     }
     let passed = events.iter().any(|event| match &event.kind {

@@ -4,7 +4,8 @@
 use checks::{
     kit::{
         engine::Severity,
-        kube::{CredentialRow, CredentialState, ImagePods, RegistryAnswer, WaitingWorkload},
+        keyring::RegistryAnswer,
+        kube::{CredentialRow, CredentialState, ImagePods, WaitingWorkload},
     },
     steps,
 };

@@ -2,7 +2,8 @@
 
 use checks::kit::{
     engine::Severity,
-    kube::{CredentialState, RegistryAnswer, WaitingWorkload},
+    keyring::RegistryAnswer,
+    kube::{CredentialState, WaitingWorkload},
 };
 use colored::Colorize;
 

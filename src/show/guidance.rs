@@ -32,8 +32,8 @@ pub(super) fn guidance(paper: &mut Paper, told: &Told, lang: Lang, shown: Shown)
     let entries = if all { told.fixes.iter().collect() } else { first_entries(told) };
     // What verifies an entry stands below it; the last one without a command of its own takes what
     // verifies another, unless that asks for what the other makes.
-    let is_own = |verify: &&String| !verify.starts_with("kubectl get secret ");
-    let any = told.fixes.iter().filter_map(|fix| fix.verify.as_ref()).find(is_own);
+    let mut of_any = told.fixes.iter().filter(|fix| !fix.verifies_only_this);
+    let any = of_any.find_map(|fix| fix.verify.as_ref());
     for (place, fix) in entries.iter().enumerate() {
         entry(paper, INDENT, fix, lang, shown);
         let is_last = place + 1 == entries.len();

@@ -1,12 +1,14 @@
 //! Files with registry credentials, read as docker and the kubelet read them. Nothing here opens a
 //! file: the bytes come in, what they hold goes out.
 
+mod answer;
 mod docker_config;
 mod entry;
 mod near_miss;
 mod pull_secret;
 mod secret_manifest;
 
+pub use answer::RegistryAnswer;
 pub use docker_config::DockerConfig;
 pub use near_miss::{Near, NearMiss, Reader, near, shown};
 pub use pull_secret::{BrokenPullSecret, Entries, Entry, PullSecret};

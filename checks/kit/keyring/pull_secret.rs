@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{
     Reader, Stored,
     entry::password,
-    secret_manifest::{Payload, open},
+    secret_manifest::{Payload, open, payload},
     shown,
 };
 use crate::kit::rules::{
@@ -79,8 +79,16 @@ impl<E: Into<Unusable>> From<E> for BrokenPullSecret {
 impl PullSecret {
     /// Reads a file: the payload, or the Secret around it in JSON or YAML.
     pub fn read(bytes: &[u8], file: &Path) -> Result<Self, BrokenPullSecret> {
-        let payload = open(bytes, file)?;
-        let auths = match &payload {
+        Self::of(&open(bytes, file)?)
+    }
+
+    /// Reads a Secret as the API server gives it.
+    pub fn of_object(secret: &Value) -> Result<Self, BrokenPullSecret> {
+        Self::of(&payload(secret)?)
+    }
+
+    fn of(payload: &Payload) -> Result<Self, BrokenPullSecret> {
+        let auths = match payload {
             Payload::Empty => return Ok(PullSecret::Empty),
             Payload::WrongType { kind } => {
                 return Ok(PullSecret::WrongType { kind: kind.clone() });

@@ -53,7 +53,7 @@ fn parse(text: &str) -> Result<Value, Unusable> {
 }
 
 /// Reads the payload of a Secret. Its type decides which key counts; of any other type none does.
-fn payload(secret: &Value) -> Result<Payload, Unusable> {
+pub(super) fn payload(secret: &Value) -> Result<Payload, Unusable> {
     let kind = secret["type"].as_str().unwrap_or("Opaque");
     let key = match kind {
         "kubernetes.io/dockerconfigjson" => ".dockerconfigjson",

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::kit::redact::Secret;
+use crate::kit::{keyring::RegistryAnswer, redact::Secret};
 
 /// The annotation of a service account that names the identity with which Azure's credential provider signs
 /// in for its pods (cloud-provider-azure, `pkg/credentialprovider`).
@@ -73,24 +73,6 @@ pub enum CredentialState {
     Last,
     /// It does not try this: it is anonymous only where it has no credentials for the image.
     PassedOver,
-}
-
-/// What the registry answers to a credential.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RegistryAnswer {
-    /// It gives the manifest.
-    Accepted,
-    /// It refuses the credential.
-    Refused,
-    /// It refuses a token that has expired.
-    Expired,
-    /// It refuses the credential and would serve the image without any.
-    RefusedButAnonymous,
-    /// It accepts the credential, but not for this repository.
-    NotForRepository,
-    /// That cannot be told from here.
-    NotTried,
 }
 
 /// A credential that can be tried, or the anonymous client.

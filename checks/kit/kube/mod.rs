@@ -17,7 +17,6 @@ mod watch;
 pub use client::{Cluster, KUBE_WAIT, Kube, Server};
 pub use credentials::{
     Attempt, CLIENT_ANNOTATION, CredentialRow, CredentialState, PodCredentials, PresentedRow,
-    RegistryAnswer,
 };
 pub use error::KubeError;
 pub use facts::{Access, Api, ChosenNode, Nodes};
@@ -29,7 +28,7 @@ pub use kube::core::{
 };
 pub use objects::{
     Condition, ConfigMap, ContainerState, ContainerStatus, Job, KubeEvent, List, Meta, Node,
-    NodeImage, Object, Pod, ResourceVersion,
+    NodeImage, Object, Pod, Reference, ResourceVersion, Waiting,
 };
 pub use options::{Impersonate, KubeOptions, NodeChoice, NodeRequest};
 pub use problem::{CarryFault, JobProblem, PodStage};

@@ -256,6 +256,8 @@ pub struct Reference {
     pub name: String,
     /// Its id.
     pub uid: String,
+    /// Of an owner: whether it made the object.
+    pub controller: bool,
 }
 
 impl Node {

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumIter, IntoEnumIterator, IntoStaticStr, VariantNames};
 
-use super::credentials::{Attempt, PodCredentials, RegistryAnswer};
+use super::credentials::{Attempt, PodCredentials};
+use crate::kit::keyring::RegistryAnswer;
 
 /// The reason of a container that runs and does not wait.
 pub const RUNNING: &str = "Running";
@@ -162,7 +163,7 @@ impl ImagePods {
 }
 
 /// The pods of a workload that wait for an image in the same container, on the same node.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(default)]
 pub struct WaitingWorkload {
     /// The namespace.
@@ -207,7 +208,18 @@ pub struct WaitingWorkload {
 
 /// Where a pod names an image.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantNames,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    IntoStaticStr,
+    VariantNames,
 )]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]

@@ -10,7 +10,10 @@ mod template;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::kit::engine::{Finding, Severity};
+use crate::kit::{
+    engine::{Finding, Severity},
+    keyring::RegistryAnswer,
+};
 pub use lookup::{Lookup, variables};
 use lookup::{after, guarded};
 pub use table::Table;
@@ -61,6 +64,8 @@ pub struct Entry {
     pub heals: bool,
     /// Whether it is about content, so that what a digest names has it wherever it is served.
     pub any_host: bool,
+    /// What it tells of the credential that was presented; nothing where it says neither yes nor no.
+    pub answer: Option<RegistryAnswer>,
     /// One plain fact.
     pub title: Text,
     /// What was seen, where the title does not say it all: the first that can be filled is used.
@@ -112,6 +117,9 @@ pub struct FilledFix {
     /// The command that shows that it is fixed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verify: Option<String>,
+    /// Whether that asks for what this fix makes, so that it verifies no other.
+    #[serde(skip)]
+    pub verifies_only_this: bool,
     /// The command that takes it back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undo: Option<String>,
@@ -126,6 +134,8 @@ pub struct FilledFix {
     pub docs: Option<String>,
 }
 
+/// The placeholder of a new name for what a fix creates.
+const FRESH: &str = "{fresh}";
 /// Evidence that counts bytes.
 const SIZES: [&str; 4] = ["bytes", "config", "got", "of"];
 
@@ -297,6 +307,7 @@ impl Messages {
             text: fix.text.of(lang).to_owned(),
             run: fix.run.map(|run| guarded(run, fix.changes)),
             verify: fix.verify.map(|verify| after(fix.run, verify, &self.lookups, false)),
+            verifies_only_this: fix.verify.is_some_and(|verify| verify.contains(FRESH)),
             undo: fix.undo.map(|undo| guarded(undo, true)),
             terraform: fix.terraform.map(str::to_owned),
             takes: fix.takes.as_ref().map(|takes| takes.of(lang).to_owned()),

@@ -6,7 +6,7 @@
 //! cannot be decoded ends the pull (kubernetes, `getPullSecretsForPod` of pkg/kubelet;
 //! pkg/credentialprovider/secrets; pkg/credentialprovider/keyring.go).
 
-use std::{collections::HashMap, path::Path, rc::Rc};
+use std::{collections::HashMap, rc::Rc};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -14,12 +14,12 @@ use serde_json::Value;
 use super::objects::Named;
 use crate::kit::{
     Cloud, Cx, RegistryOrImage, Secret,
-    keyring::{Entries, Near, PullSecret, Reader, Stored, near, shown},
+    keyring::{BrokenPullSecret, Entries, Near, PullSecret, Reader, Stored, near, shown},
     kube::{
         Api, Attempt, CLIENT_ANNOTATION, CredentialRow, CredentialState, GetParams, ImagePods,
         KubeRequest, List, ListParams, PodCredentials, PresentedRow,
     },
-    rules::{Pattern, is_guid},
+    rules::{Pattern, is_guid, is_object_name},
     sanitize_text,
 };
 
@@ -36,8 +36,15 @@ const MAX_KEYS: usize = 3;
 /// What the annotations for Azure's credential provider begin with.
 const ANNOTATIONS: &str = "kubernetes.azure.com/acr-";
 
-/// A Secret as the API server gives it, or why it does not.
-type Read = Result<Value, (bool, String)>;
+/// What the API server gives of a Secret. It has no `Debug`: nothing prints what is in it.
+enum Read {
+    /// What the kubelet makes of it.
+    Given(Result<PullSecret, BrokenPullSecret>),
+    /// There is none.
+    Missing,
+    /// It may not be read, in the words of the refusal.
+    Refused(String),
+}
 
 /// What is read of a service account.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -58,7 +65,7 @@ struct AccountMeta {
 struct Known {
     secrets: HashMap<(String, String), Rc<Read>>,
     accounts: HashMap<(String, String), Option<Account>>,
-    namespaces: HashMap<String, Rc<Vec<(String, Value)>>>,
+    namespaces: HashMap<String, Rc<Vec<(String, Rc<Read>)>>>,
     asked: usize,
 }
 
@@ -145,21 +152,24 @@ fn rows(secrets: &[(&str, Rc<Read>)], asked: &RegistryOrImage) -> Vec<Held> {
         let mut other = |state, key: Option<String>, said: Option<String>| {
             others.push((CredentialRow { key, said, ..row(state) }, None));
         };
-        let object = match &**read {
-            Ok(object) => object,
-            Err((true, _)) => {
+        let given = match &**read {
+            Read::Given(given) => given,
+            Read::Missing => {
                 other(CredentialState::Missing, None, None);
                 continue;
             }
-            Err((false, said)) => {
+            Read::Refused(said) => {
                 other(CredentialState::NotRead, None, Some(said.clone()));
                 continue;
             }
         };
-        match held(object) {
-            Err((said, key)) => other(CredentialState::Malformed, key, Some(said)),
+        match given {
+            // What is wrong is told without any of its content.
+            Err(BrokenPullSecret { said, key }) => {
+                other(CredentialState::Malformed, key.clone(), Some(said.to_string()));
+            }
             Ok(PullSecret::WrongType { kind }) => {
-                other(CredentialState::WrongType, None, Some(sanitize_text(&kind)));
+                other(CredentialState::WrongType, None, Some(sanitize_text(kind)));
             }
             Ok(PullSecret::Empty | PullSecret::WithoutAuths { .. }) => {
                 other(CredentialState::Empty, None, None);
@@ -167,7 +177,7 @@ fn rows(secrets: &[(&str, Rc<Read>)], asked: &RegistryOrImage) -> Vec<Held> {
             Ok(PullSecret::Entries(entries)) => {
                 let matching = entries.matching(&image);
                 if matching.is_empty() {
-                    other(CredentialState::NoMatch, nearest(&entries, asked), keys(&entries));
+                    other(CredentialState::NoMatch, nearest(entries, asked), keys(entries));
                 }
                 for entry in matching {
                     let key = Pattern::of_key(&entry.key).map(|key| key.to_string());
@@ -191,13 +201,6 @@ fn rows(secrets: &[(&str, Rc<Read>)], asked: &RegistryOrImage) -> Vec<Held> {
     presented.into_iter().map(|(_, held)| held).chain(others).collect()
 }
 
-/// Reads a Secret as the kubelet does. What is wrong is told without any of its content.
-fn held(object: &Value) -> Result<PullSecret, (String, Option<String>)> {
-    let bytes = serde_json::to_vec(object).unwrap_or_default();
-    PullSecret::read(&bytes, Path::new("secret.json"))
-        .map_err(|broken| (broken.said.to_string(), broken.key))
-}
-
 /// Returns the key that is nearly that of the image.
 fn nearest(entries: &Entries, asked: &RegistryOrImage) -> Option<String> {
     match near(&entries.keys(), asked, Reader::Kubelet)? {
@@ -218,12 +221,10 @@ impl Known {
             return read.clone();
         }
         let read = Rc::new(match self.get::<Value>(cx, api, namespace, "secrets", name).await {
-            Some(Ok(mut object)) => {
-                object["kind"] = "Secret".into();
-                Ok(object)
-            }
-            Some(Err(error)) => Err(error),
-            None => Err((false, String::new())),
+            Some(Ok(object)) => Read::Given(PullSecret::of_object(&object)),
+            Some(Err((true, _))) => Read::Missing,
+            Some(Err((false, said))) => Read::Refused(said),
+            None => Read::Refused(String::new()),
         });
         self.secrets.insert(key, read.clone());
         read
@@ -255,11 +256,7 @@ impl Known {
         resource: &str,
         name: &str,
     ) -> Option<Result<T, (bool, String)>> {
-        let is_plain = |text: &str| {
-            let of_name = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);
-            text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(of_name)
-        };
-        if self.asked >= MAX_READ || !is_plain(namespace) || !is_plain(name) {
+        if self.asked >= MAX_READ || !is_object_name(namespace) || !is_object_name(name) {
             return None;
         }
         self.asked += 1;
@@ -279,14 +276,13 @@ impl Known {
         of_account: &[Named],
         asked: &RegistryOrImage,
     ) -> Option<String> {
-        let fits = |name: &str, object: &Value| {
-            let read = Rc::new(Ok(object.clone()));
-            let held = rows(&[(name, read)], asked);
+        let fits = |name: &str, read: &Rc<Read>| {
+            let held = rows(&[(name, read.clone())], asked);
             held.iter().any(|(row, _)| row.state == CredentialState::Presented)
         };
         for Named { name } in of_account.iter().filter(|it| !set.secrets.contains(&it.name)) {
             let read = self.secret(cx, api, &set.namespace, name).await;
-            if read.as_ref().as_ref().is_ok_and(|object| fits(name, object)) {
+            if fits(name, &read) {
                 return Some(sanitize_text(name));
             }
         }
@@ -294,12 +290,12 @@ impl Known {
         let others = listed.iter().filter(|(name, _)| !set.secrets.contains(name));
         others
             .into_iter()
-            .find(|(name, object)| fits(name, object))
+            .find(|(name, read)| fits(name, read))
             .map(|(name, _)| sanitize_text(name))
     }
 
     /// Returns the pull secrets of a namespace, as far as they may be listed.
-    async fn listed(&mut self, cx: &Cx, api: &Api, namespace: &str) -> Rc<Vec<(String, Value)>> {
+    async fn listed(&mut self, cx: &Cx, api: &Api, namespace: &str) -> Rc<Vec<(String, Rc<Read>)>> {
         if let Some(listed) = self.namespaces.get(namespace) {
             return listed.clone();
         }
@@ -312,10 +308,9 @@ impl Known {
         {
             self.asked += 1;
             let list = api.kube.ask::<List<Value>>(cx, request).await;
-            for mut object in list.map(|list| list.items).unwrap_or_default() {
-                object["kind"] = "Secret".into();
+            for object in list.map(|list| list.items).unwrap_or_default() {
                 let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-                named.push((name, object));
+                named.push((name, Rc::new(Read::Given(PullSecret::of_object(&object)))));
             }
         }
         let named = Rc::new(named);

@@ -7,7 +7,8 @@ use super::*;
 
 fn secret(kind: &str, key: &str, payload: &str) -> Rc<Read> {
     let data = BASE64_STANDARD.encode(payload);
-    Rc::new(Ok(json!({ "kind": "Secret", "type": kind, "data": { key: data } })))
+    let object = json!({ "type": kind, "data": { key: data } });
+    Rc::new(Read::Given(PullSecret::of_object(&object)))
 }
 
 fn config(keys: &[&str]) -> Rc<Read> {
@@ -49,12 +50,12 @@ fn one_secret_in_each_state() {
         (secret(json, ".dockerconfigjson", "{\"auths\":"), Malformed),
         (secret(json, ".dockerconfigjson", r#"{"auths":{"x":{"auth":"!"}}}"#), Malformed),
         (secret("Opaque", ".dockerconfigjson", legacy), WrongType),
-        (Rc::new(Err((true, String::new()))), Missing),
-        (Rc::new(Err((false, "forbidden".into()))), NotRead),
+        (Rc::new(Read::Missing), Missing),
+        (Rc::new(Read::Refused("forbidden".into())), NotRead),
     ] {
         let states: Vec<CredentialState> =
             told(IMAGE, &[("s", read.clone())]).into_iter().map(|(_, state, _)| state).collect();
-        assert_eq!(states, [wanted], "{read:?}");
+        assert_eq!(states, [wanted]);
     }
 }
 
@@ -64,7 +65,7 @@ fn several_secrets_are_one_keyring() {
     let secrets = [
         ("a", config(&["*.azurecr.io", "contoso.azurecr.io"])),
         ("b", config(&["contoso.azurecr.io", "contoso.azurecr.io/team"])),
-        ("c", Rc::new(Err((true, String::new())))),
+        ("c", Rc::new(Read::Missing)),
     ];
     let order: Vec<(String, Option<String>)> =
         told(IMAGE, &secrets).into_iter().map(|(secret, _, key)| (secret, key)).collect();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use checks::kit::{
-    kube::{JobProblem, KubeEvent, KubeRequest, List, ListParams, PodStage, Refusal},
+    kube::{JobProblem, KubeEvent, ListParams, PodStage, Refusal},
     redact::foreign_words,
     sanitize_text,
 };
@@ -24,8 +24,8 @@ const KEEPS_FROM_STARTING: [&str; 5] = [
     "FailedCreatePodContainer",
     "NetworkNotReady",
 ];
-/// How many events are looked at.
-const MAX_EVENTS: u32 = 500;
+/// How many events a page has.
+const PAGE: u32 = 500;
 
 impl Jobs<'_> {
     /// Looks at the events of Kubernetes now and then, while pods do not start: a Job whose pods are
@@ -37,14 +37,11 @@ impl Jobs<'_> {
                 () = self.all_settled() => return,
             }
             let path = format!("/api/v1/namespaces/{}/events", self.settings.namespace);
-            let params = ListParams::default().fields("type=Warning").limit(MAX_EVENTS);
-            let Ok(request) = KubeRequest::new(path).list(&params) else {
-                return self.all_settled().await;
-            };
-            let Ok(list) = self.kube.ask::<List<KubeEvent>>(self.cx, request).await else {
-                return self.all_settled().await;
-            };
-            list.items.iter().for_each(|event| self.take_event(event));
+            let params = ListParams::default().fields("type=Warning").limit(PAGE);
+            let take = |event: KubeEvent| self.take_event(&event);
+            if self.kube.each(self.cx, &path, params, take).await.is_err() {
+                break;
+            }
         }
         self.all_settled().await;
     }

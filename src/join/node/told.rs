@@ -1,4 +1,5 @@
-//! What the nodes told of their pulls, for the control plane: which failed, and whether all work.
+//! What the nodes told of their pulls of one target, for the control plane: which failed, and whether
+//! all work.
 
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
 
@@ -14,9 +15,11 @@ use checks::{
 
 use super::jobs::Tell;
 
-/// What was told so far.
+/// What was told so far of a target.
 #[derive(Default)]
 pub(crate) struct Told {
+    /// The id of the target: what is told of another does not count.
+    target: String,
     /// The steps whose success is that of the pull.
     last: Vec<&'static str>,
     works: BTreeSet<Vantage>,
@@ -34,7 +37,7 @@ impl Told {
         } else {
             vec![steps::TOKEN.name]
         };
-        Self { last, ..Self::default() }
+        Self { target: target.id(), last, ..Self::default() }
     }
 
     /// Returns what is told of that target, to be shared.
@@ -51,8 +54,9 @@ impl Told {
         })
     }
 
+    /// Takes an event, whatever target it is of.
     pub(crate) fn take(&mut self, event: &Event) {
-        if !event.from.pulls() {
+        if !event.from.pulls() || event.target != self.target {
             return;
         }
         match &event.kind {
@@ -89,5 +93,32 @@ impl Told {
     /// Returns what that many nodes told.
     pub(crate) fn of_nodes(&self, nodes: usize) -> FromNodes {
         FromNodes { all_work: self.works.len() == nodes, ..self.from_nodes.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use checks::kit::engine::VERSION;
+
+    use super::*;
+
+    #[test]
+    fn what_is_told_of_another_target_does_not_count() {
+        let told = |target: &str, kind: &EventKind| {
+            let mut told =
+                Told { target: "a".into(), last: vec![steps::LAYER.name], ..Told::default() };
+            let (at, from) = (jiff::Timestamp::UNIX_EPOCH, Vantage::Node("n1".into()));
+            let (target, kind) = (target.to_owned(), kind.clone());
+            told.take(&Event { v: VERSION, at, target, from, kind });
+            let FromNodes { all_work, failed, .. } = told.of_nodes(1);
+            (all_work, failed.len())
+        };
+        let end = StepEnd::Passed { saw: serde_json::Map::default() };
+        let works = EventKind::Finished { step: steps::LAYER.name.into(), end, took_ms: 1 };
+        assert_eq!((told("a", &works), told("b", &works)), ((true, 0), (false, 0)));
+        let (code, evidence) = ("token/outage".to_owned(), serde_json::Map::default());
+        let finding = Finding { code, severity: Severity::Error, evidence };
+        let fails = EventKind::Found { step: steps::TOKEN.name.into(), finding };
+        assert_eq!((told("a", &fails), told("b", &fails)), ((false, 1), (false, 0)));
     }
 }

@@ -9,6 +9,7 @@ use strum::VariantNames;
 use crate::kit::{
     net::{ConnectError, Fault},
     redact::sanitize_text,
+    rules::is_guid,
 };
 
 /// Why there is no answer.
@@ -204,11 +205,6 @@ fn right_tenants(message: &str, challenge: Option<&str>) -> Vec<String> {
 
 /// The most tenants that are read from a message.
 const MAX_TENANTS: usize = 8;
-
-fn is_guid(word: &str) -> bool {
-    let parts: Vec<usize> = word.split('-').map(str::len).collect();
-    parts == [8, 4, 4, 4, 12]
-}
 
 #[cfg(test)]
 mod tests {
