@@ -14,8 +14,8 @@ use crate::kit::engine::{Finding, Severity};
 pub use lookup::{Lookup, variables};
 use lookup::{after, guarded};
 pub use table::Table;
-pub use template::word;
 use template::{command, text};
+pub use template::{every_part, word};
 
 /// The languages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
