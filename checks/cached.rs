@@ -14,7 +14,7 @@ use crate::{
     },
     pod::{
         Problem,
-        on_node::{HeldImage, asks_who},
+        on_node::{HeldImage, PulledWith, asks_who},
     },
     steps,
 };
@@ -82,11 +82,6 @@ pub(crate) fn present(pods: &ImagePods, looks: &[impl Look]) -> Option<Finding> 
         let there = pods.workloads.iter().filter(|it| it.held_by.is_some());
         there.filter(|it| it.policy == policy).collect::<Vec<_>>()
     };
-    let count = |list: &[&WaitingWorkload]| list.iter().map(|it| it.count).sum::<usize>();
-    let nodes = |list: &[&WaitingWorkload]| {
-        let nodes: BTreeSet<&str> = list.iter().map(|it| it.node.as_str()).collect();
-        named(&nodes.into_iter().collect::<Vec<_>>())
-    };
     let mut checked = held("IfNotPresent");
     checked.retain(|it| it.held_by.as_deref().is_some_and(asks_who));
     // What the kubelet's own files rule out is not said.
@@ -95,12 +90,13 @@ pub(crate) fn present(pods: &ImagePods, looks: &[impl Look]) -> Option<Finding> 
         let own = OfKubelet::on(looks, &first.node);
         let (policy, recorded) = own.map(|own| (own.policy, own.recorded)).unzip();
         let held = HeldImage {
-            count: count(&checked),
-            nodes: nodes(&checked),
+            count: pods_of(&checked),
+            nodes: nodes_of(&checked),
             node: first.node.clone(),
             version: first.held_by.clone().unwrap_or_default(),
             policy,
             recorded: recorded.flatten(),
+            with: PulledWith::default(),
             workload: first.workload.clone(),
             namespace: first.namespace.clone(),
         };
@@ -109,8 +105,8 @@ pub(crate) fn present(pods: &ImagePods, looks: &[impl Look]) -> Option<Finding> 
     let always = held("Always");
     let first = always.first()?;
     let problem = Problem::PulledThoughPresent {
-        count: count(&always),
-        nodes: nodes(&always),
+        count: pods_of(&always),
+        nodes: nodes_of(&always),
         workload: first.workload.clone(),
         namespace: first.namespace.clone(),
     };
@@ -129,16 +125,44 @@ pub(crate) fn never_pulled(pods: &ImagePods, looks: &[impl Look]) -> Option<Find
         let problem = Problem::NeverPulled { count, image, nodes, workload, namespace };
         return Some(problem.into());
     }
-    let (node, version) = (first.node.clone(), first.held_by.clone().unwrap_or_default());
-    let own = OfKubelet::on(looks, &first.node);
-    let withholds = own.as_ref().and_then(|own| own.withholds(first));
+    // Pods of another namespace may have what these lack.
+    let may_use = |it: &&WaitingWorkload| {
+        OfKubelet::on(looks, &it.node).and_then(|own| own.withholds(it)) == Some(false)
+    };
+    let kept: Vec<&WaitingWorkload> = pods.workloads.iter().filter(|it| !may_use(it)).collect();
+    let (count, nodes) = if kept.is_empty() || kept.len() == pods.workloads.len() {
+        (count, nodes)
+    } else {
+        (pods_of(&kept), nodes_of(&kept))
+    };
+    let of = *kept.first().unwrap_or(&first);
+    let own = OfKubelet::on(looks, &of.node);
     let (policy, recorded) = own.map(|own| (own.policy, own.recorded)).unzip();
     let recorded = recorded.flatten();
-    let held = HeldImage { count, nodes, node, version, policy, recorded, workload, namespace };
-    Some(match withholds {
-        Some(false) => Problem::NeverPulledUnclear { held }.into(),
-        _ => Problem::CachedImageWithheld { held, image }.into(),
+    let held = HeldImage {
+        count,
+        nodes,
+        node: of.node.clone(),
+        version: of.held_by.clone().unwrap_or_default(),
+        policy,
+        with: recorded.as_deref().map(|recorded| PulledWith::of(recorded, of)).unwrap_or_default(),
+        recorded,
+        workload: of.workload.clone(),
+        namespace: of.namespace.clone(),
+    };
+    Some(match kept.is_empty() {
+        true => Problem::NeverPulledUnclear { held }.into(),
+        false => Problem::CachedImageWithheld { held, image }.into(),
     })
+}
+
+fn pods_of(list: &[&WaitingWorkload]) -> usize {
+    list.iter().map(|it| it.count).sum()
+}
+
+fn nodes_of(list: &[&WaitingWorkload]) -> String {
+    let nodes: BTreeSet<&str> = list.iter().map(|it| it.node.as_str()).collect();
+    named(&nodes.into_iter().collect::<Vec<_>>())
 }
 
 /// Names the first of some nodes, and counts the rest.

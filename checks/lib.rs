@@ -30,6 +30,7 @@ pub mod token;
 pub mod untrusted;
 pub mod waiting;
 
+pub use image::unreadable as unreadable_image;
 pub use kubeconfig::namespace as cluster_namespace;
 pub use pod::{Message, NamedImage, PodTemplate, TriedAdmission, named_images, pod_templates};
 

@@ -1,6 +1,8 @@
 //! What the pods that wait for an image add to what their nodes saw: that the pull works by now, and
 //! which of them were not looked from.
 
+use std::collections::BTreeSet;
+
 use crate::{
     cached::{self, named},
     compared::{Compared, Look},
@@ -9,6 +11,7 @@ use crate::{
         Step,
         engine::{Finding, Severity, StepEnd, Vantage},
         kube::{ImagePods, NotCreated, Refusal, WaitingWorkload},
+        rules::is_object_name,
     },
     pod::{
         Measured, Problem,
@@ -17,6 +20,9 @@ use crate::{
     },
     steps,
 };
+
+/// The most pods that a command deletes.
+const MAX_REPLACED: usize = 10;
 
 /// Returns what is to be said of the pods of an image.
 pub fn read(pods: &ImagePods, looks: &[impl Look]) -> Vec<Compared> {
@@ -248,14 +254,30 @@ fn while_it_works(
     if there().all(|it| it.suspects.first().is_some_and(|mode| mode == "kubelet-pull-qps")) {
         return Some(Problem::KubeletPullQps { nodes: named, node, count });
     }
+    let pods = replaced(there(), &first.namespace);
     Some(Problem::PullsNow {
         nodes: named,
         count,
         namespace: first.namespace.clone(),
-        pod: first.pods.first().filter(|_| !first.workload.starts_with("pod/")).cloned(),
+        others: pods.as_ref().map(|pods| count.saturating_sub(pods.len())).filter(|it| *it > 0),
+        pods,
         within: first.retried_in.and_then(|it| u64::try_from(it).ok()).map(spelled),
         said: words(first).map(str::to_owned),
     })
+}
+
+/// Returns the names of pods in a namespace that something makes anew once they are deleted.
+fn replaced<'p>(
+    of: impl Iterator<Item = &'p WaitingWorkload>,
+    namespace: &str,
+) -> Option<Vec<String>> {
+    let of_controllers = |it: &&WaitingWorkload| !it.workload.starts_with("pod/");
+    let there = of.filter(|it| it.namespace == namespace).filter(of_controllers);
+    // One that waits for two images is named once.
+    let names: BTreeSet<&String> = there.flat_map(|it| &it.pods).collect();
+    let names = names.into_iter().filter(|name| is_object_name(name));
+    let names: Vec<String> = names.take(MAX_REPLACED).cloned().collect();
+    (!names.is_empty()).then_some(names)
 }
 
 /// Returns what a look from a node measured, where it read bytes and knows which are missing.

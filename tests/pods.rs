@@ -129,6 +129,10 @@ fn pods_are_grouped_by_cause() {
     let images: Vec<usize> = groups.iter().map(|group| group.images.len()).collect();
     assert_eq!(images, [2, 1]);
     assert_eq!(groups[1].seen_from, [Vantage::Node("aks-blue-1".to_owned())]);
+    // The tag that is missing would fail what verifies the first fix: the other image does not.
+    let verify = groups[0].told.fixes.iter().find_map(|fix| fix.verify.as_deref()).unwrap();
+    assert!(verify.ends_with(" contoso.azurecr.io/team/app:v1"), "{verify}");
+    assert_eq!((&groups[0].besides[..], &groups[1].besides[..]), (&[][..], &[0][..]));
     // One Job for each node, whatever the number of images.
     assert_eq!(jobs(&lab), 2);
     assert_eq!(lab.left_in_cluster(), Vec::<String>::new());

@@ -160,3 +160,59 @@ fn a_prefix_and_a_bare_name_are_looked_up() {
     let bare = run(&["explain", "nxdomain-registry"]);
     assert!(bare.code == Some(0) && bare.out.contains("dns/nxdomain-registry"), "{}", bare.err);
 }
+
+#[test]
+fn what_no_node_could_look_at_is_refused_before_a_cluster_is_asked() {
+    // There is no such kubeconfig, which would be could-not-tell.
+    let nowhere = ["--kubeconfig", "/no/such/kubeconfig"];
+    for (args, word) in [
+        (
+            &["node", "contoso.azurecr.io/Team/App:v1"][..],
+            "did you mean contoso.azurecr.io/team/app:v1?",
+        ),
+        (&["node", "contoso.azurecr.io/team/app:"], "invalid image reference"),
+        (&["node", "--lang", "ko", "contoso.azurecr.io/team/app:"], "잘못된 이미지 참조"),
+        (
+            &["node", "contoso.eastus.data.azurecr.io/team/app:v1"],
+            "did you mean contoso.azurecr.io",
+        ),
+    ] {
+        let said = run(&[args, &nowhere].concat());
+        assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{args:?}: {}", said.err);
+        assert!(said.err.contains(word), "{args:?}: {}", said.err);
+    }
+    let said = run(&["aks", "-g", "a", "-n", "b", "--acr", "contoso.azurecr.io/team/app:"]);
+    assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{}", said.err);
+    let said = run(&[&["node", "contoso.azurecr.io/team/app:v1"][..], &nowhere].concat());
+    assert_eq!(said.code, Some(3), "{}", said.err);
+}
+
+#[test]
+fn permissions_that_mean_nothing_are_refused() {
+    for (args, word) in [
+        (&["rbac", "--for", ""][..], "it needs a name"),
+        (&["rbac", "--for", " "], "it needs a name"),
+        (&["rbac", "why", "--for-group", ""], "it needs a name"),
+        (&["rbac", "-A"], "check-acr rbac why -A"),
+        (&["rbac", "node", "--secrets"], "check-acr rbac why --secrets"),
+        (&["rbac", "--here"], "check-acr rbac why --here"),
+        (&["rbac", "--manifests"], "check-acr rbac why --manifests"),
+    ] {
+        let said = run(args);
+        assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{args:?}: {}", said.err);
+        assert!(said.err.contains(word), "{args:?}: {}", said.err);
+    }
+    assert_eq!(run(&["rbac", "why", "-A", "--secrets", "--for", "me@contoso.com"]).code, Some(0));
+}
+
+#[test]
+fn cleanup_speaks_the_language_that_was_chosen() {
+    for (lang, word) in [("en", "cannot be read"), ("ko", "읽을 수 없음")] {
+        let said = run(&["cleanup", "--kubeconfig", "/no/such/kubeconfig", "--lang", lang]);
+        assert_eq!(said.code, Some(3), "{}", said.err);
+        assert!(said.err.contains(word), "{}", said.err);
+    }
+    let cleanup = ["cleanup", "--kubeconfig", "/no/such/kubeconfig"];
+    let korean = program(&cleanup).env("LANG", "ko_KR.UTF-8").output().unwrap();
+    assert!(String::from_utf8_lossy(&korean.stderr).contains("읽을 수 없음"));
+}

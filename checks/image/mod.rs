@@ -6,7 +6,8 @@ mod problem;
 use serde::Serialize;
 
 use crate::kit::{
-    Cx, Host, RegistryOrImage, StepResult,
+    Cx, Host, RegistryOrImage, StepResult, Target,
+    engine::Finding,
     rules::{Pattern, docker_hub},
     target::InvalidReference,
 };
@@ -52,17 +53,27 @@ impl ImageTarget {
     }
 }
 
+/// Returns what is wrong with a text that names no image and no registry: no node need look at it.
+pub fn unreadable(target: &Target) -> Option<Finding> {
+    target.asked.as_ref().err().cloned().map(|it| Problem::from(it).into())
+}
+
+impl From<InvalidReference> for Problem {
+    fn from(it: InvalidReference) -> Self {
+        match it {
+            InvalidReference::Invalid { reason, repaired } => {
+                Problem::RefInvalid { reason, repaired }
+            }
+            InvalidReference::DataEndpoint { host, repaired } => {
+                Problem::RefDataEndpointHost { host, repaired }
+            }
+        }
+    }
+}
+
 /// Parses the text that the user gave.
 pub async fn read(cx: &Cx) -> StepResult<ImageTarget> {
-    let asked = match cx.target.asked.clone() {
-        Ok(asked) => asked,
-        Err(InvalidReference::Invalid { reason, repaired }) => {
-            return Err(Problem::RefInvalid { reason, repaired }.into());
-        }
-        Err(InvalidReference::DataEndpoint { host, repaired }) => {
-            return Err(Problem::RefDataEndpointHost { host, repaired }.into());
-        }
-    };
+    let asked = cx.target.asked.clone().map_err(Problem::from)?;
     let image = asked.image.as_ref().map(ToString::to_string);
     let image_target = ImageTarget { registry: asked.registry.clone(), image, asked };
     if let Some(meant) = image_target.asked.host.probably_meant() {

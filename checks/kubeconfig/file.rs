@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::problem::{EntryFault, Problem};
 use crate::kit::{
     World,
-    rules::Malformed,
+    rules::{Malformed, Unusable},
     world::{FileError, yaml_loosely},
 };
 
@@ -89,11 +89,17 @@ impl Kubeconfig {
     }
 
     fn add(&mut self, path: &Path, text: &[u8]) -> Result<(), Problem> {
-        let malformed =
-            |fault: String| Problem::Malformed { file: path.display().to_string(), fault };
-        let read = yaml_loosely(text).map_err(|fault| malformed(fault.to_string()))?;
+        let malformed = |why: Unusable| {
+            let file = path.display().to_string();
+            let (line, column, fault) = match why {
+                Unusable::At { line, column } => (Some(line), Some(column), None),
+                Unusable::Malformed(word) => (None, None, Some(word.to_string())),
+            };
+            Problem::Malformed { file, line, column, fault }
+        };
+        let read = yaml_loosely(text).map_err(malformed)?;
         if !(read.is_object() || read.is_null()) {
-            return Err(malformed(Malformed::NotYaml.to_string()));
+            return Err(malformed(Malformed::NotFields.into()));
         }
         let folder = path.parent().unwrap_or(Path::new("/"));
         if self.current_context.is_empty() {

@@ -26,8 +26,15 @@ pub enum Problem {
     Malformed {
         /// The file.
         file: String,
-        /// Where, or why.
-        fault: String,
+        /// Where.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        line: Option<u64>,
+        /// Where in that line.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        column: Option<u64>,
+        /// Why, where it is not the syntax.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        fault: Option<String>,
     },
     /// No context is selected.
     NoContext {

@@ -68,7 +68,9 @@ pub(super) async fn sign_in(
     let printed = printed.map_err(|error| match error {
         ProcessError::Missing => Problem::ProgramMissing {
             program: sanitize_text(&program),
-            hint: text_of(exec, "installHint").filter(|_| kubelogin.is_none()),
+            hint: text_of(exec, "installHint")
+                .filter(|_| kubelogin.is_none())
+                .map(|hint| on_one_line(&hint)),
             kubelogin: kubelogin.clone(),
         },
         error => {
@@ -98,6 +100,11 @@ pub(super) async fn sign_in(
         found.certificate = Some(certificate(cx, &user.name, chain.as_bytes(), &key)?);
     }
     Ok(())
+}
+
+/// Returns a text on one line, as it is quoted.
+fn on_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Returns how kubelogin would ask a person; `None` if it does not.

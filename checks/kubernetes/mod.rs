@@ -70,13 +70,15 @@ fn unanswered(host: &Host, user: &str, error: &KubeError) -> Problem {
             Problem::Unreachable { host: name, stage: Stage::Tcp, fault: fault.clone() }
         }
         KubeError::Refused(said) => match said.code {
-            401 => Problem::Unauthorized { host: name, user },
+            401 => Problem::Unauthorized { host: name, aks_host: aks_host(host), user },
             403 => Problem::Forbidden { user, said: error.said() },
             // A selector that it cannot read; more requests than it takes.
             400..500 => Problem::RequestRefused { host: name, said: error.said() },
             _ => Problem::ServerFails { host: name, said: error.said() },
         },
-        KubeError::Unexpected { status: 401, .. } => Problem::Unauthorized { host: name, user },
+        KubeError::Unexpected { status: 401, .. } => {
+            Problem::Unauthorized { host: name, aks_host: aks_host(host), user }
+        }
         KubeError::Unexpected { status, .. } if *status >= 500 => {
             Problem::ServerFails { host: name, said: error.said() }
         }
@@ -87,21 +89,29 @@ fn unanswered(host: &Host, user: &str, error: &KubeError) -> Problem {
     }
 }
 
+/// Returns the name of an API server, if it is that of an AKS cluster.
+fn aks_host(host: &Host) -> Option<String> {
+    let mut ends = [".azmk8s.io", ".azmk8s.us", ".azk8s.cn"].iter();
+    ends.any(|end| host.name.ends_with(end)).then(|| host.name.clone())
+}
+
 /// Returns why there is no connection. AKS: private clusters have names below
 /// `privatelink.REGION.azmk8s.io`, which only linked networks resolve; clusters with authorized IP
 /// ranges drop the packets of all others (learn.microsoft.com, api-server-authorized-ip-ranges).
 fn unreachable(host: &Host, error: &ConnectError) -> Problem {
     let (name, ConnectError { stage, fault, .. }) = (host.to_string(), error);
-    let is_aks =
-        [".azmk8s.io", ".azmk8s.us", ".azk8s.cn"].iter().any(|end| host.name.ends_with(end));
+    let aks_host = aks_host(host);
+    let is_aks = aks_host.is_some();
     let is_private = is_aks && host.name.contains(".privatelink.");
     match (stage, fault) {
-        (Stage::Dns, Fault::NoAddress) if is_private => Problem::PrivateName { host: name },
+        (Stage::Dns, Fault::NoAddress) if is_private => {
+            Problem::PrivateName { host: name, aks_host }
+        }
         (Stage::Dns, Fault::NoAddress) => Problem::NameNotFound { host: name },
         (Stage::Tcp, Fault::TimedOut) if is_aks && !is_private => {
             Problem::AuthorizedRanges { host: name, fault: fault.clone() }
         }
-        (Stage::Tls, Fault::Certificate) => Problem::CertificateNotTrusted { host: name },
+        (Stage::Tls, Fault::Certificate) => Problem::CertificateNotTrusted { host: name, aks_host },
         _ => Problem::Unreachable { host: name, stage: *stage, fault: fault.clone() },
     }
 }

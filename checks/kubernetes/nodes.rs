@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    problem::{Problem, Unfit},
+    problem::{Problem, Unfit, UnfitNode},
     unanswered,
 };
 use crate::kit::{
@@ -34,6 +34,12 @@ pub async fn choose(
         NodeChoice::EachPool | NodeChoice::All => listed(cx, api, request).await?,
     };
     let of = listed.fit.len() + listed.unfit.values().map(Vec::len).sum::<usize>();
+    if let NodeChoice::OfPods(names) = &request.choice
+        && listed.fit.is_empty()
+    {
+        // The others were not counted.
+        return Err(NoFact::could_not_tell(listed.of_pods(names)));
+    }
     if listed.fit.is_empty() {
         let selector = request.selector.clone();
         return Err(NoFact::could_not_tell(Problem::NoNodes { count: of, selector }));
@@ -56,6 +62,27 @@ pub async fn choose(
 struct Listed {
     fit: Vec<ChosenNode>,
     unfit: BTreeMap<Unfit, Vec<String>>,
+    gone: Vec<String>,
+}
+
+impl Listed {
+    /// Returns that none of these nodes, of which some may be gone, can be looked from.
+    fn of_pods(&self, names: &[String]) -> Problem {
+        let some = |list: &[String]| {
+            let some: Vec<String> =
+                list.iter().take(MAX_SHOWN).map(|name| sanitize_text(name)).collect();
+            (!some.is_empty()).then_some(some)
+        };
+        let unfit = self.unfit.iter().flat_map(|(unfit, nodes)| {
+            nodes.iter().map(|node| UnfitNode { node: node.clone(), unfit: *unfit })
+        });
+        let unfit: Vec<UnfitNode> = unfit.take(MAX_SHOWN).collect();
+        Problem::PodNodesUnfit {
+            nodes: some(names).unwrap_or_default(),
+            gone: some(&self.gone),
+            unfit: (!unfit.is_empty()).then_some(unfit),
+        }
+    }
 }
 
 fn failed(api: &Api, error: &KubeError) -> NoFact {
@@ -75,7 +102,10 @@ async fn named(cx: &Cx, api: &Api, names: &[String], all: bool) -> StepResult<Li
         };
         let node = match got {
             Ok(node) => node,
-            Err(error) if error.status() == Some(404) && !all => continue,
+            Err(error) if error.status() == Some(404) && !all => {
+                found.gone.push(name.clone());
+                continue;
+            }
             Err(error) if error.status() == Some(404) => {
                 let node = sanitize_text(name);
                 return Err(NoFact::could_not_tell(Problem::NodeNotFound { node }));

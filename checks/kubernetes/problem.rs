@@ -25,6 +25,9 @@ pub enum Problem {
     PrivateName {
         /// The host.
         host: String,
+        /// The same, where it is the name of an AKS cluster.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        aks_host: Option<String>,
     },
     /// The API server of a private AKS cluster cannot be reached from here.
     PrivateApiServer {
@@ -58,6 +61,9 @@ pub enum Problem {
     CertificateNotTrusted {
         /// The host.
         host: String,
+        /// The same, where it is the name of an AKS cluster.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        aks_host: Option<String>,
     },
     /// What answers there is no Kubernetes API.
     NotKubernetes {
@@ -70,6 +76,9 @@ pub enum Problem {
     Unauthorized {
         /// The host.
         host: String,
+        /// The same, where it is the name of an AKS cluster.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        aks_host: Option<String>,
         /// The user of the kubeconfig.
         user: String,
     },
@@ -126,6 +135,17 @@ pub enum Problem {
         #[serde(skip_serializing_if = "Option::is_none")]
         selector: Option<String>,
     },
+    /// None of the nodes that some pods are on can be looked from. The others were not counted.
+    PodNodesUnfit {
+        /// The nodes, the first few.
+        nodes: Vec<String>,
+        /// Those that are not there.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        gone: Option<Vec<String>>,
+        /// Those that are.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        unfit: Option<Vec<UnfitNode>>,
+    },
     /// There is no such node.
     NodeNotFound {
         /// The node.
@@ -147,6 +167,15 @@ pub enum Problem {
         /// Why.
         unfit: Unfit,
     },
+}
+
+/// A node that cannot be looked from.
+#[derive(Serialize)]
+pub struct UnfitNode {
+    /// Its name.
+    pub(super) node: String,
+    /// Why.
+    pub(super) unfit: Unfit,
 }
 
 /// Why a node cannot be looked from.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::kit::{
     Cloud, Cx, RegistryOrImage,
-    kube::{Api, GetParams, ImagePods, KubeRequest, Node},
+    kube::{Api, GetParams, ImagePods, KubeRequest, Node, WaitingWorkload},
     sanitize_text,
     target::image_of_pod,
 };
@@ -38,10 +38,52 @@ pub struct HeldImage {
     /// The secrets and accounts with which it pulled the image, by its records.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recorded: Option<String>,
+    /// The first of these secrets, as commands name it.
+    #[serde(flatten)]
+    pub with: PulledWith,
     /// One of the workloads.
     pub workload: String,
     /// Its namespace.
     pub namespace: String,
+}
+
+/// A secret with which an image was pulled, and what lets the pods of a workload present it.
+#[derive(Default, Serialize)]
+pub struct PulledWith {
+    /// Its name, where it is in the namespace of the pods.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    own_secret: Option<String>,
+    /// Its name, where it is in another namespace: no pod of this one can name it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    other_secret: Option<String>,
+    /// That namespace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    other_namespace: Option<String>,
+    /// The workload, where a patch of its template lets its pods present one more secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patched: Option<String>,
+    /// The workload, where its manifest has to be edited for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by_hand: Option<String>,
+}
+
+impl PulledWith {
+    /// Reads the first secret of what the kubelet recorded: `secret team/pull, serviceaccount a/b`.
+    pub fn of(recorded: &str, it: &WaitingWorkload) -> Self {
+        let secrets = recorded.split(", ").filter_map(|one| one.strip_prefix("secret "));
+        let (own, others): (Vec<_>, Vec<_>) = secrets
+            .filter_map(|one| one.split_once('/'))
+            .partition(|(namespace, _)| *namespace == it.namespace);
+        let other = others.first().filter(|_| own.is_empty());
+        let (patched, by_hand) = it.patched(None);
+        Self {
+            own_secret: own.first().map(|(_, name)| (*name).to_owned()),
+            other_secret: other.map(|(_, name)| (*name).to_owned()),
+            other_namespace: other.map(|(namespace, _)| (*namespace).to_owned()),
+            patched,
+            by_hand,
+        }
+    }
 }
 
 /// What a node tells of itself.

@@ -152,10 +152,13 @@ fn of_row(row: &CredentialRow, set: &PodCredentials, it: &WaitingWorkload) -> Pr
 
 impl OwnSecret {
     fn of(it: &WaitingWorkload, secret: &str) -> Self {
+        let (patched, by_hand) = it.patched(Some(secret));
         Self {
             workload: it.workload.clone(),
             namespace: it.namespace.clone(),
             secret: secret.to_owned(),
+            patched,
+            by_hand,
         }
     }
 }

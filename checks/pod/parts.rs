@@ -11,6 +11,13 @@ pub struct OwnSecret {
     pub namespace: String,
     /// The secret.
     pub secret: String,
+    /// The workload again, where a patch of its template lets its pods present one more secret and
+    /// changes nothing else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patched: Option<String>,
+    /// The workload again, where its manifest has to be edited for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by_hand: Option<String>,
 }
 
 /// What a dry run tries to create.

@@ -76,9 +76,12 @@ pub enum Problem {
         count: usize,
         /// The namespace of one of them.
         namespace: String,
-        /// Its name, where something makes a new one in its place.
+        /// The names of some in that namespace, where something makes new ones in their place.
         #[serde(skip_serializing_if = "Option::is_none")]
-        pod: Option<String>,
+        pods: Option<Vec<String>>,
+        /// How many others there are.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        others: Option<usize>,
         /// How long the kubelet waits at most until it tries again.
         #[serde(skip_serializing_if = "Option::is_none")]
         within: Option<String>,

@@ -60,6 +60,9 @@ pub async fn federation(
             group: cluster.id().group().to_owned(),
             subscription: cluster.id().subscription().to_owned(),
             subject: account.subject.clone(),
+            client_id: account.client_id.clone(),
+            audience: account.audience.clone(),
+            namespace: account.namespace.clone(),
         }
         .into());
     };

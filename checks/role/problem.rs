@@ -34,6 +34,12 @@ pub enum Problem {
         subscription: String,
         /// The service account that would sign in.
         subject: String,
+        /// The client id of the identity that it names.
+        client_id: String,
+        /// Whom its tokens are for.
+        audience: String,
+        /// Its namespace.
+        namespace: String,
     },
     /// No federated credential of the identity fits the service account.
     NotFederated(NotFederated),

@@ -2,10 +2,13 @@
 
 use std::{env, ffi::OsString, path::PathBuf, time::Duration};
 
-use checks::kit::kube::{Impersonate, KubeOptions, NodeChoice, NodeRequest};
+use checks::kit::{
+    kube::{Impersonate, KubeOptions, NodeChoice, NodeRequest},
+    messages::Lang,
+};
 use clap::{Args as ArgGroup, ValueEnum};
 
-use super::{CheckOptions, duration, object_name};
+use super::{CheckOptions, duration, object_name, output::lang};
 
 /// Which cluster is asked, and as which user.
 #[derive(ArgGroup, Clone, Debug, Default)]
@@ -231,7 +234,7 @@ pub(crate) struct RbacArgs {
     /// The command that needs them
     #[arg(value_name = "COMMAND", default_value = "node")]
     pub of: RbacOf,
-    /// What `why` needs to see the pods of every namespace; its Jobs stay in one
+    /// What `why -A` needs to see the pods of every namespace; its Jobs stay in one
     #[arg(short = 'A', long)]
     pub all_namespaces: bool,
     /// What `why --here` needs, which starts no Jobs
@@ -241,10 +244,10 @@ pub(crate) struct RbacArgs {
     #[arg(short, long, value_name = "NAME", value_parser = object_name, default_value = "default")]
     pub namespace: String,
     /// The user that gets them (repeatable)
-    #[arg(long = "for", value_name = "USER")]
+    #[arg(long = "for", value_name = "USER", value_parser = somebody)]
     pub users: Vec<String>,
     /// The group that gets them (repeatable)
-    #[arg(long = "for-group", value_name = "GROUP")]
+    #[arg(long = "for-group", value_name = "GROUP", value_parser = somebody)]
     pub groups: Vec<String>,
     /// The service account of that namespace that gets them (repeatable)
     #[arg(long = "for-service-account", value_name = "NAME", value_parser = object_name)]
@@ -260,6 +263,35 @@ pub(crate) struct RbacArgs {
     pub manifests: bool,
 }
 
+impl RbacArgs {
+    /// Refuses the options that mean nothing for the command that was named.
+    ///
+    /// # Errors
+    /// Returns a sentence that names the first of them.
+    pub(crate) fn refuse_what_means_nothing(&self) -> Result<(), String> {
+        let of_why = [
+            (self.all_namespaces, "-A"),
+            (self.here, "--here"),
+            (self.secrets, "--secrets"),
+            (self.manifests, "--manifests"),
+        ];
+        match of_why.iter().find(|(is_given, _)| *is_given && self.of == RbacOf::Node) {
+            Some((_, option)) => Err(format!(
+                "{option} is for what `why` needs: check-acr rbac why {option}; `node` looks at no pods"
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Parses the name of a user or a group, as the cluster knows it.
+fn somebody(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() || text.contains(char::is_control) {
+        return Err("it needs a name, as `kubectl auth whoami` shows it".into());
+    }
+    Ok(text.to_owned())
+}
+
 /// Where to remove what runs left.
 #[derive(ArgGroup, Clone, Debug)]
 pub(crate) struct CleanupArgs {
@@ -269,6 +301,9 @@ pub(crate) struct CleanupArgs {
     /// Only say what would be removed
     #[arg(long)]
     pub dry_run: bool,
+    /// The language: en or ko [default: that of the locale]
+    #[arg(long, value_parser = lang)]
+    pub lang: Option<Lang>,
     /// Which cluster.
     #[command(flatten)]
     pub kube: KubeArgs,

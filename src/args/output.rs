@@ -130,7 +130,7 @@ fn output(text: &str) -> Result<Output, String> {
     Ok(Output { format, file })
 }
 
-fn lang(text: &str) -> Result<Lang, String> {
+pub(super) fn lang(text: &str) -> Result<Lang, String> {
     match text {
         "en" => Ok(Lang::En),
         "ko" => Ok(Lang::Ko),

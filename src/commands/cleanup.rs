@@ -2,12 +2,13 @@
 
 use std::env;
 
-use crate::{Exit, args::CleanupArgs, join::node::cleanup, show, world};
+use crate::{Exit, args::CleanupArgs, join::node::cleanup, phrases::Phrase, show, world};
 
 pub(super) async fn run(args: CleanupArgs) -> Result<Exit, String> {
     let kube = args.kube.options(|name| env::var_os(name));
     let world = world::real(world::roots(vec![], None), None);
-    let found = cleanup(world, kube, args.all_namespaces, args.dry_run).await;
+    let lang = args.lang.unwrap_or_else(show::locale);
+    let found = cleanup(world, kube, args.all_namespaces, args.dry_run, lang).await;
     let (removed, failed) = match found {
         Ok(found) => found,
         Err(sentence) => {
@@ -15,10 +16,11 @@ pub(super) async fn run(args: CleanupArgs) -> Result<Exit, String> {
             return Ok(Exit::CouldNotTell);
         }
     };
-    let verb = if args.dry_run { "would delete" } else { "deleted" };
-    let mut lines: Vec<String> = removed.iter().map(|job| format!("{verb} {job}")).collect();
+    let done = if args.dry_run { Phrase::WouldDelete } else { Phrase::Deleted };
+    let line = |job: &String| done.say(lang, &[("job", job)]);
+    let mut lines: Vec<String> = removed.iter().map(line).collect();
     if lines.is_empty() && failed.is_empty() {
-        lines.push("nothing of check-acr is there".to_owned());
+        lines.push(Phrase::NothingLeft.text(lang).to_owned());
     }
     show::print(&format!("{}\n", lines.join("\n")));
     failed.iter().for_each(|sentence| show::print_error(sentence));

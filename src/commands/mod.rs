@@ -34,7 +34,7 @@ pub(crate) async fn run(args: Args) -> Exit {
         (None, check) => check::run(check).await,
         (Some(Command::Node(node)), _) => node::run(*node).await,
         (Some(Command::Aks(aks)), _) => aks::run(*aks).await,
-        (Some(Command::Rbac(rbac)), _) => Ok(rbac::run(&rbac)),
+        (Some(Command::Rbac(rbac)), _) => rbac::run(&rbac),
         (Some(Command::Cleanup(cleanup)), _) => cleanup::run(cleanup).await,
         (Some(Command::Explain { code, show }), _) => {
             explain::run(&code, show.lang, show.as_json())

@@ -23,7 +23,7 @@ use crate::{
     },
     phrases::Phrase,
     present::last_sentence::last_sentence,
-    show::{Outputs, Progress, print_note},
+    show::{Outputs, Progress, locale, print_note},
     world,
 };
 
@@ -55,6 +55,9 @@ pub(super) fn targets(refs: &[String], args: &NodeArgs) -> Result<Vec<Target>, S
             target.id()
         ));
     }
+    if let Some(said) = targets.iter().find_map(|target| unreadable(target, options)) {
+        return Err(said);
+    }
     for target in &mut targets {
         let flags = std::mem::take(&mut target.flags);
         // Those of `aks` are all of them, and end with --acr.
@@ -62,6 +65,18 @@ pub(super) fn targets(refs: &[String], args: &NodeArgs) -> Result<Vec<Target>, S
         target.flags = args.flags().into_iter().chain(flags).collect();
     }
     Ok(targets)
+}
+
+/// Says what is wrong with a REF that names no image and no registry: no cluster need be asked.
+fn unreadable(target: &Target, options: &CheckOptions) -> Option<String> {
+    let finding = checks::unreadable_image(target)?;
+    let lang = options.show.lang.unwrap_or_else(locale);
+    let why = checks::messages().title(&finding, &target.describe(), lang);
+    let asked = target.id();
+    let meant = finding.evidence.get("repaired").and_then(serde_json::Value::as_str);
+    let phrase = if meant.is_some() { Phrase::RefMeant } else { Phrase::RefRefused };
+    let values = [("asked", asked.as_str()), ("why", &why), ("meant", meant.unwrap_or_default())];
+    Some(phrase.say(lang, &values))
 }
 
 /// Refuses the options that only a look from here can use: `args` hides them from the help of `node`.

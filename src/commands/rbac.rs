@@ -11,14 +11,15 @@ use crate::{
     show,
 };
 
-pub(super) fn run(args: &RbacArgs) -> Exit {
+pub(super) fn run(args: &RbacArgs) -> Result<Exit, String> {
+    args.refuse_what_means_nothing()?;
     let documents = manifests(args);
     let texts = documents.iter().map(|document| {
         // Plain data always serializes.
         format!("---\n{}\n", serde_json::to_string_pretty(document).unwrap_or_default())
     });
     show::print(&texts.collect::<String>());
-    Exit::Can
+    Ok(Exit::Can)
 }
 
 /// The API group of the roles, and its version.

@@ -46,8 +46,13 @@ pub struct Running {
 pub struct Group {
     /// Whether the reason is certain, open, or gone.
     pub severity: Severity,
-    /// The finding of the first image.
+    /// The finding of the first image that nothing else stops, else of the first.
     pub told: Told,
+    /// That image.
+    pub told_of: String,
+    /// The other groups that stop it as certainly, by their places in the list: then what verifies a fix
+    /// may fail for their reason.
+    pub besides: Vec<usize>,
     /// The step that found it.
     pub step: String,
     /// How many pods: one that waits for two images counts twice.
@@ -80,6 +85,8 @@ struct Open {
     key: (Severity, String, String),
     nodes: BTreeSet<String>,
     group: Group,
+    /// Whether nothing else stops the image of its finding.
+    is_alone: bool,
 }
 
 /// Returns the groups of a run that began from pods; nothing where it began from an image.
@@ -94,6 +101,14 @@ pub(super) fn of(targets: &[TargetPage]) -> Option<GroupsPage> {
     }
     let mut groups: Vec<Group> = open.into_iter().map(|open| open.group).collect();
     groups.sort_by_key(|group| std::cmp::Reverse((group.severity, group.pods)));
+    for place in 0..groups.len() {
+        let stops = |at: &usize| {
+            let (group, other) = (&groups[place], &groups[*at]);
+            let are_certain = [group, other].iter().all(|it| it.severity == Severity::Error);
+            *at != place && are_certain && other.images.contains(&group.told_of)
+        };
+        groups[place].besides = (0..groups.len()).filter(stops).collect();
+    }
     let images = || targets.iter().filter(|target| !target.is_scope());
     let count = targets.iter().find_map(|target| target.count_of_pods("running"));
     let running = count.map(|_| Running {
@@ -103,9 +118,13 @@ pub(super) fn of(targets: &[TargetPage]) -> Option<GroupsPage> {
     Some(GroupsPage { looked_at, waiting: waiting.unwrap_or_default(), running, groups })
 }
 
-/// Returns what says more of a cause: the finding of another image that explains this code, of the same
-/// host at the same addresses. One fault, seen by two images, is one group.
-fn better<'a>(targets: &'a [TargetPage], cause: &'a CausePage) -> &'a Told {
+/// Returns what says more of a cause, and whose it is: the finding of another image that explains this
+/// code, of the same host at the same addresses. One fault, seen by two images, is one group.
+fn better<'a>(
+    targets: &'a [TargetPage],
+    target: &'a TargetPage,
+    cause: &'a CausePage,
+) -> (&'a Told, &'a TargetPage) {
     let place = |told: &Told| {
         let addresses = match told.evidence.get("addresses") {
             Some(Value::Array(list)) => {
@@ -115,11 +134,15 @@ fn better<'a>(targets: &'a [TargetPage], cause: &'a CausePage) -> &'a Told {
         };
         (told.evidence.get("host").cloned(), addresses)
     };
-    let mut others = targets.iter().flat_map(|target| &target.causes);
-    let more = others.find(|other| {
-        other.consequences.contains(&cause.told.code) && place(&other.told) == place(&cause.told)
-    });
-    more.map_or(&cause.told, |other| &other.told)
+    let of_all = targets.iter().flat_map(|it| it.causes.iter().map(move |cause| (it, cause)));
+    let more: Vec<_> = of_all
+        .filter(|(_, other)| {
+            other.consequences.contains(&cause.told.code)
+                && place(&other.told) == place(&cause.told)
+        })
+        .collect();
+    let alone = more.iter().find(|(it, _)| it.causes.len() == 1);
+    alone.or(more.first()).map_or((&cause.told, target), |(it, other)| (&other.told, it))
 }
 
 /// Adds what is known of one image to the groups.
@@ -128,7 +151,8 @@ fn add(open: &mut Vec<Open>, targets: &[TargetPage], target: &TargetPage, pods: 
     for cause in &target.causes {
         let nodes = nodes_of(target, cause, pods);
         settled.extend(nodes.iter().copied());
-        take(open, (Severity::Error, cause, better(targets, cause)), &nodes, (target, pods));
+        let told = better(targets, target, cause);
+        take(open, (Severity::Error, cause, told), &nodes, (target, pods));
     }
     // Why nobody looked says more than that nobody did.
     let is_of_pods = |cause: &&CausePage| cause.step == steps::POD.name;
@@ -142,14 +166,16 @@ fn add(open: &mut Vec<Open>, targets: &[TargetPage], target: &TargetPage, pods: 
         nodes.retain(|node| !settled.contains(node));
         settled.extend(nodes.iter().copied());
         if !nodes.is_empty() || pods.nodes.is_empty() {
-            take(open, (Severity::CouldNotTell, cause, &cause.told), &nodes, (target, pods));
+            let told = (&cause.told, target);
+            take(open, (Severity::CouldNotTell, cause, told), &nodes, (target, pods));
         }
     }
     // What only the cluster tells of pods is no reason to say that their cause is gone.
     for cause in target.warnings.iter().filter(|it| is_of_pods(it) && !is_late(it)) {
         let nodes = nodes_of(target, cause, pods);
         if !nodes.is_empty() {
-            take(open, (Severity::Warning, cause, &cause.told), &nodes, (target, pods));
+            let told = (&cause.told, target);
+            take(open, (Severity::Warning, cause, told), &nodes, (target, pods));
         }
     }
 }
@@ -174,7 +200,7 @@ fn nodes_of<'p>(target: &TargetPage, cause: &CausePage, pods: &'p ImagePods) -> 
 
 fn take(
     open: &mut Vec<Open>,
-    (severity, cause, told): (Severity, &CausePage, &Told),
+    (severity, cause, (told, owner)): (Severity, &CausePage, (&Told, &TargetPage)),
     nodes: &[&String],
     (target, pods): (&TargetPage, &ImagePods),
 ) {
@@ -189,6 +215,8 @@ fn take(
         let group = Group {
             severity,
             told: told.clone(),
+            told_of: owner.asked(),
+            besides: vec![],
             step: cause.step.clone(),
             pods: 0,
             images: vec![],
@@ -199,10 +227,13 @@ fn take(
             said: String::new(),
             suspects: vec![],
         };
-        open.push(Open { key, nodes: BTreeSet::new(), group });
+        open.push(Open { key, nodes: BTreeSet::new(), group, is_alone: false });
         open.len() - 1
     });
-    let Open { nodes: known, group, .. } = &mut open[place];
+    let Open { nodes: known, group, is_alone, .. } = &mut open[place];
+    if severity == Severity::Error && !*is_alone {
+        *is_alone = verified_by_itself(group, (told, owner), (&cause.told, target));
+    }
     known.extend(nodes.iter().map(|node| (*node).clone()));
     group.nodes = known.len();
     group.pods += nodes.iter().filter_map(|node| pods.nodes.get(*node)).sum::<usize>();
@@ -224,6 +255,32 @@ fn take(
     for from in seen {
         push(&mut group.seen_from, from.clone());
     }
+}
+
+/// Lets a fix of the group be verified with an image that nothing else stops, where this is one: the
+/// owner of what is told of the group, or the image that has `own` for the same fault. Returns whether
+/// it is.
+fn verified_by_itself(
+    group: &mut Group,
+    (told, owner): (&Told, &TargetPage),
+    (own, target): (&Told, &TargetPage),
+) -> bool {
+    if owner.causes.len() == 1 {
+        (group.told, group.told_of) = (told.clone(), owner.asked());
+        return true;
+    }
+    let image = target.asked();
+    let mut verifying = own.fixes.iter().filter_map(|fix| fix.verify.as_ref());
+    let verifying = verifying.find(|verify| verify.ends_with(&format!(" {image}")));
+    let Some(verifying) = verifying.filter(|_| target.causes.len() == 1) else { return false };
+    let of_other = format!(" {}", group.told_of);
+    for verify in group.told.fixes.iter_mut().filter_map(|fix| fix.verify.as_mut()) {
+        if verify.ends_with(&of_other) {
+            verify.clone_from(verifying);
+        }
+    }
+    group.told_of = image;
+    true
 }
 
 /// Adds the pods of a workload; those on several nodes are counted together.

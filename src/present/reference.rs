@@ -2,7 +2,7 @@
 
 use checks::kit::{
     engine::Severity,
-    messages::{Entry, FilledFix, Fix, Lang, Messages, Mode},
+    messages::{Entry, FilledFix, Fix, Lang, Messages, Mode, every_part},
 };
 use serde::Serialize;
 
@@ -103,6 +103,9 @@ impl Reference {
         let line = |slug: &&'static str| Some(self.mode_line(slug, self.messages.modes.get(slug)?));
         let fix = |fix: &'static Fix| {
             let mut fix = self.messages.unfilled(fix, self.lang);
+            for command in [&mut fix.run, &mut fix.verify, &mut fix.undo].into_iter().flatten() {
+                *command = every_part(command);
+            }
             call_by(self.called, &mut fix);
             fix
         };

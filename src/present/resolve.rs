@@ -90,6 +90,10 @@ impl Presentation {
             _ => {}
         }
         more.push(("fresh", fresh));
+        // The command whose permissions a run needs.
+        let is_of_pods =
+            ["scope", "pods", "looked_at"].iter().any(|name| target.contains_key(*name));
+        more.push(("rbac", Some(if is_of_pods { "why" } else { "node" }.to_owned())));
         values.extend(
             more.into_iter().filter_map(|(name, value)| Some((name.into(), value?.into()))),
         );

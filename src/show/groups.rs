@@ -101,7 +101,15 @@ impl Page<'_> {
         let held = self.some(&held);
         let seen = self.places(group.seen_from.iter());
         let is_open = group.severity == Severity::CouldNotTell;
-        let suspects = if is_open { self.some(&group.suspects) } else { String::new() };
+        let suspects = match &group.suspects[..] {
+            [] => String::new(),
+            _ if !is_open => String::new(),
+            names => {
+                let values = [("list", self.some(names)), ("called", self.called.to_owned())];
+                let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));
+                Phrase::MayBeOneOf.say(self.lang, &values)
+            }
+        };
         for (label, text) in [
             (Phrase::Pods, &pods),
             (Phrase::Image, &images),
@@ -123,6 +131,13 @@ impl Page<'_> {
         }
         if let Some(why) = &told.why {
             self.paper.hang("", 4, why, |line| line.normal());
+        }
+        if !group.besides.is_empty() && told.fixes.iter().any(|fix| fix.verify.is_some()) {
+            let numbers: Vec<String> =
+                group.besides.iter().map(|place| (place + 1).to_string()).collect();
+            let values = [("image", group.told_of.as_str()), ("numbers", &numbers.join(", "))];
+            let text = Phrase::VerifiesBoth.say(self.lang, &values);
+            self.paper.hang("", 4, &text, |line| line.normal());
         }
         let shown = self.shown();
         guidance(&mut self.paper, told, self.lang, shown);

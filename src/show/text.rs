@@ -65,7 +65,7 @@ pub(super) struct Page<'a> {
     pub(super) messages: &'a Messages,
     pub(super) lang: Lang,
     /// What the user types to call this program.
-    called: &'static str,
+    pub(super) called: &'static str,
     pub(super) options: TextOptions,
     /// What was shown already: two steps may find the same.
     told: Vec<Told>,
@@ -330,7 +330,8 @@ impl Page<'_> {
         let told = &cause.told;
         if !is_first {
             let label = self.say(Phrase::of(told.severity));
-            let line = format!("{label}: {}", told.title);
+            let values = [("label", label), ("title", told.title.as_str())];
+            let line = Phrase::Labelled.say(self.lang, &values);
             self.paper.gap();
             self.paper.hang("", 0, &line, |line| line.yellow().bold());
         }

@@ -91,10 +91,23 @@ fn collect(command: &str, lookups: &Table<Lookup>, needed: &mut Vec<&'static str
     }
 }
 
-/// Returns the names of the shell variables in a command: `$name` and `${name…}`.
+/// Returns the names of the shell variables in a command: `$name` and `${name…}`, but not what stands in
+/// single quotes, which a shell leaves as it is.
 pub fn variables(command: &str) -> impl Iterator<Item = &str> {
-    let names = command.split('$').skip(1).map(|rest| rest.strip_prefix('{').unwrap_or(rest));
     let end = |rest: &str| rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let is_expanded = |at: &usize| {
+        let (mut single, mut double) = (false, false);
+        for byte in command[..*at].bytes() {
+            match byte {
+                b'\'' if !double => single = !single,
+                b'"' if !single => double = !double,
+                _ => {}
+            }
+        }
+        !single
+    };
+    let places = command.match_indices('$').map(|(at, _)| at).filter(is_expanded);
+    let names = places.map(|at| command[at + 1..].strip_prefix('{').unwrap_or(&command[at + 1..]));
     names.map(move |rest| &rest[..end(rest).unwrap_or(rest.len())]).filter(|name| !name.is_empty())
 }
 
@@ -140,6 +153,12 @@ mod tests {
         let command = "az show --ids \"$id\"";
         let wanted = format!("id=$(az acr show -n {{acr}}) &&\n{command}");
         assert_eq!(guarded(command, &LOOKUPS, false), wanted);
+    }
+
+    #[test]
+    fn what_stands_in_single_quotes_is_no_variable() {
+        let command = r#"kubectl patch -p '{"$patch":"x"}' "a '$id'" ${nic##*/} '$fresh'"#;
+        assert_eq!(variables(command).collect::<Vec<_>>(), ["id", "nic"]);
     }
 
     #[test]

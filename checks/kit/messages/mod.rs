@@ -17,8 +17,8 @@ use crate::kit::{
 pub use lookup::{Lookup, variables};
 use lookup::{after, guarded};
 pub use table::Table;
-pub use template::word;
 use template::{command, text};
+pub use template::{every_part, word};
 
 /// The languages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -53,7 +53,8 @@ const NOTHING: &str = "\u{0}";
 /// else it cannot be written safely, and there is no command: a value may come from a malicious
 /// server.
 pub(super) fn command(template: &str, values: &[&Map<String, Value>]) -> Option<String> {
-    fill(template, |name, alone| {
+    let is_known = |name: &str| values.iter().any(|values| values.contains_key(name));
+    fill(&only(template, is_known), |name, alone| {
         let value = values.iter().find_map(|values| values.get(name))?;
         match value {
             Value::String(text) if alone || is_plain(text) => word(text),
@@ -70,6 +71,25 @@ pub(super) fn command(template: &str, values: &[&Map<String, Value>]) -> Option<
     // An empty list takes the space behind it along.
     .map(|command| command.replace(&format!("{NOTHING} "), "").replace(NOTHING, ""))
     .map(|command| command.trim_end().to_owned())
+}
+
+/// Returns a command with each of its parts, as it is where every value is known.
+pub fn every_part(template: &str) -> String {
+    only(template, |_| true)
+}
+
+/// Returns a command without the parts that need what is not known: behind `{?name}` stands one, up to
+/// the next or to the end.
+fn only(template: &str, is_known: impl Fn(&str) -> bool) -> String {
+    let mut parts = template.split("{?");
+    let mut kept = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once('}') {
+            Some((name, part)) if is_known(name) => kept += part,
+            _ => {}
+        }
+    }
+    kept
 }
 
 /// Returns a value as one word of a command; `None` where it cannot be one.
@@ -115,6 +135,14 @@ mod tests {
         let value = |name: &str| (name == "status").then(|| "[429]".to_owned());
         assert_eq!(text("→ {status}[ {said}][ ({status})]", value).unwrap(), "→ [429] ([429])");
         assert_eq!(text("[{status}] {said}", value), None);
+    }
+
+    #[test]
+    fn a_part_of_a_command_is_left_out_where_its_value_is_not_known() {
+        let template = "make it{?v} && name {v}";
+        let Value::Object(values) = json!({ "v": "deployment/web" }) else { unreachable!() };
+        assert_eq!(command(template, &[&values]).unwrap(), "make it && name deployment/web");
+        assert_eq!(command(template, &[]).unwrap(), "make it");
     }
 
     #[test]

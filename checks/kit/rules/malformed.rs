@@ -32,6 +32,8 @@ pub enum Malformed {
     #[serde(rename = "data-not-base64")]
     #[strum(serialize = "data-not-base64")]
     DataNotBase64,
+    /// The file is YAML without fields: a list, or a text.
+    NotFields,
     /// An entry is not an object.
     EntryNotAnObject,
     /// A field that must be a string is not.

@@ -20,6 +20,8 @@ use checks::{
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::phrases::Phrase;
+
 use super::manifest::{NODES, OURS, OWNER, RUN};
 
 /// How many Jobs a page has.
@@ -37,6 +39,7 @@ pub(crate) async fn cleanup(
     kube: KubeOptions,
     everywhere: bool,
     dry_run: bool,
+    lang: Lang,
 ) -> Result<Removed, String> {
     let found = Rc::<RefCell<Vec<Finding>>>::default();
     let kept = found.clone();
@@ -48,24 +51,22 @@ pub(crate) async fn cleanup(
     let mut plan = Plan::new(cluster(), Vantage::Kubernetes, world, BTreeSet::new(), listener);
     let api = checks::cluster_api(&mut plan, kube);
     plan.step(steps::JOBS, (&api,), async move |cx: &Cx, api: &Api| {
-        let done = remove(cx, api, everywhere, dry_run).await.map_err(|error| {
-            let said = error.said();
-            format!("the Jobs could not be listed: {}", checks::messages().word(&said, Lang::En))
-        });
+        let done = remove(cx, api, everywhere, dry_run, lang)
+            .await
+            .map_err(|error| Phrase::JobsNotListed.say(lang, &[("said", &words(&error, lang))]));
         *into.borrow_mut() = Some(done);
         Ok(Nothing {})
     });
     plan.run(|_| true).await;
     let removed = removed.take();
     removed.unwrap_or_else(|| {
-        let lang = Lang::En;
         let found = found.borrow();
         let told = found.first().map(|finding| {
             let (title, nothing) = (checks::messages(), Map::new());
-            let saw = title.saw(finding, &nothing, lang).map(|saw| format!(": {saw}"));
+            let saw = title.saw(finding, &nothing, lang).map(|saw| format!(" ({saw})"));
             title.title(finding, &nothing, lang) + &saw.unwrap_or_default()
         });
-        Err(told.unwrap_or_else(|| "the cluster was not asked".to_owned()))
+        Err(told.unwrap_or_else(|| Phrase::ClusterNotAsked.text(lang).to_owned()))
     })
 }
 
@@ -90,7 +91,18 @@ fn cluster() -> Target {
     }
 }
 
-async fn remove(cx: &Cx, api: &Api, everywhere: bool, dry_run: bool) -> Result<Removed, KubeError> {
+/// Returns what a cluster says of a request, or why it says nothing.
+fn words(error: &KubeError, lang: Lang) -> String {
+    checks::messages().word(&error.said(), lang).to_owned()
+}
+
+async fn remove(
+    cx: &Cx,
+    api: &Api,
+    everywhere: bool,
+    dry_run: bool,
+    lang: Lang,
+) -> Result<Removed, KubeError> {
     let namespace = &api.kube.cluster().namespace;
     let path = if everywhere {
         "/apis/batch/v1/jobs".to_owned()
@@ -115,13 +127,13 @@ async fn remove(cx: &Cx, api: &Api, everywhere: bool, dry_run: bool) -> Result<R
         for job in jobs.values() {
             let name = format!("job {namespace}/{}", job.metadata.name);
             if !run_is_over {
-                failed.push(format!("{name} is of a run that goes on, or goes by itself"));
+                failed.push(Phrase::JobGoesOn.say(lang, &[("job", &name)]));
                 continue;
             }
             let done = if dry_run { Ok(()) } else { delete(cx, api, job).await };
             match done {
                 Ok(()) => removed.push(name),
-                Err(error) => failed.push(format!("{name}: {}", error.said())),
+                Err(error) => failed.push(format!("{name}: {}", words(&error, lang))),
             }
         }
     }
