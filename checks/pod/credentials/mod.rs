@@ -46,6 +46,9 @@ enum Read {
     Refused(String),
 }
 
+/// The pull secrets of a namespace, by their names.
+type Listed = Rc<Vec<(String, Rc<Read>)>>;
+
 /// What is read of a service account.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -65,7 +68,7 @@ struct AccountMeta {
 struct Known {
     secrets: HashMap<(String, String), Rc<Read>>,
     accounts: HashMap<(String, String), Option<Account>>,
-    namespaces: HashMap<String, Rc<Vec<(String, Rc<Read>)>>>,
+    namespaces: HashMap<String, Listed>,
     asked: usize,
 }
 
@@ -295,7 +298,7 @@ impl Known {
     }
 
     /// Returns the pull secrets of a namespace, as far as they may be listed.
-    async fn listed(&mut self, cx: &Cx, api: &Api, namespace: &str) -> Rc<Vec<(String, Rc<Read>)>> {
+    async fn listed(&mut self, cx: &Cx, api: &Api, namespace: &str) -> Listed {
         if let Some(listed) = self.namespaces.get(namespace) {
             return listed.clone();
         }
