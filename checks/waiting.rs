@@ -145,18 +145,21 @@ pub fn instead(
                 let pod = it.pods.first().cloned().unwrap_or_default();
                 open = open.or(Some(Problem::SecretAccepted { workload, namespace, secret, pod }));
             }
-            Standing::Unknown { said } => {
-                open = open.or(Some(Problem::SecretsNotTried {
-                    workload,
-                    namespace,
-                    secret: it.secrets.first().cloned().unwrap_or_default(),
-                    secrets: it.secrets.join(", "),
-                    said: said.filter(|said| !said.is_empty()),
-                }));
-            }
+            Standing::Unknown { said } => open = open.or(Some(not_tried(it, said))),
         }
     }
     wrong.or(open).map(Finding::from)
+}
+
+/// Returns that the pull secrets of pods were not tried.
+fn not_tried(it: &WaitingWorkload, said: Option<String>) -> Problem {
+    Problem::SecretsNotTried {
+        workload: it.workload.clone(),
+        namespace: it.namespace.clone(),
+        secret: it.secrets.first().cloned().unwrap_or_default(),
+        secrets: it.secrets.join(", "),
+        said: said.filter(|said| !said.is_empty()),
+    }
 }
 
 /// Returns whether a node says that its pods' service accounts sign in.
@@ -200,6 +203,8 @@ fn broken(pods: &ImagePods, looks: &[impl Look], of_cluster: &[usize]) -> Vec<Co
                 | Problem::PullsecretExpired { .. }
                 | Problem::PullsecretRefused { .. }),
             ) if pulls_anonymously => Some(problem),
+            // The kubelet pulls as nobody only where it has no credentials at all.
+            Standing::Unknown { said } if pulls_anonymously => Some(not_tried(it, said)),
             _ => None,
         });
         let Some(problem) = problem else { continue };
@@ -266,12 +271,17 @@ fn while_it_works(
     })
 }
 
-/// Returns the names of pods in a namespace that something makes anew once they are deleted.
+/// Returns the names of pods in a namespace that something makes anew once they are deleted, and counts
+/// nothing of it: the pod of a Job counts as one that failed, that of a static pod stays what it is.
 fn replaced<'p>(
     of: impl Iterator<Item = &'p WaitingWorkload>,
     namespace: &str,
 ) -> Option<Vec<String>> {
-    let of_controllers = |it: &&WaitingWorkload| !it.workload.starts_with("pod/");
+    const CONTROLLERS: [&str; 5] =
+        ["deployment", "replicaset", "replicationcontroller", "statefulset", "daemonset"];
+    let kind = |it: &WaitingWorkload| it.workload.split('/').next().map(str::to_owned);
+    let of_controllers =
+        |it: &&WaitingWorkload| kind(it).is_some_and(|kind| CONTROLLERS.contains(&kind.as_str()));
     let there = of.filter(|it| it.namespace == namespace).filter(of_controllers);
     // One that waits for two images is named once.
     let names: BTreeSet<&String> = there.flat_map(|it| &it.pods).collect();
@@ -335,5 +345,8 @@ pub fn not_created(one: &NotCreated, workload: String) -> Finding {
         Refusal::NoNamespace | Refusal::NotPermitted | Refusal::Other => None,
     };
     let (namespace, said) = (one.namespace.clone(), one.said.clone());
+    if !one.is_certain {
+        return Problem::RefusedOnce { workload, namespace, said }.into();
+    }
     Problem::NotCreated { workload, namespace, by, said }.into()
 }

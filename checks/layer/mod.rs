@@ -301,13 +301,16 @@ impl Blobs<'_> {
             if taking.go(reply).await? {
                 break;
             }
-            in_vain = if taking.taken.bytes > before { 0 } else { in_vain + 1 };
+            // An end behind some bytes counts as the first in vain (core/remotes/docker/httpreadseeker.go).
+            in_vain = if taking.taken.bytes > before { 1 } else { in_vain + 1 };
+            if in_vain > MAX_STALLED_RETRIES {
+                return Err(taking.cut(Fault::ClosedByPeer));
+            }
             let rest = match self.rest(blob, taking.taken.bytes).await {
                 // A client that waits longer may receive the rest.
                 Err(no_fact @ NoFact::CouldNotTell(_)) => return Err(no_fact),
                 rest => rest.ok(),
             };
-            let rest = rest.filter(|_| in_vain <= MAX_STALLED_RETRIES);
             reply = rest.ok_or_else(|| taking.cut(Fault::ClosedByPeer))?;
             if !taking.goes_on(&reply) {
                 return Err(taking.unclear());

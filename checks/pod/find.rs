@@ -10,7 +10,8 @@ use super::{
     objects::{Event, Pod, Workload},
     on_node,
     problem::Problem,
-    symptom::{self, Events},
+    said::Events,
+    symptom,
     template::Templates,
     without_pods::still_refused,
 };
@@ -66,8 +67,9 @@ pub async fn find(cx: &Cx, api: &Api, scope: &PodScope) -> StepResult<WaitingPod
             events.take(&event);
         }
     });
-    if let Err(error) = listed.await {
-        cx.add_finding(Problem::EventsNotRead { said: error.said() });
+    let unread = listed.await.err().map(|error| error.said());
+    if let Some(said) = unread.clone() {
+        cx.add_finding(Problem::EventsNotRead { said });
     }
     let templates = Templates::read(cx, api, &waiting).await;
     let mut folded = Folded::of(templates);
@@ -76,6 +78,9 @@ pub async fn find(cx: &Cx, api: &Api, scope: &PodScope) -> StepResult<WaitingPod
         let symptoms = symptom::of(pod, &events, now);
         failing += usize::from(!symptoms.is_empty());
         folded.take(pod, &symptoms);
+    }
+    if let (Some(said), 0, count @ 1..) = (unread, failing, waiting.len()) {
+        return Err(NoFact::could_not_tell(Problem::WaitUnknown { count, said }));
     }
     let is_ours = |event: &Event| lists.iter().any(|list| list.made(&event.involved_object.name));
     refused.retain(|event| !owners.contains(&event.involved_object.uid) && is_ours(event));

@@ -7,11 +7,12 @@ use jiff::Timestamp;
 use super::{
     message::Message,
     objects::{Event, Pod},
-    symptom::{self, Events, Symptom},
+    said::Events,
+    symptom::{self, Symptom},
     template::Templates,
 };
 use crate::kit::{
-    kube::{ImagePods, List, WaitingWorkload},
+    kube::{ImagePlace, ImagePods, List, WaitingWorkload},
     sanitize_text,
     target::image_of_pod,
 };
@@ -79,7 +80,8 @@ impl OfImage {
             reason: sanitize_text(symptom.reason),
             policy: sanitize_text(symptom.policy),
             account: account(pod),
-            secrets: secrets(pod),
+            // The runtime pulls the image of a sandbox itself, with what it has.
+            secrets: if symptom.place == ImagePlace::Sandbox { vec![] } else { secrets(pod) },
             asked: templates.asked(pod, symptom.place, symptom.container),
             node,
             ..WaitingWorkload::default()

@@ -16,6 +16,7 @@ pub mod own;
 mod pace;
 mod parts;
 mod problem;
+mod said;
 mod symptom;
 mod template;
 mod without_pods;

@@ -64,7 +64,7 @@ impl Standing {
         if let Some(row) = set.rows.iter().find(is_open) {
             return Self::Unknown { said: row.said.clone() };
         }
-        if let Some(row) = set.rows.first() {
+        if let Some(row) = set.rows.iter().find(|row| !is_for_others(row, &pods.image)) {
             return Self::Wrong(of_row(row, set, it));
         }
         if let Behind::ServiceAccount(finding) = behind {
@@ -78,6 +78,14 @@ impl Standing {
             None => Self::None,
         }
     }
+}
+
+/// Returns whether a secret is for other registries only, where the node signs in to this one itself: the
+/// pod has it for another of its images.
+fn is_for_others(row: &CredentialRow, image: &str) -> bool {
+    let is_azure = |text: &str| text.contains("azurecr.");
+    let keys = [&row.key, &row.said].into_iter().flatten();
+    row.state == CredentialState::NoMatch && is_azure(image) && !keys.clone().any(|it| is_azure(it))
 }
 
 /// Returns the secret that cannot be decoded, which ends the pull whatever else there is.

@@ -55,6 +55,22 @@ pub enum Problem {
         /// What the API server said.
         said: String,
     },
+    /// The API server refused a workload's pod, and whether it has one by now is not known.
+    RefusedOnce {
+        /// Its kind and name.
+        workload: String,
+        /// The namespace.
+        namespace: String,
+        /// What the API server said.
+        said: String,
+    },
+    /// Pods wait, and what for stands in events, which could not be read.
+    WaitUnknown {
+        /// How many pods.
+        count: usize,
+        /// What the API server said.
+        said: String,
+    },
     /// The pods must never pull, and their nodes do not have the image.
     NeverPulled {
         /// How many pods.

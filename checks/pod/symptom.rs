@@ -1,12 +1,11 @@
 //! Which containers and image volumes of a pod wait for their image, from its status and its events.
 
-use std::collections::HashMap;
-
 use jiff::Timestamp;
 
 use super::{
-    objects::{Container, Event, Pod},
+    objects::{Container, Pod},
     on_node::is_same,
+    said::{Events, Said, quoted},
 };
 use crate::kit::kube::{ContainerStatus, ImagePlace, RUNNING, Waiting};
 
@@ -26,11 +25,6 @@ const BEFORE: [&str; 3] = ["ContainerCreating", "PodInitializing", ""];
 /// What a container is said to wait for where the kubelet gives the words of an error as the reason: it
 /// cannot decode a pull secret (kubernetes 1.34, pkg/kubelet/images, `EnsureImageExists`).
 const UNTYPED: &str = "Failed";
-/// How long a pull may take before it is looked at, in seconds.
-const HANGS: i64 = 120;
-/// How long the kubelet waits between two pulls at most, in seconds (kubernetes, pkg/kubelet:
-/// `imageBackOffPeriod` doubles up to `MaxImageBackOff`).
-const MAX_BACK_OFF: i64 = 300;
 /// The word for a pull that has begun and not ended.
 pub(super) const PULLING: &str = "Pulling";
 
@@ -48,60 +42,6 @@ pub(super) struct Symptom<'a> {
     pub(super) retried_in: Option<i64>,
     /// For how many seconds it has been pulled.
     pub(super) pulling_for: Option<i64>,
-}
-
-/// The last that was said of each image of a pod.
-#[derive(Debug, Default)]
-pub(super) struct Said {
-    /// The last failure.
-    failed: Option<(Option<Timestamp>, String)>,
-    /// When a pull last began, and when one last ended.
-    began: Option<Timestamp>,
-    ended: Option<Timestamp>,
-}
-
-/// What events say, by the id of the pod and the image.
-#[derive(Debug, Default)]
-pub(super) struct Events(HashMap<String, HashMap<String, Said>>);
-
-impl Events {
-    /// Takes an event of a pod.
-    pub(super) fn take(&mut self, event: &Event) {
-        let Some(image) = quoted(&event.message) else { return };
-        let at = event.at();
-        let of_pod = self.0.entry(event.involved_object.uid.clone()).or_default();
-        let said = of_pod.entry(image.to_owned()).or_default();
-        match event.reason.as_str() {
-            "Pulling" => said.began = said.began.max(at),
-            "Pulled" => said.ended = said.ended.max(at),
-            "Failed" if event.message.starts_with("Failed to pull image") => {
-                said.ended = said.ended.max(at);
-                if said.failed.as_ref().is_none_or(|(known, _)| *known <= at) {
-                    said.failed = Some((at, event.message.clone()));
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn of(&self, pod: &Pod, image: &str) -> Option<&Said> {
-        self.0.get(&pod.metadata.uid)?.get(image)
-    }
-}
-
-impl Said {
-    /// Returns in how many seconds at most the kubelet tries again.
-    fn retried_in(&self, now: Timestamp) -> Option<i64> {
-        let (failed, _) = self.failed.as_ref()?;
-        let rest = (*failed)?.as_second() + MAX_BACK_OFF - now.as_second();
-        (1..=MAX_BACK_OFF).contains(&rest).then_some(rest)
-    }
-
-    /// Returns for how many seconds a pull hangs that began long ago and has not ended.
-    fn hangs(&self, now: Timestamp) -> Option<i64> {
-        let began = self.began.filter(|began| self.ended.is_none_or(|ended| ended < *began))?;
-        Some(now.as_second() - began.as_second()).filter(|it| *it >= HANGS)
-    }
 }
 
 /// Returns whether events may say more of a pod: it waits for something.
@@ -159,7 +99,7 @@ pub(super) fn running(pod: &Pod) -> Vec<Symptom<'_>> {
 }
 
 /// Returns the images that a pod waits for.
-pub(super) fn of<'a>(pod: &'a Pod, events: &Events, now: Timestamp) -> Vec<Symptom<'a>> {
+pub(super) fn of<'a>(pod: &'a Pod, events: &'a Events, now: Timestamp) -> Vec<Symptom<'a>> {
     use ImagePlace::{Container as C, EphemeralContainer, InitContainer};
     let (spec, status) = (&pod.spec, &pod.status);
     let lists = [
@@ -175,6 +115,9 @@ pub(super) fn of<'a>(pod: &'a Pod, events: &Events, now: Timestamp) -> Vec<Sympt
             found.extend(of_container(pod, (place, container), waiting, (events, now)));
         }
     }
+    if found.is_empty() {
+        found.extend(of_sandbox(pod, events, now));
+    }
     // A volume holds up every container that mounts it.
     let mut seen: Vec<(ImagePlace, &str)> = vec![];
     found.retain(|one| {
@@ -183,6 +126,22 @@ pub(super) fn of<'a>(pod: &'a Pod, events: &Events, now: Timestamp) -> Vec<Sympt
         is_new
     });
     found
+}
+
+/// Returns the image that a pod's sandbox waits for: none of its containers has come so far.
+fn of_sandbox<'a>(pod: &'a Pod, events: &'a Events, now: Timestamp) -> Option<Symptom<'a>> {
+    let (image, said) = events.of_sandbox(pod)?;
+    Some(Symptom {
+        pod: &pod.metadata.name,
+        place: ImagePlace::Sandbox,
+        container: "",
+        image,
+        policy: "",
+        reason: REASONS[0],
+        message: said.failed.as_ref().map(|(_, message)| message.clone()).unwrap_or_default(),
+        retried_in: said.retried_in(now),
+        pulling_for: None,
+    })
 }
 
 /// Returns whether a reason is no word of the kubelet's but the text of an error.
@@ -265,12 +224,6 @@ fn fuller(status: String, said: Option<&Said>) -> String {
     }
 }
 
-/// Returns the image that a message quotes.
-fn quoted(message: &str) -> Option<&str> {
-    let (_, rest) = message.split_once("image \"")?;
-    rest.split('"').next().filter(|image| !image.is_empty())
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -305,6 +258,10 @@ mod tests {
         ] })
     }
 
+    fn none() -> &'static Events {
+        Box::leak(Box::default())
+    }
+
     fn spec() -> Value {
         json!({
             "nodeName": "n1", "containers": [{ "name": "app", "image": "c.io/a:1" }],
@@ -320,7 +277,7 @@ mod tests {
         let told = events(&[("Failed", failed, NOW), ("Failed", "Error: ErrImagePull", NOW)]);
         let now = NOW.parse().unwrap();
         assert_eq!(of(&pod, &told, now)[0].message, failed);
-        assert_eq!(of(&pod, &Events::default(), now)[0].message, "");
+        assert_eq!(of(&pod, none(), now)[0].message, "");
     }
 
     #[test]
@@ -336,7 +293,7 @@ mod tests {
         let text = "unable to parse auth field, must be formatted as base64(username:password)";
         let pod = pod(&spec(), &waits_for(text, text));
         assert!(waits(&pod));
-        let found = of(&pod, &Events::default(), NOW.parse().unwrap());
+        let found = of(&pod, none(), NOW.parse().unwrap());
         assert_eq!((found[0].reason, &*found[0].message), (UNTYPED, text));
         assert!(!waits(&self::pod(&spec(), &waits_for("CrashLoopBackOff", "back-off 5m0s"))));
     }
@@ -345,7 +302,7 @@ mod tests {
     fn a_volume_is_told_from_the_container_that_mounts_it() {
         let said = "Back-off pulling image \"c.io/model:2\": ErrImagePull: no";
         let pod = pod(&spec(), &waits_for("ImagePullBackOff", said));
-        let found = of(&pod, &Events::default(), NOW.parse().unwrap());
+        let found = of(&pod, none(), NOW.parse().unwrap());
         assert_eq!((found[0].place, found[0].container), (ImagePlace::ImageVolume, "model"));
         assert_eq!(found[0].image, "c.io/model:2");
     }
@@ -360,7 +317,7 @@ mod tests {
                 "failed to pull and unpack image \"docker.io/library/{named}:latest\": not found"
             );
             let pod = pod(&spec, &waits_for("ErrImagePull", &said));
-            let found = of(&pod, &Events::default(), NOW.parse().unwrap());
+            let found = of(&pod, none(), NOW.parse().unwrap());
             assert_eq!((found[0].place, found[0].image), (place, named));
         }
     }
@@ -370,15 +327,28 @@ mod tests {
         let pod = pod(&spec(), &waits_for("ContainerCreating", ""));
         let pulling = "Pulling image \"c.io/a:1\"";
         let count = |list: &[(&str, &str, &str)]| {
-            of(&pod, &events(list), NOW.parse().unwrap())
-                .iter()
-                .filter(|s| s.reason == PULLING)
-                .count()
+            let events = events(list);
+            of(&pod, &events, NOW.parse().unwrap()).iter().filter(|s| s.reason == PULLING).count()
         };
         assert_eq!(count(&[("Pulling", pulling, "2026-11-29T00:50:00Z")]), 1);
         assert_eq!(count(&[("Pulling", pulling, "2026-11-29T00:59:30Z")]), 0);
         let pulled = ("Pulled", "Successfully pulled image \"c.io/a:1\" in 1s", NOW);
         assert_eq!(count(&[("Pulling", pulling, "2026-11-29T00:50:00Z"), pulled]), 0);
+    }
+
+    #[test]
+    fn the_image_of_a_sandbox_is_waited_for_until_a_container_s_is() {
+        let pod = pod(&spec(), &waits_for("ContainerCreating", ""));
+        let sandbox = "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to get sandbox image \"m.io/pause:3.6\": failed to pull image \"m.io/pause:3.6\": i/o timeout";
+        let failed = ("FailedCreatePodSandBox", sandbox, "2026-11-29T00:59:00Z");
+        let list = events(&[failed]);
+        let found = of(&pod, &list, NOW.parse().unwrap());
+        assert_eq!((found[0].place, found[0].image), (ImagePlace::Sandbox, "m.io/pause:3.6"));
+        let list = events(&[failed, ("Pulling", "Pulling image \"c.io/a:1\"", NOW)]);
+        assert_eq!(of(&pod, &list, NOW.parse().unwrap()), []);
+        let network = "Failed to create pod sandbox: failed to setup network for sandbox \"a\"";
+        let list = events(&[("FailedCreatePodSandBox", network, NOW)]);
+        assert_eq!(of(&pod, &list, NOW.parse().unwrap()), []);
     }
 
     #[test]

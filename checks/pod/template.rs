@@ -86,7 +86,7 @@ fn image<'s>(spec: &'s PodSpec, place: ImagePlace, name: &str) -> Option<&'s str
         ImagePlace::Container => of(&spec.containers),
         ImagePlace::InitContainer => of(&spec.init_containers),
         // A template has none.
-        ImagePlace::EphemeralContainer => None,
+        ImagePlace::EphemeralContainer | ImagePlace::Sandbox => None,
         ImagePlace::ImageVolume => {
             let volume = spec.volumes.iter().find(|volume| volume.name == name)?;
             volume.image.as_ref().map(|image| image.reference.as_str())

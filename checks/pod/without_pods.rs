@@ -1,7 +1,8 @@
 //! The workloads that the API server gives no pod: those that want pods, and have none. An event of an hour
 //! ago may be over.
 
-use serde::Deserialize;
+use jiff::Timestamp;
+use serde::{Deserialize, de::IgnoredAny};
 
 use super::objects::{Event, Involved};
 use crate::kit::{
@@ -25,14 +26,18 @@ pub(super) async fn still_refused(cx: &Cx, api: &Api, mut refused: Vec<Event>) -
         }
     }
     let mut kept = vec![];
-    for Event { involved_object: of, message, .. } in newest {
+    for event in newest {
+        let at = event.at();
+        let Event { involved_object: of, message, .. } = event;
         let wants = match kind_of(&of) {
-            Some(kind) => is_without_pods(cx, api, kind, &of).await,
-            // What is not known of another kind is told as the event tells it.
-            None => true,
+            Some(kind) => is_without_pods(cx, api, kind, &of, at).await,
+            // Other kinds may make anything; of pods the API server's words speak.
+            None if message.contains("pods \"") => None,
+            None => Some(false),
         };
-        if wants {
+        if wants != Some(false) {
             kept.push(NotCreated {
+                is_certain: wants == Some(true),
                 namespace: sanitize_text(&of.namespace),
                 kind: sanitize_text(&of.kind),
                 name: sanitize_text(&of.name),
@@ -76,26 +81,59 @@ struct Spec {
 #[serde(default, rename_all = "camelCase")]
 struct Status {
     replicas: u64,
-    active: u64,
+    active: Active,
     current_number_scheduled: u64,
     desired_number_scheduled: Option<u64>,
     conditions: Vec<Condition>,
+    last_schedule_time: Option<Timestamp>,
 }
 
-/// Returns whether a workload wants a pod and has none.
-async fn is_without_pods(cx: &Cx, api: &Api, kind: WorkloadKind, of: &Involved) -> bool {
+/// What a Job counts, a `CronJob` lists: its pods, and its Jobs (batch/v1).
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Active {
+    Count(u64),
+    List(Vec<IgnoredAny>),
+}
+
+impl Default for Active {
+    fn default() -> Self {
+        Self::Count(0)
+    }
+}
+
+impl Active {
+    fn count(&self) -> u64 {
+        match self {
+            Self::Count(count) => *count,
+            Self::List(list) => list.len() as u64,
+        }
+    }
+}
+
+/// Returns whether a workload wants a pod and has none; nothing where it cannot be read.
+async fn is_without_pods(
+    cx: &Cx,
+    api: &Api,
+    kind: WorkloadKind,
+    of: &Involved,
+    refused: Option<Timestamp>,
+) -> Option<bool> {
     match api.kube.named::<Counts>(cx, &kind.path(&of.namespace), &of.name).await {
-        Ok(counts) => counts.lack_pods(kind),
-        Err(error) if error.status() == Some(404) => false,
-        // What may not be read is told as the event tells it.
-        Err(_) => true,
+        // A CronJob that made a Job since then has no pod between two of its times.
+        Ok(counts) if refused.is_some_and(|at| counts.status.last_schedule_time > Some(at)) => {
+            Some(false)
+        }
+        Ok(counts) => Some(counts.lack_pods(kind)),
+        Err(error) if error.status() == Some(404) => Some(false),
+        Err(_) => None,
     }
 }
 
 impl Counts {
     fn lack_pods(&self, kind: WorkloadKind) -> bool {
         let Counts { spec, status } = self;
-        let has = status.replicas + status.active + status.current_number_scheduled;
+        let has = status.replicas + status.active.count() + status.current_number_scheduled;
         let wanted = [spec.replicas, spec.parallelism, status.desired_number_scheduled];
         let is_suspended = spec.suspend.unwrap_or_default();
         let is_over = kind == WorkloadKind::Job && status.conditions.iter().any(ends);
@@ -158,6 +196,7 @@ mod tests {
             (set, json!({ "spec": { "replicas": 2 }, "status": { "replicas": 1 } })),
             (WorkloadKind::DaemonSet, json!({ "status": { "desiredNumberScheduled": 0 } })),
             (WorkloadKind::CronJob, json!({ "spec": { "suspend": true } })),
+            (WorkloadKind::CronJob, json!({ "status": { "active": [{ "name": "nightly-1" }] } })),
         ] {
             assert!(!lacks(kind, workload.clone()), "{workload}");
         }

@@ -89,7 +89,10 @@ impl PullSecret {
 
     fn of(payload: &Payload) -> Result<Self, BrokenPullSecret> {
         let auths = match payload {
-            Payload::Empty => return Ok(PullSecret::Empty),
+            // Go decodes null into anything, and changes nothing.
+            Payload::Empty | Payload::Config(Value::Null) | Payload::Legacy(Value::Null) => {
+                return Ok(PullSecret::Empty);
+            }
             Payload::WrongType { kind } => {
                 return Ok(PullSecret::WrongType { kind: kind.clone() });
             }

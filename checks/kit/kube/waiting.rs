@@ -249,6 +249,8 @@ pub enum ImagePlace {
     EphemeralContainer,
     /// In a volume.
     ImageVolume,
+    /// Nowhere: the runtime takes it for the pod itself, before its containers.
+    Sandbox,
 }
 
 /// A workload that has no pod.
@@ -262,6 +264,8 @@ pub struct NotCreated {
     pub name: String,
     /// What the API server said, as an event repeats it.
     pub said: String,
+    /// Whether it is known to want a pod and to have none; the event may be an hour old.
+    pub is_certain: bool,
 }
 
 #[cfg(test)]

@@ -11,7 +11,17 @@ pub fn foreign_words(text: &str) -> String {
 
 /// Returns a text with a mark in the place of each word that may be a credential outside of a URL.
 pub fn without_secrets(text: &str) -> String {
-    const KEYS: [&str; 13] = [
+    /// What the tokens of GitHub, GitLab and Docker Hub begin with.
+    const TOKENS: [&str; 7] =
+        ["ghp_", "gho_", "ghs_", "ghu_", "github_pat_", "glpat-", "dckr_pat_"];
+    const KEYS: [&str; 20] = [
+        "accountkey=",
+        "sharedaccesssignature=",
+        "sig=",
+        "x-registry-auth",
+        "client-secret",
+        "client_secret",
+        "secret\":\"",
         "password",
         "passwd",
         "_token",
@@ -36,20 +46,30 @@ pub fn without_secrets(text: &str) -> String {
             Next::Scheme => word.len() >= 8 && !lower.starts_with("realm"),
             Next::Other => false,
         };
-        let is_secret = named || is_value || (is_named && is_opaque(word)) || word.contains("eyJ");
+        let is_secret = named
+            || is_value
+            || (is_named && is_opaque(word))
+            || word.contains("eyJ")
+            || TOKENS.iter().any(|begin| word.contains(begin));
         shown.push(if is_secret { "***" } else { word });
         let is_scheme = matches!(lower.trim_matches([':', '"', '\'']), "bearer" | "basic");
-        is_next =
-            if named && word.ends_with([':', '=']) || is_next == Next::Named && word.is_empty() {
-                Next::Named
-            } else if is_scheme || is_next == Next::Scheme && named {
-                Next::Scheme
-            } else {
-                Next::Other
-            };
+        is_next = if named && (word.ends_with([':', '=']) || is_flag(word))
+            || is_next == Next::Named && word.is_empty()
+        {
+            Next::Named
+        } else if is_scheme || is_next == Next::Scheme && named {
+            Next::Scheme
+        } else {
+            Next::Other
+        };
         is_named = NAMES.contains(&lower.trim_end_matches([':', '"', '\'', ',']));
     }
     shown.join(" ")
+}
+
+/// Returns whether a word is an option whose value is the next word.
+fn is_flag(word: &str) -> bool {
+    word.starts_with('-') && !word.contains(['=', ':'])
 }
 
 /// What the word behind a word is.
@@ -131,6 +151,12 @@ mod tests {
             ),
             ("env \"API_KEY\": \"hunter2\"", "env *** ***"),
             ("{\"token\":\"hunter2\"}", "***"),
+            ("{\"name\":\"CLIENT_SECRET\",\"value\":\"hunter2\"}", "***"),
+            ("{\"secret\":\"hunter2\"}", "***"),
+            ("get-token --client-secret hunter2 --tenant t", "get-token *** *** --tenant t"),
+            ("DefaultEndpointsProtocol=https;AccountKey=hunter2==", "***"),
+            ("denied: ghp_hunter2 and glpat-hunter2", "denied: *** and ***"),
+            ("the secret \"regcred\" of spec", "the secret \"regcred\" of spec"),
             ("Bearer hunter2-hunter2", "Bearer ***"),
             ("no basic auth credentials", "no basic auth credentials"),
             ("Please run az login to setup account.", "Please run az login to setup account."),

@@ -1,6 +1,9 @@
 //! A host: where something is served, and what its name reveals.
 
-use std::{fmt, net::IpAddr};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr},
+};
 
 use serde::Serialize;
 
@@ -161,10 +164,14 @@ pub(super) fn split_port(written: &str) -> (&str, Option<u16>) {
     }
 }
 
-/// Returns whether an address is not reachable over the internet.
+/// Returns whether an address is not reachable over the internet. Azure takes 100.64.0.0/10 (RFC 6598)
+/// as private address space, too (learn.microsoft.com, "Azure Virtual Network FAQ").
 pub fn is_private(address: IpAddr) -> bool {
+    let is_shared = |v4: Ipv4Addr| v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64;
     match address {
-        IpAddr::V4(v4) => v4.is_private() || v4.is_loopback() || v4.is_link_local(),
+        IpAddr::V4(v4) => {
+            v4.is_private() || v4.is_loopback() || v4.is_link_local() || is_shared(v4)
+        }
         IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
     }
 }

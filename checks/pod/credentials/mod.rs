@@ -1,8 +1,8 @@
 //! Which credentials the kubelet has for an image: the pull secrets that the pods name, as it reads
 //! them, and what it makes of each.
 //!
-//! The kubelet puts the entries of all secrets into one keyring and tries those that match, the longest
-//! key first; then come its own. A secret that is missing or of another type is passed over; one that
+//! The kubelet puts the entries of all secrets into one keyring and tries those that match, in
+//! reverse alphabetical order, so that a longer path comes before its beginning; then come its own. A secret that is missing or of another type is passed over; one that
 //! cannot be decoded ends the pull (kubernetes, `getPullSecretsForPod` of pkg/kubelet;
 //! pkg/credentialprovider/secrets; pkg/credentialprovider/keyring.go).
 
@@ -199,7 +199,7 @@ fn rows(secrets: &[(&str, Rc<Read>)], asked: &RegistryOrImage) -> Vec<Held> {
             }
         }
     }
-    // One keyring for all secrets: the longest key first, and of equal keys the first secret's.
+    // One keyring for all secrets: in reverse alphabetical order; of equal keys the first secret's.
     presented.sort_by(|(one, _), (other, _)| other.cmp(one));
     presented.into_iter().map(|(_, held)| held).chain(others).collect()
 }

@@ -59,7 +59,7 @@ fn one_secret_in_each_state() {
     }
 }
 
-/// The longest key of all secrets comes first, and of equal keys the first secret's.
+/// The last key in the alphabet comes first, and of equal keys the first secret's.
 #[test]
 fn several_secrets_are_one_keyring() {
     let secrets = [

@@ -1,11 +1,10 @@
 //! Which failure modes write such a message, the likeliest first.
 
-use std::net::IpAddr;
-
 use super::{
     fault::Fault,
     words::{Parts, Phase, Presented},
 };
+use crate::kit::target::is_private;
 
 /// How many suspects are named: more would say nothing.
 const MAX: usize = 4;
@@ -260,15 +259,5 @@ fn not_found(phase: Phase, error: &str) -> &'static [&'static str] {
         &["image-digest-gone", "geo-replica-lag", "image-tag-not-found"]
     } else {
         &["image-tag-not-found", "geo-replica-lag", "image-quarantined"]
-    }
-}
-
-/// Returns whether an address is of a private network, as a private endpoint's is.
-fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => {
-            address.is_private() || address.octets()[0] == 100 && address.octets()[1] & 0xc0 == 64
-        }
-        IpAddr::V6(address) => address.is_unique_local(),
     }
 }

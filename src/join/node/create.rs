@@ -78,7 +78,7 @@ impl Jobs<'_> {
         let job = self.settings.job(number, &self.nodes[number], start);
         let job = self.settings.owned(job, owner);
         match self.create_job(&self.settings.name(number), &job).await {
-            Ok(job) => self.is_created(number, job.metadata.uid).await,
+            Ok(job) => self.job_created(number, job.metadata.uid).await,
             Err(error) => self.settle(number, Err(self.refused(&error))),
         }
     }
@@ -112,7 +112,8 @@ impl Jobs<'_> {
         let deleted = timeout(DELETE_WAIT, self.delete_owner()).await;
         let deleted = deleted.unwrap_or(Err(KubeError::Broken(Fault::TimedOut)));
         let Err(error) = deleted else { return self.created.get() };
-        let (count, said) = (self.created.get(), error.said());
+        // The first may exist where its creation was not answered.
+        let (count, said) = (self.created.get().max(1), error.said());
         let namespace = self.settings.namespace.clone();
         self.cx.add_finding(JobProblem::LeftBehind { count, namespace, said });
         0

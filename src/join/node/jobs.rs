@@ -92,7 +92,7 @@ pub(super) struct Slot {
     /// What Kubernetes last said of its pod, which has not started.
     pub(super) said: Option<(String, String)>,
     /// Whether its pod ended, and what it left is being read.
-    pub(super) is_read: bool,
+    pub(super) has_ended: bool,
     /// Whether its node reported, or will not.
     pub(super) is_settled: bool,
 }
@@ -213,7 +213,7 @@ impl<'a> Jobs<'a> {
 
     /// Waits until every result is read of the pods that were seen to end.
     async fn all_read(&self) {
-        let is_open = |slot: &Slot| slot.is_read && !slot.is_settled;
+        let is_open = |slot: &Slot| slot.has_ended && !slot.is_settled;
         while self.slots.borrow().iter().any(is_open) {
             self.changed.notified().await;
         }
@@ -262,7 +262,7 @@ impl<'a> Jobs<'a> {
                 }
                 Ok(Some(WatchEvent::Deleted(pod))) => {
                     version.clone_from(&pod.metadata.resource_version);
-                    self.is_gone(&pod).await;
+                    self.pod_deleted(&pod).await;
                 }
                 Ok(Some(WatchEvent::Bookmark(mark))) => {
                     *version = mark.metadata.resource_version;
@@ -284,7 +284,7 @@ impl<'a> Jobs<'a> {
         let params = ListParams::default().labels(&self.settings.selector()).limit(PAGE);
         let mut seen = vec![];
         let listing = self.kube.each(self.cx, &path, params, |mut pod: Pod| {
-            if let Some(number) = self.see(&pod) {
+            if let Some(number) = self.admit(&pod) {
                 pod.spec = Value::Null;
                 seen.push((number, pod));
             }

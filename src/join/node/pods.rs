@@ -24,23 +24,24 @@ impl Jobs<'_> {
         let number = numbered(pod)?;
         let slots = self.slots.borrow();
         let id = slots.get(number)?.id.as_ref()?;
-        pod.metadata.owner_references.iter().any(|owner| owner.uid == *id).then_some(number)
+        let mut owners = pod.metadata.owner_references.iter();
+        owners.any(|owner| owner.controller && owner.uid == *id).then_some(number)
     }
 
     /// Takes the state of a pod.
     pub(super) async fn take(&self, pod: &Pod) {
-        if let Some(number) = self.see(pod) {
+        if let Some(number) = self.admit(pod) {
             self.take_state(number, pod).await;
         }
     }
 
     /// Returns the number of a pod whose state matters: it is what was asked for, and its node has not reported.
-    pub(super) fn see(&self, pod: &Pod) -> Option<usize> {
+    pub(super) fn admit(&self, pod: &Pod) -> Option<usize> {
         let Some(number) = self.number(pod) else {
             self.keep_early(pod);
             return None;
         };
-        let is_known = |slot: &Slot| slot.is_settled || slot.is_read;
+        let is_known = |slot: &Slot| slot.is_settled || slot.has_ended;
         if is_known(&self.slots.borrow()[number]) {
             return None;
         }
@@ -60,7 +61,7 @@ impl Jobs<'_> {
             }
             Progress::Fails(why) => self.settle(number, Err(why)),
             Progress::Ended { message, reason, exit_code } => {
-                self.slots.borrow_mut()[number].is_read = true;
+                self.slots.borrow_mut()[number].has_ended = true;
                 let pod = pod.metadata.name.clone();
                 let ended = Ended { number, pod, message, reason, exit_code };
                 // Its other end lives as long as the run.
@@ -93,7 +94,7 @@ impl Jobs<'_> {
     }
 
     /// Notes that a Job exists. Its pod may have been seen before.
-    pub(super) async fn is_created(&self, number: usize, id: String) {
+    pub(super) async fn job_created(&self, number: usize, id: String) {
         self.note_progress();
         let early = {
             let slot = &mut self.slots.borrow_mut()[number];
@@ -128,10 +129,10 @@ impl Jobs<'_> {
     }
 
     /// Notes that a pod was deleted. It may have reported before.
-    pub(super) async fn is_gone(&self, pod: &Pod) {
+    pub(super) async fn pod_deleted(&self, pod: &Pod) {
         self.take(pod).await;
         let Some(number) = self.number(pod) else { return };
-        if self.slots.borrow()[number].is_read {
+        if self.slots.borrow()[number].has_ended {
             return;
         }
         let (reason, said) = ("Deleted".to_owned(), foreign_words(&pod.status.message));
