@@ -59,24 +59,43 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// A layer that needs more memory than is spent on it: only its diff id stays unknown.
+/// containerd decompresses a layer with a window of up to 512 MiB, and none that ends inside a frame.
 #[test]
 fn a_layer_with_a_large_window() {
     const ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
     let layer = archive(b"layer");
     let diff_id = checks::kit::rules::digest("sha256:", &layer);
-    let with = |window: u32| {
+    let packed = |window: u32| {
         let mut encoder = zstd::Encoder::new(vec![], 1).unwrap();
-        encoder.window_log(window).unwrap();
+        encoder.window_log(20).unwrap();
         encoder.write_all(&layer).unwrap();
         encoder.flush().unwrap();
-        let shelf = Shelf::with(&[(ZSTD, &encoder.finish().unwrap(), Some(&diff_id))], "");
-        let said = ask(move |head, stream| shelf.serve(head, stream), &["--full"]);
-        pulls(&said);
-        codes(&said.json(), "could_not_tell")
+        let mut packed = encoder.finish().unwrap();
+        packed[5] = u8::try_from(window - 10).unwrap() << 3;
+        packed
     };
-    assert_eq!(with(26), Vec::<String>::new());
-    assert_eq!(with(27), ["layer/diff-id-unknown"]);
+    let with = |packed: &[u8]| {
+        let shelf = Shelf::with(&[(ZSTD, packed, Some(&diff_id))], "");
+        ask(move |head, stream| shelf.serve(head, stream), &["--full"])
+    };
+    for window in [26, 27, 29] {
+        let said = with(&packed(window));
+        pulls(&said);
+        assert_eq!(codes(&said.json(), "could_not_tell"), Vec::<String>::new());
+    }
+    let whole = packed(20);
+    let more = [&whole[..], &whole[..4]].concat();
+    for broken in [&packed(30), &packed(41), &whole[..whole.len() - 1], &more] {
+        fails(&with(broken), "layer/not-unpackable");
+    }
+    // What fills more memory than is spent on it: only its diff id stays unknown.
+    let mut encoder = zstd::Encoder::new(vec![], 1).unwrap();
+    encoder.window_log(27).unwrap();
+    encoder.write_all(&vec![0; 65 << 20]).unwrap();
+    encoder.flush().unwrap();
+    let said = with(&encoder.finish().unwrap());
+    pulls(&said);
+    assert_eq!(codes(&said.json(), "could_not_tell"), ["layer/diff-id-unknown"]);
 }
 
 /// containerd asks the servers that a manifest names for a layer before the registry, and turns to the
@@ -115,15 +134,46 @@ fn a_layer_that_is_elsewhere() {
     fails(&with(&["http://127.0.0.1:1/"], false), "registry/other-host-unreachable");
 }
 
+/// So it is with a manifest that an index names.
+#[test]
+fn a_manifest_that_is_elsewhere() {
+    let image = Shelf::of(&[b"a layer"]);
+    let digest = image.top().to_owned();
+    let (served, there) = (image.clone(), digest.clone());
+    let store = serve_heads(move |head, stream| match path(head) {
+        "/there" => served.serve(&format!("GET /{there} HTTP/1.1"), stream),
+        "/other" => answer(stream, "200 OK", b"{}"),
+        "/gone" => answer(stream, "404 No", b""),
+        _ => answer(stream, "503 No", b""),
+    });
+    let with = |place: &str, gone: bool| {
+        let named = format!(r#""digest":"{digest}""#);
+        let url = format!(r#"{named},"urls":["http://{store}/{place}"]"#);
+        let shelf = image.clone().indexed().rewritten(&named, &url);
+        let digest = digest.clone();
+        let script = move |head: &str, stream: &mut std::net::TcpStream| {
+            if gone && path(head).ends_with(&digest) {
+                return answer(stream, server::REGISTRYS, b"");
+            }
+            shelf.serve(head, stream)
+        };
+        ask(script, &[])
+    };
+    pulls(&with("there", true));
+    pulls(&with("gone", false));
+    fails(&with("gone", true), "manifest/child-manifest-gone");
+    fails(&with("closed", false), "manifest/refused-elsewhere");
+    fails(&with("other", false), "manifest/digest-mismatch");
+}
+
 /// containerd takes content that its descriptor holds whole from there, and asks nobody for it.
 #[test]
 fn content_in_a_descriptor() {
     use base64::{Engine, prelude::BASE64_STANDARD};
     let shelf = Shelf::of(&[b"a layer"]);
-    let with = |data: &[u8]| {
+    let written = |data: &str| {
         let named = format!(r#""digest":"{}""#, shelf.layers[0]);
-        let data = BASE64_STANDARD.encode(data);
-        let shelf = shelf.clone().rewritten(&named, &format!(r#"{named},"data":"{data}""#));
+        let shelf = shelf.clone().rewritten(&named, &format!(r#"{named},"data":{data}"#));
         ask(
             move |head, stream| {
                 if path(head).ends_with(&shelf.layers[0]) {
@@ -134,7 +184,15 @@ fn content_in_a_descriptor() {
             &[],
         )
     };
+    let with = |data: &[u8]| written(&format!("{:?}", BASE64_STANDARD.encode(data)));
     pulls(&with(&archive(b"a layer")));
+    // Go takes a list of bytes as well, and null for a zero.
+    let list = format!("{:?}", archive(b"a layer"));
+    pulls(&written(&list));
+    pulls(&written(&list.replacen('0', "null", 2)));
+    fails(&written(&list.replacen('0', "1", 1)), "layer/blob-digest-mismatch");
+    // The last of two counts, and null is none.
+    fails(&written(&format!("{list},\"data\":null")), "manifest/blob-unknown");
     fails(&with(b"a liver"), "layer/blob-digest-mismatch");
     // As long as it says otherwise, the blob is asked for.
     fails(&with(b"a longer layer"), "manifest/blob-unknown");
@@ -152,6 +210,11 @@ fn an_index_in_an_index_in_an_index() {
     let other = Shelf::with(&[], r#""architecture":"arm","os":"linux","#).indexed();
     let said = ask(move |head, stream| other.serve(head, stream), &[]);
     fails(&said, "manifest/platform-no-match");
+    // Null clears a platform that was named before.
+    let platform = r#""platform":{"os":"windows","architecture":"amd64"}"#;
+    let twice = format!(r#"{platform},"platform":null,"digest""#);
+    let shelf = Shelf::of(&[b"a layer"]).indexed().rewritten("\"digest\"", &twice);
+    pulls(&ask(move |head, stream| shelf.serve(head, stream), &[]));
 }
 
 /// What containerd takes from the response to HEAD, and what it ignores there.

@@ -15,6 +15,7 @@ use crate::{
         rules::Hasher,
     },
     manifest::Blob,
+    registry::RegistryClient,
 };
 
 /// How long reading a sample may take. After that, the bytes that have arrived still count.
@@ -87,6 +88,10 @@ impl<'a> BlobReader<'a> {
                 }
                 Ok(None) => break,
                 Err(Fault::ClosedByPeer) => return Ok(false),
+                // It needs more memory than is spent here.
+                Err(fault @ Fault::TooLong) => {
+                    return Err(RegistryClient::not_replayed(&reply.host, &reply.request, fault));
+                }
                 Err(fault) => return Err(self.cut(fault)),
             };
             let known = usize::try_from(self.skip).unwrap_or(usize::MAX).min(piece.len());

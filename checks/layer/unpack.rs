@@ -3,13 +3,9 @@
 
 use std::io::{self, Write};
 
-use zstd::stream::write::Decoder;
-
 use super::archive::Archive;
-use crate::kit::rules::{Gunzip, Hasher};
+use crate::kit::rules::{Gunzip, Hasher, Unzstd};
 
-/// The base-two logarithm of the largest zstd window that is decompressed: 64 MiB.
-const MAX_WINDOW_LOG: u32 = 26;
 /// The number of bytes that containerd goes by to find out how a layer is compressed
 /// (pkg/archive/compression, `DetectCompression`).
 const SIGNATURE: usize = 10;
@@ -45,7 +41,7 @@ enum State {
     Beginning(Vec<u8>),
     Plain(Box<Sink>),
     Gzip(Box<Gunzip<Sink>>),
-    Zstd(Box<Decoder<'static, Sink>>),
+    Zstd(Box<Unzstd<Sink>>),
     Ended(Unpacked),
 }
 
@@ -123,8 +119,8 @@ impl Unpacker {
                 Ok(sink) => sink.end(),
                 Err(error) => ended(&error),
             },
-            State::Zstd(mut decoder) => match decoder.flush() {
-                Ok(()) => decoder.into_inner().end(),
+            State::Zstd(decoder) => match decoder.finish() {
+                Ok(sink) => sink.end(),
                 Err(error) => ended(&error),
             },
             State::Ended(unpacked) => unpacked,
@@ -139,11 +135,7 @@ impl Unpacker {
         self.state = if self.may_be_compressed && first.starts_with(&[0x1f, 0x8b, 8]) {
             State::Gzip(Box::new(Gunzip::new(sink)))
         } else if self.may_be_compressed && is_zstd(&first) {
-            let decoder = Decoder::new(sink).and_then(|mut decoder| {
-                decoder.window_log_max(MAX_WINDOW_LOG)?;
-                Ok(decoder)
-            });
-            match decoder {
+            match Unzstd::new(sink) {
                 Ok(decoder) => State::Zstd(Box::new(decoder)),
                 Err(error) => State::Ended(ended(&error)),
             }
@@ -164,12 +156,10 @@ fn is_zstd(bytes: &[u8]) -> bool {
 }
 
 fn ended(error: &io::Error) -> Unpacked {
-    let said = error.to_string();
-    // zstd says so of a window that is larger than we allow, and containerd may allow it.
-    if error.kind() == io::ErrorKind::FileTooLarge || said.contains("memory") {
-        return Unpacked::TooLarge;
+    match error.kind() {
+        io::ErrorKind::FileTooLarge => Unpacked::TooLarge,
+        _ => Unpacked::Broken(error.to_string()),
     }
-    Unpacked::Broken(said)
 }
 
 #[cfg(test)]
@@ -229,6 +219,12 @@ mod tests {
         let mut broken = packed.clone();
         broken[20..40].fill(0xff);
         assert!(matches!(unpacked(&gzip, &broken, u64::MAX), Unpacked::Broken(_)));
+        // zstd that ends before its last block, or behind the beginning of another frame.
+        let frame = zstd::encode_all(&[0; 1024][..], 1).unwrap();
+        let more = [&frame[..], &frame[..4]].concat();
+        for cut in [&frame[..frame.len() - 1], &more] {
+            assert!(matches!(unpacked(&gzip, cut, u64::MAX), Unpacked::Broken(_)));
+        }
         let bomb = zstd::encode_all(io::Read::take(io::repeat(0), 1 << 20), 1).unwrap();
         assert_eq!(unpacked(&format!("{LAYER}+zstd"), &bomb, 1 << 19), Unpacked::TooLarge);
     }

@@ -4,7 +4,11 @@ use hyper::Method;
 
 use super::problem::Problem;
 use crate::{
-    kit::{Cx, Host, HostPurpose, StepResult, net::Request, rules::request_url},
+    kit::{
+        Cx, Host, HostPurpose, StepResult,
+        net::{Reply, Request},
+        rules::request_url,
+    },
     registry::{Refusal, RegistryClient},
     token::{Answer, BlobResponse, Session, WantedBlob},
 };
@@ -19,7 +23,7 @@ pub struct Blob {
     pub(crate) media_type: String,
     /// What is known of the layer that it is; unknown in schema 1.
     pub(crate) layer: Option<Layer>,
-    /// Where the manifest says that it is also served, as of the foreign layers of Windows images.
+    /// Where its descriptor says that it is also served, as of the foreign layers of Windows images.
     pub(crate) urls: Vec<String>,
     /// Its bytes, where the manifest holds them as well: then containerd asks nobody for it.
     pub(crate) data: Option<Vec<u8>>,
@@ -45,10 +49,8 @@ impl Blob {
         session: &Session,
         from: u64,
     ) -> StepResult<BlobResponse> {
-        for url in &self.urls {
-            if let Some(response) = self.ask_elsewhere(cx, session, url, from).await? {
-                return Ok(response);
-            }
+        if let Some(reply) = self.ask_elsewhere(cx, session, from).await? {
+            return Ok(BlobResponse::Body(Box::new(reply)));
         }
         let wanted = WantedBlob { digest: &self.digest, media_type: &self.media_type, from };
         let missing = match session.blob(cx, wanted).await? {
@@ -59,16 +61,31 @@ impl Blob {
         Err(Problem::BlobUnknown { digest: self.digest.clone(), said }.into())
     }
 
-    /// Requests the blob from a server that the manifest names for it; `None` where it is asked for
-    /// elsewhere then. containerd asks these servers first, without credentials, and goes on after a 404
-    /// alone (core/remotes/docker/fetcher.go, `Fetch`).
-    async fn ask_elsewhere(
+    /// Requests the content from the servers that are named for it; `None` where the registry is asked
+    /// then. containerd asks these servers first, for manifests as for layers, without credentials, and
+    /// goes on after a 404 alone (core/remotes/docker/fetcher.go, `Fetch`).
+    pub(super) async fn ask_elsewhere(
+        &self,
+        cx: &Cx,
+        session: &Session,
+        from: u64,
+    ) -> StepResult<Option<Reply>> {
+        for url in &self.urls {
+            if let Some(reply) = self.ask_server(cx, session, url, from).await? {
+                return Ok(Some(reply));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Requests the content from one such server; `None` if it does not have it.
+    async fn ask_server(
         &self,
         cx: &Cx,
         session: &Session,
         url: &str,
         from: u64,
-    ) -> StepResult<Option<BlobResponse>> {
+    ) -> StepResult<Option<Reply>> {
         // It leaves out what Go does not parse, and every other scheme.
         let Ok(parsed) = request_url(url) else { return Ok(None) };
         let Some(host) = Host::requested(&parsed, HostPurpose::Data) else { return Ok(None) };
@@ -79,7 +96,7 @@ impl Blob {
         let reply = client.with_retries_before_another(cx, ask).await?;
         match reply.status {
             404 => Ok(None),
-            200 | 206 => Ok(Some(BlobResponse::Body(Box::new(reply)))),
+            200 | 206 => Ok(Some(reply)),
             status => {
                 let host = reply.host.to_string();
                 let said = Refusal::read(reply).await.body.words();

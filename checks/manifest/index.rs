@@ -1,9 +1,10 @@
 //! Selects the manifest of an index that fits this platform best.
 
 use super::{
+    blob::Blob,
     descriptor::Descriptor,
     document::{Document, Manifest},
-    fetch::{Known, get, of_bytes},
+    fetch::{Known, get, of_bytes, read},
     kind,
     problem::{Build, Problem},
     words::{ArtifactKind, Flaw},
@@ -19,25 +20,27 @@ use crate::{
 /// The entry of an index that fits a platform best.
 #[derive(Debug)]
 pub struct Entry {
-    digest: String,
-    media_type: String,
-    size: i64,
-    data: Option<Vec<u8>>,
+    content: Content,
     platform: String,
     is_unnamed: bool,
     /// How to rebuild the image for all platforms of the index.
     build: Build,
     /// The others that fit as well: containerd's transfer service fetches them all.
-    also: Vec<Also>,
+    also: Vec<Content>,
 }
 
-/// Another entry for the same platform.
+/// The manifest that an entry names.
 #[derive(Debug)]
-struct Also {
-    digest: String,
-    media_type: String,
-    size: i64,
-    data: Option<Vec<u8>>,
+struct Content {
+    blob: Blob,
+    /// The size in bytes; nothing has a negative one.
+    size: usize,
+}
+
+impl Content {
+    fn of(entry: &Descriptor) -> Self {
+        Self { blob: entry.blob(), size: usize::try_from(entry.size).unwrap_or(0) }
+    }
 }
 
 /// The manifest that an index has for a platform.
@@ -63,31 +66,35 @@ pub(super) async fn child(cx: &Cx, session: &Session, index: &Manifest) -> StepR
     for _ in 0..MAX_DEPTH {
         let tell = |problem| cx.add_finding(problem);
         let index = inner.as_ref().unwrap_or(index);
-        let Entry { digest, media_type, size, data, platform, is_unnamed, build, also } =
+        let Entry { content, platform, is_unnamed, build, also } =
             entry(index, &cx.target.platform, cx.containerd(), tell)?;
-        let fetch = async |digest: &str, media_type: &str, size: i64, data: Option<Vec<u8>>| {
+        let fetch = async |Content { blob, size }: Content| {
+            let Blob { digest, media_type, data, .. } = &blob;
             if let Some(bytes) = data {
-                return of_bytes(digest, media_type, &bytes);
+                return of_bytes(digest, media_type, bytes);
             }
-            let size = usize::try_from(size).unwrap_or(0);
             let known = Known { media_type: Some(media_type), size: Some(size) };
-            match get(cx, session, image, digest, known).await? {
+            let answer = match blob.ask_elsewhere(cx, session, 0).await? {
+                Some(reply) => Answer::Found(read(cx, session, digest, reply, known).await?),
+                None => get(cx, session, image, digest, known).await?,
+            };
+            match answer {
                 Answer::Found(manifest) if size != manifest.size => {
                     Err(kind::broken(&manifest.media_type, Flaw::SizeMismatch))
                 }
                 Answer::Found(manifest) => Ok(manifest),
                 Answer::Missing(_) => {
-                    Err(gone(image, digest.to_owned(), platform.clone(), build.clone()))
+                    Err(gone(image, digest.clone(), platform.clone(), build.clone()))
                 }
             }
         };
-        for Also { digest, media_type, size, data } in also {
-            match fetch(&digest, &media_type, size, data).await {
+        for other in also {
+            match fetch(other).await {
                 Ok(manifest) => others.push(manifest),
                 Err(no_fact) => go_on_without(cx, no_fact)?,
             }
         }
-        let manifest = fetch(&digest, &media_type, size, data).await?;
+        let manifest = fetch(content).await?;
         match manifest.document {
             Document::Image(_) => {
                 return Ok(Child { manifest, platform, is_unnamed, also: others });
@@ -205,18 +212,9 @@ impl Asking<'_> {
         // Of Windows images it takes the one for the right build.
         let is_one = wanted.os == "windows" || containerd.transfers() == Some(false);
         let also = entries.iter().filter(is_equal).filter(|_| !is_one);
-        let also = also.map(|entry| Also {
-            digest: entry.digest.clone(),
-            media_type: entry.media_type.clone(),
-            size: entry.size,
-            data: entry.data(),
-        });
         Ok(Entry {
-            also: also.collect(),
-            digest: best.digest.clone(),
-            media_type: best.media_type.clone(),
-            size: best.size,
-            data: best.data(),
+            also: also.map(|entry| Content::of(entry)).collect(),
+            content: Content::of(best),
             is_unnamed: best.platform().is_none(),
             platform: best.platform().map_or_else(|| wanted.to_string(), |found| found.to_string()),
             build: Build::of(offered(entries)),
@@ -258,9 +256,9 @@ impl Entry {
     /// Returns whether the same is fetched.
     fn is_same(&self, other: &Self) -> bool {
         let also = |entry: &Self| -> Vec<String> {
-            entry.also.iter().map(|also| also.digest.clone()).collect()
+            entry.also.iter().map(|also| also.blob.digest.clone()).collect()
         };
-        self.digest == other.digest && also(self) == also(other)
+        self.content.blob.digest == other.content.blob.digest && also(self) == also(other)
     }
 }
 

@@ -2,7 +2,7 @@
 //! image-spec, specs-go/v1).
 
 use crate::kit::rules::go_json::Shape::{
-    self, Bytes, Flag, Int, List, Map, Raw, Struct, Text, Time,
+    self, Bytes, Flag, Int, List, Map, Pointer, Raw, Struct, Text, Time,
 };
 
 const PLATFORM: Shape = Struct(&[
@@ -20,7 +20,7 @@ const DESCRIPTOR: Shape = Struct(&[
     ("urls", List(&Text)),
     ("annotations", Map(&Text)),
     ("data", Bytes),
-    ("platform", PLATFORM),
+    ("platform", Pointer(&PLATFORM)),
     ("artifactType", Text),
 ]);
 
@@ -40,7 +40,7 @@ pub(super) const MANIFEST: Shape = Struct(&[
     ("artifactType", Text),
     ("config", DESCRIPTOR),
     ("layers", List(&DESCRIPTOR)),
-    ("subject", DESCRIPTOR),
+    ("subject", Pointer(&DESCRIPTOR)),
     ("annotations", Map(&Text)),
 ]);
 
@@ -50,13 +50,13 @@ pub(super) const INDEX: Shape = Struct(&[
     ("mediaType", Text),
     ("artifactType", Text),
     ("manifests", List(&DESCRIPTOR)),
-    ("subject", DESCRIPTOR),
+    ("subject", Pointer(&DESCRIPTOR)),
     ("annotations", Map(&Text)),
 ]);
 
 /// The config of an image.
 pub(super) const CONFIG: Shape = Struct(&[
-    ("created", Time),
+    ("created", Pointer(&Time)),
     ("author", Text),
     ("architecture", Text),
     ("os", Text),
@@ -82,7 +82,7 @@ pub(super) const CONFIG: Shape = Struct(&[
     (
         "history",
         List(&Struct(&[
-            ("created", Time),
+            ("created", Pointer(&Time)),
             ("created_by", Text),
             ("author", Text),
             ("comment", Text),

@@ -5,10 +5,9 @@ use std::io::{self, Write};
 
 use flate2::{Decompress, FlushDecompress, Status};
 use hyper::{HeaderMap, body::Bytes, header::CONTENT_ENCODING};
-use zstd::stream::{raw::Decoder, zio::Writer};
 
 use super::Fault;
-use crate::kit::rules::{Gunzip, Puller, since};
+use crate::kit::rules::{Gunzip, Puller, Unzstd, since};
 
 /// What containerd accepts when it fetches content (core/remotes/docker/fetcher.go, `open`).
 const CONTENT: &str = "zstd;q=1.0, gzip;q=0.8, deflate;q=0.5";
@@ -53,7 +52,7 @@ pub(super) struct Decoding(Vec<Stage>);
 
 enum Stage {
     Gzip(Box<Gunzip<Vec<u8>>>),
-    Zstd(Box<Writer<Vec<u8>, Decoder<'static>>>),
+    Zstd(Box<Unzstd<Vec<u8>>>),
     Deflate { inflate: Box<Decompress>, is_over: bool },
 }
 
@@ -72,8 +71,8 @@ impl Decoding {
             stages.push(match name.to_ascii_lowercase().as_str() {
                 "gzip" => Stage::gzip(),
                 "zstd" => {
-                    let decoder = Decoder::new().map_err(|error| error.to_string())?;
-                    Stage::Zstd(Box::new(Writer::new(vec![], decoder)))
+                    let decoder = Unzstd::new(vec![]).map_err(|error| error.to_string())?;
+                    Stage::Zstd(Box::new(decoder))
                 }
                 "deflate" => {
                     let inflate = Box::new(Decompress::new(false));
@@ -127,7 +126,7 @@ impl Decoding {
                 }
             }
             if is_end {
-                stage.end(&mut out).map_err(|error| failed(&error))?;
+                stage.end().map_err(|error| failed(&error))?;
             }
             bytes = out;
         }
@@ -148,8 +147,7 @@ impl Stage {
             }
             Stage::Zstd(decoder) => {
                 decoder.write_all(bytes)?;
-                decoder.flush()?;
-                out.append(decoder.writer_mut());
+                out.append(decoder.get_mut());
             }
             Stage::Deflate { inflate, is_over } => {
                 let mut rest = bytes;
@@ -170,13 +168,10 @@ impl Stage {
         Ok(())
     }
 
-    fn end(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
+    fn end(&self) -> io::Result<()> {
         match self {
             Stage::Gzip(decoder) => decoder.ends()?,
-            Stage::Zstd(decoder) => {
-                decoder.finish()?;
-                out.append(decoder.writer_mut());
-            }
+            Stage::Zstd(decoder) => decoder.ends()?,
             Stage::Deflate { is_over: false, .. } => {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
@@ -191,6 +186,8 @@ impl Stage {
 fn failed(error: &io::Error) -> Fault {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => Fault::ClosedByPeer,
+        // It needs more memory than is spent here.
+        io::ErrorKind::FileTooLarge => Fault::TooLong,
         _ => Fault::Other(error.to_string()),
     }
 }
@@ -239,12 +236,29 @@ mod tests {
             ("zstd,gzip", &twice),
         ] {
             assert_eq!(decoded(encoding, bytes).unwrap(), plain, "{encoding}");
+            assert_eq!(decoded(encoding, b"").is_ok(), encoding == "zstd");
             let half = decoded(encoding, &bytes[..bytes.len() / 2]);
             assert_eq!(half, Err(Fault::ClosedByPeer), "{encoding}");
         }
         assert!(matches!(decoded("gzip", &plain), Err(Fault::Other(_))));
         assert!(decoding("identity").unwrap().is_none() && decoding("").unwrap().is_none());
         assert!(decoding("br").is_err() && decoding("x-gzip").is_err());
+    }
+
+    /// containerd takes a window of 512 MiB here as well (zstd.NewReader in core/remotes/docker/fetcher.go).
+    #[test]
+    fn a_large_window() {
+        let mut encoder = zstd::Encoder::new(vec![], 1).unwrap();
+        encoder.window_log(20).unwrap();
+        encoder.write_all(b"some bytes").unwrap();
+        encoder.flush().unwrap();
+        let mut frame = encoder.finish().unwrap();
+        for window in [27, 29] {
+            frame[5] = (window - 10) << 3;
+            assert_eq!(decoded("zstd", &frame).unwrap(), b"some bytes");
+        }
+        frame[5] = (30 - 10) << 3;
+        assert!(matches!(decoded("zstd", &frame), Err(Fault::Other(_))));
     }
 
     #[test]

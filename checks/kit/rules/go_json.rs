@@ -7,6 +7,7 @@
 
 use std::fmt;
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Map, Number, Value};
 
 use super::{
@@ -35,6 +36,8 @@ pub enum Shape {
     Raw,
     /// A struct with these fields.
     Struct(&'static [(&'static str, Shape)]),
+    /// A pointer.
+    Pointer(&'static Shape),
 }
 
 /// Why Go does not decode a document.
@@ -99,6 +102,7 @@ impl Shape {
             Shape::Map(_) => "map",
             Shape::Raw => "json.RawMessage",
             Shape::Struct(_) => "struct",
+            Shape::Pointer(to) => to.name(),
         }
     }
 }
@@ -110,16 +114,22 @@ fn set(into: &mut Value, value: &Json, shape: &Shape, path: &str) -> Result<(), 
     match (shape, value) {
         (Shape::Raw, _) => *into = true.into(),
         (_, Json::Null) => {}
-        (Shape::Text, Json::Text(text)) => *into = text.as_str().into(),
+        (Shape::Pointer(to), value) => set(into, value, to, path)?,
+        (Shape::Text, Json::Text(text)) => *into = text.text.as_str().into(),
         (Shape::Int, Json::Int(number)) => *into = Number::from(*number).into(),
         (Shape::Flag, Json::Flag(flag)) => *into = (*flag).into(),
-        (Shape::Time, Json::Text(text)) if is_rfc3339(text) => *into = text.as_str().into(),
-        (Shape::Bytes, Json::Text(text)) if go_base64::padded(text).is_some() => {
-            *into = text.as_str().into();
+        // Go reads a time as the document spells it (time, `Time.UnmarshalJSON`).
+        (Shape::Time, Json::Text(text)) if !text.is_escaped && is_rfc3339(&text.text) => {
+            *into = text.text.as_str().into();
         }
-        // Go also takes a list of bytes.
-        (Shape::Bytes, Json::List(items))
-            if items.iter().all(|item| matches!(item, Json::Null | Json::Int(0..=255))) => {}
+        (Shape::Bytes, Json::Text(text)) if go_base64::padded(&text.text).is_some() => {
+            *into = text.text.as_str().into();
+        }
+        (Shape::Bytes, Json::List(items)) => {
+            let old = into.as_str().and_then(go_base64::padded).unwrap_or_default();
+            let bytes = byte_list(items, &old).ok_or_else(mismatch)?;
+            *into = BASE64_STANDARD.encode(bytes).into();
+        }
         (Shape::List(of), Json::List(items)) => {
             // Of a list that is there already, each element is decoded into the old one.
             let mut list = match into.take() {
@@ -154,8 +164,9 @@ fn set(into: &mut Value, value: &Json, shape: &Shape, path: &str) -> Result<(), 
                     exact.or_else(|| known.iter().find(|(known, _)| is_same_name(known, name)));
                 let Some((name, shape)) = field else { continue };
                 if matches!(value, Json::Null) && !matches!(shape, Shape::Raw) {
-                    // Null empties a slice or a map, and changes no other value.
-                    if matches!(shape, Shape::List(_) | Shape::Map(_)) {
+                    // Null empties a slice, a map or a pointer, and changes no other value.
+                    let is_empty = matches!(shape, Shape::Bytes | Shape::List(_) | Shape::Map(_));
+                    if is_empty || matches!(shape, Shape::Pointer(_)) {
                         into.remove(*name);
                     }
                     continue;
@@ -169,6 +180,17 @@ fn set(into: &mut Value, value: &Json, shape: &Shape, path: &str) -> Result<(), 
         _ => return Err(mismatch()),
     }
     Ok(())
+}
+
+/// Reads a list of bytes, which Go takes for `[]byte` as well. Null leaves the byte that was there, or zero
+/// (encoding/json, `array`).
+fn byte_list(items: &[Json], old: &[u8]) -> Option<Vec<u8>> {
+    let byte = |(place, item): (usize, &Json)| match item {
+        Json::Null => Some(old.get(place).copied().unwrap_or(0)),
+        Json::Int(number) => u8::try_from(*number).ok(),
+        _ => None,
+    };
+    items.iter().enumerate().map(byte).collect()
 }
 
 /// Returns the zero value of a type, as an element of a slice has it.
@@ -258,6 +280,7 @@ mod tests {
         ("issued_at", Shape::Time),
         ("list", Shape::List(&Shape::Struct(&[("size", Shape::Int), ("data", Shape::Bytes)]))),
         ("labels", Shape::Map(&Shape::Text)),
+        ("pointer", Shape::Pointer(&Shape::Struct(&[("a", Shape::Int), ("b", Shape::Int)]))),
     ]);
 
     fn decoded(text: &str) -> Result<Value, String> {
@@ -295,6 +318,36 @@ mod tests {
     }
 
     #[test]
+    fn null_and_a_second_value_for_a_pointer() {
+        for (second, pointer) in [
+            (r#"{"b":2}"#, json!({"a": 1, "b": 2})),
+            ("null", Value::Null),
+            (r#"null,"pointer":{"b":2}"#, json!({"b": 2})),
+        ] {
+            let read = decoded(&format!(r#"{{"pointer":{{"a":1}},"pointer":{second}}}"#)).unwrap();
+            assert_eq!(read["pointer"], pointer, "{second}");
+        }
+        assert!(decoded(r#"{"pointer":[]}"#).unwrap_err().contains("type struct"));
+    }
+
+    #[test]
+    fn bytes_as_a_list() {
+        for (data, read) in [
+            ("[97,null,255]", json!("YQD/")),
+            ("[]", json!("")),
+            (r#""YWI=","data":[null,99,null]"#, json!("YWMA")),
+            (r#""YWI=","data":null"#, Value::Null),
+        ] {
+            let read_as = decoded(&format!(r#"{{"list":[{{"data":{data}}}]}}"#)).unwrap();
+            assert_eq!(read_as["list"][0]["data"], read, "{data}");
+        }
+        for data in ["[256]", "[-1]", "[1.0]", r#"["a"]"#] {
+            let error = decoded(&format!(r#"{{"list":[{{"data":{data}}}]}}"#)).unwrap_err();
+            assert!(error.contains("\"list.data\" of type []byte"), "{error}");
+        }
+    }
+
+    #[test]
     fn a_wrong_type_fails_the_document() {
         for (text, said) in [
             (r#"{"token":"a","expires_in":"300"}"#, "string into field \"expires_in\" of type int"),
@@ -309,6 +362,7 @@ mod tests {
             (r#"{"issued_at":"2026-11-28T08:00:60Z"}"#, "time.Time"),
             (r#"{"issued_at":"2026-11-28T08:00:00+0900"}"#, "time.Time"),
             (r#"{"issued_at":"2026-11-28t08:00:00z"}"#, "time.Time"),
+            (r#"{"issued_at":"2026-11-28T08:00:00\u002b09:00"}"#, "time.Time"),
             (r#"{"token":5}"#, "number into field \"token\" of type string"),
             (r#"{"list":{}}"#, "object into field \"list\" of type slice"),
             (r#"{"list":[{"size":"1"}]}"#, "\"list.size\""),

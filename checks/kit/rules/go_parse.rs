@@ -14,9 +14,17 @@ pub(super) enum Json {
     /// A number that Go takes for an integer.
     Int(i64),
     OtherNumber,
-    Text(String),
+    Text(Text),
     List(Vec<Json>),
     Object(Vec<(String, Json)>),
+}
+
+/// A string.
+#[derive(Debug)]
+pub(super) struct Text {
+    pub(super) text: String,
+    /// Whether the document spells a part of it with a backslash.
+    pub(super) is_escaped: bool,
 }
 
 impl Json {
@@ -114,7 +122,7 @@ impl Parser<'_> {
     /// Takes the name of a field and its colon.
     fn name(&mut self) -> Option<String> {
         self.skip_space();
-        let name = self.text()?;
+        let name = self.text()?.text;
         self.skip_space();
         self.takes(b':').then_some(name)
     }
@@ -218,15 +226,19 @@ impl Parser<'_> {
         digits
     }
 
-    fn text(&mut self) -> Option<String> {
+    fn text(&mut self) -> Option<Text> {
         self.takes(b'"').then_some(())?;
-        let mut bytes = vec![];
+        let (mut bytes, mut is_escaped) = (vec![], false);
         loop {
             let (byte, rest) = self.rest.split_first()?;
             self.rest = rest;
             match byte {
-                b'"' => return Some(String::from_utf8_lossy(&bytes).into_owned()),
+                b'"' => {
+                    let text = String::from_utf8_lossy(&bytes).into_owned();
+                    return Some(Text { text, is_escaped });
+                }
                 b'\\' => {
+                    is_escaped = true;
                     let mut buffer = [0; 4];
                     bytes.extend_from_slice(self.escaped()?.encode_utf8(&mut buffer).as_bytes());
                 }
@@ -281,7 +293,7 @@ mod tests {
 
     fn text(json: &str) -> Option<String> {
         match whole(json.as_bytes())? {
-            Json::Text(text) => Some(text),
+            Json::Text(text) => Some(text.text),
             _ => None,
         }
     }
@@ -290,7 +302,7 @@ mod tests {
     fn texts() {
         assert_eq!(text(r#""aé\n\u00e9\ud83d\ude00\/""#).unwrap(), "aé\né😀/");
         assert_eq!(text(r#""a\ud800b\udc00\ud800\u0041""#).unwrap(), "a\u{fffd}b\u{fffd}\u{fffd}A");
-        assert!(matches!(whole(b"\"\xff\""), Some(Json::Text(text)) if text == "\u{fffd}"));
+        assert!(matches!(whole(b"\"\xff\""), Some(Json::Text(text)) if text.text == "\u{fffd}"));
         for bad in [r#""a"#, r#""\x""#, r#""\u12g4""#, r#""\u+123""#, "\"a\tb\"", r#""a" x"#] {
             assert!(text(bad).is_none(), "{bad}");
         }

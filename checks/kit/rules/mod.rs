@@ -24,6 +24,7 @@ mod process;
 mod proxy_url;
 mod reference;
 mod resolv_conf;
+mod unzstd;
 mod url_parts;
 
 pub use containerd::{ContainerdVersion, Puller, is_at_least, since};
@@ -47,3 +48,4 @@ pub use proxy_url::{ProxyUrl, ProxyUrlError};
 pub use reference::ReferenceError;
 pub(crate) use reference::{in_lower_case, is_tag, read as read_reference};
 pub use resolv_conf::{ResolvConf, ResolverOptions};
+pub use unzstd::Unzstd;

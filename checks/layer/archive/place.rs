@@ -1,0 +1,88 @@
+//! Where containerd writes a file of an archive, if it does (containerd 2.2, pkg/archive/tar.go).
+
+/// The longest name that Linux takes, and the longest path, with the zero at its end (linux/limits.h).
+const MAX_NAME: usize = 255;
+const MAX_PATH: usize = 4096;
+pub(super) const TOO_LONG: &str = "file name too long";
+
+/// Returns whether containerd writes a file with this name: not where it is that of the root, nor of what
+/// is to be removed. An error is why it refuses the name.
+pub(super) fn is_written(name: &[u8]) -> Result<bool, String> {
+    let mut parts = clean(name);
+    let Some(base) = parts.pop() else { return Ok(false) };
+    let (is_file, base) = match base.strip_prefix(b".wh.") {
+        Some(_) if base == b".wh..wh..opq" => (false, &b""[..]),
+        // `validateWhiteout`
+        Some(b"" | b"." | b"..") => {
+            let base = String::from_utf8_lossy(base);
+            return Err(format!("invalid whiteout name: {base}: invalid archive"));
+        }
+        Some(removed) => (false, removed),
+        None => (true, base),
+    };
+    parts.push(base);
+    let length: usize = parts.iter().map(|part| part.len() + 1).sum();
+    if length >= MAX_PATH || parts.iter().any(|part| part.len() > MAX_NAME) {
+        return Err(TOO_LONG.to_owned());
+    }
+    Ok(is_file)
+}
+
+/// Returns the parts of a path below the root, as Go's `filepath.Clean` and containerd's `fs.RootPath`
+/// leave them.
+fn clean(name: &[u8]) -> Vec<&[u8]> {
+    let mut parts = vec![];
+    for part in name.split(|byte| *byte == b'/') {
+        match part {
+            b"" | b"." => {}
+            b".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    parts
+}
+
+/// Returns why Linux makes no link to a target, if it never does.
+pub(super) fn refused_link(is_symbolic: bool, target: &[u8]) -> Option<&'static str> {
+    match (is_symbolic, target.len()) {
+        (true, 0) => Some("no such file or directory"),
+        // Without a target it leads to the root, which is a directory.
+        (false, 0) => Some("operation not permitted"),
+        (true, MAX_PATH..) => Some(TOO_LONG),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        let long = "n".repeat(255);
+        for (name, written) in [
+            ("a", true),
+            ("a/.", true),
+            ("../a", true),
+            ("/a/b/..", true),
+            (".wh....", false),
+            (".wh..wh..opq", false),
+            ("a/.wh.b", false),
+            (&long, true),
+            (&format!(".wh.{long}"), false),
+            (&format!("{long}n/.."), false),
+        ] {
+            assert_eq!(is_written(name.as_bytes()), Ok(written), "{name}");
+        }
+        for root in ["", ".", "./", "/", "..", "a/..", "../..", "//", "a/b/../.."] {
+            assert_eq!(is_written(root.as_bytes()), Ok(false), "{root}");
+        }
+        for whiteout in [".wh.", ".wh..", "a/.wh...", "a/.wh../"] {
+            let error = is_written(whiteout.as_bytes()).unwrap_err();
+            assert!(error.starts_with("invalid whiteout name: .wh."), "{error}");
+        }
+        for long in [format!("{long}n"), format!("{long}n/a"), "a/".repeat(2048)] {
+            assert_eq!(is_written(long.as_bytes()), Err(TOO_LONG.to_owned()));
+        }
+    }
+}
