@@ -7,7 +7,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use super::objects::{Event, Involved};
 use crate::kit::{
     Cx,
-    kube::{Api, Condition, NotCreated, WorkloadKind},
+    kube::{Api, Condition, NotCreated, Refusal, WorkloadKind},
     redact::foreign_words,
     sanitize_text,
 };
@@ -31,8 +31,8 @@ pub(super) async fn still_refused(cx: &Cx, api: &Api, mut refused: Vec<Event>) -
         let Event { involved_object: of, message, .. } = event;
         let wants = match kind_of(&of) {
             Some(kind) => is_without_pods(cx, api, kind, &of, at).await,
-            // Other kinds may make anything; of pods the API server's words speak.
-            None if message.contains("pods \"") => None,
+            // Other kinds may make anything, and fail for any reason.
+            None if is_refusal(&message) => None,
             None => Some(false),
         };
         if wants != Some(false) {
@@ -46,6 +46,11 @@ pub(super) async fn still_refused(cx: &Cx, api: &Api, mut refused: Vec<Event>) -
         }
     }
     kept
+}
+
+/// Returns whether these are the API server's words on a pod, or those of what it asks.
+fn is_refusal(message: &str) -> bool {
+    message.contains("pods \"") || Refusal::read(message) != Refusal::Other
 }
 
 /// Returns the kind of a workload of Kubernetes' own: others have a Job, too (`batch.volcano.sh`).
