@@ -107,6 +107,40 @@ fn lengths_and_ends_as_go_reads_them() {
     }
 }
 
+/// What stands before the headers, and names of headers that nobody asks for (net/http, `ReadResponse`;
+/// net/textproto, `ReadMIMEHeader`).
+#[test]
+fn heads_as_go_reads_them() {
+    let length = BYTES.len();
+    let whole = |first: &str, rest: &str| {
+        let head = format!("{first}\r\nContent-Length: 000{length}{rest}\r\n\r\n");
+        served([head.as_bytes(), BYTES].concat())
+    };
+    pulls(&whole(&format!("{}HTTP/1.1 200 OK", "HTTP/1.1 103 Hint\r\n\r\n".repeat(6)), ""));
+    pulls(&whole("HTTP/1.1  200 O\u{1}K", "\r\nBad Name: x\r\nContent-Encoding : odd"));
+    for first in ["\r\nHTTP/1.1 200 OK", "HTTP/1.1\t200 OK", "http/1.1 200 OK"] {
+        fails(&whole(first, ""), "registry/no-answer");
+    }
+    fails(&whole("HTTP/1.1 200 OK", "\r\n: x"), "registry/no-answer");
+    for status in ["000", "099", "+20"] {
+        could_not_tell(&whole(&format!("HTTP/1.1 {status} OK"), ""), "registry/not-replayed");
+    }
+}
+
+/// A connection carries one response after the other.
+#[test]
+fn every_head_of_a_connection() {
+    let shelf = Shelf::of(&[TEXT, b"another layer"]);
+    let said = ask(
+        move |head, stream| {
+            stream.write_all(&b"HTTP/1.9  103 \x01\r\nA B : c\r\n\r\n".repeat(9))?;
+            shelf.serve(head, stream)
+        },
+        &[],
+    );
+    pulls(&said);
+}
+
 /// An encoded body that ends early is resumed where its content ends, which may be behind the last byte
 /// (core/remotes/docker/httpreadseeker.go).
 #[test]
