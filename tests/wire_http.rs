@@ -11,11 +11,15 @@ mod shelf;
 
 use std::{
     io::{Read, Result, Write},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
+    thread,
     time::Instant,
 };
 
-use program::{Said, codes, server::answer};
+use program::{
+    Said, codes, run,
+    server::{self, answer},
+};
 use shelf::{Shelf, ask, fails, path, pulls};
 
 const TEXT: &[u8; 43] = b"the bytes of a layer, and some more of them";
@@ -306,4 +310,45 @@ fn a_manifest_without_end() {
         &[],
     );
     fails(&said, "manifest/unreadable");
+}
+
+/// Without a setting, containerd goes on without TLS on this machine; not where the node's `hosts.toml` names
+/// TLS for it (core/remotes/docker/config/hosts.go, `ConfigureHosts`).
+#[test]
+fn this_machine_by_its_hosts_file() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, mut buffer) = (stream.unwrap(), [0; 4096]);
+            // A TLS hello gets a response as well.
+            while let Ok(1..) = stream.read(&mut buffer) {
+                if answer(&mut stream, server::REGISTRYS, b"").is_err() {
+                    break;
+                }
+            }
+        }
+    });
+    let with = |hosts: &str| {
+        let root = tempfile::tempdir().unwrap();
+        let containerd = root.path().join("etc/containerd");
+        let folder = containerd.join(format!("certs.d/{address}"));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::create_dir_all(root.path().join("etc/kubernetes")).unwrap();
+        std::fs::write(root.path().join("etc/kubernetes/azure.json"), "{}").unwrap();
+        let config = "version = 2\n[plugins.'io.containerd.grpc.v1.cri'.registry]\n\
+            config_path = '/etc/containerd/certs.d'\n";
+        std::fs::write(containerd.join("config.toml"), config).unwrap();
+        std::fs::write(folder.join("hosts.toml"), hosts).unwrap();
+        let asked = format!("{address}/team/app:v1");
+        let root = root.path().to_str().unwrap();
+        run(&[&asked, "--identity", "anonymous", "-o", "json", "--node-root", root])
+    };
+    for plain in ["# nothing".to_owned(), format!("server = 'http://{address}'")] {
+        assert_eq!(with(&plain).causes(), ["manifest/image-tag-not-found"], "{plain}");
+    }
+    for server in [format!("https://{address}"), format!("{address}"), format!("{address}/v2")] {
+        let said = with(&format!("server = '{server}'"));
+        assert_eq!(said.causes(), ["tls/not-tls"], "{server} {}", said.out);
+    }
 }
