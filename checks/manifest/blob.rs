@@ -4,7 +4,11 @@ use hyper::Method;
 
 use super::problem::Problem;
 use crate::{
-    kit::{Cx, Host, HostPurpose, StepResult, net::Request, rules::request_url},
+    kit::{
+        Cx, Host, HostPurpose, StepResult,
+        net::{Reply, Request},
+        rules::request_url,
+    },
     registry::{Refusal, RegistryClient},
     token::{Answer, BlobResponse, Session, WantedBlob},
 };
@@ -45,12 +49,10 @@ impl Blob {
         session: &Session,
         from: u64,
     ) -> StepResult<BlobResponse> {
-        for url in &self.urls {
-            if let Some(response) = self.ask_elsewhere(cx, session, url, from).await? {
-                return Ok(response);
-            }
-        }
         let wanted = WantedBlob { digest: &self.digest, media_type: &self.media_type, from };
+        if let Some(reply) = elsewhere(cx, session, &self.urls, wanted).await? {
+            return Ok(BlobResponse::Body(Box::new(reply)));
+        }
         let missing = match session.blob(cx, wanted).await? {
             Answer::Found(response) => return Ok(response),
             Answer::Missing(missing) => *missing,
@@ -58,34 +60,36 @@ impl Blob {
         let said = RegistryClient::missing(missing).await?.words();
         Err(Problem::BlobUnknown { digest: self.digest.clone(), said }.into())
     }
+}
 
-    /// Requests the blob from a server that the manifest names for it; `None` where it is asked for
-    /// elsewhere then. containerd asks these servers first, without credentials, and goes on after a 404
-    /// alone (core/remotes/docker/fetcher.go, `Fetch`).
-    async fn ask_elsewhere(
-        &self,
-        cx: &Cx,
-        session: &Session,
-        url: &str,
-        from: u64,
-    ) -> StepResult<Option<BlobResponse>> {
+/// Requests content from the servers that a descriptor names for it; `None` where the registry is asked
+/// for it then. containerd asks these servers first, for manifests as well, without credentials, and goes
+/// on after a 404 alone (core/remotes/docker/fetcher.go, `Fetch`).
+pub(super) async fn elsewhere(
+    cx: &Cx,
+    session: &Session,
+    urls: &[String],
+    wanted: WantedBlob<'_>,
+) -> StepResult<Option<Reply>> {
+    for url in urls {
         // It leaves out what Go does not parse, and every other scheme.
-        let Ok(parsed) = request_url(url) else { return Ok(None) };
-        let Some(host) = Host::requested(&parsed, HostPurpose::Data) else { return Ok(None) };
+        let Ok(parsed) = request_url(url) else { continue };
+        let Some(host) = Host::requested(&parsed, HostPurpose::Data) else { continue };
         let request = Request::new(Method::GET, parsed.target());
-        let request = Request { from, ..request.for_content(&self.media_type) };
+        let request = Request { from: wanted.from, ..request.for_content(wanted.media_type) };
         let client = session.client();
         let ask = async || client.follow(cx, &host, &request, HostPurpose::Data).await;
         let reply = client.with_retries_before_another(cx, ask).await?;
         match reply.status {
-            404 => Ok(None),
-            200 | 206 => Ok(Some(BlobResponse::Body(Box::new(reply)))),
+            404 => {}
+            200 | 206 => return Ok(Some(reply)),
             status => {
                 let host = reply.host.to_string();
                 let said = Refusal::read(reply).await.body.words();
-                let digest = self.digest.clone();
-                Err(Problem::RefusedElsewhere { host, digest, status, said }.into())
+                let digest = wanted.digest.to_owned();
+                return Err(Problem::RefusedElsewhere { host, digest, status, said }.into());
             }
         }
     }
+    Ok(None)
 }

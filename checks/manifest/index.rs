@@ -1,9 +1,10 @@
 //! Selects the manifest of an index that fits this platform best.
 
 use super::{
+    blob::elsewhere,
     descriptor::Descriptor,
     document::{Document, Manifest},
-    fetch::{Known, get, of_bytes},
+    fetch::{self, Known, get, of_bytes},
     kind,
     problem::{Build, Problem},
     words::{ArtifactKind, Flaw},
@@ -13,31 +14,69 @@ use crate::{
         Cx, Image, NoFact, StepResult,
         rules::{Fit, Platform, Puller, is_storable, since},
     },
-    token::{Answer, Session},
+    token::{Answer, Session, WantedBlob},
 };
 
 /// The entry of an index that fits a platform best.
 #[derive(Debug)]
 pub struct Entry {
-    digest: String,
-    media_type: String,
-    size: i64,
-    data: Option<Vec<u8>>,
+    content: Content,
     platform: String,
     is_unnamed: bool,
     /// How to rebuild the image for all platforms of the index.
     build: Build,
     /// The others that fit as well: containerd's transfer service fetches them all.
-    also: Vec<Also>,
+    also: Vec<Content>,
 }
 
-/// Another entry for the same platform.
+/// The manifest of an entry.
 #[derive(Debug)]
-struct Also {
+struct Content {
     digest: String,
     media_type: String,
     size: i64,
+    /// Where it is also served.
+    urls: Vec<String>,
     data: Option<Vec<u8>>,
+}
+
+impl Content {
+    fn of(entry: &Descriptor) -> Self {
+        Self {
+            digest: entry.digest.clone(),
+            media_type: entry.media_type.clone(),
+            size: entry.size,
+            urls: entry.urls.clone().unwrap_or_default(),
+            data: entry.data(),
+        }
+    }
+
+    /// Fetches it from where containerd gets it; `None` where it is not there.
+    async fn fetch(
+        &self,
+        cx: &Cx,
+        session: &Session,
+        image: &Image,
+    ) -> StepResult<Option<Manifest>> {
+        let Self { digest, media_type, size, urls, data } = self;
+        if let Some(bytes) = data {
+            return of_bytes(digest, media_type, bytes).map(Some);
+        }
+        let size = usize::try_from(*size).unwrap_or(0);
+        let known = Known { media_type: Some(media_type), size: Some(size) };
+        let wanted = WantedBlob { digest, media_type, from: 0 };
+        let manifest = match elsewhere(cx, session, urls, wanted).await? {
+            Some(reply) => fetch::read(cx, session, digest, reply, known).await?,
+            None => match get(cx, session, image, digest, known).await? {
+                Answer::Found(manifest) => manifest,
+                Answer::Missing(_) => return Ok(None),
+            },
+        };
+        if size != manifest.size {
+            return Err(kind::broken(&manifest.media_type, Flaw::SizeMismatch));
+        }
+        Ok(Some(manifest))
+    }
 }
 
 /// The manifest that an index has for a platform.
@@ -63,31 +102,20 @@ pub(super) async fn child(cx: &Cx, session: &Session, index: &Manifest) -> StepR
     for _ in 0..MAX_DEPTH {
         let tell = |problem| cx.add_finding(problem);
         let index = inner.as_ref().unwrap_or(index);
-        let Entry { digest, media_type, size, data, platform, is_unnamed, build, also } =
+        let Entry { content, platform, is_unnamed, build, also } =
             entry(index, &cx.target.platform, cx.containerd(), tell)?;
-        let fetch = async |digest: &str, media_type: &str, size: i64, data: Option<Vec<u8>>| {
-            if let Some(bytes) = data {
-                return of_bytes(digest, media_type, &bytes);
-            }
-            let size = usize::try_from(size).unwrap_or(0);
-            let known = Known { media_type: Some(media_type), size: Some(size) };
-            match get(cx, session, image, digest, known).await? {
-                Answer::Found(manifest) if size != manifest.size => {
-                    Err(kind::broken(&manifest.media_type, Flaw::SizeMismatch))
-                }
-                Answer::Found(manifest) => Ok(manifest),
-                Answer::Missing(_) => {
-                    Err(gone(image, digest.to_owned(), platform.clone(), build.clone()))
-                }
-            }
+        let fetch = async |content: &Content| {
+            let fetched = content.fetch(cx, session, image).await?;
+            let digest = content.digest.clone();
+            fetched.ok_or_else(|| gone(image, digest, platform.clone(), build.clone()))
         };
-        for Also { digest, media_type, size, data } in also {
-            match fetch(&digest, &media_type, size, data).await {
+        for other in &also {
+            match fetch(other).await {
                 Ok(manifest) => others.push(manifest),
                 Err(no_fact) => go_on_without(cx, no_fact)?,
             }
         }
-        let manifest = fetch(&digest, &media_type, size, data).await?;
+        let manifest = fetch(&content).await?;
         match manifest.document {
             Document::Image(_) => {
                 return Ok(Child { manifest, platform, is_unnamed, also: others });
@@ -205,18 +233,9 @@ impl Asking<'_> {
         // Of Windows images it takes the one for the right build.
         let is_one = wanted.os == "windows" || containerd.transfers() == Some(false);
         let also = entries.iter().filter(is_equal).filter(|_| !is_one);
-        let also = also.map(|entry| Also {
-            digest: entry.digest.clone(),
-            media_type: entry.media_type.clone(),
-            size: entry.size,
-            data: entry.data(),
-        });
         Ok(Entry {
-            also: also.collect(),
-            digest: best.digest.clone(),
-            media_type: best.media_type.clone(),
-            size: best.size,
-            data: best.data(),
+            also: also.map(|entry| Content::of(entry)).collect(),
+            content: Content::of(best),
             is_unnamed: best.platform().is_none(),
             platform: best.platform().map_or_else(|| wanted.to_string(), |found| found.to_string()),
             build: Build::of(offered(entries)),
@@ -260,7 +279,7 @@ impl Entry {
         let also = |entry: &Self| -> Vec<String> {
             entry.also.iter().map(|also| also.digest.clone()).collect()
         };
-        self.digest == other.digest && also(self) == also(other)
+        self.content.digest == other.content.digest && also(self) == also(other)
     }
 }
 
