@@ -224,9 +224,20 @@ fn locations_as_go_reads_them() {
     for location in ["http://STORE/y?a=\"b\"", "http://STORE/y?a b"] {
         could_not_tell(&with(location, "/y"), "registry/not-replayed");
     }
-    for location in ["http://STORE/\tx", "http://127.0.0.%32/x", "http:\\\\STORE\\x", "/x%zz"] {
-        fails(&with(location, "/x"), "registry/unexpected");
+    for location in [
+        "http://STORE/\tx",
+        "http://127.0.0.%32/x",
+        "http:\\\\STORE\\x",
+        "/x%zz",
+        "/x#%zz",
+        "https:/STORE/x",
+    ] {
+        fails(&with(location, "/x"), "registry/redirect-unusable");
     }
+    for location in ["STORE/x", "ftp://STORE/x", "http://127.0.0.2:99999/x", "http://a!b/x"] {
+        fails(&with(location, "/x"), "registry/redirect-unusable");
+    }
+    could_not_tell(&with("http://[fe80::1%25lo]/x", "/x"), "registry/not-replayed");
 }
 
 /// containerd asks for content by its digest with the media type that names it (core/remotes/docker,
