@@ -275,7 +275,7 @@ proptest! {
 
 fn management() -> Host {
     let purpose = HostPurpose::Other;
-    Host { name: "management.azure.com".into(), port: 443, plain: false, purpose }
+    Host::secure("management.azure.com".into(), 443, purpose)
 }
 
 #[test]

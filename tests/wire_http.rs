@@ -11,11 +11,15 @@ mod shelf;
 
 use std::{
     io::{Read, Result, Write},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
+    thread,
     time::Instant,
 };
 
-use program::{Said, codes, server::answer};
+use program::{
+    Said, codes, run,
+    server::{self, answer},
+};
 use shelf::{Shelf, ask, fails, path, pulls};
 
 const TEXT: &[u8; 43] = b"the bytes of a layer, and some more of them";
@@ -107,6 +111,40 @@ fn lengths_and_ends_as_go_reads_them() {
     }
 }
 
+/// What stands before the headers, and names of headers that nobody asks for (net/http, `ReadResponse`;
+/// net/textproto, `ReadMIMEHeader`).
+#[test]
+fn heads_as_go_reads_them() {
+    let length = BYTES.len();
+    let whole = |first: &str, rest: &str| {
+        let head = format!("{first}\r\nContent-Length: 000{length}{rest}\r\n\r\n");
+        served([head.as_bytes(), BYTES].concat())
+    };
+    pulls(&whole(&format!("{}HTTP/1.1 200 OK", "HTTP/1.1 103 Hint\r\n\r\n".repeat(6)), ""));
+    pulls(&whole("HTTP/1.1  200 O\u{1}K", "\r\nBad Name: x\r\nContent-Encoding : odd"));
+    for first in ["\r\nHTTP/1.1 200 OK", "HTTP/1.1\t200 OK", "http/1.1 200 OK"] {
+        fails(&whole(first, ""), "registry/no-answer");
+    }
+    fails(&whole("HTTP/1.1 200 OK", "\r\n: x"), "registry/no-answer");
+    for status in ["000", "099", "+20"] {
+        could_not_tell(&whole(&format!("HTTP/1.1 {status} OK"), ""), "registry/not-replayed");
+    }
+}
+
+/// A connection carries one response after the other.
+#[test]
+fn every_head_of_a_connection() {
+    let shelf = Shelf::of(&[TEXT, b"another layer"]);
+    let said = ask(
+        move |head, stream| {
+            stream.write_all(&b"HTTP/1.9  103 \x01\r\nA B : c\r\n\r\n".repeat(9))?;
+            shelf.serve(head, stream)
+        },
+        &[],
+    );
+    pulls(&said);
+}
+
 /// An encoded body that ends early is resumed where its content ends, which may be behind the last byte
 /// (core/remotes/docker/httpreadseeker.go).
 #[test]
@@ -186,9 +224,20 @@ fn locations_as_go_reads_them() {
     for location in ["http://STORE/y?a=\"b\"", "http://STORE/y?a b"] {
         could_not_tell(&with(location, "/y"), "registry/not-replayed");
     }
-    for location in ["http://STORE/\tx", "http://127.0.0.%32/x", "http:\\\\STORE\\x", "/x%zz"] {
-        fails(&with(location, "/x"), "registry/unexpected");
+    for location in [
+        "http://STORE/\tx",
+        "http://127.0.0.%32/x",
+        "http:\\\\STORE\\x",
+        "/x%zz",
+        "/x#%zz",
+        "https:/STORE/x",
+    ] {
+        fails(&with(location, "/x"), "registry/redirect-unusable");
     }
+    for location in ["STORE/x", "ftp://STORE/x", "http://127.0.0.2:99999/x", "http://a!b/x"] {
+        fails(&with(location, "/x"), "registry/redirect-unusable");
+    }
+    could_not_tell(&with("http://[fe80::1%25lo]/x", "/x"), "registry/not-replayed");
 }
 
 /// containerd asks for content by its digest with the media type that names it (core/remotes/docker,
@@ -272,4 +321,45 @@ fn a_manifest_without_end() {
         &[],
     );
     fails(&said, "manifest/unreadable");
+}
+
+/// Without a setting, containerd goes on without TLS on this machine; not where the node's `hosts.toml` names
+/// TLS for it (core/remotes/docker/config/hosts.go, `ConfigureHosts`).
+#[test]
+fn this_machine_by_its_hosts_file() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, mut buffer) = (stream.unwrap(), [0; 4096]);
+            // A TLS hello gets a response as well.
+            while let Ok(1..) = stream.read(&mut buffer) {
+                if answer(&mut stream, server::REGISTRYS, b"").is_err() {
+                    break;
+                }
+            }
+        }
+    });
+    let with = |hosts: &str| {
+        let root = tempfile::tempdir().unwrap();
+        let containerd = root.path().join("etc/containerd");
+        let folder = containerd.join(format!("certs.d/{address}"));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::create_dir_all(root.path().join("etc/kubernetes")).unwrap();
+        std::fs::write(root.path().join("etc/kubernetes/azure.json"), "{}").unwrap();
+        let config = "version = 2\n[plugins.'io.containerd.grpc.v1.cri'.registry]\n\
+            config_path = '/etc/containerd/certs.d'\n";
+        std::fs::write(containerd.join("config.toml"), config).unwrap();
+        std::fs::write(folder.join("hosts.toml"), hosts).unwrap();
+        let asked = format!("{address}/team/app:v1");
+        let root = root.path().to_str().unwrap();
+        run(&[&asked, "--identity", "anonymous", "-o", "json", "--node-root", root])
+    };
+    for plain in ["# nothing".to_owned(), format!("server = 'http://{address}'")] {
+        assert_eq!(with(&plain).causes(), ["manifest/image-tag-not-found"], "{plain}");
+    }
+    for server in [format!("https://{address}"), format!("{address}"), format!("{address}/v2")] {
+        let said = with(&format!("server = '{server}'"));
+        assert_eq!(said.causes(), ["tls/not-tls"], "{server} {}", said.out);
+    }
 }

@@ -134,23 +134,24 @@ fn a_layer_that_is_elsewhere() {
     fails(&with(&["http://127.0.0.1:1/"], false), "registry/other-host-unreachable");
 }
 
-/// So it is with a manifest that an index names.
+/// So are the manifests that an index names (core/remotes/docker/fetcher.go, `Fetch`).
 #[test]
 fn a_manifest_that_is_elsewhere() {
-    let image = Shelf::of(&[b"a layer"]);
-    let digest = image.top().to_owned();
-    let (served, there) = (image.clone(), digest.clone());
+    let shelf = Shelf::of(&[b"a layer"]);
+    let (digest, served) = (shelf.top().to_owned(), shelf.clone());
     let store = serve_heads(move |head, stream| match path(head) {
-        "/there" => served.serve(&format!("GET /{there} HTTP/1.1"), stream),
+        "/there" => served.serve(&format!("GET /{digest} HTTP/1.1"), stream),
         "/other" => answer(stream, "200 OK", b"{}"),
         "/gone" => answer(stream, "404 No", b""),
-        _ => answer(stream, "503 No", b""),
+        _ => answer(stream, "403 No", b""),
     });
-    let with = |place: &str, gone: bool| {
+    let with = |urls: &[&str], gone: bool| {
+        let at = |path: &&str| path.replace("STORE", &format!("http://{store}"));
+        let urls: Vec<_> = urls.iter().map(at).collect();
+        let digest = shelf.top().to_owned();
         let named = format!(r#""digest":"{digest}""#);
-        let url = format!(r#"{named},"urls":["http://{store}/{place}"]"#);
-        let shelf = image.clone().indexed().rewritten(&named, &url);
-        let digest = digest.clone();
+        let shelf = shelf.clone().indexed();
+        let shelf = shelf.rewritten(&named, &format!(r#"{named},"urls":{urls:?}"#));
         let script = move |head: &str, stream: &mut std::net::TcpStream| {
             if gone && path(head).ends_with(&digest) {
                 return answer(stream, server::REGISTRYS, b"");
@@ -159,11 +160,32 @@ fn a_manifest_that_is_elsewhere() {
         };
         ask(script, &[])
     };
-    pulls(&with("there", true));
-    pulls(&with("gone", false));
-    fails(&with("gone", true), "manifest/child-manifest-gone");
-    fails(&with("closed", false), "manifest/refused-elsewhere");
-    fails(&with("other", false), "manifest/digest-mismatch");
+    pulls(&with(&["STORE/there"], true));
+    pulls(&with(&["ftp://a.example/", "STORE/gone", "STORE/there"], true));
+    pulls(&with(&["STORE/gone"], false));
+    fails(&with(&["STORE/gone"], true), "manifest/child-manifest-gone");
+    fails(&with(&["STORE/closed", "STORE/there"], false), "manifest/refused-elsewhere");
+    fails(&with(&["STORE/other"], false), "manifest/digest-mismatch");
+    fails(&with(&["http://127.0.0.1:1/"], false), "registry/other-host-unreachable");
+}
+
+/// containerd takes the 404 to HEAD for an answer, whatever GET leads to.
+#[test]
+fn a_manifest_that_head_does_not_find() {
+    let shelf = Shelf::of(&[b"a layer"]);
+    let said = ask(
+        move |head, stream| {
+            let port = stream.local_addr()?.port();
+            if !head.starts_with("HEAD") {
+                return shelf.serve(head, stream);
+            }
+            let to = format!("307 On\r\nLocation: http://127.0.0.2:{port}/nowhere");
+            let is_there = path(head) == "/nowhere";
+            answer(stream, if is_there { "404 No" } else { &to }, b"")
+        },
+        &[],
+    );
+    fails(&said, "manifest/head-differs");
 }
 
 /// containerd takes content that its descriptor holds whole from there, and asks nobody for it.

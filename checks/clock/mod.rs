@@ -62,8 +62,7 @@ fn agree(one: Timestamp, other: Timestamp) -> bool {
 /// this virtual machine, or of a public registry. A token server or a data host may be the same machine
 /// as the registry.
 async fn third(cx: &Cx, registry: &Host) -> Option<(String, Timestamp)> {
-    let public =
-        Host { name: PUBLIC.to_owned(), port: 443, plain: false, purpose: HostPurpose::Other };
+    let public = Host::secure(PUBLIC.to_owned(), 443, HostPurpose::Other);
     if cx.world.on_node {
         let imds = imds::host();
         if let Some(time) = time(cx, Box::pin(pool::straight(cx, &imds))).await {

@@ -236,7 +236,7 @@ async fn in_cluster(cx: &Cx, options: &KubeOptions) -> Result<Cluster, Problem> 
     let namespace = options.namespace.clone().or(own);
     Ok(Cluster {
         server: Server {
-            host: Host { name, port, plain: false, purpose: HostPurpose::Other },
+            host: Host::secure(name, port, HostPurpose::Other),
             path: String::new(),
             certificate_name: None,
             authorities: authorities.unwrap_or_default(),

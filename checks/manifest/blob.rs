@@ -23,7 +23,7 @@ pub struct Blob {
     pub(crate) media_type: String,
     /// What is known of the layer that it is; unknown in schema 1.
     pub(crate) layer: Option<Layer>,
-    /// Where its descriptor says that it is also served, as of the foreign layers of Windows images.
+    /// Where the manifest says that it is also served, as of the foreign layers of Windows images.
     pub(crate) urls: Vec<String>,
     /// Its bytes, where the manifest holds them as well: then containerd asks nobody for it.
     pub(crate) data: Option<Vec<u8>>,
@@ -49,10 +49,10 @@ impl Blob {
         session: &Session,
         from: u64,
     ) -> StepResult<BlobResponse> {
-        if let Some(reply) = self.ask_elsewhere(cx, session, from).await? {
+        let wanted = WantedBlob { digest: &self.digest, media_type: &self.media_type, from };
+        if let Some(reply) = elsewhere(cx, session, &self.urls, wanted).await? {
             return Ok(BlobResponse::Body(Box::new(reply)));
         }
-        let wanted = WantedBlob { digest: &self.digest, media_type: &self.media_type, from };
         let missing = match session.blob(cx, wanted).await? {
             Answer::Found(response) => return Ok(response),
             Answer::Missing(missing) => *missing,
@@ -60,49 +60,36 @@ impl Blob {
         let said = RegistryClient::missing(missing).await?.words();
         Err(Problem::BlobUnknown { digest: self.digest.clone(), said }.into())
     }
+}
 
-    /// Requests the content from the servers that are named for it; `None` where the registry is asked
-    /// then. containerd asks these servers first, for manifests as for layers, without credentials, and
-    /// goes on after a 404 alone (core/remotes/docker/fetcher.go, `Fetch`).
-    pub(super) async fn ask_elsewhere(
-        &self,
-        cx: &Cx,
-        session: &Session,
-        from: u64,
-    ) -> StepResult<Option<Reply>> {
-        for url in &self.urls {
-            if let Some(reply) = self.ask_server(cx, session, url, from).await? {
-                return Ok(Some(reply));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Requests the content from one such server; `None` if it does not have it.
-    async fn ask_server(
-        &self,
-        cx: &Cx,
-        session: &Session,
-        url: &str,
-        from: u64,
-    ) -> StepResult<Option<Reply>> {
+/// Requests content from the servers that a descriptor names for it; `None` where the registry is asked
+/// for it then. containerd asks these servers first, for manifests as well, without credentials, and goes
+/// on after a 404 alone (core/remotes/docker/fetcher.go, `Fetch`).
+pub(super) async fn elsewhere(
+    cx: &Cx,
+    session: &Session,
+    urls: &[String],
+    wanted: WantedBlob<'_>,
+) -> StepResult<Option<Reply>> {
+    for url in urls {
         // It leaves out what Go does not parse, and every other scheme.
-        let Ok(parsed) = request_url(url) else { return Ok(None) };
-        let Some(host) = Host::requested(&parsed, HostPurpose::Data) else { return Ok(None) };
+        let Ok(parsed) = request_url(url) else { continue };
+        let Some(host) = Host::requested(&parsed, HostPurpose::Data) else { continue };
         let request = Request::new(Method::GET, parsed.target());
-        let request = Request { from, ..request.for_content(&self.media_type) };
+        let request = Request { from: wanted.from, ..request.for_content(wanted.media_type) };
         let client = session.client();
         let ask = async || client.follow(cx, &host, &request, HostPurpose::Data).await;
         let reply = client.with_retries_before_another(cx, ask).await?;
         match reply.status {
-            404 => Ok(None),
-            200 | 206 => Ok(Some(reply)),
+            404 => {}
+            200 | 206 => return Ok(Some(reply)),
             status => {
                 let host = reply.host.to_string();
                 let said = Refusal::read(reply).await.body.words();
-                let digest = self.digest.clone();
-                Err(Problem::RefusedElsewhere { host, digest, status, said }.into())
+                let digest = wanted.digest.to_owned();
+                return Err(Problem::RefusedElsewhere { host, digest, status, said }.into());
             }
         }
     }
+    Ok(None)
 }

@@ -16,7 +16,7 @@ pub(super) struct Descriptor {
     pub(super) size: i64,
     platform: Option<Described>,
     /// Where it is also served.
-    urls: Option<Vec<String>>,
+    pub(super) urls: Option<Vec<String>>,
     #[serde(default)]
     annotations: serde_json::Value,
     /// The content itself, in base64.

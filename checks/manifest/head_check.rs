@@ -56,6 +56,12 @@ pub(super) async fn compare(
         // containerd sends GET to a registry that does not support HEAD.
         405 => return Ok(manifest),
         401 => return Err(session.refused(cx, head).await),
+        // containerd asks for it in no other way then.
+        404 => {
+            let (request, what) = (head.request.clone(), HeadField::Status);
+            let (head, get) = ("404".to_owned(), "200".to_owned());
+            return Err(Problem::HeadDiffers { request, what, head, get }.into());
+        }
         _ => return Err(session.client().refuse(head).await),
     }
     let said = |name| head.header(name).map(str::to_owned);

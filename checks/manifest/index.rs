@@ -1,10 +1,10 @@
 //! Selects the manifest of an index that fits this platform best.
 
 use super::{
-    blob::Blob,
+    blob::elsewhere,
     descriptor::Descriptor,
     document::{Document, Manifest},
-    fetch::{Known, get, of_bytes, read},
+    fetch::{self, Known, get, of_bytes},
     kind,
     problem::{Build, Problem},
     words::{ArtifactKind, Flaw},
@@ -14,7 +14,7 @@ use crate::{
         Cx, Image, NoFact, StepResult,
         rules::{Fit, Platform, Puller, is_storable, since},
     },
-    token::{Answer, Session},
+    token::{Answer, Session, WantedBlob},
 };
 
 /// The entry of an index that fits a platform best.
@@ -29,17 +29,53 @@ pub struct Entry {
     also: Vec<Content>,
 }
 
-/// The manifest that an entry names.
+/// The manifest of an entry.
 #[derive(Debug)]
 struct Content {
-    blob: Blob,
-    /// The size in bytes; nothing has a negative one.
-    size: usize,
+    digest: String,
+    media_type: String,
+    size: i64,
+    /// Where it is also served.
+    urls: Vec<String>,
+    data: Option<Vec<u8>>,
 }
 
 impl Content {
     fn of(entry: &Descriptor) -> Self {
-        Self { blob: entry.blob(), size: usize::try_from(entry.size).unwrap_or(0) }
+        Self {
+            digest: entry.digest.clone(),
+            media_type: entry.media_type.clone(),
+            size: entry.size,
+            urls: entry.urls.clone().unwrap_or_default(),
+            data: entry.data(),
+        }
+    }
+
+    /// Fetches it from where containerd gets it; `None` where it is not there.
+    async fn fetch(
+        &self,
+        cx: &Cx,
+        session: &Session,
+        image: &Image,
+    ) -> StepResult<Option<Manifest>> {
+        let Self { digest, media_type, size, urls, data } = self;
+        if let Some(bytes) = data {
+            return of_bytes(digest, media_type, bytes).map(Some);
+        }
+        let size = usize::try_from(*size).unwrap_or(0);
+        let known = Known { media_type: Some(media_type), size: Some(size) };
+        let wanted = WantedBlob { digest, media_type, from: 0 };
+        let manifest = match elsewhere(cx, session, urls, wanted).await? {
+            Some(reply) => fetch::read(cx, session, digest, reply, known).await?,
+            None => match get(cx, session, image, digest, known).await? {
+                Answer::Found(manifest) => manifest,
+                Answer::Missing(_) => return Ok(None),
+            },
+        };
+        if size != manifest.size {
+            return Err(kind::broken(&manifest.media_type, Flaw::SizeMismatch));
+        }
+        Ok(Some(manifest))
     }
 }
 
@@ -68,33 +104,18 @@ pub(super) async fn child(cx: &Cx, session: &Session, index: &Manifest) -> StepR
         let index = inner.as_ref().unwrap_or(index);
         let Entry { content, platform, is_unnamed, build, also } =
             entry(index, &cx.target.platform, cx.containerd(), tell)?;
-        let fetch = async |Content { blob, size }: Content| {
-            let Blob { digest, media_type, data, .. } = &blob;
-            if let Some(bytes) = data {
-                return of_bytes(digest, media_type, bytes);
-            }
-            let known = Known { media_type: Some(media_type), size: Some(size) };
-            let answer = match blob.ask_elsewhere(cx, session, 0).await? {
-                Some(reply) => Answer::Found(read(cx, session, digest, reply, known).await?),
-                None => get(cx, session, image, digest, known).await?,
-            };
-            match answer {
-                Answer::Found(manifest) if size != manifest.size => {
-                    Err(kind::broken(&manifest.media_type, Flaw::SizeMismatch))
-                }
-                Answer::Found(manifest) => Ok(manifest),
-                Answer::Missing(_) => {
-                    Err(gone(image, digest.clone(), platform.clone(), build.clone()))
-                }
-            }
+        let fetch = async |content: &Content| {
+            let fetched = content.fetch(cx, session, image).await?;
+            let digest = content.digest.clone();
+            fetched.ok_or_else(|| gone(image, digest, platform.clone(), build.clone()))
         };
-        for other in also {
+        for other in &also {
             match fetch(other).await {
                 Ok(manifest) => others.push(manifest),
                 Err(no_fact) => go_on_without(cx, no_fact)?,
             }
         }
-        let manifest = fetch(content).await?;
+        let manifest = fetch(&content).await?;
         match manifest.document {
             Document::Image(_) => {
                 return Ok(Child { manifest, platform, is_unnamed, also: others });
@@ -256,9 +277,9 @@ impl Entry {
     /// Returns whether the same is fetched.
     fn is_same(&self, other: &Self) -> bool {
         let also = |entry: &Self| -> Vec<String> {
-            entry.also.iter().map(|also| also.blob.digest.clone()).collect()
+            entry.also.iter().map(|also| also.digest.clone()).collect()
         };
-        self.content.blob.digest == other.content.blob.digest && also(self) == also(other)
+        self.content.digest == other.content.digest && also(self) == also(other)
     }
 }
 

@@ -69,6 +69,8 @@ pub enum HeadField {
     Size,
     /// The media type of the manifest.
     Type,
+    /// Whether there is one.
+    Status,
 }
 
 /// The text in place of a media type when a response has none: a word of evidence.

@@ -9,7 +9,7 @@ use super::{
     Problem, Refusal,
     mirror::MirrorPath,
     problem::{Elsewhere, NoChallenge},
-    response::{decoded, no_answer, silent, unanswered},
+    response::{decoded, no_answer, redirected, silent, unanswered},
     retries::{MAX_RETRIES, is_transient, note_retries, retried},
 };
 use crate::{
@@ -19,7 +19,6 @@ use crate::{
             BODY_WAIT, Connected, Connection, ErrorBody, Fault, MAX_REDIRECTS, Reply, Request,
             SETTLE_WAIT, Stage,
             pool::{self, ConnectionPool},
-            redirect,
         },
         target::is_private,
     },
@@ -224,7 +223,7 @@ impl RegistryClient {
         let (mut host, mut request) = (first.clone(), request.clone());
         for _ in request.redirects..=MAX_REDIRECTS {
             let mut reply = self.send(cx, &host, &request).await?;
-            let Some(next) = redirect(&host, &request, &reply, purpose) else {
+            let Some(next) = redirected(&host, &request, &reply, purpose)? else {
                 reply.request = asked;
                 return Ok(reply);
             };
@@ -232,6 +231,16 @@ impl RegistryClient {
             Box::pin(self.unexposed(cx, first, &host, &request)).await?;
         }
         Err(Self::redirect_loop(first, asked))
+    }
+
+    /// Returns where a response redirects to; `None` where it is no redirect.
+    pub(crate) fn redirected(
+        from: &Host,
+        request: &Request,
+        reply: &Reply,
+        purpose: HostPurpose,
+    ) -> StepResult<Option<(Host, Request)>> {
+        redirected(from, request, reply, purpose)
     }
 
     /// Returns that the response does not come from a registry.

@@ -118,7 +118,9 @@ pub async fn challenge(
         // A refusal of HEAD carries no reason, so GET is sent to get one. containerd goes by HEAD,
         // unless the registry does not support it.
         let heads = !matches!(head.status, 200 | 405) && !client.settling.get();
-        if heads && matches!(reply.status, 200 | 401) {
+        // That HEAD finds no manifest where GET does is told where both are compared.
+        let is_compared = (head.status, reply.status) == (404, 200);
+        if heads && !is_compared && matches!(reply.status, 200 | 401) {
             return Err(client.refuse(head).await);
         }
     }

@@ -209,6 +209,17 @@ pub enum Problem {
         /// How many redirects were followed.
         hops: usize,
     },
+    /// The redirect leads to no URL that a client can request.
+    RedirectUnusable {
+        /// The host that redirects.
+        host: String,
+        /// The request's method and path.
+        request: String,
+        /// The HTTP status of the redirect.
+        status: u16,
+        /// Where it leads to.
+        location: String,
+    },
     /// The registry names another host, and it is undetermined whether a container runtime would
     /// reach that host.
     OtherHostUndecided(Elsewhere),

@@ -166,8 +166,7 @@ mod tests {
     use crate::kit::HostPurpose;
 
     fn refusal(host: &str, status: u16, message: &str) -> Refusal {
-        let host =
-            Host { name: host.into(), port: 443, plain: false, purpose: HostPurpose::Registry };
+        let host = Host::secure(host.into(), 443, HostPurpose::Registry);
         let (code, message) = ("X".into(), message.into());
         let body = ErrorBody { code, message, ..ErrorBody::default() };
         let request = "GET /v2/".to_owned();

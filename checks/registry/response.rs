@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Problem;
 use crate::kit::{
     Cx, Host, HostPurpose, NoFact, StepResult,
-    net::{Fault, OddEncoding, RESPONSE_WAIT, Reply, Request, has_limit},
+    net::{BadLocation, Fault, OddEncoding, RESPONSE_WAIT, Reply, Request, has_limit, redirect},
 };
 
 /// Returns that a host sent no response.
@@ -38,6 +38,24 @@ pub(super) fn decoded(mut reply: Reply, request: &Request) -> StepResult<Reply> 
         }
         None => Ok(reply),
     }
+}
+
+/// Returns where a response redirects to; `None` where it is no redirect.
+pub(super) fn redirected(
+    from: &Host,
+    request: &Request,
+    reply: &Reply,
+    purpose: HostPurpose,
+) -> StepResult<Option<(Host, Request)>> {
+    redirect(from, request, reply, purpose).map_err(|BadLocation { location, is_certain }| {
+        let (host, request) = (from.to_string(), request.said_to(from));
+        if !is_certain {
+            let fault = Fault::Unsendable;
+            return NoFact::could_not_tell(Problem::NotReplayed { host, request, fault });
+        }
+        let status = reply.status;
+        Problem::RedirectUnusable { host, request, status, location }.into()
+    })
 }
 
 /// Returns that a host began no response. A pull fails where containerd has given up by now; it does not

@@ -336,7 +336,7 @@ async fn of_registry(cx: &Cx, file: &str, entry: &HostEntry, host: &mut Host) ->
         Some("http") if !host.plain && !host.is_local() => {
             not_replayed(cx, file, &[(NotFollowed::PlainHttp, host.to_string())]);
         }
-        Some(scheme) => host.plain = scheme == "http",
+        Some(scheme) => (host.plain, host.needs_tls) = (scheme == "http", scheme == "https"),
         None => {}
     }
     not_replayed(cx, file, &odd_of_registry(entry));

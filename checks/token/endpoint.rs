@@ -18,7 +18,7 @@ use crate::{
     identity::Credential,
     kit::{
         Cx, Host, HostPurpose, Image, NoFact, Secret, StepResult,
-        net::{Challenge, Fault, MAX_REDIRECTS, Reply, Request, redirect, userinfo},
+        net::{Challenge, Fault, MAX_REDIRECTS, Reply, Request, userinfo},
         rules::{
             GoUrl, Malformed,
             go_json::{self, DecodeError, Shape},
@@ -81,10 +81,8 @@ pub(super) async fn token(cx: &Cx, asker: &Asker<'_>, wanted: &Challenge) -> Ste
 async fn issued(server: &Server, reply: Reply, shape: &Shape) -> StepResult<Issued> {
     let status = reply.status;
     let request = reply.request.clone();
-    // containerd decodes a redirect without a location, too. One that Go does not follow fails.
-    let leads = reply.headers.get("location").is_some_and(|location| !location.is_empty());
-    let is_followed = matches!(status, 301 | 302 | 303 | 307 | 308) && leads;
-    if !(200..400).contains(&status) || is_followed {
+    // containerd decodes a redirect without a location, too.
+    if !(200..400).contains(&status) {
         let refusal = Refusal::read_unexplained(reply).await?;
         return match status {
             // A refusal is HTTP 401, with or without a body. The servers of docker-registry use 400
@@ -257,7 +255,8 @@ impl Server {
         loop {
             let mut reply = asker.client.send(cx, &host, &request).await?;
             let status = reply.status;
-            let Some((next, to)) = redirect(&host, &request, &reply, HostPurpose::Other) else {
+            let next = RegistryClient::redirected(&host, &request, &reply, HostPurpose::Other)?;
+            let Some((next, to)) = next else {
                 reply.request = asked;
                 return self.past_firewall(cx, asker, &request, reply).await;
             };

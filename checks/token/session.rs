@@ -21,9 +21,7 @@ use crate::{
     kit::{
         Cx, Host, HostPurpose, Image, NoFact, Secret, StepResult,
         engine::Finding,
-        net::{
-            Challenge, MAX_REDIRECTS, PROBE_WAIT, Reply, Request, SignedIn as HostSignIn, redirect,
-        },
+        net::{Challenge, MAX_REDIRECTS, PROBE_WAIT, Reply, Request, SignedIn as HostSignIn},
     },
     registry::{AuthScheme, RegistryChallenge, RegistryClient},
 };
@@ -251,7 +249,9 @@ impl Session {
         let mut reply = self.authorized(cx, request.clone(), send).await?;
         let (asked, mut at, mut request) =
             (reply.request.clone(), host.clone(), self.sign(request));
-        while let Some((next, on)) = redirect(&at, &request, &reply, HostPurpose::Data) {
+        while let Some((next, on)) =
+            RegistryClient::redirected(&at, &request, &reply, HostPurpose::Data)?
+        {
             self.client.unexposed(cx, host, &next, &on).await?;
             let registrys =
                 [host, &self.asked_by].into_iter().find(|own| own.is_same_server(&next));
@@ -284,7 +284,7 @@ impl Session {
         let (host, request) = (&self.client.host, self.sign(self.client.own(request)));
         let asking = async {
             let reply = self.client.send(cx, host, &request).await?;
-            match redirect(host, &request, &reply, HostPurpose::Other) {
+            match RegistryClient::redirected(host, &request, &reply, HostPurpose::Other)? {
                 Some((next, request))
                     if !self.asked_by.is_same(host) && next.is_same_server(&self.asked_by) =>
                 {

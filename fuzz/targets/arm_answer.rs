@@ -10,7 +10,7 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|body: &[u8]| {
     let name = "management.azure.com".to_owned();
-    let host = Host { name, port: 443, plain: false, purpose: HostPurpose::Other };
+    let host = Host::secure(name, 443, HostPurpose::Other);
     if let Some(page) = Page::read(body) {
         assert!(page.items.len() <= body.len());
         let _ = allow(&page.items, "Microsoft.ContainerRegistry/registries/read");

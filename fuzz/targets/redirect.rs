@@ -18,7 +18,7 @@ fuzz_target!(|location: &[u8]| {
 
 fn follow(location: &[u8]) {
     let name = "registry.example".to_owned();
-    let from = Host { name, port: 443, plain: false, purpose: HostPurpose::Registry };
+    let from = Host::secure(name, 443, HostPurpose::Registry);
     let request = Request::new(Method::GET, "/v2/team/app/blobs/sha256:0?x=y");
     let request = Request { authorization: Some(Secret::new(OURS)), ..request };
     let Some((next, to)) = redirected(&from, &request, location, HostPurpose::Data) else { return };

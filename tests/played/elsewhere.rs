@@ -1,7 +1,7 @@
 //! What no scenario produces.
 
 /// The codes that no lab world can produce, and the tests that do.
-pub const ELSEWHERE: [&str; 38] = [
+pub const ELSEWHERE: [&str; 39] = [
     "arm/sign-in-refused", // tests/identity.rs
     "arm/token-refused",
     "identity/auth-file-unreadable", // tests/cli.rs
@@ -28,6 +28,7 @@ pub const ELSEWHERE: [&str; 38] = [
     "registry/data-host-no-answer",
     "registry/sign-in-elsewhere",
     "registry/not-replayed", // tests/wire_http.rs
+    "registry/redirect-unusable",
     "registry/user-agent-refused",
     "tls/incompatible",
     "token/credentials-do-not-fit",

@@ -115,7 +115,7 @@ impl Search<'_> {
             && read.login_server().eq_ignore_ascii_case(self.registry.login_server());
         let region = read.region.filter(|_| is_ours)?.to_owned();
         let purpose = HostPurpose::Registry;
-        Some((region, Host { name, port: 443, plain: false, purpose }))
+        Some((region, Host::secure(name, 443, purpose)))
     }
 }
 

@@ -116,7 +116,7 @@ impl Refused {
 
 /// Returns the host of IMDS: the same link-local address on every Azure machine.
 pub fn host() -> Host {
-    Host { name: IMDS.to_owned(), port: 80, plain: true, purpose: HostPurpose::SignIn }
+    Host { plain: true, ..Host::secure(IMDS.to_owned(), 80, HostPurpose::SignIn) }
 }
 
 /// Returns the proxy through which an identity signs in at IMDS; there should be none.

@@ -1,4 +1,5 @@
-//! Reads a stream in small chunks, so that a flood of data cannot delay a timeout.
+//! Reads a stream in small chunks, so that a flood of data cannot delay a timeout, and the heads of
+//! responses as Go reads them.
 //!
 //! hyper parses everything it has read before it yields, and only then can a timeout fire. With the
 //! buffers that long headers need, it could parse a hundred thousand empty responses first.
@@ -6,54 +7,77 @@
 use std::{
     io,
     pin::Pin,
-    task::{Context, Poll},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, ready},
 };
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take};
 
-/// The size of one TLS record.
-const SIP: u64 = 16 * 1024;
+use super::http1::HeadReader;
 
-/// A stream that returns at most `SIP` bytes per read, and a version that hyper knows.
+/// The size of one TLS record.
+const SIP: usize = 16 * 1024;
+
+/// A stream that returns at most `SIP` bytes per read. Where a head is due, hyper gets what Go makes of
+/// it.
 pub(super) struct ChunkedReader<S> {
     stream: Take<S>,
-    version: VersionReader,
+    due: DueHead,
+    /// The reader of the head that is due, once it has begun.
+    head: Option<HeadReader>,
+    /// What hyper has yet to read.
+    ready: io::Cursor<Vec<u8>>,
 }
 
-/// Go takes any version from 1.1 to 9.9 for 1.1 (net/http, `ParseHTTPVersion`, `ProtoAtLeast`), and hyper
-/// only knows that one and 1.0. It is read where a connection begins: where Go asks again on one, and
-/// hyper does not understand, the request is repeated on a new one.
-#[derive(Default)]
-struct VersionReader {
-    /// How many bytes were read; `DONE` if the rest does not matter.
-    seen: usize,
-    is_later: bool,
-}
+/// Announces to a reader that the next bytes begin a head: a request is sent.
+#[derive(Clone, Default)]
+pub(super) struct DueHead(Arc<AtomicBool>);
 
-impl VersionReader {
-    const DONE: usize = b"HTTP/1.1".len();
-
-    fn read(&mut self, bytes: &mut [u8]) {
-        for byte in bytes {
-            match (self.seen, &byte) {
-                (Self::DONE.., _) => return,
-                (seen @ 0..=4, byte) if **byte == b"HTTP/"[seen] => {}
-                (5, b'1') | (6, b'.') => {}
-                (5, b'2'..=b'9') => (*byte, self.is_later) = (b'1', true),
-                (7, b'0'..=b'9') if self.is_later || *byte > b'0' => *byte = b'1',
-                _ => {
-                    self.seen = Self::DONE;
-                    return;
-                }
-            }
-            self.seen += 1;
-        }
+impl DueHead {
+    pub(super) fn announce(&self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
 impl<S: AsyncRead> ChunkedReader<S> {
-    pub(super) fn of(stream: S) -> Self {
-        Self { stream: stream.take(SIP), version: VersionReader::default() }
+    /// Returns a reader, and the means to announce heads to it.
+    pub(super) fn of(stream: S) -> (Self, DueHead) {
+        let (due, ready) = (DueHead::default(), io::Cursor::default());
+        (Self { stream: stream.take(SIP as u64), due: due.clone(), head: None, ready }, due)
+    }
+
+    /// Returns a reader of the response to CONNECT.
+    pub(super) fn of_tunnel(stream: S) -> Self {
+        let (mut reader, _) = Self::of(stream);
+        reader.head = Some(HeadReader::of_tunnel());
+        reader
+    }
+
+    /// Returns the stream, without what was read of it.
+    pub(super) fn into_stream(self) -> S {
+        self.stream.into_inner()
+    }
+}
+
+impl<S: AsyncRead + Unpin> ChunkedReader<S> {
+    /// Reads until the head is whole, or the stream ends.
+    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut bytes = [0; SIP];
+        while let Some(head) = &mut self.head {
+            let mut buffer = ReadBuf::new(&mut bytes);
+            self.stream.set_limit(SIP as u64);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+            if buffer.filled().is_empty() {
+                break;
+            }
+            if let Some(whole) = head.push(buffer.filled()).map_err(io::Error::other)? {
+                (self.ready, self.head) = (io::Cursor::new(whole), None);
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -63,11 +87,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for ChunkedReader<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        self.stream.set_limit(SIP);
-        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        self.version.read(&mut buffer.filled_mut()[before..]);
-        read
+        let this = &mut *self;
+        if this.due.0.swap(false, Ordering::Relaxed) {
+            this.head = Some(HeadReader::default());
+        }
+        ready!(this.poll_head(cx))?;
+        let left = this.ready.get_ref().len() as u64 - this.ready.position();
+        if left > 0 || this.head.is_some() {
+            return Pin::new(&mut this.ready).poll_read(cx, buffer);
+        }
+        this.stream.set_limit(SIP as u64);
+        Pin::new(&mut this.stream).poll_read(cx, buffer)
     }
 }
 
@@ -86,29 +116,5 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ChunkedReader<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(self.stream.get_mut()).poll_shutdown(cx)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::VersionReader;
-
-    #[test]
-    fn versions_as_go_takes_them() {
-        for (line, read) in [
-            ("HTTP/1.1 200", "HTTP/1.1 200"),
-            ("HTTP/1.0 2.0", "HTTP/1.0 2.0"),
-            ("HTTP/1.2 200", "HTTP/1.1 200"),
-            ("HTTP/2.0 200", "HTTP/1.1 200"),
-            ("HTTP/0.9 200", "HTTP/0.9 200"),
-            ("HTTP/a.9 200", "HTTP/a.9 200"),
-            ("SSH-2.0 2.22", "SSH-2.0 2.22"),
-        ] {
-            for size in [1, 3, 20] {
-                let (mut reader, mut bytes) = (VersionReader::default(), line.as_bytes().to_vec());
-                bytes.chunks_mut(size).for_each(|piece| reader.read(piece));
-                assert_eq!(String::from_utf8_lossy(&bytes), read);
-            }
-        }
     }
 }

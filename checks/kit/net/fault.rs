@@ -31,6 +31,10 @@ pub enum Fault {
     TooLong,
     /// There are more headers than this program reads.
     HeadTooLong,
+    /// The headers are longer than Go reads.
+    HeadOverLimit,
+    /// The HTTP status is one that Go accepts, and this program cannot hold.
+    OddStatus,
     /// The URL holds what this program cannot send as it is written, and Go can.
     Unsendable,
     /// The certificate is not trusted.
@@ -95,6 +99,8 @@ impl Fault {
         "not-http",
         "too-long",
         "head-too-long",
+        "head-over-limit",
+        "odd-status",
         "url-not-sendable",
         "certificate-not-trusted",
         "trust-store-unreadable",
@@ -104,7 +110,7 @@ impl Fault {
 
     /// Returns whether it is a limit of this program, and says nothing about a container runtime.
     pub fn is_ours(&self) -> bool {
-        matches!(self, Fault::TooLong | Fault::HeadTooLong | Fault::Unsendable)
+        matches!(self, Fault::TooLong | Fault::HeadTooLong | Fault::OddStatus | Fault::Unsendable)
     }
 
     /// The word.
@@ -119,6 +125,8 @@ impl Fault {
             Fault::NotHttp => "not-http",
             Fault::TooLong => "too-long",
             Fault::HeadTooLong => "head-too-long",
+            Fault::HeadOverLimit => "head-over-limit",
+            Fault::OddStatus => "odd-status",
             Fault::Unsendable => "url-not-sendable",
             Fault::Certificate => "certificate-not-trusted",
             Fault::NoTrustStore => "trust-store-unreadable",
@@ -228,8 +236,9 @@ mod tests {
     #[test]
     fn the_words_are_those_of_the_faults() {
         use Fault::{
-            Certificate, ClosedByPeer, HeadTooLong, NoAddress, NoRoute, NoTrustStore, NotDns,
-            NotHttp, NotTls, Refused, Reset, TimedOut, TooLong, Unsendable,
+            Certificate, ClosedByPeer, HeadOverLimit, HeadTooLong, NoAddress, NoRoute,
+            NoTrustStore, NotDns, NotHttp, NotTls, OddStatus, Refused, Reset, TimedOut, TooLong,
+            Unsendable,
         };
         let all = [
             TimedOut,
@@ -241,6 +250,8 @@ mod tests {
             NotHttp,
             TooLong,
             HeadTooLong,
+            HeadOverLimit,
+            OddStatus,
             Unsendable,
             Certificate,
             NoTrustStore,

@@ -2,10 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, OnceLock},
 };
 
 use http_body_util::Full;
@@ -15,17 +12,14 @@ use hyper::{
     header::{self, HeaderValue},
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::{
-    sync::Notify,
-    time::{Instant, timeout},
-};
+use tokio::time::{Instant, timeout};
 use tokio_rustls::client::TlsStream;
 
 use super::{
     Fault, Reply, Request, Route, Stream,
-    chunked_reader::ChunkedReader,
+    chunked_reader::{ChunkedReader, DueHead},
     encoding::Decoding,
-    http1::{MAX_HEAD_BYTES, as_go_reads, is_refused},
+    http1::{MAX_HEAD_BYTES, as_go_reads},
     response_wait,
     tcp::Io,
     tls,
@@ -34,9 +28,6 @@ use crate::kit::{
     engine::{Cx, Exchange},
     target::Host,
 };
-
-/// How many informational (1xx) responses Go's client accepts.
-const PRELIMINARIES: usize = 5;
 
 /// The byte stream under HTTP.
 pub(super) enum Transport {
@@ -82,7 +73,7 @@ struct Sender {
 }
 
 enum Version {
-    One(http1::SendRequest<Full<Bytes>>),
+    One(http1::SendRequest<Full<Bytes>>, DueHead),
     Two(http2::SendRequest<Full<Bytes>>),
 }
 
@@ -105,7 +96,7 @@ impl Sender {
     /// Waits until another request can be sent; returns whether the connection is still open.
     async fn is_ready(&mut self) -> bool {
         match &mut self.to {
-            Version::One(one) => one.ready().await.is_ok(),
+            Version::One(one, _) => one.ready().await.is_ok(),
             Version::Two(two) => two.ready().await.is_ok(),
         }
     }
@@ -210,7 +201,7 @@ impl Connection {
         // All but the URL is ours, or was read as a header.
         let unbuilt = |_: hyper::http::Error| Fault::Unsendable;
         let response = match &mut sender.to {
-            Version::One(one) => {
+            Version::One(one, head) => {
                 let proxy = self.route.proxy().filter(|_| self.host.plain);
                 // Without TLS there is no tunnel: the proxy gets the request itself, and its
                 // credentials.
@@ -223,12 +214,9 @@ impl Connection {
                 if let Some(value) = proxy.and_then(|proxy| proxy.header()) {
                     built = built.header(header::PROXY_AUTHORIZATION, value);
                 }
-                let mut built = built.body(body).map_err(unbuilt)?;
-                let enough = preliminaries(&mut built);
-                tokio::select! {
-                    response = one.send_request(built) => response,
-                    () = enough.notified() => return Err(Fault::NotHttp),
-                }
+                let built = built.body(body).map_err(unbuilt)?;
+                head.announce();
+                one.send_request(built).await
             }
             Version::Two(two) => {
                 let (built, body) = build(format!("https://{}{}", self.host, request.target))?;
@@ -236,9 +224,6 @@ impl Connection {
             }
         };
         let response = response.map_err(|error| sender.fault(&error))?;
-        if is_refused(response.version(), response.headers()) {
-            return Err(Fault::NotHttp);
-        }
         *self.sender.borrow_mut() = Some(sender);
         let (head, body) = response.into_parts();
         let (host, said) = (self.host.clone(), request.said_to(&self.host));
@@ -273,19 +258,6 @@ impl Connection {
     }
 }
 
-/// Returns a notification that fires when a server sends more informational responses (such as 100
-/// Continue) than Go's client accepts.
-fn preliminaries<B>(request: &mut hyper::Request<B>) -> Arc<Notify> {
-    let enough = Arc::new(Notify::new());
-    let (tell, count) = (enough.clone(), AtomicUsize::new(0));
-    hyper::ext::on_informational(request, move |_| {
-        if count.fetch_add(1, Ordering::Relaxed) == PRELIMINARIES {
-            tell.notify_one();
-        }
-    });
-    enough
-}
-
 async fn start(transport: Transport) -> Result<Sender, Fault> {
     match transport {
         Transport::Plain(stream) => start_one(stream).await,
@@ -301,7 +273,8 @@ async fn start(transport: Transport) -> Result<Sender, Fault> {
 }
 
 async fn start_one(stream: impl Io + 'static) -> Result<Sender, Fault> {
-    let io = TokioIo::new(ChunkedReader::of(stream));
+    let (reader, head) = ChunkedReader::of(stream);
+    let io = TokioIo::new(reader);
     let (sender, connection) = as_go_reads().handshake(io).await.map_err(|e| Fault::of(&e))?;
-    Ok(Sender::over(Version::One(sender), connection))
+    Ok(Sender::over(Version::One(sender, head), connection))
 }

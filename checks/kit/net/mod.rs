@@ -34,7 +34,7 @@ pub use fault::{ConnectError, Fault, Stage, Tried};
 pub use http::Connection;
 pub use oci_error::ErrorBody;
 pub use reach::reach;
-pub use redirect::{MAX_REDIRECTS, redirect, redirected, userinfo};
+pub use redirect::{BadLocation, MAX_REDIRECTS, redirect, redirected, userinfo};
 pub use reply::Reply;
 pub use request::Request;
 pub use route::{AddressKind, Connected, ProxyUse, Route};

@@ -5,7 +5,7 @@ use super::{
     signed_in::{Origin, SignedIn},
 };
 use crate::kit::{
-    redact::Secret,
+    redact::{Secret, without_logins},
     rules::{GoUrl, request_url},
     target::{Host, HostPurpose},
 };
@@ -13,9 +13,20 @@ use crate::kit::{
 /// How many redirects are followed: Go's client ends at the tenth request (net/http,
 /// `defaultCheckRedirect`).
 pub const MAX_REDIRECTS: usize = 9;
+/// How much of a location is shown that cannot be requested.
+const MAX_SHOWN_CHARS: usize = 200;
+
+/// A redirect that leads to no URL that can be requested.
+#[derive(Debug)]
+pub struct BadLocation {
+    /// The location, without what may be secret in it.
+    pub location: String,
+    /// Whether Go certainly does not request it either.
+    pub is_certain: bool,
+}
 
 /// Returns the host and the request that a redirect leads to; `None` when the response is no
-/// redirect, or one that Go does not follow: then its request fails.
+/// redirect, or one without a location, which Go takes for the response.
 ///
 /// Go sends the first request's `Authorization` on to the same host name, whatever the port, and to
 /// every name below it (net/http, `shouldCopyHeaderOnRedirect`).
@@ -24,17 +35,41 @@ pub fn redirect(
     request: &Request,
     reply: &Reply,
     purpose: HostPurpose,
-) -> Option<(Host, Request)> {
+) -> Result<Option<(Host, Request)>, BadLocation> {
     if !matches!(reply.status, 301 | 302 | 303 | 307 | 308) {
-        return None;
+        return Ok(None);
     }
     // HTTP/1, which a kubelet's containerd speaks, has no spaces around a value; HTTP/2 may.
-    let location = reply.headers.get("location")?.as_bytes().trim_ascii();
+    let location = reply.headers.get("location").map(|location| location.as_bytes().trim_ascii());
     // Go takes an empty one for none.
-    if location.is_empty() {
-        return None;
+    let Some(location) = location.filter(|location| !location.is_empty()) else { return Ok(None) };
+    let next = redirected(from, request, location, purpose);
+    next.map(Some).ok_or_else(|| BadLocation::of(from, request, location))
+}
+
+impl BadLocation {
+    /// Go ends with an error where it cannot parse a location, knows no such scheme, finds no host in it,
+    /// or where the host is no name of DNS (net/http, `Client.do`, `Transport.roundTrip`; net,
+    /// `isDomainName`). It knows names in other scripts and the zones of addresses.
+    fn of(from: &Host, request: &Request, location: &[u8]) -> Self {
+        let is_certain = match base(from, request).map(|base| base.join(location)) {
+            None => false,
+            Some(Err(_)) => true,
+            Some(Ok(url)) => {
+                let is_odd = url.host().contains('%') || !url.host().is_ascii();
+                !is_odd && url.host().is_empty() == url.authority().is_empty()
+            }
+        };
+        let location = String::from_utf8_lossy(location);
+        let location = without_logins(&location).chars().take(MAX_SHOWN_CHARS).collect();
+        Self { location, is_certain }
     }
-    redirected(from, request, location, purpose)
+}
+
+/// Returns the URL of a request.
+fn base(host: &Host, request: &Request) -> Option<GoUrl> {
+    let scheme = if host.plain { "http" } else { "https" };
+    request_url(&format!("{scheme}://{host}{}", request.target)).ok()
 }
 
 /// The same for a location. Public so that it can be fuzzed.
@@ -44,9 +79,7 @@ pub fn redirected(
     location: &[u8],
     purpose: HostPurpose,
 ) -> Option<(Host, Request)> {
-    let scheme = if from.plain { "http" } else { "https" };
-    let base = request_url(&format!("{scheme}://{from}{}", request.target)).ok()?;
-    let url = base.join(location).ok()?;
+    let url = base(from, request)?.join(location).ok()?;
     // What it says of the host; empty if it is relative.
     let written = GoUrl::parse(location).ok()?;
     let authority = written.authority();

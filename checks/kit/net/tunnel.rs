@@ -1,10 +1,5 @@
 //! A tunnel through a proxy: the CONNECT request and the proxy's response.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
-
 use http_body_util::Empty;
 use hyper::{Method, body::Bytes, header};
 use hyper_util::rt::TokioIo;
@@ -142,18 +137,11 @@ async fn ask(proxy: &Proxy, host: &Host, stream: Stream) -> Result<Stream, Tunne
     if let Some(value) = proxy.header() {
         request = request.header(header::PROXY_AUTHORIZATION, value);
     }
-    let mut request = request.body(Empty::<Bytes>::new()).map_err(unbuilt)?;
-    // Go takes the first status as the final one, even if it is informational.
-    let preliminary = Arc::new(AtomicBool::new(false));
-    let tell = preliminary.clone();
-    hyper::ext::on_informational(&mut request, move |_| tell.store(true, Ordering::Relaxed));
-    let io = TokioIo::new(ChunkedReader::of(stream));
+    let request = request.body(Empty::<Bytes>::new()).map_err(unbuilt)?;
+    let io = TokioIo::new(ChunkedReader::of_tunnel(stream));
     let (mut sender, connection) = as_go_reads().handshake(io).await.map_err(broken)?;
     tokio::spawn(connection.with_upgrades());
     let response = sender.send_request(request).await.map_err(broken)?;
-    if preliminary.load(Ordering::Relaxed) {
-        return Err(TunnelError::NoAnswer(Fault::NotHttp));
-    }
     let status = response.status().as_u16();
     if status != 200 {
         let headers = response.headers();
@@ -168,5 +156,5 @@ async fn ask(proxy: &Proxy, host: &Host, stream: Stream) -> Result<Stream, Tunne
     // Go discards what arrives together with the response: it is not part of the tunnel.
     let parts = upgraded.downcast::<TokioIo<ChunkedReader<Stream>>>();
     let parts = parts.map_err(|_| TunnelError::NoAnswer(Fault::NotHttp))?;
-    Ok(Box::new(parts.io.into_inner()))
+    Ok(parts.io.into_inner().into_stream())
 }

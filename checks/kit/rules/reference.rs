@@ -4,6 +4,8 @@
 //! It is written by hand because the regular expression of the crate `oci-client` takes 50 ms and
 //! 20 MB to compile at each start. A test compares the two.
 
+use std::net::Ipv6Addr;
+
 use oci_distribution::Reference;
 use serde::Serialize;
 
@@ -120,9 +122,16 @@ fn is_component(text: &str) -> bool {
     text.starts_with(letter) && text.ends_with(letter) && text.split(letter).all(separator)
 }
 
+/// Returns whether the text is a name or an IPv6 address in brackets (since v0.5, without a zone),
+/// optionally with a port.
 fn is_host(text: &str) -> bool {
-    let (name, port) = split(text.split_once(':'), text);
     let digits = |port: &str| !port.is_empty() && port.chars().all(|c| c.is_ascii_digit());
+    if let Some((address, port)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        let is_hexadecimal = address.chars().all(|c| c.is_ascii_hexdigit() || c == ':');
+        let is_port = port.is_empty() || port.strip_prefix(':').is_some_and(digits);
+        return is_hexadecimal && is_port && address.parse::<Ipv6Addr>().is_ok();
+    }
+    let (name, port) = split(text.split_once(':'), text);
     let letter = |c: char| c.is_ascii_alphanumeric();
     let label = |label: &str| {
         let inside = label.chars().all(|c| letter(c) || c == '-');
@@ -274,6 +283,23 @@ mod tests {
     fn a_capital_makes_a_host() {
         assert_eq!(read("Team/app").unwrap().registry(), "Team");
         assert_eq!(read("team/App"), Err(ReferenceError::UpperCase));
+    }
+
+    /// The crate knows no addresses of IPv6.
+    #[test]
+    fn an_address_in_brackets() {
+        for host in ["[::1]", "[::1]:5000", "[FD00::1:2]:443"] {
+            let read = read(&format!("{host}/team/app:v1")).unwrap();
+            assert_eq!((read.registry(), read.repository()), (host, "team/app"));
+        }
+        for host in ["[::1", "[::1]5", "[::1]:", "[fe80::1%25lo]", "[::ffff:1.2.3.4]", "[a]", "::1"]
+        {
+            assert_eq!(
+                read(&format!("{host}/team/app:v1")),
+                Err(ReferenceError::BadFormat),
+                "{host}"
+            );
+        }
     }
 
     /// The crate takes capital letters in a digest. Go does not.

@@ -22,6 +22,8 @@ pub struct Host {
     pub port: u16,
     /// Whether HTTP is used without TLS.
     pub plain: bool,
+    /// Whether a setting names TLS, so that nothing falls back to HTTP.
+    pub needs_tls: bool,
     /// What the host serves.
     pub purpose: HostPurpose,
 }
@@ -45,15 +47,22 @@ pub enum HostPurpose {
 }
 
 impl Host {
+    /// Returns a host that is used with TLS.
+    pub fn secure(name: String, port: u16, purpose: HostPurpose) -> Self {
+        Self { name, port, plain: false, needs_tls: false, purpose }
+    }
+
     /// Returns the host of a registry from the `NAME[:PORT]` in a reference.
     pub(super) fn registry(written: &str, plain_http: bool) -> Self {
         let (name, port) = split_port(written);
         // Docker Hub is so called in small letters only.
         let name = if name == docker_hub::NAME { docker_hub::SERVER } else { name };
         let name = name.trim_matches(['[', ']']).to_lowercase();
-        let mut host = Host { name, port: 443, plain: plain_http, purpose: HostPurpose::Registry };
-        // Like containerd, use no TLS for this machine if there is no port.
-        host.plain |= port.is_none() && host.is_local();
+        let mut host = Host::secure(name, 443, HostPurpose::Registry);
+        host.plain = plain_http;
+        // Like containerd, use no TLS for this machine if there is no port. It sees no address in
+        // brackets without one (core/remotes/docker/registry.go, `MatchLocalhost`).
+        host.plain |= port.is_none() && host.is_local() && !written.starts_with('[');
         host.port = port.unwrap_or(if host.plain { 80 } else { 443 });
         host
     }
@@ -81,7 +90,7 @@ impl Host {
     fn named(name: String, port: u16, plain: bool, purpose: HostPurpose) -> Option<Self> {
         // A URL's host may contain characters that a shell interprets; no real host does.
         let is_host = name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:".contains(c));
-        (is_host && !name.is_empty()).then_some(Host { name, port, plain, purpose })
+        (is_host && !name.is_empty()).then(|| Host { plain, ..Self::secure(name, port, purpose) })
     }
 
     /// Returns whether both are the same name and port.
@@ -95,9 +104,10 @@ impl Host {
     }
 
     /// Returns whether HTTP without TLS is acceptable: when the user chose it, and where containerd
-    /// falls back to it, on this machine.
+    /// falls back to it, on this machine, unless the host's `hosts.toml` names TLS
+    /// (core/remotes/docker/config/hosts.go, `ConfigureHosts`).
     pub fn may_be_plain(&self) -> bool {
-        self.plain || (self.is_local() && self.port != 443)
+        self.plain || (self.is_local() && self.port != 443 && !self.needs_tls)
     }
 
     /// Returns whether the host is this machine, so that nothing crosses a network.

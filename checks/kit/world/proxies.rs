@@ -147,12 +147,8 @@ impl Proxy {
     /// Returns the proxy as a host to connect to: over plain HTTP unless its scheme is `https`.
     pub fn host(&self) -> Host {
         let ProxyUrl { scheme, host, port, .. } = &self.url;
-        Host {
-            name: host.clone(),
-            port: *port,
-            plain: scheme != "https",
-            purpose: HostPurpose::Other,
-        }
+        let plain = scheme != "https";
+        Host { plain, ..Host::secure(host.clone(), *port, HostPurpose::Other) }
     }
 
     /// Returns the value of the `Proxy-Authorization` header.
@@ -189,7 +185,7 @@ mod tests {
 
     fn host(name: &str, plain: bool) -> Host {
         let port = if plain { 80 } else { 443 };
-        Host { name: name.into(), port, plain, purpose: HostPurpose::Registry }
+        Host { plain, ..Host::secure(name.into(), port, HostPurpose::Registry) }
     }
 
     fn read(set: &[(&str, &str)]) -> Proxies {

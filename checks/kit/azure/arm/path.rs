@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn the_next_page_is_on_the_same_host() {
         let (name, purpose) = ("management.azure.com".to_owned(), HostPurpose::Other);
-        let host = Host { name, port: 443, plain: false, purpose };
+        let host = Host::secure(name, 443, purpose);
         for (link, wanted) in [
             ("https://management.azure.com/a?$skiptoken=x%3D", Some("/a?$skiptoken=x%3D")),
             ("https://MANAGEMENT.azure.com:443/a", Some("/a")),
