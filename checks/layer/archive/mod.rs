@@ -149,10 +149,9 @@ impl Archive {
             return broken("archive/tar: header field too long");
         }
         // It is an entry of its own for containerd, which removes what its name says.
-        if let (b'g', Err(why)) = (header.kind, place::is_written(&header.name)) {
-            if why != place::TOO_LONG {
-                return Place::Broken(why);
-            }
+        let refused = place::is_written(&header.name).err().filter(|why| why != place::TOO_LONG);
+        if let (b'g', Some(why)) = (header.kind, refused) {
+            return Place::Broken(why);
         }
         let padding = padding(left);
         if left > 0 {
