@@ -2,18 +2,18 @@
 //! containerd 2.2, pkg/archive/tar.go). Whether its files fit together is not looked at.
 
 mod header;
+mod numbers;
 mod place;
 mod records;
 mod sparse;
 #[cfg(test)]
 mod tests;
 
-use header::{Header, old_regions, padding, until_nul};
+use header::{Header, old_regions};
+use numbers::{BLOCK, padding, until_nul};
 use records::{Records, Sparse};
 use sparse::{Map, MapReader};
 
-/// The size of a header, to a multiple of which files are padded.
-const BLOCK: usize = 512;
 /// The most bytes of a name, of records or of a map that Go reads (`maxSpecialFileSize`).
 const MAX_META: usize = 1 << 20;
 /// Go's words on whatever is no header.

@@ -1,6 +1,6 @@
 //! The maps of sparse files (Go 1.26, archive/tar/reader.go and common.go).
 
-use super::{BLOCK, records::decimal};
+use super::numbers::{BLOCK, decimal};
 
 /// Which parts of a sparse file the archive holds.
 pub(super) struct Map {

@@ -1,7 +1,7 @@
 //! Archives that Go and containerd take, and those that they refuse.
 
 use super::{
-    header::{number, octal},
+    numbers::{number, octal},
     *,
 };
 
