@@ -215,7 +215,7 @@ fn content_in_a_descriptor() {
     fails(&written(&list.replacen('0', "1", 1)), "layer/blob-digest-mismatch");
     // The last of two counts, and null is none.
     fails(&written(&format!("{list},\"data\":null")), "manifest/blob-unknown");
-    fails(&with(b"a liver"), "layer/blob-digest-mismatch");
+    fails(&with(&archive(b"a liver")), "layer/blob-digest-mismatch");
     // As long as it says otherwise, the blob is asked for.
     fails(&with(b"a longer layer"), "manifest/blob-unknown");
 }

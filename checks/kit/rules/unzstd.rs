@@ -74,9 +74,9 @@ impl<W: Write> Unzstd<W> {
         let mut taken = 0;
         loop {
             let done = self.decoder.run_on_buffers(&bytes[taken..], &mut self.out);
-            let done = done.map_err(|error| match error.to_string().contains("memory") {
-                true => io::ErrorKind::FileTooLarge.into(),
-                false => error,
+            let done = done.map_err(|error| {
+                let is_memory = error.to_string().contains("memory");
+                if is_memory { io::ErrorKind::FileTooLarge.into() } else { error }
             })?;
             taken += done.bytes_read;
             let left = spare.checked_sub(done.bytes_written as u64);

@@ -2,18 +2,18 @@
 //! containerd 2.2, pkg/archive/tar.go). Whether its files fit together is not looked at.
 
 mod header;
+mod numbers;
 mod place;
 mod records;
 mod sparse;
 #[cfg(test)]
 mod tests;
 
-use header::{Header, old_regions, padding, until_nul};
+use header::{Header, old_regions};
+use numbers::{BLOCK, padding, until_nul};
 use records::{Records, Sparse};
 use sparse::{Map, MapReader};
 
-/// The size of a header, to a multiple of which files are padded.
-const BLOCK: usize = 512;
 /// The most bytes of a name, of records or of a map that Go reads (`maxSpecialFileSize`).
 const MAX_META: usize = 1 << 20;
 /// Go's words on whatever is no header.
@@ -149,10 +149,9 @@ impl Archive {
             return broken("archive/tar: header field too long");
         }
         // It is an entry of its own for containerd, which removes what its name says.
-        if let (b'g', Err(why)) = (header.kind, place::is_written(&header.name)) {
-            if why != place::TOO_LONG {
-                return Place::Broken(why);
-            }
+        let refused = place::is_written(&header.name).err().filter(|why| why != place::TOO_LONG);
+        if let (b'g', Some(why)) = (header.kind, refused) {
+            return Place::Broken(why);
         }
         let padding = padding(left);
         if left > 0 {

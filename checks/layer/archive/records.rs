@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::sparse::{Map, Region};
+use super::{
+    numbers::decimal,
+    sparse::{Map, Region},
+};
 
 /// The records before a file.
 pub(super) type Records = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -65,11 +68,6 @@ pub(super) fn size_in(records: &Records) -> Option<Option<i64>> {
         }
     }
     Some(size)
-}
-
-/// Reads a decimal number, as Go's `strconv.ParseInt` does: with a sign, and nothing else beside digits.
-pub(super) fn decimal(text: &[u8]) -> Option<i64> {
-    std::str::from_utf8(text).ok()?.parse().ok()
 }
 
 /// What the records say of a sparse file.

@@ -1,6 +1,6 @@
 //! The maps of sparse files (Go 1.26, archive/tar/reader.go and common.go).
 
-use super::{BLOCK, records::decimal};
+use super::numbers::{BLOCK, decimal};
 
 /// Which parts of a sparse file the archive holds.
 pub(super) struct Map {
@@ -64,7 +64,7 @@ impl MapReader {
     pub(super) fn block(&mut self, block: &[u8]) -> Result<Option<Map>, ()> {
         debug_assert_eq!(block.len(), BLOCK, "blocks are whole");
         self.text.extend_from_slice(block);
-        self.lines += block.iter().filter(|byte| **byte == b'\n').count();
+        self.lines += block.split(|byte| *byte == b'\n').count() - 1;
         if self.lines == 0 {
             return Ok(None);
         }

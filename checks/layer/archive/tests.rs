@@ -1,7 +1,7 @@
 //! Archives that Go and containerd take, and those that they refuse.
 
 use super::{
-    header::{number, octal},
+    numbers::{number, octal},
     *,
 };
 
@@ -200,7 +200,7 @@ fn old_sparse_files() {
         file
     };
     let one = file(b'0', "a", b"hello");
-    let region = b"00000000000\000000000004\0";
+    let region = b"00000000000\x0000000000004\x00";
     assert_eq!(said(&[&old(".wh.a", 0, region), &one]), None);
     let whole = old(".wh.a", 1, region);
     assert_eq!(said(&[&whole[..BLOCK], &[0; BLOCK], &whole[BLOCK..], &one]), None);
