@@ -48,8 +48,7 @@ impl HeadReader {
         self.bytes.extend_from_slice(more);
         self.read += more.len();
         let mut begin = 0;
-        loop {
-            let Some(end) = self.end(begin)? else { break };
+        while let Some(end) = self.end(begin)? {
             let (first, rest) = self.bytes[begin..end].split_at(self.first_line - begin);
             let status = StatusLine::read(line(first)).ok_or(Fault::NotHttp)?;
             let head = status.head(rest).ok_or(Fault::NotHttp)?;
@@ -134,10 +133,7 @@ impl StatusLine {
         let status = line[9..].iter().position(|byte| *byte != b' ').map(|at| &line[9 + at..])?;
         let code = status.split(|byte| *byte == b' ').next()?;
         // `strconv.Atoi` takes a sign.
-        let number = match code {
-            [b'+' | b'-', digits @ ..] => digits,
-            digits => digits,
-        };
+        let number = code.strip_prefix(b"+").or_else(|| code.strip_prefix(b"-")).unwrap_or(code);
         let is_code = code.len() == 3 && number.iter().all(u8::is_ascii_digit);
         let number: u16 = std::str::from_utf8(number).ok().filter(|_| is_code)?.parse().ok()?;
         let is_negative = code[0] == b'-' && number > 0;
