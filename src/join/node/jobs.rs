@@ -29,7 +29,7 @@ use super::{
     carried::Packages,
     graft::Grafter,
     manifest::{JobSettings, Start},
-    results::Ended,
+    reading::Ended,
 };
 
 /// How long a server may keep a watch open; kube allows less than five minutes.

@@ -10,8 +10,7 @@ use futures::SinkExt;
 use super::{
     jobs::{Jobs, Slot},
     manifest::NUMBER,
-    reading::{Progress, read_pod},
-    results::Ended,
+    reading::{Ended, Progress, read_pod},
     rewritten::changes,
 };
 

@@ -26,6 +26,19 @@ pub(super) enum Progress {
     },
 }
 
+/// The pod of a node that ended.
+pub(super) struct Ended {
+    /// The node's number.
+    pub(super) number: usize,
+    /// The pod's name.
+    pub(super) pod: String,
+    /// Its termination message.
+    pub(super) message: String,
+    /// Why it ended, in Kubernetes' words.
+    pub(super) reason: String,
+    pub(super) exit_code: i32,
+}
+
 /// Reads the state of a pod. `may_pull` says whether its image may be pulled.
 pub(super) fn read_pod(pod: &Pod, may_pull: bool) -> Progress {
     let status = &pod.status;

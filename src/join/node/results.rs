@@ -10,26 +10,13 @@ use checks::kit::{
 use futures::{StreamExt, channel::mpsc::Receiver, stream};
 use tokio::{task::spawn_blocking, time::timeout};
 
-use super::jobs::Jobs;
+use super::{jobs::Jobs, reading::Ended};
 use crate::join::termination::{NoEvents, decode, events_of_log};
 
 /// How many results are read at once.
 const AT_ONCE: usize = 8;
 /// How long a log may take.
 const LOG_WAIT: Duration = Duration::from_secs(30);
-
-/// The pod of a node that ended.
-pub(super) struct Ended {
-    /// The node's number.
-    pub(super) number: usize,
-    /// The pod's name.
-    pub(super) pod: String,
-    /// Its termination message.
-    pub(super) message: String,
-    /// Why it ended, in Kubernetes' words.
-    pub(super) reason: String,
-    pub(super) exit_code: i32,
-}
 
 impl Jobs<'_> {
     /// Reads the results of pods as they end.
