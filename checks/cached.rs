@@ -150,9 +150,10 @@ pub(crate) fn never_pulled(pods: &ImagePods, looks: &[impl Look]) -> Option<Find
         workload: of.workload.clone(),
         namespace: of.namespace.clone(),
     };
-    Some(match kept.is_empty() {
-        true => Problem::NeverPulledUnclear { held }.into(),
-        false => Problem::CachedImageWithheld { held, image }.into(),
+    Some(if kept.is_empty() {
+        Problem::NeverPulledUnclear { held }.into()
+    } else {
+        Problem::CachedImageWithheld { held, image }.into()
     })
 }
 

@@ -14,7 +14,7 @@ use crate::{
         rules::is_object_name,
     },
     pod::{
-        Measured, Problem,
+        Measured, Problem, Refused,
         own::{Behind, Standing, malformed},
         spelled,
     },
@@ -345,8 +345,7 @@ pub fn not_created(one: &NotCreated, workload: String) -> Finding {
         Refusal::NoNamespace | Refusal::NotPermitted | Refusal::Other => None,
     };
     let (namespace, said) = (one.namespace.clone(), one.said.clone());
-    if !one.is_certain {
-        return Problem::RefusedOnce { workload, namespace, said }.into();
-    }
-    Problem::NotCreated { workload, namespace, by, said }.into()
+    let refused = Refused { workload, namespace, by, said };
+    let is_now = one.is_certain;
+    Finding::from(if is_now { Problem::NotCreated(refused) } else { Problem::RefusedOnce(refused) })
 }

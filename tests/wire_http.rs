@@ -152,7 +152,13 @@ fn an_encoded_body_that_is_cut() {
     let mut encoder = flate2::write::GzEncoder::new(vec![], flate2::Compression::fast());
     encoder.write_all(BYTES).unwrap();
     let gzip = encoder.finish().unwrap();
-    let zstd = zstd::encode_all(BYTES, 1).unwrap();
+    // Two blocks: of one that is cut nothing comes out.
+    let (first, second) = BYTES.split_at(1050);
+    let mut encoder = zstd::Encoder::new(vec![], 1).unwrap();
+    encoder.write_all(first).unwrap();
+    encoder.flush().unwrap();
+    encoder.write_all(second).unwrap();
+    let zstd = encoder.finish().unwrap();
     let with = |encoding: &str, body: &[u8], length: usize| {
         served(response(&format!("Content-Encoding: {encoding}\r\nContent-Length: {length}"), body))
     };

@@ -84,8 +84,12 @@ impl Standing {
 /// pod has it for another of its images.
 fn is_for_others(row: &CredentialRow, image: &str) -> bool {
     let is_azure = |text: &str| text.contains("azurecr.");
-    let keys = [&row.key, &row.said].into_iter().flatten();
-    row.state == CredentialState::NoMatch && is_azure(image) && !keys.clone().any(|it| is_azure(it))
+    let is_other = |key: &str| key.contains('.') && !is_azure(key);
+    // A key that is nearly right is told by itself.
+    let keys = row.said.as_deref().filter(|_| row.key.is_none());
+    row.state == CredentialState::NoMatch
+        && is_azure(image)
+        && keys.is_some_and(|keys| keys.split(", ").all(is_other))
 }
 
 /// Returns the secret that cannot be decoded, which ends the pull whatever else there is.

@@ -20,6 +20,20 @@ pub struct OwnSecret {
     pub by_hand: Option<String>,
 }
 
+/// A workload whose pod the API server refused.
+#[derive(Serialize)]
+pub struct Refused {
+    /// Its kind and name.
+    pub workload: String,
+    /// The namespace.
+    pub namespace: String,
+    /// The policy, webhook or quota that refuses, as far as it is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// What the API server said.
+    pub said: String,
+}
+
 /// What a dry run tries to create.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]

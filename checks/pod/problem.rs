@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{
     on_node::HeldImage,
     pace::Pace,
-    parts::{OwnSecret, Tried},
+    parts::{OwnSecret, Refused, Tried},
 };
 
 /// What pods that wait for an image show, and why it cannot be seen.
@@ -44,26 +44,9 @@ pub enum Problem {
         said: String,
     },
     /// The API server gives a workload no pod.
-    NotCreated {
-        /// Its kind and name.
-        workload: String,
-        /// The namespace.
-        namespace: String,
-        /// The policy, webhook or quota that refuses, as far as it is named.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        by: Option<String>,
-        /// What the API server said.
-        said: String,
-    },
+    NotCreated(Refused),
     /// The API server refused a workload's pod, and whether it has one by now is not known.
-    RefusedOnce {
-        /// Its kind and name.
-        workload: String,
-        /// The namespace.
-        namespace: String,
-        /// What the API server said.
-        said: String,
-    },
+    RefusedOnce(Refused),
     /// Pods wait, and what for stands in events, which could not be read.
     WaitUnknown {
         /// How many pods.

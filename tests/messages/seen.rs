@@ -68,13 +68,12 @@ struct Count {
 }
 
 impl Count {
-    fn take<'a>(&mut self, message: &str, means: impl IntoIterator<Item = &'a str> + Clone) {
+    fn take(&mut self, message: &str, means: &[&str]) {
         let suspects = Message::read(message).suspects;
         assert!(suspects.len() <= 4, "{message}: {suspects:?}");
-        let is_meant = |mode: &&&str| means.clone().into_iter().any(|meant| meant == **mode);
         self.all += 1;
-        self.among += usize::from(suspects.iter().any(|mode| is_meant(&mode)));
-        self.first += usize::from(suspects.first().is_some_and(|mode| is_meant(&mode)));
+        self.among += usize::from(suspects.iter().any(|mode| means.contains(mode)));
+        self.first += usize::from(suspects.first().is_some_and(|mode| means.contains(mode)));
         self.silent += usize::from(suspects.is_empty());
     }
 
@@ -95,7 +94,7 @@ fn the_true_mode_is_among_the_suspects() {
         let means = MEANS.iter().find(|(cause, _)| *cause == one.cause);
         let (cause, means) = means.unwrap_or_else(|| panic!("{}", one.cause));
         met.insert(cause);
-        count.take(&one.message, means.iter().copied());
+        count.take(&one.message, means);
     }
     count.is_good();
     for (cause, means) in MEANS {
@@ -120,8 +119,8 @@ fn the_mode_that_was_made_is_among_the_suspects() {
     let lines = include_str!("made.jsonl").lines();
     for one in lines.map(|line| serde_json::from_str::<Made>(line).unwrap()) {
         assert!(one.means.iter().all(|mode| modes.get(mode).is_some()), "{}", one.cause);
-        let means = one.means.iter().map(String::as_str);
-        counts.entry(one.runtime).or_default().take(&one.message, means);
+        let means: Vec<&str> = one.means.iter().map(String::as_str).collect();
+        counts.entry(one.runtime).or_default().take(&one.message, &means);
     }
     let runtimes: Vec<_> = counts.keys().map(String::as_str).collect();
     assert_eq!(runtimes, ["1.6", "2.2, local pull", "2.2, transfer service"]);

@@ -28,7 +28,8 @@ fn signed(block: &mut [u8]) {
 
 fn record(key: &str, value: &str) -> Vec<u8> {
     let rest = key.len() + value.len() + 3;
-    let length = (rest + 1..).find(|length| length.to_string().len() + rest == *length).unwrap();
+    let length =
+        (rest + 1..rest + 9).find(|length| length.to_string().len() + rest == *length).unwrap();
     format!("{length} {key}={value}\n").into_bytes()
 }
 
