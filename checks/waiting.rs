@@ -278,10 +278,9 @@ fn replaced<'p>(
     namespace: &str,
 ) -> Option<Vec<String>> {
     const CONTROLLERS: [&str; 5] =
-        ["deployment", "replicaset", "replicationcontroller", "statefulset", "daemonset"];
-    let kind = |it: &WaitingWorkload| it.workload.split('/').next().map(str::to_owned);
+        ["deployment/", "replicaset/", "replicationcontroller/", "statefulset/", "daemonset/"];
     let of_controllers =
-        |it: &&WaitingWorkload| kind(it).is_some_and(|kind| CONTROLLERS.contains(&kind.as_str()));
+        |it: &&WaitingWorkload| CONTROLLERS.iter().any(|kind| it.workload.starts_with(kind));
     let there = of.filter(|it| it.namespace == namespace).filter(of_controllers);
     // One that waits for two images is named once.
     let names: BTreeSet<&String> = there.flat_map(|it| &it.pods).collect();
@@ -348,4 +347,30 @@ pub fn not_created(one: &NotCreated, workload: String) -> Finding {
     let refused = Refused { workload, namespace, by, said };
     let is_now = one.is_certain;
     Finding::from(if is_now { Problem::NotCreated(refused) } else { Problem::RefusedOnce(refused) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_pods_that_are_replaced_are_deleted() {
+        let named = |workload: &str| {
+            let (namespace, pods) = ("shop".to_owned(), vec!["web-1".to_owned()]);
+            let it = WaitingWorkload {
+                namespace,
+                workload: workload.into(),
+                pods,
+                ..Default::default()
+            };
+            replaced([&it].into_iter(), "shop")
+        };
+        for workload in ["deployment/web", "statefulset/web", "daemonset/web", "replicaset/web"] {
+            assert_eq!(named(workload), Some(vec!["web-1".to_owned()]), "{workload}");
+        }
+        // A Job counts it as a failure; a static pod is of its node; of others it is not known.
+        for workload in ["job/web", "node/aks-blue-1", "pod/web-1", "workflow/web"] {
+            assert_eq!(named(workload), None, "{workload}");
+        }
+    }
 }

@@ -68,9 +68,6 @@ pub async fn find(cx: &Cx, api: &Api, scope: &PodScope) -> StepResult<WaitingPod
         }
     });
     let unread = listed.await.err().map(|error| error.said());
-    if let Some(said) = unread.clone() {
-        cx.add_finding(Problem::EventsNotRead { said });
-    }
     let templates = Templates::read(cx, api, &waiting).await;
     let mut folded = Folded::of(templates);
     let mut failing = 0;
@@ -79,8 +76,11 @@ pub async fn find(cx: &Cx, api: &Api, scope: &PodScope) -> StepResult<WaitingPod
         failing += usize::from(!symptoms.is_empty());
         folded.take(pod, &symptoms);
     }
-    if let (Some(said), 0, count @ 1..) = (unread, failing, waiting.len()) {
-        return Err(NoFact::could_not_tell(Problem::WaitUnknown { count, said }));
+    if let Some(said) = unread {
+        if let (0, count @ 1..) = (failing, waiting.len()) {
+            return Err(NoFact::could_not_tell(Problem::WaitUnknown { count, said }));
+        }
+        cx.add_finding(Problem::EventsNotRead { said });
     }
     let is_ours = |event: &Event| lists.iter().any(|list| list.made(&event.involved_object.name));
     refused.retain(|event| !owners.contains(&event.involved_object.uid) && is_ours(event));

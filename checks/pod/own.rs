@@ -64,7 +64,7 @@ impl Standing {
         if let Some(row) = set.rows.iter().find(is_open) {
             return Self::Unknown { said: row.said.clone() };
         }
-        if let Some(row) = set.rows.iter().find(|row| !is_for_others(row, &pods.image)) {
+        if let Some(row) = set.rows.iter().find(|row| !row.is_for_others) {
             return Self::Wrong(of_row(row, set, it));
         }
         if let Behind::ServiceAccount(finding) = behind {
@@ -78,18 +78,6 @@ impl Standing {
             None => Self::None,
         }
     }
-}
-
-/// Returns whether a secret is for other registries only, where the node signs in to this one itself: the
-/// pod has it for another of its images.
-fn is_for_others(row: &CredentialRow, image: &str) -> bool {
-    let is_azure = |text: &str| text.contains("azurecr.");
-    let is_other = |key: &str| key.contains('.') && !is_azure(key);
-    // A key that is nearly right is told by itself.
-    let keys = row.said.as_deref().filter(|_| row.key.is_none());
-    row.state == CredentialState::NoMatch
-        && is_azure(image)
-        && keys.is_some_and(|keys| keys.split(", ").all(is_other))
 }
 
 /// Returns the secret that cannot be decoded, which ends the pull whatever else there is.

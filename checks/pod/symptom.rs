@@ -258,10 +258,6 @@ mod tests {
         ] })
     }
 
-    fn none() -> &'static Events {
-        Box::leak(Box::default())
-    }
-
     fn spec() -> Value {
         json!({
             "nodeName": "n1", "containers": [{ "name": "app", "image": "c.io/a:1" }],
@@ -277,7 +273,8 @@ mod tests {
         let told = events(&[("Failed", failed, NOW), ("Failed", "Error: ErrImagePull", NOW)]);
         let now = NOW.parse().unwrap();
         assert_eq!(of(&pod, &told, now)[0].message, failed);
-        assert_eq!(of(&pod, none(), now)[0].message, "");
+        let none = Events::default();
+        assert_eq!(of(&pod, &none, now)[0].message, "");
     }
 
     #[test]
@@ -293,7 +290,8 @@ mod tests {
         let text = "unable to parse auth field, must be formatted as base64(username:password)";
         let pod = pod(&spec(), &waits_for(text, text));
         assert!(waits(&pod));
-        let found = of(&pod, none(), NOW.parse().unwrap());
+        let none = Events::default();
+        let found = of(&pod, &none, NOW.parse().unwrap());
         assert_eq!((found[0].reason, &*found[0].message), (UNTYPED, text));
         assert!(!waits(&self::pod(&spec(), &waits_for("CrashLoopBackOff", "back-off 5m0s"))));
     }
@@ -302,7 +300,8 @@ mod tests {
     fn a_volume_is_told_from_the_container_that_mounts_it() {
         let said = "Back-off pulling image \"c.io/model:2\": ErrImagePull: no";
         let pod = pod(&spec(), &waits_for("ImagePullBackOff", said));
-        let found = of(&pod, none(), NOW.parse().unwrap());
+        let none = Events::default();
+        let found = of(&pod, &none, NOW.parse().unwrap());
         assert_eq!((found[0].place, found[0].container), (ImagePlace::ImageVolume, "model"));
         assert_eq!(found[0].image, "c.io/model:2");
     }
@@ -317,7 +316,8 @@ mod tests {
                 "failed to pull and unpack image \"docker.io/library/{named}:latest\": not found"
             );
             let pod = pod(&spec, &waits_for("ErrImagePull", &said));
-            let found = of(&pod, none(), NOW.parse().unwrap());
+            let none = Events::default();
+            let found = of(&pod, &none, NOW.parse().unwrap());
             assert_eq!((found[0].place, found[0].image), (place, named));
         }
     }

@@ -267,7 +267,7 @@ def main():
                                 "--except-interface=lo", "--pid-file=", "--conf-file=/dev/null", "--local=/azurecr.io/", "--local=/docker.io/",
                                 *(f"--address=/{name}/{address}" for name, address in NAMES.items())])
         for node in NODES:
-            at = "/run/real-cluster/node" if node == "node-0" else f"/run/real-cluster/nodes/{node}"
+            at = folder_of(node)
             with open(f"{at}/resolv.conf", "w") as resolv:
                 resolv.write(f"nameserver {US}\n")
             for host, server in [(f"{US}:{PLAIN}", f"{US}:{PLAIN}"), ("mirrored.azurecr.io", REFUSES)]:
@@ -285,7 +285,7 @@ def main():
             time.sleep(0.2)
         said = look(FAULTS)
         for node in NODES:
-            at = "/run/real-cluster/node" if node == "node-0" else f"/run/real-cluster/nodes/{node}"
+            at = folder_of(node)
             with open(f"{at}/resolv.conf", "w") as resolv:
                 resolv.write("nameserver 10.250.0.1\noptions timeout:1 attempts:1\n")
         dns.terminate()
@@ -296,6 +296,11 @@ def main():
             dns.terminate()
         subprocess.run([cluster, "down"], capture_output=True)
     return judge(program, said, keep)
+
+
+def folder_of(node):
+    """Returns where the files of a node are."""
+    return "/run/real-cluster/node" if node == "node-0" else f"/run/real-cluster/nodes/{node}"
 
 
 def kubectl(*args, **more):

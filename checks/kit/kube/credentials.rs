@@ -47,6 +47,9 @@ pub struct CredentialRow {
     pub said: Option<String>,
     /// What the registry answers, where the credential was tried.
     pub answer: Option<RegistryAnswer>,
+    /// Whether the secret is for other registries only, and the node signs in to this one itself.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_for_others: bool,
 }
 
 /// What the kubelet makes of a pull secret (kubernetes, pkg/credentialprovider/secrets and

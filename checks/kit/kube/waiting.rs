@@ -210,9 +210,9 @@ impl WaitingWorkload {
     /// Returns its name where a patch of its template lets its pods present one more secret and changes
     /// nothing else, and where its manifest has to be edited for that.
     ///
-    /// A template that names a secret takes none of the service account any more, so that a command has
-    /// to name all that the pods have, of which it knows this one. Pods of other kinds are not made anew:
-    /// those of a `StatefulSet` wait for one another, and a Job cannot be changed.
+    /// A template that names a secret no longer gets those of the service account. The command must name
+    /// every secret of the pods, and it knows only this one. Pods of other kinds are not replaced: those of
+    /// a `StatefulSet` wait for one another, and a Job cannot be changed.
     pub fn patched(&self, known: Option<&str>) -> (Option<String>, Option<String>) {
         let is_of_kind = |kind: &&str| self.workload.starts_with(*kind);
         let can_be = ["deployment/", "daemonset/"].iter().any(is_of_kind)

@@ -10,7 +10,7 @@ use super::Fault;
 pub(super) const MAX_HEAD_BYTES: u32 = 10 << 20;
 /// The most headers that are accepted, of which Go has no limit.
 const MAX_HEADERS: usize = 20_000;
-/// The longest name of a header that hyper takes. Nobody asks for such a header.
+/// The longest name of a header that hyper takes. No check reads a longer one.
 const MAX_NAME_BYTES: usize = 60_000;
 
 /// Returns a client that accepts as long a head as Go's.

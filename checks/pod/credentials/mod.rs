@@ -1,10 +1,10 @@
 //! Which credentials the kubelet has for an image: the pull secrets that the pods name, as it reads
 //! them, and what it makes of each.
 //!
-//! The kubelet puts the entries of all secrets into one keyring and tries those that match, in
-//! reverse alphabetical order, so that a longer path comes before its beginning; then come its own. A secret that is missing or of another type is passed over; one that
-//! cannot be decoded ends the pull (kubernetes, `getPullSecretsForPod` of pkg/kubelet;
-//! pkg/credentialprovider/secrets; pkg/credentialprovider/keyring.go).
+//! The kubelet puts the entries of all secrets into one keyring and tries those that match, in reverse
+//! alphabetical order, so that a longer path comes before its beginning; then come its own. A secret that
+//! is missing or of another type is passed over; one that cannot be decoded ends the pull (kubernetes,
+//! `getPullSecretsForPod` of pkg/kubelet; pkg/credentialprovider/secrets; pkg/credentialprovider/keyring.go).
 
 use std::{collections::HashMap, rc::Rc};
 
@@ -180,7 +180,10 @@ fn rows(secrets: &[(&str, Rc<Read>)], asked: &RegistryOrImage) -> Vec<Held> {
             Ok(PullSecret::Entries(entries)) => {
                 let matching = entries.matching(&image);
                 if matching.is_empty() {
-                    other(CredentialState::NoMatch, nearest(entries, asked), keys(entries));
+                    let (key, said) = (nearest(entries, asked), keys(entries));
+                    let is_for_others = key.is_none() && are_for_others(entries, asked);
+                    let row = row(CredentialState::NoMatch);
+                    others.push((CredentialRow { key, said, is_for_others, ..row }, None));
                 }
                 for entry in matching {
                     let key = Pattern::of_key(&entry.key).map(|key| key.to_string());
@@ -202,6 +205,16 @@ fn rows(secrets: &[(&str, Rc<Read>)], asked: &RegistryOrImage) -> Vec<Held> {
     // One keyring for all secrets: in reverse alphabetical order; of equal keys the first secret's.
     presented.sort_by(|(one, _), (other, _)| other.cmp(one));
     presented.into_iter().map(|(_, held)| held).chain(others).collect()
+}
+
+/// Returns whether the entries are for other registries only, where nodes sign in to this one themselves:
+/// then pods have them for another of their images.
+fn are_for_others(entries: &Entries, asked: &RegistryOrImage) -> bool {
+    let is_other = |key: &&str| {
+        key.contains('.') && !key.contains("azurecr.") && !key.contains(['*', '?', '['])
+    };
+    let keys = entries.keys();
+    asked.host.acr().is_some() && !keys.is_empty() && keys.iter().all(is_other)
 }
 
 /// Returns the key that is nearly that of the image.

@@ -97,3 +97,21 @@ fn what_is_wrong_is_told_without_the_content() {
     let text = serde_json::to_string(&rows[0].0).unwrap();
     assert!(text.contains("malformed") && !text.contains("c2VjcmV0"), "{text}");
 }
+
+#[test]
+fn a_secret_for_other_registries() {
+    let is_for_others = |keys: &[&str]| {
+        let asked = RegistryOrImage::read(IMAGE, Cloud::Public, false).unwrap();
+        rows(&[("s", config(keys))], &asked)[0].0.is_for_others
+    };
+    assert!(is_for_others(&["quay.io", "https://ghcr.io/v1"]));
+    for keys in [
+        &["contoso"][..],
+        &["quay.io", "fabrikam.azurecr.io"],
+        &["contoso.azurecr.io"],
+        &["*.io"],
+        &[],
+    ] {
+        assert!(!is_for_others(keys), "{keys:?}");
+    }
+}

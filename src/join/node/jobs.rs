@@ -44,6 +44,8 @@ const MAX_REFUSED: usize = 3;
 const PAGE: u32 = 500;
 /// How long the last list of the pods may take.
 const LIST_WAIT: Duration = Duration::from_secs(20);
+/// How long results may take that are still to be read when nothing else is waited for.
+const READ_WAIT: Duration = Duration::from_secs(60);
 /// How many pods may have ended whose results are not read yet, before the next one waits.
 const MAX_UNREAD: usize = 64;
 /// Whom each result is told.
@@ -67,13 +69,23 @@ pub(super) struct Jobs<'a> {
     /// How many Jobs exist.
     pub(super) created: Cell<usize>,
     /// Where pods that ended go.
-    pub(super) ended: Sender<Ended>,
-    unread: Cell<Option<Receiver<Ended>>>,
+    pub(super) ended: Sender<Unread>,
+    unread: Cell<Option<Receiver<Unread>>>,
     open: Cell<usize>,
     reported: Cell<usize>,
     changed: Notify,
     pub(super) began: Instant,
     progressed: Cell<Instant>,
+}
+
+/// A pod that ended, whose result is to be read.
+pub(super) struct Unread {
+    /// The number of its node.
+    pub(super) number: usize,
+    /// Its name.
+    pub(super) pod: String,
+    /// What it left.
+    pub(super) ended: Ended,
 }
 
 /// What is known of the Job of a node.
@@ -304,7 +316,7 @@ impl<'a> Jobs<'a> {
             return;
         }
         let unseen = self.look_once().await.err().map(|error| error.said());
-        self.all_read().await;
+        let _ = timeout(READ_WAIT, self.all_read()).await;
         for number in 0..self.nodes.len() {
             let (said, stage) = {
                 let slot = &mut self.slots.borrow_mut()[number];

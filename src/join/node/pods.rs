@@ -8,9 +8,9 @@ use checks::kit::{
 use futures::SinkExt;
 
 use super::{
-    jobs::{Jobs, Slot},
+    jobs::{Jobs, Slot, Unread},
     manifest::NUMBER,
-    reading::{Ended, Progress, read_pod},
+    reading::{Progress, read_pod},
     rewritten::changes,
 };
 
@@ -59,12 +59,11 @@ impl Jobs<'_> {
                 (slot.stage, slot.said) = (PodStage::PodRunning, None);
             }
             Progress::Fails(why) => self.settle(number, Err(why)),
-            Progress::Ended { message, reason, exit_code } => {
+            Progress::Ended(ended) => {
                 self.slots.borrow_mut()[number].has_ended = true;
                 let pod = pod.metadata.name.clone();
-                let ended = Ended { number, pod, message, reason, exit_code };
                 // Its other end lives as long as the run.
-                let _ = self.ended.clone().send(ended).await;
+                let _ = self.ended.clone().send(Unread { number, pod, ended }).await;
             }
         }
     }

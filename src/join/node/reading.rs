@@ -16,26 +16,17 @@ pub(super) enum Progress {
     /// It will not start.
     Fails(JobProblem),
     /// It has ended.
-    Ended {
-        /// The termination message.
-        message: String,
-        /// Why, in Kubernetes' words.
-        reason: String,
-        /// Its exit code.
-        exit_code: i32,
-    },
+    Ended(Ended),
 }
 
-/// The pod of a node that ended.
+/// What an agent left that ended.
+#[derive(Debug)]
 pub(super) struct Ended {
-    /// The node's number.
-    pub(super) number: usize,
-    /// The pod's name.
-    pub(super) pod: String,
-    /// Its termination message.
+    /// The termination message.
     pub(super) message: String,
-    /// Why it ended, in Kubernetes' words.
+    /// Why, in Kubernetes' words.
     pub(super) reason: String,
+    /// Its exit code.
     pub(super) exit_code: i32,
 }
 
@@ -49,11 +40,9 @@ pub(super) fn read_pod(pod: &Pod, may_pull: bool) -> Progress {
             let (reason, said) = (sanitize_text(&ended.reason), foreign_words(&ended.message));
             return Progress::Fails(JobProblem::NotStarted { reason, said });
         }
-        return Progress::Ended {
-            message: ended.message.clone(),
-            reason: sanitize_text(&ended.reason),
-            exit_code: ended.exit_code,
-        };
+        let reason = sanitize_text(&ended.reason);
+        let (message, exit_code) = (ended.message.clone(), ended.exit_code);
+        return Progress::Ended(Ended { message, reason, exit_code });
     }
     if let Some(waiting) = container.and_then(|container| container.state.waiting.as_ref()) {
         let (reason, said) = (sanitize_text(&waiting.reason), foreign_words(&waiting.message));

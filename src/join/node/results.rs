@@ -6,11 +6,18 @@ use checks::kit::{
     engine::Event,
     kube::{JobProblem, KubeError, LogParams},
     net::Fault,
+    sanitize_text,
 };
 use futures::{StreamExt, channel::mpsc::Receiver, stream};
-use tokio::{task::spawn_blocking, time::timeout};
+use tokio::{
+    task::{JoinError, spawn_blocking},
+    time::timeout,
+};
 
-use super::{jobs::Jobs, reading::Ended};
+use super::{
+    jobs::{Jobs, Unread},
+    reading::Ended,
+};
 use crate::join::termination::{NoEvents, decode, events_of_log};
 
 /// How many results are read at once.
@@ -20,20 +27,21 @@ const LOG_WAIT: Duration = Duration::from_secs(30);
 
 impl Jobs<'_> {
     /// Reads the results of pods as they end.
-    pub(super) async fn read_results(&self, unread: Option<Receiver<Ended>>) {
-        let read = async |ended: Ended| {
-            let number = ended.number;
-            let result = self.result(ended).await;
+    pub(super) async fn read_results(&self, unread: Option<Receiver<Unread>>) {
+        let read = async |unread: Unread| {
+            let number = unread.number;
+            let result = self.result(unread).await;
             self.settle(number, result);
         };
         stream::iter(unread).flatten().for_each_concurrent(AT_ONCE, read).await;
     }
 
-    async fn result(&self, ended: Ended) -> Result<Vec<Event>, JobProblem> {
-        let Ended { number, pod, message, reason, exit_code } = ended;
+    async fn result(&self, unread: Unread) -> Result<Vec<Event>, JobProblem> {
+        let Unread { number, pod, ended: Ended { message, reason, exit_code } } = unread;
         // Thousands of messages take seconds to read, while this thread creates the next Jobs.
         let decoded = spawn_blocking(move || decode(&message)).await;
-        let decoded = decoded.unwrap_or_else(|error| Err(NoEvents::Damaged(error.to_string())));
+        let broken = |error: JoinError| NoEvents::Damaged(sanitize_text(&error.to_string()));
+        let decoded = decoded.unwrap_or_else(|error| Err(broken(error)));
         let events = match decoded {
             Ok(events) => events,
             Err(NoEvents::InLog) => self.log_of(&pod).await?,
@@ -41,7 +49,7 @@ impl Jobs<'_> {
             Err(NoEvents::Damaged(said)) => return Err(JobProblem::NoResult { said }),
         };
         let node = &self.nodes[number];
-        if !events.is_empty() && self.grafter.is_whole(node, &events) {
+        if self.grafter.is_whole(node, &events) {
             return Ok(events);
         }
         Err(JobProblem::EndedEarly { reason, exit_code: Some(exit_code) })
