@@ -42,7 +42,7 @@ proptest! {
     ) {
         let bytes = parts.concat();
         let read = |piece: usize| {
-            let mut unpacker = Unpacker::of("application/vnd.oci.image.layer.v1.tar", u64::MAX);
+            let mut unpacker = Unpacker::of("application/vnd.oci.image.layer.v1.tar", true, u64::MAX);
             bytes.chunks(piece).for_each(|part| unpacker.write(part));
             unpacker.finish()
         };

@@ -70,7 +70,7 @@ impl<'a> BlobReader<'a> {
         let is_whole = most == u64::MAX || blob.size.is_some_and(|size| size <= most);
         let limit = if most == u64::MAX { u64::MAX } else { MAX_UNPACKED_SAMPLE };
         let layer = blob.layer.as_ref().filter(|_| is_whole);
-        let unpacker = layer.map(|_| Unpacker::of(&blob.media_type, limit));
+        let unpacker = layer.map(|layer| Unpacker::of(&blob.media_type, layer.place == 0, limit));
         Self { cx, blob, host, most, keep, hasher, unpacker, began, skip: 0, taken }
     }
 

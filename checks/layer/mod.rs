@@ -23,6 +23,7 @@ use crate::{
         Cx, Host, HostPurpose, NoFact, StepResult,
         net::{Connected, Fault, Reply, Request},
         rules::Platform,
+        sanitize_text,
     },
     manifest::{Blob, Build, PlatformImage},
     tls::Secured,
@@ -169,7 +170,10 @@ fn compare(cx: &Cx, blob: &Blob, wanted: &str, unpacked: Option<Unpacked>) -> St
             Err(Problem::WrongDiffId { digest, wanted, got }.into())
         }
         Some(Unpacked::Broken(said)) => Err(Problem::NotUnpackable { digest, said }.into()),
-        Some(Unpacked::NoArchive(said)) => Err(Problem::NoArchive { digest, said }.into()),
+        Some(Unpacked::NoArchive(said)) => {
+            let said = sanitize_text(&said);
+            Err(Problem::NoArchive { digest, said }.into())
+        }
         Some(Unpacked::TooLarge) => {
             cx.add_finding(Problem::DiffIdUnknown { digest });
             Ok(())

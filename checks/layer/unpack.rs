@@ -19,6 +19,8 @@ pub struct Unpacker {
     state: State,
     /// Whether the media type allows the layer to be compressed.
     may_be_compressed: bool,
+    /// Whether it is the first layer of its image.
+    is_first: bool,
     /// How many uncompressed bytes are read.
     limit: u64,
 }
@@ -77,14 +79,14 @@ impl Write for Sink {
 
 impl Unpacker {
     /// Returns an unpacker of a layer of this media type, which reads up to `limit` uncompressed
-    /// bytes.
-    pub fn of(media_type: &str, limit: u64) -> Self {
+    /// bytes. The first layer of an image has nothing below it.
+    pub fn of(media_type: &str, is_first: bool, limit: u64) -> Self {
         let mut parts = media_type.split('+');
         let is_oci = parts.next().is_some_and(|base| base.starts_with("application/vnd.oci."));
         // containerd sorts what follows, and goes by the last (`DiffCompression`).
         let last = parts.max();
         let is_plain = if is_oci { !matches!(last, Some("gzip" | "zstd")) } else { last.is_some() };
-        Self { state: State::Beginning(vec![]), may_be_compressed: !is_plain, limit }
+        Self { state: State::Beginning(vec![]), may_be_compressed: !is_plain, is_first, limit }
     }
 
     /// Decompresses the next bytes.
@@ -131,7 +133,7 @@ impl Unpacker {
         let State::Beginning(first) = &mut self.state else { return };
         let first = std::mem::take(first);
         let hasher = Hasher::like("sha256:");
-        let sink = Sink { hasher, archive: Archive::new(), left: self.limit };
+        let sink = Sink { hasher, archive: Archive::of(self.is_first), left: self.limit };
         self.state = if self.may_be_compressed && first.starts_with(&[0x1f, 0x8b, 8]) {
             State::Gzip(Box::new(Gunzip::new(sink)))
         } else if self.may_be_compressed && is_zstd(&first) {
@@ -172,7 +174,7 @@ mod tests {
     const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 
     fn unpacked(media_type: &str, bytes: &[u8], limit: u64) -> Unpacked {
-        let mut unpacker = Unpacker::of(media_type, limit);
+        let mut unpacker = Unpacker::of(media_type, true, limit);
         bytes.chunks(7).for_each(|piece| unpacker.write(piece));
         unpacker.finish()
     }

@@ -9,9 +9,9 @@ const LIMIT: u64 = 1 << 24;
 
 fuzz_target!(|sent: (u8, &[u8])| {
     let (piece, bytes) = sent;
-    let unpacked = |kind: &str, piece: usize| {
-        let mut unpacker = Unpacker::of(kind, LIMIT);
-        bytes.chunks(piece).for_each(|piece| unpacker.write(piece));
+    let unpacked = |kind: &str, size: usize| {
+        let mut unpacker = Unpacker::of(kind, piece % 2 == 0, LIMIT);
+        bytes.chunks(size).for_each(|part| unpacker.write(part));
         unpacker.finish()
     };
     let packed = "application/vnd.oci.image.layer.v1.tar+gzip";

@@ -1,5 +1,5 @@
 //! The archive in a layer, walked as containerd walks it with Go's archive/tar (Go 1.26, archive/tar/reader.go;
-//! containerd 2.2, pkg/archive/tar.go). Whether its files fit together is not looked at.
+//! containerd 2.2, pkg/archive/tar.go).
 
 mod header;
 mod numbers;
@@ -8,11 +8,13 @@ mod records;
 mod sparse;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 use header::{Header, old_regions};
 use numbers::{BLOCK, padding, until_nul};
 use records::{Records, Sparse};
 use sparse::{Map, MapReader};
+use tree::Tree;
 
 /// The most bytes of a name, of records or of a map that Go reads (`maxSpecialFileSize`).
 const MAX_META: usize = 1 << 20;
@@ -26,6 +28,7 @@ pub(super) struct Archive {
     /// The bytes of a block or of what stands before a file, until they are all there.
     kept: Vec<u8>,
     before: Before,
+    tree: Tree,
 }
 
 /// Where in the archive the next byte stands.
@@ -58,9 +61,10 @@ struct Entry {
 }
 
 impl Archive {
-    pub(super) fn new() -> Self {
+    /// Returns a reader of the first layer of an image, or of another one.
+    pub(super) fn of(is_first: bool) -> Self {
         let place = Place::Header { after_zeros: false };
-        Self { place, kept: vec![], before: Before::default() }
+        Self { place, kept: vec![], before: Before::default(), tree: Tree::new(is_first) }
     }
 
     /// Reads the next bytes.
@@ -99,16 +103,15 @@ impl Archive {
 
     /// Returns why containerd does not extract the archive, now that it is complete.
     pub(super) fn finish(self) -> Option<String> {
-        match self.place {
-            Place::Broken(why) => Some(why),
-            Place::Header { .. } => (!self.kept.is_empty()).then(|| CUT.to_owned()),
+        let is_cut = match self.place {
+            Place::Broken(why) => return Some(why),
+            Place::Header { .. } => !self.kept.is_empty(),
             // Go takes a last file without its padding.
-            Place::Data { left, .. } | Place::Meta { left, .. } => {
-                (left > 0).then(|| CUT.to_owned())
-            }
-            Place::Map(..) | Place::OldMap(..) => Some(CUT.to_owned()),
-            Place::Ended => None,
-        }
+            Place::Data { left, .. } | Place::Meta { left, .. } => left > 0,
+            Place::Map(..) | Place::OldMap(..) => true,
+            Place::Ended => false,
+        };
+        if is_cut { Some(CUT.to_owned()) } else { self.tree.finish() }
     }
 
     /// Keeps bytes until there are that many, and returns the rest.
@@ -122,9 +125,9 @@ impl Archive {
     fn after(&mut self, block: &[u8], place: Place) -> Place {
         match place {
             Place::Header { after_zeros } => self.after_header(block, after_zeros),
-            Place::Map(entry, reader) => map_goes_on(entry, reader, block),
+            Place::Map(entry, reader) => self.map_goes_on(entry, reader, block),
             Place::OldMap(entry, mut map) => match old_regions(&block[..505], &mut map.regions) {
-                Some(goes_on) => old_map(entry, map, goes_on),
+                Some(goes_on) => self.old_map(entry, map, goes_on),
                 None => invalid(),
             },
             other => other,
@@ -149,8 +152,10 @@ impl Archive {
             return broken("archive/tar: header field too long");
         }
         // It is an entry of its own for containerd, which removes what its name says.
-        let refused = place::is_written(&header.name).err().filter(|why| why != place::TOO_LONG);
-        if let (b'g', Some(why)) = (header.kind, refused) {
+        if header.kind == b'g'
+            && let Err(why) = self.tree.add(header.kind, &header.name, b"")
+            && why != place::TOO_LONG
+        {
             return Place::Broken(why);
         }
         let padding = padding(left);
@@ -204,7 +209,7 @@ impl Archive {
         let Header { kind, size, name, link, .. } = header;
         let mut entry = Entry { kind, name, link, left, padding: padding(left) };
         match old {
-            Some(Some((map, goes_on))) => return old_map(entry, map, goes_on),
+            Some(Some((map, goes_on))) => return self.old_map(entry, map, goes_on),
             Some(None) => return invalid(),
             None => {}
         }
@@ -215,37 +220,58 @@ impl Archive {
             entry.name.clone_from(name);
         }
         match sparse {
-            Some(Sparse::No) => data(entry, None),
-            Some(Sparse::Known(map)) => data(entry, Some(&map)),
+            Some(Sparse::No) => self.data(entry, None),
+            Some(Sparse::Known(map)) => self.data(entry, Some(&map)),
             Some(Sparse::InData(size)) => map_in(entry, MapReader::of(size)),
             None => invalid(),
         }
     }
-}
 
-/// Returns where a file goes on behind what Go reads of it before its data.
-fn data(entry: Entry, map: Option<&Map>) -> Place {
-    let Entry { kind, name, link, left, padding } = entry;
-    if map.is_some_and(|map| has_no_data(kind) || !map.is_valid()) {
-        return invalid();
+    /// Returns where a file goes on behind what Go reads of it before its data.
+    fn data(&mut self, entry: Entry, map: Option<&Map>) -> Place {
+        let Entry { kind, name, link, left, padding } = entry;
+        if map.is_some_and(|map| has_no_data(kind) || !map.is_valid()) {
+            return invalid();
+        }
+        match self.tree.add(kind, &name, &link) {
+            // Go skips what containerd does not read.
+            Ok(false) => return after_data(left, padding),
+            Ok(true) => {}
+            Err(why) => return Place::Broken(why),
+        }
+        let refused = match kind {
+            b'0' => map.and_then(|map| match map.held() {
+                held if held > left => {
+                    Some("archive/tar: sparse file references non-existent data")
+                }
+                held if held < left => Some("archive/tar: sparse file contains unreferenced data"),
+                _ => None,
+            }),
+            b'2' => place::refused_link(&link),
+            b'1' | b'3'..=b'6' => None,
+            _ => return Place::Broken(format!("unhandled tar header type {kind}")),
+        };
+        refused.map_or_else(|| after_data(left, padding), broken)
     }
-    match place::is_written(&name) {
-        // Go skips what containerd does not read.
-        Ok(false) => return after_data(left, padding),
-        Ok(true) => {}
-        Err(why) => return Place::Broken(why),
+
+    /// Returns where a file goes on behind a block of its map.
+    fn map_goes_on(&mut self, mut entry: Entry, mut reader: MapReader, block: &[u8]) -> Place {
+        entry.left -= BLOCK as u64;
+        match reader.block(block) {
+            Ok(Some(map)) => self.data(entry, Some(&map)),
+            Ok(None) => map_in(entry, reader),
+            Err(()) => invalid(),
+        }
     }
-    let refused = match kind {
-        b'0' => map.and_then(|map| match map.held() {
-            held if held > left => Some("archive/tar: sparse file references non-existent data"),
-            held if held < left => Some("archive/tar: sparse file contains unreferenced data"),
-            _ => None,
-        }),
-        b'1' | b'2' => place::refused_link(kind == b'2', &link),
-        b'3'..=b'6' => None,
-        _ => return Place::Broken(format!("unhandled tar header type {kind}")),
-    };
-    refused.map_or_else(|| after_data(left, padding), broken)
+
+    /// Returns where an old sparse file goes on behind a block of its map.
+    fn old_map(&mut self, entry: Entry, map: Map, goes_on: bool) -> Place {
+        // Each block of it has 21 regions at most.
+        if map.regions.len() > MAX_META / BLOCK * 21 {
+            return broken("archive/tar: sparse map too long");
+        }
+        if goes_on { Place::OldMap(entry, map) } else { self.data(entry, Some(&map)) }
+    }
 }
 
 /// Returns where a file goes on whose map is read, or begins with it.
@@ -257,25 +283,6 @@ fn map_in(entry: Entry, reader: MapReader) -> Place {
         return broken(CUT);
     }
     Place::Map(entry, reader)
-}
-
-/// Returns where a file goes on behind a block of its map.
-fn map_goes_on(mut entry: Entry, mut reader: MapReader, block: &[u8]) -> Place {
-    entry.left -= BLOCK as u64;
-    match reader.block(block) {
-        Ok(Some(map)) => data(entry, Some(&map)),
-        Ok(None) => map_in(entry, reader),
-        Err(()) => invalid(),
-    }
-}
-
-/// Returns where an old sparse file goes on behind a block of its map.
-fn old_map(entry: Entry, map: Map, goes_on: bool) -> Place {
-    // Each block of it has 21 regions at most.
-    if map.regions.len() > MAX_META / BLOCK * 21 {
-        return broken("archive/tar: sparse map too long");
-    }
-    if goes_on { Place::OldMap(entry, map) } else { data(entry, Some(&map)) }
 }
 
 fn invalid() -> Place {

@@ -1,7 +1,7 @@
 //! Where containerd writes a file of an archive, if it does (containerd 2.2, pkg/archive/tar.go).
 
 /// The longest name that Linux takes, and the longest path, with the zero at its end (linux/limits.h).
-const MAX_NAME: usize = 255;
+pub(super) const MAX_NAME: usize = 255;
 const MAX_PATH: usize = 4096;
 pub(super) const TOO_LONG: &str = "file name too long";
 
@@ -30,25 +30,26 @@ pub(super) fn is_written(name: &[u8]) -> Result<bool, String> {
 
 /// Returns the parts of a path below the root, as Go's `filepath.Clean` and containerd's `fs.RootPath`
 /// leave them.
-fn clean(name: &[u8]) -> Vec<&[u8]> {
+pub(super) fn clean(name: &[u8]) -> Vec<&[u8]> {
     let mut parts = vec![];
-    for part in name.split(|byte| *byte == b'/') {
-        match part {
-            b"" | b"." => {}
-            b".." => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
+    name.split(|byte| *byte == b'/').for_each(|part| step(&mut parts, part));
     parts
 }
 
-/// Returns why Linux makes no link to a target, if it never does.
-pub(super) fn refused_link(is_symbolic: bool, target: &[u8]) -> Option<&'static str> {
-    match (is_symbolic, target.len()) {
-        (true, 0) => Some("no such file or directory"),
-        // Without a target it leads to the root, which is a directory.
-        (false, 0) => Some("operation not permitted"),
-        (true, MAX_PATH..) => Some(TOO_LONG),
+/// Takes the next part of a path, which may lead back.
+pub(super) fn step<'a>(path: &mut Vec<&'a [u8]>, part: &'a [u8]) {
+    match part {
+        b"" | b"." => {}
+        b".." => drop(path.pop()),
+        part => path.push(part),
+    }
+}
+
+/// Returns why Linux makes no symbolic link to a target, if it never does.
+pub(super) fn refused_link(target: &[u8]) -> Option<&'static str> {
+    match target.len() {
+        0 => Some("no such file or directory"),
+        MAX_PATH.. => Some(TOO_LONG),
         _ => None,
     }
 }

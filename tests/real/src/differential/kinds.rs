@@ -4,6 +4,7 @@ use super::chains::Chains;
 use super::challenges;
 use super::documents;
 use super::draft::{Draft, Shape};
+use super::files;
 use super::indexes;
 use super::layers;
 use super::redirects;
@@ -27,6 +28,7 @@ pub const KINDS: &[(&str, Make)] = &[
     ("redirect", redirects::redirect),
     ("layer", layers::layer),
     ("encoding", layers::encoding),
+    ("files", files::files),
     ("refusal", refusals::refusal),
     ("tls", tls),
     ("mixed", mixed),

@@ -110,7 +110,7 @@ pub fn layer(draft: &mut Draft, rng: &mut Rng) {
     }
 }
 
-/// Archives, and what is none. Whether the files of one fit together is not judged.
+/// Archives, and what is none.
 fn archive(rng: &mut Rng, name: &str) -> (&'static str, Vec<u8>) {
     let own = format!("etc/{name}");
     let entry = |path, kind, link| Entry { path, kind, link, content: b"" };

@@ -11,6 +11,7 @@ mod chains;
 mod challenges;
 mod documents;
 mod draft;
+mod files;
 mod hops;
 mod indexes;
 mod judge;
