@@ -9,12 +9,12 @@ use std::{
 
 use checks::kit::{
     Plan, Target, World,
-    engine::{Event, EventKind, Finding, RunProblem, StepEnd, VERSION, Vantage},
+    engine::{Event, EventKind, Finding, StepEnd, VERSION, Vantage},
 };
 use futures::future::join_all;
 use jiff::Timestamp;
 
-use crate::wait::interrupted;
+use crate::wait::cut_short;
 
 /// The options of a run.
 #[derive(Clone, Debug)]
@@ -59,10 +59,7 @@ pub async fn run(
     let plans: Vec<_> = plans.collect();
     let cut_short = tokio::select! {
         _ = join_all(plans) => None,
-        () = tokio::time::sleep(wanted.timeout) => {
-            Some(RunProblem::TimeUp { seconds: wanted.timeout.as_secs() })
-        }
-        _ = interrupted() => Some(RunProblem::Interrupted {}),
+        why = cut_short(wanted.timeout) => Some(why),
     };
     if let Some(why) = cut_short {
         let why = Finding::from(why);

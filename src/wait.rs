@@ -3,7 +3,11 @@
 
 use std::time::Duration;
 
-use tokio::{task::spawn_blocking, time::timeout};
+use checks::kit::engine::RunProblem;
+use tokio::{
+    task::spawn_blocking,
+    time::{sleep, timeout},
+};
 
 /// Runs blocking work and waits for it up to a limit. Ctrl-C still ends the program at once.
 pub(crate) async fn no_longer_than<T: Send + 'static>(
@@ -15,6 +19,14 @@ pub(crate) async fn no_longer_than<T: Send + 'static>(
         Ok(Ok(done)) => done,
         Ok(Err(_)) => Err(format!("{what}: reading it failed")),
         Err(_) => Err(format!("{what}: nothing came of it in {} s", wait.as_secs())),
+    }
+}
+
+/// Waits until a run is cut short, and returns why.
+pub(crate) async fn cut_short(limit: Duration) -> RunProblem {
+    tokio::select! {
+        () = sleep(limit) => RunProblem::TimeUp { seconds: limit.as_secs() },
+        _ = interrupted() => RunProblem::Interrupted {},
     }
 }
 

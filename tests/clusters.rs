@@ -10,6 +10,7 @@ mod program;
 use std::{
     io::Write,
     net::{SocketAddr, TcpStream},
+    sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
@@ -20,13 +21,18 @@ use program::{
 
 /// Returns what `why` says of a cluster at that address.
 fn why(cluster: SocketAddr, user: &str, more: &[&str]) -> Said {
+    look(cluster, user, &[&["why"], more].concat())
+}
+
+/// Returns what a command says of a cluster at that address.
+fn look(cluster: SocketAddr, user: &str, command: &[&str]) -> Said {
     let folder = tempfile::tempdir().unwrap();
     let text = format!(
         "current-context: c\ncontexts: [{{name: c, context: {{cluster: k, user: u, namespace: shop}}}}]\n\
          clusters: [{{name: k, cluster: {{server: 'http://{cluster}'}}}}]\nusers: [{{name: u, user: {user}}}]"
     );
     let kubeconfig = program::file(folder.path(), "config", text.as_bytes());
-    run(&[&["why", "--kubeconfig", &kubeconfig], more].concat())
+    run(&[command, &["--kubeconfig", &kubeconfig]].concat())
 }
 
 /// Answers as an API server that has nothing.
@@ -110,6 +116,31 @@ fn a_body_that_stops_is_bounded_by_the_request_timeout() {
     assert_eq!(said.code, Some(3), "{}", said.out);
     assert!(said.out.contains("timed out"), "{}", said.out);
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+}
+
+#[test]
+fn lists_without_an_end_are_bounded_by_the_timeout() {
+    static PAGES: AtomicUsize = AtomicUsize::new(0);
+    let script: Script = |line, stream| {
+        if line.contains("/pods") || line.contains("/nodes") {
+            std::thread::sleep(Duration::from_millis(100));
+            let page = PAGES.fetch_add(1, Ordering::Relaxed);
+            let body = format!(r#"{{"metadata":{{"continue":"{page}"}},"items":[]}}"#);
+            return answer(stream, "200 OK", body.as_bytes());
+        }
+        if line.contains("accessreviews") {
+            return answer(stream, "200 OK", br#"{"status":{"allowed":true}}"#);
+        }
+        usual(line, stream)
+    };
+    let cluster = serve(script);
+    let began = Instant::now();
+    for command in [&["why"][..], &["node", "--all-nodes", "contoso.azurecr.io/app:v1"]] {
+        let said = look(cluster, "{}", &[command, &["--timeout", "2s"]].concat());
+        assert_eq!(said.code, Some(3), "{}", said.out);
+        assert!(said.out.contains("run/time-up"), "{}", said.out);
+    }
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
 }
 
 #[test]

@@ -156,7 +156,8 @@ pub struct CheckOptions {
     /// Leave these steps out (repeatable)
     #[arg(long, value_name = "STEP", value_parser = step, help_heading = "How far")]
     pub skip: Vec<String>,
-    /// How long the whole run may take [default: 60s; a day with --full]
+    /// How long the checks may take [default: 60s; a day with --full]. To reach a cluster has the same limit;
+    /// its pods get 60s more to start
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "How far")]
     pub timeout: Option<Duration>,
     /// Look again until the pull works, at most this long; ends at once where waiting cannot help
@@ -219,7 +220,7 @@ pub struct CheckOptions {
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl CheckOptions {
-    /// Limits how long opening and reading the named files may take.
+    /// Limits how long opening and reading the named files may take, and reaching a cluster.
     pub fn file_timeout(&self) -> Duration {
         self.timeout.unwrap_or(DEFAULT_TIMEOUT)
     }

@@ -188,6 +188,7 @@ pub(super) fn prepare(
         api: None,
         programs: Programs { own, other: args.program.agent.clone() },
         keep: args.keep,
+        reach_timeout: args.options.file_timeout(),
         timeout: args.options.timeout(),
     }
 }

@@ -139,10 +139,9 @@ pub(super) async fn look(
 ) -> Result<Footprint, String> {
     let cluster = check::target(&args.options, "cluster".to_owned(), None);
     let shown = progress.clone();
-    let found = pods::find(cluster, world.clone(), kube.clone(), args.scope()?, move |event| {
-        shown(event);
-    })
-    .await;
+    let (scope, limit) = (args.scope()?, args.options.file_timeout());
+    let tell_cluster = move |event: &Event| shown(event);
+    let found = pods::find(cluster, world.clone(), kube.clone(), scope, limit, tell_cluster).await;
     let mut chosen = choose(&found, args);
     let gate = Rc::new(Gate::new(tell));
     let (from_here, from_nodes) = (gate.clone(), gate.clone());

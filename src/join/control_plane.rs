@@ -4,7 +4,7 @@ use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
 use checks::kit::{
     Plan, Target, World,
-    engine::{Event, Finding, RunProblem, Vantage},
+    engine::{Event, Finding, Vantage},
     kube::ImagePods,
     target::ClusterName,
 };
@@ -12,7 +12,7 @@ use futures::future::join_all;
 use jiff::Timestamp;
 
 use super::node::told::Told;
-use crate::{report::is_interruption, run::ends, wait::interrupted};
+use crate::{report::is_interruption, run::ends, wait::cut_short};
 
 /// The most registries that are asked about.
 const MAX_REGISTRIES: usize = 4;
@@ -78,8 +78,7 @@ impl OfImages {
         }
         let why = tokio::select! {
             _ = join_all(plans) => return,
-            () = tokio::time::sleep(wait) => RunProblem::TimeUp { seconds: wait.as_secs() },
-            _ = interrupted() => RunProblem::Interrupted {},
+            why = cut_short(wait) => why,
         };
         let why = Finding::from(why);
         for id in ids {

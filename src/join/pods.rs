@@ -1,12 +1,12 @@
 //! Starts from the pods of a cluster: finds those that wait for an image, and makes a target of each
 //! image, with what its pods are.
 
-use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
 use checks::{
     kit::{
         Plan, Target, World,
-        engine::{Event, EventKind, Finding, RunProblem, VERSION, Vantage},
+        engine::{Event, EventKind, Finding, VERSION, Vantage},
         kube::{Api, ImagePods, KubeOptions, PodScope, WaitingPods, WaitingWorkload},
     },
     steps,
@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::node::manifest::Asked;
-use crate::{run::ends, wait::interrupted};
+use crate::{run::ends, wait::cut_short};
 
 /// How many workloads of an image travel with its target: a list of evidence has no more.
 const MAX_WORKLOADS: usize = 50;
@@ -62,6 +62,7 @@ pub(crate) async fn find(
     world: World,
     kube: KubeOptions,
     scope: PodScope,
+    limit: Duration,
     tell: impl Fn(&Event) + 'static,
 ) -> Found {
     let namespace = kube.namespace.clone();
@@ -75,17 +76,16 @@ pub(crate) async fn find(
     let mut plan = Plan::new(cluster, Vantage::Kubernetes, world, BTreeSet::new(), listener);
     let api = checks::cluster_api(&mut plan, kube);
     let waiting = checks::waiting_pods(&mut plan, &api, scope.clone());
-    let was_interrupted = tokio::select! {
-        () = plan.run(|_| true) => false,
-        _ = interrupted() => true,
+    let cut = tokio::select! {
+        () = plan.run(|_| true) => None,
+        why = cut_short(limit) => Some(Finding::from(why)),
     };
+    let is_over = cut.is_none();
     let mut events: Vec<EventKind> = vec![];
-    if was_interrupted {
-        let why = Finding::from(RunProblem::Interrupted {});
+    if let Some(why) = cut {
         events.extend(ends(&kept.borrow(), &id, &Vantage::Kubernetes, |_| true, &why));
     }
     events.splice(0..0, kept.take().into_iter().map(|event| event.kind));
-    let is_over = !was_interrupted;
     let api = if is_over { api.value().await } else { None };
     let waiting = if is_over { waiting.value().await } else { None };
     let namespace = api.as_ref().map(|api| api.kube.cluster().namespace.clone()).or(namespace);

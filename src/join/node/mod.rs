@@ -34,7 +34,10 @@ use checks::{
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
-use tokio::{sync::Notify, time::timeout};
+use tokio::{
+    sync::Notify,
+    time::{sleep, timeout},
+};
 
 use crate::{run::ends, wait::interrupted};
 use admission::Admitted;
@@ -66,6 +69,8 @@ pub(crate) struct NodeRun {
     pub(crate) programs: Programs,
     /// Whether the Jobs stay.
     pub(crate) keep: bool,
+    /// How long it may take until the Jobs are created.
+    pub(crate) reach_timeout: Duration,
     /// How long the agent may take.
     pub(crate) timeout: Duration,
 }
@@ -99,8 +104,17 @@ struct Reported {
 
 /// Runs the Jobs, and tells each event as it happens.
 pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footprint {
-    let NodeRun { targets, world, kube, api, settings, programs, keep, timeout: agent_timeout } =
-        run;
+    let NodeRun {
+        targets,
+        world,
+        kube,
+        api,
+        settings,
+        programs,
+        keep,
+        reach_timeout,
+        timeout: agent_timeout,
+    } = run;
     let packages = Rc::new(Packages::new(programs, Rc::new(world.clone())));
     let Some(first) = targets.first().cloned() else { return Footprint::default() };
     let tell: Tell = Rc::new(tell);
@@ -183,18 +197,26 @@ pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footpr
             () = packing => {}
         }
     });
-    let was_interrupted = tokio::select! {
-        () = &mut running => false,
-        _ = interrupted() => true,
+    // The Jobs have a limit of their own.
+    let takes_too_long = async {
+        sleep(reach_timeout).await;
+        if is_creating.get() {
+            std::future::pending::<()>().await;
+        }
     };
-    if was_interrupted {
+    let cut = tokio::select! {
+        () = &mut running => None,
+        () = takes_too_long => Some(RunProblem::TimeUp { seconds: reach_timeout.as_secs() }),
+        _ = interrupted() => Some(RunProblem::Interrupted {}),
+    };
+    if let Some(why) = cut {
         if is_creating.get() {
             // What was created is deleted before the end.
             stop.notify_one();
             let _ = timeout(STOP_WAIT, &mut running).await;
         }
         drop(running);
-        for kind in interrupted_ends(&kept.borrow(), ids.first()) {
+        for kind in cut_ends(&kept.borrow(), ids.first(), why) {
             ids.iter().for_each(|id| last(of_cluster(id, kind.clone())));
         }
     }
@@ -237,9 +259,9 @@ fn announce(grafter: &Grafter, tell: &Tell) {
     }
 }
 
-/// Returns the events that say of a run that it was interrupted.
-fn interrupted_ends(events: &[Event], target: Option<&String>) -> Vec<EventKind> {
-    let why = Finding::from(RunProblem::Interrupted {});
+/// Returns the events that say of a run why it was cut short.
+fn cut_ends(events: &[Event], target: Option<&String>, why: RunProblem) -> Vec<EventKind> {
+    let why = Finding::from(why);
     let target = target.map(String::as_str).unwrap_or_default();
     let open = ends(events, target, &Vantage::Kubernetes, |_| true, &why);
     if !open.is_empty() {
