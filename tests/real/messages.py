@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Makes the kubelets of a real cluster say why they cannot pull, and puts each message to `check-acr why --message`.
 
-    tests/real/messages.py PROGRAM CLUSTER [--keep tests/messages/made.jsonl]
+    tests/real/messages.py PROGRAM CLUSTER [--second] [--keep tests/messages/made.jsonl]
 
 Three nodes: containerd 2.2 (its transfer service), containerd 1.6, and containerd 2.2 as a node with artifact
 streaming has it. Each fault is made, so what the message comes from is certain. It counts how often the reader
 names it, and fails below the bounds of tests/messages/seen.rs. PROGRAM is check-acr; CLUSTER is the path of a
-script that starts a cluster (see README.md). It needs root, openssl and dnsmasq. `--keep` writes the messages.
+script that starts a cluster (see README.md). It needs root, openssl and dnsmasq. `--keep` writes the messages. `--second`
+makes other faults, that the reader was not made for.
 """
 
 import base64, gzip, hashlib, io, json, os, socket, ssl, subprocess, sys, tarfile, tempfile, threading, time
@@ -15,12 +16,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 US = "10.250.0.1"
 NODES = {"node-0": "2.2, transfer service", "node-1": "1.6", "node-2": "2.2, local pull"}
 # Where a registry of Azure answers, where nothing listens, and to where the nodes drop what they send.
-SERVES, REFUSES, DROPS, OTHER_NAME, RESETS, UNKNOWN = (f"203.0.113.{last}" for last in (20, 21, 22, 23, 24, 25))
+SERVES, REFUSES, DROPS, OTHER_NAME, RESETS, UNKNOWN, EXPIRED, CLOSES = (f"203.0.113.{last}" for last in range(20, 28))
 PLAIN, NO_TLS = 5000, 5446
 REGISTRY, DATA, BLOBS_AT = "contoso.azurecr.io", "contoso.eastus.data.azurecr.io", "eus1.blob.core.windows.net"
 NAMES = {REGISTRY: SERVES, BLOBS_AT: SERVES, "refused.azurecr.io": REFUSES, "dropped.azurecr.io": DROPS,
-         "other.azurecr.io": OTHER_NAME, "reset.azurecr.io": RESETS, "unknown.azurecr.io": UNKNOWN, DATA: REFUSES}
+         "other.azurecr.io": OTHER_NAME, "reset.azurecr.io": RESETS, "unknown.azurecr.io": UNKNOWN, DATA: REFUSES,
+         "expired.azurecr.io": EXPIRED, "closes.azurecr.io": CLOSES, "dropped.eastus.data.azurecr.io": DROPS}
 INDEX, MANIFEST = "application/vnd.oci.image.index.v1+json", "application/vnd.oci.image.manifest.v1+json"
+SCHEMA1, CHART = "application/vnd.docker.distribution.manifest.v1+prettyjws", "application/vnd.cncf.helm.config.v1+json"
 
 # Each fault: the image, and the modes that its message may come from. The first part of a repository's name
 # says what the registry does.
@@ -59,6 +62,26 @@ FAULTS = {
     "no-secret": (f"{US}:{PLAIN}/basic/other:v1", ["pullsecret-missing"]),
     "dropped": ("dropped.azurecr.io/whole/app:v1", ["tcp-egress-blocked"]),
 }
+# Thought of when the reader was done with those above.
+SECOND = {
+    "hub-rate": (f"{US}:{PLAIN}/hub-rate/app:v1", ["mcr-or-dockerhub-429"]),
+    "schema1": (f"{REGISTRY}/schema1/app:v1", ["manifest-schema1"]),
+    "chart": (f"{REGISTRY}/chart/app:v1", ["manifest-not-an-image"]),
+    "windows": (f"{REGISTRY}/windows/app:v1", ["platform-windows-build", "platform-no-match"]),
+    "scope": (f"{REGISTRY}/scope/app:v1", ["scopemap-missing-repo", "role-missing"]),
+    "token-outage": (f"{REGISTRY}/token-outage/app:v1", ["registry-outage"]),
+    "token-throttled": (f"{REGISTRY}/token-throttled/app:v1", ["acr-throttled-429"]),
+    "token-name": (f"{REGISTRY}/token-name/app:v1", ["dns-nxdomain-registry"]),
+    "token-refused": (f"{REGISTRY}/token-refused/app:v1", ["tcp-egress-blocked"]),
+    "no-challenge": (f"{REGISTRY}/no-challenge/app:v1", ["registry-challenge-invalid"]),
+    "blob-missing": (f"{REGISTRY}/blob-missing/app:v1", ["image-digest-gone", "geo-replica-lag"]),
+    "blob-dropped": (f"{REGISTRY}/blob-dropped/app:v1", ["blob-endpoint-blocked"]),
+    "manifest-other": (f"{REGISTRY}/manifest-other/app:v1", ["containerd-content-corrupt"]),
+    "proxy-page": (f"{US}:{PLAIN}/proxy-page/app:v1", ["proxy-denies-host"]),
+    "address": (f"{SERVES}/whole/app:v1", ["tls-hostname-mismatch"]),
+    "expired": ("expired.azurecr.io/whole/app:v1", ["tls-clock-skew"]),
+    "closes": ("closes.azurecr.io/whole/app:v1", ["tls-reset"]),
+}
 # Made last, when the others are over: the whole node has no name server.
 LAST = {"no-name-server": (f"{REGISTRY}/whole/app:v1", ["dns-server-unreachable"])}
 SECRETS = {"wrong-password": "stale", "token-401-password": "stale", "no-secret": "nowhere"}
@@ -84,10 +107,12 @@ def image():
     platform = {"os": "linux", "architecture": "arm64"}
     only_arm64 = [{"mediaType": MANIFEST, "digest": digest(manifest), "size": len(manifest), "platform": platform}]
     index = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": only_arm64}).encode()
-    return {digest(layer): layer, digest(config): config}, manifest, index, digest(layer)
+    windows = index.replace(b"linux", b"windows").replace(b"arm64", b"amd64")
+    chart = manifest.replace(b"application/vnd.oci.image.config.v1+json", CHART.encode())
+    return {digest(layer): layer, digest(config): config}, manifest, chart, index, windows, digest(layer)
 
 
-BLOBS, ONE, INDEX_OF_ARM64, LAYER = image()
+BLOBS, ONE, ONE_CHART, INDEX_OF_ARM64, INDEX_OF_WINDOWS, LAYER = image()
 
 
 class Registry(BaseHTTPRequestHandler):
@@ -117,12 +142,18 @@ class Registry(BaseHTTPRequestHandler):
 
     def do_POST(self):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path.startswith("/token-"):
+            return self.do_GET()
         self.refuse(401, "UNAUTHORIZED", "authentication required")
 
     def do_GET(self):
         path = self.path.split("?")[0]
         if path == "/token-401":
             return self.refuse(401, "UNAUTHORIZED", "authentication required")
+        if path == "/token-outage":
+            return self.refuse(503, "UNAVAILABLE", "service unavailable")
+        if path == "/token-throttled":
+            return self.refuse(429, "TOOMANYREQUESTS", "too many requests")
         if path == "/token":
             return self.say(200, b'{"token": "t"}')
         if path.startswith("/sas/"):
@@ -155,13 +186,32 @@ class Registry(BaseHTTPRequestHandler):
             return self.refuse(503, "UNAVAILABLE", "service unavailable")
         if fault == "html":
             return self.say(200, b"<html>portal</html>", "text/html")
+        if fault == "proxy-page":
+            return self.say(403, b"<html><title>ERROR: The requested URL could not be retrieved</title>Access Denied.</html>", "text/html")
+        if fault == "hub-rate":
+            return self.refuse(429, "TOOMANYREQUESTS", "You have reached your unauthenticated pull rate limit.")
+        if fault == "no-challenge":
+            return self.refuse(401, "UNAUTHORIZED", "authentication required")
+        if fault == "scope" and "Authorization" in self.headers:
+            scope = f'Bearer realm="{self.here()}/token",service="real",scope="repository:scope/app:pull",error="insufficient_scope"'
+            return self.refuse(401, "UNAUTHORIZED", "authentication required", [("WWW-Authenticate", scope)])
+        if fault == "scope" or fault.startswith("token-"):
+            realm = {"token-name": "https://login.absent.test/token", "token-refused": "https://refused.azurecr.io/token"}
+            realm = realm.get(fault, f"{self.here()}/{fault if fault != 'scope' else 'token'}")
+            challenge = f'Bearer realm="{realm}",service="real"'
+            return self.refuse(401, "UNAUTHORIZED", "authentication required", [("WWW-Authenticate", challenge)])
         if fault == "nowhere":
             return self.refuse(404, "NAME_UNKNOWN", "repository name not known to registry")
         if kind == "manifests":
-            body, kind = (INDEX_OF_ARM64, INDEX) if fault == "arm64" else (ONE, MANIFEST)
+            if fault == "schema1":
+                body = b'{"schemaVersion": 1, "name": "app", "tag": "v1", "architecture": "amd64", "fsLayers": [], "history": []}'
+                return self.say(200, body, SCHEMA1, [("Docker-Content-Digest", digest(body))])
+            if fault == "manifest-other" and name != "v1":
+                return self.say(200, ONE.replace(b"json", b"JSON"), MANIFEST)
+            body, kind = {"arm64": (INDEX_OF_ARM64, INDEX), "windows": (INDEX_OF_WINDOWS, INDEX), "chart": (ONE_CHART, MANIFEST)}.get(fault, (ONE, MANIFEST))
             if name in ("v1", digest(body)):
                 return self.say(200, body, kind, [("Docker-Content-Digest", digest(body))])
-            if fault == "arm64" and name == digest(ONE):
+            if fault in ("arm64", "windows") and name == digest(ONE):
                 return self.say(200, ONE, MANIFEST)
             return self.refuse(404, "MANIFEST_UNKNOWN", "manifest unknown")
         blob = BLOBS.get(name)
@@ -172,11 +222,14 @@ class Registry(BaseHTTPRequestHandler):
         to = {
             "blob-name": "https://contoso.westus.data.azurecr.io/l",
             "blob-refused": f"https://{DATA}/l",
+            "blob-dropped": "https://dropped.eastus.data.azurecr.io/l",
             "blob-signature": f"https://{BLOBS_AT}/sas/signature",
             "blob-policy": f"https://{BLOBS_AT}/sas/policy",
         }.get(fault)
         if to:
             return self.say(307, headers=[("Location", to)])
+        if fault == "blob-missing":
+            return self.refuse(404, "BLOB_UNKNOWN", "blob unknown to registry")
         if fault == "blob-other":
             return self.say(200, bytes(byte ^ 1 for byte in blob), "application/octet-stream")
         # Cut: fewer bytes than were promised, each time that it is asked to go on.
@@ -192,12 +245,14 @@ def authority(folder):
     openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=authority", "-keyout", f"{folder}/ca.key", "-out", f"{folder}/ca.pem")
 
 
-def certificate(folder, name, names, known=True):
+def certificate(folder, name, names, known=True, days=2):
     """Returns the TLS of a server with a certificate for these names."""
-    key, cert = f"{folder}/{name}.key", f"{folder}/{name}.pem"
-    by = ["-CA", f"{folder}/ca.pem", "-CAkey", f"{folder}/ca.key"] if known else []
-    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}", *by, "-addext", "basicConstraints=critical,CA:FALSE",
-            "-addext", "subjectAltName=" + ",".join(f"DNS:{one}" for one in names), "-keyout", key, "-out", cert)
+    key, cert, extensions = f"{folder}/{name}.key", f"{folder}/{name}.pem", f"{folder}/{name}.ext"
+    by = ["-CA", f"{folder}/ca.pem", "-CAkey", f"{folder}/ca.key", "-CAcreateserial"] if known else ["-signkey", key]
+    with open(extensions, "w") as file:
+        file.write("subjectAltName=" + ",".join(f"DNS:{one}" for one in names))
+    openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", key, "-out", f"{cert}.csr")
+    openssl("x509", "-req", "-in", f"{cert}.csr", *by, "-days", str(days), "-extfile", extensions, "-out", cert)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
     return context
@@ -220,15 +275,18 @@ def serve(address, port, tls=None):
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
 
-def reset_all(address):
-    """Takes connections, and resets each when its first bytes have come."""
+def hang_up(address, linger):
+    """Takes connections, and ends each when its first bytes have come: with a reset, where nothing lingers."""
     server = socket.create_server((address, 443))
 
     def run():
         while True:
             one, _ = server.accept()
             one.recv(1)
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            if linger:
+                one.recv(65536)
+            else:
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             one.close()
 
     threading.Thread(target=run, daemon=True).start()
@@ -236,7 +294,8 @@ def reset_all(address):
 
 def main():
     program, cluster = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
-    keep = sys.argv[4] if sys.argv[3:4] == ["--keep"] else None
+    keep = sys.argv[sys.argv.index("--keep") + 1] if "--keep" in sys.argv else None
+    faults = SECOND if "--second" in sys.argv else FAULTS
     folder = tempfile.mkdtemp()
     dns = None
     try:
@@ -255,14 +314,16 @@ def main():
         add = lambda node, **more: subprocess.run([cluster, "add-node", node, "agentpool=b"], check=True, env=os.environ | more)
         add("node-1", REAL_CLUSTER_CONTAINERD="1")
         add("node-2")
-        for address in (SERVES, REFUSES, DROPS, OTHER_NAME, RESETS, UNKNOWN):
+        for address in (SERVES, REFUSES, DROPS, OTHER_NAME, RESETS, UNKNOWN, EXPIRED, CLOSES):
             subprocess.run(["ip", "address", "add", f"{address}/32", "dev", "br-kube"], check=True)
         serve(US, PLAIN)
         serve(US, NO_TLS)
         serve(SERVES, 443, certificate(folder, "registry", [REGISTRY, BLOBS_AT]))
         serve(OTHER_NAME, 443, certificate(folder, "other", ["portal.contoso.test"]))
         serve(UNKNOWN, 443, certificate(folder, "unknown", ["unknown.azurecr.io"], known=False))
-        reset_all(RESETS)
+        serve(EXPIRED, 443, certificate(folder, "expired", ["expired.azurecr.io"], days=-1))
+        hang_up(RESETS, linger=False)
+        hang_up(CLOSES, linger=True)
         dns = subprocess.Popen(["dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts", "--bind-interfaces", f"--listen-address={US}",
                                 "--except-interface=lo", "--pid-file=", "--conf-file=/dev/null", "--local=/azurecr.io/", "--local=/docker.io/",
                                 *(f"--address=/{name}/{address}" for name, address in NAMES.items())])
@@ -283,19 +344,20 @@ def main():
         kubectl("create", "-f", "-", input=json.dumps(secret | {"data": {".dockerconfigjson": auths}}))
         while subprocess.run(["kubectl", "get", "serviceaccount", "default"], capture_output=True).returncode:
             time.sleep(0.2)
-        said = look(FAULTS)
+        said = look(faults)
         for node in NODES:
             at = folder_of(node)
             with open(f"{at}/resolv.conf", "w") as resolv:
                 resolv.write("nameserver 10.250.0.1\noptions timeout:1 attempts:1\n")
         dns.terminate()
         dns.wait()
-        said |= look(LAST)
+        if faults is FAULTS:
+            said |= look(LAST)
     finally:
         if dns and dns.poll() is None:
             dns.terminate()
         subprocess.run([cluster, "down"], capture_output=True)
-    return judge(program, said, keep)
+    return judge(program, faults | (LAST if faults is FAULTS else {}), said, keep)
 
 
 def folder_of(node):
@@ -338,15 +400,15 @@ def look(faults):
     return said
 
 
-def judge(program, said, keep):
+def judge(program, faults, said, keep):
     among = first = silent = certain = 0
     if keep:
         with open(keep, "w") as file:
             for (fault, node), message in sorted(said.items()):
-                one = {"cause": fault, "runtime": NODES[node], "means": (FAULTS | LAST)[fault][1], "message": message}
+                one = {"cause": fault, "runtime": NODES[node], "means": faults[fault][1], "message": message}
                 file.write(json.dumps(one, ensure_ascii=False) + "\n")
     for (fault, node), message in sorted(said.items()):
-        means = (FAULTS | LAST)[fault][1]
+        means = faults[fault][1]
         done = subprocess.run([program, "why", f"--message={message}", "-o", "json"], capture_output=True, text=True)
         suspects = [suspect["mode"] for suspect in json.loads(done.stdout)["suspects"]]
         is_among, is_first = any(mode in means for mode in suspects), bool(suspects) and suspects[0] in means
@@ -360,7 +422,7 @@ def judge(program, said, keep):
             print("        ", message)
     count = len(said)
     print(f"{count} messages: the mode is among the suspects of {among}, first of {first}; {silent} without a suspect, {certain} certain")
-    return count == len(NODES) * len(FAULTS | LAST) and among * 100 >= 85 * count and first * 100 >= 65 * count and silent * 100 <= 5 * count and not certain
+    return count == len(NODES) * len(faults) and among * 100 >= 85 * count and first * 100 >= 65 * count and silent * 100 <= 5 * count and not certain
 
 
 if __name__ == "__main__":

@@ -4,11 +4,14 @@ use checks::kit::kube::JobProblem;
 use serde_json::Value;
 
 /// What decides where a pod looks from, and for what: where it is changed, nothing is told of the node.
-const OF_VIEW: [&str; 8] = [
+const OF_VIEW: [&str; 10] = [
     "nodeName",
     "hostNetwork",
     "dnsPolicy",
     "dnsConfig",
+    "hostAliases",
+    // Its sandbox has a network of its own.
+    "runtimeClassName",
     "command",
     "args",
     "volumes",
@@ -28,8 +31,10 @@ pub(super) fn changes(ours: &Value, theirs: &Value) -> Result<Vec<String>, JobPr
 /// Returns the fields of a pod's spec that admission changed, of those that matter: what the pod
 /// sees, and as which user.
 fn rewritten(ours: &Value, theirs: &Value) -> Vec<String> {
-    const OF_POD: [&str; 4] = ["nodeName", "hostNetwork", "dnsPolicy", "dnsConfig"];
-    const OF_CONTAINER: [&str; 5] = ["image", "command", "args", "env", "securityContext"];
+    const OF_POD: [&str; 6] =
+        ["nodeName", "hostNetwork", "dnsPolicy", "dnsConfig", "hostAliases", "runtimeClassName"];
+    const OF_CONTAINER: [&str; 6] =
+        ["image", "command", "args", "env", "envFrom", "securityContext"];
     let differs = |field: &str, ours: &Value, theirs: &Value| {
         let is_default = |value: &Value| value.is_null() || *value == Value::Bool(false);
         let (one, other) = (&ours[field], &theirs[field]);
@@ -53,6 +58,16 @@ fn rewritten(ours: &Value, theirs: &Value) -> Vec<String> {
         let mut of_ours = items(ours, "volumeMounts");
         !of_ours.all(|item| items(theirs, "volumeMounts").any(|other| is_at(other, item)))
     };
+    // What is mounted into what we mounted hides files of the node.
+    let hidden = |ours: &Value, theirs: &Value| {
+        let is_below = |one: &Value, other: &Value| {
+            let paths = (one["mountPath"].as_str(), other["mountPath"].as_str());
+            let below = paths.0.zip(paths.1).and_then(|(one, other)| one.strip_prefix(other));
+            below.is_some_and(|below| below.starts_with('/'))
+        };
+        let mut of_theirs = items(theirs, "volumeMounts");
+        of_theirs.any(|mount| items(ours, "volumeMounts").any(|own| is_below(mount, own)))
+    };
     let mut changed = vec![];
     let mut add = |field: &str, is_changed: bool| {
         changed.extend(is_changed.then(|| field.to_owned()));
@@ -71,7 +86,7 @@ fn rewritten(ours: &Value, theirs: &Value) -> Vec<String> {
     let (ours, theirs) =
         (container(ours).unwrap_or(&nothing), container(theirs).unwrap_or(&nothing));
     OF_CONTAINER.iter().for_each(|field| add(field, differs(field, ours, theirs)));
-    add("volumeMounts", unmounted(ours, theirs));
+    add("volumeMounts", unmounted(ours, theirs) || hidden(ours, theirs));
     changed
 }
 
@@ -103,6 +118,7 @@ mod tests {
     fn spec() -> Value {
         json!({
             "nodeName": "aks-blue-1", "hostNetwork": true, "dnsPolicy": "Default",
+            "hostAliases": null, "runtimeClassName": null,
             "containers": [{
                 "name": "check-acr", "image": "contoso.azurecr.io/check-acr:1", "args": ["agent"],
                 "securityContext": { "runAsUser": 0 },
@@ -139,7 +155,12 @@ mod tests {
             *theirs.pointer_mut(pointer).unwrap() = value;
             changes(&spec(), &theirs).map_err(|why| format!("{why:?}"))
         };
+        let mounted = |path: &str| json!({ "name": "host", "mountPath": path });
         assert_eq!(changed("/containers/0/image", "mirror/x".into()), Ok(vec!["image".into()]));
+        for beside in ["/hostile", "/var/run"] {
+            let mounts = json!([mounted("/host"), mounted(beside)]);
+            assert_eq!(changed("/containers/0/volumeMounts", mounts), Ok(vec![]), "{beside}");
+        }
         for (pointer, value) in [
             ("/hostNetwork", json!(false)),
             ("/dnsPolicy", json!("None")),
@@ -147,6 +168,9 @@ mod tests {
             ("/nodeName", json!(null)),
             ("/containers/0/args", json!(["agent", "--anything"])),
             ("/containers/0/volumeMounts", json!([])),
+            ("/containers/0/volumeMounts", json!([mounted("/host"), mounted("/host/etc")])),
+            ("/hostAliases", json!([{ "ip": "203.0.113.9", "hostnames": ["contoso.azurecr.io"] }])),
+            ("/runtimeClassName", json!("kata")),
             ("/containers", json!([])),
         ] {
             assert!(changed(pointer, value).unwrap_err().contains("ViewRewritten"), "{pointer}");
