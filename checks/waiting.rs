@@ -158,7 +158,7 @@ fn not_tried(it: &WaitingWorkload, said: Option<String>) -> Problem {
         namespace: it.namespace.clone(),
         secret: it.secrets.first().cloned().unwrap_or_default(),
         secrets: it.secrets.join(", "),
-        said: said.filter(|said| !said.is_empty()),
+        said,
     }
 }
 

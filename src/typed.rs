@@ -49,7 +49,16 @@ pub(crate) fn read(words: &[String], cloud: Cloud) -> Result<Typed, String> {
         && let Some(command) = near_command(first)
     {
         let rest = sanitize_text(&rest.join(" "));
+        if command == *first {
+            return Err(format!("name options behind the command: `check-acr {command} {rest} …`"));
+        }
         return Err(format!("{first} is no command; did you mean `check-acr {command} {rest}`?"));
+    }
+    // A command that stands first never comes here.
+    if let [only] = words
+        && near_command(only).is_some_and(|command| command == *only)
+    {
+        return Err(format!("name options behind the command: `check-acr {only} …`"));
     }
     words.iter().for_each(|word| typed.take(word, cloud));
     Ok(typed)

@@ -96,9 +96,9 @@ fn a_step_that_was_cut_short_is_told() {
 
 #[test]
 fn another_message_is_not_ours() {
-    let said = decode("OCI runtime exec failed: \u{1b}[31mno such file");
-    assert!(matches!(&said, Err(NoEvents::NotOurs(said)) if !said.contains('\u{1b}')), "{said:?}");
-    assert!(matches!(decode(""), Err(NoEvents::NotOurs(_))));
+    for other in ["", "OCI runtime exec failed: no such file"] {
+        assert!(matches!(decode(other), Err(NoEvents::NotOurs)), "{other}");
+    }
     for broken in ["check-acr/1:", "check-acr/1:!!!", "check-acr/1:AAAA"] {
         let said = decode(broken);
         assert!(!matches!(said, Ok(events) if !events.is_empty()), "{broken}");

@@ -68,7 +68,7 @@ impl<'a> BlobReader<'a> {
         };
         // Of a layer that is not read to its end, the diff id stays unknown.
         let is_whole = most == u64::MAX || blob.size.is_some_and(|size| size <= most);
-        let limit = if most == u64::MAX { u64::MAX } else { MAX_UNPACKED_SAMPLE };
+        let limit = if cx.target.full { u64::MAX } else { MAX_UNPACKED_SAMPLE };
         let layer = blob.layer.as_ref().filter(|_| is_whole);
         let unpacker = layer.map(|layer| Unpacker::of(&blob.media_type, layer.place == 0, limit));
         Self { cx, blob, host, most, keep, hasher, unpacker, began, skip: 0, taken }
@@ -98,13 +98,7 @@ impl<'a> BlobReader<'a> {
             drop(piece.split_to(known));
             self.skip -= known as u64;
             self.hasher.update(&piece);
-            if let Some(unpacker) = &mut self.unpacker {
-                for part in piece.chunks(PIECE) {
-                    unpacker.write(part);
-                    // Decompressing takes time that other waits need.
-                    tokio::task::yield_now().await;
-                }
-            }
+            self.unpack(&piece).await;
             self.taken.bytes += piece.len() as u64;
             self.taken.took = self.began.elapsed();
             if self.keep {
@@ -138,12 +132,19 @@ impl<'a> BlobReader<'a> {
         self.finish().map(|()| true)
     }
 
-    /// Reads a blob whose bytes are all here.
-    pub(super) fn all(mut self, bytes: &[u8]) -> StepResult<BlobRead> {
-        self.hasher.update(bytes);
-        if let Some(unpacker) = &mut self.unpacker {
-            bytes.chunks(PIECE).for_each(|part| unpacker.write(part));
+    async fn unpack(&mut self, bytes: &[u8]) {
+        let Some(unpacker) = &mut self.unpacker else { return };
+        for part in bytes.chunks(PIECE) {
+            unpacker.write(part);
+            // Decompressing takes time that other waits need.
+            tokio::task::yield_now().await;
         }
+    }
+
+    /// Reads a blob whose bytes are all here.
+    pub(super) async fn all(mut self, bytes: &[u8]) -> StepResult<BlobRead> {
+        self.hasher.update(bytes);
+        self.unpack(bytes).await;
         self.taken.bytes = bytes.len() as u64;
         if self.keep {
             self.taken.kept.extend_from_slice(bytes);

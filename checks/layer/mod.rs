@@ -291,7 +291,9 @@ impl Blobs<'_> {
         keep: bool,
     ) -> StepResult<BlobRead> {
         if let Some(data) = &blob.data {
-            return BlobReader::of(self.cx, blob, self.host.clone(), u64::MAX, keep).all(data);
+            return BlobReader::of(self.cx, blob, self.host.clone(), u64::MAX, keep)
+                .all(data)
+                .await;
         }
         let source = match source {
             Some(source) => source,

@@ -42,9 +42,7 @@ pub enum Standing {
 impl Standing {
     /// Returns what is known of a workload's credentials.
     pub fn of(pods: &ImagePods, it: &WaitingWorkload, behind: Behind<'_>) -> Self {
-        let set =
-            pods.credentials.iter().find(|set| set.is_of(&it.namespace, &it.account, &it.secrets));
-        let Some(set) = set else {
+        let Some(set) = pods.credentials_of(it) else {
             return if it.secrets.is_empty() { Self::None } else { Self::Unknown { said: None } };
         };
         if let Some(problem) = malformed(pods, it) {
@@ -82,9 +80,8 @@ impl Standing {
 
 /// Returns the secret that cannot be decoded, which ends the pull whatever else there is.
 pub fn malformed(pods: &ImagePods, it: &WaitingWorkload) -> Option<Problem> {
-    let set =
-        pods.credentials.iter().find(|set| set.is_of(&it.namespace, &it.account, &it.secrets))?;
-    let row = set.rows.iter().find(|row| row.state == CredentialState::Malformed)?;
+    let row =
+        pods.credentials_of(it)?.rows.iter().find(|row| row.state == CredentialState::Malformed)?;
     let said = row.said.clone().unwrap_or_default();
     Some(Problem::PullsecretMalformed { of: OwnSecret::of(it, &row.secret), said })
 }

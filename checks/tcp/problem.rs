@@ -73,7 +73,9 @@ pub struct Unreached {
 #[derive(Serialize)]
 pub struct ByProxy {
     pub(super) proxy: Rc<Proxy>,
-    pub(super) variable: &'static str,
+    /// The variable that names it, where that does not apply to the host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) variable: Option<&'static str>,
     /// The entry of `NO_PROXY` that keeps the host from it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) entry: Option<String>,

@@ -85,7 +85,8 @@ async fn by_proxy(cx: &Cx, host: &Host) -> Option<ByProxy> {
         .collect();
     while let Some(found) = tries.next().await {
         if let Some(proxy) = found {
-            return Some(ByProxy { variable: proxy.variable, proxy, entry });
+            let variable = Some(proxy.variable).filter(|_| entry.is_none());
+            return Some(ByProxy { variable, proxy, entry });
         }
     }
     None

@@ -34,7 +34,10 @@ pub(super) async fn print(args: &NodeArgs, targets: &[Target]) -> Result<Exit, S
     };
     let nodes: Vec<ChosenNode> = names.into_iter().map(node).collect();
     let programs = Programs { own: |_| carry::this_program(), other: args.program.agent.clone() };
-    let objects = manifests_of(&settings, &nodes, programs, world).await.map_err(said)?;
+    let objects = manifests_of(&settings, &nodes, programs, world).await.map_err(|why| {
+        let ways = "name a static build with --agent FILE, or an image of check-acr with --image";
+        format!("{}; {ways}", said(why))
+    })?;
     let texts = objects.iter().map(|object| {
         // Plain data always serializes.
         format!("---\n{}\n", serde_json::to_string_pretty(object).unwrap_or_default())

@@ -54,10 +54,7 @@ pub(super) fn of<'p>(
 ) -> Vec<CredentialLine> {
     let (mut of_pods, mut of_nodes, mut views) = (vec![], vec![], vec![]);
     for it in workloads {
-        let is_theirs = |set: &&checks::kit::kube::PodCredentials| {
-            set.is_of(&it.namespace, &it.account, &it.secrets)
-        };
-        let rows = pods.credentials.iter().find(is_theirs).map(|set| &set.rows);
+        let rows = pods.credentials_of(it).map(|set| &set.rows);
         for row in rows.into_iter().flatten() {
             add(&mut of_pods, of_row(&it.namespace, row));
         }

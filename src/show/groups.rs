@@ -46,7 +46,8 @@ impl Page<'_> {
             (Severity::CouldNotTell, Phrase::WaitingOpen),
             (Severity::Warning, Phrase::WaitingGone),
         ] {
-            if count(severity) > 0 {
+            // A workload without a pod has none to count.
+            if of(severity) > 0 {
                 line += &phrase.say(self.lang, &[("pods", &of(severity).to_string())]);
             }
         }

@@ -151,12 +151,15 @@ pub(crate) fn modes(pages: &[ModePage], lang: Lang) -> String {
 #[cfg(feature = "lab")]
 pub(crate) fn scenarios(lines: &[crate::present::reference::ScenarioLine]) -> String {
     let mut paper = Paper::new(width());
+    let name_column = lines.iter().map(|line| line.name.len() + 2).max().unwrap_or_default();
+    let area_column = lines.iter().map(|line| line.area.len() + 2).max().unwrap_or_default();
     for crate::present::reference::ScenarioLine { name, area, story, .. } in lines {
         if width() < WIDE {
             paper.hang("", 0, name, |line| line.bold());
             paper.hang("", 4, story, |line| line.normal());
         } else {
-            paper.hang(&format!("{name:42}{area}"), 52, story, |line| line.normal());
+            let label = format!("{name:name_column$}{area}");
+            paper.hang(&label, name_column + area_column, story, |line| line.normal());
         }
     }
     paper.into_text()

@@ -153,6 +153,11 @@ impl ImagePods {
         !self.workloads.is_empty() && self.workloads.iter().all(|it| it.reason == RUNNING)
     }
 
+    /// Returns what the pods of a workload present, where that was looked at.
+    pub fn credentials_of(&self, it: &WaitingWorkload) -> Option<&PodCredentials> {
+        self.credentials.iter().find(|set| set.is_of(&it.namespace, &it.account, &it.secrets))
+    }
+
     /// Returns whether the kubelet pulls for none of the pods: it lacks an image that they may use, and
     /// their policy is Never.
     pub fn are_never_pulled(&self) -> bool {

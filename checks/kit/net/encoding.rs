@@ -13,9 +13,12 @@ use crate::kit::rules::{Gunzip, Puller, Unzstd, since};
 const CONTENT: &str = "zstd;q=1.0, gzip;q=0.8, deflate;q=0.5";
 /// What Go's transport accepts for everything else.
 const TRANSPORT: &str = "gzip";
-/// The largest piece that is decompressed at once, and the most that may come of what arrives at once.
-const PIECE: usize = 4 * 1024;
+/// The largest piece that is decompressed at once: four bytes of zstd can become 128 KiB.
+const PIECE: usize = 512;
+/// The most that may come of what arrives at once.
 const MAX_PIECE: usize = 16 * 1024 * 1024;
+/// How many encodings a response may have on top of one another. Each takes memory; Go has no limit.
+const MAX_STAGES: usize = 10;
 
 /// Which encodings a request accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +56,12 @@ pub(super) struct Decoding(Vec<Stage>);
 enum Stage {
     Gzip(Box<Gunzip<Vec<u8>>>),
     Zstd(Box<Unzstd<Vec<u8>>>),
-    Deflate { inflate: Box<Decompress>, is_over: bool },
+    Deflate {
+        inflate: Box<Decompress>,
+        is_over: bool,
+    },
+    /// More than are read here.
+    TooMany,
 }
 
 impl Decoding {
@@ -68,6 +76,9 @@ impl Decoding {
         }
         let mut stages = vec![];
         for name in named.split([' ', '\t', ',']).filter(|name| !name.is_empty()).rev() {
+            if stages.len() == MAX_STAGES {
+                return Ok(Some(Self(vec![Stage::TooMany])));
+            }
             stages.push(match name.to_ascii_lowercase().as_str() {
                 "gzip" => Stage::gzip(),
                 "zstd" => {
@@ -164,6 +175,7 @@ impl Stage {
                     }
                 }
             }
+            Stage::TooMany => return Err(io::ErrorKind::FileTooLarge.into()),
         }
         Ok(())
     }
@@ -175,7 +187,7 @@ impl Stage {
             Stage::Deflate { is_over: false, .. } => {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            Stage::Deflate { .. } => {}
+            Stage::Deflate { .. } | Stage::TooMany => {}
         }
         Ok(())
     }
@@ -208,6 +220,15 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
         Decoding::of(Accepts::Content, &headers)
+    }
+
+    #[test]
+    fn encodings_on_top_of_one_another_have_a_bound() {
+        let ten = "gzip,zstd,deflate,gzip,gzip,gzip,gzip,gzip,gzip,gzip";
+        assert_eq!(decoding(ten).unwrap().unwrap().0.len(), 10);
+        let eleven = "gzip,zstd,deflate,gzip,gzip,gzip,gzip,gzip,gzip,gzip,gzip";
+        let mut more = decoding(eleven).unwrap().unwrap();
+        assert_eq!(more.piece(b"x"), Err(Fault::TooLong));
     }
 
     fn decoded(encoding: &'static str, bytes: &[u8]) -> Result<Vec<u8>, Fault> {

@@ -192,6 +192,9 @@ fn fields(lines: &[u8]) -> Option<Vec<Field>> {
             let before = folded.last_mut()?;
             before.push(b' ');
             before.extend_from_slice(trim(line));
+        } else if folded.len() > MAX_HEADERS {
+            // hyper refuses so many.
+            break;
         } else if line.contains(&b':') {
             folded.push(trim(line).to_vec());
         } else {

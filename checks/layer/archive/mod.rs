@@ -1,6 +1,7 @@
 //! The archive in a layer, walked as containerd walks it with Go's archive/tar (Go 1.26, archive/tar/reader.go;
 //! containerd 2.2, pkg/archive/tar.go).
 
+mod attributes;
 mod header;
 mod numbers;
 mod place;
@@ -33,11 +34,21 @@ pub(super) struct Archive {
 
 /// Where in the archive the next byte stands.
 enum Place {
-    Header { after_zeros: bool },
-    Data { left: u64, padding: u64 },
-    Meta { kind: u8, left: u64, padding: u64 },
+    Header {
+        after_zeros: bool,
+    },
+    Data {
+        left: u64,
+        padding: u64,
+    },
+    Meta {
+        kind: u8,
+        left: u64,
+        padding: u64,
+    },
     Map(Entry, MapReader),
-    OldMap(Entry, Map),
+    /// An old map, with how many of its blocks were read.
+    OldMap(Entry, Map, usize),
     Ended,
     Broken(String),
 }
@@ -48,6 +59,8 @@ struct Before {
     records: Records,
     long_name: Vec<u8>,
     long_link: Vec<u8>,
+    /// Its own name, which stands for nothing but a global header.
+    own_name: Vec<u8>,
 }
 
 /// A file, before its data.
@@ -58,6 +71,8 @@ struct Entry {
     /// The bytes that the archive holds of it.
     left: u64,
     padding: u64,
+    /// Why Linux refuses its attributes, if it does.
+    refused: Option<&'static str>,
 }
 
 impl Archive {
@@ -126,10 +141,12 @@ impl Archive {
         match place {
             Place::Header { after_zeros } => self.after_header(block, after_zeros),
             Place::Map(entry, reader) => self.map_goes_on(entry, reader, block),
-            Place::OldMap(entry, mut map) => match old_regions(&block[..505], &mut map.regions) {
-                Some(goes_on) => self.old_map(entry, map, goes_on),
-                None => invalid(),
-            },
+            Place::OldMap(entry, mut map, read) => {
+                match old_regions(&block[..505], &mut map.regions) {
+                    Some(goes_on) => self.old_map(entry, map, goes_on, read + 1),
+                    None => invalid(),
+                }
+            }
             other => other,
         }
     }
@@ -151,13 +168,7 @@ impl Archive {
         if left > MAX_META as u64 {
             return broken("archive/tar: header field too long");
         }
-        // It is an entry of its own for containerd, which removes what its name says.
-        if header.kind == b'g'
-            && let Err(why) = self.tree.add(header.kind, &header.name, b"")
-            && why != place::TOO_LONG
-        {
-            return Place::Broken(why);
-        }
+        self.before.own_name = header.name;
         let padding = padding(left);
         if left > 0 {
             return Place::Meta { kind: header.kind, left, padding };
@@ -172,8 +183,14 @@ impl Archive {
             b'K' => self.before.long_link = until_nul(meta).to_vec(),
             _ => match records::read(meta) {
                 Some(records) if kind == b'x' => self.before.records = records,
-                // It is an entry of its own, which containerd passes over.
-                Some(_) => self.before = Before::default(),
+                // It is an entry of its own for containerd, which removes what its name says.
+                Some(records) => {
+                    let own_name = std::mem::take(&mut self.before).own_name;
+                    let named = records.get(&b"path"[..]).filter(|name| !name.is_empty());
+                    if let Err(why) = self.tree.add(kind, named.unwrap_or(&own_name), b"") {
+                        return Place::Broken(why);
+                    }
+                }
                 None => return invalid(),
             },
         }
@@ -182,7 +199,7 @@ impl Archive {
 
     /// Takes the header of a file.
     fn file(&mut self, mut header: Header, block: &[u8]) -> Place {
-        let Before { records, long_name, long_link } = std::mem::take(&mut self.before);
+        let Before { records, long_name, long_link, .. } = std::mem::take(&mut self.before);
         let Some(size) = records::size_in(&records) else { return invalid() };
         if header.size < 0 && !has_no_data(header.kind) {
             return invalid();
@@ -207,9 +224,10 @@ impl Archive {
         let Ok(left) = u64::try_from(held) else { return invalid() };
         let old = (header.kind == b'S').then(|| header.old_map(block));
         let Header { kind, size, name, link, .. } = header;
-        let mut entry = Entry { kind, name, link, left, padding: padding(left) };
+        let refused = attributes::refused(kind, &records);
+        let mut entry = Entry { kind, name, link, left, padding: padding(left), refused };
         match old {
-            Some(Some((map, goes_on))) => return self.old_map(entry, map, goes_on),
+            Some(Some((map, goes_on))) => return self.old_map(entry, map, goes_on, 0),
             Some(None) => return invalid(),
             None => {}
         }
@@ -229,7 +247,7 @@ impl Archive {
 
     /// Returns where a file goes on behind what Go reads of it before its data.
     fn data(&mut self, entry: Entry, map: Option<&Map>) -> Place {
-        let Entry { kind, name, link, left, padding } = entry;
+        let Entry { kind, name, link, left, padding, refused: of_attributes } = entry;
         if map.is_some_and(|map| has_no_data(kind) || !map.is_valid()) {
             return invalid();
         }
@@ -251,7 +269,7 @@ impl Archive {
             b'1' | b'3'..=b'6' => None,
             _ => return Place::Broken(format!("unhandled tar header type {kind}")),
         };
-        refused.map_or_else(|| after_data(left, padding), broken)
+        refused.or(of_attributes).map_or_else(|| after_data(left, padding), broken)
     }
 
     /// Returns where a file goes on behind a block of its map.
@@ -265,12 +283,11 @@ impl Archive {
     }
 
     /// Returns where an old sparse file goes on behind a block of its map.
-    fn old_map(&mut self, entry: Entry, map: Map, goes_on: bool) -> Place {
-        // Each block of it has 21 regions at most.
-        if map.regions.len() > MAX_META / BLOCK * 21 {
+    fn old_map(&mut self, entry: Entry, map: Map, goes_on: bool, read: usize) -> Place {
+        if read >= MAX_META / BLOCK {
             return broken("archive/tar: sparse map too long");
         }
-        if goes_on { Place::OldMap(entry, map) } else { self.data(entry, Some(&map)) }
+        if goes_on { Place::OldMap(entry, map, read) } else { self.data(entry, Some(&map)) }
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
     hash::{BuildHasher, RandomState},
 };
 
-use super::place::{MAX_NAME, TOO_LONG, clean, is_written, step};
+use super::place::{MAX_NAME, MAX_PATH, TOO_LONG, clean, is_written, length, step};
 
 /// The most files that are kept, which takes 10 MB. Beyond them the files of a layer are not compared.
 const MAX_FILES: usize = 200_000;
@@ -19,8 +19,8 @@ const MAX_FILES: usize = 200_000;
 const MAX_TEXT: usize = 8 << 20;
 /// What each of them takes beside its own bytes.
 const OF_TEXT: usize = 40;
-/// The most names that are looked up for a layer: those of many links within deep folders take hours.
-const MAX_LOOKED_UP: usize = 5_000_000;
+/// The most steps of following paths for a layer: many links within deep folders would take hours.
+const MAX_STEPS: usize = 5_000_000;
 /// The most symbolic links that containerd follows for a path.
 const MAX_LINKS: usize = 255;
 /// The most that Linux follows.
@@ -40,10 +40,10 @@ pub(super) struct Tree {
     entered: Vec<Vec<u8>>,
     /// The folders of the first layer that were made for what is in them.
     made: Vec<(Vec<u8>, u64)>,
-    /// The paths of the first layer that ever had an entry, as hashes.
+    /// The paths of the first layer that ever had an entry, and the folders that are opaque, as hashes.
     had: HashSet<u64>,
     text: usize,
-    looked_up: Cell<usize>,
+    steps: Cell<usize>,
     /// Whether it can still be known which files there are.
     is_known: bool,
 }
@@ -79,14 +79,14 @@ impl Tree {
             made: vec![],
             had: HashSet::new(),
             text: 0,
-            looked_up: Cell::new(0),
+            steps: Cell::new(0),
             is_known: true,
         }
     }
 
     /// Adds what an entry makes, and returns whether containerd reads its data. An error is why it is refused.
     pub(super) fn add(&mut self, kind: u8, name: &[u8], link: &[u8]) -> Result<bool, String> {
-        let is_written = is_written(name)?;
+        let is_written = is_written(kind, name)?;
         if self.is_known {
             match self.make(kind, &clean(name), link) {
                 Ok(()) => {}
@@ -120,11 +120,16 @@ impl Tree {
         if files + path.len() > MAX_FILES || self.text > MAX_TEXT {
             return Err(Stop::Unknown);
         }
+        self.count(path.len())?;
         let parents = self.follow(&parents.join(&b'/'))?;
         let folder = self.make_folders(&parents)?;
+        if length(&[&parents, base]) >= MAX_PATH {
+            return refused(base, TOO_LONG);
+        }
         let whole = path.join(&b'/');
         match base.strip_prefix(b".wh.") {
             Some(_) if *base == b".wh..wh..opq" => {
+                self.count(self.made.len())?;
                 self.make_opaque(&parents);
                 return Ok(());
             }
@@ -206,18 +211,20 @@ impl Tree {
     }
 
     /// Makes a folder opaque. In the first layer everything in it is removed that has no entry of its own: the
-    /// folders that were made for what is in them.
+    /// folders that were made for what is in them. It counts once for a folder.
     fn make_opaque(&mut self, folder: &[u8]) {
-        if !self.is_first {
+        if !self.is_first || !self.had.insert(self.hasher.hash_one((b"opaque", folder))) {
             return;
         }
-        for (path, key) in &self.made {
+        let Self { made, nodes, had, hasher, .. } = self;
+        made.retain(|(path, key)| {
             let is_below = folder.is_empty()
                 || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with(b"/"));
-            if is_below && !self.had.contains(&self.hasher.hash_one(path)) {
-                self.nodes.remove(key);
+            if is_below && !had.contains(&hasher.hash_one(path)) {
+                nodes.remove(key);
             }
-        }
+            !is_below
+        });
     }
 
     /// Follows the symbolic links in a path, none of which leads out of the root (`RootPath`): each is replaced
@@ -269,6 +276,10 @@ impl Tree {
     /// Returns what stands at a path, as Linux finds it: it follows the symbolic links before the last part. A
     /// link that leads out of the layer leads to nothing of it.
     fn find(&self, path: &[&[u8]]) -> Result<Option<Node>, Stop> {
+        if length(path) >= MAX_PATH {
+            return refused(&path.join(&b'/'), TOO_LONG);
+        }
+        self.count(path.len())?;
         let mut rest: Vec<&[u8]> = path.iter().rev().copied().collect();
         let mut above = vec![];
         let mut folder = ROOT;
@@ -286,9 +297,7 @@ impl Tree {
                 _ if part.len() > MAX_NAME => return refused(part, TOO_LONG),
                 _ => {}
             }
-            if self.looked_up.get() > MAX_LOOKED_UP {
-                return Err(Stop::Unknown);
-            }
+            self.count(1)?;
             match self.get(folder, part) {
                 Some(Node::Folder(number)) => {
                     above.push(folder);
@@ -313,13 +322,18 @@ impl Tree {
         Ok(Some(Node::Folder(folder)))
     }
 
+    /// Counts steps, of which there is a limit.
+    fn count(&self, steps: usize) -> Result<(), Stop> {
+        self.steps.update(|count| count + steps);
+        if self.steps.get() > MAX_STEPS { Err(Stop::Unknown) } else { Ok(()) }
+    }
+
     fn new_folder(&mut self) -> Node {
         self.folders += 1;
         Node::Folder(self.folders)
     }
 
     fn get(&self, folder: u32, name: &[u8]) -> Option<Node> {
-        self.looked_up.update(|count| count + 1);
         self.nodes.get(&self.key(folder, name)).copied()
     }
 

@@ -17,7 +17,7 @@ use crate::kit::{
     keyring::{BrokenPullSecret, Entries, Near, PullSecret, Reader, Stored, near, shown},
     kube::{
         Api, Attempt, CLIENT_ANNOTATION, CredentialRow, CredentialState, GetParams, ImagePods,
-        KubeRequest, List, ListParams, PodCredentials, PresentedRow,
+        KubeError, KubeRequest, List, ListParams, PodCredentials, PresentedRow,
     },
     rules::{Pattern, is_guid, is_object_name},
     sanitize_text,
@@ -42,8 +42,8 @@ enum Read {
     Given(Result<PullSecret, BrokenPullSecret>),
     /// There is none.
     Missing,
-    /// It may not be read, in the words of the refusal.
-    Refused(String),
+    /// It was not read: in the words of the refusal, where it was asked for.
+    NotRead(Option<String>),
 }
 
 /// The pull secrets of a namespace, by their names.
@@ -161,8 +161,8 @@ fn rows(secrets: &[(&str, Rc<Read>)], asked: &RegistryOrImage) -> Vec<Held> {
                 other(CredentialState::Missing, None, None);
                 continue;
             }
-            Read::Refused(said) => {
-                other(CredentialState::NotRead, None, Some(said.clone()));
+            Read::NotRead(said) => {
+                other(CredentialState::NotRead, None, said.clone());
                 continue;
             }
         };
@@ -238,9 +238,9 @@ impl Known {
         }
         let read = Rc::new(match self.get::<Value>(cx, api, namespace, "secrets", name).await {
             Some(Ok(object)) => Read::Given(PullSecret::of_object(&object)),
-            Some(Err((true, _))) => Read::Missing,
-            Some(Err((false, said))) => Read::Refused(said),
-            None => Read::Refused(String::new()),
+            Some(Err(error)) if error.status() == Some(404) => Read::Missing,
+            Some(Err(error)) => Read::NotRead(Some(error.said())),
+            None => Read::NotRead(None),
         });
         self.secrets.insert(key, read.clone());
         read
@@ -263,7 +263,7 @@ impl Known {
         account
     }
 
-    /// Reads an object; an error says whether there is none. Nothing where it is not asked for.
+    /// Reads an object. Nothing where it is not asked for.
     async fn get<T: serde::de::DeserializeOwned>(
         &mut self,
         cx: &Cx,
@@ -271,15 +271,14 @@ impl Known {
         namespace: &str,
         resource: &str,
         name: &str,
-    ) -> Option<Result<T, (bool, String)>> {
+    ) -> Option<Result<T, KubeError>> {
         if self.asked >= MAX_READ || !is_object_name(namespace) || !is_object_name(name) {
             return None;
         }
         self.asked += 1;
         let path = format!("/api/v1/namespaces/{namespace}/{resource}");
         let request = KubeRequest::new(&path).get(name, &GetParams::default()).ok()?;
-        let read = api.kube.ask::<T>(cx, request).await;
-        Some(read.map_err(|error| (error.status() == Some(404), error.said())))
+        Some(api.kube.ask::<T>(cx, request).await)
     }
 
     /// Returns a secret that holds credentials for the image and that the pods do not name: one of

@@ -156,7 +156,7 @@ const WORDS: &[(&[&str], Fault)] = &[
         ],
         Signature,
     ),
-    (&["schema 1", "manifest.v1+"], Schema1),
+    (&["schema 1", "manifest.v1+", ": no signatures"], Schema1),
     (&["no match for platform", "no matching manifest for"], NoPlatform),
     (
         &[

@@ -82,8 +82,8 @@ fn modes(fault: Fault, place: Place, parts: &Parts, error: &str) -> &'static [&'
         Fault::Schema1 => &["manifest-schema1"],
         Fault::NoPlatform => &["platform-no-match", "platform-windows-build"],
         Fault::Damaged => &["containerd-content-corrupt", "blob-unexpected-eof"],
-        // What the node has of other images is not whole.
-        Fault::StoreIncomplete => &["containerd-content-corrupt"],
+        // What the node has of other images is not whole, or a layer of an unknown type was not fetched.
+        Fault::StoreIncomplete => &["containerd-content-corrupt", "manifest-not-an-image"],
         Fault::NotAnImage => &["manifest-not-an-image", "manifest-schema1"],
         Fault::NoSuchHost => no_such_host(place),
         Fault::CannotLookUp => &["dns-server-unreachable"],
@@ -118,6 +118,9 @@ fn modes(fault: Fault, place: Place, parts: &Parts, error: &str) -> &'static [&'
         // No byte of the content came: a firewall ends such connections.
         Fault::Cut if place == Place::DataHost => {
             &["blob-endpoint-blocked", "blob-unexpected-eof", "tls-reset"]
+        }
+        Fault::Cut if parts.phase == Phase::AskingForManifest => {
+            &["tls-reset", "containerd-mirror-misconfigured", "tcp-egress-blocked"]
         }
         Fault::Cut => &["blob-unexpected-eof", "containerd-mirror-misconfigured", "tls-reset"],
         Fault::Canceled => &["pull-progress-timeout"],

@@ -44,7 +44,7 @@ const MAX_REFUSED: usize = 3;
 const PAGE: u32 = 500;
 /// How long the last list of the pods may take.
 const LIST_WAIT: Duration = Duration::from_secs(20);
-/// How long results may take that are still to be read when nothing else is waited for.
+/// How long the last look at the pods may take, and reading their results.
 const READ_WAIT: Duration = Duration::from_secs(60);
 /// How many pods may have ended whose results are not read yet, before the next one waits.
 const MAX_UNREAD: usize = 64;
@@ -70,7 +70,6 @@ pub(super) struct Jobs<'a> {
     pub(super) created: Cell<usize>,
     /// Where pods that ended go.
     pub(super) ended: Sender<Unread>,
-    unread: Cell<Option<Receiver<Unread>>>,
     open: Cell<usize>,
     reported: Cell<usize>,
     changed: Notify,
@@ -126,9 +125,9 @@ impl<'a> Jobs<'a> {
         packages: &'a Packages,
         rewritten: &[String],
         tell: Tell,
-    ) -> Self {
+    ) -> (Self, Receiver<Unread>) {
         let (ended, unread) = channel(MAX_UNREAD);
-        Self {
+        let jobs = Self {
             cx,
             kube,
             settings,
@@ -141,30 +140,37 @@ impl<'a> Jobs<'a> {
             may_own: Cell::default(),
             created: Cell::default(),
             ended,
-            unread: Cell::new(Some(unread)),
             open: Cell::new(nodes.len()),
             reported: Cell::default(),
             changed: Notify::new(),
             began: Instant::now(),
             progressed: Cell::new(Instant::now()),
-        }
+        };
+        (jobs, unread)
     }
 
     /// Runs the Jobs until every node has reported or will not, until nothing has happened for that
-    /// long, or until `stop` is notified; then deletes them.
-    pub(super) async fn run(&self, wait: Duration, stop: &Notify, keep: bool) -> Outcome {
-        let working = join(self.create_all(), self.follow());
+    /// long, or until `stop` is notified; then deletes them. `unread` is what `new` gave.
+    pub(super) async fn run(
+        &self,
+        unread: Receiver<Unread>,
+        wait: Duration,
+        stop: &Notify,
+        keep: bool,
+    ) -> Outcome {
         let looking = async {
             tokio::select! {
-                _ = working => self.give_up().await,
-                () = self.look_at_events() => {}
-                () = self.stalled(wait) => self.give_up().await,
-                () = stop.notified() => {}
+                // It ends when all nodes are settled.
+                () = self.look_at_events() => return,
+                _ = join(self.create_all(), self.follow()) => {}
+                () = self.stalled(wait) => {}
             }
+            self.give_up().await;
         };
         tokio::select! {
             () = looking => {}
-            () = self.read_results(self.unread.take()) => {}
+            () = self.read_results(unread) => {}
+            () = stop.notified() => {}
         }
         let deleted = if keep { 0 } else { self.delete_all().await };
         Outcome { created: self.created.get(), reported: self.reported.get(), deleted }
@@ -315,8 +321,12 @@ impl<'a> Jobs<'a> {
         if self.open.get() == 0 {
             return;
         }
-        let unseen = self.look_once().await.err().map(|error| error.said());
-        let _ = timeout(READ_WAIT, self.all_read()).await;
+        let reading = async {
+            let unseen = self.look_once().await.err().map(|error| error.said());
+            self.all_read().await;
+            unseen
+        };
+        let unseen = timeout(READ_WAIT, reading).await.ok().flatten();
         for number in 0..self.nodes.len() {
             let (said, stage) = {
                 let slot = &mut self.slots.borrow_mut()[number];

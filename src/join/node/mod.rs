@@ -162,7 +162,7 @@ pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footpr
             }
             let namespace = access.namespace.clone();
             let settings = JobSettings { namespace: namespace.clone(), ..settings.clone() };
-            let jobs = Jobs::new(
+            let (jobs, unread) = Jobs::new(
                 (cx, &api.kube),
                 &settings,
                 &nodes.chosen,
@@ -171,7 +171,7 @@ pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footpr
                 &admitted.changed,
                 hearing.clone(),
             );
-            let outcome = jobs.run(agent_timeout + START_WAIT, &stopped, keep).await;
+            let outcome = jobs.run(unread, agent_timeout + START_WAIT, &stopped, keep).await;
             let (created, reported) = (outcome.created, outcome.reported);
             let (deleted, requests) = (outcome.deleted, api.kube.requests());
             let cluster = api.host.clone();

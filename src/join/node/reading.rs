@@ -40,7 +40,9 @@ pub(super) fn read_pod(pod: &Pod, may_pull: bool) -> Progress {
             let (reason, said) = (sanitize_text(&ended.reason), foreign_words(&ended.message));
             return Progress::Fails(JobProblem::NotStarted { reason, said });
         }
-        let reason = sanitize_text(&ended.reason);
+        // An eviction and a deadline are told of the pod, and its container ended by a signal.
+        let reason = if status.reason.is_empty() { &ended.reason } else { &status.reason };
+        let reason = sanitize_text(reason);
         let (message, exit_code) = (ended.message.clone(), ended.exit_code);
         return Progress::Ended(Ended { message, reason, exit_code });
     }

@@ -8,7 +8,7 @@ use checks::kit::{
     net::Fault,
     sanitize_text,
 };
-use futures::{StreamExt, channel::mpsc::Receiver, stream};
+use futures::{StreamExt, channel::mpsc::Receiver};
 use tokio::{
     task::{JoinError, spawn_blocking},
     time::timeout,
@@ -27,13 +27,13 @@ const LOG_WAIT: Duration = Duration::from_secs(30);
 
 impl Jobs<'_> {
     /// Reads the results of pods as they end.
-    pub(super) async fn read_results(&self, unread: Option<Receiver<Unread>>) {
+    pub(super) async fn read_results(&self, unread: Receiver<Unread>) {
         let read = async |unread: Unread| {
             let number = unread.number;
             let result = self.result(unread).await;
             self.settle(number, result);
         };
-        stream::iter(unread).flatten().for_each_concurrent(AT_ONCE, read).await;
+        unread.for_each_concurrent(AT_ONCE, read).await;
     }
 
     async fn result(&self, unread: Unread) -> Result<Vec<Event>, JobProblem> {
@@ -45,7 +45,7 @@ impl Jobs<'_> {
         let events = match decoded {
             Ok(events) => events,
             Err(NoEvents::InLog) => self.log_of(&pod).await?,
-            Err(NoEvents::NotOurs(_)) => vec![],
+            Err(NoEvents::NotOurs) => vec![],
             Err(NoEvents::Damaged(said)) => return Err(JobProblem::NoResult { said }),
         };
         let node = &self.nodes[number];

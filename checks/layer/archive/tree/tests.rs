@@ -101,6 +101,14 @@ fn what_is_kept_has_a_bound() {
     assert_eq!(tree.add(b'1', b"b", b"absent"), Ok(true));
 }
 
+/// A target of any length, of which Linux takes no path.
+#[test]
+fn a_target_of_a_million_parts() {
+    let deep = "x/".repeat(500_000);
+    let said = said(true, &[(b'0', "x/x/a", ""), (b'1', "b", &deep)]).unwrap();
+    assert!(said.ends_with("file name too long"), "{said}");
+}
+
 /// Each entry leads through thousands of folders, by a link.
 #[test]
 fn what_is_looked_up_has_a_bound() {
@@ -108,8 +116,8 @@ fn what_is_looked_up_has_a_bound() {
     let mut tree = Tree::new(true);
     tree.add(b'0', format!("{deep}b").as_bytes(), b"").unwrap();
     tree.add(b'2', b"l", deep.as_bytes()).unwrap();
-    for number in 0..MAX_LOOKED_UP / deep.len() {
+    for number in 0..MAX_STEPS / deep.len() {
         assert_eq!(tree.add(b'0', format!("l/{number}").as_bytes(), b""), Ok(true));
     }
-    assert!(!tree.is_known && tree.looked_up.get() < 2 * MAX_LOOKED_UP);
+    assert!(!tree.is_known && tree.steps.get() < 2 * MAX_STEPS);
 }
