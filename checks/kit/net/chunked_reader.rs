@@ -1,5 +1,5 @@
 //! Reads a stream in small chunks, so that a flood of data cannot delay a timeout, and the heads of
-//! responses as Go reads them.
+//! responses and their chunks as Go reads them.
 //!
 //! hyper parses everything it has read before it yields, and only then can a timeout fire. With the
 //! buffers that long headers need, it could parse a hundred thousand empty responses first.
@@ -16,18 +16,21 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take};
 
-use super::http1::HeadReader;
+use super::{Fault, chunks::ChunkReader, http1::HeadReader};
 
 /// The size of one TLS record.
 const SIP: usize = 16 * 1024;
 
-/// A stream that returns at most `SIP` bytes per read. Where a head is due, hyper gets what Go makes of
-/// it.
+/// A stream that returns at most `SIP` bytes per read. Where a head is due, or a body comes in chunks, hyper gets
+/// what Go makes of it.
 pub(super) struct ChunkedReader<S> {
     stream: Take<S>,
     due: DueHead,
     /// The reader of the head that is due, once it has begun.
     head: Option<HeadReader>,
+    /// The reader of a body in chunks, behind such a head.
+    chunks: Option<ChunkReader>,
+    failed: Option<Fault>,
     /// What hyper has yet to read.
     ready: io::Cursor<Vec<u8>>,
 }
@@ -46,7 +49,8 @@ impl<S: AsyncRead> ChunkedReader<S> {
     /// Returns a reader, and the means to announce heads to it.
     pub(super) fn of(stream: S) -> (Self, DueHead) {
         let (due, ready) = (DueHead::default(), io::Cursor::default());
-        (Self { stream: stream.take(SIP as u64), due: due.clone(), head: None, ready }, due)
+        let stream = stream.take(SIP as u64);
+        (Self { stream, due: due.clone(), head: None, chunks: None, failed: None, ready }, due)
     }
 
     /// Returns a reader of the response to CONNECT.
@@ -63,21 +67,46 @@ impl<S: AsyncRead> ChunkedReader<S> {
 }
 
 impl<S: AsyncRead + Unpin> ChunkedReader<S> {
-    /// Reads until the head is whole, or the stream ends.
-    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Reads until there is something for hyper, or the stream ends.
+    fn poll_parsed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut bytes = [0; SIP];
-        while let Some(head) = &mut self.head {
+        while !self.has_ready() {
+            if let Some(fault) = &self.failed {
+                return Poll::Ready(Err(io::Error::other(fault.clone())));
+            }
             let mut buffer = ReadBuf::new(&mut bytes);
             self.stream.set_limit(SIP as u64);
-            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
-            if buffer.filled().is_empty() {
-                break;
+            let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer));
+            if read.is_err() || buffer.filled().is_empty() {
+                let is_cut = self.chunks.as_ref().is_some_and(ChunkReader::is_cut_in_trailers);
+                let cut = || Err(io::Error::other(Fault::NotHttp));
+                return Poll::Ready(if is_cut { cut() } else { read });
             }
-            if let Some(whole) = head.push(buffer.filled()).map_err(io::Error::other)? {
-                (self.ready, self.head) = (io::Cursor::new(whole), None);
-            }
+            let parsed = self.parse(buffer.filled()).map_err(io::Error::other)?;
+            self.ready = io::Cursor::new(parsed);
         }
         Poll::Ready(Ok(()))
+    }
+
+    fn has_ready(&self) -> bool {
+        self.ready.position() < self.ready.get_ref().len() as u64
+    }
+
+    /// Returns what hyper is to read of these bytes. Chunks that Go refuses are told behind what came before:
+    /// who reads no body never learns of them.
+    fn parse(&mut self, bytes: &[u8]) -> Result<Vec<u8>, Fault> {
+        let (mut parsed, mut rest) = (vec![], bytes.to_vec());
+        if let Some(reader) = &mut self.head {
+            let Some((head, behind)) = reader.push(bytes)? else { return Ok(parsed) };
+            self.head = None;
+            self.chunks = head.is_chunked.then(ChunkReader::default);
+            (parsed, rest) = (head.bytes, behind);
+        }
+        match &mut self.chunks {
+            Some(chunks) => self.failed = chunks.push(&rest, &mut parsed).err(),
+            None => parsed.extend(rest),
+        }
+        Ok(parsed)
     }
 }
 
@@ -89,11 +118,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for ChunkedReader<S> {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if this.due.0.swap(false, Ordering::Relaxed) {
-            this.head = Some(HeadReader::default());
+            (this.head, this.chunks, this.failed) = (Some(HeadReader::default()), None, None);
         }
-        ready!(this.poll_head(cx))?;
-        let left = this.ready.get_ref().len() as u64 - this.ready.position();
-        if left > 0 || this.head.is_some() {
+        if this.head.is_some() || this.chunks.is_some() {
+            ready!(this.poll_parsed(cx))?;
+        }
+        if this.has_ready() || this.head.is_some() || this.chunks.is_some() {
             return Pin::new(&mut this.ready).poll_read(cx, buffer);
         }
         this.stream.set_limit(SIP as u64);

@@ -20,6 +20,15 @@ pub(super) fn as_go_reads() -> http1::Builder {
     builder
 }
 
+/// The head of a response.
+#[derive(Debug)]
+pub(super) struct Head {
+    /// The head as hyper reads it.
+    pub(super) bytes: Vec<u8>,
+    /// Whether a body in chunks may follow.
+    pub(super) is_chunked: bool,
+}
+
 /// Reads the head of one response from the bytes of a connection.
 #[derive(Default)]
 pub(super) struct HeadReader {
@@ -42,9 +51,9 @@ impl HeadReader {
         Self { is_first_final: true, ..Self::default() }
     }
 
-    /// Takes more bytes. Returns the head as hyper reads it, and what follows it, once it is whole.
+    /// Takes more bytes. Returns the head and what follows it, once it is whole.
     /// Skips informational responses, of which Go does not limit the number.
-    pub(super) fn push(&mut self, more: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+    pub(super) fn push(&mut self, more: &[u8]) -> Result<Option<(Head, Vec<u8>)>, Fault> {
         self.bytes.extend_from_slice(more);
         self.read += more.len();
         let mut begin = 0;
@@ -60,7 +69,7 @@ impl HeadReader {
                     (self.first_line, self.line, self.sought) = (0, end, end);
                 }
                 0..=101 => return Err(Fault::OddStatus),
-                _ => return Ok(Some([&head, &self.bytes[end..]].concat())),
+                _ => return Ok(Some((head, self.bytes[end..].to_vec()))),
             }
         }
         self.bytes.drain(..begin);
@@ -142,7 +151,7 @@ impl StatusLine {
     }
 
     /// Returns the head with these headers as hyper reads it; `None` where Go refuses it.
-    fn head(&self, lines: &[u8]) -> Option<Vec<u8>> {
+    fn head(&self, lines: &[u8]) -> Option<Head> {
         // Go takes any later version for 1.1, and 0.0 for none named.
         let is_later = (self.major, self.minor) >= (1, 1) || (self.major, self.minor) == (0, 0);
         let version = if is_later { "1.1" } else { "1.0" };
@@ -177,11 +186,25 @@ impl StatusLine {
             head.extend(b"connection: close\r\n");
         }
         head.extend(b"\r\n");
-        Some(head)
+        let is_chunked = is_chunked && !matches!(self.code, 204 | 304);
+        Some(Head { bytes: head, is_chunked })
     }
 }
 
 type Field = (Vec<u8>, Vec<u8>);
+
+/// Returns where headers end, behind the first empty line; `None` where Go refuses one of them, or there is no end.
+pub(super) fn end_of_fields(bytes: &[u8]) -> Option<usize> {
+    let mut end = 0;
+    for one in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let before = end;
+        end += one.len();
+        if line(one).is_empty() {
+            return fields(&bytes[..before]).map(|_| end);
+        }
+    }
+    None
+}
 
 /// Returns names and values; `None` where Go refuses a line.
 fn fields(lines: &[u8]) -> Option<Vec<Field>> {
@@ -242,7 +265,9 @@ mod tests {
             let (mut got, mut rest) = (None, vec![]);
             for piece in text.as_bytes().chunks(size) {
                 match got {
-                    None => got = reader.push(piece)?,
+                    None => {
+                        got = reader.push(piece)?.map(|(head, rest)| [head.bytes, rest].concat())
+                    }
                     Some(_) => rest.extend_from_slice(piece),
                 }
             }
@@ -324,6 +349,6 @@ mod tests {
         let ended = (0..1000).find_map(|_| reader.push(&many).err());
         assert_eq!(ended, Some(Fault::HeadOverLimit));
         let informational = HeadReader::of_tunnel().push(b"HTTP/1.1 100 Go\r\n\r\n");
-        assert_eq!(informational, Err(Fault::NotHttp));
+        assert_eq!(informational.map(|_| ()), Err(Fault::NotHttp));
     }
 }

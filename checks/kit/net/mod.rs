@@ -4,6 +4,7 @@
 mod certificate;
 mod challenge;
 mod chunked_reader;
+mod chunks;
 pub mod client;
 pub mod dns;
 mod dns_answer;

@@ -4,7 +4,7 @@ use super::blobs::Layer;
 use super::draft::{Draft, Target};
 use super::parts::{self, Entry, file, tar};
 use super::rng::Rng;
-use super::world::{Answer, Body, Length};
+use super::world::{Answer, Body, Frames, Length};
 
 const TYPES: &[&str] = &[
     "application/vnd.oci.image.layer.v1.tar",
@@ -201,6 +201,24 @@ fn packed(rng: &mut Rng, bytes: &[u8]) -> (&'static str, Vec<u8>) {
     }
 }
 
+const FRAMES: &[Frames] = &[
+    Frames::SpaceBeforeExtension,
+    Frames::SpaceBehindSize,
+    Frames::LongExtensions,
+    Frames::Signatures,
+    Frames::SizeOfSeventeenDigits,
+    Frames::SizesInCapitals,
+    Frames::SizeWithLineFeed,
+    Frames::DataWithLineFeed,
+    Frames::NoLastChunk,
+    Frames::NoEnd,
+    Frames::Trailer,
+    Frames::OddTrailer,
+    Frames::TrailerWithLineFeeds,
+    Frames::TrailerThatIsNone,
+    Frames::LongTrailer,
+];
+
 /// How the bytes of a blob or a manifest are sent.
 pub fn encoding(draft: &mut Draft, rng: &mut Rng) {
     draft.full = true;
@@ -210,7 +228,7 @@ pub fn encoding(draft: &mut Draft, rng: &mut Rng) {
         return;
     }
     let target = rng.pick(&targets);
-    match rng.below(10) {
+    match rng.below(13) {
         0..=4 => {
             let (name, pack): (&str, Pack) = rng.pick(&[
                 ("gzip", parts::gzip as fn(&[u8]) -> Vec<u8>),
@@ -240,6 +258,13 @@ pub fn encoding(draft: &mut Draft, rng: &mut Rng) {
                 answer.set("Content-Encoding", name);
                 answer.length = length;
             });
+        }
+        10..=12 => {
+            let frames = rng.pick(FRAMES);
+            // HTTP/2 has no chunks.
+            draft.http2 = false;
+            draft.tell(format!("{target:?} comes in odd chunks: {frames:?}"));
+            draft.change(target, move |answer| answer.length = Length::Framed(frames));
         }
         5 => {
             let length = rng.pick(&[Length::Chunked, Length::Closed]);

@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::LazyConfigAcceptor;
 
 use super::chains::Chains;
-use super::world::{Answer, Length, World, world_of};
+use super::world::{Answer, Frames, Length, World, world_of};
 use crate::Fallible;
 
 /// The address of every host.
@@ -244,10 +244,10 @@ async fn write<S: AsyncWrite + Unpin>(
             head += &format!("Content-Length: {}\r\n", body.len())
         }
         Length::Claimed(length) => head += &format!("Content-Length: {length}\r\n"),
-        Length::Chunked => head += "Transfer-Encoding: chunked\r\n",
+        Length::Chunked | Length::Framed(_) => head += "Transfer-Encoding: chunked\r\n",
         Length::True | Length::Closed => {}
     }
-    let is_last = matches!(answer.length, Length::Closed | Length::Claimed(_));
+    let is_last = matches!(answer.length, Length::Closed | Length::Claimed(_) | Length::Framed(_));
     if is_last {
         head += "Connection: close\r\n";
     }
@@ -263,11 +263,46 @@ async fn write<S: AsyncWrite + Unpin>(
             }
             bytes.extend(b"0\r\n\r\n");
         }
+        Length::Framed(frames) => bytes.extend(framed(&body, frames)),
         _ => bytes.extend(body),
     }
     stream.write_all(&bytes).await?;
     stream.flush().await?;
     Ok(is_last)
+}
+
+/// Returns a body in chunks that are odd.
+fn framed(body: &[u8], frames: Frames) -> Vec<u8> {
+    let (size_end, data_end) = match frames {
+        Frames::SpaceBeforeExtension => (" ;a=b\r\n".to_owned(), "\r\n"),
+        Frames::SpaceBehindSize => (" \t\r\n".to_owned(), "\r\n"),
+        Frames::LongExtensions => (format!(";{}\r\n", "a".repeat(4000)), "\r\n"),
+        Frames::Signatures => (format!(";chunk-signature={}\r\n", "0".repeat(64)), "\r\n"),
+        Frames::SizeWithLineFeed => ("\n".to_owned(), "\r\n"),
+        Frames::DataWithLineFeed => ("\r\n".to_owned(), "\n"),
+        _ => ("\r\n".to_owned(), "\r\n"),
+    };
+    let mut bytes = vec![];
+    for chunk in body.chunks(100) {
+        let size = match frames {
+            Frames::SizeOfSeventeenDigits => format!("{:017x}", chunk.len()),
+            Frames::SizesInCapitals => format!("{:04X}", chunk.len()),
+            _ => format!("{:x}", chunk.len()),
+        };
+        bytes.extend([size.as_bytes(), size_end.as_bytes(), chunk, data_end.as_bytes()].concat());
+    }
+    let end = match frames {
+        Frames::NoLastChunk => String::new(),
+        Frames::NoEnd => "0\r\n".to_owned(),
+        Frames::Trailer => "0\r\nA: b\r\n\r\n".to_owned(),
+        Frames::OddTrailer => "0\r\nA b: c\r\n  d\r\n\r\n".to_owned(),
+        Frames::TrailerWithLineFeeds => "0\r\nA: b\n\n".to_owned(),
+        Frames::TrailerThatIsNone => "0\r\nnone\r\n\r\n".to_owned(),
+        Frames::LongTrailer => format!("0\r\nA: {}\r\n\r\n", "b".repeat(4096)),
+        _ => "0\r\n\r\n".to_owned(),
+    };
+    bytes.extend(end.as_bytes());
+    bytes
 }
 
 fn reason(status: u16) -> &'static str {

@@ -91,6 +91,29 @@ pub enum Length {
     Closed,
     /// By a `Content-Length` that may be another; the connection ends after the body.
     Claimed(u64),
+    /// By chunks that are written in another way; the connection ends after the body.
+    Framed(Frames),
+}
+
+/// What is odd about chunks, which are of 100 bytes each.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Frames {
+    SpaceBeforeExtension,
+    SpaceBehindSize,
+    LongExtensions,
+    Signatures,
+    SizeOfSeventeenDigits,
+    SizesInCapitals,
+    SizeWithLineFeed,
+    DataWithLineFeed,
+    NoLastChunk,
+    NoEnd,
+    Trailer,
+    OddTrailer,
+    TrailerWithLineFeeds,
+    TrailerThatIsNone,
+    LongTrailer,
 }
 
 impl Length {
