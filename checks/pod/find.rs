@@ -169,8 +169,6 @@ struct Selection {
     fields: String,
     /// What made the pods; empty for everything.
     maker: String,
-    /// Whether the labels fit the pods of others, too, so that what owns them decides.
-    by_owner: bool,
 }
 
 impl Selection {
@@ -188,8 +186,10 @@ impl Selection {
         !self.fields.is_empty()
     }
 
+    /// Returns whether a pod that was listed belongs to it: its labels may fit the pods of others, too.
     fn has(&self, pod: &Pod) -> bool {
-        !self.by_owner || pod.metadata.owner().is_some_and(|owner| self.made(&owner.name))
+        let is_any = self.maker.is_empty() || self.is_pod();
+        is_any || pod.metadata.owner().is_some_and(|owner| self.made(&owner.name))
     }
 }
 
@@ -215,8 +215,7 @@ async fn selections(cx: &Cx, api: &Api, scope: &PodScope) -> StepResult<Vec<Sele
             (WorkloadKind::CronJob, None) => "batch.kubernetes.io/job-name".to_owned(),
             (_, None) => String::new(),
         };
-        let by_owner = *kind == WorkloadKind::CronJob;
-        lists.push(Selection { labels, maker: name.clone(), by_owner, ..Selection::default() });
+        lists.push(Selection { labels, maker: name.clone(), ..Selection::default() });
     }
     Ok(lists)
 }

@@ -58,6 +58,7 @@ const GROUPS_LEFT_OUT: &[(&str, &str)] = &[
     ("node-provider-too-old", "it is about the version of the provider"),
     ("node-old-provider", "they are about the version of the provider"),
     ("node-labelled-old-provider", "it is about the version of the provider"),
+    ("node-service-account-old-provider", "it is about the version of the provider"),
     ("node-arm-audience-disabled-", "they are about the version of the provider"),
 ];
 
