@@ -300,7 +300,7 @@ mod tests {
 
     #[test]
     fn the_pods_of_a_cron_job_are_those_of_its_jobs() {
-        let nightly = Selection { maker: "nightly".into(), by_owner: true, ..Selection::default() };
+        let nightly = Selection { maker: "nightly".into(), ..Selection::default() };
         let has = |job: &str| {
             let owner = serde_json::json!({ "kind": "Job", "name": job, "controller": true });
             let pod = serde_json::json!({ "metadata": { "ownerReferences": [owner] } });

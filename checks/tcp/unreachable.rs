@@ -86,7 +86,7 @@ async fn by_proxy(cx: &Cx, host: &Host) -> Option<ByProxy> {
     while let Some(found) = tries.next().await {
         if let Some(proxy) = found {
             let variable = Some(proxy.variable).filter(|_| entry.is_none());
-            return Some(ByProxy { variable, proxy, entry });
+            return Some(ByProxy { proxy, variable, entry });
         }
     }
     None

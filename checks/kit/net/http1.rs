@@ -266,7 +266,7 @@ mod tests {
             for piece in text.as_bytes().chunks(size) {
                 match got {
                     None => {
-                        got = reader.push(piece)?.map(|(head, rest)| [head.bytes, rest].concat())
+                        got = reader.push(piece)?.map(|(head, rest)| [head.bytes, rest].concat());
                     }
                     Some(_) => rest.extend_from_slice(piece),
                 }

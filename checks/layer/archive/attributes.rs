@@ -10,10 +10,10 @@ const NAMESPACES: [&[u8]; 3] = [b"user.", b"trusted.", b"security."];
 
 /// Returns why Linux refuses an attribute on every file system, if it does (linux, fs/xattr.c).
 pub(super) fn refused(kind: u8, records: &Records) -> Option<&'static str> {
-    let named = records
+    let mut named = records
         .iter()
         .filter_map(|(key, value)| Some((key.strip_prefix(b"SCHILY.xattr.")?, value)));
-    named.filter_map(|(name, value)| refused_one(kind, name, value)).next()
+    named.find_map(|(name, value)| refused_one(kind, name, value))
 }
 
 fn refused_one(kind: u8, name: &[u8], value: &[u8]) -> Option<&'static str> {
@@ -60,6 +60,6 @@ mod tests {
         // Neither links nor namespaces that are not known.
         assert_eq!(refused(b'2', "user.", b""), None);
         assert_eq!(refused(b'0', "com.apple.quarantine", b"x"), None);
-        assert!(refused(b'2', "user.a", &[0; MAX_VALUE + 1]).is_some());
+        assert!(refused(b'2', "user.a", &vec![0; MAX_VALUE + 1]).is_some());
     }
 }

@@ -43,7 +43,7 @@ enum Read {
     /// There is none.
     Missing,
     /// It was not read: in the words of the refusal, where it was asked for.
-    NotRead(Option<String>),
+    Closed(Option<String>),
 }
 
 /// The pull secrets of a namespace, by their names.
@@ -161,7 +161,7 @@ fn rows(secrets: &[(&str, Rc<Read>)], asked: &RegistryOrImage) -> Vec<Held> {
                 other(CredentialState::Missing, None, None);
                 continue;
             }
-            Read::NotRead(said) => {
+            Read::Closed(said) => {
                 other(CredentialState::NotRead, None, said.clone());
                 continue;
             }
@@ -239,8 +239,8 @@ impl Known {
         let read = Rc::new(match self.get::<Value>(cx, api, namespace, "secrets", name).await {
             Some(Ok(object)) => Read::Given(PullSecret::of_object(&object)),
             Some(Err(error)) if error.status() == Some(404) => Read::Missing,
-            Some(Err(error)) => Read::NotRead(Some(error.said())),
-            None => Read::NotRead(None),
+            Some(Err(error)) => Read::Closed(Some(error.said())),
+            None => Read::Closed(None),
         });
         self.secrets.insert(key, read.clone());
         read

@@ -51,7 +51,7 @@ fn one_secret_in_each_state() {
         (secret(json, ".dockerconfigjson", r#"{"auths":{"x":{"auth":"!"}}}"#), Malformed),
         (secret("Opaque", ".dockerconfigjson", legacy), WrongType),
         (Rc::new(Read::Missing), Missing),
-        (Rc::new(Read::NotRead(Some("forbidden".into()))), NotRead),
+        (Rc::new(Read::Closed(Some("forbidden".into()))), NotRead),
     ] {
         let states: Vec<CredentialState> =
             told(IMAGE, &[("s", read.clone())]).into_iter().map(|(_, state, _)| state).collect();

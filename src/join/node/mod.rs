@@ -191,36 +191,44 @@ pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footpr
         }
         std::future::pending::<()>().await;
     };
-    let mut running = Box::pin(async {
+    let running = Box::pin(async {
         tokio::select! {
             () = plan.run(|_| true) => {}
             () = packing => {}
         }
     });
-    // The Jobs have a limit of their own.
+    if let Some(why) = cut_short(running, reach_timeout, &is_creating, &stop).await {
+        for kind in cut_ends(&kept.borrow(), ids.first(), why) {
+            ids.iter().for_each(|id| last(of_cluster(id, kind.clone())));
+        }
+    }
+    footprint.take()
+}
+
+/// Runs a plan to its end, and returns why not, where it is cut short. Until its Jobs are created it may take
+/// that long; they have a limit of their own, and what was created is deleted before the end.
+async fn cut_short(
+    mut running: impl Future<Output = ()> + Unpin,
+    reach_timeout: Duration,
+    is_creating: &Cell<bool>,
+    stop: &Notify,
+) -> Option<RunProblem> {
     let takes_too_long = async {
         sleep(reach_timeout).await;
         if is_creating.get() {
             std::future::pending::<()>().await;
         }
     };
-    let cut = tokio::select! {
-        () = &mut running => None,
-        () = takes_too_long => Some(RunProblem::TimeUp { seconds: reach_timeout.as_secs() }),
-        _ = interrupted() => Some(RunProblem::Interrupted {}),
+    let why = tokio::select! {
+        () = &mut running => return None,
+        () = takes_too_long => RunProblem::TimeUp { seconds: reach_timeout.as_secs() },
+        _ = interrupted() => RunProblem::Interrupted {},
     };
-    if let Some(why) = cut {
-        if is_creating.get() {
-            // What was created is deleted before the end.
-            stop.notify_one();
-            let _ = timeout(STOP_WAIT, &mut running).await;
-        }
-        drop(running);
-        for kind in cut_ends(&kept.borrow(), ids.first(), why) {
-            ids.iter().for_each(|id| last(of_cluster(id, kind.clone())));
-        }
+    if is_creating.get() {
+        stop.notify_one();
+        let _ = timeout(STOP_WAIT, &mut running).await;
     }
-    footprint.take()
+    Some(why)
 }
 
 /// What a plan knows of a cluster: its API, what we may do there, which nodes look, and what Azure knows
