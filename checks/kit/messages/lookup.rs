@@ -7,7 +7,7 @@ use super::Table;
 
 /// A shell function that stops at a value that is empty, is more than one line, or ends in a carriage
 /// return, as programs of Windows write it. It names the value and never prints it.
-const ONE: &str = r#"one() { case $2 in '') ! echo "found no $1" >&2;; *[[:cntrl:]]*) ! echo "found no single $1: choose one" >&2;; esac; }
+const ONE: &str = r#"one() { case $2 in ''|*[[:cntrl:]]*) ! echo "not exactly one $1" >&2;; esac; }
 "#;
 
 /// A value that a command finds out, under the name of the shell variable that holds it.
