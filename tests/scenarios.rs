@@ -273,6 +273,7 @@ fn what_people_read() {
     settings.add_filter(r"\b\dm\d\ds\b", "NmNNs");
     // How long IMDS was waited for.
     settings.add_filter(r"\bno response within \d+ s\b", "no response within N s");
+    settings.add_filter(r"\bcomplete response within \d+ s\b", "complete response within N s");
     settings.add_filter(r"\b\d+초 안에", "N초 안에");
     settings.add_filter(r"차이 \d+초", "차이 N초");
     settings.add_filter(r"\d+ d \d+ h\b", "N d N h");
