@@ -101,7 +101,12 @@ impl Runtime {
         let mut command = Command::new(&self.ctr);
         command.arg("-a").arg(&self.socket).args(["-n", "k8s.io", "images", "check", "-q"]);
         command.arg(format!("name=={image}"));
-        Ok(run(command).await?.contains(image))
+        match run(command).await {
+            Ok(said) => Ok(said.contains(image)),
+            // It has a layer that is named by no digest.
+            Err(error) if error.to_string().contains("unable to check") => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     pub async fn remove(&self, image: &str) {
