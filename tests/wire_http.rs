@@ -206,16 +206,18 @@ fn more_than_this_program_reads() {
 /// spelling of an address for one (net/url).
 #[test]
 fn locations_as_go_reads_them() {
-    let with = |location: &'static str, wanted: &'static str| {
+    let to = |location: &'static str, wanted: &'static str, name: &'static str| {
         let shelf = Shelf::of(&[TEXT]);
         ask(
             move |head, stream| {
-                let port = stream.local_addr().unwrap().port();
+                let port = stream.local_addr().unwrap().port().to_string();
                 if path(head) == wanted {
+                    let host = format!("host: {}", name.replace("PORT", &port));
+                    assert!(head.lines().any(|line| line == host), "{head}");
                     return answer(stream, "200 OK", BYTES);
                 }
                 if path(head).ends_with(&shelf.layers[0]) && head.starts_with("GET") {
-                    let to = location.replace("STORE", &format!("127.0.0.2:{port}"));
+                    let to = location.replace("STORE", "127.0.0.2:PORT").replace("PORT", &port);
                     return answer(stream, &format!("307 On\r\nLocation: {to}"), b"");
                 }
                 shelf.serve(head, stream)
@@ -223,9 +225,17 @@ fn locations_as_go_reads_them() {
             &[],
         )
     };
+    let with = |location, wanted| to(location, wanted, "127.0.0.2:PORT");
     pulls(&with("http://STORE/x/%2e%2e/y?a='b'&c={d}|e^f`", "/x/%2e%2e/y?a='b'&c={d}|e^f`"));
     pulls(&with("//STORE/x/../y(z)", "/y(z)"));
     pulls(&with("http://STORE/%2fy{", "//y%7B"));
+    // `Host` is what the location says, which a signature may depend on as well.
+    for (location, name) in [
+        ("http://LOCALHOST:PORT/y", "LOCALHOST:PORT"),
+        ("http://127.0.0.2:0PORT/y", "127.0.0.2:0PORT"),
+    ] {
+        pulls(&to(location, "/y", name));
+    }
     // This program has no way to send these as Go does.
     for location in ["http://STORE/y?a=\"b\"", "http://STORE/y?a b"] {
         could_not_tell(&with(location, "/y"), "registry/not-replayed");

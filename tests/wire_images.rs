@@ -98,6 +98,42 @@ fn a_layer_with_a_large_window() {
     assert_eq!(codes(&said.json(), "could_not_tell"), ["layer/diff-id-unknown"]);
 }
 
+/// Each file leads by a link through fifty folders: what is looked up has a bound, and the rest is said to be
+/// open. A diff id is compared all the same.
+#[test]
+fn a_layer_of_too_many_steps() {
+    let header = |kind: u8, name: &str, link: &str| {
+        let mut block = [0_u8; 512];
+        let mut put = |at: usize, text: &[u8]| block[at..at + text.len()].copy_from_slice(text);
+        put(0, name.as_bytes());
+        put(124, b"00000000000\0");
+        put(148, b"        ");
+        put(156, &[kind]);
+        put(157, link.as_bytes());
+        let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
+        block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        block
+    };
+    let deep = "d/".repeat(49);
+    let entries = |files: usize| {
+        let links = [header(b'0', &format!("{deep}f"), ""), header(b'2', "l", &deep)];
+        let files = (0..files).map(|number| header(b'0', &format!("l/{number}"), ""));
+        [links.into_iter().chain(files).flatten().collect::<Vec<u8>>(), vec![0; 1024]].concat()
+    };
+    let with = |layer: &[u8], diff_id: Option<&str>| {
+        let shelf = Shelf::with(&[("application/vnd.oci.image.layer.v1.tar", layer, diff_id)], "");
+        ask(move |head, stream| shelf.serve(head, stream), &["--full"])
+    };
+    let (few, many) = (entries(20), entries(4000));
+    for (layer, open) in [(&few, &[][..]), (&many, &["layer/files-unknown"])] {
+        let said = with(layer, None);
+        pulls(&said);
+        assert_eq!(codes(&said.json(), "could_not_tell"), open);
+    }
+    let other = checks::kit::rules::digest("sha256:", &few);
+    fails(&with(&many, Some(&other)), "layer/wrong-diff-id");
+}
+
 /// containerd asks the servers that a manifest names for a layer before the registry, and turns to the
 /// next one after a 404 alone.
 #[test]

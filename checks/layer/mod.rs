@@ -166,7 +166,7 @@ fn others<'a>(all: &'a [Blob], wanted: &[&Blob]) -> Vec<&'a Blob> {
 fn compare(cx: &Cx, blob: &Blob, wanted: &str, unpacked: Option<Unpacked>) -> StepResult<()> {
     let (digest, wanted) = (blob.digest.clone(), wanted.to_owned());
     match unpacked {
-        Some(Unpacked::DiffId(got)) if got != wanted => {
+        Some(Unpacked::DiffId(got) | Unpacked::FilesUnknown(got)) if got != wanted => {
             Err(Problem::WrongDiffId { digest, wanted, got }.into())
         }
         Some(Unpacked::Broken(said)) => Err(Problem::NotUnpackable { digest, said }.into()),
@@ -176,6 +176,10 @@ fn compare(cx: &Cx, blob: &Blob, wanted: &str, unpacked: Option<Unpacked>) -> St
         }
         Some(Unpacked::TooLarge) => {
             cx.add_finding(Problem::DiffIdUnknown { digest });
+            Ok(())
+        }
+        Some(Unpacked::FilesUnknown(_)) => {
+            cx.add_finding(Problem::FilesUnknown { digest });
             Ok(())
         }
         Some(Unpacked::DiffId(_)) | None => Ok(()),

@@ -84,6 +84,11 @@ pub enum Problem {
         /// The digest of the layer.
         digest: String,
     },
+    /// The files of a layer were not laid out, so whether they fit together is open: could not tell.
+    FilesUnknown {
+        /// The digest of the layer.
+        digest: String,
+    },
     /// A host serves the layer, but not to the credentials that a runtime sends along.
     AuthorizationUnwanted {
         /// The registry.

@@ -30,6 +30,8 @@ pub struct Unpacker {
 pub enum Unpacked {
     /// The digest of the uncompressed bytes.
     DiffId(String),
+    /// The same, of a layer whose files are too many, or lead too far, to be laid out here.
+    FilesUnknown(String),
     /// The layer does not decompress, in the words of the decompressor.
     Broken(String),
     /// What decompresses is no archive that containerd extracts, in Go's words.
@@ -57,8 +59,9 @@ struct Sink {
 impl Sink {
     fn end(self) -> Unpacked {
         match self.archive.finish() {
-            Some(why) => Unpacked::NoArchive(why),
-            None => Unpacked::DiffId(self.hasher.finish()),
+            Ok(true) => Unpacked::DiffId(self.hasher.finish()),
+            Ok(false) => Unpacked::FilesUnknown(self.hasher.finish()),
+            Err(why) => Unpacked::NoArchive(why),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What no scenario produces.
 
 /// The codes that no lab world can produce, and the tests that do.
-pub const ELSEWHERE: [&str; 39] = [
+pub const ELSEWHERE: [&str; 40] = [
     "arm/sign-in-refused", // tests/identity.rs
     "arm/token-refused",
     "identity/auth-file-unreadable", // tests/cli.rs
@@ -9,6 +9,7 @@ pub const ELSEWHERE: [&str; 39] = [
     "identity/az-failed", // tests/identity.rs
     "kubelet/files-not-readable",
     "layer/diff-id-unknown", // tests/wire_images.rs
+    "layer/files-unknown",
     "layer/no-archive",
     "manifest/digest-by-sha512", // tests/containerd_versions.rs
     "manifest/os-features",

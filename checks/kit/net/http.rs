@@ -203,14 +203,15 @@ impl Connection {
         let response = match &mut sender.to {
             Version::One(one, head) => {
                 let proxy = self.route.proxy().filter(|_| self.host.plain);
+                let host = request.host_in_url(&self.host);
                 // Without TLS there is no tunnel: the proxy gets the request itself, and its
                 // credentials.
                 let target = match proxy {
-                    Some(_) => format!("http://{}{}", self.host, request.target),
+                    Some(_) => format!("http://{host}{}", request.target),
                     None => request.target.clone(),
                 };
                 let (built, body) = build(target)?;
-                let mut built = built.header(header::HOST, self.host.to_string());
+                let mut built = built.header(header::HOST, host);
                 if let Some(value) = proxy.and_then(|proxy| proxy.header()) {
                     built = built.header(header::PROXY_AUTHORIZATION, value);
                 }

@@ -69,7 +69,7 @@ impl BadLocation {
 /// Returns the URL of a request.
 fn base(host: &Host, request: &Request) -> Option<GoUrl> {
     let scheme = if host.plain { "http" } else { "https" };
-    request_url(&format!("{scheme}://{host}{}", request.target)).ok()
+    request_url(&format!("{scheme}://{}{}", request.host_in_url(host), request.target)).ok()
 }
 
 /// The same for a location. Public so that it can be fuzzed.
@@ -95,6 +95,9 @@ pub fn redirected(
     }
     let mut next = request.clone();
     next.target = url.target();
+    // A name in another script is sent as DNS has it.
+    let is_unusual = url.authority().is_ascii() && url.authority() != host.to_string();
+    next.written_host = is_unusual.then(|| url.authority().to_owned());
     next.redirects += 1;
     next.is_redirected |= host != *from;
     let mut origin = request.origin.clone().unwrap_or_else(|| Origin {

@@ -26,6 +26,8 @@ pub struct Request {
     pub method: Method,
     /// The path and the query.
     pub target: String,
+    /// The host as the URL of a redirect spells it, where that is not the usual way: Go sends it so as `Host`.
+    pub written_host: Option<String>,
     /// The value of the `Accept` header.
     pub accept: Cow<'static, str>,
     /// The value of the `Authorization` header.
@@ -65,6 +67,7 @@ impl Request {
         Self {
             method,
             target,
+            written_host: None,
             accept: "*/*".into(),
             authorization: None,
             form: None,
@@ -102,6 +105,11 @@ impl Request {
             false if self.method == Method::HEAD || self.from > 0 => Accepts::Nothing,
             false => Accepts::Transport,
         }
+    }
+
+    /// Returns the host as a URL spells it, which is also the value of `Host`.
+    pub(super) fn host_in_url(&self, host: &Host) -> String {
+        self.written_host.clone().unwrap_or_else(|| host.to_string())
     }
 
     /// Returns the method and the path, as reports name the request. The query may hold a secret, and

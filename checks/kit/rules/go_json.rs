@@ -13,32 +13,10 @@ use serde_json::{Map, Number, Value};
 use super::{
     go_base64,
     go_parse::{self, Json},
+    go_time::is_time,
 };
 
-/// A Go type that JSON is decoded into.
-#[derive(Clone, Copy, Debug)]
-pub enum Shape {
-    /// `string`
-    Text,
-    /// `int` and `int64`
-    Int,
-    /// `bool`
-    Flag,
-    /// `time.Time`: RFC 3339
-    Time,
-    /// `[]byte`: base64
-    Bytes,
-    /// A slice.
-    List(&'static Shape),
-    /// A map with strings as keys.
-    Map(&'static Shape),
-    /// `json.RawMessage`: anything, and there even if it is null.
-    Raw,
-    /// A struct with these fields.
-    Struct(&'static [(&'static str, Shape)]),
-    /// A pointer.
-    Pointer(&'static Shape),
-}
+pub use super::go_shape::Shape;
 
 /// Why Go does not decode a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +51,7 @@ impl fmt::Display for DecodeError {
 /// # Errors
 /// Returns what Go would say.
 pub fn decode(bytes: &[u8], shape: &Shape) -> Result<Value, DecodeError> {
-    whole(&go_parse::whole(bytes).ok_or(DecodeError::NotJson)?, shape)
+    whole(&go_parse::whole(bytes, shape).ok_or(DecodeError::NotJson)?, shape)
 }
 
 /// Decodes the first value of a stream and ignores the rest (`json.NewDecoder(…).Decode`).
@@ -81,30 +59,13 @@ pub fn decode(bytes: &[u8], shape: &Shape) -> Result<Value, DecodeError> {
 /// # Errors
 /// Returns what Go would say.
 pub fn decode_first(bytes: &[u8], shape: &Shape) -> Result<Value, DecodeError> {
-    whole(&go_parse::first(bytes).ok_or(DecodeError::NotJson)?, shape)
+    whole(&go_parse::first(bytes, shape).ok_or(DecodeError::NotJson)?, shape)
 }
 
 fn whole(value: &Json, shape: &Shape) -> Result<Value, DecodeError> {
     let mut into = Value::Object(Map::new());
     set(&mut into, value, shape, "")?;
     Ok(into)
-}
-
-impl Shape {
-    fn name(&self) -> &'static str {
-        match self {
-            Shape::Text => "string",
-            Shape::Int => "int",
-            Shape::Flag => "bool",
-            Shape::Time => "time.Time",
-            Shape::Bytes => "[]byte",
-            Shape::List(_) => "slice",
-            Shape::Map(_) => "map",
-            Shape::Raw => "json.RawMessage",
-            Shape::Struct(_) => "struct",
-            Shape::Pointer(to) => to.name(),
-        }
-    }
 }
 
 /// Decodes a value into what is there already.
@@ -119,7 +80,7 @@ fn set(into: &mut Value, value: &Json, shape: &Shape, path: &str) -> Result<(), 
         (Shape::Int, Json::Int(number)) => *into = Number::from(*number).into(),
         (Shape::Flag, Json::Flag(flag)) => *into = (*flag).into(),
         // Go reads a time as the document spells it (time, `Time.UnmarshalJSON`).
-        (Shape::Time, Json::Text(text)) if !text.is_escaped && is_rfc3339(&text.text) => {
+        (Shape::Time, Json::Text(text)) if !text.is_escaped && is_time(&text.text) => {
             *into = text.text.as_str().into();
         }
         (Shape::Bytes, Json::Text(text)) if go_base64::padded(&text.text).is_some() => {
@@ -152,17 +113,13 @@ fn set(into: &mut Value, value: &Json, shape: &Shape, path: &str) -> Result<(), 
                 into[name.as_str()] = one;
             }
         }
-        (Shape::Struct(known), Json::Object(fields)) => {
+        (Shape::Struct(_), Json::Object(fields)) => {
             if !into.is_object() {
                 *into = Value::Object(Map::new());
             }
             let Value::Object(into) = into else { return Ok(()) };
             for (name, value) in fields {
-                // A name that is written exactly so is preferred to one in other letters.
-                let exact = known.iter().find(|(known, _)| known == name);
-                let field =
-                    exact.or_else(|| known.iter().find(|(known, _)| is_same_name(known, name)));
-                let Some((name, shape)) = field else { continue };
+                let Some((name, shape)) = shape.field(name) else { continue };
                 if matches!(value, Json::Null) && !matches!(shape, Shape::Raw) {
                     // Null empties a slice, a map or a pointer, and changes no other value.
                     let is_empty = matches!(shape, Shape::Bytes | Shape::List(_) | Shape::Map(_));
@@ -202,70 +159,6 @@ fn zero(shape: &Shape) -> Value {
         Shape::Struct(_) => Value::Object(Map::new()),
         _ => Value::Null,
     }
-}
-
-/// Returns whether a name is a field's, as Go folds the case of both: two letters beyond ASCII count
-/// as `s` and `k` (encoding/json, `foldName`).
-fn is_same_name(field: &str, name: &str) -> bool {
-    let folded = |c: char| match c {
-        '\u{17f}' => 's',
-        '\u{212a}' => 'k',
-        other => other.to_ascii_lowercase(),
-    };
-    field.chars().map(folded).eq(name.chars().map(folded))
-}
-
-/// Returns whether Go's `time.Time` accepts a text such as `2026-11-28T08:49:51.5Z`. It is not as
-/// strict as RFC 3339: the hour may have one digit, a comma may begin the fraction (time,
-/// `parseStrictRFC3339`, which is lenient until go.dev/issue/54580 ends).
-fn is_rfc3339(text: &str) -> bool {
-    read_time(text).is_some()
-}
-
-fn read_time(text: &str) -> Option<()> {
-    let mut rest = text;
-    let year = number(&mut rest, 4, 4)?;
-    let month = after('-', &mut rest, 2)?;
-    let day = after('-', &mut rest, 2)?;
-    let hour = after('T', &mut rest, 1)?;
-    let minute = after(':', &mut rest, 2)?;
-    let second = after(':', &mut rest, 2)?;
-    let fraction =
-        rest.strip_prefix(['.', ',']).filter(|r| r.starts_with(|c: char| c.is_ascii_digit()));
-    if let Some(fraction) = fraction {
-        rest = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
-    }
-    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let days = match month {
-        2 if is_leap => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    };
-    let is_date = (1..=12).contains(&month) && (1..=days).contains(&day);
-    (is_date && hour < 24 && minute < 60 && second < 60).then_some(())?;
-    if rest == "Z" {
-        return Some(());
-    }
-    rest = rest.strip_prefix(['+', '-'])?;
-    let hours = number(&mut rest, 2, 2)?;
-    rest = rest.strip_prefix(':')?;
-    let minutes = number(&mut rest, 2, 2)?;
-    (rest.is_empty() && hours <= 24 && minutes <= 60).then_some(())
-}
-
-/// Takes a separator, and a number of two digits, or of one where that suffices.
-fn after(separator: char, rest: &mut &str, least: usize) -> Option<u32> {
-    *rest = rest.strip_prefix(separator)?;
-    number(rest, least, 2)
-}
-
-/// Takes a number of as many digits.
-fn number(rest: &mut &str, least: usize, most: usize) -> Option<u32> {
-    let digits = rest.bytes().take(most).take_while(u8::is_ascii_digit).count();
-    let (number, behind) = rest.split_at_checked(digits).filter(|_| digits >= least)?;
-    *rest = behind;
-    number.parse().ok()
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! JSON as Go's `encoding/json` scans it: invalid UTF-8 and lone surrogates become U+FFFD, numbers keep
-//! their spelling, and a document may be 10,000 levels deep.
+//! their spelling, and a document may be 10,000 levels deep. What the type does not have is read and not kept.
+
+use super::go_shape::Shape;
 
 /// How deep a document may be (encoding/json, `maxNestingDepth`).
 const MAX_DEPTH: usize = 10_000;
-/// From this depth on only the kind of a value is kept. No type that is decoded is so deep.
-const KEPT_DEPTH: usize = 24;
 
-/// JSON with its fields in their order.
-#[derive(Debug)]
+/// JSON with its fields in their order, as far as a type has them.
+#[derive(Debug, PartialEq)]
 pub(super) enum Json {
     Null,
     Flag(bool),
@@ -20,7 +20,7 @@ pub(super) enum Json {
 }
 
 /// A string.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Text {
     pub(super) text: String,
     /// Whether the document spells a part of it with a backslash.
@@ -42,16 +42,16 @@ impl Json {
 }
 
 /// Parses a whole document; `None` if it is not JSON.
-pub(super) fn whole(bytes: &[u8]) -> Option<Json> {
+pub(super) fn whole(bytes: &[u8], shape: &Shape) -> Option<Json> {
     let mut parser = Parser { rest: bytes };
-    let value = parser.value(0)?;
+    let value = parser.value(0, Some(shape))?;
     parser.skip_space();
     parser.rest.is_empty().then_some(value)
 }
 
 /// Parses the first value of a stream; `None` if it is not JSON.
-pub(super) fn first(bytes: &[u8]) -> Option<Json> {
-    Parser { rest: bytes }.value(0)
+pub(super) fn first(bytes: &[u8], shape: &Shape) -> Option<Json> {
+    Parser { rest: bytes }.value(0, Some(shape))
 }
 
 struct Parser<'a> {
@@ -79,14 +79,13 @@ impl Parser<'_> {
         Some(())
     }
 
-    fn value(&mut self, depth: usize) -> Option<Json> {
-        if depth == KEPT_DEPTH {
-            return self.deep(depth);
-        }
+    /// Takes a value that is decoded into a type, or of which only the kind counts.
+    fn value(&mut self, depth: usize, shape: Option<&Shape>) -> Option<Json> {
+        let Some(shape) = shape else { return self.skipped(depth) };
         self.skip_space();
         Some(match self.rest.first()? {
-            b'{' => self.object(depth)?,
-            b'[' => self.list(depth)?,
+            b'{' => self.object(depth, shape)?,
+            b'[' => self.list(depth, shape)?,
             _ => self.scalar()?,
         })
     }
@@ -101,7 +100,7 @@ impl Parser<'_> {
         })
     }
 
-    fn object(&mut self, depth: usize) -> Option<Json> {
+    fn object(&mut self, depth: usize, shape: &Shape) -> Option<Json> {
         self.takes(b'{');
         let mut fields = vec![];
         self.skip_space();
@@ -110,7 +109,11 @@ impl Parser<'_> {
         }
         loop {
             let name = self.name()?;
-            fields.push((name, self.value(depth + 1)?));
+            let of = shape.named(&name);
+            let value = self.value(depth + 1, of)?;
+            if of.is_some() {
+                fields.push((name, value));
+            }
             self.skip_space();
             if self.takes(b'}') {
                 return Some(Json::Object(fields));
@@ -127,15 +130,18 @@ impl Parser<'_> {
         self.takes(b':').then_some(name)
     }
 
-    fn list(&mut self, depth: usize) -> Option<Json> {
+    fn list(&mut self, depth: usize, shape: &Shape) -> Option<Json> {
         self.takes(b'[');
-        let mut items = vec![];
+        let (mut items, of) = (vec![], shape.listed());
         self.skip_space();
         if self.takes(b']') {
             return Some(Json::List(items));
         }
         loop {
-            items.push(self.value(depth + 1)?);
+            let item = self.value(depth + 1, of)?;
+            if of.is_some() {
+                items.push(item);
+            }
             self.skip_space();
             if self.takes(b']') {
                 return Some(Json::List(items));
@@ -145,7 +151,7 @@ impl Parser<'_> {
     }
 
     /// Takes a value of any depth, without recursion, and keeps its kind.
-    fn deep(&mut self, depth: usize) -> Option<Json> {
+    fn skipped(&mut self, depth: usize) -> Option<Json> {
         // Whether each open value is an object.
         let mut open: Vec<bool> = vec![];
         let mut kind = None;
@@ -291,6 +297,13 @@ impl Parser<'_> {
 mod tests {
     use super::*;
 
+    /// Of its lists everything is kept, and nothing of its objects.
+    const NUMBERS: Shape = Shape::List(&Shape::List(&Shape::Int));
+
+    fn whole(bytes: &[u8]) -> Option<Json> {
+        super::whole(bytes, &NUMBERS)
+    }
+
     fn text(json: &str) -> Option<String> {
         match whole(json.as_bytes())? {
             Json::Text(text) => Some(text.text),
@@ -347,6 +360,18 @@ mod tests {
         ] {
             assert!(whole(bad.as_bytes()).is_none(), "{}", &bad[..bad.len().min(20)]);
         }
-        assert!(first(b"{} x").is_some() && whole(b"{} x").is_none());
+        assert!(first(b"{} x", &NUMBERS).is_some() && whole(b"{} x").is_none());
+    }
+
+    #[test]
+    fn only_what_a_type_has_is_kept() {
+        const TYPE: Shape = Shape::Struct(&[("a", NUMBERS), ("b", Shape::Pointer(&TYPE_OF_B))]);
+        const TYPE_OF_B: Shape = Shape::Struct(&[("c", Shape::Raw)]);
+        let json = r#"{"x":[1,[2]],"A":[1,[2,[3]],{"a":4}],"b":{"c":{"d":[5]},"a":[6]}}"#;
+        let read = super::whole(json.as_bytes(), &TYPE).unwrap();
+        let (list, object, number) = (Json::List, Json::Object, Json::Int);
+        let a = list(vec![number(1), list(vec![number(2), list(vec![])]), object(vec![])]);
+        let b = object(vec![("c".to_owned(), object(vec![]))]);
+        assert_eq!(read, object(vec![("A".to_owned(), a), ("b".to_owned(), b)]));
     }
 }

@@ -224,5 +224,11 @@ mod tests {
         *sum.last_mut().unwrap_or(&mut 0) ^= 1;
         assert_eq!(gunzip(&sum), (PLAIN.to_vec(), wrong));
         assert_eq!(gunzip(b"no gzip, but long enough").1, wrong);
+        // It repeats three bytes that stand before its beginning, which would be zeros.
+        let mut zeros = Crc::new();
+        zeros.update(&[0; 3]);
+        let sums = [zeros.sum().to_le_bytes(), zeros.amount().to_le_bytes()].concat();
+        let before = [&packed[..10], &[3, 2, 0], &sums].concat();
+        assert_eq!(gunzip(&before), (vec![], wrong));
     }
 }

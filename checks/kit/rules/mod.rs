@@ -11,6 +11,8 @@ pub mod go_base64;
 mod go_build;
 pub mod go_json;
 mod go_parse;
+mod go_shape;
+mod go_time;
 mod go_url;
 mod guid;
 mod gunzip;

@@ -116,17 +116,18 @@ impl Archive {
         }
     }
 
-    /// Returns why containerd does not extract the archive, now that it is complete.
-    pub(super) fn finish(self) -> Option<String> {
+    /// Returns whether all its files were laid out, now that it is complete. An error is why containerd does
+    /// not extract it.
+    pub(super) fn finish(self) -> Result<bool, String> {
         let is_cut = match self.place {
-            Place::Broken(why) => return Some(why),
+            Place::Broken(why) => return Err(why),
             Place::Header { .. } => !self.kept.is_empty(),
             // Go takes a last file without its padding.
             Place::Data { left, .. } | Place::Meta { left, .. } => left > 0,
             Place::Map(..) | Place::OldMap(..) => true,
             Place::Ended => false,
         };
-        if is_cut { Some(CUT.to_owned()) } else { self.tree.finish() }
+        if is_cut { Err(CUT.to_owned()) } else { self.tree.finish() }
     }
 
     /// Keeps bytes until there are that many, and returns the rest.

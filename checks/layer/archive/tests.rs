@@ -36,7 +36,7 @@ fn record(key: &str, value: &str) -> Vec<u8> {
 fn read(bytes: &[u8], piece: usize) -> Option<String> {
     let mut archive = Archive::of(false);
     bytes.chunks(piece).for_each(|part| archive.write(part));
-    archive.finish()
+    archive.finish().err()
 }
 
 fn said(parts: &[&[u8]]) -> Option<String> {

@@ -13,7 +13,7 @@ use std::{
 
 use super::place::{MAX_NAME, MAX_PATH, TOO_LONG, clean, is_written, length, step};
 
-/// The most files that are kept, which takes 10 MB. Beyond them the files of a layer are not compared.
+/// The most files that are kept, which takes 10 MB. Beyond them the files of a layer are not laid out.
 const MAX_FILES: usize = 200_000;
 /// The most bytes that names and targets take.
 const MAX_TEXT: usize = 8 << 20;
@@ -97,17 +97,18 @@ impl Tree {
         Ok(is_written)
     }
 
-    /// Returns why the times of the folders cannot be set, now that all entries are there.
-    pub(super) fn finish(&self) -> Option<String> {
+    /// Returns whether all files were laid out, now that all entries are there. An error is why the times of
+    /// the folders cannot be set.
+    pub(super) fn finish(&self) -> Result<bool, String> {
         for name in &self.entered {
             match self.follow(name).and_then(|path| self.find(&parts(&path))) {
                 Ok(Some(_)) => {}
-                Ok(None) => return Some(of(name, MISSING)),
-                Err(Stop::Refused(why)) => return Some(why),
-                Err(Stop::Unknown) => return None,
+                Ok(None) => return Err(of(name, MISSING)),
+                Err(Stop::Refused(why)) => return Err(why),
+                Err(Stop::Unknown) => return Ok(false),
             }
         }
-        None
+        Ok(self.is_known)
     }
 
     fn forget(&mut self) {
