@@ -35,6 +35,8 @@ pub struct Verdict<'a> {
     pub views: Vec<ViewVerdict<'a>>,
     /// This machine, a node and a pod on it side by side, where several of these looked.
     pub side_by_side: Option<SideBySide>,
+    /// The places of the views that have causes which may explain what others see: of thousands hardly any.
+    explaining: Vec<usize>,
 }
 
 /// Selects one list of findings from a view's reading.
@@ -100,7 +102,12 @@ impl<'a> Verdict<'a> {
         could_not_tell.extend(of_pods.could_not_tell);
         warnings.extend(of_pods.warnings);
         let side_by_side = side_by_side(report, &views);
-        Self { can, causes, could_not_tell, warnings, views, side_by_side }
+        let explaining = report.views.iter().zip(&views).enumerate().filter(|(_, (view, read))| {
+            let is_of_azure = view.vantage == Vantage::Azure;
+            read.causes.iter().any(|reason| is_of_azure || reason.step == steps::KUBELET.name)
+        });
+        let explaining = explaining.map(|(place, _)| place).collect();
+        Self { can, causes, could_not_tell, warnings, views, side_by_side, explaining }
     }
 
     /// Returns the causes in other views that explain a finding of this one: causes in the control
@@ -110,7 +117,8 @@ impl<'a> Verdict<'a> {
         report: &'a Report,
         view: &View,
     ) -> impl Iterator<Item = &Reason<'a>> {
-        let views = report.views.iter().zip(&self.views);
+        let views =
+            self.explaining.iter().map(|place| (&report.views[*place], &self.views[*place]));
         let pod_on = match &view.vantage {
             Vantage::PodNetwork(node) => Some(Vantage::Node(node.clone())),
             _ => None,

@@ -161,7 +161,8 @@ impl JobSettings {
         })
     }
 
-    fn pod_spec(&self, node: &ChosenNode, start: &Start) -> Value {
+    /// Returns what the pod of a node's Job does.
+    pub(super) fn pod_spec(&self, node: &ChosenNode, start: &Start) -> Value {
         let as_node = !self.request.pod_network;
         let (mut volumes, mut mounts) = (vec![], vec![]);
         for (volume, mount) in &start.volumes {

@@ -80,8 +80,8 @@ impl Jobs<'_> {
             slot.compared = Some(pod.metadata.uid.clone());
             start
         };
-        let ours = self.settings.pod(number, &self.nodes[number], &start);
-        let mut others = changes(&ours["spec"], &pod.spec)?;
+        let ours = self.settings.pod_spec(&self.nodes[number], &start);
+        let mut others = changes(&ours, &pod.spec)?;
         let mut known = self.rewritten.borrow_mut();
         others.retain(|field| !known.contains(field));
         if !others.is_empty() {

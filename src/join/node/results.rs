@@ -1,18 +1,14 @@
 //! What the pods left at their end: each result is read beside the others, so that a slow log holds nobody up.
 
-use std::time::Duration;
+use std::{panic::catch_unwind, time::Duration};
 
 use checks::kit::{
     engine::Event,
     kube::{JobProblem, KubeError, LogParams},
     net::Fault,
-    sanitize_text,
 };
-use futures::{StreamExt, channel::mpsc::Receiver};
-use tokio::{
-    task::{JoinError, spawn_blocking},
-    time::timeout,
-};
+use futures::{StreamExt, channel::mpsc::Receiver, stream};
+use tokio::{task::spawn_blocking, time::timeout};
 
 use super::{
     jobs::{Jobs, Unread},
@@ -22,27 +18,29 @@ use crate::join::termination::{NoEvents, decode, events_of_log};
 
 /// How many results are read at once.
 const AT_ONCE: usize = 8;
+/// How many messages are decoded together, if so many have arrived.
+const TOGETHER: usize = 16;
 /// How long a log may take.
 const LOG_WAIT: Duration = Duration::from_secs(30);
+
+/// The events of a message.
+type Decoded = Result<Vec<Event>, NoEvents>;
 
 impl Jobs<'_> {
     /// Reads the results of pods as they end.
     pub(super) async fn read_results(&self, unread: Receiver<Unread>) {
-        let read = async |unread: Unread| {
+        let settle = async |(unread, events): (Unread, Decoded)| {
             let number = unread.number;
-            let result = self.result(unread).await;
+            let result = self.result(unread, events).await;
             self.settle(number, result);
         };
-        unread.for_each_concurrent(AT_ONCE, read).await;
+        let decoding = unread.ready_chunks(TOGETHER).map(decode_all).buffered(2);
+        decoding.flat_map(stream::iter).for_each_concurrent(AT_ONCE, settle).await;
     }
 
-    async fn result(&self, unread: Unread) -> Result<Vec<Event>, JobProblem> {
-        let Unread { number, pod, ended: Ended { message, reason, exit_code } } = unread;
-        // Thousands of messages take seconds to read, while this thread creates the next Jobs.
-        let decoded = spawn_blocking(move || decode(&message)).await;
-        let broken = |error: JoinError| NoEvents::Damaged(sanitize_text(&error.to_string()));
-        let decoded = decoded.unwrap_or_else(|error| Err(broken(error)));
-        let events = match decoded {
+    async fn result(&self, unread: Unread, events: Decoded) -> Result<Vec<Event>, JobProblem> {
+        let Unread { number, pod, ended: Ended { reason, exit_code, .. } } = unread;
+        let events = match events {
             Ok(events) => events,
             Err(NoEvents::InLog) => self.log_of(&pod).await?,
             Err(NoEvents::NotOurs) => vec![],
@@ -64,4 +62,16 @@ impl Jobs<'_> {
         let log = log.unwrap_or(Err(KubeError::Broken(Fault::TimedOut))).map_err(failed)?;
         Ok(events_of_log(log.as_bytes()))
     }
+}
+
+/// Decodes messages on another thread: thousands take seconds, while this one creates the next Jobs.
+async fn decode_all(unread: Vec<Unread>) -> Vec<(Unread, Decoded)> {
+    let decode = |unread: Unread| {
+        // A message that breaks the program costs its own result alone.
+        let events = catch_unwind(|| decode(&unread.ended.message));
+        let broken = || NoEvents::Damaged("it cannot be read".to_owned());
+        (unread, events.unwrap_or_else(|_| Err(broken())))
+    };
+    let all = move || unread.into_iter().map(decode).collect();
+    spawn_blocking(all).await.unwrap_or_default()
 }

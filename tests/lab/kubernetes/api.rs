@@ -192,11 +192,11 @@ impl Cluster {
                     }),
                 )
             }
+            ("get", _) if part == "log" => match self.store().log(resource, namespace, name) {
+                Some(log) => respond(200, Body::whole(log)),
+                None => missing(resource, name),
+            },
             ("get", _) => match self.store().get(resource, namespace, name) {
-                Some(pod) if part == "log" => {
-                    let log = pod["metadata"]["annotations"]["lab/log"].as_str();
-                    respond(200, Body::whole(log.unwrap_or_default().to_owned()))
-                }
                 Some(object) => success(200, object),
                 None => missing(resource, name),
             },
@@ -280,19 +280,22 @@ impl Cluster {
             let single = (node.copies == 1).then(|| (name.clone(), node));
             copies.into_iter().flatten().chain(single)
         });
-        let nodes = named.map(|(name, node)| node_object(&name, node));
         let selector = asked.field("labelSelector");
-        let nodes: Vec<Value> = nodes.filter(|node| labels_match(node, selector)).collect();
+        // Of thousands of nodes only those of the page are made.
+        let fits = |(name, node): &(String, &KubernetesNode)| {
+            selector.is_empty() || labels_match(&node_object(name, node), selector)
+        };
         let (limit, begin) = asked.page();
-        let begin = begin.min(nodes.len());
-        let end = nodes.len().min(begin.saturating_add(limit));
-        let next = if end < nodes.len() { end.to_string() } else { String::new() };
+        let mut named = named.filter(fits).skip(begin);
+        let page = named.by_ref().take(limit);
+        let items: Vec<Value> = page.map(|(name, node)| node_object(&name, node)).collect();
+        let next = named.next().map_or_else(String::new, |_| (begin + items.len()).to_string());
         success(
             200,
             &json!({
                 "kind": "NodeList", "apiVersion": "v1",
                 "metadata": { "resourceVersion": "1", "continue": next },
-                "items": &nodes[begin..end],
+                "items": items,
             }),
         )
     }

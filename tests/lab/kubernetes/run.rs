@@ -133,10 +133,10 @@ impl Cluster {
         let phase = if end.exit_code == 0 { "Succeeded" } else { "Failed" };
         let mut status = container(json!({ "terminated": terminated }));
         status["phase"] = phase.into();
-        self.store().change(&key, |pod| {
-            pod["status"] = status;
-            pod["metadata"]["annotations"]["lab/log"] = end.log.into();
-        });
+        let mut store = self.store();
+        store.logs.insert(key.clone(), end.log);
+        store.change(&key, |pod| pod["status"] = status);
+        drop(store);
         let kind = if end.exit_code == 0 { "Complete" } else { "Failed" };
         let key = ("jobs".to_owned(), namespace, text(&job["metadata"]["name"]));
         self.store().change(&key, |job| {

@@ -21,6 +21,8 @@ pub(super) struct Store {
     owned: BTreeMap<String, BTreeSet<Key>>,
     watches: Vec<Watch>,
     version: u64,
+    /// What the containers of pods printed. It is no part of the objects.
+    pub(super) logs: BTreeMap<Key, String>,
     /// The objects of the scenario.
     of_scenario: BTreeSet<Key>,
     /// Every object that was ever created, those of the scenario apart.
@@ -77,10 +79,17 @@ impl Store {
         self.objects.get(&(kind.to_owned(), namespace.to_owned(), name.to_owned()))
     }
 
+    /// Returns what the container of a pod printed, if the pod is there.
+    pub(super) fn log(&self, kind: &str, namespace: &str, name: &str) -> Option<String> {
+        let key = (kind.to_owned(), namespace.to_owned(), name.to_owned());
+        self.objects.get(&key).map(|_| self.logs.get(&key).cloned().unwrap_or_default())
+    }
+
     /// Removes an object and those that it owns.
     pub(super) fn remove(&mut self, kind: &str, namespace: &str, name: &str) -> Option<Value> {
         let key = (kind.to_owned(), namespace.to_owned(), name.to_owned());
         let removed = self.objects.remove(&key)?;
+        self.logs.remove(&key);
         self.version += 1;
         self.tell("DELETED", &key, &removed);
         let id = id_of(&removed["metadata"]);
