@@ -40,6 +40,7 @@ phrases! {
     Here "here" "this machine" "이 컴퓨터"
     ClusterApi "cluster-api" "the cluster's API" "클러스터 API"
     CreatedAndDeleted "created-and-deleted" "Jobs in namespace {namespace} of {cluster}: {created} created, {deleted} deleted; requests to its API: {requests}" "클러스터 {cluster}, 네임스페이스 {namespace}: 만든 Job {created}개, 삭제한 Job {deleted}개, 클러스터 API 요청 {requests}건"
+    InLab "in-lab" "the built-in lab, scenario {name}: nothing real is asked" "내장 가상 환경, 시나리오 {name}: 실제 서버에는 요청하지 않음"
     AksCanPull "aks-can-pull" "Your cluster can pull images from {registry}! Proven with {asked} from nodes: {nodes}" "클러스터에서 {registry} 이미지를 가져올 수 있습니다! 확인한 이미지: {asked}, 노드: {nodes}"
     AksCanSignIn "aks-can-sign-in" "Your cluster can sign in to {registry}. No image was named, so no pull was tried; name one with --acr." "클러스터에서 로그인할 수 있습니다: {registry}. 이미지를 지정하지 않아 끌어오기는 확인하지 않았습니다. --acr에 이미지를 지정합니다."
     AksCannotPull "aks-cannot-pull" "Your cluster cannot pull images from {registry}." "클러스터에서 이미지를 가져올 수 없습니다: {registry}"

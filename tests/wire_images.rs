@@ -256,6 +256,38 @@ fn content_in_a_descriptor() {
     fails(&with(b"a longer layer"), "manifest/blob-unknown");
 }
 
+/// A few bytes become a hundred in memory, and each manifest of an index is fetched: both have a bound here, and
+/// none in containerd.
+#[test]
+fn more_than_is_read() {
+    let annotated = |values: usize| {
+        let more = format!("{{\"annotations\":{{\"a\":\"\"{}}},", ",\"b\":\"\"".repeat(values));
+        let shelf =
+            Shelf::of(&[b"a layer"]).rewritten("{\"schemaVersion\"", &(more + "\"schemaVersion\""));
+        ask(move |head, stream| shelf.serve(head, stream), &[])
+    };
+    pulls(&annotated(1000));
+    let said = annotated(250_000);
+    assert_eq!(codes(&said.json(), "could_not_tell"), ["manifest/too-much"], "{}", said.out);
+    // Others for the platform, which are not there.
+    let beside = |others: usize| {
+        let platform = r#""platform":{"os":"linux","architecture":"amd64"}"#;
+        let kind = "application/vnd.oci.image.manifest.v1+json";
+        let other = |number: usize| {
+            format!(
+                r#",{{"mediaType":"{kind}","digest":"sha256:{number:064}","size":2,{platform}}}"#
+            )
+        };
+        let more: String = (0..others).map(other).collect();
+        let shelf = Shelf::of(&[b"a layer"]).beside(Shelf::of(&[b"another"]));
+        let shelf = shelf.rewritten("}}]}", &format!("}}}}{more}]}}"));
+        let said = ask(move |head, stream| shelf.serve(head, stream), &[]);
+        codes(&said.json(), "could_not_tell")
+    };
+    assert_eq!(beside(15), ["manifest/second-manifest"]);
+    assert_eq!(beside(16), ["manifest/second-manifest", "manifest/too-much"]);
+}
+
 /// containerd follows an index in an index (moby#43675).
 #[test]
 fn an_index_in_an_index_in_an_index() {

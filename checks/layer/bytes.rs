@@ -1,4 +1,4 @@
-//! Reads a blob as its bytes arrive: counts and hashes them, and holds at most one piece in memory.
+//! Reads a blob as its bytes arrive: counts and hashes them, and keeps those of a config alone.
 
 use std::time::Duration;
 

@@ -12,7 +12,7 @@ mod refusal;
 mod second;
 mod unpack;
 
-use std::rc::Rc;
+use std::{collections::HashSet, rc::Rc};
 
 use futures::future::{OptionFuture, join};
 use serde::Serialize;
@@ -152,14 +152,8 @@ async fn download(
 
 /// Returns the blobs that are not read, each once.
 fn others<'a>(all: &'a [Blob], wanted: &[&Blob]) -> Vec<&'a Blob> {
-    let mut others: Vec<&Blob> = vec![];
-    for blob in all {
-        let is_same = |other: &&Blob| other.digest == blob.digest;
-        if blob.data.is_none() && !wanted.iter().any(is_same) && !others.iter().any(is_same) {
-            others.push(blob);
-        }
-    }
-    others
+    let mut seen: HashSet<&str> = wanted.iter().map(|blob| blob.digest.as_str()).collect();
+    all.iter().filter(|blob| blob.data.is_none() && seen.insert(&blob.digest)).collect()
 }
 
 /// Compares the uncompressed bytes of a layer with the config. A runtime does so as it unpacks them.

@@ -9,10 +9,12 @@ use crate::kit::rules::{Gunzip, Hasher, Unzstd};
 /// The number of bytes that containerd goes by to find out how a layer is compressed
 /// (pkg/archive/compression, `DetectCompression`).
 const SIGNATURE: usize = 10;
+/// The memory that is spent on a window of zstd.
+const MAX_WINDOW: u64 = 64 << 20;
 /// How many uncompressed bytes are read of a layer that fits into a sample.
 pub(super) const MAX_UNPACKED_SAMPLE: u64 = 256 * 1024 * 1024;
-/// The largest piece that is decompressed at once: a few bytes can become millions.
-pub(super) const PIECE: usize = 4 * 1024;
+/// The largest piece that is decompressed at once: four bytes of zstd can become 128 KiB.
+pub(super) const PIECE: usize = 512;
 
 /// A layer that is decompressed as its bytes arrive.
 pub struct Unpacker {
@@ -30,7 +32,7 @@ pub struct Unpacker {
 pub enum Unpacked {
     /// The digest of the uncompressed bytes.
     DiffId(String),
-    /// The same, of a layer whose files are too many, or lead too far, to be laid out here.
+    /// The digest of a layer whose files are too many, or lead too far, to be laid out here.
     FilesUnknown(String),
     /// The layer does not decompress, in the words of the decompressor.
     Broken(String),
@@ -140,7 +142,7 @@ impl Unpacker {
         self.state = if self.may_be_compressed && first.starts_with(&[0x1f, 0x8b, 8]) {
             State::Gzip(Box::new(Gunzip::new(sink)))
         } else if self.may_be_compressed && is_zstd(&first) {
-            match Unzstd::new(sink) {
+            match Unzstd::new(sink, MAX_WINDOW) {
                 Ok(decoder) => State::Zstd(Box::new(decoder)),
                 Err(error) => State::Ended(ended(&error)),
             }

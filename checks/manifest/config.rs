@@ -20,8 +20,7 @@ impl ImageConfig {
     /// Reads the config of so many layers. A container runtime unpacks the layers one by one along the
     /// config, and refuses a different number, and a config that it does not decode.
     pub(super) fn read(bytes: &[u8], config_type: &str, layers: usize) -> StepResult<Self> {
-        let config = go_json::decode(bytes, &shapes::CONFIG)
-            .map_err(|error| kind::broken(config_type, error))?;
+        let config = kind::decoded(config_type, go_json::decode(bytes, &shapes::CONFIG))?;
         let ids = config["rootfs"]["diff_ids"].as_array().into_iter().flatten();
         let ids = ids.map(|id| id.as_str().unwrap_or_default().to_owned());
         let diff_ids: Vec<_> = ids.collect();

@@ -12,10 +12,7 @@ use super::{
 };
 use crate::kit::{
     StepResult,
-    rules::{
-        Malformed,
-        go_json::{self, DecodeError, Shape},
-    },
+    rules::go_json::{self, DecodeError, Shape},
 };
 
 /// A manifest that a registry has under a tag or a digest.
@@ -88,11 +85,7 @@ impl Serialize for Document {
 
 /// Parses a response as a manifest, or returns why it is not one. Public so that it can be fuzzed.
 pub fn read(digest: String, content_type: &str, bytes: &[u8]) -> StepResult<Manifest> {
-    let found = match go_json::decode(bytes, &shapes::UNKNOWN) {
-        Ok(found) => found,
-        Err(DecodeError::NotJson) => return Err(kind::broken(content_type, Malformed::NotJson)),
-        Err(mismatch) => return Err(kind::broken(content_type, mismatch)),
-    };
+    let found = kind::decoded(content_type, go_json::decode(bytes, &shapes::UNKNOWN))?;
     // To Go, a field that is null is there (`json.RawMessage`).
     let has = |name: &str| !found[name].is_null();
     // A container runtime goes by the media type from the registry, not by the one in the manifest,
@@ -112,8 +105,8 @@ pub fn read(digest: String, content_type: &str, bytes: &[u8]) -> StepResult<Mani
     }
     let Some(kind) = kind else { return Err(kind::broken(&called, Flaw::WrongType)) };
     let document = match kind {
-        Kind::Index => Document::Index(as_go(bytes, &shapes::INDEX)),
-        _ => Document::Image(as_go(bytes, &shapes::MANIFEST).map(Box::new)),
+        Kind::Index => Document::Index(as_go(&called, bytes, &shapes::INDEX)?),
+        _ => Document::Image(as_go(&called, bytes, &shapes::MANIFEST)?.map(Box::new)),
     };
     Ok(Manifest { digest, media_type, size: bytes.len(), document })
 }
@@ -130,12 +123,14 @@ pub(super) fn guess(bytes: &[u8]) -> Option<&'static str> {
 }
 
 /// Reads the parts that are needed of what Go decodes. An error is what Go says.
-fn as_go<T: for<'de> Deserialize<'de>>(bytes: &[u8], shape: &Shape) -> Result<T, String> {
-    let decoded = go_json::decode(bytes, shape).map_err(|error| error.to_string())?;
-    serde_json::from_value(decoded).map_err(|error| error.to_string())
-}
-
-/// Parses JSON leniently: of two values with the same name, the last one counts.
-pub(super) fn lenient<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, serde_json::Error> {
-    serde_json::from_value(serde_json::from_slice(bytes)?)
+fn as_go<T: for<'de> Deserialize<'de>>(
+    media_type: &str,
+    bytes: &[u8],
+    shape: &Shape,
+) -> StepResult<Result<T, String>> {
+    let decoded = match go_json::decode(bytes, shape) {
+        Err(DecodeError::TooMuch) => return Err(kind::too_much(media_type)),
+        decoded => decoded.map_err(|error| error.to_string()),
+    };
+    Ok(decoded.and_then(|read| serde_json::from_value(read).map_err(|error| error.to_string())))
 }

@@ -91,6 +91,8 @@ pub(super) struct Child {
 
 /// How deep indexes are followed into indexes. containerd sets no limit.
 const MAX_DEPTH: usize = 8;
+/// How many other manifests for the platform are fetched. containerd sets no limit.
+const MAX_ALSO: usize = 16;
 
 /// Selects an entry of an index, and fetches its manifest. An entry may be an index again, which
 /// containerd follows in the same way (core/images/handlers.go, `LimitManifests`).
@@ -98,7 +100,7 @@ pub(super) async fn child(cx: &Cx, session: &Session, index: &Manifest) -> StepR
     let Some(image) = session.image() else {
         return Err(NoFact::skipped(Problem::NoImageAsked {}));
     };
-    let (mut inner, mut named, mut others) = (None, String::new(), vec![]);
+    let (mut inner, mut named, mut others, mut asked) = (None, String::new(), vec![], 0);
     for _ in 0..MAX_DEPTH {
         let tell = |problem| cx.add_finding(problem);
         let index = inner.as_ref().unwrap_or(index);
@@ -110,6 +112,11 @@ pub(super) async fn child(cx: &Cx, session: &Session, index: &Manifest) -> StepR
             fetched.ok_or_else(|| gone(image, digest, platform.clone(), build.clone()))
         };
         for other in &also {
+            if asked == MAX_ALSO {
+                go_on_without(cx, kind::too_much(&index.media_type))?;
+                break;
+            }
+            asked += 1;
             match fetch(other).await {
                 Ok(manifest) => others.push(manifest),
                 Err(no_fact) => go_on_without(cx, no_fact)?,

@@ -3,10 +3,14 @@
 use std::fmt::Display;
 
 use serde::Serialize;
+use serde_json::Value;
 use strum::VariantNames;
 
 use super::{problem::Problem, words::ArtifactKind};
-use crate::kit::NoFact;
+use crate::kit::{
+    NoFact, StepResult,
+    rules::{Malformed, go_json::DecodeError},
+};
 
 /// The format of a manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantNames)]
@@ -36,6 +40,20 @@ impl Kind {
 pub(super) fn broken(media_type: &str, said: impl Display) -> NoFact {
     let (media_type, said) = (media_type.to_owned(), said.to_string());
     Problem::NotAManifest { media_type, said }.into()
+}
+
+/// Returns that there is more than is read here.
+pub(super) fn too_much(media_type: &str) -> NoFact {
+    NoFact::could_not_tell(Problem::TooMuch { media_type: media_type.to_owned() })
+}
+
+/// Returns a document as Go decoded it, or why it is none.
+pub(super) fn decoded(media_type: &str, read: Result<Value, DecodeError>) -> StepResult<Value> {
+    read.map_err(|error| match error {
+        DecodeError::TooMuch => too_much(media_type),
+        DecodeError::NotJson => broken(media_type, Malformed::NotJson),
+        mismatch @ DecodeError::Mismatch { .. } => broken(media_type, mismatch),
+    })
 }
 
 /// Returns a media type without its parameters. A space before them stays, and containerd then does

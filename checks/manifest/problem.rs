@@ -173,6 +173,11 @@ pub enum Problem {
         /// The platform of the inner index.
         platform: String,
     },
+    /// The image has more than is read here: could not tell.
+    TooMuch {
+        /// The media type of what has so much.
+        media_type: String,
+    },
     /// The manifest is in the schema 1 format, which only older container runtimes read.
     #[serde(rename = "manifest-schema1")]
     #[strum(serialize = "manifest-schema1")]

@@ -5,19 +5,22 @@
 //! The registry's digest is that of the text before it was signed, and containerd does not verify
 //! it.
 
+use std::collections::HashSet;
+
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Deserialize;
 
 use super::{
     blob::Blob,
-    document::{Document, Manifest, lenient},
+    document::{Document, Manifest},
     kind,
     problem::Problem,
+    shapes,
     words::{DigestProof, Flaw},
 };
 use crate::kit::{
     Cx, StepResult,
-    rules::{digest, since},
+    rules::{digest, go_json, since},
 };
 
 /// The media type that the registry must send for a signed manifest.
@@ -58,7 +61,8 @@ pub(super) fn read(
     bytes: &[u8],
     wanted: Option<&str>,
 ) -> StepResult<Option<Manifest>> {
-    let Ok(old) = lenient::<Schema1>(bytes) else { return Ok(None) };
+    let Ok(decoded) = go_json::decode(bytes, &shapes::SCHEMA1) else { return Ok(None) };
+    let Ok(old) = serde_json::from_value::<Schema1>(decoded) else { return Ok(None) };
     let media_type = kind::bare(content_type).to_owned();
     // containerd accepts plain text for this format, because some registry once sent that type.
     let called_so = [SIGNED, "text/plain"].contains(&media_type.as_str());
@@ -111,9 +115,9 @@ fn payload(bytes: &[u8], signature: &Signature) -> Option<Vec<u8>> {
 /// Returns the blobs of the layers, without duplicates. A container runtime does not fetch layers
 /// that are known to be empty, unless there are no others.
 fn blobs(old: Schema1) -> Vec<Blob> {
-    let mut blobs: Vec<(bool, Blob)> = vec![];
+    let (mut blobs, mut seen): (Vec<(bool, Blob)>, _) = (vec![], HashSet::new());
     for (layer, history) in old.fs_layers.into_iter().zip(&old.history) {
-        if !blobs.iter().any(|(_, blob)| blob.digest == layer.blob_sum) {
+        if seen.insert(layer.blob_sum.clone()) {
             blobs.push((
                 is_empty(history),
                 Blob {

@@ -44,6 +44,13 @@ pub(super) const MANIFEST: Shape = Struct(&[
     ("annotations", Map(&Text)),
 ]);
 
+/// The format of 2015 (containerd 1.7, remotes/docker/schema1/converter.go).
+pub(super) const SCHEMA1: Shape = Struct(&[
+    ("fsLayers", List(&Struct(&[("blobSum", Text)]))),
+    ("history", List(&Struct(&[("v1Compatibility", Text)]))),
+    ("signatures", List(&Struct(&[("protected", Text)]))),
+]);
+
 /// An index.
 pub(super) const INDEX: Shape = Struct(&[
     ("schemaVersion", Int),

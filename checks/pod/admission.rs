@@ -16,6 +16,9 @@ use crate::kit::{
     sanitize_text,
 };
 
+/// The most pods that admission is asked about.
+const MAX_TRIED: usize = 100;
+
 /// What admission said to workloads and pods like those of manifests.
 #[derive(Debug, Default, Serialize)]
 pub struct TriedAdmission {
@@ -24,13 +27,27 @@ pub struct TriedAdmission {
     /// What was found, each with the images of the pod.
     #[serde(skip)]
     pub found: Vec<(Vec<String>, Finding)>,
+    /// Each image of a pod, and the image that the pod would have; the same where it was not admitted, or
+    /// not tried.
+    #[serde(skip)]
+    pub admitted: Vec<(String, String)>,
+}
+
+impl TriedAdmission {
+    /// Notes that a pod is taken to have the images that it names.
+    fn keep(&mut self, template: &PodTemplate) {
+        let images = template.images.iter().map(|(_, image)| (image.clone(), image.clone()));
+        self.admitted.extend(images);
+    }
 }
 
 /// Tries to create each workload and a pod of its template, as dry runs. A webhook may be there for
 /// either: the pod is that of the workload as admission leaves it.
 pub async fn try_admission(cx: &Cx, api: &Api, templates: &[PodTemplate]) -> TriedAdmission {
     let mut seen = TriedAdmission::default();
-    for template in templates {
+    let (tried, beyond) = templates.split_at(templates.len().min(MAX_TRIED));
+    beyond.iter().for_each(|template| seen.keep(template));
+    for template in tried {
         seen.tried += 1;
         let trial = Trial::of(api, template);
         let (mut pod, mut unseen) = (template.pod.clone(), None);
@@ -41,6 +58,7 @@ pub async fn try_admission(cx: &Cx, api: &Api, templates: &[PodTemplate]) -> Tri
                     Some((finding, true)) => {
                         // Nothing will make its pod.
                         seen.found.push((trial.images(), finding));
+                        seen.keep(template);
                         continue;
                     }
                     failed => unseen = failed.map(|(finding, _)| finding),
@@ -49,8 +67,12 @@ pub async fn try_admission(cx: &Cx, api: &Api, templates: &[PodTemplate]) -> Tri
         }
         let path = WorkloadKind::Pod.path(&trial.namespace);
         match trial.run(cx, &path, &pod).await {
-            Ok(admitted) => seen.found.extend(trial.rewritten(&admitted)),
+            Ok(admitted) => {
+                seen.found.extend(trial.rewritten(&admitted));
+                seen.admitted.extend(trial.admitted(&admitted));
+            }
             Err(error) => {
+                seen.keep(template);
                 let failed = trial.failed(cx, Tried::ItsPod, WorkloadKind::Pod, &error).await;
                 let finding = failed.map(|(finding, is_refused)| {
                     // Why neither was seen is the same, and told once.
@@ -139,26 +161,31 @@ impl<'a> Trial<'a> {
         Some((problem.into(), true))
     }
 
-    /// Returns the images that admission replaced.
+    /// Returns each image of the pod, and the one that it would have.
+    fn admitted(&self, admitted: &Value) -> Vec<(String, String)> {
+        let lists = ["containers", "initContainers"].map(|list| admitted["spec"][list].as_array());
+        let all: Vec<&Value> = lists.into_iter().flatten().flatten().collect();
+        let of = |(container, image): &(String, String)| {
+            let theirs = all.iter().find(|one| one["name"].as_str() == Some(container));
+            let theirs = theirs.and_then(|one| one["image"].as_str()).unwrap_or(image);
+            (image.clone(), theirs.to_owned())
+        };
+        self.template.images.iter().map(of).collect()
+    }
+
+    /// Returns what is said of the images that admission replaced.
     fn rewritten(&self, admitted: &Value) -> Vec<(Vec<String>, Finding)> {
-        let mut found = vec![];
-        for (container, image) in &self.template.images {
-            let members = ["containers", "initContainers"];
-            let mut all =
-                members.iter().filter_map(|list| admitted["spec"][list].as_array()).flatten();
-            let is_it = |one: &&Value| one["name"].as_str() == Some(container);
-            let theirs = all.find(is_it).and_then(|one| one["image"].as_str());
-            if let Some(theirs) = theirs.filter(|theirs| theirs != image) {
-                let problem = Problem::AdmissionRewrites {
-                    object: self.template.object.clone(),
-                    namespace: self.namespace.clone(),
-                    at: self.template.at.clone(),
-                    image: sanitize_text(image),
-                    admitted: sanitize_text(theirs),
-                };
-                found.push((vec![image.clone()], problem.into()));
-            }
-        }
-        found
+        let others = self.admitted(admitted).into_iter().filter(|(image, theirs)| image != theirs);
+        let found = others.map(|(image, admitted)| {
+            let problem = Problem::AdmissionRewrites {
+                object: self.template.object.clone(),
+                namespace: self.namespace.clone(),
+                at: self.template.at.clone(),
+                image: sanitize_text(&image),
+                admitted: sanitize_text(&admitted),
+            };
+            (vec![image], problem.into())
+        });
+        found.collect()
     }
 }

@@ -127,7 +127,7 @@ pub fn token_in(body: &[u8], shape: &Shape) -> Result<Secret, String> {
     let issued = go_json::decode_first(body, shape);
     let issued = issued.map_err(|error| match error {
         DecodeError::NotJson => Malformed::NotJson.to_string(),
-        mismatch @ DecodeError::Mismatch { .. } => mismatch.to_string(),
+        error => error.to_string(),
     })?;
     let text = |name: &str| issued[name].as_str().filter(|text| !text.is_empty());
     // It is not used, but a server may echo it later.

@@ -12,9 +12,10 @@ use crate::{
     Exit,
     args::{Args, CheckOptions, Format, Output, ShowArgs},
     join,
+    phrases::Phrase,
     present::reference::ScenarioLine,
     run::{Wanted, run as run_plans},
-    show::{self, Outputs, reference},
+    show::{self, Outputs, locale, print_note, reference},
     wait::interrupted,
     world,
 };
@@ -54,6 +55,10 @@ pub(super) async fn run(
     let failed = |error: lab::Error| format!("the lab does not start: {error}");
     if serve {
         return keep_up(&scenario, &lab::serve(&scenario).await.map_err(failed)?).await;
+    }
+    if !options.show.quiet {
+        let lang = options.show.lang.unwrap_or_else(locale);
+        print_note(&Phrase::InLab.say(lang, &[("name", name)]));
     }
     if !scenario.views.is_empty() {
         return from_views(&scenario, &options).await;

@@ -19,7 +19,7 @@ use crate::{
     carry::{self, Architecture, NotCarried},
     join::{
         node::{Footprint, NodeRun, Programs, look},
-        preview,
+        preview::{self, TriedOut},
     },
     phrases::Phrase,
     present::last_sentence::last_sentence,
@@ -113,9 +113,12 @@ pub(super) async fn in_world(
     let progress = Rc::new(Progress::of(show, &outputs, false));
     let (lines, folded) = (outputs.clone(), Rc::new(RefCell::new(outputs.new_run())));
     let (into, board) = (folded.clone(), progress.clone());
-    let first = targets.first().map(Target::id);
+    let first = RefCell::new(None);
     let looking = look_with(pods, targets, world, cluster, args, move |event: Event| {
-        if event.from == Vantage::Kubernetes && first.as_ref() == Some(&event.target) {
+        // The steps of the cluster are told of each target.
+        let is_of_first =
+            || *first.borrow_mut().get_or_insert_with(|| event.target.clone()) == event.target;
+        if event.from == Vantage::Kubernetes && is_of_first() {
             board.take(&event);
         }
         lines.event(&event);
@@ -149,9 +152,10 @@ pub(super) async fn look_with(
     tell: impl Fn(Event) + 'static,
 ) -> Footprint {
     let tell = Rc::new(tell);
-    let asked =
-        preview::try_out(&targets, world.clone(), cluster.0.clone(), pods, |event| tell(event));
-    let api = Box::pin(asked).await;
+    let read = |image: String| check::target(&args.options, image, None);
+    let (at, kube) = (world.clone(), cluster.0.clone());
+    let asked = preview::try_out(targets, at, kube, pods, read, |event| tell(event));
+    let TriedOut { api, targets } = Box::pin(asked).await;
     let run = NodeRun { api, ..prepare(targets, world, cluster, args) };
     look(run, move |event| tell(event)).await
 }

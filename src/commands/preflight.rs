@@ -22,8 +22,6 @@ const MAX_BYTES: u64 = 16 * 1024 * 1024;
 const MAX_FILES: usize = 500;
 /// The most images.
 const MAX_IMAGES: usize = 100;
-/// The most pods that admission is asked about.
-const MAX_PODS: usize = 100;
 /// How many places of an image are named.
 const MAX_PLACES: usize = 20;
 
@@ -95,7 +93,6 @@ pub(super) fn read(texts: &[(String, String)], args: &WhyArgs) -> Result<Preflig
             "these manifests name more than {MAX_IMAGES} images; give fewer files"
         ));
     }
-    pods.truncate(MAX_PODS);
     Ok(Preflight { targets: targets(images, args), pods })
 }
 

@@ -9,23 +9,35 @@ use checks::{
         Plan, Target, World,
         engine::{Event, EventKind, Vantage},
         kube::{Api, KubeOptions},
+        target::image_of_pod,
     },
     steps,
 };
 
 use super::pods::of_cluster;
 
-/// Tries the pods as dry runs, and tells of each image what admission does to the pods that name it.
-/// Returns the cluster's API; where that is not reached nothing is told, as the look from the nodes
-/// fails for the same reason.
+/// What came of it.
+pub(crate) struct TriedOut {
+    /// The cluster's API. Where it is not reached nothing is told, as the look from the nodes fails for the
+    /// same reason.
+    pub(crate) api: Option<Rc<Api>>,
+    /// The images that the pods would have: admission may replace those of the manifests.
+    pub(crate) targets: Vec<Target>,
+}
+
+/// Tries the pods as dry runs, and tells of each image what admission does to the pods that name it. `read`
+/// makes a target of an image.
 pub(crate) async fn try_out(
-    targets: &[Target],
+    targets: Vec<Target>,
     world: World,
     kube: KubeOptions,
     templates: Vec<PodTemplate>,
+    read: impl Fn(String) -> Target,
     tell: impl Fn(Event),
-) -> Option<Rc<Api>> {
-    let first = targets.first().filter(|_| !templates.is_empty())?.clone();
+) -> TriedOut {
+    let Some(first) = targets.first().filter(|_| !templates.is_empty()).cloned() else {
+        return TriedOut { api: None, targets };
+    };
     let kept = Rc::<RefCell<Vec<Event>>>::default();
     let into = kept.clone();
     let listener = Rc::new(move |event: Event| into.borrow_mut().push(event));
@@ -33,9 +45,12 @@ pub(crate) async fn try_out(
     let api = checks::cluster_api(&mut plan, kube);
     let tried = checks::manifest_admission(&mut plan, &api, templates);
     plan.run(|_| true).await;
-    let (api, tried) = (api.value().await?, tried.value().await?);
+    let (Some(api), Some(tried)) = (api.value().await, tried.value().await) else {
+        return TriedOut { api: None, targets };
+    };
     let kinds: Vec<EventKind> = kept.take().into_iter().map(|event| event.kind).collect();
-    for target in targets {
+    let targets = admitted(targets, &tried.admitted, read);
+    for (target, named) in &targets {
         let id = target.id();
         let started = EventKind::RunStarted {
             understood: target.describe(),
@@ -43,9 +58,8 @@ pub(crate) async fn try_out(
             host: None,
             labels: std::collections::BTreeMap::default(),
         };
-        let is_about = |images: &[String]| {
-            images.iter().any(|image| checks::kit::target::image_of_pod(image) == target.text)
-        };
+        let is_about =
+            |images: &[String]| images.iter().any(|image| named.contains(&image_of_pod(image)));
         let found = tried.found.iter().filter(|(images, _)| is_about(images));
         let found = found.map(|(_, finding)| EventKind::Found {
             step: steps::POLICY.name.to_owned(),
@@ -54,5 +68,39 @@ pub(crate) async fn try_out(
         let kinds = std::iter::once(started).chain(kinds.iter().cloned()).chain(found);
         kinds.for_each(|kind| tell(of_cluster(&id, kind)));
     }
-    Some(api)
+    TriedOut { api: Some(api), targets: targets.into_iter().map(|(target, _)| target).collect() }
+}
+
+/// Returns the targets that pods would have, each with the images of the manifests that it stands for.
+fn admitted(
+    targets: Vec<Target>,
+    admitted: &[(String, String)],
+    read: impl Fn(String) -> Target,
+) -> Vec<(Target, Vec<String>)> {
+    let mut all: Vec<(Target, Vec<String>)> = vec![];
+    for target in targets {
+        let named = target.text.clone();
+        let its = admitted.iter().filter(|(image, _)| image_of_pod(image) == named);
+        let mut theirs: BTreeSet<String> = its.map(|(_, theirs)| image_of_pod(theirs)).collect();
+        if theirs.is_empty() {
+            theirs.insert(named.clone());
+        }
+        for image in theirs {
+            let other = Some(&image).filter(|image| **image != named).map(|image| {
+                let other = read(image.clone());
+                // What is no image may hold a secret, which the nodes are not to see.
+                let other = if other.asked.is_err() { read(other.id()) } else { other };
+                Target { named_at: target.named_at.clone(), flags: target.flags.clone(), ..other }
+            });
+            let one = other.unwrap_or_else(|| target.clone());
+            match all.iter_mut().find(|(known, _)| known.id() == one.id()) {
+                Some((known, images)) => {
+                    known.named_at.extend(one.named_at);
+                    images.push(named.clone());
+                }
+                None => all.push((one, vec![named.clone()])),
+            }
+        }
+    }
+    all
 }

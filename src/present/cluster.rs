@@ -65,7 +65,7 @@ impl ClusterFlags {
 fn without_wait(command: &str) -> String {
     let rest = command.strip_prefix("check-acr --wait ").and_then(|rest| rest.split_once(' '));
     match rest {
-        Some((_, rest)) if ["node ", "aks "].iter().any(|name| rest.starts_with(name)) => {
+        Some((_, rest)) if ["node ", "aks ", "why "].iter().any(|name| rest.starts_with(name)) => {
             format!("check-acr {rest}")
         }
         _ => command.to_owned(),
@@ -158,6 +158,7 @@ mod tests {
         let flags = flags(&["--platform", "linux/amd64"]);
         assert_eq!(flags.added("kubectl get nodes").unwrap(), "kubectl get nodes");
         assert_eq!(without_wait("check-acr --wait 15m aks -g a -n b"), "check-acr aks -g a -n b");
+        assert_eq!(without_wait("check-acr --wait 15m why -n shop"), "check-acr why -n shop");
         assert_eq!(without_wait("check-acr --wait 15m app:v1"), "check-acr --wait 15m app:v1");
     }
 

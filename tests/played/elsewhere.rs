@@ -1,7 +1,7 @@
 //! What no scenario produces.
 
 /// The codes that no lab world can produce, and the tests that do.
-pub const ELSEWHERE: [&str; 40] = [
+pub const ELSEWHERE: [&str; 41] = [
     "arm/sign-in-refused", // tests/identity.rs
     "arm/token-refused",
     "identity/auth-file-unreadable", // tests/cli.rs
@@ -26,6 +26,7 @@ pub const ELSEWHERE: [&str; 40] = [
     "token/second-token-server",
     "manifest/refused-elsewhere",
     "manifest/index-in-index", // tests/unusual_images.rs, tests/hostile_servers.rs
+    "manifest/too-much",       // tests/wire_images.rs
     "registry/data-host-no-answer",
     "registry/sign-in-elsewhere",
     "registry/not-replayed", // tests/wire_http.rs

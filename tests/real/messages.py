@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Makes the kubelets of a real cluster say why they cannot pull, and puts each message to `check-acr why --message`.
 
-    tests/real/messages.py PROGRAM CLUSTER [--second] [--keep tests/messages/made.jsonl]
+    tests/real/messages.py PROGRAM CLUSTER [--second | --third] [--keep tests/messages/made.jsonl]
 
 Three nodes: containerd 2.2 (its transfer service), containerd 1.6, and containerd 2.2 as a node with artifact
 streaming has it. Each fault is made, so what the message comes from is certain. It counts how often the reader
 names it, and fails below the bounds of tests/messages/seen.rs. PROGRAM is check-acr; CLUSTER is the path of a
 script that starts a cluster (see README.md). It needs root, openssl and dnsmasq. `--keep` writes the messages. `--second`
-makes other faults, that the reader was not made for.
+and `--third` make other faults, that the reader was not made for.
 """
 
 import base64, gzip, hashlib, io, json, os, socket, ssl, subprocess, sys, tarfile, tempfile, threading, time
@@ -16,12 +16,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 US = "10.250.0.1"
 NODES = {"node-0": "2.2, transfer service", "node-1": "1.6", "node-2": "2.2, local pull"}
 # Where a registry of Azure answers, where nothing listens, and to where the nodes drop what they send.
-SERVES, REFUSES, DROPS, OTHER_NAME, RESETS, UNKNOWN, EXPIRED, CLOSES = (f"203.0.113.{last}" for last in range(20, 28))
+ADDRESSES = [f"203.0.113.{last}" for last in range(20, 29)]
+SERVES, REFUSES, DROPS, OTHER_NAME, RESETS, UNKNOWN, EXPIRED, CLOSES, REJECTED = ADDRESSES
 PLAIN, NO_TLS = 5000, 5446
 REGISTRY, DATA, BLOBS_AT = "contoso.azurecr.io", "contoso.eastus.data.azurecr.io", "eus1.blob.core.windows.net"
 NAMES = {REGISTRY: SERVES, BLOBS_AT: SERVES, "refused.azurecr.io": REFUSES, "dropped.azurecr.io": DROPS,
          "other.azurecr.io": OTHER_NAME, "reset.azurecr.io": RESETS, "unknown.azurecr.io": UNKNOWN, DATA: REFUSES,
-         "expired.azurecr.io": EXPIRED, "closes.azurecr.io": CLOSES, "dropped.eastus.data.azurecr.io": DROPS}
+         "expired.azurecr.io": EXPIRED, "closes.azurecr.io": CLOSES, "dropped.eastus.data.azurecr.io": DROPS,
+         "rejected.azurecr.io": REJECTED, "six.azurecr.io": "2001:db8::5", "inspected.eastus.data.azurecr.io": UNKNOWN,
+         "other.eastus.data.azurecr.io": OTHER_NAME, "reset.eastus.data.azurecr.io": RESETS}
 INDEX, MANIFEST = "application/vnd.oci.image.index.v1+json", "application/vnd.oci.image.manifest.v1+json"
 SCHEMA1, CHART = "application/vnd.docker.distribution.manifest.v1+prettyjws", "application/vnd.cncf.helm.config.v1+json"
 
@@ -82,11 +85,41 @@ SECOND = {
     "expired": ("expired.azurecr.io/whole/app:v1", ["tls-clock-skew"]),
     "closes": ("closes.azurecr.io/whole/app:v1", ["tls-reset"]),
 }
+# Thought of when the reader was done with the second ones; the labels were written before any message was seen.
+THIRD = {
+    "disallowed": (f"{REGISTRY}/disallowed/app:v1", ["image-read-disabled"]),
+    "config-missing": (f"{REGISTRY}/config-missing/app:v1", ["image-digest-gone", "geo-replica-lag"]),
+    "config-other": (f"{REGISTRY}/config-other/app:v1", ["containerd-content-corrupt"]),
+    "manifest-other": (f"{REGISTRY}/manifest-other/app:v1", ["containerd-content-corrupt"]),
+    "layer-type": (f"{REGISTRY}/layer-type/app:v1", ["manifest-not-an-image"]),
+    "index-empty": (f"{REGISTRY}/index-empty/app:v1", ["platform-no-match", "manifest-not-an-image"]),
+    "blob-unknown-ca": (f"{REGISTRY}/blob-unknown-ca/app:v1", ["tls-unknown-ca"]),
+    "blob-another-name": (f"{REGISTRY}/blob-another-name/app:v1", ["tls-hostname-mismatch"]),
+    "blob-reset": (f"{REGISTRY}/blob-reset/app:v1", ["blob-endpoint-blocked", "tls-reset"]),
+    "blob-busy": (f"{REGISTRY}/blob-busy/app:v1", ["registry-outage"]),
+    "token-html": (f"{REGISTRY}/token-html/app:v1", ["proxy-denies-host", "registry-challenge-invalid"]),
+    "token-unknown-ca": (f"{REGISTRY}/token-unknown-ca/app:v1", ["tls-unknown-ca"]),
+    "six": ("six.azurecr.io/whole/app:v1", ["dns-ipv6-mismatch"]),
+    "rejected": ("rejected.azurecr.io/whole/app:v1", ["tcp-egress-blocked"]),
+    "hosts-broken": ("broken.azurecr.io/whole/app:v1", ["containerd-mirror-misconfigured"]),
+    "hosts-ca": ("ca.azurecr.io/whole/app:v1", ["containerd-mirror-misconfigured", "tls-ca-not-loaded"]),
+    "plain-to-tls": ("plain.azurecr.io/whole/app:v1", ["containerd-mirror-misconfigured"]),
+    "leftover": ("leftover.azurecr.io/nowhere/app:v1", ["containerd-mirror-misconfigured"]),
+    "two-tags": (f"{REGISTRY}/whole/app:v1:v2", ["image-ref-invalid"]),
+    "other-secret": (f"{US}:{PLAIN}/basic/third:v1", ["pullsecret-server-mismatch"]),
+}
+# What a node's certs.d says of these registries, beside what is on every node.
+HOSTS = {
+    "broken.azurecr.io": 'server = "https://broken.azurecr.io\n',
+    "ca.azurecr.io": 'server = "https://ca.azurecr.io"\n[host."https://ca.azurecr.io"]\nca = "/etc/absent.pem"\n',
+    "plain.azurecr.io": f'server = "http://{SERVES}:443"\n[host]\n',
+    "leftover.azurecr.io": f'server = "http://{US}:{PLAIN}"\n[host]\n',
+}
 # The transfer service takes a chart, and unpacks nothing.
 PULLED = {("chart", "node-0")}
 # Made last, when the others are over: the whole node has no name server.
 LAST = {"no-name-server": (f"{REGISTRY}/whole/app:v1", ["dns-server-unreachable"])}
-SECRETS = {"wrong-password": "stale", "token-401-password": "stale", "no-secret": "nowhere"}
+SECRETS = {"wrong-password": "stale", "token-401-password": "stale", "no-secret": "nowhere", "other-secret": "other"}
 
 
 def digest(data):
@@ -111,10 +144,16 @@ def image():
     index = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": only_arm64}).encode()
     windows = index.replace(b"linux", b"windows").replace(b"arm64", b"amd64")
     chart = manifest.replace(b"application/vnd.oci.image.config.v1+json", CHART.encode())
-    return {digest(layer): layer, digest(config): config}, manifest, chart, index, windows, digest(layer)
+    served = {"arm64": (index, INDEX), "windows": (windows, INDEX), "chart": (chart, MANIFEST)}
+    served["layer-type"] = manifest.replace(b"application/vnd.oci.image.layer.v1.tar+gzip", b"application/vnd.contoso.model.v1"), MANIFEST
+    served["index-empty"] = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": []}).encode(), INDEX
+    # Content that no other fault has, so that no node has it already.
+    for fault in THIRD:
+        served.setdefault(fault, (manifest.replace(b'"layers"', json.dumps({"annotations": {"fault": fault}})[1:-1].encode() + b', "layers"'), MANIFEST))
+    return {digest(layer): layer, digest(config): config}, manifest, served, digest(layer), digest(config)
 
 
-BLOBS, ONE, ONE_CHART, INDEX_OF_ARM64, INDEX_OF_WINDOWS, LAYER = image()
+BLOBS, ONE, SERVED, LAYER, CONFIG = image()
 
 
 class Registry(BaseHTTPRequestHandler):
@@ -156,9 +195,14 @@ class Registry(BaseHTTPRequestHandler):
             return self.refuse(503, "UNAVAILABLE", "service unavailable")
         if path == "/token-throttled":
             return self.refuse(429, "TOOMANYREQUESTS", "too many requests")
+        if path == "/token-html":
+            return self.say(200, b"<html>sign in to the network</html>", "text/html")
         if path == "/token":
             return self.say(200, b'{"token": "t"}')
         if path.startswith("/sas/"):
+            if "busy" in path:
+                body = b'<?xml version="1.0" encoding="utf-8"?><Error><Code>ServerBusy</Code><Message>The server is busy.</Message></Error>'
+                return self.say(503, body, "application/xml", [("x-ms-error-code", "ServerBusy")])
             code = "AuthenticationFailed" if "signature" in path else "AuthorizationFailure"
             text = {
                 "AuthenticationFailed": "Server failed to authenticate the request. Make sure the value of Authorization header is formed correctly including the signature.",
@@ -182,6 +226,8 @@ class Registry(BaseHTTPRequestHandler):
         if fault == "firewall":
             said = "client with IP '203.0.113.9' is not allowed access. Refer https://aka.ms/acr/firewall to grant access."
             return self.refuse(403, "DENIED", said)
+        if fault == "disallowed":
+            return self.refuse(403, "REGISTRY_DISALLOWED_OPERATION", "The operation is disallowed on this registry, repository or image.")
         if fault == "throttled":
             return self.refuse(429, "TOOMANYREQUESTS", "too many requests")
         if fault == "outage":
@@ -198,7 +244,8 @@ class Registry(BaseHTTPRequestHandler):
             scope = f'Bearer realm="{self.here()}/token",service="real",scope="repository:scope/app:pull",error="insufficient_scope"'
             return self.refuse(401, "UNAUTHORIZED", "authentication required", [("WWW-Authenticate", scope)])
         if fault == "scope" or fault.startswith("token-"):
-            realm = {"token-name": "https://login.absent.test/token", "token-refused": "https://refused.azurecr.io/token"}
+            realm = {"token-name": "https://login.absent.test/token", "token-refused": "https://refused.azurecr.io/token",
+                     "token-unknown-ca": "https://unknown.azurecr.io/token"}
             realm = realm.get(fault, f"{self.here()}/{fault if fault != 'scope' else 'token'}")
             challenge = f'Bearer realm="{realm}",service="real"'
             return self.refuse(401, "UNAUTHORIZED", "authentication required", [("WWW-Authenticate", challenge)])
@@ -208,7 +255,9 @@ class Registry(BaseHTTPRequestHandler):
             if fault == "schema1":
                 body = b'{"schemaVersion": 1, "name": "app", "tag": "v1", "architecture": "amd64", "fsLayers": [], "history": []}'
                 return self.say(200, body, SCHEMA1, [("Docker-Content-Digest", digest(body))])
-            body, kind = {"arm64": (INDEX_OF_ARM64, INDEX), "windows": (INDEX_OF_WINDOWS, INDEX), "chart": (ONE_CHART, MANIFEST)}.get(fault, (ONE, MANIFEST))
+            body, kind = SERVED.get(fault, (ONE, MANIFEST))
+            if fault == "manifest-other" and name == digest(body):
+                return self.say(200, body.replace(b"app", b"bpp").replace(b"fault", b"other"), kind)
             if name in ("v1", digest(body)):
                 return self.say(200, body, kind, [("Docker-Content-Digest", digest(body))])
             if fault in ("arm64", "windows") and name == digest(ONE):
@@ -217,6 +266,10 @@ class Registry(BaseHTTPRequestHandler):
         blob = BLOBS.get(name)
         if blob is None:
             return self.refuse(404, "BLOB_UNKNOWN", "blob unknown to registry")
+        if name == CONFIG and fault == "config-missing":
+            return self.refuse(404, "BLOB_UNKNOWN", "blob unknown to registry")
+        if name == CONFIG and fault == "config-other":
+            return self.say(200, bytes(byte ^ 1 for byte in blob), "application/octet-stream")
         if name != LAYER or not fault.startswith("blob-"):
             return self.say(200, blob, "application/octet-stream")
         to = {
@@ -225,6 +278,10 @@ class Registry(BaseHTTPRequestHandler):
             "blob-dropped": "https://dropped.eastus.data.azurecr.io/l",
             "blob-signature": f"https://{BLOBS_AT}/sas/signature",
             "blob-policy": f"https://{BLOBS_AT}/sas/policy",
+            "blob-busy": f"https://{BLOBS_AT}/sas/busy",
+            "blob-unknown-ca": "https://inspected.eastus.data.azurecr.io/l",
+            "blob-another-name": "https://other.eastus.data.azurecr.io/l",
+            "blob-reset": "https://reset.eastus.data.azurecr.io/l",
         }.get(fault)
         if to:
             return self.say(307, headers=[("Location", to)])
@@ -295,7 +352,7 @@ def hang_up(address, linger):
 def main():
     program, cluster = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
     keep = sys.argv[sys.argv.index("--keep") + 1] if "--keep" in sys.argv else None
-    faults = SECOND if "--second" in sys.argv else FAULTS
+    faults = SECOND if "--second" in sys.argv else THIRD if "--third" in sys.argv else FAULTS
     folder = tempfile.mkdtemp()
     dns = None
     try:
@@ -314,13 +371,13 @@ def main():
         add = lambda node, **more: subprocess.run([cluster, "add-node", node, "agentpool=b"], check=True, env=os.environ | more)
         add("node-1", REAL_CLUSTER_CONTAINERD="1")
         add("node-2")
-        for address in (SERVES, REFUSES, DROPS, OTHER_NAME, RESETS, UNKNOWN, EXPIRED, CLOSES):
+        for address in ADDRESSES:
             subprocess.run(["ip", "address", "add", f"{address}/32", "dev", "br-kube"], check=True)
         serve(US, PLAIN)
         serve(US, NO_TLS)
         serve(SERVES, 443, certificate(folder, "registry", [REGISTRY, BLOBS_AT]))
         serve(OTHER_NAME, 443, certificate(folder, "other", ["portal.contoso.test"]))
-        serve(UNKNOWN, 443, certificate(folder, "unknown", ["unknown.azurecr.io"], known=False))
+        serve(UNKNOWN, 443, certificate(folder, "unknown", ["unknown.azurecr.io", "inspected.eastus.data.azurecr.io"], known=False))
         serve(EXPIRED, 443, certificate(folder, "expired", ["expired.azurecr.io"], days=-1))
         hang_up(RESETS, linger=False)
         hang_up(CLOSES, linger=True)
@@ -336,12 +393,20 @@ def main():
                 with open(f"{at}/certs.d/{host}/hosts.toml", "w") as hosts:
                     # containerd 1.6 wants the table.
                     hosts.write(f'server = "http://{server}"\n[host]\n')
-            rule = f"table inet cut {{ chain out {{ type filter hook output priority 0; ip daddr {DROPS} drop; }}; }}"
+            for host, text in HOSTS.items():
+                os.makedirs(f"{at}/certs.d/{host}", exist_ok=True)
+                with open(f"{at}/certs.d/{host}/hosts.toml", "w") as hosts:
+                    hosts.write(text)
+            rules = f"ip daddr {DROPS} drop; ip daddr {REJECTED} reject with icmp type host-unreachable;"
+            rule = f"table inet cut {{ chain out {{ type filter hook output priority 0; {rules} }}; }}"
             subprocess.run([cluster, "node", "-n", node, "nft", rule], check=True)
         login = {"username": "puller", "password": "old"}
         auths = base64.b64encode(json.dumps({"auths": {f"{US}:{PLAIN}": login, REGISTRY: login}}).encode()).decode()
         secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "stale"}, "type": "kubernetes.io/dockerconfigjson"}
         kubectl("create", "-f", "-", input=json.dumps(secret | {"data": {".dockerconfigjson": auths}}))
+        other = base64.b64encode(json.dumps({"auths": {"other.contoso.test": login}}).encode()).decode()
+        secret["metadata"] = {"name": "other"}
+        kubectl("create", "-f", "-", input=json.dumps(secret | {"data": {".dockerconfigjson": other}}))
         while subprocess.run(["kubectl", "get", "serviceaccount", "default"], capture_output=True).returncode:
             time.sleep(0.2)
         said = look(faults)

@@ -23,6 +23,7 @@ struct AnyKind<T> {
     kind: String,
     #[serde(default)]
     metadata: ListMeta,
+    #[serde(deserialize_with = "or_none")]
     items: Vec<T>,
 }
 
@@ -130,7 +131,7 @@ pub struct NodeImage {
     pub size_bytes: u64,
 }
 
-fn or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+fn or_none<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Vec<T>, D::Error> {
     Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
@@ -283,6 +284,8 @@ mod tests {
             |text: &str| serde_json::from_str::<List<Object>>(text).map(|list| list.items.len());
         assert_eq!(read(r#"{"kind":"PodList","items":[{"metadata":{"name":"a"}}]}"#).unwrap(), 1);
         assert_eq!(read(r#"{"items":[]}"#).unwrap(), 0);
+        // Go writes an empty list so.
+        assert_eq!(read(r#"{"kind":"PodList","items":null}"#).unwrap(), 0);
         for bad in ["{}", r#"{"kind":"Status","code":500}"#, r#"{"kind":"Pod","items":[]}"#, "[]"] {
             assert!(read(bad).is_err(), "{bad}");
         }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use flate2::{Decompress, FlushDecompress, Status};
 use hyper::{HeaderMap, body::Bytes, header::CONTENT_ENCODING};
+use tokio::task::yield_now;
 
 use super::Fault;
 use crate::kit::rules::{Gunzip, Puller, Unzstd, since};
@@ -17,6 +18,8 @@ const TRANSPORT: &str = "gzip";
 const PIECE: usize = 512;
 /// The most that may come of what arrives at once.
 const MAX_PIECE: usize = 16 * 1024 * 1024;
+/// The memory that the windows of zstd take together.
+const MAX_WINDOW: u64 = 64 << 20;
 /// How many encodings a response may have on top of one another. Each takes memory; Go has no limit.
 const MAX_STAGES: usize = 10;
 
@@ -74,16 +77,19 @@ impl Decoding {
             let is_ours = accepts == Accepts::Transport && named.eq_ignore_ascii_case("gzip");
             return Ok(is_ours.then(|| Self(vec![Stage::gzip()])));
         }
+        let names = named.split([' ', '\t', ',']).filter(|name| !name.is_empty());
+        let is_zstd = |name: &&str| name.eq_ignore_ascii_case("zstd");
+        let windows = names.clone().filter(is_zstd).count() as u64;
         let mut stages = vec![];
-        for name in named.split([' ', '\t', ',']).filter(|name| !name.is_empty()).rev() {
+        for name in names.rev() {
             if stages.len() == MAX_STAGES {
                 return Ok(Some(Self(vec![Stage::TooMany])));
             }
             stages.push(match name.to_ascii_lowercase().as_str() {
                 "gzip" => Stage::gzip(),
                 "zstd" => {
-                    let decoder = Unzstd::new(vec![]).map_err(|error| error.to_string())?;
-                    Stage::Zstd(Box::new(decoder))
+                    let decoder = Unzstd::new(vec![], MAX_WINDOW / windows.max(1));
+                    Stage::Zstd(Box::new(decoder.map_err(|error| error.to_string())?))
                 }
                 "deflate" => {
                     let inflate = Box::new(Decompress::new(false));
@@ -117,16 +123,16 @@ impl Decoding {
     }
 
     /// Decompresses the next piece of the body.
-    pub(super) fn piece(&mut self, piece: &[u8]) -> Result<Bytes, Fault> {
-        self.through(piece, false)
+    pub(super) async fn piece(&mut self, piece: &[u8]) -> Result<Bytes, Fault> {
+        self.through(piece, false).await
     }
 
     /// Returns what is left at the end of the body.
-    pub(super) fn end(&mut self) -> Result<Bytes, Fault> {
-        self.through(&[], true)
+    pub(super) async fn end(&mut self) -> Result<Bytes, Fault> {
+        self.through(&[], true).await
     }
 
-    fn through(&mut self, piece: &[u8], is_end: bool) -> Result<Bytes, Fault> {
+    async fn through(&mut self, piece: &[u8], is_end: bool) -> Result<Bytes, Fault> {
         let mut bytes = piece.to_vec();
         for stage in &mut self.0 {
             let mut out = vec![];
@@ -135,6 +141,8 @@ impl Decoding {
                 if out.len() > MAX_PIECE {
                     return Err(Fault::TooLong);
                 }
+                // A few bytes may be work for seconds, one stage after the other.
+                yield_now().await;
             }
             if is_end {
                 stage.end().map_err(|error| failed(&error))?;
@@ -216,6 +224,11 @@ mod tests {
 
     use super::*;
 
+    fn now<T>(work: impl Future<Output = T>) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(work)
+    }
+
     fn decoding(encoding: &'static str) -> Result<Option<Decoding>, String> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
@@ -228,16 +241,16 @@ mod tests {
         assert_eq!(decoding(ten).unwrap().unwrap().0.len(), 10);
         let eleven = "gzip,zstd,deflate,gzip,gzip,gzip,gzip,gzip,gzip,gzip,gzip";
         let mut more = decoding(eleven).unwrap().unwrap();
-        assert_eq!(more.piece(b"x"), Err(Fault::TooLong));
+        assert_eq!(now(more.piece(b"x")), Err(Fault::TooLong));
     }
 
     fn decoded(encoding: &'static str, bytes: &[u8]) -> Result<Vec<u8>, Fault> {
         let mut decoding = decoding(encoding).unwrap().unwrap();
         let mut out = vec![];
         for piece in bytes.chunks(7) {
-            out.extend(decoding.piece(piece)?);
+            out.extend(now(decoding.piece(piece))?);
         }
-        out.extend(decoding.end()?);
+        out.extend(now(decoding.end())?);
         Ok(out)
     }
 
@@ -288,6 +301,29 @@ mod tests {
         let mut packed = vec![];
         GzEncoder::new(&zeros[..], Compression::best()).read_to_end(&mut packed).unwrap();
         let mut decoding = decoding("gzip").unwrap().unwrap();
-        assert_eq!(decoding.piece(&packed), Err(Fault::TooLong));
+        assert_eq!(now(decoding.piece(&packed)), Err(Fault::TooLong));
+    }
+
+    /// A limit on time is kept while little becomes much.
+    #[test]
+    fn others_get_their_turn() {
+        let zeros = zstd::encode_all(&vec![0; 8 << 20][..], 1).unwrap();
+        let twice = zstd::encode_all(&zeros[..], 1).unwrap();
+        let mut decoding = decoding("zstd,zstd").unwrap().unwrap();
+        let turns = std::cell::Cell::new(0);
+        let others = async {
+            loop {
+                turns.set(turns.get() + 1);
+                yield_now().await;
+            }
+        };
+        let decoded = now(async {
+            tokio::select! {
+                decoded = decoding.piece(&twice) => decoded,
+                () = others => unreachable!(),
+            }
+        });
+        assert_eq!(decoded.unwrap().len(), 8 << 20);
+        assert!(turns.get() > 1);
     }
 }

@@ -220,7 +220,8 @@ impl Connection {
                 one.send_request(built).await
             }
             Version::Two(two) => {
-                let (built, body) = build(format!("https://{}{}", self.host, request.target))?;
+                let host = request.host_in_url(&self.host);
+                let (built, body) = build(format!("https://{host}{}", request.target))?;
                 two.send_request(built.body(body).map_err(unbuilt)?).await
             }
         };

@@ -72,7 +72,8 @@ fn base(host: &Host, request: &Request) -> Option<GoUrl> {
     request_url(&format!("{scheme}://{}{}", request.host_in_url(host), request.target)).ok()
 }
 
-/// The same for a location. Public so that it can be fuzzed.
+/// Returns the host and the request that a location leads to; `None` if it cannot be requested. Public so that
+/// it can be fuzzed.
 pub fn redirected(
     from: &Host,
     request: &Request,

@@ -8,7 +8,7 @@ use hyper::{
 };
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use tokio::time::timeout;
+use tokio::{task::yield_now, time::timeout};
 
 use super::{
     BODY_WAIT, Fault,
@@ -62,6 +62,11 @@ impl Reply {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// Returns whether the body is decompressed.
+    pub fn is_encoded(&self) -> bool {
+        self.decoding.is_some()
+    }
+
     /// Returns the next chunk of the body; `None` at its end.
     pub async fn piece(&mut self) -> Result<Option<Bytes>, Fault> {
         let next = async {
@@ -70,16 +75,18 @@ impl Reply {
                     continue;
                 };
                 let piece = match &mut self.decoding {
-                    Some(decoding) => decoding.piece(&piece)?,
+                    Some(decoding) => decoding.piece(&piece).await?,
                     None => piece,
                 };
                 // HTTP/2 may end a body with an empty frame, which is not a chunk.
                 if !piece.is_empty() {
                     return Ok(Some(piece));
                 }
+                // Nothing may come of very many frames.
+                yield_now().await;
             }
             let Some(mut decoding) = self.decoding.take() else { return Ok(None) };
-            Ok(Some(decoding.end()?).filter(|last| !last.is_empty()))
+            Ok(Some(decoding.end().await?).filter(|last| !last.is_empty()))
         };
         timeout(BODY_WAIT, next).await.unwrap_or(Err(Fault::TimedOut))
     }
@@ -100,7 +107,10 @@ impl Reply {
                         return Err(Fault::TooLong);
                     }
                     Ok(Some(piece)) => read.extend_from_slice(&piece),
-                    Err(fault) if read.is_empty() || fault == Fault::TimedOut => {
+                    // How it goes on behind a limit of ours is not known.
+                    Err(fault)
+                        if read.is_empty() || fault == Fault::TimedOut || fault.is_ours() =>
+                    {
                         return Err(fault);
                     }
                     Ok(None) | Err(_) => return Ok(read),

@@ -12,7 +12,7 @@ use serde_json::{Map, Number, Value};
 
 use super::{
     go_base64,
-    go_parse::{self, Json},
+    go_parse::{self, Json, NoValue},
     go_time::is_time,
 };
 
@@ -23,6 +23,8 @@ pub use super::go_shape::Shape;
 pub enum DecodeError {
     /// It is not JSON.
     NotJson,
+    /// It holds more than is read here. Go reads it.
+    TooMuch,
     /// A value has another type than the field.
     Mismatch {
         /// The path of the field, such as `layers.size`; empty for the document itself.
@@ -34,11 +36,21 @@ pub enum DecodeError {
     },
 }
 
+impl From<NoValue> for DecodeError {
+    fn from(why: NoValue) -> Self {
+        match why {
+            NoValue::NotJson => DecodeError::NotJson,
+            NoValue::TooMuch => DecodeError::TooMuch,
+        }
+    }
+}
+
 impl fmt::Display for DecodeError {
     /// Writes what Go says.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             DecodeError::NotJson => f.write_str("not JSON"),
+            DecodeError::TooMuch => f.write_str("more values than are read"),
             DecodeError::Mismatch { field, got, want } => {
                 write!(f, "json: cannot unmarshal {got} into field \"{field}\" of type {want}")
             }
@@ -51,7 +63,7 @@ impl fmt::Display for DecodeError {
 /// # Errors
 /// Returns what Go would say.
 pub fn decode(bytes: &[u8], shape: &Shape) -> Result<Value, DecodeError> {
-    whole(&go_parse::whole(bytes, shape).ok_or(DecodeError::NotJson)?, shape)
+    whole(&go_parse::whole(bytes, shape)?, shape)
 }
 
 /// Decodes the first value of a stream and ignores the rest (`json.NewDecoder(…).Decode`).
@@ -59,7 +71,7 @@ pub fn decode(bytes: &[u8], shape: &Shape) -> Result<Value, DecodeError> {
 /// # Errors
 /// Returns what Go would say.
 pub fn decode_first(bytes: &[u8], shape: &Shape) -> Result<Value, DecodeError> {
-    whole(&go_parse::first(bytes, shape).ok_or(DecodeError::NotJson)?, shape)
+    whole(&go_parse::first(bytes, shape)?, shape)
 }
 
 fn whole(value: &Json, shape: &Shape) -> Result<Value, DecodeError> {

@@ -1,10 +1,12 @@
-//! JSON as Go's `encoding/json` scans it: invalid UTF-8 and lone surrogates become U+FFFD, numbers keep
-//! their spelling, and a document may be 10,000 levels deep. What the type does not have is read and not kept.
+//! JSON as Go's `encoding/json` scans it: invalid UTF-8 and lone surrogates become U+FFFD, and a document may be
+//! 10,000 levels deep. What the type does not have is read and not kept.
 
 use super::go_shape::Shape;
 
 /// How deep a document may be (encoding/json, `maxNestingDepth`).
 const MAX_DEPTH: usize = 10_000;
+/// The most values that are kept of a document: a few bytes each become a hundred in memory. Go has no limit.
+const MAX_KEPT: usize = 250_000;
 
 /// JSON with its fields in their order, as far as a type has them.
 #[derive(Debug, PartialEq)]
@@ -41,24 +43,47 @@ impl Json {
     }
 }
 
-/// Parses a whole document; `None` if it is not JSON.
-pub(super) fn whole(bytes: &[u8], shape: &Shape) -> Option<Json> {
-    let mut parser = Parser { rest: bytes };
-    let value = parser.value(0, Some(shape))?;
-    parser.skip_space();
-    parser.rest.is_empty().then_some(value)
+/// Why a document is not parsed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum NoValue {
+    /// It is not JSON.
+    NotJson,
+    /// It holds more than is kept here.
+    TooMuch,
 }
 
-/// Parses the first value of a stream; `None` if it is not JSON.
-pub(super) fn first(bytes: &[u8], shape: &Shape) -> Option<Json> {
-    Parser { rest: bytes }.value(0, Some(shape))
+/// Parses a whole document.
+pub(super) fn whole(bytes: &[u8], shape: &Shape) -> Result<Json, NoValue> {
+    let mut parser = Parser { rest: bytes, kept: 0 };
+    let value = parser.top(shape)?;
+    parser.skip_space();
+    if parser.rest.is_empty() { Ok(value) } else { Err(NoValue::NotJson) }
+}
+
+/// Parses the first value of a stream.
+pub(super) fn first(bytes: &[u8], shape: &Shape) -> Result<Json, NoValue> {
+    Parser { rest: bytes, kept: 0 }.top(shape)
 }
 
 struct Parser<'a> {
     rest: &'a [u8],
+    /// How many values were kept.
+    kept: usize,
 }
 
 impl Parser<'_> {
+    fn top(&mut self, shape: &Shape) -> Result<Json, NoValue> {
+        let value = self.value(0, Some(shape));
+        let why = if self.kept > MAX_KEPT { NoValue::TooMuch } else { NoValue::NotJson };
+        value.ok_or(why)
+    }
+
+    /// Counts a value that is kept; `None` if it is one too many.
+    fn keep(&mut self) -> Option<()> {
+        self.kept += 1;
+        (self.kept <= MAX_KEPT).then_some(())
+    }
+
     fn skip_space(&mut self) {
         while let [b' ' | b'\t' | b'\r' | b'\n', rest @ ..] = self.rest {
             self.rest = rest;
@@ -112,6 +137,7 @@ impl Parser<'_> {
             let of = shape.named(&name);
             let value = self.value(depth + 1, of)?;
             if of.is_some() {
+                self.keep()?;
                 fields.push((name, value));
             }
             self.skip_space();
@@ -140,6 +166,7 @@ impl Parser<'_> {
         loop {
             let item = self.value(depth + 1, of)?;
             if of.is_some() {
+                self.keep()?;
                 items.push(item);
             }
             self.skip_space();
@@ -301,7 +328,7 @@ mod tests {
     const NUMBERS: Shape = Shape::List(&Shape::List(&Shape::Int));
 
     fn whole(bytes: &[u8]) -> Option<Json> {
-        super::whole(bytes, &NUMBERS)
+        super::whole(bytes, &NUMBERS).ok()
     }
 
     fn text(json: &str) -> Option<String> {
@@ -360,7 +387,7 @@ mod tests {
         ] {
             assert!(whole(bad.as_bytes()).is_none(), "{}", &bad[..bad.len().min(20)]);
         }
-        assert!(first(b"{} x", &NUMBERS).is_some() && whole(b"{} x").is_none());
+        assert!(first(b"{} x", &NUMBERS).is_ok() && whole(b"{} x").is_none());
     }
 
     #[test]
@@ -373,5 +400,12 @@ mod tests {
         let a = list(vec![number(1), list(vec![number(2), list(vec![])]), object(vec![])]);
         let b = object(vec![("c".to_owned(), object(vec![]))]);
         assert_eq!(read, object(vec![("A".to_owned(), a), ("b".to_owned(), b)]));
+        let many =
+            |ones: usize| super::whole(format!("[{}1]", "1,".repeat(ones)).as_bytes(), &NUMBERS);
+        assert!(many(MAX_KEPT - 1).is_ok());
+        assert_eq!(many(MAX_KEPT), Err(NoValue::TooMuch));
+        // None of them is kept.
+        let skipped = format!(r#"{{"x":[{}1]}}"#, "1,".repeat(MAX_KEPT));
+        assert!(super::whole(skipped.as_bytes(), &TYPE).is_ok());
     }
 }

@@ -9,8 +9,6 @@ use zstd::stream::raw::{DParameter, Decoder, Operation};
 const MAX_WINDOW_LOG: u32 = 29;
 /// The most that a frame without a window decompresses to (`maxDecodedSize`).
 const MAX_SINGLE_SEGMENT: u64 = 64 << 30;
-/// The memory that is spent on a window: a frame with a larger one is decompressed until it fills that much.
-const MAX_MEMORY: u64 = 64 << 20;
 /// How many decompressed bytes are handed on at once.
 const PIECE: usize = 32 * 1024;
 
@@ -19,6 +17,8 @@ pub struct Unzstd<W> {
     to: W,
     decoder: Decoder<'static>,
     state: State,
+    /// The memory that is spent on a window: a frame with a larger one is decompressed until it fills that much.
+    most: u64,
     out: Vec<u8>,
 }
 
@@ -34,14 +34,14 @@ fn invalid(said: &str) -> io::Error {
 }
 
 impl<W: Write> Unzstd<W> {
-    /// Returns a decompressor into that writer.
+    /// Returns a decompressor into that writer, which spends so much memory on a window.
     ///
     /// # Errors
     /// Returns the error of a library that has no memory.
-    pub fn new(to: W) -> io::Result<Self> {
+    pub fn new(to: W, most: u64) -> io::Result<Self> {
         let mut decoder = Decoder::new()?;
         decoder.set_parameter(DParameter::WindowLogMax(MAX_WINDOW_LOG))?;
-        Ok(Self { to, decoder, state: State::Header(vec![]), out: vec![0; PIECE] })
+        Ok(Self { to, decoder, state: State::Header(vec![]), most, out: vec![0; PIECE] })
     }
 
     /// Returns the writer.
@@ -112,7 +112,7 @@ impl<W: Write> Write for Unzstd<W> {
                     rest = after;
                     if let Some(memory) = memory(begun)? {
                         let begun = std::mem::take(begun);
-                        let spare = if memory > MAX_MEMORY { MAX_MEMORY } else { u64::MAX };
+                        let spare = if memory > self.most { self.most } else { u64::MAX };
                         self.body(&begun, spare)?;
                     }
                 }
@@ -176,7 +176,7 @@ mod tests {
 
     fn unpacked(bytes: &[u8]) -> Result<Vec<u8>, io::ErrorKind> {
         let read = |size: usize| {
-            let mut decoder = Unzstd::new(vec![]).unwrap();
+            let mut decoder = Unzstd::new(vec![], 64 << 20).unwrap();
             let mut pieces = bytes.chunks(size);
             pieces.try_for_each(|piece| decoder.write_all(piece)).map_err(|error| error.kind())?;
             decoder.finish().map_err(|error| error.kind())
@@ -215,7 +215,7 @@ mod tests {
         assert_eq!(unpacked(&frame), Err(io::ErrorKind::InvalidData));
         // What fills a large one is not decompressed to its end.
         let filled = |window| {
-            let mut decoder = Unzstd::new(io::sink()).unwrap();
+            let mut decoder = Unzstd::new(io::sink(), 64 << 20).unwrap();
             decoder.write_all(&packed(&vec![0; 65 << 20], window))
         };
         assert_eq!(filled(27).unwrap_err().kind(), io::ErrorKind::FileTooLarge);

@@ -45,14 +45,14 @@ pub(super) struct MapReader {
     size: i64,
     text: Vec<u8>,
     lines: usize,
-    /// How many lines the map has, once its first one is known.
-    wanted: Option<usize>,
+    /// The length of its first line, and how many lines the map has, once that line is known.
+    first: Option<(usize, usize)>,
 }
 
 impl MapReader {
     /// Returns a reader of the map of a file of that size.
     pub(super) fn of(size: i64) -> Self {
-        Self { size, text: vec![], lines: 0, wanted: None }
+        Self { size, text: vec![], lines: 0, first: None }
     }
 
     /// Returns the number of bytes that were read.
@@ -68,16 +68,18 @@ impl MapReader {
         if self.lines == 0 {
             return Ok(None);
         }
-        let mut lines = self.text.split(|byte| *byte == b'\n');
-        let first = lines.next().unwrap_or_default();
-        let wanted = match self.wanted {
-            Some(wanted) => wanted,
-            None => count(first).ok_or(())?,
+        let (length, wanted) = match self.first {
+            Some(first) => first,
+            None => {
+                let first = self.text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+                (first.len(), count(first).ok_or(())?)
+            }
         };
-        self.wanted = Some(wanted);
+        self.first = Some((length, wanted));
         if self.lines < wanted {
             return Ok(None);
         }
+        let lines = self.text[length..].split(|byte| *byte == b'\n').skip(1);
         let lines: Vec<_> = lines.take(wanted - 1).collect();
         let regions = lines.chunks_exact(2).map(|pair| Region::of(pair[0], pair[1]));
         let regions = regions.collect::<Option<_>>().ok_or(())?;
