@@ -71,15 +71,15 @@ pub(super) async fn read(
     let called = known.media_type.or(reply.header("content-type"));
     let media_type = called.unwrap_or_default().to_owned();
     let claimed = reply.header("docker-content-digest").map(str::to_owned);
-    let (request, is_encoded) = (reply.request.clone(), reply.is_encoded());
+    let (request, is_encoded_twice) = (reply.request.clone(), reply.is_encoded_twice());
     let bytes =
         reply.read_due(MAX_MANIFEST_BYTES, known.size).await.map_err(|fault| match fault {
             Fault::TimedOut => RegistryClient::unfinished(&session.client().host, &request),
             // What an index names may be longer. containerd never takes more than was announced, nor more
             // than that by a tag, whether it ends or not.
-            // What is decompressed may be beyond a limit that containerd has not.
+            // Between two encodings there are limits that containerd has not.
             Fault::TooLong
-                if is_encoded
+                if is_encoded_twice
                     || (is_digest && known.size.is_none_or(|size| size > MAX_MANIFEST_BYTES)) =>
             {
                 RegistryClient::not_replayed(&session.client().host, &request, Fault::TooLong)

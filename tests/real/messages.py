@@ -101,7 +101,6 @@ THIRD = {
     "token-unknown-ca": (f"{REGISTRY}/token-unknown-ca/app:v1", ["tls-unknown-ca"]),
     "six": ("six.azurecr.io/whole/app:v1", ["dns-ipv6-mismatch"]),
     "rejected": ("rejected.azurecr.io/whole/app:v1", ["tcp-egress-blocked"]),
-    "hosts-broken": ("broken.azurecr.io/whole/app:v1", ["containerd-mirror-misconfigured"]),
     "hosts-ca": ("ca.azurecr.io/whole/app:v1", ["containerd-mirror-misconfigured", "tls-ca-not-loaded"]),
     "plain-to-tls": ("plain.azurecr.io/whole/app:v1", ["containerd-mirror-misconfigured"]),
     "leftover": ("leftover.azurecr.io/nowhere/app:v1", ["containerd-mirror-misconfigured"]),
@@ -110,13 +109,12 @@ THIRD = {
 }
 # What a node's certs.d says of these registries, beside what is on every node.
 HOSTS = {
-    "broken.azurecr.io": 'server = "https://broken.azurecr.io\n',
     "ca.azurecr.io": 'server = "https://ca.azurecr.io"\n[host."https://ca.azurecr.io"]\nca = "/etc/absent.pem"\n',
     "plain.azurecr.io": f'server = "http://{SERVES}:443"\n[host]\n',
     "leftover.azurecr.io": f'server = "http://{US}:{PLAIN}"\n[host]\n',
 }
-# The transfer service takes a chart, and unpacks nothing.
-PULLED = {("chart", "node-0")}
+# The transfer service takes these, and unpacks nothing.
+PULLED = {("chart", "node-0"), ("layer-type", "node-0")}
 # Made last, when the others are over: the whole node has no name server.
 LAST = {"no-name-server": (f"{REGISTRY}/whole/app:v1", ["dns-server-unreachable"])}
 SECRETS = {"wrong-password": "stale", "token-401-password": "stale", "no-secret": "nowhere", "other-secret": "other"}
@@ -126,34 +124,46 @@ def digest(data):
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
-def image():
-    """Returns blobs and manifests of a small image."""
+def image(text):
+    """Returns the manifest of a small image, with its layer and its config."""
     tar = io.BytesIO()
     with tarfile.open(fileobj=tar, mode="w") as archive:
         entry = tarfile.TarInfo("hello")
-        entry.size = 6
-        archive.addfile(entry, io.BytesIO(b"hello\n"))
+        entry.size = len(text)
+        archive.addfile(entry, io.BytesIO(text))
     layer = gzip.compress(tar.getvalue(), mtime=0)
     rootfs = {"type": "layers", "diff_ids": [digest(tar.getvalue())]}
     config = json.dumps({"os": "linux", "architecture": "amd64", "rootfs": rootfs}).encode()
     of = lambda kind, data: {"mediaType": f"application/vnd.oci.image.{kind}", "digest": digest(data), "size": len(data)}
     manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": of("config.v1+json", config)}
-    manifest = json.dumps(manifest | {"layers": [of("layer.v1.tar+gzip", layer)]}).encode()
-    platform = {"os": "linux", "architecture": "arm64"}
-    only_arm64 = [{"mediaType": MANIFEST, "digest": digest(manifest), "size": len(manifest), "platform": platform}]
-    index = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": only_arm64}).encode()
-    windows = index.replace(b"linux", b"windows").replace(b"arm64", b"amd64")
-    chart = manifest.replace(b"application/vnd.oci.image.config.v1+json", CHART.encode())
-    served = {"arm64": (index, INDEX), "windows": (windows, INDEX), "chart": (chart, MANIFEST)}
-    served["layer-type"] = manifest.replace(b"application/vnd.oci.image.layer.v1.tar+gzip", b"application/vnd.contoso.model.v1"), MANIFEST
-    served["index-empty"] = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": []}).encode(), INDEX
+    return json.dumps(manifest | {"layers": [of("layer.v1.tar+gzip", layer)]}).encode(), layer, config
+
+
+def served():
+    """Returns what the registry has for each fault, and all blobs; layers and configs by their digests."""
+    index = lambda *entries: json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}).encode()
+    one, layer, config = image(b"hello\n")
+    entry = lambda platform: {"mediaType": MANIFEST, "digest": digest(one), "size": len(one), "platform": platform}
+    chart = one.replace(b"application/vnd.oci.image.config.v1+json", CHART.encode())
+    manifests = {
+        "arm64": (index(entry({"os": "linux", "architecture": "arm64"})), INDEX),
+        "windows": (index(entry({"os": "windows", "architecture": "amd64"})), INDEX),
+        "chart": (chart, MANIFEST),
+        "index-empty": (index(), INDEX),
+    }
+    layers, configs = {digest(layer): layer}, {digest(config): config}
     # Content that no other fault has, so that no node has it already.
     for fault in THIRD:
-        served.setdefault(fault, (manifest.replace(b'"layers"', json.dumps({"annotations": {"fault": fault}})[1:-1].encode() + b', "layers"'), MANIFEST))
-    return {digest(layer): layer, digest(config): config}, manifest, served, digest(layer), digest(config)
+        its, layer, config = image(fault.encode())
+        manifests.setdefault(fault, (its, MANIFEST))
+        layers[digest(layer)], configs[digest(config)] = layer, config
+    its, _ = manifests["layer-type"]
+    manifests["layer-type"] = its.replace(b"application/vnd.oci.image.layer.v1.tar+gzip", b"application/vnd.contoso.model.v1"), MANIFEST
+    return one, manifests, layers, configs
 
 
-BLOBS, ONE, SERVED, LAYER, CONFIG = image()
+ONE, SERVED, LAYERS, CONFIGS = served()
+BLOBS = LAYERS | CONFIGS
 
 
 class Registry(BaseHTTPRequestHandler):
@@ -257,7 +267,7 @@ class Registry(BaseHTTPRequestHandler):
                 return self.say(200, body, SCHEMA1, [("Docker-Content-Digest", digest(body))])
             body, kind = SERVED.get(fault, (ONE, MANIFEST))
             if fault == "manifest-other" and name == digest(body):
-                return self.say(200, body.replace(b"app", b"bpp").replace(b"fault", b"other"), kind)
+                return self.say(200, body.replace(b"schemaVersion", b"Schemaversion"), kind)
             if name in ("v1", digest(body)):
                 return self.say(200, body, kind, [("Docker-Content-Digest", digest(body))])
             if fault in ("arm64", "windows") and name == digest(ONE):
@@ -266,11 +276,11 @@ class Registry(BaseHTTPRequestHandler):
         blob = BLOBS.get(name)
         if blob is None:
             return self.refuse(404, "BLOB_UNKNOWN", "blob unknown to registry")
-        if name == CONFIG and fault == "config-missing":
+        if name in CONFIGS and fault == "config-missing":
             return self.refuse(404, "BLOB_UNKNOWN", "blob unknown to registry")
-        if name == CONFIG and fault == "config-other":
+        if name in CONFIGS and fault == "config-other":
             return self.say(200, bytes(byte ^ 1 for byte in blob), "application/octet-stream")
-        if name != LAYER or not fault.startswith("blob-"):
+        if name not in LAYERS or not fault.startswith("blob-"):
             return self.say(200, blob, "application/octet-stream")
         to = {
             "blob-name": "https://contoso.westus.data.azurecr.io/l",
@@ -450,6 +460,8 @@ def look(faults):
         time.sleep(2)
         events = json.loads(kubectl("get", "events", "-o", "json"))["items"]
         for event in events:
+            if event["involvedObject"]["kind"] != "Pod":
+                continue
             name = event["involvedObject"]["name"]
             fault, node = name.rsplit("-node-", 1)[0], "node-" + name.rsplit("-", 1)[1]
             message, reason = event.get("message", ""), event.get("reason")

@@ -122,6 +122,11 @@ impl Decoding {
         }
     }
 
+    /// Returns whether there are several encodings.
+    pub(super) fn is_of_several(&self) -> bool {
+        self.0.len() > 1 || matches!(self.0[..], [Stage::TooMany])
+    }
+
     /// Decompresses the next piece of the body.
     pub(super) async fn piece(&mut self, piece: &[u8]) -> Result<Bytes, Fault> {
         self.through(piece, false).await

@@ -62,9 +62,9 @@ impl Reply {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Returns whether the body is decompressed.
-    pub fn is_encoded(&self) -> bool {
-        self.decoding.is_some()
+    /// Returns whether the body has several encodings on top of one another.
+    pub fn is_encoded_twice(&self) -> bool {
+        self.decoding.as_ref().is_some_and(Decoding::is_of_several)
     }
 
     /// Returns the next chunk of the body; `None` at its end.

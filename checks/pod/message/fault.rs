@@ -6,10 +6,11 @@ use strum::{Display, VariantNames};
 
 use Fault::{
     AddressUnreachable, Admission, BadReference, Canceled, CannotLookUp, CertificateTime, Cut,
-    Damaged, Denied, DiskFull, Forbidden, HandshakeSilent, MalformedSecret, NeverPull, NoPlatform,
-    NoSuchHost, NotAllowed, NotAnImage, NotFound, Outage, PlainHttp, PortsUsed, ProxyDenies,
-    ProxyDown, PullQps, Refused, Reset, Schema1, SecretMissing, Signature, SignatureOfUrl,
-    StorageDenies, StoreIncomplete, Throttled, TimedOut, Unauthorized, UnknownAuthority, WrongName,
+    Damaged, Denied, DiskFull, Forbidden, HandshakeSilent, HostsFile, MalformedSecret, NeverPull,
+    NoPlatform, NoSuchHost, NotAllowed, NotAnImage, NotFound, Outage, PlainHttp, PortsUsed,
+    ProxyDenies, ProxyDown, PullQps, Refused, Reset, Schema1, SecretMissing, Signature,
+    SignatureOfUrl, StorageDenies, StoreIncomplete, Throttled, TimedOut, TokenUnreadable,
+    Unauthorized, UnknownAuthority, WrongName,
 };
 
 /// What went wrong.
@@ -27,6 +28,7 @@ pub(super) enum Fault {
     DiskFull,
     Forbidden,
     HandshakeSilent,
+    HostsFile,
     MalformedSecret,
     NeverPull,
     NoPlatform,
@@ -50,6 +52,7 @@ pub(super) enum Fault {
     StoreIncomplete,
     Throttled,
     TimedOut,
+    TokenUnreadable,
     Unauthorized,
     UnknownAuthority,
     WrongName,
@@ -72,7 +75,7 @@ impl Fault {
             }
             Admission => Writer::TheApiServer,
             Signature | Schema1 | NoPlatform | Damaged | NotAnImage | Canceled
-            | StoreIncomplete => Writer::TheRuntime,
+            | StoreIncomplete | HostsFile | TokenUnreadable => Writer::TheRuntime,
             NoSuchHost | CannotLookUp => Writer::TheResolver,
             ProxyDown | ProxyDenies | PlainHttp | Reset | Refused | TimedOut | Cut
             | HandshakeSilent => Writer::TheNetwork,
@@ -175,9 +178,23 @@ const WORDS: &[(&[&str], Fault)] = &[
             "unsupported media type",
             "unknown media type",
             "unsupported manifest",
+            "failed to get stream processor",
+            "mismatched image rootfs and manifest layers",
         ],
         NotAnImage,
     ),
+    // What a registry's hosts.toml names (containerd, core/remotes/docker/config/hosts.go).
+    (
+        &[
+            "unable to read ca cert",
+            "unable to load ca cert",
+            "unable to read cert file",
+            "unable to parse server",
+            "failed to load x509 key pair",
+        ],
+        HostsFile,
+    ),
+    (&["unable to decode token response"], TokenUnreadable),
     (&["proxyconnect", "proxy authentication required", "socks connect"], ProxyDown),
     (&["no such host"], NoSuchHost),
     (

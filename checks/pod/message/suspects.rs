@@ -85,6 +85,9 @@ fn modes(fault: Fault, place: Place, parts: &Parts, error: &str) -> &'static [&'
         // What the node has of other images is not whole, or a layer of an unknown type was not fetched.
         Fault::StoreIncomplete => &["containerd-content-corrupt", "manifest-not-an-image"],
         Fault::NotAnImage => &["manifest-not-an-image", "manifest-schema1"],
+        Fault::HostsFile => &["containerd-mirror-misconfigured", "tls-ca-not-loaded"],
+        // A page, of a proxy or of a portal, stands where a token was due.
+        Fault::TokenUnreadable => &["proxy-denies-host", "registry-challenge-invalid"],
         Fault::NoSuchHost => no_such_host(place),
         Fault::CannotLookUp => &["dns-server-unreachable"],
         Fault::ProxyDown => &["proxy-unreachable", "proxy-config-not-rolled-out"],
@@ -261,6 +264,12 @@ fn not_found(phase: Phase, error: &str) -> &'static [&'static str] {
     } else if error.contains("@sha256:") {
         &["image-digest-gone", "geo-replica-lag", "image-tag-not-found"]
     } else {
-        &["image-tag-not-found", "geo-replica-lag", "image-quarantined"]
+        // A mirror that was left over has none of the registry's images.
+        &[
+            "image-tag-not-found",
+            "geo-replica-lag",
+            "image-quarantined",
+            "containerd-mirror-misconfigured",
+        ]
     }
 }
