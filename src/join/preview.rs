@@ -90,7 +90,9 @@ fn admitted(
                 let other = read(image.clone());
                 // What is no image may hold a secret, which the nodes are not to see.
                 let other = if other.asked.is_err() { read(other.id()) } else { other };
-                Target { named_at: target.named_at.clone(), flags: target.flags.clone(), ..other }
+                let at = target.named_at.iter();
+                let named_at = at.map(|at| format!("{at}: {} → {}", target.id(), other.id()));
+                Target { named_at: named_at.collect(), flags: target.flags.clone(), ..other }
             });
             let one = other.unwrap_or_else(|| target.clone());
             match all.iter_mut().find(|(known, _)| known.id() == one.id()) {
