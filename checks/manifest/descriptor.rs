@@ -44,6 +44,12 @@ impl Descriptor {
         Some(Platform::normal(os, architecture, variant.as_deref(), build.as_deref()))
     }
 
+    /// Returns whether containerd fetches the same in the same way.
+    pub(super) fn is_same_content(&self, other: &Self) -> bool {
+        (&self.digest, self.size, &self.media_type)
+            == (&other.digest, other.size, &other.media_type)
+    }
+
     /// Returns whether the platform needs features of the operating system.
     pub(super) fn has_features(&self) -> bool {
         let features = self.platform.as_ref().and_then(|platform| platform.features.as_ref());

@@ -1,5 +1,7 @@
 //! Selects the manifest of an index that fits this platform best.
 
+use std::collections::VecDeque;
+
 use super::{
     blob::elsewhere,
     descriptor::Descriptor,
@@ -12,6 +14,7 @@ use super::{
 use crate::{
     kit::{
         Cx, Image, NoFact, StepResult,
+        engine::Finding,
         rules::{Fit, Platform, Puller, is_storable, since},
     },
     token::{Answer, Session, WantedBlob},
@@ -111,14 +114,29 @@ pub(super) async fn child(cx: &Cx, session: &Session, index: &Manifest) -> StepR
             let digest = content.digest.clone();
             fetched.ok_or_else(|| gone(image, digest, platform.clone(), build.clone()))
         };
-        for other in &also {
+        let mut also = VecDeque::from(also);
+        while let Some(other) = also.pop_front() {
             if asked == MAX_ALSO {
                 go_on_without(cx, kind::too_much(&index.media_type))?;
                 break;
             }
             asked += 1;
-            match fetch(other).await {
-                Ok(manifest) => others.push(manifest),
+            match fetch(&other).await {
+                Ok(manifest) => match &manifest.document {
+                    // Of a further index containerd fetches what it has for the platform, if anything.
+                    Document::Index(Ok(_)) => {
+                        let found = entry(&manifest, &cx.target.platform, cx.containerd(), |_| {});
+                        if let Ok(inner) = found {
+                            also.extend(inner.also.into_iter().chain([inner.content]));
+                        }
+                    }
+                    _ => others.push(manifest),
+                },
+                // Which of two that name the same content is fetched first is not known.
+                Err(NoFact::Failed(finding)) if other.digest == content.digest => {
+                    let Finding { code: found, .. } = finding;
+                    cx.add_finding(Problem::SecondManifest { found });
+                }
                 Err(no_fact) => go_on_without(cx, no_fact)?,
             }
         }
@@ -235,13 +253,19 @@ impl Asking<'_> {
         let is_equal = |entry: &&&Descriptor| {
             let platform = entry.platform();
             let fits = platform.is_none_or(|own| wanted.rank(&own).is_some_and(|fit| !fit.lesser));
-            fits && !std::ptr::eq(**entry, best) && entry.digest != best.digest
+            fits && !entry.is_same_content(best)
         };
         // Of Windows images it takes the one for the right build.
         let is_one = wanted.os == "windows" || containerd.transfers() == Some(false);
-        let also = entries.iter().filter(is_equal).filter(|_| !is_one);
+        let mut also: Vec<&Descriptor> = vec![];
+        for entry in entries.iter().filter(is_equal).filter(|_| !is_one) {
+            // Beyond what is fetched it does not matter which they are.
+            if also.len() <= MAX_ALSO && !also.iter().any(|known| known.is_same_content(entry)) {
+                also.push(entry);
+            }
+        }
         Ok(Entry {
-            also: also.map(|entry| Content::of(entry)).collect(),
+            also: also.into_iter().map(Content::of).collect(),
             content: Content::of(best),
             is_unnamed: best.platform().is_none(),
             platform: best.platform().map_or_else(|| wanted.to_string(), |found| found.to_string()),

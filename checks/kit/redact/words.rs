@@ -82,8 +82,8 @@ enum Next {
     Other,
 }
 
-/// Returns what somebody wrote, with a mark in the place of what stands before an `@` or behind a `?` of
-/// each word: the login and the query of an address, however its scheme is written.
+/// Returns what somebody wrote, with a mark in the place of what stands before an `@`, or behind a `?` or the `#`
+/// of a path, of each word: the login, the query and the fragment of an address, however its scheme is written.
 pub fn without_logins(text: &str) -> String {
     let is_end = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`');
     let mut shown = String::new();
@@ -92,14 +92,19 @@ pub fn without_logins(text: &str) -> String {
             Some((at, end)) if is_end(end) => word.split_at(at),
             _ => (word, ""),
         };
+        let (word, fragment) = match word.split_once('#') {
+            Some((before, fragment)) if before.contains('/') => (before, fragment),
+            _ => (word, ""),
+        };
         let (word, query) = word.split_once('?').unwrap_or((word, ""));
         // Before which `?` the login ends is not known where an `@` stands behind one.
-        if query.contains('@') {
+        if query.contains('@') || fragment.contains('@') {
             shown.extend(["***", end]);
             continue;
         }
         let (login, word) = word.rsplit_once('@').map_or(("", word), |(_, word)| ("***@", word));
-        shown.extend([login, word, if query.is_empty() { "" } else { "?***" }, end]);
+        let query = if query.is_empty() { "" } else { "?***" };
+        shown.extend([login, word, query, if fragment.is_empty() { "" } else { "#***" }, end]);
     }
     shown
 }
@@ -124,6 +129,8 @@ mod tests {
             (r#""https:\u002f\u002fu:hunter2@m.example""#, r#""***@m.example""#),
             ("host = { \"u:hun@ter2@m.example\" = {} }", "host = { \"***@m.example\" = {} }"),
             ("https://m.example/v2?access_key=hunter2", "https://m.example/v2?***"),
+            ("https://%zz/x#access_token=hunter2", "https://%zz/x#***"),
+            ("/x?a=b#hunter2 # ours", "/x?***#*** # ours"),
             ("u:hunter2@m.example:5000?hunter2@", "***"),
             ("https://m.example/?a=@hunter2", "***"),
             ("https://u:hun?ter2@m.example", "***"),

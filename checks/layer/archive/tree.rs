@@ -247,6 +247,7 @@ impl Tree {
                 if let Some(Node::Link(number)) = self.find(&new)? {
                     links += 1;
                     let target = &self.targets[number];
+                    self.count(target.len() / 2)?;
                     new.pop();
                     if target.starts_with(b"/") {
                         new.clear();
@@ -275,7 +276,7 @@ impl Tree {
     }
 
     /// Returns what stands at a path, as Linux finds it: it follows the symbolic links before the last part. A
-    /// link that leads out of the layer leads to nothing of it.
+    /// link that leads out of the layer leads to the host, whose files are not known.
     fn find(&self, path: &[&[u8]]) -> Result<Option<Node>, Stop> {
         if length(path) >= MAX_PATH {
             return refused(&path.join(&b'/'), TOO_LONG);
@@ -286,6 +287,7 @@ impl Tree {
         let mut folder = ROOT;
         let mut links = 0;
         while let Some(part) = rest.pop() {
+            self.count(1)?;
             match part {
                 b"." => continue,
                 b".." => match above.pop() {
@@ -293,12 +295,12 @@ impl Tree {
                         folder = parent;
                         continue;
                     }
-                    None => return Ok(None),
+                    // What is above the layer is the host's.
+                    None => return Err(Stop::Unknown),
                 },
                 _ if part.len() > MAX_NAME => return refused(part, TOO_LONG),
                 _ => {}
             }
-            self.count(1)?;
             match self.get(folder, part) {
                 Some(Node::Folder(number)) => {
                     above.push(folder);
@@ -313,8 +315,9 @@ impl Tree {
                     }
                     let target = &self.targets[number];
                     if target.starts_with(b"/") {
-                        return Ok(None);
+                        return Err(Stop::Unknown);
                     }
+                    self.count(target.len() / 2)?;
                     rest.extend(parts(target).into_iter().rev());
                 }
                 None => return Ok(None),
