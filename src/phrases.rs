@@ -47,7 +47,7 @@ phrases! {
     AksCannotSignIn "aks-cannot-sign-in" "Your cluster cannot sign in to {registry}." "클러스터에서 로그인할 수 없습니다: {registry}"
     AksCouldNotTell "aks-could-not-tell" "It could not be determined whether your cluster can pull images from {registry}." "클러스터에서 이미지를 가져올 수 있는지 판단하지 못했습니다: {registry}"
     ControlPlane "control-plane" "Azure's control plane" "Azure 컨트롤 플레인"
-    ControlPlaneAs "control-plane-as" "Azure's control plane, as {who}" "Azure 컨트롤 플레인, 로그인: {who}"
+    ControlPlaneAs "control-plane-as" "Azure's control plane, as {who}" "Azure, 로그인: {who}"
     As "as" "as {who}" "로그인: {who}"
     StillWaiting "still-waiting" "still waiting ({left} s left): {why}" "대기 중({left}초 남음). {why}"
     WaitingCannotHelp "waiting-cannot-help" "waiting does not help: {why}" "기다려도 해결되지 않음. {why}"
