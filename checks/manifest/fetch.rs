@@ -29,6 +29,8 @@ pub(super) struct Known<'a> {
     pub(super) media_type: Option<&'a str>,
     /// The size in bytes.
     pub(super) size: Option<usize>,
+    /// Whether containerd takes the type from the response to HEAD, which is compared with the content later.
+    pub(super) is_typed: bool,
 }
 
 /// Fetches the manifest with this tag or digest.
@@ -92,8 +94,7 @@ pub(super) async fn read(
         return Ok(old);
     }
     // What is asked by digest has the type that HEAD says, which is compared with this one later.
-    let guessed =
-        (is_digest && known.media_type.is_none()).then(|| document::guess(&bytes)).flatten();
+    let guessed = (is_digest && known.is_typed).then(|| document::guess(&bytes)).flatten();
     let media_type = guessed.map_or(media_type, str::to_owned);
     // containerd makes the digest itself of what a tag leads to.
     of_bytes(wanted.as_deref().unwrap_or("sha256:"), &media_type, &bytes)
@@ -116,7 +117,7 @@ pub(super) async fn by_digest(cx: &Cx, session: &Session, manifest: &Manifest) -
         return Ok(());
     }
     let media_type = manifest.document.kind().media_type();
-    let known = Known { media_type: Some(media_type), size: Some(manifest.size) };
+    let known = Known { media_type: Some(media_type), size: Some(manifest.size), is_typed: false };
     match get(cx, session, image, &manifest.digest, known).await? {
         Answer::Found(_) => Ok(()),
         Answer::Missing(_) => {

@@ -66,7 +66,7 @@ impl Content {
             return of_bytes(digest, media_type, bytes).map(Some);
         }
         let size = usize::try_from(*size).unwrap_or(0);
-        let known = Known { media_type: Some(media_type), size: Some(size) };
+        let known = Known { media_type: Some(media_type), size: Some(size), is_typed: false };
         let wanted = WantedBlob { digest, media_type, from: 0 };
         let manifest = match elsewhere(cx, session, urls, wanted).await? {
             Some(reply) => fetch::read(cx, session, digest, reply, known).await?,

@@ -65,6 +65,9 @@ pub async fn fetch(cx: &Cx, session: &Session) -> StepResult<Manifest> {
         // containerd reads as many bytes as HEAD says, however the connection ends behind them.
         let described = described.take().filter(|head| head.digest == image.reference);
         known.size = described.and_then(|head| head.known().size);
+        // Without a length it goes by the response to GET.
+        let has_length = |head: &Reply| head.header("content-length").is_some();
+        known.is_typed = head.as_ref().is_ok_and(has_length);
     }
     let got = async {
         let got = match early {

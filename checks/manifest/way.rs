@@ -19,7 +19,7 @@ pub async fn fetch_on_way(cx: &Cx, way: &Way) -> StepResult<Manifest> {
     let (Some(image), Some(named)) = (session.image(), way.take_named()) else {
         return Err(NoFact::skipped(Problem::NoImageAsked {}));
     };
-    let known = |media_type| Known { media_type: Some(media_type), size: None };
+    let known = |media_type| Known { media_type: Some(media_type), ..Known::default() };
     let header = |head: &crate::kit::net::Reply, name| head.header(name).map(str::to_owned);
     let (digest, got, head) = match named {
         Named::ByRegistry { digest, media_type } => {
