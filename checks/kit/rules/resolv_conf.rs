@@ -70,7 +70,9 @@ impl ResolvConf {
                 }
                 (Some("domain"), mut words) => {
                     if let Some(domain) = words.next() {
-                        read.search = vec![relative(domain)];
+                        // The root makes no other name of any.
+                        let domain = Some(relative(domain)).filter(|domain| !domain.is_empty());
+                        read.search = domain.into_iter().collect();
                     }
                 }
                 (Some("search"), words) => {
@@ -150,5 +152,6 @@ mod tests {
         let read = ResolvConf::read(b"options ndots:99\n;options use-vc\nOptions rotate\n");
         assert_eq!((read.servers.len(), read.names_servers, read.ndots), (2, false, 15));
         assert_eq!(read.options, ResolverOptions::default());
+        assert!(ResolvConf::read(b"search a.example\ndomain .\n").search.is_empty());
     }
 }
