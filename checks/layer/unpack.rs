@@ -4,13 +4,11 @@
 use std::io::{self, Write};
 
 use super::archive::Archive;
-use crate::kit::rules::{Gunzip, Hasher, Unzstd};
+use crate::kit::rules::{Gunzip, Hasher, MAX_WINDOW, Unzstd};
 
 /// The number of bytes that containerd goes by to find out how a layer is compressed
 /// (pkg/archive/compression, `DetectCompression`).
 const SIGNATURE: usize = 10;
-/// The memory that is spent on a window of zstd.
-const MAX_WINDOW: u64 = 64 << 20;
 /// How many uncompressed bytes are read of a layer that fits into a sample.
 pub(super) const MAX_UNPACKED_SAMPLE: u64 = 256 * 1024 * 1024;
 /// The largest piece that is decompressed at once: four bytes of zstd can become 128 KiB.

@@ -8,7 +8,7 @@ use hyper::{HeaderMap, body::Bytes, header::CONTENT_ENCODING};
 use tokio::task::yield_now;
 
 use super::Fault;
-use crate::kit::rules::{Gunzip, Puller, Unzstd, since};
+use crate::kit::rules::{Gunzip, MAX_WINDOW, Puller, Unzstd, since};
 
 /// What containerd accepts when it fetches content (core/remotes/docker/fetcher.go, `open`).
 const CONTENT: &str = "zstd;q=1.0, gzip;q=0.8, deflate;q=0.5";
@@ -18,8 +18,6 @@ const TRANSPORT: &str = "gzip";
 const PIECE: usize = 512;
 /// The most that may come of what arrives at once.
 const MAX_PIECE: usize = 16 * 1024 * 1024;
-/// The memory that the windows of zstd take together.
-const MAX_WINDOW: u64 = 64 << 20;
 /// How many encodings a response may have on top of one another. Each takes memory; Go has no limit.
 const MAX_STAGES: usize = 10;
 
@@ -88,7 +86,7 @@ impl Decoding {
             stages.push(match name.to_ascii_lowercase().as_str() {
                 "gzip" => Stage::gzip(),
                 "zstd" => {
-                    let decoder = Unzstd::new(vec![], MAX_WINDOW / windows.max(1));
+                    let decoder = Unzstd::new(vec![], MAX_WINDOW / windows);
                     Stage::Zstd(Box::new(decoder.map_err(|error| error.to_string())?))
                 }
                 "deflate" => {

@@ -50,4 +50,4 @@ pub use proxy_url::{ProxyUrl, ProxyUrlError};
 pub use reference::ReferenceError;
 pub(crate) use reference::{in_lower_case, is_tag, read as read_reference};
 pub use resolv_conf::{ResolvConf, ResolverOptions};
-pub use unzstd::Unzstd;
+pub use unzstd::{MAX_WINDOW, Unzstd};

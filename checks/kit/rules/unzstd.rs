@@ -9,6 +9,8 @@ use zstd::stream::raw::{DParameter, Decoder, Operation};
 const MAX_WINDOW_LOG: u32 = 29;
 /// The most that a frame without a window decompresses to (`maxDecodedSize`).
 const MAX_SINGLE_SEGMENT: u64 = 64 << 30;
+/// The memory that is spent on the windows of what is decompressed at the same time.
+pub const MAX_WINDOW: u64 = 64 << 20;
 /// How many decompressed bytes are handed on at once.
 const PIECE: usize = 32 * 1024;
 
@@ -176,7 +178,7 @@ mod tests {
 
     fn unpacked(bytes: &[u8]) -> Result<Vec<u8>, io::ErrorKind> {
         let read = |size: usize| {
-            let mut decoder = Unzstd::new(vec![], 64 << 20).unwrap();
+            let mut decoder = Unzstd::new(vec![], MAX_WINDOW).unwrap();
             let mut pieces = bytes.chunks(size);
             pieces.try_for_each(|piece| decoder.write_all(piece)).map_err(|error| error.kind())?;
             decoder.finish().map_err(|error| error.kind())
@@ -215,7 +217,7 @@ mod tests {
         assert_eq!(unpacked(&frame), Err(io::ErrorKind::InvalidData));
         // What fills a large one is not decompressed to its end.
         let filled = |window| {
-            let mut decoder = Unzstd::new(io::sink(), 64 << 20).unwrap();
+            let mut decoder = Unzstd::new(io::sink(), MAX_WINDOW).unwrap();
             decoder.write_all(&packed(&vec![0; 65 << 20], window))
         };
         assert_eq!(filled(27).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
