@@ -362,8 +362,13 @@ impl Blobs<'_> {
     /// only because it needs none.
     async fn unwanted(&self, reply: Reply, host: &Host, request: &Request, blob: &Blob) -> NoFact {
         let (cx, client, target) = (self.cx, self.session.client(), &request.target);
-        let bare =
-            Request { authorization: None, signed_in: None, origin: None, ..request.clone() };
+        let bare = Request {
+            authorization: None,
+            signed_in: None,
+            origin: None,
+            url_login: None,
+            ..request.clone()
+        };
         let status = reply.status;
         let said = refusal::words(reply).await;
         match client.follow(cx, host, &bare, HostPurpose::Data).await {

@@ -120,7 +120,9 @@ pub fn redirected(
     let kept = set_anew.or_else(|| origin.authorization.clone());
     let is_secret = !(request.is_public && kept.is_some());
     // Without another one, Go signs in with what the URL holds (net/http, `send`).
-    next.authorization = kept.or_else(|| userinfo(&url));
+    let kept_login = request.url_login.clone().filter(|_| authority.is_empty());
+    next.url_login = userinfo(&url).or(kept_login);
+    next.authorization = kept.or_else(|| next.url_login.clone());
     // Without TLS anybody on the way could read it.
     next.is_exposed = next.authorization.is_some()
         && is_secret

@@ -28,6 +28,8 @@ pub struct Request {
     pub target: String,
     /// The host as the URL of a redirect spells it, where that is not the usual way: Go sends it so as `Host`.
     pub written_host: Option<String>,
+    /// What the user and the password in the URL of a redirect make of `Authorization`: a path alone keeps them.
+    pub url_login: Option<Secret>,
     /// The value of the `Accept` header.
     pub accept: Cow<'static, str>,
     /// The value of the `Authorization` header.
@@ -68,6 +70,7 @@ impl Request {
             method,
             target,
             written_host: None,
+            url_login: None,
             accept: "*/*".into(),
             authorization: None,
             form: None,

@@ -276,7 +276,7 @@ impl Tree {
     }
 
     /// Returns what stands at a path, as Linux finds it: it follows the symbolic links before the last part. A
-    /// link that leads out of the layer leads to the host, whose files are not known.
+    /// link that leads out of the layer leads to nothing of it; what the host has there is not known.
     fn find(&self, path: &[&[u8]]) -> Result<Option<Node>, Stop> {
         if length(path) >= MAX_PATH {
             return refused(&path.join(&b'/'), TOO_LONG);
@@ -295,8 +295,7 @@ impl Tree {
                         folder = parent;
                         continue;
                     }
-                    // What is above the layer is the host's.
-                    None => return Err(Stop::Unknown),
+                    None => return Ok(None),
                 },
                 _ if part.len() > MAX_NAME => return refused(part, TOO_LONG),
                 _ => {}
@@ -315,7 +314,7 @@ impl Tree {
                     }
                     let target = &self.targets[number];
                     if target.starts_with(b"/") {
-                        return Err(Stop::Unknown);
+                        return Ok(None);
                     }
                     self.count(target.len() / 2)?;
                     rest.extend(parts(target).into_iter().rev());
