@@ -168,6 +168,55 @@ fn a_failure_that_passes() {
     assert_eq!(with(FIRST).code, Some(1));
 }
 
+/// Checks an image on a registry that wants a token, and that is busy the first few times when it is asked
+/// for content: for the manifest by its digest, or for the layer.
+fn ask_busy(times: usize, is_manifest: bool, more: &'static str, version: &[&str]) -> Said {
+    let (shelf, failed) = (Shelf::of(&[b"a layer"]), Arc::new(AtomicUsize::new(0)));
+    let busy = if is_manifest { shelf.top() } else { &shelf.layers[0] }.to_owned();
+    let script = move |head: &str, stream: &mut TcpStream| {
+        if head.starts_with("GET /token") {
+            return answer(stream, "200 OK", br#"{"token":"canary"}"#);
+        }
+        if !head.contains("Bearer canary") {
+            let realm = format!("http://{}/token", stream.local_addr()?);
+            let challenge = format!("WWW-Authenticate: Bearer realm=\"{realm}\"{more}");
+            return answer(stream, &format!("401 No\r\n{challenge}"), b"");
+        }
+        let counts = head.starts_with("GET") && path(head).ends_with(&busy);
+        if counts && failed.fetch_add(1, Ordering::Relaxed) < times {
+            return answer(stream, "429 No", b"");
+        }
+        shelf.serve(head, stream)
+    };
+    ask(script, version)
+}
+
+/// containerd sends a request six times at most, and five times since 2.3.2. For the first content one of
+/// them asks for the sign-in.
+#[test]
+fn how_often_a_request_is_sent() {
+    for (version, manifests, layers) in [(&[][..], 4, 5), (SECOND, 4, 5), (NEWER, 3, 4)] {
+        for (is_manifest, most) in [(true, manifests), (false, layers)] {
+            let said = ask_busy(most, is_manifest, "", version);
+            pulls(&said);
+            assert_eq!(codes(&said.json(), "warnings"), ["registry/unsteady"], "{}", said.out);
+            fails(&ask_busy(most + 1, is_manifest, "", version), "registry/throttled");
+        }
+    }
+}
+
+/// containerd takes a challenge that names an error for the end of a request that failed before. That happens
+/// where it asks for the first content, without a token.
+#[test]
+fn a_failure_before_a_challenge_that_names_an_error() {
+    let error = ",error=\"invalid_token\"";
+    for version in [&[], SECOND] {
+        pulls(&ask_busy(0, true, error, version));
+        is_open(&ask_busy(1, true, error, version), "registry/unsteady-before-sign-in");
+        pulls(&ask_busy(1, false, error, version));
+    }
+}
+
 /// containerd pulls no images of schema 1 since 2.0.
 #[test]
 fn schema1() {

@@ -343,6 +343,32 @@ fn the_headers_of_head() {
     }
 }
 
+/// containerd sends GET to a registry that does not support HEAD, and goes by the headers of that.
+#[test]
+fn the_headers_of_get_in_the_place_of_head() {
+    let with = |said: &'static str| {
+        let shelf = Shelf::of(&[b"a layer"]);
+        let bytes = shelf.bytes_of_top().to_vec();
+        ask(
+            move |head, stream| {
+                if !path(head).ends_with("/v1") {
+                    return shelf.serve(head, stream);
+                }
+                if head.starts_with("HEAD") {
+                    return answer(stream, "405 No", b"");
+                }
+                let said = said.replace("DIGEST", shelf.top());
+                let kind = "Content-Type: application/vnd.oci.image.manifest.v1+json";
+                answer(stream, &format!("200 OK\r\n{kind}{said}"), &bytes)
+            },
+            &[],
+        )
+    };
+    pulls(&with(""));
+    pulls(&with("\r\nDocker-Content-Digest: DIGEST"));
+    fails(&with("\r\nDocker-Content-Digest: sha256:"), "manifest/head-differs");
+}
+
 /// containerd refuses a manifest that contradicts the media type it was served with, and takes one
 /// without layers for an image without layers.
 #[test]

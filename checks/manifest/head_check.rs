@@ -53,8 +53,6 @@ pub(super) async fn compare(
 ) -> StepResult<Manifest> {
     match head.status {
         200 => {}
-        // containerd sends GET to a registry that does not support HEAD.
-        405 => return Ok(manifest),
         401 => return Err(session.refused(cx, head).await),
         // containerd asks for it in no other way then.
         404 => {

@@ -125,9 +125,12 @@ pub(super) async fn child(cx: &Cx, session: &Session, index: &Manifest) -> StepR
                 Ok(manifest) => match &manifest.document {
                     // Of a further index containerd fetches what it has for the platform, if anything.
                     Document::Index(Ok(_)) => {
-                        let found = entry(&manifest, &cx.target.platform, cx.containerd(), |_| {});
-                        if let Ok(inner) = found {
-                            also.extend(inner.also.into_iter().chain([inner.content]));
+                        match found(&manifest, &cx.target.platform, cx.containerd(), |_| {}) {
+                            Ok(Some(inner)) => {
+                                also.extend(inner.also.into_iter().chain([inner.content]));
+                            }
+                            Ok(None) => {}
+                            Err(no_fact) => go_on_without(cx, no_fact)?,
                         }
                     }
                     _ => others.push(manifest),
@@ -189,12 +192,17 @@ pub fn entry(
     containerd: Puller,
     tell: impl Fn(Problem),
 ) -> StepResult<Entry> {
-    let entries = match &index.document {
-        Document::Index(Ok(index)) => &index.manifests,
-        Document::Index(Err(error)) => return Err(kind::broken(&index.media_type, error)),
-        _ => return Err(kind::broken(&index.media_type, Flaw::WrongType)),
-    };
-    let all: Vec<&Descriptor> = entries.iter().collect();
+    found(index, wanted, containerd, tell)?.map_or_else(|| Err(nothing(wanted, index)), Ok)
+}
+
+/// Selects the entry that fits best; `None` where none fits.
+fn found(
+    index: &Manifest,
+    wanted: &Platform,
+    containerd: Puller,
+    tell: impl Fn(Problem),
+) -> StepResult<Option<Entry>> {
+    let all = entries(index)?;
     let mut without = all.clone();
     // Windows images name features that no version looks at.
     without.retain(|entry| wanted.os == "windows" || !entry.has_features());
@@ -205,6 +213,14 @@ pub fn entry(
         None => return asking.of_either(&all, &without),
     };
     asking.select(if compares { &without } else { &all })
+}
+
+fn entries(index: &Manifest) -> StepResult<Vec<&Descriptor>> {
+    match &index.document {
+        Document::Index(Ok(index)) => Ok(index.manifests.iter().collect()),
+        Document::Index(Err(error)) => Err(kind::broken(&index.media_type, error)),
+        _ => Err(kind::broken(&index.media_type, Flaw::WrongType)),
+    }
 }
 
 /// The question which entry of an index that containerd fetches.
@@ -218,25 +234,27 @@ struct Asking<'a> {
 impl Asking<'_> {
     /// Selects what older versions take from all entries, and newer ones from those without
     /// features, if that is the same.
-    fn of_either(&self, all: &[&Descriptor], without: &[&Descriptor]) -> StepResult<Entry> {
+    fn of_either(&self, all: &[&Descriptor], without: &[&Descriptor]) -> StepResult<Option<Entry>> {
         let features = all.iter().find(|entry| entry.has_features());
         let digest = features.map(|entry| entry.digest.clone()).unwrap_or_default();
         let differs = Problem::OsFeatures { digest };
         match (self.select(all), self.select(without)) {
-            (Ok(older), Ok(newer)) if older.is_same(&newer) => Ok(older),
-            (Ok(_), Ok(_)) => Err(NoFact::could_not_tell(differs)),
+            (Ok(Some(older)), Ok(Some(newer))) if older.is_same(&newer) => Ok(Some(older)),
+            (Ok(Some(_)), Ok(Some(_))) => Err(NoFact::could_not_tell(differs)),
             // Some versions fail here. If the pull fails for the others as well, that is certain.
-            (Ok(entry), Err(NoFact::Failed(_))) | (Err(NoFact::Failed(_)), Ok(entry)) => {
+            (Ok(Some(entry)), Ok(None) | Err(NoFact::Failed(_)))
+            | (Ok(None) | Err(NoFact::Failed(_)), Ok(Some(entry))) => {
                 (self.tell)(differs);
-                Ok(entry)
+                Ok(Some(entry))
             }
+            (Ok(None), Ok(None)) => Ok(None),
             (Ok(_) | Err(NoFact::Failed(_)), Err(no_fact)) | (Err(no_fact), _) => Err(no_fact),
         }
     }
 
-    fn select(&self, entries: &[&Descriptor]) -> StepResult<Entry> {
+    fn select(&self, entries: &[&Descriptor]) -> StepResult<Option<Entry>> {
         let Asking { index, wanted, containerd, tell } = *self;
-        let best = self.choose(entries)?.ok_or_else(|| nothing(wanted, index, entries))?;
+        let Some(best) = self.choose(entries)? else { return Ok(None) };
         if kind::of(&best.media_type).is_none() {
             return Err(kind::broken(&best.media_type, Flaw::WrongType));
         }
@@ -264,13 +282,13 @@ impl Asking<'_> {
                 also.push(entry);
             }
         }
-        Ok(Entry {
+        Ok(Some(Entry {
             also: also.into_iter().map(Content::of).collect(),
             content: Content::of(best),
             is_unnamed: best.platform().is_none(),
             platform: best.platform().map_or_else(|| wanted.to_string(), |found| found.to_string()),
             build: Build::of(offered(entries)),
-        })
+        }))
     }
 
     fn choose<'a>(&self, entries: &[&'a Descriptor]) -> StepResult<Option<&'a Descriptor>> {
@@ -315,7 +333,8 @@ impl Entry {
 }
 
 /// Returns the problem of an index that has no manifest for this platform.
-fn nothing(wanted: &Platform, index: &Manifest, entries: &[&Descriptor]) -> NoFact {
+fn nothing(wanted: &Platform, index: &Manifest) -> NoFact {
+    let entries = &entries(index).unwrap_or_default();
     let offered = offered(entries);
     // Tools put entries that are not meant to run beside images. This index has no image.
     if offered.is_empty() && !entries.is_empty() {

@@ -134,13 +134,27 @@ async fn head_and_get(
     let head = Request::manifest(Method::HEAD, &image.repository, &image.reference);
     let head = session.ask(cx, head);
     let got = Box::pin(fetch::open(cx, session, image, (&image.reference, "")));
-    if !session.client().is_http2() {
-        return (head.await, Early::Asked(got));
+    let (mut head, early) = if session.client().is_http2() {
+        match select(Box::pin(head), got).await {
+            Either::Left((head, got)) => (head, Early::Asked(got)),
+            Either::Right((got, head)) => (head.await, Early::Answered(got)),
+        }
+    } else {
+        (head.await, Early::Asked(got))
+    };
+    // containerd repeats it with GET where a registry does not support HEAD, and goes by that response.
+    let Ok(refused) = head.as_mut() else { return (head, early) };
+    if refused.status != 405 {
+        return (head, early);
     }
-    match select(Box::pin(head), got).await {
-        Either::Left((head, got)) => (head, Early::Asked(got)),
-        Either::Right((got, head)) => (head.await, Early::Answered(got)),
+    let answer = match early {
+        Early::Answered(answer) => answer,
+        Early::Asked(asking) => asking.await,
+    };
+    if let Ok(Answer::Found(got)) = &answer {
+        refused.describe(got);
     }
+    (head, Early::Answered(answer))
 }
 
 /// Returns what is missing: the tag, the digest or the repository.

@@ -6,11 +6,11 @@ use std::{cell::Cell, net::IpAddr, rc::Rc, time::Duration};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{
-    Problem, Refusal,
+    Before, Problem, Refusal,
     mirror::MirrorPath,
     problem::{Elsewhere, NoChallenge},
     response::{decoded, no_answer, redirected, silent, unanswered},
-    retries::{MAX_RETRIES, is_transient, note_retries, retried},
+    retries::{is_transient, max_retries, note_retries, retried},
 };
 use crate::{
     kit::{
@@ -107,12 +107,19 @@ impl RegistryClient {
     /// Sends a request to the registry and follows redirects. Rate limits, outages and refusals by
     /// the network rules are diagnosed here; the caller reads every other response.
     pub(crate) async fn ask(&self, cx: &Cx, request: &Request) -> StepResult<Reply> {
+        self.ask_after(cx, request, Before::default()).await
+    }
+
+    /// Sends a request in the same way that containerd has sent before.
+    pub(crate) async fn ask_after(
+        &self,
+        cx: &Cx,
+        request: &Request,
+        before: Before,
+    ) -> StepResult<Reply> {
         let ask = async || self.follow(cx, &self.host, request, HostPurpose::Other).await;
-        // HEAD is the first request of containerd, and the 401 that asked for the sign-in is one of
-        // its attempts (`doWithRetriesInner` passes all responses on).
         let is_head = request.method == hyper::Method::HEAD;
-        let spent = usize::from(is_head && request.authorization.is_some());
-        let reply = retried(cx, MAX_RETRIES - spent, self.is_last(), ask).await?;
+        let reply = retried(cx, before, self.is_last(), ask).await?;
         // The response to HEAD has no body, so the caller repeats the request with GET.
         let refusal = is_transient(reply.status) || reply.status == 403;
         if !refusal || is_head {
@@ -126,27 +133,8 @@ impl RegistryClient {
         self.connections.is_http2(&self.host)
     }
 
-    /// Sends a request, and retries when containerd does: at once, when it is rate limited or the
-    /// server took too long, and when a server fails in another way than the last time.
-    pub(crate) async fn with_retries(
-        &self,
-        cx: &Cx,
-        ask: impl AsyncFn() -> StepResult<Reply>,
-    ) -> StepResult<Reply> {
-        retried(cx, MAX_RETRIES, self.is_last(), ask).await
-    }
-
-    /// Sends a request to a host after which containerd asks another one: it repeats no failure of it.
-    pub(crate) async fn with_retries_before_another(
-        &self,
-        cx: &Cx,
-        ask: impl AsyncFn() -> StepResult<Reply>,
-    ) -> StepResult<Reply> {
-        retried(cx, MAX_RETRIES, false, ask).await
-    }
-
     /// Returns whether containerd asks no other host after this one.
-    fn is_last(&self) -> bool {
+    pub(super) fn is_last(&self) -> bool {
         self.mirror.is_none()
     }
 
@@ -289,7 +277,7 @@ impl RegistryClient {
                     return decoded(reply, request);
                 }
                 Err(fault @ (Fault::ClosedByPeer | Fault::Reset))
-                    if failed.len() < MAX_RETRIES && self.is_last() =>
+                    if failed.len() < max_retries(cx) && self.is_last() =>
                 {
                     failed.push(fault.to_string());
                 }

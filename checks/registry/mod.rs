@@ -32,6 +32,7 @@ pub use mirror::MirrorPath;
 pub use problem::{NoChallenge, Problem};
 pub(crate) use problem::{Refused, Rules};
 pub use refusal::Refusal;
+pub(crate) use retries::Before;
 
 /// How the registry wants clients to sign in.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,6 +93,11 @@ impl AuthScheme {
             }
             _ => Some(AuthScheme::Basic),
         }
+    }
+
+    /// Returns whether the challenge names an error.
+    pub(crate) fn names_error(&self) -> bool {
+        matches!(self, AuthScheme::Bearer(challenge) if challenge.param("error").is_some())
     }
 }
 

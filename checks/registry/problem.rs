@@ -113,6 +113,14 @@ pub enum Problem {
         /// The HTTP status of the response to the retry.
         then: u16,
     },
+    /// It failed where containerd asks for the first time, and its challenge names an error: then
+    /// containerd does not sign in.
+    UnsteadyBeforeSignIn {
+        /// The host that failed.
+        host: String,
+        /// How it failed each time.
+        failed: Vec<String>,
+    },
     /// The response timed out. A container runtime waits longer: could not tell.
     Silent {
         /// The host that was asked.

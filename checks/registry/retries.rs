@@ -2,31 +2,70 @@
 
 use tokio::time::Instant;
 
-use super::Problem;
+use super::{AuthScheme, Problem, RegistryClient};
 use crate::kit::{
     Cx, Host, StepResult,
     net::{HTTP_WAIT, Reply},
     rules::since,
 };
 
-/// How often a request is repeated to which the server responds that it is throttled, took too long or
-/// fails.
-pub(super) const MAX_RETRIES: usize = 5;
+/// What containerd did with a request before it is sent here.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Before {
+    /// How often it sent it: the 401 that asks for a sign-in is one of its attempts.
+    pub(crate) sent: usize,
+    /// Whether that 401 names an error.
+    pub(crate) named_error: bool,
+}
 
-/// Sends a request up to `left` more times. A host that fails is asked again only if it is the last
-/// one. Older versions repeat no request to it; where the version is not known, the kubelet tries again in
-/// any case.
+/// Returns how often a request is repeated to which the server responds that it is throttled, took too
+/// long or fails.
+pub(super) fn max_retries(cx: &Cx) -> usize {
+    if cx.containerd().is_at_least(since::ATTEMPTS_FIVE_TIMES) == Some(true) { 4 } else { 5 }
+}
+
+impl RegistryClient {
+    /// Sends a request, and retries when containerd does: at once, when it is rate limited or the
+    /// server took too long, and when a server fails in another way than the last time.
+    pub(crate) async fn with_retries(
+        &self,
+        cx: &Cx,
+        ask: impl AsyncFn() -> StepResult<Reply>,
+    ) -> StepResult<Reply> {
+        retried(cx, Before::default(), self.is_last(), ask).await
+    }
+
+    /// Sends a request to a host after which containerd asks another one: it repeats no failure of it.
+    pub(crate) async fn with_retries_before_another(
+        &self,
+        cx: &Cx,
+        ask: impl AsyncFn() -> StepResult<Reply>,
+    ) -> StepResult<Reply> {
+        retried(cx, Before::default(), false, ask).await
+    }
+}
+
+/// Sends a request until it is answered, as often as containerd does. A host that fails is asked again
+/// only if it is the last one. Older versions repeat no request to it; where the version is not known,
+/// the kubelet tries again in any case.
 pub(super) async fn retried(
     cx: &Cx,
-    left: usize,
+    before: Before,
     is_last: bool,
     ask: impl AsyncFn() -> StepResult<Reply>,
 ) -> StepResult<Reply> {
+    let left = max_retries(cx) - before.sent;
     let (mut seen, began) = (vec![], Instant::now());
     loop {
         let reply = ask().await?;
         if !matches!(reply.status, 408 | 429 | 500 | 503 | 504) {
-            note_retries(cx, &reply.host, seen, &reply);
+            let is_late = before.named_error || names_error(&reply);
+            if is_late && !seen.is_empty() {
+                let host = reply.host.to_string();
+                cx.add_finding(Problem::UnsteadyBeforeSignIn { host, failed: seen });
+            } else {
+                note_retries(cx, &reply.host, seen, &reply);
+            }
             return Ok(reply);
         }
         let status = reply.status.to_string();
@@ -38,6 +77,12 @@ pub(super) async fn retried(
         }
         seen.push(status);
     }
+}
+
+/// Returns whether a response asks for a sign-in and names an error. To containerd that is the end, unless
+/// it is the first response to a request (core/remotes/docker/authorizer.go, `invalidAuthorization`).
+fn names_error(reply: &Reply) -> bool {
+    reply.status == 401 && AuthScheme::of(reply).is_some_and(|scheme| scheme.names_error())
 }
 
 /// Warns that a host responded only after retries.

@@ -1,5 +1,6 @@
 //! Answers the challenges of a registry within a session.
 
+use hyper::Method;
 use tokio::time::Instant;
 
 use super::{authorization::Authorization, problem::Problem, session::Session};
@@ -9,7 +10,7 @@ use crate::{
         Cx, StepResult,
         net::{Challenge, Reply, Request},
     },
-    registry::AuthScheme,
+    registry::{AuthScheme, Before},
 };
 
 impl Session {
@@ -23,23 +24,29 @@ impl Session {
         &self,
         cx: &Cx,
         request: Request,
-        send: impl AsyncFn(Request) -> StepResult<Reply>,
+        send: impl AsyncFn(Request, Before) -> StepResult<Reply>,
     ) -> StepResult<Reply> {
-        let reply = send(self.sign(request.clone())).await?;
+        let is_content = request.is_content;
+        let is_first =
+            is_content && !self.has_content.replace(self.has_content.get() || is_content);
+        let is_head = request.method == Method::HEAD;
+        // Both are sent without a token at first.
+        let sent = usize::from(self.authorization.borrow().is_some() && (is_head || is_first));
+        let named_error = is_first && self.auth_scheme.names_error();
+        let before = Before { sent, named_error };
+        let reply = send(self.sign(request.clone()), before).await?;
         let is_challenge = |reply: &Reply| {
             reply.status == 401 && reply.host.is_same(&self.asked_by) && self.mirror.is_none()
         };
-        let is_content = request.is_content;
         let mut kept = None;
         if !is_challenge(&reply) {
-            self.has_content.set(self.has_content.get() || is_content);
             return Ok(reply);
         }
         match (AuthScheme::of(&reply), &self.identity.credential) {
             (Some(AuthScheme::Bearer(wanted)), _) => {
                 // The response body is still on the connection that the next request may need.
                 drop(reply);
-                if self.keeps_token(&wanted, is_content) {
+                if self.keeps_token(&wanted, is_first) {
                     kept = Some(wanted);
                 } else {
                     let token = self.token(cx, &wanted).await?;
@@ -54,8 +61,7 @@ impl Session {
             }
             _ => return Ok(reply),
         }
-        self.has_content.set(self.has_content.get() || is_content);
-        let reply = send(self.sign(request)).await?;
+        let reply = send(self.sign(request), before).await?;
         match kept {
             Some(wanted) if is_challenge(&reply) => self.other_token_server(&wanted, reply),
             _ => Ok(reply),
@@ -77,16 +83,14 @@ impl Session {
     }
 
     /// Returns whether containerd goes on with its token after such a challenge.
-    fn keeps_token(&self, wanted: &Challenge, is_content: bool) -> bool {
-        let names_error = wanted.param("error").is_some_and(|error| !error.is_empty());
-        let is_first = is_content && !self.has_content.get();
+    fn keeps_token(&self, wanted: &Challenge, is_first: bool) -> bool {
         let is_good = match &*self.authorization.borrow() {
             Some(Authorization::Token(token)) => {
                 token.ends.is_none_or(|ends| Instant::now() < ends)
             }
             _ => false,
         };
-        is_good && !names_error && !is_first
+        is_good && wanted.param("error").is_none() && !is_first
     }
 
     /// Fails where a refusal names another token server than the first challenge did.

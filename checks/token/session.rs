@@ -193,7 +193,8 @@ impl Session {
     /// Sends a request with the authorization of the session, and follows redirects.
     pub(crate) async fn ask(&self, cx: &Cx, request: Request) -> StepResult<Reply> {
         let request = self.client.own(request);
-        let send = async |request: Request| self.client.ask(cx, &request).await;
+        let send =
+            async |request: Request, before| self.client.ask_after(cx, &request, before).await;
         Box::pin(self.authorized(cx, request, send)).await
     }
 
@@ -241,7 +242,7 @@ impl Session {
         let request = Request::new(Method::GET, format!("/v2/{repository}/blobs/{digest}"));
         let request = self.client.own(Request { from, ..request.for_content(media_type) });
         let host = &self.client.host;
-        let send = async |request: Request| {
+        let send = async |request: Request, _| {
             let ask = async || self.client.send(cx, host, &request).await;
             let reply = self.client.with_retries(cx, ask).await?;
             self.client.past_firewall(cx, &request, reply).await

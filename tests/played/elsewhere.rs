@@ -1,7 +1,7 @@
 //! What no scenario produces.
 
 /// The codes that no lab world can produce, and the tests that do.
-pub const ELSEWHERE: [&str; 41] = [
+pub const ELSEWHERE: [&str; 42] = [
     "arm/sign-in-refused", // tests/identity.rs
     "arm/token-refused",
     "identity/auth-file-unreadable", // tests/cli.rs
@@ -15,6 +15,7 @@ pub const ELSEWHERE: [&str; 41] = [
     "manifest/os-features",
     "manifest/second-manifest",
     "manifest/manifest-schema1-refused",
+    "registry/unsteady-before-sign-in",
     "layer/not-unpackable", // tests/wire.rs
     "layer/signature-mismatch",
     "layer/signed-url-expired",

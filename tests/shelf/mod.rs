@@ -125,7 +125,12 @@ impl Shelf {
 
     /// Returns its size in bytes.
     pub fn size_of_top(&self) -> usize {
-        self.content[&self.top].1.len()
+        self.bytes_of_top().len()
+    }
+
+    /// Returns what the tag names.
+    pub fn bytes_of_top(&self) -> &[u8] {
+        &self.content[&self.top].1
     }
 
     /// Puts the image into an index, without naming a platform.

@@ -5,6 +5,7 @@ use http_body_util::BodyExt;
 use hyper::{
     HeaderMap,
     body::{Bytes, Incoming},
+    header::CONTENT_LENGTH,
 };
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -60,6 +61,17 @@ impl Reply {
     /// Returns a header; `None` when it is missing or not text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Takes over what another response says of its content, as Go hands it on: without a length where
+    /// the body is decompressed.
+    pub fn describe(&mut self, other: &Reply) {
+        self.request.clone_from(&other.request);
+        self.status = other.status;
+        self.headers.clone_from(&other.headers);
+        if other.decoding.is_some() {
+            self.headers.remove(CONTENT_LENGTH);
+        }
     }
 
     /// Returns whether the body has several encodings on top of one another.

@@ -41,6 +41,10 @@ const TYPES: &[&str] = &[
 ];
 
 pub fn layer(draft: &mut Draft, rng: &mut Rng) {
+    if draft.layers.is_empty() {
+        return;
+    }
+    let was_full = draft.full;
     draft.full = true;
     let name = draft.name.clone();
     let number = rng.below(draft.layers.len());
@@ -103,7 +107,7 @@ pub fn layer(draft: &mut Draft, rng: &mut Rng) {
         _ => {
             let (target, status) =
                 (Target::HeadLayer(number), rng.pick(&[404, 405, 403, 401, 400, 500, 302, 501]));
-            draft.full = false;
+            draft.full = was_full;
             draft.tell(format!("HEAD of layer {number} answers {status}"));
             draft.change(target, move |answer| answer.status = status);
         }
