@@ -130,16 +130,14 @@ pub(super) async fn child(cx: &Cx, session: &Session, index: &Manifest) -> StepR
                                 also.extend(inner.also.into_iter().chain([inner.content]));
                             }
                             Ok(None) => {}
-                            Err(no_fact) => go_on_without(cx, no_fact)?,
+                            // containerd fetches entries of any type.
+                            Err(no_fact) => leave_open(cx, no_fact)?,
                         }
                     }
                     _ => others.push(manifest),
                 },
                 // Which of two that name the same content is fetched first is not known.
-                Err(NoFact::Failed(finding)) if other.digest == content.digest => {
-                    let Finding { code: found, .. } = finding;
-                    cx.add_finding(Problem::SecondManifest { found });
-                }
+                Err(no_fact) if other.digest == content.digest => leave_open(cx, no_fact)?,
                 Err(no_fact) => go_on_without(cx, no_fact)?,
             }
         }
@@ -155,6 +153,17 @@ pub(super) async fn child(cx: &Cx, session: &Session, index: &Manifest) -> StepR
         }
     }
     Err(NoFact::could_not_tell(Problem::IndexInIndex { platform: named }))
+}
+
+/// Goes on without another manifest for the platform, which containerd may not need.
+fn leave_open(cx: &Cx, no_fact: NoFact) -> StepResult<()> {
+    match no_fact {
+        NoFact::Failed(Finding { code: found, .. }) => {
+            cx.add_finding(Problem::SecondManifest { found });
+            Ok(())
+        }
+        no_fact => go_on_without(cx, no_fact),
+    }
 }
 
 /// Goes on without another manifest for the platform where it is not known what that means.

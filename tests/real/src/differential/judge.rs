@@ -34,7 +34,8 @@ pub enum Agreement {
     FalseAlarm,
     /// containerd was still waiting when this program gave up.
     Undecided,
-    /// check-acr gave no verdict, or one that its exit code contradicts.
+    /// check-acr gave no verdict, or one that its exit code contradicts; or containerd does something else
+    /// than when the world was kept.
     Broken,
 }
 
@@ -73,7 +74,10 @@ impl Judge<'_> {
             self.runtime.remove(&world.image).await;
         }
         self.worlds.close(&world.name);
+        let is_pulled = matches!(pulled, Pulled::Yes);
+        let is_as_kept = world.containerd.as_ref().is_none_or(|was| (was == "pulled") == is_pulled);
         let agreement = match (&pulled, told.can.as_str(), told.exit) {
+            _ if !is_as_kept => Agreement::Broken,
             (Pulled::Undecided, ..) => Agreement::Undecided,
             (_, "could-not-tell", Some(3)) => Agreement::CouldNotTell,
             (Pulled::Yes, "pull", Some(0)) => Agreement::Can,

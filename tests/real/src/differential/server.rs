@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::LazyConfigAcceptor;
 
 use super::chains::Chains;
-use super::world::{Answer, Frames, Length, World, world_of};
+use super::world::{Answer, Frames, Length, World, worlds_of};
 use crate::Fallible;
 
 /// The address of every host.
@@ -49,7 +49,8 @@ impl Worlds {
     }
 
     pub fn of(&self, host: &str) -> Option<Arc<Served>> {
-        lock(&self.0).get(world_of(host)?).cloned()
+        let open = lock(&self.0);
+        worlds_of(host).find_map(|name| open.get(name).cloned())
     }
 }
 

@@ -193,9 +193,14 @@ impl Route {
     }
 }
 
-/// Returns the name of the world that a host belongs to.
-pub fn world_of(host: &str) -> Option<&str> {
-    let host = host.split(':').next()?;
-    let below = host.strip_suffix(ZONE).or_else(|| host.strip_suffix(OTHER_ZONE))?;
-    below.strip_suffix('.')?.rsplit(['.', '-']).next()
+/// Returns the names that the world of a host can have: that of `auth-a-b.diff.test` is `auth-a-b`, `a-b` or
+/// `b`.
+pub fn worlds_of(host: &str) -> impl Iterator<Item = &str> {
+    let host = host.split(':').next().unwrap_or_default();
+    let below = host.strip_suffix(ZONE).or_else(|| host.strip_suffix(OTHER_ZONE));
+    let below = below.and_then(|below| below.strip_suffix('.'));
+    below.into_iter().flat_map(|below| {
+        let parts = below.match_indices(['.', '-']).map(|(at, _)| &below[at + 1..]);
+        std::iter::once(below).chain(parts)
+    })
 }
