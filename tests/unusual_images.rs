@@ -6,6 +6,7 @@
 )]
 
 mod program;
+mod shelf;
 
 use std::{
     io::{Result, Write},
@@ -214,4 +215,28 @@ fn a_token_that_expires_is_renewed() {
         server::manifest(stream, line, manifest.as_bytes())
     });
     assert_eq!((said.code, ASKED.load(Ordering::Relaxed)), (Some(0), 5), "{}", said.out);
+}
+
+/// Which of two descriptors of a blob containerd goes by depends on which it fetches first.
+#[test]
+fn a_blob_that_is_named_in_two_ways() {
+    let plain = shelf::Shelf::of(&[b"a layer"]);
+    let manifest = std::str::from_utf8(plain.bytes_of_top()).unwrap().to_owned();
+    let (before, layer) = manifest.split_once(r#""layers":["#).unwrap();
+    let layer = layer.strip_suffix("]}").unwrap();
+    let config = before.split_once(r#""config":"#).unwrap().1.trim_end_matches(',');
+    let with = |layers: &[&str]| {
+        let shelf = plain.clone().rewritten(layer, &layers.join(","));
+        shelf::ask(move |head, stream| shelf.serve(head, stream), &[])
+    };
+    let longer = layer.replace(r#""size":"#, r#""size":1"#);
+    for layers in [[longer.as_str(), layer], [layer, &longer], [layer, config]] {
+        let said = with(&layers);
+        assert_eq!(said.code, Some(3), "{}", said.out);
+        let open = program::codes(&said.json(), "could_not_tell");
+        assert_eq!(open, ["manifest/not-a-manifest"], "{}", said.out);
+    }
+    // Of the same size it is one blob, and the config has too few diff ids.
+    let said = with(&[layer, layer]);
+    shelf::fails(&said, "manifest/not-a-manifest");
 }

@@ -1,6 +1,8 @@
 //! What a manifest names for a platform: a config and layers, each of which a container runtime can
 //! store.
 
+use std::collections::HashMap;
+
 use super::{
     blob::{Blob, Layer},
     descriptor::Descriptor,
@@ -10,7 +12,7 @@ use super::{
     words::Flaw,
 };
 use crate::kit::{
-    StepResult,
+    NoFact, StepResult,
     rules::{Platform, Puller, is_storable},
 };
 
@@ -60,6 +62,11 @@ impl<'a> Parts<'a> {
         if let Some(digest) = newer.cloned() {
             tell(Problem::DigestBySha512 { digest });
         }
+        if is_ambiguous(&image.config, &layers) {
+            let (media_type, said) =
+                (manifest.media_type.clone(), Flaw::NamedInTwoWays.to_string());
+            return Err(NoFact::could_not_tell(Problem::NotAManifest { media_type, said }));
+        }
         // Nothing describes the layers then.
         let config_type = &image.config.media_type;
         if kind::is_layer(config_type) || kind::of(config_type).is_some() {
@@ -67,6 +74,17 @@ impl<'a> Parts<'a> {
         }
         Ok(Self { config: &image.config, layers })
     }
+}
+
+/// Returns whether the same blob has two sizes, or is the config and in the place of a layer. Then it depends
+/// on which of the two containerd fetches first.
+fn is_ambiguous(config: &Descriptor, layers: &[&Descriptor]) -> bool {
+    let mut sizes = HashMap::from([(&config.digest, config.size)]);
+    layers.iter().any(|layer| {
+        let first = *sizes.entry(&layer.digest).or_insert(layer.size);
+        let is_config = layer.digest == config.digest && kind::is_config(&layer.media_type);
+        is_config || first != layer.size
+    })
 }
 
 /// Returns layers, each with its place.

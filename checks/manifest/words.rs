@@ -45,6 +45,8 @@ pub enum Flaw {
     BadSignature,
     /// The manifest has another number of layers than of history entries.
     HistoryDiffers,
+    /// The manifest names the same blob twice, with two sizes or as config and as layer.
+    NamedInTwoWays,
 }
 
 /// Whether the digest of a schema 1 manifest was verified: a word of evidence.
