@@ -27,7 +27,7 @@ use std::{
 
 use check_acr::{
     Run, Verdict,
-    termination::{decode, encode},
+    termination::{Messages, encode},
 };
 use checks::kit::engine::{Event, EventKind, Vantage};
 use lab::Scenario;
@@ -65,7 +65,7 @@ fn kind(node: usize) -> usize {
 
 /// Folds the events of an agent's termination message.
 fn of_message(run: &mut Run, message: &str, node: usize) {
-    for mut event in decode(message).unwrap() {
+    for mut event in Messages::default().decode(message).unwrap() {
         event.from = Vantage::Node(format!("aks-pool-{node:05}"));
         if let EventKind::RunStarted { labels, .. } = &mut event.kind {
             *labels = labels_of(node);

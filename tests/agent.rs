@@ -8,7 +8,7 @@ mod program;
 
 use check_acr::{
     Run, Verdict,
-    termination::{NoEvents, decode, encode, events_of_log},
+    termination::{Messages, NoEvents, encode, events_of_log},
 };
 use checks::kit::engine::{Event, EventKind, Vantage};
 use lab::Scenario;
@@ -46,7 +46,7 @@ fn a_message_holds_what_the_verdict_needs() {
         let all = events(name);
         let message = encode(&all);
         assert!(message.len() <= 4096, "{name}: {}", message.len());
-        let kept = decode(&message).unwrap();
+        let kept = Messages::default().decode(&message).unwrap();
         assert_eq!(verdict(&kept), verdict(&all), "{name}");
         let is_exchange = |event: &Event| matches!(event.kind, EventKind::Exchanged { .. });
         assert!(all.iter().any(is_exchange) && !kept.iter().any(is_exchange), "{name}");
@@ -72,7 +72,7 @@ fn events_that_do_not_fit_are_in_the_log() {
         many.extend(renamed);
     }
     let message = encode(&many);
-    assert_eq!(decode(&message), Err(NoEvents::InLog));
+    assert_eq!(Messages::default().decode(&message), Err(NoEvents::InLog));
     let mut log = b"check-acr: a note\n{\"v\":99}\nnonsense\n".to_vec();
     for event in &many {
         log.extend(serde_json::to_vec(event).unwrap());
@@ -113,7 +113,7 @@ fn a_message_does_not_unpack_without_end() {
     // 64 MiB of line ends, in a few kilobytes.
     let packed = zstd::bulk::compress(&vec![b'\n'; 64 << 20], 19).unwrap();
     let message = format!("check-acr/1:{}", BASE64_STANDARD.encode(&packed));
-    assert!(matches!(decode(&message), Err(NoEvents::Damaged(_))));
+    assert!(matches!(Messages::default().decode(&message), Err(NoEvents::Damaged(_))));
 }
 
 proptest! {

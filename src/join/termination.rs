@@ -5,21 +5,17 @@
 //! be read. The message is event lines, zstd-compressed and in base64. What the verdict does not
 //! need is left out: exchanges, and the beginnings of steps that ended.
 
-use std::{
-    collections::BTreeSet,
-    io::{self, Read},
-};
+use std::{collections::BTreeSet, io};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use checks::kit::engine::{Event, EventKind};
+use zstd::bulk::Decompressor;
 
 /// The longest message: what the kubelet keeps of it.
 const MAX_MESSAGE_BYTES: usize = 4096;
 /// The longest list of events that a message may unpack to. A message holds some 3,000 compressed
 /// bytes, and our events shrink to a sixth.
-const MAX_EVENTS_BYTES: u64 = 256 * 1024;
-/// The base-2 logarithm of the most memory that unpacking may use as its window.
-const MAX_WINDOW_LOG: u32 = 20;
+const MAX_EVENTS_BYTES: usize = 256 * 1024;
 /// How hard the events are compressed: each byte counts, and there are few.
 const LEVEL: i32 = 19;
 /// The beginning of each message: the format and its version.
@@ -65,7 +61,7 @@ pub fn encode(events: &[Event]) -> String {
         lines.push(b'\n');
     }
     // What would be refused when it is read is not written.
-    let fits = lines.len() as u64 <= MAX_EVENTS_BYTES;
+    let fits = lines.len() <= MAX_EVENTS_BYTES;
     let packed = zstd::bulk::compress(&lines, LEVEL).ok().filter(|_| fits);
     let message = packed.map(|packed| format!("{EVENTS}{}", BASE64_STANDARD.encode(packed)));
     message
@@ -73,27 +69,44 @@ pub fn encode(events: &[Event]) -> String {
         .unwrap_or_else(|| IN_LOG.to_owned())
 }
 
-/// Reads the events of a message. It is untrusted, and so is the vantage that its events name.
-///
-/// # Errors
-/// Returns why there are none.
-pub fn decode(message: &str) -> Result<Vec<Event>, NoEvents> {
-    let damaged =
-        |why: &dyn ToString| NoEvents::Damaged(checks::kit::sanitize_text(&why.to_string()));
-    let message = message.trim();
-    if message == IN_LOG {
-        return Err(NoEvents::InLog);
+/// Reads the events of messages, one after the other, with the same memory.
+pub struct Messages {
+    decompressor: io::Result<Decompressor<'static>>,
+    lines: Vec<u8>,
+}
+
+impl Default for Messages {
+    fn default() -> Self {
+        Self { decompressor: Decompressor::new(), lines: Vec::with_capacity(MAX_EVENTS_BYTES) }
     }
-    let Some(packed) = message.strip_prefix(EVENTS) else {
-        return Err(NoEvents::NotOurs);
-    };
-    if message.len() > MAX_MESSAGE_BYTES {
-        return Err(damaged(&"it is too long"));
+}
+
+impl Messages {
+    /// Reads the events of a message. It is untrusted, and so is the vantage that its events name.
+    ///
+    /// # Errors
+    /// Returns why there are none.
+    pub fn decode(&mut self, message: &str) -> Result<Vec<Event>, NoEvents> {
+        let damaged =
+            |why: &dyn ToString| NoEvents::Damaged(checks::kit::sanitize_text(&why.to_string()));
+        let message = message.trim();
+        if message == IN_LOG {
+            return Err(NoEvents::InLog);
+        }
+        let Some(packed) = message.strip_prefix(EVENTS) else {
+            return Err(NoEvents::NotOurs);
+        };
+        if message.len() > MAX_MESSAGE_BYTES {
+            return Err(damaged(&"it is too long"));
+        }
+        let packed = BASE64_STANDARD.decode(packed).map_err(|error| damaged(&error))?;
+        let decompressor = self.decompressor.as_mut().map_err(|error| damaged(error))?;
+        // No more than fits: the memory does not grow.
+        let unpacked = decompressor.decompress_to_buffer(&packed, &mut self.lines);
+        unpacked.map_err(|error| damaged(&error))?;
+        let lines = self.lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        lines.map(|line| Event::read(line).map_err(|error| damaged(&error))).collect()
     }
-    let packed = BASE64_STANDARD.decode(packed).map_err(|error| damaged(&error))?;
-    let lines = unpack(&packed).map_err(|error| damaged(&error))?;
-    let lines = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    lines.map(|line| Event::read(line).map_err(|error| damaged(&error))).collect()
 }
 
 /// Returns the events in a container's log, in which other lines may stand as well.
@@ -101,15 +114,4 @@ pub fn events_of_log(log: &[u8]) -> Vec<Event> {
     let lines = log.split(|byte| *byte == b'\n');
     let lines = lines.filter(|line| line.starts_with(b"{") && line.len() <= MAX_LINE_BYTES);
     lines.filter_map(|line| Event::read(line).ok()).collect()
-}
-
-fn unpack(packed: &[u8]) -> io::Result<Vec<u8>> {
-    let mut decoder = zstd::stream::read::Decoder::with_buffer(packed)?;
-    decoder.window_log_max(MAX_WINDOW_LOG)?;
-    let mut lines = vec![];
-    decoder.take(MAX_EVENTS_BYTES + 1).read_to_end(&mut lines)?;
-    if lines.len() as u64 > MAX_EVENTS_BYTES {
-        return Err(io::Error::other("it unpacks to too much"));
-    }
-    Ok(lines)
 }

@@ -11,7 +11,7 @@ use super::{
     finding::Finding,
     vantage::Vantage,
 };
-use crate::kit::redact::{sanitize, sanitize_text};
+use crate::kit::redact::{sanitize, sanitize_owned, sanitize_text};
 
 /// The fields of events of every kind.
 #[derive(Deserialize)]
@@ -71,12 +71,12 @@ impl Line {
             Some("run-started") => EventKind::RunStarted {
                 understood: sanitized(due(self.understood, "understood")?),
                 tool: text(self.tool, "tool")?,
-                host: self.host.map(|host| sanitize_text(&host)),
+                host: self.host.map(sanitize_owned),
                 labels: labels(self.labels),
             },
             Some("planned") => EventKind::Planned {
                 step: text(self.step, "step")?,
-                after: due(self.after, "after")?.iter().map(|step| sanitize_text(step)).collect(),
+                after: due(self.after, "after")?.into_iter().map(sanitize_owned).collect(),
             },
             Some("started") => EventKind::Started { step: text(self.step, "step")? },
             Some("exchanged") => EventKind::Exchanged {
@@ -123,11 +123,11 @@ fn due<T>(field: Option<T>, name: &str) -> Result<T, String> {
 }
 
 fn text(field: Option<String>, name: &str) -> Result<String, String> {
-    due(field, name).map(|text| sanitize_text(&text))
+    due(field, name).map(sanitize_owned)
 }
 
 fn labels(labels: BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let label = |(key, value): (String, String)| (sanitize_text(&key), sanitize_text(&value));
+    let label = |(key, value): (String, String)| (sanitize_owned(key), sanitize_owned(value));
     labels.into_iter().map(label).collect()
 }
 
@@ -142,7 +142,7 @@ fn sanitized(map: Map<String, Value>) -> Map<String, Value> {
 
 fn finding(finding: Finding) -> Finding {
     let Finding { code, severity, evidence } = finding;
-    Finding { code: sanitize_text(&code), severity, evidence: sanitized(evidence) }
+    Finding { code: sanitize_owned(code), severity, evidence: sanitized(evidence) }
 }
 
 fn end(end: StepEnd) -> StepEnd {
@@ -150,15 +150,15 @@ fn end(end: StepEnd) -> StepEnd {
         StepEnd::Passed { saw } => StepEnd::Passed { saw: sanitized(saw) },
         StepEnd::Failed => StepEnd::Failed,
         StepEnd::Skipped { why } => StepEnd::Skipped { why: finding(why) },
-        StepEnd::Blocked { by } => StepEnd::Blocked { by: sanitize_text(&by) },
+        StepEnd::Blocked { by } => StepEnd::Blocked { by: sanitize_owned(by) },
         StepEnd::CouldNotTell { why } => StepEnd::CouldNotTell { why: finding(why) },
     }
 }
 
 fn lines(lines: Vec<VerdictLine>) -> Vec<VerdictLine> {
     let line = |line: VerdictLine| VerdictLine {
-        code: sanitize_text(&line.code),
-        step: sanitize_text(&line.step),
+        code: sanitize_owned(line.code),
+        step: sanitize_owned(line.step),
         seen_from: line.seen_from,
     };
     lines.into_iter().map(line).collect()

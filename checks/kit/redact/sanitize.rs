@@ -40,6 +40,11 @@ pub fn sanitize_text(text: &str) -> String {
     shown
 }
 
+/// Returns a text as [`sanitize_text`] does, and one that is clean as it is.
+pub(crate) fn sanitize_owned(text: String) -> String {
+    if is_clean(&text) { text } else { sanitize_text(&text) }
+}
+
 /// Returns whether the text is short and contains nothing that could control a terminal or be a
 /// credential in a URL. Most texts of a recording qualify, and there are many of them.
 fn is_plain(text: &str) -> bool {
@@ -73,8 +78,7 @@ fn is_invisible(c: char) -> bool {
 /// Sanitizes every text in a value: evidence may hold the words of a server.
 pub(crate) fn sanitize(value: &mut Value) {
     match value {
-        Value::String(text) if is_clean(text) => {}
-        Value::String(text) => *text = sanitize_text(text),
+        Value::String(text) => *text = sanitize_owned(std::mem::take(text)),
         Value::Array(items) => {
             items.truncate(50);
             items.iter_mut().for_each(sanitize);

@@ -1,6 +1,9 @@
 //! What the pods left at their end: each result is read beside the others, so that a slow log holds nobody up.
 
-use std::{panic::catch_unwind, time::Duration};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
 
 use checks::kit::{
     engine::Event,
@@ -14,7 +17,7 @@ use super::{
     jobs::{Jobs, Unread},
     reading::Ended,
 };
-use crate::join::termination::{NoEvents, decode, events_of_log};
+use crate::join::termination::{Messages, NoEvents, events_of_log};
 
 /// How many results are read at once.
 const AT_ONCE: usize = 8;
@@ -66,12 +69,16 @@ impl Jobs<'_> {
 
 /// Decodes messages on another thread: thousands take seconds, while this one creates the next Jobs.
 async fn decode_all(unread: Vec<Unread>) -> Vec<(Unread, Decoded)> {
-    let decode = |unread: Unread| {
-        // A message that breaks the program costs its own result alone.
-        let events = catch_unwind(|| decode(&unread.ended.message));
-        let broken = || NoEvents::Damaged("it cannot be read".to_owned());
-        (unread, events.unwrap_or_else(|_| Err(broken())))
+    let all = move || {
+        let mut messages = Messages::default();
+        let decode = |unread: Unread| {
+            // A message that breaks the program costs its own result alone.
+            let decode = AssertUnwindSafe(|| messages.decode(&unread.ended.message));
+            let broken = || NoEvents::Damaged("it cannot be read".to_owned());
+            let events = catch_unwind(decode).unwrap_or_else(|_| Err(broken()));
+            (unread, events)
+        };
+        unread.into_iter().map(decode).collect()
     };
-    let all = move || unread.into_iter().map(decode).collect();
     spawn_blocking(all).await.unwrap_or_default()
 }

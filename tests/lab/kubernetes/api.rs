@@ -1,12 +1,14 @@
 //! The requests of the API, and their answers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, DATE};
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use super::reviews::{permission, review};
 use super::selector::{fields_match, labels_match};
@@ -19,6 +21,8 @@ use crate::registry::date;
 
 /// The longest object that is accepted: etcd takes 1.5 MiB, and JSON is longer.
 const MAX_OBJECT: usize = 3 << 20;
+/// How long after an object what it owns is deleted.
+const GARBAGE_WAIT: Duration = Duration::from_millis(20);
 /// The permission to ask for one's permissions.
 const MAY_ASK: &str = "create selfsubjectaccessreviews.authorization.k8s.io";
 /// By which name the cluster knows whoever asks.
@@ -143,6 +147,7 @@ impl Cluster {
             _ => return failure(405, "MethodNotAllowed", "the server does not allow this method"),
         };
         let Place { group, resource, namespace, name, part } = place;
+        self.store().collect_garbage();
         if self.settings.denied.contains(&permission(verb, resource, part, group)) {
             let group = if group.is_empty() { "" } else { group };
             let said = format!(
@@ -203,12 +208,22 @@ impl Cluster {
             ("delete", _) if !self.settings.deletes => {
                 failure(500, "InternalError", "etcdserver: request timed out")
             }
-            ("delete", _) => match self.store().remove(resource, namespace, name) {
+            ("delete", _) => match self.delete(resource, namespace, name) {
                 Some(object) => success(200, &object),
                 None => missing(resource, name),
             },
             _ => failure(404, "NotFound", "the server could not find the requested resource"),
         }
+    }
+
+    /// Deletes an object at once, and what it owns a moment later.
+    fn delete(self: &Arc<Self>, kind: &str, namespace: &str, name: &str) -> Option<Value> {
+        let own = Arc::clone(self);
+        tokio::spawn(async move {
+            sleep(GARBAGE_WAIT).await;
+            own.store().collect_garbage();
+        });
+        self.store().remove(kind, namespace, name)
     }
 
     fn create(self: &Arc<Self>, place: &Place, asked: Asked) -> Response<Body> {

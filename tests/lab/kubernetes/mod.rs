@@ -52,7 +52,9 @@ impl Cluster {
 
     /// Returns the names of the objects that are there, by their kind: `jobs/NAME`.
     pub(crate) fn left(&self) -> Vec<String> {
-        self.store().names()
+        let mut store = self.store();
+        store.collect_garbage();
+        store.names()
     }
 
     /// Returns every object that was ever created, as text.

@@ -19,6 +19,8 @@ pub(super) struct Store {
     ids: BTreeSet<String>,
     /// What each id owns.
     owned: BTreeMap<String, BTreeSet<Key>>,
+    /// What owners had that are gone.
+    garbage: Vec<Key>,
     watches: Vec<Watch>,
     version: u64,
     /// What the containers of pods printed. It is no part of the objects.
@@ -50,14 +52,16 @@ impl Store {
         }
         let is_new = !self.objects.contains_key(&key);
         if is_new {
-            self.history.push(serde_json::to_string(&object).unwrap_or_default());
             self.ids.insert(id_of(&object["metadata"]));
             for owner in owners_of(&object) {
                 self.owned.entry(owner).or_default().insert(key.clone());
             }
         }
-        self.objects.insert(key.clone(), object.clone());
-        self.tell(if is_new { "ADDED" } else { "MODIFIED" }, &key, &object);
+        let text = self.tell(if is_new { "ADDED" } else { "MODIFIED" }, &key, &object);
+        if is_new {
+            self.history.push(text.unwrap_or_else(|| written(&object)));
+        }
+        self.objects.insert(key, object.clone());
         object
     }
 
@@ -85,30 +89,36 @@ impl Store {
         self.objects.get(&key).map(|_| self.logs.get(&key).cloned().unwrap_or_default())
     }
 
-    /// Removes an object and those that it owns.
+    /// Removes an object. Those that it owns go when garbage is collected.
     pub(super) fn remove(&mut self, kind: &str, namespace: &str, name: &str) -> Option<Value> {
-        let key = (kind.to_owned(), namespace.to_owned(), name.to_owned());
-        let removed = self.objects.remove(&key)?;
-        self.logs.remove(&key);
+        self.remove_at(&(kind.to_owned(), namespace.to_owned(), name.to_owned()))
+    }
+
+    fn remove_at(&mut self, key: &Key) -> Option<Value> {
+        let removed = self.objects.remove(key)?;
+        self.logs.remove(key);
         self.version += 1;
-        self.tell("DELETED", &key, &removed);
+        self.tell("DELETED", key, &removed);
         let id = id_of(&removed["metadata"]);
         self.ids.remove(&id);
         for owner in owners_of(&removed) {
             if let Some(owned) = self.owned.get_mut(&owner) {
-                owned.remove(&key);
+                owned.remove(key);
             }
         }
-        for owned in self.owned.remove(&id).unwrap_or_default() {
-            // An object goes with its last owner.
+        self.garbage.extend(self.owned.remove(&id).unwrap_or_default());
+        Some(removed)
+    }
+
+    /// Removes what has lost its last owner, as the garbage collector does after a while.
+    pub(super) fn collect_garbage(&mut self) {
+        while let Some(key) = self.garbage.pop() {
             let is_last =
                 |object: &Value| owners_of(object).all(|owner| !self.ids.contains(&owner));
-            if self.objects.get(&owned).is_some_and(is_last) {
-                let (kind, namespace, name) = owned;
-                self.remove(&kind, &namespace, &name);
+            if self.objects.get(&key).is_some_and(is_last) {
+                self.remove_at(&key);
             }
         }
-        Some(removed)
     }
 
     /// Returns the objects of a kind; an empty namespace is all of them.
@@ -159,7 +169,7 @@ impl Store {
         for object in self.list(kind, namespace, selector) {
             let version = object["metadata"]["resourceVersion"].as_str().unwrap_or_default();
             if version.parse::<u64>().unwrap_or_default() > after {
-                let _ = to.send(line("ADDED", &object));
+                let _ = to.send(line("ADDED", &written(&object)));
             }
         }
         let (kind, namespace, selector) = (kind.into(), namespace.into(), selector.into());
@@ -167,13 +177,17 @@ impl Store {
         from
     }
 
-    fn tell(&mut self, change: &str, key: &Key, object: &Value) {
+    /// Tells the watches of a change. Returns the object as text, if there was one to tell.
+    fn tell(&mut self, change: &str, key: &Key, object: &Value) -> Option<String> {
+        let mut text = None;
         self.watches.retain(|watch| {
             let is_seen = watch.kind == key.0
                 && (watch.namespace.is_empty() || watch.namespace == key.1)
                 && labels_match(object, &watch.selector);
-            !watch.to.is_closed() && (!is_seen || watch.to.send(line(change, object)).is_ok())
+            let mut line = || line(change, text.get_or_insert_with(|| written(object)));
+            !watch.to.is_closed() && (!is_seen || watch.to.send(line()).is_ok())
         });
+        text
     }
 
     /// Returns the names of the objects that are there.
@@ -194,15 +208,12 @@ fn owners_of(object: &Value) -> impl Iterator<Item = String> {
     object["metadata"]["ownerReferences"].as_array().into_iter().flatten().map(id_of)
 }
 
-/// Returns the line that tells a watch of a change. Thousands of pods change: no copy is made of the object.
-fn line(change: &str, object: &Value) -> Bytes {
-    #[derive(serde::Serialize)]
-    struct Line<'a> {
-        r#type: &'a str,
-        object: &'a Value,
-    }
+fn written(object: &Value) -> String {
     // Plain data always serializes.
-    let mut line = serde_json::to_vec(&Line { r#type: change, object }).unwrap_or_default();
-    line.push(b'\n');
-    Bytes::from(line)
+    serde_json::to_string(object).unwrap_or_default()
+}
+
+/// Returns the line that tells a watch of a change.
+fn line(change: &str, object: &str) -> Bytes {
+    Bytes::from(format!("{{\"type\":\"{change}\",\"object\":{object}}}\n"))
 }
