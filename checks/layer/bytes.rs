@@ -11,7 +11,7 @@ use super::{
 use crate::{
     kit::{
         Cx, NoFact, StepResult,
-        net::{BODY_WAIT, Fault, Reply},
+        net::{BODY_WAIT, Fault, Reply, Rest},
         rules::Hasher,
     },
     manifest::Blob,
@@ -164,19 +164,22 @@ impl<'a> BlobReader<'a> {
         Ok(())
     }
 
-    /// Returns whether a response continues the blob: it holds either the requested rest or the
-    /// whole blob, whose beginning is then skipped.
-    pub(super) fn goes_on(&mut self, rest: &Reply) -> bool {
+    /// Takes a response that is to continue the blob: it holds either the requested rest or the whole blob,
+    /// whose beginning is then skipped.
+    pub(super) fn goes_on(&mut self, rest: &Reply) -> StepResult<()> {
         let from = self.taken.bytes;
-        let range = rest.header("content-range").unwrap_or_default();
-        let is_rest = range.starts_with(&format!("bytes {from}-"));
-        self.skip = if is_rest { 0 } else { from };
-        is_rest || rest.status == 200
+        self.skip = match rest.rest_from(from, self.cx.containerd()) {
+            Rest::Remaining => 0,
+            Rest::Whole => from,
+            Rest::Unclear => return Err(self.unclear()),
+            Rest::Unusable => return Err(self.cut(Fault::ClosedByPeer)),
+        };
+        Ok(())
     }
 
     /// Reports that the response to a request for the rest does not say which part of the blob it
     /// holds. Runtimes treat such a response differently.
-    pub(super) fn unclear(&self) -> NoFact {
+    fn unclear(&self) -> NoFact {
         let (host, digest) = (self.host.clone(), self.blob.digest.clone());
         let (got, of) = (self.taken.bytes, self.blob.size);
         NoFact::could_not_tell(Problem::BlobRestUnclear(Broken {

@@ -21,7 +21,7 @@ use strum::VariantNames;
 use crate::{
     kit::{
         Cx, Host, HostPurpose, NoFact, StepResult,
-        net::{Connected, Fault, Reply, Request},
+        net::{Connected, Fault, MAX_STALLED_RETRIES, Reply, Request},
         rules::Platform,
         sanitize_text,
     },
@@ -35,9 +35,6 @@ pub use unpack::{Unpacked, Unpacker};
 
 /// How much of a layer is read without `--full`.
 const SAMPLE: u64 = 1024 * 1024;
-/// How often the rest of a blob is requested in a row without receiving more of it, as in
-/// containerd.
-const MAX_STALLED_RETRIES: usize = 3;
 /// The size of the largest config that is read.
 const MAX_CONFIG_BYTES: u64 = 8 * 1024 * 1024;
 
@@ -316,9 +313,7 @@ impl Blobs<'_> {
                 rest => rest.ok(),
             };
             reply = rest.ok_or_else(|| taking.cut(Fault::ClosedByPeer))?;
-            if !taking.goes_on(&reply) {
-                return Err(taking.unclear());
-            }
+            taking.goes_on(&reply)?;
             times += 1;
         }
         if times > 0 {

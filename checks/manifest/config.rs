@@ -18,8 +18,14 @@ pub struct ImageConfig {
 
 impl ImageConfig {
     /// Reads the config of so many layers. A container runtime unpacks the layers one by one along the
-    /// config, and refuses a different number, and a config that it does not decode.
-    pub(super) fn read(bytes: &[u8], config_type: &str, layers: usize) -> StepResult<Self> {
+    /// config, and refuses a different number, and a config that it does not decode. Without an operating
+    /// system the config is for that of the node (platforms, `Normalize`).
+    pub(super) fn read(
+        bytes: &[u8],
+        config_type: &str,
+        layers: usize,
+        node: &Platform,
+    ) -> StepResult<Self> {
         let config = kind::decoded(config_type, go_json::decode(bytes, &shapes::CONFIG))?;
         let ids = config["rootfs"]["diff_ids"].as_array().into_iter().flatten();
         let ids = ids.map(|id| id.as_str().unwrap_or_default().to_owned());
@@ -28,7 +34,8 @@ impl ImageConfig {
             return Err(kind::broken(config_type, Flaw::LayersDiffer));
         }
         let text = |name: &str| config[name].as_str().filter(|text| !text.is_empty());
-        let built_for = text("os").zip(text("architecture")).map(|(os, architecture)| {
+        let os = text("os").unwrap_or(&node.os);
+        let built_for = text("architecture").map(|architecture| {
             Platform::normal(os, architecture, text("variant"), text("os.version"))
         });
         let has_layers = matches!(config["rootfs"]["type"].as_str(), None | Some("" | "layers"));

@@ -76,7 +76,7 @@ impl PlatformImage {
     /// the layers all the same: where the unpacker does not, the client does (containerd 2.2,
     /// client/pull.go).
     pub(crate) fn read_config(&self, bytes: &[u8], wanted: &Platform) -> StepResult<ImageConfig> {
-        self.of_platform(ImageConfig::read(bytes, &self.config_type, self.layers)?, wanted)
+        self.of_platform(ImageConfig::read(bytes, &self.config_type, self.layers, wanted)?, wanted)
     }
 
     /// Refuses a config for another platform where the index does not say for which one the manifest

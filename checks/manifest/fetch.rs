@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     kit::{
-        Cx, Image, StepResult,
-        net::{Fault, Reply, Request},
+        Cx, Image, NoFact, StepResult,
+        net::{Fault, MAX_STALLED_RETRIES, Reply, Request, Rest},
         rules::digest,
     },
     registry::RegistryClient,
@@ -55,10 +55,12 @@ pub(super) async fn open(
     image: &Image,
     (reference, media_type): (&str, &str),
 ) -> StepResult<Answer<Reply>> {
+    session.get(cx, request(image, reference, media_type)).await
+}
+
+fn request(image: &Image, reference: &str, media_type: &str) -> Request {
     let request = Request::manifest(Method::GET, &image.repository, reference);
-    let is_digest = reference.contains(':');
-    let request = if is_digest { request.for_content(media_type) } else { request };
-    session.get(cx, request).await
+    if reference.contains(':') { request.for_content(media_type) } else { request }
 }
 
 /// Reads the manifest that was asked for by this tag or digest.
@@ -73,21 +75,7 @@ pub(super) async fn read(
     let called = known.media_type.or(reply.header("content-type"));
     let media_type = called.unwrap_or_default().to_owned();
     let claimed = reply.header("docker-content-digest").map(str::to_owned);
-    let (request, is_encoded_twice) = (reply.request.clone(), reply.is_encoded_twice());
-    let bytes =
-        reply.read_due(MAX_MANIFEST_BYTES, known.size).await.map_err(|fault| match fault {
-            Fault::TimedOut => RegistryClient::unfinished(&session.client().host, &request),
-            // What an index names may be longer. containerd never takes more than was announced, nor more
-            // than that by a tag, whether it ends or not.
-            // Between two encodings there are limits that containerd has not.
-            Fault::TooLong
-                if is_encoded_twice
-                    || (is_digest && known.size.is_none_or(|size| size > MAX_MANIFEST_BYTES)) =>
-            {
-                RegistryClient::not_replayed(&session.client().host, &request, Fault::TooLong)
-            }
-            fault => Problem::Unreadable { request, fault }.into(),
-        })?;
+    let bytes = read_all(cx, session, reference, reply, known).await?;
     let wanted = is_digest.then(|| reference.to_owned());
     let old = wanted.as_deref().or(claimed.as_deref());
     if let Some(old) = schema1::read(cx, &media_type, &bytes, old)? {
@@ -98,6 +86,61 @@ pub(super) async fn read(
     let media_type = guessed.map_or(media_type, str::to_owned);
     // containerd makes the digest itself of what a tag leads to.
     of_bytes(wanted.as_deref().unwrap_or("sha256:"), &media_type, &bytes)
+}
+
+/// Reads the bytes of a manifest. If the connection ends early, the rest of what a digest names is requested
+/// for as long as more arrives, as containerd does.
+async fn read_all(
+    cx: &Cx,
+    session: &Session,
+    reference: &str,
+    reply: Reply,
+    known: Known<'_>,
+) -> StepResult<Vec<u8>> {
+    let is_digest = reference.contains(':');
+    let (asked, is_encoded_twice) = (reply.request.clone(), reply.is_encoded_twice());
+    let unreadable = |fault| Problem::Unreadable { request: asked.clone(), fault };
+    let (mut reply, mut bytes, mut reached, mut in_vain) = (reply, vec![], 0, 0);
+    loop {
+        let fault = match reply.read_due(&mut bytes, MAX_MANIFEST_BYTES, known.size).await {
+            Ok(()) => return Ok(bytes),
+            Err(fault) => fault,
+        };
+        // An end behind some bytes counts as the first in vain (core/remotes/docker/httpreadseeker.go).
+        in_vain = if bytes.len() > reached { 1 } else { in_vain + 1 };
+        reached = bytes.len().max(reached);
+        let image = session.image().filter(|_| is_digest && in_vain <= MAX_STALLED_RETRIES);
+        let Some(image) = image.filter(|_| fault == Fault::ClosedByPeer) else {
+            return Err(match fault {
+                Fault::TimedOut => RegistryClient::unfinished(&session.client().host, &asked),
+                // What an index names may be longer. containerd never takes more than was announced, nor
+                // more than that by a tag, whether it ends or not.
+                // Between two encodings there are limits that containerd has not.
+                Fault::TooLong
+                    if is_encoded_twice
+                        || (is_digest
+                            && known.size.is_none_or(|size| size > MAX_MANIFEST_BYTES)) =>
+                {
+                    RegistryClient::not_replayed(&session.client().host, &asked, Fault::TooLong)
+                }
+                fault => unreadable(fault).into(),
+            });
+        };
+        let request = request(image, reference, known.media_type.unwrap_or_default());
+        let from = reached as u64;
+        reply = match session.get(cx, Request { from, ..request }).await {
+            Ok(Answer::Found(rest)) => rest,
+            // A client that waits longer may receive the rest.
+            Err(no_fact @ NoFact::CouldNotTell(_)) => return Err(no_fact),
+            Ok(Answer::Missing(_)) | Err(_) => return Err(unreadable(fault).into()),
+        };
+        match reply.rest_from(from, cx.containerd()) {
+            Rest::Remaining => {}
+            Rest::Whole => bytes.clear(),
+            Rest::Unclear => return Err(NoFact::could_not_tell(unreadable(fault))),
+            Rest::Unusable => return Err(unreadable(fault).into()),
+        }
+    }
 }
 
 /// Reads a manifest from bytes that must have that digest, if it is more than an algorithm.

@@ -274,7 +274,9 @@ impl Asking<'_> {
         }
         // The CRI of containerd takes the size of the image from the first manifest whose platform is
         // named (core/images/usage), which it did not fetch.
-        if best.platform().is_none() && entries.iter().any(|entry| entry.platform().is_some()) {
+        let is_named =
+            |entry: &&Descriptor| entry.platform().is_some() && entry.digest != best.digest;
+        if best.platform().is_none() && entries.iter().any(is_named) {
             return Err(kind::broken(&index.media_type, Flaw::PlatformUnnamed));
         }
         let is_equal = |entry: &&&Descriptor| {

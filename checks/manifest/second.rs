@@ -53,15 +53,13 @@ impl Second {
         self.layers.iter().filter(move |_| !full).chain(&self.fetched)
     }
 
-    /// Returns the diff ids of the layers, as far as they are unpacked: those of another platform are
-    /// only fetched.
-    pub(crate) fn diff_ids(&self, config: &[u8], wanted: &Platform) -> StepResult<Vec<String>> {
+    /// Returns the diff ids of the layers, as far as they are unpacked: containerd does that whatever the
+    /// platform of the config (plugins/transfer/plugin.go, `platforms.All`).
+    pub(crate) fn diff_ids(&self, config: &[u8], node: &Platform) -> StepResult<Vec<String>> {
         if self.layers.is_empty() {
             return Ok(vec![]);
         }
-        let read = ImageConfig::read(config, &self.config_type, self.layers.len())?;
-        let fits = |own: &Platform| wanted.rank(own).is_some_and(|fit| !fit.lesser);
-        let is_unpacked = read.has_layers && read.built_for.as_ref().is_some_and(fits);
-        Ok(if is_unpacked { read.diff_ids } else { vec![] })
+        let read = ImageConfig::read(config, &self.config_type, self.layers.len(), node)?;
+        Ok(if read.has_layers { read.diff_ids } else { vec![] })
     }
 }

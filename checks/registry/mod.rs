@@ -158,7 +158,9 @@ impl RegistryChallenge {
     pub(crate) fn asked_elsewhere(&self) -> Option<NoFact> {
         let (host, elsewhere) = (self.client.host.to_string(), self.asked_by.to_string());
         let problem = Problem::SignInElsewhere { host, elsewhere };
-        (!self.asked_by.is_same(&self.client.host)).then(|| NoFact::could_not_tell(problem))
+        let is_elsewhere =
+            self.auth_scheme != AuthScheme::None && !self.asked_by.is_same(&self.client.host);
+        is_elsewhere.then(|| NoFact::could_not_tell(problem))
     }
 }
 

@@ -203,7 +203,7 @@ impl Session {
     pub(super) async fn get_here(&self, cx: &Cx, request: Request) -> StepResult<Answer<Reply>> {
         let reply = self.ask(cx, request).await?;
         match reply.status {
-            200 => Ok(Answer::Found(reply)),
+            200 | 206 => Ok(Answer::Found(reply)),
             404 => Ok(Answer::Missing(Box::new(reply))),
             401 => Err(self.refused(cx, reply).await),
             _ => Err(self.client.refuse(reply).await),

@@ -36,7 +36,7 @@ pub use http::Connection;
 pub use oci_error::ErrorBody;
 pub use reach::reach;
 pub use redirect::{BadLocation, MAX_REDIRECTS, redirect, redirected, userinfo};
-pub use reply::Reply;
+pub use reply::{MAX_STALLED_RETRIES, Reply, Rest};
 pub use request::Request;
 pub use route::{AddressKind, Connected, ProxyUse, Route};
 pub use signed_in::SignedIn;

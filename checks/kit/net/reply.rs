@@ -16,9 +16,12 @@ use super::{
     encoding::{Decoding, OddEncoding},
 };
 use crate::kit::{
-    rules::{GoUrl, request_url},
+    rules::{GoUrl, Puller, request_url, since},
     target::Host,
 };
+
+/// How often the rest of some content is requested in a row without receiving more of it, as in containerd.
+pub const MAX_STALLED_RETRIES: usize = 3;
 
 /// The headers that are kept as evidence. None of them is meant to hold a secret; if a server
 /// echoes one of ours, it is redacted.
@@ -51,6 +54,19 @@ pub struct Reply {
     pub odd_encoding: Option<OddEncoding>,
 }
 
+/// What a response to a request for the rest of some content holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// The rest.
+    Remaining,
+    /// All of it.
+    Whole,
+    /// It does not say what, and versions of containerd treat it differently.
+    Unclear,
+    /// What containerd refuses.
+    Unusable,
+}
+
 /// Returns the time in the `Date` header.
 pub fn date(reply: &Reply) -> Option<Timestamp> {
     let date = reply.header("date")?;
@@ -69,9 +85,29 @@ impl Reply {
         self.request.clone_from(&other.request);
         self.status = other.status;
         self.headers.clone_from(&other.headers);
-        if other.decoding.is_some() {
+        if other.is_encoded() {
             self.headers.remove(CONTENT_LENGTH);
         }
+    }
+
+    /// Returns what the response to a request for the bytes from that one on holds, as containerd takes it
+    /// (core/remotes/docker/resolver.go, `withOffsetCheck`).
+    pub fn rest_from(&self, from: u64, containerd: Puller) -> Rest {
+        let range = self.header("content-range").unwrap_or_default();
+        let takes_any = containerd.is_at_least(since::TAKES_ANY_RANGE);
+        match (self.status, takes_any) {
+            _ if range.starts_with(&format!("bytes {from}-")) => Rest::Remaining,
+            (206, Some(true)) => Rest::Remaining,
+            (206, _) => Rest::Unclear,
+            // The bytes in front are skipped as they are sent, not as they are decompressed.
+            _ if range.is_empty() && !self.is_encoded() => Rest::Whole,
+            _ => Rest::Unusable,
+        }
+    }
+
+    /// Returns whether the body is decompressed.
+    pub fn is_encoded(&self) -> bool {
+        self.decoding.is_some()
     }
 
     /// Returns whether the body has several encodings on top of one another.
@@ -105,7 +141,8 @@ impl Reply {
 
     /// Reads the whole body. Fails when it is longer than `limit` or takes too long.
     pub async fn read(self, limit: usize) -> Result<Vec<u8>, Fault> {
-        self.read_due(limit, None).await
+        let mut whole = vec![];
+        self.read_due(&mut whole, limit, None).await.map(|()| whole)
     }
 
     /// Reads the body as a decoder does that stops at the end of a document: it does not matter how the
@@ -132,19 +169,23 @@ impl Reply {
         timeout(BODY_WAIT, reading).await.unwrap_or(Err(Fault::TimedOut))
     }
 
-    /// Reads the whole body, of which `due` bytes are known to belong to it: if they are there, the
-    /// connection may end early.
-    pub async fn read_due(mut self, limit: usize, due: Option<usize>) -> Result<Vec<u8>, Fault> {
+    /// Reads the whole body behind what was read before, of which `due` bytes are known to belong to it:
+    /// if they are there, the connection may end early.
+    pub async fn read_due(
+        mut self,
+        read: &mut Vec<u8>,
+        limit: usize,
+        due: Option<usize>,
+    ) -> Result<(), Fault> {
         let reading = async {
-            let mut whole = vec![];
             loop {
                 match self.piece().await {
-                    Ok(Some(piece)) if whole.len() + piece.len() > limit => {
+                    Ok(Some(piece)) if read.len() + piece.len() > limit => {
                         return Err(Fault::TooLong);
                     }
-                    Ok(Some(piece)) => whole.extend_from_slice(&piece),
-                    Ok(None) => return Ok(whole),
-                    Err(Fault::ClosedByPeer) if due == Some(whole.len()) => return Ok(whole),
+                    Ok(Some(piece)) => read.extend_from_slice(&piece),
+                    Ok(None) => return Ok(()),
+                    Err(Fault::ClosedByPeer) if due == Some(read.len()) => return Ok(()),
                     Err(fault) => return Err(fault),
                 }
             }

@@ -20,6 +20,8 @@ pub mod since {
     pub const TRANSFERS: (u64, u64, u64) = (2, 1, 0);
     /// It repeats a request to a server that fails (core/remotes/docker/resolver.go, `retryRequest`).
     pub const REPEATS: (u64, u64, u64) = (2, 1, 0);
+    /// It takes any 206 for the rest that it asked for (core/remotes/docker/resolver.go, `withOffsetCheck`).
+    pub const TAKES_ANY_RANGE: (u64, u64, u64) = (2, 1, 0);
     /// It sends a request five times at most, also where connections are closed
     /// (core/remotes/docker/resolver.go, `maxAttempts`); before, six times.
     pub const ATTEMPTS_FIVE_TIMES: (u64, u64, u64) = (2, 3, 2);
